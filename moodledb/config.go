@@ -1,0 +1,103 @@
+package moodledb
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Config is the configuration of one tenant: what config.php assigns to $CFG, with VMoodle's values of the tenant over it.
+// It prints without its passwords under every fmt verb and in JSON.
+type Config struct {
+	File    string // config.php, absolute
+	DBType  string // mysqli, mariadb or auroramysql
+	DBHost  string // as written, without the p: of a persistent connection; Endpoint says where that is
+	DBName  string
+	DBUser  string
+	DBPass  string
+	Prefix  string // validated: letters, digits, underscore; may be spliced into SQL
+	Wwwroot string // as the tenant's own mnet_host row has it, no trailing slash
+
+	DBPort         int           // dboptions dbport, 0 when not set
+	DBSocket       string        // dboptions dbsocket when it is a path, else ""
+	DBCollation    string        // dboptions dbcollation, "" when not set
+	SSL            string        // dboptions ssl: "" and disable: no TLS; prefer; require: TLS, chain not verified; verify-full
+	ConnectTimeout time.Duration // dboptions connecttimeout (seconds there), 0 when not set
+
+	Dataroot, Dirroot  string
+	CacheDir           string // $CFG->cachedir, else dataroot/cache
+	AltCacheConfigPath string // $CFG->altcacheconfigpath, "" when not set
+	NoReplyAddress     string // "" when not in config.php
+	KeyLifetimeDays    int    // $CFG->mnetkeylifetime, 0 when not in config.php
+
+	Register *Register // nil when the site is no VMoodle array
+
+	options ReadOptions // to read config.php again for a tenant: what derives from dataroot follows the tenant's
+}
+
+// Register says where the register of a VMoodle array is: the vmaster* settings, with the credentials that hold for all tenants.
+type Register struct {
+	DBType, DBHost, DBName, DBUser, DBPass string
+	Prefix                                 string // validated like Config.Prefix
+	TenantUser, TenantPass                 string // vchildsdblogin and vchildsdbpass: over the row's credentials; "" when not set
+}
+
+// ReadOptions are what the command line and the environment say about reading config.php.
+type ReadOptions struct {
+	Overrides map[string]string        // --cfg name=value: stands for what config.php assigns to $CFG->name; dboptions as dboptions.dbport
+	Getenv    func(name string) string // nil: no environment
+	PHP       string                   // path of php, which evaluates what is not literal; "": such a setting is an error
+	Wwwroot   string                   // --host: config.php's own wwwroot need not be readable
+}
+
+// ConfigError is a configuration that cannot be used. File and Line say where, Setting which, Hint what to do.
+// None shows a value of the file.
+type ConfigError struct {
+	File    string
+	Line    int    // 0: not a certain line
+	Setting string // as in config.php without $CFG->, "" when it is about the file
+	Problem string
+	Hint    string
+	Err     error // cause, may be nil
+}
+
+func (e *ConfigError) Error() string {
+	place := e.File
+	if e.Line > 0 {
+		place = fmt.Sprintf("%s:%d", e.File, e.Line)
+	}
+	for _, part := range []string{e.Setting, e.Problem} {
+		switch {
+		case part == "":
+		case place == "":
+			place = part
+		default:
+			place += ": " + part
+		}
+	}
+	return place
+}
+
+func (e *ConfigError) Unwrap() error { return e.Err }
+
+// Format shows which tenant and database, never a password.
+func (c Config) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "config %s of %s (database %s, prefix %s)", c.File, c.Wwwroot, c.DBName, c.Prefix)
+}
+
+// MarshalJSON writes what Format prints.
+func (c Config) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(c)) }
+
+// Format shows which database, never a password.
+func (r Register) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "register in database %s, prefix %s", r.DBName, r.Prefix)
+}
+
+// MarshalJSON writes what Format prints.
+func (r Register) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(r)) }
+
+// Format shows nothing: overrides may hold passwords.
+func (o ReadOptions) Format(f fmt.State, _ rune) { fmt.Fprint(f, "read options") }
+
+// MarshalJSON writes what Format prints.
+func (o ReadOptions) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(o)) }
