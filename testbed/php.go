@@ -1,0 +1,24 @@
+package testbed
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// PHP is the path of a command line php that has the given extensions.
+func PHP(t testing.TB, extensions ...string) string {
+	t.Helper()
+	php := program(t, "php", "php8.2")
+	out, err := exec.Command(php, "-m").Output()
+	if err != nil {
+		t.Fatalf("testbed: php -m: %v", err)
+	}
+	loaded := "\n" + strings.ToLower(string(out))
+	for _, extension := range extensions {
+		if !strings.Contains(loaded, "\n"+extension+"\n") {
+			Missing(t, "php has no extension "+extension)
+		}
+	}
+	return php
+}

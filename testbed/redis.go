@@ -1,0 +1,68 @@
+package testbed
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// RedisServer is a private Redis server of one test.
+type RedisServer struct {
+	Host     string // 127.0.0.1
+	Port     int
+	Addr     string // host:port
+	Socket   string // path of its unix socket
+	Password string // "" for none
+	Client   *redis.Client
+
+	process *process
+}
+
+// Redis starts a server that asks for password ("" for none). It needs no sharing: it is up within some 20 ms.
+func Redis(t testing.TB, password string) *RedisServer {
+	t.Helper()
+	daemon := program(t, "redis-server")
+	// Not t.TempDir: its long name does not fit into a socket's path of 107 bytes.
+	dir, err := os.MkdirTemp("", "mnetredis")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &RedisServer{Host: "127.0.0.1", Port: freePort(t), Socket: filepath.Join(dir, "socket"), Password: password}
+	r.Addr = fmt.Sprintf("%s:%d", r.Host, r.Port)
+	settings := fmt.Sprintf("bind %s\nport %d\nunixsocket %s\ndir %s\nsave \"\"\nappendonly no\n", r.Host, r.Port, r.Socket, dir)
+	if password != "" {
+		settings += fmt.Sprintf("requirepass %q\n", password)
+	}
+	cmd := exec.Command(daemon, "-") // settings by stdin: the password is not for ps
+	cmd.Stdin = strings.NewReader(settings)
+	r.process, err = start(cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Client = redis.NewClient(&redis.Options{Addr: r.Addr, Password: password, MaxRetries: -1, DialerRetries: 1})
+	t.Cleanup(func() {
+		_ = r.Client.Close()
+		r.Stop()
+		_ = os.RemoveAll(dir)
+	})
+	listens := func() error {
+		conn, err := net.Dial("tcp", r.Addr)
+		if err == nil {
+			err = conn.Close()
+		}
+		return err
+	}
+	if err := r.process.await(listens); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// Stop ends the server before its test does, for what happens when Redis is down.
+func (r *RedisServer) Stop() { r.process.stop() }
