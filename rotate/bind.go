@@ -1,0 +1,99 @@
+package rotate
+
+import (
+	"context"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// maxBinding bounds the hosts that are connected at once: each may open a
+// database of the array.
+const maxBinding = 8
+
+// Link is a host that --bindhost asks to connect.
+type Link struct {
+	Wwwroot string
+	// Near registers the host with the tenant, Far the tenant with the host. Far
+	// is nil unless the host is a tenant of the same array, whose database is at
+	// hand.
+	Near, Far Registry
+}
+
+// Registry is a tenant's list of peers, from one side of a link.
+type Registry interface {
+	// Connect makes peer a peer of the tenant: registers it unless its wwwroot is
+	// known, and binds its services by VMoodle's strategy. It gives the row as it
+	// then stands, and leaves the certificate of a known peer as it is.
+	Connect(ctx context.Context, peer Peer) (Peer, error)
+}
+
+// Introducer finds out what registering a host takes.
+type Introducer interface {
+	// Introduce asks the host for its certificate by a plain keyswap and for the
+	// title of its home page, which becomes the name of its row.
+	Introduce(ctx context.Context, own Identity, wwwroot string) (Peer, *Failure)
+}
+
+// bindHosts connects the hosts of --bindhost before anybody is told of the key,
+// and gives the tenant's peers with them. What could not be connected is
+// reported, and is no reason to keep the key from the others.
+func (r *Renewal) bindHosts(ctx context.Context, t *Tenant, own Identity) (peers []Peer, failed []PeerReport) {
+	known := make(map[string]Peer, len(t.Peers))
+	for _, p := range t.Peers {
+		known[p.Wwwroot] = p
+	}
+	connected := make([]Peer, len(r.Bind))
+	reports := make([]*PeerReport, len(r.Bind))
+	var group errgroup.Group
+	group.SetLimit(maxBinding)
+	for i, link := range r.Bind {
+		group.Go(func() error {
+			host, isKnown := known[link.Wwwroot]
+			connected[i], reports[i] = r.connect(ctx, t, own, link, host, isKnown)
+			return nil
+		})
+	}
+	_ = group.Wait() // reported one by one
+	peers = append(peers, t.Peers...)
+	for i := range r.Bind {
+		_, isKnown := known[connected[i].Wwwroot]
+		switch {
+		case reports[i] != nil:
+			failed = append(failed, *reports[i])
+		case !isKnown:
+			peers = append(peers, connected[i])
+		}
+	}
+	return peers, failed
+}
+
+// connect registers and binds one host, on both sides where both are at hand.
+func (r *Renewal) connect(ctx context.Context, t *Tenant, own Identity, link Link, host Peer, known bool) (Peer, *PeerReport) {
+	report := PeerReport{Wwwroot: link.Wwwroot, Application: "moodle", Attempts: 1}
+	if !known {
+		var failure *Failure
+		if host, failure = r.Introducer.Introduce(ctx, own, link.Wwwroot); failure != nil {
+			report.fail(failure)
+			report.Detail = join(report.Detail, "not connected as a peer")
+			return Peer{}, &report
+		}
+	}
+	host, err := link.Near.Connect(ctx, host)
+	if err == nil && link.Far != nil {
+		us := Peer{Wwwroot: t.Wwwroot, Name: t.Site, Certificate: own.Key.Certificate.PEM,
+			Expires: own.Key.Certificate.NotAfter.Unix(), Application: "moodle", SSLVerification: newPeerVerification}
+		if _, err = link.Far.Connect(ctx, us); err != nil {
+			err = fmt.Errorf("on its side: %w", err)
+		}
+	}
+	if err != nil {
+		report.Outcome, report.Detail = Refused, "not connected as a peer: "+err.Error()
+		return Peer{}, &report
+	}
+	r.Log.Info().Str("peer", link.Wwwroot).Bool("both_sides", link.Far != nil).Msg("connected")
+	return host, nil
+}
+
+// newPeerVerification is the sslverification Moodle gives a new row.
+const newPeerVerification = 2

@@ -1,0 +1,191 @@
+package rotate
+
+import (
+	"crypto/rsa"
+	"crypto/sha1" //nolint:gosec // RFC 5280 4.2.1.2 derives the key identifier by SHA-1; nothing is authenticated by it
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"math/big"
+	"net/url"
+	"strings"
+	"time"
+
+	"renew_mnetkeys/envelope"
+)
+
+// Backdating is how far notBefore lies in the past: a peer whose clock runs
+// behind ours must not see a certificate of the future.
+const Backdating = time.Hour
+
+// Limits of the DN attributes, in characters (X.520 upper bounds, which OpenSSL
+// enforces and Moodle cuts to), and of emailAddress (PKCS #9 ub-emailaddress).
+const (
+	maxOrganization = 64
+	maxCommonName   = 64
+	maxEmail        = 128
+)
+
+// Object identifiers of the DN in Moodle's order (mnet/lib.php,
+// mnet_generate_keypair) and of the extensions OpenSSL adds by default.
+var (
+	oidCountry        = asn1.ObjectIdentifier{2, 5, 4, 6}
+	oidProvince       = asn1.ObjectIdentifier{2, 5, 4, 8}
+	oidLocality       = asn1.ObjectIdentifier{2, 5, 4, 7}
+	oidOrganization   = asn1.ObjectIdentifier{2, 5, 4, 10}
+	oidUnit           = asn1.ObjectIdentifier{2, 5, 4, 11}
+	oidCommonName     = asn1.ObjectIdentifier{2, 5, 4, 3}
+	oidSubjectAltName = asn1.ObjectIdentifier{2, 5, 29, 17}
+	oidEmail          = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 1}
+
+	oidSubjectKeyID     = asn1.ObjectIdentifier{2, 5, 29, 14}
+	oidAuthorityKeyID   = asn1.ObjectIdentifier{2, 5, 29, 35}
+	oidBasicConstraints = asn1.ObjectIdentifier{2, 5, 29, 19}
+)
+
+// Subject is what a tenant's certificate says about it.
+type Subject struct {
+	Wwwroot string // whole URL without trailing slash; peers compare it byte by byte
+	Site    string // course.fullname of id 1; "" falls back to the host name
+	Email   string // noreply address; what IA5String cannot hold falls back to noreply@host
+}
+
+// Certify makes the self-signed certificate Moodle would make for key: the same
+// attributes, order, string types and extensions as mnet_generate_keypair. It
+// differs where no peer looks: SHA-256, a positive random serial (RFC 5280
+// 4.1.2.2) and notBefore one hour back. The pair it returns has been read back
+// and checked by the rules by which a peer would refuse it.
+func Certify(key *rsa.PrivateKey, s Subject, now time.Time, days int, random io.Reader) (*envelope.KeyPair, error) {
+	der, err := certify(key, s, now, days, random)
+	if err != nil {
+		return nil, fmt.Errorf("make the certificate: %w", err)
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, fmt.Errorf("encode the private key: %w", err)
+	}
+	pair, err := envelope.ParseKeyPair(pemBlock("CERTIFICATE", der), pemBlock("PRIVATE KEY", pkcs8))
+	if err != nil {
+		return nil, fmt.Errorf("read the new key pair back: %w", err)
+	}
+	if err := pair.Certificate.CheckWwwroot(s.Wwwroot); err != nil {
+		return nil, fmt.Errorf("check the new certificate: %w", err)
+	}
+	return pair, nil
+}
+
+func certify(key *rsa.PrivateKey, s Subject, now time.Time, days int, random io.Reader) ([]byte, error) {
+	subject, err := asn1.Marshal(distinguishedName(s))
+	if err != nil {
+		return nil, err
+	}
+	extensions, err := moodleExtensions(&key.PublicKey)
+	if err != nil {
+		return nil, err
+	}
+	serial, err := randomSerial(random)
+	if err != nil {
+		return nil, err
+	}
+	template := &x509.Certificate{
+		SerialNumber:       serial,
+		RawSubject:         subject,
+		NotBefore:          now.Add(-Backdating),
+		NotAfter:           now.AddDate(0, 0, days),
+		SignatureAlgorithm: x509.SHA256WithRSA,
+		ExtraExtensions:    extensions,
+	}
+	return x509.CreateCertificate(random, template, template, &key.PublicKey, key)
+}
+
+// distinguishedName is subject and issuer. The subjectAltName among the
+// attributes of the DN, not among the extensions, is Moodle's own way.
+func distinguishedName(s Subject) pkix.RDNSequence {
+	host := "localhost"
+	if u, err := url.Parse(s.Wwwroot); err == nil && u.Hostname() != "" {
+		host = u.Hostname()
+	}
+	site := strings.ToValidUTF8(s.Site, "")
+	if site == "" {
+		site = host
+	}
+	email := s.Email
+	if !isIA5(email) || email == "" || len(email) > maxEmail {
+		email = "noreply@" + host
+	}
+	var name pkix.RDNSequence
+	add := func(oid asn1.ObjectIdentifier, tag int, value string) {
+		raw := asn1.RawValue{Class: asn1.ClassUniversal, Tag: tag, Bytes: []byte(value)}
+		name = append(name, pkix.RelativeDistinguishedNameSET{{Type: oid, Value: raw}})
+	}
+	add(oidCountry, asn1.TagPrintableString, "NZ")
+	add(oidProvince, asn1.TagUTF8String, "Wellington")
+	add(oidLocality, asn1.TagUTF8String, "Wellington")
+	add(oidOrganization, asn1.TagUTF8String, cut(site, maxOrganization))
+	add(oidUnit, asn1.TagUTF8String, "Moodle")
+	add(oidCommonName, asn1.TagUTF8String, cut(strings.TrimSuffix(s.Wwwroot, "/"), maxCommonName))
+	add(oidSubjectAltName, asn1.TagUTF8String, s.Wwwroot)
+	add(oidEmail, asn1.TagIA5String, email)
+	return name
+}
+
+// moodleExtensions are those of OpenSSL's default v3_ca section, in its order:
+// subjectKeyIdentifier, authorityKeyIdentifier (keyid), basicConstraints.
+func moodleExtensions(key *rsa.PublicKey) ([]pkix.Extension, error) {
+	id := sha1.Sum(x509.MarshalPKCS1PublicKey(key))
+	subjectKeyID, err := asn1.Marshal(id[:])
+	if err != nil {
+		return nil, err
+	}
+	authorityKeyID, err := asn1.Marshal(struct {
+		ID []byte `asn1:"tag:0"`
+	}{id[:]})
+	if err != nil {
+		return nil, err
+	}
+	constraints, err := asn1.Marshal(struct{ IsCA bool }{true})
+	if err != nil {
+		return nil, err
+	}
+	return []pkix.Extension{
+		{Id: oidSubjectKeyID, Value: subjectKeyID},
+		{Id: oidAuthorityKeyID, Value: authorityKeyID},
+		{Id: oidBasicConstraints, Critical: true, Value: constraints},
+	}, nil
+}
+
+// randomSerial is a positive number of 127 bits, never 0.
+func randomSerial(random io.Reader) (*big.Int, error) {
+	var b [16]byte
+	if _, err := io.ReadFull(random, b[:]); err != nil {
+		return nil, fmt.Errorf("draw a serial number: %w", err)
+	}
+	b[0] = b[0]&0x7f | 0x40
+	return new(big.Int).SetBytes(b[:]), nil
+}
+
+// pemBlock writes base64 lines of 64 characters and LF, which is all that
+// Moodle's certificate cleaning accepts.
+func pemBlock(kind string, der []byte) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+}
+
+// cut shortens s to at most n characters, never through one.
+func cut(s string, n int) string {
+	if r := []rune(s); len(r) > n {
+		return string(r[:n])
+	}
+	return s
+}
+
+func isIA5(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,132 @@
+package rotate
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"renew_mnetkeys/envelope"
+)
+
+// maxWaiting bounds the peers that are worked on at once. The network keeps far
+// fewer calls open; the rest wait for a slot, at a few kilobytes each, so that
+// many peers of one slow address hold up nobody of another.
+const maxWaiting = 512
+
+// tellPeers pushes the key to every peer and proves each, all at once as far as
+// the network lets them. Reports stand in the order of peers.
+func (r *Renewal) tellPeers(ctx context.Context, own Identity, peers []Peer) []PeerReport {
+	reports := make([]PeerReport, len(peers))
+	var group errgroup.Group
+	group.SetLimit(maxWaiting)
+	var mu sync.Mutex
+	done := 0
+	for i, p := range peers {
+		group.Go(func() error {
+			reports[i] = r.tellPeer(ctx, own, p)
+			mu.Lock()
+			defer mu.Unlock()
+			done++
+			if r.Progress != nil {
+				r.Progress(done, len(peers))
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // no peer's failure is an error of the run
+	return reports
+}
+
+// tellPeer pushes the key to one peer, proves it, and stores the certificate the
+// peer turned out to use.
+func (r *Renewal) tellPeer(ctx context.Context, own Identity, p Peer) PeerReport {
+	started := r.Now()
+	report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application}
+	push := r.Network.Push(ctx, own, p)
+	report.Attempts = push.Attempts
+
+	held, _ := envelope.ParseCertificate(p.Certificate)
+	answered, stale := push.Answered, false
+	if older(answered, held) {
+		answered, stale = nil, true
+	}
+	switch f := push.Failure; {
+	case f != nil && (f.Pending || f.Reason == "unknown_to_peer" || f.Reason == "mnet_off"):
+		report.fail(f)
+	case f != nil && f.Reason == "bad_certificate" && held == nil:
+		report.fail(f)
+	default:
+		// A keyswap that was refused otherwise decides nothing: the peer may
+		// still fetch the certificate itself when we call it.
+		proof := r.Network.Prove(ctx, own, p, answered, !stale)
+		report.prove(push, proof)
+		if stale && proof.Failure != nil {
+			report.Detail = join(report.Detail, "its keyswap answers an older certificate than the one stored, which was kept")
+		}
+		r.keepCertificate(ctx, p, proof.Certificate, answered, held, &report)
+	}
+	if ctx.Err() != nil && !report.Outcome.Proven() {
+		report.fail(&Failure{Reason: "timeout", Detail: "not finished: " + context.Cause(ctx).Error(), Pending: true})
+	}
+	report.TookMS = r.Now().Sub(started).Milliseconds()
+	return report
+}
+
+// keepCertificate stores what the peer uses: the certificate its answer verified
+// under, else the one it answered to the keyswap.
+func (r *Renewal) keepCertificate(ctx context.Context, p Peer, proven, answered, held *envelope.Certificate, report *PeerReport) {
+	c := proven
+	if c == nil {
+		c = answered
+	}
+	if c == nil || c.Equal(held) && p.Expires == c.NotAfter.Unix() || older(c, held) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	stored, err := r.Store.StorePeer(ctx, p, c)
+	switch {
+	case err != nil:
+		r.Log.Warn().Err(err).Str("peer", p.Wwwroot).Msg("the peer's certificate could not be stored")
+		report.Detail = join(report.Detail, "its certificate could not be stored")
+	case !stored:
+		r.Log.Info().Str("peer", p.Wwwroot).Msg("the peer's row was changed meanwhile and is left as it is")
+	}
+}
+
+// older tells whether a was made before b.
+func older(a, b *envelope.Certificate) bool {
+	return a != nil && b != nil && a.NotBefore.Before(b.NotBefore)
+}
+
+func (p *PeerReport) fail(f *Failure) {
+	p.Outcome, p.Reason, p.Detail = Refused, f.Reason, f.Detail
+	if f.Pending {
+		p.Outcome = Pending
+	}
+}
+
+func (p *PeerReport) prove(push Push, proof Proof) {
+	p.Attempts = max(push.Attempts, proof.Attempts)
+	switch {
+	case proof.Failure != nil:
+		p.fail(proof.Failure)
+	case proof.Healed || push.Failure != nil:
+		// The keyswap was refused or the first call failed: it fetched the key.
+		p.Outcome, p.Reason = Healed, ""
+		if push.Failure != nil {
+			p.Detail = "the keyswap was refused (" + push.Failure.Error() + ")"
+		}
+	default:
+		p.Outcome = Accepted
+	}
+}
+
+func join(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + "; " + b
+}

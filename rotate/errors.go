@@ -1,0 +1,38 @@
+package rotate
+
+import "errors"
+
+// What stops a renewal, for exit codes and hints.
+var (
+	// ErrLocked: another run holds the tenant's lock. A Locker wraps it.
+	ErrLocked = errors.New("another run holds the lock of this tenant")
+	// ErrConflict: the key changed under us. A Store wraps it.
+	ErrConflict = errors.New("the key was changed by somebody else meanwhile")
+	// ErrMNetOff: the tenant's dispatcher answers nobody.
+	ErrMNetOff = errors.New("MNet is switched off on this site")
+	// ErrNoOwnHost: config.mnet_localhost_id names no row of mnet_host.
+	ErrNoOwnHost = errors.New("the site has no mnet_host row of its own")
+	// ErrOwnUnreachable: no MNet server answers at the own wwwroot, and --self-check=require.
+	ErrOwnUnreachable = errors.New("the own site cannot be asked which key it uses")
+	// ErrCacheByHand: a cache store lives where only an operator can clear it. A Cache wraps it.
+	ErrCacheByHand = errors.New("a cache store can only be cleared by hand")
+)
+
+// OwnSiteError says that the own web side does not use the stored key, and what
+// stood in the way of making it.
+type OwnSiteError struct {
+	Failure *Failure // what the last sealed call came to, nil where none was made
+	Cache   error    // what could not be dropped, nil where everything was
+}
+
+func (e *OwnSiteError) Error() string {
+	switch {
+	case e.Failure == nil:
+		return "the cached configuration could not be dropped: " + e.Cache.Error()
+	case e.Cache == nil:
+		return "it still answers as before (" + e.Failure.Error() + ")"
+	}
+	return "it still answers as before (" + e.Failure.Error() + "): " + e.Cache.Error()
+}
+
+func (e *OwnSiteError) Unwrap() error { return e.Cache }

@@ -1,0 +1,107 @@
+package rotate
+
+import (
+	"context"
+	"time"
+
+	"renew_mnetkeys/envelope"
+)
+
+// Store is the tenant's database.
+type Store interface {
+	// Read gives one consistent view of the tenant.
+	Read(ctx context.Context) (*Tenant, error)
+	// StoreKey replaces pair, history and own host row in one transaction, or
+	// nothing at all. It must fail, changing nothing, when pair or history are
+	// no longer those of read: Moodle renews by itself, and its key must not be
+	// overwritten unseen.
+	StoreKey(ctx context.Context, read *Tenant, next Keys) error
+	// StorePeer writes a peer's certificate, but only over the one p was read
+	// with; false means that the row has changed or gone, which is no error.
+	StorePeer(ctx context.Context, p Peer, c *envelope.Certificate) (bool, error)
+}
+
+// Keys is what StoreKey writes.
+type Keys struct {
+	Stored            // the new current pair
+	Expires int64     // notAfter of its certificate, unix seconds
+	History []Retired // newest first, already trimmed
+}
+
+// Starter turns MNet on where it is off (--newkey): mode strict, the all-hosts
+// row and the own row. It changes nothing that is already so.
+type Starter interface {
+	StartMNet(ctx context.Context) error
+}
+
+// Locker keeps two renewals of one tenant apart. Whoever gets the lock must read
+// the tenant afterwards: what was read before is another's past.
+type Locker interface {
+	// Lock waits at most wait. release must be called once and works although
+	// the context has ended.
+	Lock(ctx context.Context, wait time.Duration) (release func(), err error)
+}
+
+// Cache is Moodle's cached configuration, out of which the web side reads the
+// key pair. Drop removes it as widely as asked. It reports what it could not do
+// as an error, but does all it can before.
+type Cache interface {
+	// Check tells whether Drop would be let, and changes nothing.
+	Check(ctx context.Context) error
+	Drop(ctx context.Context, width Width) error
+}
+
+// Width is how much of the cache Drop removes.
+type Width int
+
+// From the one entry to what takes a PHP process; each includes the one before.
+const (
+	WidthEntry      Width = iota // the entries of the MNet settings
+	WidthDefinition              // everything of core/config; it refills from the database
+	WidthPHP                     // ask Moodle itself to do it
+)
+
+// Network speaks MNet. Its methods retry what a retry can cure and come back
+// with a result, whatever the other side does.
+type Network interface {
+	// Push offers the identity's certificate by a forced keyswap.
+	Push(ctx context.Context, own Identity, p Peer) Push
+	// Prove makes a sealed call that only a holder of our new certificate can
+	// answer. answered is the certificate the peer gave to a keyswap, nil to use
+	// the one of its row. With mayKeyswap it may ask for a newer one in between.
+	Prove(ctx context.Context, own Identity, p Peer, answered *envelope.Certificate, mayKeyswap bool) Proof
+	// PublicKey reads the certificate a site shows on mnet/publickey.php.
+	PublicKey(ctx context.Context, p Peer) (*envelope.Certificate, error)
+	// Reachable connects and sends nothing.
+	Reachable(ctx context.Context, p Peer) *Failure
+}
+
+// Push is the outcome of a keyswap. It proves nothing: a stock Moodle answers
+// with its certificate and stores ours not at all.
+type Push struct {
+	Answered *envelope.Certificate // nil unless it answered one that carries its wwwroot
+	Failure  *Failure
+	Attempts int
+}
+
+// Proof is the outcome of a sealed call. It is proven when Failure is nil.
+type Proof struct {
+	Certificate *envelope.Certificate // the one its answer verified under
+	Healed      bool                  // not at the first call
+	Failure     *Failure
+	Attempts    int
+}
+
+// Failure is why a peer did not do what was asked.
+type Failure struct {
+	Reason  string // stable code: dns, connect, tls, timeout, http_503, fault_7023, no_rc4, …
+	Detail  string // one line for people, free of secrets
+	Pending bool   // it was not reached, as opposed to: it answered otherwise
+}
+
+func (f *Failure) Error() string {
+	if f.Detail == "" {
+		return f.Reason
+	}
+	return f.Reason + ": " + f.Detail
+}

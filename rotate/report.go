@@ -1,0 +1,109 @@
+package rotate
+
+import (
+	"time"
+
+	"renew_mnetkeys/envelope"
+)
+
+// Exit codes of the command, stable (users script against them).
+const (
+	ExitOK         = 0 // all proven, or nothing due
+	ExitNotRenewed = 1 // not renewed, nothing changed, or undone
+	ExitUsage      = 2 // usage or configuration
+	ExitPeers      = 3 // renewed, but a peer is pending or refused
+	ExitOwnSite    = 4 // the own site does not use the stored key
+	ExitLocked     = 5 // another run holds the lock
+)
+
+// Outcome of a tenant.
+type Outcome string
+
+// The outcomes of a tenant.
+const (
+	Renewed Outcome = "renewed" // the new key is stored and in use
+	Kept    Outcome = "kept"    // the key was left as it is
+	Undone  Outcome = "undone"  // the old key is back, because the own site kept using it
+	Failed  Outcome = "failed"
+)
+
+// SelfCheck is what the sealed call to the own wwwroot showed.
+type SelfCheck string
+
+// The outcomes of the own proof.
+const (
+	SelfProven      SelfCheck = "proven"
+	SelfNoRC4       SelfCheck = "no_rc4"      // shows the new certificate, but its OpenSSL cannot do RC4
+	SelfUnreachable SelfCheck = "unreachable" // no MNet site answers at the own wwwroot from here
+	SelfSkipped     SelfCheck = "skipped"
+	SelfFailed      SelfCheck = "failed" // answers, and does not use the stored key
+)
+
+// PeerOutcome is what became of a peer.
+type PeerOutcome string
+
+// The outcomes of a peer.
+const (
+	Accepted PeerOutcome = "accepted" // proven at once
+	Healed   PeerOutcome = "healed"   // proven after it fetched the key itself
+	Pending  PeerOutcome = "pending"  // not reached
+	Refused  PeerOutcome = "refused"  // answered, and does not use the new key
+	Skipped  PeerOutcome = "skipped"
+)
+
+// Proven reports whether a sealed call showed that the peer holds the new key.
+func (o PeerOutcome) Proven() bool { return o == Accepted || o == Healed }
+
+// TenantReport is what a renewal of one tenant came to. Its JSON form is the
+// contract of --json.
+type TenantReport struct {
+	Wwwroot     string       `json:"wwwroot"`
+	Outcome     Outcome      `json:"outcome"`
+	Error       string       `json:"error"`
+	SelfCheck   SelfCheck    `json:"self_check"`
+	Certificate *KeyReport   `json:"certificate,omitempty"`
+	Previous    *KeyReport   `json:"previous,omitempty"`
+	History     int          `json:"history"` // retired pairs kept
+	Peers       []PeerReport `json:"peers"`
+
+	// Err is the cause behind Error, for exit codes and hints.
+	Err error `json:"-"`
+	// Warnings are lines for people that change no outcome.
+	Warnings []string `json:"-"`
+	// Exit is the exit code this tenant asks for.
+	Exit int `json:"-"`
+}
+
+// KeyReport names a certificate.
+type KeyReport struct {
+	SHA256    string     `json:"sha256"` // hex of the DER's digest
+	NotBefore *time.Time `json:"not_before,omitempty"`
+	NotAfter  time.Time  `json:"not_after"`
+}
+
+// PeerReport is one line of the report.
+type PeerReport struct {
+	Wwwroot     string      `json:"wwwroot"`
+	Application string      `json:"application"`
+	Outcome     PeerOutcome `json:"outcome"`
+	Reason      string      `json:"reason"` // stable code, "" when proven at once
+	Detail      string      `json:"detail"`
+	Attempts    int         `json:"attempts"`
+	TookMS      int64       `json:"took_ms"`
+}
+
+func keyReport(c *envelope.Certificate) *KeyReport {
+	before := c.NotBefore.UTC()
+	return &KeyReport{SHA256: c.Fingerprint(), NotBefore: &before, NotAfter: c.NotAfter.UTC()}
+}
+
+// Unproven counts the peers that are pending or refused.
+func (r *TenantReport) Unproven() int {
+	n := 0
+	for _, p := range r.Peers {
+		if p.Outcome == Pending || p.Outcome == Refused {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,119 @@
+package rotate
+
+import (
+	"renew_mnetkeys/envelope"
+)
+
+// Tenant is what a renewal reads of one site: its settings, its key, and its
+// peers, as they stood together at one moment.
+type Tenant struct {
+	Wwwroot        string // as the site itself writes it, without trailing slash
+	Site           string // course.fullname of id 1
+	NoReplyAddress string
+	DispatcherMode string // mnet_dispatcher_mode: strict, dangerous, off; "" is off
+	LifetimeDays   int    // life of a key Moodle would make, in days
+	Generations    int    // how many retired pairs Moodle keeps (openssl_generations)
+
+	Own     *Peer  // the site's own mnet_host row, nil when there is none
+	Pair    Stored // the current key pair, as stored
+	History []Retired
+	Peers   []Peer // active peers, in a stable order
+
+	// Version is the store's own mark of what was read. The store refuses to
+	// replace a key that is no longer the one this Tenant was read with.
+	Version any
+}
+
+// MNetOn reports whether the dispatcher answers calls at all (MNET: strict or
+// dangerous; Moodle treats everything else as off).
+func (t *Tenant) MNetOn() bool {
+	return t.DispatcherMode == "strict" || t.DispatcherMode == "dangerous"
+}
+
+// Stored is a key pair as the database holds it, which may be unreadable or
+// absent. It keeps the exact text, because the old text is what goes into the
+// history. It holds a private key: it must not be printed.
+type Stored struct {
+	Certificate, PrivateKey string // PEM
+}
+
+// Present reports whether anything is stored.
+func (s Stored) Present() bool { return s.Certificate != "" || s.PrivateKey != "" }
+
+// Format prints nothing of the key, whatever the verb.
+func (s Stored) String() string   { return "[key pair]" }
+func (s Stored) GoString() string { return "[key pair]" }
+
+// Retired is an entry of Moodle's openssl_history.
+type Retired struct {
+	Stored
+	Expires int64 // unix seconds
+}
+
+// Peer is a row of mnet_host with what its application says.
+type Peer struct {
+	ID              int64
+	Wwwroot         string
+	Name            string
+	Application     string // moodle, mahara
+	ServerURL       string // path of the XML-RPC server, appended to Wwwroot
+	SSLVerification int    // 0 nothing, 1 host name, 2 host name and certificate
+	Certificate     string // the PEM we hold of it, may be "" or unreadable
+	Expires         int64  // unix seconds
+}
+
+// Identity is the site a call is made as.
+type Identity struct {
+	Wwwroot  string
+	Key      *envelope.KeyPair
+	Archived []*envelope.KeyPair // retired pairs, newest first
+}
+
+// identity is the tenant under its stored key. It is nil when no readable pair
+// is stored, in which case nothing can be signed.
+func (t *Tenant) identity() *Identity {
+	key, err := envelope.ParseKeyPair(t.Pair.Certificate, t.Pair.PrivateKey)
+	if err != nil {
+		return nil
+	}
+	return &Identity{Wwwroot: t.Wwwroot, Key: key, Archived: readable(t.History)}
+}
+
+// readable gives the retired pairs that parse. An unreadable entry opens no
+// message, but stays in the history: it may be the only copy of something.
+func readable(history []Retired) []*envelope.KeyPair {
+	var pairs []*envelope.KeyPair
+	for _, h := range history {
+		if pair, err := envelope.ParseKeyPair(h.Certificate, h.PrivateKey); err == nil {
+			pairs = append(pairs, pair)
+		}
+	}
+	return pairs
+}
+
+// archive is the history after the stored pair has been retired: the pair in
+// front, and no more than generations in all. A pair that stands there already,
+// which a run killed between two steps may leave, is not kept twice.
+func (t *Tenant) archive() []Retired {
+	history := make([]Retired, 0, len(t.History)+1)
+	if t.Pair.Present() {
+		history = append(history, Retired{Stored: t.Pair, Expires: t.expires()})
+	}
+	for _, h := range t.History {
+		if h.Present() && h.Stored != t.Pair {
+			history = append(history, h)
+		}
+	}
+	return history[:min(len(history), max(t.Generations, 1))]
+}
+
+// expires is when the stored pair ends: by its certificate, else by the own row.
+func (t *Tenant) expires() int64 {
+	if c, err := envelope.ParseCertificate(t.Pair.Certificate); err == nil {
+		return c.NotAfter.Unix()
+	}
+	if t.Own != nil {
+		return t.Own.Expires
+	}
+	return 0
+}
