@@ -64,28 +64,26 @@ func startMariaDB(t testing.TB) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	remove := func() { _ = os.RemoveAll(dir) }
 	data := filepath.Join(dir, "data")
 	out, err := exec.Command(install, "--no-defaults", "--datadir="+data, "--user="+me.Username, "--skip-test-db",
 		"--auth-root-authentication-method=normal").CombinedOutput()
 	if err != nil {
-		remove()
+		_ = os.RemoveAll(dir)
 		t.Fatalf("testbed: mariadb-install-db: %v: %s", err, out)
 	}
 	s := &Server{Host: "127.0.0.1", Port: freePort(t), Socket: filepath.Join(dir, "socket")}
-	p, err := start(exec.Command(daemon, s.arguments(data, me.Username)...))
+	p, err := start(dir, daemon, s.arguments(data, me.Username))
 	if err != nil {
-		remove()
+		_ = os.RemoveAll(dir)
 		t.Fatal(err)
 	}
-	stop := func() { p.stop(); remove() }
 	root := s.root(t, "")
 	defer func() { _ = root.Close() }()
 	if err := p.await(root.Ping); err != nil {
-		stop()
-		t.Fatal(err)
+		p.stop()
+		t.Fatalf("testbed: %s: %v", daemon, err)
 	}
-	atExit(t, stop)
+	atExit(t, p.stop)
 	return s
 }
 

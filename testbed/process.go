@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"os/exec"
-	"runtime"
 	"sync"
 	"syscall"
 	"testing"
@@ -18,74 +17,89 @@ const (
 	stopLimit  = 10 * time.Second
 )
 
-// process is a server that must not outlive the test process.
+// lifeline runs the server "$2…" and ends its whole process group, then removes the directory $1, when standard input is
+// closed. The test process holds the other end, so that nothing is left behind however it ends: by a panic, a time-out or
+// kill -9 too. (A parent death signal would miss the workers of php -S, and is known to Linux alone.)
+const lifeline = `
+dir=$1
+shift
+trap : TERM # caught, not ignored: what is ignored would be inherited
+exec 3<&0 </dev/null
+"$@" 3<&- &
+server=$!
+{ cat <&3 >/dev/null; kill -TERM -$$; } &
+wait "$server"
+kill -TERM -$$
+wait
+rm -rf "$dir"
+`
+
+// process is a server of the tests, with a directory of its own.
 type process struct {
 	cmd  *exec.Cmd
+	line io.Closer
 	log  *output
-	done chan struct{} // closed when it has ended and been waited for
+	done chan struct{} // closed when server and directory are gone
 }
 
-// start runs cmd in a process group of its own. Its output is kept for [process.Log].
-func start(cmd *exec.Cmd) (*process, error) {
-	p := &process{cmd: cmd, log: &output{}, done: make(chan struct{})}
-	cmd.Stdout, cmd.Stderr = p.log, p.log
-	cmd.SysProcAttr = attributes()
-	cmd.WaitDelay = time.Second // a grandchild that keeps the pipe open
-	started := make(chan error)
-	go func() {
-		// The kernel sends the death signal when the thread that started the child ends, not the process: keep it.
-		runtime.LockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			_ = cmd.Wait()
-			close(p.done)
-		}
-	}()
-	if err := <-started; err != nil {
-		return nil, fmt.Errorf("start %s: %w", cmd.Path, err)
+// start runs a server. dir is removed when it ends.
+func start(dir, name string, arguments []string, environment ...string) (*process, error) {
+	p := &process{log: &output{}, done: make(chan struct{})}
+	p.cmd = exec.Command("/bin/sh", append([]string{"-c", lifeline, "lifeline", dir, name}, arguments...)...)
+	p.cmd.Env = append(p.cmd.Environ(), environment...)
+	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	p.cmd.WaitDelay = time.Second
+	var err error
+	if p.line, err = p.cmd.StdinPipe(); err == nil {
+		err = p.cmd.Start()
 	}
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	go func() {
+		_ = p.cmd.Wait()
+		close(p.done)
+	}()
 	return p, nil
 }
 
 // stop asks the whole group to end, and insists after a while.
 func (p *process) stop() {
-	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
-		if p.ended() {
-			break
-		}
-		_ = syscall.Kill(-p.cmd.Process.Pid, sig)
-		select {
-		case <-p.done:
-		case <-time.After(stopLimit):
-		}
-	}
-}
-
-func (p *process) ended() bool {
+	_ = p.line.Close()
 	select {
 	case <-p.done:
-		return true
-	default:
-		return false
+	case <-time.After(stopLimit):
+		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+		<-p.done
 	}
 }
 
 // await returns nil once ready does, and an error with the process's output if it ends or takes too long.
 func (p *process) await(ready func() error) error {
-	deadline := time.Now().Add(startLimit)
+	deadline := time.After(startLimit)
 	for {
 		err := ready()
-		switch {
-		case err == nil:
+		if err == nil {
 			return nil
-		case p.ended():
-			return fmt.Errorf("%s ended at once: %s", p.cmd.Path, p.log)
-		case time.Now().After(deadline):
-			return fmt.Errorf("%s is not ready after %s: %w: %s", p.cmd.Path, startLimit, err, p.log)
 		}
-		time.Sleep(10 * time.Millisecond)
+		select {
+		case <-p.done:
+			return fmt.Errorf("ended at once: %s", p.log)
+		case <-deadline:
+			return fmt.Errorf("not ready after %s: %w: %s", startLimit, err, p.log)
+		case <-time.After(10 * time.Millisecond):
+		}
 	}
+}
+
+// listens says whether a server accepts connections at the TCP address.
+func listens(address string) error {
+	conn, err := net.Dial("tcp", address)
+	if err == nil {
+		err = conn.Close()
+	}
+	return err
 }
 
 // output collects what a process writes while tests read it.
@@ -93,8 +107,6 @@ type output struct {
 	sync.Mutex
 	buffer bytes.Buffer
 }
-
-var _ io.Writer = (*output)(nil)
 
 func (o *output) Write(b []byte) (int, error) {
 	o.Lock()

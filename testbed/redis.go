@@ -2,11 +2,8 @@ package testbed
 
 import (
 	"fmt"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -39,9 +36,12 @@ func Redis(t testing.TB, password string) *RedisServer {
 	if password != "" {
 		settings += fmt.Sprintf("requirepass %q\n", password)
 	}
-	cmd := exec.Command(daemon, "-") // settings by stdin: the password is not for ps
-	cmd.Stdin = strings.NewReader(settings)
-	r.process, err = start(cmd)
+	// By a file: a password in argv would be there for all to see.
+	file := filepath.Join(dir, "redis.conf")
+	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.process, err = start(dir, daemon, []string{file})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,17 +49,9 @@ func Redis(t testing.TB, password string) *RedisServer {
 	t.Cleanup(func() {
 		_ = r.Client.Close()
 		r.Stop()
-		_ = os.RemoveAll(dir)
 	})
-	listens := func() error {
-		conn, err := net.Dial("tcp", r.Addr)
-		if err == nil {
-			err = conn.Close()
-		}
-		return err
-	}
-	if err := r.process.await(listens); err != nil {
-		t.Fatal(err)
+	if err := r.process.await(func() error { return listens(r.Addr) }); err != nil {
+		t.Fatalf("testbed: %s: %v", daemon, err)
 	}
 	return r
 }
