@@ -5,45 +5,65 @@ import (
 	"fmt"
 )
 
-// ErrConflict says that the tenant's key is no longer the one that was read: Moodle, or another run, was faster. Read again.
-var ErrConflict = errors.New("the tenant's key was changed by somebody else")
+// ErrConflict says that the tenant's key is no longer the one that was read: Moodle, or another run, was faster. Nothing was
+// written; read again.
+var ErrConflict = errors.New("the tenant's key has been changed meanwhile")
+
+// ErrUncertain says that the answer to COMMIT was lost and the database could not be asked again: the change is stored or is
+// not. Nothing is half done; read again.
+var ErrUncertain = errors.New("it is not known whether the change was stored")
 
 // ErrLocked says that another run holds the tenant's lock. The error that carries it is a [*LockedError].
 var ErrLocked = errors.New("another run holds the lock of this tenant")
+
+// ErrLockLost says that the lock was held and is not any more: its connection has ended.
+var ErrLockLost = errors.New("the lock of this tenant is lost, its connection has ended")
 
 // ErrNoOwnHost says that the tenant has no mnet_host row of its own: MNet was never started there. [Tenant.StartMNet] makes it.
 var ErrNoOwnHost = errors.New("the tenant has no mnet_host row of its own")
 
 // LockedError is [ErrLocked] with the connection that holds the lock, where the server tells.
 type LockedError struct {
-	Connection int64  // 0: not known
+	Connection int64  // id of the server's connection, 0 when not known
 	Holder     string // user@host of that connection, "" when we may not see it
 }
 
-func (e *LockedError) Error() string { return ErrLocked.Error() }
+func (e *LockedError) Error() string {
+	switch {
+	case e.Connection == 0:
+		return ErrLocked.Error()
+	case e.Holder == "":
+		return fmt.Sprintf("%v: connection %d", ErrLocked, e.Connection)
+	default:
+		return fmt.Sprintf("%v: connection %d, %s", ErrLocked, e.Connection, e.Holder)
+	}
+}
 
+// Is makes errors.Is(err, ErrLocked) hold.
 func (e *LockedError) Is(target error) bool { return target == ErrLocked }
 
 // AccessError is a database that does not let us in or does not let us work: not reached, wrong password, unknown database,
 // missing right, read-only server.
 type AccessError struct {
-	Server  string // user, address and database, never the password
+	Server  string // database, address, user; never the password
 	Problem string
 	Hint    string // "" when there is nothing to advise
 	Err     error
 }
 
-func (e *AccessError) Error() string { return fmt.Sprintf("%s: %s", e.Server, e.Problem) }
+func (e *AccessError) Error() string { return e.Server + ": " + e.Problem }
 
 func (e *AccessError) Unwrap() error { return e.Err }
 
 // MissingTableError is a table that Moodle's installer makes and this database does not have: a wrong prefix or database.
 type MissingTableError struct {
-	Table string // with its prefix
-	Err   error
+	Server string // database, address, user; never the password
+	Prefix string
+	Hint   string
+	Err    error
 }
 
-func (e *MissingTableError) Error() string { return "table " + e.Table + " does not exist" }
+func (e *MissingTableError) Error() string { return fmt.Sprintf("%s: %v", e.Server, e.Err) }
 
 func (e *MissingTableError) Unwrap() error { return e.Err }
 
@@ -56,7 +76,7 @@ func (e *UnsupportedDBError) Error() string {
 
 // HistoryError is an openssl_history that cannot be read. It may hold the only copy of a key, so nothing may be written over it.
 type HistoryError struct {
-	Problem string // position and kind, never content
+	Problem string // position or kind, never content
 	Hint    string
 }
 

@@ -3,112 +3,109 @@ package moodledb
 import (
 	"context"
 	"database/sql"
-	"errors"
+	"fmt"
+	"strings"
 	"time"
 )
 
-// Tenant is a Moodle site's database. It is safe for concurrent use; who opened it closes it.
+// Tenant is the database of one Moodle site. It is safe for concurrent use; who opened it closes it.
+//
+// It works at any sql_mode of the server, on MySQL 5.7 and later and MariaDB 10.2 and later, with the tables of Moodle 2.0 and
+// later. Of these the older have no mnet_host.sslverification (read as 0: they verify no TLS) and may have no row in
+// mnet_application for a host (read as moodle).
 type Tenant struct {
 	config *Config
 	db     *sql.DB
+	sleep  func(context.Context, time.Duration) error // between attempts to reach the server again; an error ends them
 }
 
-var errTODO = errors.New("not written yet")
+// Open connects to the tenant's database and asks it for a sign of life. Errors: [*UnsupportedDBError], [*AccessError].
+func Open(ctx context.Context, c *Config) (*Tenant, error) {
+	db, err := connect(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return &Tenant{config: c, db: db, sleep: sleep}, nil
+}
 
-func Open(ctx context.Context, c *Config) (*Tenant, error) { return nil, errTODO }
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
 
+// Close ends all connections; a [Lock] that is still held is lost with them.
 func (t *Tenant) Close() error { return t.db.Close() }
 
-// Host is a row of mnet_host with what its application says.
-type Host struct {
-	ID              int64
-	Wwwroot, Name   string
-	IPAddress       string
-	PublicKey       string // PEM, "" when none is held
-	Expires         int64  // unix seconds
-	ApplicationID   int64
-	Application     string // name of its mnet_application, "moodle" when there is no such row
-	ServerURL       string // xmlrpc_server_url, to be appended to Wwwroot
-	SSLVerification int    // 0 none, 1 host name, 2 host name and chain
-	Deleted         bool
+// sql writes the tables of a query with their prefix. They stand in braces, as in Moodle's own queries: {mnet_host}.
+// The prefix is the one thing that is spliced into SQL; reading config.php has validated it.
+func (t *Tenant) sql(query string) string {
+	return strings.NewReplacer("{", "`"+t.config.Prefix, "}", "`").Replace(query)
 }
 
-// Retired is an entry of openssl_history.
-type Retired struct {
-	Certificate, KeyPEM string
-	Expires             int64
+// transaction runs do in a transaction and commits it. Repeatable read is said aloud: read committed, which some servers are
+// set to, cannot be written to a statement-based binary log (error 1665).
+//
+// The error of a COMMIT is a [*commitError]: unlike all others it leaves open whether the change is stored.
+func (t *Tenant) transaction(ctx context.Context, readOnly bool, do func(*sql.Tx) error) error {
+	tx, err := t.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: readOnly})
+	if err != nil {
+		return t.explain("begin transaction", err)
+	}
+	// After a commit this does nothing; after an error there is nobody to tell that the rollback failed too: the connection
+	// is gone then, and the server rolls back.
+	defer func() { _ = tx.Rollback() }()
+	if err := do(tx); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return &commitError{t.explain("commit", err)}
+	}
+	return nil
 }
 
-// Site is everything a renewal needs to know of the tenant.
-type Site struct {
-	SiteIdentifier, FullName string
-	DispatcherMode           string
-	NoReplyAddress           string
-	LifetimeDays             int
-	DriftThreshold           time.Duration
-	OwnID, AllHostsID        int64
-	Own                      *Host
-	Certificate, KeyPEM      string
-	RawPair, RawHistory      string
-	HasPair, HasHistory      bool
-	History                  []Retired
-	Generations              int
-	Peers                    []Host
+type commitError struct{ err error }
+
+func (e *commitError) Error() string { return e.err.Error() }
+
+func (e *commitError) Unwrap() error { return e.err }
+
+// patience is how often a transaction is tried when the server takes another one's side in a deadlock or lets it wait too long.
+const patience = 4
+
+// retry repeats what the server rolled back for the sake of somebody else. It needs no pause: a deadlock is resolved when it is
+// reported, and a lock wait timeout has waited already.
+func retry(ctx context.Context, do func() error) error {
+	for attempt := 1; ; attempt++ {
+		err := do()
+		if !isNumber(err, errDeadlock, errLockWaitTimeout) || attempt == patience || ctx.Err() != nil {
+			return err
+		}
+	}
 }
 
-func (t *Tenant) Read(ctx context.Context) (*Site, error) { return nil, errTODO }
-
-func (t *Tenant) CheckRights(ctx context.Context) error { return errTODO }
-
-type Lock struct{}
-
-func (t *Tenant) Lock(ctx context.Context, wait time.Duration) (*Lock, error) { return nil, errTODO }
-
-func (l *Lock) Held(ctx context.Context) error { return errTODO }
-
-func (l *Lock) Release() error { return nil }
-
-// KeyChange is a new key pair and what it was decided upon.
-type KeyChange struct {
-	Read        *Site     // what was read before; the change is made only if pair and history still are the same
-	Pair        string    // certificate + "@@@@@@@@" + private key
-	History     []Retired // newest first, as it shall be
-	Certificate string    // byte-equal to the pair's
-	Expires     int64     // its notAfter, unix seconds
-	Wwwroot     string    // of the own row
+// execOne runs a statement that must concern exactly one row.
+func (t *Tenant) execOne(ctx context.Context, tx *sql.Tx, doing, query string, args ...any) error {
+	result, err := tx.ExecContext(ctx, t.sql(query), args...)
+	if err != nil {
+		return t.explain(doing, err)
+	}
+	if n, err := result.RowsAffected(); err != nil || n != 1 {
+		return fmt.Errorf("%s: %d rows instead of one", doing, n)
+	}
+	return nil
 }
 
-func (t *Tenant) StoreKey(ctx context.Context, c KeyChange) error { return errTODO }
-
-func (t *Tenant) StorePeerKey(ctx context.Context, hostID int64, held, certificate string, expires int64) (stored bool, err error) {
-	return false, errTODO
-}
-
-// StartMNet: ipAddress of the own host, "" when not known. Changes table config: the cached entry "core" is to be dropped.
-func (t *Tenant) StartMNet(ctx context.Context, ipAddress string) error { return errTODO }
-
-func (t *Tenant) RegisterPeer(ctx context.Context, h Host) (Host, error) { return Host{}, errTODO }
-
-// Binding is a row of mnet_host2service by the service's name.
-type Binding struct {
-	Service            string
-	Publish, Subscribe bool
-}
-
-func (t *Tenant) BindServices(ctx context.Context, hostID int64, bindings []Binding) error {
-	return errTODO
-}
-
-// Role is what this tenant is to the host it is bound to.
-type Role int
-
-const (
-	RolePeer   Role = iota // neither is the other's master
-	RoleMaster             // we are the VMoodle master, the host is one of our tenants
-	RoleSub                // the host is our VMoodle master
-)
-
-// ServicesStrategy: subnetwork says that both are tenants of one numbered sub-network, for which a recorded strategy is in force.
-func (t *Tenant) ServicesStrategy(ctx context.Context, role Role, subnetwork bool) ([]Binding, error) {
-	return nil, errTODO
+// insert runs an INSERT of one row and returns its id.
+func (t *Tenant) insert(ctx context.Context, tx *sql.Tx, doing, query string, args ...any) (int64, error) {
+	result, err := tx.ExecContext(ctx, t.sql(query), args...)
+	if err != nil {
+		return 0, t.explain(doing, err)
+	}
+	return result.LastInsertId()
 }

@@ -1,0 +1,124 @@
+package moodledb
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"slices"
+	"syscall"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+// Error numbers of MySQL and MariaDB that something is decided on.
+const (
+	errTooManyConnections  = 1040
+	errNoRightOnDatabase   = 1044
+	errAccessDenied        = 1045
+	errUnknownDatabase     = 1049
+	errParse               = 1064
+	errHostNotAllowed      = 1130
+	errNoRightOnTable      = 1142
+	errNoRightOnColumn     = 1143
+	errNoSuchTable         = 1146
+	errUserConnections     = 1203
+	errLockWaitTimeout     = 1205
+	errDeadlock            = 1213
+	errMissingPrivilege    = 1227
+	errReadOnlyServer      = 1290
+	errAccessDeniedPlugin  = 1698
+	errReadOnlyTransaction = 1792
+	errReadOnlyMode        = 1836
+)
+
+const hintReplica = "is it a replica? dbhost must be the primary"
+
+// isNumber says whether err is an answer of the server with one of the numbers.
+func isNumber(err error, numbers ...uint16) bool {
+	var answer *mysql.MySQLError
+	return errors.As(err, &answer) && slices.Contains(numbers, answer.Number)
+}
+
+// explain says what was being done and turns an error of the driver into one of this package where there is one.
+func (t *Tenant) explain(doing string, err error) error {
+	return fmt.Errorf("%s: %w", doing, explain(t.config, err))
+}
+
+func explain(c *Config, err error) error {
+	var answer *mysql.MySQLError
+	if errors.As(err, &answer) {
+		return explainAnswer(c, answer)
+	}
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	if problem, hint := networkProblem(c, err); problem != "" {
+		return &AccessError{Server: server(c), Problem: problem, Hint: hint, Err: err}
+	}
+	return err
+}
+
+// explainAnswer decides on the number. A message is only shown where the server makes it from names.
+func explainAnswer(c *Config, answer *mysql.MySQLError) error {
+	access := func(hint string) error {
+		return &AccessError{Server: server(c), Problem: answer.Error(), Hint: hint, Err: answer}
+	}
+	switch answer.Number {
+	case errAccessDenied, errAccessDeniedPlugin:
+		if network, _, _ := c.Endpoint(); network == "unix" {
+			return access("check dbuser and dbpass; the account may be one that only its own system user may use: run as that user")
+		}
+		return access("check dbuser and dbpass, and that the account may connect from this machine")
+	case errHostNotAllowed:
+		return access("the account may not connect from this machine: run where the web server runs")
+	case errNoRightOnDatabase, errUnknownDatabase:
+		return access("check dbname, and that the account has rights on it")
+	case errTooManyConnections, errUserConnections:
+		return access("the server has no connection left: try again later")
+	case errNoRightOnTable, errNoRightOnColumn, errMissingPrivilege:
+		return access("the account needs SELECT, INSERT and UPDATE on Moodle's tables")
+	case errReadOnlyServer, errReadOnlyMode, errReadOnlyTransaction:
+		return access(hintReplica)
+	case errNoSuchTable:
+		return &MissingTableError{Server: server(c), Prefix: c.Prefix, Err: answer,
+			Hint: fmt.Sprintf("check dbname and prefix (%q): is this Moodle's database?", c.Prefix)}
+	case errParse:
+		// The server quotes the statement, which may hold a private key.
+		return fmt.Errorf("error %d: the server does not understand the statement", answer.Number)
+	default:
+		return answer
+	}
+}
+
+// networkProblem names what the C client calls 2002, 2003, 2005, 2013 and 2026. "" when err is none of them.
+func networkProblem(c *Config, err error) (problem, hint string) {
+	var dns *net.DNSError
+	var verification *tls.CertificateVerificationError
+	var timeout net.Error
+	var unknownAuthority x509.UnknownAuthorityError
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return "permission denied", "the socket is not readable for this user: run as the web server's user (sudo -u www-data)"
+	case errors.Is(err, fs.ErrNotExist):
+		return "no such socket", "is the server running? set dboptions dbsocket to its socket, or dbhost to 127.0.0.1 for TCP"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "connection refused", "is the server running, and dbport right?"
+	case errors.As(err, &dns):
+		return "the host name does not resolve", "check dbhost"
+	case errors.Is(err, mysql.ErrNoTLS):
+		return "the server does not offer TLS", "dboptions ssl demands it"
+	case errors.As(err, &verification), errors.As(err, &unknownAuthority):
+		return err.Error(), "dboptions ssl is verify-full: the system must trust the server's certificate"
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return "no answer in time", "is dbhost right, and no firewall between?"
+	case errors.Is(err, mysql.ErrInvalidConn), errors.As(err, new(*net.OpError)):
+		return "the connection was lost", ""
+	case errors.Is(err, mysql.ErrOldPassword), errors.Is(err, mysql.ErrUnknownPlugin), errors.Is(err, mysql.ErrCleartextPassword):
+		return err.Error(), "the account needs a password of a current kind"
+	}
+	return "", ""
+}

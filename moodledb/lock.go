@@ -1,0 +1,119 @@
+package moodledb
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"database/sql/driver"
+	"encoding/hex"
+	"fmt"
+	"sync"
+	"time"
+)
+
+const (
+	// lockSlice is how long one GET_LOCK waits, so that a longer wait stays within the time limit of an answer (ioTimeout) and a
+	// cancelled context is noticed.
+	lockSlice = 5 * time.Second
+	// releaseTimeout ends a release that gets no answer. The server releases by itself when the connection is gone.
+	releaseTimeout = 5 * time.Second
+)
+
+// Lock is the right to renew the tenant's key, held by a connection of its own: when the process dies, however it does, the
+// server releases it. Moodle does not know of it; against Moodle's own renewal the comparison in [Tenant.StoreKey] stands.
+// In a Galera cluster it holds on one node only.
+type Lock struct {
+	conn    *sql.Conn
+	name    string
+	release sync.Once
+}
+
+// lockName names the lock of a tenant on its server, within the 64 characters MySQL allows. Locks are the server's, not the
+// database's, and one database can hold several sites under different prefixes.
+func lockName(c *Config) string {
+	sum := sha256.Sum256([]byte(c.DBName + "\x00" + c.Prefix))
+	return "renew_mnetkeys " + hex.EncodeToString(sum[:20])
+}
+
+// Lock takes the tenant's lock, waiting for it as long as wait says (whole seconds are waited; 0 tries once). What was read before
+// must be read again after it. The error is a [*LockedError] when another run holds it.
+func (t *Tenant) Lock(ctx context.Context, wait time.Duration) (*Lock, error) {
+	const doing = "lock the tenant"
+	conn, err := t.db.Conn(ctx)
+	if err != nil {
+		return nil, t.explain(doing, err)
+	}
+	l := &Lock{conn: conn, name: lockName(t.config)}
+	for {
+		slice := min(wait, lockSlice)
+		wait -= slice
+		var got sql.NullInt64
+		err := conn.QueryRowContext(ctx, "SELECT GET_LOCK(?, ?)", l.name, int64(slice.Round(time.Second).Seconds())).Scan(&got)
+		switch {
+		case err != nil:
+			l.discard()
+			return nil, t.explain(doing, err)
+		case got.Int64 == 1:
+			return l, nil
+		case !got.Valid:
+			l.discard()
+			return nil, fmt.Errorf("%s: the server could not make the lock", doing)
+		case wait < time.Second:
+			err := l.holder(ctx)
+			l.discard()
+			return nil, err
+		}
+	}
+}
+
+// holder tells who has the lock. What cannot be found out is left out.
+func (l *Lock) holder(ctx context.Context) *LockedError {
+	e := &LockedError{}
+	var id sql.NullInt64
+	if l.conn.QueryRowContext(ctx, "SELECT IS_USED_LOCK(?)", l.name).Scan(&id) != nil || !id.Valid {
+		return e
+	}
+	e.Connection = id.Int64
+	// Without the right PROCESS an account sees its own connections only; those of another run on this tenant usually are.
+	var user, host string
+	err := l.conn.QueryRowContext(ctx, "SELECT user, host FROM information_schema.processlist WHERE id = ?", e.Connection).
+		Scan(&user, &host)
+	if err == nil {
+		e.Holder = user + "@" + host
+	}
+	return e
+}
+
+// Held asks the server whether the lock still is ours: [ErrLockLost] when its connection has ended.
+func (l *Lock) Held(ctx context.Context) error {
+	var held sql.NullBool
+	err := l.conn.QueryRowContext(ctx, "SELECT IS_USED_LOCK(?) = CONNECTION_ID()", l.name).Scan(&held)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil || !held.Bool:
+		return ErrLockLost
+	}
+	return nil
+}
+
+// Release gives the lock back, at the latest by closing its connection. A second call does nothing. It needs no context: it is
+// called when that of the run may be cancelled already.
+func (l *Lock) Release() {
+	l.release.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), releaseTimeout)
+		defer cancel()
+		var released sql.NullInt64
+		if l.conn.QueryRowContext(ctx, "SELECT RELEASE_LOCK(?)", l.name).Scan(&released) != nil {
+			l.discard()
+			return
+		}
+		_ = l.conn.Close()
+	})
+}
+
+// discard closes the connection itself instead of handing it back to the pool, where it could go on holding the lock.
+func (l *Lock) discard() {
+	_ = l.conn.Raw(func(any) error { return driver.ErrBadConn })
+	_ = l.conn.Close()
+}

@@ -1,0 +1,118 @@
+package moodledb
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxHostName is the width of mnet_host.name in characters.
+const maxHostName = 80
+
+// insertHost makes a row of mnet_host. Which columns there are depends on Moodle's version: those it does not have are left out,
+// and those that must have a value and have no default, which would be an error in strict mode, are filled.
+// h.ID 0 lets the database choose.
+func (t *Tenant) insertHost(ctx context.Context, tx *sql.Tx, h Host) (int64, error) {
+	columns, err := t.hostColumns(ctx, tx)
+	if err != nil {
+		return 0, err
+	}
+	if h.ApplicationID == 0 {
+		applications, err := t.applications(ctx, tx)
+		if err != nil {
+			return 0, err
+		}
+		if h.ApplicationID, err = applicationID(applications, h.Application); err != nil {
+			return 0, err
+		}
+	}
+	known := map[string]any{
+		"wwwroot": h.Wwwroot, "ip_address": h.IPAddress, "name": cutName(h.Name),
+		"public_key": h.PublicKey, "public_key_expires": h.Expires,
+		"applicationid": h.ApplicationID, "sslverification": h.SSLVerification,
+		"deleted": 0, "last_connect_time": 0, "last_log_id": 0,
+	}
+	if h.ID != 0 {
+		known["id"] = h.ID
+	}
+	var names, marks []string
+	var values []any
+	for _, c := range columns {
+		value, ok := known[c.name]
+		switch {
+		case ok && c.narrow:
+			value = threeByte(value)
+		case ok:
+		case c.required:
+			value = c.zero()
+		default:
+			continue
+		}
+		names, marks, values = append(names, "`"+c.name+"`"), append(marks, "?"), append(values, value)
+	}
+	return t.insert(ctx, tx, "insert a row of mnet_host",
+		"INSERT INTO {mnet_host} ("+strings.Join(names, ", ")+") VALUES ("+strings.Join(marks, ", ")+")", values...)
+}
+
+// hostColumn is a column of mnet_host as this database has it.
+type hostColumn struct {
+	name, kind string
+	required   bool // NOT NULL without default
+	narrow     bool // text of a character set that ends at three bytes (utf8), as before Moodle 3.1
+}
+
+func (c hostColumn) zero() any {
+	if strings.Contains(c.kind, "char") || strings.Contains(c.kind, "text") {
+		return ""
+	}
+	return 0
+}
+
+func (t *Tenant) hostColumns(ctx context.Context, tx *sql.Tx) ([]hostColumn, error) {
+	const doing = "read the columns of mnet_host"
+	rows, err := tx.QueryContext(ctx, t.sql("SHOW FULL COLUMNS FROM {mnet_host}"))
+	if err != nil {
+		return nil, t.explain(doing, err)
+	}
+	defer func() { _ = rows.Close() }()
+	var columns []hostColumn
+	for rows.Next() {
+		var name, kind, null, key, extra, privileges, comment string
+		var collation, byDefault sql.NullString
+		if err := rows.Scan(&name, &kind, &collation, &null, &key, &byDefault, &extra, &privileges, &comment); err != nil {
+			return nil, t.explain(doing, err)
+		}
+		columns = append(columns, hostColumn{
+			name:     strings.ToLower(name),
+			kind:     strings.ToLower(kind),
+			required: null == "NO" && !byDefault.Valid && !strings.Contains(strings.ToLower(extra), "auto_increment"),
+			narrow:   collation.Valid && !strings.HasPrefix(collation.String, "utf8mb4"),
+		})
+	}
+	if err := rows.Err(); err != nil {
+		return nil, t.explain(doing, err)
+	}
+	return columns, nil
+}
+
+func cutName(name string) string {
+	if runes := []rune(name); len(runes) > maxHostName {
+		return string(runes[:maxHostName])
+	}
+	return name
+}
+
+// threeByte replaces what a column of three-byte utf8 cannot hold: an emoji in a site's title is no reason to fail.
+func threeByte(value any) any {
+	text, ok := value.(string)
+	if !ok {
+		return value
+	}
+	return strings.Map(func(r rune) rune {
+		if utf8.RuneLen(r) > 3 {
+			return utf8.RuneError
+		}
+		return r
+	}, text)
+}

@@ -1,0 +1,76 @@
+package moodledb
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// Binding is what a host may use of a service: publish, it may call ours; subscribe, we may call its.
+type Binding struct {
+	Service            string // name in mnet_service
+	Publish, Subscribe bool
+}
+
+// BindServices writes the bindings to mnet_host2service; others of the host stay. A service that is not installed here is an error.
+func (t *Tenant) BindServices(ctx context.Context, hostID int64, bindings []Binding) error {
+	err := retry(ctx, func() error {
+		return t.transaction(ctx, false, func(tx *sql.Tx) error { return t.bindServices(ctx, tx, hostID, bindings) })
+	})
+	if err != nil {
+		return fmt.Errorf("bind services: %w", err)
+	}
+	return nil
+}
+
+func (t *Tenant) bindServices(ctx context.Context, tx *sql.Tx, hostID int64, bindings []Binding) error {
+	services, err := t.ids(ctx, tx, "read table mnet_service", "SELECT name, id FROM {mnet_service}")
+	if err != nil {
+		return err
+	}
+	bound, err := t.ids(ctx, tx, "read table mnet_host2service",
+		"SELECT serviceid, id FROM {mnet_host2service} WHERE hostid = ? FOR UPDATE", hostID)
+	if err != nil {
+		return err
+	}
+	for _, b := range bindings {
+		service, installed := services[b.Service]
+		if !installed {
+			return fmt.Errorf("service %q is not installed", b.Service)
+		}
+		doing := "bind service " + b.Service
+		if row, ok := bound[fmt.Sprint(service)]; ok {
+			err = t.execOne(ctx, tx, doing, "UPDATE {mnet_host2service} SET publish = ?, subscribe = ? WHERE id = ?",
+				b.Publish, b.Subscribe, row)
+		} else {
+			_, err = t.insert(ctx, tx, doing, "INSERT INTO {mnet_host2service} (hostid, serviceid, publish, subscribe) VALUES (?, ?, ?, ?)",
+				hostID, service, b.Publish, b.Subscribe)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ids reads rows of something and an id.
+func (t *Tenant) ids(ctx context.Context, tx *sql.Tx, doing, query string, args ...any) (map[string]int64, error) {
+	rows, err := tx.QueryContext(ctx, t.sql(query), args...)
+	if err != nil {
+		return nil, t.explain(doing, err)
+	}
+	defer func() { _ = rows.Close() }()
+	ids := map[string]int64{}
+	for rows.Next() {
+		var name string
+		var id int64
+		if err := rows.Scan(&name, &id); err != nil {
+			return nil, t.explain(doing, err)
+		}
+		ids[name] = id
+	}
+	if err := rows.Err(); err != nil {
+		return nil, t.explain(doing, err)
+	}
+	return ids, nil
+}

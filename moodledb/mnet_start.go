@@ -1,0 +1,84 @@
+package moodledb
+
+import (
+	"context"
+	"database/sql"
+	"strconv"
+)
+
+// StartMNet makes what a site needs before it can have a key, where it is missing: its own host row, the all-hosts row, both ids
+// in table config, and the dispatcher mode strict (unless it is on already). That is what Moodle does at installation
+// (lib/db/install.php), in mnet/environment.php, init, and VMoodle in cli/start_mnet.php. A site that has it all stays as it is.
+// ipAddress is that of the own host, "" when it is not known.
+//
+// It changes table config: the cached entry core has to be dropped afterwards, not only mnet.
+func (t *Tenant) StartMNet(ctx context.Context, ipAddress string) error {
+	return retry(ctx, func() error {
+		return t.transaction(ctx, false, func(tx *sql.Tx) error { return t.startMNet(ctx, tx, ipAddress) })
+	})
+}
+
+func (t *Tenant) startMNet(ctx context.Context, tx *sql.Tx, ipAddress string) error {
+	config, err := t.settings(ctx, tx, "read table config", "SELECT name, value FROM {config} WHERE name IN (?, ?, ?) FOR UPDATE",
+		"mnet_dispatcher_mode", "mnet_localhost_id", "mnet_all_hosts_id")
+	if err != nil {
+		return err
+	}
+	hosts, err := t.hosts(ctx, tx)
+	if err != nil {
+		return err
+	}
+	own := Host{ID: int64(number(config["mnet_localhost_id"])), Wwwroot: t.config.Wwwroot, IPAddress: ipAddress}
+	if own.IPAddress == "" {
+		own.IPAddress = "UNKNOWN" // as Moodle writes it
+	}
+	if own.ID, err = t.ensureHost(ctx, tx, hosts, own); err != nil {
+		return err
+	}
+	all := Host{ID: int64(number(config["mnet_all_hosts_id"])), Name: "All Hosts"}
+	if all.ID == own.ID {
+		all.ID = 0
+	}
+	if all.ID, err = t.ensureHost(ctx, tx, hosts, all); err != nil {
+		return err
+	}
+	mode := config["mnet_dispatcher_mode"]
+	if mode != "strict" && mode != "dangerous" {
+		mode = "strict"
+	}
+	for _, setting := range []struct{ name, value string }{
+		{"mnet_localhost_id", strconv.FormatInt(own.ID, 10)},
+		{"mnet_all_hosts_id", strconv.FormatInt(all.ID, 10)},
+		{"mnet_dispatcher_mode", mode},
+	} {
+		if err := t.setConfig(ctx, tx, config, setting.name, setting.value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ensureHost returns the id of the row that stands for h: the one the configuration names; if it names none, one with h's
+// wwwroot; else a new one, under the configured id if there is one: user.mnethostid and mnet_host2service.hostid refer to it, so
+// that naming another row instead would lock the users out.
+func (t *Tenant) ensureHost(ctx context.Context, tx *sql.Tx, hosts []Host, h Host) (int64, error) {
+	for _, row := range hosts {
+		if h.ID == row.ID || h.ID == 0 && h.Wwwroot == row.Wwwroot {
+			return row.ID, nil
+		}
+	}
+	return t.insertHost(ctx, tx, h)
+}
+
+// setConfig is Moodle's set_config (lib/moodlelib.php) for table config, where config is what stands there.
+func (t *Tenant) setConfig(ctx context.Context, tx *sql.Tx, config map[string]string, name, value string) error {
+	doing := "store setting " + name
+	switch {
+	case !has(config, name):
+		_, err := t.insert(ctx, tx, doing, "INSERT INTO {config} (name, value) VALUES (?, ?)", name, value)
+		return err
+	case config[name] != value:
+		return t.execOne(ctx, tx, doing, "UPDATE {config} SET value = ? WHERE name = ?", value, name)
+	}
+	return nil
+}

@@ -1,0 +1,98 @@
+package moodledb
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Role is what this tenant is to the host it is bound to.
+type Role int
+
+// The roles in a VMoodle array.
+const (
+	RolePeer   Role = iota // neither is the other's master
+	RoleMaster             // we are the VMoodle master, the host is one of its tenants
+	RoleSub                // the host is our VMoodle master
+)
+
+// ServicesStrategy says how VMoodle would bind every installed service to a host, in the order of their names (local_vmoodle
+// lib.php, vmoodle_get_service_strategy). subnetwork: both are tenants of one numbered sub-network; for those a strategy recorded
+// in config_plugins local_vmoodle/services_strategy takes the place of the default, which is single sign-on both ways and nothing
+// else. Between master and tenant the services by which the master administers its tenants are always bound.
+func (t *Tenant) ServicesStrategy(ctx context.Context, role Role, subnetwork bool) ([]Binding, error) {
+	const doing = "read the services strategy"
+	var installed map[string]int64
+	var recorded map[string]string
+	err := t.transaction(ctx, true, func(tx *sql.Tx) (err error) {
+		if installed, err = t.ids(ctx, tx, doing, "SELECT name, id FROM {mnet_service}"); err != nil {
+			return err
+		}
+		recorded, err = t.settings(ctx, tx, doing,
+			"SELECT name, value FROM {config_plugins} WHERE plugin = 'local_vmoodle' AND name = 'services_strategy'")
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	bound := defaultBinding
+	if raw := recorded["services_strategy"]; subnetwork && raw != "" {
+		strategy, problem := unserialize(raw)
+		if problem != "" {
+			return nil, fmt.Errorf("%s: config_plugins local_vmoodle/services_strategy: %s", doing, problem)
+		}
+		if len(strategy) > 0 {
+			bound = func(service string) Binding { return recordedBinding(strategy, role, service) }
+		}
+	}
+	var bindings []Binding
+	for _, service := range slices.Sorted(maps.Keys(installed)) {
+		bindings = append(bindings, administered(bound(service), role))
+	}
+	return bindings, nil
+}
+
+func defaultBinding(service string) Binding {
+	sso := service == "sso_sp" || service == "sso_idp"
+	return Binding{Service: service, Publish: sso, Subscribe: sso}
+}
+
+// recordedBinding reads <domain>_<service>_publish and _subscribe. Domain main is written from the master's point of view: what it
+// publishes its tenants subscribe to.
+func recordedBinding(strategy map[any]any, role Role, service string) Binding {
+	domain := "main"
+	if role == RolePeer {
+		domain = "peer"
+	}
+	on := func(what string) bool {
+		switch value := strategy[domain+"_"+service+"_"+what].(type) {
+		case string:
+			return number(value) != 0
+		case int64:
+			return value != 0
+		case bool:
+			return value
+		}
+		return false
+	}
+	b := Binding{Service: service, Publish: on("publish"), Subscribe: on("subscribe")}
+	if role == RoleSub {
+		b.Publish, b.Subscribe = b.Subscribe, b.Publish
+	}
+	return b
+}
+
+// administered adds what master and tenant need of each other whatever the strategy says.
+func administered(b Binding, role Role) Binding {
+	masterPublishes := b.Service == "sso_sp" || b.Service == "dataexchange"
+	masterSubscribes := b.Service == "sso_idp" || b.Service == "mnetadmin"
+	switch role {
+	case RoleMaster:
+		b.Publish, b.Subscribe = b.Publish || masterPublishes, b.Subscribe || masterSubscribes
+	case RoleSub:
+		b.Publish, b.Subscribe = b.Publish || masterSubscribes, b.Subscribe || masterPublishes
+	}
+	return b
+}

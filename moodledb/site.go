@@ -1,0 +1,130 @@
+package moodledb
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"time"
+)
+
+// pairSeparator stands between certificate and private key in config_plugins mnet/openssl.
+const pairSeparator = "@@@@@@@@"
+
+// Site is everything a renewal needs to know of the tenant, read in one snapshot.
+type Site struct {
+	SiteIdentifier string // of table config
+	FullName       string // course.fullname of id 1
+	DispatcherMode string // strict or dangerous: MNet is on; off or "": it is off
+
+	// Settled: config.php over table config over Moodle's default.
+	NoReplyAddress string // default noreply@host
+	LifetimeDays   int    // of a key, default 28
+
+	DriftThreshold time.Duration // how far ahead of us an answer may be stamped, default 15 s
+	Generations    int           // how many retired key pairs are kept, default 3
+
+	OwnID      int64 // config mnet_localhost_id, 0 when absent
+	AllHostsID int64 // config mnet_all_hosts_id, 0 when absent
+	Own        *Host // the row of OwnID, nil when there is none
+	Peers      []Host
+
+	Certificate, KeyPEM string    // of config_plugins mnet/openssl, "" when absent
+	History             []Retired // newest first
+
+	// What is stored, to the byte; Has tells an absent row from an empty one. StoreKey compares them.
+	RawPair, RawHistory string
+	HasPair, HasHistory bool
+}
+
+// Read reads the site in seven short statements. Peers are the active hosts (deleted=0) other than the own and the all-hosts row,
+// in the order of their wwwroots.
+//
+// Errors: [*HistoryError] when the history cannot be read, [*MissingTableError], [*AccessError].
+func (t *Tenant) Read(ctx context.Context) (*Site, error) {
+	var s *Site
+	// Not statement by statement: Moodle renewing in between would look like a pair and an own row that do not fit.
+	err := t.transaction(ctx, true, func(tx *sql.Tx) error {
+		var err error
+		s, err = t.readSite(ctx, tx)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (t *Tenant) readSite(ctx context.Context, tx *sql.Tx) (*Site, error) {
+	config, err := t.settings(ctx, tx, "read table config", "SELECT name, value FROM {config} WHERE name IN (?, ?, ?, ?, ?, ?)",
+		"siteidentifier", "mnet_dispatcher_mode", "mnet_localhost_id", "mnet_all_hosts_id", "noreplyaddress", "mnetkeylifetime")
+	if err != nil {
+		return nil, err
+	}
+	mnet, err := t.settings(ctx, tx, "read table config_plugins",
+		"SELECT name, value FROM {config_plugins} WHERE plugin = 'mnet' AND name IN (?, ?, ?, ?)",
+		"openssl", "openssl_history", "openssl_generations", "drift_threshold")
+	if err != nil {
+		return nil, err
+	}
+	s := &Site{
+		SiteIdentifier: config["siteidentifier"],
+		DispatcherMode: config["mnet_dispatcher_mode"],
+		NoReplyAddress: noReplyAddress(t.config, config["noreplyaddress"]),
+		LifetimeDays:   lifetimeDays(t.config, config["mnetkeylifetime"]),
+		DriftThreshold: driftThreshold(mnet["drift_threshold"]),
+		Generations:    generations(mnet["openssl_generations"]),
+		OwnID:          int64(number(config["mnet_localhost_id"])),
+		AllHostsID:     int64(number(config["mnet_all_hosts_id"])),
+	}
+	s.RawPair, s.HasPair = mnet["openssl"], has(mnet, "openssl")
+	s.RawHistory, s.HasHistory = mnet["openssl_history"], has(mnet, "openssl_history")
+	s.Certificate, s.KeyPEM = splitPair(s.RawPair)
+	if s.History, err = decodeHistory(s.RawHistory); err != nil {
+		return nil, err
+	}
+	err = tx.QueryRowContext(ctx, t.sql("SELECT fullname FROM {course} WHERE id = 1")).Scan(&s.FullName)
+	if err != nil && err != sql.ErrNoRows {
+		return nil, t.explain("read table course", err)
+	}
+	hosts, err := t.hosts(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	s.sort(hosts, t.config.Wwwroot)
+	return s, nil
+}
+
+// settings reads rows of name and value. MySQL compares names without case and accents, Moodle's PHP does not: what is asked for
+// by name later is what stands there exactly so.
+func (t *Tenant) settings(ctx context.Context, tx *sql.Tx, doing, query string, args ...any) (map[string]string, error) {
+	rows, err := tx.QueryContext(ctx, t.sql(query), args...)
+	if err != nil {
+		return nil, t.explain(doing, err)
+	}
+	defer func() { _ = rows.Close() }()
+	settings := map[string]string{}
+	for rows.Next() {
+		var name string
+		var value sql.NullString
+		if err := rows.Scan(&name, &value); err != nil {
+			return nil, t.explain(doing, err)
+		}
+		settings[name] = value.String
+	}
+	if err := rows.Err(); err != nil {
+		return nil, t.explain(doing, err)
+	}
+	return settings, nil
+}
+
+func has(settings map[string]string, name string) bool {
+	_, ok := settings[name]
+	return ok
+}
+
+// splitPair is what Moodle's explode makes of the pair; more than two parts do not occur, and the rest is dropped as there.
+func splitPair(raw string) (certificate, keyPEM string) {
+	certificate, rest, _ := strings.Cut(raw, pairSeparator)
+	keyPEM, _, _ = strings.Cut(rest, pairSeparator)
+	return certificate, keyPEM
+}

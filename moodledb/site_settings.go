@@ -1,0 +1,64 @@
+package moodledb
+
+import (
+	"math"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Moodle's defaults, and the bounds beyond which a stored value is nonsense and its default is taken.
+const (
+	defaultLifetimeDays = 28 // mnet/lib.php, mnet_generate_keypair
+	maxLifetimeDays     = 36500
+	defaultGenerations  = 3 // mnet/environment.php, get_keypair
+	maxGenerations      = 1000
+	defaultDrift        = 15 * time.Second // mnet/xmlrpc/client.php, send: config_plugins mnet/drift_threshold, in seconds
+	maxDrift            = 24 * time.Hour
+)
+
+func lifetimeDays(c *Config, stored string) int {
+	for _, days := range []float64{float64(c.KeyLifetimeDays), number(stored)} {
+		if days >= 1 && days <= maxLifetimeDays {
+			return int(days)
+		}
+	}
+	return defaultLifetimeDays
+}
+
+func generations(stored string) int {
+	if n := number(stored); n >= 1 && n <= maxGenerations {
+		return int(n)
+	}
+	return defaultGenerations
+}
+
+func driftThreshold(stored string) time.Duration {
+	if seconds := number(stored); seconds > 0 && seconds <= maxDrift.Seconds() {
+		return time.Duration(seconds * float64(time.Second))
+	}
+	return defaultDrift
+}
+
+// noReplyAddress is what Moodle writes into a certificate (mnet/lib.php, mnet_generate_keypair).
+func noReplyAddress(c *Config, stored string) string {
+	for _, address := range []string{c.NoReplyAddress, stored} {
+		if strings.Contains(address, "@") {
+			return address
+		}
+	}
+	if u, err := url.Parse(c.Wwwroot); err == nil && u.Hostname() != "" {
+		return "noreply@" + u.Hostname()
+	}
+	return "noreply@localhost"
+}
+
+// number reads a number as it stands in a text column. 0 is no number, and Moodle's empty().
+func number(text string) float64 {
+	n, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+	if err != nil || math.IsNaN(n) || math.IsInf(n, 0) {
+		return 0
+	}
+	return n
+}

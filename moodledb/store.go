@@ -1,0 +1,129 @@
+package moodledb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// KeyChange is a new key pair for the tenant, and what it was decided on.
+type KeyChange struct {
+	Read        *Site     // as read before; the change is made only if pair, history and own row still are what stands there
+	Pair        string    // the whole value: certificate + "@@@@@@@@" + private key
+	History     []Retired // the whole history as it shall be, newest first; it must hold the pair that is replaced
+	Certificate string    // for the own row, byte-equal to the pair's
+	Expires     int64     // its notAfter, unix seconds
+	Wwwroot     string    // for the own row, which Moodle corrects here too (mnet/environment.php, replace_keys)
+}
+
+// check refuses a change that would lose a key or leave pair and row different. It is the last place that can.
+func (c *KeyChange) check() error {
+	switch {
+	case c.Read == nil || c.Wwwroot == "" || c.Expires <= 0:
+		return errors.New("incomplete change of the key")
+	case c.Read.Own == nil:
+		return ErrNoOwnHost
+	case c.Certificate == "" || !strings.HasPrefix(c.Pair, c.Certificate+pairSeparator):
+		return errors.New("the certificate for the own row is not that of the pair")
+	case c.Pair == c.Read.RawPair || c.Read.KeyPEM == "":
+		return nil
+	}
+	replaced := func(r Retired) bool { return r.KeyPEM == c.Read.KeyPEM && r.Certificate == c.Read.Certificate }
+	if !slices.ContainsFunc(c.History, replaced) {
+		return errors.New("the pair that is replaced is not in the new history")
+	}
+	return nil
+}
+
+// StoreKey makes the change in one transaction: history, pair, own row. It compares what it replaces with what was read byte by
+// byte, in Go, where no collation can take two different values for equal, and holds the rows while it does.
+//
+// Errors: [ErrConflict] when Moodle renewed first; [ErrNoOwnHost]; [ErrUncertain] when the answer to COMMIT was lost and the
+// database could not be asked within a time limit either. After any other error nothing is changed.
+//
+// On tables without transactions (MyISAM) the statements take effect one by one, in an order that loses nothing if it stops
+// between them: first the old pair is in the history, twice for a moment, then the new one is current, then the own row shows it.
+// A second run finds pair and row different and renews.
+func (t *Tenant) StoreKey(ctx context.Context, c KeyChange) error {
+	if err := c.check(); err != nil {
+		return fmt.Errorf("store key: %w", err)
+	}
+	err := retry(ctx, func() error { return t.storeKey(ctx, &c) })
+	var lost *commitError
+	if errors.As(err, &lost) && !isNumber(err, errDeadlock, errLockWaitTimeout) {
+		err = t.decide(ctx, &c, err)
+	}
+	if err != nil {
+		return fmt.Errorf("store key: %w", err)
+	}
+	return nil
+}
+
+func (t *Tenant) storeKey(ctx context.Context, c *KeyChange) error {
+	return t.transaction(ctx, false, func(tx *sql.Tx) error {
+		now, err := t.keyState(ctx, tx, c.Read.OwnID)
+		if err != nil {
+			return err
+		}
+		if now != stateRead(c.Read) {
+			return ErrConflict
+		}
+		if err := t.put(ctx, tx, "openssl_history", encodeHistory(c.History), now.hasHistory); err != nil {
+			return err
+		}
+		if err := t.put(ctx, tx, "openssl", c.Pair, now.hasPair); err != nil {
+			return err
+		}
+		return t.execOne(ctx, tx, "store the own host row",
+			"UPDATE {mnet_host} SET public_key = ?, public_key_expires = ?, wwwroot = ? WHERE id = ?",
+			c.Certificate, c.Expires, c.Wwwroot, c.Read.OwnID)
+	})
+}
+
+// put stores a setting of plugin mnet.
+func (t *Tenant) put(ctx context.Context, tx *sql.Tx, name, value string, exists bool) error {
+	doing := "store " + name
+	if exists {
+		return t.execOne(ctx, tx, doing, "UPDATE {config_plugins} SET value = ? WHERE plugin = 'mnet' AND name = ?", value, name)
+	}
+	_, err := t.insert(ctx, tx, doing, "INSERT INTO {config_plugins} (plugin, name, value) VALUES ('mnet', ?, ?)", name, value)
+	return err
+}
+
+// keyState is what the tenant's key is made of, comparable to the byte.
+type keyState struct {
+	pair, history       string
+	hasPair, hasHistory bool
+	ownKey              string // public_key of the own row
+}
+
+func stateRead(s *Site) keyState {
+	return keyState{s.RawPair, s.RawHistory, s.HasPair, s.HasHistory, s.Own.PublicKey}
+}
+
+func stateWanted(c *KeyChange) keyState {
+	return keyState{c.Pair, encodeHistory(c.History), true, true, c.Certificate}
+}
+
+// keyState reads the state and locks it against everybody until the transaction ends: the rows, and where a setting does not exist
+// yet, its place.
+func (t *Tenant) keyState(ctx context.Context, tx *sql.Tx, ownID int64) (keyState, error) {
+	stored, err := t.settings(ctx, tx, "read the key again",
+		"SELECT name, value FROM {config_plugins} WHERE plugin = 'mnet' AND name IN (?, ?) FOR UPDATE", "openssl", "openssl_history")
+	if err != nil {
+		return keyState{}, err
+	}
+	s := keyState{pair: stored["openssl"], history: stored["openssl_history"],
+		hasPair: has(stored, "openssl"), hasHistory: has(stored, "openssl_history")}
+	err = tx.QueryRowContext(ctx, t.sql("SELECT public_key FROM {mnet_host} WHERE id = ? FOR UPDATE"), ownID).Scan(&s.ownKey)
+	if errors.Is(err, sql.ErrNoRows) {
+		return s, ErrConflict
+	}
+	if err != nil {
+		return s, t.explain("read the own host row again", err)
+	}
+	return s, nil
+}

@@ -1,0 +1,41 @@
+package moodledb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+const (
+	// readBackLimit is how long the database is asked what became of a COMMIT. A restart of the server fits in.
+	readBackLimit = 40 * time.Second
+	readBackPause = 500 * time.Millisecond
+)
+
+// decide finds out what became of a COMMIT whose answer did not arrive. It asks on a new connection, under a context of its own:
+// the answer matters most when the run was just cancelled. Reading with a lock makes it wait for a server that is still at work
+// on the old connection's transaction, so that the answer is final.
+func (t *Tenant) decide(ctx context.Context, c *KeyChange, lost error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readBackLimit)
+	defer cancel()
+	for {
+		var now keyState
+		err := t.transaction(ctx, false, func(tx *sql.Tx) (err error) {
+			now, err = t.keyState(ctx, tx, c.Read.OwnID)
+			return err
+		})
+		switch {
+		case err == nil && now == stateWanted(c):
+			return nil
+		case err == nil && now == stateRead(c.Read):
+			return fmt.Errorf("not stored: %w", lost)
+		case err == nil, errors.Is(err, ErrConflict):
+			return ErrConflict
+		}
+		if t.sleep(ctx, readBackPause) != nil {
+			return fmt.Errorf("%w: %w", ErrUncertain, err)
+		}
+	}
+}
