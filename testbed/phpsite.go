@@ -1,0 +1,195 @@
+package testbed
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// Kind is what a site does with a keyswap.
+type Kind string
+
+const (
+	Stock   Kind = "stock"   // answers its certificate and stores nothing
+	Patched Kind = "patched" // VMoodle's: stores the caller's certificate when it is forced
+)
+
+// Cache is what serves the site's configuration cache.
+type Cache string
+
+const (
+	FileCache    Cache = "file"    // Moodle's default application store
+	RedisCache   Cache = "redis"   // one Redis store for all application caches
+	StackedCache Cache = "stacked" // core/config is mapped to Redis first and to the file store behind it
+)
+
+// Options describe a site; the zero value is a stock Moodle with a file cache and the prefix mdl_.
+type Options struct {
+	Kind          Kind
+	Cache         Cache
+	RedisPassword string // "" for none
+	RedisPrefix   string
+	Prefix        string // of its tables
+	FullName      string // title of its home page and organisation in its certificate
+	Socket        bool   // config.php names localhost and the database's socket instead of 127.0.0.1 and its port
+	NoRC4         bool   // OpenSSL without its legacy provider
+	Workers       int    // PHP processes, 4 if 0; a site that heals needs two at once
+}
+
+// Site is a running MNet site of testdata/phpsite. It ends with its test.
+type Site struct {
+	Wwwroot    string // http://127.0.0.1:port
+	Dirroot    string // where its PHP files are
+	ConfigFile string // its config.php, in Moodle's form
+	Dataroot   string
+	DB         *Database
+	Redis      *RedisServer // nil with FileCache
+
+	options Options
+	port    int
+	php     string
+	process *process
+}
+
+// PHPSite installs and starts a site.
+func PHPSite(t testing.TB, options Options) *Site {
+	t.Helper()
+	s := &Site{options: options.withDefaults(), php: PHP(t, "mysqli", "openssl", "xmlrpc", "redis"), port: freePort(t)}
+	s.DB = MariaDB(t).Database(t, s.options.Prefix)
+	if s.options.Cache != FileCache {
+		s.Redis = Redis(t, s.options.RedisPassword)
+	}
+	dir := t.TempDir()
+	s.Wwwroot, s.Dataroot = fmt.Sprintf("http://127.0.0.1:%d", s.port), filepath.Join(dir, "dataroot")
+	s.Dirroot = filepath.Join(dir, "moodle")
+	s.ConfigFile = filepath.Join(s.Dirroot, "config.php")
+	if err := os.CopyFS(s.Dirroot, os.DirFS(filepath.Join(Root(t), "testdata", "phpsite"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(s.Dataroot, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"config.php": s.config(), "openssl.cnf": s.openssl()} {
+		if err := os.WriteFile(filepath.Join(s.Dirroot, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.install(t)
+	s.Start(t)
+	t.Cleanup(s.Stop)
+	return s
+}
+
+func (o Options) withDefaults() Options {
+	if o.Kind == "" {
+		o.Kind = Stock
+	}
+	if o.Cache == "" {
+		o.Cache = FileCache
+	}
+	if o.Prefix == "" {
+		o.Prefix = "mdl_"
+	}
+	if o.FullName == "" {
+		o.FullName = "École & " + string(o.Kind)
+	}
+	if o.Workers == 0 {
+		o.Workers = 4
+	}
+	return o
+}
+
+// config is config.php as Moodle's installer writes it.
+func (s *Site) config() string {
+	host, socket := s.DB.Host, "''"
+	if s.options.Socket {
+		host, socket = "localhost", literal(s.DB.Socket)
+	}
+	lines := []string{
+		"<?php  // Moodle configuration file", "", "unset($CFG);", "global $CFG;", "$CFG = new stdClass();", "",
+		"$CFG->dbtype    = 'mariadb';", "$CFG->dblibrary = 'native';", "$CFG->dbhost    = " + literal(host) + ";",
+		"$CFG->dbname    = " + literal(s.DB.Name) + ";", "$CFG->dbuser    = " + literal(s.DB.User) + ";",
+		"$CFG->dbpass    = " + literal(s.DB.Password) + ";", "$CFG->prefix    = " + literal(s.DB.Prefix) + ";",
+		"$CFG->dboptions = array (", "  'dbpersist' => 0,", "  'dbport' => " + strconv.Itoa(s.DB.Port) + ",",
+		"  'dbsocket' => " + socket + ",", "  'dbcollation' => 'utf8mb4_unicode_ci',", ");", "",
+		"$CFG->wwwroot   = " + literal(s.Wwwroot) + ";", "$CFG->dataroot  = " + literal(s.Dataroot) + ";",
+		"$CFG->admin     = 'admin';", "", "$CFG->directorypermissions = 0777;", "",
+		"$CFG->vmoodle_patched = " + strconv.FormatBool(s.options.Kind == Patched) + ";", "",
+		"require_once(__DIR__ . '/lib/setup.php');", "",
+	}
+	return strings.Join(lines, "\n")
+}
+
+func literal(text string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(text) + "'"
+}
+
+// openssl is what OPENSSL_CONF names, with or without the legacy provider, so that the machine's own does not matter.
+func (s *Site) openssl() string {
+	legacy := "legacy = on\n"
+	if s.options.NoRC4 {
+		legacy = ""
+	}
+	return "openssl_conf = top\n[top]\nproviders = providers\n[providers]\ndefault = on\n" + legacy + "[on]\nactivate = 1\n" +
+		"[req]\ndefault_bits = 2048\nstring_mask = utf8only\ndistinguished_name = dn\n[dn]\n" +
+		"[v3_ca]\nsubjectKeyIdentifier = hash\nauthorityKeyIdentifier = keyid\nbasicConstraints = critical, CA:true\n"
+}
+
+func (s *Site) environment() []string {
+	return []string{"OPENSSL_CONF=" + filepath.Join(s.Dirroot, "openssl.cnf"), "PHP_CLI_SERVER_WORKERS=" + strconv.Itoa(s.options.Workers)}
+}
+
+// install has PHP fill the site's tables.
+func (s *Site) install(t testing.TB) {
+	t.Helper()
+	wish := map[string]any{"fullname": s.options.FullName, "cache": s.options.Cache, "redis": nil}
+	if s.Redis != nil {
+		wish["redis"] = map[string]string{"server": s.Redis.Addr, "password": s.Redis.Password, "prefix": s.options.RedisPrefix}
+	}
+	input, err := json.Marshal(wish)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(s.php, filepath.Join(s.Dirroot, "admin", "cli", "install.php"))
+	cmd.Stdin, cmd.Env = strings.NewReader(string(input)), append(os.Environ(), s.environment()...)
+	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+		t.Fatalf("testbed: install %s: %v: %s", s.Wwwroot, err, out)
+	}
+}
+
+// Start starts the web side, as PHPSite does, after [Site.Stop].
+func (s *Site) Start(t testing.TB) {
+	t.Helper()
+	address := fmt.Sprintf("127.0.0.1:%d", s.port)
+	scratch := t.TempDir() // what the lifeline may remove
+	var err error
+	s.process, err = start(scratch, s.php, []string{"-S", address, "-t", s.Dirroot}, s.environment()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.process.await(func() error { return listens(address) }); err != nil {
+		t.Fatalf("testbed: php -S: %v", err)
+	}
+}
+
+// Stop ends the web side: the site is down, its database stays.
+func (s *Site) Stop() { s.process.stop() }
+
+// page gets a page of the site that must be there, into answer if that is not nil.
+func (s *Site) page(t testing.TB, path string, answer any) {
+	t.Helper()
+	response, err := http.Get(s.Wwwroot + path)
+	if err != nil {
+		t.Fatalf("testbed: %v", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if err := json.NewDecoder(response.Body).Decode(answer); err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("testbed: %s%s: %s: %v\n%s", s.Wwwroot, path, response.Status, err, s.process.log)
+	}
+}

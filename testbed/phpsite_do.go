@@ -1,0 +1,124 @@
+package testbed
+
+import (
+	"net/url"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// Called is what came of a sealed call that one site made to another.
+type Called struct {
+	OK       bool     // the answer was sealed to the caller's key and signed by the one it holds of the callee
+	Fault    int      // the answer was a fault
+	Error    string   // text of the fault, or why there was no answer that could be read
+	Learned  bool     // the caller stored a newer certificate of the callee
+	Services []string // what the callee offers the caller
+}
+
+// Call has this site make a sealed call of system/listServices to the host of wwwroot, which it must know.
+func (s *Site) Call(t testing.TB, wwwroot string) Called {
+	t.Helper()
+	var called Called
+	s.page(t, "/test/call.php?to="+url.QueryEscape(wwwroot), &called)
+	return called
+}
+
+// Peer makes the two sites know each other, with single sign-on bound both ways.
+func (s *Site) Peer(t testing.TB, other *Site) {
+	t.Helper()
+	s.know(t, other)
+	other.know(t, s)
+}
+
+func (s *Site) know(t testing.TB, other *Site) {
+	t.Helper()
+	s.DB.Exec(t, `INSERT INTO {mnet_host} (wwwroot, ip_address, name, public_key, public_key_expires, applicationid, sslverification)
+		VALUES (?, '127.0.0.1', ?, ?, ?, (SELECT id FROM {mnet_application} WHERE name = 'moodle'), 2)`,
+		other.Wwwroot, other.options.FullName, other.Certificate(t), other.Expires(t))
+	s.DB.Exec(t, `INSERT INTO {mnet_host2service} (hostid, serviceid, publish, subscribe) SELECT h.id, s.id, 1, 1
+		FROM {mnet_host} h, {mnet_service} s WHERE h.wwwroot = ? AND s.name IN ('sso_idp', 'sso_sp')`, other.Wwwroot)
+}
+
+// own is the condition that finds the site's own row.
+const own = "id = (SELECT value FROM {config} WHERE name = 'mnet_localhost_id')"
+
+// Certificate is the PEM in the site's own host row, what it answers to a keyswap.
+func (s *Site) Certificate(t testing.TB) string {
+	t.Helper()
+	return s.DB.Value(t, "SELECT public_key FROM {mnet_host} WHERE "+own)
+}
+
+// Expires is the own row's public_key_expires, in unix seconds.
+func (s *Site) Expires(t testing.TB) string {
+	t.Helper()
+	return s.DB.Value(t, "SELECT public_key_expires FROM {mnet_host} WHERE "+own)
+}
+
+// Held is the PEM that this site holds of the host of wwwroot, "" if it does not know it.
+func (s *Site) Held(t testing.TB, wwwroot string) string {
+	t.Helper()
+	return s.DB.Value(t, "SELECT public_key FROM {mnet_host} WHERE wwwroot = ?", wwwroot)
+}
+
+// Warm has the web side read its settings, so that its cache is filled.
+func (s *Site) Warm(t testing.TB) { s.do(t, "/test/cache.php?do=warm") }
+
+// Purge empties the configuration cache.
+func (s *Site) Purge(t testing.TB) { s.do(t, "/test/cache.php?do=purge") }
+
+// Renewal says how thoroughly a site renews its key by itself. Every way it tells no peer.
+type Renewal struct {
+	Forget bool // the old pair does not go to the history
+	Stale  bool // the cache keeps the old pair
+}
+
+// Renew has the site replace its key.
+func (s *Site) Renew(t testing.TB, r Renewal) {
+	t.Helper()
+	query := url.Values{}
+	if !r.Forget {
+		query.Set("archive", "1")
+	}
+	if r.Stale {
+		query.Set("stale", "1")
+	}
+	s.do(t, "/test/renew.php?"+query.Encode())
+}
+
+// Expire lets the site's key have expired a minute ago: the next sealed call, in or out, makes it renew by itself.
+func (s *Site) Expire(t testing.TB) {
+	t.Helper()
+	s.DB.Exec(t, "UPDATE {mnet_host} SET public_key_expires = UNIX_TIMESTAMP() - 60 WHERE "+own)
+}
+
+// BrokenPHPRenewal does to the site what VMoodle's PHP tool does: a new pair is stored past the cache, the host row keeps
+// the old certificate, that one is pushed to every peer, and the history is not written.
+func (s *Site) BrokenPHPRenewal(t testing.TB) { s.do(t, "/test/broken_renewal.php") }
+
+// SetMNet switches the site's dispatcher on or off.
+func (s *Site) SetMNet(t testing.TB, on bool) {
+	t.Helper()
+	mode := "off"
+	if on {
+		mode = "strict"
+	}
+	s.DB.Exec(t, "UPDATE {config} SET value = ? WHERE name = 'mnet_dispatcher_mode'", mode)
+	s.Purge(t)
+}
+
+// Maintain puts the site into CLI maintenance until its test ends.
+func (s *Site) Maintain(t testing.TB) {
+	t.Helper()
+	file := filepath.Join(s.Dataroot, "climaintenance.html")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Remove(file) })
+}
+
+func (s *Site) do(t testing.TB, path string) {
+	t.Helper()
+	var done bool
+	s.page(t, path, &done)
+}

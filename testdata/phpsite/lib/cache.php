@@ -1,0 +1,181 @@
+<?php
+
+declare(strict_types=1);
+
+namespace phpsite {
+    /** One store of the configuration cache (definition core/config). null is a miss. */
+    interface store {
+        public function get(string $name): ?array;
+        public function set(string $name, array $value): void;
+        public function delete(string $name): void;
+        public function purge(): void;
+    }
+
+    /** One file an entry, below directories of the first three letters of its name. */
+    final class file_store implements store {
+        private readonly string $directory;
+
+        public function __construct(string $store) {
+            $config = $GLOBALS['CFG'];
+            $this->directory = ($config->cachedir ?? "$config->dataroot/cache") . "/cachestore_file/$store/core_config";
+        }
+
+        private function path(string $name): string {
+            return "$this->directory/" . substr($name, 0, 3) . "-cache/$name.cache";
+        }
+
+        public function get(string $name): ?array {
+            $text = @file_get_contents($this->path($name));
+            return $text === false ? null : unserialize($text, ['allowed_classes' => false]);
+        }
+
+        public function set(string $name, array $value): void {
+            $path = $this->path($name);
+            @mkdir(dirname($path), 0777, true);
+            $temporary = $path . '.' . getmypid();
+            file_put_contents($temporary, serialize($value));
+            rename($temporary, $path);
+        }
+
+        public function delete(string $name): void {
+            @unlink($this->path($name));
+        }
+
+        public function purge(): void {
+            array_map(unlink(...), glob("$this->directory/*-cache/*.cache"));
+        }
+    }
+
+    /** One hash, one field an entry. */
+    final class redis_store implements store {
+        private readonly \Redis $redis;
+        private readonly string $hash;
+
+        public function __construct(array $configuration) {
+            [$host, $port] = explode(':', $configuration['server']);
+            $this->redis = new \Redis();
+            $this->redis->connect($host, (int) $port, 1.0);
+            if ($configuration['password'] !== '') {
+                $this->redis->auth($configuration['password']);
+            }
+            $this->redis->setOption(\Redis::OPT_SERIALIZER, (int) $configuration['serializer']);
+            $this->hash = $configuration['prefix'] . md5('1 core config');
+        }
+
+        public function get(string $name): ?array {
+            $value = $this->redis->hGet($this->hash, $name);
+            return $value === false ? null : $value;
+        }
+
+        public function set(string $name, array $value): void {
+            $this->redis->hSet($this->hash, $name, $value);
+        }
+
+        public function delete(string $name): void {
+            $this->redis->hDel($this->hash, $name);
+        }
+
+        public function purge(): void {
+            $this->redis->del($this->hash);
+        }
+    }
+
+    /** All stores that serve core/config, as muc/config.php says, the first that is asked first. */
+    final class config_cache {
+        /** @var list<store> */
+        private array $stores;
+        private readonly string $prefix;
+
+        private function __construct() {
+            $configuration = self::configuration();
+            $sorts = [];
+            foreach ($configuration['modemappings'] as $mapping) {
+                if ($mapping['mode'] === 1) {
+                    $sorts[$mapping['store']] = $mapping['sort'];
+                }
+            }
+            $own = array_filter($configuration['definitionmappings'], fn($m) => $m['definition'] === 'core/config');
+            if ($own) {
+                $sorts = array_column($own, 'sort', 'store');
+            }
+            arsort($sorts);
+            $this->prefix = md5('1/core/config/' . $configuration['siteidentifier']);
+            $this->stores = array_map(fn($name) => match ($configuration['stores'][$name]['plugin']) {
+                'file' => new file_store($name),
+                'redis' => new redis_store($configuration['stores'][$name]['configuration']),
+            }, array_keys($sorts));
+        }
+
+        public static function get(): self {
+            static $cache = null;
+            return $cache ??= new self();
+        }
+
+        /** What muc/config.php says; a site without that file has one file store. */
+        private static function configuration(): array {
+            $file = ($GLOBALS['CFG']->altcacheconfigpath ?? $GLOBALS['CFG']->dataroot . '/muc') . '/config.php';
+            if (is_file($file)) {
+                require $file;
+                return $configuration;
+            }
+            $row = database::get()->row("SELECT value FROM {config} WHERE name = 'siteidentifier'");
+            return [
+                'stores' => ['default_application' => ['plugin' => 'file']],
+                'modemappings' => [['mode' => 1, 'store' => 'default_application', 'sort' => -1]],
+                'definitionmappings' => [],
+                'siteidentifier' => md5($row['value']),
+            ];
+        }
+
+        private function name(string $key): string {
+            return sha1("$this->prefix-$key");
+        }
+
+        /** The entry of the first store that has it, else what $read returns; stores that missed are filled. */
+        public function entry(string $key, callable $read): array {
+            $name = $this->name($key);
+            $missed = [];
+            foreach ($this->stores as $store) {
+                $value = $store->get($name);
+                if ($value !== null) {
+                    break;
+                }
+                $missed[] = $store;
+            }
+            $value ??= $read();
+            foreach ($missed as $store) {
+                $store->set($name, $value);
+            }
+            return $value;
+        }
+
+        public function delete(string $key): void {
+            foreach (array_reverse($this->stores) as $store) {
+                $store->delete($this->name($key));
+            }
+        }
+
+        public function purge(): void {
+            foreach (array_reverse($this->stores) as $store) {
+                $store->purge();
+            }
+        }
+    }
+}
+
+namespace {
+    /** The part of Moodle's API that a script outside uses to drop an entry. */
+    class cache_helper {
+        public static function invalidate_by_definition($component, $area, $identifiers = [], $keys = []) {
+            if ([$component, $area] === ['core', 'config']) {
+                array_map(fn($key) => phpsite\config_cache::get()->delete($key), (array) $keys);
+            }
+        }
+
+        public static function purge_by_definition($component, $area, $identifiers = []) {
+            if ([$component, $area] === ['core', 'config']) {
+                phpsite\config_cache::get()->purge();
+            }
+        }
+    }
+}
