@@ -14,7 +14,6 @@ const (
 	tagIA5String       = 0x16
 	tagUTCTime         = 0x17
 	tagGeneralizedTime = 0x18
-	tagVisibleString   = 0x1a
 	tagUniversalString = 0x1c
 	tagBMPString       = 0x1e
 	tagSequence        = 0x30

@@ -238,15 +238,16 @@ func TestASealIsFoundBehindPHPNoticesAndBesidesUnknownElements(t *testing.T) {
 }
 
 func TestNoTruncatedDocumentIsRead(t *testing.T) {
-	document := sign(t, testPair(t))
+	pair := testPair(t)
+	document := sign(t, pair)
 	for n := range document {
 		if _, err := envelope.ParseSigned(document[:n]); !errors.Is(err, envelope.ErrMalformed) {
 			t.Fatalf("first %d bytes of a signed document: %v, want ErrMalformed", n, err)
 		}
 	}
-	body := seal(t, document, testPair(t))
+	body := seal(t, document, pair)
 	for n := range body {
-		if _, err := envelope.Open(body[:n], testPair(t).Private); !errors.Is(err, envelope.ErrMalformed) {
+		if _, err := envelope.Open(body[:n], pair.Private); !errors.Is(err, envelope.ErrMalformed) {
 			t.Fatalf("first %d bytes of a sealed document: %v, want ErrMalformed", n, err)
 		}
 	}

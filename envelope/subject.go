@@ -34,7 +34,7 @@ func dnText(tag byte, content []byte) (string, bool) {
 	switch tag {
 	case tagUTF8String:
 		return string(content), utf8.Valid(content)
-	case tagNumericString, tagPrintableString, tagT61String, tagIA5String, tagVisibleString, tagUTCTime, tagGeneralizedTime:
+	case tagNumericString, tagPrintableString, tagT61String, tagIA5String:
 		for _, b := range content {
 			runes = append(runes, rune(b))
 		}
