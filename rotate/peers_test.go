@@ -1,0 +1,196 @@
+package rotate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+
+	"renew_mnetkeys/envelope"
+)
+
+func TestWhatBecomesOfAPeer(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		peer    fakePeer
+		prepare func(*world, *fakePeer)
+		outcome PeerOutcome
+		reason  string
+		exit    int
+	}{
+		{name: "one that takes the key is proven", outcome: Accepted},
+		{name: "one that stores nothing at a keyswap heals at the call", peer: fakePeer{stock: true}, outcome: Accepted},
+		{name: "one that is down stays pending", peer: fakePeer{dead: true}, outcome: Pending, reason: "connect", exit: ExitPeers},
+		{name: "one that cannot be called back is refused", peer: fakePeer{stock: true}, outcome: Refused, reason: "fault_710", exit: ExitPeers,
+			prepare: func(_ *world, p *fakePeer) { p.knows = "something forgotten" }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			p := w.addPeer("https://a.example", c.peer)
+			if c.prepare != nil {
+				c.prepare(w, p)
+			}
+			report := w.renewal(Options{}).Run(t.Context())
+			got := report.Peers[0]
+			if got.Outcome != c.outcome || got.Reason != c.reason || report.Exit != c.exit {
+				t.Errorf("got %s %q, exit %d; want %s %q, %d", got.Outcome, got.Reason, report.Exit, c.outcome, c.reason, c.exit)
+			}
+			if holds := p.knows == w.tenant.Pair.Certificate; holds != got.Outcome.Proven() {
+				t.Errorf("reported %s, and it holds the new certificate: %v", got.Outcome, holds)
+			}
+		})
+	}
+}
+
+func TestWhichCertificateOfAPeerIsKept(t *testing.T) {
+	newer := func(w *world) *envelope.KeyPair { return testPair(w.t, "https://a.example", clock.AddDate(0, 0, -1)) }
+	older := func(w *world) *envelope.KeyPair { return testPair(w.t, "https://a.example", clock.AddDate(0, 0, -30)) }
+	for _, c := range []struct {
+		name   string
+		own    func(*world) *envelope.KeyPair // the peer's pair, its row holds another
+		answer func(*world) *envelope.KeyPair
+		want   func(*fakePeer, string) string
+	}{
+		{"a newer one that proves itself is stored", newer, nil, func(p *fakePeer, _ string) string { return p.own.Certificate.PEM }},
+		{"an older one is not, even when it proves itself", older, nil, func(_ *fakePeer, held string) string { return held }},
+		{"an older answer to the keyswap is not", nil, older, func(_ *fakePeer, held string) string { return held }},
+		{"the one that proves itself wins over the answered one", nil, newer, func(_ *fakePeer, held string) string { return held }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			p := w.addPeer("https://a.example", fakePeer{})
+			held := w.tenant.Peers[0].Certificate
+			if c.own != nil {
+				p.own = c.own(w)
+			}
+			if c.answer != nil {
+				p.answers = c.answer(w)
+			}
+			w.renewal(Options{}).Run(t.Context())
+			if got := w.tenant.Peers[0].Certificate; got != c.want(p, held) {
+				t.Error("the row holds another certificate than it should")
+			}
+		})
+	}
+}
+
+func TestReportsStandInTheOrderOfThePeers(t *testing.T) {
+	w := newWorld(t)
+	var want, got []string
+	for i := range 30 {
+		want = append(want, fmt.Sprintf("https://p%02d.example", i))
+		w.addPeer(want[i], fakePeer{dead: i%7 == 0})
+	}
+	done := 0
+	r := w.renewal(Options{})
+	r.Progress = func(n, total int) {
+		if done++; n != done || total != 30 {
+			t.Errorf("progress %d of %d after %d", n, total, done)
+		}
+	}
+	report := r.Run(t.Context())
+	for _, p := range report.Peers {
+		got = append(got, p.Wwwroot)
+	}
+	if !slices.Equal(got, want) || report.Unproven() != 5 {
+		t.Errorf("order %v, %d unproven", got, report.Unproven())
+	}
+}
+
+func TestTheHistoryAfterARenewal(t *testing.T) {
+	entry := func(name string) Retired {
+		return Retired{Stored: Stored{Certificate: name, PrivateKey: "key of " + name}}
+	}
+	current := entry("current").Stored
+	for _, c := range []struct {
+		name        string
+		pair        Stored
+		history     []Retired
+		generations int
+		want        []string
+	}{
+		{"the pair goes in front", current, []Retired{entry("a"), entry("b")}, 3, []string{"current", "a", "b"}},
+		{"the oldest falls out", current, []Retired{entry("a"), entry("b"), entry("c")}, 3, []string{"current", "a", "b"}},
+		{"no pair yet", Stored{}, []Retired{entry("a")}, 3, []string{"a"}},
+		{"a pair that stands there already is not kept twice", current, []Retired{entry("a"), entry("current")}, 3, []string{"current", "a"}},
+		{"empty entries, which Mahara writes, are dropped", current, []Retired{{}, entry("a")}, 3, []string{"current", "a"}},
+		{"one generation keeps the pair", current, []Retired{entry("a")}, 1, []string{"current"}},
+		{"no generation would lose the only copy: one is kept", current, nil, 0, []string{"current"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			tenant := Tenant{Pair: c.pair, History: c.history, Generations: c.generations}
+			var got []string
+			for _, h := range tenant.archive() {
+				got = append(got, h.Certificate)
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestADryRunTouchesNothing(t *testing.T) {
+	w := newWorld(t)
+	w.addPeer("https://a.example", fakePeer{})
+	w.addPeer("https://b.example", fakePeer{dead: true})
+	report := w.renewal(Options{}).Plan(t.Context())
+	if report.Outcome != Kept || report.Exit != ExitOK || report.SelfCheck != SelfProven {
+		t.Errorf("report %+v", report)
+	}
+	if report.Peers[0].Outcome != Skipped || report.Peers[1].Outcome != Pending {
+		t.Errorf("peers %+v", report.Peers)
+	}
+	if touched := w.happened("store", "store-peer", "push", "drop", "start-mnet", "lock"); touched != nil {
+		t.Errorf("a dry run did %v", touched)
+	}
+}
+
+func TestADryRunDoesNotCallASiteThatWouldRepairItself(t *testing.T) {
+	w := newWorld(t)
+	w.tenant.Pair = storedPair(testPair(t, ownURL, clock))
+	report := w.renewal(Options{}).Plan(t.Context())
+	if calls := w.happened("prove"); calls != nil || len(report.Warnings) != 1 {
+		t.Errorf("calls %v, warnings %v", calls, report.Warnings)
+	}
+}
+
+// oneSide counts what is registered on one side of a link.
+type oneSide struct {
+	w    *world
+	got  []Peer
+	fail error
+}
+
+func (o *oneSide) Connect(_ context.Context, p Peer) (Peer, error) {
+	o.got = append(o.got, p)
+	if p.ID == 0 {
+		p.ID = 99
+	}
+	return p, o.fail
+}
+
+func TestHostsAreConnectedBeforeThePush(t *testing.T) {
+	w := newWorld(t)
+	w.addPeer("https://new.example", fakePeer{})
+	w.addPeer("https://dead.example", fakePeer{dead: true})
+	w.tenant.Peers = nil // they exist, but are no peers yet
+	near, far := &oneSide{w: w}, &oneSide{w: w}
+	dead := &oneSide{w: w}
+	report := w.renewal(Options{Bind: []Link{
+		{Wwwroot: "https://new.example", Near: near, Far: far},
+		{Wwwroot: "https://dead.example", Near: dead},
+	}}).Run(t.Context())
+	if len(near.got) != 1 || near.got[0].Certificate != w.peers["https://new.example"].own.Certificate.PEM {
+		t.Errorf("registered with us: %d hosts", len(near.got))
+	}
+	if len(far.got) != 1 || far.got[0].Wwwroot != ownURL || far.got[0].Certificate != w.tenant.Pair.Certificate {
+		t.Error("the other side did not get our new certificate")
+	}
+	if len(dead.got) != 0 || report.Exit != ExitPeers || len(report.Peers) != 2 {
+		t.Errorf("report %+v", report)
+	}
+	if got := w.happened("push"); !slices.Equal(got, []string{"push https://new.example"}) {
+		t.Errorf("pushed %v", got)
+	}
+}

@@ -1,0 +1,266 @@
+package rotate
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+)
+
+func TestARenewalGoesDatabaseCacheProofPushProofLook(t *testing.T) {
+	w := newWorld(t)
+	old := w.tenant.Pair
+	w.addPeer("https://a.example", fakePeer{})
+	report := w.renewal(Options{}).Run(t.Context())
+
+	want := []string{"lock", "read", "prove " + ownURL, "store", "drop 0", "prove " + ownURL,
+		"push https://a.example", "prove https://a.example", "prove " + ownURL, "release"}
+	if !slices.Equal(w.events, want) {
+		t.Errorf("order of events\n got %v\nwant %v", w.events, want)
+	}
+	if report.Outcome != Renewed || report.SelfCheck != SelfProven || report.Exit != ExitOK || report.Err != nil {
+		t.Errorf("report %+v", report)
+	}
+	if w.tenant.Pair == old || len(w.tenant.History) != 1 || w.tenant.History[0].Stored != old {
+		t.Error("the old pair is not first in the history")
+	}
+	if w.peers["https://a.example"].knows != w.tenant.Pair.Certificate {
+		t.Error("the peer does not hold the new certificate")
+	}
+	if report.Previous == nil || report.Certificate == nil || report.Previous.SHA256 == report.Certificate.SHA256 {
+		t.Errorf("certificates of the report: %+v, previous %+v", report.Certificate, report.Previous)
+	}
+}
+
+// Each case breaks the world in one way and says how the run must end: what is
+// reported, what the database holds, and whether anybody was told.
+func TestHowARenewalEnds(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		breakIt func(*world)
+		options Options
+
+		outcome Outcome
+		check   SelfCheck
+		exit    int
+		cause   error // in Err, where set
+		stored  bool  // a new pair is current afterwards
+		told    bool  // the peer was pushed to
+	}{
+		{name: "all is well",
+			breakIt: func(*world) {}, outcome: Renewed, check: SelfProven, exit: ExitOK, stored: true, told: true},
+		{name: "another run holds the lock",
+			breakIt: func(w *world) { w.lockErr = ErrLocked },
+			outcome: Failed, check: SelfSkipped, exit: ExitLocked, cause: ErrLocked},
+		{name: "MNet is off",
+			breakIt: func(w *world) { w.tenant.DispatcherMode = "off" },
+			outcome: Failed, check: SelfSkipped, exit: ExitNotRenewed, cause: ErrMNetOff},
+		{name: "MNet was never heard of",
+			breakIt: func(w *world) { w.tenant.DispatcherMode = "" },
+			outcome: Failed, check: SelfSkipped, exit: ExitNotRenewed, cause: ErrMNetOff},
+		{name: "MNet is off and --newkey starts it",
+			breakIt: func(w *world) {
+				w.tenant.DispatcherMode, w.tenant.Own, w.tenant.Pair, w.cached = "", nil, Stored{}, nil
+			},
+			options: Options{NewKey: true}, outcome: Renewed, check: SelfProven, exit: ExitOK, stored: true, told: true},
+		{name: "no own host row",
+			breakIt: func(w *world) { w.tenant.Own = nil },
+			outcome: Failed, check: SelfSkipped, exit: ExitNotRenewed, cause: ErrNoOwnHost},
+		{name: "the cache may not be dropped by us",
+			breakIt: func(w *world) { w.checkErr = errNotAllowed },
+			outcome: Failed, check: SelfSkipped, exit: ExitNotRenewed, cause: errNotAllowed},
+		{name: "the database refuses the write",
+			breakIt: func(w *world) { w.storeErr = errNotAllowed },
+			outcome: Failed, check: SelfProven, exit: ExitNotRenewed, cause: errNotAllowed},
+		{name: "the own site keeps the old key although it was coherent: undone",
+			breakIt: func(w *world) { w.sticky = true },
+			outcome: Undone, check: SelfProven, exit: ExitNotRenewed},
+		{name: "the own site keeps another key as it did before: act now",
+			breakIt: func(w *world) { w.sticky = true; w.cached = &Stored{Certificate: w.someOther()} },
+			outcome: Failed, check: SelfFailed, exit: ExitOwnSite, stored: true},
+		{name: "the own site cannot be asked: a warning",
+			breakIt: func(w *world) { w.unreachable = true },
+			outcome: Renewed, check: SelfUnreachable, exit: ExitOK, stored: true, told: true},
+		{name: "the own site cannot be asked, which was required",
+			breakIt: func(w *world) { w.unreachable = true }, options: Options{SelfCheck: SelfCheckRequire},
+			outcome: Failed, check: SelfUnreachable, exit: ExitNotRenewed, cause: ErrOwnUnreachable},
+		{name: "the own site cannot be asked and its cache not be dropped",
+			breakIt: func(w *world) { w.unreachable = true; w.dropErr = errNotAllowed },
+			outcome: Undone, check: SelfUnreachable, exit: ExitNotRenewed, cause: errNotAllowed},
+		{name: "the own site is not to be asked",
+			breakIt: func(w *world) { w.sticky = true }, options: Options{SelfCheck: SelfCheckOff},
+			outcome: Renewed, check: SelfSkipped, exit: ExitOK, stored: true, told: true},
+		{name: "the own site is not to be asked and the cache is for hands only",
+			breakIt: func(w *world) { w.checkErr, w.dropErr = ErrCacheByHand, ErrCacheByHand }, options: Options{SelfCheck: SelfCheckOff},
+			outcome: Renewed, check: SelfSkipped, exit: ExitOK, stored: true, told: true},
+		{name: "the own site is not to be asked and the cache not to be dropped",
+			breakIt: func(w *world) { w.dropErr = errNotAllowed }, options: Options{SelfCheck: SelfCheckOff},
+			outcome: Undone, check: SelfSkipped, exit: ExitNotRenewed, cause: errNotAllowed},
+		{name: "the own site has no RC4: told, but nothing proven",
+			breakIt: func(w *world) { w.rc4less = true },
+			outcome: Renewed, check: SelfNoRC4, exit: ExitPeers, stored: true, told: true},
+		{name: "the own site has no RC4 and keeps the old key",
+			breakIt: func(w *world) { w.rc4less = true; w.sticky = true },
+			outcome: Undone, check: SelfNoRC4, exit: ExitNotRenewed},
+		{name: "the PHP script left pair and host row apart",
+			breakIt: func(w *world) { w.tenant.Pair = storedPair(testPair(w.t, ownURL, clock)) },
+			outcome: Renewed, check: SelfProven, exit: ExitOK, stored: true, told: true},
+		{name: "the stored pair is unreadable",
+			breakIt: func(w *world) { w.tenant.Pair = Stored{Certificate: "broken", PrivateKey: "broken"} },
+			outcome: Renewed, check: SelfProven, exit: ExitOK, stored: true, told: true},
+		{name: "Moodle renewed between our read and our write",
+			breakIt: func(w *world) {
+				w.on = func(e string) {
+					if e == "store" {
+						w.version++
+					}
+				}
+			},
+			outcome: Failed, check: SelfProven, exit: ExitNotRenewed, cause: ErrConflict},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.addPeer("https://a.example", fakePeer{})
+			c.breakIt(w)
+			old := w.tenant.Pair
+			report := w.renewal(c.options).Run(t.Context())
+			if report.Outcome != c.outcome || report.SelfCheck != c.check || report.Exit != c.exit {
+				t.Errorf("got %s, own site %s, exit %d (%v); want %s, %s, %d",
+					report.Outcome, report.SelfCheck, report.Exit, report.Err, c.outcome, c.check, c.exit)
+			}
+			if c.cause != nil && !errors.Is(report.Err, c.cause) {
+				t.Errorf("error %v does not carry %v", report.Err, c.cause)
+			}
+			if stored := w.tenant.Pair != old; stored != c.stored {
+				t.Errorf("new pair stored: %v, want %v", stored, c.stored)
+			}
+			if told := len(w.happened("push")) > 0; told != c.told {
+				t.Errorf("peer told: %v, want %v", told, c.told)
+			}
+			if w.tenant.Own != nil && c.outcome != Failed && w.tenant.Own.Certificate != w.tenant.Pair.Certificate {
+				t.Error("own host row and pair differ afterwards")
+			}
+			w.nothingLost(old)
+		})
+	}
+}
+
+var errNotAllowed = errors.New("not allowed")
+
+// someOther is a certificate of nobody's.
+func (w *world) someOther() string {
+	return testPair(w.t, ownURL, clock.AddDate(0, 0, -40)).Certificate.PEM
+}
+
+// nothingLost holds whatever happened: the pair that was current is current, or
+// in the history.
+func (w *world) nothingLost(old Stored) {
+	w.t.Helper()
+	kept := w.tenant.Pair == old || !old.Present()
+	for _, h := range w.tenant.History {
+		kept = kept || h.Stored == old
+	}
+	if !kept {
+		w.t.Error("the old pair is gone")
+	}
+}
+
+func TestAnUndoneKeyGoesToTheEndOfTheHistory(t *testing.T) {
+	w := newWorld(t)
+	w.sticky = true
+	earlier := Retired{Stored: storedPair(testPair(t, ownURL, clock.AddDate(0, 0, -50)))}
+	w.tenant.History = []Retired{earlier, earlier, earlier}
+	w.tenant.History[1].Stored = storedPair(testPair(t, ownURL, clock.AddDate(0, 0, -80)))
+	w.tenant.History[2].Stored = storedPair(testPair(t, ownURL, clock.AddDate(0, 0, -110)))
+	before := slices.Clone(w.tenant.History)
+	if report := w.renewal(Options{}).Run(t.Context()); report.Outcome != Undone {
+		t.Fatalf("outcome %s: %v", report.Outcome, report.Err)
+	}
+	if len(w.tenant.History) != 4 || !slices.Equal(w.tenant.History[:3], before) {
+		t.Fatalf("the history of before is not in front: %d entries", len(w.tenant.History))
+	}
+	if got := w.tenant.History[3].Stored; !got.Present() || got == w.tenant.Pair {
+		t.Error("the undone pair is not at the end")
+	}
+}
+
+func TestAnExpiredSiteIsNotAskedBeforehand(t *testing.T) {
+	w := newWorld(t)
+	w.tenant.Own.Expires = clock.Unix() - 1
+	w.on = func(e string) {
+		if e == "prove "+ownURL && w.version == 0 {
+			t.Error("a sealed call to the expired site makes Moodle renew behind our back")
+		}
+	}
+	if report := w.renewal(Options{}).Run(t.Context()); report.Exit != ExitOK || report.SelfCheck != SelfProven {
+		t.Errorf("report %+v", report)
+	}
+}
+
+func TestACacheRefilledByARequestUnderWayIsDroppedAgain(t *testing.T) {
+	w := newWorld(t)
+	old := w.tenant.Pair
+	times := 2
+	w.refill = func() {
+		if times--; times >= 0 {
+			w.cached = &old
+		}
+	}
+	if report := w.renewal(Options{}).Run(t.Context()); report.Exit != ExitOK {
+		t.Fatalf("report %+v", report)
+	}
+	if drops := w.happened("drop"); !slices.Equal(drops, []string{"drop 0", "drop 0", "drop 0"}) {
+		t.Errorf("drops %v", drops)
+	}
+}
+
+func TestAWebSideThatWentBackIsCuredAndPeersAreToldAgain(t *testing.T) {
+	w := newWorld(t)
+	old := w.tenant.Pair
+	w.addPeer("https://a.example", fakePeer{})
+	once := true
+	w.on = func(e string) {
+		if e == "prove https://a.example" && once {
+			once = false
+			w.cached = &old // a late request refills the cache with what it had read
+		}
+	}
+	report := w.renewal(Options{}).Run(t.Context())
+	if report.Exit != ExitOK || len(w.happened("push")) != 2 || w.web() != w.tenant.Pair {
+		t.Errorf("exit %d, pushes %v, web side on the stored pair: %v", report.Exit, w.happened("push"), w.web() == w.tenant.Pair)
+	}
+}
+
+func TestARunThatIsStopped(t *testing.T) {
+	stop := errors.New("stopped by hand")
+	for _, c := range []struct {
+		name, at string
+		stored   bool
+		exit     int
+	}{
+		{"before the key is stored nothing has changed", "read", false, ExitNotRenewed},
+		{"once it is stored the own site is brought to use it and peers stay pending", "store", true, ExitPeers},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.addPeer("https://a.example", fakePeer{refuses: "fault_1"})
+			old := w.tenant.Pair
+			ctx, cancel := context.WithCancelCause(t.Context())
+			w.on = func(e string) {
+				if e == c.at {
+					cancel(stop)
+				}
+			}
+			report := w.renewal(Options{}).Run(ctx)
+			if (w.tenant.Pair != old) != c.stored || report.Exit != c.exit {
+				t.Errorf("stored %v, exit %d (%v)", w.tenant.Pair != old, report.Exit, report.Err)
+			}
+			if c.stored && (report.SelfCheck != SelfProven || report.Peers[0].Outcome != Pending) {
+				t.Errorf("own site %s, peer %+v", report.SelfCheck, report.Peers[0])
+			}
+			if !c.stored && !errors.Is(report.Err, stop) {
+				t.Errorf("error %v does not say why", report.Err)
+			}
+		})
+	}
+}

@@ -1,0 +1,285 @@
+package rotate
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"renew_mnetkeys/envelope"
+)
+
+// world is a tenant with its database, its web side behind a cache, and its
+// peers, all in memory. It keeps the order in which things happened.
+type world struct {
+	t  *testing.T
+	mu sync.Mutex
+
+	tenant  Tenant
+	version int
+
+	cached      *Stored // what the web side has cached of the pair; nil reads the database
+	refill      func()  // called after a drop, as a web request under way would
+	sticky      bool    // dropping does nothing: the web side keeps what it has
+	unreachable bool    // nobody answers at the own wwwroot
+	rc4less     bool    // the web side's OpenSSL has no RC4
+	dropErr     error
+	checkErr    error
+	lockErr     error
+	storeErr    error
+
+	peers  map[string]*fakePeer
+	events []string
+	on     func(event string) // called with every event, before it takes place
+}
+
+type fakePeer struct {
+	stock   bool // stores nothing at a keyswap, heals at the call
+	dead    bool
+	knows   string // the certificate it holds of us
+	own     *envelope.KeyPair
+	answers *envelope.KeyPair // what a keyswap answers, own unless set
+	refuses string            // reason of a refused proof
+}
+
+const ownURL = "https://own.example"
+
+var clock = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func newWorld(t *testing.T) *world {
+	w := &world{t: t, peers: map[string]*fakePeer{}}
+	old := testPair(t, ownURL, clock.AddDate(0, 0, -20))
+	w.tenant = Tenant{
+		Wwwroot: ownURL, Site: "Own", NoReplyAddress: "noreply@own.example", DispatcherMode: "strict", LifetimeDays: 28, Generations: 3,
+		Own:  &Peer{ID: 1, Wwwroot: ownURL, Certificate: old.Certificate.PEM, Expires: old.Certificate.NotAfter.Unix()},
+		Pair: storedPair(old),
+	}
+	pair := w.tenant.Pair
+	w.cached = &pair
+	return w
+}
+
+func (w *world) addPeer(wwwroot string, p fakePeer) *fakePeer {
+	p.own = testPair(w.t, wwwroot, clock.AddDate(0, 0, -5))
+	p.knows = w.tenant.Pair.Certificate
+	w.peers[wwwroot] = &p
+	w.tenant.Peers = append(w.tenant.Peers, Peer{ID: int64(10 + len(w.peers)), Wwwroot: wwwroot, Application: "moodle",
+		ServerURL: "/mnet/xmlrpc/server.php", Certificate: p.own.Certificate.PEM, Expires: p.own.Certificate.NotAfter.Unix()})
+	return &p
+}
+
+func (w *world) event(format string, args ...any) {
+	e := fmt.Sprintf(format, args...)
+	if w.on != nil {
+		w.on(e)
+	}
+	w.events = append(w.events, e)
+}
+
+// happened gives the events that start with one of the words.
+func (w *world) happened(words ...string) []string {
+	var found []string
+	for _, e := range w.events {
+		if slices.Contains(words, strings.Fields(e)[0]) {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
+func (w *world) renewal(o Options) *Renewal {
+	if o.SelfCheck == "" {
+		o.SelfCheck = SelfCheckAuto
+	}
+	return &Renewal{Options: o, Store: w, Locker: w, Starter: w, Cache: w, Network: w, Introducer: w,
+		GenerateKey: func(int) (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 1024) },
+		Random:      rand.Reader,
+		Now:         func() time.Time { return clock },
+		Sleep:       func(ctx context.Context, d time.Duration) error { return ctx.Err() },
+		Log:         zerolog.Nop(),
+	}
+}
+
+// web is the pair the web side uses.
+func (w *world) web() Stored {
+	if w.cached == nil {
+		pair := w.tenant.Pair
+		w.cached = &pair
+	}
+	return *w.cached
+}
+
+// Store.
+
+func (w *world) Read(context.Context) (*Tenant, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.event("read")
+	t := w.tenant
+	t.History, t.Peers = slices.Clone(t.History), slices.Clone(t.Peers)
+	t.Version = w.version
+	return &t, nil
+}
+
+func (w *world) StoreKey(_ context.Context, read *Tenant, next Keys) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.event("store")
+	if w.storeErr != nil {
+		return w.storeErr
+	}
+	if read.Version != w.version {
+		return ErrConflict
+	}
+	w.version++
+	w.tenant.Pair, w.tenant.History = next.Stored, next.History
+	w.tenant.Own = &Peer{ID: 1, Wwwroot: ownURL, Certificate: next.Certificate, Expires: next.Expires}
+	return nil
+}
+
+func (w *world) StorePeer(_ context.Context, p Peer, c *envelope.Certificate) (bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.event("store-peer %s", p.Wwwroot)
+	for i := range w.tenant.Peers {
+		if w.tenant.Peers[i].ID == p.ID && w.tenant.Peers[i].Certificate == p.Certificate {
+			w.tenant.Peers[i].Certificate, w.tenant.Peers[i].Expires = c.PEM, c.NotAfter.Unix()
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// Locker, Starter, Cache.
+
+func (w *world) Lock(context.Context, time.Duration) (func(), error) {
+	w.event("lock")
+	return func() { w.event("release") }, w.lockErr
+}
+
+func (w *world) StartMNet(context.Context) error {
+	w.event("start-mnet")
+	w.tenant.DispatcherMode = "strict"
+	if w.tenant.Own == nil {
+		w.tenant.Own = &Peer{ID: 1, Wwwroot: ownURL}
+	}
+	return nil
+}
+
+func (w *world) Check(context.Context) error { return w.checkErr }
+
+func (w *world) Drop(_ context.Context, width Width) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.event("drop %d", width)
+	if w.dropErr != nil {
+		return w.dropErr
+	}
+	if !w.sticky {
+		w.cached = nil
+		if w.refill != nil {
+			w.refill()
+		}
+	}
+	return nil
+}
+
+// Network.
+
+func (w *world) Push(_ context.Context, own Identity, p Peer) Push {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.event("push %s", p.Wwwroot)
+	peer := w.peers[p.Wwwroot]
+	if peer.dead {
+		return Push{Failure: &Failure{Reason: "connect", Pending: true}, Attempts: 3}
+	}
+	if !peer.stock {
+		peer.knows = own.Key.Certificate.PEM
+	}
+	answer := peer.own
+	if peer.answers != nil {
+		answer = peer.answers
+	}
+	return Push{Answered: answer.Certificate, Attempts: 1}
+}
+
+func (w *world) Prove(_ context.Context, own Identity, p Peer, answered *envelope.Certificate, _ bool) Proof {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.event("prove %s", p.Wwwroot)
+	if p.Wwwroot == ownURL {
+		return w.proveOwn(own)
+	}
+	peer := w.peers[p.Wwwroot]
+	if peer.refuses != "" {
+		return Proof{Failure: &Failure{Reason: peer.refuses}, Attempts: 1}
+	}
+	healable := slices.ContainsFunc(w.tenant.History, func(h Retired) bool { return h.Certificate == peer.knows })
+	if peer.knows != own.Key.Certificate.PEM {
+		if !healable || w.web() != w.tenant.Pair {
+			return Proof{Failure: &Failure{Reason: "fault_710"}, Attempts: 1}
+		}
+		peer.knows = own.Key.Certificate.PEM
+	}
+	return Proof{Certificate: peer.own.Certificate, Attempts: 1}
+}
+
+func (w *world) proveOwn(own Identity) Proof {
+	switch {
+	case w.unreachable:
+		return Proof{Failure: &Failure{Reason: "timeout", Pending: true}}
+	case w.rc4less:
+		return Proof{Failure: &Failure{Reason: "fault_7023"}}
+	case w.web().Certificate != own.Key.Certificate.PEM:
+		return Proof{Failure: &Failure{Reason: "fault_7023"}}
+	case w.tenant.Own.Certificate != own.Key.Certificate.PEM:
+		return Proof{Failure: &Failure{Reason: "cannot_open"}}
+	}
+	return Proof{Certificate: own.Key.Certificate, Attempts: 1}
+}
+
+func (w *world) PublicKey(context.Context, Peer) (*envelope.Certificate, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return envelope.ParseCertificate(w.web().Certificate)
+}
+
+func (w *world) Reachable(_ context.Context, p Peer) *Failure {
+	if w.peers[p.Wwwroot].dead {
+		return &Failure{Reason: "connect", Pending: true}
+	}
+	return nil
+}
+
+func (w *world) Introduce(_ context.Context, _ Identity, wwwroot string) (Peer, *Failure) {
+	peer := w.peers[wwwroot]
+	if peer.dead {
+		return Peer{}, &Failure{Reason: "connect", Pending: true}
+	}
+	return Peer{Wwwroot: wwwroot, Application: "moodle", Certificate: peer.own.Certificate.PEM}, nil
+}
+
+func testPair(t *testing.T, wwwroot string, made time.Time) *envelope.KeyPair {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := Certify(key, Subject{Wwwroot: wwwroot, Site: "Test"}, made, 28, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pair
+}
+
+func storedPair(p *envelope.KeyPair) Stored {
+	return Stored{Certificate: p.Certificate.PEM, PrivateKey: p.PEM}
+}
