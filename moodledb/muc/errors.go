@@ -33,11 +33,11 @@ func (e *UnreachableError) Hint() string { return e.Advice }
 type PermissionError struct {
 	Store string // "" when Path is the configuration file
 	Path  string
-	Owner string // user name, or number when it has none, of Path or of the nearest directory above it that can be seen
+	Owner string // user name, or #number when it has none, of Path or of the nearest directory above it that can be seen
 	Err   error
 }
 
-func (e *PermissionError) Error() string { return fmt.Sprintf("cache: %v", e.Err) }
+func (e *PermissionError) Error() string { return fmt.Sprintf("cache: %s: %v", e.Path, e.Err) }
 
 func (e *PermissionError) Unwrap() error { return e.Err }
 
@@ -61,7 +61,7 @@ func (e *ConfigError) Error() string {
 }
 
 // Hint says what else drops the cache.
-func (e *ConfigError) Hint() string { return adviseCLI }
+func (e *ConfigError) Hint() string { return advisePurge }
 
 // PHPError is a php that did not drop the cache. It shows a class and a place, never what PHP wrote: that can quote config.php.
 type PHPError struct {
@@ -77,6 +77,4 @@ func (e *PHPError) Error() string {
 func (e *PHPError) Unwrap() error { return e.Err }
 
 // Hint says what else drops the cache.
-func (e *PHPError) Hint() string { return adviseCLI }
-
-const adviseCLI = "run as the web server's user: php admin/cli/purge_caches.php"
+func (e *PHPError) Hint() string { return advisePurge }

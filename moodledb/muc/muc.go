@@ -7,8 +7,11 @@
 package muc
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -46,8 +49,10 @@ func (w Width) String() string {
 // Cache is the place of one tenant's cached configuration. It holds no connection and is safe for concurrent use.
 // It prints without the stores' passwords under every fmt verb.
 type Cache struct {
-	file   string // the configuration file the stores come from
-	stores []store
+	file   string  // the configuration file the stores come from
+	stores []store // lowest first
+	wider  string  // why single entries cannot be named, "" when they can
+	log    zerolog.Logger
 }
 
 // store is one cache store instance that may serve core/config.
@@ -60,22 +65,73 @@ type store interface {
 // Open reads muc/config.php and settles which stores serve core/config; without that file it is Moodle's default file store.
 // The error is a *ConfigError or a *PermissionError.
 func Open(where Location, options Options) (*Cache, error) {
-	return &Cache{}, nil
+	where.CacheDir = cmp.Or(where.CacheDir, filepath.Join(where.Dataroot, "cache"))
+	options.DialTimeout = cmp.Or(options.DialTimeout, 3*time.Second)
+	file := configPath(where)
+	conf, err := readConfiguration(file)
+	if err != nil {
+		return nil, err
+	}
+	c := &Cache{file: file, log: options.Log}
+	names, err := conf.entryNames(where.SiteIdentifier)
+	if err != nil {
+		c.wider = err.Error()
+	}
+	for _, i := range conf.instances {
+		c.stores = append(c.stores, i.open(where, options, file, names))
+	}
+	return c, nil
+}
+
+// open is where plugins become stores of this package.
+func (i instance) open(where Location, options Options, file string, names []string) store {
+	switch i.plugin {
+	case "file":
+		return newFileStore(i, where.CacheDir, names)
+	case "redis":
+		return newRedisStore(i, options.DialTimeout, file, names)
+	}
+	return manualStore{i}
 }
 
 // Drop removes the cached configuration from all stores, the lowest first: a miss in a higher store is refilled from the one below.
 // A store that fails does not keep the others from being tried. The error joins those of the stores; it is nil when all are clear,
 // whether there was something to remove or not.
 func (c *Cache) Drop(ctx context.Context, width Width) (Report, error) {
-	return Report{}, nil
+	r := Report{Width: width}
+	for _, s := range c.stores {
+		d := s.describe()
+		d.Width = width
+		if width == Entry && c.wider != "" {
+			d.Width, d.Why = Definition, c.wider
+		}
+		if d.Err = ctx.Err(); d.Err == nil {
+			d.Removed, d.Err = s.drop(ctx, d.Width)
+		}
+		c.log.Debug().Str("store", d.Store).Str("plugin", d.Plugin).Str("place", d.Place).Stringer("width", d.Width).
+			Int("removed", d.Removed).AnErr("error", d.Err).Msg("cached configuration dropped")
+		r.Stores = append(r.Stores, d)
+	}
+	return r, r.err()
 }
 
 // Check tells what would keep Drop from working, and changes nothing. Report and error are those of Drop with nothing removed.
 func (c *Cache) Check(ctx context.Context) (Report, error) {
-	return Report{}, nil
+	var r Report
+	for _, s := range c.stores {
+		d := s.describe()
+		if d.Err = ctx.Err(); d.Err == nil {
+			d.Err = s.check(ctx)
+		}
+		r.Stores = append(r.Stores, d)
+	}
+	return r, r.err()
 }
 
 // Format shows where the stores come from and how many there are, never a password.
 func (c Cache) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "cache with %d stores of %s", len(c.stores), c.file)
 }
+
+// MarshalJSON writes what Format prints.
+func (c Cache) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(c)) }

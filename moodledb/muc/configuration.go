@@ -1,0 +1,120 @@
+package muc
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"renew_mnetkeys/moodledb/phpsource"
+)
+
+// configuration is what muc/config.php says about core/config.
+type configuration struct {
+	instances []instance // that serve it, lowest first
+	// siteIdentifier goes into the names of entries as it is: md5 of the site's identifier when the file was made, on a cloned site that of its
+	// origin, or "unknown". Empty: Moodle has not written it yet.
+	siteIdentifier string
+	sharing        int64  // selectedsharingoption
+	sharingKey     string // userinputsharingkey
+}
+
+// instance is one configured store.
+type instance struct {
+	name, plugin string
+	fallback     bool            // not mapped, but what Moodle takes when no mapped store is ready
+	settings     phpsource.Value // of the plugin, like path or server
+}
+
+// configPath is cache_config::get_config_file_path(). A directory or file that the caller may not write counts as not set, as it does in Moodle;
+// so only a caller with the rights of the web server gets the same answer for certain.
+func configPath(where Location) string {
+	usual := filepath.Join(where.Dataroot, "muc", "config.php")
+	alternative := where.AltCacheConfigPath
+	if alternative == "" {
+		return usual
+	}
+	info, err := os.Stat(alternative)
+	switch {
+	case err == nil && info.IsDir() && writable(alternative):
+		return filepath.Join(alternative, "cacheconfig.php")
+	case writable(filepath.Dir(alternative)) && (err != nil || writable(alternative)):
+		return alternative
+	}
+	return usual
+}
+
+func writable(path string) bool { return unix.Access(path, unix.W_OK) == nil }
+
+// readConfiguration reads file; one that does not exist means the stores Moodle will configure at the next request.
+func readConfiguration(file string) (*configuration, error) {
+	source, err := readSource(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &configuration{instances: []instance{{name: "default_application", plugin: "file"}}, sharing: sharingSite}, nil
+	case errors.Is(err, fs.ErrPermission):
+		return nil, newPermissionError("", file, err)
+	case err != nil:
+		return nil, &ConfigError{File: file, Problem: err.Error()}
+	}
+	return parseConfiguration(file, source)
+}
+
+func readSource(file string) ([]byte, error) {
+	info, err := os.Stat(file)
+	if err != nil {
+		return nil, err
+	}
+	// A FIFO or device would keep us waiting, a file of this size was not written by Moodle.
+	if !info.Mode().IsRegular() || info.Size() > phpsource.MaxSize {
+		return nil, errors.New("not a regular file of at most 1 MiB")
+	}
+	return os.ReadFile(file)
+}
+
+// parseConfiguration reads what cache_config_writer::config_save() has written: $configuration as var_export does it.
+func parseConfiguration(file string, source []byte) (*configuration, error) {
+	assigned, err := phpsource.Parse(file, source, phpsource.Env{})
+	if err != nil {
+		var syntax *phpsource.SyntaxError
+		if errors.As(err, &syntax) {
+			return nil, &ConfigError{File: file, Line: syntax.Line, Problem: syntax.Problem}
+		}
+		return nil, &ConfigError{File: file, Problem: err.Error()}
+	}
+	all := assigned.Variable("configuration")
+	definition := all.Get("definitions").Get(definitionID)
+	for _, read := range []phpsource.Value{all.Get("siteidentifier"), all.Get("stores"), all.Get("modemappings"), all.Get("definitionmappings"), definition} {
+		if unread, found := unevaluated(read); found {
+			return nil, &ConfigError{File: file, Line: unread.At().Line, Problem: unread.Why()}
+		}
+	}
+	if all.Kind() != phpsource.Array {
+		return nil, &ConfigError{File: file, Line: all.At().Line, Problem: "assigns no array to $configuration"}
+	}
+	c := &configuration{
+		instances:      servingStores(all),
+		siteIdentifier: all.Get("siteidentifier").Text(),
+		sharing:        sharingSite,
+		sharingKey:     definition.Get("userinputsharingkey").Text(),
+	}
+	if option := definition.Get("selectedsharingoption"); option.Kind() != phpsource.Null {
+		c.sharing = option.Int()
+	}
+	return c, nil
+}
+
+// unevaluated finds a value that is no literal: guessing at one would drop the wrong entries and look like success.
+func unevaluated(v phpsource.Value) (phpsource.Value, bool) {
+	if v.Kind() == phpsource.Unevaluated {
+		return v, true
+	}
+	for _, e := range v.Entries() {
+		if found, ok := unevaluated(e.Value); ok {
+			return found, true
+		}
+	}
+	return phpsource.Value{}, false
+}

@@ -1,0 +1,40 @@
+<?php
+// Run by renew_mnetkeys from stdin with two arguments: the path of config.php, and the wwwroot of a VMoodle tenant or an empty string.
+// The last line "mnetkeys: …" on stdout is the answer. It holds no message of an exception: such a one can quote config.php.
+
+function mnetkeys_answer($answer) {
+    static $given = false;
+    if (!$given) {
+        $given = true;
+        file_put_contents('php://stdout', "\nmnetkeys: $answer\n"); // STDOUT is not defined for a script from stdin.
+    }
+}
+
+register_shutdown_function(function () {
+    $error = error_get_last();
+    $fatal = $error && ($error['type'] & (E_ERROR | E_PARSE | E_CORE_ERROR | E_COMPILE_ERROR | E_USER_ERROR));
+    mnetkeys_answer($fatal ? 'fatal error at ' . $error['file'] . ':' . $error['line'] : 'the site ended the script while it was loading');
+});
+
+define('CLI_SCRIPT', true);
+$mnetkeys_config = $argv[1];
+$mnetkeys_tenant = rtrim($argv[2], '/');
+if ($mnetkeys_tenant !== '') {
+    define('CLI_VMOODLE_OVERRIDE', $mnetkeys_tenant);
+}
+unset($CLI_VMOODLE_PRECHECK); // Set, it would make config.php return before it has chosen the tenant.
+
+try {
+    if (!is_readable($mnetkeys_config)) {
+        throw new RuntimeException('config.php is not readable');
+    }
+    require($mnetkeys_config);
+    if ($mnetkeys_tenant !== '' && rtrim($CFG->wwwroot, '/') !== $mnetkeys_tenant) {
+        mnetkeys_answer('config.php has loaded another site');
+    } else {
+        cache_helper::invalidate_by_definition('core', 'config', [], ['mnet', 'core']);
+        mnetkeys_answer('dropped');
+    }
+} catch (Throwable $thrown) {
+    mnetkeys_answer(get_class($thrown) . ' at ' . $thrown->getFile() . ':' . $thrown->getLine());
+}

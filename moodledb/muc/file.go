@@ -1,0 +1,181 @@
+package muc
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+
+	"golang.org/x/sys/unix"
+)
+
+// fileStore is an instance of cachestore_file. Everything below its directory is reached through os.Root, so that a link cannot lead a caller who may be
+// root out of the cache.
+type fileStore struct {
+	instance
+	dir             string // of the store
+	singleDirectory bool
+	asyncPurge      bool
+	names           []string
+}
+
+// definitionDir is where cachestore_file::initialise() keeps core/config.
+const definitionDir = "core_config"
+
+// notInName is what cachestore_file leaves out of a store's name to make a directory of it.
+var notInName = regexp.MustCompile(`[^a-zA-Z0-9._-]+`)
+
+func newFileStore(i instance, cacheDir string, names []string) fileStore {
+	dir := i.settings.Get("path").Text()
+	if dir == "" {
+		dir = filepath.Join(cacheDir, "cachestore_file", notInName.ReplaceAllString(i.name, ""))
+	}
+	return fileStore{
+		instance:        i,
+		dir:             dir,
+		singleDirectory: i.settings.Get("singledirectory").Truth(),
+		asyncPurge:      i.settings.Get("asyncpurge").Truth(),
+		names:           names,
+	}
+}
+
+func (s fileStore) describe() StoreReport {
+	r := s.instance.describe()
+	r.Place = s.dir
+	return r
+}
+
+func (s fileStore) drop(ctx context.Context, width Width) (int, error) {
+	root, err := os.OpenRoot(s.dir)
+	if err != nil {
+		return 0, s.failure("", err)
+	}
+	defer func() { _ = root.Close() }()
+	if width == Definition {
+		return s.dropAll(ctx, root)
+	}
+	removed := 0
+	dir, err := s.revision(root)
+	if err != nil {
+		return 0, s.failure(dir, err)
+	}
+	for _, name := range s.names {
+		file := s.path(dir, name)
+		gone, err := remove(root, file)
+		if err != nil {
+			return removed, s.failure(file, err)
+		}
+		if gone {
+			removed++
+		}
+	}
+	return removed, nil
+}
+
+// dropAll removes every *.cache below core_config, also those of revisions and directory layouts the store no longer uses. Directories stay: the web server
+// may be about to write there.
+func (s fileStore) dropAll(ctx context.Context, root *os.Root) (int, error) {
+	removed := 0
+	var failed error
+	err := fs.WalkDir(root.FS(), definitionDir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			// One directory that cannot be read is no reason to leave the others.
+			failed = errors.Join(failed, s.failure(name, err))
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if d.IsDir() || path.Ext(name) != ".cache" {
+			return nil
+		}
+		gone, err := remove(root, name)
+		if gone {
+			removed++
+		}
+		failed = errors.Join(failed, s.failure(name, err))
+		return nil
+	})
+	return removed, errors.Join(failed, err)
+}
+
+// revision is the directory that cachestore_file reads now: with asyncpurge, which 5.0 has, it is named by when the definition was last purged.
+func (s fileStore) revision(root *os.Root) (string, error) {
+	if !s.asyncPurge {
+		return definitionDir, nil
+	}
+	stamp := path.Join(definitionDir, ".lastpurged")
+	info, err := root.Stat(stamp)
+	if err != nil {
+		return stamp, err
+	}
+	return path.Join(definitionDir, info.ModTime().UTC().Format("20060102150405")), nil
+}
+
+// path is cachestore_file::file_path_for_key().
+func (s fileStore) path(dir, name string) string {
+	if s.singleDirectory {
+		return path.Join(dir, name+".cache")
+	}
+	return path.Join(dir, name[:3]+"-cache", name+".cache")
+}
+
+// check asks for the right to remove from the directories that the entries are in, or will be when the web server writes them.
+func (s fileStore) check(context.Context) error {
+	root, err := os.OpenRoot(s.dir)
+	if err != nil {
+		return s.failure("", err)
+	}
+	defer func() { _ = root.Close() }()
+	dir, err := s.revision(root)
+	if err != nil {
+		return s.failure(dir, err)
+	}
+	if err := s.access(dir, unix.X_OK); err != nil {
+		return err
+	}
+	for _, name := range s.names {
+		if err := s.access(path.Dir(s.path(dir, name)), unix.W_OK|unix.X_OK); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s fileStore) access(dir string, mode uint32) error {
+	return s.failure(dir, unix.Access(filepath.Join(s.dir, dir), mode))
+}
+
+// remove unlinks a file, or a link itself, never a directory. What is not there, or has just gone, is no error.
+func remove(root *os.Root, name string) (bool, error) {
+	info, err := root.Lstat(name)
+	if err != nil || info.IsDir() {
+		return false, ignoreAbsent(err)
+	}
+	if err := root.Remove(name); err != nil {
+		return false, ignoreAbsent(err)
+	}
+	return true, nil
+}
+
+func ignoreAbsent(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// failure makes an error of a path relative to the store one of this package; nil for what does not exist.
+func (s fileStore) failure(name string, err error) error {
+	full := filepath.Join(s.dir, filepath.FromSlash(name))
+	switch {
+	case ignoreAbsent(err) == nil:
+		return nil
+	case errors.Is(err, fs.ErrPermission):
+		return newPermissionError(s.name, full, err)
+	}
+	return &UnreachableError{Store: s.name, Plugin: s.plugin, Server: full, Advice: advisePurge, Err: cause(err)}
+}

@@ -1,0 +1,96 @@
+package muc
+
+import (
+	"errors"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestMissingRightsNameThePathAndTheOwner(t *testing.T) {
+	if !unprivileged(t) {
+		return
+	}
+	me, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries := func(s site) string {
+		gone, _ := s.warm(defaultStore, md5Hex(identifier))
+		return gone[0]
+	}
+	tests := []struct {
+		name  string
+		close func(site) string // returns the directory it took rights from
+		mode  os.FileMode
+		width Width
+	}{
+		{"an entry's directory is not writable", func(s site) string { return filepath.Dir(entries(s)) }, 0o555, Entry},
+		{"an entry's directory is closed", func(s site) string { return filepath.Dir(entries(s)) }, 0, Entry},
+		{"an entry's directory is not writable, all of the definition", func(s site) string { return filepath.Dir(entries(s)) }, 0o555, Definition},
+		{"an entry's directory is closed, all of the definition", func(s site) string { return filepath.Dir(entries(s)) }, 0, Definition},
+		{"the definition is closed", func(s site) string { entries(s); return filepath.Join(s.root, defaultStore) }, 0, Entry},
+		{"the cache directory is closed", func(s site) string { entries(s); return filepath.Join(s.root, "cache") }, 0, Definition},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := newSite(t)
+			dir := test.close(s)
+			if err := os.Chmod(dir, test.mode); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = os.Chmod(dir, 0o755) })
+			cache := s.open()
+			_, checked := cache.Check(t.Context())
+			_, dropped := cache.Drop(t.Context(), test.width)
+			for _, err := range []error{checked, dropped} {
+				var missing *PermissionError
+				if !errors.As(err, &missing) || !errors.Is(err, os.ErrPermission) {
+					t.Fatalf("want a PermissionError, got %v", err)
+				}
+				if !strings.HasPrefix(missing.Path, dir) || missing.Owner != me.Username || !strings.Contains(missing.Hint(), "sudo -u "+me.Username) {
+					t.Errorf("got %v, owner %s, hint %s", missing, missing.Owner, missing.Hint())
+				}
+			}
+		})
+	}
+}
+
+func TestClosedConfigurationFileIsAPermissionError(t *testing.T) {
+	if !unprivileged(t) {
+		return
+	}
+	s := newSite(t)
+	path := s.write("muc/config.php", "<?php $configuration = array();")
+	if err := os.Chmod(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Open(s.location(), Options{})
+	var missing *PermissionError
+	if !errors.As(err, &missing) || missing.Path != path || missing.Owner == "" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestDirectoriesThatMayNotBeWrittenAreNotAltcacheconfigpath(t *testing.T) {
+	if !unprivileged(t) {
+		return
+	}
+	s := newSite(t)
+	s.write("alt/cacheconfig.php", "<?php $configuration = array();")
+	alternative := filepath.Join(s.root, "alt")
+	if err := os.Chmod(alternative, 0o555); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Chmod(alternative, 0o755) })
+	where := s.location()
+	for _, path := range []string{alternative, alternative + "/cacheconfig.php", alternative + "/new.php"} {
+		where.AltCacheConfigPath = path
+		// Like Moodle, which needs to write there and else takes the usual place.
+		if got := configPath(where); got != filepath.Join(s.root, "muc/config.php") {
+			t.Errorf("%s leads to %s", path, got)
+		}
+	}
+}

@@ -1,0 +1,129 @@
+package muc
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"renew_mnetkeys/testbed"
+)
+
+const databasePassword = "S3cret-of-the-database"
+
+// stub is the site of testdata/moodle, and what it was asked to drop.
+type stub struct{ config, dataroot string }
+
+func newStub(t *testing.T) stub {
+	t.Helper()
+	config, err := filepath.Abs("testdata/moodle/config.php")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stub{config, t.TempDir()}
+}
+
+func (s stub) environ(fault string) []string {
+	return append(os.Environ(), "STUB_DATAROOT="+s.dataroot, "STUB_DBPASS="+databasePassword, "STUB_FAULT="+fault, "MNETKEYS_TEST=ours")
+}
+
+func TestDropByPHPDropsBothEntriesOfTheRightSite(t *testing.T) {
+	php := testbed.PHP(t)
+	for _, test := range []struct{ name, wwwroot, site, fault string }{
+		{"config.php's own site", "", "http://main.example.test", ""},
+		{"a tenant of the array", "http://child.example.test", "http://child.example.test", ""},
+		{"a tenant given with a slash", "http://child.example.test/", "http://child.example.test", ""},
+		{"a site that writes much while it loads", "", "http://main.example.test", "noise"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newStub(t)
+			if err := DropByPHP(t.Context(), php, s.config, test.wwwroot, s.environ(test.fault)); err != nil {
+				t.Fatal(err)
+			}
+			text, err := os.ReadFile(filepath.Join(s.dataroot, "seen.json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var seen map[string]any
+			if err := json.Unmarshal(text, &seen); err != nil {
+				t.Fatal(err)
+			}
+			want := map[string]any{
+				"site": test.site, "definition": "core/config", "identifiers": []any{}, "keys": []any{"mnet", "core"},
+				"dbpass": databasePassword, // of the environment, which config.php may need
+				"ours":   false,            // MNETKEYS_ variables are not for the site
+			}
+			if diff := cmp.Diff(want, seen); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestDropByPHPSaysWhatWentWrongWithoutWhatPHPWrote(t *testing.T) {
+	php := testbed.PHP(t)
+	broken := filepath.Join(t.TempDir(), "it's broken.php")
+	if err := os.WriteFile(broken, []byte("<?php\n$CFG->dbpass = 'S3cret'"+"-of-the-database';\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct{ name, config, wwwroot, fault, problem string }{
+		{"the database refuses", "", "", "no database", "dml_connection_exception at "},
+		{"a fatal error", "", "", "fatal", "fatal error at "},
+		{"a config.php that does not parse", broken, "", "", "ParseError at " + broken + ":2"},
+		{"no config.php", "/no/such/config.php", "", "", "cannot run: "},
+		{"an unknown tenant", "", "http://other.example.test", "", "the site ended the script while it was loading"},
+		{"a tenant of what is no array", "", "http://child.example.test", "no array", "config.php has loaded another site"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := newStub(t)
+			config := test.config
+			if config == "" {
+				config = s.config
+			}
+			err := DropByPHP(t.Context(), php, config, test.wwwroot, s.environ(test.fault))
+			var failed *PHPError
+			if !errors.As(err, &failed) || !strings.HasPrefix(failed.Problem, test.problem) || failed.Hint() == "" {
+				t.Errorf("want a PHPError %q, got %v", test.problem, err)
+			}
+			if err != nil && strings.Contains(err.Error(), "cret") {
+				t.Errorf("the error shows a secret: %v", err)
+			}
+			if _, err := os.Stat(filepath.Join(s.dataroot, "seen.json")); err == nil {
+				t.Error("something was dropped")
+			}
+		})
+	}
+}
+
+func TestDropByPHPWithoutPHPIsAPHPError(t *testing.T) {
+	s := newStub(t)
+	var failed *PHPError
+	if err := DropByPHP(t.Context(), "/no/such/php", s.config, "", nil); !errors.As(err, &failed) || !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestDropByPHPEndsWithItsContext(t *testing.T) {
+	php, s := testbed.PHP(t), newStub(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		for range 1000 {
+			if _, err := os.Stat(filepath.Join(s.dataroot, "hanging")); err == nil {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		cancel()
+	}()
+	start := time.Now()
+	if err := DropByPHP(ctx, php, s.config, "", s.environ("hang")); !errors.Is(err, context.Canceled) || time.Since(start) > 15*time.Second {
+		t.Errorf("after %s: %v", time.Since(start), err)
+	}
+}

@@ -1,0 +1,187 @@
+package muc
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"renew_mnetkeys/moodledb/phpsource"
+)
+
+// redisStore is an instance of cachestore_redis: one hash for core/config, one field an entry, in database 0.
+type redisStore struct {
+	instance
+	servers  []server // one, or the seeds of a cluster
+	password string
+	tls      bool
+	caFile   string // "": the server's certificate is not verified, as in Moodle
+	hash     string
+	fields   []string
+	timeout  time.Duration
+	file     string // where the settings come from, for advice
+}
+
+type server struct{ network, address string }
+
+func newRedisStore(i instance, timeout time.Duration, file string, names []string) redisStore {
+	return redisStore{
+		instance: i,
+		servers:  servers(i.settings),
+		password: i.settings.Get("password").Text(),
+		tls:      i.settings.Get("encryption").Truth(),
+		caFile:   i.settings.Get("cafile").Text(),
+		hash:     i.settings.Get("prefix").Text() + definitionHash(),
+		fields:   names,
+		timeout:  timeout,
+		file:     file,
+	}
+}
+
+// servers reads the setting server as cachestore_redis::new_redis() of 3.11 to 5.0 does: host, host:port, /socket, unix://socket; several are one a line, of
+// which only a cluster uses more than the first.
+func servers(settings phpsource.Value) []server {
+	var list []server
+	for line := range strings.Lines(settings.Get("server").Text()) {
+		line = strings.TrimSpace(line)
+		socket := strings.TrimPrefix(line, "unix://")
+		switch {
+		case line == "":
+			continue
+		case strings.HasPrefix(socket, "/"):
+			list = append(list, server{"unix", socket})
+		default:
+			host, port, _ := strings.Cut(line, ":")
+			list = append(list, server{"tcp", net.JoinHostPort(host, cmp.Or(port, "6379"))})
+		}
+		if !settings.Get("clustermode").Truth() {
+			break
+		}
+	}
+	return list
+}
+
+func (s redisStore) describe() StoreReport {
+	r := s.instance.describe()
+	r.Place = s.place()
+	return r
+}
+
+func (s redisStore) place() string {
+	var all []string
+	for _, server := range s.servers {
+		all = append(all, server.address)
+	}
+	return strings.Join(all, ", ")
+}
+
+func (s redisStore) drop(ctx context.Context, width Width) (int, error) {
+	removed, err := s.ask(ctx, func(ctx context.Context, c *redis.Client) *redis.IntCmd {
+		if width == Definition {
+			return c.Del(ctx, s.hash)
+		}
+		return c.HDel(ctx, s.hash, s.fields...)
+	})
+	return int(removed), s.failure(err)
+}
+
+func (s redisStore) check(ctx context.Context) error {
+	_, err := s.ask(ctx, func(ctx context.Context, c *redis.Client) *redis.IntCmd { return c.Exists(ctx, s.hash) })
+	return s.failure(err)
+}
+
+// ask sends one command about the hash. In a cluster any seed knows which server has it, so a redirection followed once is all of the protocol that a single key
+// needs; a cluster client would ask for all slots and keep connections to all nodes.
+func (s redisStore) ask(ctx context.Context, command func(context.Context, *redis.Client) *redis.IntCmd) (int64, error) {
+	var failed []error
+	for _, to := range s.servers {
+		n, err := s.askServer(ctx, to, command)
+		if address, moved := redis.IsMovedError(err); moved {
+			host, port, _ := net.SplitHostPort(address)
+			seed, _, _ := net.SplitHostPort(to.address)
+			// An empty host means that of the server which redirects.
+			n, err = s.askServer(ctx, server{"tcp", net.JoinHostPort(cmp.Or(host, seed), port)}, command)
+		}
+		if err == nil {
+			return n, nil
+		}
+		failed = append(failed, err)
+	}
+	return 0, errors.Join(failed...)
+}
+
+func (s redisStore) askServer(ctx context.Context, to server, command func(context.Context, *redis.Client) *redis.IntCmd) (int64, error) {
+	conn, err := s.dial(ctx, to)
+	if err != nil {
+		return 0, err
+	}
+	client := redis.NewClient(&redis.Options{
+		// Connected here rather than by the client, which would try five times and write to stderr on its own.
+		Dialer:                   func(context.Context, string, string) (net.Conn, error) { return conn, nil },
+		OnConnect:                s.authenticate,
+		Protocol:                 2,
+		DisableIdentity:          true,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+		MaxRetries:               -1,
+		PoolSize:                 1,
+		ReadTimeout:              s.timeout,
+		WriteTimeout:             s.timeout,
+		ContextTimeoutEnabled:    true,
+	})
+	defer func() { _ = client.Close() }()
+	return command(ctx, client).Result()
+}
+
+// authenticate sends AUTH with the password alone. A plain ERR is passed over as phpredis does: a server that has no password says so, and one that wants
+// another answers the next command with NOAUTH.
+func (s redisStore) authenticate(ctx context.Context, c *redis.Conn) error {
+	if s.password == "" {
+		return nil
+	}
+	err := c.Auth(ctx, s.password).Err()
+	if answer := redis.Error(nil); errors.As(err, &answer) && !redis.IsAuthError(err) {
+		return nil
+	}
+	return err
+}
+
+func (s redisStore) dial(ctx context.Context, to server) (net.Conn, error) {
+	dialer := &net.Dialer{Timeout: s.timeout}
+	if !s.tls || to.network == "unix" {
+		return dialer.DialContext(ctx, to.network, to.address)
+	}
+	settings := &tls.Config{InsecureSkipVerify: s.caFile == ""}
+	if s.caFile != "" {
+		pem, err := os.ReadFile(s.caFile)
+		if err != nil {
+			return nil, fmt.Errorf("read cafile: %w", err)
+		}
+		settings.RootCAs = x509.NewCertPool()
+		if !settings.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("no certificate in cafile %s", s.caFile)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	return (&tls.Dialer{NetDialer: dialer, Config: settings}).DialContext(ctx, to.network, to.address)
+}
+
+func (s redisStore) failure(err error) error {
+	if err == nil {
+		return nil
+	}
+	advice := "check that the Redis server runs and can be reached from here; or " + advisePurge
+	if redis.IsAuthError(err) {
+		advice = "correct the password of the store in " + s.file + "; or " + advisePurge
+	}
+	return &UnreachableError{Store: s.name, Plugin: s.plugin, Server: s.place(), Advice: advice, Err: err}
+}

@@ -1,0 +1,20 @@
+<?php
+// As much of a Moodle site as the test of DropByPHP needs, in a VMoodle array with one tenant. STUB_FAULT makes it misbehave.
+unset($CFG);
+global $CFG;
+$CFG = new stdClass();
+$CFG->wwwroot = 'http://main.example.test';
+$CFG->dataroot = getenv('STUB_DATAROOT');
+$CFG->dbpass = getenv('STUB_DBPASS');
+
+if (isset($CLI_VMOODLE_PRECHECK)) {
+    return;
+}
+if (defined('CLI_VMOODLE_OVERRIDE') && getenv('STUB_FAULT') !== 'no array') {
+    if (CLI_VMOODLE_OVERRIDE !== 'http://child.example.test') {
+        echo 'VMoodling (Mysql) : No configuration for this host';
+        die;
+    }
+    $CFG->wwwroot = CLI_VMOODLE_OVERRIDE;
+}
+require_once(__DIR__ . '/lib/setup.php');
