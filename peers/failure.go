@@ -1,29 +1,44 @@
 package peers
 
-import "strings"
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode"
+)
 
-// The stable reasons of a Failure; besides them there are "http_<status>" and "fault_<code>".
+// The stable reasons of a Failure. Besides them there are "http_<status>" and "fault_<code>".
 const (
-	ReasonDNS            = "dns"
-	ReasonConnect        = "connect"
-	ReasonTLS            = "tls"
-	ReasonTimeout        = "timeout"
-	ReasonNotXMLRPC      = "not_xmlrpc"
-	ReasonTooLarge       = "too_large"
-	ReasonUnknownToPeer  = "unknown_to_peer"
-	ReasonMNetOff        = "mnet_off"
-	ReasonNoRC4          = "no_rc4"
-	ReasonBadCertificate = "bad_certificate"
-	ReasonBadSignature   = "bad_signature"
-	ReasonCannotOpen     = "cannot_open"
-	ReasonClock          = "clock"
+	ReasonDNS            = "dns"             // the host name does not resolve
+	ReasonConnect        = "connect"         // no connection, or it broke before the answer was whole
+	ReasonTLS            = "tls"             // handshake refused, or the certificate is not what the row demands
+	ReasonTimeout        = "timeout"         // no answer within Options.Timeout or the context's deadline
+	ReasonNotXMLRPC      = "not_xmlrpc"      // answered, and not in XML-RPC: HTML, an unknown virtual host, no HTTP
+	ReasonTooLarge       = "too_large"       // answered more than 1 MiB
+	ReasonUnknownToPeer  = "unknown_to_peer" // it has no row of us
+	ReasonMNetOff        = "mnet_off"        // its networking is switched off
+	ReasonNoRC4          = "no_rc4"          // it opens no seal at all, not even to the certificate it shows
+	ReasonBadCertificate = "bad_certificate" // it answered none, or one that is not its own
+	ReasonBadSignature   = "bad_signature"   // its answer is not signed by the certificate it should be
+	ReasonCannotOpen     = "cannot_open"     // its answer is sealed to another certificate than our current one
+	ReasonClock          = "clock"           // its answer is stamped too far ahead of our clock
 )
 
 // Failure is the one error type of this package: why a peer could not be told, or could not be proven.
 type Failure struct {
 	Reason string // stable code, see the constants
-	Detail string // for people, at most 200 characters, printable
+	Detail string // for people: one line of printable text, at most 200 characters, no key material
 	Err    error  // the cause, may be nil
+
+	// retryAfter is what the peer asked for with 5xx; hopeless marks a failure that no retry can cure although
+	// its reason often passes (a wwwroot that is no URL is "connect" today and tomorrow).
+	retryAfter string
+	hopeless   bool
+}
+
+// failed makes a Failure whose detail is safe to print, whatever the peer put into its arguments.
+func failed(reason string, cause error, format string, args ...any) *Failure {
+	return &Failure{Reason: reason, Detail: clean(fmt.Sprintf(format, args...), detailLimit), Err: cause}
 }
 
 func (f *Failure) Error() string {
@@ -35,12 +50,51 @@ func (f *Failure) Error() string {
 
 func (f *Failure) Unwrap() error { return f.Err }
 
-// Pending says that the peer was not reached, so that a later run may: dns, connect, tls, timeout and http_5xx.
-// Everything else is a refusal.
+// Pending says that the peer was not reached, so that a later run may succeed with nothing changed: dns, connect,
+// tls, timeout and http_5xx. Everything else is a refusal.
 func (f *Failure) Pending() bool {
 	switch f.Reason {
 	case ReasonDNS, ReasonConnect, ReasonTLS, ReasonTimeout:
 		return true
 	}
 	return strings.HasPrefix(f.Reason, "http_5")
+}
+
+// asError is f as an error that is nil when f is.
+func (f *Failure) asError() error {
+	if f == nil {
+		return nil
+	}
+	return f
+}
+
+// detailLimit is the longest detail, in characters.
+const detailLimit = 200
+
+// escapes are terminal control sequences: CSI (ESC [ … letter) and OSC (ESC ] … BEL or ESC \), in ESC form and as C1.
+var escapes = regexp.MustCompile("(?:\x1b\\[|\u009b)[0-?]*[ -/]*[@-~]?|(?:\x1b\\]|\u009d)[^\a\x1b\u009c]*(?:\a|\x1b\\\\|\u009c)?|\x1b.?")
+
+// clean makes text of a peer fit for a terminal, a log and a JSON document: valid UTF-8, one line, no terminal
+// escapes, no control or invisible formatting characters (a right-to-left override can forge a host name), no PEM
+// block (an echoing server would put our certificate into the log), at most limit characters.
+func clean(s string, limit int) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	s = escapes.ReplaceAllString(s, "")
+	if pem := strings.Index(s, "-----BEGIN"); pem >= 0 {
+		s = s[:pem] + "(PEM left out)"
+	}
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r) || unicode.IsControl(r):
+			return ' '
+		case unicode.Is(unicode.Cf, r):
+			return -1
+		}
+		return r
+	}, s)
+	s = strings.Join(strings.Fields(s), " ")
+	if runes := []rune(s); len(runes) > limit {
+		s = strings.TrimSpace(string(runes[:limit-1])) + "…"
+	}
+	return s
 }

@@ -1,12 +1,18 @@
 // Package peertest is a fake MNet site for tests. It does not pretend: it opens the seals it is sent, verifies
-// signatures under the certificates it holds, heals the way Moodle and Mahara do, and misbehaves on request.
-// It has its own small XML-RPC, so that it checks package peers independently.
+// signatures under the certificates it holds, heals the way Moodle and Mahara do (mnet/xmlrpc/serverlib.php,
+// mnet_server_strip_signature), and misbehaves on request. It has its own small XML-RPC and its own HTTP, so that it
+// checks package peers independently. It refuses nothing that a real site would take.
 package peertest
 
 import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
 	"time"
 
 	"renew_mnetkeys/envelope"
@@ -21,73 +27,190 @@ const (
 	Mahara              // Mahara 23.04
 )
 
-// Options of a site.
+// Options of a site. Where a field is zero, the default named here holds.
 type Options struct {
 	Kind        Kind
-	Address     string        // where it listens, default "127.0.0.1:0"
-	Wwwroot     string        // default http (https with TLS) and the address
-	Name        string        // title of its home page, default "Site " and the wwwroot
-	Store       Store         // default NewMemory with a fresh pair
-	Latency     time.Duration // before anything is answered, a worker held
-	Workers     int           // a pool of its own of this size, 0 = unlimited
-	Pool        *Pool         // a pool shared with other sites; wins over Workers
-	CallTimeout time.Duration // of one call it makes itself, default 5s
-	TLS         *tls.Config
+	Modern      bool          // wire form of Moodle 4.1 and later (PhpXmlRpc) instead of 3.11 (ext/xmlrpc)
+	Address     string        // where it listens; 127.0.0.1:0
+	Wwwroot     string        // http, or https with TLS, and the address
+	Name        string        // title of its home page; "Site " and the wwwroot
+	Store       Store         // NewMemory with a fresh pair of 1024 bits
+	Latency     time.Duration // before each answer, while a worker is held
+	Workers     int           // size of a pool of its own; unlimited
+	Pool        *Pool         // shared with other sites; wins over Workers
+	CallTimeout time.Duration // of one call that it makes itself; 5s
+	TLS         *tls.Config   // https
+	Client      *http.Client  // for the calls it makes; one that verifies no TLS certificate
+	Now         func() time.Time
 }
 
-// Site is a running fake site.
-type Site struct{}
+// Site is a running fake site, safe for concurrent use.
+type Site struct {
+	o      Options
+	server *http.Server
+	closed chan struct{} // ends what hangs
 
-var errTodo = errors.New("not written yet")
+	mu       sync.Mutex
+	faults   []Fault
+	passing  []Fault // each is for one request
+	requests []Request
+	maharas  map[string]bool
+}
 
 // Start runs a site; the caller closes it.
-func Start(o Options) (*Site, error) { return nil, errTodo }
-
-func (s *Site) Close()                                         {}
-func (s *Site) Wwwroot() string                                { return "" }
-func (s *Site) ServerURL() string                              { return "" }
-func (s *Site) Certificate() string                            { return "" }
-func (s *Site) Renew(archive bool) error                       { return errTodo }
-func (s *Site) Held(wwwroot string) string                     { return "" }
-func (s *Site) Know(wwwroot, certificate string) error         { return errTodo }
-func (s *Site) Call(ctx context.Context, wwwroot string) error { return errTodo }
-func (s *Site) Misbehave(faults ...Fault)                      {}
-func (s *Site) MisbehaveTimes(n int, fault Fault)              {}
-func (s *Site) Requests() []Request                            { return nil }
-
-// Store is where a site keeps its keys and host rows.
-type Store interface {
-	Keys(ctx context.Context) (current *envelope.KeyPair, history []*envelope.KeyPair, err error)
-	Held(ctx context.Context, wwwroot string) (certificate string, known bool, err error)
-	Hold(ctx context.Context, wwwroot, certificate string) error
+func Start(o Options) (*Site, error) {
+	if o.Address == "" {
+		o.Address = "127.0.0.1:0"
+	}
+	listener, err := net.Listen("tcp", o.Address)
+	if err != nil {
+		return nil, fmt.Errorf("start fake site: %w", err)
+	}
+	scheme := "http"
+	if o.TLS != nil {
+		scheme = "https"
+	}
+	if o.Wwwroot == "" {
+		o.Wwwroot = scheme + "://" + listener.Addr().String()
+	}
+	if o.Name == "" {
+		o.Name = "Site " + o.Wwwroot
+	}
+	if o.Store == nil {
+		o.Store = NewMemory(NewKeyPair(o.Wwwroot, 1024))
+	}
+	if o.Pool == nil && o.Workers > 0 {
+		o.Pool = NewPool(o.Workers)
+	}
+	if o.CallTimeout == 0 {
+		o.CallTimeout = 5 * time.Second
+	}
+	if o.Client == nil {
+		o.Client = &http.Client{Transport: &http.Transport{
+			TLSClientConfig:   &tls.Config{InsecureSkipVerify: true},
+			DisableKeepAlives: true,
+		}}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	s := &Site{o: o, closed: make(chan struct{}), maharas: map[string]bool{}}
+	s.server = &http.Server{Handler: s, ErrorLog: silent, ReadHeaderTimeout: 10 * time.Second}
+	listener = o.Pool.listen(listener)
+	if o.TLS != nil {
+		listener = tls.NewListener(listener, o.TLS)
+	}
+	go func() { _ = s.server.Serve(listener) }()
+	return s, nil
 }
 
-// Publisher is a Store whose host row may differ from the pair its web side uses, as with a stale cache: keyswap
-// answers what Published returns. Without it keyswap answers the certificate of Keys.
-type Publisher interface {
-	Published(ctx context.Context) (certificate string, err error)
+// Close stops the site and ends what it is still answering.
+func (s *Site) Close() {
+	close(s.closed)
+	_ = s.server.Close()
 }
 
-// Fault is one way to misbehave.
-type Fault string
+// Wwwroot is where the site lives.
+func (s *Site) Wwwroot() string { return s.o.Wwwroot }
 
-// Pool is a number of workers, as of one PHP-FPM pool, shared by sites.
-type Pool struct{}
+// Application is the name of what it runs, as in mnet_application.
+func (s *Site) Application() string {
+	if s.o.Kind == Mahara {
+		return "mahara"
+	}
+	return "moodle"
+}
 
-// NewPool makes a pool of n workers.
-func NewPool(n int) *Pool { return &Pool{} }
+// ServerURL is what callers append to the wwwroot (mnet_application.xmlrpc_server_url).
+func (s *Site) ServerURL() string { return serverURL(s.o.Kind == Mahara) }
+
+func serverURL(mahara bool) string {
+	if mahara {
+		return "/api/xmlrpc/server.php"
+	}
+	return "/mnet/xmlrpc/server.php"
+}
+
+// Certificate is the PEM of its current pair, "" when its store has none.
+func (s *Site) Certificate() string {
+	current, _, err := s.o.Store.Keys(context.Background())
+	if err != nil || current == nil {
+		return ""
+	}
+	return current.Certificate.PEM
+}
+
+// Pairs are its current pair and the retired ones, newest first, as a tenant's tables would tell them.
+func (s *Site) Pairs() (current *envelope.KeyPair, history []*envelope.KeyPair, err error) {
+	return s.o.Store.Keys(context.Background())
+}
+
+// Held is the certificate it holds of another site, "" when it does not know that.
+func (s *Site) Held(wwwroot string) string {
+	certificate, _, err := s.o.Store.Held(context.Background(), wwwroot)
+	if err != nil {
+		return ""
+	}
+	return certificate
+}
+
+// Know registers another Moodle, with the certificate to begin with.
+func (s *Site) Know(wwwroot, certificate string) error {
+	return s.o.Store.Hold(context.Background(), wwwroot, certificate)
+}
+
+// KnowMahara registers a Mahara.
+func (s *Site) KnowMahara(wwwroot, certificate string) error {
+	s.mu.Lock()
+	s.maharas[wwwroot] = true
+	s.mu.Unlock()
+	return s.Know(wwwroot, certificate)
+}
+
+// Renew gives the site a new pair. With archive the old one goes to the front of the history, as it should; without, it
+// is forgotten, as by VMoodle's PHP script. The store must be a Renewer.
+func (s *Site) Renew(archive bool) error {
+	renewer, ok := s.o.Store.(Renewer)
+	if !ok {
+		return errors.New("renew: the store of this fake site cannot")
+	}
+	return renewer.Renew(context.Background(), NewKeyPair(s.o.Wwwroot, 1024), archive)
+}
+
+// Misbehave makes the site commit these faults from now on; without arguments it behaves.
+func (s *Site) Misbehave(faults ...Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults, s.passing = faults, nil
+}
+
+// MisbehaveTimes makes the site commit the fault on each of the next n requests.
+func (s *Site) MisbehaveTimes(n int, fault Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.passing = slices.Repeat([]Fault{fault}, n)
+}
 
 // Request is one thing a site was sent.
 type Request struct {
-	Method   string // "system/keyswap", "system/listServices", "GET /mnet/publickey.php", ...
+	Method   string // "system/keyswap", "system/listServices", or "GET /mnet/publickey.php"; "" when unreadable
 	From     string // wwwroot of the caller, "" when it did not say
 	Params   int    // number of parameters
-	Force    bool
+	Force    bool   // keyswap with a fourth parameter that is true
 	Sealed   bool
-	Verified bool // its signature verified under the certificate held before or after healing
-	Fault    int  // XML-RPC fault answered, -1 for none
+	Verified bool // its signature verified under the certificate held, before or after healing
+	Fault    int  // code of the XML-RPC fault answered; NoFault for none
 	Status   int  // HTTP status answered
+
+	UserAgent, ContentType, AcceptEncoding string
 }
 
-// NewKeyPair makes a pair and a self-signed certificate for wwwroot, cheaply; it panics when it cannot.
-func NewKeyPair(wwwroot string, bits int) *envelope.KeyPair { return nil }
+// NoFault is Request.Fault of an answer without one; 0 is a code.
+const NoFault = -1
+
+// Requests are those answered so far, in the order in which they were.
+func (s *Site) Requests() []Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.requests)
+}

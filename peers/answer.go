@@ -1,0 +1,119 @@
+package peers
+
+import (
+	"bytes"
+	"fmt"
+	"html"
+	"net/http"
+	"net/url"
+	"regexp"
+)
+
+// application names of mnet_application.
+const mahara = "mahara"
+
+// refusal is what the HTTP status of an answer means; nil for 200, which XML-RPC uses for answers and faults alike.
+func (a *answer) refusal(p Peer) *Failure {
+	switch {
+	case a.status == http.StatusOK:
+		return nil
+	// Moodle 4.1 and later answer 404 to XML that they cannot read, too; the name of the error stands in the page
+	// in every language.
+	case a.status == http.StatusNotFound && bytes.Contains(a.body, []byte("mnetdisabled")):
+		return failed(ReasonMNetOff, nil, "its MNet is switched off")
+	// With a page in it, it comes from a web server in front.
+	case a.status == http.StatusForbidden && p.Application == mahara && len(bytes.TrimSpace(a.body)) == 0:
+		return failed(ReasonMNetOff, nil, "its networking is switched off")
+	}
+	f := failed(fmt.Sprintf("http_%d", a.status), nil, "%s%s", http.StatusText(a.status), a.hint())
+	f.retryAfter = a.header.Get("Retry-After")
+	return f
+}
+
+// hint is what else an unwelcome answer says about itself: where it redirects to, or the title of its page.
+func (a *answer) hint() string {
+	if to, err := url.Parse(a.header.Get("Location")); err == nil && to.Path+to.Host != "" {
+		// No query: it may carry a session.
+		return fmt.Sprintf(": redirects to %s", (&url.URL{Scheme: to.Scheme, Host: to.Host, Path: to.Path}))
+	}
+	if title := pageTitle(a.body); title != "" {
+		return fmt.Sprintf(": page %q", title)
+	}
+	return ""
+}
+
+// notXMLRPC describes a body that should have been XML-RPC and is not.
+func (a *answer) notXMLRPC(cause error) *Failure {
+	body := bytes.TrimSpace(a.body)
+	switch {
+	case len(body) == 0:
+		return failed(ReasonNotXMLRPC, cause, "answered nothing")
+	// local_vmoodle's own words for a host that is not in its register.
+	case bytes.HasPrefix(body, []byte("VMoodling")):
+		return failed(ReasonNotXMLRPC, cause, "unknown virtual host: %s", body[:min(len(body), detailLimit)])
+	case pageTitle(a.body) != "":
+		return failed(ReasonNotXMLRPC, cause, "answered an HTML page: %s", pageTitle(a.body))
+	}
+	return failed(ReasonNotXMLRPC, cause, "answered %s, not XML-RPC", http.DetectContentType(body))
+}
+
+// refusal is what an XML-RPC fault means.
+func (f *fault) refusal() *Failure {
+	reason := fmt.Sprintf("fault_%d", f.code)
+	switch f.code {
+	case 7020, 6003:
+		reason = ReasonUnknownToPeer
+	case 704, 6012:
+		reason = ReasonMNetOff
+	}
+	if meaning := faultMeanings(f.code); meaning != "" {
+		return failed(reason, nil, "%s: %s", meaning, f.text)
+	}
+	return failed(reason, nil, "%s", f.text)
+}
+
+// faultMeanings are those of Moodle's mnet/xmlrpc/server.php and serverlib.php, and of Mahara's api/xmlrpc. The text a
+// peer sends with them is in its own language, or the same for all.
+func faultMeanings(code int) string {
+	switch code {
+	case 704:
+		return "its dispatcher is off"
+	case 710:
+		return "our signature does not verify under the certificate it holds, and it could not fetch our new one"
+	case 6001:
+		return "it could not read our XML"
+	case 6003, 7020:
+		return "it has no host with our wwwroot"
+	case 6004:
+		return "it holds another certificate of us"
+	case 6005, 7021:
+		return "it takes sealed calls only"
+	case 6010, 7012, 7018:
+		return "it has no such function"
+	case 6012:
+		return "its networking is switched off"
+	case 6013:
+		return "it takes us for another host"
+	case 6100:
+		return "it takes a forced key only while the one it holds of us has not expired"
+	case 7023:
+		return "none of its keys opens our call"
+	case 7025:
+		return "it has another key than the one we used"
+	}
+	return ""
+}
+
+var titleElement = regexp.MustCompile(`(?is)<title(?:\s[^>]*)?>(.*?)</title\s*>`)
+
+// titleLimit is the size of mnet_host.name, in characters.
+const titleLimit = 80
+
+// pageTitle is the title of an HTML page, one line of at most titleLimit characters, "" when it has none.
+func pageTitle(page []byte) string {
+	found := titleElement.FindSubmatch(page)
+	if found == nil {
+		return ""
+	}
+	return clean(html.UnescapeString(string(toUTF8(found[1]))), titleLimit)
+}

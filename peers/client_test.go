@@ -1,0 +1,93 @@
+package peers_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"renew_mnetkeys/peers"
+	"renew_mnetkeys/peers/peertest"
+)
+
+// start runs a fake site for the length of a test.
+func start(t testing.TB, o peertest.Options) *peertest.Site {
+	t.Helper()
+	site, err := peertest.Start(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(site.Close)
+	return site
+}
+
+// introduce makes two sites know each other's current certificates.
+func introduce(t testing.TB, a, b *peertest.Site) {
+	t.Helper()
+	know(t, a, b)
+	know(t, b, a)
+}
+
+// know makes one site hold the current certificate of another.
+func know(t testing.TB, a, b *peertest.Site) {
+	t.Helper()
+	tell := a.Know
+	if b.Application() == "mahara" {
+		tell = a.KnowMahara
+	}
+	if err := tell(b.Wwwroot(), b.Certificate()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// renew gives a site a new key, the old one archived or forgotten.
+func renew(t testing.TB, s *peertest.Site, archive bool) {
+	t.Helper()
+	if err := s.Renew(archive); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// identity is a site as its tables tell it now.
+func identity(t testing.TB, s *peertest.Site) peers.Identity {
+	t.Helper()
+	current, history, err := s.Pairs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return peers.Identity{Wwwroot: s.Wwwroot(), Key: current, Archived: history}
+}
+
+// row is a site as one that holds its current certificate knows it.
+func row(s *peertest.Site) peers.Peer {
+	return peers.Peer{
+		Wwwroot:     s.Wwwroot(),
+		Application: s.Application(),
+		ServerURL:   s.ServerURL(),
+		Certificate: s.Certificate(),
+	}
+}
+
+// quick waits for nothing between tries, and not long for an answer.
+func quick(change ...func(*peers.Options)) peers.Options {
+	o := peers.Options{Timeout: 5 * time.Second, Sleep: func(context.Context, time.Duration) error { return nil }}
+	for _, c := range change {
+		c(&o)
+	}
+	return o
+}
+
+// client makes a client for the length of a test.
+func client(t testing.TB, o peers.Options) *peers.Client {
+	t.Helper()
+	c := peers.New(o)
+	t.Cleanup(c.Close)
+	return c
+}
+
+// reason is the reason of a failure, "" without one.
+func reason(f *peers.Failure) string {
+	if f == nil {
+		return ""
+	}
+	return f.Reason
+}

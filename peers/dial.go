@@ -1,0 +1,79 @@
+package peers
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/netip"
+	"time"
+)
+
+// connect opens a connection to the first address of the target that takes one, TLS included. The context must have a
+// deadline; each address gets its share of what is left, so that a black hole in front leaves time for the next.
+func (c *Client) connect(ctx context.Context, t target, addrs []netip.Addr) (net.Conn, *Failure) {
+	port := t.url.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[t.url.Scheme]
+	}
+	var conn net.Conn
+	var err error
+	for i, addr := range addrs {
+		conn, err = c.dialOne(ctx, net.JoinHostPort(addr.String(), port), len(addrs)-i)
+		if err == nil || ctx.Err() != nil {
+			break
+		}
+	}
+	if err != nil {
+		return nil, networkFailure(ctx, err, "connect")
+	}
+	if t.url.Scheme == "http" {
+		return conn, nil
+	}
+	secured := tls.Client(conn, c.tlsConfig(t))
+	if err := secured.HandshakeContext(ctx); err != nil {
+		_ = conn.Close()
+		return nil, handshakeFailure(ctx, err)
+	}
+	return secured, nil
+}
+
+// dialOne dials one address within 1/share of the time left.
+func (c *Client) dialOne(ctx context.Context, addr string, share int) (net.Conn, error) {
+	if deadline, ok := ctx.Deadline(); ok && share > 1 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/time.Duration(share))
+		defer cancel()
+	}
+	return c.o.Dial(ctx, "tcp", addr)
+}
+
+// networkFailure classifies what went wrong below HTTP while doing something.
+func networkFailure(ctx context.Context, err error, doing string) *Failure {
+	var waited net.Error
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return failed(ReasonTimeout, ctx.Err(), "interrupted")
+	case ctx.Err() != nil || errors.As(err, &waited) && waited.Timeout():
+		return failed(ReasonTimeout, err, "no answer in time (%s)", doing)
+	}
+	return failed(ReasonConnect, err, "%s: %v", doing, err)
+}
+
+// Reachable connects, TCP and for https TLS as the peer's row demands, and sends nothing. The error is a *Failure.
+func (c *Client) Reachable(ctx context.Context, p Peer) error {
+	t, f := parseTarget(p.Wwwroot, p.SSLVerification)
+	if f != nil {
+		return f
+	}
+	_, _, f = c.retry(ctx, func(ctx context.Context) (*answer, *Failure) {
+		return nil, c.within(ctx, t, func(ctx context.Context, addrs []netip.Addr) *Failure {
+			conn, f := c.connect(ctx, t, addrs)
+			if f == nil {
+				_ = conn.Close()
+			}
+			return f
+		})
+	})
+	return f.asError()
+}

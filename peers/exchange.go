@@ -1,0 +1,127 @@
+package peers
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"renew_mnetkeys/envelope"
+)
+
+// headLimit bounds status line and header fields of an answer, in bytes, on top of envelope.MaxSize for the body.
+const headLimit = 64 << 10
+
+// answer is an HTTP answer, whole.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte // at most envelope.MaxSize bytes
+}
+
+// within runs do inside the limits: a place for the peer's address and one over all, and Options.Timeout from then on.
+func (c *Client) within(ctx context.Context, t target, do func(context.Context, []netip.Addr) *Failure) *Failure {
+	addrs, f := c.names.lookup(ctx, t.url.Hostname())
+	if f != nil {
+		return f
+	}
+	// A host with several addresses counts under its first, which is the one that is dialled unless it is down.
+	release, err := c.limits.acquire(ctx, addrs[0])
+	if err != nil {
+		return networkFailure(ctx, err, "waiting for its turn")
+	}
+	defer release()
+	ctx, cancel := context.WithTimeout(ctx, c.o.Timeout)
+	defer cancel()
+	return do(ctx, addrs)
+}
+
+// exchange sends one HTTP request, once, and reads the whole answer.
+func (c *Client) exchange(ctx context.Context, t target, method string, body []byte) (a *answer, f *Failure) {
+	started := c.o.Now()
+	f = c.within(ctx, t, func(ctx context.Context, addrs []netip.Addr) *Failure {
+		conn, f := c.connect(ctx, t, addrs)
+		if f != nil {
+			return f
+		}
+		defer func() { _ = conn.Close() }()
+		a, f = roundTrip(ctx, conn, newRequest(ctx, t, method, body))
+		return f
+	})
+	event := c.o.Log.Debug().Str("url", t.url.Redacted()).Str("method", method).Dur("took", c.o.Now().Sub(started))
+	if f != nil {
+		event.Str("reason", f.Reason).Str("detail", f.Detail).Msg("exchange failed")
+		return nil, f
+	}
+	event.Int("status", a.status).Int("bytes", len(a.body)).Msg("exchange")
+	return a, nil
+}
+
+// newRequest makes a request as Moodle's client does (User-Agent, Content-Type). It asks for no compression, and for
+// the connection to be closed after it.
+func newRequest(ctx context.Context, t target, method string, body []byte) *http.Request {
+	r := (&http.Request{
+		Method: method,
+		URL:    t.url,
+		Host:   t.url.Host,
+		Header: http.Header{"User-Agent": {"Moodle"}, "Accept": {"*/*"}},
+		Close:  true,
+	}).WithContext(ctx)
+	if body != nil {
+		r.Header.Set("Content-Type", "text/xml")
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		r.ContentLength = int64(len(body))
+	}
+	return r
+}
+
+// roundTrip writes the request and reads the answer on a connection of its own, which the caller closes.
+//
+// No http.Transport, because of what one would have to be told not to do: a kept-alive connection occupies a worker of
+// a preforking web server as long as a call does, outside the limit per address that protects PHP pools; redirects,
+// proxies of the environment, compression and HTTP/2 would be off as well. Proxies are no loss: Moodle's sealed calls
+// use none (mnet/xmlrpc/client.php), so a proof through one would prove a way that Moodle does not take.
+func roundTrip(ctx context.Context, conn net.Conn, r *http.Request) (*answer, *Failure) {
+	deadline, _ := ctx.Deadline()
+	_ = conn.SetDeadline(deadline)
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+
+	// A server may answer (503, 413) and close without having read the request: what it said counts.
+	sent := r.Write(conn)
+	limited := &io.LimitedReader{R: conn, N: envelope.MaxSize + headLimit}
+	response, err := readResponse(bufio.NewReader(limited), r)
+	if err == nil {
+		defer func() { _ = response.Body.Close() }()
+		a := &answer{status: response.StatusCode, header: response.Header}
+		a.body, err = io.ReadAll(io.LimitReader(response.Body, envelope.MaxSize+1))
+		if err == nil && len(a.body) <= envelope.MaxSize {
+			return a, nil
+		}
+	}
+	var broken *net.OpError
+	switch {
+	case limited.N <= 0 || err == nil:
+		return nil, failed(ReasonTooLarge, nil, "answered more than %d bytes", envelope.MaxSize)
+	case ctx.Err() == nil && sent != nil:
+		return nil, networkFailure(ctx, sent, "send")
+	case ctx.Err() != nil || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.As(err, &broken):
+		return nil, networkFailure(ctx, err, "read the answer")
+	}
+	return nil, failed(ReasonNotXMLRPC, err, "answered something that is not HTTP")
+}
+
+// readResponse skips the informational answers (1xx) that may come before the real one.
+func readResponse(from *bufio.Reader, r *http.Request) (*http.Response, error) {
+	for {
+		response, err := http.ReadResponse(from, r)
+		if err != nil || response.StatusCode >= 200 {
+			return response, err
+		}
+	}
+}

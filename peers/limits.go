@@ -1,0 +1,53 @@
+package peers
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+
+	"golang.org/x/sync/semaphore"
+)
+
+// limits bounds how many exchanges are under way, over all and with one IP address.
+//
+// The limit per address is no courtesy. A stock peer that must heal calls our site back while it holds a worker of its
+// PHP pool, and hosts of one VMoodle array share one pool with our own site: when our calls fill the pool, none is left
+// to answer the call-backs, and all of them wait until they time out. PHP pools start at 5 workers; 4 leaves one free.
+type limits struct {
+	all        *semaphore.Weighted
+	perAddress int64
+
+	mu        sync.Mutex
+	byAddress map[netip.Addr]*semaphore.Weighted
+}
+
+func newLimits(all, perAddress int) *limits {
+	return &limits{
+		all:        semaphore.NewWeighted(int64(all)),
+		perAddress: int64(perAddress),
+		byAddress:  map[netip.Addr]*semaphore.Weighted{},
+	}
+}
+
+// acquire waits for a place. The address comes first: those who queue for a slow address hold no place of the others.
+func (l *limits) acquire(ctx context.Context, addr netip.Addr) (release func(), err error) {
+	l.mu.Lock()
+	one := l.byAddress[addr]
+	if one == nil {
+		one = semaphore.NewWeighted(l.perAddress)
+		l.byAddress[addr] = one
+	}
+	l.mu.Unlock()
+
+	if err := one.Acquire(ctx, 1); err != nil {
+		return nil, err
+	}
+	if err := l.all.Acquire(ctx, 1); err != nil {
+		one.Release(1)
+		return nil, err
+	}
+	return func() {
+		l.all.Release(1)
+		one.Release(1)
+	}, nil
+}

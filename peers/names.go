@@ -1,0 +1,88 @@
+package peers
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"net/url"
+	"sync"
+	"time"
+)
+
+// names resolves host names, each once per client: a run of seconds wants one answer, because the limit per address
+// counts on it. A failed look-up is not kept, a retry may cure it.
+type names struct {
+	resolve func(context.Context, string) ([]netip.Addr, error)
+	timeout time.Duration
+
+	mu    sync.Mutex
+	known map[string][]netip.Addr
+}
+
+func newNames(resolve func(context.Context, string) ([]netip.Addr, error), timeout time.Duration) *names {
+	return &names{resolve: resolve, timeout: timeout, known: map[string][]netip.Addr{}}
+}
+
+// lookup returns at least one address of the host, in the resolver's order of preference.
+func (n *names) lookup(ctx context.Context, host string) ([]netip.Addr, *Failure) {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{addr.Unmap()}, nil
+	}
+	n.mu.Lock()
+	addrs := n.known[host]
+	n.mu.Unlock()
+	if addrs != nil {
+		return addrs, nil
+	}
+
+	// Not under the lock: a name server that is silent about one name must not hold up the others. Two callers
+	// that ask for one name at once both ask, which costs less than it would to wait for each other.
+	ctx, cancel := context.WithTimeout(ctx, n.timeout)
+	defer cancel()
+	found, err := n.resolve(ctx, host)
+	if err == nil && len(found) == 0 {
+		err = errors.New("no address")
+	}
+	if err != nil {
+		return nil, failed(ReasonDNS, err, "look up %s: %v", host, err)
+	}
+	for i := range found {
+		found[i] = found[i].Unmap()
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.known[host] = found
+	return found, nil
+}
+
+// Address resolves the host of a wwwroot, for mnet_host.ip_address. The error is a *Failure.
+func (c *Client) Address(ctx context.Context, wwwroot string) (netip.Addr, error) {
+	t, f := parseTarget(wwwroot, 0)
+	if f != nil {
+		return netip.Addr{}, f
+	}
+	addrs, f := c.names.lookup(ctx, t.url.Hostname())
+	if f != nil {
+		return netip.Addr{}, f
+	}
+	return addrs[0], nil
+}
+
+// target is where an exchange goes.
+type target struct {
+	url          *url.URL // http or https, with a host
+	verification int      // as mnet_host.sslverification
+}
+
+// parseTarget refuses everything that is not http or https with a host: a wwwroot comes from a table that other
+// programs write, and file: or gopher: must not become a request.
+func parseTarget(address string, verification int) (target, *Failure) {
+	u, err := url.Parse(address)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" {
+		// The parser's own error repeats the text, with a password where it has one.
+		f := failed(ReasonConnect, nil, "its wwwroot is not an http or https address")
+		f.hopeless = true
+		return target{}, f
+	}
+	return target{url: u, verification: verification}, nil
+}

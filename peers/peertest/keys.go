@@ -1,0 +1,59 @@
+package peertest
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"time"
+
+	"renew_mnetkeys/envelope"
+)
+
+// NewKeyPair makes an RSA key of that many bits (1024 is the least that Go takes, and quick) and a self-signed
+// certificate as Moodle makes one: CN is the wwwroot cut to 64 bytes, and attribute 2.5.29.17 of the DN the whole of
+// it. It panics when it cannot.
+func NewKeyPair(wwwroot string, bits int) *envelope.KeyPair {
+	key, err := rsa.GenerateKey(rand.Reader, bits)
+	if err != nil {
+		panic(fmt.Sprintf("make test key: %v", err))
+	}
+	return Certify(key, wwwroot)
+}
+
+// Certify makes a pair of a key that is there already, for tests with hundreds of sites. It panics when it cannot.
+func Certify(key *rsa.PrivateKey, wwwroot string) *envelope.KeyPair {
+	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
+	if err != nil {
+		panic(fmt.Sprintf("make test certificate: %v", err))
+	}
+	template := &x509.Certificate{
+		SerialNumber: serial.Add(serial, big.NewInt(1)),
+		Subject: pkix.Name{
+			Organization: []string{"Test"},
+			CommonName:   wwwroot[:min(len(wwwroot), 64)],
+			ExtraNames:   []pkix.AttributeTypeAndValue{{Type: asn1.ObjectIdentifier{2, 5, 29, 17}, Value: wwwroot}},
+		},
+		NotBefore: time.Now().Add(-time.Hour),
+		NotAfter:  time.Now().Add(28 * 24 * time.Hour),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		panic(fmt.Sprintf("make test certificate: %v", err))
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		panic(fmt.Sprintf("make test key: %v", err))
+	}
+	pair, err := envelope.ParseKeyPair(
+		string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
+		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})))
+	if err != nil {
+		panic(fmt.Sprintf("make test pair: %v", err))
+	}
+	return pair
+}

@@ -1,0 +1,100 @@
+package peertest
+
+import (
+	"compress/gzip"
+	"fmt"
+	"net/http"
+	"strconv"
+)
+
+// misbehaves commits a fault of HTTP; false when there is none to commit.
+func (v *visit) misbehaves() bool {
+	mahara := v.o.Kind == Mahara
+	switch {
+	case v.faults.has(Hang):
+		<-v.ctx.Done()
+	case v.faults.has(Drop), v.faults.has(Truncate):
+		if v.faults.has(Truncate) {
+			v.w.Header().Set("Content-Length", "5000")
+			v.answer(http.StatusOK, "text/xml", []byte(`<?xml version="1.0"?><methodRes`))
+			_ = http.NewResponseController(v.w).Flush()
+		}
+		panic(http.ErrAbortHandler)
+	case v.faults.has(Flood):
+		v.w.Header().Set("Content-Type", "text/xml")
+		v.pour("<!-- more of the same, without end -->\n")
+	case v.faults.has(FloodHeader):
+		v.raw("HTTP/1.1 200 OK\r\n", "X-More: of the same, without end\r\n")
+	case v.faults.has(NotHTTP):
+		v.raw("SSH-2.0-OpenSSH_9.2p1\r\n", "")
+	case v.faults.has(Redirect):
+		v.w.Header().Set("Location", "http://elsewhere.example/mnet/xmlrpc/server.php?session=1")
+		v.answer(http.StatusMovedPermanently, "text/html", nil)
+	case v.faults.has(HTML):
+		v.answer(http.StatusOK, "text/html; charset=utf-8", page("Log in to the site"))
+	case v.faults.has(Empty):
+		v.answer(http.StatusOK, "text/xml", nil)
+	case v.faults.has(Gzip):
+		v.bomb()
+	case v.faults.has(Off) && mahara:
+		v.answer(http.StatusForbidden, "text/html", nil)
+	case v.faults.has(Off):
+		v.answer(http.StatusNotFound, "text/html; charset=utf-8", []byte("<html><head><title>Erreur</title></head><body>"+
+			"<a href=\"https://docs.moodle.org/error/mnet/mnetdisabled\">MNet est désactivé</a></body></html>"))
+	case v.faults.has(NotFound):
+		v.answer(http.StatusNotFound, "text/html", page("404 Not Found"))
+	case v.faults.has(Forbidden):
+		v.answer(http.StatusForbidden, "text/html", page("403 Forbidden"))
+	case v.faults.has(UnknownVhost):
+		v.answer(http.StatusOK, "text/html; charset=UTF-8", []byte("VMoodling (Mysql) : No configuration for this host : "+v.o.Wwwroot+
+			". Identified root is http://master.example May be faked."))
+	default:
+		return v.maintains()
+	}
+	return true
+}
+
+func (v *visit) maintains() bool {
+	seconds, ok := v.faults.number("maintenance ")
+	if ok {
+		v.w.Header().Set("Retry-After", strconv.Itoa(seconds))
+		v.answer(http.StatusServiceUnavailable, "text/html; charset=utf-8", page("This site is undergoing maintenance"))
+	}
+	return ok
+}
+
+// pour writes the same until the client goes away.
+func (v *visit) pour(line string) {
+	for v.ctx.Err() == nil {
+		if _, err := v.w.Write([]byte(line)); err != nil {
+			return
+		}
+	}
+}
+
+// raw takes the connection over and writes past net/http: the beginning, then the same line until the client goes away.
+func (v *visit) raw(beginning, line string) {
+	conn, _, err := http.NewResponseController(v.w).Hijack()
+	if err != nil {
+		panic(fmt.Sprintf("fake site cannot take over its connection: %v", err))
+	}
+	defer func() { _ = conn.Close() }()
+	_, err = conn.Write([]byte(beginning))
+	for err == nil && line != "" && v.ctx.Err() == nil {
+		_, err = conn.Write([]byte(line))
+	}
+}
+
+// bomb is 1 GiB of zeros in about 1 MiB.
+func (v *visit) bomb() {
+	v.w.Header().Set("Content-Type", "text/xml")
+	v.w.Header().Set("Content-Encoding", "gzip")
+	z := gzip.NewWriter(v.w)
+	zeros := make([]byte, 1<<20)
+	for range 1024 {
+		if _, err := z.Write(zeros); err != nil {
+			return
+		}
+	}
+	_ = z.Close()
+}

@@ -1,0 +1,173 @@
+package peertest
+
+import (
+	"context"
+	"fmt"
+	"html"
+	"io"
+	"log"
+	"net/http"
+	"time"
+
+	"renew_mnetkeys/envelope"
+)
+
+// silent keeps http.Server quiet about the connections that faults break.
+var silent = log.New(io.Discard, "", 0)
+
+// visit is one request while it is answered.
+type visit struct {
+	*Site
+	ctx    context.Context
+	w      http.ResponseWriter
+	body   []byte
+	faults faultSet
+	log    Request
+}
+
+// ServeHTTP answers /, /mnet/publickey.php and the XML-RPC server.
+func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// Read first: net/http notices that a client went away only once its request is read.
+	body, err := io.ReadAll(io.LimitReader(r.Body, 2*envelope.MaxSize))
+	if err != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	go func() {
+		select {
+		case <-s.closed:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	done, err := s.o.Pool.work(ctx)
+	if err != nil {
+		return
+	}
+	defer done()
+
+	v := &visit{Site: s, ctx: ctx, w: w, body: body, faults: s.faultsNow(), log: Request{
+		Method:         r.Method + " " + r.URL.Path,
+		Fault:          NoFault,
+		UserAgent:      r.Header.Get("User-Agent"),
+		ContentType:    r.Header.Get("Content-Type"),
+		AcceptEncoding: r.Header.Get("Accept-Encoding"),
+	}}
+	defer func() { // deferred, because some faults end in a panic that net/http wants
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.requests = append(s.requests, v.log)
+	}()
+	select {
+	case <-time.After(s.o.Latency):
+	case <-ctx.Done():
+		return
+	}
+	if v.misbehaves() {
+		return
+	}
+	switch {
+	case r.URL.Path == "/":
+		v.answer(http.StatusOK, "text/html; charset=utf-8", page(s.o.Name))
+	case r.URL.Path == "/mnet/publickey.php" && s.o.Kind != Mahara:
+		v.publicKey()
+	case r.URL.Path == s.ServerURL():
+		v.xmlrpc(r.Method)
+	default:
+		v.answer(http.StatusNotFound, "text/html", page("404 Not Found"))
+	}
+}
+
+// answer writes a whole answer.
+func (v *visit) answer(status int, contentType string, body []byte) {
+	v.log.Status = status
+	v.w.Header().Set("Content-Type", contentType)
+	v.w.WriteHeader(status)
+	_, _ = v.w.Write(body)
+}
+
+// page is an HTML page with a title.
+func page(title string) []byte {
+	return fmt.Appendf(nil, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n<title>%s</title></head>\n"+
+		"<body><p>page</p></body></html>\n", html.EscapeString(title))
+}
+
+// publicKey is mnet/publickey.php: what the web side uses.
+func (v *visit) publicKey() {
+	current, _, err := v.keys(v.ctx, v.faults)
+	if err != nil {
+		v.answer(http.StatusInternalServerError, "text/html", page("Error"))
+		return
+	}
+	v.answer(http.StatusOK, "text/plain; charset=utf-8", []byte(current.Certificate.PEM))
+}
+
+// xmlrpc is mnet/xmlrpc/server.php.
+func (v *visit) xmlrpc(httpMethod string) {
+	if code, ok := v.faults.number("answers fault "); ok {
+		v.reply(v.fault(code, "as asked for"))
+		return
+	}
+	if envelope.IsSealed(v.body) {
+		v.log.Sealed = true
+		v.reply(v.sealedCall())
+		return
+	}
+	call, err := parseCall(v.body)
+	switch {
+	case (err != nil || httpMethod != http.MethodPost) && v.o.Modern:
+		v.answer(http.StatusNotFound, "text/html", page("Error"))
+		return
+	case err != nil && v.o.Kind == Mahara:
+		v.reply(v.fault(6001, generic))
+		return
+	case err != nil:
+		v.reply(v.fault(7021, "The transport method you are trying to use is not permitted."))
+		return
+	}
+	v.log.Method, v.log.Params = call.Method, len(call.Params)
+	switch {
+	case call.Method == "system/keyswap" || call.Method == "system.keyswap":
+		v.reply(v.keyswap(call))
+	case v.o.Kind == Mahara:
+		v.reply(v.fault(6005, generic))
+	default:
+		v.reply(v.fault(7021, "The transport method you are trying to use is not permitted."))
+	}
+}
+
+// generic is what Mahara says of nearly every fault.
+const generic = "Sorry, we could not log you into Mahara at this time. Please try again shortly. " +
+	"If the problem persists, contact your administrator."
+
+// fault notes the fault and encodes it, plain.
+func (v *visit) fault(code int, text string) []byte {
+	v.log.Fault = code
+	return encodeFault(code, text)
+}
+
+// reply writes an XML-RPC answer.
+func (v *visit) reply(body []byte) {
+	if v.faults.has(Notices) {
+		body = append([]byte("<br />\n<b>Notice</b>:  Undefined index: HTTPS in <b>/var/www/config.php</b> on line <b>12</b><br />\n"), body...)
+	}
+	v.answer(http.StatusOK, "text/xml; charset=utf-8", body)
+}
+
+// keys are the pairs that the web side uses.
+func (s *Site) keys(ctx context.Context, faults faultSet) (*envelope.KeyPair, []*envelope.KeyPair, error) {
+	current, history, err := s.o.Store.Keys(ctx)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case current == nil:
+		return nil, nil, fmt.Errorf("site %s has no key pair", s.o.Wwwroot)
+	case faults.has(StaleKey) && len(history) > 0:
+		current, history = history[0], history[1:]
+	}
+	if faults.has(Forgets) {
+		history = nil
+	}
+	return current, history, nil
+}

@@ -1,0 +1,90 @@
+package peertest
+
+import (
+	"context"
+	"sync"
+
+	"renew_mnetkeys/envelope"
+)
+
+// Store is where a site keeps its keys and host rows. It must be safe for concurrent use.
+type Store interface {
+	// Keys are the pairs that its web side uses: the current one, and the retired ones, newest first.
+	Keys(ctx context.Context) (current *envelope.KeyPair, history []*envelope.KeyPair, err error)
+	// Held is the certificate of a host's row, the site's own row included; known is false where there is none.
+	Held(ctx context.Context, wwwroot string) (certificate string, known bool, err error)
+	// Hold writes it.
+	Hold(ctx context.Context, wwwroot, certificate string) error
+}
+
+// Publisher is a Store whose own host row may differ from the pair that its web side uses, as it does while a cache is
+// stale: a keyswap is answered with Published, everything else with Keys.
+type Publisher interface {
+	Published(ctx context.Context) (certificate string, err error)
+}
+
+// Renewer is a Store that Site.Renew works with.
+type Renewer interface {
+	Renew(ctx context.Context, next *envelope.KeyPair, archive bool) error
+}
+
+// Memory is a Store in memory. It keeps three retired pairs, as Moodle does.
+type Memory struct {
+	mu      sync.Mutex
+	current *envelope.KeyPair
+	history []*envelope.KeyPair
+	rows    map[string]string
+}
+
+var (
+	_ Store   = (*Memory)(nil)
+	_ Renewer = (*Memory)(nil)
+)
+
+// NewMemory makes a store with a current pair and retired ones, newest first.
+func NewMemory(current *envelope.KeyPair, history ...*envelope.KeyPair) *Memory {
+	return &Memory{current: current, history: history, rows: map[string]string{}}
+}
+
+// Keys implements Store.
+func (m *Memory) Keys(context.Context) (*envelope.KeyPair, []*envelope.KeyPair, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.current, m.history, nil
+}
+
+// Held implements Store; the own row holds the current certificate.
+func (m *Memory) Held(_ context.Context, wwwroot string) (string, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if certificate, known := m.rows[wwwroot]; known {
+		return certificate, true, nil
+	}
+	if m.current.Certificate.CheckWwwroot(wwwroot) == nil {
+		return m.current.Certificate.PEM, true, nil
+	}
+	return "", false, nil
+}
+
+// Hold implements Store.
+func (m *Memory) Hold(_ context.Context, wwwroot, certificate string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.rows[wwwroot] = certificate
+	return nil
+}
+
+// generations is Moodle's default of openssl_generations.
+const generations = 3
+
+// Renew implements Renewer.
+func (m *Memory) Renew(_ context.Context, next *envelope.KeyPair, archive bool) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if archive {
+		history := append([]*envelope.KeyPair{m.current}, m.history...)
+		m.history = history[:min(len(history), generations)]
+	}
+	m.current = next
+	return nil
+}

@@ -1,0 +1,125 @@
+package peers
+
+import (
+	"context"
+	"time"
+
+	"renew_mnetkeys/envelope"
+)
+
+// Proof is what came of a sealed round trip.
+type Proof struct {
+	// Certificate is the peer's certificate under which its answer verified, nil unless proven. It may be stored.
+	Certificate *envelope.Certificate
+	Healed      bool     // proven, but only after a 7025, a 710 or Mahara's fault 0
+	Failure     *Failure // nil: proven
+	Attempts    int      // HTTP exchanges begun, keyswaps included
+	Took        time.Duration
+}
+
+// maxCalls bounds the sealed calls of one proof. The longest honest way is 7023, then another certificate, 7025, and
+// fault 0 of a Mahara that heals.
+const maxCalls = 6
+
+// Prove makes sealed calls until one is answered in a way that settles it: proven only if the answer opens with
+// own.Key, is signed by the peer and says so, and is not stamped more than DriftThreshold ahead. It seals to answered,
+// what the peer answered a keyswap with, or if that is nil to the certificate we hold of it. Where only a keyswap can
+// tell what a refusal means it makes one (the plain form of three parameters), if it may.
+//
+// A peer that holds our old certificate fetches the new one before it answers the first call, unnoticed from here.
+func (c *Client) Prove(ctx context.Context, own Identity, p Peer, answered *envelope.Certificate, mayKeyswap bool) Proof {
+	t := c.talk(own, p)
+	w := &proving{talk: t, answered: answered, mayKeyswap: mayKeyswap, again: map[int]bool{}}
+	if held, err := envelope.ParseCertificate(p.Certificate); err == nil {
+		w.held = held
+	}
+	proof := Proof{}
+	proof.Certificate, proof.Failure = w.run(ctx)
+	proof.Healed = proof.Failure == nil && w.healed
+	proof.Attempts, proof.Took = t.attempts, t.took()
+	return proof
+}
+
+// proving is the state of one proof.
+type proving struct {
+	*talk
+	held, answered *envelope.Certificate // what to seal to: the row's, the keyswap's; nil when there is none
+	mayKeyswap     bool
+
+	unopened []*envelope.Certificate // calls sealed to these were answered with 7023
+	again    map[int]bool            // faults after which the same call was made once more
+	opened   bool                    // it opened a call of ours, so it can do RC4
+	healed   bool
+}
+
+// run calls under one certificate after another until a call proves or fails for good.
+func (w *proving) run(ctx context.Context) (*envelope.Certificate, *Failure) {
+	under, f := w.first(ctx)
+	for calls := 0; f == nil; calls++ {
+		if calls == maxCalls {
+			return nil, failed("fault_7025", nil, "it names another key after every call")
+		}
+		var got *sealedAnswer
+		if got, f = w.call(ctx, under); f != nil {
+			break
+		}
+		w.opened = w.opened || got.signed != nil
+		if got.fault == nil {
+			return under, w.believe(got, under)
+		}
+		under, f = w.next(ctx, got, under)
+	}
+	return nil, f
+}
+
+// first chooses the certificate to begin with.
+func (w *proving) first(ctx context.Context) (*envelope.Certificate, *Failure) {
+	switch {
+	case w.answered != nil:
+		return w.answered, nil
+	case w.held != nil:
+		return w.held, nil
+	case !w.mayKeyswap:
+		return nil, failed(ReasonBadCertificate, nil, "we hold no readable certificate of it")
+	}
+	var f *Failure
+	w.answered, f = w.keyswap(ctx, false)
+	return w.answered, f
+}
+
+// believe is the proof itself.
+func (w *proving) believe(got *sealedAnswer, under *envelope.Certificate) *Failure {
+	if f := w.verify(got.signed, under); f != nil {
+		return f
+	}
+	if got.key != 0 {
+		return failed(ReasonCannotOpen, nil, "it still seals to a retired certificate of us")
+	}
+	return nil
+}
+
+// next says under which certificate to call again after a fault, or why not to.
+func (w *proving) next(ctx context.Context, got *sealedAnswer, under *envelope.Certificate) (*envelope.Certificate, *Failure) {
+	code, refused := got.fault.code, got.fault.refusal()
+	switch {
+	case got.signed == nil && code == 7023:
+		return w.afterUnopened(ctx, refused, under)
+	case got.signed != nil && code == 7025:
+		w.healed = true
+		return w.afterRenewed(ctx, got, under)
+	}
+	if got.signed != nil {
+		if f := w.verify(got.signed, under); f != nil {
+			return nil, f
+		}
+	}
+	// Mahara answers the call on which it heals with a plain fault 0. A peer whose call-back to us failed answers 710
+	// and tries again on the next call.
+	mayPass := code == 710 || code == 0 && got.signed == nil
+	if !mayPass || w.again[code] {
+		return nil, refused
+	}
+	w.again[code] = true
+	w.healed = true
+	return under, nil
+}

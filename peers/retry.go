@@ -1,0 +1,72 @@
+package peers
+
+import (
+	"context"
+	"encoding/binary"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+)
+
+const (
+	firstPause = 500 * time.Millisecond
+	// longestPause bounds the back-off and what a Retry-After is honoured for. A peer in maintenance says minutes:
+	// no pause that this run could afford cures that, so it is not tried again.
+	longestPause = 10 * time.Second
+)
+
+// retry makes an exchange, and again what a retry can cure: dns, connect, timeout and 5xx, never a refusal. The place
+// among the limits is free while it waits. Giving up returns the last failure; attempts counts the tries.
+func (c *Client) retry(ctx context.Context, try func(context.Context) (*answer, *Failure)) (a *answer, attempts int, f *Failure) {
+	pauses := &backoff.ExponentialBackOff{InitialInterval: firstPause, Multiplier: 2, MaxInterval: longestPause}
+	for {
+		a, f = try(ctx)
+		attempts++
+		if f == nil || attempts > c.o.Retries || ctx.Err() != nil || !curable(f) {
+			return a, attempts, f
+		}
+		pause := c.jitter(pauses.NextBackOff())
+		if asked, ok := retryAfter(f.retryAfter, c.o.Now()); ok {
+			if asked > longestPause {
+				return a, attempts, f
+			}
+			pause = max(pause, asked)
+		}
+		if c.o.Sleep(ctx, pause) != nil {
+			return a, attempts, f
+		}
+	}
+}
+
+func curable(f *Failure) bool {
+	switch f.Reason {
+	case ReasonDNS, ReasonConnect, ReasonTimeout:
+		return !f.hopeless
+	}
+	return strings.HasPrefix(f.Reason, "http_5")
+}
+
+// jitter spreads a pause over half to one and a half of it, so that 200 peers behind one broken switch do not come back
+// at once. Of the client's own random source: the one inside backoff cannot be passed in.
+func (c *Client) jitter(pause time.Duration) time.Duration {
+	var b [8]byte
+	if _, err := io.ReadFull(c.o.Random, b[:]); err != nil {
+		return pause
+	}
+	return pause/2 + time.Duration(binary.BigEndian.Uint64(b[:])%uint64(pause))
+}
+
+// retryAfter reads the header field of that name (RFC 9110 §10.2.3): seconds, or a date.
+func retryAfter(field string, now time.Time) (time.Duration, bool) {
+	if seconds, err := strconv.ParseUint(field, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second, true
+	}
+	if date, err := http.ParseTime(field); err == nil {
+		return max(0, date.Sub(now)), true
+	}
+	return 0, false
+}

@@ -1,0 +1,91 @@
+package peers
+
+import (
+	"context"
+	"crypto/rsa"
+	"errors"
+	"strings"
+	"time"
+
+	"renew_mnetkeys/envelope"
+)
+
+// sealedAnswer is what came back from a sealed call, read and not yet believed.
+type sealedAnswer struct {
+	fault  *fault           // nil: the call was carried out
+	signed *envelope.Signed // nil: the fault came plain
+	key    int              // which of our keys opened it: 0 the current one, else a retired one
+}
+
+// call makes a sealed system/listServices, which needs no service and no permission, under the given certificate.
+func (t *talk) call(ctx context.Context, under *envelope.Certificate) (*sealedAnswer, *Failure) {
+	payload, err := encodeCall("system/listServices")
+	if err != nil {
+		return nil, failed(ReasonNotXMLRPC, err, "encode call: %v", err)
+	}
+	body, err := envelope.SealCall(payload, t.own.Wwwroot, t.c.o.Now(), t.own.Key.Private, under.PublicKey, t.c.o.Random)
+	if err != nil {
+		return nil, failed(ReasonBadCertificate, err, "seal to its certificate: %v", err)
+	}
+	a, f := t.post(ctx, body)
+	if f != nil {
+		return nil, f
+	}
+	return readSealed(t.own, a)
+}
+
+// readSealed opens the answer to a sealed call. Faults from before the peer knew whom it talks to come plain; a plain
+// answer that is no fault proves nothing and is refused.
+func readSealed(own Identity, a *answer) (*sealedAnswer, *Failure) {
+	if !envelope.IsSealed(a.body) {
+		_, refused, err := decodeAnswer(a.body)
+		switch {
+		case err != nil:
+			return nil, a.notXMLRPC(err)
+		case refused == nil:
+			return nil, failed(ReasonBadSignature, nil, "answered a sealed call in plain text")
+		}
+		return &sealedAnswer{fault: refused}, nil
+	}
+	keys := []*rsa.PrivateKey{own.Key.Private}
+	for _, pair := range own.Archived {
+		keys = append(keys, pair.Private)
+	}
+	signed, key, err := envelope.OpenCall(a.body, keys...)
+	if err != nil {
+		return nil, openFailure(err)
+	}
+	_, refused, err := decodeAnswer(signed.Payload)
+	if err != nil {
+		return nil, failed(ReasonNotXMLRPC, err, "its sealed answer holds no XML-RPC")
+	}
+	return &sealedAnswer{fault: refused, signed: signed, key: key}, nil
+}
+
+func openFailure(err error) *Failure {
+	switch {
+	case errors.Is(err, envelope.ErrCannotOpen):
+		return failed(ReasonCannotOpen, err, "answered under a certificate of us that is neither the current nor a retired one")
+	case errors.Is(err, envelope.ErrDigest), errors.Is(err, envelope.ErrWwwroot):
+		return failed(ReasonBadSignature, err, "%v", err)
+	case errors.Is(err, envelope.ErrTooLarge):
+		return failed(ReasonTooLarge, err, "%v", err)
+	}
+	return failed(ReasonNotXMLRPC, err, "its sealed answer: %v", err)
+}
+
+// verify says whether the peer signed the answer under the given certificate, and stamped it no more than the
+// threshold ahead of us; Moodle's client refuses what is stamped later (drift_threshold). The stamp stands outside the
+// signature, like the wwwroot: both tell mistakes, not attackers.
+func (t *talk) verify(s *envelope.Signed, under *envelope.Certificate) *Failure {
+	if strings.TrimSuffix(s.Wwwroot, "/") != strings.TrimSuffix(t.peer.Wwwroot, "/") {
+		return failed(ReasonBadSignature, envelope.ErrWwwroot, "its answer says it is from %s", s.Wwwroot)
+	}
+	if err := s.Verify(under.PublicKey); err != nil {
+		return failed(ReasonBadSignature, err, "its answer does not verify under its certificate")
+	}
+	if ahead := s.Stamped.Sub(t.c.o.Now()).Truncate(time.Second); ahead > t.c.o.DriftThreshold {
+		return failed(ReasonClock, nil, "its clock is %s ahead of ours", ahead)
+	}
+	return nil
+}
