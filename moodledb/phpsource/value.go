@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"strings"
 )
 
 // Kind says what a Value is.
@@ -22,14 +21,18 @@ const (
 	Object // new stdClass(), and whatever is assigned properties
 )
 
+func (k Kind) String() string {
+	return [...]string{"null", "unevaluated", "bool", "int", "float", "string", "array", "object"}[k]
+}
+
 // Value is one PHP value and where it was written. The zero Value is null.
 // Configuration files hold passwords: a Value never prints its content, Text gives it.
 type Value struct {
 	kind Kind
+	web  bool   // Unevaluated: only a web request could say
 	num  uint64 // Bool 0 or 1, Int as two's complement, Float as IEEE bits
 	text string // String content, or why an Unevaluated one is
 	list *list  // Array and Object
-	web  bool   // Unevaluated: only a web request could say
 	at   Position
 }
 
@@ -46,10 +49,28 @@ type Entry struct {
 	Value Value
 }
 
+// list is never changed once a Value holds it: assignments make a new one, as PHP's arrays are copied.
 type list struct {
 	entries []Entry
-	next    int64 // key that `[] =` would give
+	next    int64 // key that `[] =` gives
+	rest    Value // what keys without an entry have: null, or Unevaluated when part of the list is
 }
+
+// StringValue is the PHP string s, assigned nowhere.
+func StringValue(s string) Value { return Value{kind: String, text: s} }
+
+func boolValue(b bool) Value {
+	if b {
+		return Value{kind: Bool, num: 1}
+	}
+	return Value{kind: Bool}
+}
+
+func intValue(n int64) Value { return Value{kind: Int, num: uint64(n)} }
+
+func floatValue(f float64) Value { return Value{kind: Float, num: math.Float64bits(f)} }
+
+func unevaluated(why string) Value { return Value{kind: Unevaluated, text: why} }
 
 // Kind of the value.
 func (v Value) Kind() Kind { return v.kind }
@@ -73,12 +94,10 @@ func (v Value) Get(key string) Value {
 	if v.list == nil {
 		return Value{}
 	}
-	for _, e := range v.list.entries {
-		if e.Key == key {
-			return e.Value
-		}
+	if i := v.list.find(key); i >= 0 {
+		return v.list.entries[i].Value
 	}
-	return Value{}
+	return v.list.rest
 }
 
 // Entries are the elements of an array or the properties of an object in order. The caller must not change them.
@@ -89,57 +108,6 @@ func (v Value) Entries() []Entry {
 	return v.list.entries
 }
 
-// Text is the value converted by PHP's (string). Arrays, objects and Unevaluated give "".
-func (v Value) Text() string {
-	switch v.kind {
-	case Bool:
-		if v.num == 1 {
-			return "1"
-		}
-	case Int:
-		return strconv.FormatInt(int64(v.num), 10)
-	case Float:
-		return floatText(math.Float64frombits(v.num))
-	case String:
-		return v.text
-	}
-	return ""
-}
-
-// Int is the value converted by PHP's (int): leading digits of a string, 0 for no number. Unevaluated gives 0.
-func (v Value) Int() int64 {
-	switch v.kind {
-	case Bool, Int:
-		return int64(v.num)
-	case Float:
-		return floatToInt(math.Float64frombits(v.num))
-	case String:
-		return leadingNumber(v.text).Int()
-	case Array, Object:
-		if v.kind == Object || len(v.Entries()) > 0 {
-			return 1
-		}
-	}
-	return 0
-}
-
-// Truth is the value converted by PHP's (bool). Unevaluated gives false.
-func (v Value) Truth() bool {
-	switch v.kind {
-	case Bool, Int:
-		return v.num != 0
-	case Float:
-		return math.Float64frombits(v.num) != 0
-	case String:
-		return v.text != "" && v.text != "0"
-	case Array:
-		return len(v.Entries()) > 0
-	case Object:
-		return true
-	}
-	return false
-}
-
 // Format prints kind and position under every verb, never the content.
 func (v Value) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "%s at %s:%d", v.kind, v.at.File, v.at.Line)
@@ -148,65 +116,29 @@ func (v Value) Format(f fmt.State, _ rune) {
 // MarshalJSON writes what Format prints.
 func (v Value) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(v)) }
 
-func (k Kind) String() string {
-	return [...]string{"null", "unevaluated", "bool", "int", "float", "string", "array", "object"}[k]
-}
-
-func floatToInt(f float64) int64 {
-	if math.IsNaN(f) || f >= math.MaxInt64 || f <= math.MinInt64 {
-		return 0
-	}
-	return int64(f)
-}
-
-// floatText writes a float as PHP 7.1 and later do: the shortest digits that read back the same, 1.0E+25 for large exponents.
-func floatText(f float64) string {
-	switch {
-	case math.IsNaN(f):
-		return "NAN"
-	case math.IsInf(f, 1):
-		return "INF"
-	case math.IsInf(f, -1):
-		return "-INF"
-	case f == 0 && math.Signbit(f):
-		return "-0"
-	}
-	s := strconv.FormatFloat(f, 'E', -1, 64)
-	mantissa, exponent, _ := strings.Cut(s, "E")
-	n, _ := strconv.Atoi(exponent)
-	if n >= -5 && n < 15 {
-		return strconv.FormatFloat(f, 'f', -1, 64)
-	}
-	if !strings.Contains(mantissa, ".") {
-		mantissa += ".0"
-	}
-	return fmt.Sprintf("%sE%+d", mantissa, n)
-}
-
-// leadingNumber reads the number a string starts with as PHP's casts do; no number is int 0.
-func leadingNumber(s string) Value {
-	s = strings.TrimLeft(s, " \t\n\r\v\f")
-	end, float := 0, false
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		switch {
-		case c >= '0' && c <= '9':
-			end = i + 1
-			continue
-		case (c == '+' || c == '-') && i == 0:
-			continue
-		case c == '.' && !float:
-			float = true
-			continue
+func (l *list) find(key string) int {
+	for i := range l.entries {
+		if l.entries[i].Key == key {
+			return i
 		}
-		break
 	}
-	if end == 0 {
-		return Value{kind: Int}
+	return -1
+}
+
+// set replaces or appends in place; only for a list that no other Value holds yet.
+func (l *list) set(key string, v Value) {
+	if i := l.find(key); i >= 0 {
+		l.entries[i].Value = v
+		return
 	}
-	if n, err := strconv.ParseInt(s[:end], 10, 64); err == nil {
-		return Value{kind: Int, num: uint64(n)}
+	l.entries = append(l.entries, Entry{key, v})
+	if n, ok := integerKey(key); ok && n >= l.next && n < math.MaxInt64 {
+		l.next = n + 1
 	}
-	f, _ := strconv.ParseFloat(s[:end], 64)
-	return Value{kind: Float, num: math.Float64bits(f)}
+}
+
+// push is `[] =` in place, as set is.
+func (l *list) push(v Value) {
+	l.entries = append(l.entries, Entry{strconv.FormatInt(l.next, 10), v})
+	l.next++
 }
