@@ -64,10 +64,11 @@ func (w *proving) run(ctx context.Context) (*envelope.Certificate, *Failure) {
 			break
 		}
 		w.opened = w.opened || got.signed != nil
-		if got.fault == nil {
-			return under, w.believe(got, under)
+		if got.fault != nil {
+			under, f = w.next(ctx, got, under)
+		} else if f = w.believe(got, under); f == nil {
+			return under, nil
 		}
-		under, f = w.next(ctx, got, under)
 	}
 	return nil, f
 }

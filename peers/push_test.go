@@ -94,7 +94,7 @@ func TestPushClassifiesEveryAnswerToAKeyswap(t *testing.T) {
 				t.Fatalf("failure is %v, want reason %q", got.Failure, c.reason)
 			}
 			if (got.Answered == nil) != (got.Failure != nil) {
-				t.Errorf("answered %v together with failure %v", got.Answered, got.Failure)
+				t.Errorf("answered a certificate: %v; failure: %v", got.Answered != nil, got.Failure)
 			}
 			if got.Answered != nil && got.Answered.PEM != peer.Certificate() {
 				t.Error("answered another certificate than the peer's")
@@ -124,10 +124,11 @@ func TestPushEndsWithTheContext(t *testing.T) {
 	own, peer := start(t, peertest.Options{}), start(t, peertest.Options{})
 	introduce(t, own, peer)
 	peer.Misbehave(peertest.Hang)
+	who := identity(t, own)
+	started := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
-	started := time.Now()
-	got := client(t, quick()).Push(ctx, identity(t, own), row(peer), true)
+	got := client(t, quick()).Push(ctx, who, row(peer), true)
 	if reason(got.Failure) != "timeout" || got.Attempts != 1 || time.Since(started) > 2*time.Second {
 		t.Errorf("got %v after %d attempts and %v, want timeout after 1 attempt and 50ms", got.Failure, got.Attempts, time.Since(started))
 	}

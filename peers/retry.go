@@ -26,7 +26,7 @@ func (c *Client) retry(ctx context.Context, try func(context.Context) (*answer, 
 	for {
 		a, f = try(ctx)
 		attempts++
-		if f == nil || attempts > c.o.Retries || ctx.Err() != nil || !curable(f) {
+		if f == nil || attempts > c.o.Retries || over(ctx) || !curable(f) {
 			return a, attempts, f
 		}
 		pause := c.jitter(pauses.NextBackOff())
@@ -40,6 +40,12 @@ func (c *Client) retry(ctx context.Context, try func(context.Context) (*answer, 
 			return a, attempts, f
 		}
 	}
+}
+
+// over says whether the context has ended, or is about to: its deadline may have passed before its timer has fired.
+func over(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && time.Until(deadline) <= 0
 }
 
 func curable(f *Failure) bool {

@@ -21,7 +21,7 @@ const (
 	Redirect     Fault = "redirect"      // to another host
 	HTML         Fault = "html"          // a login page
 	Empty        Fault = "empty"         // an empty body
-	Gzip         Fault = "gzip"          // compressed, though nobody asked: 1 GiB of zeros
+	Gzip         Fault = "gzip"          // compressed, though nobody asked: 128 MiB of zeros
 	Off          Fault = "off"           // MNet switched off: Moodle 404 and a page, Mahara 403 and nothing
 	NotFound     Fault = "not found"     // 404 of a web server
 	Forbidden    Fault = "forbidden"     // 403 and a page

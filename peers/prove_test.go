@@ -1,0 +1,242 @@
+package peers_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/peers"
+	"renew_mnetkeys/peers/peertest"
+)
+
+// scene is one peer and our own site in front of a proof. Both know each other; ours has renewed its key.
+type scene struct {
+	t         *testing.T
+	own, peer *peertest.Site
+	who       peers.Identity
+	row       peers.Peer            // with the certificate we held before
+	answered  *envelope.Certificate // nil unless pushed
+	keyswap   bool                  // may keyswap
+}
+
+// push tells the peer and stores what it answered, as the renewal does.
+func (s *scene) push() {
+	s.t.Helper()
+	got := client(s.t, quick()).Push(context.Background(), s.who, s.row, true)
+	if got.Failure != nil {
+		s.t.Fatalf("push: %v", got.Failure)
+	}
+	s.answered = got.Answered
+	s.hold(got.Answered)
+}
+
+// hold writes the peer's certificate into our own tables.
+func (s *scene) hold(certificate *envelope.Certificate) {
+	s.t.Helper()
+	know := s.own.Know
+	if s.peer.Application() == "mahara" {
+		know = s.own.KnowMahara
+	}
+	s.must(know(s.peer.Wwwroot(), certificate.PEM))
+}
+
+func (s *scene) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func TestProve(t *testing.T) {
+	mahara := peertest.Options{Kind: peertest.Mahara}
+	stock := peertest.Options{Kind: peertest.Stock}
+	modern := peertest.Options{Kind: peertest.Stock, Modern: true}
+
+	for _, c := range []struct {
+		name     string
+		peer     peertest.Options
+		arrange  func(*scene)
+		reason   string // "" when proven
+		detail   string
+		healed   bool
+		attempts int
+	}{
+		{name: "a patched peer that was told answers at once", arrange: (*scene).push, attempts: 1},
+		{name: "a stock peer heals before it answers, unnoticed", peer: stock, arrange: (*scene).push, attempts: 1},
+		{name: "a Moodle 4.1 heals before it answers, unnoticed", peer: modern, arrange: (*scene).push, attempts: 1},
+		{name: "a peer that was never told heals too", arrange: func(*scene) {}, attempts: 1},
+		{name: "Mahara heals on the first call, answers it with fault 0, and the second call", peer: mahara,
+			arrange: (*scene).push, healed: true, attempts: 2},
+		{name: "fault 0 for ever", arrange: func(s *scene) { s.peer.Misbehave(peertest.Answers(0)) }, reason: "fault_0", attempts: 2},
+		{name: "PHP notices before the sealed answer are skipped",
+			arrange: func(s *scene) { s.push(); s.peer.Misbehave(peertest.Notices) }, attempts: 1},
+
+		// 7025
+		{name: "a peer with a new key says so signed with the old one, and is called again", peer: stock,
+			arrange: func(s *scene) { renew(s.t, s.peer, true) }, healed: true, attempts: 2},
+		{name: "so does a Moodle 4.1, with raw line ends", peer: modern,
+			arrange: func(s *scene) { renew(s.t, s.peer, true) }, healed: true, attempts: 2},
+		{name: "Mahara says so signed with the new key, and its keyswap agrees", peer: mahara,
+			arrange: func(s *scene) { renew(s.t, s.peer, true); s.keyswap = true }, healed: true,
+			attempts: 4}, // call, keyswap, call (fault 0: it heals), call
+		{name: "Mahara's new key is not believed without a keyswap", peer: mahara,
+			arrange: func(s *scene) { renew(s.t, s.peer, true) }, reason: "bad_signature", attempts: 1},
+		{name: "a Moodle whose new key signs the 7025 itself is not believed", peer: mahara,
+			arrange: func(s *scene) { renew(s.t, s.peer, true); s.row.Application = "moodle"; s.keyswap = true },
+			reason:  "bad_signature", attempts: 1},
+		{name: "Mahara's 7025 is not believed when its keyswap shows another certificate", peer: mahara,
+			arrange: func(s *scene) {
+				renew(s.t, s.peer, true)
+				s.peer.Misbehave(peertest.OtherCertificate)
+				s.keyswap = true
+			},
+			reason: "bad_certificate", attempts: 2},
+		{name: "Mahara that forgot its key answers 7025 without one, and keyswap tells", peer: mahara,
+			arrange: func(s *scene) { know(s.t, s.peer, s.own); renew(s.t, s.peer, false); s.keyswap = true }, healed: true, attempts: 3},
+		{name: "a 7025 without a certificate is a refusal where no keyswap may be made", peer: mahara,
+			arrange: func(s *scene) { renew(s.t, s.peer, false) }, reason: "fault_7025", attempts: 1},
+		{name: "a 7025 with a foreign signature is not believed", peer: stock,
+			arrange: func(s *scene) { renew(s.t, s.peer, true); s.peer.Misbehave(peertest.BadSignature); s.keyswap = true },
+			reason:  "bad_signature", attempts: 1},
+		{name: "a plain 7025 is not believed", arrange: func(s *scene) { s.peer.Misbehave(peertest.Answers(7025)); s.keyswap = true },
+			reason: "fault_7025", attempts: 1},
+
+		// 710
+		{name: "a peer that cannot call us back answers 710", peer: stock,
+			arrange: func(s *scene) { s.peer.Misbehave(peertest.Deaf) }, reason: "fault_710", attempts: 2},
+		{name: "a peer whose call-back failed once heals on the second call", peer: stock,
+			arrange: func(s *scene) { s.peer.MisbehaveTimes(1, peertest.Deaf) }, healed: true, attempts: 2},
+		{name: "a peer cannot heal when our web side has no history", peer: stock,
+			arrange: func(s *scene) { s.own.Misbehave(peertest.Forgets) }, reason: "fault_710", attempts: 2},
+		{name: "a 710 that is sealed to a certificate we forgot cannot be read", peer: stock,
+			arrange: func(s *scene) { s.own.Misbehave(peertest.Forgets); s.who.Archived = nil }, reason: "cannot_open", attempts: 1},
+
+		// 7023
+		{name: "a peer that forgot the key we hold is called under the one it answered", peer: stock,
+			arrange: func(s *scene) { renew(s.t, s.peer, false); s.push() }, attempts: 1},
+		{name: "a forgotten key is told by keyswap where nothing was answered yet", peer: stock,
+			arrange: func(s *scene) { know(s.t, s.peer, s.own); renew(s.t, s.peer, false); s.keyswap = true }, attempts: 3},
+		{name: "a peer that forgot its key cannot heal before our row of it is renewed", peer: stock,
+			arrange: func(s *scene) { renew(s.t, s.peer, false); s.keyswap = true }, reason: "fault_710", attempts: 4},
+		{name: "a forgotten key is fault 7023 where no keyswap may be made", peer: stock,
+			arrange: func(s *scene) { renew(s.t, s.peer, false) }, reason: "fault_7023", attempts: 1},
+		{name: "a peer with a stale cache shows a certificate that it does not use yet",
+			arrange: func(s *scene) { renew(s.t, s.peer, true); s.peer.Misbehave(peertest.StaleKey); s.push() }, attempts: 2},
+		{name: "a stock peer with a stale cache heals while our row of it is the old one", peer: stock,
+			arrange: func(s *scene) {
+				held := s.row.Certificate
+				renew(s.t, s.peer, true)
+				s.peer.Misbehave(peertest.StaleKey)
+				s.push()
+				s.must(s.own.Know(s.peer.Wwwroot(), held))
+			}, attempts: 2},
+		{name: "a peer without RC4 opens nothing, not even under what it answered", peer: stock,
+			arrange: func(s *scene) { s.push(); s.peer.Misbehave(peertest.NoRC4) }, reason: "no_rc4", detail: "legacy provider", attempts: 1},
+		{name: "a peer without RC4 and with a new key fails under both certificates", peer: stock,
+			arrange: func(s *scene) { renew(s.t, s.peer, true); s.push(); s.peer.Misbehave(peertest.NoRC4) }, reason: "no_rc4", attempts: 2},
+		{name: "a keyswap tells no RC4 from a forgotten key", peer: stock,
+			arrange: func(s *scene) { s.peer.Misbehave(peertest.NoRC4); s.keyswap = true }, reason: "no_rc4", attempts: 2},
+		{name: "no RC4 cannot be told without a keyswap", peer: stock,
+			arrange: func(s *scene) { s.peer.Misbehave(peertest.NoRC4) }, reason: "fault_7023", attempts: 1},
+
+		// the proof itself
+		{name: "an answer signed by somebody else", arrange: func(s *scene) { s.push(); s.peer.Misbehave(peertest.BadSignature) },
+			reason: "bad_signature", attempts: 1},
+		{name: "an answer sealed to somebody else", arrange: func(s *scene) { s.push(); s.peer.Misbehave(peertest.OtherSeal) },
+			reason: "cannot_open", attempts: 1},
+		{name: "an answer in plain text", arrange: func(s *scene) { s.push(); s.peer.Misbehave(peertest.Unsealed) },
+			reason: "bad_signature", detail: "plain text", attempts: 1},
+		{name: "a clock just within the threshold", arrange: func(s *scene) { s.push(); s.peer.Misbehave(peertest.ClockAhead(13 * time.Second)) },
+			attempts: 1},
+		{name: "a clock that is ahead", arrange: func(s *scene) { s.push(); s.peer.Misbehave(peertest.ClockAhead(time.Hour)) },
+			reason: "clock", detail: "ahead of ours", attempts: 1},
+		{name: "a clock that is behind is no matter", arrange: func(s *scene) { s.push(); s.peer.Misbehave(peertest.ClockAhead(-time.Hour)) },
+			attempts: 1},
+		{name: "a peer that says it is another", arrange: func(s *scene) { s.push(); s.row.Wwwroot = strings.Replace(s.row.Wwwroot, "127.0.0.1", "localhost", 1) },
+			reason: "bad_signature", detail: "says it is from", attempts: 1},
+		{name: "a peer that does not know us", arrange: func(s *scene) { s.who.Wwwroot += "/" }, reason: "unknown_to_peer", attempts: 1},
+		{name: "Mahara that does not know us", peer: mahara, arrange: func(s *scene) { s.who.Wwwroot += "/" }, reason: "unknown_to_peer", attempts: 1},
+		{name: "Mahara that refuses our signature", peer: mahara, arrange: func(s *scene) { s.peer.Misbehave(peertest.Deaf) }, reason: "fault_6004", attempts: 1},
+		{name: "MNet off", arrange: func(s *scene) { s.peer.Misbehave(peertest.Off) }, reason: "mnet_off", attempts: 1},
+		{name: "an unknown virtual host", arrange: func(s *scene) { s.peer.Misbehave(peertest.UnknownVhost) },
+			reason: "not_xmlrpc", detail: "unknown virtual host", attempts: 1},
+
+		// what to seal to
+		{name: "no certificate of it at all, and a keyswap", arrange: func(s *scene) { s.row.Certificate = ""; s.keyswap = true }, attempts: 2},
+		{name: "no certificate of it at all, and no keyswap", arrange: func(s *scene) { s.row.Certificate = "not a certificate" },
+			reason: "bad_certificate", attempts: 0},
+		{name: "a broken row does not matter when the keyswap answered", arrange: func(s *scene) { s.push(); s.row.Certificate = "?" }, attempts: 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := &scene{t: t, own: start(t, peertest.Options{}), peer: start(t, c.peer)}
+			introduce(t, s.own, s.peer)
+			s.row = row(s.peer)
+			renew(t, s.own, true)
+			s.who = identity(t, s.own)
+			c.arrange(s)
+
+			got := client(t, quick()).Prove(context.Background(), s.who, s.row, s.answered, s.keyswap)
+
+			if reason(got.Failure) != c.reason {
+				t.Fatalf("failure is %v, want reason %q", got.Failure, c.reason)
+			}
+			if got.Failure != nil && !strings.Contains(got.Failure.Detail, c.detail) {
+				t.Errorf("detail is %q, want %q in it", got.Failure.Detail, c.detail)
+			}
+			if got.Attempts != c.attempts {
+				t.Errorf("took %d attempts, want %d", got.Attempts, c.attempts)
+			}
+			if got.Healed != c.healed {
+				t.Errorf("healed is %v, want %v", got.Healed, c.healed)
+			}
+			if (got.Certificate == nil) != (got.Failure != nil) {
+				t.Errorf("names a certificate: %v; failure: %v", got.Certificate != nil, got.Failure)
+			}
+			if c.reason == "" {
+				proven(t, s, got)
+			}
+		})
+	}
+}
+
+// proven checks from the peer's side what a proof claims: that it holds our new certificate, and that it signs with the
+// certificate the proof names. Then both call each other.
+func proven(t *testing.T, s *scene, got peers.Proof) {
+	t.Helper()
+	if s.peer.Held(s.own.Wwwroot()) != s.own.Certificate() {
+		t.Error("proven, but the peer does not hold our new certificate")
+	}
+	s.peer.Misbehave()
+	s.hold(got.Certificate)
+	if err := s.peer.Call(context.Background(), s.own.Wwwroot()); err != nil {
+		t.Errorf("peer cannot call us afterwards: %v", err)
+	}
+	if err := s.own.Call(context.Background(), s.peer.Wwwroot()); err != nil {
+		t.Errorf("we cannot call the peer afterwards: %v", err)
+	}
+}
+
+func TestProveOurOwnSite(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		fault  []peertest.Fault
+		reason string
+	}{
+		{name: "a site that uses its new key answers itself"},
+		{name: "a site whose web side still uses the old key opens nothing", fault: []peertest.Fault{peertest.StaleKey}, reason: "fault_7023"},
+		{name: "a site without RC4 looks the same from here", fault: []peertest.Fault{peertest.NoRC4}, reason: "fault_7023"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			own := start(t, peertest.Options{})
+			renew(t, own, true)
+			own.Misbehave(c.fault...)
+			got := client(t, quick()).Prove(context.Background(), identity(t, own), row(own), nil, false)
+			if reason(got.Failure) != c.reason {
+				t.Errorf("failure is %v, want reason %q", got.Failure, c.reason)
+			}
+		})
+	}
+}
