@@ -10,7 +10,7 @@ import (
 )
 
 // KeyPair is a certificate and its private key: one generation of a site's identity. However it is printed, encoded
-// or logged, only the certificate's fingerprint shows.
+// or logged, only the certificate's fingerprint shows. fmt calls no methods on unexported fields: keep a pointer there.
 type KeyPair struct {
 	Certificate *Certificate
 	Private     *rsa.PrivateKey

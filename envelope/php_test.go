@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -138,6 +139,7 @@ func TestEveryCertificateThatPHPReadsWeReadAsItDoes(t *testing.T) {
 	for _, odd := range oddCertificates(t) {
 		texts = append(texts, odd.pem(t))
 	}
+	slices.Sort(texts)
 	plain := len(texts)
 	// Most changes of a byte or two leave something that OpenSSL still reads.
 	random := rand.New(rand.NewPCG(1, 2))
@@ -166,7 +168,8 @@ func TestEveryCertificateThatPHPReadsWeReadAsItDoes(t *testing.T) {
 			}
 			continue
 		}
-		if *want.Expires > 0 && got.NotAfter.Unix() != *want.Expires {
+		// PHP takes the years 50 to 67 for 2050 to 2067, against RFC 5280.
+		if *want.Expires > 0 && got.NotAfter.Year() >= 1968 && got.NotAfter.Unix() != *want.Expires {
 			t.Errorf("expires %d, PHP says %d\n%s", got.NotAfter.Unix(), *want.Expires, texts[i])
 		}
 		if text, ok := want.CN.(string); ok && text != got.CommonName {

@@ -28,6 +28,7 @@ func render(root *etree.Element) ([]byte, error) {
 	margin.IndentWithSettings(etree.NewIndentSettings())
 
 	document := etree.NewDocument()
+	document.WriteSettings = etree.WriteSettings{CanonicalText: true, CanonicalAttrVal: true} // escapes no more than must be
 	document.CreateProcInst("xml", declaration)
 	document.CreateText("\n    ")
 	document.AddChild(root)
