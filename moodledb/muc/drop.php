@@ -3,12 +3,15 @@
 // The last line "mnetkeys: …" on stdout is the answer. It holds no message of an exception: such a one can quote config.php.
 
 function mnetkeys_answer($answer) {
-    static $given = false;
-    if (!$given) {
-        $given = true;
-        file_put_contents('php://stdout', "\nmnetkeys: $answer\n"); // STDOUT is not defined for a script from stdin.
+    global $mnetkeys_stdout;
+    if ($mnetkeys_stdout) {
+        fwrite($mnetkeys_stdout, "\nmnetkeys: $answer\n");
+        $mnetkeys_stdout = null; // The first answer counts.
     }
 }
+
+// STDOUT is not defined for a script from stdin. Opened now, since PHP can open it no more once somebody has closed it.
+$mnetkeys_stdout = fopen('php://stdout', 'w');
 
 register_shutdown_function(function () {
     $error = error_get_last();

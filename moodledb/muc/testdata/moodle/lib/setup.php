@@ -27,9 +27,10 @@ switch (getenv('STUB_FAULT')) {
         ini_set('display_errors', '1');
         trigger_error("cannot connect with password $CFG->dbpass", E_USER_ERROR);
     case 'noise':
+        $stderr = fopen('php://stderr', 'w');
         for ($i = 0; $i < 20000; $i++) {
             echo "<p>Notice: Undefined variable: a line of a site with debugging on</p>\n";
-            fwrite(fopen('php://stderr', 'w'), "and the same on stderr, with password $CFG->dbpass\n");
+            fwrite($stderr, "and the same on stderr, with password $CFG->dbpass\n");
         }
         break;
     case 'hang':
