@@ -123,11 +123,11 @@ type turns struct {
 }
 
 func (t *turns) ComQuery(ctx context.Context, c *vitess.Conn, query string, callback vitess.ResultSpoolFn) error {
-	return t.turn(c, query, func() error { return t.Handler.ComQuery(ctx, c, query, callback) })
+	return t.turn(ctx, c, query, func() error { return t.Handler.ComQuery(ctx, c, query, callback) })
 }
 
 func (t *turns) ComMultiQuery(ctx context.Context, c *vitess.Conn, query string, callback vitess.ResultSpoolFn) (rest string, err error) {
-	err = t.turn(c, query, func() error {
+	err = t.turn(ctx, c, query, func() error {
 		rest, err = t.Handler.ComMultiQuery(ctx, c, query, callback)
 		return err
 	})
@@ -135,7 +135,7 @@ func (t *turns) ComMultiQuery(ctx context.Context, c *vitess.Conn, query string,
 }
 
 func (t *turns) ComStmtExecute(ctx context.Context, c *vitess.Conn, p *vitess.PrepareData, callback func(*sqltypes.Result) error) error {
-	return t.turn(c, p.PrepareStmt, func() error { return t.Handler.ComStmtExecute(ctx, c, p, callback) })
+	return t.turn(ctx, c, p.PrepareStmt, func() error { return t.Handler.ComStmtExecute(ctx, c, p, callback) })
 }
 
 func (t *turns) ConnectionClosed(c *vitess.Conn) {
@@ -146,7 +146,7 @@ func (t *turns) ConnectionClosed(c *vitess.Conn) {
 }
 
 // turn runs one statement. A connection inside a transaction has its turn already and keeps it until the transaction ends.
-func (t *turns) turn(c *vitess.Conn, query string, run func() error) error {
+func (t *turns) turn(ctx context.Context, c *vitess.Conn, query string, run func() error) error {
 	if strings.Contains(strings.ToUpper(query), "_LOCK(") {
 		return run() // GET_LOCK touches no table, and waits for another connection's RELEASE_LOCK
 	}
@@ -162,7 +162,15 @@ func (t *turns) turn(c *vitess.Conn, query string, run func() error) error {
 			<-t.taken
 		}
 	}()
-	return run()
+	err := run()
+	if err != nil && !inTransaction(c) {
+		// The engine leaves a failed statement's transaction open and commits it, stale tables and all, with the connection's
+		// next BEGIN.
+		if failed := t.Handler.ComQuery(ctx, c, "ROLLBACK", func(*sqltypes.Result, bool) error { return nil }); failed != nil {
+			return failed
+		}
+	}
+	return err
 }
 
 // inTransaction is what the server would tell the client in its next answer.

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// command is the real renew_mnetkeys with its options.
+type command struct {
+	binary string
+	args   []string
+}
+
+func (c command) with(more ...string) command {
+	return command{c.binary, slices.Concat(c.args, more)}
+}
+
+func (c command) String() string {
+	return strings.Join(append([]string{filepath.Base(c.binary)}, c.args...), " ")
+}
+
+// result is how one run of it ended.
+type result struct {
+	code           int
+	stdout, stderr []byte
+	took           time.Duration
+}
+
+// repository is the top of the root module, wherever inside the repository we were started.
+func repository(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "renew_mnetkeys").Output()
+	if err != nil {
+		return "", fmt.Errorf("find the module renew_mnetkeys with the go command: %w", withStderr(err))
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// build compiles the command into dir. Without the workspace, which would raise its dependencies to those of the embedded
+// server: what is tested is what is released.
+func build(ctx context.Context, repository, dir string) (string, error) {
+	binary := filepath.Join(dir, "renew_mnetkeys")
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", binary, ".")
+	cmd.Dir = repository
+	cmd.Env = append(os.Environ(), "GOWORK=off")
+	if _, err := cmd.Output(); err != nil {
+		return "", fmt.Errorf("build renew_mnetkeys: %w", withStderr(err))
+	}
+	return binary, nil
+}
+
+func withStderr(err error) error {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return fmt.Errorf("%w\n%s", err, bytes.TrimSpace(exit.Stderr))
+	}
+	return err
+}
+
+// run starts the command and keeps what it prints, which goes to show as it comes. Its exit code is no error.
+func (c command) run(ctx context.Context, show io.Writer) (result, error) {
+	cmd := exec.CommandContext(ctx, c.binary, c.args...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it stops at a safe point
+	cmd.WaitDelay = 5 * time.Second
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { // the caller's site is none of our business
+		return strings.HasPrefix(v, "MNETKEYS_") || strings.HasPrefix(v, "MOODLE_CONFIG=")
+	})
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = io.MultiWriter(&stdout, show), io.MultiWriter(&stderr, show)
+	start := time.Now()
+	err := cmd.Run()
+	r := result{cmd.ProcessState.ExitCode(), stdout.Bytes(), stderr.Bytes(), time.Since(start)}
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && ctx.Err() == nil {
+		err = nil
+	}
+	if err != nil {
+		return r, fmt.Errorf("run renew_mnetkeys: %w", err)
+	}
+	return r, nil
+}
