@@ -1,0 +1,201 @@
+#!/usr/bin/env bash
+# Checks and tests everything. On Debian 12 with Go and git it needs nothing else: as root it installs what is missing.
+# As somebody else it runs with what there is: tests that lack a tool are skipped, with CI=true they fail.
+# MariaDB, Redis and PHP run as private copies on 127.0.0.1 in a temporary directory; nothing of the system's is used.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+readonly STATICCHECK=v0.8.2 GOVULNCHECK=v1.1.4
+readonly CACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/renew_mnetkeys
+# Debian packages by what they bring. The server core has no service; gcc is for the race detector.
+readonly PACKAGES='
+mariadbd            mariadb-server-core mariadb-client-core
+mariadb-install-db  mariadb-server-core mariadb-client-core
+my_print_defaults   mariadb-client-core
+redis-server        redis-server
+gcc                 gcc libc6-dev
+php                 php-cli
+php:mysqli          php-mysql
+php:xmlrpc          php-xmlrpc
+php:redis           php-redis'
+
+PATH=$PATH:/usr/local/go/bin:/usr/sbin:/sbin
+export PATH
+
+in_ci() { [ "${CI:-}" = true ]; }
+say() { printf '\n== %s\n' "$*"; }
+
+scratch=$(mktemp -d /tmp/mnet.XXXXXX)
+mariadb=
+policy=
+ended() {
+    if [ -n "$policy" ]; then rm -f "$policy"; fi
+    if [ -n "$mariadb" ]; then
+        kill "$mariadb" 2>/dev/null || true
+        wait "$mariadb" 2>/dev/null || true
+    fi
+    chmod -R u+w "$scratch" && rm -rf "$scratch"
+}
+trap ended EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+mkdir "$scratch/tmp" "$scratch/bin"
+export TMPDIR=$scratch/tmp # whatever a test leaves behind goes with it
+
+# --- what is missing ---
+
+present() {
+    case $1 in
+    php:*) command -v php >/dev/null && php -r "exit(extension_loaded('${1#php:}') ? 0 : 1);" ;;
+    *) command -v "$1" >/dev/null ;;
+    esac
+}
+
+missing() { # missing tools, or missing packages: those that are not there, on one line
+    while read -r tool packages; do
+        if [ -n "$tool" ] && ! present "$tool"; then
+            if [ "$1" = tools ]; then echo "$tool"; else tr ' ' '\n' <<<"$packages"; fi
+        fi
+    done <<<"$PACKAGES" | sort -u | xargs
+}
+
+install_missing() {
+    local packages
+    packages=$(missing packages)
+    [ -n "$packages" ] || return 0
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        say "installing $packages"
+        # Debian would start redis-server for the whole system: 101 forbids it.
+        if [ ! -e /usr/sbin/policy-rc.d ]; then
+            policy=/usr/sbin/policy-rc.d
+            printf '#!/bin/sh\nexit 101\n' >"$policy"
+            chmod +x "$policy"
+        fi
+        export DEBIAN_FRONTEND=noninteractive
+        # shellcheck disable=SC2086 # a list
+        { apt-get -q update && apt-get -q install -y --no-install-recommends $packages; } || echo "apt-get has failed"
+    fi
+    packages=$(missing tools)
+    [ -n "$packages" ] || return 0
+    say "NOT INSTALLED: $packages"
+    if in_ci; then
+        echo "test.sh: FAILED: tools are missing, and CI=true" >&2
+        exit 1
+    fi
+    echo "The tests that need them are skipped."
+}
+
+go_tool() { # go_tool NAME PACKAGE VERSION: its path, installed into the cache when it is not there in this version
+    local bin=$CACHE/$1-$3
+    [ -x "$bin/$1" ] || GOBIN=$bin GOFLAGS='' GOWORK=off go install "$2@$3" >&2 || return 1
+    echo "$bin/$1"
+}
+
+# --- the one MariaDB of the run; testbed/mariadb.go reads the two variables ---
+
+start_mariadb() {
+    present mariadbd && present mariadb-install-db && present my_print_defaults || return 0
+    say "starting MariaDB"
+    local data=$scratch/data socket=$scratch/socket port account
+    account=$(id -un)
+    mariadb-install-db --no-defaults --datadir="$data" --user="$account" --skip-test-db \
+        --auth-root-authentication-method=normal >"$scratch/install.log" 2>&1 || { cat "$scratch/install.log"; return 1; }
+    for _ in 1 2 3; do # the port may be somebody else's
+        port=$((20000 + RANDOM % 12000))
+        mariadbd --no-defaults --user="$account" --datadir="$data" --socket="$socket" --pid-file="$scratch/pid" \
+            --bind-address=127.0.0.1 --port="$port" --skip-name-resolve --skip-log-bin --max-connections=500 \
+            --character-set-server=utf8mb4 --collation-server=utf8mb4_unicode_ci \
+            --innodb-flush-log-at-trx-commit=0 --innodb-flush-method=nosync --innodb-buffer-pool-size=64M \
+            --innodb-fast-shutdown=2 --innodb-log-file-size=16M --performance-schema=off >"$scratch/mariadb.log" 2>&1 &
+        mariadb=$!
+        for _ in {1..300}; do
+            kill -0 "$mariadb" 2>/dev/null || break
+            if [ -S "$socket" ]; then
+                export MNETKEYS_TEST_MARIADB_SOCKET=$socket MNETKEYS_TEST_MARIADB_PORT=$port
+                return 0
+            fi
+            sleep 0.1
+        done
+    done
+    cat "$scratch/mariadb.log"
+    return 1
+}
+
+# --- the checks: all are made, the last line says which failed ---
+
+failed=() unchecked=()
+checks=0
+check() { # check NAME COMMAND…
+    local name=$1 begun=$SECONDS
+    shift
+    say "$name"
+    checks=$((checks + 1))
+    if "$@"; then
+        echo "ok, $((SECONDS - begun)) s"
+    else
+        failed+=("$name")
+        echo "FAILED: $name" >&2
+    fi
+}
+
+not_checked() { # not_checked NAME REASON
+    echo "NOT CHECKED: $1 $2" >&2
+    unchecked+=("$1")
+}
+
+in_smoke() { (cd smoke && "$@"); }
+
+formatted() {
+    local files
+    files=$(gofmt -l .)
+    [ -z "$files" ] || { echo "gofmt would change: $files"; return 1; }
+}
+
+lint() {
+    local staticcheck
+    if ! staticcheck=$(go_tool staticcheck honnef.co/go/tools/cmd/staticcheck "$STATICCHECK"); then
+        not_checked staticcheck "$STATICCHECK can not be installed"
+        if in_ci; then return 1; else return 0; fi
+    fi
+    "$staticcheck" ./... && in_smoke "$staticcheck" ./...
+}
+
+vulnerable() {
+    local govulncheck code=0
+    if ! govulncheck=$(go_tool govulncheck golang.org/x/vuln/cmd/govulncheck "$GOVULNCHECK"); then
+        not_checked govulncheck "$GOVULNCHECK can not be installed"
+        return 0
+    fi
+    timeout 120 "$govulncheck" ./... || code=$?
+    case $code in
+    0) ;;
+    3) return 1 ;; # it has found something
+    *) not_checked govulncheck "did not get as far as a verdict, exit code $code" ;;
+    esac
+}
+
+main() {
+    install_missing
+    check "gofmt" formatted
+    check "go vet" go vet ./...
+    check "go vet, smoke" in_smoke go vet ./...
+    check "staticcheck" lint
+    check "go mod tidy" go mod tidy -diff
+    check "go mod tidy, smoke" in_smoke go mod tidy -diff
+    check "race build" go build -race -o "$scratch/bin/renew_mnetkeys" .
+    check "MariaDB" start_mariadb
+    check "go test" go test -race -timeout 8m ./...
+    check "go test, smoke" in_smoke go test -race -timeout 8m ./...
+    check "govulncheck" vulnerable
+
+    printf '\n'
+    if [ ${#failed[@]} -gt 0 ]; then
+        printf 'test.sh: FAILED after %d s:' "$SECONDS"
+        printf ' %s;' "${failed[@]}"
+        printf '\n'
+        exit 1
+    fi
+    echo "test.sh: all $checks checks passed in $SECONDS s${unchecked[*]:+, NOT CHECKED: ${unchecked[*]}}"
+}
+
+main "$@"
