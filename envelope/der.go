@@ -22,9 +22,9 @@ const (
 )
 
 // walk goes through one level of DER. The first error stays, in all levels of one walk, and everything after it is
-// empty, so that the caller asks once, at the end. encoding/asn1 and x509.ParseCertificate refuse what OpenSSL signed
-// for years (serial 0 is fine with them, an e-mail address as T61String is not), so this checks lengths and nothing
-// else.
+// empty, so that the caller asks once, at the end. x509.ParseCertificate refuses much that OpenSSL reads: negative
+// serials, an @ in a PrintableString, UniversalString, a modulus without its leading zero. This checks lengths and the
+// tags on its way, and nothing else.
 type walk struct {
 	rest []byte
 	at   int // offset of rest in the whole, for errors

@@ -21,7 +21,7 @@ func TestWhatWeSealPHPOpensAndVerifies(t *testing.T) {
 		"a long answer":    string(bytes.Repeat([]byte("0123456789abcdef"), 20000)),
 	} {
 		t.Run(name, func(t *testing.T) {
-			body, err := envelope.SealCall([]byte(payload), from, stamp, caller.Private, callee.Certificate.PublicKey, failsafe{})
+			body, err := envelope.SealCall([]byte(payload), from, stamp, caller.Private, callee.Certificate.PublicKey, counting{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -66,10 +66,10 @@ func TestWhatWeSealPHPOpensAndVerifies(t *testing.T) {
 	}
 }
 
-// failsafe is a poor but repeatable source; what it seals protects nothing.
-type failsafe struct{}
+// counting is a repeatable source of RC4 keys; what they seal protects nothing.
+type counting struct{}
 
-func (failsafe) Read(p []byte) (int, error) {
+func (counting) Read(p []byte) (int, error) {
 	for i := range p {
 		p[i] = byte(i * 17)
 	}
