@@ -11,17 +11,17 @@ import (
 type Config struct {
 	File    string // config.php, absolute
 	DBType  string // mysqli, mariadb or auroramysql
-	DBHost  string // as written, without the p: of a persistent connection; Endpoint says where that is
+	DBHost  string // as written; Endpoint says where that is
 	DBName  string
 	DBUser  string
 	DBPass  string
 	Prefix  string // validated: letters, digits, underscore; may be spliced into SQL
-	Wwwroot string // as the tenant's own mnet_host row has it, no trailing slash
+	Wwwroot string // as the tenant's own mnet_host row has it, no trailing slash; "" when only a web request could say and there is an array
 
 	DBPort         int           // dboptions dbport, 0 when not set
 	DBSocket       string        // dboptions dbsocket when it is a path, else ""
 	DBCollation    string        // dboptions dbcollation, "" when not set
-	SSL            string        // dboptions ssl: "" and disable: no TLS; prefer; require: TLS, chain not verified; verify-full
+	SSL            string        // dboptions ssl: "" no TLS; prefer; require: TLS, server not verified; verify-full
 	ConnectTimeout time.Duration // dboptions connecttimeout (seconds there), 0 when not set
 
 	Dataroot, Dirroot  string
@@ -35,18 +35,12 @@ type Config struct {
 	options ReadOptions // to read config.php again for a tenant: what derives from dataroot follows the tenant's
 }
 
-// Register says where the register of a VMoodle array is: the vmaster* settings, with the credentials that hold for all tenants.
-type Register struct {
-	DBType, DBHost, DBName, DBUser, DBPass string
-	Prefix                                 string // validated like Config.Prefix
-	TenantUser, TenantPass                 string // vchildsdblogin and vchildsdbpass: over the row's credentials; "" when not set
-}
-
 // ReadOptions are what the command line and the environment say about reading config.php.
 type ReadOptions struct {
 	Overrides map[string]string        // --cfg name=value: stands for what config.php assigns to $CFG->name; dboptions as dboptions.dbport
 	Getenv    func(name string) string // nil: no environment
 	PHP       string                   // path of php, which evaluates what is not literal; "": such a setting is an error
+	Environ   []string                 // what php inherits; our own MNETKEYS_ variables are left out; nil: the environment of this process
 	Wwwroot   string                   // --host: config.php's own wwwroot need not be readable
 }
 
@@ -59,6 +53,8 @@ type ConfigError struct {
 	Problem string
 	Hint    string
 	Err     error // cause, may be nil
+
+	evaluable bool // php may know more than the reader
 }
 
 func (e *ConfigError) Error() string {
@@ -66,16 +62,13 @@ func (e *ConfigError) Error() string {
 	if e.Line > 0 {
 		place = fmt.Sprintf("%s:%d", e.File, e.Line)
 	}
-	for _, part := range []string{e.Setting, e.Problem} {
-		switch {
-		case part == "":
-		case place == "":
-			place = part
-		default:
-			place += ": " + part
-		}
+	if place != "" {
+		place += ": "
 	}
-	return place
+	if e.Setting != "" {
+		return place + "$CFG->" + e.Setting + " " + e.Problem
+	}
+	return place + e.Problem
 }
 
 func (e *ConfigError) Unwrap() error { return e.Err }
@@ -87,14 +80,6 @@ func (c Config) Format(f fmt.State, _ rune) {
 
 // MarshalJSON writes what Format prints.
 func (c Config) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(c)) }
-
-// Format shows which database, never a password.
-func (r Register) Format(f fmt.State, _ rune) {
-	fmt.Fprintf(f, "register in database %s, prefix %s", r.DBName, r.Prefix)
-}
-
-// MarshalJSON writes what Format prints.
-func (r Register) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(r)) }
 
 // Format shows nothing: overrides may hold passwords.
 func (o ReadOptions) Format(f fmt.State, _ rune) { fmt.Fprint(f, "read options") }

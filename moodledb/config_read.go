@@ -1,0 +1,177 @@
+package moodledb
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"renew_mnetkeys/moodledb/phpsource"
+)
+
+// ReadConfig reads config.php and what it includes, VMoodle's vconfig.php too, up to lib/setup.php. Nothing is executed, unless a needed value is not
+// literal and o.PHP names a php. The result is the configuration of config.php's own site; [Config.Tenant] gives that of another tenant.
+// Errors are a *ConfigError or an *UnsupportedDBError.
+func ReadConfig(ctx context.Context, path string, o ReadOptions) (*Config, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, &ConfigError{File: path, Problem: err.Error(), Err: err}
+	}
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	return readConfig(ctx, path, o, nil)
+}
+
+// readConfig reads config.php as a tenant sees it: the values of the array's register stand where VMoodle puts them. nil reads it for its own site.
+func readConfig(ctx context.Context, path string, o ReadOptions, tenant map[string]string) (*Config, error) {
+	s, err := readSource(path, o, tenant)
+	var c *Config
+	if err == nil {
+		c, err = s.config(o)
+	}
+	var unclear *ConfigError
+	if o.PHP == "" || !errors.As(err, &unclear) || !unclear.evaluable {
+		return c, err
+	}
+	s, failed := evaluate(ctx, path, o, tenant, s)
+	if failed != nil {
+		unclear.Hint += "; php cannot evaluate it either: " + failed.Error()
+		return c, unclear
+	}
+	return s.config(o)
+}
+
+// usedSettings are the names of $CFG that are read.
+func usedSettings() []string {
+	return []string{
+		"dbtype", "dbhost", "dbname", "dbuser", "dbpass", "prefix", "wwwroot", "dataroot", "dirroot", "cachedir", "altcacheconfigpath",
+		"noreplyaddress", "mnetkeylifetime", "dboptions",
+		"vmasterdbtype", "vmasterdbhost", "vmasterdbname", "vmasterdblogin", "vmasterdbpass", "vmasterprefix", "vchildsdblogin", "vchildsdbpass",
+	}
+}
+
+// check finds a --cfg that would do nothing.
+func (o ReadOptions) check() error {
+	known := map[string]bool{}
+	for _, name := range usedSettings() {
+		known[name] = name != "dboptions"
+	}
+	for _, name := range []string{"dbport", "dbsocket", "dbcollation", "ssl", "connecttimeout"} {
+		known["dboptions."+name] = true
+	}
+	for name := range o.Overrides {
+		if !known[name] {
+			return &ConfigError{Setting: name, Problem: "is no setting that is read, --cfg has no use for it",
+				Hint: "known are " + strings.Join(usedSettings()[:13], ", ") + ", dboptions.dbport, dboptions.dbsocket, dboptions.dbcollation, dboptions.ssl, dboptions.connecttimeout, and vconfig.php's"}
+		}
+	}
+	return nil
+}
+
+// settings are what a reading of config.php gave.
+type settings struct {
+	file   string
+	dir    string            // the code's directory as lib/setup.php tells it
+	cfg    phpsource.Value   // $CFG
+	places phpsource.Value   // $CFG with the lines of the source, where cfg comes from php
+	unread []phpsource.Value // includes that could not be followed
+	fixed  map[string]string // what the command line sets
+}
+
+// readSource reads config.php by our own reader. tenant, where not nil, is put over $CFG where VMoodle does it: behind bootlib.php and vconfig.php,
+// so that what config.php derives afterwards, a cachedir below dataroot, is the tenant's, and what it assigns afterwards wins.
+func readSource(path string, o ReadOptions, tenant map[string]string) (*settings, error) {
+	source, err := readFile(path)
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	s := &settings{file: path, dir: filepath.Dir(path), fixed: map[string]string{}}
+	for name, text := range o.Overrides {
+		if _, ofTenant := tenant[name]; !ofTenant {
+			s.fixed[name] = text
+		}
+	}
+	switched := false
+	over := func(a *phpsource.Assignments) {
+		for name, text := range tenant {
+			a.Set(phpsource.StringValue(text), "CFG", name)
+		}
+		switched = true
+	}
+	a, err := phpsource.Parse(path, source, phpsource.Env{
+		// As a script of VMoodle reads it at its second pass: with a tenant chosen, and without $CLI_VMOODLE_PRECHECK.
+		Constants: map[string]string{"CLI_SCRIPT": "1", "CLI_VMOODLE_OVERRIDE": tenant["wwwroot"]},
+		Getenv:    o.Getenv,
+		Exists:    func(file string) bool { _, err := os.Stat(file); return err == nil },
+		Read: func(file string) ([]byte, error) {
+			if isBootlib(file) {
+				return nil, nil // functions, whose effect is what tenant is
+			}
+			return readFile(file)
+		},
+		Stop: func(file string) bool {
+			if !strings.HasSuffix(file, "/lib/setup.php") {
+				return false
+			}
+			s.dir = filepath.Dir(filepath.Dir(file))
+			return true
+		},
+		After: func(file string, a *phpsource.Assignments) string {
+			if !isBootlib(file) && !strings.HasSuffix(file, "/local/vmoodle/vconfig.php") {
+				return ""
+			}
+			over(a)
+			return defaults(a.Variable("CFG"), tenant != nil)
+		},
+		Fixed: s.fixed,
+	})
+	if err != nil {
+		return s, sourceError(err)
+	}
+	if !switched {
+		over(a)
+	}
+	s.cfg, s.unread = a.Variable("CFG"), a.Unread()
+	s.places = s.cfg
+	return s, nil
+}
+
+func isBootlib(file string) bool { return strings.HasSuffix(file, "/local/vmoodle/bootlib.php") }
+
+// defaults is the file that VMoodle includes last (bootlib.php, vmoodle_boot_configuration), "" when there is none.
+func defaults(cfg phpsource.Value, tenant bool) string {
+	name := cfg.Get("vmoodlehardmasterdefaults").Text()
+	if tenant {
+		name = cfg.Get("vmoodlehardchildsdefaults").Text()
+	}
+	if name == "" {
+		return ""
+	}
+	return filepath.Join(cfg.Get("dirroot").Text(), "local", "defaults_"+name+".php")
+}
+
+// sourceError is a file that is no PHP to our reader; to php itself it may be.
+func sourceError(err error) error {
+	var syntax *phpsource.SyntaxError
+	if !errors.As(err, &syntax) {
+		return err
+	}
+	return &ConfigError{File: syntax.File, Line: syntax.Line, Problem: syntax.Problem, Hint: "check it with php -l", Err: err, evaluable: true}
+}
+
+// readFile reads a regular file of limited size: no pipe or device may stop or flood us.
+func readFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("is no regular file")}
+	case info.Size() > phpsource.MaxSize:
+		return nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("is larger than 1 MiB")}
+	}
+	return os.ReadFile(path)
+}

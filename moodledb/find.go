@@ -1,0 +1,85 @@
+package moodledb
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// usualPlaces are where packages, guides and images put Moodle, tried last.
+var usualPlaces = []string{
+	"/var/www/html/moodle/config.php", "/var/www/moodle/config.php", "/var/www/html/config.php", "/srv/moodle/config.php",
+	"/srv/www/moodle/config.php", "/usr/share/moodle/config.php", "/etc/moodle/config.php", "/opt/moodle/config.php", "/opt/bitnami/moodle/config.php",
+	"/bitnami/moodle/config.php", "/usr/share/nginx/html/moodle/config.php",
+}
+
+// FindConfig finds Moodle's config.php: explicit (--config) where it is given, else $MOODLE_CONFIG, else upwards from workdir, else in the usual places.
+// The first two may also name Moodle's directory. The error is a *ConfigError.
+func FindConfig(explicit string, env func(string) string, workdir string) (string, error) {
+	return findConfig(explicit, env, workdir, usualPlaces)
+}
+
+func findConfig(explicit string, env func(string) string, workdir string, usual []string) (string, error) {
+	if explicit != "" {
+		return named(explicit, workdir, "--config")
+	}
+	if path := env("MOODLE_CONFIG"); path != "" {
+		return named(path, workdir, "MOODLE_CONFIG")
+	}
+	for dir := filepath.Clean(workdir); ; dir = filepath.Dir(dir) {
+		if path := filepath.Join(dir, "config.php"); isMoodles(path) {
+			return path, nil
+		}
+		if dir == filepath.Dir(dir) {
+			break
+		}
+	}
+	for _, path := range usual {
+		if isMoodles(path) {
+			return path, nil
+		}
+	}
+	return "", &ConfigError{Problem: "no config.php of Moodle in " + workdir + ", above it, or in the usual places",
+		Hint: "name it with --config=PATH or MOODLE_CONFIG"}
+}
+
+// named is a path that somebody gave: it must be there, whatever stands in it.
+func named(path, workdir, by string) (string, error) {
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(workdir, path)
+	}
+	info, err := os.Stat(path)
+	if err == nil && info.IsDir() {
+		path = filepath.Join(path, "config.php")
+		_, err = os.Stat(path)
+	}
+	if err != nil {
+		e := unreadable(path, err).(*ConfigError)
+		e.Problem += " (" + by + ")"
+		return "", e
+	}
+	return path, nil
+}
+
+// isMoodles tells Moodle's config.php from those of others: Moodle's library is beside it, or it mentions $CFG. One that may not be read counts where
+// the library is: reading it says as whom to run.
+func isMoodles(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	dir := filepath.Dir(path)
+	for _, lib := range []string{"lib/moodlelib.php", "public/lib/moodlelib.php"} {
+		if _, err := os.Stat(filepath.Join(dir, lib)); err == nil {
+			return true
+		}
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = file.Close() }()
+	start, err := io.ReadAll(io.LimitReader(file, 64<<10))
+	return err == nil && bytes.Contains(start, []byte("$CFG"))
+}

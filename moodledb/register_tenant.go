@@ -1,0 +1,138 @@
+package moodledb
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+const hintNoArray = "leave --host out to work on config.php's own site, or say with --config whose tenant it is"
+
+// UnknownTenantError is a --host that is no tenant to work on: not in the register, disabled there, or there is no register.
+type UnknownTenantError struct {
+	Host    string // "" when no certain host was asked for
+	Problem string
+	Nearest string // the known wwwroot that looks most like Host, "" when none does
+	Err     error  // cause, may be nil
+
+	hint string
+}
+
+func (e *UnknownTenantError) Error() string {
+	if e.Host == "" {
+		return e.Problem
+	}
+	return e.Host + ": " + e.Problem
+}
+
+func (e *UnknownTenantError) Unwrap() error { return e.Err }
+
+// Hint says what to do about it.
+func (e *UnknownTenantError) Hint() string {
+	if e.Nearest != "" {
+		return "did you mean --host=" + e.Nearest + "?"
+	}
+	return e.hint
+}
+
+// Tenant is the configuration of the tenant whose wwwroot is host: c itself where that is config.php's own site, else config.php read again with the
+// values of the register's row, as VMoodle does (local/vmoodle/bootlib.php, vmoodle_feed_config). One trailing slash and the case of the host do not matter.
+// Errors are an *UnknownTenantError, a *ConfigError, an *UnsupportedDBError, or those of connecting to the register.
+func (c *Config) Tenant(ctx context.Context, host string) (*Config, error) {
+	if c.Wwwroot != "" && canonical(host) == canonical(c.Wwwroot) {
+		return c, nil
+	}
+	if c.Register == nil {
+		return nil, &UnknownTenantError{Host: host, Problem: "config.php is of " + c.Wwwroot + ", and configures no VMoodle array",
+			Nearest: nearest(host, []string{c.Wwwroot}), hint: hintNoArray}
+	}
+	rows, err := c.Tenants(ctx)
+	if err != nil {
+		return nil, err
+	}
+	known := make([]string, 0, len(rows)+1)
+	for _, row := range rows {
+		if canonical(row.Wwwroot) != canonical(host) {
+			known = append(known, row.Wwwroot)
+			continue
+		}
+		if !row.Enabled {
+			return nil, &UnknownTenantError{Host: host, Problem: "the tenant is disabled in the register", hint: "enable it in VMoodle first"}
+		}
+		return c.tenant(ctx, row)
+	}
+	e := &UnknownTenantError{Host: host, Problem: fmt.Sprintf("no such tenant among the %d of the register", len(rows)),
+		Nearest: nearest(host, append(known, c.Wwwroot)), hint: "VMoodle's administration lists the tenants; the wwwroot is to be given in full"}
+	if c.Wwwroot == "" {
+		e.hint = "if it is config.php's own site, say so with --cfg wwwroot=" + host
+	}
+	return nil, e
+}
+
+func (c *Config) tenant(ctx context.Context, row RegisterRow) (*Config, error) {
+	values := map[string]string{
+		"dbtype": row.dbtype, "dbhost": row.dbhost, "dbname": row.dbname, "dbuser": row.dbuser, "dbpass": row.dbpass, "prefix": row.prefix,
+		"wwwroot": row.Wwwroot, "dataroot": row.dataroot,
+	}
+	if c.Register.TenantUser != "" {
+		values["dbuser"] = c.Register.TenantUser
+	}
+	if c.Register.TenantPass != "" {
+		values["dbpass"] = c.Register.TenantPass
+	}
+	t, err := readConfig(ctx, c.File, c.options, values)
+	if err != nil {
+		return nil, fmt.Errorf("tenant %s: %w", row.Wwwroot, err)
+	}
+	return t, nil
+}
+
+// canonical makes wwwroots comparable: scheme and host in lower case, no trailing slash.
+func canonical(wwwroot string) string {
+	wwwroot = strings.TrimSuffix(wwwroot, "/")
+	u, err := url.Parse(wwwroot)
+	if err != nil || u.Host == "" {
+		return wwwroot
+	}
+	return strings.ToLower(u.Scheme) + "://" + strings.ToLower(u.Host) + u.Path
+}
+
+// nearest is the wwwroot that differs least from host, scheme aside; "" when even that is another name.
+func nearest(host string, known []string) string {
+	bare := func(s string) string {
+		s = canonical(s)
+		if i := strings.Index(s, "://"); i >= 0 {
+			s = s[i+3:]
+		}
+		return s[:min(len(s), 255)]
+	}
+	best, least := "", 1+max(2, len(bare(host))/5)
+	for _, wwwroot := range known {
+		if d := distance(bare(host), bare(wwwroot)); wwwroot != "" && d < least {
+			best, least = wwwroot, d
+		}
+	}
+	return best
+}
+
+// distance counts the bytes to insert, delete or replace (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			replace := diagonal
+			if a[i] != b[j] {
+				replace++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(replace, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
