@@ -69,10 +69,7 @@ func (k KeyPair) String() string {
 	return "key pair " + k.Certificate.Fingerprint()
 }
 
-// GoString is String: %#v shows no more than %v.
-func (k KeyPair) GoString() string { return k.String() }
-
-// Format is String under every verb: %x and %d would go through the fields.
+// Format is String under every verb, %#v too: %x and %d would go through the fields.
 func (k KeyPair) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) }
 
 // MarshalText is String, for encoding/json, encoding/xml and loggers such as zerolog and slog.
