@@ -20,13 +20,15 @@ const (
 )
 
 // session is set on every connection, so that nothing depends on how the server or the account is set up.
-var session = map[string]string{
-	"autocommit": "1",
-	// As Moodle itself sets it. Without it a key that does not fit would be cut without a word.
-	"sql_mode":                 "'STRICT_ALL_TABLES'",
-	"innodb_lock_wait_timeout": "10", // seconds; rows
-	"lock_wait_timeout":        "10", // seconds; table definitions: a running ALTER TABLE
-	"wait_timeout":             "28800",
+func session() map[string]string {
+	return map[string]string{
+		"autocommit": "1",
+		// As Moodle itself sets it. Without it a key that does not fit would be cut without a word.
+		"sql_mode":                 "'STRICT_ALL_TABLES'",
+		"innodb_lock_wait_timeout": "10", // seconds; rows
+		"lock_wait_timeout":        "10", // seconds; table definitions: a running ALTER TABLE
+		"wait_timeout":             "28800",
+	}
 }
 
 // connect opens a pool on the database of c, always the primary: dboptions readonly replicas are for readers that may be late.
@@ -77,7 +79,7 @@ func driverSettings(c *Config) (*mysql.Config, error) {
 	s.ClientFoundRows = true
 	// One round trip a statement instead of three. Safe with utf8mb4, in which no byte of a character is a quote.
 	s.InterpolateParams = true
-	s.Params = session
+	s.Params = session()
 	s.Logger = &mysql.NopLogger{} // errors are returned; nothing else may write to stderr
 	if network != "unix" {        // a socket stays on the machine
 		s.TLS, s.AllowFallbackToPlaintext = tlsSettings(c.SSL)

@@ -55,7 +55,10 @@ func decodeHistory(raw string) ([]Retired, error) {
 			history = append(history, r)
 		}
 	}
-	// The library stops reading after the entries it was told of. PHP refuses when there are more.
+	// The library stops reading after the entries it was told of and does not look for their end. PHP refuses both.
+	if len(list) > 0 && !strings.HasSuffix(strings.TrimSpace(raw), "}}") {
+		return fail("cut short")
+	}
 	if n := strings.Count(raw, serializeString("keypair_PEM")); n > len(list) {
 		return fail("%d key pairs in a list of %d", n, len(list))
 	}

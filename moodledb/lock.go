@@ -97,19 +97,21 @@ func (l *Lock) Held(ctx context.Context) error {
 	return nil
 }
 
-// Release gives the lock back, at the latest by closing its connection. A second call does nothing. It needs no context: it is
-// called when that of the run may be cancelled already.
-func (l *Lock) Release() {
+// Release gives the lock back, at the latest by closing its connection; the error says that it came to that, and asks for nothing.
+// A second call does nothing. It needs no context: it is called when that of the run may be cancelled already.
+func (l *Lock) Release() error {
+	var err error
 	l.release.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), releaseTimeout)
 		defer cancel()
 		var released sql.NullInt64
-		if l.conn.QueryRowContext(ctx, "SELECT RELEASE_LOCK(?)", l.name).Scan(&released) != nil {
+		if err = l.conn.QueryRowContext(ctx, "SELECT RELEASE_LOCK(?)", l.name).Scan(&released); err != nil {
 			l.discard()
 			return
 		}
-		_ = l.conn.Close()
+		err = l.conn.Close()
 	})
+	return err
 }
 
 // discard closes the connection itself instead of handing it back to the pool, where it could go on holding the lock.

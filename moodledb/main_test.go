@@ -2,8 +2,82 @@ package moodledb
 
 import (
 	"testing"
+	"time"
 
 	"renew_mnetkeys/testbed"
 )
 
 func TestMain(m *testing.M) { testbed.Main(m) }
+
+const (
+	ownWwwroot = "https://own.example/moodle"
+	ownCert    = "-----BEGIN CERTIFICATE-----\nb3du\n-----END CERTIFICATE-----\n"
+	ownKey     = "-----BEGIN PRIVATE KEY-----\nb3duIGtleQ==\n-----END PRIVATE KEY-----\n"
+	newCert    = "-----BEGIN CERTIFICATE-----\nbmV3\n-----END CERTIFICATE-----\n"
+	newKey     = "-----BEGIN PRIVATE KEY-----\nbmV3IGtleQ==\n-----END PRIVATE KEY-----\n"
+	peerCert   = "-----BEGIN CERTIFICATE-----\ncGVlcg==\n-----END CERTIFICATE-----\n"
+)
+
+// site is a Moodle site in a database of its own: MNet on, an own row of id 1, the all-hosts row of id 2, and one active peer.
+type site struct {
+	*testbed.Database
+	config *Config
+}
+
+func newSite(t *testing.T, prefix string) *site {
+	t.Helper()
+	s := emptySite(t, prefix)
+	s.Exec(t, "INSERT INTO {config} (name, value) VALUES ('siteidentifier', 'sEcReTown.example'), ('mnet_dispatcher_mode', 'strict'), "+
+		"('mnet_localhost_id', '1'), ('mnet_all_hosts_id', '2')")
+	s.Exec(t, "INSERT INTO {config_plugins} (plugin, name, value) VALUES ('mnet', 'openssl', ?), ('mnet', 'openssl_history', 'a:0:{}')",
+		ownCert+pairSeparator+ownKey)
+	s.Exec(t, "INSERT INTO {mnet_host} (id, wwwroot, ip_address, name, public_key, public_key_expires, applicationid, sslverification) VALUES "+
+		"(1, ?, '192.0.2.1', '', ?, 1800000000, 1, 0), (2, '', '', 'All Hosts', '', 0, 1, 0), "+
+		"(3, 'https://peer.example', '192.0.2.3', 'Peer', ?, 1800000003, 1, 2)", ownWwwroot, ownCert, peerCert)
+	return s
+}
+
+// emptySite has what Moodle's installer puts into the tables, but nothing of MNet.
+func emptySite(t *testing.T, prefix string) *site {
+	t.Helper()
+	d := testbed.MariaDB(t).Database(t, prefix)
+	d.Exec(t, "INSERT INTO {course} (id, fullname) VALUES (1, 'Own site')")
+	d.Exec(t, "INSERT INTO {mnet_application} (id, name, display_name, xmlrpc_server_url) VALUES "+
+		"(1, 'moodle', 'Moodle', '/mnet/xmlrpc/server.php'), (2, 'mahara', 'Mahara', '/api/xmlrpc/server.php')")
+	d.Exec(t, "INSERT INTO {mnet_service} (id, name) VALUES (1, 'sso_idp'), (2, 'sso_sp'), (3, 'mnet_enrol'), (4, 'mnetadmin'), (5, 'dataexchange')")
+	return &site{Database: d, config: &Config{
+		DBType: "mariadb", DBHost: d.Host, DBPort: d.Port, DBName: d.Name, DBUser: d.User, DBPass: d.Password,
+		Prefix: prefix, Wwwroot: ownWwwroot, ConnectTimeout: 5 * time.Second,
+	}}
+}
+
+func (s *site) open(t *testing.T) *Tenant {
+	t.Helper()
+	return openConfig(t, s.config)
+}
+
+func openConfig(t *testing.T, c *Config) *Tenant {
+	t.Helper()
+	tenant, err := Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = tenant.Close() })
+	return tenant
+}
+
+func read(t *testing.T, tenant *Tenant) *Site {
+	t.Helper()
+	s, err := tenant.Read(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// renewal is the change a renewal makes: the old pair to the front of the history, the new one current.
+func renewal(read *Site) KeyChange {
+	history := []Retired{{Certificate: read.Certificate, KeyPEM: read.KeyPEM, Expires: read.Own.Expires}}
+	return KeyChange{Read: read, Pair: newCert + pairSeparator + newKey, Certificate: newCert, Expires: 1900000000, Wwwroot: ownWwwroot,
+		History: append(history, read.History...)}
+}

@@ -39,7 +39,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Close ends all connections; a [Lock] that is still held is lost with them.
+// Close ends the connections, but for that of a [Lock], which its Release ends.
 func (t *Tenant) Close() error { return t.db.Close() }
 
 // sql writes the tables of a query with their prefix. They stand in braces, as in Moodle's own queries: {mnet_host}.

@@ -1,0 +1,207 @@
+package moodledb
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestOpenSaysWhyItCannot(t *testing.T) {
+	s := newSite(t, "mdl_")
+	silent := silentServer(t)
+	for name, c := range map[string]struct {
+		change  func(*Config)
+		problem string // in the error
+		hint    string // in the hint
+	}{
+		"a wrong password":   {func(c *Config) { c.DBPass = "wrong-" + s.Password }, "1045", "dbpass"},
+		"an unknown account": {func(c *Config) { c.DBUser = "nobody" }, "1045", "dbuser"},
+		"a wrong password on a socket": {func(c *Config) {
+			c.DBHost, c.DBSocket, c.DBPass = "localhost", s.Socket, "wrong-"+s.Password
+		}, "1045", "system user"},
+		"an unknown database": {func(c *Config) {
+			c.DBUser, c.DBPass, c.DBHost, c.DBSocket, c.DBName = "root", "", "localhost", s.Socket, "none"
+		}, "1049", "dbname"},
+		"another's database":              {func(c *Config) { c.DBName = "mysql" }, "1044", "dbname"},
+		"nobody listens":                  {func(c *Config) { c.DBPort = closedPort(t) }, "refused", "running"},
+		"no such socket":                  {func(c *Config) { c.DBHost, c.DBSocket = "localhost", filepath.Join(t.TempDir(), "none") }, "no such socket", "dbsocket"},
+		"a server that is mute":           {func(c *Config) { c.DBPort, c.ConnectTimeout = silent, 200*time.Millisecond }, "no answer", "dbhost"},
+		"TLS is demanded and not offered": {func(c *Config) { c.SSL = "require" }, "TLS", "ssl"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := *s.config
+			c.change(&config)
+			tenant, err := Open(t.Context(), &config)
+			var access *AccessError
+			if !errors.As(err, &access) {
+				t.Fatalf("got %v, %v", tenant, err)
+			}
+			if !strings.Contains(err.Error(), c.problem) || !strings.Contains(access.Hint, c.hint) {
+				t.Errorf("error %q, hint %q", err, access.Hint)
+			}
+			if strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err)+access.Hint, s.Password) {
+				t.Errorf("the password is shown: %v", err)
+			}
+		})
+	}
+}
+
+// silentServer accepts connections and says nothing.
+func silentServer(t *testing.T) (port int) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
+func closedPort(t *testing.T) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
+func TestOpenRefusesOtherDatabases(t *testing.T) {
+	for _, dbtype := range []string{"pgsql", "sqlsrv", "oci", ""} {
+		_, err := Open(t.Context(), &Config{DBType: dbtype})
+		var unsupported *UnsupportedDBError
+		if !errors.As(err, &unsupported) || unsupported.DBType != dbtype {
+			t.Errorf("%q: %v", dbtype, err)
+		}
+	}
+}
+
+func TestOpenByEveryWay(t *testing.T) {
+	s := newSite(t, "mdl_")
+	for name, change := range map[string]func(*Config){
+		"TCP":                          func(*Config) {},
+		"unix socket":                  func(c *Config) { c.DBHost, c.DBSocket = "localhost", s.Socket },
+		"TLS preferred, not offered":   func(c *Config) { c.SSL = "prefer" },
+		"no TLS on a socket":           func(c *Config) { c.DBHost, c.DBSocket, c.SSL = "localhost", s.Socket, "require" },
+		"mysqli":                       func(c *Config) { c.DBType = "mysqli" },
+		"a time limit that is not set": func(c *Config) { c.ConnectTimeout = 0 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := *s.config
+			change(&config)
+			if got := read(t, openConfig(t, &config)).FullName; got != "Own site" {
+				t.Errorf("fullname %q", got)
+			}
+		})
+	}
+}
+
+func TestOpenEndsWithItsContext(t *testing.T) {
+	s := newSite(t, "mdl_")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Open(ctx, s.config); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestSessionDoesNotDependOnTheServersSettings(t *testing.T) {
+	tenant := newSite(t, "mdl_").open(t)
+	for name, want := range map[string]string{
+		"sql_mode": "STRICT_ALL_TABLES", "autocommit": "1", "character_set_client": "utf8mb4",
+		"innodb_lock_wait_timeout": "10", "lock_wait_timeout": "10", "wait_timeout": "28800",
+	} {
+		var got string
+		if err := tenant.db.QueryRow("SELECT @@" + name).Scan(&got); err != nil || got != want {
+			t.Errorf("%s is %q, not %q (%v)", name, got, want, err)
+		}
+	}
+}
+
+// TestTLS has a server that offers TLS with a certificate nobody trusts.
+func TestTLS(t *testing.T) {
+	for ssl, check := range map[string]func(t *testing.T, handshake, open error){
+		"prefer":  encrypted,
+		"require": encrypted,
+		"verify-full": func(t *testing.T, handshake, open error) {
+			var access *AccessError
+			if handshake == nil || !errors.As(open, &access) || !strings.Contains(access.Hint, "trust") {
+				t.Errorf("handshake %v, error %v", handshake, open)
+			}
+		},
+		"disable": func(t *testing.T, handshake, open error) {
+			if !errors.Is(handshake, errPlaintext) {
+				t.Errorf("handshake %v", handshake)
+			}
+		},
+	} {
+		t.Run(ssl, func(t *testing.T) {
+			port, handshake := tlsServer(t)
+			_, err := Open(t.Context(), &Config{DBType: "mysqli", DBHost: "127.0.0.1", DBPort: port, DBUser: "u", DBName: "d", SSL: ssl,
+				ConnectTimeout: 5 * time.Second})
+			check(t, <-handshake, err)
+		})
+	}
+}
+
+func encrypted(t *testing.T, handshake, open error) {
+	if handshake != nil || open == nil { // the server hangs up after the handshake
+		t.Errorf("handshake %v, error %v", handshake, open)
+	}
+}
+
+var errPlaintext = errors.New("the client answered in plain text")
+
+// tlsServer greets like a MySQL server that offers TLS, shakes hands and hangs up.
+func tlsServer(t *testing.T) (port int, handshake <-chan error) {
+	t.Helper()
+	https := httptest.NewUnstartedServer(nil)
+	https.StartTLS() // for its certificate
+	t.Cleanup(https.Close)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	result := make(chan error, 1)
+	go func() { result <- greet(listener, https.TLS) }()
+	return listener.Addr().(*net.TCPAddr).Port, result
+}
+
+func greet(listener net.Listener, config *tls.Config) error {
+	conn, err := listener.Accept()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	// Protocol::HandshakeV10: version, name, connection id, scramble, capabilities (protocol 41, TLS, secure connection, plugin).
+	const capabilities = 1<<9 | 1<<11 | 1<<15 | 1<<19
+	greeting := append([]byte{10}, "8.0.0\x00\x01\x00\x00\x0012345678\x00"...)
+	greeting = binary.LittleEndian.AppendUint16(greeting, capabilities&0xffff)
+	greeting = append(greeting, 45, 2, 0)
+	greeting = binary.LittleEndian.AppendUint16(greeting, capabilities>>16)
+	greeting = append(greeting, 21)
+	greeting = append(greeting, make([]byte, 10)...)
+	greeting = append(greeting, "123456789012\x00mysql_native_password\x00"...)
+	if _, err := conn.Write(append([]byte{byte(len(greeting)), 0, 0, 0}, greeting...)); err != nil {
+		return err
+	}
+	request := make([]byte, 4+32) // an SSLRequest; a plain answer is longer
+	if _, err := io.ReadFull(conn, request); err != nil {
+		return err
+	}
+	if binary.LittleEndian.Uint32(request[4:])&(1<<11) == 0 {
+		return errPlaintext
+	}
+	return tls.Server(conn, config).Handshake()
+}

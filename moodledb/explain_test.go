@@ -1,0 +1,46 @@
+package moodledb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+func TestExplain(t *testing.T) {
+	config := &Config{DBHost: "127.0.0.1", DBPort: 3306, DBName: "moodle", DBUser: "www", DBPass: "secret", Prefix: "mdl_"}
+	for number, hint := range map[uint16]string{
+		1040: "later", 1044: "dbname", 1045: "dbpass", 1049: "dbname", 1130: "web server", 1142: "SELECT, INSERT and UPDATE", 1143: "UPDATE",
+		1203: "later", 1227: "UPDATE", 1290: "replica", 1698: "dbpass", 1792: "replica", 1836: "replica",
+	} {
+		answer := &mysql.MySQLError{Number: number, Message: "of the server"}
+		err := explain(config, fmt.Errorf("driver: %w", answer))
+		var access *AccessError
+		if !errors.As(err, &access) || !strings.Contains(access.Hint, hint) || !strings.Contains(err.Error(), "database moodle at 127.0.0.1:3306 as www") {
+			t.Errorf("%d: %v", number, err)
+		}
+		if !isNumber(err, number) {
+			t.Errorf("%d cannot be decided on any more: %v", number, err)
+		}
+	}
+	for name, err := range map[string]error{
+		"an answer nothing is decided on": &mysql.MySQLError{Number: 1205},
+		"an error of our own":             ErrConflict,
+		"a cancelled context":             context.Canceled,
+	} {
+		if got := explain(config, err); got != err {
+			t.Errorf("%s becomes %v", name, got)
+		}
+	}
+}
+
+func TestExplainShowsNoStatement(t *testing.T) {
+	answer := &mysql.MySQLError{Number: 1064, Message: "You have an error in your SQL syntax near '" + ownKey + "'"}
+	err := explain(&Config{}, answer)
+	if out := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(out, "PRIVATE") {
+		t.Error(out)
+	}
+}

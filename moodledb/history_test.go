@@ -1,0 +1,200 @@
+package moodledb
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"renew_mnetkeys/testbed"
+)
+
+// TestHistoryOfRealSites reads every history that Moodle and Mahara wrote for the vectors and writes it again.
+func TestHistoryOfRealSites(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(testbed.Root(t), "testdata", "vectors", "*.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no vectors: %v", err)
+	}
+	entries := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		type party struct {
+			HistoryRaw string `json:"history_raw"`
+			History    json.RawMessage
+		}
+		var vector struct{ Caller, Callee party }
+		if err := json.Unmarshal(text, &vector); err != nil {
+			t.Fatal(err)
+		}
+		for name, p := range map[string]party{"caller": vector.Caller, "callee": vector.Callee} {
+			t.Run(filepath.Base(file)+" "+name, func(t *testing.T) {
+				history, err := decodeHistory(p.HistoryRaw)
+				if err != nil {
+					t.Fatal(err)
+				}
+				entries += len(history)
+				if diff := cmp.Diff(listed(t, p.History), history); diff != "" {
+					t.Errorf("what PHP reads (-) and what we read (+):\n%s", diff)
+				}
+				if strings.Contains(p.HistoryRaw, "a:0:{}") && p.HistoryRaw != "a:0:{}" {
+					return // Mahara's empty entries are not written again
+				}
+				if got := encodeHistory(history); got != p.HistoryRaw {
+					t.Errorf("written again it is\n%q\nand was\n%q", got, p.HistoryRaw)
+				}
+			})
+		}
+	}
+	if entries == 0 {
+		t.Error("no vector holds a retired key")
+	}
+}
+
+// listed is the vector's own reading of a history: a list of objects, or of empty lists.
+func listed(t *testing.T, raw json.RawMessage) (history []Retired) {
+	t.Helper()
+	var list []json.RawMessage
+	if err := json.Unmarshal(raw, &list); err != nil {
+		t.Fatal(err)
+	}
+	for _, item := range list {
+		var entry struct {
+			Certificate string
+			KeypairPEM  string `json:"keypair_PEM"`
+			Expires     json.Number
+		}
+		if json.Unmarshal(item, &entry) != nil {
+			continue
+		}
+		expires, err := entry.Expires.Int64()
+		if err != nil {
+			t.Fatal(err)
+		}
+		history = append(history, Retired{entry.Certificate, entry.KeypairPEM, expires})
+	}
+	return history
+}
+
+func TestHistoryForms(t *testing.T) {
+	const entry = `a:3:{s:11:"certificate";s:1:"c";s:11:"keypair_PEM";s:1:"k";s:7:"expires";s:2:"12";}`
+	one := []Retired{{"c", "k", 12}}
+	for name, c := range map[string]struct {
+		raw  string
+		want []Retired
+	}{
+		"absent or an empty string is empty":              {"", nil},
+		"an empty array is empty":                         {"a:0:{}", nil},
+		"one entry":                                       {"a:1:{i:0;" + entry + "}", one},
+		"expires may be an int":                           {`a:1:{i:0;` + strings.Replace(entry, `s:2:"12"`, "i:12", 1) + `}`, one},
+		"expires may be missing":                          {`a:1:{i:0;a:2:{s:11:"certificate";s:1:"c";s:11:"keypair_PEM";s:1:"k";}}`, []Retired{{"c", "k", 0}}},
+		"the order of an entry's fields does not matter":  {`a:1:{i:0;a:3:{s:7:"expires";s:2:"12";s:11:"keypair_PEM";s:1:"k";s:11:"certificate";s:1:"c";}}`, one},
+		"an empty entry is passed over":                   {"a:2:{i:0;a:0:{}i:1;" + entry + "}", one},
+		"an entry without a private key is passed over":   {`a:2:{i:0;a:1:{s:7:"expires";i:5;}i:1;` + entry + "}", one},
+		"a list that does not start at 0 keeps its order": {"a:2:{i:2;" + entry + `i:5;` + strings.ReplaceAll(entry, `"c"`, `"d"`) + "}", []Retired{{"c", "k", 12}, {"d", "k", 12}}},
+		"lengths count bytes, not characters":             {`a:1:{i:0;` + strings.Replace(entry, `s:1:"c"`, `s:3:"€"`, 1) + `}`, []Retired{{"€", "k", 12}}},
+		"a quote is no escape and ends nothing":           {`a:1:{i:0;` + strings.Replace(entry, `s:1:"c"`, `s:4:"'";}"`, 1) + `}`, []Retired{{`'";}`, "k", 12}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := decodeHistory(c.raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+			again, err := decodeHistory(encodeHistory(got))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(got, again); diff != "" {
+				t.Errorf("written and read again:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestUnreadableHistoryIsAnErrorThatShowsNoKey(t *testing.T) {
+	const secret = "c2VjcmV0IGtleQ=="
+	entry := fmt.Sprintf(`a:3:{s:11:"certificate";s:1:"c";s:11:"keypair_PEM";s:16:"%s";s:7:"expires";s:2:"12";}`, secret)
+	whole := "a:1:{i:0;" + entry + "}"
+	cases := map[string]string{
+		"no serialized value":                     secret,
+		"not an array":                            `s:16:"` + secret + `";`,
+		"an object":                               `O:8:"stdClass":1:{s:1:"k";s:16:"` + secret + `";}`,
+		"an entry that is a string":               `a:1:{i:0;s:16:"` + secret + `";}`,
+		"a length that is too short":              strings.Replace(whole, "s:16:", "s:15:", 1),
+		"a length that is too long":               strings.Replace(whole, "s:16:", "s:17:", 1),
+		"a length that is huge":                   strings.Replace(whole, "s:16:", "s:99999999999:", 1),
+		"a count that is huge":                    strings.Replace(whole, "a:3:", "a:99999999999:", 1),
+		"more entries than said":                  "a:1:{i:0;" + entry + "i:1;" + entry + "}",
+		"fewer entries than said":                 "a:2:{i:0;" + entry + "}",
+		"a backslash, which a restored dump left": strings.Replace(whole, secret[:2], `\"`, 1),
+		"a private key that is a number":          `a:1:{i:0;a:2:{s:11:"certificate";s:16:"` + secret + `";s:11:"keypair_PEM";i:7;}}`,
+		"line ends that were changed":             strings.Replace(whole, `s:1:"c"`, "s:1:\"\r\n\"", 1),
+	}
+	for i := 1; i < len(whole); i++ {
+		cases[fmt.Sprintf("cut after %d bytes", i)] = whole[:i]
+	}
+	for name, raw := range cases {
+		t.Run(name, func(t *testing.T) {
+			got, err := decodeHistory(raw)
+			var unreadable *HistoryError
+			if !errors.As(err, &unreadable) {
+				t.Fatalf("read %d entries, error %v", len(got), err)
+			}
+			if unreadable.Hint == "" || strings.Contains(unreadable.Error()+unreadable.Hint, secret[:4]) {
+				t.Errorf("error %q, hint %q", unreadable, unreadable.Hint)
+			}
+		})
+	}
+}
+
+// TestHistoryAndPHP has PHP read what we write and write it again.
+func TestHistoryAndPHP(t *testing.T) {
+	php := testbed.PHP(t)
+	history := []Retired{{ownCert, ownKey, 1700000000}, {"Ünï'cödé \"quoted\"", newKey, 0}}
+	for name, list := range map[string][]Retired{"empty": nil, "two entries": history} {
+		t.Run(name, func(t *testing.T) {
+			ours := encodeHistory(list)
+			script := `$list = unserialize(stream_get_contents(STDIN), ["allowed_classes" => false]);` +
+				`if ($list === false) { fwrite(STDERR, "unserialize"); exit(1); }` +
+				`foreach ($list as $e) { if (!is_string($e["expires"])) { exit(2); } } echo serialize($list);`
+			if theirs := runPHP(t, php, script, ours); theirs != ours {
+				t.Errorf("PHP writes\n%q\nwe write\n%q", theirs, ours)
+			}
+		})
+	}
+}
+
+func TestRetiredKeyPrintsWithoutItsKey(t *testing.T) {
+	r := Retired{ownCert, ownKey, 1}
+	text, err := json.Marshal([]Retired{r})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := fmt.Sprintf("%v %+v %#v %s %q %v", r, r, r, r, r, &r) + string(text)
+	if strings.Contains(out, "PRIVATE") || strings.Contains(out, "b3duIGtleQ") {
+		t.Error(out)
+	}
+}
+
+// runPHP runs code with a line of its own on standard input, so that keys do not stand in argv.
+func runPHP(t *testing.T, php, code, input string) string {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), php, "-n", "-r", code)
+	command.Stdin = strings.NewReader(input)
+	out, err := command.Output()
+	if err != nil {
+		t.Fatalf("php: %v", err)
+	}
+	return string(out)
+}

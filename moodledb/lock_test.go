@@ -1,0 +1,138 @@
+package moodledb
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+func lock(t *testing.T, tenant *Tenant) *Lock {
+	t.Helper()
+	l, err := tenant.Lock(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Release() })
+	return l
+}
+
+func TestLock(t *testing.T) {
+	s := newSite(t, "mdl_")
+	one, two := s.open(t), s.open(t)
+
+	t.Run("a second run is told who holds it", func(t *testing.T) {
+		l := lock(t, one)
+		_, err := two.Lock(t.Context(), 0)
+		var locked *LockedError
+		if !errors.Is(err, ErrLocked) || !errors.As(err, &locked) || locked.Connection == 0 || !strings.HasPrefix(locked.Holder, s.User+"@") {
+			t.Errorf("got %v", err)
+		}
+		if err := l.Release(); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("so is a second one of the same process", func(t *testing.T) {
+		lock(t, one)
+		if _, err := one.Lock(t.Context(), 0); !errors.Is(err, ErrLocked) {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("another prefix in the same database has another lock", func(t *testing.T) {
+		lock(t, one)
+		config := *s.config
+		config.Prefix = "other_"
+		lock(t, openConfig(t, &config))
+	})
+	t.Run("who waits gets it when it is released", func(t *testing.T) {
+		l := lock(t, one)
+		got := make(chan error, 1)
+		go func() {
+			second, err := two.Lock(context.Background(), 20*time.Second)
+			if err == nil {
+				err = second.Release()
+			}
+			got <- err
+		}()
+		s.awaitState(t, "User lock")
+		if err := l.Release(); err != nil {
+			t.Error(err)
+		}
+		if err := <-got; err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("a wait ends", func(t *testing.T) {
+		lock(t, one)
+		start := time.Now()
+		if _, err := two.Lock(t.Context(), time.Second); !errors.Is(err, ErrLocked) || time.Since(start) < 900*time.Millisecond {
+			t.Errorf("got %v after %v", err, time.Since(start))
+		}
+	})
+	t.Run("a cancelled wait ends at once", func(t *testing.T) {
+		lock(t, one)
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		start := time.Now()
+		if _, err := two.Lock(ctx, time.Minute); err == nil || errors.Is(err, ErrLocked) || time.Since(start) > 4*time.Second {
+			t.Errorf("got %v after %v", err, time.Since(start))
+		}
+	})
+	t.Run("it is free again after all that", func(t *testing.T) {
+		if err := lock(t, two).Release(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// awaitState returns when a connection of the site's account is in a state that begins so.
+func (s *site) awaitState(t *testing.T, state string) {
+	t.Helper()
+	for range 500 {
+		if s.Value(t, "SELECT COUNT(*) FROM information_schema.processlist WHERE user = ? AND state LIKE ?", s.User, state+"%") != "0" {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("no connection is in state %q", state)
+}
+
+func TestLockIsReleasedOnce(t *testing.T) {
+	s := newSite(t, "mdl_")
+	tenant := s.open(t)
+	first := lock(t, tenant)
+	for range 3 {
+		if err := first.Release(); err != nil {
+			t.Error(err)
+		}
+	}
+	second := lock(t, tenant)
+	_ = first.Release()
+	if err := second.Held(t.Context()); err != nil {
+		t.Errorf("the first lock's release took the second: %v", err)
+	}
+}
+
+func TestLockThatLostItsConnection(t *testing.T) {
+	s := newSite(t, "mdl_")
+	tenant := s.open(t)
+	l := lock(t, tenant)
+	if err := l.Held(t.Context()); err != nil {
+		t.Error(err)
+	}
+	s.Exec(t, "KILL CONNECTION "+s.Value(t, "SELECT IS_USED_LOCK(?)", l.name))
+	if err := l.Held(t.Context()); !errors.Is(err, ErrLockLost) {
+		t.Errorf("got %v", err)
+	}
+	_ = l.Release()
+	again := lock(t, tenant)
+	if err := again.Held(t.Context()); err != nil {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := again.Held(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,140 @@
+package moodledb
+
+import (
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// fate is what becomes of a statement on its way to the server.
+type fate int
+
+const (
+	passes     fate = iota
+	isLost          // the connection ends before the server has it
+	goesUnsaid      // the server runs it, and the connection ends before its answer arrives
+	hangsUp         // the client's connection ends at once, the server gets the statement later
+)
+
+// proxy stands between a tenant and its server, sees every statement, and cuts connections.
+type proxy struct {
+	port   int
+	server string
+	decide func(query string) fate
+	late   chan struct{} // closed: statements that hang up reach the server now
+
+	mu      sync.Mutex
+	queries []string
+}
+
+func startProxy(t *testing.T, server string, decide func(query string) fate) *proxy {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{port: listener.Addr().(*net.TCPAddr).Port, server: server, decide: decide, late: make(chan struct{})}
+	var connections sync.WaitGroup
+	t.Cleanup(func() {
+		_ = listener.Close()
+		connections.Wait()
+	})
+	connections.Go(func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			connections.Go(func() { p.serve(client) })
+		}
+	})
+	return p
+}
+
+// seen returns the statements that began with word.
+func (p *proxy) seen(word string) []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(p.queries), func(q string) bool { return !strings.HasPrefix(q, word) })
+}
+
+func (p *proxy) serve(client net.Conn) {
+	defer func() { _ = client.Close() }()
+	server, err := net.Dial("tcp", p.server)
+	if err != nil {
+		return
+	}
+	defer func() { _ = server.Close() }()
+	var mute sync.Mutex // held: answers do not reach the client
+	answered := make(chan struct{}, 1)
+	go func() {
+		defer func() { _ = client.Close() }()
+		buffer := make([]byte, 64<<10)
+		for {
+			n, err := server.Read(buffer)
+			select {
+			case answered <- struct{}{}:
+			default:
+			}
+			mute.Lock()
+			_, _ = client.Write(buffer[:n])
+			mute.Unlock()
+			if err != nil {
+				return
+			}
+		}
+	}()
+	for {
+		packet, query, err := readPacket(client)
+		if err != nil {
+			return
+		}
+		p.mu.Lock()
+		p.queries = append(p.queries, query)
+		p.mu.Unlock()
+		switch p.decide(query) {
+		case isLost:
+			return
+		case goesUnsaid:
+			mute.Lock()
+			defer mute.Unlock()
+			select { // answers to earlier statements do not count
+			case <-answered:
+			default:
+			}
+			_, _ = server.Write(packet)
+			<-answered
+			return
+		case hangsUp:
+			mute.Lock()
+			defer mute.Unlock()
+			_ = client.Close()
+			<-p.late
+			_, _ = server.Write(packet)
+			<-answered
+			return
+		}
+		if _, err := server.Write(packet); err != nil {
+			return
+		}
+	}
+}
+
+// readPacket reads a packet of the client. query is the statement of a COM_QUERY, "" for others.
+func readPacket(client net.Conn) (packet []byte, query string, err error) {
+	packet = make([]byte, 4)
+	if _, err := io.ReadFull(client, packet); err != nil {
+		return nil, "", err
+	}
+	payload := make([]byte, int(packet[0])|int(packet[1])<<8|int(packet[2])<<16)
+	if _, err := io.ReadFull(client, payload); err != nil {
+		return nil, "", err
+	}
+	if len(payload) > 0 && payload[0] == 3 && packet[3] == 0 {
+		query = string(payload[1:])
+	}
+	return append(packet, payload...), query, nil
+}

@@ -1,0 +1,220 @@
+package moodledb
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestReadOfAWholeSite(t *testing.T) {
+	const title = "Ünï 学校 🎓"
+	for _, prefix := range []string{"mdl_", "", "a_long_prefix_of_a_tenant_1234_"} {
+		t.Run("prefix "+prefix, func(t *testing.T) {
+			s := newSite(t, prefix)
+			old := Retired{"c\n", "k\n", 1700000000}
+			s.Exec(t, "UPDATE {course} SET fullname = ?", title)
+			s.Exec(t, "UPDATE {config_plugins} SET value = ? WHERE name = 'openssl_history'", encodeHistory([]Retired{old}))
+			s.Exec(t, "INSERT INTO {config_plugins} (plugin, name, value) VALUES ('mnet', 'openssl_generations', '5'), "+
+				"('mnet', 'drift_threshold', '60'), ('other', 'drift_threshold', '7')")
+			s.Exec(t, "INSERT INTO {config} (name, value) VALUES ('noreplyaddress', 'no@own.example'), ('mnetkeylifetime', '90')")
+			s.Exec(t, "INSERT INTO {mnet_host} (id, wwwroot, name, public_key, deleted, applicationid) VALUES "+
+				"(4, 'https://gone.example', 'Gone', 'x', 1, 1), (5, 'https://Mahara.example', ?, '', 0, 2), (6, ?, 'a clone', 'x', 0, 1), "+
+				"(7, '', 'a second all-hosts row', '', 0, 1), (8, 'https://a.example', 'A', 'a', 0, 99)", title, ownWwwroot+"/")
+			want := &Site{
+				SiteIdentifier: "sEcReTown.example", FullName: title, DispatcherMode: "strict",
+				NoReplyAddress: "no@own.example", LifetimeDays: 90, DriftThreshold: time.Minute, Generations: 5,
+				OwnID: 1, AllHostsID: 2,
+				Own: &Host{ID: 1, Wwwroot: ownWwwroot, IPAddress: "192.0.2.1", PublicKey: ownCert, Expires: 1800000000, ApplicationID: 1,
+					Application: "moodle", ServerURL: "/mnet/xmlrpc/server.php"},
+				Peers: []Host{
+					{ID: 5, Wwwroot: "https://Mahara.example", Name: title, ApplicationID: 2, Application: "mahara", ServerURL: "/api/xmlrpc/server.php"},
+					{ID: 8, Wwwroot: "https://a.example", Name: "A", PublicKey: "a", ApplicationID: 99, Application: "moodle", ServerURL: "/mnet/xmlrpc/server.php"},
+					{ID: 3, Wwwroot: "https://peer.example", Name: "Peer", IPAddress: "192.0.2.3", PublicKey: peerCert, Expires: 1800000003,
+						ApplicationID: 1, Application: "moodle", ServerURL: "/mnet/xmlrpc/server.php", SSLVerification: 2},
+				},
+				Certificate: ownCert, KeyPEM: ownKey, History: []Retired{old},
+				RawPair: ownCert + pairSeparator + ownKey, HasPair: true, RawHistory: encodeHistory([]Retired{old}), HasHistory: true,
+			}
+			if diff := cmp.Diff(want, read(t, s.open(t))); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestReadOfOddSites(t *testing.T) {
+	for name, c := range map[string]struct {
+		change string
+		check  func(t *testing.T, s *Site)
+	}{
+		"no sslverification, as before Moodle 3": {"ALTER TABLE {mnet_host} DROP COLUMN sslverification", func(t *testing.T, s *Site) {
+			if len(s.Peers) != 1 || s.Peers[0].SSLVerification != 0 || s.Peers[0].PublicKey != peerCert {
+				t.Errorf("%+v", s.Peers)
+			}
+		}},
+		"no applications, as before Moodle 1.9": {"DROP TABLE {mnet_application}; ALTER TABLE {mnet_host} DROP COLUMN applicationid", func(t *testing.T, s *Site) {
+			if len(s.Peers) != 1 || s.Peers[0].Application != "moodle" || s.Peers[0].ServerURL != "/mnet/xmlrpc/server.php" {
+				t.Errorf("%+v", s.Peers)
+			}
+		}},
+		"columns that a plugin added": {"ALTER TABLE {mnet_host} ADD COLUMN extra BLOB, ADD COLUMN more DATETIME DEFAULT NOW()", func(t *testing.T, s *Site) {
+			if len(s.Peers) != 1 || s.Peers[0].PublicKey != peerCert {
+				t.Errorf("%+v", s.Peers)
+			}
+		}},
+		"NULL where Moodle has none": {"ALTER TABLE {mnet_host} MODIFY public_key LONGTEXT, MODIFY name VARCHAR(80); UPDATE {mnet_host} SET public_key = NULL, name = NULL", func(t *testing.T, s *Site) {
+			if s.Own == nil || s.Own.PublicKey != "" || len(s.Peers) != 1 || s.Peers[0].Name != "" {
+				t.Errorf("%+v %+v", s.Own, s.Peers)
+			}
+		}},
+		"MNet never started": {"DELETE FROM {config}; DELETE FROM {config_plugins}; DELETE FROM {mnet_host}", func(t *testing.T, s *Site) {
+			if s.Own != nil || s.OwnID != 0 || s.AllHostsID != 0 || s.HasPair || s.HasHistory || s.DispatcherMode != "" || len(s.Peers) != 0 {
+				t.Errorf("%+v", s)
+			}
+		}},
+		"mnet_localhost_id missing: the row with the own wwwroot is no peer": {"DELETE FROM {config} WHERE name = 'mnet_localhost_id'", func(t *testing.T, s *Site) {
+			if s.Own != nil || len(s.Peers) != 1 || s.Peers[0].ID != 3 {
+				t.Errorf("%+v %+v", s.Own, s.Peers)
+			}
+		}},
+		"the own row deleted from the table": {"DELETE FROM {mnet_host} WHERE id = 1", func(t *testing.T, s *Site) {
+			if s.Own != nil || s.OwnID != 1 {
+				t.Errorf("%+v", s.Own)
+			}
+		}},
+		"no front page course": {"DELETE FROM {course}", func(t *testing.T, s *Site) {
+			if s.FullName != "" || s.Own == nil {
+				t.Errorf("%q", s.FullName)
+			}
+		}},
+		"an empty pair and an empty history": {"UPDATE {config_plugins} SET value = ''", func(t *testing.T, s *Site) {
+			if !s.HasPair || !s.HasHistory || s.Certificate != "" || s.KeyPEM != "" || s.History != nil {
+				t.Errorf("%+v", s)
+			}
+		}},
+		"settings of another case are other settings": {"UPDATE {config_plugins} SET name = 'OpenSSL' WHERE name = 'openssl'", func(t *testing.T, s *Site) {
+			if s.HasPair {
+				t.Error(s.RawPair)
+			}
+		}},
+		"three-byte utf8 tables": {"ALTER TABLE {course} CONVERT TO CHARACTER SET utf8mb3; UPDATE {course} SET fullname = '学校'", func(t *testing.T, s *Site) {
+			if s.FullName != "学校" {
+				t.Errorf("%q", s.FullName)
+			}
+		}},
+		"MyISAM tables": {"ALTER TABLE {config_plugins} ENGINE=MyISAM; ALTER TABLE {mnet_host} ENGINE=MyISAM", func(t *testing.T, s *Site) {
+			if s.Own == nil || s.Certificate != ownCert {
+				t.Errorf("%+v", s)
+			}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, "mdl_")
+			s.Exec(t, c.change)
+			c.check(t, read(t, s.open(t)))
+		})
+	}
+}
+
+func TestReadFailsClearly(t *testing.T) {
+	for name, change := range map[string]func(t *testing.T, s *site){
+		"a prefix that has no tables": func(_ *testing.T, s *site) { s.config.Prefix = "other_" },
+		"no table mnet_host":          func(t *testing.T, s *site) { s.Exec(t, "DROP TABLE {mnet_host}") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, "mdl_")
+			change(t, s)
+			_, err := s.open(t).Read(t.Context())
+			var missing *MissingTableError
+			if !errors.As(err, &missing) || !strings.Contains(missing.Hint, s.config.Prefix) || !strings.Contains(err.Error(), s.config.Prefix) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	t.Run("a history that cannot be read", func(t *testing.T) {
+		s := newSite(t, "mdl_")
+		s.Exec(t, "UPDATE {config_plugins} SET value = CONCAT('a:1:{i:0;', ?) WHERE name = 'openssl_history'", ownKey)
+		_, err := s.open(t).Read(t.Context())
+		var history *HistoryError
+		if !errors.As(err, &history) || strings.Contains(err.Error(), "PRIVATE") {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestSettle(t *testing.T) {
+	for name, c := range map[string]struct{ got, want any }{
+		"the lifetime of config.php wins":         {lifetimeDays(&Config{KeyLifetimeDays: 7}, "90"), 7},
+		"then that of table config":               {lifetimeDays(&Config{}, " 90 "), 90},
+		"then 28":                                 {lifetimeDays(&Config{}, ""), 28},
+		"a lifetime of nothing is none":           {lifetimeDays(&Config{KeyLifetimeDays: -1}, "0"), 28},
+		"a lifetime beyond sense is none":         {lifetimeDays(&Config{}, "1e300"), 28},
+		"a lifetime that is no number is none":    {lifetimeDays(&Config{}, "a month"), 28},
+		"generations are 3":                       {generations(""), 3},
+		"generations as stored":                   {generations("7"), 7},
+		"0 generations are 3, as for Moodle":      {generations("0"), 3},
+		"generations below zero are 3":            {generations("-2"), 3},
+		"generations that are no number are 3":    {generations("many"), 3},
+		"drift is 15 seconds":                     {driftThreshold(""), 15 * time.Second},
+		"drift as stored":                         {driftThreshold("2.5"), 2500 * time.Millisecond},
+		"drift of nothing is 15 seconds":          {driftThreshold("0"), 15 * time.Second},
+		"drift that is not a number is 15 s":      {driftThreshold("NaN"), 15 * time.Second},
+		"the address of config.php wins":          {noReplyAddress(&Config{NoReplyAddress: "a@b"}, "c@d"), "a@b"},
+		"then that of table config, as address":   {noReplyAddress(&Config{}, "c@d"), "c@d"},
+		"then noreply@host":                       {noReplyAddress(&Config{Wwwroot: "https://own.example:8443/moodle"}, ""), "noreply@own.example"},
+		"what is no address is passed over":       {noReplyAddress(&Config{NoReplyAddress: "nobody", Wwwroot: "https://o.example"}, "-"), "noreply@o.example"},
+		"a wwwroot without a host gives no panic": {noReplyAddress(&Config{Wwwroot: "::"}, ""), "noreply@localhost"},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: got %v, want %v", name, c.got, c.want)
+		}
+	}
+}
+
+func TestCheckRights(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(t *testing.T, s *site)
+		want   string
+	}{
+		"all rights": {func(*testing.T, *site) {}, ""},
+		"read only": {func(t *testing.T, s *site) {
+			s.Exec(t, "REVOKE ALL ON "+s.Name+".* FROM "+s.User+"; GRANT SELECT ON "+s.Name+".* TO "+s.User)
+		}, "1142"},
+		"no right to insert": {func(t *testing.T, s *site) {
+			s.Exec(t, "REVOKE ALL ON "+s.Name+".* FROM "+s.User+"; GRANT SELECT, UPDATE ON "+s.Name+".* TO "+s.User)
+		}, "1142"},
+		"rights on one table only": {func(t *testing.T, s *site) {
+			s.Exec(t, "REVOKE ALL ON "+s.Name+".* FROM "+s.User+"; GRANT SELECT, INSERT, UPDATE ON {config_plugins} TO "+s.User+
+				"; GRANT SELECT ON {mnet_host} TO "+s.User)
+		}, "1142"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, "mdl_")
+			c.change(t, s) // before the connection: the server looks a database's rights up once
+			tenant := s.open(t)
+			before := s.Value(t, "SELECT value FROM {config_plugins} WHERE name = 'openssl'")
+			err := tenant.CheckRights(t.Context())
+			if c.want == "" && err != nil {
+				t.Error(err)
+			}
+			var access *AccessError
+			if c.want != "" && (!errors.As(err, &access) || !strings.Contains(err.Error(), c.want) || access.Hint == "") {
+				t.Errorf("got %v", err)
+			}
+			if s.Value(t, "SELECT value FROM {config_plugins} WHERE name = 'openssl'") != before {
+				t.Error("the check has written")
+			}
+		})
+	}
+	t.Run("no table", func(t *testing.T) {
+		s := newSite(t, "mdl_")
+		s.Exec(t, "DROP TABLE {mnet_host}")
+		var missing *MissingTableError
+		if err := s.open(t).CheckRights(t.Context()); !errors.As(err, &missing) {
+			t.Errorf("got %v", err)
+		}
+	})
+}

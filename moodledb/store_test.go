@@ -1,0 +1,332 @@
+package moodledb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// stored is what the tables say of the tenant's key.
+type stored struct{ pair, history, ownKey, ownExpires, ownWwwroot string }
+
+func (s *site) stored(t *testing.T) stored {
+	t.Helper()
+	value := func(query string) string { return s.Value(t, query) }
+	return stored{
+		pair:       value("SELECT value FROM {config_plugins} WHERE plugin = 'mnet' AND name = 'openssl'"),
+		history:    value("SELECT value FROM {config_plugins} WHERE plugin = 'mnet' AND name = 'openssl_history'"),
+		ownKey:     value("SELECT public_key FROM {mnet_host} WHERE id = 1"),
+		ownExpires: value("SELECT public_key_expires FROM {mnet_host} WHERE id = 1"),
+		ownWwwroot: value("SELECT wwwroot FROM {mnet_host} WHERE id = 1"),
+	}
+}
+
+// renewed is what stands there after the change that renewal makes to a new site.
+func renewed() stored {
+	return stored{newCert + pairSeparator + newKey, encodeHistory([]Retired{{ownCert, ownKey, 1800000000}}), newCert, "1900000000", ownWwwroot}
+}
+
+func TestStoreKey(t *testing.T) {
+	for name, before := range map[string]string{
+		"a pair and an empty history":  "",
+		"no history yet":               "DELETE FROM {config_plugins} WHERE name = 'openssl_history'",
+		"a history of an empty string": "UPDATE {config_plugins} SET value = '' WHERE name = 'openssl_history'",
+		"a wwwroot that changed":       "UPDATE {mnet_host} SET wwwroot = 'http://old.example' WHERE id = 1",
+		"tables without transactions":  "ALTER TABLE {config_plugins} ENGINE=MyISAM; ALTER TABLE {mnet_host} ENGINE=MyISAM",
+		"tables of three-byte utf8":    "ALTER TABLE {config_plugins} CONVERT TO CHARACTER SET utf8mb3; ALTER TABLE {mnet_host} CONVERT TO CHARACTER SET utf8mb3",
+		"another plugin's openssl too": "INSERT INTO {config_plugins} (plugin, name, value) VALUES ('mnetx', 'openssl', 'x')",
+		"settings of another case too": "INSERT INTO {config_plugins} (plugin, name, value) VALUES ('mnet2', 'OPENSSL', 'x')",
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, "mdl_")
+			if before != "" {
+				s.Exec(t, before)
+			}
+			tenant := s.open(t)
+			others := "SELECT GROUP_CONCAT(CONCAT_WS('|', plugin, name, value) ORDER BY id) FROM {config_plugins} WHERE plugin <> 'mnet'"
+			peers := "SELECT GROUP_CONCAT(CONCAT_WS('|', id, wwwroot, public_key, public_key_expires) ORDER BY id) FROM {mnet_host} WHERE id <> 1"
+			untouched := s.Value(t, others) + s.Value(t, peers)
+			if err := tenant.StoreKey(t.Context(), renewal(read(t, tenant))); err != nil {
+				t.Fatal(err)
+			}
+			if got := s.stored(t); got != renewed() {
+				t.Errorf("stored %+v", got)
+			}
+			if s.Value(t, others)+s.Value(t, peers) != untouched {
+				t.Error("other rows were changed")
+			}
+			again := read(t, tenant)
+			if again.Certificate != newCert || again.Own.PublicKey != newCert || len(again.History) != 1 || again.History[0].KeyPEM != ownKey {
+				t.Errorf("read again: %+v", again)
+			}
+		})
+	}
+}
+
+func TestStoreKeyOfANewSite(t *testing.T) {
+	s := emptySite(t, "mdl_")
+	tenant := s.open(t)
+	if err := tenant.StartMNet(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	change := renewal(read(t, tenant))
+	change.History = nil
+	if err := tenant.StoreKey(t.Context(), change); err != nil {
+		t.Fatal(err)
+	}
+	want := renewed()
+	want.history = "a:0:{}"
+	if got := s.stored(t); got != want {
+		t.Errorf("stored %+v", got)
+	}
+}
+
+func TestStoreKeyRefusesWhatWouldLoseAKey(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*KeyChange)
+		want   error // nil: any
+	}{
+		"the old pair is not in the history":      {func(c *KeyChange) { c.History = nil }, nil},
+		"the old private key is not in it":        {func(c *KeyChange) { c.History[0].KeyPEM = newKey }, nil},
+		"the certificate is not that of the pair": {func(c *KeyChange) { c.Certificate = peerCert }, nil},
+		"the certificate is a part of it":         {func(c *KeyChange) { c.Certificate = strings.TrimSuffix(newCert, "\n") }, nil},
+		"no certificate":                          {func(c *KeyChange) { c.Certificate, c.Pair = "", pairSeparator+newKey }, nil},
+		"no expiry":                               {func(c *KeyChange) { c.Expires = 0 }, nil},
+		"no wwwroot":                              {func(c *KeyChange) { c.Wwwroot = "" }, nil},
+		"no own row":                              {func(c *KeyChange) { c.Read.Own = nil }, ErrNoOwnHost},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, "mdl_")
+			tenant := s.open(t)
+			before := s.stored(t)
+			change := renewal(read(t, tenant))
+			c.change(&change)
+			err := tenant.StoreKey(t.Context(), change)
+			if err == nil || c.want != nil && !errors.Is(err, c.want) {
+				t.Errorf("got %v", err)
+			}
+			if got := s.stored(t); got != before {
+				t.Errorf("stored %+v", got)
+			}
+		})
+	}
+}
+
+func TestStoreKeyNoticesWhoWasFaster(t *testing.T) {
+	for name, change := range map[string]string{
+		"Moodle has renewed": "UPDATE {config_plugins} SET value = 'moodle@@@@@@@@key' WHERE name = 'openssl'; " +
+			"UPDATE {mnet_host} SET public_key = 'moodle' WHERE id = 1",
+		"Moodle is between history and pair":           "UPDATE {config_plugins} SET value = 'a:1:{i:0;a:0:{}}' WHERE name = 'openssl_history'",
+		"Moodle is between pair and row":               "UPDATE {config_plugins} SET value = 'moodle@@@@@@@@key' WHERE name = 'openssl'",
+		"only the own row changed":                     "UPDATE {mnet_host} SET public_key = 'moodle' WHERE id = 1",
+		"the pair differs in case only":                "UPDATE {config_plugins} SET value = LOWER(value) WHERE name = 'openssl'",
+		"the pair differs in a trailing blank only":    "UPDATE {config_plugins} SET value = CONCAT(value, ' ') WHERE name = 'openssl'",
+		"the own row differs in a trailing blank only": "UPDATE {mnet_host} SET public_key = CONCAT(public_key, ' ') WHERE id = 1",
+		"the history is gone":                          "DELETE FROM {config_plugins} WHERE name = 'openssl_history'",
+		"the pair is gone":                             "DELETE FROM {config_plugins} WHERE name = 'openssl'",
+		"the own row is gone":                          "DELETE FROM {mnet_host} WHERE id = 1",
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, "mdl_")
+			tenant := s.open(t)
+			seen := read(t, tenant)
+			s.Exec(t, change)
+			before := s.stored(t)
+			if err := tenant.StoreKey(t.Context(), renewal(seen)); !errors.Is(err, ErrConflict) {
+				t.Errorf("got %v", err)
+			}
+			if got := s.stored(t); got != before {
+				t.Errorf("stored %+v", got)
+			}
+		})
+	}
+	t.Run("a history appears where there was none", func(t *testing.T) {
+		s := newSite(t, "mdl_")
+		s.Exec(t, "DELETE FROM {config_plugins} WHERE name = 'openssl_history'")
+		tenant := s.open(t)
+		seen := read(t, tenant)
+		s.Exec(t, "INSERT INTO {config_plugins} (plugin, name, value) VALUES ('mnet', 'openssl_history', '')")
+		if err := tenant.StoreKey(t.Context(), renewal(seen)); !errors.Is(err, ErrConflict) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// TestStoreKeyWaitsForMoodle has Moodle renew in a transaction of its own while StoreKey is at work: it must wait for the end of
+// that, and then see it.
+func TestStoreKeyWaitsForMoodle(t *testing.T) {
+	for name, c := range map[string]struct {
+		end  string
+		want error
+	}{
+		"Moodle commits": {"COMMIT", ErrConflict}, "Moodle rolls back": {"ROLLBACK", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, "mdl_")
+			tenant := s.open(t)
+			change := renewal(read(t, tenant))
+			moodle, err := s.DB.Conn(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = moodle.Close() }()
+			run := func(query string) {
+				t.Helper()
+				if _, err := moodle.ExecContext(t.Context(), s.SQL(query)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			run("START TRANSACTION")
+			run("UPDATE {config_plugins} SET value = 'moodle@@@@@@@@key' WHERE plugin = 'mnet' AND name = 'openssl'")
+			done := make(chan error, 1)
+			go func() { done <- tenant.StoreKey(t.Context(), change) }()
+			s.awaitLockWait(t)
+			select {
+			case err := <-done:
+				t.Fatalf("it did not wait: %v", err)
+			default:
+			}
+			run(c.end)
+			if err := <-done; !errors.Is(err, c.want) {
+				t.Fatalf("got %v", err)
+			}
+			if got := s.stored(t); c.want == nil && got != renewed() || c.want != nil && got.pair != "moodle@@@@@@@@key" {
+				t.Errorf("stored %+v", got)
+			}
+		})
+	}
+}
+
+// awaitLockWait returns when a statement of the site's account waits for a row.
+func (s *site) awaitLockWait(t *testing.T) {
+	t.Helper()
+	for range 50 {
+		if s.Value(t, "SELECT COUNT(*) FROM information_schema.innodb_trx x JOIN information_schema.processlist p ON p.id = x.trx_mysql_thread_id "+
+			"WHERE x.trx_state = 'LOCK WAIT' AND p.user = ?", s.User) != "0" {
+			return
+		}
+		time.Sleep(150 * time.Millisecond) // asked more often than every 100 ms, InnoDB repeats its last answer
+	}
+	t.Fatal("nobody waits for a row")
+}
+
+// TestTwoStoreKeysAtOnce has two runs that read the same state store at once: one wins, the other is told, and no key is lost.
+func TestTwoStoreKeysAtOnce(t *testing.T) {
+	s := newSite(t, "mdl_")
+	s.Exec(t, "DELETE FROM {config_plugins} WHERE name = 'openssl_history'") // gap locks, so deadlocks too
+	tenants := []*Tenant{s.open(t), s.open(t)}
+	for round := range 20 {
+		s.Exec(t, "DELETE FROM {config_plugins} WHERE name = 'openssl_history'")
+		errs := make(chan error, len(tenants))
+		seen := read(t, tenants[0])
+		for i, tenant := range tenants {
+			change := renewal(seen)
+			change.Certificate = fmt.Sprintf("%s%d.%d\n", newCert, round, i)
+			change.Pair = change.Certificate + pairSeparator + newKey
+			go func() { errs <- tenant.StoreKey(context.Background(), change) }()
+		}
+		first, second := <-errs, <-errs
+		if first != nil {
+			first, second = second, first
+		}
+		if first != nil || !errors.Is(second, ErrConflict) {
+			t.Fatalf("round %d: got %v and %v", round, first, second)
+		}
+		if got := read(t, tenants[0]); got.Certificate != got.Own.PublicKey || len(got.History) != 1 {
+			t.Fatalf("round %d: %+v", round, got)
+		}
+	}
+}
+
+func TestStoreKeyNeedsRights(t *testing.T) {
+	s := newSite(t, "mdl_")
+	s.Exec(t, "REVOKE ALL ON "+s.Name+".* FROM "+s.User+"; GRANT SELECT ON "+s.Name+".* TO "+s.User)
+	tenant := s.open(t)
+	before := s.stored(t)
+	err := tenant.StoreKey(t.Context(), renewal(read(t, tenant)))
+	var access *AccessError
+	if !errors.As(err, &access) || access.Hint == "" || strings.Contains(err.Error(), "PRIVATE") {
+		t.Errorf("got %v", err)
+	}
+	if got := s.stored(t); got != before {
+		t.Errorf("stored %+v", got)
+	}
+}
+
+func TestStorePeerKey(t *testing.T) {
+	for name, c := range map[string]struct {
+		id     int64
+		held   string
+		before string
+		want   bool
+	}{
+		"the row still holds what was held":   {3, peerCert, "", true},
+		"no certificate was held":             {3, "", "UPDATE {mnet_host} SET public_key = '' WHERE id = 3", true},
+		"the same certificate again":          {3, newCert, "UPDATE {mnet_host} SET public_key = '" + newCert + "', public_key_expires = 77 WHERE id = 3", true},
+		"another certificate stands there":    {3, peerCert, "UPDATE {mnet_host} SET public_key = 'other' WHERE id = 3", false},
+		"it differs in case only":             {3, peerCert, "UPDATE {mnet_host} SET public_key = UPPER(public_key) WHERE id = 3", false},
+		"it differs in a trailing blank only": {3, peerCert, "UPDATE {mnet_host} SET public_key = CONCAT(public_key, ' ') WHERE id = 3", false},
+		"nothing stands there":                {3, peerCert, "UPDATE {mnet_host} SET public_key = '' WHERE id = 3", false},
+		"the host was deleted":                {3, peerCert, "UPDATE {mnet_host} SET deleted = 1 WHERE id = 3", false},
+		"the row is gone":                     {99, peerCert, "", false},
+		"a table without transactions":        {3, peerCert, "ALTER TABLE {mnet_host} ENGINE=MyISAM", true},
+		"a table of three-byte utf8":          {3, peerCert, "ALTER TABLE {mnet_host} CONVERT TO CHARACTER SET utf8mb3", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, "mdl_")
+			if c.before != "" {
+				s.Exec(t, c.before)
+			}
+			all := "SELECT GROUP_CONCAT(CONCAT_WS('|', id, wwwroot, public_key, public_key_expires) ORDER BY id) FROM {mnet_host}"
+			before := s.Value(t, all)
+			got, err := s.open(t).StorePeerKey(t.Context(), c.id, c.held, newCert, 77)
+			if err != nil || got != c.want {
+				t.Fatalf("stored %v, %v", got, err)
+			}
+			if !c.want {
+				if s.Value(t, all) != before {
+					t.Error("rows were changed")
+				}
+				return
+			}
+			if s.Value(t, "SELECT CONCAT(public_key, public_key_expires) FROM {mnet_host} WHERE id = 3") != newCert+"77" {
+				t.Errorf("rows are %s", s.Value(t, all))
+			}
+			if s.Value(t, "SELECT public_key FROM {mnet_host} WHERE id = 1") != ownCert {
+				t.Error("the own row was changed")
+			}
+		})
+	}
+}
+
+func TestDeadlocksAndLockWaitsAreTriedAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		err   error
+		tries int
+	}{
+		"a deadlock":                {deadlock, patience},
+		"a lock wait timeout":       {lockWait, patience},
+		"another error of the same": {fmt.Errorf("store: %w", deadlock), patience},
+		"a missing right":           {&AccessError{}, 1},
+		"none":                      {nil, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tries := 0
+			err := retry(t.Context(), func() error { tries++; return c.err })
+			if tries != c.tries || err != c.err {
+				t.Errorf("%d tries, error %v", tries, err)
+			}
+		})
+	}
+	t.Run("not when the run is over", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		tries := 0
+		_ = retry(ctx, func() error { tries++; cancel(); return deadlock })
+		if tries != 1 {
+			t.Errorf("%d tries", tries)
+		}
+	})
+}
