@@ -16,14 +16,17 @@ import (
 )
 
 func want[T comparable](got, want T) error {
-	return wantOneOf(got, want)
+	if got != want {
+		return fmt.Errorf("%v, want %v", got, want)
+	}
+	return nil
 }
 
-func wantOneOf[T comparable](got T, want ...T) error {
-	if slices.Contains(want, got) {
-		return nil
+func wantOneOf(got string, want []string) error {
+	if !slices.Contains(want, got) {
+		return fmt.Errorf("%q, want %q", got, want)
 	}
-	return fmt.Errorf("%v, want %v", got, want)
+	return nil
 }
 
 func sameCertificate(got, want *envelope.Certificate) error {

@@ -13,6 +13,7 @@ import (
 	"github.com/dolthub/go-mysql-server/memory"
 	"github.com/dolthub/go-mysql-server/server"
 	gms "github.com/dolthub/go-mysql-server/sql"
+	"github.com/dolthub/go-mysql-server/sql/types"
 	vitess "github.com/dolthub/vitess/go/mysql"
 	"github.com/dolthub/vitess/go/sqltypes"
 	"github.com/go-sql-driver/mysql"
@@ -41,6 +42,7 @@ type database struct {
 // startDatabase serves one empty database. The caller closes it.
 func startDatabase(ctx context.Context, who account) (*database, error) {
 	logrus.SetOutput(io.Discard) // the engine's only way to be quiet; its errors reach the client as well
+	gms.SystemVariables.AddSystemVariables([]gms.SystemVariable{lockWait})
 	provider := memory.NewDBProvider(memory.NewDatabase(who.Database))
 	engine := sqle.NewDefault(provider)
 	listener, err := net.Listen("tcp", net.JoinHostPort(who.Host, "0"))
@@ -69,6 +71,15 @@ func startDatabase(ctx context.Context, who account) (*database, error) {
 		return nil, fmt.Errorf("connect to the database: %w", err)
 	}
 	return db, nil
+}
+
+// lockWait is a variable of sessions too in MySQL. The engine knows it as a global one only, and refuses clients that set it.
+var lockWait = &gms.MysqlSystemVariable{
+	Name:    "innodb_lock_wait_timeout",
+	Scope:   gms.GetMysqlScope(gms.SystemVariableScope_Both),
+	Dynamic: true,
+	Type:    types.NewSystemIntType("innodb_lock_wait_timeout", 1, 1<<30, false),
+	Default: int64(50),
 }
 
 // Close frees the port and ends every connection.

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// transcript keeps what the story prints, and may act on it.
+type transcript struct {
+	sync.Mutex
+	bytes.Buffer
+	seen func(line string)
+}
+
+func (t *transcript) Write(p []byte) (int, error) {
+	t.Lock()
+	defer t.Unlock()
+	if t.seen != nil {
+		t.seen(string(p))
+	}
+	return t.Buffer.Write(p)
+}
+
+func TestSmoke(t *testing.T) {
+	for name, c := range map[string]struct {
+		args   []string
+		last   string // line printed when all is well
+		failed string // error otherwise
+	}{
+		"every check holds":                                          {last: "smoke: all "},
+		"options after -- are passed on":                             {args: []string{"--", "--concurrency=1", "--log-format=json"}, last: "smoke: all "},
+		"options are passed on without -- too; a dry run then fails": {args: []string{"--dry-run"}, failed: "checks failed"},
+		"an option that the command does not know fails":             {args: []string{"--", "--no-such-option"}, failed: "checks failed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			temp := t.TempDir()
+			t.Setenv("TMPDIR", temp)
+			t.Setenv("MNETKEYS_HOST", "http://elsewhere.example") // of the caller's own site, must not matter
+			var out transcript
+			err := run(t.Context(), c.args, &out)
+			if c.failed == "" {
+				if err != nil {
+					t.Errorf("%v\n%s", err, out.String())
+				}
+			} else if err == nil || !strings.Contains(err.Error(), c.failed) || !strings.Contains(out.String(), "FAILED  exit code 3") {
+				t.Errorf("got error %v\n%s", err, out.String())
+			}
+			if lines := strings.Split(strings.TrimSpace(out.String()), "\n"); !strings.HasPrefix(lines[len(lines)-1], c.last) {
+				t.Errorf("the last line is %q", lines[len(lines)-1])
+			}
+			empty(t, temp)
+		})
+	}
+}
+
+func TestInterruptLeavesNothingBehind(t *testing.T) {
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	out := transcript{seen: func(line string) {
+		if strings.HasPrefix(line, "$ ") {
+			time.AfterFunc(200*time.Millisecond, cancel) // the command then waits for the dead peer
+		}
+	}}
+	if err := run(ctx, nil, &out); err == nil {
+		t.Errorf("an interrupted run passes for a good one:\n%s", out.String())
+	}
+	empty(t, temp)
+}
+
+func empty(t *testing.T, dir string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), "renew_mnetkeys-smoke-") { // the go command has temporary files of its own
+			t.Errorf("%s is left behind", e.Name())
+		}
+	}
+}
