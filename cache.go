@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+
+	"github.com/rs/zerolog"
+
+	"renew_mnetkeys/moodledb"
+	"renew_mnetkeys/moodledb/muc"
+	"renew_mnetkeys/rotate"
+)
+
+// tenantCache lets rotate drop a tenant's cached configuration.
+type tenantCache struct {
+	config         *moodledb.Config
+	siteIdentifier func() string // known once the database has been read
+	php            string        // path of php, "" when there is none
+	virtualHost    string        // the tenant for PHP to choose, "" for config.php's own site
+	log            zerolog.Logger
+
+	once  sync.Once
+	cache *muc.Cache
+	err   error
+}
+
+var _ rotate.Cache = (*tenantCache)(nil)
+
+// Check implements rotate.Cache.
+func (c *tenantCache) Check(ctx context.Context) error {
+	cache, err := c.open()
+	if err != nil {
+		return err
+	}
+	_, err = cache.Check(ctx)
+	return byHand(err)
+}
+
+// Drop implements rotate.Cache.
+func (c *tenantCache) Drop(ctx context.Context, width rotate.Width) error {
+	cache, err := c.open()
+	if err == nil {
+		narrow := muc.Entry
+		if width >= rotate.WidthDefinition {
+			narrow = muc.Definition
+		}
+		_, err = cache.Drop(ctx, narrow)
+	}
+	if width < rotate.WidthPHP || c.php == "" {
+		return byHand(err)
+	}
+	phpErr := muc.DropByPHP(ctx, c.php, c.config.File, c.virtualHost, os.Environ())
+	if phpErr == nil {
+		return nil // Moodle itself reaches every shared store
+	}
+	c.log.Debug().Err(phpErr).Msg("cache not dropped by php")
+	return byHand(errors.Join(err, phpErr))
+}
+
+func (c *tenantCache) open() (*muc.Cache, error) {
+	c.once.Do(func() {
+		c.cache, c.err = muc.Open(muc.Location{
+			Dataroot: c.config.Dataroot, CacheDir: c.config.CacheDir,
+			AltCacheConfigPath: c.config.AltCacheConfigPath, SiteIdentifier: c.siteIdentifier(),
+		}, muc.Options{Log: c.log})
+	})
+	return c.cache, c.err
+}
+
+// byHand marks an error that says no more than that stores are out of our reach.
+func byHand(err error) error {
+	if err == nil || !onlyManual(err) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", rotate.ErrCacheByHand, err)
+}
+
+func onlyManual(err error) bool {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return !slices.ContainsFunc(joined.Unwrap(), func(e error) bool { return !onlyManual(e) })
+	}
+	var manual *muc.ManualError
+	return errors.As(err, &manual)
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+
+	"renew_mnetkeys/moodledb"
+	"renew_mnetkeys/rotate"
+)
+
+// resolveLinks finds the hosts of --bindhost: a URL stands for itself, subs for
+// every enabled tenant of the array but this one. A host that the register knows
+// is connected on both sides.
+func resolveLinks(ctx context.Context, hosts []string, master, tenant *moodledb.Config, db *moodledb.Tenant, net network) ([]rotate.Link, error) {
+	if len(hosts) == 0 {
+		return nil, nil
+	}
+	array, err := readArray(ctx, master)
+	if err != nil {
+		return nil, err
+	}
+	var links []rotate.Link
+	seen := map[string]bool{tenant.Wwwroot: true} // nobody is its own peer
+	add := func(wwwroot string) {
+		if !seen[wwwroot] {
+			seen[wwwroot] = true
+			links = append(links, array.link(wwwroot, tenant, db, net))
+		}
+	}
+	for _, host := range hosts {
+		if host != "subs" {
+			if host == tenant.Wwwroot {
+				return nil, &usageError{problem: "--bindhost names the tenant itself"}
+			}
+			add(host)
+			continue
+		}
+		if master.Register == nil {
+			return nil, &usageError{problem: "--bindhost=subs wants a VMoodle array, and " + master.File + " configures none",
+				hint: "name the host by its URL: --bindhost=https://…"}
+		}
+		for _, row := range array.rows {
+			if row.Enabled {
+				add(row.Wwwroot)
+			}
+		}
+	}
+	return links, nil
+}
+
+// array is what the register says of the sites that share this code base.
+type array struct {
+	master *moodledb.Config
+	rows   []moodledb.RegisterRow
+}
+
+func readArray(ctx context.Context, master *moodledb.Config) (array, error) {
+	a := array{master: master}
+	if master.Register == nil {
+		return a, nil
+	}
+	rows, err := master.Tenants(ctx)
+	a.rows = rows
+	return a, err
+}
+
+// subnetwork is the number of a site's sub-network: the register's mnet column,
+// where 0 is unbound and -1 without MNet. The master has none.
+func (a array) subnetwork(wwwroot string) (number int, isTenant bool) {
+	for _, row := range a.rows {
+		if row.Wwwroot == wwwroot {
+			return row.MNet, true
+		}
+	}
+	return 0, false
+}
+
+// link describes both sides of the link between tenant and wwwroot.
+func (a array) link(wwwroot string, tenant *moodledb.Config, db *moodledb.Tenant, net network) rotate.Link {
+	ours, _ := a.subnetwork(tenant.Wwwroot)
+	theirs, isTenant := a.subnetwork(wwwroot)
+	near := &registry{
+		open:       func(context.Context) (*moodledb.Tenant, func(), error) { return db, func() {}, nil },
+		address:    net.address,
+		subnetwork: ours > 0 && ours == theirs,
+	}
+	link := rotate.Link{Wwwroot: wwwroot, Near: near}
+	isMaster := a.master.Register != nil && wwwroot == a.master.Wwwroot
+	if !isTenant && !isMaster {
+		return link
+	}
+	far := &registry{address: net.address, subnetwork: near.subnetwork}
+	far.open = func(ctx context.Context) (*moodledb.Tenant, func(), error) { return a.open(ctx, wwwroot) }
+	switch {
+	case tenant.Wwwroot == a.master.Wwwroot:
+		near.role, far.role = moodledb.RoleMaster, moodledb.RoleSub
+	case isMaster:
+		near.role, far.role = moodledb.RoleSub, moodledb.RoleMaster
+	}
+	link.Far = far
+	return link
+}
+
+// open opens the database of another site of the array.
+func (a array) open(ctx context.Context, wwwroot string) (*moodledb.Tenant, func(), error) {
+	config, err := a.master.Tenant(ctx, wwwroot)
+	if err != nil {
+		return nil, nil, err
+	}
+	db, err := moodledb.Open(ctx, config)
+	if err != nil {
+		return nil, nil, err
+	}
+	return db, func() { _ = db.Close() }, nil
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/peers"
+	"renew_mnetkeys/rotate"
+)
+
+// network lets rotate speak MNet through a peers.Client.
+type network struct{ client *peers.Client }
+
+var (
+	_ rotate.Network    = network{}
+	_ rotate.Introducer = network{}
+)
+
+// Push implements rotate.Network.
+func (n network) Push(ctx context.Context, own rotate.Identity, p rotate.Peer) rotate.Push {
+	push := n.client.Push(ctx, peers.Identity(own), remote(p), true)
+	return rotate.Push{Answered: push.Answered, Failure: failureOf(push.Failure), Attempts: push.Attempts}
+}
+
+// Prove implements rotate.Network.
+func (n network) Prove(ctx context.Context, own rotate.Identity, p rotate.Peer, answered *envelope.Certificate, mayKeyswap bool) rotate.Proof {
+	proof := n.client.Prove(ctx, peers.Identity(own), remote(p), answered, mayKeyswap)
+	return rotate.Proof{Certificate: proof.Certificate, Healed: proof.Healed, Failure: failureOf(proof.Failure), Attempts: proof.Attempts}
+}
+
+// PublicKey implements rotate.Network.
+func (n network) PublicKey(ctx context.Context, p rotate.Peer) (*envelope.Certificate, error) {
+	return n.client.PublicKey(ctx, remote(p))
+}
+
+// Reachable implements rotate.Network.
+func (n network) Reachable(ctx context.Context, p rotate.Peer) *rotate.Failure {
+	err := n.client.Reachable(ctx, remote(p))
+	if err == nil {
+		return nil
+	}
+	var f *peers.Failure
+	if errors.As(err, &f) {
+		return failureOf(f)
+	}
+	return &rotate.Failure{Reason: peers.ReasonConnect, Detail: err.Error(), Pending: true}
+}
+
+// moodleServerURL and moodle are what VMoodle registers a new host as.
+const (
+	moodle          = "moodle"
+	moodleServerURL = "/mnet/xmlrpc/server.php"
+)
+
+// Introduce implements rotate.Introducer. The keyswap is the stock one: forced
+// mode is for hosts that know us.
+func (n network) Introduce(ctx context.Context, own rotate.Identity, wwwroot string) (rotate.Peer, *rotate.Failure) {
+	host := rotate.Peer{Wwwroot: wwwroot, Application: moodle, ServerURL: moodleServerURL, SSLVerification: 2}
+	push := n.client.Push(ctx, peers.Identity(own), remote(host), false)
+	if push.Answered == nil {
+		return host, failureOf(push.Failure)
+	}
+	host.Certificate, host.Expires = push.Answered.PEM, push.Answered.NotAfter.Unix()
+	title, err := n.client.Title(ctx, wwwroot, host.SSLVerification)
+	if err != nil || title == "" {
+		title = wwwroot // as good a name as any; the administrator can change it
+	}
+	host.Name = title
+	return host, nil
+}
+
+// address resolves the host of a wwwroot, "" when it has no address.
+func (n network) address(ctx context.Context, wwwroot string) string {
+	a, err := n.client.Address(ctx, wwwroot)
+	if err != nil {
+		return ""
+	}
+	return a.String()
+}
+
+func remote(p rotate.Peer) peers.Peer {
+	return peers.Peer{Wwwroot: p.Wwwroot, Application: p.Application, ServerURL: p.ServerURL,
+		SSLVerification: p.SSLVerification, Certificate: p.Certificate}
+}
+
+func failureOf(f *peers.Failure) *rotate.Failure {
+	if f == nil {
+		return nil
+	}
+	return &rotate.Failure{Reason: f.Reason, Detail: f.Detail, Pending: f.Pending()}
+}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"renew_mnetkeys/rotate"
+)
+
+// options are the command line and its environment, read once.
+type options struct {
+	Host     string
+	NewKey   bool
+	BindHost []string
+	Debug    bool
+
+	Config string
+	Cfg    map[string]string
+
+	DryRun    bool
+	JSON      bool
+	Quiet     bool
+	LogFormat string
+
+	Timeout, Deadline, LockWait time.Duration
+	Concurrency, Retries        int
+	Days, KeyBits               int
+	SelfCheck                   rotate.SelfCheckMode
+	TLSSkipVerify               bool
+	CAFile                      string
+}
+
+// usageError is a command line that cannot be meant.
+type usageError struct{ problem, hint string }
+
+func (e *usageError) Error() string { return e.problem }
+
+func readOptions(c *cli.Context) (options, error) {
+	wait := func(name string) time.Duration { return time.Duration(*c.Generic(name).(*durationValue)) }
+	o := options{
+		Host: c.String("host"), NewKey: c.Bool("newkey"), BindHost: c.StringSlice("bindhost"), Debug: c.Bool("debug"),
+		Config: c.String("config"), DryRun: c.Bool("dry-run"), JSON: c.Bool("json"), Quiet: c.Bool("quiet"),
+		LogFormat: c.String("log-format"), Timeout: wait("timeout"), Deadline: wait("deadline"), LockWait: wait("lock-wait"),
+		Concurrency: c.Int("concurrency"), Retries: c.Int("retries"), Days: c.Int("days"), KeyBits: c.Int("key-bits"),
+		SelfCheck: rotate.SelfCheckMode(c.String("self-check")), TLSSkipVerify: c.Bool("tls-skip-verify"), CAFile: c.String("ca-file"),
+	}
+	for _, name := range []string{"host", "config", "ca-file"} {
+		if c.IsSet(name) && c.String(name) == "" {
+			return o, &usageError{problem: "--" + name + " is empty", hint: "leave the option out, or check the variable it is filled from"}
+		}
+	}
+	if c.IsSet("days") && o.Days == 0 {
+		return o, &usageError{problem: "--days must be 1 to 3650"}
+	}
+	var err error
+	if o.Cfg, err = readCfg(c.StringSlice("cfg")); err != nil {
+		return o, err
+	}
+	return o.checked()
+}
+
+// checked validates each option and what they mean together.
+func (o options) checked() (options, error) {
+	var err error
+	if o.Host != "" {
+		if o.Host, err = wwwroot("host", o.Host); err != nil {
+			return o, err
+		}
+	}
+	for i, b := range o.BindHost {
+		if b == "subs" {
+			continue
+		}
+		if o.BindHost[i], err = wwwroot("bindhost", b); err != nil {
+			return o, err
+		}
+	}
+	for _, bad := range []struct {
+		is            bool
+		problem, hint string
+	}{
+		{!slices.Contains([]string{"console", "json"}, o.LogFormat), "--log-format must be console or json", ""},
+		{!slices.Contains([]rotate.SelfCheckMode{rotate.SelfCheckRequire, rotate.SelfCheckAuto, rotate.SelfCheckOff}, o.SelfCheck), "--self-check must be require, auto or off", ""},
+		{o.Timeout <= 0, "--timeout must be longer than nothing", ""},
+		{o.Deadline <= 0, "--deadline must be longer than nothing", ""},
+		{o.Concurrency < 1 || o.Concurrency > 1000, "--concurrency must be 1 to 1000", ""},
+		{o.Retries < 0 || o.Retries > 10, "--retries must be 0 to 10", ""},
+		{o.Days < 0 || o.Days > 3650, "--days must be 1 to 3650", ""},
+		{!slices.Contains([]int{2048, 3072, 4096}, o.KeyBits), "--key-bits must be 2048, 3072 or 4096", ""},
+		{o.Quiet && o.Debug, "--quiet and --debug contradict each other", "for a silent run with a log use --quiet alone: failures are always logged"},
+		{o.TLSSkipVerify && o.CAFile != "", "--tls-skip-verify makes --ca-file meaningless", "drop --tls-skip-verify to verify against --ca-file"},
+	} {
+		if bad.is {
+			return o, &usageError{problem: bad.problem, hint: bad.hint}
+		}
+	}
+	return o, nil
+}
+
+// wwwroot checks the URL of an option and gives it without trailing slash, as
+// Moodle stores it.
+func wwwroot(option, s string) (string, error) {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return "", &usageError{problem: fmt.Sprintf("--%s=%s is no wwwroot", option, redactedURL(s)), hint: "write it as the site does, like https://tenant.example.org/moodle"}
+	}
+	return strings.TrimRight(s, "/"), nil
+}
+
+// redactedURL hides what might be a password in a mistyped URL.
+func redactedURL(s string) string {
+	if at := strings.LastIndex(s, "@"); at >= 0 {
+		return "…" + s[at:]
+	}
+	return s
+}
+
+// strayWord explains a word that is no option.
+func strayWord(words []string) error {
+	hint := "every option starts with --; see renew_mnetkeys --help"
+	if strings.HasPrefix(words[0], "http") {
+		hint = "renew_mnetkeys --host=" + strings.Join(words, " ")
+	} else if len(words) > 1 && strings.HasPrefix(words[1], "-") {
+		hint = "without the word: renew_mnetkeys … " + strings.Join(words[1:], " ")
+	}
+	return &usageError{problem: fmt.Sprintf("unexpected word %q", words[0]), hint: hint}
+}

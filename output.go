@@ -1,0 +1,120 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/mattn/go-isatty"
+	"github.com/rs/zerolog"
+
+	"renew_mnetkeys/rotate"
+)
+
+// output is everything the command says: results on stdout, the log, progress
+// and errors on stderr.
+type output struct {
+	o              options
+	stdout, stderr io.Writer
+	terminal       bool // a person watches stdout
+	colour         bool
+	live           bool // a person watches stderr: progress may be drawn and wiped
+	log            zerolog.Logger
+}
+
+func newOutput(o options, stdout, stderr io.Writer, getenv func(string) string) *output {
+	out := &output{o: o, stdout: stdout, stderr: stderr, terminal: isTerminal(stdout), live: isTerminal(stderr)}
+	out.colour = out.terminal && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
+	out.live = out.live && !o.Quiet && !o.Debug && o.LogFormat == "console"
+	var w io.Writer = stderr
+	if o.LogFormat == "console" {
+		w = zerolog.ConsoleWriter{Out: stderr, NoColor: !out.live || !out.colour, TimeFormat: time.TimeOnly}
+	}
+	level := zerolog.WarnLevel
+	if o.Debug {
+		level = zerolog.DebugLevel
+	}
+	out.log = zerolog.New(w).Level(level).With().Timestamp().Logger()
+	return out
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd())
+}
+
+// progress draws one line that replaces itself.
+func (out *output) progress(done, total int) {
+	if !out.live || total < 2 {
+		return
+	}
+	fmt.Fprintf(out.stderr, "\r\x1b[Kpeers %d/%d", done, total)
+	if done == total {
+		fmt.Fprint(out.stderr, "\r\x1b[K")
+	}
+}
+
+// print gives the result: one JSON document, or text. Text is whole on a
+// terminal and on failure, and short where a job that went well is logged.
+func (out *output) print(report rotate.TenantReport, started time.Time, code int) {
+	if out.o.JSON {
+		out.printJSON(report, started, code)
+	} else if !out.o.Quiet || code != rotate.ExitOK {
+		whole := out.terminal || code != rotate.ExitOK || out.o.DryRun
+		io.WriteString(out.stdout, renderText(report, whole, out.o.DryRun, out.paint))
+	}
+	if report.Err != nil {
+		printError(out.stderr, report.Err)
+	}
+}
+
+// document is the contract of --json.
+type document struct {
+	Version  int                   `json:"version"`
+	Command  string                `json:"command"`
+	DryRun   bool                  `json:"dry_run"`
+	ExitCode int                   `json:"exit_code"`
+	Started  time.Time             `json:"started"`
+	TookMS   int64                 `json:"took_ms"`
+	Tenants  []rotate.TenantReport `json:"tenants"`
+}
+
+func (out *output) printJSON(report rotate.TenantReport, started time.Time, code int) {
+	encoder := json.NewEncoder(out.stdout)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", " ")
+	if err := encoder.Encode(document{Version: 1, Command: "renew", DryRun: out.o.DryRun, ExitCode: code,
+		Started: started.UTC().Truncate(time.Millisecond), TookMS: time.Since(started).Milliseconds(),
+		Tenants: []rotate.TenantReport{report}}); err != nil {
+		printError(out.stderr, fmt.Errorf("write the JSON document: %w", err))
+	}
+}
+
+// Colours by what a word means; words never rely on colour alone.
+var colours = map[string]string{
+	string(rotate.Renewed): "32", string(rotate.Accepted): "32", string(rotate.Healed): "32", string(rotate.SelfProven): "32",
+	string(rotate.Pending): "33", string(rotate.Undone): "33", string(rotate.SelfUnreachable): "33", string(rotate.SelfNoRC4): "33",
+	string(rotate.Refused): "31", string(rotate.Failed): "31",
+}
+
+func (out *output) paint(word, padded string) string {
+	colour := colours[word]
+	if !out.colour || colour == "" {
+		return padded
+	}
+	return "\x1b[" + colour + "m" + padded + "\x1b[0m"
+}
+
+// printable keeps what a peer or a row sent from steering the terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || unicode.IsPrint(r) {
+			return r
+		}
+		return '·'
+	}, s)
+}

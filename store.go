@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/moodledb"
+	"renew_mnetkeys/rotate"
+)
+
+// pairSeparator stands between certificate and private key in config_plugins
+// mnet/openssl (mnet/lib.php, mnet_get_keypair).
+const pairSeparator = "@@@@@@@@"
+
+// tenantStore lets rotate work on a tenant's database.
+type tenantStore struct {
+	db     *moodledb.Tenant
+	config *moodledb.Config
+	// ipAddress is what a new own row says of the site, "" when it has no address.
+	ipAddress func(context.Context) string
+
+	mu             sync.Mutex
+	siteIdentifier string // of the last Read; the cache's entries are named by it
+}
+
+var (
+	_ rotate.Store   = (*tenantStore)(nil)
+	_ rotate.Locker  = (*tenantStore)(nil)
+	_ rotate.Starter = (*tenantStore)(nil)
+)
+
+// Read implements rotate.Store.
+func (s *tenantStore) Read(ctx context.Context) (*rotate.Tenant, error) {
+	site, err := s.db.Read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	s.siteIdentifier = site.SiteIdentifier
+	s.mu.Unlock()
+
+	t := &rotate.Tenant{
+		Wwwroot: s.config.Wwwroot, Site: site.FullName, NoReplyAddress: site.NoReplyAddress,
+		DispatcherMode: site.DispatcherMode, LifetimeDays: site.LifetimeDays, Generations: site.Generations,
+		Pair:    rotate.Stored{Certificate: site.Certificate, PrivateKey: site.KeyPEM},
+		Version: site,
+	}
+	if site.Own != nil {
+		own := peerOf(*site.Own)
+		t.Own = &own
+	}
+	for _, h := range site.History {
+		t.History = append(t.History, rotate.Retired{
+			Stored: rotate.Stored{Certificate: h.Certificate, PrivateKey: h.KeyPEM}, Expires: h.Expires})
+	}
+	for _, h := range site.Peers {
+		t.Peers = append(t.Peers, peerOf(h))
+	}
+	return t, nil
+}
+
+// StoreKey implements rotate.Store.
+func (s *tenantStore) StoreKey(ctx context.Context, read *rotate.Tenant, next rotate.Keys) error {
+	history := make([]moodledb.Retired, len(next.History))
+	for i, h := range next.History {
+		history[i] = moodledb.Retired{Certificate: h.Certificate, KeyPEM: h.PrivateKey, Expires: h.Expires}
+	}
+	err := s.db.StoreKey(ctx, moodledb.KeyChange{
+		Read:        read.Version.(*moodledb.Site),
+		Pair:        next.Certificate + pairSeparator + next.PrivateKey,
+		History:     history,
+		Certificate: next.Certificate,
+		Expires:     next.Expires,
+		Wwwroot:     read.Wwwroot,
+	})
+	if errors.Is(err, moodledb.ErrConflict) {
+		return fmt.Errorf("%w: %w", rotate.ErrConflict, err)
+	}
+	return err
+}
+
+// StorePeer implements rotate.Store.
+func (s *tenantStore) StorePeer(ctx context.Context, p rotate.Peer, c *envelope.Certificate) (bool, error) {
+	return s.db.StorePeerKey(ctx, p.ID, p.Certificate, c.PEM, c.NotAfter.Unix())
+}
+
+// Lock implements rotate.Locker.
+func (s *tenantStore) Lock(ctx context.Context, wait time.Duration) (func(), error) {
+	lock, err := s.db.Lock(ctx, wait)
+	if errors.Is(err, moodledb.ErrLocked) {
+		return nil, fmt.Errorf("%w: %w", rotate.ErrLocked, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	// A lock that cannot be released ends with its connection, which closes next.
+	return func() { _ = lock.Release() }, nil
+}
+
+// StartMNet implements rotate.Starter.
+func (s *tenantStore) StartMNet(ctx context.Context) error {
+	return s.db.StartMNet(ctx, s.ipAddress(ctx))
+}
+
+func peerOf(h moodledb.Host) rotate.Peer {
+	return rotate.Peer{ID: h.ID, Wwwroot: h.Wwwroot, Name: h.Name, Application: h.Application, ServerURL: h.ServerURL,
+		SSLVerification: h.SSLVerification, Certificate: h.PublicKey, Expires: h.Expires}
+}
+
+// registry lets rotate register a peer in one tenant's database.
+type registry struct {
+	open       func(context.Context) (*moodledb.Tenant, func(), error)
+	role       moodledb.Role
+	subnetwork bool // both are tenants of one numbered sub-network
+	address    func(ctx context.Context, wwwroot string) string
+}
+
+var _ rotate.Registry = (*registry)(nil)
+
+// Connect implements rotate.Registry.
+func (g *registry) Connect(ctx context.Context, peer rotate.Peer) (rotate.Peer, error) {
+	db, done, err := g.open(ctx)
+	if err != nil {
+		return rotate.Peer{}, err
+	}
+	defer done()
+	if peer.ID == 0 {
+		host, err := db.RegisterPeer(ctx, moodledb.Host{
+			Wwwroot: peer.Wwwroot, Name: peer.Name, IPAddress: g.address(ctx, peer.Wwwroot), PublicKey: peer.Certificate,
+			Expires: peer.Expires, Application: peer.Application, SSLVerification: peer.SSLVerification,
+		})
+		if err != nil {
+			return rotate.Peer{}, fmt.Errorf("register %s: %w", peer.Wwwroot, err)
+		}
+		peer = peerOf(host)
+	}
+	bindings, err := db.ServicesStrategy(ctx, g.role, g.subnetwork)
+	if err != nil {
+		return rotate.Peer{}, fmt.Errorf("read the services strategy: %w", err)
+	}
+	if err := db.BindServices(ctx, peer.ID, bindings); err != nil {
+		return rotate.Peer{}, fmt.Errorf("bind services of %s: %w", peer.Wwwroot, err)
+	}
+	return peer, nil
+}
+
+// identifier is the siteidentifier of the last Read.
+func (s *tenantStore) identifier() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.siteIdentifier
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"renew_mnetkeys/rotate"
+)
+
+// renderText is a report for people: one block for the tenant, one line a peer,
+// one summary line. Without whole, the peers are left to the summary. paint
+// colours a padded word.
+func renderText(r rotate.TenantReport, whole, dryRun bool, paint func(word, padded string) string) string {
+	var b strings.Builder
+	tenantBlock(&b, r, dryRun, paint)
+	if whole && len(r.Peers) > 0 {
+		b.WriteByte('\n')
+		peerLines(&b, r, paint)
+	}
+	if summary := summarize(r, dryRun); summary != "" {
+		if whole {
+			b.WriteByte('\n')
+		}
+		b.WriteString(summary + "\n")
+	}
+	return b.String()
+}
+
+func tenantBlock(b *strings.Builder, r rotate.TenantReport, dryRun bool, paint func(word, padded string) string) {
+	if r.Wwwroot == "" && r.Certificate == nil {
+		return // the error alone says it
+	}
+	outcome := string(r.Outcome)
+	if dryRun && r.Outcome == rotate.Kept {
+		outcome = "would renew"
+	}
+	fmt.Fprintf(b, "%s %s\n", paint(string(r.Outcome), outcome), printable(r.Wwwroot))
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(b, "  %-12s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	if c := r.Certificate; c != nil {
+		line("certificate", "sha256 %s", c.SHA256)
+		line("valid", "%s until %s", stamp(*c.NotBefore), stamp(c.NotAfter))
+	}
+	if p := r.Previous; p != nil {
+		line("replaces", "sha256 %s (%d in the history)", p.SHA256, r.History)
+	}
+	line("own site", "%s", paint(string(r.SelfCheck), ownSiteWords[r.SelfCheck]))
+	if r.SelfCheck == rotate.SelfNoRC4 {
+		line("", "next: %s", hintNoRC4)
+	}
+	for _, w := range r.Warnings {
+		line("note", "%s", printable(w))
+	}
+}
+
+// ownSiteWords say what the sealed call to the own wwwroot showed.
+var ownSiteWords = map[rotate.SelfCheck]string{
+	rotate.SelfProven:      "proven: it uses the stored key",
+	rotate.SelfNoRC4:       "no_rc4: it shows the stored certificate, but its OpenSSL cannot do RC4, so no sealed call works",
+	rotate.SelfUnreachable: "unreachable: no MNet server answers there from this machine",
+	rotate.SelfSkipped:     "skipped",
+	rotate.SelfFailed:      "failed: it does not use the stored key",
+}
+
+// peerLines puts what needs attention last, next to the summary, where the eye is.
+func peerLines(b *strings.Builder, r rotate.TenantReport, paint func(word, padded string) string) {
+	width := 0
+	for _, p := range r.Peers {
+		width = max(width, min(len(p.Wwwroot), 50))
+	}
+	for _, good := range []bool{true, false} {
+		for _, p := range r.Peers {
+			if (p.Outcome.Proven() || p.Outcome == rotate.Skipped) != good {
+				continue
+			}
+			fmt.Fprintf(b, "  %s %-*s %6d ms", paint(string(p.Outcome), fmt.Sprintf("%-9s", p.Outcome)), width, printable(p.Wwwroot), p.TookMS)
+			if why := reasonWords(p); why != "" {
+				fmt.Fprintf(b, "  %s", printable(why))
+			}
+			b.WriteByte('\n')
+			if next := nextStep(p); next != "" {
+				fmt.Fprintf(b, "  %9s next: %s\n", "", printable(next))
+			}
+		}
+	}
+}
+
+func reasonWords(p rotate.PeerReport) string {
+	why := p.Reason
+	if p.Detail != "" {
+		if why != "" {
+			why += ": "
+		}
+		why += p.Detail
+	}
+	if p.Attempts > 1 && p.Outcome == rotate.Pending {
+		why += fmt.Sprintf(" (%d tries)", p.Attempts)
+	}
+	return why
+}
+
+// summarize is the last line: how many of the peers use the new key.
+func summarize(r rotate.TenantReport, dryRun bool) string {
+	count := map[rotate.PeerOutcome]int{}
+	for _, p := range r.Peers {
+		count[p.Outcome]++
+	}
+	total := len(r.Peers)
+	switch {
+	case dryRun && r.Outcome == rotate.Kept:
+		return fmt.Sprintf("dry run: nothing was changed; %d of %d peers can be reached", count[rotate.Skipped], total)
+	case r.Outcome != rotate.Renewed:
+		return ""
+	case total == 0:
+		return "the key is renewed; the site has no active peers"
+	}
+	proven := count[rotate.Accepted] + count[rotate.Healed]
+	line := fmt.Sprintf("%d of %d peers proven", proven, total)
+	for _, o := range []rotate.PeerOutcome{rotate.Pending, rotate.Refused} {
+		if count[o] > 0 {
+			line += fmt.Sprintf(", %d %s", count[o], o)
+		}
+	}
+	return line
+}
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
