@@ -80,9 +80,6 @@ var escapes = regexp.MustCompile("(?:\x1b\\[|\u009b)[0-?]*[ -/]*[@-~]?|(?:\x1b\\
 func clean(s string, limit int) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	s = escapes.ReplaceAllString(s, "")
-	if pem := strings.Index(s, "-----BEGIN"); pem >= 0 {
-		s = s[:pem] + "(PEM left out)"
-	}
 	s = strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r) || unicode.IsControl(r):
@@ -92,6 +89,10 @@ func clean(s string, limit int) string {
 		}
 		return r
 	}, s)
+	// Only now: what hid the marker is gone.
+	if pem := strings.Index(s, "-----BEGIN"); pem >= 0 {
+		s = s[:pem] + "(PEM left out)"
+	}
 	s = strings.Join(strings.Fields(s), " ")
 	if runes := []rune(s); len(runes) > limit {
 		s = strings.TrimSpace(string(runes[:limit-1])) + "…"

@@ -13,7 +13,7 @@ type Proof struct {
 	Certificate *envelope.Certificate
 	Healed      bool     // proven, but only after a 7025, a 710 or Mahara's fault 0
 	Failure     *Failure // nil: proven
-	Attempts    int      // HTTP exchanges begun, keyswaps included
+	Attempts    int      // exchanges tried, retries and keyswaps included
 	Took        time.Duration
 }
 

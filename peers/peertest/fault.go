@@ -21,10 +21,8 @@ const (
 	Redirect     Fault = "redirect"      // to another host
 	HTML         Fault = "html"          // a login page
 	Empty        Fault = "empty"         // an empty body
-	Gzip         Fault = "gzip"          // compressed, though nobody asked: 128 MiB of zeros
+	Gzip         Fault = "gzip"          // compressed, though nobody asked: 16 MiB of zeros
 	Off          Fault = "off"           // MNet switched off: Moodle 404 and a page, Mahara 403 and nothing
-	NotFound     Fault = "not found"     // 404 of a web server
-	Forbidden    Fault = "forbidden"     // 403 and a page
 	UnknownVhost Fault = "unknown vhost" // VMoodle does not know the host
 	Notices      Fault = "notices"       // PHP notices before the XML declaration
 )
@@ -50,6 +48,9 @@ func Answers(code int) Fault { return Fault(fmt.Sprintf("answers fault %d", code
 
 // Maintenance is 503 with an HTML page, and Retry-After in seconds: Moodle's CLI maintenance.
 func Maintenance(retryAfter int) Fault { return Fault(fmt.Sprintf("maintenance %d", retryAfter)) }
+
+// Status makes the web server answer with that status and a page.
+func Status(code int) Fault { return Fault(fmt.Sprintf("status %d", code)) }
 
 // faultSet are the faults that are in force for one request.
 type faultSet []Fault

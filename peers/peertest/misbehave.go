@@ -41,24 +41,25 @@ func (v *visit) misbehaves() bool {
 	case v.faults.has(Off):
 		v.answer(http.StatusNotFound, "text/html; charset=utf-8", []byte("<html><head><title>Erreur</title></head><body>"+
 			"<a href=\"https://docs.moodle.org/error/mnet/mnetdisabled\">MNet est désactivé</a></body></html>"))
-	case v.faults.has(NotFound):
-		v.answer(http.StatusNotFound, "text/html", page("404 Not Found"))
-	case v.faults.has(Forbidden):
-		v.answer(http.StatusForbidden, "text/html", page("403 Forbidden"))
 	case v.faults.has(UnknownVhost):
 		v.answer(http.StatusOK, "text/html; charset=UTF-8", []byte("VMoodling (Mysql) : No configuration for this host : "+v.o.Wwwroot+
 			". Identified root is http://master.example May be faked."))
 	default:
-		return v.maintains()
+		return v.status()
 	}
 	return true
 }
 
-func (v *visit) maintains() bool {
-	seconds, ok := v.faults.number("maintenance ")
-	if ok {
+// status answers with a page and a status of its own.
+func (v *visit) status() bool {
+	if seconds, ok := v.faults.number("maintenance "); ok {
 		v.w.Header().Set("Retry-After", strconv.Itoa(seconds))
 		v.answer(http.StatusServiceUnavailable, "text/html; charset=utf-8", page("This site is undergoing maintenance"))
+		return true
+	}
+	code, ok := v.faults.number("status ")
+	if ok {
+		v.answer(code, "text/html", page(fmt.Sprintf("%d %s", code, http.StatusText(code))))
 	}
 	return ok
 }
@@ -85,13 +86,13 @@ func (v *visit) raw(beginning, line string) {
 	}
 }
 
-// bomb is 128 MiB of zeros, packed.
+// bomb is 16 MiB of zeros, packed.
 func (v *visit) bomb() {
 	v.w.Header().Set("Content-Type", "text/xml")
 	v.w.Header().Set("Content-Encoding", "gzip")
 	z, _ := gzip.NewWriterLevel(v.w, gzip.BestSpeed)
 	zeros := make([]byte, 1<<20)
-	for range 128 {
+	for range 16 {
 		if _, err := z.Write(zeros); err != nil {
 			return
 		}

@@ -6,6 +6,7 @@ package peertest
 
 import (
 	"context"
+	"crypto/rsa"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -30,17 +31,18 @@ const (
 // Options of a site. Where a field is zero, the default named here holds.
 type Options struct {
 	Kind        Kind
-	Modern      bool          // wire form of Moodle 4.1 and later (PhpXmlRpc) instead of 3.11 (ext/xmlrpc)
-	Address     string        // where it listens; 127.0.0.1:0
-	Wwwroot     string        // http, or https with TLS, and the address
-	Name        string        // title of its home page; "Site " and the wwwroot
-	Store       Store         // NewMemory with a fresh pair of 1024 bits
-	Latency     time.Duration // before each answer, while a worker is held
-	Workers     int           // size of a pool of its own; unlimited
-	Pool        *Pool         // shared with other sites; wins over Workers
-	CallTimeout time.Duration // of one call that it makes itself; 5s
-	TLS         *tls.Config   // https
-	Client      *http.Client  // for the calls it makes; one that verifies no TLS certificate
+	Modern      bool            // wire form of Moodle 4.1 and later (PhpXmlRpc) instead of 3.11 (ext/xmlrpc)
+	Address     string          // where it listens; 127.0.0.1:0
+	Wwwroot     string          // http, or https with TLS, and the address
+	Name        string          // title of its home page; "Site " and the wwwroot
+	Store       Store           // NewMemory with a pair of Key
+	Key         *rsa.PrivateKey // of its first pair; a fresh one of 1024 bits. Hundreds of sites may share one
+	Latency     time.Duration   // before each answer, while a worker is held
+	Workers     int             // size of a pool of its own; unlimited
+	Pool        *Pool           // shared with other sites; wins over Workers
+	CallTimeout time.Duration   // of one call that it makes itself; 5s
+	TLS         *tls.Config     // https
+	Client      *http.Client    // for the calls it makes; one that verifies no TLS certificate
 	Now         func() time.Time
 }
 
@@ -76,7 +78,10 @@ func Start(o Options) (*Site, error) {
 	if o.Name == "" {
 		o.Name = "Site " + o.Wwwroot
 	}
-	if o.Store == nil {
+	switch {
+	case o.Store == nil && o.Key != nil:
+		o.Store = NewMemory(Certify(o.Key, o.Wwwroot))
+	case o.Store == nil:
 		o.Store = NewMemory(NewKeyPair(o.Wwwroot, 1024))
 	}
 	if o.Pool == nil && o.Workers > 0 {
