@@ -12,18 +12,13 @@ import (
 // the flags behind it.
 func newApp(stdout, stderr io.Writer, action func(options)) *cli.App {
 	return &cli.App{
-		Name:      "renew_mnetkeys",
-		Usage:     "renew the MNet key of a Moodle tenant and prove that every peer uses the new one",
-		UsageText: "renew_mnetkeys [options]\n   sudo -u www-data renew_mnetkeys --host=https://tenant.example.org",
-		Description: "Exit codes: 0 all proven, or nothing due; 1 not renewed, nothing changed; 2 usage or configuration;\n" +
-			"3 renewed, but a peer is pending or refused; 4 the own site does not use the stored key: act now;\n" +
-			"5 another run holds the lock; 130, 143 interrupted at a safe point.\n\n" +
-			"Durations are written as 90s, 36h or 7d.",
+		Name:                      "renew_mnetkeys",
 		Version:                   version(),
 		HideHelpCommand:           true,
 		Writer:                    stdout,
 		ErrWriter:                 stderr,
 		Flags:                     flags(),
+		Description:               helpText(flags()),
 		DisableSliceFlagSeparator: true,
 		CustomAppHelpTemplate:     helpTemplate,
 		ExitErrHandler:            func(*cli.Context, error) {},
@@ -44,40 +39,28 @@ func newApp(stdout, stderr io.Writer, action func(options)) *cli.App {
 	}
 }
 
-// helpTemplate is cli's own, without the copyright and command parts.
-const helpTemplate = `{{.Name}} - {{.Usage}}
-
-Usage:
-   {{.UsageText}}
-
-Options:
-{{range .VisibleFlags}}   {{.}}
-{{end}}
-{{.Description}}
-`
-
 func flags() []cli.Flag {
 	list := []cli.Flag{
-		&cli.StringFlag{Name: "host", Aliases: []string{"H"}, Usage: "the tenant, by its wwwroot `URL` (default: the tenant of config.php)"},
+		&cli.StringFlag{Name: "host", Aliases: []string{"H"}, Usage: "(`URL`) wwwroot of the tenant; without it the tenant of config.php itself"},
 		&cli.BoolFlag{Name: "newkey", Aliases: []string{"n"}, Usage: "start MNet first if it is off, then renew"},
-		&cli.StringSliceFlag{Name: "bindhost", Aliases: []string{"b"}, Usage: "connect `URL|subs` as a peer before the push; subs: every enabled tenant of the array"},
-		&cli.StringFlag{Name: "config", Usage: "`PATH` of Moodle's config.php (default: MOODLE_CONFIG, else upwards from here, else the usual places)"},
-		&cli.StringSliceFlag{Name: "cfg", Usage: "use `NAME=VALUE` for what config.php says of $CFG->NAME; dbpass=@FILE reads a password"},
+		&cli.StringSliceFlag{Name: "bindhost", Aliases: []string{"b"}, Usage: "(`URL|subs`) connect that host, or every enabled tenant, as a peer before the push"},
+		&cli.StringFlag{Name: "config", Usage: "(`PATH`) Moodle's config.php; else MOODLE_CONFIG, upwards from here, the usual places"},
+		&cli.StringSliceFlag{Name: "cfg", Usage: "(`NAME=VALUE`) stands for what config.php says of $CFG->NAME; passwords as dbpass=@FILE"},
 		&cli.BoolFlag{Name: "dry-run", Usage: "say what would be done; write nothing, send no key"},
-		&cli.BoolFlag{Name: "json", Usage: "print one JSON document on stdout"},
-		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing but what failed"},
-		&cli.BoolFlag{Name: "debug", Aliases: []string{"d"}, Usage: "log what is done"},
-		&cli.StringFlag{Name: "log-format", Value: "console", Usage: "`FORMAT` of the log on stderr: console or json"},
-		duration("timeout", "15s", "limit of one call to a peer, as a `DURATION`"),
-		duration("deadline", "10m", "limit of the whole run; peers not reached by then stay pending"),
-		duration("lock-wait", "30s", "how long to wait for another run on this tenant"),
-		&cli.IntFlag{Name: "concurrency", Value: 32, Usage: "calls to peers at once (never more than 4 to one address)"},
-		&cli.IntFlag{Name: "retries", Value: 2, Usage: "extra tries of a call that a retry can cure"},
-		&cli.IntFlag{Name: "days", Usage: "life of the new certificate in days (default: the site's, mostly 28)"},
-		&cli.IntFlag{Name: "key-bits", Value: 2048, Usage: "size of the new RSA key: 2048, 3072 or 4096"},
-		&cli.StringFlag{Name: "self-check", Value: "auto", Usage: "proof of the own site, as `MODE`: require (not reachable: change nothing), auto (not reachable: warn), off"},
-		&cli.BoolFlag{Name: "tls-skip-verify", Usage: "verify no TLS certificate, whatever the peer's row says"},
-		&cli.StringFlag{Name: "ca-file", Usage: "PEM `FILE` of certificate authorities to trust besides the system's"},
+		&cli.BoolFlag{Name: "json", Usage: "print one JSON document on stdout and nothing else there"},
+		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing unless something failed"},
+		&cli.BoolFlag{Name: "debug", Aliases: []string{"d"}, Usage: "log what is done on stderr"},
+		&cli.StringFlag{Name: "log-format", Value: "console", Usage: "(`FORMAT`) how the log is written: console or json"},
+		duration("timeout", "15s", "(`DURATION`) limit of one call to a peer"),
+		duration("deadline", "10m", "(`DURATION`) limit of the run; peers not reached by then stay pending"),
+		duration("lock-wait", "30s", "(`DURATION`) how long to wait for another run on this tenant"),
+		&cli.IntFlag{Name: "concurrency", Value: 32, Usage: "(`N`) calls to peers at once, never more than 4 to one address"},
+		&cli.IntFlag{Name: "retries", Value: 2, Usage: "(`N`) extra tries of a call, for what a retry can cure"},
+		&cli.IntFlag{Name: "days", Usage: "(`N`) life of the new certificate; without it the site's, mostly 28"},
+		&cli.IntFlag{Name: "key-bits", Value: 2048, Usage: "(`N`) size of the new RSA key: 2048, 3072 or 4096"},
+		&cli.StringFlag{Name: "self-check", Value: "auto", Usage: "(`MODE`) where the own site cannot be asked: require stops, auto warns; off never asks"},
+		&cli.BoolFlag{Name: "tls-skip-verify", Usage: "verify no TLS certificate, whatever a peer's row says"},
+		&cli.StringFlag{Name: "ca-file", Usage: "(`FILE`) PEM of authorities to trust besides the system's"},
 	}
 	for _, f := range list {
 		addEnvironment(f)

@@ -41,7 +41,12 @@ func run(args []string, getenv func(string) string, stdout, stderr io.Writer) in
 // signalError is the cause of a context that a signal ended.
 type signalError struct{ signal syscall.Signal }
 
-func (e *signalError) Error() string { return "interrupted by " + e.signal.String() }
+func (e *signalError) Error() string {
+	if e.signal == syscall.SIGTERM {
+		return "interrupted by SIGTERM"
+	}
+	return "interrupted by SIGINT"
+}
 
 // untilSignal cancels the context at the first SIGINT or SIGTERM; the run then
 // ends at its next safe point. The second one ends the process at once, which

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"renew_mnetkeys/rotate"
+)
+
+func plain(_, padded string) string { return padded }
+
+func report(outcome rotate.Outcome, check rotate.SelfCheck, peers ...rotate.PeerReport) rotate.TenantReport {
+	from, until := time.Date(2026, 3, 1, 11, 0, 0, 0, time.UTC), time.Date(2026, 3, 29, 12, 0, 0, 0, time.UTC)
+	return rotate.TenantReport{Wwwroot: "https://t.example", Outcome: outcome, SelfCheck: check, History: 2, Peers: peers,
+		Certificate: &rotate.KeyReport{SHA256: "aa11", NotBefore: &from, NotAfter: until},
+		Previous:    &rotate.KeyReport{SHA256: "bb22", NotAfter: from}}
+}
+
+func TestAReportForPeople(t *testing.T) {
+	good := rotate.PeerReport{Wwwroot: "https://good.example", Outcome: rotate.Accepted, TookMS: 12}
+	dead := rotate.PeerReport{Wwwroot: "https://dead.example/moodle", Outcome: rotate.Pending, Reason: "timeout", Detail: "no answer in time", Attempts: 3, TookMS: 46000}
+	evil := rotate.PeerReport{Wwwroot: "https://evil.example", Outcome: rotate.Refused, Reason: "fault_6004", Detail: "\x1b[2Jcleared", TookMS: 5}
+	head := `renewed https://t.example
+  certificate  sha256 aa11
+  valid        2026-03-01 11:00 UTC until 2026-03-29 12:00 UTC
+  replaces     sha256 bb22 (2 in the history)
+  own site     proven: it uses the stored key
+`
+	for _, c := range []struct {
+		name  string
+		r     rotate.TenantReport
+		whole bool
+		want  string
+	}{
+		{"whole: failures stand last, each with its next step, and nothing steers the terminal",
+			report(rotate.Renewed, rotate.SelfProven, dead, evil, good), true, head + `
+  accepted  https://good.example            12 ms
+  pending   https://dead.example/moodle  46000 ms  timeout: no answer in time (3 tries)
+            next: nothing to do if it is down for now: it fetches the key at its first call, or run again with a longer --timeout
+  refused   https://evil.example             5 ms  fault_6004: ·[2Jcleared
+
+1 of 3 peers proven, 1 pending, 1 refused
+`},
+		{"short: the block and the summary", report(rotate.Renewed, rotate.SelfProven, good), false, head + "1 of 1 peers proven\n"},
+		{"no peers", report(rotate.Renewed, rotate.SelfProven), true, head + "\nthe key is renewed; the site has no active peers\n"},
+		{"nothing is known of the tenant: the error says it all", rotate.TenantReport{Outcome: rotate.Failed}, true, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if diff := cmp.Diff(c.want, renderText(c.r, c.whole, false, plain)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestAnOwnSiteWithoutRC4SaysWhatToDo(t *testing.T) {
+	if text := renderText(report(rotate.Renewed, rotate.SelfNoRC4), true, false, plain); !strings.Contains(text, "next: "+hintNoRC4) {
+		t.Error(text)
+	}
+}
+
+// Every reason of the contract leads somewhere.
+func TestEveryReasonHasANextStep(t *testing.T) {
+	for _, reason := range []string{"dns", "connect", "tls", "timeout", "http_503", "http_404", "http_302", "not_xmlrpc", "too_large", "unknown_to_peer",
+		"mnet_off", "no_rc4", "fault_710", "fault_7020", "fault_7023", "bad_certificate", "bad_signature", "cannot_open", "clock"} {
+		if nextStep(rotate.PeerReport{Outcome: rotate.Refused, Reason: reason}) == "" {
+			t.Errorf("%s leaves the operator alone", reason)
+		}
+		if nextStep(rotate.PeerReport{Outcome: rotate.Healed, Reason: reason}) != "" {
+			t.Errorf("%s advises on a peer that is proven", reason)
+		}
+	}
+}
+
+func TestSentinelErrorsHaveHints(t *testing.T) {
+	for _, err := range []error{rotate.ErrMNetOff, rotate.ErrNoOwnHost, rotate.ErrLocked, rotate.ErrConflict, rotate.ErrOwnUnreachable} {
+		if hintFor(err) == "" {
+			t.Errorf("%v leaves the operator alone", err)
+		}
+	}
+}
