@@ -18,6 +18,7 @@ import (
 
 	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/peers"
+	"renew_mnetkeys/peers/peertest"
 )
 
 // What real sites answered, as testdata/vectors and testdata/captures have it, goes through the whole client here: a
@@ -168,6 +169,19 @@ func TestRealSealedAnswers(t *testing.T) {
 				t.Error("proven under another certificate than the callee's")
 			}
 		})
+	}
+}
+
+func TestAnAnswerToARetiredCertificateIsNoProof(t *testing.T) {
+	v := readVector(t, "12_moodle41_callee")
+	retired := pair(t, v.Caller.Certificate, v.Caller.PrivateKey)
+	now := stamped(v, retired)
+	o := quick(canned(t, func([]byte) []byte { return []byte(v.Response) }), func(o *peers.Options) { o.Now = func() time.Time { return now } })
+	who := peers.Identity{Wwwroot: v.From, Key: peertest.NewKeyPair(v.From, 1024), Archived: []*envelope.KeyPair{retired}}
+	p := peers.Peer{Wwwroot: v.To, ServerURL: "/mnet/xmlrpc/server.php", Certificate: v.Callee.Certificate}
+	got := client(t, o).Prove(t.Context(), who, p, nil, false)
+	if reason(got.Failure) != "cannot_open" || !strings.Contains(got.Failure.Detail, "retired") {
+		t.Errorf("failure is %v, want cannot_open", got.Failure)
 	}
 }
 

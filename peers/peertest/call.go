@@ -17,8 +17,8 @@ import (
 const driftThreshold = 15 * time.Second
 
 // Call makes a sealed system/listServices to another site that it knows, as mnet_xmlrpc_client::send of
-// mnet/xmlrpc/client.php does: a 7025 signed by the certificate it holds renews that, and it calls once more. A fault
-// is a *FaultError.
+// mnet/xmlrpc/client.php does: it stores the certificate that a sealed 7025 names and calls once more, and whose
+// signature that 7025 bears does not matter to it. A fault is a *FaultError.
 func (s *Site) Call(ctx context.Context, wwwroot string) error {
 	s.mu.Lock()
 	faults := append(faultSet{}, s.faults...)
@@ -35,9 +35,6 @@ func (s *Site) call(ctx context.Context, wwwroot string, faults faultSet) error 
 	renewed, err := envelope.ParseCertificate(fault.Text)
 	if err != nil {
 		return fmt.Errorf("call %s: 7025 without a certificate: %w", wwwroot, err)
-	}
-	if err := renewed.CheckWwwroot(wwwroot); err != nil {
-		return fmt.Errorf("call %s: 7025: %w", wwwroot, err)
 	}
 	if err := s.o.Store.Hold(ctx, wwwroot, renewed.PEM); err != nil {
 		return err
@@ -79,9 +76,6 @@ func (s *Site) callOnce(ctx context.Context, wwwroot string, faults faultSet) er
 	if signed.Wwwroot != wwwroot {
 		return fmt.Errorf("call %s: answered by %s", wwwroot, signed.Wwwroot)
 	}
-	if err := signed.Verify(held.PublicKey); err != nil {
-		return fmt.Errorf("call %s: %w", wwwroot, err)
-	}
 	if signed.Stamped.Sub(s.o.Now()) > driftThreshold {
 		return fmt.Errorf("call %s: its clock is ahead", wwwroot)
 	}
@@ -89,13 +83,19 @@ func (s *Site) callOnce(ctx context.Context, wwwroot string, faults faultSet) er
 	var fault *FaultError
 	if errors.As(err, &fault) {
 		fault.Sealed = true
+		if fault.Code == 7025 {
+			return err
+		}
+	}
+	if err := signed.Verify(held.PublicKey); err != nil {
+		return fmt.Errorf("call %s: %w", wwwroot, err)
 	}
 	return err
 }
 
 // heal is what a site does when a caller's signature does not verify: it asks the caller for its certificate by a
-// keyswap and, unless that is the one it holds, calls the caller sealed to the one it holds. The 7025 it gets for that,
-// signed by the old key, is what it trusts. It returns what it holds then, nil when that is still the old one.
+// keyswap and, unless that is the one it holds, calls the caller sealed to the one it holds. The 7025 that answers that
+// call is what makes it store the new one. It returns what it holds then, nil when that is still the old one.
 func (s *Site) heal(ctx context.Context, caller string, held *envelope.Certificate, faults faultSet) *envelope.Certificate {
 	shown, err := s.askCertificate(ctx, caller, faults)
 	if err == nil && shown.Equal(held) {

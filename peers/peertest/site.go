@@ -50,6 +50,7 @@ type Options struct {
 type Site struct {
 	o      Options
 	server *http.Server
+	addr   string
 	closed chan struct{} // ends what hangs
 
 	mu       sync.Mutex
@@ -99,7 +100,7 @@ func Start(o Options) (*Site, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Site{o: o, closed: make(chan struct{}), maharas: map[string]bool{}}
+	s := &Site{o: o, addr: listener.Addr().String(), closed: make(chan struct{}), maharas: map[string]bool{}}
 	s.server = &http.Server{Handler: s, ErrorLog: silent, ReadHeaderTimeout: 10 * time.Second}
 	listener = o.Pool.listen(listener)
 	if o.TLS != nil {
@@ -117,6 +118,9 @@ func (s *Site) Close() {
 
 // Wwwroot is where the site lives.
 func (s *Site) Wwwroot() string { return s.o.Wwwroot }
+
+// Addr is the host and port where it listens, which its wwwroot need not name.
+func (s *Site) Addr() string { return s.addr }
 
 // Application is the name of what it runs, as in mnet_application.
 func (s *Site) Application() string {
