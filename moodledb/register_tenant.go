@@ -98,7 +98,7 @@ func canonical(wwwroot string) string {
 	return strings.ToLower(u.Scheme) + "://" + strings.ToLower(u.Host) + u.Path
 }
 
-// nearest is the wwwroot that differs least from host, scheme aside; "" when even that is another name.
+// nearest is the wwwroot that differs least from host, scheme aside: by one or two letters, or by a path that host lacks. "" when none is that near.
 func nearest(host string, known []string) string {
 	bare := func(s string) string {
 		s = canonical(s)
@@ -107,9 +107,13 @@ func nearest(host string, known []string) string {
 		}
 		return s[:min(len(s), 255)]
 	}
-	best, least := "", 1+max(2, len(bare(host))/5)
+	best, least := "", 3
 	for _, wwwroot := range known {
-		if d := distance(bare(host), bare(wwwroot)); wwwroot != "" && d < least {
+		d := distance(bare(host), bare(wwwroot))
+		if strings.HasPrefix(bare(wwwroot), bare(host)+"/") {
+			d = 1
+		}
+		if wwwroot != "" && d < least {
 			best, least = wwwroot, d
 		}
 	}

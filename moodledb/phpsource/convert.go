@@ -46,6 +46,15 @@ func (v Value) Int() int64 {
 	return 0
 }
 
+// fits says whether Int is what every PHP version makes of the value: what it makes of floats outside the range differs.
+func (v Value) fits() bool {
+	if v.kind == String {
+		v = leadingNumber(v.text)
+	}
+	f := math.Trunc(v.float())
+	return v.kind != Float || f > -1<<63 && f < 1<<63
+}
+
 // Truth is the value converted by PHP's (bool). Unevaluated gives false.
 func (v Value) Truth() bool {
 	switch v.kind {
@@ -125,7 +134,7 @@ func key(v Value) (text string, ok bool) {
 	case Null, String:
 		return v.Text(), true
 	case Bool, Int, Float:
-		return strconv.FormatInt(v.Int(), 10), true
+		return strconv.FormatInt(v.Int(), 10), v.fits()
 	}
 	return "", false
 }

@@ -59,7 +59,7 @@ func (r *reader) constant(t *token) Value {
 		return intValue(int64(t.line))
 	}
 	if v, ok := r.constants[t.text]; ok {
-		return v
+		return share(v)
 	}
 	switch t.text {
 	case "DIRECTORY_SEPARATOR":
@@ -148,13 +148,13 @@ func (r *reader) array(open int) Value {
 			r.skipTo(",")
 		}
 		v.at = at
-		r.spend(1 + len(l.entries)) // to look for the key
 		switch name, known := key(k); {
 		case spread:
 			r.spread(l, v)
 		case !keyed:
 			l.push(v)
 		case known:
+			r.spend(1 + len(l.entries)) // to look for the key
 			l.set(name, v)
 		default:
 			l.rest = unevaluated("may be an element whose key is not literal")
@@ -177,9 +177,9 @@ func (r *reader) spread(l *list, v Value) {
 	for _, e := range v.Entries() {
 		r.spend(1 + len(l.entries))
 		if _, number := integerKey(e.Key); number {
-			l.push(e.Value)
+			l.push(share(e.Value))
 		} else {
-			l.set(e.Key, e.Value)
+			l.set(e.Key, share(e.Value))
 		}
 	}
 }

@@ -163,6 +163,9 @@ func cast(kind string, v Value) Value {
 	}
 	switch kind {
 	case "int":
+		if !v.fits() {
+			return unevaluated("is a number too large")
+		}
 		return intValue(v.Int())
 	case "bool":
 		return boolValue(v.Truth())

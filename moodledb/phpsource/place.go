@@ -1,8 +1,6 @@
 package phpsource
 
 import (
-	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -99,12 +97,13 @@ func (r *reader) read(p *place) Value {
 		case v.kind == String:
 			return unevaluated("takes a part of a string")
 		}
+		r.spend(len(v.Entries()))
 		v = v.Get(s.key)
 	}
 	if v.kind == Null {
 		return r.superglobal(p)
 	}
-	return v
+	return share(v)
 }
 
 // webKeys are the elements of $_SERVER that a web server sets and a command line does not have.
@@ -210,7 +209,7 @@ func (r *reader) fix(root string) {
 	}
 }
 
-// assigned is v with another value at the end of the steps, and how many elements had to be copied for it.
+// assigned is v with another value at the end of the steps, and what that cost (see maxWork).
 func assigned(v Value, steps []step, to Value) (Value, int) {
 	if len(steps) == 0 {
 		return to, 1
@@ -221,9 +220,9 @@ func assigned(v Value, steps []step, to Value) (Value, int) {
 	}
 	switch v.kind {
 	case Array, Object:
-		*l = *v.list
-		l.entries = slices.Clone(l.entries)
-		kind, cost = v.kind, 1+len(l.entries)
+		kind = v.kind
+		l, cost = v.list.own()
+		cost *= elementSize
 	case Unevaluated:
 		l.rest = v
 	}
@@ -233,11 +232,12 @@ func assigned(v Value, steps []step, to Value) (Value, int) {
 		l.rest.at = to.at
 		return changed, cost
 	}
-	k := s.key
 	if s.push {
-		k = strconv.FormatInt(l.next, 10)
+		inner, more := assigned(l.rest, steps[1:], to)
+		l.push(inner)
+		return changed, cost + more
 	}
-	inner, more := assigned(changed.Get(k), steps[1:], to)
-	l.set(k, inner)
-	return changed, cost + more
+	inner, more := assigned(changed.Get(s.key), steps[1:], to)
+	l.set(s.key, inner)
+	return changed, cost + more + len(l.entries)
 }

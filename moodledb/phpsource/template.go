@@ -188,7 +188,7 @@ func (l *lexer) heredoc() bool {
 	body, indent, end := l.untilLabel(label)
 	first := l.line
 	l.advance(end)
-	body = l.unindent(body, indent)
+	body = l.unindent(body, indent, first)
 	if m[1] != "" {
 		l.emit(tString, body, line)
 		return true
@@ -225,7 +225,7 @@ func labelByte(c byte) bool {
 	return c == '_' || c >= 0x80 || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
 
-func (l *lexer) unindent(body, indent string) string {
+func (l *lexer) unindent(body, indent string, first int) string {
 	if indent == "" {
 		return body
 	}
@@ -237,6 +237,7 @@ func (l *lexer) unindent(body, indent string) string {
 		case strings.Trim(row, " \t\r") == "":
 			lines[i] = strings.TrimLeft(row, " \t")
 		default:
+			l.line = first + i
 			l.fail("a line of a heredoc is indented less than its end")
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 )
 
@@ -49,11 +50,33 @@ type Entry struct {
 	Value Value
 }
 
-// list is never changed once a Value holds it: assignments make a new one, as PHP's arrays are copied.
+// list is copied when it is assigned, as PHP's arrays are; the copy is made when one of the two changes.
 type list struct {
 	entries []Entry
 	next    int64 // key that `[] =` gives
 	rest    Value // what keys without an entry have: null, or Unevaluated when part of the list is
+	shared  bool  // another Value may hold it: never to be changed again
+}
+
+// share marks a value that is about to be held a second time.
+func share(v Value) Value {
+	if v.list != nil {
+		v.list.shared = true
+	}
+	return v
+}
+
+// own returns a list that may be changed, and how many elements were copied for it.
+func (l *list) own() (*list, int) {
+	if !l.shared {
+		return l, 0
+	}
+	c := *l
+	c.shared, c.entries = false, slices.Clone(l.entries)
+	for _, e := range c.entries {
+		share(e.Value)
+	}
+	return &c, len(c.entries)
 }
 
 // StringValue is the PHP string s, assigned nowhere.
@@ -125,7 +148,7 @@ func (l *list) find(key string) int {
 	return -1
 }
 
-// set replaces or appends in place; only for a list that no other Value holds yet.
+// set replaces or appends in place; only for a list that is not shared.
 func (l *list) set(key string, v Value) {
 	if i := l.find(key); i >= 0 {
 		l.entries[i].Value = v

@@ -1,0 +1,138 @@
+package moodledb
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+func TestFindConfig(t *testing.T) {
+	root := t.TempDir()
+	const moodles, others = "<?php $CFG = new stdClass();", "<?php return ['db' => 1];"
+	write(t, filepath.Join(root, "moodle/config.php"), moodles)
+	write(t, filepath.Join(root, "moodle/lib/moodlelib.php"), "")
+	write(t, filepath.Join(root, "moodle/local/vmoodle/config.php"), others)
+	write(t, filepath.Join(root, "moodle/local/vmoodle/cli/x.php"), "")
+	write(t, filepath.Join(root, "other/config.php"), others)
+	write(t, filepath.Join(root, "plain/config.php"), moodles)
+	write(t, filepath.Join(root, "public/config.php"), others)
+	write(t, filepath.Join(root, "public/public/lib/moodlelib.php"), "")
+	if err := os.MkdirAll(filepath.Join(root, "dir/config.php"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(filepath.Join(root, "fifo"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string]struct {
+		explicit, env, workdir string
+		usual                  []string
+		want                   string // "" for an error
+		problem                string
+	}{
+		"--config":                                     {explicit: "moodle/config.php", want: "moodle/config.php"},
+		"--config with whatever name":                  {explicit: "moodle/lib/moodlelib.php", want: "moodle/lib/moodlelib.php"},
+		"--config names Moodle's directory":            {explicit: "moodle", env: "other", want: "moodle/config.php"},
+		"--config names nothing":                       {explicit: "moodle/none.php", env: "moodle", problem: "there is no such file (--config)"},
+		"MOODLE_CONFIG":                                {env: "moodle/config.php", workdir: "plain", want: "moodle/config.php"},
+		"MOODLE_CONFIG names nothing":                  {env: "none", workdir: "moodle", problem: "there is no such file (MOODLE_CONFIG)"},
+		"the working directory":                        {workdir: "moodle", want: "moodle/config.php"},
+		"upwards, past configurations of others":       {workdir: "moodle/local/vmoodle/cli", want: "moodle/config.php"},
+		"without the library, by its content":          {workdir: "plain", want: "plain/config.php"},
+		"beside the public directory of Moodle 5.1":    {workdir: "public", want: "public/config.php"},
+		"the usual places, the first that is Moodle's": {workdir: "other", usual: []string{"none/config.php", "other/config.php", "dir/config.php", "fifo", "plain/config.php", "moodle/config.php"}, want: "plain/config.php"},
+		"nowhere": {workdir: "other", usual: []string{"other/config.php"}, problem: "no config.php of Moodle in"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			under := func(path string) string { return filepath.Join(root, path) }
+			absolute := func(path string) string {
+				if path == "" {
+					return ""
+				}
+				return under(path)
+			}
+			usual := make([]string, len(test.usual))
+			for i, path := range test.usual {
+				usual[i] = under(path)
+			}
+			env := environment(map[string]string{"MOODLE_CONFIG": absolute(test.env)})
+			got, err := findConfig(absolute(test.explicit), env, under(test.workdir), usual)
+			if test.want != "" {
+				if err != nil || got != under(test.want) {
+					t.Errorf("%s, %v", got, err)
+				}
+				return
+			}
+			var unusable *ConfigError
+			if !errors.As(err, &unusable) || !strings.Contains(unusable.Problem, test.problem) || !strings.Contains(unusable.Hint, "--config=PATH") {
+				t.Errorf("%s, %v", got, err)
+			}
+		})
+	}
+	t.Run("a relative --config starts at the working directory", func(t *testing.T) {
+		got, err := findConfig("../moodle", environment(nil), filepath.Join(root, "other"), nil)
+		if err != nil || got != filepath.Join(root, "moodle/config.php") {
+			t.Errorf("%s, %v", got, err)
+		}
+	})
+}
+
+func TestReadConfigSaysAsWhomToReadIt(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root, who alone can give files away")
+	}
+	dir, err := os.MkdirTemp("/tmp", "config") // not below a directory that only root can enter
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	path := filepath.Join(dir, "config.php")
+	write(t, path, "<?php")
+	tests := map[string]struct {
+		uid, gid  int
+		mode, dir os.FileMode
+		want      string
+	}{
+		"the web server's own":           {33, 33, 0o600, 0o755, "www-data"},
+		"root's, for the server's group": {0, 33, 0o640, 0o755, "www-data"},
+		"root's alone":                   {0, 33, 0o600, 0o755, "root"},
+		"in a directory that is closed":  {33, 33, 0o644, 0o700, "www-data"},
+		"an account without a name":      {54321, 54321, 0o600, 0o755, "#54321"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			for _, err := range []error{os.Chown(path, test.uid, test.gid), os.Chmod(path, test.mode), os.Chown(dir, test.uid, test.gid), os.Chmod(dir, test.dir)} {
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := reader(path); got != test.want {
+				t.Errorf("run as %q", got)
+			}
+		})
+	}
+}
+
+func TestReadConfigExplainsWhatItCannotOpen(t *testing.T) {
+	tests := map[string]struct{ path, problem, hint string }{
+		"no file":     {filepath.Join(t.TempDir(), "config.php"), "there is no such file", "--config=PATH"},
+		"a directory": {t.TempDir(), "is no regular file", ""},
+		"a device":    {"/dev/zero", "is no regular file", ""},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := ReadConfig(t.Context(), test.path, ReadOptions{PHP: "/no/such/php"})
+			var unusable *ConfigError
+			if !errors.As(err, &unusable) || unusable.Problem != test.problem || !strings.Contains(unusable.Hint, test.hint) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+	err := unreadable("/x/config.php", &os.PathError{Op: "open", Path: "/x/config.php", Err: syscall.EACCES}).(*ConfigError)
+	if err.Problem != "this user may not read it" || !strings.HasPrefix(err.Hint, "run as: sudo -u ") {
+		t.Errorf("%v, hint %q", err, err.Hint)
+	}
+}

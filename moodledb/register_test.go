@@ -1,0 +1,278 @@
+package moodledb
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"renew_mnetkeys/testbed"
+)
+
+// array is a VMoodle array: testdata/config/array with the register in a database of its own.
+type array struct {
+	*testbed.Database
+	dir string
+}
+
+func newArray(t *testing.T) *array {
+	t.Helper()
+	a := &array{testbed.MariaDB(t).Database(t, "reg_"), t.TempDir()}
+	if err := os.CopyFS(a.dir, os.DirFS(fixture(t, "array"))); err != nil {
+		t.Fatal(err)
+	}
+	a.Exec(t, `INSERT INTO {local_vmoodle} (vhostname, name, mnet, enabled, vdbtype, vdbhost, vdblogin, vdbpass, vdbname, vdbprefix, vdatapath) VALUES
+		('https://one.example.org', 'One', 1, 1, 'mariadb', 'db.example.org:3310', 'one', 'SECRET-21', 'one', 'o_', '/var/moodledata/one'),
+		('https://Two.example.org/moodle/', 'Two', 0, 1, 'mysqli', 'localhost', 'two', NULL, 'two', 'mdl_', '/var/moodledata/two'),
+		('https://off.example.org', 'Off', 1, 0, 'mariadb', 'localhost', 'off', 'SECRET-22', 'off', 'mdl_', '/var/moodledata/off'),
+		('https://pg.example.org', NULL, -1, 1, 'postgres', 'localhost', 'pg', 'SECRET-23', 'pg', 'mdl_', '/var/moodledata/pg'),
+		('https://bad.example.org', 'Bad', -1, 1, 'mariadb', 'localhost', 'b', 'SECRET-24', 'b', 'x;y', '/var/moodledata/bad'),
+		(NULL, 'template', 0, 1, 'mariadb', 'localhost', 't', 't', 't', 't_', '/t')`)
+	return a
+}
+
+// read reads the array's config.php. The register's password is not in the file but in an override.
+func (a *array) read(t *testing.T, overrides map[string]string) *Config {
+	t.Helper()
+	all := map[string]string{"vmasterdbhost": fmt.Sprintf("%s:%d", a.Host, a.Port), "vmasterdbname": a.Name, "vmasterdblogin": a.User,
+		"vmasterdbpass": a.Password, "vmasterprefix": a.Prefix, "dboptions.ssl": ""}
+	for name, text := range overrides {
+		all[name] = text
+	}
+	c, err := ReadConfig(t.Context(), filepath.Join(a.dir, "config.php"), ReadOptions{Overrides: all})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestTenantsAreTheRowsOfTheRegister(t *testing.T) {
+	a := newArray(t)
+	rows, err := a.read(t, nil).Tenants(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, row := range rows {
+		got = append(got, fmt.Sprint(row))
+	}
+	want := []string{
+		"tenant https://bad.example.org (Bad, mnet -1, enabled true)",
+		"tenant https://off.example.org (Off, mnet 1, enabled false)",
+		"tenant https://one.example.org (One, mnet 1, enabled true)",
+		"tenant https://pg.example.org (, mnet -1, enabled true)",
+		"tenant https://Two.example.org/moodle (Two, mnet 0, enabled true)",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTenant(t *testing.T) {
+	a := newArray(t)
+	// dboptions are the array's, the rest is the row's; what config.php derives behind vconfig.php is the tenant's, and VMoodle's defaults for tenants hold.
+	one := Config{
+		DBType: "mariadb", DBHost: "db.example.org:3310", DBName: "one", DBUser: "one", DBPass: "SECRET-21", Prefix: "o_",
+		DBPort: 3306, DBSocket: "/run/array.sock", Wwwroot: "https://one.example.org",
+		Dataroot: "/var/moodledata/one", CacheDir: "/var/moodledata/one/cache", Dirroot: a.dir, KeyLifetimeDays: 14,
+	}
+	two := Config{
+		DBType: "mysqli", DBHost: "localhost", DBName: "two", DBUser: "two", Prefix: "mdl_",
+		DBPort: 3306, DBSocket: "/run/array.sock", Wwwroot: "https://Two.example.org/moodle",
+		Dataroot: "/var/moodledata/two", CacheDir: "/var/moodledata/two/cache", Dirroot: a.dir, KeyLifetimeDays: 14,
+	}
+	changed := func(c Config, change func(*Config)) Config { change(&c); return c }
+	tests := map[string]struct {
+		host      string
+		overrides map[string]string
+		want      Config
+	}{
+		"by its wwwroot":                           {"https://one.example.org", nil, one},
+		"with a trailing slash":                    {"https://one.example.org/", nil, one},
+		"with a host in other case":                {"https://ONE.example.ORG", nil, one},
+		"whose row has a trailing slash and case":  {"https://two.example.org/moodle", nil, two},
+		"credentials for all tenants win":          {"https://one.example.org", map[string]string{"vchildsdblogin": "all", "vchildsdbpass": "SECRET-25"}, changed(one, func(c *Config) { c.DBUser, c.DBPass = "all", "SECRET-25" })},
+		"a name for all and a password of the row": {"https://one.example.org", map[string]string{"vchildsdblogin": "all"}, changed(one, func(c *Config) { c.DBUser = "all" })},
+		"overrides of the master's own database":   {"https://one.example.org", map[string]string{"dbname": "x", "dataroot": "/x", "dbpass": "x"}, one},
+		"overrides of what the row does not say":   {"https://one.example.org", map[string]string{"cachedir": "/c", "dboptions.dbport": "3399"}, changed(one, func(c *Config) { c.CacheDir, c.DBPort = "/c", 3399 })},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			master := a.read(t, test.overrides)
+			got, err := master.Tenant(t.Context(), test.host)
+			if err != nil {
+				t.Fatal(err)
+			}
+			test.want.File, test.want.Register = master.File, master.Register
+			if diff := cmp.Diff(plain(test.want), plain(*got)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	t.Run("the master is config.php's own site", func(t *testing.T) {
+		master := a.read(t, nil)
+		for _, host := range []string{"https://master.example.org", "https://MASTER.example.org/"} {
+			if got, err := master.Tenant(t.Context(), host); err != nil || got != master {
+				t.Errorf("%s: %v, %v", host, got, err)
+			}
+		}
+	})
+}
+
+func TestTenantThatCannotBeWorkedOn(t *testing.T) {
+	a := newArray(t)
+	tests := map[string]struct {
+		host          string
+		overrides     map[string]string
+		problem, hint string
+	}{
+		"unknown":                       {"https://nobody.example.com", nil, "no such tenant among the 5 of the register", "VMoodle's administration"},
+		"misspelt":                      {"https://onne.example.org", nil, "no such tenant", "did you mean --host=https://one.example.org?"},
+		"of another scheme":             {"http://one.example.org", nil, "no such tenant", "did you mean --host=https://one.example.org?"},
+		"without its scheme":            {"one.example.org", nil, "no such tenant", "did you mean --host=https://one.example.org?"},
+		"without its path":              {"https://two.example.org", nil, "no such tenant", "did you mean --host=https://Two.example.org/moodle?"},
+		"the master, misspelt":          {"https://mastr.example.org", nil, "no such tenant", "did you mean --host=https://master.example.org?"},
+		"disabled":                      {"https://off.example.org", nil, "disabled in the register", "enable it"},
+		"in another site than an array": {"https://one.example.org", map[string]string{"vmasterdbname": ""}, "config.php is of https://master.example.org, and configures no VMoodle array", "leave --host out"},
+		"without a table":               {"https://one.example.org", map[string]string{"vmasterprefix": "none_"}, "table none_local_vmoodle of database " + a.Name + ", does not exist", "vmasterprefix"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := a.read(t, test.overrides).Tenant(t.Context(), test.host)
+			var unknown *UnknownTenantError
+			if !errors.As(err, &unknown) {
+				t.Fatalf("%v, %v", got, err)
+			}
+			if !strings.Contains(err.Error(), test.problem) || !strings.Contains(unknown.Hint(), test.hint) {
+				t.Errorf("error %q, hint %q", err, unknown.Hint())
+			}
+		})
+	}
+}
+
+func TestTenantPassesOnWhatIsWrongWithDatabases(t *testing.T) {
+	a := newArray(t)
+	noSecret := func(t *testing.T, err error) {
+		t.Helper()
+		if text := fmt.Sprintf("%v %+v", err, err); strings.Contains(text, "SECRET") || strings.Contains(text, a.Password) {
+			t.Errorf("a password is shown: %s", text)
+		}
+	}
+	t.Run("the tenant's dbtype", func(t *testing.T) {
+		_, err := a.read(t, nil).Tenant(t.Context(), "https://pg.example.org")
+		var unsupported *UnsupportedDBError
+		if !errors.As(err, &unsupported) || unsupported.DBType != "postgres" {
+			t.Errorf("error %v", err)
+		}
+		noSecret(t, err)
+	})
+	t.Run("the tenant's prefix", func(t *testing.T) {
+		_, err := a.read(t, nil).Tenant(t.Context(), "https://bad.example.org")
+		var unusable *ConfigError
+		if !errors.As(err, &unusable) || unusable.Setting != "prefix" {
+			t.Errorf("error %v", err)
+		}
+		noSecret(t, err)
+	})
+	t.Run("the register's dbtype", func(t *testing.T) {
+		_, err := a.read(t, map[string]string{"vmasterdbtype": "postgres"}).Tenant(t.Context(), "https://one.example.org")
+		var unsupported *UnsupportedDBError
+		if !errors.As(err, &unsupported) {
+			t.Errorf("error %v", err)
+		}
+	})
+	t.Run("the register's password", func(t *testing.T) {
+		_, err := a.read(t, map[string]string{"vmasterdbpass": "SECRET-wrong"}).Tenant(t.Context(), "https://one.example.org")
+		var access *AccessError
+		if !errors.As(err, &access) {
+			t.Errorf("error %v", err)
+		}
+		noSecret(t, err)
+	})
+}
+
+func TestTenantOfAnArrayThatPHPEvaluates(t *testing.T) {
+	a := newArray(t)
+	path := filepath.Join(a.dir, "config.php")
+	source, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, strings.Replace(string(source), "'/var/moodledata/master'", "implode('/', ['', 'var', 'moodledata', 'master'])", 1))
+	overrides := map[string]string{"vmasterdbhost": fmt.Sprintf("%s:%d", a.Host, a.Port), "vmasterdbname": a.Name, "vmasterdblogin": a.User,
+		"vmasterdbpass": a.Password, "vmasterprefix": a.Prefix, "dboptions.ssl": ""}
+	master, err := ReadConfig(t.Context(), path, ReadOptions{PHP: testbed.PHP(t), Overrides: overrides, Environ: []string{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, err := master.Tenant(t.Context(), "https://one.example.org")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := []string{master.Dataroot, master.CacheDir, one.Dataroot, one.CacheDir, one.DBName, one.DBPass, one.Prefix}
+	want := []string{"/var/moodledata/master", "/var/moodledata/master/cache", "/var/moodledata/one", "/var/moodledata/one/cache", "one", "SECRET-21", "o_"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTenantOfASiteWhoseWwwrootOnlyARequestKnows(t *testing.T) {
+	a := newArray(t)
+	path := filepath.Join(a.dir, "config.php")
+	source, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, strings.Replace(string(source), "'https://master.example.org'", "'https://' . $_SERVER['HTTP_HOST']", 1))
+	read := func(overrides map[string]string, host string) *Config {
+		t.Helper()
+		all := map[string]string{"vmasterdbhost": fmt.Sprintf("%s:%d", a.Host, a.Port), "vmasterdbname": a.Name, "vmasterdblogin": a.User,
+			"vmasterdbpass": a.Password, "vmasterprefix": a.Prefix, "dboptions.ssl": ""}
+		for name, text := range overrides {
+			all[name] = text
+		}
+		c, err := ReadConfig(t.Context(), path, ReadOptions{Wwwroot: host, Overrides: all})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	t.Run("a tenant is found all the same", func(t *testing.T) {
+		got, err := read(nil, "https://one.example.org").Tenant(t.Context(), "https://one.example.org")
+		if err != nil || got.DBName != "one" {
+			t.Errorf("%v, %v", got, err)
+		}
+	})
+	t.Run("any other host is not taken for the master", func(t *testing.T) {
+		_, err := read(nil, "https://master.example.org").Tenant(t.Context(), "https://master.example.org")
+		var unknown *UnknownTenantError
+		if !errors.As(err, &unknown) || !strings.Contains(unknown.Hint(), "--cfg wwwroot=https://master.example.org") {
+			t.Errorf("error %v", err)
+		}
+	})
+	t.Run("the command line can say which is the master's", func(t *testing.T) {
+		master := read(map[string]string{"wwwroot": "https://master.example.org"}, "https://master.example.org")
+		if got, err := master.Tenant(t.Context(), "https://master.example.org"); err != nil || got != master {
+			t.Errorf("%v, %v", got, err)
+		}
+	})
+}
+
+func TestRegisterIsReachedLikeTheSiteWhereItIsTheSameServer(t *testing.T) {
+	c := Config{DBHost: "p:DB", DBPort: 3307, DBSocket: "/s", SSL: "require", Register: &Register{DBHost: "db", DBName: "r", DBUser: "u", DBPass: "p", Prefix: "r_"}}
+	same := c.registerConfig()
+	if same.DBPort != 3307 || same.DBSocket != "/s" || same.SSL != "require" || same.DBType != "mysqli" || same.DBName != "r" || same.DBUser != "u" || same.DBPass != "p" || same.Prefix != "r_" {
+		t.Errorf("%+v", plain(*same))
+	}
+	c.Register.DBHost = "other"
+	if other := c.registerConfig(); other.DBPort != 0 || other.DBSocket != "" || other.SSL != "require" {
+		t.Errorf("%+v", plain(*other))
+	}
+	if c.DBPort != 3307 {
+		t.Error("the Config was changed")
+	}
+}

@@ -1,0 +1,2 @@
+<?php
+$CFG->mnetkeylifetime = 14;

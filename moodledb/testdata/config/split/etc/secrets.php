@@ -1,0 +1,1 @@
+<?php return ['name' => 'split', 'user' => 'split', 'pass' => "SECRET-9\$"];
