@@ -2,6 +2,7 @@ package moodledb
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp"
@@ -26,7 +27,7 @@ func (r Retired) Format(f fmt.State, _ rune) {
 }
 
 // MarshalJSON writes what Format prints.
-func (r Retired) MarshalJSON() ([]byte, error) { return []byte(strconv.Quote(fmt.Sprint(r))), nil }
+func (r Retired) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(r)) }
 
 const historyHint = "it may hold the only copy of a key, so it is left as it is: mend it, or save it elsewhere and set it to a:0:{}"
 

@@ -175,15 +175,19 @@ func TestHistoryAndPHP(t *testing.T) {
 	}
 }
 
-func TestRetiredKeyPrintsWithoutItsKey(t *testing.T) {
-	r := Retired{ownCert, ownKey, 1}
-	text, err := json.Marshal([]Retired{r})
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := fmt.Sprintf("%v %+v %#v %s %q %v", r, r, r, r, r, &r) + string(text)
-	if strings.Contains(out, "PRIVATE") || strings.Contains(out, "b3duIGtleQ") {
-		t.Error(out)
+func TestNothingPrintsAPrivateKey(t *testing.T) {
+	retired := Retired{ownCert, ownKey, 1}
+	whole := Site{KeyPEM: ownKey, RawPair: ownCert + pairSeparator + ownKey, History: []Retired{retired}, RawHistory: encodeHistory([]Retired{retired})}
+	change := KeyChange{Read: &whole, Pair: whole.RawPair, History: whole.History}
+	for _, secret := range []any{retired, &retired, []Retired{retired}, whole, &whole, change, &change, struct{ Inside Site }{whole}} {
+		text, err := json.Marshal(secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := fmt.Sprintf("%v %+v %#v %s %q %x", secret, secret, secret, secret, secret, secret) + string(text)
+		if strings.Contains(out, "PRIVATE") || strings.Contains(out, "b3duIGtleQ") || strings.Contains(out, fmt.Sprintf("%x", "PRIVATE")) {
+			t.Errorf("%T: %s", secret, out)
+		}
 	}
 }
 

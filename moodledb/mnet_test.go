@@ -40,6 +40,10 @@ func TestStartMNet(t *testing.T) {
 			"INSERT INTO {mnet_host} (id, wwwroot, name, public_key) VALUES (6, 'https://peer.example', '', 'key')",
 			map[string]string{"mnet_dispatcher_mode": "strict", "mnet_localhost_id": "4", "mnet_all_hosts_id": "3"},
 			"3|||All Hosts||0|0|1|0\n4|" + own + "|0|0|1|0\n6|https://peer.example|||key|0|0|1|0"},
+		"an id the users belong to stays, whoever else has the wwwroot": {"INSERT INTO {config} (name, value) VALUES ('mnet_localhost_id', '1'); " +
+			"INSERT INTO {mnet_host} (id, wwwroot, public_key) VALUES (5, '" + ownWwwroot + "', 'clone')",
+			map[string]string{"mnet_dispatcher_mode": "strict", "mnet_localhost_id": "1", "mnet_all_hosts_id": "6"},
+			"1|" + own + "|0|0|1|0\n5|" + ownWwwroot + "|||clone|0|0|1|0\n6|||All Hosts||0|0|1|0"},
 		"dangerous stays": {"INSERT INTO {config} (name, value) VALUES ('mnet_dispatcher_mode', 'dangerous')",
 			map[string]string{"mnet_dispatcher_mode": "dangerous", "mnet_localhost_id": "1", "mnet_all_hosts_id": "2"},
 			"1|" + own + "|0|0|1|0\n2|||All Hosts||0|0|1|0"},

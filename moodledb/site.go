@@ -3,6 +3,8 @@ package moodledb
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 )
@@ -10,7 +12,7 @@ import (
 // pairSeparator stands between certificate and private key in config_plugins mnet/openssl.
 const pairSeparator = "@@@@@@@@"
 
-// Site is everything a renewal needs to know of the tenant, read in one snapshot.
+// Site is everything a renewal needs to know of the tenant, read in one snapshot. It prints without its private keys.
 type Site struct {
 	SiteIdentifier string // of table config
 	FullName       string // course.fullname of id 1
@@ -35,6 +37,14 @@ type Site struct {
 	RawPair, RawHistory string
 	HasPair, HasHistory bool
 }
+
+// Format shows whose keys these are, never the keys.
+func (s Site) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "site %q, %d retired key pairs, %d peers", s.FullName, len(s.History), len(s.Peers))
+}
+
+// MarshalJSON writes what Format prints.
+func (s Site) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(s)) }
 
 // Read reads the site in seven short statements. Peers are the active hosts (deleted=0) other than the own and the all-hosts row,
 // in the order of their wwwroots.

@@ -3,13 +3,14 @@ package moodledb
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 )
 
-// KeyChange is a new key pair for the tenant, and what it was decided on.
+// KeyChange is a new key pair for the tenant, and what it was decided on. It prints without its private keys.
 type KeyChange struct {
 	Read        *Site     // as read before; the change is made only if pair, history and own row still are what stands there
 	Pair        string    // the whole value: certificate + "@@@@@@@@" + private key
@@ -18,6 +19,14 @@ type KeyChange struct {
 	Expires     int64     // its notAfter, unix seconds
 	Wwwroot     string    // for the own row, which Moodle corrects here too (mnet/environment.php, replace_keys)
 }
+
+// Format shows until when the new key pair holds, never the key.
+func (c KeyChange) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "new key pair of %s, expires at %d, %d retired ones", c.Wwwroot, c.Expires, len(c.History))
+}
+
+// MarshalJSON writes what Format prints.
+func (c KeyChange) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(c)) }
 
 // check refuses a change that would lose a key or leave pair and row different. It is the last place that can.
 func (c *KeyChange) check() error {

@@ -158,11 +158,14 @@ func TestStoreKeyNoticesWhoWasFaster(t *testing.T) {
 // TestStoreKeyWaitsForMoodle has Moodle renew in a transaction of its own while StoreKey is at work: it must wait for the end of
 // that, and then see it.
 func TestStoreKeyWaitsForMoodle(t *testing.T) {
+	const pair = "UPDATE {config_plugins} SET value = 'moodle@@@@@@@@key' WHERE plugin = 'mnet' AND name = 'openssl'"
 	for name, c := range map[string]struct {
-		end  string
-		want error
+		change, end string
+		want        error
 	}{
-		"Moodle commits": {"COMMIT", ErrConflict}, "Moodle rolls back": {"ROLLBACK", nil},
+		"Moodle commits a pair":     {pair, "COMMIT", ErrConflict},
+		"Moodle commits an own row": {"UPDATE {mnet_host} SET public_key = 'moodle' WHERE id = 1", "COMMIT", ErrConflict},
+		"Moodle rolls a pair back":  {pair, "ROLLBACK", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, "mdl_")
@@ -180,7 +183,7 @@ func TestStoreKeyWaitsForMoodle(t *testing.T) {
 				}
 			}
 			run("START TRANSACTION")
-			run("UPDATE {config_plugins} SET value = 'moodle@@@@@@@@key' WHERE plugin = 'mnet' AND name = 'openssl'")
+			run(c.change)
 			done := make(chan error, 1)
 			go func() { done <- tenant.StoreKey(t.Context(), change) }()
 			s.awaitLockWait(t)
@@ -193,7 +196,7 @@ func TestStoreKeyWaitsForMoodle(t *testing.T) {
 			if err := <-done; !errors.Is(err, c.want) {
 				t.Fatalf("got %v", err)
 			}
-			if got := s.stored(t); c.want == nil && got != renewed() || c.want != nil && got.pair != "moodle@@@@@@@@key" {
+			if got := s.stored(t); (got == renewed()) != (c.want == nil) || c.want != nil && !strings.Contains(got.pair+got.ownKey, "moodle") {
 				t.Errorf("stored %+v", got)
 			}
 		})
@@ -213,31 +216,80 @@ func (s *site) awaitLockWait(t *testing.T) {
 	t.Fatal("nobody waits for a row")
 }
 
+// TestStoreKeyAsTheVictimOfADeadlock has a heavier transaction lock the gap in which the first key of a site belongs, and then
+// want the own row that StoreKey has locked by then.
+func TestStoreKeyAsTheVictimOfADeadlock(t *testing.T) {
+	s := emptySite(t, "mdl_") // rows that were deleted a moment ago would still be locked
+	tenant := s.open(t)
+	if err := tenant.StartMNet(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	change := renewal(read(t, tenant))
+	change.History = nil
+	moodle, err := s.DB.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = moodle.Rollback() }()
+	for _, query := range []string{
+		"INSERT INTO {config} (name, value) SELECT seq, '' FROM seq_1_to_100",
+		"SELECT id FROM {config_plugins} WHERE plugin = 'mnet' AND name IN ('openssl', 'openssl_history') FOR UPDATE",
+	} {
+		if _, err := moodle.Exec(s.SQL(query)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	done := make(chan error, 1)
+	go func() { done <- tenant.StoreKey(t.Context(), change) }()
+	s.awaitLockWait(t)
+	if _, err := moodle.Exec(s.SQL("UPDATE {mnet_host} SET last_connect_time = 1 WHERE id = 1")); err != nil {
+		t.Fatalf("StoreKey was not the victim: %v", err)
+	}
+	s.awaitLockWait(t)
+	if err := moodle.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if got := s.stored(t); got.pair != change.Pair || got.ownKey != newCert {
+		t.Errorf("stored %+v", got)
+	}
+}
+
 // TestTwoStoreKeysAtOnce has two runs that read the same state store at once: one wins, the other is told, and no key is lost.
 func TestTwoStoreKeysAtOnce(t *testing.T) {
 	s := newSite(t, "mdl_")
-	s.Exec(t, "DELETE FROM {config_plugins} WHERE name = 'openssl_history'") // gap locks, so deadlocks too
 	tenants := []*Tenant{s.open(t), s.open(t)}
-	for round := range 20 {
-		s.Exec(t, "DELETE FROM {config_plugins} WHERE name = 'openssl_history'")
-		errs := make(chan error, len(tenants))
-		seen := read(t, tenants[0])
-		for i, tenant := range tenants {
-			change := renewal(seen)
-			change.Certificate = fmt.Sprintf("%s%d.%d\n", newCert, round, i)
-			change.Pair = change.Certificate + pairSeparator + newKey
-			go func() { errs <- tenant.StoreKey(context.Background(), change) }()
-		}
-		first, second := <-errs, <-errs
-		if first != nil {
-			first, second = second, first
-		}
-		if first != nil || !errors.Is(second, ErrConflict) {
-			t.Fatalf("round %d: got %v and %v", round, first, second)
-		}
-		if got := read(t, tenants[0]); got.Certificate != got.Own.PublicKey || len(got.History) != 1 {
-			t.Fatalf("round %d: %+v", round, got)
-		}
+	for name, start := range map[string]string{
+		"a renewal":               "UPDATE {config_plugins} SET value = 'a:0:{}' WHERE name = 'openssl_history'",
+		"a renewal, no history":   "DELETE FROM {config_plugins} WHERE name = 'openssl_history'",
+		"the first key of a site": "DELETE FROM {config_plugins}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			for round := range 10 {
+				s.Exec(t, start)
+				seen := read(t, tenants[0])
+				errs := make(chan error, len(tenants))
+				for i, tenant := range tenants {
+					change := renewal(seen)
+					change.Certificate = fmt.Sprintf("%s%d.%d\n", newCert, round, i)
+					change.Pair = change.Certificate + pairSeparator + newKey
+					go func() { errs <- tenant.StoreKey(context.Background(), change) }()
+				}
+				first, second := <-errs, <-errs
+				if first != nil {
+					first, second = second, first
+				}
+				if first != nil || !errors.Is(second, ErrConflict) {
+					t.Fatalf("round %d: got %v and %v", round, first, second)
+				}
+				got := read(t, tenants[0])
+				if got.Certificate != got.Own.PublicKey || seen.KeyPEM != "" && got.History[0].KeyPEM != seen.KeyPEM {
+					t.Fatalf("round %d: %+v", round, s.stored(t))
+				}
+			}
+		})
 	}
 }
 
