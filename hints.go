@@ -52,6 +52,7 @@ var sentinelHints = []struct {
 	{rotate.ErrNoOwnHost, "let the run make it with --newkey"},
 	{rotate.ErrLocked, "wait for it to end, or give --lock-wait more time"},
 	{rotate.ErrConflict, "Moodle renewed by itself at expiry, or an administrator did; run again"},
+	{rotate.ErrUncertain, "run again as soon as the database answers: the run starts from whichever key is there"},
 	{rotate.ErrOwnUnreachable, "check the wwwroot from this machine, or go on without this proof: --self-check=auto"},
 	{errDeadline, "give the run more time with --deadline"},
 	{context.DeadlineExceeded, "the database or the site did not answer in time; try again"},

@@ -45,7 +45,7 @@ func (s *tenantStore) Read(ctx context.Context) (*rotate.Tenant, error) {
 
 	t := &rotate.Tenant{
 		Wwwroot: s.config.Wwwroot, Site: site.FullName, NoReplyAddress: site.NoReplyAddress,
-		DispatcherMode: site.DispatcherMode, LifetimeDays: site.LifetimeDays, Generations: site.Generations,
+		DispatcherMode: site.DispatcherMode, LifetimeDays: site.LifetimeDays, Generations: site.Generations, Drift: site.DriftThreshold,
 		Pair:    rotate.Stored{Certificate: site.Certificate, PrivateKey: site.KeyPEM},
 		Version: site,
 	}
@@ -77,8 +77,11 @@ func (s *tenantStore) StoreKey(ctx context.Context, read *rotate.Tenant, next ro
 		Expires:     next.Expires,
 		Wwwroot:     read.Wwwroot,
 	})
-	if errors.Is(err, moodledb.ErrConflict) {
+	switch {
+	case errors.Is(err, moodledb.ErrConflict):
 		return fmt.Errorf("%w: %w", rotate.ErrConflict, err)
+	case errors.Is(err, moodledb.ErrUncertain):
+		return fmt.Errorf("%w: %w", rotate.ErrUncertain, err)
 	}
 	return err
 }

@@ -76,7 +76,7 @@ func TestEveryReasonHasANextStep(t *testing.T) {
 }
 
 func TestSentinelErrorsHaveHints(t *testing.T) {
-	for _, err := range []error{rotate.ErrMNetOff, rotate.ErrNoOwnHost, rotate.ErrLocked, rotate.ErrConflict, rotate.ErrOwnUnreachable} {
+	for _, err := range []error{rotate.ErrMNetOff, rotate.ErrNoOwnHost, rotate.ErrLocked, rotate.ErrConflict, rotate.ErrUncertain, rotate.ErrOwnUnreachable} {
 		if hintFor(err) == "" {
 			t.Errorf("%v leaves the operator alone", err)
 		}

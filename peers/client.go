@@ -35,6 +35,7 @@ type Identity struct {
 	Wwwroot  string
 	Key      *envelope.KeyPair   // signs what is sent, and must open what comes back
 	Archived []*envelope.KeyPair // retired pairs, newest first; they only read answers of peers that missed a renewal
+	Drift    time.Duration       // how far ahead of us an answer may be stamped, as this site's drift_threshold says; 0 means Options.DriftThreshold
 }
 
 // Options configure a Client. Where a field is zero, the default named here holds.

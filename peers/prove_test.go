@@ -152,6 +152,12 @@ func TestProve(t *testing.T) {
 			attempts: 1},
 		{name: "a clock that is ahead", arrange: func(s *scene) { s.push(); s.peer.Misbehave(peertest.ClockAhead(time.Hour)) },
 			reason: "clock", detail: "ahead of ours", attempts: 1},
+		{name: "a clock that is ahead, on a site whose drift_threshold allows it",
+			arrange: func(s *scene) {
+				s.push()
+				s.who.Drift = 2 * time.Hour
+				s.peer.Misbehave(peertest.ClockAhead(time.Hour))
+			}, attempts: 1},
 		{name: "a clock that is behind is no matter", arrange: func(s *scene) { s.push(); s.peer.Misbehave(peertest.ClockAhead(-time.Hour)) },
 			attempts: 1},
 		{name: "a peer that says it is another", arrange: func(s *scene) { s.push(); s.row.Wwwroot = strings.Replace(s.row.Wwwroot, "127.0.0.1", "localhost", 1) },

@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"cmp"
 	"context"
 	"crypto/rsa"
 	"errors"
@@ -84,7 +85,7 @@ func (t *talk) verify(s *envelope.Signed, under *envelope.Certificate) *Failure 
 	if err := s.Verify(under.PublicKey); err != nil {
 		return failed(ReasonBadSignature, err, "its answer does not verify under its certificate")
 	}
-	if ahead := s.Stamped.Sub(t.c.o.Now()).Truncate(time.Second); ahead > t.c.o.DriftThreshold {
+	if ahead := s.Stamped.Sub(t.c.o.Now()).Truncate(time.Second); ahead > cmp.Or(t.own.Drift, t.c.o.DriftThreshold) {
 		return failed(ReasonClock, nil, "its clock is %s ahead of ours", ahead)
 	}
 	return nil

@@ -23,7 +23,7 @@ const (
 	benchPeers   = 200
 	benchLatency = 50 * time.Millisecond
 	benchTimeout = 2 * time.Second // of one exchange with a silent peer
-	inParallel   = 32          // the client's default
+	inParallel   = 32              // the client's default
 )
 
 // BenchmarkPeers200 renews a tenant with 200 peers on 200 addresses that answer

@@ -8,6 +8,8 @@ var (
 	ErrLocked = errors.New("another run holds the lock of this tenant")
 	// ErrConflict: the key changed under us. A Store wraps it.
 	ErrConflict = errors.New("the key was changed by somebody else meanwhile")
+	// ErrUncertain: the database did not say whether the key was stored. A Store wraps it.
+	ErrUncertain = errors.New("it is not known whether the new key was stored")
 	// ErrMNetOff: the tenant's dispatcher answers nobody.
 	ErrMNetOff = errors.New("MNet is switched off on this site")
 	// ErrNoOwnHost: config.mnet_localhost_id names no row of mnet_host.

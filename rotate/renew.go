@@ -117,6 +117,9 @@ func (r *Renewal) takeIntoUse(ctx context.Context, t *Tenant, next Identity, bef
 		History: t.archive(),
 	}
 	if err := r.Store.StoreKey(ctx, t, keys); err != nil {
+		if errors.Is(err, ErrUncertain) {
+			report.SelfCheck, report.Exit = SelfFailed, ExitOwnSite
+		}
 		return fmt.Errorf("store the key: %w", err)
 	}
 	r.Log.Debug().Str("sha256", next.Key.Certificate.Fingerprint()).Msg("stored the new key")
@@ -245,7 +248,7 @@ func (r *Renewal) nextIdentity(t *Tenant, key <-chan generated) (*Identity, erro
 	if err != nil {
 		return nil, err
 	}
-	return &Identity{Wwwroot: t.Wwwroot, Key: pair, Archived: readable(t.archive())}, nil
+	return &Identity{Wwwroot: t.Wwwroot, Key: pair, Archived: readable(t.archive()), Drift: t.Drift}, nil
 }
 
 type generated struct {

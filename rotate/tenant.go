@@ -1,6 +1,8 @@
 package rotate
 
 import (
+	"time"
+
 	"renew_mnetkeys/envelope"
 )
 
@@ -10,9 +12,10 @@ type Tenant struct {
 	Wwwroot        string // as the site itself writes it, without trailing slash
 	Site           string // course.fullname of id 1
 	NoReplyAddress string
-	DispatcherMode string // mnet_dispatcher_mode: strict, dangerous, off; "" is off
-	LifetimeDays   int    // life of a key Moodle would make, in days
-	Generations    int    // how many retired pairs Moodle keeps (openssl_generations)
+	DispatcherMode string        // mnet_dispatcher_mode: strict, dangerous, off; "" is off
+	LifetimeDays   int           // life of a key Moodle would make, in days
+	Generations    int           // how many retired pairs Moodle keeps (openssl_generations)
+	Drift          time.Duration // how far ahead a peer's answer may be stamped (drift_threshold)
 
 	Own     *Peer  // the site's own mnet_host row, nil when there is none
 	Pair    Stored // the current key pair, as stored
@@ -67,6 +70,7 @@ type Identity struct {
 	Wwwroot  string
 	Key      *envelope.KeyPair
 	Archived []*envelope.KeyPair // retired pairs, newest first
+	Drift    time.Duration       // how far ahead an answer may be stamped, 0 the network's default
 }
 
 // identity is the tenant under its stored key. It is nil when no readable pair
@@ -76,7 +80,7 @@ func (t *Tenant) identity() *Identity {
 	if err != nil {
 		return nil
 	}
-	return &Identity{Wwwroot: t.Wwwroot, Key: key, Archived: readable(t.History)}
+	return &Identity{Wwwroot: t.Wwwroot, Key: key, Archived: readable(t.History), Drift: t.Drift}
 }
 
 // readable gives the retired pairs that parse. An unreadable entry opens no
