@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"database/sql"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -54,8 +55,11 @@ func connect(ctx context.Context, c *Config) (*sql.DB, error) {
 	defer cancel()
 	if err := db.PingContext(limited); err != nil {
 		_ = db.Close()
-		if ctx.Err() != nil {
-			return nil, fmt.Errorf("connect to %s: %w", server(c), ctx.Err())
+		switch {
+		case ctx.Err() != nil:
+			err = ctx.Err()
+		case limited.Err() != nil:
+			err = os.ErrDeadlineExceeded
 		}
 		return nil, fmt.Errorf("connect: %w", explain(c, err))
 	}

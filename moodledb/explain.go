@@ -53,7 +53,8 @@ func explain(c *Config, err error) error {
 	if errors.As(err, &answer) {
 		return explainAnswer(c, answer)
 	}
-	if errors.Is(err, context.Canceled) {
+	// The run is over: nothing is wrong with the database. Not errors.Is, to which a network timeout is a deadline as well.
+	if err == context.Canceled || err == context.DeadlineExceeded {
 		return err
 	}
 	if problem, hint := networkProblem(c, err); problem != "" {
@@ -113,7 +114,7 @@ func networkProblem(c *Config, err error) (problem, hint string) {
 		return "the server does not offer TLS", "dboptions ssl demands it"
 	case errors.As(err, &verification), errors.As(err, &unknownAuthority):
 		return err.Error(), "dboptions ssl is verify-full: the system must trust the server's certificate"
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+	case errors.As(err, &timeout) && timeout.Timeout():
 		return "no answer in time", "is dbhost right, and no firewall between?"
 	case errors.Is(err, mysql.ErrInvalidConn), errors.As(err, new(*net.OpError)):
 		return "the connection was lost", ""

@@ -30,6 +30,7 @@ func TestExplain(t *testing.T) {
 		"an answer nothing is decided on": &mysql.MySQLError{Number: 1205},
 		"an error of our own":             ErrConflict,
 		"a cancelled context":             context.Canceled,
+		"the deadline of the run":         context.DeadlineExceeded,
 	} {
 		if got := explain(config, err); got != err {
 			t.Errorf("%s becomes %v", name, got)
