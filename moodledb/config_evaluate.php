@@ -65,6 +65,15 @@ function mnetkeys_switch() {
     foreach ($mnetkeys_tenant as $name => $value) {
         $CFG->$name = $value;
     }
+    $defaults = $mnetkeys_tenant ? 'vmoodlehardchildsdefaults' : 'vmoodlehardmasterdefaults';
+    $exclude = isset($CFG->vmoodlehardchildsdefaultsexclude) ? (string)$CFG->vmoodlehardchildsdefaultsexclude : '';
+    if (empty($CFG->$defaults) || $mnetkeys_tenant && $exclude !== '' && preg_match("/$exclude/", $CFG->wwwroot)) {
+        return;
+    }
+    $file = $CFG->dirroot . '/local/defaults_' . $CFG->$defaults . '.php';
+    if (file_exists($file)) {
+        include_once($file);
+    }
 }
 
 /** Keeps what can be written as a literal. */

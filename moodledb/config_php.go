@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"renew_mnetkeys/moodledb/phpsource"
@@ -32,11 +33,10 @@ func evaluate(ctx context.Context, path string, o ReadOptions, tenant map[string
 	cmd.Stdin = strings.NewReader("<?php $mnetkeys_tenant = " + phpArray(tenant) + "; ?>" + evaluateScript)
 	cmd.Dir = filepath.Dir(path)
 	cmd.Env = inherited(o.Environ)
+	cmd.SysProcAttr = asOwner(path)
 	cmd.WaitDelay = time.Second // for a grandchild that keeps the pipe open
 	answer, err := output(cmd)
 	switch {
-	case ctx.Err() != nil:
-		return nil, ctx.Err()
 	case limited.Err() != nil:
 		return nil, fmt.Errorf("no answer within %v", evaluateLimit)
 	case err != nil:
@@ -54,6 +54,19 @@ func evaluate(ctx context.Context, path string, o ReadOptions, tenant map[string
 		s.dir, s.places, s.fixed = before.dir, before.places, before.fixed
 	}
 	return s, nil
+}
+
+// asOwner has root run another user's file as that user: who may write config.php shall not become root by it.
+func asOwner(path string) *syscall.SysProcAttr {
+	info, err := os.Stat(path)
+	if err != nil || os.Geteuid() != 0 {
+		return nil
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || stat.Uid == 0 {
+		return nil
+	}
+	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: stat.Uid, Gid: stat.Gid}}
 }
 
 // output runs cmd and returns what it wrote to file descriptor 3.

@@ -3,9 +3,11 @@ package moodledb
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"renew_mnetkeys/moodledb/phpsource"
@@ -33,15 +35,22 @@ func readConfig(ctx context.Context, path string, o ReadOptions, tenant map[stri
 		c, err = s.config(o)
 	}
 	var unclear *ConfigError
-	if o.PHP == "" || !errors.As(err, &unclear) || !unclear.evaluable {
+	if !errors.As(err, &unclear) || !unclear.evaluable {
 		return c, err
 	}
-	s, failed := evaluate(ctx, path, o, tenant, s)
-	if failed != nil {
-		unclear.Hint += "; php cannot evaluate it either: " + failed.Error()
-		return c, unclear
+	if o.PHP == "" {
+		unclear.Hint += ", or run where there is a php to evaluate it"
+		return nil, unclear
 	}
-	return s.config(o)
+	evaluated, failed := evaluate(ctx, path, o, tenant, s)
+	switch {
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("evaluate %s by php: %w", path, ctx.Err())
+	case failed != nil:
+		unclear.Hint += "; php cannot evaluate it: " + failed.Error()
+		return nil, unclear
+	}
+	return evaluated.config(o)
 }
 
 // usedSettings are the names of $CFG that are read.
@@ -88,7 +97,7 @@ func readSource(path string, o ReadOptions, tenant map[string]string) (*settings
 	if err != nil {
 		return nil, unreadable(path, err)
 	}
-	s := &settings{file: path, dir: filepath.Dir(path), fixed: map[string]string{}}
+	s := &settings{file: path, dir: filepath.Dir(real(path)), fixed: map[string]string{}}
 	for name, text := range o.Overrides {
 		if _, ofTenant := tenant[name]; !ofTenant {
 			s.fixed[name] = text
@@ -101,7 +110,7 @@ func readSource(path string, o ReadOptions, tenant map[string]string) (*settings
 		}
 		switched = true
 	}
-	a, err := phpsource.Parse(path, source, phpsource.Env{
+	a, err := phpsource.Parse(real(path), source, phpsource.Env{
 		// As a script of VMoodle reads it at its second pass: with a tenant chosen, and without $CLI_VMOODLE_PRECHECK.
 		Constants: map[string]string{"CLI_SCRIPT": "1", "CLI_VMOODLE_OVERRIDE": tenant["wwwroot"]},
 		Getenv:    o.Getenv,
@@ -112,6 +121,7 @@ func readSource(path string, o ReadOptions, tenant map[string]string) (*settings
 			}
 			return readFile(file)
 		},
+		Real: real,
 		Stop: func(file string) bool {
 			if !strings.HasSuffix(file, "/lib/setup.php") {
 				return false
@@ -139,6 +149,14 @@ func readSource(path string, o ReadOptions, tenant map[string]string) (*settings
 	return s, nil
 }
 
+// real is the path without symbolic links, as PHP's `__FILE__` has it, or the path itself where nothing is there.
+func real(path string) string {
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		return resolved
+	}
+	return path
+}
+
 func isBootlib(file string) bool { return strings.HasSuffix(file, "/local/vmoodle/bootlib.php") }
 
 // defaults is the file that VMoodle includes last (bootlib.php, vmoodle_boot_configuration), "" when there is none.
@@ -149,6 +167,11 @@ func defaults(cfg phpsource.Value, tenant bool) string {
 	}
 	if name == "" {
 		return ""
+	}
+	if exclude := cfg.Get("vmoodlehardchildsdefaultsexclude").Text(); tenant && exclude != "" {
+		if excluded, err := regexp.MatchString(exclude, cfg.Get("wwwroot").Text()); excluded || err != nil {
+			return ""
+		}
 	}
 	return filepath.Join(cfg.Get("dirroot").Text(), "local", "defaults_"+name+".php")
 }

@@ -137,7 +137,13 @@ func (s *settings) wwwroot() (string, error) {
 }
 
 // value is a setting as it was read, null when it is not set. dboptions.x is an element of dboptions.
-func (s *settings) value(name string) phpsource.Value { return dig(s.cfg, name) }
+// What depends on the web request stays unknown: php on a command line gives an address that no peer knows.
+func (s *settings) value(name string) phpsource.Value {
+	if v := dig(s.places, name); v.OfRequest() {
+		return v
+	}
+	return dig(s.cfg, name)
+}
 
 func dig(v phpsource.Value, name string) phpsource.Value {
 	for part := range strings.SplitSeq(name, ".") {
@@ -152,7 +158,7 @@ func (s *settings) needed(name string) (phpsource.Value, error) {
 	if v.Kind() != phpsource.Unevaluated || s.replaced(name) {
 		return v, nil
 	}
-	return v, &ConfigError{File: v.At().File, Line: v.At().Line, Setting: name, Problem: "is not literal: it " + v.Why(), Hint: hintFor(name), evaluable: true}
+	return v, &ConfigError{File: v.At().File, Line: v.At().Line, Setting: name, Problem: "is not literal: it " + v.Why(), Hint: hintFor(name), evaluable: !v.OfRequest()}
 }
 
 // replaced says that the command line stands for the whole of dboptions: one of its elements was given, so the others are not asked for.
@@ -183,7 +189,7 @@ func (s *settings) text(name string, required bool) (string, error) {
 	switch {
 	case v.Kind() == phpsource.Array || v.Kind() == phpsource.Object:
 		return fail("is no text", s.place(name), false)
-	case v.Text() != "" || !required:
+	case v.Text() != "" || !required && !unsetVariable(name, v):
 		return v.Text(), nil
 	case v.Kind() != phpsource.Null:
 		return fail("is empty; does it come from an environment variable that is not set here?", s.place(name), false)
@@ -193,6 +199,11 @@ func (s *settings) text(name string, required bool) (string, error) {
 		return fail("is not set: is this Moodle's config.php?", phpsource.Position{}, false)
 	}
 	return fail("is not set", phpsource.Position{}, false)
+}
+
+// unsetVariable says that a setting is false where nobody writes false: getenv() of a variable that is not set, as under cron.
+func unsetVariable(name string, v phpsource.Value) bool {
+	return v.Kind() == phpsource.Bool && (name == "dbhost" || name == "dbpass" || name == "prefix")
 }
 
 func (s *settings) place(name string) phpsource.Position { return dig(s.places, name).At() }

@@ -83,7 +83,7 @@ func TestReadConfig(t *testing.T) {
 			DBType: "mysqli", DBHost: "127.0.0.1", DBName: "moodle_prod", DBUser: "moodle", DBPass: "p", Prefix: "mdl_", DBPort: 3307,
 			Wwwroot: "https://computed.example.org", Dataroot: "/srv/data", CacheDir: "/c", Dirroot: "/d", KeyLifetimeDays: 7,
 		}},
-		"what derives from a replaced value follows it": {file: "container.php", options: ReadOptions{Overrides: map[string]string{"dataroot": "/elsewhere", "dboptions.dbsocket": "/s"}}, want: Config{
+		"what derives from a replaced value follows it": {file: "container.php", options: ReadOptions{Overrides: map[string]string{"dataroot": "/elsewhere", "dboptions.dbsocket": "/s", "dbpass": ""}}, want: Config{
 			DBType: "mariadb", DBHost: "mariadb", DBName: "moodle", DBUser: "moodle", Prefix: "mdl_", DBPort: 3306, DBSocket: "/s", DBCollation: "utf8mb4_unicode_ci",
 			Wwwroot: "http://localhost:8080", Dataroot: "/elsewhere", CacheDir: "/elsewhere/cache-shared", Dirroot: fixture(t, ""),
 		}},
@@ -158,6 +158,8 @@ func TestReadConfigSaysWhatIsMissing(t *testing.T) {
 		"a setting of an include that is gone":   {with("\n", "require '/no/such/SECRET.php';", "no dataroot"), 4, "dataroot", "not set before this line", "--cfg dataroot=VALUE"},
 		"an environment variable that is not set": {with(`$CFG->dbuser = getenv('SECRET');`), 2, "dbuser", "is empty; does it come from an environment variable",
 			"--cfg dbuser=VALUE"},
+		"a password from a variable that is not set": {with(`$CFG->dbpass = getenv('SECRET');`), 2, "dbpass", "is empty; does it come from an environment variable",
+			"--cfg dbpass=@FILE"},
 		"no configuration at all":        {"<?php // SECRET\nreturn ['x'];", 0, "dbtype", "is this Moodle's config.php?", "--cfg dbtype"},
 		"a text that is an array":        {with(`$CFG->dbname = ['SECRET'];`), 2, "dbname", "is no text", "--cfg dbname"},
 		"a prefix that is SQL":           {with("$CFG->prefix = 'mdl`; SECRET';"), 2, "prefix", "letters, digits and underscores", ""},
@@ -276,5 +278,30 @@ func TestSSLAndSocketOptions(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestSymbolicLinksAreResolvedAsPHPDoes(t *testing.T) {
+	root := t.TempDir()
+	write(t, filepath.Join(root, "srv/moodle-4.1/config.php"), "<?php $CFG->dbtype='mysqli'; $CFG->dbname='n'; $CFG->dbuser='u'; $CFG->wwwroot='http://x';"+
+		"$CFG->dataroot = dirname(__DIR__) . '/data'; require __DIR__ . '/more.php';")
+	write(t, filepath.Join(root, "srv/shared/more.php"), "<?php $CFG->cachedir = __DIR__ . '/cache';")
+	for link, target := range map[string]string{"moodle": "srv/moodle-4.1", "srv/moodle-4.1/more.php": "../shared/more.php"} {
+		if err := os.Symlink(target, filepath.Join(root, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := ReadConfig(t.Context(), filepath.Join(root, "moodle/config.php"), ReadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := []string{c.File, c.Dataroot, c.CacheDir, c.Dirroot}
+	want := []string{"moodle/config.php", "srv/data", "srv/shared/cache", "srv/moodle-4.1"}
+	for i := range want {
+		want[i] = filepath.Join(real(root), want[i])
+	}
+	want[0] = filepath.Join(root, "moodle/config.php")
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }

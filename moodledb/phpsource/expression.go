@@ -221,7 +221,7 @@ func (r *reader) suffixes(v Value) Value {
 		case r.is("::"):
 			giveUp("uses a class")
 		case r.is("["), r.is("->"), r.is("?->"):
-			s := r.step1()
+			s := r.followed()
 			switch {
 			case r.is("("):
 			case s.push:

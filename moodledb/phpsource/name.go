@@ -223,13 +223,16 @@ func (r *reader) include(word string) Value {
 		r.stopped = r.stopped || r.mode == running
 		return boolValue(true)
 	}
+	if r.env.Real != nil {
+		file = r.env.Real(file)
+	}
 	if strings.HasSuffix(word, "_once") && r.included[file] {
 		return boolValue(true)
 	}
-	return r.included1(file, unread, strings.HasPrefix(word, "include"))
+	return r.includeFile(file, unread, strings.HasPrefix(word, "include"))
 }
 
-func (r *reader) included1(file string, unread func(string) Value, optional bool) Value {
+func (r *reader) includeFile(file string, unread func(string) Value, optional bool) Value {
 	if r.env.Read == nil {
 		return unread("includes a file that is not read")
 	}

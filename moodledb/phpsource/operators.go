@@ -82,8 +82,8 @@ func (v Value) float() float64 {
 
 // arithmetic is evaluated for numbers and strings that are numbers; integers that overflow become floats.
 func arithmetic(op string, a, b Value) Value {
-	x, xok := number1(a)
-	y, yok := number1(b)
+	x, xok := operand(a)
+	y, yok := operand(b)
 	if !xok || !yok {
 		return unevaluated("calculates with values that are no numbers")
 	}
@@ -106,8 +106,8 @@ func arithmetic(op string, a, b Value) Value {
 	return unevaluated("calculates what has no result")
 }
 
-// number1 also takes the scalars PHP calculates with silently.
-func number1(v Value) (Value, bool) {
+// operand also takes the scalars PHP calculates with silently.
+func operand(v Value) (Value, bool) {
 	if v.kind == Null || v.kind == Bool {
 		return intValue(v.Int()), true
 	}

@@ -22,6 +22,7 @@ type Env struct {
 	Getenv    func(name string) string                 // "" reads as not set
 	Read      func(path string) ([]byte, error)        // what require, include and file_get_contents name; nil: nothing can be read
 	Exists    func(path string) bool                   // file_exists(), is_file(), is_dir(), is_readable(); nil: cannot be told
+	Real      func(path string) string                 // the path without symbolic links, which is what `__FILE__` of an included file says; nil: as it is
 	Stop      func(path string) bool                   // the reading ends where this file would be included (lib/setup.php)
 	After     func(path string, a *Assignments) string // called when an included file has been read; may Set values and name one more file to include
 	Fixed     map[string]string                        // "dbpass", "dboptions.dbport": stands for whatever the source assigns to $CFG there

@@ -24,7 +24,7 @@ func (r *reader) variable() (p *place, v Value) {
 	for {
 		switch {
 		case r.is("["), r.is("->"), r.is("?->"):
-			s := r.step1()
+			s := r.followed()
 			switch {
 			case r.is("("):
 				p, v = nil, r.unknownCall()
@@ -58,8 +58,8 @@ func (r *reader) place() *place {
 	return p
 }
 
-// step1 reads `[key]`, `[]`, `->name`, `->$name` or `->{name}`.
-func (r *reader) step1() step {
+// followed reads what follows a variable: `[key]`, `[]`, `->name`, `->$name` or `->{name}`.
+func (r *reader) followed() step {
 	index := r.next().text == "["
 	if index && r.accept("]") {
 		return step{push: true}

@@ -21,7 +21,7 @@ func (l *lexer) quoted(quote byte) {
 	l.advance(1)
 	if quote != '\'' {
 		parts := l.template(quote)
-		l.template1(parts, line)
+		l.emitTemplate(parts, line)
 		if quote == '`' {
 			l.tokens[len(l.tokens)-1] = token{kind: tOperator, text: "`", line: line}
 		}
@@ -47,8 +47,8 @@ func (l *lexer) quoted(quote byte) {
 	}
 }
 
-// template1 emits a string with its parts, as a plain one where nothing is to be interpolated.
-func (l *lexer) template1(parts []part, line int) {
+// emitTemplate emits a string with its parts, as a plain one where nothing is to be interpolated.
+func (l *lexer) emitTemplate(parts []part, line int) {
 	switch {
 	case len(parts) == 0:
 		l.emit(tString, "", line)
@@ -194,7 +194,7 @@ func (l *lexer) heredoc() bool {
 		return true
 	}
 	in := &lexer{file: l.file, src: body, line: first, depth: l.depth}
-	l.template1(in.template(0), line)
+	l.emitTemplate(in.template(0), line)
 	return true
 }
 

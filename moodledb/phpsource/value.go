@@ -109,6 +109,9 @@ func (v Value) Why() string {
 	return v.text
 }
 
+// OfRequest says that an Unevaluated value depends on a web request: on a command line PHP gives something else than in the web server.
+func (v Value) OfRequest() bool { return v.web }
+
 // Get returns the element or property with this key: null when there is none or v has no elements, v itself when v is Unevaluated.
 func (v Value) Get(key string) Value {
 	if v.kind == Unevaluated {

@@ -1,4 +1,4 @@
 <?php
 // Stands for Moodle's: run, it would leave a file behind.
-touch(getenv('SETUP_WAS_RUN'));
+file_put_contents(getenv('SETUP_WAS_RUN'), 'run');
 $CFG->dbname = 'setup';
