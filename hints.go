@@ -22,6 +22,7 @@ func hintFor(err error) string {
 	var config *moodledb.ConfigError
 	var access *moodledb.AccessError
 	var history *moodledb.HistoryError
+	var table *moodledb.MissingTableError
 	var hints hinter
 	switch {
 	case errors.As(err, &usage):
@@ -30,6 +31,8 @@ func hintFor(err error) string {
 		return config.Hint
 	case errors.As(err, &access):
 		return access.Hint
+	case errors.As(err, &table):
+		return table.Hint
 	case errors.As(err, &history):
 		return history.Hint
 	case errors.As(err, &hints):

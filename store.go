@@ -63,6 +63,9 @@ func (s *tenantStore) Read(ctx context.Context) (*rotate.Tenant, error) {
 	return t, nil
 }
 
+// CheckRights implements rotate.Store.
+func (s *tenantStore) CheckRights(ctx context.Context) error { return s.db.CheckRights(ctx) }
+
 // StoreKey implements rotate.Store.
 func (s *tenantStore) StoreKey(ctx context.Context, read *rotate.Tenant, next rotate.Keys) error {
 	history := make([]moodledb.Retired, len(next.History))

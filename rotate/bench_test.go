@@ -175,6 +175,8 @@ func (t *tenant) StoreKey(_ context.Context, _ *rotate.Tenant, next rotate.Keys)
 	return nil
 }
 
+func (t *tenant) CheckRights(context.Context) error { return nil }
+
 func (t *tenant) StorePeer(context.Context, rotate.Peer, *envelope.Certificate) (bool, error) {
 	return true, nil
 }

@@ -18,6 +18,11 @@ const maxWaiting = 512
 // tellPeers pushes the key to every peer and proves each, all at once as far as
 // the network lets them. Reports stand in the order of peers.
 func (r *Renewal) tellPeers(ctx context.Context, own Identity, peers []Peer) []PeerReport {
+	return r.workOn(peers, func(p Peer) PeerReport { return r.tellPeer(ctx, own, p) })
+}
+
+// workOn runs work for every peer, and counts for Progress.
+func (r *Renewal) workOn(peers []Peer, work func(Peer) PeerReport) []PeerReport {
 	reports := make([]PeerReport, len(peers))
 	var group errgroup.Group
 	group.SetLimit(maxWaiting)
@@ -25,7 +30,7 @@ func (r *Renewal) tellPeers(ctx context.Context, own Identity, peers []Peer) []P
 	done := 0
 	for i, p := range peers {
 		group.Go(func() error {
-			reports[i] = r.tellPeer(ctx, own, p)
+			reports[i] = work(p)
 			mu.Lock()
 			defer mu.Unlock()
 			done++

@@ -3,8 +3,6 @@ package rotate
 import (
 	"context"
 	"fmt"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // Plan is the dry run: what Run would do, found out without changing anything
@@ -52,22 +50,14 @@ func (r *Renewal) plan(ctx context.Context, report *TenantReport) error {
 
 // tryPeers connects to every peer and says what a renewal would do with it.
 func (r *Renewal) tryPeers(ctx context.Context, peers []Peer) []PeerReport {
-	reports := make([]PeerReport, len(peers))
-	var group errgroup.Group
-	group.SetLimit(maxWaiting)
-	for i, p := range peers {
-		group.Go(func() error {
-			started := r.Now()
-			report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application, Outcome: Skipped, Attempts: 1,
-				Detail: "would be sent the new certificate and proven by a sealed call"}
-			if f := r.Network.Reachable(ctx, p); f != nil {
-				report.fail(f)
-			}
-			report.TookMS = r.Now().Sub(started).Milliseconds()
-			reports[i] = report
-			return nil
-		})
-	}
-	_ = group.Wait() // no peer's failure is an error of the run
-	return reports
+	return r.workOn(peers, func(p Peer) PeerReport {
+		started := r.Now()
+		report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application, Outcome: Skipped, Attempts: 1,
+			Detail: "would be sent the new certificate and proven by a sealed call"}
+		if f := r.Network.Reachable(ctx, p); f != nil {
+			report.fail(f)
+		}
+		report.TookMS = r.Now().Sub(started).Milliseconds()
+		return report
+	})
 }

@@ -11,6 +11,8 @@ import (
 type Store interface {
 	// Read gives one consistent view of the tenant.
 	Read(ctx context.Context) (*Tenant, error)
+	// CheckRights tells whether StoreKey would be let, and changes nothing.
+	CheckRights(ctx context.Context) error
 	// StoreKey replaces pair, history and own host row in one transaction, or
 	// nothing at all. It must fail, changing nothing, when pair or history are
 	// no longer those of read: Moodle renews by itself, and its key must not be

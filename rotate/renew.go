@@ -220,6 +220,9 @@ func (r *Renewal) preflight(ctx context.Context, t *Tenant) (SelfCheck, error) {
 	if t.Own == nil {
 		return SelfSkipped, ErrNoOwnHost
 	}
+	if err := r.Store.CheckRights(ctx); err != nil {
+		return SelfSkipped, fmt.Errorf("the key could not be stored: %w", err)
+	}
 	if err := r.Cache.Check(ctx); err != nil {
 		if !errors.Is(err, ErrCacheByHand) {
 			return SelfSkipped, fmt.Errorf("the cached configuration could not be dropped afterwards: %w", err)

@@ -34,6 +34,7 @@ type world struct {
 	checkErr    error
 	lockErr     error
 	storeErr    error
+	rightsErr   error
 
 	peers  map[string]*fakePeer
 	events []string
@@ -127,6 +128,8 @@ func (w *world) Read(context.Context) (*Tenant, error) {
 	t.Version = w.version
 	return &t, nil
 }
+
+func (w *world) CheckRights(context.Context) error { return w.rightsErr }
 
 func (w *world) StoreKey(_ context.Context, read *Tenant, next Keys) error {
 	w.mu.Lock()

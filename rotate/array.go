@@ -1,0 +1,348 @@
+package rotate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"renew_mnetkeys/envelope"
+)
+
+// Array renews many tenants of one code base in two phases: first every selected
+// tenant gets its new key and is brought to use it, and only then anybody is
+// told. A tenant told of others while they still renew would be told twice, or of
+// a key that is gone by then.
+//
+// Nothing in it grows with the number of links but one byte for each: peers are
+// read one tenant at a time, and keys are let go as soon as they are stored.
+type Array struct {
+	ArrayOptions
+	// Template is what all tenants have in common: everything of a Renewal but
+	// its Store, Locker, Starter, Cache and Bind.
+	Template Renewal
+	// Members are all sites of the array, the master among them: whoever may
+	// hold a row of a tenant that is renewed.
+	Members []Member
+	// Selected are the indexes of the members to renew.
+	Selected []int
+	// Emit takes the report of each tenant as soon as it is complete, from one
+	// goroutine at a time.
+	Emit func(TenantReport)
+	// Phase is told how far a phase is, from one goroutine at a time; may be nil.
+	Phase func(phase string, done, total, failed int)
+}
+
+// ArrayOptions are how an array is renewed.
+type ArrayOptions struct {
+	Parallel       int           // tenants worked on at once
+	Fresh          time.Duration // a key younger than this is not renewed again
+	OnlyDistribute bool          // no key is renewed
+	Canary         int           // how many tenants go first; one that fails stops all others
+	MaxFailures    int           // phase one stops after so many tenants that failed; 0 never
+	ByKeyswap      bool          // tell members like anybody else, over HTTP
+	ProveCalls     int           // sealed calls to members that each tenant makes besides; -1 to all
+}
+
+// Member is a site of the array.
+type Member struct {
+	Wwwroot string
+	// Lock keeps other renewals of the member away until release.
+	Lock func(ctx context.Context, wait time.Duration) (release func(), err error)
+	// Open waits for one of the few places on the member's database server.
+	Open func(ctx context.Context) (*Session, error)
+}
+
+// Session is a member while its database is open.
+type Session struct {
+	Store   Store // its Read leaves Peers empty
+	Starter Starter
+	Cache   Cache
+	Mesh    Mesh
+	Close   func()
+}
+
+// Mesh is a member's list of peers, as far as an array needs it.
+type Mesh interface {
+	// List gives the active peers without their certificates, in a stable order.
+	List(ctx context.Context) ([]Peer, error)
+	// Load gives the same peers with their certificates.
+	Load(ctx context.Context, peers []Peer) ([]Peer, error)
+	// Hold stores the certificates of other sites in the rows the member has of
+	// them, in one transaction, and reads them back. It gives what became of each.
+	Hold(ctx context.Context, keys []HostKey) ([]Held, error)
+}
+
+// HostKey is a site's new certificate, offered to the members that know it.
+type HostKey struct {
+	Wwwroot     string
+	Certificate *envelope.Certificate
+}
+
+// Held is what became of a HostKey.
+type Held uint8
+
+// What became of a HostKey at a member.
+const (
+	HeldNot     Held = iota // the database could not be asked
+	HeldStored              // read back from the row
+	HeldNewer               // the row holds a newer one, which is left
+	HeldUnknown             // the member has no row of the site
+	HeldDeleted             // the row is deleted
+)
+
+// renewing is a selected tenant on its way.
+type renewing struct {
+	member  Member
+	release func()
+	before  SelfCheck
+	kept    bool // its key is young enough, or none is to be renewed
+	report  TenantReport
+	current *envelope.Certificate // in use and to be told; nil where the tenant failed
+}
+
+// Run renews the selected tenants. Reports go to Emit; it returns the exit code
+// of the whole.
+func (a *Array) Run(ctx context.Context) int {
+	tenants := make([]*renewing, len(a.Selected))
+	for i, at := range a.Selected {
+		tenants[i] = &renewing{member: a.Members[at], release: func() {}, report: TenantReport{Wwwroot: a.Members[at].Wwwroot,
+			Outcome: Failed, SelfCheck: SelfSkipped, Exit: ExitNotRenewed, Peers: []PeerReport{}}}
+	}
+	defer func() {
+		for _, t := range tenants {
+			t.release()
+		}
+	}()
+	a.preflightAll(ctx, tenants)
+	a.renewAll(ctx, tenants)
+	held := a.tellMembers(ctx, tenants)
+	return a.finishAll(ctx, tenants, held)
+}
+
+// each works on the tenants that are still on their way, a few at once, and
+// counts for the phase. work reports failures in the tenant.
+func (a *Array) each(phase string, tenants []*renewing, work func(*renewing)) {
+	var group errgroup.Group
+	group.SetLimit(max(a.Parallel, 1))
+	var mu sync.Mutex
+	done, failed := 0, 0
+	for _, t := range tenants {
+		group.Go(func() error {
+			work(t)
+			mu.Lock()
+			defer mu.Unlock()
+			done++
+			if t.report.Err != nil {
+				failed++
+			}
+			if a.Phase != nil {
+				a.Phase(phase, done, len(tenants), failed)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // every failure stands in its tenant's report
+}
+
+// renewal is the renewal of one member while its session is open.
+func (a *Array) renewal(s *Session) *Renewal {
+	r := a.Template
+	r.Store, r.Starter, r.Cache = s.Store, s.Starter, s.Cache
+	return &r
+}
+
+// within opens the tenant's session for do, and keeps its error in the report.
+func (a *Array) within(ctx context.Context, t *renewing, do func(*Session, *Renewal) error) {
+	err := func() error {
+		session, err := t.member.Open(ctx)
+		if err != nil {
+			return fmt.Errorf("open the tenant's database: %w", err)
+		}
+		defer session.Close()
+		return do(session, a.renewal(session))
+	}()
+	if err != nil {
+		t.report.Err, t.report.Error = err, err.Error()
+		if errors.Is(err, ErrLocked) {
+			t.report.Exit = ExitLocked
+		}
+	}
+}
+
+// preflightAll locks and checks every tenant before the first key is written.
+func (a *Array) preflightAll(ctx context.Context, tenants []*renewing) {
+	// The wait for locks is one for the whole run: where another run holds
+	// many, it is not paid for each.
+	until := a.Template.Now().Add(a.Template.LockWait)
+	a.each("check", tenants, func(t *renewing) {
+		release, err := t.member.Lock(ctx, max(until.Sub(a.Template.Now()), 0))
+		if err != nil {
+			err = fmt.Errorf("lock the tenant: %w", err)
+			t.report.Err, t.report.Error = err, err.Error()
+			if errors.Is(err, ErrLocked) {
+				t.report.Exit = ExitLocked
+			}
+			return
+		}
+		t.release = release
+		a.within(ctx, t, func(_ *Session, r *Renewal) error { return a.preflight(ctx, t, r) })
+	})
+}
+
+func (a *Array) preflight(ctx context.Context, t *renewing, r *Renewal) error {
+	tenant, err := r.read(ctx)
+	if err != nil {
+		return err
+	}
+	t.report.describe(tenant)
+	if t.kept = a.OnlyDistribute || a.fresh(tenant); t.kept {
+		return a.keep(ctx, t, r, tenant)
+	}
+	t.before, err = r.preflight(ctx, tenant)
+	t.report.SelfCheck = t.before
+	return err
+}
+
+// fresh tells a tenant that was renewed a short while ago, by a run that may
+// have been killed before it told everybody.
+func (a *Array) fresh(t *Tenant) bool {
+	c, err := envelope.ParseCertificate(t.Pair.Certificate)
+	if err != nil || t.Own == nil || t.Own.Certificate != t.Pair.Certificate {
+		return false
+	}
+	age := a.Template.Now().Sub(c.NotBefore.Add(Backdating))
+	return age < a.Fresh && c.NotAfter.After(a.Template.Now())
+}
+
+// keep brings the own site to use the key that is stored: a run may have been
+// killed between the database and the cache.
+func (a *Array) keep(ctx context.Context, t *renewing, r *Renewal, tenant *Tenant) error {
+	id := tenant.identity()
+	switch {
+	case !tenant.MNetOn():
+		return ErrMNetOff
+	case id == nil:
+		return errors.New("there is no readable key to distribute")
+	case tenant.Own == nil || tenant.Own.Certificate != tenant.Pair.Certificate:
+		return errors.New("key pair and own host row differ: renew the key")
+	}
+	check, err := r.settle(ctx, *id, tenant.ownSite(id.Key.Certificate), SelfSkipped)
+	t.report.SelfCheck = check
+	if err != nil {
+		t.report.Exit = ExitOwnSite
+		return fmt.Errorf("the own site does not use the stored key: %w", err)
+	}
+	t.report.Outcome, t.report.Exit, t.current = Kept, ExitOK, id.Key.Certificate
+	return nil
+}
+
+// renewAll gives the tenants that passed their keys: the canaries first, the
+// others while not too many fail.
+func (a *Array) renewAll(ctx context.Context, tenants []*renewing) {
+	due := slices.DeleteFunc(slices.Clone(tenants), func(t *renewing) bool { return t.kept || t.report.Err != nil })
+	failures := &failureLimit{limit: a.MaxFailures}
+	for _, t := range tenants {
+		failures.count(t.report.Err)
+	}
+	canaries := min(a.Canary, len(due))
+	a.renewSome(ctx, due[:canaries], failures)
+	for _, t := range due[:canaries] {
+		if t.report.Err != nil {
+			failures.stop(fmt.Errorf("the canary %s failed", t.member.Wwwroot))
+		}
+	}
+	a.renewSome(ctx, due[canaries:], failures)
+}
+
+func (a *Array) renewSome(ctx context.Context, due []*renewing, failures *failureLimit) {
+	a.each("renew", due, func(t *renewing) {
+		if err := cmpErr(context.Cause(ctx), failures.reached()); err != nil {
+			err = fmt.Errorf("not renewed: %w", err)
+			t.report.Outcome, t.report.Err, t.report.Error = Kept, err, err.Error()
+			return
+		}
+		a.within(ctx, t, func(_ *Session, r *Renewal) error { return a.renew(ctx, t, r) })
+		failures.count(t.report.Err)
+	})
+}
+
+// renew stores one tenant's new key and proves its own site.
+func (a *Array) renew(ctx context.Context, t *renewing, r *Renewal) error {
+	key := r.startGenerating()
+	tenant, err := r.Store.Read(ctx)
+	if err != nil {
+		return fmt.Errorf("read the tenant: %w", err)
+	}
+	next, err := r.nextIdentity(tenant, key)
+	if err != nil {
+		return err
+	}
+	if err := r.takeIntoUse(ctx, tenant, *next, t.before, &t.report); err != nil {
+		return err
+	}
+	t.report.Exit, t.current = ExitOK, next.Key.Certificate
+	return nil
+}
+
+func cmpErr(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// failureLimit stops phase one before damage spreads. It is safe for concurrent use.
+type failureLimit struct {
+	mu    sync.Mutex
+	limit int // 0: none
+	n     int
+	cause error
+}
+
+func (f *failureLimit) count(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err == nil {
+		return
+	}
+	if f.n++; f.limit > 0 && f.n >= f.limit && f.cause == nil {
+		f.cause = fmt.Errorf("%d tenants failed, which is as many as --max-failures or --fullstop allow", f.n)
+	}
+}
+
+func (f *failureLimit) stop(cause error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.cause = cause
+}
+
+// reached gives why no other tenant may be renewed, nil while one may.
+func (f *failureLimit) reached() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.cause
+}
+
+// sample draws n of the peers, all where n is negative.
+func (a *Array) sample(peers []Peer, n int) ([]Peer, error) {
+	if n < 0 || n >= len(peers) {
+		return peers, nil
+	}
+	var seed [32]byte
+	if _, err := io.ReadFull(a.Template.Random, seed[:]); err != nil {
+		return nil, fmt.Errorf("draw a sample: %w", err)
+	}
+	drawn := slices.Clone(peers)
+	random := rand.New(rand.NewChaCha8(seed))
+	random.Shuffle(len(drawn), func(i, j int) { drawn[i], drawn[j] = drawn[j], drawn[i] })
+	return drawn[:n], nil
+}
