@@ -62,7 +62,7 @@ func exact(v Value) string {
 // TestPHPAgrees evaluates generated expressions with PHP and with the reader. Where the reader gives a value it must be PHP's, to the bit.
 func TestPHPAgrees(t *testing.T) {
 	php := testbed.PHP(t)
-	const count = 4000
+	const count = 2000
 	for seed := range uint64(3) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			g := generator{rand.New(rand.NewPCG(seed, 1))}

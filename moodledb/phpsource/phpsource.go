@@ -11,7 +11,7 @@ const (
 
 	maxDepth = 100     // nested brackets, expressions, blocks, strings and includes
 	maxFiles = 64      // files read in all
-	maxWork  = 1 << 25 // bytes concatenated or copied and list elements searched in all, so that a small file cannot cost much
+	maxWork  = 1 << 24 // bytes concatenated or copied and list elements searched in all, so that a small file cannot cost much
 
 	elementSize = 128 // bytes of a list's element, about
 )
