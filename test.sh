@@ -75,6 +75,7 @@ install_missing() {
         # shellcheck disable=SC2086 # a list
         { apt-get -q update && apt-get -q install -y --no-install-recommends $packages; } || echo "apt-get has failed"
     fi
+    if [ -n "$policy" ]; then rm -f "$policy" && policy=; fi
     packages=$(missing tools)
     [ -n "$packages" ] || return 0
     say "NOT INSTALLED: $packages"
@@ -98,7 +99,8 @@ start_mariadb() {
     say "starting MariaDB"
     local data=$scratch/data socket=$scratch/socket port account
     account=$(id -un)
-    mariadb-install-db --no-defaults --datadir="$data" --user="$account" --skip-test-db \
+    # --force: it needs no name of this machine.
+    mariadb-install-db --no-defaults --force --datadir="$data" --user="$account" --skip-test-db \
         --auth-root-authentication-method=normal >"$scratch/install.log" 2>&1 || { cat "$scratch/install.log"; return 1; }
     for _ in 1 2 3; do # the port may be somebody else's
         port=$((20000 + RANDOM % 12000))

@@ -65,7 +65,7 @@ func startMariaDB(t testing.TB) *Server {
 		t.Fatal(err)
 	}
 	data := filepath.Join(dir, "data")
-	out, err := exec.Command(install, "--no-defaults", "--datadir="+data, "--user="+me.Username, "--skip-test-db",
+	out, err := exec.Command(install, "--no-defaults", "--force", "--datadir="+data, "--user="+me.Username, "--skip-test-db",
 		"--auth-root-authentication-method=normal").CombinedOutput()
 	if err != nil {
 		_ = os.RemoveAll(dir)

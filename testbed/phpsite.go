@@ -5,10 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"testing"
 )
 
@@ -103,64 +100,6 @@ func (o Options) withDefaults() Options {
 		o.Workers = 4
 	}
 	return o
-}
-
-// config is config.php as Moodle's installer writes it.
-func (s *Site) config() string {
-	host, socket := s.DB.Host, "''"
-	if s.options.Socket {
-		host, socket = "localhost", literal(s.DB.Socket)
-	}
-	lines := []string{
-		"<?php  // Moodle configuration file", "", "unset($CFG);", "global $CFG;", "$CFG = new stdClass();", "",
-		"$CFG->dbtype    = 'mariadb';", "$CFG->dblibrary = 'native';", "$CFG->dbhost    = " + literal(host) + ";",
-		"$CFG->dbname    = " + literal(s.DB.Name) + ";", "$CFG->dbuser    = " + literal(s.DB.User) + ";",
-		"$CFG->dbpass    = " + literal(s.DB.Password) + ";", "$CFG->prefix    = " + literal(s.DB.Prefix) + ";",
-		"$CFG->dboptions = array (", "  'dbpersist' => 0,", "  'dbport' => " + strconv.Itoa(s.DB.Port) + ",",
-		"  'dbsocket' => " + socket + ",", "  'dbcollation' => 'utf8mb4_unicode_ci',", ");", "",
-		"$CFG->wwwroot   = " + literal(s.Wwwroot) + ";", "$CFG->dataroot  = " + literal(s.Dataroot) + ";",
-		"$CFG->admin     = 'admin';", "", "$CFG->directorypermissions = 0777;", "",
-		"$CFG->vmoodle_patched = " + strconv.FormatBool(s.options.Kind == Patched) + ";", "",
-		"require_once(__DIR__ . '/lib/setup.php');", "",
-	}
-	return strings.Join(lines, "\n")
-}
-
-func literal(text string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(text) + "'"
-}
-
-// openssl is what OPENSSL_CONF names, with or without the legacy provider, so that the machine's own does not matter.
-func (s *Site) openssl() string {
-	legacy := "legacy = on\n"
-	if s.options.NoRC4 {
-		legacy = ""
-	}
-	return "openssl_conf = top\n[top]\nproviders = providers\n[providers]\ndefault = on\n" + legacy + "[on]\nactivate = 1\n" +
-		"[req]\ndefault_bits = 2048\nstring_mask = utf8only\ndistinguished_name = dn\n[dn]\n" +
-		"[v3_ca]\nsubjectKeyIdentifier = hash\nauthorityKeyIdentifier = keyid\nbasicConstraints = critical, CA:true\n"
-}
-
-func (s *Site) environment() []string {
-	return []string{"OPENSSL_CONF=" + filepath.Join(s.Dirroot, "openssl.cnf"), "PHP_CLI_SERVER_WORKERS=" + strconv.Itoa(s.options.Workers)}
-}
-
-// install has PHP fill the site's tables.
-func (s *Site) install(t testing.TB) {
-	t.Helper()
-	wish := map[string]any{"fullname": s.options.FullName, "cache": s.options.Cache, "redis": nil}
-	if s.Redis != nil {
-		wish["redis"] = map[string]string{"server": s.Redis.Addr, "password": s.Redis.Password, "prefix": s.options.RedisPrefix}
-	}
-	input, err := json.Marshal(wish)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(s.php, filepath.Join(s.Dirroot, "admin", "cli", "install.php"))
-	cmd.Stdin, cmd.Env = strings.NewReader(string(input)), append(os.Environ(), s.environment()...)
-	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
-		t.Fatalf("testbed: install %s: %v: %s", s.Wwwroot, err, out)
-	}
 }
 
 // Start starts the web side, as PHPSite does, after [Site.Stop].

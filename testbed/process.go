@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os/exec"
 	"sync"
@@ -120,13 +121,18 @@ func (o *output) String() string {
 	return o.buffer.String()
 }
 
-// freePort is a loopback port that nobody listened on a moment ago.
+// freePort is a loopback port that nobody listened on a moment ago. It lies below the range from which the kernel takes the
+// ports of outgoing connections, or one of those could have it before the server has.
 func freePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		port := 20000 + rand.IntN(12000)
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			_ = l.Close()
+			return port
+		}
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatal("testbed: no free port")
+	return 0
 }
