@@ -159,7 +159,7 @@ lint() {
         not_checked staticcheck "$STATICCHECK can not be installed"
         if in_ci; then return 1; else return 0; fi
     fi
-    "$staticcheck" ./... && in_smoke "$staticcheck" ./...
+    GOFLAGS=-race "$staticcheck" ./... && in_smoke env GOFLAGS=-race "$staticcheck" ./...
 }
 
 vulnerable() {
@@ -178,9 +178,10 @@ vulnerable() {
 
 main() {
     install_missing
+    # All with -race, vet and staticcheck too: so the many dependencies are compiled once and not twice.
     check "gofmt" formatted
-    check "go vet" go vet ./...
-    check "go vet, smoke" in_smoke go vet ./...
+    check "go vet" go vet -race ./...
+    check "go vet, smoke" in_smoke go vet -race ./...
     check "staticcheck" lint
     check "go mod tidy" go mod tidy -diff
     check "go mod tidy, smoke" in_smoke go mod tidy -diff
