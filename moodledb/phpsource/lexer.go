@@ -43,8 +43,6 @@ type lexer struct {
 }
 
 var (
-	reName    = regexp.MustCompile(`^\\?[A-Za-z_\x80-\xff](?:[A-Za-z0-9_\x80-\xff]|\\[A-Za-z_\x80-\xff])*`)
-	reLabel   = regexp.MustCompile(`^[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*`)
 	reNumber  = regexp.MustCompile(`^(?:0[xX][0-9A-Fa-f_]+|0[bB][01_]+|0[oO][0-7_]+|(?:[0-9][0-9_]*)?\.[0-9][0-9_]*(?:[eE][+-]?[0-9]+)?|[0-9][0-9_]*\.?(?:[eE][+-]?[0-9]+)?)`)
 	reCast    = regexp.MustCompile(`^\([ \t]*([A-Za-z]+)[ \t]*\)`)
 	operators = strings.Fields(`<=> **= ... <<= >>= === !== ??= ?-> => -> :: ++ -- == != <> <= >= && || ?? += -= *= /= .= %= &= |= ^= << >> **`)
@@ -71,6 +69,39 @@ func (l *lexer) advance(n int) string {
 }
 
 func (l *lexer) rest() string { return l.src[l.pos:] }
+
+// near is the rest as far as a number, a cast or an escape can reach: regular expressions are slow on a long text.
+func (l *lexer) near() string { return l.src[l.pos:min(len(l.src), l.pos+400)] }
+
+// label is the identifier that s starts with, "" when it starts with none.
+func label(s string) string {
+	n := 0
+	for n < len(s) && labelByte(s[n]) && (n > 0 || s[n] < '0' || s[n] > '9') {
+		n++
+	}
+	return s[:n]
+}
+
+func labelByte(c byte) bool {
+	return c == '_' || c >= 0x80 || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+}
+
+// qualified is a name with its namespace.
+func qualified(s string) string {
+	n := len(label(strings.TrimPrefix(s, `\`)))
+	if n == 0 {
+		return ""
+	}
+	n += len(s) - len(strings.TrimPrefix(s, `\`))
+	for n < len(s) && s[n] == '\\' {
+		part := label(s[n+1:])
+		if part == "" {
+			break
+		}
+		n += 1 + len(part)
+	}
+	return s[:n]
+}
 
 func (l *lexer) has(prefix string) bool { return strings.HasPrefix(l.src[l.pos:], prefix) }
 
@@ -133,7 +164,7 @@ func (l *lexer) one(c byte, line int) (stop bool) {
 	rest := l.rest()
 	switch {
 	case c == '$':
-		if m := reLabel.FindString(rest[1:]); m != "" {
+		if m := label(rest[1:]); m != "" {
 			l.advance(1 + len(m))
 			l.emit(tVariable, m, line)
 			return false
@@ -148,18 +179,19 @@ func (l *lexer) one(c byte, line int) (stop bool) {
 	case l.has("<<<") && l.heredoc():
 		return false
 	case c == '(':
-		if m := reCast.FindStringSubmatch(rest); m != nil && casts[strings.ToLower(m[1])] != "" {
+		if m := reCast.FindStringSubmatch(l.near()); m != nil && casts[strings.ToLower(m[1])] != "" {
 			l.advance(len(m[0]))
 			l.emit(tCast, casts[strings.ToLower(m[1])], line)
 			return false
 		}
-	default:
-		if m := reNumber.FindString(rest); m != "" {
+	case c >= '0' && c <= '9' || c == '.':
+		if m := reNumber.FindString(l.near()); m != "" {
 			l.advance(len(m))
 			l.emit(tNumber, m, line)
 			return false
 		}
-		if m := reName.FindString(rest); m != "" {
+	default:
+		if m := qualified(rest); m != "" {
 			l.advance(len(m))
 			if strings.EqualFold(m, "__halt_compiler") {
 				l.pos = len(l.src)

@@ -77,6 +77,8 @@ func TestValues(t *testing.T) {
 		{"double quotes know the escapes of PHP", `"\n\t\r\v\e\f\\\$\"\101\x41\u{e9}\q"`, `"\n\t\r\v\x1b\f\\$\"AAé\\q"`},
 		{"a variable is interpolated", `"$db-x"`, `"moodle-x"`},
 		{"a property is interpolated one level deep", `"$CFG->dbtype->y"`, `"mysqli->y"`},
+		{"a nullsafe property is interpolated one level deep", `"$CFG?->dbtype?->y$CFG->dbtype?->z"`, `"mysqli?->ymysqli?->z"`},
+		{"a key that is a number or a variable", `"$list[0]$list[-1]$list[$k]$list[01]."`, `"ZA."`},
 		{"an element is interpolated with an unquoted key", `"$list[a]$list[0]"`, `"AZ"`},
 		{"braces interpolate any expression", `"{$CFG->opts['k']}/{$list['a']}"`, `"v/A"`},
 		{"dollar and brace interpolate a name", `"${db}s"`, `"moodles"`},
@@ -128,7 +130,7 @@ func TestValues(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			source := `<?php define('A_HOST', 'a'); const B_HOST = 'b'; $db = 'moodle'; $list = ['a' => 'A', 'Z'];
+			source := `<?php define('A_HOST', 'a'); const B_HOST = 'b'; $db = 'moodle'; $k = 'a'; $list = ['a' => 'A', 'Z'];
 				$CFG = new stdClass(); $CFG->dbtype = 'mysqli'; $CFG->opts = array('k' => 'v');
 				$CFG->x = ` + test.code + ";\n$CFG->next = 'reached';"
 			a, err := Parse("/srv/moodle/config.php", []byte(source), env())

@@ -8,8 +8,7 @@ import (
 
 var (
 	reHeredoc = regexp.MustCompile(`^<<<[ \t]*(?:'([A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*)'|"([A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*)"|([A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*))(?:\r\n|\n|\r)`)
-	reNamed   = regexp.MustCompile(`^\$\{([A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*)\}`)
-	reSimple  = regexp.MustCompile(`^\$([A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*)(?:\[([A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*|-?[0-9]+|\$[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*)\]|(\?->|->)([A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*))?`)
+	reInteger = regexp.MustCompile(`^-?[0-9]+`)
 	reUnicode = regexp.MustCompile(`^\\u\{([0-9A-Fa-f]+)\}`)
 	reOctal   = regexp.MustCompile(`^\\([0-7]{1,3})`)
 	reHex     = regexp.MustCompile(`^\\x([0-9A-Fa-f]{1,2})`)
@@ -88,12 +87,12 @@ func (l *lexer) template(quote byte) (parts []part) {
 			l.advance(1)
 			add(l.inner("}"))
 		case l.has("${"):
-			if m := reNamed.FindStringSubmatch(l.rest()); m != nil {
-				add([]token{{kind: tVariable, text: m[1], line: l.line}, {kind: tEnd, line: l.line}})
-				l.advance(len(m[0]))
+			l.advance(2)
+			if name := label(l.rest()); name != "" && strings.HasPrefix(l.rest()[len(name):], "}") {
+				add([]token{{kind: tVariable, text: name, line: l.line}, {kind: tEnd, line: l.line}})
+				l.advance(len(name) + 1)
 				break
 			}
-			l.advance(2)
 			l.inner("}")
 			add([]token{{kind: tOperator, text: "$", line: l.line}, {kind: tEnd, line: l.line}}) // a variable variable
 		default:
@@ -123,29 +122,54 @@ func (l *lexer) inner(until string) []token {
 
 // simple lexes `$name`, `$name->property` or `$name[key]` inside a string; nil when none stands here.
 func (l *lexer) simple() []token {
-	m := reSimple.FindStringSubmatch(l.rest())
-	if m == nil {
+	if !l.has("$") || label(l.rest()[1:]) == "" {
 		return nil
 	}
 	line := l.line
-	l.advance(len(m[0]))
-	code := []token{{kind: tVariable, text: m[1], line: line}}
-	switch {
-	case m[4] != "":
-		code = append(code, token{kind: tOperator, text: "->", line: line}, token{kind: tName, text: m[4], line: line})
-	case m[2] != "":
-		index := token{kind: tString, text: m[2], line: line}
-		if m[2][0] == '$' {
-			index = token{kind: tVariable, text: m[2][1:], line: line}
+	name := label(l.rest()[1:])
+	l.advance(1 + len(name))
+	code := []token{{kind: tVariable, text: name, line: line}}
+	for _, arrow := range []string{"->", "?->"} {
+		if len(code) > 1 || !l.has(arrow) { // one level only
+			continue
 		}
-		code = append(code, token{kind: tOperator, text: "[", line: line, match: 3}, index, token{kind: tOperator, text: "]", line: line})
+		if property := label(l.rest()[len(arrow):]); property != "" {
+			l.advance(len(arrow) + len(property))
+			code = append(code, token{kind: tOperator, text: "->", line: line}, token{kind: tName, text: property, line: line})
+		}
+	}
+	if len(code) == 1 && l.has("[") {
+		if index, n := simpleIndex(l.rest()[1:]); n > 0 {
+			l.advance(n + 2)
+			index.line = line
+			code = append(code, token{kind: tOperator, text: "[", line: line, match: 3}, index, token{kind: tOperator, text: "]", line: line})
+		}
 	}
 	return append(code, token{kind: tEnd, line: line})
 }
 
+// simpleIndex is the unquoted key, number or variable that stands before a closing bracket, and how long it is.
+func simpleIndex(s string) (index token, length int) {
+	switch {
+	case strings.HasPrefix(s, "$"):
+		index = token{kind: tVariable, text: label(s[1:])}
+		length = 1 + len(index.text)
+	case label(s) != "":
+		index = token{kind: tString, text: label(s)}
+		length = len(index.text)
+	default:
+		index = token{kind: tString, text: reInteger.FindString(s[:min(len(s), 40)])}
+		length = len(index.text)
+	}
+	if index.text == "" || !strings.HasPrefix(s[length:], "]") {
+		return token{}, 0
+	}
+	return index, length
+}
+
 // escape reads one escape sequence of a double-quoted string or heredoc; an unknown one stands for itself.
 func (l *lexer) escape(quote byte) string {
-	rest := l.rest()
+	rest := l.near()
 	if m := reOctal.FindStringSubmatch(rest); m != nil {
 		l.advance(len(m[0]))
 		n, _ := strconv.ParseUint(m[1], 8, 16)
@@ -179,7 +203,7 @@ func (l *lexer) escape(quote byte) string {
 
 // heredoc lexes a heredoc or nowdoc with PHP 7.3's rules: the closing label may be indented, and its indentation is taken from every line.
 func (l *lexer) heredoc() bool {
-	m := reHeredoc.FindStringSubmatch(l.rest())
+	m := reHeredoc.FindStringSubmatch(l.near())
 	if m == nil {
 		return false
 	}
@@ -219,10 +243,6 @@ func (l *lexer) untilLabel(label string) (body, indent string, end int) {
 	}
 	l.fail("a heredoc does not end")
 	return "", "", 0
-}
-
-func labelByte(c byte) bool {
-	return c == '_' || c >= 0x80 || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
 
 func (l *lexer) unindent(body, indent string, first int) string {
