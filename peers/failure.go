@@ -30,10 +30,7 @@ type Failure struct {
 	Detail string // for people: one line of printable text, at most 200 characters, no key material
 	Err    error  // the cause, may be nil
 
-	// retryAfter is what the peer asked for with 5xx; hopeless marks a failure that no retry can cure although
-	// its reason often passes (a wwwroot that is no URL is "connect" today and tomorrow).
-	retryAfter string
-	hopeless   bool
+	retryAfter string // header field of that name
 }
 
 // failed makes a Failure whose detail is safe to print, whatever the peer put into its arguments.

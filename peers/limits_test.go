@@ -213,20 +213,21 @@ func TestTheLimitIsOfTheAddressNotOfTheName(t *testing.T) {
 	}
 }
 
-// Five silent peers, two of them on an address of their own, among thirty that answer: these must not wait for those.
+// A dozen silent peers on three addresses, more than there are places over all, among thirty that answer: these must not
+// wait for those.
 func TestSilentPeersDelayNobodyElse(t *testing.T) {
 	const timeout = 20 * time.Second // which the test does not wait for unless it fails
 	own := start(t, peertest.Options{})
 	shared := peertest.NewKeyPair("shared", 1024).Private
 	var silent, live []peers.Peer
-	for i := range 35 {
+	for i := range 42 {
 		o := peertest.Options{Address: fmt.Sprintf("127.0.2.%d:0", 1+i), Key: shared}
-		if i < 5 {
-			o.Address = fmt.Sprintf("127.0.2.%d:0", 1+i/2)
+		if i < 12 {
+			o.Address = fmt.Sprintf("127.0.2.%d:0", 1+i%3)
 		}
 		peer := start(t, o)
 		introduce(t, own, peer)
-		if i < 5 {
+		if i < 12 {
 			peer.Misbehave(peertest.Hang)
 			silent = append(silent, row(peer))
 		} else {
@@ -239,6 +240,7 @@ func TestSilentPeersDelayNobodyElse(t *testing.T) {
 	ctx, enough := context.WithCancel(t.Context())
 	var waiting sync.WaitGroup
 	waiting.Go(func() { proveAll(ctx, c, who, silent) })
+	time.Sleep(20 * time.Millisecond) // they come first
 	got := proveAll(t.Context(), c, who, live)
 	if got.proven != len(live) || got.took >= timeout {
 		t.Errorf("%d of %d live peers proven in %v, want all before the silent ones time out (%v)", got.proven, len(live), got.took, timeout)

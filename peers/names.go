@@ -80,9 +80,7 @@ func parseTarget(address string, verification int) (target, *Failure) {
 	u, err := url.Parse(address)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" {
 		// The parser's own error repeats the text, with a password where it has one.
-		f := failed(ReasonConnect, nil, "its wwwroot is not an http or https address")
-		f.hopeless = true
-		return target{}, f
+		return target{}, failed(ReasonConnect, nil, "its wwwroot is not an http or https address")
 	}
 	return target{url: u, verification: verification}, nil
 }

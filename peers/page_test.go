@@ -22,7 +22,7 @@ func TestTitle(t *testing.T) {
 	long := strings.Repeat("é", 100)
 	for _, c := range []struct {
 		name   string
-		pages  map[string]func(http.ResponseWriter)
+		pages  map[string]http.HandlerFunc
 		title  string
 		reason string
 	}{
@@ -32,19 +32,22 @@ func TestTitle(t *testing.T) {
 		{name: "terminal escapes, controls and forged directions", pages: pages("/", "<title>A\x1b[31mB\x00C\u202eD&#27;]0;x&#7;E</title>"), title: "AB CDE"},
 		{name: "Latin-1", pages: pages("/", "<title>\xe9cole</title>"), title: "école"},
 		{name: "no title", pages: pages("/", "<p>hello</p>"), title: ""},
-		{name: "a redirect on the same host", pages: map[string]func(http.ResponseWriter){
+		{name: "a redirect on the same host", pages: map[string]http.HandlerFunc{
 			"/":                redirect("/login/index.php"),
 			"/login/index.php": show("<title>Log in</title>"),
 		}, title: "Log in"},
-		{name: "a redirect to another host", pages: map[string]func(http.ResponseWriter){"/": redirect("http://localhost.example/")}, reason: "http_302"},
-		{name: "a redirect to a file", pages: map[string]func(http.ResponseWriter){"/": redirect("file:///etc/passwd")}, reason: "http_302"},
-		{name: "a redirect without end", pages: map[string]func(http.ResponseWriter){"/": redirect("/")}, reason: "http_302"},
+		{name: "a redirect to another host", pages: map[string]http.HandlerFunc{"/": redirect("http://localhost.example/")}, reason: "http_302"},
+		{name: "a redirect to another name of the same address", pages: map[string]http.HandlerFunc{"/": redirect("http://localhost:PORT/x")}, reason: "http_302"},
+		{name: "a redirect to another port", pages: map[string]http.HandlerFunc{"/": redirect("http://127.0.0.1:1/")}, reason: "http_302"},
+		{name: "a redirect to another scheme", pages: map[string]http.HandlerFunc{"/": redirect("gopher://127.0.0.1:PORT/x")}, reason: "http_302"},
+		{name: "a redirect to a file", pages: map[string]http.HandlerFunc{"/": redirect("file:///etc/passwd")}, reason: "http_302"},
+		{name: "a redirect without end", pages: map[string]http.HandlerFunc{"/": redirect("/")}, reason: "http_302"},
 		{name: "a page that is not there", reason: "http_404"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if page := c.pages[r.URL.Path]; page != nil {
-					page(w)
+					page(w, r)
 					return
 				}
 				w.WriteHeader(http.StatusNotFound)
@@ -61,17 +64,19 @@ func TestTitle(t *testing.T) {
 	}
 }
 
-func pages(path, text string) map[string]func(http.ResponseWriter) {
-	return map[string]func(http.ResponseWriter){path: show(text)}
+func pages(path, text string) map[string]http.HandlerFunc {
+	return map[string]http.HandlerFunc{path: show(text)}
 }
 
-func show(text string) func(http.ResponseWriter) {
-	return func(w http.ResponseWriter) { _, _ = w.Write([]byte(text)) }
+func show(text string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(text)) }
 }
 
-func redirect(to string) func(http.ResponseWriter) {
-	return func(w http.ResponseWriter) {
-		w.Header().Set("Location", to)
+// redirect sends on to an address in which PORT stands for the server's own.
+func redirect(to string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		_, port, _ := net.SplitHostPort(r.Host)
+		w.Header().Set("Location", strings.Replace(to, "PORT", port, 1))
 		w.WriteHeader(http.StatusFound)
 	}
 }

@@ -2,6 +2,9 @@ package peers_test
 
 import (
 	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -102,6 +105,9 @@ func TestPushClassifiesEveryAnswerToAKeyswap(t *testing.T) {
 			if got.Failure != nil && !strings.Contains(got.Failure.Detail, c.detail) {
 				t.Errorf("detail is %q, want %q in it", got.Failure.Detail, c.detail)
 			}
+			if got.Failure != nil && strings.Contains(got.Failure.Detail, "session") {
+				t.Errorf("detail tells a query: %q", got.Failure.Detail)
+			}
 			if stored := peer.Held(own.Wwwroot()) == own.Certificate(); stored != c.stored {
 				t.Errorf("peer stored our new certificate: %v, want %v", stored, c.stored)
 			}
@@ -134,6 +140,31 @@ func TestPushEndsWithTheContext(t *testing.T) {
 	}
 }
 
+func TestAnInterruptedPushSaysSo(t *testing.T) {
+	own, peer := start(t, peertest.Options{}), start(t, peertest.Options{})
+	introduce(t, own, peer)
+	peer.Misbehave(peertest.Hang)
+	who := identity(t, own)
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(50*time.Millisecond, cancel)
+	got := client(t, quick()).Push(ctx, who, row(peer), true)
+	if reason(got.Failure) != "timeout" || got.Failure.Detail != "interrupted" || !errors.Is(got.Failure, context.Canceled) {
+		t.Errorf("failure is %v (%v), want an interrupted timeout", got.Failure, got.Failure.Err)
+	}
+}
+
+func TestAnEmptyForbiddenIsMNetOffOfMaharaAlone(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
+	defer server.Close()
+	who := identity(t, start(t, peertest.Options{}))
+	for application, want := range map[string]string{"mahara": "mnet_off", "moodle": "http_403"} {
+		got := client(t, quick()).Push(t.Context(), who, peers.Peer{Wwwroot: server.URL, Application: application}, true)
+		if reason(got.Failure) != want {
+			t.Errorf("%s: failure is %v, want %s", application, got.Failure, want)
+		}
+	}
+}
+
 func TestKeyswapLooksLikeMoodles(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -153,7 +184,7 @@ func TestKeyswapLooksLikeMoodles(t *testing.T) {
 			}
 			want := peertest.Request{
 				Method: "system/keyswap", From: own.Wwwroot(), Params: c.params, Force: c.force,
-				Fault: peertest.NoFault, Status: 200, UserAgent: "Moodle", ContentType: "text/xml",
+				Fault: peertest.NoFault, Status: 200, UserAgent: "Moodle", ContentType: "text/xml", Close: true,
 			}
 			if requests[0] != want {
 				t.Errorf("peer was sent %+v, want %+v", requests[0], want)

@@ -51,7 +51,7 @@ func over(ctx context.Context) bool {
 func curable(f *Failure) bool {
 	switch f.Reason {
 	case ReasonDNS, ReasonConnect, ReasonTimeout:
-		return !f.hopeless
+		return true
 	}
 	return strings.HasPrefix(f.Reason, "http_5")
 }

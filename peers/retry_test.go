@@ -3,6 +3,7 @@ package peers_test
 import (
 	"context"
 	"errors"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -178,6 +179,29 @@ func TestTheSecondAddressIsTriedWhenTheFirstIsDead(t *testing.T) {
 		o.Retries = -1
 		o.Resolve = func(context.Context, string) ([]netip.Addr, error) {
 			return []netip.Addr{netip.MustParseAddr("127.0.9.9"), netip.MustParseAddr("127.0.0.1")}, nil
+		}
+	}))
+	to := row(peer)
+	to.Wwwroot = strings.Replace(to.Wwwroot, "127.0.0.1", "peer.example", 1)
+	if err := c.Reachable(t.Context(), to); err != nil {
+		t.Error(err)
+	}
+}
+
+// The first address is a black hole: it may use up its share of the time, and no more.
+func TestABlackHoleLeavesTimeForTheNextAddress(t *testing.T) {
+	peer := start(t, peertest.Options{})
+	c := client(t, quick(func(o *peers.Options) {
+		o.Retries, o.Timeout = -1, 500*time.Millisecond
+		o.Resolve = func(context.Context, string) ([]netip.Addr, error) {
+			return []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("127.0.0.1")}, nil
+		}
+		o.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if strings.HasPrefix(addr, "192.0.2.1:") {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			return new(net.Dialer).DialContext(ctx, network, addr)
 		}
 	}))
 	to := row(peer)

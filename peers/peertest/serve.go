@@ -53,6 +53,7 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		UserAgent:      r.Header.Get("User-Agent"),
 		ContentType:    r.Header.Get("Content-Type"),
 		AcceptEncoding: r.Header.Get("Accept-Encoding"),
+		Close:          r.Close,
 	}}
 	defer func() { // deferred, because some faults end in a panic that net/http wants
 		s.mu.Lock()

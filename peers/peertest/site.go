@@ -212,6 +212,7 @@ type Request struct {
 	Status   int  // HTTP status answered
 
 	UserAgent, ContentType, AcceptEncoding string
+	Close                                  bool // it asked for the connection to be closed
 }
 
 // NoFault is Request.Fault of an answer without one; 0 is a code.
