@@ -110,11 +110,7 @@ type renewing struct {
 // Run renews the selected tenants. Reports go to Emit; it returns the exit code
 // of the whole.
 func (a *Array) Run(ctx context.Context) int {
-	tenants := make([]*renewing, len(a.Selected))
-	for i, at := range a.Selected {
-		tenants[i] = &renewing{member: a.Members[at], release: func() {}, report: TenantReport{Wwwroot: a.Members[at].Wwwroot,
-			Outcome: Failed, SelfCheck: SelfSkipped, Exit: ExitNotRenewed, Peers: []PeerReport{}}}
-	}
+	tenants := a.start()
 	defer func() {
 		for _, t := range tenants {
 			t.release()
@@ -124,6 +120,16 @@ func (a *Array) Run(ctx context.Context) int {
 	a.renewAll(ctx, tenants)
 	held := a.tellMembers(ctx, tenants)
 	return a.finishAll(ctx, tenants, held)
+}
+
+// start makes the selected tenants ready to go.
+func (a *Array) start() []*renewing {
+	tenants := make([]*renewing, len(a.Selected))
+	for i, at := range a.Selected {
+		tenants[i] = &renewing{member: a.Members[at], release: func() {}, report: TenantReport{Wwwroot: a.Members[at].Wwwroot,
+			Outcome: Failed, SelfCheck: SelfSkipped, Exit: ExitNotRenewed, Peers: []PeerReport{}}}
+	}
+	return tenants
 }
 
 // each works on the tenants that are still on their way, a few at once, and

@@ -1,0 +1,287 @@
+package rotate
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"renew_mnetkeys/envelope"
+)
+
+// fleet is an array in memory: sites that all know each other, each with its
+// rows and a web side behind a cache.
+type fleet struct {
+	t      *testing.T
+	mu     sync.Mutex
+	sites  []*fleetSite
+	byURL  map[string]*fleetSite
+	events []string
+	on     func(event string)
+
+	open, maxOpen int // sessions
+	locked        map[string]bool
+	reports       map[string]TenantReport
+}
+
+type fleetSite struct {
+	f         *fleet
+	tenant    Tenant
+	version   int
+	cached    *Stored
+	sticky    bool // its web side keeps the old key
+	down      bool // its database
+	lockErr   error
+	rows      map[string]*fleetRow // by the other's wwwroot
+	order     []string
+	proveFail string // reason of sealed calls to it by others
+}
+
+type fleetRow struct {
+	certificate string
+	deleted     bool
+}
+
+func newFleet(t *testing.T, n int) *fleet {
+	f := &fleet{t: t, byURL: map[string]*fleetSite{}, locked: map[string]bool{}, reports: map[string]TenantReport{}}
+	for i := range n {
+		f.add(fmt.Sprintf("https://t%02d.example", i))
+	}
+	for _, s := range f.sites {
+		for _, other := range f.sites {
+			if other != s {
+				s.know(other)
+			}
+		}
+	}
+	return f
+}
+
+func (f *fleet) add(wwwroot string) *fleetSite {
+	pair := testPair(f.t, wwwroot, clock.AddDate(0, 0, -20))
+	s := &fleetSite{f: f, rows: map[string]*fleetRow{}, tenant: Tenant{
+		Wwwroot: wwwroot, DispatcherMode: "strict", LifetimeDays: 28, Generations: 3, Pair: storedPair(pair),
+		Own: &Peer{ID: 1, Wwwroot: wwwroot, Certificate: pair.Certificate.PEM, Expires: pair.Certificate.NotAfter.Unix()}}}
+	cached := s.tenant.Pair
+	s.cached = &cached
+	f.sites = append(f.sites, s)
+	f.byURL[wwwroot] = s
+	return s
+}
+
+func (s *fleetSite) know(other *fleetSite) {
+	s.rows[other.tenant.Wwwroot] = &fleetRow{certificate: other.tenant.Pair.Certificate}
+	s.order = append(s.order, other.tenant.Wwwroot)
+	slices.Sort(s.order)
+}
+
+func (f *fleet) event(format string, args ...any) {
+	e := fmt.Sprintf(format, args...)
+	if f.on != nil {
+		f.on(e)
+	}
+	f.events = append(f.events, e)
+}
+
+// array renews the sites of these indexes, or all.
+func (f *fleet) array(o ArrayOptions, selected ...int) *Array {
+	o.Parallel = 3
+	a := &Array{ArrayOptions: o, Selected: selected,
+		Template: Renewal{Options: Options{SelfCheck: SelfCheckAuto}, Network: f,
+			GenerateKey: func(int) (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 1024) },
+			Random:      rand.Reader, Now: func() time.Time { return clock },
+			Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }, Log: zerolog.Nop()},
+		Emit: func(r TenantReport) { r.Peers = slices.Clone(r.Peers); f.reports[r.Wwwroot] = r },
+	}
+	for i, s := range f.sites {
+		a.Members = append(a.Members, Member{Wwwroot: s.tenant.Wwwroot, Lock: s.lock, Open: s.openSession})
+		if len(selected) == 0 {
+			a.Selected = append(a.Selected, i)
+		}
+	}
+	return a
+}
+
+func (s *fleetSite) lock(context.Context, time.Duration) (func(), error) {
+	s.f.mu.Lock()
+	defer s.f.mu.Unlock()
+	if s.lockErr != nil {
+		return nil, s.lockErr
+	}
+	s.f.locked[s.tenant.Wwwroot] = true
+	return func() {
+		s.f.mu.Lock()
+		defer s.f.mu.Unlock()
+		delete(s.f.locked, s.tenant.Wwwroot)
+	}, nil
+}
+
+var errDown = errors.New("database is down")
+
+func (s *fleetSite) openSession(context.Context) (*Session, error) {
+	f := s.f
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if s.down {
+		return nil, errDown
+	}
+	f.open++
+	f.maxOpen = max(f.maxOpen, f.open)
+	return &Session{Store: s, Starter: s, Cache: s, Mesh: s, Close: func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.open--
+	}}, nil
+}
+
+// Store, Starter, Cache.
+
+func (s *fleetSite) Read(context.Context) (*Tenant, error) {
+	s.f.mu.Lock()
+	defer s.f.mu.Unlock()
+	t := s.tenant
+	t.History, t.Version = slices.Clone(t.History), s.version
+	return &t, nil
+}
+
+func (s *fleetSite) CheckRights(context.Context) error { return nil }
+
+func (s *fleetSite) StoreKey(_ context.Context, read *Tenant, next Keys) error {
+	s.f.mu.Lock()
+	defer s.f.mu.Unlock()
+	s.f.event("store %s", s.tenant.Wwwroot)
+	if !s.f.locked[s.tenant.Wwwroot] {
+		s.f.t.Errorf("%s is written without its lock", s.tenant.Wwwroot)
+	}
+	if read.Version != s.version {
+		return ErrConflict
+	}
+	s.version++
+	s.tenant.Pair, s.tenant.History = next.Stored, next.History
+	s.tenant.Own = &Peer{ID: 1, Wwwroot: s.tenant.Wwwroot, Certificate: next.Certificate, Expires: next.Expires}
+	return nil
+}
+
+func (s *fleetSite) StorePeer(_ context.Context, p Peer, c *envelope.Certificate) (bool, error) {
+	s.f.mu.Lock()
+	defer s.f.mu.Unlock()
+	s.rows[p.Wwwroot].certificate = c.PEM
+	return true, nil
+}
+
+func (s *fleetSite) StartMNet(context.Context) error { return errors.New("not here") }
+func (s *fleetSite) Check(context.Context) error     { return nil }
+
+func (s *fleetSite) Drop(context.Context, Width) error {
+	s.f.mu.Lock()
+	defer s.f.mu.Unlock()
+	if !s.sticky {
+		s.cached = nil
+	}
+	return nil
+}
+
+func (s *fleetSite) web() Stored {
+	if s.cached == nil {
+		pair := s.tenant.Pair
+		s.cached = &pair
+	}
+	return *s.cached
+}
+
+// Mesh.
+
+func (s *fleetSite) List(context.Context) ([]Peer, error) {
+	s.f.mu.Lock()
+	defer s.f.mu.Unlock()
+	var peers []Peer
+	for i, w := range s.order {
+		if row := s.rows[w]; row != nil && !row.deleted {
+			peers = append(peers, Peer{ID: int64(i + 10), Wwwroot: w, Application: "moodle"})
+		}
+	}
+	return peers, nil
+}
+
+func (s *fleetSite) Load(_ context.Context, peers []Peer) ([]Peer, error) {
+	s.f.mu.Lock()
+	defer s.f.mu.Unlock()
+	loaded := slices.Clone(peers)
+	for i := range loaded {
+		loaded[i].Certificate = s.rows[loaded[i].Wwwroot].certificate
+	}
+	return loaded, nil
+}
+
+func (s *fleetSite) Hold(_ context.Context, keys []HostKey) ([]Held, error) {
+	s.f.mu.Lock()
+	defer s.f.mu.Unlock()
+	s.f.event("hold %s", s.tenant.Wwwroot)
+	held := make([]Held, len(keys))
+	for i, k := range keys {
+		row := s.rows[k.Wwwroot]
+		switch {
+		case row == nil:
+			held[i] = HeldUnknown
+		case row.deleted:
+			held[i] = HeldDeleted
+		case Newer(row.certificate, k.Certificate.PEM):
+			held[i] = HeldNewer
+		default:
+			row.certificate = k.Certificate.PEM
+			held[i] = HeldStored
+		}
+	}
+	return held, nil
+}
+
+// Network: own sites, members called by others, and nobody else.
+
+func (f *fleet) Push(_ context.Context, own Identity, p Peer) Push {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.event("push %s", p.Wwwroot)
+	s := f.byURL[p.Wwwroot]
+	if s == nil {
+		return Push{Failure: &Failure{Reason: "connect", Pending: true}, Attempts: 1}
+	}
+	if row := s.rows[own.Wwwroot]; row != nil {
+		row.certificate = own.Key.Certificate.PEM
+	}
+	c, _ := envelope.ParseCertificate(s.web().Certificate)
+	return Push{Answered: c, Attempts: 1}
+}
+
+func (f *fleet) Prove(_ context.Context, own Identity, p Peer, _ *envelope.Certificate, _ bool) Proof {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.event("prove %s", p.Wwwroot)
+	s := f.byURL[p.Wwwroot]
+	c, _ := envelope.ParseCertificate(s.web().Certificate)
+	holds := s.rows[own.Wwwroot]
+	switch {
+	case p.Wwwroot == own.Wwwroot && s.web().Certificate != own.Key.Certificate.PEM:
+		return Proof{Failure: &Failure{Reason: "fault_7023"}}
+	case p.Wwwroot == own.Wwwroot:
+	case s.proveFail != "":
+		return Proof{Failure: &Failure{Reason: s.proveFail}}
+	case holds == nil || holds.certificate != own.Key.Certificate.PEM:
+		return Proof{Failure: &Failure{Reason: "fault_710"}}
+	}
+	return Proof{Certificate: c, Attempts: 1}
+}
+
+func (f *fleet) PublicKey(_ context.Context, p Peer) (*envelope.Certificate, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return envelope.ParseCertificate(f.byURL[p.Wwwroot].web().Certificate)
+}
+
+func (f *fleet) Reachable(context.Context, Peer) *Failure { return nil }
