@@ -51,11 +51,14 @@ func (c *Client) dialOne(ctx context.Context, addr string, share int) (net.Conn,
 // networkFailure classifies what went wrong below HTTP while doing something.
 func networkFailure(ctx context.Context, err error, doing string) *Failure {
 	var waited net.Error
+	var named *net.OpError // its text says itself what was being done
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return failed(ReasonTimeout, ctx.Err(), "interrupted")
 	case ctx.Err() != nil || errors.As(err, &waited) && waited.Timeout():
 		return failed(ReasonTimeout, err, "no answer in time (%s)", doing)
+	case errors.As(err, &named):
+		return failed(ReasonConnect, err, "%v", named)
 	}
 	return failed(ReasonConnect, err, "%s: %v", doing, err)
 }

@@ -44,7 +44,7 @@ func (n *names) lookup(ctx context.Context, host string) ([]netip.Addr, *Failure
 		err = errors.New("no address")
 	}
 	if err != nil {
-		return nil, failed(ReasonDNS, err, "look up %s: %v", host, err)
+		return nil, failed(ReasonDNS, err, "%v", err)
 	}
 	for i := range found {
 		found[i] = found[i].Unmap()
