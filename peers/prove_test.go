@@ -49,82 +49,98 @@ func (s *scene) must(err error) {
 	}
 }
 
-func TestProve(t *testing.T) {
-	mahara := peertest.Options{Kind: peertest.Mahara}
-	stock := peertest.Options{Kind: peertest.Stock}
-	modern := peertest.Options{Kind: peertest.Stock, Modern: true}
+// proofCase is a peer, what has happened to it, and how a proof of it must end.
+type proofCase struct {
+	name     string
+	peer     peertest.Options
+	arrange  func(*scene)
+	reason   string // "" when proven
+	detail   string
+	healed   bool
+	attempts int
+}
 
-	for _, c := range []struct {
-		name     string
-		peer     peertest.Options
-		arrange  func(*scene)
-		reason   string // "" when proven
-		detail   string
-		healed   bool
-		attempts int
-	}{
+// Kinds of peers, short for the tables.
+func mahara() peertest.Options { return peertest.Options{Kind: peertest.Mahara} }
+func stock() peertest.Options  { return peertest.Options{Kind: peertest.Stock} }
+func modern() peertest.Options { return peertest.Options{Kind: peertest.Stock, Modern: true} }
+
+func TestProveAPeer(t *testing.T) {
+	prove(t, []proofCase{
 		{name: "a patched peer that was told answers at once", arrange: (*scene).push, attempts: 1},
-		{name: "a stock peer heals before it answers, unnoticed", peer: stock, arrange: (*scene).push, attempts: 1},
-		{name: "a Moodle 4.1 heals before it answers, unnoticed", peer: modern, arrange: (*scene).push, attempts: 1},
+		{name: "a stock peer heals before it answers, unnoticed", peer: stock(), arrange: (*scene).push, attempts: 1},
+		{name: "a Moodle 4.1 heals before it answers, unnoticed", peer: modern(), arrange: (*scene).push, attempts: 1},
 		{name: "a peer that was never told heals too", arrange: func(*scene) {}, attempts: 1},
-		{name: "Mahara heals on the first call, answers it with fault 0, and the second call", peer: mahara,
+		{name: "Mahara heals on the first call, answers it with fault 0, and the second call", peer: mahara(),
 			arrange: (*scene).push, healed: true, attempts: 2},
 		{name: "fault 0 for ever", arrange: func(s *scene) { s.peer.Misbehave(peertest.Answers(0)) }, reason: "fault_0", attempts: 2},
 		{name: "PHP notices before the sealed answer are skipped",
 			arrange: func(s *scene) { s.push(); s.peer.Misbehave(peertest.Notices) }, attempts: 1},
+	})
+}
 
-		// 7025
-		{name: "a peer with a new key says so signed with the old one, and is called again", peer: stock,
+// 7025 is how a peer says that it has a new key.
+func TestProveAPeerWithANewKey(t *testing.T) {
+	prove(t, []proofCase{
+		{name: "a peer with a new key says so signed with the old one, and is called again", peer: stock(),
 			arrange: func(s *scene) { renew(s.t, s.peer, true) }, healed: true, attempts: 2},
-		{name: "so does a Moodle 4.1, with raw line ends", peer: modern,
+		{name: "so does a Moodle 4.1, with raw line ends", peer: modern(),
 			arrange: func(s *scene) { renew(s.t, s.peer, true) }, healed: true, attempts: 2},
-		{name: "Mahara says so signed with the new key, and its keyswap agrees", peer: mahara,
+		{name: "Mahara says so signed with the new key, and its keyswap agrees", peer: mahara(),
 			arrange: func(s *scene) { renew(s.t, s.peer, true); s.keyswap = true }, healed: true,
 			attempts: 4}, // call, keyswap, call (fault 0: it heals), call
-		{name: "Mahara's new key is not believed without a keyswap", peer: mahara,
+		{name: "Mahara's new key is not believed without a keyswap", peer: mahara(),
 			arrange: func(s *scene) { renew(s.t, s.peer, true) }, reason: "bad_signature", attempts: 1},
-		{name: "a Moodle whose new key signs the 7025 itself is not believed", peer: mahara,
+		{name: "a Moodle whose new key signs the 7025 itself is not believed", peer: mahara(),
 			arrange: func(s *scene) { renew(s.t, s.peer, true); s.row.Application = "moodle"; s.keyswap = true },
 			reason:  "bad_signature", attempts: 1},
-		{name: "Mahara's 7025 is not believed when its keyswap shows another certificate", peer: mahara,
+		{name: "Mahara's 7025 is not believed when its keyswap shows another certificate", peer: mahara(),
 			arrange: func(s *scene) {
 				renew(s.t, s.peer, true)
 				s.peer.Misbehave(peertest.OtherCertificate)
 				s.keyswap = true
 			},
 			reason: "bad_certificate", attempts: 2},
-		{name: "Mahara that forgot its key answers 7025 without one, and keyswap tells", peer: mahara,
+		{name: "Mahara that forgot its key answers 7025 without one, and keyswap tells", peer: mahara(),
 			arrange: func(s *scene) { know(s.t, s.peer, s.own); renew(s.t, s.peer, false); s.keyswap = true }, healed: true, attempts: 3},
-		{name: "a 7025 without a certificate is a refusal where no keyswap may be made", peer: mahara,
+		{name: "a 7025 without a certificate is a refusal where no keyswap may be made", peer: mahara(),
 			arrange: func(s *scene) { renew(s.t, s.peer, false) }, reason: "fault_7025", attempts: 1},
-		{name: "a 7025 with a foreign signature is not believed", peer: stock,
+		{name: "a 7025 with a foreign signature is not believed", peer: stock(),
 			arrange: func(s *scene) { renew(s.t, s.peer, true); s.peer.Misbehave(peertest.BadSignature); s.keyswap = true },
 			reason:  "bad_signature", attempts: 1},
 		{name: "a plain 7025 is not believed", arrange: func(s *scene) { s.peer.Misbehave(peertest.Answers(7025)); s.keyswap = true },
 			reason: "fault_7025", attempts: 1},
+	})
+}
 
-		// 710
-		{name: "a peer that cannot call us back answers 710", peer: stock,
+// 710 is how a peer says that our signature does not verify and that it could not heal.
+func TestProveAPeerThatCannotHeal(t *testing.T) {
+	prove(t, []proofCase{
+		{name: "a peer that cannot call us back answers 710", peer: stock(),
 			arrange: func(s *scene) { s.peer.Misbehave(peertest.Deaf) }, reason: "fault_710", attempts: 2},
-		{name: "a peer whose call-back failed once heals on the second call", peer: stock,
+		{name: "a peer whose call-back failed once heals on the second call", peer: stock(),
 			arrange: func(s *scene) { s.peer.MisbehaveTimes(1, peertest.Deaf) }, healed: true, attempts: 2},
-		{name: "a peer cannot heal when our web side has no history", peer: stock,
+		{name: "a peer cannot heal when our web side has no history", peer: stock(),
 			arrange: func(s *scene) { s.own.Misbehave(peertest.Forgets) }, reason: "fault_710", attempts: 2},
-		{name: "a 710 that is sealed to a certificate we forgot cannot be read", peer: stock,
+		{name: "a 710 that is sealed to a certificate we forgot cannot be read", peer: stock(),
 			arrange: func(s *scene) { s.own.Misbehave(peertest.Forgets); s.who.Archived = nil }, reason: "cannot_open", attempts: 1},
+	})
+}
 
-		// 7023
-		{name: "a peer that forgot the key we hold is called under the one it answered", peer: stock,
+// 7023 is how a peer says that it cannot open our call.
+func TestProveAPeerThatOpensNothing(t *testing.T) {
+	prove(t, []proofCase{
+		{name: "a peer that forgot the key we hold is called under the one it answered", peer: stock(),
 			arrange: func(s *scene) { renew(s.t, s.peer, false); s.push() }, attempts: 1},
-		{name: "a forgotten key is told by keyswap where nothing was answered yet", peer: stock,
+		{name: "a forgotten key is told by keyswap where nothing was answered yet", peer: stock(),
 			arrange: func(s *scene) { know(s.t, s.peer, s.own); renew(s.t, s.peer, false); s.keyswap = true }, attempts: 3},
-		{name: "a peer that forgot its key cannot heal before our row of it is renewed", peer: stock,
+		{name: "a peer that forgot its key cannot heal before our row of it is renewed", peer: stock(),
 			arrange: func(s *scene) { renew(s.t, s.peer, false); s.keyswap = true }, reason: "fault_710", attempts: 4},
-		{name: "a forgotten key is fault 7023 where no keyswap may be made", peer: stock,
+		{name: "a forgotten key is fault 7023 where no keyswap may be made", peer: stock(),
 			arrange: func(s *scene) { renew(s.t, s.peer, false) }, reason: "fault_7023", attempts: 1},
 		{name: "a peer with a stale cache shows a certificate that it does not use yet",
 			arrange: func(s *scene) { renew(s.t, s.peer, true); s.peer.Misbehave(peertest.StaleKey); s.push() }, attempts: 2},
-		{name: "a stock peer with a stale cache heals while our row of it is the old one", peer: stock,
+		{name: "a stock peer with a stale cache heals while our row of it is the old one", peer: stock(),
 			arrange: func(s *scene) {
 				held := s.row.Certificate
 				renew(s.t, s.peer, true)
@@ -132,16 +148,20 @@ func TestProve(t *testing.T) {
 				s.push()
 				s.must(s.own.Know(s.peer.Wwwroot(), held))
 			}, attempts: 2},
-		{name: "a peer without RC4 opens nothing, not even under what it answered", peer: stock,
+		{name: "a peer without RC4 opens nothing, not even under what it answered", peer: stock(),
 			arrange: func(s *scene) { s.push(); s.peer.Misbehave(peertest.NoRC4) }, reason: "no_rc4", detail: "legacy provider", attempts: 1},
-		{name: "a peer without RC4 and with a new key fails under both certificates", peer: stock,
+		{name: "a peer without RC4 and with a new key fails under both certificates", peer: stock(),
 			arrange: func(s *scene) { renew(s.t, s.peer, true); s.push(); s.peer.Misbehave(peertest.NoRC4) }, reason: "no_rc4", attempts: 2},
-		{name: "a keyswap tells no RC4 from a forgotten key", peer: stock,
+		{name: "a keyswap tells no RC4 from a forgotten key", peer: stock(),
 			arrange: func(s *scene) { s.peer.Misbehave(peertest.NoRC4); s.keyswap = true }, reason: "no_rc4", attempts: 2},
-		{name: "no RC4 cannot be told without a keyswap", peer: stock,
+		{name: "no RC4 cannot be told without a keyswap", peer: stock(),
 			arrange: func(s *scene) { s.peer.Misbehave(peertest.NoRC4) }, reason: "fault_7023", attempts: 1},
+	})
+}
 
-		// the proof itself
+// What must not pass for a proof, whatever else is right.
+func TestProveRefuses(t *testing.T) {
+	prove(t, []proofCase{
 		{name: "an answer signed by somebody else", arrange: func(s *scene) { s.push(); s.peer.Misbehave(peertest.BadSignature) },
 			reason: "bad_signature", attempts: 1},
 		{name: "an answer sealed to somebody else", arrange: func(s *scene) { s.push(); s.peer.Misbehave(peertest.OtherSeal) },
@@ -163,18 +183,26 @@ func TestProve(t *testing.T) {
 		{name: "a peer that says it is another", arrange: func(s *scene) { s.push(); s.row.Wwwroot = strings.Replace(s.row.Wwwroot, "127.0.0.1", "localhost", 1) },
 			reason: "bad_signature", detail: "says it is from", attempts: 1},
 		{name: "a peer that does not know us", arrange: func(s *scene) { s.who.Wwwroot += "/" }, reason: "unknown_to_peer", attempts: 1},
-		{name: "Mahara that does not know us", peer: mahara, arrange: func(s *scene) { s.who.Wwwroot += "/" }, reason: "unknown_to_peer", attempts: 1},
-		{name: "Mahara that refuses our signature", peer: mahara, arrange: func(s *scene) { s.peer.Misbehave(peertest.Deaf) }, reason: "fault_6004", attempts: 1},
+		{name: "Mahara that does not know us", peer: mahara(), arrange: func(s *scene) { s.who.Wwwroot += "/" }, reason: "unknown_to_peer", attempts: 1},
+		{name: "Mahara that refuses our signature", peer: mahara(), arrange: func(s *scene) { s.peer.Misbehave(peertest.Deaf) }, reason: "fault_6004", attempts: 1},
 		{name: "MNet off", arrange: func(s *scene) { s.peer.Misbehave(peertest.Off) }, reason: "mnet_off", attempts: 1},
 		{name: "an unknown virtual host", arrange: func(s *scene) { s.peer.Misbehave(peertest.UnknownVhost) },
 			reason: "not_xmlrpc", detail: "unknown virtual host", attempts: 1},
+	})
+}
 
-		// what to seal to
+func TestProveFindsACertificateToSealTo(t *testing.T) {
+	prove(t, []proofCase{
 		{name: "no certificate of it at all, and a keyswap", arrange: func(s *scene) { s.row.Certificate = ""; s.keyswap = true }, attempts: 2},
 		{name: "no certificate of it at all, and no keyswap", arrange: func(s *scene) { s.row.Certificate = "not a certificate" },
 			reason: "bad_certificate", attempts: 0},
 		{name: "a broken row does not matter when the keyswap answered", arrange: func(s *scene) { s.push(); s.row.Certificate = "?" }, attempts: 1},
-	} {
+	})
+}
+
+func prove(t *testing.T, cases []proofCase) {
+	t.Helper()
+	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s := &scene{t: t, own: start(t, peertest.Options{}), peer: start(t, c.peer)}

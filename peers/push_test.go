@@ -13,17 +13,20 @@ import (
 	"renew_mnetkeys/peers/peertest"
 )
 
-func TestPushClassifiesEveryAnswerToAKeyswap(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		peer   peertest.Options
-		faults []peertest.Fault
-		row    func(*peers.Peer)     // changes what we know of it
-		own    func(*peers.Identity) // changes who we say we are
-		reason string                // "" when it answers its certificate
-		detail string                // part of the detail
-		stored bool                  // it holds our new certificate afterwards
-	}{
+// pushCase is a peer, how it misbehaves, and how a forced keyswap with it must end.
+type pushCase struct {
+	name   string
+	peer   peertest.Options
+	faults []peertest.Fault
+	row    func(*peers.Peer)     // changes what we know of it
+	own    func(*peers.Identity) // changes who we say we are
+	reason string                // "" when it answers its certificate
+	detail string                // part of the detail
+	stored bool                  // it holds our new certificate afterwards
+}
+
+func TestPushClassifiesWhatMNetAnswers(t *testing.T) {
+	push(t, []pushCase{
 		{name: "a patched Moodle stores and answers its certificate", stored: true},
 		{name: "a patched Moodle 4.1 answers with raw line ends and no encoding", peer: peertest.Options{Modern: true}, stored: true},
 		{name: "stock Moodle answers the same and stores nothing", peer: peertest.Options{Kind: peertest.Stock}},
@@ -56,6 +59,11 @@ func TestPushClassifiesEveryAnswerToAKeyswap(t *testing.T) {
 			faults: []peertest.Fault{peertest.Answers(6003)}, reason: "unknown_to_peer"},
 		{name: "a patched Mahara whose key of us has expired", peer: peertest.Options{Kind: peertest.Mahara},
 			faults: []peertest.Fault{peertest.Answers(6100)}, reason: "fault_6100", detail: "has not expired"},
+	})
+}
+
+func TestPushClassifiesWhatServersAndNetworksAnswer(t *testing.T) {
+	push(t, []pushCase{
 		{name: "PHP notices before the XML declaration are skipped", faults: []peertest.Fault{peertest.Notices}, stored: true},
 		{name: "an HTML page", faults: []peertest.Fault{peertest.HTML}, reason: "not_xmlrpc", detail: "Log in to the site"},
 		{name: "nothing at all", faults: []peertest.Fault{peertest.Empty}, reason: "not_xmlrpc", detail: "answered nothing"},
@@ -77,7 +85,12 @@ func TestPushClassifiesEveryAnswerToAKeyswap(t *testing.T) {
 			reason: "connect", detail: "not an http or https address"},
 		{name: "plain HTTP where https should be",
 			row: func(p *peers.Peer) { p.Wwwroot = strings.Replace(p.Wwwroot, "http:", "https:", 1) }, reason: "tls"},
-	} {
+	})
+}
+
+func push(t *testing.T, cases []pushCase) {
+	t.Helper()
+	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			own, peer := start(t, peertest.Options{}), start(t, c.peer)
