@@ -31,6 +31,9 @@ func resolveLinks(ctx context.Context, hosts []string, master, tenant *moodledb.
 			if host == tenant.Wwwroot {
 				return nil, &usageError{problem: "--bindhost names the tenant itself"}
 			}
+			if row, isTenant := array.row(host); isTenant && !row.Enabled {
+				return nil, &usageError{problem: "--bindhost=" + host + " is a tenant that is disabled in the register", hint: "enable it in VMoodle first"}
+			}
 			add(host)
 			continue
 		}
@@ -63,25 +66,24 @@ func readArray(ctx context.Context, master *moodledb.Config) (array, error) {
 	return a, err
 }
 
-// subnetwork is the number of a site's sub-network: the register's mnet column,
-// where 0 is unbound and -1 without MNet. The master has none.
-func (a array) subnetwork(wwwroot string) (number int, isTenant bool) {
+// row is the register's on a tenant. The master has none.
+func (a array) row(wwwroot string) (row moodledb.RegisterRow, isTenant bool) {
 	for _, row := range a.rows {
 		if row.Wwwroot == wwwroot {
-			return row.MNet, true
+			return row, true
 		}
 	}
-	return 0, false
+	return moodledb.RegisterRow{}, false
 }
 
 // link describes both sides of the link between tenant and wwwroot.
 func (a array) link(wwwroot string, tenant *moodledb.Config, db *moodledb.Tenant, net network) rotate.Link {
-	ours, _ := a.subnetwork(tenant.Wwwroot)
-	theirs, isTenant := a.subnetwork(wwwroot)
+	ours, _ := a.row(tenant.Wwwroot)
+	theirs, isTenant := a.row(wwwroot)
 	near := &registry{
 		open:       func(context.Context) (*moodledb.Tenant, func(), error) { return db, func() {}, nil },
 		address:    net.address,
-		subnetwork: ours > 0 && ours == theirs,
+		subnetwork: ours.MNet > 0 && ours.MNet == theirs.MNet, // 0 is unbound, -1 without MNet
 	}
 	link := rotate.Link{Wwwroot: wwwroot, Near: near}
 	isMaster := a.master.Register != nil && wwwroot == a.master.Wwwroot

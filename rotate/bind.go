@@ -88,7 +88,8 @@ func (r *Renewal) connect(ctx context.Context, t *Tenant, own Identity, link Lin
 		}
 	}
 	if err != nil {
-		report.Outcome, report.Detail = Refused, "not connected as a peer: "+err.Error()
+		// Not the host has refused: a database was not reached, or not in order.
+		report.Outcome, report.Detail = Pending, "not connected as a peer: "+err.Error()
 		return Peer{}, &report
 	}
 	r.Log.Info().Str("peer", link.Wwwroot).Bool("both_sides", link.Far != nil).Msg("connected")
