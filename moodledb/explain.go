@@ -20,6 +20,7 @@ const (
 	errNoRightOnDatabase   = 1044
 	errAccessDenied        = 1045
 	errUnknownDatabase     = 1049
+	errUnknownColumn       = 1054
 	errParse               = 1064
 	errHostNotAllowed      = 1130
 	errNoRightOnTable      = 1142

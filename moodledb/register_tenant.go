@@ -60,7 +60,7 @@ func (c *Config) Tenant(ctx context.Context, host string) (*Config, error) {
 		if !row.Enabled {
 			return nil, &UnknownTenantError{Host: host, Problem: "the tenant is disabled in the register", hint: "enable it in VMoodle first"}
 		}
-		return c.tenant(ctx, row)
+		return c.TenantFromRow(ctx, row)
 	}
 	e := &UnknownTenantError{Host: host, Problem: fmt.Sprintf("no such tenant among the %d of the register", len(rows)),
 		Nearest: nearest(host, append(known, c.Wwwroot)), hint: "VMoodle's administration lists the tenants; the wwwroot is to be given in full"}
@@ -70,7 +70,9 @@ func (c *Config) Tenant(ctx context.Context, host string) (*Config, error) {
 	return nil, e
 }
 
-func (c *Config) tenant(ctx context.Context, row RegisterRow) (*Config, error) {
+// TenantFromRow is [Config.Tenant] for a row that [Config.Tenants] gave, enabled or not: no query, so that a whole array is resolved at the price of one.
+// Errors are a *ConfigError or an *UnsupportedDBError.
+func (c *Config) TenantFromRow(ctx context.Context, row RegisterRow) (*Config, error) {
 	values := map[string]string{
 		"dbtype": row.dbtype, "dbhost": row.dbhost, "dbname": row.dbname, "dbuser": row.dbuser, "dbpass": row.dbpass, "prefix": row.prefix,
 		"wwwroot": row.Wwwroot, "dataroot": row.dataroot,

@@ -51,12 +51,30 @@ func (s Site) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(s))
 //
 // Errors: [*HistoryError] when the history cannot be read, [*MissingTableError], [*AccessError].
 func (t *Tenant) Read(ctx context.Context) (*Site, error) {
+	return t.readWith(ctx, func(tx *sql.Tx, _ *Site) ([]Host, error) { return t.hosts(ctx, tx) })
+}
+
+// ReadOwn is [Tenant.Read] without the peers, which it does not even read: however many there are, it needs the same memory.
+func (t *Tenant) ReadOwn(ctx context.Context) (*Site, error) {
+	return t.readWith(ctx, func(tx *sql.Tx, s *Site) ([]Host, error) {
+		return t.hostsWhere(ctx, tx, "WHERE id IN (?, ?)", s.OwnID, s.AllHostsID)
+	})
+}
+
+func (t *Tenant) readWith(ctx context.Context, hosts func(*sql.Tx, *Site) ([]Host, error)) (*Site, error) {
 	var s *Site
 	// Not statement by statement: Moodle renewing in between would look like a pair and an own row that do not fit.
 	err := t.transaction(ctx, true, func(tx *sql.Tx) error {
 		var err error
-		s, err = t.readSite(ctx, tx)
-		return err
+		if s, err = t.readSettings(ctx, tx); err != nil {
+			return err
+		}
+		rows, err := hosts(tx, s)
+		if err != nil {
+			return err
+		}
+		s.sort(rows, t.config.Wwwroot)
+		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -64,7 +82,8 @@ func (t *Tenant) Read(ctx context.Context) (*Site, error) {
 	return s, nil
 }
 
-func (t *Tenant) readSite(ctx context.Context, tx *sql.Tx) (*Site, error) {
+// readSettings reads all but the hosts.
+func (t *Tenant) readSettings(ctx context.Context, tx *sql.Tx) (*Site, error) {
 	config, err := t.settings(ctx, tx, "read table config", "SELECT name, value FROM {config} WHERE name IN (?, ?, ?, ?, ?, ?)",
 		"siteidentifier", "mnet_dispatcher_mode", "mnet_localhost_id", "mnet_all_hosts_id", "noreplyaddress", "mnetkeylifetime")
 	if err != nil {
@@ -96,11 +115,6 @@ func (t *Tenant) readSite(ctx context.Context, tx *sql.Tx) (*Site, error) {
 	if err != nil && err != sql.ErrNoRows {
 		return nil, t.explain("read table course", err)
 	}
-	hosts, err := t.hosts(ctx, tx)
-	if err != nil {
-		return nil, err
-	}
-	s.sort(hosts, t.config.Wwwroot)
 	return s, nil
 }
 

@@ -31,12 +31,16 @@ var moodle = application{name: "moodle", serverURL: "/mnet/xmlrpc/server.php"}
 
 // hosts reads all rows of mnet_host. All columns, because which there are depends on Moodle's version.
 func (t *Tenant) hosts(ctx context.Context, tx *sql.Tx) ([]Host, error) {
+	return t.hostsWhere(ctx, tx, "")
+}
+
+func (t *Tenant) hostsWhere(ctx context.Context, tx *sql.Tx, condition string, args ...any) ([]Host, error) {
 	applications, err := t.applications(ctx, tx)
 	if err != nil {
 		return nil, err
 	}
 	const doing = "read table mnet_host"
-	rows, err := tx.QueryContext(ctx, t.sql("SELECT * FROM {mnet_host}"))
+	rows, err := tx.QueryContext(ctx, t.sql("SELECT * FROM {mnet_host} "+condition), args...)
 	if err != nil {
 		return nil, t.explain(doing, err)
 	}
@@ -79,12 +83,16 @@ func newHost(row map[string]string, applications map[int64]application) Host {
 		SSLVerification: int(number(row["sslverification"])),
 		Deleted:         number(row["deleted"]) != 0,
 	}
-	runs, known := applications[h.ApplicationID]
-	if !known || runs.serverURL == "" {
-		runs = moodle
-	}
+	runs := runsOn(applications, h.ApplicationID)
 	h.Application, h.ServerURL = runs.name, runs.serverURL
 	return h
+}
+
+func runsOn(applications map[int64]application, id int64) application {
+	if runs := applications[id]; runs.serverURL != "" {
+		return runs
+	}
+	return moodle
 }
 
 func (t *Tenant) applications(ctx context.Context, tx *sql.Tx) (map[int64]application, error) {
@@ -112,15 +120,25 @@ func (t *Tenant) applications(ctx context.Context, tx *sql.Tx) (map[int64]applic
 	return applications, nil
 }
 
-// sort tells the own row and the peers from the rest. A row with the own wwwroot is never a peer, whatever its id: sites that were
-// moved or cloned have one.
+// noPeers are the rows of mnet_host that stand for no other site.
+type noPeers struct {
+	own, allHosts int64
+	wwwroot       string // the tenant's
+}
+
+// has says so of a row. One with the own wwwroot is never a peer, whatever its id: sites that were moved or cloned have one.
+func (n noPeers) has(id int64, wwwroot string) bool {
+	return id == n.own || id == n.allHosts || wwwroot == "" || strings.TrimSuffix(wwwroot, "/") == n.wwwroot
+}
+
+// sort tells the own row and the peers from the rest.
 func (s *Site) sort(hosts []Host, wwwroot string) {
+	others := noPeers{s.OwnID, s.AllHostsID, wwwroot}
 	for _, h := range hosts {
 		switch {
 		case h.ID == s.OwnID:
 			s.Own = &h
-		case h.ID == s.AllHostsID || h.Wwwroot == "" || h.Deleted:
-		case strings.TrimSuffix(h.Wwwroot, "/") == wwwroot:
+		case h.Deleted || others.has(h.ID, h.Wwwroot):
 		default:
 			s.Peers = append(s.Peers, h)
 		}

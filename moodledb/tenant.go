@@ -17,6 +17,7 @@ type Tenant struct {
 	config *Config
 	db     *sql.DB
 	sleep  func(context.Context, time.Duration) error // between attempts to reach the server again; an error ends them
+	leave  func()                                     // gives the place of [Servers] back; nil when there is none
 }
 
 // Open connects to the tenant's database and asks it for a sign of life. Errors: [*UnsupportedDBError], [*AccessError].
@@ -40,7 +41,12 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 // Close ends the connections, but for that of a [Lock], which its Release ends.
-func (t *Tenant) Close() error { return t.db.Close() }
+func (t *Tenant) Close() error {
+	if t.leave != nil {
+		defer t.leave()
+	}
+	return t.db.Close()
+}
 
 // sql writes the tables of a query with their prefix. They stand in braces, as in Moodle's own queries: {mnet_host}.
 // The prefix is the one thing that is spliced into SQL; reading config.php has validated it.

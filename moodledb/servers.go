@@ -1,0 +1,105 @@
+package moodledb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Servers bounds what a run over many tenants holds open on each database server, told apart by [Config.Endpoint]. On each, one
+// connection holds the locks of all its tenants; the other places are for tenants at work. It is safe for concurrent use; who made
+// it closes it, after the tenants it opened.
+//
+// A server that cannot be reached costs its tenants one time limit, not each of them its own.
+type Servers struct {
+	perServer int
+	sleep     func(context.Context, time.Duration) error // between two looks at a lock
+
+	mu     sync.Mutex
+	known  map[endpoint]*dbServer
+	closed bool
+}
+
+type endpoint struct{ network, address string }
+
+// dbServer is one database server as this run sees it.
+type dbServer struct {
+	reach  reach
+	places chan struct{} // one element per tenant at work
+	turn   chan struct{} // one element: somebody uses locks; a channel, so that waiting ends with its context
+	locks  *lockSession  // nil until the first lock and after its connection was lost
+}
+
+var errServersClosed = errors.New("the run's database connections are closed already")
+
+// NewServers allows perServer connections on each server. There are at least two: one holds locks, one works.
+func NewServers(perServer int) *Servers {
+	return &Servers{perServer: max(2, perServer), sleep: sleep, known: map[endpoint]*dbServer{}}
+}
+
+func (s *Servers) of(c *Config) (*dbServer, error) {
+	network, address, err := c.Endpoint()
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, errServersClosed
+	}
+	at := endpoint{network, address}
+	if s.known[at] == nil {
+		s.known[at] = &dbServer{places: make(chan struct{}, s.perServer-1), turn: make(chan struct{}, 1)}
+	}
+	return s.known[at], nil
+}
+
+// Open is [Open] with a single connection, after waiting for a place on the tenant's server. [Tenant.Close] gives the place back.
+// [Tenant.Lock] would keep that one connection to itself: the lock for such a tenant is [Servers.Lock].
+func (s *Servers) Open(ctx context.Context, c *Config) (*Tenant, error) {
+	server, err := s.of(c)
+	if err != nil {
+		return nil, err
+	}
+	seen, err := server.reach.ask(c)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case server.places <- struct{}{}:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for a database connection: %w", ctx.Err())
+	}
+	leave := sync.OnceFunc(func() { <-server.places })
+	var t *Tenant
+	err = server.reach.try(c, seen, func() (err error) {
+		t, err = Open(ctx, c)
+		return err
+	})
+	if err != nil {
+		leave()
+		return nil, err
+	}
+	t.db.SetMaxOpenConns(1)
+	t.leave = leave
+	return t, nil
+}
+
+// Close ends the connections that hold locks, and with them what locks are left.
+func (s *Servers) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	var errs []error
+	for _, server := range s.known {
+		server.turn <- struct{}{} // a statement on it has its own time limit
+		if server.locks != nil {
+			errs = append(errs, server.locks.close())
+			server.locks = nil
+		}
+		<-server.turn
+	}
+	return errors.Join(errs...)
+}

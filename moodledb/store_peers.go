@@ -1,0 +1,216 @@
+package moodledb
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// PeerKey is a certificate for the mnet_host row of the peer that made it.
+type PeerKey struct {
+	Wwwroot     string // as in the row, to the byte: no trailing slash
+	Certificate string // PEM
+	Expires     int64  // its notAfter, unix seconds
+	// Replaces is the certificate before it, "" when that is not known. A row that holds it, as nearly all do, needs no closer look,
+	// while one that holds anything else is looked at, whatever its expiry says: a peer that healed can have left an old one there.
+	Replaces string
+}
+
+// Kept is what became of a [PeerKey]. Of several rows of one wwwroot, which Moodle does not prevent, it is what became of the
+// active ones; where they differ, the greater value.
+type Kept int
+
+// From nothing to a row that was left as it is.
+const (
+	NoRow      Kept = iota // no row, or only the tenant's own
+	RowDeleted             // deleted rows are not touched
+	KeyPresent             // it was there already; if its expiry was not, it is now
+	KeyStored              // stored, and read back after the commit
+	KeyNewer               // the row holds a newer one
+)
+
+func (k Kept) String() string {
+	names := []string{"no row", "row deleted", "present", "stored", "newer one present"}
+	if k < 0 || int(k) >= len(names) {
+		return fmt.Sprintf("Kept(%d)", int(k))
+	}
+	return names[k]
+}
+
+// StorePeerKeys stores certificates of many peers in one transaction, each in the row it has, and tells for each key, in the order
+// of keys, what became of it. It makes no row. newer says whether a held certificate is newer than an offered one, which then does
+// not take its place; it is asked only about those rows where that could be, while rows are locked: it must be quick. Each wwwroot
+// may be there once.
+//
+// It takes a number of statements that does not depend on the number of keys, but for one UPDATE per 100 rows.
+//
+// After an error it can be called again, and does nothing twice. With [ErrUncertain] the answer to COMMIT was lost and the server
+// not reached again in time; after any other error nothing is stored.
+func (t *Tenant) StorePeerKeys(ctx context.Context, keys []PeerKey, newer func(held, offered string) bool) ([]Kept, error) {
+	const doing = "store the peers' certificates"
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	s := &peerStore{t: t, keys: keys, newer: newer, byWwwroot: make(map[string]int, len(keys)), written: map[int64]bool{}}
+	for i, k := range keys {
+		if _, twice := s.byWwwroot[k.Wwwroot]; twice || k.Wwwroot == "" || k.Certificate == "" || k.Expires <= 0 {
+			return nil, fmt.Errorf("%s: that for %q is incomplete, or there twice", doing, k.Wwwroot)
+		}
+		s.byWwwroot[k.Wwwroot] = i
+		s.hashes = append(s.hashes, sha256.Sum256([]byte(k.Certificate)))
+	}
+	rows, err := s.settle(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", doing, err)
+	}
+	kept := make([]Kept, len(keys))
+	for _, row := range rows {
+		kept[row.key] = max(kept[row.key], row.kept)
+	}
+	return kept, nil
+}
+
+// peerStore is one StorePeerKeys at work.
+type peerStore struct {
+	t         *Tenant
+	keys      []PeerKey
+	hashes    [][sha256.Size]byte // of their certificates
+	byWwwroot map[string]int      // index of keys
+	newer     func(held, offered string) bool
+	written   map[int64]bool // rows this call has given a certificate, perhaps in vain
+}
+
+// peerRow is a row of mnet_host that a key is for.
+type peerRow struct {
+	id      int64
+	key     int // index of keys
+	deleted bool
+	hash    [sha256.Size]byte // of public_key
+	expires int64
+	kept    Kept // what is to become of it
+	write   bool // the row is to be changed
+}
+
+// settle stores. Where the answer to COMMIT is lost, it does so again on a new connection: reading the rows with a lock waits for a
+// server that is still at work on the old one's transaction, and then shows whether they are stored.
+func (s *peerStore) settle(ctx context.Context) ([]peerRow, error) {
+	rows, err := s.storeAndRead(ctx)
+	if !errors.As(err, new(*commitError)) || isNumber(err, errDeadlock, errLockWaitTimeout) {
+		return rows, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, readBackLimit)
+	defer cancel()
+	for err != nil {
+		if s.t.sleep(ctx, readBackPause) != nil {
+			return nil, fmt.Errorf("%w: %w", ErrUncertain, err)
+		}
+		rows, err = s.storeAndRead(ctx)
+	}
+	return rows, nil
+}
+
+// storeAndRead stores until what is read back is what was stored. Where it is not, somebody else has written to a row since, and all
+// is decided again.
+func (s *peerStore) storeAndRead(ctx context.Context) (rows []peerRow, err error) {
+	for range patience {
+		err = retry(ctx, func() error {
+			rows, err = s.store(ctx)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		again, err := s.readBack(ctx, rows)
+		if err != nil {
+			return nil, &commitError{err}
+		}
+		if !again {
+			return rows, nil
+		}
+	}
+	return nil, errors.New("somebody else changes the rows again and again")
+}
+
+// store is the transaction.
+func (s *peerStore) store(ctx context.Context) (rows []peerRow, err error) {
+	err = s.t.transaction(ctx, false, func(tx *sql.Tx) error {
+		// First of all what locks: a snapshot from before could show an older state than the rows that are locked, and MariaDB refuses
+		// to lock what has changed since a snapshot (innodb_snapshot_isolation).
+		if rows, err = s.rows(ctx, tx); err != nil {
+			return err
+		}
+		if err := s.decide(ctx, tx, rows); err != nil {
+			return err
+		}
+		return s.write(ctx, tx, slices.DeleteFunc(slices.Clone(rows), func(r peerRow) bool { return !r.write }))
+	})
+	return rows, err
+}
+
+// decide says what is to become of each row.
+func (s *peerStore) decide(ctx context.Context, tx *sql.Tx, rows []peerRow) error {
+	var doubtful []*peerRow
+	for i := range rows {
+		row := &rows[i]
+		switch key := s.keys[row.key]; {
+		case row.deleted:
+			row.kept = RowDeleted
+		case row.hash == s.hashes[row.key]:
+			row.kept, row.write = KeyPresent, row.expires != key.Expires
+			if s.written[row.id] {
+				row.kept = KeyStored
+			}
+		default:
+			row.kept, row.write = KeyStored, true
+			if row.mayBeNewer(key) {
+				doubtful = append(doubtful, row)
+			}
+		}
+	}
+	return s.ask(ctx, tx, doubtful)
+}
+
+// mayBeNewer says whether the held certificate must be looked at before it is replaced.
+func (r *peerRow) mayBeNewer(offered PeerKey) bool {
+	switch {
+	case r.hash == sha256.Sum256(nil):
+		return false
+	case offered.Replaces == "":
+		return r.expires > offered.Expires
+	}
+	return r.hash != sha256.Sum256([]byte(offered.Replaces))
+}
+
+// ask leaves those of the rows as they are that hold a newer certificate.
+func (s *peerStore) ask(ctx context.Context, tx *sql.Tx, doubtful []*peerRow) error {
+	if len(doubtful) == 0 {
+		return nil
+	}
+	ids, byID := make([]any, len(doubtful)), make(map[int64]*peerRow, len(doubtful))
+	for i, row := range doubtful {
+		ids[i], byID[row.id] = row.id, row
+	}
+	const doing = "read the certificates held"
+	held, err := tx.QueryContext(ctx, s.t.sql("SELECT id, public_key FROM {mnet_host} WHERE id IN ("+marks(len(ids))+") FOR UPDATE"), ids...)
+	if err != nil {
+		return s.t.explain(doing, err)
+	}
+	defer func() { _ = held.Close() }()
+	for held.Next() {
+		var id int64
+		var certificate string
+		if err := held.Scan(&id, &certificate); err != nil {
+			return s.t.explain(doing, err)
+		}
+		if row := byID[id]; row != nil && s.newer(certificate, s.keys[row.key].Certificate) {
+			row.kept, row.write = KeyNewer, false
+		}
+	}
+	if err := held.Err(); err != nil {
+		return s.t.explain(doing, err)
+	}
+	return nil
+}

@@ -1,0 +1,121 @@
+package moodledb
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+	"strings"
+)
+
+const (
+	// A statement's size is limited on both sides (max_allowed_packet, 1 MiB on old servers). Quoting can double a text.
+	rowsPerUpdate  = 100
+	bytesPerUpdate = 256 << 10 // of certificates
+	rootsPerSelect = 1000      // wwwroots, of at most 255 characters
+)
+
+// rows reads the rows the keys are for, and locks them: nobody deletes or changes one before the transaction ends. Since wwwroot
+// has no index, other rows are locked for that long too.
+func (s *peerStore) rows(ctx context.Context, tx *sql.Tx) ([]peerRow, error) {
+	var rows []peerRow
+	for keys := range slices.Chunk(s.keys, rootsPerSelect) {
+		roots := make([]any, len(keys))
+		for i, k := range keys {
+			roots[i] = k.Wwwroot
+		}
+		found, err := s.read(ctx, tx, "wwwroot IN ("+marks(len(roots))+") FOR UPDATE", roots)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, found...)
+	}
+	others, err := s.t.noPeers(ctx, tx)
+	return slices.DeleteFunc(rows, func(r peerRow) bool { return others.has(r.id, s.keys[r.key].Wwwroot) }), err
+}
+
+// read reads rows that keys are for. Which those are is decided here, not by the database, whose collation takes different wwwroots
+// for equal.
+func (s *peerStore) read(ctx context.Context, tx *sql.Tx, condition string, args []any) ([]peerRow, error) {
+	const doing = "read the peers' rows"
+	found, err := tx.QueryContext(ctx, s.t.sql("SELECT id, wwwroot, deleted, "+keyHash+", public_key_expires FROM {mnet_host} WHERE "+condition), args...)
+	if err != nil {
+		return nil, s.t.explain(doing, err)
+	}
+	defer func() { _ = found.Close() }()
+	var rows []peerRow
+	for found.Next() {
+		var row peerRow
+		var wwwroot, hash string
+		if err := found.Scan(&row.id, &wwwroot, &row.deleted, &hash, &row.expires); err != nil {
+			return nil, s.t.explain(doing, err)
+		}
+		copy(row.hash[:], hash)
+		var wanted bool
+		if row.key, wanted = s.byWwwroot[wwwroot]; wanted {
+			rows = append(rows, row)
+		}
+	}
+	if err := found.Err(); err != nil {
+		return nil, s.t.explain(doing, err)
+	}
+	return rows, nil
+}
+
+// write changes the rows, many in one statement. They are locked; on tables that know no locks (MyISAM) one that has been deleted
+// since stays as it is all the same.
+func (s *peerStore) write(ctx context.Context, tx *sql.Tx, rows []peerRow) error {
+	for len(rows) > 0 {
+		n, size := 0, 0
+		for n < len(rows) && n < rowsPerUpdate && (n == 0 || size < bytesPerUpdate) {
+			size += len(s.keys[rows[n].key].Certificate)
+			n++
+		}
+		var certificates, expiries, ids []any
+		for _, row := range rows[:n] {
+			key := s.keys[row.key]
+			certificates, expiries, ids = append(certificates, row.id, key.Certificate), append(expiries, row.id, key.Expires), append(ids, row.id)
+			s.written[row.id] = s.written[row.id] || row.kept == KeyStored
+		}
+		cases := strings.Repeat(" WHEN ? THEN ?", n)
+		_, err := tx.ExecContext(ctx, s.t.sql("UPDATE {mnet_host} SET public_key = CASE id"+cases+" ELSE public_key END, "+
+			"public_key_expires = CASE id"+cases+" ELSE public_key_expires END WHERE deleted = 0 AND id IN ("+marks(n)+")"),
+			slices.Concat(certificates, expiries, ids)...)
+		if err != nil {
+			return s.t.explain("write the peers' rows", err)
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
+
+// readBack looks whether the rows hold what was stored. It does so in a transaction of its own, which a proxy in front of several
+// servers sends to the one that was written to. again: at least one holds something else.
+func (s *peerStore) readBack(ctx context.Context, rows []peerRow) (again bool, err error) {
+	written := map[int64]*peerRow{}
+	var ids []any
+	for i, row := range rows {
+		if row.write {
+			ids, written[row.id] = append(ids, row.id), &rows[i]
+		}
+	}
+	if len(ids) == 0 {
+		return false, nil
+	}
+	err = s.t.transaction(ctx, false, func(tx *sql.Tx) error {
+		now, err := s.read(ctx, tx, "id IN ("+marks(len(ids))+")", ids)
+		if err != nil {
+			return err
+		}
+		again = len(now) != len(ids)
+		for _, row := range now {
+			switch {
+			case row.deleted:
+				written[row.id].kept = RowDeleted
+			case row.hash != s.hashes[row.key] || row.expires != s.keys[row.key].Expires:
+				again = true
+			}
+		}
+		return nil
+	})
+	return again, err
+}
