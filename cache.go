@@ -8,8 +8,6 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/rs/zerolog"
-
 	"renew_mnetkeys/moodledb"
 	"renew_mnetkeys/moodledb/muc"
 	"renew_mnetkeys/rotate"
@@ -21,7 +19,7 @@ type tenantCache struct {
 	siteIdentifier func() string // known once the database has been read
 	php            string        // path of php, "" when there is none
 	virtualHost    string        // the tenant for PHP to choose, "" for config.php's own site
-	log            zerolog.Logger
+	log            logger
 
 	once  sync.Once
 	cache *muc.Cache
@@ -29,6 +27,14 @@ type tenantCache struct {
 }
 
 var _ rotate.Cache = (*tenantCache)(nil)
+
+func newCache(master, tenant *moodledb.Config, store *tenantStore, log logger) *tenantCache {
+	c := &tenantCache{config: tenant, siteIdentifier: store.identifier, php: findPHP(), log: log}
+	if tenant != master {
+		c.virtualHost = tenant.Wwwroot
+	}
+	return c
+}
 
 // Check implements rotate.Cache.
 func (c *tenantCache) Check(ctx context.Context) error {

@@ -25,6 +25,10 @@ func run(args []string, getenv func(string) string, stdout, stderr io.Writer) in
 
 	code := rotate.ExitOK
 	app := newApp(stdout, stderr, func(o options) {
+		if o.All {
+			code = renewArray(ctx, o, getenv, stdout, stderr)
+			return
+		}
 		code = renew(ctx, o, getenv, stdout, stderr)
 	})
 	if err := app.RunContext(ctx, args); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/moodledb"
 	"renew_mnetkeys/peers"
 	"renew_mnetkeys/rotate"
 )
@@ -77,6 +78,11 @@ func (n network) address(ctx context.Context, wwwroot string) string {
 		return ""
 	}
 	return a.String()
+}
+
+// own resolves the address of a tenant's own site.
+func (n network) own(c *moodledb.Config) func(context.Context) string {
+	return func(ctx context.Context) string { return n.address(ctx, c.Wwwroot) }
 }
 
 func remote(p rotate.Peer) peers.Peer {

@@ -33,6 +33,9 @@ type options struct {
 	SelfCheck                   rotate.SelfCheckMode
 	TLSSkipVerify               bool
 	CAFile                      string
+
+	All   bool
+	Array arrayOptions
 }
 
 // usageError is a command line that cannot be meant.
@@ -40,12 +43,16 @@ type usageError struct{ problem, hint string }
 
 func (e *usageError) Error() string { return e.problem }
 
+// wait gives the value of a duration option.
+func wait(c *cli.Context, name string) time.Duration {
+	return time.Duration(*c.Generic(name).(*durationValue))
+}
+
 func readOptions(c *cli.Context) (options, error) {
-	wait := func(name string) time.Duration { return time.Duration(*c.Generic(name).(*durationValue)) }
 	o := options{
 		Host: c.String("host"), NewKey: c.Bool("newkey"), BindHost: c.StringSlice("bindhost"), Debug: c.Bool("debug"),
 		Config: c.String("config"), DryRun: c.Bool("dry-run"), JSON: c.Bool("json"), Quiet: c.Bool("quiet"),
-		LogFormat: c.String("log-format"), Timeout: wait("timeout"), Deadline: wait("deadline"), LockWait: wait("lock-wait"),
+		LogFormat: c.String("log-format"), Timeout: wait(c, "timeout"), Deadline: wait(c, "deadline"), LockWait: wait(c, "lock-wait"),
 		Concurrency: c.Int("concurrency"), Retries: c.Int("retries"), Days: c.Int("days"), KeyBits: c.Int("key-bits"),
 		SelfCheck: rotate.SelfCheckMode(c.String("self-check")), TLSSkipVerify: c.Bool("tls-skip-verify"), CAFile: c.String("ca-file"),
 	}
@@ -58,6 +65,9 @@ func readOptions(c *cli.Context) (options, error) {
 		return o, &usageError{problem: "--days must be 1 to 3650"}
 	}
 	var err error
+	if o.All, o.Array, err = readArrayOptions(c); err != nil {
+		return o, err
+	}
 	if o.Cfg, err = readCfg(c.StringSlice("cfg")); err != nil {
 		return o, err
 	}
@@ -92,6 +102,8 @@ func (o options) checked() (options, error) {
 		{o.Retries < 0 || o.Retries > 10, "--retries must be 0 to 10", ""},
 		{o.Days < 0 || o.Days > 3650, "--days must be 1 to 3650", ""},
 		{!slices.Contains([]int{2048, 3072, 4096}, o.KeyBits), "--key-bits must be 2048, 3072 or 4096", ""},
+		{o.All && o.Host != "", "--all and --host contradict each other", "--host renews one tenant, --all the array; to renew some of it use --all --match"},
+		{o.All && len(o.BindHost) > 0, "--all and --bindhost contradict each other", "connect hosts first: --bindhost goes with --host"},
 		{o.Quiet && o.Debug, "--quiet and --debug contradict each other", "for a silent run with a log use --quiet alone: failures are always logged"},
 		{o.TLSSkipVerify && o.CAFile != "", "--tls-skip-verify makes --ca-file meaningless", "drop --tls-skip-verify to verify against --ca-file"},
 	} {

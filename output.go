@@ -15,6 +15,9 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
+// logger is the log of a run, on stderr.
+type logger = zerolog.Logger
+
 // output is everything the command says: results on stdout, the log, progress
 // and errors on stderr.
 type output struct {
@@ -23,7 +26,7 @@ type output struct {
 	terminal       bool // a person watches stdout
 	colour         bool
 	live           bool // a person watches stderr: progress may be drawn and wiped
-	log            zerolog.Logger
+	log            logger
 }
 
 func newOutput(o options, stdout, stderr io.Writer, getenv func(string) string) *output {

@@ -12,8 +12,6 @@ import (
 	"os/exec"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"renew_mnetkeys/moodledb"
 	"renew_mnetkeys/peers"
 	"renew_mnetkeys/rotate"
@@ -80,21 +78,25 @@ func renewTenant(ctx context.Context, o options, getenv func(string) string, out
 	if err != nil {
 		return none, err
 	}
-	store := &tenantStore{db: db, config: tenant, ipAddress: func(ctx context.Context) string { return net.address(ctx, tenant.Wwwroot) }}
-	cache := &tenantCache{config: tenant, siteIdentifier: store.identifier, php: findPHP(), log: out.log}
-	if tenant != master {
-		cache.virtualHost = tenant.Wwwroot
-	}
-	renewal := &rotate.Renewal{
-		Options: rotate.Options{NewKey: o.NewKey, Bind: links, SelfCheck: o.SelfCheck, LockWait: o.LockWait, Days: o.Days, KeyBits: o.KeyBits},
-		Store:   store, Locker: store, Starter: store, Cache: cache, Network: net, Introducer: net,
-		GenerateKey: func(bits int) (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, bits) },
-		Random:      rand.Reader, Now: time.Now, Sleep: sleep, Log: out.log, Progress: out.progress,
-	}
+	store := &tenantStore{db: db, config: tenant, ipAddress: net.own(tenant)}
+	renewal := newRenewal(o, net, out.log)
+	renewal.Bind, renewal.Progress = links, out.progress
+	renewal.Store, renewal.Locker, renewal.Starter = store, store, store
+	renewal.Cache = newCache(master, tenant, store, out.log)
 	if o.DryRun {
 		return renewal.Plan(ctx), nil
 	}
 	return renewal.Run(ctx), nil
+}
+
+// newRenewal is a renewal without a tenant.
+func newRenewal(o options, net network, log logger) rotate.Renewal {
+	return rotate.Renewal{
+		Options: rotate.Options{NewKey: o.NewKey, SelfCheck: o.SelfCheck, LockWait: o.LockWait, Days: o.Days, KeyBits: o.KeyBits},
+		Network: net, Introducer: net,
+		GenerateKey: func(bits int) (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, bits) },
+		Random:      rand.Reader, Now: time.Now, Sleep: sleep, Log: log,
+	}
 }
 
 // resolve finds config.php and the tenant it, or the array's register, describes.
@@ -116,7 +118,7 @@ func resolve(ctx context.Context, o options, getenv func(string) string) (master
 	return master, tenant, err
 }
 
-func newClient(o options, log zerolog.Logger) (*peers.Client, error) {
+func newClient(o options, log logger) (*peers.Client, error) {
 	retries := o.Retries
 	if retries == 0 {
 		retries = -1 // the client's zero value is its default

@@ -20,6 +20,7 @@ const pairSeparator = "@@@@@@@@"
 type tenantStore struct {
 	db     *moodledb.Tenant
 	config *moodledb.Config
+	light  bool // Read leaves the peers out, of which an array has N²
 	// ipAddress is what a new own row says of the site, "" when it has no address.
 	ipAddress func(context.Context) string
 
@@ -35,7 +36,11 @@ var (
 
 // Read implements rotate.Store.
 func (s *tenantStore) Read(ctx context.Context) (*rotate.Tenant, error) {
-	site, err := s.db.Read(ctx)
+	read := s.db.Read
+	if s.light {
+		read = s.db.ReadOwn
+	}
+	site, err := read(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -97,13 +102,18 @@ func (s *tenantStore) StorePeer(ctx context.Context, p rotate.Peer, c *envelope.
 // Lock implements rotate.Locker.
 func (s *tenantStore) Lock(ctx context.Context, wait time.Duration) (func(), error) {
 	lock, err := s.db.Lock(ctx, wait)
+	return releaser(lock, err)
+}
+
+// releaser gives the release of a lock that was taken.
+func releaser(lock interface{ Release() error }, err error) (func(), error) {
 	if errors.Is(err, moodledb.ErrLocked) {
 		return nil, fmt.Errorf("%w: %w", rotate.ErrLocked, err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	// A lock that cannot be released ends with its connection, which closes next.
+	// A lock that cannot be released ends with its connection.
 	return func() { _ = lock.Release() }, nil
 }
 

@@ -46,7 +46,9 @@ func tenantBlock(b *strings.Builder, r rotate.TenantReport, dryRun bool, paint f
 	if p := r.Previous; p != nil {
 		line("replaces", "sha256 %s (%d in the history)", p.SHA256, r.History)
 	}
-	line("own site", "%s", paint(string(r.SelfCheck), ownSiteWords[r.SelfCheck]))
+	if r.SelfCheck != rotate.SelfSkipped || r.Outcome == rotate.Renewed {
+		line("own site", "%s", paint(string(r.SelfCheck), ownSiteWords[r.SelfCheck]))
+	}
 	if r.SelfCheck == rotate.SelfNoRC4 {
 		line("", "next: %s", hintNoRC4)
 	}

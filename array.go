@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"renew_mnetkeys/moodledb"
+	"renew_mnetkeys/rotate"
+)
+
+// renewArray runs the renewal of an array and gives the exit code.
+func renewArray(ctx context.Context, o options, getenv func(string) string, stdout, stderr io.Writer) int {
+	out := newArrayOutput(newOutput(o, stdout, stderr, getenv))
+	ctx, cancel := context.WithTimeoutCause(ctx, o.Deadline, errDeadline)
+	defer cancel()
+
+	code, err := runArray(ctx, o, getenv, out)
+	if err != nil {
+		code = exitFor(err)
+	}
+	var sig *signalError
+	if errors.As(context.Cause(ctx), &sig) {
+		code = 128 + int(sig.signal)
+	}
+	out.finish(code, err)
+	return code
+}
+
+// runArray wires the rooms together for many tenants. Its error is one of the way
+// to them; what happens to each is reported.
+func runArray(ctx context.Context, o options, getenv func(string) string, out *arrayOutput) (int, error) {
+	master, _, err := resolve(ctx, o, getenv)
+	if err != nil {
+		return 0, err
+	}
+	client, err := newClient(o, out.log)
+	if err != nil {
+		return 0, err
+	}
+	defer client.Close()
+	rows, err := master.Tenants(ctx)
+	if err != nil {
+		return 0, err
+	}
+	servers := moodledb.NewServers(o.Array.DBConnections)
+	defer servers.Close()
+
+	w := arrayWiring{o: o, servers: servers, net: network{client}, log: out.log}
+	array := &rotate.Array{
+		ArrayOptions: o.Array.ArrayOptions,
+		Template:     w.template(),
+		Emit:         out.tenant,
+		Phase:        out.phase,
+	}
+	array.Members, array.Selected = w.members(ctx, master, rows)
+	if len(array.Selected) == 0 {
+		return 0, &usageError{problem: fmt.Sprintf("none of the %d tenants of the array is selected", len(rows)),
+			hint: "check --match, --exclude and --shard; tenants that are disabled or without MNet are never selected"}
+	}
+	out.begin(len(array.Selected), len(array.Members))
+	if o.DryRun {
+		return array.Plan(ctx), nil
+	}
+	return array.Run(ctx), nil
+}
+
+// arrayWiring makes members of an array out of rows of the register.
+type arrayWiring struct {
+	o       options
+	servers *moodledb.Servers
+	net     network
+	log     logger
+}
+
+// template is what all tenants have in common.
+func (w arrayWiring) template() rotate.Renewal {
+	return newRenewal(w.o, w.net, w.log)
+}
+
+// members are the master and all enabled tenants of the register; selected are
+// those to renew: with MNet, and as the options say. A site that stands twice
+// counts once.
+func (w arrayWiring) members(ctx context.Context, master *moodledb.Config, rows []moodledb.RegisterRow) (members []rotate.Member, selected []int) {
+	seen := map[string]bool{}
+	add := func(member rotate.Member, renew bool) {
+		if seen[member.Wwwroot] {
+			return
+		}
+		seen[member.Wwwroot] = true
+		if renew && w.o.Array.Selection.Includes(member.Wwwroot) {
+			selected = append(selected, len(members))
+		}
+		members = append(members, member)
+	}
+	add(w.member(master, master), w.o.Array.WithMaster)
+	for _, row := range rows {
+		if !row.Enabled {
+			continue
+		}
+		config, err := master.TenantFromRow(ctx, row)
+		if err != nil {
+			add(unreadable(row.Wwwroot, err), row.MNet >= 0)
+			continue
+		}
+		add(w.member(master, config), row.MNet >= 0)
+	}
+	return members, selected
+}
+
+// unreadable is a tenant whose row of the register makes no sense: it fails
+// alone.
+func unreadable(wwwroot string, err error) rotate.Member {
+	return rotate.Member{
+		Wwwroot: wwwroot,
+		Lock:    func(context.Context, time.Duration) (func(), error) { return nil, err },
+		Open:    func(context.Context) (*rotate.Session, error) { return nil, err },
+	}
+}
+
+// member makes one site's database and cache ready to be opened.
+func (w arrayWiring) member(master, config *moodledb.Config) rotate.Member {
+	return rotate.Member{
+		Wwwroot: config.Wwwroot,
+		Lock: func(ctx context.Context, wait time.Duration) (func(), error) {
+			lock, err := w.servers.Lock(ctx, config, wait)
+			return releaser(lock, err)
+		},
+		Open: func(ctx context.Context) (*rotate.Session, error) {
+			db, err := w.servers.Open(ctx, config)
+			if err != nil {
+				return nil, err
+			}
+			store := &tenantStore{db: db, config: config, light: true, ipAddress: w.net.own(config)}
+			return &rotate.Session{Store: store, Starter: store, Cache: newCache(master, config, store, w.log),
+				Mesh: mesh{db}, Close: func() { _ = db.Close() }}, nil
+		},
+	}
+}
+
+// mesh lets rotate work on a member's list of peers.
+type mesh struct{ db *moodledb.Tenant }
+
+var _ rotate.Mesh = mesh{}
+
+// List implements rotate.Mesh.
+func (m mesh) List(ctx context.Context) ([]rotate.Peer, error) {
+	list, err := m.db.PeerList(ctx)
+	if err != nil {
+		return nil, err
+	}
+	peers := make([]rotate.Peer, len(list))
+	for i, p := range list {
+		peers[i] = rotate.Peer{ID: p.ID, Wwwroot: p.Wwwroot, Application: p.Application, ServerURL: p.ServerURL, SSLVerification: p.SSLVerification}
+	}
+	return peers, nil
+}
+
+// Load implements rotate.Mesh.
+func (m mesh) Load(ctx context.Context, peers []rotate.Peer) ([]rotate.Peer, error) {
+	ids := make([]int64, len(peers))
+	for i, p := range peers {
+		ids[i] = p.ID
+	}
+	hosts, err := m.db.PeersByID(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	loaded := make([]rotate.Peer, len(hosts))
+	for i, h := range hosts {
+		loaded[i] = peerOf(h)
+	}
+	slices.SortFunc(loaded, func(a, b rotate.Peer) int { return strings.Compare(a.Wwwroot, b.Wwwroot) })
+	return loaded, nil
+}
+
+// Hold implements rotate.Mesh.
+func (m mesh) Hold(ctx context.Context, keys []rotate.HostKey) ([]rotate.Held, error) {
+	offered := make([]moodledb.PeerKey, len(keys))
+	for i, k := range keys {
+		offered[i] = moodledb.PeerKey{Wwwroot: k.Wwwroot, Certificate: k.Certificate.PEM, Expires: k.Certificate.NotAfter.Unix()}
+	}
+	kept, err := m.db.StorePeerKeys(ctx, offered, rotate.Newer)
+	if err != nil {
+		return nil, err
+	}
+	held := make([]rotate.Held, len(kept))
+	for i, k := range kept {
+		held[i] = heldAs[k]
+	}
+	return held, nil
+}
+
+var heldAs = map[moodledb.Kept]rotate.Held{
+	moodledb.KeyStored: rotate.HeldStored, moodledb.KeyPresent: rotate.HeldStored, moodledb.KeyNewer: rotate.HeldNewer,
+	moodledb.NoRow: rotate.HeldUnknown, moodledb.RowDeleted: rotate.HeldDeleted,
+}
+
+// parallelTenants is how many tenants are worked on at once: enough to keep all
+// cores making keys while others wait for the database or the own site.
+func parallelTenants() int { return 4*runtime.NumCPU() + 4 }

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"renew_mnetkeys/rotate"
+)
+
+// arrayOptions are those that go with --all.
+type arrayOptions struct {
+	rotate.ArrayOptions
+	rotate.Selection
+	WithMaster    bool
+	DBConnections int
+}
+
+// arrayFlags are the names of the options that mean nothing without --all.
+var arrayFlags = []string{"withmaster", "match", "exclude", "shard", "fullstop", "max-failures", "canary", "fresh", "only-distribute",
+	"push", "prove", "db-connections"}
+
+func readArrayOptions(c *cli.Context) (all bool, a arrayOptions, err error) {
+	if all = c.Bool("all"); !all {
+		for _, name := range arrayFlags {
+			if c.IsSet(name) {
+				return false, a, &usageError{problem: "--" + name + " goes with --all", hint: "add --all to renew the array, or leave it out"}
+			}
+		}
+		return false, a, nil
+	}
+	a.Match, a.Exclude = c.StringSlice("match"), c.StringSlice("exclude")
+	a.WithMaster, a.DBConnections = c.Bool("withmaster"), c.Int("db-connections")
+	a.Parallel, a.Fresh = parallelTenants(), wait(c, "fresh")
+	a.OnlyDistribute, a.Canary, a.MaxFailures = c.Bool("only-distribute"), c.Int("canary"), c.Int("max-failures")
+	if c.Bool("fullstop") {
+		a.MaxFailures = 1
+	}
+	for _, bad := range []struct {
+		is      bool
+		problem string
+	}{
+		{c.Bool("fullstop") && c.IsSet("max-failures") && c.Int("max-failures") != 1, "--fullstop and --max-failures contradict each other"},
+		{a.Canary < 0, "--canary must not be negative"},
+		{a.MaxFailures < 0, "--max-failures must not be negative"},
+		{a.DBConnections < 2 || a.DBConnections > 1000, "--db-connections must be 2 to 1000: one of them holds the locks"},
+	} {
+		if bad.is {
+			return all, a, &usageError{problem: bad.problem}
+		}
+	}
+	if a.Shard, a.Shards, err = readShard(c.String("shard")); err != nil {
+		return all, a, err
+	}
+	return all, a, readWays(&a, c.String("push"), c.String("prove"))
+}
+
+// readShard reads I/N.
+func readShard(s string) (shard, shards int, err error) {
+	if s == "" {
+		return 0, 0, nil
+	}
+	i, n, _ := strings.Cut(s, "/")
+	shard, errI := strconv.Atoi(i)
+	shards, errN := strconv.Atoi(n)
+	if errI != nil || errN != nil || shard < 0 || shards < 1 || shard >= shards {
+		return 0, 0, &usageError{problem: fmt.Sprintf("--shard=%s is no part like 0/4", s), hint: "I counts from 0 to N-1: of four machines the last is 3/4"}
+	}
+	return shard, shards, nil
+}
+
+// readWays reads how members are told and proven.
+func readWays(a *arrayOptions, push, prove string) error {
+	switch push {
+	case "auto":
+	case "keyswap":
+		a.ByKeyswap = true
+	default:
+		return &usageError{problem: "--push must be auto or keyswap"}
+	}
+	if k, ok := strings.CutPrefix(prove, "sample="); ok {
+		n, err := strconv.Atoi(k)
+		if err != nil || n < 1 {
+			return &usageError{problem: "--prove=sample=K wants K, how many peers of each tenant are called"}
+		}
+		a.ProveCalls = n
+		return nil
+	}
+	switch prove {
+	case "database":
+	case "calls":
+		a.ProveCalls = -1
+	default:
+		return &usageError{problem: "--prove must be database, calls or sample=K"}
+	}
+	return nil
+}

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"renew_mnetkeys/rotate"
+)
+
+// arrayOutput says what becomes of an array while it is renewed. It keeps counts
+// and the tenants that failed, not the reports: those are streamed.
+type arrayOutput struct {
+	*output
+	started      time.Time
+	tenants      int
+	phaseName    string
+	phaseStarted time.Time
+	json         *jsonStream
+
+	outcomes map[rotate.Outcome]int
+	proven   int // peers, of which
+	byRow    int // by database
+	total    int
+	unproven map[string]*unprovenPeers // by outcome and reason
+	failures []rotate.TenantReport
+}
+
+// unprovenPeers are the peers of all tenants that share a reason.
+type unprovenPeers struct {
+	example rotate.PeerReport
+	of      string // the tenant of the example
+	links   int
+}
+
+func newArrayOutput(out *output) *arrayOutput {
+	a := &arrayOutput{output: out, started: time.Now(), outcomes: map[rotate.Outcome]int{}, unproven: map[string]*unprovenPeers{}}
+	if out.o.JSON {
+		a.json = &jsonStream{w: out.stdout}
+	}
+	return a
+}
+
+// begin tells what is going to be done.
+func (a *arrayOutput) begin(selected, members int) {
+	a.tenants = selected
+	a.say("%d tenants to renew, in an array of %d sites", selected, members)
+}
+
+// say writes a line for people that is no result: nothing for scripts.
+func (a *arrayOutput) say(format string, args ...any) {
+	if !a.o.Quiet && !a.o.JSON {
+		fmt.Fprintf(a.stdout, format+"\n", args...)
+	}
+}
+
+// phaseWords say what the phases of rotate.Array do.
+var phaseWords = map[string]string{
+	"check": "checked", "renew": "renewed", "tell": "told by database", "prove": "proven and reported",
+}
+
+// phase draws progress on a terminal, and writes a line at the end of a phase.
+func (a *arrayOutput) phase(name string, done, total, failed int) {
+	now := time.Now()
+	if name != a.phaseName || done == 1 {
+		a.phaseName, a.phaseStarted = name, now
+	}
+	line := fmt.Sprintf("%s %d/%d", phaseWords[name], done, total)
+	if failed > 0 {
+		line += fmt.Sprintf(", %d failed", failed)
+	}
+	took := now.Sub(a.phaseStarted)
+	if done < total {
+		if a.live {
+			left := took / time.Duration(done) * time.Duration(total-done)
+			fmt.Fprintf(a.stderr, "\r\x1b[K%s, about %s left", line, left.Round(time.Second))
+		}
+		return
+	}
+	if a.live {
+		fmt.Fprint(a.stderr, "\r\x1b[K")
+	}
+	a.say("%s (%s)", line, took.Round(10*time.Millisecond))
+}
+
+// tenant takes a tenant's report: streamed as JSON, else counted.
+func (a *arrayOutput) tenant(r rotate.TenantReport) {
+	a.outcomes[r.Outcome]++
+	if a.json != nil {
+		a.json.tenant(a.o.DryRun, a.started, r)
+	}
+	for _, p := range r.Peers {
+		a.total++
+		switch {
+		case p.Outcome.Proven():
+			a.proven++
+			if p.Reason == "database" {
+				a.byRow++
+			}
+		case p.Outcome != rotate.Skipped:
+			key := string(p.Outcome) + " " + p.Reason
+			if a.unproven[key] == nil {
+				a.unproven[key] = &unprovenPeers{example: p, of: r.Wwwroot}
+			}
+			a.unproven[key].links++
+		}
+	}
+	if r.Err != nil {
+		r.Peers = nil
+		a.failures = append(a.failures, r)
+	}
+}
+
+// finish closes the JSON document, or writes the summary: failures first.
+func (a *arrayOutput) finish(code int, err error) {
+	switch {
+	case a.json != nil:
+		a.json.close(a.o.DryRun, a.started, code, err)
+	case err == nil && (!a.o.Quiet || code != rotate.ExitOK):
+		io.WriteString(a.stdout, a.summary(code))
+	}
+	if err != nil {
+		printError(a.stderr, err)
+	}
+}
+
+func (a *arrayOutput) summary(code int) string {
+	var b strings.Builder
+	slices.SortFunc(a.failures, func(x, y rotate.TenantReport) int { return strings.Compare(x.Wwwroot, y.Wwwroot) })
+	for _, r := range a.failures {
+		fmt.Fprintf(&b, "\n%s %s\n  error: %s\n", a.paint(string(r.Outcome), string(r.Outcome)), printable(r.Wwwroot), printable(r.Error))
+		if hint := hintFor(r.Err); hint != "" {
+			fmt.Fprintf(&b, "  hint: %s\n", printable(hint))
+		}
+	}
+	a.peerSummary(&b)
+	var parts []string
+	for _, o := range []rotate.Outcome{rotate.Renewed, rotate.Kept, rotate.Undone, rotate.Failed} {
+		if n := a.outcomes[o]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, o))
+		}
+	}
+	fmt.Fprintf(&b, "\n%d tenants: %s; %d of %d links proven", a.tenants, strings.Join(parts, ", "), a.proven, a.total)
+	if a.byRow > 0 {
+		fmt.Fprintf(&b, " (%d by database)", a.byRow)
+	}
+	if a.o.DryRun {
+		b.WriteString("; dry run: nothing was changed")
+	}
+	fmt.Fprintf(&b, " (%s)\n", time.Since(a.started).Round(10*time.Millisecond))
+	return b.String()
+}
+
+// peerSummary has one line for each reason, with an example and its next step.
+func (a *arrayOutput) peerSummary(b *strings.Builder) {
+	keys := make([]string, 0, len(a.unproven))
+	for key := range a.unproven {
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, func(x, y string) int { return a.unproven[y].links - a.unproven[x].links })
+	for _, key := range keys {
+		u := a.unproven[key]
+		fmt.Fprintf(b, "\n%s %d links: %s\n  for example %s at %s\n", a.paint(string(u.example.Outcome), string(u.example.Outcome)), u.links,
+			printable(reasonWords(u.example)), printable(u.of), printable(u.example.Wwwroot))
+		if next := nextStep(u.example); next != "" {
+			fmt.Fprintf(b, "  next: %s\n", printable(next))
+		}
+	}
+}
+
+// jsonStream writes the document of --json tenant by tenant, in bounded memory.
+// The exit code stands behind them, where it is known.
+type jsonStream struct {
+	w     io.Writer
+	begun bool
+	err   error
+}
+
+func (j *jsonStream) write(s string) {
+	if j.err == nil {
+		_, j.err = io.WriteString(j.w, s)
+	}
+}
+
+func (j *jsonStream) begin(dryRun bool, started time.Time) {
+	if !j.begun {
+		j.begun = true
+		j.write(fmt.Sprintf("{\"version\":1,\"command\":\"renew\",\"dry_run\":%v,\"started\":%q,\n\"tenants\":[", dryRun, started.UTC().Format(time.RFC3339)))
+		return
+	}
+	j.write(",")
+}
+
+func (j *jsonStream) tenant(dryRun bool, started time.Time, r rotate.TenantReport) {
+	j.begin(dryRun, started)
+	text, err := json.Marshal(r)
+	if err != nil {
+		j.err = err
+		return
+	}
+	j.write("\n" + string(text))
+}
+
+func (j *jsonStream) close(dryRun bool, started time.Time, code int, err error) {
+	if err != nil && !j.begun {
+		j.tenant(dryRun, started, rotate.TenantReport{Outcome: rotate.Failed, Error: err.Error(), SelfCheck: rotate.SelfSkipped, Peers: []rotate.PeerReport{}})
+	}
+	if !j.begun {
+		j.begin(dryRun, started)
+	}
+	j.write(fmt.Sprintf("],\n\"exit_code\":%d,\"took_ms\":%d}\n", code, time.Since(started).Milliseconds()))
+}
