@@ -39,7 +39,10 @@ ended() {
 trap ended EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-mkdir "$scratch/tmp" "$scratch/bin"
+# As /tmp is, for tests that try what somebody else may do; but MariaDB's root has no password.
+chmod 711 "$scratch"
+mkdir -m 1777 "$scratch/tmp"
+mkdir -m 700 "$scratch/bin" "$scratch/db"
 export TMPDIR=$scratch/tmp # whatever a test leaves behind goes with it
 
 # --- what is missing ---
@@ -97,18 +100,19 @@ go_tool() { # go_tool NAME PACKAGE VERSION: its path, installed into the cache w
 start_mariadb() {
     present mariadbd && present mariadb-install-db && present my_print_defaults || return 0
     say "starting MariaDB"
-    local data=$scratch/data socket=$scratch/socket port account
+    local db=$scratch/db port account
+    local data=$db/data socket=$db/socket
     account=$(id -un)
     # --force: it needs no name of this machine.
     mariadb-install-db --no-defaults --force --datadir="$data" --user="$account" --skip-test-db \
-        --auth-root-authentication-method=normal >"$scratch/install.log" 2>&1 || { cat "$scratch/install.log"; return 1; }
+        --auth-root-authentication-method=normal >"$db/install.log" 2>&1 || { cat "$db/install.log"; return 1; }
     for _ in 1 2 3; do # the port may be somebody else's
         port=$((20000 + RANDOM % 12000))
-        mariadbd --no-defaults --user="$account" --datadir="$data" --socket="$socket" --pid-file="$scratch/pid" \
+        mariadbd --no-defaults --user="$account" --datadir="$data" --socket="$socket" --pid-file="$db/pid" \
             --bind-address=127.0.0.1 --port="$port" --skip-name-resolve --skip-log-bin --max-connections=500 \
             --character-set-server=utf8mb4 --collation-server=utf8mb4_unicode_ci \
             --innodb-flush-log-at-trx-commit=0 --innodb-flush-method=nosync --innodb-buffer-pool-size=64M \
-            --innodb-fast-shutdown=2 --innodb-log-file-size=16M --performance-schema=off >"$scratch/mariadb.log" 2>&1 &
+            --innodb-fast-shutdown=2 --innodb-log-file-size=16M --performance-schema=off >"$db/mariadb.log" 2>&1 &
         mariadb=$!
         for _ in {1..300}; do
             kill -0 "$mariadb" 2>/dev/null || break
@@ -119,7 +123,7 @@ start_mariadb() {
             sleep 0.1
         done
     done
-    cat "$scratch/mariadb.log"
+    cat "$db/mariadb.log"
     return 1
 }
 
