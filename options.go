@@ -121,7 +121,8 @@ func wwwroot(option, s string) (string, error) {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return "", &usageError{problem: fmt.Sprintf("--%s=%s is no wwwroot", option, redactedURL(s)), hint: "write it as the site does, like https://tenant.example.org/moodle"}
 	}
-	return strings.TrimRight(s, "/"), nil
+	// Host names know no case, and Moodle writes them small.
+	return strings.TrimRight(strings.Replace(s, u.Host, strings.ToLower(u.Host), 1), "/"), nil
 }
 
 // redactedURL hides what might be a password in a mistyped URL.

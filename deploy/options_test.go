@@ -70,15 +70,6 @@ func checkCommand(options map[string]string, words []string) error {
 	return nil
 }
 
-func TestNoOptionIsComingThatIsThere(t *testing.T) {
-	there := optionsIn(file(t, "../README.md"))
-	for name := range optionsIn(coming) {
-		if _, is := there[name]; is {
-			t.Errorf("--%s is in --help now: delete it from the constant coming", name)
-		}
-	}
-}
-
 func TestEveryOptionThatIsWrittenAboutExists(t *testing.T) {
 	known := options(t)
 	others := map[string]bool{"now": true, "failed": true, "from-file": true, "filename": true, "from": true, "help": true} // of systemctl and kubectl

@@ -3,6 +3,7 @@ package rotate
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -89,11 +90,25 @@ func (r *Renewal) connect(ctx context.Context, t *Tenant, own Identity, link Lin
 	}
 	if err != nil {
 		// Not the host has refused: a database was not reached, or not in order.
-		report.Outcome, report.Detail = Pending, "not connected as a peer: "+err.Error()
+		report.fail(&Failure{Reason: "connect", Detail: "not connected as a peer: " + err.Error(), Pending: true})
 		return Peer{}, &report
 	}
 	r.Log.Info().Str("peer", link.Wwwroot).Bool("both_sides", link.Far != nil).Msg("connected")
 	return host, nil
+}
+
+// merge adds the hosts that could not be connected to the reports: to their own,
+// where they are peers already.
+func merge(reports, unbound []PeerReport) []PeerReport {
+	for _, u := range unbound {
+		at := slices.IndexFunc(reports, func(p PeerReport) bool { return p.Wwwroot == u.Wwwroot })
+		if at < 0 {
+			reports = append(reports, u)
+			continue
+		}
+		reports[at].Detail = join(reports[at].Detail, u.Detail)
+	}
+	return reports
 }
 
 // newPeerVerification is the sslverification Moodle gives a new row.

@@ -65,12 +65,12 @@ func (r *Renewal) tellPeer(ctx context.Context, own Identity, p Peer) PeerReport
 	default:
 		// A keyswap that was refused otherwise decides nothing: the peer may
 		// still fetch the certificate itself when we call it.
-		proof := r.Network.Prove(ctx, own, p, answered, !stale)
+		proof := r.prove(ctx, own, &p, answered, !stale)
 		report.prove(push, proof)
 		if stale && proof.Failure != nil {
 			report.Detail = join(report.Detail, "its keyswap answers an older certificate than the one stored, which was kept")
 		}
-		r.keepCertificate(ctx, p, proof.Certificate, answered, held, &report)
+		r.keepCertificate(ctx, p, proof.Certificate, answered, &report)
 	}
 	if ctx.Err() != nil && !report.Outcome.Proven() {
 		report.fail(&Failure{Reason: "timeout", Detail: "not finished: " + context.Cause(ctx).Error(), Pending: true})
@@ -79,9 +79,34 @@ func (r *Renewal) tellPeer(ctx context.Context, own Identity, p Peer) PeerReport
 	return report
 }
 
+// prove makes the sealed call. A peer that has forgotten its old key cannot call
+// us back to heal as long as our row holds the old certificate, under which our
+// web side would verify it: where that may be the reason, the answered one is
+// stored first and the call made once more. It is not stored before the first
+// call, because a peer with a stale cache still uses the old one. p becomes what
+// the row then holds.
+func (r *Renewal) prove(ctx context.Context, own Identity, p *Peer, answered *envelope.Certificate, mayKeyswap bool) Proof {
+	proof := r.Network.Prove(ctx, own, *p, answered, mayKeyswap)
+	if f := proof.Failure; f == nil || answered == nil || f.Reason != "fault_710" && f.Reason != "cannot_open" {
+		return proof
+	}
+	if held, err := envelope.ParseCertificate(p.Certificate); err == nil && held.Equal(answered) {
+		return proof
+	}
+	if stored, err := r.Store.StorePeer(ctx, *p, answered); err != nil || !stored {
+		return proof
+	}
+	p.Certificate, p.Expires = answered.PEM, answered.NotAfter.Unix()
+	again := r.Network.Prove(ctx, own, *p, answered, mayKeyswap)
+	again.Healed = again.Failure == nil
+	again.Attempts += proof.Attempts
+	return again
+}
+
 // keepCertificate stores what the peer uses: the certificate its answer verified
 // under, else the one it answered to the keyswap.
-func (r *Renewal) keepCertificate(ctx context.Context, p Peer, proven, answered, held *envelope.Certificate, report *PeerReport) {
+func (r *Renewal) keepCertificate(ctx context.Context, p Peer, proven, answered *envelope.Certificate, report *PeerReport) {
+	held, _ := envelope.ParseCertificate(p.Certificate)
 	c := proven
 	if c == nil {
 		c = answered

@@ -20,6 +20,8 @@ func TestWhatBecomesOfAPeer(t *testing.T) {
 	}{
 		{name: "one that takes the key is proven", outcome: Accepted},
 		{name: "one that stores nothing at a keyswap heals at the call", peer: fakePeer{stock: true}, outcome: Accepted},
+		{name: "one that has a new key and no old one heals once our row holds it", peer: fakePeer{stock: true, forgot: true}, outcome: Healed,
+			prepare: func(w *world, p *fakePeer) { p.own = testPair(w.t, "https://a.example", clock.AddDate(0, 0, -1)) }},
 		{name: "one that is down stays pending", peer: fakePeer{dead: true}, outcome: Pending, reason: "connect", exit: ExitPeers},
 		{name: "one that cannot be called back is refused", peer: fakePeer{stock: true}, outcome: Refused, reason: "fault_710", exit: ExitPeers,
 			prepare: func(_ *world, p *fakePeer) { p.knows = "something forgotten" }},

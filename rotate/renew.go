@@ -169,7 +169,7 @@ func worthUndoing(before, after SelfCheck) bool {
 // refilled the cache after it was dropped.
 func (r *Renewal) distribute(ctx context.Context, t *Tenant, next Identity, report *TenantReport) error {
 	peers, unbound := r.bindHosts(ctx, t, next)
-	report.Peers = append(r.tellPeers(ctx, next, peers), unbound...)
+	report.Peers = merge(r.tellPeers(ctx, next, peers), unbound)
 
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), safePointLimit)
 	defer cancel()
@@ -179,10 +179,10 @@ func (r *Renewal) distribute(ctx context.Context, t *Tenant, next Identity, repo
 		return fmt.Errorf("the own site went back to the old key: %w", err)
 	}
 	if again {
-		report.Peers = append(r.tellPeers(ctx, next, peers), unbound...)
+		report.Peers = merge(r.tellPeers(ctx, next, peers), unbound)
 	}
 	report.Exit = ExitOK
-	if report.Unproven() > 0 || report.SelfCheck == SelfNoRC4 {
+	if report.Unproven() > 0 || len(unbound) > 0 || report.SelfCheck == SelfNoRC4 {
 		report.Exit = ExitPeers
 	}
 	return nil

@@ -44,6 +44,7 @@ type world struct {
 type fakePeer struct {
 	stock   bool // stores nothing at a keyswap, heals at the call
 	dead    bool
+	forgot  bool // it has no old key: it heals only where our row holds its new certificate
 	knows   string // the certificate it holds of us
 	own     *envelope.KeyPair
 	answers *envelope.KeyPair // what a keyswap answers, own unless set
@@ -226,6 +227,9 @@ func (w *world) Prove(_ context.Context, own Identity, p Peer, answered *envelop
 		return Proof{Failure: &Failure{Reason: peer.refuses}, Attempts: 1}
 	}
 	healable := slices.ContainsFunc(w.tenant.History, func(h Retired) bool { return h.Certificate == peer.knows })
+	if row := slices.IndexFunc(w.tenant.Peers, func(q Peer) bool { return q.ID == p.ID }); peer.forgot && w.tenant.Peers[row].Certificate != peer.own.Certificate.PEM {
+		return Proof{Failure: &Failure{Reason: "fault_710"}, Attempts: 1}
+	}
 	if peer.knows != own.Key.Certificate.PEM {
 		if !healable || w.web() != w.tenant.Pair {
 			return Proof{Failure: &Failure{Reason: "fault_710"}, Attempts: 1}
