@@ -137,7 +137,7 @@ check() { # check NAME COMMAND…
     say "$name"
     checks=$((checks + 1))
     if "$@"; then
-        echo "ok, $((SECONDS - begun)) s"
+        if [[ " ${unchecked[*]} " != *" $name "* ]]; then echo "ok, $((SECONDS - begun)) s"; fi
     else
         failed+=("$name")
         echo "FAILED: $name" >&2
