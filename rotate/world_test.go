@@ -44,7 +44,7 @@ type world struct {
 type fakePeer struct {
 	stock   bool // stores nothing at a keyswap, heals at the call
 	dead    bool
-	forgot  bool // it has no old key: it heals only where our row holds its new certificate
+	forgot  bool   // it has no old key: it heals only where our row holds its new certificate
 	knows   string // the certificate it holds of us
 	own     *envelope.KeyPair
 	answers *envelope.KeyPair // what a keyswap answers, own unless set
