@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -24,10 +23,7 @@ func renewArray(ctx context.Context, o options, getenv func(string) string, stdo
 	if err != nil {
 		code = exitFor(err)
 	}
-	var sig *signalError
-	if errors.As(context.Cause(ctx), &sig) {
-		code = 128 + int(sig.signal)
-	}
+	code = exitAfterSignal(ctx, code)
 	out.finish(code, err)
 	return code
 }

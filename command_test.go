@@ -108,6 +108,9 @@ func (d document) peer(t testing.TB, wwwroot string) rotate.PeerReport {
 func secrets(t testing.TB, s *testbed.Site) []string {
 	t.Helper()
 	found := []string{s.DB.Password}
+	if s.Redis != nil && s.Redis.Password != "" {
+		found = append(found, s.Redis.Password)
+	}
 	if _, key, ok := strings.Cut(pairOf(t, s), "@@@@@@@@"); ok {
 		found = append(found, strings.Split(key, "\n")[1:8]...)
 	}

@@ -13,6 +13,10 @@ import (
 // RC4: MNet's seals are RC4 and nothing else.
 const hintNoRC4 = "switch OpenSSL's legacy provider on for the web server's PHP (OPENSSL_CONF naming a file that activates the default and legacy providers) and restart it"
 
+// hintOwnSite is what is left to do by hand when nothing made the web side use
+// the stored key.
+const hintOwnSite = "purge Moodle's caches on every web node (php admin/cli/purge_caches.php, restart php-fpm where APCu is used), then run again"
+
 // hinter is an error that knows what to do about it.
 type hinter interface{ Hint() string }
 
@@ -38,6 +42,10 @@ func hintFor(err error) string {
 	case errors.As(err, &hints):
 		return hints.Hint()
 	}
+	var own *rotate.OwnSiteError
+	if errors.As(err, &own) {
+		return hintOwnSite
+	}
 	for _, known := range sentinelHints {
 		if errors.Is(err, known.err) {
 			return known.hint
@@ -56,6 +64,7 @@ var sentinelHints = []struct {
 	{rotate.ErrLocked, "wait for it to end, or give --lock-wait more time"},
 	{rotate.ErrConflict, "Moodle renewed by itself at expiry, or an administrator did; run again"},
 	{rotate.ErrUncertain, "run again as soon as the database answers: the run starts from whichever key is there"},
+	{rotate.ErrOwnClock, "set the clocks of this machine and of the web server; peers refuse answers that are stamped ahead, too"},
 	{rotate.ErrOwnUnreachable, "check the wwwroot from this machine, or go on without this proof: --self-check=auto"},
 	{errDeadline, "give the run more time with --deadline"},
 	{context.DeadlineExceeded, "the database or the site did not answer in time; try again"},
@@ -64,8 +73,8 @@ var sentinelHints = []struct {
 // nextSteps say what an operator does about a reason.
 var nextSteps = map[string]string{
 	"dns":             "check the peer's wwwroot; if the site is gone, delete the peer in Moodle",
-	"connect":         "nothing to do if it is down for now: it fetches the key at its first call, or run again",
-	"timeout":         "nothing to do if it is down for now: it fetches the key at its first call, or run again with a longer --timeout",
+	"connect":         "nothing to do if it is down for now: it fetches the key at its first call, as long as fewer than three more renewals pass",
+	"timeout":         "nothing to do if it is down for now: it fetches the key at its first call, as long as fewer than three more renewals pass",
 	"tls":             "check the peer's TLS certificate, or give its authority with --ca-file",
 	"not_xmlrpc":      "something else answers at the peer's wwwroot: check its address and its web server",
 	"too_large":       "something else answers at the peer's wwwroot: check its address and its web server",
@@ -77,7 +86,11 @@ var nextSteps = map[string]string{
 	"cannot_open":     "the peer still seals to an old certificate of this site: have its administrator fetch the new one",
 	"clock":           "set the clocks of both machines",
 	"fault_710":       "the peer could not fetch the new certificate from this site: check that it reaches this wwwroot, and its TLS settings for it",
-	"fault_7020":      "have the peer's administrator add this site's wwwroot exactly as it is written here",
+	"fault_0":         "look into the peer's log: it could not handle the call",
+	"fault_17":        "look into the peer's log: it could not handle the call",
+	"fault_6004":      "the peer holds another certificate of this site: have its administrator delete and fetch it",
+	"fault_7021":      "the peer takes the call for a plain one: something between changes what is sent",
+	"fault_7025":      "fetch the peer's certificate anew in Moodle's peer settings",
 	"fault_7023":      "fetch the peer's certificate anew in Moodle's peer settings",
 	"fault_6100":      "Mahara's forced mode is stuck at an expired certificate: have its administrator delete and fetch this site's key",
 }
@@ -91,7 +104,7 @@ func nextStep(p rotate.PeerReport) string {
 	}
 	switch {
 	case strings.HasPrefix(p.Reason, "http_5"):
-		return "nothing to do if it is in maintenance: it fetches the key at its first call, or run again"
+		return "nothing to do if it is in maintenance: it fetches the key at its first call, as long as fewer than three more renewals pass"
 	case strings.HasPrefix(p.Reason, "http_3"):
 		return "the peer's wwwroot moved: compare it with the address the site uses now"
 	case strings.HasPrefix(p.Reason, "http_"):

@@ -92,11 +92,14 @@ func (a array) link(wwwroot string, tenant *moodledb.Config, db *moodledb.Tenant
 	}
 	far := &registry{address: net.address, subnetwork: near.subnetwork}
 	far.open = func(ctx context.Context) (*moodledb.Tenant, func(), error) { return a.open(ctx, wwwroot) }
+	// The master belongs to every sub-network.
 	switch {
 	case tenant.Wwwroot == a.master.Wwwroot:
 		near.role, far.role = moodledb.RoleMaster, moodledb.RoleSub
+		near.subnetwork, far.subnetwork = theirs.MNet > 0, theirs.MNet > 0
 	case isMaster:
 		near.role, far.role = moodledb.RoleSub, moodledb.RoleMaster
+		near.subnetwork, far.subnetwork = ours.MNet > 0, ours.MNet > 0
 	}
 	link.Far = far
 	return link

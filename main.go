@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -34,10 +33,6 @@ func run(args []string, getenv func(string) string, stdout, stderr io.Writer) in
 	if err := app.RunContext(ctx, args); err != nil {
 		printError(stderr, err)
 		return rotate.ExitUsage
-	}
-	var sig *signalError
-	if errors.As(context.Cause(ctx), &sig) {
-		return 128 + int(sig.signal)
 	}
 	return code
 }

@@ -38,8 +38,11 @@ func newOutput(o options, stdout, stderr io.Writer, getenv func(string) string) 
 		w = zerolog.ConsoleWriter{Out: stderr, NoColor: !out.live || !out.colour, TimeFormat: time.TimeOnly}
 	}
 	level := zerolog.WarnLevel
-	if o.Debug {
+	switch {
+	case o.Debug:
 		level = zerolog.DebugLevel
+	case o.Quiet: // cron mails whatever is written
+		level = zerolog.ErrorLevel
 	}
 	out.log = zerolog.New(w).Level(level).With().Timestamp().Logger()
 	return out
@@ -72,6 +75,8 @@ func (out *output) print(report rotate.TenantReport, started time.Time, code int
 	}
 	if report.Err != nil {
 		printError(out.stderr, report.Err)
+	} else if out.o.JSON && report.SelfCheck == rotate.SelfNoRC4 {
+		fmt.Fprintln(out.stderr, "hint: "+hintNoRC4)
 	}
 }
 

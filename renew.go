@@ -29,12 +29,18 @@ func renew(ctx context.Context, o options, getenv func(string) string, stdout, s
 		report = rotate.TenantReport{Wwwroot: o.Host, Outcome: rotate.Failed, SelfCheck: rotate.SelfSkipped,
 			Error: err.Error(), Err: err, Exit: exitFor(err), Peers: []rotate.PeerReport{}}
 	}
-	code := report.Exit
-	var sig *signalError
-	if errors.As(context.Cause(ctx), &sig) {
-		code = 128 + int(sig.signal)
-	}
+	code := exitAfterSignal(ctx, report.Exit)
 	out.print(report, started, code)
+	return code
+}
+
+// exitAfterSignal gives the exit code of a run that a signal ended, unless the
+// own site needs somebody to act: that must not look like a safe point.
+func exitAfterSignal(ctx context.Context, code int) int {
+	var sig *signalError
+	if code != rotate.ExitOwnSite && errors.As(context.Cause(ctx), &sig) {
+		return 128 + int(sig.signal)
+	}
 	return code
 }
 
@@ -83,10 +89,15 @@ func renewTenant(ctx context.Context, o options, getenv func(string) string, out
 	renewal.Bind, renewal.Progress = links, out.progress
 	renewal.Store, renewal.Locker, renewal.Starter = store, store, store
 	renewal.Cache = newCache(master, tenant, store, out.log)
+	run := renewal.Run
 	if o.DryRun {
-		return renewal.Plan(ctx), nil
+		run = renewal.Plan
 	}
-	return renewal.Run(ctx), nil
+	report := run(ctx)
+	if report.Wwwroot == "" { // stopped before the tenant was read
+		report.Wwwroot = tenant.Wwwroot
+	}
+	return report, nil
 }
 
 // newRenewal is a renewal without a tenant.

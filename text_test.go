@@ -22,7 +22,7 @@ func report(outcome rotate.Outcome, check rotate.SelfCheck, peers ...rotate.Peer
 func TestAReportForPeople(t *testing.T) {
 	good := rotate.PeerReport{Wwwroot: "https://good.example", Outcome: rotate.Accepted, TookMS: 12}
 	dead := rotate.PeerReport{Wwwroot: "https://dead.example/moodle", Outcome: rotate.Pending, Reason: "timeout", Detail: "no answer in time", Attempts: 3, TookMS: 46000}
-	evil := rotate.PeerReport{Wwwroot: "https://evil.example", Outcome: rotate.Refused, Reason: "fault_6004", Detail: "\x1b[2Jcleared", TookMS: 5}
+	evil := rotate.PeerReport{Wwwroot: "https://evil.example", Outcome: rotate.Refused, Reason: "fault_6999", Detail: "\x1b[2Jcleared", TookMS: 5}
 	head := `renewed https://t.example
   certificate  sha256 aa11
   valid        2026-03-01 11:00 UTC until 2026-03-29 12:00 UTC
@@ -39,8 +39,8 @@ func TestAReportForPeople(t *testing.T) {
 			report(rotate.Renewed, rotate.SelfProven, dead, evil, good), true, head + `
   accepted  https://good.example            12 ms
   pending   https://dead.example/moodle  46000 ms  timeout: no answer in time (3 tries)
-            next: nothing to do if it is down for now: it fetches the key at its first call, or run again with a longer --timeout
-  refused   https://evil.example             5 ms  fault_6004: ·[2Jcleared
+            next: nothing to do if it is down for now: it fetches the key at its first call, as long as fewer than three more renewals pass
+  refused   https://evil.example             5 ms  fault_6999: ·[2Jcleared
 
 1 of 3 peers proven, 1 pending, 1 refused
 `},
@@ -65,7 +65,7 @@ func TestAnOwnSiteWithoutRC4SaysWhatToDo(t *testing.T) {
 // Every reason of the contract leads somewhere.
 func TestEveryReasonHasANextStep(t *testing.T) {
 	for _, reason := range []string{"dns", "connect", "tls", "timeout", "http_503", "http_404", "http_302", "not_xmlrpc", "too_large", "unknown_to_peer",
-		"mnet_off", "no_rc4", "fault_710", "fault_7020", "fault_7023", "bad_certificate", "bad_signature", "cannot_open", "clock"} {
+		"mnet_off", "no_rc4", "fault_710", "fault_7023", "fault_7025", "fault_0", "fault_17", "fault_6004", "fault_6100", "fault_7021", "bad_certificate", "bad_signature", "cannot_open", "clock"} {
 		if nextStep(rotate.PeerReport{Outcome: rotate.Refused, Reason: reason}) == "" {
 			t.Errorf("%s leaves the operator alone", reason)
 		}
@@ -76,7 +76,8 @@ func TestEveryReasonHasANextStep(t *testing.T) {
 }
 
 func TestSentinelErrorsHaveHints(t *testing.T) {
-	for _, err := range []error{rotate.ErrMNetOff, rotate.ErrNoOwnHost, rotate.ErrLocked, rotate.ErrConflict, rotate.ErrUncertain, rotate.ErrOwnUnreachable} {
+	for _, err := range []error{rotate.ErrMNetOff, rotate.ErrNoOwnHost, rotate.ErrLocked, rotate.ErrConflict, rotate.ErrUncertain, rotate.ErrOwnUnreachable, rotate.ErrOwnClock,
+		&rotate.OwnSiteError{Failure: &rotate.Failure{Reason: "fault_7023"}}} {
 		if hintFor(err) == "" {
 			t.Errorf("%v leaves the operator alone", err)
 		}

@@ -16,6 +16,8 @@ var (
 	ErrNoOwnHost = errors.New("the site has no mnet_host row of its own")
 	// ErrOwnUnreachable: no MNet server answers at the own wwwroot, and --self-check=require.
 	ErrOwnUnreachable = errors.New("the own site cannot be asked which key it uses")
+	// ErrOwnClock: answers of the own site are stamped too far ahead, so that neither it nor a peer can be proven.
+	ErrOwnClock = errors.New("this machine and the own site disagree about the time")
 	// ErrCacheByHand: a cache store lives where only an operator can clear it. A Cache wraps it.
 	ErrCacheByHand = errors.New("a cache store can only be cleared by hand")
 )

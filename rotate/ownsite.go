@@ -2,7 +2,6 @@ package rotate
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -38,16 +37,16 @@ func (t *Tenant) ownSite(certificate *envelope.Certificate) Peer {
 // checkBefore asks the own site whether it uses the stored key now. It does not
 // ask a site whose key has expired, or is about to: such a request makes Moodle
 // renew by itself, behind our back.
-func (r *Renewal) checkBefore(ctx context.Context, t *Tenant) SelfCheck {
+func (r *Renewal) checkBefore(ctx context.Context, t *Tenant) (SelfCheck, *Failure) {
 	id := t.identity()
 	if r.SelfCheck == SelfCheckOff || id == nil || r.expiring(t) {
-		return SelfSkipped
+		return SelfSkipped, nil
 	}
 	check, failure := r.askOwn(ctx, *id, t.ownSite(id.Key.Certificate))
 	if failure != nil {
 		r.Log.Debug().Str("check", string(check)).Str("failure", failure.Error()).Msg("own site before the renewal")
 	}
-	return check
+	return check, failure
 }
 
 func (r *Renewal) expiring(t *Tenant) bool {
@@ -65,6 +64,8 @@ func (r *Renewal) askOwn(ctx context.Context, id Identity, own Peer) (SelfCheck,
 		return SelfProven, nil
 	case f == nil:
 		return SelfFailed, &Failure{Reason: "cannot_open", Detail: "the site uses another key than the stored one"}
+	case f.Reason == "clock":
+		return SelfFailed, f
 	case f.Pending || answersNoMNet(f.Reason):
 		return SelfUnreachable, f
 	case f.Reason == "fault_7023" || f.Reason == "no_rc4":
@@ -87,43 +88,47 @@ func answersNoMNet(reason string) bool {
 }
 
 // settle drops the cached configuration until the own site proves that it uses
-// id. It returns an error when the site keeps another key, or when nobody knows
-// because neither the cache could be dropped nor the site be asked.
+// id. A site that answered before, or within this very settling, is waited for
+// when it does not answer now: a web server that is just reloading proves
+// nothing. settle returns an error when the site keeps another key, or when
+// nobody knows because neither the cache could be dropped nor the site be asked.
 func (r *Renewal) settle(ctx context.Context, id Identity, own Peer, before SelfCheck) (SelfCheck, error) {
-	var failure *Failure
-	var dropped error
+	check, answers := SelfSkipped, answered(before)
+	lost := &OwnSiteError{}
 	for _, step := range ladder {
 		for _, wait := range step.waits {
 			if err := r.Sleep(ctx, wait); err != nil {
 				return SelfFailed, fmt.Errorf("wait for the own site: %w", err)
 			}
-			dropped = r.Cache.Drop(ctx, step.width)
-			if dropped != nil {
-				r.Log.Debug().Err(dropped).Msg("cache not dropped")
+			lost.Cache = r.Cache.Drop(ctx, step.width)
+			if lost.Cache != nil {
+				r.Log.Debug().Err(lost.Cache).Msg("cache not dropped")
 			}
-			check := SelfSkipped
 			if r.SelfCheck != SelfCheckOff {
-				check, failure = r.askOwn(ctx, id, own)
+				check, lost.Failure = r.askOwn(ctx, id, own)
 			}
+			answers = answers || answered(check)
 			switch {
 			case check == SelfProven, check == SelfNoRC4 && before != SelfProven:
 				return check, nil
-			case check == SelfSkipped || check == SelfUnreachable:
-				byHand := check == SelfSkipped && errors.Is(dropped, ErrCacheByHand)
-				if dropped != nil && !byHand {
-					return check, &OwnSiteError{Failure: failure, Cache: dropped}
+			case check == SelfSkipped || check == SelfUnreachable && !answers:
+				if lost.Cache != nil {
+					return check, lost
 				}
 				return check, nil
 			}
 		}
 	}
-	return SelfFailed, &OwnSiteError{Failure: failure, Cache: dropped}
+	return check, lost
 }
+
+// answered tells whether a check found the site's MNet server at all.
+func answered(c SelfCheck) bool { return c == SelfProven || c == SelfNoRC4 || c == SelfFailed }
 
 // undo puts the old pair back. The new pair goes to the end of the history,
 // where the next renewal drops it first: a peer may have fetched its certificate
 // by a keyswap in between, and must stay able to learn better.
-func (r *Renewal) undo(ctx context.Context, t *Tenant, stored Keys) (SelfCheck, error) {
+func (r *Renewal) undo(ctx context.Context, t *Tenant, stored Keys, report *TenantReport) (SelfCheck, error) {
 	now, err := r.Store.Read(ctx)
 	if err != nil {
 		return SelfFailed, fmt.Errorf("read the tenant: %w", err)
@@ -131,14 +136,11 @@ func (r *Renewal) undo(ctx context.Context, t *Tenant, stored Keys) (SelfCheck, 
 	if now.Pair != stored.Stored {
 		return SelfFailed, ErrConflict
 	}
-	old := Keys{
-		Stored:  t.Pair,
-		Expires: t.expires(),
-		History: append(slices.Clone(t.History), Retired{Stored: stored.Stored, Expires: stored.Expires}),
-	}
+	old := Keys{Stored: t.Pair, Expires: t.expires(), History: t.historyWithUndone(stored)}
 	if err := r.Store.StoreKey(ctx, now, old); err != nil {
 		return SelfFailed, fmt.Errorf("store the key: %w", err)
 	}
+	report.History = len(old.History)
 	id := t.identity()
 	if id == nil {
 		return SelfSkipped, r.Cache.Drop(ctx, WidthDefinition)
@@ -160,10 +162,12 @@ func (r *Renewal) lookAgain(ctx context.Context, t *Tenant, id Identity, report 
 	}
 	own := t.ownSite(id.Key.Certificate)
 	check, failure := r.askOwn(ctx, id, own)
-	if check != SelfFailed && check != SelfNoRC4 {
+	if check == SelfProven || check == SelfUnreachable {
 		return false, nil
 	}
 	r.Log.Warn().Str("failure", failure.Error()).Msg("the own site went back to the old key")
-	_, err = r.settle(ctx, id, own, SelfProven)
-	return err == nil, err
+	if report.SelfCheck, err = r.settle(ctx, id, own, SelfProven); err != nil {
+		return false, err
+	}
+	return true, nil
 }

@@ -3,6 +3,7 @@ package rotate
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // Plan is the dry run: what Run would do, found out without changing anything
@@ -26,9 +27,14 @@ func (r *Renewal) plan(ctx context.Context, report *TenantReport) error {
 		return fmt.Errorf("read the tenant: %w", err)
 	}
 	report.describe(t)
+	if err := r.allowed(ctx); err != nil {
+		return err
+	}
 	switch {
 	case r.NewKey && (!t.MNetOn() || t.Own == nil):
 		report.warn("MNet is off; it would be started first")
+	case !t.MNetOn():
+		return ErrMNetOff
 	case t.Own == nil:
 		return ErrNoOwnHost
 	case t.Own.Certificate != t.Pair.Certificate:
@@ -38,13 +44,14 @@ func (r *Renewal) plan(ctx context.Context, report *TenantReport) error {
 			return err
 		}
 	}
-	if !r.NewKey && !t.MNetOn() {
-		return ErrMNetOff
+	peers := slices.Clone(t.Peers)
+	for _, link := range r.Bind {
+		report.warn("would connect " + link.Wwwroot + " as a peer and bind its services")
+		if !slices.ContainsFunc(peers, func(p Peer) bool { return p.Wwwroot == link.Wwwroot }) {
+			peers = append(peers, Peer{Wwwroot: link.Wwwroot, Application: "moodle", ServerURL: ownServerURL, SSLVerification: newPeerVerification})
+		}
 	}
-	for _, host := range r.Bind {
-		report.warn("would connect " + host.Wwwroot + " as a peer and bind its services")
-	}
-	report.Peers = r.tryPeers(ctx, t.Peers)
+	report.Peers = r.tryPeers(ctx, peers)
 	return nil
 }
 

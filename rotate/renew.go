@@ -76,7 +76,7 @@ func (r *Renewal) run(ctx context.Context, report *TenantReport) error {
 	key := r.startGenerating()
 	release, err := r.Locker.Lock(ctx, r.LockWait)
 	if err != nil {
-		return fmt.Errorf("lock the tenant: %w", err)
+		return stoppedOr(ctx, err)
 	}
 	defer release()
 
@@ -88,19 +88,28 @@ func (r *Renewal) run(ctx context.Context, report *TenantReport) error {
 	before, err := r.preflight(ctx, tenant)
 	report.SelfCheck = before
 	if err != nil {
-		return err
+		return stoppedOr(ctx, err)
 	}
 	next, err := r.nextIdentity(tenant, key)
 	if err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("stopped before anything was changed: %w", context.Cause(ctx))
+		return stoppedOr(ctx, err)
 	}
 	if err := r.takeIntoUse(ctx, tenant, *next, before, report); err != nil {
 		return err
 	}
 	return r.distribute(ctx, tenant, *next, report)
+}
+
+// stoppedOr names the signal or the deadline that ended the context, instead of
+// what it broke.
+func stoppedOr(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	return fmt.Errorf("stopped before the key was touched: %w", context.Cause(ctx))
 }
 
 // takeIntoUse stores the new key and sees to it that the own web side uses it:
@@ -145,7 +154,10 @@ func (r *Renewal) takeIntoUse(ctx context.Context, t *Tenant, next Identity, bef
 func (r *Renewal) giveUp(ctx context.Context, t *Tenant, keys Keys, before SelfCheck, cause error, report *TenantReport) error {
 	report.skipPeers(t, "not told of a key that the own site does not use")
 	if worthUndoing(before, report.SelfCheck) && t.Pair.Present() {
-		check, err := r.undo(ctx, t, keys)
+		// Whatever time settling took, putting the old key back has its own.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), safePointLimit)
+		defer cancel()
+		check, err := r.undo(ctx, t, keys, report)
 		if err == nil {
 			report.Outcome, report.SelfCheck, report.Exit = Undone, check, ExitNotRenewed
 			return fmt.Errorf("the old key is back: %w", cause)
@@ -197,6 +209,9 @@ func (r *Renewal) read(ctx context.Context) (*Tenant, error) {
 	if !r.NewKey || t.MNetOn() && t.Own != nil {
 		return t, nil
 	}
+	if err := r.allowed(ctx); err != nil {
+		return nil, err
+	}
 	if err := r.Starter.StartMNet(ctx); err != nil {
 		return nil, fmt.Errorf("start MNet: %w", err)
 	}
@@ -220,20 +235,35 @@ func (r *Renewal) preflight(ctx context.Context, t *Tenant) (SelfCheck, error) {
 	if t.Own == nil {
 		return SelfSkipped, ErrNoOwnHost
 	}
-	if err := r.Store.CheckRights(ctx); err != nil {
-		return SelfSkipped, fmt.Errorf("the key could not be stored: %w", err)
+	if err := r.allowed(ctx); err != nil {
+		return SelfSkipped, err
 	}
-	if err := r.Cache.Check(ctx); err != nil {
-		if !errors.Is(err, ErrCacheByHand) {
-			return SelfSkipped, fmt.Errorf("the cached configuration could not be dropped afterwards: %w", err)
-		}
-		r.Log.Warn().Err(err).Msg("a cache store cannot be cleared from here")
-	}
-	check := r.checkBefore(ctx, t)
-	if check == SelfUnreachable && r.SelfCheck == SelfCheckRequire {
+	check, failure := r.checkBefore(ctx, t)
+	switch {
+	case check == SelfUnreachable && r.SelfCheck == SelfCheckRequire:
 		return check, ErrOwnUnreachable
+	case failure != nil && failure.Reason == "clock":
+		return check, fmt.Errorf("%w: %w", ErrOwnClock, failure)
 	}
 	return check, nil
+}
+
+// allowed tells whether the key could be stored and the cache be dropped, while
+// nothing has changed. A cache for hands only is tried nevertheless, where the
+// own site will show whether it stood in the way.
+func (r *Renewal) allowed(ctx context.Context) error {
+	if err := r.Store.CheckRights(ctx); err != nil {
+		return fmt.Errorf("the key could not be stored: %w", err)
+	}
+	err := r.Cache.Check(ctx)
+	if errors.Is(err, ErrCacheByHand) && r.SelfCheck != SelfCheckOff {
+		r.Log.Debug().Err(err).Msg("a cache store cannot be cleared from here")
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("the cached configuration could not be dropped afterwards: %w", err)
+	}
+	return nil
 }
 
 // nextIdentity is the tenant under its new key.

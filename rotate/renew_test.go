@@ -96,9 +96,27 @@ func TestHowARenewalEnds(t *testing.T) {
 		{name: "the own site is not to be asked",
 			breakIt: func(w *world) { w.sticky = true }, options: Options{SelfCheck: SelfCheckOff},
 			outcome: Renewed, check: SelfSkipped, exit: ExitOK, stored: true, told: true},
-		{name: "the own site is not to be asked and the cache is for hands only",
+		{name: "the own site is not to be asked and the cache is for hands only: nobody would notice",
 			breakIt: func(w *world) { w.checkErr, w.dropErr = ErrCacheByHand, ErrCacheByHand }, options: Options{SelfCheck: SelfCheckOff},
-			outcome: Renewed, check: SelfSkipped, exit: ExitOK, stored: true, told: true},
+			outcome: Failed, check: SelfSkipped, exit: ExitNotRenewed, cause: ErrCacheByHand},
+		{name: "the cache is for hands only, and stands in the way: undone",
+			breakIt: func(w *world) { w.checkErr, w.dropErr, w.sticky = ErrCacheByHand, ErrCacheByHand, true },
+			outcome: Undone, check: SelfProven, exit: ExitNotRenewed, cause: ErrCacheByHand},
+		{name: "the own site's clock is ahead",
+			breakIt: func(w *world) { w.clockAhead = true },
+			outcome: Failed, check: SelfFailed, exit: ExitNotRenewed, cause: ErrOwnClock},
+		{name: "the own site answered before, and is down when it is to prove the key: undone",
+			breakIt: func(w *world) {
+				w.on = func(e string) {
+					if e == "store" {
+						w.unreachable = w.version == 0
+					}
+				}
+			},
+			outcome: Undone, check: SelfProven, exit: ExitNotRenewed},
+		{name: "MNet is to be started, and the cache may not be dropped: it is not started",
+			breakIt: func(w *world) { w.tenant.DispatcherMode = "off"; w.checkErr = errNotAllowed }, options: Options{NewKey: true},
+			outcome: Failed, check: SelfSkipped, exit: ExitNotRenewed, cause: errNotAllowed},
 		{name: "the own site is not to be asked and the cache not to be dropped",
 			breakIt: func(w *world) { w.dropErr = errNotAllowed }, options: Options{SelfCheck: SelfCheckOff},
 			outcome: Undone, check: SelfSkipped, exit: ExitNotRenewed, cause: errNotAllowed},
@@ -147,6 +165,9 @@ func TestHowARenewalEnds(t *testing.T) {
 				t.Error("own host row and pair differ afterwards")
 			}
 			w.nothingLost(old)
+			if c.cause != nil && c.exit == ExitNotRenewed && len(w.happened("start-mnet")) > 0 {
+				t.Error("MNet was started although nothing should have changed")
+			}
 		})
 	}
 }
@@ -268,5 +289,53 @@ func TestARunThatIsStopped(t *testing.T) {
 				t.Errorf("error %v does not say why", report.Err)
 			}
 		})
+	}
+}
+
+// A web server that reloads while the own site is proven: the stale answer
+// before counts, the missing one does not.
+func TestAnOwnSiteThatIsAwayForAMomentIsWaitedFor(t *testing.T) {
+	w := newWorld(t)
+	w.addPeer("https://a.example", fakePeer{})
+	old := w.tenant.Pair
+	drops := 0
+	w.refill = func() {
+		switch drops++; drops {
+		case 1: // still the old key
+			w.cached = &old
+		case 2: // reloading
+			w.cached, w.unreachable = &old, true
+		case 3:
+			w.unreachable = false
+		}
+	}
+	if report := w.renewal(Options{}).Run(t.Context()); report.Exit != ExitOK || report.SelfCheck != SelfProven || w.web() != w.tenant.Pair {
+		t.Errorf("exit %d, own site %s, %v", report.Exit, report.SelfCheck, report.Err)
+	}
+}
+
+func TestAWebSideThatWentBackAndThenAwayIsNotCalledProven(t *testing.T) {
+	w := newWorld(t)
+	old := w.tenant.Pair
+	w.addPeer("https://a.example", fakePeer{})
+	w.on = func(e string) {
+		if e == "prove https://a.example" {
+			w.cached, w.refill = &old, func() { w.unreachable = true }
+		}
+	}
+	report := w.renewal(Options{}).Run(t.Context())
+	if report.Exit != ExitOwnSite || report.SelfCheck != SelfFailed {
+		t.Errorf("exit %d, own site %s", report.Exit, report.SelfCheck)
+	}
+}
+
+func TestOnlyTheLastUndonePairIsKept(t *testing.T) {
+	w := newWorld(t)
+	w.sticky = true
+	for range 3 {
+		report := w.renewal(Options{}).Run(t.Context())
+		if report.Outcome != Undone || report.History != 1 || len(w.tenant.History) != 1 {
+			t.Fatalf("%s, %d retired pairs reported, %d kept", report.Outcome, report.History, len(w.tenant.History))
+		}
 	}
 }

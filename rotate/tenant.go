@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"slices"
 	"time"
 
 	"renew_mnetkeys/envelope"
@@ -120,4 +121,18 @@ func (t *Tenant) expires() int64 {
 		return t.Own.Expires
 	}
 	return 0
+}
+
+// historyWithUndone is the history of before with an undone pair at the end,
+// where the next renewal drops it first. A pair that was undone earlier makes
+// room for it: it is newer than the current one.
+func (t *Tenant) historyWithUndone(undone Keys) []Retired {
+	history := slices.Clone(t.History)
+	current, _ := envelope.ParseCertificate(t.Pair.Certificate)
+	if n := len(history); n > 0 {
+		if last, _ := envelope.ParseCertificate(history[n-1].Certificate); older(current, last) {
+			history = history[:n-1]
+		}
+	}
+	return append(history, Retired{Stored: undone.Stored, Expires: undone.Expires})
 }

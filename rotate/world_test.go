@@ -28,6 +28,7 @@ type world struct {
 	cached      *Stored // what the web side has cached of the pair; nil reads the database
 	refill      func()  // called after a drop, as a web request under way would
 	sticky      bool    // dropping does nothing: the web side keeps what it has
+	clockAhead  bool    // the web side stamps answers of the future
 	unreachable bool    // nobody answers at the own wwwroot
 	rc4less     bool    // the web side's OpenSSL has no RC4
 	dropErr     error
@@ -243,6 +244,8 @@ func (w *world) proveOwn(own Identity) Proof {
 	switch {
 	case w.unreachable:
 		return Proof{Failure: &Failure{Reason: "timeout", Pending: true}}
+	case w.clockAhead:
+		return Proof{Failure: &Failure{Reason: "clock"}}
 	case w.rc4less:
 		return Proof{Failure: &Failure{Reason: "fault_7023"}}
 	case w.web().Certificate != own.Key.Certificate.PEM:
