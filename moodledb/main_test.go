@@ -24,7 +24,7 @@ type site struct {
 	config *Config
 }
 
-func newSite(t *testing.T, prefix string) *site {
+func newSite(t testing.TB, prefix string) *site {
 	t.Helper()
 	s := emptySite(t, prefix)
 	s.Exec(t, "INSERT INTO {config} (name, value) VALUES ('siteidentifier', 'sEcReTown.example'), ('mnet_dispatcher_mode', 'strict'), "+
@@ -38,7 +38,7 @@ func newSite(t *testing.T, prefix string) *site {
 }
 
 // emptySite has what Moodle's installer puts into the tables, but nothing of MNet.
-func emptySite(t *testing.T, prefix string) *site {
+func emptySite(t testing.TB, prefix string) *site {
 	t.Helper()
 	d := testbed.MariaDB(t).Database(t, prefix)
 	d.Exec(t, "INSERT INTO {course} (id, fullname) VALUES (1, 'Own site')")
@@ -51,12 +51,12 @@ func emptySite(t *testing.T, prefix string) *site {
 	}}
 }
 
-func (s *site) open(t *testing.T) *Tenant {
+func (s *site) open(t testing.TB) *Tenant {
 	t.Helper()
 	return openConfig(t, s.config)
 }
 
-func openConfig(t *testing.T, c *Config) *Tenant {
+func openConfig(t testing.TB, c *Config) *Tenant {
 	t.Helper()
 	tenant, err := Open(t.Context(), c)
 	if err != nil {

@@ -28,6 +28,7 @@ type proxy struct {
 
 	mu      sync.Mutex
 	queries []string
+	longest int // packet of the client, bytes
 }
 
 func startProxy(t *testing.T, server string, decide func(query string) fate) *proxy {
@@ -59,6 +60,13 @@ func (p *proxy) seen(word string) []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.DeleteFunc(slices.Clone(p.queries), func(q string) bool { return !strings.HasPrefix(q, word) })
+}
+
+// largest is the size of the largest packet a client sent.
+func (p *proxy) largest() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.longest
 }
 
 func (p *proxy) serve(client net.Conn) {
@@ -93,7 +101,7 @@ func (p *proxy) serve(client net.Conn) {
 			return
 		}
 		p.mu.Lock()
-		p.queries = append(p.queries, query)
+		p.queries, p.longest = append(p.queries, query), max(p.longest, len(packet))
 		p.mu.Unlock()
 		switch p.decide(query) {
 		case isLost:
@@ -123,7 +131,8 @@ func (p *proxy) serve(client net.Conn) {
 	}
 }
 
-// readPacket reads a packet of the client. query is the statement of a COM_QUERY, "" for others.
+// readPacket reads a packet of the client. query is the statement of a COM_QUERY or COM_STMT_PREPARE, EXECUTE for a prepared one, ""
+// for others.
 func readPacket(client net.Conn) (packet []byte, query string, err error) {
 	packet = make([]byte, 4)
 	if _, err := io.ReadFull(client, packet); err != nil {
@@ -133,8 +142,13 @@ func readPacket(client net.Conn) (packet []byte, query string, err error) {
 	if _, err := io.ReadFull(client, payload); err != nil {
 		return nil, "", err
 	}
-	if len(payload) > 0 && payload[0] == 3 && packet[3] == 0 {
-		query = string(payload[1:])
+	if len(payload) > 0 && packet[3] == 0 {
+		switch payload[0] {
+		case 0x03, 0x16:
+			query = string(payload[1:])
+		case 0x17:
+			query = "EXECUTE"
+		}
 	}
 	return append(packet, payload...), query, nil
 }

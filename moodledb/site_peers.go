@@ -49,12 +49,13 @@ func (t *Tenant) PeerList(ctx context.Context) ([]PeerRef, error) {
 
 func (t *Tenant) peerRefs(ctx context.Context, tx *sql.Tx, applications map[int64]application) ([]PeerRef, error) {
 	const doing = "list the peers"
-	query := func(sslVerification string) (*sql.Rows, error) {
-		return tx.QueryContext(ctx, t.sql("SELECT id, wwwroot, applicationid, "+sslVerification+", "+keyHash+" FROM {mnet_host} WHERE deleted = 0"))
-	}
-	rows, err := query("sslverification")
-	if isNumber(err, errUnknownColumn) {
-		rows, err = query("0")
+	var rows *sql.Rows
+	var err error
+	for _, younger := range []string{"applicationid, sslverification", "applicationid, 0", "0, 0"} { // Moodle 3, 1.9, older
+		rows, err = tx.QueryContext(ctx, t.sql("SELECT id, wwwroot, "+younger+", "+keyHash+" FROM {mnet_host} WHERE deleted = 0 AND wwwroot <> ''"))
+		if !isNumber(err, errUnknownColumn) {
+			break
+		}
 	}
 	if err != nil {
 		return nil, t.explain(doing, err)

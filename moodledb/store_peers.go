@@ -45,10 +45,10 @@ func (k Kept) String() string {
 // not take its place; it is asked only about those rows where that could be, while rows are locked: it must be quick. Each wwwroot
 // may be there once.
 //
-// It takes a number of statements that does not depend on the number of keys, but for one UPDATE per 100 rows.
+// The number of statements does not depend on the number of keys, but for one UPDATE per 100 rows.
 //
-// After an error it can be called again, and does nothing twice. With [ErrUncertain] the answer to COMMIT was lost and the server
-// not reached again in time; after any other error nothing is stored.
+// All keys are stored or none. With [ErrUncertain] the answer to COMMIT was lost and the server not reached again in time. After any
+// error it can be called again, with the same result as if it had not failed.
 func (t *Tenant) StorePeerKeys(ctx context.Context, keys []PeerKey, newer func(held, offered string) bool) ([]Kept, error) {
 	const doing = "store the peers' certificates"
 	if len(keys) == 0 {
@@ -179,7 +179,7 @@ func (r *peerRow) mayBeNewer(offered PeerKey) bool {
 	case r.hash == sha256.Sum256(nil):
 		return false
 	case offered.Replaces == "":
-		return r.expires > offered.Expires
+		return r.expires >= offered.Expires
 	}
 	return r.hash != sha256.Sum256([]byte(offered.Replaces))
 }

@@ -1,0 +1,215 @@
+package moodledb
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func arrayLock(t *testing.T, servers *Servers, s *site) *ArrayLock {
+	t.Helper()
+	l, err := servers.Lock(t.Context(), s.config, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Release() })
+	return l
+}
+
+// holderOf is the connection that holds the site's lock, "" when none does.
+func (s *site) holderOf(t *testing.T) string {
+	t.Helper()
+	return s.Value(t, "SELECT IS_USED_LOCK(?)", lockName(s.config))
+}
+
+func TestArrayLock(t *testing.T) {
+	sites := []*site{newSite(t, "mdl_"), newSite(t, "mdl_"), newSite(t, "mdl_")}
+	one, two := sites[0], sites[1]
+	servers, others := newServers(t, 8), newServers(t, 8)
+
+	t.Run("one connection holds all locks of a server", func(t *testing.T) {
+		holders := map[string]bool{}
+		for _, s := range sites {
+			l := arrayLock(t, servers, s)
+			if err := l.Held(t.Context()); err != nil {
+				t.Error(err)
+			}
+			defer func() { _ = l.Release() }()
+			holders[s.holderOf(t)] = true
+		}
+		if len(holders) != 1 || holders[""] {
+			t.Errorf("held by %v", holders)
+		}
+	})
+	t.Run("released, it is free, and the others are held", func(t *testing.T) {
+		first, second := arrayLock(t, servers, one), arrayLock(t, servers, two)
+		for range 2 {
+			if err := first.Release(); err != nil {
+				t.Error(err)
+			}
+		}
+		if one.holderOf(t) != "" || two.holderOf(t) == "" || first.Held(t.Context()) == nil {
+			t.Errorf("held by %q and %q", one.holderOf(t), two.holderOf(t))
+		}
+		if err := second.Release(); err != nil {
+			t.Error(err)
+		}
+	})
+	locked := func(t *testing.T, err error, holder string) {
+		t.Helper()
+		var locked *LockedError
+		if !errors.As(err, &locked) || locked.Connection == 0 || !strings.HasPrefix(locked.Holder, holder+"@") {
+			t.Errorf("got %v", err)
+		}
+	}
+	t.Run("it keeps the renewal of one tenant out, and is kept out by it", func(t *testing.T) {
+		single := one.open(t)
+		l := arrayLock(t, servers, one)
+		_, err := single.Lock(t.Context(), 0)
+		locked(t, err, one.User)
+		_ = l.Release()
+		held := lock(t, single)
+		_, err = servers.Lock(t.Context(), one.config, 0)
+		locked(t, err, one.User)
+		_ = held.Release()
+	})
+	t.Run("it keeps another run out", func(t *testing.T) {
+		arrayLock(t, servers, one)
+		_, err := others.Lock(t.Context(), one.config, 0)
+		locked(t, err, one.User)
+	})
+	t.Run("it keeps its own run out: a tenant may stand twice in the register", func(t *testing.T) {
+		l := arrayLock(t, servers, one)
+		_, err := servers.Lock(t.Context(), one.config, 0)
+		locked(t, err, one.User)
+		_ = l.Release()
+		if one.holderOf(t) != "" {
+			t.Error("it is still held")
+		}
+	})
+	t.Run("a wrong account is its tenant's error only", func(t *testing.T) {
+		fresh := newServers(t, 2)
+		config := *one.config
+		config.DBPass = "wrong"
+		if _, err := fresh.Lock(t.Context(), &config, 0); !errors.As(err, new(*AccessError)) {
+			t.Errorf("got %v", err)
+		}
+		arrayLock(t, fresh, two)
+	})
+}
+
+func TestArrayLockWaits(t *testing.T) {
+	one, two := newSite(t, "mdl_"), newSite(t, "mdl_")
+	servers, others := newServers(t, 4), newServers(t, 4)
+	t.Run("as long as it shall, and holds up nobody meanwhile", func(t *testing.T) {
+		arrayLock(t, others, one)
+		_ = arrayLock(t, servers, two).Release()
+		pauses := 0
+		servers.sleep = func(_ context.Context, d time.Duration) error {
+			pauses++
+			if d > lockPause {
+				t.Errorf("a pause of %v", d)
+			}
+			l, err := servers.Lock(soon(t), two.config, 0)
+			if err != nil {
+				t.Errorf("another tenant had to wait: %v", err)
+				return nil
+			}
+			return l.Release()
+		}
+		if _, err := servers.Lock(t.Context(), one.config, 1100*time.Millisecond); !errors.Is(err, ErrLocked) || pauses != 5 {
+			t.Errorf("%v after %d pauses", err, pauses)
+		}
+	})
+	t.Run("until it is released", func(t *testing.T) {
+		l := arrayLock(t, others, one)
+		servers.sleep = func(context.Context, time.Duration) error { return l.Release() } // once: a second call does nothing
+		got, err := servers.Lock(t.Context(), one.config, time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = got.Release()
+	})
+	t.Run("until its context ends, which costs no other its lock", func(t *testing.T) {
+		arrayLock(t, others, one)
+		mine := arrayLock(t, servers, two)
+		servers.sleep = sleep
+		if _, err := servers.Lock(soon(t), one.config, time.Minute); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := servers.Lock(ended, one.config, 0); err == nil {
+			t.Error("got it")
+		}
+		if err := mine.Held(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestArrayLocksThatLostTheirConnection(t *testing.T) {
+	one, two := newSite(t, "mdl_"), newSite(t, "mdl_")
+	servers := newServers(t, 4)
+	first, second := arrayLock(t, servers, one), arrayLock(t, servers, two)
+	one.Exec(t, "KILL CONNECTION "+one.holderOf(t))
+	for _, l := range []*ArrayLock{first, second} {
+		if err := l.Held(t.Context()); !errors.Is(err, ErrLockLost) {
+			t.Errorf("got %v", err)
+		}
+	}
+	again := arrayLock(t, servers, one)
+	if err := first.Release(); !errors.Is(err, ErrLockLost) {
+		t.Errorf("got %v", err)
+	}
+	if err := again.Held(t.Context()); err != nil {
+		t.Errorf("the lost lock's release took the new one: %v", err)
+	}
+	if err := first.Held(t.Context()); !errors.Is(err, ErrLockLost) {
+		t.Errorf("a lost lock is taken for the new one: %v", err)
+	}
+}
+
+// TestManyArrayLocksAtOnce has two runs lock the same tenants, each many at once: never do both hold one.
+func TestManyArrayLocksAtOnce(t *testing.T) {
+	s := newSite(t, "mdl_")
+	var mu sync.Mutex
+	held := map[string]bool{}
+	var group sync.WaitGroup
+	for range 2 {
+		servers := newServers(t, 4)
+		servers.sleep = func(ctx context.Context, _ time.Duration) error { return sleep(ctx, time.Millisecond) }
+		for _, prefix := range []string{"a_", "b_", "c_", "d_"} {
+			config := *s.config
+			config.Prefix = prefix
+			for range 3 {
+				group.Go(func() {
+					for range 5 {
+						l, err := servers.Lock(context.Background(), &config, time.Hour)
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						mu.Lock()
+						if held[prefix] {
+							t.Errorf("%s is held twice", prefix)
+						}
+						held[prefix] = true
+						mu.Unlock()
+						time.Sleep(time.Millisecond)
+						mu.Lock()
+						held[prefix] = false
+						mu.Unlock()
+						if err := l.Release(); err != nil {
+							t.Error(err)
+						}
+					}
+				})
+			}
+		}
+	}
+	group.Wait()
+}

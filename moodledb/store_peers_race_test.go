@@ -1,0 +1,241 @@
+package moodledb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// between opens the site with a proxy that runs do, once, before the first statement that holds part reaches the server.
+func (s *site) between(t *testing.T, part string, do func()) *Tenant {
+	t.Helper()
+	var once sync.Once
+	p := startProxy(t, fmt.Sprintf("%s:%d", s.Host, s.Port), func(query string) fate {
+		if strings.Contains(query, part) {
+			once.Do(do)
+		}
+		return passes
+	})
+	config := *s.config
+	config.DBPort = p.port
+	return openConfig(t, &config)
+}
+
+// Statements of StorePeerKeys.
+const (
+	theSelect   = "FOR UPDATE"
+	theUpdate   = "EXECUTE"
+	theReadBack = "FROM `mdl_mnet_host` WHERE id IN (4"
+)
+
+func TestStorePeerKeysBesideMoodle(t *testing.T) {
+	const a = "https://a.example"
+	for name, c := range map[string]struct {
+		before, at, change string
+		want               Kept
+		rows               string
+	}{
+		"Moodle deletes the peer before it is read":      {"", theSelect, "UPDATE {mnet_host} SET deleted = 1 WHERE id = 4", RowDeleted, "4 v5 5"},
+		"Moodle deletes the peer after the commit":       {"", theReadBack, "UPDATE {mnet_host} SET deleted = 1 WHERE id = 4", RowDeleted, "4 v6 6"},
+		"its row is gone after the commit":               {"", theReadBack, "DELETE FROM {mnet_host} WHERE id = 4", NoRow, ""},
+		"a newer key comes before it is read":            {"", theSelect, "UPDATE {mnet_host} SET public_key = 'v7', public_key_expires = 7 WHERE id = 4", KeyNewer, "4 v7 7"},
+		"a newer key comes after the commit":             {"", theReadBack, "UPDATE {mnet_host} SET public_key = 'v7', public_key_expires = 7 WHERE id = 4", KeyNewer, "4 v7 7"},
+		"an older key comes after the commit":            {"", theReadBack, "UPDATE {mnet_host} SET public_key = 'v3', public_key_expires = 3 WHERE id = 4", KeyStored, "4 v6 6"},
+		"the same key comes before it is read":           {"", theSelect, "UPDATE {mnet_host} SET public_key = 'v6', public_key_expires = 6 WHERE id = 4", KeyPresent, "4 v6 6"},
+		"without transactions, it is deleted in between": {"ALTER TABLE {mnet_host} ENGINE=MyISAM", theUpdate, "UPDATE {mnet_host} SET deleted = 1 WHERE id = 4", RowDeleted, "4 v5 5"},
+		"without transactions, its row goes in between":  {"ALTER TABLE {mnet_host} ENGINE=MyISAM", theUpdate, "DELETE FROM {mnet_host} WHERE id = 4", NoRow, ""},
+		"another peer's row is written after the commit": {"", theReadBack, "UPDATE {mnet_host} SET public_key = 'x' WHERE id = 3", KeyStored, "4 v6 6"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, "mdl_")
+			s.row(t, 4, a, 5)
+			if c.before != "" {
+				s.Exec(t, c.before)
+			}
+			reached := false
+			tenant := s.between(t, c.at, func() { reached = true; s.Exec(t, c.change) })
+			kept, err := tenant.StorePeerKeys(t.Context(), []PeerKey{offer(a, 6)}, newerVersion)
+			if err != nil || kept[0] != c.want || s.rows(t) != c.rows || !reached {
+				t.Errorf("%v, %v, rows are %q, changed meanwhile: %v", kept, err, s.rows(t), reached)
+			}
+		})
+	}
+}
+
+// TestStorePeerKeysHoldsItsRows has Moodle delete the peer while StorePeerKeys is between its SELECT and its UPDATE: Moodle waits.
+func TestStorePeerKeysHoldsItsRows(t *testing.T) {
+	s := newSite(t, "mdl_")
+	s.row(t, 4, "https://a.example", 5)
+	deleted := make(chan error, 1)
+	tenant := s.between(t, theUpdate, func() {
+		go func() {
+			_, err := s.DB.Exec(s.SQL("UPDATE {mnet_host} SET deleted = 1 WHERE id = 4"))
+			deleted <- err
+		}()
+		s.awaitTransactionWait(t)
+	})
+	kept, err := tenant.StorePeerKeys(t.Context(), []PeerKey{offer("https://a.example", 6)}, newerVersion)
+	if err != nil || kept[0] != KeyStored && kept[0] != RowDeleted {
+		t.Errorf("%v, %v", kept, err)
+	}
+	if err := <-deleted; err != nil {
+		t.Error(err)
+	}
+	if got := s.rows(t); got != "4 v6 6" || s.Value(t, "SELECT deleted FROM {mnet_host} WHERE id = 4") != "1" {
+		t.Errorf("rows are %q", got)
+	}
+}
+
+// awaitTransactionWait returns when any statement on the site's database waits for a row.
+func (s *site) awaitTransactionWait(t *testing.T) {
+	for range 50 {
+		if s.Value(t, "SELECT COUNT(*) FROM information_schema.innodb_trx x JOIN information_schema.processlist p ON p.id = x.trx_mysql_thread_id "+
+			"WHERE x.trx_state = 'LOCK WAIT' AND p.db = ?", s.Name) != "0" {
+			return
+		}
+		time.Sleep(150 * time.Millisecond)
+	}
+	t.Error("nobody waits for a row")
+}
+
+// TestStorePeerKeysAsTheVictimOfADeadlock has a heavier transaction hold the last row, for which StorePeerKeys waits with all before
+// it locked, and then want one of those.
+func TestStorePeerKeysAsTheVictimOfADeadlock(t *testing.T) {
+	s := newSite(t, "mdl_")
+	s.row(t, 4, "https://a.example", 5)
+	s.row(t, 5, "https://b.example", 5)
+	tenant := s.open(t)
+	moodle, err := s.DB.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = moodle.Rollback() }()
+	for _, query := range []string{
+		"INSERT INTO {config} (name, value) SELECT seq, '' FROM seq_1_to_100",
+		"UPDATE {mnet_host} SET public_key = 'v9', public_key_expires = 9 WHERE id = 5",
+	} {
+		if _, err := moodle.Exec(s.SQL(query)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	type result struct {
+		kept []Kept
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		kept, err := tenant.StorePeerKeys(context.Background(), []PeerKey{offer("https://a.example", 6), offer("https://b.example", 6)}, newerVersion)
+		done <- result{kept, err}
+	}()
+	s.awaitLockWait(t)
+	if _, err := moodle.Exec(s.SQL("UPDATE {mnet_host} SET last_connect_time = 1 WHERE id = 4")); err != nil {
+		t.Fatalf("StorePeerKeys was not the victim: %v", err)
+	}
+	s.awaitLockWait(t)
+	if err := moodle.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if r := <-done; r.err != nil || !slices.Equal(r.kept, []Kept{KeyStored, KeyNewer}) || s.rows(t) != "4 v6 6, 5 v9 9" {
+		t.Errorf("%v, %v, rows are %q", r.kept, r.err, s.rows(t))
+	}
+}
+
+func TestStorePeerKeysWhenTheAnswerToCommitIsLost(t *testing.T) {
+	const a = "https://a.example"
+	for name, c := range map[string]struct {
+		fates []fate
+		wait  bool
+	}{
+		"the server had committed":                  {[]fate{goesUnsaid}, false},
+		"the server never got it":                   {[]fate{isLost}, false},
+		"the server never got it, twice":            {[]fate{isLost, isLost}, false},
+		"the server gets it late: the answer waits": {[]fate{hangsUp}, true},
+		"it is lost, and the one after is not told": {[]fate{isLost, goesUnsaid}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, "mdl_")
+			s.row(t, 4, a, 5)
+			tenant, p := s.throughProxy(t, c.fates...)
+			done := make(chan error, 1)
+			go func() {
+				kept, err := tenant.StorePeerKeys(context.Background(), []PeerKey{offer(a, 6)}, newerVersion)
+				if err == nil && kept[0] != KeyStored {
+					err = fmt.Errorf("kept: %v", kept)
+				}
+				done <- err
+			}()
+			if c.wait {
+				s.awaitLockWait(t)
+			}
+			close(p.late)
+			if err := <-done; err != nil || s.rows(t) != "4 v6 6" {
+				t.Errorf("%v, rows are %q", err, s.rows(t))
+			}
+		})
+	}
+	t.Run("the server does not come back: that is said", func(t *testing.T) {
+		s := newSite(t, "mdl_")
+		s.row(t, 4, a, 5)
+		tenant, _ := s.throughProxy(t, isLost)
+		enough := errors.New("enough")
+		tenant.sleep = func(context.Context, time.Duration) error { return enough }
+		if _, err := tenant.StorePeerKeys(t.Context(), []PeerKey{offer(a, 6)}, newerVersion); !errors.Is(err, ErrUncertain) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// TestManyStorePeerKeysAtOnce has many runs offer all kinds of versions in every order: in the end each row holds the newest that
+// was offered for it.
+func TestManyStorePeerKeysAtOnce(t *testing.T) {
+	const peers, runs, rounds = 30, 6, 12
+	s := newSite(t, "mdl_")
+	wwwroot := func(i int) string { return fmt.Sprintf("https://p%d.example", i) }
+	for i := range peers {
+		s.row(t, 10+i, wwwroot(i), 1)
+	}
+	s.Exec(t, "UPDATE {mnet_host} SET public_key_expires = 0") // as healed peers leave it: the expiry says nothing
+	var mu sync.Mutex
+	newest := map[string]int{}
+	var group sync.WaitGroup
+	for run := range runs {
+		random := rand.New(rand.NewPCG(7, uint64(run)))
+		tenant := s.open(t)
+		group.Go(func() {
+			for range rounds {
+				var keys []PeerKey
+				for _, i := range random.Perm(peers)[:1+random.IntN(peers)] {
+					k := offer(wwwroot(i), 2+random.IntN(1000))
+					k.Replaces = fmt.Sprintf("v%d", version(k.Certificate)-1)
+					keys = append(keys, k)
+				}
+				kept, err := tenant.StorePeerKeys(context.Background(), keys, newerVersion)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				mu.Lock()
+				for i, k := range keys {
+					newest[k.Wwwroot] = max(newest[k.Wwwroot], version(k.Certificate))
+					if kept[i] != KeyStored && kept[i] != KeyNewer && kept[i] != KeyPresent {
+						t.Errorf("%s: %v", k.Wwwroot, kept[i])
+					}
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	group.Wait()
+	for i := range peers {
+		got := s.Value(t, "SELECT CONCAT(public_key, ' ', public_key_expires) FROM {mnet_host} WHERE wwwroot = ?", wwwroot(i))
+		if n := max(1, newest[wwwroot(i)]); n > 1 && got != fmt.Sprintf("v%d %d", n, n) {
+			t.Errorf("%s holds %q, offered was v%d", wwwroot(i), got, n)
+		}
+	}
+}
