@@ -69,7 +69,7 @@ function vmoodle_boot_configuration() {
 `
 
 // newVMoodle makes an array out of running sites, all tenants of no sub-network.
-func newVMoodle(t *testing.T, master *testbed.Site, tenants ...*testbed.Site) *vmoodle {
+func newVMoodle(t testing.TB, master *testbed.Site, tenants ...*testbed.Site) *vmoodle {
 	t.Helper()
 	v := &vmoodle{config: filepath.Join(t.TempDir(), "config.php"), master: master, sites: append([]*testbed.Site{master}, tenants...)}
 	own, err := os.ReadFile(master.ConfigFile)
@@ -103,13 +103,13 @@ func newVMoodle(t *testing.T, master *testbed.Site, tenants ...*testbed.Site) *v
 }
 
 // says changes the register's row of a tenant.
-func (v *vmoodle) says(t *testing.T, tenant *testbed.Site, change string) {
+func (v *vmoodle) says(t testing.TB, tenant *testbed.Site, change string) {
 	t.Helper()
 	v.master.DB.Exec(t, "UPDATE {local_vmoodle} SET "+change+" WHERE vhostname = ?", tenant.Wwwroot)
 }
 
 // renew runs the command with the array's config.php and keeps an eye on all secrets.
-func (v *vmoodle) renew(t *testing.T, args ...string) ran {
+func (v *vmoodle) renew(t testing.TB, args ...string) ran {
 	t.Helper()
 	before := v.secrets(t)
 	r := run1(t, command(t, append([]string{"--config=" + v.config}, args...)...))
@@ -117,7 +117,7 @@ func (v *vmoodle) renew(t *testing.T, args ...string) ran {
 	return r
 }
 
-func (v *vmoodle) secrets(t *testing.T) (all []string) {
+func (v *vmoodle) secrets(t testing.TB) (all []string) {
 	t.Helper()
 	for _, s := range v.sites {
 		all = append(all, secrets(t, s)...)
@@ -127,7 +127,7 @@ func (v *vmoodle) secrets(t *testing.T) (all []string) {
 
 // rows are all rows of a site, but for the certificates of the hosts in renewed;
 // where it is among them itself, but for its pair and history too.
-func rows(t *testing.T, s *testbed.Site, renewed ...*testbed.Site) string {
+func rows(t testing.TB, s *testbed.Site, renewed ...*testbed.Site) string {
 	t.Helper()
 	var hosts []string
 	for _, r := range renewed {
@@ -351,7 +351,7 @@ func TestATenantWhoseDatabaseIsDownKeepsNobodyFromBeingRenewed(t *testing.T) {
 			t.Errorf("the good one: %+v", tenant)
 		}
 		if !slices.ContainsFunc(tenant.Peers, func(p rotate.PeerReport) bool {
-			return p.Wwwroot == down.Wwwroot && p.Outcome == rotate.Pending && strings.Contains(p.Detail, "127.0.0.1:1")
+			return p.Wwwroot == down.Wwwroot && !p.Outcome.Proven() && strings.Contains(p.Detail, "127.0.0.1:1")
 		}) {
 			t.Errorf("the one whose database is down, %s as yet: %+v", is, tenant.Peers)
 		}

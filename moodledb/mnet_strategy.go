@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Role is what this tenant is to the host it is bound to.
@@ -19,7 +20,7 @@ const (
 )
 
 // ServicesStrategy says how VMoodle would bind every installed service to a host, in the order of their names (local_vmoodle
-// lib.php, vmoodle_get_service_strategy). subnetwork: both are tenants of one numbered sub-network; for those a strategy recorded
+// lib.php, vmoodle_get_service_strategy). subnetwork: both are in one numbered sub-network, to all of which the master belongs; for those a strategy recorded
 // in config_plugins local_vmoodle/services_strategy takes the place of the default, which is single sign-on both ways and nothing
 // else. Between master and tenant the services by which the master administers its tenants are always bound.
 func (t *Tenant) ServicesStrategy(ctx context.Context, role Role, subnetwork bool) ([]Binding, error) {
@@ -43,7 +44,7 @@ func (t *Tenant) ServicesStrategy(ctx context.Context, role Role, subnetwork boo
 		if problem != "" {
 			return nil, fmt.Errorf("%s: config_plugins local_vmoodle/services_strategy: %s", doing, problem)
 		}
-		if len(strategy) > 0 {
+		if speaksOf(strategy, role) {
 			bound = func(service string) Binding { return recordedBinding(strategy, role, service) }
 		}
 	}
@@ -59,15 +60,29 @@ func defaultBinding(service string) Binding {
 	return Binding{Service: service, Publish: sso, Subscribe: sso}
 }
 
+// domain of a strategy's keys: main between master and tenant, else peer.
+func domain(role Role) string {
+	if role == RolePeer {
+		return "peer"
+	}
+	return "main"
+}
+
+// speaksOf tells whether a strategy has anything to say of this kind of link. One that does not leaves the default.
+func speaksOf(strategy map[any]any, role Role) bool {
+	for key := range strategy {
+		if name, ok := key.(string); ok && strings.HasPrefix(name, domain(role)+"_") {
+			return true
+		}
+	}
+	return false
+}
+
 // recordedBinding reads <domain>_<service>_publish and _subscribe. Domain main is written from the master's point of view: what it
 // publishes its tenants subscribe to.
 func recordedBinding(strategy map[any]any, role Role, service string) Binding {
-	domain := "main"
-	if role == RolePeer {
-		domain = "peer"
-	}
 	on := func(what string) bool {
-		switch value := strategy[domain+"_"+service+"_"+what].(type) {
+		switch value := strategy[domain(role)+"_"+service+"_"+what].(type) {
 		case string:
 			return number(value) != 0
 		case int64:
