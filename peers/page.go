@@ -30,42 +30,22 @@ func (c *Client) PublicKey(ctx context.Context, p Peer) (*envelope.Certificate, 
 	return certificate, f.asError()
 }
 
-// maxRedirects bounds how often a home page may send us on.
-const maxRedirects = 5
-
 // Title reads the title of a site's home page, as Moodle's mnet/peer.php does to name a new host: one line of at most
-// 80 characters, "" when the page has none. A home page may redirect, to a login say; that is followed on the same host
-// only. The error is a *Failure.
+// 80 characters, "" when the page has none. A home page that redirects, to a login say, is an error as any other that
+// does not answer 200. The error is a *Failure.
 func (c *Client) Title(ctx context.Context, wwwroot string, sslVerification int) (string, error) {
 	t, f := parseTarget(wwwroot+"/", sslVerification)
-	for hops := 0; f == nil; hops++ {
-		var a *answer
-		if a, f = c.get(ctx, t); f != nil {
-			break
-		}
-		to := a.redirect(t)
-		if to == nil || hops == maxRedirects {
-			if f = a.refusal(Peer{}); f != nil {
-				break
-			}
-			return pageTitle(a.body), nil
-		}
-		t = *to
+	if f != nil {
+		return "", f
 	}
-	return "", f
-}
-
-// redirect is where an answer sends a reader on, nil when nowhere or to another host.
-func (a *answer) redirect(from target) *target {
-	if a.status < 300 || a.status > 399 || a.header.Get("Location") == "" {
-		return nil
+	a, f := c.get(ctx, t)
+	if f == nil {
+		f = a.refusal(Peer{})
 	}
-	u, err := from.url.Parse(a.header.Get("Location"))
-	if err != nil || u.Hostname() != from.url.Hostname() || u.Port() != from.url.Port() ||
-		u.Scheme != "https" && u.Scheme != from.url.Scheme {
-		return nil
+	if f != nil {
+		return "", f
 	}
-	return &target{url: u, verification: from.verification}
+	return pageTitle(a.body), nil
 }
 
 // get reads a page, with retries.

@@ -35,13 +35,12 @@ func TestTitle(t *testing.T) {
 		{name: "a redirect on the same host", pages: map[string]http.HandlerFunc{
 			"/":                redirect("/login/index.php"),
 			"/login/index.php": show("<title>Log in</title>"),
-		}, title: "Log in"},
+		}, reason: "http_302"},
 		{name: "a redirect to another host", pages: map[string]http.HandlerFunc{"/": redirect("http://localhost.example/")}, reason: "http_302"},
-		{name: "a redirect to another name of the same address", pages: map[string]http.HandlerFunc{"/": redirect("http://localhost:PORT/x")}, reason: "http_302"},
-		{name: "a redirect to another port", pages: map[string]http.HandlerFunc{"/": redirect("http://127.0.0.1:1/")}, reason: "http_302"},
-		{name: "a redirect to another scheme", pages: map[string]http.HandlerFunc{"/": redirect("gopher://127.0.0.1:PORT/x")}, reason: "http_302"},
-		{name: "a redirect to a file", pages: map[string]http.HandlerFunc{"/": redirect("file:///etc/passwd")}, reason: "http_302"},
-		{name: "a redirect without end", pages: map[string]http.HandlerFunc{"/": redirect("/")}, reason: "http_302"},
+		{name: "a redirect that has a page of its own", pages: map[string]http.HandlerFunc{"/": func(w http.ResponseWriter, r *http.Request) {
+			redirect("/login/index.php")(w, r)
+			show("<title>Moved</title>")(w, r)
+		}}, reason: "http_302"},
 		{name: "a page that is not there", reason: "http_404"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -72,11 +71,9 @@ func show(text string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(text)) }
 }
 
-// redirect sends on to an address in which PORT stands for the server's own.
 func redirect(to string) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		_, port, _ := net.SplitHostPort(r.Host)
-		w.Header().Set("Location", strings.Replace(to, "PORT", port, 1))
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", to)
 		w.WriteHeader(http.StatusFound)
 	}
 }
