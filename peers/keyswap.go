@@ -3,7 +3,6 @@ package peers
 import (
 	"context"
 	"strings"
-	"time"
 
 	"renew_mnetkeys/envelope"
 )
@@ -15,7 +14,6 @@ type Push struct {
 	Answered *envelope.Certificate
 	Failure  *Failure // nil exactly when Answered is not
 	Attempts int      // HTTP exchanges begun
-	Took     time.Duration
 }
 
 // Push sends system/keyswap with our certificate. With force it has the fourth parameter that makes a Moodle patched
@@ -26,7 +24,7 @@ func (c *Client) Push(ctx context.Context, own Identity, p Peer, force bool) Pus
 	}
 	t := c.talk(own, p)
 	answered, f := t.keyswap(ctx, force)
-	return Push{Answered: answered, Failure: f, Attempts: t.attempts, Took: t.took()}
+	return Push{Answered: answered, Failure: f, Attempts: t.attempts}
 }
 
 // talk is a conversation with one peer: a few exchanges, one after another.
@@ -34,15 +32,12 @@ type talk struct {
 	c        *Client
 	own      Identity
 	peer     Peer
-	started  time.Time
 	attempts int
 }
 
 func (c *Client) talk(own Identity, p Peer) *talk {
-	return &talk{c: c, own: own, peer: p, started: c.o.Now()}
+	return &talk{c: c, own: own, peer: p}
 }
-
-func (t *talk) took() time.Duration { return t.c.o.Now().Sub(t.started) }
 
 // post sends an XML-RPC body to the peer's server, with retries, and returns the answer when its status is 200.
 func (t *talk) post(ctx context.Context, body []byte) (*answer, *Failure) {

@@ -2,7 +2,6 @@ package peers
 
 import (
 	"context"
-	"time"
 
 	"renew_mnetkeys/envelope"
 )
@@ -14,7 +13,6 @@ type Proof struct {
 	Healed      bool     // proven, but only after a 7025, a 710 or Mahara's fault 0
 	Failure     *Failure // nil: proven
 	Attempts    int      // exchanges tried, retries and keyswaps included
-	Took        time.Duration
 }
 
 // maxCalls bounds the sealed calls of one proof. The longest honest way is 7023, then another certificate, 7025, and
@@ -36,7 +34,7 @@ func (c *Client) Prove(ctx context.Context, own Identity, p Peer, answered *enve
 	proof := Proof{}
 	proof.Certificate, proof.Failure = w.run(ctx)
 	proof.Healed = proof.Failure == nil && w.healed
-	proof.Attempts, proof.Took = t.attempts, t.took()
+	proof.Attempts = t.attempts
 	return proof
 }
 
