@@ -60,6 +60,7 @@ type Client struct {
 	o      Options
 	names  *names
 	limits *limits
+	signed signedCall
 }
 
 // New makes a client. It owns no goroutine and no connection between calls.

@@ -20,11 +20,11 @@ type sealedAnswer struct {
 
 // call makes a sealed system/listServices, which needs no service and no permission, under the given certificate.
 func (t *talk) call(ctx context.Context, under *envelope.Certificate) (*sealedAnswer, *Failure) {
-	payload, err := encodeCall("system/listServices")
+	document, err := t.c.signed.sign(t.c, t.own)
 	if err != nil {
-		return nil, failed(ReasonNotXMLRPC, err, "encode call: %v", err)
+		return nil, failed(ReasonNotXMLRPC, err, "sign the call: %v", err)
 	}
-	body, err := envelope.SealCall(payload, t.own.Wwwroot, t.c.o.Now(), t.own.Key.Private, under.PublicKey, t.c.o.Random)
+	body, err := envelope.Seal(document, t.own.Wwwroot, under.PublicKey, t.c.o.Random)
 	if err != nil {
 		return nil, failed(ReasonBadCertificate, err, "seal to its certificate: %v", err)
 	}

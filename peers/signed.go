@@ -1,0 +1,39 @@
+package peers
+
+import (
+	"crypto/rsa"
+	"sync"
+
+	"renew_mnetkeys/envelope"
+)
+
+// signedCall keeps the last signed call. Every peer is asked the same, and what
+// is signed names neither the peer nor anything of it: all calls of one second
+// are one document, and signing is the dearest part of a call on our side.
+type signedCall struct {
+	mu       sync.Mutex
+	key      *rsa.PrivateKey
+	wwwroot  string
+	second   int64
+	document []byte // read only
+}
+
+// sign gives system/listServices, signed by own and stamped now.
+func (s *signedCall) sign(c *Client, own Identity) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := c.o.Now()
+	if s.key == own.Key.Private && s.wwwroot == own.Wwwroot && s.second == now.Unix() {
+		return s.document, nil
+	}
+	payload, err := encodeCall("system/listServices")
+	if err != nil {
+		return nil, err
+	}
+	document, err := envelope.Sign(payload, own.Wwwroot, now, own.Key.Private)
+	if err != nil {
+		return nil, err
+	}
+	s.key, s.wwwroot, s.second, s.document = own.Key.Private, own.Wwwroot, now.Unix(), document
+	return document, nil
+}
