@@ -24,6 +24,7 @@ func (s *Server) Database(t testing.TB, prefix string) *Database {
 	id := strings.ToLower(rand.Text()[:12])
 	d := &Database{Server: *s, Name: "moodle_" + id, Prefix: prefix, User: "u_" + id, Password: "pw-" + rand.Text()}
 	admin := s.root(t, "")
+	admin.SetMaxIdleConns(-1) // it is needed twice; of hundreds of databases each would keep a connection
 	if _, err := admin.Exec("CREATE DATABASE " + d.Name + "; CREATE USER " + d.User + " IDENTIFIED BY '" + d.Password + "';" +
 		"GRANT ALL ON " + d.Name + ".* TO " + d.User); err != nil {
 		t.Fatalf("testbed: create database: %v", err)
