@@ -20,7 +20,6 @@ type Config struct {
 
 	DBPort         int           // dboptions dbport, 0 when not set
 	DBSocket       string        // dboptions dbsocket when it is a path, else ""
-	DBCollation    string        // dboptions dbcollation, "" when not set
 	SSL            string        // dboptions ssl: "" no TLS; prefer; require: TLS, server not verified; verify-full
 	ConnectTimeout time.Duration // dboptions connecttimeout (seconds there), 0 when not set
 

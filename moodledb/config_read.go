@@ -68,13 +68,13 @@ func (o ReadOptions) check() error {
 	for _, name := range usedSettings() {
 		known[name] = name != "dboptions"
 	}
-	for _, name := range []string{"dbport", "dbsocket", "dbcollation", "ssl", "connecttimeout"} {
+	for _, name := range []string{"dbport", "dbsocket", "ssl", "connecttimeout"} {
 		known["dboptions."+name] = true
 	}
 	for name := range o.Overrides {
 		if !known[name] {
 			return &ConfigError{Setting: name, Problem: "is no setting that is read, --cfg has no use for it",
-				Hint: "known are " + strings.Join(usedSettings()[:13], ", ") + ", dboptions.dbport, dboptions.dbsocket, dboptions.dbcollation, dboptions.ssl, dboptions.connecttimeout, and vconfig.php's"}
+				Hint: "known are " + strings.Join(usedSettings()[:13], ", ") + ", dboptions.dbport, dboptions.dbsocket, dboptions.ssl, dboptions.connecttimeout, and vconfig.php's"}
 		}
 	}
 	return nil

@@ -96,7 +96,7 @@ func (s *settings) site(c *Config) error {
 // dboptions are read as lib/dml/mysqli_native_moodle_database.php does: dbsocket only when it is a path.
 func (s *settings) dboptions(c *Config) error {
 	read := map[string]phpsource.Value{}
-	for _, name := range []string{"dbport", "dbsocket", "dbcollation", "ssl", "connecttimeout"} {
+	for _, name := range []string{"dbport", "dbsocket", "ssl", "connecttimeout"} {
 		v, err := s.needed("dboptions." + name)
 		if err != nil {
 			return err
@@ -111,7 +111,6 @@ func (s *settings) dboptions(c *Config) error {
 	if socket := read["dbsocket"].Text(); strings.Contains(socket, "/") {
 		c.DBSocket = socket
 	}
-	c.DBCollation = read["dbcollation"].Text()
 	c.ConnectTimeout = time.Duration(max(0, min(read["connecttimeout"].Int(), 3600))) * time.Second
 	switch mode := read["ssl"].Text(); mode {
 	case "require", "verify-full":

@@ -37,25 +37,24 @@ func TestReadConfig(t *testing.T) {
 	}{
 		"what Moodle's installer writes": {file: "installer.php", want: Config{
 			DBType: "mariadb", DBHost: "localhost", DBName: "moodle", DBUser: "moodleuser", DBPass: "SECRET-1", Prefix: "mdl_",
-			DBSocket: "/run/mysqld/other.sock", DBCollation: "utf8mb4_unicode_ci",
-			Wwwroot: "https://moodle.example.org", Dataroot: "/var/moodledata", CacheDir: "/var/moodledata/cache",
+			DBSocket: "/run/mysqld/other.sock", Wwwroot: "https://moodle.example.org", Dataroot: "/var/moodledata", CacheDir: "/var/moodledata/cache",
 			Dirroot: fixture(t, ""),
 		}},
 		"comments, decoys and every setting we use": {file: "commented.php", want: Config{
 			DBType: "mysqli", DBHost: "db.example.org", DBName: "moodle", DBUser: "username", DBPass: "#not//a/*comment*/?>SECRET-2", Prefix: "m311_",
-			DBPort: 3307, DBCollation: "utf8mb4_unicode_ci", SSL: "require", ConnectTimeout: 5 * time.Second,
+			DBPort: 3307, SSL: "require", ConnectTimeout: 5 * time.Second,
 			Wwwroot: "http://localhost/moodle", Dataroot: "/home/example/moodledata", CacheDir: "/var/cache/moodle", AltCacheConfigPath: "/etc/moodle/muc.php",
 			NoReplyAddress: "noreply@example.org", KeyLifetimeDays: 56, Dirroot: fixture(t, ""),
 		}},
 		"an image without its environment has the defaults": {file: "container.php", options: ReadOptions{Getenv: environment(map[string]string{"MOODLE_DB_PASS": "p"})}, want: Config{
-			DBType: "mariadb", DBHost: "mariadb", DBName: "moodle", DBUser: "moodle", DBPass: "p", Prefix: "mdl_", DBPort: 3306, DBCollation: "utf8mb4_unicode_ci",
+			DBType: "mariadb", DBHost: "mariadb", DBName: "moodle", DBUser: "moodle", DBPass: "p", Prefix: "mdl_", DBPort: 3306,
 			Wwwroot: "http://localhost:8080", Dataroot: "/var/www/moodledata", CacheDir: "/var/www/moodledata/cache-shared", Dirroot: fixture(t, ""),
 		}},
 		"an image with its environment": {file: "container.php", options: ReadOptions{Getenv: environment(map[string]string{
 			"MOODLE_DB_TYPE": "mysqli", "MOODLE_DB_HOST": "db", "MOODLE_DB_NAME": "n", "MOODLE_DB_USER": "u", "MOODLE_DB_PASS": "SECRET", "MOODLE_DB_PREFIX": "x_",
 			"MOODLE_DB_PORT": "3310", "MOODLE_DB_COLLATION": "utf8mb4_bin", "MOODLE_DB_SSL": "verify-full", "MOODLE_HOST": "m.example.org/", "POD": "7",
 		})}, want: Config{
-			DBType: "mysqli", DBHost: "db", DBName: "n", DBUser: "u", DBPass: "SECRET", Prefix: "x_", DBPort: 3310, DBCollation: "utf8mb4_bin", SSL: "verify-full",
+			DBType: "mysqli", DBHost: "db", DBName: "n", DBUser: "u", DBPass: "SECRET", Prefix: "x_", DBPort: 3310, SSL: "verify-full",
 			Wwwroot: "https://m.example.org", Dataroot: "/var/www/moodledata", CacheDir: "/var/www/moodledata/cache-7", Dirroot: fixture(t, ""),
 		}},
 		"every way to write a value": {file: "forms.php", want: Config{
@@ -84,7 +83,7 @@ func TestReadConfig(t *testing.T) {
 			Wwwroot: "https://computed.example.org", Dataroot: "/srv/data", CacheDir: "/c", Dirroot: "/d", KeyLifetimeDays: 7,
 		}},
 		"what derives from a replaced value follows it": {file: "container.php", options: ReadOptions{Overrides: map[string]string{"dataroot": "/elsewhere", "dboptions.dbsocket": "/s", "dbpass": ""}}, want: Config{
-			DBType: "mariadb", DBHost: "mariadb", DBName: "moodle", DBUser: "moodle", Prefix: "mdl_", DBPort: 3306, DBSocket: "/s", DBCollation: "utf8mb4_unicode_ci",
+			DBType: "mariadb", DBHost: "mariadb", DBName: "moodle", DBUser: "moodle", Prefix: "mdl_", DBPort: 3306, DBSocket: "/s",
 			Wwwroot: "http://localhost:8080", Dataroot: "/elsewhere", CacheDir: "/elsewhere/cache-shared", Dirroot: fixture(t, ""),
 		}},
 	}
@@ -216,10 +215,12 @@ func TestReadConfigNamesADatabaseThatIsNotMySQL(t *testing.T) {
 }
 
 func TestReadConfigRefusesAnOverrideThatWouldDoNothing(t *testing.T) {
-	_, err := ReadConfig(t.Context(), fixture(t, "installer.php"), ReadOptions{Overrides: map[string]string{"dbpasswort": "SECRET"}})
-	var unusable *ConfigError
-	if !errors.As(err, &unusable) || unusable.Setting != "dbpasswort" || strings.Contains(err.Error()+unusable.Hint, "SECRET") {
-		t.Errorf("error %v", err)
+	for _, name := range []string{"dbpasswort", "dboptions.dbcollation"} {
+		_, err := ReadConfig(t.Context(), fixture(t, "installer.php"), ReadOptions{Overrides: map[string]string{name: "SECRET"}})
+		var unusable *ConfigError
+		if !errors.As(err, &unusable) || unusable.Setting != name || strings.Contains(err.Error()+unusable.Hint, "SECRET") {
+			t.Errorf("error %v", err)
+		}
 	}
 }
 
@@ -263,7 +264,7 @@ func TestSSLAndSocketOptions(t *testing.T) {
 		"a port as text":                     {`['dbport' => '3307']`, Config{DBPort: 3307}},
 		"a time limit":                       {`['connecttimeout' => '2']`, Config{ConnectTimeout: 2 * time.Second}},
 		"a time limit below nothing":         {`['connecttimeout' => -2]`, Config{}},
-		"what we do not use may be anything": {`['dbpersist' => f(), 'readonly' => g(), 'logall' => fn() => 1, 'dbport' => 1]`, Config{DBPort: 1}},
+		"what we do not use may be anything": {`['dbpersist' => f(), 'readonly' => g(), 'logall' => fn() => 1, 'dbcollation' => h(), 'dbport' => 1]`, Config{DBPort: 1}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
