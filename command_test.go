@@ -40,14 +40,25 @@ func command(t testing.TB, args ...string) *exec.Cmd {
 
 func run1(t testing.TB, cmd *exec.Cmd) ran {
 	t.Helper()
+	return begin(t, cmd)()
+}
+
+// begin starts a command; end waits for it. Between them it may be signalled.
+func begin(t testing.TB, cmd *exec.Cmd) (end func() ran) {
+	t.Helper()
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
+	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	return ran{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+	return func() ran {
+		err := cmd.Wait()
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) {
+			t.Errorf("the command did not end by itself: %v", err)
+		}
+		return ran{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+	}
 }
 
 // renewIt runs the command for a site and keeps an eye on its secrets.

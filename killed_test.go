@@ -77,13 +77,12 @@ func TestASignalEndsTheRunAtASafePoint(t *testing.T) {
 			old := pairOf(t, own)
 
 			cmd := command(t, "--config="+own.ConfigFile, "--timeout=60s")
-			done := make(chan ran, 1)
-			go func() { done <- run1(t, cmd) }()
+			end := begin(t, cmd)
 			waitFor(t, "the run to store its key", func() bool { return pairOf(t, own) != old })
 			if err := cmd.Process.Signal(signal); err != nil {
 				t.Fatal(err)
 			}
-			r := <-done
+			r := end()
 			r.expect(t, 128+int(signal), "renewed", "pending", "interrupted by")
 			if pairOf(t, own) == old {
 				t.Error("the key is not renewed")
@@ -102,14 +101,12 @@ func TestTwoRunsAtOnceTakeTurns(t *testing.T) {
 	own, peer := testbed.PHPSite(t, testbed.Options{}), testbed.PHPSite(t, testbed.Options{Kind: testbed.Patched})
 	own.Peer(t, peer)
 	own.Warm(t)
-	done := make(chan ran, 3)
-	for range cap(done) {
-		cmd := command(t, "--config="+own.ConfigFile, "--json")
-		go func() { done <- run1(t, cmd) }()
+	var ends []func() ran
+	for range 3 {
+		ends = append(ends, begin(t, command(t, "--config="+own.ConfigFile, "--json")))
 	}
-	for range cap(done) {
-		r := <-done
-		r.expect(t, 0)
+	for _, end := range ends {
+		end().expect(t, 0)
 	}
 	if n := len(historyOf(t, own)); n != 3 {
 		t.Errorf("%d retired pairs after 3 renewals", n)
