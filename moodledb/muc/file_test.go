@@ -77,10 +77,10 @@ func TestFileStoreDropsItsEntries(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, removed := range []int{2, 0} { // the second time there is nothing, and that is success
+			for _, want := range []int{2, 0} { // the second time there is nothing, and that is success
 				r, err := cache.Drop(t.Context(), Entry)
-				if err != nil || r.Removed() != removed {
-					t.Errorf("removed %d, want %d; error %v", r.Removed(), removed, err)
+				if err != nil || removed(r) != want {
+					t.Errorf("removed %d, want %d; error %v", removed(r), want, err)
 				}
 			}
 			s.absent(mnet, core)
@@ -124,8 +124,8 @@ func TestFileStoreAtWidthDefinitionLosesItsCacheFilesAndNothingElse(t *testing.T
 			t.Fatal(err)
 		}
 	}
-	if r := s.drop(Definition); r.Removed() != 5 { // with the link out.cache itself
-		t.Errorf("removed %d", r.Removed())
+	if r := s.drop(Definition); removed(r) != 5 { // with the link out.cache itself
+		t.Errorf("removed %d", removed(r))
 	}
 	s.absent(append(entries, other, stray)...)
 	s.present(temporary, strings, named, outside, filepath.Dir(entries[0]))

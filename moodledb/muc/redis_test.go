@@ -71,8 +71,8 @@ func TestRedisStoreDropsItsFieldsAndThenItsHash(t *testing.T) {
 				removed, left int64
 			}{{Entry, 2, 1}, {Entry, 0, 1}, {Definition, 1, 0}, {Definition, 0, 0}} {
 				r := s.drop(step.width)
-				if left := length(t, test.redis.Client, hash); int64(r.Removed()) != step.removed || left != step.left {
-					t.Errorf("width %s: removed %d, %d left, want %d and %d", step.width, r.Removed(), left, step.removed, step.left)
+				if left := length(t, test.redis.Client, hash); int64(removed(r)) != step.removed || left != step.left {
+					t.Errorf("width %s: removed %d, %d left, want %d and %d", step.width, removed(r), left, step.removed, step.left)
 				}
 			}
 			if left := length(t, test.redis.Client, others); left != 3 {

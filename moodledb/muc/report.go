@@ -20,15 +20,6 @@ type StoreReport struct {
 	Err      error  // nil, *ManualError, *UnreachableError, *PermissionError or the context's
 }
 
-// Removed is the sum over all stores.
-func (r Report) Removed() int {
-	sum := 0
-	for _, s := range r.Stores {
-		sum += s.Removed
-	}
-	return sum
-}
-
 // err joins what the stores ended with, nil when all are clear.
 func (r Report) err() error {
 	var all []error

@@ -102,6 +102,15 @@ func (s site) drop(width Width) Report {
 	return r
 }
 
+// removed is the sum over all stores.
+func removed(r Report) int {
+	sum := 0
+	for _, s := range r.Stores {
+		sum += s.Removed
+	}
+	return sum
+}
+
 func (s site) absent(paths ...string) {
 	s.t.Helper()
 	for _, path := range paths {
