@@ -177,7 +177,7 @@ func TestHistoryAndPHP(t *testing.T) {
 
 func TestNothingPrintsAPrivateKey(t *testing.T) {
 	retired := Retired{ownCert, ownKey, 1}
-	whole := Site{KeyPEM: ownKey, RawPair: ownCert + pairSeparator + ownKey, History: []Retired{retired}, RawHistory: encodeHistory([]Retired{retired})}
+	whole := Site{KeyPEM: ownKey, RawPair: ownCert + PairSeparator + ownKey, History: []Retired{retired}, RawHistory: encodeHistory([]Retired{retired})}
 	change := KeyChange{Read: &whole, Pair: whole.RawPair, History: whole.History}
 	for _, secret := range []any{retired, &retired, []Retired{retired}, whole, &whole, change, &change, struct{ Inside Site }{whole}} {
 		text, err := json.Marshal(secret)

@@ -30,7 +30,7 @@ func newSite(t testing.TB, prefix string) *site {
 	s.Exec(t, "INSERT INTO {config} (name, value) VALUES ('siteidentifier', 'sEcReTown.example'), ('mnet_dispatcher_mode', 'strict'), "+
 		"('mnet_localhost_id', '1'), ('mnet_all_hosts_id', '2')")
 	s.Exec(t, "INSERT INTO {config_plugins} (plugin, name, value) VALUES ('mnet', 'openssl', ?), ('mnet', 'openssl_history', 'a:0:{}')",
-		ownCert+pairSeparator+ownKey)
+		ownCert+PairSeparator+ownKey)
 	s.Exec(t, "INSERT INTO {mnet_host} (id, wwwroot, ip_address, name, public_key, public_key_expires, applicationid, sslverification) VALUES "+
 		"(1, ?, '192.0.2.1', '', ?, 1800000000, 1, 0), (2, '', '', 'All Hosts', '', 0, 1, 0), "+
 		"(3, 'https://peer.example', '192.0.2.3', 'Peer', ?, 1800000003, 1, 2)", ownWwwroot, ownCert, peerCert)
@@ -78,6 +78,6 @@ func read(t *testing.T, tenant *Tenant) *Site {
 // renewal is the change a renewal makes: the old pair to the front of the history, the new one current.
 func renewal(read *Site) KeyChange {
 	history := []Retired{{Certificate: read.Certificate, KeyPEM: read.KeyPEM, Expires: read.Own.Expires}}
-	return KeyChange{Read: read, Pair: newCert + pairSeparator + newKey, Certificate: newCert, Expires: 1900000000, Wwwroot: ownWwwroot,
+	return KeyChange{Read: read, Pair: newCert + PairSeparator + newKey, Certificate: newCert, Expires: 1900000000, Wwwroot: ownWwwroot,
 		History: append(history, read.History...)}
 }

@@ -277,7 +277,7 @@ func TestEverySQLMode(t *testing.T) {
 			}
 			for _, certificate := range []string{peerCert, newCert} {
 				change := renewal(read(t, tenant))
-				change.Certificate, change.Pair = certificate, certificate+pairSeparator+newKey
+				change.Certificate, change.Pair = certificate, certificate+PairSeparator+newKey
 				if err := tenant.StoreKey(t.Context(), change); err != nil {
 					t.Fatal(err)
 				}

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// pairSeparator stands between certificate and private key in config_plugins mnet/openssl.
-const pairSeparator = "@@@@@@@@"
+// PairSeparator stands between certificate and private key in config_plugins mnet/openssl (mnet/lib.php, mnet_get_keypair).
+const PairSeparator = "@@@@@@@@"
 
 // Site is everything a renewal needs to know of the tenant, read in one snapshot. It prints without its private keys.
 type Site struct {
@@ -148,7 +148,7 @@ func has(settings map[string]string, name string) bool {
 
 // splitPair is what Moodle's explode makes of the pair; more than two parts do not occur, and the rest is dropped as there.
 func splitPair(raw string) (certificate, keyPEM string) {
-	certificate, rest, _ := strings.Cut(raw, pairSeparator)
-	keyPEM, _, _ = strings.Cut(rest, pairSeparator)
+	certificate, rest, _ := strings.Cut(raw, PairSeparator)
+	keyPEM, _, _ = strings.Cut(rest, PairSeparator)
 	return certificate, keyPEM
 }

@@ -36,7 +36,7 @@ func TestReadOfAWholeSite(t *testing.T) {
 						ApplicationID: 1, Application: "moodle", ServerURL: "/mnet/xmlrpc/server.php", SSLVerification: 2},
 				},
 				Certificate: ownCert, KeyPEM: ownKey, History: []Retired{old},
-				RawPair: ownCert + pairSeparator + ownKey, HasPair: true, RawHistory: encodeHistory([]Retired{old}), HasHistory: true,
+				RawPair: ownCert + PairSeparator + ownKey, HasPair: true, RawHistory: encodeHistory([]Retired{old}), HasHistory: true,
 			}
 			if diff := cmp.Diff(want, read(t, s.open(t))); diff != "" {
 				t.Error(diff)

@@ -13,7 +13,7 @@ import (
 // KeyChange is a new key pair for the tenant, and what it was decided on. It prints without its private keys.
 type KeyChange struct {
 	Read        *Site     // as read before; the change is made only if pair, history and own row still are what stands there
-	Pair        string    // the whole value: certificate + "@@@@@@@@" + private key
+	Pair        string    // the whole value: certificate + PairSeparator + private key
 	History     []Retired // the whole history as it shall be, newest first; it must hold the pair that is replaced
 	Certificate string    // for the own row, byte-equal to the pair's
 	Expires     int64     // its notAfter, unix seconds
@@ -35,7 +35,7 @@ func (c *KeyChange) check() error {
 		return errors.New("incomplete change of the key")
 	case c.Read.Own == nil:
 		return ErrNoOwnHost
-	case c.Certificate == "" || !strings.HasPrefix(c.Pair, c.Certificate+pairSeparator):
+	case c.Certificate == "" || !strings.HasPrefix(c.Pair, c.Certificate+PairSeparator):
 		return errors.New("the certificate for the own row is not that of the pair")
 	case c.Pair == c.Read.RawPair || c.Read.KeyPEM == "":
 		return nil

@@ -26,7 +26,7 @@ func (s *site) stored(t *testing.T) stored {
 
 // renewed is what stands there after the change that renewal makes to a new site.
 func renewed() stored {
-	return stored{newCert + pairSeparator + newKey, encodeHistory([]Retired{{ownCert, ownKey, 1800000000}}), newCert, "1900000000", ownWwwroot}
+	return stored{newCert + PairSeparator + newKey, encodeHistory([]Retired{{ownCert, ownKey, 1800000000}}), newCert, "1900000000", ownWwwroot}
 }
 
 func TestStoreKey(t *testing.T) {
@@ -93,7 +93,7 @@ func TestStoreKeyRefusesWhatWouldLoseAKey(t *testing.T) {
 		"the old private key is not in it":        {func(c *KeyChange) { c.History[0].KeyPEM = newKey }, nil},
 		"the certificate is not that of the pair": {func(c *KeyChange) { c.Certificate = peerCert }, nil},
 		"the certificate is a part of it":         {func(c *KeyChange) { c.Certificate = strings.TrimSuffix(newCert, "\n") }, nil},
-		"no certificate":                          {func(c *KeyChange) { c.Certificate, c.Pair = "", pairSeparator+newKey }, nil},
+		"no certificate":                          {func(c *KeyChange) { c.Certificate, c.Pair = "", PairSeparator+newKey }, nil},
 		"no expiry":                               {func(c *KeyChange) { c.Expires = 0 }, nil},
 		"no wwwroot":                              {func(c *KeyChange) { c.Wwwroot = "" }, nil},
 		"no own row":                              {func(c *KeyChange) { c.Read.Own = nil }, ErrNoOwnHost},
@@ -274,7 +274,7 @@ func TestTwoStoreKeysAtOnce(t *testing.T) {
 				for i, tenant := range tenants {
 					change := renewal(seen)
 					change.Certificate = fmt.Sprintf("%s%d.%d\n", newCert, round, i)
-					change.Pair = change.Certificate + pairSeparator + newKey
+					change.Pair = change.Certificate + PairSeparator + newKey
 					go func() { errs <- tenant.StoreKey(context.Background(), change) }()
 				}
 				first, second := <-errs, <-errs
