@@ -117,7 +117,7 @@ func TestADryRunWritesNothing(t *testing.T) {
 }
 
 // contents is a checksum of all tables of a site.
-func contents(t *testing.T, s *testbed.Site) string {
+func contents(t testing.TB, s *testbed.Site) string {
 	t.Helper()
 	var sums []string
 	for _, table := range []string{"config", "config_plugins", "mnet_host", "mnet_host2service", "mnet_application", "mnet_service"} {
