@@ -16,11 +16,15 @@ func (e *ManualError) Hint() string { return e.Advice }
 
 // UnreachableError is a store that did not answer, or that refused. Err is the cause.
 type UnreachableError struct {
-	Store, Plugin, Server, Advice string
-	Err                           error
+	Store, Plugin, Advice string
+	Server                string // "" when none is configured
+	Err                   error
 }
 
 func (e *UnreachableError) Error() string {
+	if e.Server == "" {
+		return fmt.Sprintf("cache store %q (%s): %v", e.Store, e.Plugin, e.Err)
+	}
 	return fmt.Sprintf("cache store %q (%s at %s): %v", e.Store, e.Plugin, e.Server, e.Err)
 }
 

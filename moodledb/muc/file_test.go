@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"renew_mnetkeys/testbed"
 )
 
 func TestFileStoreDropsItsEntries(t *testing.T) {
@@ -38,7 +40,9 @@ func TestFileStoreDropsItsEntries(t *testing.T) {
 					"'area' => 'config',\n      'selectedsharingoption' => 8,\n      'userinputsharingkey' => 'blue'")
 			}, dir: defaultStore, id: "blue"},
 		{name: "own path, single directory",
-			configure: func(s site) { s.configure("stacked-5.0", "/srv/localcache", s.root+"/local", "127.0.0.1:6379", "") },
+			configure: func(s site) {
+				s.configure("stacked-5.0", "/srv/localcache", s.root+"/local", "127.0.0.1:6379", testbed.Redis(s.t, "").Addr)
+			},
 			dir:       "local/core_config", id: ours, path: single},
 		{name: "a name with blanks becomes a directory without",
 			configure: func(s site) { s.configure("default-3.11", "'default_application'", "'Été: main (1)'") },
@@ -91,7 +95,7 @@ func TestFileStoreDropsItsEntries(t *testing.T) {
 
 func TestFileStoreWithAsyncpurgeReadsTheRevisionOfItsLastPurge(t *testing.T) {
 	s := newSite(t)
-	s.configure("stacked-5.0", "/srv/localcache", s.root+"/local", "127.0.0.1:6379", "")
+	s.configure("stacked-5.0", "/srv/localcache", s.root+"/local", "127.0.0.1:6379", testbed.Redis(t, "").Addr)
 	const dir = "cache/cachestore_file/asyncdisk/core_config"
 	stamp := s.write(dir+"/.lastpurged", "")
 	purged := time.Date(2025, 3, 9, 1, 2, 3, 0, time.UTC)

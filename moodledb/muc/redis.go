@@ -33,6 +33,9 @@ type redisStore struct {
 
 type server struct{ network, address string }
 
+// errNoServer is an error although Moodle passes over such a store: it would also be one whose servers stand in a setting that is not known here.
+var errNoServer = errors.New("it is configured without a server")
+
 func newRedisStore(i instance, timeout time.Duration, file string, names []string) redisStore {
 	return redisStore{
 		instance: i,
@@ -102,6 +105,9 @@ func (s redisStore) check(ctx context.Context) error {
 // ask sends one command about the hash. In a cluster any seed knows which server has it, so a redirection followed once is all of the protocol that a single key
 // needs; a cluster client would ask for all slots and keep connections to all nodes.
 func (s redisStore) ask(ctx context.Context, command func(context.Context, *redis.Client) *redis.IntCmd) (int64, error) {
+	if len(s.servers) == 0 {
+		return 0, errNoServer
+	}
 	var failed []error
 	for _, to := range s.servers {
 		n, err := s.askServer(ctx, to, command)
@@ -180,7 +186,10 @@ func (s redisStore) failure(err error) error {
 		return nil
 	}
 	advice := "check that the Redis server runs and can be reached from here; or " + advisePurge
-	if redis.IsAuthError(err) {
+	switch {
+	case errors.Is(err, errNoServer):
+		advice = "name its server in " + s.file + ", or map nothing to the store; or " + advisePurge
+	case redis.IsAuthError(err):
 		advice = "correct the password of the store in " + s.file + "; or " + advisePurge
 	}
 	return &UnreachableError{Store: s.name, Plugin: s.plugin, Server: s.place(), Advice: advice, Err: err}

@@ -154,6 +154,29 @@ func TestRedisStoreThatCannotBeAskedIsUnreachable(t *testing.T) {
 	}
 }
 
+func TestRedisStoreWithoutAServerIsNoSuccess(t *testing.T) {
+	for name, server := range map[string]string{"empty": "", "blank lines": " \n\n"} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			s.oneServer(server, "", "")
+			entries, _ := s.warm(defaultStore, md5Hex(identifier)) // the fallback
+			cache := s.open()
+			_, checked := cache.Check(t.Context())
+			_, dropped := cache.Drop(t.Context(), Entry)
+			for _, err := range []error{checked, dropped} {
+				var unreachable *UnreachableError
+				if !errors.As(err, &unreachable) || unreachable.Store != "Shared Redis" || !strings.Contains(unreachable.Hint(), "name its server in "+s.root) {
+					t.Fatalf("want an UnreachableError with advice, got %v", err)
+				}
+				if text := err.Error(); text != `cache store "Shared Redis" (redis): it is configured without a server` {
+					t.Error(text)
+				}
+			}
+			s.absent(entries...)
+		})
+	}
+}
+
 func TestRedisStoreStopsWhenTheRunIsCancelled(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
