@@ -31,7 +31,8 @@ const commandLimit = 2 * time.Minute
 func command(t testing.TB, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
-	cmd.Env = append(os.Environ(), asCommand+"=1", "HOME="+t.TempDir())
+	// The race detector would have every process sleep for a second at its end.
+	cmd.Env = append(os.Environ(), asCommand+"=1", "HOME="+t.TempDir(), "GORACE=atexit_sleep_ms=0")
 	cmd.WaitDelay = time.Second
 	timer := time.AfterFunc(commandLimit, func() { _ = cmd.Process.Kill() })
 	t.Cleanup(func() { timer.Stop() })
