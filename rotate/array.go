@@ -176,9 +176,7 @@ func (a *Array) within(ctx context.Context, t *renewing, do func(*Session, *Rene
 	}()
 	if err != nil {
 		t.report.Err, t.report.Error = err, err.Error()
-		if errors.Is(err, ErrLocked) {
-			t.report.Exit = ExitLocked
-		}
+		t.report.Exit = exitFor(err, t.report.Exit)
 	}
 }
 
@@ -192,9 +190,7 @@ func (a *Array) preflightAll(ctx context.Context, tenants []*renewing) {
 		if err != nil {
 			err = fmt.Errorf("lock the tenant: %w", err)
 			t.report.Err, t.report.Error = err, err.Error()
-			if errors.Is(err, ErrLocked) {
-				t.report.Exit = ExitLocked
-			}
+			t.report.Exit = exitFor(err, t.report.Exit)
 			return
 		}
 		t.release = release
@@ -236,10 +232,12 @@ func (a *Array) keep(ctx context.Context, t *renewing, r *Renewal, tenant *Tenan
 		return ErrMNetOff
 	case id == nil:
 		return errors.New("there is no readable key to distribute")
-	case tenant.Own == nil || tenant.Own.Certificate != tenant.Pair.Certificate:
+	case tenant.checkOwnRow() != nil:
+		return tenant.checkOwnRow()
+	case tenant.Own.Certificate != tenant.Pair.Certificate:
 		return errors.New("key pair and own host row differ: renew the key")
 	}
-	check, err := r.settle(ctx, *id, tenant.ownSite(id.Key.Certificate), SelfSkipped)
+	check, _, err := r.settle(ctx, *id, tenant.ownSite(id.Key.Certificate), SelfSkipped)
 	t.report.SelfCheck = check
 	if err != nil {
 		t.report.Exit = ExitOwnSite
@@ -250,14 +248,20 @@ func (a *Array) keep(ctx context.Context, t *renewing, r *Renewal, tenant *Tenan
 }
 
 // renewAll gives the tenants that passed their keys: the canaries first, the
-// others while not too many fail.
+// others while not too many fail. A tenant that was renewed a short while ago,
+// and uses its key, is canary enough: a run that was killed must not stop at the
+// first tenant left, which the others had gone along with.
 func (a *Array) renewAll(ctx context.Context, tenants []*renewing) {
 	due := slices.DeleteFunc(slices.Clone(tenants), func(t *renewing) bool { return t.kept || t.report.Err != nil })
 	failures := &failureLimit{limit: a.MaxFailures}
+	canaries := a.Canary
 	for _, t := range tenants {
 		failures.count(t.report.Err)
+		if t.kept && t.report.SelfCheck == SelfProven {
+			canaries--
+		}
 	}
-	canaries := min(a.Canary, len(due))
+	canaries = min(max(canaries, 0), len(due))
 	a.renewSome(ctx, due[:canaries], failures)
 	for _, t := range due[:canaries] {
 		if t.report.Err != nil {

@@ -172,6 +172,20 @@ func TestAKilledArrayIsFinishedBySameCommand(t *testing.T) {
 	f.proven(f.sites...)
 }
 
+// What a killed run has renewed has shown that renewing works: the next canary
+// is not the tenant that the first run would have tried among many others.
+func TestAFreshTenantIsCanaryEnough(t *testing.T) {
+	f := newFleet(t, 6)
+	f.array(ArrayOptions{}, 0, 1).Run(t.Context())
+	f.sites[2].sticky = true
+	f.array(ArrayOptions{Canary: 1, Fresh: time.Hour}).Run(t.Context())
+	for i, want := range []Outcome{Kept, Kept, Undone, Renewed, Renewed, Renewed} {
+		if r := f.reports[f.sites[i].tenant.Wwwroot]; r.Outcome != want {
+			t.Errorf("%s: %s, want %s: %s", r.Wwwroot, r.Outcome, want, r.Error)
+		}
+	}
+}
+
 func TestOnlyDistributeRenewsNothing(t *testing.T) {
 	f := newFleet(t, 4)
 	f.sites[1].rows[f.sites[0].tenant.Wwwroot].certificate = ""
