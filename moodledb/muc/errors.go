@@ -50,6 +50,24 @@ func (e *PermissionError) Hint() string {
 	return fmt.Sprintf("run as the owner of the cache: sudo -u %s renew_mnetkeys …", e.Owner)
 }
 
+// MissingDirectoryError is a directory that every site which runs has, and this machine has not. To take it for an empty cache would leave the web server's.
+type MissingDirectoryError struct {
+	What string // dataroot, cachedir, or which store's path
+	Path string
+	Err  error
+}
+
+func (e *MissingDirectoryError) Error() string {
+	return fmt.Sprintf("%s %s: %v", e.What, e.Path, e.Err)
+}
+
+func (e *MissingDirectoryError) Unwrap() error { return e.Err }
+
+// Hint says where to run.
+func (e *MissingDirectoryError) Hint() string {
+	return "is moodledata mounted here? run where the web server's files are"
+}
+
 // ConfigError is a muc/config.php that cannot be used. It shows the place, never the content, which has passwords of cache servers.
 type ConfigError struct {
 	File    string

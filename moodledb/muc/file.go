@@ -3,6 +3,7 @@ package muc
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -17,6 +18,7 @@ import (
 type fileStore struct {
 	instance
 	dir             string // of the store
+	base            base   // that dir is in, or is
 	singleDirectory bool
 	asyncPurge      bool
 	names           []string
@@ -28,14 +30,17 @@ const definitionDir = "core_config"
 // notInName is what cachestore_file leaves out of a store's name to make a directory of it.
 var notInName = regexp.MustCompile(`[^a-zA-Z0-9._-]+`)
 
-func newFileStore(i instance, cacheDir string, names []string) fileStore {
+func newFileStore(i instance, where Location, names []string) fileStore {
 	dir := i.settings.Get("path").Text()
+	in := base{store: i.name, what: fmt.Sprintf("path of cache store %q", i.name), path: dir}
 	if dir == "" {
-		dir = filepath.Join(cacheDir, "cachestore_file", notInName.ReplaceAllString(i.name, ""))
+		dir = filepath.Join(where.CacheDir, "cachestore_file", notInName.ReplaceAllString(i.name, ""))
+		in = where.cacheBase(i.name)
 	}
 	return fileStore{
 		instance:        i,
 		dir:             dir,
+		base:            in,
 		singleDirectory: i.settings.Get("singledirectory").Truth(),
 		asyncPurge:      i.settings.Get("asyncpurge").Truth(),
 		names:           names,
@@ -49,6 +54,9 @@ func (s fileStore) describe() StoreReport {
 }
 
 func (s fileStore) drop(ctx context.Context, width Width) (int, error) {
+	if err := s.base.check(); err != nil {
+		return 0, err
+	}
 	root, err := os.OpenRoot(s.dir)
 	if err != nil {
 		return 0, s.failure("", err)
@@ -125,6 +133,9 @@ func (s fileStore) path(dir, name string) string {
 
 // check asks for the right to remove from the directories that the entries are in, or will be when the web server writes them.
 func (s fileStore) check(context.Context) error {
+	if err := s.base.check(); err != nil {
+		return err
+	}
 	root, err := os.OpenRoot(s.dir)
 	if err != nil {
 		return s.failure("", err)

@@ -43,7 +43,7 @@ func TestFileStoreDropsItsEntries(t *testing.T) {
 			configure: func(s site) {
 				s.configure("stacked-5.0", "/srv/localcache", s.root+"/local", "127.0.0.1:6379", testbed.Redis(s.t, "").Addr)
 			},
-			dir:       "local/core_config", id: ours, path: single},
+			dir: "local/core_config", id: ours, path: single},
 		{name: "a name with blanks becomes a directory without",
 			configure: func(s site) { s.configure("default-3.11", "'default_application'", "'Été: main (1)'") },
 			dir:       "cache/cachestore_file/tmain1/core_config", id: ours},
@@ -96,6 +96,7 @@ func TestFileStoreDropsItsEntries(t *testing.T) {
 func TestFileStoreWithAsyncpurgeReadsTheRevisionOfItsLastPurge(t *testing.T) {
 	s := newSite(t)
 	s.configure("stacked-5.0", "/srv/localcache", s.root+"/local", "127.0.0.1:6379", testbed.Redis(t, "").Addr)
+	s.write("local/core_config/.htaccess", "") // the path of another store
 	const dir = "cache/cachestore_file/asyncdisk/core_config"
 	stamp := s.write(dir+"/.lastpurged", "")
 	purged := time.Date(2025, 3, 9, 1, 2, 3, 0, time.UTC)

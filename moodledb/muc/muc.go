@@ -63,8 +63,11 @@ type store interface {
 }
 
 // Open reads muc/config.php and settles which stores serve core/config; without that file it is Moodle's default file store.
-// The error is a *ConfigError or a *PermissionError.
+// The error is a *MissingDirectoryError for the dataroot, a *ConfigError or a *PermissionError.
 func Open(where Location, options Options) (*Cache, error) {
+	if err := where.base("").check(); err != nil {
+		return nil, err
+	}
 	where.CacheDir = cmp.Or(where.CacheDir, filepath.Join(where.Dataroot, "cache"))
 	options.DialTimeout = cmp.Or(options.DialTimeout, 3*time.Second)
 	file := configPath(where)
@@ -87,7 +90,7 @@ func Open(where Location, options Options) (*Cache, error) {
 func (i instance) open(where Location, options Options, file string, names []string) store {
 	switch i.plugin {
 	case "file":
-		return newFileStore(i, where.CacheDir, names)
+		return newFileStore(i, where, names)
 	case "redis":
 		return newRedisStore(i, options.DialTimeout, file, names)
 	}

@@ -17,7 +17,7 @@ type StoreReport struct {
 	Width    Width  // what was dropped: Definition where the name of the entry cannot be computed
 	Why      string // why Width is wider than asked for, else ""
 	Removed  int    // files or hash fields; a whole Redis hash counts as 1
-	Err      error  // nil, *ManualError, *UnreachableError, *PermissionError or the context's
+	Err      error  // nil, *ManualError, *UnreachableError, *MissingDirectoryError, *PermissionError or the context's
 }
 
 // err joins what the stores ended with, nil when all are clear.

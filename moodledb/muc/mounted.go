@@ -1,0 +1,44 @@
+package muc
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// base is a directory without which there is no telling whether a cache is empty. Moodle ends at once when its dataroot is not there (lib/setup.php), and
+// makes dataroot/cache and what is below when it needs it (lib/setuplib.php, make_cache_directory), so that those may be absent. It makes a cachedir or a
+// store's path elsewhere as well; but these are what administrators mount, and on a site that runs they are there.
+type base struct {
+	store string // "" when all stores need it
+	what  string
+	path  string
+}
+
+func (where Location) base(store string) base {
+	return base{store: store, what: "dataroot", path: where.Dataroot}
+}
+
+// cacheBase is the base of the file stores that have no path of their own.
+func (where Location) cacheBase(store string) base {
+	if filepath.Clean(where.CacheDir) == filepath.Join(where.Dataroot, "cache") {
+		return where.base(store)
+	}
+	return base{store: store, what: "cachedir", path: where.CacheDir}
+}
+
+// check gives a *MissingDirectoryError or a *PermissionError.
+func (b base) check() error {
+	info, err := os.Stat(b.path)
+	switch {
+	case err == nil && info.IsDir():
+		return nil
+	case err == nil:
+		err = syscall.ENOTDIR
+	case errors.Is(err, fs.ErrPermission):
+		return newPermissionError(b.store, b.path, err)
+	}
+	return &MissingDirectoryError{What: b.what, Path: b.path, Err: cause(err)}
+}
