@@ -17,8 +17,7 @@ type arrayOutput struct {
 	*output
 	started      time.Time
 	tenants      int
-	phaseName    string
-	phaseStarted time.Time
+	phaseStarted time.Time // when the one before it ended
 	json         *jsonStream
 
 	outcomes map[rotate.Outcome]int
@@ -46,7 +45,7 @@ func newArrayOutput(out *output) *arrayOutput {
 
 // begin tells what is going to be done.
 func (a *arrayOutput) begin(selected, members int) {
-	a.tenants = selected
+	a.tenants, a.phaseStarted = selected, time.Now()
 	a.say("%d tenants to renew, in an array of %d sites", selected, members)
 }
 
@@ -59,20 +58,16 @@ func (a *arrayOutput) say(format string, args ...any) {
 
 // phaseWords say what the phases of rotate.Array do.
 var phaseWords = map[string]string{
-	"check": "checked", "renew": "renewed", "tell": "told by database", "prove": "proven and reported",
+	"check": "checked", "canary": "renewed first", "renew": "renewed", "tell": "told by database", "prove": "proven and reported",
 }
 
 // phase draws progress on a terminal, and writes a line at the end of a phase.
 func (a *arrayOutput) phase(name string, done, total, failed int) {
-	now := time.Now()
-	if name != a.phaseName || done == 1 {
-		a.phaseName, a.phaseStarted = name, now
-	}
 	line := fmt.Sprintf("%s %d/%d", phaseWords[name], done, total)
 	if failed > 0 {
 		line += fmt.Sprintf(", %d failed", failed)
 	}
-	took := now.Sub(a.phaseStarted)
+	took := time.Since(a.phaseStarted)
 	if done < total {
 		if a.live {
 			left := took / time.Duration(done) * time.Duration(total-done)
@@ -84,6 +79,7 @@ func (a *arrayOutput) phase(name string, done, total, failed int) {
 		fmt.Fprint(a.stderr, "\r\x1b[K")
 	}
 	a.say("%s (%s)", line, took.Round(10*time.Millisecond))
+	a.phaseStarted = time.Now()
 }
 
 // tenant takes a tenant's report: streamed as JSON, else counted.
@@ -119,8 +115,11 @@ func (a *arrayOutput) finish(code int, err error) {
 	switch {
 	case a.json != nil:
 		a.json.close(a.o.DryRun, a.started, code, err)
+		if a.json.err != nil {
+			printError(a.stderr, fmt.Errorf("write the JSON document: %w", a.json.err))
+		}
 	case err == nil && (!a.o.Quiet || code != rotate.ExitOK):
-		io.WriteString(a.stdout, a.summary(code))
+		a.write(a.summary(code))
 	}
 	if err != nil {
 		printError(a.stderr, err)

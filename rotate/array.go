@@ -262,17 +262,17 @@ func (a *Array) renewAll(ctx context.Context, tenants []*renewing) {
 		}
 	}
 	canaries = min(max(canaries, 0), len(due))
-	a.renewSome(ctx, due[:canaries], failures)
+	a.renewSome(ctx, "canary", due[:canaries], failures)
 	for _, t := range due[:canaries] {
 		if t.report.Err != nil {
 			failures.stop(fmt.Errorf("the canary %s failed", t.member.Wwwroot))
 		}
 	}
-	a.renewSome(ctx, due[canaries:], failures)
+	a.renewSome(ctx, "renew", due[canaries:], failures)
 }
 
-func (a *Array) renewSome(ctx context.Context, due []*renewing, failures *failureLimit) {
-	a.each("renew", due, func(t *renewing) {
+func (a *Array) renewSome(ctx context.Context, phase string, due []*renewing, failures *failureLimit) {
+	a.each(phase, due, func(t *renewing) {
 		if err := cmpErr(context.Cause(ctx), failures.reached()); err != nil {
 			err = fmt.Errorf("not renewed: %w", err)
 			t.report.Outcome, t.report.Err, t.report.Error = Kept, err, err.Error()

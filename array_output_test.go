@@ -1,0 +1,39 @@
+package main
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"renew_mnetkeys/rotate"
+)
+
+func TestAPhaseLastsFromTheEndOfTheOneBefore(t *testing.T) {
+	var stdout strings.Builder
+	out := newArrayOutput(&output{stdout: &stdout})
+	out.begin(3, 4)
+	out.phaseStarted = out.phaseStarted.Add(-time.Hour) // the only canary took so long
+	out.phase("canary", 1, 1, 0)
+	out.phase("renew", 1, 2, 0)
+	out.phase("renew", 2, 2, 1)
+	for _, line := range []string{"3 tenants to renew, in an array of 4 sites\n", "renewed first 1/1 (1h0m", "renewed 2/2, 1 failed (0s)\n"} {
+		if !strings.Contains(stdout.String(), line) {
+			t.Errorf("nothing says %q:\n%s", line, stdout.String())
+		}
+	}
+}
+
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
+
+func TestAJSONDocumentThatCannotBeWrittenIsAnError(t *testing.T) {
+	var stderr strings.Builder
+	out := newArrayOutput(&output{o: options{JSON: true}, stdout: fullDisk{}, stderr: &stderr})
+	out.tenant(rotate.TenantReport{Wwwroot: "https://t.example"})
+	out.finish(rotate.ExitOK, nil)
+	if !strings.Contains(stderr.String(), "error: write the JSON document: no space left on device") {
+		t.Errorf("it says %q", stderr.String())
+	}
+}
