@@ -39,6 +39,11 @@ func newCache(master, tenant *moodledb.Config, store *tenantStore, log logger) *
 // Check implements rotate.Cache.
 func (c *tenantCache) Check(ctx context.Context) error {
 	cache, err := c.open()
+	var config *muc.ConfigError
+	if errors.As(err, &config) && c.php != "" {
+		c.log.Debug().Err(err).Msg("left to php")
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"io"
 	"os"
 	"regexp"
 	"strings"
@@ -25,7 +27,7 @@ func readCfg(pairs []string) (map[string]string, error) {
 				return nil, &usageError{problem: "--cfg " + name + " on the command line can be read by every user of this machine",
 					hint: "write it to a file that only you can read and use --cfg " + name + "=@FILE"}
 			}
-			text, err := os.ReadFile(file)
+			text, err := readSmall(file)
 			if err != nil {
 				return nil, &usageError{problem: "--cfg " + name + ": " + err.Error()}
 			}
@@ -34,6 +36,23 @@ func readCfg(pairs []string) (map[string]string, error) {
 		cfg[name] = value
 	}
 	return cfg, nil
+}
+
+// smallFile is more than any password or list of authorities takes, in bytes.
+const smallFile = 1 << 20
+
+// readSmall reads a file that an option names, whatever that turns out to be.
+func readSmall(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, smallFile+1))
+	if err == nil && len(text) > smallFile {
+		err = fmt.Errorf("%s is longer than %d bytes", name, smallFile)
+	}
+	return text, err
 }
 
 func isPassword(name string) bool {

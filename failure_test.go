@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -100,6 +101,33 @@ func TestAFailureEndsWithItsMessageAndNothingLost(t *testing.T) {
 			linked(t, own, peer)
 		})
 	}
+}
+
+// Where config.php computes its wwwroot, --host must be the name the database knows.
+func TestAWwwrootThatOnlyTheCommandLineSaysIsConfirmed(t *testing.T) {
+	own := testbed.PHPSite(t, testbed.Options{})
+	own.Warm(t)
+	text, err := os.ReadFile(own.ConfigFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	computed := strings.Replace(string(text), "'"+own.Wwwroot+"'", "'http://' . $_SERVER['HTTP_HOST']", 1)
+	if computed == string(text) {
+		t.Fatal("config.php writes its wwwroot otherwise")
+	}
+	config := filepath.Join(t.TempDir(), "config.php")
+	if err := os.WriteFile(config, []byte(computed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	pair := pairOf(t, own)
+	run1(t, command(t, "--config="+config)).expect(t, 2, "error: ", "--host")
+	other := strings.Replace(own.Wwwroot, "127.0.0.1", "localhost", 1)
+	run1(t, command(t, "--config="+config, "--host="+other)).expect(t, 2, "is that of "+own.Wwwroot, "hint: ")
+	if pairOf(t, own) != pair {
+		t.Error("the key was replaced")
+	}
+	run1(t, command(t, "--config="+config, "--host="+own.Wwwroot)).expect(t, 0)
+	coherent(t, own)
 }
 
 func write(t *testing.T, text string) string {

@@ -22,6 +22,9 @@ type hinter interface{ Hint() string }
 
 // hintFor finds what to tell an operator about an error, "" when the error says all.
 func hintFor(err error) string {
+	if errors.Is(err, rotate.ErrCacheByHand) {
+		return "map Moodle's cache definition core/config to a file or Redis store (Site administration, Plugins, Caching); a restart of the web server alone does not help, because it caches the key again"
+	}
 	var usage *usageError
 	var config *moodledb.ConfigError
 	var access *moodledb.AccessError
@@ -41,6 +44,10 @@ func hintFor(err error) string {
 		return history.Hint
 	case errors.As(err, &hints):
 		return hints.Hint()
+	}
+	var other *rotate.OtherSiteError
+	if errors.As(err, &other) {
+		return "check --host, dbname and prefix, or the tenant's row in the register; where the site has moved, write its new wwwroot into its row of mnet_host first"
 	}
 	var own *rotate.OwnSiteError
 	if errors.As(err, &own) {
@@ -73,8 +80,8 @@ var sentinelHints = []struct {
 // nextSteps say what an operator does about a reason.
 var nextSteps = map[string]string{
 	"dns":             "check the peer's wwwroot; if the site is gone, delete the peer in Moodle",
-	"connect":         "nothing to do if it is down for now: it fetches the key at its first call, as long as fewer than three more renewals pass",
-	"timeout":         "nothing to do if it is down for now: it fetches the key at its first call, as long as fewer than three more renewals pass",
+	"connect":         "nothing to do if it is down for now: it fetches the key at its first call; renewing again before that can lock it out",
+	"timeout":         "nothing to do if it is down for now: it fetches the key at its first call; renewing again before that can lock it out",
 	"tls":             "check the peer's TLS certificate, or give its authority with --ca-file",
 	"not_xmlrpc":      "something else answers at the peer's wwwroot: check its address and its web server",
 	"too_large":       "something else answers at the peer's wwwroot: check its address and its web server",
@@ -104,7 +111,7 @@ func nextStep(p rotate.PeerReport) string {
 	}
 	switch {
 	case strings.HasPrefix(p.Reason, "http_5"):
-		return "nothing to do if it is in maintenance: it fetches the key at its first call, as long as fewer than three more renewals pass"
+		return "nothing to do if it is in maintenance: it fetches the key at its first call; renewing again before that can lock it out"
 	case strings.HasPrefix(p.Reason, "http_3"):
 		return "the peer's wwwroot moved: compare it with the address the site uses now"
 	case strings.HasPrefix(p.Reason, "http_"):

@@ -23,6 +23,10 @@ func run(args []string, getenv func(string) string, stdout, stderr io.Writer) in
 	defer stop()
 
 	code := rotate.ExitOK
+	if err := checkEnvironment(os.Environ()); err != nil {
+		printError(stderr, err)
+		return rotate.ExitUsage
+	}
 	app := newApp(stdout, stderr, func(o options) {
 		if o.All {
 			code = renewArray(ctx, o, getenv, stdout, stderr)

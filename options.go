@@ -133,6 +133,27 @@ func redactedURL(s string) string {
 	return s
 }
 
+// testVariables belong to the tests, not to the command.
+const testVariables = "MNETKEYS_TEST_"
+
+// checkEnvironment refuses variables that look like options and are none: a
+// mistyped MNETKEYS_DRY_RUN must not renew for real.
+func checkEnvironment(environ []string) error {
+	known := map[string]bool{}
+	for _, f := range flags() {
+		for _, name := range f.(cli.DocGenerationFlag).GetEnvVars() {
+			known[name] = true
+		}
+	}
+	for _, v := range environ {
+		name, _, _ := strings.Cut(v, "=")
+		if strings.HasPrefix(name, "MNETKEYS_") && !strings.HasPrefix(name, testVariables) && !known[name] {
+			return &usageError{problem: "the environment variable " + name + " is no option", hint: "see renew_mnetkeys --help; --dry-run is MNETKEYS_DRY_RUN"}
+		}
+	}
+	return nil
+}
+
 // strayWord explains a word that is no option.
 func strayWord(words []string) error {
 	hint := "every option starts with --; see renew_mnetkeys --help"

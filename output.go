@@ -71,12 +71,24 @@ func (out *output) print(report rotate.TenantReport, started time.Time, code int
 		out.printJSON(report, started, code)
 	} else if !out.o.Quiet || code != rotate.ExitOK {
 		whole := out.terminal || code != rotate.ExitOK || out.o.DryRun
-		io.WriteString(out.stdout, renderText(report, whole, out.o.DryRun, out.paint))
+		out.write(renderText(report, whole, out.o.DryRun, out.paint))
+	} else { // silent but for what somebody should know
+		for _, w := range report.Warnings {
+			fmt.Fprintln(out.stderr, "warning: "+printable(w))
+		}
 	}
 	if report.Err != nil {
 		printError(out.stderr, report.Err)
 	} else if out.o.JSON && report.SelfCheck == rotate.SelfNoRC4 {
 		fmt.Fprintln(out.stderr, "hint: "+hintNoRC4)
+	}
+}
+
+// write puts text on stdout, and says so when it cannot: a full disk must not
+// swallow a report.
+func (out *output) write(text string) {
+	if _, err := io.WriteString(out.stdout, text); err != nil {
+		printError(out.stderr, fmt.Errorf("write the report: %w", err))
 	}
 }
 

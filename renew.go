@@ -148,7 +148,7 @@ func certificateAuthorities(file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil
 	}
-	text, err := os.ReadFile(file)
+	text, err := readSmall(file)
 	if err != nil {
 		return nil, &usageError{problem: "--ca-file: " + err.Error()}
 	}

@@ -12,9 +12,11 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// pairSeparator stands between certificate and private key in config_plugins
-// mnet/openssl (mnet/lib.php, mnet_get_keypair).
-const pairSeparator = "@@@@@@@@"
+// knownAs is an error of one room under the name by which another decides on it.
+type knownAs struct{ err, name error }
+
+func (e *knownAs) Error() string   { return e.err.Error() }
+func (e *knownAs) Unwrap() []error { return []error{e.err, e.name} }
 
 // tenantStore lets rotate work on a tenant's database.
 type tenantStore struct {
@@ -79,7 +81,7 @@ func (s *tenantStore) StoreKey(ctx context.Context, read *rotate.Tenant, next ro
 	}
 	err := s.db.StoreKey(ctx, moodledb.KeyChange{
 		Read:        read.Version.(*moodledb.Site),
-		Pair:        next.Certificate + pairSeparator + next.PrivateKey,
+		Pair:        next.Certificate + moodledb.PairSeparator + next.PrivateKey,
 		History:     history,
 		Certificate: next.Certificate,
 		Expires:     next.Expires,
@@ -87,9 +89,9 @@ func (s *tenantStore) StoreKey(ctx context.Context, read *rotate.Tenant, next ro
 	})
 	switch {
 	case errors.Is(err, moodledb.ErrConflict):
-		return fmt.Errorf("%w: %w", rotate.ErrConflict, err)
+		return &knownAs{err, rotate.ErrConflict}
 	case errors.Is(err, moodledb.ErrUncertain):
-		return fmt.Errorf("%w: %w", rotate.ErrUncertain, err)
+		return &knownAs{err, rotate.ErrUncertain}
 	}
 	return err
 }
@@ -108,7 +110,7 @@ func (s *tenantStore) Lock(ctx context.Context, wait time.Duration) (func(), err
 // releaser gives the release of a lock that was taken.
 func releaser(lock interface{ Release() error }, err error) (func(), error) {
 	if errors.Is(err, moodledb.ErrLocked) {
-		return nil, fmt.Errorf("%w: %w", rotate.ErrLocked, err)
+		return nil, &knownAs{err, rotate.ErrLocked}
 	}
 	if err != nil {
 		return nil, err

@@ -39,7 +39,7 @@ func TestAReportForPeople(t *testing.T) {
 			report(rotate.Renewed, rotate.SelfProven, dead, evil, good), true, head + `
   accepted  https://good.example            12 ms
   pending   https://dead.example/moodle  46000 ms  timeout: no answer in time (3 tries)
-            next: nothing to do if it is down for now: it fetches the key at its first call, as long as fewer than three more renewals pass
+            next: nothing to do if it is down for now: it fetches the key at its first call; renewing again before that can lock it out
   refused   https://evil.example             5 ms  fault_6999: ·[2Jcleared
 
 1 of 3 peers proven, 1 pending, 1 refused

@@ -114,8 +114,8 @@ func (a *Array) finish(ctx context.Context, t *renewing, s *Session, r *Renewal,
 	}
 	again, err := r.lookAgain(context.WithoutCancel(ctx), tenant, *id, &t.report)
 	if err != nil {
-		t.report.Outcome, t.report.SelfCheck, t.report.Exit = Failed, SelfFailed, ExitOwnSite
-		return fmt.Errorf("the own site went back to the old key: %w", err)
+		t.report.wentBack(err)
+		return fmt.Errorf("after the peers were told: %w", err)
 	}
 	if again {
 		if err := report(); err != nil {

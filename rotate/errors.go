@@ -22,6 +22,14 @@ var (
 	ErrCacheByHand = errors.New("a cache store can only be cleared by hand")
 )
 
+// OtherSiteError says that the database is another site's: its own host row has
+// another wwwroot. Renewing would give that site a certificate in our name.
+type OtherSiteError struct{ Wwwroot, Row string }
+
+func (e *OtherSiteError) Error() string {
+	return "the database that was found for " + e.Wwwroot + " is that of " + e.Row + ", says its own host row"
+}
+
 // OwnSiteError says that the own web side does not use the stored key, and what
 // stood in the way of making it.
 type OwnSiteError struct {

@@ -92,13 +92,13 @@ func answersNoMNet(reason string) bool {
 // when it does not answer now: a web server that is just reloading proves
 // nothing. settle returns an error when the site keeps another key, or when
 // nobody knows because neither the cache could be dropped nor the site be asked.
-func (r *Renewal) settle(ctx context.Context, id Identity, own Peer, before SelfCheck) (SelfCheck, error) {
+func (r *Renewal) settle(ctx context.Context, id Identity, own Peer, before SelfCheck) (SelfCheck, *Failure, error) {
 	check, answers := SelfSkipped, answered(before)
 	lost := &OwnSiteError{}
 	for _, step := range ladder {
 		for _, wait := range step.waits {
 			if err := r.Sleep(ctx, wait); err != nil {
-				return SelfFailed, fmt.Errorf("wait for the own site: %w", err)
+				return SelfFailed, nil, fmt.Errorf("wait for the own site: %w", err)
 			}
 			lost.Cache = r.Cache.Drop(ctx, step.width)
 			if lost.Cache != nil {
@@ -110,16 +110,16 @@ func (r *Renewal) settle(ctx context.Context, id Identity, own Peer, before Self
 			answers = answers || answered(check)
 			switch {
 			case check == SelfProven, check == SelfNoRC4 && before != SelfProven:
-				return check, nil
+				return check, lost.Failure, nil
 			case check == SelfSkipped || check == SelfUnreachable && !answers:
 				if lost.Cache != nil {
-					return check, lost
+					return check, lost.Failure, lost
 				}
-				return check, nil
+				return check, lost.Failure, nil
 			}
 		}
 	}
-	return check, lost
+	return check, lost.Failure, lost
 }
 
 // answered tells whether a check found the site's MNet server at all.
@@ -145,7 +145,7 @@ func (r *Renewal) undo(ctx context.Context, t *Tenant, stored Keys, report *Tena
 	if id == nil {
 		return SelfSkipped, r.Cache.Drop(ctx, WidthDefinition)
 	}
-	check, err := r.settle(ctx, *id, t.ownSite(id.Key.Certificate), SelfSkipped)
+	check, _, err := r.settle(ctx, *id, t.ownSite(id.Key.Certificate), SelfSkipped)
 	if check == SelfUnreachable || check == SelfSkipped {
 		// The cache that could not be dropped holds the old pair, which is current.
 		return check, nil
@@ -165,9 +165,16 @@ func (r *Renewal) lookAgain(ctx context.Context, t *Tenant, id Identity, report 
 	if check == SelfProven || check == SelfUnreachable {
 		return false, nil
 	}
+	now, err := r.Store.Read(ctx)
+	if err != nil {
+		return false, fmt.Errorf("read the tenant: %w", err)
+	}
+	if now.Pair.Certificate != id.Key.Certificate.PEM {
+		return false, ErrConflict // it is right to use another
+	}
 	r.Log.Warn().Str("failure", failure.Error()).Msg("the own site went back to the old key")
-	if report.SelfCheck, err = r.settle(ctx, id, own, SelfProven); err != nil {
-		return false, err
+	if report.SelfCheck, _, err = r.settle(ctx, id, own, SelfProven); err != nil {
+		return false, fmt.Errorf("the own site went back to the old key: %w", err)
 	}
 	return true, nil
 }

@@ -15,6 +15,7 @@ func (r *Renewal) Plan(ctx context.Context) TenantReport {
 	report := TenantReport{Outcome: Failed, SelfCheck: SelfSkipped, Exit: ExitNotRenewed, Peers: []PeerReport{}}
 	if err := r.plan(ctx, &report); err != nil {
 		report.Err, report.Error = err, err.Error()
+		report.Exit = exitFor(err, report.Exit)
 		return report
 	}
 	report.Outcome, report.Exit = Kept, ExitOK
@@ -35,10 +36,12 @@ func (r *Renewal) plan(ctx context.Context, report *TenantReport) error {
 		report.warn("MNet is off; it would be started first")
 	case !t.MNetOn():
 		return ErrMNetOff
-	case t.Own == nil:
-		return ErrNoOwnHost
+	case t.checkOwnRow() != nil:
+		return t.checkOwnRow()
 	case t.Own.Certificate != t.Pair.Certificate:
 		report.warn("key pair and own host row differ; a renewal would repair that")
+	case r.expiring(t):
+		report.warn("the key has expired; the own site is not asked, because that would make it renew by itself")
 	default:
 		if report.SelfCheck, err = r.preflight(ctx, t); err != nil {
 			return err

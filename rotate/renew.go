@@ -65,11 +65,21 @@ func (r *Renewal) Run(ctx context.Context) TenantReport {
 	report := TenantReport{Outcome: Failed, SelfCheck: SelfSkipped, Exit: ExitNotRenewed, Peers: []PeerReport{}}
 	if err := r.run(ctx, &report); err != nil {
 		report.Err, report.Error = err, err.Error()
-		if errors.Is(err, ErrLocked) {
-			report.Exit = ExitLocked
-		}
+		report.Exit = exitFor(err, report.Exit)
 	}
 	return report
+}
+
+// exitFor gives the exit code of an error that has its own, else code.
+func exitFor(err error, code int) int {
+	var other *OtherSiteError
+	switch {
+	case errors.Is(err, ErrLocked):
+		return ExitLocked
+	case errors.As(err, &other):
+		return ExitUsage
+	}
+	return code
 }
 
 func (r *Renewal) run(ctx context.Context, report *TenantReport) error {
@@ -133,16 +143,16 @@ func (r *Renewal) takeIntoUse(ctx context.Context, t *Tenant, next Identity, bef
 	}
 	r.Log.Debug().Str("sha256", next.Key.Certificate.Fingerprint()).Msg("stored the new key")
 
-	check, err := r.settle(ctx, next, t.ownSite(next.Key.Certificate), before)
+	check, failure, err := r.settle(ctx, next, t.ownSite(next.Key.Certificate), before)
 	report.SelfCheck = check
 	if err == nil && check == SelfUnreachable && r.SelfCheck == SelfCheckRequire {
-		err = ErrOwnUnreachable
+		err = fmt.Errorf("%w: %w", ErrOwnUnreachable, failure)
 	}
 	if err != nil {
 		return r.giveUp(ctx, t, keys, before, err, report)
 	}
 	if check == SelfUnreachable {
-		report.warn("the own site could not be asked whether it uses the new key")
+		report.warn("the own site could not be asked whether it uses the new key: " + failure.Error())
 	}
 	report.renewed(next.Key.Certificate, len(keys.History))
 	return nil
@@ -187,12 +197,13 @@ func (r *Renewal) distribute(ctx context.Context, t *Tenant, next Identity, repo
 	defer cancel()
 	again, err := r.lookAgain(last, t, next, report)
 	if err != nil {
-		report.Outcome, report.SelfCheck, report.Exit = Failed, SelfFailed, ExitOwnSite
-		return fmt.Errorf("the own site went back to the old key: %w", err)
+		report.wentBack(err)
+		return fmt.Errorf("after the peers were told: %w", err)
 	}
 	if again {
 		report.Peers = merge(r.tellPeers(ctx, next, peers), unbound)
 	}
+	report.noteFullHistory(t.Generations)
 	report.Exit = ExitOK
 	if report.Unproven() > 0 || len(unbound) > 0 || report.SelfCheck == SelfNoRC4 {
 		report.Exit = ExitPeers
@@ -211,6 +222,16 @@ func (r *Renewal) read(ctx context.Context) (*Tenant, error) {
 	}
 	if err := r.allowed(ctx); err != nil {
 		return nil, err
+	}
+	if t.Own != nil {
+		if err := t.checkOwnRow(); err != nil {
+			return nil, err
+		}
+	}
+	if r.SelfCheck == SelfCheckRequire {
+		if f := r.Network.Reachable(ctx, Peer{Wwwroot: t.Wwwroot, ServerURL: ownServerURL}); f != nil {
+			return nil, fmt.Errorf("%w: %w", ErrOwnUnreachable, f)
+		}
 	}
 	if err := r.Starter.StartMNet(ctx); err != nil {
 		return nil, fmt.Errorf("start MNet: %w", err)
@@ -232,8 +253,8 @@ func (r *Renewal) preflight(ctx context.Context, t *Tenant) (SelfCheck, error) {
 	if !t.MNetOn() {
 		return SelfSkipped, ErrMNetOff
 	}
-	if t.Own == nil {
-		return SelfSkipped, ErrNoOwnHost
+	if err := t.checkOwnRow(); err != nil {
+		return SelfSkipped, err
 	}
 	if err := r.allowed(ctx); err != nil {
 		return SelfSkipped, err
@@ -241,7 +262,7 @@ func (r *Renewal) preflight(ctx context.Context, t *Tenant) (SelfCheck, error) {
 	check, failure := r.checkBefore(ctx, t)
 	switch {
 	case check == SelfUnreachable && r.SelfCheck == SelfCheckRequire:
-		return check, ErrOwnUnreachable
+		return check, fmt.Errorf("%w: %w", ErrOwnUnreachable, failure)
 	case failure != nil && failure.Reason == "clock":
 		return check, fmt.Errorf("%w: %w", ErrOwnClock, failure)
 	}
@@ -257,7 +278,7 @@ func (r *Renewal) allowed(ctx context.Context) error {
 	}
 	err := r.Cache.Check(ctx)
 	if errors.Is(err, ErrCacheByHand) && r.SelfCheck != SelfCheckOff {
-		r.Log.Debug().Err(err).Msg("a cache store cannot be cleared from here")
+		r.Log.Warn().Err(err).Msg("a cache store cannot be cleared from here; the renewal will be undone if it stands in the way")
 		return nil
 	}
 	if err != nil {
@@ -328,6 +349,23 @@ func (r *TenantReport) skipPeers(t *Tenant, why string) {
 	r.Peers = make([]PeerReport, len(t.Peers))
 	for i, p := range t.Peers {
 		r.Peers[i] = PeerReport{Wwwroot: p.Wwwroot, Application: p.Application, Outcome: Skipped, Detail: why}
+	}
+}
+
+// wentBack is for an own site that does not use the new key any more.
+func (r *TenantReport) wentBack(err error) {
+	if errors.Is(err, ErrConflict) { // it uses a newer one
+		r.Exit = ExitPeers
+		return
+	}
+	r.Outcome, r.SelfCheck, r.Exit = Failed, SelfFailed, ExitOwnSite
+}
+
+// noteFullHistory warns of the next renewal where a peer still needs the oldest
+// key that is kept.
+func (r *TenantReport) noteFullHistory(generations int) {
+	if r.Unproven() > 0 && r.History >= generations {
+		r.warn(fmt.Sprintf("the history holds its %d keys: peers that are not proven before the next renewal may be locked out by it", generations))
 	}
 }
 

@@ -66,6 +66,16 @@ func TestHowARenewalEnds(t *testing.T) {
 		{name: "no own host row",
 			breakIt: func(w *world) { w.tenant.Own = nil },
 			outcome: Failed, check: SelfSkipped, exit: ExitNotRenewed, cause: ErrNoOwnHost},
+		{name: "the database is another site's",
+			breakIt: func(w *world) { w.tenant.Own.Wwwroot = "https://other.example" },
+			outcome: Failed, check: SelfSkipped, exit: ExitUsage},
+		{name: "the own row has a trailing slash, which makes no other site",
+			breakIt: func(w *world) { w.tenant.Own.Wwwroot = "https://OWN.example/" },
+			outcome: Renewed, check: SelfProven, exit: ExitOK, stored: true, told: true},
+		{name: "MNet is to be started on a site that cannot be asked, which was required",
+			breakIt: func(w *world) { w.tenant.DispatcherMode = "off"; w.unreachable = true },
+			options: Options{NewKey: true, SelfCheck: SelfCheckRequire},
+			outcome: Failed, check: SelfSkipped, exit: ExitNotRenewed, cause: ErrOwnUnreachable},
 		{name: "the cache may not be dropped by us",
 			breakIt: func(w *world) { w.checkErr = errNotAllowed },
 			outcome: Failed, check: SelfSkipped, exit: ExitNotRenewed, cause: errNotAllowed},
@@ -289,6 +299,33 @@ func TestARunThatIsStopped(t *testing.T) {
 				t.Errorf("error %v does not say why", report.Err)
 			}
 		})
+	}
+}
+
+// Moodle renewed by itself after we had: its newer key is right.
+func TestASiteThatRenewedAgainMeanwhileIsNoAlarm(t *testing.T) {
+	w := newWorld(t)
+	w.addPeer("https://a.example", fakePeer{})
+	w.on = func(e string) {
+		if e == "prove https://a.example" {
+			w.tenant.Pair = storedPair(testPair(w.t, ownURL, clock))
+			w.tenant.Own.Certificate, w.cached = w.tenant.Pair.Certificate, nil
+		}
+	}
+	report := w.renewal(Options{}).Run(t.Context())
+	if report.Exit != ExitPeers || !errors.Is(report.Err, ErrConflict) || report.SelfCheck != SelfProven {
+		t.Errorf("exit %d, own site %s: %v", report.Exit, report.SelfCheck, report.Err)
+	}
+}
+
+func TestAFullHistoryWithAPeerPendingIsNoted(t *testing.T) {
+	w := newWorld(t)
+	w.addPeer("https://a.example", fakePeer{dead: true})
+	for run := range 3 {
+		report := w.renewal(Options{}).Run(t.Context())
+		if noted := len(report.Warnings) == 1; noted != (run == 2) {
+			t.Errorf("run %d: %v", run, report.Warnings)
+		}
 	}
 }
 

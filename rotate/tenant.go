@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"renew_mnetkeys/envelope"
@@ -74,6 +75,20 @@ type Identity struct {
 	Drift    time.Duration       // how far ahead an answer may be stamped, 0 the network's default
 }
 
+// checkOwnRow refuses a database that is not the tenant's: a mistyped name, a
+// wrong row in the register, or a clone. A trailing slash and the case of the
+// host make no other site.
+func (t *Tenant) checkOwnRow() error {
+	if t.Own == nil {
+		return ErrNoOwnHost
+	}
+	row := strings.TrimRight(t.Own.Wwwroot, "/")
+	if row != "" && !strings.EqualFold(row, strings.TrimRight(t.Wwwroot, "/")) {
+		return &OtherSiteError{Wwwroot: t.Wwwroot, Row: t.Own.Wwwroot}
+	}
+	return nil
+}
+
 // identity is the tenant under its stored key. It is nil when no readable pair
 // is stored, in which case nothing can be signed.
 func (t *Tenant) identity() *Identity {
@@ -134,5 +149,6 @@ func (t *Tenant) historyWithUndone(undone Keys) []Retired {
 			history = history[:n-1]
 		}
 	}
+	history = history[:min(len(history), max(t.Generations, 1))]
 	return append(history, Retired{Stored: undone.Stored, Expires: undone.Expires})
 }
