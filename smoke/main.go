@@ -57,7 +57,7 @@ func run(ctx context.Context, extra []string, out io.Writer) (err error) {
 	defer s.Close()
 	tell(out, s)
 
-	renewal := command{binary, append([]string{"--config=" + s.config, "--host=" + s.own.Wwwroot()}, extra...)}
+	renewal := command{binary, append([]string{"--config=" + s.config, "--host=" + s.own.Wwwroot(), "--retries=1"}, extra...)}
 	fmt.Fprintf(out, "$ %v\n", renewal)
 	first, err := renewal.run(ctx, out)
 	if err != nil {
