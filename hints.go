@@ -86,7 +86,7 @@ var nextSteps = map[string]string{
 	"not_xmlrpc":      "something else answers at the peer's wwwroot: check its address and its web server",
 	"too_large":       "something else answers at the peer's wwwroot: check its address and its web server",
 	"unknown_to_peer": "have the peer's administrator add this site's wwwroot exactly as it is written here",
-	"mnet_off":        "have the peer's administrator switch MNet on, then run again",
+	"mnet_off":        "have the peer's administrator switch MNet on; it then fetches the key at its first call",
 	"no_rc4":          "the peer's OpenSSL cannot do RC4: have its administrator switch the legacy provider on",
 	"bad_certificate": "another site answers at the peer's wwwroot, or its certificate names another: compare both in the peer's settings",
 	"bad_signature":   "the peer signs with a key that is not in its certificate: have its administrator renew its key",

@@ -17,7 +17,8 @@ gcc                 gcc libc6-dev
 php                 php-cli
 php:mysqli          php-mysql
 php:xmlrpc          php-xmlrpc
-php:redis           php-redis'
+php:redis           php-redis
+systemd-analyze     systemd'
 
 PATH=$PATH:/usr/local/go/bin:/usr/sbin:/sbin
 export PATH
