@@ -81,7 +81,12 @@ func (a *Array) finishAll(ctx context.Context, tenants []*renewing, m *mesh) int
 		told = append(told, t)
 	}
 	a.each("prove", told, func(t *renewing) {
-		a.within(ctx, t, func(s *Session, r *Renewal) error { return a.finish(ctx, t, s, r, m) })
+		// What has ended the run ends the calls to peers; a tenant with a new key
+		// is looked at and reported all the same.
+		a.within(context.WithoutCancel(ctx), t, func(s *Session, r *Renewal) error { return a.finish(ctx, t, s, r, m) })
+		if t.report.Err != nil && t.report.Exit == ExitOK {
+			t.report.Exit = ExitPeers
+		}
 		emit(t)
 	})
 	return exits.code()
@@ -89,19 +94,17 @@ func (a *Array) finishAll(ctx context.Context, tenants []*renewing, m *mesh) int
 
 // finish reports on all peers of one tenant.
 func (a *Array) finish(ctx context.Context, t *renewing, s *Session, r *Renewal, m *mesh) error {
-	tenant, err := r.Store.Read(context.WithoutCancel(ctx))
+	safe := context.WithoutCancel(ctx)
+	tenant, err := r.Store.Read(safe)
 	if err != nil {
-		t.report.Exit = ExitPeers
 		return fmt.Errorf("read the tenant: %w", err)
 	}
 	id := tenant.identity()
 	if id == nil || !id.Key.Certificate.Equal(t.current) {
-		t.report.Exit = ExitPeers
 		return fmt.Errorf("peers not told: %w", ErrConflict)
 	}
-	list, err := s.Mesh.List(context.WithoutCancel(ctx))
+	list, err := s.Mesh.List(safe)
 	if err != nil {
-		t.report.Exit = ExitPeers
 		return fmt.Errorf("read the peers: %w", err)
 	}
 	report := func() (err error) {
@@ -109,10 +112,9 @@ func (a *Array) finish(ctx context.Context, t *renewing, s *Session, r *Renewal,
 		return err
 	}
 	if err := report(); err != nil {
-		t.report.Exit = ExitPeers
 		return err
 	}
-	again, err := r.lookAgain(context.WithoutCancel(ctx), tenant, *id, &t.report)
+	again, err := r.lookAgain(safe, tenant, *id, &t.report)
 	if err != nil {
 		t.report.wentBack(err)
 		return fmt.Errorf("after the peers were told: %w", err)
@@ -159,7 +161,7 @@ func (a *Array) peerReports(ctx context.Context, list []Peer, own Identity, s *S
 		if len(way.peers) == 0 {
 			continue
 		}
-		loaded, err := s.Mesh.Load(ctx, way.peers)
+		loaded, err := s.Mesh.Load(context.WithoutCancel(ctx), way.peers)
 		if err != nil {
 			return nil, fmt.Errorf("read the peers: %w", err)
 		}

@@ -172,6 +172,51 @@ func TestAKilledArrayIsFinishedBySameCommand(t *testing.T) {
 	f.proven(f.sites...)
 }
 
+// A signal between the phases: those that were renewed are looked at once more,
+// and their peers are reported although nobody was told.
+func TestAnInterruptedArrayReportsAllItHasRenewed(t *testing.T) {
+	f := newFleet(t, 4)
+	outsider := "https://outside.example"
+	f.sites[0].rows[outsider] = &fleetRow{}
+	f.sites[0].order = append(f.sites[0].order, outsider)
+	ctx, cancel := context.WithCancel(t.Context())
+	f.on = func(e string) {
+		if strings.HasPrefix(e, "hold") {
+			cancel()
+		}
+	}
+	code := f.array(ArrayOptions{}).Run(ctx)
+	for i, s := range f.sites {
+		r := f.reports[s.tenant.Wwwroot]
+		if r.Err != nil || r.Outcome != Renewed || len(r.Peers) != len(s.order) {
+			t.Errorf("%+v", r)
+		}
+		if last := r.Peers[len(r.Peers)-1]; i == 0 && (last.Wwwroot != outsider || last.Outcome != Pending) {
+			t.Errorf("the peer outside: %+v", last)
+		}
+	}
+	if code != ExitPeers {
+		t.Errorf("exit %d", code)
+	}
+}
+
+func TestATenantThatIsLostAfterItWasRenewedIsNoneThatWasNot(t *testing.T) {
+	f := newFleet(t, 2)
+	f.on = func(e string) {
+		if strings.HasPrefix(e, "hold") {
+			f.sites[0].down, f.sites[1].down = true, true
+		}
+	}
+	if code := f.array(ArrayOptions{}).Run(t.Context()); code != ExitPeers {
+		t.Errorf("exit %d", code)
+	}
+	for _, r := range f.reports {
+		if r.Outcome != Renewed || r.Exit != ExitPeers || !errors.Is(r.Err, errDown) {
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
 // What a killed run has renewed has shown that renewing works: the next canary
 // is not the tenant that the first run would have tried among many others.
 func TestAFreshTenantIsCanaryEnough(t *testing.T) {

@@ -125,7 +125,10 @@ func (s *fleetSite) lock(context.Context, time.Duration) (func(), error) {
 
 var errDown = errors.New("database is down")
 
-func (s *fleetSite) openSession(context.Context) (*Session, error) {
+func (s *fleetSite) openSession(ctx context.Context) (*Session, error) {
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
 	f := s.f
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -210,7 +213,10 @@ func (s *fleetSite) List(context.Context) ([]Peer, error) {
 	return peers, nil
 }
 
-func (s *fleetSite) Load(_ context.Context, peers []Peer) ([]Peer, error) {
+func (s *fleetSite) Load(ctx context.Context, peers []Peer) ([]Peer, error) {
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
 	s.f.mu.Lock()
 	defer s.f.mu.Unlock()
 	loaded := slices.Clone(peers)
