@@ -9,7 +9,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// troubledMesh is a mesh of twelve sites, four of which are special.
+// troubledMesh is a mesh of twelve sites, four of which are special. None has
+// VMoodle's forced mode.
 type troubledMesh struct {
 	*fleet                 // ten tenants, the master among them, and two outsiders
 	good   []*fleetTenant  // the other eight
@@ -23,7 +24,7 @@ type site struct{ pair, rows, contents string }
 
 func newTroubledMesh(t testing.TB) *troubledMesh {
 	t.Helper()
-	m := &troubledMesh{fleet: newFleet(t, fleetOptions{tenants: 10, outsiders: 2})}
+	m := &troubledMesh{fleet: newFleet(t, fleetOptions{tenants: 10, outsiders: 2, kind: peertest.Stock})}
 	m.down, m.sticky = m.tenants[4], m.tenants[7]
 	m.good = slices.Concat(m.tenants[:4], m.tenants[5:7], m.tenants[8:])
 	m.says(t, m.down.Site, "vdbhost = '127.0.0.1:1'")

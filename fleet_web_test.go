@@ -33,8 +33,9 @@ type webSide struct {
 	own    int                    // id of its own row
 	entry  atomic.Pointer[string] // file of the cached settings of plugin mnet
 
-	statements atomic.Int64 // that it has run
-	asked      atomic.Int64 // how often it has been asked for its keys, which is once in every call
+	statements atomic.Int64                  // that it has run
+	asked      atomic.Int64                  // how often it has been asked for its keys, which is once in every call
+	gate       atomic.Pointer[chan struct{}] // what its refilling of the cache waits for; nil: nothing
 
 	mu    sync.Mutex
 	pairs map[string]*envelope.KeyPair // by their text: to parse one takes as long as to use it
@@ -49,6 +50,13 @@ func (w *webSide) open(t testing.TB, db *sql.DB, site *testbed.Site, i int) {
 	t.Helper()
 	w.db, w.tables, w.own = db, "`"+site.DB.Name+"`.`mdl_", ownRow(i)
 	w.cacheIn(site, site.Dataroot)
+}
+
+// holdRefill makes the web side slow to read a new key, until it is released.
+func (w *webSide) holdRefill() (release func()) {
+	gate := make(chan struct{})
+	w.gate.Store(&gate)
+	return sync.OnceFunc(func() { close(gate) })
 }
 
 // cacheIn says under which dataroot the web side keeps its cache.
@@ -104,6 +112,9 @@ func (w *webSide) Keys(ctx context.Context) (*envelope.KeyPair, []*envelope.KeyP
 // refill writes the entry beside its place and moves it there, so that nobody
 // reads half of it. Like Moodle's it is as old as what was read before it.
 func (w *webSide) refill(ctx context.Context) ([]byte, error) {
+	if gate := w.gate.Load(); gate != nil {
+		<-*gate
+	}
 	var s settings
 	const value = "config_plugins` WHERE plugin = 'mnet' AND name = "
 	// One statement: a renewal must not come between the pair and its history.
