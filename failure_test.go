@@ -172,7 +172,7 @@ func waitFor(t *testing.T, what string, done func() bool) {
 }
 
 // addFake makes a fake site a peer of a PHP site, both knowing each other.
-func addFake(t *testing.T, own *testbed.Site, fake *peertest.Site) {
+func addFake(t testing.TB, own *testbed.Site, fake *peertest.Site) {
 	t.Helper()
 	own.DB.Exec(t, `INSERT INTO {mnet_host} (wwwroot, name, public_key, public_key_expires, applicationid)
 		VALUES (?, 'fake', ?, UNIX_TIMESTAMP() + 86400, (SELECT id FROM {mnet_application} WHERE name = ?))`,
