@@ -70,18 +70,23 @@ func (c *Config) Tenant(ctx context.Context, host string) (*Config, error) {
 	return nil, e
 }
 
-// TenantFromRow is [Config.Tenant] for a row that [Config.Tenants] gave, enabled or not: no query, so that a whole array is resolved at the price of one.
+// TenantFromRow is [Config.Tenant] for a row that [Config.Tenants] gave, enabled or not. It makes no query, so that a whole array is resolved at the
+// price of one, at half a millisecond a tenant; where only php can evaluate what the register does not say, one php a tenant.
 // Errors are a *ConfigError or an *UnsupportedDBError.
 func (c *Config) TenantFromRow(ctx context.Context, row RegisterRow) (*Config, error) {
+	r := c.Register
 	values := map[string]string{
 		"dbtype": row.dbtype, "dbhost": row.dbhost, "dbname": row.dbname, "dbuser": row.dbuser, "dbpass": row.dbpass, "prefix": row.prefix,
 		"wwwroot": row.Wwwroot, "dataroot": row.dataroot,
+		// The register is the same for all, and known: php need not be asked for it again.
+		"vmasterdbtype": r.DBType, "vmasterdbhost": r.DBHost, "vmasterdbname": r.DBName, "vmasterdblogin": r.DBUser, "vmasterdbpass": r.DBPass,
+		"vmasterprefix": r.Prefix, "vchildsdblogin": r.TenantUser, "vchildsdbpass": r.TenantPass,
 	}
-	if c.Register.TenantUser != "" {
-		values["dbuser"] = c.Register.TenantUser
+	if r.TenantUser != "" {
+		values["dbuser"] = r.TenantUser
 	}
-	if c.Register.TenantPass != "" {
-		values["dbpass"] = c.Register.TenantPass
+	if r.TenantPass != "" {
+		values["dbpass"] = r.TenantPass
 	}
 	t, err := readConfig(ctx, c.File, c.options, values)
 	if err != nil {

@@ -19,7 +19,7 @@ type array struct {
 	dir string
 }
 
-func newArray(t *testing.T) *array {
+func newArray(t testing.TB) *array {
 	t.Helper()
 	a := &array{testbed.MariaDB(t).Database(t, "reg_"), t.TempDir()}
 	if err := os.CopyFS(a.dir, os.DirFS(fixture(t, "array"))); err != nil {
@@ -36,14 +36,19 @@ func newArray(t *testing.T) *array {
 }
 
 // read reads the array's config.php. The register's password is not in the file but in an override.
-func (a *array) read(t *testing.T, overrides map[string]string) *Config {
+func (a *array) read(t testing.TB, overrides map[string]string) *Config {
+	t.Helper()
+	return a.readBy(t, "", overrides)
+}
+
+func (a *array) readBy(t testing.TB, php string, overrides map[string]string) *Config {
 	t.Helper()
 	all := map[string]string{"vmasterdbhost": fmt.Sprintf("%s:%d", a.Host, a.Port), "vmasterdbname": a.Name, "vmasterdblogin": a.User,
 		"vmasterdbpass": a.Password, "vmasterprefix": a.Prefix, "dboptions.ssl": ""}
 	for name, text := range overrides {
 		all[name] = text
 	}
-	c, err := ReadConfig(t.Context(), filepath.Join(a.dir, "config.php"), ReadOptions{Overrides: all})
+	c, err := ReadConfig(t.Context(), filepath.Join(a.dir, "config.php"), ReadOptions{Overrides: all, PHP: php})
 	if err != nil {
 		t.Fatal(err)
 	}

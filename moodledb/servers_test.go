@@ -66,7 +66,7 @@ func TestServersBoundConnections(t *testing.T) {
 		var group sync.WaitGroup
 		for range 5 {
 			group.Go(func() {
-				if _, err := first.ReadOwn(context.Background()); err != nil {
+				if _, err := second.ReadOwn(context.Background()); err != nil {
 					t.Error(err)
 				}
 			})
@@ -271,6 +271,14 @@ func TestReach(t *testing.T) {
 		})
 		if err := r.try(config, waits, fail(nil)); err != nil {
 			t.Errorf("after an answer: %v", err)
+		}
+	})
+	t.Run("after any answer it counts as up", func(t *testing.T) {
+		for _, answer := range []error{nil, refuses} {
+			r := &reach{}
+			_ = r.try(config, ask(t, r), fail(timeout))
+			_ = r.try(config, ask(t, r), fail(answer))
+			_ = r.try(config, ask(t, r), func() error { ask(t, r); return nil })
 		}
 	})
 	for name, answer := range map[string]error{"an answer that refuses is one": refuses, "a cancelled attempt says nothing": fmt.Errorf("connect: %w", context.Canceled)} {

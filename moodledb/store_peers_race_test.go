@@ -47,6 +47,7 @@ func TestStorePeerKeysBesideMoodle(t *testing.T) {
 		"a newer key comes before it is read":            {"", theSelect, "UPDATE {mnet_host} SET public_key = 'v7', public_key_expires = 7 WHERE id = 4", KeyNewer, "4 v7 7"},
 		"a newer key comes after the commit":             {"", theReadBack, "UPDATE {mnet_host} SET public_key = 'v7', public_key_expires = 7 WHERE id = 4", KeyNewer, "4 v7 7"},
 		"an older key comes after the commit":            {"", theReadBack, "UPDATE {mnet_host} SET public_key = 'v3', public_key_expires = 3 WHERE id = 4", KeyStored, "4 v6 6"},
+		"one that expires when ours does comes after it": {"", theReadBack, "UPDATE {mnet_host} SET public_key = 'v3' WHERE id = 4", KeyStored, "4 v6 6"},
 		"the same key comes before it is read":           {"", theSelect, "UPDATE {mnet_host} SET public_key = 'v6', public_key_expires = 6 WHERE id = 4", KeyPresent, "4 v6 6"},
 		"without transactions, it is deleted in between": {"ALTER TABLE {mnet_host} ENGINE=MyISAM", theUpdate, "UPDATE {mnet_host} SET deleted = 1 WHERE id = 4", RowDeleted, "4 v5 5"},
 		"without transactions, its row goes in between":  {"ALTER TABLE {mnet_host} ENGINE=MyISAM", theUpdate, "DELETE FROM {mnet_host} WHERE id = 4", NoRow, ""},

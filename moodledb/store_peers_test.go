@@ -80,7 +80,13 @@ func TestStorePeerKeys(t *testing.T) {
 			special := "SELECT GROUP_CONCAT(CONCAT_WS('|', id, wwwroot, public_key, public_key_expires) ORDER BY id) FROM {mnet_host} WHERE id <= 3"
 			untouched := s.Value(t, special)
 			tenant := s.open(t)
-			got, err := tenant.StorePeerKeys(t.Context(), c.keys, newerVersion)
+			newer := func(held, offered string) bool {
+				if held == "" || held == offered {
+					t.Errorf("asked whether %q is newer than %q", held, offered)
+				}
+				return newerVersion(held, offered)
+			}
+			got, err := tenant.StorePeerKeys(t.Context(), c.keys, newer)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,0 +1,113 @@
+package moodledb
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"renew_mnetkeys/testbed"
+)
+
+// manyTenants puts n more tenants into the register.
+func (a *array) manyTenants(t testing.TB, n int) {
+	t.Helper()
+	a.Exec(t, fmt.Sprintf(`INSERT INTO {local_vmoodle} (vhostname, name, mnet, enabled, vdbtype, vdbhost, vdblogin, vdbpass, vdbname, vdbprefix, vdatapath)
+		SELECT CONCAT('https://t', seq, '.example.org'), seq, 1, 1, 'mariadb', 'localhost', 't', 'SECRET-31', CONCAT('t', seq), 'mdl_', CONCAT('/var/moodledata/t', seq)
+		FROM seq_1_to_%d`, n))
+}
+
+func TestTenantsFromRowsAreTheTenantsOfTheirWwwroots(t *testing.T) {
+	a := newArray(t)
+	a.manyTenants(t, 3)
+	master := a.read(t, nil)
+	rows, err := master.Tenants(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]Config{}
+	for _, row := range rows {
+		if c, err := master.Tenant(t.Context(), row.Wwwroot); err == nil {
+			want[row.Wwwroot] = *c
+		}
+	}
+	a.Exec(t, "DROP TABLE {local_vmoodle}") // so that a query would not go unseen
+	for _, row := range rows {
+		c, err := master.TenantFromRow(t.Context(), row)
+		known, ok := want[row.Wwwroot]
+		switch {
+		case !row.Enabled: // Tenant refuses it; here its caller decides
+			if err != nil || c.DBName != "off" {
+				t.Errorf("%s: %v, %v", row.Wwwroot, c, err)
+			}
+		case ok != (err == nil):
+			t.Errorf("%s: %v", row.Wwwroot, err)
+		case ok:
+			if diff := cmp.Diff(plain(known), plain(*c)); diff != "" {
+				t.Errorf("%s: %s", row.Wwwroot, diff)
+			}
+		}
+	}
+	if len(want) != 5 {
+		t.Errorf("%d tenants were compared", len(want))
+	}
+}
+
+func TestTenantsOfARegisterThatPHPEvaluatesNeedNoPHP(t *testing.T) {
+	a := newArray(t)
+	path := filepath.Join(a.dir, "local", "vmoodle", "vconfig.php")
+	source, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, strings.Replace(string(source), "'SECRET-11'", "strrev('11-TERCES')", 1))
+	master, err := ReadConfig(t.Context(), filepath.Join(a.dir, "config.php"), ReadOptions{PHP: testbed.PHP(t)})
+	if err != nil || master.Register.DBPass != "SECRET-11" {
+		t.Fatalf("%v, %v", master, err)
+	}
+	master.options.PHP = ""
+	one, err := master.TenantFromRow(t.Context(), RegisterRow{Wwwroot: "https://one.example.org", dbtype: "mariadb", dbname: "one", dbuser: "u", dataroot: "/one"})
+	if err != nil || one.DBName != "one" || *one.Register != *master.Register {
+		t.Errorf("%v, %v", one, err)
+	}
+}
+
+// BenchmarkTenantFromRow resolves an array of 400 tenants: once as config.php usually is, once where only php knows what it derives
+// from the tenant's values.
+func BenchmarkTenantFromRow(b *testing.B) {
+	a := newArray(b)
+	a.manyTenants(b, 400)
+	for name, computed := range map[string]bool{"literal": false, "by php": true} {
+		b.Run(name, func(b *testing.B) {
+			php := ""
+			if computed {
+				php = testbed.PHP(b)
+				path := filepath.Join(a.dir, "config.php")
+				source, err := os.ReadFile(path)
+				if err != nil {
+					b.Fatal(err)
+				}
+				write(b, path, strings.Replace(string(source), "$CFG->dataroot.'/cache'", "implode('/', [$CFG->dataroot, 'cache'])", 1))
+			}
+			master := a.readBy(b, php, nil)
+			for b.Loop() {
+				rows, err := master.Tenants(b.Context())
+				if err != nil {
+					b.Fatal(err)
+				}
+				rows = slices.DeleteFunc(rows, func(r RegisterRow) bool { return !strings.HasPrefix(r.Wwwroot, "https://t") })
+				for _, row := range rows {
+					c, err := master.TenantFromRow(b.Context(), row)
+					if err != nil || c.CacheDir != c.Dataroot+"/cache" {
+						b.Fatal(c, err)
+					}
+				}
+				b.ReportMetric(float64(len(rows)), "tenants")
+			}
+		})
+	}
+}
