@@ -3,13 +3,10 @@ package moodledb
 import (
 	"errors"
 	"os"
-	"os/user"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
-
-	"renew_mnetkeys/testbed"
 )
 
 func TestFindConfig(t *testing.T) {
@@ -81,45 +78,6 @@ func TestFindConfig(t *testing.T) {
 			t.Errorf("%s, %v", got, err)
 		}
 	})
-}
-
-func TestReadConfigSaysAsWhomToReadIt(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("needs root, who alone can give files away")
-	}
-	if u, err := user.Lookup("www-data"); err != nil || u.Uid != "33" {
-		testbed.Missing(t, "this system has no www-data with id 33")
-	}
-	dir, err := os.MkdirTemp("/tmp", "config") // not below a directory that only root can enter
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	path := filepath.Join(dir, "config.php")
-	write(t, path, "<?php")
-	tests := map[string]struct {
-		uid, gid  int
-		mode, dir os.FileMode
-		want      string
-	}{
-		"the web server's own":           {33, 33, 0o600, 0o755, "www-data"},
-		"root's, for the server's group": {0, 33, 0o640, 0o755, "www-data"},
-		"root's alone":                   {0, 33, 0o600, 0o755, "root"},
-		"in a directory that is closed":  {33, 33, 0o644, 0o700, "www-data"},
-		"an account without a name":      {54321, 54321, 0o600, 0o755, "#54321"},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			for _, err := range []error{os.Chown(path, test.uid, test.gid), os.Chmod(path, test.mode), os.Chown(dir, test.uid, test.gid), os.Chmod(dir, test.dir)} {
-				if err != nil {
-					t.Fatal(err)
-				}
-			}
-			if got := reader(path); got != test.want {
-				t.Errorf("run as %q", got)
-			}
-		})
-	}
 }
 
 func TestReadConfigExplainsWhatItCannotOpen(t *testing.T) {

@@ -1,0 +1,91 @@
+// Package siteuser tells from a site's files as whom to work on them. It only looks: whom to advise to run as, and whom root shall become, is for others.
+package siteuser
+
+import (
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"syscall"
+)
+
+// User is an account by its numbers.
+type User struct {
+	UID uint32
+	GID uint32 // of the file where the account is not known, else its own
+}
+
+// Owner is the owner of path, or of the nearest directory above it that can be seen: below one that we may not search nothing can.
+func Owner(path string) User {
+	stat, _ := look(path)
+	return owner(stat)
+}
+
+// Reader is the user for whom path is readable: its owner or, where that is root, the user that its group is named after and made readable for
+// (root:www-data 0640).
+func Reader(path string) User {
+	stat, mode := look(path)
+	if stat.Uid == 0 && stat.Gid != 0 && mode.Perm()&0o040 != 0 {
+		if group, err := user.LookupGroupId(number(stat.Gid)); err == nil {
+			if account, err := user.Lookup(group.Name); err == nil {
+				return known(account)
+			}
+		}
+	}
+	return owner(stat)
+}
+
+// look follows links: whose the file is, not who has put a link to it.
+func look(path string) (*syscall.Stat_t, fs.FileMode) {
+	for {
+		info, err := os.Stat(path)
+		if err == nil {
+			return info.Sys().(*syscall.Stat_t), info.Mode()
+		}
+		parent := filepath.Dir(path)
+		if parent == path {
+			return &syscall.Stat_t{}, 0 // not even the root of the file system, which is root's
+		}
+		path = parent
+	}
+}
+
+func owner(stat *syscall.Stat_t) User {
+	if account, err := user.LookupId(number(stat.Uid)); err == nil {
+		return known(account)
+	}
+	return User{stat.Uid, stat.Gid}
+}
+
+func known(account *user.User) User {
+	uid, _ := strconv.ParseUint(account.Uid, 10, 32)
+	gid, _ := strconv.ParseUint(account.Gid, 10, 32)
+	return User{uint32(uid), uint32(gid)}
+}
+
+// String is the user's name, or #number when it has none, as sudo -u takes both.
+func (u User) String() string {
+	if account, err := user.LookupId(number(u.UID)); err == nil {
+		return account.Username
+	}
+	return "#" + number(u.UID)
+}
+
+// Groups are those the user is in, its own among them.
+func (u User) Groups() []uint32 {
+	groups := []uint32{u.GID}
+	account, err := user.LookupId(number(u.UID))
+	if err != nil {
+		return groups
+	}
+	ids, _ := account.GroupIds()
+	for _, id := range ids {
+		if gid, err := strconv.ParseUint(id, 10, 32); err == nil && uint32(gid) != u.GID {
+			groups = append(groups, uint32(gid))
+		}
+	}
+	return groups
+}
+
+func number(id uint32) string { return strconv.FormatUint(uint64(id), 10) }
