@@ -1,17 +1,16 @@
 <?php
 // Run by renew_mnetkeys from stdin with two arguments: the path of config.php, and the wwwroot of a VMoodle tenant or an empty string.
-// The last line "mnetkeys: …" on stdout is the answer. It holds no message of an exception: such a one can quote config.php.
+// What it writes to file descriptor 3 is the answer. It holds no message of an exception: such a one can quote config.php.
 
 function mnetkeys_answer($answer) {
-    global $mnetkeys_stdout;
-    if ($mnetkeys_stdout) {
-        fwrite($mnetkeys_stdout, "\nmnetkeys: $answer\n");
-        $mnetkeys_stdout = null; // The first answer counts.
+    global $mnetkeys_out;
+    if ($mnetkeys_out) {
+        fwrite($mnetkeys_out, $answer);
+        $mnetkeys_out = null; // The first answer counts.
     }
 }
 
-// STDOUT is not defined for a script from stdin. Opened now, since PHP can open it no more once somebody has closed it.
-$mnetkeys_stdout = fopen('php://stdout', 'w');
+$mnetkeys_out = fopen('php://fd/3', 'w');
 
 register_shutdown_function(function () {
     $error = error_get_last();

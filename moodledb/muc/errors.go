@@ -89,7 +89,7 @@ func (e *ConfigError) Hint() string { return advisePurge }
 type PHPError struct {
 	PHP, ConfigFile string
 	Problem         string
-	Err             error // how the process ended, may be nil
+	Err             error // nil when php answered
 }
 
 func (e *PHPError) Error() string {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -76,7 +77,7 @@ func TestDropByPHPSaysWhatWentWrongWithoutWhatPHPWrote(t *testing.T) {
 		{"the database refuses", "", "", "no database", "dml_connection_exception at "},
 		{"a fatal error", "", "", "fatal", "fatal error at "},
 		{"a config.php that does not parse", broken, "", "", "ParseError at " + broken + ":2"},
-		{"no config.php", "/no/such/config.php", "", "", "cannot run: "},
+		{"no config.php", "/no/such/config.php", "", "", "it does not start: "},
 		{"an unknown tenant", "", "http://other.example.test", "", "the site ended the script while it was loading"},
 		{"a tenant of what is no array", "", "http://child.example.test", "no array", "config.php has loaded another site"},
 	}
@@ -125,5 +126,45 @@ func TestDropByPHPEndsWithItsContext(t *testing.T) {
 	start := time.Now()
 	if err := DropByPHP(ctx, php, s.config, "", s.environ("hang")); !errors.Is(err, context.Canceled) || time.Since(start) > 15*time.Second {
 		t.Errorf("after %s: %v", time.Since(start), err)
+	}
+}
+
+func TestDropByPHPRunsAnotherUsersSiteAsThatUser(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can become another user")
+	}
+	php := testbed.PHP(t)
+	dir, err := os.MkdirTemp("", "site") // t.TempDir is closed to others
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.CopyFS(dir, os.DirFS("testdata/moodle")); err != nil {
+		t.Fatal(err)
+	}
+	s := stub{filepath.Join(dir, "config.php"), filepath.Join(dir, "moodledata")}
+	for _, err := range []error{os.Mkdir(s.dataroot, 0), os.Chmod(s.dataroot, 0o777), os.Chmod(dir, 0o755), os.Chmod(s.config, 0o644)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, uid := range []int{0, 33} {
+		if err := os.Chown(s.config, uid, uid); err != nil {
+			t.Fatal(err)
+		}
+		if err := DropByPHP(t.Context(), php, s.config, "", s.environ("")); err != nil {
+			t.Fatal(err)
+		}
+		seen := filepath.Join(s.dataroot, "seen.json")
+		info, err := os.Stat(seen)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if wrote := info.Sys().(*syscall.Stat_t).Uid; wrote != uint32(uid) {
+			t.Errorf("config.php of user %d was run by user %d", uid, wrote)
+		}
+		if err := os.Remove(seen); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

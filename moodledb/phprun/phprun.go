@@ -1,0 +1,117 @@
+// Package phprun has a php run a script of ours that loads a site's config.php, whole or with a stand-in for Moodle. What that file does is not ours, so
+// the run is bounded in time, in its answer and, where we are root, in its rights; and what it prints is never shown: it can quote passwords.
+package phprun
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"renew_mnetkeys/moodledb/siteuser"
+)
+
+// MaxAnswer is how much of an answer is read, in bytes.
+const MaxAnswer = 1 << 20
+
+// Script is one run of php.
+type Script struct {
+	PHP      string        // path of php
+	Settings []string      // of php.ini, name=value, besides those that keep errors out of sight
+	Source   string        // goes to stdin: it may hold what arguments, which everybody can see, must not
+	Config   string        // absolute path of config.php, the script's first argument; php runs in its directory
+	Args     []string      // the script's other arguments
+	Environ  []string      // what php inherits, since config.php may take its passwords from it; nil: the environment of this process
+	Limit    time.Duration // for the whole run
+}
+
+// Run returns what the script wrote to file descriptor 3, however php ended: its exit code is config.php's. An error is the context's, or says what
+// php failed to do, never what it wrote.
+func (s Script) Run(ctx context.Context) ([]byte, error) {
+	limited, cancel := context.WithTimeout(ctx, s.Limit)
+	defer cancel()
+	cmd := exec.CommandContext(limited, s.PHP, s.arguments()...)
+	cmd.Stdin = strings.NewReader(s.Source) // stdout and stderr go nowhere
+	cmd.Dir = filepath.Dir(s.Config)
+	cmd.Env = environment(s.Environ)
+	cmd.SysProcAttr = asReader(s.Config)
+	cmd.WaitDelay = time.Second // for a grandchild that keeps stdin open
+	answer, err := output(cmd)
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil:
+		return nil, fmt.Errorf("it does not start: %w", err)
+	case len(answer) > 0:
+		return answer, nil
+	case limited.Err() != nil:
+		return nil, fmt.Errorf("no answer within %v", s.Limit)
+	}
+	return nil, errors.New("it does not answer")
+}
+
+func (s Script) arguments() []string {
+	// Arguments of an exception can be passwords: they must not even reach a log.
+	args := []string{"-d", "zend.exception_ignore_args=1", "-d", "display_errors=0", "-d", "log_errors=0"}
+	for _, setting := range s.Settings {
+		args = append(args, "-d", setting)
+	}
+	return append(append(args, "--", s.Config), s.Args...)
+}
+
+// environment is environ without our own variables, one of which may hold a password.
+func environment(environ []string) []string {
+	if environ == nil {
+		environ = os.Environ()
+	}
+	kept := []string{} // nil would mean all of ours
+	for _, e := range environ {
+		if !strings.HasPrefix(e, "MNETKEYS_") {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}
+
+// asReader has root run a site as the user it is for. Who may write config.php shall not become root by it, and what Moodle writes meanwhile shall not be
+// root's. As anybody else we stay who we are.
+func asReader(config string) *syscall.SysProcAttr {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	u := siteuser.Reader(config)
+	if u.UID == 0 {
+		return nil
+	}
+	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: u.UID, Gid: u.GID, Groups: u.Groups()}}
+}
+
+// output runs cmd and returns what it wrote to file descriptor 3. The error is that of starting it.
+func output(cmd *exec.Cmd) ([]byte, error) {
+	read, write, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = read.Close() }()
+	cmd.ExtraFiles = []*os.File{write}
+	err = cmd.Start()
+	_ = write.Close()
+	if err != nil {
+		return nil, err
+	}
+	answer := make(chan []byte, 1)
+	go func() {
+		text, _ := io.ReadAll(io.LimitReader(read, MaxAnswer))
+		answer <- text
+		_, _ = io.Copy(io.Discard, read)
+	}()
+	_ = cmd.Wait()
+	_ = read.SetReadDeadline(time.Now().Add(time.Second)) // for a grandchild that keeps the pipe open
+	return <-answer, nil
+}
