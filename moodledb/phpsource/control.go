@@ -27,8 +27,12 @@ func (r *reader) ifStatement() {
 		case r.isName("else"):
 			r.next()
 			m := unknown
-			if taken {
+			switch {
+			case taken:
 				m = skipping
+			case m == requested:
+				// One of the branches runs: what was assigned before cannot stand.
+				m = undecided
 			}
 			r.branch(m)
 		}
