@@ -18,10 +18,6 @@ type Config struct {
 	Prefix  string // validated: letters, digits, underscore; may be spliced into SQL
 	Wwwroot string // as the tenant's own mnet_host row has it, no trailing slash; "" when only a web request could say and there is an array
 
-	// WwwrootGiven says that Wwwroot is what --host says and config.php does not tell. Nothing has checked it: a mistyped --host, or the wrong config.php
-	// for it, would work on this database under a foreign name. The tenant's own mnet_host row can tell.
-	WwwrootGiven bool
-
 	DBPort         int           // dboptions dbport, 0 when not set
 	DBSocket       string        // dboptions dbsocket when it is a path, else ""
 	SSL            string        // dboptions ssl: "" no TLS; prefer; require: TLS, server not verified; verify-full

@@ -35,7 +35,7 @@ func (s *settings) config(o ReadOptions) (*Config, error) {
 			return nil, err
 		}
 		if c.Register == nil {
-			c.Wwwroot, c.WwwrootGiven = strings.TrimSuffix(o.Wwwroot, "/"), true
+			c.Wwwroot = strings.TrimSuffix(o.Wwwroot, "/")
 		}
 	}
 	return c, nil

@@ -63,7 +63,7 @@ func TestReadConfig(t *testing.T) {
 		}},
 		"a wwwroot that depends on the request, and --host": {file: "proxied.php", options: ReadOptions{Wwwroot: "https://proxied.example.org/"}, want: Config{
 			DBType: "mariadb", DBHost: "127.0.0.1", DBName: "bitnami_moodle", DBUser: "bn_moodle", DBPass: "SECRET-7", Prefix: "mdl_",
-			Wwwroot: "https://proxied.example.org", WwwrootGiven: true, Dataroot: "/bitnami/moodledata", CacheDir: "/bitnami/moodledata/cache", Dirroot: fixture(t, ""),
+			Wwwroot: "https://proxied.example.org", Dataroot: "/bitnami/moodledata", CacheDir: "/bitnami/moodledata/cache", Dirroot: fixture(t, ""),
 		}},
 		"a configuration in several files": {file: "split/site/config.php", want: Config{
 			DBType: "mariadb", DBHost: "p:db.example.org", DBName: "split", DBUser: "split", DBPass: "SECRET-9$",
@@ -203,32 +203,6 @@ func write(t testing.TB, path, text string) {
 	}
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
-	}
-}
-
-func TestOnlyAWwwrootThatNothingButHostTellsIsGiven(t *testing.T) {
-	const host, computed = "https://given.example.org", "$CFG->wwwroot = 'https://' . $_SERVER['HTTP_HOST'];"
-	tests := map[string]struct {
-		source  string
-		options ReadOptions
-		wwwroot string
-		given   bool
-	}{
-		"the request decides":          {computed, ReadOptions{Wwwroot: host}, host, true},
-		"config.php has none":          {"", ReadOptions{Wwwroot: host}, host, true},
-		"config.php says another":      {"$CFG->wwwroot = 'https://own.example.org';", ReadOptions{Wwwroot: host}, "https://own.example.org", false},
-		"the command line says so":     {computed, ReadOptions{Wwwroot: host, Overrides: map[string]string{"wwwroot": host}}, host, false},
-		"the register of an array can": {computed + "$CFG->vmasterdbname = 'r';", ReadOptions{Wwwroot: host}, "", false},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "config.php")
-			write(t, path, "<?php $CFG->dbtype='mysqli'; $CFG->dbname='n'; $CFG->dbuser='u'; $CFG->dataroot='/d';"+test.source)
-			c, err := ReadConfig(t.Context(), path, test.options)
-			if err != nil || c.Wwwroot != test.wwwroot || c.WwwrootGiven != test.given {
-				t.Errorf("%v, given %t, error %v", c, c != nil && c.WwwrootGiven, err)
-			}
-		})
 	}
 }
 
