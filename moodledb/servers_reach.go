@@ -1,7 +1,6 @@
 package moodledb
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -51,7 +50,7 @@ func (r *reach) try(c *Config, seen int, connect func() error) error {
 	switch {
 	case err == nil, errors.As(err, new(*mysql.MySQLError)):
 		r.down = nil
-	case errors.As(err, &access) && !errors.Is(err, context.Canceled):
+	case errors.As(err, &access): // an attempt that the caller cancelled gives none
 		r.down = access
 		r.failures++
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 // manyPeers gives the site n more peers, from id 100 on, each with a certificate of the usual size.
@@ -14,35 +15,36 @@ func (s *site) manyPeers(t testing.TB, n int) {
 		"SELECT 99 + seq, CONCAT('https://tenant', seq, '.example'), seq, CONCAT('held ', seq, REPEAT(' certificate', 110)), 1800000000 FROM seq_1_to_%d", n))
 }
 
-// keysOfAll are new certificates for manyPeers.
-func keysOfAll(n int, text string) []PeerKey {
+// keysOfAll are the certificates for manyPeers that the renewal of that number gave them.
+func keysOfAll(n, renewal int) []PeerKey {
 	keys := make([]PeerKey, n)
 	for i := range keys {
-		keys[i] = PeerKey{Wwwroot: fmt.Sprintf("https://tenant%d.example", i+1), Expires: 1900000000,
-			Certificate: fmt.Sprintf("%s %d%s", text, i+1, strings.Repeat("\ncertificate", 110))}
+		keys[i] = PeerKey{Wwwroot: fmt.Sprintf("https://tenant%d.example", i+1), Expires: 1900000000 + int64(renewal),
+			Certificate: fmt.Sprintf("new %d %d%s", renewal, i+1, strings.Repeat("\ncertificate", 110))}
 	}
 	return keys
 }
 
-// BenchmarkStorePeerKeys has a tenant with 400 peers, all of whom have a new key.
+// BenchmarkStorePeerKeys has a tenant with 400 peers, all of whom have a new key. The best time is that of a machine with nothing
+// else to do.
 func BenchmarkStorePeerKeys(b *testing.B) {
 	const peers = 400
 	s := newSite(b, "mdl_")
 	s.manyPeers(b, peers)
 	tenant := s.open(b)
-	for i := range 2 {
-		_, _ = tenant.StorePeerKeys(b.Context(), keysOfAll(peers, fmt.Sprint("warm", i)), alwaysNewer)
-	}
+	best := time.Hour
 	for i := 0; b.Loop(); i++ {
-		kept, err := tenant.StorePeerKeys(b.Context(), keysOfAll(peers, fmt.Sprint("new", i)), neverNewer)
+		keys := keysOfAll(peers, i)
+		start := time.Now()
+		kept, err := tenant.StorePeerKeys(b.Context(), keys, neverNewer)
 		if err != nil || kept[peers-1] != KeyStored {
 			b.Fatal(kept, err)
 		}
+		best = min(best, time.Since(start))
 	}
 	b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(b.N), "ms/tenant")
+	b.ReportMetric(float64(best.Microseconds())/1000, "ms/best")
 }
-
-func alwaysNewer(string, string) bool { return true }
 
 func neverNewer(string, string) bool { return false }
 

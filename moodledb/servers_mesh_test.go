@@ -1,0 +1,101 @@
+package moodledb
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestAMeshOfTenants has two runs at once give every tenant of a mesh the keys of all others, as the renewal of an array does: with
+// a few connections, and with the newer run's keys in the end, whichever was faster.
+func TestAMeshOfTenants(t *testing.T) {
+	const tenants, perServer = 8, 3
+	sites := make([]*site, tenants)
+	wwwroot := func(i int) string { return fmt.Sprintf("https://t%d.example", i) }
+	for i := range sites {
+		sites[i] = newSite(t, "mdl_")
+		sites[i].config.Wwwroot = wwwroot(i)
+		sites[i].Exec(t, "UPDATE {mnet_host} SET wwwroot = ? WHERE id = 1", wwwroot(i))
+		for j := range sites {
+			if i != j {
+				sites[i].row(t, 10+j, wwwroot(j), 1)
+			}
+		}
+	}
+	var runs, counts sync.WaitGroup
+	for run := range 2 {
+		servers := newServers(t, perServer)
+		var keys []PeerKey
+		for i := range sites {
+			keys = append(keys, offer(wwwroot(i), 2+(run+i)%2)) // each run has the newer key of every other tenant
+		}
+		for i, s := range sites {
+			runs.Go(func() {
+				if err := distribute(servers, s, i, keys); err != nil {
+					t.Errorf("tenant %d: %v", i, err)
+				}
+			})
+		}
+	}
+	over := make(chan struct{})
+	counts.Go(func() {
+		users := "'" + sites[0].User
+		for _, s := range sites[1:] {
+			users += "', '" + s.User
+		}
+		for {
+			select {
+			case <-over:
+				return
+			case <-time.After(10 * time.Millisecond):
+			}
+			// The server forgets a closed connection a moment after us.
+			n, _ := strconv.Atoi(sites[0].Value(t, "SELECT COUNT(*) FROM information_schema.processlist WHERE command <> 'Quit' AND user IN ("+users+"')"))
+			if n > 2*perServer+2 {
+				t.Errorf("%d connections", n)
+			}
+		}
+	})
+	runs.Wait()
+	close(over)
+	counts.Wait()
+	for i, s := range sites {
+		peers, err := s.open(t).PeerList(t.Context())
+		if err != nil || len(peers) != tenants { // one of them is newSite's
+			t.Fatalf("%d peers, %v", len(peers), err)
+		}
+		if slices.ContainsFunc(peers, func(p PeerRef) bool { return p.ID >= 10 && p.KeyHash != sha256.Sum256([]byte("v3")) }) {
+			t.Errorf("tenant %d holds %s", i, s.rows(t))
+		}
+	}
+}
+
+// distribute stores the keys at tenant i, all but its own.
+func distribute(servers *Servers, s *site, i int, keys []PeerKey) error {
+	ctx := context.Background()
+	lock, err := servers.Lock(ctx, s.config, time.Minute)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = lock.Release() }()
+	tenant, err := servers.Open(ctx, s.config)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tenant.Close() }()
+	kept, err := tenant.StorePeerKeys(ctx, keys, newerVersion)
+	if err != nil {
+		return err
+	}
+	for j, k := range kept {
+		if (k == NoRow) != (i == j) {
+			return fmt.Errorf("key %d: %v", j, k)
+		}
+	}
+	return lock.Held(ctx)
+}
