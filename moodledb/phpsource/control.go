@@ -31,8 +31,7 @@ func (r *reader) ifStatement() {
 			case taken:
 				m = skipping
 			case m == requested:
-				// One of the branches runs: what was assigned before cannot stand.
-				m = undecided
+				m = alternative
 			}
 			r.branch(m)
 		}

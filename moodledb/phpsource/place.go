@@ -171,6 +171,8 @@ func (r *reader) assign(p *place, op string, v Value) Value {
 			}
 		}
 		v = Value{kind: Unevaluated, web: true, text: "is assigned for certain web requests only"}
+	case alternative:
+		v = Value{kind: Unevaluated, web: true, text: "is assigned otherwise for each web request"}
 	}
 	v.at = p.at
 	r.store(p, v)
@@ -187,7 +189,7 @@ func (r *reader) store(p *place, v Value) {
 // unset removes a place; what other branches might remove is not known afterwards.
 func (r *reader) unset(p *place) {
 	switch {
-	case r.mode == undecided:
+	case r.mode == undecided, r.mode == alternative:
 		r.assign(p, "=", Value{})
 	case r.mode != running:
 	case len(p.steps) == 0:

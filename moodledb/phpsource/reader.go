@@ -8,10 +8,11 @@ import (
 type mode uint8
 
 const (
-	running   mode = iota
-	requested      // in a branch that only a web request decides: what was assigned before stands, the rest is Unevaluated
-	undecided      // in a branch that cannot be decided: what is assigned here is Unevaluated afterwards
-	skipping       // in a branch that is not taken
+	running     mode = iota
+	requested        // in a branch that only a web request decides: what was assigned before stands, the rest is Unevaluated
+	alternative      // in the last branch of such a chain: one of them runs, so nothing that was assigned before stands
+	undecided        // in a branch that cannot be decided: what is assigned here is Unevaluated afterwards
+	skipping         // in a branch that is not taken
 )
 
 // reader walks over the tokens once and evaluates as it goes: there is no tree, since nothing is evaluated twice.
