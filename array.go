@@ -179,7 +179,7 @@ func (m mesh) Load(ctx context.Context, peers []rotate.Peer) ([]rotate.Peer, err
 func (m mesh) Hold(ctx context.Context, keys []rotate.HostKey) ([]rotate.Held, error) {
 	offered := make([]moodledb.PeerKey, len(keys))
 	for i, k := range keys {
-		offered[i] = moodledb.PeerKey{Wwwroot: k.Wwwroot, Certificate: k.Certificate.PEM, Expires: k.Certificate.NotAfter.Unix()}
+		offered[i] = moodledb.PeerKey{Wwwroot: k.Wwwroot, Certificate: k.Certificate.PEM, Expires: k.Certificate.NotAfter.Unix(), Replaces: k.Replaces}
 	}
 	kept, err := m.db.StorePeerKeys(ctx, offered, rotate.Newer)
 	if err != nil {

@@ -83,6 +83,7 @@ type Mesh interface {
 type HostKey struct {
 	Wwwroot     string
 	Certificate *envelope.Certificate
+	Replaces    string // the certificate before it, PEM, "" when not known: what nearly all members hold
 }
 
 // Held is what became of a HostKey.
@@ -105,6 +106,7 @@ type renewing struct {
 	kept    bool // its key is young enough, or none is to be renewed
 	report  TenantReport
 	current *envelope.Certificate // in use and to be told; nil where the tenant failed
+	former  string                // the certificate that current replaces, PEM
 }
 
 // Run renews the selected tenants. Reports go to Emit; it returns the exit code
@@ -244,6 +246,9 @@ func (a *Array) keep(ctx context.Context, t *renewing, r *Renewal, tenant *Tenan
 		return fmt.Errorf("the own site does not use the stored key: %w", err)
 	}
 	t.report.Outcome, t.report.Exit, t.current = Kept, ExitOK, id.Key.Certificate
+	if len(tenant.History) > 0 {
+		t.former = tenant.History[0].Certificate
+	}
 	return nil
 }
 
@@ -297,7 +302,7 @@ func (a *Array) renew(ctx context.Context, t *renewing, r *Renewal) error {
 	if err := r.takeIntoUse(ctx, tenant, *next, t.before, &t.report); err != nil {
 		return err
 	}
-	t.report.Exit, t.current = ExitOK, next.Key.Certificate
+	t.report.Exit, t.current, t.former = ExitOK, next.Key.Certificate, tenant.Pair.Certificate
 	return nil
 }
 

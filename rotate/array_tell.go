@@ -33,7 +33,7 @@ func (a *Array) tellMembers(ctx context.Context, tenants []*renewing) *mesh {
 	for _, t := range tenants {
 		if t.current != nil {
 			m.tenant[t.report.Wwwroot] = len(keys)
-			keys = append(keys, HostKey{Wwwroot: t.report.Wwwroot, Certificate: t.current})
+			keys = append(keys, HostKey{Wwwroot: t.report.Wwwroot, Certificate: t.current, Replaces: t.former})
 		}
 	}
 	m.held, m.failed = make([][]Held, len(a.Members)), make([]error, len(a.Members))
