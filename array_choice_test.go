@@ -106,7 +106,15 @@ func (f *fleet) shape(t testing.TB) string {
 
 func TestTwoShardsOneAfterAnotherAreOneWholeRun(t *testing.T) {
 	t.Parallel()
-	f := newFleet(t, fleetOptions{tenants: 9, outsiders: 1})
+	var f *fleet
+	for split := 0; split == 0 || split == len(f.tenants); { // ports differ, and shards with them: in one of 32 fleets all are in one
+		f, split = newFleet(t, fleetOptions{tenants: 6, outsiders: 1}), 0
+		for _, s := range f.tenants {
+			if (rotate.Selection{Shard: 0, Shards: 2}).Includes(s.Wwwroot) {
+				split++
+			}
+		}
+	}
 	args := []string{"--all", "--withmaster", "--json", "--fresh=0s"}
 	before := f.shape(t)
 	r := f.renew(t, args...)
@@ -117,11 +125,7 @@ func TestTwoShardsOneAfterAnotherAreOneWholeRun(t *testing.T) {
 	for _, shard := range []string{"0/2", "1/2"} {
 		r := f.renew(t, append(args, "--shard="+shard)...)
 		r.expect(t, 0)
-		part := r.wwwroots(t)
-		if len(part) == 0 || len(part) == len(tenants) {
-			t.Fatalf("shard %s has %d of %d tenants: these ports prove nothing", shard, len(part), len(tenants))
-		}
-		parts = append(parts, part...)
+		parts = append(parts, r.wwwroots(t)...)
 	}
 	slices.Sort(parts)
 	if !slices.Equal(parts, tenants) {

@@ -23,7 +23,7 @@ const envSeed = "MNETKEYS_TEST_SEED"
 // key is lost, nobody holds a certificate whose key is lost, and one run more
 // leaves the mesh as a run that nobody killed.
 func TestAnArrayThatIsKilledAnywhereIsFinishedByTheSameCommand(t *testing.T) {
-	seeds := make([]uint64, 6)
+	seeds := make([]uint64, 5)
 	for i := range seeds {
 		seeds[i] = uint64(rand.Uint32())
 	}
@@ -150,7 +150,7 @@ func TestRunsAtOnceLeaveNoLinkUnproven(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			f := newFleet(t, fleetOptions{tenants: 10, outsiders: 1})
+			f := newFleet(t, fleetOptions{tenants: 7, outsiders: 1})
 			array := append([]string{"--all", "--withmaster", "--json"}, c.args...)
 			runs := []*running{f.start(t, array...)}
 			waitFor(t, "the first to renew some", func() bool { return f.renewals(t) >= c.renewed })

@@ -28,10 +28,11 @@ import (
 // database, and its key pair through Moodle's file cache, which it fills where
 // the entry is missing. So it uses an old pair for as long as nobody drops that.
 type webSide struct {
-	db     *sql.DB                // connected to the server; the tables are named with their database
-	tables string                 // `database`.`mdl_
-	own    int                    // id of its own row
-	entry  atomic.Pointer[string] // file of the cached settings of plugin mnet
+	db      *sql.DB // connected to the server; the tables are named with their database
+	tables  string  // `database`.`mdl_
+	own     int     // id of its own row
+	wwwroot string
+	entry   atomic.Pointer[string] // file of the cached settings of plugin mnet
 
 	statements atomic.Int64                  // that it has run
 	asked      atomic.Int64                  // how often it has been asked for its keys, which is once in every call
@@ -48,7 +49,7 @@ var (
 
 func (w *webSide) open(t testing.TB, db *sql.DB, site *testbed.Site, i int) {
 	t.Helper()
-	w.db, w.tables, w.own = db, "`"+site.DB.Name+"`.`mdl_", ownRow(i)
+	w.db, w.tables, w.own, w.wwwroot = db, "`"+site.DB.Name+"`.`mdl_", ownRow(i), site.Wwwroot
 	w.cacheIn(site, site.Dataroot)
 }
 
@@ -175,8 +176,13 @@ func (w *webSide) Published(ctx context.Context) (certificate string, err error)
 	return certificate, err
 }
 
-// Held implements peertest.Store.
+// Held implements peertest.Store. Its own row is found by its id: wwwroot has no
+// index, and a site of a large array is fast at nothing but answering itself.
 func (w *webSide) Held(ctx context.Context, wwwroot string) (certificate string, known bool, err error) {
+	if wwwroot == w.wwwroot {
+		certificate, err = w.Published(ctx)
+		return certificate, true, err
+	}
 	err = w.row(ctx, &certificate, "SELECT public_key FROM "+w.tables+"mnet_host` WHERE deleted = 0 AND wwwroot = ?", wwwroot)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", false, nil
