@@ -66,7 +66,8 @@ func (m *troubledMesh) ended(t testing.TB, r ran) {
 	for _, s := range m.good {
 		m.proven(t, s, reports[s.Wwwroot])
 	}
-	if r := reports[m.down.Wwwroot]; r.Outcome != rotate.Failed || !strings.Contains(r.Error, "127.0.0.1:1") || len(r.Peers) > 0 {
+	if r := reports[m.down.Wwwroot]; r.Outcome != rotate.Failed || !strings.HasPrefix(r.Error, "lock the tenant: connect: database ") ||
+		!strings.Contains(r.Error, "127.0.0.1:1") || len(r.Peers) > 0 {
 		t.Errorf("the tenant whose database is down: %+v", r)
 	}
 	outcome, check, says := rotate.Undone, rotate.SelfProven, "the old key is back"

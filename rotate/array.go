@@ -20,6 +20,11 @@ import (
 // told. A tenant told of others while they still renew would be told twice, or of
 // a key that is gone by then.
 //
+// Runs at once share the tenants: each renews those whose locks it gets, and
+// tells everybody of them before it gives the locks back; the others it reports
+// as locked. When all have ended, every row is right that none has reported as
+// not proven, and a run with OnlyDistribute finds the rest.
+//
 // Nothing in it grows with the number of links but one byte for each: peers are
 // read one tenant at a time, and keys are let go as soon as they are stored.
 type Array struct {
@@ -53,7 +58,8 @@ type ArrayOptions struct {
 // Member is a site of the array.
 type Member struct {
 	Wwwroot string
-	// Lock keeps other renewals of the member away until release.
+	// Lock keeps other renewals of the member away until release. Its error says
+	// what was being done.
 	Lock func(ctx context.Context, wait time.Duration) (release func(), err error)
 	// Open waits for one of the few places on the member's database server.
 	Open func(ctx context.Context) (*Session, error)
@@ -190,7 +196,6 @@ func (a *Array) preflightAll(ctx context.Context, tenants []*renewing) {
 	a.each("check", tenants, func(t *renewing) {
 		release, err := t.member.Lock(ctx, max(until.Sub(a.Template.Now()), 0))
 		if err != nil {
-			err = fmt.Errorf("lock the tenant: %w", err)
 			t.report.Err, t.report.Error = err, err.Error()
 			t.report.Exit = exitFor(err, t.report.Exit)
 			return
