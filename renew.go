@@ -64,6 +64,10 @@ func exitFor(err error) int {
 // way to the tenant; what happens to the tenant stands in the report.
 func renewTenant(ctx context.Context, o options, getenv func(string) string, out *output) (rotate.TenantReport, error) {
 	none := rotate.TenantReport{}
+	key := rsa.GenerateKey
+	if !o.DryRun {
+		key = generateAhead(o.KeyBits)
+	}
 	master, tenant, err := resolve(ctx, o, getenv)
 	if err != nil {
 		return none, err
@@ -87,6 +91,7 @@ func renewTenant(ctx context.Context, o options, getenv func(string) string, out
 	store := &tenantStore{db: db, config: tenant, ipAddress: net.own(tenant)}
 	renewal := newRenewal(o, net, out.log)
 	renewal.Bind, renewal.Progress = links, out.progress
+	renewal.GenerateKey = func(bits int) (*rsa.PrivateKey, error) { return key(rand.Reader, bits) }
 	renewal.Store, renewal.Locker, renewal.Starter = store, store, store
 	renewal.Cache = newCache(master, tenant, store, out.log)
 	run := renewal.Run
@@ -98,6 +103,24 @@ func renewTenant(ctx context.Context, o options, getenv func(string) string, out
 		report.Wwwroot = tenant.Wwwroot
 	}
 	return report, nil
+}
+
+// generateAhead starts making the key while config.php is read and the database
+// opened: it is the longest step, and a key that is not needed costs nothing.
+func generateAhead(bits int) func(io.Reader, int) (*rsa.PrivateKey, error) {
+	type made struct {
+		key *rsa.PrivateKey
+		err error
+	}
+	ahead := make(chan made, 1)
+	go func() {
+		key, err := rsa.GenerateKey(rand.Reader, bits)
+		ahead <- made{key, err}
+	}()
+	return func(io.Reader, int) (*rsa.PrivateKey, error) {
+		m := <-ahead
+		return m.key, m.err
+	}
 }
 
 // newRenewal is a renewal without a tenant.
