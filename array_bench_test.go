@@ -45,9 +45,11 @@ func BenchmarkArray(b *testing.B) {
 			for b.Loop() {
 				cost = f.measure(b, binary)
 			}
-			b.Log("\n" + cost.says)
+			b.Log("\n" + strings.TrimSpace(cost.says))
 			total[n] = cost.took
 			bound := time.Duration(1.5*float64(n)*float64(one)/float64(runtime.NumCPU())) + 10*time.Second
+			b.ReportMetric(0, "ns/op") // it has the checks in it
+			b.ReportMetric(cost.took.Seconds(), "s")
 			b.ReportMetric(one.Seconds()*1000, "ms/key")
 			b.ReportMetric(float64(cost.keys), "keys")
 			b.ReportMetric(float64(cost.statements), "statements")
