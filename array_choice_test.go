@@ -71,7 +71,7 @@ func TestWhichTenantsOfAnArrayAreSelected(t *testing.T) {
 		f.renew(t, "--all", "--match=https://nobody.example").expect(t, 2, "error: none of the 7 tenants of the array is selected", "hint: check --match")
 	})
 	t.Run("what a dry run says", func(t *testing.T) {
-		f.renew(t, "--all", "--dry-run").expect(t, 0, "5 tenants to renew, in an array of 7 sites", "5 kept", "dry run: nothing was changed")
+		f.renew(t, "--all", "--dry-run").expect(t, 0, "5 tenants to renew, in an array of 7 sites", "5 tenants: 5 can be renewed; dry run: nothing was changed")
 		r := f.renew(t, "--all", "--dry-run", "--json")
 		if d := r.document(t); !d.DryRun || d.Tenants[0].Outcome != rotate.Kept || d.Tenants[0].SelfCheck != rotate.SelfProven || len(d.Tenants[0].Peers) != 8 {
 			t.Errorf("%+v", d)

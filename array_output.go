@@ -138,16 +138,22 @@ func (a *arrayOutput) summary(code int) string {
 	a.peerSummary(&b)
 	var parts []string
 	for _, o := range []rotate.Outcome{rotate.Renewed, rotate.Kept, rotate.Undone, rotate.Failed} {
+		word := string(o)
+		if a.o.DryRun && o == rotate.Kept {
+			word = "can be renewed"
+		}
 		if n := a.outcomes[o]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, o))
+			parts = append(parts, fmt.Sprintf("%d %s", n, word))
 		}
 	}
-	fmt.Fprintf(&b, "\n%d tenants: %s; %d of %d links proven", a.tenants, strings.Join(parts, ", "), a.proven, a.total)
-	if a.byRow > 0 {
-		fmt.Fprintf(&b, " (%d by database)", a.byRow)
-	}
-	if a.o.DryRun {
-		b.WriteString("; dry run: nothing was changed")
+	fmt.Fprintf(&b, "\n%d tenants: %s; ", a.tenants, strings.Join(parts, ", "))
+	switch {
+	case a.o.DryRun:
+		b.WriteString("dry run: nothing was changed")
+	case a.byRow > 0:
+		fmt.Fprintf(&b, "%d of %d links proven (%d by database)", a.proven, a.total, a.byRow)
+	default:
+		fmt.Fprintf(&b, "%d of %d links proven", a.proven, a.total)
 	}
 	fmt.Fprintf(&b, " (%s)\n", time.Since(a.started).Round(10*time.Millisecond))
 	return b.String()
