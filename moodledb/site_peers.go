@@ -16,11 +16,7 @@ type PeerRef struct {
 	Application     string // moodle or mahara
 	ServerURL       string // to be appended to Wwwroot
 	SSLVerification int
-	KeyHash         [32]byte // SHA-256 of public_key, computed by the server
 }
-
-// keyHash computes PeerRef.KeyHash in SQL.
-const keyHash = "UNHEX(SHA2(COALESCE(public_key, ''), 256))"
 
 // PeerList reads the peers that [Tenant.Read] would, in the same order.
 func (t *Tenant) PeerList(ctx context.Context) ([]PeerRef, error) {
@@ -52,7 +48,7 @@ func (t *Tenant) peerRefs(ctx context.Context, tx *sql.Tx, applications map[int6
 	var rows *sql.Rows
 	var err error
 	for _, younger := range []string{"applicationid, sslverification", "applicationid, 0", "0, 0"} { // Moodle 3, 1.9, older
-		rows, err = tx.QueryContext(ctx, t.sql("SELECT id, wwwroot, "+younger+", "+keyHash+" FROM {mnet_host} WHERE deleted = 0 AND wwwroot <> ''"))
+		rows, err = tx.QueryContext(ctx, t.sql("SELECT id, wwwroot, "+younger+" FROM {mnet_host} WHERE deleted = 0 AND wwwroot <> ''"))
 		if !isNumber(err, errUnknownColumn) {
 			break
 		}
@@ -64,14 +60,13 @@ func (t *Tenant) peerRefs(ctx context.Context, tx *sql.Tx, applications map[int6
 	var peers []PeerRef
 	for rows.Next() {
 		var p PeerRef
-		var sslVerification, hash string
-		if err := rows.Scan(&p.ID, &p.Wwwroot, &p.ApplicationID, &sslVerification, &hash); err != nil {
+		var sslVerification string
+		if err := rows.Scan(&p.ID, &p.Wwwroot, &p.ApplicationID, &sslVerification); err != nil {
 			return nil, t.explain(doing, err)
 		}
 		p.SSLVerification = int(number(sslVerification))
 		runs := runsOn(applications, p.ApplicationID)
 		p.Application, p.ServerURL = runs.name, runs.serverURL
-		copy(p.KeyHash[:], hash)
 		peers = append(peers, p)
 	}
 	if err := rows.Err(); err != nil {

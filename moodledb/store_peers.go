@@ -62,6 +62,14 @@ func (t *Tenant) StorePeerKeys(ctx context.Context, keys []PeerKey, newer func(h
 		s.byWwwroot[k.Wwwroot] = i
 		s.hashes = append(s.hashes, sha256.Sum256([]byte(k.Certificate)))
 	}
+	if t.bulk != nil {
+		select {
+		case t.bulk <- struct{}{}:
+			defer func() { <-t.bulk }()
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%s: wait for others to: %w", doing, ctx.Err())
+		}
+	}
 	rows, err := s.settle(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", doing, err)

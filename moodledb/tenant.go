@@ -18,6 +18,7 @@ type Tenant struct {
 	db     *sql.DB
 	sleep  func(context.Context, time.Duration) error // between attempts to reach the server again; an error ends them
 	leave  func()                                     // gives the place of [Servers] back; nil when there is none
+	bulk   chan struct{}                              // what [Servers] lets write much at once; nil when nothing bounds it
 }
 
 // Open connects to the tenant's database and asks it for a sign of life. Errors: [*UnsupportedDBError], [*AccessError].
