@@ -30,10 +30,11 @@ const (
 	KeyPresent             // it was there already; if its expiry was not, it is now
 	KeyStored              // stored, and read back after the commit
 	KeyNewer               // the row holds a newer one
+	KeyOther               // the row holds another one: what HeldKeys says, which compares no ages
 )
 
 func (k Kept) String() string {
-	names := []string{"no row", "row deleted", "present", "stored", "newer one present"}
+	names := []string{"no row", "row deleted", "present", "stored", "newer one present", "another one present"}
 	if k < 0 || int(k) >= len(names) {
 		return fmt.Sprintf("Kept(%d)", int(k))
 	}
@@ -54,13 +55,9 @@ func (t *Tenant) StorePeerKeys(ctx context.Context, keys []PeerKey, newer func(h
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	s := &peerStore{t: t, keys: keys, newer: newer, byWwwroot: make(map[string]int, len(keys)), written: map[int64]bool{}}
-	for i, k := range keys {
-		if _, twice := s.byWwwroot[k.Wwwroot]; twice || k.Wwwroot == "" || k.Certificate == "" || k.Expires <= 0 {
-			return nil, fmt.Errorf("%s: that for %q is incomplete, or there twice", doing, k.Wwwroot)
-		}
-		s.byWwwroot[k.Wwwroot] = i
-		s.hashes = append(s.hashes, sha256.Sum256([]byte(k.Certificate)))
+	s, err := newPeerStore(t, keys, newer)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", doing, err)
 	}
 	if t.bulk != nil {
 		select {
@@ -74,11 +71,59 @@ func (t *Tenant) StorePeerKeys(ctx context.Context, keys []PeerKey, newer func(h
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", doing, err)
 	}
-	kept := make([]Kept, len(keys))
+	return s.kept(rows), nil
+}
+
+// HeldKeys tells what [Tenant.StorePeerKeys] would find, and writes and locks nothing: KeyPresent, KeyOther, RowDeleted or NoRow.
+func (t *Tenant) HeldKeys(ctx context.Context, keys []PeerKey) ([]Kept, error) {
+	const doing = "read the peers' certificates"
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	s, err := newPeerStore(t, keys, nil)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", doing, err)
+	}
+	var rows []peerRow
+	err = t.transaction(ctx, true, func(tx *sql.Tx) error {
+		rows, err = s.rows(ctx, tx, "")
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", doing, err)
+	}
+	for i := range rows {
+		switch row := &rows[i]; {
+		case row.deleted:
+			row.kept = RowDeleted
+		case row.hash == s.hashes[row.key]:
+			row.kept = KeyPresent
+		default:
+			row.kept = KeyOther
+		}
+	}
+	return s.kept(rows), nil
+}
+
+func newPeerStore(t *Tenant, keys []PeerKey, newer func(held, offered string) bool) (*peerStore, error) {
+	s := &peerStore{t: t, keys: keys, newer: newer, byWwwroot: make(map[string]int, len(keys)), written: map[int64]bool{}}
+	for i, k := range keys {
+		if _, twice := s.byWwwroot[k.Wwwroot]; twice || k.Wwwroot == "" || k.Certificate == "" || k.Expires <= 0 {
+			return nil, fmt.Errorf("that for %q is incomplete, or there twice", k.Wwwroot)
+		}
+		s.byWwwroot[k.Wwwroot] = i
+		s.hashes = append(s.hashes, sha256.Sum256([]byte(k.Certificate)))
+	}
+	return s, nil
+}
+
+// kept is what became of each key, by what became of its rows.
+func (s *peerStore) kept(rows []peerRow) []Kept {
+	kept := make([]Kept, len(s.keys))
 	for _, row := range rows {
 		kept[row.key] = max(kept[row.key], row.kept)
 	}
-	return kept, nil
+	return kept
 }
 
 // peerStore is one StorePeerKeys at work.
@@ -147,7 +192,7 @@ func (s *peerStore) store(ctx context.Context) (rows []peerRow, err error) {
 	err = s.t.transaction(ctx, false, func(tx *sql.Tx) error {
 		// First of all what locks: a snapshot from before could show an older state than the rows that are locked, and MariaDB refuses
 		// to lock what has changed since a snapshot (innodb_snapshot_isolation).
-		if rows, err = s.rows(ctx, tx); err != nil {
+		if rows, err = s.rows(ctx, tx, " FOR UPDATE"); err != nil {
 			return err
 		}
 		if err := s.decide(ctx, tx, rows); err != nil {

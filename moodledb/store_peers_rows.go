@@ -20,14 +20,16 @@ const keyHash = "UNHEX(SHA2(COALESCE(public_key, ''), 256))"
 
 // rows reads the rows the keys are for, and locks them: nobody deletes or changes one before the transaction ends. Since wwwroot
 // has no index, other rows are locked for that long too.
-func (s *peerStore) rows(ctx context.Context, tx *sql.Tx) ([]peerRow, error) {
+//
+// lock is " FOR UPDATE", or "" only to look.
+func (s *peerStore) rows(ctx context.Context, tx *sql.Tx, lock string) ([]peerRow, error) {
 	var rows []peerRow
 	for keys := range slices.Chunk(s.keys, rootsPerSelect) {
 		roots := make([]any, len(keys))
 		for i, k := range keys {
 			roots[i] = k.Wwwroot
 		}
-		found, err := s.read(ctx, tx, "wwwroot IN ("+marks(len(roots))+") FOR UPDATE", roots)
+		found, err := s.read(ctx, tx, "wwwroot IN ("+marks(len(roots))+")"+lock, roots)
 		if err != nil {
 			return nil, err
 		}

@@ -2,7 +2,6 @@ package rotate
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -49,10 +48,20 @@ type ArrayOptions struct {
 	Parallel       int           // tenants worked on at once
 	Fresh          time.Duration // a key younger than this is not renewed again
 	OnlyDistribute bool          // no key is renewed
+	RollBack       bool          // the newest retired pairs become current again, instead of new ones
 	Canary         int           // how many tenants go first; one that fails stops all others
 	MaxFailures    int           // phase one stops after so many tenants that failed; 0 never
 	ByKeyswap      bool          // tell members like anybody else, over HTTP
 	ProveCalls     int           // sealed calls to members that each tenant makes besides; -1 to all
+}
+
+// members are the wwwroots of all members.
+func (a *Array) members() map[string]bool {
+	members := make(map[string]bool, len(a.Members))
+	for _, m := range a.Members {
+		members[m.Wwwroot] = true
+	}
+	return members
 }
 
 // Member is a site of the array.
@@ -201,22 +210,58 @@ func (a *Array) preflightAll(ctx context.Context, tenants []*renewing) {
 			return
 		}
 		t.release = release
-		a.within(ctx, t, func(_ *Session, r *Renewal) error { return a.preflight(ctx, t, r) })
+		a.within(ctx, t, func(s *Session, r *Renewal) error { return a.preflight(ctx, t, s, r) })
 	})
 }
 
-func (a *Array) preflight(ctx context.Context, t *renewing, r *Renewal) error {
+func (a *Array) preflight(ctx context.Context, t *renewing, s *Session, r *Renewal) error {
 	tenant, err := r.read(ctx)
 	if err != nil {
 		return err
 	}
 	t.report.describe(tenant)
-	if t.kept = a.OnlyDistribute || a.fresh(tenant); t.kept {
+	if a.RollBack {
+		_, _, err = tenant.former(r.Now())
+	} else if t.kept = a.OnlyDistribute || a.fresh(tenant) || !r.Due.due(tenant, r.Now()); t.kept {
 		return a.keep(ctx, t, r, tenant)
+	}
+	if err != nil {
+		return err
 	}
 	t.before, err = r.preflight(ctx, tenant)
 	t.report.SelfCheck = t.before
-	return err
+	if err != nil || a.RollBack {
+		return err
+	}
+	if len(tenant.History) < tenant.Generations {
+		return nil // nothing would be dropped, and the peers need not be read
+	}
+	outside, err := a.outside(ctx, s)
+	if err != nil {
+		return err
+	}
+	if err := r.wouldLockOut(ctx, tenant, outside, t.before); err != nil {
+		t.report.Outcome = Kept
+		return err
+	}
+	return nil
+}
+
+// outside are the peers that are told over HTTP. Members need no retired key to
+// learn a new one.
+func (a *Array) outside(ctx context.Context, s *Session) ([]Peer, error) {
+	list, err := s.Mesh.List(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the peers: %w", err)
+	}
+	if !a.ByKeyswap {
+		members := a.members()
+		list = slices.DeleteFunc(list, func(p Peer) bool { return members[p.Wwwroot] })
+	}
+	if list, err = s.Mesh.Load(ctx, list); err != nil {
+		return nil, fmt.Errorf("read the peers: %w", err)
+	}
+	return list, nil
 }
 
 // fresh tells a tenant that was renewed a short while ago, by a run that may
@@ -230,27 +275,13 @@ func (a *Array) fresh(t *Tenant) bool {
 	return age < a.Fresh && c.NotAfter.After(a.Template.Now())
 }
 
-// keep brings the own site to use the key that is stored: a run may have been
-// killed between the database and the cache.
+// keep brings the own site to use the key that is stored.
 func (a *Array) keep(ctx context.Context, t *renewing, r *Renewal, tenant *Tenant) error {
-	id := tenant.identity()
-	switch {
-	case !tenant.MNetOn():
-		return ErrMNetOff
-	case id == nil:
-		return errors.New("there is no readable key to distribute")
-	case tenant.checkOwnRow() != nil:
-		return tenant.checkOwnRow()
-	case tenant.Own.Certificate != tenant.Pair.Certificate:
-		return errors.New("key pair and own host row differ: renew the key")
-	}
-	check, _, err := r.settle(ctx, *id, tenant.ownSite(id.Key.Certificate), SelfSkipped)
-	t.report.SelfCheck = check
+	id, err := r.keep(ctx, tenant, &t.report)
 	if err != nil {
-		t.report.Exit = ExitOwnSite
-		return fmt.Errorf("the own site does not use the stored key: %w", err)
+		return err
 	}
-	t.report.Outcome, t.report.Exit, t.current = Kept, ExitOK, id.Key.Certificate
+	t.report.Exit, t.current = ExitOK, id.Key.Certificate
 	if len(tenant.History) > 0 {
 		t.former = tenant.History[0].Certificate
 	}
@@ -295,61 +326,29 @@ func (a *Array) renewSome(ctx context.Context, phase string, due []*renewing, fa
 
 // renew stores one tenant's new key and proves its own site.
 func (a *Array) renew(ctx context.Context, t *renewing, r *Renewal) error {
-	key := r.startGenerating()
+	key := func() generated { return generated{} }
+	if !a.RollBack {
+		key = r.startGenerating()
+	}
 	tenant, err := r.Store.Read(ctx)
 	if err != nil {
 		return fmt.Errorf("read the tenant: %w", err)
 	}
-	next, err := r.nextIdentity(tenant, key)
+	var next *Identity
+	history := tenant.archive()
+	if a.RollBack {
+		next, history, err = tenant.former(r.Now())
+	} else {
+		next, err = r.nextIdentity(tenant, key())
+	}
 	if err != nil {
 		return err
 	}
-	if err := r.takeIntoUse(ctx, tenant, *next, t.before, &t.report); err != nil {
+	if err := r.takeIntoUse(ctx, tenant, *next, history, t.before, &t.report); err != nil {
 		return err
 	}
 	t.report.Exit, t.current, t.former = ExitOK, next.Key.Certificate, tenant.Pair.Certificate
 	return nil
-}
-
-func cmpErr(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// failureLimit stops phase one before damage spreads. It is safe for concurrent use.
-type failureLimit struct {
-	mu    sync.Mutex
-	limit int // 0: none
-	n     int
-	cause error
-}
-
-func (f *failureLimit) count(err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if err == nil {
-		return
-	}
-	if f.n++; f.limit > 0 && f.n >= f.limit && f.cause == nil {
-		f.cause = fmt.Errorf("%d tenants failed, which is as many as --max-failures or --fullstop allow", f.n)
-	}
-}
-
-func (f *failureLimit) stop(cause error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.cause = cause
-}
-
-// reached gives why no other tenant may be renewed, nil while one may.
-func (f *failureLimit) reached() error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.cause
 }
 
 // sample draws n of the peers, all where n is negative.

@@ -108,7 +108,11 @@ func (a *Array) finish(ctx context.Context, t *renewing, s *Session, r *Renewal,
 		return fmt.Errorf("read the peers: %w", err)
 	}
 	report := func() (err error) {
-		t.report.Peers, err = a.peerReports(ctx, list, *id, s, r, m)
+		tell := r.tellPeers
+		if t.kept && r.Due.OnlyIfDue && !a.OnlyDistribute {
+			tell = r.lookAtPeers
+		}
+		t.report.Peers, err = a.peerReports(ctx, list, *id, s, r, m, tell)
 		return err
 	}
 	if err := report(); err != nil {
@@ -132,7 +136,7 @@ func (a *Array) finish(ctx context.Context, t *renewing, s *Session, r *Renewal,
 
 // peerReports tells the peers outside over HTTP, and those inside by what became
 // of the key in their databases; some or all of the latter are called as well.
-func (a *Array) peerReports(ctx context.Context, list []Peer, own Identity, s *Session, r *Renewal, m *mesh) ([]PeerReport, error) {
+func (a *Array) peerReports(ctx context.Context, list []Peer, own Identity, s *Session, r *Renewal, m *mesh, tell tellFunc) ([]PeerReport, error) {
 	var outside, inside []Peer
 	for _, p := range list {
 		if m.inside(p.Wwwroot) {
@@ -151,9 +155,9 @@ func (a *Array) peerReports(ctx context.Context, list []Peer, own Identity, s *S
 	}
 	for _, way := range []struct {
 		peers []Peer
-		tell  func(context.Context, Identity, []Peer) []PeerReport
+		tell  tellFunc
 	}{
-		{outside, r.tellPeers},
+		{outside, tell},
 		{drawn, func(ctx context.Context, own Identity, peers []Peer) []PeerReport {
 			return r.callPeers(ctx, own, peers, reports)
 		}},
@@ -219,36 +223,4 @@ func (m *mesh) report(p Peer, tenant string) PeerReport {
 		report.fail(&Failure{Reason: "connect", Detail: "its database did not take the certificate", Pending: true})
 	}
 	return report
-}
-
-// exitCount makes one exit code of those of the tenants.
-type exitCount map[int]int
-
-func (e exitCount) add(r TenantReport) {
-	code := r.Exit
-	if code == ExitOK && r.Err != nil {
-		code = ExitNotRenewed
-	}
-	e[code]++
-}
-
-// code: an own site that does not use its key is the worst. Where some tenants
-// were renewed, anything else that went wrong is a 3; where none was, it is what
-// went wrong with all.
-func (e exitCount) code() int {
-	total := 0
-	for _, n := range e {
-		total += n
-	}
-	switch {
-	case e[ExitOwnSite] > 0:
-		return ExitOwnSite
-	case e[ExitOK] == total:
-		return ExitOK
-	case e[ExitOK]+e[ExitPeers] > 0:
-		return ExitPeers
-	case e[ExitLocked] == total:
-		return ExitLocked
-	}
-	return ExitNotRenewed
 }

@@ -18,6 +18,14 @@ var (
 	ErrOwnUnreachable = errors.New("the own site cannot be asked which key it uses")
 	// ErrOwnClock: answers of the own site are stamped too far ahead, so that neither it nor a peer can be proven.
 	ErrOwnClock = errors.New("this machine and the own site disagree about the time")
+	// ErrNoKey: no readable pair is stored.
+	ErrNoKey = errors.New("there is no readable key to distribute")
+	// ErrIncoherent: the own row does not hold the certificate of the pair.
+	ErrIncoherent = errors.New("key pair and own host row differ")
+	// ErrExpired: the key is over, or about to be, so that Moodle renews it at its next call.
+	ErrExpired = errors.New("the key has expired")
+	// ErrNothingArchived: there is no retired pair to go back to.
+	ErrNothingArchived = errors.New("the history holds no key to go back to")
 	// ErrCacheByHand: a cache store lives where only an operator can clear it. A Cache wraps it.
 	ErrCacheByHand = errors.New("a cache store can only be cleared by hand")
 )

@@ -6,11 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
-
-	"renew_mnetkeys/envelope"
 )
 
 // SelfCheckMode says how much the proof of the own site counts.
@@ -31,9 +30,14 @@ type Options struct {
 	LockWait  time.Duration
 	Days      int // life of the new certificate, 0 as the site says
 	KeyBits   int
+
+	Due DuePolicy
+	// AbandonPending renews even where that drops the last key that a peer which
+	// was not reached may still hold.
+	AbandonPending bool
 }
 
-// Renewal renews one tenant. All fields but Progress must be set; a Renewal is
+// Renewal renews one tenant. All fields must be set that are not said to be optional; a Renewal is
 // used once, by one goroutine.
 type Renewal struct {
 	Options
@@ -44,6 +48,9 @@ type Renewal struct {
 	Network Network
 	// Introducer is needed where Bind names hosts.
 	Introducer Introducer
+	// Counterpart gives a peer whose database is at hand, else nil; may be nil.
+	// Verify and Status use it, several at once.
+	Counterpart func(context.Context, Peer) (*Counterpart, error)
 
 	GenerateKey func(bits int) (*rsa.PrivateKey, error)
 	Random      io.Reader
@@ -61,9 +68,15 @@ const safePointLimit = 5 * time.Minute
 // report; the report is complete whatever happened. Cancelling ctx ends the run
 // at the next safe point: before the key is stored nothing has changed, after it
 // the own site is brought to use the key and only peers are left pending.
-func (r *Renewal) Run(ctx context.Context) TenantReport {
+//
+// With Options.Due a key that has enough of its life left is kept: then only
+// peers that are not proven are pushed to.
+func (r *Renewal) Run(ctx context.Context) TenantReport { return reported(ctx, r.run) }
+
+// reported is the report of what do did, whatever happened.
+func reported(ctx context.Context, do func(context.Context, *TenantReport) error) TenantReport {
 	report := TenantReport{Outcome: Failed, SelfCheck: SelfSkipped, Exit: ExitNotRenewed, Peers: []PeerReport{}}
-	if err := r.run(ctx, &report); err != nil {
+	if err := do(ctx, &report); err != nil {
 		report.Err, report.Error = err, err.Error()
 		report.Exit = exitFor(err, report.Exit)
 	}
@@ -84,33 +97,48 @@ func exitFor(err error, code int) int {
 
 func (r *Renewal) run(ctx context.Context, report *TenantReport) error {
 	key := r.startGenerating()
-	release, err := r.Locker.Lock(ctx, r.LockWait)
-	if err != nil {
-		return stoppedOr(ctx, err)
-	}
-	defer release()
-
-	tenant, err := r.read(ctx)
+	release, tenant, err := r.locked(ctx, report)
 	if err != nil {
 		return err
 	}
-	report.describe(tenant)
+	defer release()
+	if !r.Due.due(tenant, r.Now()) {
+		return r.keepAndLook(ctx, tenant, report)
+	}
 	before, err := r.preflight(ctx, tenant)
 	report.SelfCheck = before
 	if err != nil {
 		return stoppedOr(ctx, err)
 	}
-	next, err := r.nextIdentity(tenant, key)
+	if err := r.wouldLockOut(ctx, tenant, tenant.Peers, before); err != nil {
+		report.Outcome = Kept
+		return err
+	}
+	next, err := r.nextIdentity(tenant, key())
 	if err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
 		return stoppedOr(ctx, err)
 	}
-	if err := r.takeIntoUse(ctx, tenant, *next, before, report); err != nil {
+	if err := r.takeIntoUse(ctx, tenant, *next, tenant.archive(), before, report); err != nil {
 		return err
 	}
-	return r.distribute(ctx, tenant, *next, report)
+	return r.distribute(ctx, tenant, *next, r.tellPeers, report)
+}
+
+// locked takes the lock, and reads and describes the tenant under it.
+func (r *Renewal) locked(ctx context.Context, report *TenantReport) (release func(), t *Tenant, err error) {
+	release, err = r.Locker.Lock(ctx, r.LockWait)
+	if err != nil {
+		return nil, nil, stoppedOr(ctx, err)
+	}
+	if t, err = r.read(ctx); err != nil {
+		release()
+		return nil, nil, err
+	}
+	report.describe(t)
+	return release, t, nil
 }
 
 // stoppedOr names the signal or the deadline that ended the context, instead of
@@ -125,7 +153,7 @@ func stoppedOr(ctx context.Context, err error) error {
 // takeIntoUse stores the new key and sees to it that the own web side uses it:
 // database, cache, proof, in this order. It returns an error when nobody may be
 // told of the key; then the old one is back, or the report says that it is not.
-func (r *Renewal) takeIntoUse(ctx context.Context, t *Tenant, next Identity, before SelfCheck, report *TenantReport) error {
+func (r *Renewal) takeIntoUse(ctx context.Context, t *Tenant, next Identity, history []Retired, before SelfCheck, report *TenantReport) error {
 	// From here to the proof a signal must not leave a stored key unused.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), safePointLimit)
 	defer cancel()
@@ -133,7 +161,7 @@ func (r *Renewal) takeIntoUse(ctx context.Context, t *Tenant, next Identity, bef
 	keys := Keys{
 		Stored:  Stored{Certificate: next.Key.Certificate.PEM, PrivateKey: next.Key.PEM},
 		Expires: next.Key.Certificate.NotAfter.Unix(),
-		History: t.archive(),
+		History: history,
 	}
 	if err := r.Store.StoreKey(ctx, t, keys); err != nil {
 		if errors.Is(err, ErrUncertain) {
@@ -186,12 +214,15 @@ func worthUndoing(before, after SelfCheck) bool {
 	return coherent || after == SelfUnreachable || after == SelfSkipped
 }
 
+// tellFunc is a way to bring peers to use the identity's key.
+type tellFunc func(ctx context.Context, own Identity, peers []Peer) []PeerReport
+
 // distribute tells every peer, proves each, and looks at the own site again: a
 // web request that had read the old pair before it was replaced may have
 // refilled the cache after it was dropped.
-func (r *Renewal) distribute(ctx context.Context, t *Tenant, next Identity, report *TenantReport) error {
+func (r *Renewal) distribute(ctx context.Context, t *Tenant, next Identity, tell tellFunc, report *TenantReport) error {
 	peers, unbound := r.bindHosts(ctx, t, next)
-	report.Peers = merge(r.tellPeers(ctx, next, peers), unbound)
+	report.Peers = merge(tell(ctx, next, peers), unbound)
 
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), safePointLimit)
 	defer cancel()
@@ -211,85 +242,8 @@ func (r *Renewal) distribute(ctx context.Context, t *Tenant, next Identity, repo
 	return nil
 }
 
-// read reads the tenant under its lock, and starts MNet where that was asked.
-func (r *Renewal) read(ctx context.Context) (*Tenant, error) {
-	t, err := r.Store.Read(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read the tenant: %w", err)
-	}
-	if !r.NewKey || t.MNetOn() && t.Own != nil {
-		return t, nil
-	}
-	if err := r.allowed(ctx); err != nil {
-		return nil, err
-	}
-	if t.Own != nil {
-		if err := t.checkOwnRow(); err != nil {
-			return nil, err
-		}
-	}
-	if r.SelfCheck == SelfCheckRequire {
-		if f := r.Network.Reachable(ctx, Peer{Wwwroot: t.Wwwroot, ServerURL: ownServerURL}); f != nil {
-			return nil, fmt.Errorf("%w: %w", ErrOwnUnreachable, f)
-		}
-	}
-	if err := r.Starter.StartMNet(ctx); err != nil {
-		return nil, fmt.Errorf("start MNet: %w", err)
-	}
-	r.Log.Info().Str("wwwroot", t.Wwwroot).Msg("MNet started")
-	if err := r.Cache.Drop(ctx, WidthEntry); err != nil {
-		// The same entries are dropped again once the key is stored, and proven.
-		r.Log.Debug().Err(err).Msg("cache not dropped after MNet was started")
-	}
-	if t, err = r.Store.Read(ctx); err != nil {
-		return nil, fmt.Errorf("read the tenant: %w", err)
-	}
-	return t, nil
-}
-
-// preflight finds what must stop a renewal while nothing has changed, and asks
-// the own site whether it is coherent.
-func (r *Renewal) preflight(ctx context.Context, t *Tenant) (SelfCheck, error) {
-	if !t.MNetOn() {
-		return SelfSkipped, ErrMNetOff
-	}
-	if err := t.checkOwnRow(); err != nil {
-		return SelfSkipped, err
-	}
-	if err := r.allowed(ctx); err != nil {
-		return SelfSkipped, err
-	}
-	check, failure := r.checkBefore(ctx, t)
-	switch {
-	case check == SelfUnreachable && r.SelfCheck == SelfCheckRequire:
-		return check, fmt.Errorf("%w: %w", ErrOwnUnreachable, failure)
-	case failure != nil && failure.Reason == "clock":
-		return check, fmt.Errorf("%w: %w", ErrOwnClock, failure)
-	}
-	return check, nil
-}
-
-// allowed tells whether the key could be stored and the cache be dropped, while
-// nothing has changed. A cache for hands only is tried nevertheless, where the
-// own site will show whether it stood in the way.
-func (r *Renewal) allowed(ctx context.Context) error {
-	if err := r.Store.CheckRights(ctx); err != nil {
-		return fmt.Errorf("the key could not be stored: %w", err)
-	}
-	err := r.Cache.Check(ctx)
-	if errors.Is(err, ErrCacheByHand) && r.SelfCheck != SelfCheckOff {
-		r.Log.Warn().Err(err).Msg("a cache store cannot be cleared from here; the renewal will be undone if it stands in the way")
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("the cached configuration could not be dropped afterwards: %w", err)
-	}
-	return nil
-}
-
 // nextIdentity is the tenant under its new key.
-func (r *Renewal) nextIdentity(t *Tenant, key <-chan generated) (*Identity, error) {
-	g := <-key
+func (r *Renewal) nextIdentity(t *Tenant, g generated) (*Identity, error) {
 	if g.err != nil {
 		return nil, fmt.Errorf("generate the key: %w", g.err)
 	}
@@ -311,62 +265,15 @@ type generated struct {
 }
 
 // startGenerating makes the key while the database and the own site are asked:
-// it is the longest step, and a key that is not used in the end costs nothing.
-func (r *Renewal) startGenerating() <-chan generated {
-	out := make(chan generated, 1)
-	go func() {
+// it is the longest step, and a key that is not used in the end costs nothing. A
+// key that is mostly not due is made when it is asked for.
+func (r *Renewal) startGenerating() func() generated {
+	make := sync.OnceValue(func() generated {
 		key, err := r.GenerateKey(r.KeyBits)
-		out <- generated{key, err}
-	}()
-	return out
-}
-
-func mustParse(certificate string) *envelope.Certificate {
-	c, err := envelope.ParseCertificate(certificate)
-	if err != nil {
-		panic("rotate: a certificate that was checked before it was stored: " + err.Error())
+		return generated{key, err}
+	})
+	if !r.Due.OnlyIfDue {
+		go make()
 	}
-	return c
+	return make
 }
-
-func (r *TenantReport) describe(t *Tenant) {
-	r.Wwwroot, r.History = t.Wwwroot, len(t.History)
-	if c, err := envelope.ParseCertificate(t.Pair.Certificate); err == nil {
-		r.Certificate = keyReport(c)
-	}
-}
-
-// renewed moves the certificate described before to previous, which the
-// contract names without not_before.
-func (r *TenantReport) renewed(c *envelope.Certificate, history int) {
-	if old := r.Certificate; old != nil {
-		r.Previous = &KeyReport{SHA256: old.SHA256, NotAfter: old.NotAfter}
-	}
-	r.Outcome, r.Certificate, r.History = Renewed, keyReport(c), history
-}
-
-func (r *TenantReport) skipPeers(t *Tenant, why string) {
-	r.Peers = make([]PeerReport, len(t.Peers))
-	for i, p := range t.Peers {
-		r.Peers[i] = PeerReport{Wwwroot: p.Wwwroot, Application: p.Application, Outcome: Skipped, Detail: why}
-	}
-}
-
-// wentBack is for an own site that does not use the new key any more.
-func (r *TenantReport) wentBack(err error) {
-	if errors.Is(err, ErrConflict) { // it uses a newer one
-		r.Exit = ExitPeers
-		return
-	}
-	r.Outcome, r.SelfCheck, r.Exit = Failed, SelfFailed, ExitOwnSite
-}
-
-// noteFullHistory warns of the next renewal where a peer still needs the oldest
-// key that is kept.
-func (r *TenantReport) noteFullHistory(generations int) {
-	if r.Unproven() > 0 && r.History >= generations {
-		r.warn(fmt.Sprintf("the history holds its %d keys: peers that are not proven before the next renewal may be locked out by it", generations))
-	}
-}
-
-func (r *TenantReport) warn(line string) { r.Warnings = append(r.Warnings, line) }

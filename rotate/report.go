@@ -1,6 +1,8 @@
 package rotate
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"renew_mnetkeys/envelope"
@@ -66,6 +68,9 @@ type TenantReport struct {
 	History     int          `json:"history"` // retired pairs kept
 	Peers       []PeerReport `json:"peers"`
 
+	// Archive are the retired certificates, newest first (status).
+	Archive []KeyReport `json:"archive,omitempty"`
+
 	// Err is the cause behind Error, for exit codes and hints.
 	Err error `json:"-"`
 	// Warnings are lines for people that change no outcome.
@@ -90,6 +95,12 @@ type PeerReport struct {
 	Detail      string      `json:"detail"`
 	Attempts    int         `json:"attempts"`
 	TookMS      int64       `json:"took_ms"`
+
+	// Certificate is the one we hold of it (status).
+	Certificate *KeyReport `json:"certificate,omitempty"`
+	// Holds says which certificate of ours it holds, where its database is at
+	// hand: current, archived, other, none (status).
+	Holds string `json:"holds,omitempty"`
 }
 
 func keyReport(c *envelope.Certificate) *KeyReport {
@@ -107,3 +118,53 @@ func (r *TenantReport) Unproven() int {
 	}
 	return n
 }
+
+func mustParse(certificate string) *envelope.Certificate {
+	c, err := envelope.ParseCertificate(certificate)
+	if err != nil {
+		panic("rotate: a certificate that was checked before it was stored: " + err.Error())
+	}
+	return c
+}
+
+func (r *TenantReport) describe(t *Tenant) {
+	r.Wwwroot, r.History = t.Wwwroot, len(t.History)
+	if c, err := envelope.ParseCertificate(t.Pair.Certificate); err == nil {
+		r.Certificate = keyReport(c)
+	}
+}
+
+// renewed moves the certificate described before to previous, which the
+// contract names without not_before.
+func (r *TenantReport) renewed(c *envelope.Certificate, history int) {
+	if old := r.Certificate; old != nil {
+		r.Previous = &KeyReport{SHA256: old.SHA256, NotAfter: old.NotAfter}
+	}
+	r.Outcome, r.Certificate, r.History = Renewed, keyReport(c), history
+}
+
+func (r *TenantReport) skipPeers(t *Tenant, why string) {
+	r.Peers = make([]PeerReport, len(t.Peers))
+	for i, p := range t.Peers {
+		r.Peers[i] = PeerReport{Wwwroot: p.Wwwroot, Application: p.Application, Outcome: Skipped, Detail: why}
+	}
+}
+
+// wentBack is for an own site that does not use the new key any more.
+func (r *TenantReport) wentBack(err error) {
+	if errors.Is(err, ErrConflict) { // it uses a newer one
+		r.Exit = ExitPeers
+		return
+	}
+	r.Outcome, r.SelfCheck, r.Exit = Failed, SelfFailed, ExitOwnSite
+}
+
+// noteFullHistory warns of the next renewal where a peer still needs the oldest
+// key that is kept.
+func (r *TenantReport) noteFullHistory(generations int) {
+	if r.Unproven() > 0 && r.History >= generations {
+		r.warn(fmt.Sprintf("the history holds its %d keys: peers that are not proven before the next renewal may be locked out by it", generations))
+	}
+}
+
+func (r *TenantReport) warn(line string) { r.Warnings = append(r.Warnings, line) }

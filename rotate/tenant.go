@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +19,7 @@ type Tenant struct {
 	LifetimeDays   int           // life of a key Moodle would make, in days
 	Generations    int           // how many retired pairs Moodle keeps (openssl_generations)
 	Drift          time.Duration // how far ahead a peer's answer may be stamped (drift_threshold)
+	AutoRenewGap   time.Duration // how long before expiry VMoodle's own renewal would begin (mnet_key_autorenew_gap), 0 where it is off
 
 	Own     *Peer  // the site's own mnet_host row, nil when there is none
 	Pair    Stored // the current key pair, as stored
@@ -125,6 +127,37 @@ func (t *Tenant) archive() []Retired {
 		}
 	}
 	return history[:min(len(history), max(t.Generations, 1))]
+}
+
+// former is the tenant under the pair it retired last, and the history once that
+// is current again: the pair it replaces in front.
+func (t *Tenant) former(now time.Time) (*Identity, []Retired, error) {
+	if len(t.History) == 0 {
+		return nil, nil, ErrNothingArchived
+	}
+	last := t.History[0]
+	key, err := envelope.ParseKeyPair(last.Certificate, last.PrivateKey)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the newest retired key: %w", err)
+	}
+	if expiry := key.Certificate.NotAfter; !expiry.After(now.Add(time.Hour)) {
+		return nil, nil, fmt.Errorf("the newest retired key: %w: until %s", ErrExpired, expiry.UTC().Format(time.DateTime))
+	}
+	if err := key.Certificate.CheckWwwroot(t.Wwwroot); err != nil {
+		return nil, nil, fmt.Errorf("the newest retired key: %w", err)
+	}
+	var history []Retired
+	for _, h := range t.archive() {
+		if h.Stored != last.Stored {
+			history = append(history, h)
+		}
+	}
+	// What archive has cut off to make room for a pair more, there is room for.
+	if n := len(t.History); n > 1 && len(history) < n && !slices.Contains(history, t.History[n-1]) {
+		history = append(history, t.History[n-1])
+	}
+	id := &Identity{Wwwroot: t.Wwwroot, Key: key, Archived: readable(history), Drift: t.Drift}
+	return id, history, nil
 }
 
 // expires is when the stored pair ends: by its certificate, else by the own row.

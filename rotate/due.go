@@ -1,0 +1,128 @@
+package rotate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"renew_mnetkeys/envelope"
+)
+
+// DuePolicy says when a key is renewed. The zero value renews always.
+type DuePolicy struct {
+	OnlyIfDue bool
+	// Before is how long before its expiry a key is renewed; 0 is a third of its
+	// life, or the gap of VMoodle's own renewal where that is larger.
+	Before time.Duration
+}
+
+// atLeastBefore keeps us ahead of Moodle's own renewal at expiry, however short a
+// time was asked for: jobs run once a day.
+const atLeastBefore = 24 * time.Hour
+
+// due tells whether the tenant's key is to be renewed now. A pair that cannot be
+// read, or that is not the one of the own row, is due: renewing is the cure.
+func (p DuePolicy) due(t *Tenant, now time.Time) bool {
+	if !p.OnlyIfDue {
+		return true
+	}
+	c, err := envelope.ParseCertificate(t.Pair.Certificate)
+	if err != nil || t.identity() == nil || t.Own == nil || t.Own.Certificate != t.Pair.Certificate {
+		return true
+	}
+	return !now.Before(p.renewAt(t, c))
+}
+
+// renewAt is when the key becomes due. What counts for Moodle is the expiry that
+// stands in the own row.
+func (p DuePolicy) renewAt(t *Tenant, c *envelope.Certificate) time.Time {
+	expiry := c.NotAfter
+	if t.Own != nil && t.Own.Expires > 0 && t.Own.Expires < expiry.Unix() {
+		expiry = time.Unix(t.Own.Expires, 0)
+	}
+	third := c.NotAfter.Sub(c.NotBefore) / 3
+	before := p.Before
+	if before == 0 {
+		before = max(third, t.AutoRenewGap)
+	}
+	return expiry.Add(-max(before, min(atLeastBefore, third)))
+}
+
+// PendingError says that a renewal now would drop the oldest retired key while
+// peers were not reached that may still hold it: they could never heal.
+type PendingError struct {
+	Generations int
+	Peers       []string // their wwwroots
+}
+
+func (e *PendingError) Error() string {
+	const shown = 3
+	peers := strings.Join(e.Peers[:min(len(e.Peers), shown)], ", ")
+	if more := len(e.Peers) - shown; more > 0 {
+		peers += fmt.Sprintf(" and %d more", more)
+	}
+	return fmt.Sprintf("not renewed: the history holds its %d keys, and peers are still pending on the last renewal; another one now would push out the key they may hold: %s",
+		e.Generations, peers)
+}
+
+// wouldLockOut asks the peers under the current key where a renewal that is not
+// due would drop a retired one. Peers that hold the current key, or that no key
+// of ours can help, do not count; neither does anything where the key is nearly
+// over: Moodle would renew it by itself.
+func (r *Renewal) wouldLockOut(ctx context.Context, t *Tenant, peers []Peer, before SelfCheck) error {
+	id := t.identity()
+	early := DuePolicy{OnlyIfDue: true, Before: r.Due.Before}
+	if r.AbandonPending || before != SelfProven || id == nil || len(t.History) < t.Generations || early.due(t, r.Now()) {
+		return nil
+	}
+	reports := r.workOn(peers, func(p Peer) PeerReport {
+		report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application}
+		report.prove(Push{}, r.Network.Prove(ctx, *id, p, nil, false))
+		return report
+	})
+	var pending []string
+	for _, p := range reports {
+		if p.Outcome == Pending || p.Outcome == Refused && slices.Contains(mayHeal, p.Reason) {
+			pending = append(pending, p.Wwwroot)
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return stoppedOr(ctx, err)
+	}
+	if len(pending) == 0 {
+		return nil
+	}
+	return &PendingError{Generations: t.Generations, Peers: pending}
+}
+
+// mayHeal are the reasons of peers that answered otherwise, and that a retired
+// key would still bring back: once MNet is switched on there, or they reach us.
+var mayHeal = []string{"mnet_off", "fault_710", "cannot_open"}
+
+// keepAndLook is the renewal of a key that is not due: the own site is looked at,
+// and peers that are not proven are pushed to.
+func (r *Renewal) keepAndLook(ctx context.Context, t *Tenant, report *TenantReport) error {
+	id, err := r.keep(ctx, t, report)
+	if err != nil {
+		return err
+	}
+	return r.distribute(ctx, t, *id, r.lookAtPeers, report)
+}
+
+// lookAtPeers proves each peer, and tells those that are not proven.
+func (r *Renewal) lookAtPeers(ctx context.Context, own Identity, peers []Peer) []PeerReport {
+	return r.workOn(peers, func(p Peer) PeerReport {
+		started := r.Now()
+		proof := r.Network.Prove(ctx, own, p, nil, false)
+		if proof.Failure != nil {
+			return r.tellPeer(ctx, own, p)
+		}
+		report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application}
+		report.prove(Push{}, proof)
+		r.keepCertificate(ctx, p, proof.Certificate, nil, &report)
+		report.TookMS = r.Now().Sub(started).Milliseconds()
+		return report
+	})
+}

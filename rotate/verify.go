@@ -1,0 +1,222 @@
+package rotate
+
+import (
+	"context"
+	"fmt"
+
+	"renew_mnetkeys/envelope"
+)
+
+// Counterpart is a peer whose database is at hand, like a tenant of the same
+// array: what it holds of us can be read, and its call to us be made.
+type Counterpart struct {
+	As    *Identity // nil where it has no readable key
+	Holds string    // the certificate in its row of us, PEM; "" where it has none
+}
+
+// Verify proves the own site and every peer under the stored key by sealed calls,
+// both ways where the peer's own key is at hand. It takes no lock and writes
+// nothing; a peer that fetches our certificate because of the call writes its own
+// row.
+func (r *Renewal) Verify(ctx context.Context) TenantReport {
+	return reported(ctx, func(ctx context.Context, report *TenantReport) error {
+		t, err := r.Store.Read(ctx)
+		if err != nil {
+			return fmt.Errorf("read the tenant: %w", err)
+		}
+		report.describe(t)
+		id, err := r.verifyOwn(ctx, t, report)
+		if err != nil {
+			return err
+		}
+		report.Peers = r.workOn(t.Peers, func(p Peer) PeerReport { return r.verifyPeer(ctx, t, *id, p) })
+		report.exitByProof()
+		return nil
+	})
+}
+
+// verifyOwn proves the own site. It makes no call that would have Moodle write: to
+// a site whose key is over, or whose row is not that of its pair.
+func (r *Renewal) verifyOwn(ctx context.Context, t *Tenant, report *TenantReport) (*Identity, error) {
+	id := t.identity()
+	switch {
+	case !t.MNetOn():
+		return nil, ErrMNetOff
+	case t.checkOwnRow() != nil:
+		return nil, t.checkOwnRow()
+	case id == nil:
+		return nil, ErrNoKey
+	case t.Own.Certificate != t.Pair.Certificate:
+		report.Exit = ExitOwnSite
+		return nil, ErrIncoherent
+	case r.expiring(t):
+		return nil, ErrExpired
+	}
+	check, failure := r.checkBefore(ctx, t)
+	report.SelfCheck = check
+	switch {
+	case check == SelfFailed && failure.Reason == "clock":
+		return nil, fmt.Errorf("%w: %w", ErrOwnClock, failure)
+	case check == SelfFailed:
+		report.Exit = ExitOwnSite
+		return nil, fmt.Errorf("the own site does not use the stored key: %w", &OwnSiteError{Failure: failure})
+	case check == SelfUnreachable && r.SelfCheck == SelfCheckRequire:
+		return nil, fmt.Errorf("%w: %w", ErrOwnUnreachable, failure)
+	case check == SelfUnreachable:
+		report.warn("the own site could not be asked which key it uses: " + failure.Error())
+	}
+	report.Outcome = Kept
+	return id, nil
+}
+
+// verifyPeer calls a peer, and has it call us where that is possible.
+func (r *Renewal) verifyPeer(ctx context.Context, t *Tenant, own Identity, p Peer) PeerReport {
+	started := r.Now()
+	report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application}
+	report.prove(Push{}, r.Network.Prove(ctx, own, p, nil, false))
+	if report.Outcome.Proven() {
+		r.verifyBack(ctx, t, own, p, &report)
+	}
+	if ctx.Err() != nil && !report.Outcome.Proven() {
+		report.fail(&Failure{Reason: "timeout", Detail: "not finished: " + context.Cause(ctx).Error(), Pending: true})
+	}
+	report.TookMS = r.Now().Sub(started).Milliseconds()
+	return report
+}
+
+// verifyBack makes the peer's own call to us.
+func (r *Renewal) verifyBack(ctx context.Context, t *Tenant, own Identity, p Peer, report *PeerReport) {
+	other, err := r.counterpart(ctx, p)
+	switch {
+	case err != nil:
+		report.Detail = join(report.Detail, "its own call could not be made: "+err.Error())
+		return
+	case other == nil:
+		return
+	case other.As == nil:
+		report.fail(&Failure{Reason: "bad_signature", Detail: "its database holds no readable key to call this site with"})
+		return
+	}
+	us := t.ownSite(own.Key.Certificate)
+	us.Certificate = other.Holds
+	if f := r.Network.Prove(ctx, *other.As, us, nil, false).Failure; f != nil {
+		report.fail(&Failure{Reason: f.Reason, Detail: join("its call to this site fails", f.Detail), Pending: f.Pending})
+		return
+	}
+	report.Detail = join(report.Detail, "both ways")
+}
+
+// counterpart is the other side of a link, nil where it is not at hand.
+func (r *Renewal) counterpart(ctx context.Context, p Peer) (*Counterpart, error) {
+	if r.Counterpart == nil {
+		return nil, nil
+	}
+	return r.Counterpart(ctx, p)
+}
+
+// CounterpartOf is a site, read from its own database, as the counterpart of the
+// one with this wwwroot. Its Peers must be whole.
+func CounterpartOf(t *Tenant, wwwroot string) *Counterpart {
+	c := &Counterpart{As: t.identity()}
+	for _, p := range t.Peers {
+		if p.Wwwroot == wwwroot {
+			c.Holds = p.Certificate
+		}
+	}
+	return c
+}
+
+// exitByProof is the exit code of a report whose peers have been proven or not.
+func (r *TenantReport) exitByProof() {
+	r.Exit = ExitOK
+	if r.Unproven() > 0 || r.SelfCheck == SelfNoRC4 {
+		r.Exit = ExitPeers
+	}
+}
+
+// Status tells what the database says of the tenant's key and peers, without a
+// call to anybody. With live it verifies them besides.
+func (r *Renewal) Status(ctx context.Context, live bool) TenantReport {
+	return reported(ctx, func(ctx context.Context, report *TenantReport) error {
+		t, err := r.Store.Read(ctx)
+		if err != nil {
+			return fmt.Errorf("read the tenant: %w", err)
+		}
+		report.Outcome = Kept
+		report.describeAll(t)
+		report.Peers = r.workOn(t.Peers, func(p Peer) PeerReport { return r.peerStatus(ctx, t, p) })
+		report.Exit = ExitOK
+		if !live {
+			return nil
+		}
+		id, err := r.verifyOwn(ctx, t, report)
+		if err != nil {
+			report.Exit = max(report.Exit, ExitNotRenewed)
+			return err
+		}
+		verified := r.workOn(t.Peers, func(p Peer) PeerReport { return r.verifyPeer(ctx, t, *id, p) })
+		for i := range verified {
+			verified[i].Certificate, verified[i].Holds = report.Peers[i].Certificate, report.Peers[i].Holds
+		}
+		report.Peers = verified
+		report.exitByProof()
+		return nil
+	})
+}
+
+// describeAll describes the tenant, its retired keys, and what is wrong with its
+// rows.
+func (r *TenantReport) describeAll(t *Tenant) {
+	r.describe(t)
+	for _, h := range t.History {
+		if c, err := envelope.ParseCertificate(h.Certificate); err == nil {
+			r.Archive = append(r.Archive, *keyReport(c))
+		}
+	}
+	switch {
+	case !t.MNetOn():
+		r.warn(ErrMNetOff.Error())
+	case t.checkOwnRow() != nil:
+		r.warn(t.checkOwnRow().Error())
+	case t.identity() == nil:
+		r.warn("no readable key is stored")
+	case t.Own.Certificate != t.Pair.Certificate:
+		r.warn(ErrIncoherent.Error() + "; a renewal repairs that")
+	}
+}
+
+// peerStatus is what the rows on both sides say of a link.
+func (r *Renewal) peerStatus(ctx context.Context, t *Tenant, p Peer) PeerReport {
+	report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application, Outcome: Skipped}
+	if c, err := envelope.ParseCertificate(p.Certificate); err == nil {
+		report.Certificate = keyReport(c)
+	}
+	other, err := r.counterpart(ctx, p)
+	switch {
+	case err != nil:
+		report.Detail = "its database: " + err.Error()
+	case other != nil:
+		report.Holds = t.holding(other.Holds)
+	}
+	return report
+}
+
+// holding says which of our certificates somebody holds.
+func (t *Tenant) holding(certificate string) string {
+	if certificate == "" {
+		return "none"
+	}
+	held, err := envelope.ParseCertificate(certificate)
+	if err != nil {
+		return "other"
+	}
+	if current, err := envelope.ParseCertificate(t.Pair.Certificate); err == nil && current.Equal(held) {
+		return "current"
+	}
+	for _, h := range t.History {
+		if c, err := envelope.ParseCertificate(h.Certificate); err == nil && c.Equal(held) {
+			return "archived"
+		}
+	}
+	return "other"
+}
