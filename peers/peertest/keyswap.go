@@ -22,10 +22,13 @@ func (v *visit) keyswap(call methodCall) []byte {
 	case v.faults.has(GarbageCertificate):
 		return v.encodeString("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
 	}
-	if v.o.Kind == Patched && v.log.Force {
+	switch {
+	case v.o.Kind == Patched && v.log.Force:
 		if refused := v.store(from, certificate); refused != nil {
 			return refused
 		}
+	case v.o.RegisterAll && v.o.Kind != Mahara:
+		v.register(strings.TrimSuffix(from, "/"), certificate)
 	}
 	published, err := v.published()
 	if err != nil {
@@ -55,6 +58,17 @@ func (v *visit) store(from, certificate string) []byte {
 		return v.fault(0, "Error writing to database")
 	}
 	return nil
+}
+
+// register is mnet_register_allhosts: a host that is known keeps its row as it is
+// (mnet_peer::bootstrap of mnet/peer.php).
+func (v *visit) register(wwwroot, certificate string) {
+	_, known, err := v.o.Store.Held(v.ctx, wwwroot)
+	parsed, unreadable := envelope.ParseCertificate(certificate)
+	if err != nil || known || unreadable != nil || parsed.CheckWwwroot(wwwroot) != nil {
+		return
+	}
+	_ = v.o.Store.Hold(v.ctx, wwwroot, parsed.PEM)
 }
 
 // published is the certificate in the site's own host row.

@@ -32,6 +32,7 @@ const (
 type Options struct {
 	Kind        Kind
 	Modern      bool            // wire form of Moodle 4.1 and later (PhpXmlRpc) instead of 3.11 (ext/xmlrpc)
+	RegisterAll bool            // mnet_register_allhosts: a plain keyswap registers a host that it does not know yet
 	Address     string          // where it listens; 127.0.0.1:0
 	Wwwroot     string          // http, or https with TLS, and the address
 	Name        string          // title of its home page; "Site " and the wwwroot

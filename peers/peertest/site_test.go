@@ -216,6 +216,29 @@ func TestItAnswersRealKeyswaps(t *testing.T) {
 	}
 }
 
+func TestAHostIsRegisteredWhereAllHostsAre(t *testing.T) {
+	const t1 = "http://t1.bed.test:8080" // of the capture
+	for _, c := range []struct {
+		name  string
+		known bool
+		want  string // how what it then holds begins
+	}{
+		{"one that is not known is registered", false, "-----BEGIN"},
+		{"one that is known keeps its row", true, "old"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			site := start(t, peertest.Options{Kind: peertest.Stock, RegisterAll: true})
+			if c.known {
+				must(t, site.Know(t1, "old"))
+			}
+			post(t, site, capture(t, "keyswap_forced_request"))
+			if held := site.Held(t1); !strings.HasPrefix(held, c.want) {
+				t.Errorf("it holds %q, want %q", held, c.want)
+			}
+		})
+	}
+}
+
 // published is a store whose cache is stale: its row is ahead of the pair it uses.
 type published struct {
 	*peertest.Memory
