@@ -44,6 +44,18 @@ func isNumber(err error, numbers ...uint16) bool {
 	return errors.As(err, &answer) && slices.Contains(numbers, answer.Number)
 }
 
+// isAnswer says whether err shows a server that is up: it answered, or the driver would not go on with what it offered. Another
+// tenant's account or dboptions may fare better.
+func isAnswer(err error) bool {
+	return errors.As(err, new(*mysql.MySQLError)) || wantsOldPassword(err) ||
+		errors.Is(err, mysql.ErrNoTLS) || errors.As(err, new(*tls.CertificateVerificationError))
+}
+
+// wantsOldPassword says whether the server asked for the password in a way that the driver does not answer.
+func wantsOldPassword(err error) bool {
+	return errors.Is(err, mysql.ErrOldPassword) || errors.Is(err, mysql.ErrUnknownPlugin) || errors.Is(err, mysql.ErrCleartextPassword)
+}
+
 // explain says what was being done and turns an error of the driver into one of this package where there is one.
 func (t *Tenant) explain(doing string, err error) error {
 	return fmt.Errorf("%s: %w", doing, explain(t.config, err))
@@ -119,7 +131,7 @@ func networkProblem(c *Config, err error) (problem, hint string) {
 		return "no answer in time", "is dbhost right, and no firewall between?"
 	case errors.Is(err, mysql.ErrInvalidConn), errors.As(err, new(*net.OpError)):
 		return "the connection was lost", ""
-	case errors.Is(err, mysql.ErrOldPassword), errors.Is(err, mysql.ErrUnknownPlugin), errors.Is(err, mysql.ErrCleartextPassword):
+	case wantsOldPassword(err):
 		return err.Error(), "the account needs a password of a current kind"
 	}
 	return "", ""

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-
-	"github.com/go-sql-driver/mysql"
 )
 
 // reach remembers that a server could not be reached. Of the hundred tenants of a server that swallows packets each would wait for
@@ -48,7 +46,7 @@ func (r *reach) try(c *Config, seen int, connect func() error) error {
 	}
 	var access *AccessError
 	switch {
-	case err == nil, errors.As(err, new(*mysql.MySQLError)):
+	case err == nil, isAnswer(err):
 		r.down = nil
 	case errors.As(err, &access): // an attempt that the caller cancelled gives none
 		r.down = access

@@ -2,6 +2,8 @@ package moodledb
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -9,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/go-sql-driver/mysql"
 )
 
 func newServers(t *testing.T, perServer int) *Servers {
@@ -281,7 +285,15 @@ func TestReach(t *testing.T) {
 			_ = r.try(config, ask(t, r), func() error { ask(t, r); return nil })
 		}
 	})
-	for name, answer := range map[string]error{"an answer that refuses is one": refuses, "a cancelled attempt says nothing": fmt.Errorf("connect: %w", context.Canceled)} {
+	for name, answer := range map[string]error{
+		"an answer that refuses is one":                refuses,
+		"so is a demand for a password of an old kind": explain(config, mysql.ErrOldPassword),
+		"so is an unknown way to log in":               explain(config, mysql.ErrUnknownPlugin),
+		"so is a demand for a password in the clear":   explain(config, mysql.ErrCleartextPassword),
+		"so is having no TLS":                          explain(config, mysql.ErrNoTLS),
+		"so is a certificate that is not trusted":      explain(config, &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}),
+		"a cancelled attempt says nothing":             fmt.Errorf("connect: %w", context.Canceled),
+	} {
 		t.Run(name, func(t *testing.T) {
 			r := &reach{}
 			first, second := ask(t, r), ask(t, r)
