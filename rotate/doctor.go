@@ -1,0 +1,159 @@
+package rotate
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Severity is how much a finding matters.
+type Severity string
+
+// The severities of a finding.
+const (
+	SeverityError   Severity = "error"   // does not work
+	SeverityWarning Severity = "warning" // will not work some day, or under some condition
+	SeverityInfo    Severity = "info"    // good to know
+)
+
+// Finding is one thing that the diagnosis of a tenant has found.
+type Finding struct {
+	// Code is a stable word. It begins with what it is about: own_ the tenant
+	// itself, cache_ a store of Moodle's cache, peer_ one peer, peers_ several.
+	// Where a sealed call to a peer has failed, it is peer_ and the reason of the
+	// failure, like peer_timeout or peer_fault_710.
+	Code     string   `json:"code"`
+	Severity Severity `json:"severity"`
+	Subject  string   `json:"subject"` // wwwroot of the peer or of the tenant, or the name of the cache store
+	Message  string   `json:"message"` // one line
+	Next     string   `json:"next"`    // what to do about it; never empty
+	// Peers are the wwwroots that a peers_ code is about, in the order of the peers.
+	Peers []string `json:"peers,omitempty"`
+}
+
+// diagnosis is one tenant while it is diagnosed.
+type diagnosis struct {
+	*Renewal
+	tenant   *Tenant
+	report   TenantReport
+	findings []Finding
+}
+
+// Diagnose finds out what is wrong with the tenant's MNet. It takes no lock and
+// writes nothing, here or at a peer; of a peer that fetches our certificate
+// because we call it, the peer itself writes its own row, as it would at any
+// other call. Findings stand in the order of their severity, the worst first;
+// the report's peers are what the sealed calls came to, and its Exit is that of
+// exitOf. Err is set only where the tenant could not be read at all.
+func (r *Renewal) Diagnose(ctx context.Context) (TenantReport, []Finding) {
+	d := &diagnosis{Renewal: r}
+	d.report = reported(ctx, d.run)
+	switch err := d.report.Err; {
+	case err == nil:
+		d.report.Exit = exitOf(d.findings)
+	default:
+		d.find(SeverityError, "own_unreadable", d.report.Wwwroot,
+			adviceOf(err, "check the database that config.php names, and the rights of its account"), "%v", err)
+	}
+	slices.SortStableFunc(d.findings, func(a, b Finding) int { return cmp.Compare(a.Severity.rank(), b.Severity.rank()) })
+	return d.report, d.findings
+}
+
+func (d *diagnosis) run(ctx context.Context, report *TenantReport) error {
+	t, err := d.Store.Read(ctx)
+	if err != nil {
+		return fmt.Errorf("read the tenant: %w", err)
+	}
+	d.tenant = t
+	report.describe(t)
+	report.Outcome = Kept
+
+	d.ownRow()
+	d.ownKey()
+	d.ownRights(ctx)
+	d.cacheStores(ctx)
+	d.peerRows()
+	silent := d.mustNotCall()
+	if silent == "" {
+		silent = d.ownSite(ctx, report)
+	}
+	if silent != "" {
+		report.skipPeers(t, "not called: "+silent)
+	} else {
+		report.Peers = d.callPeers(ctx, *t.identity())
+	}
+	d.ownHistory(report.Peers)
+	d.ownAddress(ctx, report.Peers)
+	return nil
+}
+
+// mustNotCall says why nobody may be called, "" where nothing stands against it.
+// A peer that does not know our key yet calls us back, sealed, and so do we: a
+// Moodle whose key is over, or whose row is not that of its pair, would write on
+// such a call. The others have nobody to call as.
+func (d *diagnosis) mustNotCall() string {
+	t := d.tenant
+	switch {
+	case !t.MNetOn():
+		return ErrMNetOff.Error()
+	case t.checkOwnRow() != nil:
+		return "the own row is missing, or another site's"
+	case t.identity() == nil:
+		return ErrNoKey.Error()
+	case t.Own.Certificate != t.Pair.Certificate:
+		return ErrIncoherent.Error()
+	case d.expiring(t):
+		return ErrExpired.Error()
+	}
+	return ""
+}
+
+func (d *diagnosis) find(s Severity, code, subject, next, message string, args ...any) {
+	d.findings = append(d.findings, newFinding(s, code, subject, next, message, args...))
+}
+
+func newFinding(s Severity, code, subject, next, message string, args ...any) Finding {
+	return Finding{Code: code, Severity: s, Subject: subject, Message: fmt.Sprintf(message, args...), Next: next}
+}
+
+// own notes what concerns the tenant itself.
+func (d *diagnosis) own(s Severity, code, next, message string, args ...any) {
+	d.find(s, "own_"+code, d.tenant.Wwwroot, next, message, args...)
+}
+
+func (s Severity) rank() int {
+	return slices.Index([]Severity{SeverityError, SeverityWarning, SeverityInfo}, s)
+}
+
+// exitOf is the exit code of a diagnosis: 4 where the own site does not use the
+// stored key, or shows another certificate than that of its pair; 1 where
+// anything else about the tenant or its cache is an error; 3 where a peer is an
+// error or a warning; 1 where warnings about the tenant or its cache are left; 0
+// where nothing is above info.
+func exitOf(findings []Finding) int {
+	is := func(match func(Finding) bool) bool { return slices.ContainsFunc(findings, match) }
+	peer := func(f Finding) bool { return strings.HasPrefix(f.Code, "peer") && f.Severity != SeverityInfo }
+	switch {
+	case is(func(f Finding) bool { return f.Code == "own_key_not_used" || f.Code == "own_row_certificate" }):
+		return ExitOwnSite
+	case is(func(f Finding) bool { return f.Severity == SeverityError && !peer(f) }):
+		return ExitNotRenewed
+	case is(peer):
+		return ExitPeers
+	case is(func(f Finding) bool { return f.Severity != SeverityInfo }):
+		return ExitNotRenewed
+	}
+	return ExitOK
+}
+
+// adviceOf is what an error itself says should be done about it.
+func adviceOf(err error, otherwise string) string {
+	var known interface{ Hint() string }
+	if errors.As(err, &known) && known.Hint() != "" {
+		return known.Hint()
+	}
+	return otherwise
+}

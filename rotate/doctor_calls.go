@@ -1,0 +1,125 @@
+package rotate
+
+import (
+	"context"
+	"sync"
+
+	"renew_mnetkeys/envelope"
+)
+
+// ForceProber is a Network that can tell a peer that is patched for VMoodle from
+// one as released.
+type ForceProber interface {
+	// TakesForce finds out what the peer does with a forced keyswap. It is asked
+	// only of a peer that has just proven to hold own's certificate, and must
+	// change nothing at such a peer. ForcedUnknown where it cannot be told.
+	TakesForce(ctx context.Context, own Identity, p Peer) Forced
+}
+
+// Forced is what a peer does with a forced keyswap.
+type Forced string
+
+// The ways of a peer with a forced keyswap.
+const (
+	ForcedUnknown Forced = ""
+	ForcedTaken   Forced = "patched" // stores the key
+	ForcedIgnored Forced = "stock"   // stores nothing
+)
+
+// checkup is what the calls to one peer came to.
+type checkup struct {
+	report   PeerReport
+	findings []Finding
+	forced   Forced
+}
+
+// callPeers makes a sealed call to every peer that can be called, and asks those
+// that are proven what they do with a forced key.
+func (d *diagnosis) callPeers(ctx context.Context, own Identity) []PeerReport {
+	var mu sync.Mutex
+	checkups := make(map[int64]checkup, len(d.tenant.Peers))
+	reports := d.workOn(d.tenant.Peers, func(p Peer) PeerReport {
+		started := d.Now()
+		c := d.callPeer(ctx, own, p)
+		c.report.TookMS = d.Now().Sub(started).Milliseconds()
+		mu.Lock()
+		defer mu.Unlock()
+		checkups[p.ID] = c
+		return c.report
+	})
+	modes := map[Forced][]string{}
+	for _, p := range d.tenant.Peers {
+		c := checkups[p.ID]
+		d.findings = append(d.findings, c.findings...)
+		if c.report.Outcome.Proven() {
+			modes[c.forced] = append(modes[c.forced], p.Wwwroot)
+		}
+	}
+	if _, ok := d.Network.(ForceProber); ok {
+		d.forcedModes(modes)
+	}
+	return reports
+}
+
+func (d *diagnosis) forcedModes(modes map[Forced][]string) {
+	d.several(SeverityInfo, "patched", modes[ForcedTaken], "nothing to do: they take a new key at once. Anybody who reaches them can give them one in this site's name: limit who can",
+		"patched for VMoodle")
+	d.several(SeverityInfo, "stock", modes[ForcedIgnored], "nothing to do while they reach this site: they fetch a new key themselves at the next call",
+		"Moodle as released")
+	d.several(SeverityInfo, "mode_unknown", modes[ForcedUnknown], "nothing to do: what cannot be pushed to them, they fetch themselves at the next call",
+		"whether they take a forced key cannot be told")
+}
+
+func (d *diagnosis) callPeer(ctx context.Context, own Identity, p Peer) checkup {
+	c := checkup{report: PeerReport{Wwwroot: p.Wwwroot, Application: p.Application, Outcome: Skipped}}
+	held := certificateOf(p)
+	switch {
+	case d.isOwn(p), !callable(p), p.ServerURL == "":
+		c.report.Detail = "not called: its row is not in order"
+		return c
+	case held == nil:
+		c.report.fail(&Failure{Reason: "bad_certificate", Detail: "we hold no readable certificate of it"})
+		return c
+	case !held.NotAfter.After(d.Now()) && !d.hasRenewed(ctx, p):
+		c.report.Detail = "not called: its key has expired, and a sealed call would make it renew by itself"
+		return c
+	}
+	// A keyswap may be made on the way: that comes only after an answer which shows
+	// that the peer has a row of us, so that mnet_register_allhosts adds none.
+	proof := d.Network.Prove(ctx, own, p, nil, true)
+	c.report.prove(Push{}, proof)
+	switch f := proof.Failure; {
+	case f != nil && ctx.Err() != nil:
+		f = &Failure{Reason: "timeout", Detail: "not finished: " + context.Cause(ctx).Error(), Pending: true}
+		c.report.fail(f)
+		c.findings = append(c.findings, failing(p, f))
+	case f != nil:
+		c.findings = append(c.findings, failing(p, f))
+	default:
+		c.findings = append(c.findings, proven(p, proof, held)...)
+		if prober, ok := d.Network.(ForceProber); ok {
+			c.forced = prober.TakesForce(ctx, own, p)
+		}
+	}
+	return c
+}
+
+// hasRenewed tells of a peer whose certificate here has expired whether it uses a
+// newer one already. publickey.php is a page, which makes no Moodle renew.
+func (d *diagnosis) hasRenewed(ctx context.Context, p Peer) bool {
+	shown, err := d.Network.PublicKey(ctx, p)
+	return err == nil && shown.NotAfter.After(d.Now())
+}
+
+// proven is what else there is to say of a peer that is proven.
+func proven(p Peer, proof Proof, held *envelope.Certificate) []Finding {
+	switch {
+	case proof.Certificate != nil && !proof.Certificate.Equal(held):
+		return []Finding{newFinding(SeverityInfo, "peer_certificate_outdated", p.Wwwroot, advicePush,
+			"it uses a newer certificate than the one held of it")}
+	case proof.Healed:
+		return []Finding{newFinding(SeverityInfo, "peer_healed", p.Wwwroot, "nothing to do: it holds the current key now",
+			"it was proven at the second call only: it did not hold the current key, and has fetched it")}
+	}
+	return nil
+}

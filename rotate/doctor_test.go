@@ -1,0 +1,290 @@
+package rotate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"renew_mnetkeys/envelope"
+)
+
+func TestAHealthyTenantHasNothingAboveInfo(t *testing.T) {
+	c := newClinic(t)
+	report, findings := c.diagnose(t)
+	if above := codes(findings, SeverityWarning); above != nil {
+		t.Errorf("found %v", above)
+	}
+	want := []string{"info cache_store default_application", "info peers_patched " + ownURL, "info peers_stock " + ownURL}
+	if got := codes(findings, SeverityInfo); !slices.Equal(got, want) {
+		t.Errorf("found %v, want %v", got, want)
+	}
+	if report.Outcome != Kept || report.Exit != ExitOK || report.SelfCheck != SelfProven || report.History != 1 || report.Certificate == nil {
+		t.Errorf("report %+v", report)
+	}
+	for i, p := range []string{peerA, peerB} {
+		if got := report.Peers[i]; got.Wwwroot != p || got.Outcome != Accepted {
+			t.Errorf("peer %+v", got)
+		}
+	}
+}
+
+// ailment is something wrong with a tenant, and what must be found beside what a
+// healthy one has.
+type ailment struct {
+	name    string
+	arrange func(*clinic)
+	want    []string // above info, and those of info that begin with "info"
+	exit    int
+	called  int // peers
+}
+
+func TestWhatIsWrongWithTheTenant(t *testing.T) {
+	own := func(finding string) []string { return []string{finding + " " + ownURL} }
+	diagnoseAll(t, []ailment{
+		{"MNet is off", func(c *clinic) { c.tenant.DispatcherMode = "off" }, own("error own_mnet_off"), ExitNotRenewed, 0},
+		{"MNet was never started", func(c *clinic) { c.tenant.DispatcherMode, c.tenant.Own, c.tenant.Pair = "", nil, Stored{} },
+			[]string{"error own_mnet_off " + ownURL, "error own_row_missing " + ownURL}, ExitNotRenewed, 0},
+		{"it has no row of its own", func(c *clinic) { c.tenant.Own = nil }, own("error own_row_missing"), ExitNotRenewed, 0},
+		{"it is a copy of another site", func(c *clinic) { c.tenant.Own.Wwwroot = "https://origin.example" },
+			own("error own_row_other_site"), ExitNotRenewed, 0},
+		{"its row has a slash at the end", func(c *clinic) { c.tenant.Own.Wwwroot += "/" }, own("warning own_row_spelling"), ExitNotRenewed, 2},
+		{"its row is in capitals", func(c *clinic) { c.tenant.Own.Wwwroot = "https://OWN.example" }, own("warning own_row_spelling"), ExitNotRenewed, 2},
+		{"its row has another certificate", func(c *clinic) { c.tenant.Own.Certificate = c.tenant.History[0].Certificate },
+			own("error own_row_certificate"), ExitOwnSite, 0},
+		{"its row has another expiry", func(c *clinic) { c.tenant.Own.Expires += 3600 }, own("warning own_row_expiry"), ExitNotRenewed, 2},
+		{"it has no key", func(c *clinic) { c.tenant.Pair = Stored{} }, own("error own_key_missing"), ExitNotRenewed, 0},
+		{"its private key is garbage", func(c *clinic) { c.tenant.Pair.PrivateKey = "garbage" }, own("error own_key_unreadable"), ExitNotRenewed, 0},
+		{"its private key is another's", func(c *clinic) { c.tenant.Pair.PrivateKey = c.tenant.History[0].PrivateKey },
+			own("error own_key_mismatch"), ExitNotRenewed, 0},
+		{"its key has expired", func(c *clinic) { c.own(testPair(c.t, ownURL, clock.AddDate(0, 0, -29))) }, own("error own_key_expired"), ExitNotRenewed, 0},
+		{"its row says that its key has expired", func(c *clinic) { c.tenant.Own.Expires = clock.Unix() },
+			[]string{"error own_key_expired " + ownURL, "warning own_row_expiry " + ownURL}, ExitNotRenewed, 0},
+		{"its key expires within three days", func(c *clinic) { c.own(testPair(c.t, ownURL, clock.AddDate(0, 0, -26))) },
+			own("warning own_key_expiring"), ExitNotRenewed, 2},
+		{"its certificate carries another name", func(c *clinic) { c.own(testPair(c.t, "https://old.example", clock.AddDate(0, 0, -1))) },
+			own("error own_certificate_other_name"), ExitNotRenewed, 2},
+		{"it may not write", func(c *clinic) { c.rightsErr = errors.New("UPDATE denied") }, own("error own_rights"), ExitNotRenewed, 2},
+	})
+}
+
+func TestWhatIsWrongWithTheOwnSite(t *testing.T) {
+	own := func(finding string) []string { return []string{finding + " " + ownURL} }
+	private := func(c *clinic) { c.addresses[ownURL] = "127.0.1.1" }
+	diagnoseAll(t, []ailment{
+		{"it uses another key than the stored one", func(c *clinic) { c.cached = &c.tenant.History[0].Stored }, own("error own_key_not_used"), ExitOwnSite, 0},
+		{"it can do no RC4", func(c *clinic) { c.rc4less = true }, own("error own_no_rc4"), ExitNotRenewed, 2},
+		{"it cannot be reached from here", func(c *clinic) { c.unreachable = true }, own("warning own_unreachable"), ExitNotRenewed, 2},
+		{"its clock is ahead", func(c *clinic) { c.clockAhead = true }, own("error own_clock"), ExitNotRenewed, 2},
+		{"it is at a private address, and its peers are not", private, own("info own_address_private"), ExitOK, 2},
+		{"it is, and a peer cannot call back", func(c *clinic) { private(c); c.fails("fault_710", false) },
+			[]string{"error peer_fault_710 " + peerA, "warning own_address_private " + ownURL}, ExitPeers, 2},
+		{"everything is at private addresses", func(c *clinic) { private(c); c.addresses[peerA], c.addresses[peerB] = "10.0.0.2", "fe80::3" }, nil, ExitOK, 2},
+	})
+}
+
+func TestWhatIsWrongWithTheHistory(t *testing.T) {
+	own := func(finding string) []string { return []string{finding + " " + ownURL} }
+	daysAgo := func(c *clinic, days int) *envelope.KeyPair { return testPair(c.t, ownURL, clock.AddDate(0, 0, -days)) }
+	diagnoseAll(t, []ailment{
+		{"it is empty, and nobody needs it", func(c *clinic) { c.tenant.History = nil }, own("info own_history_empty"), ExitOK, 2},
+		{"it is empty, and a peer needs it", func(c *clinic) { c.tenant.History = nil; c.fails("fault_710", false) },
+			[]string{"error peer_fault_710 " + peerA, "warning own_history_empty " + ownURL}, ExitPeers, 2},
+		{"an entry cannot be read", func(c *clinic) { c.tenant.History[0].PrivateKey = "garbage" }, own("warning own_history_unreadable"), ExitNotRenewed, 2},
+		{"it is longer than the generations", func(c *clinic) { c.tenant.Generations = 1; c.retire(daysAgo(c, 76)) }, own("info own_history_long"), ExitOK, 2},
+		{"an older key stands before a younger one", func(c *clinic) { c.retire(daysAgo(c, 30)) }, own("info own_history_order"), ExitOK, 2},
+		{"a key that was undone stands at the end", func(c *clinic) { c.retire(daysAgo(c, 1)) }, nil, ExitOK, 2},
+	})
+}
+
+func TestWhatIsWrongWithTheCache(t *testing.T) {
+	store := func(state CacheState) func(*clinic) {
+		return func(c *clinic) {
+			c.stores = append(c.stores, CacheStore{Name: "fast", Plugin: "x", State: state, Problem: "broken", Advice: "mend it"})
+		}
+	}
+	diagnoseAll(t, []ailment{
+		{"a store more is fine", func(c *clinic) {
+			c.stores = append(c.stores, CacheStore{Name: "fast", Plugin: "redis", State: CacheReady})
+		},
+			[]string{"info cache_store fast"}, ExitOK, 2},
+		{"a store in the memory of the web server", store(CacheByHand), []string{"warning cache_by_hand fast"}, ExitNotRenewed, 2},
+		{"a Redis that is down", store(CacheUnreachable), []string{"error cache_unreachable fast"}, ExitNotRenewed, 2},
+		{"a directory of somebody else", store(CacheNotWritable), []string{"error cache_not_writable fast"}, ExitNotRenewed, 2},
+		{"a directory that is not mounted", store(CacheNotMounted), []string{"error cache_not_mounted fast"}, ExitNotRenewed, 2},
+		{"a configuration that cannot be read", func(c *clinic) { c.stores, c.storesErr = nil, errors.New("config.php:3: surprise") },
+			[]string{"error cache_unknown " + ownURL}, ExitNotRenewed, 2},
+	})
+}
+
+func TestWhatIsWrongWithARowOfAPeer(t *testing.T) {
+	a := func(finding string) []string { return []string{finding + " " + peerA} }
+	expired := func(c *clinic) {
+		old := testPair(c.t, peerA, clock.AddDate(0, 0, -30))
+		c.peer().Certificate, c.peer().Expires = old.Certificate.PEM, old.Certificate.NotAfter.Unix()
+	}
+	diagnoseAll(t, []ailment{
+		{"its certificate has expired, and it shows no newer one", expired, a("warning peer_certificate_expired"), ExitPeers, 1},
+		{"its certificate has expired, and it has renewed", func(c *clinic) { expired(c); c.shown[peerA] = c.peers[peerA].own.Certificate },
+			[]string{"warning peer_certificate_expired " + peerA, "info peer_certificate_outdated " + peerA}, ExitPeers, 2},
+		{"its certificate is another site's", func(c *clinic) {
+			other := testPair(c.t, "https://other.example", clock).Certificate
+			c.peer().Certificate = other.PEM
+			c.proofs[peerA] = Proof{Certificate: other}
+		}, a("warning peer_certificate_other_name"), ExitPeers, 2},
+		{"no certificate is held of it", func(c *clinic) { c.peer().Certificate = "" }, a("error peer_certificate_missing"), ExitPeers, 1},
+		{"its certificate is garbage", func(c *clinic) { c.peer().Certificate = "garbage" }, a("error peer_certificate_unreadable"), ExitPeers, 1},
+		{"its wwwroot ends with a slash", func(c *clinic) { c.rename(peerA + "/") },
+			[]string{"warning peer_trailing_slash " + peerA + "/"}, ExitPeers, 2},
+		{"its wwwroot is no address", func(c *clinic) { c.rename("a.example") }, []string{"error peer_wwwroot a.example"}, ExitPeers, 1},
+		{"two rows are of one site", func(c *clinic) {
+			second := *c.peer()
+			c.rename("https://A.example")
+			c.peer().ID = 99
+			c.tenant.Peers = append(c.tenant.Peers, second)
+		}, []string{"warning peer_certificate_other_name https://A.example", "warning peer_duplicate https://A.example"}, ExitPeers, 3},
+		{"its row is another name of this site", func(c *clinic) { c.peer().Wwwroot = "https://OWN.example/" },
+			[]string{"warning peer_is_own_site https://OWN.example/"}, ExitPeers, 1},
+		{"its application has no server", func(c *clinic) { c.peer().Application, c.peer().ServerURL = "", "" }, a("error peer_application"), ExitPeers, 1},
+		{"its application is not known", func(c *clinic) { c.peer().Application = "drupal" }, a("warning peer_application"), ExitPeers, 2},
+		{"TLS is not verified", func(c *clinic) { c.peer().SSLVerification = 0 }, []string{"warning peers_tls_unverified " + ownURL}, ExitPeers, 2},
+	})
+}
+
+func TestWhatASealedCallFinds(t *testing.T) {
+	a := func(finding string) []string { return []string{finding + " " + peerA} }
+	diagnoseAll(t, []ailment{
+		{"it cannot call back", func(c *clinic) { c.fails("fault_710", false) }, a("error peer_fault_710"), ExitPeers, 2},
+		{"it does not know us", func(c *clinic) { c.fails("unknown_to_peer", false) }, a("error peer_unknown_to_peer"), ExitPeers, 2},
+		{"its clock is ahead", func(c *clinic) { c.fails("clock", false) }, a("error peer_clock"), ExitPeers, 2},
+		{"it is down", func(c *clinic) { c.fails("connect", true) }, a("warning peer_connect"), ExitPeers, 2},
+		{"it is in maintenance", func(c *clinic) { c.fails("http_503", true) }, a("warning peer_http_503"), ExitPeers, 2},
+		{"it answers what nobody has seen before", func(c *clinic) { c.fails("fault_4711", false) }, a("error peer_fault_4711"), ExitPeers, 2},
+		{"it has healed", func(c *clinic) { c.proofs[peerA] = Proof{Certificate: c.peers[peerA].own.Certificate, Healed: true} },
+			a("info peer_healed"), ExitOK, 2},
+		{"it uses a newer certificate", func(c *clinic) {
+			c.proofs[peerA] = Proof{Certificate: testPair(c.t, peerA, clock).Certificate, Healed: true}
+		}, a("info peer_certificate_outdated"), ExitOK, 2},
+		{"whether it takes a forced key cannot be told", func(c *clinic) { delete(c.forced, peerA) },
+			[]string{"info peers_mode_unknown " + ownURL}, ExitOK, 2},
+		{"an error of the tenant counts more than one of a peer", func(c *clinic) { c.fails("clock", false); c.clockAhead = true },
+			[]string{"error own_clock " + ownURL, "error peer_clock " + peerA}, ExitNotRenewed, 2},
+	})
+}
+
+func diagnoseAll(t *testing.T, cases []ailment) {
+	t.Helper()
+	usual := []string{"info cache_store default_application", "info peers_patched " + ownURL, "info peers_stock " + ownURL}
+	healthy := newClinic(t)
+	for _, a := range cases {
+		t.Run(a.name, func(t *testing.T) {
+			c := healthy.copy(t)
+			a.arrange(c)
+			report, findings := c.diagnose(t)
+			got := slices.DeleteFunc(codes(findings, SeverityInfo), func(s string) bool { return slices.Contains(usual, s) })
+			if !slices.Equal(got, a.want) {
+				t.Errorf("found %q, want %q", got, a.want)
+			}
+			if report.Exit != a.exit || report.Outcome != Kept || report.Err != nil {
+				t.Errorf("exit %d, outcome %s, error %v; want exit %d", report.Exit, report.Outcome, report.Err, a.exit)
+			}
+			called := 0
+			for _, p := range report.Peers {
+				if p.Attempts > 0 || p.Outcome.Proven() {
+					called++
+				}
+			}
+			if called != a.called || len(report.Peers) != len(c.tenant.Peers) {
+				t.Errorf("%d of %d peers were called, want %d", called, len(report.Peers), a.called)
+			}
+		})
+	}
+}
+
+func TestATenantThatCannotBeReadIsAFinding(t *testing.T) {
+	c := newClinic(t)
+	c.readErr = errors.New("access denied")
+	report, findings := c.diagnose(t)
+	if got := codes(findings, SeverityInfo); !slices.Equal(got, []string{"error own_unreadable "}) {
+		t.Errorf("found %v", got)
+	}
+	if report.Outcome != Failed || !errors.Is(report.Err, c.readErr) || report.Exit != ExitNotRenewed {
+		t.Errorf("report %+v", report)
+	}
+}
+
+// Only who is proven is asked for the force: the question is harmless there.
+func TestOnlyProvenPeersAreAskedForTheForce(t *testing.T) {
+	c := newClinic(t)
+	c.fails("unknown_to_peer", false)
+	_, findings := c.diagnose(t)
+	if got := c.happened("probe"); !slices.Equal(got, []string{"probe " + peerB}) {
+		t.Errorf("asked %v", got)
+	}
+	for _, f := range findings {
+		if strings.HasPrefix(f.Code, "peers_") && slices.Contains(f.Peers, peerA) {
+			t.Errorf("%s says something of a peer that was not asked", f.Code)
+		}
+	}
+}
+
+func TestManyPeersOfOneKindAreOneFinding(t *testing.T) {
+	c := newClinic(t)
+	c.tenant.Peers = c.tenant.Peers[:1]
+	var want []string
+	for i := range 60 {
+		p := *c.peer()
+		p.ID, p.Wwwroot = int64(100+i), fmt.Sprintf("http://p%02d.example", i)
+		c.proofs[p.Wwwroot], c.forced[p.Wwwroot] = Proof{Certificate: certificateOf(p)}, ForcedIgnored
+		c.tenant.Peers, want = append(c.tenant.Peers, p), append(want, p.Wwwroot)
+	}
+	_, findings := c.diagnose(t)
+	for _, code := range []string{"peers_stock", "peers_http"} {
+		at := slices.IndexFunc(findings, func(f Finding) bool { return f.Code == code })
+		if at < 0 || !slices.Equal(findings[at].Peers, want) || !strings.HasPrefix(findings[at].Message, "60 of 61 peers") {
+			t.Errorf("%s is not one finding on all of them, in order", code)
+		}
+	}
+}
+
+func TestADiagnosisThatIsInterruptedSaysSo(t *testing.T) {
+	c := newClinic(t)
+	r := c.renewal(Options{})
+	r.Store, r.Network, r.Cache = c, c, c
+	stop := errors.New("stopped by a signal")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	c.on = func(event string) {
+		if event == "prove "+peerB {
+			cancel(stop)
+		}
+	}
+	c.peers[peerB].refuses = "timeout"
+	report, findings := r.Diagnose(ctx)
+	if p := report.Peers[1]; p.Outcome != Pending || !strings.Contains(p.Detail, stop.Error()) {
+		t.Errorf("peer %+v", p)
+	}
+	if !slices.ContainsFunc(findings, func(f Finding) bool { return f.Subject == peerB && strings.Contains(f.Message, stop.Error()) }) {
+		t.Errorf("findings %v", findings)
+	}
+}
+
+func TestEveryReasonHasANextStep(t *testing.T) {
+	for _, reason := range []string{"http_301", "http_401", "http_404", "http_503", "fault_1", ""} {
+		if nextStep(reason) == "" {
+			t.Errorf("none for %q", reason)
+		}
+	}
+}
+
+// The expiry that counts for Moodle is that of the row.
+func TestAKeyThatIsNearlyOverIsNotCalled(t *testing.T) {
+	c := newClinic(t)
+	c.tenant.Own.Expires = clock.Add(30 * time.Second).Unix()
+	report, _ := c.diagnose(t)
+	if calls := c.happened("prove", "probe"); calls != nil || report.SelfCheck != SelfSkipped {
+		t.Errorf("did %v, own site %s", calls, report.SelfCheck)
+	}
+}
