@@ -1,0 +1,137 @@
+// Package metrics writes what a run came to for the textfile collector of Prometheus' node exporter.
+//
+// A file holds one job: the tenants that its last run saw. Tenants of another job, be it another shard of an array, belong into another file, and each
+// tenant into one file of a directory only: the collector takes no series twice. For the same reason all that is about the run carries the file's name.
+//
+// A run that fails must not take from monitoring what it alerts on. So an expiry and the times of the last success stand until something newer is known;
+// a run that saw no tenant or was interrupted leaves those of all tenants standing.
+package metrics
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"renew_mnetkeys/rotate"
+)
+
+// Run is what the command came to as a whole.
+type Run struct {
+	Command  string // renew, push, …
+	Started  time.Time
+	Took     time.Duration
+	ExitCode int
+}
+
+// ended is when the run was over.
+func (r Run) ended() float64 { return seconds(r.Started.Add(r.Took)) }
+
+// sawItsTenants reports whether a tenant that is missing from the run is no tenant of the job any more.
+func (r Run) sawItsTenants(tenants int) bool {
+	return tenants > 0 && r.ExitCode < 128 // from 128 on, a signal ended it
+}
+
+// seconds since 1970, to the millisecond. So as Prometheus counts time.
+func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
+
+// tenant is what is kept of a report: a few numbers, whatever the number of peers.
+type tenant struct {
+	seen     bool // by this run, and not only by an earlier one
+	outcome  rotate.Outcome
+	proven   bool    // it asks for exit code 0
+	notAfter float64 // 0: not known
+	success  float64 // 0: never, as far as is known
+	peers    map[rotate.PeerOutcome]int
+}
+
+// Add takes the report of a tenant into the file that Write will write. Of two reports on one tenant the later counts. Not to be called concurrently.
+func (f *File) Add(r rotate.TenantReport) {
+	if r.Wwwroot == "" {
+		return // the run failed before it knew any tenant
+	}
+	t := &tenant{seen: true, outcome: r.Outcome, proven: r.Exit == rotate.ExitOK, peers: map[rotate.PeerOutcome]int{}}
+	if r.Certificate != nil {
+		t.notAfter = seconds(r.Certificate.NotAfter)
+	}
+	for _, p := range r.Peers {
+		if p.Outcome != "" {
+			t.peers[p.Outcome]++
+		}
+	}
+	f.tenants[text(r.Wwwroot)] = t
+}
+
+// complete puts what stood in the file before into the gaps that the run leaves.
+func (f *File) complete(run Run, before standing) {
+	if !run.sawItsTenants(len(f.tenants)) {
+		for _, known := range []map[string]float64{before.notAfter, before.success} {
+			for wwwroot := range known {
+				if f.tenants[wwwroot] == nil {
+					f.tenants[wwwroot] = &tenant{}
+				}
+			}
+		}
+	}
+	for wwwroot, t := range f.tenants {
+		if t.notAfter == 0 {
+			t.notAfter = before.notAfter[wwwroot]
+		}
+		t.success = before.success[wwwroot]
+		if t.proven {
+			t.success = run.ended()
+		}
+	}
+}
+
+// peersByOutcome has every outcome, so that a query for one finds a number where there is none of it.
+func (t *tenant) peersByOutcome() map[string]float64 {
+	n := map[string]float64{}
+	for _, outcome := range []rotate.PeerOutcome{rotate.Accepted, rotate.Healed, rotate.Pending, rotate.Refused, rotate.Skipped} {
+		n[string(outcome)] = 0
+	}
+	for outcome, count := range t.peers {
+		n[string(outcome)] = float64(count)
+	}
+	return n
+}
+
+// outcomes has 1 for the outcome of the tenant and 0 for every other.
+func (t *tenant) outcomes() map[string]float64 {
+	n := map[string]float64{}
+	for _, outcome := range []rotate.Outcome{rotate.Renewed, rotate.Kept, rotate.Undone, rotate.Failed} {
+		n[string(outcome)] = 0
+	}
+	if t.outcome != "" {
+		n[string(t.outcome)] = 1
+	}
+	return n
+}
+
+// families are the metrics of a run, each with its samples in a fixed order.
+func (f *File) families(run Run, before standing) []family {
+	success := before.runs[text(run.Command)]
+	if run.ExitCode == rotate.ExitOK {
+		success = run.ended()
+	}
+	job := []string{"command", run.Command, "file", f.name()}
+	all := []family{
+		{name: lastRun, help: "When the last run of the command ended.", samples: []sample{{job, run.ended()}}},
+		{name: duration, help: "How long the last run of the command took.", samples: []sample{{job, run.Took.Seconds()}}},
+		{name: exitCode, help: "Exit code of the last run of the command.", samples: []sample{{job, float64(run.ExitCode)}}},
+		{name: lastSuccess, help: "When the last run of the command that ended with exit code 0 ended.", samples: known(job, success)},
+	}
+	expiry := family{name: notAfter, help: "When the tenant's MNet certificate expires."}
+	proven := family{name: tenantSuccess, help: "When the last run ended in which all was well with the tenant."}
+	outcomes := family{name: tenantOutcome, help: "What became of the tenant in the last run: 1 for its outcome."}
+	found := family{name: peers, help: "The tenant's MNet peers by what became of them in the last run."}
+	for _, wwwroot := range slices.Sorted(maps.Keys(f.tenants)) {
+		t, label := f.tenants[wwwroot], []string{"wwwroot", wwwroot}
+		expiry.samples = append(expiry.samples, known(label, t.notAfter)...)
+		proven.samples = append(proven.samples, known(label, t.success)...)
+		if t.seen {
+			outcomes.add(label, "outcome", t.outcomes())
+			found.add(label, "outcome", t.peersByOutcome())
+		}
+	}
+	return append(all, expiry, proven, outcomes, found)
+}

@@ -1,0 +1,151 @@
+package metrics
+
+import (
+	"bufio"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"renew_mnetkeys/rotate"
+)
+
+func TestWhatAFailedRunDoesNotKnowStands(t *testing.T) {
+	const a, b = "https://a.example", "https://b.example"
+	first, other := seconds(run(1, 0).Started.Add(1500*time.Millisecond)), run(2, 0)
+	other.Command = "push"
+	tests := map[string]struct {
+		run     Run
+		reports []rotate.TenantReport
+		// afterwards
+		notAfter, success, seen map[string]float64
+		lastSuccess             map[string]float64
+	}{
+		"of a tenant that failed": {run(2, 1), []rotate.TenantReport{failed(a), report(b, 25)},
+			map[string]float64{a: seconds(day(20)), b: seconds(day(25))}, map[string]float64{a: first, b: run(2, 0).ended()},
+			map[string]float64{a: 0, b: 0}, map[string]float64{"renew": first}},
+		"of all when no tenant was seen": {run(2, 2), nil,
+			map[string]float64{a: seconds(day(20)), b: seconds(day(21))}, map[string]float64{a: first, b: first},
+			map[string]float64{}, map[string]float64{"renew": first}},
+		"of all when only an error came": {run(2, 1), []rotate.TenantReport{failed("")},
+			map[string]float64{a: seconds(day(20)), b: seconds(day(21))}, map[string]float64{a: first, b: first},
+			map[string]float64{}, map[string]float64{"renew": first}},
+		"of those that an interrupted run did not come to": {run(2, 130), []rotate.TenantReport{report(b, 25)},
+			map[string]float64{a: seconds(day(20)), b: seconds(day(25))}, map[string]float64{a: first, b: run(2, 0).ended()},
+			map[string]float64{b: 0}, map[string]float64{"renew": first}},
+		"but not of a tenant that is there no more": {run(2, 3), []rotate.TenantReport{report(b, 25)},
+			map[string]float64{b: seconds(day(25))}, map[string]float64{b: run(2, 0).ended()},
+			map[string]float64{b: 0}, map[string]float64{"renew": first}},
+		"until the next success": {run(2, 0), []rotate.TenantReport{report(b, 25)},
+			map[string]float64{b: seconds(day(25))}, map[string]float64{b: run(2, 0).ended()},
+			map[string]float64{b: 0}, map[string]float64{"renew": run(2, 0).ended()}},
+		"but not of another command": {other, []rotate.TenantReport{report(b, 25)},
+			map[string]float64{b: seconds(day(25))}, map[string]float64{b: run(2, 0).ended()},
+			map[string]float64{b: 0}, map[string]float64{"push": run(2, 0).ended()}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "mnet.prom")
+			write(t, path, run(1, 0), report(a, 20), report(b, 21))
+			write(t, path, test.run, test.reports...)
+			outcome := values(t, path, tenantOutcome, "wwwroot")
+			for wwwroot := range outcome {
+				outcome[wwwroot] = 0 // that it is there is asked
+			}
+			for _, diff := range []string{cmp.Diff(test.notAfter, values(t, path, notAfter, "wwwroot")), cmp.Diff(test.success, values(t, path, tenantSuccess, "wwwroot")),
+				cmp.Diff(test.seen, outcome), cmp.Diff(test.lastSuccess, values(t, path, lastSuccess, "command"))} {
+				if diff != "" {
+					t.Error(diff)
+				}
+			}
+		})
+	}
+}
+
+func TestWhatWasNeverKnownIsLeftOut(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "mnet.prom")
+	write(t, path, run(1, 1), failed("https://a.example"))
+	families := parse(t, read(t, path))
+	for _, absent := range []string{notAfter, tenantSuccess, lastSuccess} {
+		if families[absent] != nil {
+			t.Errorf("%s: %v", absent, families[absent])
+		}
+	}
+	if len(families) != 5 {
+		t.Errorf("%d metrics", len(families))
+	}
+}
+
+func TestForeignContentSaysNothing(t *testing.T) {
+	const expiry, good = notAfter + `{wwwroot="https://a.example"}`, notAfter + `{wwwroot="https://a.example"} 7`
+	tests := map[string]struct {
+		content string
+		known   bool
+	}{
+		"of ours":            {good + "\n", true},
+		"of ours in foreign": {"\xff\x00garbage{\n" + `x{a="1"} 2` + "\n" + good + "\n# end", true},
+		"that was cut off":   {strings.TrimSuffix(good, ` 7`), false},
+		"a foreign name":     {strings.Replace(good, "renew", "other", 1), false},
+		"no number":          {expiry + " seven", false},
+		"not a number":       {expiry + " NaN", false},
+		"for ever":           {expiry + " +Inf", false},
+		"long ago":           {expiry + " -1", false},
+		"a time stamp":       {expiry + " 7 8", false},
+		"without labels":     {notAfter + " 7", false},
+		"another label":      {strings.Replace(good, "wwwroot", "host", 1), false},
+		"an open quote":      {notAfter + `{wwwroot="https://a.example 7`, false},
+		"a line too long":    {strings.Repeat("x", 1<<20) + "\n" + good, false},
+		"nothing":            {"", false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "mnet.prom")
+			if err := os.WriteFile(path, []byte(test.content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			write(t, path, run(1, 1), failed("https://a.example"))
+			if got := values(t, path, notAfter, "wwwroot"); (got["https://a.example"] == 7) != test.known || len(got) > 1 {
+				t.Errorf("%v", got)
+			}
+		})
+	}
+}
+
+func TestPipeInPlaceOfTheFileIsNotWaitedFor(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "mnet.prom")
+	f, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Write(run(1, 0)); err != nil {
+		t.Fatal(err)
+	}
+	if len(values(t, path, lastRun, "file")) != 1 {
+		t.Error("not written")
+	}
+}
+
+func FuzzSampleIsReadBack(f *testing.F) {
+	f.Add("https://a.example", 1.5, `x{a="b"} 1`)
+	f.Add("\"\\\n\xff{}=,", -1.5, `renew_mnetkeys_x{a="\x41\`)
+	f.Add("", 1e300, `renew_mnetkeys_x{a="b",} 1`)
+	f.Fuzz(func(t *testing.T, label string, value float64, line string) {
+		parseSample(line) // does not panic
+		var b strings.Builder
+		w := bufio.NewWriter(&b)
+		family{name: notAfter, samples: []sample{{[]string{"wwwroot", label, "file", label}, value}}}.write(w)
+		_ = w.Flush()
+		lines := strings.Split(b.String(), "\n")
+		name, labels, got, ok := parseSample(lines[2])
+		if len(lines) != 4 || !ok || name != notAfter || labels["wwwroot"] != text(label) || labels["file"] != text(label) || got != value && value == value {
+			t.Errorf("%q: %v %v %v %v", b.String(), name, labels, got, ok)
+		}
+	})
+}
