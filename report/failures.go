@@ -1,0 +1,184 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"renew_mnetkeys/rotate"
+)
+
+// group are failures, or notes, that have reason and next step in common.
+type group struct {
+	mark
+	Title, Next string
+	Count       int
+	Of          string // what is counted: tenant or link
+	Rows        []groupRow
+}
+
+// groupRow is one site and all it has failed with, or all tenants with one error.
+type groupRow struct {
+	Head   string // "" where the names say all
+	IsPeer bool   // of the head; the names are tenants then, else peers
+	Count  int
+	Names  string // a line each, short
+	Each   bool   // the names have their details, after a tab
+	Detail string
+}
+
+// Counted is the title's number of failures.
+func (g group) Counted() string { return counted(g.Count, g.Of) }
+
+// Others says how many stand in Names.
+func (r groupRow) Others() string {
+	if r.Head != "" && !r.IsPeer {
+		return counted(r.Count, "peer")
+	}
+	return counted(r.Count, "tenant")
+}
+
+// linkFailures groups the links that are not proven by reason. In each group a link stands with the end that has more of
+// them: one site that is down is one row, not a row at every tenant.
+func (p *Page) linkFailures(tenants []tenant, short shortener, dryRun bool) []group {
+	type key struct {
+		outcome      rotate.PeerOutcome
+		reason, next string
+	}
+	type failed struct{ tenant, peer, kind uint32 }
+	byReason := map[key][]failed{}
+	for _, t := range tenants {
+		for _, l := range t.links {
+			if k := p.kinds[l.kind]; unproven(k.outcome) {
+				at := key{k.outcome, k.reason, k.next}
+				byReason[at] = append(byReason[at], failed{t.site, l.peer, l.kind})
+			}
+		}
+	}
+	var groups []group
+	for at, links := range byReason {
+		g := group{mark: markOf(peerMarks(dryRun), string(at.outcome)), Title: printable(at.reason), Next: printable(at.next), Count: len(links), Of: "link"}
+		ofTenant, ofPeer := map[uint32]int{}, map[uint32]int{}
+		for _, l := range links {
+			ofTenant[l.tenant]++
+			ofPeer[l.peer]++
+		}
+		type end struct {
+			site   uint32
+			isPeer bool
+		}
+		rows := map[end][]named{}
+		for _, l := range links {
+			head, other := end{l.peer, true}, l.tenant
+			if ofTenant[l.tenant] > ofPeer[l.peer] {
+				head, other = end{l.tenant, false}, l.peer
+			}
+			rows[head] = append(rows[head], named{short.short(p.sites[other].name), p.kinds[l.kind].saying()})
+		}
+		for head, others := range rows {
+			row := groupRow{Head: printable(p.sites[head.site].name), IsPeer: head.isPeer, Count: len(others)}
+			row.Names, row.Detail = list(others)
+			row.Each = strings.Contains(row.Names, "\t")
+			g.Rows = append(g.Rows, row)
+		}
+		groups = append(groups, g)
+	}
+	sortGroups(groups)
+	return groups
+}
+
+// saying is what is known of a failure beyond its reason.
+func (k kind) saying() string {
+	if k.attempts > 1 {
+		return strings.TrimSpace(fmt.Sprintf("%s (%d tries)", printable(k.detail), k.attempts))
+	}
+	return printable(k.detail)
+}
+
+type named struct{ name, detail string }
+
+// list makes a line of each name. A detail that all share is said once.
+func list(all []named) (names, detail string) {
+	slices.SortFunc(all, func(a, b named) int { return cmp.Compare(a.name, b.name) })
+	same := !slices.ContainsFunc(all, func(n named) bool { return n.detail != all[0].detail })
+	lines := make([]string, len(all))
+	for i, n := range all {
+		lines[i] = n.name
+		if !same && n.detail != "" {
+			lines[i] += "\t" + n.detail
+		}
+	}
+	if same {
+		detail = all[0].detail
+	}
+	return strings.Join(lines, "\n"), detail
+}
+
+func sortGroups(groups []group) {
+	for _, g := range groups {
+		slices.SortFunc(g.Rows, func(a, b groupRow) int {
+			return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Head, b.Head), cmp.Compare(a.Detail, b.Detail))
+		})
+	}
+	slices.SortFunc(groups, func(a, b group) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Outcome, b.Outcome), cmp.Compare(a.Title, b.Title), cmp.Compare(a.Next, b.Next))
+	})
+}
+
+// tenantFailures groups the tenants that have an error by what to do about it.
+func (p *Page) tenantFailures(tenants []tenant, short shortener, dryRun bool) []group {
+	return p.tenantGroups(tenants, short, func(t tenant) []saying {
+		if t.report.Error == "" {
+			return nil
+		}
+		return []saying{{markOf(tenantMarks(dryRun), string(t.report.Outcome)), printable(string(t.report.Outcome)), t.hint, t.report.Error}}
+	})
+}
+
+// notes are what changes no outcome: own sites that could not be proven, and warnings.
+func (p *Page) notes(tenants []tenant, short shortener) []group {
+	return p.tenantGroups(tenants, short, func(t tenant) []saying {
+		var all []saying
+		if c := selfCheckOf(t.report.SelfCheck); c.Next != "" && t.report.Error == "" {
+			all = append(all, saying{mark{Outcome: "warn", Letter: "!"}, "own site " + c.Word, c.Next, c.Means})
+		}
+		for _, w := range t.report.Warnings {
+			all = append(all, saying{mark{Outcome: "note", Letter: "i"}, "note", "", w})
+		}
+		return all
+	})
+}
+
+// saying is a line about a tenant, and where it belongs.
+type saying struct {
+	mark              mark
+	title, next, text string
+}
+
+func (p *Page) tenantGroups(tenants []tenant, short shortener, says func(tenant) []saying) []group {
+	type key struct{ title, next string }
+	marks, rows := map[key]mark{}, map[key]map[string][]named{}
+	for _, t := range tenants {
+		for _, s := range says(t) {
+			at := key{s.title, s.next}
+			if rows[at] == nil {
+				marks[at], rows[at] = s.mark, map[string][]named{}
+			}
+			rows[at][s.text] = append(rows[at][s.text], named{name: short.short(t.report.Wwwroot)})
+		}
+	}
+	var groups []group
+	for at, texts := range rows {
+		g := group{mark: marks[at], Title: at.title, Next: printable(at.next), Of: "tenant"}
+		for text, names := range texts {
+			row := groupRow{Count: len(names), Detail: printable(text)}
+			row.Names, _ = list(names)
+			g.Count += len(names)
+			g.Rows = append(g.Rows, row)
+		}
+		groups = append(groups, g)
+	}
+	sortGroups(groups)
+	return groups
+}

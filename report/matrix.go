@@ -1,0 +1,146 @@
+package report
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// cellsInHTML is up to how many cells the matrix is a table of HTML. Beyond, the browser would take seconds to lay it out:
+// the script draws it, the part that is looked at only.
+const cellsInHTML = 2500
+
+// heading is a site at the edge of the matrix.
+type heading struct{ Short, Full string }
+
+// matrix has a row for each tenant and a column for each site that is a peer of one.
+type matrix struct {
+	Columns []heading
+	Rows    []matrixRow // where it is a table
+	Data    data        // for the script
+}
+
+// Drawn tells a matrix that is too large to be a table.
+func (m matrix) Drawn() bool { return len(m.Data.Rows) > 0 }
+
+type matrixRow struct {
+	heading
+	mark
+	Cells []cell
+}
+
+// cell is a link; without an outcome there is none.
+type cell struct {
+	mark
+	Own  bool // the tenant is no peer of its own
+	Says string
+}
+
+// data is what the script knows beyond the elements of the page.
+type data struct {
+	Names [][2]string `json:"names"` // short and whole, of the columns
+	Kinds [][4]string `json:"kinds"` // outcome, letter, what was said, next step
+	Rows  []dataRow   `json:"rows"`
+}
+
+type dataRow struct {
+	Column  int    `json:"column"` // of the tenant itself, -1 where nobody has it as a peer
+	Name    string `json:"name"`   // short
+	Full    string `json:"full"`
+	Outcome string `json:"outcome"`
+	Cells   []int  `json:"cells"` // kind and how many columns of it, again and again; kind -1 is no link
+}
+
+// matrix lays tenants, which are sorted, against their peers: tenants first, in the same order, so that the diagonal is
+// everybody's own site.
+func (p *Page) matrix(tenants []tenant, short shortener, dryRun bool) matrix {
+	columns := p.columns(tenants)
+	m := matrix{Columns: make([]heading, len(columns))}
+	columnOf := make(map[uint32]int, len(columns))
+	for i, s := range columns {
+		columnOf[s] = i
+		m.Columns[i] = heading{short.short(p.sites[s].name), printable(p.sites[s].name)}
+		m.Data.Names = append(m.Data.Names, [2]string{m.Columns[i].Short, m.Columns[i].Full})
+	}
+	drawn := len(tenants)*len(columns) > cellsInHTML
+	if drawn {
+		for _, k := range p.kinds {
+			says := words(printable(k.reason), k.saying())
+			mark := markOf(peerMarks(dryRun), string(k.outcome))
+			m.Data.Kinds = append(m.Data.Kinds, [4]string{mark.Outcome, mark.Letter, says, printable(k.next)})
+		}
+	}
+	for _, t := range tenants {
+		kinds := make([]int, len(columns))
+		for i := range kinds {
+			kinds[i] = -1
+		}
+		for _, l := range t.links {
+			kinds[columnOf[l.peer]] = int(l.kind)
+		}
+		own, isPeer := columnOf[t.site]
+		if !isPeer {
+			own = -1
+		}
+		name := heading{short.short(t.report.Wwwroot), printable(t.report.Wwwroot)}
+		if drawn {
+			m.Data.Rows = append(m.Data.Rows, dataRow{Column: own, Name: name.Short, Full: name.Full, Outcome: printable(string(t.report.Outcome)), Cells: runs(kinds)})
+			continue
+		}
+		row := matrixRow{heading: name, mark: markOf(tenantMarks(dryRun), string(t.report.Outcome))}
+		for i, k := range kinds {
+			row.Cells = append(row.Cells, p.cell(k, i == own, dryRun))
+		}
+		m.Rows = append(m.Rows, row)
+	}
+	return m
+}
+
+func (p *Page) cell(k int, own, dryRun bool) cell {
+	if k < 0 {
+		return cell{Own: own}
+	}
+	return cell{mark: markOf(peerMarks(dryRun), string(p.kinds[k].outcome)), Says: words(printable(p.kinds[k].reason), p.kinds[k].saying())}
+}
+
+// columns are the sites that are a peer of a tenant, tenants first.
+func (p *Page) columns(tenants []tenant) []uint32 {
+	isPeer := make([]bool, len(p.sites))
+	for _, t := range tenants {
+		for _, l := range t.links {
+			isPeer[l.peer] = true
+		}
+	}
+	var columns, others []uint32
+	for _, t := range tenants {
+		if isPeer[t.site] {
+			columns = append(columns, t.site)
+			isPeer[t.site] = false
+		}
+	}
+	for s, is := range isPeer {
+		if is {
+			others = append(others, uint32(s))
+		}
+	}
+	slices.SortFunc(others, func(a, b uint32) int { return strings.Compare(p.sites[a].name, p.sites[b].name) })
+	return append(columns, others...)
+}
+
+// runs writes equal neighbours once: a row of an array is mostly one kind.
+func runs(kinds []int) []int {
+	var all []int
+	for _, k := range kinds {
+		if n := len(all); n > 0 && all[n-2] == k {
+			all[n-1]++
+		} else {
+			all = append(all, k, 1)
+		}
+	}
+	return all
+}
+
+// sortTenants puts equal names in the order in which they came.
+func sortTenants(tenants []tenant) {
+	slices.SortStableFunc(tenants, func(a, b tenant) int { return cmp.Compare(a.report.Wwwroot, b.report.Wwwroot) })
+}

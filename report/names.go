@@ -1,0 +1,62 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// printable makes a text from a database or a peer safe to look at: what is not seen on paper (controls, terminal escapes,
+// marks that turn the direction of writing) is written as its number. HTML is html/template's business.
+func printable(s string) string {
+	var b strings.Builder
+	for i, r := range s {
+		switch {
+		case r == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD"):
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case unicode.IsPrint(r):
+			b.WriteRune(r)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.String()
+}
+
+// shortener leaves out what nearly all names share, where hundreds of names must fit on a page. Names of another domain
+// stay whole, so that two short names never mean the same.
+type shortener struct{ Scheme, Domain string }
+
+// newShortener finds the domain of the sites, if more than half of them share one.
+func newShortener(sites []site) shortener {
+	count := map[shortener]int{}
+	for _, s := range sites {
+		if short, ok := splitName(s.name); ok {
+			count[short]++
+			if 2*count[short] > len(sites) && len(sites) > 1 {
+				return short
+			}
+		}
+	}
+	return shortener{}
+}
+
+// splitName finds scheme and domain of a wwwroot without port and path: https://tenant.example.org has https:// and
+// .example.org.
+func splitName(name string) (shortener, bool) {
+	scheme, host, ok := strings.Cut(name, "://")
+	_, domain, dot := strings.Cut(host, ".")
+	if !ok || !dot || strings.ContainsAny(host, "/:") {
+		return shortener{}, false
+	}
+	return shortener{Scheme: scheme + "://", Domain: "." + domain}, true
+}
+
+// short is the printable short form of a name.
+func (s shortener) short(name string) string {
+	if has, ok := splitName(name); ok && has == s {
+		name = strings.TrimSuffix(strings.TrimPrefix(name, s.Scheme), s.Domain)
+	}
+	return printable(name)
+}

@@ -1,0 +1,112 @@
+// Package report makes one HTML page of a run, for people: what happened, to whom, and what to do about it.
+//
+// The page stands for itself: style, script and data are in the file, nothing is loaded from elsewhere, and a Content
+// Security Policy says so to the browser. It is a view of rotate's reports and decides nothing; what an operator does about
+// a failure is told by the two functions given to [New].
+package report
+
+import (
+	"math"
+	"time"
+
+	"renew_mnetkeys/rotate"
+)
+
+// Run is what the page says of the run as a whole.
+type Run struct {
+	Command  string // renew, push, …
+	DryRun   bool
+	Started  time.Time
+	Took     time.Duration // Started+Took is the "now" of the page
+	ExitCode int           // one of rotate's, or 128 and the signal
+	Version  string
+}
+
+// Page collects the reports of a run until they are written. It may be used by one goroutine at a time.
+//
+// A link between a tenant and its peer takes twelve bytes, whatever became of it: what links have in common is kept once.
+type Page struct {
+	nextStep func(rotate.PeerReport) string
+	hint     func(error) string
+
+	sites   []site
+	siteOf  map[string]uint32
+	kinds   []kind
+	kindOf  map[kind]uint32
+	tenants []tenant
+}
+
+// site is a tenant or a peer.
+type site struct{ name, application string }
+
+// kind is what can become of a link. An array of 500 tenants has 250 000 links, and mostly a handful of kinds.
+type kind struct {
+	outcome              rotate.PeerOutcome
+	reason, detail, next string
+	attempts             int
+}
+
+// link is one peer of a tenant.
+type link struct {
+	peer, kind uint32
+	tookMS     uint32
+}
+
+type tenant struct {
+	site   uint32
+	report rotate.TenantReport // without its peers
+	hint   string
+	links  []link
+	count  map[rotate.PeerOutcome]int
+}
+
+// New gives an empty page. nextStep says what an operator does about a peer, hint about a tenant's error; both may answer
+// "", where there is nothing to say or to do.
+func New(nextStep func(rotate.PeerReport) string, hint func(error) string) *Page {
+	return &Page{nextStep: nextStep, hint: hint, siteOf: map[string]uint32{}, kindOf: map[kind]uint32{}}
+}
+
+// Add takes a tenant's report. Nothing of r.Peers is held on to.
+func (p *Page) Add(r rotate.TenantReport) {
+	t := tenant{site: p.site(r.Wwwroot, ""), report: r, links: make([]link, len(r.Peers)), count: map[rotate.PeerOutcome]int{}}
+	t.report.Peers, t.report.Err = nil, nil
+	if r.Err != nil {
+		t.hint = p.hint(r.Err)
+	}
+	for i, peer := range r.Peers {
+		k := kind{outcome: peer.Outcome, reason: peer.Reason, detail: peer.Detail, attempts: peer.Attempts}
+		if unproven(peer.Outcome) {
+			k.next = p.nextStep(peer)
+		}
+		took := min(max(peer.TookMS, 0), math.MaxUint32)
+		t.links[i] = link{peer: p.site(peer.Wwwroot, peer.Application), kind: p.kind(k), tookMS: uint32(took)}
+		t.count[peer.Outcome]++
+	}
+	p.tenants = append(p.tenants, t)
+}
+
+func (p *Page) site(name, application string) uint32 {
+	i, known := p.siteOf[name]
+	if !known {
+		i = uint32(len(p.sites))
+		p.siteOf[name] = i
+		p.sites = append(p.sites, site{name: name})
+	}
+	if p.sites[i].application == "" {
+		p.sites[i].application = application
+	}
+	return i
+}
+
+func (p *Page) kind(k kind) uint32 {
+	i, known := p.kindOf[k]
+	if !known {
+		i = uint32(len(p.kinds))
+		p.kindOf[k] = i
+		p.kinds = append(p.kinds, k)
+	}
+	return i
+}
+
+// unproven tells the outcomes that somebody has to know of.
+func unproven(o rotate.PeerOutcome) bool { return o == rotate.Pending || o == rotate.Refused }

@@ -1,0 +1,216 @@
+package report_test
+
+import (
+	"errors"
+	"fmt"
+	"html"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"renew_mnetkeys/report"
+	"renew_mnetkeys/rotate"
+)
+
+// contains wants each text on the page, as a reader sees it.
+func contains(t *testing.T, page string, texts ...string) {
+	t.Helper()
+	page = html.UnescapeString(page)
+	for _, text := range texts {
+		if !strings.Contains(page, text) {
+			t.Errorf("the page lacks %q", text)
+		}
+	}
+}
+
+func TestThePageOfOneTenantSaysAllThatItsReportSays(t *testing.T) {
+	p := newPage()
+	p.Add(one())
+	page := written(t, p, runWith(3))
+	contains(t, page, "https://tenant.example.org: renewed; 2 of 5 peers proven, 1 pending, 1 refused, 1 skipped.",
+		"Exit code 3", "renewed, but not all is proven", "took 41.3s", "v1.4.0", "2026-11-22 03:04 UTC until 2026-12-20 03:04 UTC",
+		"sha256 "+strings.Repeat("a1c03f1d", 8), "2 retired", "the history holds its 2 keys", "proven: it uses the stored key",
+		"dial tcp 192.0.2.7:443: connect: connection refused", "<b>Next:</b> do something about mnet_off", "<b>Next:</b> do something about connect",
+		`<td class="number">3</td><td class="number">2,689</td>`, "in 27 days")
+	for _, p := range one().Peers {
+		contains(t, page, p.Wwwroot, `data-o="`+string(p.Outcome)+`"`)
+	}
+	if strings.Count(page, "<b>Next:</b>") != 2 {
+		t.Error("a peer that is proven or skipped has a next step")
+	}
+}
+
+func TestTheHeadlineSaysWhatHappened(t *testing.T) {
+	failed := rotate.TenantReport{Wwwroot: "https://a.example", Outcome: rotate.Failed, SelfCheck: rotate.SelfSkipped, Error: "locked", Err: errors.New("locked")}
+	undone := failed
+	undone.Outcome = rotate.Undone
+	planned := rotate.TenantReport{Wwwroot: "https://b.example", Outcome: rotate.Kept, SelfCheck: rotate.SelfProven, Peers: []rotate.PeerReport{
+		peer("https://x.example", rotate.Skipped, "", "would be told", 1, 1), peer("https://y.example", rotate.Pending, "dns", "", 1, 1)}}
+	for name, c := range map[string]struct {
+		reports []rotate.TenantReport
+		run     report.Run
+		want    []string
+	}{
+		"nobody":           {nil, report.Run{}, []string{"No tenant was worked on.", "all proven, or nothing due"}},
+		"one failed":       {[]rotate.TenantReport{failed}, report.Run{ExitCode: 5}, []string{"https://a.example: failed.", "another run holds the lock", "hint for locked"}},
+		"a dry run of one": {[]rotate.TenantReport{planned}, report.Run{DryRun: true}, []string{"Dry run, nothing was changed. https://b.example: can be renewed; 1 of 2 peers can be reached, 1 pending."}},
+		"two":              {[]rotate.TenantReport{planned, undone}, report.Run{ExitCode: 4}, []string{"2 tenants: 1 kept, 1 undone; 0 of 2 links proven, 1 pending, 1 skipped.", "act now"}},
+		"pushed":           {[]rotate.TenantReport{planned}, report.Run{Command: "push", ExitCode: 3}, []string{"renew_mnetkeys push", "Exit code 3</strong>: not all is proven"}},
+		"not renewed":      {[]rotate.TenantReport{failed, undone}, report.Run{ExitCode: 1}, []string{"2 tenants: 1 undone, 1 failed.", "not renewed"}},
+		"interrupted":      {nil, report.Run{ExitCode: 143}, []string{"interrupted at a safe point"}},
+		"usage":            {nil, report.Run{ExitCode: 2}, []string{"usage or configuration"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPage()
+			for _, r := range c.reports {
+				p.Add(r)
+			}
+			c.run.Started = started
+			contains(t, written(t, p, c.run), c.want...)
+		})
+	}
+}
+
+func TestEveryOutcomeAndOwnProofIsNamedAndMarked(t *testing.T) {
+	p := newPage()
+	checks := []rotate.SelfCheck{rotate.SelfProven, rotate.SelfNoRC4, rotate.SelfUnreachable, rotate.SelfSkipped, rotate.SelfFailed}
+	for i, o := range []rotate.Outcome{rotate.Renewed, rotate.Kept, rotate.Undone, rotate.Failed, "unheard-of"} {
+		p.Add(rotate.TenantReport{Wwwroot: site(i), Outcome: o, SelfCheck: checks[i], Peers: one().Peers})
+	}
+	page := written(t, p, runWith(3))
+	for _, mark := range []string{"renewed ✓", "kept =", "undone ←", "failed ✗", "unheard-of ?", "accepted A", "healed H", "pending P", "refused R", "skipped S"} {
+		word, letter, _ := strings.Cut(mark, " ")
+		contains(t, page, `<span class="mark `+word+`" aria-hidden="true">`+letter+"</span>")
+	}
+	for _, c := range checks {
+		contains(t, page, ">"+string(c)+"</td>")
+	}
+	contains(t, page, "own site no_rc4", "own site unreachable", "own site failed", "switch OpenSSL's legacy provider on")
+}
+
+// failureRow is a site and what it has failed with.
+var failureRow = regexp.MustCompile(`<bdi class="n">([^<]*)</bdi></th><td>(as a peer of|to) .*?<td class="said"><bdi>([^<]*)<[^§]*?class="names">([^<]*)<`)
+
+func TestEveryFailureOfAnArrayIsListedOnce(t *testing.T) {
+	page := written(t, array(500), runWith(3))
+	listed := map[string]int{}
+	for _, row := range failureRow.FindAllStringSubmatch(page, -1) {
+		for name := range strings.SplitSeq(row[4], "\n") {
+			tenant, peer := "https://"+name+".example.org", row[1]
+			if row[2] == "to" {
+				tenant, peer = peer, tenant
+			}
+			listed[tenant+" "+peer+" "+html.UnescapeString(row[3])]++
+		}
+	}
+	failed := 0
+	for i := range 500 {
+		for _, p := range tenantOf(i, 500).Peers {
+			if p.Outcome != rotate.Pending && p.Outcome != rotate.Refused {
+				continue
+			}
+			failed++
+			if link := site(i) + " " + p.Wwwroot + " " + p.Detail; listed[link] != 1 {
+				t.Errorf("%s is listed %d times", link, listed[link])
+			}
+		}
+	}
+	if len(listed) != failed || failed < 1000 {
+		t.Errorf("%d failures are listed, there are %d", len(listed), failed)
+	}
+	contains(t, page, "unknown_to_peer <span class=\"count\">497 links", "488 links", "to 497 peers", "as a peer of 488 tenants", "All 10 tenants",
+		"hint for read the tenant: access denied for user 'moodle'", "read the tenant: access denied", "do something about unknown_to_peer")
+}
+
+func TestFailuresThatDifferKeepTheirDetails(t *testing.T) {
+	p := newPage()
+	for i := range 3 {
+		p.Add(rotate.TenantReport{Wwwroot: site(i), Outcome: rotate.Renewed, Peers: []rotate.PeerReport{
+			peer("https://down.example.com", rotate.Pending, "connect", fmt.Sprintf("from port %d", 5000+i), 1+i, 1)}})
+	}
+	contains(t, written(t, p, runWith(3)), "t000\tfrom port 5000\nt001\tfrom port 5001 (2 tries)\nt002\tfrom port 5002 (3 tries)")
+}
+
+func TestCertificatesStandInTheOrderInWhichTheyExpire(t *testing.T) {
+	p := newPage()
+	for i, k := range []*rotate.KeyReport{lives(0, 28), lives(-40, 28), lives(-25, 28), nil} {
+		p.Add(rotate.TenantReport{Wwwroot: site(i), Outcome: rotate.Kept, Certificate: k})
+	}
+	page := written(t, p, runWith(0))
+	_, line, _ := strings.Cut(page, `id="timeline-title"`)
+	at := 0
+	for _, want := range []string{"t001", "12 days ago", "expired", "t002", "in 2 days", "due:", "t000", "in 27 days", "valid"} {
+		i := strings.Index(line[at:], want)
+		if i < 0 {
+			t.Fatalf("%q does not stand behind what expires sooner", want)
+		}
+		at += i
+	}
+	if strings.Contains(line[:strings.Index(line, "</section>")], "t003") {
+		t.Error("a tenant without a certificate has a life")
+	}
+}
+
+func TestNamesFromDatabasesAndPeersAreInert(t *testing.T) {
+	for _, hostile := range []string{`</script><img src=x onerror=alert(1)>`, `"><script>alert(1)</script>`, `' onmouseover='alert(1)`, "<!--", "]]>", "{{.}}",
+		"javascript:alert(1)", "\u202egro.elpmaxe", "\x1b[2J\x1b]0;x\x07", "a\u2028b\x00c\xff"} {
+		for _, n := range []int{1, 2, 60} {
+			p := newPage()
+			for i := range n {
+				r := rotate.TenantReport{Wwwroot: fmt.Sprint(i, hostile), Outcome: rotate.Outcome(hostile), SelfCheck: rotate.SelfCheck(hostile), Error: hostile, Err: errors.New(hostile),
+					Warnings: []string{hostile}, Certificate: lives(0, 28)}
+				for j := range n {
+					r.Peers = append(r.Peers, rotate.PeerReport{Wwwroot: fmt.Sprint(j, hostile), Application: hostile, Outcome: rotate.Refused, Reason: hostile, Detail: hostile},
+						rotate.PeerReport{Wwwroot: hostile, Outcome: rotate.PeerOutcome(hostile)})
+				}
+				p.Add(r)
+			}
+			run := runWith(3)
+			run.Command, run.Version = hostile, hostile
+			page := written(t, p, run)
+			lower := strings.ToLower(page)
+			if strings.Count(lower, "<script") != 2 || strings.Count(lower, "</script") != 2 || strings.Contains(lower, "<img") {
+				t.Fatalf("%q has become an element among %d tenants", hostile, n)
+			}
+			if i := strings.IndexAny(page, "\u202e\u2028\x1b\x07\x00\uFFFD"); i >= 0 {
+				t.Fatalf("%q is not written as its number: %q", hostile, page[max(0, i-100):i+20])
+			}
+		}
+	}
+}
+
+func TestAnArrayOf500IsSmallInMemoryAndOnDisk(t *testing.T) {
+	for name, report := range map[string]func(i int) rotate.TenantReport{
+		"nearly all is proven": func(i int) rotate.TenantReport { return tenantOf(i, 500) },
+		"all is refused": func(i int) rotate.TenantReport {
+			r := rotate.TenantReport{Wwwroot: site(i), Outcome: rotate.Renewed}
+			for j := range 500 {
+				r.Peers = append(r.Peers, peer(site(j), rotate.Refused, "mnet_off", "its MNet is switched off", 1, 3))
+			}
+			return r
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			p := newPage()
+			for i := range 500 {
+				p.Add(report(i))
+			}
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+			if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 5<<20 {
+				t.Errorf("500 tenants are kept in %d bytes", grown)
+			}
+			begun := time.Now()
+			size := len(written(t, p, runWith(3)))
+			t.Logf("%d bytes in %s", size, time.Since(begun))
+			if size > 3_000_000 {
+				t.Errorf("the page has %d bytes", size)
+			}
+		})
+	}
+}

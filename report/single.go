@@ -1,0 +1,62 @@
+package report
+
+import (
+	"cmp"
+	"slices"
+
+	"renew_mnetkeys/rotate"
+)
+
+// single is a run with one tenant: it has a list of peers instead of a matrix.
+type single struct {
+	mark
+	Wwwroot, Error, Hint string
+	SelfCheck            selfCheck
+	Certificate          certificate
+	Previous             certificate
+	History              int
+	Warnings             []string
+	Peers                []peerRow
+	Marks                []mark // what the outcomes mean
+}
+
+type certificate struct{ SHA256, From, Until string }
+
+type peerRow struct {
+	mark
+	Name, Application    string
+	Reason, Detail, Next string
+	Attempts             int
+	TookMS               string
+}
+
+func (p *Page) single(t tenant, dryRun bool) *single {
+	r := t.report
+	s := &single{mark: markOf(tenantMarks(dryRun), string(r.Outcome)), Wwwroot: printable(r.Wwwroot), Error: printable(r.Error), Hint: printable(t.hint),
+		SelfCheck: selfCheckOf(r.SelfCheck), Certificate: certificateOf(r.Certificate), Previous: certificateOf(r.Previous), History: r.History, Marks: peerMarks(dryRun)}
+	for _, w := range r.Warnings {
+		s.Warnings = append(s.Warnings, printable(w))
+	}
+	for _, l := range t.links {
+		k, peer := p.kinds[l.kind], p.sites[l.peer]
+		s.Peers = append(s.Peers, peerRow{mark: markOf(peerMarks(dryRun), string(k.outcome)), Name: printable(peer.name), Application: printable(peer.application),
+			Reason: printable(k.reason), Detail: printable(k.detail), Next: printable(k.next), Attempts: k.attempts, TookMS: number(int(l.tookMS))})
+	}
+	// What wants attention comes first.
+	urgency := []rotate.PeerOutcome{rotate.Refused, rotate.Pending, rotate.Skipped, rotate.Healed, rotate.Accepted}
+	slices.SortStableFunc(s.Peers, func(a, b peerRow) int {
+		return cmp.Or(cmp.Compare(slices.Index(urgency, rotate.PeerOutcome(a.Outcome)), slices.Index(urgency, rotate.PeerOutcome(b.Outcome))), cmp.Compare(a.Name, b.Name))
+	})
+	return s
+}
+
+func certificateOf(k *rotate.KeyReport) certificate {
+	if k == nil {
+		return certificate{}
+	}
+	c := certificate{SHA256: k.SHA256, Until: stamp(k.NotAfter)}
+	if k.NotBefore != nil {
+		c.From = stamp(*k.NotBefore)
+	}
+	return c
+}

@@ -1,0 +1,140 @@
+package report
+
+import (
+	"crypto/sha256"
+	_ "embed" // the parts of the page
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"renew_mnetkeys/rotate"
+)
+
+//go:embed page.html
+var pageHTML string
+
+//go:embed page.css
+var pageCSS string
+
+//go:embed filter.js
+var filterJS string
+
+//go:embed matrix.js
+var matrixJS string
+
+// view is what page.html is made from.
+type view struct {
+	Run                         Run
+	Policy                      string // Content-Security-Policy
+	Style                       template.CSS
+	Script                      template.JS
+	Headline, Meaning           string
+	Verdict                     mark
+	Started, Took               string
+	Tenants                     []tenantRow
+	TenantChips, PeerChips      []chip
+	PeerMarks                   []mark
+	Single                      *single
+	LinkFailures, TenantFailure []group
+	Notes                       []group
+	Matrix                      matrix
+	Timeline                    timeline
+	Left                        shortener
+}
+
+// tenantRow is a tenant of an array.
+type tenantRow struct {
+	mark
+	Name, Full string
+	Outcomes   string // words, for the filter
+	SelfCheck  selfCheck
+	Expires    string
+	Total      int
+	Parts      []part
+}
+
+// part is a piece of a tenant's bar: how many links have this outcome.
+type part struct {
+	mark
+	Count    int
+	X, Width string
+}
+
+// Write makes the page. It can be called again, after more reports too.
+func (p *Page) Write(w io.Writer, run Run) error {
+	t, err := template.New("page").Parse(pageHTML)
+	if err != nil {
+		return fmt.Errorf("read the template of the page: %w", err)
+	}
+	if err := t.Execute(w, p.view(run)); err != nil {
+		return fmt.Errorf("write the page: %w", err)
+	}
+	return nil
+}
+
+func (p *Page) view(run Run) view {
+	tenants := slices.Clone(p.tenants)
+	sortTenants(tenants)
+	renewed := slices.ContainsFunc(tenants, func(t tenant) bool { return t.report.Outcome == rotate.Renewed })
+	run.Version, run.Command = printable(run.Version), printable(run.Command)
+	v := view{Run: run, Style: template.CSS(pageCSS), Script: template.JS(filterJS + matrixJS), Policy: policy(pageCSS, filterJS+matrixJS),
+		Headline: headline(tenants, run), Meaning: exitMeaning(run.ExitCode, renewed), Verdict: verdict(run.ExitCode),
+		Started: stamp(run.Started), Took: run.Took.Round(10 * time.Millisecond).String(),
+		TenantChips: tenantChips(tenants, run.DryRun), PeerChips: peerChips(tenants, run.DryRun), PeerMarks: peerMarks(run.DryRun)}
+	now := run.Started.Add(run.Took)
+	if len(tenants) == 1 {
+		v.Single = p.single(tenants[0], run.DryRun)
+		v.Timeline = p.timeline(tenants, shortener{}, now)
+		return v
+	}
+	v.Left = newShortener(p.sites)
+	v.TenantFailure = p.tenantFailures(tenants, v.Left, run.DryRun)
+	v.LinkFailures = p.linkFailures(tenants, v.Left, run.DryRun)
+	v.Notes = p.notes(tenants, v.Left)
+	v.Matrix = p.matrix(tenants, v.Left, run.DryRun)
+	v.Timeline = p.timeline(tenants, v.Left, now)
+	for _, t := range tenants {
+		v.Tenants = append(v.Tenants, rowOf(t, v.Left, run.DryRun))
+	}
+	return v
+}
+
+func rowOf(t tenant, short shortener, dryRun bool) tenantRow {
+	row := tenantRow{mark: markOf(tenantMarks(dryRun), string(t.report.Outcome)), Name: short.short(t.report.Wwwroot), Full: printable(t.report.Wwwroot),
+		Outcomes: t.outcomes(), SelfCheck: selfCheckOf(t.report.SelfCheck), Total: len(t.links)}
+	if c := t.report.Certificate; c != nil {
+		row.Expires = c.NotAfter.UTC().Format("2006-01-02")
+	}
+	before := 0
+	for _, m := range peerMarks(dryRun) {
+		if n := t.count[rotate.PeerOutcome(m.Outcome)]; n > 0 {
+			row.Parts = append(row.Parts, part{mark: m, Count: n, X: percent(float64(before) / float64(len(t.links))), Width: percent(float64(n) / float64(len(t.links)))})
+			before += n
+		}
+	}
+	return row
+}
+
+// outcomes are the words under which the filter finds a tenant.
+func (t tenant) outcomes() string {
+	all := []string{printable(string(t.report.Outcome))}
+	for o := range t.count {
+		all = append(all, printable(string(o)))
+	}
+	slices.Sort(all)
+	return strings.Join(all, " ")
+}
+
+// policy lets the page's own style and script run and nothing else, and has nothing fetched.
+func policy(style, script string) string {
+	return fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; base-uri 'none'; form-action 'none'", digest(style), digest(script))
+}
+
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
+}
