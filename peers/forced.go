@@ -25,7 +25,7 @@ func (m ForcedMode) String() string {
 // (Prove). Then the question changes nothing there, whatever the peer makes of it:
 //
 //   - Stock Moodle without mnet_register_allhosts writes nothing (mnet_keyswap() in
-//     mnet/xmlrpc/serverlib.php, the same from 2.0 to 4.1).
+//     mnet/xmlrpc/serverlib.php; the same with ext/xmlrpc and with PhpXmlRpc).
 //   - With it, mnet_peer::bootstrap() in mnet/peer.php takes the slash off before
 //     it looks the host up. It finds the row of the proof, adds none, and
 //     commit() writes back what was read. A peer without a row of us would get one:
