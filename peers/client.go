@@ -55,12 +55,15 @@ type Options struct {
 	Log            zerolog.Logger
 }
 
-// Client calls peers. It is safe for concurrent use; its limits hold over all callers together.
+// Client calls peers. It is safe for concurrent use; its limits hold over all callers together. So does what it knows of
+// peers that do not answer: a peer of which all tries ended in dns, connect or timeout is not called for a minute, unless
+// by itself; calls to it fail at once with that reason, and Attempts is 0.
 type Client struct {
-	o      Options
-	names  *names
-	limits *limits
-	signed signedCall
+	o       Options
+	names   *names
+	limits  *limits
+	silence *silence
+	signed  signedCall
 }
 
 // New makes a client. It owns no goroutine and no connection between calls.
@@ -92,7 +95,7 @@ func New(o Options) *Client {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		}
 	}
-	return &Client{o: o, names: newNames(o.Resolve, o.Timeout), limits: newLimits(o.Concurrency, o.PerAddress)}
+	return &Client{o: o, names: newNames(o.Resolve, o.Timeout), limits: newLimits(o.Concurrency, o.PerAddress), silence: newSilence(o.Now)}
 }
 
 // Close ends the client's use. Nothing stays open between calls, so that there is nothing to wait for; it is here

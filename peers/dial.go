@@ -69,7 +69,8 @@ func (c *Client) Reachable(ctx context.Context, p Peer) error {
 	if f != nil {
 		return f
 	}
-	_, _, f = c.retry(ctx, func(ctx context.Context) (*answer, *Failure) {
+	t.peer = p.Wwwroot
+	_, _, f = c.retry(ctx, t, func(ctx context.Context) (*answer, *Failure) {
 		return nil, c.within(ctx, t, func(ctx context.Context, addrs []netip.Addr) *Failure {
 			conn, f := c.connect(ctx, t, addrs)
 			if f == nil {

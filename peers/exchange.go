@@ -25,7 +25,11 @@ type answer struct {
 }
 
 // within runs do inside the limits: a place for the peer's address and one over all, and Options.Timeout from then on.
+// Whether the peer is silent is looked up again with the place: others may have found out while this one waited.
 func (c *Client) within(ctx context.Context, t target, do func(context.Context, []netip.Addr) *Failure) *Failure {
+	if f := c.silence.of(t); f != nil {
+		return f
+	}
 	addrs, f := c.names.lookup(ctx, t.url.Hostname())
 	if f != nil {
 		return f
@@ -36,6 +40,9 @@ func (c *Client) within(ctx context.Context, t target, do func(context.Context, 
 		return networkFailure(ctx, err, "waiting for its turn")
 	}
 	defer release()
+	if f := c.silence.of(t); f != nil {
+		return f
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.o.Timeout)
 	defer cancel()
 	return do(ctx, addrs)

@@ -31,6 +31,7 @@ type Failure struct {
 	Err    error  // the cause, may be nil
 
 	retryAfter string // header field of that name
+	untried    bool   // nothing was sent, because of what an earlier call had come to
 }
 
 // failed makes a Failure whose detail is safe to print, whatever the peer put into its arguments.
@@ -50,11 +51,16 @@ func (f *Failure) Unwrap() error { return f.Err }
 // Pending says that the peer was not reached, so that a later run may succeed with nothing changed: dns, connect,
 // tls, timeout and http_5xx. Everything else is a refusal.
 func (f *Failure) Pending() bool {
+	return f.unanswered() || f.Reason == ReasonTLS || strings.HasPrefix(f.Reason, "http_5")
+}
+
+// unanswered says that nothing came back, or not all of an answer.
+func (f *Failure) unanswered() bool {
 	switch f.Reason {
-	case ReasonDNS, ReasonConnect, ReasonTLS, ReasonTimeout:
+	case ReasonDNS, ReasonConnect, ReasonTimeout:
 		return true
 	}
-	return strings.HasPrefix(f.Reason, "http_5")
+	return false
 }
 
 // asError is f as an error that is nil when f is.

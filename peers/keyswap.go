@@ -45,7 +45,10 @@ func (t *talk) post(ctx context.Context, body []byte) (*answer, *Failure) {
 	if f != nil {
 		return nil, f
 	}
-	a, attempts, f := t.c.retry(ctx, func(ctx context.Context) (*answer, *Failure) {
+	if t.own.Wwwroot != t.peer.Wwwroot {
+		to.peer = t.peer.Wwwroot
+	}
+	a, attempts, f := t.c.retry(ctx, to, func(ctx context.Context) (*answer, *Failure) {
 		a, f := t.c.exchange(ctx, to, "POST", body)
 		if f != nil {
 			return nil, f

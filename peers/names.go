@@ -72,6 +72,7 @@ func (c *Client) Address(ctx context.Context, wwwroot string) (netip.Addr, error
 type target struct {
 	url          *url.URL // http or https, with a host
 	verification int      // as mnet_host.sslverification
+	peer         string   // wwwroot whose silence counts, "" for a page and for the own site
 }
 
 // parseTarget refuses everything that is not http or https with a host: a wwwroot comes from a table that other

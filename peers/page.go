@@ -50,7 +50,7 @@ func (c *Client) Title(ctx context.Context, wwwroot string, sslVerification int)
 
 // get reads a page, with retries.
 func (c *Client) get(ctx context.Context, t target) (*answer, *Failure) {
-	a, _, f := c.retry(ctx, func(ctx context.Context) (*answer, *Failure) {
+	a, _, f := c.retry(ctx, t, func(ctx context.Context) (*answer, *Failure) {
 		a, f := c.exchange(ctx, t, http.MethodGet, nil)
 		if f == nil && a.status >= 500 {
 			f = a.refusal(Peer{})

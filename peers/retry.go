@@ -21,10 +21,19 @@ const (
 
 // retry makes an exchange, and again what a retry can cure: dns, connect, timeout and 5xx, never a refusal. The place
 // among the limits is free while it waits. Giving up returns the last failure; attempts counts the tries.
-func (c *Client) retry(ctx context.Context, try func(context.Context) (*answer, *Failure)) (a *answer, attempts int, f *Failure) {
+func (c *Client) retry(ctx context.Context, t target, try func(context.Context) (*answer, *Failure)) (a *answer, attempts int, f *Failure) {
+	a, attempts, f = c.tries(ctx, try)
+	c.silence.heard(ctx, t, f)
+	return a, attempts, f
+}
+
+func (c *Client) tries(ctx context.Context, try func(context.Context) (*answer, *Failure)) (a *answer, attempts int, f *Failure) {
 	pauses := &backoff.ExponentialBackOff{InitialInterval: firstPause, Multiplier: 2, MaxInterval: longestPause}
 	for {
 		a, f = try(ctx)
+		if f != nil && f.untried {
+			return a, attempts, f
+		}
 		attempts++
 		if f == nil || attempts > c.o.Retries || over(ctx) || !curable(f) {
 			return a, attempts, f
@@ -49,11 +58,7 @@ func over(ctx context.Context) bool {
 }
 
 func curable(f *Failure) bool {
-	switch f.Reason {
-	case ReasonDNS, ReasonConnect, ReasonTimeout:
-		return true
-	}
-	return strings.HasPrefix(f.Reason, "http_5")
+	return f.unanswered() || strings.HasPrefix(f.Reason, "http_5")
 }
 
 // jitter spreads a pause over half to one and a half of it, so that 200 peers behind one broken switch do not come back

@@ -1,0 +1,61 @@
+package peers
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// silentFor is how long a peer that did not answer is not asked again.
+const silentFor = time.Minute
+
+// silence remembers which peers did not answer a moment ago. Of an array with hundreds of tenants each tells the same
+// peers. One that swallows packets would cost each of them all its tries, a few at a time as limits lets them, and the
+// run would be over before the tenants at the end of that queue have told those that do answer. So it costs those that
+// ask at the moment: who waits for a place meanwhile, and who comes within silentFor, is told what they found.
+//
+// All tries of an exchange must have failed: retrying is for what passes. Whatever was cut short by its context is no
+// evidence, and any answer ends a silence. A site that calls itself is not told: it is asked over and over to see when
+// it comes to use a key. It is safe for concurrent use.
+type silence struct {
+	now func() time.Time
+
+	mu    sync.Mutex
+	since map[string]silent // by wwwroot
+}
+
+// silent is what the last tries came to.
+type silent struct {
+	at      time.Time
+	failure *Failure
+}
+
+func newSilence(now func() time.Time) *silence {
+	return &silence{now: now, since: map[string]silent{}}
+}
+
+// of gives the failure of a call that is not made, nil where it is to be made.
+func (s *silence) of(t target) *Failure {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	last, known := s.since[t.peer]
+	if !known || s.now().Sub(last.at) >= silentFor {
+		return nil
+	}
+	f := failed(last.failure.Reason, last.failure.Err, "not tried again, it did not answer a moment ago: %s", last.failure.Detail)
+	f.untried = true
+	return f
+}
+
+// heard notes what an exchange with all its tries came to.
+func (s *silence) heard(ctx context.Context, t target, f *Failure) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case t.peer == "" || f != nil && f.untried:
+	case f == nil || !f.unanswered():
+		delete(s.since, t.peer)
+	case !over(ctx):
+		s.since[t.peer] = silent{s.now(), f}
+	}
+}
