@@ -180,7 +180,7 @@ func TestAnyWwwrootComesThrough(t *testing.T) {
 		"{,=}# HELP \t\r\x00\x1b[31m":   "{,=}# HELP \t\r\x00\x1b[31m",
 		"https://ümläut.example/\u202e": "https://ümläut.example/\u202e",
 	}
-	path := filepath.Join(t.TempDir(), "mnet.prom")
+	path := filepath.Join(t.TempDir(), "m\"\xffnet.prom")
 	want := map[string]float64{}
 	var reports, again []rotate.TenantReport
 	for wwwroot, read := range hostile {
@@ -191,6 +191,9 @@ func TestAnyWwwrootComesThrough(t *testing.T) {
 		write(t, path, run(1, 0), reports...)
 		if diff := cmp.Diff(want, values(t, path, notAfter, "wwwroot")); diff != "" {
 			t.Error(diff)
+		}
+		if got := values(t, path, exitCode, "file"); got["m\"\ufffdnet.prom"] != 0 || len(got) != 1 {
+			t.Errorf("the file is called %v", got)
 		}
 	}
 }
