@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"runtime"
 	"slices"
 	"strings"
@@ -13,25 +12,20 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// renewArray runs the renewal of an array and gives the exit code.
-func renewArray(ctx context.Context, o options, getenv func(string) string, stdout, stderr io.Writer) int {
-	out := newArrayOutput(newOutput(o, stdout, stderr, getenv))
-	ctx, cancel := context.WithTimeoutCause(ctx, o.Deadline, errDeadline)
-	defer cancel()
-
-	code, err := runArray(ctx, o, getenv, out)
+// workOnArray runs a command for an array and gives the exit code.
+func workOnArray(ctx context.Context, cmd subcommand, o options, base *output) int {
+	out := newArrayOutput(base)
+	code, err := onArray(ctx, cmd, o, out)
 	if err != nil {
 		code = exitFor(err)
 	}
-	code = exitAfterSignal(ctx, code)
-	out.finish(code, err)
-	return code
+	return out.finish(exitAfterSignal(ctx, code), err)
 }
 
-// runArray wires the rooms together for many tenants. Its error is one of the way
+// onArray wires the rooms together for many tenants. Its error is one of the way
 // to them; what happens to each is reported.
-func runArray(ctx context.Context, o options, getenv func(string) string, out *arrayOutput) (int, error) {
-	master, _, err := resolve(ctx, o, getenv)
+func onArray(ctx context.Context, cmd subcommand, o options, out *arrayOutput) (int, error) {
+	master, _, err := resolve(ctx, o, out.getenv)
 	if err != nil {
 		return 0, err
 	}
@@ -47,7 +41,7 @@ func runArray(ctx context.Context, o options, getenv func(string) string, out *a
 	servers := moodledb.NewServers(o.Array.DBConnections)
 	defer servers.Close()
 
-	w := arrayWiring{o: o, servers: servers, net: network{client}, log: out.log}
+	w := arrayWiring{o: o, servers: servers, net: network{client}, log: out.log, out: out.output}
 	array := &rotate.Array{
 		ArrayOptions: o.Array.ArrayOptions,
 		Template:     w.template(),
@@ -55,15 +49,20 @@ func runArray(ctx context.Context, o options, getenv func(string) string, out *a
 		Phase:        out.phase,
 	}
 	array.Members, array.Selected = w.members(ctx, master, rows)
-	if len(array.Selected) == 0 {
+	if len(array.Selected) == 0 && !w.othersHaveSome(array.Members) {
 		return 0, &usageError{problem: fmt.Sprintf("none of the %d tenants of the array is selected", len(rows)),
-			hint: "check --match, --exclude and --shard; tenants that are disabled or without MNet are never selected"}
+			hint: "check --match and --exclude; tenants that are disabled or without MNet are never selected"}
 	}
 	out.begin(len(array.Selected), len(array.Members))
-	if o.DryRun {
-		return array.Plan(ctx), nil
-	}
-	return array.Run(ctx), nil
+	return cmd.many(array, ctx, o), nil
+}
+
+// othersHaveSome tells whether it is only by its shard that a run has nothing to
+// do: tenants fall into shards by chance, and some may stay empty.
+func (w arrayWiring) othersHaveSome(members []rotate.Member) bool {
+	whole := w.o.Array.Selection
+	whole.Shard, whole.Shards = 0, 0
+	return w.o.Array.Shards > 1 && slices.ContainsFunc(members, func(m rotate.Member) bool { return whole.Includes(m.Wwwroot) })
 }
 
 // arrayWiring makes members of an array out of rows of the register.
@@ -72,6 +71,7 @@ type arrayWiring struct {
 	servers *moodledb.Servers
 	net     network
 	log     logger
+	out     *output
 }
 
 // template is what all tenants have in common.
@@ -133,7 +133,7 @@ func (w arrayWiring) member(master, config *moodledb.Config) rotate.Member {
 				return nil, err
 			}
 			store := &tenantStore{db: db, config: config, light: true, ipAddress: w.net.own(config)}
-			return &rotate.Session{Store: store, Starter: store, Cache: newCache(master, config, store, w.log),
+			return &rotate.Session{Store: store, Starter: store, Cache: w.out.cacheOf(newCache(master, config, store, w.log), config),
 				Mesh: mesh{db}, Close: func() { _ = db.Close() }}, nil
 		},
 	}
@@ -177,11 +177,23 @@ func (m mesh) Load(ctx context.Context, peers []rotate.Peer) ([]rotate.Peer, err
 
 // Hold implements rotate.Mesh.
 func (m mesh) Hold(ctx context.Context, keys []rotate.HostKey) ([]rotate.Held, error) {
+	return heldOf(m.db.StorePeerKeys(ctx, peerKeys(keys), rotate.Newer))
+}
+
+// Look implements rotate.Mesh.
+func (m mesh) Look(ctx context.Context, keys []rotate.HostKey) ([]rotate.Held, error) {
+	return heldOf(m.db.HeldKeys(ctx, peerKeys(keys)))
+}
+
+func peerKeys(keys []rotate.HostKey) []moodledb.PeerKey {
 	offered := make([]moodledb.PeerKey, len(keys))
 	for i, k := range keys {
 		offered[i] = moodledb.PeerKey{Wwwroot: k.Wwwroot, Certificate: k.Certificate.PEM, Expires: k.Certificate.NotAfter.Unix(), Replaces: k.Replaces}
 	}
-	kept, err := m.db.StorePeerKeys(ctx, offered, rotate.Newer)
+	return offered
+}
+
+func heldOf(kept []moodledb.Kept, err error) ([]rotate.Held, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -194,7 +206,7 @@ func (m mesh) Hold(ctx context.Context, keys []rotate.HostKey) ([]rotate.Held, e
 
 var heldAs = map[moodledb.Kept]rotate.Held{
 	moodledb.KeyStored: rotate.HeldStored, moodledb.KeyPresent: rotate.HeldStored, moodledb.KeyNewer: rotate.HeldNewer,
-	moodledb.NoRow: rotate.HeldUnknown, moodledb.RowDeleted: rotate.HeldDeleted,
+	moodledb.NoRow: rotate.HeldUnknown, moodledb.RowDeleted: rotate.HeldDeleted, moodledb.KeyOther: rotate.HeldOther,
 }
 
 // parallelTenants is how many tenants are worked on at once: enough to keep all

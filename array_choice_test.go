@@ -201,7 +201,7 @@ func TestHowAnArrayIsToldAndProven(t *testing.T) {
 		{"by database", nil, 0, 0, "database", true},
 		{"by database, and calls", []string{"--prove=calls"}, 0, n * (n - 1), "database", true},
 		{"by database, and some calls", []string{"--prove=sample=2"}, 0, n * 2, "database", true},
-		{"by keyswap", []string{"--push=keyswap"}, n * (n - 1), n * (n - 1), "", true},
+		{"by keyswap", []string{"--push=keyswap", "--abandon-pending"}, n * (n - 1), n * (n - 1), "", true},
 		{"again, by database", []string{"--only-distribute"}, 0, 0, "database", false},
 		{"again, by keyswap", []string{"--only-distribute", "--push=keyswap"}, n * (n - 1), n * (n - 1), "", false},
 	} {

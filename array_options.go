@@ -22,7 +22,7 @@ type arrayOptions struct {
 var arrayFlags = []string{"withmaster", "match", "exclude", "shard", "fullstop", "max-failures", "canary", "fresh", "only-distribute",
 	"push", "prove", "db-connections"}
 
-func readArrayOptions(c *cli.Context) (all bool, a arrayOptions, err error) {
+func readArrayOptions(cmd subcommand, c *cli.Context) (all bool, a arrayOptions, err error) {
 	if all = c.Bool("all"); !all {
 		for _, name := range arrayFlags {
 			if c.IsSet(name) {
@@ -34,7 +34,8 @@ func readArrayOptions(c *cli.Context) (all bool, a arrayOptions, err error) {
 	a.Match, a.Exclude = c.StringSlice("match"), c.StringSlice("exclude")
 	a.WithMaster, a.DBConnections = c.Bool("withmaster"), c.Int("db-connections")
 	a.Parallel, a.Fresh = parallelTenants(), wait(c, "fresh")
-	a.OnlyDistribute, a.Canary, a.MaxFailures = c.Bool("only-distribute"), c.Int("canary"), c.Int("max-failures")
+	a.OnlyDistribute, a.Canary, a.MaxFailures = c.Bool("only-distribute") || cmd.name == "push", c.Int("canary"), c.Int("max-failures")
+	a.RollBack = cmd.name == "rollback"
 	if c.Bool("fullstop") {
 		a.MaxFailures = 1
 	}
@@ -53,6 +54,9 @@ func readArrayOptions(c *cli.Context) (all bool, a arrayOptions, err error) {
 	}
 	if a.Shard, a.Shards, err = readShard(c.String("shard")); err != nil {
 		return all, a, err
+	}
+	if !cmd.changes() {
+		return all, a, nil
 	}
 	return all, a, readWays(&a, c.String("push"), c.String("prove"))
 }

@@ -15,7 +15,6 @@ import (
 // and the tenants that failed, not the reports: those are streamed.
 type arrayOutput struct {
 	*output
-	started      time.Time
 	tenants      int
 	phaseStarted time.Time // when the one before it ended
 	json         *jsonStream
@@ -26,6 +25,9 @@ type arrayOutput struct {
 	total    int
 	unproven map[string]*unprovenPeers // by outcome and reason
 	failures []rotate.TenantReport
+	notes    []string // of tenants that did not fail
+	held     []string // lines that are written once something happens
+	check    *checkSummary
 }
 
 // unprovenPeers are the peers of all tenants that share a reason.
@@ -36,9 +38,12 @@ type unprovenPeers struct {
 }
 
 func newArrayOutput(out *output) *arrayOutput {
-	a := &arrayOutput{output: out, started: time.Now(), outcomes: map[rotate.Outcome]int{}, unproven: map[string]*unprovenPeers{}}
+	a := &arrayOutput{output: out, outcomes: map[rotate.Outcome]int{}, unproven: map[string]*unprovenPeers{}}
 	if out.o.JSON {
-		a.json = &jsonStream{w: out.stdout}
+		a.json = &jsonStream{w: out.stdout, head: out.document(0, nil)}
+	}
+	if out.o.Command == "check" {
+		a.check = &checkSummary{warning: out.o.Warning, critical: out.o.Critical, now: out.started}
 	}
 	return a
 }
@@ -46,19 +51,34 @@ func newArrayOutput(out *output) *arrayOutput {
 // begin tells what is going to be done.
 func (a *arrayOutput) begin(selected, members int) {
 	a.tenants, a.phaseStarted = selected, time.Now()
-	a.say("%d tenants to renew, in an array of %d sites", selected, members)
+	a.say("%d tenants to %s, in an array of %d sites", selected, beginWords[a.o.Command], members)
 }
 
-// say writes a line for people that is no result: nothing for scripts.
+// beginWords say what a command does to tenants.
+var beginWords = map[string]string{"renew": "renew", "push": "push", "rollback": "roll back", "verify": "verify", "status": "look at",
+	"doctor": "examine", "check": "check"}
+
+// say writes a line for people that is no result: nothing for scripts. A job that
+// may turn out to have nothing to do holds its lines until it has.
 func (a *arrayOutput) say(format string, args ...any) {
-	if !a.o.Quiet && !a.o.JSON {
-		fmt.Fprintf(a.stdout, format+"\n", args...)
+	if a.o.Quiet || a.o.JSON || a.check != nil {
+		return
 	}
+	a.held = append(a.held, fmt.Sprintf(format+"\n", args...))
+	if !a.nothingHappened(rotate.Kept, rotate.ExitOK) {
+		a.sayHeld()
+	}
+}
+
+func (a *arrayOutput) sayHeld() {
+	a.write(strings.Join(a.held, ""))
+	a.held = nil
 }
 
 // phaseWords say what the phases of rotate.Array do.
 var phaseWords = map[string]string{
 	"check": "checked", "canary": "renewed first", "renew": "renewed", "tell": "told by database", "prove": "proven and reported",
+	"read": "read", "look": "looked at", "examine": "examined",
 }
 
 // phase draws progress on a terminal, and writes a line at the end of a phase.
@@ -68,6 +88,9 @@ func (a *arrayOutput) phase(name string, done, total, failed int) {
 		line += fmt.Sprintf(", %d failed", failed)
 	}
 	took := time.Since(a.phaseStarted)
+	if name == "canary" || name == "renew" {
+		a.sayHeld()
+	}
 	if done < total {
 		if a.live {
 			left := took / time.Duration(done) * time.Duration(total-done)
@@ -85,9 +108,15 @@ func (a *arrayOutput) phase(name string, done, total, failed int) {
 // tenant takes a tenant's report: streamed as JSON, else counted.
 func (a *arrayOutput) tenant(r rotate.TenantReport) {
 	a.outcomes[r.Outcome]++
+	explainFindings(&r)
+	a.record(r)
 	if a.json != nil {
-		a.json.tenant(a.o.DryRun, a.started, r)
+		a.json.tenant(r)
 	}
+	if a.check != nil {
+		a.check.add(r)
+	}
+	a.note(r)
 	for _, p := range r.Peers {
 		a.total++
 		switch {
@@ -110,20 +139,56 @@ func (a *arrayOutput) tenant(r rotate.TenantReport) {
 	}
 }
 
-// finish closes the JSON document, or writes the summary: failures first.
-func (a *arrayOutput) finish(code int, err error) {
+// note keeps what is to be said of a tenant that did not fail.
+func (a *arrayOutput) note(r rotate.TenantReport) {
+	switch {
+	case a.o.Command == "status" && r.Err == nil:
+		a.notes = append(a.notes, statusLine(r, a.started))
+	case len(r.Findings) > 0:
+		a.notes = append(a.notes, renderFindings(r, a.paint))
+	}
+	if r.SelfCheck == rotate.SelfNoRC4 {
+		a.notes = append(a.notes, fmt.Sprintf("%s: own site %s\n  next: %s\n", printable(r.Wwwroot), ownSiteWords[r.SelfCheck], hintNoRC4))
+	}
+	for _, w := range r.Warnings {
+		a.notes = append(a.notes, fmt.Sprintf("%s: %s\n", printable(r.Wwwroot), printable(w)))
+	}
+}
+
+// finish closes the JSON document, or writes the summary: failures first. It gives
+// the exit code, which for check is one of its own.
+func (a *arrayOutput) finish(code int, err error) int {
+	if a.check != nil {
+		if err != nil {
+			a.check.fail(err)
+		}
+		code = int(a.check.state())
+	}
 	switch {
 	case a.json != nil:
-		a.json.close(a.o.DryRun, a.started, code, err)
+		a.json.close(a.document(code, nil), err)
 		if a.json.err != nil {
 			printError(a.stderr, fmt.Errorf("write the JSON document: %w", a.json.err))
 		}
-	case err == nil && (!a.o.Quiet || code != rotate.ExitOK):
+	case a.check != nil:
+		a.write(a.check.String())
+		return code
+	case err == nil && (!a.o.Quiet || code != rotate.ExitOK) && !a.nothingHappened(a.overall(), code):
+		a.sayHeld()
 		a.write(a.summary(code))
 	}
 	if err != nil {
 		printError(a.stderr, err)
 	}
+	return code
+}
+
+// overall is kept where every tenant was.
+func (a *arrayOutput) overall() rotate.Outcome {
+	if a.outcomes[rotate.Kept] == a.tenants {
+		return rotate.Kept
+	}
+	return rotate.Renewed
 }
 
 func (a *arrayOutput) summary(code int) string {
@@ -136,6 +201,9 @@ func (a *arrayOutput) summary(code int) string {
 		}
 	}
 	a.peerSummary(&b)
+	if len(a.notes) > 0 {
+		b.WriteString("\n" + strings.Join(a.notes, ""))
+	}
 	var parts []string
 	for _, o := range []rotate.Outcome{rotate.Renewed, rotate.Kept, rotate.Undone, rotate.Failed} {
 		word := string(o)
@@ -180,6 +248,7 @@ func (a *arrayOutput) peerSummary(b *strings.Builder) {
 // The exit code stands behind them, where it is known.
 type jsonStream struct {
 	w     io.Writer
+	head  document
 	begun bool
 	err   error
 }
@@ -190,17 +259,17 @@ func (j *jsonStream) write(s string) {
 	}
 }
 
-func (j *jsonStream) begin(dryRun bool, started time.Time) {
+func (j *jsonStream) begin() {
 	if !j.begun {
 		j.begun = true
-		j.write(fmt.Sprintf("{\"version\":1,\"command\":\"renew\",\"dry_run\":%v,\"started\":%q,\n\"tenants\":[", dryRun, started.UTC().Format(time.RFC3339)))
+		j.write(fmt.Sprintf("{\"version\":%d,\"command\":%q,\"dry_run\":%v,\"started\":%q,\n\"tenants\":[", j.head.Version, j.head.Command, j.head.DryRun, j.head.Started.Format(time.RFC3339)))
 		return
 	}
 	j.write(",")
 }
 
-func (j *jsonStream) tenant(dryRun bool, started time.Time, r rotate.TenantReport) {
-	j.begin(dryRun, started)
+func (j *jsonStream) tenant(r rotate.TenantReport) {
+	j.begin()
 	text, err := json.Marshal(r)
 	if err != nil {
 		j.err = err
@@ -209,12 +278,12 @@ func (j *jsonStream) tenant(dryRun bool, started time.Time, r rotate.TenantRepor
 	j.write("\n" + string(text))
 }
 
-func (j *jsonStream) close(dryRun bool, started time.Time, code int, err error) {
+func (j *jsonStream) close(d document, err error) {
 	if err != nil && !j.begun {
-		j.tenant(dryRun, started, rotate.TenantReport{Outcome: rotate.Failed, Error: err.Error(), SelfCheck: rotate.SelfSkipped, Peers: []rotate.PeerReport{}})
+		j.tenant(rotate.TenantReport{Outcome: rotate.Failed, Error: err.Error(), SelfCheck: rotate.SelfSkipped, Peers: []rotate.PeerReport{}})
 	}
 	if !j.begun {
-		j.begin(dryRun, started)
+		j.begin()
 	}
-	j.write(fmt.Sprintf("],\n\"exit_code\":%d,\"took_ms\":%d}\n", code, time.Since(started).Milliseconds()))
+	j.write(fmt.Sprintf("],\n\"exit_code\":%d,\"took_ms\":%d}\n", d.ExitCode, d.TookMS))
 }

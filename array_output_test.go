@@ -11,7 +11,7 @@ import (
 
 func TestAPhaseLastsFromTheEndOfTheOneBefore(t *testing.T) {
 	var stdout strings.Builder
-	out := newArrayOutput(&output{stdout: &stdout})
+	out := newArrayOutput(&output{o: options{Command: "renew"}, stdout: &stdout})
 	out.begin(3, 4)
 	out.phaseStarted = out.phaseStarted.Add(-time.Hour) // the only canary took so long
 	out.phase("canary", 1, 1, 0)

@@ -26,7 +26,10 @@ type tenantCache struct {
 	err   error
 }
 
-var _ rotate.Cache = (*tenantCache)(nil)
+var (
+	_ rotate.Cache          = (*tenantCache)(nil)
+	_ rotate.CacheDescriber = (*tenantCache)(nil)
+)
 
 func newCache(master, tenant *moodledb.Config, store *tenantStore, log logger) *tenantCache {
 	c := &tenantCache{config: tenant, siteIdentifier: store.identifier, php: findPHP(), log: log}
@@ -101,4 +104,22 @@ func onlyManual(err error) bool {
 	}
 	var manual *muc.ManualError
 	return errors.As(err, &manual)
+}
+
+// Describe implements rotate.CacheDescriber.
+func (c *tenantCache) Describe(ctx context.Context) ([]rotate.CacheStore, error) {
+	cache, err := c.open()
+	if err != nil {
+		return nil, err
+	}
+	described, err := cache.Describe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	stores := make([]rotate.CacheStore, len(described))
+	for i, d := range described {
+		stores[i] = rotate.CacheStore{Name: d.Store, Plugin: d.Plugin, Place: d.Place, Fallback: d.Fallback,
+			State: rotate.CacheState(d.State), Problem: d.Problem, Advice: d.Advice}
+	}
+	return stores, nil
 }

@@ -54,3 +54,28 @@ func (d *durationValue) String() string {
 	}
 	return s
 }
+
+// renewBefore is the value of --renew-before: a duration, or auto, which is 0.
+type renewBefore time.Duration
+
+// Set reads auto or a duration.
+func (b *renewBefore) Set(s string) error {
+	if s == "auto" {
+		*b = 0
+		return nil
+	}
+	var d durationValue
+	if err := d.Set(s); err != nil || d == 0 {
+		return fmt.Errorf("%q is no duration like 36h or 7d, nor auto", s)
+	}
+	*b = renewBefore(d)
+	return nil
+}
+
+func (b *renewBefore) String() string {
+	if *b == 0 {
+		return "auto"
+	}
+	d := durationValue(*b)
+	return d.String()
+}

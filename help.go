@@ -11,37 +11,88 @@ import (
 // variable and its default on one line of up to 200 characters.
 const helpTemplate = "{{.Description}}"
 
-// helpText is the whole of --help, made from the flags.
-func helpText(flags []cli.Flag) string {
+// helpText is the whole of --help: of the command without a word, with every
+// option there is; of the others, with those they take.
+func helpText(cmd subcommand) string {
 	var b strings.Builder
-	b.WriteString(`renew_mnetkeys renews the MNet key of a Moodle tenant and proves that every peer uses the new one.
+	whole := cmd.name == subcommands[0].name
+	if whole {
+		b.WriteString(`renew_mnetkeys renews the MNet key of a Moodle tenant and proves that every peer uses the new one.
 
 Usage:
   renew_mnetkeys [options]
+  renew_mnetkeys COMMAND [options]
   sudo -u www-data renew_mnetkeys --host=https://tenant.example.org
 
-Options:
+Commands:
 `)
-	for _, f := range flags {
-		line := optionLine(f)
-		fmt.Fprintf(&b, "  %-26s %s\n", line[0], line[1])
+		for _, c := range subcommands {
+			fmt.Fprintf(&b, "  %-10s %s\n", c.name, c.does)
+		}
+	} else {
+		fmt.Fprintf(&b, "%s: %s\n\nUsage:\n  %s [options]\n", cmd.line(), cmd.does, cmd.line())
 	}
-	b.WriteString(`  -h, --help                 print this and exit
-  -v, --version              print the version and exit
+	for _, s := range sections {
+		writeSection(&b, s, cmd, whole)
+	}
+	b.WriteString(`
+  -h, --help                    print this and exit
+  -v, --version                 print the version and exit
 
 Every option has an environment variable: MNETKEYS_HOST for --host, MNETKEYS_DRY_RUN for --dry-run.
-DURATION is written as 90s, 36h or 7d.
+DURATION is written as 90s, 36h or 7d. COMMAND is an argv, run without a shell: for one write sh -c '…'.
 
 Exit codes:
-  0  all proven, or nothing due
+`)
+	b.WriteString(exitCodes(cmd))
+	return b.String()
+}
+
+// writeSection lists the options of one section: all of them, each with the
+// commands it goes with where renew is not among them.
+func writeSection(b *strings.Builder, s section, cmd subcommand, whole bool) {
+	begun := false
+	for _, o := range optionTable() {
+		if o.section != s || !whole && !o.takes(cmd.name) {
+			continue
+		}
+		if !begun {
+			fmt.Fprintf(b, "\n%s:\n", s)
+			begun = true
+		}
+		line := optionLine(o.flag)
+		if whole && !o.takes(cmd.name) {
+			line[1] = strings.Join(o.of, ", ") + ": " + line[1]
+		}
+		fmt.Fprintf(b, "  %-29s %s\n", line[0], line[1])
+	}
+}
+
+func exitCodes(cmd subcommand) string {
+	if cmd.name == "check" {
+		return `  0  OK
+  1  WARNING: the key ends soon, or a peer is pending or refused
+  2  CRITICAL: the key ends very soon, or the own site does not use it
+  3  UNKNOWN: it could not be found out
+`
+	}
+	if !cmd.changes() {
+		return `  0  all is well
+  1  the tenant could not be looked at, or its own set-up is wrong
+  2  usage or configuration
+  3  a peer is pending or refused
+  4  the own site does not use the stored key: act now
+  130, 143  interrupted
+`
+	}
+	return `  0  all proven, or nothing due
   1  not renewed, nothing changed, or undone
   2  usage or configuration
   3  renewed, but a peer is pending or refused
   4  the own site does not use the stored key: act now
   5  another run holds the lock
   130, 143  interrupted at a safe point
-`)
-	return b.String()
+`
 }
 
 // optionLine gives an option as it is written, and what it does. The word in
@@ -60,7 +111,7 @@ func optionLine(f cli.Flag) [2]string {
 	option := short + "--" + long
 	if doc.TakesValue() {
 		option += "=" + value
-		if d := doc.GetValue(); d != "" && d != "0" && d != "[]" {
+		if d := doc.GetValue(); d != "" && d != "0" && d != "0s" && d != "[]" {
 			usage += " (default: " + d + ")"
 		}
 	}

@@ -22,23 +22,58 @@ func run(args []string, getenv func(string) string, stdout, stderr io.Writer) in
 	ctx, stop := untilSignal(context.Background())
 	defer stop()
 
+	cmd, args := commandOf(args)
 	code := rotate.ExitOK
-	if err := checkEnvironment(os.Environ()); err != nil {
-		printError(stderr, err)
-		return rotate.ExitUsage
+	app := newApp(cmd, stdout, stderr, func(o options) { code = execute(ctx, cmd, o, getenv, stdout, stderr) })
+	err := checkEnvironment(os.Environ())
+	if err == nil {
+		err = app.RunContext(ctx, args)
 	}
-	app := newApp(stdout, stderr, func(o options) {
-		if o.All {
-			code = renewArray(ctx, o, getenv, stdout, stderr)
-			return
-		}
-		code = renew(ctx, o, getenv, stdout, stderr)
-	})
-	if err := app.RunContext(ctx, args); err != nil {
-		printError(stderr, err)
-		return rotate.ExitUsage
+	if err != nil {
+		return cmd.refuse(err, stdout, stderr)
 	}
 	return code
+}
+
+// refuse prints an error of usage, and gives its exit code. A monitoring system
+// takes 2 for critical, and reads stdout.
+func (c subcommand) refuse(err error, stdout, stderr io.Writer) int {
+	if c.name == "check" {
+		fmt.Fprintln(stdout, unknown.line(err.Error()))
+		return int(unknown)
+	}
+	printError(stderr, err)
+	return rotate.ExitUsage
+}
+
+// execute runs the command around its hooks and gives the exit code.
+func execute(ctx context.Context, cmd subcommand, o options, getenv func(string) string, stdout, stderr io.Writer) int {
+	out := newOutput(o, stdout, stderr, getenv)
+	err := out.openRecords()
+	if err == nil {
+		err = checkHooks(o)
+	}
+	if err == nil {
+		err = confirm(o, out, os.Stdin)
+	}
+	if err != nil {
+		return cmd.refuse(err, stdout, stderr)
+	}
+	if err := delay(ctx, o, out); err != nil {
+		printError(stderr, err)
+		return exitAfterSignal(ctx, rotate.ExitNotRenewed)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, o.Deadline, errDeadline)
+	defer cancel()
+	if err := out.preHook(ctx); err != nil {
+		printError(stderr, err)
+		return out.close(exitAfterSignal(ctx, rotate.ExitNotRenewed))
+	}
+	work := workOnTenant
+	if o.All {
+		work = workOnArray
+	}
+	return out.close(work(ctx, cmd, o, out))
 }
 
 // signalError is the cause of a context that a signal ended.

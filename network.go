@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"net/netip"
 
 	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/moodledb"
@@ -14,8 +15,10 @@ import (
 type network struct{ client *peers.Client }
 
 var (
-	_ rotate.Network    = network{}
-	_ rotate.Introducer = network{}
+	_ rotate.Network     = network{}
+	_ rotate.Introducer  = network{}
+	_ rotate.Locator     = network{}
+	_ rotate.ForceProber = network{}
 )
 
 // Push implements rotate.Network.
@@ -95,4 +98,17 @@ func failureOf(f *peers.Failure) *rotate.Failure {
 		return nil
 	}
 	return &rotate.Failure{Reason: f.Reason, Detail: f.Detail, Pending: f.Pending()}
+}
+
+// Address implements rotate.Locator.
+func (n network) Address(ctx context.Context, wwwroot string) (netip.Addr, error) {
+	return n.client.Address(ctx, wwwroot)
+}
+
+// TakesForce implements rotate.ForceProber.
+func (n network) TakesForce(ctx context.Context, own rotate.Identity, p rotate.Peer) rotate.Forced {
+	mode, _ := n.client.TakesForce(ctx, peers.Identity(own), remote(p))
+	return map[peers.ForcedMode]rotate.Forced{
+		peers.ForceUnknown: rotate.ForcedUnknown, peers.ForceTaken: rotate.ForcedTaken, peers.ForceIgnored: rotate.ForcedIgnored,
+	}[mode]
 }

@@ -14,6 +14,7 @@ import (
 
 // options are the command line and its environment, read once.
 type options struct {
+	Command  string
 	Host     string
 	NewKey   bool
 	BindHost []string
@@ -34,6 +35,16 @@ type options struct {
 	TLSSkipVerify               bool
 	CAFile                      string
 
+	Due            rotate.DuePolicy
+	AbandonPending bool
+	RandomDelay    time.Duration
+
+	Live, Yes         bool
+	Warning, Critical time.Duration
+
+	PreHook, CacheHook, PostHook string
+	Report, PrometheusFile       string
+
 	All   bool
 	Array arrayOptions
 }
@@ -43,20 +54,38 @@ type usageError struct{ problem, hint string }
 
 func (e *usageError) Error() string { return e.problem }
 
-// wait gives the value of a duration option.
+// wait gives the value of a duration option, 0 where the command has none.
 func wait(c *cli.Context, name string) time.Duration {
-	return time.Duration(*c.Generic(name).(*durationValue))
+	d, ok := c.Generic(name).(*durationValue)
+	if !ok {
+		return 0
+	}
+	return time.Duration(*d)
 }
 
-func readOptions(c *cli.Context) (options, error) {
+// readOptions reads the options of a command: from the command line, its
+// environment, and the file of options.
+func readOptions(cmd subcommand, c *cli.Context) (options, error) {
+	if err := readOptionFile(cmd, c); err != nil {
+		return options{}, err
+	}
 	o := options{
-		Host: c.String("host"), NewKey: c.Bool("newkey"), BindHost: c.StringSlice("bindhost"), Debug: c.Bool("debug"),
+		Command: cmd.name,
+		Host:    c.String("host"), NewKey: c.Bool("newkey"), BindHost: c.StringSlice("bindhost"), Debug: c.Bool("debug"),
 		Config: c.String("config"), DryRun: c.Bool("dry-run"), JSON: c.Bool("json"), Quiet: c.Bool("quiet"),
 		LogFormat: c.String("log-format"), Timeout: wait(c, "timeout"), Deadline: wait(c, "deadline"), LockWait: wait(c, "lock-wait"),
 		Concurrency: c.Int("concurrency"), Retries: c.Int("retries"), Days: c.Int("days"), KeyBits: c.Int("key-bits"),
 		SelfCheck: rotate.SelfCheckMode(c.String("self-check")), TLSSkipVerify: c.Bool("tls-skip-verify"), CAFile: c.String("ca-file"),
+		AbandonPending: c.Bool("abandon-pending"), RandomDelay: wait(c, "random-delay"),
+		Live: c.Bool("live"), Yes: c.Bool("yes"), Warning: wait(c, "warning"), Critical: wait(c, "critical"),
+		PreHook: c.String("pre-hook"), CacheHook: c.String("cache-hook"), PostHook: c.String("post-hook"),
+		Report: c.String("report"), PrometheusFile: c.String("prometheus-file"),
 	}
-	for _, name := range []string{"host", "config", "ca-file"} {
+	o.Due.OnlyIfDue = c.Bool("if-due")
+	if b, ok := c.Generic("renew-before").(*renewBefore); ok {
+		o.Due.Before = time.Duration(*b)
+	}
+	for _, name := range []string{"host", "config", "ca-file", "options", "report", "prometheus-file", "pre-hook", "cache-hook", "post-hook"} {
 		if c.IsSet(name) && c.String(name) == "" {
 			return o, &usageError{problem: "--" + name + " is empty", hint: "leave the option out, or check the variable it is filled from"}
 		}
@@ -64,8 +93,11 @@ func readOptions(c *cli.Context) (options, error) {
 	if c.IsSet("days") && o.Days == 0 {
 		return o, &usageError{problem: "--days must be 1 to 3650"}
 	}
+	if c.IsSet("renew-before") && !o.Due.OnlyIfDue {
+		return o, &usageError{problem: "--renew-before goes with --if-due", hint: "without --if-due the key is renewed whatever is left of its life"}
+	}
 	var err error
-	if o.All, o.Array, err = readArrayOptions(c); err != nil {
+	if o.All, o.Array, err = readArrayOptions(cmd, c); err != nil {
 		return o, err
 	}
 	if o.Cfg, err = readCfg(c.StringSlice("cfg")); err != nil {
@@ -101,8 +133,12 @@ func (o options) checked() (options, error) {
 		{o.Concurrency < 1 || o.Concurrency > 1000, "--concurrency must be 1 to 1000", ""},
 		{o.Retries < 0 || o.Retries > 10, "--retries must be 0 to 10", ""},
 		{o.Days < 0 || o.Days > 3650, "--days must be 1 to 3650", ""},
-		{!slices.Contains([]int{2048, 3072, 4096}, o.KeyBits), "--key-bits must be 2048, 3072 or 4096", ""},
-		{o.All && o.Host != "", "--all and --host contradict each other", "--host renews one tenant, --all the array; to renew some of it use --all --match"},
+		{o.Command == "renew" && !slices.Contains([]int{2048, 3072, 4096}, o.KeyBits), "--key-bits must be 2048, 3072 or 4096", ""},
+		{o.All && o.Host != "", "--all and --host contradict each other", "--host names one tenant, --all is the array; for some of it use --all --match"},
+		{o.All && o.NewKey && o.Array.OnlyDistribute, "--newkey and --only-distribute contradict each other", "--only-distribute makes no key"},
+		{o.Due.OnlyIfDue && o.Array.OnlyDistribute, "--if-due and --only-distribute contradict each other", "--if-due distributes what is not due anyway"},
+		{o.Due.OnlyIfDue && (o.NewKey || len(o.BindHost) > 0), "--if-due is for a site that runs: --newkey and --bindhost set one up", "run them once, without --if-due"},
+		{o.Command == "check" && o.Critical > o.Warning, "--critical must not be longer than --warning", "it is how much of the key's life is left"},
 		{o.All && len(o.BindHost) > 0, "--all and --bindhost contradict each other", "connect hosts first: --bindhost goes with --host"},
 		{o.Quiet && o.Debug, "--quiet and --debug contradict each other", "for a silent run with a log use --quiet alone: failures are always logged"},
 		{o.TLSSkipVerify && o.CAFile != "", "--tls-skip-verify makes --ca-file meaningless", "drop --tls-skip-verify to verify against --ca-file"},
@@ -139,12 +175,7 @@ const testVariables = "MNETKEYS_TEST_"
 // checkEnvironment refuses variables that look like options and are none: a
 // mistyped MNETKEYS_DRY_RUN must not renew for real.
 func checkEnvironment(environ []string) error {
-	known := map[string]bool{}
-	for _, f := range flags() {
-		for _, name := range f.(cli.DocGenerationFlag).GetEnvVars() {
-			known[name] = true
-		}
-	}
+	known := knownVariables()
 	for _, v := range environ {
 		name, _, _ := strings.Cut(v, "=")
 		if strings.HasPrefix(name, "MNETKEYS_") && !strings.HasPrefix(name, testVariables) && !known[name] {
@@ -152,15 +183,4 @@ func checkEnvironment(environ []string) error {
 		}
 	}
 	return nil
-}
-
-// strayWord explains a word that is no option.
-func strayWord(words []string) error {
-	hint := "every option starts with --; see renew_mnetkeys --help"
-	if strings.HasPrefix(words[0], "http") {
-		hint = "renew_mnetkeys --host=" + strings.Join(words, " ")
-	} else if len(words) > 1 && strings.HasPrefix(words[1], "-") {
-		hint = "without the word: renew_mnetkeys … " + strings.Join(words[1:], " ")
-	}
-	return &usageError{problem: fmt.Sprintf("unexpected word %q", words[0]), hint: hint}
 }

@@ -22,6 +22,9 @@ type logger = zerolog.Logger
 // and errors on stderr.
 type output struct {
 	o              options
+	started        time.Time
+	getenv         func(string) string
+	records        []record
 	stdout, stderr io.Writer
 	terminal       bool // a person watches stdout
 	colour         bool
@@ -30,7 +33,7 @@ type output struct {
 }
 
 func newOutput(o options, stdout, stderr io.Writer, getenv func(string) string) *output {
-	out := &output{o: o, stdout: stdout, stderr: stderr, terminal: isTerminal(stdout), live: isTerminal(stderr)}
+	out := &output{o: o, started: time.Now(), getenv: getenv, stdout: stdout, stderr: stderr, terminal: isTerminal(stdout), live: isTerminal(stderr)}
 	out.colour = out.terminal && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
 	out.live = out.live && !o.Quiet && !o.Debug && o.LogFormat == "console"
 	var w io.Writer = stderr
@@ -64,14 +67,23 @@ func (out *output) progress(done, total int) {
 	}
 }
 
-// print gives the result: one JSON document, or text. Text is whole on a
-// terminal and on failure, and short where a job that went well is logged.
-func (out *output) print(report rotate.TenantReport, started time.Time, code int) {
+// print gives the result of one tenant: one JSON document, or text. It gives the
+// exit code, which for check is one of its own.
+func (out *output) print(report rotate.TenantReport, code int) int {
+	out.record(report)
+	if out.o.Command == "check" {
+		sum := &checkSummary{warning: out.o.Warning, critical: out.o.Critical, now: out.started}
+		sum.add(report)
+		code = int(sum.state())
+		if !out.o.JSON {
+			out.write(sum.String())
+			return code
+		}
+	}
 	if out.o.JSON {
-		out.printJSON(report, started, code)
-	} else if !out.o.Quiet || code != rotate.ExitOK {
-		whole := out.terminal || code != rotate.ExitOK || out.o.DryRun
-		out.write(renderText(report, whole, out.o.DryRun, out.paint))
+		out.printJSON(report, code)
+	} else if text := out.render(report, code); text != "" {
+		out.write(text)
 	} else { // silent but for what somebody should know
 		for _, w := range report.Warnings {
 			fmt.Fprintln(out.stderr, "warning: "+printable(w))
@@ -82,6 +94,30 @@ func (out *output) print(report rotate.TenantReport, started time.Time, code int
 	} else if out.o.JSON && report.SelfCheck == rotate.SelfNoRC4 {
 		fmt.Fprintln(out.stderr, "hint: "+hintNoRC4)
 	}
+	return code
+}
+
+// render is the report for people. It is whole on a terminal and on failure, and
+// short where a job that went well is logged; a job that had nothing to do says
+// nothing.
+func (out *output) render(report rotate.TenantReport, code int) string {
+	if out.o.Quiet && code == rotate.ExitOK || out.nothingHappened(report.Outcome, code) {
+		return ""
+	}
+	switch out.o.Command {
+	case "status":
+		return renderStatus(report, out.started, out.paint)
+	case "doctor":
+		return renderFindings(report, out.paint)
+	}
+	whole := out.terminal || code != rotate.ExitOK || out.o.DryRun || out.o.Command == "verify"
+	return renderText(report, whole, out.o.DryRun, out.paint)
+}
+
+// nothingHappened is for cron: a key that was not due, and peers that were proven,
+// are no news.
+func (out *output) nothingHappened(outcome rotate.Outcome, code int) bool {
+	return out.o.Due.OnlyIfDue && !out.o.DryRun && !out.terminal && outcome == rotate.Kept && code == rotate.ExitOK
 }
 
 // write puts text on stdout, and says so when it cannot: a full disk must not
@@ -103,15 +139,19 @@ type document struct {
 	Tenants  []rotate.TenantReport `json:"tenants"`
 }
 
-func (out *output) printJSON(report rotate.TenantReport, started time.Time, code int) {
+func (out *output) printJSON(report rotate.TenantReport, code int) {
 	encoder := json.NewEncoder(out.stdout)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", " ")
-	if err := encoder.Encode(document{Version: 1, Command: "renew", DryRun: out.o.DryRun, ExitCode: code,
-		Started: started.UTC().Truncate(time.Millisecond), TookMS: time.Since(started).Milliseconds(),
-		Tenants: []rotate.TenantReport{report}}); err != nil {
+	if err := encoder.Encode(out.document(code, []rotate.TenantReport{report})); err != nil {
 		printError(out.stderr, fmt.Errorf("write the JSON document: %w", err))
 	}
+}
+
+// document is what --json prints of the run so far.
+func (out *output) document(code int, tenants []rotate.TenantReport) document {
+	return document{Version: 1, Command: out.o.Command, DryRun: out.o.DryRun, ExitCode: code,
+		Started: out.started.UTC().Truncate(time.Millisecond), TookMS: time.Since(out.started).Milliseconds(), Tenants: tenants}
 }
 
 // Colours by what a word means; words never rely on colour alone.

@@ -6,8 +6,6 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"errors"
-	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"time"
@@ -16,23 +14,6 @@ import (
 	"renew_mnetkeys/peers"
 	"renew_mnetkeys/rotate"
 )
-
-// renew runs the renewal of one tenant and gives the exit code.
-func renew(ctx context.Context, o options, getenv func(string) string, stdout, stderr io.Writer) int {
-	started := time.Now()
-	out := newOutput(o, stdout, stderr, getenv)
-	ctx, cancel := context.WithTimeoutCause(ctx, o.Deadline, errDeadline)
-	defer cancel()
-
-	report, err := renewTenant(ctx, o, getenv, out)
-	if err != nil {
-		report = rotate.TenantReport{Wwwroot: o.Host, Outcome: rotate.Failed, SelfCheck: rotate.SelfSkipped,
-			Error: err.Error(), Err: err, Exit: exitFor(err), Peers: []rotate.PeerReport{}}
-	}
-	code := exitAfterSignal(ctx, report.Exit)
-	out.print(report, started, code)
-	return code
-}
 
 // exitAfterSignal gives the exit code of a run that a signal ended, unless the
 // own site needs somebody to act: that must not look like a safe point.
@@ -60,73 +41,11 @@ func exitFor(err error) int {
 	return rotate.ExitNotRenewed
 }
 
-// renewTenant wires the rooms together for one tenant. Its error is one of the
-// way to the tenant; what happens to the tenant stands in the report.
-func renewTenant(ctx context.Context, o options, getenv func(string) string, out *output) (rotate.TenantReport, error) {
-	none := rotate.TenantReport{}
-	key := rsa.GenerateKey
-	if !o.DryRun {
-		key = generateAhead(o.KeyBits)
-	}
-	master, tenant, err := resolve(ctx, o, getenv)
-	if err != nil {
-		return none, err
-	}
-	client, err := newClient(o, out.log)
-	if err != nil {
-		return none, err
-	}
-	defer client.Close()
-	db, err := moodledb.Open(ctx, tenant)
-	if err != nil {
-		return none, fmt.Errorf("open the tenant's database: %w", err)
-	}
-	defer db.Close()
-
-	net := network{client}
-	links, err := resolveLinks(ctx, o.BindHost, master, tenant, db, net)
-	if err != nil {
-		return none, err
-	}
-	store := &tenantStore{db: db, config: tenant, ipAddress: net.own(tenant)}
-	renewal := newRenewal(o, net, out.log)
-	renewal.Bind, renewal.Progress = links, out.progress
-	renewal.GenerateKey = func(bits int) (*rsa.PrivateKey, error) { return key(rand.Reader, bits) }
-	renewal.Store, renewal.Locker, renewal.Starter = store, store, store
-	renewal.Cache = newCache(master, tenant, store, out.log)
-	run := renewal.Run
-	if o.DryRun {
-		run = renewal.Plan
-	}
-	report := run(ctx)
-	if report.Wwwroot == "" { // stopped before the tenant was read
-		report.Wwwroot = tenant.Wwwroot
-	}
-	return report, nil
-}
-
-// generateAhead starts making the key while config.php is read and the database
-// opened: it is the longest step, and a key that is not needed costs nothing.
-func generateAhead(bits int) func(io.Reader, int) (*rsa.PrivateKey, error) {
-	type made struct {
-		key *rsa.PrivateKey
-		err error
-	}
-	ahead := make(chan made, 1)
-	go func() {
-		key, err := rsa.GenerateKey(rand.Reader, bits)
-		ahead <- made{key, err}
-	}()
-	return func(io.Reader, int) (*rsa.PrivateKey, error) {
-		m := <-ahead
-		return m.key, m.err
-	}
-}
-
 // newRenewal is a renewal without a tenant.
 func newRenewal(o options, net network, log logger) rotate.Renewal {
 	return rotate.Renewal{
-		Options: rotate.Options{NewKey: o.NewKey, SelfCheck: o.SelfCheck, LockWait: o.LockWait, Days: o.Days, KeyBits: o.KeyBits},
+		Options: rotate.Options{NewKey: o.NewKey, SelfCheck: o.SelfCheck, LockWait: o.LockWait, Days: o.Days, KeyBits: o.KeyBits,
+			Due: o.Due, AbandonPending: o.AbandonPending},
 		Network: net, Introducer: net,
 		GenerateKey: func(bits int) (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, bits) },
 		Random:      rand.Reader, Now: time.Now, Sleep: sleep, Log: log,

@@ -53,8 +53,9 @@ func (s *tenantStore) Read(ctx context.Context) (*rotate.Tenant, error) {
 	t := &rotate.Tenant{
 		Wwwroot: s.config.Wwwroot, Site: site.FullName, NoReplyAddress: site.NoReplyAddress,
 		DispatcherMode: site.DispatcherMode, LifetimeDays: site.LifetimeDays, Generations: site.Generations, Drift: site.DriftThreshold,
-		Pair:    rotate.Stored{Certificate: site.Certificate, PrivateKey: site.KeyPEM},
-		Version: site,
+		AutoRenewGap: site.AutoRenewGap,
+		Pair:         rotate.Stored{Certificate: site.Certificate, PrivateKey: site.KeyPEM},
+		Version:      site,
 	}
 	if site.Own != nil {
 		own := peerOf(*site.Own)

@@ -113,8 +113,10 @@ func summarize(r rotate.TenantReport, dryRun bool) string {
 	switch {
 	case dryRun && r.Outcome == rotate.Kept:
 		return fmt.Sprintf("dry run: nothing was changed; %d of %d peers can be reached", count[rotate.Skipped], total)
-	case r.Outcome != rotate.Renewed:
+	case r.Outcome != rotate.Renewed && (r.Outcome != rotate.Kept || r.Err != nil):
 		return ""
+	case total == 0 && r.Outcome == rotate.Kept:
+		return "the site has no active peers"
 	case total == 0:
 		return "the key is renewed; the site has no active peers"
 	}

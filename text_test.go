@@ -12,7 +12,7 @@ import (
 
 func plain(_, padded string) string { return padded }
 
-func report(outcome rotate.Outcome, check rotate.SelfCheck, peers ...rotate.PeerReport) rotate.TenantReport {
+func reported(outcome rotate.Outcome, check rotate.SelfCheck, peers ...rotate.PeerReport) rotate.TenantReport {
 	from, until := time.Date(2026, 3, 1, 11, 0, 0, 0, time.UTC), time.Date(2026, 3, 29, 12, 0, 0, 0, time.UTC)
 	return rotate.TenantReport{Wwwroot: "https://t.example", Outcome: outcome, SelfCheck: check, History: 2, Peers: peers,
 		Certificate: &rotate.KeyReport{SHA256: "aa11", NotBefore: &from, NotAfter: until},
@@ -36,7 +36,7 @@ func TestAReportForPeople(t *testing.T) {
 		want  string
 	}{
 		{"whole: failures stand last, each with its next step, and nothing steers the terminal",
-			report(rotate.Renewed, rotate.SelfProven, dead, evil, good), true, head + `
+			reported(rotate.Renewed, rotate.SelfProven, dead, evil, good), true, head + `
   accepted  https://good.example            12 ms
   pending   https://dead.example/moodle  46000 ms  timeout: no answer in time (3 tries)
             next: nothing to do if it is down for now: it fetches the key at its first call; renewing again before that can lock it out
@@ -44,8 +44,8 @@ func TestAReportForPeople(t *testing.T) {
 
 1 of 3 peers proven, 1 pending, 1 refused
 `},
-		{"short: the block and the summary", report(rotate.Renewed, rotate.SelfProven, good), false, head + "1 of 1 peers proven\n"},
-		{"no peers", report(rotate.Renewed, rotate.SelfProven), true, head + "\nthe key is renewed; the site has no active peers\n"},
+		{"short: the block and the summary", reported(rotate.Renewed, rotate.SelfProven, good), false, head + "1 of 1 peers proven\n"},
+		{"no peers", reported(rotate.Renewed, rotate.SelfProven), true, head + "\nthe key is renewed; the site has no active peers\n"},
 		{"nothing is known of the tenant: the error says it all", rotate.TenantReport{Outcome: rotate.Failed}, true, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -57,7 +57,7 @@ func TestAReportForPeople(t *testing.T) {
 }
 
 func TestAnOwnSiteWithoutRC4SaysWhatToDo(t *testing.T) {
-	if text := renderText(report(rotate.Renewed, rotate.SelfNoRC4), true, false, plain); !strings.Contains(text, "next: "+hintNoRC4) {
+	if text := renderText(reported(rotate.Renewed, rotate.SelfNoRC4), true, false, plain); !strings.Contains(text, "next: "+hintNoRC4) {
 		t.Error(text)
 	}
 }

@@ -24,6 +24,7 @@ type Site struct {
 
 	DriftThreshold time.Duration // how far ahead of us an answer may be stamped, default 15 s
 	Generations    int           // how many retired key pairs are kept, default 3
+	AutoRenewGap   time.Duration // how long before its expiry VMoodle wants a key renewed (config_plugins local_vmoodle/mnet_key_autorenew_gap), 0 when not said
 
 	OwnID      int64 // config mnet_localhost_id, 0 when absent
 	AllHostsID int64 // config mnet_all_hosts_id, 0 when absent
@@ -90,8 +91,8 @@ func (t *Tenant) readSettings(ctx context.Context, tx *sql.Tx) (*Site, error) {
 		return nil, err
 	}
 	mnet, err := t.settings(ctx, tx, "read table config_plugins",
-		"SELECT name, value FROM {config_plugins} WHERE plugin = 'mnet' AND name IN (?, ?, ?, ?)",
-		"openssl", "openssl_history", "openssl_generations", "drift_threshold")
+		"SELECT name, value FROM {config_plugins} WHERE plugin = 'mnet' AND name IN (?, ?, ?, ?) OR plugin = 'local_vmoodle' AND name = ?",
+		"openssl", "openssl_history", "openssl_generations", "drift_threshold", "mnet_key_autorenew_gap")
 	if err != nil {
 		return nil, err
 	}
@@ -102,6 +103,7 @@ func (t *Tenant) readSettings(ctx context.Context, tx *sql.Tx) (*Site, error) {
 		LifetimeDays:   lifetimeDays(t.config, config["mnetkeylifetime"]),
 		DriftThreshold: driftThreshold(mnet["drift_threshold"]),
 		Generations:    generations(mnet["openssl_generations"]),
+		AutoRenewGap:   autoRenewGap(mnet["mnet_key_autorenew_gap"]),
 		OwnID:          int64(number(config["mnet_localhost_id"])),
 		AllHostsID:     int64(number(config["mnet_all_hosts_id"])),
 	}

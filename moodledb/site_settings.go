@@ -41,6 +41,14 @@ func driftThreshold(stored string) time.Duration {
 	return defaultDrift
 }
 
+// autoRenewGap reads VMoodle's setting, which is in hours.
+func autoRenewGap(stored string) time.Duration {
+	if hours := number(stored); hours > 0 && hours <= maxLifetimeDays*24 {
+		return time.Duration(hours * float64(time.Hour))
+	}
+	return 0
+}
+
 // noReplyAddress is what Moodle writes into a certificate (mnet/lib.php, mnet_generate_keypair).
 func noReplyAddress(c *Config, stored string) string {
 	for _, address := range []string{c.NoReplyAddress, stored} {

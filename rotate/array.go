@@ -92,6 +92,9 @@ type Mesh interface {
 	// Hold stores the certificates of other sites in the rows the member has of
 	// them, in one transaction, and reads them back. It gives what became of each.
 	Hold(ctx context.Context, keys []HostKey) ([]Held, error)
+	// Look tells which of the certificates the member's rows hold, and writes
+	// nothing.
+	Look(ctx context.Context, keys []HostKey) ([]Held, error)
 }
 
 // HostKey is a site's new certificate, offered to the members that know it.
@@ -111,6 +114,7 @@ const (
 	HeldNewer               // the row holds a newer one, which is left
 	HeldUnknown             // the member has no row of the site
 	HeldDeleted             // the row is deleted
+	HeldOther               // the row holds another one: what Look says, which compares no ages
 )
 
 // renewing is a selected tenant on its way.

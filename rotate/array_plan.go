@@ -20,7 +20,11 @@ func (a *Array) Plan(ctx context.Context) int {
 }
 
 func (a *Array) planTenant(ctx context.Context, t *renewing, s *Session, r *Renewal, members map[string]bool) error {
-	if t.report = r.Plan(ctx); t.report.Err != nil {
+	plan := r.Plan
+	if a.RollBack {
+		plan = r.PlanRollBack
+	}
+	if t.report = plan(ctx); t.report.Err != nil {
 		return t.report.Err
 	}
 	if tenant, err := r.Store.Read(ctx); err == nil && (a.OnlyDistribute || a.fresh(tenant)) {
@@ -39,6 +43,17 @@ func (a *Array) planTenant(ctx context.Context, t *renewing, s *Session, r *Rene
 			outside = append(outside, p)
 		}
 	}
-	t.report.Peers = append(t.report.Peers, r.tryPeers(ctx, outside)...)
+	t.report.Peers = append(t.report.Peers, r.tryPeers(ctx, outside, a.planWords())...)
 	return nil
+}
+
+// planWords name the certificate that peers would be sent.
+func (a *Array) planWords() string {
+	switch {
+	case a.RollBack:
+		return "the former certificate"
+	case a.OnlyDistribute:
+		return "the stored certificate"
+	}
+	return "the new certificate"
 }

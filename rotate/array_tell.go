@@ -25,10 +25,15 @@ func (m *mesh) inside(wwwroot string) bool {
 // members, the ones that were not selected too. Rows of mnet_host are not cached
 // by Moodle: what is read back is what the member's web side uses.
 func (a *Array) tellMembers(ctx context.Context, tenants []*renewing) *mesh {
-	m := &mesh{member: map[string]int{}, tenant: map[string]int{}}
 	if a.ByKeyswap {
-		return m
+		return &mesh{}
 	}
+	return a.askMembers(ctx, "tell", tenants, func(s *Session, keys []HostKey) ([]Held, error) { return s.Mesh.Hold(ctx, keys) })
+}
+
+// askMembers has every member asked about the certificates of the tenants.
+func (a *Array) askMembers(ctx context.Context, phase string, tenants []*renewing, ask func(*Session, []HostKey) ([]Held, error)) *mesh {
+	m := &mesh{member: map[string]int{}, tenant: map[string]int{}}
 	var keys []HostKey
 	for _, t := range tenants {
 		if t.current != nil {
@@ -45,9 +50,9 @@ func (a *Array) tellMembers(ctx context.Context, tenants []*renewing) *mesh {
 		m.member[member.Wwwroot] = i
 		receivers[i] = &renewing{member: member}
 	}
-	a.each("tell", receivers, func(to *renewing) {
+	a.each(phase, receivers, func(to *renewing) {
 		a.within(ctx, to, func(s *Session, _ *Renewal) error {
-			held, err := s.Mesh.Hold(ctx, keys)
+			held, err := ask(s, keys)
 			m.held[m.member[to.member.Wwwroot]] = held
 			return err
 		})
@@ -198,6 +203,9 @@ func (r *Renewal) callPeers(ctx context.Context, own Identity, peers []Peer, hel
 // our own site's proof.
 const reasonDatabase = "database"
 
+// heldBy is what became of a tenant's key at a member.
+func (m *mesh) heldBy(member, tenant string) Held { return m.held[m.member[member]][m.tenant[tenant]] }
+
 // report says what became of a tenant's key at a member.
 func (m *mesh) report(p Peer, tenant string) PeerReport {
 	report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application, Attempts: 1}
@@ -210,13 +218,15 @@ func (m *mesh) report(p Peer, tenant string) PeerReport {
 		report.fail(&Failure{Reason: reason, Detail: "its database: " + err.Error(), Pending: true})
 		return report
 	}
-	switch m.held[member][m.tenant[tenant]] {
+	switch m.heldBy(p.Wwwroot, tenant) {
 	case HeldStored:
 		report.Outcome, report.Reason = Accepted, reasonDatabase
 	case HeldNewer:
 		report.fail(&Failure{Reason: "bad_certificate", Detail: "its row holds a newer certificate of this tenant, which was left"})
 	case HeldUnknown:
 		report.fail(&Failure{Reason: "unknown_to_peer", Detail: "it has no host with our wwwroot"})
+	case HeldOther:
+		report.fail(&Failure{Reason: "cannot_open", Detail: "its row holds another certificate of this site"})
 	case HeldDeleted:
 		report.fail(&Failure{Reason: "unknown_to_peer", Detail: "its row of us is deleted"})
 	default:

@@ -71,6 +71,9 @@ type TenantReport struct {
 	// Archive are the retired certificates, newest first (status).
 	Archive []KeyReport `json:"archive,omitempty"`
 
+	// Findings are what the diagnosis has found (doctor).
+	Findings []Finding `json:"findings,omitempty"`
+
 	// Err is the cause behind Error, for exit codes and hints.
 	Err error `json:"-"`
 	// Warnings are lines for people that change no outcome.

@@ -19,7 +19,7 @@ type Tenant struct {
 	LifetimeDays   int           // life of a key Moodle would make, in days
 	Generations    int           // how many retired pairs Moodle keeps (openssl_generations)
 	Drift          time.Duration // how far ahead a peer's answer may be stamped (drift_threshold)
-	AutoRenewGap   time.Duration // how long before expiry VMoodle's own renewal would begin (mnet_key_autorenew_gap), 0 where it is off
+	AutoRenewGap   time.Duration // how long before its expiry VMoodle wants a key renewed (mnet_key_autorenew_gap), 0 where it does not say
 
 	Own     *Peer  // the site's own mnet_host row, nil when there is none
 	Pair    Stored // the current key pair, as stored

@@ -187,10 +187,7 @@ func (r *TenantReport) describeAll(t *Tenant) {
 
 // peerStatus is what the rows on both sides say of a link.
 func (r *Renewal) peerStatus(ctx context.Context, t *Tenant, p Peer) PeerReport {
-	report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application, Outcome: Skipped}
-	if c, err := envelope.ParseCertificate(p.Certificate); err == nil {
-		report.Certificate = keyReport(c)
-	}
+	report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application, Outcome: Skipped, Certificate: certificateReport(p.Certificate)}
 	other, err := r.counterpart(ctx, p)
 	switch {
 	case err != nil:
@@ -199,6 +196,15 @@ func (r *Renewal) peerStatus(ctx context.Context, t *Tenant, p Peer) PeerReport 
 		report.Holds = t.holding(other.Holds)
 	}
 	return report
+}
+
+// certificateReport names a stored certificate, nil where it cannot be read.
+func certificateReport(text string) *KeyReport {
+	c, err := envelope.ParseCertificate(text)
+	if err != nil {
+		return nil
+	}
+	return keyReport(c)
 }
 
 // holding says which of our certificates somebody holds.

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"renew_mnetkeys/rotate"
+)
+
+// checkState is a state of the Monitoring Plugins' guidelines, and its exit code.
+type checkState int
+
+const (
+	okay checkState = iota
+	warning
+	critical
+	unknown
+)
+
+func (s checkState) String() string {
+	return [...]string{"OK", "WARNING", "CRITICAL", "UNKNOWN"}[s]
+}
+
+// line is the first line of a check. The bar begins the performance data, so none
+// may stand in the text.
+func (s checkState) line(text string) string {
+	return s.String() + ": " + strings.NewReplacer("|", "¦", "\n", " ").Replace(printable(text))
+}
+
+// worse tells which of two states is shown: what is known to be wrong is worse
+// than what is not known.
+func (s checkState) worse(than checkState) bool {
+	rank := map[checkState]int{okay: 0, warning: 1, unknown: 2, critical: 3}
+	return rank[s] > rank[than]
+}
+
+// checkSummary makes one answer for a monitoring system out of the reports of a
+// verification, of one tenant or of many.
+type checkSummary struct {
+	warning, critical time.Duration // of the key's life that is left
+	now               time.Time
+
+	worst            checkState
+	tenants          int
+	proven, all      int // peers
+	pending, refused int
+	left             *time.Duration // of the key that ends first
+	first            string         // the tenant whose key that is
+	problems         []string       // one line each, the worst first
+}
+
+// fail is for what keeps every tenant from being looked at.
+func (c *checkSummary) fail(err error) { c.problem(unknown, err.Error()) }
+
+func (c *checkSummary) problem(s checkState, text string) {
+	line := s.line(text)
+	if s.worse(c.worst) {
+		c.worst = s
+		c.problems = append([]string{line}, c.problems...)
+		return
+	}
+	c.problems = append(c.problems, line)
+}
+
+func (c *checkSummary) add(r rotate.TenantReport) {
+	c.tenants++
+	if r.Certificate != nil {
+		c.addLife(r)
+	}
+	switch {
+	case r.Err != nil && (r.Exit == rotate.ExitOwnSite || errors.Is(r.Err, rotate.ErrExpired)):
+		c.problem(critical, r.Wwwroot+": "+r.Error)
+	case r.Err != nil:
+		c.problem(unknown, r.Wwwroot+": "+r.Error)
+	case r.SelfCheck == rotate.SelfNoRC4:
+		c.problem(critical, r.Wwwroot+": own site "+ownSiteWords[r.SelfCheck])
+	case r.SelfCheck == rotate.SelfUnreachable:
+		c.problem(warning, r.Wwwroot+": own site "+ownSiteWords[r.SelfCheck])
+	}
+	for _, p := range r.Peers {
+		c.all++
+		switch p.Outcome {
+		case rotate.Accepted, rotate.Healed:
+			c.proven++
+			continue
+		case rotate.Pending:
+			c.pending++
+		case rotate.Refused:
+			c.refused++
+		default:
+			continue
+		}
+		c.problem(warning, fmt.Sprintf("%s: peer %s %s: %s", r.Wwwroot, p.Wwwroot, p.Outcome, reasonWords(p)))
+	}
+}
+
+// addLife judges what is left of the tenant's key.
+func (c *checkSummary) addLife(r rotate.TenantReport) {
+	left := r.Certificate.NotAfter.Sub(c.now)
+	if c.left == nil || left < *c.left {
+		c.left, c.first = &left, r.Wwwroot
+	}
+	text := fmt.Sprintf("%s: the key ends in %s", r.Wwwroot, days(left))
+	if left <= 0 {
+		text = r.Wwwroot + ": the key has ended"
+	}
+	switch {
+	case left < c.critical:
+		c.problem(critical, text)
+	case left < c.warning:
+		c.problem(warning, text)
+	}
+}
+
+func (c *checkSummary) state() checkState { return c.worst }
+
+// String is the whole answer: one line with performance data, then a line for
+// each problem where there are several.
+func (c *checkSummary) String() string {
+	var b strings.Builder
+	switch {
+	case len(c.problems) == 1:
+		b.WriteString(c.problems[0])
+	case len(c.problems) > 1:
+		b.WriteString(c.worst.line(fmt.Sprintf("%d problems; %s", len(c.problems), strings.TrimPrefix(c.problems[0], c.worst.String()+": "))))
+	case c.left == nil:
+		b.WriteString(okay.line(fmt.Sprintf("%d tenants", c.tenants)))
+	case c.tenants == 1:
+		b.WriteString(okay.line(fmt.Sprintf("%s: the key ends in %s, %d of %d peers proven", c.first, days(*c.left), c.proven, c.all)))
+	default:
+		b.WriteString(okay.line(fmt.Sprintf("%d tenants: the first key ends in %s, %d of %d links proven", c.tenants, days(*c.left), c.proven, c.all)))
+	}
+	b.WriteString(" |")
+	if c.left != nil {
+		fmt.Fprintf(&b, " days_left=%.2f;%.2f:;%.2f:", inDays(*c.left), inDays(c.warning), inDays(c.critical))
+	}
+	fmt.Fprintf(&b, " peers_pending=%d;0;;0 peers_refused=%d;0;;0\n", c.pending, c.refused)
+	if len(c.problems) > 1 {
+		b.WriteString(strings.Join(c.problems, "\n") + "\n")
+	}
+	return b.String()
+}
+
+func inDays(d time.Duration) float64 { return d.Hours() / 24 }
+
+// days is a time span for people.
+func days(d time.Duration) string {
+	if d < 48*time.Hour {
+		return fmt.Sprintf("%d hours", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days", int(inDays(d)))
+}

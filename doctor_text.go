@@ -1,0 +1,45 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"renew_mnetkeys/rotate"
+)
+
+// renderFindings lists what the diagnosis of one tenant has found, and what to do.
+func renderFindings(r rotate.TenantReport, paint func(word, padded string) string) string {
+	var b strings.Builder
+	count := map[rotate.Severity]int{}
+	for _, f := range r.Findings {
+		count[f.Severity]++
+	}
+	fmt.Fprintf(&b, "%s: %d errors, %d warnings, %d notes; %d peers\n", printable(r.Wwwroot),
+		count[rotate.SeverityError], count[rotate.SeverityWarning], count[rotate.SeverityInfo], len(r.Peers))
+	for _, f := range r.Findings {
+		fmt.Fprintf(&b, "\n  %s %s", paint(severityColours[f.Severity], fmt.Sprintf("%-7s", f.Severity)), f.Code)
+		if f.Subject != "" && f.Subject != r.Wwwroot {
+			b.WriteString("  " + printable(f.Subject))
+		}
+		fmt.Fprintf(&b, "\n          %s\n", printable(f.Message))
+		if len(f.Peers) > 0 {
+			fmt.Fprintf(&b, "          peers: %s\n", printable(some(f.Peers)))
+		}
+		fmt.Fprintf(&b, "          next: %s\n", printable(f.Next))
+	}
+	return b.String()
+}
+
+// some names a few of many.
+func some(names []string) string {
+	const shown = 5
+	if len(names) <= shown+1 {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more, which --json lists", strings.Join(names[:shown], ", "), len(names)-shown)
+}
+
+// severityColours give a severity the colour of an outcome.
+var severityColours = map[rotate.Severity]string{
+	rotate.SeverityError: string(rotate.Failed), rotate.SeverityWarning: string(rotate.Pending), rotate.SeverityInfo: "",
+}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"renew_mnetkeys/hooks"
+	"renew_mnetkeys/moodledb"
+	"renew_mnetkeys/rotate"
+)
+
+// checkHooks finds what is wrong with hooks before anything is done.
+func checkHooks(o options) error {
+	for name, line := range map[string]string{"pre-hook": o.PreHook, "cache-hook": o.CacheHook, "post-hook": o.PostHook} {
+		if line == "" {
+			continue
+		}
+		cmd, err := hooks.Parse(line)
+		if err == nil {
+			err = cmd.Check()
+		}
+		if err != nil {
+			return &usageError{problem: "--" + name + ": " + err.Error()}
+		}
+	}
+	return nil
+}
+
+// hookError is a hook that failed.
+type hookError struct {
+	name string
+	err  error
+}
+
+func (e *hookError) Error() string { return "the " + e.name + " failed: " + e.err.Error() }
+func (e *hookError) Unwrap() error { return e.err }
+
+// runHook runs one hook, with a JSON document on its stdin, and logs what it says.
+// No key is in what it is given.
+func (out *output) runHook(ctx context.Context, name, line string, input any, env ...string) error {
+	cmd, err := hooks.Parse(line)
+	if err != nil {
+		return &hookError{name, err}
+	}
+	text, err := json.Marshal(input)
+	if err != nil {
+		return &hookError{name, err}
+	}
+	env = append(env, "MNET_HOOK="+name, "MNET_COMMAND="+out.o.Command)
+	said, err := cmd.Run(ctx, append(text, '\n'), env, hooks.Limits{})
+	event := out.log.Debug()
+	if err != nil {
+		event = out.log.Error()
+	}
+	if said != "" {
+		event.Str("hook", name).Str("output", said).Msg("a hook said")
+	}
+	if err != nil {
+		return &hookError{name, err}
+	}
+	return nil
+}
+
+// preHook runs before anything is done, and stands against it by failing.
+func (out *output) preHook(ctx context.Context) error {
+	if out.o.PreHook == "" || out.o.DryRun {
+		return nil
+	}
+	err := out.runHook(ctx, "pre-hook", out.o.PreHook, out.document(0, []rotate.TenantReport{}), "MNET_WWWROOT="+out.o.Host)
+	if err != nil {
+		return fmt.Errorf("nothing was done: %w", err)
+	}
+	return nil
+}
+
+// postHook is told what the run came to.
+type postHook struct {
+	out     *output
+	reports []rotate.TenantReport
+}
+
+// Add implements record. Of an array the peers are left out: there are N² of them.
+func (h *postHook) Add(r rotate.TenantReport) {
+	if h.out.o.All {
+		r.Peers = []rotate.PeerReport{}
+	}
+	h.reports = append(h.reports, r)
+}
+
+// Finish implements record.
+func (h *postHook) Finish(code int) error {
+	reports := h.reports
+	if reports == nil {
+		reports = []rotate.TenantReport{}
+	}
+	env := []string{"MNET_EXIT_CODE=" + strconv.Itoa(code), "MNET_TENANTS=" + strconv.Itoa(len(reports))}
+	if len(reports) == 1 {
+		r := reports[0]
+		env = append(env, "MNET_WWWROOT="+r.Wwwroot, "MNET_OUTCOME="+string(r.Outcome), "MNET_SELF_CHECK="+string(r.SelfCheck),
+			"MNET_PEERS_UNPROVEN="+strconv.Itoa(r.Unproven()))
+	}
+	// A signal that ended the run must not keep its end from being told.
+	return h.out.runHook(context.Background(), "post-hook", h.out.o.PostHook, h.out.document(code, reports), env...)
+}
+
+// hookCache has a hook drop a tenant's cached configuration.
+type hookCache struct {
+	out     *output
+	wwwroot string
+}
+
+var _ rotate.Cache = hookCache{}
+
+// cacheOf is how a tenant's cache is dropped.
+func (out *output) cacheOf(own *tenantCache, tenant *moodledb.Config) rotate.Cache {
+	if out.o.CacheHook == "" {
+		return own
+	}
+	return hookCache{out, tenant.Wwwroot}
+}
+
+// Check implements rotate.Cache: that there is such a program was found out before.
+func (hookCache) Check(context.Context) error { return nil }
+
+// Drop implements rotate.Cache.
+func (c hookCache) Drop(ctx context.Context, width rotate.Width) error {
+	words := map[rotate.Width]string{rotate.WidthEntry: "entry", rotate.WidthDefinition: "definition", rotate.WidthPHP: "all"}
+	return c.out.runHook(ctx, "cache-hook", c.out.o.CacheHook, map[string]string{"wwwroot": c.wwwroot, "drop": words[width]},
+		"MNET_WWWROOT="+c.wwwroot, "MNET_DROP="+words[width])
+}
