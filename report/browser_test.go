@@ -1,0 +1,108 @@
+package report_test
+
+import (
+	"bytes"
+	"context"
+	_ "embed" // what is done on a page
+	"encoding/json"
+	"fmt"
+	"html"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"renew_mnetkeys/testbed"
+)
+
+//go:embed driver_test.js
+var driverJS string
+
+// browserLimit is for one start of Chromium, which takes about a second.
+const browserLimit = 40 * time.Second
+
+// browser is a headless Chromium. It is started anew for each look, with a profile of its own.
+type browser struct{ path string }
+
+func newBrowser(t *testing.T) browser {
+	t.Helper()
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return browser{path}
+		}
+	}
+	testbed.Missing(t, "chromium is not installed")
+	return browser{}
+}
+
+// run starts Chromium on an address and gives its standard output and what pages wrote to the console. Chromium logs every
+// console line as INFO, errors of scripts and refusals of the policy too; our page writes none, so that any is an error.
+func (b browser) run(t *testing.T, address string, options ...string) (out string, console []string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), browserLimit)
+	defer cancel()
+	arguments := append([]string{"--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking",
+		"--disable-extensions", "--hide-scrollbars", "--user-data-dir=" + t.TempDir(), "--enable-logging=stderr", "--v=0"}, options...)
+	cmd := exec.CommandContext(ctx, b.path, append(arguments, address)...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	// Chromium is many processes; all of them end with it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = time.Second
+	err := cmd.Run()
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	if err != nil {
+		t.Fatalf("chromium on %s: %v\n%s", address, err, stderr.String())
+	}
+	for line := range strings.Lines(stderr.String()) {
+		if strings.Contains(line, ":CONSOLE:") {
+			console = append(console, strings.TrimSpace(line))
+		}
+	}
+	return stdout.String(), console
+}
+
+// step is something done on a page and what is then to be seen, as JSON.
+type step struct{ name, do, want string }
+
+// drive opens a copy of the page in which the steps are done one after the other. The copy's policy allows the script that
+// does them, and nothing else that the page's own does not.
+func (b browser) drive(t *testing.T, page, hash string, steps []step, options ...string) {
+	t.Helper()
+	driver := driverJS
+	for _, s := range steps {
+		driver += fmt.Sprintf("step(%q, () => %s);\n", s.name, s.do)
+	}
+	driver += "finish();\n"
+	page = strings.Replace(page, "script-src ", "script-src "+digest(driver)+" ", 1)
+	page = strings.Replace(page, "</body>", "<script>"+driver+"</script></body>", 1)
+	dom, console := b.run(t, file(t, page)+hash, append(options, "--dump-dom")...)
+	if len(console) > 0 {
+		t.Errorf("the console has %q", console)
+	}
+	_, text, _ := strings.Cut(dom, `<pre id="results">`)
+	text, _, _ = strings.Cut(text, "</pre>")
+	results := map[string]json.RawMessage{}
+	if err := json.Unmarshal([]byte(html.UnescapeString(text)), &results); err != nil {
+		t.Fatalf("the steps have not all been done: %v", err)
+	}
+	for _, s := range steps {
+		if got := string(results[s.name]); got != s.want {
+			t.Errorf("%s: %s\n got %s\nwant %s", s.name, s.do, got, s.want)
+		}
+	}
+}
+
+// file keeps a page where Chromium can open it, and gives its address.
+func file(t *testing.T, page string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "report.html")
+	if err := os.WriteFile(path, []byte(page), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return "file://" + path
+}

@@ -1,0 +1,124 @@
+package report_test
+
+import (
+	"bytes"
+	"image/png"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const (
+	light = "--blink-settings=preferredColorScheme=1"
+	dark  = "--blink-settings=preferredColorScheme=0"
+)
+
+func TestChromiumFiltersThePeersOfOneTenant(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t)
+	p := newPage()
+	p.Add(one())
+	const names = "seen('.peers-list .n')"
+	b.drive(t, written(t, p, runWith(3)), "#outcome=refused,pending", []step{
+		{"the address is obeyed", names, `["https://off.example.org/moodle","https://down.example.net"]`},
+		{"its outcomes are pressed", "chips.filter(c => c.ariaPressed === 'true').map(c => c.dataset.outcome)", `["pending","refused"]`},
+		{"it is said how many", "seen('#shown')", `["2 of 5 peers shown"]`},
+		{"a click takes one away", "(click('pending'), " + names + ")", `["https://off.example.org/moodle"]`},
+		{"and stands in the address", "location.hash", `"#outcome=refused"`},
+		{"typing narrows it", "(type('nobody'), " + names + ")", `[]`},
+		{"and stands in the address too", "location.hash", `"#outcome=refused&name=nobody"`},
+		{"all again", "(clear(), [" + names + ".length, field.value, location.hash])", `[5,"",""]`},
+		{"by name alone, in any case", "(type('EXAMPLE.org'), " + names + ".length)", `3`},
+		{"on paper nothing is hidden", "(dispatchEvent(new Event('beforeprint')), " + names + ".length)", `5`},
+		{"and afterwards as before", "(dispatchEvent(new Event('afterprint')), " + names + ".length)", `3`},
+		{"keyboard: all there is to press can be reached", "[...document.querySelectorAll('button, input')].every(el => el.tabIndex === 0)", `true`},
+		{"light", "getComputedStyle(document.body).backgroundColor", `"rgb(244, 245, 247)"`},
+	}, light)
+}
+
+func TestChromiumFiltersTheMatrixOfAFew(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t)
+	const cells = "seen('#matrix td[data-cell]').join('')"
+	b.drive(t, written(t, array(6), runWith(3)), "", []step{
+		{"at first all is there", cells, `"AAPAASAAPAAAAAAAAAAPARRRPR"`},
+		{"by outcome rows and columns without go", "(click('pending'), [seen('#matrix tbody th bdi'), seen('#matrix thead bdi')])", `[["t000","t001","t004","t005"],["t003"]]`},
+		{"so do groups of failures", "seen('h3').length", `1`},
+		{"and tenants", "seen('.tenants tbody .n').length", `4`},
+		{"by name of a peer its column stays", "(clear(), type('mahara'), [" + cells + ", seen('#matrix thead bdi')])", `["S",["https://mahara.example.com/view"]]`},
+		{"by name of a tenant row and column stay, what is neither is pale", "(clear(), type('T005'), [seen('#matrix td[data-cell]:not(.pale)').join(''), seen('.tenants .n').length])", `["AAAARRRPR",1]`},
+		{"of a list of names those that match", "(clear(), type('t004'), document.querySelector('[data-o=pending] .names').textContent)", `"t004"`},
+		{"and all again", "(clear(), document.querySelector('[data-o=pending] .names').textContent.split('\\n').length)", `4`},
+		{"an address that is followed", "(follow('#outcome=failed&name=t002'), seen('.tenants .n'))", `["https://t002.example.org"]`},
+		{"the arrow keys go from link to link", "(clear(), table.querySelector('tbody td').focus(), press(document.activeElement, 'ArrowRight'), press(document.activeElement, 'ArrowDown'), press(document.activeElement, 'ArrowRight'), press(document.activeElement, 'ArrowRight'), document.activeElement.dataset.cell)", `"pending"`},
+		{"and say what became of it", "seen('#readout')[0].startsWith('https://t001.example.org → https://t003.example.org: pending, connect: its database')", `true`},
+		{"dark", "getComputedStyle(document.body).backgroundColor", `"rgb(18, 20, 25)"`},
+		{"but not on paper", "(dispatchEvent(new Event('beforeprint')), getComputedStyle(document.documentElement).getPropertyValue('--paper'))", `"#fff"`},
+		{"where nothing is folded", "document.querySelectorAll('details:not([open])').length", `0`},
+	}, dark)
+}
+
+func TestChromiumDrawsTheMatrixOf500(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t)
+	b.drive(t, written(t, array(500), runWith(3)), "", []step{
+		{"it takes about a second, and on a busy machine not for ever", "performance.now() < 10000", `true`},
+		{"cells are painted", "colours(drawing.cells) > 20", `true`},
+		{"and the whole beside them", "colours(drawing.overview) > 5", `true`},
+		{"no more than is looked at", "drawing.cells.width < 2000 && drawing.cells.height < 2000", `true`},
+		{"all is there", "[drawing.rows.length, drawing.columns.length, seen('.tenants .n').length]", `[500,501,500]`},
+		{"a key goes to a link", "(lens.focus(), press(lens, 'ArrowRight'), press(lens, 'ArrowRight'), press(lens, 'ArrowRight'), seen('#readout'))",
+			`["https://t000.example.org → https://t003.example.org: pending, connect: its database: dial tcp 192.0.2.3:3306: connect: connection refused. Next: do something about connect"]`},
+		{"and brings it into sight", "(press(lens, 'End'), lens.scrollLeft > 5000)", `true`},
+		{"by outcome", "(click('pending'), [drawing.rows.length, drawing.columns.length, seen('.tenants .n').length])", `[488,1,488]`},
+		{"by name", "(clear(), type('t123'), [drawing.rows.length, drawing.columns.length, seen('.tenants .n')])", `[489,500,["https://t123.example.org"]]`},
+		{"by both", "(click('refused'), [drawing.rows.length, drawing.columns.length])", `[2,2]`},
+		{"and in the lists of failures", "[...document.querySelectorAll('.group [data-o]:not(.out) .names')].map(n => n.textContent)", `["t123","t123"]`},
+		{"what matches nothing", "(clear(), type('nobody'), [drawing.rows.length, seen('.tenants .n').length, seen('h3').length])", `[0,0,0]`},
+	}, light)
+}
+
+func TestChromiumRunsNothingThatComesFromANameAndLogsNothing(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t)
+	p := newPage()
+	for i := range 51 {
+		r := tenantOf(i, 51)
+		r.Wwwroot += `</script><script>console.log("run")</script><img src=x onerror=console.log(1)>`
+		r.Peers = append(r.Peers, peer(`"'--></title></style></script><script>console.log("run")</script>`, "refused", `<svg onload=console.log(2)>`, "{{constructor}}", 1, 1))
+		p.Add(r)
+	}
+	b.drive(t, written(t, p, runWith(3)), "#name=<script>&outcome=<img src=x onerror=console.log(3)>", []step{
+		{"nothing has become an element", "document.querySelectorAll('img, main script, main style, svg[onload]').length", `0`},
+		{"it is found by its text", "(follow('#name=<script>'), seen('.tenants .n').length)", `51`},
+	}, dark)
+}
+
+// TestTheConsoleOfChromiumIsLookedAt shows that the tests above would have seen an error, and that the policy holds.
+func TestTheConsoleOfChromiumIsLookedAt(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t)
+	p := newPage()
+	p.Add(one())
+	page := written(t, p, runWith(3))
+	page = strings.Replace(page, "</body>", `<script>console.log("run")</script><img src="data:,"><p style="color:red"></p></body>`, 1)
+	picture := filepath.Join(t.TempDir(), "page.png")
+	_, console := b.run(t, file(t, page), "--window-size=1000,800", "--screenshot="+picture)
+	all := strings.Join(console, "\n")
+	for _, refused := range []string{"Executing inline script", "Loading the image", "inline style"} {
+		if !strings.Contains(all, refused) {
+			t.Errorf("the console does not say that %q was refused: %s", refused, all)
+		}
+	}
+	if strings.Contains(all, `"run"`) {
+		t.Error("a script has run that is not the page's")
+	}
+	shot, err := os.ReadFile(picture)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err := png.DecodeConfig(bytes.NewReader(shot)); err != nil || c.Width != 1000 || len(shot) < 20_000 {
+		t.Errorf("the picture of the page has %d bytes, %v, %v", len(shot), c, err)
+	}
+}
