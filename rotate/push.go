@@ -23,28 +23,22 @@ func (r *Renewal) Distribute(ctx context.Context) TenantReport {
 
 // keep brings the own site to use the key that is stored: a run may have been
 // killed between the database and the cache. A site that uses it already is left
-// alone.
+// alone; one that cannot be brought to it, and uses the key before, gets that back.
 func (r *Renewal) keep(ctx context.Context, t *Tenant, report *TenantReport) (*Identity, error) {
-	id := t.identity()
-	switch {
-	case !t.MNetOn():
-		return nil, ErrMNetOff
-	case id == nil:
-		return nil, ErrNoKey
-	case t.checkOwnRow() != nil:
-		return nil, t.checkOwnRow()
-	case t.Own.Certificate != t.Pair.Certificate:
-		return nil, ErrIncoherent
-	case r.expiring(t):
-		return nil, ErrExpired
+	if err := r.mayKeep(t); err != nil {
+		return nil, err
 	}
+	id := t.identity()
 	check, failure := r.checkBefore(ctx, t)
+	var err error
 	if check != SelfProven {
-		var err error
-		if check, failure, err = r.settle(ctx, *id, t.ownSite(id.Key.Certificate), SelfSkipped); err != nil {
-			report.SelfCheck, report.Exit = SelfFailed, ExitOwnSite
-			return nil, fmt.Errorf("the own site does not use the stored key: %w", err)
-		}
+		check, failure, err = r.settle(ctx, *id, t.ownSite(id.Key.Certificate), SelfSkipped)
+	}
+	switch {
+	case check != SelfProven && ctx.Err() != nil:
+		return nil, stoppedOr(ctx, err) // calls that were cut short tell nothing of the site
+	case err != nil:
+		return nil, r.goBack(ctx, t, err, report)
 	}
 	report.SelfCheck = check
 	if check == SelfUnreachable && r.SelfCheck == SelfCheckRequire {
@@ -52,6 +46,52 @@ func (r *Renewal) keep(ctx context.Context, t *Tenant, report *TenantReport) (*I
 	}
 	report.Outcome = Kept
 	return id, nil
+}
+
+// mayKeep finds what must stop a run that leaves the stored key as it is.
+func (r *Renewal) mayKeep(t *Tenant) error {
+	switch {
+	case !t.MNetOn():
+		return ErrMNetOff
+	case t.identity() == nil:
+		return ErrNoKey
+	case t.checkOwnRow() != nil:
+		return t.checkOwnRow()
+	case t.Own.Certificate != t.Pair.Certificate:
+		return ErrIncoherent
+	case r.expiring(t):
+		return ErrExpired
+	}
+	return nil
+}
+
+// goBack finishes what a run has begun that was killed between storing a key, that
+// the own web side does not take, and putting the old one back. Which pair the
+// site uses, its publickey.php tells: a sealed call under another one than that of
+// the own row would make the site write. Proven it is by the undoing itself.
+func (r *Renewal) goBack(ctx context.Context, t *Tenant, cause error, report *TenantReport) error {
+	report.SelfCheck, report.Exit = SelfFailed, ExitOwnSite
+	cause = fmt.Errorf("the own site does not use the stored key: %w", cause)
+	former, _, err := t.former(r.Now())
+	if err != nil || r.SelfCheck == SelfCheckOff {
+		return cause
+	}
+	shown, err := r.Network.PublicKey(ctx, t.ownSite(former.Key.Certificate))
+	if err != nil || !former.Key.Certificate.Equal(shown) {
+		return cause
+	}
+	// From here a signal must not leave the site between two keys.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), safePointLimit)
+	defer cancel()
+	before := *t
+	before.Pair, before.History = t.History[0].Stored, t.History[1:]
+	check, err := r.undo(ctx, &before, Keys{Stored: t.Pair, Expires: t.expires()}, report)
+	if err != nil {
+		return fmt.Errorf("%w; putting the old key back failed as well: %w", cause, err)
+	}
+	report.Outcome, report.SelfCheck, report.Exit = Undone, check, ExitNotRenewed
+	report.Certificate = keyReport(former.Key.Certificate)
+	return fmt.Errorf("the old key is back: %w", cause)
 }
 
 // RollBack makes the newest retired pair the current one again, keeps the one it

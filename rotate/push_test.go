@@ -1,0 +1,109 @@
+package rotate
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+)
+
+// keeping are the runs that leave the stored key as it is.
+var keeping = map[string]func(*world, context.Context) TenantReport{
+	"distribute": func(w *world, ctx context.Context) TenantReport { return w.renewal(Options{}).Distribute(ctx) },
+	"not due": func(w *world, ctx context.Context) TenantReport {
+		return w.renewal(Options{Due: DuePolicy{OnlyIfDue: true, Before: 24 * time.Hour}}).Run(ctx)
+	},
+}
+
+func TestASignalWhileTheOwnSiteIsLookedAtIsNoFaultOfTheSite(t *testing.T) {
+	signal := errors.New("interrupted")
+	for name, run := range keeping {
+		for _, mode := range []SelfCheckMode{SelfCheckAuto, SelfCheckRequire} {
+			t.Run(name+" "+string(mode), func(t *testing.T) {
+				w := newWorld(t)
+				w.addPeer("https://peer.example", fakePeer{})
+				ctx, cancel := context.WithCancelCause(t.Context())
+				w.on = func(e string) {
+					if e == "prove "+ownURL {
+						cancel(signal)
+						w.unreachable = true // what a call that is cut short comes to
+					}
+				}
+				report := run(w, ctx)
+				if report.Exit != ExitNotRenewed || !errors.Is(report.Err, signal) || report.SelfCheck == SelfFailed {
+					t.Errorf("%+v", report)
+				}
+				if events := w.happened("store", "push"); len(events) > 0 {
+					t.Error(events)
+				}
+			})
+		}
+	}
+}
+
+// halfway is a world that a run has left which was killed between storing a new
+// pair, that its web side does not take, and putting the old one back.
+func halfway(t *testing.T) (w *world, old, unused Stored) {
+	w = newWorld(t)
+	w.addPeer("https://peer.example", fakePeer{})
+	old, unused = w.tenant.Pair, storedPair(testPair(t, ownURL, clock))
+	expires := mustParse(unused.Certificate).NotAfter.Unix()
+	w.tenant.History = []Retired{{Stored: old, Expires: w.tenant.expires()}}
+	w.tenant.Pair, w.tenant.Own = unused, &Peer{ID: 1, Wwwroot: ownURL, Certificate: unused.Certificate, Expires: expires}
+	w.sticky = true
+	return w, old, unused
+}
+
+func TestTheUndoingOfAKilledRunIsFinished(t *testing.T) {
+	for name, run := range keeping {
+		t.Run(name, func(t *testing.T) {
+			w, old, unused := halfway(t)
+			report := run(w, t.Context())
+			if report.Outcome != Undone || report.SelfCheck != SelfProven || report.Exit != ExitNotRenewed || report.Err == nil ||
+				report.Certificate.SHA256 != mustParse(old.Certificate).Fingerprint() {
+				t.Errorf("%+v", report)
+			}
+			if w.tenant.Pair != old || w.tenant.Own.Certificate != old.Certificate {
+				t.Error("the pair that the web side uses is not back")
+			}
+			want := []Retired{{Stored: unused, Expires: mustParse(unused.Certificate).NotAfter.Unix()}}
+			if !slices.Equal(w.tenant.History, want) {
+				t.Errorf("the history holds %d pairs, want the unused one alone", len(w.tenant.History))
+			}
+			if pushes := w.happened("push"); len(pushes) > 0 {
+				t.Error(pushes)
+			}
+			if again := run(w, t.Context()); again.Exit != ExitOK || again.Outcome != Kept {
+				t.Errorf("the next run: %+v", again)
+			}
+		})
+	}
+}
+
+func TestWhatCannotBeUndoneCallsForAnOperator(t *testing.T) {
+	for name, spoil := range map[string]func(*world){
+		"the web side shows no pair that is known": func(w *world) {
+			other := storedPair(testPair(w.t, ownURL, clock.AddDate(0, 0, -40)))
+			w.cached = &other
+		},
+		"nothing is retired": func(w *world) { w.tenant.History = nil },
+		"the retired pair is over": func(w *world) {
+			over := storedPair(testPair(w.t, ownURL, clock.AddDate(0, 0, -40)))
+			w.cached, w.tenant.History = &over, []Retired{{Stored: over}}
+		},
+		"the database does not take it": func(w *world) { w.storeErr = errors.New("read-only") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, _, unused := halfway(t)
+			spoil(w)
+			report := w.renewal(Options{}).Distribute(t.Context())
+			if report.Exit != ExitOwnSite || report.SelfCheck != SelfFailed || report.Outcome != Failed {
+				t.Errorf("%+v", report)
+			}
+			if w.tenant.Pair != unused {
+				t.Error("the pair was changed")
+			}
+		})
+	}
+}
