@@ -77,45 +77,13 @@ var sentinelHints = []struct {
 	{context.DeadlineExceeded, "the database or the site did not answer in time; try again"},
 }
 
-// nextSteps say what an operator does about a reason.
-var nextSteps = map[string]string{
-	"dns":             "check the peer's wwwroot; if the site is gone, delete the peer in Moodle",
-	"connect":         "nothing to do if it is down for now: it fetches the key at its first call; renewing again before that can lock it out",
-	"timeout":         "nothing to do if it is down for now: it fetches the key at its first call; renewing again before that can lock it out",
-	"tls":             "check the peer's TLS certificate, or give its authority with --ca-file",
-	"not_xmlrpc":      "something else answers at the peer's wwwroot: check its address and its web server",
-	"too_large":       "something else answers at the peer's wwwroot: check its address and its web server",
-	"unknown_to_peer": "have the peer's administrator add this site's wwwroot exactly as it is written here",
-	"mnet_off":        "have the peer's administrator switch MNet on; it then fetches the key at its first call",
-	"no_rc4":          "the peer's OpenSSL cannot do RC4: have its administrator switch the legacy provider on",
-	"bad_certificate": "another site answers at the peer's wwwroot, or its certificate names another: compare both in the peer's settings",
-	"bad_signature":   "the peer signs with a key that is not in its certificate: have its administrator renew its key",
-	"cannot_open":     "the peer still seals to an old certificate of this site: have its administrator fetch the new one",
-	"clock":           "set the clocks of both machines",
-	"fault_710":       "the peer could not fetch the new certificate from this site: check that it reaches this wwwroot, and its TLS settings for it",
-	"fault_0":         "look into the peer's log: it could not handle the call",
-	"fault_17":        "look into the peer's log: it could not handle the call",
-	"fault_6004":      "the peer holds another certificate of this site: have its administrator delete and fetch it",
-	"fault_7021":      "the peer takes the call for a plain one: something between changes what is sent",
-	"fault_7025":      "fetch the peer's certificate anew in Moodle's peer settings",
-	"fault_7023":      "fetch the peer's certificate anew in Moodle's peer settings",
-	"fault_6100":      "Mahara's forced mode is stuck at an expired certificate: have its administrator delete and fetch this site's key",
-}
-
+// nextStep is what an operator does about a peer, "" where there is nothing to do.
 func nextStep(p rotate.PeerReport) string {
-	if p.Outcome != rotate.Pending && p.Outcome != rotate.Refused {
-		return ""
-	}
-	if next, ok := nextSteps[p.Reason]; ok {
-		return next
-	}
 	switch {
-	case strings.HasPrefix(p.Reason, "http_5"):
-		return "nothing to do if it is in maintenance: it fetches the key at its first call; renewing again before that can lock it out"
-	case strings.HasPrefix(p.Reason, "http_3"):
-		return "the peer's wwwroot moved: compare it with the address the site uses now"
-	case strings.HasPrefix(p.Reason, "http_"):
-		return "check the peer's address and its web server"
+	case p.Outcome != rotate.Pending && p.Outcome != rotate.Refused:
+		return ""
+	case p.Reason == "connect", p.Reason == "timeout", strings.HasPrefix(p.Reason, "http_5"):
+		return "nothing to do if it is down for now: it fetches the key at its first call; renewing again before that can lock it out"
 	}
-	return ""
+	return rotate.NextStep(p.Reason)
 }

@@ -31,7 +31,7 @@ func (out *output) openRecords() error {
 		}
 		out.records = append(out.records, &pageRecord{out, report.New(nextStep, hintFor)})
 	}
-	if out.o.PrometheusFile != "" {
+	if out.o.PrometheusFile != "" && !out.o.DryRun {
 		file, err := metrics.Open(out.o.PrometheusFile)
 		if err != nil {
 			return &usageError{problem: "--prometheus-file: " + err.Error()}

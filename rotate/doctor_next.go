@@ -5,6 +5,7 @@ import "strings"
 // nextSteps are what an operator does about a reason of a failure, whoever has
 // failed: the own site or a peer.
 var nextSteps = map[string]string{
+	"database":        "make the sealed call to the own site work from this machine: row and call together prove the link",
 	"dns":             "check the wwwroot; if the site is gone, delete the peer in Moodle",
 	"connect":         "see whether the site is down; nothing else to do if it comes back before the history has dropped the key it holds",
 	"timeout":         "see whether the site is down or slow, or give it more time with --timeout",
@@ -29,8 +30,8 @@ var nextSteps = map[string]string{
 	"fault_7025": "fetch the peer's certificate anew in Moodle's peer settings: it has no key to the one held",
 }
 
-// nextStep is what to do about a failure of that reason, never "".
-func nextStep(reason string) string {
+// NextStep is what to do about a failure of that reason, never "".
+func NextStep(reason string) string {
 	if next, ok := nextSteps[reason]; ok {
 		return next
 	}

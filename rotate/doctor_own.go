@@ -112,10 +112,10 @@ func (d *diagnosis) ownSite(ctx context.Context, report *TenantReport) (silent s
 		d.own(SeverityError, "no_rc4", "switch OpenSSL's legacy provider on for the web server's PHP (OPENSSL_CONF) and restart it",
 			"the own site can open no sealed call, as its OpenSSL has no RC4: MNet cannot work, whatever the key")
 	case check == SelfUnreachable:
-		d.own(SeverityWarning, "unreachable", "check from this machine: "+nextStep(f.Reason),
+		d.own(SeverityWarning, "unreachable", "check from this machine: "+NextStep(f.Reason),
 			"the own site could not be asked which key it uses: %v", f)
 	case check == SelfFailed && f.Reason == "clock":
-		d.own(SeverityError, "clock", nextStep(f.Reason), "this machine and the own site disagree about the time: %v", f)
+		d.own(SeverityError, "clock", NextStep(f.Reason), "this machine and the own site disagree about the time: %v", f)
 	case check == SelfFailed:
 		d.own(SeverityError, "key_not_used", "purge Moodle's caches on every web node (php admin/cli/purge_caches.php, restart php-fpm where APCu is used); "+
 			"if that does not help, renew the key", "the own site does not use the stored key: %v", f)

@@ -132,5 +132,5 @@ func failing(p Peer, f *Failure) Finding {
 	if f.Pending {
 		severity, what = SeverityWarning, "was not reached"
 	}
-	return newFinding(severity, "peer_"+f.Reason, p.Wwwroot, nextStep(f.Reason), "%s: %s", what, cmp.Or(f.Detail, f.Reason))
+	return newFinding(severity, "peer_"+f.Reason, p.Wwwroot, NextStep(f.Reason), "%s: %s", what, cmp.Or(f.Detail, f.Reason))
 }

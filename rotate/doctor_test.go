@@ -273,7 +273,7 @@ func TestADiagnosisThatIsInterruptedSaysSo(t *testing.T) {
 
 func TestEveryReasonHasANextStep(t *testing.T) {
 	for _, reason := range []string{"http_301", "http_401", "http_404", "http_503", "fault_1", ""} {
-		if nextStep(reason) == "" {
+		if NextStep(reason) == "" {
 			t.Errorf("none for %q", reason)
 		}
 	}
