@@ -34,8 +34,20 @@ function showRow(row, outcomes, name) {
   if (row.names && row.count !== lines.length) {
     row.count = lines.length;
     row.names.textContent = lines.join('\n');
+    unfold(row, lines.length);
   }
   return shown;
+}
+
+// unfold opens a long list of names of which some are left, and says that they are not all.
+function unfold(row, left) {
+  const details = row.names.closest('details');
+  if (!details) return;
+  const summary = details.querySelector('summary');
+  row.all = row.all || summary.textContent;
+  const some = left < row.lines.length;
+  details.open = some && left > 0;
+  summary.textContent = some ? left + ' of ' + row.lines.length + ' shown' : row.all;
 }
 
 // The table of links: rows and columns without a match go, other cells without one are pale.
@@ -74,6 +86,9 @@ function show({outcomes, name}) {
     }
   }
   for (const group of document.querySelectorAll('.group')) group.classList.toggle('out', !group.querySelector('[data-o]:not(.out)'));
+  for (const section of document.querySelectorAll('main > section')) {
+    section.classList.toggle('out', Boolean(section.querySelector('[data-o]')) && !section.querySelector('[data-o]:not(.out)'));
+  }
   showTable(outcomes, part);
   if (drawing) drawing.show(outcomes, part);
   for (const chip of chips) chip.setAttribute('aria-pressed', outcomes.has(chip.dataset.outcome));

@@ -36,7 +36,7 @@ class Drawing {
     return row;
   }
 
-  // show keeps the rows and columns with a link that matches.
+  // show keeps the rows and columns with a link that matches. Sites of that name come first.
   show(outcomes, name) {
     const none = !outcomes.size && !name;
     const named = data.names.map(([, full]) => full.toLowerCase().includes(name));
@@ -58,6 +58,12 @@ class Drawing {
       }
     });
     this.columns = [...columns.keys()].filter(c => none || columns[c]);
+    if (name) {
+      this.columns.sort((a, b) => named[b] - named[a] || a - b);
+      const mine = r => data.rows[r].full.toLowerCase().includes(name);
+      this.rows.sort((a, b) => mine(b) - mine(a) || a - b);
+    }
+    this.lens.scrollTo(0, 0);
     this.cursor = null;
     readout.textContent = 'Point at a link, or go there with the arrow keys, to read what became of it.';
     this.redraw();
