@@ -18,7 +18,12 @@ php                 php-cli
 php:mysqli          php-mysql
 php:xmlrpc          php-xmlrpc
 php:redis           php-redis
-systemd-analyze     systemd'
+systemd-analyze     systemd
+chromium            chromium fonts-dejavu-core
+make                make
+man                 man-db
+zsh                 zsh
+fish                fish'
 
 PATH=$PATH:/usr/local/go/bin:/usr/sbin:/sbin
 export PATH
