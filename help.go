@@ -29,6 +29,7 @@ Commands:
 		for _, c := range subcommands {
 			fmt.Fprintf(&b, "  %-10s %s\n", c.name, c.does)
 		}
+		fmt.Fprintf(&b, "  %-10s %s\n", "generate", generateDoes)
 	} else {
 		fmt.Fprintf(&b, "%s: %s\n\nUsage:\n  %s [options]\n", cmd.line(), cmd.does, cmd.line())
 	}

@@ -19,6 +19,9 @@ func main() {
 
 // run is the command without the process: it gives the exit code.
 func run(args []string, getenv func(string) string, stdout, stderr io.Writer) int {
+	if len(args) > 1 && args[1] == "generate" {
+		return generate(args[2:], stdout, stderr)
+	}
 	ctx, stop := untilSignal(context.Background())
 	defer stop()
 

@@ -1,21 +1,33 @@
 package main
 
-import "runtime/debug"
+import (
+	"runtime/debug"
+	"strings"
+)
 
-// version is the module's version, or the revision it was built from.
+// version tells what was built: the release, its revision and the Go it was built with.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
 	}
-	v := info.Main.Version
-	if v == "" || v == "(devel)" {
-		v = "devel"
+	return versionOf(info)
+}
+
+// versionOf reads what go build stamps: the tag of the revision, or a version made
+// of its time and hash. Without git, as in an unpacked source, it is "devel".
+func versionOf(info *debug.BuildInfo) string {
+	version, revision, dirty := strings.TrimSuffix(info.Main.Version, "+dirty"), "", ""
+	if version == "" || version == "(devel)" {
+		version = "devel"
 	}
 	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			v += " " + s.Value
+		switch {
+		case s.Key == "vcs.revision":
+			revision = " " + s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			dirty = "-dirty"
 		}
 	}
-	return v
+	return version + revision + dirty + " " + info.GoVersion
 }
