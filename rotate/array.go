@@ -50,7 +50,8 @@ type ArrayOptions struct {
 	OnlyDistribute bool          // no key is renewed
 	RollBack       bool          // the newest retired pairs become current again, instead of new ones
 	Canary         int           // how many tenants go first; one that fails stops all others
-	MaxFailures    int           // phase one stops after so many tenants that failed; 0 never
+	MaxFailures    int           // phase one stops after so many tenants that failed while they were renewed; 0 never
+	FullStop       bool          // phase one stops at the first tenant that fails, or that could not be renewed at all
 	ByKeyswap      bool          // tell members like anybody else, over HTTP
 	ProveCalls     int           // sealed calls to members that each tenant makes besides; -1 to all
 }
@@ -123,9 +124,11 @@ type renewing struct {
 	release func()
 	before  SelfCheck
 	kept    bool // its key is young enough, or none is to be renewed
+	starts  bool // MNet is to be started there
 	report  TenantReport
 	current *envelope.Certificate // in use and to be told; nil where the tenant failed
 	former  string                // the certificate that current replaces, PEM
+	called  map[string]bool       // members that a sealed call has proven besides
 }
 
 // Run renews the selected tenants. Reports go to Emit; it returns the exit code
@@ -199,160 +202,6 @@ func (a *Array) within(ctx context.Context, t *renewing, do func(*Session, *Rene
 		t.report.Err, t.report.Error = err, err.Error()
 		t.report.Exit = exitFor(err, t.report.Exit)
 	}
-}
-
-// preflightAll locks and checks every tenant before the first key is written.
-func (a *Array) preflightAll(ctx context.Context, tenants []*renewing) {
-	// The wait for locks is one for the whole run: where another run holds
-	// many, it is not paid for each.
-	until := a.Template.Now().Add(a.Template.LockWait)
-	a.each("check", tenants, func(t *renewing) {
-		release, err := t.member.Lock(ctx, max(until.Sub(a.Template.Now()), 0))
-		if err != nil {
-			t.report.Err, t.report.Error = err, err.Error()
-			t.report.Exit = exitFor(err, t.report.Exit)
-			return
-		}
-		t.release = release
-		a.within(ctx, t, func(s *Session, r *Renewal) error { return a.preflight(ctx, t, s, r) })
-	})
-}
-
-func (a *Array) preflight(ctx context.Context, t *renewing, s *Session, r *Renewal) error {
-	tenant, err := r.read(ctx)
-	if err != nil {
-		return err
-	}
-	t.report.describe(tenant)
-	if a.RollBack {
-		_, _, err = tenant.former(r.Now())
-	} else if t.kept = a.OnlyDistribute || a.fresh(tenant) || !r.Due.due(tenant, r.Now()); t.kept {
-		return a.keep(ctx, t, r, tenant)
-	}
-	if err != nil {
-		return err
-	}
-	t.before, err = r.preflight(ctx, tenant)
-	t.report.SelfCheck = t.before
-	if err != nil || a.RollBack {
-		return err
-	}
-	if len(tenant.History) < tenant.Generations {
-		return nil // nothing would be dropped, and the peers need not be read
-	}
-	outside, err := a.outside(ctx, s)
-	if err != nil {
-		return err
-	}
-	if err := r.wouldLockOut(ctx, tenant, outside, t.before); err != nil {
-		t.report.Outcome = Kept
-		return err
-	}
-	return nil
-}
-
-// outside are the peers that are told over HTTP. Members need no retired key to
-// learn a new one.
-func (a *Array) outside(ctx context.Context, s *Session) ([]Peer, error) {
-	list, err := s.Mesh.List(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read the peers: %w", err)
-	}
-	if !a.ByKeyswap {
-		members := a.members()
-		list = slices.DeleteFunc(list, func(p Peer) bool { return members[p.Wwwroot] })
-	}
-	if list, err = s.Mesh.Load(ctx, list); err != nil {
-		return nil, fmt.Errorf("read the peers: %w", err)
-	}
-	return list, nil
-}
-
-// fresh tells a tenant that was renewed a short while ago, by a run that may
-// have been killed before it told everybody.
-func (a *Array) fresh(t *Tenant) bool {
-	c, err := envelope.ParseCertificate(t.Pair.Certificate)
-	if err != nil || t.Own == nil || t.Own.Certificate != t.Pair.Certificate {
-		return false
-	}
-	age := a.Template.Now().Sub(c.NotBefore.Add(Backdating))
-	return age < a.Fresh && c.NotAfter.After(a.Template.Now())
-}
-
-// keep brings the own site to use the key that is stored.
-func (a *Array) keep(ctx context.Context, t *renewing, r *Renewal, tenant *Tenant) error {
-	id, err := r.keep(ctx, tenant, &t.report)
-	if err != nil {
-		return err
-	}
-	t.report.Exit, t.current = ExitOK, id.Key.Certificate
-	if len(tenant.History) > 0 {
-		t.former = tenant.History[0].Certificate
-	}
-	return nil
-}
-
-// renewAll gives the tenants that passed their keys: the canaries first, the
-// others while not too many fail. A tenant that was renewed a short while ago,
-// and uses its key, is canary enough: a run that was killed must not stop at the
-// first tenant left, which the others had gone along with.
-func (a *Array) renewAll(ctx context.Context, tenants []*renewing) {
-	due := slices.DeleteFunc(slices.Clone(tenants), func(t *renewing) bool { return t.kept || t.report.Err != nil })
-	failures := &failureLimit{limit: a.MaxFailures}
-	canaries := a.Canary
-	for _, t := range tenants {
-		failures.count(t.report.Err)
-		if t.kept && t.report.SelfCheck == SelfProven {
-			canaries--
-		}
-	}
-	canaries = min(max(canaries, 0), len(due))
-	a.renewSome(ctx, "canary", due[:canaries], failures)
-	for _, t := range due[:canaries] {
-		if t.report.Err != nil {
-			failures.stop(fmt.Errorf("the canary %s failed", t.member.Wwwroot))
-		}
-	}
-	a.renewSome(ctx, "renew", due[canaries:], failures)
-}
-
-func (a *Array) renewSome(ctx context.Context, phase string, due []*renewing, failures *failureLimit) {
-	a.each(phase, due, func(t *renewing) {
-		if err := cmpErr(context.Cause(ctx), failures.reached()); err != nil {
-			err = fmt.Errorf("not renewed: %w", err)
-			t.report.Outcome, t.report.Err, t.report.Error = Kept, err, err.Error()
-			return
-		}
-		a.within(ctx, t, func(_ *Session, r *Renewal) error { return a.renew(ctx, t, r) })
-		failures.count(t.report.Err)
-	})
-}
-
-// renew stores one tenant's new key and proves its own site.
-func (a *Array) renew(ctx context.Context, t *renewing, r *Renewal) error {
-	key := func() generated { return generated{} }
-	if !a.RollBack {
-		key = r.startGenerating()
-	}
-	tenant, err := r.Store.Read(ctx)
-	if err != nil {
-		return fmt.Errorf("read the tenant: %w", err)
-	}
-	var next *Identity
-	history := tenant.archive()
-	if a.RollBack {
-		next, history, err = tenant.former(r.Now())
-	} else {
-		next, err = r.nextIdentity(tenant, key())
-	}
-	if err != nil {
-		return err
-	}
-	if err := r.takeIntoUse(ctx, tenant, *next, history, t.before, &t.report); err != nil {
-		return err
-	}
-	t.report.Exit, t.current, t.former = ExitOK, next.Key.Certificate, tenant.Pair.Certificate
-	return nil
 }
 
 // sample draws n of the peers, all where n is negative.

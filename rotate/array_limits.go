@@ -65,15 +65,16 @@ func (e exitCount) code() int {
 	for _, n := range e {
 		total += n
 	}
-	switch {
-	case e[ExitOwnSite] > 0:
+	if e[ExitOwnSite] > 0 {
 		return ExitOwnSite
-	case e[ExitOK] == total:
-		return ExitOK
-	case e[ExitOK]+e[ExitPeers] > 0:
+	}
+	for code, n := range e {
+		if n == total {
+			return code
+		}
+	}
+	if e[ExitOK]+e[ExitPeers] > 0 {
 		return ExitPeers
-	case e[ExitLocked] == total:
-		return ExitLocked
 	}
 	return ExitNotRenewed
 }

@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"context"
+	"fmt"
 )
 
 // Plan is the dry run of an array: what Run would do with each tenant, found out
@@ -20,19 +21,33 @@ func (a *Array) Plan(ctx context.Context) int {
 }
 
 func (a *Array) planTenant(ctx context.Context, t *renewing, s *Session, r *Renewal, members map[string]bool) error {
+	tenant, err := r.Store.Read(ctx)
+	if err != nil {
+		return fmt.Errorf("read the tenant: %w", err)
+	}
+	t.report.describe(tenant)
+	t.kept = a.keeps(tenant)
 	plan := r.Plan
-	if a.RollBack {
+	switch {
+	case a.RollBack:
 		plan = r.PlanRollBack
+	case t.kept:
+		if err := r.mayKeep(tenant); err != nil {
+			return err
+		}
+		plan = r.PlanDistribute
 	}
 	if t.report = plan(ctx); t.report.Err != nil {
+		t.report.Wwwroot = t.member.Wwwroot
 		return t.report.Err
 	}
-	if tenant, err := r.Store.Read(ctx); err == nil && (a.OnlyDistribute || a.fresh(tenant)) {
-		t.report.warn("its key would be kept and distributed")
+	if t.kept {
+		t.report.warn("its key would be kept and " + a.distributed())
 	}
 	list, err := s.Mesh.List(ctx)
 	if err != nil {
-		return err
+		t.report.Outcome, t.report.Exit = Failed, ExitNotRenewed
+		return fmt.Errorf("read the peers: %w", err)
 	}
 	var outside []Peer
 	for _, p := range list {
@@ -43,16 +58,24 @@ func (a *Array) planTenant(ctx context.Context, t *renewing, s *Session, r *Rene
 			outside = append(outside, p)
 		}
 	}
-	t.report.Peers = append(t.report.Peers, r.tryPeers(ctx, outside, a.planWords())...)
+	t.report.Peers = append(t.report.Peers, r.tryPeers(ctx, outside, a.planWords(t))...)
 	return nil
 }
 
+// distributed says what becomes of a key that is kept.
+func (a *Array) distributed() string {
+	if a.onlyLooks() {
+		return "told to peers that are not proven"
+	}
+	return "distributed"
+}
+
 // planWords name the certificate that peers would be sent.
-func (a *Array) planWords() string {
+func (a *Array) planWords(t *renewing) string {
 	switch {
 	case a.RollBack:
 		return "the former certificate"
-	case a.OnlyDistribute:
+	case t.kept:
 		return "the stored certificate"
 	}
 	return "the new certificate"

@@ -52,6 +52,9 @@ func (a *Array) askMembers(ctx context.Context, phase string, tenants []*renewin
 	}
 	a.each(phase, receivers, func(to *renewing) {
 		a.within(ctx, to, func(s *Session, _ *Renewal) error {
+			if err := itsOwn(ctx, s); err != nil {
+				return err
+			}
 			held, err := ask(s, keys)
 			m.held[m.member[to.member.Wwwroot]] = held
 			return err
@@ -59,6 +62,20 @@ func (a *Array) askMembers(ctx context.Context, phase string, tenants []*renewin
 		m.failed[m.member[to.member.Wwwroot]] = to.report.Err
 	})
 	return m
+}
+
+// itsOwn refuses the database of another site: what its rows hold is not what the
+// member goes by. One without a row of its own may be the member's, before MNet
+// was ever on there.
+func itsOwn(ctx context.Context, s *Session) error {
+	tenant, err := s.Store.Read(ctx)
+	if err != nil {
+		return fmt.Errorf("read the tenant: %w", err)
+	}
+	if err := tenant.checkOwnRow(); !errors.Is(err, ErrNoOwnHost) {
+		return err
+	}
+	return nil
 }
 
 // finishAll tells the peers outside of the array, looks at each own site once
@@ -112,36 +129,53 @@ func (a *Array) finish(ctx context.Context, t *renewing, s *Session, r *Renewal,
 	if err != nil {
 		return fmt.Errorf("read the peers: %w", err)
 	}
-	report := func() (err error) {
-		tell := r.tellPeers
-		if t.kept && r.Due.OnlyIfDue && !a.OnlyDistribute {
-			tell = r.lookAtPeers
-		}
-		t.report.Peers, err = a.peerReports(ctx, list, *id, s, r, m, tell)
-		return err
+	tell := r.tellPeers
+	if t.kept && a.onlyLooks() {
+		tell = r.lookAtPeers
 	}
-	if err := report(); err != nil {
-		return err
+	err = a.peerReports(ctx, t, list, *id, s, r, m, tell)
+	again, lost := r.lookAgain(safe, tenant, *id, &t.report)
+	switch {
+	case lost != nil:
+		t.report.wentBack(lost)
+		err = fmt.Errorf("after the peers were told: %w", lost)
+	case again:
+		err = a.peerReports(ctx, t, list, *id, s, r, m, tell)
 	}
-	again, err := r.lookAgain(safe, tenant, *id, &t.report)
-	if err != nil {
-		t.report.wentBack(err)
-		return fmt.Errorf("after the peers were told: %w", err)
-	}
-	if again {
-		if err := report(); err != nil {
-			return err
-		}
-	}
-	if t.report.Unproven() > 0 || t.report.SelfCheck == SelfNoRC4 {
+	t.weighRows(lost == nil)
+	if t.report.Exit == ExitOK && (t.report.Unproven() > 0 || t.report.SelfCheck == SelfNoRC4) {
 		t.report.Exit = ExitPeers
 	}
-	return nil
+	return err
+}
+
+// onlyLooks tells whether peers of a tenant that is kept are only told where they
+// are not proven.
+func (a *Array) onlyLooks() bool { return a.Template.Due.OnlyIfDue && !a.OnlyDistribute }
+
+// weighRows takes back what was proven by rows alone, unless the own site was
+// proven, and still is: a row that holds the certificate proves a link only
+// together with a site that uses its key.
+func (t *renewing) weighRows(still bool) {
+	defer func() { t.called = nil }()
+	if still && t.report.SelfCheck == SelfProven {
+		return
+	}
+	worth := &Failure{Reason: reasonDatabase, Detail: "its row holds the certificate, but the own site was not proven to use the key", Pending: true}
+	if t.report.SelfCheck == SelfNoRC4 {
+		worth = &Failure{Reason: "no_rc4", Detail: "its row holds the certificate, but no sealed call works from this site"}
+	}
+	for i := range t.report.Peers {
+		if p := &t.report.Peers[i]; p.Outcome == Accepted && p.Reason == reasonDatabase && !t.called[p.Wwwroot] {
+			p.fail(worth)
+		}
+	}
 }
 
 // peerReports tells the peers outside over HTTP, and those inside by what became
-// of the key in their databases; some or all of the latter are called as well.
-func (a *Array) peerReports(ctx context.Context, list []Peer, own Identity, s *Session, r *Renewal, m *mesh, tell tellFunc) ([]PeerReport, error) {
+// of the key in their databases; some or all of the latter are called as well. Its
+// error is of what could not be done besides: all peers are reported nevertheless.
+func (a *Array) peerReports(ctx context.Context, t *renewing, list []Peer, own Identity, s *Session, r *Renewal, m *mesh, tell tellFunc) error {
 	var outside, inside []Peer
 	for _, p := range list {
 		if m.inside(p.Wwwroot) {
@@ -154,49 +188,57 @@ func (a *Array) peerReports(ctx context.Context, list []Peer, own Identity, s *S
 	for _, p := range inside {
 		reports[p.Wwwroot] = m.report(p, own.Wwwroot)
 	}
-	drawn, err := a.sample(inside, a.ProveCalls)
-	if err != nil {
-		return nil, err
-	}
-	for _, way := range []struct {
-		peers []Peer
-		tell  tellFunc
-	}{
-		{outside, tell},
-		{drawn, func(ctx context.Context, own Identity, peers []Peer) []PeerReport {
-			return r.callPeers(ctx, own, peers, reports)
-		}},
-	} {
-		if len(way.peers) == 0 {
-			continue
+	var lost error
+	tellBy := func(tell tellFunc, peers []Peer) (told []PeerReport) {
+		if len(peers) == 0 {
+			return nil
 		}
-		loaded, err := s.Mesh.Load(context.WithoutCancel(ctx), way.peers)
+		loaded, err := s.Mesh.Load(context.WithoutCancel(ctx), peers)
 		if err != nil {
-			return nil, fmt.Errorf("read the peers: %w", err)
+			lost = fmt.Errorf("read the peers: %w", err)
+			return nil
 		}
-		for _, report := range way.tell(ctx, own, loaded) {
+		told = tell(ctx, own, loaded)
+		for _, report := range told {
 			reports[report.Wwwroot] = report
 		}
+		return told
 	}
-	ordered := make([]PeerReport, len(list))
+	tellBy(tell, outside)
+	drawn, err := a.sample(inside, a.ProveCalls)
+	if err != nil {
+		lost = err
+	}
+	t.called = make(map[string]bool, len(drawn))
+	for _, report := range tellBy(r.callPeers(reports), drawn) {
+		t.called[report.Wwwroot] = true
+	}
+	t.report.Peers = make([]PeerReport, len(list))
 	for i, p := range list {
-		ordered[i] = reports[p.Wwwroot]
+		report, known := reports[p.Wwwroot]
+		if !known {
+			report = PeerReport{Wwwroot: p.Wwwroot, Application: p.Application}
+			report.fail(&Failure{Reason: "connect", Detail: "not told: its row could not be read", Pending: true})
+		}
+		t.report.Peers[i] = report
 	}
-	return ordered, nil
+	return lost
 }
 
 // callPeers proves peers whose databases hold the key already by sealed calls.
-func (r *Renewal) callPeers(ctx context.Context, own Identity, peers []Peer, held map[string]PeerReport) []PeerReport {
-	return r.workOn(peers, func(p Peer) PeerReport {
-		report := held[p.Wwwroot]
-		if report.Outcome != Accepted {
+func (r *Renewal) callPeers(held map[string]PeerReport) tellFunc {
+	return func(ctx context.Context, own Identity, peers []Peer) []PeerReport {
+		return r.workOn(peers, func(p Peer) PeerReport {
+			report := held[p.Wwwroot]
+			if report.Outcome != Accepted {
+				return report
+			}
+			started := r.Now()
+			report.prove(Push{}, r.Network.Prove(ctx, own, p, nil, false))
+			report.TookMS = r.Now().Sub(started).Milliseconds()
 			return report
-		}
-		started := r.Now()
-		report.prove(Push{}, r.Network.Prove(ctx, own, p, nil, false))
-		report.TookMS = r.Now().Sub(started).Milliseconds()
-		return report
-	})
+		})
+	}
 }
 
 // reasonDatabase marks a peer that is proven by its row, read back, together with

@@ -36,8 +36,11 @@ type fleetSite struct {
 	tenant    Tenant
 	version   int
 	cached    *Stored
-	sticky    bool // its web side keeps the old key
-	down      bool // its database
+	sticky    bool     // its web side keeps the old key
+	down      bool     // its database
+	own       *Failure // what its calls to itself come to, nil as its web side answers
+	readErr   error
+	loadErr   error
 	lockErr   error
 	rows      map[string]*fleetRow // by the other's wwwroot
 	order     []string
@@ -149,6 +152,9 @@ func (s *fleetSite) openSession(ctx context.Context) (*Session, error) {
 func (s *fleetSite) Read(context.Context) (*Tenant, error) {
 	s.f.mu.Lock()
 	defer s.f.mu.Unlock()
+	if s.readErr != nil {
+		return nil, s.readErr
+	}
 	t := s.tenant
 	t.History, t.Version = slices.Clone(t.History), s.version
 	return &t, nil
@@ -179,8 +185,18 @@ func (s *fleetSite) StorePeer(_ context.Context, p Peer, c *envelope.Certificate
 	return true, nil
 }
 
-func (s *fleetSite) StartMNet(context.Context) error { return errors.New("not here") }
-func (s *fleetSite) Check(context.Context) error     { return nil }
+func (s *fleetSite) StartMNet(context.Context) error {
+	s.f.mu.Lock()
+	defer s.f.mu.Unlock()
+	s.f.event("start %s", s.tenant.Wwwroot)
+	s.tenant.DispatcherMode = "strict"
+	if s.tenant.Own == nil {
+		s.tenant.Own = &Peer{ID: 1, Wwwroot: s.tenant.Wwwroot}
+	}
+	return nil
+}
+
+func (s *fleetSite) Check(context.Context) error { return nil }
 
 func (s *fleetSite) Drop(context.Context, Width) error {
 	s.f.mu.Lock()
@@ -214,11 +230,11 @@ func (s *fleetSite) List(context.Context) ([]Peer, error) {
 }
 
 func (s *fleetSite) Load(ctx context.Context, peers []Peer) ([]Peer, error) {
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
 	s.f.mu.Lock()
 	defer s.f.mu.Unlock()
+	if err := cmpErr(ctx.Err(), s.loadErr); err != nil {
+		return nil, err
+	}
 	loaded := slices.Clone(peers)
 	for i := range loaded {
 		loaded[i].Certificate = s.rows[loaded[i].Wwwroot].certificate
@@ -273,6 +289,8 @@ func (f *fleet) Prove(_ context.Context, own Identity, p Peer, _ *envelope.Certi
 	c, _ := envelope.ParseCertificate(s.web().Certificate)
 	holds := s.rows[own.Wwwroot]
 	switch {
+	case p.Wwwroot == own.Wwwroot && s.own != nil:
+		return Proof{Failure: s.own, Attempts: 1}
 	case p.Wwwroot == own.Wwwroot && s.web().Certificate != own.Key.Certificate.PEM:
 		return Proof{Failure: &Failure{Reason: "fault_7023"}}
 	case p.Wwwroot == own.Wwwroot:
@@ -290,4 +308,9 @@ func (f *fleet) PublicKey(_ context.Context, p Peer) (*envelope.Certificate, err
 	return envelope.ParseCertificate(f.byURL[p.Wwwroot].web().Certificate)
 }
 
-func (f *fleet) Reachable(context.Context, Peer) *Failure { return nil }
+func (f *fleet) Reachable(_ context.Context, p Peer) *Failure {
+	if s := f.byURL[p.Wwwroot]; s != nil {
+		return s.own
+	}
+	return nil
+}

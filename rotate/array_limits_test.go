@@ -1,0 +1,102 @@
+package rotate
+
+import (
+	"errors"
+	"testing"
+	"time"
+)
+
+// A tenant that could not be renewed at all has shown nothing of what renewing does.
+func TestWhichFailuresStopAnArray(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		o            ArrayOptions
+		down, sticky []int
+		renewed      int
+	}{
+		{"not those of the check phase", ArrayOptions{MaxFailures: 2}, []int{0, 1, 2}, nil, 5},
+		{"as many as that while they are renewed", ArrayOptions{MaxFailures: 2}, []int{0}, []int{1, 2}, 0},
+		{"fewer do not", ArrayOptions{MaxFailures: 2}, []int{0, 2}, []int{1}, 5},
+		{"the first of any, for a full stop", ArrayOptions{FullStop: true}, []int{7}, nil, 0},
+		{"the first of any, though more might fail", ArrayOptions{FullStop: true, MaxFailures: 3}, []int{7}, nil, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFleet(t, 8)
+			for _, i := range c.down {
+				f.sites[i].down = true
+			}
+			for _, i := range c.sticky {
+				f.sites[i].sticky = true
+			}
+			a := f.array(c.o)
+			a.Parallel = 1
+			a.Run(t.Context())
+			renewed := 0
+			for _, r := range f.reports {
+				if r.Outcome == Renewed {
+					renewed++
+				}
+			}
+			if renewed != c.renewed {
+				t.Errorf("%d renewed, want %d", renewed, c.renewed)
+			}
+		})
+	}
+}
+
+func TestTheExitCodeOfAnArray(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		codes []int
+		want  int
+	}{
+		{"all well", []int{0, 0}, 0},
+		{"one has a peer left", []int{0, 3}, 3},
+		{"one was not renewed", []int{0, 1}, 3},
+		{"none was, for one reason", []int{1, 1}, 1},
+		{"none was, each database being another site's", []int{2, 2}, 2},
+		{"none was, all being locked", []int{5, 5}, 5},
+		{"none was, for several reasons", []int{2, 5}, 1},
+		{"one does not use its key", []int{0, 5, 4}, 4},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			exits := exitCount{}
+			for _, code := range c.codes {
+				exits.add(TenantReport{Exit: code})
+			}
+			if got := exits.code(); got != c.want {
+				t.Errorf("exit %d, want %d", got, c.want)
+			}
+		})
+	}
+	lost := exitCount{}
+	lost.add(TenantReport{Exit: ExitOK, Err: errors.New("lost")})
+	if lost.code() != ExitNotRenewed {
+		t.Error("an error without a code of its own counts as success")
+	}
+}
+
+func TestWhichKeysAreFresh(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		made time.Time
+		want bool
+	}{
+		{"made just now", clock, true},
+		{"made a while ago", clock.Add(-59 * time.Minute), true},
+		{"made longer ago", clock.Add(-61 * time.Minute), false},
+		{"made by a clock a little ahead", clock.Add(Backdating), true},
+		{"made by a clock further ahead", clock.Add(Backdating + time.Second), false},
+		{"of the year after next", clock.AddDate(2, 0, 0), false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFleet(t, 1)
+			s := f.sites[0]
+			pair := testPair(t, s.tenant.Wwwroot, c.made)
+			s.tenant.Pair, s.tenant.Own.Certificate = storedPair(pair), pair.Certificate.PEM
+			if got := f.array(ArrayOptions{Fresh: time.Hour}).fresh(&s.tenant); got != c.want {
+				t.Errorf("fresh: %v", got)
+			}
+		})
+	}
+}

@@ -1,0 +1,216 @@
+package rotate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"renew_mnetkeys/envelope"
+)
+
+// preflightAll locks and checks every tenant before the first key is written.
+func (a *Array) preflightAll(ctx context.Context, tenants []*renewing) {
+	// The wait for locks is one for the whole run: where another run holds
+	// many, it is not paid for each.
+	until := a.Template.Now().Add(a.Template.LockWait)
+	a.each("check", tenants, func(t *renewing) {
+		release, err := t.member.Lock(ctx, max(until.Sub(a.Template.Now()), 0))
+		if err != nil {
+			t.report.Err, t.report.Error = err, err.Error()
+			t.report.Exit = exitFor(err, t.report.Exit)
+			return
+		}
+		t.release = release
+		a.within(ctx, t, func(s *Session, r *Renewal) error { return a.preflight(ctx, t, s, r) })
+	})
+}
+
+func (a *Array) preflight(ctx context.Context, t *renewing, s *Session, r *Renewal) error {
+	tenant, err := r.Store.Read(ctx)
+	if err != nil {
+		return fmt.Errorf("read the tenant: %w", err)
+	}
+	t.report.describe(tenant)
+	if t.kept = a.keeps(tenant); t.kept {
+		return a.keep(ctx, t, r, tenant)
+	}
+	if a.RollBack {
+		if _, _, err := tenant.former(r.Now()); err != nil {
+			return err
+		}
+	} else if t.starts = a.starts(tenant); t.starts {
+		return mayStart(ctx, r)
+	}
+	return a.ready(ctx, t, s, r, tenant)
+}
+
+// ready finds what must stop the renewal of a tenant whose MNet is on.
+func (a *Array) ready(ctx context.Context, t *renewing, s *Session, r *Renewal, tenant *Tenant) (err error) {
+	t.before, err = r.preflight(ctx, tenant)
+	t.report.SelfCheck = t.before
+	if err != nil || a.RollBack {
+		return err
+	}
+	if len(tenant.History) < tenant.Generations {
+		return nil // nothing would be dropped, and the peers need not be read
+	}
+	outside, err := a.outside(ctx, s)
+	if err != nil {
+		return err
+	}
+	if err := r.wouldLockOut(ctx, tenant, outside, t.before); err != nil {
+		t.report.Outcome = Kept
+		return err
+	}
+	return nil
+}
+
+// starts tells whether MNet is to be started before the renewal (--newkey).
+func (a *Array) starts(t *Tenant) bool {
+	return a.Template.NewKey && !a.OnlyDistribute && !a.RollBack && (!t.MNetOn() || t.Own == nil)
+}
+
+// errStartsLater is how the Starter of the check phase says that all is ready.
+var errStartsLater = errors.New("MNet is started in phase two")
+
+type startsLater struct{}
+
+func (startsLater) StartMNet(context.Context) error { return errStartsLater }
+
+// mayStart finds what must stop the start of MNet, which is a write and has to
+// wait until all tenants are checked.
+func mayStart(ctx context.Context, r *Renewal) error {
+	r.Starter = startsLater{}
+	if _, err := r.read(ctx); !errors.Is(err, errStartsLater) {
+		return err
+	}
+	return nil
+}
+
+// outside are the peers that are told over HTTP. Members need no retired key to
+// learn a new one.
+func (a *Array) outside(ctx context.Context, s *Session) ([]Peer, error) {
+	list, err := s.Mesh.List(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the peers: %w", err)
+	}
+	if !a.ByKeyswap {
+		members := a.members()
+		list = slices.DeleteFunc(list, func(p Peer) bool { return members[p.Wwwroot] })
+	}
+	if list, err = s.Mesh.Load(ctx, list); err != nil {
+		return nil, fmt.Errorf("read the peers: %w", err)
+	}
+	return list, nil
+}
+
+// keeps tells whether the tenant's key is left as it is.
+func (a *Array) keeps(t *Tenant) bool {
+	if a.RollBack || a.OnlyDistribute {
+		return a.OnlyDistribute
+	}
+	return !a.starts(t) && (a.fresh(t) || !a.Template.Due.due(t, a.Template.Now()))
+}
+
+// fresh tells a tenant that was renewed a short while ago, by a run that may
+// have been killed before it told everybody. A key that is not valid yet was made
+// by a clock that was wrong, and is not waited for.
+func (a *Array) fresh(t *Tenant) bool {
+	c, err := envelope.ParseCertificate(t.Pair.Certificate)
+	if err != nil || t.Own == nil || t.Own.Certificate != t.Pair.Certificate {
+		return false
+	}
+	now := a.Template.Now()
+	return !now.Before(c.NotBefore) && now.Sub(c.NotBefore.Add(Backdating)) < a.Fresh && c.NotAfter.After(now)
+}
+
+// keep brings the own site to use the key that is stored.
+func (a *Array) keep(ctx context.Context, t *renewing, r *Renewal, tenant *Tenant) error {
+	id, err := r.keep(ctx, tenant, &t.report)
+	if err != nil {
+		return err
+	}
+	t.report.Exit, t.current = ExitOK, id.Key.Certificate
+	if len(tenant.History) > 0 {
+		t.former = tenant.History[0].Certificate
+	}
+	return nil
+}
+
+// renewAll gives the tenants that passed their keys: the canaries first, the
+// others while not too many fail. A tenant that was renewed a short while ago,
+// and uses its key, is canary enough: a run that was killed must not stop at the
+// first tenant left, which the others had gone along with.
+func (a *Array) renewAll(ctx context.Context, tenants []*renewing) {
+	due := slices.DeleteFunc(slices.Clone(tenants), func(t *renewing) bool { return t.kept || t.report.Err != nil })
+	failures := &failureLimit{limit: a.MaxFailures}
+	if a.FullStop {
+		failures.limit = 1
+	}
+	canaries := a.Canary
+	for _, t := range tenants {
+		if failures.limit == 1 { // then no failure is too small to count
+			failures.count(t.report.Err)
+		}
+		if t.kept && t.report.SelfCheck == SelfProven {
+			canaries--
+		}
+	}
+	canaries = min(max(canaries, 0), len(due))
+	a.renewSome(ctx, "canary", due[:canaries], failures)
+	for _, t := range due[:canaries] {
+		if t.report.Err != nil {
+			failures.stop(fmt.Errorf("the canary %s failed", t.member.Wwwroot))
+		}
+	}
+	a.renewSome(ctx, "renew", due[canaries:], failures)
+}
+
+// renewSome renews tenants while nothing stops the run. Keys are made before a
+// place at the database is taken, so that all cores make some however few places
+// there are.
+func (a *Array) renewSome(ctx context.Context, phase string, due []*renewing, failures *failureLimit) {
+	stopped := func() error { return cmpErr(context.Cause(ctx), failures.reached()) }
+	a.each(phase, due, func(t *renewing) {
+		var key generated
+		err := stopped()
+		if err == nil && !a.RollBack {
+			key.key, key.err = a.Template.GenerateKey(a.Template.KeyBits)
+			err = stopped()
+		}
+		if err != nil {
+			err = fmt.Errorf("not renewed: %w", err)
+			t.report.Outcome, t.report.Err, t.report.Error = Kept, err, err.Error()
+			return
+		}
+		a.within(ctx, t, func(s *Session, r *Renewal) error { return a.renew(ctx, t, s, r, key) })
+		failures.count(t.report.Err)
+	})
+}
+
+// renew stores one tenant's new key and proves its own site.
+func (a *Array) renew(ctx context.Context, t *renewing, s *Session, r *Renewal, key generated) error {
+	tenant, err := r.read(ctx)
+	if err == nil && t.starts {
+		err = a.ready(ctx, t, s, r, tenant)
+	}
+	if err != nil {
+		return err
+	}
+	var next *Identity
+	history := tenant.archive()
+	if a.RollBack {
+		next, history, err = tenant.former(r.Now())
+	} else {
+		next, err = r.nextIdentity(tenant, key)
+	}
+	if err != nil {
+		return err
+	}
+	if err := r.takeIntoUse(ctx, tenant, *next, history, t.before, &t.report); err != nil {
+		return err
+	}
+	t.report.Exit, t.current, t.former = ExitOK, next.Key.Certificate, tenant.Pair.Certificate
+	return nil
+}
