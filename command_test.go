@@ -83,6 +83,7 @@ func (r ran) document(t testing.TB) document {
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		t.Fatalf("something stands behind the JSON document:\n%s", r.stdout)
 	}
+	ofSchema(t, r.stdout)
 	if d.ExitCode != r.code {
 		t.Errorf("the document says exit code %d, the process %d", d.ExitCode, r.code)
 	}
