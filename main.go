@@ -14,6 +14,7 @@ import (
 )
 
 func main() {
+	keepMemory()
 	os.Exit(run(os.Args, os.Getenv, os.Stdout, os.Stderr))
 }
 
