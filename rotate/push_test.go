@@ -107,3 +107,16 @@ func TestWhatCannotBeUndoneCallsForAnOperator(t *testing.T) {
 		})
 	}
 }
+
+// Without asking the own site nobody knows which pair it uses.
+func TestASiteThatIsNotToBeAskedIsNotTakenBack(t *testing.T) {
+	w, _, unused := halfway(t)
+	w.dropErr = errors.New("permission denied")
+	report := w.renewal(Options{SelfCheck: SelfCheckOff}).Distribute(t.Context())
+	if report.Exit != ExitOwnSite || w.tenant.Pair != unused {
+		t.Errorf("%+v", report)
+	}
+	if asked := w.happened("prove"); len(asked) > 0 {
+		t.Error(asked)
+	}
+}
