@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"time"
 
+	"renew_mnetkeys/killsteps"
 	"renew_mnetkeys/moodledb"
 	"renew_mnetkeys/peers"
 	"renew_mnetkeys/rotate"
@@ -81,7 +82,7 @@ func newClient(o options, log logger) (*peers.Client, error) {
 		return nil, err
 	}
 	return peers.New(peers.Options{Timeout: o.Timeout, Concurrency: o.Concurrency, Retries: retries,
-		TLSSkipVerify: o.TLSSkipVerify, RootCAs: roots, Log: log}), nil
+		TLSSkipVerify: o.TLSSkipVerify, RootCAs: roots, Dial: killsteps.Peers(), Log: log}), nil
 }
 
 // certificateAuthorities are the system's and those of --ca-file; nil means the

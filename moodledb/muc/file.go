@@ -11,6 +11,8 @@ import (
 	"regexp"
 
 	"golang.org/x/sys/unix"
+
+	"renew_mnetkeys/killsteps"
 )
 
 // fileStore is an instance of cachestore_file. Everything below its directory is reached through os.Root, so that a link cannot lead a caller who may be
@@ -166,7 +168,7 @@ func remove(root *os.Root, name string) (bool, error) {
 	if err != nil || info.IsDir() {
 		return false, ignoreAbsent(err)
 	}
-	if err := root.Remove(name); err != nil {
+	if err := killsteps.File("remove "+name, func() error { return root.Remove(name) }); err != nil {
 		return false, ignoreAbsent(err)
 	}
 	return true, nil
