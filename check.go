@@ -72,6 +72,8 @@ func (c *checkSummary) add(r rotate.TenantReport) {
 	switch {
 	case r.Err != nil && (r.Exit == rotate.ExitOwnSite || errors.Is(r.Err, rotate.ErrExpired)):
 		c.problem(critical, r.Wwwroot+": "+r.Error)
+	case r.Err != nil && (r.Wwwroot == "" || strings.HasPrefix(r.Error, r.Wwwroot)): // it names what it is about
+		c.problem(unknown, r.Error)
 	case r.Err != nil:
 		c.problem(unknown, r.Wwwroot+": "+r.Error)
 	case r.SelfCheck == rotate.SelfNoRC4:

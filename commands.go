@@ -106,7 +106,11 @@ func (c subcommand) changes() bool { return slices.Contains(changing, c.name) }
 
 // strayWord explains a word that is no option.
 func strayWord(cmd subcommand, words []string) error {
-	hint := "every option starts with --; see renew_mnetkeys --help"
+	var names []string
+	for _, c := range subcommands[1:] {
+		names = append(names, c.name)
+	}
+	hint := "the commands are " + strings.Join(names, ", ") + ", and every option starts with --; see renew_mnetkeys --help"
 	isCommand := slices.ContainsFunc(subcommands, func(c subcommand) bool { return c.name == words[0] })
 	switch {
 	case isCommand && words[0] == subcommands[0].name:
@@ -129,7 +133,7 @@ func usageProblem(cmd subcommand, err error) error {
 	if _, name, ok := strings.Cut(problem, "flag provided but not defined: -"); ok {
 		for _, o := range optionTable() {
 			if slices.Contains(o.flag.Names(), strings.TrimLeft(name, "-")) {
-				hint = fmt.Sprintf("%s takes it: renew_mnetkeys --help", strings.Join(o.of, ", "))
+				hint = fmt.Sprintf("it is an option of %s; see renew_mnetkeys --help", strings.Join(o.of, ", "))
 			}
 		}
 	}

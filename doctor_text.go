@@ -10,12 +10,12 @@ import (
 // renderFindings lists what the diagnosis of one tenant has found, and what to do.
 func renderFindings(r rotate.TenantReport, paint func(word, padded string) string) string {
 	var b strings.Builder
-	count := map[rotate.Severity]int{}
+	found := map[rotate.Severity]int{}
 	for _, f := range r.Findings {
-		count[f.Severity]++
+		found[f.Severity]++
 	}
-	fmt.Fprintf(&b, "%s: %d errors, %d warnings, %d notes; %d peers\n", printable(r.Wwwroot),
-		count[rotate.SeverityError], count[rotate.SeverityWarning], count[rotate.SeverityInfo], len(r.Peers))
+	fmt.Fprintf(&b, "%s: %s, %s, %s; %s\n", printable(r.Wwwroot), count(found[rotate.SeverityError], "error"),
+		count(found[rotate.SeverityWarning], "warning"), count(found[rotate.SeverityInfo], "note"), count(len(r.Peers), "peer"))
 	for _, f := range r.Findings {
 		fmt.Fprintf(&b, "\n  %s %s", paint(severityColours[f.Severity], fmt.Sprintf("%-7s", f.Severity)), f.Code)
 		if f.Subject != "" && f.Subject != r.Wwwroot {
@@ -28,6 +28,14 @@ func renderFindings(r rotate.TenantReport, paint func(word, padded string) strin
 		fmt.Fprintf(&b, "          next: %s\n", printable(f.Next))
 	}
 	return b.String()
+}
+
+// count is a number of things in words.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // some names a few of many.

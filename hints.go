@@ -17,6 +17,9 @@ const hintNoRC4 = "switch OpenSSL's legacy provider on for the web server's PHP 
 // the stored key.
 const hintOwnSite = "purge Moodle's caches on every web node (php admin/cli/purge_caches.php, restart php-fpm where APCu is used), then run again"
 
+// hintRenew is for a stored key that only a new one can stand in for.
+const hintRenew = "make a new key: run renew_mnetkeys without a command"
+
 // hinter is an error that knows what to do about it.
 type hinter interface{ Hint() string }
 
@@ -53,6 +56,10 @@ func hintFor(err error) string {
 	if errors.As(err, &own) {
 		return hintOwnSite
 	}
+	var pending *rotate.PendingError
+	if errors.As(err, &pending) {
+		return "wait until they are back and run renew_mnetkeys push, or give them up with --abandon-pending"
+	}
 	for _, known := range sentinelHints {
 		if errors.Is(err, known.err) {
 			return known.hint
@@ -66,8 +73,12 @@ var sentinelHints = []struct {
 	err  error
 	hint string
 }{
-	{rotate.ErrMNetOff, "start it in the same run with --newkey"},
-	{rotate.ErrNoOwnHost, "let the run make it with --newkey"},
+	{rotate.ErrMNetOff, "start it in the same run with --newkey: renew_mnetkeys --newkey"},
+	{rotate.ErrNoOwnHost, "let a renewal make it: renew_mnetkeys --newkey"},
+	{rotate.ErrNoKey, hintRenew},
+	{rotate.ErrIncoherent, hintRenew},
+	{rotate.ErrExpired, hintRenew},
+	{rotate.ErrNothingArchived, hintRenew},
 	{rotate.ErrLocked, "wait for it to end, or give --lock-wait more time"},
 	{rotate.ErrConflict, "Moodle renewed by itself at expiry, or an administrator did; run again"},
 	{rotate.ErrUncertain, "run again as soon as the database answers: the run starts from whichever key is there"},

@@ -111,7 +111,7 @@ func (out *output) render(report rotate.TenantReport, code int) string {
 		return renderFindings(report, out.paint)
 	}
 	whole := out.terminal || code != rotate.ExitOK || out.o.DryRun || out.o.Command == "verify"
-	return renderText(report, whole, out.o.DryRun, out.paint)
+	return renderText(report, whole, out.o, out.paint)
 }
 
 // nothingHappened is for cron: a key that was not due, and peers that were proven,

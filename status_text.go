@@ -18,7 +18,7 @@ func renderStatus(r rotate.TenantReport, now time.Time, paint func(word, padded 
 	} else {
 		fmt.Fprintf(&b, "  %-12s none that can be read\n", "certificate")
 	}
-	fmt.Fprintf(&b, "  %-12s %d retired keys\n", "history", r.History)
+	fmt.Fprintf(&b, "  %-12s %s\n", "history", count(r.History, "retired key"))
 	for _, h := range r.Archive {
 		fmt.Fprintf(&b, "  %-12s sha256 %s until %s\n", "", h.SHA256, stamp(h.NotAfter))
 	}

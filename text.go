@@ -11,14 +11,14 @@ import (
 // renderText is a report for people: one block for the tenant, one line a peer,
 // one summary line. Without whole, the peers are left to the summary. paint
 // colours a padded word.
-func renderText(r rotate.TenantReport, whole, dryRun bool, paint func(word, padded string) string) string {
+func renderText(r rotate.TenantReport, whole bool, o options, paint func(word, padded string) string) string {
 	var b strings.Builder
-	tenantBlock(&b, r, dryRun, paint)
+	tenantBlock(&b, r, o, paint)
 	if whole && len(r.Peers) > 0 {
 		b.WriteByte('\n')
 		peerLines(&b, r, paint)
 	}
-	if summary := summarize(r, dryRun); summary != "" {
+	if summary := summarize(r, o.DryRun); summary != "" {
 		if whole {
 			b.WriteByte('\n')
 		}
@@ -27,15 +27,27 @@ func renderText(r rotate.TenantReport, whole, dryRun bool, paint func(word, padd
 	return b.String()
 }
 
-func tenantBlock(b *strings.Builder, r rotate.TenantReport, dryRun bool, paint func(word, padded string) string) {
+// outcomeWords say what a command did, or would do, where the outcome's own word
+// would be taken for something else.
+func outcomeWords(r rotate.TenantReport, o options) string {
+	switch {
+	case o.DryRun && r.Outcome == rotate.Kept && r.NotDue:
+		return "would keep the key of"
+	case o.DryRun && r.Outcome == rotate.Kept:
+		return map[string]string{"renew": "would renew", "push": "would push the key of", "rollback": "would roll back"}[o.Command]
+	case o.Command == "rollback" && r.Outcome == rotate.Renewed:
+		return "rolled back"
+	case o.Command == "verify" && r.Outcome == rotate.Kept:
+		return "verified"
+	}
+	return string(r.Outcome)
+}
+
+func tenantBlock(b *strings.Builder, r rotate.TenantReport, o options, paint func(word, padded string) string) {
 	if r.Wwwroot == "" && r.Certificate == nil {
 		return // the error alone says it
 	}
-	outcome := string(r.Outcome)
-	if dryRun && r.Outcome == rotate.Kept {
-		outcome = "would renew"
-	}
-	fmt.Fprintf(b, "%s %s\n", paint(string(r.Outcome), outcome), printable(r.Wwwroot))
+	fmt.Fprintf(b, "%s %s\n", paint(string(r.Outcome), outcomeWords(r, o)), printable(r.Wwwroot))
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(b, "  %-12s %s\n", name, fmt.Sprintf(format, args...))
 	}

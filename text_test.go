@@ -41,6 +41,7 @@ func TestAReportForPeople(t *testing.T) {
   pending   https://dead.example/moodle  46000 ms  timeout: no answer in time (3 tries)
             next: nothing to do if it is down for now: it fetches the key at its first call; renewing again before that can lock it out
   refused   https://evil.example             5 ms  fault_6999: ·[2Jcleared
+            next: look into the log of the site that answered
 
 1 of 3 peers proven, 1 pending, 1 refused
 `},
@@ -49,15 +50,39 @@ func TestAReportForPeople(t *testing.T) {
 		{"nothing is known of the tenant: the error says it all", rotate.TenantReport{Outcome: rotate.Failed}, true, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if diff := cmp.Diff(c.want, renderText(c.r, c.whole, false, plain)); diff != "" {
+			if diff := cmp.Diff(c.want, renderText(c.r, c.whole, options{Command: "renew"}, plain)); diff != "" {
 				t.Error(diff)
 			}
 		})
 	}
 }
 
+func TestAReportSaysWhatItsCommandDid(t *testing.T) {
+	notDue := reported(rotate.Kept, rotate.SelfProven)
+	notDue.NotDue = true
+	for want, c := range map[string]struct {
+		r rotate.TenantReport
+		o options
+	}{
+		"renewed":               {reported(rotate.Renewed, rotate.SelfProven), options{Command: "renew"}},
+		"would renew":           {reported(rotate.Kept, rotate.SelfProven), options{Command: "renew", DryRun: true}},
+		"would keep the key of": {notDue, options{Command: "renew", DryRun: true}},
+		"kept":                  {reported(rotate.Kept, rotate.SelfProven), options{Command: "push"}},
+		"would push the key of": {reported(rotate.Kept, rotate.SelfProven), options{Command: "push", DryRun: true}},
+		"rolled back":           {reported(rotate.Renewed, rotate.SelfProven), options{Command: "rollback"}},
+		"would roll back":       {reported(rotate.Kept, rotate.SelfProven), options{Command: "rollback", DryRun: true}},
+		"undone":                {reported(rotate.Undone, rotate.SelfProven), options{Command: "rollback"}},
+		"verified":              {reported(rotate.Kept, rotate.SelfProven), options{Command: "verify"}},
+		"failed":                {reported(rotate.Failed, rotate.SelfFailed), options{Command: "verify"}},
+	} {
+		if text := renderText(c.r, true, c.o, plain); !strings.HasPrefix(text, want+" https://t.example\n") {
+			t.Errorf("%s %+v: %s", c.o.Command, c.r.Outcome, text)
+		}
+	}
+}
+
 func TestAnOwnSiteWithoutRC4SaysWhatToDo(t *testing.T) {
-	if text := renderText(reported(rotate.Renewed, rotate.SelfNoRC4), true, false, plain); !strings.Contains(text, "next: "+hintNoRC4) {
+	if text := renderText(reported(rotate.Renewed, rotate.SelfNoRC4), true, options{Command: "renew"}, plain); !strings.Contains(text, "next: "+hintNoRC4) {
 		t.Error(text)
 	}
 }
@@ -76,7 +101,7 @@ func TestEveryReasonHasANextStep(t *testing.T) {
 }
 
 func TestSentinelErrorsHaveHints(t *testing.T) {
-	for _, err := range []error{rotate.ErrMNetOff, rotate.ErrNoOwnHost, rotate.ErrLocked, rotate.ErrConflict, rotate.ErrUncertain, rotate.ErrOwnUnreachable, rotate.ErrOwnClock,
+	for _, err := range []error{rotate.ErrNoKey, rotate.ErrIncoherent, rotate.ErrExpired, rotate.ErrNothingArchived, &rotate.PendingError{}, rotate.ErrMNetOff, rotate.ErrNoOwnHost, rotate.ErrLocked, rotate.ErrConflict, rotate.ErrUncertain, rotate.ErrOwnUnreachable, rotate.ErrOwnClock,
 		&rotate.OwnSiteError{Failure: &rotate.Failure{Reason: "fault_7023"}}} {
 		if hintFor(err) == "" {
 			t.Errorf("%v leaves the operator alone", err)

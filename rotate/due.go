@@ -63,8 +63,7 @@ func (e *PendingError) Error() string {
 	if more := len(e.Peers) - shown; more > 0 {
 		peers += fmt.Sprintf(" and %d more", more)
 	}
-	return fmt.Sprintf("not renewed: the history holds its %d keys, and peers are still pending on the last renewal; another one now would push out the key they may hold: %s",
-		e.Generations, peers)
+	return fmt.Sprintf("not renewed: that would push the oldest of %d keys out of the history, and peers that are not proven now may hold it: %s", e.Generations, peers)
 }
 
 // wouldLockOut asks the peers under the current key where a renewal that is not
@@ -72,11 +71,10 @@ func (e *PendingError) Error() string {
 // of ours can help, do not count; neither does anything where the key is nearly
 // over: Moodle would renew it by itself.
 func (r *Renewal) wouldLockOut(ctx context.Context, t *Tenant, peers []Peer, before SelfCheck) error {
-	id := t.identity()
-	early := DuePolicy{OnlyIfDue: true, Before: r.Due.Before}
-	if r.AbandonPending || before != SelfProven || id == nil || len(t.History) < t.Generations || early.due(t, r.Now()) {
+	if !r.mayLockOut(t, before) {
 		return nil
 	}
+	id := t.identity()
 	reports := r.workOn(peers, func(p Peer) PeerReport {
 		report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application}
 		report.prove(Push{}, r.Network.Prove(ctx, *id, p, nil, false))
@@ -95,6 +93,14 @@ func (r *Renewal) wouldLockOut(ctx context.Context, t *Tenant, peers []Peer, bef
 		return nil
 	}
 	return &PendingError{Generations: t.Generations, Peers: pending}
+}
+
+// mayLockOut tells whether a renewal now would drop a retired key early. A site
+// that does not use the key it stores cannot be worse off.
+func (r *Renewal) mayLockOut(t *Tenant, before SelfCheck) bool {
+	early := DuePolicy{OnlyIfDue: true, Before: r.Due.Before}
+	broken := before == SelfFailed || before == SelfNoRC4
+	return !r.AbandonPending && !broken && len(t.History) >= t.Generations && !early.due(t, r.Now())
 }
 
 // mayHeal are the reasons of peers that answered otherwise, and that a retired
@@ -117,7 +123,10 @@ func (r *Renewal) lookAtPeers(ctx context.Context, own Identity, peers []Peer) [
 		started := r.Now()
 		proof := r.Network.Prove(ctx, own, p, nil, false)
 		if proof.Failure != nil {
-			return r.tellPeer(ctx, own, p)
+			if told := r.tellPeer(ctx, own, p); told.Attempts > 0 {
+				return told
+			}
+			// Nothing was sent to a peer that had not answered a moment ago.
 		}
 		report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application}
 		report.prove(Push{}, proof)

@@ -12,43 +12,49 @@ import (
 // where pair and host row agree - where they do not, the call itself would make
 // the site repair its row.
 func (r *Renewal) Plan(ctx context.Context) TenantReport {
-	return r.planned(ctx, "the new certificate", func(t *Tenant, report *TenantReport) error {
-		if !r.Due.due(t, r.Now()) {
-			report.warn("the key is not due; it would be kept, and only peers that are not proven be sent its certificate")
+	return r.planned(ctx, func(t *Tenant, report *TenantReport) (string, error) {
+		switch {
+		case !r.Due.due(t, r.Now()):
+			report.NotDue = true
+			return "would be proven by a sealed call, and sent the stored certificate if that fails", nil
+		case r.mayLockOut(t, report.SelfCheck):
+			report.warn(fmt.Sprintf("the history holds its %d keys: the renewal will be refused while a peer is not proven, unless --abandon-pending is given", t.Generations))
 		}
-		return nil
+		return wouldBeSent("new"), nil
 	})
 }
 
 // PlanDistribute is the dry run of Distribute.
 func (r *Renewal) PlanDistribute(ctx context.Context) TenantReport {
-	return r.planned(ctx, "the stored certificate", func(t *Tenant, _ *TenantReport) error {
-		if t.identity() == nil {
-			return ErrNoKey
-		}
-		return nil
+	return r.planned(ctx, func(t *Tenant, _ *TenantReport) (string, error) {
+		return wouldBeSent("stored"), r.mayKeep(t)
 	})
 }
 
 // PlanRollBack is the dry run of RollBack.
 func (r *Renewal) PlanRollBack(ctx context.Context) TenantReport {
-	return r.planned(ctx, "the former certificate", func(t *Tenant, report *TenantReport) error {
+	return r.planned(ctx, func(t *Tenant, report *TenantReport) (string, error) {
 		former, _, err := t.former(r.Now())
 		if err == nil {
 			report.warn("would go back to " + former.Key.Certificate.Fingerprint() + ", valid until " + former.Key.Certificate.NotAfter.UTC().Format("2006-01-02 15:04 MST"))
 		}
-		return err
+		return wouldBeSent("former"), err
 	})
 }
 
-// planned finds out what a run would meet. what is the certificate that peers
-// would be sent.
-func (r *Renewal) planned(ctx context.Context, what string, check func(*Tenant, *TenantReport) error) TenantReport {
+func wouldBeSent(which string) string {
+	return "would be sent the " + which + " certificate and proven by a sealed call"
+}
+
+// planned finds out what a run would meet. check says what the run would do with
+// a peer, or what stands against it.
+func (r *Renewal) planned(ctx context.Context, check func(*Tenant, *TenantReport) (string, error)) TenantReport {
 	return reported(ctx, func(ctx context.Context, report *TenantReport) error {
 		t, err := r.plan(ctx, report)
-		if err == nil {
-			err = check(t, report)
+		if err != nil {
+			return err
 		}
+		what, err := check(t, report)
 		if err != nil {
 			return err
 		}
@@ -103,7 +109,7 @@ func (r *Renewal) tryPeers(ctx context.Context, peers []Peer, what string) []Pee
 	return r.workOn(peers, func(p Peer) PeerReport {
 		started := r.Now()
 		report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application, Outcome: Skipped, Attempts: 1,
-			Detail: "would be sent " + what + " and proven by a sealed call"}
+			Detail: what}
 		if f := r.Network.Reachable(ctx, p); f != nil {
 			report.fail(f)
 		}

@@ -78,6 +78,8 @@ type TenantReport struct {
 	Err error `json:"-"`
 	// Warnings are lines for people that change no outcome.
 	Warnings []string `json:"-"`
+	// NotDue is set by a dry run of a renewal that would keep the key.
+	NotDue bool `json:"-"`
 	// Exit is the exit code this tenant asks for.
 	Exit int `json:"-"`
 }

@@ -3,6 +3,7 @@ package rotate
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"renew_mnetkeys/envelope"
 )
@@ -182,6 +183,8 @@ func (r *TenantReport) describeAll(t *Tenant) {
 		r.warn("no readable key is stored")
 	case t.Own.Certificate != t.Pair.Certificate:
 		r.warn(ErrIncoherent.Error() + "; a renewal repairs that")
+	case t.Own.Expires != t.expires():
+		r.warn("the own row, by which Moodle goes, says that the key ends at " + time.Unix(t.Own.Expires, 0).UTC().Format("2006-01-02 15:04 MST") + "; a renewal repairs that")
 	}
 }
 
