@@ -158,24 +158,26 @@ func (a *arrayOutput) note(r rotate.TenantReport) {
 // finish closes the JSON document, or writes the summary: failures first. It gives
 // the exit code, which for check is one of its own.
 func (a *arrayOutput) finish(code int, err error) int {
+	if err != nil { // no tenant was come to
+		a.tenant(rotate.TenantReport{Outcome: rotate.Failed, SelfCheck: rotate.SelfSkipped, Error: err.Error(), Err: err, Exit: code, Peers: []rotate.PeerReport{}})
+	}
 	if a.check != nil {
-		if err != nil {
-			a.check.fail(err)
-		}
-		code = int(a.check.state())
+		code = a.check.close(a.output)
 	}
 	switch {
 	case a.json != nil:
-		a.json.close(a.document(code, nil), err)
+		code = a.close(code) // the exit code stands in the document
+		a.json.close(a.document(code, nil))
 		if a.json.err != nil {
 			printError(a.stderr, fmt.Errorf("write the JSON document: %w", a.json.err))
 		}
 	case a.check != nil:
 		a.write(a.check.String())
 		return code
-	case err == nil && (!a.o.Quiet || code != rotate.ExitOK) && !a.nothingHappened(a.overall(), code):
+	case err != nil:
+	case (!a.o.Quiet || code != rotate.ExitOK) && !a.nothingHappened(a.overall(), code):
 		a.sayHeld()
-		a.write(a.summary(code))
+		a.write(a.summary())
 	}
 	if err != nil {
 		printError(a.stderr, err)
@@ -191,7 +193,7 @@ func (a *arrayOutput) overall() rotate.Outcome {
 	return rotate.Renewed
 }
 
-func (a *arrayOutput) summary(code int) string {
+func (a *arrayOutput) summary() string {
 	var b strings.Builder
 	slices.SortFunc(a.failures, func(x, y rotate.TenantReport) int { return strings.Compare(x.Wwwroot, y.Wwwroot) })
 	for _, r := range a.failures {
@@ -278,10 +280,7 @@ func (j *jsonStream) tenant(r rotate.TenantReport) {
 	j.write("\n" + string(text))
 }
 
-func (j *jsonStream) close(d document, err error) {
-	if err != nil && !j.begun {
-		j.tenant(rotate.TenantReport{Outcome: rotate.Failed, Error: err.Error(), SelfCheck: rotate.SelfSkipped, Peers: []rotate.PeerReport{}})
-	}
+func (j *jsonStream) close(d document) {
 	if !j.begun {
 		j.begin()
 	}

@@ -51,7 +51,7 @@ type checkSummary struct {
 	problems         []string       // one line each, the worst first
 }
 
-// fail is for what keeps every tenant from being looked at.
+// fail is for what is not of one tenant.
 func (c *checkSummary) fail(err error) { c.problem(unknown, err.Error()) }
 
 func (c *checkSummary) problem(s checkState, text string) {
@@ -70,6 +70,8 @@ func (c *checkSummary) add(r rotate.TenantReport) {
 		c.addLife(r)
 	}
 	switch {
+	case r.Err != nil && r.Wwwroot == "": // it was not found out whose turn it was
+		c.fail(r.Err)
 	case r.Err != nil && (r.Exit == rotate.ExitOwnSite || errors.Is(r.Err, rotate.ErrExpired)):
 		c.problem(critical, r.Wwwroot+": "+r.Error)
 	case r.Err != nil && (r.Wwwroot == "" || strings.HasPrefix(r.Error, r.Wwwroot)): // it names what it is about
@@ -117,6 +119,16 @@ func (c *checkSummary) addLife(r rotate.TenantReport) {
 }
 
 func (c *checkSummary) state() checkState { return c.worst }
+
+// close finishes the records of the run, of which one that fails is a problem like
+// any other, and gives the exit code.
+func (c *checkSummary) close(out *output) int {
+	_, failed := out.finishRecords(int(c.state()))
+	for _, err := range failed {
+		c.fail(err)
+	}
+	return int(c.state())
+}
 
 // String is the whole answer: one line with performance data, then a line for
 // each problem where there are several.

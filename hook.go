@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"sync"
 
 	"renew_mnetkeys/hooks"
 	"renew_mnetkeys/moodledb"
@@ -13,7 +14,8 @@ import (
 
 // checkHooks finds what is wrong with hooks before anything is done.
 func checkHooks(o options) error {
-	for name, line := range map[string]string{"pre-hook": o.PreHook, "cache-hook": o.CacheHook, "post-hook": o.PostHook} {
+	for _, hook := range [][2]string{{"pre-hook", o.PreHook}, {"cache-hook", o.CacheHook}, {"post-hook", o.PostHook}} {
+		name, line := hook[0], hook[1]
 		if line == "" {
 			continue
 		}
@@ -77,12 +79,14 @@ func (out *output) preHook(ctx context.Context) error {
 
 // postHook is told what the run came to.
 type postHook struct {
-	out     *output
-	reports []rotate.TenantReport
+	out      *output
+	reports  []rotate.TenantReport
+	unproven int // peers, of all tenants
 }
 
 // Add implements record. Of an array the peers are left out: there are N² of them.
 func (h *postHook) Add(r rotate.TenantReport) {
+	h.unproven += r.Unproven()
 	if h.out.o.All {
 		r.Peers = []rotate.PeerReport{}
 	}
@@ -95,11 +99,10 @@ func (h *postHook) Finish(code int) error {
 	if reports == nil {
 		reports = []rotate.TenantReport{}
 	}
-	env := []string{"MNET_EXIT_CODE=" + strconv.Itoa(code), "MNET_TENANTS=" + strconv.Itoa(len(reports))}
+	env := []string{"MNET_EXIT_CODE=" + strconv.Itoa(code), "MNET_TENANTS=" + strconv.Itoa(len(reports)), "MNET_PEERS_UNPROVEN=" + strconv.Itoa(h.unproven)}
 	if len(reports) == 1 {
 		r := reports[0]
-		env = append(env, "MNET_WWWROOT="+r.Wwwroot, "MNET_OUTCOME="+string(r.Outcome), "MNET_SELF_CHECK="+string(r.SelfCheck),
-			"MNET_PEERS_UNPROVEN="+strconv.Itoa(r.Unproven()))
+		env = append(env, "MNET_WWWROOT="+r.Wwwroot, "MNET_OUTCOME="+string(r.Outcome), "MNET_SELF_CHECK="+string(r.SelfCheck))
 	}
 	// A signal that ended the run must not keep its end from being told.
 	return h.out.runHook(context.Background(), "post-hook", h.out.o.PostHook, h.out.document(code, reports), env...)
@@ -127,6 +130,47 @@ func (hookCache) Check(context.Context) error { return nil }
 // Drop implements rotate.Cache.
 func (c hookCache) Drop(ctx context.Context, width rotate.Width) error {
 	words := map[rotate.Width]string{rotate.WidthEntry: "entry", rotate.WidthDefinition: "definition", rotate.WidthPHP: "all"}
-	return c.out.runHook(ctx, "cache-hook", c.out.o.CacheHook, map[string]string{"wwwroot": c.wwwroot, "drop": words[width]},
+	err := c.out.runHook(ctx, "cache-hook", c.out.o.CacheHook, map[string]string{"wwwroot": c.wwwroot, "drop": words[width]},
 		"MNET_WWWROOT="+c.wwwroot, "MNET_DROP="+words[width])
+	c.out.cacheHook.ran(c.wwwroot, err)
+	return err
+}
+
+// cacheHookRecord knows where the cache-hook failed at last. A tenant may be
+// proven all the same: the hook is broken, and will leave the next key unused.
+type cacheHookRecord struct {
+	mu     sync.Mutex
+	failed map[string]error // by wwwroot
+	first  error
+	others int
+}
+
+func (h *cacheHookRecord) ran(wwwroot string, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.failed == nil {
+		h.failed = map[string]error{}
+	}
+	h.failed[wwwroot] = err
+}
+
+// Add implements record. A tenant that failed says so itself.
+func (h *cacheHookRecord) Add(r rotate.TenantReport) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch err := h.failed[r.Wwwroot]; {
+	case err == nil || r.Err != nil:
+	case h.first == nil:
+		h.first = fmt.Errorf("%w, but %s uses the stored key", err, r.Wwwroot)
+	default:
+		h.others++
+	}
+}
+
+// Finish implements record.
+func (h *cacheHookRecord) Finish(int) error {
+	if h.others > 0 {
+		return fmt.Errorf("%w; and so for %d tenants more", h.first, h.others)
+	}
+	return h.first
 }

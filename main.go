@@ -64,14 +64,12 @@ func execute(ctx context.Context, cmd subcommand, o options, getenv func(string)
 		return cmd.refuse(err, stdout, stderr)
 	}
 	if err := delay(ctx, o, out); err != nil {
-		printError(stderr, err)
-		return exitAfterSignal(ctx, rotate.ExitNotRenewed)
+		return out.stop(exitAfterSignal(ctx, rotate.ExitNotRenewed), err)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, o.Deadline, errDeadline)
 	defer cancel()
 	if err := out.preHook(ctx); err != nil {
-		printError(stderr, err)
-		return out.close(exitAfterSignal(ctx, rotate.ExitNotRenewed))
+		return out.stop(exitAfterSignal(ctx, rotate.ExitNotRenewed), err)
 	}
 	work := workOnTenant
 	if o.All {

@@ -25,6 +25,7 @@ type output struct {
 	started        time.Time
 	getenv         func(string) string
 	records        []record
+	cacheHook      *cacheHookRecord // nil where our own invalidation is used
 	stdout, stderr io.Writer
 	terminal       bool // a person watches stdout
 	colour         bool
@@ -74,13 +75,14 @@ func (out *output) print(report rotate.TenantReport, code int) int {
 	if out.o.Command == "check" {
 		sum := &checkSummary{warning: out.o.Warning, critical: out.o.Critical, now: out.started}
 		sum.add(report)
-		code = int(sum.state())
+		code = sum.close(out)
 		if !out.o.JSON {
 			out.write(sum.String())
 			return code
 		}
 	}
 	if out.o.JSON {
+		code = out.close(code) // the exit code stands in the document
 		out.printJSON(report, code)
 	} else if text := out.render(report, code); text != "" {
 		out.write(text)

@@ -24,7 +24,12 @@ type record interface {
 }
 
 // openRecords makes sure that everything can be written before anything is done.
+// Each record is told the exit code that those before it have left.
 func (out *output) openRecords() error {
+	if out.o.CacheHook != "" && !out.o.DryRun {
+		out.cacheHook = &cacheHookRecord{}
+		out.records = append(out.records, out.cacheHook)
+	}
 	if out.o.Report != "" {
 		if err := writableBeside(out.o.Report); err != nil {
 			return &usageError{problem: "--report: " + err.Error()}
@@ -50,23 +55,36 @@ func (out *output) record(r rotate.TenantReport) {
 	}
 }
 
-// close finishes the records. One that fails is an error of its own: it does not
-// undo the run, but 0 would say that all is well.
-func (out *output) close(code int) int {
-	failed := false
+// finishRecords finishes the records, once. One that fails does not undo the run, but 0
+// would say that all is well: it gives the exit code there is then, and what failed.
+func (out *output) finishRecords(code int) (int, []error) {
+	var failed []error
 	for _, kept := range out.records {
 		if err := kept.Finish(code); err != nil {
-			printError(out.stderr, err)
-			failed = true
+			failed = append(failed, err)
+			if code == rotate.ExitOK {
+				code = rotate.ExitPeers
+			}
 		}
 	}
-	switch {
-	case failed && code == rotate.ExitOK && out.o.Command == "check":
-		return int(unknown)
-	case failed && code == rotate.ExitOK:
-		return rotate.ExitPeers
+	out.records = nil
+	return code, failed
+}
+
+// close finishes the records, where nothing has had to do it before, and gives the
+// exit code.
+func (out *output) close(code int) int {
+	code, failed := out.finishRecords(code)
+	for _, err := range failed {
+		printError(out.stderr, err)
 	}
 	return code
+}
+
+// stop ends a run before anything was done.
+func (out *output) stop(code int, err error) int {
+	return out.close(out.print(rotate.TenantReport{Wwwroot: out.o.Host, Outcome: rotate.Failed, SelfCheck: rotate.SelfSkipped,
+		Error: err.Error(), Err: err, Exit: code, Peers: []rotate.PeerReport{}}, code))
 }
 
 // pageRecord is --report.
