@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -20,9 +21,24 @@ type fileOption struct {
 	line        int
 }
 
+// contrary are options of which only one can be meant: the file's gives way.
+var contrary = [][2]string{
+	{"all", "host"}, {"all", "bindhost"}, {"if-due", "newkey"}, {"if-due", "bindhost"}, {"if-due", "only-distribute"},
+	{"newkey", "only-distribute"}, {"fullstop", "max-failures"}, {"quiet", "debug"}, {"tls-skip-verify", "ca-file"},
+}
+
+// goesWith is the switch without which an option means nothing.
+func goesWith(name string) (other string, has bool) {
+	if slices.Contains(arrayFlags, name) {
+		return "all", true
+	}
+	return "if-due", name == "renew-before"
+}
+
 // readOptionFile sets what the file of options says and neither the command line
-// nor the environment does. Options of other commands are passed over, and so are
-// those of an array where one tenant is asked for: one file serves all.
+// nor the environment does. One file serves all runs: it may have options of other
+// commands, of an array where one tenant is asked for, and what else contradicts
+// the command line or the environment. Those are passed over.
 func readOptionFile(cmd subcommand, c *cli.Context) error {
 	path := c.String("options")
 	if path == "" {
@@ -40,21 +56,40 @@ func readOptionFile(cmd subcommand, c *cli.Context) error {
 		name := o.flag.Names()[0]
 		given[name] = o.takes(cmd.name) && c.IsSet(name)
 	}
-	all := c.Bool("all") || !given["host"] && !given["bindhost"] && slices.ContainsFunc(lines, func(l fileOption) bool { return l.name == "all" && l.value != "false" })
+	contradicted := func(name string) bool {
+		return slices.ContainsFunc(contrary, func(two [2]string) bool {
+			at := slices.Index(two[:], name)
+			return at >= 0 && given[two[1-at]] && c.Value(two[1-at]) != false
+		})
+	}
+	inEffect := func(name string) bool {
+		return given[name] && c.Bool(name) || !given[name] && !contradicted(name) && switchedOn(lines, name)
+	}
 	for _, l := range lines {
 		o, known := optionNamed(l.name)
-		switch {
-		case !known || l.name == "options":
+		if !known || l.name == "options" {
 			return &usageError{problem: fmt.Sprintf("%s:%d: %q is no option", path, l.line, l.name), hint: "the names are those of renew_mnetkeys --help, without the dashes"}
-		case !o.takes(cmd.name) || given[l.name]:
-		case all && slices.Contains([]string{"host", "bindhost", "newkey"}, l.name), !all && (l.name == "all" || slices.Contains(arrayFlags, l.name)):
-		default:
-			if err := c.Set(l.name, l.value); err != nil {
-				return &usageError{problem: fmt.Sprintf("%s:%d: %s: %v", path, l.line, l.name, err)}
-			}
+		}
+		other, has := goesWith(l.name)
+		if !o.takes(cmd.name) || given[l.name] || contradicted(l.name) || has && !inEffect(other) {
+			continue
+		}
+		if err := c.Set(l.name, l.value); err != nil {
+			return &usageError{problem: fmt.Sprintf("%s:%d: %s: %v", path, l.line, l.name, err)}
 		}
 	}
 	return nil
+}
+
+// switchedOn tells whether the last line of a switch switches it on.
+func switchedOn(lines []fileOption, name string) bool {
+	on := false
+	for _, l := range lines {
+		if l.name == name {
+			on, _ = strconv.ParseBool(l.value) // what is neither is refused later
+		}
+	}
+	return on
 }
 
 func optionNamed(name string) (option, bool) {
@@ -89,13 +124,11 @@ func parseOptionFile(path string) ([]fileOption, error) {
 		}
 		name, value, ok := strings.Cut(line, "=")
 		name, value = strings.TrimLeft(strings.TrimSpace(name), "-"), strings.TrimSpace(value)
-		if !ok {
-			value = "true"
-			if o, known := optionNamed(name); known {
-				if _, isSwitch := o.flag.(*cli.BoolFlag); !isSwitch {
-					return nil, fmt.Errorf("%s:%d: %s wants a value", path, i+1, name)
-				}
+		if o, known := optionNamed(name); known && value == "" {
+			if _, isSwitch := o.flag.(*cli.BoolFlag); !isSwitch || ok {
+				return nil, fmt.Errorf("%s:%d: %s wants a value", path, i+1, name)
 			}
+			value = "true"
 		}
 		lines = append(lines, fileOption{name, value, i + 1})
 	}
