@@ -105,12 +105,12 @@ func TestCronTakesTheFile(t *testing.T) {
 }
 
 func TestACronLineIsRefused(t *testing.T) {
-	const line = "17 3 * * 1  www-data  " + binary
+	const line = "17 3 * * *  www-data  " + binary
 	text := file(t, cronFile)
 	for name, replacement := range map[string]string{
-		"without a user":                 "17 3 * * 1  " + binary,
+		"without a user":                 "17 3 * * *  " + binary,
 		"with four fields":               "17 3 * *  www-data  " + binary,
-		"with six fields":                "0 17 3 * * 1  www-data  " + binary,
+		"with six fields":                "0 17 3 * * *  www-data  " + binary,
 		"with the minute 60":             "60 3 * * 1  www-data  " + binary,
 		"with a day 0 of the month":      "17 3 0 * 1  www-data  " + binary,
 		"with a range that runs back":    "17 5-3 * * 1  www-data  " + binary,

@@ -196,7 +196,7 @@ func TestAManifestIsRefused(t *testing.T) {
 		"with a single value for a sequence":    {"                  drop:\n                    - ALL", "                  drop: ALL"},
 		"with a mapping for a sequence":         {"            - name: config\n              secret:", "              secret:"},
 		"with a password in the environment":    {"              resources:\n", "              env:\n                - name: DB_PASS\n              resources:\n"},
-		"with a tab":                            {"spec:\n  # Once", "spec:\n\t# Once"},
+		"with a tab":                            {"spec:\n  # Every", "spec:\n\t# Once"},
 		"with one space too many":               {"  timeZone:", "   timeZone:"},
 		"with a key without its value":          {"  timeZone: Etc/UTC", "  timeZone:"},
 		"with a sequence in brackets":           {"                    - ALL", "                    - [ALL]"},

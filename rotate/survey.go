@@ -146,7 +146,7 @@ func (a *Array) surveyPeers(ctx context.Context, t *renewing, s *Session, r *Ren
 		t.report.Peers[i] = report
 	}
 	if what.calls() {
-		t.report.withoutOwnProof()
+		t.weighRows(true)
 		t.report.exitByProof()
 	}
 	return nil
@@ -186,14 +186,4 @@ func (w wholeStore) Read(ctx context.Context) (*Tenant, error) {
 		t.Peers, err = w.mesh.Load(ctx, t.Peers)
 	}
 	return t, err
-}
-
-// withoutOwnProof takes back what was proven by rows alone: they prove a link only
-// together with the own site's proof.
-func (r *TenantReport) withoutOwnProof() {
-	for i := range r.Peers {
-		if p := &r.Peers[i]; p.Reason == reasonDatabase && p.Outcome == Accepted && r.SelfCheck != SelfProven {
-			p.fail(&Failure{Reason: reasonDatabase, Detail: "its row holds the certificate, but the own site was not proven to use the key", Pending: true})
-		}
-	}
 }
