@@ -35,10 +35,7 @@ func readArrayOptions(cmd subcommand, c *cli.Context) (all bool, a arrayOptions,
 	a.WithMaster, a.DBConnections = c.Bool("withmaster"), c.Int("db-connections")
 	a.Parallel, a.Fresh = parallelTenants(), wait(c, "fresh")
 	a.OnlyDistribute, a.Canary, a.MaxFailures = c.Bool("only-distribute") || cmd.name == "push", c.Int("canary"), c.Int("max-failures")
-	a.RollBack = cmd.name == "rollback"
-	if c.Bool("fullstop") {
-		a.MaxFailures = 1
-	}
+	a.RollBack, a.FullStop = cmd.name == "rollback", c.Bool("fullstop")
 	for _, bad := range []struct {
 		is      bool
 		problem string

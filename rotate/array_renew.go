@@ -2,7 +2,6 @@ package rotate
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -40,7 +39,7 @@ func (a *Array) preflight(ctx context.Context, t *renewing, s *Session, r *Renew
 			return err
 		}
 	} else if t.starts = a.starts(tenant); t.starts {
-		return mayStart(ctx, r)
+		return r.mayStart(ctx, tenant)
 	}
 	return a.ready(ctx, t, s, r, tenant)
 }
@@ -69,23 +68,6 @@ func (a *Array) ready(ctx context.Context, t *renewing, s *Session, r *Renewal, 
 // starts tells whether MNet is to be started before the renewal (--newkey).
 func (a *Array) starts(t *Tenant) bool {
 	return a.Template.NewKey && !a.OnlyDistribute && !a.RollBack && (!t.MNetOn() || t.Own == nil)
-}
-
-// errStartsLater is how the Starter of the check phase says that all is ready.
-var errStartsLater = errors.New("MNet is started in phase two")
-
-type startsLater struct{}
-
-func (startsLater) StartMNet(context.Context) error { return errStartsLater }
-
-// mayStart finds what must stop the start of MNet, which is a write and has to
-// wait until all tenants are checked.
-func mayStart(ctx context.Context, r *Renewal) error {
-	r.Starter = startsLater{}
-	if _, err := r.read(ctx); !errors.Is(err, errStartsLater) {
-		return err
-	}
-	return nil
 }
 
 // outside are the peers that are told over HTTP. Members need no retired key to
@@ -150,7 +132,7 @@ func (a *Array) renewAll(ctx context.Context, tenants []*renewing) {
 	}
 	canaries := a.Canary
 	for _, t := range tenants {
-		if failures.limit == 1 { // then no failure is too small to count
+		if a.FullStop {
 			failures.count(t.report.Err)
 		}
 		if t.kept && t.report.SelfCheck == SelfProven {

@@ -15,18 +15,8 @@ func (r *Renewal) read(ctx context.Context) (*Tenant, error) {
 	if !r.NewKey || t.MNetOn() && t.Own != nil {
 		return t, nil
 	}
-	if err := r.allowed(ctx); err != nil {
+	if err := r.mayStart(ctx, t); err != nil {
 		return nil, err
-	}
-	if t.Own != nil {
-		if err := t.checkOwnRow(); err != nil {
-			return nil, err
-		}
-	}
-	if r.SelfCheck == SelfCheckRequire {
-		if f := r.Network.Reachable(ctx, Peer{Wwwroot: t.Wwwroot, ServerURL: ownServerURL}); f != nil {
-			return nil, fmt.Errorf("%w: %w", ErrOwnUnreachable, f)
-		}
 	}
 	if err := r.Starter.StartMNet(ctx); err != nil {
 		return nil, fmt.Errorf("start MNet: %w", err)
@@ -40,6 +30,24 @@ func (r *Renewal) read(ctx context.Context) (*Tenant, error) {
 		return nil, fmt.Errorf("read the tenant: %w", err)
 	}
 	return t, nil
+}
+
+// mayStart finds what must stop the start of MNet, and changes nothing.
+func (r *Renewal) mayStart(ctx context.Context, t *Tenant) error {
+	if err := r.allowed(ctx); err != nil {
+		return err
+	}
+	if t.Own != nil {
+		if err := t.checkOwnRow(); err != nil {
+			return err
+		}
+	}
+	if r.SelfCheck == SelfCheckRequire {
+		if f := r.Network.Reachable(ctx, Peer{Wwwroot: t.Wwwroot, ServerURL: ownServerURL}); f != nil {
+			return fmt.Errorf("%w: %w", ErrOwnUnreachable, f)
+		}
+	}
+	return nil
 }
 
 // preflight finds what must stop a renewal while nothing has changed, and asks
