@@ -154,6 +154,16 @@ func TestProveAPeerThatOpensNothing(t *testing.T) {
 			arrange: func(s *scene) { renew(s.t, s.peer, true); s.push(); s.peer.Misbehave(peertest.NoRC4) }, reason: "no_rc4", attempts: 2},
 		{name: "a keyswap tells no RC4 from a forgotten key", peer: stock(),
 			arrange: func(s *scene) { s.peer.Misbehave(peertest.NoRC4); s.keyswap = true }, reason: "no_rc4", attempts: 2},
+		{name: "why a call was not opened stays open when the keyswap that would tell does not arrive", peer: stock(),
+			arrange: func(s *scene) {
+				s.peer.MisbehaveInTurn(peertest.NoRC4, peertest.Drop, peertest.Drop, peertest.Drop)
+				s.keyswap = true
+			}, reason: "connect", detail: "none of its keys opens our call", attempts: 4},
+		{name: "a keyswap that is refused after a call was not opened changes nothing", peer: stock(),
+			arrange: func(s *scene) {
+				s.peer.MisbehaveInTurn(peertest.NoRC4, peertest.HTML)
+				s.keyswap = true
+			}, reason: "fault_7023", attempts: 2},
 		{name: "no RC4 cannot be told without a keyswap", peer: stock(),
 			arrange: func(s *scene) { s.peer.Misbehave(peertest.NoRC4) }, reason: "fault_7023", attempts: 1},
 	})

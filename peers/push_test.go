@@ -197,7 +197,7 @@ func TestKeyswapLooksLikeMoodles(t *testing.T) {
 			}
 			want := peertest.Request{
 				Method: "system/keyswap", From: own.Wwwroot(), Params: c.params, Force: c.force,
-				Fault: peertest.NoFault, Status: 200, UserAgent: "Moodle", ContentType: "text/xml", Close: true,
+				Fault: peertest.NoFault, Status: 200, Whole: true, UserAgent: "Moodle", ContentType: "text/xml", Close: true,
 			}
 			if requests[0] != want {
 				t.Errorf("peer was sent %+v, want %+v", requests[0], want)

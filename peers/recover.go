@@ -21,7 +21,10 @@ func (w *proving) afterUnopened(ctx context.Context, refused *Failure, under *en
 			return nil, refused
 		}
 		answered, f := w.keyswap(ctx, false)
-		if f != nil {
+		switch {
+		case f != nil && f.Pending(): // what was refused is not known: the next run asks again
+			return nil, failed(f.Reason, f, "%s, after it answered: %s", f.Detail, refused.Detail)
+		case f != nil:
 			return nil, failed(refused.Reason, f, "%s; keyswap: %v", refused.Detail, f)
 		}
 		w.answered = answered

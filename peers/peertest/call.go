@@ -36,7 +36,7 @@ func (s *Site) call(ctx context.Context, wwwroot string, faults faultSet) error 
 	if err != nil {
 		return fmt.Errorf("call %s: 7025 without a certificate: %w", wwwroot, err)
 	}
-	if err := s.o.Store.Hold(ctx, wwwroot, renewed.PEM); err != nil {
+	if err := s.hold(ctx, wwwroot, renewed.PEM); err != nil {
 		return err
 	}
 	return s.callOnce(ctx, wwwroot, faults)

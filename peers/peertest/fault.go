@@ -2,13 +2,32 @@ package peertest
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 )
 
-// Fault is one way to misbehave. Those of HTTP concern every request, those of keys and seals the calls they are about.
+// Fault is one way to misbehave. Those of connections and of HTTP concern every request, those of keys and seals the
+// calls they are about.
 type Fault string
+
+// Of connections. Those of TLS are for sites with an Options.Authority.
+const (
+	Unaccepted    Fault = "unaccepted"      // leaves the connection in its queue
+	ResetAtOnce   Fault = "reset at once"   // resets it, having read nothing
+	TLSWrongName  Fault = "tls wrong name"  // a TLS certificate of another host
+	TLSExpired    Fault = "tls expired"     // one that has expired
+	TLSSelfSigned Fault = "tls self-signed" // one that no authority has signed
+	TLSOld        Fault = "tls 1.0"         // speaks nothing newer
+)
+
+// Of how an answer is handed over; what was asked has been done before.
+const (
+	ResetUnanswered Fault = "reset unanswered" // resets the connection instead
+	ResetWithin     Fault = "reset within"     // resets it in the middle
+	ResetAfter      Fault = "reset after"      // resets it after the last byte, whose number it had told
+	HTTP10          Fault = "http 1.0"         // as HTTP/1.0: no length, the end of the connection ends it
+	KeepsOpen       Fault = "keeps open"       // leaves the connection open, though asked to close it
+	BadChunks       Fault = "bad chunks"       // in chunks, of which the second has no size
+)
 
 // Of HTTP.
 const (
@@ -21,18 +40,21 @@ const (
 	Redirect     Fault = "redirect"      // to another host
 	HTML         Fault = "html"          // a login page
 	Empty        Fault = "empty"         // an empty body
-	Gzip         Fault = "gzip"          // compressed, though nobody asked: 16 MiB of zeros
+	Gzip         Fault = "gzip"          // compressed, though nobody asked: 64 MiB of zeros
 	Off          Fault = "off"           // MNet switched off: Moodle 404 and a page, Mahara 403 and nothing
 	UnknownVhost Fault = "unknown vhost" // VMoodle does not know the host
-	Notices      Fault = "notices"       // PHP notices before the XML declaration
+	Notices      Fault = "notices"       // PHP notices before the XML declaration, as HTML
+	Warnings     Fault = "warnings"      // the same as text, behind a byte order mark
 )
 
 // Of keys and seals.
 const (
 	OtherCertificate   Fault = "other certificate"   // keyswap answers that of another site
 	GarbageCertificate Fault = "garbage certificate" // keyswap answers what is none
+	OldCertificate     Fault = "old certificate"     // keyswap answers the one before the current
 	BadSignature       Fault = "bad signature"       // sealed answers are signed with a foreign key
 	OtherSeal          Fault = "other seal"          // sealed answers are sealed to a foreign certificate
+	OldSeal            Fault = "old seal"            // sealed answers are sealed to what it held of the caller before
 	Unsealed           Fault = "unsealed"            // sealed calls are answered in plain text
 	NoRC4              Fault = "no rc4"              // plain 7023 to every sealed call
 	Forgets            Fault = "forgets"             // its retired keys are gone
@@ -40,59 +62,18 @@ const (
 	Deaf               Fault = "deaf"                // it cannot call anybody back, so that it cannot heal
 )
 
-// ClockAhead stamps what the site signs that much later.
+// ClockAhead stamps what the site signs that much later, or earlier.
 func ClockAhead(d time.Duration) Fault { return Fault("clock ahead " + d.String()) }
+
+// Drip hands an answer over in small pieces, the last of them that much later than the first.
+func Drip(d time.Duration) Fault { return Fault("drip " + d.String()) }
 
 // Answers makes the site answer every XML-RPC call with a plain fault of that code.
 func Answers(code int) Fault { return Fault(fmt.Sprintf("answers fault %d", code)) }
 
-// Maintenance is 503 with an HTML page, and Retry-After in seconds: Moodle's CLI maintenance.
+// Maintenance is 503 with an HTML page, and Retry-After in seconds: Moodle's CLI maintenance. Without that field it is
+// Status(503).
 func Maintenance(retryAfter int) Fault { return Fault(fmt.Sprintf("maintenance %d", retryAfter)) }
 
 // Status makes the web server answer with that status and a page.
 func Status(code int) Fault { return Fault(fmt.Sprintf("status %d", code)) }
-
-// faultSet are the faults that are in force for one request.
-type faultSet []Fault
-
-func (s *Site) faultsNow() faultSet {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := append(faultSet{}, s.faults...)
-	if len(s.passing) > 0 {
-		now = append(now, s.passing[0])
-		s.passing = s.passing[1:]
-	}
-	return now
-}
-
-func (f faultSet) has(fault Fault) bool {
-	for _, one := range f {
-		if one == fault {
-			return true
-		}
-	}
-	return false
-}
-
-// argument returns what follows the name of a fault that has one.
-func (f faultSet) argument(name string) (string, bool) {
-	for _, one := range f {
-		if argument, ok := strings.CutPrefix(string(one), name); ok {
-			return argument, true
-		}
-	}
-	return "", false
-}
-
-func (f faultSet) number(name string) (int, bool) {
-	argument, ok := f.argument(name)
-	number, err := strconv.Atoi(argument)
-	return number, ok && err == nil
-}
-
-func (f faultSet) clockAhead() time.Duration {
-	argument, _ := f.argument("clock ahead ")
-	ahead, _ := time.ParseDuration(argument) // 0 without the fault
-	return ahead
-}

@@ -54,7 +54,7 @@ func (v *visit) store(from, certificate string) []byte {
 		}
 		return v.fault(0, "Error writing to database")
 	}
-	if v.o.Store.Hold(v.ctx, from, certificate) != nil {
+	if v.hold(v.ctx, from, certificate) != nil {
 		return v.fault(0, "Error writing to database")
 	}
 	return nil
@@ -68,11 +68,16 @@ func (v *visit) register(wwwroot, certificate string) {
 	if err != nil || known || unreadable != nil || parsed.CheckWwwroot(wwwroot) != nil {
 		return
 	}
-	_ = v.o.Store.Hold(v.ctx, wwwroot, parsed.PEM)
+	_ = v.hold(v.ctx, wwwroot, parsed.PEM)
 }
 
 // published is the certificate in the site's own host row.
 func (v *visit) published() (string, error) {
+	if v.faults.has(OldCertificate) {
+		if _, history, err := v.o.Store.Keys(v.ctx); err == nil && len(history) > 0 {
+			return history[0].Certificate.PEM, nil
+		}
+	}
 	if p, ok := v.o.Store.(Publisher); ok {
 		return p.Published(v.ctx)
 	}

@@ -1,6 +1,7 @@
 package peertest
 
 import (
+	"bytes"
 	"compress/gzip"
 	"fmt"
 	"net/http"
@@ -17,6 +18,7 @@ func (v *visit) misbehaves() bool {
 		if v.faults.has(Truncate) {
 			v.w.Header().Set("Content-Length", "5000")
 			v.answer(http.StatusOK, "text/xml", []byte(`<?xml version="1.0"?><methodRes`))
+			v.log.Whole = false
 			_ = http.NewResponseController(v.w).Flush()
 		}
 		panic(http.ErrAbortHandler)
@@ -42,12 +44,17 @@ func (v *visit) misbehaves() bool {
 		v.answer(http.StatusNotFound, "text/html; charset=utf-8", []byte("<html><head><title>Erreur</title></head><body>"+
 			"<a href=\"https://docs.moodle.org/error/mnet/mnetdisabled\">MNet est désactivé</a></body></html>"))
 	case v.faults.has(UnknownVhost):
-		v.answer(http.StatusOK, "text/html; charset=UTF-8", []byte("VMoodling (Mysql) : No configuration for this host : "+v.o.Wwwroot+
-			". Identified root is http://master.example May be faked."))
+		v.unknownVhost()
 	default:
 		return v.status()
 	}
 	return true
+}
+
+// unknownVhost is how local_vmoodle ends a request for a host that is not in its register.
+func (v *visit) unknownVhost() {
+	v.answer(http.StatusOK, "text/html; charset=UTF-8", []byte("VMoodling (Mysql) : No configuration for this host : "+v.o.Wwwroot+
+		". Identified root is http://master.example May be faked."))
 }
 
 // status answers with a page and a status of its own.
@@ -73,29 +80,22 @@ func (v *visit) pour(line string) {
 	}
 }
 
-// raw takes the connection over and writes past net/http: the beginning, then the same line until the client goes away.
+// raw writes past net/http: the beginning, then the same line until the client goes away.
 func (v *visit) raw(beginning, line string) {
-	conn, _, err := http.NewResponseController(v.w).Hijack()
-	if err != nil {
-		panic(fmt.Sprintf("fake site cannot take over its connection: %v", err))
-	}
+	conn := v.takeOver()
 	defer func() { _ = conn.Close() }()
-	_, err = conn.Write([]byte(beginning))
+	_, err := conn.Write([]byte(beginning))
 	for err == nil && line != "" && v.ctx.Err() == nil {
 		_, err = conn.Write([]byte(line))
 	}
 }
 
-// bomb is 16 MiB of zeros, packed.
+// bomb is 64 MiB of zeros, packed into some 300 KB: gzip members that follow each other are one file.
 func (v *visit) bomb() {
-	v.w.Header().Set("Content-Type", "text/xml")
 	v.w.Header().Set("Content-Encoding", "gzip")
-	z, _ := gzip.NewWriterLevel(v.w, gzip.BestSpeed)
-	zeros := make([]byte, 1<<20)
-	for range 16 {
-		if _, err := z.Write(zeros); err != nil {
-			return
-		}
-	}
+	var member bytes.Buffer
+	z, _ := gzip.NewWriterLevel(&member, gzip.BestSpeed)
+	_, _ = z.Write(make([]byte, 1<<20))
 	_ = z.Close()
+	v.answer(http.StatusOK, "text/xml", bytes.Repeat(member.Bytes(), 64))
 }

@@ -120,7 +120,10 @@ func (v *visit) seal(payload []byte, by *envelope.KeyPair, to *envelope.Certific
 	if v.faults.has(OtherSeal) {
 		to = NewKeyPair("http://foreign.example", 1024).Certificate
 	}
-	stamped := v.o.Now().Add(v.faults.clockAhead())
+	if former := v.formerly(v.log.From); v.faults.has(OldSeal) && former != nil {
+		to = former
+	}
+	stamped := v.o.Now().Add(v.faults.duration("clock ahead "))
 	body, err := envelope.SealCall(payload, v.o.Wwwroot, stamped, by.Private, to.PublicKey, rand.Reader)
 	if err != nil {
 		return v.fault(0, "cannot seal")

@@ -23,6 +23,8 @@ type visit struct {
 	body   []byte
 	faults faultSet
 	log    Request
+
+	exchange *Exchange
 }
 
 // ServeHTTP answers /, /mnet/publickey.php and the XML-RPC server.
@@ -47,7 +49,8 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer done()
 
-	v := &visit{Site: s, ctx: ctx, w: w, body: body, faults: s.faultsNow(), log: Request{
+	exchange := s.begin(r.Context())
+	v := &visit{Site: s, ctx: ctx, w: w, body: body, exchange: exchange, faults: s.faultsNow(exchange.Faults), log: Request{
 		Method:         r.Method + " " + r.URL.Path,
 		Fault:          NoFault,
 		UserAgent:      r.Header.Get("User-Agent"),
@@ -56,6 +59,7 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Close:          r.Close,
 	}}
 	defer func() { // deferred, because some faults end in a panic that net/http wants
+		v.note()
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.requests = append(s.requests, v.log)
@@ -69,6 +73,8 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	switch {
+	case s.o.Kind == Array && r.Host != s.host:
+		v.unknownVhost()
 	case r.URL.Path == "/":
 		v.answer(http.StatusOK, "text/html; charset=utf-8", page(s.o.Name))
 	case r.URL.Path == "/mnet/publickey.php" && s.o.Kind != Mahara:
@@ -83,9 +89,13 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // answer writes a whole answer.
 func (v *visit) answer(status int, contentType string, body []byte) {
 	v.log.Status = status
+	if v.handsOver(status, contentType, body) {
+		return
+	}
 	v.w.Header().Set("Content-Type", contentType)
 	v.w.WriteHeader(status)
-	_, _ = v.w.Write(body)
+	_, err := v.w.Write(body)
+	v.log.Whole = err == nil
 }
 
 // page is an HTML page with a title.
@@ -152,6 +162,9 @@ func (v *visit) fault(code int, text string) []byte {
 func (v *visit) reply(body []byte) {
 	if v.faults.has(Notices) {
 		body = append([]byte("<br />\n<b>Notice</b>:  Undefined index: HTTPS in <b>/var/www/config.php</b> on line <b>12</b><br />\n"), body...)
+	}
+	if v.faults.has(Warnings) {
+		body = append([]byte("\ufeff\nPHP Warning:  Cannot modify header information in /var/www/lib.php on line 7\n"), body...)
 	}
 	v.answer(http.StatusOK, "text/xml; charset=utf-8", body)
 }

@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,7 +27,10 @@ const (
 	Patched Kind = iota // Moodle with VMoodle's forced keyswap
 	Stock               // Moodle as released: answers a keyswap, stores nothing, heals on a sealed call
 	Mahara              // Mahara 23.04
+	Array               // a tenant of a VMoodle array without the forced mode: a stock Moodle that has one name only
 )
+
+func (k Kind) String() string { return [...]string{"patched", "stock", "mahara", "array"}[k] }
 
 // Options of a site. Where a field is zero, the default named here holds.
 type Options struct {
@@ -43,6 +47,10 @@ type Options struct {
 	Pool        *Pool           // shared with other sites; wins over Workers
 	CallTimeout time.Duration   // of one call that it makes itself; 5s
 	TLS         *tls.Config     // https
+	Authority   *Authority      // https, with certificates that it signs
+	Chance      float64         // that a connection meets a fault, 0 to 1; each then serves one request
+	Seed        uint64          // of what chance draws: the same faults in the same order
+	Faults      []Fault         // what it draws from; SilentFaults and ChanceFaults
 	Client      *http.Client    // for the calls it makes; one that verifies no TLS certificate
 	Now         func() time.Time
 }
@@ -52,6 +60,7 @@ type Site struct {
 	o      Options
 	server *http.Server
 	addr   string
+	host   string        // of its wwwroot, with the port
 	closed chan struct{} // ends what hangs
 
 	mu       sync.Mutex
@@ -59,6 +68,10 @@ type Site struct {
 	passing  []Fault // each is for one request
 	requests []Request
 	maharas  map[string]bool
+
+	chance    *chance
+	exchanges []*Exchange
+	formers   map[string]string // certificates held of others before those of their rows
 }
 
 // Start runs a site; the caller closes it.
@@ -71,7 +84,7 @@ func Start(o Options) (*Site, error) {
 		return nil, fmt.Errorf("start fake site: %w", err)
 	}
 	scheme := "http"
-	if o.TLS != nil {
+	if o.TLS != nil || o.Authority != nil {
 		scheme = "https"
 	}
 	if o.Wwwroot == "" {
@@ -101,10 +114,16 @@ func Start(o Options) (*Site, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Site{o: o, addr: listener.Addr().String(), closed: make(chan struct{}), maharas: map[string]bool{}}
-	s.server = &http.Server{Handler: s, ErrorLog: silent, ReadHeaderTimeout: 10 * time.Second}
-	listener = o.Pool.listen(listener)
-	if o.TLS != nil {
+	s := &Site{o: o, addr: listener.Addr().String(), closed: make(chan struct{}), maharas: map[string]bool{},
+		chance: newChance(o), formers: map[string]string{}}
+	_, host, _ := strings.Cut(o.Wwwroot, "://")
+	s.host, _, _ = strings.Cut(host, "/")
+	s.server = &http.Server{Handler: s, ErrorLog: silent, ReadHeaderTimeout: 10 * time.Second, ConnContext: remember}
+	s.server.SetKeepAlivesEnabled(o.Chance == 0)
+	listener = &faultyListener{o.Pool.listen(listener), s}
+	if o.Authority != nil {
+		listener = tls.NewListener(listener, s.tlsConfig())
+	} else if o.TLS != nil {
 		listener = tls.NewListener(listener, o.TLS)
 	}
 	go func() { _ = s.server.Serve(listener) }()
@@ -166,7 +185,7 @@ func (s *Site) Held(wwwroot string) string {
 
 // Know registers another Moodle, with the certificate to begin with.
 func (s *Site) Know(wwwroot, certificate string) error {
-	return s.o.Store.Hold(context.Background(), wwwroot, certificate)
+	return s.hold(context.Background(), wwwroot, certificate)
 }
 
 // KnowMahara registers a Mahara.
@@ -201,6 +220,13 @@ func (s *Site) MisbehaveTimes(n int, fault Fault) {
 	s.passing = slices.Repeat([]Fault{fault}, n)
 }
 
+// MisbehaveInTurn makes the site commit one of the faults on each of the next requests; "" is none.
+func (s *Site) MisbehaveInTurn(faults ...Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.passing = slices.Clone(faults)
+}
+
 // Request is one thing a site was sent.
 type Request struct {
 	Method   string // "system/keyswap", "system/listServices", or "GET /mnet/publickey.php"; "" when unreadable
@@ -211,6 +237,7 @@ type Request struct {
 	Verified bool // its signature verified under the certificate held, before or after healing
 	Fault    int  // code of the XML-RPC fault answered; NoFault for none
 	Status   int  // HTTP status answered
+	Whole    bool // its answer was written to the end
 
 	UserAgent, ContentType, AcceptEncoding string
 	Close                                  bool // it asked for the connection to be closed

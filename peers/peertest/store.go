@@ -88,3 +88,32 @@ func (m *Memory) Renew(_ context.Context, next *envelope.KeyPair, archive bool) 
 	m.current = next
 	return nil
 }
+
+// hold writes a host's certificate, and remembers the one before.
+func (s *Site) hold(ctx context.Context, wwwroot, certificate string) error {
+	held, known, err := s.o.Store.Held(ctx, wwwroot)
+	if err != nil {
+		return err
+	}
+	if err := s.o.Store.Hold(ctx, wwwroot, certificate); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, told := s.formers[wwwroot]; !told || known && held != certificate {
+		s.formers[wwwroot] = held // "" when it is the first
+	}
+	return nil
+}
+
+// formerly is the certificate that the site held of another before that of its row, nil when there was none.
+func (s *Site) formerly(wwwroot string) *envelope.Certificate {
+	s.mu.Lock()
+	text := s.formers[wwwroot]
+	s.mu.Unlock()
+	former, err := envelope.ParseCertificate(text)
+	if err != nil {
+		return nil
+	}
+	return former
+}

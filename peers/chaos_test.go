@@ -1,0 +1,193 @@
+package peers_test
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"fmt"
+	mathrand "math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/peers"
+	"renew_mnetkeys/peers/peertest"
+)
+
+// envSeed makes a property test try one seed, that of a failure, instead of new ones; envLong more of them.
+const (
+	envSeed = "MNETKEYS_TEST_SEED"
+	envLong = "MNETKEYS_TEST_LONG"
+)
+
+// seeds are those to be tried: some new ones, many where there is time, or that of a failure.
+func seeds(t *testing.T, some, many int) []uint64 {
+	t.Helper()
+	if fixed := os.Getenv(envSeed); fixed != "" {
+		seed, err := strconv.ParseUint(fixed, 10, 64)
+		if err != nil {
+			t.Fatalf("%s: %v", envSeed, err)
+		}
+		return []uint64{seed}
+	}
+	if os.Getenv(envLong) != "" {
+		some = many
+	}
+	seeds := make([]uint64, some)
+	for i := range seeds {
+		seeds[i] = uint64(mathrand.Uint32())
+	}
+	return seeds
+}
+
+// chaos is one site of ours that has renewed its key, and what its peers are made of.
+type chaos struct {
+	own       *peertest.Site
+	who       peers.Identity
+	former    string // certificate that everybody holds of us
+	authority *peertest.Authority
+	keys      [2]*rsa.PrivateKey // of all peers, the current and the retired one
+}
+
+func newChaos(t *testing.T) *chaos {
+	t.Helper()
+	c := &chaos{authority: peertest.NewAuthority()}
+	for i := range c.keys {
+		key, err := rsa.GenerateKey(rand.Reader, 1024)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.keys[i] = key
+	}
+	c.own = start(t, peertest.Options{})
+	c.former = c.own.Certificate()
+	renew(t, c.own, true)
+	c.who = identity(t, c.own)
+	return c
+}
+
+// stranger is a peer by chance: what it is, how it is reached, and how our row of it wants it verified.
+func (c *chaos) stranger(random *mathrand.Rand, faults []peertest.Fault) (*peertest.Site, peers.Peer, error) {
+	o := peertest.Options{
+		Kind:   []peertest.Kind{peertest.Patched, peertest.Stock, peertest.Mahara, peertest.Array}[random.IntN(4)],
+		Modern: random.IntN(2) == 0, Chance: 0.5, Seed: random.Uint64(), Faults: faults,
+		Address: fmt.Sprintf("127.5.%d.%d:0", random.IntN(250), 1+random.IntN(250)),
+	}
+	if random.IntN(2) == 0 {
+		o.Authority = c.authority
+	}
+	late := &lateStore{}
+	o.Store = late
+	site, err := peertest.Start(o)
+	if err != nil {
+		return nil, peers.Peer{}, err
+	}
+	late.Memory = peertest.NewMemory(peertest.Certify(c.keys[0], site.Wwwroot()), peertest.Certify(c.keys[1], site.Wwwroot()))
+	know := c.own.Know
+	if o.Kind == peertest.Mahara {
+		know = c.own.KnowMahara
+	}
+	if err := know(site.Wwwroot(), site.Certificate()); err != nil {
+		return nil, peers.Peer{}, err
+	}
+	held := row(site)
+	held.SSLVerification = random.IntN(3)
+	return site, held, site.Know(c.own.Wwwroot(), c.former)
+}
+
+// lateStore is filled once the wwwroot is known.
+type lateStore struct{ *peertest.Memory }
+
+// tell pushes our certificate and proves it, as rotate does.
+func (c *chaos) tell(ctx context.Context, client *peers.Client, to peers.Peer) (verdict peertest.Verdict, reason string, proven *envelope.Certificate) {
+	push := client.Push(ctx, c.who, to, true)
+	f := push.Failure
+	if f == nil || !f.Pending() && f.Reason != peers.ReasonUnknownToPeer && f.Reason != peers.ReasonMNetOff {
+		proof := client.Prove(ctx, c.who, to, push.Answered, true)
+		f, proven = proof.Failure, proof.Certificate
+	}
+	switch {
+	case f == nil:
+		return peertest.Proven, "", proven
+	case f.Pending():
+		return peertest.Pending, f.Reason, proven
+	}
+	return peertest.Refused, f.Reason, proven
+}
+
+// talk tells one peer by chance, and compares what is said of it with what it knows itself.
+func (c *chaos) talk(ctx context.Context, seed uint64, timeout time.Duration, faults []peertest.Fault) error {
+	random := mathrand.New(mathrand.NewPCG(seed, 0))
+	site, to, err := c.stranger(random, faults)
+	if err != nil {
+		return err
+	}
+	defer site.Close()
+	client := peers.New(peers.Options{Timeout: timeout, Retries: 1, RootCAs: c.authority.Pool(),
+		Sleep: func(context.Context, time.Duration) error { return nil }})
+	verdict, reason, proven := c.tell(ctx, client, to)
+	truth := site.Truth(c.own.Wwwroot(), c.who.Key.Certificate.PEM)
+	switch {
+	case verdict != truth.Verdict:
+		err = fmt.Errorf("is said to be %s (%s), and is %s", verdict, reason, truth.Verdict)
+	case truth.Reasons != nil && !slices.Contains(truth.Reasons, reason):
+		err = fmt.Errorf("is said to be %s for %s, and is for %v", verdict, reason, truth.Reasons)
+	case verdict == peertest.Proven && !truth.Holds:
+		err = fmt.Errorf("is said to be proven, and holds another certificate")
+	case verdict == peertest.Proven && proven.PEM != site.Certificate() && !retiredOf(site, proven):
+		err = fmt.Errorf("was proven under a certificate that is not its own")
+	}
+	if err != nil {
+		return fmt.Errorf("a peer of kind %s, sslverification %d, %w\nits exchanges: %+v", site.State().Kind, to.SSLVerification, err, site.Exchanges())
+	}
+	return nil
+}
+
+func retiredOf(site *peertest.Site, c *envelope.Certificate) bool {
+	_, history, err := site.Pairs()
+	return err == nil && slices.ContainsFunc(history, func(p *envelope.KeyPair) bool { return p.Certificate.Equal(c) })
+}
+
+// several runs work for each number below n, many at once: most of them wait.
+func several(n int, work func(int)) {
+	var all sync.WaitGroup
+	places := make(chan struct{}, 16)
+	for i := range n {
+		places <- struct{}{}
+		all.Go(func() {
+			defer func() { <-places }()
+			work(i)
+		})
+	}
+	all.Wait()
+}
+
+// The property: whatever a peer does, what is said of it is what it knows itself. Proven is exactly who showed that it
+// holds our certificate, pending exactly who did not get as far as an answer. Those that say nothing are tried apart, for
+// the time they take; the others have enough of it on the slowest machine.
+func TestWhatIsSaidOfAPeerThatMisbehavesByChanceIsTheTruth(t *testing.T) {
+	for _, run := range []struct {
+		name       string
+		some, many int
+		timeout    time.Duration
+		faults     []peertest.Fault
+	}{
+		{"faults of all kinds", 100, 5000, time.Minute, peertest.ChanceFaults(true)},
+		{"peers that say nothing", 16, 200, 4 * time.Second, peertest.SilentFaults()},
+	} {
+		t.Run(run.name, func(t *testing.T) {
+			c, tried := newChaos(t), seeds(t, run.some, run.many)
+			failures := make([]error, len(tried))
+			several(len(tried), func(i int) { failures[i] = c.talk(t.Context(), tried[i], run.timeout, run.faults) })
+			for i, err := range failures {
+				if err != nil {
+					t.Errorf("%s=%d: %v", envSeed, tried[i], err)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,117 @@
+package peertest
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// Verdict is what a caller should say of a site in the end.
+type Verdict string
+
+// The verdicts.
+const (
+	Proven  Verdict = "proven"  // it was shown that the site holds the caller's certificate
+	Pending Verdict = "pending" // the site was not reached, or its answer did not arrive whole
+	Refused Verdict = "refused" // it answered, and did not show it
+)
+
+// Truth is what a site knows of a caller's last exchange with it.
+type Truth struct {
+	Holds   bool // the certificate asked about
+	Verdict Verdict
+	Reasons []string // the caller should name one of them (the stable codes of package peers); nil: the fault of XML-RPC tells
+	Last    Exchange
+}
+
+// Truth judges the last exchange, which must have been the caller's: a talk ends with the exchange that decides it. A caller
+// that was never heard of is pending.
+func (s *Site) Truth(caller, certificate string) Truth {
+	truth := Truth{Holds: s.Held(caller) == certificate, Verdict: Pending}
+	all := s.Exchanges()
+	if len(all) == 0 {
+		return truth
+	}
+	truth.Last = all[len(all)-1]
+	truth.Verdict, truth.Reasons = truth.Last.judge()
+	if truth.Verdict == Refused && truth.Reasons != nil && unopened(all) {
+		truth.Reasons = append(truth.Reasons, "fault_7023")
+	}
+	return truth
+}
+
+// unopened says that the last sealed call of a talk was not opened: what was asked after it was to tell why.
+func unopened(all []Exchange) bool {
+	for _, e := range slices.Backward(all) {
+		if e.Request.Sealed {
+			return e.Request.Fault == 7023
+		}
+	}
+	return false
+}
+
+// judge says what must become of an exchange, by what was done in it.
+func (e Exchange) judge() (Verdict, []string) {
+	met, r := faultSet(e.Faults), e.Request
+	switch {
+	case !e.Served:
+		return Pending, e.unserved()
+	case met.has(Flood), met.has(FloodHeader):
+		return Refused, []string{"too_large"}
+	case met.has(NotHTTP), met.has(BadChunks):
+		return Refused, []string{"not_xmlrpc"}
+	case met.has(Hang):
+		return Pending, []string{"timeout"}
+	case !r.Whole && met.duration("drip ") > 0:
+		return Pending, []string{"timeout"}
+	case !r.Whole:
+		return Pending, []string{"connect"}
+	case r.Status >= http.StatusInternalServerError:
+		return Pending, []string{fmt.Sprintf("http_%d", r.Status)}
+	case r.Status != http.StatusOK && !met.has(Off):
+		return Refused, []string{fmt.Sprintf("http_%d", r.Status)}
+	}
+	if reason := e.wrong(); reason != "" {
+		return Refused, []string{reason}
+	}
+	if r.Sealed && r.Verified && r.Fault == NoFault {
+		return Proven, []string{""}
+	}
+	return Refused, nil
+}
+
+// unserved are the reasons for a connection on which no request came.
+func (e Exchange) unserved() []string {
+	met := faultSet(e.Faults)
+	switch {
+	case met.has(Unaccepted):
+		return []string{"timeout"}
+	case met.has(ResetAtOnce):
+		return []string{"connect"}
+	}
+	return []string{"tls"}
+}
+
+// wrong is the reason for which an answer that arrived whole proves nothing, "" where nothing is wrong with it.
+func (e Exchange) wrong() string {
+	met, r := faultSet(e.Faults), e.Request
+	for _, page := range []Fault{HTML, Empty, Gzip, UnknownVhost} {
+		if met.has(page) {
+			return "not_xmlrpc"
+		}
+	}
+	switch {
+	case met.has(Off):
+		return "mnet_off"
+	case !r.Sealed || r.Fault != NoFault:
+		return ""
+	case met.has(BadSignature), met.has(Unsealed):
+		return "bad_signature"
+	case met.has(OtherSeal), met.has(OldSeal):
+		return "cannot_open"
+	case met.duration("clock ahead ") > driftThreshold+time.Second:
+		return "clock"
+	}
+	return ""
+}
