@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -31,7 +33,7 @@ func (out *output) openRecords() error {
 		out.records = append(out.records, out.cacheHook)
 	}
 	if out.o.Report != "" {
-		if err := writableBeside(out.o.Report); err != nil {
+		if err := writable(out.o.Report); err != nil {
 			return &usageError{problem: "--report: " + err.Error()}
 		}
 		out.records = append(out.records, &pageRecord{out, report.New(nextStep, hintFor)})
@@ -115,9 +117,17 @@ func (m *metricsRecord) Finish(code int) error {
 	return m.Write(metrics.Run{Command: m.out.o.Command, Started: m.out.started, Took: time.Since(m.out.started), ExitCode: code})
 }
 
-// writableBeside tells whether a file of this name could be written.
-func writableBeside(path string) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".renew_mnetkeys-*")
+// writable tells whether a file of this name can be written in the end. What is no
+// file, like /dev/stdout, is not for us to replace.
+func writable(path string) error {
+	switch info, err := os.Lstat(path); {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s is no file but something else", path)
+	}
+	f, err := beside(path)
 	if err != nil {
 		return err
 	}
@@ -125,9 +135,20 @@ func writableBeside(path string) error {
 	return os.Remove(f.Name())
 }
 
+// beside makes an empty file in the same directory. Its error does not name that,
+// which nobody would look for.
+func beside(path string) (*os.File, error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".renew_mnetkeys-*")
+	var of *fs.PathError
+	if errors.As(err, &of) {
+		return nil, fmt.Errorf("%s cannot be written in its directory: %w", path, of.Err)
+	}
+	return f, err
+}
+
 // replaceFile writes a file beside the one it replaces: nobody sees half of it.
 func replaceFile(path string, write func(io.Writer) error) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".renew_mnetkeys-*")
+	f, err := beside(path)
 	if err != nil {
 		return err
 	}
@@ -138,6 +159,9 @@ func replaceFile(path string, write func(io.Writer) error) error {
 	}
 	if err == nil {
 		err = f.Chmod(0o644)
+	}
+	if err == nil {
+		err = f.Sync() // or a power failure could leave an empty file under the name
 	}
 	if closed := f.Close(); err == nil {
 		err = closed
