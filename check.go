@@ -74,7 +74,7 @@ func (c *checkSummary) add(r rotate.TenantReport) {
 		c.fail(r.Err)
 	case r.Err != nil && (r.Exit == rotate.ExitOwnSite || errors.Is(r.Err, rotate.ErrExpired)):
 		c.problem(critical, r.Wwwroot+": "+r.Error)
-	case r.Err != nil && (r.Wwwroot == "" || strings.HasPrefix(r.Error, r.Wwwroot)): // it names what it is about
+	case r.Err != nil && strings.HasPrefix(r.Error, r.Wwwroot): // it names what it is about
 		c.problem(unknown, r.Error)
 	case r.Err != nil:
 		c.problem(unknown, r.Wwwroot+": "+r.Error)
@@ -111,6 +111,7 @@ func (c *checkSummary) addLife(r rotate.TenantReport) {
 		text = r.Wwwroot + ": the key has ended"
 	}
 	switch {
+	case errors.Is(r.Err, rotate.ErrExpired): // which is said already
 	case left < c.critical:
 		c.problem(critical, text)
 	case left < c.warning:

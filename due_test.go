@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/moodledb"
 	"renew_mnetkeys/rotate"
 	"renew_mnetkeys/testbed"
@@ -44,17 +45,24 @@ func unchanged(t testing.TB, run func(), sites ...*testbed.Site) {
 	}
 }
 
-// aged gives a site a key of that age and life, which it and its peers use.
-func aged(t testing.TB, s *testbed.Site, age time.Duration, lifeDays int, peers ...*testbed.Site) (pair string) {
+// certify makes a small key of that age and life.
+func certify(t testing.TB, wwwroot string, age time.Duration, lifeDays int) *envelope.KeyPair {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {
 		t.Fatal(err)
 	}
-	made, err := rotate.Certify(key, rotate.Subject{Wwwroot: s.Wwwroot, Site: "An aged site"}, time.Now().Add(-age), lifeDays, rand.Reader)
+	made, err := rotate.Certify(key, rotate.Subject{Wwwroot: wwwroot, Site: "An aged site"}, time.Now().Add(-age), lifeDays, rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return made
+}
+
+// aged gives a site a key of that age and life, which it and its peers use.
+func aged(t testing.TB, s *testbed.Site, age time.Duration, lifeDays int, peers ...*testbed.Site) (pair string) {
+	t.Helper()
+	made := certify(t, s.Wwwroot, age, lifeDays)
 	pair = made.Certificate.PEM + moodledb.PairSeparator + made.PEM
 	s.DB.Exec(t, "UPDATE {config_plugins} SET value = ? WHERE plugin = 'mnet' AND name = 'openssl'", pair)
 	for _, holder := range append(peers, s) {
@@ -69,10 +77,7 @@ const day = 24 * time.Hour
 
 func TestAKeyThatIsNotDueIsKeptInSilence(t *testing.T) {
 	t.Parallel()
-	own, forced, stock := patched(t), patched(t), testbed.PHPSite(t, testbed.Options{})
-	own.Peer(t, forced)
-	own.Peer(t, stock)
-	own.Warm(t)
+	own, forced, stock := threeSites(t)
 	silent := func() {
 		t.Helper()
 		if r := renewIt(t, own, "--if-due"); r.code != 0 || r.stdout+r.stderr != "" {
@@ -175,31 +180,27 @@ func TestAKeyIsRenewedWhenItIsDue(t *testing.T) {
 		})
 	}
 	linked(t, own, peer)
-}
-
-func TestADryRunSaysWhatWouldBecomeOfTheKey(t *testing.T) {
-	t.Parallel()
-	own, peer := patched(t), patched(t)
-	own.Peer(t, peer)
-	own.Warm(t)
-	unchanged(t, func() {
-		renewIt(t, own, "--dry-run", "--if-due").expect(t, 0, "would keep the key of "+own.Wwwroot, "sent the stored certificate if that fails")
-		renewIt(t, own, "--dry-run").expect(t, 0, "would renew "+own.Wwwroot, "would be sent the new certificate")
-	}, own, peer)
-	aged(t, own, 20*day, 28, peer)
-	unchanged(t, func() {
-		renewIt(t, own, "--dry-run", "--if-due").expect(t, 0, "would renew "+own.Wwwroot)
-	}, own, peer)
+	t.Run("a dry run says what would become of it", func(t *testing.T) {
+		for _, c := range []struct {
+			age  time.Duration
+			args []string
+			says []string
+		}{
+			{day, []string{"--if-due"}, []string{"would keep the key of " + own.Wwwroot, "sent the stored certificate if that fails"}},
+			{day, nil, []string{"would renew " + own.Wwwroot, "would be sent the new certificate"}},
+			{20 * day, []string{"--if-due"}, []string{"would renew " + own.Wwwroot, "would be sent the new certificate"}},
+		} {
+			aged(t, own, c.age, 27, peer)
+			unchanged(t, func() { renewIt(t, own, append(c.args, "--dry-run")...).expect(t, 0, c.says...) }, own, peer)
+		}
+	})
 }
 
 // As long as a peer may hold the oldest retired key, no new one may push that out.
 func TestAForcedRenewalDoesNotLockOutAPeerThatIsDown(t *testing.T) {
 	t.Parallel()
-	own, forced, stock := patched(t), patched(t), testbed.PHPSite(t, testbed.Options{})
-	own.Peer(t, forced)
-	own.Peer(t, stock)
+	own, forced, stock := threeSites(t)
 	own.DB.Exec(t, "INSERT INTO {config_plugins} (plugin, name, value) VALUES ('mnet', 'openssl_generations', '2')")
-	own.Warm(t)
 	generations := func(want int) {
 		t.Helper()
 		if got := len(historyOf(t, own)); got != want {

@@ -36,16 +36,20 @@ Commands:
 	for _, s := range sections {
 		writeSection(&b, s, cmd, whole)
 	}
-	b.WriteString(`
+	example := "MNETKEYS_CA_FILE for --ca-file"
+	if cmd.changes() {
+		example = "MNETKEYS_DRY_RUN for --dry-run"
+	}
+	fmt.Fprintf(&b, `
   -h, --help                    print this and exit
   -v, --version                 print the version and exit
 
-Every option has an environment variable: MNETKEYS_HOST for --host, MNETKEYS_DRY_RUN for --dry-run.
-DURATION is written as 90s, 36h or 7d. COMMAND is an argv, run without a shell: for one write sh -c '…'.
-
-Exit codes:
-`)
-	b.WriteString(exitCodes(cmd))
+Every option has an environment variable: MNETKEYS_HOST for --host, %s.
+DURATION is written as 90s, 36h or 7d.`, example)
+	if cmd.changes() {
+		b.WriteString(" COMMAND is an argv, run without a shell: for one write sh -c '…'.")
+	}
+	b.WriteString("\n\nExit codes:\n" + exitCodes(cmd))
 	return b.String()
 }
 

@@ -106,10 +106,12 @@ func (out *output) render(report rotate.TenantReport, code int) string {
 	if out.o.Quiet && code == rotate.ExitOK || out.nothingHappened(report.Outcome, code) {
 		return ""
 	}
-	switch out.o.Command {
-	case "status":
+	// Of a tenant that could not be read there is nothing to show but that.
+	read := report.Outcome != rotate.Failed
+	switch {
+	case out.o.Command == "status" && read:
 		return renderStatus(report, out.started, out.paint)
-	case "doctor":
+	case out.o.Command == "doctor" && (read || len(report.Findings) > 0):
 		return renderFindings(report, out.paint)
 	}
 	whole := out.terminal || code != rotate.ExitOK || out.o.DryRun || out.o.Command == "verify"
