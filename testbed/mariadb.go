@@ -4,9 +4,6 @@ import (
 	"database/sql"
 	"fmt"
 	"os"
-	"os/exec"
-	"os/user"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"testing"
@@ -54,35 +51,7 @@ func MariaDB(t testing.TB) *Server {
 
 func startMariaDB(t testing.TB) *Server {
 	t.Helper()
-	install, daemon := program(t, "mariadb-install-db", "mysql_install_db"), program(t, "mariadbd", "mysqld")
-	me, err := user.Current()
-	if err != nil {
-		t.Fatal(err)
-	}
-	// Not t.TempDir: the server outlives the test that was first to need it. The name is short, as a socket's path must be.
-	dir, err := os.MkdirTemp("", "mnetdb")
-	if err != nil {
-		t.Fatal(err)
-	}
-	data := filepath.Join(dir, "data")
-	out, err := exec.Command(install, "--no-defaults", "--force", "--datadir="+data, "--user="+me.Username, "--skip-test-db",
-		"--auth-root-authentication-method=normal").CombinedOutput()
-	if err != nil {
-		_ = os.RemoveAll(dir)
-		t.Fatalf("testbed: mariadb-install-db: %v: %s", err, out)
-	}
-	s := &Server{Host: "127.0.0.1", Port: freePort(t), Socket: filepath.Join(dir, "socket")}
-	p, err := start(dir, daemon, s.arguments(data, me.Username))
-	if err != nil {
-		_ = os.RemoveAll(dir)
-		t.Fatal(err)
-	}
-	root := s.root(t, "")
-	defer func() { _ = root.Close() }()
-	if err := p.await(root.Ping); err != nil {
-		p.stop()
-		t.Fatalf("testbed: %s: %v", daemon, err)
-	}
+	s, p := newMariaDB(t)
 	atExit(t, p.stop)
 	return s
 }

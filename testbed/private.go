@@ -1,0 +1,53 @@
+package testbed
+
+import (
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"testing"
+)
+
+// PrivateMariaDB is a server of one test alone, which may break it: set it read-only, fill it up, stop it. options of mariadbd come
+// last, so that they win.
+func PrivateMariaDB(t testing.TB, options ...string) *Server {
+	t.Helper()
+	s, p := newMariaDB(t, options...)
+	t.Cleanup(p.stop)
+	return s
+}
+
+// newMariaDB starts a server, which its caller stops.
+func newMariaDB(t testing.TB, options ...string) (*Server, *process) {
+	t.Helper()
+	install, daemon := program(t, "mariadb-install-db", "mysql_install_db"), program(t, "mariadbd", "mysqld")
+	me, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Not t.TempDir: the server may outlive the test that was first to need it. The name is short, as a socket's path must be.
+	dir, err := os.MkdirTemp("", "mnetdb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := filepath.Join(dir, "data")
+	out, err := exec.Command(install, "--no-defaults", "--force", "--datadir="+data, "--user="+me.Username, "--skip-test-db",
+		"--auth-root-authentication-method=normal").CombinedOutput()
+	if err != nil {
+		_ = os.RemoveAll(dir)
+		t.Fatalf("testbed: mariadb-install-db: %v: %s", err, out)
+	}
+	s := &Server{Host: "127.0.0.1", Port: freePort(t), Socket: filepath.Join(dir, "socket")}
+	p, err := start(dir, daemon, append(s.arguments(data, me.Username), options...))
+	if err != nil {
+		_ = os.RemoveAll(dir)
+		t.Fatal(err)
+	}
+	root := s.root(t, "")
+	defer func() { _ = root.Close() }()
+	if err := p.await(root.Ping); err != nil {
+		p.stop()
+		t.Fatalf("testbed: %s: %v", daemon, err)
+	}
+	return s, p
+}
