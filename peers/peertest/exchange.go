@@ -25,6 +25,13 @@ func (s *Site) Exchanges() []Exchange {
 	return all
 }
 
+// Forget drops what the site has noted of its requests, for tests with many.
+func (s *Site) Forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.requests, s.exchanges = nil, nil
+}
+
 // meet begins an exchange.
 func (s *Site) meet() *Exchange {
 	s.mu.Lock()
