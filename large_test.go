@@ -17,9 +17,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// envLong makes the tests that are large or long as large and as long as they can be.
-const envLong = "MNETKEYS_TEST_LONG"
-
+// long has tests that are large or long be as large and as long as they can be.
 func long() bool { return os.Getenv(envLong) != "" }
 
 // crowd are the many peers of one tenant, some of which commit one fault each, for ever.
