@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -149,7 +150,8 @@ func (c *checkSummary) String() string {
 	}
 	b.WriteString(" |")
 	if c.left != nil {
-		fmt.Fprintf(&b, " days_left=%.2f;%.2f:;%.2f:", inDays(*c.left), inDays(c.warning), inDays(c.critical))
+		// Cut off, as in the text: 4.996 days are not 5.00.
+		fmt.Fprintf(&b, " days_left=%.2f;%.2f:;%.2f:", math.Floor(100*inDays(*c.left))/100, inDays(c.warning), inDays(c.critical))
 	}
 	fmt.Fprintf(&b, " peers_pending=%d;0;;0 peers_refused=%d;0;;0\n", c.pending, c.refused)
 	if len(c.problems) > 1 {

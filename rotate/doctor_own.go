@@ -75,7 +75,7 @@ func (d *diagnosis) ownKey() {
 
 func (d *diagnosis) ownExpiry(c *envelope.Certificate) {
 	row, now := time.Unix(d.tenant.Own.Expires, 0), d.Now()
-	if !row.Equal(c.NotAfter) {
+	if !row.Equal(c.NotAfter) && d.tenant.Own.Certificate == d.tenant.Pair.Certificate {
 		d.own(SeverityWarning, "row_expiry", adviceRenew,
 			"its own row says that the key expires on %s, the certificate says %s", day(row), day(c.NotAfter))
 	}
