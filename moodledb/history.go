@@ -1,16 +1,10 @@
 package moodledb
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"regexp"
-	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/elliotchance/phpserialize"
 )
 
 // Retired is an entry of openssl_history: a key pair that was replaced, kept because peers may still use its certificate.
@@ -42,54 +36,38 @@ func decodeHistory(raw string) ([]Retired, error) {
 	fail := func(format string, a ...any) ([]Retired, error) {
 		return nil, &HistoryError{Problem: fmt.Sprintf(format, a...), Hint: historyHint}
 	}
+	if at := strings.IndexByte(raw, '\\'); at >= 0 {
+		return fail("backslash at byte %d: no key has one, a dump that was restored may", at)
+	}
 	list, problem := unserialize(raw)
 	if problem != "" {
 		return fail("%s", problem)
 	}
 	var history []Retired
-	for _, key := range slices.SortedFunc(maps.Keys(list), byNumber) {
-		r, problem := retired(list[key], raw)
+	for _, entry := range list {
+		r, problem := retired(entry.value)
 		if problem != "" {
-			return fail("entry %v: %s", key, problem)
+			return fail("entry %v: %s", entry.key, problem)
 		}
 		if r.KeyPEM != "" {
 			history = append(history, r)
 		}
 	}
-	// The library stops reading after the entries it was told of and does not look for their end. PHP refuses both.
-	if len(list) > 0 && !strings.HasSuffix(strings.TrimSpace(raw), "}}") {
-		return fail("cut short")
-	}
-	if n := strings.Count(raw, serializeString("keypair_PEM")); n > len(list) {
-		return fail("%d key pairs in a list of %d", n, len(list))
-	}
 	return history, nil
 }
 
-func byNumber(a, b any) int {
-	x, _ := a.(int64)
-	y, _ := b.(int64)
-	return cmp.Compare(x, y)
-}
-
-func retired(entry any, raw string) (r Retired, problem string) {
-	if list, ok := entry.([]any); ok && len(list) == 0 {
-		return r, ""
-	}
-	fields, ok := entry.(map[any]any)
+func retired(entry any) (r Retired, problem string) {
+	array, ok := entry.([]element)
 	if !ok {
-		return r, "not an array of names"
+		return r, "not an array"
 	}
+	fields := byName(array)
 	text := func(name string) string {
 		switch value := fields[name].(type) {
 		case nil:
 			return ""
 		case string:
-			// The library believes a string's length and does not look for its closing quote. PHP does.
-			if strings.Contains(raw, serializeString(value)) {
-				return value
-			}
-			problem = "the length of " + name + " is wrong"
+			return value
 		default:
 			problem = name + " is no string"
 		}
@@ -120,31 +98,5 @@ func encodeHistory(history []Retired) string {
 	return b.String()
 }
 
-// serializeString is PHP's serialize of a string: its length in bytes, then the bytes as they are. Not
-// phpserialize.MarshalString, which puts a backslash before a quote.
+// serializeString is PHP's serialize of a string: its length in bytes, then the bytes as they are.
 func serializeString(s string) string { return fmt.Sprintf("s:%d:\"%s\";", len(s), s) }
-
-// hugeLength is a length no value here has. The library would allocate it.
-var hugeLength = regexp.MustCompile(`[as]:\d{7,}:`)
-
-// unserialize reads PHP's serialize of an array; a list has int64 keys. The problem names no content: the library's own errors
-// quote what they cannot read, here private keys.
-func unserialize(raw string) (array map[any]any, problem string) {
-	if at := strings.IndexByte(raw, '\\'); at >= 0 {
-		// The library takes it for an escape, which the format does not have.
-		return nil, fmt.Sprintf("backslash at byte %d", at)
-	}
-	if at := hugeLength.FindStringIndex(raw); at != nil {
-		return nil, fmt.Sprintf("impossible length at byte %d", at[0])
-	}
-	defer func() { // the library reads past the end of what is cut short
-		if recover() != nil {
-			array, problem = nil, "cut short"
-		}
-	}()
-	array, err := phpserialize.UnmarshalAssociativeArray([]byte(raw))
-	if err != nil {
-		return nil, "not what PHP's serialize writes"
-	}
-	return array, ""
-}

@@ -40,10 +40,11 @@ func (t *Tenant) ServicesStrategy(ctx context.Context, role Role, subnetwork boo
 	}
 	bound := defaultBinding
 	if raw := recorded["services_strategy"]; subnetwork && raw != "" {
-		strategy, problem := unserialize(raw)
+		array, problem := unserialize(raw)
 		if problem != "" {
 			return nil, fmt.Errorf("%s: config_plugins local_vmoodle/services_strategy: %s", doing, problem)
 		}
+		strategy := byName(array)
 		if speaksOf(strategy, role) {
 			bound = func(service string) Binding { return recordedBinding(strategy, role, service) }
 		}
@@ -69,9 +70,9 @@ func domain(role Role) string {
 }
 
 // speaksOf tells whether a strategy has anything to say of this kind of link. One that does not leaves the default.
-func speaksOf(strategy map[any]any, role Role) bool {
-	for key := range strategy {
-		if name, ok := key.(string); ok && strings.HasPrefix(name, domain(role)+"_") {
+func speaksOf(strategy map[string]any, role Role) bool {
+	for name := range strategy {
+		if strings.HasPrefix(name, domain(role)+"_") {
 			return true
 		}
 	}
@@ -80,7 +81,7 @@ func speaksOf(strategy map[any]any, role Role) bool {
 
 // recordedBinding reads <domain>_<service>_publish and _subscribe. Domain main is written from the master's point of view: what it
 // publishes its tenants subscribe to.
-func recordedBinding(strategy map[any]any, role Role, service string) Binding {
+func recordedBinding(strategy map[string]any, role Role, service string) Binding {
 	on := func(what string) bool {
 		switch value := strategy[domain(role)+"_"+service+"_"+what].(type) {
 		case string:
