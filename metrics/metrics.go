@@ -1,10 +1,11 @@
 // Package metrics writes what a run came to for the textfile collector of Prometheus' node exporter.
 //
-// A file holds one job: the tenants that its last run saw. Tenants of another job, be it another shard of an array, belong into another file, and each
-// tenant into one file of a directory only: the collector takes no series twice. For the same reason all that is about the run carries the file's name.
+// A file holds one job: some tenants, and what was last known of each. Tenants of another job, be it another shard of an array, belong into another file,
+// and each tenant into one file of a directory only: the collector takes no series twice. For the same reason all that is about runs carries the file's name.
 //
-// A run that fails must not take from monitoring what it alerts on. So an expiry and the times of the last success stand until something newer is known;
-// a run that saw no tenant or was interrupted leaves those of all tenants standing.
+// No run may take from monitoring what it alerts on: neither one that fails, nor one by hand that looks at a single tenant. So an expiry and the times of the
+// last success stand until something newer is known, and what a run has not looked at stands as it was: other commands always, other tenants unless the
+// run looked at all there are.
 package metrics
 
 import (
@@ -21,14 +22,17 @@ type Run struct {
 	Started  time.Time
 	Took     time.Duration
 	ExitCode int
+	// Whole says that the run looked at every tenant that the file is about: one that is missing from it is there no more, and goes. Else it stays with all
+	// that was known of it. An interrupted run, and one that saw no tenant, count as not whole.
+	Whole bool
 }
 
 // ended is when the run was over.
 func (r Run) ended() float64 { return seconds(r.Started.Add(r.Took)) }
 
-// sawItsTenants reports whether a tenant that is missing from the run is no tenant of the job any more.
-func (r Run) sawItsTenants(tenants int) bool {
-	return tenants > 0 && r.ExitCode < 128 // from 128 on, a signal ended it
+// drops reports whether a tenant that is missing from the run is no tenant of the job any more.
+func (r Run) drops(tenants int) bool {
+	return r.Whole && tenants > 0 && r.ExitCode < 128 // from 128 on, a signal ended it
 }
 
 // seconds since 1970, to the millisecond. So as Prometheus counts time.
@@ -36,7 +40,7 @@ func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
 
 // tenant is what is kept of a report: a few numbers, whatever the number of peers.
 type tenant struct {
-	seen     bool // by this run, and not only by an earlier one
+	seen     bool // by a run, of which outcome and peers are
 	outcome  rotate.Outcome
 	proven   bool    // it asks for exit code 0
 	notAfter float64 // 0: not known
@@ -63,20 +67,20 @@ func (f *File) Add(r rotate.TenantReport) {
 
 // complete puts what stood in the file before into the gaps that the run leaves.
 func (f *File) complete(run Run, before standing) {
-	if !run.sawItsTenants(len(f.tenants)) {
-		for _, known := range []map[string]float64{before.notAfter, before.success} {
-			for wwwroot := range known {
-				if f.tenants[wwwroot] == nil {
-					f.tenants[wwwroot] = &tenant{}
-				}
+	drops := run.drops(len(f.tenants))
+	for wwwroot, was := range before.tenants {
+		t := f.tenants[wwwroot]
+		switch {
+		case t != nil:
+			if t.notAfter == 0 {
+				t.notAfter = was.notAfter
 			}
+			t.success = was.success
+		case !drops:
+			f.tenants[wwwroot] = was
 		}
 	}
-	for wwwroot, t := range f.tenants {
-		if t.notAfter == 0 {
-			t.notAfter = before.notAfter[wwwroot]
-		}
-		t.success = before.success[wwwroot]
+	for _, t := range f.tenants {
 		if t.proven {
 			t.success = run.ended()
 		}
@@ -107,23 +111,29 @@ func (t *tenant) outcomes() map[string]float64 {
 	return n
 }
 
-// families are the metrics of a run, each with its samples in a fixed order.
+// families are the metrics of a run and of what stood before it, each with its samples in a fixed order.
 func (f *File) families(run Run, before standing) []family {
-	success := before.runs[text(run.Command)]
+	command := text(run.Command)
+	before.runs[lastRun][command], before.runs[duration][command], before.runs[exitCode][command] = run.ended(), run.Took.Seconds(), float64(run.ExitCode)
 	if run.ExitCode == rotate.ExitOK {
-		success = run.ended()
+		before.runs[lastSuccess][command] = run.ended()
 	}
-	job := []string{"command", run.Command, "file", f.name()}
 	all := []family{
-		{name: lastRun, help: "When the last run of the command ended.", samples: []sample{{job, run.ended()}}},
-		{name: duration, help: "How long the last run of the command took.", samples: []sample{{job, run.Took.Seconds()}}},
-		{name: exitCode, help: "Exit code of the last run of the command.", samples: []sample{{job, float64(run.ExitCode)}}},
-		{name: lastSuccess, help: "When the last run of the command that ended with exit code 0 ended.", samples: known(job, success)},
+		{name: lastRun, help: "When the last run of the command ended."},
+		{name: duration, help: "How long the last run of the command took."},
+		{name: exitCode, help: "Exit code of the last run of the command."},
+		{name: lastSuccess, help: "When the last run of the command that ended with exit code 0 ended."},
+	}
+	for i, family := range all {
+		of := before.runs[family.name]
+		for _, command := range slices.Sorted(maps.Keys(of)) {
+			all[i].samples = append(all[i].samples, sample{[]string{"command", command, "file", f.name()}, of[command]})
+		}
 	}
 	expiry := family{name: notAfter, help: "When the tenant's MNet certificate expires."}
 	proven := family{name: tenantSuccess, help: "When the last run ended in which all was well with the tenant."}
-	outcomes := family{name: tenantOutcome, help: "What became of the tenant in the last run: 1 for its outcome."}
-	found := family{name: peers, help: "The tenant's MNet peers by what became of them in the last run."}
+	outcomes := family{name: tenantOutcome, help: "What became of the tenant in the last run that looked at it: 1 for its outcome."}
+	found := family{name: peers, help: "The tenant's MNet peers by what became of them in the last run that looked at it."}
 	for _, wwwroot := range slices.Sorted(maps.Keys(f.tenants)) {
 		t, label := f.tenants[wwwroot], []string{"wwwroot", wwwroot}
 		expiry.samples = append(expiry.samples, known(label, t.notAfter)...)

@@ -20,7 +20,7 @@ import (
 func day(n int) time.Time { return time.Date(2030, 1, n, 12, 0, 0, 0, time.UTC) }
 
 func run(n, code int) Run {
-	return Run{Command: "renew", Started: day(n), Took: 1500 * time.Millisecond, ExitCode: code}
+	return Run{Command: "renew", Started: day(n), Took: 1500 * time.Millisecond, ExitCode: code, Whole: true}
 }
 
 func report(wwwroot string, expires int, outcomes ...rotate.PeerOutcome) rotate.TenantReport {
@@ -113,7 +113,7 @@ renew_mnetkeys_certificate_not_after_timestamp_seconds{wwwroot="https://b.exampl
 # HELP renew_mnetkeys_tenant_last_success_timestamp_seconds When the last run ended in which all was well with the tenant.
 # TYPE renew_mnetkeys_tenant_last_success_timestamp_seconds gauge
 renew_mnetkeys_tenant_last_success_timestamp_seconds{wwwroot="https://b.example"} 1893499201.5
-# HELP renew_mnetkeys_tenant_outcome What became of the tenant in the last run: 1 for its outcome.
+# HELP renew_mnetkeys_tenant_outcome What became of the tenant in the last run that looked at it: 1 for its outcome.
 # TYPE renew_mnetkeys_tenant_outcome gauge
 renew_mnetkeys_tenant_outcome{wwwroot="https://a.example",outcome="failed"} 0
 renew_mnetkeys_tenant_outcome{wwwroot="https://a.example",outcome="kept"} 0
@@ -123,7 +123,7 @@ renew_mnetkeys_tenant_outcome{wwwroot="https://b.example",outcome="failed"} 0
 renew_mnetkeys_tenant_outcome{wwwroot="https://b.example",outcome="kept"} 1
 renew_mnetkeys_tenant_outcome{wwwroot="https://b.example",outcome="renewed"} 0
 renew_mnetkeys_tenant_outcome{wwwroot="https://b.example",outcome="undone"} 0
-# HELP renew_mnetkeys_peers The tenant's MNet peers by what became of them in the last run.
+# HELP renew_mnetkeys_peers The tenant's MNet peers by what became of them in the last run that looked at it.
 # TYPE renew_mnetkeys_peers gauge
 renew_mnetkeys_peers{wwwroot="https://a.example",outcome="accepted"} 0
 renew_mnetkeys_peers{wwwroot="https://a.example",outcome="healed"} 0

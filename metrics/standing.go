@@ -8,22 +8,23 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"renew_mnetkeys/rotate"
 )
 
 // maxStanding is how much of an old file is read, in bytes: an array of 10000 tenants writes 20 MB.
 const maxStanding = 64 << 20
 
-// standing is what a file says from earlier runs, in seconds since 1970.
+// standing is what a file says from earlier runs. That it is read from one file is what bounds it.
 type standing struct {
-	notAfter map[string]float64 // by wwwroot
-	success  map[string]float64 // by wwwroot
-	runs     map[string]float64 // last success by command
+	tenants map[string]*tenant            // by wwwroot
+	runs    map[string]map[string]float64 // by metric, then by command
 }
 
 // readStanding reads an old file leniently: what is not there, or not written by us, says nothing. Whatever stands at the path must not hold us up, so a
 // pipe is not waited for.
 func readStanding(path string) standing {
-	s := standing{notAfter: map[string]float64{}, success: map[string]float64{}, runs: map[string]float64{}}
+	s := standing{tenants: map[string]*tenant{}, runs: map[string]map[string]float64{lastRun: {}, duration: {}, exitCode: {}, lastSuccess: {}}}
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return s
@@ -40,22 +41,38 @@ func (s standing) read(from io.Reader) {
 	lines := bufio.NewScanner(io.LimitReader(from, maxStanding))
 	for lines.Scan() { // ends at a line of more than 64 KiB: none of ours
 		name, labels, value, ok := parseSample(lines.Text())
-		if !ok || !(value > 0) || math.IsInf(value, 0) {
+		if !ok || !(value >= 0) || math.IsInf(value, 0) {
 			continue
 		}
-		into, key := map[string]float64(nil), labels["wwwroot"]
-		switch name {
-		case notAfter:
-			into = s.notAfter
-		case tenantSuccess:
-			into = s.success
-		case lastSuccess:
-			into, key = s.runs, labels["command"]
-		}
-		if into != nil && key != "" {
-			into[key] = value
+		wwwroot, command := labels["wwwroot"], labels["command"]
+		switch of := s.runs[name]; {
+		case of != nil && command != "" && (value > 0 || name == duration || name == exitCode):
+			of[command] = value
+		case of == nil && wwwroot != "":
+			s.readTenant(wwwroot, name, labels["outcome"], value)
 		}
 	}
+}
+
+// readTenant takes a sample of a tenant, if it is one.
+func (s standing) readTenant(wwwroot, name, outcome string, value float64) {
+	t := s.tenants[wwwroot]
+	if t == nil {
+		t = &tenant{peers: map[rotate.PeerOutcome]int{}}
+	}
+	switch {
+	case name == notAfter && value > 0:
+		t.notAfter = value
+	case name == tenantSuccess && value > 0:
+		t.success = value
+	case name == tenantOutcome && value == 1 && outcome != "":
+		t.seen, t.outcome = true, rotate.Outcome(outcome)
+	case name == peers && value <= math.MaxInt32 && outcome != "":
+		t.seen, t.peers[rotate.PeerOutcome(outcome)] = true, int(value)
+	default:
+		return
+	}
+	s.tenants[wwwroot] = t
 }
 
 // parseSample reads a line as family.write writes it.

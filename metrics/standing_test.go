@@ -30,22 +30,22 @@ func TestWhatAFailedRunDoesNotKnowStands(t *testing.T) {
 			map[string]float64{a: 0, b: 0}, map[string]float64{"renew": first}},
 		"of all when no tenant was seen": {run(2, 2), nil,
 			map[string]float64{a: seconds(day(20)), b: seconds(day(21))}, map[string]float64{a: first, b: first},
-			map[string]float64{}, map[string]float64{"renew": first}},
+			map[string]float64{a: 0, b: 0}, map[string]float64{"renew": first}},
 		"of all when only an error came": {run(2, 1), []rotate.TenantReport{failed("")},
 			map[string]float64{a: seconds(day(20)), b: seconds(day(21))}, map[string]float64{a: first, b: first},
-			map[string]float64{}, map[string]float64{"renew": first}},
+			map[string]float64{a: 0, b: 0}, map[string]float64{"renew": first}},
 		"of those that an interrupted run did not come to": {run(2, 130), []rotate.TenantReport{report(b, 25)},
 			map[string]float64{a: seconds(day(20)), b: seconds(day(25))}, map[string]float64{a: first, b: run(2, 0).ended()},
-			map[string]float64{b: 0}, map[string]float64{"renew": first}},
+			map[string]float64{a: 0, b: 0}, map[string]float64{"renew": first}},
 		"but not of a tenant that is there no more": {run(2, 3), []rotate.TenantReport{report(b, 25)},
 			map[string]float64{b: seconds(day(25))}, map[string]float64{b: run(2, 0).ended()},
 			map[string]float64{b: 0}, map[string]float64{"renew": first}},
 		"until the next success": {run(2, 0), []rotate.TenantReport{report(b, 25)},
 			map[string]float64{b: seconds(day(25))}, map[string]float64{b: run(2, 0).ended()},
 			map[string]float64{b: 0}, map[string]float64{"renew": run(2, 0).ended()}},
-		"but not of another command": {other, []rotate.TenantReport{report(b, 25)},
+		"as does the success of another command": {other, []rotate.TenantReport{report(b, 25)},
 			map[string]float64{b: seconds(day(25))}, map[string]float64{b: run(2, 0).ended()},
-			map[string]float64{b: 0}, map[string]float64{"push": run(2, 0).ended()}},
+			map[string]float64{b: 0}, map[string]float64{"push": run(2, 0).ended(), "renew": first}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -63,6 +63,55 @@ func TestWhatAFailedRunDoesNotKnowStands(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestACommandByHandTakesNothingFromWhatItHasNotLookedAt(t *testing.T) {
+	const a, b, c = "https://a.example", "https://b.example", "https://c.example"
+	path := filepath.Join(t.TempDir(), "mnet.prom")
+	gone := report(a, 20, rotate.Accepted, rotate.Refused, rotate.Refused)
+	gone.Outcome, gone.Exit = rotate.Renewed, rotate.ExitPeers
+	write(t, path, run(1, 3), gone, report(b, 21, rotate.Healed), report(c, 22))
+	before := strings.Split(read(t, path), "\n")
+
+	byHand := run(2, 0)
+	byHand.Command, byHand.Whole = "verify", false
+	write(t, path, byHand, report(b, 25, rotate.Accepted))
+	after := read(t, path)
+	lines := map[string]bool{}
+	for line := range strings.SplitSeq(after, "\n") {
+		lines[line] = true
+	}
+	kept := 0
+	for _, line := range before {
+		if strings.Contains(line, `"`+b+`"`) {
+			continue
+		}
+		kept++
+		if !lines[line] {
+			t.Errorf("%s has gone", line)
+		}
+	}
+	if kept < 30 { // two tenants of ten or eleven lines, the command's three, and the comments
+		t.Errorf("only %d lines were to be kept", kept)
+	}
+	for _, want := range []string{exitCode + `{command="verify",file="mnet.prom"} 0`, exitCode + `{command="renew",file="mnet.prom"} 3`,
+		peers + `{wwwroot="https://a.example",outcome="refused"} 2`, peers + `{wwwroot="https://b.example",outcome="accepted"} 1`, peers + `{wwwroot="https://b.example",outcome="healed"} 0`} {
+		if !lines[want] {
+			t.Errorf("%s is not there:\n%s", want, after)
+		}
+	}
+
+	again := byHand
+	again.Started = day(3)
+	write(t, path, again, report(b, 25, rotate.Accepted))
+	if strings.Count(read(t, path), "\n") != strings.Count(after, "\n") {
+		t.Errorf("it grows with every run:\n%s", read(t, path))
+	}
+	whole := run(4, 0)
+	write(t, path, whole, report(a, 30), report(b, 30))
+	if got := values(t, path, tenantOutcome, "wwwroot"); len(got) != 2 || len(values(t, path, lastRun, "command")) != 2 {
+		t.Errorf("after a run that looked at all, there are %v", got)
 	}
 }
 
