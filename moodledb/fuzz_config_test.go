@@ -1,0 +1,54 @@
+package moodledb
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// FuzzReadConfig looks for a config.php that makes the reader panic, that gives a configuration nobody could use, or whose
+// password is printed.
+func FuzzReadConfig(f *testing.F) {
+	files, err := filepath.Glob(filepath.Join("testdata", "config", "*.php"))
+	if err != nil || len(files) == 0 {
+		f.Fatalf("no seeds: %v", err)
+	}
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(source)
+	}
+	path := filepath.Join(f.TempDir(), "config.php")
+	f.Fuzz(func(t *testing.T, source []byte) {
+		if err := os.WriteFile(path, source, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := ReadConfig(t.Context(), path, ReadOptions{Getenv: func(string) string { return "" }})
+		if err != nil {
+			var unusable *ConfigError
+			var other *UnsupportedDBError
+			if !errors.As(err, &unusable) && !errors.As(err, &other) {
+				t.Fatalf("untyped error: %v", err)
+			}
+			return
+		}
+		if supported(c.DBType) != nil || checkPrefix(c.Prefix) != nil || c.DBPort < 0 || c.DBPort > 65535 || c.DBName == "" || c.DBUser == "" || c.Dataroot == "" {
+			t.Errorf("a configuration that nobody can use: %s, prefix %q, port %d", c.DBType, c.Prefix, c.DBPort)
+		}
+		if !strings.HasPrefix(c.Wwwroot, "http") || strings.HasSuffix(c.Wwwroot, "//") || c.KeyLifetimeDays < 0 {
+			t.Errorf("wwwroot %q, %d days", c.Wwwroot, c.KeyLifetimeDays)
+		}
+		if _, _, err := c.Endpoint(); err != nil {
+			t.Errorf("no endpoint: %v", err)
+		}
+		others := strings.Join([]string{c.File, c.DBHost, c.DBName, c.DBUser, c.Wwwroot, c.Dataroot}, " ")
+		if text := fmt.Sprintf("%v %+v %#v", c, *c, c); len(c.DBPass) > 5 && strings.Contains(text, c.DBPass) && !strings.Contains(others, c.DBPass) {
+			t.Error("the password is printed")
+		}
+	})
+}
