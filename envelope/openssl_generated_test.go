@@ -110,7 +110,7 @@ func TestOpenSSLReadsGeneratedCertificatesAsWeDo(t *testing.T) {
 	r := certificates{rand.New(rand.NewPCG(seed, 0))}
 	count := 30
 	if os.Getenv("MNETKEYS_TEST_LONG") != "" {
-		count = 3000
+		count = 1000
 	}
 	for i := range count {
 		text := r.odd(t).pem(t)

@@ -191,3 +191,18 @@ func TestWhatIsSaidOfAPeerThatMisbehavesByChanceIsTheTruth(t *testing.T) {
 		})
 	}
 }
+
+func TestAPeerWhoseQueueIsFullIsPending(t *testing.T) {
+	addr, end, err := peertest.FullQueue(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer end()
+	own := start(t, peertest.Options{})
+	to := row(own)
+	to.Wwwroot = "http://" + addr
+	c := client(t, quick(func(o *peers.Options) { o.Timeout = 300 * time.Millisecond }))
+	if got := c.Push(t.Context(), identity(t, own), to, true); reason(got.Failure) != peers.ReasonTimeout || !got.Failure.Pending() || got.Attempts != 3 {
+		t.Errorf("failure is %v after %d attempts, want a pending timeout after 3", got.Failure, got.Attempts)
+	}
+}

@@ -1,7 +1,11 @@
 // Package peertest is a fake MNet site for tests. It does not pretend: it opens the seals it is sent, verifies
 // signatures under the certificates it holds, heals the way Moodle and Mahara do (mnet/xmlrpc/serverlib.php,
-// mnet_server_strip_signature), and misbehaves on request. It has its own small XML-RPC and its own HTTP, so that it
-// checks package peers independently. It refuses nothing that a real site would take.
+// mnet_server_strip_signature). It has its own small XML-RPC and its own HTTP, so that it checks package peers
+// independently. It refuses nothing that a real site would take.
+//
+// It misbehaves on request (Site.Misbehave), or by chance: with Options.Chance each connection may meet a fault, the same
+// ones in the same order for one Options.Seed. It knows what it did, so that a test can compare what a caller says of it
+// with the truth (Site.Truth), and tells its state, over HTTP too for tests in other languages (Site.Management).
 package peertest
 
 import (
