@@ -14,13 +14,13 @@ type group struct {
 	mark
 	Title, Next string
 	Count       int
-	Of          string // what is counted: tenant or link
+	Of          string // what is counted: tenant, finding or link
 	Rows        []groupRow
 }
 
-// groupRow is one site and all it has failed with, or all tenants with one error.
+// groupRow is one site and all it has failed with, or all tenants with one error or one finding.
 type groupRow struct {
-	Head   string // "" where the names say all
+	Head   string // "" where the names say all; of a finding its subject
 	IsPeer bool   // of the head; the names are tenants then, else peers
 	Count  int
 	Names  string // a line each, short
@@ -41,7 +41,7 @@ func (r groupRow) Others() string {
 
 // linkFailures groups the links that are not proven by reason. In each group a link stands with the end that has more of
 // them: one site that is down is one row, not a row at every tenant.
-func (p *Page) linkFailures(tenants []tenant, short shortener, dryRun bool) []group {
+func (p *Page) linkFailures(tenants []tenant, short shortener, how manner) []group {
 	type key struct {
 		outcome      rotate.PeerOutcome
 		reason, next string
@@ -58,7 +58,7 @@ func (p *Page) linkFailures(tenants []tenant, short shortener, dryRun bool) []gr
 	}
 	var groups []group
 	for at, links := range byReason {
-		g := group{mark: markOf(peerMarks(dryRun), string(at.outcome)), Title: printable(at.reason), Next: printable(at.next), Count: len(links), Of: "link"}
+		g := group{mark: markOf(peerMarks(how), string(at.outcome)), Title: printable(at.reason), Next: printable(at.next), Count: len(links), Of: "link"}
 		ofTenant, ofPeer := map[uint32]int{}, map[uint32]int{}
 		for _, l := range links {
 			ofTenant[l.tenant]++
@@ -127,24 +127,24 @@ func sortGroups(groups []group) {
 }
 
 // tenantFailures groups the tenants that have an error by what to do about it.
-func (p *Page) tenantFailures(tenants []tenant, short shortener, dryRun bool) []group {
-	return p.tenantGroups(tenants, short, func(t tenant) []saying {
+func (p *Page) tenantFailures(tenants []tenant, short shortener, how manner) []group {
+	return p.tenantGroups(tenants, short, "tenant", func(t tenant) []saying {
 		if t.report.Error == "" {
 			return nil
 		}
-		return []saying{{markOf(tenantMarks(dryRun), string(t.report.Outcome)), printable(string(t.report.Outcome)), t.hint, t.report.Error}}
+		return []saying{{mark: markOf(tenantMarks(how), string(t.report.Outcome)), title: printable(string(t.report.Outcome)), next: t.next(how), text: t.report.Error}}
 	})
 }
 
 // notes are what changes no outcome: own sites that could not be proven, and warnings.
 func (p *Page) notes(tenants []tenant, short shortener) []group {
-	return p.tenantGroups(tenants, short, func(t tenant) []saying {
+	return p.tenantGroups(tenants, short, "tenant", func(t tenant) []saying {
 		var all []saying
 		if c := selfCheckOf(t.report.SelfCheck); c.Next != "" && t.report.Error == "" {
-			all = append(all, saying{mark{Outcome: "warn", Letter: "!"}, "own site " + c.Word, c.Next, c.Means})
+			all = append(all, saying{mark: mark{Outcome: "warn", Letter: "!"}, title: "own site " + c.Word, next: c.Next, text: c.Means})
 		}
 		for _, w := range t.report.Warnings {
-			all = append(all, saying{mark{Outcome: "note", Letter: "i"}, "note", "", w})
+			all = append(all, saying{mark: mark{Outcome: "note", Letter: "i"}, title: "note", text: w})
 		}
 		return all
 	})
@@ -154,26 +154,33 @@ func (p *Page) notes(tenants []tenant, short shortener) []group {
 type saying struct {
 	mark              mark
 	title, next, text string
+	about, peers      string // of a finding; about is empty for the tenant itself
 }
 
-func (p *Page) tenantGroups(tenants []tenant, short shortener, says func(tenant) []saying) []group {
-	type key struct{ title, next string }
-	marks, rows := map[key]mark{}, map[key]map[string][]named{}
+func (p *Page) tenantGroups(tenants []tenant, short shortener, of string, says func(tenant) []saying) []group {
+	type key struct{ outcome, title, next string }
+	type line struct{ about, text string }
+	marks, rows := map[key]mark{}, map[key]map[line][]named{}
 	for _, t := range tenants {
 		for _, s := range says(t) {
-			at := key{s.title, s.next}
+			at := key{s.mark.Outcome, s.title, s.next}
 			if rows[at] == nil {
-				marks[at], rows[at] = s.mark, map[string][]named{}
+				marks[at], rows[at] = s.mark, map[line][]named{}
 			}
-			rows[at][s.text] = append(rows[at][s.text], named{name: short.short(t.report.Wwwroot)})
+			on := line{s.about, s.text}
+			rows[at][on] = append(rows[at][on], named{short.short(t.report.Wwwroot), s.peers})
 		}
 	}
 	var groups []group
 	for at, texts := range rows {
-		g := group{mark: marks[at], Title: at.title, Next: printable(at.next), Of: "tenant"}
-		for text, names := range texts {
-			row := groupRow{Count: len(names), Detail: printable(text)}
-			row.Names, _ = list(names)
+		g := group{mark: marks[at], Title: at.title, Next: printable(at.next), Of: of}
+		for on, names := range texts {
+			row := groupRow{Head: printable(on.about), IsPeer: true, Count: len(names), Detail: printable(on.text)}
+			var peers string
+			if row.Names, peers = list(names); peers != "" {
+				row.Detail += "; peers: " + peers
+			}
+			row.Each = strings.Contains(row.Names, "\t")
 			g.Count += len(names)
 			g.Rows = append(g.Rows, row)
 		}

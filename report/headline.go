@@ -2,6 +2,8 @@ package report
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"renew_mnetkeys/rotate"
@@ -16,13 +18,15 @@ type chip struct {
 // headline is what happened, in one sentence.
 func headline(tenants []tenant, run Run) string {
 	var b strings.Builder
+	how := run.manner()
 	if run.DryRun {
 		b.WriteString("Dry run, nothing was changed. ")
 	}
-	tenantCount, linkCount := map[string]int{}, map[rotate.PeerOutcome]int{}
-	links := 0
+	if isCheck(run) {
+		b.WriteString(checkStates()[run.ExitCode].state + ": ")
+	}
+	linkCount, links := map[rotate.PeerOutcome]int{}, 0
 	for _, t := range tenants {
-		tenantCount[tenantWord(t.report.Outcome, run.DryRun)]++
 		links += len(t.links)
 		for o, n := range t.count {
 			linkCount[o] += n
@@ -32,77 +36,74 @@ func headline(tenants []tenant, run Run) string {
 	case 0:
 		return b.String() + "No tenant was worked on."
 	case 1:
-		b.WriteString(words(printable(tenants[0].report.Wwwroot), tenantWord(tenants[0].report.Outcome, run.DryRun)))
+		b.WriteString(words(printable(tenants[0].report.Wwwroot), how.said(tenants[0].report)))
 	default:
-		var parts []string
-		for _, m := range tenantMarks(run.DryRun) {
-			word := tenantWord(rotate.Outcome(m.Outcome), run.DryRun)
-			if n := tenantCount[word]; n > 0 {
-				parts = append(parts, number(n)+" "+word)
-			}
-		}
-		fmt.Fprintf(&b, "%s: %s", counted(len(tenants), "tenant"), strings.Join(parts, ", "))
+		fmt.Fprintf(&b, "%s: %s", counted(len(tenants), "tenant"), tenantWords(tenants, how))
+	}
+	if findings := severities(tenants); run.Command == "doctor" || len(findings) > 0 {
+		b.WriteString("; " + findingWords(findings))
 	}
 	if links > 0 {
 		what := "link"
 		if len(tenants) == 1 {
 			what = "peer"
 		}
-		b.WriteString("; " + linkWords(linkCount, links, what, run.DryRun))
+		b.WriteString("; " + linkWords(linkCount, links, what, how))
 	}
 	return b.String() + "."
 }
 
-func linkWords(count map[rotate.PeerOutcome]int, total int, what string, dryRun bool) string {
+// tenantWords counts the tenants by what became of them, good ones first.
+func tenantWords(tenants []tenant, how manner) string {
+	var parts []string
+	for _, m := range tenantMarks(how) {
+		count := map[string]int{}
+		for _, t := range tenants {
+			if string(t.report.Outcome) == m.Outcome {
+				count[how.said(t.report)]++
+			}
+		}
+		for _, said := range slices.Sorted(maps.Keys(count)) {
+			parts = append(parts, number(count[said])+" "+said)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func linkWords(count map[rotate.PeerOutcome]int, total int, what string, how manner) string {
+	if how.reads() && count[rotate.Skipped] == total {
+		return counted(total, what) + ", not called"
+	}
 	done, verb := count[rotate.Accepted]+count[rotate.Healed], "proven"
-	if dryRun {
+	if how.dryRun {
 		done, verb = count[rotate.Skipped], "can be reached"
 	}
 	line := fmt.Sprintf("%s of %s %s", number(done), counted(total, what), verb)
 	for _, o := range []rotate.PeerOutcome{rotate.Pending, rotate.Refused, rotate.Skipped} {
-		if count[o] > 0 && !(dryRun && o == rotate.Skipped) {
+		if count[o] > 0 && !(how.dryRun && o == rotate.Skipped) {
 			line += fmt.Sprintf(", %s %s", number(count[o]), o)
 		}
 	}
 	return line
 }
 
-// tenantWord is an outcome as the sentence says it: a dry run keeps every key, and what matters is that it could be renewed.
-func tenantWord(o rotate.Outcome, dryRun bool) string {
-	if dryRun && o == rotate.Kept {
-		return "can be renewed"
-	}
-	return printable(string(o))
-}
-
-// verdict is how the run as a whole is marked.
-func verdict(exitCode int) mark {
-	switch exitCode {
-	case rotate.ExitOK:
-		return mark{Outcome: "good", Letter: "✓"}
-	case rotate.ExitPeers, rotate.ExitLocked, 130, 143:
-		return mark{Outcome: "warn", Letter: "!"}
-	}
-	return mark{Outcome: "bad", Letter: "✗"}
-}
-
 // tenantChips and peerChips count the outcomes that have happened.
-func tenantChips(tenants []tenant, dryRun bool) []chip {
+func tenantChips(tenants []tenant, how manner) []chip {
 	count := map[string]int{}
 	for _, t := range tenants {
 		count[string(t.report.Outcome)]++
 	}
-	return chips(tenantMarks(dryRun), count)
+	return chips(tenantMarks(how), count)
 }
 
-func peerChips(tenants []tenant, dryRun bool) []chip {
+func peerChips(tenants []tenant, how manner) []chip {
 	count := map[string]int{}
 	for _, t := range tenants {
 		for o, n := range t.count {
 			count[string(o)] += n
 		}
 	}
-	return chips(peerMarks(dryRun), count)
+	return chips(peerMarks(how), count)
 }
 
 func chips(marks []mark, count map[string]int) []chip {

@@ -53,7 +53,7 @@ type dataRow struct {
 
 // matrix lays tenants, which are sorted, against their peers: tenants first, in the same order, so that the diagonal is
 // everybody's own site.
-func (p *Page) matrix(tenants []tenant, short shortener, dryRun bool) matrix {
+func (p *Page) matrix(tenants []tenant, short shortener, how manner) matrix {
 	columns := p.columns(tenants)
 	m := matrix{Columns: make([]heading, len(columns))}
 	columnOf := make(map[uint32]int, len(columns))
@@ -65,8 +65,8 @@ func (p *Page) matrix(tenants []tenant, short shortener, dryRun bool) matrix {
 	drawn := len(tenants)*len(columns) > cellsInHTML
 	if drawn {
 		for _, k := range p.kinds {
-			says := words(printable(k.reason), k.saying())
-			mark := markOf(peerMarks(dryRun), string(k.outcome))
+			says := words(printable(k.reason), k.saying(), printable(k.held))
+			mark := markOf(peerMarks(how), string(k.outcome))
 			m.Data.Kinds = append(m.Data.Kinds, [4]string{mark.Outcome, mark.Letter, says, printable(k.next)})
 		}
 	}
@@ -87,20 +87,20 @@ func (p *Page) matrix(tenants []tenant, short shortener, dryRun bool) matrix {
 			m.Data.Rows = append(m.Data.Rows, dataRow{Column: own, Name: name.Short, Full: name.Full, Outcome: printable(string(t.report.Outcome)), Cells: runs(kinds)})
 			continue
 		}
-		row := matrixRow{heading: name, mark: markOf(tenantMarks(dryRun), string(t.report.Outcome))}
+		row := matrixRow{heading: name, mark: markOf(tenantMarks(how), string(t.report.Outcome))}
 		for i, k := range kinds {
-			row.Cells = append(row.Cells, p.cell(k, i == own, dryRun))
+			row.Cells = append(row.Cells, p.cell(k, i == own, how))
 		}
 		m.Rows = append(m.Rows, row)
 	}
 	return m
 }
 
-func (p *Page) cell(k int, own, dryRun bool) cell {
+func (p *Page) cell(k int, own bool, how manner) cell {
 	if k < 0 {
 		return cell{Own: own}
 	}
-	return cell{mark: markOf(peerMarks(dryRun), string(p.kinds[k].outcome)), Says: words(printable(p.kinds[k].reason), p.kinds[k].saying())}
+	return cell{mark: markOf(peerMarks(how), string(p.kinds[k].outcome)), Says: words(printable(p.kinds[k].reason), p.kinds[k].saying(), printable(p.kinds[k].held))}
 }
 
 // columns are the sites that are a peer of a tenant, tenants first.

@@ -7,6 +7,7 @@ package report
 
 import (
 	"math"
+	"strings"
 	"time"
 
 	"renew_mnetkeys/rotate"
@@ -21,6 +22,8 @@ type Run struct {
 	ExitCode int           // one of rotate's, or 128 and the signal
 	Version  string
 }
+
+func (r Run) manner() manner { return manner{r.Command, r.DryRun} }
 
 // Page collects the reports of a run until they are written. It may be used by one goroutine at a time.
 //
@@ -44,6 +47,7 @@ type kind struct {
 	outcome              rotate.PeerOutcome
 	reason, detail, next string
 	attempts             int
+	held                 string // what both sides hold of each other, as far as it is known
 }
 
 // link is one peer of a tenant.
@@ -54,10 +58,12 @@ type link struct {
 
 type tenant struct {
 	site   uint32
-	report rotate.TenantReport // without its peers
+	report rotate.TenantReport // without its peers and findings
 	hint   string
 	links  []link
 	count  map[rotate.PeerOutcome]int
+
+	findings []finding // the worst first
 }
 
 // New gives an empty page. nextStep says what an operator does about a peer, hint about a tenant's error; both may answer
@@ -69,12 +75,13 @@ func New(nextStep func(rotate.PeerReport) string, hint func(error) string) *Page
 // Add takes a tenant's report. Nothing of r.Peers is held on to.
 func (p *Page) Add(r rotate.TenantReport) {
 	t := tenant{site: p.site(r.Wwwroot, ""), report: r, links: make([]link, len(r.Peers)), count: map[rotate.PeerOutcome]int{}}
-	t.report.Peers, t.report.Err = nil, nil
+	t.findings = p.findings(r.Findings)
+	t.report.Peers, t.report.Findings, t.report.Err = nil, nil, nil
 	if r.Err != nil {
 		t.hint = p.hint(r.Err)
 	}
 	for i, peer := range r.Peers {
-		k := kind{outcome: peer.Outcome, reason: peer.Reason, detail: peer.Detail, attempts: peer.Attempts}
+		k := kind{outcome: peer.Outcome, reason: peer.Reason, detail: peer.Detail, attempts: peer.Attempts, held: held(peer)}
 		if unproven(peer.Outcome) {
 			k.next = p.nextStep(peer)
 		}
@@ -106,6 +113,31 @@ func (p *Page) kind(k kind) uint32 {
 		p.kinds = append(p.kinds, k)
 	}
 	return i
+}
+
+// held says what both sides of a link hold of each other, "" where nobody has looked.
+func held(p rotate.PeerReport) string {
+	var parts []string
+	switch c := p.Certificate; {
+	case c != nil:
+		parts = append(parts, "its certificate "+c.SHA256[:min(len(c.SHA256), 16)]+" until "+stamp(c.NotAfter))
+	case p.Holds != "":
+		parts = append(parts, "no readable certificate of it")
+	}
+	switch p.Holds {
+	case "":
+	case "current":
+		parts = append(parts, "holds our current one")
+	case "archived":
+		parts = append(parts, "holds a retired one of ours")
+	case "other":
+		parts = append(parts, "holds another one of ours than the current")
+	case "none":
+		parts = append(parts, "holds none of ours")
+	default:
+		parts = append(parts, "holds "+p.Holds)
+	}
+	return strings.Join(parts, "; ")
 }
 
 // unproven tells the outcomes that somebody has to know of.

@@ -14,6 +14,9 @@ type single struct {
 	SelfCheck            selfCheck
 	Certificate          certificate
 	Previous             certificate
+	Archive              []certificate
+	Findings             []findingRow
+	Diagnosed            bool // that there is no finding is a result, too
 	History              int
 	Warnings             []string
 	Peers                []peerRow
@@ -26,21 +29,26 @@ type peerRow struct {
 	mark
 	Name, Application    string
 	Reason, Detail, Next string
+	Held                 string
 	Attempts             int
 	TookMS               string
 }
 
-func (p *Page) single(t tenant, dryRun bool) *single {
+func (p *Page) single(t tenant, how manner) *single {
 	r := t.report
-	s := &single{mark: markOf(tenantMarks(dryRun), string(r.Outcome)), Wwwroot: printable(r.Wwwroot), Error: printable(r.Error), Hint: printable(t.hint),
-		SelfCheck: selfCheckOf(r.SelfCheck), Certificate: certificateOf(r.Certificate), Previous: certificateOf(r.Previous), History: r.History, Marks: peerMarks(dryRun)}
+	s := &single{mark: markOf(tenantMarks(how), string(r.Outcome)), Wwwroot: printable(r.Wwwroot), Error: printable(r.Error), Hint: printable(t.next(how)),
+		SelfCheck: selfCheckOf(r.SelfCheck), Certificate: certificateOf(r.Certificate), Previous: certificateOf(r.Previous), History: r.History, Marks: peerMarks(how),
+		Findings: p.findingRows(t), Diagnosed: how.command == "doctor" && r.Error == ""}
+	for _, k := range r.Archive {
+		s.Archive = append(s.Archive, certificateOf(&k))
+	}
 	for _, w := range r.Warnings {
 		s.Warnings = append(s.Warnings, printable(w))
 	}
 	for _, l := range t.links {
 		k, peer := p.kinds[l.kind], p.sites[l.peer]
-		s.Peers = append(s.Peers, peerRow{mark: markOf(peerMarks(dryRun), string(k.outcome)), Name: printable(peer.name), Application: printable(peer.application),
-			Reason: printable(k.reason), Detail: printable(k.detail), Next: printable(k.next), Attempts: k.attempts, TookMS: number(int(l.tookMS))})
+		s.Peers = append(s.Peers, peerRow{mark: markOf(peerMarks(how), string(k.outcome)), Name: printable(peer.name), Application: printable(peer.application),
+			Reason: printable(k.reason), Detail: printable(k.detail), Next: printable(k.next), Held: printable(k.held), Attempts: k.attempts, TookMS: number(int(l.tookMS))})
 	}
 	// What wants attention comes first.
 	urgency := []rotate.PeerOutcome{rotate.Refused, rotate.Pending, rotate.Skipped, rotate.Healed, rotate.Accepted}

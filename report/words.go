@@ -16,22 +16,31 @@ type mark struct {
 }
 
 // tenantMarks and peerMarks are in the order in which the page names outcomes: good ones first.
-func tenantMarks(dryRun bool) []mark {
-	kept := "the key was left as it is"
-	if dryRun {
-		kept = "can be renewed"
+func tenantMarks(how manner) []mark {
+	failed := "not renewed, or its own site does not use the key"
+	renewed := "the new key is stored and in use"
+	switch {
+	case how.reads():
+		failed = "it could not be looked at, or its own site does not use the key"
+	case how.command == "rollback":
+		renewed, failed = "the former key is stored and in use", "not rolled back, or its own site does not use the key"
+	case how.command == "push":
+		failed = "not pushed, or its own site does not use the key"
 	}
 	return []mark{
-		{string(rotate.Renewed), "✓", "the new key is stored and in use"},
-		{string(rotate.Kept), "=", kept},
+		{string(rotate.Renewed), "✓", renewed},
+		{string(rotate.Kept), "=", how.kept()},
 		{string(rotate.Undone), "←", "the old key is back, because the own site kept using it"},
-		{string(rotate.Failed), "✗", "not renewed, or its own site does not use the key"},
+		{string(rotate.Failed), "✗", failed},
 	}
 }
 
-func peerMarks(dryRun bool) []mark {
+func peerMarks(how manner) []mark {
 	skipped := "not told, with the reason"
-	if dryRun {
+	switch {
+	case how.reads():
+		skipped = "not called"
+	case how.dryRun:
 		skipped = "can be reached; would be told"
 	}
 	return []mark{
@@ -74,30 +83,6 @@ func selfCheckOf(c rotate.SelfCheck) selfCheck {
 		s.Next = "purge Moodle's caches on every web node and run again"
 	}
 	return s
-}
-
-// exitMeaning says what an exit code means, given whether any key was renewed.
-func exitMeaning(code int, renewed bool) string {
-	switch code {
-	case rotate.ExitOK:
-		return "all proven, or nothing due"
-	case rotate.ExitNotRenewed:
-		return "not renewed: nothing changed, or undone"
-	case rotate.ExitUsage:
-		return "usage or configuration"
-	case rotate.ExitPeers:
-		if renewed {
-			return "renewed, but not all is proven"
-		}
-		return "not all is proven"
-	case rotate.ExitOwnSite:
-		return "an own site does not use the stored key: act now"
-	case rotate.ExitLocked:
-		return "another run holds the lock"
-	case 130, 143:
-		return "interrupted at a safe point"
-	}
-	return "the run has failed"
 }
 
 // number writes 249500 as 249,500.

@@ -37,10 +37,12 @@ type view struct {
 	Started, Took               string
 	Tenants                     []tenantRow
 	TenantChips, PeerChips      []chip
+	FindingChips                []chip
 	PeerMarks                   []mark
 	Single                      *single
 	LinkFailures, TenantFailure []group
-	Notes                       []group
+	Findings, Notes             []group
+	Archived                    bool // retired keys are known
 	Matrix                      matrix
 	Timeline                    timeline
 	Left                        shortener
@@ -53,6 +55,7 @@ type tenantRow struct {
 	Outcomes   string // words, for the filter
 	SelfCheck  selfCheck
 	Expires    string
+	Retired    string // keys, where they are known
 	Total      int
 	Parts      []part
 }
@@ -81,36 +84,43 @@ func (p *Page) view(run Run) view {
 	sortTenants(tenants)
 	renewed := slices.ContainsFunc(tenants, func(t tenant) bool { return t.report.Outcome == rotate.Renewed })
 	run.Version, run.Command = printable(run.Version), printable(run.Command)
+	how := run.manner()
 	v := view{Run: run, Style: template.CSS(pageCSS), Script: template.JS(filterJS + matrixJS), Policy: policy(pageCSS, filterJS+matrixJS),
-		Headline: headline(tenants, run), Meaning: exitMeaning(run.ExitCode, renewed), Verdict: verdict(run.ExitCode),
+		Headline: headline(tenants, run), Meaning: meaning(run, renewed), Verdict: verdict(run),
 		Started: stamp(run.Started), Took: run.Took.Round(10 * time.Millisecond).String(),
-		TenantChips: tenantChips(tenants, run.DryRun), PeerChips: peerChips(tenants, run.DryRun), PeerMarks: peerMarks(run.DryRun)}
+		TenantChips: tenantChips(tenants, how), PeerChips: peerChips(tenants, how), PeerMarks: peerMarks(how), FindingChips: findingChips(tenants)}
 	now := run.Started.Add(run.Took)
 	if len(tenants) == 1 {
-		v.Single = p.single(tenants[0], run.DryRun)
+		v.Single = p.single(tenants[0], how)
 		v.Timeline = p.timeline(tenants, shortener{}, now)
 		return v
 	}
 	v.Left = newShortener(p.sites)
-	v.TenantFailure = p.tenantFailures(tenants, v.Left, run.DryRun)
-	v.LinkFailures = p.linkFailures(tenants, v.Left, run.DryRun)
+	v.TenantFailure = p.tenantFailures(tenants, v.Left, how)
+	v.Findings = p.findingGroups(tenants, v.Left)
+	v.LinkFailures = p.linkFailures(tenants, v.Left, how)
 	v.Notes = p.notes(tenants, v.Left)
-	v.Matrix = p.matrix(tenants, v.Left, run.DryRun)
+	v.Matrix = p.matrix(tenants, v.Left, how)
 	v.Timeline = p.timeline(tenants, v.Left, now)
 	for _, t := range tenants {
-		v.Tenants = append(v.Tenants, rowOf(t, v.Left, run.DryRun))
+		row := rowOf(t, v.Left, how)
+		v.Archived = v.Archived || row.Retired != ""
+		v.Tenants = append(v.Tenants, row)
 	}
 	return v
 }
 
-func rowOf(t tenant, short shortener, dryRun bool) tenantRow {
-	row := tenantRow{mark: markOf(tenantMarks(dryRun), string(t.report.Outcome)), Name: short.short(t.report.Wwwroot), Full: printable(t.report.Wwwroot),
+func rowOf(t tenant, short shortener, how manner) tenantRow {
+	row := tenantRow{mark: markOf(tenantMarks(how), string(t.report.Outcome)), Name: short.short(t.report.Wwwroot), Full: printable(t.report.Wwwroot),
 		Outcomes: t.outcomes(), SelfCheck: selfCheckOf(t.report.SelfCheck), Total: len(t.links)}
 	if c := t.report.Certificate; c != nil {
 		row.Expires = c.NotAfter.UTC().Format("2006-01-02")
 	}
+	if kept := t.report.Archive; len(kept) > 0 {
+		row.Retired = number(len(kept)) + ", the newest until " + kept[0].NotAfter.UTC().Format("2006-01-02")
+	}
 	before := 0
-	for _, m := range peerMarks(dryRun) {
+	for _, m := range peerMarks(how) {
 		if n := t.count[rotate.PeerOutcome(m.Outcome)]; n > 0 {
 			row.Parts = append(row.Parts, part{mark: m, Count: n, X: percent(float64(before) / float64(len(t.links))), Width: percent(float64(n) / float64(len(t.links)))})
 			before += n
@@ -125,8 +135,11 @@ func (t tenant) outcomes() string {
 	for o := range t.count {
 		all = append(all, printable(string(o)))
 	}
+	for _, f := range t.findings {
+		all = append(all, printable(string(f.Severity)))
+	}
 	slices.Sort(all)
-	return strings.Join(all, " ")
+	return strings.Join(slices.Compact(all), " ")
 }
 
 // policy lets the page's own style and script run and nothing else, and has nothing fetched.

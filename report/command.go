@@ -1,0 +1,148 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+
+	"renew_mnetkeys/rotate"
+)
+
+// manner is what the words of the page depend on: what the command does, and whether it was only tried.
+type manner struct {
+	command string
+	dryRun  bool
+}
+
+// reads tells the commands that change nothing: what they keep says nothing about a key.
+func (m manner) reads() bool {
+	return slices.Contains([]string{"verify", "status", "doctor", "check"}, m.command)
+}
+
+// said is a tenant's outcome as the headline says it: a dry run keeps every key, and what matters is what it could do.
+func (m manner) said(r rotate.TenantReport) string {
+	switch {
+	case r.Outcome == rotate.Renewed && m.command == "rollback":
+		return "rolled back"
+	case r.Outcome != rotate.Kept:
+		return printable(string(r.Outcome))
+	case m.command == "verify":
+		return "verified"
+	case m.command == "doctor":
+		return "diagnosed"
+	case m.reads():
+		return "looked at"
+	case m.dryRun && r.NotDue:
+		return "is not due"
+	case m.dryRun && m.command == "push":
+		return "can be pushed"
+	case m.dryRun && m.command == "rollback":
+		return "can be rolled back"
+	case m.dryRun:
+		return "can be renewed"
+	}
+	return string(rotate.Kept)
+}
+
+// kept is what that outcome means.
+func (m manner) kept() string {
+	switch {
+	case m.reads():
+		return "it was looked at, and left as it is"
+	case m.dryRun && m.command == "push":
+		return "its key can be pushed"
+	case m.dryRun && m.command == "rollback":
+		return "can be rolled back"
+	case m.dryRun:
+		return "can be renewed, or is not due"
+	}
+	return "the key was left as it is"
+}
+
+// checkStates are the exit codes of check: those of the Monitoring Plugins, which mean something else than rotate's.
+func checkStates() []checkState {
+	return []checkState{
+		{"OK", "", mark{Outcome: "good", Letter: "✓"}},
+		{"WARNING", "the key ends soon, or a peer is pending or refused", mark{Outcome: "warn", Letter: "!"}},
+		{"CRITICAL", "the key ends very soon, or the own site does not use it", mark{Outcome: "bad", Letter: "✗"}},
+		{"UNKNOWN", "it could not be found out", mark{Outcome: "warn", Letter: "?"}},
+	}
+}
+
+type checkState struct {
+	state, means string
+	mark         mark
+}
+
+func isCheck(run Run) bool {
+	return run.Command == "check" && run.ExitCode >= 0 && run.ExitCode < len(checkStates())
+}
+
+// verdict is how the run as a whole is marked.
+func verdict(run Run) mark {
+	if isCheck(run) {
+		return checkStates()[run.ExitCode].mark
+	}
+	switch run.ExitCode {
+	case rotate.ExitOK:
+		return mark{Outcome: "good", Letter: "✓"}
+	case rotate.ExitPeers, rotate.ExitLocked, 130, 143:
+		return mark{Outcome: "warn", Letter: "!"}
+	}
+	return mark{Outcome: "bad", Letter: "✗"}
+}
+
+// meaning says what the run's exit code means, given whether any key was renewed.
+func meaning(run Run, renewed bool) string {
+	if isCheck(run) {
+		return words(checkStates()[run.ExitCode].state, checkStates()[run.ExitCode].means)
+	}
+	return run.manner().exitMeaning(run.ExitCode, renewed)
+}
+
+// exitMeaning is that of one of rotate's codes.
+func (m manner) exitMeaning(code int, renewed bool) string {
+	if m.reads() {
+		switch code {
+		case rotate.ExitOK:
+			return "all is well"
+		case rotate.ExitNotRenewed:
+			return "the tenant could not be looked at, or its own set-up is wrong"
+		case rotate.ExitPeers:
+			return "a peer is pending or refused"
+		case 130, 143:
+			return "interrupted"
+		}
+	}
+	switch code {
+	case rotate.ExitOK:
+		return "all proven, or nothing due"
+	case rotate.ExitNotRenewed:
+		return "not renewed: nothing changed, or undone"
+	case rotate.ExitUsage:
+		return "usage or configuration"
+	case rotate.ExitPeers:
+		if renewed {
+			return "renewed, but not all is proven"
+		}
+		return "not all is proven"
+	case rotate.ExitOwnSite:
+		return "an own site does not use the stored key: act now"
+	case rotate.ExitLocked:
+		return "another run holds the lock"
+	case 130, 143:
+		return "interrupted at a safe point"
+	}
+	return "the run has failed"
+}
+
+// next is what to do about a tenant's error. Where nothing better is known, it is what its exit code leads to.
+func (t tenant) next(m manner) string {
+	if t.hint != "" || t.report.Error == "" {
+		return t.hint
+	}
+	const where = "docs/recovery.md says what to do, by exit code"
+	if t.report.Exit == rotate.ExitOK { // the run's own code may be of check, of which the document does not tell
+		return where
+	}
+	return fmt.Sprintf("exit code %d of this tenant means: %s; %s", t.report.Exit, m.exitMeaning(t.report.Exit, t.report.Outcome == rotate.Renewed), where)
+}
