@@ -169,18 +169,18 @@ func (a *arrayOutput) finish(code int, err error) int {
 		code = a.close(code) // the exit code stands in the document
 		a.json.close(a.document(code, nil))
 		if a.json.err != nil {
-			printError(a.stderr, fmt.Errorf("write the JSON document: %w", a.json.err))
+			a.fail(fmt.Errorf("write the JSON document: %w", a.json.err))
 		}
 	case a.check != nil:
 		a.write(a.check.String())
 		return code
 	case err != nil:
-	case (!a.o.Quiet || code != rotate.ExitOK) && !a.nothingHappened(a.overall(), code):
+	case (!a.o.Quiet || code != rotate.ExitOK) && (len(a.notes) > 0 || !a.nothingHappened(a.overall(), code)):
 		a.sayHeld()
 		a.write(a.summary())
 	}
 	if err != nil {
-		printError(a.stderr, err)
+		a.fail(err)
 	}
 	return code
 }
@@ -210,7 +210,7 @@ func (a *arrayOutput) summary() string {
 	for _, o := range []rotate.Outcome{rotate.Renewed, rotate.Kept, rotate.Undone, rotate.Failed} {
 		word := string(o)
 		if a.o.DryRun && o == rotate.Kept {
-			word = "can be renewed"
+			word = couldWords[a.o.Command]
 		}
 		if n := a.outcomes[o]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, word))
@@ -228,6 +228,9 @@ func (a *arrayOutput) summary() string {
 	fmt.Fprintf(&b, " (%s)\n", time.Since(a.started).Round(10*time.Millisecond))
 	return b.String()
 }
+
+// couldWords say of a dry run what nothing stands against.
+var couldWords = map[string]string{"renew": "can be renewed", "push": "can be pushed", "rollback": "can be rolled back"}
 
 // peerSummary has one line for each reason, with an example and its next step.
 func (a *arrayOutput) peerSummary(b *strings.Builder) {

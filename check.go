@@ -67,8 +67,8 @@ func (c *checkSummary) problem(s checkState, text string) {
 
 func (c *checkSummary) add(r rotate.TenantReport) {
 	c.tenants++
-	if r.Certificate != nil {
-		c.addLife(r)
+	if end, ok := r.Ends(); ok {
+		c.addLife(r, end.Sub(c.now))
 	}
 	switch {
 	case r.Err != nil && r.Wwwroot == "": // it was not found out whose turn it was
@@ -101,9 +101,8 @@ func (c *checkSummary) add(r rotate.TenantReport) {
 	}
 }
 
-// addLife judges what is left of the tenant's key.
-func (c *checkSummary) addLife(r rotate.TenantReport) {
-	left := r.Certificate.NotAfter.Sub(c.now)
+// addLife judges what is left of a tenant's key.
+func (c *checkSummary) addLife(r rotate.TenantReport, left time.Duration) {
 	if c.left == nil || left < *c.left {
 		c.left, c.first = &left, r.Wwwroot
 	}

@@ -24,7 +24,7 @@ type subcommand struct {
 
 var subcommands = []subcommand{
 	{
-		name: "renew", does: "renew the key and prove it (what it does without a command)",
+		name: "renew", does: "renew the key and prove it",
 		one:  func(r *rotate.Renewal, ctx context.Context, _ options) rotate.TenantReport { return r.Run(ctx) },
 		plan: func(r *rotate.Renewal, ctx context.Context, _ options) rotate.TenantReport { return r.Plan(ctx) },
 		many: runOrPlan,

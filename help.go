@@ -26,7 +26,8 @@ Usage:
 
 Commands:
 `)
-		for _, c := range subcommands {
+		fmt.Fprintf(&b, "  %-10s %s\n", "(none)", subcommands[0].does)
+		for _, c := range subcommands[1:] {
 			fmt.Fprintf(&b, "  %-10s %s\n", c.name, c.does)
 		}
 		fmt.Fprintf(&b, "  %-10s %s\n", "generate", generateDoes)

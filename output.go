@@ -88,13 +88,13 @@ func (out *output) print(report rotate.TenantReport, code int) int {
 		out.write(text)
 	} else { // silent but for what somebody should know
 		for _, w := range report.Warnings {
-			fmt.Fprintln(out.stderr, "warning: "+printable(w))
+			out.tell("warning: %s", printable(w))
 		}
 	}
 	if report.Err != nil {
-		printError(out.stderr, report.Err)
+		out.fail(report.Err)
 	} else if out.o.JSON && report.SelfCheck == rotate.SelfNoRC4 {
-		fmt.Fprintln(out.stderr, "hint: "+hintNoRC4)
+		out.tell("hint: %s", hintNoRC4)
 	}
 	return code
 }
@@ -128,8 +128,27 @@ func (out *output) nothingHappened(outcome rotate.Outcome, code int) bool {
 // swallow a report.
 func (out *output) write(text string) {
 	if _, err := io.WriteString(out.stdout, text); err != nil {
-		printError(out.stderr, fmt.Errorf("write the report: %w", err))
+		out.fail(fmt.Errorf("write the report: %w", err))
 	}
+}
+
+// fail prints an error that ends the run, as a line of the log where that is JSON.
+func (out *output) fail(err error) {
+	if out.o.LogFormat != "json" {
+		printError(out.stderr, err)
+		return
+	}
+	out.log.Error().Str("hint", printable(hintFor(err))).Msg(printable(err.Error()))
+}
+
+// tell prints a line for people beside the result, or logs it where the log is
+// JSON.
+func (out *output) tell(format string, args ...any) {
+	if out.o.LogFormat != "json" {
+		fmt.Fprintf(out.stderr, format+"\n", args...)
+		return
+	}
+	out.log.WithLevel(zerolog.InfoLevel).Msgf(format, args...)
 }
 
 // document is the contract of --json.
@@ -148,7 +167,7 @@ func (out *output) printJSON(report rotate.TenantReport, code int) {
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", " ")
 	if err := encoder.Encode(out.document(code, []rotate.TenantReport{report})); err != nil {
-		printError(out.stderr, fmt.Errorf("write the JSON document: %w", err))
+		out.fail(fmt.Errorf("write the JSON document: %w", err))
 	}
 }
 

@@ -197,7 +197,7 @@ func confirm(o options, out *output, stdin *os.File) error {
 
 // delay waits for --random-delay, so that many machines do not all start at once.
 func delay(ctx context.Context, o options, out *output) error {
-	if o.RandomDelay <= 0 || o.DryRun || out.terminal || out.live {
+	if o.RandomDelay <= 0 || o.DryRun || out.terminal || isTerminal(out.stderr) {
 		return nil
 	}
 	n, err := rand.Int(rand.Reader, big.NewInt(int64(o.RandomDelay)))
@@ -206,10 +206,11 @@ func delay(ctx context.Context, o options, out *output) error {
 	}
 	wait := time.Duration(n.Int64())
 	if !o.Quiet {
-		fmt.Fprintf(out.stderr, "waiting %s of at most %s (--random-delay)\n", wait.Round(time.Second), o.RandomDelay)
+		out.tell("waiting %s of at most %s (--random-delay)", wait.Round(time.Second), o.RandomDelay)
 	}
 	if sleep(ctx, wait) != nil {
 		return fmt.Errorf("nothing was done: %w", context.Cause(ctx))
 	}
+	out.started = time.Now()
 	return nil
 }

@@ -120,7 +120,7 @@ func TestTheSchemaNamesTheFieldsOfTheReport(t *testing.T) {
 		var all, always []string
 		for i := range c.of.NumField() {
 			field, option, _ := strings.Cut(c.of.Field(i).Tag.Get("json"), ",")
-			if field == "-" {
+			if field == "-" || !c.of.Field(i).IsExported() {
 				continue
 			}
 			all = append(all, field)

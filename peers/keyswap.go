@@ -48,6 +48,7 @@ func (t *talk) post(ctx context.Context, body []byte) (*answer, *Failure) {
 	if t.own.Wwwroot != t.peer.Wwwroot {
 		to.peer = t.peer.Wwwroot
 	}
+	to.sealed = envelope.IsSealed(body)
 	a, attempts, f := t.c.retry(ctx, to, func(ctx context.Context) (*answer, *Failure) {
 		a, f := t.c.exchange(ctx, to, "POST", body)
 		if f != nil {

@@ -73,6 +73,7 @@ type target struct {
 	url          *url.URL // http or https, with a host
 	verification int      // as mnet_host.sslverification
 	peer         string   // wwwroot whose silence counts, "" for a page and for the own site
+	sealed       bool     // a sealed call, for which it may call us back before it answers
 }
 
 // parseTarget refuses everything that is not http or https with a host: a wwwroot comes from a table that other

@@ -21,7 +21,14 @@ type silence struct {
 	now func() time.Time
 
 	mu    sync.Mutex
-	since map[string]silent // by wwwroot
+	since map[silentTo]silent
+}
+
+// silentTo is who did not answer, and whether only to sealed calls: a peer that
+// calls us back in vain before it answers one takes a keyswap all the same.
+type silentTo struct {
+	wwwroot string
+	sealed  bool
 }
 
 // silent is what the last tries came to.
@@ -31,14 +38,17 @@ type silent struct {
 }
 
 func newSilence(now func() time.Time) *silence {
-	return &silence{now: now, since: map[string]silent{}}
+	return &silence{now: now, since: map[silentTo]silent{}}
 }
 
 // of gives the failure of a call that is not made, nil where it is to be made.
 func (s *silence) of(t target) *Failure {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	last, known := s.since[t.peer]
+	last, known := s.since[silentTo{t.peer, false}]
+	if !known && t.sealed {
+		last, known = s.since[silentTo{t.peer, true}]
+	}
 	if !known || s.now().Sub(last.at) >= silentFor {
 		return nil
 	}
@@ -54,8 +64,9 @@ func (s *silence) heard(ctx context.Context, t target, f *Failure) {
 	switch {
 	case t.peer == "" || f != nil && f.untried:
 	case f == nil || !f.unanswered():
-		delete(s.since, t.peer)
+		delete(s.since, silentTo{t.peer, false})
+		delete(s.since, silentTo{t.peer, true})
 	case !over(ctx):
-		s.since[t.peer] = silent{s.now(), f}
+		s.since[silentTo{t.peer, t.sealed && f.Reason == ReasonTimeout}] = silent{s.now(), f}
 	}
 }

@@ -195,3 +195,25 @@ func TestAnAnswerEndsTheSilence(t *testing.T) {
 		t.Error(got.Failure)
 	}
 }
+
+// A peer that tries to call us back in vain before it answers keeps its caller
+// waiting, and takes a forced keyswap all the same.
+func TestASealedCallWithoutAnswerKeepsNoKeyswapBack(t *testing.T) {
+	own, peer := start(t, peertest.Options{}), start(t, peertest.Options{})
+	introduce(t, own, peer)
+	network := client(t, quick(impatient))
+	peer.Misbehave(peertest.Hang)
+	if f := network.Prove(t.Context(), identity(t, own), row(peer), nil, false).Failure; reason(f) != "timeout" {
+		t.Fatal(f)
+	}
+	peer.Misbehave()
+	if f := network.Prove(t.Context(), identity(t, own), row(peer), nil, false).Failure; f == nil {
+		t.Error("a second sealed call was made")
+	}
+	if f := network.Push(t.Context(), identity(t, own), row(peer), true).Failure; f != nil {
+		t.Errorf("the keyswap: %v", f)
+	}
+	if f := network.Prove(t.Context(), identity(t, own), row(peer), nil, false).Failure; f != nil {
+		t.Errorf("after its answer: %v", f)
+	}
+}

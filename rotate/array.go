@@ -123,6 +123,7 @@ type renewing struct {
 	member  Member
 	release func()
 	before  SelfCheck
+	fresh   bool // it was renewed a short while ago
 	kept    bool // its key is young enough, or none is to be renewed
 	starts  bool // MNet is to be started there
 	report  TenantReport

@@ -100,3 +100,37 @@ func TestWhichKeysAreFresh(t *testing.T) {
 		})
 	}
 }
+
+// A tenant whose key is not due says nothing of whether this run's renewals work.
+func TestATenantThatIsNotDueIsNoCanary(t *testing.T) {
+	f := newFleet(t, 6)
+	for i, s := range f.sites { // the first was renewed five days ago, the others end tomorrow
+		age := 27
+		if i == 0 {
+			age = 5
+		}
+		pair := testPair(t, s.tenant.Wwwroot, clock.AddDate(0, 0, -age))
+		s.tenant.Pair, s.cached = storedPair(pair), nil
+		s.tenant.Own.Certificate, s.tenant.Own.Expires = pair.Certificate.PEM, pair.Certificate.NotAfter.Unix()
+		for _, other := range f.sites {
+			if other != s {
+				other.rows[s.tenant.Wwwroot] = &fleetRow{certificate: pair.Certificate.PEM}
+			}
+		}
+	}
+	for _, s := range f.sites {
+		s.web() // its cache is warm
+	}
+	f.sites[1].sticky = true
+	a := f.array(ArrayOptions{Canary: 1}, 0, 1, 2, 3, 4, 5)
+	a.Template.Due.OnlyIfDue = true
+	a.Run(t.Context())
+	if first, canary := f.reports[f.sites[0].tenant.Wwwroot], f.reports[f.sites[1].tenant.Wwwroot]; first.Outcome != Kept || first.SelfCheck != SelfProven || canary.Outcome != Undone {
+		t.Fatalf("the first: %s, %s, %v; the canary: %s, %v", first.Outcome, first.SelfCheck, first.Err, canary.Outcome, canary.Err)
+	}
+	for i, s := range f.sites[2:] {
+		if got := f.reports[s.tenant.Wwwroot]; got.Outcome != Kept || got.Err == nil {
+			t.Errorf("tenant %d, behind a canary that failed: %s, %v", i+2, got.Outcome, got.Err)
+		}
+	}
+}

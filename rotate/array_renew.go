@@ -31,6 +31,7 @@ func (a *Array) preflight(ctx context.Context, t *renewing, s *Session, r *Renew
 		return fmt.Errorf("read the tenant: %w", err)
 	}
 	t.report.describe(tenant)
+	t.fresh = a.fresh(tenant)
 	if t.kept = a.keeps(tenant); t.kept {
 		return a.keep(ctx, t, r, tenant)
 	}
@@ -135,7 +136,7 @@ func (a *Array) renewAll(ctx context.Context, tenants []*renewing) {
 		if a.FullStop {
 			failures.count(t.report.Err)
 		}
-		if t.kept && t.report.SelfCheck == SelfProven {
+		if t.fresh && t.report.SelfCheck == SelfProven {
 			canaries--
 		}
 	}

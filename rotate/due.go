@@ -20,7 +20,7 @@ type DuePolicy struct {
 
 // atLeastBefore keeps us ahead of Moodle's own renewal at expiry, however short a
 // time was asked for: jobs run once a day.
-const atLeastBefore = 24 * time.Hour
+const atLeastBefore = 36 * time.Hour
 
 // due tells whether the tenant's key is to be renewed now. A pair that cannot be
 // read, or that is not the one of the own row, is due: renewing is the cure.
@@ -35,19 +35,32 @@ func (p DuePolicy) due(t *Tenant, now time.Time) bool {
 	return !now.Before(p.renewAt(t, c))
 }
 
-// renewAt is when the key becomes due. What counts for Moodle is the expiry that
-// stands in the own row.
+// renewAt is when the key becomes due. No key is due in the first third of its
+// life, whatever was asked for: it would be renewed at every run, and the history
+// be emptied of what peers hold.
 func (p DuePolicy) renewAt(t *Tenant, c *envelope.Certificate) time.Time {
-	expiry := c.NotAfter
-	if t.Own != nil && t.Own.Expires > 0 && t.Own.Expires < expiry.Unix() {
-		expiry = time.Unix(t.Own.Expires, 0)
-	}
 	third := c.NotAfter.Sub(c.NotBefore) / 3
 	before := p.Before
 	if before == 0 {
 		before = max(third, t.AutoRenewGap)
 	}
-	return expiry.Add(-max(before, min(atLeastBefore, third)))
+	before = min(before, 2*third)
+	return t.ends(c).Add(-max(before, min(atLeastBefore, third)))
+}
+
+// ends is when Moodle takes the key for expired and renews it by itself: by what
+// stands in the own row, where that comes first.
+func (t *Tenant) ends(c *envelope.Certificate) time.Time {
+	if t.Own != nil && t.Own.Expires < c.NotAfter.Unix() {
+		return time.Unix(t.Own.Expires, 0)
+	}
+	return c.NotAfter
+}
+
+// nearlyOver tells whether less than a third of the life is left.
+func (t *Tenant) nearlyOver(now time.Time) bool {
+	c, err := envelope.ParseCertificate(t.Pair.Certificate)
+	return err != nil || !now.Before(t.ends(c).Add(-c.NotAfter.Sub(c.NotBefore)/3))
 }
 
 // PendingError says that a renewal now would drop the oldest retired key while
@@ -77,7 +90,8 @@ func (r *Renewal) wouldLockOut(ctx context.Context, t *Tenant, peers []Peer, bef
 	id := t.identity()
 	reports := r.workOn(peers, func(p Peer) PeerReport {
 		report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application}
-		report.prove(Push{}, r.Network.Prove(ctx, *id, p, nil, false))
+		// A keyswap tells a peer that has no RC4 from one that has forgotten its key.
+		report.prove(Push{}, r.Network.Prove(ctx, *id, p, nil, true))
 		return report
 	})
 	var pending []string
@@ -98,9 +112,8 @@ func (r *Renewal) wouldLockOut(ctx context.Context, t *Tenant, peers []Peer, bef
 // mayLockOut tells whether a renewal now would drop a retired key early. A site
 // that does not use the key it stores cannot be worse off.
 func (r *Renewal) mayLockOut(t *Tenant, before SelfCheck) bool {
-	early := DuePolicy{OnlyIfDue: true, Before: r.Due.Before}
 	broken := before == SelfFailed || before == SelfNoRC4
-	return !r.AbandonPending && !broken && len(t.History) >= t.Generations && !early.due(t, r.Now())
+	return !r.AbandonPending && !broken && len(t.History) >= t.Generations && t.identity() != nil && !t.nearlyOver(r.Now())
 }
 
 // mayHeal are the reasons of peers that answered otherwise, and that a retired

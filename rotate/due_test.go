@@ -19,7 +19,9 @@ func TestWhenAKeyIsDue(t *testing.T) {
 	}{
 		{name: "a third of its life before its end", want: ends.Add(-third)},
 		{name: "as long before as was asked", before: 3 * day, want: ends.Add(-3 * day)},
-		{name: "a day before at least: jobs run once a day", before: time.Hour, want: ends.Add(-day)},
+		{name: "a day and a half before at least: jobs run once a day", before: time.Hour, want: ends.Add(-day * 3 / 2)},
+		{name: "not in the first third of its life, whatever was asked", before: 30 * day, want: ends.Add(-2 * third)},
+		{name: "not in the first third of its life, whatever VMoodle's gap", gap: 40 * day, want: ends.Add(-2 * third)},
 		{name: "VMoodle's gap before, where that is longer than a third", gap: 13 * day, want: ends.Add(-13 * day)},
 		{name: "a third before, where VMoodle's gap is shorter", gap: 3 * day, want: ends.Add(-third)},
 		{name: "as long before as was asked, whatever VMoodle's gap", before: 3 * day, gap: 13 * day, want: ends.Add(-3 * day)},
@@ -53,5 +55,13 @@ func TestAKeyOfAShortLifeIsNotAlwaysDue(t *testing.T) {
 	tenant := &Tenant{Own: &Peer{Expires: short.NotAfter.Unix()}}
 	if at := (DuePolicy{Before: time.Hour}).renewAt(tenant, &short); !at.Equal(short.NotAfter.Add(-12 * time.Hour)) {
 		t.Errorf("a key of 36 hours is due at %s", at)
+	}
+}
+
+func TestAKeyThatMoodleTakesForExpiredIsDue(t *testing.T) {
+	pair := testPair(t, ownURL, clock)
+	tenant := &Tenant{Wwwroot: ownURL, Pair: storedPair(pair), Own: &Peer{Wwwroot: ownURL, Certificate: pair.Certificate.PEM}} // expires 0
+	if !(DuePolicy{OnlyIfDue: true}).due(tenant, clock) {
+		t.Error("a row without expiry is not due")
 	}
 }

@@ -29,20 +29,31 @@ func (r *Renewal) keep(ctx context.Context, t *Tenant, report *TenantReport) (*I
 		return nil, err
 	}
 	id := t.identity()
-	check, failure := r.checkBefore(ctx, t)
-	var err error
-	if check != SelfProven {
+	first, failure := r.checkBefore(ctx, t)
+	check, err := first, error(nil)
+	switch {
+	case first == SelfFailed && failure.Reason == "clock": // no cache is the cause of that
+		report.SelfCheck = first
+		return nil, fmt.Errorf("%w: %w", ErrOwnClock, failure)
+	case first != SelfProven:
 		check, failure, err = r.settle(ctx, *id, t.ownSite(id.Key.Certificate), SelfSkipped)
 	}
+	unasked := check == SelfUnreachable || check == SelfSkipped
 	switch {
 	case check != SelfProven && ctx.Err() != nil:
 		return nil, stoppedOr(ctx, err) // calls that were cut short tell nothing of the site
-	case err != nil:
+	case err != nil && (!unasked || answered(first)):
 		return nil, r.goBack(ctx, t, err, report)
+	case err != nil: // most likely it has used the key for long; but who is told must be able to rely on it
+		report.SelfCheck = check
+		return nil, fmt.Errorf("nobody was told: the own site was not proven, and its cache not dropped: %w", err)
 	}
 	report.SelfCheck = check
 	if check == SelfUnreachable && r.SelfCheck == SelfCheckRequire {
 		return nil, fmt.Errorf("%w: %w", ErrOwnUnreachable, failure)
+	}
+	if check == SelfUnreachable {
+		report.warn("the own site could not be asked which key it uses: " + failure.Error())
 	}
 	report.Outcome = Kept
 	return id, nil

@@ -113,10 +113,36 @@ func TestASiteThatIsNotToBeAskedIsNotTakenBack(t *testing.T) {
 	w, _, unused := halfway(t)
 	w.dropErr = errors.New("permission denied")
 	report := w.renewal(Options{SelfCheck: SelfCheckOff}).Distribute(t.Context())
-	if report.Exit != ExitOwnSite || w.tenant.Pair != unused {
+	if report.Exit != ExitNotRenewed || report.Outcome != Failed || w.tenant.Pair != unused {
 		t.Errorf("%+v", report)
 	}
-	if asked := w.happened("prove"); len(asked) > 0 {
+	if asked := w.happened("prove", "push"); len(asked) > 0 {
 		t.Error(asked)
+	}
+}
+
+func TestAClockThatIsAheadIsNoFaultOfTheKey(t *testing.T) {
+	w := newWorld(t)
+	w.addPeer("https://peer.example", fakePeer{})
+	w.clockAhead = true
+	report := w.renewal(Options{}).Distribute(t.Context())
+	if !errors.Is(report.Err, ErrOwnClock) || report.Exit != ExitNotRenewed {
+		t.Errorf("exit %d, %v", report.Exit, report.Err)
+	}
+	if did := w.happened("drop", "push"); len(did) > 0 {
+		t.Error(did)
+	}
+}
+
+func TestAnOwnSiteThatCannotBeAskedIsNoted(t *testing.T) {
+	w := newWorld(t)
+	w.unreachable = true
+	report := w.renewal(Options{}).Distribute(t.Context())
+	if report.Err != nil || len(report.Warnings) != 1 {
+		t.Errorf("%v, %q", report.Err, report.Warnings)
+	}
+	w.dropErr = errors.New("no such server")
+	if report = w.renewal(Options{}).Distribute(t.Context()); report.Exit != ExitNotRenewed || report.Err == nil {
+		t.Errorf("without its cache: exit %d, %v", report.Exit, report.Err)
 	}
 }

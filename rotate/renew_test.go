@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -366,13 +367,79 @@ func TestAWebSideThatWentBackAndThenAwayIsNotCalledProven(t *testing.T) {
 	}
 }
 
-func TestOnlyTheLastUndonePairIsKept(t *testing.T) {
+func TestUndonePairsPushNoKeyOut(t *testing.T) {
 	w := newWorld(t)
+	for range 3 { // a full history, of keys that peers may hold
+		w.renewed(t)
+	}
+	held := slices.Clone(w.tenant.History)
 	w.sticky = true
 	for range 3 {
-		report := w.renewal(Options{}).Run(t.Context())
-		if report.Outcome != Undone || report.History != 1 || len(w.tenant.History) != 1 {
-			t.Fatalf("%s, %d retired pairs reported, %d kept", report.Outcome, report.History, len(w.tenant.History))
+		report := w.renewal(Options{AbandonPending: true}).Run(t.Context())
+		if report.Outcome != Undone || !slices.Equal(w.tenant.History[:3], held) || len(w.tenant.History) != 4 {
+			t.Fatalf("%s: %v, %d retired pairs", report.Outcome, report.Err, len(w.tenant.History))
 		}
+	}
+}
+
+// renewed is a renewal that must succeed, of a site at rest.
+func (w *world) renewed(t *testing.T) {
+	t.Helper()
+	if report := w.renewal(Options{AbandonPending: true}).Run(t.Context()); report.Outcome != Renewed {
+		t.Fatalf("%s: %v", report.Outcome, report.Err)
+	}
+}
+
+// pairs names the current pair and the history by letters.
+func (w *world) pairs(names map[Stored]string) string {
+	all := names[w.tenant.Pair] + "|"
+	for _, h := range w.tenant.History {
+		all += names[h.Stored]
+	}
+	return all
+}
+
+func TestRollingBackLosesNoPair(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		pairs, after string // the current one, and the history
+		sticky       bool
+		renew        bool // instead of rolling back
+	}{
+		{"one for one", "A|BCD", "B|ACD", false, false},
+		{"of a history that is longer than Moodle keeps", "A|BCDE", "B|ACDE", false, false},
+		{"with one retired pair", "A|B", "B|A", false, false},
+		{"that is undone", "A|BCD", "A|BCD", true, false},
+		{"and a renewal that is undone keeps what was rolled back from", "B|A", "B|A+", true, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			names, pairs := map[Stored]string{}, map[string]Stored{}
+			for i, letter := range []string{"A", "B", "C", "D", "E"} {
+				pair := storedPair(testPair(t, ownURL, clock.AddDate(0, 0, -i-1)))
+				names[pair], pairs[letter] = letter, pair
+			}
+			current, history, _ := strings.Cut(c.pairs, "|")
+			w.tenant.Pair, w.tenant.History = pairs[current], nil
+			for _, letter := range history {
+				w.tenant.History = append(w.tenant.History, Retired{Stored: pairs[string(letter)], Expires: clock.AddDate(0, 0, 20).Unix()})
+			}
+			w.tenant.Own.Certificate, w.tenant.Own.Expires = w.tenant.Pair.Certificate, clock.AddDate(0, 0, 20).Unix()
+			pair := w.tenant.Pair
+			w.cached, w.sticky = &pair, c.sticky
+			run := w.renewal(Options{AbandonPending: true}).RollBack
+			if c.renew {
+				run = w.renewal(Options{AbandonPending: true}).Run
+			}
+			report := run(t.Context())
+			for _, h := range w.tenant.History {
+				if names[h.Stored] == "" {
+					names[h.Stored] = "+"
+				}
+			}
+			if got := w.pairs(names); got != c.after {
+				t.Errorf("%s, want %s (%s: %v)", got, c.after, report.Outcome, report.Err)
+			}
+		})
 	}
 }

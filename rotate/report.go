@@ -82,6 +82,20 @@ type TenantReport struct {
 	NotDue bool `json:"-"`
 	// Exit is the exit code this tenant asks for.
 	Exit int `json:"-"`
+
+	rowEnds time.Time // what the own row says of the key, the zero time where it says nothing of its own
+}
+
+// Ends is when Moodle takes the key for expired: when its certificate ends, or
+// earlier, where the own row says so. ok is false where no certificate is known.
+func (r *TenantReport) Ends() (end time.Time, ok bool) {
+	switch {
+	case r.Certificate == nil:
+		return time.Time{}, false
+	case !r.rowEnds.IsZero() && r.rowEnds.Before(r.Certificate.NotAfter):
+		return r.rowEnds, true
+	}
+	return r.Certificate.NotAfter, true
 }
 
 // KeyReport names a certificate.
@@ -136,6 +150,9 @@ func (r *TenantReport) describe(t *Tenant) {
 	r.Wwwroot, r.History = t.Wwwroot, len(t.History)
 	if c, err := envelope.ParseCertificate(t.Pair.Certificate); err == nil {
 		r.Certificate = keyReport(c)
+		if t.Own != nil {
+			r.rowEnds = t.ends(c)
+		}
 	}
 }
 
@@ -145,7 +162,7 @@ func (r *TenantReport) renewed(c *envelope.Certificate, history int) {
 	if old := r.Certificate; old != nil {
 		r.Previous = &KeyReport{SHA256: old.SHA256, NotAfter: old.NotAfter}
 	}
-	r.Outcome, r.Certificate, r.History = Renewed, keyReport(c), history
+	r.Outcome, r.Certificate, r.History, r.rowEnds = Renewed, keyReport(c), history, time.Time{}
 }
 
 func (r *TenantReport) skipPeers(t *Tenant, why string) {

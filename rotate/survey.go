@@ -32,6 +32,7 @@ func (a *Array) Survey(ctx context.Context, what Survey) int {
 			a.within(ctx, t, func(s *Session, r *Renewal) error {
 				r.Store = wholeStore{s.Store, s.Mesh}
 				t.report = r.Examine(ctx)
+				t.report.Wwwroot = t.member.Wwwroot
 				return t.report.Err
 			})
 		})

@@ -146,15 +146,15 @@ func (t *Tenant) former(now time.Time) (*Identity, []Retired, error) {
 	if err := key.Certificate.CheckWwwroot(t.Wwwroot); err != nil {
 		return nil, nil, fmt.Errorf("the newest retired key: %w", err)
 	}
+	// One for one: nothing is cut off, and no pair stands there twice.
 	var history []Retired
-	for _, h := range t.archive() {
-		if h.Stored != last.Stored {
+	if t.Pair.Present() {
+		history = append(history, Retired{Stored: t.Pair, Expires: t.expires()})
+	}
+	for _, h := range t.History[1:] {
+		if h.Present() && h.Stored != t.Pair && h.Stored != last.Stored {
 			history = append(history, h)
 		}
-	}
-	// What archive has cut off to make room for a pair more, there is room for.
-	if n := len(t.History); n > 1 && len(history) < n && !slices.Contains(history, t.History[n-1]) {
-		history = append(history, t.History[n-1])
 	}
 	id := &Identity{Wwwroot: t.Wwwroot, Key: key, Archived: readable(history), Drift: t.Drift}
 	return id, history, nil
@@ -172,15 +172,13 @@ func (t *Tenant) expires() int64 {
 }
 
 // historyWithUndone is the history of before with an undone pair at the end,
-// where the next renewal drops it first. A pair that was undone earlier makes
-// room for it: it is newer than the current one.
+// where the next renewal drops it first. One that was undone earlier makes room
+// for it, but no pair that peers may hold: the history may be one longer than
+// Moodle keeps. A pair that came from the history is there already.
 func (t *Tenant) historyWithUndone(undone Keys) []Retired {
 	history := slices.Clone(t.History)
-	current, _ := envelope.ParseCertificate(t.Pair.Certificate)
-	if n := len(history); n > 0 {
-		if last, _ := envelope.ParseCertificate(history[n-1].Certificate); older(current, last) {
-			history = history[:n-1]
-		}
+	if slices.ContainsFunc(history, func(h Retired) bool { return h.Stored == undone.Stored }) {
+		return history
 	}
 	history = history[:min(len(history), max(t.Generations, 1))]
 	return append(history, Retired{Stored: undone.Stored, Expires: undone.Expires})
