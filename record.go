@@ -114,7 +114,8 @@ type metricsRecord struct {
 
 // Finish implements record.
 func (m *metricsRecord) Finish(code int) error {
-	return m.Write(metrics.Run{Command: m.out.o.Command, Started: m.out.started, Took: time.Since(m.out.started), ExitCode: code})
+	return m.Write(metrics.Run{Command: m.out.o.Command, Started: m.out.started, Took: time.Since(m.out.started), ExitCode: code,
+		Whole: m.out.o.All && len(m.out.o.Array.Match)+len(m.out.o.Array.Exclude) == 0})
 }
 
 // writable tells whether a file of this name can be written in the end. What is no

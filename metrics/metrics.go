@@ -54,8 +54,8 @@ func (f *File) Add(r rotate.TenantReport) {
 		return // the run failed before it knew any tenant
 	}
 	t := &tenant{seen: true, outcome: r.Outcome, proven: r.Exit == rotate.ExitOK, peers: map[rotate.PeerOutcome]int{}}
-	if r.Certificate != nil {
-		t.notAfter = seconds(r.Certificate.NotAfter)
+	if end, ok := r.Ends(); ok {
+		t.notAfter = seconds(end)
 	}
 	for _, p := range r.Peers {
 		if p.Outcome != "" {
