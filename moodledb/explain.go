@@ -16,16 +16,19 @@ import (
 
 // Error numbers of MySQL and MariaDB that something is decided on.
 const (
+	errDiskFull            = 1021
 	errTooManyConnections  = 1040
 	errNoRightOnDatabase   = 1044
 	errAccessDenied        = 1045
 	errUnknownDatabase     = 1049
 	errUnknownColumn       = 1054
 	errParse               = 1064
+	errTableFull           = 1114
 	errHostNotAllowed      = 1130
 	errNoRightOnTable      = 1142
 	errNoRightOnColumn     = 1143
 	errNoSuchTable         = 1146
+	errPacketTooLarge      = 1153
 	errUserConnections     = 1203
 	errLockWaitTimeout     = 1205
 	errDeadlock            = 1213
@@ -36,7 +39,10 @@ const (
 	errReadOnlyMode        = 1836
 )
 
-const hintReplica = "is it a replica? dbhost must be the primary"
+const (
+	hintReplica = "is it a replica? dbhost must be the primary"
+	hintPacket  = "raise the server's max_allowed_packet to 16M or more, which Moodle itself needs"
+)
 
 // isNumber says whether err is an answer of the server with one of the numbers.
 func isNumber(err error, numbers ...uint16) bool {
@@ -93,6 +99,10 @@ func explainAnswer(c *Config, answer *mysql.MySQLError) error {
 		return access("check dbname, and that the account has rights on it")
 	case errTooManyConnections, errUserConnections:
 		return access("the server has no connection left: try again later")
+	case errDiskFull, errTableFull:
+		return access("the server has no room left: make some, then run again; nothing was changed")
+	case errPacketTooLarge:
+		return access(hintPacket)
 	case errNoRightOnTable, errNoRightOnColumn, errMissingPrivilege:
 		return access("the account needs SELECT, INSERT and UPDATE on Moodle's tables")
 	case errReadOnlyServer, errReadOnlyMode, errReadOnlyTransaction:

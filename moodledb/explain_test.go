@@ -13,7 +13,7 @@ import (
 func TestExplain(t *testing.T) {
 	config := &Config{DBHost: "127.0.0.1", DBPort: 3306, DBName: "moodle", DBUser: "www", DBPass: "secret", Prefix: "mdl_"}
 	for number, hint := range map[uint16]string{
-		1040: "later", 1044: "dbname", 1045: "dbpass", 1049: "dbname", 1130: "web server", 1142: "SELECT, INSERT and UPDATE", 1143: "UPDATE",
+		1021: "room", 1114: "room", 1153: "max_allowed_packet", 1040: "later", 1044: "dbname", 1045: "dbpass", 1049: "dbname", 1130: "web server", 1142: "SELECT, INSERT and UPDATE", 1143: "UPDATE",
 		1203: "later", 1227: "UPDATE", 1290: "replica", 1698: "dbpass", 1792: "replica", 1836: "replica",
 	} {
 		answer := &mysql.MySQLError{Number: number, Message: "of the server"}

@@ -26,7 +26,13 @@ type site struct {
 
 func newSite(t testing.TB, prefix string) *site {
 	t.Helper()
-	s := emptySite(t, prefix)
+	return siteIn(t, testbed.MariaDB(t), prefix)
+}
+
+// siteIn is newSite on a server of the test's own.
+func siteIn(t testing.TB, server *testbed.Server, prefix string) *site {
+	t.Helper()
+	s := emptySiteIn(t, server, prefix)
 	s.Exec(t, "INSERT INTO {config} (name, value) VALUES ('siteidentifier', 'sEcReTown.example'), ('mnet_dispatcher_mode', 'strict'), "+
 		"('mnet_localhost_id', '1'), ('mnet_all_hosts_id', '2')")
 	s.Exec(t, "INSERT INTO {config_plugins} (plugin, name, value) VALUES ('mnet', 'openssl', ?), ('mnet', 'openssl_history', 'a:0:{}')",
@@ -40,7 +46,12 @@ func newSite(t testing.TB, prefix string) *site {
 // emptySite has what Moodle's installer puts into the tables, but nothing of MNet.
 func emptySite(t testing.TB, prefix string) *site {
 	t.Helper()
-	d := testbed.MariaDB(t).Database(t, prefix)
+	return emptySiteIn(t, testbed.MariaDB(t), prefix)
+}
+
+func emptySiteIn(t testing.TB, server *testbed.Server, prefix string) *site {
+	t.Helper()
+	d := server.Database(t, prefix)
 	d.Exec(t, "INSERT INTO {course} (id, fullname) VALUES (1, 'Own site')")
 	d.Exec(t, "INSERT INTO {mnet_application} (id, name, display_name, xmlrpc_server_url) VALUES "+
 		"(1, 'moodle', 'Moodle', '/mnet/xmlrpc/server.php'), (2, 'mahara', 'Mahara', '/api/xmlrpc/server.php')")

@@ -1,6 +1,7 @@
 package moodledb
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"slices"
@@ -25,6 +26,8 @@ type proxy struct {
 	server string
 	decide func(query string) fate
 	late   chan struct{} // closed: statements that hang up reach the server now
+	// rewrite changes a packet of the client in place, before the first connection is made; nil: none.
+	rewrite func(packet []byte)
 
 	mu      sync.Mutex
 	queries []string
@@ -100,6 +103,9 @@ func (p *proxy) serve(client net.Conn) {
 		if err != nil {
 			return
 		}
+		if p.rewrite != nil {
+			p.rewrite(packet)
+		}
 		p.mu.Lock()
 		p.queries, p.longest = append(p.queries, query), max(p.longest, len(packet))
 		p.mu.Unlock()
@@ -151,4 +157,11 @@ func readPacket(client net.Conn) (packet []byte, query string, err error) {
 		}
 	}
 	return append(packet, payload...), query, nil
+}
+
+// replaceInPlace replaces one text in a packet by another of the same length.
+func replaceInPlace(packet []byte, old, by string) {
+	if at := bytes.Index(packet, []byte(old)); at >= 0 && len(old) == len(by) {
+		copy(packet[at:], by)
+	}
 }

@@ -1,12 +1,19 @@
 package moodledb
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
+
+// smallestPacket is what a statement with a history of the largest keys may come to, in bytes. A server that is sent more hangs up,
+// often before it can be heard why.
+const smallestPacket = 64 << 10
 
 // CheckRights finds out before anything is changed whether the renewal will be allowed to write. It has the server prepare the
 // statements, which checks table and rights, and runs none. SHOW GRANTS would not do: it names patterns and roles, and needs
 // them to be resolved the way the server does.
 //
-// A read-only server is refused whatever rights the account has: it is a replica.
+// A read-only server is refused whatever rights the account has: it is a replica. So is one that takes only tiny statements.
 func (t *Tenant) CheckRights(ctx context.Context) error {
 	const doing = "check rights"
 	for _, query := range []string{
@@ -24,11 +31,16 @@ func (t *Tenant) CheckRights(ctx context.Context) error {
 		}
 	}
 	var readOnly string
-	if err := t.db.QueryRowContext(ctx, "SELECT @@global.read_only").Scan(&readOnly); err != nil {
+	var packet int64
+	if err := t.db.QueryRowContext(ctx, "SELECT @@global.read_only, @@max_allowed_packet").Scan(&readOnly, &packet); err != nil {
 		return t.explain(doing, err)
 	}
 	if readOnly != "0" && readOnly != "OFF" {
 		return &AccessError{Server: server(t.config), Problem: "the server is read-only", Hint: hintReplica}
+	}
+	if packet < smallestPacket {
+		return &AccessError{Server: server(t.config), Hint: hintPacket,
+			Problem: fmt.Sprintf("the server takes statements of %d bytes only (max_allowed_packet)", packet)}
 	}
 	return nil
 }

@@ -53,16 +53,16 @@ func (c *KeyChange) check() error {
 // Errors: [ErrConflict] when Moodle renewed first; [ErrNoOwnHost]; [ErrUncertain] when the answer to COMMIT was lost and the
 // database could not be asked within a time limit either. After any other error nothing is changed.
 //
-// On tables without transactions (MyISAM) the statements take effect one by one, in an order that loses nothing if it stops
+// On tables without transactions (MyISAM, Aria) the statements take effect one by one, in an order that loses nothing if it stops
 // between them: first the old pair is in the history, twice for a moment, then the new one is current, then the own row shows it.
-// A second run finds pair and row different and renews.
+// A second run finds pair and row different and renews. Nothing is locked there between the comparison and the writing, so that
+// each statement compares once more what it replaces.
 func (t *Tenant) StoreKey(ctx context.Context, c KeyChange) error {
 	if err := c.check(); err != nil {
 		return fmt.Errorf("store key: %w", err)
 	}
 	err := retry(ctx, func() error { return t.storeKey(ctx, &c) })
-	var lost *commitError
-	if errors.As(err, &lost) && !isNumber(err, errDeadlock, errLockWaitTimeout) {
+	if answerLost(err) {
 		err = t.decide(ctx, &c, err)
 	}
 	if err != nil {
@@ -80,26 +80,45 @@ func (t *Tenant) storeKey(ctx context.Context, c *KeyChange) error {
 		if now != stateRead(c.Read) {
 			return ErrConflict
 		}
-		if err := t.put(ctx, tx, "openssl_history", encodeHistory(c.History), now.hasHistory); err != nil {
+		if err := t.put(ctx, tx, "openssl_history", encodeHistory(c.History), now.history, now.hasHistory); err != nil {
 			return err
 		}
-		if err := t.put(ctx, tx, "openssl", c.Pair, now.hasPair); err != nil {
+		if err := t.put(ctx, tx, "openssl", c.Pair, now.pair, now.hasPair); err != nil {
 			return err
 		}
-		return t.execOne(ctx, tx, "store the own host row",
-			"UPDATE {mnet_host} SET public_key = ?, public_key_expires = ?, wwwroot = ? WHERE id = ?",
-			c.Certificate, c.Expires, c.Wwwroot, c.Read.OwnID)
+		return t.swap(ctx, tx, "store the own host row",
+			"UPDATE {mnet_host} SET public_key = ?, public_key_expires = ?, wwwroot = ? WHERE id = ? AND CAST(CONVERT(public_key USING utf8mb4) AS BINARY) = ?",
+			c.Certificate, c.Expires, c.Wwwroot, c.Read.OwnID, now.ownKey)
 	})
 }
 
-// put stores a setting of plugin mnet.
-func (t *Tenant) put(ctx context.Context, tx *sql.Tx, name, value string, exists bool) error {
+// put stores a setting of plugin mnet in place of the old value.
+func (t *Tenant) put(ctx context.Context, tx *sql.Tx, name, value, old string, exists bool) error {
 	doing := "store " + name
 	if exists {
-		return t.execOne(ctx, tx, doing, "UPDATE {config_plugins} SET value = ? WHERE plugin = 'mnet' AND name = ?", value, name)
+		return t.swap(ctx, tx, doing,
+			"UPDATE {config_plugins} SET value = ? WHERE plugin = 'mnet' AND name = ? AND CAST(CONVERT(value USING utf8mb4) AS BINARY) = ?", value, name, old)
 	}
 	_, err := t.insert(ctx, tx, doing, "INSERT INTO {config_plugins} (plugin, name, value) VALUES ('mnet', ?, ?)", name, value)
 	return err
+}
+
+// swap runs an UPDATE of the row that was read a moment ago. Where that row is not there as it was, which only tables without
+// transactions allow, somebody else was faster.
+func (t *Tenant) swap(ctx context.Context, tx *sql.Tx, doing, query string, args ...any) error {
+	result, err := tx.ExecContext(ctx, t.sql(query), args...)
+	if err != nil {
+		return t.explain(doing, err)
+	}
+	switch n, err := result.RowsAffected(); {
+	case err != nil:
+		return t.explain(doing, err)
+	case n == 0:
+		return ErrConflict
+	case n > 1:
+		return fmt.Errorf("%s: %d rows instead of one", doing, n)
+	}
+	return nil
 }
 
 // keyState is what the tenant's key is made of, comparable to the byte.

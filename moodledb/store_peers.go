@@ -151,7 +151,7 @@ type peerRow struct {
 // server that is still at work on the old one's transaction, and then shows whether they are stored.
 func (s *peerStore) settle(ctx context.Context) ([]peerRow, error) {
 	rows, err := s.storeAndRead(ctx)
-	if !errors.As(err, new(*commitError)) || isNumber(err, errDeadlock, errLockWaitTimeout) {
+	if !answerLost(err) {
 		return rows, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, readBackLimit)

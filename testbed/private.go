@@ -8,12 +8,17 @@ import (
 	"testing"
 )
 
-// PrivateMariaDB is a server of one test alone, which may break it: set it read-only, fill it up, stop it. options of mariadbd come
-// last, so that they win.
+// PrivateMariaDB is a server of one test alone, which may break it: set it read-only, fill it up, stop it. It is installed
+// and started with the options, which win over those of [MariaDB].
 func PrivateMariaDB(t testing.TB, options ...string) *Server {
 	t.Helper()
 	s, p := newMariaDB(t, options...)
-	t.Cleanup(p.stop)
+	t.Cleanup(func() {
+		p.stop()
+		if t.Failed() {
+			t.Logf("MariaDB:\n%s", p.log)
+		}
+	})
 	return s
 }
 
@@ -31,8 +36,8 @@ func newMariaDB(t testing.TB, options ...string) (*Server, *process) {
 		t.Fatal(err)
 	}
 	data := filepath.Join(dir, "data")
-	out, err := exec.Command(install, "--no-defaults", "--force", "--datadir="+data, "--user="+me.Username, "--skip-test-db",
-		"--auth-root-authentication-method=normal").CombinedOutput()
+	out, err := exec.Command(install, append([]string{"--no-defaults", "--force", "--datadir=" + data, "--user=" + me.Username, "--skip-test-db",
+		"--auth-root-authentication-method=normal"}, options...)...).CombinedOutput()
 	if err != nil {
 		_ = os.RemoveAll(dir)
 		t.Fatalf("testbed: mariadb-install-db: %v: %s", err, out)

@@ -1,0 +1,238 @@
+package moodledb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"renew_mnetkeys/testbed"
+)
+
+// TestAServerInTrouble stores a key on a server that is read-only, has no room left, or takes no packet of that size. Nothing may be
+// half stored, the error must say what to do and no secret, and once the server is well the same change must go through.
+func TestAServerInTrouble(t *testing.T) {
+	t.Parallel()
+	// A tablespace that may not grow is a disk that is full, as far as InnoDB's answers go, and needs no file system of its own. What
+	// it takes to undo is elsewhere, or nothing could be deleted either.
+	server := testbed.PrivateMariaDB(t, "--innodb-file-per-table=0", "--innodb-data-file-path=ibdata1:24M", "--innodb-undo-tablespaces=2")
+	for _, c := range []struct {
+		name    string
+		trouble func(*testing.T, *site)
+		late    bool // it begins just before COMMIT
+		checked bool // CheckRights finds it
+		mend    string
+		says    []string // one of these
+	}{
+		// First: what is free must not become more while it is counted, as behind the other cases.
+		{"no room left", fill, false, false, "DELETE FROM filler", []string{"is full"}},
+		{"read-only", runs("SET GLOBAL read_only = 1"), false, true, "SET GLOBAL read_only = 0", []string{"read-only"}},
+		{"read-only just before COMMIT", runs("SET GLOBAL read_only = 1"), true, false, "SET GLOBAL read_only = 0", []string{"read-only"}},
+		{"takes small packets only", runs("SET GLOBAL max_allowed_packet = 1024"), false, true, "SET GLOBAL max_allowed_packet = 16777216",
+			[]string{"max_allowed_packet", "the connection was lost"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := siteIn(t, server, "mdl_")
+			change, before := largeRenewal(read(t, s.open(t))), s.stored(t)
+			var tenant *Tenant
+			if c.late {
+				tenant = s.between(t, "COMMIT", func() { c.trouble(t, s) })
+			} else {
+				c.trouble(t, s)
+				tenant = s.open(t) // a session keeps the packet size that it began with
+				var access *AccessError
+				if err := tenant.CheckRights(t.Context()); errors.As(err, &access) != c.checked || c.checked && access.Hint == "" {
+					t.Errorf("CheckRights: %v", err)
+				}
+			}
+			err := tenant.StoreKey(t.Context(), change)
+			said := slices.ContainsFunc(c.says, func(text string) bool { return strings.Contains(fmt.Sprint(err), text) })
+			if !errors.As(err, new(*AccessError)) || !said || strings.Contains(fmt.Sprint(err), "PRIVATE") {
+				t.Errorf("got %v", err)
+			}
+			s.Exec(t, c.mend)
+			if got := s.stored(t); got != before {
+				t.Error("something was stored")
+			}
+			again := s.open(t)
+			err = again.StoreKey(t.Context(), change)
+			for range 100 { // what is deleted is room only once the server has cleaned up behind itself
+				if !isNumber(err, errTableFull) {
+					break
+				}
+				time.Sleep(100 * time.Millisecond)
+				err = again.StoreKey(t.Context(), change)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := s.stored(t); got.pair != change.Pair || got.history != encodeHistory(change.History) || got.ownKey != change.Certificate {
+				t.Error("it was not stored once the server was well")
+			}
+		})
+	}
+}
+
+func runs(query string) func(*testing.T, *site) {
+	return func(t *testing.T, s *site) { s.Exec(t, query) }
+}
+
+// largeRenewal is a renewal whose values need pages of their own.
+func largeRenewal(seen *Site) KeyChange {
+	c := renewal(seen)
+	c.Certificate = newCert + strings.Repeat("x", 4<<20) + "\n"
+	c.Pair = c.Certificate + PairSeparator + newKey
+	return c
+}
+
+// fill leaves the server without room for a large value. It stops short of an error: InnoDB does not always survive having no page left.
+func fill(t *testing.T, s *site) {
+	t.Helper()
+	s.Exec(t, "CREATE TABLE filler (id INT AUTO_INCREMENT PRIMARY KEY, v LONGTEXT)")
+	for range 100 {
+		free, err := strconv.Atoi(s.Value(t, "SELECT data_free FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'filler'"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if free < 3<<20 {
+			return
+		}
+		s.Exec(t, "INSERT INTO filler (v) VALUES (REPEAT('x', 500000))")
+	}
+	t.Fatal("the server does not fill up")
+}
+
+// TestStoreKeyWaitsForARowOnlySoLong has somebody hold the tenant's key for longer than the server lets us wait. The wait that we ask
+// for, ten seconds, is shortened on the way.
+func TestStoreKeyWaitsForARowOnlySoLong(t *testing.T) {
+	t.Parallel()
+	for name, forEver := range map[string]bool{"and stores it when it is let go": false, "and gives up in the end": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, "mdl_")
+			var waits atomic.Int32
+			holder, err := s.DB.Begin()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = holder.Rollback() }()
+			p := startProxy(t, fmt.Sprintf("%s:%d", s.Host, s.Port), func(query string) fate {
+				if query == "ROLLBACK" && waits.Add(1) == 2 && !forEver {
+					_ = holder.Rollback()
+				}
+				return passes
+			})
+			p.rewrite = func(packet []byte) {
+				replaceInPlace(packet, "innodb_lock_wait_timeout = 10", "innodb_lock_wait_timeout =  1")
+			}
+			config := *s.config
+			config.DBPort = p.port
+			tenant := openConfig(t, &config)
+			change, before := renewal(read(t, tenant)), s.stored(t)
+			if _, err := holder.Exec(s.SQL("SELECT id FROM {mnet_host} WHERE id = 1 FOR UPDATE")); err != nil {
+				t.Fatal(err)
+			}
+			err = tenant.StoreKey(t.Context(), change)
+			if !forEver {
+				if got := s.stored(t); err != nil || got != renewed() || waits.Load() != 2 {
+					t.Errorf("%v after %d waits, stored %+v", err, waits.Load(), got)
+				}
+				return
+			}
+			if got := s.stored(t); !isNumber(err, errLockWaitTimeout) || got != before || waits.Load() != patience {
+				t.Errorf("%v after %d waits, stored %+v", err, waits.Load(), got)
+			}
+		})
+	}
+}
+
+// TestStoreKeyWithoutTransactionsIsNotBlind has Moodle renew between any two statements of ours on tables that lock nothing: Moodle's
+// pair stays, and nobody's key is lost.
+func TestStoreKeyWithoutTransactionsIsNotBlind(t *testing.T) {
+	const (
+		moodleHistory = "UPDATE {config_plugins} SET value = 'moodle history' WHERE name = 'openssl_history';"
+		moodlePair    = "UPDATE {config_plugins} SET value = 'moodle@@@@@@@@key' WHERE name = 'openssl';"
+		moodleRow     = "UPDATE {mnet_host} SET public_key = 'moodle' WHERE id = 1"
+	)
+	for _, engine := range []string{"MyISAM", "Aria"} {
+		for name, c := range map[string]struct {
+			before string // the statement that Moodle is just faster than
+			moodle string
+		}{
+			"before our history":               {"SET value = 'a:", moodleHistory + moodlePair + moodleRow},
+			"before our history, its own half": {"SET value = 'a:", moodleHistory},
+			"before our pair":                  {"SET value = '-----BEGIN", moodleHistory + moodlePair + moodleRow},
+			"before our pair, the pair alone":  {"SET value = '-----BEGIN", moodlePair},
+			"before our row":                   {"UPDATE `mdl_mnet_host`", moodleHistory + moodlePair + moodleRow},
+		} {
+			t.Run(engine+" "+name, func(t *testing.T) {
+				s := newSite(t, "mdl_")
+				s.Exec(t, "ALTER TABLE {config_plugins} ENGINE="+engine+"; ALTER TABLE {mnet_host} ENGINE="+engine)
+				tenant := s.between(t, c.before, func() { s.Exec(t, c.moodle) })
+				err := tenant.StoreKey(t.Context(), renewal(read(t, tenant)))
+				got := s.stored(t)
+				if !errors.Is(err, ErrConflict) {
+					t.Errorf("got %v", err)
+				}
+				if strings.Contains(c.moodle, moodlePair) && !strings.HasPrefix(got.pair, "moodle@") || strings.Contains(c.moodle, moodleRow) && got.ownKey != "moodle" {
+					t.Errorf("Moodle's key is overwritten: %+v", got)
+				}
+			})
+		}
+	}
+}
+
+// TestStoreKeyOfWhatIsNoASCII has a pair that nobody can read, in tables of another character set: it is compared as it was read.
+func TestStoreKeyOfWhatIsNoASCII(t *testing.T) {
+	for _, charset := range []string{"latin1", "utf8mb3", "utf8mb4"} {
+		t.Run(charset, func(t *testing.T) {
+			s := newSite(t, "mdl_")
+			s.Exec(t, "ALTER TABLE {config_plugins} CONVERT TO CHARACTER SET "+charset+"; ALTER TABLE {mnet_host} CONVERT TO CHARACTER SET "+charset+
+				"; UPDATE {config_plugins} SET value = CONCAT(value, 'é') WHERE name = 'openssl'; UPDATE {mnet_host} SET public_key = 'é' WHERE id = 1")
+			tenant := s.open(t)
+			change := renewal(read(t, tenant))
+			if err := tenant.StoreKey(t.Context(), change); err != nil {
+				t.Fatal(err)
+			}
+			if got := read(t, tenant); got.Certificate != newCert || got.History[0].KeyPEM != change.Read.KeyPEM || got.Own.PublicKey != newCert {
+				t.Errorf("stored %+v", s.stored(t))
+			}
+		})
+	}
+}
+
+// TestStoreKeyIsDecidedWithoutTheLock has the connection that holds the lock end while a run is at work, and another run take the
+// lock and renew. The first is told, wherever it was: the lock is for order, and what keeps keys is the comparison.
+func TestStoreKeyIsDecidedWithoutTheLock(t *testing.T) {
+	s := newSite(t, "mdl_")
+	first, second := s.open(t), s.open(t)
+	held := lock(t, first)
+	seen := read(t, first)
+	s.Exec(t, "KILL CONNECTION "+s.Value(t, "SELECT IS_USED_LOCK(?)", held.name))
+	next, err := second.Lock(t.Context(), 10*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = next.Release() }()
+	change := renewal(read(t, second))
+	if err := second.StoreKey(context.Background(), change); err != nil {
+		t.Fatal(err)
+	}
+	other := renewal(seen)
+	other.Certificate = peerCert
+	other.Pair = peerCert + PairSeparator + newKey
+	if err := first.StoreKey(t.Context(), other); !errors.Is(err, ErrConflict) {
+		t.Errorf("the first run: %v", err)
+	}
+	if got := s.stored(t); got != renewed() {
+		t.Errorf("stored %+v", got)
+	}
+	if err := held.Held(t.Context()); !errors.Is(err, ErrLockLost) {
+		t.Errorf("the first lock: %v", err)
+	}
+}
