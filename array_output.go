@@ -203,34 +203,53 @@ func (a *arrayOutput) summary() string {
 		}
 	}
 	a.peerSummary(&b)
-	if len(a.notes) > 0 {
+	if slices.Sort(a.notes); len(a.notes) > 0 { // each begins with its tenant
 		b.WriteString("\n" + strings.Join(a.notes, ""))
 	}
-	var parts []string
-	for _, o := range []rotate.Outcome{rotate.Renewed, rotate.Kept, rotate.Undone, rotate.Failed} {
-		word := string(o)
-		if a.o.DryRun && o == rotate.Kept {
-			word = couldWords[a.o.Command]
-		}
-		if n := a.outcomes[o]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, word))
-		}
-	}
-	fmt.Fprintf(&b, "\n%d tenants: %s; ", a.tenants, strings.Join(parts, ", "))
+	fmt.Fprintf(&b, "\n%d tenants: %s", a.tenants, a.outcomeSummary())
 	switch {
 	case a.o.DryRun:
-		b.WriteString("dry run: nothing was changed")
+		b.WriteString("; dry run: nothing was changed")
+	case a.tenants == 0: // a shard may be empty
+	case a.o.Command == "status" && !a.o.Live:
+		fmt.Fprintf(&b, "; %d links", a.total)
 	case a.byRow > 0:
-		fmt.Fprintf(&b, "%d of %d links proven (%d by database)", a.proven, a.total, a.byRow)
+		fmt.Fprintf(&b, "; %d of %d links proven (%d by database)", a.proven, a.total, a.byRow)
 	default:
-		fmt.Fprintf(&b, "%d of %d links proven", a.proven, a.total)
+		fmt.Fprintf(&b, "; %d of %d links proven", a.proven, a.total)
 	}
 	fmt.Fprintf(&b, " (%s)\n", time.Since(a.started).Round(10*time.Millisecond))
 	return b.String()
 }
 
+// outcomeSummary counts the outcomes, in the words of the command.
+func (a *arrayOutput) outcomeSummary() string {
+	var parts []string
+	for _, o := range []rotate.Outcome{rotate.Renewed, rotate.Kept, rotate.Undone, rotate.Failed} {
+		word := string(o)
+		switch {
+		case a.o.DryRun && o == rotate.Kept:
+			word = couldWords[a.o.Command]
+		case a.o.Command == "rollback" && o == rotate.Renewed:
+			word = "rolled back"
+		case readWords[a.o.Command] != "" && o == rotate.Kept:
+			word = readWords[a.o.Command]
+		}
+		if n := a.outcomes[o]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, word))
+		}
+	}
+	if len(parts) == 0 {
+		return "nothing to do"
+	}
+	return strings.Join(parts, ", ")
+}
+
 // couldWords say of a dry run what nothing stands against.
 var couldWords = map[string]string{"renew": "can be renewed", "push": "can be pushed", "rollback": "can be rolled back"}
+
+// readWords say what a command that leaves keys alone has done.
+var readWords = map[string]string{"verify": "verified", "status": "read", "doctor": "examined"}
 
 // peerSummary has one line for each reason, with an example and its next step.
 func (a *arrayOutput) peerSummary(b *strings.Builder) {

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,11 +32,10 @@ func (s checkState) line(text string) string {
 	return s.String() + ": " + strings.NewReplacer("|", "¦", "\n", " ").Replace(printable(text))
 }
 
-// worse tells which of two states is shown: what is known to be wrong is worse
-// than what is not known.
-func (s checkState) worse(than checkState) bool {
-	rank := map[checkState]int{okay: 0, warning: 1, unknown: 2, critical: 3}
-	return rank[s] > rank[than]
+// rank tells which of two states is worse: what is known to be wrong is worse than
+// what is not known.
+func (s checkState) rank() int {
+	return slices.Index([]checkState{okay, warning, unknown, critical}, s)
 }
 
 // checkSummary makes one answer for a monitoring system out of the reports of a
@@ -43,26 +44,27 @@ type checkSummary struct {
 	warning, critical time.Duration // of the key's life that is left
 	now               time.Time
 
-	worst            checkState
 	tenants          int
 	proven, all      int // peers
 	pending, refused int
 	left             *time.Duration // of the key that ends first
 	first            string         // the tenant whose key that is
-	problems         []string       // one line each, the worst first
+	problems         []problem
 }
+
+// problem is one line of the answer.
+type problem struct {
+	state checkState
+	text  string
+}
+
+func (p problem) String() string { return p.state.line(p.text) }
 
 // fail is for what is not of one tenant.
 func (c *checkSummary) fail(err error) { c.problem(unknown, err.Error()) }
 
 func (c *checkSummary) problem(s checkState, text string) {
-	line := s.line(text)
-	if s.worse(c.worst) {
-		c.worst = s
-		c.problems = append([]string{line}, c.problems...)
-		return
-	}
-	c.problems = append(c.problems, line)
+	c.problems = append(c.problems, problem{s, text})
 }
 
 func (c *checkSummary) add(r rotate.TenantReport) {
@@ -119,7 +121,15 @@ func (c *checkSummary) addLife(r rotate.TenantReport, left time.Duration) {
 	}
 }
 
-func (c *checkSummary) state() checkState { return c.worst }
+func (c *checkSummary) state() checkState {
+	worst := okay
+	for _, p := range c.problems {
+		if p.state.rank() > worst.rank() {
+			worst = p.state
+		}
+	}
+	return worst
+}
 
 // close finishes the records of the run, of which one that fails is a problem like
 // any other, and gives the exit code.
@@ -132,14 +142,19 @@ func (c *checkSummary) close(out *output) int {
 }
 
 // String is the whole answer: one line with performance data, then a line for
-// each problem where there are several.
+// each problem where there are several, the worst first. Their order is not that in
+// which tenants were done: the first line must not change from check to check.
 func (c *checkSummary) String() string {
+	slices.SortFunc(c.problems, func(a, b problem) int {
+		return cmp.Or(cmp.Compare(b.state.rank(), a.state.rank()), strings.Compare(a.text, b.text))
+	})
 	var b strings.Builder
 	switch {
 	case len(c.problems) == 1:
-		b.WriteString(c.problems[0])
+		b.WriteString(c.problems[0].String())
 	case len(c.problems) > 1:
-		b.WriteString(c.worst.line(fmt.Sprintf("%d problems; %s", len(c.problems), strings.TrimPrefix(c.problems[0], c.worst.String()+": "))))
+		worst := c.problems[0]
+		b.WriteString(worst.state.line(fmt.Sprintf("%d problems; %s", len(c.problems), worst.text)))
 	case c.left == nil:
 		b.WriteString(okay.line(fmt.Sprintf("%d tenants", c.tenants)))
 	case c.tenants == 1:
@@ -154,7 +169,9 @@ func (c *checkSummary) String() string {
 	}
 	fmt.Fprintf(&b, " peers_pending=%d;0;;0 peers_refused=%d;0;;0\n", c.pending, c.refused)
 	if len(c.problems) > 1 {
-		b.WriteString(strings.Join(c.problems, "\n") + "\n")
+		for _, p := range c.problems {
+			b.WriteString(p.String() + "\n")
+		}
 	}
 	return b.String()
 }

@@ -148,7 +148,8 @@ func (out *output) tell(format string, args ...any) {
 		fmt.Fprintf(out.stderr, format+"\n", args...)
 		return
 	}
-	out.log.WithLevel(zerolog.InfoLevel).Msgf(format, args...)
+	log := out.log.Level(zerolog.InfoLevel) // the level is for the log: what is told is told in any case
+	log.Info().Msgf(format, args...)
 }
 
 // document is the contract of --json.

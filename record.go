@@ -78,7 +78,7 @@ func (out *output) finishRecords(code int) (int, []error) {
 func (out *output) close(code int) int {
 	code, failed := out.finishRecords(code)
 	for _, err := range failed {
-		printError(out.stderr, err)
+		out.fail(err)
 	}
 	return code
 }

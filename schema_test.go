@@ -204,3 +204,39 @@ func TestTheSchemaRefusesWrongDocuments(t *testing.T) {
 		})
 	}
 }
+
+func TestALogInJSONIsOneObjectALine(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, fleetOptions{tenants: 2, outsiders: 1})
+	for name, c := range map[string]struct {
+		args  []string
+		code  int
+		level string // of one line that says it
+		says  string
+	}{
+		"of a renewal":              {[]string{"--host=" + f.tenants[1].Wwwroot, "--debug"}, 0, "debug", "stored the new key"},
+		"of an array's":             {[]string{"--all", "--fresh=0s", "--debug"}, 0, "debug", "stored the new key"},
+		"of one that fails":         {[]string{"--cfg=dbname=none"}, 1, "error", "database none"},
+		"in silence":                {[]string{"--cfg=dbname=none", "--quiet"}, 1, "error", "database none"},
+		"of an array's that fails":  {[]string{"--all", "--config=missing/config.php"}, 2, "error", "missing/config.php"},
+		"of a hook that fails":      {[]string{"--all", "--pre-hook=sh -c 'echo a; echo b; exit 1'"}, 1, "error", "a hook said"},
+		"of one that has to wait":   {[]string{"--all", "--random-delay=1ms"}, 0, "info", "waiting"},
+		"that stands before stdout": {[]string{"--all", "--json", "--post-hook=false"}, 3, "error", "the post-hook failed: false: exit code 1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := f.renew(t, append(c.args, "--log-format=json", "--abandon-pending")...)
+			r.expect(t, c.code)
+			found := false
+			for line := range strings.Lines(r.stderr) {
+				var event struct{ Level, Time, Message string }
+				if err := json.Unmarshal([]byte(line), &event); err != nil || event.Time == "" || event.Message == "" {
+					t.Errorf("no event: %s (%v)", line, err)
+				}
+				found = found || event.Level == c.level && strings.Contains(event.Message, c.says)
+			}
+			if !found {
+				t.Errorf("no line of level %s says %q:\n%s", c.level, c.says, r.stderr)
+			}
+		})
+	}
+}

@@ -65,7 +65,10 @@ func (e exitCount) code() int {
 	for _, n := range e {
 		total += n
 	}
-	if e[ExitOwnSite] > 0 {
+	switch {
+	case total == 0: // a shard may be empty
+		return ExitOK
+	case e[ExitOwnSite] > 0:
 		return ExitOwnSite
 	}
 	for code, n := range e {

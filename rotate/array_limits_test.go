@@ -51,6 +51,7 @@ func TestTheExitCodeOfAnArray(t *testing.T) {
 		want  int
 	}{
 		{"all well", []int{0, 0}, 0},
+		{"there is none", nil, 0},
 		{"one has a peer left", []int{0, 3}, 3},
 		{"one was not renewed", []int{0, 1}, 3},
 		{"none was, for one reason", []int{1, 1}, 1},

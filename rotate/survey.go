@@ -3,6 +3,7 @@ package rotate
 import (
 	"context"
 	"fmt"
+	"sync"
 )
 
 // Survey is what is looked at in an array without changing it.
@@ -23,10 +24,11 @@ func (s Survey) calls() bool { return s == SurveyVerify || s == SurveyLive }
 func (s Survey) details() bool { return s == SurveyStatus || s == SurveyLive }
 
 // Survey looks at the selected tenants, a few at once, and writes nothing. Links
-// between members are looked up in their databases. Reports go to Emit; it
-// returns the exit code of the whole.
+// between members are looked up in their databases. Reports go to Emit, each as
+// soon as it is complete; it returns the exit code of the whole.
 func (a *Array) Survey(ctx context.Context, what Survey) int {
 	tenants := a.start()
+	emit, code := a.emitter()
 	if what == SurveyDoctor {
 		a.each("examine", tenants, func(t *renewing) {
 			a.within(ctx, t, func(s *Session, r *Renewal) error {
@@ -35,8 +37,9 @@ func (a *Array) Survey(ctx context.Context, what Survey) int {
 				t.report.Wwwroot = t.member.Wwwroot
 				return t.report.Err
 			})
+			emit(t)
 		})
-		return a.emitAll(tenants)
+		return code()
 	}
 	a.each("read", tenants, func(t *renewing) {
 		a.within(ctx, t, func(_ *Session, r *Renewal) error { return a.look(ctx, t, r, what) })
@@ -46,8 +49,9 @@ func (a *Array) Survey(ctx context.Context, what Survey) int {
 		if t.current != nil {
 			a.within(ctx, t, func(s *Session, r *Renewal) error { return a.surveyPeers(ctx, t, s, r, what, held) })
 		}
+		emit(t)
 	})
-	return a.emitAll(tenants)
+	return code()
 }
 
 // Examine is Diagnose with the findings in the report.
@@ -57,17 +61,20 @@ func (r *Renewal) Examine(ctx context.Context) TenantReport {
 	return report
 }
 
-// emitAll emits the reports in the order of the tenants, and gives the exit code.
-func (a *Array) emitAll(tenants []*renewing) int {
+// emitter emits each report as soon as it is complete, and lets go of its peers;
+// in the end it gives the exit code.
+func (a *Array) emitter() (emit func(*renewing), code func() int) {
+	var mu sync.Mutex
 	exits := exitCount{}
-	for _, t := range tenants {
+	return func(t *renewing) {
+		mu.Lock()
+		defer mu.Unlock()
 		exits.add(t.report)
 		if a.Emit != nil {
 			a.Emit(t.report)
 		}
-		t.report.Peers = nil
-	}
-	return exits.code()
+		t.report.Peers, t.report.Findings = nil, nil
+	}, exits.code
 }
 
 // look reads one tenant, and proves its own site where calls are made.
