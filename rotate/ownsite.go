@@ -156,21 +156,27 @@ func (r *Renewal) undo(ctx context.Context, t *Tenant, stored Keys, report *Tena
 // lookAgain proves the own site once more. again is true when it had gone back
 // to the old key and was brought to the new one: what peers were told in between
 // may have made them fetch the old certificate.
+//
+// Where the site was not proven, the database is asked whether the key still is
+// the stored one: a run whose lock was lost with its connection must not take
+// itself for the last.
 func (r *Renewal) lookAgain(ctx context.Context, t *Tenant, id Identity, report *TenantReport) (again bool, err error) {
-	if report.SelfCheck != SelfProven {
-		return false, nil
-	}
 	own := t.ownSite(id.Key.Certificate)
-	check, failure := r.askOwn(ctx, id, own)
-	if check == SelfProven || check == SelfUnreachable {
+	check, failure := SelfUnreachable, (*Failure)(nil)
+	if report.SelfCheck == SelfProven {
+		check, failure = r.askOwn(ctx, id, own)
+	}
+	if check == SelfProven {
 		return false, nil
 	}
 	now, err := r.Store.Read(ctx)
-	if err != nil {
+	switch {
+	case err != nil:
 		return false, fmt.Errorf("read the tenant: %w", err)
-	}
-	if now.Pair.Certificate != id.Key.Certificate.PEM {
+	case now.Pair.Certificate != id.Key.Certificate.PEM:
 		return false, ErrConflict // it is right to use another
+	case check == SelfUnreachable:
+		return false, nil
 	}
 	r.Log.Warn().Str("failure", failure.Error()).Msg("the own site went back to the old key")
 	if report.SelfCheck, _, err = r.settle(ctx, id, own, SelfProven); err != nil {
