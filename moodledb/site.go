@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -114,7 +115,7 @@ func (t *Tenant) readSettings(ctx context.Context, tx *sql.Tx) (*Site, error) {
 		return nil, err
 	}
 	err = tx.QueryRowContext(ctx, t.sql("SELECT fullname FROM {course} WHERE id = 1")).Scan(&s.FullName)
-	if err != nil && err != sql.ErrNoRows {
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return nil, t.explain("read table course", err)
 	}
 	return s, nil
