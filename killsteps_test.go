@@ -140,7 +140,7 @@ func killable(t *testing.T) string {
 
 func (s *sweep) run(t *testing.T, variable, value string) ran {
 	t.Helper()
-	cmd := command(t, append([]string{"--config=" + s.config, "--concurrency=1"}, s.args...)...)
+	cmd := command(t, append([]string{"--config=" + s.config, "--concurrency=1", "--key-bits=1024"}, s.args...)...)
 	cmd.Path = s.binary
 	cmd.Env = append(cmd.Env, variable+"="+value)
 	return run1(t, cmd)

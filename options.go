@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"renew_mnetkeys/killsteps"
 	"renew_mnetkeys/rotate"
 )
 
@@ -133,7 +134,7 @@ func (o options) checked() (options, error) {
 		{o.Concurrency < 1 || o.Concurrency > 1000, "--concurrency must be 1 to 1000", ""},
 		{o.Retries < 0 || o.Retries > 10, "--retries must be 0 to 10", ""},
 		{o.Days < 0 || o.Days > 3650, "--days must be 1 to 3650", ""},
-		{o.Command == "renew" && !slices.Contains([]int{2048, 3072, 4096}, o.KeyBits), "--key-bits must be 2048, 3072 or 4096", ""},
+		{o.Command == "renew" && !slices.Contains(append(killsteps.KeySizes(), 2048, 3072, 4096), o.KeyBits), "--key-bits must be 2048, 3072 or 4096", ""},
 		{o.All && o.Host != "", "--all and --host contradict each other", "--host names one tenant, --all is the array; for some of it use --all --match"},
 		{o.All && o.NewKey && o.Array.OnlyDistribute, "--newkey and --only-distribute contradict each other", "--only-distribute makes no key"},
 		{o.Due.OnlyIfDue && o.Array.OnlyDistribute, "--if-due and --only-distribute contradict each other", "--if-due distributes what is not due anyway"},
