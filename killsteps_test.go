@@ -32,7 +32,7 @@ func TestARunThatIsKilledAtAnyStepIsFinishedByTheNext(t *testing.T) {
 		begin func(t *testing.T) *sweep
 	}{
 		// The history is full, so that each run drops a key.
-		{"one tenant", 0, func(t *testing.T) *sweep {
+		{"one tenant", 24, func(t *testing.T) *sweep {
 			s := newSweep(t, binary, 1)
 			patched, err := peertest.Start(peertest.Options{Kind: peertest.Patched, Address: "127.9.0.1:0"})
 			if err != nil {
@@ -48,7 +48,7 @@ func TestARunThatIsKilledAtAnyStepIsFinishedByTheNext(t *testing.T) {
 		}},
 		// Its keys are ten days old before the run that is killed. The next keeps
 		// those of the tenants that it had come to.
-		{"an array of six", 10, func(t *testing.T) *sweep {
+		{"an array of six", 4, func(t *testing.T) *sweep {
 			s := newSweep(t, binary, 6, "--all", "--withmaster")
 			s.remember(t)
 			s.prepare = func() { s.restore(t) }
@@ -56,7 +56,7 @@ func TestARunThatIsKilledAtAnyStepIsFinishedByTheNext(t *testing.T) {
 		}},
 		// Its own site does not take the key, since its cache is where nobody looks
 		// for it, and the old one is put back. That takes five idle seconds.
-		{"a tenant that is undone", 6, func(t *testing.T) *sweep {
+		{"a tenant that is undone", 2, func(t *testing.T) *sweep {
 			s := newSweep(t, binary, 1)
 			s.remember(t)
 			own := s.tenants[0]

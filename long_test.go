@@ -58,7 +58,7 @@ func median(durations []time.Duration) time.Duration {
 // three pairs before, every peer holds the current certificate, and nothing of a renewal stays behind: no goroutine, no
 // descriptor, no memory, and the last ones take as long as the first.
 func TestRenewalsInARowLeaveNothingBehind(t *testing.T) {
-	times, some := 12, 4
+	times, some := 8, 3
 	if long() {
 		times, some = 1000, 100
 	}
