@@ -1,6 +1,7 @@
 package moodledb
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"path/filepath"
@@ -69,7 +70,7 @@ func (s *settings) database(c *Config) error {
 		field{"dbpass", &c.DBPass, false}, field{"prefix", &c.Prefix, false}); err != nil {
 		return err
 	}
-	if err := checkPrefix(c.Prefix); err != nil {
+	if err := checkPrefix("prefix", c.Prefix); err != nil {
 		return s.at("prefix", err)
 	}
 	return nil
@@ -105,7 +106,7 @@ func (s *settings) dboptions(c *Config) error {
 	}
 	port := read["dbport"].Int()
 	if port < 0 || port > 65535 {
-		return s.at("dboptions.dbport", &ConfigError{File: s.file, Setting: "dboptions.dbport", Problem: "is no port number"})
+		return s.at("dboptions.dbport", &ConfigError{Setting: "dboptions.dbport", Problem: "is no port number"})
 	}
 	c.DBPort = int(port)
 	if socket := read["dbsocket"].Text(); strings.Contains(socket, "/") {
@@ -130,7 +131,7 @@ func (s *settings) wwwroot() (string, error) {
 	}
 	text = strings.TrimSuffix(text, "/")
 	if u, err := url.Parse(text); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return "", s.at("wwwroot", &ConfigError{File: s.file, Setting: "wwwroot", Problem: "is no http or https URL", Hint: hintFor("wwwroot")})
+		return "", s.at("wwwroot", &ConfigError{Setting: "wwwroot", Problem: "is no http or https URL", Hint: hintFor("wwwroot")})
 	}
 	return text, nil
 }
@@ -207,9 +208,11 @@ func unsetVariable(name string, v phpsource.Value) bool {
 
 func (s *settings) place(name string) phpsource.Position { return dig(s.places, name).At() }
 
-// at gives a ConfigError the line of its setting.
+// at gives a ConfigError the file and the line of its setting.
 func (s *settings) at(name string, err error) error {
-	if e, ok := err.(*ConfigError); ok && e.Line == 0 {
+	var e *ConfigError
+	if errors.As(err, &e) && e.Line == 0 {
+		e.File = s.file
 		if at := s.place(name); at.Line > 0 {
 			e.File, e.Line = at.File, at.Line
 		}
@@ -239,9 +242,9 @@ func supported(dbtype string) error {
 // rePrefix is what may be spliced into SQL. With 30 characters Moodle's longest table names still fit into MySQL's 64.
 var rePrefix = regexp.MustCompile(`^[A-Za-z0-9_]{0,30}$`)
 
-func checkPrefix(prefix string) error {
+func checkPrefix(setting, prefix string) error {
 	if rePrefix.MatchString(prefix) {
 		return nil
 	}
-	return &ConfigError{Setting: "prefix", Problem: "may have letters, digits and underscores only, at most 30"}
+	return &ConfigError{Setting: setting, Problem: "may have letters, digits and underscores only, at most 30"}
 }

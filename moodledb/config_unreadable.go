@@ -9,7 +9,7 @@ import (
 )
 
 // unreadable explains why config.php cannot be read, and as whom it can.
-func unreadable(path string, err error) error {
+func unreadable(path string, err error) *ConfigError {
 	var inner *fs.PathError
 	e := &ConfigError{File: path, Problem: err.Error(), Err: err}
 	if errors.As(err, &inner) {

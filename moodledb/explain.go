@@ -73,7 +73,7 @@ func explain(c *Config, err error) error {
 		return explainAnswer(c, answer)
 	}
 	// The run is over: nothing is wrong with the database. Not errors.Is, to which a network timeout is a deadline as well.
-	if err == context.Canceled || err == context.DeadlineExceeded {
+	if slices.Contains([]error{context.Canceled, context.DeadlineExceeded}, err) {
 		return err
 	}
 	if problem, hint := networkProblem(c, err); problem != "" {

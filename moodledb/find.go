@@ -55,7 +55,7 @@ func named(path, workdir, by string) (string, error) {
 		_, err = os.Stat(path)
 	}
 	if err != nil {
-		e := unreadable(path, err).(*ConfigError)
+		e := unreadable(path, err)
 		e.Problem += " (" + by + ")"
 		return "", e
 	}

@@ -95,7 +95,7 @@ func TestReadConfigExplainsWhatItCannotOpen(t *testing.T) {
 			}
 		})
 	}
-	err := unreadable("/x/config.php", &os.PathError{Op: "open", Path: "/x/config.php", Err: syscall.EACCES}).(*ConfigError)
+	err := unreadable("/x/config.php", &os.PathError{Op: "open", Path: "/x/config.php", Err: syscall.EACCES})
 	if err.Problem != "this user may not read it" || !strings.HasPrefix(err.Hint, "run as: sudo -u ") {
 		t.Errorf("%v, hint %q", err, err.Hint)
 	}

@@ -37,10 +37,10 @@ func FuzzReadConfig(f *testing.F) {
 			}
 			return
 		}
-		if supported(c.DBType) != nil || checkPrefix(c.Prefix) != nil || c.DBPort < 0 || c.DBPort > 65535 || c.DBName == "" || c.DBUser == "" || c.Dataroot == "" {
+		if supported(c.DBType) != nil || checkPrefix("prefix", c.Prefix) != nil || c.DBPort < 0 || c.DBPort > 65535 || c.DBName == "" || c.DBUser == "" || c.Dataroot == "" {
 			t.Errorf("a configuration that nobody can use: %s, prefix %q, port %d", c.DBType, c.Prefix, c.DBPort)
 		}
-		if !strings.HasPrefix(c.Wwwroot, "http") || strings.HasSuffix(c.Wwwroot, "//") || c.KeyLifetimeDays < 0 {
+		if !strings.HasPrefix(strings.ToLower(c.Wwwroot), "http") || strings.HasSuffix(c.Wwwroot, "//") || c.KeyLifetimeDays < 0 {
 			t.Errorf("wwwroot %q, %d days", c.Wwwroot, c.KeyLifetimeDays)
 		}
 		if _, _, err := c.Endpoint(); err != nil {

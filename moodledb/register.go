@@ -55,10 +55,8 @@ func (s *settings) register() (*Register, error) {
 		field{"vchildsdblogin", &r.TenantUser, false}, field{"vchildsdbpass", &r.TenantPass, false}); err != nil {
 		return nil, err
 	}
-	if err := checkPrefix(r.Prefix); err != nil {
-		e := err.(*ConfigError)
-		e.File, e.Setting = s.file, "vmasterprefix"
-		return nil, s.at("vmasterprefix", e)
+	if err := checkPrefix("vmasterprefix", r.Prefix); err != nil {
+		return nil, s.at("vmasterprefix", err)
 	}
 	return r, nil
 }

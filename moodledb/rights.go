@@ -22,11 +22,7 @@ func (t *Tenant) CheckRights(ctx context.Context) error {
 		"UPDATE {config_plugins} SET value = ? WHERE plugin = 'mnet' AND name = ?",
 		"UPDATE {mnet_host} SET public_key = ?, public_key_expires = ?, wwwroot = ? WHERE id = ?",
 	} {
-		statement, err := t.db.PrepareContext(ctx, t.sql(query))
-		if err != nil {
-			return t.explain(doing, err)
-		}
-		if err := statement.Close(); err != nil {
+		if err := t.mayRun(ctx, query); err != nil {
 			return t.explain(doing, err)
 		}
 	}
@@ -42,5 +38,15 @@ func (t *Tenant) CheckRights(ctx context.Context) error {
 		return &AccessError{Server: server(t.config), Hint: hintPacket,
 			Problem: fmt.Sprintf("the server takes statements of %d bytes only (max_allowed_packet)", packet)}
 	}
+	return nil
+}
+
+// mayRun has the server prepare a statement that is not run.
+func (t *Tenant) mayRun(ctx context.Context, query string) error {
+	statement, err := t.db.PrepareContext(ctx, t.sql(query))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = statement.Close() }() // the server does not answer it
 	return nil
 }
