@@ -1,0 +1,22 @@
+// Command lint runs the analyzers that find what a tool with connections gets wrong: responses and rows that are left open,
+// errors that are compared where they may be wrapped. It is a module of its own, so that nothing of it comes near the command.
+//
+// Left out is contextcheck: it follows calls into every library, and of what it finds here nothing is ours to change.
+package main
+
+import (
+	"github.com/jingyugao/rowserrcheck/passes/rowserr"
+	"github.com/polyfloyd/go-errorlint/errorlint"
+	"github.com/ryanrolds/sqlclosecheck/pkg/analyzer"
+	"github.com/timakin/bodyclose/passes/bodyclose"
+	"golang.org/x/tools/go/analysis/multichecker"
+)
+
+func main() {
+	multichecker.Main(
+		bodyclose.Analyzer,
+		analyzer.NewAnalyzer(),
+		rowserr.NewAnalyzer("github.com/jmoiron/sqlx"),
+		errorlint.NewAnalyzer(),
+	)
+}
