@@ -23,6 +23,7 @@ const envSeed = "MNETKEYS_TEST_SEED"
 // key is lost, nobody holds a certificate whose key is lost, and one run more
 // leaves the mesh as a run that nobody killed.
 func TestAnArrayThatIsKilledAnywhereIsFinishedByTheSameCommand(t *testing.T) {
+	t.Parallel()
 	seeds := make([]uint64, 5)
 	for i := range seeds {
 		seeds[i] = uint64(rand.Uint32())
@@ -148,6 +149,7 @@ func (r *running) ended() bool { return len(r.done) > 0 }
 // for two that changed their keys at the same moment and told each other over
 // HTTP, a run has said so, and a last --only-distribute finds what is left.
 func TestRunsAtOnceLeaveNoLinkUnproven(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name    string
 		renewed int // how many the first has renewed when the others start

@@ -256,6 +256,7 @@ func TestHostRenewsThatTenantAndNoOther(t *testing.T) {
 }
 
 func TestBindhostSubsConnectsEveryEnabledTenantBothWays(t *testing.T) {
+	t.Parallel()
 	master, a, bare := patched(t), patched(t), testbed.PHPSite(t, testbed.Options{FullName: "Bare & stock"})
 	v := newVMoodle(t, master, a, bare)
 	v.says(t, a, "mnet = 1")
@@ -302,6 +303,7 @@ func TestBindhostSubsConnectsEveryEnabledTenantBothWays(t *testing.T) {
 }
 
 func TestBindhostOfATenantConnectsBothSides(t *testing.T) {
+	t.Parallel()
 	master, a, sister, stranger := patched(t), patched(t), patched(t), patched(t)
 	v := newVMoodle(t, master, a, sister, stranger)
 	// Every node of an array has the same strategy.
@@ -336,6 +338,7 @@ func TestBindhostOfATenantConnectsBothSides(t *testing.T) {
 }
 
 func TestATenantWhoseDatabaseIsDownKeepsNobodyFromBeingRenewed(t *testing.T) {
+	t.Parallel()
 	master, good, down := patched(t), patched(t), patched(t)
 	v := newVMoodle(t, master, good, down)
 	v.says(t, down, "vdbhost = '127.0.0.1:1'")
@@ -366,6 +369,7 @@ func TestATenantWhoseDatabaseIsDownKeepsNobodyFromBeingRenewed(t *testing.T) {
 }
 
 func TestWhatIsNoTenantIsAMistakeOfUsage(t *testing.T) {
+	t.Parallel()
 	master := patched(t)
 	v := newVMoodle(t, master)
 	master.DB.Exec(t, `INSERT INTO {local_vmoodle} (vhostname, vdbname, vdatapath, enabled)

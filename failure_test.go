@@ -20,6 +20,7 @@ import (
 // what it says, and whether the key may have been replaced. In every case the
 // link to the peer works in the end as it did before.
 func TestAFailureEndsWithItsMessageAndNothingLost(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name    string
 		options testbed.Options
@@ -83,6 +84,7 @@ func TestAFailureEndsWithItsMessageAndNothingLost(t *testing.T) {
 			}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			own, peer := testbed.PHPSite(t, c.options), testbed.PHPSite(t, testbed.Options{Kind: testbed.Stock})
 			own.Peer(t, peer)
 			own.Warm(t)
@@ -105,6 +107,7 @@ func TestAFailureEndsWithItsMessageAndNothingLost(t *testing.T) {
 
 // Where config.php computes its wwwroot, --host must be the name the database knows.
 func TestAWwwrootThatOnlyTheCommandLineSaysIsConfirmed(t *testing.T) {
+	t.Parallel()
 	own := testbed.PHPSite(t, testbed.Options{})
 	own.Warm(t)
 	text, err := os.ReadFile(own.ConfigFile)
@@ -183,6 +186,7 @@ func addFake(t testing.TB, own *testbed.Site, fake *peertest.Site) {
 }
 
 func TestAnOwnSiteWithoutRC4IsToldHowToSwitchItOn(t *testing.T) {
+	t.Parallel()
 	own, peer := testbed.PHPSite(t, testbed.Options{NoRC4: true}), testbed.PHPSite(t, testbed.Options{Kind: testbed.Patched})
 	own.Peer(t, peer)
 	own.Warm(t)
@@ -224,6 +228,7 @@ func TestAnOwnSiteThatKeepsTheOldKeyGetsItBack(t *testing.T) {
 // A peer that misbehaves is reported as what it does, and keeps nobody else from
 // being proven.
 func TestAPeerThatMisbehavesIsReportedAsWhatItDoes(t *testing.T) {
+	t.Parallel()
 	own, good := testbed.PHPSite(t, testbed.Options{}), testbed.PHPSite(t, testbed.Options{Kind: testbed.Patched})
 	own.Peer(t, good)
 	own.Warm(t)
@@ -276,6 +281,7 @@ func TestAPeerThatMisbehavesIsReportedAsWhatItDoes(t *testing.T) {
 // As somebody who may not write Moodle's cache, nothing is changed and the hint
 // names who may.
 func TestACacheThatIsNotOursIsNoSurprise(t *testing.T) {
+	t.Parallel()
 	if os.Getuid() != 0 {
 		testbed.Missing(t, "only root can become another user")
 	}

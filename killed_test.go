@@ -14,6 +14,7 @@ import (
 // A run is killed wherever a clock happens to strike; whatever it leaves, every
 // link works or heals, nothing is lost, and the next run ends coherent.
 func TestARunThatIsKilledAnywhereIsFinishedByTheNext(t *testing.T) {
+	t.Parallel()
 	own := testbed.PHPSite(t, testbed.Options{})
 	patched, stock := testbed.PHPSite(t, testbed.Options{Kind: testbed.Patched}), testbed.PHPSite(t, testbed.Options{Kind: testbed.Stock})
 	own.Peer(t, patched)
@@ -63,8 +64,10 @@ func holds(pair, certificate string) bool {
 }
 
 func TestASignalEndsTheRunAtASafePoint(t *testing.T) {
+	t.Parallel()
 	for name, signal := range map[string]syscall.Signal{"SIGINT": syscall.SIGINT, "SIGTERM": syscall.SIGTERM} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			own := testbed.PHPSite(t, testbed.Options{})
 			slow, err := peertest.Start(peertest.Options{})
 			if err != nil {
@@ -98,6 +101,7 @@ func TestASignalEndsTheRunAtASafePoint(t *testing.T) {
 }
 
 func TestTwoRunsAtOnceTakeTurns(t *testing.T) {
+	t.Parallel()
 	own, peer := testbed.PHPSite(t, testbed.Options{}), testbed.PHPSite(t, testbed.Options{Kind: testbed.Patched})
 	own.Peer(t, peer)
 	own.Warm(t)

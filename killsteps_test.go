@@ -25,6 +25,7 @@ const envLong = "MNETKEYS_TEST_LONG"
 // there had been no other. Of runs that take long a few steps are drawn, unless
 // MNETKEYS_TEST_LONG is set.
 func TestARunThatIsKilledAtAnyStepIsFinishedByTheNext(t *testing.T) {
+	t.Parallel()
 	binary := killable(t)
 	for _, c := range []struct {
 		name  string

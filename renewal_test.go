@@ -9,6 +9,7 @@ import (
 )
 
 func TestAWarmTenantAndItsPeersEndOnTheNewKey(t *testing.T) {
+	t.Parallel()
 	for name, options := range map[string]testbed.Options{
 		"settings cached in files":             {Cache: testbed.FileCache, Socket: true},
 		"settings cached in Redis":             {Cache: testbed.RedisCache, RedisPassword: "secret of redis", RedisPrefix: "site_"},
@@ -51,6 +52,7 @@ func TestAWarmTenantAndItsPeersEndOnTheNewKey(t *testing.T) {
 }
 
 func TestAPeerThatWasDownHealsItself(t *testing.T) {
+	t.Parallel()
 	own, stock := testbed.PHPSite(t, testbed.Options{}), testbed.PHPSite(t, testbed.Options{Kind: testbed.Stock})
 	own.Peer(t, stock)
 	own.Warm(t)
@@ -75,6 +77,7 @@ func TestAPeerThatWasDownHealsItself(t *testing.T) {
 }
 
 func TestWhatThePHPScriptLeftIsRepairedByOneRun(t *testing.T) {
+	t.Parallel()
 	for name, purged := range map[string]bool{"while its cache still hides it": false, "when the purge has cut it off": true} {
 		t.Run(name, func(t *testing.T) {
 			own, peer := testbed.PHPSite(t, testbed.Options{}), testbed.PHPSite(t, testbed.Options{Kind: testbed.Patched})
@@ -97,6 +100,7 @@ func TestWhatThePHPScriptLeftIsRepairedByOneRun(t *testing.T) {
 }
 
 func TestADryRunWritesNothing(t *testing.T) {
+	t.Parallel()
 	own, peer := testbed.PHPSite(t, testbed.Options{}), testbed.PHPSite(t, testbed.Options{Kind: testbed.Patched})
 	own.Peer(t, peer)
 	own.Warm(t)
@@ -141,6 +145,7 @@ func contents(t testing.TB, s *testbed.Site) string {
 }
 
 func TestNewkeyStartsMNet(t *testing.T) {
+	t.Parallel()
 	own, peer := testbed.PHPSite(t, testbed.Options{}), testbed.PHPSite(t, testbed.Options{Kind: testbed.Patched})
 	own.Peer(t, peer)
 	own.SetMNet(t, false)
@@ -152,6 +157,7 @@ func TestNewkeyStartsMNet(t *testing.T) {
 }
 
 func TestBindhostConnectsAStranger(t *testing.T) {
+	t.Parallel()
 	own, stranger := testbed.PHPSite(t, testbed.Options{}), testbed.PHPSite(t, testbed.Options{Kind: testbed.Patched, FullName: "A & Stranger"})
 	r := renewIt(t, own, "--json", "--bindhost="+stranger.Wwwroot+"/")
 	r.expect(t, 3) // it does not know us, and says so

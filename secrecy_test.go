@@ -15,6 +15,7 @@ import (
 // A database that accepts and says nothing keeps the command in its place while
 // it is looked at from outside.
 func TestNobodyReadsTheMemoryOfARun(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		testbed.Missing(t, "only root may start the command as somebody else and look at it as the same")
 	}
