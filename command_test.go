@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -27,10 +28,14 @@ type ran struct {
 // commandLimit ends a command that hangs; every wait in it has a shorter limit.
 const commandLimit = 2 * time.Minute
 
+// envCommand names a binary that takes the place of the test binary as the command:
+// one that was built with -cover, which a test binary that is the command cannot be.
+const envCommand = "MNETKEYS_TEST_COMMAND"
+
 // command is the command as a process of its own: the test binary, told to be it.
 func command(t testing.TB, args ...string) *exec.Cmd {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
+	cmd := exec.CommandContext(t.Context(), cmp.Or(os.Getenv(envCommand), os.Args[0]), args...)
 	// The race detector would have every process sleep for a second at its end.
 	cmd.Env = append(os.Environ(), asCommand+"=1", "HOME="+t.TempDir(), "GORACE=atexit_sleep_ms=0")
 	cmd.WaitDelay = time.Second
