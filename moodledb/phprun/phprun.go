@@ -57,8 +57,8 @@ func (s Script) Run(ctx context.Context) ([]byte, error) {
 }
 
 func (s Script) arguments() []string {
-	// Arguments of an exception can be passwords: they must not even reach a log.
-	args := []string{"-d", "zend.exception_ignore_args=1", "-d", "display_errors=0", "-d", "log_errors=0"}
+	// Arguments of an exception can be passwords: they must not even reach a log. On the command line php would take whatever memory there is.
+	args := []string{"-d", "zend.exception_ignore_args=1", "-d", "display_errors=0", "-d", "log_errors=0", "-d", "memory_limit=512M"}
 	for _, setting := range s.Settings {
 		args = append(args, "-d", setting)
 	}
