@@ -56,8 +56,12 @@ type ArrayOptions struct {
 	ProveCalls     int           // sealed calls to members that each tenant makes besides; -1 to all
 }
 
-// members are the wwwroots of all members.
-func (a *Array) members() map[string]bool {
+// byDatabase are the wwwroots of the sites that are told of new keys, and proven, by
+// their databases.
+func (a *Array) byDatabase() map[string]bool {
+	if a.ByKeyswap {
+		return nil
+	}
 	members := make(map[string]bool, len(a.Members))
 	for _, m := range a.Members {
 		members[m.Wwwroot] = true
@@ -180,6 +184,24 @@ func (a *Array) each(phase string, tenants []*renewing, work func(*renewing)) {
 		})
 	}
 	_ = group.Wait() // every failure stands in its tenant's report
+}
+
+// emitter emits the report of each tenant as soon as it is complete, and lets go of
+// its lock and its peers; in the end it gives the exit code.
+func (a *Array) emitter() (emit func(*renewing), code func() int) {
+	var mu sync.Mutex
+	exits := exitCount{}
+	return func(t *renewing) {
+		t.release()
+		t.release = func() {}
+		mu.Lock()
+		defer mu.Unlock()
+		exits.add(t.report)
+		if a.Emit != nil {
+			a.Emit(t.report)
+		}
+		t.report.Peers, t.report.Findings = nil, nil
+	}, exits.code
 }
 
 // renewal is the renewal of one member while its session is open.

@@ -10,17 +10,14 @@ import (
 // to; members would be told by their databases.
 func (a *Array) Plan(ctx context.Context) int {
 	tenants := a.start()
-	members := map[string]bool{}
-	for _, m := range a.Members {
-		members[m.Wwwroot] = !a.ByKeyswap
-	}
+	inside := a.byDatabase()
 	a.each("check", tenants, func(t *renewing) {
-		a.within(ctx, t, func(s *Session, r *Renewal) error { return a.planTenant(ctx, t, s, r, members) })
+		a.within(ctx, t, func(s *Session, r *Renewal) error { return a.planTenant(ctx, t, s, r, inside) })
 	})
 	return a.finishAll(ctx, tenants, &mesh{})
 }
 
-func (a *Array) planTenant(ctx context.Context, t *renewing, s *Session, r *Renewal, members map[string]bool) error {
+func (a *Array) planTenant(ctx context.Context, t *renewing, s *Session, r *Renewal, inside map[string]bool) error {
 	tenant, err := r.Store.Read(ctx)
 	if err != nil {
 		return fmt.Errorf("read the tenant: %w", err)
@@ -51,7 +48,7 @@ func (a *Array) planTenant(ctx context.Context, t *renewing, s *Session, r *Rene
 	}
 	var outside []Peer
 	for _, p := range list {
-		if members[p.Wwwroot] {
+		if inside[p.Wwwroot] {
 			t.report.Peers = append(t.report.Peers, PeerReport{Wwwroot: p.Wwwroot, Application: p.Application, Outcome: Skipped,
 				Detail: "would be told by its database"})
 		} else {

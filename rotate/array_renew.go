@@ -78,10 +78,8 @@ func (a *Array) outside(ctx context.Context, s *Session) ([]Peer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the peers: %w", err)
 	}
-	if !a.ByKeyswap {
-		members := a.members()
-		list = slices.DeleteFunc(list, func(p Peer) bool { return members[p.Wwwroot] })
-	}
+	inside := a.byDatabase()
+	list = slices.DeleteFunc(list, func(p Peer) bool { return inside[p.Wwwroot] })
 	if list, err = s.Mesh.Load(ctx, list); err != nil {
 		return nil, fmt.Errorf("read the peers: %w", err)
 	}

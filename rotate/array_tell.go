@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 )
 
 // mesh is what became of every key at every member, one byte for each.
@@ -81,19 +80,7 @@ func itsOwn(ctx context.Context, s *Session) error {
 // finishAll tells the peers outside of the array, looks at each own site once
 // more, and emits the reports. It gives the exit code of the run.
 func (a *Array) finishAll(ctx context.Context, tenants []*renewing, m *mesh) int {
-	var mu sync.Mutex
-	exits := exitCount{}
-	emit := func(t *renewing) {
-		t.release()
-		t.release = func() {}
-		mu.Lock()
-		defer mu.Unlock()
-		exits.add(t.report)
-		if a.Emit != nil {
-			a.Emit(t.report)
-		}
-		t.report.Peers = nil
-	}
+	emit, code := a.emitter()
 	var told []*renewing
 	for _, t := range tenants {
 		if t.current == nil {
@@ -111,7 +98,7 @@ func (a *Array) finishAll(ctx context.Context, tenants []*renewing, m *mesh) int
 		}
 		emit(t)
 	})
-	return exits.code()
+	return code()
 }
 
 // finish reports on all peers of one tenant.

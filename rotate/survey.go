@@ -3,7 +3,6 @@ package rotate
 import (
 	"context"
 	"fmt"
-	"sync"
 )
 
 // Survey is what is looked at in an array without changing it.
@@ -59,22 +58,6 @@ func (r *Renewal) Examine(ctx context.Context) TenantReport {
 	report, findings := r.Diagnose(ctx)
 	report.Findings = findings
 	return report
-}
-
-// emitter emits each report as soon as it is complete, and lets go of its peers;
-// in the end it gives the exit code.
-func (a *Array) emitter() (emit func(*renewing), code func() int) {
-	var mu sync.Mutex
-	exits := exitCount{}
-	return func(t *renewing) {
-		mu.Lock()
-		defer mu.Unlock()
-		exits.add(t.report)
-		if a.Emit != nil {
-			a.Emit(t.report)
-		}
-		t.report.Peers, t.report.Findings = nil, nil
-	}, exits.code
 }
 
 // look reads one tenant, and proves its own site where calls are made.
