@@ -1,7 +1,6 @@
 package phpsource
 
 import (
-	"math"
 	"path"
 	"strconv"
 	"strings"
@@ -274,10 +273,7 @@ func numberValue(text string) Value {
 			return intValue(n)
 		}
 	}
-	f, err := strconv.ParseFloat(text, 64)
-	if err != nil && !math.IsInf(f, 0) {
-		giveUp("is no number")
-	}
+	f, _ := strconv.ParseFloat(text, 64) // the lexer's numbers are numbers, and out of range gives ±Inf, as in PHP
 	return floatValue(f)
 }
 

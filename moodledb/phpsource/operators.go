@@ -143,10 +143,8 @@ func integers(op string, x, y int64) (Value, bool) {
 		return intValue(x | y), true
 	case "&":
 		return intValue(x & y), true
-	case "^":
-		return intValue(x ^ y), true
 	}
-	return Value{}, false
+	return intValue(x ^ y), true
 }
 
 func magnitude(n int64) uint64 {

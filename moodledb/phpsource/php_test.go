@@ -133,7 +133,7 @@ func (g generator) expression(depth int) string {
 	case 3:
 		return "(" + sub() + ")"
 	case 4:
-		return g.literal() + g.of(" + ", " - ", " * ", " / ", " % ", " | ", " & ") + "(" + g.literal() + ")" // arrays do not compile
+		return g.literal() + g.of(" + ", " - ", " * ", " / ", " % ", " | ", " & ", " ^ ") + "(" + g.literal() + ")" // arrays do not compile
 	case 5:
 		return "((" + sub() + ")" + g.of(" == ", " != ", " === ", " !== ", " < ", " >= ", " <> ") + "(" + sub() + "))"
 	case 6:
@@ -145,7 +145,7 @@ func (g generator) expression(depth int) string {
 	case 9:
 		return "((" + sub() + ") ?: " + sub() + ")"
 	case 10:
-		return g.of("!", "-", "(int)", "(string) ", "(bool)", "( float )", "(array)") + "(" + g.literal() + ")"
+		return g.of("!", "-", "+", "(int)", "(string) ", "(bool)", "( float )", "(array)") + "(" + g.literal() + ")"
 	case 11:
 		return g.call(sub)
 	case 12:
@@ -165,7 +165,7 @@ func (g generator) call(sub func() string) string {
 	case 3:
 		return g.of("strtolower", "strtoupper", "strval") + "('" + g.of("Ab", "ÄB", "") + "')"
 	}
-	return "intval(" + sub() + ")"
+	return g.of("intval(", "boolval(") + sub() + ")"
 }
 
 func (g generator) array(sub func() string) string {
@@ -191,7 +191,7 @@ func (g generator) array(sub func() string) string {
 func (g generator) literal() string {
 	switch g.IntN(8) {
 	case 0:
-		return g.of("true", "FALSE", "null", "NULL", "$s", "$n", "$m", "$l['k']", "$l[0]", "$l['o']['p']", "__LINE__")
+		return g.of("true", "FALSE", "null", "NULL", "$s", "$n", "$m", "$l['k']", "$l[0]", "$l['o']['p']", "__LINE__", "PHP_SAPI", "PHP_EOL")
 	case 1:
 		return g.of("0", "1", "42", "0x1F", "0b101", "0777", "1_000", "9223372036854775807", "9223372036854775808", "-5", "00")
 	case 2:

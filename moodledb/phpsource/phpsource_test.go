@@ -1,6 +1,7 @@
 package phpsource
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -43,6 +44,7 @@ func env() Env {
 		"/srv/moodle/sub/deeper.php":    `<?php require 'beside.php';`,
 		"/srv/moodle/sub/beside.php":    `<?php $CFG->beside = __DIR__;`,
 		"/srv/moodle/loop.php":          `<?php include __FILE__;`,
+		"/srv/moodle/closure.php":       `<?php return fn() => 1;`,
 		"/srv/moodle/lib/setup.php":     `<?php $CFG->setup = 'read';`,
 		"/srv/moodle/hooked.php":        `<?php $CFG->dataroot = '/master';`,
 		"/srv/moodle/more.php":          `<?php $CFG->more = $CFG->dataroot;`,
@@ -127,6 +129,50 @@ func TestValues(t *testing.T) {
 		{"an object of another class", `new PDO('x')`, `{}`},
 		{"a property of an object of another class", `(new PDO('x'))->y`, `? belongs to an object of another class`},
 		{"a part of a list that is not known", `unknown()['a']`, `? calls a function the reader does not run`},
+		{"constants of PHP itself", `DIRECTORY_SEPARATOR . PATH_SEPARATOR . PHP_EOL . PHP_SAPI . php_sapi_name()`, `"/:\nclicli"`},
+		{"a constant by its name", `constant('A_HOST') . constant('PHP_EOL')`, `"a\n"`},
+		{"a path without its dots, of what is there", `[realpath('/run/secrets/db'), realpath('/no')]`, `[0: "/run/secrets/db", 1: false]`},
+		{"a path that starts nowhere", `[realpath('db'), file_exists('db'), file_get_contents('db')]`, `[0: ? asks for a file, 1: ? asks for a file, 2: ? reads a file]`},
+		{"a secret from a file that is not there", `file_get_contents('/no')`, `? reads a file that cannot be read`},
+		{"the directory above by no level", `dirname('/a', 0)`, `? asks for no directory`},
+		{"a range of characters to trim", `trim('abc', 'a..c')`, `? trims characters the reader does not know`},
+		{"a replacement in arrays", `str_replace(['a'], 'b', 'a')`, `? replaces in arrays`},
+		{"a replacement of nothing", `str_replace('', 'b', 'a')`, `"a"`},
+		{"an argument nobody understands", `trim('a' b)`, `? is written in a way the reader does not know`},
+		{"casts of objects", `[(int)(object)['a' => 1], (bool)new stdClass, boolval(0)]`, `[0: 1, 1: true, 2: false]`},
+		{"casts to lists", `[(array)null, (object)'a', (unset)$db]`, `[0: [], 1: {scalar: "a"}, 2: null]`},
+		{"a cast of what is not known, and one that PHP does not make", `[(int)foo(), (string)[1]]`,
+			`[0: ? calls a function the reader does not run, 1: ? is cast in a way the reader does not know]`},
+		{"numbers beyond all numbers", `['' . (1e400 - 1e400), '' . -1e400, '' . 1e400]`, `[0: "NAN", 1: "-INF", 2: "INF"]`},
+		{"signs, remainders and bits", `[+'5', 5 % -1, 6 ^ 3]`, `[0: 5, 1: 0, 2: 5]`},
+		{"a remainder of a division by nothing", `1 % 0`, `? calculates what has no result`},
+		{"operators nobody needs", `[2 ** 3, 1 <=> 2, 1 << 2]`, strings.Replace(`[0: ?, 1: ?, 2: ?]`, "?", "? uses an operator the reader does not know", 3)},
+		{"numbers that are none", `[0xFFFFFFFFFFFFFFFFFF, 09]`, `[0: ? is a number too large, 1: ? is no number]`},
+		{"what is counted", `[++$k, $k, $list['a']--, foo()]`, `[0: ? is counted, 1: ? is counted, 2: ? is counted, 3: ? calls a function the reader does not run]`},
+		{"a call of a value", `['f'(1), $db('x'), (new A)->f(1)]`, strings.Replace(`[0: ?, 1: ?, 2: ?]`, "?", "? calls a function the reader does not run", 3)},
+		{"a class by a value", `['A'::b(), $db::X]`, `[0: ? uses a class, 1: ? uses a class]`},
+		{"an object of no name", `new class { }`, `? makes an object`},
+		{"the end of a list", `[[1][], $list[]]`, `[0: ? reads [] of an array, 1: ? reads [] of an array]`},
+		{"a part of a text", `['abc'[0], $db['x']]`, `[0: ? takes an unknown part, 1: ? takes a part of a string]`},
+		{"a part whose name is not literal", `$list[foo()]`, `? depends on a name that is not literal`},
+		{"a property by what is no name", `$CFG->'a'`, `? is written in a way the reader does not know`},
+		{"more parts than any file has", `$db` + strings.Repeat(`['x']`, 101), `? is nested too deeply`},
+		{"a list whose keys are not literal", `[[foo() => 1, 'a' => 2]['a'], [foo() => 1]['b']]`, `[0: 2, 1: ? may be an element whose key is not literal]`},
+		{"a list of what is spread and not known", `[...foo(), ...['a' => 1]]['b']`, `? may be an element of a spread array`},
+		{"elements without a comma", `[1 2, 3]`, `[0: ? is written in a way the reader does not know, 1: 3]`},
+		{"isset of what a call gives", `[isset($db->f()), isset(FOO)]`, `[0: ? asks for what a call gives, 1: ? is written in a way the reader does not know]`},
+		{"a bracket with two values", `('a' b)`, `? is written in a way the reader does not know`},
+		{"all of the environment, and all of the request", `[$_SERVER, $_GET['x'], $_ENV[foo()]]`,
+			`[0: ? depends on the whole environment, 1: ? depends on the web request, 2: ? depends on the whole environment]`},
+		{"$GLOBALS of itself", `$GLOBALS['GLOBALS']`, `? uses $GLOBALS`},
+		{"binary strings", `b'x' . B"y"`, `"xy"`},
+		{"a name that ends with its namespace", `A\ `, `? uses a constant that is not defined here`},
+		{"expressions inside a string that nobody understands", `["{$db b}", "${'x'}"]`,
+			`[0: ? is written in a way the reader does not know, 1: ? is written in a way the reader does not know]`},
+		{"a bracket inside a string that is no key", `"$db[ x"`, `"moodle[ x"`},
+		{"what looks like a heredoc", `1 <<< 2`, `? is written in a way the reader does not know`},
+		{"a heredoc with line ends of Windows", "<<<EOT\r\na\r\nb\r\nEOT", `"a\r\nb"`},
+		{"what an included file returns and nobody understands", `require 'closure.php'`, `? is written in a way the reader does not know`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -194,6 +240,22 @@ func TestStatements(t *testing.T) {
 		{"lib/setup.php ends the reading", `require_once("$CFG->dirroot" . __DIR__ . '/lib/setup.php'); $CFG->a = 1;`, `{}`},
 		{"a file behind file_exists", `if (file_exists(__DIR__ . '/local.php')) { include __DIR__ . '/local.php'; } if (is_readable('/no')) { $CFG->a = 1; }`, `{included: "/srv/moodle/local.php"}`},
 		{"a hook sets values and names a file", `require 'hooked.php'; $CFG->cachedir = $CFG->dataroot . '/cache';`, `{dataroot: "/tenant", more: "/tenant", cachedir: "/tenant/cache"}`},
+		{"a branch behind one that was taken", `if (1) { $CFG->a = 1; } elseif (foo()) { $CFG->a = 2; } else { $CFG->a = 3; }`, `{a: 1}`},
+		{"else and a word that is not if", `if (0) $CFG->a = 1; else require 'local.php';`, `{included: "/srv/moodle/local.php"}`},
+		{"conditions nobody understands", `if foo; $CFG->a = 1; if ($x y) { $CFG->b = 2; }`, `{a: 1, b: ` + undecidedWhy + `}`},
+		{"XML in the text outside PHP", "1; ?>\n<?xml version='1.0'?>\n<?php $CFG->b = 3;", `{b: 3}`},
+		{"$CFG by $GLOBALS", `$GLOBALS['CFG']->a = 1;`, `{a: 1}`},
+		{"a default for what is not known", `$CFG->a = foo(); $CFG->a ??= 'd';`, `{a: ? calls a function the reader does not run}`},
+		{"unset in a branch", `$CFG->a = 1; $CFG->b = 2; if (0) { unset($CFG->a); } if (foo()) { unset($CFG->b); }`, `{a: 1, b: ` + undecidedWhy + `}`},
+		{"an element of what is not known", `$CFG->o = foo(); $CFG->o['p'] = 1; $CFG->q = $CFG->o['q'];`, `{o: [p: 1], q: ? calls a function the reader does not run}`},
+		{"a statement without its end", `if (1) { $CFG->a = 1; foo } $CFG->b = 2;`, `{a: 1, b: 2}`},
+		{"an if without its branch", `{ if (1) } $CFG->a = 1;`, `{a: 1}`},
+		{"functions by reference and functions without a name", `function &f() { $CFG->a = 1; } function () { $CFG->a = 2; }; $CFG->b = 3;`, `{b: 3}`},
+		{"a namespace, with and without its brackets", `namespace A; $CFG->a = 1; namespace B { $CFG->b = 2; }`, `{a: 1, b: 2}`},
+		{"a constant that nobody understands", `const X = fn() => 1; $CFG->a = X;`, `{a: ? is written in a way the reader does not know}`},
+		{"a constant keeps its first value", `define('X', 1); define('X', 2); $CFG->a = X;`, `{a: 1}`},
+		{"constants of branches", `if (0) define('X', 1); if (foo()) define('Y', 1); $CFG->a = defined('X'); $CFG->b = Y;`,
+			`{a: false, b: ? is defined under a condition that cannot be decided here}`},
 		{"what follows __halt_compiler is no PHP", `$CFG->a = 1; __halt_compiler(); $CFG->b = '`, `{a: 1}`},
 	}
 	for _, test := range tests {
@@ -247,6 +309,20 @@ func TestUnreadNamesTheIncludesThatCouldNotBeFollowed(t *testing.T) {
 	}
 }
 
+func TestWithoutFilesToReadAnIncludeIsNamed(t *testing.T) {
+	a, err := Parse("/c.php", []byte("<?php\n$CFG->x = 'y';\ninclude 'more.php';"), Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	unread := a.Unread()
+	if len(unread) != 1 || unread[0].At().Line != 3 || unread[0].Why() != "includes a file that is not read" {
+		t.Errorf("unread: %v", unread)
+	}
+	if x := a.Variable("CFG").Get("x"); x.Text() != "y" || x.Why() != "" {
+		t.Errorf("%v: %s", x, x.Why())
+	}
+}
+
 func TestValuesKnowTheirPlace(t *testing.T) {
 	source := "<?php\n\n$CFG->a =\n  'x';\n$CFG->b = [\n  'p' => 1,\n  'q' => foo(),\n];\n$s = <<<E\n\n\nE;\n$CFG->c = 1;\n"
 	a, err := Parse("/c.php", []byte(source), Env{})
@@ -271,6 +347,8 @@ func TestErrorsGivePlaceAndNoContent(t *testing.T) {
 	}{
 		{"a string without end", "<?php\n\n$a = 'SECRET;", 3},
 		{"a template without end", "<?php\n$a = \"SECRET {$b", 2},
+		{"double quotes without end", "<?php\n$a = \"SECRET", 2},
+		{"an escape that is no character", "<?php\n$a = 'SECRET' . \"\\u{110000}\";", 2},
 		{"a comment without end", "<?php\n/* SECRET", 2},
 		{"a heredoc without end", "<?php\n$a = <<<SECRET\nSECRETS\n", 3},
 		{"a heredoc line with too little indentation", "<?php $a = <<<E\n SECRET\n  E;", 2},
@@ -282,6 +360,7 @@ func TestErrorsGivePlaceAndNoContent(t *testing.T) {
 		{"nesting of signs", "<?php $a = " + strings.Repeat("!", 1000) + "SECRET;", 1},
 		{"nesting of statements", "<?php " + strings.Repeat("if (1) ", 1000) + "$a = SECRET;", 1},
 		{"a file that includes itself for ever", "<?php include __FILE__; // SECRET", 1},
+		{"a file that includes many", "<?php if (!isset($x)) { $x = 1; " + strings.Repeat("include 'a.php'; ", 70) + "} // SECRET", 1},
 		{"strings that double", "<?php $a = 'SECRET';" + strings.Repeat("$a .= $a;", 40), 1},
 		{"arrays that are copied", "<?php " + strings.Repeat("$a[]=1; $b=$a;", 50_000) + "SECRET;", 1},
 		{"arrays with many keys", "<?php " + strings.Repeat("$i .= 'x'; $a[$i]=1;", 20_000) + "SECRET;", 1},
@@ -317,6 +396,9 @@ func TestNothingPrintsAValue(t *testing.T) {
 				t.Errorf("%s shows %s", verb, got)
 			}
 		}
+	}
+	if got, err := json.Marshal(a.Variable("CFG").Entries()); err != nil || strings.Contains(string(got), "SECRET") || strings.Contains(string(got), "4711") {
+		t.Errorf("JSON shows %s, %v", got, err)
 	}
 }
 

@@ -98,12 +98,7 @@ func (r *reader) spend(n int) {
 	}
 }
 
-func (r *reader) here() Position {
-	if r.src == nil {
-		return Position{}
-	}
-	return Position{r.src.path, r.peek().line}
-}
+func (r *reader) here() Position { return Position{r.src.path, r.peek().line} }
 
 func (r *reader) peek() *token { return &r.src.tokens[r.src.pos] }
 
