@@ -1,9 +1,7 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -159,7 +157,7 @@ func (a *arrayOutput) note(r rotate.TenantReport) {
 // the exit code, which for check is one of its own.
 func (a *arrayOutput) finish(code int, err error) int {
 	if err != nil { // no tenant was come to
-		a.tenant(rotate.TenantReport{Outcome: rotate.Failed, SelfCheck: rotate.SelfSkipped, Error: err.Error(), Err: err, Exit: code, Peers: []rotate.PeerReport{}})
+		a.tenant(failed("", code, err))
 	}
 	if a.check != nil {
 		code = a.check.close(a.output)
@@ -266,45 +264,4 @@ func (a *arrayOutput) peerSummary(b *strings.Builder) {
 			fmt.Fprintf(b, "  next: %s\n", printable(next))
 		}
 	}
-}
-
-// jsonStream writes the document of --json tenant by tenant, in bounded memory.
-// The exit code stands behind them, where it is known.
-type jsonStream struct {
-	w     io.Writer
-	head  document
-	begun bool
-	err   error
-}
-
-func (j *jsonStream) write(s string) {
-	if j.err == nil {
-		_, j.err = io.WriteString(j.w, s)
-	}
-}
-
-func (j *jsonStream) begin() {
-	if !j.begun {
-		j.begun = true
-		j.write(fmt.Sprintf("{\"version\":%d,\"command\":%q,\"dry_run\":%v,\"started\":%q,\n\"tenants\":[", j.head.Version, j.head.Command, j.head.DryRun, j.head.Started.Format(time.RFC3339)))
-		return
-	}
-	j.write(",")
-}
-
-func (j *jsonStream) tenant(r rotate.TenantReport) {
-	j.begin()
-	text, err := json.Marshal(r)
-	if err != nil {
-		j.err = err
-		return
-	}
-	j.write("\n" + string(text))
-}
-
-func (j *jsonStream) close(d document) {
-	if !j.begun {
-		j.begin()
-	}
-	j.write(fmt.Sprintf("],\n\"exit_code\":%d,\"took_ms\":%d}\n", d.ExitCode, d.TookMS))
 }

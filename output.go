@@ -99,6 +99,12 @@ func (out *output) print(report rotate.TenantReport, code int) int {
 	return code
 }
 
+// failed reports what has ended a run before a tenant was worked on.
+func failed(wwwroot string, code int, err error) rotate.TenantReport {
+	return rotate.TenantReport{Wwwroot: wwwroot, Outcome: rotate.Failed, SelfCheck: rotate.SelfSkipped,
+		Error: err.Error(), Err: err, Exit: code, Peers: []rotate.PeerReport{}}
+}
+
 // render is the report for people. It is whole on a terminal and on failure, and
 // short where a job that went well is logged; a job that had nothing to do says
 // nothing.

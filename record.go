@@ -1,17 +1,8 @@
 package main
 
 import (
-	"bufio"
-	"context"
-	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"math/big"
-	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"renew_mnetkeys/metrics"
@@ -85,8 +76,7 @@ func (out *output) close(code int) int {
 
 // stop ends a run before anything was done.
 func (out *output) stop(code int, err error) int {
-	return out.close(out.print(rotate.TenantReport{Wwwroot: out.o.Host, Outcome: rotate.Failed, SelfCheck: rotate.SelfSkipped,
-		Error: err.Error(), Err: err, Exit: code, Peers: []rotate.PeerReport{}}, code))
+	return out.close(out.print(failed(out.o.Host, code, err), code))
 }
 
 // pageRecord is --report.
@@ -116,102 +106,4 @@ type metricsRecord struct {
 func (m *metricsRecord) Finish(code int) error {
 	return m.Write(metrics.Run{Command: m.out.o.Command, Started: m.out.started, Took: time.Since(m.out.started), ExitCode: code,
 		Whole: m.out.o.All && len(m.out.o.Array.Match)+len(m.out.o.Array.Exclude) == 0})
-}
-
-// writable tells whether a file of this name can be written in the end. What is no
-// file, like /dev/stdout, is not for us to replace.
-func writable(path string) error {
-	switch info, err := os.Lstat(path); {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		return err
-	case !info.Mode().IsRegular():
-		return fmt.Errorf("%s is no file but something else", path)
-	}
-	f, err := beside(path)
-	if err != nil {
-		return err
-	}
-	_ = f.Close()
-	return os.Remove(f.Name())
-}
-
-// beside makes an empty file in the same directory. Its error does not name that,
-// which nobody would look for.
-func beside(path string) (*os.File, error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".renew_mnetkeys-*")
-	var of *fs.PathError
-	if errors.As(err, &of) {
-		return nil, fmt.Errorf("%s cannot be written in its directory: %w", path, of.Err)
-	}
-	return f, err
-}
-
-// replaceFile writes a file beside the one it replaces: nobody sees half of it.
-func replaceFile(path string, write func(io.Writer) error) error {
-	f, err := beside(path)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(f.Name()) }() // where it was not renamed
-	w := bufio.NewWriter(f)
-	if err = write(w); err == nil {
-		err = w.Flush()
-	}
-	if err == nil {
-		err = f.Chmod(0o644)
-	}
-	if err == nil {
-		err = f.Sync() // or a power failure could leave an empty file under the name
-	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
-}
-
-// confirm asks before a roll back, which nobody does by habit.
-func confirm(o options, out *output, stdin *os.File) error {
-	if o.Command != "rollback" || o.Yes || o.DryRun {
-		return nil
-	}
-	if !isTerminal(stdin) || !isTerminal(out.stderr) {
-		return &usageError{problem: "rollback asks before it goes back to the former key, and nobody can be asked here", hint: "say so with --yes"}
-	}
-	what := "of " + o.Host
-	switch {
-	case o.All:
-		what = "of every selected tenant of the array"
-	case o.Host == "":
-		what = "of the tenant of config.php"
-	}
-	fmt.Fprintf(out.stderr, "Make the newest retired key %s the current one again? [y/N] ", what)
-	answer, _ := bufio.NewReader(stdin).ReadString('\n')
-	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
-		return &usageError{problem: "not rolled back: the answer was not yes"}
-	}
-	return nil
-}
-
-// delay waits for --random-delay, so that many machines do not all start at once.
-func delay(ctx context.Context, o options, out *output) error {
-	if o.RandomDelay <= 0 || o.DryRun || out.terminal || isTerminal(out.stderr) {
-		return nil
-	}
-	n, err := rand.Int(rand.Reader, big.NewInt(int64(o.RandomDelay)))
-	if err != nil {
-		return fmt.Errorf("draw the delay: %w", err)
-	}
-	wait := time.Duration(n.Int64())
-	if !o.Quiet {
-		out.tell("waiting %s of at most %s (--random-delay)", wait.Round(time.Second), o.RandomDelay)
-	}
-	if sleep(ctx, wait) != nil {
-		return fmt.Errorf("nothing was done: %w", context.Cause(ctx))
-	}
-	out.started = time.Now()
-	return nil
 }

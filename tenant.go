@@ -17,8 +17,7 @@ import (
 func workOnTenant(ctx context.Context, cmd subcommand, o options, out *output) int {
 	report, err := onTenant(ctx, cmd, o, out)
 	if err != nil {
-		report = rotate.TenantReport{Wwwroot: o.Host, Outcome: rotate.Failed, SelfCheck: rotate.SelfSkipped,
-			Error: err.Error(), Err: err, Exit: exitFor(err), Peers: []rotate.PeerReport{}}
+		report = failed(o.Host, exitFor(err), err)
 	}
 	return out.print(report, exitAfterSignal(ctx, report.Exit))
 }

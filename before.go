@@ -1,0 +1,55 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"math/big"
+	"os"
+	"strings"
+	"time"
+)
+
+// confirm asks before a roll back, which nobody does by habit.
+func confirm(o options, out *output, stdin *os.File) error {
+	if o.Command != "rollback" || o.Yes || o.DryRun {
+		return nil
+	}
+	if !isTerminal(stdin) || !isTerminal(out.stderr) {
+		return &usageError{problem: "rollback asks before it goes back to the former key, and nobody can be asked here", hint: "say so with --yes"}
+	}
+	what := "of " + o.Host
+	switch {
+	case o.All:
+		what = "of every selected tenant of the array"
+	case o.Host == "":
+		what = "of the tenant of config.php"
+	}
+	fmt.Fprintf(out.stderr, "Make the newest retired key %s the current one again? [y/N] ", what)
+	answer, _ := bufio.NewReader(stdin).ReadString('\n')
+	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
+		return &usageError{problem: "not rolled back: the answer was not yes"}
+	}
+	return nil
+}
+
+// delay waits for --random-delay, so that many machines do not all start at once.
+func delay(ctx context.Context, o options, out *output) error {
+	if o.RandomDelay <= 0 || o.DryRun || out.terminal || isTerminal(out.stderr) {
+		return nil
+	}
+	n, err := rand.Int(rand.Reader, big.NewInt(int64(o.RandomDelay)))
+	if err != nil {
+		return fmt.Errorf("draw the delay: %w", err)
+	}
+	wait := time.Duration(n.Int64())
+	if !o.Quiet {
+		out.tell("waiting %s of at most %s (--random-delay)", wait.Round(time.Second), o.RandomDelay)
+	}
+	if sleep(ctx, wait) != nil {
+		return fmt.Errorf("nothing was done: %w", context.Cause(ctx))
+	}
+	out.started = time.Now()
+	return nil
+}
