@@ -29,6 +29,7 @@ func TestStoresAreChosenAsMoodleDoes(t *testing.T) {
 			[]string{"'modes' => 1,\n      'mappingsonly' => false", "'modes' => 1,\n      'mappingsonly' => true"}, "default_application file"},
 		{"a store that cannot hold application data does not serve", "apcu-3.11",
 			[]string{"'features' => 4,\n      'modes' => 3", "'features' => 4,\n      'modes' => 2"}, "default_application file"},
+		{"a store of no plugin does not serve", "memcached-3.9", []string{"'plugin' => 'memcached'", "'plugin' => ''"}, "default_application file"},
 		{"no mapping that counts leaves the default", "redis-4.1", []string{"'mode' => 1,\n      'sort'", "'mode' => 2,\n      'sort'"}, "default_application file fallback"},
 	}
 	for _, test := range tests {

@@ -1,6 +1,7 @@
 package muc
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -111,6 +112,29 @@ func TestFileStoreWithAsyncpurgeReadsTheRevisionOfItsLastPurge(t *testing.T) {
 	s.drop(Definition)
 	s.absent(old...)
 	s.present(stamp)
+}
+
+func TestFileStoreWithAsyncpurgeThatWasNeverPurgedHasNoEntry(t *testing.T) {
+	s := newSite(t)
+	s.configure("stacked-5.0", "/srv/localcache", s.root+"/local", "127.0.0.1:6379", testbed.Redis(t, "").Addr)
+	s.write("local/core_config/.htaccess", "")
+	old, _ := s.warm("cache/cachestore_file/asyncdisk/core_config/20240101000000", md5Hex(identifier))
+	if _, err := s.open().Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+	s.drop(Entry)
+	s.present(old...)
+}
+
+func TestFileStoreLeavesTheRestWhenTheRunIsCancelled(t *testing.T) {
+	s := newSite(t)
+	entries, other := s.warm(defaultStore, md5Hex(identifier))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.open().stores[0].drop(ctx, Definition); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	s.present(append(entries, other)...)
 }
 
 func TestFileStoreAtWidthDefinitionLosesItsCacheFilesAndNothingElse(t *testing.T) {

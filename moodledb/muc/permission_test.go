@@ -58,19 +58,30 @@ func TestMissingRightsNameThePathAndTheOwner(t *testing.T) {
 	}
 }
 
-func TestClosedConfigurationFileIsAPermissionError(t *testing.T) {
+func TestSitesThatCannotBeSeenArePermissionErrors(t *testing.T) {
 	if !unprivileged(t) {
 		return
 	}
-	s := newSite(t)
-	path := s.write("muc/config.php", "<?php $configuration = array();")
-	if err := os.Chmod(path, 0); err != nil {
-		t.Fatal(err)
-	}
-	_, err := Open(s.location(), Options{})
-	var missing *PermissionError
-	if !errors.As(err, &missing) || missing.Path != path || missing.Owner == "" {
-		t.Errorf("got %v", err)
+	for name, closed := range map[string]string{"the configuration file is closed": "muc/config.php", "the directory of the dataroot is closed": ""} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			s.write("site/muc/config.php", "<?php $configuration = array();")
+			where := Location{Dataroot: filepath.Join(s.root, "site")}
+			path := filepath.Join(where.Dataroot, closed)
+			shut := path
+			if closed == "" {
+				shut = s.root
+			}
+			if err := os.Chmod(shut, 0); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = os.Chmod(shut, 0o755) })
+			_, err := Open(where, Options{})
+			var missing *PermissionError
+			if !errors.As(err, &missing) || missing.Path != path || missing.Owner == "" || !errors.Is(err, os.ErrPermission) {
+				t.Errorf("got %v", err)
+			}
+		})
 	}
 }
 

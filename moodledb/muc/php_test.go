@@ -103,6 +103,12 @@ func TestDropByPHPSaysWhatWentWrongWithoutWhatPHPWrote(t *testing.T) {
 	}
 }
 
+func TestAnswersOfPHPAreShownOnOneShortLine(t *testing.T) {
+	if got := printable([]byte("ParseError at /srv/a\x1b[31m\nb.php:2" + strings.Repeat("x", 1000))); !strings.HasPrefix(got, "ParseError at /srv/a [31m b.php:2") || len(got) != 300 {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestDropByPHPWithoutPHPIsAPHPError(t *testing.T) {
 	s := newStub(t)
 	var failed *PHPError

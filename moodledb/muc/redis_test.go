@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -208,6 +209,10 @@ func TestRedisStoreSpeaksTLS(t *testing.T) {
 	t.Cleanup(func() { _ = listener.Close() })
 	go forward(listener, server.Addr)
 	const hash = "1b088c226629b3fa247ff7ef67dad266"
+	empty := filepath.Join(t.TempDir(), "empty.pem")
+	if err := os.WriteFile(empty, []byte("no certificate\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	tests := []struct {
 		name, cafile string
 		works        bool
@@ -216,6 +221,7 @@ func TestRedisStoreSpeaksTLS(t *testing.T) {
 		{"not verified without cafile, as in Moodle", "", true},
 		{"refused under another authority", stranger, false},
 		{"refused when cafile is missing", "/no/such/ca.pem", false},
+		{"refused when cafile holds no certificate", empty, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

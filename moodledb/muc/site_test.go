@@ -2,6 +2,7 @@ package muc
 
 import (
 	"errors"
+	"flag"
 	"io"
 	"io/fs"
 	"os"
@@ -147,6 +148,9 @@ func unprivileged(t *testing.T) bool {
 	binary := filepath.Join(dir, "muc.test")
 	copyExecutable(t, binary)
 	cmd := exec.CommandContext(t.Context(), binary, "-test.run=^"+t.Name()+"$", "-test.v")
+	if into := flag.Lookup("test.gocoverdir").Value.String(); into != "" {
+		defer takeCoverage(t, cmd, filepath.Join(dir, "covered"), into)()
+	}
 	cmd.Dir = dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	out, err := cmd.CombinedOutput()
@@ -160,6 +164,32 @@ func unprivileged(t *testing.T) bool {
 		t.Errorf("as nobody it did not pass:\n%s", out)
 	}
 	return false
+}
+
+// takeCoverage has cmd write its coverage into dir, since it may not write into where it belongs; what it returns moves it there.
+func takeCoverage(t *testing.T, cmd *exec.Cmd, dir, into string) func() {
+	t.Helper()
+	for _, err := range []error{os.Mkdir(dir, 0o755), os.Chmod(dir, 0o777)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd.Args = append(cmd.Args, "-test.gocoverdir="+dir)
+	return func() {
+		files, err := os.ReadDir(dir)
+		if err != nil || len(files) == 0 {
+			t.Errorf("%d files of coverage, %v", len(files), err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(filepath.Join(dir, file.Name()))
+			if err == nil {
+				err = os.WriteFile(filepath.Join(into, file.Name()), text, 0o644)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	}
 }
 
 func copyExecutable(t *testing.T, to string) {
