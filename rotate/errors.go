@@ -26,6 +26,8 @@ var (
 	ErrExpired = errors.New("the key has expired")
 	// ErrNothingArchived: there is no retired pair to go back to.
 	ErrNothingArchived = errors.New("the history holds no key to go back to")
+	// errNotSeen: neither the own site nor the database could be asked again after the peers were told.
+	errNotSeen = errors.New("it is not known whether the new key is still the one in use")
 	// ErrCacheByHand: a cache store lives where only an operator can clear it. A Cache wraps it.
 	ErrCacheByHand = errors.New("a cache store can only be cleared by hand")
 )

@@ -42,7 +42,8 @@ type fleetSite struct {
 	readErr   error
 	loadErr   error
 	lockErr   error
-	rows      map[string]*fleetRow // by the other's wwwroot
+	fails     func(call string) error // its database, at each call: read, list, load, hold, look
+	rows      map[string]*fleetRow    // by the other's wwwroot
 	order     []string
 	proveFail string // reason of sealed calls to it by others
 }
@@ -147,13 +148,20 @@ func (s *fleetSite) openSession(ctx context.Context) (*Session, error) {
 	}}, nil
 }
 
+func (s *fleetSite) fault(call string) error {
+	if s.fails == nil {
+		return nil
+	}
+	return s.fails(call)
+}
+
 // Store, Starter, Cache.
 
 func (s *fleetSite) Read(context.Context) (*Tenant, error) {
 	s.f.mu.Lock()
 	defer s.f.mu.Unlock()
-	if s.readErr != nil {
-		return nil, s.readErr
+	if err := cmpErr(s.readErr, s.fault("read")); err != nil {
+		return nil, err
 	}
 	t := s.tenant
 	t.History, t.Version = slices.Clone(t.History), s.version
@@ -220,6 +228,9 @@ func (s *fleetSite) web() Stored {
 func (s *fleetSite) List(context.Context) ([]Peer, error) {
 	s.f.mu.Lock()
 	defer s.f.mu.Unlock()
+	if err := s.fault("list"); err != nil {
+		return nil, err
+	}
 	var peers []Peer
 	for i, w := range s.order {
 		if row := s.rows[w]; row != nil && !row.deleted {
@@ -232,7 +243,7 @@ func (s *fleetSite) List(context.Context) ([]Peer, error) {
 func (s *fleetSite) Load(ctx context.Context, peers []Peer) ([]Peer, error) {
 	s.f.mu.Lock()
 	defer s.f.mu.Unlock()
-	if err := cmpErr(ctx.Err(), s.loadErr); err != nil {
+	if err := cmpErr(ctx.Err(), s.loadErr, s.fault("load")); err != nil {
 		return nil, err
 	}
 	loaded := slices.Clone(peers)
@@ -246,6 +257,9 @@ func (s *fleetSite) Hold(_ context.Context, keys []HostKey) ([]Held, error) {
 	s.f.mu.Lock()
 	defer s.f.mu.Unlock()
 	s.f.event("hold %s", s.tenant.Wwwroot)
+	if err := s.fault("hold"); err != nil {
+		return nil, err
+	}
 	held := make([]Held, len(keys))
 	for i, k := range keys {
 		row := s.rows[k.Wwwroot]

@@ -140,7 +140,7 @@ func (r *Renewal) undo(ctx context.Context, t *Tenant, stored Keys, report *Tena
 	if err := r.Store.StoreKey(ctx, now, old); err != nil {
 		return SelfFailed, fmt.Errorf("store the key: %w", err)
 	}
-	report.History = len(old.History)
+	report.restored(t.Pair, len(old.History))
 	id := t.identity()
 	if id == nil {
 		return SelfSkipped, r.Cache.Drop(ctx, WidthDefinition)
@@ -171,8 +171,10 @@ func (r *Renewal) lookAgain(ctx context.Context, t *Tenant, id Identity, report 
 	}
 	now, err := r.Store.Read(ctx)
 	switch {
+	case err != nil && check == SelfUnreachable:
+		return false, fmt.Errorf("%w: read the tenant: %w", errNotSeen, err)
 	case err != nil:
-		return false, fmt.Errorf("read the tenant: %w", err)
+		return false, fmt.Errorf("the own site does not answer under the new key (%w), and the database does not tell why: read the tenant: %w", failure, err)
 	case now.Pair.Certificate != id.Key.Certificate.PEM:
 		return false, ErrConflict // it is right to use another
 	case check == SelfUnreachable:

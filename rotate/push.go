@@ -101,7 +101,6 @@ func (r *Renewal) goBack(ctx context.Context, t *Tenant, cause error, report *Te
 		return fmt.Errorf("%w; putting the old key back failed as well: %w", cause, err)
 	}
 	report.Outcome, report.SelfCheck, report.Exit = Undone, check, ExitNotRenewed
-	report.Certificate = keyReport(former.Key.Certificate)
 	return fmt.Errorf("the old key is back: %w", cause)
 }
 

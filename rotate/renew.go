@@ -170,6 +170,7 @@ func (r *Renewal) takeIntoUse(ctx context.Context, t *Tenant, next Identity, his
 		return fmt.Errorf("store the key: %w", err)
 	}
 	r.Log.Debug().Str("sha256", next.Key.Certificate.Fingerprint()).Msg("stored the new key")
+	report.renewed(next.Key.Certificate, len(keys.History))
 
 	check, failure, err := r.settle(ctx, next, t.ownSite(next.Key.Certificate), before)
 	report.SelfCheck = check
@@ -182,7 +183,6 @@ func (r *Renewal) takeIntoUse(ctx context.Context, t *Tenant, next Identity, his
 	if check == SelfUnreachable {
 		report.warn("the own site could not be asked whether it uses the new key: " + failure.Error())
 	}
-	report.renewed(next.Key.Certificate, len(keys.History))
 	return nil
 }
 
@@ -202,7 +202,6 @@ func (r *Renewal) giveUp(ctx context.Context, t *Tenant, keys Keys, before SelfC
 		}
 		cause = fmt.Errorf("%w; putting the old key back failed as well: %w", cause, err)
 	}
-	report.renewed(mustParse(keys.Certificate), len(keys.History))
 	report.Outcome, report.SelfCheck, report.Exit = Failed, SelfFailed, ExitOwnSite
 	return fmt.Errorf("the own site does not use the stored key: %w", cause)
 }

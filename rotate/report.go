@@ -78,7 +78,7 @@ type TenantReport struct {
 	Err error `json:"-"`
 	// Warnings are lines for people that change no outcome.
 	Warnings []string `json:"-"`
-	// NotDue is set by a dry run of a renewal that would keep the key.
+	// NotDue is set by the dry run of a renewal that would keep the key.
 	NotDue bool `json:"-"`
 	// Exit is the exit code this tenant asks for.
 	Exit int `json:"-"`
@@ -138,14 +138,6 @@ func (r *TenantReport) Unproven() int {
 	return n
 }
 
-func mustParse(certificate string) *envelope.Certificate {
-	c, err := envelope.ParseCertificate(certificate)
-	if err != nil {
-		panic("rotate: a certificate that was checked before it was stored: " + err.Error())
-	}
-	return c
-}
-
 func (r *TenantReport) describe(t *Tenant) {
 	r.Wwwroot, r.History = t.Wwwroot, len(t.History)
 	if c, err := envelope.ParseCertificate(t.Pair.Certificate); err == nil {
@@ -165,6 +157,12 @@ func (r *TenantReport) renewed(c *envelope.Certificate, history int) {
 	r.Outcome, r.Certificate, r.History, r.rowEnds = Renewed, keyReport(c), history, time.Time{}
 }
 
+// restored is for a pair that is back in the database: the report names what is
+// stored, whatever becomes of the own site.
+func (r *TenantReport) restored(pair Stored, history int) {
+	r.Certificate, r.Previous, r.History, r.rowEnds = certificateReport(pair.Certificate), nil, history, time.Time{}
+}
+
 func (r *TenantReport) skipPeers(t *Tenant, why string) {
 	r.Peers = make([]PeerReport, len(t.Peers))
 	for i, p := range t.Peers {
@@ -172,9 +170,10 @@ func (r *TenantReport) skipPeers(t *Tenant, why string) {
 	}
 }
 
-// wentBack is for an own site that does not use the new key any more.
+// wentBack is for an own site that does not use the new key any more, or of which
+// that is not known.
 func (r *TenantReport) wentBack(err error) {
-	if errors.Is(err, ErrConflict) { // it uses a newer one
+	if errors.Is(err, ErrConflict) || errors.Is(err, errNotSeen) { // it uses a newer one, or nothing is known against it
 		r.Exit = ExitPeers
 		return
 	}

@@ -7,6 +7,9 @@ func (s *fleetSite) Look(_ context.Context, keys []HostKey) ([]Held, error) {
 	s.f.mu.Lock()
 	defer s.f.mu.Unlock()
 	s.f.event("look %s", s.tenant.Wwwroot)
+	if err := s.fault("look"); err != nil {
+		return nil, err
+	}
 	held := make([]Held, len(keys))
 	for i, k := range keys {
 		row := s.rows[k.Wwwroot]

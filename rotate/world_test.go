@@ -36,6 +36,9 @@ type world struct {
 	lockErr     error
 	storeErr    error
 	rightsErr   error
+	readErr     error
+	startErr    error
+	peerErr     error // of StorePeer
 
 	peers  map[string]*fakePeer
 	events []string
@@ -125,6 +128,9 @@ func (w *world) Read(context.Context) (*Tenant, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.event("read")
+	if w.readErr != nil {
+		return nil, w.readErr
+	}
 	t := w.tenant
 	t.History, t.Peers = slices.Clone(t.History), slices.Clone(t.Peers)
 	t.Version = w.version
@@ -153,6 +159,9 @@ func (w *world) StorePeer(_ context.Context, p Peer, c *envelope.Certificate) (b
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.event("store-peer %s", p.Wwwroot)
+	if w.peerErr != nil {
+		return false, w.peerErr
+	}
 	for i := range w.tenant.Peers {
 		if w.tenant.Peers[i].ID == p.ID && w.tenant.Peers[i].Certificate == p.Certificate {
 			w.tenant.Peers[i].Certificate, w.tenant.Peers[i].Expires = c.PEM, c.NotAfter.Unix()
@@ -171,6 +180,9 @@ func (w *world) Lock(context.Context, time.Duration) (func(), error) {
 
 func (w *world) StartMNet(context.Context) error {
 	w.event("start-mnet")
+	if w.startErr != nil {
+		return w.startErr
+	}
 	w.tenant.DispatcherMode = "strict"
 	if w.tenant.Own == nil {
 		w.tenant.Own = &Peer{ID: 1, Wwwroot: ownURL}
@@ -294,6 +306,14 @@ func testPair(t *testing.T, wwwroot string, made time.Time) *envelope.KeyPair {
 		t.Fatal(err)
 	}
 	return pair
+}
+
+func mustParse(certificate string) *envelope.Certificate {
+	c, err := envelope.ParseCertificate(certificate)
+	if err != nil {
+		panic(err)
+	}
+	return c
 }
 
 func storedPair(p *envelope.KeyPair) Stored {

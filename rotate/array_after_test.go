@@ -1,0 +1,163 @@
+package rotate
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+// After its key is stored and members were told: the tenant stays renewed, and
+// what could not be found out is said.
+func TestATenantOfAnArrayThatBreaksAfterMembersWereTold(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		spoil func(*fleetSite)
+		err   error
+		says  string
+	}{
+		// Reads: at the check, before the key is stored, before members write, here.
+		{"its database cannot be read", func(s *fleetSite) { s.failsAt("read", 4) }, errDown, "read the tenant"},
+		{"its peers cannot be listed", func(s *fleetSite) { s.failsAt("list", 1) }, errDown, "read the peers"},
+		{"somebody else has renewed it", func(s *fleetSite) {
+			s.f.on = func(e string) {
+				if strings.HasPrefix(e, "hold") {
+					s.tenant.Pair = storedPair(testPair(s.f.t, s.tenant.Wwwroot, clock))
+				}
+			}
+		}, ErrConflict, "peers not told"},
+		{"somebody else has left it without a readable key", func(s *fleetSite) {
+			s.f.on = func(e string) {
+				if strings.HasPrefix(e, "hold") {
+					s.tenant.Pair = Stored{}
+				}
+			}
+		}, ErrConflict, "peers not told"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFleet(t, 3)
+			s := f.sites[0]
+			s.outside(outsider)
+			c.spoil(s)
+			if code := f.array(ArrayOptions{}, 0).Run(t.Context()); code != ExitPeers {
+				t.Errorf("exit %d", code)
+			}
+			r := f.reports[s.tenant.Wwwroot]
+			if r.Outcome != Renewed || !errors.Is(r.Err, c.err) || r.Exit != ExitPeers || !strings.Contains(r.Error, c.says) {
+				t.Errorf("%+v", r)
+			}
+			if slices.Contains(f.events, "push "+outsider) {
+				t.Error("a peer was told of a key that is not known to be the tenant's")
+			}
+			if len(f.locked) > 0 || f.open > 0 {
+				t.Errorf("%d locks and %d sessions left", len(f.locked), f.open)
+			}
+		})
+	}
+}
+
+// A web request that was under way refills the cache with the old pair while the
+// peers are told: they are told again, outside and inside.
+func TestAnArraysTenantThatWentBackIsCuredAndItsPeersToldAgain(t *testing.T) {
+	f := newFleet(t, 3)
+	s := f.sites[0]
+	out := s.outside(outsider)
+	old := s.tenant.Pair
+	pushed := 0
+	f.on = func(e string) {
+		if e == "push "+outsider {
+			if pushed++; pushed == 1 {
+				s.cached = &old
+			}
+		}
+	}
+	if code := f.array(ArrayOptions{ProveCalls: -1}, 0).Run(t.Context()); code != ExitOK {
+		t.Errorf("exit %d: %+v", code, f.reports)
+	}
+	if pushed != 2 || s.web() != s.tenant.Pair || s.tenant.Pair == old {
+		t.Errorf("told %d times, web side on the stored pair: %v", pushed, s.web() == s.tenant.Pair)
+	}
+	if out.rows[s.tenant.Wwwroot].certificate != s.tenant.Pair.Certificate {
+		t.Error("the peer outside holds another certificate")
+	}
+	f.proven(f.sites...)
+}
+
+// What became of the key in the database of one member.
+func TestWhatAMemberHoldsAfterwards(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		spoil  func(member, s *fleetSite)
+		held   []Held // instead of what the member would answer
+		links  string
+		called bool
+	}{
+		{name: "it holds the key", spoil: func(_, _ *fleetSite) {}, links: "accepted database", called: true},
+		{name: "it never had MNet, and holds the key", spoil: func(m, _ *fleetSite) { m.tenant.Own = nil }, links: "accepted database", called: true},
+		{name: "it holds a newer one, which is left", spoil: func(m, s *fleetSite) {
+			m.rows[s.tenant.Wwwroot].certificate = testPair(s.f.t, s.tenant.Wwwroot, clock.AddDate(0, 0, 1)).Certificate.PEM
+		}, links: "refused bad_certificate"},
+		{name: "it has no row", spoil: func(m, s *fleetSite) { delete(m.rows, s.tenant.Wwwroot) }, links: "refused unknown_to_peer"},
+		{name: "its database fails while it is written", spoil: func(m, _ *fleetSite) { m.failsAt("hold", 1) }, links: "pending connect"},
+		{name: "its database leaves the row open", spoil: func(_, _ *fleetSite) {}, held: []Held{HeldNot}, links: "pending connect"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFleet(t, 2)
+			s, member := f.sites[0], f.sites[1]
+			c.spoil(member, s)
+			before := ""
+			if row := member.rows[s.tenant.Wwwroot]; row != nil {
+				before = row.certificate
+			}
+			a := f.array(ArrayOptions{ProveCalls: -1}, 0)
+			if c.held != nil {
+				a.Members[1].Open = func(ctx context.Context) (*Session, error) {
+					session, err := member.openSession(ctx)
+					session.Mesh = heldMesh{session.Mesh, c.held}
+					return session, err
+				}
+			}
+			a.Run(t.Context())
+			r := f.reports[s.tenant.Wwwroot]
+			if got := links(r); got != c.links || r.Outcome != Renewed || r.Err != nil {
+				t.Errorf("%s, want %s: %+v", got, c.links, r)
+			}
+			if row := member.rows[s.tenant.Wwwroot]; row != nil && !c.called && row.certificate != before {
+				t.Error("the row was changed")
+			}
+			if called := slices.Contains(f.events, "prove "+member.tenant.Wwwroot); called != c.called {
+				t.Errorf("called: %v", called)
+			}
+		})
+	}
+}
+
+// heldMesh answers something else than what it holds.
+type heldMesh struct {
+	Mesh
+	held []Held
+}
+
+func (h heldMesh) Hold(context.Context, []HostKey) ([]Held, error) { return h.held, nil }
+
+// No member can be drawn without randomness; what their rows hold is known all
+// the same.
+func TestASampleThatCannotBeDrawnIsSaid(t *testing.T) {
+	f := newFleet(t, 4)
+	a := f.array(ArrayOptions{OnlyDistribute: true, ProveCalls: 1}, 0)
+	a.Template.Random = iotest.ErrReader(errDown)
+	if code := a.Run(t.Context()); code != ExitPeers {
+		t.Errorf("exit %d", code)
+	}
+	r := f.reports[f.sites[0].tenant.Wwwroot]
+	if !errors.Is(r.Err, errDown) || links(r) != "accepted database" || len(r.Peers) != 3 {
+		t.Errorf("%+v", r)
+	}
+	for _, e := range f.events {
+		if strings.HasPrefix(e, "prove") && e != "prove "+f.sites[0].tenant.Wwwroot {
+			t.Error(e)
+		}
+	}
+}

@@ -1,0 +1,149 @@
+package rotate
+
+import (
+	"crypto/rsa"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+// failsAt makes the site's database fail at the n-th call of a name, and from
+// then on.
+func (s *fleetSite) failsAt(call string, n int) {
+	s.fails = func(c string) error {
+		if c == call {
+			n--
+		}
+		if n <= 0 {
+			return errDown
+		}
+		return nil
+	}
+}
+
+// full fills the history, so that a renewal drops a key.
+func (s *fleetSite) full(t *testing.T) {
+	for i := range s.tenant.Generations {
+		pair := testPair(t, s.tenant.Wwwroot, clock.AddDate(0, 0, -50-30*i))
+		s.tenant.History = append(s.tenant.History, Retired{Stored: storedPair(pair), Expires: pair.Certificate.NotAfter.Unix()})
+	}
+	fresh := testPair(t, s.tenant.Wwwroot, clock.AddDate(0, 0, -1)) // far from its end
+	s.tenant.Pair, s.cached = storedPair(fresh), nil
+	s.tenant.Own.Certificate, s.tenant.Own.Expires = fresh.Certificate.PEM, fresh.Certificate.NotAfter.Unix()
+	for _, other := range s.f.sites {
+		if row := other.rows[s.tenant.Wwwroot]; row != nil {
+			row.certificate = fresh.Certificate.PEM
+		}
+	}
+}
+
+// outside gives the site a peer that is no member of the array.
+func (s *fleetSite) outside(wwwroot string) *fleetSite {
+	peer := &fleetSite{f: s.f, tenant: Tenant{Wwwroot: wwwroot, Pair: storedPair(testPair(s.f.t, wwwroot, clock))},
+		rows: map[string]*fleetRow{s.tenant.Wwwroot: {certificate: s.tenant.Pair.Certificate}}}
+	s.f.byURL[wwwroot] = peer
+	s.rows[wwwroot] = &fleetRow{certificate: peer.tenant.Pair.Certificate}
+	s.order = append(s.order, wwwroot)
+	return peer
+}
+
+const outsider = "https://outside.example"
+
+// Only peers outside of the array need a retired key: members are told by their
+// databases, unless they are to be told by keyswap.
+func TestWhomARenewalOfAnArrayMayLockOut(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		o       ArrayOptions
+		spoil   func(s, member, outside *fleetSite)
+		pending []string
+		err     error
+	}{
+		{name: "nobody, where all are proven", spoil: func(_, _, _ *fleetSite) {}},
+		{name: "a peer outside that cannot call back", spoil: func(_, _, out *fleetSite) { out.proveFail = "fault_710" }, pending: []string{outsider}},
+		{name: "no member, whatever it answers", spoil: func(_, member, _ *fleetSite) { member.proveFail = "fault_710" }},
+		{name: "a member, where it is told by keyswap", o: ArrayOptions{ByKeyswap: true},
+			spoil: func(_, member, _ *fleetSite) { member.proveFail = "fault_710" }, pending: []string{"https://t01.example"}},
+		{name: "peers that cannot be listed: it is not known", spoil: func(s, _, _ *fleetSite) { s.failsAt("list", 1) }, err: errDown},
+		{name: "peers whose certificates cannot be read: it is not known", spoil: func(s, _, _ *fleetSite) { s.failsAt("load", 1) }, err: errDown},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFleet(t, 2)
+			s := f.sites[0]
+			s.full(t)
+			c.spoil(s, f.sites[1], s.outside(outsider))
+			old := s.tenant.Pair
+			code := f.array(c.o, 0).Run(t.Context())
+			r := f.reports[s.tenant.Wwwroot]
+			var locked *PendingError
+			if errors.As(r.Err, &locked); (locked != nil) != (c.pending != nil) || locked != nil && (!slices.Equal(locked.Peers, c.pending) || r.Outcome != Kept) {
+				t.Errorf("%+v", r)
+			}
+			if c.err != nil && (!errors.Is(r.Err, c.err) || r.Outcome != Failed) {
+				t.Errorf("%+v", r)
+			}
+			refused := c.pending != nil || c.err != nil
+			if (s.tenant.Pair == old) != refused || refused && code != ExitNotRenewed {
+				t.Errorf("exit %d, renewed: %v", code, s.tenant.Pair != old)
+			}
+		})
+	}
+}
+
+// Between the check of all tenants and the renewal of one of them.
+func TestATenantOfAnArrayThatBreaksBeforeItsKeyIsStored(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		o     ArrayOptions
+		spoil func(*fleetSite, *Array)
+		err   error
+	}{
+		{"its database is lost", ArrayOptions{}, func(s *fleetSite, _ *Array) { s.failsAt("read", 2) }, errDown},
+		{"no key can be made", ArrayOptions{}, func(_ *fleetSite, a *Array) {
+			a.Template.GenerateKey = func(int) (*rsa.PrivateKey, error) { return nil, errDown }
+		}, errDown},
+		{"no certificate can be made", ArrayOptions{}, func(_ *fleetSite, a *Array) { a.Template.Random = iotest.ErrReader(errDown) }, errDown},
+		{"nothing is there to go back to", ArrayOptions{RollBack: true}, func(*fleetSite, *Array) {}, ErrNothingArchived},
+		{"what was there to go back to is gone meanwhile", ArrayOptions{RollBack: true}, func(s *fleetSite, _ *Array) {
+			s.full(s.f.t)
+			s.tenant.History[0] = Retired{Stored: storedPair(testPair(s.f.t, s.tenant.Wwwroot, clock.AddDate(0, 0, -5)))}
+			reads := 0
+			s.fails = func(call string) error {
+				if call == "read" {
+					if reads++; reads == 2 {
+						s.tenant.History = nil
+					}
+				}
+				return nil
+			}
+		}, ErrNothingArchived},
+		{"MNet, which was started, answers with a clock that is ahead", ArrayOptions{}, func(s *fleetSite, a *Array) {
+			s.off(false)
+			a.Template.NewKey, s.own = true, &Failure{Reason: "clock"}
+		}, ErrOwnClock},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFleet(t, 2)
+			s := f.sites[0]
+			a := f.array(c.o, 0)
+			c.spoil(s, a)
+			old := s.tenant.Pair
+			if code := a.Run(t.Context()); code != ExitNotRenewed {
+				t.Errorf("exit %d", code)
+			}
+			if r := f.reports[s.tenant.Wwwroot]; r.Outcome != Failed || !errors.Is(r.Err, c.err) || s.tenant.Pair != old {
+				t.Errorf("%+v", r)
+			}
+			for _, e := range f.events {
+				if !strings.HasPrefix(e, "prove "+s.tenant.Wwwroot) && !strings.HasPrefix(e, "start") {
+					t.Error(e)
+				}
+			}
+			if len(f.locked) > 0 || f.open > 0 {
+				t.Errorf("%d locks and %d sessions left", len(f.locked), f.open)
+			}
+		})
+	}
+}

@@ -1,0 +1,213 @@
+package rotate
+
+import (
+	"crypto/rsa"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+var errLost = errors.New("connection lost")
+
+// at does something once, when the n-th event of the name is about to take place.
+func (w *world) at(event string, n int, do func()) {
+	w.on = func(e string) {
+		if e != event {
+			return
+		}
+		if n--; n == 0 {
+			do()
+		}
+	}
+}
+
+// wantStored holds what the report says of the key against the database.
+func (w *world) wantStored(report TenantReport) {
+	w.t.Helper()
+	if w.tenant.identity() != nil && (report.Certificate == nil || report.Certificate.SHA256 != mustParse(w.tenant.Pair.Certificate).Fingerprint()) {
+		w.t.Errorf("the report names another certificate than the stored one: %+v", report.Certificate)
+	}
+	if report.History != len(w.tenant.History) {
+		w.t.Errorf("the report tells of %d retired pairs, there are %d", report.History, len(w.tenant.History))
+	}
+	if report.Previous != nil && report.Certificate != nil && report.Previous.SHA256 == report.Certificate.SHA256 {
+		w.t.Error("the report names one certificate as both the current and the one before")
+	}
+}
+
+// Before the key is stored nothing has changed, whatever breaks.
+func TestARenewalThatBreaksBeforeTheKeyIsStored(t *testing.T) {
+	off := func(w *world) { w.tenant.DispatcherMode = "off" }
+	for _, c := range []struct {
+		name    string
+		breakIt func(*world, *Renewal)
+		started bool // MNet
+		says    string
+	}{
+		{"MNet cannot be started", func(w *world, _ *Renewal) { off(w); w.startErr = errLost }, false, "start MNet"},
+		{"the database is lost once MNet is started", func(w *world, _ *Renewal) {
+			off(w)
+			w.at("start-mnet", 1, func() { w.readErr = errLost })
+		}, true, "read the tenant"},
+		{"no key can be made", func(_ *world, r *Renewal) {
+			r.GenerateKey = func(int) (*rsa.PrivateKey, error) { return nil, errLost }
+		}, false, "generate the key"},
+		{"there is no randomness for a serial number", func(_ *world, r *Renewal) { r.Random = iotest.ErrReader(errLost) }, false, "draw a serial number"},
+		{"randomness ends while the certificate is made", func(_ *world, r *Renewal) {
+			r.Random = io.MultiReader(strings.NewReader("short"), iotest.ErrReader(errLost))
+		},
+			false, "make the certificate"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.addPeer("https://a.example", fakePeer{})
+			old := w.tenant.Pair
+			r := w.renewal(Options{NewKey: true})
+			c.breakIt(w, r)
+			report := r.Run(t.Context())
+			if report.Outcome != Failed || report.Exit != ExitNotRenewed || !errors.Is(report.Err, errLost) || !strings.Contains(report.Error, c.says) {
+				t.Errorf("%+v", report)
+			}
+			if w.tenant.Pair != old || len(w.tenant.History) > 0 || len(w.happened("push", "store")) > 0 {
+				t.Errorf("something was changed: %v", w.events)
+			}
+			if started := len(w.happened("start-mnet")) > 0 && w.startErr == nil; started != c.started {
+				t.Errorf("MNet was started: %v", started)
+			}
+			if w.events[len(w.events)-1] != "release" {
+				t.Error("the lock is kept")
+			}
+		})
+	}
+}
+
+// The entries that stand in the cache of a site without MNet are dropped once
+// more with the key.
+func TestACacheThatFailsAtTheStartOfMNetIsDroppedWithTheKey(t *testing.T) {
+	w := newWorld(t)
+	w.addPeer("https://a.example", fakePeer{})
+	w.tenant.DispatcherMode, w.dropErr = "off", errLost
+	w.at("store", 1, func() { w.dropErr = nil })
+	report := w.renewal(Options{NewKey: true}).Run(t.Context())
+	if report.Outcome != Renewed || report.SelfCheck != SelfProven || report.Exit != ExitOK || w.web() != w.tenant.Pair {
+		t.Errorf("%+v", report)
+	}
+	if drops := w.happened("drop"); len(drops) != 2 {
+		t.Error(drops)
+	}
+}
+
+// The own site keeps the old key, and something stands against putting it back.
+func TestAnUndoingThatFails(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		breakIt func(*world)
+		cause   error
+		back    bool // the old key is stored all the same
+	}{
+		{"the database cannot be read", func(w *world) { w.at("store", 1, func() { w.readErr = errLost }) }, errLost, false},
+		{"the database takes no more", func(w *world) { w.at("store", 2, func() { w.storeErr = errLost }) }, errLost, false},
+		{"the web side takes up a third key just then", func(w *world) {
+			w.at("store", 2, func() {
+				other := storedPair(testPair(w.t, ownURL, clock.AddDate(0, 0, -3)))
+				w.cached = &other
+			})
+		}, nil, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.addPeer("https://a.example", fakePeer{})
+			old := w.tenant.Pair
+			w.sticky = true
+			c.breakIt(w)
+			report := w.renewal(Options{}).Run(t.Context())
+			if report.Outcome != Failed || report.SelfCheck != SelfFailed || report.Exit != ExitOwnSite || !strings.Contains(report.Error, "putting the old key back failed as well") {
+				t.Errorf("%+v", report)
+			}
+			if c.cause != nil && !errors.Is(report.Err, c.cause) {
+				t.Error(report.Err)
+			}
+			if back := w.tenant.Pair == old; back != c.back {
+				t.Errorf("the old key is stored: %v", back)
+			}
+			if pushes := w.happened("push"); len(pushes) > 0 {
+				t.Error(pushes)
+			}
+			w.nothingLost(old)
+			w.wantStored(report)
+		})
+	}
+}
+
+// Somebody else has renewed while the own site was waited for: that key is left.
+func TestAnotherKeyIsNotUndone(t *testing.T) {
+	w := newWorld(t)
+	w.sticky = true
+	theirs := storedPair(testPair(t, ownURL, clock))
+	w.at("drop 2", 3, func() { w.tenant.Pair = theirs })
+	report := w.renewal(Options{}).Run(t.Context())
+	if report.Exit != ExitOwnSite || !errors.Is(report.Err, ErrConflict) {
+		t.Errorf("%+v", report)
+	}
+	if w.tenant.Pair != theirs || len(w.happened("store")) != 1 {
+		t.Error("the key of somebody else was replaced")
+	}
+}
+
+// Nothing is known of the site before, and nothing can be found out after.
+func TestAPairThatCouldNotBeReadComesBackWhereTheSiteMustBeProven(t *testing.T) {
+	w := newWorld(t)
+	w.tenant.Pair = Stored{Certificate: "broken", PrivateKey: "broken"}
+	w.unreachable = true
+	old := w.tenant.Pair
+	report := w.renewal(Options{SelfCheck: SelfCheckRequire}).Run(t.Context())
+	if report.Outcome != Undone || report.Exit != ExitNotRenewed || report.SelfCheck != SelfSkipped || !errors.Is(report.Err, ErrOwnUnreachable) {
+		t.Errorf("%+v", report)
+	}
+	if w.tenant.Pair != old || report.Certificate != nil || len(w.tenant.History) != 1 {
+		t.Errorf("the pair is not back, or the new one is not kept: %d retired, %+v", len(w.tenant.History), report.Certificate)
+	}
+	if drops := w.happened("drop"); !slices.Equal(drops, []string{"drop 0", "drop 1"}) {
+		t.Errorf("the cache after the undoing: %v", drops)
+	}
+	w.wantStored(report)
+}
+
+// The database goes away after the peers were told, when the last look is made.
+func TestTheLastLookWithoutADatabase(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		mode    SelfCheckMode
+		then    func(*world, Stored)
+		outcome Outcome
+		check   SelfCheck
+		exit    int
+	}{
+		{"the own site uses the new key: the database is not asked", SelfCheckAuto, func(*world, Stored) {}, Renewed, SelfProven, ExitOK},
+		{"the own site does not answer: nothing is known against it", SelfCheckAuto, func(w *world, _ Stored) { w.unreachable = true },
+			Renewed, SelfProven, ExitPeers},
+		{"the own site is not to be asked: nothing is known against it", SelfCheckOff, func(*world, Stored) {}, Renewed, SelfSkipped, ExitPeers},
+		{"the own site uses the old key: act now", SelfCheckAuto, func(w *world, old Stored) { w.cached = &old }, Failed, SelfFailed, ExitOwnSite},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.addPeer("https://a.example", fakePeer{})
+			old := w.tenant.Pair
+			w.at("prove https://a.example", 1, func() { w.readErr = errLost; c.then(w, old) })
+			report := w.renewal(Options{SelfCheck: c.mode}).Run(t.Context())
+			if report.Outcome != c.outcome || report.SelfCheck != c.check || report.Exit != c.exit {
+				t.Errorf("%s, own site %s, exit %d: %v", report.Outcome, report.SelfCheck, report.Exit, report.Err)
+			}
+			if lost := errors.Is(report.Err, errLost); lost != (c.exit != ExitOK) {
+				t.Error(report.Err)
+			}
+			if len(report.Peers) != 1 || w.peers["https://a.example"].knows != w.tenant.Pair.Certificate {
+				t.Errorf("the peer: %+v", report.Peers)
+			}
+			w.wantStored(report)
+		})
+	}
+}

@@ -1,0 +1,224 @@
+package rotate
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"renew_mnetkeys/envelope"
+)
+
+// spoiled are the ways in which a tenant's own side is not in order, and what
+// verify says of each.
+var spoiled = []struct {
+	name   string
+	spoil  func(*world)
+	mode   SelfCheckMode
+	err    error
+	exit   int
+	warns  string // of status
+	called bool   // the own site
+}{
+	{"it is in order", func(*world) {}, "", nil, ExitOK, "", true},
+	{"MNet is off", func(w *world) { w.tenant.DispatcherMode = "off" }, "", ErrMNetOff, ExitNotRenewed, ErrMNetOff.Error(), false},
+	{"it has no row of its own", func(w *world) { w.tenant.Own = nil }, "", ErrNoOwnHost, ExitNotRenewed, ErrNoOwnHost.Error(), false},
+	{"it is another site's database", func(w *world) { w.tenant.Own.Wwwroot = "https://other.example" }, "", &OtherSiteError{}, ExitUsage, "is that of https://other.example", false},
+	{"it has no readable key", func(w *world) { w.tenant.Pair.PrivateKey = "garbage" }, "", ErrNoKey, ExitNotRenewed, "no readable key is stored", false},
+	{"pair and row differ", func(w *world) { w.tenant.Own.Certificate = "" }, "", ErrIncoherent, ExitOwnSite, "a renewal repairs that", false},
+	{"its row says that the key is over", func(w *world) { w.tenant.Own.Expires = clock.Unix() }, "", ErrExpired, ExitNotRenewed, "says that the key ends at 2026-03-01 12:00 UTC", false},
+	{"its clock is ahead", func(w *world) { w.clockAhead = true }, "", ErrOwnClock, ExitNotRenewed, "", true},
+	{"it uses another key", func(w *world) { w.cached = &Stored{Certificate: w.someOther()} }, "", &OwnSiteError{}, ExitOwnSite, "", true},
+	{"it must be proven, and does not answer", func(w *world) { w.unreachable = true }, SelfCheckRequire, ErrOwnUnreachable, ExitNotRenewed, "", true},
+	{"it does not answer", func(w *world) { w.unreachable = true }, "", nil, ExitOK, "", true},
+	{"its database cannot be read", func(w *world) { w.readErr = errLost }, "", errLost, ExitNotRenewed, "", false},
+}
+
+// sameCause compares by identity, and what carries fields by its type.
+func sameCause(err, want error) bool {
+	switch want.(type) {
+	case nil:
+		return err == nil
+	case *OtherSiteError:
+		var other *OtherSiteError
+		return errors.As(err, &other)
+	case *OwnSiteError:
+		var own *OwnSiteError
+		return errors.As(err, &own)
+	}
+	return errors.Is(err, want)
+}
+
+func TestWhatVerifyAndStatusSayOfTheOwnSide(t *testing.T) {
+	for _, c := range spoiled {
+		for _, what := range []string{"verify", "status", "status live"} {
+			t.Run(what+": "+c.name, func(t *testing.T) {
+				w := newWorld(t)
+				w.addPeer(peerA, fakePeer{})
+				c.spoil(w)
+				r := w.renewal(Options{SelfCheck: c.mode})
+				run := r.Verify
+				if what != "verify" {
+					run = func(ctx context.Context) TenantReport { return r.Status(ctx, what == "status live") }
+				}
+				report := run(t.Context())
+				err, exit, called := c.err, c.exit, c.called
+				if what == "status" {
+					called = false
+					if !errors.Is(err, errLost) {
+						err, exit = nil, ExitOK
+					}
+				}
+				if !sameCause(report.Err, err) || report.Exit != exit {
+					t.Errorf("exit %d, want %d: %v", report.Exit, exit, report.Err)
+				}
+				if got := len(w.happened("prove")) > 0; got != called {
+					t.Errorf("called: %v", w.events)
+				}
+				if wrote := w.happened("lock", "store", "store-peer", "drop", "push"); wrote != nil {
+					t.Errorf("it did %v", wrote)
+				}
+				if what != "verify" && c.warns != "" && (len(report.Warnings) != 1 || !strings.Contains(report.Warnings[0], c.warns)) {
+					t.Errorf("warns %q", report.Warnings)
+				}
+				if what != "status" && err != nil && slices.ContainsFunc(report.Peers, func(p PeerReport) bool { return p.Outcome.Proven() }) {
+					t.Errorf("a peer is proven under a key that is not the site's: %+v", report.Peers)
+				}
+			})
+		}
+	}
+}
+
+// A link is proven both ways where the other side's database is at hand.
+func TestALinkIsVerifiedFromBothSides(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		other   func(*world, *fakePeer) (*Counterpart, error)
+		outcome PeerOutcome
+		reason  string
+		detail  string
+		holds   string // of status
+	}{
+		{"its database is not at hand", func(*world, *fakePeer) (*Counterpart, error) { return nil, nil }, Accepted, "", "", ""},
+		{"its database is down: its own call is not known", func(*world, *fakePeer) (*Counterpart, error) { return nil, errLost }, Accepted, "",
+			"its own call could not be made: connection lost", ""},
+		{"it has no key to call with", func(w *world, _ *fakePeer) (*Counterpart, error) {
+			return CounterpartOf(&Tenant{Wwwroot: peerA, Peers: []Peer{{Wwwroot: ownURL, Certificate: w.tenant.Pair.Certificate}}}, ownURL), nil
+		}, Refused, "bad_signature", "no readable key", "current"},
+		{"it holds the current certificate", func(w *world, p *fakePeer) (*Counterpart, error) {
+			return CounterpartOf(p.site(w.tenant.Pair.Certificate), ownURL), nil
+		}, Accepted, "", "both ways", "current"},
+		{"it holds a retired one", func(w *world, p *fakePeer) (*Counterpart, error) {
+			return CounterpartOf(p.site(w.tenant.History[0].Certificate), ownURL), nil
+		}, Refused, "fault_7023", "its call to this site fails", "archived"},
+		{"it holds somebody else's", func(w *world, p *fakePeer) (*Counterpart, error) {
+			return CounterpartOf(p.site(w.someOther()), ownURL), nil
+		}, Refused, "fault_7023", "its call to this site fails", "other"},
+		{"it holds garbage", func(_ *world, p *fakePeer) (*Counterpart, error) {
+			return CounterpartOf(p.site("garbage"), ownURL), nil
+		},
+			Refused, "fault_7023", "its call to this site fails", "other"},
+		{"it holds none", func(_ *world, p *fakePeer) (*Counterpart, error) { return CounterpartOf(p.site(""), ownURL), nil },
+			Refused, "fault_7023", "its call to this site fails", "none"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			peer := w.addPeer(peerA, fakePeer{})
+			retired := testPair(t, ownURL, clock.AddDate(0, 0, -48))
+			w.tenant.History = []Retired{{Stored: storedPair(retired)}}
+			r := w.renewal(Options{})
+			r.Network = callers{w}
+			r.Counterpart = func(_ context.Context, p Peer) (*Counterpart, error) {
+				if p.Wwwroot != peerA {
+					t.Errorf("asked for %s", p.Wwwroot)
+				}
+				return c.other(w, peer)
+			}
+			report := r.Verify(t.Context())
+			if p := report.Peers[0]; p.Outcome != c.outcome || p.Reason != c.reason || !strings.Contains(p.Detail, c.detail) || c.detail == "" && p.Detail != "" {
+				t.Errorf("%+v", p)
+			}
+			if proven := report.Exit == ExitOK; proven != c.outcome.Proven() || report.Err != nil {
+				t.Errorf("exit %d, %v", report.Exit, report.Err)
+			}
+			status := r.Status(t.Context(), false).Peers[0]
+			if status.Holds != c.holds || status.Outcome != Skipped || status.Certificate == nil {
+				t.Errorf("status: %+v", status)
+			}
+			if down := strings.Contains(status.Detail, errLost.Error()); down != strings.Contains(c.detail, errLost.Error()) {
+				t.Errorf("status: %+v", status)
+			}
+			if live := r.Status(t.Context(), true).Peers[0]; live.Holds != c.holds || live.Outcome != c.outcome || live.Certificate == nil {
+				t.Errorf("status, live: %+v", live)
+			}
+		})
+	}
+}
+
+// site is the peer as its own database has it, with that certificate of us.
+func (p *fakePeer) site(ours string) *Tenant {
+	return &Tenant{Wwwroot: peerA, Pair: storedPair(p.own), Peers: []Peer{{Wwwroot: "https://else.example", Certificate: "x"}, {Wwwroot: ownURL, Certificate: ours}}}
+}
+
+// callers lets peers call us: only one that holds what our web side uses can.
+type callers struct{ *world }
+
+func (c callers) Prove(ctx context.Context, own Identity, p Peer, answered *envelope.Certificate, mayKeyswap bool) Proof {
+	if own.Wwwroot == ownURL || p.Wwwroot != ownURL {
+		return c.world.Prove(ctx, own, p, answered, mayKeyswap)
+	}
+	if own.Wwwroot != peerA || own.Key == nil {
+		c.t.Errorf("a call as %s", own.Wwwroot)
+	}
+	if p.Certificate != c.web().Certificate {
+		return Proof{Failure: &Failure{Reason: "fault_7023", Detail: "it cannot open"}}
+	}
+	return Proof{Attempts: 1}
+}
+
+func TestAVerificationThatIsInterruptedLeavesPeersPending(t *testing.T) {
+	w := newWorld(t)
+	w.addPeer(peerA, fakePeer{})
+	w.addPeer(peerB, fakePeer{refuses: "timeout"})
+	stop := errors.New("stopped by hand")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	w.on = func(e string) {
+		if e == "prove "+peerB {
+			cancel(stop)
+		}
+	}
+	report := w.renewal(Options{}).Verify(ctx)
+	if p := report.Peers[1]; p.Outcome != Pending || p.Reason != "timeout" || !strings.Contains(p.Detail, stop.Error()) {
+		t.Errorf("%+v", p)
+	}
+	if report.Exit != ExitPeers || report.SelfCheck != SelfProven {
+		t.Errorf("%+v", report)
+	}
+}
+
+func TestAKeyEndsWhenTheOwnRowSaysSoIfThatIsEarlier(t *testing.T) {
+	w := newWorld(t)
+	ends := mustParse(w.tenant.Pair.Certificate).NotAfter
+	for _, c := range []struct {
+		name string
+		row  time.Time
+		want time.Time
+	}{
+		{"the row says the same", ends, ends},
+		{"the row ends earlier", ends.Add(-time.Hour), ends.Add(-time.Hour)},
+		{"the row ends later", ends.Add(time.Hour), ends},
+	} {
+		w.tenant.Own.Expires = c.row.Unix()
+		report := w.renewal(Options{}).Status(t.Context(), false)
+		if end, ok := report.Ends(); !ok || !end.Equal(c.want) {
+			t.Errorf("%s: until %s, want %s", c.name, end, c.want)
+		}
+	}
+	w.tenant.Pair = Stored{}
+	report := w.renewal(Options{}).Status(t.Context(), false)
+	if _, ok := report.Ends(); ok {
+		t.Error("a key that is not there ends")
+	}
+}
