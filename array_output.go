@@ -18,6 +18,7 @@ type arrayOutput struct {
 	json         *jsonStream
 
 	outcomes map[rotate.Outcome]int
+	notDue   int // of a dry run, among those that are kept
 	proven   int // peers, of which
 	byRow    int // by database
 	total    int
@@ -106,6 +107,9 @@ func (a *arrayOutput) phase(name string, done, total, failed int) {
 // tenant takes a tenant's report: streamed as JSON, else counted.
 func (a *arrayOutput) tenant(r rotate.TenantReport) {
 	a.outcomes[r.Outcome]++
+	if r.NotDue {
+		a.notDue++
+	}
 	explainFindings(&r)
 	a.record(r)
 	if a.json != nil {
@@ -233,9 +237,16 @@ func (a *arrayOutput) outcomeSummary() string {
 		case readWords[a.o.Command] != "" && o == rotate.Kept:
 			word = readWords[a.o.Command]
 		}
-		if n := a.outcomes[o]; n > 0 {
+		n := a.outcomes[o]
+		if o == rotate.Kept {
+			n -= a.notDue
+		}
+		if n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, word))
 		}
+	}
+	if a.notDue > 0 {
+		parts = append(parts, fmt.Sprintf("%d not due", a.notDue))
 	}
 	if len(parts) == 0 {
 		return "nothing to do"
