@@ -43,6 +43,7 @@ func parsePrivateKey(text string) (*rsa.PrivateKey, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer clear(der)
 	if label == "RSA PRIVATE KEY" {
 		private, err := x509.ParsePKCS1PrivateKey(der)
 		if err != nil {

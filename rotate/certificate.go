@@ -59,14 +59,15 @@ type Subject struct {
 // 4.1.2.2) and notBefore one hour back. The pair it returns has been read back
 // and checked by the rules by which a peer would refuse it.
 func Certify(key *rsa.PrivateKey, s Subject, now time.Time, days int, random io.Reader) (*envelope.KeyPair, error) {
-	der, err := certify(key, s, now, days, random)
-	if err != nil {
-		return nil, fmt.Errorf("make the certificate: %w", err)
-	}
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return nil, fmt.Errorf("encode the private key: %w", err)
 	}
+	der, err := certify(key, s, now, days, random)
+	if err != nil {
+		return nil, fmt.Errorf("make the certificate: %w", err)
+	}
+	defer clear(pkcs8)
 	pair, err := envelope.ParseKeyPair(pemBlock("CERTIFICATE", der), pemBlock("PRIVATE KEY", pkcs8))
 	if err != nil {
 		return nil, fmt.Errorf("read the new key pair back: %w", err)
@@ -78,25 +79,17 @@ func Certify(key *rsa.PrivateKey, s Subject, now time.Time, days int, random io.
 }
 
 func certify(key *rsa.PrivateKey, s Subject, now time.Time, days int, random io.Reader) ([]byte, error) {
-	subject, err := asn1.Marshal(distinguishedName(s))
-	if err != nil {
-		return nil, err
-	}
-	extensions, err := moodleExtensions(&key.PublicKey)
-	if err != nil {
-		return nil, err
-	}
 	serial, err := randomSerial(random)
 	if err != nil {
 		return nil, err
 	}
 	template := &x509.Certificate{
 		SerialNumber:       serial,
-		RawSubject:         subject,
+		RawSubject:         encode(distinguishedName(s)),
 		NotBefore:          now.Add(-Backdating),
 		NotAfter:           now.AddDate(0, 0, days),
 		SignatureAlgorithm: x509.SHA256WithRSA,
-		ExtraExtensions:    extensions,
+		ExtraExtensions:    moodleExtensions(&key.PublicKey),
 	}
 	return x509.CreateCertificate(random, template, template, &key.PublicKey, key)
 }
@@ -134,27 +127,26 @@ func distinguishedName(s Subject) pkix.RDNSequence {
 
 // moodleExtensions are those of OpenSSL's default v3_ca section, in its order:
 // subjectKeyIdentifier, authorityKeyIdentifier (keyid), basicConstraints.
-func moodleExtensions(key *rsa.PublicKey) ([]pkix.Extension, error) {
+func moodleExtensions(key *rsa.PublicKey) []pkix.Extension {
 	id := sha1.Sum(x509.MarshalPKCS1PublicKey(key))
-	subjectKeyID, err := asn1.Marshal(id[:])
-	if err != nil {
-		return nil, err
-	}
-	authorityKeyID, err := asn1.Marshal(struct {
+	type keyID struct {
 		ID []byte `asn1:"tag:0"`
-	}{id[:]})
-	if err != nil {
-		return nil, err
-	}
-	constraints, err := asn1.Marshal(struct{ IsCA bool }{true})
-	if err != nil {
-		return nil, err
 	}
 	return []pkix.Extension{
-		{Id: oidSubjectKeyID, Value: subjectKeyID},
-		{Id: oidAuthorityKeyID, Value: authorityKeyID},
-		{Id: oidBasicConstraints, Critical: true, Value: constraints},
-	}, nil
+		{Id: oidSubjectKeyID, Value: encode(id[:])},
+		{Id: oidAuthorityKeyID, Value: encode(keyID{id[:]})},
+		{Id: oidBasicConstraints, Critical: true, Value: encode(struct{ IsCA bool }{true})},
+	}
+}
+
+// encode is for values of fixed types whose strings are raw: nothing of what a
+// tenant says of itself can make them fail.
+func encode(value any) []byte {
+	der, err := asn1.Marshal(value)
+	if err != nil {
+		panic("rotate: encode a part of a certificate: " + err.Error())
+	}
+	return der
 }
 
 // randomSerial is a positive number of 127 bits, never 0.
@@ -170,7 +162,9 @@ func randomSerial(random io.Reader) (*big.Int, error) {
 // pemBlock writes base64 lines of 64 characters and LF, which is all that
 // Moodle's certificate cleaning accepts.
 func pemBlock(kind string, der []byte) string {
-	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+	text := pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
+	defer clear(text)
+	return string(text)
 }
 
 // cut shortens s to at most n characters, never through one.
