@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/urfave/cli/v2"
 )
@@ -101,16 +102,27 @@ func optionNamed(name string) (option, bool) {
 	return option{}, false
 }
 
-// parseOptionFile reads lines of NAME, NAME=VALUE or NAME = VALUE; # begins a
-// comment at the start of a line. A file that everybody may write could name a
-// hook for root to run, and is refused.
-func parseOptionFile(path string) ([]fileOption, error) {
+// trustworthy refuses a file that somebody else may write: it could name a hook for
+// us to run.
+func trustworthy(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if info.Mode().Perm()&0o002 != 0 {
-		return nil, fmt.Errorf("%s may be written by everybody; take that right away: chmod o-w", path)
+		return fmt.Errorf("%s may be written by everybody; take that right away: chmod o-w", path)
+	}
+	if owner, known := info.Sys().(*syscall.Stat_t); known && os.Geteuid() == 0 && owner.Uid != 0 {
+		return fmt.Errorf("%s is not root's, and root runs this; make it root's: chown root", path)
+	}
+	return nil
+}
+
+// parseOptionFile reads lines of NAME, NAME=VALUE or NAME = VALUE; # begins a
+// comment at the start of a line.
+func parseOptionFile(path string) ([]fileOption, error) {
+	if err := trustworthy(path); err != nil {
+		return nil, err
 	}
 	text, err := readSmall(path)
 	if err != nil {

@@ -12,6 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"renew_mnetkeys/rotate"
+
+	"renew_mnetkeys/testbed"
 )
 
 // optionFile writes a file of options.
@@ -152,6 +154,22 @@ func TestAFileOfOptionsThatAnybodyMayWriteIsRefused(t *testing.T) {
 	}
 	if _, err := optionsOf(t, "--options="+t.TempDir()); err == nil {
 		t.Error("a directory was read")
+	}
+}
+
+func TestRootTakesNoOptionsFromAFileOfAnother(t *testing.T) {
+	if os.Geteuid() != 0 {
+		testbed.Missing(t, "only root can give a file away")
+	}
+	file := optionFile(t, "quiet")
+	for owner, refused := range map[int]bool{0: false, 65534: true} {
+		if err := os.Chown(file, owner, -1); err != nil {
+			t.Fatal(err)
+		}
+		_, err := optionsOf(t, "--options="+file)
+		if (err != nil) != refused || refused && !strings.Contains(err.Error(), "chown root") {
+			t.Errorf("of %d: error %v", owner, err)
+		}
 	}
 }
 
