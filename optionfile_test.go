@@ -12,7 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"renew_mnetkeys/rotate"
-
 	"renew_mnetkeys/testbed"
 )
 
