@@ -8,11 +8,13 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"math/big"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"renew_mnetkeys/envelope"
@@ -181,5 +183,39 @@ func TestASerialIsPositiveAndNeverTwiceTheSame(t *testing.T) {
 			t.Fatalf("serial %s", serial)
 		}
 		seen[serial.String()] = true
+	}
+}
+
+// What a peer would refuse is not stored: the pair is read back first.
+func TestWhatMakesNoCertificate(t *testing.T) {
+	key, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name    string
+		wwwroot string
+		days    int
+		key     *rsa.PrivateKey
+		random  io.Reader
+		says    string
+	}{
+		{"a name that is longer in bytes than in characters, which peers cut otherwise", "https://" + strings.Repeat("ü", 60) + ".example", 28, key, rand.Reader, "check the new certificate"},
+		{"a name that is no text", "https://\xff.example", 28, key, rand.Reader, "check the new certificate"},
+		{"a name so long that nobody would read the certificate", "https://" + strings.Repeat("x", envelope.MaxSize), 28, key, rand.Reader, "read the new key pair back"},
+		{"a key whose halves are of two keys", ownURL, 28, &rsa.PrivateKey{PublicKey: other.PublicKey, D: key.D, Primes: key.Primes}, rand.Reader, "encode the private key"},
+		{"an end beyond the year 9999", ownURL, 365 * 9000, key, rand.Reader, "make the certificate"},
+		{"no randomness", ownURL, 28, key, iotest.ErrReader(errLost), "draw a serial number"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			pair, err := Certify(c.key, Subject{Wwwroot: c.wwwroot}, clock, c.days, c.random)
+			if err == nil || pair != nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("error %v, want one that says %q", err, c.says)
+			}
+		})
 	}
 }

@@ -69,16 +69,6 @@ func (c *clinic) retire(pairs ...*envelope.KeyPair) {
 	}
 }
 
-// own gives the tenant another pair, coherent and in use.
-func (c *clinic) own(p *envelope.KeyPair) {
-	c.tenant.Pair = storedPair(p)
-	c.tenant.Own.Certificate, c.tenant.Own.Expires = p.Certificate.PEM, p.Certificate.NotAfter.Unix()
-	c.cached = &c.tenant.Pair
-	for _, peer := range c.peers {
-		peer.knows = p.Certificate.PEM
-	}
-}
-
 // peer gives the row of a.
 func (c *clinic) peer() *Peer { return &c.tenant.Peers[0] }
 

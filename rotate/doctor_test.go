@@ -140,6 +140,7 @@ func TestWhatIsWrongWithARowOfAPeer(t *testing.T) {
 		{"its wwwroot ends with a slash", func(c *clinic) { c.rename(peerA + "/") },
 			[]string{"warning peer_trailing_slash " + peerA + "/"}, ExitPeers, 2},
 		{"its wwwroot is no address", func(c *clinic) { c.rename("a.example") }, []string{"error peer_wwwroot a.example"}, ExitPeers, 1},
+		{"its wwwroot cannot be taken apart", func(c *clinic) { c.rename("https://[::1") }, []string{"error peer_wwwroot https://[::1"}, ExitPeers, 1},
 		{"two rows are of one site", func(c *clinic) {
 			second := *c.peer()
 			c.rename("https://A.example")
@@ -286,5 +287,51 @@ func TestAKeyThatIsNearlyOverIsNotCalled(t *testing.T) {
 	report, _ := c.diagnose(t)
 	if calls := c.happened("prove", "probe"); calls != nil || report.SelfCheck != SelfSkipped {
 		t.Errorf("did %v, own site %s", calls, report.SelfCheck)
+	}
+}
+
+// hinting is an error that says what to do.
+type hinting struct{ error }
+
+func (hinting) Hint() string { return "name the server that takes writes" }
+
+// What is nearest to the fault knows best what to do about it.
+func TestTheAdviceOfAFault(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		err  error
+		want string
+	}{
+		{"an error that says what to do", fmt.Errorf("check: %w", hinting{errors.New("read-only")}), "name the server that takes writes"},
+		{"an error that does not", errors.New("UPDATE denied"), "give the account of config.php the right to write"},
+	} {
+		clinic := newClinic(t)
+		clinic.rightsErr = c.err
+		_, findings := clinic.diagnose(t)
+		if f := findings[0]; f.Code != "own_rights" || !strings.HasPrefix(f.Next, c.want) {
+			t.Errorf("%s: %+v", c.name, f)
+		}
+	}
+}
+
+// While the mapped stores are not ready Moodle uses another: an operator must know.
+func TestAFallbackStoreIsCalledOne(t *testing.T) {
+	c := newClinic(t)
+	c.stores[0].Fallback = true
+	_, findings := c.diagnose(t)
+	at := slices.IndexFunc(findings, func(f Finding) bool { return f.Code == "cache_store" })
+	if at < 0 || !strings.HasSuffix(findings[at].Message, "file at /data/cache, while no other store is ready") {
+		t.Errorf("%+v", findings)
+	}
+}
+
+// A network that cannot tell where sites are says nothing of addresses, and all else.
+func TestADiagnosisWithoutAddresses(t *testing.T) {
+	c := newClinic(t)
+	r := c.renewal(Options{})
+	r.Store, r.Cache = c, c
+	report, findings := r.Diagnose(t.Context())
+	if got := codes(findings, SeverityInfo); !slices.Equal(got, []string{"info cache_store default_application"}) || report.Unproven() > 0 || len(report.Peers) != 2 {
+		t.Errorf("found %v: %+v", got, report)
 	}
 }

@@ -196,3 +196,61 @@ func TestHostsAreConnectedBeforeThePush(t *testing.T) {
 		t.Errorf("pushed %v", got)
 	}
 }
+
+// What is held of a peer is only replaced by what it has proven, or answered; and
+// what could not be stored is said.
+func TestARowOfAPeerThatIsNotAsItShouldBe(t *testing.T) {
+	newer := func(p *fakePeer, w *world) { p.own = testPair(w.t, peerA, clock.AddDate(0, 0, -1)) }
+	for _, c := range []struct {
+		name    string
+		peer    fakePeer
+		prepare func(*world, *fakePeer)
+		outcome PeerOutcome
+		reason  string
+		detail  string
+		called  int // by sealed calls, once its key is stored
+		kept    bool
+	}{
+		{"it answers another site's certificate, and none is held to call it with", fakePeer{foreign: true},
+			func(w *world, _ *fakePeer) { w.tenant.Peers[0].Certificate = "" }, Refused, "bad_certificate", "", 0, true},
+		{"it answers another site's certificate, and is called with the one that is held", fakePeer{foreign: true, stock: true},
+			func(*world, *fakePeer) {}, Healed, "", "the keyswap was refused (bad_certificate)", 1, true},
+		{"it answers an older certificate, and is not proven", fakePeer{refuses: "fault_1"},
+			func(w *world, p *fakePeer) { p.answers = testPair(w.t, peerA, clock.AddDate(0, 0, -30)) }, Refused, "fault_1",
+			"its keyswap answers an older certificate than the one stored, which was kept", 1, true},
+		{"it has a new key and no old one, and the row cannot be written", fakePeer{stock: true, forgot: true},
+			func(w *world, p *fakePeer) { newer(p, w); w.peerErr = errLost }, Refused, "fault_710", "its certificate could not be stored", 1, true},
+		{"it has a new key and no old one, and the row is changed meanwhile", fakePeer{stock: true, forgot: true},
+			func(w *world, p *fakePeer) {
+				newer(p, w)
+				w.on = func(e string) {
+					if e == "store-peer "+peerA {
+						w.tenant.Peers[0].Certificate = "an administrator's"
+					}
+				}
+			}, Refused, "fault_710", "", 1, false},
+		{"it is proven under a new certificate, which cannot be stored", fakePeer{},
+			func(w *world, p *fakePeer) { newer(p, w); w.peerErr = errLost }, Accepted, "", "its certificate could not be stored", 1, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			p := w.addPeer(peerA, c.peer)
+			c.prepare(w, p)
+			held := w.tenant.Peers[0].Certificate
+			report := w.renewal(Options{}).Run(t.Context())
+			got := report.Peers[0]
+			if got.Outcome != c.outcome || got.Reason != c.reason || got.Detail != c.detail {
+				t.Errorf("%+v", got)
+			}
+			if report.Outcome != Renewed || report.SelfCheck != SelfProven || (report.Exit == ExitOK) != c.outcome.Proven() {
+				t.Errorf("%+v", report)
+			}
+			if calls := w.happened("prove"); len(calls)-3 != c.called { // three of the own site
+				t.Errorf("calls %v", calls)
+			}
+			if kept := w.tenant.Peers[0].Certificate == held; kept != c.kept {
+				t.Errorf("the row was left: %v", kept)
+			}
+		})
+	}
+}

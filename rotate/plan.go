@@ -70,12 +70,14 @@ func (r *Renewal) plan(ctx context.Context, report *TenantReport) (*Tenant, erro
 		return nil, fmt.Errorf("read the tenant: %w", err)
 	}
 	report.describe(t)
+	if r.NewKey && (!t.MNetOn() || t.Own == nil) {
+		report.warn("MNet is off; it would be started first")
+		return t, r.mayStart(ctx, t)
+	}
 	if err := r.allowed(ctx); err != nil {
 		return nil, err
 	}
 	switch {
-	case r.NewKey && (!t.MNetOn() || t.Own == nil):
-		report.warn("MNet is off; it would be started first")
 	case !t.MNetOn():
 		return nil, ErrMNetOff
 	case t.checkOwnRow() != nil:

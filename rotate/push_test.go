@@ -146,3 +146,36 @@ func TestAnOwnSiteThatCannotBeAskedIsNoted(t *testing.T) {
 		t.Errorf("without its cache: exit %d, %v", report.Exit, report.Err)
 	}
 }
+
+func TestADistributionThatCannotBegin(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		spoil func(*world)
+		err   error
+		exit  int
+	}{
+		{"another run holds the lock", func(w *world) { w.lockErr = ErrLocked }, ErrLocked, ExitLocked},
+		{"the database cannot be read", func(w *world) { w.readErr = errLost }, errLost, ExitNotRenewed},
+		{"MNet is off", func(w *world) { w.tenant.DispatcherMode = "off" }, ErrMNetOff, ExitNotRenewed},
+		{"it has no row of its own", func(w *world) { w.tenant.Own = nil }, ErrNoOwnHost, ExitNotRenewed},
+		{"it is another site's database", func(w *world) { w.tenant.Own.Wwwroot = "https://other.example" }, &OtherSiteError{}, ExitUsage},
+		{"it has no readable key", func(w *world) { w.tenant.Pair.PrivateKey = "" }, ErrNoKey, ExitNotRenewed},
+		{"pair and row differ", func(w *world) { w.tenant.Own.Certificate = "" }, ErrIncoherent, ExitNotRenewed},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.addPeer(peerA, fakePeer{})
+			c.spoil(w)
+			report := w.renewal(Options{}).Distribute(t.Context())
+			if !sameCause(report.Err, c.err) || report.Exit != c.exit || report.Outcome != Failed {
+				t.Errorf("%+v", report)
+			}
+			if did := w.happened("push", "prove", "drop", "store"); did != nil {
+				t.Errorf("it did %v", did)
+			}
+			if locked, left := len(w.happened("lock")) > 0 && w.lockErr == nil, len(w.happened("release")) == 0; locked && left {
+				t.Error("the lock is kept")
+			}
+		})
+	}
+}

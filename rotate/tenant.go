@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -47,9 +48,9 @@ type Stored struct {
 // Present reports whether anything is stored.
 func (s Stored) Present() bool { return s.Certificate != "" || s.PrivateKey != "" }
 
-// Format prints nothing of the key, whatever the verb.
-func (s Stored) String() string   { return "[key pair]" }
-func (s Stored) GoString() string { return "[key pair]" }
+// Format prints nothing of the key under any verb: %d and %t would go through the
+// fields of what has only a String.
+func (s Stored) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[key pair]") }
 
 // Retired is an entry of Moodle's openssl_history.
 type Retired struct {

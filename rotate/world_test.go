@@ -53,6 +53,7 @@ type fakePeer struct {
 	own     *envelope.KeyPair
 	answers *envelope.KeyPair // what a keyswap answers, own unless set
 	refuses string            // reason of a refused proof
+	foreign bool              // its keyswap answers another site's certificate
 }
 
 const ownURL = "https://own.example"
@@ -217,6 +218,9 @@ func (w *world) Push(_ context.Context, own Identity, p Peer) Push {
 	peer := w.peers[p.Wwwroot]
 	if peer.dead {
 		return Push{Failure: &Failure{Reason: "connect", Pending: true}, Attempts: 3}
+	}
+	if peer.foreign {
+		return Push{Failure: &Failure{Reason: "bad_certificate"}, Attempts: 1}
 	}
 	if !peer.stock {
 		peer.knows = own.Key.Certificate.PEM

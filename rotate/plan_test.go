@@ -1,0 +1,180 @@
+package rotate
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"renew_mnetkeys/envelope"
+)
+
+// planning are the dry runs, with what they stand for.
+var planning = map[string]struct {
+	plan, run func(*Renewal, context.Context) TenantReport
+}{
+	"renewal":    {(*Renewal).Plan, (*Renewal).Run},
+	"distribute": {(*Renewal).PlanDistribute, (*Renewal).Distribute},
+	"roll back":  {(*Renewal).PlanRollBack, (*Renewal).RollBack},
+}
+
+// What stops a run stops its dry run, for the same reason.
+func TestADryRunIsStoppedByWhatStopsTheRun(t *testing.T) {
+	every := []string{"distribute", "renewal", "roll back"}
+	for _, c := range []struct {
+		name    string
+		spoil   func(*world)
+		options Options
+		of      []string
+		err     error
+	}{
+		{"the database cannot be read", func(w *world) { w.readErr = errLost }, Options{}, every, errLost},
+		{"the database would refuse the write", func(w *world) { w.rightsErr = errNotAllowed }, Options{}, []string{"renewal", "roll back"}, errNotAllowed},
+		{"the cache may not be dropped", func(w *world) { w.checkErr = errNotAllowed }, Options{}, []string{"renewal", "roll back"}, errNotAllowed},
+		{"MNet is off", func(w *world) { w.tenant.DispatcherMode = "off" }, Options{}, every, ErrMNetOff},
+		{"it is another site's database", func(w *world) { w.tenant.Own.Wwwroot = "https://other.example" }, Options{}, every, &OtherSiteError{}},
+		{"the own site must be proven, and does not answer", func(w *world) { w.unreachable = true }, Options{SelfCheck: SelfCheckRequire}, every, ErrOwnUnreachable},
+		{"the own site's clock is ahead", func(w *world) { w.clockAhead = true }, Options{}, every, ErrOwnClock},
+		{"nothing is there to go back to", func(w *world) { w.tenant.History = nil }, Options{}, []string{"roll back"}, ErrNothingArchived},
+		{"what is there to go back to is over", func(w *world) {
+			w.tenant.History[0].Stored = storedPair(testPair(w.t, ownURL, clock.AddDate(0, 0, -40)))
+		}, Options{}, []string{"roll back"}, ErrExpired},
+		{"the key is over, and only to be distributed", func(w *world) { w.tenant.Own.Expires = clock.Unix() }, Options{}, []string{"distribute"}, ErrExpired},
+		{"MNet is to be started in another site's database", func(w *world) { w.tenant.DispatcherMode = ""; w.tenant.Own.Wwwroot = "https://other.example" },
+			Options{NewKey: true}, []string{"renewal"}, &OtherSiteError{}},
+		{"MNet is to be started at a site that must be proven, and cannot be reached", func(w *world) { w.tenant.DispatcherMode = ""; w.unreachable = true },
+			Options{NewKey: true, SelfCheck: SelfCheckRequire}, []string{"renewal"}, ErrOwnUnreachable},
+	} {
+		for _, what := range c.of {
+			t.Run(what+": "+c.name, func(t *testing.T) {
+				w := newWorld(t)
+				w.addPeer(peerA, fakePeer{})
+				w.tenant.History = []Retired{{Stored: storedPair(testPair(t, ownURL, clock.AddDate(0, 0, -10)))}}
+				c.spoil(w)
+				before := w.tenant
+				planned := planning[what].plan(w.renewal(c.options), t.Context())
+				if did := w.happened("lock", "store", "store-peer", "push", "drop", "start-mnet"); did != nil {
+					t.Errorf("the dry run did %v", did)
+				}
+				ran := planning[what].run(w.renewal(c.options), t.Context())
+				if !sameCause(planned.Err, c.err) || !sameCause(ran.Err, c.err) || planned.Exit != ran.Exit {
+					t.Errorf("planned: exit %d, %v; ran: exit %d, %v; want %v", planned.Exit, planned.Err, ran.Exit, ran.Err, c.err)
+				}
+				if planned.Outcome != Failed || w.tenant.Pair != before.Pair || len(w.happened("store", "push", "start-mnet")) > 0 {
+					t.Errorf("%s; did %v", planned.Outcome, w.events)
+				}
+			})
+		}
+	}
+}
+
+func TestADryRunSaysWhatWouldBecomeOfTheTenant(t *testing.T) {
+	const known = peerA
+	for _, c := range []struct {
+		name    string
+		spoil   func(*world)
+		options Options
+		what    string
+		says    []string // of the warnings
+		peers   []string // outcomes
+		asked   bool     // the own site
+	}{
+		{"the key goes back", func(*world) {}, Options{}, "roll back", []string{"would go back to "}, []string{known + " skipped"}, true},
+		{"MNet is started, and nobody is asked", func(w *world) { w.tenant.DispatcherMode, w.tenant.Own = "", nil }, Options{NewKey: true}, "renewal",
+			[]string{"it would be started first"}, []string{known + " skipped"}, false},
+		{"hosts are connected, those that are none yet are tried", func(w *world) {
+			w.addPeer(peerB, fakePeer{dead: true})
+			w.tenant.Peers = w.tenant.Peers[:1]
+		}, Options{Bind: []Link{{Wwwroot: known}, {Wwwroot: peerB}}}, "renewal",
+			[]string{"would connect " + known, "would connect " + peerB}, []string{known + " skipped", peerB + " pending"}, true},
+		{"the history is full", func(w *world) {
+			w.own(testPair(w.t, ownURL, clock.AddDate(0, 0, -1)))
+			w.tenant.Generations = 1
+		}, Options{}, "renewal", []string{"unless --abandon-pending"}, []string{known + " skipped"}, true},
+		{"the key is distributed", func(*world) {}, Options{}, "distribute", nil, []string{known + " skipped"}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.addPeer(known, fakePeer{})
+			w.tenant.History = []Retired{{Stored: storedPair(testPair(t, ownURL, clock.AddDate(0, 0, -10)))}}
+			c.spoil(w)
+			report := planning[c.what].plan(w.renewal(c.options), t.Context())
+			if report.Outcome != Kept || report.Exit != ExitOK || report.Err != nil {
+				t.Errorf("%+v", report)
+			}
+			says := func(part string) func(string) bool { return func(s string) bool { return strings.Contains(s, part) } }
+			for _, part := range c.says {
+				if !slices.ContainsFunc(report.Warnings, says(part)) {
+					t.Errorf("does not say %q: %q", part, report.Warnings)
+				}
+			}
+			if len(report.Warnings) != len(c.says) {
+				t.Errorf("says %q", report.Warnings)
+			}
+			var peers []string
+			for _, p := range report.Peers {
+				peers = append(peers, p.Wwwroot+" "+string(p.Outcome))
+			}
+			if !slices.Equal(peers, c.peers) {
+				t.Errorf("peers %q", peers)
+			}
+			if did := w.happened("lock", "store", "store-peer", "push", "drop", "start-mnet"); did != nil || (len(w.happened("prove")) > 0) != c.asked {
+				t.Errorf("the dry run did %v", w.events)
+			}
+			if w.tenant.DispatcherMode == "" && w.tenant.MNetOn() {
+				t.Error("MNet was started")
+			}
+		})
+	}
+}
+
+// own gives the tenant another pair, coherent and in use.
+func (w *world) own(p *envelope.KeyPair) {
+	w.tenant.Pair = storedPair(p)
+	w.tenant.Own.Certificate, w.tenant.Own.Expires = p.Certificate.PEM, p.Certificate.NotAfter.Unix()
+	pair := w.tenant.Pair
+	w.cached = &pair
+	for _, peer := range w.peers {
+		peer.knows = p.Certificate.PEM
+	}
+}
+
+// A roll back that is stopped, or cannot begin, changes nothing.
+func TestARollBackThatDoesNotHappen(t *testing.T) {
+	stop := errors.New("stopped by hand")
+	for _, c := range []struct {
+		name  string
+		spoil func(*world, context.CancelCauseFunc)
+		err   error
+		exit  int
+	}{
+		{"another run holds the lock", func(w *world, _ context.CancelCauseFunc) { w.lockErr = ErrLocked }, ErrLocked, ExitLocked},
+		{"it is stopped while the own site is asked", func(w *world, cancel context.CancelCauseFunc) { w.at("prove "+ownURL, 1, func() { cancel(stop) }) }, stop, ExitNotRenewed},
+		{"the retired pair cannot be read", func(w *world, _ context.CancelCauseFunc) { w.tenant.History[0].PrivateKey = "garbage" }, envelope.ErrPrivateKey, ExitNotRenewed},
+		{"the retired pair carries another name", func(w *world, _ context.CancelCauseFunc) {
+			w.tenant.History[0].Stored = storedPair(testPair(w.t, "https://old.example", clock))
+		}, nil, ExitNotRenewed},
+		{"the database refuses the write", func(w *world, _ context.CancelCauseFunc) { w.storeErr = errNotAllowed }, errNotAllowed, ExitNotRenewed},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.addPeer(peerA, fakePeer{})
+			w.tenant.History = []Retired{{Stored: storedPair(testPair(t, ownURL, clock.AddDate(0, 0, -10)))}}
+			ctx, cancel := context.WithCancelCause(t.Context())
+			c.spoil(w, cancel)
+			before, history := w.tenant.Pair, slices.Clone(w.tenant.History)
+			report := w.renewal(Options{}).RollBack(ctx)
+			var name *envelope.WwwrootError
+			if c.err != nil && !errors.Is(report.Err, c.err) || c.err == nil && !errors.As(report.Err, &name) {
+				t.Errorf("error %v, want %v", report.Err, c.err)
+			}
+			if report.Exit != c.exit || report.Outcome != Failed {
+				t.Errorf("%+v", report)
+			}
+			if w.tenant.Pair != before || !slices.Equal(w.tenant.History, history) || len(w.happened("push", "drop")) > 0 {
+				t.Errorf("something was changed: %v", w.events)
+			}
+		})
+	}
+}

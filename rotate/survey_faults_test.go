@@ -1,0 +1,114 @@
+package rotate
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// wrote is whether anything was written or told.
+func (f *fleet) wrote() bool {
+	return slices.ContainsFunc(f.events, func(e string) bool { return !strings.HasPrefix(e, "prove") && !strings.HasPrefix(e, "look") })
+}
+
+// What cannot be looked at of one tenant is said of it, and of no other.
+func TestWhatASurveyCannotLookAt(t *testing.T) {
+	const tenant, peers = "read the tenant", "read the peers"
+	for _, c := range []struct {
+		name  string
+		what  []Survey
+		spoil func(*fleetSite)
+		err   error
+		says  string
+	}{
+		{"its database is lost at once", []Survey{SurveyStatus, SurveyVerify, SurveyLive, SurveyDoctor}, func(s *fleetSite) { s.failsAt("read", 1) }, errDown, tenant},
+		// Reads: the tenant, itself as a member, the tenant with its peers.
+		{"its database is lost while members are looked at", []Survey{SurveyStatus, SurveyVerify, SurveyLive}, func(s *fleetSite) { s.failsAt("read", 3) }, errDown, tenant},
+		{"its peers cannot be listed", []Survey{SurveyStatus, SurveyVerify, SurveyLive}, func(s *fleetSite) { s.failsAt("list", 1) }, errDown, peers},
+		{"their certificates cannot be read", []Survey{SurveyStatus, SurveyVerify, SurveyLive}, func(s *fleetSite) { s.failsAt("load", 1) }, errDown, peers},
+		{"its peers, without whom there is no diagnosis, cannot be listed", []Survey{SurveyDoctor}, func(s *fleetSite) { s.failsAt("list", 1) }, errDown, tenant},
+		{"their certificates, without which there is none, cannot be read", []Survey{SurveyDoctor}, func(s *fleetSite) { s.failsAt("load", 1) }, errDown, tenant},
+		{"it is renewed while members are looked at", []Survey{SurveyStatus, SurveyVerify, SurveyLive}, func(s *fleetSite) {
+			s.f.on = func(e string) {
+				if strings.HasPrefix(e, "look") {
+					s.tenant.Pair = storedPair(testPair(s.f.t, s.tenant.Wwwroot, clock))
+				}
+			}
+		}, ErrConflict, "peers not looked at"},
+		{"its own site uses another key", []Survey{SurveyVerify, SurveyLive}, func(s *fleetSite) {
+			other := storedPair(testPair(s.f.t, s.tenant.Wwwroot, clock))
+			s.cached = &other
+		}, &OwnSiteError{}, "the own site does not use the stored key"},
+	} {
+		for _, what := range c.what {
+			t.Run(map[Survey]string{SurveyStatus: "status", SurveyVerify: "verify", SurveyLive: "live", SurveyDoctor: "doctor"}[what]+": "+c.name, func(t *testing.T) {
+				f := newFleet(t, 3)
+				s := f.sites[0]
+				s.outside(outsider)
+				c.spoil(s)
+				a := f.array(ArrayOptions{}, 0, 1)
+				code := a.Survey(t.Context(), what)
+				broken, well := f.reports[s.tenant.Wwwroot], f.reports[f.sites[1].tenant.Wwwroot]
+				if len(f.reports) != 2 || broken.Err == nil || !sameCause(broken.Err, c.err) || !strings.Contains(broken.Error, c.says) || broken.Wwwroot != s.tenant.Wwwroot {
+					t.Errorf("%+v", broken)
+				}
+				if well.Err != nil || what != SurveyDoctor && len(well.Peers) != 2 {
+					t.Errorf("the other tenant: %+v", well)
+				}
+				if code == ExitOK || f.wrote() || f.open > 0 || len(f.locked) > 0 {
+					t.Errorf("exit %d, did %v", code, f.events)
+				}
+				if slices.ContainsFunc(broken.Peers, func(p PeerReport) bool { return p.Outcome.Proven() }) {
+					t.Errorf("links of a tenant that could not be looked at are proven: %+v", broken.Peers)
+				}
+			})
+		}
+	}
+}
+
+// A member whose database fails is no link that is proven.
+func TestASurveyWithAMemberThatCannotBeAsked(t *testing.T) {
+	f := newFleet(t, 3)
+	f.sites[2].failsAt("look", 1)
+	if code := f.array(ArrayOptions{}, 0).Survey(t.Context(), SurveyVerify); code != ExitPeers {
+		t.Errorf("exit %d", code)
+	}
+	r := f.reports[f.sites[0].tenant.Wwwroot]
+	if links(r) != "accepted database, pending connect" || r.Err != nil || !strings.Contains(r.Peers[1].Detail, errDown.Error()) {
+		t.Errorf("%+v", r)
+	}
+}
+
+// A member that cannot be listed in a dry run leaves the others as they are.
+func TestADryRunOfAnArrayWithATenantWhosePeersCannotBeListed(t *testing.T) {
+	f := newFleet(t, 2)
+	f.sites[0].failsAt("list", 1)
+	if code := f.array(ArrayOptions{}).Plan(t.Context()); code != ExitPeers {
+		t.Errorf("exit %d", code)
+	}
+	broken, well := f.reports[f.sites[0].tenant.Wwwroot], f.reports[f.sites[1].tenant.Wwwroot]
+	if broken.Outcome != Failed || broken.Exit != ExitNotRenewed || !errors.Is(broken.Err, errDown) || well.Outcome != Kept || well.Err != nil {
+		t.Errorf("%+v; %+v", broken, well)
+	}
+	if f.wrote() {
+		t.Error(f.events)
+	}
+}
+
+// A member that was there at the check, and is gone when it is to be told.
+func TestAMemberThatCannotBeReadIsNotTold(t *testing.T) {
+	f := newFleet(t, 2)
+	s, member := f.sites[0], f.sites[1]
+	member.failsAt("read", 1)
+	before := member.rows[s.tenant.Wwwroot].certificate
+	if code := f.array(ArrayOptions{}, 0).Run(t.Context()); code != ExitPeers {
+		t.Errorf("exit %d", code)
+	}
+	if r := f.reports[s.tenant.Wwwroot]; links(r) != "pending connect" || r.Outcome != Renewed || r.Err != nil {
+		t.Errorf("%+v", r)
+	}
+	if member.rows[s.tenant.Wwwroot].certificate != before || slices.Contains(f.events, "hold "+member.tenant.Wwwroot) {
+		t.Error("a database that could not be read was written to")
+	}
+}
