@@ -82,7 +82,7 @@ func (a array) link(wwwroot string, tenant *moodledb.Config, db *moodledb.Tenant
 	theirs, isTenant := a.row(wwwroot)
 	near := &registry{
 		open:       func(context.Context) (*moodledb.Tenant, func(), error) { return db, func() {}, nil },
-		address:    net.address,
+		address:    net.ipAddress,
 		subnetwork: ours.MNet > 0 && ours.MNet == theirs.MNet, // 0 is unbound, -1 without MNet
 	}
 	link := rotate.Link{Wwwroot: wwwroot, Near: near}
@@ -90,7 +90,7 @@ func (a array) link(wwwroot string, tenant *moodledb.Config, db *moodledb.Tenant
 	if !isTenant && !isMaster {
 		return link
 	}
-	far := &registry{address: net.address, subnetwork: near.subnetwork}
+	far := &registry{address: net.ipAddress, subnetwork: near.subnetwork}
 	far.open = func(ctx context.Context) (*moodledb.Tenant, func(), error) { return a.open(ctx, wwwroot) }
 	// The master belongs to every sub-network.
 	switch {

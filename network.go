@@ -74,9 +74,14 @@ func (n network) Introduce(ctx context.Context, own rotate.Identity, wwwroot str
 	return host, nil
 }
 
-// address resolves the host of a wwwroot, "" when it has no address.
-func (n network) address(ctx context.Context, wwwroot string) string {
-	a, err := n.client.Address(ctx, wwwroot)
+// Address implements rotate.Locator.
+func (n network) Address(ctx context.Context, wwwroot string) (netip.Addr, error) {
+	return n.client.Address(ctx, wwwroot)
+}
+
+// ipAddress is what mnet_host says of a host's address: "" when it has none.
+func (n network) ipAddress(ctx context.Context, wwwroot string) string {
+	a, err := n.Address(ctx, wwwroot)
 	if err != nil {
 		return ""
 	}
@@ -85,7 +90,7 @@ func (n network) address(ctx context.Context, wwwroot string) string {
 
 // own resolves the address of a tenant's own site.
 func (n network) own(c *moodledb.Config) func(context.Context) string {
-	return func(ctx context.Context) string { return n.address(ctx, c.Wwwroot) }
+	return func(ctx context.Context) string { return n.ipAddress(ctx, c.Wwwroot) }
 }
 
 func remote(p rotate.Peer) peers.Peer {
@@ -98,11 +103,6 @@ func failureOf(f *peers.Failure) *rotate.Failure {
 		return nil
 	}
 	return &rotate.Failure{Reason: f.Reason, Detail: f.Detail, Pending: f.Pending()}
-}
-
-// Address implements rotate.Locator.
-func (n network) Address(ctx context.Context, wwwroot string) (netip.Addr, error) {
-	return n.client.Address(ctx, wwwroot)
 }
 
 // TakesForce implements rotate.ForceProber.
