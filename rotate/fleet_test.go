@@ -3,7 +3,6 @@ package rotate
 import (
 	"context"
 	"crypto/rand"
-	"crypto/rsa"
 	"errors"
 	"fmt"
 	"slices"
@@ -99,7 +98,7 @@ func (f *fleet) array(o ArrayOptions, selected ...int) *Array {
 	o.Parallel = 3
 	a := &Array{ArrayOptions: o, Selected: selected,
 		Template: Renewal{Options: Options{SelfCheck: SelfCheckAuto}, Network: f,
-			GenerateKey: func(int) (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 1024) },
+			GenerateKey: testKeys.next,
 			Random:      rand.Reader, Now: func() time.Time { return clock },
 			Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }, Log: zerolog.Nop()},
 		Emit: func(r TenantReport) { r.Peers = slices.Clone(r.Peers); f.reports[r.Wwwroot] = r },

@@ -3,7 +3,6 @@ package rotate
 import (
 	"context"
 	"crypto/rand"
-	"crypto/rsa"
 	"fmt"
 	"slices"
 	"strings"
@@ -106,7 +105,7 @@ func (w *world) renewal(o Options) *Renewal {
 		o.SelfCheck = SelfCheckAuto
 	}
 	return &Renewal{Options: o, Store: w, Locker: w, Starter: w, Cache: w, Network: w, Introducer: w,
-		GenerateKey: func(int) (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 1024) },
+		GenerateKey: testKeys.next,
 		Random:      rand.Reader,
 		Now:         func() time.Time { return clock },
 		Sleep:       func(ctx context.Context, d time.Duration) error { return ctx.Err() },
@@ -301,11 +300,7 @@ func (w *world) Introduce(_ context.Context, _ Identity, wwwroot string) (Peer, 
 
 func testPair(t *testing.T, wwwroot string, made time.Time) *envelope.KeyPair {
 	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 1024)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pair, err := Certify(key, Subject{Wwwroot: wwwroot, Site: "Test"}, made, 28, rand.Reader)
+	pair, err := Certify(testKeys.of(t, wwwroot, made), Subject{Wwwroot: wwwroot, Site: "Test"}, made, 28, rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
