@@ -2,8 +2,8 @@ package moodledb
 
 import (
 	"errors"
-	"os"
-	"strings"
+	"net"
+	"path/filepath"
 	"testing"
 )
 
@@ -47,21 +47,26 @@ func TestEndpoint(t *testing.T) {
 }
 
 func TestSocketWithoutDBSocketIsTheFirstUsualOneThatExists(t *testing.T) {
-	c := Config{DBHost: "localhost"}
-	_, address, err := c.Endpoint()
-	if err != nil || !strings.HasSuffix(address, ".sock") {
-		t.Fatal(address, err)
+	usual, dir := sockets, t.TempDir()
+	t.Cleanup(func() { sockets = usual })
+	none, file, socket := filepath.Join(dir, "none"), filepath.Join(dir, "file"), filepath.Join(dir, "socket")
+	write(t, file, "")
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, path := range sockets {
-		info, err := os.Stat(path)
-		if err == nil && info.Mode()&os.ModeSocket != 0 {
-			if address != path {
-				t.Errorf("%s, but %s exists", address, path)
-			}
-			return
+	t.Cleanup(func() { _ = listener.Close() })
+	for name, c := range map[string]struct {
+		usual []string
+		want  string
+	}{
+		"one is there":    {[]string{none, file, socket}, socket},
+		"none of them is": {[]string{none, file}, none},
+	} {
+		sockets = c.usual
+		config := Config{DBHost: "localhost"}
+		if network, address, err := config.Endpoint(); err != nil || network != "unix" || address != c.want {
+			t.Errorf("%s: %s %s, %v", name, network, address, err)
 		}
-	}
-	if address != sockets[0] {
-		t.Errorf("%s, though none exists", address)
 	}
 }

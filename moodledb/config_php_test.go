@@ -121,9 +121,15 @@ func TestPHPGetsNoSecretOfOursInArgumentsOrEnvironment(t *testing.T) {
 // TestPHPThatFails: the word SECRET stands in every source.
 func TestPHPThatFails(t *testing.T) {
 	const lines = "<?php\n$CFG->dbtype = f('SECRET');\n"
+	garbled := filepath.Join(t.TempDir(), "php")
+	write(t, garbled, "#!/bin/sh\nprintf \"<?php 'SECRET\" >&3\n")
+	if err := os.Chmod(garbled, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	tests := map[string]struct{ php, source, problem string }{
 		"no php there":                {"/no/such/php", lines, "does not start"},
 		"a program that is none":      {"/bin/true", lines, "does not answer"},
+		"a program of another answer": {garbled, lines, "its answer cannot be read"},
 		"an undefined function":       {"", lines + "$CFG->dbtype = g('SECRET');", "it ends with an error at"},
 		"a syntax error":              {"", "<?php\n$CFG->dbpass = ('SECRET';", "it ends with an error at"},
 		"an exception":                {"", "<?php\n$CFG = new stdClass;\nthrow new Exception('SECRET');\n$CFG->dbtype = f();", "it ends with an error at"},

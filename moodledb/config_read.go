@@ -17,14 +17,14 @@ import (
 // literal and o.PHP names a php. The result is the configuration of config.php's own site; [Config.Tenant] gives that of another tenant.
 // Errors are a *ConfigError or an *UnsupportedDBError.
 func ReadConfig(ctx context.Context, path string, o ReadOptions) (*Config, error) {
-	path, err := filepath.Abs(path)
+	absolute, err := filepath.Abs(path)
 	if err != nil {
 		return nil, &ConfigError{File: path, Problem: err.Error(), Err: err}
 	}
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	return readConfig(ctx, path, o, nil)
+	return readConfig(ctx, absolute, o, nil)
 }
 
 // readConfig reads config.php as a tenant sees it: the values of the array's register stand where VMoodle puts them. nil reads it for its own site.

@@ -282,6 +282,19 @@ func TestSSLAndSocketOptions(t *testing.T) {
 	}
 }
 
+func TestOneOptionOfTheCommandLineStandsForOptionsThatAreComputed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config.php")
+	write(t, path, "<?php $CFG->dbtype='mysqli'; $CFG->dbname='n'; $CFG->dbuser='u'; $CFG->wwwroot='http://x'; $CFG->dataroot='/d'; $CFG->dboptions = options();")
+	c, err := ReadConfig(t.Context(), path, ReadOptions{Overrides: map[string]string{"dboptions.dbport": "3307"}})
+	if err != nil || c.DBPort != 3307 || c.DBSocket != "" || c.SSL != "" {
+		t.Errorf("%v, %v", c, err)
+	}
+	var unusable *ConfigError
+	if _, err := ReadConfig(t.Context(), path, ReadOptions{Overrides: map[string]string{"dbname": "x"}}); !errors.As(err, &unusable) || unusable.Setting != "dboptions.dbport" {
+		t.Errorf("without one: %v", err)
+	}
+}
+
 func TestSymbolicLinksAreResolvedAsPHPDoes(t *testing.T) {
 	root := t.TempDir()
 	write(t, filepath.Join(root, "srv/moodle-4.1/config.php"), "<?php $CFG->dbtype='mysqli'; $CFG->dbname='n'; $CFG->dbuser='u'; $CFG->wwwroot='http://x';"+

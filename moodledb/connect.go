@@ -108,10 +108,7 @@ func tlsSettings(ssl string) (config *tls.Config, plaintextAllowed bool) {
 
 // server names a database to an operator: without the password, with the network that was used.
 func server(c *Config) string {
-	network, address, err := c.Endpoint()
-	if err != nil {
-		address = c.DBHost
-	}
+	network, address, _ := c.Endpoint() // an error has kept us from connecting
 	if network == "unix" {
 		address = "socket " + address
 	}

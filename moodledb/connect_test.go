@@ -86,6 +86,14 @@ func TestOpenRefusesOtherDatabases(t *testing.T) {
 	}
 }
 
+func TestOpenRefusesAHostThatIsNone(t *testing.T) {
+	_, err := Open(t.Context(), &Config{DBType: "mysqli", DBHost: "db:x"})
+	var unusable *ConfigError
+	if !errors.As(err, &unusable) || unusable.Setting != "dbhost" {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestOpenByEveryWay(t *testing.T) {
 	s := newSite(t, "mdl_")
 	for name, change := range map[string]func(*Config){

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/go-sql-driver/mysql"
@@ -34,6 +37,26 @@ func TestExplain(t *testing.T) {
 	} {
 		if got := explain(config, err); got != err {
 			t.Errorf("%s becomes %v", name, got)
+		}
+	}
+}
+
+func TestExplainTellsTroublesOfTheNetworkApart(t *testing.T) {
+	dial := func(err error) error { return &net.OpError{Op: "dial", Net: "unix", Err: err} }
+	for problem, c := range map[string]struct {
+		err  error
+		hint string
+	}{
+		"permission denied":              {dial(os.NewSyscallError("connect", syscall.EACCES)), "sudo -u www-data"},
+		"no such socket":                 {dial(os.NewSyscallError("connect", syscall.ENOENT)), "dbsocket"},
+		"connection refused":             {dial(os.NewSyscallError("connect", syscall.ECONNREFUSED)), "dbport"},
+		"the host name does not resolve": {dial(&net.DNSError{Err: "no such host", Name: "db", IsNotFound: true}), "check dbhost"},
+		"no answer in time":              {dial(os.ErrDeadlineExceeded), "firewall"},
+		"the connection was lost":        {dial(os.NewSyscallError("read", syscall.ECONNRESET)), ""},
+	} {
+		var access *AccessError
+		if err := explain(&Config{DBHost: "db"}, c.err); !errors.As(err, &access) || access.Problem != problem || !strings.Contains(access.Hint, c.hint) {
+			t.Errorf("%v: %v", c.err, err)
 		}
 	}
 }

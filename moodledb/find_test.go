@@ -85,7 +85,9 @@ func TestReadConfigExplainsWhatItCannotOpen(t *testing.T) {
 		"no file":     {filepath.Join(t.TempDir(), "config.php"), "there is no such file", "--config=PATH"},
 		"a directory": {t.TempDir(), "is no regular file", ""},
 		"a device":    {"/dev/zero", "is no regular file", ""},
+		"a huge file": {filepath.Join(t.TempDir(), "huge.php"), "is larger than 1 MiB", ""},
 	}
+	write(t, tests["a huge file"].path, "<?php //"+strings.Repeat("x", 1<<20))
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			_, err := ReadConfig(t.Context(), test.path, ReadOptions{PHP: "/no/such/php"})
@@ -98,5 +100,17 @@ func TestReadConfigExplainsWhatItCannotOpen(t *testing.T) {
 	err := unreadable("/x/config.php", &os.PathError{Op: "open", Path: "/x/config.php", Err: syscall.EACCES})
 	if err.Problem != "this user may not read it" || !strings.HasPrefix(err.Hint, "run as: sudo -u ") {
 		t.Errorf("%v, hint %q", err, err.Hint)
+	}
+}
+
+func TestReadConfigInADirectoryThatIsGone(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	var unusable *ConfigError
+	if _, err := ReadConfig(t.Context(), "config.php", ReadOptions{}); !errors.As(err, &unusable) || unusable.File != "config.php" {
+		t.Errorf("got %v", err)
 	}
 }

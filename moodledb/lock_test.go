@@ -3,6 +3,7 @@ package moodledb
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -126,7 +127,11 @@ func TestLockThatLostItsConnection(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	_ = l.Release()
-	again := lock(t, tenant)
+	again, err := tenant.Lock(t.Context(), 10*time.Second) // the server may take a moment to notice
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = again.Release() }()
 	if err := again.Held(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -135,4 +140,54 @@ func TestLockThatLostItsConnection(t *testing.T) {
 	if err := again.Held(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
+}
+
+func TestALockThatIsNotGot(t *testing.T) {
+	s := newSite(t, "mdl_")
+	holder, err := s.DB.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = holder.Close() }()
+	take := func() {
+		if _, err := holder.ExecContext(t.Context(), "DO GET_LOCK(?, 10)", lockName(s.config)); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Run("since another account holds it, which may not be seen", func(t *testing.T) {
+		take()
+		_, err := s.open(t).Lock(t.Context(), 0)
+		var locked *LockedError
+		if !errors.As(err, &locked) || locked.Connection == 0 || locked.Holder != "" || !strings.HasSuffix(err.Error(), fmt.Sprintf("connection %d", locked.Connection)) {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("and whose holder lets go before it is asked for", func(t *testing.T) {
+		tenant := s.between(t, "IS_USED_LOCK", func() { _, _ = holder.ExecContext(t.Context(), "DO RELEASE_ALL_LOCKS()") })
+		_, err := tenant.Lock(t.Context(), 0)
+		var locked *LockedError
+		if !errors.As(err, &locked) || locked.Connection != 0 || err.Error() != ErrLocked.Error() {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("since the server cannot make it", func(t *testing.T) {
+		p := startProxy(t, fmt.Sprintf("%s:%d", s.Host, s.Port), func(string) fate { return passes })
+		p.rewrite = func(packet []byte) { replaceInPlace(packet, "GET_LOCK(", "  NULLIF(") } // which gives NULL
+		config := *s.config
+		config.DBPort = p.port
+		if _, err := openConfig(t, &config).Lock(t.Context(), 0); err == nil || errors.Is(err, ErrLocked) {
+			t.Errorf("got %v", err)
+		}
+		if _, err := newServers(t, 2).Lock(t.Context(), &config, 0); err == nil || errors.Is(err, ErrLocked) {
+			t.Errorf("of an array: %v", err)
+		}
+	})
+	t.Run("since the run is over", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		tenant := s.open(t)
+		cancel()
+		if _, err := tenant.Lock(ctx, 0); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+	})
 }

@@ -3,6 +3,7 @@ package moodledb
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"strings"
 	"unicode/utf8"
 )
@@ -12,7 +13,7 @@ const maxHostName = 80
 
 // insertHost makes a row of mnet_host. Which columns there are depends on Moodle's version: those it does not have are left out,
 // and those that must have a value and have no default, which would be an error in strict mode, are filled.
-// h.ID 0 lets the database choose.
+// h.ID 0 lets the database choose, another stands even where a table has lost its AUTO_INCREMENT; h.ApplicationID 0 is Moodle.
 func (t *Tenant) insertHost(ctx context.Context, tx *sql.Tx, h Host) (int64, error) {
 	columns, err := t.hostColumns(ctx, tx)
 	if err != nil {
@@ -23,9 +24,7 @@ func (t *Tenant) insertHost(ctx context.Context, tx *sql.Tx, h Host) (int64, err
 		if err != nil {
 			return 0, err
 		}
-		if h.ApplicationID, err = applicationID(applications, h.Application); err != nil {
-			return 0, err
-		}
+		h.ApplicationID = moodleID(applications)
 	}
 	known := map[string]any{
 		"wwwroot": h.Wwwroot, "ip_address": h.IPAddress, "name": cutName(h.Name),
@@ -51,8 +50,17 @@ func (t *Tenant) insertHost(ctx context.Context, tx *sql.Tx, h Host) (int64, err
 		}
 		names, marks, values = append(names, "`"+c.name+"`"), append(marks, "?"), append(values, value)
 	}
-	return t.insert(ctx, tx, "insert a row of mnet_host",
-		"INSERT INTO {mnet_host} ("+strings.Join(names, ", ")+") VALUES ("+strings.Join(marks, ", ")+")", values...)
+	const doing = "insert a row of mnet_host"
+	id, err := t.insert(ctx, tx, doing, "INSERT INTO {mnet_host} ("+strings.Join(names, ", ")+") VALUES ("+strings.Join(marks, ", ")+")", values...)
+	switch {
+	case err != nil:
+		return 0, err
+	case h.ID != 0:
+		return h.ID, nil
+	case id == 0: // stored as mnet_localhost_id it would name no row
+		return 0, errors.New(doing + ": the server does not say its id")
+	}
+	return id, nil
 }
 
 // hostColumn is a column of mnet_host as this database has it.

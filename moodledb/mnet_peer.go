@@ -94,18 +94,25 @@ func (t *Tenant) host(ctx context.Context, tx *sql.Tx, id int64) (Host, error) {
 	return Host{}, fmt.Errorf("row %d of mnet_host is gone", id)
 }
 
-// applicationID finds an application by name. Without a row for moodle it is 1, the default of the column.
+// applicationID finds an application by name, "" is Moodle.
 func applicationID(applications map[int64]application, name string) (int64, error) {
-	if name == "" {
-		name = moodle.name
+	if name == "" || name == moodle.name {
+		return moodleID(applications), nil
 	}
 	for id, a := range applications {
 		if a.name == name {
 			return id, nil
 		}
 	}
-	if name == moodle.name {
-		return 1, nil
-	}
 	return 0, fmt.Errorf("application %q is not in mnet_application", name)
+}
+
+// moodleID is that of Moodle; without a row for it 1, the default of the column.
+func moodleID(applications map[int64]application) int64 {
+	for id, a := range applications {
+		if a.name == moodle.name {
+			return id
+		}
+	}
+	return 1
 }

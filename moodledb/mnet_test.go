@@ -44,6 +44,12 @@ func TestStartMNet(t *testing.T) {
 			"INSERT INTO {mnet_host} (id, wwwroot, public_key) VALUES (5, '" + ownWwwroot + "', 'clone')",
 			map[string]string{"mnet_dispatcher_mode": "strict", "mnet_localhost_id": "1", "mnet_all_hosts_id": "6"},
 			"1|" + own + "|0|0|1|0\n5|" + ownWwwroot + "|||clone|0|0|1|0\n6|||All Hosts||0|0|1|0"},
+		"one row for both gets another beside it": {"INSERT INTO {config} (name, value) VALUES ('mnet_localhost_id', '1'), ('mnet_all_hosts_id', '1')", nil,
+			"1|" + own + "|0|0|1|0\n2|||All Hosts||0|0|1|0"},
+		"a table that has lost its AUTO_INCREMENT": {"ALTER TABLE {mnet_host} MODIFY id BIGINT NOT NULL; " +
+			"INSERT INTO {config} (name, value) VALUES ('mnet_localhost_id', '4'), ('mnet_all_hosts_id', '3')",
+			map[string]string{"mnet_dispatcher_mode": "strict", "mnet_localhost_id": "4", "mnet_all_hosts_id": "3"},
+			"3|||All Hosts||0|0|1|0\n4|" + own + "|0|0|1|0"},
 		"dangerous stays": {"INSERT INTO {config} (name, value) VALUES ('mnet_dispatcher_mode', 'dangerous')",
 			map[string]string{"mnet_dispatcher_mode": "dangerous", "mnet_localhost_id": "1", "mnet_all_hosts_id": "2"},
 			"1|" + own + "|0|0|1|0\n2|||All Hosts||0|0|1|0"},
@@ -123,7 +129,9 @@ func TestRegisterPeer(t *testing.T) {
 			fresh, row},
 		"columns with no default at all": {"ALTER TABLE {mnet_host} MODIFY ip_address VARCHAR(45) NOT NULL, MODIFY name VARCHAR(80) NOT NULL, " +
 			"MODIFY last_connect_time BIGINT NOT NULL, MODIFY transport TINYINT NOT NULL, MODIFY theme VARCHAR(100) NOT NULL", fresh, row},
-		"a table of three-byte utf8": {"ALTER TABLE {mnet_host} CONVERT TO CHARACTER SET utf8mb3", fresh, strings.Replace(row, "🎓", "\uFFFD", 1)},
+		"no row for Moodle":                             {"DELETE FROM {mnet_application}", fresh, row},
+		"a number's column that is text of three bytes": {"ALTER TABLE {mnet_host} MODIFY sslverification VARCHAR(3) CHARACTER SET utf8mb3", fresh, row},
+		"a table of three-byte utf8":                    {"ALTER TABLE {mnet_host} CONVERT TO CHARACTER SET utf8mb3", fresh, strings.Replace(row, "🎓", "\uFFFD", 1)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := emptySite(t, "mdl_")

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -14,10 +15,12 @@ import (
 type fate int
 
 const (
-	passes     fate = iota
-	isLost          // the connection ends before the server has it
-	goesUnsaid      // the server runs it, and the connection ends before its answer arrives
-	hangsUp         // the client's connection ends at once, the server gets the statement later
+	passes       fate = iota
+	isLost            // the connection ends before the server has it
+	goesUnsaid        // the server runs it, and the connection ends before its answer arrives
+	hangsUp           // the client's connection ends at once, the server gets the statement later
+	isCutShort        // the server runs it, and the connection ends just before the end of its answer
+	isAskedTwice      // the server runs it twice, and answers twice
 )
 
 // proxy stands between a tenant and its server, sees every statement, and cuts connections.
@@ -79,7 +82,8 @@ func (p *proxy) serve(client net.Conn) {
 		return
 	}
 	defer func() { _ = server.Close() }()
-	var mute sync.Mutex // held: answers do not reach the client
+	var mute sync.Mutex   // held: answers do not reach the client
+	var short atomic.Bool // the next answer is cut
 	answered := make(chan struct{}, 1)
 	go func() {
 		defer func() { _ = client.Close() }()
@@ -91,6 +95,10 @@ func (p *proxy) serve(client net.Conn) {
 			default:
 			}
 			mute.Lock()
+			if short.Load() {
+				_, _ = client.Write(buffer[:max(0, n-endOfRows)])
+				return
+			}
 			_, _ = client.Write(buffer[:n])
 			mute.Unlock()
 			if err != nil {
@@ -130,12 +138,19 @@ func (p *proxy) serve(client net.Conn) {
 			_, _ = server.Write(packet)
 			<-answered
 			return
+		case isCutShort:
+			short.Store(true)
+		case isAskedTwice:
+			packet = slices.Concat(packet, packet)
 		}
 		if _, err := server.Write(packet); err != nil {
 			return
 		}
 	}
 }
+
+// endOfRows is the size of the packet behind the last row, with its header.
+const endOfRows = 9
 
 // readPacket reads a packet of the client. query is the statement of a COM_QUERY or COM_STMT_PREPARE, EXECUTE for a prepared one, ""
 // for others.

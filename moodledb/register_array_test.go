@@ -76,6 +76,45 @@ func TestTenantsOfARegisterThatPHPEvaluatesNeedNoPHP(t *testing.T) {
 	}
 }
 
+func TestTenantsThatAnArrayExcludesHaveNoDefaults(t *testing.T) {
+	for name, c := range map[string]struct {
+		exclude string
+		days    int // the lifetime that the array's defaults say
+	}{
+		"no pattern":                             {"", 14},
+		"a pattern of another tenant":            {"two\\.example", 14},
+		"a pattern of this tenant":               {"one\\.example", 0},
+		"a pattern that only PHP's engine knows": {"^(?!https:..two)", 0},
+	} {
+		for _, php := range []string{"", testbed.PHP(t)} {
+			t.Run(fmt.Sprintf("%s, by php: %t", name, php != ""), func(t *testing.T) {
+				dir := t.TempDir()
+				if err := os.CopyFS(dir, os.DirFS(fixture(t, "array"))); err != nil {
+					t.Fatal(err)
+				}
+				path := filepath.Join(dir, "local", "vmoodle", "vconfig.php")
+				source, err := os.ReadFile(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				exclude := "$CFG->vmoodlehardchildsdefaultsexclude = '" + c.exclude + "';\n"
+				if php != "" {
+					exclude += "$CFG->altcacheconfigpath = strrev('a/');\n"
+				}
+				write(t, path, strings.Replace(string(source), "$CFG->vmoodlehardchildsdefaults =", exclude+"$CFG->vmoodlehardchildsdefaults =", 1))
+				master, err := ReadConfig(t.Context(), filepath.Join(dir, "config.php"), ReadOptions{PHP: php})
+				if err != nil {
+					t.Fatal(err)
+				}
+				one, err := master.TenantFromRow(t.Context(), RegisterRow{Wwwroot: "https://one.example.org", dbtype: "mariadb", dbname: "one", dbuser: "u", dataroot: "/one"})
+				if err != nil || one.KeyLifetimeDays != c.days || (one.AltCacheConfigPath == "/a") != (php != "") {
+					t.Errorf("%v, %v, %d days, %q", one, err, one.KeyLifetimeDays, one.AltCacheConfigPath)
+				}
+			})
+		}
+	}
+}
+
 // BenchmarkTenantFromRow resolves an array of 400 tenants: once as config.php usually is, once where only php knows what it derives
 // from the tenant's values.
 func BenchmarkTenantFromRow(b *testing.B) {

@@ -281,3 +281,32 @@ func TestRegisterIsReachedLikeTheSiteWhereItIsTheSameServer(t *testing.T) {
 		t.Error("the Config was changed")
 	}
 }
+
+func TestTenantsOfARegisterThatFails(t *testing.T) {
+	a := newArray(t)
+	t.Run("a text in place of a number", func(t *testing.T) {
+		a.Exec(t, "ALTER TABLE {local_vmoodle} MODIFY mnet VARCHAR(9); UPDATE {local_vmoodle} SET mnet = 'SECRET' WHERE vdbname = 'two'")
+		if rows, err := a.read(t, nil).Tenants(t.Context()); err == nil || !strings.Contains(err.Error(), "read the register of tenants") {
+			t.Errorf("%v, %v", rows, err)
+		}
+	})
+	t.Run("the connection ends within the answer", func(t *testing.T) {
+		p := startProxy(t, fmt.Sprintf("%s:%d", a.Host, a.Port), func(query string) fate {
+			if strings.Contains(query, "local_vmoodle") {
+				return isCutShort
+			}
+			return passes
+		})
+		a.Exec(t, "UPDATE {local_vmoodle} SET mnet = '0'")
+		rows, err := a.read(t, map[string]string{"vmasterdbhost": fmt.Sprintf("127.0.0.1:%d", p.port)}).Tenants(t.Context())
+		if rows != nil || !errors.As(err, new(*AccessError)) {
+			t.Errorf("%v, %v", rows, err)
+		}
+	})
+	t.Run("no array at all", func(t *testing.T) {
+		var unknown *UnknownTenantError
+		if rows, err := (&Config{File: "/config.php"}).Tenants(t.Context()); !errors.As(err, &unknown) || !strings.Contains(unknown.Problem, "/config.php") {
+			t.Errorf("%v, %v", rows, err)
+		}
+	})
+}

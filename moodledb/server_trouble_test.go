@@ -51,6 +51,9 @@ func TestAServerInTrouble(t *testing.T) {
 				}
 			}
 			err := tenant.StoreKey(t.Context(), change)
+			if !slices.Contains(c.says, "is full") {
+				err = onceThereIsRoom(err, func() error { return tenant.StoreKey(t.Context(), change) })
+			}
 			said := slices.ContainsFunc(c.says, func(text string) bool { return strings.Contains(fmt.Sprint(err), text) })
 			if !errors.As(err, new(*AccessError)) || !said || strings.Contains(fmt.Sprint(err), "PRIVATE") {
 				t.Errorf("got %v", err)
@@ -60,15 +63,8 @@ func TestAServerInTrouble(t *testing.T) {
 				t.Error("something was stored")
 			}
 			again := s.open(t)
-			err = again.StoreKey(t.Context(), change)
-			for range 100 { // what is deleted is room only once the server has cleaned up behind itself
-				if !isNumber(err, errTableFull) {
-					break
-				}
-				time.Sleep(100 * time.Millisecond)
-				err = again.StoreKey(t.Context(), change)
-			}
-			if err != nil {
+			store := func() error { return again.StoreKey(t.Context(), change) }
+			if err := onceThereIsRoom(store(), store); err != nil {
 				t.Fatal(err)
 			}
 			if got := s.stored(t); got.pair != change.Pair || got.history != encodeHistory(change.History) || got.ownKey != change.Certificate {
@@ -76,6 +72,18 @@ func TestAServerInTrouble(t *testing.T) {
 			}
 		})
 	}
+}
+
+// onceThereIsRoom repeats what found none: what is deleted is room only once the server has cleaned up behind itself.
+func onceThereIsRoom(err error, again func() error) error {
+	for range 100 {
+		if !isNumber(err, errTableFull) {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+		err = again()
+	}
+	return err
 }
 
 func runs(query string) func(*testing.T, *site) {

@@ -177,6 +177,29 @@ func TestArrayLocksThatLostTheirConnection(t *testing.T) {
 	}
 }
 
+func TestAnArrayLockIsLostWithoutAnybodyNoticing(t *testing.T) {
+	s := newSite(t, "mdl_")
+	l := arrayLock(t, newServers(t, 4), s)
+	s.Exec(t, "KILL CONNECTION "+s.holderOf(t))
+	if err := l.Release(); !errors.Is(err, ErrLockLost) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAnArrayLockWhoseServerIsBusy(t *testing.T) {
+	busy := &ArrayLock{server: &dbServer{turn: make(chan struct{}, 1)}}
+	if err := busy.holder(t.Context()); !errors.Is(err, ErrLocked) || err.Connection != 0 {
+		t.Errorf("its connection is gone: %v", err)
+	}
+	busy.server.turn <- struct{}{}
+	if err := busy.holder(soon(t)); !errors.Is(err, ErrLocked) || err.Connection != 0 {
+		t.Errorf("nobody can be asked: %v", err)
+	}
+	if err := busy.Held(soon(t)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("whether it is held: %v", err)
+	}
+}
+
 // TestManyArrayLocksAtOnce has two runs lock the same tenants, each many at once: never do both hold one.
 func TestManyArrayLocksAtOnce(t *testing.T) {
 	s := newSite(t, "mdl_")

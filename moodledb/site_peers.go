@@ -47,7 +47,7 @@ func (t *Tenant) peerRefs(ctx context.Context, tx *sql.Tx, applications map[int6
 	const doing = "list the peers"
 	var rows *sql.Rows
 	var err error
-	for _, younger := range []string{"applicationid, sslverification", "applicationid, 0", "0, 0"} { // Moodle 3, 1.9, older
+	for _, younger := range []string{"COALESCE(applicationid, 0), COALESCE(sslverification, 0)", "COALESCE(applicationid, 0), 0", "0, 0"} { // Moodle 3, 1.9, older
 		rows, err = tx.QueryContext(ctx, t.sql("SELECT id, wwwroot, "+younger+" FROM {mnet_host} WHERE deleted = 0 AND wwwroot <> ''"))
 		if !isNumber(err, errUnknownColumn) {
 			break

@@ -45,6 +45,7 @@ func TestPeerListIsOfThePeersThatReadReads(t *testing.T) {
 		"tables of Moodle 2":                       "ALTER TABLE {mnet_host} DROP COLUMN sslverification",
 		"tables of Moodle 1.8":                     "ALTER TABLE {mnet_host} DROP COLUMN sslverification, DROP COLUMN applicationid; DROP TABLE {mnet_application}",
 		"NULL for a certificate":                   "ALTER TABLE {mnet_host} MODIFY public_key LONGTEXT; UPDATE {mnet_host} SET public_key = NULL WHERE id = 3",
+		"NULL for an application and for TLS":      "ALTER TABLE {mnet_host} MODIFY applicationid BIGINT, MODIFY sslverification TINYINT; UPDATE {mnet_host} SET applicationid = NULL, sslverification = NULL WHERE id = 3",
 		"tables of three-byte utf8":                "ALTER TABLE {mnet_host} CONVERT TO CHARACTER SET utf8mb3",
 		"a site whose ids of special rows are not": "DELETE FROM {config}",
 	} {

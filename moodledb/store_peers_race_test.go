@@ -16,14 +16,19 @@ import (
 func (s *site) between(t *testing.T, part string, do func()) *Tenant {
 	t.Helper()
 	var once sync.Once
-	p := startProxy(t, fmt.Sprintf("%s:%d", s.Host, s.Port), func(query string) fate {
+	return s.proxied(t, func(query string) fate {
 		if strings.Contains(query, part) {
 			once.Do(do)
 		}
 		return passes
 	})
+}
+
+// proxied opens the site through a proxy that decides so.
+func (s *site) proxied(t *testing.T, decide func(query string) fate) *Tenant {
+	t.Helper()
 	config := *s.config
-	config.DBPort = p.port
+	config.DBPort = startProxy(t, fmt.Sprintf("%s:%d", s.Host, s.Port), decide).port
 	return openConfig(t, &config)
 }
 
@@ -66,6 +71,36 @@ func TestStorePeerKeysBesideMoodle(t *testing.T) {
 				t.Errorf("%v, %v, rows are %q, changed meanwhile: %v", kept, err, s.rows(t), reached)
 			}
 		})
+	}
+}
+
+func TestStorePeerKeysGivesUpWhenSomebodyElseWritesAgainAndAgain(t *testing.T) {
+	s := newSite(t, "mdl_")
+	s.row(t, 4, "https://a.example", 5)
+	times := 0
+	tenant := s.proxied(t, func(query string) fate {
+		if strings.HasPrefix(query, "SELECT id, wwwroot") && strings.Contains(query, theReadBack) {
+			times++
+			s.Exec(t, "UPDATE {mnet_host} SET public_key = 'v3' WHERE id = 4")
+		}
+		return passes
+	})
+	kept, err := tenant.StorePeerKeys(t.Context(), []PeerKey{offer("https://a.example", 6)}, newerVersion)
+	if err == nil || !strings.Contains(err.Error(), "somebody else") || times != patience || s.rows(t) != "4 v3 6" {
+		t.Errorf("%v, %v after %d times, rows are %q", kept, err, times, s.rows(t))
+	}
+}
+
+func TestStorePeerKeysWaitsForItsTurnNoLongerThanTheRun(t *testing.T) {
+	s := newSite(t, "mdl_")
+	tenant := s.open(t)
+	tenant.bulk = make(chan struct{}, 1)
+	tenant.bulk <- struct{}{}
+	if kept, err := tenant.StorePeerKeys(soon(t), []PeerKey{offer("https://peer.example", 6)}, newerVersion); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v, %v", kept, err)
+	}
+	if got := s.Value(t, "SELECT public_key FROM {mnet_host} WHERE id = 3"); got != peerCert {
+		t.Errorf("stored %q", got)
 	}
 }
 

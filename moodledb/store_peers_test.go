@@ -123,6 +123,9 @@ func TestStorePeerKeysRefusesWhatIsIncomplete(t *testing.T) {
 			if kept, err := tenant.StorePeerKeys(t.Context(), keys, newerVersion); err == nil {
 				t.Errorf("got %v", kept)
 			}
+			if kept, err := tenant.HeldKeys(t.Context(), keys); err == nil {
+				t.Errorf("held %v", kept)
+			}
 			if got := s.Value(t, "SELECT public_key FROM {mnet_host} WHERE id = 3"); got != peerCert {
 				t.Errorf("stored %q", got)
 			}
@@ -172,4 +175,23 @@ func TestStorePeerKeysOfManyRows(t *testing.T) {
 		t.Errorf("%d statements for 3 rows, %d for 400", few, many)
 	}
 	statements(40, 60<<10)
+}
+
+func TestHeldKeysAreTold(t *testing.T) {
+	s := newSite(t, "mdl_")
+	for i := range 3 {
+		s.row(t, 4+i, fmt.Sprintf("https://p%d.example", i), 5)
+	}
+	s.Exec(t, "UPDATE {mnet_host} SET deleted = 1 WHERE id = 6")
+	tenant, before := s.open(t), s.rows(t)
+	got, err := tenant.HeldKeys(t.Context(), []PeerKey{offer("https://p0.example", 5), offer("https://p1.example", 4), offer("https://p2.example", 5), offer("https://p3.example", 5)})
+	if err != nil || fmt.Sprint(got) != "[present another one present row deleted no row]" || s.rows(t) != before {
+		t.Errorf("%v, %v", got, err)
+	}
+	if got, err := tenant.HeldKeys(t.Context(), nil); got != nil || err != nil {
+		t.Errorf("of nobody: %v, %v", got, err)
+	}
+	if got := fmt.Sprint(Kept(-1), Kept(99)); got != "Kept(-1) Kept(99)" {
+		t.Error(got)
+	}
 }
