@@ -69,7 +69,7 @@ var subcommands = []subcommand{
 	},
 	{
 		name: "doctor", does: "find what is wrong, and say what to do; writes nothing",
-		one:  func(r *rotate.Renewal, ctx context.Context, _ options) rotate.TenantReport { return r.Examine(ctx) },
+		one:  func(r *rotate.Renewal, ctx context.Context, _ options) rotate.TenantReport { return r.Diagnose(ctx) },
 		many: func(a *rotate.Array, ctx context.Context, _ options) int { return a.Survey(ctx, rotate.SurveyDoctor) },
 	},
 }

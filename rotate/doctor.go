@@ -45,10 +45,10 @@ type diagnosis struct {
 // Diagnose finds out what is wrong with the tenant's MNet. It takes no lock and
 // writes nothing, here or at a peer; of a peer that fetches our certificate
 // because we call it, the peer itself writes its own row, as it would at any
-// other call. Findings stand in the order of their severity, the worst first;
-// the report's peers are what the sealed calls came to, and its Exit is that of
+// other call. The report's findings stand in the order of their severity, the worst
+// first; its peers are what the sealed calls came to, and its Exit is that of
 // exitOf. Err is set only where the tenant could not be read at all.
-func (r *Renewal) Diagnose(ctx context.Context) (TenantReport, []Finding) {
+func (r *Renewal) Diagnose(ctx context.Context) TenantReport {
 	d := &diagnosis{Renewal: r}
 	d.report = reported(ctx, d.run)
 	switch err := d.report.Err; {
@@ -59,7 +59,8 @@ func (r *Renewal) Diagnose(ctx context.Context) (TenantReport, []Finding) {
 			adviceOf(err, "check the database that config.php names, and the rights of its account"), "%v", err)
 	}
 	slices.SortStableFunc(d.findings, func(a, b Finding) int { return cmp.Compare(a.Severity.rank(), b.Severity.rank()) })
-	return d.report, d.findings
+	d.report.Findings = d.findings
+	return d.report
 }
 
 func (d *diagnosis) run(ctx context.Context, report *TenantReport) error {

@@ -107,7 +107,8 @@ func TestTheDiagnosisTellsPeersForWhatTheyAreAndChangesNone(t *testing.T) {
 	r := &rotate.Renewal{Options: rotate.Options{SelfCheck: rotate.SelfCheckAuto}, Store: db, Cache: db, Network: prober{clientNetwork{client}},
 		Random: rand.Reader, Now: time.Now, Log: zerolog.Nop()}
 
-	report, findings := r.Diagnose(t.Context())
+	report := r.Diagnose(t.Context())
+	findings := report.Findings
 
 	if report.SelfCheck != rotate.SelfProven || report.Exit != rotate.ExitPeers {
 		t.Errorf("own site %s, exit %d", report.SelfCheck, report.Exit)

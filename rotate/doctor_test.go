@@ -263,7 +263,8 @@ func TestADiagnosisThatIsInterruptedSaysSo(t *testing.T) {
 		}
 	}
 	c.peers[peerB].refuses = "timeout"
-	report, findings := r.Diagnose(ctx)
+	report := r.Diagnose(ctx)
+	findings := report.Findings
 	if p := report.Peers[1]; p.Outcome != Pending || !strings.Contains(p.Detail, stop.Error()) {
 		t.Errorf("peer %+v", p)
 	}
@@ -330,7 +331,8 @@ func TestADiagnosisWithoutAddresses(t *testing.T) {
 	c := newClinic(t)
 	r := c.renewal(Options{})
 	r.Store, r.Cache = c, c
-	report, findings := r.Diagnose(t.Context())
+	report := r.Diagnose(t.Context())
+	findings := report.Findings
 	if got := codes(findings, SeverityInfo); !slices.Equal(got, []string{"info cache_store default_application"}) || report.Unproven() > 0 || len(report.Peers) != 2 {
 		t.Errorf("found %v: %+v", got, report)
 	}

@@ -32,8 +32,8 @@ func (a *Array) Survey(ctx context.Context, what Survey) int {
 		a.each("examine", tenants, func(t *renewing) {
 			a.within(ctx, t, func(s *Session, r *Renewal) error {
 				r.Store = wholeStore{s.Store, s.Mesh}
-				t.report = r.Examine(ctx)
-				t.report.Wwwroot = t.member.Wwwroot
+				t.report = r.Diagnose(ctx)
+				t.nameUnread()
 				return t.report.Err
 			})
 			emit(t)
@@ -47,17 +47,23 @@ func (a *Array) Survey(ctx context.Context, what Survey) int {
 	a.each("prove", tenants, func(t *renewing) {
 		if t.current != nil {
 			a.within(ctx, t, func(s *Session, r *Renewal) error { return a.surveyPeers(ctx, t, s, r, what, held) })
+			if t.report.Err != nil && t.report.Exit == ExitOK {
+				t.report.Exit = ExitNotRenewed
+			}
 		}
 		emit(t)
 	})
 	return code()
 }
 
-// Examine is Diagnose with the findings in the report.
-func (r *Renewal) Examine(ctx context.Context) TenantReport {
-	report, findings := r.Diagnose(ctx)
-	report.Findings = findings
-	return report
+// nameUnread names a tenant whose database did not say who it is.
+func (t *renewing) nameUnread() {
+	t.report.Wwwroot = t.member.Wwwroot
+	for i := range t.report.Findings {
+		if f := &t.report.Findings[i]; f.Subject == "" {
+			f.Subject = t.member.Wwwroot
+		}
+	}
 }
 
 // look reads one tenant, and proves its own site where calls are made.

@@ -53,6 +53,14 @@ func TestWhatASurveyCannotLookAt(t *testing.T) {
 				if len(f.reports) != 2 || broken.Err == nil || !sameCause(broken.Err, c.err) || !strings.Contains(broken.Error, c.says) || broken.Wwwroot != s.tenant.Wwwroot {
 					t.Errorf("%+v", broken)
 				}
+				if broken.Exit == ExitOK {
+					t.Error("its own exit code says that all is well")
+				}
+				for _, finding := range broken.Findings {
+					if finding.Subject != s.tenant.Wwwroot {
+						t.Errorf("a finding of nobody: %+v", finding)
+					}
+				}
 				if well.Err != nil || what != SurveyDoctor && len(well.Peers) != 2 {
 					t.Errorf("the other tenant: %+v", well)
 				}
