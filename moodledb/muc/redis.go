@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strings"
 	"time"
 
@@ -167,9 +166,9 @@ func (s redisStore) dial(ctx context.Context, to server) (net.Conn, error) {
 	}
 	settings := &tls.Config{InsecureSkipVerify: s.caFile == ""}
 	if s.caFile != "" {
-		pem, err := os.ReadFile(s.caFile)
+		pem, err := readSource(s.caFile)
 		if err != nil {
-			return nil, fmt.Errorf("read cafile: %w", err)
+			return nil, fmt.Errorf("read cafile %s: %w", s.caFile, err)
 		}
 		settings.RootCAs = x509.NewCertPool()
 		if !settings.RootCAs.AppendCertsFromPEM(pem) {

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -232,6 +233,36 @@ func TestRedisStoreSpeaksTLS(t *testing.T) {
 			_, err := s.open().Drop(t.Context(), Entry)
 			if gone := length(t, server.Client, hash) == 1; gone != test.works || (err == nil) != test.works {
 				t.Errorf("dropped: %t, error %v", gone, err)
+			}
+		})
+	}
+}
+
+// The path comes from a file that the web user writes: what stands there must neither hold a run up nor fill its memory.
+func TestCAFileThatIsNoFileOfOneMiBIsRefusedAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	pipe, large := filepath.Join(dir, "pipe.pem"), filepath.Join(dir, "large.pem")
+	if err := errors.Join(syscall.Mkfifo(pipe, 0o600), os.WriteFile(large, make([]byte, 1<<20+1), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for name, cafile := range map[string]string{"a pipe": pipe, "a device": "/dev/null", "a directory": dir, "a file that is too large": large} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			s.configure("cluster-5.0", "127.0.0.1:7001", "127.0.0.1:1", "'encryption' => false", "'encryption' => true", "'cafile' => ''", "'cafile' => '"+cafile+"'")
+			cache := s.open()
+			refused := make(chan error, 1)
+			go func() {
+				_, err := cache.Drop(t.Context(), Entry)
+				refused <- err
+			}()
+			select {
+			case err := <-refused:
+				var unreachable *UnreachableError
+				if !errors.As(err, &unreachable) || !strings.Contains(err.Error(), "read cafile "+cafile+": not a regular file of at most 1 MiB") {
+					t.Errorf("error %v", err)
+				}
+			case <-time.After(5 * time.Second):
+				t.Error("it is waited for")
 			}
 		})
 	}
