@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// names resolves host names, each once per client: a run of seconds wants one answer, because the limit per address
-// counts on it. A failed look-up is not kept, a retry may cure it.
+// names gives each host name one answer per client, the first: the limit per address counts on it, and a name server
+// must not send the calls of one run to two places. A failed look-up is not kept, a retry may cure it.
 type names struct {
 	resolve func(context.Context, string) ([]netip.Addr, error)
 	timeout time.Duration
@@ -36,7 +36,8 @@ func (n *names) lookup(ctx context.Context, host string) ([]netip.Addr, *Failure
 	}
 
 	// Not under the lock: a name server that is silent about one name must not hold up the others. Two callers
-	// that ask for one name at once both ask, which costs less than it would to wait for each other.
+	// that ask for one name at once both ask, which costs less than it would to wait for each other; both get what
+	// came first.
 	ctx, cancel := context.WithTimeout(ctx, n.timeout)
 	defer cancel()
 	found, err := n.resolve(ctx, host)
@@ -51,6 +52,9 @@ func (n *names) lookup(ctx context.Context, host string) ([]netip.Addr, *Failure
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if first := n.known[host]; first != nil {
+		return first, nil
+	}
 	n.known[host] = found
 	return found, nil
 }
