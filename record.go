@@ -8,6 +8,7 @@ import (
 	"renew_mnetkeys/metrics"
 	"renew_mnetkeys/report"
 	"renew_mnetkeys/rotate"
+	"renew_mnetkeys/wholefile"
 )
 
 // record is what is kept of a run besides its output: a page, metrics, a hook.
@@ -89,7 +90,7 @@ type pageRecord struct {
 func (p *pageRecord) Finish(code int) error {
 	run := report.Run{Command: p.out.o.Command, DryRun: p.out.o.DryRun, Started: p.out.started, Took: time.Since(p.out.started),
 		ExitCode: code, Version: version()}
-	err := replaceFile(p.out.o.Report, func(w io.Writer) error { return p.Write(w, run) })
+	err := wholefile.Replace(p.out.o.Report, func(w io.Writer) error { return p.Write(w, run) })
 	if err != nil {
 		return fmt.Errorf("write the page: %w", err)
 	}

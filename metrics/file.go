@@ -4,10 +4,13 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"renew_mnetkeys/wholefile"
 )
 
 // File is a file for the textfile collector in the making. Open makes one.
@@ -46,68 +49,44 @@ func Open(path string) (*File, error) {
 	case !info.Mode().IsRegular() && info.Mode()&fs.ModeSymlink == 0:
 		return nil, &Error{Path: path, Problem: "is no file but something else"}
 	}
-	f := &File{path: path, tenants: map[string]*tenant{}}
-	beside, err := f.beside()
-	if err != nil {
-		return nil, err
+	if err := wholefile.Check(path); err != nil {
+		return nil, fileError(path, err)
 	}
-	_ = beside.Close()
-	if err := os.Remove(beside.Name()); err != nil {
-		return nil, &Error{path, "a file written beside it cannot be removed", withoutPath(err)}
-	}
-	return f, nil
+	return &File{path: path, tenants: map[string]*tenant{}}, nil
 }
 
 func (f *File) name() string { return filepath.Base(f.path) }
 
-// beside makes an empty file in the same directory, under a name that the collector does not read.
-func (f *File) beside() (*os.File, error) {
-	beside, err := os.CreateTemp(filepath.Dir(f.path), "."+f.name()+".*.tmp")
-	if err != nil {
-		return nil, &Error{f.path, "cannot be written in its directory", withoutPath(err)}
-	}
-	return beside, nil
-}
-
 // Write writes the file: all tenants that were added, and the run. A reader sees the old file or the new one, never a half; killed on the way, the old one
-// stays, and maybe a file beside it whose name ends in .tmp. A symbolic link is replaced and not followed: in a directory of others it could lead anywhere.
-// Everybody may read the file. The error is an *Error, and leaves the old file.
+// stays, and maybe a file beside it whose name ends in .tmp, which the collector does not read. A symbolic link is replaced and not followed: in a directory
+// of others it could lead anywhere. Everybody may read the file. The error is an *Error, and leaves the old file.
 func (f *File) Write(run Run) error {
 	before := readStanding(f.path)
 	f.complete(run, before)
-	beside, err := f.beside()
-	if err != nil {
-		return err
-	}
-	if err := writeAll(beside, f.families(run, before)); err != nil {
-		_ = os.Remove(beside.Name())
-		return &Error{f.path, "cannot be written", withoutPath(err)}
-	}
-	if err := os.Rename(beside.Name(), f.path); err != nil {
-		_ = os.Remove(beside.Name())
-		return &Error{f.path, "cannot be put in its place", withoutPath(err)}
-	}
-	return nil
+	families := f.families(run, before)
+	return fileError(f.path, wholefile.Replace(f.path, func(w io.Writer) error {
+		lines := bufio.NewWriter(w)
+		for _, family := range families {
+			family.write(lines)
+		}
+		return lines.Flush()
+	}))
 }
 
-// writeAll writes and closes the file. It is synced before it gets its name, or a power failure could leave an empty file under that.
-func writeAll(file *os.File, families []family) error {
-	w := bufio.NewWriter(file)
-	for _, f := range families {
-		f.write(w)
+// fileError is an *Error of what wholefile gives, nil for nil.
+func fileError(path string, err error) error {
+	var known *wholefile.Error
+	if errors.As(err, &known) {
+		return &Error{path, known.Problem, known.Err}
 	}
-	return errors.Join(w.Flush(), file.Chmod(0o644), file.Sync(), file.Close())
+	return err
 }
 
-// withoutPath is the system's reason without the name of the temporary file, which nobody would look for.
+// withoutPath is the system's reason without the path, which the error names already.
 func withoutPath(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {
 		return path.Err
-	}
-	var link *os.LinkError
-	if errors.As(err, &link) {
-		return link.Err
 	}
 	return err
 }

@@ -1,0 +1,83 @@
+// Package wholefile replaces files so that nobody ever reads half of one, whenever the process is killed.
+package wholefile
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"renew_mnetkeys/killsteps"
+)
+
+// Error says what could not be done, and the system's reason. It does not name the file beside, which nobody would look for.
+type Error struct {
+	Problem string
+	Err     error
+}
+
+// Error is the problem and its reason.
+func (e *Error) Error() string { return e.Problem + ": " + e.Err.Error() }
+
+// Unwrap is the reason.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Check makes sure, before anything else is done, that a file of this name can be written later. Nothing stays of it. The error is an *Error.
+func Check(path string) error {
+	f, err := beside(path)
+	if err != nil {
+		return err
+	}
+	_ = f.Close()
+	return problem("a file written beside it cannot be removed", step("remove", path, func() error { return os.Remove(f.Name()) }))
+}
+
+// Replace writes a file that everybody may read, and gives it its name when it is whole: a reader sees the old file or the new one. Killed on the way, the
+// old one stays, and maybe one beside it whose name ends in .tmp. A symbolic link is replaced and not followed. The error is an *Error, but for those of
+// write, and leaves the old file.
+func Replace(path string, write func(io.Writer) error) error {
+	f, err := beside(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(f.Name()) }() // where it was not renamed
+	w := bufio.NewWriter(f)
+	err = step("write", path, func() error {
+		// Synced before it gets its name, or a power failure could leave an empty file under that.
+		return errors.Join(write(w), w.Flush(), f.Chmod(0o644), f.Sync(), f.Close())
+	})
+	if err != nil {
+		return problem("cannot be written", err)
+	}
+	return problem("cannot be put in its place", step("rename", path, func() error { return os.Rename(f.Name(), path) }))
+}
+
+// beside makes an empty file in the same directory. Programs that read all files of one kind do not read it: its name ends in .tmp.
+func beside(path string) (f *os.File, err error) {
+	err = step("create", path, func() error {
+		f, err = os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
+		return err
+	})
+	return f, problem("cannot be written in its directory", err)
+}
+
+func step(doing, path string, do func() error) error {
+	return killsteps.File(doing+" "+filepath.Base(path), do)
+}
+
+// problem leaves out the name of the file beside.
+func problem(what string, err error) error {
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &path):
+		err = path.Err
+	case errors.As(err, &link):
+		err = link.Err
+	}
+	return &Error{what, err}
+}
