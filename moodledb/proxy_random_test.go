@@ -1,12 +1,14 @@
 package moodledb
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"os"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,8 +19,8 @@ const envLong = "MNETKEYS_TEST_LONG"
 
 // mishap is what happens to one packet, of either direction, once.
 type mishap struct {
-	at int    // which packet of the connection pool, counted over both directions
-	do string // cut, cut after, delay, twice
+	at int    // which packet of the connection pool, counted over both directions from 1
+	do string // cut, cut after, delay, twice; gone, gone after: cut, and nobody gets to the server any more
 }
 
 func (m mishap) String() string { return fmt.Sprintf("%s packet %d", m.do, m.at) }
@@ -27,12 +29,13 @@ func (m mishap) String() string { return fmt.Sprintf("%s packet %d", m.do, m.at)
 type troubled struct {
 	mishap
 	passed atomic.Int64 // packets so far
-	armed  atomic.Bool
+	gone   atomic.Bool
 }
 
-// startTroubled returns the port.
-func startTroubled(t *testing.T, server string, p *troubled) int {
+// through is the site's configuration with p in between.
+func (s *site) through(t *testing.T, p *troubled) *Config {
 	t.Helper()
+	server := net.JoinHostPort(s.Host, strconv.Itoa(s.Port))
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -54,7 +57,9 @@ func startTroubled(t *testing.T, server string, p *troubled) int {
 			go p.copy(client, upstream, end)
 		}
 	}()
-	return listener.Addr().(*net.TCPAddr).Port
+	config := *s.config
+	config.DBPort = listener.Addr().(*net.TCPAddr).Port
+	return &config
 }
 
 // copy passes packets on, which begin the same in both directions: length, number.
@@ -62,15 +67,16 @@ func (p *troubled) copy(to, from net.Conn, end func()) {
 	defer end()
 	for {
 		packet, _, err := readPacket(from)
-		if err != nil {
+		if err != nil || p.gone.Load() {
 			return
 		}
 		times := 1
-		if p.armed.Load() && int(p.passed.Add(1)) == p.at {
+		if int(p.passed.Add(1)) == p.at {
+			p.gone.Store(strings.HasPrefix(p.do, "gone"))
 			switch p.do {
-			case "cut":
+			case "cut", "gone":
 				return
-			case "cut after":
+			case "cut after", "gone after":
 				_, _ = to.Write(packet)
 				return
 			case "delay":
@@ -86,6 +92,38 @@ func (p *troubled) copy(to, from net.Conn, end func()) {
 		}
 	}
 }
+
+// packets counts what passes while nothing happens: until the key has been read, and until it is stored. The last is the answer
+// to COMMIT.
+func (s *site) packets(t *testing.T) (untilRead, all int) {
+	t.Helper()
+	p := &troubled{}
+	tenant := openConfig(t, s.through(t, p))
+	defer func() { _ = tenant.Close() }()
+	change := renewal(read(t, tenant))
+	untilRead = int(p.passed.Load())
+	if err := tenant.StoreKey(t.Context(), change); err != nil {
+		t.Fatal(err)
+	}
+	return untilRead, int(p.passed.Load())
+}
+
+// drawn is a mishap by chance, one of two within StoreKey.
+func drawn(seed uint64, untilRead, all int) mishap {
+	random := rand.New(rand.NewPCG(seed, 0))
+	m := mishap{1 + random.IntN(all), []string{"cut", "cut after", "delay", "twice", "gone", "gone after"}[random.IntN(6)]}
+	if random.IntN(2) == 0 {
+		m.at = untilRead + 1 + random.IntN(all-untilRead)
+	}
+	return m
+}
+
+const (
+	isStored         = "stored"
+	isNotStored      = "not stored, and said so"
+	storedPerhaps    = "stored, and said to be uncertain"
+	notStoredPerhaps = "not stored, and said to be uncertain"
+)
 
 // The property: whatever happens to a single packet between us and the server, StoreKey says truly what became of the change, the
 // state is the one before or the one after, and a second run that nothing happens to ends with a new key and the old one kept.
@@ -106,62 +144,100 @@ func TestStoreKeyWhateverHappensToAPacket(t *testing.T) {
 	}
 	s := newSite(t, "mdl_")
 	first := s.stored(t)
-	said := map[string]int{}
-	for _, seed := range seeds {
-		random := rand.New(rand.NewPCG(seed, 0))
-		m := mishap{1 + random.IntN(60), []string{"cut", "cut after", "delay", "twice"}[random.IntN(4)]}
-		s.Exec(t, "UPDATE {config_plugins} SET value = ? WHERE name = 'openssl'", first.pair)
-		s.Exec(t, "UPDATE {config_plugins} SET value = ? WHERE name = 'openssl_history'", first.history)
-		s.Exec(t, "UPDATE {mnet_host} SET public_key = ?, public_key_expires = ? WHERE id = 1", first.ownKey, first.ownExpires)
+	untilRead, all := s.packets(t)
+	said, inStoreKey := map[string]int{}, 0
+	try := func(m mishap, of string) {
+		s.putBack(t, first)
 		result := s.storeBeside(t, m)
 		said[result]++
+		if m.at > untilRead {
+			inStoreKey++
+		}
 		if t.Failed() {
-			t.Fatalf("%s=%d: %s: %s", envSeed, seed, m, result)
+			t.Fatalf("%s: %s of %d and %d: %s", of, m, untilRead, all-untilRead, result)
 		}
 	}
-	t.Logf("%d mishaps: %v", len(seeds), said)
+	// Few draws hit these, and each outcome is to be seen in every run.
+	for _, m := range []mishap{{all, "cut"}, {all, "gone"}, {all - 1, "cut"}, {all - 1, "gone"}} {
+		try(m, "COMMIT or its answer")
+	}
+	for _, seed := range seeds {
+		try(drawn(seed, untilRead, all), fmt.Sprintf("%s=%d", envSeed, seed))
+	}
+	for _, outcome := range []string{isStored, isNotStored, storedPerhaps, notStoredPerhaps} {
+		if said[outcome] == 0 {
+			t.Errorf("nothing was %s", outcome)
+		}
+	}
+	t.Logf("%d mishaps, %d of them to one of the %d packets of StoreKey, %d before: %v", len(seeds)+4, inStoreKey, all-untilRead, untilRead, said)
 }
 
-// storeBeside renews with a mishap, from the first connection on, and then without.
+func (s *site) putBack(t *testing.T, to stored) {
+	t.Helper()
+	s.Exec(t, "UPDATE {config_plugins} SET value = ? WHERE name = 'openssl'", to.pair)
+	s.Exec(t, "UPDATE {config_plugins} SET value = ? WHERE name = 'openssl_history'", to.history)
+	s.Exec(t, "UPDATE {mnet_host} SET public_key = ?, public_key_expires = ? WHERE id = 1", to.ownKey, to.ownExpires)
+}
+
+// storeBeside renews with a mishap, which must happen, and then without.
 func (s *site) storeBeside(t *testing.T, m mishap) (said string) {
 	t.Helper()
 	before := s.stored(t)
 	p := &troubled{mishap: m}
-	p.armed.Store(true)
-	config := *s.config
-	config.DBPort = startTroubled(t, fmt.Sprintf("%s:%d", s.Host, s.Port), p)
-	var change KeyChange
-	tenant, err := Open(t.Context(), &config)
-	if err == nil {
-		defer func() { _ = tenant.Close() }()
-		var seen *Site
-		if seen, err = tenant.Read(t.Context()); err == nil {
-			// A command that arrives twice is answered twice, and the driver takes the first of the two answers for that of the next
-			// command. What it makes of it does not pass for what is stored when that is to be replaced.
-			if m.do != "twice" && (seen.RawPair != before.pair || seen.RawHistory != before.history || seen.Own.PublicKey != before.ownKey) {
-				t.Errorf("read what is not stored: %+v", seen)
-			}
-			change = renewal(seen)
-			err = tenant.StoreKey(t.Context(), change)
-		}
+	err := s.renewThrough(t, p, before)
+	if int(p.passed.Load()) < m.at {
+		t.Errorf("only %d packets have passed", p.passed.Load())
 	}
+	s.awaitNoConnection(t) // a server that is gone for us may still be at the COMMIT
 	now := s.stored(t)
 	switch {
 	case err == nil && now == renewed():
-		said = "stored"
-	case err != nil && now == before && (m.do == "twice" || !errors.Is(err, ErrConflict)):
-		said = "not stored, and said so"
+		said = isStored
 	case errors.Is(err, ErrUncertain) && now == renewed():
-		said = "stored, and said to be uncertain"
+		said = storedPerhaps
+	case errors.Is(err, ErrUncertain) && now == before:
+		said = notStoredPerhaps
+	case err != nil && now == before && (m.do == "twice" || !errors.Is(err, ErrConflict)):
+		said = isNotStored
 	default:
 		t.Errorf("%v, but stored is %+v", err, now)
 	}
-	again := s.open(t)
-	defer func() { _ = again.Close() }()
+	if errors.Is(err, ErrUncertain) && !p.gone.Load() {
+		t.Errorf("the server could have been asked: %v", err)
+	}
 	if now == before {
+		again := s.open(t)
+		defer func() { _ = again.Close() }()
 		if err := again.StoreKey(t.Context(), renewal(read(t, again))); err != nil || s.stored(t) != renewed() {
 			t.Errorf("the second run: %v, stored is %+v", err, s.stored(t))
 		}
 	}
 	return said
+}
+
+// renewThrough is a run, from the first connection on.
+func (s *site) renewThrough(t *testing.T, p *troubled, before stored) error {
+	t.Helper()
+	tenant, err := Open(t.Context(), s.through(t, p))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tenant.Close() }()
+	pauses := 0
+	tenant.sleep = func(ctx context.Context, _ time.Duration) error {
+		if pauses++; p.gone.Load() && pauses == 3 {
+			return context.DeadlineExceeded
+		}
+		return ctx.Err()
+	}
+	seen, err := tenant.Read(t.Context())
+	if err != nil {
+		return err
+	}
+	// A command that arrives twice is answered twice, and the driver takes the first of the two answers for that of the next
+	// command. What it makes of it does not pass for what is stored when that is to be replaced.
+	if p.do != "twice" && (seen.RawPair != before.pair || seen.RawHistory != before.history || seen.Own.PublicKey != before.ownKey) {
+		t.Errorf("read what is not stored: %+v", seen)
+	}
+	return tenant.StoreKey(t.Context(), renewal(seen))
 }
