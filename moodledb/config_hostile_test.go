@@ -1,0 +1,110 @@
+package moodledb
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"renew_mnetkeys/testbed"
+)
+
+// traces are statements that leave a file MARK behind where they are run, each in a form that may give a setting its value.
+var traces = map[string]string{
+	"a function of PHP":         `file_put_contents('MARK', 'x');`,
+	"a shell by backticks":      "`touch MARK`;",
+	"a shell by its function":   `shell_exec('touch MARK');`,
+	"a pipe":                    `fgets(popen('touch MARK; echo x', 'r'));`,
+	"eval":                      `eval("return touch('MARK');");`,
+	"a function of the file":    `own(); function own() { return (string)touch('MARK'); }`,
+	"a function without a name": `(function () { return touch('MARK'); })();`,
+	"a callback":                `array_map('touch', ['MARK']);`,
+	"a function by its name":    `call_user_func('touch', 'MARK');`,
+	"a constructor":             `new SplFileObject('MARK', 'w');`,
+	"an included file":          `(include __DIR__ . '/included.php');`,
+	"a suppressed call":         `@touch('MARK');`,
+	"a condition":               `touch('MARK') ? 'a' : 'b';`,
+}
+
+// Each statement stands alone, where it is passed over, and as the value of a setting, which cannot be told then. That php, which stands in
+// no option, does leave the file shows that the statement would.
+func TestNothingInConfigPHPIsExecuted(t *testing.T) {
+	php := testbed.PHP(t)
+	for name, trace := range traces {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			mark, path := filepath.Join(dir, "mark"), filepath.Join(dir, "config.php")
+			trace := strings.ReplaceAll(trace, "MARK", mark)
+			write(t, filepath.Join(dir, "included.php"), "<?php return touch('"+mark+"');")
+			const settings = "<?php $CFG = new stdClass; $CFG->dbtype='mysqli'; $CFG->dbuser='u'; $CFG->wwwroot='http://x'; $CFG->dataroot='/d'; $CFG->dbname='n';\n"
+
+			write(t, path, settings+trace)
+			c, err := ReadConfig(t.Context(), path, ReadOptions{})
+			if err != nil || c.DBName != "n" {
+				t.Errorf("alone: %v, error %v", c, err)
+			}
+			write(t, path, settings+"$CFG->dbname = "+trace)
+			var refused *ConfigError
+			if c, err := ReadConfig(t.Context(), path, ReadOptions{}); !errors.As(err, &refused) || refused.Setting != "dbname" || refused.Line != 2 {
+				t.Errorf("as a value: %v, error %v", c, err)
+			}
+			if _, err := os.Stat(mark); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("it was executed: %v", err)
+			}
+			said, err := exec.CommandContext(t.Context(), php, path).CombinedOutput()
+			if _, missing := os.Stat(mark); missing != nil {
+				t.Errorf("php does not execute it either: %s, error %v", said, err)
+			}
+		})
+	}
+}
+
+// noFiles puts what is no file of at most 1 MiB to path.
+var noFiles = map[string]func(path string) error{
+	"a pipe":                   func(path string) error { return syscall.Mkfifo(path, 0o600) },
+	"a directory":              func(path string) error { return os.Mkdir(path, 0o700) },
+	"a device":                 func(path string) error { return os.Symlink("/dev/null", path) },
+	"a file that is too large": func(path string) error { return os.WriteFile(path, make([]byte, 1<<20+1), 0o600) },
+	"a link to itself":         func(path string) error { return os.Symlink(path, path) },
+}
+
+func TestWhatIsNoFileInPlaceOfConfigPHPIsRefusedAtOnce(t *testing.T) {
+	says := map[string]string{"a file that is too large": "larger than 1 MiB", "a link to itself": "too many levels"}
+	for name, put := range noFiles {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			for file, source := range map[string]string{"config.php": "", "including.php": "<?php include __DIR__ . '/config.php';"} {
+				path := filepath.Join(dir, file)
+				if source != "" {
+					write(t, path, source)
+				} else if err := put(path); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want := says[name]
+			if want == "" {
+				want = "is no regular file"
+			}
+			for file, want := range map[string]string{"config.php": want, "including.php": "is not set"} {
+				refused := make(chan error, 1)
+				go func() {
+					_, err := ReadConfig(t.Context(), filepath.Join(dir, file), ReadOptions{})
+					refused <- err
+				}()
+				select {
+				case err := <-refused:
+					var unusable *ConfigError
+					if !errors.As(err, &unusable) || !strings.Contains(err.Error(), want) {
+						t.Errorf("%s: error %v", file, err)
+					}
+				case <-time.After(5 * time.Second):
+					t.Fatalf("%s: it is waited for", file)
+				}
+			}
+		})
+	}
+}
