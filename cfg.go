@@ -48,9 +48,13 @@ func readSmall(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
+	return readOpened(f)
+}
+
+func readOpened(f *os.File) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(f, smallFile+1))
 	if err == nil && len(text) > smallFile {
-		err = fmt.Errorf("%s is longer than %d bytes", name, smallFile)
+		err = fmt.Errorf("%s is longer than %d bytes", f.Name(), smallFile)
 	}
 	return text, err
 }

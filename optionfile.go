@@ -102,29 +102,35 @@ func optionNamed(name string) (option, bool) {
 	return option{}, false
 }
 
-// trustworthy refuses a file that somebody else may write: it could name a hook for
-// us to run.
-func trustworthy(path string) error {
-	info, err := os.Stat(path)
+// readTrusted reads a file that may name a hook for us to run: one that everybody
+// may write is refused, and for root one that anybody else may.
+func readTrusted(path string) ([]byte, error) {
+	f, err := os.Open(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if info.Mode().Perm()&0o002 != 0 {
-		return fmt.Errorf("%s may be written by everybody; take that right away: chmod o-w", path)
+	defer f.Close()
+	info, err := f.Stat() // of what is read, whatever the name stands for by then
+	if err != nil {
+		return nil, err
 	}
-	if owner, known := info.Sys().(*syscall.Stat_t); known && os.Geteuid() == 0 && owner.Uid != 0 {
-		return fmt.Errorf("%s is not root's, and root runs this; make it root's: chown root", path)
+	owner, known := info.Sys().(*syscall.Stat_t)
+	root := known && os.Geteuid() == 0
+	switch mode := info.Mode().Perm(); {
+	case mode&0o002 != 0:
+		return nil, fmt.Errorf("%s may be written by everybody; take that right away: chmod o-w", path)
+	case root && owner.Uid != 0:
+		return nil, fmt.Errorf("%s is not root's, and root runs this; make it root's: chown root", path)
+	case root && owner.Gid != 0 && mode&0o020 != 0:
+		return nil, fmt.Errorf("%s may be written by a group, and root runs this; take that right away: chmod g-w", path)
 	}
-	return nil
+	return readOpened(f)
 }
 
 // parseOptionFile reads lines of NAME, NAME=VALUE or NAME = VALUE; # begins a
 // comment at the start of a line.
 func parseOptionFile(path string) ([]fileOption, error) {
-	if err := trustworthy(path); err != nil {
-		return nil, err
-	}
-	text, err := readSmall(path)
+	text, err := readTrusted(path)
 	if err != nil {
 		return nil, err
 	}

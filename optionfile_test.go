@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -161,13 +162,22 @@ func TestRootTakesNoOptionsFromAFileOfAnother(t *testing.T) {
 		testbed.Missing(t, "only root can give a file away")
 	}
 	file := optionFile(t, "quiet")
-	for owner, refused := range map[int]bool{0: false, 65534: true} {
-		if err := os.Chown(file, owner, -1); err != nil {
+	for _, c := range []struct {
+		owner, group int
+		mode         os.FileMode
+		says         string // "": it is read
+	}{
+		{0, 0, 0o644, ""},
+		{65534, 0, 0o644, "chown root"},
+		{0, 65534, 0o640, ""},
+		{0, 65534, 0o660, "chmod g-w"},
+	} {
+		if err := errors.Join(os.Chown(file, c.owner, c.group), os.Chmod(file, c.mode)); err != nil {
 			t.Fatal(err)
 		}
 		_, err := optionsOf(t, "--options="+file)
-		if (err != nil) != refused || refused && !strings.Contains(err.Error(), "chown root") {
-			t.Errorf("of %d: error %v", owner, err)
+		if (err != nil) != (c.says != "") || err != nil && !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%+v: error %v", c, err)
 		}
 	}
 }
