@@ -24,9 +24,9 @@ func TestARunThatIsKilledAnywhereIsFinishedByTheNext(t *testing.T) {
 	renewIt(t, own).expect(t, 0)
 	whole := time.Since(started)
 
-	seed := uint64(time.Now().UnixNano())
+	seed := drawSeed(t)
 	random := rand.New(rand.NewPCG(seed, 0))
-	t.Logf("seed %d, a whole run takes %s", seed, whole)
+	t.Logf("%s=%d, a whole run takes %s", envSeed, seed, whole)
 	const kills = 12
 	for i := range kills {
 		pair := pairOf(t, own)

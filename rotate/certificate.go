@@ -63,11 +63,11 @@ func Certify(key *rsa.PrivateKey, s Subject, now time.Time, days int, random io.
 	if err != nil {
 		return nil, fmt.Errorf("encode the private key: %w", err)
 	}
+	defer clear(pkcs8)
 	der, err := certify(key, s, now, days, random)
 	if err != nil {
 		return nil, fmt.Errorf("make the certificate: %w", err)
 	}
-	defer clear(pkcs8)
 	pair, err := envelope.ParseKeyPair(pemBlock("CERTIFICATE", der), pemBlock("PRIVATE KEY", pkcs8))
 	if err != nil {
 		return nil, fmt.Errorf("read the new key pair back: %w", err)

@@ -143,8 +143,10 @@ func integers(op string, x, y int64) (Value, bool) {
 		return intValue(x | y), true
 	case "&":
 		return intValue(x & y), true
+	case "^":
+		return intValue(x ^ y), true
 	}
-	return intValue(x ^ y), true
+	return Value{}, false // no operator of ours
 }
 
 func magnitude(n int64) uint64 {
