@@ -174,7 +174,7 @@ staticchecked() {
         not_checked staticcheck "$STATICCHECK can not be installed"
         if in_ci; then return 1; else return 0; fi
     fi
-    GOFLAGS=-race "$staticcheck" ./... && in_smoke env GOFLAGS=-race "$staticcheck" ./...
+    GOFLAGS=-race "$staticcheck" ./... && in_smoke env GOFLAGS=-race "$staticcheck" ./... && in_lint "$staticcheck" .
 }
 
 # Responses and rows left open, and wrapped errors compared: see lint/main.go.
@@ -200,12 +200,29 @@ vulnerable() {
     esac
 }
 
+# Each target for ten minutes. A worker that is busy in the last moment ends its target with "context deadline exceeded", and has found nothing.
+fuzzed() {
+    local room target log=$scratch/fuzz.log failed=0
+    for room in $(go list ./...); do
+        for target in $(go test -list '^Fuzz' "$room" | grep '^Fuzz'); do
+            if ! go test -run '^$' -fuzz "^$target\$" -fuzztime 10m -fuzzminimizetime=10x -timeout 30m "$room" >"$log" 2>&1 &&
+                ! grep -q '^ *context deadline exceeded$' "$log"; then
+                cat "$log"
+                failed=1
+            fi
+            echo "$target: $(grep -o 'execs: [0-9]*' "$log" | tail -1)"
+        done
+    done
+    return $failed
+}
+
 main() {
     install_missing
     # All with -race, vet and staticcheck too: so the many dependencies are compiled once and not twice.
     check "gofmt" formatted
     check "go vet" go vet -race ./...
     check "go vet, smoke" in_smoke go vet -race ./...
+    check "go vet, lint" in_lint go vet .
     check "staticcheck" staticchecked
     check "lint" linted
     check "go mod tidy" go mod tidy -diff
@@ -216,6 +233,10 @@ main() {
     # Tests wait more than they compute: four at once keep two cores busy.
     check "go test" go test -race -cover -parallel 4 -timeout "$limit" ./...
     check "go test, smoke" in_smoke go test -race -timeout "$limit" ./...
+    if [ -n "${MNETKEYS_TEST_LONG:-}" ]; then
+        check "benchmarks" go test -run '^$' -bench . -timeout 2h ./...
+        check "fuzzing" fuzzed
+    fi
     check "govulncheck" vulnerable
 
     printf '\n'
