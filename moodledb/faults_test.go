@@ -96,6 +96,7 @@ func TestAFaultAtAnyStatement(t *testing.T) {
 				if n == 1 && fault != isAskedTwice {
 					t.Errorf("the operation has no statement")
 				}
+				t.Logf("fault %d at %d statements", fault, n-1)
 			}
 		})
 	}

@@ -15,17 +15,19 @@ import (
 type fate int
 
 const (
-	passes       fate = iota
-	isLost            // the connection ends before the server has it
-	goesUnsaid        // the server runs it, and the connection ends before its answer arrives
-	hangsUp           // the client's connection ends at once, the server gets the statement later
-	isCutShort        // the server runs it, and the connection ends just before the end of its answer
-	isAskedTwice      // the server runs it twice, and answers twice
+	passes        fate = iota
+	isLost             // the connection ends before the server has it
+	goesUnsaid         // the server runs it, and the connection ends before its answer arrives
+	hangsUp            // the client's connection ends at once, the server gets the statement later
+	isCutShort         // the server runs it, and the connection ends just before the end of its answer
+	isAskedTwice       // the server runs it twice, and answers twice
+	isLostForGood      // the connection ends before the server has it, and nobody gets another one
 )
 
 // proxy stands between a tenant and its server, sees every statement, and cuts connections.
 type proxy struct {
 	port   int
+	leave  func() // accepts no more connections
 	server string
 	decide func(query string) fate
 	late   chan struct{} // closed: statements that hang up reach the server now
@@ -43,10 +45,10 @@ func startProxy(t *testing.T, server string, decide func(query string) fate) *pr
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{port: listener.Addr().(*net.TCPAddr).Port, server: server, decide: decide, late: make(chan struct{})}
+	p := &proxy{port: listener.Addr().(*net.TCPAddr).Port, leave: func() { _ = listener.Close() }, server: server, decide: decide, late: make(chan struct{})}
 	var connections sync.WaitGroup
 	t.Cleanup(func() {
-		_ = listener.Close()
+		p.leave()
 		connections.Wait()
 	})
 	connections.Go(func() {
@@ -119,6 +121,9 @@ func (p *proxy) serve(client net.Conn) {
 		p.mu.Unlock()
 		switch p.decide(query) {
 		case isLost:
+			return
+		case isLostForGood:
+			p.leave()
 			return
 		case goesUnsaid:
 			mute.Lock()

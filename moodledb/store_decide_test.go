@@ -105,9 +105,8 @@ func TestStoreKeyWhenTheAnswerToCommitIsLost(t *testing.T) {
 	})
 	t.Run("the server is gone: uncertain, after a limit", func(t *testing.T) {
 		s := newSite(t, "mdl_")
-		tenant := s.open(t)
-		change := renewal(read(t, tenant))
-		_ = tenant.db.Close()
+		tenant, _ := s.throughProxy(t, isLostForGood)
+		change, before := renewal(read(t, tenant)), s.stored(t)
 		var pauses []time.Duration
 		tenant.sleep = func(_ context.Context, d time.Duration) error {
 			pauses = append(pauses, d)
@@ -116,8 +115,11 @@ func TestStoreKeyWhenTheAnswerToCommitIsLost(t *testing.T) {
 			}
 			return nil
 		}
-		if err := tenant.decide(t.Context(), &change, errors.New("lost")); !errors.Is(err, ErrUncertain) {
+		if err := tenant.StoreKey(t.Context(), change); !errors.Is(err, ErrUncertain) {
 			t.Errorf("got %v", err)
+		}
+		if got := s.stored(t); got != before {
+			t.Errorf("stored %+v", got)
 		}
 		if len(pauses) != 3 || pauses[0] != readBackPause {
 			t.Errorf("pauses %v", pauses)
