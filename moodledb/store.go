@@ -59,16 +59,13 @@ func (c *KeyChange) check() error {
 // each statement compares once more what it replaces.
 func (t *Tenant) StoreKey(ctx context.Context, c KeyChange) error {
 	if err := c.check(); err != nil {
-		return fmt.Errorf("store key: %w", err)
+		return err
 	}
 	err := retry(ctx, func() error { return t.storeKey(ctx, &c) })
 	if answerLost(err) {
-		err = t.decide(ctx, &c, err)
+		return t.decide(ctx, &c, err)
 	}
-	if err != nil {
-		return fmt.Errorf("store key: %w", err)
-	}
-	return nil
+	return err
 }
 
 func (t *Tenant) storeKey(ctx context.Context, c *KeyChange) error {
