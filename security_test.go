@@ -51,12 +51,31 @@ func TestSECURITYListsEveryModuleOfTheBinary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	modules := strings.Fields(string(out))
-	if len(modules) == 0 {
+	linked := map[string]bool{}
+	for _, m := range strings.Fields(string(out)) {
+		linked[m] = true
+	}
+	if len(linked) == 0 {
 		t.Fatal("the binary has no modules")
 	}
-	for _, m := range modules {
-		if !strings.Contains(string(text), "| "+m+" |") {
+	required, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, dependencies, _ := strings.Cut(string(text), "\n## Dependencies\n")
+	listed := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^\| ([\w.-]+\.\w+/\S+) \|(.*)$`).FindAllStringSubmatch(dependencies, -1) {
+		module, forTests := m[1], strings.Contains(m[2], "(tests only)")
+		listed[module] = true
+		if linked[module] == forTests {
+			t.Errorf("%s: in the binary %t, marked as of tests only %t", module, linked[module], forTests)
+		}
+		if !strings.Contains(string(required), "\t"+module+" v") {
+			t.Errorf("%s is listed, and go.mod does not require it", module)
+		}
+	}
+	for m := range linked {
+		if !listed[m] {
 			t.Errorf("%s is not listed", m)
 		}
 	}
