@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"renew_mnetkeys/peers"
 	"renew_mnetkeys/peers/peertest"
 )
@@ -77,5 +79,20 @@ func TestAnAnswerThatComesInPiecesIsEnded(t *testing.T) {
 	got := client(t, quick(func(o *peers.Options) { o.Timeout, o.Retries = 4*time.Second, -1 })).Push(t.Context(), identity(t, own), row(peer), true)
 	if took := time.Since(started); reason(got.Failure) != "timeout" || took > 30*time.Second {
 		t.Errorf("after %v: %v", took, got.Failure)
+	}
+}
+
+func TestARowThatVerifiesNothingIsWarnedOf(t *testing.T) {
+	for _, c := range []struct {
+		wwwroot      string
+		verification int
+		warned       bool
+	}{{"https://127.0.0.1:1", 0, true}, {"https://127.0.0.1:1", 1, false}, {"https://127.0.0.1:1", 2, false}, {"http://127.0.0.1:1", 0, false}} {
+		var log strings.Builder
+		network := client(t, quick(func(o *peers.Options) { o.Log, o.Retries = zerolog.New(&log).Level(zerolog.WarnLevel), -1 }))
+		network.Push(t.Context(), identity(t, start(t, peertest.Options{})), peers.Peer{Wwwroot: c.wwwroot, SSLVerification: c.verification}, true)
+		if warned := strings.Contains(log.String(), "TLS certificate not verified"); warned != c.warned {
+			t.Errorf("%+v: %q", c, log.String())
+		}
 	}
 }
