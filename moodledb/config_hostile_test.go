@@ -108,3 +108,38 @@ func TestWhatIsNoFileInPlaceOfConfigPHPIsRefusedAtOnce(t *testing.T) {
 		})
 	}
 }
+
+// Who may write config.php shall not learn by it, through a database host of his
+// own, what root alone may read.
+func TestRootReadsNothingForConfigPHPThatItsUserMayNotRead(t *testing.T) {
+	if os.Geteuid() != 0 {
+		testbed.Missing(t, "only root can read what another may not")
+	}
+	for name, line := range map[string]string{
+		"the content of a file": "$CFG->dbuser = trim(file_get_contents('FILE'));",
+		"what a file sets":      "require 'FILE';",
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path, file := filepath.Join(dir, "config.php"), filepath.Join(dir, "other")
+			source := "<?php $CFG = new stdClass(); $CFG->dbtype='mariadb'; $CFG->dbhost='h'; $CFG->dbname='d'; $CFG->dbuser='u'; $CFG->dbpass='p'; $CFG->prefix='m_';" +
+				"$CFG->wwwroot='http://a.example'; $CFG->dataroot='/d'; " + strings.ReplaceAll(line, "FILE", file)
+			for _, err := range []error{os.WriteFile(path, []byte(source), 0o600), os.Chown(path, 54321, 54321),
+				os.WriteFile(file, []byte("<?php $CFG->dbuser = 'SECRET';"), 0o600)} {
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			c, err := ReadConfig(t.Context(), path, ReadOptions{})
+			if err == nil && strings.Contains(c.DBUser, "SECRET") || err != nil && strings.Contains(err.Error(), "SECRET") {
+				t.Errorf("it was read: %v", err)
+			}
+			if err := os.Chown(path, 0, 0); err != nil {
+				t.Fatal(err)
+			}
+			if c, err := ReadConfig(t.Context(), path, ReadOptions{}); err != nil || !strings.Contains(c.DBUser, "SECRET") {
+				t.Errorf("not read for a config.php of root's: %v", err)
+			}
+		})
+	}
+}

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 
 	"renew_mnetkeys/moodledb/phpsource"
+	"renew_mnetkeys/moodledb/siteuser"
 )
 
 // ReadConfig reads config.php and what it includes, VMoodle's vconfig.php too, up to lib/setup.php. Nothing is executed, unless a needed value is not
@@ -93,10 +93,11 @@ type settings struct {
 // readSource reads config.php by our own reader. tenant, where not nil, is put over $CFG where VMoodle does it: behind bootlib.php and vconfig.php,
 // so that what config.php derives afterwards, a cachedir below dataroot, is the tenant's, and what it assigns afterwards wins.
 func readSource(path string, o ReadOptions, tenant map[string]string) (*settings, error) {
-	source, err := readFile(path)
+	source, err := siteuser.User{}.ReadFile(path, phpsource.MaxSize) // it was named by whoever runs us
 	if err != nil {
 		return nil, unreadable(path, err)
 	}
+	reader := siteuser.Reader(path)
 	s := &settings{file: path, dir: filepath.Dir(real(path)), fixed: map[string]string{}}
 	for name, text := range o.Overrides {
 		if _, ofTenant := tenant[name]; !ofTenant {
@@ -119,7 +120,7 @@ func readSource(path string, o ReadOptions, tenant map[string]string) (*settings
 			if isBootlib(file) {
 				return nil, nil // functions, whose effect is what tenant is
 			}
-			return readFile(file)
+			return reader.ReadFile(file, phpsource.MaxSize)
 		},
 		Real: real,
 		Stop: func(file string) bool {
@@ -183,18 +184,4 @@ func sourceError(err error) error {
 		return err
 	}
 	return &ConfigError{File: syntax.File, Line: syntax.Line, Problem: syntax.Problem, Hint: "check it with php -l", Err: err, evaluable: true}
-}
-
-// readFile reads a regular file of limited size: no pipe or device may stop or flood us.
-func readFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular():
-		return nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("is no regular file")}
-	case info.Size() > phpsource.MaxSize:
-		return nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("is larger than 1 MiB")}
-	}
-	return os.ReadFile(path)
 }

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"renew_mnetkeys/moodledb/phpsource"
+	"renew_mnetkeys/moodledb/siteuser"
 )
 
 // configuration is what muc/config.php says about core/config.
@@ -63,15 +64,12 @@ func readConfiguration(file string) (*configuration, error) {
 }
 
 func readSource(file string) ([]byte, error) {
-	info, err := os.Stat(file)
-	if err != nil {
-		return nil, err
-	}
-	// A FIFO or device would keep us waiting, a file of this size was not written by Moodle.
-	if !info.Mode().IsRegular() || info.Size() > phpsource.MaxSize {
+	source, err := siteuser.User{}.ReadFile(file, phpsource.MaxSize)
+	var path *fs.PathError
+	if errors.As(err, &path) && path.Op == "read" {
 		return nil, errors.New("not a regular file of at most 1 MiB")
 	}
-	return os.ReadFile(file)
+	return source, err
 }
 
 // parseConfiguration reads what cache_config_writer::config_save() has written: $configuration as var_export does it.

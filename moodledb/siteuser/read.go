@@ -1,0 +1,69 @@
+package siteuser
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+)
+
+// ReadFile reads a regular file of at most limit bytes: no pipe or device may stop or flood us. What u may not read is not read for root either, since the
+// path may come from a file of u's: the error is as if we were u. What access control lists allow besides is not known here. Errors are *fs.PathError.
+func (u User) ReadFile(path string, limit int64) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat() // of what is read, whatever the path stands for by then
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("is no regular file")}
+	case info.Size() > limit:
+		return nil, &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("is larger than %d MiB", limit>>20)}
+	case os.Geteuid() == 0 && !u.mayRead(f):
+		return nil, &fs.PathError{Op: "open", Path: path, Err: syscall.EACCES}
+	}
+	return io.ReadAll(io.LimitReader(f, limit))
+}
+
+// mayRead tells whether u could have opened the file, by the modes of the file and of all directories above it.
+func (u User) mayRead(f *os.File) bool {
+	if u.UID == 0 {
+		return true
+	}
+	path, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", f.Fd())) // without any link
+	if err != nil {
+		return false
+	}
+	groups := u.Groups()
+	need := fs.FileMode(0o4)
+	for {
+		info, err := os.Lstat(path)
+		if err != nil || !u.permits(info, groups, need) {
+			return false
+		}
+		if path == "/" {
+			return true
+		}
+		path, need = filepath.Dir(path), 0o1
+	}
+}
+
+// permits tells whether a mode lets u do what bit says: 4 to read, 1 to pass (path_resolution(7)).
+func (u User) permits(info fs.FileInfo, groups []uint32, bit fs.FileMode) bool {
+	stat, mode := info.Sys().(*syscall.Stat_t), info.Mode().Perm()
+	switch {
+	case stat.Uid == u.UID:
+		bit <<= 6
+	case slices.Contains(groups, stat.Gid):
+		bit <<= 3
+	}
+	return mode&bit != 0
+}
