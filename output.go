@@ -199,11 +199,15 @@ func (out *output) paint(word, padded string) string {
 	return "\x1b[" + colour + "m" + padded + "\x1b[0m"
 }
 
-// printable keeps what a peer or a row sent from steering the terminal.
+// printable keeps what a peer or a row sent from steering the terminal, and from
+// writing lines of its own.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r == '\n' || unicode.IsPrint(r) {
+		switch {
+		case unicode.IsPrint(r):
 			return r
+		case r == '\n':
+			return ' '
 		}
 		return '·'
 	}, s)

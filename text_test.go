@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -105,6 +106,31 @@ func TestSentinelErrorsHaveHints(t *testing.T) {
 		&rotate.OwnSiteError{Failure: &rotate.Failure{Reason: "fault_7023"}}} {
 		if hintFor(err) == "" {
 			t.Errorf("%v leaves the operator alone", err)
+		}
+	}
+}
+
+// A name out of a row, or a word of a peer, is part of its line wherever people read it.
+func TestANameWritesNoLineOfItsOwn(t *testing.T) {
+	const forged = "https://a.example\nerror: forged"
+	tenant := reported(rotate.Renewed, rotate.SelfProven,
+		rotate.PeerReport{Wwwroot: forged, Outcome: rotate.Refused, Reason: "fault_1", Detail: forged, Holds: "current"})
+	tenant.Wwwroot, tenant.Warnings = forged, []string{forged}
+	tenant.Findings = []rotate.Finding{{Code: "peers_http", Severity: rotate.SeverityInfo, Subject: forged, Message: forged, Next: forged}}
+	var stderr strings.Builder
+	printError(&stderr, errors.New(forged))
+	check := &checkSummary{now: time.Now()}
+	check.add(tenant)
+	for what, text := range map[string]string{
+		"the report":   renderText(tenant, true, options{Command: "renew"}, plain),
+		"the status":   renderStatus(tenant, time.Now(), plain),
+		"the findings": renderFindings(tenant, plain),
+		"a line":       statusLine(tenant, time.Now()),
+		"an error":     stderr.String(),
+		"the check":    check.String(),
+	} {
+		if strings.Contains(text, "\nerror: forged") || !strings.Contains(text, "error: forged") {
+			t.Errorf("%s:\n%s", what, text)
 		}
 	}
 }
