@@ -114,11 +114,11 @@ start_mariadb() {
     local data=$db/data socket=$db/socket
     account=$(id -un)
     # --force: it needs no name of this machine.
-    mariadb-install-db --no-defaults --force --datadir="$data" --user="$account" --skip-test-db \
+    mariadb-install-db --no-defaults --force --datadir="$data" --tmpdir="$db" --user="$account" --skip-test-db \
         --auth-root-authentication-method=normal >"$db/install.log" 2>&1 || { cat "$db/install.log"; return 1; }
     for _ in 1 2 3; do # the port may be somebody else's
         port=$((20000 + RANDOM % 12000))
-        mariadbd --no-defaults --user="$account" --datadir="$data" --socket="$socket" --pid-file="$db/pid" \
+        mariadbd --no-defaults --user="$account" --datadir="$data" --tmpdir="$db" --socket="$socket" --pid-file="$db/pid" \
             --bind-address=127.0.0.1 --port="$port" --skip-name-resolve --skip-log-bin --max-connections=500 \
             --character-set-server=utf8mb4 --collation-server=utf8mb4_unicode_ci \
             --innodb-flush-log-at-trx-commit=0 --innodb-flush-method=nosync --innodb-buffer-pool-size=64M \

@@ -36,6 +36,7 @@ func newMariaDB(t testing.TB, options ...string) (*Server, *process) {
 		t.Fatal(err)
 	}
 	data := filepath.Join(dir, "data")
+	options = append([]string{"--tmpdir=" + dir}, options...) // two that share one can take each other's temporary tables
 	out, err := exec.Command(install, append([]string{"--no-defaults", "--force", "--datadir=" + data, "--user=" + me.Username, "--skip-test-db",
 		"--auth-root-authentication-method=normal"}, options...)...).CombinedOutput()
 	if err != nil {
