@@ -176,7 +176,7 @@ func (r *Renewal) lookAgain(ctx context.Context, t *Tenant, id Identity, report 
 	case err != nil:
 		return false, fmt.Errorf("the own site does not answer under the new key (%w), and the database does not tell why: read the tenant: %w", failure, err)
 	case now.Pair.Certificate != id.Key.Certificate.PEM:
-		return false, ErrConflict // it is right to use another
+		return false, r.keepOverwritten(ctx, id, now) // it is right to use another
 	case check == SelfUnreachable:
 		return false, nil
 	}

@@ -178,6 +178,9 @@ func (r *Renewal) takeIntoUse(ctx context.Context, t *Tenant, next Identity, his
 		err = fmt.Errorf("%w: %w", ErrOwnUnreachable, failure)
 	}
 	if err != nil {
+		if done, conflict := r.overtaken(ctx, t, next, report); done {
+			return conflict
+		}
 		return r.giveUp(ctx, t, keys, before, err, report)
 	}
 	if check == SelfUnreachable {
