@@ -38,8 +38,10 @@ say() { printf '\n== %s\n' "$*"; }
 scratch=$(mktemp -d /tmp/mnet.XXXXXX)
 mariadb=
 policy=
+declare -A asides=() # what runs beside the checks: pid by name
 ended() {
     if [ -n "$policy" ]; then rm -f "$policy"; fi
+    if [ ${#asides[@]} -gt 0 ]; then kill "${asides[@]}" 2>/dev/null || true; fi
     if [ -n "$mariadb" ]; then
         kill "$mariadb" 2>/dev/null || true
         wait "$mariadb" 2>/dev/null || true
@@ -101,7 +103,7 @@ install_missing() {
 
 go_tool() { # go_tool NAME PACKAGE VERSION: its path, installed into the cache when it is not there in this version
     local bin=$CACHE/$1-$3
-    [ -x "$bin/$1" ] || GOBIN=$bin GOFLAGS='' GOWORK=off go install "$2@$3" >&2 || return 1
+    [ -x "$bin/$1" ] || GOBIN=$bin GOFLAGS=-trimpath CGO_ENABLED=0 GOWORK=off go install "$2@$3" >&2 || return 1
     echo "$bin/$1"
 }
 
@@ -139,7 +141,7 @@ start_mariadb() {
 
 # --- the checks: all are made, the last line says which failed ---
 
-failed=() unchecked=()
+failed=()
 checks=0
 check() { # check NAME COMMAND…
     local name=$1 begun=$SECONDS
@@ -147,7 +149,7 @@ check() { # check NAME COMMAND…
     say "$name"
     checks=$((checks + 1))
     if "$@"; then
-        if [[ " ${unchecked[*]} " != *" $name "* ]]; then echo "ok, $((SECONDS - begun)) s"; fi
+        if ! grep -qxs "$name" "$scratch/unchecked"; then echo "ok, $((SECONDS - begun)) s"; fi
     else
         failed+=("$name")
         echo "FAILED: $name" >&2
@@ -156,7 +158,26 @@ check() { # check NAME COMMAND…
 
 not_checked() { # not_checked NAME REASON
     echo "NOT CHECKED: $1 $2" >&2
-    unchecked+=("$1")
+    echo "$1" >>"$scratch/unchecked"
+}
+
+unchecked() { # for the last line
+    if [ -e "$scratch/unchecked" ]; then printf ', NOT CHECKED: %s' "$(sort -u "$scratch/unchecked" | xargs)"; fi
+}
+
+# What takes a processor is done beside the tests, which wait more than they compute; it is said when its turn comes.
+aside() { # aside NAME COMMAND…
+    local name=$1
+    shift
+    (trap - EXIT; "$@") >"$scratch/$name.log" 2>&1 &
+    asides[$name]=$!
+}
+done_aside() { # done_aside NAME
+    local code=0
+    wait "${asides[$1]}" || code=$?
+    unset "asides[$1]"
+    cat "$scratch/$1.log"
+    return $code
 }
 
 in_smoke() { (cd smoke && "$@"); }
@@ -179,7 +200,8 @@ staticchecked() {
 
 # Responses and rows left open, and wrapped errors compared: see lint/main.go.
 linted() {
-    if ! in_lint go build -o "$scratch/bin/lint" .; then
+    in_lint go vet . || return 1
+    if ! in_lint env CGO_ENABLED=0 go build -trimpath -o "$scratch/bin/lint" .; then
         not_checked "lint" "it can not be built"
         if in_ci; then return 1; else return 0; fi
     fi
@@ -222,9 +244,9 @@ main() {
     check "gofmt" formatted
     check "go vet" go vet -race ./...
     check "go vet, smoke" in_smoke go vet -race ./...
-    check "go vet, lint" in_lint go vet .
-    check "staticcheck" staticchecked
-    check "lint" linted
+    aside "staticcheck" staticchecked
+    aside "lint" linted
+    aside "govulncheck" vulnerable
     check "go mod tidy" go mod tidy -diff
     check "go mod tidy, smoke" in_smoke go mod tidy -diff
     check "go mod tidy, lint" in_lint go mod tidy -diff
@@ -233,11 +255,13 @@ main() {
     # Tests wait more than they compute: four at once keep two cores busy.
     check "go test" go test -race -cover -parallel 4 -timeout "$limit" ./...
     check "go test, smoke" in_smoke go test -race -timeout "$limit" ./...
+    check "staticcheck" done_aside "staticcheck"
+    check "lint" done_aside "lint"
+    check "govulncheck" done_aside "govulncheck"
     if [ -n "${MNETKEYS_TEST_LONG:-}" ]; then
         check "benchmarks" go test -run '^$' -bench . -timeout 2h ./...
         check "fuzzing" fuzzed
     fi
-    check "govulncheck" vulnerable
 
     printf '\n'
     if [ ${#failed[@]} -gt 0 ]; then
@@ -246,7 +270,7 @@ main() {
         printf '\n'
         exit 1
     fi
-    echo "test.sh: all $checks checks passed in $SECONDS s${unchecked[*]:+, NOT CHECKED: ${unchecked[*]}}"
+    echo "test.sh: all $checks checks passed in $SECONDS s$(unchecked)"
 }
 
 main "$@"

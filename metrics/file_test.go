@@ -128,6 +128,7 @@ func TestDirectoryThatMayNotBeWritten(t *testing.T) {
 	program, dir := copyOfTest(t), filepath.Dir(path)
 	c := asWriter(path, "4096")
 	c.Path, c.Args[0], c.Dir = program, program, "/"
+	c.Env = append(c.Env, "GOCOVERDIR="+os.TempDir()) // with -cover, or it could not write where the test does
 	c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	if err := errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.Chmod(dir, 0o755)); err != nil {
 		t.Fatal(err)
