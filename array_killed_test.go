@@ -24,7 +24,7 @@ const envSeed = "MNETKEYS_TEST_SEED"
 // leaves the mesh as a run that nobody killed.
 func TestAnArrayThatIsKilledAnywhereIsFinishedByTheSameCommand(t *testing.T) {
 	t.Parallel()
-	seeds := make([]uint64, 5)
+	seeds := make([]uint64, 3)
 	for i := range seeds {
 		seeds[i] = uint64(rand.Uint32())
 	}

@@ -34,7 +34,7 @@ func TestARunThatIsKilledAtAnyStepIsFinishedByTheNext(t *testing.T) {
 		begin  func(t *testing.T) *sweep
 	}{
 		// The history is full, so that each run drops a key.
-		{"one tenant", 24, false, func(t *testing.T) *sweep {
+		{"one tenant", 16, false, func(t *testing.T) *sweep {
 			s := newSweep(t, binary, 1)
 			s.keepRecords(t)
 			patched, err := peertest.Start(peertest.Options{Kind: peertest.Patched, Address: "127.9.0.1:0"})

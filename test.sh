@@ -6,11 +6,9 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-readonly STATICCHECK=v0.8.2 GOVULNCHECK=v1.1.4
 limit=9m # for the tests of a package
 if [ -n "${MNETKEYS_TEST_LONG:-}" ]; then limit=6h; fi
 readonly limit
-readonly CACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/renew_mnetkeys
 # Debian packages by what they bring. The server core has no service; gcc is for the race detector.
 readonly PACKAGES='
 mariadbd            mariadb-server-core mariadb-client-core
@@ -101,12 +99,6 @@ install_missing() {
     echo "The tests that need them are skipped."
 }
 
-go_tool() { # go_tool NAME PACKAGE VERSION: its path, installed into the cache when it is not there in this version
-    local bin=$CACHE/$1-$3
-    [ -x "$bin/$1" ] || GOBIN=$bin GOFLAGS=-trimpath CGO_ENABLED=0 GOWORK=off go install "$2@$3" >&2 || return 1
-    echo "$bin/$1"
-}
-
 # --- the one MariaDB of the run; testbed/mariadb.go reads the two variables ---
 
 start_mariadb() {
@@ -189,32 +181,29 @@ formatted() {
     [ -z "$files" ] || { echo "gofmt would change: $files"; return 1; }
 }
 
-staticchecked() {
-    local staticcheck
-    if ! staticcheck=$(go_tool staticcheck honnef.co/go/tools/cmd/staticcheck "$STATICCHECK"); then
-        not_checked staticcheck "$STATICCHECK can not be installed"
-        if in_ci; then return 1; else return 0; fi
+# The tools of lint/go.mod, in the versions that stand there.
+static_checks() {
+    local code=0
+    if ! in_lint env CGO_ENABLED=0 go build -trimpath -o "$scratch/bin/" . tool; then
+        not_checked "static checks" "the tools can not be built"
+        ! in_ci
+        return
     fi
-    GOFLAGS=-race "$staticcheck" ./... && in_smoke env GOFLAGS=-race "$staticcheck" ./... && in_lint "$staticcheck" .
+    export GOFLAGS=-race PATH=$scratch/bin:$PATH
+    step staticcheck ./... ./smoke/... || code=1
+    step in_lint env GOFLAGS= staticcheck . || code=1
+    step lint -test=false ./... ./smoke/... || code=1
+    step vulnerable || code=1
+    return $code
 }
 
-# Responses and rows left open, and wrapped errors compared: see lint/main.go.
-linted() {
-    in_lint go vet . || return 1
-    if ! in_lint env CGO_ENABLED=0 go build -trimpath -o "$scratch/bin/lint" .; then
-        not_checked "lint" "it can not be built"
-        if in_ci; then return 1; else return 0; fi
-    fi
-    GOFLAGS=-race "$scratch/bin/lint" -test=false ./... && in_smoke env GOFLAGS=-race "$scratch/bin/lint" -test=false ./...
+step() {
+    if "$@"; then echo "ok: $*"; else echo "FAILED: $*" && return 1; fi
 }
 
 vulnerable() {
-    local govulncheck code=0
-    if ! govulncheck=$(go_tool govulncheck golang.org/x/vuln/cmd/govulncheck "$GOVULNCHECK"); then
-        not_checked govulncheck "$GOVULNCHECK can not be installed"
-        return 0
-    fi
-    timeout 120 "$govulncheck" ./... || code=$?
+    local code=0
+    timeout 120 govulncheck ./... || code=$?
     case $code in
     0) ;;
     3) return 1 ;; # it has found something
@@ -244,9 +233,7 @@ main() {
     check "gofmt" formatted
     check "go vet" go vet -race ./...
     check "go vet, smoke" in_smoke go vet -race ./...
-    aside "staticcheck" staticchecked
-    aside "lint" linted
-    aside "govulncheck" vulnerable
+    aside "static checks" static_checks
     check "go mod tidy" go mod tidy -diff
     check "go mod tidy, smoke" in_smoke go mod tidy -diff
     check "go mod tidy, lint" in_lint go mod tidy -diff
@@ -255,9 +242,7 @@ main() {
     # Tests wait more than they compute: four at once keep two cores busy.
     check "go test" go test -race -cover -parallel 4 -timeout "$limit" ./...
     check "go test, smoke" in_smoke go test -race -timeout "$limit" ./...
-    check "staticcheck" done_aside "staticcheck"
-    check "lint" done_aside "lint"
-    check "govulncheck" done_aside "govulncheck"
+    check "static checks" done_aside "static checks"
     if [ -n "${MNETKEYS_TEST_LONG:-}" ]; then
         check "benchmarks" go test -run '^$' -bench . -timeout 2h ./...
         check "fuzzing" fuzzed
