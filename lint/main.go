@@ -1,5 +1,6 @@
 // Command lint runs the analyzers that find what a tool with connections gets wrong: responses and rows that are left open,
-// errors that are compared where they may be wrapped. It is a module of its own, so that nothing of it comes near the command.
+// errors that are compared where they may be wrapped. It is a module of its own, so that nothing of it comes near the command;
+// its go.mod pins staticcheck and govulncheck as well.
 //
 // Left out is contextcheck: docs/reliability.md says what it finds here.
 package main
