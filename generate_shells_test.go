@@ -59,7 +59,7 @@ func completesAtATerminal(t *testing.T, dir string, shell ...string) {
 		{"no host names", "--host=loc" + tab + enter, []string{"<--host=loc>"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			screen := atATerminal(t, dir, shell, "renew_mnetkeys "+c.typed+"exit"+enter)
+			screen := atATerminal(t, dir, shell, "renew_mnetkeys "+c.typed)
 			for _, want := range c.want {
 				if !strings.Contains(screen, want) {
 					t.Errorf("%s is not there:\n%q", want, screen)
@@ -105,7 +105,8 @@ func TestFishCompletes(t *testing.T) {
 	}
 }
 
-// atATerminal runs a shell on a terminal of its own, types once it has printed its prompt, and gives what was on the screen when it ended.
+// atATerminal runs a shell on a terminal of its own, types once it has printed its prompt, and gives what was on the screen in the end. Only when all of
+// it was read the shell is told to exit: what a terminal has not handed over by then is lost.
 func atATerminal(t *testing.T, dir string, shell []string, typed string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -122,14 +123,15 @@ func atATerminal(t *testing.T, dir string, shell []string, typed string) string 
 	theirs.Close()
 	var screen strings.Builder
 	part := make([]byte, 4096)
-	for asked := false; ; {
+	steps := []struct{ seen, typed string }{{prompt, typed + `echo the\ end` + enter}, {"the end", "exit" + enter}}
+	for {
 		n, err := ours.Read(part)
 		screen.Write(part[:n])
-		if !asked && strings.Contains(screen.String(), prompt) {
-			asked = true
-			if _, err := ours.WriteString(typed); err != nil {
+		if len(steps) > 0 && strings.Contains(screen.String(), steps[0].seen) {
+			if _, err := ours.WriteString(steps[0].typed); err != nil {
 				t.Fatal(err)
 			}
+			steps = steps[1:]
 		}
 		if err != nil { // EIO, once the shell has closed its side
 			break
