@@ -27,7 +27,7 @@ func TestARunThatIsKilledAnywhereIsFinishedByTheNext(t *testing.T) {
 	seed := drawSeed(t)
 	random := rand.New(rand.NewPCG(seed, 0))
 	t.Logf("%s=%d, a whole run takes %s", envSeed, seed, whole)
-	const kills = 12
+	const kills = 6
 	for i := range kills {
 		pair := pairOf(t, own)
 		// Spread over the run, each a little elsewhere every time.
