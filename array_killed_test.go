@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"os/exec"
 	"slices"
 	"strconv"
@@ -14,29 +13,16 @@ import (
 
 	"renew_mnetkeys/peers/peertest"
 	"renew_mnetkeys/rotate"
+	"renew_mnetkeys/testbed"
 )
-
-// envSeed makes the property test try one seed, that of a failure, instead of new ones.
-const envSeed = "MNETKEYS_TEST_SEED"
 
 // The property: wherever a run over the mesh is killed, and however often, no
 // key is lost, nobody holds a certificate whose key is lost, and one run more
 // leaves the mesh as a run that nobody killed.
 func TestAnArrayThatIsKilledAnywhereIsFinishedByTheSameCommand(t *testing.T) {
 	t.Parallel()
-	seeds := make([]uint64, 3)
-	for i := range seeds {
-		seeds[i] = uint64(rand.Uint32())
-	}
-	if fixed := os.Getenv(envSeed); fixed != "" {
-		seed, err := strconv.ParseUint(fixed, 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		seeds = []uint64{seed}
-	}
-	for _, seed := range seeds {
-		t.Run(fmt.Sprintf("%s=%d", envSeed, seed), func(t *testing.T) {
+	for _, seed := range testbed.Seeds(t, 3, 3) {
+		t.Run(fmt.Sprintf("%s=%d", testbed.EnvSeed, seed), func(t *testing.T) {
 			t.Parallel()
 			m, random := newTroubledMesh(t), rand.New(rand.NewPCG(seed, 0))
 			for range 1 + random.IntN(3) {

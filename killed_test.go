@@ -24,9 +24,9 @@ func TestARunThatIsKilledAnywhereIsFinishedByTheNext(t *testing.T) {
 	renewIt(t, own).expect(t, 0)
 	whole := time.Since(started)
 
-	seed := drawSeed(t)
+	seed := testbed.Seed(t)
 	random := rand.New(rand.NewPCG(seed, 0))
-	t.Logf("%s=%d, a whole run takes %s", envSeed, seed, whole)
+	t.Logf("a whole run takes %s", whole)
 	const kills = 6
 	for i := range kills {
 		pair := pairOf(t, own)

@@ -18,9 +18,6 @@ import (
 	"renew_mnetkeys/testbed"
 )
 
-// envLong has every step of every run tried, however long that takes.
-const envLong = "MNETKEYS_TEST_LONG"
-
 // Whatever step a run is killed at, nothing is lost, and the next run ends as if
 // there had been no other. Of runs that take long a few steps are drawn, unless
 // MNETKEYS_TEST_LONG is set.
@@ -73,7 +70,7 @@ func TestARunThatIsKilledAtAnyStepIsFinishedByTheNext(t *testing.T) {
 			return s
 		}},
 	} {
-		seed := drawSeed(t)
+		seed := testbed.Seed(t)
 		for worker := range sweepers {
 			t.Run(fmt.Sprintf("%s, part %d of %d", c.name, worker+1, sweepers), func(t *testing.T) {
 				t.Parallel()
@@ -81,8 +78,8 @@ func TestARunThatIsKilledAtAnyStepIsFinishedByTheNext(t *testing.T) {
 				steps := s.steps(t)
 				all := len(steps)
 				wanted := all
-				if c.drawn > 0 && os.Getenv(envLong) == "" {
-					t.Logf("%s=%d", envSeed, seed)
+				if c.drawn > 0 && !testbed.Long() {
+					t.Logf("%s=%d", testbed.EnvSeed, seed)
 					random := rand.New(rand.NewPCG(seed, 0)) // every part draws the same
 					random.Shuffle(all, func(i, j int) { steps[i], steps[j] = steps[j], steps[i] })
 					wanted = c.drawn
@@ -102,20 +99,6 @@ func TestARunThatIsKilledAtAnyStepIsFinishedByTheNext(t *testing.T) {
 			})
 		}
 	}
-}
-
-// drawSeed is a new seed, or that of a failure.
-func drawSeed(t *testing.T) uint64 {
-	t.Helper()
-	fixed := os.Getenv(envSeed)
-	if fixed == "" {
-		return uint64(rand.Uint32())
-	}
-	seed, err := strconv.ParseUint(fixed, 10, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return seed
 }
 
 // sweepers is how many fleets share the steps.

@@ -15,10 +15,8 @@ import (
 
 	"renew_mnetkeys/peers/peertest"
 	"renew_mnetkeys/rotate"
+	"renew_mnetkeys/testbed"
 )
-
-// long has tests that are large or long be as large and as long as they can be.
-func long() bool { return os.Getenv(envLong) != "" }
 
 // crowd are the many peers of one tenant, some of which commit one fault each, for ever.
 type crowd struct {
@@ -178,7 +176,7 @@ func (c *crowd) judge(t *testing.T, r ran) map[string]int {
 // knows itself, and the run costs no more than what is bounded: memory, descriptors, and the time that the silent ones take.
 func TestOfManyPeersThatMisbehaveEachIsReportedAsWhatItIs(t *testing.T) {
 	n, most := 60, taken{time: 2 * time.Minute, resident: 256 << 20, descriptors: 64}
-	if long() {
+	if testbed.Long() {
 		n, most.time = 2000, 5*time.Minute
 	}
 	c := newCrowd(t, n)

@@ -11,6 +11,7 @@ import (
 
 	"renew_mnetkeys/peers/peertest"
 	"renew_mnetkeys/rotate"
+	"renew_mnetkeys/testbed"
 )
 
 // held is what this process holds, after a collection.
@@ -59,7 +60,7 @@ func median(durations []time.Duration) time.Duration {
 // descriptor, no memory, and the last ones take as long as the first.
 func TestRenewalsInARowLeaveNothingBehind(t *testing.T) {
 	times, some := 8, 3
-	if long() {
+	if testbed.Long() {
 		times, some = 1000, 100
 	}
 	own := newFleet(t, fleetOptions{tenants: 1}).tenants[0]
@@ -95,7 +96,7 @@ func TestRenewalsInARowLeaveNothingBehind(t *testing.T) {
 	}
 	early, late := median(took[:some]), median(took[len(took)-some:])
 	t.Logf("the first %d took %s each, the last %d %s: %s", some, early, some, late, fmt.Sprintf("%.2f", float64(late)/float64(early)))
-	if long() && late > early*3/2 {
+	if testbed.Long() && late > early*3/2 {
 		t.Errorf("a renewal took %s in the beginning and %s in the end", early, late)
 	}
 }

@@ -88,7 +88,7 @@ func TestMoodleOverwritesOurKeyWithItsRenewalAtExpiry(t *testing.T) {
 		"with pair and row, while our peers are told":  {pair, true, 3, []string{"the key was changed by somebody else meanwhile"}},
 		"with the row alone, while our peers are told": {row, true, 4, []string{"the own site"}},
 	} {
-		if c.late != history && os.Getenv(envLong) == "" {
+		if c.late != history && !testbed.Long() {
 			continue // each takes long, and these two lose most
 		}
 		t.Run(name, func(t *testing.T) {

@@ -2,27 +2,13 @@ package envelope_test
 
 import (
 	"math/rand/v2"
-	"os"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf16"
-)
 
-// newSeed is that of this run, or the one to try again. It is printed where the test fails.
-func newSeed(t *testing.T) uint64 {
-	t.Helper()
-	seed := uint64(rand.Uint32())
-	if fixed := os.Getenv("MNETKEYS_TEST_SEED"); fixed != "" {
-		var err error
-		if seed, err = strconv.ParseUint(fixed, 10, 64); err != nil {
-			t.Fatalf("MNETKEYS_TEST_SEED: %v", err)
-		}
-	}
-	t.Logf("MNETKEYS_TEST_SEED=%d", seed)
-	return seed
-}
+	"renew_mnetkeys/testbed"
+)
 
 // certificates writes certificates at random, odd in ways that OpenSSL takes.
 type certificates struct{ *rand.Rand }
@@ -106,10 +92,10 @@ func (r certificates) odd(t testing.TB) oddCertificate {
 
 // What OpenSSL reads in a certificate, we read in it.
 func TestOpenSSLReadsGeneratedCertificatesAsWeDo(t *testing.T) {
-	seed := newSeed(t)
+	seed := testbed.Seed(t)
 	r := certificates{rand.New(rand.NewPCG(seed, 0))}
 	count := 30
-	if os.Getenv("MNETKEYS_TEST_LONG") != "" {
+	if testbed.Long() {
 		count = 1000
 	}
 	for i := range count {

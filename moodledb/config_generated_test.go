@@ -114,10 +114,10 @@ func (g configs) file() string {
 // What the reader makes of a config.php, PHP makes of it. Where the reader says that it cannot, PHP is asked, so that is no
 // matter; but it must read most of them.
 func TestPHPReadsAGeneratedConfigAsWeDo(t *testing.T) {
-	php, seed := testbed.PHP(t), newSeed(t)
+	php, seed := testbed.PHP(t), testbed.Seed(t)
 	g := configs{rand.New(rand.NewPCG(seed, 0))}
 	count, read := 25, 0
-	if os.Getenv("MNETKEYS_TEST_LONG") != "" {
+	if testbed.Long() {
 		count = 1000
 	}
 	path := filepath.Join(t.TempDir(), "config.php")

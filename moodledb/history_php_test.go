@@ -5,31 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
 	"renew_mnetkeys/testbed"
 )
-
-// envSeed makes a test of generated inputs try one seed, that of a failure, instead of a new one.
-const envSeed = "MNETKEYS_TEST_SEED"
-
-// newSeed is that of this run; it is printed where the test fails.
-func newSeed(t *testing.T) uint64 {
-	t.Helper()
-	seed := uint64(rand.Uint32())
-	if fixed := os.Getenv(envSeed); fixed != "" {
-		var err error
-		if seed, err = strconv.ParseUint(fixed, 10, 64); err != nil {
-			t.Fatalf("%s: %v", envSeed, err)
-		}
-	}
-	t.Logf("%s=%d", envSeed, seed)
-	return seed
-}
 
 // damaged is a history, mostly a small one, with some bytes other than they were.
 func damaged(r *rand.Rand, of []string) string {
@@ -77,11 +58,11 @@ foreach (json_decode(stream_get_contents(STDIN)) as $raw) {
 
 // What we take for a history, PHP takes for the same one. We may refuse more: then nothing is touched.
 func TestPHPReadsADamagedHistoryAsWeDo(t *testing.T) {
-	php, seed := testbed.PHP(t), newSeed(t)
+	php, seed := testbed.PHP(t), testbed.Seed(t)
 	random := rand.New(rand.NewPCG(seed, 0))
 	of := append(realHistories(t), oddHistories()...)
 	count := 3000
-	if os.Getenv("MNETKEYS_TEST_LONG") != "" {
+	if testbed.Long() {
 		count = 100_000
 	}
 	raws, encoded := make([]string, count), make([]string, count)

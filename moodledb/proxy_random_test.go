@@ -6,16 +6,14 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"os"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
-)
 
-// envLong makes the property test try many seeds.
-const envLong = "MNETKEYS_TEST_LONG"
+	"renew_mnetkeys/testbed"
+)
 
 // mishap is what happens to one packet, of either direction, once.
 type mishap struct {
@@ -128,20 +126,7 @@ const (
 // The property: whatever happens to a single packet between us and the server, StoreKey says truly what became of the change, the
 // state is the one before or the one after, and a second run that nothing happens to ends with a new key and the old one kept.
 func TestStoreKeyWhateverHappensToAPacket(t *testing.T) {
-	seeds := make([]uint64, 40)
-	if os.Getenv(envLong) != "" {
-		seeds = make([]uint64, 2000)
-	}
-	for i := range seeds {
-		seeds[i] = uint64(rand.Uint32())
-	}
-	if fixed := os.Getenv(envSeed); fixed != "" {
-		seed, err := strconv.ParseUint(fixed, 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		seeds = []uint64{seed}
-	}
+	seeds := testbed.Seeds(t, 40, 2000)
 	s := newSite(t, "mdl_")
 	first := s.stored(t)
 	untilRead, all := s.packets(t)
@@ -162,7 +147,7 @@ func TestStoreKeyWhateverHappensToAPacket(t *testing.T) {
 		try(m, "COMMIT or its answer")
 	}
 	for _, seed := range seeds {
-		try(drawn(seed, untilRead, all), fmt.Sprintf("%s=%d", envSeed, seed))
+		try(drawn(seed, untilRead, all), fmt.Sprintf("%s=%d", testbed.EnvSeed, seed))
 	}
 	for _, outcome := range []string{isStored, isNotStored, storedPerhaps, notStoredPerhaps} {
 		if said[outcome] == 0 {

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) { testbed.Main(m) }
 // machine with nothing in Go's cache another minute, so that a longer run does.
 func machines(t *testing.T) map[string]elf.Machine {
 	all := map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}
-	if os.Getenv("MNETKEYS_TEST_LONG") != "" {
+	if testbed.Long() {
 		return all
 	}
 	host := strings.TrimSpace(output(t, "go", "env", "GOHOSTARCH"))

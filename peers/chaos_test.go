@@ -6,9 +6,7 @@ import (
 	"crypto/rsa"
 	"fmt"
 	mathrand "math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -16,33 +14,8 @@ import (
 	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/peers"
 	"renew_mnetkeys/peers/peertest"
+	"renew_mnetkeys/testbed"
 )
-
-// envSeed makes a property test try one seed, that of a failure, instead of new ones; envLong more of them.
-const (
-	envSeed = "MNETKEYS_TEST_SEED"
-	envLong = "MNETKEYS_TEST_LONG"
-)
-
-// seeds are those to be tried: some new ones, many where there is time, or that of a failure.
-func seeds(t *testing.T, some, many int) []uint64 {
-	t.Helper()
-	if fixed := os.Getenv(envSeed); fixed != "" {
-		seed, err := strconv.ParseUint(fixed, 10, 64)
-		if err != nil {
-			t.Fatalf("%s: %v", envSeed, err)
-		}
-		return []uint64{seed}
-	}
-	if os.Getenv(envLong) != "" {
-		some = many
-	}
-	seeds := make([]uint64, some)
-	for i := range seeds {
-		seeds[i] = uint64(mathrand.Uint32())
-	}
-	return seeds
-}
 
 // chaos is one site of ours that has renewed its key, and what its peers are made of.
 type chaos struct {
@@ -180,12 +153,12 @@ func TestWhatIsSaidOfAPeerThatMisbehavesByChanceIsTheTruth(t *testing.T) {
 		{"peers that say nothing", 16, 200, 4 * time.Second, peertest.SilentFaults()},
 	} {
 		t.Run(run.name, func(t *testing.T) {
-			c, tried := newChaos(t), seeds(t, run.some, run.many)
+			c, tried := newChaos(t), testbed.Seeds(t, run.some, run.many)
 			failures := make([]error, len(tried))
 			several(len(tried), func(i int) { failures[i] = c.talk(t.Context(), tried[i], run.timeout, run.faults) })
 			for i, err := range failures {
 				if err != nil {
-					t.Errorf("%s=%d: %v", envSeed, tried[i], err)
+					t.Errorf("%s=%d: %v", testbed.EnvSeed, tried[i], err)
 				}
 			}
 		})

@@ -1,0 +1,42 @@
+package testbed
+
+import (
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+)
+
+// EnvSeed makes a test that draws try one seed, that of a failure, instead of new ones.
+const EnvSeed = "MNETKEYS_TEST_SEED"
+
+// Long tells whether tests are to try everything in full, however long that takes: MNETKEYS_TEST_LONG is set.
+func Long() bool { return os.Getenv("MNETKEYS_TEST_LONG") != "" }
+
+// Seeds are those to be tried: some new ones, many in a long run, or that of EnvSeed alone.
+func Seeds(t testing.TB, some, many int) []uint64 {
+	t.Helper()
+	if fixed := os.Getenv(EnvSeed); fixed != "" {
+		seed, err := strconv.ParseUint(fixed, 10, 64)
+		if err != nil {
+			t.Fatalf("%s: %v", EnvSeed, err)
+		}
+		return []uint64{seed}
+	}
+	if Long() {
+		some = many
+	}
+	seeds := make([]uint64, some)
+	for i := range seeds {
+		seeds[i] = uint64(rand.Uint32())
+	}
+	return seeds
+}
+
+// Seed is one seed, which is printed where the test fails.
+func Seed(t testing.TB) uint64 {
+	t.Helper()
+	seed := Seeds(t, 1, 1)[0]
+	t.Logf("%s=%d", EnvSeed, seed)
+	return seed
+}
