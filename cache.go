@@ -80,6 +80,9 @@ func (c *tenantCache) Drop(ctx context.Context, width rotate.Width) error {
 	return nil
 }
 
+// Cached implements rotate.Cache.
+func (c *tenantCache) Cached(context.Context, bool) ([]rotate.Stored, error) { return nil, nil }
+
 func (c *tenantCache) open() (*muc.Cache, error) {
 	c.once.Do(func() {
 		c.cache, c.err = muc.Open(muc.Location{

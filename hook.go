@@ -112,6 +112,7 @@ func (h *postHook) Finish(code int) error {
 type hookCache struct {
 	out     *output
 	wwwroot string
+	own     rotate.Cache // what it holds can be read, whoever drops it
 }
 
 var _ rotate.Cache = hookCache{}
@@ -121,7 +122,12 @@ func (out *output) cacheOf(own *tenantCache, tenant *moodledb.Config) rotate.Cac
 	if out.o.CacheHook == "" {
 		return own
 	}
-	return hookCache{out, tenant.Wwwroot}
+	return hookCache{out, tenant.Wwwroot, own}
+}
+
+// Cached implements rotate.Cache.
+func (c hookCache) Cached(ctx context.Context, withPHP bool) ([]rotate.Stored, error) {
+	return c.own.Cached(ctx, withPHP)
 }
 
 // Check implements rotate.Cache: that there is such a program was found out before.

@@ -79,6 +79,20 @@ func (n network) Address(ctx context.Context, wwwroot string) (netip.Addr, error
 	return n.client.Address(ctx, wwwroot)
 }
 
+// Nodes implements rotate.Network.
+func (n network) Nodes(ctx context.Context, wwwroot string) ([]string, *rotate.Failure) {
+	addresses, err := n.client.Addresses(ctx, wwwroot)
+	var f *peers.Failure
+	if errors.As(err, &f) {
+		return nil, failureOf(f)
+	}
+	nodes := make([]string, len(addresses))
+	for i, a := range addresses {
+		nodes[i] = a.String()
+	}
+	return nodes, nil
+}
+
 // ipAddress is what mnet_host says of a host's address: "" when it has none.
 func (n network) ipAddress(ctx context.Context, wwwroot string) string {
 	a, err := n.Address(ctx, wwwroot)
@@ -95,7 +109,7 @@ func (n network) own(c *moodledb.Config) func(context.Context) string {
 
 func remote(p rotate.Peer) peers.Peer {
 	return peers.Peer{Wwwroot: p.Wwwroot, Application: p.Application, ServerURL: p.ServerURL,
-		SSLVerification: p.SSLVerification, Certificate: p.Certificate}
+		SSLVerification: p.SSLVerification, Certificate: p.Certificate, Node: p.Node}
 }
 
 func failureOf(f *peers.Failure) *rotate.Failure {

@@ -28,6 +28,9 @@ type Peer struct {
 	ServerURL       string // mnet_application.xmlrpc_server_url, appended to Wwwroot
 	SSLVerification int    // mnet_host.sslverification: 0 nothing, 1 host name, 2 host name and chain
 	Certificate     string // mnet_host.public_key, the PEM we hold; may be empty or unreadable
+	// Node is where to connect instead of an address of Wwwroot's host: an address or a name, with a port or without it
+	// that of Wwwroot; "" for none. Host and SNI stay those of Wwwroot.
+	Node string
 }
 
 // Identity is the site that calls.

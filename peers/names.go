@@ -61,15 +61,24 @@ func (n *names) lookup(ctx context.Context, host string) ([]netip.Addr, *Failure
 
 // Address resolves the host of a wwwroot, for mnet_host.ip_address. The error is a *Failure.
 func (c *Client) Address(ctx context.Context, wwwroot string) (netip.Addr, error) {
+	addrs, err := c.Addresses(ctx, wwwroot)
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	return addrs[0], nil
+}
+
+// Addresses are all that the host of a wwwroot resolves to, at least one. The error is a *Failure.
+func (c *Client) Addresses(ctx context.Context, wwwroot string) ([]netip.Addr, error) {
 	t, f := parseTarget(wwwroot, 0)
 	if f != nil {
-		return netip.Addr{}, f
+		return nil, f
 	}
 	addrs, f := c.names.lookup(ctx, t.url.Hostname())
 	if f != nil {
-		return netip.Addr{}, f
+		return nil, f
 	}
-	return addrs[0], nil
+	return addrs, nil
 }
 
 // target is where an exchange goes.

@@ -186,6 +186,8 @@ func (t *tenant) StartMNet(context.Context) error                     { return n
 func (t *tenant) Check(context.Context) error                         { return nil }
 func (t *tenant) Drop(context.Context, rotate.Width) error            { return nil }
 
+func (t *tenant) Cached(context.Context, bool) ([]rotate.Stored, error) { return nil, nil }
+
 // What the own site asks of it.
 
 func (t *tenant) Keys(context.Context) (*envelope.KeyPair, []*envelope.KeyPair, error) {
@@ -223,6 +225,14 @@ func (n clientNetwork) PublicKey(ctx context.Context, p rotate.Peer) (*envelope.
 }
 
 func (n clientNetwork) Reachable(ctx context.Context, p rotate.Peer) *rotate.Failure { return nil }
+
+func (n clientNetwork) Nodes(ctx context.Context, wwwroot string) ([]string, *rotate.Failure) {
+	addresses, err := n.Client.Addresses(ctx, wwwroot)
+	if err != nil {
+		return nil, &rotate.Failure{Reason: "dns", Detail: err.Error(), Pending: true}
+	}
+	return []string{addresses[0].String()}, nil
+}
 
 func remote(p rotate.Peer) peers.Peer {
 	return peers.Peer{Wwwroot: p.Wwwroot, Application: p.Application, ServerURL: p.ServerURL,

@@ -140,3 +140,5 @@ func startSite(t *testing.T, o peertest.Options) *peertest.Site {
 	t.Cleanup(site.Close)
 	return site
 }
+
+func (*readOnly) Cached(context.Context, bool) ([]rotate.Stored, error) { return nil, nil }

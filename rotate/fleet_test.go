@@ -327,3 +327,17 @@ func (f *fleet) Reachable(_ context.Context, p Peer) *Failure {
 	}
 	return nil
 }
+
+func (f *fleet) Nodes(context.Context, string) ([]string, *Failure) {
+	return []string{"192.0.2.1"}, nil
+}
+
+// Cached gives what the web side has cached.
+func (s *fleetSite) Cached(context.Context, bool) ([]Stored, error) {
+	s.f.mu.Lock()
+	defer s.f.mu.Unlock()
+	if s.cached == nil {
+		return nil, nil
+	}
+	return []Stored{*s.cached}, nil
+}

@@ -19,7 +19,8 @@ type Store interface {
 	// overwritten unseen.
 	StoreKey(ctx context.Context, read *Tenant, next Keys) error
 	// StorePeer writes a peer's certificate, but only over the one p was read
-	// with; false means that the row has changed or gone, which is no error.
+	// with. It is true when the row holds c afterwards, whoever wrote it; false
+	// means that the row has changed otherwise or gone, which is no error.
 	StorePeer(ctx context.Context, p Peer, c *envelope.Certificate) (bool, error)
 }
 
@@ -27,8 +28,15 @@ type Store interface {
 type Keys struct {
 	Stored            // the new current pair
 	Expires int64     // notAfter of its certificate, unix seconds
-	History []Retired // newest first, already trimmed
+	History []Retired // newest first, whole
+	// Trim says that the history is shorter on purpose. Without it a Store refuses
+	// to lose a retired pair that it holds, unless the history is full (MaxHistory).
+	Trim bool
 }
+
+// MaxHistory is how many retired pairs are kept while a peer may still need one.
+// Moodle reads the whole history, however long it is (mnet/xmlrpc/serverlib.php).
+const MaxHistory = 12
 
 // Starter turns MNet on where it is off (--newkey): mode strict, the all-hosts
 // row and the own row. It changes nothing that is already so.
@@ -51,6 +59,11 @@ type Cache interface {
 	// Check tells whether Drop would be let, and changes nothing.
 	Check(ctx context.Context) error
 	Drop(ctx context.Context, width Width) error
+	// Cached gives the key pairs that the stores hold, as far as they can be read,
+	// and changes nothing: the cached pair may be the only copy of a key. withPHP
+	// also asks Moodle's own code, which reads what only it can. A store that holds
+	// nothing is no error; one that cannot be read is.
+	Cached(ctx context.Context, withPHP bool) ([]Stored, error)
 }
 
 // Width is how much of the cache Drop removes.
@@ -76,6 +89,9 @@ type Network interface {
 	PublicKey(ctx context.Context, p Peer) (*envelope.Certificate, error)
 	// Reachable connects and sends nothing.
 	Reachable(ctx context.Context, p Peer) *Failure
+	// Nodes gives all addresses that a wwwroot's name resolves to, as a Peer's Node
+	// takes them; at least one unless there is a Failure.
+	Nodes(ctx context.Context, wwwroot string) ([]string, *Failure)
 }
 
 // Push is the outcome of a keyswap. It proves nothing: a stock Moodle answers
@@ -88,8 +104,10 @@ type Push struct {
 
 // Proof is the outcome of a sealed call. It is proven when Failure is nil.
 type Proof struct {
-	Certificate *envelope.Certificate // the one its answer verified under
-	Healed      bool                  // not at the first call
+	// Certificate is the one under which a signed answer of the peer verified, the
+	// signed fault of one that is not proven too; nil where none did.
+	Certificate *envelope.Certificate
+	Healed      bool // not at the first call
 	Failure     *Failure
 	Attempts    int
 }

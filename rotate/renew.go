@@ -35,6 +35,9 @@ type Options struct {
 	// AbandonPending renews even where that drops the last key that a peer which
 	// was not reached may still hold.
 	AbandonPending bool
+	// Nodes are the web servers of the local site, as Peer.Node names one; without
+	// them it is asked at every address of its name.
+	Nodes []string
 }
 
 // Renewal renews one tenant. All fields must be set that are not said to be optional; a Renewal is

@@ -68,6 +68,9 @@ type Peer struct {
 	SSLVerification int    // 0 nothing, 1 host name, 2 host name and certificate
 	Certificate     string // the PEM we hold of it, may be "" or unreadable
 	Expires         int64  // unix seconds
+	// Node is where to connect instead of an address of Wwwroot's host: an address
+	// or a name, with a port or without. Host and SNI stay those of Wwwroot.
+	Node string
 }
 
 // Identity is the site a call is made as.

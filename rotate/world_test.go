@@ -26,6 +26,7 @@ type world struct {
 
 	cached      *Stored // what the web side has cached of the pair; nil reads the database
 	refill      func()  // called after a drop, as a web request under way would
+	hidden      bool    // the cache cannot be read from here
 	sticky      bool    // dropping does nothing: the web side keeps what it has
 	clockAhead  bool    // the web side stamps answers of the future
 	unreachable bool    // nobody answers at the own wwwroot
@@ -192,6 +193,16 @@ func (w *world) StartMNet(context.Context) error {
 
 func (w *world) Check(context.Context) error { return w.checkErr }
 
+// Cached gives what the web side has cached.
+func (w *world) Cached(context.Context, bool) ([]Stored, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.cached == nil || w.hidden {
+		return nil, nil
+	}
+	return []Stored{*w.cached}, nil
+}
+
 func (w *world) Drop(_ context.Context, width Width) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -317,4 +328,8 @@ func mustParse(certificate string) *envelope.Certificate {
 
 func storedPair(p *envelope.KeyPair) Stored {
 	return Stored{Certificate: p.Certificate.PEM, PrivateKey: p.PEM}
+}
+
+func (w *world) Nodes(context.Context, string) ([]string, *Failure) {
+	return []string{"192.0.2.1"}, nil
 }
