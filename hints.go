@@ -56,10 +56,6 @@ func hintFor(err error) string {
 	if errors.As(err, &own) {
 		return hintOwnSite
 	}
-	var pending *rotate.PendingError
-	if errors.As(err, &pending) {
-		return "wait until they are back and run renew_mnetkeys push, or give them up with --abandon-pending"
-	}
 	for _, known := range sentinelHints {
 		if errors.Is(err, known.err) {
 			return known.hint

@@ -49,21 +49,7 @@ func (a *Array) preflight(ctx context.Context, t *renewing, s *Session, r *Renew
 func (a *Array) ready(ctx context.Context, t *renewing, s *Session, r *Renewal, tenant *Tenant) (err error) {
 	t.before, err = r.preflight(ctx, tenant)
 	t.report.SelfCheck = t.before
-	if err != nil || a.RollBack {
-		return err
-	}
-	if len(tenant.History) < tenant.Generations {
-		return nil // nothing would be dropped, and the peers need not be read
-	}
-	outside, err := a.outside(ctx, s)
-	if err != nil {
-		return err
-	}
-	if err := r.wouldLockOut(ctx, tenant, outside, t.before); err != nil {
-		t.report.Outcome = Kept
-		return err
-	}
-	return nil
+	return err
 }
 
 // starts tells whether MNet is to be started before the renewal (--newkey).
@@ -103,7 +89,7 @@ func (a *Array) fresh(t *Tenant) bool {
 		return false
 	}
 	now := a.Template.Now()
-	return !now.Before(c.NotBefore) && now.Sub(c.NotBefore.Add(Backdating)) < a.Fresh && c.NotAfter.After(now)
+	return !now.Before(c.NotBefore) && now.Sub(c.NotBefore) < a.Fresh && c.NotAfter.After(now)
 }
 
 // keep brings the own site to use the key that is stored.

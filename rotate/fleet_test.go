@@ -97,7 +97,7 @@ func (f *fleet) event(format string, args ...any) {
 func (f *fleet) array(o ArrayOptions, selected ...int) *Array {
 	o.Parallel = 3
 	a := &Array{ArrayOptions: o, Selected: selected,
-		Template: Renewal{Options: Options{SelfCheck: SelfCheckAuto}, Network: f,
+		Template: Renewal{Options: Options{SelfCheck: SelfCheckAuto, Answers: 1}, Network: f,
 			GenerateKey: testKeys.next,
 			Random:      rand.Reader, Now: func() time.Time { return clock },
 			Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }, Log: zerolog.Nop()},
@@ -182,6 +182,18 @@ func (s *fleetSite) StoreKey(_ context.Context, read *Tenant, next Keys) error {
 	s.version++
 	s.tenant.Pair, s.tenant.History = next.Stored, next.History
 	s.tenant.Own = &Peer{ID: 1, Wwwroot: s.tenant.Wwwroot, Certificate: next.Certificate, Expires: next.Expires}
+	return nil
+}
+
+func (s *fleetSite) StoreHistory(_ context.Context, read *Tenant, history []Retired, _ bool) error {
+	s.f.mu.Lock()
+	defer s.f.mu.Unlock()
+	s.f.event("store-history %s", s.tenant.Wwwroot)
+	if read.Version != s.version {
+		return ErrConflict
+	}
+	s.version++
+	s.tenant.History = history
 	return nil
 }
 
@@ -315,10 +327,14 @@ func (f *fleet) Prove(_ context.Context, own Identity, p Peer, _ *envelope.Certi
 	return Proof{Certificate: c, Attempts: 1}
 }
 
-func (f *fleet) PublicKey(_ context.Context, p Peer) (*envelope.Certificate, error) {
+func (f *fleet) PublicKey(_ context.Context, p Peer) (*envelope.Certificate, *Failure) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return envelope.ParseCertificate(f.byURL[p.Wwwroot].web().Certificate)
+	shown, err := envelope.ParseCertificate(f.byURL[p.Wwwroot].web().Certificate)
+	if err != nil {
+		return nil, &Failure{Reason: "bad_certificate"}
+	}
+	return shown, nil
 }
 
 func (f *fleet) Reachable(_ context.Context, p Peer) *Failure {

@@ -2,7 +2,6 @@ package rotate
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"renew_mnetkeys/envelope"
@@ -138,6 +137,27 @@ func (r *TenantReport) Unproven() int {
 	return n
 }
 
+// weighLinks takes back what calls to peers have proven, unless the local site was
+// proven too: a link has two sides.
+func (r *TenantReport) weighLinks(localProven bool) {
+	if localProven {
+		return
+	}
+	for i := range r.Peers {
+		if p := &r.Peers[i]; p.Outcome.Proven() {
+			p.fail(&Failure{Reason: reasonOwnSite, Detail: join("the peer is in order, but "+localSiteWords[r.SelfCheck], p.Detail), Pending: true})
+		}
+	}
+}
+
+// localSiteWords say what was not seen of the local site.
+var localSiteWords = map[SelfCheck]string{
+	SelfSkipped:     "the local site was not asked which key it uses",
+	SelfUnreachable: "the local site could not be asked which key it uses",
+	SelfNoRC4:       "the local site cannot do RC4, so that no sealed call works from it",
+	SelfFailed:      "the local site does not use the stored key",
+}
+
 func (r *TenantReport) describe(t *Tenant) {
 	r.Wwwroot, r.History = t.Wwwroot, len(t.History)
 	if c, err := envelope.ParseCertificate(t.Pair.Certificate); err == nil {
@@ -178,14 +198,6 @@ func (r *TenantReport) wentBack(err error) {
 		return
 	}
 	r.Outcome, r.SelfCheck, r.Exit = Failed, SelfFailed, ExitOwnSite
-}
-
-// noteFullHistory warns of the next renewal where a peer still needs the oldest
-// key that is kept.
-func (r *TenantReport) noteFullHistory(generations int) {
-	if r.Unproven() > 0 && r.History >= generations {
-		r.warn(fmt.Sprintf("the history holds its %d keys: peers that are not proven before the next renewal may be locked out by it", generations))
-	}
 }
 
 func (r *TenantReport) warn(line string) { r.Warnings = append(r.Warnings, line) }

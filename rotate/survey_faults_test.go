@@ -39,7 +39,7 @@ func TestWhatASurveyCannotLookAt(t *testing.T) {
 		{"its own site uses another key", []Survey{SurveyVerify, SurveyLive}, func(s *fleetSite) {
 			other := storedPair(testPair(s.f.t, s.tenant.Wwwroot, clock))
 			s.cached = &other
-		}, &OwnSiteError{}, "the own site does not use the stored key"},
+		}, &OwnSiteError{}, ErrNotFollowed.Error()},
 	} {
 		for _, what := range c.what {
 			t.Run(map[Survey]string{SurveyStatus: "status", SurveyVerify: "verify", SurveyLive: "live", SurveyDoctor: "doctor"}[what]+": "+c.name, func(t *testing.T) {

@@ -31,6 +31,7 @@ func (r *Renewal) Verify(ctx context.Context) TenantReport {
 			return err
 		}
 		report.Peers = r.workOn(t.Peers, func(p Peer) PeerReport { return r.verifyPeer(ctx, t, *id, p) })
+		report.weighLinks(report.SelfCheck == SelfProven)
 		report.exitByProof()
 		return nil
 	})
@@ -53,18 +54,15 @@ func (r *Renewal) verifyOwn(ctx context.Context, t *Tenant, report *TenantReport
 	case r.expiring(t):
 		return nil, ErrExpired
 	}
-	check, failure := r.checkBefore(ctx, t)
+	check, failure := r.ask(ctx, t, *id, r.answersForProof())
 	report.SelfCheck = check
-	switch {
-	case check == SelfFailed && failure.Reason == "clock":
-		return nil, fmt.Errorf("%w: %w", ErrOwnClock, failure)
-	case check == SelfFailed:
-		report.Exit = ExitOwnSite
-		return nil, fmt.Errorf("the own site does not use the stored key: %w", &OwnSiteError{Failure: failure})
-	case check == SelfUnreachable && r.SelfCheck == SelfCheckRequire:
-		return nil, fmt.Errorf("%w: %w", ErrOwnUnreachable, failure)
+	switch err := t.stopping(check, failure); {
 	case check == SelfUnreachable:
-		report.warn("the own site could not be asked which key it uses: " + failure.Error())
+		report.warn(err.Error())
+	case err != nil:
+		return nil, err
+	case check == SelfFailed:
+		return nil, fmt.Errorf("%w: %w", ErrNotFollowed, &OwnSiteError{Failure: failure})
 	}
 	report.Outcome = Kept
 	return id, nil
@@ -78,9 +76,7 @@ func (r *Renewal) verifyPeer(ctx context.Context, t *Tenant, own Identity, p Pee
 	if report.Outcome.Proven() {
 		r.verifyBack(ctx, t, own, p, &report)
 	}
-	if ctx.Err() != nil && !report.Outcome.Proven() {
-		report.fail(&Failure{Reason: "timeout", Detail: "not finished: " + context.Cause(ctx).Error(), Pending: true})
-	}
+	report.interruptedBy(ctx)
 	report.TookMS = r.Now().Sub(started).Milliseconds()
 	return report
 }
@@ -98,8 +94,7 @@ func (r *Renewal) verifyBack(ctx context.Context, t *Tenant, own Identity, p Pee
 		report.fail(&Failure{Reason: "bad_signature", Detail: "its database holds no readable key to call this site with"})
 		return
 	}
-	us := t.ownSite(own.Key.Certificate)
-	us.Certificate = other.Holds
+	us := t.localSite(other.Holds)
 	if f := r.Network.Prove(ctx, *other.As, us, nil, false).Failure; f != nil {
 		report.fail(&Failure{Reason: f.Reason, Detail: join("its call to this site fails", f.Detail), Pending: f.Pending})
 		return
@@ -130,7 +125,7 @@ func CounterpartOf(t *Tenant, wwwroot string) *Counterpart {
 // exitByProof is the exit code of a report whose peers have been proven or not.
 func (r *TenantReport) exitByProof() {
 	r.Exit = ExitOK
-	if r.Unproven() > 0 || r.SelfCheck == SelfNoRC4 {
+	if r.Unproven() > 0 || r.SelfCheck != SelfProven {
 		r.Exit = ExitPeers
 	}
 }
@@ -160,6 +155,7 @@ func (r *Renewal) Status(ctx context.Context, live bool) TenantReport {
 			verified[i].Certificate, verified[i].Holds = report.Peers[i].Certificate, report.Peers[i].Holds
 		}
 		report.Peers = verified
+		report.weighLinks(report.SelfCheck == SelfProven)
 		report.exitByProof()
 		return nil
 	})
