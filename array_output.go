@@ -166,16 +166,14 @@ func (a *arrayOutput) finish(code int, err error) int {
 	if a.check != nil {
 		code = a.check.close(a.output)
 	}
+	code = a.settled(code)
 	switch {
 	case a.json != nil:
 		code = a.close(code) // the exit code stands in the document
 		a.json.close(a.document(code, nil))
-		if a.json.err != nil {
-			a.fail(fmt.Errorf("write the JSON document: %w", a.json.err))
-		}
 	case a.check != nil:
 		a.write(a.check.String())
-		return code
+		return a.settled(code)
 	case err != nil:
 	case (!a.o.Quiet || code != rotate.ExitOK) && (len(a.notes) > 0 || !a.nothingHappened(a.overall(), code)):
 		a.sayHeld()
@@ -184,7 +182,7 @@ func (a *arrayOutput) finish(code int, err error) int {
 	if err != nil {
 		a.fail(err)
 	}
-	return code
+	return a.settled(code)
 }
 
 // overall is kept where every tenant was.

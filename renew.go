@@ -16,16 +16,6 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// exitAfterSignal gives the exit code of a run that a signal ended, unless the
-// own site needs somebody to act: that must not look like a safe point.
-func exitAfterSignal(ctx context.Context, code int) int {
-	var sig *signalError
-	if code != rotate.ExitOwnSite && errors.As(context.Cause(ctx), &sig) {
-		return 128 + int(sig.signal)
-	}
-	return code
-}
-
 // errDeadline is the cause of a context that --deadline ended.
 var errDeadline = errors.New("the run's --deadline has passed")
 
