@@ -82,9 +82,9 @@ func (c *checkSummary) add(r rotate.TenantReport) {
 	case r.Err != nil:
 		c.problem(unknown, r.Wwwroot+": "+r.Error)
 	case r.SelfCheck == rotate.SelfNoRC4:
-		c.problem(critical, r.Wwwroot+": own site "+ownSiteWords[r.SelfCheck])
+		c.problem(critical, r.Wwwroot+": own site "+ownSite(r.SelfCheck))
 	case r.SelfCheck == rotate.SelfUnreachable:
-		c.problem(warning, r.Wwwroot+": own site "+ownSiteWords[r.SelfCheck])
+		c.problem(warning, r.Wwwroot+": own site "+ownSite(r.SelfCheck))
 	}
 	for _, p := range r.Peers {
 		c.all++

@@ -72,6 +72,7 @@ func (out *output) progress(done, total int) {
 // print gives the result of one tenant: one JSON document, or text. It gives the
 // exit code, which for check is one of its own.
 func (out *output) print(report rotate.TenantReport, code int) int {
+	out.advise(&report)
 	out.record(report)
 	if out.o.Command == "check" {
 		sum := &checkSummary{warning: out.o.Warning, critical: out.o.Critical, now: out.started}
@@ -93,7 +94,9 @@ func (out *output) print(report rotate.TenantReport, code int) int {
 		}
 	}
 	if report.Err != nil {
-		out.fail(report.Err)
+		out.failHinted(report.Err, report.Hint)
+	} else if code > 128 {
+		out.tell("hint: %s", interruptedHint(out.o))
 	} else if out.o.JSON && report.SelfCheck == rotate.SelfNoRC4 {
 		out.tell("hint: %s", hintNoRC4)
 	}
@@ -144,13 +147,16 @@ func (out *output) nothingHappened(outcome rotate.Outcome, code int) bool {
 // write puts text on stdout, which remembers what it did not take.
 func (out *output) write(text string) { _, _ = io.WriteString(out.stdout, text) }
 
-// fail prints an error that ends the run, as a line of the log where that is JSON.
-func (out *output) fail(err error) {
+// fail prints an error that ends the run.
+func (out *output) fail(err error) { out.failHinted(err, hintFor(err)) }
+
+// failHinted prints an error, as a line of the log where that is JSON.
+func (out *output) failHinted(err error, hint string) {
 	if out.o.LogFormat != "json" {
-		printError(out.stderr, err)
+		printHinted(out.stderr, err, hint)
 		return
 	}
-	out.log.Error().Str("hint", printable(hintFor(err))).Msg(printable(err.Error()))
+	out.log.Error().Str("hint", printable(hint)).Msg(printable(err.Error()))
 }
 
 // tell prints a line for people beside the result, or logs it where the log is
