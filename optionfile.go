@@ -105,7 +105,7 @@ func optionNamed(name string) (option, bool) {
 // readTrusted reads a file that may name a hook for us to run: one that everybody
 // may write is refused, and for root one that anybody else may.
 func readTrusted(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := openRegular(path)
 	if err != nil {
 		return nil, err
 	}
