@@ -35,7 +35,7 @@ func exitFor(err error) int {
 // newRenewal is a renewal without a tenant.
 func newRenewal(o options, net network, log logger) rotate.Renewal {
 	return rotate.Renewal{
-		Options: rotate.Options{NewKey: o.NewKey, SelfCheck: o.SelfCheck, LockWait: o.LockWait, Days: o.Days, KeyBits: o.KeyBits,
+		Options: rotate.Options{NewKey: o.NewKey, SelfCheck: o.SelfCheck, Nodes: o.Nodes, LockWait: o.LockWait, Days: o.Days, KeyBits: o.KeyBits,
 			Due: o.Due, AbandonPending: o.AbandonPending},
 		Network: net, Introducer: net,
 		GenerateKey: func(bits int) (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, bits) },
