@@ -50,6 +50,7 @@ const (
 	Pending  PeerOutcome = "pending"  // not reached
 	Refused  PeerOutcome = "refused"  // answered, and does not use the new key
 	Skipped  PeerOutcome = "skipped"
+	Ignored  PeerOutcome = "ignored" // not proven, and the operator does not want to know
 )
 
 // Proven reports whether a sealed call showed that the peer holds the new key.
@@ -61,6 +62,7 @@ type TenantReport struct {
 	Wwwroot     string       `json:"wwwroot"`
 	Outcome     Outcome      `json:"outcome"`
 	Error       string       `json:"error"`
+	Hint        string       `json:"hint,omitempty"` // what to do about Error
 	SelfCheck   SelfCheck    `json:"self_check"`
 	Certificate *KeyReport   `json:"certificate,omitempty"`
 	Previous    *KeyReport   `json:"previous,omitempty"`
@@ -111,6 +113,7 @@ type PeerReport struct {
 	Outcome     PeerOutcome `json:"outcome"`
 	Reason      string      `json:"reason"` // stable code, "" when proven at once
 	Detail      string      `json:"detail"`
+	Next        string      `json:"next,omitempty"` // what to do about it
 	Attempts    int         `json:"attempts"`
 	TookMS      int64       `json:"took_ms"`
 
