@@ -205,7 +205,7 @@ func heldOf(kept []moodledb.Kept, err error) ([]rotate.Held, error) {
 }
 
 var heldAs = map[moodledb.Kept]rotate.Held{
-	moodledb.KeyStored: rotate.HeldStored, moodledb.KeyPresent: rotate.HeldStored, moodledb.KeyNewer: rotate.HeldNewer,
+	moodledb.KeyStored: rotate.HeldStored, moodledb.KeyPresent: rotate.HeldStored, moodledb.KeyNewer: rotate.HeldOther,
 	moodledb.NoRow: rotate.HeldUnknown, moodledb.RowDeleted: rotate.HeldDeleted, moodledb.KeyOther: rotate.HeldOther,
 }
 

@@ -19,7 +19,7 @@ import (
 
 // Backdating is how far notBefore lies in the past: a peer whose clock runs
 // behind ours must not see a certificate of the future.
-const Backdating = time.Hour
+const Backdating = time.Duration(0)
 
 // Limits of the DN attributes, in characters (X.520 upper bounds, which OpenSSL
 // enforces and Moodle cuts to), and of emailAddress (PKCS #9 ub-emailaddress).

@@ -1,0 +1,105 @@
+package rotate
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Moodle's own renewal, which locks nothing, may overwrite a pair at any time after it
+// was stored: see overwritten.go. An array takes longer than one tenant, and looks
+// before its members are told, after that, and on every way out.
+
+// again reads a tenant once more before anybody is told of its key: Moodle's own
+// renewal, which locks nothing, may have overwritten the pair since it was proven.
+func (a *Array) again(ctx context.Context, to, t *renewing) side {
+	a.within(ctx, to, func(s *Session, r *Renewal) error {
+		now, err := r.Store.Read(ctx)
+		if err != nil {
+			return fmt.Errorf("read the tenant: %w", err)
+		}
+		if !t.stores(now) {
+			a.overwritten(ctx, t, s, r, now)
+		}
+		return nil
+	})
+	switch {
+	case to.report.Err != nil:
+		return side{err: to.report.Err}
+	case t.current != nil && t.report.SelfCheck == SelfProven:
+		return side{uses: t.current.Key.Certificate}
+	}
+	return a.ask(ctx, to, true) // which says why
+}
+
+// stores tells whether the tenant's key still is the current one.
+func (t *renewing) stores(now *Tenant) bool {
+	return now.Pair.Certificate == t.current.Key.Certificate.PEM && now.Pair.PrivateKey == t.current.Key.PEM
+}
+
+// overwritten ends the way of a tenant whose key is the current one no more, before
+// anybody was told of it. Its web server may have shown it to somebody all the same.
+func (a *Array) overwritten(ctx context.Context, t *renewing, s *Session, r *Renewal, now *Tenant) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), safePointLimit)
+	defer cancel()
+	t.report.Outcome, t.report.Exit = Failed, ExitNotRenewed
+	err := fmt.Errorf("nobody was told of the key: %w", t.keepLost(ctx, r, *t.current, now))
+	t.report.Err, t.report.Error = err, err.Error()
+	if list, err := s.Mesh.List(ctx); err == nil {
+		now.Peers = list
+		t.report.skipPeers(now, "not told of a key that was overwritten")
+	}
+	t.current = nil
+}
+
+// keepLost keeps a pair in the history that somebody has overwritten, and reports the
+// one that is stored instead. A site that does not use that is the worst of it. The
+// error is ErrConflict, and what stood in the way.
+func (t *renewing) keepLost(ctx context.Context, r *Renewal, ours Identity, now *Tenant) error {
+	conflict := r.keepOverwritten(ctx, ours, now)
+	if again, err := r.Store.Read(ctx); err == nil {
+		now = again
+	}
+	t.report.restored(now.Pair, len(now.History))
+	t.report.SelfCheck = SelfSkipped
+	if r.notToAsk(now) != nil {
+		return conflict
+	}
+	check, failure := r.checkBefore(ctx, now)
+	if t.report.SelfCheck = check; check == SelfFailed {
+		t.report.Exit = ExitOwnSite
+		return fmt.Errorf("%w; the own site does not use the stored key: %w", conflict, failure)
+	}
+	return conflict
+}
+
+// keepFailed is for a tenant that failed with its pair stored: where that is so because
+// somebody has overwritten it, the pair is kept, and that is the cause.
+func (t *renewing) keepFailed(ctx context.Context, r *Renewal, ours *Identity, cause error) error {
+	reported := t.report.Certificate
+	if ours == nil || reported == nil || reported.SHA256 != ours.Key.Certificate.Fingerprint() {
+		return cause // it was not stored, or is put back
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), safePointLimit)
+	defer cancel()
+	now, err := readAnyway(ctx, r)
+	if err != nil || now.Pair.Certificate == ours.Key.Certificate.PEM {
+		return cause
+	}
+	t.report.Outcome, t.report.Exit = Failed, ExitNotRenewed
+	return fmt.Errorf("%w: %w", t.keepLost(ctx, r, *ours, now), cause)
+}
+
+// readAnyway reads a tenant whose database may fail for a moment: what is not seen now
+// may be lost.
+func readAnyway(ctx context.Context, r *Renewal) (t *Tenant, err error) {
+	for range 3 {
+		if t, err = r.Store.Read(ctx); err == nil {
+			return t, nil
+		}
+		if r.Sleep(ctx, time.Second) != nil {
+			break
+		}
+	}
+	return nil, err
+}
