@@ -208,7 +208,7 @@ func (a *Array) emitter() (emit func(*renewing), code func() int) {
 		if a.Emit != nil {
 			a.Emit(t.report)
 		}
-		t.report.Peers, t.report.Findings = nil, nil
+		t.report.Peers, t.report.Findings, t.current = nil, nil, nil
 	}, exits.code
 }
 

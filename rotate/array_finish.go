@@ -36,7 +36,10 @@ func (a *Array) finish(ctx context.Context, t *renewing, s *Session, r *Renewal,
 	if err != nil {
 		return fmt.Errorf("read the tenant: %w", err)
 	}
-	if !t.stores(tenant) {
+	if _, told := m.key[t.member.Wwwroot]; !t.stores(tenant) && !told {
+		a.overwritten(safe, t, s, r, tenant)
+		return t.report.Err
+	} else if !t.stores(tenant) {
 		return t.finishOverwritten(safe, s, r, tenant)
 	}
 	list, err := s.Mesh.List(safe)

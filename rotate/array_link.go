@@ -46,11 +46,11 @@ func (m *mesh) broken(ctx context.Context, member, tenant string) *Failure {
 	case HeldStored:
 		return nil
 	case HeldOther:
-		return &Failure{Reason: "fault_7023", Detail: "this site's row holds another certificate than the peer uses"}
+		return &Failure{Reason: "fault_7023", Detail: "this site has another certificate of the peer than the peer uses; a push to the array stores that one"}
 	case HeldNot:
-		return &Failure{Reason: reasonNotStored, Detail: "its certificate could not be stored in this site's row"}
+		return &Failure{Reason: reasonNotStored, Detail: "the peer's certificate could not be stored in this site's database"}
 	}
-	return &Failure{Reason: "unknown_to_peer", Detail: "this site's own row of it is gone"}
+	return &Failure{Reason: "unknown_to_peer", Detail: "this site has no row of the peer any more"}
 }
 
 // rowFailure is what a member's row of a tenant is wrong in, nil where in nothing.
@@ -59,13 +59,13 @@ func (m *mesh) rowFailure(member, tenant string) *Failure {
 	case HeldStored:
 		return nil
 	case HeldUnknown:
-		return &Failure{Reason: "unknown_to_peer", Detail: "it has no host with our wwwroot"}
+		return &Failure{Reason: "unknown_to_peer", Detail: "the peer has no host with this site's wwwroot"}
 	case HeldDeleted:
-		return &Failure{Reason: "unknown_to_peer", Detail: "its row of us is deleted"}
+		return &Failure{Reason: "unknown_to_peer", Detail: "the peer's row of this site is deleted"}
 	case HeldOther:
-		return &Failure{Reason: "cannot_open", Detail: "its row holds another certificate of this site"}
+		return &Failure{Reason: "cannot_open", Detail: "the peer has another certificate of this site"}
 	}
-	return &Failure{Reason: "connect", Detail: "its database did not take the certificate", Pending: true}
+	return &Failure{Reason: "connect", Detail: "the peer's database did not take the certificate", Pending: true}
 }
 
 // heldBy is what became of a site's key at a member.

@@ -378,14 +378,41 @@ func TestAKeyThatIsOverwrittenInAnInterruptedRunStandsInTheHistory(t *testing.T)
 			s.version++
 		}
 	}
-	if code := a.Run(ctx); code != ExitPeers && code != ExitNotRenewed {
+	if code := a.Run(ctx); code != ExitNotRenewed {
 		t.Errorf("exit %d", code)
 	}
-	if r := f.reports[s.tenant.Wwwroot]; !errors.Is(r.Err, ErrConflict) || r.Unproven() != len(r.Peers) {
+	if r := f.reports[s.tenant.Wwwroot]; !errors.Is(r.Err, ErrConflict) || links(r) != "skipped " || r.Outcome != Failed {
 		t.Errorf("%+v", r)
 	}
 	if !slices.ContainsFunc(s.tenant.History, func(h Retired) bool { return h.Stored == ours }) {
 		t.Error("the key that was overwritten is lost")
+	}
+}
+
+// With --push=keyswap nobody is told before the tenant is read again.
+func TestAKeyThatIsOverwrittenBeforeKeyswapsIsToldToNobody(t *testing.T) {
+	f := newFleet(t, 3)
+	s := f.sites[1]
+	var ours Stored
+	a := f.array(ArrayOptions{ByKeyswap: true}, 1)
+	a.Phase = func(phase string, _, _, _ int) {
+		if phase == "renew" {
+			ours = s.tenant.Pair
+			s.tenant.Pair, s.tenant.History = storedPair(testPair(t, s.tenant.Wwwroot, clock.Add(1))), nil
+			s.version++
+		}
+	}
+	if code := a.Run(t.Context()); code != ExitNotRenewed {
+		t.Errorf("exit %d", code)
+	}
+	if r := f.reports[s.tenant.Wwwroot]; !errors.Is(r.Err, ErrConflict) || links(r) != "skipped " || r.Outcome != Failed {
+		t.Errorf("%+v", r)
+	}
+	if !slices.ContainsFunc(s.tenant.History, func(h Retired) bool { return h.Stored == ours }) {
+		t.Error("the key that was overwritten is lost")
+	}
+	if slices.ContainsFunc(f.events, func(e string) bool { return strings.HasPrefix(e, "push") }) {
+		t.Errorf("somebody was told: %q", f.events)
 	}
 }
 

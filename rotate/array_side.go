@@ -71,13 +71,13 @@ func (a *Array) readSide(ctx context.Context, to *renewing) (tenant *Tenant) {
 func (r *Renewal) notToAsk(t *Tenant) *Failure {
 	switch {
 	case !t.MNetOn() || t.Own == nil:
-		return &Failure{Reason: "mnet_off", Detail: "MNet is off there"}
+		return &Failure{Reason: "mnet_off", Detail: "MNet is off at the peer"}
 	case t.identity() == nil:
-		return &Failure{Reason: "bad_signature", Detail: "its database holds no readable key"}
+		return &Failure{Reason: "bad_signature", Detail: "the peer's database has no readable key: renew its key"}
 	case t.Own.Certificate != t.Pair.Certificate:
-		return &Failure{Reason: "bad_signature", Detail: "its key pair and its own host row differ: renew its key"}
+		return &Failure{Reason: "bad_signature", Detail: "the peer's key pair and its own host row differ: renew its key"}
 	case r.expiring(t):
-		return &Failure{Reason: "bad_certificate", Detail: "its key has expired: renew its key", Pending: true}
+		return &Failure{Reason: "bad_certificate", Detail: "the peer's key has expired: renew its key", Pending: true}
 	}
 	return nil
 }
@@ -87,9 +87,9 @@ func (r *Renewal) notToAsk(t *Tenant) *Failure {
 func memberFailure(check SelfCheck, f *Failure) *Failure {
 	switch {
 	case f == nil:
-		return &Failure{Reason: reasonOwnSite, Detail: "its web server was not asked which key it uses", Pending: true}
+		return &Failure{Reason: reasonOwnSite, Detail: "the peer's web server was not asked which key it uses", Pending: true}
 	case check == SelfFailed && f.Reason != "clock":
-		return &Failure{Reason: f.Reason, Detail: join("its web server does not use its stored key", f.Detail)}
+		return &Failure{Reason: f.Reason, Detail: join("the peer's web server does not use its stored key", f.Detail)}
 	}
 	return f
 }
