@@ -132,3 +132,20 @@ func TestABrokenMasterIsSeenByEveryCommandOfAnArray(t *testing.T) {
 		})
 	}
 }
+
+// Moodle itself may have stored a certificate without its last line end, or with others.
+func TestACertificateInAnotherSpellingIsTheSame(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, fleetOptions{tenants: 3, kind: peertest.Stock})
+	for _, s := range f.tenants {
+		s.DB.Exec(t, "UPDATE {mnet_host} SET public_key = REPLACE(TRIM(TRAILING '\n' FROM public_key), '\n', '\r\n') WHERE wwwroot <> ? AND wwwroot <> ''", s.Wwwroot)
+	}
+	before := f.tables(t)
+	f.command(t, "verify", "--all").expect(t, 0, "4 of 4 links proven (4 by database)")
+	f.command(t, "check", "--all").expect(t, 0)
+	f.command(t, "verify", "--host="+f.tenants[1].Wwwroot).expect(t, 0)
+	if f.tables(t) != before {
+		t.Error("something was written")
+	}
+	f.renew(t, "--all").expect(t, 0, "4 of 4 links proven (4 by database)")
+}

@@ -4,14 +4,15 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"renew_mnetkeys/envelope"
 )
 
-// Moodle's own renewal, which locks nothing, may overwrite a pair at any time after it
-// was stored: see overwritten.go. An array takes longer than one tenant, and looks
-// before its members are told, after that, and on every way out.
+// An array takes longer than one tenant between storing a key and the last report of
+// it: somebody who overwrites the pair (overwritten.go) is looked for before members
+// are told, after that, and on every way out.
 
-// again reads a tenant once more before anybody is told of its key: Moodle's own
-// renewal, which locks nothing, may have overwritten the pair since it was proven.
+// again reads a tenant once more before anybody is told of its key.
 func (a *Array) again(ctx context.Context, to, t *renewing) side {
 	a.within(ctx, to, func(s *Session, r *Renewal) error {
 		now, err := r.Store.Read(ctx)
@@ -34,7 +35,13 @@ func (a *Array) again(ctx context.Context, to, t *renewing) side {
 
 // stores tells whether the tenant's key still is the current one.
 func (t *renewing) stores(now *Tenant) bool {
-	return now.Pair.Certificate == t.current.Key.Certificate.PEM && now.Pair.PrivateKey == t.current.Key.PEM
+	return storesKeyOf(now, t.current.Key.Certificate)
+}
+
+// storesKeyOf compares certificates, not texts: the stored one may be written otherwise.
+func storesKeyOf(t *Tenant, c *envelope.Certificate) bool {
+	id := t.identity()
+	return id != nil && id.Key.Certificate.Equal(c)
 }
 
 // overwritten ends the way of a tenant whose key is the current one no more, before
@@ -83,7 +90,7 @@ func (t *renewing) keepFailed(ctx context.Context, r *Renewal, ours *Identity, c
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), safePointLimit)
 	defer cancel()
 	now, err := readAnyway(ctx, r)
-	if err != nil || now.Pair.Certificate == ours.Key.Certificate.PEM {
+	if err != nil || storesKeyOf(now, ours.Key.Certificate) {
 		return cause
 	}
 	t.report.Outcome, t.report.Exit = Failed, ExitNotRenewed

@@ -70,7 +70,7 @@ func (a *Array) repairRows(ctx context.Context, t *renewing, m *mesh) error {
 // one it has meanwhile, if it is proven to use that; nil where that is not known.
 func (a *Array) stillUses(ctx context.Context, key HostKey, m *mesh) *envelope.Certificate {
 	member := func() *renewing { return &renewing{member: a.Members[m.member[key.Wwwroot]]} }
-	if now := a.readSide(ctx, member()); now != nil && now.Pair.Certificate == key.Certificate.PEM {
+	if now := a.readSide(ctx, member()); now != nil && storesKeyOf(now, key.Certificate) {
 		return key.Certificate
 	}
 	return a.ask(ctx, member(), true).uses

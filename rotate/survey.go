@@ -117,7 +117,7 @@ func (a *Array) surveyPeers(ctx context.Context, t *renewing, s *Session, r *Ren
 		return fmt.Errorf("read the tenant: %w", err)
 	}
 	id := tenant.identity()
-	if id == nil || !t.stores(tenant) {
+	if !t.stores(tenant) {
 		return fmt.Errorf("peers not looked at: %w", ErrConflict)
 	}
 	list, err := s.Mesh.List(ctx)
