@@ -3,6 +3,7 @@ package rotate
 import (
 	"crypto/rsa"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -49,6 +50,29 @@ func (s *fleetSite) outside(wwwroot string) *fleetSite {
 }
 
 const outsider = "https://outside.example"
+
+// Nobody need be asked whom a renewal may lock out: the history grows as long as a
+// peer may need it.
+func TestAFullHistoryStopsNoRenewalOfAnArray(t *testing.T) {
+	for _, o := range []ArrayOptions{{}, {ByKeyswap: true}} {
+		f := newFleet(t, 2)
+		s := f.sites[0]
+		s.full(t)
+		s.outside(outsider).proveFail = "fault_710"
+		old := s.tenant.Pair
+		if code := f.array(o, 0).Run(t.Context()); code != ExitPeers {
+			t.Errorf("exit %d", code)
+		}
+		r := f.reports[s.tenant.Wwwroot]
+		if r.Outcome != Renewed || r.Err != nil || s.tenant.Pair == old || s.tenant.History[0].Stored != old {
+			t.Errorf("%+v", r)
+		}
+		stored := slices.Index(f.events, "store "+s.tenant.Wwwroot)
+		if called := slices.Index(f.events, "prove "+outsider); called < stored {
+			t.Errorf("peers were called before the key was stored: %q", f.events)
+		}
+	}
+}
 
 // Between the check of all tenants and the renewal of one of them.
 func TestATenantOfAnArrayThatBreaksBeforeItsKeyIsStored(t *testing.T) {

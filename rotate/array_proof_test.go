@@ -32,8 +32,8 @@ func TestLinksAreProvenByRowsOnlyTogetherWithTheOwnSite(t *testing.T) {
 		code  int
 	}{
 		{"proven", nil, SelfCheckAuto, ArrayOptions{}, "accepted database", ExitOK},
-		{"not asked", nil, SelfCheckOff, ArrayOptions{}, "pending database", ExitPeers},
-		{"without RC4", without, SelfCheckAuto, ArrayOptions{}, "refused no_rc4", ExitPeers},
+		{"not asked", nil, SelfCheckOff, ArrayOptions{}, "pending own_site", ExitPeers},
+		{"without RC4", without, SelfCheckAuto, ArrayOptions{}, "pending own_site", ExitPeers},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFleet(t, 4)
@@ -83,7 +83,7 @@ func TestASiteThatGoesBackProvesNoLink(t *testing.T) {
 			if code := f.array(ArrayOptions{}, 0).Run(t.Context()); code != c.exit {
 				t.Errorf("exit %d, want %d", code, c.exit)
 			}
-			if r := f.reports[s.tenant.Wwwroot]; links(r) != "pending database" || r.Err == nil || r.Exit != c.exit {
+			if r := f.reports[s.tenant.Wwwroot]; links(r) != "pending own_site" || r.Err == nil || r.Exit != c.exit {
 				t.Errorf("%+v", r)
 			}
 		})

@@ -190,8 +190,11 @@ func (p *PeerReport) prove(push Push, proof Proof) {
 }
 
 func join(a, b string) string {
-	if a == "" {
+	switch {
+	case a == "":
 		return b
+	case b == "":
+		return a
 	}
 	return a + "; " + b
 }

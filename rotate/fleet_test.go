@@ -38,6 +38,7 @@ type fleetSite struct {
 	sticky    bool     // its web side keeps the old key
 	down      bool     // its database
 	own       *Failure // what its calls to itself come to, nil as its web side answers
+	webDown   *Failure // what all calls to it come to, nil as its web side answers
 	readErr   error
 	loadErr   error
 	lockErr   error
@@ -91,6 +92,16 @@ func (f *fleet) event(format string, args ...any) {
 		f.on(e)
 	}
 	f.events = append(f.events, e)
+}
+
+// count is how often something happened.
+func (f *fleet) count(event string) (n int) {
+	for _, e := range f.events {
+		if e == event {
+			n++
+		}
+	}
+	return n
 }
 
 // array renews the sites of these indexes, or all.
@@ -200,7 +211,15 @@ func (s *fleetSite) StoreHistory(_ context.Context, read *Tenant, history []Reti
 func (s *fleetSite) StorePeer(_ context.Context, p Peer, c *envelope.Certificate) (bool, error) {
 	s.f.mu.Lock()
 	defer s.f.mu.Unlock()
-	s.rows[p.Wwwroot].certificate = c.PEM
+	s.f.event("peer %s", s.tenant.Wwwroot)
+	if err := s.fault("peer"); err != nil {
+		return false, err
+	}
+	row := s.rows[p.Wwwroot]
+	if row == nil || row.certificate != p.Certificate && row.certificate != c.PEM {
+		return false, nil
+	}
+	row.certificate = c.PEM
 	return true, nil
 }
 
@@ -279,8 +298,6 @@ func (s *fleetSite) Hold(_ context.Context, keys []HostKey) ([]Held, error) {
 			held[i] = HeldUnknown
 		case row.deleted:
 			held[i] = HeldDeleted
-		case Newer(row.certificate, k.Certificate.PEM):
-			held[i] = HeldNewer
 		default:
 			row.certificate = k.Certificate.PEM
 			held[i] = HeldStored
@@ -306,25 +323,46 @@ func (f *fleet) Push(_ context.Context, own Identity, p Peer) Push {
 	return Push{Answered: c, Attempts: 1}
 }
 
-func (f *fleet) Prove(_ context.Context, own Identity, p Peer, _ *envelope.Certificate, _ bool) Proof {
+func (f *fleet) Prove(_ context.Context, own Identity, p Peer, answered *envelope.Certificate, _ bool) Proof {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.event("prove %s", p.Wwwroot)
 	s := f.byURL[p.Wwwroot]
-	c, _ := envelope.ParseCertificate(s.web().Certificate)
-	holds := s.rows[own.Wwwroot]
-	switch {
-	case p.Wwwroot == own.Wwwroot && s.own != nil:
-		return Proof{Failure: s.own, Attempts: 1}
-	case p.Wwwroot == own.Wwwroot && s.web().Certificate != own.Key.Certificate.PEM:
-		return Proof{Failure: &Failure{Reason: "fault_7023"}}
-	case p.Wwwroot == own.Wwwroot:
-	case s.proveFail != "":
-		return Proof{Failure: &Failure{Reason: s.proveFail}}
-	case holds == nil || holds.certificate != own.Key.Certificate.PEM:
-		return Proof{Failure: &Failure{Reason: "fault_710"}}
+	if failure := s.answers(own, p, answered); failure != nil {
+		return Proof{Failure: failure, Attempts: 1}
 	}
+	c, _ := envelope.ParseCertificate(s.web().Certificate)
 	return Proof{Certificate: c, Attempts: 1}
+}
+
+// answers is what a sealed call to the site comes to, nil where it is answered.
+func (s *fleetSite) answers(own Identity, p Peer, answered *envelope.Certificate) *Failure {
+	sealed := p.Certificate
+	if answered != nil {
+		sealed = answered.PEM
+	}
+	row := s.rows[own.Wwwroot]
+	switch {
+	case s.webDown != nil:
+		return s.webDown
+	case s.tenant.DispatcherMode == "off":
+		return &Failure{Reason: "mnet_off"}
+	case p.Wwwroot == own.Wwwroot && s.own != nil:
+		return s.own
+	case p.Wwwroot == own.Wwwroot && s.web().Certificate != own.Key.Certificate.PEM:
+		return &Failure{Reason: "fault_7023"}
+	case p.Wwwroot == own.Wwwroot:
+		return nil
+	case s.proveFail != "":
+		return &Failure{Reason: s.proveFail}
+	case sealed != s.web().Certificate:
+		return &Failure{Reason: "fault_7023"}
+	case row == nil || row.deleted:
+		return &Failure{Reason: "unknown_to_peer"}
+	case row.certificate != own.Key.Certificate.PEM:
+		return &Failure{Reason: "fault_710"}
+	}
+	return nil
 }
 
 func (f *fleet) PublicKey(_ context.Context, p Peer) (*envelope.Certificate, *Failure) {

@@ -63,23 +63,44 @@ func (r *Renewal) keepOverwritten(ctx context.Context, ours Identity, now *Tenan
 	}
 }
 
+// keepLost keeps a pair in the history that somebody has overwritten, and reports
+// the one that is stored instead. A site that does not use that is the worst of it.
+// The error is ErrConflict, and what stood in the way.
+func (r *Renewal) keepLost(ctx context.Context, ours Identity, now *Tenant, report *TenantReport) error {
+	conflict := r.keepOverwritten(ctx, ours, now)
+	if again, err := r.Store.Read(ctx); err == nil {
+		now = again
+	}
+	report.restored(now.Pair, len(now.History))
+	report.SelfCheck = SelfSkipped
+	if r.notToAsk(now) != nil {
+		return conflict
+	}
+	check, failure := r.ask(ctx, now, *now.identity(), r.answersForProof())
+	if report.SelfCheck = check; check == SelfFailed {
+		report.Exit = ExitOwnSite
+		return fmt.Errorf("%w; the web server does not use the stored key: %w", conflict, failure)
+	}
+	return conflict
+}
+
 // lookAgain proves the local site once more. again is true when it had gone back
 // to the old key and was brought to the new one: what peers were told in between
 // may have made them fetch the old certificate. A site that does not answer now is
 // reported as such.
 //
-// Where the site was not proven, the database is asked whether the key still is
-// the stored one: a run whose lock was lost with its connection must not take
-// itself for the last.
+// The database is asked whether the key still is the stored one: a run whose lock
+// was lost with its connection must not take itself for the last, and a web server
+// that answers under the key may do so out of its cache.
 func (r *Renewal) lookAgain(ctx context.Context, t *Tenant, id Identity, report *TenantReport) (again bool, err error) {
 	check, failure := r.ask(ctx, t, id, r.answersForProof())
-	if check == SelfProven {
-		return false, nil
-	}
 	if check == SelfUnreachable && report.SelfCheck != SelfSkipped {
 		report.SelfCheck = SelfUnreachable
 	}
 	now, err := r.Store.Read(ctx)
+	if check == SelfProven && (err != nil || now.Pair.Certificate == id.Key.Certificate.PEM) {
+		return false, nil
+	}
 	answered := check == SelfFailed || check == SelfNoRC4 && report.SelfCheck == SelfProven
 	switch {
 	case err != nil && !answered:
@@ -87,7 +108,7 @@ func (r *Renewal) lookAgain(ctx context.Context, t *Tenant, id Identity, report 
 	case err != nil:
 		return false, fmt.Errorf("the local site does not answer under the new key (%w), and the database does not tell why: read the tenant: %w", failure, err)
 	case now.Pair.Certificate != id.Key.Certificate.PEM:
-		return false, r.keepOverwritten(ctx, id, now) // it is right to use another
+		return false, r.keepLost(ctx, id, now, report) // it is right to use another
 	case check == SelfUnreachable:
 		report.warn("the local site did not answer any more after the peers were told: " + failure.Error())
 		return false, nil

@@ -226,7 +226,7 @@ func (r *Renewal) distribute(ctx context.Context, t *Tenant, next Identity, tell
 	again, err := r.lookAgain(last, t.with(&next), next, report)
 	if err != nil {
 		report.wentBack(err)
-		report.weighLinks(report.SelfCheck == SelfProven)
+		report.weighLinks(false)
 		return fmt.Errorf("after the peers were told: %w", err)
 	}
 	if again {

@@ -15,7 +15,7 @@ func TestARenewalGoesDatabaseCacheProofPushProofLook(t *testing.T) {
 	report := w.renewal(Options{}).Run(t.Context())
 
 	want := []string{"lock", "read", "prove " + ownURL, "store", "drop 0", "prove " + ownURL,
-		"push https://a.example", "prove https://a.example", "prove " + ownURL, "release"}
+		"push https://a.example", "prove https://a.example", "prove " + ownURL, "read", "release"}
 	if !slices.Equal(w.events, want) {
 		t.Errorf("order of events\n got %v\nwant %v", w.events, want)
 	}

@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -148,7 +149,8 @@ func (r *TenantReport) weighLinks(localProven bool) {
 	}
 	for i := range r.Peers {
 		if p := &r.Peers[i]; p.Outcome.Proven() {
-			p.fail(&Failure{Reason: reasonOwnSite, Detail: join("the peer is in order, but "+localSiteWords[r.SelfCheck], p.Detail), Pending: true})
+			why := cmp.Or(localSiteWords[r.SelfCheck], "the key of the local site was changed meanwhile")
+			p.fail(&Failure{Reason: reasonOwnSite, Detail: join("the peer is in order, but "+why, p.Detail), Pending: true})
 		}
 	}
 }
@@ -197,7 +199,9 @@ func (r *TenantReport) skipPeers(t *Tenant, why string) {
 // that is not known.
 func (r *TenantReport) wentBack(err error) {
 	if errors.Is(err, ErrConflict) || errors.Is(err, errNotSeen) { // it uses a newer one, or nothing is known against it
-		r.Exit = ExitPeers
+		if r.Exit != ExitOwnSite {
+			r.Exit = ExitPeers
+		}
 		return
 	}
 	r.Outcome, r.SelfCheck, r.Exit = Failed, SelfFailed, ExitOwnSite
