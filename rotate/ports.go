@@ -107,7 +107,8 @@ type Proof struct {
 	// Certificate is the one under which a signed answer of the peer verified, the
 	// signed fault of one that is not proven too; nil where none did.
 	Certificate *envelope.Certificate
-	Healed      bool // not at the first call
+	Healed      bool   // not at the first call
+	Fault       string // proven by a fault that came signed and sealed, "fault_17: text"; "" for none
 	Failure     *Failure
 	Attempts    int
 }
@@ -117,6 +118,8 @@ type Failure struct {
 	Reason  string // stable code: dns, connect, tls, timeout, http_503, fault_7023, no_rc4, …
 	Detail  string // one line for people, free of secrets
 	Pending bool   // it was not reached, as opposed to: it answered otherwise
+	NoRoute bool   // this machine has no route to any of its addresses, or does not speak their family
+	Other   string // the wwwroot of another site in whose name it answered, as it says; "" for none
 }
 
 func (f *Failure) Error() string {
