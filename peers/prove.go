@@ -46,7 +46,8 @@ type proving struct {
 	*talk
 	held, answered *envelope.Certificate // what to seal to: the row's, the keyswap's; nil when there is none
 	mayKeyswap     bool
-	notAnswered    *Failure // of the keyswap that was to tell what to seal to
+	notAnswered    *Failure              // of the keyswap that was to tell what to seal to
+	shown          *envelope.Certificate // what its publickey.php shows, nil if that was not read
 
 	unopened []*envelope.Certificate // calls sealed to these were answered with 7023
 	again    map[int]bool            // faults after which the same call was made once more
@@ -114,7 +115,7 @@ func (w *proving) believe(got *sealedAnswer, under *envelope.Certificate) *Failu
 		return failed(ReasonCannotOpen, nil, "it still seals to a retired certificate of us")
 	}
 	if !w.untried(under) {
-		return failed(ReasonSeveralCaches, nil, "opens one call and not the other, sealed to one certificate: its web servers work with different keys")
+		return failed(ReasonSeveralCaches, nil, "opens one call and not another, sealed to one certificate: its web servers work with different keys, or it has just changed its key")
 	}
 	if got.fault != nil {
 		w.fault = clean(fmt.Sprintf("fault_%d: %s", got.fault.code, got.fault.refusal().Detail), detailLimit)

@@ -54,12 +54,11 @@ func (w *proving) afterPage(ctx context.Context, refused *Failure) (*envelope.Ce
 	}
 	why := "it has no page that shows the one it works with"
 	if w.peer.Application != mahara {
-		shown, attempts, f := w.c.publicKey(ctx, w.peer)
-		w.attempts += attempts
+		f := w.readPage(ctx)
 		switch {
-		case f == nil && (w.untried(shown) || !w.again[7023]):
+		case f == nil && (w.untried(w.shown) || !w.again[7023]):
 			w.again[7023] = true
-			return shown, nil
+			return w.shown, nil
 		case f == nil:
 			return nil, failed(ReasonNoRC4, nil, "opens no call, not even one sealed to the certificate of its publickey.php: "+
 				"its OpenSSL cannot do RC4 (legacy provider)")
@@ -76,6 +75,16 @@ func (w *proving) afterPage(ctx context.Context, refused *Failure) (*envelope.Ce
 	}
 	return nil, failed(ReasonNoRC4, nil, "opens no call sealed to the certificate that it answers: "+
 		"its OpenSSL cannot do RC4 (legacy provider), or it works with another key; %s", why)
+}
+
+// readPage reads publickey.php, once.
+func (w *proving) readPage(ctx context.Context) (f *Failure) {
+	if w.shown == nil {
+		var attempts int
+		w.shown, attempts, f = w.c.publicKey(ctx, w.peer)
+		w.attempts += attempts
+	}
+	return f
 }
 
 // afterRenewed answers a 7025: the peer has a new key and names its certificate. Moodle signs that with the key we
