@@ -30,7 +30,8 @@ func (n network) Push(ctx context.Context, own rotate.Identity, p rotate.Peer) r
 // Prove implements rotate.Network.
 func (n network) Prove(ctx context.Context, own rotate.Identity, p rotate.Peer, answered *envelope.Certificate, mayKeyswap bool) rotate.Proof {
 	proof := n.client.Prove(ctx, peers.Identity(own), remote(p), answered, mayKeyswap)
-	return rotate.Proof{Certificate: proof.Certificate, Healed: proof.Healed, Failure: failureOf(proof.Failure), Attempts: proof.Attempts}
+	return rotate.Proof{Certificate: proof.Certificate, Healed: proof.Healed, Fault: proof.Fault, Forgotten: proof.Forgotten,
+		Failure: failureOf(proof.Failure), Attempts: proof.Attempts}
 }
 
 // PublicKey implements rotate.Network.
@@ -120,7 +121,7 @@ func failureOf(f *peers.Failure) *rotate.Failure {
 	if f == nil {
 		return nil
 	}
-	return &rotate.Failure{Reason: f.Reason, Detail: f.Detail, Pending: f.Pending()}
+	return &rotate.Failure{Reason: f.Reason, Detail: f.Detail, Pending: f.Pending(), NoRoute: f.NoRoute, Other: f.Other}
 }
 
 // TakesForce implements rotate.ForceProber.

@@ -95,6 +95,11 @@ func (d *diagnosis) callPeer(ctx context.Context, own Identity, p Peer) checkup 
 		c.findings = append(c.findings, failing(p, f))
 	case f != nil:
 		c.findings = append(c.findings, failing(p, f))
+	case proof.Forgotten:
+		c.report.fail(forgotten)
+		f := failing(p, forgotten)
+		f.Next = advicePush
+		c.findings = append(c.findings, f)
 	default:
 		c.findings = append(c.findings, proven(p, proof, held)...)
 		if prober, ok := d.Network.(ForceProber); ok {

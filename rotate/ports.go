@@ -112,12 +112,11 @@ type Proof struct {
 	// Certificate is the one under which a signed answer of the peer verified, the
 	// signed fault of one that is not proven too; nil where none did.
 	Certificate *envelope.Certificate
-	Healed      bool // not at the first call
-	// Fault is the signed fault that the call was answered with, "" for none. It
-	// proves the keys of both sides as any signed answer does.
-	Fault    string
-	Failure  *Failure
-	Attempts int
+	Healed      bool   // not at the first call
+	Forgotten   bool   // the peer opens no call sealed to the certificate of our row, under which this site calls it
+	Fault       string // proven by a fault that came signed and sealed, "fault_17: text"; "" for none
+	Failure     *Failure
+	Attempts    int
 }
 
 // Failure is why a peer did not do what was asked.
@@ -125,8 +124,8 @@ type Failure struct {
 	Reason  string // stable code: dns, connect, tls, timeout, http_503, fault_7023, no_rc4, …
 	Detail  string // one line for people, free of secrets
 	Pending bool   // it was not reached, as opposed to: it answered otherwise
-	NoRoute bool   // this machine has no way to the address at all
-	Other   string // the wwwroot of the site that answered instead, "" where none did
+	NoRoute bool   // this machine has no route to any of its addresses, or does not speak their family
+	Other   string // the wwwroot of another site in whose name it answered, as it says; "" for none
 }
 
 func (f *Failure) Error() string {

@@ -72,7 +72,11 @@ func (r *Renewal) verifyOwn(ctx context.Context, t *Tenant, report *TenantReport
 func (r *Renewal) verifyPeer(ctx context.Context, t *Tenant, own Identity, p Peer) PeerReport {
 	started := r.Now()
 	report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application}
-	report.prove(Push{}, r.Network.Prove(ctx, own, p, nil, false))
+	proof := r.Network.Prove(ctx, own, p, nil, false)
+	report.prove(Push{}, proof)
+	if proof.Failure == nil && proof.Forgotten {
+		report.fail(forgotten)
+	}
 	if report.Outcome.Proven() {
 		r.verifyBack(ctx, t, own, p, &report)
 	}
@@ -80,6 +84,10 @@ func (r *Renewal) verifyPeer(ctx context.Context, t *Tenant, own Identity, p Pee
 	report.TookMS = r.Now().Sub(started).Milliseconds()
 	return report
 }
+
+// forgotten is for a peer that answers under a certificate it shows, and no more
+// under that of our row, with which this site calls it.
+var forgotten = &Failure{Reason: "fault_7023", Detail: "this site has another certificate of the peer than the peer uses; a push stores that one"}
 
 // verifyBack makes the peer's own call to us.
 func (r *Renewal) verifyBack(ctx context.Context, t *Tenant, own Identity, p Peer, report *PeerReport) {
