@@ -85,3 +85,47 @@ func cacheDropped(err error) bool {
 }
 
 func (e *OwnSiteError) Unwrap() error { return e.Cache }
+
+// UnreachableError says that the local site does not answer, or nothing of keys.
+type UnreachableError struct {
+	Wwwroot string
+	Failure error
+	// Stray: something stands before or behind the XML of its answers.
+	Stray bool
+	// Loopback: a web server on this machine answers for the wwwroot.
+	Loopback bool
+}
+
+func (e *UnreachableError) Error() string {
+	return ErrOwnUnreachable.Error() + ": " + e.Failure.Error()
+}
+
+func (e *UnreachableError) Unwrap() []error { return []error{ErrOwnUnreachable, e.Failure} }
+
+// Hint is what to do about it.
+func (e *UnreachableError) Hint() string {
+	switch {
+	case e.Stray:
+		return "the web server must print nothing around its answers: switch off display_errors in PHP and debugdisplay in Moodle, and look for an echo or a blank line outside <?php in config.php"
+	case e.Loopback:
+		return "a web server on this machine answers for " + e.Wwwroot + ": if it is the live site, and no copy of it, add --node=127.0.0.1"
+	}
+	return "make sure that this machine can open " + e.Wwwroot + ", or name its web server with --node=HOST[:PORT]; with --self-check=off the key is renewed without this proof, no link is proven, and the exit code is 3"
+}
+
+// OnlyCopyError says that the cache may have the only copy of a key that peers
+// know, and cannot be read.
+type OnlyCopyError struct{ Err error }
+
+func (e *OnlyCopyError) Error() string   { return ErrOnlyCopy.Error() + ": " + e.Err.Error() }
+func (e *OnlyCopyError) Unwrap() []error { return []error{ErrOnlyCopy, e.Err} }
+
+// Hint is what to do about it.
+func (e *OnlyCopyError) Hint() string {
+	return "do not purge Moodle's caches: peers may know only this key. Run this as the web server's user on the web server, with php installed, so that the cache can be read; to give the key up, add --abandon-pending"
+}
+
+// Hint is what to do about it.
+func (e *OtherNameError) Hint() string {
+	return "write the wwwroot exactly as the site does, letters of the path too: in --host, in config.php, and in VMoodle's register"
+}

@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -282,5 +283,18 @@ func (t *Tenant) stopping(check SelfCheck, f *Failure) error {
 	case f.Reason == "clock":
 		return fmt.Errorf("%w: %w", ErrOwnClock, f)
 	}
-	return fmt.Errorf("%w: %w", ErrOwnUnreachable, f)
+	return &UnreachableError{Wwwroot: t.Wwwroot, Failure: f, Stray: f.Reason == "stray_output"}
+}
+
+// stopped is stopping, for a run that has to end: it finds out what to advise.
+func (r *Renewal) stopped(ctx context.Context, t *Tenant, check SelfCheck, f *Failure) error {
+	err := t.stopping(check, f)
+	var away *UnreachableError
+	if errors.As(err, &away) && !away.Stray && len(r.Nodes) == 0 && ctx.Err() == nil {
+		site := t.localSite("")
+		site.Node, site.SSLVerification = "127.0.0.1", 0
+		_, failure := r.Network.PublicKey(ctx, site)
+		away.Loopback = failure == nil
+	}
+	return err
 }

@@ -60,7 +60,7 @@ func (r *Renewal) reachable(ctx context.Context, t *Tenant) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%w: %w", ErrOwnUnreachable, f)
+	return r.stopped(ctx, t, SelfUnreachable, f)
 }
 
 // preflight finds what must stop a renewal while nothing has changed, and sees to
@@ -95,7 +95,7 @@ func (r *Renewal) examine(ctx context.Context, t *Tenant) (SelfCheck, *Failure, 
 		return SelfSkipped, nil, r.reachable(ctx, t)
 	}
 	check, failure := r.ask(ctx, t, *id, 1)
-	return check, failure, t.stopping(check, failure)
+	return check, failure, r.stopped(ctx, t, check, failure)
 }
 
 // cure brings a local site that uses another pair than the stored one to use it,
@@ -113,7 +113,7 @@ func (r *Renewal) cure(ctx context.Context, t *Tenant, cause *Failure) (SelfChec
 	case ctx.Err() != nil:
 		return check, err
 	case errors.As(err, &lost) && lost.Failure != nil && (check == SelfUnreachable || lost.Failure.Reason == "mnet_off"):
-		return check, fmt.Errorf("%w: %w", ErrOwnUnreachable, err)
+		return check, &UnreachableError{Wwwroot: t.Wwwroot, Failure: err}
 	}
 	return check, fmt.Errorf("%w: %w", ErrNotFollowed, err)
 }

@@ -35,7 +35,7 @@ func (r *Renewal) keep(ctx context.Context, t *Tenant, report *TenantReport) (*I
 	id := t.identity()
 	check, failure := r.ask(ctx, t, *id, r.answersForProof())
 	report.SelfCheck = check
-	if err := t.stopping(check, failure); err != nil {
+	if err := r.stopped(ctx, t, check, failure); err != nil {
 		return nil, stoppedOr(ctx, err)
 	}
 	var err error

@@ -63,7 +63,7 @@ type TenantReport struct {
 	Wwwroot     string       `json:"wwwroot"`
 	Outcome     Outcome      `json:"outcome"`
 	Error       string       `json:"error"`
-	Hint        string       `json:"hint,omitempty"` // what to do about Error
+	Hint        string       `json:"hint"` // what to do about Error, "" where there is nothing
 	SelfCheck   SelfCheck    `json:"self_check"`
 	Certificate *KeyReport   `json:"certificate,omitempty"`
 	Previous    *KeyReport   `json:"previous,omitempty"`
@@ -114,7 +114,7 @@ type PeerReport struct {
 	Outcome     PeerOutcome `json:"outcome"`
 	Reason      string      `json:"reason"` // stable code, "" when proven at once
 	Detail      string      `json:"detail"`
-	Next        string      `json:"next,omitempty"` // what to do about it
+	Next        string      `json:"next"` // what to do about it, "" where there is nothing
 	Attempts    int         `json:"attempts"`
 	TookMS      int64       `json:"took_ms"`
 

@@ -29,7 +29,7 @@ func (r *Renewal) rescue(ctx context.Context, t *Tenant, stale bool) error {
 		return nil
 	}
 	if err = r.keepCached(ctx, t, true); errors.Is(err, errUnreadCache) {
-		return fmt.Errorf("%w: %w", ErrOnlyCopy, err)
+		return &OnlyCopyError{err}
 	}
 	return err
 }
