@@ -30,7 +30,7 @@ func (t *Tenant) decide(ctx context.Context, c *KeyChange, lost error) error {
 	for {
 		var now keyState
 		err := t.transaction(ctx, false, func(tx *sql.Tx) (err error) {
-			now, err = t.keyState(ctx, tx, c.Read.OwnID)
+			now, _, err = t.keyState(ctx, tx, c.Read.OwnID)
 			return err
 		})
 		switch {
