@@ -87,8 +87,12 @@ func (s *tenantStore) StoreKey(ctx context.Context, read *rotate.Tenant, next ro
 		Certificate: next.Certificate,
 		Expires:     next.Expires,
 		Wwwroot:     read.Wwwroot,
+		Trim:        next.Trim,
 	})
+	var other *moodledb.OtherSiteError
 	switch {
+	case errors.As(err, &other):
+		return &knownAs{err, &rotate.OtherSiteError{Wwwroot: other.Wwwroot, Row: other.Row}}
 	case errors.Is(err, moodledb.ErrConflict):
 		return &knownAs{err, rotate.ErrConflict}
 	case errors.Is(err, moodledb.ErrUncertain):

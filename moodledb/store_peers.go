@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"renew_mnetkeys/envelope"
 )
 
 // PeerKey is a certificate for the mnet_host row of the peer that made it.
 type PeerKey struct {
-	Wwwroot     string // as in the row, to the byte: no trailing slash
+	Wwwroot     string // as in the row, but for what [envelope.SameWwwroot] passes over
 	Certificate string // PEM
 	Expires     int64  // its notAfter, unix seconds
 	// Replaces is the certificate before it, "" when that is not known. A row that holds it, as nearly all do, needs no closer look,
@@ -108,10 +110,11 @@ func (t *Tenant) HeldKeys(ctx context.Context, keys []PeerKey) ([]Kept, error) {
 func newPeerStore(t *Tenant, keys []PeerKey, newer func(held, offered string) bool) (*peerStore, error) {
 	s := &peerStore{t: t, keys: keys, newer: newer, byWwwroot: make(map[string]int, len(keys)), written: map[int64]bool{}}
 	for i, k := range keys {
-		if _, twice := s.byWwwroot[k.Wwwroot]; twice || k.Wwwroot == "" || k.Certificate == "" || k.Expires <= 0 {
+		site := envelope.FoldWwwroot(k.Wwwroot)
+		if _, twice := s.byWwwroot[site]; twice || k.Wwwroot == "" || k.Certificate == "" || k.Expires <= 0 {
 			return nil, fmt.Errorf("that for %q is incomplete, or there twice", k.Wwwroot)
 		}
-		s.byWwwroot[k.Wwwroot] = i
+		s.byWwwroot[site] = i
 		s.hashes = append(s.hashes, sha256.Sum256([]byte(k.Certificate)))
 	}
 	return s, nil
@@ -131,7 +134,7 @@ type peerStore struct {
 	t         *Tenant
 	keys      []PeerKey
 	hashes    [][sha256.Size]byte // of their certificates
-	byWwwroot map[string]int      // index of keys
+	byWwwroot map[string]int      // folded: index of keys
 	newer     func(held, offered string) bool
 	written   map[int64]bool // rows this call has given a certificate, perhaps in vain
 }

@@ -61,7 +61,13 @@ func TestStorePeerKeys(t *testing.T) {
 		"or the deleted one":                         {"UPDATE {mnet_host} SET wwwroot = 'https://a.example', deleted = 1 WHERE id = 5", []PeerKey{offer(a, 6)}, []Kept{KeyStored}, "4 v6 6, 5 v5 5"},
 		"the tenant's own row stays as it is":        {"", []PeerKey{offer(ownWwwroot, 6)}, []Kept{NoRow}, "4 v5 5, 5 v5 5"},
 		"also when it still has another's wwwroot":   {"UPDATE {config} SET value = '4' WHERE name = 'mnet_localhost_id'", []PeerKey{offer(a, 6)}, []Kept{NoRow}, "4 v5 5, 5 v5 5"},
-		"a wwwroot of another case is another":       {"", []PeerKey{offer("https://A.example", 6), offer("https://b.example/", 6)}, []Kept{NoRow, NoRow}, "4 v5 5, 5 v5 5"},
+		"scheme, host and slash make no other":       {"", []PeerKey{offer("HTTPS://A.example", 6), offer("https://b.example/", 6)}, []Kept{KeyStored, KeyStored}, "4 v6 6, 5 v6 6"},
+		"neither in the row":                         {"UPDATE {mnet_host} SET wwwroot = 'HTTPS://A.Example/' WHERE id = 4", []PeerKey{offer(a, 6)}, []Kept{KeyStored}, "4 v6 6, 5 v5 5"},
+		"nor under a binary collation":               {"ALTER TABLE {mnet_host} CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin; UPDATE {mnet_host} SET wwwroot = 'HTTPS://A.Example/' WHERE id = 4", []PeerKey{offer(a, 6)}, []Kept{KeyStored}, "4 v6 6, 5 v5 5"},
+		"a path of another case is another site":     {"UPDATE {mnet_host} SET wwwroot = 'https://a.example/T1' WHERE id = 4; UPDATE {mnet_host} SET wwwroot = 'https://a.example/t1' WHERE id = 5", []PeerKey{offer("https://a.example/t1", 6)}, []Kept{KeyStored}, "4 v5 5, 5 v6 6"},
+		"though it is the only one":                  {"UPDATE {mnet_host} SET wwwroot = 'https://a.example/T1' WHERE id = 4", []PeerKey{offer("https://a.example/t1", 6)}, []Kept{NoRow}, "4 v5 5, 5 v5 5"},
+		"both get their own":                         {"UPDATE {mnet_host} SET wwwroot = 'https://a.example/T1' WHERE id = 4; UPDATE {mnet_host} SET wwwroot = 'https://a.example/t1' WHERE id = 5", []PeerKey{offer("https://a.example/t1", 6), offer("https://a.example/T1", 7)}, []Kept{KeyStored, KeyStored}, "4 v7 7, 5 v6 6"},
+		"the tenant's own row in another case":       {"UPDATE {mnet_host} SET wwwroot = 'HTTPS://Own.example/moodle' WHERE id = 4", []PeerKey{offer(ownWwwroot, 6)}, []Kept{NoRow}, "4 v5 5, 5 v5 5"},
 		"an accent too, and a blank at the end":      {"", []PeerKey{offer("https://ä.example", 6), offer(b+" ", 6)}, []Kept{NoRow, NoRow}, "4 v5 5, 5 v5 5"},
 		"a held one that differs in case is older":   {"UPDATE {mnet_host} SET public_key = 'V5' WHERE id = 4", []PeerKey{offer(a, 5)}, []Kept{KeyStored}, "4 v5 5, 5 v5 5"},
 		"one that differs in a blank at the end too": {"UPDATE {mnet_host} SET public_key = 'v5 ', public_key_expires = 4 WHERE id = 4", []PeerKey{offer(a, 5)}, []Kept{KeyStored}, "4 v5 5, 5 v5 5"},
@@ -114,10 +120,11 @@ func TestStorePeerKeysRefusesWhatIsIncomplete(t *testing.T) {
 	tenant := s.open(t)
 	good := offer("https://peer.example", 9)
 	for name, keys := range map[string][]PeerKey{
-		"no wwwroot":      {good, {Certificate: "v9", Expires: 9}},
-		"no certificate":  {{Wwwroot: good.Wwwroot, Expires: 9}},
-		"no expiry":       {{Wwwroot: good.Wwwroot, Certificate: "v9"}},
-		"a wwwroot twice": {good, good},
+		"no wwwroot":       {good, {Certificate: "v9", Expires: 9}},
+		"no certificate":   {{Wwwroot: good.Wwwroot, Expires: 9}},
+		"no expiry":        {{Wwwroot: good.Wwwroot, Certificate: "v9"}},
+		"a wwwroot twice":  {good, good},
+		"in two spellings": {good, offer("HTTPS://Peer.example/", 9)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if kept, err := tenant.StorePeerKeys(t.Context(), keys, newerVersion); err == nil {
