@@ -177,7 +177,7 @@ func (m mesh) Load(ctx context.Context, peers []rotate.Peer) ([]rotate.Peer, err
 
 // Hold implements rotate.Mesh.
 func (m mesh) Hold(ctx context.Context, keys []rotate.HostKey) ([]rotate.Held, error) {
-	return heldOf(m.db.StorePeerKeys(ctx, peerKeys(keys), rotate.Newer))
+	return heldOf(m.db.StorePeerKeys(ctx, peerKeys(keys)))
 }
 
 // Look implements rotate.Mesh.
@@ -188,7 +188,7 @@ func (m mesh) Look(ctx context.Context, keys []rotate.HostKey) ([]rotate.Held, e
 func peerKeys(keys []rotate.HostKey) []moodledb.PeerKey {
 	offered := make([]moodledb.PeerKey, len(keys))
 	for i, k := range keys {
-		offered[i] = moodledb.PeerKey{Wwwroot: k.Wwwroot, Certificate: k.Certificate.PEM, Expires: k.Certificate.NotAfter.Unix(), Replaces: k.Replaces}
+		offered[i] = moodledb.PeerKey{Wwwroot: k.Wwwroot, Certificate: k.Certificate.PEM, Expires: k.Certificate.NotAfter.Unix()}
 	}
 	return offered
 }
@@ -205,7 +205,7 @@ func heldOf(kept []moodledb.Kept, err error) ([]rotate.Held, error) {
 }
 
 var heldAs = map[moodledb.Kept]rotate.Held{
-	moodledb.KeyStored: rotate.HeldStored, moodledb.KeyPresent: rotate.HeldStored, moodledb.KeyNewer: rotate.HeldNewer,
+	moodledb.KeyStored: rotate.HeldStored, moodledb.KeyPresent: rotate.HeldStored,
 	moodledb.NoRow: rotate.HeldUnknown, moodledb.RowDeleted: rotate.HeldDeleted, moodledb.KeyOther: rotate.HeldOther,
 }
 

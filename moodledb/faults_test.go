@@ -50,7 +50,7 @@ func operations(seen *Site) map[string]operation {
 		"StorePeerKey": {"", func(ctx context.Context, t *Tenant) (any, error) {
 			return t.StorePeerKey(ctx, 3, peerCert, newCert, 77)
 		}},
-		"StorePeerKeys": {peers, func(ctx context.Context, t *Tenant) (any, error) { return t.StorePeerKeys(ctx, keys, newerVersion) }},
+		"StorePeerKeys": {peers, func(ctx context.Context, t *Tenant) (any, error) { return t.StorePeerKeys(ctx, keys) }},
 		"CheckRights":   {"", func(ctx context.Context, t *Tenant) (any, error) { return nil, t.CheckRights(ctx) }},
 		"Lock":          {"", lockAndRelease},
 		"Servers.Lock":  {"", lockAndReleaseOfAnArray},

@@ -122,8 +122,8 @@ func updateRows(n int) string {
 		"public_key_expires = CASE id" + cases + " ELSE public_key_expires END WHERE deleted = 0 AND id IN (" + marks(n) + ")"
 }
 
-// readBack looks whether the rows hold what was stored. It does so in a transaction of its own, which a proxy in front of several
-// servers sends to the one that was written to. again: at least one holds something else.
+// readBack looks whether the rows hold what was stored. It does so in a transaction of its own and with a lock, which a proxy in
+// front of several servers sends to the one that was written to. again: at least one holds something else.
 func (s *peerStore) readBack(ctx context.Context, rows []peerRow) (again bool, err error) {
 	written := map[int64]*peerRow{}
 	var ids []any
@@ -136,7 +136,7 @@ func (s *peerStore) readBack(ctx context.Context, rows []peerRow) (again bool, e
 		return false, nil
 	}
 	err = s.t.transaction(ctx, false, func(tx *sql.Tx) error {
-		now, err := s.read(ctx, tx, "id IN ("+marks(len(ids))+")", ids)
+		now, err := s.read(ctx, tx, "id IN ("+marks(len(ids))+") FOR UPDATE", ids)
 		if err != nil {
 			return err
 		}
