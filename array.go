@@ -132,6 +132,9 @@ func (w arrayWiring) member(master, config *moodledb.Config) rotate.Member {
 			if err != nil {
 				return nil, err
 			}
+			if w.o.writes() {
+				db.ForChanges()
+			}
 			store := &tenantStore{db: db, config: config, light: true, ipAddress: w.net.own(config)}
 			return &rotate.Session{Store: store, Starter: store, Cache: w.out.cacheOf(newCache(master, config, store, w.log), config),
 				Mesh: mesh{db}, Close: func() { _ = db.Close() }}, nil

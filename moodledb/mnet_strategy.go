@@ -27,7 +27,7 @@ func (t *Tenant) ServicesStrategy(ctx context.Context, role Role, subnetwork boo
 	const doing = "read the services strategy"
 	var installed map[string]int64
 	var recorded map[string]string
-	err := t.transaction(ctx, true, func(tx *sql.Tx) (err error) {
+	err := t.look(ctx, func(tx *sql.Tx) (err error) {
 		if installed, err = t.ids(ctx, tx, doing, "SELECT name, id FROM {mnet_service}"); err != nil {
 			return err
 		}

@@ -18,7 +18,7 @@ const (
 // the sake of another transaction, or since it has just been made read-only, as the old primary is when another takes over.
 func answerLost(err error) bool {
 	return errors.As(err, new(*commitError)) &&
-		!isNumber(err, errDeadlock, errLockWaitTimeout, errReadOnlyServer, errReadOnlyTransaction, errReadOnlyMode)
+		!isNumber(err, errDeadlock, errLockWaitTimeout, errRecordChanged, errReadOnlyServer, errReadOnlyTransaction, errReadOnlyMode)
 }
 
 // decide finds out what became of a COMMIT whose answer did not arrive. It asks on a new connection, under a context of its own:

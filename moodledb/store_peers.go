@@ -82,7 +82,7 @@ func (t *Tenant) HeldKeys(ctx context.Context, keys []PeerKey) ([]Kept, error) {
 		return nil, fmt.Errorf("%s: %w", doing, err)
 	}
 	var rows []peerRow
-	err = t.transaction(ctx, true, func(tx *sql.Tx) error {
+	err = t.look(ctx, func(tx *sql.Tx) error {
 		rows, err = s.rows(ctx, tx, "")
 		return err
 	})
