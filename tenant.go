@@ -44,6 +44,9 @@ func onTenant(ctx context.Context, cmd subcommand, o options, out *output) (rota
 		return none, fmt.Errorf("open the tenant's database: %w", err)
 	}
 	defer db.Close()
+	if o.writes() {
+		db.ForChanges()
+	}
 
 	net := network{client}
 	links, err := resolveLinks(ctx, o.BindHost, master, tenant, db, net)
