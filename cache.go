@@ -121,7 +121,7 @@ func pairsIn(stores []muc.Cached) ([]rotate.Stored, error) {
 	for _, s := range stores {
 		held, err := moodledb.PairsIn(s.Settings)
 		if err != nil {
-			err = &muc.UnreadableError{Store: s.Store, Err: err}
+			err = &muc.UnreadableError{Store: s.Store, Err: errors.New(err.Error())} // what to do about a history in the database is no advice here
 		}
 		errs = append(errs, s.Err, err)
 		for _, h := range held {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -57,7 +58,9 @@ func (s *site) split(t *testing.T, sticky bool, decide func(query string) fate) 
 	s.Exec(t, "GRANT SELECT ON "+replica.Name+".* TO "+s.User)
 	p := &splitter{replica: replica.Name, sticky: sticky}
 	p.proxy = startProxy(t, fmt.Sprintf("%s:%d", s.Host, s.Port), decide)
+	p.proxy.mu.Lock()
 	p.route = p.connection
+	p.proxy.mu.Unlock()
 	config := *s.config
 	config.DBPort = p.port
 	return openConfig(t, &config), p
@@ -131,11 +134,12 @@ func TestALostCommitIsDecidedOnThePrimary(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, "mdl_")
-			wrote := false // there is one connection at a time
+			var wrote atomic.Bool
 			tenant, _ := s.split(t, false, func(query string) fate {
-				wrote = wrote || strings.HasPrefix(query, "UPDATE")
-				if query == "COMMIT" && wrote {
-					wrote = false
+				if strings.HasPrefix(query, "UPDATE") {
+					wrote.Store(true)
+				}
+				if query == "COMMIT" && wrote.Swap(false) {
 					return c.end
 				}
 				return passes

@@ -33,12 +33,12 @@ type proxy struct {
 	late   chan struct{} // closed: statements that hang up reach the server now
 	// rewrite changes a packet of the client in place, before the first connection is made; nil: none.
 	rewrite func(packet []byte)
-	// route gives for every connection what changes its statements; nil: nothing does.
-	route func() func(query string) string
 
 	mu      sync.Mutex
 	queries []string
 	longest int // packet of the client, bytes
+	// route gives for every connection what changes its statements; nil: nothing does.
+	route func() func(query string) string
 }
 
 func startProxy(t *testing.T, server string, decide func(query string) fate) *proxy {
@@ -90,9 +90,11 @@ func (p *proxy) serve(client net.Conn) {
 	var short atomic.Bool // the next answer is cut
 	answered := make(chan struct{}, 1)
 	route := func(query string) string { return query }
+	p.mu.Lock()
 	if p.route != nil {
 		route = p.route()
 	}
+	p.mu.Unlock()
 	go func() {
 		defer func() { _ = client.Close() }()
 		buffer := make([]byte, 64<<10)
