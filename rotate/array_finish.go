@@ -168,7 +168,7 @@ func (r *Renewal) callPeers(held map[string]PeerReport) tellFunc {
 			started := r.Now()
 			report.prove(Push{}, r.Network.Prove(ctx, own, p, nil, false))
 			if ctx.Err() != nil && !report.Outcome.Proven() {
-				report.fail(&Failure{Reason: reasonInterrupted, Detail: "not finished: " + context.Cause(ctx).Error(), Pending: true})
+				report.fail(cutShort(ctx))
 			}
 			report.TookMS = r.Now().Sub(started).Milliseconds()
 			return report

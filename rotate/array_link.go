@@ -79,14 +79,24 @@ func (m *mesh) heldBy(member, site string) Held {
 
 // databaseFailure is a failure of links that could not be looked at.
 func databaseFailure(ctx context.Context, whose string, err error) *Failure {
-	reason := "connect"
+	late := errors.Is(err, context.DeadlineExceeded)
 	switch {
-	case errors.Is(err, context.Canceled), ctx.Err() != nil && errors.Is(err, context.DeadlineExceeded):
-		reason = reasonInterrupted
-	case errors.Is(err, context.DeadlineExceeded):
-		reason = "timeout"
+	case errors.Is(err, context.Canceled), late && ctx.Err() != nil:
+		return cutShort(ctx)
+	case late:
+		return &Failure{Reason: "timeout", Detail: whose + err.Error(), Pending: true}
 	}
-	return &Failure{Reason: reason, Detail: whose + err.Error(), Pending: true}
+	return &Failure{Reason: "connect", Detail: whose + err.Error(), Pending: true}
+}
+
+// cutShort is the failure of a link on which a signal, or the run's deadline, has ended
+// the work.
+func cutShort(ctx context.Context) *Failure {
+	why := "the run was interrupted"
+	if cause := context.Cause(ctx); cause != nil {
+		why = cause.Error()
+	}
+	return &Failure{Reason: reasonInterrupted, Detail: "not finished: " + why, Pending: true}
 }
 
 // weighRows takes back what was proven of a tenant's links, unless its own web
