@@ -48,6 +48,9 @@ func (m *mesh) broken(ctx context.Context, member, tenant string) *Failure {
 	case HeldOther:
 		return &Failure{Reason: "fault_7023", Detail: "this site has another certificate of the peer than the peer uses; a push to the array stores that one"}
 	case HeldNot:
+		if ctx.Err() != nil {
+			return cutShort(ctx)
+		}
 		return &Failure{Reason: reasonNotStored, Detail: "the peer's certificate could not be stored in this site's database"}
 	}
 	return &Failure{Reason: "unknown_to_peer", Detail: "this site has no row of the peer any more"}
