@@ -45,6 +45,9 @@ func (a *Array) askOnce(ctx context.Context, to *renewing, calls bool) (s side, 
 	if check == SelfProven {
 		return side{uses: tenant.identity().Key.Certificate}, false
 	}
+	if ctx.Err() != nil { // a call that was cut short tells nothing of the site
+		return side{unproven: cutShort(ctx)}, false
+	}
 	return side{unproven: memberFailure(check, failure)}, check == SelfFailed
 }
 

@@ -73,7 +73,7 @@ func (r *Renewal) tellPeer(ctx context.Context, own Identity, p Peer) PeerReport
 // interruptedBy is for a peer whose proof the end of the context has cut short.
 func (p *PeerReport) interruptedBy(ctx context.Context) {
 	if ctx.Err() != nil && !p.Outcome.Proven() {
-		p.fail(&Failure{Reason: reasonInterrupted, Detail: "not finished: " + context.Cause(ctx).Error(), Pending: true})
+		p.fail(cutShort(ctx))
 	}
 }
 

@@ -90,7 +90,7 @@ func (d *diagnosis) callPeer(ctx context.Context, own Identity, p Peer) checkup 
 	c.report.prove(Push{}, proof)
 	switch f := proof.Failure; {
 	case f != nil && ctx.Err() != nil:
-		f = &Failure{Reason: reasonInterrupted, Detail: "not finished: " + context.Cause(ctx).Error(), Pending: true}
+		f = cutShort(ctx)
 		c.report.fail(f)
 		c.findings = append(c.findings, failing(p, f))
 	case f != nil:

@@ -120,7 +120,7 @@ func (r *Renewal) trim(ctx context.Context, id Identity, report *TenantReport) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), trimLimit)
 	defer cancel()
 	now, err := r.Store.Read(ctx)
-	if err == nil && now.Pair.Certificate == id.Key.Certificate.PEM && len(now.History) > max(now.Generations, 1) {
+	if err == nil && storesKeyOf(now, id.Key.Certificate) && len(now.History) > max(now.Generations, 1) {
 		kept := now.History[:max(now.Generations, 1)]
 		if err = r.Store.StoreHistory(ctx, now, kept, true); err == nil {
 			report.History = len(kept)

@@ -14,7 +14,7 @@ import (
 // is right to use another, which it then has proven. Nobody was told of ours.
 func (r *Renewal) overtaken(ctx context.Context, t *Tenant, ours Identity, report *TenantReport) (bool, error) {
 	now, err := r.Store.Read(ctx)
-	if err != nil || now.Pair.Certificate == ours.Key.Certificate.PEM {
+	if err != nil || storesKeyOf(now, ours.Key.Certificate) {
 		return false, nil // giving up says the rest
 	}
 	conflict := r.keepOverwritten(ctx, ours, now)
@@ -41,13 +41,11 @@ func (r *Renewal) overtaken(ctx context.Context, t *Tenant, ours Identity, repor
 // nothing there is newer, and pushes nothing out. The error is ErrConflict, and
 // what stood in the way.
 func (r *Renewal) keepOverwritten(ctx context.Context, ours Identity, now *Tenant) error {
-	certificate := ours.Key.Certificate.PEM
+	overwritten := Retired{Stored: Stored{Certificate: ours.Key.Certificate.PEM, PrivateKey: ours.Key.PEM}, Expires: ours.Key.Certificate.NotAfter.Unix()}
 	for tries := 3; ; tries-- {
-		if !now.Pair.Present() || now.Pair.Certificate == certificate ||
-			slices.ContainsFunc(now.History, func(h Retired) bool { return h.Certificate == certificate }) {
+		if now.has(ours.Key) {
 			return ErrConflict
 		}
-		overwritten := Retired{Stored: Stored{Certificate: certificate, PrivateKey: ours.Key.PEM}, Expires: ours.Key.Certificate.NotAfter.Unix()}
 		err := r.Store.StoreHistory(ctx, now, bounded(slices.Insert(slices.Clone(now.History), 0, overwritten)), false)
 		if err == nil {
 			err = r.Cache.Drop(ctx, WidthEntry)
@@ -98,7 +96,7 @@ func (r *Renewal) lookAgain(ctx context.Context, t *Tenant, id Identity, report 
 		report.SelfCheck = SelfUnreachable
 	}
 	now, err := r.Store.Read(ctx)
-	if check == SelfProven && (err != nil || now.Pair.Certificate == id.Key.Certificate.PEM) {
+	if check == SelfProven && (err != nil || storesKeyOf(now, id.Key.Certificate)) {
 		return false, nil
 	}
 	answered := check == SelfFailed || check == SelfNoRC4 && report.SelfCheck == SelfProven
@@ -107,7 +105,7 @@ func (r *Renewal) lookAgain(ctx context.Context, t *Tenant, id Identity, report 
 		return false, fmt.Errorf("%w: read the tenant: %w", errNotSeen, err)
 	case err != nil:
 		return false, fmt.Errorf("the local site does not answer under the new key (%w), and the database does not tell why: read the tenant: %w", failure, err)
-	case now.Pair.Certificate != id.Key.Certificate.PEM:
+	case !storesKeyOf(now, id.Key.Certificate):
 		return false, r.keepLost(ctx, id, now, report) // it is right to use another
 	case check == SelfUnreachable:
 		report.warn("the local site did not answer any more after the peers were told: " + failure.Error())
