@@ -68,7 +68,7 @@ func TestAFailureEndsWithItsMessageAndNothingLost(t *testing.T) {
 				own.Redis.Stop()
 				return nil, nil
 			}},
-		{name: "the own site is not reachable, which is required", code: 1, says: []string{"error: the own site cannot be asked", "--self-check=auto"},
+		{name: "the own site is not reachable, which is required", code: 1, says: []string{"error: the own site cannot be asked", "--node=HOST[:PORT]"},
 			breakIt: func(t *testing.T, own *testbed.Site) ([]string, func()) {
 				own.Stop()
 				return []string{"--self-check=require", "--retries=0"}, func() { own.Start(t) }

@@ -33,6 +33,7 @@ type options struct {
 	Concurrency, Retries        int
 	Days, KeyBits               int
 	SelfCheck                   rotate.SelfCheckMode
+	Nodes                       []string
 	TLSSkipVerify               bool
 	CAFile                      string
 
@@ -101,6 +102,9 @@ func readOptions(cmd subcommand, c *cli.Context) (options, error) {
 	if o.All, o.Array, err = readArrayOptions(cmd, c); err != nil {
 		return o, err
 	}
+	if o.Nodes, err = readNodes(c.StringSlice("node")); err != nil {
+		return o, err
+	}
 	if o.Cfg, err = readCfg(c.StringSlice("cfg")); err != nil {
 		return o, err
 	}
@@ -129,6 +133,7 @@ func (o options) checked() (options, error) {
 	}{
 		{!slices.Contains([]string{"console", "json"}, o.LogFormat), "--log-format must be console or json", ""},
 		{!slices.Contains([]rotate.SelfCheckMode{rotate.SelfCheckRequire, rotate.SelfCheckAuto, rotate.SelfCheckOff}, o.SelfCheck), "--self-check must be require, auto or off", ""},
+		{o.SelfCheck == rotate.SelfCheckOff && len(o.Nodes) > 0, "--node and --self-check=off contradict each other", "--node says where to ask the local site, --self-check=off that it is not asked"},
 		{o.Timeout <= 0, "--timeout must be longer than nothing", ""},
 		{o.Deadline <= 0, "--deadline must be longer than nothing", ""},
 		{o.Concurrency < 1 || o.Concurrency > 1000, "--concurrency must be 1 to 1000", ""},

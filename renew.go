@@ -16,16 +16,6 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// exitAfterSignal gives the exit code of a run that a signal ended, unless the
-// own site needs somebody to act: that must not look like a safe point.
-func exitAfterSignal(ctx context.Context, code int) int {
-	var sig *signalError
-	if code != rotate.ExitOwnSite && errors.As(context.Cause(ctx), &sig) {
-		return 128 + int(sig.signal)
-	}
-	return code
-}
-
 // errDeadline is the cause of a context that --deadline ended.
 var errDeadline = errors.New("the run's --deadline has passed")
 
@@ -45,7 +35,7 @@ func exitFor(err error) int {
 // newRenewal is a renewal without a tenant.
 func newRenewal(o options, net network, log logger) rotate.Renewal {
 	return rotate.Renewal{
-		Options: rotate.Options{NewKey: o.NewKey, SelfCheck: o.SelfCheck, LockWait: o.LockWait, Days: o.Days, KeyBits: o.KeyBits,
+		Options: rotate.Options{NewKey: o.NewKey, SelfCheck: o.SelfCheck, Nodes: o.Nodes, LockWait: o.LockWait, Days: o.Days, KeyBits: o.KeyBits,
 			Due: o.Due, AbandonPending: o.AbandonPending},
 		Network: net, Introducer: net,
 		GenerateKey: func(bits int) (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, bits) },

@@ -15,6 +15,7 @@ type Proof struct {
 	Certificate *envelope.Certificate
 	Healed      bool     // proven, but only after a 7025, a 710 or Mahara's fault 0
 	Fault       string   // proven by a fault that came signed and sealed: "fault_17: text"; "" for none
+	Forgotten   bool     // it opened no call that was sealed to the certificate of our row
 	Failure     *Failure // nil: proven
 	Attempts    int      // exchanges tried, retries, keyswaps and pages included
 }
@@ -38,7 +39,8 @@ func (c *Client) Prove(ctx context.Context, own Identity, p Peer, answered *enve
 		w.held = held
 	}
 	f := w.run(ctx)
-	return Proof{Certificate: w.verified, Healed: f == nil && w.healed, Fault: w.fault, Failure: f, Attempts: t.attempts}
+	return Proof{Certificate: w.verified, Healed: f == nil && w.healed, Fault: w.fault,
+		Forgotten: w.held != nil && !w.untried(w.held), Failure: f, Attempts: t.attempts}
 }
 
 // proving is the state of one proof.

@@ -32,6 +32,7 @@ func (w *proving) afterUnopened(ctx context.Context, refused *Failure, under *en
 	return w.afterPage(ctx, refused)
 }
 
+// untried tells whether a certificate may be sealed to that no call was answered 7023 for.
 func (w *proving) untried(c *envelope.Certificate) bool {
 	return c != nil && !slices.ContainsFunc(w.unopened, c.Equal)
 }

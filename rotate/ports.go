@@ -18,6 +18,11 @@ type Store interface {
 	// no longer those of read: Moodle renews by itself, and its key must not be
 	// overwritten unseen.
 	StoreKey(ctx context.Context, read *Tenant, next Keys) error
+	// StoreHistory replaces the history alone, in a transaction of its own, and
+	// leaves pair and own host row as they are. It fails as StoreKey does when pair
+	// or history are no longer those of read, and unless trim is set it refuses to
+	// lose a pair.
+	StoreHistory(ctx context.Context, read *Tenant, history []Retired, trim bool) error
 	// StorePeer writes a peer's certificate, but only over the one p was read
 	// with. It is true when the row holds c afterwards, whoever wrote it; false
 	// means that the row has changed otherwise or gone, which is no error.
@@ -86,7 +91,7 @@ type Network interface {
 	// the one of its row. With mayKeyswap it may ask for a newer one in between.
 	Prove(ctx context.Context, own Identity, p Peer, answered *envelope.Certificate, mayKeyswap bool) Proof
 	// PublicKey reads the certificate a site shows on mnet/publickey.php.
-	PublicKey(ctx context.Context, p Peer) (*envelope.Certificate, error)
+	PublicKey(ctx context.Context, p Peer) (*envelope.Certificate, *Failure)
 	// Reachable connects and sends nothing.
 	Reachable(ctx context.Context, p Peer) *Failure
 	// Nodes gives all addresses that a wwwroot's name resolves to, as a Peer's Node
@@ -108,6 +113,7 @@ type Proof struct {
 	// signed fault of one that is not proven too; nil where none did.
 	Certificate *envelope.Certificate
 	Healed      bool   // not at the first call
+	Forgotten   bool   // the peer opens no call sealed to the certificate of our row, under which this site calls it
 	Fault       string // proven by a fault that came signed and sealed, "fault_17: text"; "" for none
 	Failure     *Failure
 	Attempts    int
