@@ -35,7 +35,11 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
-	ctx, cancel := context.WithCancel(r.Context())
+	at := 0
+	if c, ok := r.Context().Value(connKey{}).(*conn); ok {
+		at = c.node
+	}
+	ctx, cancel := context.WithCancel(context.WithValue(r.Context(), nodeKey{}, at))
 	defer cancel()
 	go func() {
 		select {
@@ -51,11 +55,6 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer done()
 
 	exchange := s.begin(r.Context())
-	at := 0
-	if c, ok := r.Context().Value(connKey{}).(*conn); ok {
-		at = c.node
-	}
-	ctx = context.WithValue(ctx, nodeKey{}, at)
 	v := &visit{Site: s, ctx: ctx, w: w, body: body, exchange: exchange, faults: s.faultsNow(exchange.Faults, at), log: Request{
 		Node:           at,
 		Method:         r.Method + " " + r.URL.Path,
