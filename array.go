@@ -86,10 +86,11 @@ func (w arrayWiring) template() rotate.Renewal {
 func (w arrayWiring) members(ctx context.Context, master *moodledb.Config, rows []moodledb.RegisterRow) (members []rotate.Member, selected []int) {
 	seen := map[string]bool{}
 	add := func(member rotate.Member, renew bool) {
-		if seen[member.Wwwroot] {
+		site := envelope.FoldWwwroot(member.Wwwroot)
+		if seen[site] {
 			return
 		}
-		seen[member.Wwwroot] = true
+		seen[site] = true
 		if renew && w.o.Array.Selection.Includes(member.Wwwroot) {
 			selected = append(selected, len(members))
 		}
@@ -132,6 +133,9 @@ func (w arrayWiring) member(master, config *moodledb.Config) rotate.Member {
 			db, err := w.servers.Open(ctx, config)
 			if err != nil {
 				return nil, err
+			}
+			if w.o.writes() {
+				db.ForChanges()
 			}
 			store := &tenantStore{db: db, config: config, light: true, ipAddress: w.net.own(config)}
 			return &rotate.Session{Store: store, Starter: store, Cache: w.out.cacheOf(newCache(master, config, store, w.log), config),
@@ -178,7 +182,7 @@ func (m mesh) Load(ctx context.Context, peers []rotate.Peer) ([]rotate.Peer, err
 
 // Hold implements rotate.Mesh.
 func (m mesh) Hold(ctx context.Context, keys []rotate.HostKey) ([]rotate.Held, error) {
-	return heldOf(m.db.StorePeerKeys(ctx, peerKeys(keys), rotate.Newer))
+	return heldOf(m.db.StorePeerKeys(ctx, peerKeys(keys)))
 }
 
 // Look implements rotate.Mesh. A row may hold the certificate in another spelling,
@@ -217,7 +221,7 @@ func (m mesh) Look(ctx context.Context, keys []rotate.HostKey) ([]rotate.Held, e
 func peerKeys(keys []rotate.HostKey) []moodledb.PeerKey {
 	offered := make([]moodledb.PeerKey, len(keys))
 	for i, k := range keys {
-		offered[i] = moodledb.PeerKey{Wwwroot: k.Wwwroot, Certificate: k.Certificate.PEM, Expires: k.Certificate.NotAfter.Unix(), Replaces: k.Replaces}
+		offered[i] = moodledb.PeerKey{Wwwroot: k.Wwwroot, Certificate: k.Certificate.PEM, Expires: k.Certificate.NotAfter.Unix()}
 	}
 	return offered
 }
@@ -234,7 +238,7 @@ func heldOf(kept []moodledb.Kept, err error) ([]rotate.Held, error) {
 }
 
 var heldAs = map[moodledb.Kept]rotate.Held{
-	moodledb.KeyStored: rotate.HeldStored, moodledb.KeyPresent: rotate.HeldStored, moodledb.KeyNewer: rotate.HeldOther,
+	moodledb.KeyStored: rotate.HeldStored, moodledb.KeyPresent: rotate.HeldStored,
 	moodledb.NoRow: rotate.HeldUnknown, moodledb.RowDeleted: rotate.HeldDeleted, moodledb.KeyOther: rotate.HeldOther,
 }
 

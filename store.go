@@ -101,7 +101,10 @@ func retiredOf(history []rotate.Retired) []moodledb.Retired {
 }
 
 func storeError(err error) error {
+	var other *moodledb.OtherSiteError
 	switch {
+	case errors.As(err, &other):
+		return &knownAs{err, &rotate.OtherSiteError{Wwwroot: other.Wwwroot, Row: other.Row}}
 	case errors.Is(err, moodledb.ErrConflict):
 		return &knownAs{err, rotate.ErrConflict}
 	case errors.Is(err, moodledb.ErrUncertain):

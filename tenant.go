@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/moodledb"
 	"renew_mnetkeys/rotate"
 )
@@ -44,6 +45,9 @@ func onTenant(ctx context.Context, cmd subcommand, o options, out *output) (rota
 		return none, fmt.Errorf("open the tenant's database: %w", err)
 	}
 	defer db.Close()
+	if o.writes() {
+		db.ForChanges()
+	}
 
 	net := network{client}
 	links, err := resolveLinks(ctx, o.BindHost, master, tenant, db, net)
@@ -102,7 +106,7 @@ func counterparts(ctx context.Context, master, tenant *moodledb.Config, log logg
 	}
 	places := semaphore.NewWeighted(maxCounterparts)
 	return func(ctx context.Context, p rotate.Peer) (*rotate.Counterpart, error) {
-		if row, isTenant := array.row(p.Wwwroot); p.Wwwroot != master.Wwwroot && (!isTenant || !row.Enabled) {
+		if row, isTenant := array.row(p.Wwwroot); !envelope.SameWwwroot(p.Wwwroot, master.Wwwroot) && (!isTenant || !row.Enabled) {
 			return nil, nil
 		}
 		if err := places.Acquire(ctx, 1); err != nil {

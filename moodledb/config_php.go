@@ -1,6 +1,7 @@
 package moodledb
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -28,6 +29,7 @@ func evaluate(ctx context.Context, path string, o ReadOptions, tenant map[string
 		Settings: []string{"opcache.enable_cli=0", "auto_prepend_file=", "auto_append_file="},
 		Source:   "<?php $mnetkeys_tenant = " + phpArray(tenant) + "; ?>" + evaluateScript,
 		Config:   path,
+		Dataroot: dataroot(o, tenant, before),
 		Environ:  o.Environ,
 		Limit:    evaluateLimit,
 	}.Run(ctx)
@@ -46,6 +48,17 @@ func evaluate(ctx context.Context, path string, o ReadOptions, tenant map[string
 		s.dir, s.places, s.fixed = before.dir, before.places, before.fixed
 	}
 	return s, nil
+}
+
+// dataroot is that of the site before php has been asked, "" when only php could tell: its owner is who root has evaluate the file.
+func dataroot(o ReadOptions, tenant map[string]string, before *settings) string {
+	if dir := cmp.Or(tenant["dataroot"], o.Overrides["dataroot"]); dir != "" || before == nil {
+		return dir
+	}
+	if v := before.cfg.Get("dataroot"); v.Kind() != phpsource.Unevaluated {
+		return v.Text()
+	}
+	return ""
 }
 
 // phpArray writes PHP source.

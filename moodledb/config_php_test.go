@@ -44,6 +44,9 @@ func TestPHPAgreesWithTheReader(t *testing.T) {
 			}
 			o := ReadOptions{PHP: php, Environ: append(variables, "PATH="+os.Getenv("PATH")), Getenv: environment(set)}
 			path := fixture(t, name)
+			if os.Geteuid() == 0 && strings.HasPrefix(name, "split") { // root lets the owner of dataroot evaluate what includes files from elsewhere
+				o.Overrides = map[string]string{"dataroot": dataOf(t, 65534), "cachedir": "/srv/cache"}
+			}
 			read, err := readSource(path, o, nil)
 			if err != nil {
 				t.Fatal(err)
@@ -211,14 +214,31 @@ func TestPHPRunsAnotherUsersFileAsThatUser(t *testing.T) {
 		}
 	}
 	for _, uid := range []int{0, 33} {
-		if err := os.Chown(path, uid, uid); err != nil {
-			t.Fatal(err)
-		}
+		write(t, path, "<?php $CFG->dbtype = f(); $CFG->dataroot = '"+dataOf(t, uid)+"';")
 		c, err := ReadConfig(t.Context(), path, ReadOptions{PHP: php})
 		if err != nil || c.DBName != fmt.Sprint(uid) {
-			t.Errorf("owned by %d: %v, %v", uid, c, err)
+			t.Errorf("dataroot of %d: %v, %v", uid, c, err)
 		}
 	}
+	for name, config := range map[string]string{"that is not there": "/no/such/dataroot", "of root's": dataOf(t, 0)} {
+		write(t, path, "<?php $CFG->dbtype = f(); $CFG->dataroot = '"+config+"';")
+		if err := os.Chown(path, 33, 33); err != nil {
+			t.Fatal(err)
+		}
+		if c, err := ReadConfig(t.Context(), path, ReadOptions{PHP: php}); err == nil {
+			t.Errorf("another user's config.php with a dataroot %s was run as user %s", name, c.DBName)
+		}
+	}
+}
+
+// dataOf is a dataroot of a user's.
+func dataOf(t *testing.T, uid int) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Chown(dir, uid, uid); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 func sleeper(t *testing.T) string {

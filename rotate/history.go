@@ -107,8 +107,9 @@ func (t *Tenant) knows(c *envelope.Certificate) bool {
 
 // trim shortens the history to what Moodle keeps, at the end of a run in which
 // every peer was proven with the key that is stored (or where they are given up),
-// in a transaction of its own: a run that dies before it has merely kept more.
-// Moodle's cache is left alone: a longer history there does no harm.
+// in a transaction of its own: a run that dies before it has merely kept more. The
+// cached history goes with it, or a later run would take it for keys that only the
+// cache has.
 func (r *Renewal) trim(ctx context.Context, id Identity, report *TenantReport) {
 	allProven := report.SelfCheck == SelfProven && report.Err == nil &&
 		!slices.ContainsFunc(report.Peers, func(p PeerReport) bool { return !p.Outcome.Proven() })
@@ -123,10 +124,11 @@ func (r *Renewal) trim(ctx context.Context, id Identity, report *TenantReport) {
 		kept := now.History[:max(now.Generations, 1)]
 		if err = r.Store.StoreHistory(ctx, now, kept, true); err == nil {
 			report.History = len(kept)
+			err = r.Cache.Drop(ctx, WidthEntry)
 		}
 	}
 	if err != nil {
-		r.Log.Info().Err(err).Msg("the key history was not shortened; the next run tries again")
+		r.Log.Info().Err(err).Msg("the key history was not shortened, or not in the cache; the next run tries again")
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"renew_mnetkeys/envelope"
 )
 
 // Plan is the dry run: what Run would do, found out without changing anything
@@ -94,7 +96,7 @@ func (r *Renewal) planBinding(t *Tenant, report *TenantReport) []Peer {
 	peers := slices.Clone(t.Peers)
 	for _, link := range r.Bind {
 		report.warn("would connect " + link.Wwwroot + " as a peer and bind its services")
-		if !slices.ContainsFunc(peers, func(p Peer) bool { return p.Wwwroot == link.Wwwroot }) {
+		if !slices.ContainsFunc(peers, func(p Peer) bool { return envelope.SameWwwroot(p.Wwwroot, link.Wwwroot) }) {
 			peers = append(peers, Peer{Wwwroot: link.Wwwroot, Application: "moodle", ServerURL: localServerURL, SSLVerification: newPeerVerification})
 		}
 	}

@@ -31,12 +31,11 @@ type Store interface {
 
 // Keys is what StoreKey writes.
 type Keys struct {
-	Stored            // the new current pair
-	Expires int64     // notAfter of its certificate, unix seconds
-	History []Retired // newest first, whole
-	// Trim says that the history is shorter on purpose. Without it a Store refuses
-	// to lose a retired pair that it holds, unless the history is full (MaxHistory).
-	Trim bool
+	Stored        // the new current pair
+	Expires int64 // notAfter of its certificate, unix seconds
+	// History is whole, newest first. A Store refuses to lose a retired pair that it
+	// has, unless the history is full (MaxHistory).
+	History []Retired
 }
 
 // MaxHistory is how many retired pairs are kept while a peer may still need one.

@@ -102,7 +102,14 @@ func (r *Renewal) examine(ctx context.Context, t *Tenant) (SelfCheck, *Failure, 
 // and keeps the other pair.
 func (r *Renewal) cure(ctx context.Context, t *Tenant, cause *Failure) (SelfCheck, error) {
 	r.Log.Info().Str("failure", cause.Error()).Msg("the web server does not use the stored key: its cache is dropped")
-	if err := r.rescue(ctx, t, true); err != nil {
+	if now, err := r.Store.Read(ctx); err != nil {
+		return SelfFailed, fmt.Errorf("read the tenant: %w", err)
+	} else if now.Pair != t.Pair {
+		return SelfFailed, ErrConflict // it is right to use another
+	}
+	if err := r.rescue(ctx, t, true); errors.Is(err, ErrConflict) {
+		return SelfFailed, err
+	} else if err != nil {
 		return SelfFailed, fmt.Errorf("%w: %w", ErrNotFollowed, err)
 	}
 	check, err := r.settle(ctx, t, *t.identity(), SelfSkipped)

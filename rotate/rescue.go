@@ -59,13 +59,14 @@ func (r *Renewal) keepCached(ctx context.Context, t *Tenant, withPHP bool) error
 	return unread
 }
 
-// missing are the cached pairs that can be used and that the database does not
-// have, as entries of the history.
+// missing are the cached pairs of this tenant that can be used and that the
+// database does not have, as entries of the history. A cache that several sites
+// share may have pairs of others.
 func (t *Tenant) missing(cached []Stored) []Retired {
 	var missing []Retired
 	for _, c := range cached {
 		pair, err := envelope.ParseKeyPair(c.Certificate, c.PrivateKey)
-		if err != nil || t.has(pair) || slices.ContainsFunc(missing, func(m Retired) bool { return m.Stored == c }) {
+		if err != nil || t.has(pair) || pair.Certificate.CheckWwwroot(t.Wwwroot) != nil || slices.ContainsFunc(missing, func(m Retired) bool { return m.Stored == c }) {
 			continue
 		}
 		missing = append(missing, Retired{Stored: c, Expires: pair.Certificate.NotAfter.Unix()})

@@ -123,7 +123,7 @@ func (r *Renewal) counterpart(ctx context.Context, p Peer) (*Counterpart, error)
 func CounterpartOf(t *Tenant, wwwroot string) *Counterpart {
 	c := &Counterpart{As: t.identity()}
 	for _, p := range t.Peers {
-		if p.Wwwroot == wwwroot {
+		if envelope.SameWwwroot(p.Wwwroot, wwwroot) {
 			c.Holds = p.Certificate
 		}
 	}
