@@ -109,6 +109,8 @@ func (d *diagnosis) ownSite(ctx context.Context, report *TenantReport) (silent s
 	check, f := d.ask(ctx, t, *t.identity(), d.answersForProof())
 	report.SelfCheck = check
 	switch {
+	case d.SelfCheck == SelfCheckOff:
+		d.own(SeverityWarning, "not_asked", "leave --self-check=off out", "%s: no link is proven", localSiteWords[SelfSkipped])
 	case check == SelfNoRC4:
 		d.own(SeverityError, "no_rc4", "switch OpenSSL's legacy provider on for the web server's PHP (OPENSSL_CONF) and restart it",
 			"the local site can open no sealed call, as its OpenSSL has no RC4: MNet cannot work, whatever the key")

@@ -121,7 +121,7 @@ func (r *Renewal) askNodes(ctx context.Context, site Peer, answers int, ask ques
 	}
 	all := askEach(ctx, nodes, ask)
 	check, f := r.verdict(all)
-	if answers > 1 && check == SelfProven {
+	if answers > 1 && (check == SelfProven || check == SelfNoRC4) {
 		further := make([]Peer, 0, len(nodes)*(answers-1))
 		for range answers - 1 {
 			further = append(further, r.answering(nodes, all)...)
