@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"renew_mnetkeys/moodledb"
 	"renew_mnetkeys/rotate"
@@ -33,7 +32,7 @@ func (out *output) advise(r *rotate.TenantReport) {
 	}
 	for i := range r.Peers {
 		if p := &r.Peers[i]; p.Next == "" {
-			p.Next = nextStep(*p)
+			p.Next = r.NextStep(*p, slices.Contains(changing, out.o.Command))
 		}
 	}
 }
@@ -130,27 +129,4 @@ var sentinelHints = []struct {
 	{rotate.ErrOwnUnreachable, "make sure that this machine can open the wwwroot, or name the web server with --node=HOST[:PORT]; --self-check=off renews without this proof, and then no link is proven"},
 	{errDeadline, "give the run more time with --deadline"},
 	{context.DeadlineExceeded, "the database or the site did not answer in time: see whether they run"},
-}
-
-// nextStep is what an operator does about a peer, "" where there is nothing to do.
-func nextStep(p rotate.PeerReport) string {
-	next, known := nextSteps[p.Reason]
-	switch {
-	case p.Outcome.Proven() || p.Outcome == rotate.Skipped || p.Outcome == rotate.Ignored:
-		return ""
-	case known:
-		return next
-	case p.Reason == "connect", p.Reason == "timeout", strings.HasPrefix(p.Reason, "http_5"):
-		return "nothing to do if it is down for now: it fetches the key at its first call, or at the next renew_mnetkeys push"
-	}
-	return rotate.NextStep(p.Reason)
-}
-
-// nextSteps are for reasons that are not of the peer alone.
-var nextSteps = map[string]string{
-	"not_stored":     "see why the database did not take this peer's certificate, then run renew_mnetkeys push",
-	"own_site":       "prove this side of the link first: renew_mnetkeys doctor says what is wrong with the local site; then run renew_mnetkeys push",
-	"several_caches": "purge Moodle's caches on every web server of that site (php admin/cli/purge_caches.php, restart php-fpm where APCu is used), then run renew_mnetkeys push",
-	"stray_output":   "have that site print nothing around its answers: switch off display_errors and debugdisplay, and look for an echo or a blank line outside <?php in its config.php",
-	"interrupted":    "run renew_mnetkeys push: the run ended before this peer was proven, and no new key is needed",
 }

@@ -180,10 +180,10 @@ func startFor(t *testing.T, s *testbed.Site, args ...string) *running {
 
 // passage is a way to a database, by its port, on which statements can be held.
 type passage struct {
-	port  int
-	mu    sync.Mutex
-	holds map[string]func() // by a text of the statement
-	passed map[string]int // how many more of them go by, by the same
+	port   int
+	mu     sync.Mutex
+	holds  map[string]func() // by a text of the statement
+	passed map[string]int    // how many more of them go by, by the same
 }
 
 // hold stops the next statement that has text in it. reached is closed when it is there.

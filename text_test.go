@@ -96,8 +96,12 @@ func TestEveryReasonHasANextStep(t *testing.T) {
 		"stray_output", "not_stored", "several_caches", "own_site", "interrupted", "database", "a_reason_of_the_future"} {
 		for outcome, advised := range map[rotate.PeerOutcome]bool{rotate.Refused: true, rotate.Pending: true, "an outcome of the future": true,
 			rotate.Healed: false, rotate.Skipped: false, rotate.Ignored: false} {
-			if next := nextStep(rotate.PeerReport{Outcome: outcome, Reason: reason}); (next != "") != advised {
-				t.Errorf("%s, %s: %q", outcome, reason, next)
+			for _, pushed := range []bool{false, true} {
+				r := rotate.TenantReport{SelfCheck: rotate.SelfProven}
+				next := r.NextStep(rotate.PeerReport{Outcome: outcome, Reason: reason}, pushed)
+				if (next != "") != advised || pushed && reason == "cannot_open" && strings.Contains(next, "push") {
+					t.Errorf("%s, %s: %q", outcome, reason, next)
+				}
 			}
 		}
 	}

@@ -275,7 +275,7 @@ func TestADiagnosisThatIsInterruptedSaysSo(t *testing.T) {
 
 func TestEveryReasonHasANextStep(t *testing.T) {
 	for _, reason := range []string{"http_301", "http_401", "http_404", "http_503", "fault_1", ""} {
-		if NextStep(reason) == "" {
+		if NextStep(reason, false) == "" || NextStep(reason, true) == "" {
 			t.Errorf("none for %q", reason)
 		}
 	}
