@@ -60,9 +60,7 @@ func onTenant(ctx context.Context, cmd subcommand, o options, out *output) (rota
 	renewal.GenerateKey = func(bits int) (*rsa.PrivateKey, error) { return key(rand.Reader, bits) }
 	renewal.Store, renewal.Locker, renewal.Starter = store, store, store
 	renewal.Cache = out.cacheOf(newCache(master, tenant, store, out.log), tenant)
-	if !cmd.changes() {
-		renewal.Counterpart = counterparts(ctx, master, tenant, out.log)
-	}
+	renewal.Counterpart = counterparts(ctx, master, tenant, out.log)
 	work := cmd.one
 	if o.DryRun {
 		work = cmd.plan

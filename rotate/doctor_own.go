@@ -162,12 +162,12 @@ func (d *diagnosis) ownHistory(peers []PeerReport) {
 			"%d of %d retired keys cannot be read, so that no peer can heal by them", unreadable, len(t.History))
 	}
 	if keep := max(t.Generations, 1); len(t.History) > keep {
-		d.own(SeverityInfo, "history_long", "see that all peers are proven before the next renewal",
-			"the history holds %d keys, and %d are kept (openssl_generations): the next renewal drops the others", len(t.History), keep)
+		d.own(SeverityInfo, "history_long", "nothing to do: once every peer is proven, a renewal or a push shortens it",
+			"the key history has %d keys, more than the %d that Moodle keeps (openssl_generations), because a peer may still need them", len(t.History), keep)
 	}
 	if !t.historyInOrder() {
-		d.own(SeverityInfo, "history_order", "see that all peers are proven before the next renewal",
-			"the retired keys are not in the order of their age: the next renewal may drop a younger one before an older one")
+		d.own(SeverityInfo, "history_order", "see that all peers are proven: then a renewal or a push shortens the key history",
+			"the retired keys are not in the order of their age: when the key history is shortened, a younger one may go before an older one")
 	}
 }
 

@@ -71,10 +71,14 @@ func (r *Renewal) byCall(id Identity) question {
 		case "fault_7023", "no_rc4":
 			// Either it uses another key, or its OpenSSL cannot do RC4 and it fails every
 			// sealed call with this fault. What it shows tells which.
-			if shown, failure := r.Network.PublicKey(ctx, node); failure == nil && id.Key.Certificate.Equal(shown) {
-				return SelfNoRC4, &Failure{Reason: "no_rc4", Detail: f.Detail}
+			if shown, failure := r.Network.PublicKey(ctx, node); failure != nil || !id.Key.Certificate.Equal(shown) {
+				return SelfFailed, f
 			}
-			return SelfFailed, f
+			// Or another web server has shown it, which takes turns with this one.
+			if again := r.Network.Prove(ctx, id, node, nil, false); again.Failure == nil {
+				return SelfFailed, &Failure{Reason: reasonSeveralCaches, Detail: "its web servers use different keys: one opens the call, another does not"}
+			}
+			return SelfNoRC4, &Failure{Reason: "no_rc4", Detail: f.Detail}
 		case "fault_7025", "fault_710", "cannot_open", "bad_signature", "bad_certificate", "unknown_to_peer", "mnet_off", "clock":
 			return SelfFailed, f
 		}

@@ -27,6 +27,7 @@ func (r *Renewal) askNodes(ctx context.Context, site Peer, answers int, ask ques
 		return SelfUnreachable, f
 	}
 	all := askEach(ctx, nodes, ask)
+	r.remember(all)
 	check, f := r.verdict(all)
 	if answers > 1 && (check == SelfProven || check == SelfNoRC4) {
 		further := make([]Peer, 0, len(nodes)*(answers-1))
@@ -125,27 +126,34 @@ func (a nodeAnswer) at(answers []nodeAnswer) *Failure {
 	return &f
 }
 
-// elsewhere tells of an address that nobody answers at, because the site is only
-// served over the other version of IP, or this machine has no way to that: a name
-// with an AAAA record and a web server that listens on IPv4 alone is one site.
+// elsewhere tells of an IPv6 address that is none of the site's web servers: this
+// machine has no way to it, or nobody listens there, while all IPv4 addresses
+// answer. A name with an AAAA record and a web server that listens on IPv4 alone is
+// common. An address that has answered in this run is never left out, nor one that
+// stays silent.
 func (r *Renewal) elsewhere(a nodeAnswer, answers []nodeAnswer) bool {
-	version := ipVersion(a.node)
-	if version == 0 || len(r.Nodes) > 0 || !unconnected(a) {
+	if ipVersion(a.node) != 6 || len(r.Nodes) > 0 || r.answered[a.node] || !unconnected(a) {
 		return false
 	}
-	other := false
-	for _, b := range answers {
-		if ipVersion(b.node) == version && !unconnected(b) {
-			return false
-		}
-		other = other || ipVersion(b.node) != version && !unconnected(b)
-	}
-	return other
+	return !slices.ContainsFunc(answers, func(b nodeAnswer) bool { return ipVersion(b.node) == 4 && unconnected(b) }) &&
+		slices.ContainsFunc(answers, func(b nodeAnswer) bool { return ipVersion(b.node) == 4 })
 }
 
 // unconnected tells that no connection came about.
 func unconnected(a nodeAnswer) bool {
-	return a.Failure != nil && (a.NoRoute || a.Reason == "connect" || a.Reason == "timeout")
+	return a.Failure != nil && (a.NoRoute || a.Refused)
+}
+
+// remember notes which addresses have answered.
+func (r *Renewal) remember(answers []nodeAnswer) {
+	if r.answered == nil {
+		r.answered = map[string]bool{}
+	}
+	for _, a := range answers {
+		if a.Failure == nil || !a.Pending {
+			r.answered[a.node] = true
+		}
+	}
 }
 
 // ipVersion is 4 or 6, 0 for what is no address.
@@ -164,9 +172,16 @@ func ipVersion(node string) int {
 func (r *Renewal) answering(nodes []Peer, answers []nodeAnswer) []Peer {
 	var found []Peer
 	for i, node := range nodes {
-		if !r.elsewhere(answers[i], answers) {
-			found = append(found, node)
+		if r.elsewhere(answers[i], answers) {
+			r.Log.Info().Str("address", node.Node).Msg("nobody listens there: this address of the local site was left out")
+			continue
 		}
+		found = append(found, node)
 	}
 	return found
+}
+
+// leftOut tells of an address that did not answer when the site was asked.
+func (r *Renewal) leftOut(node string) bool {
+	return ipVersion(node) == 6 && len(r.Nodes) == 0 && len(r.answered) > 0 && !r.answered[node]
 }

@@ -58,7 +58,8 @@ func (r *Renewal) planned(ctx context.Context, check func(*Tenant, *TenantReport
 			return err
 		}
 		report.Peers = r.tryPeers(ctx, r.planBinding(t, report), what)
-		report.Outcome, report.Exit = Kept, ExitOK
+		report.Outcome = Kept
+		report.exitByPlan(r.SelfCheck)
 		return nil
 	})
 }
@@ -89,6 +90,15 @@ func (r *Renewal) plan(ctx context.Context, report *TenantReport) (*Tenant, erro
 		report.warn("the web server does not use the stored key (" + failure.Error() + "): its cache would be purged first; if it still does not follow, nothing is stored and the exit code is 4")
 	}
 	return t, nil
+}
+
+// exitByPlan is the exit code of the run that is foretold, as far as it can be: of a
+// site that is not asked now, or that purging its cache may cure, it is not known.
+func (r *TenantReport) exitByPlan(mode SelfCheckMode) {
+	r.Exit = ExitOK
+	if r.Unproven() > 0 || r.SelfCheck == SelfNoRC4 || mode == SelfCheckOff {
+		r.Exit = ExitPeers
+	}
 }
 
 // planBinding says which hosts would be connected, and gives the peers with them.

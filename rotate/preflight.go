@@ -25,7 +25,7 @@ func (r *Renewal) read(ctx context.Context) (*Tenant, error) {
 	if t, err = r.Store.Read(ctx); err != nil {
 		return nil, fmt.Errorf("read the tenant: %w", err)
 	}
-	if err := r.rescue(ctx, t, false); err != nil {
+	if err := r.rescue(ctx, t, usesUnknown); err != nil {
 		return nil, err
 	}
 	if err := r.Cache.Drop(ctx, WidthEntry); err != nil {
@@ -75,7 +75,11 @@ func (r *Renewal) preflight(ctx context.Context, t *Tenant) (SelfCheck, error) {
 	case failure != nil && check == SelfFailed:
 		return r.cure(ctx, t, failure)
 	}
-	return check, r.rescue(ctx, t, false)
+	seen := usesUnknown
+	if t.identity() != nil && r.SelfCheck != SelfCheckOff {
+		seen = usesStored
+	}
+	return check, r.rescue(ctx, t, seen)
 }
 
 // examine is the half of preflight that changes nothing. A check that is failed,
@@ -107,7 +111,7 @@ func (r *Renewal) cure(ctx context.Context, t *Tenant, cause *Failure) (SelfChec
 	} else if now.Pair != t.Pair {
 		return SelfFailed, ErrConflict // it is right to use another
 	}
-	if err := r.rescue(ctx, t, true); errors.Is(err, ErrConflict) {
+	if err := r.rescue(ctx, t, usesAnother); errors.Is(err, ErrConflict) {
 		return SelfFailed, err
 	} else if err != nil {
 		return SelfFailed, fmt.Errorf("%w: %w", ErrNotFollowed, err)

@@ -96,7 +96,10 @@ func TestHowARenewalEnds(t *testing.T) {
 			breakIt: func(w *world) { w.sticky = true; w.cached = &Stored{Certificate: w.someOther()} },
 			outcome: Failed, check: SelfFailed, exit: ExitOwnSite, cause: ErrNotFollowed},
 		{name: "the own site uses another key from a stale cache, and follows: renewed",
-			breakIt: func(w *world) { w.cached = &Stored{Certificate: w.someOther()} },
+			breakIt: func(w *world) {
+				other := storedPair(testPair(w.t, ownURL, clock.AddDate(0, 0, -3)))
+				w.cached = &other
+			},
 			outcome: Renewed, check: SelfProven, exit: ExitOK, stored: true, told: true},
 		{name: "the own site cannot be asked: nothing is stored",
 			breakIt: func(w *world) { w.unreachable = true },
@@ -152,7 +155,7 @@ func TestHowARenewalEnds(t *testing.T) {
 			outcome: Failed, check: SelfSkipped, exit: ExitNotRenewed, cause: errNotAllowed},
 		{name: "the own site is not to be asked and the cache not to be dropped",
 			breakIt: func(w *world) { w.dropErr = errNotAllowed }, options: Options{SelfCheck: SelfCheckOff},
-			outcome: Undone, check: SelfSkipped, exit: ExitNotRenewed, cause: errNotAllowed},
+			outcome: Failed, check: SelfFailed, exit: ExitOwnSite, cause: errNotAllowed},
 		{name: "the own site has no RC4: told, but nothing proven",
 			breakIt: func(w *world) { w.rc4less = true },
 			outcome: Renewed, check: SelfNoRC4, exit: ExitPeers, stored: true, told: true},

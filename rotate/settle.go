@@ -29,6 +29,9 @@ func (r *Renewal) settle(ctx context.Context, t *Tenant, id Identity, before Sel
 	check := SelfSkipped
 	lost := &OwnSiteError{}
 	for _, step := range ladder {
+		if check == SelfUnreachable {
+			step.width = WidthEntry // no wider store is the cause, and several sites may share it
+		}
 		for _, wait := range step.waits {
 			if err := r.Sleep(ctx, wait); err != nil {
 				return SelfFailed, fmt.Errorf("wait for the local site: %w", err)
@@ -68,11 +71,7 @@ func (r *Renewal) undo(ctx context.Context, t *Tenant, stored Stored, history []
 		return SelfSkipped, r.Cache.Drop(ctx, WidthDefinition)
 	}
 	back := t.with(id)
-	check, err := r.settle(ctx, back, *id, SelfSkipped)
-	if check == SelfSkipped || check == SelfUnreachable && cacheDropped(err) {
-		return check, nil // what is stored is what was in use; nobody can tell more
-	}
-	return check, err
+	return r.settle(ctx, back, *id, SelfSkipped)
 }
 
 // with is the tenant once the pair of id is stored.
