@@ -15,7 +15,11 @@ const hintNoRC4 = "switch OpenSSL's legacy provider on for the web server's PHP 
 
 // hintOwnSite is what is left to do by hand when nothing made the web side use
 // the stored key.
-const hintOwnSite = "purge Moodle's caches on every web node (php admin/cli/purge_caches.php, restart php-fpm where APCu is used), then run renew_mnetkeys push: it proves the stored key and renews nothing"
+const hintOwnSite = "purge Moodle's caches on every web node (php admin/cli/purge_caches.php, for a tenant of a VMoodle array php local/vmoodle/cli/purge_caches.php --host=WWWROOT; restart php-fpm where APCu is used), then run renew_mnetkeys push: it proves the stored key and renews nothing"
+
+// hintOwnSitePush is for a command that writes nothing: a purge by hand could lose a
+// key that only the cache has, which a push saves first.
+const hintOwnSitePush = "run renew_mnetkeys push: it saves what only the cache has, purges the cache, and proves the site; do not purge by hand before that"
 
 // hintUndone is for a renewal that was undone for the same cause: a push would
 // distribute the old key, which everybody has.
@@ -44,6 +48,8 @@ func (out *output) hintOf(r rotate.TenantReport) string {
 	var own *rotate.OwnSiteError
 	hint := hintFor(r.Err)
 	switch {
+	case errors.As(r.Err, &own) && !slices.Contains(changing, out.o.Command):
+		return hintOwnSitePush
 	case r.Exit != rotate.ExitOwnSite && errors.As(r.Err, &sig):
 		return interruptedHint(out.o)
 	case r.Outcome == rotate.Undone && errors.As(r.Err, &own) && hint == hintOwnSite:

@@ -359,3 +359,28 @@ func TestALocalSiteThatIsReachedByItsNodeOnly(t *testing.T) {
 		t.Error("the peer has another certificate")
 	}
 }
+
+// A register that spells a tenant otherwise than its own row does: peers know the
+// letters of the row, and compare them to the byte.
+func TestATenantThatTheRegisterSpellsOtherwiseKeepsItsName(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, fleetOptions{tenants: 3, outsiders: 1})
+	tenant := f.tenants[1]
+	loud := strings.Replace(tenant.Wwwroot, "http:", "HTTP:", 1)
+	f.says(t, tenant.Site, "vhostname = '"+loud+"'")
+	for _, host := range []string{loud, tenant.Wwwroot} {
+		old := pairOf(t, tenant.Site)
+		run1(t, command(t, "--config="+f.config, "--host="+host)).expect(t, 0)
+		if pairOf(t, tenant.Site) == old || tenant.DB.Value(t, "SELECT COUNT(*) FROM {mnet_host} WHERE BINARY wwwroot = ?", tenant.Wwwroot) != "1" {
+			t.Error("the key was not renewed, or the own row has another name")
+		}
+		parsed(t, pairOf(t, tenant.Site), tenant.Wwwroot)
+		for _, other := range f.outsiders {
+			call(t, tenant.web, other)
+		}
+	}
+	run1(t, command(t, "--config="+f.config, "--all", "--withmaster", "--fresh=0s")).expect(t, 0)
+	if wrong := f.wrongLinks(t); len(wrong) > 0 {
+		t.Error(wrong)
+	}
+}

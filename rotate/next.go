@@ -17,7 +17,7 @@ var nextSteps = map[string]string{
 	"bad_signature":   "have the peer's administrator renew its key: it signs with another than that of its certificate",
 	"clock":           "set the clocks of both machines by NTP: an answer that is stamped ahead, or a day in the past, is refused",
 	"stray_output":    "have that site print nothing around its answers: switch off display_errors and debugdisplay, and look for an echo or a blank line outside <?php in its config.php",
-	"several_caches":  "purge Moodle's caches on every web server of that site, restart php-fpm where APCu is used, then run: renew_mnetkeys push",
+	"several_caches":  "run: renew_mnetkeys push on that site, which saves what only a cache has; then purge Moodle's caches on every web server of it, restart php-fpm where APCu is used, and push again",
 	reasonOwnSite:     "prove this side of the link first: renew_mnetkeys doctor says what is wrong with the local site; then run: renew_mnetkeys push",
 	reasonNotStored:   "see why the database did not take this peer's certificate, then run: renew_mnetkeys push",
 	reasonInterrupted: "run: renew_mnetkeys push. The run ended before this peer was proven, and no new key is needed",
