@@ -90,7 +90,7 @@ func (s Site) stores(ctx context.Context, doing, script string) (r Report, err e
 			store.Err = &ManualError{Store: name, Plugin: apcu, Advice: advice(apcu)}
 		case !found.Ready:
 			store.Err = &UnreachableError{Store: name, Plugin: store.Plugin, Server: store.Place, Err: errors.New("it is not ready in " + s.PHP),
-				Advice: "see that this php has the extensions and the settings of the web server's, and reaches the store; or give a --cache-hook that clears it"}
+				Advice: "run as the web server's user, and see that this php has the extensions of the web server's and reaches the store; or give a --cache-hook that clears it"}
 		}
 		r.Stores = append(r.Stores, store)
 	}
