@@ -9,7 +9,7 @@ import (
 
 var (
 	// notCode is what may say anything: comments, and strings without a variable.
-	notCode = regexp.MustCompile(`(?s)'(?:[^'\\]|\\.)*'|"(?:[^"\\$]|\\.)*"|/\*.*?\*/|(?:#|//)[^\n]*`)
+	notCode = regexp.MustCompile(`(?s)'(?:[^'\\]|\\.)*'|"(?:[^"\\$]|\\.)*"|/\*.*?\*/|(?:#|//)(?:[^\n?]|\?+[^\n?>])*`)
 	word    = regexp.MustCompile(`\$?\b[A-Za-z_]\w*|[$"` + "`" + `]`)
 	// ofLiterals are the words that an array of literals and the guard before it are made of.
 	ofLiterals = []string{"php", "defined", "or", "die", "exit", "return", "array", "true", "false", "null", "$configuration"}
