@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"renew_mnetkeys/rotate"
 	"renew_mnetkeys/testbed"
 )
 
@@ -204,6 +206,30 @@ func TestAStoreThatPHPMayNotUseIsNotTakenForDropped(t *testing.T) {
 		t.Error("something was stored")
 	}
 	coherent(t, own)
+}
+
+// Without any php each of these caches is known here, or said to be out of reach.
+func TestWithoutPHPACacheIsKnownOrNotTakenForDropped(t *testing.T) {
+	t.Parallel()
+	for _, c := range cachesOfKinds {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			own, _ := c.start(t)
+			cache := cacheOfSite(t, own, "")
+			for _, width := range []rotate.Width{rotate.WidthEntry, rotate.WidthDefinition, rotate.WidthPHP} {
+				if err := cache.Drop(t.Context(), width); errors.Is(err, rotate.ErrCacheByHand) != c.unknown || !c.unknown && err != nil {
+					t.Errorf("%v", err)
+				}
+			}
+			if err := cache.Check(t.Context()); errors.Is(err, rotate.ErrCacheByHand) != c.unknown {
+				t.Errorf("%v", err)
+			}
+			_, err := cache.Cached(t.Context(), true)
+			if (err != nil) != c.unknown {
+				t.Errorf("%v", err)
+			}
+		})
+	}
 }
 
 // memory is where the fixture has what stands for the memory of the web server.

@@ -190,19 +190,19 @@ func TestAConfigurationThatIsComputedIsLeftToPHP(t *testing.T) {
 		source string
 		line   int // 0: it is read
 	}{
-		"as Moodle writes it":          {"<?php defined('MOODLE_INTERNAL') || die();\n " + fmt.Sprintf(array, `'getenv("X") $CFG->x // no comment'`), 0},
-		"with comments":                {"<?php // getenv('X')\n# $CFG->y\n/* if (x) */ " + fmt.Sprintf(array, `"127.0.0.1"`), 0},
-		"with brackets":                {"<?php $configuration = ['stores' => [], 'siteidentifier' => null];\nreturn;", 0},
-		"a setting of config.php":      {"<?php global $CFG;\n" + fmt.Sprintf(array, "$CFG->redis"), 1},
-		"one without global":           {"<?php\n" + fmt.Sprintf(array, "$CFG->redis"), 2},
-		"one within a text":            {"<?php\n" + fmt.Sprintf(array, `"$CFG->redis:6379"`), 2},
-		"the environment":              {"<?php\n\n" + fmt.Sprintf(array, "getenv('X')"), 3},
-		"a constant":                   {"<?php\n" + fmt.Sprintf(array, "REDIS"), 2},
-		"a second thought":             {"<?php\n" + fmt.Sprintf(array, "'a'") + "\nif (true) { $configuration['stores'] = array(); }", 3},
-		"an include after the array":   {"<?php\n" + fmt.Sprintf(array, "'a'") + "\n@include 'more.php';", 3},
-		"the output of a command":      {"<?php\n" + fmt.Sprintf(array, "`hostname`"), 2},
-		"a comment that a tag ends":    {"<?php // x ?><?php " + fmt.Sprintf(array, "$CFG->redis"), 1},
-		"code behind a comment":        {"<?php\n" + fmt.Sprintf(array, "'a'") + "\n/* x */ $configuration['x'] = $y;", 3},
+		"as Moodle writes it":        {"<?php defined('MOODLE_INTERNAL') || die();\n " + fmt.Sprintf(array, `'getenv("X") $CFG->x // no comment'`), 0},
+		"with comments":              {"<?php // getenv('X')\n# $CFG->y\n/* if (x) */ " + fmt.Sprintf(array, `"127.0.0.1"`), 0},
+		"with brackets":              {"<?php $configuration = ['stores' => [], 'siteidentifier' => null];\nreturn;", 0},
+		"a setting of config.php":    {"<?php global $CFG;\n" + fmt.Sprintf(array, "$CFG->redis"), 1},
+		"one without global":         {"<?php\n" + fmt.Sprintf(array, "$CFG->redis"), 2},
+		"one within a text":          {"<?php\n" + fmt.Sprintf(array, `"$CFG->redis:6379"`), 2},
+		"the environment":            {"<?php\n\n" + fmt.Sprintf(array, "getenv('X')"), 3},
+		"a constant":                 {"<?php\n" + fmt.Sprintf(array, "REDIS"), 2},
+		"a second thought":           {"<?php\n" + fmt.Sprintf(array, "'a'") + "\nif (true) { $configuration['stores'] = array(); }", 3},
+		"an include after the array": {"<?php\n" + fmt.Sprintf(array, "'a'") + "\n@include 'more.php';", 3},
+		"the output of a command":    {"<?php\n" + fmt.Sprintf(array, "`hostname`"), 2},
+		"a comment that a tag ends":  {"<?php // x ?><?php " + fmt.Sprintf(array, "$CFG->redis"), 1},
+		"code behind a comment":      {"<?php\n" + fmt.Sprintf(array, "'a'") + "\n/* x */ $configuration['x'] = $y;", 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t)
