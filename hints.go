@@ -78,9 +78,6 @@ type hinter interface{ Hint() string }
 
 // hintFor finds what to tell an operator about an error, "" when the error says all.
 func hintFor(err error) string {
-	if errors.Is(err, rotate.ErrCacheByHand) {
-		return "map Moodle's cache definition core/config to a file or Redis store (Site administration, Plugins, Caching); a restart of the web server alone does not help, because it caches the key again"
-	}
 	var usage *usageError
 	var config *moodledb.ConfigError
 	var access *moodledb.AccessError

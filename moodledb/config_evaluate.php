@@ -89,7 +89,7 @@ register_shutdown_function(function () use ($mnetkeys_answer) {
     global $CFG;
     $all = array();
     foreach ((array)$CFG as $name => $value) {
-        if (preg_match('/^(db|prefix$|wwwroot$|dataroot$|dirroot$|cachedir$|altcacheconfigpath$|noreplyaddress$|mnetkeylifetime$|vmaster|vchilds)/', $name)) {
+        if (preg_match('/^(db|prefix$|wwwroot$|dataroot$|dirroot$|cachedir$|altcacheconfigpath$|noreplyaddress$|mnetkeylifetime$|alternative_cache_factory_class$|tool_forcedcache_config_|vmaster|vchilds)/', $name)) {
             $all[$name] = mnetkeys_plain($value);
         }
     }

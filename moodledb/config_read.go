@@ -59,6 +59,7 @@ func usedSettings() []string {
 		"dbtype", "dbhost", "dbname", "dbuser", "dbpass", "prefix", "wwwroot", "dataroot", "dirroot", "cachedir", "altcacheconfigpath",
 		"noreplyaddress", "mnetkeylifetime", "dboptions",
 		"vmasterdbtype", "vmasterdbhost", "vmasterdbname", "vmasterdblogin", "vmasterdbpass", "vmasterprefix", "vchildsdblogin", "vchildsdbpass",
+		"alternative_cache_factory_class", "tool_forcedcache_config_path",
 	}
 }
 

@@ -24,6 +24,9 @@ func (s *settings) config(o ReadOptions) (*Config, error) {
 	if err := s.dboptions(c); err != nil {
 		return nil, err
 	}
+	if err := s.caches(c); err != nil {
+		return nil, err
+	}
 	var err error
 	if c.Register, err = s.register(); err != nil {
 		return nil, err

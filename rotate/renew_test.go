@@ -135,9 +135,22 @@ func TestHowARenewalEnds(t *testing.T) {
 		{name: "the own site is not to be asked and the cache is for hands only: nobody would notice",
 			breakIt: func(w *world) { w.checkErr, w.dropErr = ErrCacheByHand, ErrCacheByHand }, options: Options{SelfCheck: SelfCheckOff},
 			outcome: Failed, check: SelfSkipped, exit: ExitNotRenewed, cause: ErrCacheByHand},
-		{name: "the cache is for hands only, and stands in the way: undone",
+		{name: "the cache is for hands only: nothing is stored that the web server would not follow",
 			breakIt: func(w *world) { w.checkErr, w.dropErr, w.sticky = ErrCacheByHand, ErrCacheByHand, true },
-			outcome: Undone, check: SelfProven, exit: ExitNotRenewed, cause: ErrCacheByHand},
+			outcome: Failed, check: SelfProven, exit: ExitNotRenewed, cause: ErrCacheByHand},
+		{name: "the cache is for hands only and another key in it: act now",
+			breakIt: func(w *world) {
+				w.checkErr, w.dropErr, w.sticky, w.cached = ErrCacheByHand, ErrCacheByHand, true, &Stored{Certificate: w.someOther()}
+			},
+			outcome: Failed, check: SelfFailed, exit: ExitOwnSite, cause: ErrCacheByHand},
+		{name: "the cache is for hands only, and the web server was seen to follow: renewed",
+			breakIt: func(w *world) {
+				w.checkErr, w.cached = ErrCacheByHand, &Stored{Certificate: w.someOther()}
+			},
+			outcome: Renewed, check: SelfProven, exit: ExitOK, stored: true, told: true},
+		{name: "MNet is to be started, and the cache is for hands only: it is not started",
+			breakIt: func(w *world) { w.tenant.DispatcherMode = "off"; w.checkErr = ErrCacheByHand }, options: Options{NewKey: true},
+			outcome: Failed, check: SelfSkipped, exit: ExitNotRenewed, cause: ErrCacheByHand},
 		{name: "the own site's clock is ahead",
 			breakIt: func(w *world) { w.clockAhead = true },
 			outcome: Failed, check: SelfFailed, exit: ExitNotRenewed, cause: ErrOwnClock},

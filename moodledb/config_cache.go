@@ -1,0 +1,33 @@
+package moodledb
+
+import "renew_mnetkeys/moodledb/phpsource"
+
+// caches reads which class chooses the cache stores (lib/setup.php, cache_factory::instance()), and what that of tool_forcedcache reads
+// (tool_forcedcache_cache_config::read_config_file()). A setting of that plugin is only looked at where a factory is set.
+func (s *settings) caches(c *Config) error {
+	if err := s.fill(field{"alternative_cache_factory_class", &c.CacheFactory, false}); err != nil || c.CacheFactory == "" {
+		return err
+	}
+	if err := s.fill(field{"tool_forcedcache_config_path", &c.ForcedCachePath, false}); err != nil {
+		return err
+	}
+	c.ForcedCache = s.value("tool_forcedcache_config_array")
+	if unread, found := unevaluated(c.ForcedCache); found {
+		return &ConfigError{File: unread.At().File, Line: unread.At().Line, Setting: "tool_forcedcache_config_array", Problem: "is not literal: it " + unread.Why(),
+			Hint: "make it literal", evaluable: !unread.OfRequest()}
+	}
+	return nil
+}
+
+// unevaluated finds what the reader does not evaluate within an array.
+func unevaluated(v phpsource.Value) (phpsource.Value, bool) {
+	if v.Kind() == phpsource.Unevaluated {
+		return v, true
+	}
+	for _, e := range v.Entries() {
+		if found, ok := unevaluated(e.Value); ok {
+			return found, true
+		}
+	}
+	return phpsource.Value{}, false
+}
