@@ -96,10 +96,7 @@ func TestHowARenewalEnds(t *testing.T) {
 			breakIt: func(w *world) { w.sticky = true; w.cached = &Stored{Certificate: w.someOther()} },
 			outcome: Failed, check: SelfFailed, exit: ExitOwnSite, cause: ErrNotFollowed},
 		{name: "the own site uses another key from a stale cache, and follows: renewed",
-			breakIt: func(w *world) {
-				other := storedPair(testPair(w.t, ownURL, clock.AddDate(0, 0, -3)))
-				w.cached = &other
-			},
+			breakIt: func(w *world) { w.cached = w.otherPair() },
 			outcome: Renewed, check: SelfProven, exit: ExitOK, stored: true, told: true},
 		{name: "the own site cannot be asked: nothing is stored",
 			breakIt: func(w *world) { w.unreachable = true },
@@ -140,12 +137,12 @@ func TestHowARenewalEnds(t *testing.T) {
 			outcome: Failed, check: SelfProven, exit: ExitNotRenewed, cause: ErrCacheByHand},
 		{name: "the cache is for hands only and another key in it: act now",
 			breakIt: func(w *world) {
-				w.checkErr, w.dropErr, w.sticky, w.cached = ErrCacheByHand, ErrCacheByHand, true, &Stored{Certificate: w.someOther()}
+				w.checkErr, w.dropErr, w.sticky, w.cached = ErrCacheByHand, ErrCacheByHand, true, w.otherPair()
 			},
 			outcome: Failed, check: SelfFailed, exit: ExitOwnSite, cause: ErrCacheByHand},
 		{name: "the cache is for hands only, and the web server was seen to follow: renewed",
 			breakIt: func(w *world) {
-				w.checkErr, w.cached = ErrCacheByHand, &Stored{Certificate: w.someOther()}
+				w.checkErr, w.cached = ErrCacheByHand, w.otherPair()
 			},
 			outcome: Renewed, check: SelfProven, exit: ExitOK, stored: true, told: true},
 		{name: "MNet is to be started, and the cache is for hands only: it is not started",
@@ -226,6 +223,12 @@ var errNotAllowed = errors.New("not allowed")
 // someOther is a certificate of nobody's.
 func (w *world) someOther() string {
 	return testPair(w.t, ownURL, clock.AddDate(0, 0, -40)).Certificate.PEM
+}
+
+// otherPair is a pair that stands in the cache alone.
+func (w *world) otherPair() *Stored {
+	other := storedPair(testPair(w.t, ownURL, clock.AddDate(0, 0, -3)))
+	return &other
 }
 
 // nothingLost holds whatever happened: the pair that was current is current, or

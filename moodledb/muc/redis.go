@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -107,12 +108,44 @@ func (s redisStore) place() string {
 
 func (s redisStore) drop(ctx context.Context, width Width) (int, error) {
 	removed, err := ask(ctx, s, func(ctx context.Context, c *redis.Client) (int64, error) {
+		fields := s.fields
 		if width == Definition {
-			return c.Del(ctx, s.hash).Result()
+			var err error
+			if fields, err = s.droppable(ctx, c); err != nil || len(fields) == 0 {
+				return 0, err
+			}
 		}
-		return c.HDel(ctx, s.hash, s.fields...).Result()
+		return c.HDel(ctx, s.hash, fields...).Result()
 	})
 	return int(removed), s.failure(err)
+}
+
+// droppable are the fields of the hash, the tenant's own among them, without those that may hold another site's key pair.
+func (s redisStore) droppable(ctx context.Context, c *redis.Client) ([]string, error) {
+	all, err := c.HKeys(ctx, s.hash).Result()
+	if err != nil {
+		return nil, err
+	}
+	var fields []string
+	for _, field := range all {
+		if !slices.Contains(s.fields, field) {
+			size, err := c.HStrLen(ctx, s.hash, field).Result()
+			if err != nil {
+				return nil, err
+			}
+			if size > maxEntry {
+				continue
+			}
+			entry, err := c.HGet(ctx, s.hash, field).Bytes()
+			if errors.Is(err, redis.Nil) || err == nil && mayHoldKey(entry) {
+				continue
+			} else if err != nil {
+				return nil, err
+			}
+		}
+		fields = append(fields, field)
+	}
+	return fields, nil
 }
 
 func (s redisStore) check(ctx context.Context) error {
