@@ -5,12 +5,16 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"strings"
 	"time"
 
 	"renew_mnetkeys/moodledb/phprun"
 	"renew_mnetkeys/moodledb/phpsource"
+	"renew_mnetkeys/moodledb/siteuser"
 )
 
 // evaluateLimit bounds php, which takes some 30 ms.
@@ -19,33 +23,212 @@ const evaluateLimit = 10 * time.Second
 //go:embed config_evaluate.php
 var evaluateScript string
 
-// evaluate has php run config.php with a stand-in for lib/setup.php, so that nothing of Moodle is loaded. The script and the tenant's values, which hold
-// a password, go to stdin; what $CFG is then comes back as PHP source over a pipe of its own and is read as any other. before is what our reader read;
-// it may be nil. Errors never show what php said: it quotes the file.
-func evaluate(ctx context.Context, path string, o ReadOptions, tenant map[string]string, before *settings) (*settings, error) {
-	answer, err := phprun.Script{
-		PHP:      o.PHP,
-		Settings: []string{"opcache.enable_cli=0", "auto_prepend_file=", "auto_append_file="},
-		Source:   "<?php $mnetkeys_tenant = " + phpArray(tenant) + "; ?>" + evaluateScript,
-		Config:   path,
-		Environ:  o.Environ,
-		Limit:    evaluateLimit,
-	}.Run(ctx)
+// evaluation has php run config.php with a stand-in for lib/setup.php, so that nothing of Moodle is loaded.
+type evaluation struct {
+	php     string
+	path    string
+	environ []string
+	tenant  map[string]string
+	server  map[string]phpsource.Value // nil: no request
+	guard   bool                       // define the constant that lib/setup.php would
+	user    *siteuser.User             // as whom, nil: as ourselves
+}
+
+// answer is what php made of config.php.
+type answer struct {
+	cfg, server  phpsource.Value
+	setup        string // path of lib/setup.php where the evaluation came to it
+	how, problem string // exit, return or error; what php said of it
+	file         string
+	line         int
+}
+
+// evaluateConfig has php say what our reader cannot, which is why.
+func evaluateConfig(ctx context.Context, path string, o ReadOptions, tenant map[string]string, why *phpsource.ComputedError) (*settings, error) {
+	source, err := siteuser.User{}.ReadFile(path, phpsource.MaxSize)
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	e := evaluation{path: path, environ: o.Environ, tenant: tenant, server: request(o.asked(tenant)), php: o.PHP}
+	if e.php == "" && o.FindPHP != nil {
+		e.php = o.FindPHP(literal(source, "pathtophp"))
+	}
+	if e.php == "" {
+		return &settings{file: path, dir: filepath.Dir(real(path)), fixed: map[string]string{}, unknown: computedError(why)}, nil
+	}
+	dataroot := o.Overrides["dataroot"]
+	if tenant != nil {
+		dataroot = tenant["dataroot"]
+	}
+	a, err := e.asOwner(ctx, source, dataroot)
 	if err != nil {
 		return nil, err
 	}
-	a, err := phpsource.Parse(path, answer, phpsource.Env{Fixed: o.Overrides})
-	if err != nil {
-		return nil, errors.New("its answer cannot be read")
+	s := &settings{file: path, dir: filepath.Dir(real(path)), fixed: map[string]string{}, cfg: a.cfg, evaluated: true, ofRequest: e.server != nil}
+	if a.setup != "" {
+		s.dir = filepath.Dir(filepath.Dir(a.setup))
 	}
-	if failed := a.Variable("failed"); failed.Kind() == phpsource.Array && a.Variable("CFG").Get("dbtype").Kind() == phpsource.Null {
-		return nil, fmt.Errorf("it ends with an error at %s:%d", failed.Get("file").Text(), failed.Get("line").Int())
+	if e.server != nil {
+		return s, nil
 	}
-	s := &settings{file: path, dir: filepath.Dir(path), cfg: a.Variable("CFG")}
-	if before != nil {
-		s.dir, s.places, s.fixed = before.dir, before.places, before.fixed
+	// Whether it depends on the request, of which nothing is known, shows another request.
+	e.server = request("https://request-that-nobody-makes.invalid")
+	if other, err := e.run(ctx); err != nil || !reflect.DeepEqual(plainValue(a.cfg), plainValue(other.cfg)) {
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("evaluate %s by php: %w", path, ctx.Err())
+		}
+		e := computedError(why)
+		e.Problem, e.Hint = "config.php depends on the web request", hintHost
+		return nil, e
 	}
 	return s, nil
+}
+
+const hintHost = "name the site with --host=URL"
+
+// computedError names the construct that only php can evaluate.
+func computedError(why *phpsource.ComputedError) *ConfigError {
+	e := &ConfigError{File: why.File, Line: why.Line, Problem: why.Problem + ", which only PHP can evaluate, and no php was found", Err: why,
+		Hint: "install php or name it with --php=PATH"}
+	if why.Request {
+		e.Problem, e.Hint = why.Problem, hintHost
+	}
+	return e
+}
+
+// asOwner evaluates as the user who owns dataroot where we are root: what another user can write must not run as root, and what only the web server's user
+// can read must be read. Where dataroot is root's, or is not there, it is the user whom config.php is for. Until config.php was evaluated dataroot is a
+// guess, which decides no more than who evaluates first.
+func (e *evaluation) asOwner(ctx context.Context, source []byte, known string) (answer, error) {
+	if os.Geteuid() != 0 {
+		return e.run(ctx)
+	}
+	guess := known
+	if guess == "" {
+		guess = literal(source, "dataroot")
+	}
+	first, found := siteUser(guess, e.path)
+	e.user = &first
+	a, err := e.run(ctx)
+	if err != nil {
+		return a, err
+	}
+	if known == "" {
+		guess = a.cfg.Get("dataroot").Text()
+	}
+	owner, sure := siteUser(guess, e.path)
+	switch {
+	case !sure:
+		return a, &ConfigError{File: e.path, Problem: "config.php and dataroot belong to root, and php does not evaluate config.php as root",
+			Hint: "run as the web server's user: sudo -u www-data renew_mnetkeys …"}
+	case found && owner.UID == first.UID:
+		return a, nil
+	}
+	e.user = &owner
+	again, err := e.run(ctx)
+	if then, _ := siteUser(again.cfg.Get("dataroot").Text(), e.path); err == nil && known == "" && then.UID != owner.UID {
+		err = &ConfigError{File: e.path, Problem: "config.php has another dataroot for " + owner.String() + ", who owns dataroot, than for " + first.String(),
+			Hint: "run as the web server's user: sudo -u www-data renew_mnetkeys …"}
+	}
+	return again, err
+}
+
+// siteUser is as whom root has php evaluate config.php: the owner of dataroot, else the user whom config.php is for. Where both are root's it is nobody,
+// and found is false.
+func siteUser(dataroot, config string) (u siteuser.User, found bool) {
+	if _, err := os.Stat(dataroot); err == nil {
+		if u := siteuser.Owner(dataroot); u.UID != 0 {
+			return u, true
+		}
+	}
+	if u := siteuser.Reader(config); u.UID != 0 {
+		return u, true
+	}
+	return siteuser.User{UID: nobody, GID: nobody}, false
+}
+
+const nobody = 65534
+
+var reLiteral = regexp.MustCompile(`(?m)^[ \t]*\$CFG->(\w+)\s*=\s*(?:'([^'\\]*)'|"([^"\\$]*)")\s*;`)
+
+// literal is the last value that a line of source assigns to a setting as a plain string, "" when none does. It is a guess: no more may depend on it than
+// who runs php, or which.
+func literal(source []byte, setting string) (text string) {
+	for _, m := range reLiteral.FindAllSubmatch(source, -1) {
+		if string(m[1]) == setting {
+			text = string(m[2]) + string(m[3])
+		}
+	}
+	return text
+}
+
+// run evaluates once, or twice where the file ends itself unless the guard is defined. An error is a *ConfigError or the context's.
+func (e *evaluation) run(ctx context.Context) (answer, error) {
+	a, err := e.ask(ctx)
+	if err == nil && a.how == "exit" && !e.guard {
+		guarded := *e
+		guarded.guard = true
+		if again, err := guarded.ask(ctx); err == nil && again.how == "" {
+			a = again
+		}
+	}
+	switch {
+	case ctx.Err() != nil:
+		return a, fmt.Errorf("evaluate %s by php: %w", e.path, ctx.Err())
+	case err != nil:
+		return a, &ConfigError{File: e.path, Problem: "php (" + e.php + ") cannot evaluate config.php: " + err.Error(), Err: err,
+			Hint: "name another php with --php=PATH, or run: " + e.php + " -l " + e.path}
+	case a.how == "error":
+		return a, &ConfigError{File: a.file, Line: a.line, Problem: "php cannot evaluate config.php: " + a.problem,
+			Hint: "run as the web server's user and with its environment, or name another php with --php=PATH"}
+	case a.how != "":
+		if a.file == "" {
+			a.file = e.path
+		}
+		return a, endedEarly(a.file, a.line, a.how)
+	}
+	return a, nil
+}
+
+// ask runs php. The script and the tenant's values, which hold a password, go to stdin; what $CFG is then comes back as PHP source over a pipe of its own and
+// is read as any other.
+func (e *evaluation) ask(ctx context.Context) (answer, error) {
+	server := map[string]string{}
+	for name, v := range e.server {
+		server[name] = v.Text()
+	}
+	text, err := phprun.Script{
+		PHP:      e.php,
+		Settings: []string{"opcache.enable_cli=0", "auto_prepend_file=", "auto_append_file="},
+		Source: fmt.Sprintf("<?php $mnetkeys = array('tenant' => %s, 'server' => %s, 'guard' => %t); ?>%s", phpArray(e.tenant), phpArray(server),
+			e.guard, evaluateScript),
+		Config:  e.path,
+		Environ: e.environ,
+		Limit:   evaluateLimit,
+		User:    e.user,
+	}.Run(ctx)
+	if err != nil {
+		return answer{}, err
+	}
+	a, err := phpsource.Parse(e.path, text, phpsource.Env{})
+	if err != nil {
+		return answer{}, errors.New("its answer cannot be read")
+	}
+	ended := a.Variable("ended")
+	return answer{cfg: a.Variable("CFG"), setup: ended.Get("setup").Text(), how: ended.Get("how").Text(), problem: ended.Get("message").Text(),
+		file: ended.Get("file").Text(), line: int(ended.Get("line").Int())}, nil
+}
+
+// plainValue makes values comparable without their places.
+func plainValue(v phpsource.Value) any {
+	if v.Kind() != phpsource.Array && v.Kind() != phpsource.Object {
+		return []any{v.Kind(), v.Text()}
+	}
+	all := []any{v.Kind()}
+	for _, e := range v.Entries() {
+		all = append(all, e.Key, plainValue(e.Value))
+	}
+	return all
 }
 
 // phpArray writes PHP source.

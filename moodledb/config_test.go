@@ -23,9 +23,13 @@ func fixture(t testing.TB, name string) string {
 	return path
 }
 
-// environment is a getenv of these variables.
-func environment(variables map[string]string) func(string) string {
-	return func(name string) string { return variables[name] }
+// environment is one of these variables.
+func environment(variables map[string]string) []string {
+	environ := []string{"PATH=" + os.Getenv("PATH")}
+	for name, text := range variables {
+		environ = append(environ, name+"="+text)
+	}
+	return environ
 }
 
 // TestReadConfig reads testdata/config without php.
@@ -46,11 +50,11 @@ func TestReadConfig(t *testing.T) {
 			Wwwroot: "http://localhost/moodle", Dataroot: "/home/example/moodledata", CacheDir: "/var/cache/moodle", AltCacheConfigPath: "/etc/moodle/muc.php",
 			NoReplyAddress: "noreply@example.org", KeyLifetimeDays: 56, Dirroot: fixture(t, ""),
 		}},
-		"an image without its environment has the defaults": {file: "container.php", options: ReadOptions{Getenv: environment(map[string]string{"MOODLE_DB_PASS": "p"})}, want: Config{
+		"an image without its environment has the defaults": {file: "container.php", options: ReadOptions{Environ: environment(map[string]string{"MOODLE_DB_PASS": "p"})}, want: Config{
 			DBType: "mariadb", DBHost: "mariadb", DBName: "moodle", DBUser: "moodle", DBPass: "p", Prefix: "mdl_", DBPort: 3306,
 			Wwwroot: "http://localhost:8080", Dataroot: "/var/www/moodledata", CacheDir: "/var/www/moodledata/cache-shared", Dirroot: fixture(t, ""),
 		}},
-		"an image with its environment": {file: "container.php", options: ReadOptions{Getenv: environment(map[string]string{
+		"an image with its environment": {file: "container.php", options: ReadOptions{Environ: environment(map[string]string{
 			"MOODLE_DB_TYPE": "mysqli", "MOODLE_DB_HOST": "db", "MOODLE_DB_NAME": "n", "MOODLE_DB_USER": "u", "MOODLE_DB_PASS": "SECRET", "MOODLE_DB_PREFIX": "x_",
 			"MOODLE_DB_PORT": "3310", "MOODLE_DB_COLLATION": "utf8mb4_bin", "MOODLE_DB_SSL": "verify-full", "MOODLE_HOST": "m.example.org/", "POD": "7",
 		})}, want: Config{

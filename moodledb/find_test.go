@@ -58,7 +58,7 @@ func TestFindConfig(t *testing.T) {
 			for i, path := range test.usual {
 				usual[i] = under(path)
 			}
-			env := environment(map[string]string{"MOODLE_CONFIG": absolute(test.env)})
+			env := func(name string) string { return map[string]string{"MOODLE_CONFIG": absolute(test.env)}[name] }
 			got, err := findConfig(absolute(test.explicit), env, under(test.workdir), usual)
 			if test.want != "" {
 				if err != nil || got != under(test.want) {
@@ -73,7 +73,7 @@ func TestFindConfig(t *testing.T) {
 		})
 	}
 	t.Run("a relative --config starts at the working directory", func(t *testing.T) {
-		got, err := findConfig("../moodle", environment(nil), filepath.Join(root, "other"), nil)
+		got, err := findConfig("../moodle", func(string) string { return "" }, filepath.Join(root, "other"), nil)
 		if err != nil || got != filepath.Join(root, "moodle/config.php") {
 			t.Errorf("%s, %v", got, err)
 		}

@@ -29,6 +29,8 @@ type Script struct {
 	Args     []string      // the script's other arguments
 	Environ  []string      // what php inherits, since config.php may take its passwords from it; nil: the environment of this process
 	Limit    time.Duration // for the whole run
+
+	User *siteuser.User // as whom root runs it; nil: whom config.php is for
 }
 
 // Run returns what the script wrote to file descriptor 3, however php ended: its exit code is config.php's. An error is the context's, or says what
@@ -40,7 +42,7 @@ func (s Script) Run(ctx context.Context) ([]byte, error) {
 	cmd.Stdin = strings.NewReader(s.Source) // stdout and stderr go nowhere
 	cmd.Dir = filepath.Dir(s.Config)
 	cmd.Env = environment(s.Environ)
-	cmd.SysProcAttr = asReader(s.Config)
+	cmd.SysProcAttr = s.as()
 	cmd.WaitDelay = time.Second // for a grandchild that keeps stdin open
 	answer, err := output(cmd)
 	switch {
@@ -79,14 +81,17 @@ func environment(environ []string) []string {
 	return kept
 }
 
-// asReader has root run a site as the user it is for. Who may write config.php shall not become root by it, and what Moodle writes meanwhile shall not be
+// as has root run a site as the user it is for. Who may write config.php shall not become root by it, and what Moodle writes meanwhile shall not be
 // root's. As anybody else we stay who we are.
-func asReader(config string) *syscall.SysProcAttr {
+func (s Script) as() *syscall.SysProcAttr {
 	if os.Geteuid() != 0 {
 		return nil
 	}
-	u := siteuser.Reader(config)
-	if u.UID == 0 {
+	u := siteuser.Reader(s.Config)
+	if s.User != nil {
+		u = *s.User
+	}
+	if u.UID == 0 && s.User == nil {
 		return nil
 	}
 	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: u.UID, Gid: u.GID, Groups: u.Groups()}}
