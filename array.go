@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/moodledb"
 	"renew_mnetkeys/rotate"
 )
@@ -132,8 +133,11 @@ func (w arrayWiring) member(master, config *moodledb.Config) rotate.Member {
 			if err != nil {
 				return nil, err
 			}
+			if w.o.writes() {
+				db.ForChanges()
+			}
 			store := &tenantStore{db: db, config: config, light: true, ipAddress: w.net.own(config)}
-			return &rotate.Session{Store: store, Starter: store, Cache: w.out.cacheOf(newCache(master, config, store, w.log), config),
+			return &rotate.Session{Store: store, Starter: store, Cache: w.out.cacheOf(newCache(master, config, store, w.o.PHP, w.log), config),
 				Mesh: mesh{db}, Close: func() { _ = db.Close() }}, nil
 		},
 	}
@@ -177,18 +181,46 @@ func (m mesh) Load(ctx context.Context, peers []rotate.Peer) ([]rotate.Peer, err
 
 // Hold implements rotate.Mesh.
 func (m mesh) Hold(ctx context.Context, keys []rotate.HostKey) ([]rotate.Held, error) {
-	return heldOf(m.db.StorePeerKeys(ctx, peerKeys(keys), rotate.Newer))
+	return heldOf(m.db.StorePeerKeys(ctx, peerKeys(keys)))
 }
 
-// Look implements rotate.Mesh.
+// Look implements rotate.Mesh. A row may hold the certificate in another spelling,
+// like one without the last line end, which is as good to Moodle.
 func (m mesh) Look(ctx context.Context, keys []rotate.HostKey) ([]rotate.Held, error) {
-	return heldOf(m.db.HeldKeys(ctx, peerKeys(keys)))
+	held, err := heldOf(m.db.HeldKeys(ctx, peerKeys(keys)))
+	if err != nil || !slices.Contains(held, rotate.HeldOther) {
+		return held, err
+	}
+	other := map[string]int{}
+	for i, h := range held {
+		if h == rotate.HeldOther {
+			other[keys[i].Wwwroot] = i
+		}
+	}
+	list, err := m.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list = slices.DeleteFunc(list, func(p rotate.Peer) bool { _, is := other[p.Wwwroot]; return !is })
+	if list, err = m.Load(ctx, list); err != nil {
+		return nil, err
+	}
+	for _, p := range list { // of which one wwwroot may have several
+		held[other[p.Wwwroot]] = rotate.HeldStored
+	}
+	for _, p := range list {
+		i := other[p.Wwwroot]
+		if c, err := envelope.ParseCertificate(p.Certificate); err != nil || !c.Equal(keys[i].Certificate) {
+			held[i] = rotate.HeldOther
+		}
+	}
+	return held, nil
 }
 
 func peerKeys(keys []rotate.HostKey) []moodledb.PeerKey {
 	offered := make([]moodledb.PeerKey, len(keys))
 	for i, k := range keys {
-		offered[i] = moodledb.PeerKey{Wwwroot: k.Wwwroot, Certificate: k.Certificate.PEM, Expires: k.Certificate.NotAfter.Unix(), Replaces: k.Replaces}
+		offered[i] = moodledb.PeerKey{Wwwroot: k.Wwwroot, Certificate: k.Certificate.PEM, Expires: k.Certificate.NotAfter.Unix()}
 	}
 	return offered
 }
@@ -205,7 +237,7 @@ func heldOf(kept []moodledb.Kept, err error) ([]rotate.Held, error) {
 }
 
 var heldAs = map[moodledb.Kept]rotate.Held{
-	moodledb.KeyStored: rotate.HeldStored, moodledb.KeyPresent: rotate.HeldStored, moodledb.KeyNewer: rotate.HeldNewer,
+	moodledb.KeyStored: rotate.HeldStored, moodledb.KeyPresent: rotate.HeldStored,
 	moodledb.NoRow: rotate.HeldUnknown, moodledb.RowDeleted: rotate.HeldDeleted, moodledb.KeyOther: rotate.HeldOther,
 }
 

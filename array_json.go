@@ -12,17 +12,12 @@ import (
 // jsonStream writes the document of --json tenant by tenant, in bounded memory.
 // The exit code stands behind them, where it is known.
 type jsonStream struct {
-	w     io.Writer
+	w     *results
 	head  document
 	begun bool
-	err   error
 }
 
-func (j *jsonStream) write(s string) {
-	if j.err == nil {
-		_, j.err = io.WriteString(j.w, s)
-	}
-}
+func (j *jsonStream) write(s string) { _, _ = io.WriteString(j.w, s) }
 
 func (j *jsonStream) begin() {
 	if !j.begun {
@@ -37,7 +32,7 @@ func (j *jsonStream) tenant(r rotate.TenantReport) {
 	j.begin()
 	text, err := json.Marshal(r)
 	if err != nil {
-		j.err = err
+		j.w.fail(err)
 		return
 	}
 	j.write("\n" + string(text))

@@ -76,7 +76,8 @@ func (a *arrayOutput) sayHeld() {
 
 // phaseWords say what the phases of rotate.Array do.
 var phaseWords = map[string]string{
-	"check": "checked", "canary": "renewed first", "renew": "renewed", "tell": "told by database", "prove": "proven and reported",
+	"check": "checked", "canary": "renewed first", "renew": "renewed", "ask": "asked", "tell": "told by database",
+	"repair": "rows of other sites repaired", "prove": "proven and reported",
 	"read": "read", "look": "looked at", "examine": "examined",
 }
 
@@ -111,6 +112,7 @@ func (a *arrayOutput) tenant(r rotate.TenantReport) {
 		a.notDue++
 	}
 	explainFindings(&r)
+	a.advise(&r)
 	a.record(r)
 	if a.json != nil {
 		a.json.tenant(r)
@@ -127,7 +129,7 @@ func (a *arrayOutput) tenant(r rotate.TenantReport) {
 			if p.Reason == "database" {
 				a.byRow++
 			}
-		case p.Outcome != rotate.Skipped:
+		case p.Outcome != rotate.Skipped && p.Outcome != rotate.Ignored:
 			key := string(p.Outcome) + " " + p.Reason
 			if a.unproven[key] == nil {
 				a.unproven[key] = &unprovenPeers{example: p, of: r.Wwwroot}
@@ -150,7 +152,7 @@ func (a *arrayOutput) note(r rotate.TenantReport) {
 		a.notes = append(a.notes, renderFindings(r, a.paint))
 	}
 	if r.SelfCheck == rotate.SelfNoRC4 {
-		a.notes = append(a.notes, fmt.Sprintf("%s: own site %s\n  next: %s\n", printable(r.Wwwroot), ownSiteWords[r.SelfCheck], hintNoRC4))
+		a.notes = append(a.notes, fmt.Sprintf("%s: own site %s\n  next: %s\n", printable(r.Wwwroot), ownSite(r.SelfCheck), hintNoRC4))
 	}
 	for _, w := range r.Warnings {
 		a.notes = append(a.notes, fmt.Sprintf("%s: %s\n", printable(r.Wwwroot), printable(w)))
@@ -166,25 +168,26 @@ func (a *arrayOutput) finish(code int, err error) int {
 	if a.check != nil {
 		code = a.check.close(a.output)
 	}
+	code = a.settled(code)
 	switch {
 	case a.json != nil:
 		code = a.close(code) // the exit code stands in the document
 		a.json.close(a.document(code, nil))
-		if a.json.err != nil {
-			a.fail(fmt.Errorf("write the JSON document: %w", a.json.err))
-		}
 	case a.check != nil:
 		a.write(a.check.String())
-		return code
+		return a.settled(code)
 	case err != nil:
 	case (!a.o.Quiet || code != rotate.ExitOK) && (len(a.notes) > 0 || !a.nothingHappened(a.overall(), code)):
 		a.sayHeld()
 		a.write(a.summary())
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		a.fail(err)
+	case code > 128:
+		a.tell("hint: %s", interruptedHint(a.o))
 	}
-	return code
+	return a.settled(code)
 }
 
 // overall is kept where every tenant was.
@@ -200,8 +203,8 @@ func (a *arrayOutput) summary() string {
 	slices.SortFunc(a.failures, func(x, y rotate.TenantReport) int { return strings.Compare(x.Wwwroot, y.Wwwroot) })
 	for _, r := range a.failures {
 		fmt.Fprintf(&b, "\n%s %s\n  error: %s\n", a.paint(string(r.Outcome), string(r.Outcome)), printable(r.Wwwroot), printable(r.Error))
-		if hint := hintFor(r.Err); hint != "" {
-			fmt.Fprintf(&b, "  hint: %s\n", printable(hint))
+		if r.Hint != "" {
+			fmt.Fprintf(&b, "  hint: %s\n", printable(r.Hint))
 		}
 	}
 	a.peerSummary(&b)
@@ -271,7 +274,7 @@ func (a *arrayOutput) peerSummary(b *strings.Builder) {
 		u := a.unproven[key]
 		fmt.Fprintf(b, "\n%s %d links: %s\n  for example %s at %s\n", a.paint(string(u.example.Outcome), string(u.example.Outcome)), u.links,
 			printable(reasonWords(u.example)), printable(u.of), printable(u.example.Wwwroot))
-		if next := nextStep(u.example); next != "" {
+		if next := u.example.Next; next != "" {
 			fmt.Fprintf(b, "  next: %s\n", printable(next))
 		}
 	}

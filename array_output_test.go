@@ -11,7 +11,7 @@ import (
 
 func TestAPhaseLastsFromTheEndOfTheOneBefore(t *testing.T) {
 	var stdout strings.Builder
-	out := newArrayOutput(&output{o: options{Command: "renew"}, stdout: &stdout})
+	out := newArrayOutput(&output{o: options{Command: "renew"}, stdout: &results{w: &stdout}})
 	out.begin(3, 4)
 	out.phaseStarted = out.phaseStarted.Add(-time.Hour) // the only canary took so long
 	out.phase("canary", 1, 1, 0)
@@ -30,10 +30,19 @@ func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left
 
 func TestAJSONDocumentThatCannotBeWrittenIsAnError(t *testing.T) {
 	var stderr strings.Builder
-	out := newArrayOutput(&output{o: options{JSON: true}, stdout: fullDisk{}, stderr: &stderr})
+	told := new(int)
+	out := newArrayOutput(&output{o: options{JSON: true}, stdout: &results{w: fullDisk{}}, stderr: &stderr, records: []record{exitCodeRecord{told}}})
 	out.tenant(rotate.TenantReport{Wwwroot: "https://t.example"})
-	out.finish(rotate.ExitOK, nil)
-	if !strings.Contains(stderr.String(), "error: write the JSON document: no space left on device") {
+	if code := out.finish(rotate.ExitOK, nil); code != rotate.ExitPeers || *told != code {
+		t.Errorf("exit code %d, a record was told %d", code, *told)
+	}
+	if strings.Count(stderr.String(), "error: the result could not be written: no space left on device") != 1 {
 		t.Errorf("it says %q", stderr.String())
 	}
 }
+
+// exitCodeRecord keeps the exit code it is told.
+type exitCodeRecord struct{ code *int }
+
+func (exitCodeRecord) Add(rotate.TenantReport) {}
+func (r exitCodeRecord) Finish(code int) error { *r.code = code; return nil }

@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// confirm asks before a roll back, which nobody does by habit.
-func confirm(o options, out *output, stdin *os.File) error {
+// confirm asks before a roll back, which nobody does by habit. A signal ends the
+// question; what reads the answer is left behind then.
+func confirm(ctx context.Context, o options, out *output, stdin *os.File) error {
 	if o.Command != "rollback" || o.Yes || o.DryRun {
 		return nil
 	}
@@ -27,11 +28,20 @@ func confirm(o options, out *output, stdin *os.File) error {
 		what = "of the tenant of config.php"
 	}
 	fmt.Fprintf(out.stderr, "Make the newest retired key %s the current one again? [y/N] ", what)
-	answer, _ := bufio.NewReader(stdin).ReadString('\n')
-	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
-		return &usageError{problem: "not rolled back: the answer was not yes"}
+	answers := make(chan string, 1)
+	go func() {
+		answer, _ := bufio.NewReader(stdin).ReadString('\n')
+		answers <- strings.ToLower(strings.TrimSpace(answer))
+	}()
+	select {
+	case a := <-answers:
+		if a != "y" && a != "yes" {
+			return &usageError{problem: "not rolled back: the answer was not yes"}
+		}
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("nothing was done: %w", context.Cause(ctx))
 	}
-	return nil
 }
 
 // delay waits for --random-delay, so that many machines do not all start at once.

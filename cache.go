@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,8 +9,10 @@ import (
 	"slices"
 	"sync"
 
+	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/moodledb"
 	"renew_mnetkeys/moodledb/muc"
+	"renew_mnetkeys/moodledb/phprun"
 	"renew_mnetkeys/rotate"
 )
 
@@ -31,8 +34,8 @@ var (
 	_ rotate.CacheDescriber = (*tenantCache)(nil)
 )
 
-func newCache(master, tenant *moodledb.Config, store *tenantStore, log logger) *tenantCache {
-	c := &tenantCache{config: tenant, siteIdentifier: store.identifier, php: findPHP(), log: log}
+func newCache(master, tenant *moodledb.Config, store *tenantStore, php string, log logger) *tenantCache {
+	c := &tenantCache{config: tenant, siteIdentifier: store.identifier, php: cmp.Or(php, phprun.Find(tenant.PathToPHP)), log: log}
 	if tenant != master {
 		c.virtualHost = tenant.Wwwroot
 	}
@@ -67,7 +70,7 @@ func (c *tenantCache) Drop(ctx context.Context, width rotate.Width) error {
 	if width < rotate.WidthPHP || c.php == "" {
 		return byHand(err)
 	}
-	phpErr := muc.DropByPHP(ctx, c.php, c.config.File, c.virtualHost, os.Environ())
+	phpErr := muc.DropByPHP(ctx, c.site())
 	if phpErr != nil {
 		c.log.Debug().Err(phpErr).Msg("cache not dropped by php")
 		return byHand(errors.Join(err, phpErr))
@@ -80,8 +83,58 @@ func (c *tenantCache) Drop(ctx context.Context, width rotate.Width) error {
 	return nil
 }
 
+// site is what php loads.
+func (c *tenantCache) site() muc.Site {
+	return muc.Site{PHP: c.php, ConfigFile: c.config.File, Wwwroot: c.virtualHost, Dataroot: c.config.Dataroot, Dirroot: c.config.Dirroot, Environ: os.Environ()}
+}
+
 // Cached implements rotate.Cache.
-func (c *tenantCache) Cached(context.Context, bool) ([]rotate.Stored, error) { return nil, nil }
+func (c *tenantCache) Cached(ctx context.Context, withPHP bool) ([]rotate.Stored, error) {
+	cache, err := c.open()
+	var stores []muc.Cached
+	if err == nil {
+		stores = cache.Cached(ctx)
+	}
+	if withPHP && c.php != "" {
+		byPHP, phpErr := muc.CachedByPHP(ctx, c.site())
+		stores = muc.Merge(stores, byPHP)
+		if phpErr == nil {
+			err = nil // Moodle knows its stores, whatever its configuration looks like to us
+		} else {
+			c.log.Debug().Err(phpErr).Msg("cache not read by php")
+			err = errors.Join(err, phpErr)
+		}
+		if cache != nil && !unread(stores) {
+			err = nil // all was read, by the one or the other
+		}
+	}
+	pairs, unreadable := pairsIn(stores)
+	return pairs, errors.Join(err, unreadable)
+}
+
+func unread(stores []muc.Cached) bool {
+	return slices.ContainsFunc(stores, func(s muc.Cached) bool { return s.Err != nil })
+}
+
+// pairsIn gives the key pairs that the stores hold, each once: those that can be used. The error names the stores of which nobody knows.
+func pairsIn(stores []muc.Cached) ([]rotate.Stored, error) {
+	var pairs []rotate.Stored
+	var errs []error
+	for _, s := range stores {
+		held, err := moodledb.PairsIn(s.Settings)
+		if err != nil {
+			err = &muc.UnreadableError{Store: s.Store, Err: errors.New(err.Error())} // what to do about a history in the database is no advice here
+		}
+		errs = append(errs, s.Err, err)
+		for _, h := range held {
+			pair := rotate.Stored{Certificate: h.Certificate, PrivateKey: h.KeyPEM}
+			if _, err := envelope.ParseKeyPair(pair.Certificate, pair.PrivateKey); err == nil && !slices.Contains(pairs, pair) {
+				pairs = append(pairs, pair)
+			}
+		}
+	}
+	return pairs, errors.Join(errs...)
+}
 
 func (c *tenantCache) open() (*muc.Cache, error) {
 	c.once.Do(func() {

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"io"
-	"os"
 	"regexp"
 	"strings"
 )
@@ -36,27 +33,6 @@ func readCfg(pairs []string) (map[string]string, error) {
 		cfg[name] = value
 	}
 	return cfg, nil
-}
-
-// smallFile is more than any password or list of authorities takes, in bytes.
-const smallFile = 1 << 20
-
-// readSmall reads a file that an option names, whatever that turns out to be.
-func readSmall(name string) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return readOpened(f)
-}
-
-func readOpened(f *os.File) ([]byte, error) {
-	text, err := io.ReadAll(io.LimitReader(f, smallFile+1))
-	if err == nil && len(text) > smallFile {
-		err = fmt.Errorf("%s is longer than %d bytes", f.Name(), smallFile)
-	}
-	return text, err
 }
 
 func isPassword(name string) bool {

@@ -72,35 +72,62 @@ func (c *checkSummary) add(r rotate.TenantReport) {
 	if end, ok := r.Ends(); ok {
 		c.addLife(r, end.Sub(c.now))
 	}
-	switch {
-	case r.Err != nil && r.Wwwroot == "": // it was not found out whose turn it was
-		c.fail(r.Err)
-	case r.Err != nil && (r.Exit == rotate.ExitOwnSite || errors.Is(r.Err, rotate.ErrExpired)):
-		c.problem(critical, r.Wwwroot+": "+r.Error)
-	case r.Err != nil && strings.HasPrefix(r.Error, r.Wwwroot): // it names what it is about
-		c.problem(unknown, r.Error)
-	case r.Err != nil:
-		c.problem(unknown, r.Wwwroot+": "+r.Error)
-	case r.SelfCheck == rotate.SelfNoRC4:
-		c.problem(critical, r.Wwwroot+": own site "+ownSiteWords[r.SelfCheck])
-	case r.SelfCheck == rotate.SelfUnreachable:
-		c.problem(warning, r.Wwwroot+": own site "+ownSiteWords[r.SelfCheck])
+	known := len(c.problems)
+	if r.Err != nil {
+		c.addError(r)
+	} else {
+		c.addOwnSite(r)
 	}
 	for _, p := range r.Peers {
-		c.all++
-		switch p.Outcome {
-		case rotate.Accepted, rotate.Healed:
-			c.proven++
-			continue
-		case rotate.Pending:
-			c.pending++
-		case rotate.Refused:
-			c.refused++
-		default:
-			continue
-		}
-		c.problem(warning, fmt.Sprintf("%s: peer %s %s: %s", r.Wwwroot, p.Wwwroot, p.Outcome, reasonWords(p)))
+		c.addPeer(r.Wwwroot, p)
 	}
+	if len(c.problems) == known && r.Exit != rotate.ExitOK { // whatever it is, all is not well
+		c.problem(warning, fmt.Sprintf("%s: not everything is proven (exit code %d of verify)", r.Wwwroot, r.Exit))
+	}
+}
+
+// addError judges what kept a tenant from being looked at.
+func (c *checkSummary) addError(r rotate.TenantReport) {
+	text := r.Wwwroot + ": " + r.Error
+	if strings.HasPrefix(r.Error, r.Wwwroot) { // it names what it is about, or it was not found out whose turn it was
+		text = r.Error
+	}
+	switch {
+	case r.Exit == rotate.ExitOwnSite, errors.Is(r.Err, rotate.ErrExpired):
+		c.problem(critical, text)
+	case errors.Is(r.Err, rotate.ErrOwnUnreachable): // as without the error
+		c.problem(warning, text)
+	default:
+		c.problem(unknown, text)
+	}
+}
+
+// addOwnSite judges what the local site has shown. One that could not be asked may
+// work all the same; its links are not proven.
+func (c *checkSummary) addOwnSite(r rotate.TenantReport) {
+	text := r.Wwwroot + ": own site " + ownSite(r.SelfCheck)
+	switch {
+	case r.Exit == rotate.ExitOwnSite, r.SelfCheck == rotate.SelfNoRC4, r.SelfCheck == rotate.SelfFailed:
+		c.problem(critical, text)
+	case r.SelfCheck != rotate.SelfProven:
+		c.problem(warning, text)
+	}
+}
+
+func (c *checkSummary) addPeer(tenant string, p rotate.PeerReport) {
+	c.all++
+	switch p.Outcome {
+	case rotate.Accepted, rotate.Healed:
+		c.proven++
+		return
+	case rotate.Skipped, rotate.Ignored:
+		return
+	case rotate.Pending:
+		c.pending++
+	case rotate.Refused:
+		c.refused++
+	}
+	c.problem(warning, fmt.Sprintf("%s: peer %s %s: %s", tenant, p.Wwwroot, p.Outcome, reasonWords(p)))
 }
 
 // addLife judges what is left of a tenant's key.

@@ -104,6 +104,9 @@ func (c subcommand) line() string {
 // changes tells whether the command may write.
 func (c subcommand) changes() bool { return slices.Contains(changing, c.name) }
 
+// writes tells whether the run may write: then it must not read what a replica has.
+func (o options) writes() bool { return slices.Contains(changing, o.Command) && !o.DryRun }
+
 // strayWord explains a word that is no option.
 func strayWord(cmd subcommand, words []string) error {
 	var names []string

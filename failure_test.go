@@ -68,7 +68,7 @@ func TestAFailureEndsWithItsMessageAndNothingLost(t *testing.T) {
 				own.Redis.Stop()
 				return nil, nil
 			}},
-		{name: "the own site is not reachable, which is required", code: 1, says: []string{"error: the own site cannot be asked", "--self-check=auto"},
+		{name: "the own site is not reachable, which is required", code: 1, says: []string{"error: the own site cannot be asked", "--node=HOST[:PORT]"},
 			breakIt: func(t *testing.T, own *testbed.Site) ([]string, func()) {
 				own.Stop()
 				return []string{"--self-check=require", "--retries=0"}, func() { own.Start(t) }
@@ -247,7 +247,8 @@ func TestAPeerThatMisbehavesIsReportedAsWhatItDoes(t *testing.T) {
 		"has MNet off":                       {peertest.Off, rotate.Refused, "mnet_off"},
 		"has no RC4":                         {peertest.NoRC4, rotate.Refused, "no_rc4"},
 		"has a clock of its own":             {peertest.ClockAhead(time.Minute), rotate.Refused, "clock"},
-		"writes notices before the XML":      {peertest.Notices, rotate.Accepted, ""},
+		"writes notices before the XML":      {peertest.Notices, rotate.Refused, "stray_output"},
+		"writes a footer behind the XML":     {peertest.Footer, rotate.Refused, "stray_output"},
 	}
 	sites := map[string]*peertest.Site{}
 	for name, w := range want {

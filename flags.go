@@ -72,6 +72,7 @@ func optionTable() []option {
 		{&cli.StringFlag{Name: "host", Aliases: []string{"H"}, Usage: "(`URL`) wwwroot of the tenant; without it the tenant of config.php itself"}, whichSite, nil},
 		{&cli.StringFlag{Name: "config", Usage: "(`PATH`) Moodle's config.php; else MOODLE_CONFIG, upwards from here, the usual places"}, whichSite, nil},
 		{&cli.StringSliceFlag{Name: "cfg", Usage: "(`NAME=VALUE`) stands for what config.php says of $CFG->NAME; passwords as dbpass=@FILE"}, whichSite, nil},
+		{&cli.StringFlag{Name: "php", Usage: "(`PATH`) php that evaluates what config.php computes; without it $CFG->pathtophp, PATH and the usual places"}, whichSite, nil},
 		{&cli.StringFlag{Name: "options", Value: defaultOptionFile, Usage: "(`FILE`) of options, one a line; the command line and the environment win"}, whichSite, nil},
 
 		{&cli.BoolFlag{Name: "all", Usage: "every enabled tenant of the array that has MNet"}, whichTenants, nil},
@@ -92,7 +93,7 @@ func optionTable() []option {
 		{&cli.StringSliceFlag{Name: "bindhost", Aliases: []string{"b"}, Usage: "(`URL|subs`) connect that host, or every enabled tenant, as a peer before the push"}, theRenewal, renew},
 		{&cli.BoolFlag{Name: "if-due", Usage: "renew only a key that is nearly over; else push to peers that are not proven (for cron)"}, theRenewal, renew},
 		{&cli.GenericFlag{Name: "renew-before", Value: new(renewBefore), Usage: "(`DURATION`) with --if-due: so long before its end a key is due; auto is a third of its life"}, theRenewal, renew},
-		{&cli.BoolFlag{Name: "abandon-pending", Usage: "renew even where that drops the last key a peer that is down may hold"}, theRenewal, renew},
+		{&cli.BoolFlag{Name: "abandon-pending", Usage: "trim the key history although some peers are not proven"}, theRenewal, renew},
 		{duration("random-delay", "0s", "(`DURATION`) wait up to so long first, unless on a terminal or in a dry run"), theRenewal, renew},
 		{&cli.IntFlag{Name: "days", Usage: "(`N`) life of the new certificate; without it the site's, mostly 28"}, theRenewal, renew},
 		{&cli.IntFlag{Name: "key-bits", Value: 2048, Usage: "(`N`) size of the new RSA key: 2048, 3072 or 4096"}, theRenewal, renew},
@@ -112,7 +113,8 @@ func optionTable() []option {
 		{duration("deadline", "10m", "(`DURATION`) limit of the run; peers not reached by then stay pending"), thePeers, nil},
 		{&cli.IntFlag{Name: "concurrency", Value: 32, Usage: "(`N`) calls to peers at once, never more than 4 to one address"}, thePeers, nil},
 		{&cli.IntFlag{Name: "retries", Value: 2, Usage: "(`N`) extra tries of a call, for what a retry can cure"}, thePeers, nil},
-		{&cli.StringFlag{Name: "self-check", Value: "auto", Usage: "(`MODE`) where the own site cannot be asked: require stops, auto warns; off never asks"}, thePeers, nil},
+		{&cli.StringFlag{Name: "self-check", Value: "auto", Usage: "(`MODE`) auto, require: stop if the local site cannot be asked; off: do not ask it, then no link is proven (exit 3)"}, thePeers, nil},
+		{&cli.StringSliceFlag{Name: "node", Usage: "(`HOST[:PORT]`) ask the local site at this web server instead of at the addresses of its name (repeatable)"}, thePeers, nil},
 		{&cli.BoolFlag{Name: "tls-skip-verify", Usage: "verify no TLS certificate, whatever a peer's row says"}, thePeers, nil},
 		{&cli.StringFlag{Name: "ca-file", Usage: "(`FILE`) PEM of authorities to trust besides the system's"}, thePeers, nil},
 

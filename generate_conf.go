@@ -42,6 +42,7 @@ func exampleValue(f cli.Flag) string {
 		"bindhost":        "https://peer.example.org",
 		"random-delay":    "30m",
 		"days":            "28",
+		"node":            "127.0.0.1",
 		"pre-hook":        "/usr/bin/true",
 		"cache-hook":      "php /var/www/moodle/admin/cli/purge_caches.php",
 		"post-hook":       "/usr/bin/true",

@@ -19,7 +19,9 @@ reads the database of a Moodle site or VMoodle tenant, makes a new key pair and 
 Moodle's history, and drops Moodle's cached copy. Then it sends the certificate to every peer, and asks each of them, and the
 site itself, for an answer that only a holder of the new certificate can give.
 .PP
-Nothing is published before it is stored and in use. Interrupted or killed at any point, it is run again.
+Nothing is published before it is stored and in use. After an interruption at any point,
+.B renew_mnetkeys push
+proves the stored key and sends it to the peers that do not have it.
 .PP
 With
 .B \-\-all

@@ -51,7 +51,7 @@ func TestHalfAManualPageIsAnError(t *testing.T) {
 	}
 	defer full.Close()
 	var stderr bytes.Buffer
-	if code := generate([]string{"man"}, full, &stderr); code != rotate.ExitNotRenewed || !strings.Contains(stderr.String(), "no space left") {
+	if code := run([]string{"renew_mnetkeys", "generate", "man"}, os.Getenv, full, &stderr); code != rotate.ExitPeers || !strings.Contains(stderr.String(), "no space left") {
 		t.Errorf("exit code %d, %q", code, stderr.String())
 	}
 }

@@ -41,7 +41,7 @@ func zshSpec(c completion) string {
 		case len(c.words) > 0:
 			action = "(" + strings.Join(c.words, " ") + ")"
 		}
-		sentence += ":" + c.value + ":" + action
+		sentence += ":" + strings.ReplaceAll(c.value, ":", `\:`) + ":" + action
 		long, short = long+"=", short+"+"
 	}
 	repeats, excluded := "", "("+strings.Join(c.flags(), " ")+")"

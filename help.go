@@ -77,27 +77,27 @@ func writeSection(b *strings.Builder, s section, cmd subcommand, whole bool) {
 func exitCodes(cmd subcommand) string {
 	if cmd.name == "check" {
 		return `  0  OK
-  1  WARNING: the key ends soon, or a peer is pending or refused
+  1  WARNING: the key ends soon, or something is not proven
   2  CRITICAL: the key ends very soon, or the own site does not use it
-  3  UNKNOWN: it could not be found out
+  3  UNKNOWN: it could not be found out, or this line not be written
 `
 	}
 	if !cmd.changes() {
 		return `  0  all is well
   1  the tenant could not be looked at, or its own set-up is wrong
   2  usage or configuration
-  3  a peer is pending or refused
+  3  something is not proven, or the result could not be written
   4  the own site does not use the stored key: act now
-  130, 143  interrupted
+  129, 130, 143  interrupted (HUP, INT, TERM)
 `
 	}
 	return `  0  all proven, or nothing due
   1  not renewed, nothing changed, or undone
   2  usage or configuration
-  3  renewed, but a peer is pending or refused
+  3  renewed, but something is not proven, or a result could not be written
   4  the own site does not use the stored key: act now
   5  another run holds the lock
-  130, 143  interrupted at a safe point
+  129, 130, 143  interrupted (HUP, INT, TERM) at a safe point: the next step is push
 `
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"renew_mnetkeys/moodledb"
@@ -15,10 +16,57 @@ const hintNoRC4 = "switch OpenSSL's legacy provider on for the web server's PHP 
 
 // hintOwnSite is what is left to do by hand when nothing made the web side use
 // the stored key.
-const hintOwnSite = "purge Moodle's caches on every web node (php admin/cli/purge_caches.php, restart php-fpm where APCu is used), then run again"
+const hintOwnSite = "purge Moodle's caches on every web node (php admin/cli/purge_caches.php, restart php-fpm where APCu is used), then run renew_mnetkeys push: it proves the stored key and renews nothing"
+
+// hintUndone is for a renewal that was undone for the same cause: a push would
+// distribute the old key, which everybody has.
+const hintUndone = "see with renew_mnetkeys doctor which cache store cannot be cleared from here, clear it by a --cache-hook or map core/config to a file or Redis store; renew after that"
 
 // hintRenew is for a stored key that only a new one can stand in for.
 const hintRenew = "make a new key: run renew_mnetkeys without a command"
+
+// advise fills in what is to be done about a tenant and each of its peers, where
+// rotate has not said it.
+func (out *output) advise(r *rotate.TenantReport) {
+	if r.Hint == "" {
+		r.Hint = out.hintOf(*r)
+	}
+	for i := range r.Peers {
+		if p := &r.Peers[i]; p.Next == "" {
+			p.Next = nextStep(*p)
+		}
+	}
+}
+
+// hintOf is what to do about a tenant's error. After a signal it is a push, whatever
+// else the signal has broken: renewing again would only retire one more key.
+func (out *output) hintOf(r rotate.TenantReport) string {
+	var sig *signalError
+	var own *rotate.OwnSiteError
+	hint := hintFor(r.Err)
+	switch {
+	case r.Exit != rotate.ExitOwnSite && errors.As(r.Err, &sig):
+		return interruptedHint(out.o)
+	case r.Outcome == rotate.Undone && errors.As(r.Err, &own) && hint == hintOwnSite:
+		return hintUndone
+	}
+	return hint
+}
+
+// interruptedHint is what to do after a run that a signal has ended.
+func interruptedHint(o options) string {
+	if !slices.Contains(changing, o.Command) || o.DryRun {
+		return "nothing was changed: start it again at any time"
+	}
+	push := "renew_mnetkeys push"
+	if o.All {
+		push += " --all"
+	}
+	if o.All && o.Array.WithMaster {
+		push += " --withmaster"
+	}
+	return "run " + push + ", which proves the stored key and renews nothing, or renew_mnetkeys with --if-due, which renews only if that is still due"
+}
 
 // hinter is an error that knows what to do about it.
 type hinter interface{ Hint() string }
@@ -56,10 +104,6 @@ func hintFor(err error) string {
 	if errors.As(err, &own) {
 		return hintOwnSite
 	}
-	var pending *rotate.PendingError
-	if errors.As(err, &pending) {
-		return "wait until they are back and run renew_mnetkeys push, or give them up with --abandon-pending"
-	}
 	for _, known := range sentinelHints {
 		if errors.Is(err, known.err) {
 			return known.hint
@@ -80,21 +124,33 @@ var sentinelHints = []struct {
 	{rotate.ErrExpired, hintRenew},
 	{rotate.ErrNothingArchived, hintRenew},
 	{rotate.ErrLocked, "wait for it to end, or give --lock-wait more time"},
-	{rotate.ErrConflict, "Moodle renewed by itself at expiry, or an administrator did; run again"},
-	{rotate.ErrUncertain, "run again as soon as the database answers: the run starts from whichever key is there"},
+	{rotate.ErrConflict, "Moodle renewed by itself at expiry, or an administrator did: run renew_mnetkeys push, which distributes the key that is stored now"},
+	{rotate.ErrUncertain, "run renew_mnetkeys push once the database answers: it distributes whichever key is stored"},
 	{rotate.ErrOwnClock, "set the clocks of this machine and of the web server; peers refuse answers that are stamped ahead, too"},
-	{rotate.ErrOwnUnreachable, "check the wwwroot from this machine, or go on without this proof: --self-check=auto"},
+	{rotate.ErrOwnUnreachable, "make sure that this machine can open the wwwroot, or name the web server with --node=HOST[:PORT]; --self-check=off renews without this proof, and then no link is proven"},
 	{errDeadline, "give the run more time with --deadline"},
-	{context.DeadlineExceeded, "the database or the site did not answer in time; try again"},
+	{context.DeadlineExceeded, "the database or the site did not answer in time: see whether they run"},
 }
 
 // nextStep is what an operator does about a peer, "" where there is nothing to do.
 func nextStep(p rotate.PeerReport) string {
+	next, known := nextSteps[p.Reason]
 	switch {
-	case p.Outcome != rotate.Pending && p.Outcome != rotate.Refused:
+	case p.Outcome.Proven() || p.Outcome == rotate.Skipped || p.Outcome == rotate.Ignored:
 		return ""
+	case known:
+		return next
 	case p.Reason == "connect", p.Reason == "timeout", strings.HasPrefix(p.Reason, "http_5"):
-		return "nothing to do if it is down for now: it fetches the key at its first call; renewing again before that can lock it out"
+		return "nothing to do if it is down for now: it fetches the key at its first call, or at the next renew_mnetkeys push"
 	}
 	return rotate.NextStep(p.Reason)
+}
+
+// nextSteps are for reasons that are not of the peer alone.
+var nextSteps = map[string]string{
+	"not_stored":     "see why the database did not take this peer's certificate, then run renew_mnetkeys push",
+	"own_site":       "prove this side of the link first: renew_mnetkeys doctor says what is wrong with the local site; then run renew_mnetkeys push",
+	"several_caches": "purge Moodle's caches on every web server of that site (php admin/cli/purge_caches.php, restart php-fpm where APCu is used), then run renew_mnetkeys push",
+	"stray_output":   "have that site print nothing around its answers: switch off display_errors and debugdisplay, and look for an echo or a blank line outside <?php in its config.php",
+	"interrupted":    "run renew_mnetkeys push: the run ended before this peer was proven, and no new key is needed",
 }

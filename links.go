@@ -115,5 +115,6 @@ func (a array) open(ctx context.Context, wwwroot string) (*moodledb.Tenant, func
 	if err != nil {
 		return nil, nil, err
 	}
+	db.ForChanges() // a link is made
 	return db, func() { _ = db.Close() }, nil
 }

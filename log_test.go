@@ -20,7 +20,7 @@ func TestAnEventIsOneLineWhateverAPeerIsCalled(t *testing.T) {
 		for _, format := range []string{"console", "json"} {
 			t.Run(name+", "+format, func(t *testing.T) {
 				var stdout, stderr strings.Builder
-				out := newOutput(options{Debug: true, LogFormat: format}, &stdout, &stderr, os.Getenv)
+				out := newOutput(options{Debug: true, LogFormat: format}, &results{w: &stdout}, &stderr, os.Getenv)
 				out.log.Warn().Err(errors.New(hostile)).Str("peer", hostile).Msg("exchange failed")
 				want := 1
 				if format == "json" { // errors that end the run, and what is told beside it, stand in the log

@@ -4,29 +4,34 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"renew_mnetkeys/rotate"
 )
 
 func main() {
 	keepMemory()
-	os.Exit(run(os.Args, os.Getenv, os.Stdout, os.Stderr))
+	keepPipes()
+	os.Exit(run(os.Args, os.Getenv, standardOutput(os.Stdout), os.Stderr))
 }
 
 // run is the command without the process: it gives the exit code.
 func run(args []string, getenv func(string) string, stdout, stderr io.Writer) int {
-	if len(args) > 1 && args[1] == "generate" {
-		return generate(args[2:], stdout, stderr)
-	}
 	ctx, stop := untilSignal(context.Background())
 	defer stop()
-
+	results := &results{w: stdout}
+	if len(args) > 1 && args[1] == "generate" {
+		return results.settle("generate", generate(args[2:], results, stderr), stderr)
+	}
 	cmd, args := commandOf(args)
+	return results.settle(cmd.name, obey(ctx, cmd, args, getenv, results, stderr), stderr)
+}
+
+// obey reads the command line and does what it says.
+func obey(ctx context.Context, cmd subcommand, args []string, getenv func(string) string, stdout *results, stderr io.Writer) int {
 	code := rotate.ExitOK
 	app := newApp(cmd, stdout, stderr, func(o options) { code = execute(ctx, cmd, o, getenv, stdout, stderr) })
 	err := checkEnvironment(os.Environ())
@@ -51,19 +56,23 @@ func (c subcommand) refuse(err error, stdout, stderr io.Writer) int {
 }
 
 // execute runs the command around its hooks and gives the exit code.
-func execute(ctx context.Context, cmd subcommand, o options, getenv func(string) string, stdout, stderr io.Writer) int {
+func execute(ctx context.Context, cmd subcommand, o options, getenv func(string) string, stdout *results, stderr io.Writer) int {
 	out := newOutput(o, stdout, stderr, getenv)
 	err := out.openRecords()
 	if err == nil {
 		err = checkHooks(o)
 	}
 	if err == nil {
-		err = confirm(o, out, os.Stdin)
+		err = confirm(ctx, o, out, os.Stdin)
 	}
-	if err != nil {
+	var usage *usageError
+	if errors.As(err, &usage) {
 		return cmd.refuse(err, stdout, stderr)
 	}
-	if err := delay(ctx, o, out); err != nil {
+	if err == nil {
+		err = delay(ctx, o, out)
+	}
+	if err != nil {
 		return out.stop(exitAfterSignal(ctx, rotate.ExitNotRenewed), err)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, o.Deadline, errDeadline)
@@ -78,41 +87,12 @@ func execute(ctx context.Context, cmd subcommand, o options, getenv func(string)
 	return out.close(work(ctx, cmd, o, out))
 }
 
-// signalError is the cause of a context that a signal ended.
-type signalError struct{ signal syscall.Signal }
-
-func (e *signalError) Error() string {
-	if e.signal == syscall.SIGTERM {
-		return "interrupted by SIGTERM"
-	}
-	return "interrupted by SIGINT"
-}
-
-// untilSignal cancels the context at the first SIGINT or SIGTERM; the run then
-// ends at its next safe point. The second one ends the process at once, which
-// loses nothing either: the next run converges.
-func untilSignal(parent context.Context) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(parent)
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
-	go func() {
-		select {
-		case s := <-signals:
-			signal.Stop(signals)
-			cancel(&signalError{s.(syscall.Signal)})
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, func() {
-		signal.Stop(signals)
-		cancel(nil)
-	}
-}
-
 // printError is how every error that ends the command looks.
-func printError(w io.Writer, err error) {
+func printError(w io.Writer, err error) { printHinted(w, err, hintFor(err)) }
+
+func printHinted(w io.Writer, err error, hint string) {
 	fmt.Fprintln(w, "error: "+printable(err.Error()))
-	if hint := hintFor(err); hint != "" {
+	if hint != "" {
 		fmt.Fprintln(w, "hint: "+printable(hint))
 	}
 }

@@ -30,22 +30,28 @@ func (n network) Push(ctx context.Context, own rotate.Identity, p rotate.Peer) r
 // Prove implements rotate.Network.
 func (n network) Prove(ctx context.Context, own rotate.Identity, p rotate.Peer, answered *envelope.Certificate, mayKeyswap bool) rotate.Proof {
 	proof := n.client.Prove(ctx, peers.Identity(own), remote(p), answered, mayKeyswap)
-	return rotate.Proof{Certificate: proof.Certificate, Healed: proof.Healed, Failure: failureOf(proof.Failure), Attempts: proof.Attempts}
+	return rotate.Proof{Certificate: proof.Certificate, Healed: proof.Healed, Fault: proof.Fault, Forgotten: proof.Forgotten,
+		Failure: failureOf(proof.Failure), Attempts: proof.Attempts}
 }
 
 // PublicKey implements rotate.Network.
-func (n network) PublicKey(ctx context.Context, p rotate.Peer) (*envelope.Certificate, error) {
-	return n.client.PublicKey(ctx, remote(p))
+func (n network) PublicKey(ctx context.Context, p rotate.Peer) (*envelope.Certificate, *rotate.Failure) {
+	shown, err := n.client.PublicKey(ctx, remote(p))
+	return shown, failureIn(err)
 }
 
 // Reachable implements rotate.Network.
 func (n network) Reachable(ctx context.Context, p rotate.Peer) *rotate.Failure {
-	err := n.client.Reachable(ctx, remote(p))
-	if err == nil {
-		return nil
-	}
+	return failureIn(n.client.Reachable(ctx, remote(p)))
+}
+
+// failureIn is the failure that an error of the client is, nil for none.
+func failureIn(err error) *rotate.Failure {
 	var f *peers.Failure
-	if errors.As(err, &f) {
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &f):
 		return failureOf(f)
 	}
 	return &rotate.Failure{Reason: peers.ReasonConnect, Detail: err.Error(), Pending: true}
@@ -82,9 +88,8 @@ func (n network) Address(ctx context.Context, wwwroot string) (netip.Addr, error
 // Nodes implements rotate.Network.
 func (n network) Nodes(ctx context.Context, wwwroot string) ([]string, *rotate.Failure) {
 	addresses, err := n.client.Addresses(ctx, wwwroot)
-	var f *peers.Failure
-	if errors.As(err, &f) {
-		return nil, failureOf(f)
+	if err != nil {
+		return nil, failureIn(err)
 	}
 	nodes := make([]string, len(addresses))
 	for i, a := range addresses {
@@ -116,7 +121,7 @@ func failureOf(f *peers.Failure) *rotate.Failure {
 	if f == nil {
 		return nil
 	}
-	return &rotate.Failure{Reason: f.Reason, Detail: f.Detail, Pending: f.Pending()}
+	return &rotate.Failure{Reason: f.Reason, Detail: f.Detail, Pending: f.Pending(), NoRoute: f.NoRoute, Other: f.Other}
 }
 
 // TakesForce implements rotate.ForceProber.

@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/urfave/cli/v2"
+
+	"renew_mnetkeys/rotate"
 )
 
 // defaultOptionFile is read where it exists.
@@ -25,7 +27,7 @@ type fileOption struct {
 // contrary are options of which only one can be meant: the file's gives way.
 var contrary = [][2]string{
 	{"all", "host"}, {"all", "bindhost"}, {"if-due", "newkey"}, {"if-due", "bindhost"}, {"if-due", "only-distribute"},
-	{"newkey", "only-distribute"}, {"fullstop", "max-failures"}, {"quiet", "debug"}, {"tls-skip-verify", "ca-file"},
+	{"newkey", "only-distribute"}, {"fullstop", "max-failures"}, {"quiet", "debug"}, {"tls-skip-verify", "ca-file"}, {"self-check", "node"},
 }
 
 // goesWith is the switch without which an option means nothing.
@@ -60,7 +62,11 @@ func readOptionFile(cmd subcommand, c *cli.Context) error {
 	contradicted := func(name string) bool {
 		return slices.ContainsFunc(contrary, func(two [2]string) bool {
 			at := slices.Index(two[:], name)
-			return at >= 0 && given[two[1-at]] && c.Value(two[1-at]) != false
+			if at < 0 || !given[two[1-at]] {
+				return false
+			}
+			value := c.Value(two[1-at])
+			return value != false && (two[1-at] != "self-check" || value == string(rotate.SelfCheckOff))
 		})
 	}
 	inEffect := func(name string) bool {
@@ -105,7 +111,7 @@ func optionNamed(name string) (option, bool) {
 // readTrusted reads a file that may name a hook for us to run: one that everybody
 // may write is refused, and for root one that anybody else may.
 func readTrusted(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := openRegular(path)
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,7 @@ type options struct {
 
 	Config string
 	Cfg    map[string]string
+	PHP    string // path of php, "": it is looked for
 
 	DryRun    bool
 	JSON      bool
@@ -33,6 +34,7 @@ type options struct {
 	Concurrency, Retries        int
 	Days, KeyBits               int
 	SelfCheck                   rotate.SelfCheckMode
+	Nodes                       []string
 	TLSSkipVerify               bool
 	CAFile                      string
 
@@ -73,7 +75,7 @@ func readOptions(cmd subcommand, c *cli.Context) (options, error) {
 	o := options{
 		Command: cmd.name,
 		Host:    c.String("host"), NewKey: c.Bool("newkey"), BindHost: c.StringSlice("bindhost"), Debug: c.Bool("debug"),
-		Config: c.String("config"), DryRun: c.Bool("dry-run"), JSON: c.Bool("json"), Quiet: c.Bool("quiet"),
+		Config: c.String("config"), PHP: c.String("php"), DryRun: c.Bool("dry-run"), JSON: c.Bool("json"), Quiet: c.Bool("quiet"),
 		LogFormat: c.String("log-format"), Timeout: wait(c, "timeout"), Deadline: wait(c, "deadline"), LockWait: wait(c, "lock-wait"),
 		Concurrency: c.Int("concurrency"), Retries: c.Int("retries"), Days: c.Int("days"), KeyBits: c.Int("key-bits"),
 		SelfCheck: rotate.SelfCheckMode(c.String("self-check")), TLSSkipVerify: c.Bool("tls-skip-verify"), CAFile: c.String("ca-file"),
@@ -99,6 +101,9 @@ func readOptions(cmd subcommand, c *cli.Context) (options, error) {
 	}
 	var err error
 	if o.All, o.Array, err = readArrayOptions(cmd, c); err != nil {
+		return o, err
+	}
+	if o.Nodes, err = readNodes(c.StringSlice("node")); err != nil {
 		return o, err
 	}
 	if o.Cfg, err = readCfg(c.StringSlice("cfg")); err != nil {
@@ -129,6 +134,7 @@ func (o options) checked() (options, error) {
 	}{
 		{!slices.Contains([]string{"console", "json"}, o.LogFormat), "--log-format must be console or json", ""},
 		{!slices.Contains([]rotate.SelfCheckMode{rotate.SelfCheckRequire, rotate.SelfCheckAuto, rotate.SelfCheckOff}, o.SelfCheck), "--self-check must be require, auto or off", ""},
+		{o.SelfCheck == rotate.SelfCheckOff && len(o.Nodes) > 0, "--node and --self-check=off contradict each other", "--node says where to ask the local site, --self-check=off that it is not asked"},
 		{o.Timeout <= 0, "--timeout must be longer than nothing", ""},
 		{o.Deadline <= 0, "--deadline must be longer than nothing", ""},
 		{o.Concurrency < 1 || o.Concurrency > 1000, "--concurrency must be 1 to 1000", ""},

@@ -21,20 +21,21 @@ type logger = zerolog.Logger
 // output is everything the command says: results on stdout, the log, progress
 // and errors on stderr.
 type output struct {
-	o              options
-	started        time.Time
-	getenv         func(string) string
-	records        []record
-	cacheHook      *cacheHookRecord // nil where our own invalidation is used
-	stdout, stderr io.Writer
-	terminal       bool // a person watches stdout
-	colour         bool
-	live           bool // a person watches stderr: progress may be drawn and wiped
-	log            logger
+	o         options
+	started   time.Time
+	getenv    func(string) string
+	records   []record
+	cacheHook *cacheHookRecord // nil where our own invalidation is used
+	stdout    *results
+	stderr    io.Writer
+	terminal  bool // a person watches stdout
+	colour    bool
+	live      bool // a person watches stderr: progress may be drawn and wiped
+	log       logger
 }
 
-func newOutput(o options, stdout, stderr io.Writer, getenv func(string) string) *output {
-	out := &output{o: o, started: time.Now(), getenv: getenv, stdout: stdout, stderr: stderr, terminal: isTerminal(stdout), live: isTerminal(stderr)}
+func newOutput(o options, stdout *results, stderr io.Writer, getenv func(string) string) *output {
+	out := &output{o: o, started: time.Now(), getenv: getenv, stdout: stdout, stderr: stderr, terminal: isTerminal(stdout.w), live: isTerminal(stderr)}
 	out.colour = out.terminal && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
 	out.live = out.live && !o.Quiet && !o.Debug && o.LogFormat == "console"
 	var w io.Writer = stderr
@@ -71,6 +72,7 @@ func (out *output) progress(done, total int) {
 // print gives the result of one tenant: one JSON document, or text. It gives the
 // exit code, which for check is one of its own.
 func (out *output) print(report rotate.TenantReport, code int) int {
+	out.advise(&report)
 	out.record(report)
 	if out.o.Command == "check" {
 		sum := &checkSummary{warning: out.o.Warning, critical: out.o.Critical, now: out.started}
@@ -78,7 +80,7 @@ func (out *output) print(report rotate.TenantReport, code int) int {
 		code = sum.close(out)
 		if !out.o.JSON {
 			out.write(sum.String())
-			return code
+			return out.settled(code)
 		}
 	}
 	if out.o.JSON {
@@ -92,11 +94,23 @@ func (out *output) print(report rotate.TenantReport, code int) int {
 		}
 	}
 	if report.Err != nil {
-		out.fail(report.Err)
+		out.failHinted(report.Err, report.Hint)
+	} else if code > 128 {
+		out.tell("hint: %s", interruptedHint(out.o))
 	} else if out.o.JSON && report.SelfCheck == rotate.SelfNoRC4 {
 		out.tell("hint: %s", hintNoRC4)
 	}
-	return code
+	return out.settled(code)
+}
+
+// settled is the exit code once the result was printed, for the records that are
+// finished behind it: one that could not be written is said, once, and counts.
+func (out *output) settled(code int) int {
+	if r := out.stdout; r.lost != nil && !r.told {
+		r.told = true
+		out.fail(&unwrittenError{r.lost})
+	}
+	return out.stdout.code(out.o.Command, code)
 }
 
 // failed reports what has ended a run before a tenant was worked on.
@@ -130,21 +144,19 @@ func (out *output) nothingHappened(outcome rotate.Outcome, code int) bool {
 	return out.o.Due.OnlyIfDue && !out.o.DryRun && !out.terminal && outcome == rotate.Kept && code == rotate.ExitOK
 }
 
-// write puts text on stdout, and says so when it cannot: a full disk must not
-// swallow a report.
-func (out *output) write(text string) {
-	if _, err := io.WriteString(out.stdout, text); err != nil {
-		out.fail(fmt.Errorf("write the report: %w", err))
-	}
-}
+// write puts text on stdout, which remembers what it did not take.
+func (out *output) write(text string) { _, _ = io.WriteString(out.stdout, text) }
 
-// fail prints an error that ends the run, as a line of the log where that is JSON.
-func (out *output) fail(err error) {
+// fail prints an error that ends the run.
+func (out *output) fail(err error) { out.failHinted(err, hintFor(err)) }
+
+// failHinted prints an error, as a line of the log where that is JSON.
+func (out *output) failHinted(err error, hint string) {
 	if out.o.LogFormat != "json" {
-		printError(out.stderr, err)
+		printHinted(out.stderr, err, hint)
 		return
 	}
-	out.log.Error().Str("hint", printable(hintFor(err))).Msg(printable(err.Error()))
+	out.log.Error().Str("hint", printable(hint)).Msg(printable(err.Error()))
 }
 
 // tell prints a line for people beside the result, or logs it where the log is
@@ -174,7 +186,7 @@ func (out *output) printJSON(report rotate.TenantReport, code int) {
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", " ")
 	if err := encoder.Encode(out.document(code, []rotate.TenantReport{report})); err != nil {
-		out.fail(fmt.Errorf("write the JSON document: %w", err))
+		out.stdout.fail(err)
 	}
 }
 

@@ -28,7 +28,7 @@ func (out *output) openRecords() error {
 		if err := writable(out.o.Report); err != nil {
 			return &usageError{problem: "--report: " + err.Error()}
 		}
-		out.records = append(out.records, &pageRecord{out, report.New(nextStep, hintFor)})
+		out.records = append(out.records, &pageRecord{out, report.New()})
 	}
 	if out.o.PrometheusFile != "" && !out.o.DryRun {
 		file, err := metrics.Open(out.o.PrometheusFile)

@@ -9,15 +9,15 @@ import (
 	"renew_mnetkeys/wholefile"
 )
 
-// writable tells whether a file of this name can be written in the end. What is no
-// file, like /dev/stdout, is not for us to replace.
+// writable tells whether a file of this name can be written in the end. What is not a
+// regular file, like /dev/stdout or a link, is not for us to replace.
 func writable(path string) error {
 	switch info, err := os.Lstat(path); {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
 		return err
 	case !info.Mode().IsRegular():
-		return fmt.Errorf("%s is no file but something else", path)
+		return &notRegularError{path, info.Mode()}
 	}
 	if err := wholefile.Check(path); err != nil {
 		return fmt.Errorf("%s %w", path, err)

@@ -247,7 +247,7 @@ func TestACheckWhoseRecordFailsIsUnknown(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var told []int
 			var stdout strings.Builder
-			out := &output{o: options{Command: "check", Warning: 7 * 24 * time.Hour, Critical: 48 * time.Hour}, started: now, stdout: &stdout, records: []record{brokenRecord{&told}}}
+			out := &output{o: options{Command: "check", Warning: 7 * 24 * time.Hour, Critical: 48 * time.Hour}, started: now, stdout: &results{w: &stdout}, records: []record{brokenRecord{&told}}}
 			report := rotate.TenantReport{Wwwroot: "https://t.example", Outcome: rotate.Kept, SelfCheck: rotate.SelfProven, Certificate: &rotate.KeyReport{NotAfter: now.Add(c.left)}}
 			if code := out.print(report, 0); code != c.code || !strings.HasPrefix(stdout.String(), c.says) {
 				t.Errorf("exit code %d, want %d:\n%s", code, c.code, stdout.String())

@@ -7,24 +7,14 @@ import (
 	"crypto/x509"
 	"errors"
 	"os"
-	"os/exec"
 	"time"
 
 	"renew_mnetkeys/killsteps"
 	"renew_mnetkeys/moodledb"
+	"renew_mnetkeys/moodledb/phprun"
 	"renew_mnetkeys/peers"
 	"renew_mnetkeys/rotate"
 )
-
-// exitAfterSignal gives the exit code of a run that a signal ended, unless the
-// own site needs somebody to act: that must not look like a safe point.
-func exitAfterSignal(ctx context.Context, code int) int {
-	var sig *signalError
-	if code != rotate.ExitOwnSite && errors.As(context.Cause(ctx), &sig) {
-		return 128 + int(sig.signal)
-	}
-	return code
-}
 
 // errDeadline is the cause of a context that --deadline ended.
 var errDeadline = errors.New("the run's --deadline has passed")
@@ -45,7 +35,7 @@ func exitFor(err error) int {
 // newRenewal is a renewal without a tenant.
 func newRenewal(o options, net network, log logger) rotate.Renewal {
 	return rotate.Renewal{
-		Options: rotate.Options{NewKey: o.NewKey, SelfCheck: o.SelfCheck, LockWait: o.LockWait, Days: o.Days, KeyBits: o.KeyBits,
+		Options: rotate.Options{NewKey: o.NewKey, SelfCheck: o.SelfCheck, Nodes: o.Nodes, LockWait: o.LockWait, Days: o.Days, KeyBits: o.KeyBits,
 			Due: o.Due, AbandonPending: o.AbandonPending},
 		Network: net, Introducer: net,
 		GenerateKey: func(bits int) (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, bits) },
@@ -64,7 +54,7 @@ func resolve(ctx context.Context, o options, getenv func(string) string) (master
 		return nil, nil, err
 	}
 	master, err = moodledb.ReadConfig(ctx, path, moodledb.ReadOptions{
-		Overrides: o.Cfg, Getenv: getenv, PHP: findPHP(), Wwwroot: o.Host})
+		Overrides: o.Cfg, PHP: o.PHP, FindPHP: phprun.Find, Wwwroot: o.Host})
 	if err != nil || o.Host == "" {
 		return master, master, err
 	}
@@ -103,16 +93,6 @@ func certificateAuthorities(file string) (*x509.CertPool, error) {
 		return nil, &usageError{problem: "--ca-file " + file + " holds no PEM certificate"}
 	}
 	return pool, nil
-}
-
-// findPHP is the php of the search path, "" when there is none. It helps where
-// config.php computes a setting, and as the last resort for the cache.
-func findPHP() string {
-	path, err := exec.LookPath("php")
-	if err != nil {
-		return ""
-	}
-	return path
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

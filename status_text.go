@@ -23,7 +23,7 @@ func renderStatus(r rotate.TenantReport, now time.Time, paint func(word, padded 
 		fmt.Fprintf(&b, "  %-12s sha256 %s until %s\n", "", h.SHA256, stamp(h.NotAfter))
 	}
 	if r.SelfCheck != rotate.SelfSkipped {
-		fmt.Fprintf(&b, "  %-12s %s\n", "own site", paint(string(r.SelfCheck), ownSiteWords[r.SelfCheck]))
+		fmt.Fprintf(&b, "  %-12s %s\n", "own site", paint(string(r.SelfCheck), ownSite(r.SelfCheck)))
 	}
 	for _, w := range r.Warnings {
 		fmt.Fprintf(&b, "  %-12s %s\n", "note", printable(w))

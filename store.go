@@ -76,19 +76,35 @@ func (s *tenantStore) CheckRights(ctx context.Context) error { return s.db.Check
 
 // StoreKey implements rotate.Store.
 func (s *tenantStore) StoreKey(ctx context.Context, read *rotate.Tenant, next rotate.Keys) error {
-	history := make([]moodledb.Retired, len(next.History))
-	for i, h := range next.History {
-		history[i] = moodledb.Retired{Certificate: h.Certificate, KeyPEM: h.PrivateKey, Expires: h.Expires}
-	}
 	err := s.db.StoreKey(ctx, moodledb.KeyChange{
 		Read:        read.Version.(*moodledb.Site),
 		Pair:        next.Certificate + moodledb.PairSeparator + next.PrivateKey,
-		History:     history,
+		History:     retiredOf(next.History),
 		Certificate: next.Certificate,
 		Expires:     next.Expires,
 		Wwwroot:     read.Wwwroot,
 	})
+	return storeError(err)
+}
+
+// StoreHistory implements rotate.Store.
+func (s *tenantStore) StoreHistory(ctx context.Context, read *rotate.Tenant, history []rotate.Retired, trim bool) error {
+	return storeError(s.db.StoreHistory(ctx, read.Version.(*moodledb.Site), retiredOf(history), trim))
+}
+
+func retiredOf(history []rotate.Retired) []moodledb.Retired {
+	retired := make([]moodledb.Retired, len(history))
+	for i, h := range history {
+		retired[i] = moodledb.Retired{Certificate: h.Certificate, KeyPEM: h.PrivateKey, Expires: h.Expires}
+	}
+	return retired
+}
+
+func storeError(err error) error {
+	var other *moodledb.OtherSiteError
 	switch {
+	case errors.As(err, &other):
+		return &knownAs{err, &rotate.OtherSiteError{Wwwroot: other.Wwwroot, Row: other.Row}}
 	case errors.Is(err, moodledb.ErrConflict):
 		return &knownAs{err, rotate.ErrConflict}
 	case errors.Is(err, moodledb.ErrUncertain):

@@ -66,7 +66,7 @@ type surveyed struct {
 	code int
 	says []string
 	link string // what is said of the link in question
-
+	back string // and of its other direction, "" as of any other
 }
 
 func TestAnArrayIsLookedAtAndNotWritten(t *testing.T) {
@@ -86,21 +86,21 @@ func TestAnArrayIsLookedAtAndNotWritten(t *testing.T) {
 		want  map[string]surveyed
 	}{
 		{"in order", func() {}, map[string]surveyed{
-			"status":        {0, []string{of.Wwwroot + ": ", "4 peers, 3 of 3 in the array hold it", "4 tenants: 4 read; 16 links ("}, "skipped  current"},
-			"status --live": {0, []string{"4 peers, 3 of 3 in the array hold it", "16 of 16 links proven (12 by database)"}, "accepted database current"},
-			"verify":        {0, []string{"4 tenants: 4 verified; 16 of 16 links proven (12 by database)"}, "accepted database"},
-			"check":         {0, []string{"OK: 4 tenants: the first key ends in 17 days, 16 of 16 links proven | days_left="}, "accepted database"},
-			"doctor":        {0, []string{of.Wwwroot + ": 0 errors, 0 warnings"}, "accepted"},
+			"status":        {0, []string{of.Wwwroot + ": ", "4 peers, 3 of 3 in the array hold it", "4 tenants: 4 read; 16 links ("}, "skipped  current", ""},
+			"status --live": {0, []string{"4 peers, 3 of 3 in the array hold it", "16 of 16 links proven (12 by database)"}, "accepted database current", ""},
+			"verify":        {0, []string{"4 tenants: 4 verified; 16 of 16 links proven (12 by database)"}, "accepted database", ""},
+			"check":         {0, []string{"OK: 4 tenants: the first key ends in 17 days, 16 of 16 links proven | days_left="}, "accepted database", ""},
+			"doctor":        {0, []string{of.Wwwroot + ": 0 errors, 0 warnings"}, "accepted", ""},
 		}},
 		{"a member holds another certificate", func() {
 			holder.DB.Exec(t, "UPDATE {mnet_host} SET public_key = (SELECT public_key FROM (SELECT public_key FROM {mnet_host} WHERE wwwroot = ?) other) WHERE wwwroot = ?",
 				f.tenants[3].Wwwroot, of.Wwwroot)
 		}, map[string]surveyed{
-			"status":        {0, []string{of.Wwwroot + ": ", "4 peers, 2 of 3 in the array hold it"}, "skipped  other"},
-			"status --live": {3, []string{"2 of 3 in the array hold it", "15 of 16 links proven", "refused 1 links: cannot_open", "next: "}, "refused cannot_open other"},
-			"verify":        {3, []string{"15 of 16 links proven", "refused 1 links: cannot_open", "for example " + of.Wwwroot + " at " + holder.Wwwroot, "next: "}, "refused cannot_open"},
-			"check":         {1, []string{"WARNING: " + of.Wwwroot + ": peer " + holder.Wwwroot + " refused: cannot_open", "peers_refused=1;"}, "refused cannot_open"},
-			"doctor":        {3, []string{of.Wwwroot + ": 1 error, ", "peer_cannot_open  " + holder.Wwwroot, "next: "}, "refused cannot_open"},
+			"status":        {0, []string{of.Wwwroot + ": ", "4 peers, 2 of 3 in the array hold it"}, "skipped  other", ""},
+			"status --live": {3, []string{"2 of 3 in the array hold it", "14 of 16 links proven", "refused 1 links: cannot_open", "next: "}, "refused cannot_open other", "refused fault_7023 current"},
+			"verify":        {3, []string{"14 of 16 links proven", "refused 1 links: cannot_open", "for example " + of.Wwwroot + " at " + holder.Wwwroot, "next: "}, "refused cannot_open", "refused fault_7023"},
+			"check":         {1, []string{"WARNING: 2 problems; " + of.Wwwroot + ": peer " + holder.Wwwroot + " refused: cannot_open", "peers_refused=2;"}, "refused cannot_open", "refused fault_7023"},
+			"doctor":        {3, []string{of.Wwwroot + ": 1 error, ", "peer_cannot_open  " + holder.Wwwroot, "next: "}, "refused cannot_open", ""},
 		}},
 	} {
 		for _, command := range reading {
@@ -119,6 +119,9 @@ func TestAnArrayIsLookedAtAndNotWritten(t *testing.T) {
 					expected := good[name][link[:strings.Index(link, " ")] != f.outsiders[0].Wwwroot()]
 					if link == holder.Wwwroot+" > "+of.Wwwroot {
 						expected = want.link
+					}
+					if link == of.Wwwroot+" > "+holder.Wwwroot && want.back != "" {
+						expected = want.back
 					}
 					if said != expected {
 						t.Errorf("%s: %q, want %q", link, said, expected)

@@ -44,6 +44,9 @@ func onTenant(ctx context.Context, cmd subcommand, o options, out *output) (rota
 		return none, fmt.Errorf("open the tenant's database: %w", err)
 	}
 	defer db.Close()
+	if o.writes() {
+		db.ForChanges()
+	}
 
 	net := network{client}
 	links, err := resolveLinks(ctx, o.BindHost, master, tenant, db, net)
@@ -55,7 +58,7 @@ func onTenant(ctx context.Context, cmd subcommand, o options, out *output) (rota
 	renewal.Bind, renewal.Progress = links, out.progress
 	renewal.GenerateKey = func(bits int) (*rsa.PrivateKey, error) { return key(rand.Reader, bits) }
 	renewal.Store, renewal.Locker, renewal.Starter = store, store, store
-	renewal.Cache = out.cacheOf(newCache(master, tenant, store, out.log), tenant)
+	renewal.Cache = out.cacheOf(newCache(master, tenant, store, o.PHP, out.log), tenant)
 	if !cmd.changes() {
 		renewal.Counterpart = counterparts(ctx, master, tenant, out.log)
 	}

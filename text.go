@@ -59,7 +59,7 @@ func tenantBlock(b *strings.Builder, r rotate.TenantReport, o options, paint fun
 		line("replaces", "sha256 %s (%d in the history)", p.SHA256, r.History)
 	}
 	if r.SelfCheck != rotate.SelfSkipped || r.Outcome == rotate.Renewed {
-		line("own site", "%s", paint(string(r.SelfCheck), ownSiteWords[r.SelfCheck]))
+		line("own site", "%s", paint(string(r.SelfCheck), ownSite(r.SelfCheck)))
 	}
 	if r.SelfCheck == rotate.SelfNoRC4 {
 		line("", "next: %s", hintNoRC4)
@@ -78,6 +78,14 @@ var ownSiteWords = map[rotate.SelfCheck]string{
 	rotate.SelfFailed:      "failed: it does not use the stored key",
 }
 
+// ownSite is a check in words; one that is not known is shown as it is.
+func ownSite(c rotate.SelfCheck) string {
+	if words, ok := ownSiteWords[c]; ok {
+		return words
+	}
+	return string(c)
+}
+
 // peerLines puts what needs attention last, next to the summary, where the eye is.
 func peerLines(b *strings.Builder, r rotate.TenantReport, paint func(word, padded string) string) {
 	width := 0
@@ -86,7 +94,7 @@ func peerLines(b *strings.Builder, r rotate.TenantReport, paint func(word, padde
 	}
 	for _, good := range []bool{true, false} {
 		for _, p := range r.Peers {
-			if (p.Outcome.Proven() || p.Outcome == rotate.Skipped) != good {
+			if (p.Outcome.Proven() || p.Outcome == rotate.Skipped || p.Outcome == rotate.Ignored) != good {
 				continue
 			}
 			fmt.Fprintf(b, "  %s %-*s %6d ms", paint(string(p.Outcome), fmt.Sprintf("%-9s", p.Outcome)), width, printable(p.Wwwroot), p.TookMS)
@@ -94,8 +102,8 @@ func peerLines(b *strings.Builder, r rotate.TenantReport, paint func(word, padde
 				fmt.Fprintf(b, "  %s", printable(why))
 			}
 			b.WriteByte('\n')
-			if next := nextStep(p); next != "" {
-				fmt.Fprintf(b, "  %9s next: %s\n", "", printable(next))
+			if p.Next != "" {
+				fmt.Fprintf(b, "  %9s next: %s\n", "", printable(p.Next))
 			}
 		}
 	}

@@ -40,7 +40,7 @@ func TestAReportForPeople(t *testing.T) {
 			reported(rotate.Renewed, rotate.SelfProven, dead, evil, good), true, head + `
   accepted  https://good.example            12 ms
   pending   https://dead.example/moodle  46000 ms  timeout: no answer in time (3 tries)
-            next: nothing to do if it is down for now: it fetches the key at its first call; renewing again before that can lock it out
+            next: nothing to do if it is down for now: it fetches the key at its first call, or at the next renew_mnetkeys push
   refused   https://evil.example             5 ms  fault_6999: ·[2Jcleared
             next: look into the log of the site that answered
 
@@ -51,6 +51,7 @@ func TestAReportForPeople(t *testing.T) {
 		{"nothing is known of the tenant: the error says it all", rotate.TenantReport{Outcome: rotate.Failed}, true, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			(&output{}).advise(&c.r)
 			if diff := cmp.Diff(c.want, renderText(c.r, c.whole, options{Command: "renew"}, plain)); diff != "" {
 				t.Error(diff)
 			}
@@ -91,18 +92,19 @@ func TestAnOwnSiteWithoutRC4SaysWhatToDo(t *testing.T) {
 // Every reason of the contract leads somewhere.
 func TestEveryReasonHasANextStep(t *testing.T) {
 	for _, reason := range []string{"dns", "connect", "tls", "timeout", "http_503", "http_404", "http_302", "not_xmlrpc", "too_large", "unknown_to_peer",
-		"mnet_off", "no_rc4", "fault_710", "fault_7023", "fault_7025", "fault_0", "fault_17", "fault_6004", "fault_6100", "fault_7021", "bad_certificate", "bad_signature", "cannot_open", "clock"} {
-		if nextStep(rotate.PeerReport{Outcome: rotate.Refused, Reason: reason}) == "" {
-			t.Errorf("%s leaves the operator alone", reason)
-		}
-		if nextStep(rotate.PeerReport{Outcome: rotate.Healed, Reason: reason}) != "" {
-			t.Errorf("%s advises on a peer that is proven", reason)
+		"mnet_off", "no_rc4", "fault_710", "fault_7023", "fault_7025", "fault_0", "fault_17", "fault_6004", "fault_6100", "fault_7021", "bad_certificate", "bad_signature", "cannot_open", "clock",
+		"stray_output", "not_stored", "several_caches", "own_site", "interrupted", "database", "a_reason_of_the_future"} {
+		for outcome, advised := range map[rotate.PeerOutcome]bool{rotate.Refused: true, rotate.Pending: true, "an outcome of the future": true,
+			rotate.Healed: false, rotate.Skipped: false, rotate.Ignored: false} {
+			if next := nextStep(rotate.PeerReport{Outcome: outcome, Reason: reason}); (next != "") != advised {
+				t.Errorf("%s, %s: %q", outcome, reason, next)
+			}
 		}
 	}
 }
 
 func TestSentinelErrorsHaveHints(t *testing.T) {
-	for _, err := range []error{rotate.ErrNoKey, rotate.ErrIncoherent, rotate.ErrExpired, rotate.ErrNothingArchived, &rotate.PendingError{}, rotate.ErrMNetOff, rotate.ErrNoOwnHost, rotate.ErrLocked, rotate.ErrConflict, rotate.ErrUncertain, rotate.ErrOwnUnreachable, rotate.ErrOwnClock,
+	for _, err := range []error{rotate.ErrNoKey, rotate.ErrIncoherent, rotate.ErrExpired, rotate.ErrNothingArchived, rotate.ErrMNetOff, rotate.ErrNoOwnHost, rotate.ErrLocked, rotate.ErrConflict, rotate.ErrUncertain, rotate.ErrOwnUnreachable, rotate.ErrOwnClock,
 		&rotate.OwnSiteError{Failure: &rotate.Failure{Reason: "fault_7023"}}} {
 		if hintFor(err) == "" {
 			t.Errorf("%v leaves the operator alone", err)

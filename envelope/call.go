@@ -18,7 +18,7 @@ func SealCall(payload []byte, from string, stamped time.Time, key *rsa.PrivateKe
 }
 
 // OpenCall opens body with the first of keys that can and reads the signed document in it, which must be of the same
-// wwwroot as the seal (else ErrWwwroot). The caller still has to compare that wwwroot with the one it talked to, and
+// site as the seal (else ErrWwwroot). The caller still has to compare that wwwroot with the one it talked to, and
 // to Verify the signature. The int is the index of the key that opened the seal, -1 where none did.
 func OpenCall(body []byte, keys ...*rsa.PrivateKey) (*Signed, int, error) {
 	opened, err := Open(body, keys...)
@@ -29,7 +29,7 @@ func OpenCall(body []byte, keys ...*rsa.PrivateKey) (*Signed, int, error) {
 	if err != nil {
 		return nil, opened.Key, err
 	}
-	if signed.Wwwroot != opened.Wwwroot {
+	if !SameWwwroot(signed.Wwwroot, opened.Wwwroot) {
 		return nil, opened.Key, fmt.Errorf("open call: %w: signed by another than sealed it", ErrWwwroot)
 	}
 	return signed, opened.Key, nil

@@ -2,10 +2,14 @@ package envelope_test
 
 import (
 	"bytes"
+	cryptorand "crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -77,7 +81,54 @@ func (counting) Read(p []byte) (int, error) {
 }
 
 func TestWhatPHPSealsAndSignsWeOpenAndVerify(t *testing.T) {
-	caller, callee := otherPair(t), testPair(t)
+	fromPHP(t, otherPair(t), testPair(t))
+}
+
+// OpenSSL works with keys that Go's crypto/rsa refuses unless rsa1024min=0 is in force.
+func TestShortKeysWorkAsPHPsDo(t *testing.T) {
+	for _, bits := range []int{512, 768, 1023} {
+		t.Run(strconv.Itoa(bits), func(t *testing.T) {
+			caller, callee := shortPair(t, bits), shortPair(t, bits)
+			fromPHP(t, caller, callee)
+			body, err := envelope.SealCall([]byte(payload), from, stamp, caller.Private, callee.Certificate.PublicKey, counting{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			values := cipherValues(t, body)
+			var read struct{ Document []byte }
+			php(t, `
+				openssl_open(base64_decode($in['data']), $document, base64_decode($in['key']), openssl_pkey_get_private($in['callee']), 'RC4');
+				$out['Document'] = base64_encode($document);
+			`, map[string]any{"data": string(values[0]), "key": string(values[1]), "callee": callee.PEM}, &read)
+			if !bytes.Equal(read.Document, sign(t, caller)) {
+				t.Errorf("PHP opens %q", read.Document)
+			}
+		})
+	}
+}
+
+// shortPair makes a pair with a key of that many bits.
+func shortPair(t *testing.T, bits int) *envelope.KeyPair {
+	t.Helper()
+	key, err := rsa.GenerateKey(cryptorand.Reader, bits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate := oddCertificate{key: rsaInfo("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01", append([]byte{0}, key.N.Bytes()...), []byte{1, 0, 1})}
+	pair, err := envelope.ParseKeyPair(certificate.pem(t), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pair
+}
+
+// fromPHP makes PHP sign with the caller's key and seal to the callee's.
+func fromPHP(t *testing.T, caller, callee *envelope.KeyPair) {
+	t.Helper()
 	document := sign(t, caller)
 	var made struct{ Signature, Data, Key []byte }
 	php(t, `

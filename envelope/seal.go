@@ -22,12 +22,8 @@ const (
 	encryptedKey = "EncryptedKey"
 )
 
-const (
-	// keySize is OpenSSL's key length for RC4, in bytes, and so that of every openssl_seal.
-	keySize = 16
-	// window is how far into a document servers look for its root's name, in bytes.
-	window = 100
-)
+// keySize is OpenSSL's key length for RC4, in bytes, and so that of every openssl_seal.
+const keySize = 16
 
 // Seal wraps document in an encryptedMessage of wwwroot that the holder of to's private key can open, as Moodle's
 // mnet_encrypt_message does. The RC4 key is read from random; the RSA padding comes from the system's generator
@@ -92,22 +88,10 @@ func crypt(key, data []byte) []byte {
 	return out
 }
 
-// IsSealed says whether body is an encryptedMessage, after whatever PHP's notices put before it.
-func IsSealed(body []byte) bool { return sealedAt(body) >= 0 }
-
-// sealedAt is where the XML declaration of an encryptedMessage stands in body, -1 where there is none. Servers look at
-// the first window bytes only; a notice may be longer, so here the window begins at the declaration.
-func sealedAt(body []byte) int {
-	root := bytes.Index(body, []byte("<encryptedMessage"))
-	if root < 0 {
-		return -1
-	}
-	begin := max(0, root-window)
-	at := bytes.LastIndex(body[begin:root], []byte("<?xml"))
-	if at < 0 {
-		return -1
-	}
-	return begin + at
+// IsSealed says whether body is meant as an encryptedMessage. Whether Moodle would take it as one, Open tells.
+func IsSealed(body []byte) bool {
+	root := rootAt(body, "encryptedMessage")
+	return root >= 0 && bytes.Contains(body[:root], []byte("<?xml"))
 }
 
 // Opened is what stood in a seal.
@@ -118,18 +102,16 @@ type Opened struct {
 }
 
 // Open undoes Seal with the first of keys that can, as PHP's openssl_open does. The errors are ErrTooLarge,
-// ErrMalformed, ErrDoubled, ErrDTD and, where the document is sound but for nobody here, ErrCannotOpen.
-//
-// Text before the XML declaration is skipped (PHP notices), elements nobody asks for are too (Mahara's X1).
+// ErrMalformed, *StrayError, ErrDoubled, ErrDTD and, where the document is sound but for nobody here, ErrCannotOpen.
+// Elements nobody asks for are skipped (Mahara's X1).
 func Open(body []byte, keys ...*rsa.PrivateKey) (*Opened, error) {
 	if len(body) > MaxSize {
 		return nil, fmt.Errorf("open: %w", ErrTooLarge)
 	}
-	at := sealedAt(body)
-	if at < 0 {
+	if !IsSealed(body) {
 		return nil, fmt.Errorf("open: %w: no encryptedMessage", ErrMalformed)
 	}
-	root, err := read(body[at:], "encryptedMessage")
+	root, err := read(body, "encryptedMessage")
 	if err != nil {
 		return nil, err
 	}

@@ -42,11 +42,14 @@ func render(root *etree.Element) ([]byte, error) {
 	return text, nil
 }
 
-// read parses a document whose root must be called name. Bytes are taken as they are: the declaration says
+// read parses a document whose root must be called name, with nothing around it (CheckStray). Bytes are taken as they are: the declaration says
 // iso-8859-1, and Moodle puts its UTF-8 strings in all the same.
 func read(text []byte, name string) (*etree.Element, error) {
 	if len(text) > MaxSize {
 		return nil, fmt.Errorf("read %s: %w", name, ErrTooLarge)
+	}
+	if err := CheckStray(text, name); err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	if bytes.Count(text, []byte("<")) > maxMarkup {
 		return nil, fmt.Errorf("read %s: %w: too many elements", name, ErrMalformed)
@@ -64,20 +67,7 @@ func read(text []byte, name string) (*etree.Element, error) {
 		}
 		return nil, fmt.Errorf("read %s: %w: truncated, unbalanced or too deep", name, ErrMalformed)
 	}
-	var root *etree.Element
-	for _, token := range document.Child {
-		switch t := token.(type) {
-		case *etree.Element:
-			if root != nil {
-				return nil, fmt.Errorf("read %s: %w: root", name, ErrDoubled)
-			}
-			root = t
-		case *etree.CharData:
-			if strings.TrimSpace(t.Data) != "" {
-				return nil, fmt.Errorf("read %s: %w: text outside the root", name, ErrMalformed)
-			}
-		}
-	}
+	root := document.Root()
 	if root == nil || root.Tag != name {
 		return nil, fmt.Errorf("read %s: %w: no such root", name, ErrMalformed)
 	}

@@ -47,7 +47,7 @@ func Open(path string) (*File, error) {
 	case err != nil:
 		return nil, &Error{path, "cannot be looked at", withoutPath(err)}
 	case !info.Mode().IsRegular() && info.Mode()&fs.ModeSymlink == 0:
-		return nil, &Error{Path: path, Problem: "is no file but something else"}
+		return nil, &Error{Path: path, Problem: "is not a regular file"}
 	}
 	if err := wholefile.Check(path); err != nil {
 		return nil, fileError(path, err)

@@ -89,8 +89,8 @@ func TestOpenRefusesWhatCannotBeWritten(t *testing.T) {
 	}{
 		"no path":                       {"", suffix, nil},
 		"another name":                  {dir + "/mnet.txt", suffix, nil},
-		"a directory with the name":     {dir + "/dir.prom", "is no file but something else", nil},
-		"a pipe":                        {dir + "/pipe.prom", "is no file but something else", nil},
+		"a directory with the name":     {dir + "/dir.prom", "is not a regular file", nil},
+		"a pipe":                        {dir + "/pipe.prom", "is not a regular file", nil},
 		"a directory that is not there": {dir + "/none/mnet.prom", "cannot be written in its directory", fs.ErrNotExist},
 		"a file as directory":           {dir + "/file/mnet.prom", "cannot be looked at", syscall.ENOTDIR},
 		"a directory of the kernel":     {"/proc/mnet.prom", "cannot be written in its directory", nil},

@@ -90,7 +90,7 @@ func (f *File) complete(run Run, before standing) {
 // peersByOutcome has every outcome, so that a query for one finds a number where there is none of it.
 func (t *tenant) peersByOutcome() map[string]float64 {
 	n := map[string]float64{}
-	for _, outcome := range []rotate.PeerOutcome{rotate.Accepted, rotate.Healed, rotate.Pending, rotate.Refused, rotate.Skipped} {
+	for _, outcome := range []rotate.PeerOutcome{rotate.Accepted, rotate.Healed, rotate.Pending, rotate.Refused, rotate.Skipped, rotate.Ignored} {
 		n[string(outcome)] = 0
 	}
 	for outcome, count := range t.peers {

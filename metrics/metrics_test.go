@@ -127,11 +127,13 @@ renew_mnetkeys_tenant_outcome{wwwroot="https://b.example",outcome="undone"} 0
 # TYPE renew_mnetkeys_peers gauge
 renew_mnetkeys_peers{wwwroot="https://a.example",outcome="accepted"} 0
 renew_mnetkeys_peers{wwwroot="https://a.example",outcome="healed"} 0
+renew_mnetkeys_peers{wwwroot="https://a.example",outcome="ignored"} 0
 renew_mnetkeys_peers{wwwroot="https://a.example",outcome="pending"} 0
 renew_mnetkeys_peers{wwwroot="https://a.example",outcome="refused"} 0
 renew_mnetkeys_peers{wwwroot="https://a.example",outcome="skipped"} 0
 renew_mnetkeys_peers{wwwroot="https://b.example",outcome="accepted"} 2
 renew_mnetkeys_peers{wwwroot="https://b.example",outcome="healed"} 1
+renew_mnetkeys_peers{wwwroot="https://b.example",outcome="ignored"} 0
 renew_mnetkeys_peers{wwwroot="https://b.example",outcome="pending"} 0
 renew_mnetkeys_peers{wwwroot="https://b.example",outcome="refused"} 0
 renew_mnetkeys_peers{wwwroot="https://b.example",outcome="skipped"} 1

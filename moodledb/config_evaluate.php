@@ -79,6 +79,22 @@ class mnetkeys_end {
         register_shutdown_function(array('mnetkeys_end', 'answer'));
     }
 
+    /** Ends where PHP may not read a file because we are root: whoever leaves that out reads another configuration. */
+    public static function warned($level, $message, $file, $line) {
+        if (strpos($message, 'open_basedir restriction') !== false) {
+            foreach (debug_backtrace(DEBUG_BACKTRACE_IGNORE_ARGS) as $frame) {
+                if (isset($frame['file']) && $frame['file'][0] === '/') {
+                    list($file, $line) = array($frame['file'], $frame['line']);
+                    break;
+                }
+            }
+            $path = preg_replace('/.*File\(([^)]*)\).*/s', '$1', $message);
+            self::failed('', "root does not let it use $path, outside of the directories of the code and of dataroot", $file, $line);
+            exit;
+        }
+        return false;
+    }
+
     /** Does what VMoodle's boot does after it has read its register. */
     public static function boot() {
         global $CFG;
@@ -121,7 +137,7 @@ class mnetkeys_end {
         foreach ($depth > 4 ? array() : (array)$values as $name => $value) {
             $secret = $all || preg_match('/pass|pwd|secret|token|key|salt/i', $name);
             if (is_array($value) || is_object($value)) {
-                $found = $name === 'GLOBALS' ? $found : array_merge($found, self::secrets($value, $depth + 1, $secret));
+                $found = $name === 'GLOBALS' || $name === 'mnetkeys_error' ? $found : array_merge($found, self::secrets($value, $depth + 1, $secret));
             } else if ($secret && is_string($value) && strlen($value) > 2) {
                 $found[] = $value;
             }
@@ -140,7 +156,7 @@ class mnetkeys_end {
     public static function answer() {
         global $CFG;
         $error = error_get_last();
-        if (self::$end['setup'] === '' && $error && ($error['type'] & (E_ERROR | E_PARSE | E_CORE_ERROR | E_COMPILE_ERROR | E_USER_ERROR | E_RECOVERABLE_ERROR))) {
+        if (self::$end['setup'] === '' && self::$end['how'] !== 'error' && $error && ($error['type'] & (E_ERROR | E_PARSE | E_CORE_ERROR | E_COMPILE_ERROR | E_USER_ERROR | E_RECOVERABLE_ERROR))) {
             self::failed('', $error['message'], $error['file'], $error['line']);
         }
         if (self::$end['setup'] !== '') {
@@ -165,6 +181,7 @@ class mnetkeys_end {
 
 ob_start();
 mnetkeys_end::open($mnetkeys['tenant']);
+set_error_handler(array('mnetkeys_end', 'warned'), E_WARNING);
 foreach ($mnetkeys['server'] as $mnetkeys_name => $mnetkeys_value) {
     if ($mnetkeys_value === '') {
         unset($_SERVER[$mnetkeys_name]);
@@ -172,7 +189,7 @@ foreach ($mnetkeys['server'] as $mnetkeys_name => $mnetkeys_value) {
         $_SERVER[$mnetkeys_name] = $mnetkeys_value;
     }
 }
-define('STDIN', fopen('/dev/null', 'r'));
+define('STDIN', fopen('php://stdin', 'r'));
 define('STDOUT', fopen('php://stdout', 'w'));
 define('STDERR', fopen('php://stderr', 'w'));
 define('CLI_SCRIPT', true);

@@ -31,7 +31,8 @@ type evaluation struct {
 	tenant  map[string]string
 	server  map[string]phpsource.Value // nil: no request
 	guard   bool                       // define the constant that lib/setup.php would
-	user    *siteuser.User             // as whom, nil: as ourselves
+
+	dataroot string // its owner is who evaluates where we are root, see siteuser.ForPHP
 }
 
 // answer is what php made of config.php.
@@ -96,58 +97,33 @@ func computedError(why *phpsource.ComputedError) *ConfigError {
 	return e
 }
 
-// asOwner evaluates as the user who owns dataroot where we are root: what another user can write must not run as root, and what only the web server's user
-// can read must be read. Where dataroot is root's, or is not there, it is the user whom config.php is for. Until config.php was evaluated dataroot is a
-// guess, which decides no more than who evaluates first.
+// asOwner evaluates as the user whom siteuser.ForPHP chooses where we are root: the owner of dataroot. Until config.php was evaluated dataroot is a guess,
+// which decides no more than who evaluates first: what counts is the answer that the owner of the dataroot in it got.
 func (e *evaluation) asOwner(ctx context.Context, source []byte, known string) (answer, error) {
-	if os.Geteuid() != 0 {
-		return e.run(ctx)
+	if e.dataroot = known; known == "" {
+		e.dataroot = literal(source, "dataroot")
 	}
-	guess := known
-	if guess == "" {
-		guess = literal(source, "dataroot")
-	}
-	first, found := siteUser(guess, e.path)
-	e.user = &first
-	a, err := e.run(ctx)
+	first, err := siteuser.ForPHP(e.path, e.dataroot, "")
 	if err != nil {
+		return answer{}, &ConfigError{File: e.path, Problem: err.Error(), Hint: "give --cfg dataroot=PATH, or run as the web server's user: sudo -u www-data renew_mnetkeys …", Err: err}
+	}
+	a, err := e.run(ctx)
+	dataroot := a.cfg.Get("dataroot").Text()
+	if err != nil || known != "" || dataroot == e.dataroot || os.Geteuid() != 0 {
 		return a, err
 	}
-	if known == "" {
-		guess = a.cfg.Get("dataroot").Text()
+	e.dataroot = dataroot
+	owner, err := siteuser.ForPHP(e.path, e.dataroot, "")
+	if err != nil || reflect.DeepEqual(owner, first) {
+		return a, err
 	}
-	owner, sure := siteUser(guess, e.path)
-	switch {
-	case !sure:
-		return a, &ConfigError{File: e.path, Problem: "config.php and dataroot belong to root, and php does not evaluate config.php as root",
-			Hint: "run as the web server's user: sudo -u www-data renew_mnetkeys …"}
-	case found && owner.UID == first.UID:
-		return a, nil
-	}
-	e.user = &owner
 	again, err := e.run(ctx)
-	if then, _ := siteUser(again.cfg.Get("dataroot").Text(), e.path); err == nil && known == "" && then.UID != owner.UID {
-		err = &ConfigError{File: e.path, Problem: "config.php has another dataroot for " + owner.String() + ", who owns dataroot, than for " + first.String(),
+	if err == nil && again.cfg.Get("dataroot").Text() != e.dataroot {
+		err = &ConfigError{File: e.path, Problem: "config.php has another dataroot for the user who owns dataroot",
 			Hint: "run as the web server's user: sudo -u www-data renew_mnetkeys …"}
 	}
 	return again, err
 }
-
-// siteUser is as whom root has php evaluate config.php: the owner of dataroot, else the user whom config.php is for. Where both are root's it is nobody,
-// and found is false.
-func siteUser(dataroot, config string) (u siteuser.User, found bool) {
-	if _, err := os.Stat(dataroot); err == nil {
-		if u := siteuser.Owner(dataroot); u.UID != 0 {
-			return u, true
-		}
-	}
-	if u := siteuser.Reader(config); u.UID != 0 {
-		return u, true
-	}
-	return siteuser.User{UID: nobody, GID: nobody}, false
-}
-
-const nobody = 65534
 
 var reLiteral = regexp.MustCompile(`(?m)^[ \t]*\$CFG->(\w+)\s*=\s*(?:'([^'\\]*)'|"([^"\\$]*)")\s*;`)
 
@@ -197,15 +173,19 @@ func (e *evaluation) ask(ctx context.Context) (answer, error) {
 	for name, v := range e.server {
 		server[name] = v.Text()
 	}
+	settings := []string{"opcache.enable_cli=0", "auto_prepend_file=", "auto_append_file="}
+	if as, err := siteuser.ForPHP(e.path, e.dataroot, ""); err == nil && as.Within != nil {
+		settings = append(settings, "disable_functions=glob") // it leaves out what open_basedir forbids, and says nothing
+	}
 	text, err := phprun.Script{
 		PHP:      e.php,
-		Settings: []string{"opcache.enable_cli=0", "auto_prepend_file=", "auto_append_file="},
+		Settings: settings,
 		Source: fmt.Sprintf("<?php $mnetkeys = array('tenant' => %s, 'server' => %s, 'guard' => %t); ?>%s", phpArray(e.tenant), phpArray(server),
 			e.guard, evaluateScript),
-		Config:  e.path,
-		Environ: e.environ,
-		Limit:   evaluateLimit,
-		User:    e.user,
+		Config:   e.path,
+		Dataroot: e.dataroot,
+		Environ:  e.environ,
+		Limit:    evaluateLimit,
 	}.Run(ctx)
 	if err != nil {
 		return answer{}, err

@@ -152,10 +152,9 @@ func readSource(path string, o ReadOptions, tenant map[string]string) (*settings
 	s, err := readLanguage(path, source, o, tenant, false)
 	if errors.As(err, &ended) {
 		// A file that ends unless the constant is defined is meant to be read with it: there is no other reading that gives a site.
-		if guarded, again := readLanguage(path, source, o, tenant, true); again == nil {
-			return guarded, nil
+		if s, err = readLanguage(path, source, o, tenant, true); errors.As(err, new(*phpsource.EndError)) {
+			return nil, endedEarly(ended.File, ended.Line, ended.By)
 		}
-		return nil, endedEarly(ended.File, ended.Line, ended.By)
 	}
 	return s, err
 }
@@ -237,8 +236,11 @@ func isBootlib(file string) bool { return strings.HasSuffix(file, "/local/vmoodl
 
 var reFunction = regexp.MustCompile(`(?m)^\s*function\s+(\w+)\s*\(`)
 
-// defaults is the file that VMoodle includes last (bootlib.php, vmoodle_boot_configuration), "" when there is none. Which tenants a pattern excludes only
-// PHP's engine knows for certain.
+// rePlain are patterns that every engine matches alike.
+var rePlain = regexp.MustCompile(`^(?:[A-Za-z0-9_:@.^$|-]|\\[.-])*$`)
+
+// defaults is the file that VMoodle includes last (bootlib.php, vmoodle_boot_configuration), "" when there is none. Which tenants a pattern excludes
+// PHP's engine alone knows, unless it is a plain one.
 func defaults(cfg phpsource.Value, tenant bool) (file string, known bool) {
 	name := cfg.Get("vmoodlehardmasterdefaults").Text()
 	if tenant {
@@ -248,5 +250,12 @@ func defaults(cfg phpsource.Value, tenant bool) (file string, known bool) {
 	if name == "" {
 		return "", true
 	}
-	return fmt.Sprintf("%s/local/defaults_%s.php", cfg.Get("dirroot").Text(), name), !tenant || exclude == ""
+	file = fmt.Sprintf("%s/local/defaults_%s.php", cfg.Get("dirroot").Text(), name)
+	if !tenant || exclude == "" {
+		return file, true
+	}
+	if excluded, err := regexp.MatchString(exclude, cfg.Get("wwwroot").Text()); err == nil && excluded {
+		file = ""
+	}
+	return file, rePlain.MatchString(exclude)
 }

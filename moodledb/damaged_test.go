@@ -20,7 +20,7 @@ func TestTablesThatAreNotAsMoodleMakesThem(t *testing.T) {
 			func(tenant *Tenant) error { _, err := tenant.PeerList(t.Context()); return err }},
 		"an expiry that is no number": {"ALTER TABLE {mnet_host} MODIFY public_key_expires VARCHAR(20); UPDATE {mnet_host} SET public_key_expires = 'x'",
 			func(tenant *Tenant) error {
-				_, err := tenant.StorePeerKeys(t.Context(), []PeerKey{offer("https://peer.example", 6)}, newerVersion)
+				_, err := tenant.StorePeerKeys(t.Context(), []PeerKey{offer("https://peer.example", 6)})
 				return err
 			}},
 	} {

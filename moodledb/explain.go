@@ -16,6 +16,7 @@ import (
 
 // Error numbers of MySQL and MariaDB that something is decided on.
 const (
+	errRecordChanged       = 1020
 	errDiskFull            = 1021
 	errTooManyConnections  = 1040
 	errNoRightOnDatabase   = 1044

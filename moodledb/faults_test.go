@@ -26,7 +26,12 @@ func operations(seen *Site) map[string]operation {
 	peers := "INSERT INTO {mnet_host} (id, wwwroot, public_key, public_key_expires, deleted) VALUES " +
 		"(4, 'https://a.example', 'v5', 5, 0), (5, 'https://b.example', 'v5', 99, 0), (6, 'https://gone.example', 'v5', 5, 1)"
 	return map[string]operation{
-		"Read":      {"", func(ctx context.Context, t *Tenant) (any, error) { return t.Read(ctx) }},
+		"Read": {"", func(ctx context.Context, t *Tenant) (any, error) { return t.Read(ctx) }},
+		"Read for changes": {"", func(ctx context.Context, t *Tenant) (any, error) {
+			changing := *t
+			changing.ForChanges()
+			return changing.Read(ctx)
+		}},
 		"PeerList":  {peers, func(ctx context.Context, t *Tenant) (any, error) { return t.PeerList(ctx) }},
 		"PeersByID": {peers, func(ctx context.Context, t *Tenant) (any, error) { return t.PeersByID(ctx, []int64{3, 5}) }},
 		"HeldKeys":  {peers, func(ctx context.Context, t *Tenant) (any, error) { return t.HeldKeys(ctx, keys) }},
@@ -50,7 +55,7 @@ func operations(seen *Site) map[string]operation {
 		"StorePeerKey": {"", func(ctx context.Context, t *Tenant) (any, error) {
 			return t.StorePeerKey(ctx, 3, peerCert, newCert, 77)
 		}},
-		"StorePeerKeys": {peers, func(ctx context.Context, t *Tenant) (any, error) { return t.StorePeerKeys(ctx, keys, newerVersion) }},
+		"StorePeerKeys": {peers, func(ctx context.Context, t *Tenant) (any, error) { return t.StorePeerKeys(ctx, keys) }},
 		"CheckRights":   {"", func(ctx context.Context, t *Tenant) (any, error) { return nil, t.CheckRights(ctx) }},
 		"Lock":          {"", lockAndRelease},
 		"Servers.Lock":  {"", lockAndReleaseOfAnArray},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"renew_mnetkeys/moodledb/phpserial"
 	"renew_mnetkeys/testbed"
 )
 
@@ -85,11 +86,11 @@ func FuzzStrategy(f *testing.F) {
 		f.Add(raw)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
-		array, problem := unserialize(raw)
+		array, problem := phpserial.Array(raw)
 		if problem != "" {
 			return
 		}
-		strategy := byName(array)
+		strategy := phpserial.ByName(array)
 		for _, role := range []Role{RolePeer, RoleMaster, RoleSub} {
 			b := recordedBinding(strategy, role, "sso_idp")
 			if b.Service != "sso_idp" {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"renew_mnetkeys/moodledb/phpserial"
 )
 
 // Retired is an entry of openssl_history: a key pair that was replaced, kept because peers may still use its certificate.
@@ -39,15 +41,15 @@ func decodeHistory(raw string) ([]Retired, error) {
 	if at := strings.IndexByte(raw, '\\'); at >= 0 {
 		return fail("backslash at byte %d: no key has one, a dump that was restored may", at)
 	}
-	list, problem := unserialize(raw)
+	list, problem := phpserial.Array(raw)
 	if problem != "" {
 		return fail("%s", problem)
 	}
 	var history []Retired
 	for _, entry := range list {
-		r, problem := retired(entry.value)
+		r, problem := retired(entry.Value)
 		if problem != "" {
-			return fail("entry %v: %s", entry.key, problem)
+			return fail("entry %v: %s", entry.Key, problem)
 		}
 		if r.KeyPEM != "" {
 			history = append(history, r)
@@ -57,11 +59,11 @@ func decodeHistory(raw string) ([]Retired, error) {
 }
 
 func retired(entry any) (r Retired, problem string) {
-	array, ok := entry.([]element)
+	array, ok := entry.([]phpserial.Element)
 	if !ok {
 		return r, "not an array"
 	}
-	fields := byName(array)
+	fields := phpserial.ByName(array)
 	text := func(name string) string {
 		switch value := fields[name].(type) {
 		case nil:
@@ -81,6 +83,17 @@ func retired(entry any) (r Retired, problem string) {
 		r.Expires, _ = strconv.ParseInt(expires, 10, 64) // 0 is as good as any other nonsense: nothing is decided on it
 	}
 	return r, problem
+}
+
+// PairsIn gives the key pairs that a copy of plugin mnet's settings holds, as Moodle's cache has one: the current one first, whose
+// expiry is not said, then the retired ones, newest first. The error, a [*HistoryError], does not keep the current one away.
+func PairsIn(settings map[string]string) ([]Retired, error) {
+	var pairs []Retired
+	if certificate, key := splitPair(settings["openssl"]); certificate != "" && key != "" {
+		pairs = append(pairs, Retired{Certificate: certificate, KeyPEM: key})
+	}
+	history, err := decodeHistory(settings["openssl_history"])
+	return append(pairs, history...), err
 }
 
 // encodeHistory writes what PHP's serialize makes of the list, byte for byte as Moodle does: expires as the string that it is

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"renew_mnetkeys/envelope"
 )
 
 // RegisterPeer returns the mnet_host row of the host with h's wwwroot, and makes it if there is none (Moodle mnet/peer.php,
@@ -15,10 +17,10 @@ import (
 // h.Application is a name of mnet_application, "" is moodle. h.Name is cut to the 80 characters of its column.
 func (t *Tenant) RegisterPeer(ctx context.Context, h Host) (Host, error) {
 	h.Wwwroot = strings.TrimSuffix(h.Wwwroot, "/")
-	switch h.Wwwroot {
-	case "":
+	switch {
+	case h.Wwwroot == "":
 		return Host{}, errors.New("register peer: it has no wwwroot")
-	case t.config.Wwwroot:
+	case envelope.SameWwwroot(h.Wwwroot, t.config.Wwwroot):
 		return Host{}, fmt.Errorf("register peer: %s is this tenant itself", h.Wwwroot)
 	}
 	var registered Host
@@ -50,12 +52,7 @@ func (t *Tenant) registerPeer(ctx context.Context, tx *sql.Tx, h Host) (Host, er
 	if err != nil {
 		return Host{}, err
 	}
-	var found *Host
-	for i, row := range hosts {
-		if row.Wwwroot == h.Wwwroot && (found == nil || found.Deleted && !row.Deleted) {
-			found = &hosts[i]
-		}
-	}
+	found := rowOf(hosts, h.Wwwroot)
 	switch {
 	case found == nil:
 		h.ID, err = t.insertHost(ctx, tx, h)
@@ -69,6 +66,30 @@ func (t *Tenant) registerPeer(ctx context.Context, tx *sql.Tx, h Host) (Host, er
 		return Host{}, err
 	}
 	return t.host(ctx, tx, h.ID)
+}
+
+// rowOf is the row of a wwwroot, an active one before a deleted one, and one with the very spelling before another. nil: none.
+func rowOf(hosts []Host, wwwroot string) *Host {
+	rank := func(h Host) int {
+		switch {
+		case !envelope.SameWwwroot(h.Wwwroot, wwwroot):
+			return 0
+		case h.Deleted && h.Wwwroot != wwwroot:
+			return 1
+		case h.Deleted:
+			return 2
+		case h.Wwwroot != wwwroot:
+			return 3
+		}
+		return 4
+	}
+	var best *Host
+	for i, h := range hosts {
+		if rank(h) > 0 && (best == nil || rank(h) > rank(*best)) {
+			best = &hosts[i]
+		}
+	}
+	return best
 }
 
 func (t *Tenant) revive(ctx context.Context, tx *sql.Tx, h Host, row *Host) error {

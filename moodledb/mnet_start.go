@@ -3,13 +3,18 @@ package moodledb
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"strconv"
+
+	"renew_mnetkeys/envelope"
 )
 
 // StartMNet makes what a site needs before it can have a key, where it is missing: its own host row, the all-hosts row, both ids
 // in table config, and the dispatcher mode strict (unless it is on already). That is what Moodle does at installation
 // (lib/db/install.php), in mnet/environment.php, init, and VMoodle in cli/start_mnet.php. A site that has it all stays as it is.
 // ipAddress is that of the own host, "" when it is not known.
+//
+// A row that mnet_localhost_id names and that is another site's is a [*OtherSiteError], and nothing is changed.
 //
 // It changes table config: the cached entry core has to be dropped afterwards, not only mnet.
 func (t *Tenant) StartMNet(ctx context.Context, ipAddress string) error {
@@ -29,6 +34,11 @@ func (t *Tenant) startMNet(ctx context.Context, tx *sql.Tx, ipAddress string) er
 		return err
 	}
 	own := Host{ID: int64(number(config["mnet_localhost_id"])), Wwwroot: t.config.Wwwroot, IPAddress: ipAddress}
+	if i := slices.IndexFunc(hosts, func(h Host) bool { return h.ID == own.ID }); i >= 0 {
+		if err := mayBecome(hosts[i].Wwwroot, own.Wwwroot); err != nil {
+			return err
+		}
+	}
 	if own.IPAddress == "" {
 		own.IPAddress = "UNKNOWN" // as Moodle writes it
 	}
@@ -39,6 +49,7 @@ func (t *Tenant) startMNet(ctx context.Context, tx *sql.Tx, ipAddress string) er
 	if all.ID == own.ID {
 		all.ID = 0
 	}
+	hosts = slices.DeleteFunc(hosts, func(h Host) bool { return h.ID == own.ID }) // it may have no wwwroot either
 	if all.ID, err = t.ensureHost(ctx, tx, hosts, all); err != nil {
 		return err
 	}
@@ -63,7 +74,7 @@ func (t *Tenant) startMNet(ctx context.Context, tx *sql.Tx, ipAddress string) er
 // that naming another row instead would lock the users out.
 func (t *Tenant) ensureHost(ctx context.Context, tx *sql.Tx, hosts []Host, h Host) (int64, error) {
 	for _, row := range hosts {
-		if h.ID == row.ID || h.ID == 0 && h.Wwwroot == row.Wwwroot {
+		if h.ID == row.ID || h.ID == 0 && envelope.SameWwwroot(h.Wwwroot, row.Wwwroot) {
 			return row.ID, nil
 		}
 	}

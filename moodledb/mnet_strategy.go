@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"renew_mnetkeys/moodledb/phpserial"
 )
 
 // Role is what this tenant is to the host it is bound to.
@@ -27,7 +29,7 @@ func (t *Tenant) ServicesStrategy(ctx context.Context, role Role, subnetwork boo
 	const doing = "read the services strategy"
 	var installed map[string]int64
 	var recorded map[string]string
-	err := t.transaction(ctx, true, func(tx *sql.Tx) (err error) {
+	err := t.look(ctx, func(tx *sql.Tx) (err error) {
 		if installed, err = t.ids(ctx, tx, doing, "SELECT name, id FROM {mnet_service}"); err != nil {
 			return err
 		}
@@ -40,11 +42,11 @@ func (t *Tenant) ServicesStrategy(ctx context.Context, role Role, subnetwork boo
 	}
 	bound := defaultBinding
 	if raw := recorded["services_strategy"]; subnetwork && raw != "" {
-		array, problem := unserialize(raw)
+		array, problem := phpserial.Array(raw)
 		if problem != "" {
 			return nil, fmt.Errorf("%s: config_plugins local_vmoodle/services_strategy: %s", doing, problem)
 		}
-		strategy := byName(array)
+		strategy := phpserial.ByName(array)
 		if speaksOf(strategy, role) {
 			bound = func(service string) Binding { return recordedBinding(strategy, role, service) }
 		}

@@ -31,8 +31,14 @@ func TestStartMNet(t *testing.T) {
 	}{
 		"nothing there": {"", nil, "1|" + own + "|0|0|1|0\n2|||All Hosts||0|0|1|0"},
 		"switched off, with its rows": {"INSERT INTO {config} (name, value) VALUES ('mnet_dispatcher_mode', 'off'), ('mnet_localhost_id', '1'), " +
-			"('mnet_all_hosts_id', '2'); INSERT INTO {mnet_host} (id, wwwroot, name, public_key) VALUES (1, 'http://old.example', 'x', 'key'), (2, '', 'All', '')",
-			nil, "1|http://old.example||x|key|0|0|1|0\n2|||All||0|0|1|0"},
+			"('mnet_all_hosts_id', '2'); INSERT INTO {mnet_host} (id, wwwroot, name, public_key) VALUES (1, 'HTTPS://OWN.example/moodle', 'x', 'key'), (2, '', 'All', '')",
+			nil, "1|HTTPS://OWN.example/moodle||x|key|0|0|1|0\n2|||All||0|0|1|0"},
+		"an own row without a wwwroot": {"INSERT INTO {config} (name, value) VALUES ('mnet_localhost_id', '1'); INSERT INTO {mnet_host} (id, wwwroot, public_key) VALUES (1, '', 'key')",
+			map[string]string{"mnet_dispatcher_mode": "strict", "mnet_localhost_id": "1", "mnet_all_hosts_id": "2"},
+			"1||||key|0|0|1|0\n2|||All Hosts||0|0|1|0"},
+		"a row of the own host in another case": {"INSERT INTO {mnet_host} (id, wwwroot, public_key) VALUES (4, 'https://own.example/Moodle', 'other'), (7, 'https://OWN.example/moodle/', 'key')",
+			map[string]string{"mnet_dispatcher_mode": "strict", "mnet_localhost_id": "7", "mnet_all_hosts_id": "8"},
+			"4|https://own.example/Moodle|||other|0|0|1|0\n7|https://OWN.example/moodle/|||key|0|0|1|0\n8|||All Hosts||0|0|1|0"},
 		"its rows, and nothing in config": {"INSERT INTO {mnet_host} (id, wwwroot, name, public_key) VALUES (5, '', 'All', ''), (7, '" + ownWwwroot + "', '', 'key')",
 			map[string]string{"mnet_dispatcher_mode": "strict", "mnet_localhost_id": "7", "mnet_all_hosts_id": "5"},
 			"5|||All||0|0|1|0\n7|" + ownWwwroot + "|||key|0|0|1|0"},
@@ -85,6 +91,20 @@ func TestStartMNet(t *testing.T) {
 	}
 }
 
+func TestStartMNetLeavesARowOfAnotherSite(t *testing.T) {
+	s := emptySite(t, "mdl_")
+	s.Exec(t, "INSERT INTO {config} (name, value) VALUES ('mnet_dispatcher_mode', 'off'), ('mnet_localhost_id', '1')")
+	s.Exec(t, "INSERT INTO {mnet_host} (id, wwwroot, public_key) VALUES (1, 'https://own.example/Moodle', 'key')")
+	before := s.Value(t, allHosts)
+	var other *OtherSiteError
+	if err := s.open(t).StartMNet(t.Context(), ""); !errors.As(err, &other) || other.Row != "https://own.example/Moodle" {
+		t.Errorf("got %v", err)
+	}
+	if got := s.mnetConfig(t); got["mnet_dispatcher_mode"] != "off" || s.Value(t, allHosts) != before {
+		t.Errorf("config %v, hosts %s", got, s.Value(t, allHosts))
+	}
+}
+
 func TestStartMNetChangesAllOrNothing(t *testing.T) {
 	s := emptySite(t, "mdl_")
 	s.Exec(t, "REVOKE ALL ON "+s.Name+".* FROM "+s.User+"; GRANT SELECT ON "+s.Name+".* TO "+s.User+
@@ -124,7 +144,11 @@ func TestRegisterPeer(t *testing.T) {
 			Host{Wwwroot: url}, "|" + url + "||n|k|5|0|1|0"},
 		"an active row is found behind a deleted one": {"INSERT INTO {mnet_host} (wwwroot, name, public_key, deleted) VALUES ('" + url + "', 'old', '', 1), ('" + url + "', 'live', '', 0)",
 			fresh, "|" + url + "||live||0|0|1|0"},
-		"a row of another case is another host": {"INSERT INTO {mnet_host} (wwwroot, public_key) VALUES ('HTTPS://NEW.example/moodle', '')", fresh, row},
+		"a row whose path has another case is another host": {"INSERT INTO {mnet_host} (wwwroot, public_key) VALUES ('https://new.example/Moodle', '')", fresh, row},
+		"a row whose host has another case is its own": {"INSERT INTO {mnet_host} (wwwroot, public_key) VALUES ('https://new.example/Moodle', 'x'), ('HTTPS://NEW.example/moodle/', 'k')",
+			fresh, "|HTTPS://NEW.example/moodle/|||k|0|0|1|0"},
+		"the very spelling is found behind another": {"INSERT INTO {mnet_host} (wwwroot, public_key) VALUES ('HTTPS://NEW.example/moodle', 'x'), ('" + url + "', 'k')",
+			fresh, "|" + url + "|||k|0|0|1|0"},
 		"columns without default, as plugins add them": {"ALTER TABLE {mnet_host} ADD COLUMN a VARCHAR(9) NOT NULL, ADD COLUMN b INT NOT NULL, ADD COLUMN c TEXT NOT NULL, ADD COLUMN d INT",
 			fresh, row},
 		"columns with no default at all": {"ALTER TABLE {mnet_host} MODIFY ip_address VARCHAR(45) NOT NULL, MODIFY name VARCHAR(80) NOT NULL, " +
@@ -172,6 +196,7 @@ func TestRegisterPeerRefuses(t *testing.T) {
 	for name, h := range map[string]Host{
 		"the tenant itself":              {Wwwroot: ownWwwroot},
 		"itself with a slash":            {Wwwroot: ownWwwroot + "/"},
+		"itself in another case":         {Wwwroot: "HTTPS://Own.example/moodle"},
 		"no wwwroot":                     {},
 		"an application nobody knows of": {Wwwroot: "https://new.example", Application: "drupal"},
 		"a wwwroot that does not fit":    {Wwwroot: "https://new.example/" + strings.Repeat("x", 300)},

@@ -37,6 +37,8 @@ type proxy struct {
 	mu      sync.Mutex
 	queries []string
 	longest int // packet of the client, bytes
+	// route gives for every connection what changes its statements; nil: nothing does.
+	route func() func(query string) string
 }
 
 func startProxy(t *testing.T, server string, decide func(query string) fate) *proxy {
@@ -87,6 +89,12 @@ func (p *proxy) serve(client net.Conn) {
 	var mute sync.Mutex   // held: answers do not reach the client
 	var short atomic.Bool // the next answer is cut
 	answered := make(chan struct{}, 1)
+	route := func(query string) string { return query }
+	p.mu.Lock()
+	if p.route != nil {
+		route = p.route()
+	}
+	p.mu.Unlock()
 	go func() {
 		defer func() { _ = client.Close() }()
 		buffer := make([]byte, 64<<10)
@@ -115,6 +123,9 @@ func (p *proxy) serve(client net.Conn) {
 		}
 		if p.rewrite != nil {
 			p.rewrite(packet)
+		}
+		if routed := route(query); routed != query {
+			packet = withQuery(packet, routed)
 		}
 		p.mu.Lock()
 		p.queries, p.longest = append(p.queries, query), max(p.longest, len(packet))
@@ -177,6 +188,12 @@ func readPacket(client net.Conn) (packet []byte, query string, err error) {
 		}
 	}
 	return append(packet, payload...), query, nil
+}
+
+// withQuery is the packet of a statement with another one in its place.
+func withQuery(packet []byte, query string) []byte {
+	n := 1 + len(query)
+	return slices.Concat([]byte{byte(n), byte(n >> 8), byte(n >> 16), packet[3], packet[4]}, []byte(query))
 }
 
 // replaceInPlace replaces one text in a packet by another of the same length.

@@ -3,7 +3,6 @@ package moodledb
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"strings"
 
 	"renew_mnetkeys/envelope"
@@ -57,7 +56,7 @@ func (c *Config) Tenant(ctx context.Context, host string) (*Config, error) {
 	}
 	known := make([]string, 0, len(rows)+1)
 	for _, row := range rows {
-		if canonical(row.Wwwroot) != canonical(host) {
+		if !envelope.SameWwwroot(row.Wwwroot, host) {
 			known = append(known, row.Wwwroot)
 			continue
 		}
@@ -101,20 +100,10 @@ func (c *Config) TenantFromRow(ctx context.Context, row RegisterRow) (*Config, e
 	return t, nil
 }
 
-// canonical makes wwwroots comparable: scheme and host in lower case, no trailing slash.
-func canonical(wwwroot string) string {
-	wwwroot = strings.TrimSuffix(wwwroot, "/")
-	u, err := url.Parse(wwwroot)
-	if err != nil || u.Host == "" {
-		return wwwroot
-	}
-	return strings.ToLower(u.Scheme) + "://" + strings.ToLower(u.Host) + u.Path
-}
-
 // nearest is the wwwroot that differs least from host, scheme aside: by one or two letters, or by a path that host lacks. "" when none is that near.
 func nearest(host string, known []string) string {
 	bare := func(s string) string {
-		s = canonical(s)
+		s = envelope.FoldWwwroot(s)
 		if i := strings.Index(s, "://"); i >= 0 {
 			s = s[i+3:]
 		}

@@ -13,6 +13,8 @@ const smallestPacket = 64 << 10
 // statements, which checks table and rights, and runs none. SHOW GRANTS would not do: it names patterns and roles, and needs
 // them to be resolved the way the server does.
 //
+// FOR UPDATE without a row has a proxy ask the server that is written to.
+//
 // A read-only server is refused whatever rights the account has: it is a replica. So is one that takes only tiny statements.
 func (t *Tenant) CheckRights(ctx context.Context) error {
 	const doing = "check rights"
@@ -28,7 +30,7 @@ func (t *Tenant) CheckRights(ctx context.Context) error {
 	}
 	var readOnly string
 	var packet int64
-	if err := t.db.QueryRowContext(ctx, "SELECT @@global.read_only, @@max_allowed_packet").Scan(&readOnly, &packet); err != nil {
+	if err := t.db.QueryRowContext(ctx, "SELECT @@global.read_only, @@max_allowed_packet FOR UPDATE").Scan(&readOnly, &packet); err != nil {
 		return t.explain(doing, err)
 	}
 	if readOnly != "0" && readOnly != "OFF" {

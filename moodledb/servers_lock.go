@@ -74,7 +74,7 @@ func (l *ArrayLock) try(ctx context.Context, c *Config) (got bool, err error) {
 		return false, nil // to the same connection the server would give it again
 	}
 	var answer sql.NullInt64
-	if err := l.server.query(ctx, &answer, "SELECT GET_LOCK(?, 0)", l.name); err != nil {
+	if err := l.server.query(ctx, &answer, "SELECT GET_LOCK(?, 0) FOR UPDATE", l.name); err != nil {
 		return false, explain(c, err)
 	}
 	if !answer.Valid {
@@ -111,7 +111,7 @@ func (l *ArrayLock) Held(ctx context.Context) error {
 		return ErrLockLost
 	}
 	var held sql.NullBool
-	if err := l.server.query(ctx, &held, "SELECT IS_USED_LOCK(?) = CONNECTION_ID()", l.name); err != nil || !held.Bool {
+	if err := l.server.query(ctx, &held, "SELECT IS_USED_LOCK(?) = CONNECTION_ID() FOR UPDATE", l.name); err != nil || !held.Bool {
 		return ErrLockLost
 	}
 	return nil
@@ -131,7 +131,7 @@ func (l *ArrayLock) Release() error {
 		}
 		delete(l.session.names, l.name)
 		var released sql.NullInt64
-		if l.server.query(ctx, &released, "SELECT RELEASE_LOCK(?)", l.name) != nil || released.Int64 != 1 {
+		if l.server.query(ctx, &released, "SELECT RELEASE_LOCK(?) FOR UPDATE", l.name) != nil || released.Int64 != 1 {
 			err = ErrLockLost
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 )
@@ -48,7 +49,7 @@ func (s Site) Format(f fmt.State, _ rune) {
 // MarshalJSON writes what Format prints.
 func (s Site) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(s)) }
 
-// Read reads the site in seven short statements. Peers are the active hosts (deleted=0) other than the own and the all-hosts row,
+// Read reads the site in seven short statements, nine [Tenant.ForChanges]. Peers are the active hosts (deleted=0) other than the own and the all-hosts row,
 // in the order of their wwwroots.
 //
 // Errors: [*HistoryError] when the history cannot be read, [*MissingTableError], [*AccessError].
@@ -66,7 +67,7 @@ func (t *Tenant) ReadOwn(ctx context.Context) (*Site, error) {
 func (t *Tenant) readWith(ctx context.Context, hosts func(*sql.Tx, *Site) ([]Host, error)) (*Site, error) {
 	var s *Site
 	// Not statement by statement: Moodle renewing in between would look like a pair and an own row that do not fit.
-	err := t.transaction(ctx, true, func(tx *sql.Tx) error {
+	err := t.look(ctx, func(tx *sql.Tx) error {
 		var err error
 		if s, err = t.readSettings(ctx, tx); err != nil {
 			return err
@@ -76,7 +77,7 @@ func (t *Tenant) readWith(ctx context.Context, hosts func(*sql.Tx, *Site) ([]Hos
 			return err
 		}
 		s.sort(rows, t.config.Wwwroot)
-		return nil
+		return t.readOwnAgain(ctx, tx, s)
 	})
 	if err != nil {
 		return nil, err
@@ -86,14 +87,13 @@ func (t *Tenant) readWith(ctx context.Context, hosts func(*sql.Tx, *Site) ([]Hos
 
 // readSettings reads all but the hosts.
 func (t *Tenant) readSettings(ctx context.Context, tx *sql.Tx) (*Site, error) {
-	config, err := t.settings(ctx, tx, "read table config", "SELECT name, value FROM {config} WHERE name IN (?, ?, ?, ?, ?, ?)",
-		"siteidentifier", "mnet_dispatcher_mode", "mnet_localhost_id", "mnet_all_hosts_id", "noreplyaddress", "mnetkeylifetime")
+	// What locks comes first: a snapshot from before could show an older state than the rows that are locked.
+	mnet, err := t.pluginSettings(ctx, tx)
 	if err != nil {
 		return nil, err
 	}
-	mnet, err := t.settings(ctx, tx, "read table config_plugins",
-		"SELECT name, value FROM {config_plugins} WHERE plugin = 'mnet' AND name IN (?, ?, ?, ?) OR plugin = 'local_vmoodle' AND name = ?",
-		"openssl", "openssl_history", "openssl_generations", "drift_threshold", "mnet_key_autorenew_gap")
+	config, err := t.settings(ctx, tx, "read table config", "SELECT name, value FROM {config} WHERE name IN (?, ?, ?, ?, ?, ?)",
+		"siteidentifier", "mnet_dispatcher_mode", "mnet_localhost_id", "mnet_all_hosts_id", "noreplyaddress", "mnetkeylifetime")
 	if err != nil {
 		return nil, err
 	}
@@ -119,6 +119,49 @@ func (t *Tenant) readSettings(ctx context.Context, tx *sql.Tx) (*Site, error) {
 		return nil, t.explain("read table course", err)
 	}
 	return s, nil
+}
+
+// pluginSettings are those of MNet and VMoodle in table config_plugins.
+func (t *Tenant) pluginSettings(ctx context.Context, tx *sql.Tx) (map[string]string, error) {
+	const doing = "read table config_plugins"
+	const query = "SELECT name, value FROM {config_plugins} WHERE plugin = 'mnet' AND name IN (?, ?, ?, ?) OR plugin = 'local_vmoodle' AND name = ?"
+	names := []any{"openssl", "openssl_history", "openssl_generations", "drift_threshold", "mnet_key_autorenew_gap"}
+	if !t.changes {
+		return t.settings(ctx, tx, doing, query, names...)
+	}
+	// The pair's rows alone are locked: Moodle writes others while pages are shown.
+	locked, err := t.settings(ctx, tx, doing, "SELECT name, value FROM {config_plugins} WHERE plugin = 'mnet' AND name IN (?, ?) FOR UPDATE", names[:2]...)
+	if err != nil {
+		return nil, err
+	}
+	all, err := t.settings(ctx, tx, doing, query, names...)
+	if err != nil {
+		return nil, err
+	}
+	delete(all, "openssl")
+	delete(all, "openssl_history")
+	maps.Copy(all, locked)
+	return all, nil
+}
+
+// readOwnAgain takes the own row from the server that is written to, where the run changes something. That is a statement of its own:
+// to lock the peers' rows as well would keep Moodle waiting.
+func (t *Tenant) readOwnAgain(ctx context.Context, tx *sql.Tx, s *Site) error {
+	if !t.changes || s.Own == nil {
+		return nil
+	}
+	own := *s.Own
+	err := tx.QueryRowContext(ctx, t.sql("SELECT wwwroot, public_key, COALESCE(public_key_expires, 0) FROM {mnet_host} WHERE id = ? FOR UPDATE"), s.OwnID).
+		Scan(&own.Wwwroot, &own.PublicKey, &own.Expires)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		s.Own = nil
+		return nil
+	case err != nil:
+		return t.explain("read the own host row", err)
+	}
+	s.Own = &own
+	return nil
 }
 
 // settings reads rows of name and value. MySQL compares names without case and accents, Moodle's PHP does not: what is asked for

@@ -6,6 +6,8 @@ import (
 	"database/sql"
 	"slices"
 	"strings"
+
+	"renew_mnetkeys/envelope"
 )
 
 // Host is a row of mnet_host with what its row in mnet_application says.
@@ -128,7 +130,7 @@ type noPeers struct {
 
 // has says so of a row. One with the own wwwroot is never a peer, whatever its id: sites that were moved or cloned have one.
 func (n noPeers) has(id int64, wwwroot string) bool {
-	return id == n.own || id == n.allHosts || wwwroot == "" || strings.TrimSuffix(wwwroot, "/") == n.wwwroot
+	return id == n.own || id == n.allHosts || wwwroot == "" || envelope.SameWwwroot(wwwroot, n.wwwroot)
 }
 
 // sort tells the own row and the peers from the rest.

@@ -21,7 +21,7 @@ type PeerRef struct {
 // PeerList reads the peers that [Tenant.Read] would, in the same order.
 func (t *Tenant) PeerList(ctx context.Context) ([]PeerRef, error) {
 	var peers []PeerRef
-	err := t.transaction(ctx, true, func(tx *sql.Tx) error {
+	err := t.look(ctx, func(tx *sql.Tx) error {
 		others, err := t.noPeers(ctx, tx)
 		if err != nil {
 			return err
@@ -82,7 +82,7 @@ func (t *Tenant) PeersByID(ctx context.Context, ids []int64) ([]Host, error) {
 		return nil, nil
 	}
 	s := &Site{}
-	err := t.transaction(ctx, true, func(tx *sql.Tx) error {
+	err := t.look(ctx, func(tx *sql.Tx) error {
 		others, err := t.noPeers(ctx, tx)
 		if err != nil {
 			return err

@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 )
 
 // KeyChange is a new key pair for the tenant, and what it was decided on. It prints without its private keys.
@@ -28,30 +26,12 @@ func (c KeyChange) Format(f fmt.State, _ rune) {
 // MarshalJSON writes what Format prints.
 func (c KeyChange) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(c)) }
 
-// check refuses a change that would lose a key or leave pair and row different. It is the last place that can.
-func (c *KeyChange) check() error {
-	switch {
-	case c.Read == nil || c.Wwwroot == "" || c.Expires <= 0:
-		return errors.New("incomplete change of the key")
-	case c.Read.Own == nil:
-		return ErrNoOwnHost
-	case c.Certificate == "" || !strings.HasPrefix(c.Pair, c.Certificate+PairSeparator):
-		return errors.New("the certificate for the own row is not that of the pair")
-	case c.Pair == c.Read.RawPair || c.Read.KeyPEM == "":
-		return nil
-	}
-	replaced := func(r Retired) bool { return r.KeyPEM == c.Read.KeyPEM && r.Certificate == c.Read.Certificate }
-	if !slices.ContainsFunc(c.History, replaced) {
-		return errors.New("the pair that is replaced is not in the new history")
-	}
-	return nil
-}
-
 // StoreKey makes the change in one transaction: history, pair, own row. It compares what it replaces with what was read byte by
 // byte, in Go, where no collation can take two different values for equal, and holds the rows while it does.
 //
-// Errors: [ErrConflict] when Moodle renewed first; [ErrNoOwnHost]; [ErrUncertain] when the answer to COMMIT was lost and the
-// database could not be asked within a time limit either. After any other error nothing is changed.
+// Errors: [ErrConflict] when Moodle renewed first; [ErrNoOwnHost]; a [*LostPairError] for a change that would lose a pair; a
+// [*OtherSiteError] when the own row is another site's; [ErrUncertain] when the answer to COMMIT was lost and the database could
+// not be asked within a time limit either. After any other error nothing is changed.
 //
 // On tables without transactions (MyISAM, Aria) the statements take effect one by one, in an order that loses nothing if it stops
 // between them: first the old pair is in the history, twice for a moment, then the new one is current, then the own row shows it.
@@ -63,19 +43,22 @@ func (t *Tenant) StoreKey(ctx context.Context, c KeyChange) error {
 	}
 	err := retry(ctx, func() error { return t.storeKey(ctx, &c) })
 	if answerLost(err) {
-		return t.decide(ctx, &c, err)
+		return t.decide(ctx, c.Read, stateWanted(&c), err)
 	}
 	return err
 }
 
 func (t *Tenant) storeKey(ctx context.Context, c *KeyChange) error {
 	return t.transaction(ctx, false, func(tx *sql.Tx) error {
-		now, err := t.keyState(ctx, tx, c.Read.OwnID)
+		now, wwwroot, err := t.keyState(ctx, tx, c.Read.OwnID)
 		if err != nil {
 			return err
 		}
 		if now != stateRead(c.Read) {
 			return ErrConflict
+		}
+		if err := mayBecome(wwwroot, c.Wwwroot); err != nil {
+			return err
 		}
 		if err := t.put(ctx, tx, "openssl_history", encodeHistory(c.History), now.history, now.hasHistory); err != nil {
 			return err
@@ -133,22 +116,22 @@ func stateWanted(c *KeyChange) keyState {
 	return keyState{c.Pair, encodeHistory(c.History), true, true, c.Certificate}
 }
 
-// keyState reads the state and locks it against everybody until the transaction ends: the rows, and where a setting does not exist
-// yet, its place.
-func (t *Tenant) keyState(ctx context.Context, tx *sql.Tx, ownID int64) (keyState, error) {
+// keyState reads the state, and the wwwroot of the own row, and locks them against everybody until the transaction ends: the rows,
+// and where a setting does not exist yet, its place.
+func (t *Tenant) keyState(ctx context.Context, tx *sql.Tx, ownID int64) (s keyState, wwwroot string, err error) {
 	stored, err := t.settings(ctx, tx, "read the key again",
 		"SELECT name, value FROM {config_plugins} WHERE plugin = 'mnet' AND name IN (?, ?) FOR UPDATE", "openssl", "openssl_history")
 	if err != nil {
-		return keyState{}, err
+		return keyState{}, "", err
 	}
-	s := keyState{pair: stored["openssl"], history: stored["openssl_history"],
+	s = keyState{pair: stored["openssl"], history: stored["openssl_history"],
 		hasPair: has(stored, "openssl"), hasHistory: has(stored, "openssl_history")}
-	err = tx.QueryRowContext(ctx, t.sql("SELECT public_key FROM {mnet_host} WHERE id = ? FOR UPDATE"), ownID).Scan(&s.ownKey)
+	err = tx.QueryRowContext(ctx, t.sql("SELECT public_key, wwwroot FROM {mnet_host} WHERE id = ? FOR UPDATE"), ownID).Scan(&s.ownKey, &wwwroot)
 	if errors.Is(err, sql.ErrNoRows) {
-		return s, ErrConflict
+		return s, "", ErrConflict
 	}
 	if err != nil {
-		return s, t.explain("read the own host row again", err)
+		return s, "", t.explain("read the own host row again", err)
 	}
-	return s, nil
+	return s, wwwroot, nil
 }

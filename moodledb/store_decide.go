@@ -18,25 +18,25 @@ const (
 // the sake of another transaction, or since it has just been made read-only, as the old primary is when another takes over.
 func answerLost(err error) bool {
 	return errors.As(err, new(*commitError)) &&
-		!isNumber(err, errDeadlock, errLockWaitTimeout, errReadOnlyServer, errReadOnlyTransaction, errReadOnlyMode)
+		!isNumber(err, errDeadlock, errLockWaitTimeout, errRecordChanged, errReadOnlyServer, errReadOnlyTransaction, errReadOnlyMode)
 }
 
 // decide finds out what became of a COMMIT whose answer did not arrive. It asks on a new connection, under a context of its own:
 // the answer matters most when the run was just cancelled. Reading with a lock makes it wait for a server that is still at work
 // on the old connection's transaction, so that the answer is final.
-func (t *Tenant) decide(ctx context.Context, c *KeyChange, lost error) error {
+func (t *Tenant) decide(ctx context.Context, read *Site, wanted keyState, lost error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readBackLimit)
 	defer cancel()
 	for {
 		var now keyState
 		err := t.transaction(ctx, false, func(tx *sql.Tx) (err error) {
-			now, err = t.keyState(ctx, tx, c.Read.OwnID)
+			now, _, err = t.keyState(ctx, tx, read.OwnID)
 			return err
 		})
 		switch {
-		case err == nil && now == stateWanted(c):
+		case err == nil && now == wanted:
 			return nil
-		case err == nil && now == stateRead(c.Read):
+		case err == nil && now == stateRead(read):
 			return fmt.Errorf("not stored: %w", lost)
 		case err == nil, errors.Is(err, ErrConflict):
 			return ErrConflict

@@ -86,7 +86,7 @@ func TestStoreKeyWhenTheAnswerToCommitIsLost(t *testing.T) {
 		change := renewal(read(t, tenant))
 		lost := errors.New("lost")
 		s.Exec(t, "UPDATE {config_plugins} SET value = 'moodle@@@@@@@@key' WHERE plugin = 'mnet' AND name = 'openssl'")
-		if err := tenant.decide(t.Context(), &change, lost); !errors.Is(err, ErrConflict) {
+		if err := tenant.decide(t.Context(), change.Read, stateWanted(&change), lost); !errors.Is(err, ErrConflict) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -99,7 +99,7 @@ func TestStoreKeyWhenTheAnswerToCommitIsLost(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if err := tenant.decide(ctx, &change, errors.New("lost")); err != nil {
+		if err := tenant.decide(ctx, change.Read, stateWanted(&change), errors.New("lost")); err != nil {
 			t.Error(err)
 		}
 	})

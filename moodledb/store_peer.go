@@ -1,23 +1,66 @@
 package moodledb
 
-import "context"
+import (
+	"context"
+	"database/sql"
+	"errors"
+)
 
 // StorePeerKey stores the certificate a peer answered, with its notAfter in unix seconds, if the peer's row still holds the
-// certificate that was held when it was asked, byte by byte, and the host is not deleted. stored false: somebody else, Moodle
-// most likely, has stored another one meanwhile, or the host is gone.
-//
-// It is a single statement, so that it is safe without transactions too.
+// certificate that was held when it was asked, byte by byte, and the host is not deleted. stored says that the row holds the
+// certificate and its expiry afterwards, whoever wrote them: Moodle, healing at the same call, or another run may have been faster.
+// false: it holds something else, or the host is gone.
 func (t *Tenant) StorePeerKey(ctx context.Context, hostID int64, held, certificate string, expires int64) (stored bool, err error) {
 	err = retry(ctx, func() error {
-		// As binary strings: no collation may take two certificates for equal.
-		result, err := t.db.ExecContext(ctx, t.sql("UPDATE {mnet_host} SET public_key = ?, public_key_expires = ? "+
-			"WHERE id = ? AND deleted = 0 AND CAST(public_key AS BINARY) = CAST(? AS BINARY)"), certificate, expires, hostID, held)
-		if err != nil {
-			return t.explain("store the peer's certificate", err)
-		}
-		matched, err := result.RowsAffected()
-		stored = matched == 1
+		stored, err = t.swapPeerKey(ctx, hostID, held, certificate, expires)
 		return err
 	})
-	return stored, err
+	if stored || err != nil && isAnswer(err) || ctx.Err() != nil {
+		return stored, err
+	}
+	// Nothing matched, or the answer was lost.
+	again := retry(ctx, func() (err error) {
+		stored, err = t.holdsPeerKey(ctx, hostID, certificate, expires)
+		return err
+	})
+	if stored || again == nil && err == nil {
+		return stored, nil
+	}
+	return false, errors.Join(err, again)
+}
+
+// swapPeerKey is a single statement, so that it is safe without transactions too.
+func (t *Tenant) swapPeerKey(ctx context.Context, hostID int64, held, certificate string, expires int64) (bool, error) {
+	// As binary strings: no collation may take two certificates for equal.
+	result, err := t.db.ExecContext(ctx, t.sql("UPDATE {mnet_host} SET public_key = ?, public_key_expires = ? "+
+		"WHERE id = ? AND deleted = 0 AND CAST(public_key AS BINARY) = CAST(? AS BINARY)"), certificate, expires, hostID, held)
+	if err != nil {
+		return false, t.explain("store the peer's certificate", err)
+	}
+	matched, err := result.RowsAffected()
+	return matched == 1, err
+}
+
+// holdsPeerKey tells whether the row holds the certificate, and corrects its expiry, which a Moodle that healed leaves as it was.
+func (t *Tenant) holdsPeerKey(ctx context.Context, hostID int64, certificate string, expires int64) (holds bool, err error) {
+	err = t.transaction(ctx, false, func(tx *sql.Tx) error {
+		const doing = "read the peer's row again"
+		var now string
+		var until int64
+		err := tx.QueryRowContext(ctx, t.sql("SELECT public_key, COALESCE(public_key_expires, 0) FROM {mnet_host} WHERE id = ? AND deleted = 0 FOR UPDATE"), hostID).
+			Scan(&now, &until)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			return nil
+		case err != nil:
+			return t.explain(doing, err)
+		case now != certificate:
+			return nil
+		case until != expires:
+			err = t.execOne(ctx, tx, "correct the expiry of the peer's certificate", "UPDATE {mnet_host} SET public_key_expires = ? WHERE id = ?", expires, hostID)
+		}
+		holds = err == nil
+		return err
+	})
+	return holds && err == nil, err
 }

@@ -7,16 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"renew_mnetkeys/envelope"
 )
 
 // PeerKey is a certificate for the mnet_host row of the peer that made it.
 type PeerKey struct {
-	Wwwroot     string // as in the row, to the byte: no trailing slash
+	Wwwroot     string // as in the row, but for what [envelope.SameWwwroot] passes over
 	Certificate string // PEM
 	Expires     int64  // its notAfter, unix seconds
-	// Replaces is the certificate before it, "" when that is not known. A row that holds it, as nearly all do, needs no closer look,
-	// while one that holds anything else is looked at, whatever its expiry says: a peer that healed can have left an old one there.
-	Replaces string
 }
 
 // Kept is what became of a [PeerKey]. Of several rows of one wwwroot, which Moodle does not prevent, it is what became of the
@@ -29,12 +28,11 @@ const (
 	RowDeleted             // deleted rows are not touched
 	KeyPresent             // it was there already; if its expiry was not, it is now
 	KeyStored              // stored, and read back after the commit
-	KeyNewer               // the row holds a newer one
-	KeyOther               // the row holds another one: what HeldKeys says, which compares no ages
+	KeyOther               // the row holds another one: what only HeldKeys says, which changes none
 )
 
 func (k Kept) String() string {
-	names := []string{"no row", "row deleted", "present", "stored", "newer one present", "another one present"}
+	names := []string{"no row", "row deleted", "present", "stored", "another one present"}
 	if k < 0 || int(k) >= len(names) {
 		return fmt.Sprintf("Kept(%d)", int(k))
 	}
@@ -42,20 +40,19 @@ func (k Kept) String() string {
 }
 
 // StorePeerKeys stores certificates of many peers in one transaction, each in the row it has, and tells for each key, in the order
-// of keys, what became of it. It makes no row. newer says whether a held certificate is newer than an offered one, which then does
-// not take its place; it is asked only about those rows where that could be, while rows are locked: it must be quick. Each wwwroot
-// may be there once.
+// of keys, what became of it. It makes no row. What a row holds is replaced whatever its dates: the caller has the lock of the tenant
+// whose certificate it is, and under that lock the tenant's stored pair is the truth. Each wwwroot may be there once.
 //
 // The number of statements does not depend on the number of keys, but for one UPDATE per 100 rows.
 //
 // All keys are stored or none. With [ErrUncertain] the answer to COMMIT was lost and the server not reached again in time. After any
 // error it can be called again, with the same result as if it had not failed.
-func (t *Tenant) StorePeerKeys(ctx context.Context, keys []PeerKey, newer func(held, offered string) bool) ([]Kept, error) {
+func (t *Tenant) StorePeerKeys(ctx context.Context, keys []PeerKey) ([]Kept, error) {
 	const doing = "store the peers' certificates"
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	s, err := newPeerStore(t, keys, newer)
+	s, err := newPeerStore(t, keys)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", doing, err)
 	}
@@ -80,12 +77,12 @@ func (t *Tenant) HeldKeys(ctx context.Context, keys []PeerKey) ([]Kept, error) {
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	s, err := newPeerStore(t, keys, nil)
+	s, err := newPeerStore(t, keys)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", doing, err)
 	}
 	var rows []peerRow
-	err = t.transaction(ctx, true, func(tx *sql.Tx) error {
+	err = t.look(ctx, func(tx *sql.Tx) error {
 		rows, err = s.rows(ctx, tx, "")
 		return err
 	})
@@ -105,13 +102,14 @@ func (t *Tenant) HeldKeys(ctx context.Context, keys []PeerKey) ([]Kept, error) {
 	return s.kept(rows), nil
 }
 
-func newPeerStore(t *Tenant, keys []PeerKey, newer func(held, offered string) bool) (*peerStore, error) {
-	s := &peerStore{t: t, keys: keys, newer: newer, byWwwroot: make(map[string]int, len(keys)), written: map[int64]bool{}}
+func newPeerStore(t *Tenant, keys []PeerKey) (*peerStore, error) {
+	s := &peerStore{t: t, keys: keys, byWwwroot: make(map[string]int, len(keys)), written: map[int64]bool{}}
 	for i, k := range keys {
-		if _, twice := s.byWwwroot[k.Wwwroot]; twice || k.Wwwroot == "" || k.Certificate == "" || k.Expires <= 0 {
+		site := envelope.FoldWwwroot(k.Wwwroot)
+		if _, twice := s.byWwwroot[site]; twice || k.Wwwroot == "" || k.Certificate == "" || k.Expires <= 0 {
 			return nil, fmt.Errorf("that for %q is incomplete, or there twice", k.Wwwroot)
 		}
-		s.byWwwroot[k.Wwwroot] = i
+		s.byWwwroot[site] = i
 		s.hashes = append(s.hashes, sha256.Sum256([]byte(k.Certificate)))
 	}
 	return s, nil
@@ -131,9 +129,8 @@ type peerStore struct {
 	t         *Tenant
 	keys      []PeerKey
 	hashes    [][sha256.Size]byte // of their certificates
-	byWwwroot map[string]int      // index of keys
-	newer     func(held, offered string) bool
-	written   map[int64]bool // rows this call has given a certificate, perhaps in vain
+	byWwwroot map[string]int      // folded: index of keys
+	written   map[int64]bool      // rows this call has given a certificate, perhaps in vain
 }
 
 // peerRow is a row of mnet_host that a key is for.
@@ -195,75 +192,26 @@ func (s *peerStore) store(ctx context.Context) (rows []peerRow, err error) {
 		if rows, err = s.rows(ctx, tx, " FOR UPDATE"); err != nil {
 			return err
 		}
-		if err := s.decide(ctx, tx, rows); err != nil {
-			return err
-		}
+		s.decide(rows)
 		return s.write(ctx, tx, slices.DeleteFunc(slices.Clone(rows), func(r peerRow) bool { return !r.write }))
 	})
 	return rows, err
 }
 
 // decide says what is to become of each row.
-func (s *peerStore) decide(ctx context.Context, tx *sql.Tx, rows []peerRow) error {
-	var doubtful []*peerRow
+func (s *peerStore) decide(rows []peerRow) {
 	for i := range rows {
 		row := &rows[i]
-		switch key := s.keys[row.key]; {
+		switch {
 		case row.deleted:
 			row.kept = RowDeleted
-		case row.hash == s.hashes[row.key]:
-			row.kept, row.write = KeyPresent, row.expires != key.Expires
+		case row.hash != s.hashes[row.key]:
+			row.kept, row.write = KeyStored, true
+		default:
+			row.kept, row.write = KeyPresent, row.expires != s.keys[row.key].Expires
 			if s.written[row.id] {
 				row.kept = KeyStored
 			}
-		default:
-			row.kept, row.write = KeyStored, true
-			if row.mayBeNewer(key) {
-				doubtful = append(doubtful, row)
-			}
 		}
 	}
-	return s.ask(ctx, tx, doubtful)
-}
-
-// mayBeNewer says whether the held certificate must be looked at before it is replaced.
-func (r *peerRow) mayBeNewer(offered PeerKey) bool {
-	switch {
-	case r.hash == sha256.Sum256(nil):
-		return false
-	case offered.Replaces == "":
-		return r.expires >= offered.Expires
-	}
-	return r.hash != sha256.Sum256([]byte(offered.Replaces))
-}
-
-// ask leaves those of the rows as they are that hold a newer certificate.
-func (s *peerStore) ask(ctx context.Context, tx *sql.Tx, doubtful []*peerRow) error {
-	if len(doubtful) == 0 {
-		return nil
-	}
-	ids, byID := make([]any, len(doubtful)), make(map[int64]*peerRow, len(doubtful))
-	for i, row := range doubtful {
-		ids[i], byID[row.id] = row.id, row
-	}
-	const doing = "read the certificates held"
-	held, err := tx.QueryContext(ctx, s.t.sql("SELECT id, public_key FROM {mnet_host} WHERE id IN ("+marks(len(ids))+") FOR UPDATE"), ids...)
-	if err != nil {
-		return s.t.explain(doing, err)
-	}
-	defer func() { _ = held.Close() }()
-	for held.Next() {
-		var id int64
-		var certificate string
-		if err := held.Scan(&id, &certificate); err != nil {
-			return s.t.explain(doing, err)
-		}
-		if row := byID[id]; row != nil && s.newer(certificate, s.keys[row.key].Certificate) {
-			row.kept, row.write = KeyNewer, false
-		}
-	}
-	if err := held.Err(); err != nil {
-		return s.t.explain(doing, err)
-	}
-	return nil
 }

@@ -36,7 +36,7 @@ func BenchmarkStorePeerKeys(b *testing.B) {
 	for i := 0; b.Loop(); i++ {
 		keys := keysOfAll(peers, i)
 		start := time.Now()
-		kept, err := tenant.StorePeerKeys(b.Context(), keys, neverNewer)
+		kept, err := tenant.StorePeerKeys(b.Context(), keys)
 		if err != nil || kept[peers-1] != KeyStored {
 			b.Fatal(kept, err)
 		}
@@ -45,8 +45,6 @@ func BenchmarkStorePeerKeys(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(b.N), "ms/tenant")
 	b.ReportMetric(float64(best.Microseconds())/1000, "ms/best")
 }
-
-func neverNewer(string, string) bool { return false }
 
 // BenchmarkPeerList compares the list of 400 peers with reading them whole.
 func BenchmarkPeerList(b *testing.B) {

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"slices"
 	"strings"
+
+	"renew_mnetkeys/envelope"
 )
 
 const (
@@ -18,6 +20,9 @@ const (
 // held is seldom needed itself, and fifty times as long.
 const keyHash = "UNHEX(SHA2(COALESCE(public_key, ''), 256))"
 
+// maybeWwwroot is what all spellings of a site have in common under any collation, and others too.
+const maybeWwwroot = "LOWER(TRIM(TRAILING '/' FROM wwwroot))"
+
 // rows reads the rows the keys are for, and locks them: nobody deletes or changes one before the transaction ends. Since wwwroot
 // has no index, other rows are locked for that long too.
 //
@@ -27,9 +32,9 @@ func (s *peerStore) rows(ctx context.Context, tx *sql.Tx, lock string) ([]peerRo
 	for keys := range slices.Chunk(s.keys, rootsPerSelect) {
 		roots := make([]any, len(keys))
 		for i, k := range keys {
-			roots[i] = k.Wwwroot
+			roots[i] = strings.ToLower(strings.TrimRight(k.Wwwroot, "/"))
 		}
-		found, err := s.read(ctx, tx, "wwwroot IN ("+marks(len(roots))+")"+lock, roots)
+		found, err := s.read(ctx, tx, maybeWwwroot+" IN ("+marks(len(roots))+")"+lock, roots)
 		if err != nil {
 			return nil, err
 		}
@@ -40,7 +45,7 @@ func (s *peerStore) rows(ctx context.Context, tx *sql.Tx, lock string) ([]peerRo
 }
 
 // read reads rows that keys are for. Which those are is decided here, not by the database, whose collation takes different wwwroots
-// for equal.
+// for equal: /T1 and /t1 are two sites.
 func (s *peerStore) read(ctx context.Context, tx *sql.Tx, condition string, args []any) ([]peerRow, error) {
 	const doing = "read the peers' rows"
 	found, err := tx.QueryContext(ctx, s.t.sql("SELECT id, wwwroot, COALESCE(deleted, 1) <> 0, "+keyHash+", COALESCE(public_key_expires, 0) FROM {mnet_host} WHERE "+condition), args...)
@@ -57,7 +62,7 @@ func (s *peerStore) read(ctx context.Context, tx *sql.Tx, condition string, args
 		}
 		copy(row.hash[:], hash)
 		var wanted bool
-		if row.key, wanted = s.byWwwroot[wwwroot]; wanted {
+		if row.key, wanted = s.byWwwroot[envelope.FoldWwwroot(wwwroot)]; wanted {
 			rows = append(rows, row)
 		}
 	}
@@ -117,8 +122,8 @@ func updateRows(n int) string {
 		"public_key_expires = CASE id" + cases + " ELSE public_key_expires END WHERE deleted = 0 AND id IN (" + marks(n) + ")"
 }
 
-// readBack looks whether the rows hold what was stored. It does so in a transaction of its own, which a proxy in front of several
-// servers sends to the one that was written to. again: at least one holds something else.
+// readBack looks whether the rows hold what was stored. It does so in a transaction of its own and with a lock, which a proxy in
+// front of several servers sends to the one that was written to. again: at least one holds something else.
 func (s *peerStore) readBack(ctx context.Context, rows []peerRow) (again bool, err error) {
 	written := map[int64]*peerRow{}
 	var ids []any
@@ -131,7 +136,7 @@ func (s *peerStore) readBack(ctx context.Context, rows []peerRow) (again bool, e
 		return false, nil
 	}
 	err = s.t.transaction(ctx, false, func(tx *sql.Tx) error {
-		now, err := s.read(ctx, tx, "id IN ("+marks(len(ids))+")", ids)
+		now, err := s.read(ctx, tx, "id IN ("+marks(len(ids))+") FOR UPDATE", ids)
 		if err != nil {
 			return err
 		}

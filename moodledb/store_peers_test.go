@@ -10,13 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The certificates of these tests are "v1", "v2" and so on, perhaps with something behind; newerVersion compares the numbers.
-func newerVersion(held, offered string) bool { return version(held) > version(offered) }
-
-func version(certificate string) (n int) {
-	_, _ = fmt.Sscanf(certificate, "v%d", &n)
-	return n
-}
+// The certificates of these tests are "v1", "v2" and so on, perhaps with something behind.
 
 // offer is version n for a peer, which expires at n.
 func offer(wwwroot string, n int) PeerKey {
@@ -37,7 +31,6 @@ func (s *site) row(t *testing.T, id int, wwwroot string, n int) {
 
 func TestStorePeerKeys(t *testing.T) {
 	const a, b = "https://a.example", "https://b.example"
-	replaces := func(k PeerKey, n int) PeerKey { k.Replaces = fmt.Sprintf("v%d", n); return k }
 	for name, c := range map[string]struct {
 		before string // after rows 4 and 5, of a and b, both with v5
 		keys   []PeerKey
@@ -47,27 +40,28 @@ func TestStorePeerKeys(t *testing.T) {
 		"older certificates are replaced":            {"", []PeerKey{offer(b, 7), offer(a, 6)}, []Kept{KeyStored, KeyStored}, "4 v6 6, 5 v7 7"},
 		"what is there already is left":              {"", []PeerKey{offer(a, 5), offer(b, 6)}, []Kept{KeyPresent, KeyStored}, "4 v5 5, 5 v6 6"},
 		"its expiry is corrected":                    {"UPDATE {mnet_host} SET public_key_expires = 1 WHERE id = 4", []PeerKey{offer(a, 5)}, []Kept{KeyPresent}, "4 v5 5, 5 v5 5"},
-		"a newer one is left":                        {"", []PeerKey{offer(a, 4), offer(b, 6)}, []Kept{KeyNewer, KeyStored}, "4 v5 5, 5 v6 6"},
-		"a newer one of the same second too":         {"UPDATE {mnet_host} SET public_key_expires = 4 WHERE id = 4", []PeerKey{offer(a, 4)}, []Kept{KeyNewer}, "4 v5 4, 5 v5 5"},
-		"an older one that lives longer is not":      {"UPDATE {mnet_host} SET public_key_expires = 99 WHERE id = 4", []PeerKey{offer(a, 6)}, []Kept{KeyStored}, "4 v6 6, 5 v5 5"},
-		"nor is none, whatever its expiry":           {"UPDATE {mnet_host} SET public_key = '', public_key_expires = 99 WHERE id = 4", []PeerKey{offer(a, 6)}, []Kept{KeyStored}, "4 v6 6, 5 v5 5"},
-		"a newer one with a stale expiry is left":    {"UPDATE {mnet_host} SET public_key_expires = 1 WHERE id = 4", []PeerKey{replaces(offer(a, 4), 3)}, []Kept{KeyNewer}, "4 v5 1, 5 v5 5"},
-		"one that is none of both is looked at":      {"", []PeerKey{replaces(offer(a, 7), 6)}, []Kept{KeyStored}, "4 v7 7, 5 v5 5"},
-		"the one that is replaced is not newer":      {"UPDATE {mnet_host} SET public_key_expires = 99 WHERE id = 4", []PeerKey{replaces(offer(a, 4), 5)}, []Kept{KeyStored}, "4 v4 4, 5 v5 5"},
+		"and newer ones":                             {"", []PeerKey{offer(a, 4), offer(b, 6)}, []Kept{KeyStored, KeyStored}, "4 v4 4, 5 v6 6"},
+		"whatever their expiry says":                 {"UPDATE {mnet_host} SET public_key_expires = 99 WHERE id = 4", []PeerKey{offer(a, 4)}, []Kept{KeyStored}, "4 v4 4, 5 v5 5"},
+		"and none, whatever its expiry":              {"UPDATE {mnet_host} SET public_key = '', public_key_expires = 99 WHERE id = 4", []PeerKey{offer(a, 6)}, []Kept{KeyStored}, "4 v6 6, 5 v5 5"},
 		"no row is made":                             {"", []PeerKey{offer("https://c.example", 6)}, []Kept{NoRow}, "4 v5 5, 5 v5 5"},
 		"a deleted row stays as it is":               {"UPDATE {mnet_host} SET deleted = 1 WHERE id = 4", []PeerKey{offer(a, 6)}, []Kept{RowDeleted}, "4 v5 5, 5 v5 5"},
 		"all rows of a wwwroot are written":          {"UPDATE {mnet_host} SET wwwroot = 'https://a.example' WHERE id = 5", []PeerKey{offer(a, 6)}, []Kept{KeyStored}, "4 v6 6, 5 v6 6"},
-		"but for the newer one":                      {"UPDATE {mnet_host} SET wwwroot = 'https://a.example' WHERE id = 5; UPDATE {mnet_host} SET public_key = 'v7', public_key_expires = 7 WHERE id = 4", []PeerKey{offer(a, 6)}, []Kept{KeyNewer}, "4 v7 7, 5 v6 6"},
 		"or the deleted one":                         {"UPDATE {mnet_host} SET wwwroot = 'https://a.example', deleted = 1 WHERE id = 5", []PeerKey{offer(a, 6)}, []Kept{KeyStored}, "4 v6 6, 5 v5 5"},
 		"the tenant's own row stays as it is":        {"", []PeerKey{offer(ownWwwroot, 6)}, []Kept{NoRow}, "4 v5 5, 5 v5 5"},
 		"also when it still has another's wwwroot":   {"UPDATE {config} SET value = '4' WHERE name = 'mnet_localhost_id'", []PeerKey{offer(a, 6)}, []Kept{NoRow}, "4 v5 5, 5 v5 5"},
-		"a wwwroot of another case is another":       {"", []PeerKey{offer("https://A.example", 6), offer("https://b.example/", 6)}, []Kept{NoRow, NoRow}, "4 v5 5, 5 v5 5"},
+		"scheme, host and slash make no other":       {"", []PeerKey{offer("HTTPS://A.example", 6), offer("https://b.example/", 6)}, []Kept{KeyStored, KeyStored}, "4 v6 6, 5 v6 6"},
+		"neither in the row":                         {"UPDATE {mnet_host} SET wwwroot = 'HTTPS://A.Example/' WHERE id = 4", []PeerKey{offer(a, 6)}, []Kept{KeyStored}, "4 v6 6, 5 v5 5"},
+		"nor under a binary collation":               {"ALTER TABLE {mnet_host} CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin; UPDATE {mnet_host} SET wwwroot = 'HTTPS://A.Example/' WHERE id = 4", []PeerKey{offer(a, 6)}, []Kept{KeyStored}, "4 v6 6, 5 v5 5"},
+		"a path of another case is another site":     {"UPDATE {mnet_host} SET wwwroot = 'https://a.example/T1' WHERE id = 4; UPDATE {mnet_host} SET wwwroot = 'https://a.example/t1' WHERE id = 5", []PeerKey{offer("https://a.example/t1", 6)}, []Kept{KeyStored}, "4 v5 5, 5 v6 6"},
+		"though it is the only one":                  {"UPDATE {mnet_host} SET wwwroot = 'https://a.example/T1' WHERE id = 4", []PeerKey{offer("https://a.example/t1", 6)}, []Kept{NoRow}, "4 v5 5, 5 v5 5"},
+		"both get their own":                         {"UPDATE {mnet_host} SET wwwroot = 'https://a.example/T1' WHERE id = 4; UPDATE {mnet_host} SET wwwroot = 'https://a.example/t1' WHERE id = 5", []PeerKey{offer("https://a.example/t1", 6), offer("https://a.example/T1", 7)}, []Kept{KeyStored, KeyStored}, "4 v7 7, 5 v6 6"},
+		"the tenant's own row in another case":       {"UPDATE {mnet_host} SET wwwroot = 'HTTPS://Own.example/moodle' WHERE id = 4", []PeerKey{offer(ownWwwroot, 6)}, []Kept{NoRow}, "4 v5 5, 5 v5 5"},
 		"an accent too, and a blank at the end":      {"", []PeerKey{offer("https://ä.example", 6), offer(b+" ", 6)}, []Kept{NoRow, NoRow}, "4 v5 5, 5 v5 5"},
 		"a held one that differs in case is older":   {"UPDATE {mnet_host} SET public_key = 'V5' WHERE id = 4", []PeerKey{offer(a, 5)}, []Kept{KeyStored}, "4 v5 5, 5 v5 5"},
 		"one that differs in a blank at the end too": {"UPDATE {mnet_host} SET public_key = 'v5 ', public_key_expires = 4 WHERE id = 4", []PeerKey{offer(a, 5)}, []Kept{KeyStored}, "4 v5 5, 5 v5 5"},
-		"tables without transactions":                {"ALTER TABLE {mnet_host} ENGINE=MyISAM", []PeerKey{offer(a, 6), offer(b, 4)}, []Kept{KeyStored, KeyNewer}, "4 v6 6, 5 v5 5"},
-		"tables of three-byte utf8":                  {"ALTER TABLE {mnet_host} CONVERT TO CHARACTER SET utf8mb3", []PeerKey{offer(a, 6), offer(b, 4)}, []Kept{KeyStored, KeyNewer}, "4 v6 6, 5 v5 5"},
-		"tables of a binary collation":               {"ALTER TABLE {mnet_host} CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", []PeerKey{offer(a, 6), offer(b, 4)}, []Kept{KeyStored, KeyNewer}, "4 v6 6, 5 v5 5"},
+		"tables without transactions":                {"ALTER TABLE {mnet_host} ENGINE=MyISAM", []PeerKey{offer(a, 6), offer(b, 4)}, []Kept{KeyStored, KeyStored}, "4 v6 6, 5 v4 4"},
+		"tables of three-byte utf8":                  {"ALTER TABLE {mnet_host} CONVERT TO CHARACTER SET utf8mb3", []PeerKey{offer(a, 6), offer(b, 4)}, []Kept{KeyStored, KeyStored}, "4 v6 6, 5 v4 4"},
+		"tables of a binary collation":               {"ALTER TABLE {mnet_host} CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", []PeerKey{offer(a, 6), offer(b, 4)}, []Kept{KeyStored, KeyStored}, "4 v6 6, 5 v4 4"},
 		"nothing to do":                              {"", nil, nil, "4 v5 5, 5 v5 5"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -80,13 +74,7 @@ func TestStorePeerKeys(t *testing.T) {
 			special := "SELECT GROUP_CONCAT(CONCAT_WS('|', id, wwwroot, public_key, public_key_expires) ORDER BY id) FROM {mnet_host} WHERE id <= 3"
 			untouched := s.Value(t, special)
 			tenant := s.open(t)
-			newer := func(held, offered string) bool {
-				if held == "" || held == offered {
-					t.Errorf("asked whether %q is newer than %q", held, offered)
-				}
-				return newerVersion(held, offered)
-			}
-			got, err := tenant.StorePeerKeys(t.Context(), c.keys, newer)
+			got, err := tenant.StorePeerKeys(t.Context(), c.keys)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -101,7 +89,7 @@ func TestStorePeerKeys(t *testing.T) {
 					c.want[i] = KeyPresent
 				}
 			}
-			again, err := tenant.StorePeerKeys(t.Context(), c.keys, newerVersion)
+			again, err := tenant.StorePeerKeys(t.Context(), c.keys)
 			if err != nil || !slices.Equal(again, c.want) || s.rows(t) != c.rows {
 				t.Errorf("a second time: %v, %v, rows are %q", again, err, s.rows(t))
 			}
@@ -114,13 +102,14 @@ func TestStorePeerKeysRefusesWhatIsIncomplete(t *testing.T) {
 	tenant := s.open(t)
 	good := offer("https://peer.example", 9)
 	for name, keys := range map[string][]PeerKey{
-		"no wwwroot":      {good, {Certificate: "v9", Expires: 9}},
-		"no certificate":  {{Wwwroot: good.Wwwroot, Expires: 9}},
-		"no expiry":       {{Wwwroot: good.Wwwroot, Certificate: "v9"}},
-		"a wwwroot twice": {good, good},
+		"no wwwroot":       {good, {Certificate: "v9", Expires: 9}},
+		"no certificate":   {{Wwwroot: good.Wwwroot, Expires: 9}},
+		"no expiry":        {{Wwwroot: good.Wwwroot, Certificate: "v9"}},
+		"a wwwroot twice":  {good, good},
+		"in two spellings": {good, offer("HTTPS://Peer.example/", 9)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if kept, err := tenant.StorePeerKeys(t.Context(), keys, newerVersion); err == nil {
+			if kept, err := tenant.StorePeerKeys(t.Context(), keys); err == nil {
 				t.Errorf("got %v", kept)
 			}
 			if kept, err := tenant.HeldKeys(t.Context(), keys); err == nil {
@@ -136,7 +125,7 @@ func TestStorePeerKeysRefusesWhatIsIncomplete(t *testing.T) {
 func TestStorePeerKeysNeedsRights(t *testing.T) {
 	s := newSite(t, "mdl_")
 	s.Exec(t, "REVOKE ALL ON "+s.Name+".* FROM "+s.User+"; GRANT SELECT ON "+s.Name+".* TO "+s.User)
-	_, err := s.open(t).StorePeerKeys(t.Context(), []PeerKey{offer("https://peer.example", 9)}, newerVersion)
+	_, err := s.open(t).StorePeerKeys(t.Context(), []PeerKey{offer("https://peer.example", 9)})
 	var access *AccessError
 	if !errors.As(err, &access) || access.Hint == "" {
 		t.Errorf("got %v", err)
@@ -155,7 +144,7 @@ func TestStorePeerKeysOfManyRows(t *testing.T) {
 			keys[i].Certificate += strings.Repeat("\n", size)
 		}
 		before := len(p.seen(""))
-		kept, err := tenant.StorePeerKeys(t.Context(), keys, neverNewer)
+		kept, err := tenant.StorePeerKeys(t.Context(), keys)
 		if err != nil || slices.ContainsFunc(kept, func(k Kept) bool { return k != KeyStored }) {
 			t.Fatalf("%v, %v", kept, err)
 		}

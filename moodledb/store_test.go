@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -34,7 +35,9 @@ func TestStoreKey(t *testing.T) {
 		"a pair and an empty history":  "",
 		"no history yet":               "DELETE FROM {config_plugins} WHERE name = 'openssl_history'",
 		"a history of an empty string": "UPDATE {config_plugins} SET value = '' WHERE name = 'openssl_history'",
-		"a wwwroot that changed":       "UPDATE {mnet_host} SET wwwroot = 'http://old.example' WHERE id = 1",
+		"an own row without a wwwroot": "UPDATE {mnet_host} SET wwwroot = '' WHERE id = 1",
+		"its host in another case":     "UPDATE {mnet_host} SET wwwroot = 'HTTPS://OWN.example/moodle' WHERE id = 1",
+		"its wwwroot with a slash":     "UPDATE {mnet_host} SET wwwroot = CONCAT(wwwroot, '/') WHERE id = 1",
 		"tables without transactions":  "ALTER TABLE {config_plugins} ENGINE=MyISAM; ALTER TABLE {mnet_host} ENGINE=MyISAM",
 		"tables of three-byte utf8":    "ALTER TABLE {config_plugins} CONVERT TO CHARACTER SET utf8mb3; ALTER TABLE {mnet_host} CONVERT TO CHARACTER SET utf8mb3",
 		"another plugin's openssl too": "INSERT INTO {config_plugins} (plugin, name, value) VALUES ('mnetx', 'openssl', 'x')",
@@ -315,17 +318,22 @@ func TestStorePeerKey(t *testing.T) {
 		before string
 		want   bool
 	}{
-		"the row still holds what was held":   {3, peerCert, "", true},
-		"no certificate was held":             {3, "", "UPDATE {mnet_host} SET public_key = '' WHERE id = 3", true},
-		"the same certificate again":          {3, newCert, "UPDATE {mnet_host} SET public_key = '" + newCert + "', public_key_expires = 77 WHERE id = 3", true},
-		"another certificate stands there":    {3, peerCert, "UPDATE {mnet_host} SET public_key = 'other' WHERE id = 3", false},
-		"it differs in case only":             {3, peerCert, "UPDATE {mnet_host} SET public_key = UPPER(public_key) WHERE id = 3", false},
-		"it differs in a trailing blank only": {3, peerCert, "UPDATE {mnet_host} SET public_key = CONCAT(public_key, ' ') WHERE id = 3", false},
-		"nothing stands there":                {3, peerCert, "UPDATE {mnet_host} SET public_key = '' WHERE id = 3", false},
-		"the host was deleted":                {3, peerCert, "UPDATE {mnet_host} SET deleted = 1 WHERE id = 3", false},
-		"the row is gone":                     {99, peerCert, "", false},
-		"a table without transactions":        {3, peerCert, "ALTER TABLE {mnet_host} ENGINE=MyISAM", true},
-		"a table of three-byte utf8":          {3, peerCert, "ALTER TABLE {mnet_host} CONVERT TO CHARACTER SET utf8mb3", true},
+		"the row still holds what was held":    {3, peerCert, "", true},
+		"no certificate was held":              {3, "", "UPDATE {mnet_host} SET public_key = '' WHERE id = 3", true},
+		"the same certificate again":           {3, newCert, "UPDATE {mnet_host} SET public_key = '" + newCert + "', public_key_expires = 77 WHERE id = 3", true},
+		"somebody else stored it":              {3, peerCert, "UPDATE {mnet_host} SET public_key = '" + newCert + "', public_key_expires = 77 WHERE id = 3", true},
+		"somebody else stored another expiry":  {3, peerCert, "UPDATE {mnet_host} SET public_key = '" + newCert + "', public_key_expires = 5 WHERE id = 3", true},
+		"without transactions too":             {3, peerCert, "ALTER TABLE {mnet_host} ENGINE=MyISAM; UPDATE {mnet_host} SET public_key = '" + newCert + "', public_key_expires = 5 WHERE id = 3", true},
+		"it was stored and deleted":            {3, peerCert, "UPDATE {mnet_host} SET public_key = '" + newCert + "', deleted = 1 WHERE id = 3", false},
+		"somebody else stored it with a blank": {3, peerCert, "UPDATE {mnet_host} SET public_key = '" + newCert + " ' WHERE id = 3", false},
+		"another certificate stands there":     {3, peerCert, "UPDATE {mnet_host} SET public_key = 'other' WHERE id = 3", false},
+		"it differs in case only":              {3, peerCert, "UPDATE {mnet_host} SET public_key = UPPER(public_key) WHERE id = 3", false},
+		"it differs in a trailing blank only":  {3, peerCert, "UPDATE {mnet_host} SET public_key = CONCAT(public_key, ' ') WHERE id = 3", false},
+		"nothing stands there":                 {3, peerCert, "UPDATE {mnet_host} SET public_key = '' WHERE id = 3", false},
+		"the host was deleted":                 {3, peerCert, "UPDATE {mnet_host} SET deleted = 1 WHERE id = 3", false},
+		"the row is gone":                      {99, peerCert, "", false},
+		"a table without transactions":         {3, peerCert, "ALTER TABLE {mnet_host} ENGINE=MyISAM", true},
+		"a table of three-byte utf8":           {3, peerCert, "ALTER TABLE {mnet_host} CONVERT TO CHARACTER SET utf8mb3", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, "mdl_")
@@ -349,6 +357,35 @@ func TestStorePeerKey(t *testing.T) {
 			}
 			if s.Value(t, "SELECT public_key FROM {mnet_host} WHERE id = 1") != ownCert {
 				t.Error("the own row was changed")
+			}
+		})
+	}
+}
+
+// TestStorePeerKeyWhenTheAnswerIsLost cuts the connection at the one statement that writes.
+func TestStorePeerKeyWhenTheAnswerIsLost(t *testing.T) {
+	for name, c := range map[string]struct {
+		end  fate
+		want bool
+	}{
+		"the server had it":       {goesUnsaid, true},
+		"the server never got it": {isLost, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, "mdl_")
+			var cut atomic.Bool
+			tenant := s.proxied(t, func(query string) fate {
+				if strings.HasPrefix(query, "UPDATE") && !cut.Swap(true) {
+					return c.end
+				}
+				return passes
+			})
+			stored, err := tenant.StorePeerKey(t.Context(), 3, peerCert, newCert, 77)
+			if stored != c.want || (err == nil) != c.want {
+				t.Errorf("%v, %v", stored, err)
+			}
+			if got := s.Value(t, "SELECT public_key FROM {mnet_host} WHERE id = 3") == newCert; got != c.want {
+				t.Errorf("the row holds it: %v", got)
 			}
 		})
 	}

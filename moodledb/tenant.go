@@ -19,6 +19,22 @@ type Tenant struct {
 	sleep  func(context.Context, time.Duration) error // between attempts to reach the server again; an error ends them
 	leave  func()                                     // gives the place of [Servers] back; nil when there is none
 	bulk   chan struct{}                              // what [Servers] lets write much at once; nil when nothing bounds it
+	// changes is set for a run that changes something: see ForChanges.
+	changes bool
+}
+
+// ForChanges has all reads come from the server that is written to, which a proxy that splits reads from writes (MaxScale
+// readwritesplit, ProxySQL) would else send to a replica that may be late: they run in read-write transactions, and what the key is
+// made of is read with a lock. On MySQL that needs the rights of a renewal, and Moodle may wait for it, so whoever only looks does
+// without. It is to be called before anything else.
+func (t *Tenant) ForChanges() { t.changes = true }
+
+// look runs do in a transaction that reads.
+func (t *Tenant) look(ctx context.Context, do func(*sql.Tx) error) error {
+	if !t.changes {
+		return t.transaction(ctx, true, do)
+	}
+	return retry(ctx, func() error { return t.transaction(ctx, false, do) })
 }
 
 // Open connects to the tenant's database and asks it for a sign of life. Errors: [*UnsupportedDBError], [*AccessError].
@@ -82,7 +98,8 @@ func (e *commitError) Error() string { return e.err.Error() }
 
 func (e *commitError) Unwrap() error { return e.err }
 
-// patience is how often a transaction is tried when the server takes another one's side in a deadlock or lets it wait too long.
+// patience is how often a transaction is tried when the server takes another one's side in a deadlock or lets it wait too long, or
+// will not lock a row that has changed since the transaction's snapshot (MariaDB, innodb_snapshot_isolation).
 const patience = 4
 
 // retry repeats what the server rolled back for the sake of somebody else. It needs no pause: a deadlock is resolved when it is
@@ -90,7 +107,7 @@ const patience = 4
 func retry(ctx context.Context, do func() error) error {
 	for attempt := 1; ; attempt++ {
 		err := do()
-		if !isNumber(err, errDeadlock, errLockWaitTimeout) || attempt == patience || ctx.Err() != nil {
+		if !isNumber(err, errDeadlock, errLockWaitTimeout, errRecordChanged) || attempt == patience || ctx.Err() != nil {
 			return err
 		}
 	}

@@ -2,11 +2,14 @@ package peers
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"html"
 	"net/http"
 	"net/url"
 	"regexp"
+
+	"renew_mnetkeys/envelope"
 )
 
 // application names of mnet_application.
@@ -44,6 +47,9 @@ func (a *answer) hint() string {
 
 // notXMLRPC describes a body that should have been XML-RPC and is not.
 func (a *answer) notXMLRPC(cause error) *Failure {
+	if f := strayFailure(cause); f != nil {
+		return f
+	}
 	body := bytes.TrimSpace(a.body)
 	switch {
 	case len(body) == 0:
@@ -55,6 +61,19 @@ func (a *answer) notXMLRPC(cause error) *Failure {
 		return failed(ReasonNotXMLRPC, cause, "answered an HTML page: %s", pageTitle(a.body))
 	}
 	return failed(ReasonNotXMLRPC, cause, "answered %s, not XML-RPC", http.DetectContentType(body))
+}
+
+// strayLimit is how much of a stray output is shown, in characters.
+const strayLimit = 80
+
+// strayFailure is what output around the XML means, nil if that is not what is wrong.
+func strayFailure(err error) *Failure {
+	var stray *envelope.StrayError
+	if !errors.As(err, &stray) {
+		return nil
+	}
+	return failed(ReasonStrayOutput, err, "something stands %s the XML, so Moodle cannot read the answer: %s",
+		stray.Where(), clean(string(stray.Text), strayLimit))
 }
 
 // refusal is what an XML-RPC fault means.

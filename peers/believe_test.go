@@ -43,30 +43,36 @@ func TestProveBelievesNobodyTooMuch(t *testing.T) {
 		mahara  bool     // and a keyswap may be made
 		answers [][]byte // in order; the proof begins under the first certificate
 		reason  string
-		detail  string
+		detail  string // of the failure, or of the fault that proves
+		// certificate is the one under which something verified, nil for none.
+		certificate *envelope.Certificate
 	}{
-		{"a 7025 that names the certificate we used", false, [][]byte{renewed(first, first.Certificate)}, "fault_7025", ""},
-		{"a 7025 that names another site's certificate", false, [][]byte{renewed(first, foreign.Certificate)}, "bad_certificate", "another site's"},
+		{"a 7025 that names the certificate we used", false, [][]byte{renewed(first, first.Certificate)}, "fault_7025", "", nil},
+		{"a 7025 that names another site's certificate", false, [][]byte{renewed(first, foreign.Certificate)}, "bad_certificate", "another site's", nil},
 		{"a 7025 after every call", false, [][]byte{
 			renewed(first, second.Certificate), renewed(second, third.Certificate), renewed(third, first.Certificate),
 			renewed(first, second.Certificate), renewed(second, third.Certificate), renewed(third, first.Certificate),
-		}, "fault_7025", "after every call"},
+		}, "fault_7025", "after every call", third.Certificate},
 		{"a new key that does not open either, though it can do RC4", true,
-			[][]byte{renewed(first, second.Certificate), faultXML(7023, "no")}, "fault_7023", ""},
+			[][]byte{renewed(first, second.Certificate), faultXML(7023, "no")}, "fault_7023", "", first.Certificate},
 		{"a 7025 without a certificate, and the same certificate by keyswap", true,
-			[][]byte{sealed(second, faultXML(7025, "no")), keyswapAnswer(first.Certificate.PEM)}, "fault_7025", ""},
+			[][]byte{sealed(second, faultXML(7025, "no")), keyswapAnswer(first.Certificate.PEM)}, "fault_7025", "", nil},
 		{"a 7025 signed with the new key, and another certificate of the same name by keyswap", true,
-			[][]byte{renewed(second, second.Certificate), keyswapAnswer(third.Certificate.PEM)}, "bad_certificate", "another certificate than it names"},
+			[][]byte{renewed(second, second.Certificate), keyswapAnswer(third.Certificate.PEM)}, "bad_certificate", "another certificate than it names", nil},
 		{"a 7025 signed with the new key, and an unknown host by keyswap", true,
-			[][]byte{renewed(second, second.Certificate), faultXML(7020, "no")}, "unknown_to_peer", ""},
-		{"a 7025 signed with no key in sight", true, [][]byte{renewed(third, second.Certificate)}, "bad_signature", ""},
-		{"a sealed fault 0 is no Mahara that heals", false, [][]byte{sealed(first, faultXML(0, "no"))}, "fault_0", ""},
-		{"a sealed 7023", false, [][]byte{sealed(first, faultXML(7023, "no"))}, "fault_7023", ""},
-		{"a sealed fault of a function that is missing", false, [][]byte{sealed(first, faultXML(7012, "no"))}, "fault_7012", ""},
-		{"a sealed fault with a foreign signature", false, [][]byte{sealed(foreign, faultXML(7012, "no"))}, "bad_signature", ""},
-		{"a seal around something that is not XML-RPC", false, [][]byte{sealed(first, []byte("hello"))}, "not_xmlrpc", "holds no XML-RPC"},
-		{"a seal that is cut short", false, [][]byte{sealed(first, faultXML(0, "no"))[:900]}, "not_xmlrpc", ""},
-		{"an escape sequence for a fault", false, [][]byte{faultXML(7018, "\u009b31mred")}, "fault_7018", "no such function: red"},
+			[][]byte{renewed(second, second.Certificate), faultXML(7020, "no")}, "unknown_to_peer", "", nil},
+		{"a 7025 signed with no key in sight", true, [][]byte{renewed(third, second.Certificate)}, "bad_signature", "", nil},
+		{"a sealed fault 0 is no Mahara that heals", false, [][]byte{sealed(first, faultXML(0, "no"))}, "", "fault_0: no", first.Certificate},
+		{"a sealed 7023", false, [][]byte{sealed(first, faultXML(7023, "no"))}, "", "fault_7023: none of its keys opens our call: no", first.Certificate},
+		{"a sealed fault of a function that is missing", false, [][]byte{sealed(first, faultXML(7012, "no"))}, "", "fault_7012: it has no such function: no", first.Certificate},
+		{"a sealed fault with a foreign signature", false, [][]byte{sealed(foreign, faultXML(7012, "no"))}, "bad_signature", "", nil},
+		{"a sealed fault that says that MNet is off", false, [][]byte{sealed(first, faultXML(704, "no"))}, "mnet_off", "dispatcher is off", first.Certificate},
+		{"a sealed fault that says so by Mahara's code", false, [][]byte{sealed(first, faultXML(6012, "no"))}, "mnet_off", "switched off", first.Certificate},
+		{"a sealed fault with output before its XML", false, [][]byte{sealed(first, append([]byte("Notice: x"), faultXML(7012, "no")...))},
+			"stray_output", "before the XML, so Moodle cannot read the answer: Notice: x", nil},
+		{"a seal around something that is not XML-RPC", false, [][]byte{sealed(first, []byte("hello"))}, "not_xmlrpc", "holds no XML-RPC", nil},
+		{"a seal that is cut short", false, [][]byte{sealed(first, faultXML(0, "no"))[:900]}, "not_xmlrpc", "", nil},
+		{"an escape sequence for a fault", false, [][]byte{faultXML(7018, "\u009b31mred")}, "fault_7018", "no such function: red", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			answers := make([]func([]byte) []byte, len(c.answers))
@@ -79,11 +85,14 @@ func TestProveBelievesNobodyTooMuch(t *testing.T) {
 			}
 			own := peers.Identity{Wwwroot: "http://own.example", Key: ours}
 			got := client(t, quick(canned(t, answers...))).Prove(t.Context(), own, p, nil, c.mahara)
-			if reason(got.Failure) != c.reason || !strings.Contains(got.Failure.Detail, c.detail) {
+			if reason(got.Failure) != c.reason || got.Failure != nil && !strings.Contains(got.Failure.Detail, c.detail) {
 				t.Errorf("failure is %v, want %q with %q", got.Failure, c.reason, c.detail)
 			}
-			if got.Certificate != nil {
-				t.Error("named a certificate without a proof")
+			if (got.Failure == nil) != (got.Fault != "") || got.Failure == nil && got.Fault != c.detail {
+				t.Errorf("proven by %q, failure %v", got.Fault, got.Failure)
+			}
+			if got.Certificate != nil && !got.Certificate.Equal(c.certificate) || got.Certificate == nil && c.certificate != nil {
+				t.Errorf("named the certificate %v, want %v", got.Certificate, c.certificate)
 			}
 		})
 	}
@@ -112,7 +121,7 @@ func TestAnswersAreReadInEveryForm(t *testing.T) {
 		{"an unknown type", wrap("", "<weird>x</weird>"), "not_xmlrpc"},
 		{"a call instead of an answer", "<methodCall><methodName>x</methodName></methodCall>", "not_xmlrpc"},
 		{"a fault without a struct", "<methodResponse><fault><value>no</value></fault></methodResponse>", "not_xmlrpc"},
-		{"a declared entity", `<!DOCTYPE x [<!ENTITY e "y">]>` + wrap("", "<string>&e;</string>"), "not_xmlrpc"},
+		{"a declared entity", `<?xml version="1.0"?><!DOCTYPE x [<!ENTITY e "y">]>` + wrap("", "<string>&e;</string>"), "not_xmlrpc"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := quick(canned(t, func([]byte) []byte { return []byte(c.body) }))

@@ -1,10 +1,15 @@
 // Package peers speaks MNet to other sites over HTTP: the plain keyswap, the signed and sealed call, and what is
 // read without either (publickey.php, the title of a home page). It mirrors mnet/xmlrpc/client.php and
 // mnet_get_public_key() of mnet/lib.php in Moodle, and says of every answer what it proves: a keyswap answer
-// nothing, a sealed answer that opens with our key and verifies under the peer's certificate everything.
+// nothing, a sealed answer that opens with our key and verifies under the peer's certificate everything, be it a fault.
+// What a proof cannot show: the signature covers the payload alone, so that whoever sits between and has an answer that
+// the peer once signed for him can seal it anew. Over https with a verified name nobody sits there.
 //
 // It refuses what a renewal has no use for: redirects, proxies, compressed answers, answers over 1 MiB, any
-// scheme but http and https.
+// scheme but http and https. And it refuses what Moodle's own parser refuses: XML with anything before or behind it.
+//
+// It tells apart why a call ended: interrupted is what the caller's context ended, timeout what Options.Timeout did. A
+// peer may be called on one of its nodes (Peer.Node), under the name of its wwwroot all the same.
 package peers
 
 import (
@@ -14,6 +19,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -29,7 +35,8 @@ type Peer struct {
 	SSLVerification int    // mnet_host.sslverification: 0 nothing, 1 host name, 2 host name and chain
 	Certificate     string // mnet_host.public_key, the PEM we hold; may be empty or unreadable
 	// Node is where to connect instead of an address of Wwwroot's host: an address or a name, with a port or without it
-	// that of Wwwroot; "" for none. Host and SNI stay those of Wwwroot.
+	// that of Wwwroot; "" for none. An IPv6 address with a port stands in brackets. Host, SNI, and the name that a TLS
+	// certificate is verified for stay those of Wwwroot.
 	Node string
 }
 
@@ -67,6 +74,7 @@ type Client struct {
 	limits  *limits
 	silence *silence
 	signed  signedCall
+	weak    sync.Map // wwwroots of peers that were warned of, see warnWeak
 }
 
 // New makes a client. It owns no goroutine and no connection between calls.

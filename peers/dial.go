@@ -6,26 +6,27 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"syscall"
 	"time"
 )
 
 // connect opens a connection to the first address of the target that takes one, TLS included. The context must have a
 // deadline; each address gets its share of what is left, so that a black hole in front leaves time for the next.
 func (c *Client) connect(ctx context.Context, t target, addrs []netip.Addr) (net.Conn, *Failure) {
-	port := t.url.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[t.url.Scheme]
-	}
 	var conn net.Conn
 	var err error
+	noRoute := true
 	for i, addr := range addrs {
-		conn, err = c.dialOne(ctx, net.JoinHostPort(addr.String(), port), len(addrs)-i)
+		conn, err = c.dialOne(ctx, net.JoinHostPort(addr.String(), t.dialTo), len(addrs)-i)
 		if err == nil || ctx.Err() != nil {
 			break
 		}
+		noRoute = noRoute && unrouted(err)
 	}
 	if err != nil {
-		return nil, networkFailure(ctx, err, "connect")
+		f := networkFailure(ctx, err, "connect")
+		f.NoRoute = noRoute && f.Reason == ReasonConnect
+		return nil, f
 	}
 	if t.url.Scheme == "http" {
 		return conn, nil
@@ -48,13 +49,17 @@ func (c *Client) dialOne(ctx context.Context, addr string, share int) (net.Conn,
 	return c.o.Dial(ctx, "tcp", addr)
 }
 
+// unrouted says that this machine itself sent nothing. EHOSTUNREACH, "no route to host", is not among these errors:
+// Linux says it of a neighbour that does not answer, too, and that may be a node which will be back.
+func unrouted(err error) bool {
+	return errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EAFNOSUPPORT) || errors.Is(err, syscall.EADDRNOTAVAIL)
+}
+
 // networkFailure classifies what went wrong below HTTP while doing something.
 func networkFailure(ctx context.Context, err error, doing string) *Failure {
 	var waited net.Error
 	var named *net.OpError // its text says itself what was being done
 	switch {
-	case errors.Is(ctx.Err(), context.Canceled):
-		return failed(ReasonTimeout, ctx.Err(), "interrupted")
 	case ctx.Err() != nil || errors.As(err, &waited) && waited.Timeout():
 		return failed(ReasonTimeout, err, "no answer in time (%s)", doing)
 	case errors.As(err, &named):
@@ -65,7 +70,7 @@ func networkFailure(ctx context.Context, err error, doing string) *Failure {
 
 // Reachable connects, TCP and for https TLS as the peer's row demands, and sends nothing. The error is a *Failure.
 func (c *Client) Reachable(ctx context.Context, p Peer) error {
-	t, f := parseTarget(p.Wwwroot, p.SSLVerification)
+	t, f := targetOf(p, "")
 	if f != nil {
 		return f
 	}

@@ -30,22 +30,34 @@ func (c *Client) within(ctx context.Context, t target, do func(context.Context, 
 	if f := c.silence.of(t); f != nil {
 		return f
 	}
-	addrs, f := c.names.lookup(ctx, t.url.Hostname())
+	addrs, f := c.names.lookup(ctx, t.dialHost)
 	if f != nil {
 		return f
 	}
 	// A host with several addresses counts under its first, which is the one that is dialled unless it is down.
 	release, err := c.limits.acquire(ctx, addrs[0])
 	if err != nil {
-		return networkFailure(ctx, err, "waiting for its turn")
+		return failed(ReasonInterrupted, err, "interrupted while it waited for its turn")
 	}
 	defer release()
 	if f := c.silence.of(t); f != nil {
 		return f
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.o.Timeout)
+	inTime, cancel := context.WithTimeoutCause(ctx, c.o.Timeout, errPatience)
 	defer cancel()
-	return do(ctx, addrs)
+	return orInterrupted(ctx, inTime, do(inTime, addrs))
+}
+
+// errPatience is why an exchange is ended that took longer than Options.Timeout.
+var errPatience = errors.New("no answer in time")
+
+// orInterrupted is f, or that the caller's context was over before anything else ended the exchange. inTime is the
+// context of the exchange, made of the caller's.
+func orInterrupted(caller, inTime context.Context, f *Failure) *Failure {
+	if f == nil || !f.unanswered() || errors.Is(context.Cause(inTime), errPatience) || !over(caller) {
+		return f
+	}
+	return failed(ReasonInterrupted, whyOver(caller), "interrupted before an answer came")
 }
 
 // exchange sends one HTTP request, once, and reads the whole answer.

@@ -12,16 +12,19 @@ const (
 	ReasonDNS            = "dns"             // the host name does not resolve
 	ReasonConnect        = "connect"         // no connection, or it broke before the answer was whole
 	ReasonTLS            = "tls"             // handshake refused, or the certificate is not what the row demands
-	ReasonTimeout        = "timeout"         // no answer within Options.Timeout or the context's deadline
+	ReasonTimeout        = "timeout"         // no answer within Options.Timeout
+	ReasonInterrupted    = "interrupted"     // the caller's context ended before the answer was whole
 	ReasonNotXMLRPC      = "not_xmlrpc"      // answered, and not in XML-RPC: HTML, an unknown virtual host, no HTTP
+	ReasonStrayOutput    = "stray_output"    // XML-RPC with something before or behind it: Moodle cannot read it
 	ReasonTooLarge       = "too_large"       // answered more than 1 MiB
 	ReasonUnknownToPeer  = "unknown_to_peer" // it has no row of us
 	ReasonMNetOff        = "mnet_off"        // its networking is switched off
-	ReasonNoRC4          = "no_rc4"          // it opens no seal at all, not even to the certificate it shows
+	ReasonNoRC4          = "no_rc4"          // it opens no call sealed to any certificate that it shows
+	ReasonSeveralCaches  = "several_caches"  // it opens some calls and not others: its web servers use different keys
 	ReasonBadCertificate = "bad_certificate" // it answered none, or one that is not its own
 	ReasonBadSignature   = "bad_signature"   // its answer is not signed by the certificate it should be
 	ReasonCannotOpen     = "cannot_open"     // its answer is sealed to another certificate than our current one
-	ReasonClock          = "clock"           // its answer is stamped too far ahead of our clock
+	ReasonClock          = "clock"           // its answer is stamped too far ahead of our clock, or a day behind it
 )
 
 // Failure is the one error type of this package: why a peer could not be told, or could not be proven.
@@ -29,6 +32,12 @@ type Failure struct {
 	Reason string // stable code, see the constants
 	Detail string // for people: one line of printable text, at most 200 characters, no key material
 	Err    error  // the cause, may be nil
+	// NoRoute says that no address was tried over the network: this machine has no route to any, or does not speak
+	// their family. A neighbour that is switched off is not among them.
+	NoRoute bool
+	// Other is the wwwroot of another site, as it says, in whose name a sealed answer that verifies, or a certificate,
+	// came; "" for none. The path counts to the letter.
+	Other string
 
 	retryAfter string // header field of that name
 	untried    bool   // nothing was sent, because of what an earlier call had come to
@@ -49,7 +58,7 @@ func (f *Failure) Error() string {
 func (f *Failure) Unwrap() error { return f.Err }
 
 // Pending says that the peer was not reached, so that a later run may succeed with nothing changed: dns, connect,
-// tls, timeout and http_5xx. Everything else is a refusal.
+// tls, timeout, interrupted and http_5xx. Everything else is a refusal.
 func (f *Failure) Pending() bool {
 	return f.unanswered() || f.Reason == ReasonTLS || strings.HasPrefix(f.Reason, "http_5")
 }
@@ -57,7 +66,7 @@ func (f *Failure) Pending() bool {
 // unanswered says that nothing came back, or not all of an answer.
 func (f *Failure) unanswered() bool {
 	switch f.Reason {
-	case ReasonDNS, ReasonConnect, ReasonTimeout:
+	case ReasonDNS, ReasonConnect, ReasonTimeout, ReasonInterrupted:
 		return true
 	}
 	return false

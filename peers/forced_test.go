@@ -22,7 +22,7 @@ func TestWhetherAPeerTakesAForcedKey(t *testing.T) {
 		{name: "a Moodle 4.1 as released ignores it", peer: modern(), mode: peers.ForceIgnored, asked: 1},
 		{name: "a Moodle that registers all hosts keeps the one row of us", peer: peertest.Options{Kind: peertest.Stock, RegisterAll: true},
 			mode: peers.ForceIgnored, asked: 1},
-		{name: "PHP notices are read past", faults: []peertest.Fault{peertest.Notices}, mode: peers.ForceTaken, asked: 1},
+		{name: "PHP notices tell nothing", faults: []peertest.Fault{peertest.Notices}, reason: "stray_output", asked: 1},
 		{name: "a Mahara is not asked", peer: mahara(), mode: peers.ForceUnknown},
 		{name: "a fault tells nothing", faults: []peertest.Fault{peertest.Answers(0)}, reason: "fault_0", asked: 1},
 		{name: "another site's certificate tells nothing", peer: stock(), faults: []peertest.Fault{peertest.OtherCertificate},

@@ -15,7 +15,7 @@ import (
 )
 
 // known are the reasons that an answer can be given.
-var known = regexp.MustCompile(`^(not_xmlrpc|too_large|unknown_to_peer|mnet_off|bad_certificate|bad_signature|cannot_open|http_\d+|fault_-?\d+)$`)
+var known = regexp.MustCompile(`^(not_xmlrpc|stray_output|too_large|unknown_to_peer|mnet_off|bad_certificate|bad_signature|cannot_open|http_\d+|fault_-?\d+)$`)
 
 // FuzzAnswer reads whatever a server may answer as the answer to a keyswap, to a sealed call and as a page. It must
 // neither panic nor believe: every answer ends in something readable or in a Failure that is fit to print.

@@ -2,6 +2,7 @@ package peers
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"renew_mnetkeys/envelope"
@@ -41,11 +42,11 @@ func (c *Client) talk(own Identity, p Peer) *talk {
 
 // post sends an XML-RPC body to the peer's server, with retries, and returns the answer when its status is 200.
 func (t *talk) post(ctx context.Context, body []byte) (*answer, *Failure) {
-	to, f := parseTarget(t.peer.Wwwroot+t.peer.ServerURL, t.peer.SSLVerification)
+	to, f := targetOf(t.peer, t.peer.ServerURL)
 	if f != nil {
 		return nil, f
 	}
-	if t.own.Wwwroot != t.peer.Wwwroot {
+	if !t.toOwnSite() {
 		to.peer = t.peer.Wwwroot
 	}
 	to.sealed = envelope.IsSealed(body)
@@ -59,6 +60,9 @@ func (t *talk) post(ctx context.Context, body []byte) (*answer, *Failure) {
 	t.attempts += attempts
 	return a, f
 }
+
+// toOwnSite says that we talk to ourselves.
+func (t *talk) toOwnSite() bool { return envelope.SameWwwroot(t.own.Wwwroot, t.peer.Wwwroot) }
 
 // keyswap is one plain system/keyswap: our wwwroot, our certificate, what the peer runs, and the force.
 func (t *talk) keyswap(ctx context.Context, force bool) (*envelope.Certificate, *Failure) {
@@ -74,7 +78,9 @@ func (t *talk) keyswap(ctx context.Context, force bool) (*envelope.Certificate, 
 	if f != nil {
 		return nil, f
 	}
-	return readKeyswap(t.peer, a)
+	answered, f := readKeyswap(t.peer, a)
+	t.warnWeak(answered)
+	return answered, f
 }
 
 // readKeyswap reads the answer to a keyswap (mnet_keyswap of Moodle's mnet/xmlrpc/serverlib.php).
@@ -107,7 +113,12 @@ func ownCertificate(p Peer, text string) (*envelope.Certificate, *Failure) {
 		return nil, failed(ReasonBadCertificate, err, "answered an unreadable certificate")
 	}
 	if err := certificate.CheckWwwroot(p.Wwwroot); err != nil {
-		return nil, failed(ReasonBadCertificate, err, "answered another site's certificate: %v", err)
+		f := failed(ReasonBadCertificate, err, "answered another site's certificate: %v", err)
+		var names *envelope.WwwrootError
+		if errors.As(err, &names) {
+			f.Other = otherSite(names.Got, p)
+		}
+		return nil, f
 	}
 	return certificate, nil
 }

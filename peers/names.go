@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/netip"
-	"net/url"
 	"sync"
 	"time"
 )
@@ -38,14 +37,14 @@ func (n *names) lookup(ctx context.Context, host string) ([]netip.Addr, *Failure
 	// Not under the lock: a name server that is silent about one name must not hold up the others. Two callers
 	// that ask for one name at once both ask, which costs less than it would to wait for each other; both get what
 	// came first.
-	ctx, cancel := context.WithTimeout(ctx, n.timeout)
+	inTime, cancel := context.WithTimeoutCause(ctx, n.timeout, errPatience)
 	defer cancel()
-	found, err := n.resolve(ctx, host)
+	found, err := n.resolve(inTime, host)
 	if err == nil && len(found) == 0 {
 		err = errors.New("no address")
 	}
 	if err != nil {
-		return nil, failed(ReasonDNS, err, "%v", err)
+		return nil, orInterrupted(ctx, inTime, failed(ReasonDNS, err, "%v", err))
 	}
 	for i := range found {
 		found[i] = found[i].Unmap()
@@ -79,23 +78,4 @@ func (c *Client) Addresses(ctx context.Context, wwwroot string) ([]netip.Addr, e
 		return nil, f
 	}
 	return addrs, nil
-}
-
-// target is where an exchange goes.
-type target struct {
-	url          *url.URL // http or https, with a host
-	verification int      // as mnet_host.sslverification
-	peer         string   // wwwroot whose silence counts, "" for a page and for the own site
-	sealed       bool     // a sealed call, for which it may call us back before it answers
-}
-
-// parseTarget refuses everything that is not http or https with a host: a wwwroot comes from a table that other
-// programs write, and file: or gopher: must not become a request.
-func parseTarget(address string, verification int) (target, *Failure) {
-	u, err := url.Parse(address)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" {
-		// The parser's own error repeats the text, with a password where it has one.
-		return target{}, failed(ReasonConnect, nil, "its wwwroot is not an http or https address")
-	}
-	return target{url: u, verification: verification}, nil
 }

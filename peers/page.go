@@ -15,19 +15,25 @@ var lineBreak = regexp.MustCompile(`(?i)<br\s*/?>`)
 // mnet/publickey.php says text/plain; a theme or a notice may make a page of it). It is what the web side signs with,
 // where the keyswap answer is what the database says. Mahara has no such page. The error is a *Failure.
 func (c *Client) PublicKey(ctx context.Context, p Peer) (*envelope.Certificate, error) {
-	t, f := parseTarget(p.Wwwroot+"/mnet/publickey.php", p.SSLVerification)
+	certificate, _, f := c.publicKey(ctx, p)
+	return certificate, f.asError()
+}
+
+// publicKey is PublicKey; attempts counts the exchanges begun.
+func (c *Client) publicKey(ctx context.Context, p Peer) (certificate *envelope.Certificate, attempts int, f *Failure) {
+	t, f := targetOf(p, "/mnet/publickey.php")
 	if f != nil {
-		return nil, f
+		return nil, 0, f
 	}
-	a, f := c.get(ctx, t)
+	a, attempts, f := c.get(ctx, t)
 	if f == nil {
 		f = a.refusal(p)
 	}
 	if f != nil {
-		return nil, f
+		return nil, attempts, f
 	}
-	certificate, f := ownCertificate(p, string(lineBreak.ReplaceAll(a.body, []byte("\n"))))
-	return certificate, f.asError()
+	certificate, f = ownCertificate(p, string(lineBreak.ReplaceAll(a.body, []byte("\n"))))
+	return certificate, attempts, f
 }
 
 // Title reads the title of a site's home page, as Moodle's mnet/peer.php does to name a new host: one line of at most
@@ -38,7 +44,7 @@ func (c *Client) Title(ctx context.Context, wwwroot string, sslVerification int)
 	if f != nil {
 		return "", f
 	}
-	a, f := c.get(ctx, t)
+	a, _, f := c.get(ctx, t)
 	if f == nil {
 		f = a.refusal(Peer{})
 	}
@@ -49,13 +55,12 @@ func (c *Client) Title(ctx context.Context, wwwroot string, sslVerification int)
 }
 
 // get reads a page, with retries.
-func (c *Client) get(ctx context.Context, t target) (*answer, *Failure) {
-	a, _, f := c.retry(ctx, t, func(ctx context.Context) (*answer, *Failure) {
+func (c *Client) get(ctx context.Context, t target) (a *answer, attempts int, f *Failure) {
+	return c.retry(ctx, t, func(ctx context.Context) (*answer, *Failure) {
 		a, f := c.exchange(ctx, t, http.MethodGet, nil)
 		if f == nil && a.status >= 500 {
 			f = a.refusal(Peer{})
 		}
 		return a, f
 	})
-	return a, f
 }

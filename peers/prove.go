@@ -2,17 +2,22 @@ package peers
 
 import (
 	"context"
+	"fmt"
 
 	"renew_mnetkeys/envelope"
 )
 
 // Proof is what came of a sealed round trip.
 type Proof struct {
-	// Certificate is the peer's certificate under which its answer verified, nil unless proven. It may be stored.
+	// Certificate is the one under which a signed answer of the peer verified, the last where there were several, also
+	// that of a fault which is no proof; nil if none did. It may be stored whatever its dates. What the peer merely
+	// answered to a keyswap, or shows, is not here.
 	Certificate *envelope.Certificate
 	Healed      bool     // proven, but only after a 7025, a 710 or Mahara's fault 0
+	Fault       string   // proven by a fault that came signed and sealed: "fault_17: text"; "" for none
+	Forgotten   bool     // it opened no call that was sealed to the certificate of our row
 	Failure     *Failure // nil: proven
-	Attempts    int      // exchanges tried, retries and keyswaps included
+	Attempts    int      // exchanges tried, retries, keyswaps and pages included
 }
 
 // maxCalls bounds the sealed calls of one proof. The longest honest way is 7023, then another certificate, 7025, and
@@ -20,9 +25,11 @@ type Proof struct {
 const maxCalls = 6
 
 // Prove makes sealed calls until one is answered in a way that settles it: proven only if the answer opens with
-// own.Key, is signed by the peer and says so, and is not stamped more than DriftThreshold ahead. It seals to answered,
-// what the peer answered a keyswap with, or if that is nil to the certificate we hold of it. Where only a keyswap can
-// tell what a refusal means it makes one (the plain form of three parameters), if it may.
+// own.Key, is signed by the peer and says so, and is not stamped more than DriftThreshold ahead, nor a day behind. A
+// fault that comes so proves the keys of both sides as well, but for those that say that the key or MNet itself is the
+// matter. It seals to answered, what the peer answered a keyswap with, or if that is nil to the certificate we hold of
+// it. If only a keyswap can tell what a refusal means it makes one (the plain form of three parameters), if it may; it
+// may always read the peer's publickey.php, which changes nothing there.
 //
 // A peer that holds our old certificate fetches the new one before it answers the first call, unnoticed from here.
 func (c *Client) Prove(ctx context.Context, own Identity, p Peer, answered *envelope.Certificate, mayKeyswap bool) Proof {
@@ -31,11 +38,9 @@ func (c *Client) Prove(ctx context.Context, own Identity, p Peer, answered *enve
 	if held, err := envelope.ParseCertificate(p.Certificate); err == nil {
 		w.held = held
 	}
-	proof := Proof{}
-	proof.Certificate, proof.Failure = w.run(ctx)
-	proof.Healed = proof.Failure == nil && w.healed
-	proof.Attempts = t.attempts
-	return proof
+	f := w.run(ctx)
+	return Proof{Certificate: w.verified, Healed: f == nil && w.healed, Fault: w.fault,
+		Forgotten: w.held != nil && !w.untried(w.held), Failure: f, Attempts: t.attempts}
 }
 
 // proving is the state of one proof.
@@ -43,32 +48,49 @@ type proving struct {
 	*talk
 	held, answered *envelope.Certificate // what to seal to: the row's, the keyswap's; nil when there is none
 	mayKeyswap     bool
+	notAnswered    *Failure              // of the keyswap that was to tell what to seal to
+	shown          *envelope.Certificate // what its publickey.php shows, nil if that was not read
 
 	unopened []*envelope.Certificate // calls sealed to these were answered with 7023
 	again    map[int]bool            // faults after which the same call was made once more
 	opened   bool                    // it opened a call of ours, so it can do RC4
 	healed   bool
+
+	verified *envelope.Certificate // see Proof.Certificate
+	fault    string                // see Proof.Fault
 }
 
 // run calls under one certificate after another until a call proves or fails for good.
-func (w *proving) run(ctx context.Context) (*envelope.Certificate, *Failure) {
+func (w *proving) run(ctx context.Context) *Failure {
 	under, f := w.first(ctx)
 	for calls := 0; f == nil; calls++ {
 		if calls == maxCalls {
-			return nil, failed("fault_7025", nil, "it names another key after every call")
+			return failed("fault_7025", nil, "it names another key after every call")
 		}
 		var got *sealedAnswer
 		if got, f = w.call(ctx, under); f != nil {
 			break
 		}
 		w.opened = w.opened || got.signed != nil
-		if got.fault != nil {
-			under, f = w.next(ctx, got, under)
-		} else if f = w.believe(got, under); f == nil {
-			return under, nil
+		if got.settles() {
+			return w.believe(got, under)
 		}
+		under, f = w.next(ctx, got, under)
 	}
-	return nil, f
+	return f
+}
+
+// settles says that an answer proves the keys, if it is to be believed: the call was carried out, or failed for a reason
+// that has nothing to do with them. Moodle seals a fault only once it has opened the call and knows the caller.
+func (a *sealedAnswer) settles() bool {
+	if a.fault == nil {
+		return true
+	}
+	switch a.fault.code {
+	case 7025, 710, 704, 6012:
+		return false
+	}
+	return a.signed != nil
 }
 
 // first chooses the certificate to begin with.
@@ -88,16 +110,31 @@ func (w *proving) first(ctx context.Context) (*envelope.Certificate, *Failure) {
 
 // believe is the proof itself.
 func (w *proving) believe(got *sealedAnswer, under *envelope.Certificate) *Failure {
-	if f := w.verify(got.signed, under); f != nil {
+	if f := w.verifyUnder(got, under); f != nil {
 		return f
 	}
 	if got.key != 0 {
 		return failed(ReasonCannotOpen, nil, "it still seals to a retired certificate of us")
 	}
+	if !w.untried(under) {
+		return failed(ReasonSeveralCaches, nil, "opens one call and not another, sealed to one certificate: its web servers work with different keys, or it has just changed its key")
+	}
+	if got.fault != nil {
+		w.fault = clean(fmt.Sprintf("fault_%d: %s", got.fault.code, got.fault.refusal().Detail), detailLimit)
+	}
 	return nil
 }
 
-// next says under which certificate to call again after a fault, or why not to.
+// verifyUnder verifies an answer, and remembers the certificate under which one verified.
+func (w *proving) verifyUnder(got *sealedAnswer, under *envelope.Certificate) *Failure {
+	f := w.verify(got.signed, under)
+	if f == nil {
+		w.verified = under
+	}
+	return f
+}
+
+// next says under which certificate to call again after a fault that settles nothing, or why not to.
 func (w *proving) next(ctx context.Context, got *sealedAnswer, under *envelope.Certificate) (*envelope.Certificate, *Failure) {
 	code, refused := got.fault.code, got.fault.refusal()
 	switch {
@@ -108,14 +145,13 @@ func (w *proving) next(ctx context.Context, got *sealedAnswer, under *envelope.C
 		return w.afterRenewed(ctx, got, under)
 	}
 	if got.signed != nil {
-		if f := w.verify(got.signed, under); f != nil {
+		if f := w.verifyUnder(got, under); f != nil {
 			return nil, f
 		}
 	}
 	// Mahara answers the call on which it heals with a plain fault 0. A peer whose call-back to us failed answers 710
 	// and tries again on the next call.
-	mayPass := code == 710 || code == 0 && got.signed == nil
-	if !mayPass || w.again[code] {
+	if mayPass := code == 710 || code == 0; !mayPass || w.again[code] {
 		return nil, refused
 	}
 	w.again[code] = true

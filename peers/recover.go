@@ -3,39 +3,89 @@ package peers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"renew_mnetkeys/envelope"
 )
 
 // afterUnopened answers a 7023: no key of the peer, current or archived, opens what is sealed to this certificate.
-// Either it has forgotten that key, or shows one that it does not use yet (its cache is stale), or its OpenSSL has no RC4
-// and it opens nothing at all. What it answers to a keyswap tells: it must open at least what is sealed to that.
+// Either it has forgotten that key, or it uses another than it shows (its cache is stale, or a script replaced the key and
+// left the row), or its OpenSSL has no RC4 and it opens nothing at all. Each certificate that it shows is tried: that of
+// its keyswap, which is what its row says, that of our row, and that of its publickey.php.
 func (w *proving) afterUnopened(ctx context.Context, refused *Failure, under *envelope.Certificate) (*envelope.Certificate, *Failure) {
 	w.unopened = append(w.unopened, under)
 	if w.opened {
 		return nil, refused // it can do RC4
 	}
-	if w.answered == nil {
-		if !w.mayKeyswap {
-			return nil, refused
+	if w.answered == nil && w.notAnswered == nil && w.mayKeyswap {
+		w.answered, w.notAnswered = w.keyswap(ctx, false)
+		if f := w.notAnswered; f != nil && f.Pending() {
+			return nil, w.unknown(f, refused)
 		}
-		answered, f := w.keyswap(ctx, false)
-		switch {
-		case f != nil && f.Pending(): // what was refused is not known: the next run asks again
-			return nil, failed(f.Reason, f, "%s, after it answered: %s", f.Detail, refused.Detail)
-		case f != nil:
-			return nil, failed(refused.Reason, f, "%s; keyswap: %v", refused.Detail, f)
-		}
-		w.answered = answered
 	}
 	for _, candidate := range []*envelope.Certificate{w.answered, w.held} {
-		if candidate != nil && !slices.ContainsFunc(w.unopened, candidate.Equal) {
+		if w.untried(candidate) {
 			return candidate, nil
 		}
 	}
-	return nil, failed(ReasonNoRC4, nil, "opens no call sealed to the certificate it shows: "+
-		"its OpenSSL has no RC4 (legacy provider), or its private key is another")
+	return w.afterPage(ctx, refused)
+}
+
+// untried tells whether a certificate may be sealed to that no call was answered 7023 for.
+func (w *proving) untried(c *envelope.Certificate) bool {
+	return c != nil && !slices.ContainsFunc(w.unopened, c.Equal)
+}
+
+// unknown is what a call is that was not opened, when the exchange that was to tell why did not arrive: the next run
+// asks again.
+func (w *proving) unknown(f, refused *Failure) *Failure {
+	return failed(f.Reason, f, "%s, after it answered: %s", f.Detail, refused.Detail)
+}
+
+// afterPage reads the certificate with which the peer's web side works. That page and the private key come out of one
+// setting (config_plugins mnet/openssl): a peer that does not open what is sealed to that one, twice since two web servers
+// may have answered, cannot do RC4.
+//
+// Not of the own site: a web side that works with another pair than the stored one answers under that, and that proves
+// just what is wrong.
+func (w *proving) afterPage(ctx context.Context, refused *Failure) (*envelope.Certificate, *Failure) {
+	if w.toOwnSite() {
+		return nil, refused
+	}
+	why := "it has no page that shows the one it works with"
+	if w.peer.Application != mahara {
+		f := w.readPage(ctx)
+		switch {
+		case f == nil && (w.untried(w.shown) || !w.again[7023]):
+			w.again[7023] = true
+			return w.shown, nil
+		case f == nil:
+			return nil, failed(ReasonNoRC4, nil, "opens no call, not even one sealed to the certificate of its publickey.php: "+
+				"its OpenSSL cannot do RC4 (legacy provider)")
+		case f.Pending():
+			return nil, w.unknown(f, refused)
+		}
+		why = fmt.Sprintf("its publickey.php cannot be read (%v)", f)
+	}
+	switch {
+	case w.notAnswered != nil:
+		return nil, failed(refused.Reason, w.notAnswered, "%s; keyswap: %v", refused.Detail, w.notAnswered)
+	case w.answered == nil: // and no keyswap may be made: it may have forgotten the key
+		return nil, refused
+	}
+	return nil, failed(ReasonNoRC4, nil, "opens no call sealed to the certificate that it answers: "+
+		"its OpenSSL cannot do RC4 (legacy provider), or it works with another key; %s", why)
+}
+
+// readPage reads publickey.php, once.
+func (w *proving) readPage(ctx context.Context) (f *Failure) {
+	if w.shown == nil {
+		var attempts int
+		w.shown, attempts, f = w.c.publicKey(ctx, w.peer)
+		w.attempts += attempts
+	}
+	return f
 }
 
 // afterRenewed answers a 7025: the peer has a new key and names its certificate. Moodle signs that with the key we
@@ -53,13 +103,14 @@ func (w *proving) afterRenewed(ctx context.Context, got *sealedAnswer, under *en
 	if named.Equal(under) {
 		return nil, refused
 	}
-	f := w.verify(got.signed, under)
+	f := w.verifyUnder(got, under)
 	if f == nil {
 		return named, nil
 	}
 	if w.peer.Application != mahara || !errors.Is(f.Err, envelope.ErrSignature) || !w.mayKeyswap {
 		return nil, f
 	}
+	// It names the key and signs with it: that shows nothing until a call is answered under it.
 	if f := w.verify(got.signed, named); f != nil {
 		return nil, f
 	}

@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"io"
@@ -20,10 +21,11 @@ const (
 )
 
 // retry makes an exchange, and again what a retry can cure: dns, connect, timeout and 5xx, never a refusal. The place
-// among the limits is free while it waits. Giving up returns the last failure; attempts counts the tries.
+// among the limits is free while it waits. Giving up returns the last failure, interrupted if the context was over
+// before it was done; attempts counts the tries.
 func (c *Client) retry(ctx context.Context, t target, try func(context.Context) (*answer, *Failure)) (a *answer, attempts int, f *Failure) {
 	a, attempts, f = c.tries(ctx, try)
-	c.silence.heard(ctx, t, f)
+	c.silence.heard(t, f)
 	return a, attempts, f
 }
 
@@ -35,7 +37,7 @@ func (c *Client) tries(ctx context.Context, try func(context.Context) (*answer, 
 			return a, attempts, f
 		}
 		attempts++
-		if f == nil || attempts > c.o.Retries || over(ctx) || !curable(f) {
+		if f == nil || attempts > c.o.Retries || !curable(f) {
 			return a, attempts, f
 		}
 		pause := c.jitter(pauses.NextBackOff())
@@ -45,10 +47,18 @@ func (c *Client) tries(ctx context.Context, try func(context.Context) (*answer, 
 			}
 			pause = max(pause, asked)
 		}
-		if c.o.Sleep(ctx, pause) != nil {
-			return a, attempts, f
+		if err := c.pause(ctx, pause); err != nil {
+			return nil, attempts, failed(ReasonInterrupted, err, "interrupted before the next try; the last one ended: %v", f)
 		}
 	}
+}
+
+// pause waits between two tries, unless the context is over.
+func (c *Client) pause(ctx context.Context, d time.Duration) error {
+	if over(ctx) {
+		return whyOver(ctx)
+	}
+	return c.o.Sleep(ctx, d)
 }
 
 // over says whether the context has ended, or is about to: its deadline may have passed before its timer has fired.
@@ -57,8 +67,11 @@ func over(ctx context.Context) bool {
 	return ctx.Err() != nil || ok && time.Until(deadline) <= 0
 }
 
+// whyOver is the cause of a context that is over.
+func whyOver(ctx context.Context) error { return cmp.Or(context.Cause(ctx), context.DeadlineExceeded) }
+
 func curable(f *Failure) bool {
-	return f.unanswered() || strings.HasPrefix(f.Reason, "http_5")
+	return f.unanswered() && f.Reason != ReasonInterrupted || strings.HasPrefix(f.Reason, "http_5")
 }
 
 // jitter spreads a pause over half to one and a half of it, so that 200 peers behind one broken switch do not come back

@@ -111,15 +111,16 @@ func TestPausesAreSpread(t *testing.T) {
 	}
 }
 
-func TestAnInterruptedPauseReturnsTheLastFailure(t *testing.T) {
+func TestAnInterruptedPauseSaysSoAndNamesTheLastFailure(t *testing.T) {
 	own, peer := start(t, peertest.Options{}), start(t, peertest.Options{})
 	introduce(t, own, peer)
 	peer.Misbehave(peertest.Status(500))
 	c := client(t, quick(func(o *peers.Options) {
 		o.Sleep = func(context.Context, time.Duration) error { return context.Canceled }
 	}))
-	if got := c.Push(t.Context(), identity(t, own), row(peer), true); reason(got.Failure) != "http_500" || got.Attempts != 1 {
-		t.Errorf("got %v after %d attempts, want http_500 after 1", got.Failure, got.Attempts)
+	if got := c.Push(t.Context(), identity(t, own), row(peer), true); reason(got.Failure) != "interrupted" ||
+		!strings.Contains(got.Failure.Detail, "http_500") || got.Attempts != 1 {
+		t.Errorf("got %v after %d attempts, want interrupted after 1 that ended with http_500", got.Failure, got.Attempts)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rsa"
 	"errors"
-	"strings"
 	"time"
 
 	"renew_mnetkeys/envelope"
@@ -20,6 +19,7 @@ type sealedAnswer struct {
 
 // call makes a sealed system/listServices, which needs no service and no permission, under the given certificate.
 func (t *talk) call(ctx context.Context, under *envelope.Certificate) (*sealedAnswer, *Failure) {
+	t.warnWeak(under)
 	document, err := t.c.signed.sign(t.c, t.own)
 	if err != nil {
 		return nil, failed(ReasonNotXMLRPC, err, "sign the call: %v", err)
@@ -57,6 +57,9 @@ func readSealed(own Identity, a *answer) (*sealedAnswer, *Failure) {
 		return nil, openFailure(err)
 	}
 	_, refused, err := decodeAnswer(signed.Payload)
+	if f := strayFailure(err); f != nil {
+		return nil, f
+	}
 	if err != nil {
 		return nil, failed(ReasonNotXMLRPC, err, "its sealed answer holds no XML-RPC")
 	}
@@ -64,6 +67,9 @@ func readSealed(own Identity, a *answer) (*sealedAnswer, *Failure) {
 }
 
 func openFailure(err error) *Failure {
+	if f := strayFailure(err); f != nil {
+		return f
+	}
 	switch {
 	case errors.Is(err, envelope.ErrCannotOpen):
 		return failed(ReasonCannotOpen, err, "answered under a certificate of us that is neither the current nor a retired one")
@@ -75,18 +81,38 @@ func openFailure(err error) *Failure {
 	return failed(ReasonNotXMLRPC, err, "its sealed answer: %v", err)
 }
 
+// oldest is how far behind our clock an answer may be stamped. Moodle takes any; more than a day is a wrong clock, or an
+// old answer that somebody sends again.
+const oldest = 24 * time.Hour
+
 // verify says whether the peer signed the answer under the given certificate, and stamped it no more than the
 // threshold ahead of us; Moodle's client refuses what is stamped later (drift_threshold). The stamp stands outside the
 // signature, like the wwwroot: both tell mistakes, not attackers.
 func (t *talk) verify(s *envelope.Signed, under *envelope.Certificate) *Failure {
-	if strings.TrimSuffix(s.Wwwroot, "/") != strings.TrimSuffix(t.peer.Wwwroot, "/") {
-		return failed(ReasonBadSignature, envelope.ErrWwwroot, "its answer says it is from %s", s.Wwwroot)
-	}
 	if err := s.Verify(under.PublicKey); err != nil {
 		return failed(ReasonBadSignature, err, "its answer does not verify under its certificate")
 	}
-	if ahead := s.Stamped.Sub(t.c.o.Now()).Truncate(time.Second); ahead > cmp.Or(t.own.Drift, t.c.o.DriftThreshold) {
-		return failed(ReasonClock, nil, "its clock is %s ahead of ours", ahead)
+	if !envelope.SameWwwroot(s.Wwwroot, t.peer.Wwwroot) {
+		f := failed(ReasonBadSignature, envelope.ErrWwwroot, "its answer says it is from %s", s.Wwwroot)
+		f.Other = otherSite(s.Wwwroot, t.peer)
+		return f
+	}
+	switch ahead := s.Stamped.Sub(t.c.o.Now()).Truncate(time.Second); {
+	case ahead > cmp.Or(t.own.Drift, t.c.o.DriftThreshold):
+		return failed(ReasonClock, nil, "its clock is %s ahead of ours, or ours is behind", ahead)
+	case ahead < -oldest:
+		return failed(ReasonClock, nil, "its answer is stamped %s ago: its clock is behind, ours is ahead, or the answer is an old one", -ahead)
 	}
 	return nil
+}
+
+// wwwrootLimit is the size of mnet_host.wwwroot, in characters.
+const wwwrootLimit = 255
+
+// otherSite is named, a wwwroot that an answer gives, if it names another site than the peer; else "".
+func otherSite(named string, p Peer) string {
+	if _, f := parseTarget(named, 0); f != nil || envelope.SameWwwroot(named, p.Wwwroot) {
+		return ""
+	}
+	return clean(named, wwwrootLimit)
 }

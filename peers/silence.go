@@ -1,7 +1,6 @@
 package peers
 
 import (
-	"context"
 	"sync"
 	"time"
 )
@@ -14,7 +13,7 @@ const silentFor = time.Minute
 // run would be over before the tenants at the end of that queue have told those that do answer. So it costs those that
 // ask at the moment: who waits for a place meanwhile, and who comes within silentFor, is told what they found.
 //
-// All tries of an exchange must have failed: retrying is for what passes. Whatever was cut short by its context is no
+// All tries of an exchange must have failed: retrying is for what passes. What was interrupted is no
 // evidence, and any answer ends a silence. A site that calls itself is not told: it is asked over and over to see when
 // it comes to use a key. It is safe for concurrent use.
 type silence struct {
@@ -27,9 +26,12 @@ type silence struct {
 // silentTo is who did not answer, and whether only to sealed calls: a peer that
 // calls us back in vain before it answers one takes a keyswap all the same.
 type silentTo struct {
-	wwwroot string
-	sealed  bool
+	wwwroot, node string // nodes of one site are silent each for itself
+	sealed        bool
 }
+
+// at is how a target is remembered.
+func at(t target, sealed bool) silentTo { return silentTo{t.peer, t.node, sealed} }
 
 // silent is what the last tries came to.
 type silent struct {
@@ -45,9 +47,9 @@ func newSilence(now func() time.Time) *silence {
 func (s *silence) of(t target) *Failure {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	last, known := s.since[silentTo{t.peer, false}]
+	last, known := s.since[at(t, false)]
 	if !known && t.sealed {
-		last, known = s.since[silentTo{t.peer, true}]
+		last, known = s.since[at(t, true)]
 	}
 	if !known || s.now().Sub(last.at) >= silentFor {
 		return nil
@@ -58,15 +60,15 @@ func (s *silence) of(t target) *Failure {
 }
 
 // heard notes what an exchange with all its tries came to.
-func (s *silence) heard(ctx context.Context, t target, f *Failure) {
+func (s *silence) heard(t target, f *Failure) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case t.peer == "" || f != nil && f.untried:
+	case t.peer == "" || f != nil && (f.untried || f.Reason == ReasonInterrupted):
 	case f == nil || !f.unanswered():
-		delete(s.since, silentTo{t.peer, false})
-		delete(s.since, silentTo{t.peer, true})
-	case !over(ctx):
-		s.since[silentTo{t.peer, t.sealed && f.Reason == ReasonTimeout}] = silent{s.now(), f}
+		delete(s.since, at(t, false))
+		delete(s.since, at(t, true))
+	default:
+		s.since[at(t, t.sealed && f.Reason == ReasonTimeout)] = silent{s.now(), f}
 	}
 }

@@ -144,7 +144,7 @@ func TestATryThatWasCutShortIsNoEvidence(t *testing.T) {
 			ctx, cancel := end(t.Context())
 			defer cancel()
 			peer.Misbehave(peertest.Hang)
-			if got := network.Prove(ctx, identity(t, own), row(peer), nil, false); reason(got.Failure) != "timeout" {
+			if got := network.Prove(ctx, identity(t, own), row(peer), nil, false); reason(got.Failure) != "interrupted" {
 				t.Fatalf("%+v, %v", got, got.Failure)
 			}
 			peer.Misbehave()

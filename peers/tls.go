@@ -2,6 +2,7 @@ package peers
 
 import (
 	"context"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -16,17 +17,28 @@ import (
 // Moodle does not know is verified fully. TLS certificates have nothing to do with MNet's own.
 func (c *Client) tlsConfig(t target) *tls.Config {
 	host := t.url.Hostname()
-	config := &tls.Config{ServerName: host, RootCAs: c.o.RootCAs}
+	config := &tls.Config{ServerName: host, RootCAs: c.o.RootCAs, VerifyConnection: refuseWeak}
 	switch {
 	case c.o.TLSSkipVerify || t.verification == 0:
 		config.InsecureSkipVerify = true
 	case t.verification == 1:
 		config.InsecureSkipVerify = true // the chain only; the name is verified here
 		config.VerifyConnection = func(state tls.ConnectionState) error {
-			return verifyHostname(state.PeerCertificates[0], host)
+			return errors.Join(refuseWeak(state), verifyHostname(state.PeerCertificates[0], host))
 		}
 	}
 	return config
+}
+
+// refuseWeak keeps out of TLS the short keys that rsa1024min=0 lets MNet use (see warnWeak): no authority signs them, and
+// whoever breaks one is the server.
+func refuseWeak(state tls.ConnectionState) error {
+	for _, c := range state.PeerCertificates {
+		if key, ok := c.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < weakBits {
+			return fmt.Errorf("TLS certificate has a key of %d bits", key.N.BitLen())
+		}
+	}
+	return nil
 }
 
 // verifyHostname is curl's VERIFYHOST: subject alternative names and, in a certificate that has none, the common name.

@@ -4,11 +4,13 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"math/big"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -122,6 +124,30 @@ func TestTLSIsVerifiedAsThePeersRowSays(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The short keys that MNet may have are none for TLS, whatever the row says.
+func TestAShortTLSKeyIsRefused(t *testing.T) {
+	for bits, want := range map[int]string{768: "tls", 1024: ""} {
+		key, err := rsa.GenerateKey(rand.Reader, bits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		template := tlsTemplate("127.0.0.1", "127.0.0.1")
+		der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		peer := start(t, peertest.Options{TLS: &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}})
+		for verification := range 2 {
+			to := row(peer)
+			to.SSLVerification = verification
+			err := client(t, quick()).Reachable(t.Context(), to)
+			if reasonOf(err) != want || want != "" && !strings.Contains(err.Error(), "768 bits") {
+				t.Errorf("%d bits, sslverification %d: %v", bits, verification, err)
+			}
+		}
 	}
 }
 

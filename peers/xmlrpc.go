@@ -6,6 +6,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/kolo/xmlrpc"
+
+	"renew_mnetkeys/envelope"
 )
 
 // fault is an XML-RPC fault.
@@ -21,14 +23,16 @@ func encodeCall(method string, params ...any) ([]byte, error) {
 
 var errNotXMLRPC = errors.New("no XML-RPC answer")
 
-// decodeAnswer reads an XML-RPC answer: a value or a fault. PHP on a badly set up site prints notices before the
-// XML declaration, so that it begins at the root element. kolo/xmlrpc reads everything the captures and vectors hold;
+// decodeAnswer reads an XML-RPC answer: a value or a fault. Output around it is an *envelope.StrayError. kolo/xmlrpc reads everything the captures and vectors hold;
 // two things it must be spared are a declared encoding other than UTF-8 (it would need a package variable set) and a
 // string without <string> in it, which it reads only where a string is asked for.
 func decodeAnswer(body []byte) (any, *fault, error) {
 	root := bytes.Index(body, []byte("<methodResponse"))
 	if root < 0 || !bytes.Contains(body[root:], []byte("</methodResponse>")) {
 		return nil, nil, errNotXMLRPC
+	}
+	if err := envelope.CheckStray(body, "methodResponse"); err != nil {
+		return nil, nil, err
 	}
 	document := xmlrpc.Response(toUTF8(body[root:]))
 	if err := document.Err(); err != nil {

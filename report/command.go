@@ -109,7 +109,8 @@ func (m manner) exitMeaning(code int, renewed bool) string {
 			return "the tenant could not be looked at, or its own set-up is wrong"
 		case rotate.ExitPeers:
 			return "a peer is pending or refused"
-		case 130, 143:
+		}
+		if code > 128 {
 			return "interrupted"
 		}
 	}
@@ -129,7 +130,8 @@ func (m manner) exitMeaning(code int, renewed bool) string {
 		return "an own site does not use the stored key: act now"
 	case rotate.ExitLocked:
 		return "another run holds the lock"
-	case 130, 143:
+	}
+	if code > 128 {
 		return "interrupted at a safe point"
 	}
 	return "the run has failed"
@@ -137,8 +139,8 @@ func (m manner) exitMeaning(code int, renewed bool) string {
 
 // next is what to do about a tenant's error. Where nothing better is known, it is what its exit code leads to.
 func (t tenant) next(m manner) string {
-	if t.hint != "" || t.report.Error == "" {
-		return t.hint
+	if t.report.Hint != "" || t.report.Error == "" {
+		return t.report.Hint
 	}
 	const where = "docs/recovery.md says what to do, by exit code"
 	if t.report.Exit == rotate.ExitOK { // the run's own code may be of check, of which the document does not tell

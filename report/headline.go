@@ -79,7 +79,7 @@ func linkWords(count map[rotate.PeerOutcome]int, total int, what string, how man
 		done, verb = count[rotate.Skipped], "can be reached"
 	}
 	line := fmt.Sprintf("%s of %s %s", number(done), counted(total, what), verb)
-	for _, o := range []rotate.PeerOutcome{rotate.Pending, rotate.Refused, rotate.Skipped} {
+	for _, o := range []rotate.PeerOutcome{rotate.Pending, rotate.Refused, rotate.Skipped, rotate.Ignored} {
 		if count[o] > 0 && !(how.dryRun && o == rotate.Skipped) {
 			line += fmt.Sprintf(", %s %s", number(count[o]), o)
 		}

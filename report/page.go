@@ -1,8 +1,8 @@
 // Package report makes one HTML page of a run, for people: what happened, to whom, and what to do about it.
 //
 // The page stands for itself: style, script and data are in the file, nothing is loaded from elsewhere, and a Content
-// Security Policy says so to the browser. It is a view of rotate's reports and decides nothing; what an operator does about
-// a failure is told by the two functions given to [New].
+// Security Policy says so to the browser. It is a view of rotate's reports and decides nothing: what an operator does about
+// a failure is said by the reports' Hint and Next.
 package report
 
 import (
@@ -29,9 +29,6 @@ func (r Run) manner() manner { return manner{r.Command, r.DryRun} }
 //
 // A link between a tenant and its peer takes twelve bytes, whatever became of it: what links have in common is kept once.
 type Page struct {
-	nextStep func(rotate.PeerReport) string
-	hint     func(error) string
-
 	sites   []site
 	siteOf  map[string]uint32
 	kinds   []kind
@@ -59,31 +56,24 @@ type link struct {
 type tenant struct {
 	site   uint32
 	report rotate.TenantReport // without its peers and findings
-	hint   string
 	links  []link
 	count  map[rotate.PeerOutcome]int
 
 	findings []finding // the worst first
 }
 
-// New gives an empty page. nextStep says what an operator does about a peer, hint about a tenant's error; both may answer
-// "", where there is nothing to say or to do.
-func New(nextStep func(rotate.PeerReport) string, hint func(error) string) *Page {
-	return &Page{nextStep: nextStep, hint: hint, siteOf: map[string]uint32{}, kindOf: map[kind]uint32{}}
-}
+// New gives an empty page.
+func New() *Page { return &Page{siteOf: map[string]uint32{}, kindOf: map[kind]uint32{}} }
 
 // Add takes a tenant's report. Nothing of r.Peers is held on to.
 func (p *Page) Add(r rotate.TenantReport) {
 	t := tenant{site: p.site(r.Wwwroot, ""), report: r, links: make([]link, len(r.Peers)), count: map[rotate.PeerOutcome]int{}}
 	t.findings = p.findings(r.Findings)
 	t.report.Peers, t.report.Findings, t.report.Err = nil, nil, nil
-	if r.Err != nil {
-		t.hint = p.hint(r.Err)
-	}
 	for i, peer := range r.Peers {
 		k := kind{outcome: peer.Outcome, reason: peer.Reason, detail: peer.Detail, attempts: peer.Attempts, held: held(peer)}
 		if unproven(peer.Outcome) {
-			k.next = p.nextStep(peer)
+			k.next = peer.Next
 		}
 		took := min(max(peer.TookMS, 0), math.MaxUint32)
 		t.links[i] = link{peer: p.site(peer.Wwwroot, peer.Application), kind: p.kind(k), tookMS: uint32(took)}

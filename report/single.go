@@ -51,7 +51,7 @@ func (p *Page) single(t tenant, how manner) *single {
 			Reason: printable(k.reason), Detail: printable(k.detail), Next: printable(k.next), Held: printable(k.held), Attempts: k.attempts, TookMS: number(int(l.tookMS))})
 	}
 	// What wants attention comes first.
-	urgency := []rotate.PeerOutcome{rotate.Refused, rotate.Pending, rotate.Skipped, rotate.Healed, rotate.Accepted}
+	urgency := []rotate.PeerOutcome{rotate.Refused, rotate.Pending, rotate.Skipped, rotate.Ignored, rotate.Healed, rotate.Accepted}
 	slices.SortStableFunc(s.Peers, func(a, b peerRow) int {
 		return cmp.Or(cmp.Compare(slices.Index(urgency, rotate.PeerOutcome(a.Outcome)), slices.Index(urgency, rotate.PeerOutcome(b.Outcome))), cmp.Compare(a.Name, b.Name))
 	})

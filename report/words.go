@@ -49,6 +49,7 @@ func peerMarks(how manner) []mark {
 		{string(rotate.Pending), "P", "not reached; it fetches the key at its first call"},
 		{string(rotate.Refused), "R", "answered, and does not use the new key"},
 		{string(rotate.Skipped), "S", skipped},
+		{string(rotate.Ignored), "–", "not proven, and the operator does not want to know"},
 	}
 }
 
@@ -80,7 +81,7 @@ func selfCheckOf(c rotate.SelfCheck) selfCheck {
 		s.Means = "not asked"
 	case rotate.SelfFailed:
 		s.Means = "it does not use the stored key"
-		s.Next = "purge Moodle's caches on every web node and run again"
+		s.Next = "purge Moodle's caches on every web node, then run renew_mnetkeys push"
 	}
 	return s
 }

@@ -3,6 +3,7 @@ package report_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,18 +14,27 @@ import (
 
 var started = time.Date(2026, 11, 22, 3, 4, 5, 0, time.UTC)
 
-func newPage() *report.Page {
-	next := func(p rotate.PeerReport) string {
-		if p.Outcome == rotate.Pending || p.Outcome == rotate.Refused {
-			return "do something about " + p.Reason
-		}
-		return ""
+// advised is a page whose reports say what to do about what is wrong.
+type advised struct{ *report.Page }
+
+func newPage() advised { return advised{report.New()} }
+
+// Add takes a report.
+func (p advised) Add(r rotate.TenantReport) {
+	if r.Err != nil {
+		r.Hint = "hint for " + r.Err.Error()
 	}
-	return report.New(next, func(err error) string { return "hint for " + err.Error() })
+	r.Peers = slices.Clone(r.Peers)
+	for i := range r.Peers {
+		if o := r.Peers[i].Outcome; o == rotate.Pending || o == rotate.Refused {
+			r.Peers[i].Next = "do something about " + r.Peers[i].Reason
+		}
+	}
+	p.Page.Add(r)
 }
 
 // written is the page as text.
-func written(t *testing.T, p *report.Page, run report.Run) string {
+func written(t *testing.T, p advised, run report.Run) string {
 	t.Helper()
 	var b strings.Builder
 	if err := p.Write(&b, run); err != nil {
@@ -64,7 +74,7 @@ func site(i int) string { return fmt.Sprintf("https://t%03d.example.org", i) }
 
 // array is n tenants that are each other's peers. Peer 3 is down for all, peer 7 has MNet off, tenant 5 is unknown to all
 // others, tenant 2 has failed, and a site outside has something to say of its own.
-func array(n int) *report.Page {
+func array(n int) advised {
 	p := newPage()
 	for i := range n {
 		p.Add(tenantOf(i, n))

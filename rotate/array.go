@@ -25,7 +25,8 @@ import (
 // not proven, and a run with OnlyDistribute finds the rest.
 //
 // Nothing in it grows with the number of links but one byte for each: peers are
-// read one tenant at a time, and keys are let go as soon as they are stored.
+// read one tenant at a time. Of each tenant one pair is kept until it is reported:
+// where somebody has overwritten it meanwhile, no other copy may exist.
 type Array struct {
 	ArrayOptions
 	// Template is what all tenants have in common: everything of a Renewal but
@@ -95,14 +96,16 @@ type Mesh interface {
 	// Load gives the same peers with their certificates.
 	Load(ctx context.Context, peers []Peer) ([]Peer, error)
 	// Hold stores the certificates of other sites in the rows the member has of
-	// them, in one transaction, and reads them back. It gives what became of each.
+	// them, whatever those hold, in one transaction, and reads them back. It gives
+	// what became of each.
 	Hold(ctx context.Context, keys []HostKey) ([]Held, error)
 	// Look tells which of the certificates the member's rows hold, and writes
 	// nothing.
 	Look(ctx context.Context, keys []HostKey) ([]Held, error)
 }
 
-// HostKey is a site's new certificate, offered to the members that know it.
+// HostKey is a site's current certificate, for the rows that other members have of
+// it.
 type HostKey struct {
 	Wwwroot     string
 	Certificate *envelope.Certificate
@@ -114,26 +117,33 @@ type Held uint8
 
 // What became of a HostKey at a member.
 const (
-	HeldNot     Held = iota // the database could not be asked
-	HeldStored              // read back from the row
-	HeldNewer               // the row holds a newer one, which is left
+	HeldNot     Held = iota // the database could not be asked, or did not take it
+	HeldStored              // read from the row
 	HeldUnknown             // the member has no row of the site
 	HeldDeleted             // the row is deleted
-	HeldOther               // the row holds another one: what Look says, which compares no ages
+	HeldOther               // the row holds another one
 )
 
 // renewing is a selected tenant on its way.
 type renewing struct {
 	member  Member
+	at      int // index of the member
 	release func()
 	before  SelfCheck
 	fresh   bool // it was renewed a short while ago
 	kept    bool // its key is young enough, or none is to be renewed
 	starts  bool // MNet is to be started there
 	report  TenantReport
-	current *envelope.Certificate // in use and to be told; nil where the tenant failed
-	former  string                // the certificate that current replaces, PEM
-	called  map[string]bool       // members that a sealed call has proven besides
+	current *Identity // in use and to be told, without its history; nil where the tenant failed
+	former  string    // the certificate that current replaces, PEM
+	side    *side     // what a survey has read of it; nil where it is to be read
+	answers int       // how many prove its web server; 0 is as many as for a single tenant
+}
+
+// use makes a key the one that everybody is told of.
+func (t *renewing) use(id Identity, former string) {
+	id.Archived = nil // private keys that nobody needs before the tenant is read again
+	t.report.Exit, t.current, t.former = ExitOK, &id, former
 }
 
 // Run renews the selected tenants. Reports go to Emit; it returns the exit code
@@ -147,19 +157,25 @@ func (a *Array) Run(ctx context.Context) int {
 	}()
 	a.preflightAll(ctx, tenants)
 	a.renewAll(ctx, tenants)
-	held := a.tellMembers(ctx, tenants)
-	return a.finishAll(ctx, tenants, held)
+	return a.finishAll(ctx, tenants, a.tellMembers(ctx, tenants))
 }
 
 // start makes the selected tenants ready to go.
 func (a *Array) start() []*renewing {
 	tenants := make([]*renewing, len(a.Selected))
 	for i, at := range a.Selected {
-		tenants[i] = &renewing{member: a.Members[at], release: func() {}, report: TenantReport{Wwwroot: a.Members[at].Wwwroot,
+		tenants[i] = &renewing{answers: behindCanary, member: a.Members[at], at: at, release: func() {}, report: TenantReport{Wwwroot: a.Members[at].Wwwroot,
 			Outcome: Failed, SelfCheck: SelfSkipped, Exit: ExitNotRenewed, Peers: []PeerReport{}}}
+	}
+	if len(tenants) > 0 {
+		tenants[0].answers = 0
 	}
 	return tenants
 }
+
+// behindCanary is how many answers prove the web server of a tenant once more have
+// proven that of another: all tenants have the same web servers.
+const behindCanary = 2
 
 // each works on the tenants that are still on their way, a few at once, and
 // counts for the phase. work reports failures in the tenant.
@@ -200,7 +216,7 @@ func (a *Array) emitter() (emit func(*renewing), code func() int) {
 		if a.Emit != nil {
 			a.Emit(t.report)
 		}
-		t.report.Peers, t.report.Findings = nil, nil
+		t.report.Peers, t.report.Findings, t.current = nil, nil, nil
 	}, exits.code
 }
 
@@ -213,18 +229,27 @@ func (a *Array) renewal(s *Session) *Renewal {
 
 // within opens the tenant's session for do, and keeps its error in the report.
 func (a *Array) within(ctx context.Context, t *renewing, do func(*Session, *Renewal) error) {
-	err := func() error {
-		session, err := t.member.Open(ctx)
-		if err != nil {
-			return fmt.Errorf("open the tenant's database: %w", err)
+	err := a.inSession(ctx, t, func(s *Session) error {
+		r := a.renewal(s)
+		if r.Answers == 0 {
+			r.Answers = t.answers
 		}
-		defer session.Close()
-		return do(session, a.renewal(session))
-	}()
+		return do(s, r)
+	})
 	if err != nil {
 		t.report.Err, t.report.Error = err, err.Error()
 		t.report.Exit = exitFor(err, t.report.Exit)
 	}
+}
+
+// inSession opens the member's session for do.
+func (a *Array) inSession(ctx context.Context, t *renewing, do func(*Session) error) error {
+	session, err := t.member.Open(ctx)
+	if err != nil {
+		return fmt.Errorf("open the tenant's database: %w", err)
+	}
+	defer session.Close()
+	return do(session)
 }
 
 // sample draws n of the peers, all where n is negative.

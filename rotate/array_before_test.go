@@ -51,44 +51,26 @@ func (s *fleetSite) outside(wwwroot string) *fleetSite {
 
 const outsider = "https://outside.example"
 
-// Only peers outside of the array need a retired key: members are told by their
-// databases, unless they are to be told by keyswap.
-func TestWhomARenewalOfAnArrayMayLockOut(t *testing.T) {
-	for _, c := range []struct {
-		name    string
-		o       ArrayOptions
-		spoil   func(s, member, outside *fleetSite)
-		pending []string
-		err     error
-	}{
-		{name: "nobody, where all are proven", spoil: func(_, _, _ *fleetSite) {}},
-		{name: "a peer outside that cannot call back", spoil: func(_, _, out *fleetSite) { out.proveFail = "fault_710" }, pending: []string{outsider}},
-		{name: "no member, whatever it answers", spoil: func(_, member, _ *fleetSite) { member.proveFail = "fault_710" }},
-		{name: "a member, where it is told by keyswap", o: ArrayOptions{ByKeyswap: true},
-			spoil: func(_, member, _ *fleetSite) { member.proveFail = "fault_710" }, pending: []string{"https://t01.example"}},
-		{name: "peers that cannot be listed: it is not known", spoil: func(s, _, _ *fleetSite) { s.failsAt("list", 1) }, err: errDown},
-		{name: "peers whose certificates cannot be read: it is not known", spoil: func(s, _, _ *fleetSite) { s.failsAt("load", 1) }, err: errDown},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			f := newFleet(t, 2)
-			s := f.sites[0]
-			s.full(t)
-			c.spoil(s, f.sites[1], s.outside(outsider))
-			old := s.tenant.Pair
-			code := f.array(c.o, 0).Run(t.Context())
-			r := f.reports[s.tenant.Wwwroot]
-			var locked *PendingError
-			if errors.As(r.Err, &locked); (locked != nil) != (c.pending != nil) || locked != nil && (!slices.Equal(locked.Peers, c.pending) || r.Outcome != Kept) {
-				t.Errorf("%+v", r)
-			}
-			if c.err != nil && (!errors.Is(r.Err, c.err) || r.Outcome != Failed) {
-				t.Errorf("%+v", r)
-			}
-			refused := c.pending != nil || c.err != nil
-			if (s.tenant.Pair == old) != refused || refused && code != ExitNotRenewed {
-				t.Errorf("exit %d, renewed: %v", code, s.tenant.Pair != old)
-			}
-		})
+// Nobody need be asked whom a renewal may lock out: the history grows as long as a
+// peer may need it.
+func TestAFullHistoryStopsNoRenewalOfAnArray(t *testing.T) {
+	for _, o := range []ArrayOptions{{}, {ByKeyswap: true}} {
+		f := newFleet(t, 2)
+		s := f.sites[0]
+		s.full(t)
+		s.outside(outsider).proveFail = "fault_710"
+		old := s.tenant.Pair
+		if code := f.array(o, 0).Run(t.Context()); code != ExitPeers {
+			t.Errorf("exit %d", code)
+		}
+		r := f.reports[s.tenant.Wwwroot]
+		if r.Outcome != Renewed || r.Err != nil || s.tenant.Pair == old || s.tenant.History[0].Stored != old {
+			t.Errorf("%+v", r)
+		}
+		stored := slices.Index(f.events, "store "+s.tenant.Wwwroot)
+		if called := slices.Index(f.events, "prove "+outsider); called < stored {
+			t.Errorf("peers were called before the key was stored: %q", f.events)
+		}
 	}
 }
 
@@ -121,7 +103,12 @@ func TestATenantOfAnArrayThatBreaksBeforeItsKeyIsStored(t *testing.T) {
 		}, ErrNothingArchived},
 		{"MNet, which was started, answers with a clock that is ahead", ArrayOptions{}, func(s *fleetSite, a *Array) {
 			s.off(false)
-			a.Template.NewKey, s.own = true, &Failure{Reason: "clock"}
+			a.Template.NewKey = true
+			s.f.on = func(e string) {
+				if strings.HasPrefix(e, "start") {
+					s.own = &Failure{Reason: "clock"}
+				}
+			}
 		}, ErrOwnClock},
 	} {
 		t.Run(c.name, func(t *testing.T) {

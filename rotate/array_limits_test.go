@@ -81,13 +81,13 @@ func TestWhichKeysAreFresh(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		made time.Time
-		want bool
+		want bool // where a key is fresh for an hour
 	}{
 		{"made just now", clock, true},
 		{"made a while ago", clock.Add(-59 * time.Minute), true},
 		{"made longer ago", clock.Add(-61 * time.Minute), false},
-		{"made by a clock a little ahead", clock.Add(Backdating), true},
-		{"made by a clock further ahead", clock.Add(Backdating + time.Second), false},
+		{"made just as long ago", clock.Add(-time.Hour), false},
+		{"made by a clock that is ahead", clock.Add(time.Second), false},
 		{"of the year after next", clock.AddDate(2, 0, 0), false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -97,6 +97,9 @@ func TestWhichKeysAreFresh(t *testing.T) {
 			s.tenant.Pair, s.tenant.Own.Certificate = storedPair(pair), pair.Certificate.PEM
 			if got := f.array(ArrayOptions{Fresh: time.Hour}).fresh(&s.tenant); got != c.want {
 				t.Errorf("fresh: %v", got)
+			}
+			if f.array(ArrayOptions{}).fresh(&s.tenant) {
+				t.Error("fresh, although no key is to count as that")
 			}
 		})
 	}

@@ -21,11 +21,11 @@ func (a *Array) preflightAll(ctx context.Context, tenants []*renewing) {
 			return
 		}
 		t.release = release
-		a.within(ctx, t, func(s *Session, r *Renewal) error { return a.preflight(ctx, t, s, r) })
+		a.within(ctx, t, func(_ *Session, r *Renewal) error { return a.preflight(ctx, t, r) })
 	})
 }
 
-func (a *Array) preflight(ctx context.Context, t *renewing, s *Session, r *Renewal) error {
+func (a *Array) preflight(ctx context.Context, t *renewing, r *Renewal) error {
 	tenant, err := r.Store.Read(ctx)
 	if err != nil {
 		return fmt.Errorf("read the tenant: %w", err)
@@ -42,48 +42,19 @@ func (a *Array) preflight(ctx context.Context, t *renewing, s *Session, r *Renew
 	} else if t.starts = a.starts(tenant); t.starts {
 		return r.mayStart(ctx, tenant)
 	}
-	return a.ready(ctx, t, s, r, tenant)
+	return a.ready(ctx, t, r, tenant)
 }
 
 // ready finds what must stop the renewal of a tenant whose MNet is on.
-func (a *Array) ready(ctx context.Context, t *renewing, s *Session, r *Renewal, tenant *Tenant) (err error) {
+func (a *Array) ready(ctx context.Context, t *renewing, r *Renewal, tenant *Tenant) (err error) {
 	t.before, err = r.preflight(ctx, tenant)
 	t.report.SelfCheck = t.before
-	if err != nil || a.RollBack {
-		return err
-	}
-	if len(tenant.History) < tenant.Generations {
-		return nil // nothing would be dropped, and the peers need not be read
-	}
-	outside, err := a.outside(ctx, s)
-	if err != nil {
-		return err
-	}
-	if err := r.wouldLockOut(ctx, tenant, outside, t.before); err != nil {
-		t.report.Outcome = Kept
-		return err
-	}
-	return nil
+	return err
 }
 
 // starts tells whether MNet is to be started before the renewal (--newkey).
 func (a *Array) starts(t *Tenant) bool {
 	return a.Template.NewKey && !a.OnlyDistribute && !a.RollBack && (!t.MNetOn() || t.Own == nil)
-}
-
-// outside are the peers that are told over HTTP. Members need no retired key to
-// learn a new one.
-func (a *Array) outside(ctx context.Context, s *Session) ([]Peer, error) {
-	list, err := s.Mesh.List(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read the peers: %w", err)
-	}
-	inside := a.byDatabase()
-	list = slices.DeleteFunc(list, func(p Peer) bool { return inside[p.Wwwroot] })
-	if list, err = s.Mesh.Load(ctx, list); err != nil {
-		return nil, fmt.Errorf("read the peers: %w", err)
-	}
-	return list, nil
 }
 
 // keeps tells whether the tenant's key is left as it is.
@@ -95,27 +66,29 @@ func (a *Array) keeps(t *Tenant) bool {
 }
 
 // fresh tells a tenant that was renewed a short while ago, by a run that may
-// have been killed before it told everybody. A key that is not valid yet was made
-// by a clock that was wrong, and is not waited for.
+// have been killed before it told everybody, or by Moodle itself: which of both a
+// certificate does not say. A key that is not valid yet was made by a clock that
+// was wrong, and is not waited for.
 func (a *Array) fresh(t *Tenant) bool {
 	c, err := envelope.ParseCertificate(t.Pair.Certificate)
 	if err != nil || t.Own == nil || t.Own.Certificate != t.Pair.Certificate {
 		return false
 	}
 	now := a.Template.Now()
-	return !now.Before(c.NotBefore) && now.Sub(c.NotBefore.Add(Backdating)) < a.Fresh && c.NotAfter.After(now)
+	return !now.Before(c.NotBefore) && now.Sub(c.NotBefore) < a.Fresh && c.NotAfter.After(now)
 }
 
 // keep brings the own site to use the key that is stored.
 func (a *Array) keep(ctx context.Context, t *renewing, r *Renewal, tenant *Tenant) error {
 	id, err := r.keep(ctx, tenant, &t.report)
 	if err != nil {
-		return err
+		return t.keepFailed(ctx, r, tenant.identity(), err)
 	}
-	t.report.Exit, t.current = ExitOK, id.Key.Certificate
+	former := ""
 	if len(tenant.History) > 0 {
-		t.former = tenant.History[0].Certificate
+		former = tenant.History[0].Certificate
 	}
+	t.use(*id, former)
 	return nil
 }
 
@@ -139,6 +112,9 @@ func (a *Array) renewAll(ctx context.Context, tenants []*renewing) {
 		}
 	}
 	canaries = min(max(canaries, 0), len(due))
+	for _, t := range due[:canaries] {
+		t.answers = 0
+	}
 	a.renewSome(ctx, "canary", due[:canaries], failures)
 	for _, t := range due[:canaries] {
 		if t.report.Err != nil {
@@ -165,16 +141,16 @@ func (a *Array) renewSome(ctx context.Context, phase string, due []*renewing, fa
 			t.report.Outcome, t.report.Err, t.report.Error = Kept, err, err.Error()
 			return
 		}
-		a.within(ctx, t, func(s *Session, r *Renewal) error { return a.renew(ctx, t, s, r, key) })
+		a.within(ctx, t, func(_ *Session, r *Renewal) error { return a.renew(ctx, t, r, key) })
 		failures.count(t.report.Err)
 	})
 }
 
 // renew stores one tenant's new key and proves its own site.
-func (a *Array) renew(ctx context.Context, t *renewing, s *Session, r *Renewal, key generated) error {
+func (a *Array) renew(ctx context.Context, t *renewing, r *Renewal, key generated) error {
 	tenant, err := r.read(ctx)
 	if err == nil && t.starts {
-		err = a.ready(ctx, t, s, r, tenant)
+		err = a.ready(ctx, t, r, tenant)
 	}
 	if err != nil {
 		return err
@@ -190,8 +166,8 @@ func (a *Array) renew(ctx context.Context, t *renewing, s *Session, r *Renewal, 
 		return err
 	}
 	if err := r.takeIntoUse(ctx, tenant, *next, history, t.before, &t.report); err != nil {
-		return err
+		return t.keepFailed(ctx, r, next, err)
 	}
-	t.report.Exit, t.current, t.former = ExitOK, next.Key.Certificate, tenant.Pair.Certificate
+	t.use(*next, tenant.Pair.Certificate)
 	return nil
 }

@@ -175,6 +175,10 @@ func (t *tenant) StoreKey(_ context.Context, _ *rotate.Tenant, next rotate.Keys)
 	return nil
 }
 
+func (t *tenant) StoreHistory(context.Context, *rotate.Tenant, []rotate.Retired, bool) error {
+	return nil
+}
+
 func (t *tenant) CheckRights(context.Context) error { return nil }
 
 func (t *tenant) StorePeer(context.Context, rotate.Peer, *envelope.Certificate) (bool, error) {
@@ -220,8 +224,12 @@ func (n clientNetwork) Prove(ctx context.Context, own rotate.Identity, p rotate.
 	return rotate.Proof{Certificate: proof.Certificate, Healed: proof.Healed, Failure: failureOf(proof.Failure), Attempts: proof.Attempts}
 }
 
-func (n clientNetwork) PublicKey(ctx context.Context, p rotate.Peer) (*envelope.Certificate, error) {
-	return n.Client.PublicKey(ctx, remote(p))
+func (n clientNetwork) PublicKey(ctx context.Context, p rotate.Peer) (*envelope.Certificate, *rotate.Failure) {
+	shown, err := n.Client.PublicKey(ctx, remote(p))
+	if err != nil {
+		return nil, &rotate.Failure{Reason: "connect", Detail: err.Error()}
+	}
+	return shown, nil
 }
 
 func (n clientNetwork) Reachable(ctx context.Context, p rotate.Peer) *rotate.Failure { return nil }

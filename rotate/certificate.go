@@ -17,10 +17,6 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// Backdating is how far notBefore lies in the past: a peer whose clock runs
-// behind ours must not see a certificate of the future.
-const Backdating = time.Hour
-
 // Limits of the DN attributes, in characters (X.520 upper bounds, which OpenSSL
 // enforces and Moodle cuts to), and of emailAddress (PKCS #9 ub-emailaddress).
 const (
@@ -56,7 +52,7 @@ type Subject struct {
 // Certify makes the self-signed certificate Moodle would make for key: the same
 // attributes, order, string types and extensions as mnet_generate_keypair. It
 // differs where no peer looks: SHA-256, a positive random serial (RFC 5280
-// 4.1.2.2) and notBefore one hour back. The pair it returns has been read back
+// 4.1.2.2). The pair it returns has been read back
 // and checked by the rules by which a peer would refuse it.
 func Certify(key *rsa.PrivateKey, s Subject, now time.Time, days int, random io.Reader) (*envelope.KeyPair, error) {
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
@@ -86,7 +82,7 @@ func certify(key *rsa.PrivateKey, s Subject, now time.Time, days int, random io.
 	template := &x509.Certificate{
 		SerialNumber:       serial,
 		RawSubject:         encode(distinguishedName(s)),
-		NotBefore:          now.Add(-Backdating),
+		NotBefore:          now,
 		NotAfter:           now.AddDate(0, 0, days),
 		SignatureAlgorithm: x509.SHA256WithRSA,
 		ExtraExtensions:    moodleExtensions(&key.PublicKey),

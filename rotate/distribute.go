@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -52,78 +53,75 @@ func (r *Renewal) tellPeer(ctx context.Context, own Identity, p Peer) PeerReport
 	push := r.Network.Push(ctx, own, p)
 	report.Attempts = push.Attempts
 
-	held, _ := envelope.ParseCertificate(p.Certificate)
-	answered, stale := push.Answered, false
-	if older(answered, held) {
-		answered, stale = nil, true
-	}
 	switch f := push.Failure; {
 	case f != nil && (f.Pending || f.Reason == "unknown_to_peer" || f.Reason == "mnet_off"):
 		report.fail(f)
-	case f != nil && f.Reason == "bad_certificate" && held == nil:
+	case f != nil && f.Reason == "bad_certificate" && certificateOf(p) == nil:
 		report.fail(f)
 	default:
 		// A keyswap that was refused otherwise decides nothing: the peer may
 		// still fetch the certificate itself when we call it.
-		proof := r.prove(ctx, own, &p, answered, !stale)
+		proof := r.prove(ctx, own, &p, push.Answered)
 		report.prove(push, proof)
-		if stale && proof.Failure != nil {
-			report.Detail = join(report.Detail, "its keyswap answers an older certificate than the one stored, which was kept")
-		}
-		r.keepCertificate(ctx, p, proof.Certificate, answered, &report)
+		r.keepCertificate(ctx, p, proof, &report)
 	}
-	if ctx.Err() != nil && !report.Outcome.Proven() {
-		report.fail(&Failure{Reason: "timeout", Detail: "not finished: " + context.Cause(ctx).Error(), Pending: true})
-	}
+	report.interruptedBy(ctx)
 	report.TookMS = r.Now().Sub(started).Milliseconds()
 	return report
 }
 
-// prove makes the sealed call. A peer that has forgotten its old key cannot call
-// us back to heal as long as our row holds the old certificate, under which our
-// web side would verify it: where that may be the reason, the answered one is
-// stored first and the call made once more. It is not stored before the first
-// call, because a peer with a stale cache still uses the old one. p becomes what
-// the row then holds.
-func (r *Renewal) prove(ctx context.Context, own Identity, p *Peer, answered *envelope.Certificate, mayKeyswap bool) Proof {
-	proof := r.Network.Prove(ctx, own, *p, answered, mayKeyswap)
-	if f := proof.Failure; f == nil || answered == nil || f.Reason != "fault_710" && f.Reason != "cannot_open" {
+// interruptedBy is for a peer whose proof the end of the context has cut short.
+func (p *PeerReport) interruptedBy(ctx context.Context) {
+	if ctx.Err() != nil && !p.Outcome.Proven() {
+		p.fail(&Failure{Reason: reasonInterrupted, Detail: "not finished: " + context.Cause(ctx).Error(), Pending: true})
+	}
+}
+
+// prove makes the sealed call, to the certificate that the keyswap answered where
+// there is one. A peer that has forgotten its old key cannot call us back to heal
+// while our row has the old certificate, under which our web server would verify
+// it. Where the peer has signed its refusal with another key than that of our row,
+// this certificate is stored, and the call made once more. p becomes what the row
+// then has.
+func (r *Renewal) prove(ctx context.Context, own Identity, p *Peer, answered *envelope.Certificate) Proof {
+	proof := r.Network.Prove(ctx, own, *p, answered, true)
+	if proof.Failure == nil || proof.Certificate == nil || proof.Certificate.Equal(certificateOf(*p)) {
 		return proof
 	}
-	if held, err := envelope.ParseCertificate(p.Certificate); err == nil && held.Equal(answered) {
+	if stored, err := r.Store.StorePeer(ctx, *p, proof.Certificate); err != nil || !stored {
 		return proof
 	}
-	if stored, err := r.Store.StorePeer(ctx, *p, answered); err != nil || !stored {
-		return proof
-	}
-	p.Certificate, p.Expires = answered.PEM, answered.NotAfter.Unix()
-	again := r.Network.Prove(ctx, own, *p, answered, mayKeyswap)
+	p.Certificate, p.Expires = proof.Certificate.PEM, proof.Certificate.NotAfter.Unix()
+	again := r.Network.Prove(ctx, own, *p, proof.Certificate, true)
 	again.Healed = again.Failure == nil
 	again.Attempts += proof.Attempts
 	return again
 }
 
-// keepCertificate stores what the peer uses: the certificate its answer verified
-// under, else the one it answered to the keyswap.
-func (r *Renewal) keepCertificate(ctx context.Context, p Peer, proven, answered *envelope.Certificate, report *PeerReport) {
-	held, _ := envelope.ParseCertificate(p.Certificate)
-	c := proven
-	if c == nil {
-		c = answered
-	}
-	if c == nil || c.Equal(held) && p.Expires == c.NotAfter.Unix() || older(c, held) {
+// keepCertificate stores what the peer uses: the certificate under which a signed
+// answer of it has verified, whatever its dates. What a keyswap answers proves
+// nothing. A link whose certificate cannot be stored is not proven: this site will
+// not use it.
+func (r *Renewal) keepCertificate(ctx context.Context, p Peer, proof Proof, report *PeerReport) {
+	c := proof.Certificate
+	if c == nil || c.Equal(certificateOf(p)) && p.Expires == c.NotAfter.Unix() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	stored, err := r.Store.StorePeer(ctx, p, c)
+	why := "its row was changed by somebody else meanwhile"
 	switch {
+	case err == nil && stored:
+		return
 	case err != nil:
-		r.Log.Warn().Err(err).Str("peer", p.Wwwroot).Msg("the peer's certificate could not be stored")
-		report.Detail = join(report.Detail, "its certificate could not be stored")
-	case !stored:
-		r.Log.Info().Str("peer", p.Wwwroot).Msg("the peer's row was changed meanwhile and is left as it is")
+		why = "its certificate could not be stored: " + err.Error()
 	}
+	if !report.Outcome.Proven() {
+		report.Detail = join(report.Detail, why)
+		return
+	}
+	report.fail(&Failure{Reason: reasonNotStored, Detail: why, Pending: true})
 }
 
 // Newer tells whether a held certificate was made after an offered one. What
@@ -138,6 +136,32 @@ func Newer(held, offered string) bool {
 func older(a, b *envelope.Certificate) bool {
 	return a != nil && b != nil && a.NotBefore.Before(b.NotBefore)
 }
+
+// settlesSoon are refusals that two sites get which renew at the same moment: each
+// is telling the other while its own web server still changes over. The link is in
+// order a second later.
+var settlesSoon = []string{"fault_710", "fault_7023", "fault_7025", "cannot_open", "bad_signature"}
+
+// tellOnceMore tells the peers again whose refusal may have passed by now.
+func (r *Renewal) tellOnceMore(ctx context.Context, own Identity, peers []Peer, reports []PeerReport) {
+	var again []Peer
+	var at []int
+	for i, p := range reports {
+		if p.Outcome == Refused && slices.Contains(settlesSoon, p.Reason) {
+			again, at = append(again, peers[i]), append(at, i)
+		}
+	}
+	if len(again) == 0 || r.Sleep(ctx, onceMoreAfter) != nil {
+		return
+	}
+	for i, report := range r.tellPeers(ctx, own, again) {
+		report.Attempts += reports[at[i]].Attempts
+		reports[at[i]] = report
+	}
+}
+
+// onceMoreAfter is how long a link is given to settle.
+const onceMoreAfter = time.Second
 
 func (p *PeerReport) fail(f *Failure) {
 	p.Outcome, p.Reason, p.Detail = Refused, f.Reason, f.Detail
@@ -160,11 +184,17 @@ func (p *PeerReport) prove(push Push, proof Proof) {
 	default:
 		p.Outcome = Accepted
 	}
+	if proof.Failure == nil && proof.Fault != "" {
+		p.Detail = join(p.Detail, "it answered the call with "+proof.Fault)
+	}
 }
 
 func join(a, b string) string {
-	if a == "" {
+	switch {
+	case a == "":
 		return b
+	case b == "":
+		return a
 	}
 	return a + "; " + b
 }

@@ -85,6 +85,7 @@ func (d *diagnosis) run(ctx context.Context, report *TenantReport) error {
 		report.skipPeers(t, "not called: "+silent)
 	} else {
 		report.Peers = d.callPeers(ctx, *t.identity())
+		report.weighLinks(report.SelfCheck == SelfProven)
 	}
 	d.ownHistory(report.Peers)
 	d.ownAddress(ctx, report.Peers)
@@ -138,7 +139,9 @@ func exitOf(findings []Finding) int {
 	is := func(match func(Finding) bool) bool { return slices.ContainsFunc(findings, match) }
 	peer := func(f Finding) bool { return strings.HasPrefix(f.Code, "peer") && f.Severity != SeverityInfo }
 	switch {
-	case is(func(f Finding) bool { return f.Code == "own_key_not_used" || f.Code == "own_row_certificate" }):
+	case is(func(f Finding) bool {
+		return slices.Contains([]string{"own_key_not_used", "own_several_caches", "own_row_certificate"}, f.Code)
+	}):
 		return ExitOwnSite
 	case is(func(f Finding) bool { return f.Severity == SeverityError && !peer(f) }):
 		return ExitNotRenewed

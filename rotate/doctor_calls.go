@@ -90,11 +90,16 @@ func (d *diagnosis) callPeer(ctx context.Context, own Identity, p Peer) checkup 
 	c.report.prove(Push{}, proof)
 	switch f := proof.Failure; {
 	case f != nil && ctx.Err() != nil:
-		f = &Failure{Reason: "timeout", Detail: "not finished: " + context.Cause(ctx).Error(), Pending: true}
+		f = &Failure{Reason: reasonInterrupted, Detail: "not finished: " + context.Cause(ctx).Error(), Pending: true}
 		c.report.fail(f)
 		c.findings = append(c.findings, failing(p, f))
 	case f != nil:
 		c.findings = append(c.findings, failing(p, f))
+	case proof.Forgotten:
+		c.report.fail(forgotten)
+		f := failing(p, forgotten)
+		f.Next = advicePush
+		c.findings = append(c.findings, f)
 	default:
 		c.findings = append(c.findings, proven(p, proof, held)...)
 		if prober, ok := d.Network.(ForceProber); ok {
@@ -107,8 +112,8 @@ func (d *diagnosis) callPeer(ctx context.Context, own Identity, p Peer) checkup 
 // hasRenewed tells of a peer whose certificate here has expired whether it uses a
 // newer one already. publickey.php is a page, which makes no Moodle renew.
 func (d *diagnosis) hasRenewed(ctx context.Context, p Peer) bool {
-	shown, err := d.Network.PublicKey(ctx, p)
-	return err == nil && shown.NotAfter.After(d.Now())
+	shown, f := d.Network.PublicKey(ctx, p)
+	return f == nil && shown.NotAfter.After(d.Now())
 }
 
 // proven is what else there is to say of a peer that is proven.

@@ -2,7 +2,6 @@ package rotate
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -97,14 +96,14 @@ func (c *clinic) Prove(ctx context.Context, own Identity, p Peer, answered *enve
 	return c.world.Prove(ctx, own, p, answered, mayKeyswap)
 }
 
-func (c *clinic) PublicKey(ctx context.Context, p Peer) (*envelope.Certificate, error) {
+func (c *clinic) PublicKey(ctx context.Context, p Peer) (*envelope.Certificate, *Failure) {
 	if p.Wwwroot == ownURL {
 		return c.world.PublicKey(ctx, p)
 	}
 	if shown, ok := c.shown[p.Wwwroot]; ok {
 		return shown, nil
 	}
-	return nil, errors.New("it has no such page")
+	return nil, &Failure{Reason: "http_404", Detail: "it has no such page"}
 }
 
 func (c *clinic) TakesForce(_ context.Context, _ Identity, p Peer) Forced {
@@ -132,7 +131,7 @@ func (c *clinic) diagnose(t *testing.T) (TenantReport, []Finding) {
 		t.Error("the diagnosis changed something")
 	}
 	for _, e := range c.events[events:] {
-		if !slices.Contains([]string{"read", "prove", "probe"}, strings.Fields(e)[0]) {
+		if !slices.Contains([]string{"read", "prove", "probe", "page"}, strings.Fields(e)[0]) {
 			t.Errorf("the diagnosis did %s", e)
 		}
 	}

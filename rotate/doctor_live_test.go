@@ -34,6 +34,11 @@ func (r *readOnly) StoreKey(context.Context, *rotate.Tenant, rotate.Keys) error 
 	return nil
 }
 
+func (r *readOnly) StoreHistory(context.Context, *rotate.Tenant, []rotate.Retired, bool) error {
+	r.Error("the history was stored")
+	return nil
+}
+
 func (r *readOnly) StorePeer(_ context.Context, p rotate.Peer, _ *envelope.Certificate) (bool, error) {
 	r.Errorf("a certificate of %s was stored", p.Wwwroot)
 	return false, nil

@@ -19,6 +19,9 @@ var nextSteps = map[string]string{
 	"bad_signature":   "have the peer's administrator renew its key: it signs with another than that of its certificate",
 	"cannot_open":     "push the key; a peer that still refuses has to delete and fetch this site's key by hand",
 	"clock":           "set the clocks of both machines by NTP: what is stamped ahead is refused",
+	"own_site":        "find out why this site's web server was not proven to use the key, then run: renew_mnetkeys push",
+	"not_stored":      "make this site's database writable for this tool, then run: renew_mnetkeys push",
+	"interrupted":     "run: renew_mnetkeys push",
 	"fault_710": "fetch this site's /mnet/publickey.php from the peer's machine: it holds an older certificate and has to call back for the current one. " +
 		"What stands in the way is its name server, a firewall, this site's TLS certificate where the peer verifies it, or a history that lacks the old key",
 	"fault_0":    "look into the peer's log: it could not handle the call",

@@ -102,24 +102,33 @@ func (d *diagnosis) ownRights(ctx context.Context) {
 	}
 }
 
-// ownSite asks the own web side for its key, and says why no peer may be called
-// after it.
+// ownSite asks the local web server for its key, and says why no peer may be
+// called after it.
 func (d *diagnosis) ownSite(ctx context.Context, report *TenantReport) (silent string) {
-	check, f := d.checkBefore(ctx, d.tenant)
+	t := d.tenant
+	check, f := d.ask(ctx, t, *t.identity(), d.answersForProof())
 	report.SelfCheck = check
 	switch {
 	case check == SelfNoRC4:
 		d.own(SeverityError, "no_rc4", "switch OpenSSL's legacy provider on for the web server's PHP (OPENSSL_CONF) and restart it",
-			"the own site can open no sealed call, as its OpenSSL has no RC4: MNet cannot work, whatever the key")
+			"the local site can open no sealed call, as its OpenSSL has no RC4: MNet cannot work, whatever the key")
+	case check == SelfUnreachable && f.Reason == "stray_output":
+		d.own(SeverityError, "stray_output", NextStep(f.Reason), "no other site can read the answers of the local site: %v", f)
 	case check == SelfUnreachable:
-		d.own(SeverityWarning, "unreachable", "check from this machine: "+NextStep(f.Reason),
-			"the own site could not be asked which key it uses: %v", f)
+		d.own(SeverityError, "unreachable", "check from this machine: "+NextStep(f.Reason),
+			"the local site could not be asked which key it uses: %v", f)
+	case check == SelfFailed && f.Other != "", check == SelfFailed && f.Reason == "unknown_to_peer":
+		d.own(SeverityError, "other_name", "write the wwwroot of config.php, of VMoodle's register and of --host exactly as the site gives it", "%v", t.stopping(check, f))
+		return "another site answers at the wwwroot"
 	case check == SelfFailed && f.Reason == "clock":
-		d.own(SeverityError, "clock", NextStep(f.Reason), "this machine and the own site disagree about the time: %v", f)
+		d.own(SeverityError, "clock", NextStep(f.Reason), "this machine and the local site disagree about the time: %v", f)
+	case check == SelfFailed && f.Reason == reasonSeveralCaches:
+		d.own(SeverityError, "several_caches", NextStep(f.Reason), "%v", f)
+		return "web servers of the local site use different keys"
 	case check == SelfFailed:
-		d.own(SeverityError, "key_not_used", "purge Moodle's caches on every web node (php admin/cli/purge_caches.php, restart php-fpm where APCu is used); "+
-			"if that does not help, renew the key", "the own site does not use the stored key: %v", f)
-		return "the own site does not use the stored key"
+		d.own(SeverityError, "key_not_used", "run the command push: it purges the cache, keeping what only the cache has, and tests again",
+			"the web server uses a different key from the one in the database: %v", f)
+		return "the local site does not use the stored key"
 	}
 	return ""
 }

@@ -77,7 +77,7 @@ func TestWhatIsWrongWithTheOwnSite(t *testing.T) {
 	diagnoseAll(t, []ailment{
 		{"it uses another key than the stored one", func(c *clinic) { c.cached = &c.tenant.History[0].Stored }, own("error own_key_not_used"), ExitOwnSite, 0},
 		{"it can do no RC4", func(c *clinic) { c.rc4less = true }, own("error own_no_rc4"), ExitNotRenewed, 2},
-		{"it cannot be reached from here", func(c *clinic) { c.unreachable = true }, own("warning own_unreachable"), ExitNotRenewed, 2},
+		{"it cannot be reached from here", func(c *clinic) { c.unreachable = true }, own("error own_unreachable"), ExitNotRenewed, 2},
 		{"its clock is ahead", func(c *clinic) { c.clockAhead = true }, own("error own_clock"), ExitNotRenewed, 2},
 		{"it is at a private address, and its peers are not", private, own("info own_address_private"), ExitOK, 2},
 		{"it is, and a peer cannot call back", func(c *clinic) { private(c); c.fails("fault_710", false) },

@@ -2,9 +2,6 @@ package rotate
 
 import (
 	"context"
-	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"renew_mnetkeys/envelope"
@@ -57,69 +54,6 @@ func (t *Tenant) ends(c *envelope.Certificate) time.Time {
 	return c.NotAfter
 }
 
-// nearlyOver tells whether less than a third of the life is left.
-func (t *Tenant) nearlyOver(now time.Time) bool {
-	c, err := envelope.ParseCertificate(t.Pair.Certificate)
-	return err != nil || !now.Before(t.ends(c).Add(-c.NotAfter.Sub(c.NotBefore)/3))
-}
-
-// PendingError says that a renewal now would drop the oldest retired key while
-// peers were not reached that may still hold it: they could never heal.
-type PendingError struct {
-	Generations int
-	Peers       []string // their wwwroots
-}
-
-func (e *PendingError) Error() string {
-	const shown = 3
-	peers := strings.Join(e.Peers[:min(len(e.Peers), shown)], ", ")
-	if more := len(e.Peers) - shown; more > 0 {
-		peers += fmt.Sprintf(" and %d more", more)
-	}
-	return fmt.Sprintf("not renewed: that would push the oldest of %d keys out of the history, and peers that are not proven now may hold it: %s", e.Generations, peers)
-}
-
-// wouldLockOut asks the peers under the current key where a renewal that is not
-// due would drop a retired one. Peers that hold the current key, or that no key
-// of ours can help, do not count; neither does anything where the key is nearly
-// over: Moodle would renew it by itself.
-func (r *Renewal) wouldLockOut(ctx context.Context, t *Tenant, peers []Peer, before SelfCheck) error {
-	if !r.mayLockOut(t, before) {
-		return nil
-	}
-	id := t.identity()
-	reports := r.workOn(peers, func(p Peer) PeerReport {
-		report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application}
-		// A keyswap tells a peer that has no RC4 from one that has forgotten its key.
-		report.prove(Push{}, r.Network.Prove(ctx, *id, p, nil, true))
-		return report
-	})
-	var pending []string
-	for _, p := range reports {
-		if p.Outcome == Pending || p.Outcome == Refused && slices.Contains(mayHeal, p.Reason) {
-			pending = append(pending, p.Wwwroot)
-		}
-	}
-	if err := ctx.Err(); err != nil {
-		return stoppedOr(ctx, err)
-	}
-	if len(pending) == 0 {
-		return nil
-	}
-	return &PendingError{Generations: t.Generations, Peers: pending}
-}
-
-// mayLockOut tells whether a renewal now would drop a retired key early. A site
-// that does not use the key it stores cannot be worse off.
-func (r *Renewal) mayLockOut(t *Tenant, before SelfCheck) bool {
-	broken := before == SelfFailed || before == SelfNoRC4
-	return !r.AbandonPending && !broken && len(t.History) >= t.Generations && t.identity() != nil && !t.nearlyOver(r.Now())
-}
-
-// mayHeal are the reasons of peers that answered otherwise, and that a retired
-// key would still bring back: once MNet is switched on there, or they reach us.
-var mayHeal = []string{"mnet_off", "fault_710", "cannot_open"}
-
 // keepAndLook is the renewal of a key that is not due: the own site is looked at,
 // and peers that are not proven are pushed to.
 func (r *Renewal) keepAndLook(ctx context.Context, t *Tenant, report *TenantReport) error {
@@ -143,7 +77,7 @@ func (r *Renewal) lookAtPeers(ctx context.Context, own Identity, peers []Peer) [
 		}
 		report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application}
 		report.prove(Push{}, proof)
-		r.keepCertificate(ctx, p, proof.Certificate, nil, &report)
+		r.keepCertificate(ctx, p, proof, &report)
 		report.TookMS = r.Now().Sub(started).Milliseconds()
 		return report
 	})

@@ -1,10 +1,6 @@
 package rotate
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"strings"
 	"testing"
 	"time"
 )
@@ -67,60 +63,5 @@ func TestAKeyThatMoodleTakesForExpiredIsDue(t *testing.T) {
 	tenant := &Tenant{Wwwroot: ownURL, Pair: storedPair(pair), Own: &Peer{Wwwroot: ownURL, Certificate: pair.Certificate.PEM}} // expires 0
 	if !(DuePolicy{OnlyIfDue: true}).due(tenant, clock) {
 		t.Error("a row without expiry is not due")
-	}
-}
-
-// A renewal that would drop a key is not made while it is not known who may need it.
-func TestWhoStandsAgainstARenewal(t *testing.T) {
-	stop := errors.New("stopped by hand")
-	for _, c := range []struct {
-		name   string
-		dead   int // of five peers
-		stop   bool
-		policy bool // --abandon-pending
-		err    string
-	}{
-		{"nobody", 0, false, false, ""},
-		{"one", 1, false, false, "may hold it: https://p0.example"},
-		{"three, who are all named", 3, false, false, "https://p0.example, https://p1.example, https://p2.example"},
-		{"five, of whom three are named", 5, false, false, "https://p2.example and 2 more"},
-		{"five, who are abandoned", 5, false, true, ""},
-		{"a signal, while they are asked", 5, true, false, "stopped before the key was touched: stopped by hand"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t)
-			for i := range 5 {
-				p := fakePeer{}
-				if i < c.dead {
-					p.refuses = "fault_710"
-				}
-				w.addPeer(fmt.Sprintf("https://p%d.example", i), p)
-			}
-			w.own(testPair(t, ownURL, clock.AddDate(0, 0, -1)))
-			w.tenant.Generations, w.tenant.History = 1, []Retired{{Stored: storedPair(testPair(t, ownURL, clock.AddDate(0, 0, -30)))}}
-			old := w.tenant.Pair
-			ctx, cancel := context.WithCancelCause(t.Context())
-			defer cancel(nil)
-			if c.stop {
-				w.at("prove https://p3.example", 1, func() { cancel(stop) })
-			}
-			report := w.renewal(Options{AbandonPending: c.policy}).Run(ctx)
-			if c.err == "" {
-				if report.Outcome != Renewed || w.tenant.Pair == old {
-					t.Errorf("%+v", report)
-				}
-				return
-			}
-			var locked *PendingError
-			if !strings.HasSuffix(report.Error, c.err) || report.Outcome != Kept || report.Exit != ExitNotRenewed || errors.As(report.Err, &locked) == c.stop {
-				t.Errorf("%+v", report)
-			}
-			if locked != nil && len(locked.Peers) != c.dead {
-				t.Errorf("%v", locked.Peers)
-			}
-			if w.tenant.Pair != old || len(w.happened("store", "push")) > 0 {
-				t.Errorf("something was changed: %v", w.events)
-			}
-		})
 	}
 }

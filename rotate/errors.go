@@ -14,10 +14,16 @@ var (
 	ErrMNetOff = errors.New("MNet is switched off on this site")
 	// ErrNoOwnHost: config.mnet_localhost_id names no row of mnet_host.
 	ErrNoOwnHost = errors.New("the site has no mnet_host row of its own")
-	// ErrOwnUnreachable: no MNet server answers at the own wwwroot, and --self-check=require.
-	ErrOwnUnreachable = errors.New("the own site cannot be asked which key it uses")
+	// ErrOwnUnreachable: the local site does not answer, or says nothing of keys.
+	ErrOwnUnreachable = errors.New("the local site cannot be asked which key it uses")
+	// ErrNotFollowed: the local web server uses another key than the stored one, and nothing made it follow.
+	ErrNotFollowed = errors.New("the web server does not use the key that is stored in the database")
+	// ErrOnlyCopy: the cache may hold the only copy of the key that the web server uses.
+	ErrOnlyCopy = errors.New("the cache was not purged: it may have the only copy of the key that the web server uses")
 	// ErrOwnClock: answers of the own site are stamped too far ahead, so that neither it nor a peer can be proven.
 	ErrOwnClock = errors.New("this machine and the own site disagree about the time")
+	// ErrUndone: the old key is back, because the local site was not proven to use the new one.
+	ErrUndone = errors.New("the old key is back")
 	// ErrNoKey: no readable pair is stored.
 	ErrNoKey = errors.New("there is no readable key to distribute")
 	// ErrIncoherent: the own row does not hold the certificate of the pair.
@@ -37,7 +43,22 @@ var (
 type OtherSiteError struct{ Wwwroot, Row string }
 
 func (e *OtherSiteError) Error() string {
-	return "the database that was found for " + e.Wwwroot + " is that of " + e.Row + ", says its own host row"
+	return "the database of " + e.Wwwroot + " belongs to " + e.Row + " (its mnet_host row says so)"
+}
+
+// OtherNameError says that the site which answers at the tenant's wwwroot calls
+// itself otherwise, or does not know that wwwroot: its letters count, those of the
+// path too. No peer would take its key for the tenant's.
+type OtherNameError struct {
+	Wwwroot string
+	Answers string // the wwwroot it gives itself, "" where it only does not know Wwwroot
+}
+
+func (e *OtherNameError) Error() string {
+	if e.Answers == "" {
+		return "the site that answers at " + e.Wwwroot + " does not know this wwwroot"
+	}
+	return "the site that answers at " + e.Wwwroot + " calls itself " + e.Answers
 }
 
 // OwnSiteError says that the own web side does not use the stored key, and what
@@ -52,9 +73,59 @@ func (e *OwnSiteError) Error() string {
 	case e.Failure == nil:
 		return "the cached configuration could not be dropped: " + e.Cache.Error()
 	case e.Cache == nil:
-		return "it still answers as before (" + e.Failure.Error() + ")"
+		return e.Failure.Error()
 	}
-	return "it still answers as before (" + e.Failure.Error() + "): " + e.Cache.Error()
+	return e.Failure.Error() + "; its cache could not be purged: " + e.Cache.Error()
+}
+
+// cacheDropped tells whether an error of settling says nothing against the cache.
+func cacheDropped(err error) bool {
+	var lost *OwnSiteError
+	return errors.As(err, &lost) && lost.Cache == nil
 }
 
 func (e *OwnSiteError) Unwrap() error { return e.Cache }
+
+// UnreachableError says that the local site does not answer, or nothing of keys.
+type UnreachableError struct {
+	Wwwroot string
+	Failure error
+	// Stray: something stands before or behind the XML of its answers.
+	Stray bool
+	// Loopback: a web server on this machine answers for the wwwroot.
+	Loopback bool
+}
+
+func (e *UnreachableError) Error() string {
+	return ErrOwnUnreachable.Error() + ": " + e.Failure.Error()
+}
+
+func (e *UnreachableError) Unwrap() []error { return []error{ErrOwnUnreachable, e.Failure} }
+
+// Hint is what to do about it.
+func (e *UnreachableError) Hint() string {
+	switch {
+	case e.Stray:
+		return "the web server must print nothing around its answers: switch off display_errors in PHP and debugdisplay in Moodle, and look for an echo or a blank line outside <?php in config.php"
+	case e.Loopback:
+		return "a web server on this machine answers for " + e.Wwwroot + ": if it is the live site, and no copy of it, add --node=127.0.0.1"
+	}
+	return "make sure that this machine can open " + e.Wwwroot + ", or name its web server with --node=HOST[:PORT]; with --self-check=off the key is renewed without this proof, no link is proven, and the exit code is 3"
+}
+
+// OnlyCopyError says that the cache may have the only copy of a key that peers
+// know, and cannot be read.
+type OnlyCopyError struct{ Err error }
+
+func (e *OnlyCopyError) Error() string   { return ErrOnlyCopy.Error() + ": " + e.Err.Error() }
+func (e *OnlyCopyError) Unwrap() []error { return []error{ErrOnlyCopy, e.Err} }
+
+// Hint is what to do about it.
+func (e *OnlyCopyError) Hint() string {
+	return "do not purge Moodle's caches: peers may know only this key. Run this as the web server's user on the web server, with php installed, so that the cache can be read; to give the key up, add --abandon-pending"
+}
+
+// Hint is what to do about it.
+func (e *OtherNameError) Hint() string {
+	return "write the wwwroot exactly as the site does, letters of the path too: in --host, in config.php, and in VMoodle's register"
+}

@@ -38,6 +38,7 @@ type fleetSite struct {
 	sticky    bool     // its web side keeps the old key
 	down      bool     // its database
 	own       *Failure // what its calls to itself come to, nil as its web side answers
+	webDown   *Failure // what all calls to it come to, nil as its web side answers
 	readErr   error
 	loadErr   error
 	lockErr   error
@@ -93,11 +94,21 @@ func (f *fleet) event(format string, args ...any) {
 	f.events = append(f.events, e)
 }
 
+// count is how often something happened.
+func (f *fleet) count(event string) (n int) {
+	for _, e := range f.events {
+		if e == event {
+			n++
+		}
+	}
+	return n
+}
+
 // array renews the sites of these indexes, or all.
 func (f *fleet) array(o ArrayOptions, selected ...int) *Array {
 	o.Parallel = 3
 	a := &Array{ArrayOptions: o, Selected: selected,
-		Template: Renewal{Options: Options{SelfCheck: SelfCheckAuto}, Network: f,
+		Template: Renewal{Options: Options{SelfCheck: SelfCheckAuto, Answers: 1}, Network: f,
 			GenerateKey: testKeys.next,
 			Random:      rand.Reader, Now: func() time.Time { return clock },
 			Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }, Log: zerolog.Nop()},
@@ -185,10 +196,30 @@ func (s *fleetSite) StoreKey(_ context.Context, read *Tenant, next Keys) error {
 	return nil
 }
 
+func (s *fleetSite) StoreHistory(_ context.Context, read *Tenant, history []Retired, _ bool) error {
+	s.f.mu.Lock()
+	defer s.f.mu.Unlock()
+	s.f.event("store-history %s", s.tenant.Wwwroot)
+	if read.Version != s.version {
+		return ErrConflict
+	}
+	s.version++
+	s.tenant.History = history
+	return nil
+}
+
 func (s *fleetSite) StorePeer(_ context.Context, p Peer, c *envelope.Certificate) (bool, error) {
 	s.f.mu.Lock()
 	defer s.f.mu.Unlock()
-	s.rows[p.Wwwroot].certificate = c.PEM
+	s.f.event("peer %s", s.tenant.Wwwroot)
+	if err := s.fault("peer"); err != nil {
+		return false, err
+	}
+	row := s.rows[p.Wwwroot]
+	if row == nil || row.certificate != p.Certificate && row.certificate != c.PEM {
+		return false, nil
+	}
+	row.certificate = c.PEM
 	return true, nil
 }
 
@@ -267,8 +298,6 @@ func (s *fleetSite) Hold(_ context.Context, keys []HostKey) ([]Held, error) {
 			held[i] = HeldUnknown
 		case row.deleted:
 			held[i] = HeldDeleted
-		case Newer(row.certificate, k.Certificate.PEM):
-			held[i] = HeldNewer
 		default:
 			row.certificate = k.Certificate.PEM
 			held[i] = HeldStored
@@ -294,31 +323,56 @@ func (f *fleet) Push(_ context.Context, own Identity, p Peer) Push {
 	return Push{Answered: c, Attempts: 1}
 }
 
-func (f *fleet) Prove(_ context.Context, own Identity, p Peer, _ *envelope.Certificate, _ bool) Proof {
+func (f *fleet) Prove(_ context.Context, own Identity, p Peer, answered *envelope.Certificate, _ bool) Proof {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.event("prove %s", p.Wwwroot)
 	s := f.byURL[p.Wwwroot]
-	c, _ := envelope.ParseCertificate(s.web().Certificate)
-	holds := s.rows[own.Wwwroot]
-	switch {
-	case p.Wwwroot == own.Wwwroot && s.own != nil:
-		return Proof{Failure: s.own, Attempts: 1}
-	case p.Wwwroot == own.Wwwroot && s.web().Certificate != own.Key.Certificate.PEM:
-		return Proof{Failure: &Failure{Reason: "fault_7023"}}
-	case p.Wwwroot == own.Wwwroot:
-	case s.proveFail != "":
-		return Proof{Failure: &Failure{Reason: s.proveFail}}
-	case holds == nil || holds.certificate != own.Key.Certificate.PEM:
-		return Proof{Failure: &Failure{Reason: "fault_710"}}
+	if failure := s.answers(own, p, answered); failure != nil {
+		return Proof{Failure: failure, Attempts: 1}
 	}
+	c, _ := envelope.ParseCertificate(s.web().Certificate)
 	return Proof{Certificate: c, Attempts: 1}
 }
 
-func (f *fleet) PublicKey(_ context.Context, p Peer) (*envelope.Certificate, error) {
+// answers is what a sealed call to the site comes to, nil where it is answered.
+func (s *fleetSite) answers(own Identity, p Peer, answered *envelope.Certificate) *Failure {
+	sealed := p.Certificate
+	if answered != nil {
+		sealed = answered.PEM
+	}
+	row := s.rows[own.Wwwroot]
+	switch {
+	case s.webDown != nil:
+		return s.webDown
+	case s.tenant.DispatcherMode == "off":
+		return &Failure{Reason: "mnet_off"}
+	case p.Wwwroot == own.Wwwroot && s.own != nil:
+		return s.own
+	case p.Wwwroot == own.Wwwroot && s.web().Certificate != own.Key.Certificate.PEM:
+		return &Failure{Reason: "fault_7023"}
+	case p.Wwwroot == own.Wwwroot:
+		return nil
+	case s.proveFail != "":
+		return &Failure{Reason: s.proveFail}
+	case sealed != s.web().Certificate:
+		return &Failure{Reason: "fault_7023"}
+	case row == nil || row.deleted:
+		return &Failure{Reason: "unknown_to_peer"}
+	case row.certificate != own.Key.Certificate.PEM:
+		return &Failure{Reason: "fault_710"}
+	}
+	return nil
+}
+
+func (f *fleet) PublicKey(_ context.Context, p Peer) (*envelope.Certificate, *Failure) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return envelope.ParseCertificate(f.byURL[p.Wwwroot].web().Certificate)
+	shown, err := envelope.ParseCertificate(f.byURL[p.Wwwroot].web().Certificate)
+	if err != nil {
+		return nil, &Failure{Reason: "bad_certificate"}
+	}
+	return shown, nil
 }
 
 func (f *fleet) Reachable(_ context.Context, p Peer) *Failure {

@@ -31,10 +31,10 @@ func TestAPairThatWasOverwrittenIsKeptInTheHistory(t *testing.T) {
 		{"before the own site was proven: nobody is told", "prove " + ownURL, func(*world) {}, SelfProven, Failed, ExitNotRenewed, true},
 		{"while peers are told", "prove https://a.example", func(*world) {}, SelfProven, Renewed, ExitPeers, true},
 		{"Moodle writes once more beside it: tried again", "prove https://a.example",
-			func(w *world) { w.at("store", 1, func() { w.version++ }) }, SelfProven, Renewed, ExitPeers, true},
+			func(w *world) { w.at("store-history", 1, func() { w.version++ }) }, SelfProven, Renewed, ExitPeers, true},
 		{"the database takes no more: said", "prove https://a.example", func(w *world) { w.storeErr = errLost }, SelfProven, Renewed, ExitPeers, false},
 		{"the database is lost beside it: said", "prove https://a.example",
-			func(w *world) { w.at("store", 1, func() { w.version++; w.readErr = errLost }) }, SelfProven, Renewed, ExitPeers, false},
+			func(w *world) { w.at("store-history", 1, func() { w.version++; w.readErr = errLost }) }, SelfProven, Renewed, ExitPeers, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"renew_mnetkeys/envelope"
@@ -54,7 +55,7 @@ func TestWhichCertificateOfAPeerIsKept(t *testing.T) {
 		want   func(*fakePeer, string) string
 	}{
 		{"a newer one that proves itself is stored", newer, nil, func(p *fakePeer, _ string) string { return p.own.Certificate.PEM }},
-		{"an older one is not, even when it proves itself", older, nil, func(_ *fakePeer, held string) string { return held }},
+		{"an older one that proves itself is stored: it was restored from a backup", older, nil, func(p *fakePeer, _ string) string { return p.own.Certificate.PEM }},
 		{"an older answer to the keyswap is not", nil, older, func(_ *fakePeer, held string) string { return held }},
 		{"the one that proves itself wins over the answered one", nil, newer, func(_ *fakePeer, held string) string { return held }},
 	} {
@@ -103,6 +104,12 @@ func TestTheHistoryAfterARenewal(t *testing.T) {
 	entry := func(name string) Retired {
 		return Retired{Stored: Stored{Certificate: name, PrivateKey: "key of " + name}}
 	}
+	entries := func(names string) (all []Retired) {
+		for _, name := range names {
+			all = append(all, entry(string(name)))
+		}
+		return all
+	}
 	current := entry("current").Stored
 	for _, c := range []struct {
 		name        string
@@ -112,11 +119,12 @@ func TestTheHistoryAfterARenewal(t *testing.T) {
 		want        []string
 	}{
 		{"the pair goes in front", current, []Retired{entry("a"), entry("b")}, 3, []string{"current", "a", "b"}},
-		{"the oldest falls out", current, []Retired{entry("a"), entry("b"), entry("c")}, 3, []string{"current", "a", "b"}},
+		{"none falls out, whatever Moodle keeps", current, []Retired{entry("a"), entry("b"), entry("c")}, 3, []string{"current", "a", "b", "c"}},
+		{"past twelve the oldest falls out", current, entries("abcdefghijklm"), 3, []string{"current", "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"}},
 		{"no pair yet", Stored{}, []Retired{entry("a")}, 3, []string{"a"}},
 		{"a pair that stands there already is not kept twice", current, []Retired{entry("a"), entry("current")}, 3, []string{"current", "a"}},
 		{"empty entries, which Mahara writes, are dropped", current, []Retired{{}, entry("a")}, 3, []string{"current", "a"}},
-		{"one generation keeps the pair", current, []Retired{entry("a")}, 1, []string{"current"}},
+		{"one generation keeps all", current, []Retired{entry("a")}, 1, []string{"current", "a"}},
 		{"no generation would lose the only copy: one is kept", current, nil, 0, []string{"current"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -152,7 +160,7 @@ func TestADryRunDoesNotCallASiteThatWouldRepairItself(t *testing.T) {
 	w := newWorld(t)
 	w.tenant.Pair = storedPair(testPair(t, ownURL, clock))
 	report := w.renewal(Options{}).Plan(t.Context())
-	if calls := w.happened("prove"); calls != nil || len(report.Warnings) != 1 {
+	if calls := w.happened("prove"); calls != nil || len(report.Warnings) != 2 || !strings.Contains(report.Warnings[1], "its cache would be purged first") {
 		t.Errorf("calls %v, warnings %v", calls, report.Warnings)
 	}
 }
@@ -197,8 +205,8 @@ func TestHostsAreConnectedBeforeThePush(t *testing.T) {
 	}
 }
 
-// What is held of a peer is only replaced by what it has proven, or answered; and
-// what could not be stored is said.
+// What is held of a peer is only replaced by what it has proven; and what could
+// not be stored is not proven.
 func TestARowOfAPeerThatIsNotAsItShouldBe(t *testing.T) {
 	newer := func(p *fakePeer, w *world) { p.own = testPair(w.t, peerA, clock.AddDate(0, 0, -1)) }
 	for _, c := range []struct {
@@ -217,9 +225,9 @@ func TestARowOfAPeerThatIsNotAsItShouldBe(t *testing.T) {
 			func(*world, *fakePeer) {}, Healed, "", "the keyswap was refused (bad_certificate)", 1, true},
 		{"it answers an older certificate, and is not proven", fakePeer{refuses: "fault_1"},
 			func(w *world, p *fakePeer) { p.answers = testPair(w.t, peerA, clock.AddDate(0, 0, -30)) }, Refused, "fault_1",
-			"its keyswap answers an older certificate than the one stored, which was kept", 1, true},
+			"", 1, true},
 		{"it has a new key and no old one, and the row cannot be written", fakePeer{stock: true, forgot: true},
-			func(w *world, p *fakePeer) { newer(p, w); w.peerErr = errLost }, Refused, "fault_710", "its certificate could not be stored", 1, true},
+			func(w *world, p *fakePeer) { newer(p, w); w.peerErr = errLost }, Refused, "fault_710", "its certificate could not be stored: connection lost", 2, true},
 		{"it has a new key and no old one, and the row is changed meanwhile", fakePeer{stock: true, forgot: true},
 			func(w *world, p *fakePeer) {
 				newer(p, w)
@@ -228,9 +236,9 @@ func TestARowOfAPeerThatIsNotAsItShouldBe(t *testing.T) {
 						w.tenant.Peers[0].Certificate = "an administrator's"
 					}
 				}
-			}, Refused, "fault_710", "", 1, false},
+			}, Refused, "fault_710", "its row was changed by somebody else meanwhile", 2, false},
 		{"it is proven under a new certificate, which cannot be stored", fakePeer{},
-			func(w *world, p *fakePeer) { newer(p, w); w.peerErr = errLost }, Accepted, "", "its certificate could not be stored", 1, true},
+			func(w *world, p *fakePeer) { newer(p, w); w.peerErr = errLost }, Pending, "not_stored", "its certificate could not be stored: connection lost", 1, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)

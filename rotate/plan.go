@@ -13,12 +13,9 @@ import (
 // the site repair its row.
 func (r *Renewal) Plan(ctx context.Context) TenantReport {
 	return r.planned(ctx, func(t *Tenant, report *TenantReport) (string, error) {
-		switch {
-		case !r.Due.due(t, r.Now()):
+		if !r.Due.due(t, r.Now()) {
 			report.NotDue = true
-			return "would be proven by a sealed call, and sent the stored certificate if that fails", nil
-		case r.mayLockOut(t, report.SelfCheck):
-			report.warn(fmt.Sprintf("the history holds its %d keys: the renewal will be refused while a peer is not proven, unless --abandon-pending is given", t.Generations))
+			return "would be tested; if the test fails, the certificate is sent again", nil
 		}
 		return wouldBeSent("new"), nil
 	})
@@ -74,22 +71,20 @@ func (r *Renewal) plan(ctx context.Context, report *TenantReport) (*Tenant, erro
 		report.warn("MNet is off; it would be started first")
 		return t, r.mayStart(ctx, t)
 	}
-	if err := r.allowed(ctx); err != nil {
-		return nil, err
-	}
+	check, failure, err := r.examine(ctx, t)
+	report.SelfCheck = check
 	switch {
-	case !t.MNetOn():
-		return nil, ErrMNetOff
-	case t.checkOwnRow() != nil:
-		return nil, t.checkOwnRow()
+	case err != nil:
+		return nil, err
+	case t.identity() == nil:
+		report.warn("no readable key pair is stored; a renewal would repair that")
 	case t.Own.Certificate != t.Pair.Certificate:
 		report.warn("key pair and own host row differ; a renewal would repair that")
 	case r.expiring(t):
-		report.warn("the key has expired; the own site is not asked, because that would make it renew by itself")
-	default:
-		if report.SelfCheck, err = r.preflight(ctx, t); err != nil {
-			return nil, err
-		}
+		report.warn("the key has expired; the local site is not called, because that would make it renew by itself")
+	}
+	if failure != nil && check == SelfFailed {
+		report.warn("the web server does not use the stored key (" + failure.Error() + "): its cache would be purged first; if it still does not follow, nothing is stored and the exit code is 4")
 	}
 	return t, nil
 }
@@ -100,7 +95,7 @@ func (r *Renewal) planBinding(t *Tenant, report *TenantReport) []Peer {
 	for _, link := range r.Bind {
 		report.warn("would connect " + link.Wwwroot + " as a peer and bind its services")
 		if !slices.ContainsFunc(peers, func(p Peer) bool { return p.Wwwroot == link.Wwwroot }) {
-			peers = append(peers, Peer{Wwwroot: link.Wwwroot, Application: "moodle", ServerURL: ownServerURL, SSLVerification: newPeerVerification})
+			peers = append(peers, Peer{Wwwroot: link.Wwwroot, Application: "moodle", ServerURL: localServerURL, SSLVerification: newPeerVerification})
 		}
 	}
 	return peers

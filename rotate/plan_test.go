@@ -88,10 +88,6 @@ func TestADryRunSaysWhatWouldBecomeOfTheTenant(t *testing.T) {
 			w.tenant.Peers = w.tenant.Peers[:1]
 		}, Options{Bind: []Link{{Wwwroot: known}, {Wwwroot: peerB}}}, "renewal",
 			[]string{"would connect " + known, "would connect " + peerB}, []string{known + " skipped", peerB + " pending"}, true},
-		{"the history is full", func(w *world) {
-			w.own(testPair(w.t, ownURL, clock.AddDate(0, 0, -1)))
-			w.tenant.Generations = 1
-		}, Options{}, "renewal", []string{"unless --abandon-pending"}, []string{known + " skipped"}, true},
 		{"the key is distributed", func(*world) {}, Options{}, "distribute", nil, []string{known + " skipped"}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {

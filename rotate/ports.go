@@ -18,6 +18,11 @@ type Store interface {
 	// no longer those of read: Moodle renews by itself, and its key must not be
 	// overwritten unseen.
 	StoreKey(ctx context.Context, read *Tenant, next Keys) error
+	// StoreHistory replaces the history alone, in a transaction of its own, and
+	// leaves pair and own host row as they are. It fails as StoreKey does when pair
+	// or history are no longer those of read, and unless trim is set it refuses to
+	// lose a pair.
+	StoreHistory(ctx context.Context, read *Tenant, history []Retired, trim bool) error
 	// StorePeer writes a peer's certificate, but only over the one p was read
 	// with. It is true when the row holds c afterwards, whoever wrote it; false
 	// means that the row has changed otherwise or gone, which is no error.
@@ -26,12 +31,11 @@ type Store interface {
 
 // Keys is what StoreKey writes.
 type Keys struct {
-	Stored            // the new current pair
-	Expires int64     // notAfter of its certificate, unix seconds
-	History []Retired // newest first, whole
-	// Trim says that the history is shorter on purpose. Without it a Store refuses
-	// to lose a retired pair that it holds, unless the history is full (MaxHistory).
-	Trim bool
+	Stored        // the new current pair
+	Expires int64 // notAfter of its certificate, unix seconds
+	// History is whole, newest first. A Store refuses to lose a retired pair that it
+	// has, unless the history is full (MaxHistory).
+	History []Retired
 }
 
 // MaxHistory is how many retired pairs are kept while a peer may still need one.
@@ -86,7 +90,7 @@ type Network interface {
 	// the one of its row. With mayKeyswap it may ask for a newer one in between.
 	Prove(ctx context.Context, own Identity, p Peer, answered *envelope.Certificate, mayKeyswap bool) Proof
 	// PublicKey reads the certificate a site shows on mnet/publickey.php.
-	PublicKey(ctx context.Context, p Peer) (*envelope.Certificate, error)
+	PublicKey(ctx context.Context, p Peer) (*envelope.Certificate, *Failure)
 	// Reachable connects and sends nothing.
 	Reachable(ctx context.Context, p Peer) *Failure
 	// Nodes gives all addresses that a wwwroot's name resolves to, as a Peer's Node
@@ -107,7 +111,9 @@ type Proof struct {
 	// Certificate is the one under which a signed answer of the peer verified, the
 	// signed fault of one that is not proven too; nil where none did.
 	Certificate *envelope.Certificate
-	Healed      bool // not at the first call
+	Healed      bool   // not at the first call
+	Forgotten   bool   // the peer opens no call sealed to the certificate of our row, under which this site calls it
+	Fault       string // proven by a fault that came signed and sealed, "fault_17: text"; "" for none
 	Failure     *Failure
 	Attempts    int
 }
@@ -117,6 +123,8 @@ type Failure struct {
 	Reason  string // stable code: dns, connect, tls, timeout, http_503, fault_7023, no_rc4, …
 	Detail  string // one line for people, free of secrets
 	Pending bool   // it was not reached, as opposed to: it answered otherwise
+	NoRoute bool   // this machine has no route to any of its addresses, or does not speak their family
+	Other   string // the wwwroot of another site in whose name it answered, as it says; "" for none
 }
 
 func (f *Failure) Error() string {

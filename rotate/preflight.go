@@ -22,12 +22,15 @@ func (r *Renewal) read(ctx context.Context) (*Tenant, error) {
 		return nil, fmt.Errorf("start MNet: %w", err)
 	}
 	r.Log.Info().Str("wwwroot", t.Wwwroot).Msg("MNet started")
+	if t, err = r.Store.Read(ctx); err != nil {
+		return nil, fmt.Errorf("read the tenant: %w", err)
+	}
+	if err := r.rescue(ctx, t, false); err != nil {
+		return nil, err
+	}
 	if err := r.Cache.Drop(ctx, WidthEntry); err != nil {
 		// The same entries are dropped again once the key is stored, and proven.
 		r.Log.Debug().Err(err).Msg("cache not dropped after MNet was started")
-	}
-	if t, err = r.Store.Read(ctx); err != nil {
-		return nil, fmt.Errorf("read the tenant: %w", err)
 	}
 	return t, nil
 }
@@ -42,39 +45,82 @@ func (r *Renewal) mayStart(ctx context.Context, t *Tenant) error {
 			return err
 		}
 	}
-	if r.SelfCheck == SelfCheckRequire {
-		if f := r.Network.Reachable(ctx, Peer{Wwwroot: t.Wwwroot, ServerURL: ownServerURL}); f != nil {
-			return fmt.Errorf("%w: %w", ErrOwnUnreachable, f)
-		}
-	}
-	return nil
+	return r.reachable(ctx, t)
 }
 
-// preflight finds what must stop a renewal while nothing has changed, and asks
-// the own site whether it is coherent.
+// reachable is for a site that cannot be asked which key it uses, since it has
+// none: somebody must listen where it will be asked.
+func (r *Renewal) reachable(ctx context.Context, t *Tenant) error {
+	if r.SelfCheck == SelfCheckOff {
+		return nil
+	}
+	nodes, f := r.localNodes(ctx, t.localSite(""))
+	for _, node := range nodes {
+		if f = r.Network.Reachable(ctx, node); f == nil {
+			return nil
+		}
+	}
+	return r.stopped(ctx, t, SelfUnreachable, f)
+}
+
+// preflight finds what must stop a renewal while nothing has changed, and sees to
+// it that the local site uses the stored pair: with a stale cache a new key would
+// not help, and only push out of the history what is in use. t is read anew if a
+// key was found in the cache.
 func (r *Renewal) preflight(ctx context.Context, t *Tenant) (SelfCheck, error) {
+	check, failure, err := r.examine(ctx, t)
+	switch {
+	case err != nil:
+		return check, err
+	case failure != nil && check == SelfFailed:
+		return r.cure(ctx, t, failure)
+	}
+	return check, r.rescue(ctx, t, false)
+}
+
+// examine is the half of preflight that changes nothing. A check that is failed,
+// without an error, is one that dropping the cache may cure.
+func (r *Renewal) examine(ctx context.Context, t *Tenant) (SelfCheck, *Failure, error) {
 	if !t.MNetOn() {
-		return SelfSkipped, ErrMNetOff
+		return SelfSkipped, nil, ErrMNetOff
 	}
 	if err := t.checkOwnRow(); err != nil {
-		return SelfSkipped, err
+		return SelfSkipped, nil, err
 	}
 	if err := r.allowed(ctx); err != nil {
-		return SelfSkipped, err
+		return SelfSkipped, nil, err
 	}
-	check, failure := r.checkBefore(ctx, t)
+	id := t.identity()
+	if id == nil {
+		return SelfSkipped, nil, r.reachable(ctx, t)
+	}
+	check, failure := r.ask(ctx, t, *id, 1)
+	return check, failure, r.stopped(ctx, t, check, failure)
+}
+
+// cure brings a local site that uses another pair than the stored one to use it,
+// and keeps the other pair.
+func (r *Renewal) cure(ctx context.Context, t *Tenant, cause *Failure) (SelfCheck, error) {
+	r.Log.Info().Str("failure", cause.Error()).Msg("the web server does not use the stored key: its cache is dropped")
+	if err := r.rescue(ctx, t, true); err != nil {
+		return SelfFailed, fmt.Errorf("%w: %w", ErrNotFollowed, err)
+	}
+	check, err := r.settle(ctx, t, *t.identity(), SelfSkipped)
+	var lost *OwnSiteError
 	switch {
-	case check == SelfUnreachable && r.SelfCheck == SelfCheckRequire:
-		return check, fmt.Errorf("%w: %w", ErrOwnUnreachable, failure)
-	case failure != nil && failure.Reason == "clock":
-		return check, fmt.Errorf("%w: %w", ErrOwnClock, failure)
+	case err == nil:
+		return check, nil
+	case ctx.Err() != nil:
+		return check, err
+	case errors.As(err, &lost) && lost.Failure != nil && (check == SelfUnreachable || lost.Failure.Reason == "mnet_off"):
+		return check, &UnreachableError{Wwwroot: t.Wwwroot, Failure: err}
 	}
-	return check, nil
+	return check, fmt.Errorf("%w: %w", ErrNotFollowed, err)
 }
 
 // allowed tells whether the key could be stored and the cache be dropped, while
 // nothing has changed. A cache for hands only is tried nevertheless, where the
-// own site will show whether it stood in the way.
+// local site will show whether it stood in the way.
 func (r *Renewal) allowed(ctx context.Context) error {
 	if err := r.Store.CheckRights(ctx); err != nil {
 		return fmt.Errorf("the key could not be stored: %w", err)

@@ -2,7 +2,11 @@ package rotate
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
+
+	"renew_mnetkeys/envelope"
 )
 
 // Distribute tells every peer of the key that is stored, and renews nothing.
@@ -21,39 +25,36 @@ func (r *Renewal) Distribute(ctx context.Context) TenantReport {
 	})
 }
 
-// keep brings the own site to use the key that is stored: a run may have been
+// keep brings the local site to use the key that is stored: a run may have been
 // killed between the database and the cache. A site that uses it already is left
-// alone; one that cannot be brought to it, and uses the key before, gets that back.
+// alone; one that cannot be brought to it gets the pair back that it uses.
 func (r *Renewal) keep(ctx context.Context, t *Tenant, report *TenantReport) (*Identity, error) {
 	if err := r.mayKeep(t); err != nil {
 		return nil, err
 	}
 	id := t.identity()
-	first, failure := r.checkBefore(ctx, t)
-	check, err := first, error(nil)
-	switch {
-	case first == SelfFailed && failure.Reason == "clock": // no cache is the cause of that
-		report.SelfCheck = first
-		return nil, fmt.Errorf("%w: %w", ErrOwnClock, failure)
-	case first != SelfProven:
-		check, failure, err = r.settle(ctx, *id, t.ownSite(id.Key.Certificate), SelfSkipped)
+	check, failure := r.ask(ctx, t, *id, r.answersForProof())
+	report.SelfCheck = check
+	if err := r.stopped(ctx, t, check, failure); err != nil {
+		return nil, stoppedOr(ctx, err)
 	}
-	unasked := check == SelfUnreachable || check == SelfSkipped
+	var err error
 	switch {
-	case check != SelfProven && ctx.Err() != nil:
-		return nil, stoppedOr(ctx, err) // calls that were cut short tell nothing of the site
-	case err != nil && (!unasked || answered(first)):
-		return nil, r.goBack(ctx, t, err, report)
-	case err != nil: // most likely it has used the key for long; but who is told must be able to rely on it
-		report.SelfCheck = check
-		return nil, fmt.Errorf("nobody was told: the own site was not proven, and its cache not dropped: %w", err)
+	case failure != nil && check == SelfFailed:
+		check, err = r.cure(ctx, t, failure)
+	case r.SelfCheck == SelfCheckOff:
+		if err = r.rescue(ctx, t, false); err == nil {
+			check, err = r.settle(ctx, t, *id, SelfSkipped)
+		}
 	}
 	report.SelfCheck = check
-	if check == SelfUnreachable && r.SelfCheck == SelfCheckRequire {
-		return nil, fmt.Errorf("%w: %w", ErrOwnUnreachable, failure)
-	}
-	if check == SelfUnreachable {
-		report.warn("the own site could not be asked which key it uses: " + failure.Error())
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, stoppedOr(ctx, err) // calls that were cut short tell nothing of the site
+	case errors.Is(err, ErrNotFollowed):
+		return nil, r.goBack(ctx, t, err, report)
+	case err != nil:
+		return nil, fmt.Errorf("nobody was told: %w", err)
 	}
 	report.Outcome = Kept
 	return id, nil
@@ -76,32 +77,61 @@ func (r *Renewal) mayKeep(t *Tenant) error {
 	return nil
 }
 
-// goBack finishes what a run has begun that was killed between storing a key, that
-// the own web side does not take, and putting the old one back. Which pair the
-// site uses, its publickey.php tells: a sealed call under another one than that of
+// goBack puts the pair that the web server uses back in place of the stored one,
+// which goes into the history: so a run is finished that was killed between
+// storing a key, which the web server does not take, and undoing that. Which pair
+// it uses, its publickey.php tells: a sealed call under another one than that of
 // the own row would make the site write. Proven it is by the undoing itself.
 func (r *Renewal) goBack(ctx context.Context, t *Tenant, cause error, report *TenantReport) error {
 	report.SelfCheck, report.Exit = SelfFailed, ExitOwnSite
-	cause = fmt.Errorf("the own site does not use the stored key: %w", cause)
-	former, _, err := t.former(r.Now())
-	if err != nil || r.SelfCheck == SelfCheckOff {
-		return cause
-	}
-	shown, err := r.Network.PublicKey(ctx, t.ownSite(former.Key.Certificate))
-	if err != nil || !former.Key.Certificate.Equal(shown) {
+	used, found := r.shownPair(ctx, t)
+	if !found || errors.Is(cause, ErrOnlyCopy) {
 		return cause
 	}
 	// From here a signal must not leave the site between two keys.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), safePointLimit)
 	defer cancel()
 	before := *t
-	before.Pair, before.History = t.History[0].Stored, t.History[1:]
-	check, err := r.undo(ctx, &before, Keys{Stored: t.Pair, Expires: t.expires()}, report)
+	before.Pair = used
+	check, err := r.undo(ctx, &before, t.Pair, t.exchanged(used), report)
 	if err != nil {
-		return fmt.Errorf("%w; putting the old key back failed as well: %w", cause, err)
+		return fmt.Errorf("%w; putting the key back that it uses failed as well: %w", cause, err)
 	}
 	report.Outcome, report.SelfCheck, report.Exit = Undone, check, ExitNotRenewed
-	return fmt.Errorf("the old key is back: %w", cause)
+	return fmt.Errorf("%w: the web server uses it: %w", ErrUndone, ownSiteError(cause))
+}
+
+// ownSiteError is what is behind ErrNotFollowed, which asks for somebody to act.
+func ownSiteError(err error) error {
+	var own *OwnSiteError
+	if errors.As(err, &own) {
+		return own
+	}
+	return errors.New(err.Error())
+}
+
+// shownPair is the retired pair that all web servers of the local site show to be
+// theirs, if they agree on one that is valid still.
+func (r *Renewal) shownPair(ctx context.Context, t *Tenant) (Stored, bool) {
+	nodes, failure := r.localNodes(ctx, t.localSite(""))
+	if failure != nil || r.SelfCheck == SelfCheckOff {
+		return Stored{}, false
+	}
+	var used *envelope.Certificate
+	for _, node := range nodes {
+		shown, failure := r.Network.PublicKey(ctx, node)
+		if failure != nil || used != nil && !used.Equal(shown) {
+			return Stored{}, false
+		}
+		used = shown
+	}
+	for _, h := range t.History {
+		pair, err := envelope.ParseKeyPair(h.Certificate, h.PrivateKey)
+		if err == nil && pair.Certificate.Equal(used) && used.NotAfter.After(r.Now().Add(time.Minute)) {
+			return h.Stored, true
+		}
+	}
+	return Stored{}, false
 }
 
 // RollBack makes the newest retired pair the current one again, keeps the one it

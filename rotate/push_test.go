@@ -87,7 +87,7 @@ func TestWhatCannotBeUndoneCallsForAnOperator(t *testing.T) {
 			other := storedPair(testPair(w.t, ownURL, clock.AddDate(0, 0, -40)))
 			w.cached = &other
 		},
-		"nothing is retired": func(w *world) { w.tenant.History = nil },
+		"nothing is retired": func(w *world) { w.tenant.History, w.hidden = nil, true },
 		"the retired pair is over": func(w *world) {
 			over := storedPair(testPair(w.t, ownURL, clock.AddDate(0, 0, -40)))
 			w.cached, w.tenant.History = &over, []Retired{{Stored: over}}
@@ -134,16 +134,20 @@ func TestAClockThatIsAheadIsNoFaultOfTheKey(t *testing.T) {
 	}
 }
 
-func TestAnOwnSiteThatCannotBeAskedIsNoted(t *testing.T) {
-	w := newWorld(t)
-	w.unreachable = true
-	report := w.renewal(Options{}).Distribute(t.Context())
-	if report.Err != nil || len(report.Warnings) != 1 {
-		t.Errorf("%v, %q", report.Err, report.Warnings)
-	}
-	w.dropErr = errors.New("no such server")
-	if report = w.renewal(Options{}).Distribute(t.Context()); report.Exit != ExitNotRenewed || report.Err == nil {
-		t.Errorf("without its cache: exit %d, %v", report.Exit, report.Err)
+func TestNobodyIsToldWhereTheLocalSiteCannotBeAsked(t *testing.T) {
+	for name, run := range keeping {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.addPeer("https://peer.example", fakePeer{})
+			w.unreachable = true
+			report := run(w, t.Context())
+			if !errors.Is(report.Err, ErrOwnUnreachable) || report.Exit != ExitNotRenewed {
+				t.Errorf("exit %d: %v", report.Exit, report.Err)
+			}
+			if did := w.happened("drop", "push", "store"); did != nil {
+				t.Error(did)
+			}
+		})
 	}
 }
 

@@ -17,9 +17,9 @@ type SelfCheckMode string
 
 // The modes of --self-check.
 const (
-	SelfCheckRequire SelfCheckMode = "require" // not reachable: nothing is stored
-	SelfCheckAuto    SelfCheckMode = "auto"    // not reachable: warn and go on
-	SelfCheckOff     SelfCheckMode = "off"     // not asked
+	SelfCheckRequire SelfCheckMode = "require" // the same as auto
+	SelfCheckAuto    SelfCheckMode = "auto"    // asked; where it cannot be, nothing is stored
+	SelfCheckOff     SelfCheckMode = "off"     // not asked: then no link is proven
 )
 
 // Options of one renewal.
@@ -35,6 +35,8 @@ type Options struct {
 	// AbandonPending renews even where that drops the last key that a peer which
 	// was not reached may still hold.
 	AbandonPending bool
+	// Answers is how many answers prove a web server of the local site; 0 is five.
+	Answers int
 	// Nodes are the web servers of the local site, as Peer.Node names one; without
 	// them it is asked at every address of its name.
 	Nodes []string
@@ -89,11 +91,14 @@ func reported(ctx context.Context, do func(context.Context, *TenantReport) error
 // exitFor gives the exit code of an error that has its own, else code.
 func exitFor(err error, code int) int {
 	var other *OtherSiteError
+	var name *OtherNameError
 	switch {
 	case errors.Is(err, ErrLocked):
 		return ExitLocked
-	case errors.As(err, &other):
+	case errors.As(err, &other), errors.As(err, &name):
 		return ExitUsage
+	case errors.Is(err, ErrNotFollowed):
+		return ExitOwnSite
 	}
 	return code
 }
@@ -112,10 +117,6 @@ func (r *Renewal) run(ctx context.Context, report *TenantReport) error {
 	report.SelfCheck = before
 	if err != nil {
 		return stoppedOr(ctx, err)
-	}
-	if err := r.wouldLockOut(ctx, tenant, tenant.Peers, before); err != nil {
-		report.Outcome = Kept
-		return err
 	}
 	next, err := r.nextIdentity(tenant, key())
 	if err != nil {
@@ -150,10 +151,10 @@ func stoppedOr(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
 		return err
 	}
-	return fmt.Errorf("stopped before the key was touched: %w", context.Cause(ctx))
+	return fmt.Errorf("stopped before the key was changed: %w", context.Cause(ctx))
 }
 
-// takeIntoUse stores the new key and sees to it that the own web side uses it:
+// takeIntoUse stores the new key and sees to it that the local site uses it:
 // database, cache, proof, in this order. It returns an error when nobody may be
 // told of the key; then the old one is back, or the report says that it is not.
 func (r *Renewal) takeIntoUse(ctx context.Context, t *Tenant, next Identity, history []Retired, before SelfCheck, report *TenantReport) error {
@@ -174,76 +175,69 @@ func (r *Renewal) takeIntoUse(ctx context.Context, t *Tenant, next Identity, his
 	}
 	r.Log.Debug().Str("sha256", next.Key.Certificate.Fingerprint()).Msg("stored the new key")
 	report.renewed(next.Key.Certificate, len(keys.History))
-
-	check, failure, err := r.settle(ctx, next, t.ownSite(next.Key.Certificate), before)
+	if t.dropsOldest() {
+		report.warn(fmt.Sprintf("the key history is full (%d keys): the oldest one was dropped", MaxHistory))
+	}
+	check, err := r.settle(ctx, t.with(&next), next, before)
 	report.SelfCheck = check
-	if err == nil && check == SelfUnreachable && r.SelfCheck == SelfCheckRequire {
-		err = fmt.Errorf("%w: %w", ErrOwnUnreachable, failure)
+	if err == nil {
+		return nil
 	}
-	if err != nil {
-		if done, conflict := r.overtaken(ctx, t, next, report); done {
-			return conflict
-		}
-		return r.giveUp(ctx, t, keys, before, err, report)
+	if done, conflict := r.overtaken(ctx, t, next, report); done {
+		return conflict
 	}
-	if check == SelfUnreachable {
-		report.warn("the own site could not be asked whether it uses the new key: " + failure.Error())
-	}
-	return nil
+	return r.giveUp(ctx, t, keys, err, report)
 }
 
-// giveUp decides what becomes of a stored key that the own site does not use.
-// Where the site was coherent before, the old key comes back; elsewhere there is
-// nothing better to go back to, and an operator has to act.
-func (r *Renewal) giveUp(ctx context.Context, t *Tenant, keys Keys, before SelfCheck, cause error, report *TenantReport) error {
-	report.skipPeers(t, "not told of a key that the own site does not use")
-	if worthUndoing(before, report.SelfCheck) && t.Pair.Present() {
+// giveUp puts the old pair back where the local site was not proven to use the new
+// one. Where that fails, or there is none, an operator has to act.
+func (r *Renewal) giveUp(ctx context.Context, t *Tenant, keys Keys, cause error, report *TenantReport) error {
+	report.skipPeers(t, "not told of a key that the local site does not use")
+	if t.Pair.Present() {
 		// Whatever time settling took, putting the old key back has its own.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), safePointLimit)
 		defer cancel()
-		check, err := r.undo(ctx, t, keys, report)
+		check, err := r.undo(ctx, t, keys.Stored, t.historyWithUndone(keys.Stored), report)
 		if err == nil {
 			report.Outcome, report.SelfCheck, report.Exit = Undone, check, ExitNotRenewed
-			return fmt.Errorf("the old key is back: %w", cause)
+			return fmt.Errorf("%w: %w", ErrUndone, cause)
 		}
 		cause = fmt.Errorf("%w; putting the old key back failed as well: %w", cause, err)
 	}
 	report.Outcome, report.SelfCheck, report.Exit = Failed, SelfFailed, ExitOwnSite
-	return fmt.Errorf("the own site does not use the stored key: %w", cause)
-}
-
-// worthUndoing tells whether the old key is known, or at least not known not, to
-// work: the site proved it before, or could not be asked at all.
-func worthUndoing(before, after SelfCheck) bool {
-	coherent := before == SelfProven || before == SelfNoRC4
-	return coherent || after == SelfUnreachable || after == SelfSkipped
+	return fmt.Errorf("%w: %w", ErrNotFollowed, cause)
 }
 
 // tellFunc is a way to bring peers to use the identity's key.
 type tellFunc func(ctx context.Context, own Identity, peers []Peer) []PeerReport
 
-// distribute tells every peer, proves each, and looks at the own site again: a
-// web request that had read the old pair before it was replaced may have
-// refilled the cache after it was dropped.
+// distribute tells every peer, proves each, and looks at the local site again: a
+// web request that had read the old pair before it was replaced may have refilled
+// the cache after it was dropped.
 func (r *Renewal) distribute(ctx context.Context, t *Tenant, next Identity, tell tellFunc, report *TenantReport) error {
 	peers, unbound := r.bindHosts(ctx, t, next)
-	report.Peers = merge(tell(ctx, next, peers), unbound)
+	report.Peers = tell(ctx, next, peers)
+	r.tellOnceMore(ctx, next, peers, report.Peers)
+	report.Peers = merge(report.Peers, unbound)
 
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), safePointLimit)
 	defer cancel()
-	again, err := r.lookAgain(last, t, next, report)
+	proven := report.SelfCheck == SelfProven
+	again, err := r.lookAgain(last, t.with(&next), next, report)
 	if err != nil {
 		report.wentBack(err)
+		report.weighLinks(false)
 		return fmt.Errorf("after the peers were told: %w", err)
 	}
 	if again {
 		report.Peers = merge(r.tellPeers(ctx, next, peers), unbound)
 	}
-	report.noteFullHistory(t.Generations)
-	report.Exit = ExitOK
-	if report.Unproven() > 0 || len(unbound) > 0 || report.SelfCheck == SelfNoRC4 {
-		report.Exit = ExitPeers
+	report.weighLinks(proven)
+	report.exitByProof()
+	if len(unbound) > 0 {
+		report.Exit = max(report.Exit, ExitPeers)
 	}
+	r.trim(ctx, next, report)
 	return nil
 }
 

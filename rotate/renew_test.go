@@ -15,7 +15,7 @@ func TestARenewalGoesDatabaseCacheProofPushProofLook(t *testing.T) {
 	report := w.renewal(Options{}).Run(t.Context())
 
 	want := []string{"lock", "read", "prove " + ownURL, "store", "drop 0", "prove " + ownURL,
-		"push https://a.example", "prove https://a.example", "prove " + ownURL, "release"}
+		"push https://a.example", "prove https://a.example", "prove " + ownURL, "read", "release"}
 	if !slices.Equal(w.events, want) {
 		t.Errorf("order of events\n got %v\nwant %v", w.events, want)
 	}
@@ -94,19 +94,41 @@ func TestHowARenewalEnds(t *testing.T) {
 			outcome: Undone, check: SelfProven, exit: ExitNotRenewed},
 		{name: "the own site keeps another key as it did before: act now",
 			breakIt: func(w *world) { w.sticky = true; w.cached = &Stored{Certificate: w.someOther()} },
-			outcome: Failed, check: SelfFailed, exit: ExitOwnSite, stored: true},
-		{name: "the own site cannot be asked: a warning",
+			outcome: Failed, check: SelfFailed, exit: ExitOwnSite, cause: ErrNotFollowed},
+		{name: "the own site uses another key from a stale cache, and follows: renewed",
+			breakIt: func(w *world) { w.cached = &Stored{Certificate: w.someOther()} },
+			outcome: Renewed, check: SelfProven, exit: ExitOK, stored: true, told: true},
+		{name: "the own site cannot be asked: nothing is stored",
 			breakIt: func(w *world) { w.unreachable = true },
-			outcome: Renewed, check: SelfUnreachable, exit: ExitOK, stored: true, told: true},
+			outcome: Failed, check: SelfUnreachable, exit: ExitNotRenewed, cause: ErrOwnUnreachable},
+		{name: "what answers says nothing of keys: nothing is stored",
+			breakIt: func(w *world) { w.answer = always("http_403") },
+			outcome: Failed, check: SelfUnreachable, exit: ExitNotRenewed, cause: ErrOwnUnreachable},
+		{name: "a plain fault that says nothing of keys: nothing is stored",
+			breakIt: func(w *world) { w.answer = always("fault_17") },
+			outcome: Failed, check: SelfUnreachable, exit: ExitNotRenewed, cause: ErrOwnUnreachable},
+		{name: "something stands before the XML: nothing is stored",
+			breakIt: func(w *world) { w.answer = always("stray_output") },
+			outcome: Failed, check: SelfUnreachable, exit: ExitNotRenewed, cause: ErrOwnUnreachable},
+		{name: "the own site calls itself otherwise: nothing is stored",
+			breakIt: func(w *world) {
+				w.answer = func(string, int) *Failure {
+					return &Failure{Reason: "bad_signature", Other: "https://own.example/Path"}
+				}
+			},
+			outcome: Failed, check: SelfFailed, exit: ExitUsage},
+		{name: "the own site does not know its own wwwroot: nothing is stored",
+			breakIt: func(w *world) { w.answer = always("unknown_to_peer") },
+			outcome: Failed, check: SelfFailed, exit: ExitUsage},
+		{name: "the web server says that MNet is off, and a purge does not help: nothing is stored",
+			breakIt: func(w *world) { w.answer = always("mnet_off") },
+			outcome: Failed, check: SelfFailed, exit: ExitNotRenewed, cause: ErrOwnUnreachable},
 		{name: "the own site cannot be asked, which was required",
 			breakIt: func(w *world) { w.unreachable = true }, options: Options{SelfCheck: SelfCheckRequire},
 			outcome: Failed, check: SelfUnreachable, exit: ExitNotRenewed, cause: ErrOwnUnreachable},
-		{name: "the own site cannot be asked and its cache not be dropped",
-			breakIt: func(w *world) { w.unreachable = true; w.dropErr = errNotAllowed },
-			outcome: Undone, check: SelfUnreachable, exit: ExitNotRenewed, cause: errNotAllowed},
 		{name: "the own site is not to be asked",
 			breakIt: func(w *world) { w.sticky = true }, options: Options{SelfCheck: SelfCheckOff},
-			outcome: Renewed, check: SelfSkipped, exit: ExitOK, stored: true, told: true},
+			outcome: Renewed, check: SelfSkipped, exit: ExitPeers, stored: true, told: true},
 		{name: "the own site is not to be asked and the cache is for hands only: nobody would notice",
 			breakIt: func(w *world) { w.checkErr, w.dropErr = ErrCacheByHand, ErrCacheByHand }, options: Options{SelfCheck: SelfCheckOff},
 			outcome: Failed, check: SelfSkipped, exit: ExitNotRenewed, cause: ErrCacheByHand},
@@ -319,15 +341,9 @@ func TestASiteThatRenewedAgainMeanwhileIsNoAlarm(t *testing.T) {
 	}
 }
 
-func TestAFullHistoryWithAPeerPendingIsNoted(t *testing.T) {
-	w := newWorld(t)
-	w.addPeer("https://a.example", fakePeer{dead: true})
-	for run := range 3 {
-		report := w.renewal(Options{}).Run(t.Context())
-		if noted := len(report.Warnings) == 1; noted != (run == 2) {
-			t.Errorf("run %d: %v", run, report.Warnings)
-		}
-	}
+// always is an answer of one reason to every sealed call to the own wwwroot.
+func always(reason string) func(string, int) *Failure {
+	return func(string, int) *Failure { return &Failure{Reason: reason} }
 }
 
 // A web server that reloads while the own site is proven: the stale answer
@@ -374,9 +390,9 @@ func TestUndonePairsPushNoKeyOut(t *testing.T) {
 	}
 	held := slices.Clone(w.tenant.History)
 	w.sticky = true
-	for range 3 {
-		report := w.renewal(Options{AbandonPending: true}).Run(t.Context())
-		if report.Outcome != Undone || !slices.Equal(w.tenant.History[:3], held) || len(w.tenant.History) != 4 {
+	for run := range 3 {
+		report := w.renewal(Options{}).Run(t.Context())
+		if report.Outcome != Undone || !slices.Equal(w.tenant.History[:3], held) || len(w.tenant.History) != 4+run {
 			t.Fatalf("%s: %v, %d retired pairs", report.Outcome, report.Err, len(w.tenant.History))
 		}
 	}
@@ -407,7 +423,7 @@ func TestRollingBackLosesNoPair(t *testing.T) {
 		renew        bool // instead of rolling back
 	}{
 		{"one for one", "A|BCD", "B|ACD", false, false},
-		{"of a history that is longer than Moodle keeps", "A|BCDE", "B|ACDE", false, false},
+		{"of a history that is longer than Moodle keeps, with peers given up", "A|BCDE", "B|ACD", false, false},
 		{"with one retired pair", "A|B", "B|A", false, false},
 		{"that is undone", "A|BCD", "A|BCD", true, false},
 		{"and a renewal that is undone keeps what was rolled back from", "B|A", "B|A+", true, true},

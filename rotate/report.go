@@ -1,8 +1,8 @@
 package rotate
 
 import (
+	"cmp"
 	"errors"
-	"fmt"
 	"time"
 
 	"renew_mnetkeys/envelope"
@@ -51,6 +51,7 @@ const (
 	Pending  PeerOutcome = "pending"  // not reached
 	Refused  PeerOutcome = "refused"  // answered, and does not use the new key
 	Skipped  PeerOutcome = "skipped"
+	Ignored  PeerOutcome = "ignored" // not proven, and the operator does not want to know
 )
 
 // Proven reports whether a sealed call showed that the peer holds the new key.
@@ -62,6 +63,7 @@ type TenantReport struct {
 	Wwwroot     string       `json:"wwwroot"`
 	Outcome     Outcome      `json:"outcome"`
 	Error       string       `json:"error"`
+	Hint        string       `json:"hint"` // what to do about Error, "" where there is nothing
 	SelfCheck   SelfCheck    `json:"self_check"`
 	Certificate *KeyReport   `json:"certificate,omitempty"`
 	Previous    *KeyReport   `json:"previous,omitempty"`
@@ -112,6 +114,7 @@ type PeerReport struct {
 	Outcome     PeerOutcome `json:"outcome"`
 	Reason      string      `json:"reason"` // stable code, "" when proven at once
 	Detail      string      `json:"detail"`
+	Next        string      `json:"next"` // what to do about it, "" where there is nothing
 	Attempts    int         `json:"attempts"`
 	TookMS      int64       `json:"took_ms"`
 
@@ -136,6 +139,28 @@ func (r *TenantReport) Unproven() int {
 		}
 	}
 	return n
+}
+
+// weighLinks takes back what calls to peers have proven, unless the local site was
+// proven too: a link has two sides.
+func (r *TenantReport) weighLinks(localProven bool) {
+	if localProven {
+		return
+	}
+	for i := range r.Peers {
+		if p := &r.Peers[i]; p.Outcome.Proven() {
+			why := cmp.Or(localSiteWords[r.SelfCheck], "the key of the local site was changed meanwhile")
+			p.fail(&Failure{Reason: reasonOwnSite, Detail: join("the peer is in order, but "+why, p.Detail), Pending: true})
+		}
+	}
+}
+
+// localSiteWords say what was not seen of the local site.
+var localSiteWords = map[SelfCheck]string{
+	SelfSkipped:     "the local site was not asked which key it uses",
+	SelfUnreachable: "the local site could not be asked which key it uses",
+	SelfNoRC4:       "the local site cannot do RC4, so that no sealed call works from it",
+	SelfFailed:      "the local site does not use the stored key",
 }
 
 func (r *TenantReport) describe(t *Tenant) {
@@ -174,18 +199,12 @@ func (r *TenantReport) skipPeers(t *Tenant, why string) {
 // that is not known.
 func (r *TenantReport) wentBack(err error) {
 	if errors.Is(err, ErrConflict) || errors.Is(err, errNotSeen) { // it uses a newer one, or nothing is known against it
-		r.Exit = ExitPeers
+		if r.Exit != ExitOwnSite {
+			r.Exit = ExitPeers
+		}
 		return
 	}
 	r.Outcome, r.SelfCheck, r.Exit = Failed, SelfFailed, ExitOwnSite
-}
-
-// noteFullHistory warns of the next renewal where a peer still needs the oldest
-// key that is kept.
-func (r *TenantReport) noteFullHistory(generations int) {
-	if r.Unproven() > 0 && r.History >= generations {
-		r.warn(fmt.Sprintf("the history holds its %d keys: peers that are not proven before the next renewal may be locked out by it", generations))
-	}
 }
 
 func (r *TenantReport) warn(line string) { r.Warnings = append(r.Warnings, line) }

@@ -3,6 +3,7 @@ package rotate
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // Survey is what is looked at in an array without changing it.
@@ -11,7 +12,7 @@ type Survey int
 // The surveys.
 const (
 	SurveyStatus Survey = iota // what the databases say
-	SurveyVerify               // own sites and peers outside by sealed calls, members by their databases
+	SurveyVerify               // all web servers and peers outside by sealed calls, rows of members by their databases
 	SurveyLive                 // both
 	SurveyDoctor               // each tenant diagnosed by itself
 )
@@ -23,8 +24,9 @@ func (s Survey) calls() bool { return s == SurveyVerify || s == SurveyLive }
 func (s Survey) details() bool { return s == SurveyStatus || s == SurveyLive }
 
 // Survey looks at the selected tenants, a few at once, and writes nothing. Links
-// between members are looked up in their databases. Reports go to Emit, each as
-// soon as it is complete; it returns the exit code of the whole.
+// between members are judged as Run judges them: by the rows on both sides, and,
+// where calls are made, one to the web server of every member. Reports go to Emit,
+// each as soon as it is complete; it returns the exit code of the whole.
 func (a *Array) Survey(ctx context.Context, what Survey) int {
 	tenants := a.start()
 	emit, code := a.emitter()
@@ -43,10 +45,10 @@ func (a *Array) Survey(ctx context.Context, what Survey) int {
 	a.each("read", tenants, func(t *renewing) {
 		a.within(ctx, t, func(_ *Session, r *Renewal) error { return a.look(ctx, t, r, what) })
 	})
-	held := a.lookAtMembers(ctx, tenants)
+	m := a.lookAtMembers(ctx, tenants, what)
 	a.each("prove", tenants, func(t *renewing) {
 		if t.current != nil {
-			a.within(ctx, t, func(s *Session, r *Renewal) error { return a.surveyPeers(ctx, t, s, r, what, held) })
+			a.within(ctx, t, func(s *Session, r *Renewal) error { return a.surveyPeers(ctx, t, s, r, what, m) })
 			if t.report.Err != nil && t.report.Exit == ExitOK {
 				t.report.Exit = ExitNotRenewed
 			}
@@ -85,14 +87,27 @@ func (a *Array) look(ctx context.Context, t *renewing, r *Renewal, what Survey) 
 	}
 	t.report.Outcome, t.report.Exit = Kept, ExitOK
 	if id != nil {
-		t.current = id.Key.Certificate
+		t.use(*id, "")
+		if t.report.SelfCheck == SelfProven {
+			t.side = &side{uses: id.Key.Certificate}
+		}
 	}
 	return nil
 }
 
-// lookAtMembers reads which of the tenants' certificates every member holds.
-func (a *Array) lookAtMembers(ctx context.Context, tenants []*renewing) *mesh {
-	return a.askMembers(ctx, "look", tenants, func(s *Session, keys []HostKey) ([]Held, error) { return s.Mesh.Look(ctx, keys) })
+// lookAtMembers reads which certificates the members' rows hold, and has the web
+// servers of those asked that are no tenants, or were not proven.
+func (a *Array) lookAtMembers(ctx context.Context, tenants []*renewing, what Survey) *mesh {
+	m := a.meet(tenants, func(to, t *renewing) side {
+		if t != nil && t.side != nil {
+			return *t.side
+		}
+		return a.ask(ctx, to, what.calls())
+	})
+	a.visit(ctx, "look", tenants, m, func(s *Session, keys, others []HostKey) ([]Held, error) {
+		return s.Mesh.Look(ctx, slices.Concat(keys, others))
+	})
+	return m
 }
 
 // surveyPeers reports on all peers of one tenant.
@@ -102,7 +117,7 @@ func (a *Array) surveyPeers(ctx context.Context, t *renewing, s *Session, r *Ren
 		return fmt.Errorf("read the tenant: %w", err)
 	}
 	id := tenant.identity()
-	if id == nil || !id.Key.Certificate.Equal(t.current) {
+	if !t.stores(tenant) {
 		return fmt.Errorf("peers not looked at: %w", ErrConflict)
 	}
 	list, err := s.Mesh.List(ctx)
@@ -119,7 +134,7 @@ func (a *Array) surveyPeers(ctx context.Context, t *renewing, s *Session, r *Ren
 	for _, p := range list {
 		switch {
 		case m.inside(p.Wwwroot):
-			reports[p.Wwwroot] = m.surveyed(p, tenant.Wwwroot, what)
+			reports[p.Wwwroot] = m.surveyed(ctx, p, t.member.Wwwroot, what)
 		case what.calls():
 			outside = append(outside, p)
 		default:
@@ -143,24 +158,26 @@ func (a *Array) surveyPeers(ctx context.Context, t *renewing, s *Session, r *Ren
 		t.report.Peers[i] = report
 	}
 	if what.calls() {
-		t.weighRows(true)
+		t.report.weighLinks(t.report.SelfCheck == SelfProven)
 		t.report.exitByProof()
 	}
 	return nil
 }
 
-// surveyed says what a member holds of a tenant: its outcome where links are
-// proven, else only that.
-func (m *mesh) surveyed(p Peer, tenant string, what Survey) PeerReport {
-	report := m.report(p, tenant)
-	if what.details() && m.failed[m.member[p.Wwwroot]] == nil {
-		report.Holds = holds[m.heldBy(p.Wwwroot, tenant)]
+// surveyed says what a member holds of a tenant: the outcome of the link where links
+// are proven, else only that.
+func (m *mesh) surveyed(ctx context.Context, p Peer, tenant string, what Survey) PeerReport {
+	report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application, Outcome: Skipped}
+	database := m.sides[m.member[p.Wwwroot]].err
+	if what.calls() {
+		report = m.report(ctx, p, tenant)
+	} else if database != nil {
+		report.Detail = databaseFailure(ctx, "its database: ", database).Detail
+	} else if f := m.rowFailure(p.Wwwroot, tenant); f != nil {
+		report.Detail = f.Detail
 	}
-	if !what.calls() {
-		report.Outcome, report.Reason, report.Attempts = Skipped, "", 0
-		if report.Holds == "current" {
-			report.Detail = ""
-		}
+	if what.details() && database == nil {
+		report.Holds = holds[m.heldBy(p.Wwwroot, tenant)]
 	}
 	return report
 }

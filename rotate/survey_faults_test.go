@@ -23,8 +23,9 @@ func TestWhatASurveyCannotLookAt(t *testing.T) {
 		says  string
 	}{
 		{"its database is lost at once", []Survey{SurveyStatus, SurveyVerify, SurveyLive, SurveyDoctor}, func(s *fleetSite) { s.failsAt("read", 1) }, errDown, tenant},
-		// Reads: the tenant, itself as a member, the tenant with its peers.
-		{"its database is lost while members are looked at", []Survey{SurveyStatus, SurveyVerify, SurveyLive}, func(s *fleetSite) { s.failsAt("read", 3) }, errDown, tenant},
+		// Reads: the tenant, itself as a member where it was not proven, the tenant with its peers.
+		{"its database is lost while members are looked at", []Survey{SurveyStatus, SurveyVerify, SurveyLive}, func(s *fleetSite) { s.failsAt("read", 2) }, errDown, tenant},
+		{"its database is lost after members were looked at", []Survey{SurveyStatus}, func(s *fleetSite) { s.failsAt("read", 3) }, errDown, tenant},
 		{"its peers cannot be listed", []Survey{SurveyStatus, SurveyVerify, SurveyLive}, func(s *fleetSite) { s.failsAt("list", 1) }, errDown, peers},
 		{"their certificates cannot be read", []Survey{SurveyStatus, SurveyVerify, SurveyLive}, func(s *fleetSite) { s.failsAt("load", 1) }, errDown, peers},
 		{"its peers, without whom there is no diagnosis, cannot be listed", []Survey{SurveyDoctor}, func(s *fleetSite) { s.failsAt("list", 1) }, errDown, tenant},
@@ -39,7 +40,7 @@ func TestWhatASurveyCannotLookAt(t *testing.T) {
 		{"its own site uses another key", []Survey{SurveyVerify, SurveyLive}, func(s *fleetSite) {
 			other := storedPair(testPair(s.f.t, s.tenant.Wwwroot, clock))
 			s.cached = &other
-		}, &OwnSiteError{}, "the own site does not use the stored key"},
+		}, &OwnSiteError{}, ErrNotFollowed.Error()},
 	} {
 		for _, what := range c.what {
 			t.Run(map[Survey]string{SurveyStatus: "status", SurveyVerify: "verify", SurveyLive: "live", SurveyDoctor: "doctor"}[what]+": "+c.name, func(t *testing.T) {

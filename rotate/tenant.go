@@ -3,8 +3,6 @@ package rotate
 import (
 	"fmt"
 	"io"
-	"slices"
-	"strings"
 	"time"
 
 	"renew_mnetkeys/envelope"
@@ -82,14 +80,13 @@ type Identity struct {
 }
 
 // checkOwnRow refuses a database that is not the tenant's: a mistyped name, a
-// wrong row in the register, or a clone. A trailing slash and the case of the
-// host make no other site.
+// wrong row in the register, or a clone. Letters of the path make another site,
+// as envelope.SameWwwroot says.
 func (t *Tenant) checkOwnRow() error {
 	if t.Own == nil {
 		return ErrNoOwnHost
 	}
-	row := strings.TrimRight(t.Own.Wwwroot, "/")
-	if row != "" && !strings.EqualFold(row, strings.TrimRight(t.Wwwroot, "/")) {
+	if t.Own.Wwwroot != "" && !envelope.SameWwwroot(t.Own.Wwwroot, t.Wwwroot) {
 		return &OtherSiteError{Wwwroot: t.Wwwroot, Row: t.Own.Wwwroot}
 	}
 	return nil
@@ -117,53 +114,6 @@ func readable(history []Retired) []*envelope.KeyPair {
 	return pairs
 }
 
-// archive is the history after the stored pair has been retired: the pair in
-// front, and no more than generations in all. A pair that stands there already,
-// which a run killed between two steps may leave, is not kept twice.
-func (t *Tenant) archive() []Retired {
-	history := make([]Retired, 0, len(t.History)+1)
-	if t.Pair.Present() {
-		history = append(history, Retired{Stored: t.Pair, Expires: t.expires()})
-	}
-	for _, h := range t.History {
-		if h.Present() && h.Stored != t.Pair {
-			history = append(history, h)
-		}
-	}
-	return history[:min(len(history), max(t.Generations, 1))]
-}
-
-// former is the tenant under the pair it retired last, and the history once that
-// is current again: the pair it replaces in front.
-func (t *Tenant) former(now time.Time) (*Identity, []Retired, error) {
-	if len(t.History) == 0 {
-		return nil, nil, ErrNothingArchived
-	}
-	last := t.History[0]
-	key, err := envelope.ParseKeyPair(last.Certificate, last.PrivateKey)
-	if err != nil {
-		return nil, nil, fmt.Errorf("read the newest retired key: %w", err)
-	}
-	if expiry := key.Certificate.NotAfter; !expiry.After(now.Add(time.Hour)) {
-		return nil, nil, fmt.Errorf("the newest retired key: %w: until %s", ErrExpired, expiry.UTC().Format(time.DateTime))
-	}
-	if err := key.Certificate.CheckWwwroot(t.Wwwroot); err != nil {
-		return nil, nil, fmt.Errorf("the newest retired key: %w", err)
-	}
-	// One for one: nothing is cut off, and no pair stands there twice.
-	var history []Retired
-	if t.Pair.Present() {
-		history = append(history, Retired{Stored: t.Pair, Expires: t.expires()})
-	}
-	for _, h := range t.History[1:] {
-		if h.Present() && h.Stored != t.Pair && h.Stored != last.Stored {
-			history = append(history, h)
-		}
-	}
-	id := &Identity{Wwwroot: t.Wwwroot, Key: key, Archived: readable(history), Drift: t.Drift}
-	return id, history, nil
-}
-
 // expires is when the stored pair ends: by its certificate, else by the own row.
 func (t *Tenant) expires() int64 {
 	if c, err := envelope.ParseCertificate(t.Pair.Certificate); err == nil {
@@ -173,17 +123,4 @@ func (t *Tenant) expires() int64 {
 		return t.Own.Expires
 	}
 	return 0
-}
-
-// historyWithUndone is the history of before with an undone pair at the end,
-// where the next renewal drops it first. One that was undone earlier makes room
-// for it, but no pair that peers may hold: the history may be one longer than
-// Moodle keeps. A pair that came from the history is there already.
-func (t *Tenant) historyWithUndone(undone Keys) []Retired {
-	history := slices.Clone(t.History)
-	if slices.ContainsFunc(history, func(h Retired) bool { return h.Stored == undone.Stored }) {
-		return history
-	}
-	history = history[:min(len(history), max(t.Generations, 1))]
-	return append(history, Retired{Stored: undone.Stored, Expires: undone.Expires})
 }

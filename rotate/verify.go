@@ -31,6 +31,7 @@ func (r *Renewal) Verify(ctx context.Context) TenantReport {
 			return err
 		}
 		report.Peers = r.workOn(t.Peers, func(p Peer) PeerReport { return r.verifyPeer(ctx, t, *id, p) })
+		report.weighLinks(report.SelfCheck == SelfProven)
 		report.exitByProof()
 		return nil
 	})
@@ -53,18 +54,15 @@ func (r *Renewal) verifyOwn(ctx context.Context, t *Tenant, report *TenantReport
 	case r.expiring(t):
 		return nil, ErrExpired
 	}
-	check, failure := r.checkBefore(ctx, t)
+	check, failure := r.ask(ctx, t, *id, r.answersForProof())
 	report.SelfCheck = check
-	switch {
-	case check == SelfFailed && failure.Reason == "clock":
-		return nil, fmt.Errorf("%w: %w", ErrOwnClock, failure)
-	case check == SelfFailed:
-		report.Exit = ExitOwnSite
-		return nil, fmt.Errorf("the own site does not use the stored key: %w", &OwnSiteError{Failure: failure})
-	case check == SelfUnreachable && r.SelfCheck == SelfCheckRequire:
-		return nil, fmt.Errorf("%w: %w", ErrOwnUnreachable, failure)
+	switch err := t.stopping(check, failure); {
 	case check == SelfUnreachable:
-		report.warn("the own site could not be asked which key it uses: " + failure.Error())
+		report.warn(err.Error())
+	case err != nil:
+		return nil, err
+	case check == SelfFailed:
+		return nil, fmt.Errorf("%w: %w", ErrNotFollowed, &OwnSiteError{Failure: failure})
 	}
 	report.Outcome = Kept
 	return id, nil
@@ -74,16 +72,22 @@ func (r *Renewal) verifyOwn(ctx context.Context, t *Tenant, report *TenantReport
 func (r *Renewal) verifyPeer(ctx context.Context, t *Tenant, own Identity, p Peer) PeerReport {
 	started := r.Now()
 	report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application}
-	report.prove(Push{}, r.Network.Prove(ctx, own, p, nil, false))
+	proof := r.Network.Prove(ctx, own, p, nil, false)
+	report.prove(Push{}, proof)
+	if proof.Failure == nil && proof.Forgotten {
+		report.fail(forgotten)
+	}
 	if report.Outcome.Proven() {
 		r.verifyBack(ctx, t, own, p, &report)
 	}
-	if ctx.Err() != nil && !report.Outcome.Proven() {
-		report.fail(&Failure{Reason: "timeout", Detail: "not finished: " + context.Cause(ctx).Error(), Pending: true})
-	}
+	report.interruptedBy(ctx)
 	report.TookMS = r.Now().Sub(started).Milliseconds()
 	return report
 }
+
+// forgotten is for a peer that answers under a certificate it shows, and no more
+// under that of our row, with which this site calls it.
+var forgotten = &Failure{Reason: "fault_7023", Detail: "this site has another certificate of the peer than the peer uses; a push stores that one"}
 
 // verifyBack makes the peer's own call to us.
 func (r *Renewal) verifyBack(ctx context.Context, t *Tenant, own Identity, p Peer, report *PeerReport) {
@@ -98,8 +102,7 @@ func (r *Renewal) verifyBack(ctx context.Context, t *Tenant, own Identity, p Pee
 		report.fail(&Failure{Reason: "bad_signature", Detail: "its database holds no readable key to call this site with"})
 		return
 	}
-	us := t.ownSite(own.Key.Certificate)
-	us.Certificate = other.Holds
+	us := t.localSite(other.Holds)
 	if f := r.Network.Prove(ctx, *other.As, us, nil, false).Failure; f != nil {
 		report.fail(&Failure{Reason: f.Reason, Detail: join("its call to this site fails", f.Detail), Pending: f.Pending})
 		return
@@ -130,7 +133,7 @@ func CounterpartOf(t *Tenant, wwwroot string) *Counterpart {
 // exitByProof is the exit code of a report whose peers have been proven or not.
 func (r *TenantReport) exitByProof() {
 	r.Exit = ExitOK
-	if r.Unproven() > 0 || r.SelfCheck == SelfNoRC4 {
+	if r.Unproven() > 0 || r.SelfCheck != SelfProven {
 		r.Exit = ExitPeers
 	}
 }
@@ -160,6 +163,7 @@ func (r *Renewal) Status(ctx context.Context, live bool) TenantReport {
 			verified[i].Certificate, verified[i].Holds = report.Peers[i].Certificate, report.Peers[i].Holds
 		}
 		report.Peers = verified
+		report.weighLinks(report.SelfCheck == SelfProven)
 		report.exitByProof()
 		return nil
 	})

@@ -25,14 +25,14 @@ var spoiled = []struct {
 	{"it is in order", func(*world) {}, "", nil, ExitOK, "", true},
 	{"MNet is off", func(w *world) { w.tenant.DispatcherMode = "off" }, "", ErrMNetOff, ExitNotRenewed, ErrMNetOff.Error(), false},
 	{"it has no row of its own", func(w *world) { w.tenant.Own = nil }, "", ErrNoOwnHost, ExitNotRenewed, ErrNoOwnHost.Error(), false},
-	{"it is another site's database", func(w *world) { w.tenant.Own.Wwwroot = "https://other.example" }, "", &OtherSiteError{}, ExitUsage, "is that of https://other.example", false},
+	{"it is another site's database", func(w *world) { w.tenant.Own.Wwwroot = "https://other.example" }, "", &OtherSiteError{}, ExitUsage, "belongs to https://other.example", false},
 	{"it has no readable key", func(w *world) { w.tenant.Pair.PrivateKey = "garbage" }, "", ErrNoKey, ExitNotRenewed, "no readable key is stored", false},
 	{"pair and row differ", func(w *world) { w.tenant.Own.Certificate = "" }, "", ErrIncoherent, ExitOwnSite, "a renewal repairs that", false},
 	{"its row says that the key is over", func(w *world) { w.tenant.Own.Expires = clock.Unix() }, "", ErrExpired, ExitNotRenewed, "says that the key ends at 2026-03-01 12:00 UTC", false},
 	{"its clock is ahead", func(w *world) { w.clockAhead = true }, "", ErrOwnClock, ExitNotRenewed, "", true},
 	{"it uses another key", func(w *world) { w.cached = &Stored{Certificate: w.someOther()} }, "", &OwnSiteError{}, ExitOwnSite, "", true},
-	{"it must be proven, and does not answer", func(w *world) { w.unreachable = true }, SelfCheckRequire, ErrOwnUnreachable, ExitNotRenewed, "", true},
-	{"it does not answer", func(w *world) { w.unreachable = true }, "", nil, ExitOK, "", true},
+	{"it does not answer, whatever the mode", func(w *world) { w.unreachable = true }, SelfCheckRequire, nil, ExitPeers, "", true},
+	{"it does not answer", func(w *world) { w.unreachable = true }, "", nil, ExitPeers, "", true},
 	{"its database cannot be read", func(w *world) { w.readErr = errLost }, "", errLost, ExitNotRenewed, "", false},
 }
 
@@ -190,7 +190,7 @@ func TestAVerificationThatIsInterruptedLeavesPeersPending(t *testing.T) {
 		}
 	}
 	report := w.renewal(Options{}).Verify(ctx)
-	if p := report.Peers[1]; p.Outcome != Pending || p.Reason != "timeout" || !strings.Contains(p.Detail, stop.Error()) {
+	if p := report.Peers[1]; p.Outcome != Pending || p.Reason != "interrupted" || !strings.Contains(p.Detail, stop.Error()) {
 		t.Errorf("%+v", p)
 	}
 	if report.Exit != ExitPeers || report.SelfCheck != SelfProven {

@@ -26,11 +26,16 @@ type world struct {
 
 	cached      *Stored // what the web side has cached of the pair; nil reads the database
 	refill      func()  // called after a drop, as a web request under way would
-	hidden      bool    // the cache cannot be read from here
-	sticky      bool    // dropping does nothing: the web side keeps what it has
-	clockAhead  bool    // the web side stamps answers of the future
-	unreachable bool    // nobody answers at the own wwwroot
-	rc4less     bool    // the web side's OpenSSL has no RC4
+	cachedErr   error
+	hidden      bool // the cache cannot be read from here
+	sticky      bool // dropping does nothing: the web side keeps what it has
+	clockAhead  bool // the web side stamps answers of the future
+	unreachable bool // nobody answers at the own wwwroot
+	nodes       []string
+	pages       map[string]string                     // what publickey.php shows, by node, where that is not what the web side uses
+	asked       int                                   // sealed calls to the own wwwroot
+	answer      func(node string, asked int) *Failure // what these come to, nil as the rest says
+	rc4less     bool                                  // the web side's OpenSSL has no RC4
 	dropErr     error
 	checkErr    error
 	lockErr     error
@@ -105,6 +110,9 @@ func (w *world) renewal(o Options) *Renewal {
 	if o.SelfCheck == "" {
 		o.SelfCheck = SelfCheckAuto
 	}
+	if o.Answers == 0 {
+		o.Answers = 1
+	}
 	return &Renewal{Options: o, Store: w, Locker: w, Starter: w, Cache: w, Network: w, Introducer: w,
 		GenerateKey: testKeys.next,
 		Random:      rand.Reader,
@@ -150,10 +158,38 @@ func (w *world) StoreKey(_ context.Context, read *Tenant, next Keys) error {
 	if read.Version != w.version {
 		return ErrConflict
 	}
+	w.keepsAll(next.History, next.Stored)
 	w.version++
 	w.tenant.Pair, w.tenant.History = next.Stored, next.History
 	w.tenant.Own = &Peer{ID: 1, Wwwroot: ownURL, Certificate: next.Certificate, Expires: next.Expires}
 	return nil
+}
+
+func (w *world) StoreHistory(_ context.Context, read *Tenant, history []Retired, trim bool) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.event("store-history")
+	if w.storeErr != nil {
+		return w.storeErr
+	}
+	if read.Version != w.version {
+		return ErrConflict
+	}
+	if !trim {
+		w.keepsAll(history, Stored{})
+	}
+	w.version++
+	w.tenant.History = history
+	return nil
+}
+
+// keepsAll is what a Store refuses otherwise.
+func (w *world) keepsAll(history []Retired, current Stored) {
+	for _, h := range w.tenant.History {
+		if h.Stored != current && len(history) < MaxHistory && !slices.ContainsFunc(history, func(o Retired) bool { return o.Stored == h.Stored }) {
+			w.t.Error("a retired pair is lost")
+		}
+	}
 }
 
 func (w *world) StorePeer(_ context.Context, p Peer, c *envelope.Certificate) (bool, error) {
@@ -164,6 +200,9 @@ func (w *world) StorePeer(_ context.Context, p Peer, c *envelope.Certificate) (b
 		return false, w.peerErr
 	}
 	for i := range w.tenant.Peers {
+		if w.tenant.Peers[i].ID == p.ID && w.tenant.Peers[i].Certificate == c.PEM {
+			return true, nil
+		}
 		if w.tenant.Peers[i].ID == p.ID && w.tenant.Peers[i].Certificate == p.Certificate {
 			w.tenant.Peers[i].Certificate, w.tenant.Peers[i].Expires = c.PEM, c.NotAfter.Unix()
 			return true, nil
@@ -197,7 +236,10 @@ func (w *world) Check(context.Context) error { return w.checkErr }
 func (w *world) Cached(context.Context, bool) ([]Stored, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.cached == nil || w.hidden {
+	switch {
+	case w.cachedErr != nil:
+		return nil, w.cachedErr
+	case w.cached == nil || w.hidden:
 		return nil, nil
 	}
 	return []Stored{*w.cached}, nil
@@ -247,7 +289,7 @@ func (w *world) Prove(_ context.Context, own Identity, p Peer, answered *envelop
 	defer w.mu.Unlock()
 	w.event("prove %s", p.Wwwroot)
 	if p.Wwwroot == ownURL {
-		return w.proveOwn(own)
+		return w.proveOwn(own, p.Node)
 	}
 	peer := w.peers[p.Wwwroot]
 	if peer.refuses != "" {
@@ -255,7 +297,7 @@ func (w *world) Prove(_ context.Context, own Identity, p Peer, answered *envelop
 	}
 	healable := slices.ContainsFunc(w.tenant.History, func(h Retired) bool { return h.Certificate == peer.knows })
 	if row := slices.IndexFunc(w.tenant.Peers, func(q Peer) bool { return q.ID == p.ID }); peer.forgot && w.tenant.Peers[row].Certificate != peer.own.Certificate.PEM {
-		return Proof{Failure: &Failure{Reason: "fault_710"}, Attempts: 1}
+		return Proof{Certificate: peer.own.Certificate, Failure: &Failure{Reason: "fault_710"}, Attempts: 1} // which it signs
 	}
 	if peer.knows != own.Key.Certificate.PEM {
 		if !healable || w.web() != w.tenant.Pair {
@@ -266,7 +308,13 @@ func (w *world) Prove(_ context.Context, own Identity, p Peer, answered *envelop
 	return Proof{Certificate: peer.own.Certificate, Attempts: 1}
 }
 
-func (w *world) proveOwn(own Identity) Proof {
+func (w *world) proveOwn(own Identity, node string) Proof {
+	w.asked++
+	if w.answer != nil {
+		if f := w.answer(node, w.asked); f != nil {
+			return Proof{Failure: f}
+		}
+	}
 	switch {
 	case w.unreachable:
 		return Proof{Failure: &Failure{Reason: "timeout", Pending: true}}
@@ -282,10 +330,22 @@ func (w *world) proveOwn(own Identity) Proof {
 	return Proof{Certificate: own.Key.Certificate, Attempts: 1}
 }
 
-func (w *world) PublicKey(context.Context, Peer) (*envelope.Certificate, error) {
+func (w *world) PublicKey(_ context.Context, p Peer) (*envelope.Certificate, *Failure) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return envelope.ParseCertificate(w.web().Certificate)
+	w.event("page %s", p.Wwwroot)
+	if w.unreachable {
+		return nil, &Failure{Reason: "timeout", Pending: true}
+	}
+	text := w.web().Certificate
+	if page := w.pages[p.Node]; page != "" {
+		text = page
+	}
+	shown, err := envelope.ParseCertificate(text)
+	if err != nil {
+		return nil, &Failure{Reason: "bad_certificate"}
+	}
+	return shown, nil
 }
 
 func (w *world) Reachable(_ context.Context, p Peer) *Failure {
@@ -331,5 +391,8 @@ func storedPair(p *envelope.KeyPair) Stored {
 }
 
 func (w *world) Nodes(context.Context, string) ([]string, *Failure) {
+	if len(w.nodes) > 0 {
+		return w.nodes, nil
+	}
 	return []string{"192.0.2.1"}, nil
 }

@@ -2,6 +2,9 @@ module renew_mnetkeys/smoke
 
 go 1.26.0
 
+// As in ../go.mod.
+godebug rsa1024min=0
+
 require (
 	github.com/dolthub/go-mysql-server v0.20.0
 	github.com/dolthub/vitess v0.0.0-20250512224608-8fb9c6ea092c

@@ -1,30 +1,5 @@
 <?php
-// Run by renew_mnetkeys from stdin with two arguments: the path of config.php, and the wwwroot of a VMoodle tenant or an empty string.
-// What it writes to file descriptor 3 is the answer. It holds no message of an exception: such a one can quote config.php.
-
-function mnetkeys_answer($answer) {
-    global $mnetkeys_out;
-    if ($mnetkeys_out) {
-        fwrite($mnetkeys_out, $answer);
-        $mnetkeys_out = null; // The first answer counts.
-    }
-}
-
-$mnetkeys_out = fopen('php://fd/3', 'w');
-
-register_shutdown_function(function () {
-    $error = error_get_last();
-    $fatal = $error && ($error['type'] & (E_ERROR | E_PARSE | E_CORE_ERROR | E_COMPILE_ERROR | E_USER_ERROR));
-    mnetkeys_answer($fatal ? 'fatal error at ' . $error['file'] . ':' . $error['line'] : 'the site ended the script while it was loading');
-});
-
-define('CLI_SCRIPT', true);
-$mnetkeys_config = $argv[1];
-$mnetkeys_tenant = rtrim($argv[2], '/');
-if ($mnetkeys_tenant !== '') {
-    define('CLI_VMOODLE_OVERRIDE', $mnetkeys_tenant);
-}
-unset($CLI_VMOODLE_PRECHECK); // Set, it would make config.php return before it has chosen the tenant.
+// Drops the two entries that a renewal changes. It stands behind site.php.
 
 try {
     if (!is_readable($mnetkeys_config)) {

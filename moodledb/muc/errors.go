@@ -1,6 +1,9 @@
 package muc
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Every error of this package that an operator can do something about has Hint() string: one sentence, lower case, no full stop.
 
@@ -85,18 +88,25 @@ func (e *ConfigError) Error() string {
 // Hint says what else drops the cache.
 func (e *ConfigError) Hint() string { return advisePurge }
 
-// PHPError is a php that did not drop the cache. It shows a class and a place, never what PHP wrote: that can quote config.php.
+// PHPError is a php that did not drop or read the cache. It shows a class and a place, never what PHP wrote: that can quote config.php.
 type PHPError struct {
 	PHP, ConfigFile string
+	Doing           string // drop the cache, read the cache
 	Problem         string
 	Err             error // nil when php answered
 }
 
 func (e *PHPError) Error() string {
-	return fmt.Sprintf("drop the cache by %s with %s: %s", e.PHP, e.ConfigFile, e.Problem)
+	return fmt.Sprintf("%s by %s with %s: %s", e.Doing, e.PHP, e.ConfigFile, e.Problem)
 }
 
 func (e *PHPError) Unwrap() error { return e.Err }
 
-// Hint says what else drops the cache.
-func (e *PHPError) Hint() string { return advisePurge }
+// Hint says what else drops the cache, or as whom to run.
+func (e *PHPError) Hint() string {
+	var known interface{ Hint() string }
+	if errors.As(e.Err, &known) {
+		return known.Hint()
+	}
+	return advisePurge
+}

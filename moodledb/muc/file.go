@@ -9,10 +9,12 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"renew_mnetkeys/killsteps"
+	"renew_mnetkeys/moodledb/siteuser"
 )
 
 // fileStore is an instance of cachestore_file. Everything below its directory is reached through os.Root, so that a link cannot lead a caller who may be
@@ -23,6 +25,7 @@ type fileStore struct {
 	base            base   // that dir is in, or is
 	singleDirectory bool
 	asyncPurge      bool
+	reader          siteuser.User // what he may not read is not read for root either
 	names           []string
 }
 
@@ -46,6 +49,7 @@ func newFileStore(i instance, where Location, names []string) fileStore {
 		singleDirectory: i.settings.Get("singledirectory").Truth(),
 		asyncPurge:      i.settings.Get("asyncpurge").Truth(),
 		names:           names,
+		reader:          siteuser.Owner(where.Dataroot),
 	}
 }
 
@@ -131,6 +135,42 @@ func (s fileStore) path(dir, name string) string {
 		return path.Join(dir, name+".cache")
 	}
 	return path.Join(dir, name[:3]+"-cache", name+".cache")
+}
+
+func (s fileStore) read(ctx context.Context, names []string) ([][]byte, error) {
+	if err := s.base.check(); err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(s.dir)
+	if err != nil {
+		return nil, s.failure("", err)
+	}
+	defer func() { _ = root.Close() }()
+	dir, err := s.revision(root)
+	if err != nil {
+		return nil, s.failure(dir, err)
+	}
+	var entries [][]byte
+	for _, name := range names {
+		entry, err := s.readFile(root, s.path(dir, name))
+		if err != nil {
+			return entries, s.failure(s.path(dir, name), err)
+		}
+		if entry != nil {
+			entries = append(entries, entry)
+		}
+	}
+	return entries, ctx.Err()
+}
+
+// readFile is nil for what is not there.
+func (s fileStore) readFile(root *os.Root, name string) ([]byte, error) {
+	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, ignoreAbsent(err)
+	}
+	defer func() { _ = f.Close() }()
+	return s.reader.ReadOpen(f, name, maxEntry)
 }
 
 // check asks for the right to remove from the directories that the entries are in, or will be when the web server writes them.

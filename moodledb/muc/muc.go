@@ -1,7 +1,7 @@
 // Package muc drops Moodle's cached configuration (cache definition core/config) from every store that serves it, so that the web side reads a
 // new MNet key from the database. It mirrors which stores cache/classes/config.php (cache_config) picks and what cachestore_file and
-// cachestore_redis name an entry. It never reads a cached entry, which holds the private key, and never writes one: an entry that is gone is
-// refilled by the next request.
+// cachestore_redis name an entry. It never writes an entry: one that is gone is refilled by the next request. It reads only that of plugin mnet, which holds
+// the key pair, since the cached one may be the only copy of a key.
 //
 // What lives in the memory of a web server (APCu) or in a store this package does not know is an error with advice, never a silent success.
 package muc
@@ -49,9 +49,10 @@ func (w Width) String() string {
 // Cache is the place of one tenant's cached configuration. It holds no connection and is safe for concurrent use.
 // It prints without the stores' passwords under every fmt verb.
 type Cache struct {
-	file   string  // the configuration file the stores come from
-	stores []store // lowest first
-	wider  string  // why single entries cannot be named, "" when they can
+	file   string   // the configuration file the stores come from
+	stores []store  // lowest first
+	mnet   []string // names that the entry of plugin mnet may have
+	wider  string   // why single entries cannot be named, "" when they can
 	log    zerolog.Logger
 }
 
@@ -60,6 +61,7 @@ type store interface {
 	describe() StoreReport                                          // name, plugin and place
 	drop(ctx context.Context, width Width) (removed int, err error) // idempotent: what is not there is no error
 	check(ctx context.Context) error                                // whether drop would be let, without changing anything
+	read(ctx context.Context, names []string) ([][]byte, error)     // the entries that are there, as they are stored
 }
 
 // Open reads muc/config.php and settles which stores serve core/config; without that file it is Moodle's default file store.
@@ -80,6 +82,7 @@ func Open(where Location, options Options) (*Cache, error) {
 	if err != nil {
 		c.wider = err.Error()
 	}
+	c.mnet, _ = conf.namesOf(where.SiteIdentifier, "mnet") // the error is the same
 	for _, i := range conf.instances {
 		c.stores = append(c.stores, i.open(where, options, file, names))
 	}

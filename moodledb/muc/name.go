@@ -22,6 +22,11 @@ var errVersionShared = errors.New("entries are shared by Moodle version, which i
 // entryNames are the names under which the stores may hold the entries of a renewal: the file's name without .cache, the field of a Redis hash. identifier is
 // the siteidentifier of table config. The error says why they cannot be named for certain.
 func (c *configuration) entryNames(identifier string) ([]string, error) {
+	return c.namesOf(identifier, "mnet", "core")
+}
+
+// namesOf is entryNames for some keys of core/config.
+func (c *configuration) namesOf(identifier string, keys ...string) ([]string, error) {
 	if c.sharing&sharingAll == 0 && c.sharing&sharingVersion != 0 {
 		// cache_helper::get_site_version() is asked while $CFG is being loaded from this very cache: what it says depends on Moodle's release.
 		return nil, errVersionShared
@@ -33,7 +38,7 @@ func (c *configuration) entryNames(identifier string) ([]string, error) {
 	}
 	var names []string
 	for _, site := range sites {
-		for _, key := range []string{"mnet", "core"} {
+		for _, key := range keys {
 			if name := entryName(c.cacheIdentifier(site), key); !slices.Contains(names, name) {
 				names = append(names, name)
 			}

@@ -3,7 +3,11 @@ package muc
 import (
 	"context"
 	_ "embed"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -14,28 +18,89 @@ import (
 // phpLimit bounds one run of php, which takes Moodle some 60 ms.
 const phpLimit = time.Minute
 
-//go:embed drop.php
-var dropScript string
+var (
+	//go:embed site.php
+	siteScript string
+	//go:embed drop.php
+	dropScript string
+	//go:embed cached.php
+	cachedScript string
+)
 
-// DropByPHP has php (a path) load the site by configFile (absolute path of config.php) and drop the two entries through Moodle's own cache
-// (cache_helper::invalidate_by_definition), which reaches every store that is shared between processes. wwwroot chooses a tenant of a VMoodle array; "" is
-// config.php's own site. environ is the environment that php shall inherit, nil this process's; see [phprun.Script]. Files that Moodle writes meanwhile
-// belong to the caller or, where that is root, to the user config.php is for: either should be the web server's.
-// The error is a *PHPError, or the context's.
-func DropByPHP(ctx context.Context, php, configFile, wwwroot string, environ []string) error {
-	answer, err := phprun.Script{PHP: php, Source: dropScript, Config: configFile, Args: []string{wwwroot}, Environ: environ, Limit: phpLimit}.Run(ctx)
-	switch {
-	case ctx.Err() != nil:
-		return fmt.Errorf("drop the cache by php: %w", ctx.Err())
-	case err != nil:
-		return &PHPError{PHP: php, ConfigFile: configFile, Problem: err.Error(), Err: err}
-	case string(answer) != "dropped":
-		return &PHPError{PHP: php, ConfigFile: configFile, Problem: printable(answer)}
-	}
-	return nil
+// Site is what php has to load.
+type Site struct {
+	PHP        string // path of php
+	ConfigFile string // absolute path of config.php
+	Wwwroot    string // chooses a tenant of a VMoodle array; "" is config.php's own site
+	// Of $CFG. As root php runs as the owner of Dataroot, see siteuser.ForPHP.
+	Dataroot, Dirroot string
+	Environ           []string // what php shall inherit, nil: this process's; see [phprun.Script]
 }
 
-// printable is an answer of drop.php on one line. The paths in it may be any.
+// DropByPHP has php load the site and drop the two entries through Moodle's own cache (cache_helper::invalidate_by_definition), which reaches every store that
+// is shared between processes. Files that Moodle writes meanwhile belong to the caller or, where that is root, to the owner of dataroot: either should be the
+// web server's. The error is a *PHPError, or the context's.
+func DropByPHP(ctx context.Context, site Site) error {
+	const doing = "drop the cache"
+	answer, err := site.run(ctx, doing, dropScript)
+	if err == nil && string(answer) != "dropped" {
+		err = &PHPError{PHP: site.PHP, ConfigFile: site.ConfigFile, Doing: doing, Problem: printable(answer)}
+	}
+	return err
+}
+
+// CachedByPHP has php load the site and read the entry of plugin mnet from every store that Moodle's own cache knows, without filling any: what
+// [Cache.Cached] does, for stores that only Moodle can read. To load the site may refill the entry of table config, as any request does.
+// The error is a *PHPError, or the context's.
+func CachedByPHP(ctx context.Context, site Site) ([]Cached, error) {
+	const doing = "read the cache"
+	answer, err := site.run(ctx, doing, cachedScript)
+	if err != nil {
+		return nil, err
+	}
+	var stores map[string]struct {
+		Problem string
+		Found   map[string][]byte // base64
+	}
+	if err := json.Unmarshal(answer, &stores); err != nil { // the error would quote it
+		problem := "its answer cannot be read"
+		if len(answer) < phprun.MaxAnswer && !strings.HasPrefix(string(answer), "{") {
+			problem = printable(answer)
+		}
+		return nil, &PHPError{PHP: site.PHP, ConfigFile: site.ConfigFile, Doing: doing, Problem: problem}
+	}
+	var all []Cached
+	for _, name := range slices.Sorted(maps.Keys(stores)) {
+		c := Cached{Store: name}
+		if problem := stores[name].Problem; problem != "" {
+			c.Err = &UnreadableError{name, errors.New(printable([]byte(problem)))}
+		}
+		for setting, value := range stores[name].Found {
+			if c.Settings == nil {
+				c.Settings = map[string]string{}
+			}
+			c.Settings[setting] = string(value)
+		}
+		all = append(all, c)
+	}
+	return all, nil
+}
+
+func (s Site) run(ctx context.Context, doing, script string) ([]byte, error) {
+	answer, err := phprun.Script{
+		PHP: s.PHP, Source: siteScript + strings.TrimPrefix(script, "<?php"), Config: s.ConfigFile, Args: []string{s.Wwwroot},
+		Dataroot: s.Dataroot, Dirroot: s.Dirroot, Environ: s.Environ, Limit: phpLimit,
+	}.Run(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("%s by php: %w", doing, ctx.Err())
+	case err != nil:
+		return nil, &PHPError{PHP: s.PHP, ConfigFile: s.ConfigFile, Doing: doing, Problem: err.Error(), Err: err}
+	}
+	return answer, nil
+}
+
+// printable is an answer of a script on one line. The paths in it may be any.
 func printable(answer []byte) string {
 	line := strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {

@@ -13,10 +13,16 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"renew_mnetkeys/moodledb/siteuser"
 	"renew_mnetkeys/testbed"
 )
 
 const databasePassword = "S3cret-of-the-database"
+
+// site is what php loads of it.
+func (s stub) site(php, wwwroot, fault string) Site {
+	return Site{PHP: php, ConfigFile: s.config, Wwwroot: wwwroot, Dataroot: s.dataroot, Environ: s.environ(fault)}
+}
 
 // stub is the site of testdata/moodle, and what it was asked to drop.
 type stub struct{ config, dataroot string }
@@ -44,7 +50,7 @@ func TestDropByPHPDropsBothEntriesOfTheRightSite(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := newStub(t)
-			if err := DropByPHP(t.Context(), php, s.config, test.wwwroot, s.environ(test.fault)); err != nil {
+			if err := DropByPHP(t.Context(), s.site(php, test.wwwroot, test.fault)); err != nil {
 				t.Fatal(err)
 			}
 			text, err := os.ReadFile(filepath.Join(s.dataroot, "seen.json"))
@@ -77,7 +83,7 @@ func TestDropByPHPSaysWhatWentWrongWithoutWhatPHPWrote(t *testing.T) {
 		{"the database refuses", "", "", "no database", "dml_connection_exception at "},
 		{"a fatal error", "", "", "fatal", "fatal error at "},
 		{"a config.php that does not parse", broken, "", "", "ParseError at " + broken + ":2"},
-		{"no config.php", "/no/such/config.php", "", "", "it does not start: "},
+		{"no config.php", filepath.Join(t.TempDir(), "config.php"), "", "", "RuntimeException at "},
 		{"an unknown tenant", "", "http://other.example.test", "", "the site ended the script while it was loading"},
 		{"a tenant of what is no array", "", "http://child.example.test", "no array", "config.php has loaded another site"},
 	}
@@ -88,7 +94,7 @@ func TestDropByPHPSaysWhatWentWrongWithoutWhatPHPWrote(t *testing.T) {
 			if config == "" {
 				config = s.config
 			}
-			err := DropByPHP(t.Context(), php, config, test.wwwroot, s.environ(test.fault))
+			err := DropByPHP(t.Context(), stub{config, s.dataroot}.site(php, test.wwwroot, test.fault))
 			var failed *PHPError
 			if !errors.As(err, &failed) || !strings.HasPrefix(failed.Problem, test.problem) || failed.Hint() == "" {
 				t.Errorf("want a PHPError %q, got %v", test.problem, err)
@@ -112,7 +118,7 @@ func TestAnswersOfPHPAreShownOnOneShortLine(t *testing.T) {
 func TestDropByPHPWithoutPHPIsAPHPError(t *testing.T) {
 	s := newStub(t)
 	var failed *PHPError
-	if err := DropByPHP(t.Context(), "/no/such/php", s.config, "", nil); !errors.As(err, &failed) || !errors.Is(err, os.ErrNotExist) {
+	if err := DropByPHP(t.Context(), s.site("/no/such/php", "", "")); !errors.As(err, &failed) || !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -130,7 +136,7 @@ func TestDropByPHPEndsWithItsContext(t *testing.T) {
 		cancel()
 	}()
 	start := time.Now()
-	if err := DropByPHP(ctx, php, s.config, "", s.environ("hang")); !errors.Is(err, context.Canceled) || time.Since(start) > 15*time.Second {
+	if err := DropByPHP(ctx, s.site(php, "", "hang")); !errors.Is(err, context.Canceled) || time.Since(start) > 15*time.Second {
 		t.Errorf("after %s: %v", time.Since(start), err)
 	}
 }
@@ -154,11 +160,11 @@ func TestDropByPHPRunsAnotherUsersSiteAsThatUser(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, uid := range []int{0, 33} {
-		if err := os.Chown(s.config, uid, uid); err != nil {
+	for _, uid := range []int{33, 54321} {
+		if err := os.Chown(s.dataroot, uid, uid); err != nil {
 			t.Fatal(err)
 		}
-		if err := DropByPHP(t.Context(), php, s.config, "", s.environ("")); err != nil {
+		if err := DropByPHP(t.Context(), s.site(php, "", "")); err != nil {
 			t.Fatal(err)
 		}
 		seen := filepath.Join(s.dataroot, "seen.json")
@@ -167,10 +173,21 @@ func TestDropByPHPRunsAnotherUsersSiteAsThatUser(t *testing.T) {
 			t.Fatal(err)
 		}
 		if wrote := info.Sys().(*syscall.Stat_t).Uid; wrote != uint32(uid) {
-			t.Errorf("config.php of user %d was run by user %d", uid, wrote)
+			t.Errorf("the site of user %d was run by user %d", uid, wrote)
 		}
 		if err := os.Remove(seen); err != nil {
 			t.Fatal(err)
 		}
+	}
+	// A dataroot of root's that all may write to, as many a manual has it: what lies there can be anybody's.
+	if err := os.Chown(s.dataroot, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	var failed *PHPError
+	if err := DropByPHP(t.Context(), s.site(php, "", "")); !errors.As(err, &failed) || !errors.As(err, new(*siteuser.UnsafeError)) || !strings.Contains(failed.Hint(), "sudo -u") {
+		t.Errorf("root's dataroot that all may write to: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(s.dataroot, "seen.json")); err == nil {
+		t.Error("it was run")
 	}
 }

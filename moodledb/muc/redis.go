@@ -87,47 +87,72 @@ func (s redisStore) place() string {
 }
 
 func (s redisStore) drop(ctx context.Context, width Width) (int, error) {
-	removed, err := s.ask(ctx, func(ctx context.Context, c *redis.Client) *redis.IntCmd {
+	removed, err := ask(ctx, s, func(ctx context.Context, c *redis.Client) (int64, error) {
 		if width == Definition {
-			return c.Del(ctx, s.hash)
+			return c.Del(ctx, s.hash).Result()
 		}
-		return c.HDel(ctx, s.hash, s.fields...)
+		return c.HDel(ctx, s.hash, s.fields...).Result()
 	})
 	return int(removed), s.failure(err)
 }
 
 func (s redisStore) check(ctx context.Context) error {
-	_, err := s.ask(ctx, func(ctx context.Context, c *redis.Client) *redis.IntCmd { return c.Exists(ctx, s.hash) })
+	_, err := ask(ctx, s, func(ctx context.Context, c *redis.Client) (int64, error) { return c.Exists(ctx, s.hash).Result() })
 	return s.failure(err)
 }
 
-// ask sends one command about the hash. In a cluster any seed knows which server has it, so a redirection followed once is all of the protocol that a single key
+func (s redisStore) read(ctx context.Context, names []string) ([][]byte, error) {
+	entries, err := ask(ctx, s, func(ctx context.Context, c *redis.Client) (entries [][]byte, err error) {
+		for _, name := range names {
+			// Its size first: what is too large must not even arrive.
+			size, err := c.HStrLen(ctx, s.hash, name).Result()
+			switch {
+			case err != nil:
+				return nil, err
+			case size == 0:
+				continue
+			case size > maxEntry:
+				return nil, errTooLarge
+			}
+			entry, err := c.HGet(ctx, s.hash, name).Bytes()
+			if err == nil {
+				entries = append(entries, entry)
+			} else if !errors.Is(err, redis.Nil) {
+				return nil, err
+			}
+		}
+		return entries, nil
+	})
+	return entries, s.failure(err)
+}
+
+// ask sends commands about the hash. In a cluster any seed knows which server has it, so a redirection followed once is all of the protocol that a single key
 // needs; a cluster client would ask for all slots and keep connections to all nodes.
-func (s redisStore) ask(ctx context.Context, command func(context.Context, *redis.Client) *redis.IntCmd) (int64, error) {
+func ask[T any](ctx context.Context, s redisStore, command func(context.Context, *redis.Client) (T, error)) (none T, err error) {
 	if len(s.servers) == 0 {
-		return 0, errNoServer
+		return none, errNoServer
 	}
 	var failed []error
 	for _, to := range s.servers {
-		n, err := s.askServer(ctx, to, command)
+		n, err := askServer(ctx, s, to, command)
 		if address, moved := redis.IsMovedError(err); moved {
 			host, port, _ := net.SplitHostPort(address)
 			seed, _, _ := net.SplitHostPort(to.address)
 			// An empty host means that of the server which redirects.
-			n, err = s.askServer(ctx, server{"tcp", net.JoinHostPort(cmp.Or(host, seed), port)}, command)
+			n, err = askServer(ctx, s, server{"tcp", net.JoinHostPort(cmp.Or(host, seed), port)}, command)
 		}
 		if err == nil {
 			return n, nil
 		}
 		failed = append(failed, err)
 	}
-	return 0, errors.Join(failed...)
+	return none, errors.Join(failed...)
 }
 
-func (s redisStore) askServer(ctx context.Context, to server, command func(context.Context, *redis.Client) *redis.IntCmd) (int64, error) {
+func askServer[T any](ctx context.Context, s redisStore, to server, command func(context.Context, *redis.Client) (T, error)) (none T, err error) {
 	conn, err := s.dial(ctx, to)
 	if err != nil {
-		return 0, err
+		return none, err
 	}
 	client := redis.NewClient(&redis.Options{
 		// Connected here rather than by the client, which would try five times and write to stderr on its own.
@@ -143,7 +168,7 @@ func (s redisStore) askServer(ctx context.Context, to server, command func(conte
 		ContextTimeoutEnabled:    true,
 	})
 	defer func() { _ = client.Close() }()
-	return command(ctx, client).Result()
+	return command(ctx, client)
 }
 
 // authenticate sends AUTH with the password alone. A plain ERR is passed over as phpredis does: a server that has no password says so, and one that wants

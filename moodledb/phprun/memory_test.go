@@ -23,7 +23,7 @@ func TestPHPIsNotGivenAllMemory(t *testing.T) {
 	if err := os.WriteFile(config, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := phprun.Script{PHP: php, Config: config, Limit: time.Minute, Source: `<?php
+	s := phprun.Script{PHP: php, Config: config, Dataroot: filepath.Dir(config), Limit: time.Minute, Source: `<?php
 		$answer = fopen('php://fd/3', 'w');
 		for ($text = 'x'; strlen($text) < 1 << 32; $text .= $text) {
 			fwrite($answer, strlen($text) . "\n");

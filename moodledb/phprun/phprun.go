@@ -27,22 +27,26 @@ type Script struct {
 	Source   string        // goes to stdin: it may hold what arguments, which everybody can see, must not
 	Config   string        // absolute path of config.php, the script's first argument; php runs in its directory
 	Args     []string      // the script's other arguments
+	Dataroot string        // whose owner root becomes, see siteuser.ForPHP; "": not known
+	Dirroot  string        // "": not known
 	Environ  []string      // what php inherits, since config.php may take its passwords from it; nil: the environment of this process
 	Limit    time.Duration // for the whole run
-
-	User *siteuser.User // as whom root runs it; nil: whom config.php is for
 }
 
 // Run returns what the script wrote to file descriptor 3, however php ended: its exit code is config.php's. An error is the context's, or says what
-// php failed to do, never what it wrote.
+// php failed to do, never what it wrote. It is a *siteuser.UnsafeError where root must not run the site.
 func (s Script) Run(ctx context.Context) ([]byte, error) {
 	limited, cancel := context.WithTimeout(ctx, s.Limit)
 	defer cancel()
-	cmd := exec.CommandContext(limited, s.PHP, s.arguments()...)
+	as, err := siteuser.ForPHP(s.Config, s.Dataroot, s.Dirroot)
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(limited, s.PHP, s.arguments(as.Within)...)
 	cmd.Stdin = strings.NewReader(s.Source) // stdout and stderr go nowhere
 	cmd.Dir = filepath.Dir(s.Config)
 	cmd.Env = environment(s.Environ)
-	cmd.SysProcAttr = s.as()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as.Credential}
 	cmd.WaitDelay = time.Second // for a grandchild that keeps stdin open
 	answer, err := output(cmd)
 	switch {
@@ -58,9 +62,12 @@ func (s Script) Run(ctx context.Context) ([]byte, error) {
 	return nil, errors.New("it does not answer")
 }
 
-func (s Script) arguments() []string {
+func (s Script) arguments(within []string) []string {
 	// Arguments of an exception can be passwords: they must not even reach a log. On the command line php would take whatever memory there is.
 	args := []string{"-d", "zend.exception_ignore_args=1", "-d", "display_errors=0", "-d", "log_errors=0", "-d", "memory_limit=512M"}
+	if within != nil {
+		args = append(args, "-d", "open_basedir="+strings.Join(within, string(filepath.ListSeparator)))
+	}
 	for _, setting := range s.Settings {
 		args = append(args, "-d", setting)
 	}
@@ -79,22 +86,6 @@ func environment(environ []string) []string {
 		}
 	}
 	return kept
-}
-
-// as has root run a site as the user it is for. Who may write config.php shall not become root by it, and what Moodle writes meanwhile shall not be
-// root's. As anybody else we stay who we are.
-func (s Script) as() *syscall.SysProcAttr {
-	if os.Geteuid() != 0 {
-		return nil
-	}
-	u := siteuser.Reader(s.Config)
-	if s.User != nil {
-		u = *s.User
-	}
-	if u.UID == 0 && s.User == nil {
-		return nil
-	}
-	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: u.UID, Gid: u.GID, Groups: u.Groups()}}
 }
 
 // output runs cmd and returns what it wrote to file descriptor 3. The error is that of starting it.

@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"renew_mnetkeys/moodledb/siteuser"
+	"renew_mnetkeys/testbed"
 )
 
 // script is a run by a php that is a shell script, in a directory that any user can enter.
@@ -18,7 +22,7 @@ func script(t *testing.T, php string) Script {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	s := Script{PHP: filepath.Join(dir, "php"), Config: filepath.Join(dir, "config.php"), Limit: 20 * time.Second}
+	s := Script{PHP: filepath.Join(dir, "php"), Config: filepath.Join(dir, "config.php"), Dataroot: dir, Limit: 20 * time.Second}
 	for _, err := range []error{
 		os.WriteFile(s.PHP, []byte("#!/bin/sh\n"+php), 0o755), os.WriteFile(s.Config, nil, 0o644),
 		os.Chmod(dir, 0o755), os.Chmod(s.PHP, 0o755), os.Chmod(s.Config, 0o644),
@@ -91,31 +95,86 @@ func TestRunWithoutPHP(t *testing.T) {
 	}
 }
 
-func TestRootBecomesTheUserThatTheSiteIsFor(t *testing.T) {
+func TestRootBecomesTheOwnerOfDataroot(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can become another user")
 	}
 	s := script(t, `printf '%s:%s' "$(id -u)" "$(id -G)" >&3`)
-	tests := map[string]struct {
-		uid, gid int
-		mode     os.FileMode
-		want     string // the answer starts so
+	s.Dataroot = t.TempDir()
+	for name, test := range map[string]struct {
+		config, data int // their owners
+		want         string
 	}{
-		"root's own":                     {0, 0, 0o644, "0:0"},
-		"the web server's":               {33, 33, 0o644, "33:33"},
-		"root's, for the server's group": {0, 33, 0o640, "33:33"},
-		"an account without a name":      {54321, 54322, 0o644, "54321:54322"},
-	}
-	for name, test := range tests {
+		"root's own":                     {0, 0, "0:0"},
+		"root's code for the web server": {0, 33, "33:33"},
+		"the web server's":               {33, 33, "33:33"},
+		"somebody's code for the server": {54321, 33, "33:33"},
+		"an account without a name":      {0, 54321, "54321:54321"},
+		"the web server's code for root": {33, 0, ""},
+		"nobody's code for root":         {54321, 0, ""},
+	} {
 		t.Run(name, func(t *testing.T) {
-			for _, err := range []error{os.Chown(s.Config, test.uid, test.gid), os.Chmod(s.Config, test.mode)} {
+			for _, err := range []error{os.Chown(s.Config, test.config, test.config), os.Chown(s.Dataroot, test.data, test.data)} {
 				if err != nil {
 					t.Fatal(err)
 				}
 			}
 			answer, err := s.Run(t.Context())
-			if err != nil || !strings.HasPrefix(string(answer), test.want) {
+			var unsafe *siteuser.UnsafeError
+			if !strings.HasPrefix(string(answer), test.want) || errors.As(err, &unsafe) != (test.want == "") || test.want == "" && answer != nil {
 				t.Errorf("ran as %s, error %v", answer, err)
+			}
+		})
+	}
+}
+
+// TestRootDoesNotRunWhatAnotherUserHasWritten has a config.php of root's include a file of another user's: it runs as the owner of
+// dataroot, and where that is root not at all.
+func TestRootDoesNotRunWhatAnotherUserHasWritten(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can become another user")
+	}
+	php, err := exec.LookPath("php")
+	if err != nil {
+		testbed.Missing(t, "php is not installed")
+	}
+	const shows = `<?php $answer = fopen('php://fd/3', 'w'); fwrite($answer, 'ran as ' . posix_geteuid()); fclose($answer);`
+	for name, test := range map[string]struct {
+		data  int // owner of dataroot
+		where func(s Script, elsewhere string) string
+		want  string
+	}{
+		"beside config.php, for the web server":   {33, func(s Script, _ string) string { return filepath.Join(filepath.Dir(s.Config), "x.php") }, "ran as 33"},
+		"beside config.php, for root":             {0, func(s Script, _ string) string { return filepath.Join(filepath.Dir(s.Config), "x.php") }, ""},
+		"deep below config.php, for root":         {0, func(s Script, _ string) string { return filepath.Join(filepath.Dir(s.Config), "a/b/x.php") }, ""},
+		"elsewhere, for the web server":           {33, func(_ Script, elsewhere string) string { return filepath.Join(elsewhere, "x.php") }, "ran as 33"},
+		"elsewhere, for root":                     {0, func(_ Script, elsewhere string) string { return filepath.Join(elsewhere, "x.php") }, ""},
+		"in dataroot, for root":                   {0, func(s Script, _ string) string { return filepath.Join(s.Dataroot, "x.php") }, ""},
+		"in the configuration of caches for root": {0, func(s Script, _ string) string { return filepath.Join(s.Dataroot, "muc", "x.php") }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := script(t, "")
+			s.PHP, s.Source = php, `<?php require($argv[1]);`
+			elsewhere, err := os.MkdirTemp("", "elsewhere")
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = os.RemoveAll(elsewhere) })
+			s.Dataroot = filepath.Join(filepath.Dir(s.Config), "..", filepath.Base(elsewhere)+"-data")
+			t.Cleanup(func() { _ = os.RemoveAll(s.Dataroot) })
+			included := test.where(s, elsewhere)
+			for _, err := range []error{
+				os.Chmod(elsewhere, 0o755), os.Mkdir(s.Dataroot, 0o755), os.MkdirAll(filepath.Dir(included), 0o755), os.Chown(s.Dataroot, test.data, test.data),
+				os.WriteFile(included, []byte(shows), 0o644), os.Chown(included, 33, 33),
+				os.WriteFile(s.Config, []byte("<?php require('"+included+"');"), 0o644),
+			} {
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			answer, err := s.Run(t.Context())
+			if string(answer) != test.want || (err == nil) != (test.want != "") {
+				t.Errorf("%s, error %v", answer, err)
 			}
 		})
 	}

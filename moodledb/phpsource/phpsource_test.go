@@ -213,7 +213,7 @@ func TestStatements(t *testing.T) {
 		{"compound assignments", `$CFG->a = 'x'; $CFG->a .= 'y'; $CFG->n = 1; $CFG->n += 2; $CFG->d ??= 'd'; $CFG->a ??= 'z';`, `{a: "xy", n: 3, d: "d"}`},
 		{"unset", `$CFG->a = 1; unset($CFG->a); $CFG->b = $CFG->a ?? 'gone'; $CFG->o = [1, 2]; unset($CFG->o[0], $CFG->no); $CFG->o[] = 3;`, `{b: "gone", o: [1: 2, 2: 3]}`},
 		{"a fresh $CFG", `$CFG->a = 1; unset($CFG); global $CFG; $CFG = new \stdClass; $CFG->b = 2;`, `{b: 2}`},
-		{"no $CFG at all", `unset($CFG); $CFG->a = 1;`, `? assigns a part of what has none`},
+		{"no $CFG at all", `unset($CFG); $CFG->a = 1;`, `? assigns a property of what is not an object`},
 		{"an if that holds", `if ($CFG->x ?? true) { $CFG->a = 1; } else { $CFG->a = 2; }`, `{a: 1}`},
 		{"an if that does not", `if (isset($NO)) { $CFG->a = 1; return; } $CFG->a = 2;`, `{a: 2}`},
 		{"elseif in both spellings", `if (0) $CFG->a = 1; elseif (1) $CFG->a = 2; else $CFG->a = 3; if (0) {} else if (0) {} else { $CFG->b = 4; }`, `{a: 2, b: 4}`},

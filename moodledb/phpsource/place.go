@@ -213,8 +213,10 @@ func (r *reader) put(v Value, steps []step, to Value) Value {
 		r.spend(copied * elementSize)
 		v.list = l
 	case v.kind == Object && s.property:
+	case s.property:
+		r.unknown("assigns a property of what is not an object")
 	default:
-		r.unknown("assigns a part of what has none")
+		r.unknown("assigns an element of what is not an array")
 	}
 	r.spend(1 + len(v.list.entries))
 	var before Value

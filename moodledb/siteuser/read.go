@@ -19,6 +19,11 @@ func (u User) ReadFile(path string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
+	return u.ReadOpen(f, path, limit)
+}
+
+// ReadOpen is [User.ReadFile] for a file that was opened, with O_NONBLOCK, and that the caller closes. path is for errors.
+func (u User) ReadOpen(f *os.File, path string, limit int64) ([]byte, error) {
 	info, err := f.Stat() // of what is read, whatever the path stands for by then
 	switch {
 	case err != nil:

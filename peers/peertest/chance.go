@@ -42,9 +42,10 @@ func ChanceFaults(secured bool) []Fault {
 	faults := []Fault{
 		ResetAtOnce, ResetUnanswered, ResetWithin, ResetAfter, HTTP10, KeepsOpen, BadChunks, Drip(100 * time.Millisecond),
 		Drop, Truncate, Flood, FloodHeader, NotHTTP, Redirect, HTML, Empty, Gzip, Off, UnknownVhost, Notices, Warnings,
+		Footer, Comment, Padded, OnSealed(Notices), OnPlain(Footer), InSeal(Warnings),
 		Maintenance(1), Maintenance(300), Status(503), Status(500), Status(429), Status(404),
 		OtherCertificate, GarbageCertificate, OldCertificate, BadSignature, OtherSeal, OldSeal, Unsealed, NoRC4, Forgets, StaleKey, Deaf,
-		ClockAhead(time.Minute), ClockAhead(-time.Minute), Answers(0), Answers(17), Answers(704), Answers(7020),
+		ClockAhead(time.Minute), ClockAhead(-time.Minute), ClockAhead(-25 * time.Hour), AnswersSealed(17), AnswersSealed(704), Answers(0), Answers(17), Answers(704), Answers(7020),
 	}
 	if secured {
 		faults = append(faults, TLSWrongName, TLSExpired, TLSSelfSigned, TLSOld)

@@ -45,6 +45,9 @@ const (
 	UnknownVhost Fault = "unknown vhost" // VMoodle does not know the host
 	Notices      Fault = "notices"       // PHP notices before the XML declaration, as HTML
 	Warnings     Fault = "warnings"      // the same as text, behind a byte order mark
+	Footer       Fault = "footer"        // a PHP warning behind the XML, as HTML
+	Comment      Fault = "comment"       // a comment behind the XML, as themes and performance footers leave it
+	Padded       Fault = "padded"        // white space around the XML and a byte order mark before it, which harm nobody
 )
 
 // Of keys and seals.
@@ -62,6 +65,16 @@ const (
 	Deaf               Fault = "deaf"                // it cannot call anybody back, so that it cannot heal
 )
 
+// OnSealed and OnPlain commit a fault that writes around the XML (Notices to Padded) on answers of that form only, InSeal
+// on the XML-RPC in a sealed answer.
+func OnSealed(f Fault) Fault { return "on sealed " + f }
+
+// OnPlain: see OnSealed.
+func OnPlain(f Fault) Fault { return "on plain " + f }
+
+// InSeal: see OnSealed.
+func InSeal(f Fault) Fault { return "in seal " + f }
+
 // ClockAhead stamps what the site signs that much later, or earlier.
 func ClockAhead(d time.Duration) Fault { return Fault("clock ahead " + d.String()) }
 
@@ -70,6 +83,10 @@ func Drip(d time.Duration) Fault { return Fault("drip " + d.String()) }
 
 // Answers makes the site answer every XML-RPC call with a plain fault of that code.
 func Answers(code int) Fault { return Fault(fmt.Sprintf("answers fault %d", code)) }
+
+// AnswersSealed makes the site answer every sealed call that it has opened and verified with a fault of that code, signed
+// and sealed.
+func AnswersSealed(code int) Fault { return Fault(fmt.Sprintf("answers sealed fault %d", code)) }
 
 // Maintenance is 503 with an HTML page, and Retry-After in seconds: Moodle's CLI maintenance. Without that field it is
 // Status(503).

@@ -1,6 +1,7 @@
 package peertest
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -9,12 +10,12 @@ import (
 // faultSet are the faults that are in force for one request.
 type faultSet []Fault
 
-// faultsNow are those in force, those that the connection met, and one of those that pass.
-func (s *Site) faultsNow(met faultSet) faultSet {
+// faultsNow are those in force for a node, those that the connection met, and one of those that pass.
+func (s *Site) faultsNow(met faultSet, node int) faultSet {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := append(faultSet{}, met...)
-	for _, fault := range s.faults {
+	for _, fault := range slices.Concat(s.faults, s.nodes[node].faults) {
 		if !now.has(fault) {
 			now = append(now, fault)
 		}

@@ -14,7 +14,7 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// NewKeyPair makes an RSA key of that many bits (1024 is the least that Go takes, and quick) and a self-signed
+// NewKeyPair makes an RSA key of that many bits (1024 is quick; rsa1024min=0 in go.mod lets Go take fewer) and a self-signed
 // certificate as Moodle makes one: CN is the wwwroot cut to 64 bytes, and attribute 2.5.29.17 of the DN the whole of
 // it. It panics when it cannot.
 func NewKeyPair(wwwroot string, bits int) *envelope.KeyPair {
@@ -27,6 +27,11 @@ func NewKeyPair(wwwroot string, bits int) *envelope.KeyPair {
 
 // Certify makes a pair of a key that is there already, for tests with hundreds of sites. It panics when it cannot.
 func Certify(key *rsa.PrivateKey, wwwroot string) *envelope.KeyPair {
+	return CertifyAt(key, wwwroot, time.Now().Add(-time.Hour))
+}
+
+// CertifyAt is Certify with a date from which the certificate is valid, for 28 days.
+func CertifyAt(key *rsa.PrivateKey, wwwroot string, notBefore time.Time) *envelope.KeyPair {
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
 	if err != nil {
 		panic(fmt.Sprintf("make test certificate: %v", err))
@@ -38,8 +43,8 @@ func Certify(key *rsa.PrivateKey, wwwroot string) *envelope.KeyPair {
 			CommonName:   wwwroot[:min(len(wwwroot), 64)],
 			ExtraNames:   []pkix.AttributeTypeAndValue{{Type: asn1.ObjectIdentifier{2, 5, 29, 17}, Value: wwwroot}},
 		},
-		NotBefore: time.Now().Add(-time.Hour),
-		NotAfter:  time.Now().Add(28 * 24 * time.Hour),
+		NotBefore: notBefore,
+		NotAfter:  notBefore.Add(28 * 24 * time.Hour),
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {

@@ -10,13 +10,17 @@ import (
 // faultyListener gives each connection the faults that it meets, and commits those that need no request.
 type faultyListener struct {
 	net.Listener
-	site *Site
+	site  *Site
+	nodes []int // connections go to these in turn
+
+	accepted int
 }
 
 // conn is a connection and what came of it.
 type conn struct {
 	net.Conn
 	exchange *Exchange
+	node     int
 }
 
 func (l *faultyListener) Accept() (net.Conn, error) {
@@ -25,7 +29,8 @@ func (l *faultyListener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		c := &conn{accepted, l.site.meet()}
+		c := &conn{accepted, l.site.meet(), l.nodes[l.accepted%len(l.nodes)]}
+		l.accepted++
 		switch met := faultSet(c.exchange.Faults); {
 		case met.has(Unaccepted):
 			go l.site.leave(c)

@@ -27,7 +27,9 @@ func (v *visit) sealedCall() []byte {
 		return v.fault(6003, generic)
 	case !known:
 		return v.fault(7020, v.log.From+"/wrong-wwwroot")
-	case v.faults.has(NoRC4):
+	}
+	if v.faults.has(NoRC4) {
+		v.log.SealedTo = v.sealedTo()
 		return v.fault(7023, "mnet/encryption-invalid")
 	}
 	caller, err := envelope.ParseCertificate(held)
@@ -44,15 +46,36 @@ func (v *visit) sealedCall() []byte {
 	case errors.Is(err, envelope.ErrCannotOpen) && v.o.Kind == Mahara:
 		return v.seal(v.fault(7025, "We know nothing about the key used to encrypt this message"), current, caller)
 	case errors.Is(err, envelope.ErrCannotOpen):
+		v.log.SealedTo = v.sealedTo()
 		return v.fault(7023, "mnet/encryption-invalid")
 	case err != nil:
 		return v.fault(7022, "mnet/verifysignature-error")
+	}
+	v.log.SealedTo = pairs[key].Certificate.PEM
+	switch {
 	case key > 0 && v.o.Kind == Mahara:
 		return v.seal(v.fault(7025, current.Certificate.PEM), current, caller)
 	case key > 0:
 		return v.seal(v.fault(7025, current.Certificate.PEM), pairs[key], caller)
 	}
 	return v.signedCall(signed, current, caller)
+}
+
+// sealedTo is the certificate to which the call is sealed, of all that the store or the node's cache has.
+func (v *visit) sealedTo() string {
+	current, history, err := v.o.Store.Keys(v.ctx)
+	if err != nil || current == nil {
+		return ""
+	}
+	pairs := append([]*envelope.KeyPair{current}, history...)
+	if stale, staleHistory, caches := v.cached(v.ctx); caches {
+		pairs = append(append(pairs, stale), staleHistory...)
+	}
+	opened, err := envelope.Open(v.body, privates(pairs)...)
+	if err != nil {
+		return ""
+	}
+	return pairs[opened.Key].Certificate.PEM
 }
 
 func privates(pairs []*envelope.KeyPair) []*rsa.PrivateKey {
@@ -86,6 +109,9 @@ func (v *visit) signedCall(signed *envelope.Signed, current *envelope.KeyPair, c
 	}
 	v.log.Method, v.log.Params = call.Method, len(call.Params)
 	payload := v.dispatch(call.Method)
+	if code, ok := v.faults.number("answers sealed fault "); ok {
+		payload = v.fault(code, "as asked for")
+	}
 	if v.faults.has(Unsealed) {
 		return payload
 	}
@@ -123,6 +149,7 @@ func (v *visit) seal(payload []byte, by *envelope.KeyPair, to *envelope.Certific
 	if former := v.formerly(v.log.From); v.faults.has(OldSeal) && former != nil {
 		to = former
 	}
+	payload = v.faults.noisy(payload, InSeal(""))
 	stamped := v.o.Now().Add(v.faults.duration("clock ahead "))
 	body, err := envelope.SealCall(payload, v.o.Wwwroot, stamped, by.Private, to.PublicKey, rand.Reader)
 	if err != nil {

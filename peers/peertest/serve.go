@@ -7,6 +7,7 @@ import (
 	"io"
 	"log"
 	"net/http"
+	"strings"
 	"time"
 
 	"renew_mnetkeys/envelope"
@@ -50,7 +51,13 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer done()
 
 	exchange := s.begin(r.Context())
-	v := &visit{Site: s, ctx: ctx, w: w, body: body, exchange: exchange, faults: s.faultsNow(exchange.Faults), log: Request{
+	at := 0
+	if c, ok := r.Context().Value(connKey{}).(*conn); ok {
+		at = c.node
+	}
+	ctx = context.WithValue(ctx, nodeKey{}, at)
+	v := &visit{Site: s, ctx: ctx, w: w, body: body, exchange: exchange, faults: s.faultsNow(exchange.Faults, at), log: Request{
+		Node:           at,
 		Method:         r.Method + " " + r.URL.Path,
 		Fault:          NoFault,
 		UserAgent:      r.Header.Get("User-Agent"),
@@ -72,18 +79,27 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if v.misbehaves() {
 		return
 	}
+	path := s.below(r.URL.Path)
 	switch {
 	case s.o.Kind == Array && r.Host != s.host:
 		v.unknownVhost()
-	case r.URL.Path == "/":
+	case path == "/":
 		v.answer(http.StatusOK, "text/html; charset=utf-8", page(s.o.Name))
-	case r.URL.Path == "/mnet/publickey.php" && s.o.Kind != Mahara:
+	case path == "/mnet/publickey.php" && s.o.Kind != Mahara:
 		v.publicKey()
-	case r.URL.Path == s.ServerURL():
+	case path == s.ServerURL():
 		v.xmlrpc(r.Method)
 	default:
 		v.answer(http.StatusNotFound, "text/html", page("404 Not Found"))
 	}
+}
+
+// below is a path without that of the wwwroot, whatever its letter case: a web server on a file system that ignores it.
+func (s *Site) below(path string) string {
+	if n := len(s.path); len(path) >= n && strings.EqualFold(path[:n], s.path) {
+		return path[n:]
+	}
+	return path
 }
 
 // answer writes a whole answer.
@@ -160,19 +176,22 @@ func (v *visit) fault(code int, text string) []byte {
 
 // reply writes an XML-RPC answer.
 func (v *visit) reply(body []byte) {
-	if v.faults.has(Notices) {
-		body = append([]byte("<br />\n<b>Notice</b>:  Undefined index: HTTPS in <b>/var/www/config.php</b> on line <b>12</b><br />\n"), body...)
+	where := OnPlain("")
+	if envelope.IsSealed(body) {
+		where = OnSealed("")
+		v.log.SealedAnswer = true
 	}
-	if v.faults.has(Warnings) {
-		body = append([]byte("\ufeff\nPHP Warning:  Cannot modify header information in /var/www/lib.php on line 7\n"), body...)
-	}
+	body = v.faults.noisy(body, "", where)
 	v.answer(http.StatusOK, "text/xml; charset=utf-8", body)
 }
 
 // keys are the pairs that the web side uses.
 func (s *Site) keys(ctx context.Context, faults faultSet) (*envelope.KeyPair, []*envelope.KeyPair, error) {
 	current, history, err := s.o.Store.Keys(ctx)
+	stale, staleHistory, caches := s.cached(ctx)
 	switch {
+	case caches:
+		current, history = stale, staleHistory
 	case err != nil:
 		return nil, nil, err
 	case current == nil:

@@ -42,6 +42,7 @@ type Options struct {
 	Modern      bool            // wire form of Moodle 4.1 and later (PhpXmlRpc) instead of 3.11 (ext/xmlrpc)
 	RegisterAll bool            // mnet_register_allhosts: a plain keyswap registers a host that it does not know yet
 	Address     string          // where it listens; 127.0.0.1:0
+	Nodes       []string        // its web servers besides the first: "" shares Address in turn, an IP address listens there, on the same port
 	Wwwroot     string          // http, or https with TLS, and the address
 	Name        string          // title of its home page; "Site " and the wwwroot
 	Store       Store           // NewMemory with a pair of Key
@@ -65,10 +66,12 @@ type Site struct {
 	server *http.Server
 	addr   string
 	host   string        // of its wwwroot, with the port
+	path   string        // of its wwwroot, "" or with a slash before it
 	closed chan struct{} // ends what hangs
 
 	mu       sync.Mutex
 	faults   []Fault
+	nodes    []node  // the first, then those of Options.Nodes
 	passing  []Fault // each is for one request
 	requests []Request
 	maharas  map[string]bool
@@ -121,17 +124,27 @@ func Start(o Options) (*Site, error) {
 	s := &Site{o: o, addr: listener.Addr().String(), closed: make(chan struct{}), maharas: map[string]bool{},
 		chance: newChance(o), formers: map[string]string{}}
 	_, host, _ := strings.Cut(o.Wwwroot, "://")
-	s.host, _, _ = strings.Cut(host, "/")
+	s.host, s.path, _ = strings.Cut(strings.TrimSuffix(host, "/"), "/")
+	if s.path != "" {
+		s.path = "/" + s.path
+	}
 	s.server = &http.Server{Handler: s, ErrorLog: silent, ReadHeaderTimeout: 10 * time.Second, ConnContext: remember}
 	s.server.SetKeepAlivesEnabled(o.Chance == 0)
-	listener = &faultyListener{o.Pool.listen(listener), s}
-	if o.Authority != nil {
+	if err := s.listenAsNodes(listener); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// serve answers what arrives at a listener of some of the site's nodes.
+func (s *Site) serve(listener net.Listener, nodes []int) {
+	listener = &faultyListener{Listener: s.o.Pool.listen(listener), site: s, nodes: nodes}
+	if s.o.Authority != nil {
 		listener = tls.NewListener(listener, s.tlsConfig())
-	} else if o.TLS != nil {
-		listener = tls.NewListener(listener, o.TLS)
+	} else if s.o.TLS != nil {
+		listener = tls.NewListener(listener, s.o.TLS)
 	}
 	go func() { _ = s.server.Serve(listener) }()
-	return s, nil
 }
 
 // Close stops the site and ends what it is still answering.
@@ -242,6 +255,10 @@ type Request struct {
 	Fault    int  // code of the XML-RPC fault answered; NoFault for none
 	Status   int  // HTTP status answered
 	Whole    bool // its answer was written to the end
+
+	SealedAnswer bool   // it was answered sealed
+	SealedTo     string // the certificate of the site, as PEM, to which it was sealed; "" if to none that it has
+	Node         int    // which web server answered, as in Options.Nodes
 
 	UserAgent, ContentType, AcceptEncoding string
 	Close                                  bool // it asked for the connection to be closed

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -35,10 +36,22 @@ func (s *Site) Truth(caller, certificate string) Truth {
 	}
 	truth.Last = all[len(all)-1]
 	truth.Verdict, truth.Reasons = truth.Last.judge()
-	if truth.Verdict == Refused && truth.Reasons != nil && unopened(all) {
-		truth.Reasons = append(truth.Reasons, "fault_7023")
+	switch {
+	case truth.Verdict == Refused && unopened(all) && (truth.Reasons != nil || isPage(truth.Last)):
+		truth.Reasons = append(truth.Reasons, "fault_7023", "no_rc4")
+	case truth.Verdict == Proven && severalKeys(all):
+		truth.Verdict, truth.Reasons = Refused, []string{"several_caches"}
 	}
 	return truth
+}
+
+// isPage says that an exchange was about the page that shows the certificate.
+func isPage(e Exchange) bool { return strings.HasPrefix(e.Request.Method, http.MethodGet) }
+
+// severalKeys says that the last call was opened, and an earlier one that was sealed to the same certificate was not.
+func severalKeys(all []Exchange) bool {
+	last := all[len(all)-1].Request
+	return slices.ContainsFunc(all, func(e Exchange) bool { return e.Request.Fault == 7023 && e.Request.SealedTo == last.SealedTo })
 }
 
 // unopened says that the last sealed call of a talk was not opened: what was asked after it was to tell why.
@@ -75,10 +88,15 @@ func (e Exchange) judge() (Verdict, []string) {
 	if reason := e.wrong(); reason != "" {
 		return Refused, []string{reason}
 	}
-	if r.Sealed && r.Verified && r.Fault == NoFault {
+	if r.Sealed && r.Verified && r.proves() {
 		return Proven, []string{""}
 	}
 	return Refused, nil
+}
+
+// proves says that an answer shows that the keys of both sides work: a sealed fault does, unless it is about them.
+func (r Request) proves() bool {
+	return r.Fault == NoFault || r.SealedAnswer && !slices.Contains([]int{704, 710, 6012, 7025}, r.Fault)
 }
 
 // unserved are the reasons for a connection on which no request came.
@@ -104,13 +122,15 @@ func (e Exchange) wrong() string {
 	switch {
 	case met.has(Off):
 		return "mnet_off"
+	case !isPage(e) && met.stray(r.SealedAnswer):
+		return "stray_output"
 	case !r.Sealed || r.Fault != NoFault:
 		return ""
 	case met.has(BadSignature), met.has(Unsealed):
 		return "bad_signature"
 	case met.has(OtherSeal), met.has(OldSeal):
 		return "cannot_open"
-	case met.duration("clock ahead ") > driftThreshold+time.Second:
+	case met.duration("clock ahead ") > driftThreshold+time.Second, met.duration("clock ahead ") < -24*time.Hour:
 		return "clock"
 	}
 	return ""

@@ -3,6 +3,7 @@ package peertest
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -66,8 +67,10 @@ func (e *FaultError) Error() string { return fmt.Sprintf("fault %d: %.60s", e.Co
 
 // parseAnswer reads an answer; a fault is a *FaultError.
 func parseAnswer(body []byte) (value, error) {
-	if at := bytes.Index(body, []byte("<methodResponse")); at > 0 {
-		body = body[at:]
+	// Moodle trims white space; a parser takes a byte order mark, and nothing else before or behind.
+	body = bytes.TrimPrefix(bytes.TrimSpace(body), []byte("\ufeff"))
+	if !bytes.HasPrefix(body, []byte("<?xml ")) && !bytes.HasPrefix(body, []byte("<methodResponse")) || !bytes.HasSuffix(body, []byte("</methodResponse>")) {
+		return value{}, errors.New("XML parse error in payload")
 	}
 	var answer methodResponse
 	if err := xml.Unmarshal(body, &answer); err != nil {

@@ -85,6 +85,7 @@ namespace phpsite {
         /** @var list<store> */
         private array $stores;
         private readonly string $prefix;
+        private readonly array $names;
 
         private function __construct() {
             $configuration = self::configuration();
@@ -100,6 +101,7 @@ namespace phpsite {
             }
             arsort($sorts);
             $this->prefix = md5('1/core/config/' . $configuration['siteidentifier']);
+            $this->names = array_map(fn($name) => $configuration['stores'][$name], array_combine(array_keys($sorts), array_keys($sorts)));
             $this->stores = array_map(fn($name) => match ($configuration['stores'][$name]['plugin']) {
                 'file' => new file_store($name),
                 'redis' => new redis_store($configuration['stores'][$name]['configuration']),
@@ -149,6 +151,16 @@ namespace phpsite {
             return $value;
         }
 
+        /** The stores by name, with what muc/config.php says of each. */
+        public function names(): array {
+            return $this->names;
+        }
+
+        /** What one store holds, null for what it misses; fills none. */
+        public function held(string $store, string $key): ?array {
+            return $this->stores[array_search($store, array_keys($this->names), true)]->get($this->name($key));
+        }
+
         public function delete(string $key): void {
             foreach (array_reverse($this->stores) as $store) {
                 $store->delete($this->name($key));
@@ -164,8 +176,50 @@ namespace phpsite {
 }
 
 namespace {
-    /** The part of Moodle's API that a script outside uses to drop an entry. */
+    /** The part of Moodle's API that a script outside uses to drop an entry, and to read what the stores hold without filling them. */
+    class cache_factory {
+        public static function instance(): self {
+            return new self();
+        }
+
+        public function create_definition($component, $area) {
+            return "$component/$area";
+        }
+    }
+
+    class cache_config {
+        public static function instance(): self {
+            return new self();
+        }
+
+        public function get_stores_for_definition($definition) {
+            return phpsite\config_cache::get()->names();
+        }
+    }
+
+    /** A store as Moodle's own scripts see it. */
+    class cache_store_of_config {
+        public function __construct(private string $name) {
+        }
+
+        public function my_name() {
+            return $this->name;
+        }
+
+        public function get($key) {
+            return phpsite\config_cache::get()->held($this->name, $key) ?? false;
+        }
+    }
+
     class cache_helper {
+        public static function hash_key($key, $definition) {
+            return $key; // a store's own business here
+        }
+
+        public static function get_cache_stores($definition) {
+            return array_map(fn($name) => new cache_store_of_config($name), array_keys(phpsite\config_cache::get()->names()));
+        }
+
         public static function invalidate_by_definition($component, $area, $identifiers = [], $keys = []) {
             if ([$component, $area] === ['core', 'config']) {
                 array_map(fn($key) => phpsite\config_cache::get()->delete($key), (array) $keys);

@@ -1,5 +1,5 @@
 <?php
-// As much of a Moodle site as the test of DropByPHP needs, in a VMoodle array with one tenant. STUB_FAULT makes it misbehave.
+// As much of a Moodle site as the tests of DropByPHP and CachedByPHP need, in a VMoodle array with one tenant. STUB_FAULT makes it misbehave.
 unset($CFG);
 global $CFG;
 $CFG = new stdClass();

@@ -1,4 +1,5 @@
-package moodledb
+// Package phpserial reads what PHP's serialize writes of arrays: settings of Moodle, in the database and in its cache.
+package phpserial
 
 import (
 	"fmt"
@@ -6,18 +7,18 @@ import (
 	"strings"
 )
 
-// element is one of a PHP array, in the array's own order. A key is an int64 or a string, as PHP has it; a value nil, a
-// bool, int64, float64, string or []element.
-type element struct{ key, value any }
+// Element is one of a PHP array, in the array's own order. A key is an int64 or a string, as PHP has it; a value nil, a
+// bool, int64, float64, string or []Element.
+type Element struct{ Key, Value any }
 
-// unserialize reads PHP's serialize of an array: exactly what PHP's own unserialize reads (ext/standard/var_unserializer.re),
+// Array reads PHP's serialize of an array: exactly what PHP's own unserialize reads (ext/standard/var_unserializer.re),
 // and nothing else, because what is taken for a history is what is written back in its place. References and objects are no
 // part of what is read here and refused, as is what stands behind the value, which PHP before 8.3 passes over. The problem
 // names no content: that may be a private key.
-func unserialize(raw string) (array []element, problem string) {
+func Array(raw string) (array []Element, problem string) {
 	r := &serialized{text: strings.TrimRight(raw, " \t\r\n")}
 	value, ok := r.value(0)
-	array, isArray := value.([]element)
+	array, isArray := value.([]Element)
 	switch {
 	case !ok && r.at >= len(r.text):
 		return nil, "cut short"
@@ -123,7 +124,7 @@ func (r *serialized) array(depth int) (any, bool) {
 	if !ok || depth > deepest {
 		return nil, false
 	}
-	array, place := []element{}, map[any]int{}
+	array, place := []Element{}, map[any]int{}
 	for range count {
 		key, ok := r.value(deepest) // an array is no key
 		if !ok {
@@ -141,11 +142,11 @@ func (r *serialized) array(depth int) (any, bool) {
 			return nil, false
 		}
 		if at, again := place[key]; again { // the last one counts, where the first one stood
-			array[at].value = value
+			array[at].Value = value
 			continue
 		}
 		place[key] = len(array)
-		array = append(array, element{key, value})
+		array = append(array, Element{key, value})
 	}
 	return array, r.skip("}")
 }
@@ -158,12 +159,12 @@ func asKey(s string) any {
 	return s
 }
 
-// byName are the elements of an array that have names.
-func byName(array []element) map[string]any {
+// ByName are the elements of an array that have names.
+func ByName(array []Element) map[string]any {
 	named := map[string]any{}
 	for _, e := range array {
-		if name, ok := e.key.(string); ok {
-			named[name] = e.value
+		if name, ok := e.Key.(string); ok {
+			named[name] = e.Value
 		}
 	}
 	return named

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"renew_mnetkeys/rotate"
+)
+
+// Where a key is stored that somebody was not told of, a push is the cure: a renewal
+// makes one more key.
+func TestNobodyIsToldToRenewWhereAPushIsTheCure(t *testing.T) {
+	interrupted := func(exit int) rotate.TenantReport {
+		return rotate.TenantReport{Err: fmt.Errorf("stopped: %w", &signalError{1}), Exit: exit, Outcome: rotate.Kept}
+	}
+	own := &rotate.OwnSiteError{Failure: &rotate.Failure{Reason: "fault_7023"}}
+	array := arrayOptions{WithMaster: true}
+	for name, c := range map[string]struct {
+		o    options
+		r    rotate.TenantReport
+		want string // what it says
+	}{
+		"interrupted":                     {options{Command: "renew"}, interrupted(1), "run renew_mnetkeys push, "},
+		"a push that was":                 {options{Command: "push"}, interrupted(1), "run renew_mnetkeys push, "},
+		"a roll back that was":            {options{Command: "rollback"}, interrupted(1), "run renew_mnetkeys push, "},
+		"an array that was":               {options{Command: "renew", All: true, Array: array}, interrupted(1), "run renew_mnetkeys push --all --withmaster, "},
+		"what writes nothing":             {options{Command: "verify"}, interrupted(1), "nothing was changed"},
+		"a dry run":                       {options{Command: "renew", DryRun: true}, interrupted(1), "nothing was changed"},
+		"the local site uses another key": {options{Command: "renew"}, rotate.TenantReport{Err: own, Exit: 4, Outcome: rotate.Failed}, "then run renew_mnetkeys push"},
+		"interrupted there":               {options{Command: "renew"}, rotate.TenantReport{Err: errors.Join(own, &signalError{1}), Exit: 4, Outcome: rotate.Failed}, "purge"},
+		"the old key is back":             {options{Command: "renew"}, rotate.TenantReport{Err: own, Exit: 1, Outcome: rotate.Undone}, "renew after that"},
+		"somebody else renewed":           {options{Command: "renew"}, rotate.TenantReport{Err: rotate.ErrConflict, Exit: 1}, "run renew_mnetkeys push"},
+		"it is not known what is stored":  {options{Command: "renew"}, rotate.TenantReport{Err: rotate.ErrUncertain, Exit: 4}, "run renew_mnetkeys push"},
+		"rotate knows better":             {options{Command: "renew"}, rotate.TenantReport{Err: own, Exit: 4, Hint: "do this"}, "do this"},
+		"nothing went wrong":              {options{Command: "renew"}, rotate.TenantReport{}, ""},
+	} {
+		(&output{o: c.o}).advise(&c.r)
+		if !strings.Contains(c.r.Hint, c.want) || c.want == "" && c.r.Hint != "" {
+			t.Errorf("%s: %q", name, c.r.Hint)
+		}
+	}
+}
+
+// again is what no document and no message says of the command: what to run is named.
+var again = regexp.MustCompile(`(?i)\b(run|renew|try) (it |the (same )?command )?again\b`)
+
+func TestNoDocumentSaysRunItAgain(t *testing.T) {
+	var files []string
+	for _, pattern := range []string{"*.md", "docs/*.md", "deploy/*.md", "*.go", "report/*.go", "metrics/*.go", "hooks/*.go"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil || len(found) == 0 {
+			t.Fatalf("%s: %d files, error %v", pattern, len(found), err)
+		}
+		files = append(files, found...)
+	}
+	// Where it is the cure, or is advised against.
+	right := []string{"Do not renew again for their sake", "Before you renew again, make the store one that can be cleared"}
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		for i, line := range strings.Split(string(text), "\n") {
+			for _, r := range right {
+				line = strings.ReplaceAll(line, r, "")
+			}
+			if strings.HasSuffix(name, ".go") && !strings.Contains(line, `"`) {
+				continue
+			}
+			if found := again.FindString(line); found != "" {
+				t.Errorf("%s:%d says %q", name, i+1, found)
+			}
+		}
+	}
+}

@@ -1,0 +1,154 @@
+package muc
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"renew_mnetkeys/moodledb/phpserial"
+)
+
+// maxEntry is how large an entry may be, in bytes, as it is stored and as it is unpacked. That of plugin mnet has some 2 KiB a key pair.
+const maxEntry = 1 << 20
+
+var errTooLarge = errors.New("the entry is larger than 1 MiB")
+
+// Cached is what a store holds of the settings of plugin mnet. It prints without them: one is a private key.
+type Cached struct {
+	Store    string            // name of the instance
+	Settings map[string]string // by name; nil: none are cached
+	Err      error             // nil or an *UnreadableError: then nobody knows what the store holds
+}
+
+// Format shows which store, never what it holds.
+func (c Cached) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "cache store %q with %d settings of plugin mnet", c.Store, len(c.Settings))
+}
+
+// MarshalJSON writes what Format prints.
+func (c Cached) MarshalJSON() ([]byte, error) { return fmt.Appendf(nil, "%q", fmt.Sprint(c)), nil }
+
+// UnreadableError is a store whose entry cannot be read. It may hold the only copy of a key.
+type UnreadableError struct {
+	Store string
+	Err   error // never shows content
+}
+
+func (e *UnreadableError) Error() string {
+	return fmt.Sprintf("cache store %q cannot be read: %v", e.Store, e.Err)
+}
+
+func (e *UnreadableError) Unwrap() error { return e.Err }
+
+// Hint says who can read it. It is never to purge the cache: with it the key would be gone.
+func (e *UnreadableError) Hint() string {
+	var denied *PermissionError
+	if errors.As(e.Err, &denied) {
+		return denied.Hint()
+	}
+	return "run it where the web server runs, as its user and with its php; do not purge the cache before: it may hold the only copy of a key"
+}
+
+// Cached reads the entry of plugin mnet from all stores, the lowest first, and changes nothing. A store can be there more than once.
+// Whose settings they are is to be looked at: several sites can share a store.
+func (c *Cache) Cached(ctx context.Context) []Cached {
+	var all []Cached
+	for _, s := range c.stores {
+		name := s.describe().Store
+		found, err := c.readStore(ctx, s)
+		if err != nil {
+			err = &UnreadableError{name, err}
+		}
+		if len(found) == 0 || err != nil {
+			all = append(all, Cached{Store: name, Err: err})
+		}
+		for _, settings := range found {
+			all = append(all, Cached{Store: name, Settings: settings})
+		}
+		c.log.Debug().Str("store", name).Int("entries", len(found)).AnErr("error", err).Msg("cached configuration read")
+	}
+	return all
+}
+
+func (c *Cache) readStore(ctx context.Context, s store) (found []map[string]string, err error) {
+	if c.wider != "" {
+		return nil, errors.New(c.wider)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	entries, err := s.read(ctx, c.mnet)
+	for _, entry := range entries {
+		settings, unreadable := unpack(entry)
+		if unreadable != nil {
+			err = errors.Join(err, unreadable)
+			continue
+		}
+		found = append(found, settings)
+	}
+	return found, err
+}
+
+// unpack reads an entry as the stores write it: PHP's serialize of a map, which cachestore_redis may compress (compress(), gzencode). What it is shows
+// in its first bytes, whatever the configuration of the store says by now. The error shows none of it.
+func unpack(entry []byte) (map[string]string, error) {
+	switch {
+	case bytes.HasPrefix(entry, []byte{0x1f, 0x8b}):
+		plain, err := gunzip(entry)
+		if err != nil {
+			return nil, err
+		}
+		entry = plain
+	case bytes.HasPrefix(entry, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		return nil, errors.New("the entry is compressed by zstd, which only PHP reads here")
+	}
+	if bytes.HasPrefix(entry, []byte{0, 0, 0}) {
+		return nil, errors.New("the entry is serialized by igbinary, which only PHP reads here")
+	}
+	array, problem := phpserial.Array(string(entry))
+	if problem != "" {
+		return nil, errors.New("the entry is no settings of Moodle: " + problem)
+	}
+	settings := map[string]string{}
+	for name, value := range phpserial.ByName(array) {
+		if text, ok := value.(string); ok {
+			settings[name] = text
+		}
+	}
+	return settings, nil
+}
+
+func gunzip(entry []byte) ([]byte, error) {
+	broken := errors.New("the entry is compressed by gzip, and damaged")
+	r, err := gzip.NewReader(bytes.NewReader(entry))
+	if err != nil {
+		return nil, broken
+	}
+	plain, err := io.ReadAll(io.LimitReader(r, maxEntry+1))
+	switch {
+	case err != nil:
+		return nil, broken
+	case len(plain) > maxEntry:
+		return nil, errTooLarge
+	}
+	return plain, nil
+}
+
+// Merge joins what was read in two ways: a store that one of them could read is not unreadable.
+func Merge(a, b []Cached) []Cached {
+	read := map[string]bool{}
+	for _, way := range [][]Cached{a, b} {
+		failed := map[string]bool{}
+		for _, c := range way {
+			failed[c.Store] = failed[c.Store] || c.Err != nil
+		}
+		for store := range failed {
+			read[store] = read[store] || !failed[store]
+		}
+	}
+	return slices.DeleteFunc(slices.Concat(a, b), func(c Cached) bool { return c.Err != nil && read[c.Store] })
+}

@@ -1,0 +1,253 @@
+package muc
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"renew_mnetkeys/testbed"
+)
+
+const (
+	heldPair    = "-----BEGIN CERTIFICATE-----\nS3cret\n@@@@@@@@-----BEGIN PRIVATE KEY-----\nS3cret\n"
+	heldHistory = "a:0:{}"
+)
+
+// held is the entry of plugin mnet as PHP writes it.
+var held = fmt.Sprintf(`a:3:{s:7:"openssl";s:%d:"%s";s:15:"openssl_history";s:%d:"%s";s:7:"version";s:10:"2022041900";}`,
+	len(heldPair), heldPair, len(heldHistory), heldHistory)
+
+var heldSettings = map[string]string{"openssl": heldPair, "openssl_history": heldHistory, "version": "2022041900"}
+
+// read gives what was read, and checks that no error shows any of it.
+func (s site) read() []Cached {
+	s.t.Helper()
+	all := s.open().Cached(s.t.Context())
+	for _, c := range all {
+		text, _ := json.Marshal(c)
+		if shown := fmt.Sprintf("%v %+v %#v %s %v", c, c, c, text, c.Err); strings.Contains(shown, "S3cret") {
+			s.t.Errorf("it shows a secret: %s", shown)
+		}
+	}
+	return all
+}
+
+// same compares but for errors, of which it compares whether there is one.
+func same(t *testing.T, got []Cached, want ...Cached) {
+	t.Helper()
+	failed := cmp.Comparer(func(a, b error) bool { return (a == nil) == (b == nil) })
+	if diff := cmp.Diff(want, got, failed); diff != "" {
+		t.Error(diff)
+	}
+	for _, c := range got {
+		var unreadable *UnreadableError
+		if c.Err != nil && (!errors.As(c.Err, &unreadable) || unreadable.Store != c.Store || unreadable.Hint() == "" || strings.Contains(unreadable.Hint(), "purge_caches")) {
+			t.Errorf("error %v", c.Err)
+		}
+	}
+}
+
+var errAny = errors.New("any")
+
+func TestFileStoreShowsWhatIsCached(t *testing.T) {
+	ours := md5Hex(identifier)
+	for name, c := range map[string]struct {
+		prepare func(site)
+		want    []Cached
+	}{
+		"nothing":                     {func(site) {}, []Cached{{Store: "default_application"}}},
+		"the entry":                   {func(s site) { s.write(entry(defaultStore, ours, "mnet"), held) }, []Cached{{Store: "default_application", Settings: heldSettings}}},
+		"an entry with nothing in it": {func(s site) { s.write(entry(defaultStore, ours, "mnet"), "a:0:{}") }, []Cached{{Store: "default_application", Settings: map[string]string{}}}},
+		"another entry only":          {func(s site) { s.write(entry(defaultStore, ours, "core"), held) }, []Cached{{Store: "default_application"}}},
+		"another site's entry only":   {func(s site) { s.write(entry(defaultStore, "0123", "mnet"), held) }, []Cached{{Store: "default_application"}}},
+		"a site that has just begun":  {func(s site) { s.configure("new-site-4.1"); s.write(entry(defaultStore, "unknown", "mnet"), held) }, []Cached{{Store: "default_application", Settings: heldSettings}}},
+		"an entry that is cut short":  {func(s site) { s.write(entry(defaultStore, ours, "mnet"), held[:60]) }, []Cached{{Store: "default_application", Err: errAny}}},
+		"an object":                   {func(s site) { s.write(entry(defaultStore, ours, "mnet"), `O:8:"stdClass":0:{}`) }, []Cached{{Store: "default_application", Err: errAny}}},
+		"what is too large":           {func(s site) { s.write(entry(defaultStore, ours, "mnet"), strings.Repeat("S3cret", 200_000)) }, []Cached{{Store: "default_application", Err: errAny}}},
+		"a directory":                 {func(s site) { s.write(entry(defaultStore, ours, "mnet")+"/x", held) }, []Cached{{Store: "default_application", Err: errAny}}},
+		"names that cannot be computed": {func(s site) {
+			s.configure("default-3.11", "'area' => 'config',\n      'selectedsharingoption' => 2", "'area' => 'config',\n      'selectedsharingoption' => 4")
+		}, []Cached{{Store: "default_application", Err: errAny}}},
+		"a pipe": {func(s site) {
+			path := s.write(entry(defaultStore, ours, "mnet"), "")
+			if err := errors.Join(os.Remove(path), syscall.Mkfifo(path, 0o644)); err != nil {
+				s.t.Fatal(err)
+			}
+		}, []Cached{{Store: "default_application", Err: errAny}}},
+		"a link that leads out of the cache": {func(s site) {
+			secret, path := s.write("secret", held), s.write(entry(defaultStore, ours, "mnet"), "")
+			if err := errors.Join(os.Remove(path), os.Symlink(secret, path)); err != nil {
+				s.t.Fatal(err)
+			}
+		}, []Cached{{Store: "default_application", Err: errAny}}},
+		"APCu, and what stands below it": {func(s site) { s.configure("apcu-3.11"); s.write(entry(defaultStore, ours, "mnet"), held) },
+			[]Cached{{Store: "default_application", Settings: heldSettings}, {Store: "APCu", Err: errAny}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			c.prepare(s)
+			same(t, s.read(), c.want...)
+		})
+	}
+}
+
+func TestRootReadsNoEntryThatTheOwnerOfDatarootMayNot(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root may read more than others")
+	}
+	s := newSite(t)
+	path := s.write(entry(defaultStore, md5Hex(identifier), "mnet"), held)
+	if err := errors.Join(os.Chown(s.root, 33, 33), os.Chmod(path, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	got := s.read()
+	same(t, got, Cached{Store: "default_application", Err: errAny})
+	if !errors.As(got[0].Err, new(*PermissionError)) {
+		t.Errorf("error %v", got[0].Err)
+	}
+}
+
+func TestReadingChangesNothing(t *testing.T) {
+	s := newSite(t)
+	gone, other := s.warm(defaultStore, md5Hex(identifier))
+	s.read()
+	s.present(append(gone, other)...)
+}
+
+func zipped(text string) string {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, _ = w.Write([]byte(text))
+	_ = w.Close()
+	return b.String()
+}
+
+func TestRedisStoreShowsWhatIsCached(t *testing.T) {
+	server := testbed.Redis(t, "")
+	for name, c := range map[string]struct {
+		entry string // "": none
+		want  Cached
+	}{
+		"nothing":                               {"", Cached{}},
+		"serialized by PHP":                     {held, Cached{Settings: heldSettings}},
+		"compressed by gzip":                    {zipped(held), Cached{Settings: heldSettings}},
+		"damaged after compression":             {zipped(held)[:100], Cached{Err: errAny}},
+		"compressed by zstd":                    {"\x28\xb5\x2f\xfd\x04S3cret", Cached{Err: errAny}},
+		"serialized by igbinary":                {"\x00\x00\x00\x02\x14S3cret", Cached{Err: errAny}},
+		"igbinary, compressed":                  {zipped("\x00\x00\x00\x02\x14S3cret"), Cached{Err: errAny}},
+		"what is too large":                     {strings.Repeat("S3cret", 200_000), Cached{Err: errAny}},
+		"what is too large once it is unpacked": {zipped(strings.Repeat("S3cret", 5_000_000)), Cached{Err: errAny}},
+		"something else":                        {"S3cret", Cached{Err: errAny}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			s.oneServer(server.Addr, "lms_", "")
+			hash := "lms_" + definitionHash()
+			server.Client.Del(t.Context(), hash)
+			if c.entry != "" {
+				if err := server.Client.HSet(t.Context(), hash, entryName(md5Hex(identifier), "mnet"), c.entry).Err(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got := s.read()
+			c.want.Store = got[len(got)-1].Store
+			same(t, got, Cached{Store: "default_application"}, c.want)
+		})
+	}
+	t.Run("that does not answer", func(t *testing.T) {
+		s := newSite(t)
+		s.oneServer("127.0.0.1:1", "lms_", "")
+		if got := s.read(); got[1].Err == nil {
+			t.Errorf("%v", got)
+		}
+	})
+}
+
+// TestWhatPHPWritesToRedisIsRead has the extension write, by the serializers and compressors of cachestore_redis.
+func TestWhatPHPWritesToRedisIsRead(t *testing.T) {
+	php, server := testbed.PHP(t, "redis"), testbed.Redis(t, "")
+	host, port, _ := strings.Cut(server.Addr, ":")
+	script := `$r = new Redis(); $r->connect($argv[1], (int)$argv[2]); $value = ['openssl' => 'c@@@@@@@@k', 'version' => '1'];
+		if ($argv[4] === 'gzip') { $value = gzencode(serialize($value)); } else { $r->setOption(Redis::OPT_SERIALIZER, (int)$argv[4]); }
+		$r->hSet('lms_' . md5('1 core config'), $argv[3], $value);`
+	for how, readable := range map[string]bool{"1": true, "gzip": true, "2": false} { // php, compressed, igbinary
+		out, err := exec.CommandContext(t.Context(), php, "-r", script, "--", host, port, entryName(md5Hex(identifier), "mnet"), how).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		s := newSite(t)
+		s.oneServer(server.Addr, "lms_", "")
+		got := s.read()
+		if readable {
+			same(t, got[1:], Cached{Store: got[1].Store, Settings: map[string]string{"openssl": "c@@@@@@@@k", "version": "1"}})
+		} else {
+			same(t, got[1:], Cached{Store: got[1].Store, Err: errAny})
+		}
+	}
+}
+
+func TestCachedByPHPReadsEveryStore(t *testing.T) {
+	php, s := testbed.PHP(t), newStub(t)
+	if err := os.Mkdir(filepath.Join(s.dataroot, "stores"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	stores := map[string]string{
+		"file-full": `{"core/config-mnet": {"openssl": "c@@@@@@@@S3cret", "openssl_history": "a:0:{}", "version": "1"}}`, "file-empty": `{}`,
+		"file-odd": `{"core/config-mnet": "S3cret"}`, "redis-broken": `"throws"`, "redis-unready": `{}`, "apcu-memory": `{"core/config-mnet": {"openssl": "S3cret"}}`,
+	}
+	for name, text := range stores {
+		if err := os.WriteFile(filepath.Join(s.dataroot, "stores", name+".json"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := CachedByPHP(t.Context(), s.site(php, "", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, got, Cached{Store: "apcu-memory", Err: errAny}, Cached{Store: "file-empty"}, Cached{Store: "file-full", Settings: map[string]string{"openssl": "c@@@@@@@@S3cret", "openssl_history": "a:0:{}"}},
+		Cached{Store: "file-odd", Err: errAny}, Cached{Store: "redis-broken", Err: errAny}, Cached{Store: "redis-unready", Err: errAny})
+	for _, c := range got {
+		if c.Err != nil && strings.Contains(c.Err.Error(), "cret") {
+			t.Errorf("it shows a secret: %v", c.Err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(s.dataroot, "was-filled")); err == nil {
+		t.Error("a store was filled")
+	}
+}
+
+func TestCachedByPHPSaysWhatWentWrong(t *testing.T) {
+	php := testbed.PHP(t)
+	for fault, problem := range map[string]string{"no database": "dml_connection_exception at ", "fatal": "fatal error at "} {
+		s := newStub(t)
+		got, err := CachedByPHP(t.Context(), s.site(php, "", fault))
+		var failed *PHPError
+		if !errors.As(err, &failed) || !strings.HasPrefix(failed.Problem, problem) || got != nil || strings.Contains(err.Error(), "cret") {
+			t.Errorf("%s: %v, %v", fault, got, err)
+		}
+	}
+}
+
+func TestAStoreIsUnreadableOnlyWhereNobodyCouldReadIt(t *testing.T) {
+	failed := &UnreadableError{"x", errAny}
+	for name, c := range map[string]struct{ a, b, want []Cached }{
+		"by neither":           {[]Cached{{Store: "x", Err: failed}}, []Cached{{Store: "x", Err: failed}}, []Cached{{Store: "x", Err: failed}, {Store: "x", Err: failed}}},
+		"by one":               {[]Cached{{Store: "x", Err: failed}}, []Cached{{Store: "x", Settings: heldSettings}}, []Cached{{Store: "x", Settings: heldSettings}}},
+		"by the other":         {[]Cached{{Store: "x"}}, []Cached{{Store: "x", Err: failed}}, []Cached{{Store: "x"}}},
+		"one does not know it": {[]Cached{{Store: "x", Err: failed}}, nil, []Cached{{Store: "x", Err: failed}}},
+		"one could in part":    {[]Cached{{Store: "x", Settings: heldSettings}, {Store: "x", Err: failed}}, nil, []Cached{{Store: "x", Settings: heldSettings}, {Store: "x", Err: failed}}},
+		"others are others":    {[]Cached{{Store: "x", Err: failed}}, []Cached{{Store: "y"}}, []Cached{{Store: "x", Err: failed}, {Store: "y"}}},
+	} {
+		t.Run(name, func(t *testing.T) { same(t, Merge(c.a, c.b), c.want...) })
+	}
+}

@@ -1,0 +1,209 @@
+package moodledb
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// splitter is a proxy that splits reads from writes as MaxScale's readwritesplit and ProxySQL do: what only reads, and is in no
+// read-write transaction, goes to a replica. The replica is late: a database that nobody writes to.
+type splitter struct {
+	*proxy
+	replica string // name of its database
+	// sticky: all of a read-write transaction goes to the primary (MaxScale; ProxySQL with transaction_persistent=1, its default).
+	// Else only what locks does, as ProxySQL's usual rules have it.
+	sticky bool
+
+	mu   sync.Mutex
+	sent []string // to the replica
+}
+
+// connection gives the router of one client.
+func (s *splitter) connection() func(query string) string {
+	writes := false // within a read-write transaction
+	return func(query string) string {
+		switch query {
+		case "START TRANSACTION":
+			writes = true
+		case "COMMIT", "ROLLBACK":
+			writes = false
+		}
+		if !strings.HasPrefix(query, "SELECT") || strings.HasSuffix(query, "FOR UPDATE") || writes && s.sticky {
+			return query
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.sent = append(s.sent, query)
+		return strings.ReplaceAll(query, "`mdl_", "`"+s.replica+"`.`mdl_")
+	}
+}
+
+// toReplica are the statements that the replica got since the last call.
+func (s *splitter) toReplica() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sent := s.sent
+	s.sent = nil
+	return sent
+}
+
+// split opens the site by such a proxy. The replica holds what a new site holds, for good.
+func (s *site) split(t *testing.T, sticky bool, decide func(query string) fate) (*Tenant, *splitter) {
+	t.Helper()
+	replica := newSite(t, "mdl_")
+	s.Exec(t, "GRANT SELECT ON "+replica.Name+".* TO "+s.User)
+	p := &splitter{replica: replica.Name, sticky: sticky}
+	p.proxy = startProxy(t, fmt.Sprintf("%s:%d", s.Host, s.Port), decide)
+	p.proxy.mu.Lock()
+	p.route = p.connection
+	p.proxy.mu.Unlock()
+	config := *s.config
+	config.DBPort = p.port
+	return openConfig(t, &config), p
+}
+
+func allPass(string) fate { return passes }
+
+func TestWhoOnlyLooksReadsTheReplica(t *testing.T) {
+	s := newSite(t, "mdl_")
+	tenant, p := s.split(t, true, allPass)
+	s.Exec(t, "UPDATE {config_plugins} SET value = 'moodle@@@@@@@@key' WHERE name = 'openssl'")
+	if got := read(t, tenant); got.Certificate != ownCert || len(p.toReplica()) == 0 {
+		t.Errorf("read %q: the proxy of these tests splits nothing", got.Certificate)
+	}
+}
+
+func TestARunThatChangesReadsWhatItWrote(t *testing.T) {
+	for name, sticky := range map[string]bool{"a proxy that keeps transactions together": true, "a proxy that splits transactions too": false} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, "mdl_")
+			tenant, _ := s.split(t, sticky, allPass)
+			tenant.ForChanges()
+			first := read(t, tenant)
+			if err := tenant.StoreKey(t.Context(), renewal(first)); err != nil {
+				t.Fatal(err)
+			}
+			// As an undo does: read what is stored now, and put the old pair back.
+			for _, again := range []func() (*Site, error){func() (*Site, error) { return tenant.Read(t.Context()) }, func() (*Site, error) { return tenant.ReadOwn(t.Context()) }} {
+				now, err := again()
+				if err != nil || now.Certificate != newCert || now.KeyPEM != newKey || len(now.History) != 1 || now.Own.PublicKey != newCert || now.Own.Expires != 1900000000 {
+					t.Fatalf("read %+v, %v", now, err)
+				}
+			}
+			now := read(t, tenant)
+			undo := KeyChange{Read: now, Pair: first.RawPair, Certificate: ownCert, Expires: 1800000000, Wwwroot: ownWwwroot,
+				History: []Retired{{newCert, newKey, 1900000000}}}
+			if err := tenant.StoreKey(t.Context(), undo); err != nil {
+				t.Fatal(err)
+			}
+			if got := s.stored(t); got.pair != first.RawPair || got.ownKey != ownCert || got.history != encodeHistory(undo.History) {
+				t.Errorf("stored %+v", got)
+			}
+		})
+	}
+}
+
+func TestWhoOnlyLooksNeedsNoMoreThanToRead(t *testing.T) {
+	s := newSite(t, "mdl_")
+	s.Exec(t, "REVOKE ALL ON "+s.Name+".* FROM "+s.User+"; GRANT SELECT ON "+s.Name+".* TO "+s.User)
+	tenant := s.open(t)
+	moodle, err := s.DB.Begin() // holds the pair
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = moodle.Rollback() }()
+	if _, err := moodle.Exec(s.SQL("UPDATE {config_plugins} SET value = 'x' WHERE name = 'openssl'")); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, tenant); got.Certificate != ownCert {
+		t.Errorf("read %q", got.Certificate)
+	}
+}
+
+func TestALostCommitIsDecidedOnThePrimary(t *testing.T) {
+	for name, c := range map[string]struct {
+		end    fate
+		stored bool
+	}{
+		"the server had committed": {goesUnsaid, true},
+		"the server never got it":  {isLost, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, "mdl_")
+			var wrote atomic.Bool
+			tenant, _ := s.split(t, false, func(query string) fate {
+				if strings.HasPrefix(query, "UPDATE") {
+					wrote.Store(true)
+				}
+				if query == "COMMIT" && wrote.Swap(false) {
+					return c.end
+				}
+				return passes
+			})
+			tenant.ForChanges()
+			before := s.stored(t)
+			err := tenant.StoreKey(t.Context(), renewal(read(t, tenant)))
+			if (err == nil) != c.stored {
+				t.Errorf("got %v", err)
+			}
+			want := before
+			if c.stored {
+				want = renewed()
+			}
+			if got := s.stored(t); got != want {
+				t.Errorf("stored %+v", got)
+			}
+		})
+	}
+}
+
+func TestPeersKeysAreReadBackOnThePrimary(t *testing.T) {
+	for name, sticky := range map[string]bool{"a proxy that keeps transactions together": true, "a proxy that splits transactions too": false} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, "mdl_")
+			tenant, _ := s.split(t, sticky, allPass)
+			tenant.ForChanges()
+			for i, want := range []Kept{KeyStored, KeyPresent} {
+				kept, err := tenant.StorePeerKeys(t.Context(), []PeerKey{offer("https://peer.example", 6)})
+				if err != nil || !slices.Equal(kept, []Kept{want}) {
+					t.Errorf("%d. time: %v, %v", i+1, kept, err)
+				}
+			}
+			// The replica still has the first certificate of the peer, and so does who read it there.
+			if stored, err := tenant.StorePeerKey(t.Context(), 3, peerCert, "v6", 6); !stored || err != nil {
+				t.Errorf("what is there: %v, %v", stored, err)
+			}
+			if stored, err := tenant.StorePeerKey(t.Context(), 3, peerCert, newCert, 7); stored || err != nil {
+				t.Errorf("over what nobody has read: %v, %v", stored, err)
+			}
+			if got := s.Value(t, "SELECT CONCAT(public_key, ' ', public_key_expires) FROM {mnet_host} WHERE id = 3"); got != "v6 6" {
+				t.Errorf("the row holds %q", got)
+			}
+		})
+	}
+}
+
+// TestNothingOfAChangeIsReadFromAReplica runs every operation of a tenant.
+func TestNothingOfAChangeIsReadFromAReplica(t *testing.T) {
+	for name := range operations(&Site{Own: &Host{}}) {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, "mdl_")
+			op := operations(read(t, s.open(t)))[name]
+			if op.before != "" {
+				s.Exec(t, op.before)
+			}
+			tenant, p := s.split(t, true, allPass)
+			tenant.ForChanges()
+			if _, err := op.do(t.Context(), tenant); err != nil {
+				t.Error(err)
+			}
+			if sent := p.toReplica(); len(sent) > 0 {
+				t.Errorf("the replica was asked: %q", sent)
+			}
+		})
+	}
+}

@@ -1,0 +1,85 @@
+package moodledb
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// The path of a wwwroot is compared exactly, its scheme and host without case: on a real server, whose collations know no case.
+
+func TestTheRegistersRowsAreToldApartByThePathsCase(t *testing.T) {
+	a := newArray(t)
+	a.Exec(t, `INSERT INTO {local_vmoodle} (vhostname, name, mnet, enabled, vdbtype, vdbhost, vdblogin, vdbpass, vdbname, vdbprefix, vdatapath) VALUES
+		('https://t.example.org/T1', 'Upper', 0, 1, 'mariadb', 'localhost', 'upper', '', 'upper', 'mdl_', '/var/moodledata/upper'),
+		('https://t.example.org/t1', 'Lower', 0, 1, 'mariadb', 'localhost', 'lower', '', 'lower', 'mdl_', '/var/moodledata/lower'),
+		('HTTPS://T.example.org/T2', 'Alone', 0, 1, 'mariadb', 'localhost', 'alone', '', 'alone', 'mdl_', '/var/moodledata/alone')`)
+	master := a.read(t, nil)
+	for host, want := range map[string]string{
+		"https://t.example.org/T1":  "upper",
+		"https://t.example.org/t1":  "lower",
+		"HTTPS://T.Example.org/t1/": "lower",
+		"https://t.example.org/T2":  "alone",
+	} {
+		if got, err := master.Tenant(t.Context(), host); err != nil || got.DBName != want {
+			t.Errorf("%s: %v, %v", host, got, err)
+		}
+	}
+	for _, host := range []string{"https://t.example.org/t2", "https://master.example.org/x", "https://Master.example.org/X"} {
+		var unknown *UnknownTenantError
+		if got, err := master.Tenant(t.Context(), host); !errors.As(err, &unknown) {
+			t.Errorf("%s: %v, %v", host, got, err)
+		}
+	}
+}
+
+func TestTheOwnSiteIsNoPeerHoweverItIsSpelled(t *testing.T) {
+	s := newSite(t, "mdl_")
+	s.Exec(t, "DELETE FROM {mnet_host} WHERE id = 3")
+	for i, wwwroot := range []string{"HTTPS://OWN.example/moodle", "https://Own.example/moodle/", ownWwwroot, "https://own.example/Moodle", "https://own.example/moodle2"} {
+		s.row(t, 4+i, wwwroot, 5)
+	}
+	tenant := s.open(t)
+	var ids []string
+	for _, p := range read(t, tenant).Peers {
+		ids = append(ids, fmt.Sprint(p.ID))
+	}
+	if got := strings.Join(ids, " "); got != "7 8" {
+		t.Errorf("peers %s", got)
+	}
+	list, err := tenant.PeerList(t.Context())
+	if err != nil || len(list) != 2 || list[0].ID != 7 || list[1].ID != 8 {
+		t.Errorf("%+v, %v", list, err)
+	}
+	some, err := tenant.PeersByID(t.Context(), []int64{4, 5, 6, 7, 8})
+	if err != nil || len(some) != 2 {
+		t.Errorf("%d peers, %v", len(some), err)
+	}
+}
+
+func TestHeldKeysAreThoseOfTheVerySite(t *testing.T) {
+	s := newSite(t, "mdl_")
+	s.row(t, 4, "https://a.example/T1", 5)
+	s.row(t, 5, "https://a.example/t1", 6)
+	s.row(t, 6, "HTTP://B.example/x/", 7)
+	got, err := s.open(t).HeldKeys(t.Context(), []PeerKey{offer("https://a.example/t1", 6), offer("https://A.example/T1", 5), offer("http://b.example/x", 7), offer("http://b.example/X", 7)})
+	if err != nil || fmt.Sprint(got) != "[present present present no row]" {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+func TestAPeerIsRegisteredBesideOneWhosePathDiffersInCase(t *testing.T) {
+	s := newSite(t, "mdl_")
+	s.row(t, 4, "https://a.example/T1", 5)
+	tenant := s.open(t)
+	lower, err := tenant.RegisterPeer(t.Context(), Host{Wwwroot: "https://a.example/t1", PublicKey: "v6", Expires: 6})
+	if err != nil || lower.ID == 4 || s.rows(t) != fmt.Sprintf("4 v5 5, %d v6 6", lower.ID) {
+		t.Fatalf("%+v, %v, rows are %q", lower, err, s.rows(t))
+	}
+	for wwwroot, id := range map[string]int64{"https://A.example/T1": 4, "HTTPS://a.example/t1/": lower.ID} {
+		if got, err := tenant.RegisterPeer(t.Context(), Host{Wwwroot: wwwroot}); err != nil || got.ID != id {
+			t.Errorf("%s: row %d, %v", wwwroot, got.ID, err)
+		}
+	}
+}

@@ -1,0 +1,116 @@
+package peers_test
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"renew_mnetkeys/peers"
+	"renew_mnetkeys/peers/peertest"
+)
+
+// Wherever a call is when its caller's context is over, that is what it says. The two ends are a signal and the deadline
+// of the run.
+func TestACallThatItsCallerEndsIsInterrupted(t *testing.T) {
+	ends := map[string]func(context.Context) (context.Context, context.CancelFunc){
+		"cancelled": func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancel(ctx)
+			time.AfterFunc(100*time.Millisecond, cancel)
+			return ctx, cancel
+		},
+		"its deadline": func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, 100*time.Millisecond)
+		},
+	}
+	untilOver := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+	for _, c := range []struct {
+		name   string
+		fault  peertest.Fault
+		change func(*peers.Options)
+		detail string
+	}{
+		{"while the name is looked up", "", func(o *peers.Options) {
+			o.Resolve = func(ctx context.Context, _ string) ([]netip.Addr, error) { return nil, untilOver(ctx) }
+		}, "before an answer"},
+		{"while it connects", "", func(o *peers.Options) {
+			o.Dial = func(ctx context.Context, _, _ string) (net.Conn, error) { return nil, untilOver(ctx) }
+		}, "before an answer"},
+		{"while it waits for the answer", peertest.Hang, nil, "before an answer"},
+		{"while the answer drips", peertest.Drip(time.Hour), nil, "before an answer"},
+		{"while it waits to try again", peertest.Status(500), func(o *peers.Options) {
+			o.Sleep = func(ctx context.Context, _ time.Duration) error { return untilOver(ctx) }
+		}, "the last one ended: http_500"},
+	} {
+		for how, end := range ends {
+			t.Run(c.name+", "+how, func(t *testing.T) {
+				t.Parallel()
+				own, peer := start(t, peertest.Options{}), start(t, peertest.Options{})
+				introduce(t, own, peer)
+				peer.Misbehave(c.fault)
+				who, to := identity(t, own), row(peer)
+				to.Wwwroot = strings.Replace(to.Wwwroot, "127.0.0.1", "peer.example", 1)
+				network := client(t, quick(func(o *peers.Options) {
+					o.Timeout = time.Minute
+					o.Resolve = func(context.Context, string) ([]netip.Addr, error) {
+						return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
+					}
+				}, func(o *peers.Options) {
+					if c.change != nil {
+						c.change(o)
+					}
+				}))
+				ctx, cancel := end(t.Context())
+				defer cancel()
+				got := network.Prove(ctx, who, to, nil, false)
+				if reason(got.Failure) != "interrupted" || !got.Failure.Pending() || !strings.Contains(got.Failure.Detail, c.detail) {
+					t.Errorf("failure is %v", got.Failure)
+				}
+				// It is no evidence against the peer.
+				ctx, cancel = context.WithTimeout(t.Context(), 50*time.Millisecond)
+				defer cancel()
+				if again := network.Prove(ctx, who, to, nil, false); again.Attempts != 1 || reason(again.Failure) != "interrupted" {
+					t.Errorf("then %+v, %v", again, again.Failure)
+				}
+			})
+		}
+	}
+}
+
+func TestACallThatIsEndedWhileItWaitsForItsTurnIsInterrupted(t *testing.T) {
+	own, peer := start(t, peertest.Options{}), start(t, peertest.Options{})
+	introduce(t, own, peer)
+	peer.Misbehave(peertest.Hang)
+	network := client(t, quick(func(o *peers.Options) { o.PerAddress, o.Timeout = 1, time.Minute }))
+	first, endFirst := context.WithCancel(t.Context())
+	done := make(chan peers.Push, 1)
+	who, to := identity(t, own), row(peer)
+	go func() { done <- network.Push(first, who, to, true) }()
+	for peer.State().Exchanges == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if got := network.Push(ctx, who, to, true); reason(got.Failure) != "interrupted" || !strings.Contains(got.Failure.Detail, "its turn") {
+		t.Errorf("failure is %v", got.Failure)
+	}
+	endFirst()
+	if got := <-done; reason(got.Failure) != "interrupted" {
+		t.Errorf("the first: %v", got.Failure)
+	}
+}
+
+// The caller has more time than the exchange: it is the peer that did not answer.
+func TestOptionsTimeoutIsNoInterruption(t *testing.T) {
+	own, peer := start(t, peertest.Options{}), start(t, peertest.Options{})
+	introduce(t, own, peer)
+	peer.Misbehave(peertest.Hang)
+	network := client(t, quick(func(o *peers.Options) { o.Timeout, o.Retries = 50*time.Millisecond, -1 }))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if got := network.Push(ctx, identity(t, own), row(peer), true); reason(got.Failure) != "timeout" {
+		t.Errorf("failure is %v", got.Failure)
+	}
+}

@@ -1,0 +1,82 @@
+package peers
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// target is where an exchange goes.
+type target struct {
+	url          *url.URL // http or https, with a host
+	verification int      // as mnet_host.sslverification
+	peer         string   // wwwroot whose silence counts, "" for a page and for the own site
+	sealed       bool     // a sealed call, for which it may call us back before it answers
+
+	node             string // as Peer.Node has it, "" for none
+	dialHost, dialTo string // host, an address or a name, and port to connect to
+}
+
+// parseTarget refuses everything that is not http or https with a host: a wwwroot comes from a table that other
+// programs write, and file: or gopher: must not become a request.
+func parseTarget(address string, verification int) (target, *Failure) {
+	u, err := url.Parse(address)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" {
+		// The parser's own error repeats the text, with a password where it has one.
+		return target{}, failed(ReasonConnect, nil, "its wwwroot is not an http or https address")
+	}
+	t := target{url: u, verification: verification, dialHost: u.Hostname(), dialTo: u.Port()}
+	if t.dialTo == "" {
+		t.dialTo = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return t, nil
+}
+
+// targetOf is where a peer's page or server of that path is, on its node if it has one.
+func targetOf(p Peer, path string) (target, *Failure) {
+	t, f := parseTarget(p.Wwwroot+path, p.SSLVerification)
+	if f != nil || p.Node == "" {
+		return t, f
+	}
+	host, port, ok := parseNode(p.Node)
+	if !ok {
+		return target{}, failed(ReasonConnect, nil, "its node %q is neither HOST nor HOST:PORT", clean(p.Node, wwwrootLimit))
+	}
+	t.node, t.dialHost = p.Node, host
+	if port != "" {
+		t.dialTo = port
+	}
+	return t, nil
+}
+
+// hostName is as much as a name needs to have to be asked for: a resolver says the rest.
+var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,253}[A-Za-z0-9_.])?$`)
+
+// parseNode reads an address or a name, with a port or without. An IPv6 address with a port stands in brackets.
+func parseNode(node string) (host, port string, ok bool) {
+	host = node
+	if bare, err := netip.ParseAddr(node); err == nil {
+		return bare.String(), "", true
+	}
+	if inner, found := strings.CutPrefix(node, "["); found && strings.HasSuffix(inner, "]") {
+		host = strings.TrimSuffix(inner, "]")
+		addr, err := netip.ParseAddr(host)
+		return host, "", err == nil && addr.Is6()
+	}
+	if strings.Contains(node, ":") {
+		var err error
+		if host, port, err = net.SplitHostPort(node); err != nil {
+			return "", "", false
+		}
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return "", "", false
+		}
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		return host, port, true
+	}
+	return host, port, hostName.MatchString(host)
+}

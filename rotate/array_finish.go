@@ -1,0 +1,162 @@
+package rotate
+
+import (
+	"context"
+	"fmt"
+)
+
+// finishAll tells the peers outside of the array, looks at each own site once
+// more, and emits the reports. It gives the exit code of the run.
+func (a *Array) finishAll(ctx context.Context, tenants []*renewing, m *mesh) int {
+	emit, code := a.emitter()
+	var told []*renewing
+	for _, t := range tenants {
+		if t.current == nil {
+			emit(t)
+			continue
+		}
+		told = append(told, t)
+	}
+	a.each("prove", told, func(t *renewing) {
+		// What has ended the run ends the calls to peers; a tenant with a new key
+		// is looked at and reported all the same.
+		a.within(context.WithoutCancel(ctx), t, func(s *Session, r *Renewal) error { return a.finish(ctx, t, s, r, m) })
+		if t.report.Err != nil && t.report.Exit == ExitOK {
+			t.report.Exit = ExitPeers
+		}
+		emit(t)
+	})
+	return code()
+}
+
+// finish reports on all peers of one tenant.
+func (a *Array) finish(ctx context.Context, t *renewing, s *Session, r *Renewal, m *mesh) error {
+	safe := context.WithoutCancel(ctx)
+	tenant, err := r.Store.Read(safe)
+	if err != nil {
+		return fmt.Errorf("read the tenant: %w", err)
+	}
+	if _, told := m.key[t.member.Wwwroot]; !t.stores(tenant) && !told {
+		a.overwritten(safe, t, s, r, tenant)
+		return t.report.Err
+	} else if !t.stores(tenant) {
+		return t.finishOverwritten(safe, s, r, tenant)
+	}
+	list, err := s.Mesh.List(safe)
+	if err != nil {
+		return fmt.Errorf("read the peers: %w", err)
+	}
+	id, tell := tenant.identity(), r.tellPeers
+	if t.kept && a.onlyLooks() {
+		tell = r.lookAtPeers
+	}
+	err = a.peerReports(ctx, t, list, *id, s, r, m, tell)
+	proven := t.report.SelfCheck == SelfProven
+	again, lost := r.lookAgain(safe, tenant, *id, &t.report)
+	switch {
+	case lost != nil:
+		t.report.wentBack(lost)
+		err = fmt.Errorf("after the peers were told: %w", lost)
+	case again:
+		err = a.peerReports(ctx, t, list, *id, s, r, m, tell)
+	}
+	t.report.weighLinks(proven && lost == nil)
+	if t.report.Exit == ExitOK {
+		t.report.exitByProof()
+	}
+	if err == nil {
+		r.trim(safe, *id, &t.report)
+	}
+	return err
+}
+
+// finishOverwritten is for a tenant whose key somebody has overwritten while members
+// were told of it: they can heal as long as it stands in the history.
+func (t *renewing) finishOverwritten(ctx context.Context, s *Session, r *Renewal, now *Tenant) error {
+	t.report.Exit = ExitPeers
+	conflict := fmt.Errorf("while the members of the array were told: %w", r.keepLost(ctx, *t.current, now, &t.report))
+	list, err := s.Mesh.List(ctx)
+	if err != nil {
+		return fmt.Errorf("%w; read the peers: %w", conflict, err)
+	}
+	t.report.Peers = make([]PeerReport, len(list))
+	for i, p := range list {
+		t.report.Peers[i] = PeerReport{Wwwroot: p.Wwwroot, Application: p.Application}
+		t.report.Peers[i].fail(&Failure{Reason: reasonOwnSite, Detail: "this site's key was overwritten meanwhile", Pending: true})
+	}
+	return conflict
+}
+
+// onlyLooks tells whether peers of a tenant that is kept are only told where they
+// are not proven.
+func (a *Array) onlyLooks() bool { return a.Template.Due.OnlyIfDue && !a.OnlyDistribute }
+
+// peerReports tells the peers outside over HTTP, and those inside by what was seen
+// of the link in the databases and of the web servers; some or all of the latter are
+// called as well. Its error is of what could not be done besides: all peers are
+// reported nevertheless.
+func (a *Array) peerReports(ctx context.Context, t *renewing, list []Peer, own Identity, s *Session, r *Renewal, m *mesh, tell tellFunc) error {
+	var outside, inside []Peer
+	for _, p := range list {
+		if m.inside(p.Wwwroot) {
+			inside = append(inside, p)
+		} else {
+			outside = append(outside, p)
+		}
+	}
+	reports := make(map[string]PeerReport, len(list))
+	for _, p := range inside {
+		reports[p.Wwwroot] = m.report(ctx, p, t.member.Wwwroot)
+	}
+	var lost error
+	tellBy := func(tell tellFunc, peers []Peer) {
+		if len(peers) == 0 {
+			return
+		}
+		loaded, err := s.Mesh.Load(context.WithoutCancel(ctx), peers)
+		if err != nil {
+			lost = fmt.Errorf("read the peers: %w", err)
+			return
+		}
+		for _, report := range tell(ctx, own, loaded) {
+			reports[report.Wwwroot] = report
+		}
+	}
+	tellBy(func(ctx context.Context, own Identity, peers []Peer) []PeerReport {
+		told := tell(ctx, own, peers)
+		r.tellOnceMore(ctx, own, peers, told)
+		return told
+	}, outside)
+	drawn, err := a.sample(inside, a.ProveCalls)
+	if err != nil {
+		lost = err
+	}
+	tellBy(r.callPeers(reports), drawn)
+	t.report.Peers = make([]PeerReport, len(list))
+	for i, p := range list {
+		report, known := reports[p.Wwwroot]
+		if !known {
+			report = PeerReport{Wwwroot: p.Wwwroot, Application: p.Application}
+			report.fail(&Failure{Reason: "connect", Detail: "not told: its row could not be read", Pending: true})
+		}
+		t.report.Peers[i] = report
+	}
+	return lost
+}
+
+// callPeers proves peers whose links are proven by rows by sealed calls too.
+func (r *Renewal) callPeers(held map[string]PeerReport) tellFunc {
+	return func(ctx context.Context, own Identity, peers []Peer) []PeerReport {
+		return r.workOn(peers, func(p Peer) PeerReport {
+			report := held[p.Wwwroot]
+			if report.Outcome != Accepted {
+				return report
+			}
+			started := r.Now()
+			report.prove(Push{}, r.Network.Prove(ctx, own, p, nil, false))
+			report.interruptedBy(ctx)
+			report.TookMS = r.Now().Sub(started).Milliseconds()
+			return report
+		})
+	}
+}

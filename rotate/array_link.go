@@ -1,0 +1,80 @@
+package rotate
+
+import (
+	"context"
+	"errors"
+)
+
+// report judges the link between a tenant and a member by all that was seen of it
+// but the tenant's own web server, which is weighed last (weighLinks).
+func (m *mesh) report(ctx context.Context, p Peer, tenant string) PeerReport {
+	report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application, Attempts: 1}
+	if f := m.broken(ctx, p.Wwwroot, tenant); f != nil {
+		report.fail(f)
+		return report
+	}
+	report.Outcome, report.Reason = Accepted, reasonDatabase
+	return report
+}
+
+// broken is what stands against a link, nil where nothing does. What a call of the
+// tenant would meet first comes first, so that verify says the same of one tenant.
+func (m *mesh) broken(ctx context.Context, member, tenant string) *Failure {
+	theirs, ours := m.sides[m.member[member]], m.sides[m.member[tenant]]
+	switch {
+	case theirs.err != nil:
+		return databaseFailure(ctx, "its database: ", theirs.err)
+	case ours.err != nil:
+		return databaseFailure(ctx, "this site's database: ", ours.err)
+	case theirs.unproven != nil:
+		return theirs.unproven
+	}
+	if f := m.rowFailure(member, tenant); f != nil {
+		return f
+	}
+	switch m.heldBy(tenant, member) {
+	case HeldStored:
+		return nil
+	case HeldOther:
+		return &Failure{Reason: "fault_7023", Detail: "this site has another certificate of the peer than the peer uses; a push to the array stores that one"}
+	case HeldNot:
+		return &Failure{Reason: reasonNotStored, Detail: "the peer's certificate could not be stored in this site's database"}
+	}
+	return &Failure{Reason: "unknown_to_peer", Detail: "this site has no row of the peer any more"}
+}
+
+// rowFailure is what a member's row of a tenant is wrong in, nil where in nothing.
+func (m *mesh) rowFailure(member, tenant string) *Failure {
+	switch m.heldBy(member, tenant) {
+	case HeldStored:
+		return nil
+	case HeldUnknown:
+		return &Failure{Reason: "unknown_to_peer", Detail: "the peer has no host with this site's wwwroot"}
+	case HeldDeleted:
+		return &Failure{Reason: "unknown_to_peer", Detail: "the peer's row of this site is deleted"}
+	case HeldOther:
+		return &Failure{Reason: "cannot_open", Detail: "the peer has another certificate of this site"}
+	}
+	return &Failure{Reason: "connect", Detail: "the peer's database did not take the certificate", Pending: true}
+}
+
+// heldBy is what became of a site's key at a member.
+func (m *mesh) heldBy(member, site string) Held {
+	held, key := m.held[m.member[member]], m.key[site]
+	if _, known := m.key[site]; !known || key >= len(held) {
+		return HeldNot
+	}
+	return held[key]
+}
+
+// databaseFailure is a failure of links that could not be looked at.
+func databaseFailure(ctx context.Context, whose string, err error) *Failure {
+	reason := "connect"
+	switch {
+	case errors.Is(err, context.Canceled), ctx.Err() != nil && errors.Is(err, context.DeadlineExceeded):
+		reason = reasonInterrupted
+	case errors.Is(err, context.DeadlineExceeded):
+		reason = "timeout"
+	}
+	return &Failure{Reason: reason, Detail: whose + err.Error(), Pending: true}
+}

@@ -1,0 +1,462 @@
+package rotate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// class is what an outcome comes to: proven, pending or refused.
+func class(p PeerReport) string {
+	if p.Outcome.Proven() {
+		return "proven"
+	}
+	return string(p.Outcome)
+}
+
+// linkTo is what a report says of one peer.
+func linkTo(r TenantReport, wwwroot string) PeerReport {
+	at := slices.IndexFunc(r.Peers, func(p PeerReport) bool { return p.Wwwroot == wwwroot })
+	if at < 0 {
+		return PeerReport{}
+	}
+	return r.Peers[at]
+}
+
+// verify is what verify says of one site alone, as with --host: with calls both ways.
+func (s *fleetSite) verify(t *testing.T) TenantReport {
+	t.Helper()
+	r := s.f.array(ArrayOptions{}, 0).Template
+	r.Store, r.Starter, r.Cache = wholeStore{s, s}, s, s
+	r.Counterpart = func(ctx context.Context, p Peer) (*Counterpart, error) {
+		other, err := wholeStore{s.f.byURL[p.Wwwroot], s.f.byURL[p.Wwwroot]}.Read(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return CounterpartOf(other, s.tenant.Wwwroot), nil
+	}
+	return r.Verify(t.Context())
+}
+
+// halfRenewed is what VMoodle's PHP script leaves: a new pair in the settings, the
+// old certificate in the own row, the old pair in the cache.
+func (s *fleetSite) halfRenewed() {
+	s.tenant.Pair = storedPair(testPair(s.f.t, s.tenant.Wwwroot, clock.AddDate(0, 0, -1)))
+}
+
+// brokenLinks are the ways in which the link from a tenant to the master, which no
+// default selects, can be broken.
+var brokenLinks = []struct {
+	name    string
+	spoil   func(tenant, master *fleetSite)
+	looked  string // what surveys say of the link
+	mended  string // what a run says of it
+	repairs bool   // the tenant's row of the master
+}{
+	{"nothing is wrong", func(_, _ *fleetSite) {}, "accepted database", "accepted database", false},
+	{"the tenant's row holds a forgotten certificate of the master", func(s, m *fleetSite) {
+		s.rows[m.tenant.Wwwroot].certificate = testPair(s.f.t, m.tenant.Wwwroot, clock.AddDate(-1, 0, 0)).Certificate.PEM
+	}, "refused fault_7023", "accepted database", true},
+	{"the tenant's row of the master is empty", func(s, m *fleetSite) { s.rows[m.tenant.Wwwroot].certificate = "" }, "refused fault_7023", "accepted database", true},
+	{"the tenant's row holds a certificate of the master of a later date", func(s, m *fleetSite) {
+		s.rows[m.tenant.Wwwroot].certificate = testPair(s.f.t, m.tenant.Wwwroot, clock).Certificate.PEM
+	}, "refused fault_7023", "accepted database", true},
+	{"MNet is off at the master", func(_, m *fleetSite) { m.tenant.DispatcherMode = "off" }, "refused mnet_off", "refused mnet_off", false},
+	{"the master's web server is down", func(_, m *fleetSite) { m.webDown = &Failure{Reason: "connect", Detail: "refused", Pending: true} }, "pending connect", "pending connect", false},
+	{"something else answers for the master", func(_, m *fleetSite) { m.webDown = &Failure{Reason: "http_403", Detail: "forbidden"} }, "refused http_403", "refused http_403", false},
+	{"the master was half renewed by the PHP script", func(_, m *fleetSite) { m.halfRenewed() }, "refused bad_signature", "refused bad_signature", false},
+	{"the master's web server keeps its old pair", func(_, m *fleetSite) {
+		old := m.tenant.Pair
+		m.halfRenewed()
+		m.tenant.Own.Certificate, m.cached, m.sticky = m.tenant.Pair.Certificate, &old, true
+	}, "refused fault_7023", "refused fault_7023", false},
+	{"the master has no key", func(_, m *fleetSite) { m.tenant.Pair = Stored{} }, "refused bad_signature", "refused bad_signature", false},
+	{"the master has no row of the tenant", func(s, m *fleetSite) { delete(m.rows, s.tenant.Wwwroot) }, "refused unknown_to_peer", "refused unknown_to_peer", false},
+	{"the master's row of the tenant holds another certificate", func(s, m *fleetSite) {
+		m.rows[s.tenant.Wwwroot].certificate = testPair(s.f.t, s.tenant.Wwwroot, clock.AddDate(-1, 0, 0)).Certificate.PEM
+	}, "refused cannot_open", "accepted database", false},
+}
+
+// A link is proven when both rows hold what both web servers use, and not before.
+// All ways to look at it say the same, but for the reason.
+func TestEveryCommandJudgesALinkOfAnArrayByTheSameRule(t *testing.T) {
+	for _, c := range brokenLinks {
+		for name, run := range map[string]struct {
+			do   func(*Array) int
+			o    ArrayOptions
+			want string
+		}{
+			"verify": {do: func(a *Array) int { return a.Survey(t.Context(), SurveyVerify) }, want: c.looked},
+			"live":   {do: func(a *Array) int { return a.Survey(t.Context(), SurveyLive) }, want: c.looked},
+			"renew":  {do: func(a *Array) int { return a.Run(t.Context()) }, want: c.mended},
+			"push":   {do: func(a *Array) int { return a.Run(t.Context()) }, o: ArrayOptions{OnlyDistribute: true}, want: c.mended},
+		} {
+			t.Run(name+": "+c.name, func(t *testing.T) {
+				f := newFleet(t, 3)
+				master, s := f.sites[0], f.sites[1]
+				c.spoil(s, master)
+				was := s.rows[master.tenant.Wwwroot].certificate
+				if name == "verify" {
+					if alone := linkTo(s.verify(t), master.tenant.Wwwroot); class(alone) != strings.Replace(strings.Fields(c.looked)[0], "accepted", "proven", 1) {
+						t.Errorf("verify of the tenant alone says %+v", alone)
+					}
+				}
+				f.events = nil
+				code := run.do(f.array(run.o, 1, 2))
+				for _, r := range f.reports {
+					if r.Err != nil {
+						t.Errorf("%+v", r)
+					}
+				}
+				p := linkTo(f.reports[s.tenant.Wwwroot], master.tenant.Wwwroot)
+				if got := string(p.Outcome) + " " + p.Reason; got != run.want {
+					t.Errorf("%s, want %s: %s", got, run.want, p.Detail)
+				}
+				if (code == ExitOK) != (run.want == "accepted database") {
+					t.Errorf("exit %d", code)
+				}
+				row := s.rows[master.tenant.Wwwroot].certificate
+				if repairs := c.repairs && (name == "renew" || name == "push"); repairs != (row != was) || repairs && row != master.web().Certificate {
+					t.Errorf("the tenant's row of the master was changed: %v", row != was)
+				}
+				if n := f.count("prove " + master.tenant.Wwwroot); n > 2 {
+					t.Errorf("the master was called %d times", n)
+				}
+				if (name == "verify" || name == "live") && f.wrote() {
+					t.Errorf("something was written: %q", f.events)
+				}
+			})
+		}
+	}
+}
+
+// Of two tenants that are both selected the same holds, and each one's failure is
+// that of the other's link.
+func TestLinksToATenantThatFailsAreNotProven(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		spoil func(*fleetSite)
+		links string // of the other tenants to it
+	}{
+		{"its web server goes on with the old key, which is put back", func(s *fleetSite) { s.sticky = true }, "accepted database"},
+		{"another run holds its lock", func(s *fleetSite) { s.lockErr = ErrLocked }, "accepted database"},
+		{"its web server is down", func(s *fleetSite) { s.webDown = &Failure{Reason: "http_503", Pending: true} }, "pending http_503"},
+		{"MNet is off", func(s *fleetSite) { s.tenant.DispatcherMode = "off" }, "refused mnet_off"},
+		{"it cannot do RC4", func(s *fleetSite) { s.own = &Failure{Reason: "fault_7023"} }, "refused no_rc4"},
+		{"its key has expired, and is only pushed", func(s *fleetSite) { s.tenant.Own.Expires = clock.Unix() }, "pending bad_certificate"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFleet(t, 3)
+			broken := f.sites[2]
+			c.spoil(broken)
+			a := f.array(ArrayOptions{OnlyDistribute: strings.Contains(c.name, "pushed")})
+			a.Run(t.Context())
+			for _, s := range f.sites[:2] {
+				p := linkTo(f.reports[s.tenant.Wwwroot], broken.tenant.Wwwroot)
+				if got := string(p.Outcome) + " " + p.Reason; got != c.links {
+					t.Errorf("%s, want %s: %s", got, c.links, p.Detail)
+				}
+			}
+			for _, e := range f.events {
+				if strings.Contains(c.name, "expired") && e == "prove "+broken.tenant.Wwwroot {
+					t.Error("an expired site was called, which makes it renew by itself")
+				}
+			}
+		})
+	}
+}
+
+// A working link is not cut: what a member's web server was not proven to use is
+// stored in no row.
+func TestARowIsOnlyRepairedWithWhatAWebServerUses(t *testing.T) {
+	f := newFleet(t, 3)
+	master, s := f.sites[0], f.sites[1]
+	old := master.tenant.Pair
+	master.halfRenewed()
+	master.tenant.Own.Certificate, master.cached, master.sticky = master.tenant.Pair.Certificate, &old, true
+	f.array(ArrayOptions{}, 1, 2).Run(t.Context())
+	if s.rows[master.tenant.Wwwroot].certificate != old.Certificate {
+		t.Error("the row holds a certificate that the web server does not use")
+	}
+}
+
+// Another run, which holds the lock, renews a member while its rows are repaired.
+func TestARepairDoesNotUndoWhatAnotherRunHasTold(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		event string // of the tenant, at which the member is renewed
+		told  bool   // and this tenant told
+		link  string
+	}{
+		{"renewed and told before the row is looked at", "hold", true, "accepted database"},
+		{"renewed before the row is written", "look", false, "accepted database"},
+		{"renewed and told before the row is written", "peer", true, "refused fault_7023"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFleet(t, 2)
+			master, s := f.sites[0], f.sites[1]
+			s.rows[master.tenant.Wwwroot].certificate = ""
+			done := false
+			f.on = func(e string) {
+				if e != c.event+" "+s.tenant.Wwwroot || done {
+					return
+				}
+				done = true
+				pair := testPair(t, master.tenant.Wwwroot, clock)
+				master.tenant.Pair, master.cached = storedPair(pair), nil
+				master.tenant.Own.Certificate = pair.Certificate.PEM
+				if c.told {
+					s.rows[master.tenant.Wwwroot].certificate = pair.Certificate.PEM
+				}
+			}
+			f.array(ArrayOptions{}, 1).Run(t.Context())
+			p := linkTo(f.reports[s.tenant.Wwwroot], master.tenant.Wwwroot)
+			if got := string(p.Outcome) + " " + p.Reason; got != c.link || !done {
+				t.Errorf("%s, want %s: %s", got, c.link, p.Detail)
+			}
+			if s.rows[master.tenant.Wwwroot].certificate != master.tenant.Pair.Certificate {
+				t.Error("the row holds what the member used before")
+			}
+		})
+	}
+}
+
+func TestARowThatCannotBeRepairedIsNoProvenLink(t *testing.T) {
+	for _, call := range []string{"load", "peer"} {
+		f := newFleet(t, 3)
+		master, s := f.sites[0], f.sites[1]
+		s.rows[master.tenant.Wwwroot].certificate = ""
+		failed := false
+		s.fails = func(c string) error {
+			if c == call && !failed {
+				failed = true
+				return errDown
+			}
+			return nil
+		}
+		if code := f.array(ArrayOptions{}, 1, 2).Run(t.Context()); code != ExitPeers {
+			t.Errorf("%s: exit %d", call, code)
+		}
+		if p := linkTo(f.reports[s.tenant.Wwwroot], master.tenant.Wwwroot); p.Outcome != Refused || p.Reason != "not_stored" {
+			t.Errorf("%s: %+v", call, p)
+		}
+	}
+}
+
+// One tenant of many: every member is asked once, none is called by another.
+func TestTheMembersThatAreNotSelectedAreAskedOnce(t *testing.T) {
+	f := newFleet(t, 9)
+	if code := f.array(ArrayOptions{}, 4).Run(t.Context()); code != ExitOK {
+		t.Errorf("exit %d", code)
+	}
+	for i, s := range f.sites {
+		if n := f.count("prove " + s.tenant.Wwwroot); i != 4 && n != 1 {
+			t.Errorf("%s was called %d times", s.tenant.Wwwroot, n)
+		}
+	}
+	if f.maxOpen > 3 {
+		t.Errorf("%d sessions at once", f.maxOpen)
+	}
+}
+
+// Links that a signal has left are pending, and a push finds them.
+func TestLinksThatASignalHasLeftAreInterrupted(t *testing.T) {
+	for _, event := range []string{"store", "hold"} {
+		f := newFleet(t, 3)
+		ctx, cancel := context.WithCancel(t.Context())
+		f.on = func(e string) {
+			if strings.HasPrefix(e, event+" ") {
+				cancel()
+			}
+		}
+		a := f.array(ArrayOptions{}, 1)
+		a.Parallel = 1
+		if code := a.Run(ctx); code != ExitPeers {
+			t.Errorf("exit %d", code)
+		}
+		r := f.reports[f.sites[1].tenant.Wwwroot]
+		if got := links(r); !strings.Contains(got, "pending interrupted") || strings.Contains(got, "timeout") || strings.Contains(got, "connect") || r.Outcome != Renewed {
+			t.Errorf("%s: %s: %+v", event, got, r)
+		}
+		f.on = nil
+		if code := f.array(ArrayOptions{OnlyDistribute: true}, 1).Run(t.Context()); code != ExitOK {
+			t.Errorf("%s: exit %d of the push afterwards", event, code)
+		}
+		f.proven(f.sites...)
+	}
+}
+
+// Moodle's own renewal, which had read before our key was stored, writes over it.
+func TestAKeyThatIsOverwrittenStandsInTheHistory(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		event   string
+		exit    int
+		told    bool // members
+		outcome Outcome
+		peers   string
+	}{
+		{"before anybody is told", "phase", ExitNotRenewed, false, Failed, "skipped "},
+		{"while members are told", "hold https://t02.example", ExitPeers, true, Renewed, "pending own_site"},
+		{"while peers outside are told", "push " + outsider, ExitPeers, true, Renewed, "pending own_site"},
+	} {
+		for _, cached := range []bool{true, false} {
+			for _, kept := range []bool{true, false} {
+				t.Run(fmt.Sprintf("%s, cached: %v, kept: %v", c.name, cached, kept), func(t *testing.T) {
+					f := newFleet(t, 3)
+					s := f.sites[1]
+					s.outside(outsider)
+					var ours Stored
+					overwrite := func() {
+						if ours.Present() {
+							return
+						}
+						ours = s.tenant.Pair
+						theirs := testPair(t, s.tenant.Wwwroot, clock.Add(1))
+						s.tenant.Pair, s.tenant.History = storedPair(theirs), nil
+						s.tenant.Own.Certificate, s.tenant.Own.Expires = theirs.Certificate.PEM, theirs.Certificate.NotAfter.Unix()
+						s.version++
+						if !cached {
+							s.cached = nil
+						}
+					}
+					f.on = func(e string) {
+						if e == c.event {
+							overwrite()
+						}
+					}
+					a := f.array(ArrayOptions{OnlyDistribute: kept}, 1)
+					a.Phase = func(phase string, _, _, _ int) { // which ends with the proof of the own site
+						if c.event == "phase" && phase == map[bool]string{true: "check", false: "renew"}[kept] {
+							overwrite()
+						}
+					}
+					code := a.Run(t.Context())
+					f.on = nil
+					r := f.reports[s.tenant.Wwwroot]
+					outcome := c.outcome
+					if kept && outcome == Renewed {
+						outcome = Kept
+					}
+					if code != c.exit || r.Outcome != outcome || !errors.Is(r.Err, ErrConflict) || links(r) != c.peers {
+						t.Errorf("exit %d, %s: %+v", code, links(r), r)
+					}
+					if !slices.ContainsFunc(s.tenant.History, func(h Retired) bool { return h.Stored == ours }) {
+						t.Error("the key that was overwritten is lost")
+					}
+					if told := f.sites[0].rows[s.tenant.Wwwroot].certificate == ours.Certificate; told != (c.told || kept) {
+						t.Errorf("members were told: %v", told)
+					}
+					if s.web() != s.tenant.Pair {
+						t.Error("the web server does not use the stored key")
+					}
+					f.reports = map[string]TenantReport{}
+					if code := f.array(ArrayOptions{OnlyDistribute: true}, 1).Run(t.Context()); code != ExitOK {
+						t.Errorf("exit %d of the push afterwards: %+v", code, f.reports)
+					}
+				})
+			}
+		}
+	}
+}
+
+// A signal after the key was stored, and somebody overwrites it before the report.
+func TestAKeyThatIsOverwrittenInAnInterruptedRunStandsInTheHistory(t *testing.T) {
+	f := newFleet(t, 3)
+	s := f.sites[1]
+	ctx, cancel := context.WithCancel(t.Context())
+	var ours Stored
+	a := f.array(ArrayOptions{}, 1)
+	a.Phase = func(phase string, _, _, _ int) {
+		if phase == "renew" {
+			cancel()
+			ours = s.tenant.Pair
+			s.tenant.Pair, s.tenant.History = storedPair(testPair(t, s.tenant.Wwwroot, clock.Add(1))), nil
+			s.version++
+		}
+	}
+	if code := a.Run(ctx); code != ExitNotRenewed {
+		t.Errorf("exit %d", code)
+	}
+	if r := f.reports[s.tenant.Wwwroot]; !errors.Is(r.Err, ErrConflict) || links(r) != "skipped " || r.Outcome != Failed {
+		t.Errorf("%+v", r)
+	}
+	if !slices.ContainsFunc(s.tenant.History, func(h Retired) bool { return h.Stored == ours }) {
+		t.Error("the key that was overwritten is lost")
+	}
+}
+
+// With --push=keyswap nobody is told before the tenant is read again.
+func TestAKeyThatIsOverwrittenBeforeKeyswapsIsToldToNobody(t *testing.T) {
+	f := newFleet(t, 3)
+	s := f.sites[1]
+	var ours Stored
+	a := f.array(ArrayOptions{ByKeyswap: true}, 1)
+	a.Phase = func(phase string, _, _, _ int) {
+		if phase == "renew" {
+			ours = s.tenant.Pair
+			s.tenant.Pair, s.tenant.History = storedPair(testPair(t, s.tenant.Wwwroot, clock.Add(1))), nil
+			s.version++
+		}
+	}
+	if code := a.Run(t.Context()); code != ExitNotRenewed {
+		t.Errorf("exit %d", code)
+	}
+	if r := f.reports[s.tenant.Wwwroot]; !errors.Is(r.Err, ErrConflict) || links(r) != "skipped " || r.Outcome != Failed {
+		t.Errorf("%+v", r)
+	}
+	if !slices.ContainsFunc(s.tenant.History, func(h Retired) bool { return h.Stored == ours }) {
+		t.Error("the key that was overwritten is lost")
+	}
+	if slices.ContainsFunc(f.events, func(e string) bool { return strings.HasPrefix(e, "push") }) {
+		t.Errorf("somebody was told: %q", f.events)
+	}
+}
+
+// The proof of the own site fails because somebody has overwritten the pair.
+func TestAKeyThatIsOverwrittenBeforeItsProofStandsInTheHistory(t *testing.T) {
+	for _, kept := range []bool{true, false} {
+		for _, fault := range []string{"", "the database fails for a moment"} {
+			t.Run(fmt.Sprintf("kept: %v, %s", kept, fault), func(t *testing.T) {
+				f := newFleet(t, 3)
+				s := f.sites[1]
+				var ours Stored
+				calls := 0
+				f.on = func(e string) {
+					if e != "prove "+s.tenant.Wwwroot {
+						return
+					}
+					if calls++; calls != 2 && !kept || ours.Present() {
+						return
+					}
+					ours = s.tenant.Pair
+					theirs := testPair(t, s.tenant.Wwwroot, clock.Add(1))
+					s.tenant.Pair, s.tenant.History, s.cached = storedPair(theirs), nil, nil
+					s.tenant.Own.Certificate = theirs.Certificate.PEM
+					s.version++
+				}
+				failed := fault == ""
+				s.fails = func(call string) error {
+					if call == "read" && ours.Present() && !failed {
+						failed = true
+						return errDown
+					}
+					return nil
+				}
+				code := f.array(ArrayOptions{OnlyDistribute: kept}, 1).Run(t.Context())
+				if r := f.reports[s.tenant.Wwwroot]; r.Outcome == Renewed || r.Outcome == Kept || r.Err == nil || code == ExitOK {
+					t.Errorf("exit %d: %+v", code, r)
+				}
+				if !slices.ContainsFunc(s.tenant.History, func(h Retired) bool { return h.Stored == ours }) {
+					t.Errorf("the key that was overwritten is lost: %+v", f.reports[s.tenant.Wwwroot])
+				}
+				if f.count("hold "+f.sites[0].tenant.Wwwroot) > 0 {
+					t.Error("members were told")
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,91 @@
+package rotate
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"renew_mnetkeys/envelope"
+)
+
+// An array takes longer than one tenant between storing a key and the last report of
+// it: somebody who overwrites the pair (overwritten.go) is looked for before members
+// are told, after that, and on every way out.
+
+// again reads a tenant once more before anybody is told of its key.
+func (a *Array) again(ctx context.Context, to, t *renewing) side {
+	a.within(ctx, to, func(s *Session, r *Renewal) error {
+		now, err := r.Store.Read(ctx)
+		if err != nil {
+			return fmt.Errorf("read the tenant: %w", err)
+		}
+		if !t.stores(now) {
+			a.overwritten(ctx, t, s, r, now)
+		}
+		return nil
+	})
+	switch {
+	case to.report.Err != nil:
+		return side{err: to.report.Err}
+	case t.current != nil && t.report.SelfCheck == SelfProven:
+		return side{uses: t.current.Key.Certificate}
+	}
+	return a.ask(ctx, to, true) // which says why
+}
+
+// stores tells whether the tenant's key still is the current one.
+func (t *renewing) stores(now *Tenant) bool {
+	return storesKeyOf(now, t.current.Key.Certificate)
+}
+
+// storesKeyOf compares certificates, not texts: the stored one may be written otherwise.
+func storesKeyOf(t *Tenant, c *envelope.Certificate) bool {
+	id := t.identity()
+	return id != nil && id.Key.Certificate.Equal(c)
+}
+
+// overwritten ends the way of a tenant whose key is the current one no more, before
+// anybody was told of it. Its web server may have shown it to somebody all the same.
+func (a *Array) overwritten(ctx context.Context, t *renewing, s *Session, r *Renewal, now *Tenant) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), safePointLimit)
+	defer cancel()
+	t.report.Outcome, t.report.Exit = Failed, ExitNotRenewed
+	err := fmt.Errorf("nobody was told of the key: %w", r.keepLost(ctx, *t.current, now, &t.report))
+	t.report.Err, t.report.Error = err, err.Error()
+	if list, err := s.Mesh.List(ctx); err == nil {
+		now.Peers = list
+		t.report.skipPeers(now, "not told of a key that was overwritten")
+	}
+	t.current = nil
+}
+
+// keepFailed is for a tenant that failed with its pair stored: where that is so because
+// somebody has overwritten it, the pair is kept, and that is the cause.
+func (t *renewing) keepFailed(ctx context.Context, r *Renewal, ours *Identity, cause error) error {
+	reported := t.report.Certificate
+	if ours == nil || reported == nil || reported.SHA256 != ours.Key.Certificate.Fingerprint() {
+		return cause // it was not stored, or is put back
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), safePointLimit)
+	defer cancel()
+	now, err := readAnyway(ctx, r)
+	if err != nil || storesKeyOf(now, ours.Key.Certificate) {
+		return cause
+	}
+	t.report.Outcome, t.report.Exit = Failed, ExitNotRenewed
+	return fmt.Errorf("%w: %w", r.keepLost(ctx, *ours, now, &t.report), cause)
+}
+
+// readAnyway reads a tenant whose database may fail for a moment: what is not seen now
+// may be lost.
+func readAnyway(ctx context.Context, r *Renewal) (t *Tenant, err error) {
+	for range 3 {
+		if t, err = r.Store.Read(ctx); err == nil {
+			return t, nil
+		}
+		if r.Sleep(ctx, time.Second) != nil {
+			break
+		}
+	}
+	return nil, err
+}

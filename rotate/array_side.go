@@ -1,0 +1,95 @@
+package rotate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"renew_mnetkeys/envelope"
+)
+
+// side is what is known of one member's side of its links.
+type side struct {
+	err      error                 // its database could not be asked, or is another site's
+	uses     *envelope.Certificate // what its web server was proven to use, which is what it stores; nil where it was not
+	unproven *Failure              // why it was not
+}
+
+// askAgain is how long a member is waited for whose web server does not use the
+// stored key: another run, just between storing a key and its proof, looks the same.
+const askAgain = time.Second
+
+// ask reads a member and, with calls, has its web server prove the stored key by
+// one call.
+func (a *Array) ask(ctx context.Context, to *renewing, calls bool) side {
+	found, another := a.askOnce(ctx, to, calls)
+	if another && a.Template.Sleep(ctx, askAgain) == nil {
+		found, _ = a.askOnce(ctx, to, calls)
+	}
+	return found
+}
+
+// askOnce makes no call that would have Moodle write, and keeps no place at the
+// database while it calls. another: the web server uses another key than the stored.
+func (a *Array) askOnce(ctx context.Context, to *renewing, calls bool) (s side, another bool) {
+	tenant := a.readSide(ctx, to)
+	if tenant == nil {
+		return side{err: to.report.Err}, false
+	}
+	r := a.Template
+	if s.unproven = r.notToAsk(tenant); s.unproven != nil || !calls {
+		return s, false
+	}
+	check, failure := r.ask(ctx, tenant, *tenant.identity(), 1)
+	if check == SelfProven {
+		return side{uses: tenant.identity().Key.Certificate}, false
+	}
+	return side{unproven: memberFailure(check, failure)}, check == SelfFailed
+}
+
+// readSide reads a member. It is nil where the database cannot be asked, or is
+// another site's: what its rows hold is not what the member goes by.
+func (a *Array) readSide(ctx context.Context, to *renewing) (tenant *Tenant) {
+	a.within(ctx, to, func(_ *Session, r *Renewal) error {
+		read, err := r.Store.Read(ctx)
+		if err != nil {
+			return fmt.Errorf("read the tenant: %w", err)
+		}
+		// One without a row of its own may be the member's, before MNet was ever on there.
+		if err := read.checkOwnRow(); err != nil && !errors.Is(err, ErrNoOwnHost) {
+			return err
+		}
+		tenant = read
+		return nil
+	})
+	return tenant
+}
+
+// notToAsk is why a member's database alone says that no link to it is proven:
+// nothing could be shown by its web server, or the call would have Moodle write.
+func (r *Renewal) notToAsk(t *Tenant) *Failure {
+	switch {
+	case !t.MNetOn() || t.Own == nil:
+		return &Failure{Reason: "mnet_off", Detail: "MNet is off at the peer"}
+	case t.identity() == nil:
+		return &Failure{Reason: "bad_signature", Detail: "the peer's database has no readable key: renew its key"}
+	case t.Own.Certificate != t.Pair.Certificate:
+		return &Failure{Reason: "bad_signature", Detail: "the peer's key pair and its own host row differ: renew its key"}
+	case r.expiring(t):
+		return &Failure{Reason: "bad_certificate", Detail: "the peer's key has expired: renew its key", Pending: true}
+	}
+	return nil
+}
+
+// memberFailure is what a member's proof of its own key came to, as a failure of the
+// links to it.
+func memberFailure(check SelfCheck, f *Failure) *Failure {
+	switch {
+	case f == nil:
+		return &Failure{Reason: reasonOwnSite, Detail: "the peer's web server was not asked which key it uses", Pending: true}
+	case check == SelfFailed && f.Reason != "clock":
+		return &Failure{Reason: f.Reason, Detail: join("the peer's web server does not use its stored key", f.Detail)}
+	}
+	return f
+}

@@ -1,0 +1,133 @@
+package rotate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"renew_mnetkeys/envelope"
+)
+
+// The history is Moodle's list of retired key pairs (openssl_history), newest
+// first. A peer that missed a renewal heals by the pair whose certificate it
+// holds, so storing a key drops none: only when everybody was proven with the
+// current key is the history shortened to what Moodle itself keeps.
+
+// archive is the history after the stored pair has been retired: the pair in
+// front. A pair that stands there already, which a run killed between two steps
+// may leave, is not kept twice.
+func (t *Tenant) archive() []Retired {
+	history := make([]Retired, 0, len(t.History)+1)
+	if t.Pair.Present() {
+		history = append(history, Retired{Stored: t.Pair, Expires: t.expires()})
+	}
+	return bounded(append(history, t.retiredBut(t.Pair)...))
+}
+
+// retiredBut is the history without empty entries and without one pair.
+func (t *Tenant) retiredBut(pair Stored) []Retired {
+	return slices.DeleteFunc(slices.Clone(t.History), func(h Retired) bool { return !h.Present() || h.Stored == pair })
+}
+
+// bounded cuts off what is past MaxHistory, the oldest.
+func bounded(history []Retired) []Retired { return history[:min(len(history), MaxHistory)] }
+
+// dropsOldest tells whether retiring the stored pair pushes one out of a history
+// that is full.
+func (t *Tenant) dropsOldest() bool {
+	return t.Pair.Present() && len(t.retiredBut(t.Pair)) >= MaxHistory
+}
+
+// undone is the expiry that marks a pair in the history which was put back before
+// the local site used it. Moodle reads no expiry there (mnet/xmlrpc/serverlib.php
+// tries every pair), and 0 is what an entry without one reads as.
+const undone = 1
+
+// historyWithUndone is the history of before with an undone pair at the end: a
+// peer may have fetched its certificate by a keyswap in between, and must stay
+// able to learn better. In a full history one that was undone earlier makes room
+// for it, and never a pair that was in use: the history may be one longer. A pair
+// that came from the history is there already.
+func (t *Tenant) historyWithUndone(pair Stored) []Retired {
+	if slices.ContainsFunc(t.History, func(h Retired) bool { return h.Stored == pair }) {
+		return slices.Clone(t.History)
+	}
+	history := slices.Clone(t.History)
+	if last := len(history) - 1; last+1 >= MaxHistory && history[last].Expires == undone {
+		history = history[:last]
+	}
+	return append(history, Retired{Stored: pair, Expires: undone})
+}
+
+// former is the tenant under the pair it retired last, and the history once that
+// is current again: the pair it replaces in front. Pairs that were undone were
+// never in use.
+func (t *Tenant) former(now time.Time) (*Identity, []Retired, error) {
+	at := slices.IndexFunc(t.History, func(h Retired) bool { return h.Present() && h.Expires != undone })
+	if at < 0 {
+		return nil, nil, ErrNothingArchived
+	}
+	last := t.History[at].Stored
+	key, err := envelope.ParseKeyPair(last.Certificate, last.PrivateKey)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the newest retired key: %w", err)
+	}
+	if expiry := key.Certificate.NotAfter; !expiry.After(now.Add(time.Hour)) {
+		return nil, nil, fmt.Errorf("the newest retired key: %w: until %s", ErrExpired, expiry.UTC().Format(time.DateTime))
+	}
+	if err := key.Certificate.CheckWwwroot(t.Wwwroot); err != nil {
+		return nil, nil, fmt.Errorf("the newest retired key: %w", err)
+	}
+	history := t.exchanged(last)
+	return &Identity{Wwwroot: t.Wwwroot, Key: key, Archived: readable(history), Drift: t.Drift}, history, nil
+}
+
+// exchanged is the history once a pair of it is current again: the stored pair in
+// front, one for one.
+func (t *Tenant) exchanged(pair Stored) []Retired {
+	history := t.retiredBut(pair)
+	if t.Pair.Present() {
+		history = slices.DeleteFunc(history, func(h Retired) bool { return h.Stored == t.Pair })
+		history = slices.Insert(history, 0, Retired{Stored: t.Pair, Expires: t.expires()})
+	}
+	return history
+}
+
+// knows tells whether a certificate is that of the stored pair or of a retired one.
+func (t *Tenant) knows(c *envelope.Certificate) bool {
+	if current, err := envelope.ParseCertificate(t.Pair.Certificate); err == nil && current.Equal(c) {
+		return true
+	}
+	return slices.ContainsFunc(t.History, func(h Retired) bool {
+		retired, err := envelope.ParseCertificate(h.Certificate)
+		return err == nil && retired.Equal(c)
+	})
+}
+
+// trim shortens the history to what Moodle keeps, at the end of a run in which
+// every peer was proven with the key that is stored (or where they are given up),
+// in a transaction of its own: a run that dies before it has merely kept more.
+// Moodle's cache is left alone: a longer history there does no harm.
+func (r *Renewal) trim(ctx context.Context, id Identity, report *TenantReport) {
+	allProven := report.SelfCheck == SelfProven && report.Err == nil &&
+		!slices.ContainsFunc(report.Peers, func(p PeerReport) bool { return !p.Outcome.Proven() })
+	abandoned := r.AbandonPending && (report.SelfCheck == SelfProven || report.SelfCheck == SelfNoRC4)
+	if !allProven && !abandoned || report.History <= 1 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), trimLimit)
+	defer cancel()
+	now, err := r.Store.Read(ctx)
+	if err == nil && now.Pair.Certificate == id.Key.Certificate.PEM && len(now.History) > max(now.Generations, 1) {
+		kept := now.History[:max(now.Generations, 1)]
+		if err = r.Store.StoreHistory(ctx, now, kept, true); err == nil {
+			report.History = len(kept)
+		}
+	}
+	if err != nil {
+		r.Log.Info().Err(err).Msg("the key history was not shortened; the next run tries again")
+	}
+}
+
+const trimLimit = 30 * time.Second

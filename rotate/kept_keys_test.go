@@ -1,0 +1,260 @@
+package rotate
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+)
+
+// provenPeers counts the peers of a report that are proven.
+func provenPeers(r TenantReport) (n int) {
+	for _, p := range r.Peers {
+		if p.Outcome.Proven() {
+			n++
+		}
+	}
+	return n
+}
+
+// The web server keeps an old pair that cannot be purged from here (APCu, a purge
+// that went to another site): however often a renewal is tried, the pair that web
+// server and peers use stays.
+func TestAWebServerThatFollowsNoRenewalLosesNoKey(t *testing.T) {
+	for name, prepare := range map[string]func(*world){
+		"the stored pair has been replaced in the table alone": func(w *world) {
+			old := w.tenant.Pair
+			w.own(testPair(w.t, ownURL, clock))
+			w.cached, w.tenant.History = &old, []Retired{{Stored: old, Expires: clock.Unix()}}
+		},
+		"and the old pair stands in the cache alone": func(w *world) {
+			old := w.tenant.Pair
+			w.own(testPair(w.t, ownURL, clock))
+			w.cached = &old
+		},
+		"its row is still that of the old pair, as VMoodle's script leaves it": func(w *world) {
+			w.tenant.Pair = storedPair(testPair(w.t, ownURL, clock))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			for _, url := range []string{"https://a.example", "https://b.example"} {
+				w.addPeer(url, fakePeer{stock: true})
+			}
+			used := w.tenant.Pair
+			prepare(w)
+			for _, p := range w.peers {
+				p.knows = used.Certificate
+			}
+			w.sticky = true
+			stored, row := w.tenant.Pair, w.tenant.Own.Certificate
+			for range 3 {
+				report := w.renewal(Options{}).Run(t.Context())
+				if report.Exit != ExitOwnSite || !errors.Is(report.Err, ErrNotFollowed) {
+					t.Fatalf("exit %d: %v", report.Exit, report.Err)
+				}
+				if w.tenant.Pair != stored || w.tenant.Own.Certificate != row || len(w.happened("push", "store")) > 0 {
+					t.Fatal("something was stored or pushed")
+				}
+			}
+			w.sticky = false // the purge that was missing
+			report := w.renewal(Options{}).Run(t.Context())
+			if report.Exit != ExitOK || provenPeers(report) != 2 {
+				t.Errorf("after a purge: exit %d, %+v", report.Exit, report.Peers)
+			}
+		})
+	}
+}
+
+// A push may give the web server the pair back that it uses.
+func TestAPushTakesUpThePairThatTheWebServerUses(t *testing.T) {
+	w := newWorld(t)
+	w.addPeer("https://a.example", fakePeer{stock: true})
+	used := w.tenant.Pair
+	w.own(testPair(t, ownURL, clock))
+	stored := w.tenant.Pair
+	w.cached, w.sticky = &used, true // and nowhere else
+	w.peers["https://a.example"].knows = used.Certificate
+	report := w.renewal(Options{}).Distribute(t.Context())
+	if report.Outcome != Undone || report.Exit != ExitNotRenewed || !errors.Is(report.Err, ErrUndone) {
+		t.Errorf("%s, exit %d: %v", report.Outcome, report.Exit, report.Err)
+	}
+	if w.tenant.Pair != used || len(w.tenant.History) != 1 || w.tenant.History[0].Stored != stored {
+		t.Error("the pair that the web server uses is not stored, or the other one is lost")
+	}
+	if report = w.renewal(Options{}).Distribute(t.Context()); report.Exit != ExitOK || provenPeers(report) != 1 {
+		t.Errorf("the next push: exit %d, %v", report.Exit, report.Err)
+	}
+}
+
+// What cannot be read may be the only copy: it is not purged.
+func TestACacheThatCannotBeReadIsNotPurgedWhileItMayHaveTheOnlyCopy(t *testing.T) {
+	w := newWorld(t)
+	w.addPeer("https://a.example", fakePeer{stock: true})
+	used := w.tenant.Pair
+	w.own(testPair(t, ownURL, clock))
+	w.cached, w.cachedErr = &used, errors.New("igbinary")
+	for _, run := range []func(*Renewal) TenantReport{
+		func(r *Renewal) TenantReport { return r.Run(t.Context()) }, func(r *Renewal) TenantReport { return r.Distribute(t.Context()) },
+	} {
+		report := run(w.renewal(Options{}))
+		if report.Exit != ExitOwnSite || !errors.Is(report.Err, ErrOnlyCopy) || len(w.happened("drop", "store", "push")) > 0 {
+			t.Errorf("exit %d: %v; %v", report.Exit, report.Err, w.events)
+		}
+	}
+	if report := w.renewal(Options{AbandonPending: true}).Run(t.Context()); report.Outcome != Renewed {
+		t.Errorf("given up: %v", report.Err)
+	}
+}
+
+func TestACacheThatCannotBeReadIsPurgedIfItsKeyIsKnown(t *testing.T) {
+	w := newWorld(t)
+	w.addPeer("https://a.example", fakePeer{stock: true})
+	used := w.tenant.Pair
+	w.own(testPair(t, ownURL, clock))
+	w.tenant.History = []Retired{{Stored: used, Expires: clock.Unix()}}
+	w.cached, w.cachedErr = &used, errors.New("igbinary")
+	if report := w.renewal(Options{}).Run(t.Context()); report.Exit != ExitOK {
+		t.Errorf("exit %d: %v", report.Exit, report.Err)
+	}
+}
+
+// A site without RC4 proves nobody: renewals drop no key meanwhile.
+func TestASiteWithoutRC4LosesNoKeyUntilItCanDoIt(t *testing.T) {
+	w := newWorld(t)
+	for _, url := range []string{"https://a.example", "https://b.example", "https://c.example"} {
+		w.addPeer(url, fakePeer{stock: true, refuses: "fault_7023"})
+	}
+	w.rc4less = true
+	for range 4 {
+		if report := w.renewal(Options{}).Run(t.Context()); report.Exit != ExitPeers || report.SelfCheck != SelfNoRC4 {
+			t.Fatalf("exit %d: %v", report.Exit, report.Err)
+		}
+	}
+	w.rc4less = false // the legacy provider is switched on
+	for _, p := range w.peers {
+		p.refuses = ""
+	}
+	if report := w.renewal(Options{}).Distribute(t.Context()); report.Exit != ExitOK || provenPeers(report) != 3 {
+		t.Errorf("exit %d, %+v", report.Exit, report.Peers)
+	}
+}
+
+// Whatever a peer answers that is not a proof, its key is kept: up to twelve.
+func TestAPeerThatIsNotProvenKeepsTheHistoryWhole(t *testing.T) {
+	for _, reason := range []string{"not_xmlrpc", "http_301", "too_large", "no_rc4", "clock", "http_403", "bad_signature", "http_503", "mnet_off", "stray_output", "new_reason"} {
+		t.Run(reason, func(t *testing.T) {
+			w := newWorld(t)
+			w.addPeer("https://a.example", fakePeer{})
+			p := w.addPeer("https://b.example", fakePeer{stock: true, refuses: reason})
+			for i := range 11 {
+				report := w.renewal(Options{}).Run(t.Context())
+				if report.Exit != ExitPeers || len(w.tenant.History) != i+1 || report.History != i+1 {
+					t.Fatalf("renewal %d: exit %d, %d retired keys (%v)", i+1, report.Exit, len(w.tenant.History), report.Err)
+				}
+			}
+			p.refuses = ""
+			report := w.renewal(Options{}).Run(t.Context())
+			if report.Exit != ExitOK || len(w.tenant.History) != 3 || report.History != 3 {
+				t.Errorf("once it is back: exit %d, %d retired keys, %+v", report.Exit, len(w.tenant.History), report.Peers)
+			}
+		})
+	}
+}
+
+func TestPastTwelveRetiredKeysTheOldestGoesWithAWarning(t *testing.T) {
+	w := newWorld(t)
+	w.addPeer("https://a.example", fakePeer{dead: true})
+	for i := range 14 {
+		report := w.renewal(Options{}).Run(t.Context())
+		if warned := len(report.Warnings) > 0; warned != (i >= 12) || len(w.tenant.History) != min(i+1, 12) {
+			t.Errorf("renewal %d: %d retired keys, %q", i+1, len(w.tenant.History), report.Warnings)
+		}
+	}
+}
+
+func TestTheHistoryIsShortenedOnlyWhenAllIsProven(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		spoil func(*world)
+		o     Options
+		kept  int
+	}{
+		{"all proven", func(*world) {}, Options{}, 3},
+		{"a peer is down", func(w *world) { w.peers["https://a.example"].dead = true }, Options{}, 6},
+		{"a peer is down, and given up", func(w *world) { w.peers["https://a.example"].dead = true }, Options{AbandonPending: true}, 3},
+		{"the local site is not asked", func(*world) {}, Options{SelfCheck: SelfCheckOff}, 6},
+		{"the local site is not asked, and peers are given up", func(*world) {}, Options{SelfCheck: SelfCheckOff, AbandonPending: true}, 6},
+		{"the local site does not answer at the end", func(w *world) { w.at("prove https://a.example", 1, func() { w.unreachable = true }) }, Options{}, 6},
+		{"somebody writes the key meanwhile", func(w *world) { w.at("store-history", 1, func() { w.version++ }) }, Options{}, 6},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.addPeer("https://a.example", fakePeer{})
+			for i := range 5 {
+				pair := storedPair(testPair(t, ownURL, clock.AddDate(0, 0, -30-i)))
+				w.tenant.History = append(w.tenant.History, Retired{Stored: pair, Expires: clock.Unix()})
+			}
+			c.spoil(w)
+			report := w.renewal(c.o).Run(t.Context())
+			if len(w.tenant.History) != c.kept || report.History != c.kept {
+				t.Errorf("%d retired keys, %d reported, want %d (exit %d, %v)", len(w.tenant.History), report.History, c.kept, report.Exit, report.Err)
+			}
+		})
+	}
+}
+
+// A push that proves everybody shortens the history as well.
+func TestAPushShortensTheHistory(t *testing.T) {
+	w := newWorld(t)
+	p := w.addPeer("https://a.example", fakePeer{dead: true})
+	for range 5 {
+		w.renewal(Options{}).Run(t.Context())
+	}
+	p.dead = false
+	if report := w.renewal(Options{}).Distribute(t.Context()); report.Exit != ExitOK || len(w.tenant.History) != 3 {
+		t.Errorf("exit %d, %d retired keys", report.Exit, len(w.tenant.History))
+	}
+}
+
+// An undone pair was never in use: nobody goes back to it.
+func TestARollBackAfterAnUndoneRenewalDoesNotTakeTheUndonePair(t *testing.T) {
+	w := newWorld(t)
+	w.sticky = true
+	old := w.tenant.Pair
+	if report := w.renewal(Options{}).Run(t.Context()); report.Outcome != Undone || len(w.tenant.History) != 1 {
+		t.Fatalf("%s: %v", report.Outcome, report.Err)
+	}
+	w.sticky = false
+	if report := w.renewal(Options{}).RollBack(t.Context()); !errors.Is(report.Err, ErrNothingArchived) || w.tenant.Pair != old {
+		t.Errorf("%s: %v", report.Outcome, report.Err)
+	}
+	w.renewed(t)
+	if report := w.renewal(Options{}).RollBack(t.Context()); report.Outcome != Renewed || w.tenant.Pair != old {
+		t.Errorf("after a renewal: %s: %v", report.Outcome, report.Err)
+	}
+}
+
+// Two sites that renew at the same moment refuse each other for a second.
+func TestALinkThatIsInOrderASecondLaterIsProven(t *testing.T) {
+	for _, reason := range settlesSoon {
+		w := newWorld(t)
+		p := w.addPeer("https://a.example", fakePeer{refuses: reason})
+		w.addPeer("https://b.example", fakePeer{})
+		r := w.renewal(Options{})
+		r.Sleep = func(_ context.Context, d time.Duration) error {
+			if d == onceMoreAfter {
+				p.refuses = ""
+			}
+			return nil
+		}
+		report := r.Run(t.Context())
+		if report.Exit != ExitOK || provenPeers(report) != 2 {
+			t.Errorf("%s: exit %d, %+v", reason, report.Exit, report.Peers)
+		}
+		if pushes := w.happened("push"); !slices.Equal(slices.Sorted(slices.Values(pushes)), []string{"push https://a.example", "push https://a.example", "push https://b.example"}) {
+			t.Errorf("%s: %v", reason, pushes)
+		}
+	}
+}

@@ -1,0 +1,79 @@
+package rotate
+
+import (
+	"strings"
+	"testing"
+)
+
+const node4, other4, node6, none = "192.0.2.1", "192.0.2.2", "2001:db8::1", "-"
+
+// A web server is proven by five answers, each on a connection of its own, and a
+// site by those of all its web servers.
+func TestWhatProvesTheLocalSite(t *testing.T) {
+	stale := &Failure{Reason: "fault_7023"}
+	refused := &Failure{Reason: "connect", Pending: true}
+	noRoute := &Failure{Reason: "connect", Pending: true, NoRoute: true}
+	at := func(node string, f *Failure) func(string, int) *Failure {
+		return func(asked string, _ int) *Failure {
+			if asked == node {
+				return f
+			}
+			return nil
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		nodes  []string // addresses of the name
+		given  []string // --node
+		answer func(string, int) *Failure
+		check  SelfCheck
+		reason string
+		says   string
+		asked  int    // sealed calls
+		stale  string // the node whose page shows another key
+	}{
+		{"one address, five answers", []string{node4}, nil, nil, SelfProven, "", "", 5, none},
+		{"every second answer is of another key", []string{node4}, nil, func(_ string, n int) *Failure {
+			if n%2 == 0 {
+				return stale
+			}
+			return nil
+		}, SelfFailed, "several_caches", "of 5 answers", 5, none},
+		{"the last answer alone is of another key", []string{node4}, nil, func(_ string, n int) *Failure {
+			if n == 5 {
+				return stale
+			}
+			return nil
+		}, SelfFailed, "several_caches", "4 of 5 answers", 5, none},
+		{"all answers are of another key", []string{node4}, nil, at("", stale), SelfFailed, "fault_7023", "", 1, ""},
+		{"two addresses", []string{node4, other4}, nil, nil, SelfProven, "", "", 10, none},
+		{"the second address uses another key", []string{node4, other4}, nil, at(other4, stale), SelfFailed, "several_caches", other4, 2, other4},
+		{"the second address does not answer", []string{node4, other4}, nil, at(other4, refused), SelfUnreachable, "connect", other4, 2, none},
+		{"nobody listens on IPv6", []string{node6, node4}, nil, at(node6, refused), SelfProven, "", "", 6, none},
+		{"this machine has no IPv6", []string{node6, node4}, nil, at(node6, noRoute), SelfProven, "", "", 6, none},
+		{"nobody listens on IPv4", []string{node6, node4}, nil, at(node4, refused), SelfProven, "", "", 6, none},
+		{"one of two does not answer on IPv4", []string{node6, node4, other4}, nil, at(other4, refused), SelfUnreachable, "connect", other4, 3, none},
+		{"IPv6 answers something else", []string{node6, node4}, nil, at(node6, &Failure{Reason: "http_403"}), SelfUnreachable, "http_403", node6, 2, none},
+		{"a node is named", []string{node4}, []string{"127.0.0.1"}, at(node4, refused), SelfProven, "", "", 5, none},
+		{"a named node uses another key", []string{node4}, []string{"web1", "web2:8443"}, at("web2:8443", stale), SelfFailed, "several_caches", "web2:8443", 2, "web2:8443"},
+		{"a named node does not answer, on IPv6 either", nil, []string{node4, node6}, at(node6, refused), SelfUnreachable, "connect", node6, 2, none},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.nodes, w.answer = c.nodes, c.answer
+			w.pages = map[string]string{c.stale: w.someOther()}
+			r := w.renewal(Options{Nodes: c.given, Answers: 5})
+			check, f := r.ask(t.Context(), &w.tenant, *w.tenant.identity(), r.answersForProof())
+			reason, detail := "", ""
+			if f != nil {
+				reason, detail = f.Reason, f.Detail
+			}
+			if check != c.check || reason != c.reason || !strings.Contains(detail, c.says) {
+				t.Errorf("%s %s %q", check, reason, detail)
+			}
+			if w.asked != c.asked {
+				t.Errorf("%d sealed calls, want %d", w.asked, c.asked)
+			}
+		})
+	}
+}

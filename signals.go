@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"renew_mnetkeys/rotate"
+)
+
+// signalError is the cause of a context that a signal ended.
+type signalError struct{ signal syscall.Signal }
+
+func (e *signalError) Error() string { return "interrupted by " + unix.SignalName(e.signal) }
+
+// endingSignals end a run at its next safe point. SIGQUIT and SIGABRT are among
+// them although Go would print the stacks of all goroutines for them, whose
+// arguments may be words of a private key, and exit with 2, our code for wrong usage.
+var endingSignals = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGABRT}
+
+// untilSignal cancels the context at the first of endingSignals. The second one
+// ends the process at once, which loses nothing either: the next run converges.
+// Under nohup(1) SIGHUP stays ignored.
+func untilSignal(parent context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	signals := make(chan os.Signal, 2)
+	for _, s := range endingSignals {
+		if s != syscall.SIGHUP || !signal.Ignored(s) {
+			signal.Notify(signals, s)
+		}
+	}
+	ended := make(chan struct{})
+	go func() {
+		for first := true; ; first = false {
+			select {
+			case s := <-signals:
+				if !first {
+					os.Exit(exitCodeOf(s.(syscall.Signal)))
+				}
+				cancel(&signalError{s.(syscall.Signal)})
+			case <-ended:
+				return
+			}
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(ended)
+		cancel(nil)
+	}
+}
+
+// exitCodeOf is what a shell makes of a process that a signal has ended.
+func exitCodeOf(s syscall.Signal) int { return 128 + int(s) }
+
+// exitAfterSignal gives the exit code of a run that a signal ended, unless the
+// own site needs somebody to act: that must not look like a safe point.
+func exitAfterSignal(ctx context.Context, code int) int {
+	var sig *signalError
+	if code != rotate.ExitOwnSite && errors.As(context.Cause(ctx), &sig) {
+		return exitCodeOf(sig.signal)
+	}
+	return code
+}
+
+// keepPipes makes a write to a closed pipe fail like any other. Without it Go ends
+// the process by SIGPIPE when the pipe is stdout or stderr: a log that nobody reads
+// any more would end a run between storing a key and dropping the cache. The signal
+// is caught and not ignored, since hooks and PHP would inherit that.
+func keepPipes() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
