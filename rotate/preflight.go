@@ -37,6 +37,9 @@ func (r *Renewal) read(ctx context.Context) (*Tenant, error) {
 
 // mayStart finds what must stop the start of MNet, and changes nothing.
 func (r *Renewal) mayStart(ctx context.Context, t *Tenant) error {
+	if !t.MNetOn() && t.DispatcherForced {
+		return ErrMNetForcedOff
+	}
 	if err := r.allowed(ctx); err != nil {
 		return err
 	}
@@ -82,7 +85,7 @@ func (r *Renewal) preflight(ctx context.Context, t *Tenant) (SelfCheck, error) {
 // without an error, is one that dropping the cache may cure.
 func (r *Renewal) examine(ctx context.Context, t *Tenant) (SelfCheck, *Failure, error) {
 	if !t.MNetOn() {
-		return SelfSkipped, nil, ErrMNetOff
+		return SelfSkipped, nil, t.off()
 	}
 	if err := t.checkOwnRow(); err != nil {
 		return SelfSkipped, nil, err
