@@ -218,3 +218,29 @@ func TestEveryCaseIsReadAsPHPDoesOrRefused(t *testing.T) {
 		t.Errorf("only %d of %d were read without php: the test shows little", read, len(files))
 	}
 }
+
+// The files of testdata/shapes are as people have them: none needs PHP, and all are read as PHP reads them.
+func TestFilesAsPeopleHaveThemAreReadWithoutPHP(t *testing.T) {
+	d := newDifferential(t)
+	files, err := filepath.Glob(filepath.Join("testdata", "shapes", "*.php"))
+	if err != nil || len(files) < 6 {
+		t.Fatalf("%d shapes, %v", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			dir := shared(t)
+			surroundings(t, dir)
+			for name, text := range map[string]string{
+				"config.php": source(file), "local/vmoodle/bootlib.php": "<?php\nfunction vmoodle_get_hostname() { }\nfunction vmoodle_boot_configuration() { }\n",
+				"local/vmoodle/vconfig.php": "<?php\nif ((defined('CLI_SCRIPT') && CLI_SCRIPT) && !defined('WEB_CRON_EMULATED_CLI') && !defined('CLI_VMOODLE_OVERRIDE')) return;\n" +
+					"require_once($CFG->dirroot.'/local/vmoodle/bootlib.php');\n$CFG->vmasterdbhost = 'localhost';\nvmoodle_get_hostname();\n$CFG->trace = $CFG->dataroot.'/trace.log';\nvmoodle_boot_configuration();\n",
+			} {
+				write(t, filepath.Join(dir, name), text)
+			}
+			_, host, _ := strings.Cut(strings.SplitN(source(file), "\n", 2)[0], "// host: ")
+			if !d.compare(t, filepath.Join(dir, "config.php"), environOf(source(file)), host) {
+				t.Error(d.read(t, filepath.Join(dir, "config.php"), environOf(source(file)), "", host).err)
+			}
+		})
+	}
+}

@@ -200,6 +200,7 @@ if ($mnetkeys['guard']) {
 mnetkeys_files::$setup = array_filter(array(realpath(dirname($argv[1]) . '/lib/setup.php'), realpath(dirname($argv[1]) . '/public/lib/setup.php')));
 $argv = $_SERVER['argv'] = array($argv[1]);
 $argc = $_SERVER['argc'] = 1;
+$_SERVER['PHP_SELF'] = $_SERVER['SCRIPT_NAME'] = $_SERVER['SCRIPT_FILENAME'] = $_SERVER['PATH_TRANSLATED'] = $argv[0];
 unset($mnetkeys, $mnetkeys_name, $mnetkeys_value);
 mnetkeys_files::install();
 try {

@@ -25,6 +25,7 @@ var evaluateScript string
 
 // evaluation has php run config.php with a stand-in for lib/setup.php, so that nothing of Moodle is loaded.
 type evaluation struct {
+	why     *phpsource.ComputedError
 	php     string
 	path    string
 	environ []string
@@ -37,7 +38,7 @@ type evaluation struct {
 
 // answer is what php made of config.php.
 type answer struct {
-	cfg, server  phpsource.Value
+	cfg          phpsource.Value
 	setup        string // path of lib/setup.php where the evaluation came to it
 	how, problem string // exit, return or error; what php said of it
 	file         string
@@ -50,7 +51,7 @@ func evaluateConfig(ctx context.Context, path string, o ReadOptions, tenant map[
 	if err != nil {
 		return nil, unreadable(path, err)
 	}
-	e := evaluation{path: path, environ: o.Environ, tenant: tenant, server: request(o.asked(tenant)), php: o.PHP}
+	e := evaluation{why: why, path: path, environ: o.Environ, tenant: tenant, server: request(o.asked(tenant)), php: o.PHP}
 	if e.php == "" && o.FindPHP != nil {
 		e.php = o.FindPHP(literal(source, "pathtophp"))
 	}
@@ -152,8 +153,12 @@ func (e *evaluation) run(ctx context.Context) (answer, error) {
 	case ctx.Err() != nil:
 		return a, fmt.Errorf("evaluate %s by php: %w", e.path, ctx.Err())
 	case err != nil:
-		return a, &ConfigError{File: e.path, Problem: "php (" + e.php + ") cannot evaluate config.php: " + err.Error(), Err: err,
-			Hint: "name another php with --php=PATH, or run: " + e.php + " -l " + e.path}
+		failed := &ConfigError{File: e.why.File, Line: e.why.Line, Problem: e.why.Problem + ", which only PHP can evaluate, and " + e.php + " fails: " + err.Error(), Err: err,
+			Hint: "name another php with --php=PATH, or see what this says: " + e.php + " " + e.path}
+		if e.why.Request {
+			failed.Hint = hintHost + ", or " + failed.Hint
+		}
+		return a, failed
 	case a.how == "error":
 		return a, &ConfigError{File: a.file, Line: a.line, Problem: "php cannot evaluate config.php: " + a.problem,
 			Hint: "run as the web server's user and with its environment, or name another php with --php=PATH"}

@@ -122,7 +122,7 @@ func TestPHPGetsNoSecretOfOursInArgumentsOrEnvironment(t *testing.T) {
 	o := ReadOptions{PHP: php, Overrides: map[string]string{"dbpass": "SECRET-flag"}}
 	_, err := readConfig(t.Context(), fixture(t, "computed.php"), o, map[string]string{"prefix": "SECRET-tenant"})
 	var unusable *ConfigError
-	if !errors.As(err, &unusable) || !strings.Contains(unusable.Problem, "cannot evaluate config.php") {
+	if !errors.As(err, &unusable) || !strings.Contains(unusable.Problem, "php fails: it does not answer") {
 		t.Errorf("error %v", err)
 	}
 	text, err := os.ReadFile(seen)
@@ -145,9 +145,9 @@ func TestPHPThatFails(t *testing.T) {
 		line        int
 		problem     string
 	}{
-		"no php there":                 {"/no/such/php", lines, 0, "does not start"},
-		"a program that is none":       {"/bin/true", lines, 0, "does not answer"},
-		"a program of another answer":  {garbled, lines, 0, "its answer cannot be read"},
+		"no php there":                 {"/no/such/php", lines, 4, "calls strrev(), which only PHP can evaluate, and /no/such/php fails: it does not start"},
+		"a program that is none":       {"/bin/true", lines, 4, "does not answer"},
+		"a program of another answer":  {garbled, lines, 4, "its answer cannot be read"},
 		"an undefined function":        {"", lines + "$CFG->dbtype = g('SECRET');", 5, "Error: Call to undefined function g()"},
 		"a syntax error":               {"", "<?php\nf();\n$CFG->dbpass = ('SECRET';", 3, "ParseError: syntax error, unexpected token …"},
 		"a constant without quotes":    {"", lines + "$CFG->dbname = SECRET;", 5, "Error: Undefined constant …"},

@@ -193,7 +193,7 @@ func dirname(_ *reader, args []Value) (Value, bool) {
 
 // stat looks at a file by an absolute path; there is false when there is none, known when that is for certain.
 func (r *reader) stat(v Value) (info fs.FileInfo, known bool) {
-	if r.env.Stat == nil || v.kind != String || !path.IsAbs(v.text) || strings.Contains(v.text, "\x00") {
+	if r.env.Stat == nil || v.kind != String || !path.IsAbs(v.text) || strings.Contains(v.text, "\x00") || r.special(v.text) {
 		return nil, false
 	}
 	info, err := r.env.Stat(v.text)

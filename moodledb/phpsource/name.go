@@ -249,10 +249,23 @@ func (r *reader) include(word string) Value {
 	return result
 }
 
+// special says that a path leads where each process sees something else.
+func (r *reader) special(file string) bool {
+	if r.env.Real != nil {
+		file = r.env.Real(file)
+	}
+	for _, dir := range []string{"/proc/", "/sys/", "/dev/"} {
+		if strings.HasPrefix(path.Clean(file)+"/", dir) {
+			return true
+		}
+	}
+	return false
+}
+
 // contents reads a file; found is false when there is none. What cannot be read here PHP, as another user, may be able to read.
 func (r *reader) contents(file string) (text []byte, found bool) {
-	if r.env.Read == nil {
-		r.unknown("reads a file")
+	if r.env.Read == nil || r.special(file) {
+		r.unknown("reads a file that is not known here")
 	}
 	text, err := r.env.Read(file)
 	if errors.Is(err, fs.ErrNotExist) {
