@@ -1,8 +1,6 @@
 package phpsource
 
 import (
-	"math"
-	"math/bits"
 	"regexp"
 	"slices"
 	"strconv"
@@ -125,53 +123,30 @@ func loose(a, b Value) (equal, known bool) {
 	return false, false
 }
 
-// arithmetic is known for integers whose result is one; with a number that is not known neither is the result.
+// arithmetic is known for integers whose result cannot leave the range; with a number that is not known neither is the result.
 func arithmetic(op string, a, b Value) (v Value, known bool) {
-	if a.kind == Number && b.kind <= Int || b.kind == Number && a.kind <= Int {
-		return Value{kind: Number}, a.kind != Null && b.kind != Null && op != "/" && op != "%"
+	if a.kind == Number && b.kind == Number || a.kind == Number && b.kind == Int || a.kind == Int && b.kind == Number {
+		return Value{kind: Number}, op != "/" && op != "%"
 	}
-	if a.kind != Int || b.kind != Int {
+	x, y := a.num, b.num
+	if a.kind != Int || b.kind != Int || x != int64(int32(x)) || y != int64(int32(y)) {
 		return Value{}, false
 	}
-	n, known := integers(op, a.num, b.num)
-	return intValue(n), known
-}
-
-// integers is false where the result is no integer.
-func integers(op string, x, y int64) (n int64, known bool) {
 	switch op {
 	case "+":
-		return x + y, (x+y > x) == (y > 0)
+		return intValue(x + y), true
 	case "-":
-		return x - y, (x-y < x) == (y > 0)
+		return intValue(x - y), true
 	case "*":
-		high, low := bits.Mul64(magnitude(x), magnitude(y))
-		return x * y, high == 0 && low <= math.MaxInt64
-	case "/":
-		if y == 0 || x%y != 0 || x == math.MinInt64 {
-			return 0, false
-		}
-		return x / y, true
-	case "%":
-		if y == 0 || y == -1 {
-			return 0, y == -1
-		}
-		return x % y, true
+		return intValue(x * y), true
 	case "|":
-		return x | y, true
+		return intValue(x | y), true
 	case "&":
-		return x & y, true
+		return intValue(x & y), true
 	case "^":
-		return x ^ y, true
+		return intValue(x ^ y), true
 	}
-	return 0, false
-}
-
-func magnitude(n int64) uint64 {
-	if n < 0 {
-		return -uint64(n)
-	}
-	return uint64(n)
+	return Value{}, false
 }
 
 func ordered(op string, x, y int64) bool {

@@ -77,7 +77,7 @@ func (l *lexer) template() (parts []part) {
 			l.advance(1)
 			code = l.braces()
 		case l.has("${"):
-			code = l.dollarBraces()
+			l.fail("has ${ inside a string")
 		case c == '$' && label(l.rest()[1:]) != "":
 			code = l.simple()
 		default:
@@ -109,17 +109,6 @@ func (l *lexer) braces() []token {
 		}
 		in.one()
 	}
-}
-
-// dollarBraces lexes `${name}`.
-func (l *lexer) dollarBraces() []token {
-	name := label(l.rest()[2:])
-	if name == "" || !strings.HasPrefix(l.rest()[2+len(name):], "}") {
-		l.fail("has an expression inside a string")
-	}
-	line := l.line
-	l.advance(len(name) + 3)
-	return []token{{kind: tVariable, text: name, line: line}, {kind: tEnd, line: line}}
 }
 
 // simple lexes `$name`, `$name->property` or `$name[key]` inside a string.

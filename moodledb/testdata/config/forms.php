@@ -4,7 +4,7 @@ define('DATA', '/srv');
 $host = 'db';
 $CFG = (object) ['dbtype' => 'auroramysql', 'dblibrary' => 'native'];
 $CFG->dbhost = "{$host}.example.org:" . (3300 + 10);
-$CFG->dbname = "moodle_${host}";
+$CFG->dbname = "moodle_{$host}";
 $CFG->dbuser = $CFG->dbname = 'moodle_' . 'db';
 $CFG->dbpass = 'it\'s "SECRET-5" $here \n';
 $CFG->prefix = DB_PREFIX;
