@@ -73,8 +73,18 @@ func evaluateConfig(ctx context.Context, path string, o ReadOptions, tenant map[
 	if e.server != nil {
 		return s, nil
 	}
-	// Whether it depends on the request, of which nothing is known, shows another request.
+	// Whether it depends on the request, of which nothing is known, shows another one, which has come through a proxy.
 	e.server = request("https://request-that-nobody-makes.invalid")
+	for _, name := range []string{"HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_SERVER", "SERVER_ADDR"} {
+		e.server[name] = e.server["SERVER_NAME"]
+	}
+	for _, name := range []string{"HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_SCHEME", "REQUEST_SCHEME"} {
+		e.server[name] = phpsource.StringValue("https")
+	}
+	for name, text := range map[string]string{"HTTP_X_FORWARDED_SSL": "on", "HTTP_FRONT_END_HTTPS": "on", "HTTP_X_FORWARDED_PORT": "443", "SERVER_PORT": "443",
+		"HTTP_X_FORWARDED_FOR": "192.0.2.1", "REMOTE_ADDR": "192.0.2.1", "REQUEST_URI": "/", "REQUEST_METHOD": "GET", "HTTP_USER_AGENT": "renew_mnetkeys"} {
+		e.server[name] = phpsource.StringValue(text)
+	}
 	if other, err := e.run(ctx); err != nil || !reflect.DeepEqual(plainValue(a.cfg), plainValue(other.cfg)) {
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("evaluate %s by php: %w", path, ctx.Err())
@@ -161,7 +171,7 @@ func (e *evaluation) run(ctx context.Context) (answer, error) {
 		return a, failed
 	case a.how == "error":
 		return a, &ConfigError{File: a.file, Line: a.line, Problem: "php cannot evaluate config.php: " + a.problem,
-			Hint: "run as the web server's user and with its environment, or name another php with --php=PATH"}
+			Hint: "run as the web server's user (sudo -u www-data renew_mnetkeys …) with its environment, or name another php with --php=PATH"}
 	case a.how != "":
 		if a.file == "" {
 			a.file = e.path

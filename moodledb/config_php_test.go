@@ -260,6 +260,10 @@ require_once(__DIR__ . '/lib/setup.php');`)
 	if c, err := ReadConfig(t.Context(), path, ReadOptions{}); err == nil {
 		t.Errorf("without php: %v", c)
 	}
+	write(t, path, strings.Replace(source(path), "$CFG->sslproxy = true;", "$CFG->wwwroot = 'https://proxied.example';", 1))
+	if c, err := ReadConfig(t.Context(), path, ReadOptions{PHP: testbed.PHP(t)}); err == nil || !strings.Contains(err.Error(), "depends on the web request") {
+		t.Errorf("a proxy decides the wwwroot: %v, %v", c, err)
+	}
 }
 
 // A guard against direct calls asks for a constant that comes only with lib/setup.php; PHP and the reader take the file as it is meant.

@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"renew_mnetkeys/testbed"
 )
 
 func fixture(t testing.TB, name string) string {
@@ -287,7 +289,7 @@ func TestSSLAndSocketOptions(t *testing.T) {
 }
 
 func TestSymbolicLinksAreResolvedAsPHPDoes(t *testing.T) {
-	root := t.TempDir()
+	root := shared(t)
 	write(t, filepath.Join(root, "srv/moodle-4.1/config.php"), "<?php $CFG = new stdClass(); $CFG->dbtype='mysqli'; $CFG->dbname='n'; $CFG->dbuser='u'; $CFG->wwwroot='http://x';"+
 		"$CFG->dataroot = dirname(__DIR__) . '/data'; require __DIR__ . '/more.php';")
 	write(t, filepath.Join(root, "srv/shared/more.php"), "<?php $CFG->cachedir = __DIR__ . '/cache';")
@@ -296,6 +298,11 @@ func TestSymbolicLinksAreResolvedAsPHPDoes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for _, name := range []string{"srv/moodle-4.1/config.php", "srv/shared/more.php"} {
+		chmod(t, filepath.Join(root, name), 0o644)
+	}
+	write(t, filepath.Join(root, "srv/data/x"), "") // whose owner evaluates
+	owned(t, filepath.Join(root, "srv/data"))
 	c, err := ReadConfig(t.Context(), filepath.Join(root, "moodle/config.php"), ReadOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -308,5 +315,9 @@ func TestSymbolicLinksAreResolvedAsPHPDoes(t *testing.T) {
 	want[0] = filepath.Join(root, "moodle/config.php")
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+	evaluated, err := byPHP(t, filepath.Join(root, "moodle/config.php"), ReadOptions{PHP: testbed.PHP(t), Overrides: map[string]string{"dataroot": c.Dataroot}}, nil).config(ReadOptions{})
+	if err != nil || evaluated.CacheDir != c.CacheDir || evaluated.Dirroot != c.Dirroot {
+		t.Errorf("php has %v, %v", evaluated, err)
 	}
 }
