@@ -70,33 +70,11 @@ func evaluateConfig(ctx context.Context, path string, o ReadOptions, tenant map[
 	if a.setup != "" {
 		s.dir = filepath.Dir(filepath.Dir(a.setup))
 	}
-	if e.server != nil {
-		return s, nil
-	}
-	// Whether it depends on the request, of which nothing is known, shows another one, which has come through a proxy.
-	e.server = request("https://request-that-nobody-makes.invalid")
-	for _, name := range []string{"HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_SERVER", "SERVER_ADDR"} {
-		e.server[name] = e.server["SERVER_NAME"]
-	}
-	for _, name := range []string{"HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_SCHEME", "REQUEST_SCHEME"} {
-		e.server[name] = phpsource.StringValue("https")
-	}
-	for name, text := range map[string]string{"HTTP_X_FORWARDED_SSL": "on", "HTTP_FRONT_END_HTTPS": "on", "HTTP_X_FORWARDED_PORT": "443", "SERVER_PORT": "443",
-		"HTTP_X_FORWARDED_FOR": "192.0.2.1", "REMOTE_ADDR": "192.0.2.1", "REQUEST_URI": "/", "REQUEST_METHOD": "GET", "HTTP_USER_AGENT": "renew_mnetkeys"} {
-		e.server[name] = phpsource.StringValue(text)
-	}
-	if other, err := e.run(ctx); err != nil || !reflect.DeepEqual(plainValue(a.cfg), plainValue(other.cfg)) {
-		if ctx.Err() != nil {
-			return nil, fmt.Errorf("evaluate %s by php: %w", path, ctx.Err())
-		}
-		e := computedError(why)
-		e.Problem, e.Hint = "config.php depends on the web request", hintHost
-		return nil, e
+	if e.server == nil {
+		return s, e.sameForAnotherRequest(ctx, a)
 	}
 	return s, nil
 }
-
-const hintHost = "name the site with --host=URL"
 
 // computedError names the construct that only php can evaluate.
 func computedError(why *phpsource.ComputedError) *ConfigError {
@@ -114,9 +92,9 @@ func (e *evaluation) asOwner(ctx context.Context, source []byte, known string) (
 	if e.dataroot = known; known == "" {
 		e.dataroot = literal(source, "dataroot")
 	}
-	first, err := siteuser.ForPHP(e.path, e.dataroot, "")
+	first, err := e.owner()
 	if err != nil {
-		return answer{}, &ConfigError{File: e.path, Problem: err.Error(), Hint: "give --cfg dataroot=PATH, or run as the web server's user: sudo -u www-data renew_mnetkeys …", Err: err}
+		return answer{}, err
 	}
 	a, err := e.run(ctx)
 	dataroot := a.cfg.Get("dataroot").Text()
@@ -124,7 +102,7 @@ func (e *evaluation) asOwner(ctx context.Context, source []byte, known string) (
 		return a, err
 	}
 	e.dataroot = dataroot
-	owner, err := siteuser.ForPHP(e.path, e.dataroot, "")
+	owner, err := e.owner()
 	if err != nil || reflect.DeepEqual(owner, first) {
 		return a, err
 	}
@@ -134,6 +112,16 @@ func (e *evaluation) asOwner(ctx context.Context, source []byte, known string) (
 			Hint: "run as the web server's user: sudo -u www-data renew_mnetkeys …"}
 	}
 	return again, err
+}
+
+// owner is as whom php evaluates.
+func (e *evaluation) owner() (siteuser.PHP, error) {
+	as, err := siteuser.ForPHP(e.path, e.dataroot, "")
+	if err != nil {
+		err = &ConfigError{File: e.path, Problem: err.Error(), Err: err,
+			Hint: "give --cfg dataroot=PATH, or run as the web server's user: sudo -u www-data renew_mnetkeys …"}
+	}
+	return as, err
 }
 
 var reLiteral = regexp.MustCompile(`(?m)^[ \t]*\$CFG->(\w+)\s*=\s*(?:'([^'\\]*)'|"([^"\\$]*)")\s*;`)
@@ -212,18 +200,6 @@ func (e *evaluation) ask(ctx context.Context) (answer, error) {
 	ended := a.Variable("ended")
 	return answer{cfg: a.Variable("CFG"), setup: ended.Get("setup").Text(), how: ended.Get("how").Text(), problem: ended.Get("message").Text(),
 		file: ended.Get("file").Text(), line: int(ended.Get("line").Int())}, nil
-}
-
-// plainValue makes values comparable without their places.
-func plainValue(v phpsource.Value) any {
-	if v.Kind() != phpsource.Array && v.Kind() != phpsource.Object {
-		return []any{v.Kind(), v.Text()}
-	}
-	all := []any{v.Kind()}
-	for _, e := range v.Entries() {
-		all = append(all, e.Key, plainValue(e.Value))
-	}
-	return all
 }
 
 // phpArray writes PHP source.

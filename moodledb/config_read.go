@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -114,29 +113,6 @@ func (s *settings) numbers() error {
 		}
 	}
 	return nil
-}
-
-// request is what $_SERVER has of a request to this wwwroot; nil of none.
-func request(wwwroot string) map[string]phpsource.Value {
-	u, err := url.Parse(wwwroot)
-	if wwwroot == "" || err != nil {
-		return nil
-	}
-	server := map[string]phpsource.Value{
-		"HTTP_HOST": phpsource.StringValue(u.Host), "SERVER_NAME": phpsource.StringValue(u.Hostname()), "HTTPS": {},
-	}
-	if u.Scheme == "https" {
-		server["HTTPS"] = phpsource.StringValue("on")
-	}
-	return server
-}
-
-// asked is the wwwroot that is read for: the tenant's, else --host.
-func (o ReadOptions) asked(tenant map[string]string) string {
-	if wwwroot := tenant["wwwroot"]; wwwroot != "" {
-		return wwwroot
-	}
-	return o.Wwwroot
 }
 
 // guard is the constant by which included files see that Moodle includes them. lib/setup.php defines it, so that config.php comes too early for it.
