@@ -89,7 +89,7 @@ func TestWhatIsNoFileInPlaceOfConfigPHPIsRefusedAtOnce(t *testing.T) {
 			if want == "" {
 				want = "is no regular file"
 			}
-			for file, want := range map[string]string{"config.php": want, "including.php": "a file that cannot be read"} {
+			for file, want := range map[string]string{"config.php": want, "including.php": "only PHP can evaluate"} {
 				refused := make(chan error, 1)
 				go func() {
 					_, err := ReadConfig(t.Context(), filepath.Join(dir, file), ReadOptions{})
