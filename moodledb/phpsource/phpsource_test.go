@@ -258,6 +258,7 @@ func TestStatements(t *testing.T) {
 		{"lib/setup.php ends the reading", `$CFG->a = 1; require_once(__DIR__ . '/lib/setup.php'); foreach ($x as $y) { $CFG->a = 2; }`, `{a: 1}`},
 		{"lib/setup.php in a return", `if (true) { $CFG->a = 1; return require_once(__DIR__ . '/lib/setup.php'); } $CFG->a = 2;`, `{a: 1}`},
 		{"a bracket too many behind lib/setup.php", `require_once(__DIR__ . '/lib/setup.php'); }`, `? has a closing bracket without an opening one`},
+		{"no end of the statement", `require_once(__DIR__ . '/lib/setup.php')`, `? has a bracket or a statement that does not end`},
 		{"a string without end behind lib/setup.php", `require_once(__DIR__ . '/lib/setup.php'); $a = 'x`, `? has a string that does not end`},
 		{"a function of the caller's", `$local = 0; boot(); $CFG->cachedir = $CFG->dataroot . '/cache'; $CFG->l = $local;`, `{dataroot: "/tenant", more: "/tenant", cachedir: "/tenant/cache", l: 0}`},
 		{"a constant keeps its first value", `define('X', 1); define('X', 2); $CFG->a = X;`, `{a: 1}`},

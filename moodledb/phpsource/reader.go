@@ -173,7 +173,8 @@ func (r *reader) brackets() {
 			open = open[:len(open)-1]
 		}
 	}
-	if len(open) > 0 {
-		r.unknown("has a bracket that is not closed")
+	last := r.src.tokens[len(r.src.tokens)-2]
+	if len(open) > 0 || last.text != ";" && last.text != "}" {
+		r.unknown("has a bracket or a statement that does not end")
 	}
 }
