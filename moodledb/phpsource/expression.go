@@ -216,6 +216,9 @@ func (r *reader) prefix(op string) Value {
 		r.next()
 		return r.binary("^", r.expression(sign), intValue(-1))
 	}
+	if !strings.Contains(" & ++ -- + ... $ , :: ", " "+op+" ") { // those PHP knows there
+		panic(&ComputedError{Position: r.here(), Problem: "has " + op + " where a value must be", refused: true})
+	}
 	r.unexpected()
 	return Value{}
 }

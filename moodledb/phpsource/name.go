@@ -230,8 +230,9 @@ func (r *reader) include(word string) Value {
 	}
 	file := path.Clean(v.text)
 	if r.env.Stop != nil && r.env.Stop(file) {
-		r.tail()
-		panic(stopped{})
+		r.stop()
+		r.src.pos = after
+		return Value{}
 	}
 	text, found := r.contents(file)
 	if !found && strings.HasPrefix(word, "require") {

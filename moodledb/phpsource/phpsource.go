@@ -49,6 +49,8 @@ type ComputedError struct {
 	Position
 	Problem string // "calls gethostname()"
 	Request bool   // it depends on a web request, of which Env.Server says nothing
+
+	refused bool // PHP refuses it, too
 }
 
 func (e *ComputedError) Error() string {
@@ -83,12 +85,11 @@ func Parse(file string, source []byte, env Env) (a *Assignments, err error) {
 		switch p := recover().(type) {
 		case nil:
 		case *ComputedError:
-			a, err = nil, p
+			if a, err = nil, p; r.a.Stopped && !p.refused { // behind Env.Stop
+				a, err = r.a, nil
+			}
 		case *EndError:
 			a, err = nil, p
-		case stopped:
-			r.a.Stopped = true
-			a = r.a
 		default:
 			panic(p)
 		}

@@ -27,9 +27,6 @@ type source struct {
 	returned Value   // what it returned
 }
 
-// stopped is panicked where Env.Stop says so, and recovered by Parse.
-type stopped struct{}
-
 // file reads a whole file as PHP would at this place, and returns what it returns.
 func (r *reader) file(path string, text []byte) Value {
 	if r.files++; r.files > maxFiles {
@@ -46,7 +43,7 @@ func (r *reader) file(path string, text []byte) Value {
 	}
 	r.depth--
 	returned := r.src.returned
-	r.src, r.skip = outer, skip
+	r.src, r.skip = outer, skip || r.a.Stopped
 	return returned
 }
 
@@ -62,7 +59,7 @@ func (r *reader) skipping(skip bool, f func()) {
 	outer := r.skip
 	r.skip = outer || skip
 	f()
-	r.skip = outer || r.src.ended
+	r.skip = outer || r.src.ended || r.a.Stopped
 }
 
 // beside runs f as the right side of an operator, see reader.pending.
@@ -83,13 +80,13 @@ func (r *reader) unexpected() {
 	case t.kind == tUnknown:
 		r.unknown(t.text)
 	case t.kind == tEnd:
-		r.unknown("ends early")
+		panic(&ComputedError{Position: r.here(), Problem: "ends early", refused: true})
 	case t.kind == tName && reserved[strings.ToLower(t.text)]:
 		r.unknown("uses " + strings.ToLower(t.text))
 	case t.kind == tOperator:
 		r.unknown("has " + t.text + " where it is not known here")
 	}
-	r.unknown("is written in a way that is not known here")
+	panic(&ComputedError{Position: r.here(), Problem: "has two values without an operator", refused: true})
 }
 
 // spend counts work; see maxWork.
@@ -145,36 +142,38 @@ func (r *reader) expect(op string) {
 	}
 }
 
-// tail looks at what stands behind the place where the reading ends: PHP compiles it before it runs anything, so brackets and strings must be closed.
-func (r *reader) tail() {
-	for ; r.src != nil; r.src = r.src.outer {
-		r.brackets()
+// stop ends the reading. What stands behind is not run, but PHP compiles it before it runs anything: what it would refuse is still looked for.
+func (r *reader) stop() {
+	r.a.Stopped, r.skip = true, true
+	for src := r.src; src != nil; src = src.outer {
+		if problem := src.unbalanced(); problem != "" {
+			panic(&ComputedError{Position: r.here(), Problem: problem, refused: true})
+		}
 	}
 }
 
-func (r *reader) brackets() {
+// unbalanced says which bracket, string or statement of a file does not end.
+func (s *source) unbalanced() string {
 	closing := map[string]string{"(": ")", "[": "]", "{": "}"}
 	var open []string
-	for i, t := range r.src.tokens {
+	for _, t := range s.tokens {
 		switch {
 		case t.kind == tUnknown && strings.HasSuffix(t.text, "does not end"):
-			r.src.pos = i
-			r.unexpected()
+			return t.text
 		case t.kind == tUnknown:
-			return
+			return ""
 		case t.kind != tOperator:
 		case closing[t.text] != "":
 			open = append(open, closing[t.text])
 		case strings.Contains(")]}", t.text):
 			if len(open) == 0 || open[len(open)-1] != t.text {
-				r.src.pos = i
-				r.unknown("has a closing bracket without an opening one")
+				return "has a closing bracket without an opening one"
 			}
 			open = open[:len(open)-1]
 		}
 	}
-	last := r.src.tokens[len(r.src.tokens)-2]
-	if len(open) > 0 || last.text != ";" && last.text != "}" {
-		r.unknown("has a bracket or a statement that does not end")
+	if last := s.tokens[len(s.tokens)-2]; len(open) > 0 || last.text != ";" && last.text != "}" {
+		return "has a bracket or a statement that does not end"
 	}
+	return ""
 }

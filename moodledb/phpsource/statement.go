@@ -25,9 +25,6 @@ func (r *reader) statement() {
 
 // end is the semicolon, or `?>`, of a statement.
 func (r *reader) end() {
-	if r.peek().kind == tEnd {
-		r.unknown("ends early")
-	}
 	r.expect(";")
 }
 
