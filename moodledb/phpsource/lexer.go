@@ -11,7 +11,7 @@ const (
 	tEnd      tokenKind = iota
 	tUnknown            // what is not known here, or no PHP: text says what; nothing follows
 	tVariable           // text without the dollar sign
-	tName               // identifier or keyword; a leading backslash is dropped
+	tName               // identifier or keyword, perhaps with a leading backslash
 	tNumber             // text as written
 	tString             // text after its escapes
 	tTemplate           // parts
@@ -182,11 +182,10 @@ func (l *lexer) one() {
 			if strings.HasPrefix(bare[len(name):], `\`) {
 				l.fail("uses a namespace")
 			}
-			l.advance(len(rest) - len(bare) + len(name))
-			if len(bare) < len(rest) && reserved[strings.ToLower(name)] {
+			if len(bare) < len(rest) && (reserved[strings.ToLower(name)] || strings.HasPrefix(name, "__")) {
 				l.fail("uses a namespace") // \true is a constant, \isset is nothing
 			}
-			l.emit(tName, name, line)
+			l.emit(tName, l.advance(len(rest)-len(bare)+len(name)), line)
 			return
 		}
 	}

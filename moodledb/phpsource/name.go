@@ -24,7 +24,7 @@ func words(s string) map[string]bool {
 // name reads an expression that starts with a word: a constant, a call, `array(…)`, `new`, `isset`, `require`.
 func (r *reader) name() Value {
 	t := r.peek()
-	word := strings.ToLower(t.text)
+	word := strings.TrimPrefix(strings.ToLower(t.text), `\`)
 	switch word {
 	case "isset", "empty", "array", "exit", "die", "new", "require", "require_once", "include", "include_once":
 		r.next()
@@ -42,7 +42,7 @@ func (r *reader) name() Value {
 	case r.skip:
 		return Value{}
 	}
-	v, ok := r.constant(t.text)
+	v, ok := r.constant(strings.TrimPrefix(t.text, `\`))
 	if !ok {
 		r.src.pos-- // for the line. The name is not told: a password without quotes reads as a constant
 		r.unknown("uses a constant that is not known here")
@@ -128,7 +128,7 @@ func mayBePHPs(name string) bool {
 
 // instance reads `new stdClass`.
 func (r *reader) instance() Value {
-	if !r.acceptName("stdclass") {
+	if !r.acceptName("stdclass") && !r.acceptName(`\stdclass`) {
 		r.unknown("makes an object")
 	}
 	if r.accept("(") {

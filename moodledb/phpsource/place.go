@@ -34,7 +34,7 @@ func (r *reader) place() *place {
 	for len(p.steps) < maxDepth {
 		switch {
 		case r.accept("->"):
-			if r.peek().kind != tName {
+			if t := r.peek(); t.kind != tName || t.text[0] == '\\' || reserved[strings.ToLower(t.text)] { // $CFG->list is one, $CFG->/**/list is none
 				r.unknown("uses a computed name")
 			}
 			p.steps = append(p.steps, step{key: r.next().text, property: true})

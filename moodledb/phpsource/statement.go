@@ -153,7 +153,8 @@ func (r *reader) harmless() bool {
 	for r.accept("@") {
 	}
 	t := r.peek()
-	takes, ok := harmlessCalls[strings.ToLower(t.text)]
+	name := strings.TrimPrefix(strings.ToLower(t.text), `\`)
+	takes, ok := harmlessCalls[name]
 	if t.kind != tName || !ok || r.src.tokens[r.src.pos+1].text != "(" {
 		r.src.pos = start
 		return false
@@ -162,7 +163,7 @@ func (r *reader) harmless() bool {
 	at := r.src.pos
 	if args := r.arguments(); !r.skip && !takes(args) {
 		r.src.pos = at
-		r.unknown("calls " + strings.ToLower(t.text) + "() in a way that is not known here")
+		r.unknown("calls " + name + "() in a way that is not known here")
 	}
 	return true
 }
