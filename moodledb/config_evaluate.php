@@ -185,7 +185,9 @@ set_error_handler(array('mnetkeys_end', 'warned'), E_WARNING);
 foreach ($mnetkeys['server'] as $mnetkeys_name => $mnetkeys_value) {
     if ($mnetkeys_value === '') {
         unset($_SERVER[$mnetkeys_name]);
+        putenv($mnetkeys_name);
     } else {
+        putenv("$mnetkeys_name=$mnetkeys_value"); // a web server hands it over as a variable of the environment, too
         $_SERVER[$mnetkeys_name] = $mnetkeys_value;
     }
 }

@@ -1,6 +1,7 @@
 package phpsource
 
 import (
+	"cmp"
 	"crypto/sha1"
 	"encoding/hex"
 	"errors"
@@ -138,6 +139,10 @@ func (r *reader) environment(args []Value) (Value, bool) {
 	name := args[0].text
 	if r.env.Getenv == nil || args[0].kind != String || name == "" || strings.ContainsAny(name, "=\x00") {
 		return Value{}, false
+	}
+	if ofRequest(name) { // a web server hands them over as variables of the environment, too
+		v := r.requested(name)
+		return cmp.Or(v, BoolValue(false)), true
 	}
 	if text, ok := r.env.Getenv(name); ok {
 		return StringValue(text), true

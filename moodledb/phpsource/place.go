@@ -155,11 +155,16 @@ func (r *reader) server(name string) Value {
 	if own.list != nil && own.list.find(name) >= 0 {
 		return own.Get(name)
 	}
+	return r.requested(name)
+}
+
+// requested is what is known of the request.
+func (r *reader) requested(name string) Value {
 	if v, ok := r.env.Server[name]; ok {
 		r.a.OfRequest = true
 		return v
 	}
-	panic(&ComputedError{Position: r.here(), Problem: "uses $_SERVER, which depends on the web request", Request: len(r.env.Server) == 0 && ofRequest(name)})
+	panic(&ComputedError{Position: r.here(), Problem: "uses $_SERVER or its like, which depends on the web request", Request: len(r.env.Server) == 0 && ofRequest(name)})
 }
 
 // ofRequest says that a web server sets an element of $_SERVER from the request.
