@@ -58,8 +58,6 @@ type ConfigError struct {
 	Problem string
 	Hint    string
 	Err     error // cause, may be nil
-
-	evaluable bool // php may know more than the reader
 }
 
 func (e *ConfigError) Error() string {

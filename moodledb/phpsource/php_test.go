@@ -86,9 +86,6 @@ func TestPHPAgrees(t *testing.T) {
 	}
 }
 
-// thrown is what the expression's catch assigns.
-const thrown = "sdGhyb3du"
-
 func compare(t *testing.T, before string, code, php []string) {
 	t.Helper()
 	read := 0
