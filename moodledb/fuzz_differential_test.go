@@ -3,6 +3,7 @@ package moodledb
 import (
 	"math/rand/v2"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -32,7 +33,14 @@ func FuzzConfigAgainstPHP(f *testing.F) {
 		if got.how != "end" {
 			return
 		}
-		if want := d.asked(t, path, environ); want.how != "end" || want.value != got.value {
+		want := d.asked(t, path, environ)
+		if i := strings.LastIndex(text, "lib/setup.php"); i >= 0 && want.how == "error" {
+			// Behind lib/setup.php, where nothing counts any more, not all that PHP refuses is found: it is asked without that.
+			statement, _, _ := strings.Cut(text[i:], ";")
+			write(t, path, text[:i]+statement+";")
+			want = d.asked(t, path, environ)
+		}
+		if want.how != "end" || want.value != got.value {
 			t.Errorf("%s\nis  %q\nphp %q, %s, %s", text, got.value, want.value, want.kind, want.how)
 		}
 	})

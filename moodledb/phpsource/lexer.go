@@ -9,7 +9,8 @@ type tokenKind uint8
 
 const (
 	tEnd      tokenKind = iota
-	tUnknown            // what is not known here, or no PHP: text says what; nothing follows
+	tUnknown            // what is not known here: text says what; nothing follows
+	tRefused            // what is no PHP, likewise
 	tVariable           // text without the dollar sign
 	tName               // identifier or keyword, perhaps with a leading backslash
 	tNumber             // text as written
@@ -40,7 +41,10 @@ type lexer struct {
 	tokens []token
 }
 
-type unknownToken struct{ why string }
+type unknownToken struct {
+	kind tokenKind
+	why  string
+}
 
 var (
 	reNumber  = regexp.MustCompile(`^(?:0[xX][0-9A-Fa-f_]+|0[bBoO][0-9_]+|(?:[0-9][0-9_]*)?\.[0-9][0-9_]*(?:[eE][+-]?[0-9]+)?|[0-9][0-9_]*\.?(?:[eE][+-]?[0-9]+)?)`)
@@ -52,7 +56,7 @@ var (
 	}
 )
 
-// tokens lexes a whole file. It ends with tEnd, or before that with tUnknown.
+// tokens lexes a whole file. Before tEnd it may end with tUnknown or tRefused.
 func tokens(src string) []token {
 	l := &lexer{src: src, line: 1}
 	func() {
@@ -62,7 +66,7 @@ func tokens(src string) []token {
 				if !ok {
 					panic(p)
 				}
-				l.emit(tUnknown, unknown.why, l.line)
+				l.emit(unknown.kind, unknown.why, l.line)
 			}
 		}()
 		l.page()
@@ -71,7 +75,10 @@ func tokens(src string) []token {
 	return l.tokens
 }
 
-func (l *lexer) fail(why string) { panic(unknownToken{why}) }
+func (l *lexer) fail(why string) { panic(unknownToken{tUnknown, why}) }
+
+// refuse is fail for what PHP refuses, too.
+func (l *lexer) refuse(why string) { panic(unknownToken{tRefused, why}) }
 
 func (l *lexer) emit(kind tokenKind, text string, line int) {
 	l.tokens = append(l.tokens, token{kind: kind, text: text, line: line})
@@ -196,7 +203,7 @@ func (l *lexer) one() {
 		}
 	}
 	if rest[0] < ' ' || rest[0] >= 0x7f {
-		l.fail("has a character that is no PHP")
+		l.refuse("has a character that is no PHP")
 	}
 	l.emit(tOperator, l.advance(1), line)
 }
@@ -223,7 +230,7 @@ func (l *lexer) space() {
 		case l.has("/*"):
 			i := strings.Index(l.rest()[2:], "*/")
 			if i < 0 {
-				l.fail("has a comment that does not end")
+				l.refuse("has a comment that does not end")
 			}
 			l.advance(i + 4)
 		default:

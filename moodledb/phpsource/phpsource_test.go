@@ -266,6 +266,7 @@ func TestStatements(t *testing.T) {
 		{"two values behind lib/setup.php", `return require_once(__DIR__ . '/lib/setup.php'); 5 5;`, `? has two values without an operator`},
 		{"anything else behind lib/setup.php", `$CFG->a = 1; require_once(__DIR__ . '/lib/setup.php'); $CFG->a = 2; unset($CFG->a); f(); exit; function f() {} $a = <<<X`, `{a: 1}`},
 		{"a bracket too many behind lib/setup.php", `require_once(__DIR__ . '/lib/setup.php'); }`, `? has a closing bracket without an opening one`},
+		{"a character that is no PHP behind lib/setup.php", "require_once(__DIR__ . '/lib/setup.php'); $a = \x00;", `? has a character that is no PHP`},
 		{"no end of the statement", `require_once(__DIR__ . '/lib/setup.php')`, `? has a bracket or a statement that does not end`},
 		{"a string without end behind lib/setup.php", `require_once(__DIR__ . '/lib/setup.php'); $a = 'x`, `? has a string that does not end`},
 		{"a function of the caller's", `$local = 0; boot(); $CFG->cachedir = $CFG->dataroot . '/cache'; $CFG->l = $local;`, `{dataroot: "/tenant", more: "/tenant", cachedir: "/tenant/cache", l: 0}`},

@@ -79,6 +79,8 @@ func (r *reader) unexpected() {
 	switch t := r.peek(); {
 	case t.kind == tUnknown:
 		r.unknown(t.text)
+	case t.kind == tRefused:
+		panic(&ComputedError{Position: r.here(), Problem: t.text, refused: true})
 	case t.kind == tEnd:
 		panic(&ComputedError{Position: r.here(), Problem: "ends early", refused: true})
 	case t.kind == tName && reserved[strings.ToLower(t.text)]:
@@ -102,7 +104,7 @@ func (r *reader) peek() *token { return &r.src.tokens[r.src.pos] }
 
 func (r *reader) next() *token {
 	t := r.peek()
-	if t.kind == tEnd || t.kind == tUnknown {
+	if t.kind == tEnd || t.kind == tUnknown || t.kind == tRefused {
 		r.unexpected()
 	}
 	r.src.pos++
@@ -158,7 +160,7 @@ func (s *source) unbalanced() string {
 	var open []string
 	for _, t := range s.tokens {
 		switch {
-		case t.kind == tUnknown && strings.HasSuffix(t.text, "does not end"):
+		case t.kind == tRefused:
 			return t.text
 		case t.kind == tUnknown:
 			return ""

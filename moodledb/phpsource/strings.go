@@ -26,7 +26,7 @@ func (l *lexer) quoted(quote byte) {
 	for {
 		i := strings.IndexAny(l.rest(), `\'`)
 		if i < 0 {
-			l.fail("has a string that does not end")
+			l.refuse("has a string that does not end")
 		}
 		text.WriteString(l.advance(i))
 		switch {
@@ -87,7 +87,7 @@ func (l *lexer) template() (parts []part) {
 		flush()
 		parts = append(parts, part{code: code})
 	}
-	l.fail("has a string that does not end")
+	l.refuse("has a string that does not end")
 	return nil
 }
 
@@ -171,17 +171,17 @@ func (l *lexer) escape() string {
 	if strings.HasPrefix(rest, `\u{`) {
 		m := reUnicode.FindStringSubmatch(rest)
 		if m == nil {
-			l.fail("has an escape that is no Unicode character")
+			l.refuse("has an escape that is no Unicode character")
 		}
 		n, err := strconv.ParseUint(m[1], 16, 31)
-		if err != nil || !utf8.ValidRune(rune(n)) {
+		if err != nil || !utf8.ValidRune(rune(n)) { // of half a character PHP makes bytes
 			l.fail("has an escape that is no Unicode character")
 		}
 		l.advance(len(m[0]))
 		return string(rune(n))
 	}
 	if len(rest) < 2 {
-		l.fail("has a string that does not end")
+		l.refuse("has a string that does not end")
 	}
 	if i := strings.IndexByte(`ntrvef\$"`, rest[1]); i >= 0 {
 		l.advance(2)
