@@ -102,7 +102,7 @@ func (r *reader) more(file string) {
 // lastElement is end() of a variable, which it leaves as it is for all that is known here.
 func (r *reader) lastElement() Value {
 	r.expect("(")
-	p := r.place()
+	p := r.named()
 	r.expect(")")
 	if r.skip {
 		return Value{}
@@ -120,7 +120,7 @@ func (r *reader) lastElement() Value {
 // propertyExists is property_exists() of a variable.
 func (r *reader) propertyExists() Value {
 	r.expect("(")
-	p := r.place()
+	p := r.named()
 	r.expect(",")
 	name := r.expression(0)
 	r.expect(")")

@@ -252,7 +252,7 @@ func (r *reader) interpolate(parts []part) Value {
 		if p.code != nil {
 			outer := r.src
 			r.src = &source{path: outer.path, tokens: p.code}
-			at := r.place()
+			at := r.named()
 			if r.peek().kind != tEnd {
 				r.unknown("has an expression inside a string")
 			}

@@ -52,7 +52,7 @@ var (
 	operators = strings.Fields(`<=> **= ... <<= >>= === !== ??= ?-> => -> :: ++ -- == != <> <= >= && || ?? += -= *= /= .= %= &= |= ^= << >> **`)
 	casts     = map[string]string{
 		"int": "int", "integer": "int", "bool": "bool", "boolean": "bool", "float": "float", "double": "float",
-		"string": "string", "array": "array", "object": "object", "real": "real", "binary": "binary", "unset": "unset",
+		"string": "string", "array": "array", "object": "object", "real": "gone", "binary": "gone", "unset": "gone",
 	}
 )
 
@@ -174,6 +174,9 @@ func (l *lexer) one() {
 	case c == '(':
 		if m := reCast.FindStringSubmatch(l.near()); m != nil && casts[strings.ToLower(m[1])] != "" {
 			l.advance(len(m[0]))
+			if casts[strings.ToLower(m[1])] == "gone" {
+				l.fail("has a cast that PHP 8 does not know")
+			}
 			l.emit(tCast, casts[strings.ToLower(m[1])], line)
 			return
 		}

@@ -61,8 +61,9 @@ func (r *reader) construct(word string) Value {
 		return r.array(")")
 	case "exit", "die":
 		at := r.src.pos - 1
-		if r.is("(") {
-			r.arguments()
+		if r.accept("(") && !r.accept(")") {
+			r.expression(0)
+			r.expect(")")
 		}
 		if !r.skip {
 			r.src.pos = at
@@ -141,7 +142,7 @@ func (r *reader) isset() Value {
 	r.expect("(")
 	result := true
 	for {
-		p := r.place()
+		p := r.named()
 		if !r.skip && result {
 			result = r.holds(p).kind != Null
 		}
@@ -157,7 +158,7 @@ func (r *reader) isset() Value {
 func (r *reader) empty() (v Value) {
 	r.expect("(")
 	if r.peek().kind == tVariable {
-		if p := r.place(); !r.skip {
+		if p := r.named(); !r.skip {
 			v = r.holds(p)
 		}
 	} else {

@@ -50,6 +50,21 @@ func (r *reader) place() *place {
 	return nil
 }
 
+// named reads a place that is not assigned to: PHP refuses `[]` in it, be it run or not.
+func (r *reader) named() *place {
+	p := r.place()
+	r.mustBeNamed(p)
+	return p
+}
+
+func (r *reader) mustBeNamed(p *place) {
+	for _, s := range p.steps {
+		if s.push {
+			panic(&ComputedError{Position: r.here(), Problem: "uses [] of an array where nothing is assigned", refused: true})
+		}
+	}
+}
+
 // index reads a key up to its closing bracket.
 func (r *reader) index(p *place) step {
 	if r.accept("]") {
@@ -121,8 +136,6 @@ func (r *reader) holds(p *place) Value {
 	}
 	for _, s := range steps {
 		switch {
-		case s.push:
-			r.unknown("reads [] of an array")
 		case v.kind == Null:
 			continue
 		case s.property && v.kind != Object, !s.property && v.kind != Array:
@@ -136,10 +149,8 @@ func (r *reader) holds(p *place) Value {
 
 // read is the value at a place where it is used. An object would get a second name by that.
 func (r *reader) read(p *place) Value {
+	r.mustBeNamed(p)
 	if r.skip {
-		if len(p.steps) > 0 && p.steps[len(p.steps)-1].push {
-			r.unknown("reads [] of an array")
-		}
 		return Value{}
 	}
 	v := r.holds(p)
@@ -252,8 +263,6 @@ func (r *reader) unset(p *place) {
 	outer.steps = p.steps[:last]
 	v, s := r.holds(&outer), p.steps[last]
 	switch {
-	case s.push:
-		r.unknown("unsets [] of an array")
 	case v.kind == Null || v.list != nil && v.list.find(s.key) < 0 && s.property == (v.kind == Object):
 		return
 	case s.property && v.kind == Object:

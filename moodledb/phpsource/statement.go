@@ -136,7 +136,7 @@ func (r *reader) returnStatement() {
 func (r *reader) unsetStatement() {
 	r.expect("(")
 	for {
-		p := r.place()
+		p := r.named()
 		if !r.skip {
 			r.unset(p)
 		}
