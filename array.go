@@ -138,7 +138,7 @@ func (w arrayWiring) member(master, config *moodledb.Config) rotate.Member {
 				db.ForChanges()
 			}
 			store := &tenantStore{db: db, config: config, light: true, ipAddress: w.net.own(config)}
-			return &rotate.Session{Store: store, Starter: store, Cache: w.out.cacheOf(newCache(master, config, store, w.log), config),
+			return &rotate.Session{Store: store, Starter: store, Cache: w.out.cacheOf(newCache(master, config, store, w.o.PHP, w.log), config),
 				Mesh: mesh{db}, Close: func() { _ = db.Close() }}, nil
 		},
 	}

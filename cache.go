@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/moodledb"
 	"renew_mnetkeys/moodledb/muc"
+	"renew_mnetkeys/moodledb/phprun"
 	"renew_mnetkeys/rotate"
 )
 
@@ -32,8 +34,8 @@ var (
 	_ rotate.CacheDescriber = (*tenantCache)(nil)
 )
 
-func newCache(master, tenant *moodledb.Config, store *tenantStore, log logger) *tenantCache {
-	c := &tenantCache{config: tenant, siteIdentifier: store.identifier, php: findPHP(), log: log}
+func newCache(master, tenant *moodledb.Config, store *tenantStore, php string, log logger) *tenantCache {
+	c := &tenantCache{config: tenant, siteIdentifier: store.identifier, php: cmp.Or(php, phprun.Find(tenant.PathToPHP)), log: log}
 	if tenant != master {
 		c.virtualHost = tenant.Wwwroot
 	}

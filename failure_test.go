@@ -307,7 +307,7 @@ func TestACacheThatIsNotOursIsNoSurprise(t *testing.T) {
 	cmd = command(t, "--config="+own.ConfigFile)
 	cmd.Path = binary
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-	run1(t, cmd).expect(t, 2, "error: "+own.ConfigFile, "hint: ", "sudo -u root")
+	run1(t, cmd).expect(t, 2, "error: "+own.ConfigFile, "hint: only root can read it")
 }
 
 // open lets everybody pass through directories.

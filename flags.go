@@ -70,8 +70,9 @@ func optionTable() []option {
 	renewing, renew := []string{"renew", "rollback"}, []string{"renew"}
 	return []option{
 		{&cli.StringFlag{Name: "host", Aliases: []string{"H"}, Usage: "(`URL`) wwwroot of the tenant; without it the tenant of config.php itself"}, whichSite, nil},
-		{&cli.StringFlag{Name: "config", Usage: "(`PATH`) Moodle's config.php; else MOODLE_CONFIG, upwards from here, the usual places"}, whichSite, nil},
+		{&cli.StringFlag{Name: "config", Usage: "(`PATH`) Moodle's config.php; else MOODLE_CONFIG, upwards from here, the usual places (below)"}, whichSite, nil},
 		{&cli.StringSliceFlag{Name: "cfg", Usage: "(`NAME=VALUE`) stands for what config.php says of $CFG->NAME; passwords as dbpass=@FILE"}, whichSite, nil},
+		{&cli.StringFlag{Name: "php", Usage: "(`PATH`) php that evaluates what config.php computes; without it $CFG->pathtophp, PATH and the usual places"}, whichSite, nil},
 		{&cli.StringFlag{Name: "options", Value: defaultOptionFile, Usage: "(`FILE`) of options, one a line; the command line and the environment win"}, whichSite, nil},
 
 		{&cli.BoolFlag{Name: "all", Usage: "every enabled tenant of the array that has MNet"}, whichTenants, nil},

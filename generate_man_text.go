@@ -60,7 +60,9 @@ passes over the options of others. It is refused where everybody may write it, a
 .I config.php
 Moodle's, from
 .BR \-\-config ,
-MOODLE_CONFIG, the working directory and upwards, or the usual places. It is read, not run.
+MOODLE_CONFIG, the working directory and upwards, or the places that
+.B \-\-help
+lists. What it computes PHP evaluates; else it is only read.
 .SH EXAMPLES
 What would be done, and which peers can be reached:
 .PP

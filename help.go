@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"renew_mnetkeys/moodledb"
 )
 
 // helpTemplate leaves the layout to helpText: cli's own puts every option, its
@@ -50,7 +52,15 @@ DURATION is written as 90s, 36h or 7d.`, example)
 	if cmd.changes() {
 		b.WriteString(" COMMAND is an argv, run without a shell: for one write sh -c '…'.")
 	}
-	b.WriteString("\n\nExit codes:\n" + exitCodes(cmd))
+	if whole {
+		b.WriteString("\n\nWithout --config and MOODLE_CONFIG, config.php is looked for in the working directory and upwards, then as:\n")
+		for _, path := range moodledb.UsualPlaces() {
+			b.WriteString("  " + path + "\n")
+		}
+		b.WriteString("\nExit codes:\n" + exitCodes(cmd))
+	} else {
+		b.WriteString("\n\nExit codes:\n" + exitCodes(cmd))
+	}
 	return b.String()
 }
 

@@ -119,6 +119,7 @@ var sentinelHints = []struct {
 	err  error
 	hint string
 }{
+	{rotate.ErrMNetForcedOff, "remove $CFG->mnet_dispatcher_mode from config.php, or set it to strict: no option can switch MNet on while config.php switches it off"},
 	{rotate.ErrMNetOff, "start it in the same run with --newkey: renew_mnetkeys --newkey"},
 	{rotate.ErrNoOwnHost, "let a renewal make it: renew_mnetkeys --newkey"},
 	{rotate.ErrNoKey, hintRenew},

@@ -133,6 +133,12 @@ func readTrusted(path string) ([]byte, error) {
 	return readOpened(f)
 }
 
+// byteOrderMark is what some editors write at the start of a text.
+const byteOrderMark = "\ufeff"
+
+// switches are the values of a switch in a file of options.
+var switches = map[string]string{"yes": "true", "on": "true", "true": "true", "1": "true", "no": "false", "off": "false", "false": "false", "0": "false"}
+
 // parseOptionFile reads lines of NAME, NAME=VALUE or NAME = VALUE; # begins a
 // comment at the start of a line.
 func parseOptionFile(path string) ([]fileOption, error) {
@@ -141,18 +147,23 @@ func parseOptionFile(path string) ([]fileOption, error) {
 		return nil, err
 	}
 	var lines []fileOption
-	for i, line := range strings.Split(string(text), "\n") {
+	for i, line := range strings.Split(strings.TrimPrefix(string(text), byteOrderMark), "\n") {
 		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
 		name, value, ok := strings.Cut(line, "=")
 		name, value = strings.TrimLeft(strings.TrimSpace(name), "-"), strings.TrimSpace(value)
-		if o, known := optionNamed(name); known && value == "" {
-			if _, isSwitch := o.flag.(*cli.BoolFlag); !isSwitch || ok {
-				return nil, fmt.Errorf("%s:%d: %s wants a value", path, i+1, name)
-			}
+		o, _ := optionNamed(name)
+		switch _, isSwitch := o.flag.(*cli.BoolFlag); {
+		case isSwitch && !ok:
 			value = "true"
+		case isSwitch && switches[strings.ToLower(value)] == "":
+			return nil, fmt.Errorf("%s:%d: %s: expected yes, no, on, off, true, false, 1 or 0", path, i+1, name)
+		case isSwitch:
+			value = switches[strings.ToLower(value)]
+		case o.flag != nil && value == "":
+			return nil, fmt.Errorf("%s:%d: %s: expected a value", path, i+1, name)
 		}
 		lines = append(lines, fileOption{name, value, i + 1})
 	}

@@ -57,6 +57,7 @@ func TestAFileOfOptionsStandsForTheCommandLine(t *testing.T) {
 		"the environment wins":           {lines: []string{"days = 90", "cfg = dirroot=/y"}, env: []string{"MNETKEYS_DAYS", "7", "MNETKEYS_CFG", "dataroot=/x"}, same: []string{"--days=7", "--cfg=dataroot=/x"}},
 		"options of other commands":      {lines: []string{"if-due", "live", "warning = 5d", "newkey", "yes", "ca-file = " + ca}, args: []string{"verify"}, same: []string{"--ca-file=" + ca}},
 		"those of another":               {lines: []string{"if-due", "live", "warning = 5d", "prometheus-file = /x.prom"}, args: []string{"check"}, same: []string{"--warning=5d", "--prometheus-file=/x.prom"}},
+		"switches as people write them":  {lines: []string{"\ufeffdry-run = yes", "json = On", "debug = no", "quiet = off"}, same: []string{"--dry-run", "--json"}},
 		"one tenant, for all":            {lines: []string{"all", "withmaster", "match = *", "days = 9"}, args: []string{"--host=https://a.example"}, same: []string{"--days=9"}},
 		"one tenant, by the environment": {lines: []string{"all", "fullstop"}, env: []string{"MNETKEYS_HOST", "https://a.example"}, same: []string{"--host=https://a.example"}},
 		"a host to bind, for all":        {lines: []string{"all", "fresh = 2h"}, args: []string{"--bindhost=subs"}},
@@ -117,19 +118,20 @@ func TestAMistakeInAFileOfOptionsSaysWhereItIs(t *testing.T) {
 		at    string // behind the file's name
 		says  string
 	}{
-		"a name that is none":               {[]string{"# a comment", "", "day = 7"}, ":3: ", `"day" is no option`},
-		"a letter":                          {[]string{"H = https://a.example"}, ":1: ", `"H" is no option`},
-		"a file in a file":                  {[]string{"quiet", "options = /x"}, ":2: ", `"options" is no option`},
-		"help":                              {[]string{"help"}, ":1: ", `"help" is no option`},
-		"a section, as other programs have": {[]string{"[renew]"}, ":1: ", `"[renew]" is no option`},
-		"no value":                          {[]string{"quiet", "host"}, ":2: ", "host wants a value"},
-		"an empty value":                    {[]string{"quiet", "", "host = "}, ":3: ", "host wants a value"},
-		"an empty value of a switch":        {[]string{"debug ="}, ":1: ", "debug wants a value"},
-		"a value and no name":               {[]string{"= 7"}, ":1: ", `"" is no option`},
-		"a number that is none":             {[]string{"days = many"}, ":1: ", "days: "},
-		"a duration that is none":           {[]string{"timeout = 7"}, ":1: ", "timeout: "},
-		"what contradicts itself":           {[]string{"all", "host = https://a.example"}, "", "--all and --host contradict"},
-		"a switch that is neither":          {[]string{"debug = perhaps"}, ":1: ", "debug: "},
+		"a name that is none":                 {[]string{"# a comment", "", "day = 7"}, ":3: ", `"day" is no option`},
+		"a letter":                            {[]string{"H = https://a.example"}, ":1: ", `"H" is no option`},
+		"a file in a file":                    {[]string{"quiet", "options = /x"}, ":2: ", `"options" is no option`},
+		"help":                                {[]string{"help"}, ":1: ", `"help" is no option`},
+		"a section, as other programs have":   {[]string{"[renew]"}, ":1: ", `"[renew]" is no option`},
+		"no value":                            {[]string{"quiet", "host"}, ":2: ", "host: expected a value"},
+		"an empty value":                      {[]string{"quiet", "", "host = "}, ":3: ", "host: expected a value"},
+		"a switch that is neither on nor off": {[]string{"quiet = maybe"}, ":1: ", "quiet: expected yes, no, on, off, true, false, 1 or 0"},
+		"an empty value of a switch":          {[]string{"debug ="}, ":1: ", "debug: expected yes, no, on, off"},
+		"a value and no name":                 {[]string{"= 7"}, ":1: ", `"" is no option`},
+		"a number that is none":               {[]string{"days = many"}, ":1: ", "days: "},
+		"a duration that is none":             {[]string{"timeout = 7"}, ":1: ", "timeout: "},
+		"what contradicts itself":             {[]string{"all", "host = https://a.example"}, "", "--all and --host contradict"},
+		"a switch that is neither":            {[]string{"debug = perhaps"}, ":1: ", "debug: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := optionFile(t, c.lines...)

@@ -23,6 +23,7 @@ type options struct {
 
 	Config string
 	Cfg    map[string]string
+	PHP    string // path of php, "": it is looked for
 
 	DryRun    bool
 	JSON      bool
@@ -74,7 +75,7 @@ func readOptions(cmd subcommand, c *cli.Context) (options, error) {
 	o := options{
 		Command: cmd.name,
 		Host:    c.String("host"), NewKey: c.Bool("newkey"), BindHost: c.StringSlice("bindhost"), Debug: c.Bool("debug"),
-		Config: c.String("config"), DryRun: c.Bool("dry-run"), JSON: c.Bool("json"), Quiet: c.Bool("quiet"),
+		Config: c.String("config"), PHP: c.String("php"), DryRun: c.Bool("dry-run"), JSON: c.Bool("json"), Quiet: c.Bool("quiet"),
 		LogFormat: c.String("log-format"), Timeout: wait(c, "timeout"), Deadline: wait(c, "deadline"), LockWait: wait(c, "lock-wait"),
 		Concurrency: c.Int("concurrency"), Retries: c.Int("retries"), Days: c.Int("days"), KeyBits: c.Int("key-bits"),
 		SelfCheck: rotate.SelfCheckMode(c.String("self-check")), TLSSkipVerify: c.Bool("tls-skip-verify"), CAFile: c.String("ca-file"),

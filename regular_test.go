@@ -27,7 +27,7 @@ func TestOnlyRegularFilesAreRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	config := filepath.Join(dir, "config.php")
-	if err := os.WriteFile(config, []byte("<?php $CFG->wwwroot = 'https://a.example'; $CFG->dataroot = '"+dir+"'; $CFG->dbtype = 'mysqli';"+
+	if err := os.WriteFile(config, []byte("<?php $CFG = new stdClass(); $CFG->wwwroot = 'https://a.example'; $CFG->dataroot = '"+dir+"'; $CFG->dbtype = 'mysqli';"+
 		"$CFG->dbhost = 'localhost'; $CFG->dbname = 'none'; $CFG->dbuser = 'none'; $CFG->dbpass = ''; $CFG->prefix = 'mdl_'; require(__DIR__ . '/lib/setup.php');"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -7,11 +7,11 @@ import (
 	"crypto/x509"
 	"errors"
 	"os"
-	"os/exec"
 	"time"
 
 	"renew_mnetkeys/killsteps"
 	"renew_mnetkeys/moodledb"
+	"renew_mnetkeys/moodledb/phprun"
 	"renew_mnetkeys/peers"
 	"renew_mnetkeys/rotate"
 )
@@ -54,7 +54,7 @@ func resolve(ctx context.Context, o options, getenv func(string) string) (master
 		return nil, nil, err
 	}
 	master, err = moodledb.ReadConfig(ctx, path, moodledb.ReadOptions{
-		Overrides: o.Cfg, Getenv: getenv, PHP: findPHP(), Wwwroot: o.Host})
+		Overrides: o.Cfg, PHP: o.PHP, FindPHP: phprun.Find, Wwwroot: o.Host})
 	if err != nil || o.Host == "" {
 		return master, master, err
 	}
@@ -93,16 +93,6 @@ func certificateAuthorities(file string) (*x509.CertPool, error) {
 		return nil, &usageError{problem: "--ca-file " + file + " holds no PEM certificate"}
 	}
 	return pool, nil
-}
-
-// findPHP is the php of the search path, "" when there is none. It helps where
-// config.php computes a setting, and as the last resort for the cache.
-func findPHP() string {
-	path, err := exec.LookPath("php")
-	if err != nil {
-		return ""
-	}
-	return path
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

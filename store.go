@@ -53,7 +53,7 @@ func (s *tenantStore) Read(ctx context.Context) (*rotate.Tenant, error) {
 
 	t := &rotate.Tenant{
 		Wwwroot: ownSpelling(s.config.Wwwroot, site), Site: site.FullName, NoReplyAddress: site.NoReplyAddress,
-		DispatcherMode: site.DispatcherMode, LifetimeDays: site.LifetimeDays, Generations: site.Generations, Drift: site.DriftThreshold,
+		DispatcherMode: site.DispatcherMode, DispatcherForced: site.DispatcherForced, LifetimeDays: site.LifetimeDays, Generations: site.Generations, Drift: site.DriftThreshold,
 		AutoRenewGap: site.AutoRenewGap,
 		Pair:         rotate.Stored{Certificate: site.Certificate, PrivateKey: site.KeyPEM},
 		Version:      site,

@@ -59,7 +59,7 @@ func onTenant(ctx context.Context, cmd subcommand, o options, out *output) (rota
 	renewal.Bind, renewal.Progress = links, out.progress
 	renewal.GenerateKey = func(bits int) (*rsa.PrivateKey, error) { return key(rand.Reader, bits) }
 	renewal.Store, renewal.Locker, renewal.Starter = store, store, store
-	renewal.Cache = out.cacheOf(newCache(master, tenant, store, out.log), tenant)
+	renewal.Cache = out.cacheOf(newCache(master, tenant, store, o.PHP, out.log), tenant)
 	renewal.Counterpart = counterparts(ctx, master, tenant, out.log)
 	work := cmd.one
 	if o.DryRun {

@@ -18,7 +18,7 @@ type Config struct {
 	DBUser  string
 	DBPass  string
 	Prefix  string // validated: letters, digits, underscore; may be spliced into SQL
-	Wwwroot string // as the tenant's own mnet_host row has it, no trailing slash; "" when only a web request could say and there is an array
+	Wwwroot string // as the tenant's own mnet_host row has it, no trailing slash
 
 	DBPort         int           // dboptions dbport, 0 when not set
 	DBSocket       string        // dboptions dbsocket when it is a path, else ""
@@ -32,22 +32,28 @@ type Config struct {
 	ForcedCachePath    string // $CFG->tool_forcedcache_config_path, "" when not set
 	NoReplyAddress     string // "" when not in config.php
 	KeyLifetimeDays    int    // $CFG->mnetkeylifetime, 0 when not in config.php
+	PathToPHP          string // $CFG->pathtophp, "" when not in config.php
+
+	// Forced are the settings that config.php says in place of the tables: mnet_dispatcher_mode, and of forced_plugin_settings those of mnet and
+	// local_vmoodle as mnet/name.
+	Forced map[string]string
 
 	// ForcedCache is $CFG->tool_forcedcache_config_array. It may hold passwords of cache servers, which a Value does not print.
 	ForcedCache phpsource.Value
 
 	Register *Register // nil when the site is no VMoodle array
 
-	options ReadOptions // to read config.php again for a tenant: what derives from dataroot follows the tenant's
+	options   ReadOptions // to read config.php again for a tenant: what derives from dataroot follows the tenant's
+	ofRequest bool        // Wwwroot may be that of the request that --host stands for, whose host can be a tenant of the register
 }
 
 // ReadOptions are what the command line and the environment say about reading config.php.
 type ReadOptions struct {
-	Overrides map[string]string        // --cfg name=value: stands for what config.php assigns to $CFG->name; dboptions as dboptions.dbport
-	Getenv    func(name string) string // nil: no environment
-	PHP       string                   // path of php, which evaluates what is not literal; "": such a setting is an error
-	Environ   []string                 // what php inherits; our own MNETKEYS_ variables are left out; nil: the environment of this process
-	Wwwroot   string                   // --host: config.php's own wwwroot need not be readable
+	Overrides map[string]string             // --cfg name=value: in place of config.php's $CFG->name, but not of what derives from it there; dboptions as dboptions.dbport
+	PHP       string                        // path of php, which evaluates a config.php that computes
+	FindPHP   func(pathtophp string) string // finds php where PHP is empty, given what $CFG->pathtophp seems to be; nil or "": a config.php that computes is an error
+	Environ   []string                      // what getenv() and php see; our own MNETKEYS_ variables are left out; nil: the environment of this process
+	Wwwroot   string                        // --host: stands for the web request, too
 }
 
 // ConfigError is a configuration that cannot be used. File and Line say where, Setting which, Hint what to do.
@@ -59,8 +65,6 @@ type ConfigError struct {
 	Problem string
 	Hint    string
 	Err     error // cause, may be nil
-
-	evaluable bool // php may know more than the reader
 }
 
 func (e *ConfigError) Error() string {

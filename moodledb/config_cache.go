@@ -1,7 +1,5 @@
 package moodledb
 
-import "renew_mnetkeys/moodledb/phpsource"
-
 // caches reads which class chooses the cache stores (lib/setup.php, cache_factory::instance()), and what that of tool_forcedcache reads
 // (tool_forcedcache_cache_config::read_config_file()). A setting of that plugin is only looked at where a factory is set.
 func (s *settings) caches(c *Config) error {
@@ -12,22 +10,5 @@ func (s *settings) caches(c *Config) error {
 		return err
 	}
 	c.ForcedCache = s.value("tool_forcedcache_config_array")
-	if unread, found := unevaluated(c.ForcedCache); found {
-		return &ConfigError{File: unread.At().File, Line: unread.At().Line, Setting: "tool_forcedcache_config_array", Problem: "is not literal: it " + unread.Why(),
-			Hint: "make it literal", evaluable: !unread.OfRequest()}
-	}
 	return nil
-}
-
-// unevaluated finds what the reader does not evaluate within an array.
-func unevaluated(v phpsource.Value) (phpsource.Value, bool) {
-	if v.Kind() == phpsource.Unevaluated {
-		return v, true
-	}
-	for _, e := range v.Entries() {
-		if found, ok := unevaluated(e.Value); ok {
-			return found, true
-		}
-	}
-	return phpsource.Value{}, false
 }

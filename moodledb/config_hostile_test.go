@@ -30,7 +30,7 @@ var traces = map[string]string{
 	"a condition":               `touch('MARK') ? 'a' : 'b';`,
 }
 
-// Each statement stands alone, where it is passed over, and as the value of a setting, which cannot be told then. That php, which stands in
+// Each statement stands alone and as the value of a setting; either way nothing of the file can be told. That php, which stands in
 // no option, does leave the file shows that the statement would.
 func TestNothingInConfigPHPIsExecuted(t *testing.T) {
 	php := testbed.PHP(t)
@@ -44,12 +44,12 @@ func TestNothingInConfigPHPIsExecuted(t *testing.T) {
 
 			write(t, path, settings+trace)
 			c, err := ReadConfig(t.Context(), path, ReadOptions{})
-			if err != nil || c.DBName != "n" {
+			var refused *ConfigError
+			if !errors.As(err, &refused) || refused.Line < 1 || refused.Hint == "" {
 				t.Errorf("alone: %v, error %v", c, err)
 			}
 			write(t, path, settings+"$CFG->dbname = "+trace)
-			var refused *ConfigError
-			if c, err := ReadConfig(t.Context(), path, ReadOptions{}); !errors.As(err, &refused) || refused.Setting != "dbname" || refused.Line != 2 {
+			if c, err := ReadConfig(t.Context(), path, ReadOptions{}); !errors.As(err, &refused) || refused.Line < 1 {
 				t.Errorf("as a value: %v, error %v", c, err)
 			}
 			if _, err := os.Stat(mark); !errors.Is(err, os.ErrNotExist) {
@@ -89,7 +89,7 @@ func TestWhatIsNoFileInPlaceOfConfigPHPIsRefusedAtOnce(t *testing.T) {
 			if want == "" {
 				want = "is no regular file"
 			}
-			for file, want := range map[string]string{"config.php": want, "including.php": "is not set"} {
+			for file, want := range map[string]string{"config.php": want, "including.php": "only PHP can evaluate"} {
 				refused := make(chan error, 1)
 				go func() {
 					_, err := ReadConfig(t.Context(), filepath.Join(dir, file), ReadOptions{})

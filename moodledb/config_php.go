@@ -1,17 +1,20 @@
 package moodledb
 
 import (
-	"cmp"
 	"context"
 	_ "embed"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"strings"
 	"time"
 
 	"renew_mnetkeys/moodledb/phprun"
 	"renew_mnetkeys/moodledb/phpsource"
+	"renew_mnetkeys/moodledb/siteuser"
 )
 
 // evaluateLimit bounds php, which takes some 30 ms.
@@ -20,45 +23,183 @@ const evaluateLimit = 10 * time.Second
 //go:embed config_evaluate.php
 var evaluateScript string
 
-// evaluate has php run config.php with a stand-in for lib/setup.php, so that nothing of Moodle is loaded. The script and the tenant's values, which hold
-// a password, go to stdin; what $CFG is then comes back as PHP source over a pipe of its own and is read as any other. before is what our reader read;
-// it may be nil. Errors never show what php said: it quotes the file.
-func evaluate(ctx context.Context, path string, o ReadOptions, tenant map[string]string, before *settings) (*settings, error) {
-	answer, err := phprun.Script{
-		PHP:      o.PHP,
-		Settings: []string{"opcache.enable_cli=0", "auto_prepend_file=", "auto_append_file="},
-		Source:   "<?php $mnetkeys_tenant = " + phpArray(tenant) + "; ?>" + evaluateScript,
-		Config:   path,
-		Dataroot: dataroot(o, tenant, before),
-		Environ:  o.Environ,
-		Limit:    evaluateLimit,
-	}.Run(ctx)
+// evaluation has php run config.php with a stand-in for lib/setup.php, so that nothing of Moodle is loaded.
+type evaluation struct {
+	why     *phpsource.ComputedError
+	php     string
+	path    string
+	environ []string
+	tenant  map[string]string
+	server  map[string]phpsource.Value // nil: no request
+	guard   bool                       // define the constant that lib/setup.php would
+
+	dataroot string // its owner is who evaluates where we are root, see siteuser.ForPHP
+}
+
+// answer is what php made of config.php.
+type answer struct {
+	cfg          phpsource.Value
+	setup        string // path of lib/setup.php where the evaluation came to it
+	how, problem string // exit, return or error; what php said of it
+	file         string
+	line         int
+}
+
+// evaluateConfig has php say what our reader cannot, which is why.
+func evaluateConfig(ctx context.Context, path string, o ReadOptions, tenant map[string]string, why *phpsource.ComputedError) (*settings, error) {
+	source, err := siteuser.User{}.ReadFile(path, phpsource.MaxSize)
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	e := evaluation{why: why, path: path, environ: o.Environ, tenant: tenant, server: request(o.asked(tenant)), php: o.PHP}
+	if e.php == "" && o.FindPHP != nil {
+		e.php = o.FindPHP(literal(source, "pathtophp"))
+	}
+	if e.php == "" {
+		return &settings{file: path, dir: filepath.Dir(real(path)), fixed: map[string]string{}, unknown: computedError(why)}, nil
+	}
+	dataroot := o.Overrides["dataroot"]
+	if tenant != nil {
+		dataroot = tenant["dataroot"]
+	}
+	a, err := e.asOwner(ctx, source, dataroot)
 	if err != nil {
 		return nil, err
 	}
-	a, err := phpsource.Parse(path, answer, phpsource.Env{Fixed: o.Overrides})
-	if err != nil {
-		return nil, errors.New("its answer cannot be read")
+	s := &settings{file: path, dir: filepath.Dir(real(path)), fixed: map[string]string{}, cfg: a.cfg, evaluated: true, ofRequest: e.server != nil}
+	if a.setup != "" {
+		s.dir = filepath.Dir(filepath.Dir(a.setup))
 	}
-	if failed := a.Variable("failed"); failed.Kind() == phpsource.Array && a.Variable("CFG").Get("dbtype").Kind() == phpsource.Null {
-		return nil, fmt.Errorf("it ends with an error at %s:%d", failed.Get("file").Text(), failed.Get("line").Int())
-	}
-	s := &settings{file: path, dir: filepath.Dir(path), cfg: a.Variable("CFG")}
-	if before != nil {
-		s.dir, s.places, s.fixed = before.dir, before.places, before.fixed
+	if e.server == nil {
+		return s, e.sameForAnotherRequest(ctx, a)
 	}
 	return s, nil
 }
 
-// dataroot is that of the site before php has been asked, "" when only php could tell: its owner is who root has evaluate the file.
-func dataroot(o ReadOptions, tenant map[string]string, before *settings) string {
-	if dir := cmp.Or(tenant["dataroot"], o.Overrides["dataroot"]); dir != "" || before == nil {
-		return dir
+// computedError names the construct that only php can evaluate.
+func computedError(why *phpsource.ComputedError) *ConfigError {
+	e := &ConfigError{File: why.File, Line: why.Line, Problem: why.Problem + ", which only PHP can evaluate, and no php was found", Err: why,
+		Hint: "install php or name it with --php=PATH"}
+	if why.Request {
+		e.Problem, e.Hint = why.Problem, hintHost
 	}
-	if v := before.cfg.Get("dataroot"); v.Kind() != phpsource.Unevaluated {
-		return v.Text()
+	return e
+}
+
+// asOwner evaluates as the user whom siteuser.ForPHP chooses where we are root: the owner of dataroot. Until config.php was evaluated dataroot is a guess,
+// which decides no more than who evaluates first: what counts is the answer that the owner of the dataroot in it got.
+func (e *evaluation) asOwner(ctx context.Context, source []byte, known string) (answer, error) {
+	if e.dataroot = known; known == "" {
+		e.dataroot = literal(source, "dataroot")
 	}
-	return ""
+	first, err := e.owner()
+	if err != nil {
+		return answer{}, err
+	}
+	a, err := e.run(ctx)
+	dataroot := a.cfg.Get("dataroot").Text()
+	if err != nil || known != "" || dataroot == e.dataroot || os.Geteuid() != 0 {
+		return a, err
+	}
+	e.dataroot = dataroot
+	owner, err := e.owner()
+	if err != nil || reflect.DeepEqual(owner, first) {
+		return a, err
+	}
+	again, err := e.run(ctx)
+	if err == nil && again.cfg.Get("dataroot").Text() != e.dataroot {
+		err = &ConfigError{File: e.path, Problem: "config.php has another dataroot for the user who owns dataroot",
+			Hint: "run as the web server's user: sudo -u www-data renew_mnetkeys …"}
+	}
+	return again, err
+}
+
+// owner is as whom php evaluates.
+func (e *evaluation) owner() (siteuser.PHP, error) {
+	as, err := siteuser.ForPHP(e.path, e.dataroot, "")
+	if err != nil {
+		err = &ConfigError{File: e.path, Problem: err.Error(), Err: err,
+			Hint: "give --cfg dataroot=PATH, or run as the web server's user: sudo -u www-data renew_mnetkeys …"}
+	}
+	return as, err
+}
+
+var reLiteral = regexp.MustCompile(`(?m)^[ \t]*\$CFG->(\w+)\s*=\s*(?:'([^'\\]*)'|"([^"\\$]*)")\s*;`)
+
+// literal is the last value that a line of source assigns to a setting as a plain string, "" when none does. It is a guess: no more may depend on it than
+// who runs php, or which.
+func literal(source []byte, setting string) (text string) {
+	for _, m := range reLiteral.FindAllSubmatch(source, -1) {
+		if string(m[1]) == setting {
+			text = string(m[2]) + string(m[3])
+		}
+	}
+	return text
+}
+
+// run evaluates once, or twice where the file ends itself unless the guard is defined. An error is a *ConfigError or the context's.
+func (e *evaluation) run(ctx context.Context) (answer, error) {
+	a, err := e.ask(ctx)
+	if err == nil && a.how == "exit" && !e.guard {
+		guarded := *e
+		guarded.guard = true
+		if again, err := guarded.ask(ctx); err == nil && again.how == "" {
+			a = again
+		}
+	}
+	switch {
+	case ctx.Err() != nil:
+		return a, fmt.Errorf("evaluate %s by php: %w", e.path, ctx.Err())
+	case err != nil:
+		failed := &ConfigError{File: e.why.File, Line: e.why.Line, Problem: e.why.Problem + ", which only PHP can evaluate, and " + e.php + " fails: " + err.Error(), Err: err,
+			Hint: "name another php with --php=PATH, or see what this says: " + e.php + " " + e.path}
+		if e.why.Request {
+			failed.Hint = hintHost + ", or " + failed.Hint
+		}
+		return a, failed
+	case a.how == "error":
+		return a, &ConfigError{File: a.file, Line: a.line, Problem: "php cannot evaluate config.php: " + a.problem,
+			Hint: "run as the web server's user (sudo -u www-data renew_mnetkeys …) with its environment, or name another php with --php=PATH"}
+	case a.how != "":
+		if a.file == "" {
+			a.file = e.path
+		}
+		return a, endedEarly(a.file, a.line, a.how)
+	}
+	return a, nil
+}
+
+// ask runs php. The script and the tenant's values, which hold a password, go to stdin; what $CFG is then comes back as PHP source over a pipe of its own and
+// is read as any other.
+func (e *evaluation) ask(ctx context.Context) (answer, error) {
+	server := map[string]string{}
+	for name, v := range e.server {
+		server[name] = v.Text()
+	}
+	settings := []string{"opcache.enable_cli=0", "auto_prepend_file=", "auto_append_file="}
+	if as, err := siteuser.ForPHP(e.path, e.dataroot, ""); err == nil && as.Within != nil {
+		settings = append(settings, "disable_functions=glob") // it leaves out what open_basedir forbids, and says nothing
+	}
+	text, err := phprun.Script{
+		PHP:      e.php,
+		Settings: settings,
+		Source: fmt.Sprintf("<?php $mnetkeys = array('tenant' => %s, 'server' => %s, 'guard' => %t); ?>%s", phpArray(e.tenant), phpArray(server),
+			e.guard, evaluateScript),
+		Config:   e.path,
+		Dataroot: e.dataroot,
+		Environ:  e.environ,
+		Limit:    evaluateLimit,
+	}.Run(ctx)
+	if err != nil {
+		return answer{}, err
+	}
+	a, err := phpsource.Parse(e.path, text, phpsource.Env{})
+	if err != nil {
+		return answer{}, errors.New("its answer cannot be read")
+	}
+	ended := a.Variable("ended")
+	return answer{cfg: a.Variable("CFG"), setup: ended.Get("setup").Text(), how: ended.Get("how").Text(), problem: ended.Get("message").Text(),
+		file: ended.Get("file").Text(), line: int(ended.Get("line").Int())}, nil
 }
 
 // phpArray writes PHP source.

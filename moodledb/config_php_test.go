@@ -12,10 +12,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"renew_mnetkeys/moodledb/phpsource"
 	"renew_mnetkeys/testbed"
 )
 
-func TestPHPEvaluatesWhatIsNotLiteral(t *testing.T) {
+func TestPHPEvaluatesAFileThatComputes(t *testing.T) {
 	got, err := ReadConfig(t.Context(), fixture(t, "computed.php"), ReadOptions{PHP: testbed.PHP(t)})
 	if err != nil {
 		t.Fatal(err)
@@ -29,37 +30,36 @@ func TestPHPEvaluatesWhatIsNotLiteral(t *testing.T) {
 	}
 }
 
+// byPHP is a file that php evaluates although it need not.
+func byPHP(t *testing.T, path string, o ReadOptions, tenant map[string]string) *settings {
+	t.Helper()
+	s, err := evaluateConfig(t.Context(), path, o, tenant, &phpsource.ComputedError{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range o.Overrides {
+		s.fixed[name] = text
+	}
+	return s
+}
+
 // TestPHPAgreesWithTheReader has php evaluate what the reader can read too: both must give the same.
 func TestPHPAgreesWithTheReader(t *testing.T) {
 	php := testbed.PHP(t)
-	for name, variables := range map[string][]string{
-		"installer.php": nil, "commented.php": nil, "split/site/config.php": nil, "array/config.php": nil,
-		"container.php": {"MOODLE_DB_PASS=SECRET", "MOODLE_HOST=m.example.org", "MOODLE_DB_PORT=3311", "MOODLE_DB_SSL=require"},
+	for name, variables := range map[string]map[string]string{
+		"installer.php": nil, "commented.php": nil, "split/site/config.php": nil, "array/config.php": nil, "forms.php": nil, "proxied.php": nil,
+		"container.php": {"MOODLE_DB_PASS": "SECRET", "MOODLE_HOST": "m.example.org", "MOODLE_DB_PORT": "3311", "MOODLE_DB_SSL": "require"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			set := map[string]string{}
-			for _, variable := range variables {
-				key, value, _ := strings.Cut(variable, "=")
-				set[key] = value
-			}
-			o := ReadOptions{PHP: php, Environ: append(variables, "PATH="+os.Getenv("PATH")), Getenv: environment(set)}
-			path := fixture(t, name)
+			o := ReadOptions{PHP: php, Environ: environment(variables), Wwwroot: "https://m.example.org:8443"}
 			if os.Geteuid() == 0 && strings.HasPrefix(name, "split") { // root lets the owner of dataroot evaluate what includes files from elsewhere
 				o.Overrides = map[string]string{"dataroot": dataOf(t, 65534), "cachedir": "/srv/cache"}
 			}
-			read, err := readSource(path, o, nil)
+			want, err := ReadConfig(t.Context(), fixture(t, name), ReadOptions{Environ: o.Environ, Wwwroot: o.Wwwroot, Overrides: o.Overrides})
 			if err != nil {
 				t.Fatal(err)
 			}
-			evaluated, err := evaluate(t.Context(), path, o, nil, read)
-			if err != nil {
-				t.Fatal(err)
-			}
-			want, err := read.config(o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := evaluated.config(o)
+			got, err := byPHP(t, fixture(t, name), o, nil).config(o)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -75,12 +75,8 @@ func TestPHPLoadsNothingOfMoodleAndNothingOfVMoodle(t *testing.T) {
 	marks := t.TempDir()
 	o := ReadOptions{PHP: php, Environ: []string{
 		"SETUP_WAS_RUN=" + filepath.Join(marks, "setup"), "BOOTLIB_WAS_RUN=" + filepath.Join(marks, "bootlib"), "MNETKEYS_CFG=SECRET"}}
-	path := fixture(t, "array/config.php")
 	tenant := map[string]string{"dbname": "sub", "dbpass": `it's \SECRET`, "dataroot": "/var/moodledata/sub", "wwwroot": "https://sub.example.org"}
-	s, err := evaluate(t.Context(), path, o, tenant, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := byPHP(t, fixture(t, "array/config.php"), o, tenant)
 	got := map[string]string{}
 	for _, name := range []string{"dbname", "dbpass", "dataroot", "wwwroot", "cachedir", "vmasterdbname", "dboptions.dbsocket"} {
 		got[name] = s.value(name).Text()
@@ -97,19 +93,36 @@ func TestPHPLoadsNothingOfMoodleAndNothingOfVMoodle(t *testing.T) {
 	}
 }
 
+// A directory lib that is a link leads to a setup.php of another name, which must not be run either.
+func TestPHPDoesNotLoadASetupThatALinkLeadsTo(t *testing.T) {
+	dir, elsewhere := shared(t), shared(t)
+	mark := filepath.Join(dir, "mark")
+	write(t, filepath.Join(elsewhere, "setup.php"), "<?php touch('"+mark+"'); $CFG->dbname = 'setup';")
+	write(t, filepath.Join(dir, "config.php"), "<?php $CFG = new stdClass(); $CFG->dbname = strrev('emac'); require_once(__DIR__ . '/lib/setup.php');")
+	if err := os.Symlink(elsewhere, filepath.Join(dir, "lib")); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{filepath.Join(elsewhere, "setup.php"), filepath.Join(dir, "config.php")} {
+		chmod(t, name, 0o644)
+	}
+	owned(t, dir)
+	s := byPHP(t, filepath.Join(dir, "config.php"), ReadOptions{PHP: testbed.PHP(t), Overrides: map[string]string{"dataroot": dir}}, nil)
+	if _, err := os.Stat(mark); err == nil || s.value("dbname").Text() != "came" {
+		t.Errorf("dbname %q, setup.php was run: %t", s.value("dbname").Text(), err == nil)
+	}
+}
+
 func TestPHPGetsNoSecretOfOursInArgumentsOrEnvironment(t *testing.T) {
 	dir := t.TempDir()
 	php, seen := filepath.Join(dir, "php"), filepath.Join(dir, "seen")
 	write(t, php, "#!/bin/sh\n{ echo \"$@\"; env; } > "+seen+"\nexit 1\n")
-	if err := os.Chmod(php, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	chmod(t, php, 0o700)
 	t.Setenv("MNETKEYS_CFG", "dbpass=SECRET-env")
 	t.Setenv("SITE_VARIABLE", "kept")
 	o := ReadOptions{PHP: php, Overrides: map[string]string{"dbpass": "SECRET-flag"}}
 	_, err := readConfig(t.Context(), fixture(t, "computed.php"), o, map[string]string{"prefix": "SECRET-tenant"})
 	var unusable *ConfigError
-	if !errors.As(err, &unusable) || !strings.Contains(unusable.Hint, "php cannot evaluate it") {
+	if !errors.As(err, &unusable) || !strings.Contains(unusable.Problem, "php fails: it does not answer") {
 		t.Errorf("error %v", err)
 	}
 	text, err := os.ReadFile(seen)
@@ -121,24 +134,30 @@ func TestPHPGetsNoSecretOfOursInArgumentsOrEnvironment(t *testing.T) {
 	}
 }
 
-// TestPHPThatFails: the word SECRET stands in every source.
+// TestPHPThatFails: the word SECRET stands in every source, as a password or as what PHP quotes. Its own words are told, with file and line.
 func TestPHPThatFails(t *testing.T) {
-	const lines = "<?php\n$CFG->dbtype = f('SECRET');\n"
+	const lines = "<?php\n$CFG = new stdClass();\n$CFG->dbpass = 'SECRET';\n$CFG->dbtype = strrev('ilqsym');\n"
 	garbled := filepath.Join(t.TempDir(), "php")
 	write(t, garbled, "#!/bin/sh\nprintf \"<?php 'SECRET\" >&3\n")
-	if err := os.Chmod(garbled, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	tests := map[string]struct{ php, source, problem string }{
-		"no php there":                {"/no/such/php", lines, "does not start"},
-		"a program that is none":      {"/bin/true", lines, "does not answer"},
-		"a program of another answer": {garbled, lines, "its answer cannot be read"},
-		"an undefined function":       {"", lines + "$CFG->dbtype = g('SECRET');", "it ends with an error at"},
-		"a syntax error":              {"", "<?php\n$CFG->dbpass = ('SECRET';", "it ends with an error at"},
-		"an exception":                {"", "<?php\n$CFG = new stdClass;\nthrow new Exception('SECRET');\n$CFG->dbtype = f();", "it ends with an error at"},
-		"a script that ends at once":  {"", "<?php\nrequire f('SECRET');\ndie('SECRET');", ""},
-		"a script that prints":        {"", "<?php\n$CFG = new stdClass;\n$CFG->dbtype = strrev('ilqsym'); echo 'SECRET'; fwrite(STDERR, 'SECRET');", ""},
-		"a script that closes it all": {"", "<?php\n$CFG = new stdClass;\n$CFG->dbtype = strrev('ilqsym'); while (ob_get_level()) ob_end_flush(); trigger_error('SECRET', E_USER_ERROR);", ""},
+	chmod(t, garbled, 0o700)
+	tests := map[string]struct {
+		php, source string
+		line        int
+		problem     string
+	}{
+		"no php there":                 {"/no/such/php", lines, 4, "calls strrev(), which only PHP can evaluate, and /no/such/php fails: it does not start"},
+		"a program that is none":       {"/bin/true", lines, 4, "does not answer"},
+		"a program of another answer":  {garbled, lines, 4, "its answer cannot be read"},
+		"an undefined function":        {"", lines + "$CFG->dbtype = g('SECRET');", 5, "Error: Call to undefined function g()"},
+		"a syntax error":               {"", "<?php\nf();\n$CFG->dbpass = ('SECRET';", 3, "ParseError: syntax error, unexpected token …"},
+		"a constant without quotes":    {"", lines + "$CFG->dbname = SECRET;", 5, "Error: Undefined constant …"},
+		"an exception with a password": {"", lines + "\n\nthrow new RuntimeException(\"no login with $CFG->dbpass\");", 7, "RuntimeException: no login with …"},
+		"an exception":                 {"", lines + "throw new Exception('the vault is sealed');", 5, "Exception: the vault is sealed"},
+		"a file that is not there":     {"", lines + "require __DIR__ . '/vendor/autoload.php';", 5, "/vendor/autoload.php"},
+		"an error of its own":          {"", lines + "while (ob_get_level()) ob_end_flush(); trigger_error('no site', E_USER_ERROR);", 5, "no site"},
+		"a script that ends at once":   {"", lines + "die('SECRET');", 0, "ends here by exit, before lib/setup.php"},
+		"a script that returns":        {"", lines + "if (f()) { return; } function f() { return true; }", 0, "ends here by return, before lib/setup.php"},
+		"too much memory":              {"", lines + "for ($text = 'x'; ; $text .= $text) {}", 5, "Allowed memory size of"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -153,13 +172,24 @@ func TestPHPThatFails(t *testing.T) {
 			if !errors.As(err, &unusable) {
 				t.Fatalf("error %v", err)
 			}
-			if !strings.Contains(unusable.Hint, test.problem) {
-				t.Errorf("hint %q", unusable.Hint)
+			if !strings.Contains(unusable.Problem, test.problem) || unusable.Line != test.line || unusable.File != path || unusable.Hint == "" {
+				t.Errorf("%v, hint %q", unusable, unusable.Hint)
 			}
 			if text := fmt.Sprintf("%v %+v %s", err, *unusable, unusable.Hint); strings.Contains(text, "SECRET") {
 				t.Errorf("content is shown: %s", text)
 			}
 		})
+	}
+}
+
+// What config.php writes goes nowhere, and what a script that is run from a file has is there.
+func TestConfigThatWritesToTheStandardStreamsIsEvaluated(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config.php")
+	write(t, path, "<?php $CFG = new stdClass(); $CFG->dbtype = strrev('ilqsym'); fwrite(STDERR, 'SECRET'); fwrite(STDOUT, 'SECRET'); echo 'SECRET'; print fgets(STDIN);\n"+
+		"$CFG->dbname = 'n'; $CFG->dbuser = 'u'; $CFG->wwwroot = 'http://x'; $CFG->dataroot = '/d'; ob_end_flush(); $CFG->prefix = count($argv) . '_'; require_once(__DIR__ . '/lib/setup.php');")
+	c, err := ReadConfig(t.Context(), path, ReadOptions{PHP: testbed.PHP(t)})
+	if err != nil || c.DBName != "n" || c.Prefix != "1_" {
+		t.Errorf("%v, %v", c, err)
 	}
 }
 
@@ -172,61 +202,165 @@ func TestPHPThatHangsEndsWithTheContext(t *testing.T) {
 	}
 }
 
-// TestPHPIsNotAskedForWhatAWebRequestDecides: it would answer with the address of a command line.
-func TestPHPIsNotAskedForWhatAWebRequestDecides(t *testing.T) {
-	php := testbed.PHP(t)
-	computed, err := os.ReadFile(fixture(t, "proxied.php"))
-	if err != nil {
-		t.Fatal(err)
-	}
+// hosts chooses its site by the name in the request, in the language that is read without php, or computing.
+func hosts(t *testing.T, computes, environment bool) string {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "config.php")
-	write(t, path, strings.Replace(string(computed), "'bitnami_moodle'", "strrev('bd')", 1))
-	for name, file := range map[string]string{"nothing else is computed": fixture(t, "proxied.php"), "something else is computed": path} {
-		t.Run(name, func(t *testing.T) {
-			_, err := ReadConfig(t.Context(), file, ReadOptions{PHP: php})
-			var unusable *ConfigError
-			if !errors.As(err, &unusable) || unusable.Setting != "wwwroot" || unusable.Hint != "say which site with --host=URL" {
-				t.Errorf("error %v", err)
+	compare := "$_SERVER['HTTP_HOST'] === 'b.example'"
+	if computes {
+		compare = "in_array($_SERVER['HTTP_HOST'], ['b.example'])"
+	}
+	if environment {
+		compare = strings.Replace(compare, "$_SERVER['HTTP_HOST']", "getenv('HTTP_HOST')", 1)
+	}
+	write(t, path, `<?php unset($CFG); global $CFG; $CFG = new stdClass();
+$CFG->dbtype = 'mariadb'; $CFG->dbhost = 'h'; $CFG->dbuser = 'u'; $CFG->dbpass = 'p'; $CFG->prefix = 'm_'; $CFG->dataroot = '/d';
+$scheme = isset($_SERVER['HTTPS']) && $_SERVER['HTTPS'] === 'on' ? 'https' : 'http';
+if (`+compare+`) {
+    $CFG->dbname = 'b';
+    $CFG->wwwroot = $scheme . '://b.example';
+} else {
+    $CFG->dbname = 'a';
+    $CFG->wwwroot = "$scheme://" . $_SERVER['SERVER_NAME'];
+}
+require_once(__DIR__ . '/lib/setup.php');`)
+	return path
+}
+
+func TestASiteThatIsChosenByTheRequestsHostIsThatOfHost(t *testing.T) {
+	for i := range 4 {
+		computes := i%2 == 1
+		path, o := hosts(t, computes, i > 1), ReadOptions{}
+		if computes {
+			o.PHP = testbed.PHP(t)
+		}
+		for host, want := range map[string]string{
+			"https://a.example": "a https://a.example", "https://b.example": "b https://b.example", "http://b.example": "b http://b.example", "https://c.example/": "a https://c.example",
+		} {
+			o.Wwwroot = host
+			c, err := ReadConfig(t.Context(), path, o)
+			if err != nil || c.DBName+" "+c.Wwwroot != want {
+				t.Errorf("computes %t, %s: %v, %v", computes, host, c, err)
 			}
-			c, err := ReadConfig(t.Context(), file, ReadOptions{PHP: php, Wwwroot: "https://proxied.example.org"})
-			if err != nil || c.Wwwroot != "https://proxied.example.org" {
+		}
+		o.Wwwroot = ""
+		var unusable *ConfigError
+		if c, err := ReadConfig(t.Context(), path, o); !errors.As(err, &unusable) || !strings.Contains(unusable.Error(), "depends on the web request") || !strings.Contains(unusable.Hint, "--host=URL") {
+			t.Errorf("computes %t, without --host: %v, %v", computes, c, err)
+		}
+	}
+}
+
+// A config.php that looks at the request and sets nothing by it that counts needs no --host, if php can show that.
+func TestARequestThatDecidesNothingNeedsNoHost(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config.php")
+	write(t, path, `<?php $CFG = new stdClass(); $CFG->dbtype = 'mariadb'; $CFG->dbname = 'n'; $CFG->dbuser = 'u'; $CFG->wwwroot = 'https://x.example'; $CFG->dataroot = '/d';
+if (!empty($_SERVER['HTTP_X_FORWARDED_PROTO']) && $_SERVER['HTTP_X_FORWARDED_PROTO'] === 'https') { $CFG->sslproxy = true; }
+require_once(__DIR__ . '/lib/setup.php');`)
+	c, err := ReadConfig(t.Context(), path, ReadOptions{PHP: testbed.PHP(t)})
+	if err != nil || c.DBName != "n" {
+		t.Errorf("%v, %v", c, err)
+	}
+	if c, err := ReadConfig(t.Context(), path, ReadOptions{}); err == nil {
+		t.Errorf("without php: %v", c)
+	}
+	write(t, path, strings.Replace(source(path), "$CFG->sslproxy = true;", "$CFG->wwwroot = 'https://proxied.example';", 1))
+	if c, err := ReadConfig(t.Context(), path, ReadOptions{PHP: testbed.PHP(t)}); err == nil || !strings.Contains(err.Error(), "depends on the web request") {
+		t.Errorf("a proxy decides the wwwroot: %v, %v", c, err)
+	}
+}
+
+// A guard against direct calls asks for a constant that comes only with lib/setup.php; PHP and the reader take the file as it is meant.
+func TestAGuardAgainstDirectCallsDoesNotStopTheReading(t *testing.T) {
+	const settings = "$CFG = new stdClass(); $CFG->dbtype = 'mysqli'; $CFG->dbname = 'n'; $CFG->dbuser = 'u'; $CFG->wwwroot = 'http://x'; $CFG->dataroot = '/d';"
+	for name, test := range map[string]struct {
+		source string
+		dbname string // "": it is refused
+	}{
+		"by or":                       {"defined('MOODLE_INTERNAL') || die(); " + settings, "n"},
+		"by if":                       {"if (!defined('MOODLE_INTERNAL')) { die('Direct access'); } " + settings, "n"},
+		"that decides more than that": {settings + "if (defined('MOODLE_INTERNAL')) { $CFG->dbname = 'other'; }", "n"},
+		"of something else":           {"defined('SOME_INTERNAL') || die(); " + settings, ""},
+	} {
+		for _, computes := range []string{"", "$x = strrev('x');"} {
+			path := filepath.Join(t.TempDir(), "config.php")
+			write(t, path, "<?php "+test.source+computes)
+			o := ReadOptions{}
+			if computes != "" {
+				o.PHP = testbed.PHP(t)
+			}
+			c, err := ReadConfig(t.Context(), path, o)
+			if (err == nil) != (test.dbname != "") || err == nil && c.DBName != test.dbname {
+				t.Errorf("%s, computes %t: %v, %v", name, computes != "", c, err)
+			}
+		}
+	}
+}
+
+func TestRootHasTheOwnerOfDatarootEvaluate(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can become another user")
+	}
+	dir := shared(t)
+	php, path := filepath.Join(dir, "php"), filepath.Join(dir, "config.php")
+	// answers writes a php that says as whom it runs, and that dataroot is that one.
+	answers := func(dataroot string) {
+		write(t, php, "#!/bin/sh\necho \"<?php \\$CFG = (object)array('dbtype' => 'mysqli', 'dbname' => '$(id -u)', 'dbuser' => 'u', 'wwwroot' => 'http://x', 'dataroot' => '"+dataroot+
+			"'); \\$ended = array('how' => '');\" >&3\n")
+		chmod(t, php, 0o755)
+	}
+	for name, test := range map[string]struct {
+		owner          int    // of config.php
+		literal, said  string // dataroot
+		evaluated, err string
+	}{
+		"as config.php says":                                  {0, dataOf(t, 33), "", "33", ""},
+		"root's":                                              {0, dataOf(t, 0), "", "0", ""},
+		"computed, and then it is another's":                  {0, "", dataOf(t, 33), "33", ""},
+		"another than config.php seems to say":                {0, dataOf(t, 34), dataOf(t, 33), "33", ""},
+		"not there, of another user's config.php":             {33, "/no/such/dataroot", "", "", "root does not run this site's PHP code"},
+		"root's, of another user's config.php":                {33, dataOf(t, 0), "", "", "root does not run this site's PHP code"},
+		"computed, of another user's config.php":              {33, "", dataOf(t, 33), "", "root does not run this site's PHP code"},
+		"as config.php says, which is yet another user's own": {34, dataOf(t, 33), "", "33", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if test.said == "" {
+				test.said = test.literal
+			}
+			answers(test.said)
+			write(t, path, "<?php $CFG = new stdClass();\n$CFG->dbtype = f();\n$CFG->dataroot = '"+test.literal+"';\n")
+			chmod(t, path, 0o644)
+			if err := os.Chown(path, test.owner, test.owner); err != nil {
+				t.Fatal(err)
+			}
+			c, err := ReadConfig(t.Context(), path, ReadOptions{PHP: php})
+			switch {
+			case test.err == "" && (err != nil || c.DBName != test.evaluated):
+				t.Errorf("%v, %v", c, err)
+			case test.err != "" && (err == nil || !strings.Contains(err.Error(), test.err)):
 				t.Errorf("%v, %v", c, err)
 			}
 		})
 	}
 }
 
-func TestPHPRunsAnotherUsersFileAsThatUser(t *testing.T) {
+// Who is root may only let code of root's see its own directories: a file elsewhere that is left out silently would give another configuration.
+func TestRootRefusesWhatItsOwnCodeCannotSee(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("only root can become another user")
+		t.Skip("only root's PHP is kept within directories")
 	}
-	dir, err := os.MkdirTemp("/tmp", "php") // not below a directory that only root can enter
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	php, path := filepath.Join(dir, "php"), filepath.Join(dir, "config.php")
-	write(t, php, "#!/bin/sh\necho \"<?php \\$CFG->dbtype = 'mysqli'; \\$CFG->dbname = '$(id -u)'; \\$CFG->dbuser = 'u'; \\$CFG->wwwroot = 'http://x'; \\$CFG->dataroot = '/d';\" >&3\n")
-	write(t, path, "<?php $CFG->dbtype = f();")
-	for _, err := range []error{os.Chmod(dir, 0o755), os.Chmod(php, 0o755), os.Chmod(path, 0o644)} {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, uid := range []int{0, 33} {
-		write(t, path, "<?php $CFG->dbtype = f(); $CFG->dataroot = '"+dataOf(t, uid)+"';")
-		c, err := ReadConfig(t.Context(), path, ReadOptions{PHP: php})
-		if err != nil || c.DBName != fmt.Sprint(uid) {
-			t.Errorf("dataroot of %d: %v, %v", uid, c, err)
-		}
-	}
-	for name, config := range map[string]string{"that is not there": "/no/such/dataroot", "of root's": dataOf(t, 0)} {
-		write(t, path, "<?php $CFG->dbtype = f(); $CFG->dataroot = '"+config+"';")
-		if err := os.Chown(path, 33, 33); err != nil {
-			t.Fatal(err)
-		}
-		if c, err := ReadConfig(t.Context(), path, ReadOptions{PHP: php}); err == nil {
-			t.Errorf("another user's config.php with a dataroot %s was run as user %s", name, c.DBName)
+	secret := filepath.Join(t.TempDir(), "secret.php")
+	write(t, secret, "<?php $CFG->dbpass = 'SECRET';")
+	for name, line := range map[string]string{
+		"included if it is there": "if (file_exists('" + secret + "')) { include '" + secret + "'; }", "included in silence": "@include '" + secret + "';",
+		"by a pattern": "foreach (glob('" + secret + "') as $file) { include $file; }", "read": "$CFG->dbpass = trim(@file_get_contents('" + secret + "'));",
+	} {
+		path := filepath.Join(t.TempDir(), "config.php")
+		write(t, path, "<?php $CFG = new stdClass(); $CFG->dbtype = strrev('ilqsym'); $CFG->dbname = 'n'; $CFG->dbuser = 'u'; $CFG->dbpass = 'default'; $CFG->wwwroot = 'http://x';\n"+
+			"$CFG->dataroot = '"+dataOf(t, 0)+"';\n"+line+"\nrequire_once(__DIR__ . '/lib/setup.php');")
+		c, err := ReadConfig(t.Context(), path, ReadOptions{PHP: testbed.PHP(t)})
+		if !errors.As(err, new(*ConfigError)) || strings.Contains(err.Error(), "SECRET") {
+			t.Errorf("%s: %v, %v", name, c, err)
 		}
 	}
 }
@@ -235,8 +369,10 @@ func TestPHPRunsAnotherUsersFileAsThatUser(t *testing.T) {
 func dataOf(t *testing.T, uid int) string {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.Chown(dir, uid, uid); err != nil {
-		t.Fatal(err)
+	if os.Geteuid() == 0 {
+		if err := os.Chown(dir, uid, uid); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return dir
 }
@@ -245,8 +381,6 @@ func sleeper(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "php")
 	write(t, path, "#!/bin/sh\nexec sleep 60\n")
-	if err := os.Chmod(path, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	chmod(t, path, 0o700)
 	return path
 }

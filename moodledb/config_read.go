@@ -13,9 +13,9 @@ import (
 	"renew_mnetkeys/moodledb/siteuser"
 )
 
-// ReadConfig reads config.php and what it includes, VMoodle's vconfig.php too, up to lib/setup.php. Nothing is executed, unless a needed value is not
-// literal and o.PHP names a php. The result is the configuration of config.php's own site; [Config.Tenant] gives that of another tenant.
-// Errors are a *ConfigError or an *UnsupportedDBError.
+// ReadConfig reads config.php and what it includes, VMoodle's vconfig.php too, up to lib/setup.php. Nothing is executed, unless one of the files says
+// something outside the language of [phpsource]: then php evaluates it. The result is the configuration of config.php's own site; [Config.Tenant] gives
+// that of another tenant. Errors are a *ConfigError or an *UnsupportedDBError.
 func ReadConfig(ctx context.Context, path string, o ReadOptions) (*Config, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
@@ -30,34 +30,29 @@ func ReadConfig(ctx context.Context, path string, o ReadOptions) (*Config, error
 // readConfig reads config.php as a tenant sees it: the values of the array's register stand where VMoodle puts them. nil reads it for its own site.
 func readConfig(ctx context.Context, path string, o ReadOptions, tenant map[string]string) (*Config, error) {
 	s, err := readSource(path, o, tenant)
-	var c *Config
 	if err == nil {
-		c, err = s.config(o)
+		err = s.numbers()
 	}
-	var unclear *ConfigError
-	if !errors.As(err, &unclear) || !unclear.evaluable {
-		return c, err
+	var computed *phpsource.ComputedError
+	if errors.As(err, &computed) {
+		s, err = evaluateConfig(ctx, path, o, tenant, computed)
 	}
-	if o.PHP == "" {
-		unclear.Hint += ", or run where there is a php to evaluate it"
-		return nil, unclear
+	if err != nil {
+		return nil, err
 	}
-	evaluated, failed := evaluate(ctx, path, o, tenant, s)
-	switch {
-	case ctx.Err() != nil:
-		return nil, fmt.Errorf("evaluate %s by php: %w", path, ctx.Err())
-	case failed != nil:
-		unclear.Hint += "; php cannot evaluate it: " + failed.Error()
-		return nil, unclear
+	for name, text := range o.Overrides {
+		if _, ofTenant := tenant[name]; !ofTenant {
+			s.fixed[name] = text
+		}
 	}
-	return evaluated.config(o)
+	return s.config(o)
 }
 
 // usedSettings are the names of $CFG that are read.
 func usedSettings() []string {
 	return []string{
 		"dbtype", "dbhost", "dbname", "dbuser", "dbpass", "prefix", "wwwroot", "dataroot", "dirroot", "cachedir", "altcacheconfigpath",
-		"noreplyaddress", "mnetkeylifetime", "dboptions",
+		"noreplyaddress", "mnetkeylifetime", "mnet_dispatcher_mode", "forced_plugin_settings", "pathtophp", "dboptions",
 		"vmasterdbtype", "vmasterdbhost", "vmasterdbname", "vmasterdblogin", "vmasterdbpass", "vmasterprefix", "vchildsdblogin", "vchildsdbpass",
 		"alternative_cache_factory_class", "tool_forcedcache_config_path",
 	}
@@ -72,39 +67,87 @@ func (o ReadOptions) check() error {
 	for _, name := range []string{"dbport", "dbsocket", "ssl", "connecttimeout"} {
 		known["dboptions."+name] = true
 	}
-	for name := range o.Overrides {
+	for name, text := range o.Overrides {
 		if !known[name] {
-			return &ConfigError{Setting: name, Problem: "is no setting that is read, --cfg has no use for it",
-				Hint: "known are " + strings.Join(usedSettings()[:13], ", ") + ", dboptions.dbport, dboptions.dbsocket, dboptions.ssl, dboptions.connecttimeout, and vconfig.php's"}
+			return &ConfigError{Setting: name, Problem: "is not read, so --cfg cannot override it",
+				Hint: "known are " + strings.Join(append(usedSettings()[:16], "alternative_cache_factory_class", "tool_forcedcache_config_path"), ", ") + ", dboptions.dbport, dboptions.dbsocket, dboptions.ssl, dboptions.connecttimeout, and vconfig.php's"}
+		}
+		if name == "forced_plugin_settings" && text != "" {
+			return &ConfigError{Setting: name, Problem: "can only be overridden by nothing: --cfg forced_plugin_settings="}
 		}
 	}
 	return nil
 }
 
-// settings are what a reading of config.php gave.
-type settings struct {
-	file   string
-	dir    string            // the code's directory as lib/setup.php tells it
-	cfg    phpsource.Value   // $CFG
-	places phpsource.Value   // $CFG with the lines of the source, where cfg comes from php
-	unread []phpsource.Value // includes that could not be followed
-	fixed  map[string]string // what the command line sets
+// environment looks a variable up in what php would inherit. One that is set and empty is there.
+func (o ReadOptions) environment(name string) (string, bool) {
+	if o.Environ == nil {
+		if strings.HasPrefix(name, "MNETKEYS_") {
+			return "", false
+		}
+		return os.LookupEnv(name)
+	}
+	for _, entry := range o.Environ {
+		if key, value, _ := strings.Cut(entry, "="); key == name && !strings.HasPrefix(name, "MNETKEYS_") {
+			return value, true
+		}
+	}
+	return "", false
 }
 
-// readSource reads config.php by our own reader. tenant, where not nil, is put over $CFG where VMoodle does it: behind bootlib.php and vconfig.php,
-// so that what config.php derives afterwards, a cachedir below dataroot, is the tenant's, and what it assigns afterwards wins.
+// settings are what a reading of config.php gave.
+type settings struct {
+	file      string
+	dir       string            // the code's directory as lib/setup.php tells it
+	cfg       phpsource.Value   // $CFG
+	fixed     map[string]string // what the command line sets
+	ofRequest bool              // what was read may depend on the web request that --host stands for
+	evaluated bool              // by php: lines are those of its answer
+	unknown   *ConfigError      // why nothing of the file is known; only what the command line sets is
+}
+
+// numbers finds a setting that is a number of which PHP knows how it is written.
+func (s *settings) numbers() error {
+	for _, name := range append(usedSettings(), "dboptions.dbport", "dboptions.dbsocket", "dboptions.ssl", "dboptions.connecttimeout") {
+		if v := s.value(name); v.Kind() == phpsource.Number {
+			return &phpsource.ComputedError{Position: v.At(), Problem: "sets $CFG->" + name + " to a number that is not known here"}
+		}
+	}
+	return nil
+}
+
+// guard is the constant by which included files see that Moodle includes them. lib/setup.php defines it, so that config.php comes too early for it.
+const guard = "MOODLE_INTERNAL"
+
+// readSource reads config.php by our own reader.
 func readSource(path string, o ReadOptions, tenant map[string]string) (*settings, error) {
 	source, err := siteuser.User{}.ReadFile(path, phpsource.MaxSize) // it was named by whoever runs us
 	if err != nil {
 		return nil, unreadable(path, err)
 	}
-	reader := siteuser.Reader(path)
-	s := &settings{file: path, dir: filepath.Dir(real(path)), fixed: map[string]string{}}
-	for name, text := range o.Overrides {
-		if _, ofTenant := tenant[name]; !ofTenant {
-			s.fixed[name] = text
+	var ended *phpsource.EndError
+	s, err := readLanguage(path, source, o, tenant, false)
+	if errors.As(err, &ended) {
+		// A file that ends unless the constant is defined is meant to be read with it: there is no other reading that gives a site.
+		if s, err = readLanguage(path, source, o, tenant, true); errors.As(err, new(*phpsource.EndError)) {
+			return nil, endedEarly(ended.File, ended.Line, ended.By)
 		}
 	}
+	return s, err
+}
+
+// endedEarly is a config.php with which Moodle does not come up.
+func endedEarly(file string, line int, by string) *ConfigError {
+	return &ConfigError{File: file, Line: line, Problem: "config.php ends here by " + by + ", before lib/setup.php: Moodle cannot start with it",
+		Hint: "check under which condition it ends, and run with the same environment as the web server"}
+}
+
+// readLanguage reads source with the guard defined or not. tenant is put over $CFG where VMoodle does it: where bootlib.php's functions are called, so that
+// what config.php derives afterwards, a cachedir below dataroot, is the tenant's, and what it assigns afterwards wins.
+func readLanguage(path string, source []byte, o ReadOptions, tenant map[string]string, guarded bool) (*settings, error) {
+	reader := siteuser.Reader(path)
+	s := &settings{file: path, dir: filepath.Dir(real(path)), fixed: map[string]string{}}
+	boot := map[string]bool{}
 	switched := false
 	over := func(a *phpsource.Assignments) {
 		for name, text := range tenant {
@@ -112,18 +155,23 @@ func readSource(path string, o ReadOptions, tenant map[string]string) (*settings
 		}
 		switched = true
 	}
-	a, err := phpsource.Parse(real(path), source, phpsource.Env{
+	env := phpsource.Env{
 		// As a script of VMoodle reads it at its second pass: with a tenant chosen, and without $CLI_VMOODLE_PRECHECK.
-		Constants: map[string]string{"CLI_SCRIPT": "1", "CLI_VMOODLE_OVERRIDE": tenant["wwwroot"]},
-		Getenv:    o.Getenv,
-		Exists:    func(file string) bool { _, err := os.Stat(file); return err == nil },
+		Constants: map[string]phpsource.Value{"CLI_SCRIPT": phpsource.BoolValue(true), "CLI_VMOODLE_OVERRIDE": phpsource.StringValue(tenant["wwwroot"])},
+		Getenv:    o.environment,
+		Server:    request(o.asked(tenant)),
+		Stat:      os.Stat,
+		Real:      real,
 		Read: func(file string) ([]byte, error) {
-			if isBootlib(file) {
+			text, err := reader.ReadFile(file, phpsource.MaxSize)
+			if err == nil && isBootlib(file) {
+				for _, name := range reFunction.FindAllSubmatch(text, -1) {
+					boot[strings.ToLower(string(name[1]))] = true
+				}
 				return nil, nil // functions, whose effect is what tenant is
 			}
-			return reader.ReadFile(file, phpsource.MaxSize)
+			return text, err
 		},
-		Real: real,
 		Stop: func(file string) bool {
 			if !strings.HasSuffix(file, "/lib/setup.php") {
 				return false
@@ -131,23 +179,25 @@ func readSource(path string, o ReadOptions, tenant map[string]string) (*settings
 			s.dir = filepath.Dir(filepath.Dir(file))
 			return true
 		},
-		After: func(file string, a *phpsource.Assignments) string {
-			if !isBootlib(file) && !strings.HasSuffix(file, "/local/vmoodle/vconfig.php") {
-				return ""
+		Call: func(name string, a *phpsource.Assignments) (string, bool) {
+			if !boot[name] {
+				return "", false
 			}
 			over(a)
 			return defaults(a.Variable("CFG"), tenant != nil)
 		},
-		Fixed: s.fixed,
-	})
+	}
+	if guarded {
+		env.Constants[guard] = phpsource.BoolValue(true)
+	}
+	a, err := phpsource.Parse(real(path), source, env)
 	if err != nil {
-		return s, sourceError(err)
+		return nil, err
 	}
 	if !switched {
 		over(a)
 	}
-	s.cfg, s.unread = a.Variable("CFG"), a.Unread()
-	s.places = s.cfg
+	s.cfg, s.ofRequest = a.Variable("CFG"), a.OfRequest
 	return s, nil
 }
 
@@ -161,28 +211,28 @@ func real(path string) string {
 
 func isBootlib(file string) bool { return strings.HasSuffix(file, "/local/vmoodle/bootlib.php") }
 
-// defaults is the file that VMoodle includes last (bootlib.php, vmoodle_boot_configuration), "" when there is none.
-func defaults(cfg phpsource.Value, tenant bool) string {
+var reFunction = regexp.MustCompile(`(?m)^\s*function\s+(\w+)\s*\(`)
+
+// rePlain are patterns that every engine matches alike.
+var rePlain = regexp.MustCompile(`^(?:[A-Za-z0-9_:@.^$|-]|\\[.-])*$`)
+
+// defaults is the file that VMoodle includes last (bootlib.php, vmoodle_boot_configuration), "" when there is none. Which tenants a pattern excludes
+// PHP's engine alone knows, unless it is a plain one.
+func defaults(cfg phpsource.Value, tenant bool) (file string, known bool) {
 	name := cfg.Get("vmoodlehardmasterdefaults").Text()
 	if tenant {
 		name = cfg.Get("vmoodlehardchildsdefaults").Text()
 	}
+	exclude := cfg.Get("vmoodlehardchildsdefaultsexclude").Text()
 	if name == "" {
-		return ""
+		return "", true
 	}
-	if exclude := cfg.Get("vmoodlehardchildsdefaultsexclude").Text(); tenant && exclude != "" {
-		if excluded, err := regexp.MatchString(exclude, cfg.Get("wwwroot").Text()); excluded || err != nil {
-			return ""
-		}
+	file = fmt.Sprintf("%s/local/defaults_%s.php", cfg.Get("dirroot").Text(), name)
+	if !tenant || exclude == "" {
+		return file, true
 	}
-	return filepath.Join(cfg.Get("dirroot").Text(), "local", "defaults_"+name+".php")
-}
-
-// sourceError is a file that is no PHP to our reader; to php itself it may be.
-func sourceError(err error) error {
-	var syntax *phpsource.SyntaxError
-	if !errors.As(err, &syntax) {
-		return err
+	if excluded, err := regexp.MatchString(exclude, cfg.Get("wwwroot").Text()); err == nil && excluded {
+		file = ""
 	}
-	return &ConfigError{File: syntax.File, Line: syntax.Line, Problem: syntax.Problem, Hint: "check it with php -l", Err: err, evaluable: true}
+	return file, rePlain.MatchString(exclude)
 }

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,18 +15,16 @@ import (
 
 // config makes a Config of the settings. What is not used is not looked at: it may be anything.
 func (s *settings) config(o ReadOptions) (*Config, error) {
-	c := &Config{File: s.file, options: o}
-	if err := s.database(c); err != nil {
-		return nil, err
+	if s.unknown != nil {
+		if err := s.onlyFixed(o); err != nil {
+			return nil, err
+		}
 	}
-	if err := s.site(c); err != nil {
-		return nil, err
-	}
-	if err := s.dboptions(c); err != nil {
-		return nil, err
-	}
-	if err := s.caches(c); err != nil {
-		return nil, err
+	c := &Config{File: s.file, options: o, ofRequest: s.ofRequest}
+	for _, read := range []func(*Config) error{s.database, s.site, s.forced, s.dboptions, s.caches} {
+		if err := read(c); err != nil {
+			return nil, err
+		}
 	}
 	var err error
 	if c.Register, err = s.register(); err != nil {
@@ -34,15 +33,48 @@ func (s *settings) config(o ReadOptions) (*Config, error) {
 	if _, _, err := c.Endpoint(); err != nil {
 		return nil, s.at("dbhost", err)
 	}
+	if s.unknown != nil && s.fixed["wwwroot"] == "" {
+		s.fixed["wwwroot"] = o.Wwwroot
+	}
+	if _, given := s.fixed["wwwroot"]; given {
+		c.ofRequest = false
+	}
 	if c.Wwwroot, err = s.wwwroot(); err != nil {
-		if o.Wwwroot == "" {
-			return nil, err
-		}
-		if c.Register == nil {
-			c.Wwwroot = strings.TrimSuffix(o.Wwwroot, "/")
-		}
+		return nil, err
 	}
 	return c, nil
+}
+
+// onlyFixed asks for every setting on the command line where nothing of config.php is known.
+func (s *settings) onlyFixed(o ReadOptions) error {
+	var missing []string
+	for _, name := range usedSettings() {
+		_, given := s.fixed[name]
+		ofRegister := name != "vmasterdbname" && (strings.HasPrefix(name, "vmaster") || strings.HasPrefix(name, "vchilds"))
+		switch {
+		case given, name == "pathtophp", name == "wwwroot" && o.Wwwroot != "", ofRegister && s.fixed["vmasterdbname"] == "",
+			name == "tool_forcedcache_config_path" && s.fixed["alternative_cache_factory_class"] == "":
+		case name != "dboptions":
+			missing = append(missing, name)
+		case !s.optionFixed():
+			missing = append(missing, "dboptions.dbport")
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	s.unknown.Hint += ", or give all of these by --cfg NAME=VALUE: " + strings.Join(missing, ", ")
+	return s.unknown
+}
+
+// optionFixed says that the command line sets one of dboptions, and by that says what they are.
+func (s *settings) optionFixed() bool {
+	for name := range s.fixed {
+		if strings.HasPrefix(name, "dboptions.") {
+			return true
+		}
+	}
+	return false
 }
 
 // field is a text setting and where it goes.
@@ -81,7 +113,8 @@ func (s *settings) database(c *Config) error {
 
 func (s *settings) site(c *Config) error {
 	if err := s.fill(field{"dataroot", &c.Dataroot, true}, field{"dirroot", &c.Dirroot, false}, field{"cachedir", &c.CacheDir, false},
-		field{"altcacheconfigpath", &c.AltCacheConfigPath, false}); err != nil {
+		field{"altcacheconfigpath", &c.AltCacheConfigPath, false}, field{"noreplyaddress", &c.NoReplyAddress, false},
+		field{"pathtophp", &c.PathToPHP, false}); err != nil {
 		return err
 	}
 	if c.Dirroot == "" {
@@ -90,22 +123,33 @@ func (s *settings) site(c *Config) error {
 	if c.CacheDir == "" {
 		c.CacheDir = filepath.Join(c.Dataroot, "cache")
 	}
-	// An address that is computed is only a line in the certificate: Moodle's default does.
-	c.NoReplyAddress = s.value("noreplyaddress").Text()
-	days, err := s.needed("mnetkeylifetime")
-	c.KeyLifetimeDays = int(max(0, min(days.Int(), 36500)))
-	return err
+	c.KeyLifetimeDays = int(max(0, min(s.value("mnetkeylifetime").Int(), 36500)))
+	return nil
+}
+
+// forced reads what config.php says in place of the tables, as get_config (lib/moodlelib.php) takes it: null, an array or an object is no setting at all.
+func (s *settings) forced(c *Config) error {
+	c.Forced = map[string]string{}
+	if v, set := s.find("mnet_dispatcher_mode"); set {
+		c.Forced["mnet_dispatcher_mode"] = v.Text()
+	}
+	for _, plugin := range []string{"mnet", "local_vmoodle"} {
+		for _, e := range s.value("forced_plugin_settings").Get(plugin).Entries() {
+			c.Forced[plugin+"/"+e.Key] = e.Value.Text()
+			if plugin == "mnet" && (e.Key == "openssl" || e.Key == "openssl_history") {
+				return &ConfigError{File: s.file, Line: s.line(e.Value.At()), Setting: "forced_plugin_settings", Problem: "sets the MNet key itself: Moodle never looks at a key that is stored",
+					Hint: "remove mnet " + e.Key + " from $CFG->forced_plugin_settings"}
+			}
+		}
+	}
+	return nil
 }
 
 // dboptions are read as lib/dml/mysqli_native_moodle_database.php does: dbsocket only when it is a path.
 func (s *settings) dboptions(c *Config) error {
 	read := map[string]phpsource.Value{}
 	for _, name := range []string{"dbport", "dbsocket", "ssl", "connecttimeout"} {
-		v, err := s.needed("dboptions." + name)
-		if err != nil {
-			return err
-		}
-		read[name] = v
+		read[name] = s.value("dboptions." + name)
 	}
 	port := read["dbport"].Int()
 	if port < 0 || port > 65535 {
@@ -139,69 +183,42 @@ func (s *settings) wwwroot() (string, error) {
 	return text, nil
 }
 
-// value is a setting as it was read, null when it is not set. dboptions.x is an element of dboptions.
-// What depends on the web request stays unknown: php on a command line gives an address that no peer knows.
+// value is a setting, null when it is not set. dboptions.x is an element of dboptions.
 func (s *settings) value(name string) phpsource.Value {
-	if v := dig(s.places, name); v.OfRequest() {
-		return v
-	}
-	return dig(s.cfg, name)
-}
-
-func dig(v phpsource.Value, name string) phpsource.Value {
-	for part := range strings.SplitSeq(name, ".") {
-		v = v.Get(part)
-	}
+	v, _ := s.find(name)
 	return v
 }
 
-// needed is a setting that must be known where it is set.
-func (s *settings) needed(name string) (phpsource.Value, error) {
-	v := s.value(name)
-	if v.Kind() != phpsource.Unevaluated || s.replaced(name) {
-		return v, nil
+// find also says whether a setting is set, if only to null.
+func (s *settings) find(name string) (v phpsource.Value, set bool) {
+	if text, fixed := s.fixed[name]; fixed {
+		return phpsource.StringValue(text), true
 	}
-	return v, &ConfigError{File: v.At().File, Line: v.At().Line, Setting: name, Problem: "is not literal: it " + v.Why(), Hint: hintFor(name), evaluable: !v.OfRequest()}
-}
-
-// replaced says that the command line stands for the whole of dboptions: one of its elements was given, so the others are not asked for.
-func (s *settings) replaced(name string) bool {
-	if !strings.HasPrefix(name, "dboptions.") {
-		return false
+	v = s.cfg
+	for part := range strings.SplitSeq(name, ".") {
+		set = slices.ContainsFunc(v.Entries(), func(e phpsource.Entry) bool { return e.Key == part })
+		v = v.Get(part)
 	}
-	for fixed := range s.fixed {
-		if strings.HasPrefix(fixed, "dboptions.") {
-			return true
-		}
-	}
-	return false
+	return v, set
 }
 
 // text is a setting as PHP makes a string of it. required: nothing is an error.
 func (s *settings) text(name string, required bool) (string, error) {
-	v, err := s.needed(name)
-	if err != nil {
-		return "", err
-	}
-	fail := func(problem string, at phpsource.Position, evaluable bool) (string, error) {
-		if at.File == "" {
-			at.File = s.file
-		}
-		return "", &ConfigError{File: at.File, Line: at.Line, Setting: name, Problem: problem, Hint: hintFor(name), evaluable: evaluable}
+	v := s.value(name)
+	fail := func(problem string) (string, error) {
+		return "", s.at(name, &ConfigError{File: s.file, Setting: name, Problem: problem, Hint: hintFor(name)})
 	}
 	switch {
 	case v.Kind() == phpsource.Array || v.Kind() == phpsource.Object:
-		return fail("is no text", s.place(name), false)
+		return fail("is not a text")
 	case v.Text() != "" || !required && !unsetVariable(name, v):
 		return v.Text(), nil
 	case v.Kind() != phpsource.Null:
-		return fail("is empty; does it come from an environment variable that is not set here?", s.place(name), false)
-	case len(s.unread) > 0:
-		return fail("is not set before this line, which "+s.unread[0].Why(), s.unread[0].At(), true)
+		return fail("is empty; does it come from an environment variable that is not set here?")
 	case s.cfg.Kind() == phpsource.Null:
-		return fail("is not set: is this Moodle's config.php?", phpsource.Position{}, false)
+		return fail("is not set: is this Moodle's config.php?")
 	}
-	return fail("is not set", phpsource.Position{}, false)
+	return fail("is not set")
 }
 
 // unsetVariable says that a setting is false where nobody writes false: getenv() of a variable that is not set, as under cron.
@@ -209,14 +226,20 @@ func unsetVariable(name string, v phpsource.Value) bool {
 	return v.Kind() == phpsource.Bool && (name == "dbhost" || name == "dbpass" || name == "prefix")
 }
 
-func (s *settings) place(name string) phpsource.Position { return dig(s.places, name).At() }
+// line is the line of a place in config.php, 0 where php told the value and not the place.
+func (s *settings) line(at phpsource.Position) int {
+	if s.evaluated {
+		return 0
+	}
+	return at.Line
+}
 
 // at gives a ConfigError the file and the line of its setting.
 func (s *settings) at(name string, err error) error {
 	var e *ConfigError
 	if errors.As(err, &e) && e.Line == 0 {
 		e.File = s.file
-		if at := s.place(name); at.Line > 0 {
+		if at := s.value(name).At(); s.line(at) > 0 {
 			e.File, e.Line = at.File, at.Line
 		}
 	}
@@ -227,7 +250,7 @@ func (s *settings) at(name string, err error) error {
 func hintFor(name string) string {
 	switch {
 	case name == "wwwroot":
-		return "say which site with --host=URL"
+		return hintHost
 	case strings.HasSuffix(name, "pass"):
 		return fmt.Sprintf("replace it with --cfg %s=@FILE", name)
 	}

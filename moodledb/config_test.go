@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"renew_mnetkeys/testbed"
 )
 
 func fixture(t testing.TB, name string) string {
@@ -23,9 +25,13 @@ func fixture(t testing.TB, name string) string {
 	return path
 }
 
-// environment is a getenv of these variables.
-func environment(variables map[string]string) func(string) string {
-	return func(name string) string { return variables[name] }
+// environment is one of these variables.
+func environment(variables map[string]string) []string {
+	environ := []string{"PATH=" + os.Getenv("PATH")}
+	for name, text := range variables {
+		environ = append(environ, name+"="+text)
+	}
+	return environ
 }
 
 // TestReadConfig reads testdata/config without php.
@@ -46,11 +52,11 @@ func TestReadConfig(t *testing.T) {
 			Wwwroot: "http://localhost/moodle", Dataroot: "/home/example/moodledata", CacheDir: "/var/cache/moodle", AltCacheConfigPath: "/etc/moodle/muc.php",
 			NoReplyAddress: "noreply@example.org", KeyLifetimeDays: 56, Dirroot: fixture(t, ""),
 		}},
-		"an image without its environment has the defaults": {file: "container.php", options: ReadOptions{Getenv: environment(map[string]string{"MOODLE_DB_PASS": "p"})}, want: Config{
+		"an image without its environment has the defaults": {file: "container.php", options: ReadOptions{Environ: environment(map[string]string{"MOODLE_DB_PASS": "p"})}, want: Config{
 			DBType: "mariadb", DBHost: "mariadb", DBName: "moodle", DBUser: "moodle", DBPass: "p", Prefix: "mdl_", DBPort: 3306,
 			Wwwroot: "http://localhost:8080", Dataroot: "/var/www/moodledata", CacheDir: "/var/www/moodledata/cache-shared", Dirroot: fixture(t, ""),
 		}},
-		"an image with its environment": {file: "container.php", options: ReadOptions{Getenv: environment(map[string]string{
+		"an image with its environment": {file: "container.php", options: ReadOptions{Environ: environment(map[string]string{
 			"MOODLE_DB_TYPE": "mysqli", "MOODLE_DB_HOST": "db", "MOODLE_DB_NAME": "n", "MOODLE_DB_USER": "u", "MOODLE_DB_PASS": "SECRET", "MOODLE_DB_PREFIX": "x_",
 			"MOODLE_DB_PORT": "3310", "MOODLE_DB_COLLATION": "utf8mb4_bin", "MOODLE_DB_SSL": "verify-full", "MOODLE_HOST": "m.example.org/", "POD": "7",
 		})}, want: Config{
@@ -79,13 +85,14 @@ func TestReadConfig(t *testing.T) {
 			"dbname": "moodle_prod", "dbpass": "p", "dbhost": "127.0.0.1", "wwwroot": "https://computed.example.org", "dataroot": "/srv/data", "cachedir": "/c",
 			"dboptions.dbport": "3307", "dirroot": "/d", "altcacheconfigpath": "", "mnetkeylifetime": "7", "vmasterdbname": "",
 			"alternative_cache_factory_class": "",
+			"dbtype":                          "mysqli", "dbuser": "moodle", "prefix": "mdl_", "noreplyaddress": "", "mnet_dispatcher_mode": "strict", "forced_plugin_settings": "",
 		}}, want: Config{
 			DBType: "mysqli", DBHost: "127.0.0.1", DBName: "moodle_prod", DBUser: "moodle", DBPass: "p", Prefix: "mdl_", DBPort: 3307,
 			Wwwroot: "https://computed.example.org", Dataroot: "/srv/data", CacheDir: "/c", Dirroot: "/d", KeyLifetimeDays: 7,
 		}},
-		"what derives from a replaced value follows it": {file: "container.php", options: ReadOptions{Overrides: map[string]string{"dataroot": "/elsewhere", "dboptions.dbsocket": "/s", "dbpass": ""}}, want: Config{
+		"what derives from a replaced value stays, as php would have it": {file: "container.php", options: ReadOptions{Overrides: map[string]string{"dataroot": "/elsewhere", "dboptions.dbsocket": "/s", "dbpass": ""}}, want: Config{
 			DBType: "mariadb", DBHost: "mariadb", DBName: "moodle", DBUser: "moodle", Prefix: "mdl_", DBPort: 3306, DBSocket: "/s",
-			Wwwroot: "http://localhost:8080", Dataroot: "/elsewhere", CacheDir: "/elsewhere/cache-shared", Dirroot: fixture(t, ""),
+			Wwwroot: "http://localhost:8080", Dataroot: "/elsewhere", CacheDir: "/var/www/moodledata/cache-shared", Dirroot: fixture(t, ""),
 		}},
 	}
 	for name, test := range tests {
@@ -107,7 +114,7 @@ func plain(c Config) any {
 	type fields Config
 	type register Register
 	f := fields(c)
-	f.options = ReadOptions{}
+	f.options, f.ofRequest, f.Forced = ReadOptions{}, false, nil
 	var r *register
 	if f.Register != nil {
 		copied := register(*f.Register)
@@ -118,7 +125,7 @@ func plain(c Config) any {
 
 // TestReadConfigSaysWhatIsMissing reads sources in which the other settings are literal. The word SECRET stands in each.
 func TestReadConfigSaysWhatIsMissing(t *testing.T) {
-	const before = "<?php // SECRET\n"
+	const before = "<?php $CFG = new stdClass(); // SECRET\n"
 	with := func(lines ...string) string {
 		all := map[string]string{"dbtype": "'mysqli'", "dbhost": "'db'", "dbname": "'n'", "dbuser": "'u'", "dbpass": "'SECRET'", "prefix": "'mdl_'",
 			"wwwroot": "'https://x.example'", "dataroot": "'/d'"}
@@ -144,24 +151,23 @@ func TestReadConfigSaysWhatIsMissing(t *testing.T) {
 		problem string // in the problem
 		hint    string // in the hint
 	}{
-		"a wwwroot from the request":        {with(`$CFG->wwwroot = 'https://' . $_SERVER['HTTP_HOST'] . 'SECRET';`), 2, "wwwroot", "depends on the web request", "--host=URL"},
-		"a password from a function":        {with(`$CFG->dbpass = decrypt('SECRET');`), 2, "dbpass", "calls a function", "--cfg dbpass=@FILE"},
-		"a name by a constant of elsewhere": {with("\n", `$CFG->dbname = SECRET;`), 4, "dbname", "constant that is not defined", "--cfg dbname=VALUE"},
-		"a setting in a block nobody can decide": {with("if (gethostname() == 'SECRET') {\n  $CFG->dataroot = 'SECRET';\n}", "no dataroot"), 3, "dataroot",
-			"is assigned under a condition", "--cfg dataroot=VALUE"},
-		"an option that is computed":             {with(`$CFG->dboptions = ['dbport' => port('SECRET')];`), 2, "dboptions.dbport", "not literal", "--cfg dboptions.dbport=VALUE"},
-		"options that are computed":              {with(`$CFG->dboptions = options('SECRET');`), 2, "dboptions.dbport", "not literal", "--cfg dboptions.dbport=VALUE"},
-		"a cache directory that is computed":     {with(`$CFG->cachedir = sys_get_temp_dir() . 'SECRET';`), 2, "cachedir", "not literal", "--cfg cachedir=VALUE"},
-		"a register that is computed":            {with(`$CFG->vmasterdbname = 'SECRET'; $CFG->vmasterdbpass = f('SECRET');`), 2, "vmasterdbpass", "not literal", "--cfg vmasterdbpass=@FILE"},
+		"a wwwroot from the request":             {with(`$CFG->wwwroot = 'https://' . $_SERVER['HTTP_HOST'] . 'SECRET';`), 2, "", "depends on the web request", "--host=URL"},
+		"a password from a function":             {with(`$CFG->dbpass = decrypt('SECRET');`), 2, "", "calls decrypt(), which only PHP can evaluate", "--cfg NAME=VALUE"},
+		"a name by a constant of elsewhere":      {with("\n", `$CFG->dbname = SECRET;`), 4, "", "constant that is not known here", "--php=PATH"},
+		"a setting in a block nobody can decide": {with("if (gethostname() == 'SECRET') {\n  $CFG->dataroot = 'SECRET';\n}", "no dataroot"), 2, "", "calls gethostname()", "dataroot"},
+		"what we do not use":                     {with(`$CFG->anything = f('SECRET');`), 2, "", "calls f()", "dbtype, dbhost, dbname"},
 		"a setting that is not there":            {with("no dbname"), 0, "dbname", "is not set", "--cfg dbname=VALUE"},
-		"a setting of an include nobody can see": {with("require find('SECRET') . '/config.php';", "no dbname"), 2, "dbname", "path is not literal", "--cfg dbname=VALUE"},
-		"a setting of an include that is gone":   {with("\n", "require '/no/such/SECRET.php';", "no dataroot"), 4, "dataroot", "not set before this line", "--cfg dataroot=VALUE"},
+		"an include nobody can see":              {with("require find('SECRET') . '/config.php';", "no dbname"), 2, "", "calls find()", "--php=PATH"},
+		"an include that is gone":                {with("\n", "require '/no/such/SECRET.php';", "no dataroot"), 4, "", "requires a file that does not exist", "--php=PATH"},
+		"a file that ends itself":                {with("if (true) {\n  die('SECRET');\n}"), 3, "", "ends here by exit", "under which condition"},
+		"a key that is forced": {with(`$CFG->forced_plugin_settings = ['mnet' => ['openssl' => 'SECRET']];`), 2, "forced_plugin_settings", "sets the MNet key itself",
+			"remove mnet openssl"},
 		"an environment variable that is not set": {with(`$CFG->dbuser = getenv('SECRET');`), 2, "dbuser", "is empty; does it come from an environment variable",
 			"--cfg dbuser=VALUE"},
 		"a password from a variable that is not set": {with(`$CFG->dbpass = getenv('SECRET');`), 2, "dbpass", "is empty; does it come from an environment variable",
 			"--cfg dbpass=@FILE"},
-		"no configuration at all":        {"<?php // SECRET\nreturn ['x'];", 0, "dbtype", "is this Moodle's config.php?", "--cfg dbtype"},
-		"a text that is an array":        {with(`$CFG->dbname = ['SECRET'];`), 2, "dbname", "is no text", "--cfg dbname"},
+		"no configuration at all":        {"<?php // SECRET\n$x = ['x'];", 0, "dbtype", "is this Moodle's config.php?", "--cfg dbtype"},
+		"a text that is an array":        {with(`$CFG->dbname = ['SECRET'];`), 2, "dbname", "is not a text", "--cfg dbname"},
 		"a prefix that is SQL":           {with("$CFG->prefix = 'mdl`; SECRET';"), 2, "prefix", "letters, digits and underscores", ""},
 		"a prefix that is too long":      {with("$CFG->prefix = 'SECRET" + strings.Repeat("x", 30) + "';"), 2, "prefix", "at most 30", ""},
 		"a wwwroot that is no URL":       {with("$CFG->wwwroot = 'SECRET.example.org';"), 2, "wwwroot", "no http or https URL", "--host=URL"},
@@ -169,8 +175,8 @@ func TestReadConfigSaysWhatIsMissing(t *testing.T) {
 		"a port that is none":            {with("$CFG->dboptions['dbport'] = 700000; // SECRET"), 2, "dboptions.dbport", "no port number", ""},
 		"a host that is a path":          {with("$CFG->dbhost = '/SECRET/mysqld.sock';"), 2, "dbhost", "no host name", "localhost for the unix socket"},
 		"a host whose port is a path":    {with("$CFG->dbhost = 'localhost:/SECRET/mysqld.sock';"), 2, "dbhost", "no port number", "HOST:PORT"},
-		"a file that is not PHP":         {before + "\n$CFG->dbpass = 'SECRET;", 3, "", "a string does not end", "php -l"},
-		"an include that is not PHP":     {with("include __DIR__ . '/broken.php';"), 2, "", "a bracket is not closed", "php -l"},
+		"a file that is not PHP":         {before + "\n$CFG->dbpass = 'SECRET;", 3, "", "a string that does not end", "--php=PATH"},
+		"an include that is not PHP":     {with("include __DIR__ . '/broken.php';"), 2, "", "only PHP can evaluate", "--php=PATH"},
 		"a register with a wrong prefix": {with("$CFG->vmasterdbname = 'SECRET'; $CFG->vmasterprefix = 'x-SECRET';"), 2, "vmasterprefix", "letters", ""},
 	}
 	for name, test := range tests {
@@ -265,12 +271,12 @@ func TestSSLAndSocketOptions(t *testing.T) {
 		"a port as text":                     {`['dbport' => '3307']`, Config{DBPort: 3307}},
 		"a time limit":                       {`['connecttimeout' => '2']`, Config{ConnectTimeout: 2 * time.Second}},
 		"a time limit below nothing":         {`['connecttimeout' => -2]`, Config{}},
-		"what we do not use may be anything": {`['dbpersist' => f(), 'readonly' => g(), 'logall' => fn() => 1, 'dbcollation' => h(), 'dbport' => 1]`, Config{DBPort: 1}},
+		"what we do not use may be anything": {`['dbpersist' => null, 'readonly' => ['latency' => 0.5], 'dbport' => 1]`, Config{DBPort: 1}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "config.php")
-			write(t, path, "<?php $CFG->dbtype='mysqli'; $CFG->dbname='n'; $CFG->dbuser='u'; $CFG->wwwroot='http://x'; $CFG->dataroot='/d'; $CFG->dboptions = "+test.options+";")
+			write(t, path, "<?php $CFG = new stdClass(); $CFG->dbtype='mysqli'; $CFG->dbname='n'; $CFG->dbuser='u'; $CFG->wwwroot='http://x'; $CFG->dataroot='/d'; $CFG->dboptions = "+test.options+";")
 			c, err := ReadConfig(t.Context(), path, ReadOptions{})
 			if err != nil {
 				t.Fatal(err)
@@ -283,22 +289,9 @@ func TestSSLAndSocketOptions(t *testing.T) {
 	}
 }
 
-func TestOneOptionOfTheCommandLineStandsForOptionsThatAreComputed(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "config.php")
-	write(t, path, "<?php $CFG->dbtype='mysqli'; $CFG->dbname='n'; $CFG->dbuser='u'; $CFG->wwwroot='http://x'; $CFG->dataroot='/d'; $CFG->dboptions = options();")
-	c, err := ReadConfig(t.Context(), path, ReadOptions{Overrides: map[string]string{"dboptions.dbport": "3307"}})
-	if err != nil || c.DBPort != 3307 || c.DBSocket != "" || c.SSL != "" {
-		t.Errorf("%v, %v", c, err)
-	}
-	var unusable *ConfigError
-	if _, err := ReadConfig(t.Context(), path, ReadOptions{Overrides: map[string]string{"dbname": "x"}}); !errors.As(err, &unusable) || unusable.Setting != "dboptions.dbport" {
-		t.Errorf("without one: %v", err)
-	}
-}
-
 func TestSymbolicLinksAreResolvedAsPHPDoes(t *testing.T) {
-	root := t.TempDir()
-	write(t, filepath.Join(root, "srv/moodle-4.1/config.php"), "<?php $CFG->dbtype='mysqli'; $CFG->dbname='n'; $CFG->dbuser='u'; $CFG->wwwroot='http://x';"+
+	root := shared(t)
+	write(t, filepath.Join(root, "srv/moodle-4.1/config.php"), "<?php $CFG = new stdClass(); $CFG->dbtype='mysqli'; $CFG->dbname='n'; $CFG->dbuser='u'; $CFG->wwwroot='http://x';"+
 		"$CFG->dataroot = dirname(__DIR__) . '/data'; require __DIR__ . '/more.php';")
 	write(t, filepath.Join(root, "srv/shared/more.php"), "<?php $CFG->cachedir = __DIR__ . '/cache';")
 	for link, target := range map[string]string{"moodle": "srv/moodle-4.1", "srv/moodle-4.1/more.php": "../shared/more.php"} {
@@ -306,6 +299,11 @@ func TestSymbolicLinksAreResolvedAsPHPDoes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for _, name := range []string{"srv/moodle-4.1/config.php", "srv/shared/more.php"} {
+		chmod(t, filepath.Join(root, name), 0o644)
+	}
+	write(t, filepath.Join(root, "srv/data/x"), "") // whose owner evaluates
+	owned(t, filepath.Join(root, "srv/data"))
 	c, err := ReadConfig(t.Context(), filepath.Join(root, "moodle/config.php"), ReadOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -318,5 +316,9 @@ func TestSymbolicLinksAreResolvedAsPHPDoes(t *testing.T) {
 	want[0] = filepath.Join(root, "moodle/config.php")
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+	evaluated, err := byPHP(t, filepath.Join(root, "moodle/config.php"), ReadOptions{PHP: testbed.PHP(t), Overrides: map[string]string{"dataroot": c.Dataroot}}, nil).config(ReadOptions{})
+	if err != nil || evaluated.CacheDir != c.CacheDir || evaluated.Dirroot != c.Dirroot {
+		t.Errorf("php has %v, %v", evaluated, err)
 	}
 }

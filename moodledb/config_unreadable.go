@@ -19,7 +19,12 @@ func unreadable(path string, err error) *ConfigError {
 	case errors.Is(err, fs.ErrNotExist):
 		e.Problem, e.Hint = "there is no such file", "name Moodle's config.php with --config=PATH"
 	case errors.Is(err, fs.ErrPermission):
-		e.Problem, e.Hint = "this user may not read it", fmt.Sprintf("run as: sudo -u %v renew_mnetkeys …", siteuser.Reader(path))
+		e.Problem = "cannot be read by this user"
+		if u, found := siteuser.WebServer(path); found {
+			e.Hint = fmt.Sprintf("run as: sudo -u %v renew_mnetkeys …", u)
+		} else {
+			e.Hint = "only root can read it: let the web server's user read it, too, and run as that user: sudo -u www-data renew_mnetkeys …"
+		}
 	}
 	return e
 }

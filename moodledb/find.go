@@ -2,9 +2,12 @@ package moodledb
 
 import (
 	"bytes"
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // usualPlaces are where packages, guides and images put Moodle, tried last.
@@ -27,22 +30,27 @@ func findConfig(explicit string, env func(string) string, workdir string, usual 
 	if path := env("MOODLE_CONFIG"); path != "" {
 		return named(path, workdir, "MOODLE_CONFIG")
 	}
+	var searched []string
 	for dir := filepath.Clean(workdir); ; dir = filepath.Dir(dir) {
-		if path := filepath.Join(dir, "config.php"); isMoodles(path) {
-			return path, nil
-		}
+		searched = append(searched, filepath.Join(dir, "config.php"))
 		if dir == filepath.Dir(dir) {
 			break
 		}
 	}
-	for _, path := range usual {
-		if isMoodles(path) {
+	for _, path := range append(searched, usual...) {
+		switch found, err := isMoodles(path); {
+		case err != nil: // it may be the one that is meant: no other is taken in its place
+			return "", unreadable(path, err)
+		case found:
 			return path, nil
 		}
 	}
 	return "", &ConfigError{Problem: "no config.php of Moodle in " + workdir + ", above it, or in the usual places",
 		Hint: "name it with --config=PATH or MOODLE_CONFIG"}
 }
+
+// UsualPlaces are the paths that [FindConfig] tries last.
+func UsualPlaces() []string { return slices.Clone(usualPlaces) }
 
 // named is a path that somebody gave: it must be there, whatever stands in it.
 func named(path, workdir, by string) (string, error) {
@@ -63,23 +71,29 @@ func named(path, workdir, by string) (string, error) {
 }
 
 // isMoodles tells Moodle's config.php from those of others: Moodle's library is beside it, or it mentions $CFG. One that may not be read counts where
-// the library is: reading it says as whom to run.
-func isMoodles(path string) bool {
+// the library is: reading it says as whom to run. Else it is an error.
+func isMoodles(path string) (bool, error) {
 	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrPermission) {
+		return false, err
+	}
 	if err != nil || !info.Mode().IsRegular() {
-		return false
+		return false, nil
 	}
 	dir := filepath.Dir(path)
 	for _, lib := range []string{"lib/moodlelib.php", "public/lib/moodlelib.php"} {
 		if _, err := os.Stat(filepath.Join(dir, lib)); err == nil {
-			return true
+			return true, nil
 		}
 	}
 	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrPermission) {
+		return false, err
+	}
 	if err != nil {
-		return false
+		return false, nil
 	}
 	defer func() { _ = file.Close() }()
 	start, err := io.ReadAll(io.LimitReader(file, 64<<10))
-	return err == nil && bytes.Contains(start, []byte("$CFG"))
+	return err == nil && bytes.Contains(start, []byte("$CFG")), nil
 }

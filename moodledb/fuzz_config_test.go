@@ -28,7 +28,7 @@ func FuzzReadConfig(f *testing.F) {
 		if err := os.WriteFile(path, source, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		c, err := ReadConfig(t.Context(), path, ReadOptions{Getenv: func(string) string { return "" }})
+		c, err := ReadConfig(t.Context(), path, ReadOptions{Environ: []string{}})
 		if err != nil {
 			var unusable *ConfigError
 			var other *UnsupportedDBError

@@ -10,7 +10,7 @@ import (
 )
 
 // StartMNet makes what a site needs before it can have a key, where it is missing: its own host row, the all-hosts row, both ids
-// in table config, and the dispatcher mode strict (unless it is on already). That is what Moodle does at installation
+// in table config, and the dispatcher mode strict (unless it is on already, or config.php says it). That is what Moodle does at installation
 // (lib/db/install.php), in mnet/environment.php, init, and VMoodle in cli/start_mnet.php. A site that has it all stays as it is.
 // ipAddress is that of the own host, "" when it is not known.
 //
@@ -53,15 +53,13 @@ func (t *Tenant) startMNet(ctx context.Context, tx *sql.Tx, ipAddress string) er
 	if all.ID, err = t.ensureHost(ctx, tx, hosts, all); err != nil {
 		return err
 	}
-	mode := config["mnet_dispatcher_mode"]
-	if mode != "strict" && mode != "dangerous" {
-		mode = "strict"
+	type setting struct{ name, value string }
+	settings := []setting{{"mnet_localhost_id", strconv.FormatInt(own.ID, 10)}, {"mnet_all_hosts_id", strconv.FormatInt(all.ID, 10)}}
+	_, forced := t.config.Forced["mnet_dispatcher_mode"]
+	if mode := config["mnet_dispatcher_mode"]; !forced && mode != "strict" && mode != "dangerous" {
+		settings = append(settings, setting{"mnet_dispatcher_mode", "strict"})
 	}
-	for _, setting := range []struct{ name, value string }{
-		{"mnet_localhost_id", strconv.FormatInt(own.ID, 10)},
-		{"mnet_all_hosts_id", strconv.FormatInt(all.ID, 10)},
-		{"mnet_dispatcher_mode", mode},
-	} {
+	for _, setting := range settings {
 		if err := t.setConfig(ctx, tx, config, setting.name, setting.value); err != nil {
 			return err
 		}

@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-
-	"renew_mnetkeys/moodledb/phpsource"
 )
 
 // Register says where the register of a VMoodle array is: the vmaster* settings, with the credentials that hold for all tenants.
@@ -46,7 +44,7 @@ func (r RegisterRow) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Spr
 
 // register reads the vmaster* settings; nil when there are none, or empty ones as vconfig-dist.php has them.
 func (s *settings) register() (*Register, error) {
-	if v := s.value("vmasterdbname"); v.Kind() != phpsource.Unevaluated && v.Text() == "" {
+	if s.value("vmasterdbname").Text() == "" {
 		return nil, nil
 	}
 	r := &Register{}

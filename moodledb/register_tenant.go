@@ -41,7 +41,9 @@ func (e *UnknownTenantError) Hint() string {
 // values of the register's row, as VMoodle does (local/vmoodle/bootlib.php, vmoodle_feed_config). One trailing slash and the case of the host do not matter.
 // Errors are an *UnknownTenantError, a *ConfigError, an *UnsupportedDBError, or those of connecting to the register.
 func (c *Config) Tenant(ctx context.Context, host string) (*Config, error) {
-	if c.Wwwroot != "" && envelope.SameWwwroot(host, c.Wwwroot) {
+	// Where config.php takes any host for its own, the register tells whose it is.
+	echoed := c.ofRequest && c.Register != nil
+	if !echoed && envelope.SameWwwroot(host, c.Wwwroot) {
 		return c, nil
 	}
 	if c.Register == nil {
@@ -64,9 +66,11 @@ func (c *Config) Tenant(ctx context.Context, host string) (*Config, error) {
 		return c.TenantFromRow(ctx, row)
 	}
 	e := &UnknownTenantError{Host: host, Problem: fmt.Sprintf("no such tenant among the %d of the register", len(rows)),
-		Nearest: nearest(host, append(known, c.Wwwroot)), hint: "VMoodle's administration lists the tenants; the wwwroot is to be given in full"}
-	if c.Wwwroot == "" {
+		Nearest: nearest(host, known), hint: "VMoodle's administration lists the tenants; the wwwroot is to be given in full"}
+	if echoed {
 		e.hint = "if it is config.php's own site, say so with --cfg wwwroot=" + host
+	} else if e.Nearest == "" {
+		e.Nearest = nearest(host, []string{c.Wwwroot})
 	}
 	return nil, e
 }

@@ -20,6 +20,8 @@ type Site struct {
 	FullName       string // course.fullname of id 1
 	DispatcherMode string // strict or dangerous: MNet is on; off or "": it is off
 
+	DispatcherForced bool // config.php says the mode
+
 	// Settled: config.php over table config over Moodle's default.
 	NoReplyAddress string // default noreply@host
 	LifetimeDays   int    // of a key, default 28
@@ -97,16 +99,19 @@ func (t *Tenant) readSettings(ctx context.Context, tx *sql.Tx) (*Site, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.config.force(config, mnet)
+	_, forced := t.config.Forced["mnet_dispatcher_mode"]
 	s := &Site{
-		SiteIdentifier: config["siteidentifier"],
-		DispatcherMode: config["mnet_dispatcher_mode"],
-		NoReplyAddress: noReplyAddress(t.config, config["noreplyaddress"]),
-		LifetimeDays:   lifetimeDays(t.config, config["mnetkeylifetime"]),
-		DriftThreshold: driftThreshold(mnet["drift_threshold"]),
-		Generations:    generations(mnet["openssl_generations"]),
-		AutoRenewGap:   autoRenewGap(mnet["mnet_key_autorenew_gap"]),
-		OwnID:          int64(number(config["mnet_localhost_id"])),
-		AllHostsID:     int64(number(config["mnet_all_hosts_id"])),
+		SiteIdentifier:   config["siteidentifier"],
+		DispatcherMode:   config["mnet_dispatcher_mode"],
+		DispatcherForced: forced,
+		NoReplyAddress:   noReplyAddress(t.config, config["noreplyaddress"]),
+		LifetimeDays:     lifetimeDays(t.config, config["mnetkeylifetime"]),
+		DriftThreshold:   driftThreshold(mnet["drift_threshold"]),
+		Generations:      generations(mnet["openssl_generations"]),
+		AutoRenewGap:     autoRenewGap(mnet["mnet_key_autorenew_gap"]),
+		OwnID:            int64(number(config["mnet_localhost_id"])),
+		AllHostsID:       int64(number(config["mnet_all_hosts_id"])),
 	}
 	s.RawPair, s.HasPair = mnet["openssl"], has(mnet, "openssl")
 	s.RawHistory, s.HasHistory = mnet["openssl_history"], has(mnet, "openssl_history")

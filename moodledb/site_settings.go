@@ -18,6 +18,19 @@ const (
 	maxDrift            = 24 * time.Hour
 )
 
+// force puts what config.php says in place of what stands in the tables, as Moodle's get_config does.
+func (c *Config) force(config, plugins map[string]string) {
+	for name, text := range c.Forced {
+		switch name {
+		case "mnet_dispatcher_mode":
+			config[name] = text
+		case "mnet/openssl_generations", "mnet/drift_threshold", "local_vmoodle/mnet_key_autorenew_gap":
+			_, setting, _ := strings.Cut(name, "/")
+			plugins[setting] = text
+		}
+	}
+}
+
 func lifetimeDays(c *Config, stored string) int {
 	for _, days := range []float64{float64(c.KeyLifetimeDays), number(stored)} {
 		if days >= 1 && days <= maxLifetimeDays {

@@ -2,6 +2,7 @@ package moodledb
 
 import (
 	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -116,6 +117,37 @@ func TestReadOfOddSites(t *testing.T) {
 			s.Exec(t, c.change)
 			c.check(t, read(t, s.open(t)))
 		})
+	}
+}
+
+// What config.php says counts, whatever stands in the tables: Moodle's get_config takes it.
+func TestSettingsThatConfigPHPForcesBeatTheTables(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config.php")
+	write(t, path, `<?php $CFG = new stdClass(); $CFG->dbtype = 'mariadb'; $CFG->dbname = 'n'; $CFG->dbuser = 'u'; $CFG->wwwroot = 'https://x.example'; $CFG->dataroot = '/d';
+$CFG->mnet_dispatcher_mode = 'off'; $CFG->mnetkeylifetime = 7; $CFG->noreplyaddress = 'no@forced.example';
+$CFG->forced_plugin_settings = ['mnet' => ['openssl_generations' => 9, 'drift_threshold' => '120'], 'local_vmoodle' => ['mnet_key_autorenew_gap' => 48, 'drift_threshold' => 1],
+	'other' => ['openssl_generations' => 1]];`)
+	c, err := ReadConfig(t.Context(), path, ReadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSite(t, "mdl_")
+	s.Exec(t, "INSERT INTO {config_plugins} (plugin, name, value) VALUES ('mnet', 'openssl_generations', '5'), ('mnet', 'drift_threshold', '60'), "+
+		"('local_vmoodle', 'mnet_key_autorenew_gap', '24')")
+	s.config.Forced, s.config.KeyLifetimeDays, s.config.NoReplyAddress = c.Forced, c.KeyLifetimeDays, c.NoReplyAddress
+	tenant := s.open(t)
+	got := read(t, tenant)
+	if got.DispatcherMode != "off" || !got.DispatcherForced || got.LifetimeDays != 7 || got.NoReplyAddress != "no@forced.example" || got.Generations != 9 ||
+		got.DriftThreshold != 2*time.Minute || got.AutoRenewGap != 48*time.Hour {
+		t.Errorf("%+v", got)
+	}
+	s.Exec(t, "UPDATE {config} SET value = '' WHERE name = 'mnet_dispatcher_mode'")
+	if err := tenant.StartMNet(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	var mode string
+	if err := s.DB.QueryRow("SELECT value FROM mdl_config WHERE name = 'mnet_dispatcher_mode'").Scan(&mode); err != nil || mode != "" {
+		t.Errorf("the mode that config.php forces was stored: %q, %v", mode, err)
 	}
 }
 

@@ -100,7 +100,7 @@ func (d *diagnosis) mustNotCall() string {
 	t := d.tenant
 	switch {
 	case !t.MNetOn():
-		return ErrMNetOff.Error()
+		return t.off().Error()
 	case t.checkOwnRow() != nil:
 		return "the own row is missing, or another site's"
 	case t.identity() == nil:

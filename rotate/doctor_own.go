@@ -24,8 +24,11 @@ const (
 func (d *diagnosis) ownRow() {
 	t := d.tenant
 	if !t.MNetOn() {
-		d.own(SeverityError, "mnet_off", "renew with --newkey, which switches it on, or switch it on in Moodle (Networking)",
-			"%v: it answers nobody", ErrMNetOff)
+		cure := "renew with --newkey, which switches it on, or switch it on in Moodle (Networking)"
+		if t.DispatcherForced {
+			cure = "remove $CFG->mnet_dispatcher_mode from config.php, or set it to strict"
+		}
+		d.own(SeverityError, "mnet_off", cure, "%v: it answers nobody", t.off())
 	}
 	var other *OtherSiteError
 	switch err := t.checkOwnRow(); {

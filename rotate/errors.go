@@ -1,6 +1,9 @@
 package rotate
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // What stops a renewal, for exit codes and hints.
 var (
@@ -14,6 +17,8 @@ var (
 	ErrUncertain = errors.New("it is not known whether the new key was stored")
 	// ErrMNetOff: the tenant's dispatcher answers nobody.
 	ErrMNetOff = errors.New("MNet is switched off on this site")
+	// ErrMNetForcedOff: so it is, and no table can say otherwise. It is an ErrMNetOff.
+	ErrMNetForcedOff = fmt.Errorf("%w by $CFG->mnet_dispatcher_mode in config.php", ErrMNetOff)
 	// ErrNoOwnHost: config.mnet_localhost_id names no row of mnet_host.
 	ErrNoOwnHost = errors.New("the site has no mnet_host row of its own")
 	// ErrOwnUnreachable: the local site does not answer, or says nothing of keys.

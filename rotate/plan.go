@@ -71,8 +71,11 @@ func (r *Renewal) plan(ctx context.Context, report *TenantReport) (*Tenant, erro
 	}
 	report.describe(t)
 	if r.NewKey && (!t.MNetOn() || t.Own == nil) {
+		if err := r.mayStart(ctx, t); err != nil {
+			return t, err
+		}
 		report.warn("MNet is off; it would be started first")
-		return t, r.mayStart(ctx, t)
+		return t, nil
 	}
 	check, failure, err := r.examine(ctx, t)
 	report.SelfCheck = check

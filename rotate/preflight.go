@@ -38,6 +38,9 @@ func (r *Renewal) read(ctx context.Context) (*Tenant, error) {
 
 // mayStart finds what must stop the start of MNet, and changes nothing.
 func (r *Renewal) mayStart(ctx context.Context, t *Tenant) error {
+	if !t.MNetOn() && t.DispatcherForced {
+		return ErrMNetForcedOff
+	}
 	if err := r.allowed(ctx); err != nil {
 		return err
 	}
@@ -90,7 +93,7 @@ func (r *Renewal) preflight(ctx context.Context, t *Tenant) (SelfCheck, error) {
 // it while the database has a new one.
 func (r *Renewal) examine(ctx context.Context, t *Tenant) (SelfCheck, *Failure, error) {
 	if !t.MNetOn() {
-		return SelfSkipped, nil, ErrMNetOff
+		return SelfSkipped, nil, t.off()
 	}
 	if err := t.checkOwnRow(); err != nil {
 		return SelfSkipped, nil, err

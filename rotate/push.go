@@ -65,7 +65,7 @@ func (r *Renewal) keep(ctx context.Context, t *Tenant, report *TenantReport) (*I
 func (r *Renewal) mayKeep(t *Tenant) error {
 	switch {
 	case !t.MNetOn():
-		return ErrMNetOff
+		return t.off()
 	case t.identity() == nil:
 		return ErrNoKey
 	case t.checkOwnRow() != nil:

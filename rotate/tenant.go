@@ -11,14 +11,15 @@ import (
 // Tenant is what a renewal reads of one site: its settings, its key, and its
 // peers, as they stood together at one moment.
 type Tenant struct {
-	Wwwroot        string // as the site itself writes it, without trailing slash
-	Site           string // course.fullname of id 1
-	NoReplyAddress string
-	DispatcherMode string        // mnet_dispatcher_mode: strict, dangerous, off; "" is off
-	LifetimeDays   int           // life of a key Moodle would make, in days
-	Generations    int           // how many retired pairs Moodle keeps (openssl_generations)
-	Drift          time.Duration // how far ahead a peer's answer may be stamped (drift_threshold)
-	AutoRenewGap   time.Duration // how long before its expiry VMoodle wants a key renewed (mnet_key_autorenew_gap), 0 where it does not say
+	Wwwroot          string // as the site itself writes it, without trailing slash
+	Site             string // course.fullname of id 1
+	NoReplyAddress   string
+	DispatcherMode   string        // mnet_dispatcher_mode: strict, dangerous, off; "" is off
+	DispatcherForced bool          // config.php says the mode: what is stored does not count
+	LifetimeDays     int           // life of a key Moodle would make, in days
+	Generations      int           // how many retired pairs Moodle keeps (openssl_generations)
+	Drift            time.Duration // how far ahead a peer's answer may be stamped (drift_threshold)
+	AutoRenewGap     time.Duration // how long before its expiry VMoodle wants a key renewed (mnet_key_autorenew_gap), 0 where it does not say
 
 	Own     *Peer  // the site's own mnet_host row, nil when there is none
 	Pair    Stored // the current key pair, as stored
@@ -34,6 +35,14 @@ type Tenant struct {
 // dangerous; Moodle treats everything else as off).
 func (t *Tenant) MNetOn() bool {
 	return t.DispatcherMode == "strict" || t.DispatcherMode == "dangerous"
+}
+
+// off is why the dispatcher answers nobody.
+func (t *Tenant) off() error {
+	if t.DispatcherForced {
+		return ErrMNetForcedOff
+	}
+	return ErrMNetOff
 }
 
 // Stored is a key pair as the database holds it, which may be unreadable or

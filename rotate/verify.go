@@ -43,7 +43,7 @@ func (r *Renewal) verifyOwn(ctx context.Context, t *Tenant, report *TenantReport
 	id := t.identity()
 	switch {
 	case !t.MNetOn():
-		return nil, ErrMNetOff
+		return nil, t.off()
 	case t.checkOwnRow() != nil:
 		return nil, t.checkOwnRow()
 	case id == nil:
@@ -200,7 +200,7 @@ func (r *TenantReport) describeAll(t *Tenant) {
 	}
 	switch {
 	case !t.MNetOn():
-		r.warn(ErrMNetOff.Error())
+		r.warn(t.off().Error())
 	case t.checkOwnRow() != nil:
 		r.warn(t.checkOwnRow().Error())
 	case t.identity() == nil:

@@ -78,21 +78,16 @@ func readSource(file string) ([]byte, error) {
 
 // parseConfiguration reads what cache_config_writer::config_save() has written: $configuration as var_export does it.
 func parseConfiguration(file string, source []byte) (*configuration, error) {
-	assigned, err := phpsource.Parse(file, source, phpsource.Env{})
+	assigned, err := phpsource.Parse(file, source, phpsource.Env{Constants: map[string]phpsource.Value{"MOODLE_INTERNAL": phpsource.BoolValue(true)}})
 	if err != nil {
-		var syntax *phpsource.SyntaxError
-		if errors.As(err, &syntax) {
-			return nil, &ConfigError{File: file, Line: syntax.Line, Problem: syntax.Problem}
+		var computed *phpsource.ComputedError
+		if errors.As(err, &computed) {
+			return nil, &ConfigError{File: file, Line: computed.Line, Problem: computed.Problem}
 		}
 		return nil, &ConfigError{File: file, Problem: err.Error()}
 	}
 	all := assigned.Variable("configuration")
 	definition := all.Get("definitions").Get(definitionID)
-	for _, read := range []phpsource.Value{all.Get("siteidentifier"), all.Get("stores"), all.Get("modemappings"), all.Get("definitionmappings"), definition} {
-		if unread, found := unevaluated(read); found {
-			return nil, &ConfigError{File: file, Line: unread.At().Line, Problem: unread.Why()}
-		}
-	}
 	if all.Kind() != phpsource.Array {
 		return nil, &ConfigError{File: file, Line: all.At().Line, Problem: "assigns no array to $configuration"}
 	}
@@ -106,17 +101,4 @@ func parseConfiguration(file string, source []byte) (*configuration, error) {
 		c.sharing = option.Int()
 	}
 	return c, nil
-}
-
-// unevaluated finds a value that is no literal: guessing at one would drop the wrong entries and look like success.
-func unevaluated(v phpsource.Value) (phpsource.Value, bool) {
-	if v.Kind() == phpsource.Unevaluated {
-		return v, true
-	}
-	for _, e := range v.Entries() {
-		if found, ok := unevaluated(e.Value); ok {
-			return found, true
-		}
-	}
-	return phpsource.Value{}, false
 }

@@ -83,12 +83,12 @@ func TestConfigurationFilesThatCannotBeUsedSayWhere(t *testing.T) {
 		name, source string
 		line         int
 	}{
-		{"not PHP", "stores: [file]", 0},
+		{"not PHP", "stores: [file]", 1},
 		{"no configuration", "<?php\n$config = array();", 0},
 		{"not an array", "<?php\n$configuration = 'S3cret';", 2},
 		{"cut off", "<?php $configuration = array (\n'stores' =>\n array ('a' => 'S3cret", -1},
 		{"a server that only PHP can tell", "<?php $configuration = array('stores' => array('r' =>\n array('name' => 'r', 'plugin' => 'redis',\n" +
-			"'configuration' => array('server' => secret_lookup('S3cret')))));", 3},
+			"'configuration' => array('server' => lookup('S3cret')))));", 3},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -192,7 +192,7 @@ func TestAConfigurationThatIsComputedIsLeftToPHP(t *testing.T) {
 	}{
 		"as Moodle writes it":        {"<?php defined('MOODLE_INTERNAL') || die();\n " + fmt.Sprintf(array, `'getenv("X") $CFG->x // no comment'`), 0},
 		"with comments":              {"<?php // getenv('X')\n# $CFG->y\n/* if (x) */ " + fmt.Sprintf(array, `"127.0.0.1"`), 0},
-		"with brackets":              {"<?php $configuration = ['stores' => [], 'siteidentifier' => null];\nreturn;", 0},
+		"with brackets":              {"<?php $configuration = ['stores' => [], 'siteidentifier' => null];\n", 0},
 		"a setting of config.php":    {"<?php global $CFG;\n" + fmt.Sprintf(array, "$CFG->redis"), 1},
 		"one without global":         {"<?php\n" + fmt.Sprintf(array, "$CFG->redis"), 2},
 		"one within a text":          {"<?php\n" + fmt.Sprintf(array, `"$CFG->redis:6379"`), 2},

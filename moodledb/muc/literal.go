@@ -12,7 +12,7 @@ var (
 	notCode = regexp.MustCompile(`(?s)'(?:[^'\\]|\\.)*'|"(?:[^"\\$]|\\.)*"|/\*.*?\*/|(?:#|//)(?:[^\n?]|\?+[^\n?>])*`)
 	word    = regexp.MustCompile(`\$?\b[A-Za-z_]\w*|[$"` + "`" + `]`)
 	// ofLiterals are the words that an array of literals and the guard before it are made of.
-	ofLiterals = []string{"php", "defined", "or", "die", "exit", "return", "array", "true", "false", "null", "$configuration"}
+	ofLiterals = []string{"php", "defined", "or", "die", "exit", "array", "true", "false", "null", "$configuration"}
 )
 
 // literal refuses a configuration that says more than its array of literals, which is all that cache_config_writer writes: what an administrator has put

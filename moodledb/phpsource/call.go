@@ -1,218 +1,281 @@
 package phpsource
 
 import (
+	"cmp"
+	"crypto/sha1"
+	"encoding/hex"
+	"errors"
+	"io/fs"
 	"path"
 	"strings"
+	"syscall"
 )
 
-// arguments reads `( … )`. An argument that cannot be read is Unevaluated.
+// arguments reads `( … )`.
 func (r *reader) arguments() (args []Value) {
-	end := r.peek().match
-	r.next()
-	for r.src.pos < end {
-		if r.accept(",") {
-			continue
+	r.expect("(")
+	for !r.accept(")") {
+		r.beside(func() { args = append(args, r.expression(0)) })
+		if !r.is(")") {
+			r.expect(",")
 		}
-		start := r.src.pos
-		var v Value
-		why := r.guarded(func() {
-			v = r.expression(0)
-			if !r.is(",") && r.src.pos != end {
-				giveUp("is written in a way the reader does not know")
-			}
-		})
-		if why != "" {
-			v = unevaluated(why)
-			r.src.pos = start
-			r.skipTo(",")
-		}
-		args = append(args, v)
 	}
-	r.src.pos = end
-	r.next()
 	return args
 }
 
-func (r *reader) unknownCall() Value {
-	r.arguments()
-	return unevaluated("calls a function the reader does not run")
-}
-
-// call evaluates the few functions that configuration files use and that depend on nothing else.
-func (r *reader) call(name string) Value {
-	args := r.arguments()
-	for _, v := range args {
-		if v.kind == Unevaluated {
-			return v
-		}
-	}
-	if f := known(name); f.run != nil && len(args) >= f.min && len(args) <= f.max {
-		return f.run(r, args)
-	}
-	return unevaluated("calls a function the reader does not run")
-}
-
-// function is one PHP function with how many arguments of it are understood.
+// function is a PHP function whose result is known, with how many arguments of it are.
 type function struct {
 	min, max int
-	run      func(r *reader, args []Value) Value
+	run      func(r *reader, args []Value) (v Value, known bool)
 }
 
-func known(name string) function {
-	switch name {
-	case "getenv":
-		return function{1, 2, (*reader).environment}
-	case "define":
-		return function{2, 3, (*reader).defineCall}
-	case "defined":
-		return function{1, 1, func(r *reader, args []Value) Value { _, ok := r.constants[args[0].Text()]; return boolValue(ok) }}
-	case "constant":
-		return function{1, 1, func(r *reader, args []Value) Value { return r.constant(&token{text: args[0].Text()}) }}
-	case "dirname":
-		return function{1, 2, dirname}
-	case "realpath":
-		return function{1, 1, (*reader).realpath}
-	case "file_exists", "is_file", "is_dir", "is_readable":
-		return function{1, 1, (*reader).exists}
-	case "file_get_contents":
-		return function{1, 1, (*reader).contents}
-	case "trim":
-		return trim(strings.Trim)
-	case "ltrim":
-		return trim(strings.TrimLeft)
-	case "rtrim", "chop":
-		return trim(strings.TrimRight)
-	case "strtolower":
-		return text(strings.ToLower)
-	case "strtoupper":
-		return text(strings.ToUpper)
-	case "str_replace":
-		return function{3, 3, (*reader).replace}
-	case "intval":
-		return function{1, 1, func(_ *reader, args []Value) Value { return cast("int", args[0]) }}
-	case "boolval":
-		return function{1, 1, func(_ *reader, args []Value) Value { return cast("bool", args[0]) }}
-	case "strval":
-		return function{1, 1, func(_ *reader, args []Value) Value { return cast("string", args[0]) }}
-	case "php_sapi_name":
-		return function{0, 0, func(*reader, []Value) Value { return StringValue("cli") }}
+// functions are set by init: their bodies call the reader, which calls them.
+var functions map[string]function
+
+func init() {
+	functions = map[string]function{
+		"getenv":            {1, 1, (*reader).environment},
+		"define":            {2, 2, (*reader).define},
+		"defined":           {1, 1, (*reader).defined},
+		"dirname":           {1, 2, dirname},
+		"realpath":          {1, 1, (*reader).realpath},
+		"file_exists":       {1, 1, fileIs(func(fs.FileInfo) bool { return true })},
+		"is_file":           {1, 1, fileIs(func(i fs.FileInfo) bool { return i.Mode().IsRegular() })},
+		"is_dir":            {1, 1, fileIs(fs.FileInfo.IsDir)},
+		"is_readable":       {1, 1, (*reader).readable},
+		"file_get_contents": {1, 1, (*reader).fileContents},
+		"trim":              {1, 2, trim(strings.Trim)},
+		"ltrim":             {1, 2, trim(strings.TrimLeft)},
+		"rtrim":             {1, 2, trim(strings.TrimRight)},
+		"explode":           {2, 2, explode},
+		"sha1":              {1, 1, hash},
+		"intval":            {1, 1, func(_ *reader, args []Value) (Value, bool) { return cast("int", args[0]) }},
+		"php_sapi_name":     {0, 0, func(*reader, []Value) (Value, bool) { return StringValue("cli"), true }},
 	}
-	return function{}
 }
 
-// text is a function of one string; outside ASCII the PHP versions differ.
-func text(f func(string) string) function {
-	return function{1, 1, func(_ *reader, args []Value) Value {
-		s := args[0].Text()
-		if args[0].list != nil || strings.IndexFunc(s, func(c rune) bool { return c >= 0x80 }) >= 0 {
-			return unevaluated("changes a text the reader does not know")
+// call evaluates one of the functions above; what is skipped may call any.
+func (r *reader) call(name string) Value {
+	at := r.src.pos - 1
+	switch name {
+	case "end":
+		return r.lastElement()
+	case "property_exists":
+		return r.propertyExists()
+	}
+	args := r.arguments()
+	if r.skip {
+		return Value{}
+	}
+	if f, ok := functions[name]; ok && len(args) >= f.min && len(args) <= f.max {
+		if v, known := f.run(r, args); known {
+			return v
 		}
-		return StringValue(f(s))
-	}}
+	} else if r.env.Call != nil && r.pending == 0 && len(args) == 0 {
+		if more, known := r.env.Call(name, r.a); known {
+			r.more(more)
+			return Value{}
+		}
+	}
+	r.src.pos = at
+	r.unknown("calls " + name + "()")
+	return Value{}
 }
 
-func trim(f func(s, cutset string) string) function {
-	return function{1, 2, func(_ *reader, args []Value) Value { return trimmed(f, args) }}
+// more reads a file that a function of the caller's includes: only $CFG is the same there.
+func (r *reader) more(file string) {
+	if file == "" {
+		return
+	}
+	text, found := r.contents(file)
+	if !found || r.included[file] {
+		return
+	}
+	r.included[file] = true
+	outer := r.a.variables
+	r.a.variables = map[string]Value{"CFG": outer["CFG"]}
+	r.file(file, text)
+	outer["CFG"] = r.a.variables["CFG"]
+	r.a.variables = outer
+}
+
+// lastElement is end() of a variable, which it leaves as it is for all that is known here.
+func (r *reader) lastElement() Value {
+	r.expect("(")
+	p := r.named()
+	r.expect(")")
+	if r.skip {
+		return Value{}
+	}
+	v := r.holds(p)
+	if v.kind != Array {
+		r.unknown("calls end()")
+	}
+	if entries := v.Entries(); len(entries) > 0 {
+		return share(entries[len(entries)-1].Value)
+	}
+	return BoolValue(false)
+}
+
+// propertyExists is property_exists() of a variable.
+func (r *reader) propertyExists() Value {
+	r.expect("(")
+	p := r.named()
+	r.expect(",")
+	name := r.expression(0)
+	r.expect(")")
+	if r.skip {
+		return Value{}
+	}
+	v := r.holds(p)
+	if v.kind != Object || name.kind != String {
+		r.unknown("calls property_exists()")
+	}
+	return BoolValue(v.list.find(name.text) >= 0)
 }
 
 // environment is getenv(): false when the variable is not set.
-func (r *reader) environment(args []Value) Value {
-	if text := r.getenv(args[0].Text()); text != "" {
-		return StringValue(text)
+func (r *reader) environment(args []Value) (Value, bool) {
+	name := args[0].text
+	if r.env.Getenv == nil || args[0].kind != String || name == "" || strings.ContainsAny(name, "=\x00") {
+		return Value{}, false
 	}
-	return boolValue(false)
+	if ofRequest(name) { // a web server hands them over as variables of the environment, too
+		v := r.requested(name)
+		return cmp.Or(v, BoolValue(false)), true
+	}
+	if text, ok := r.env.Getenv(name); ok {
+		return StringValue(text), true
+	}
+	return BoolValue(false), true
 }
 
-func (r *reader) defineCall(args []Value) Value {
-	r.define(args[0].Text(), args[1])
-	return boolValue(true)
+// define keeps the first value of a constant, as PHP does.
+func (r *reader) define(args []Value) (Value, bool) {
+	name := args[0].text
+	if args[0].kind != String || mayBePHPs(name) || args[1].kind >= Array && args[1].list.objects || args[1].kind == Object || reserved[strings.ToLower(name)] {
+		return Value{}, false
+	}
+	if _, there := r.constants[name]; there {
+		return BoolValue(false), true
+	}
+	r.constants[name] = share(args[1])
+	return BoolValue(true), true
+}
+
+func (r *reader) defined(args []Value) (Value, bool) {
+	name := args[0].text
+	_, there := r.constants[name]
+	return BoolValue(there), args[0].kind == String && (there || !mayBePHPs(name) && !reserved[strings.ToLower(name)])
 }
 
 // dirname takes trailing slashes off before the last part, as PHP does.
-func dirname(_ *reader, args []Value) Value {
-	name, levels := args[0].Text(), int64(1)
+func dirname(_ *reader, args []Value) (Value, bool) {
+	name, levels := args[0].text, int64(1)
 	if len(args) == 2 {
-		levels = args[1].Int()
+		levels = args[1].num
 	}
-	if levels < 1 || levels > maxDepth {
-		return unevaluated("asks for no directory")
+	if args[0].kind != String || len(args) == 2 && args[1].kind != Int || levels < 1 || levels > maxDepth {
+		return Value{}, false
 	}
 	for ; levels > 0; levels-- {
 		trimmed := strings.TrimRight(name, "/")
 		i := strings.LastIndexByte(trimmed, '/')
 		switch {
 		case name == "":
-			return StringValue("")
+			return StringValue(""), true
 		case trimmed == "":
-			return StringValue("/")
+			return StringValue("/"), true
 		case i < 0:
-			return StringValue(".")
+			return StringValue("."), true
 		}
 		if name = strings.TrimRight(trimmed[:i], "/"); name == "" {
 			name = "/"
 		}
 	}
-	return StringValue(name)
+	return StringValue(name), true
 }
 
-func (r *reader) exists(args []Value) Value {
-	file := args[0].Text()
-	if r.env.Exists == nil || !path.IsAbs(file) {
-		return unevaluated("asks for a file")
+// stat looks at a file by an absolute path; there is false when there is none, known when that is for certain.
+func (r *reader) stat(v Value) (info fs.FileInfo, known bool) {
+	if r.env.Stat == nil || v.kind != String || !path.IsAbs(v.text) || strings.Contains(v.text, "\x00") || r.special(v.text) {
+		return nil, false
 	}
-	return boolValue(r.env.Exists(file))
+	info, err := r.env.Stat(v.text)
+	if err != nil {
+		return nil, errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+	}
+	return info, true
 }
 
-// realpath does not follow symbolic links: the path without them names the same file.
-func (r *reader) realpath(args []Value) Value {
-	v := r.exists(args)
-	switch {
-	case v.kind == Unevaluated:
-		return v
-	case v.Truth():
-		return StringValue(path.Clean(args[0].Text()))
+func fileIs(what func(fs.FileInfo) bool) func(*reader, []Value) (Value, bool) {
+	return func(r *reader, args []Value) (Value, bool) {
+		info, known := r.stat(args[0])
+		return BoolValue(info != nil && what(info)), known
 	}
-	return boolValue(false)
 }
 
-// contents is file_get_contents() of a local file: how container images pass secrets.
-func (r *reader) contents(args []Value) Value {
-	file := args[0].Text()
-	if r.env.Read == nil || !path.IsAbs(file) || r.mode == skipping {
-		return unevaluated("reads a file")
+// readable is is_readable() of a file: that of a directory is not known.
+func (r *reader) readable(args []Value) (Value, bool) {
+	info, known := r.stat(args[0])
+	if info == nil || !known {
+		return BoolValue(false), known
 	}
-	text, err := r.env.Read(path.Clean(file))
-	if err != nil || len(text) > MaxSize {
-		return unevaluated("reads a file that cannot be read")
-	}
-	r.spend(len(text))
-	return StringValue(string(text))
+	_, found := r.contents(args[0].text)
+	return BoolValue(found), info.Mode().IsRegular()
 }
 
-// trimmed is trim() and its like; a range of characters (`a..z`) is not understood.
-func trimmed(f func(s, cutset string) string, args []Value) Value {
-	cutset := " \t\n\r\x00\v"
-	if len(args) == 2 {
-		cutset = args[1].Text()
+func (r *reader) realpath(args []Value) (Value, bool) {
+	info, known := r.stat(args[0])
+	if info == nil || r.env.Real == nil {
+		return BoolValue(false), known && info == nil
 	}
-	for _, c := range []byte(cutset) {
-		if c >= 0x80 || strings.Contains(cutset, "..") {
-			return unevaluated("trims characters the reader does not know")
+	return StringValue(r.env.Real(args[0].text)), known
+}
+
+// fileContents is file_get_contents() of a local file: how container images pass secrets.
+func (r *reader) fileContents(args []Value) (Value, bool) {
+	info, known := r.stat(args[0])
+	if info == nil || !known {
+		return BoolValue(false), known
+	}
+	text, found := r.contents(args[0].text)
+	return StringValue(string(text)), found
+}
+
+// trim is trim() and its like; a range of characters (`a..z`) is not known.
+func trim(f func(s, cutset string) string) func(*reader, []Value) (Value, bool) {
+	return func(_ *reader, args []Value) (Value, bool) {
+		cutset := " \t\n\r\x00\v"
+		if len(args) == 2 {
+			cutset = args[1].text
 		}
+		if args[0].kind >= Array || args[0].kind == Number || len(args) == 2 && args[1].kind != String || strings.Contains(cutset, "..") {
+			return Value{}, false
+		}
+		for _, c := range []byte(cutset) {
+			if c >= 0x80 {
+				return Value{}, false
+			}
+		}
+		return StringValue(f(args[0].Text(), cutset)), true
 	}
-	return StringValue(f(args[0].Text(), cutset))
 }
 
-func (r *reader) replace(args []Value) Value {
-	for _, v := range args {
-		if v.list != nil {
-			return unevaluated("replaces in arrays")
-		}
+func explode(r *reader, args []Value) (Value, bool) {
+	separator := args[0].text
+	if args[0].kind != String || separator == "" || args[1].kind != String {
+		return Value{}, false
 	}
-	search, by, in := args[0].Text(), args[1].Text(), args[2].Text()
-	if search == "" {
-		return args[2]
+	r.spend(elementSize * (1 + strings.Count(args[1].text, separator)))
+	l := &list{}
+	for part := range strings.SplitSeq(args[1].text, separator) {
+		l.push(StringValue(part))
 	}
-	r.spend(len(in) + strings.Count(in, search)*len(by))
-	return StringValue(strings.ReplaceAll(in, search, by))
+	return Value{kind: Array, list: l}, true
+}
+
+func hash(_ *reader, args []Value) (Value, bool) {
+	sum := sha1.Sum([]byte(args[0].text))
+	return StringValue(hex.EncodeToString(sum[:])), args[0].kind == String
 }

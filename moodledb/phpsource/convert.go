@@ -1,14 +1,13 @@
 package phpsource
 
 import (
-	"fmt"
-	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// Text is the value converted by PHP's (string). Arrays, objects and Unevaluated give "".
+// Text is the value converted by PHP's (string). Numbers that are not known, arrays and objects give "".
 func (v Value) Text() string {
 	switch v.kind {
 	case Bool:
@@ -16,52 +15,24 @@ func (v Value) Text() string {
 			return "1"
 		}
 	case Int:
-		return strconv.FormatInt(int64(v.num), 10)
-	case Float:
-		return floatText(math.Float64frombits(v.num))
+		return strconv.FormatInt(v.num, 10)
 	case String:
 		return v.text
 	}
 	return ""
 }
 
-// Int is the value converted by PHP's (int): leading digits of a string, 0 for no number. Unevaluated gives 0.
+// Int is the value converted by PHP's (int). What integer does not know gives 0.
 func (v Value) Int() int64 {
-	switch v.kind {
-	case Bool, Int:
-		return int64(v.num)
-	case Float:
-		if f := math.Trunc(math.Float64frombits(v.num)); f > -1<<63 && f < 1<<63 {
-			return int64(f)
-		}
-	case String:
-		return leadingNumber(v.text).Int()
-	case Array:
-		if len(v.Entries()) > 0 {
-			return 1
-		}
-	case Object:
-		return 1
-	}
-	return 0
+	n, _ := integer(v)
+	return n
 }
 
-// fits says whether Int is what every PHP version makes of the value: what it makes of floats outside the range differs.
-func (v Value) fits() bool {
-	if v.kind == String {
-		v = leadingNumber(v.text)
-	}
-	f := math.Trunc(v.float())
-	return v.kind != Float || f > -1<<63 && f < 1<<63
-}
-
-// Truth is the value converted by PHP's (bool). Unevaluated gives false.
+// Truth is the value converted by PHP's (bool). A number that is not known gives false.
 func (v Value) Truth() bool {
 	switch v.kind {
 	case Bool, Int:
 		return v.num != 0
-	case Float:
-		return math.Float64frombits(v.num) != 0
 	case String:
 		return v.text != "" && v.text != "0"
 	case Array:
@@ -72,60 +43,31 @@ func (v Value) Truth() bool {
 	return false
 }
 
-// floatText writes a float as PHP does with its default of 14 significant digits (php.ini: precision).
-func floatText(f float64) string {
-	switch {
-	case math.IsNaN(f):
-		return "NAN"
-	case math.IsInf(f, 1):
-		return "INF"
-	case math.IsInf(f, -1):
-		return "-INF"
-	}
-	mantissa, exponent, _ := strings.Cut(strconv.FormatFloat(f, 'E', 13, 64), "E")
-	n, _ := strconv.Atoi(exponent)
-	if n < -4 || n > 13 {
-		mantissa = strings.TrimRight(mantissa, "0")
-		if strings.HasSuffix(mantissa, ".") {
-			mantissa += "0"
-		}
-		return fmt.Sprintf("%sE%+d", mantissa, n)
-	}
-	s := strconv.FormatFloat(f, 'f', 13-n, 64)
-	if strings.Contains(s, ".") {
-		s = strings.TrimRight(strings.TrimRight(s, "0"), ".")
-	}
-	return s
-}
+var (
+	leading = regexp.MustCompile(`^[ \t\n\r\v\f]*([+-]?[0-9]+)(.?)`)
+	decimal = regexp.MustCompile(`^[ \t\n\r\v\f]*[+-]?\.`)
+)
 
-var number = regexp.MustCompile(`^[ \t\n\r\v\f]*([+-]?(?:[0-9]+(\.[0-9]*)?|(\.[0-9]+))([eE][+-]?[0-9]+)?)`)
-
-// leadingNumber reads the number a string starts with as PHP's casts do; no number is int 0.
-func leadingNumber(s string) Value {
-	m := number.FindStringSubmatch(s)
-	if m == nil {
-		return intValue(0)
-	}
-	if m[2] == "" && m[3] == "" && m[4] == "" {
-		if n, err := strconv.ParseInt(m[1], 10, 64); err == nil {
-			return intValue(n)
-		}
-	}
-	f, _ := strconv.ParseFloat(m[1], 64) // out of range gives ±Inf, as in PHP
-	return floatValue(f)
-}
-
-// numeric is a number, or a string that is one from end to end.
-func numeric(v Value) (Value, bool) {
+// integer is PHP's (int). A string may go on behind its digits, but not as a float, whose size and rounding are PHP's.
+func integer(v Value) (n int64, known bool) {
 	switch v.kind {
-	case Int, Float:
-		return v, true
+	case Null, Bool, Int:
+		return v.num, true
 	case String:
-		if m := number.FindString(v.text); m != "" && strings.Trim(v.text[len(m):], " \t\n\r\v\f") == "" {
-			return leadingNumber(v.text), true
+		m := leading.FindStringSubmatch(v.text)
+		if m == nil {
+			return 0, !decimal.MatchString(v.text)
 		}
+		n, err := strconv.ParseInt(m[1], 10, 64)
+		return n, err == nil && (m[2] == "" || !strings.Contains(".eE", m[2]))
 	}
-	return v, false
+	return 0, false
+}
+
+// numberLike says that PHP might take a string for a number when it compares: which it does depends on its version.
+func numberLike(s string) bool {
+	s = strings.Trim(s, " \t\n\r\v\f")
+	return s != "" && strings.IndexByte("+-.0123456789", s[0]) >= 0
 }
 
 // key is PHP's array key for a value; ok is false for what cannot be one or is not known.
@@ -133,8 +75,8 @@ func key(v Value) (text string, ok bool) {
 	switch v.kind {
 	case Null, String:
 		return v.Text(), true
-	case Bool, Int, Float:
-		return strconv.FormatInt(v.Int(), 10), v.fits()
+	case Bool, Int:
+		return strconv.FormatInt(v.num, 10), true
 	}
 	return "", false
 }
@@ -143,4 +85,123 @@ func key(v Value) (text string, ok bool) {
 func integerKey(s string) (int64, bool) {
 	n, err := strconv.ParseInt(s, 10, 64)
 	return n, err == nil && strconv.FormatInt(n, 10) == s
+}
+
+// identical is `===`; of arrays it is not known.
+func identical(a, b Value) (same, known bool) {
+	if a.kind != b.kind && a.kind != Number && b.kind != Number {
+		return false, true
+	}
+	return a.num == b.num && a.text == b.text, a.kind == b.kind && a.kind < Array && a.kind != Number
+}
+
+// loose is `==`, where all versions of PHP agree.
+func loose(a, b Value) (equal, known bool) {
+	if a.kind > b.kind {
+		a, b = b, a
+	}
+	switch {
+	case a.kind == Number || b.kind == Number:
+		return false, false
+	case a.kind == Null && b.kind == String:
+		return b.text == "", true
+	case a.kind == Null, a.kind == Bool:
+		return a.Truth() == b.Truth(), true
+	case a.kind == Int && b.kind == Int:
+		return a.num == b.num, true
+	case a.kind == Int && b.kind == String:
+		n, ok := integerKey(b.text)
+		return n == a.num, ok
+	case a.kind == String && b.kind == String:
+		n, ok := integerKey(a.text)
+		m, both := integerKey(b.text)
+		if ok && both {
+			return n == m, true
+		}
+		return a.text == b.text, a.text == b.text || !numberLike(a.text) || !numberLike(b.text)
+	}
+	return false, false
+}
+
+// arithmetic is known for integers whose result cannot leave the range; with a number that is not known neither is the result.
+func arithmetic(op string, a, b Value) (v Value, known bool) {
+	if a.kind == Number && b.kind == Number || a.kind == Number && b.kind == Int || a.kind == Int && b.kind == Number {
+		return Value{kind: Number}, op != "/" && op != "%"
+	}
+	x, y := a.num, b.num
+	if a.kind != Int || b.kind != Int || x != int64(int32(x)) || y != int64(int32(y)) {
+		return Value{}, false
+	}
+	switch op {
+	case "+":
+		return intValue(x + y), true
+	case "-":
+		return intValue(x - y), true
+	case "*":
+		return intValue(x * y), true
+	case "|":
+		return intValue(x | y), true
+	case "&":
+		return intValue(x & y), true
+	case "^":
+		return intValue(x ^ y), true
+	}
+	return Value{}, false
+}
+
+func ordered(op string, x, y int64) bool {
+	switch op {
+	case "<":
+		return x < y
+	case "<=":
+		return x <= y
+	case ">":
+		return x > y
+	}
+	return x >= y
+}
+
+// cast is PHP's `(type)`.
+func cast(kind string, v Value) (to Value, known bool) {
+	switch kind {
+	case "int":
+		n, known := integer(v)
+		return intValue(n), known
+	case "bool":
+		return BoolValue(v.Truth()), v.kind != Number
+	case "float":
+		return Value{kind: Number}, v.kind < String
+	case "string":
+		return StringValue(v.Text()), v.kind < Array && v.kind != Number
+	case "array":
+		switch v.kind {
+		case Array:
+			return v, true
+		case Object:
+			return v, false
+		}
+		l := &list{}
+		if v.kind != Null {
+			l.push(v)
+		}
+		return Value{kind: Array, list: l}, true
+	case "object":
+		return object(v)
+	}
+	return v, false
+}
+
+// object is an array cast to an object. Keys that are no names of properties are not known.
+func object(v Value) (Value, bool) {
+	if v.kind != Array {
+		return v, false
+	}
+	o := &list{entries: slices.Clone(v.list.entries)}
+	for _, e := range o.entries {
+		share(e.Value)
+		if label(e.Key) != e.Key || e.Key == "" {
+			return v, false
+		}
+	}
+	return Value{kind: Object, list: o}, true
 }

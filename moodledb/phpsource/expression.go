@@ -1,7 +1,6 @@
 package phpsource
 
 import (
-	"path"
 	"strconv"
 	"strings"
 )
@@ -9,115 +8,153 @@ import (
 // precedence of PHP 8's binary operators; a higher one binds tighter. Assignment (4) belongs to the place on its left.
 var precedence = map[string]int{
 	"or": 1, "xor": 2, "and": 3, "?": 5, "??": 6, "||": 7, "&&": 8, "|": 9, "^": 10, "&": 11,
-	"==": 12, "!=": 12, "<>": 12, "===": 12, "!==": 12, "<=>": 12, "<": 13, "<=": 13, ">": 13, ">=": 13,
-	".": 14, "<<": 15, ">>": 15, "+": 16, "-": 16, "*": 17, "/": 17, "%": 17, "instanceof": 19, "**": 20,
+	"==": comparison, "!=": comparison, "<>": comparison, "===": comparison, "!==": comparison, "<": 13, "<=": 13, ">": 13, ">=": 13,
+	".": 14, "+": 16, "-": 16, "*": 17, "/": 17, "%": 17,
 }
 
 const (
 	assignment = 4
+	comparison = 12 // it and 13 bind neither to the left nor to the right
 	not        = 18
 	sign       = 20
 )
 
-var assignments = map[string]bool{
-	"=": true, ".=": true, "+=": true, "-=": true, "*=": true, "/=": true, "%=": true, "??=": true,
-	"**=": true, "&=": true, "|=": true, "^=": true, "<<=": true, ">>=": true,
-}
+var assignments = map[string]string{"=": "", ".=": ".", "+=": "+", "-=": "-", "*=": "*", "??=": "??", "|=": "|", "&=": "&"}
 
 // expression reads what binds at least as tight as min.
 func (r *reader) expression(min int) Value {
 	r.enter()
 	v := r.unary()
-	for {
+	r.sum = false
+	for last := ""; ; {
 		t := r.peek()
 		op := strings.ToLower(t.text)
-		if t.kind != tOperator && (t.kind != tName || op != "or" && op != "xor" && op != "and" && op != "instanceof") {
+		if t.kind != tOperator && (t.kind != tName || op != "or" && op != "xor" && op != "and") {
 			break
 		}
 		p := precedence[op]
 		if p == 0 || p < min {
 			break
 		}
+		if p == precedence[last] && (p == comparison || p == comparison+1) || op == "?" && (last == "?" || last == "?:" && !elvis(r.src)) {
+			r.unexpected() // PHP 8 does not take it
+		}
+		if op == "." && r.sum {
+			r.unknown("has + or - beside . without brackets")
+		}
 		r.next()
+		last = op
 		switch op {
 		case "?":
+			if r.is(":") {
+				last = "?:"
+			}
 			v = r.ternary(v)
 		case "??":
-			v = r.coalesce(v)
+			v = r.choice(v, v.kind != Null, p)
 		case "&&", "and":
 			v = r.logical(v, false, p)
 		case "||", "or":
 			v = r.logical(v, true, p)
-		case "**":
-			v = r.binary(op, v, r.expression(p))
 		default:
-			v = r.binary(op, v, r.expression(p+1))
+			v = r.infix(op, v, p)
 		}
+		r.sum = op == "+" || op == "-"
 	}
 	r.depth--
 	return v
 }
 
-// doubt is the mode of what is evaluated only when v is as wanted.
-func doubt(v Value, wanted bool) mode {
-	switch {
-	case v.kind == Unevaluated && v.web:
-		return requested
-	case v.kind == Unevaluated:
-		return undecided
-	case v.Truth() == wanted:
-		return running
+// elvis says whether the `?` that comes next is a `?:`.
+func elvis(s *source) bool { return s.tokens[s.pos+1].text == ":" }
+
+// infix reads the right side of an operator that needs both.
+func (r *reader) infix(op string, left Value, p int) (v Value) {
+	var right Value
+	r.beside(func() { right = r.expression(p + 1) })
+	if op == "." && r.sum {
+		r.unknown("has + or - beside . without brackets") // to PHP 7 they bind alike
 	}
-	return skipping
+	return r.binary(op, left, right)
 }
 
 func (r *reader) ternary(condition Value) Value {
-	yes, no := condition, Value{}
-	if !r.is(":") {
-		r.under(doubt(condition, true), func() { yes = r.expression(0) })
+	if r.accept(":") {
+		return r.choice(condition, r.truth(condition), precedence["?"]+1)
 	}
+	holds := r.truth(condition)
+	var yes, no Value
+	r.skipping(!holds, func() { yes = r.expression(0) })
 	r.expect(":")
-	r.under(doubt(condition, false), func() { no = r.expression(precedence["?"] + 1) })
-	switch {
-	case condition.kind == Unevaluated:
-		return condition
-	case condition.Truth():
+	r.skipping(holds, func() { no = r.expression(precedence["?"] + 1) })
+	if holds {
 		return yes
 	}
 	return no
 }
 
-func (r *reader) coalesce(v Value) Value {
-	m := skipping
-	switch v.kind {
-	case Null:
-		m = running
-	case Unevaluated:
-		m = doubt(v, true)
-	}
+// choice is the left side, or what comes now.
+func (r *reader) choice(left Value, chosen bool, p int) Value {
 	var other Value
-	r.under(m, func() { other = r.expression(precedence["??"]) })
-	if v.kind == Null {
-		return other
+	r.skipping(chosen, func() { other = r.expression(p) })
+	if chosen {
+		return left
 	}
-	return v
+	return other
 }
 
 // logical is `&&` and `||`: decisive is the value of one side that decides alone.
 func (r *reader) logical(left Value, decisive bool, p int) Value {
+	decided := r.truth(left) == decisive
 	var right Value
-	r.under(doubt(left, !decisive), func() { right = r.expression(p + 1) })
-	switch {
-	case left.kind != Unevaluated && left.Truth() == decisive:
-		return boolValue(decisive)
-	case right.kind != Unevaluated && right.Truth() == decisive:
-		return boolValue(decisive)
-	case left.kind == Unevaluated:
-		return left
-	case right.kind == Unevaluated:
-		return right
+	r.skipping(decided, func() { right = r.expression(p + 1) })
+	if decided {
+		return BoolValue(decisive)
 	}
-	return boolValue(!decisive)
+	return BoolValue(r.truth(right))
+}
+
+// truth is PHP's (bool); of what is skipped it is false.
+func (r *reader) truth(v Value) bool {
+	if v.kind == Number && !r.skip {
+		r.unknown("decides by a number that is not known here")
+	}
+	return v.Truth()
+}
+
+// binary evaluates an operator of two values.
+func (r *reader) binary(op string, a, b Value) Value {
+	if r.skip {
+		return Value{}
+	}
+	v, known := Value{}, false
+	switch op {
+	case ".":
+		if known = a.kind < Array && b.kind < Array && a.kind != Number && b.kind != Number; known {
+			x, y := a.Text(), b.Text()
+			r.spend(len(x) + len(y))
+			v = StringValue(x + y)
+		}
+	case "===", "!==":
+		var same bool
+		same, known = identical(a, b)
+		v = BoolValue(same == (op == "==="))
+	case "==", "!=", "<>":
+		var equal bool
+		equal, known = loose(a, b)
+		v = BoolValue(equal == (op == "=="))
+	case "<", "<=", ">", ">=":
+		known = a.kind == Int && b.kind == Int
+		v = BoolValue(ordered(op, a.num, b.num))
+	case "xor":
+		return BoolValue(r.truth(a) != r.truth(b))
+	default:
+		v, known = arithmetic(op, a, b)
+	}
+	if !known {
+		r.unknown("uses " + op + " on values of which it is not known here")
+	}
+	return v
 }
 
 func (r *reader) unary() Value {
@@ -129,153 +166,116 @@ func (r *reader) unary() Value {
 		return r.suffixes(r.name())
 	case tNumber:
 		r.next()
-		return numberValue(t.text)
+		return r.number(t.text)
 	case tString:
 		r.next()
-		return r.suffixes(StringValue(t.text))
+		return StringValue(t.text)
 	case tTemplate:
 		r.next()
-		return r.suffixes(r.interpolate(t.parts))
+		return r.interpolate(t.parts)
 	case tCast:
 		r.next()
-		return cast(t.text, r.expression(sign))
+		return r.known(cast(t.text, r.expression(sign)))
 	case tOperator:
-		return r.prefix(t)
+		return r.prefix(t.text)
 	}
-	giveUp("ends early")
+	r.unexpected()
 	return Value{}
 }
 
-func (r *reader) prefix(t *token) Value {
-	r.next()
-	switch t.text {
-	case "(":
-		v := r.expression(0)
-		r.expect(")")
-		return r.suffixes(v)
-	case "[":
-		return r.suffixes(r.array(r.src.pos - 1))
-	case "@":
-		return r.expression(sign)
-	case "!":
-		if v := r.expression(not); v.kind != Unevaluated {
-			return boolValue(!v.Truth())
-		} else {
-			return v
-		}
-	case "-":
-		return r.binary("*", r.expression(sign), intValue(-1))
-	case "+":
-		return r.binary("*", r.expression(sign), intValue(1))
-	case "++", "--":
-		if p := r.place(); p != nil {
-			r.assign(p, "=", unevaluated("is counted"))
-		}
-		return unevaluated("is counted")
-	case "`":
-		return unevaluated("runs a command")
-	}
-	giveUp("is written in a way the reader does not know")
-	return Value{}
-}
-
-// assignable reads a variable and, where one follows, the assignment to it.
-func (r *reader) assignable() Value {
-	p, v := r.variable()
-	t := r.peek()
-	switch {
-	case t.kind != tOperator || p == nil:
-	case assignments[t.text]:
-		r.next()
-		reference := t.text == "=" && r.accept("&")
-		why := r.guarded(func() { v = r.expression(assignment) })
-		switch {
-		case why != "":
-			v = unevaluated(why)
-		case reference:
-			v = unevaluated("is a reference")
-		}
-		v = r.assign(p, t.text, v)
-		if why != "" {
-			giveUp(why)
-		}
-		return v
-	case t.text == "++" || t.text == "--":
-		r.next()
-		r.assign(p, "=", unevaluated("is counted"))
-		return unevaluated("is counted")
-	}
-	if p != nil {
-		v = r.read(p)
+// known gives up where a result is not known.
+func (r *reader) known(v Value, known bool) Value {
+	if !known && !r.skip {
+		r.unknown("converts a value in a way that is not known here")
 	}
 	return v
 }
 
-// suffixes reads `[key]`, `->name` and calls behind a value that is no variable.
-func (r *reader) suffixes(v Value) Value {
-	for {
-		switch {
-		case r.is("("):
-			v = r.unknownCall()
-		case r.is("::"):
-			giveUp("uses a class")
-		case r.is("["), r.is("->"), r.is("?->"):
-			s := r.followed()
-			switch {
-			case r.is("("):
-			case s.push:
-				giveUp("reads [] of an array")
-			case s.unknown, v.kind == String:
-				v = unevaluated("takes an unknown part")
-			default:
-				v = v.Get(s.key)
-			}
-		default:
-			return v
-		}
+func (r *reader) prefix(op string) Value {
+	switch op {
+	case "(":
+		r.next()
+		pending := r.pending
+		v := r.expression(0)
+		r.pending = pending
+		r.expect(")")
+		return r.suffixes(v)
+	case "[":
+		r.next()
+		return r.suffixes(r.array("]"))
+	case "@":
+		r.next()
+		return r.expression(sign)
+	case "!":
+		r.next()
+		return BoolValue(!r.truth(r.expression(not)))
+	case "-":
+		r.next()
+		return r.binary("*", r.expression(sign), intValue(-1))
+	case "~":
+		r.next()
+		return r.binary("^", r.expression(sign), intValue(-1))
 	}
+	if !strings.Contains(" & ++ -- + ... $ , :: ", " "+op+" ") { // those PHP knows there
+		panic(&ComputedError{Position: r.here(), Problem: "has " + op + " where a value must be", refused: true})
+	}
+	r.unexpected()
+	return Value{}
 }
 
-// interpolate puts a double-quoted string or heredoc together.
+// suffixes reads `[key]` behind an array that is no variable.
+func (r *reader) suffixes(v Value) Value {
+	for r.accept("[") {
+		var k Value
+		r.beside(func() { k = r.expression(0) })
+		r.expect("]")
+		if r.skip {
+			continue
+		}
+		name, ok := key(k)
+		if v.kind != Array || !ok {
+			r.unknown("takes a part of what is no array")
+		}
+		v = share(v.Get(name))
+	}
+	if r.is("->") || r.is("(") || r.is("::") || r.is("?->") {
+		r.unexpected()
+	}
+	return v
+}
+
+// interpolate puts a double-quoted string together.
 func (r *reader) interpolate(parts []part) Value {
 	text := StringValue("")
 	for _, p := range parts {
 		v := StringValue(p.text)
 		if p.code != nil {
-			r.within(&source{path: r.src.path, tokens: p.code}, func() {
-				v = r.expression(0)
-				if r.peek().kind != tEnd {
-					giveUp("is written in a way the reader does not know")
-				}
-			})
+			outer := r.src
+			r.src = &source{path: outer.path, tokens: p.code}
+			at := r.named()
+			if r.peek().kind != tEnd {
+				r.unknown("has an expression inside a string")
+			}
+			v = r.read(at)
+			r.src = outer
 		}
 		text = r.binary(".", text, v)
 	}
 	return text
 }
 
-// numberValue reads a number literal. An integer that does not fit is a float, as in PHP.
-func numberValue(text string) Value {
-	text = strings.ReplaceAll(text, "_", "")
-	lower := strings.ToLower(text)
-	octal := len(text) > 1 && text[0] == '0' && strings.Trim(text, "01234567") == ""
-	if strings.HasPrefix(lower, "0x") || strings.HasPrefix(lower, "0b") || strings.HasPrefix(lower, "0o") || octal {
-		if n, err := strconv.ParseInt(text, 0, 64); err == nil {
-			return intValue(n)
-		}
-		return unevaluated("is a number too large")
+// number reads a number literal. One that is no integer of 64 bits is a float.
+func (r *reader) number(text string) Value {
+	digits := strings.TrimLeft(text, "0123456789")
+	switch hex := len(text) > 1 && (text[1] == 'x' || text[1] == 'X'); {
+	case strings.Contains(text, "_"), len(text) > 1 && strings.Contains("bBoO", text[1:2]):
+		r.unknown("has a number that is not known here")
+	case digits != "" && !hex:
+		return Value{kind: Number}
 	}
-	if strings.Trim(text, "0123456789") == "" {
-		if len(text) > 1 && text[0] == '0' {
-			giveUp("is no number")
-		}
-		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-			return intValue(n)
-		}
+	n, err := strconv.ParseInt(text, 0, 64)
+	if err != nil {
+		r.unknown("has a number that is not known here")
 	}
-	f, _ := strconv.ParseFloat(text, 64) // the lexer's numbers are numbers, and out of range gives ±Inf, as in PHP
-	return floatValue(f)
+	return intValue(n)
 }
-
-// directory is `__DIR__`.
-func (r *reader) directory() string { return path.Dir(r.src.path) }

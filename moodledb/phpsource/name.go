@@ -1,256 +1,281 @@
 package phpsource
 
 import (
+	"errors"
+	"io/fs"
 	"path"
 	"strings"
 )
 
+// reserved are the words that are neither constant nor function.
+var reserved = words(`__halt_compiler abstract and array as break callable case catch class clone const continue declare default do echo else elseif empty
+	enddeclare endfor endforeach endif endswitch endwhile enum eval exit die extends final finally fn for foreach function global goto if implements include
+	include_once instanceof insteadof interface isset list match namespace new or print private protected public readonly require require_once return static
+	switch throw trait try unset use var while xor yield self parent __class__ __function__ __line__ __method__ __namespace__ __trait__ __property__`)
+
+func words(s string) map[string]bool {
+	set := map[string]bool{}
+	for _, word := range strings.Fields(s) {
+		set[word] = true
+	}
+	return set
+}
+
 // name reads an expression that starts with a word: a constant, a call, `array(…)`, `new`, `isset`, `require`.
 func (r *reader) name() Value {
-	t := r.next()
-	word := strings.ToLower(t.text)
+	t := r.peek()
+	word := strings.TrimPrefix(strings.ToLower(t.text), `\`)
 	switch word {
-	case "true", "false":
-		return boolValue(word == "true")
-	case "null":
-		return Value{}
-	case "array", "list":
-		if r.accept("(") {
-			return r.array(r.src.pos - 1)
-		}
-	case "new":
-		return r.instance()
-	case "isset":
-		return r.isset()
-	case "empty":
-		return r.empty()
-	case "require", "require_once", "include", "include_once":
-		return r.include(word)
-	case "exit", "die":
-		if r.is("(") {
-			r.arguments()
-		}
-		return unevaluated("ends the script")
-	case "function", "fn", "static", "match", "clone", "print", "yield", "throw", "class":
-		giveUp("is written in a way the reader does not know")
+	case "isset", "empty", "array", "exit", "die", "new", "require", "require_once", "include", "include_once":
+		r.next()
+		return r.construct(word)
 	}
+	if reserved[word] {
+		r.unexpected()
+	}
+	r.next()
 	switch {
 	case r.is("("):
 		return r.call(word)
 	case r.is("::"):
-		r.next()
-		r.next()
-		if r.is("(") {
-			r.arguments()
-		}
-		return unevaluated("uses a class")
+		r.unknown("uses a class")
+	case r.skip:
+		return Value{}
 	}
-	return r.constant(t)
-}
-
-// constant never names the one it does not know: an unquoted password reads as a constant.
-func (r *reader) constant(t *token) Value {
-	switch strings.ToUpper(t.text) {
-	case "__FILE__":
-		return StringValue(r.src.path)
-	case "__DIR__":
-		return StringValue(r.directory())
-	case "__LINE__":
-		return intValue(int64(t.line))
-	}
-	if v, ok := r.constants[t.text]; ok {
-		return share(v)
-	}
-	switch t.text {
-	case "DIRECTORY_SEPARATOR":
-		return StringValue("/")
-	case "PATH_SEPARATOR":
-		return StringValue(":")
-	case "PHP_EOL":
-		return StringValue("\n")
-	case "PHP_SAPI":
-		return StringValue("cli")
-	}
-	return unevaluated("uses a constant that is not defined here")
-}
-
-// instance reads `new …`: a stdClass is an object whose properties are known, of every other class nothing is.
-func (r *reader) instance() Value {
-	t := r.next()
-	if t.kind != tName || strings.EqualFold(t.text, "class") {
-		giveUp("makes an object")
-	}
-	if r.is("(") {
-		r.arguments()
-	}
-	v := Value{kind: Object, list: &list{}}
-	if !strings.EqualFold(t.text, "stdclass") {
-		v.list.rest = unevaluated("belongs to an object of another class")
+	v, ok := r.constant(strings.TrimPrefix(t.text, `\`))
+	if !ok {
+		r.src.pos-- // for the line. The name is not told: a password without quotes reads as a constant
+		r.unknown("uses a constant that is not known here")
 	}
 	return v
+}
+
+func (r *reader) construct(word string) Value {
+	switch word {
+	case "isset":
+		return r.isset()
+	case "empty":
+		return r.empty()
+	case "array":
+		r.expect("(")
+		return r.array(")")
+	case "exit", "die":
+		at := r.src.pos - 1
+		if r.accept("(") && !r.accept(")") {
+			r.expression(0)
+			r.expect(")")
+		}
+		if !r.skip {
+			r.src.pos = at
+			panic(&EndError{r.here(), "exit"})
+		}
+		return Value{}
+	case "new":
+		return r.instance()
+	}
+	return r.include(word)
+}
+
+// opaque are constants of which versions of PHP differ.
+var opaque = words(`E_ALL E_ERROR E_WARNING E_PARSE E_NOTICE E_STRICT E_DEPRECATED E_CORE_ERROR E_CORE_WARNING E_COMPILE_ERROR E_COMPILE_WARNING E_USER_ERROR
+	E_USER_WARNING E_USER_NOTICE E_USER_DEPRECATED E_RECOVERABLE_ERROR LC_ALL LC_CTYPE LC_NUMERIC LC_TIME LC_COLLATE LC_MONETARY LC_MESSAGES`)
+
+// constant gives a constant's value, false when there is none that is known.
+func (r *reader) constant(name string) (Value, bool) {
+	switch strings.ToUpper(name) {
+	case "TRUE", "FALSE":
+		return BoolValue(strings.EqualFold(name, "true")), true
+	case "NULL":
+		return Value{}, true
+	case "__FILE__":
+		return StringValue(r.src.path), true
+	case "__DIR__":
+		return StringValue(path.Dir(r.src.path)), true
+	}
+	switch name {
+	case "DIRECTORY_SEPARATOR":
+		return StringValue("/"), true
+	case "PATH_SEPARATOR":
+		return StringValue(":"), true
+	case "PHP_EOL":
+		return StringValue("\n"), true
+	case "PHP_SAPI":
+		return StringValue("cli"), true
+	}
+	if opaque[name] {
+		return Value{kind: Number}, true
+	}
+	v, ok := r.constants[name]
+	return share(v), ok
+}
+
+// ofPHP are how the names of constants begin that PHP or an extension may have: whether it has them is not known here.
+var ofPHP = strings.Fields(`PHP_ E_ LC_ M_ MT_ INI_ ZEND_ DEBUG_ T_ LOG_ SORT_ EXTR_ COUNT_ CRYPT_ SCANDIR_ GLOB_ SEEK_ LOCK_ FILE_ FNM_ STREAM_ PSFS_ DNS_ ENT_
+	HTML_ STR_ PATHINFO_ UPLOAD_ CURL MYSQLI_ JSON_ PREG_ PCRE_ FILTER_ INPUT_ OPENSSL_ X509_ PKCS XML_ LIBXML_ DOM_ SODIUM_ CAL_ DATE_ SUNFUNCS_ MB_ CREDITS_
+	INFO_ CONNECTION_ ASSERT_ PASSWORD_ ARRAY_ CASE_ IMAGETYPE_ IMG_ GD_ LDAP_ SOAP_ INTL_ GRAPHEME_ IDNA_ U_ ULOC_ POSIX_ SIG POLL_ ILL_ FPE_ SEGV_ BUS_ CLD_
+	TRAP_ SI_ WNOHANG WUNTRACED P_ PRIO_ CLONE_ SO_ AF_ SOCK MSG_ IP_ IPV6 TCP_ IPPROTO_ FORCE_ ZLIB_ ENCHANT_ ICONV_ FTP_ GMP_ IMAP_ OP_ CL_ PGSQL_ SQLITE READLINE_
+	SNMP_ TIDY_ XSL_ XSD_ LIBEXSLT_ LIBXSLT_ MHASH_ HASH_ NAN INF SID STDIN STDOUT STDERR DIRECTORY_SEPARATOR PATH_SEPARATOR PEAR_ DEFAULT_INCLUDE_PATH
+	EXIF_ FANN NIL SE_ TYPE ENC LATT_ SA_ ST_ FT_ AMQP APC_ MEMCACHE OCI_ SQLT_ SQLSRV_ ODBC_ SQL_ DB2_ YAML_ UUID_ NCURSES_ RAR_ SVN_ SSH2_ TRUE FALSE NULL __`)
+
+// mayBePHPs says whether PHP itself may have a constant of this name, or none can have it.
+func mayBePHPs(name string) bool {
+	for _, prefix := range ofPHP {
+		if strings.HasPrefix(strings.ToUpper(name), prefix) {
+			return true
+		}
+	}
+	return label(name) != name || name == ""
+}
+
+// instance reads `new stdClass`.
+func (r *reader) instance() Value {
+	if !r.acceptName("stdclass") && !r.acceptName(`\stdclass`) {
+		r.unknown("makes an object")
+	}
+	if r.accept("(") {
+		r.expect(")")
+	}
+	return Value{kind: Object, list: &list{}}
 }
 
 func (r *reader) isset() Value {
 	r.expect("(")
-	result := boolValue(true)
-	for !r.accept(")") {
-		p := r.place()
-		if p == nil {
-			giveUp("asks for what a call gives")
+	result := true
+	for {
+		p := r.named()
+		if !r.skip && result {
+			result = r.holds(p).kind != Null
 		}
-		switch v := r.read(p); {
-		case v.kind == Null:
-			result = boolValue(false)
-		case v.kind == Unevaluated && (result.kind == Unevaluated || result.Truth()):
-			result = v
+		if !r.accept(",") || r.is(")") {
+			break
 		}
-		r.accept(",")
 	}
-	return result
-}
-
-func (r *reader) empty() Value {
-	r.expect("(")
-	v := r.expression(0)
 	r.expect(")")
-	if v.kind == Unevaluated {
-		return v
-	}
-	return boolValue(!v.Truth())
+	return BoolValue(result)
 }
 
-// array reads the elements up to the bracket that closes the one at open. An element that cannot be read spoils no other.
-func (r *reader) array(open int) Value {
-	end := r.src.tokens[open].match
-	l := &list{}
-	for r.src.pos < end {
-		if r.accept(",") {
-			continue
+// empty takes a variable, or an expression; an object is never empty.
+func (r *reader) empty() (v Value) {
+	r.expect("(")
+	if r.peek().kind == tVariable {
+		if p := r.named(); !r.skip {
+			v = r.holds(p)
 		}
+	} else {
+		r.beside(func() { v = r.expression(0) })
+	}
+	r.expect(")")
+	return BoolValue(!r.truth(v))
+}
+
+// array reads the elements up to the closing bracket.
+func (r *reader) array(closing string) Value {
+	l := &list{}
+	for !r.accept(closing) {
 		at := r.here()
-		spread := r.accept("...")
-		start := r.src.pos
 		var k, v Value
 		keyed := false
-		why := r.guarded(func() {
+		r.beside(func() {
 			v = r.expression(0)
-			if r.accept("=>") {
-				k, keyed = v, true
+			if keyed = r.accept("=>"); keyed {
+				k = v
 				v = r.expression(0)
 			}
-			if !r.is(",") && r.src.pos != end {
-				giveUp("is written in a way the reader does not know")
-			}
 		})
-		if why != "" {
-			v = unevaluated(why)
-			r.src.pos = start
-			r.skipTo(",")
-		}
 		v.at = at
-		switch name, known := key(k); {
-		case spread:
-			r.spread(l, v)
-		case !keyed:
-			l.push(v)
-		case known:
-			r.spend(1 + len(l.entries)) // to look for the key
-			l.set(name, v)
-		default:
-			l.rest = unevaluated("may be an element whose key is not literal")
-			l.rest.at = at
+		if !r.skip {
+			r.element(l, k, v, keyed)
+		}
+		if !r.is(closing) {
+			r.expect(",")
 		}
 	}
-	r.src.pos = end + 1
 	if r.is("=") {
-		r.destructure(open, end)
+		r.unknown("takes an array apart")
 	}
 	return Value{kind: Array, list: l}
 }
 
-// spread adds the elements of v: string keys replace, the others are numbered anew.
-func (r *reader) spread(l *list, v Value) {
-	if v.kind != Array || v.list.rest.kind == Unevaluated {
-		l.rest = unevaluated("may be an element of a spread array")
-		l.rest.at = v.at
+func (r *reader) element(l *list, k, v Value, keyed bool) {
+	if v.kind == Object {
+		r.hold(v)
+		l.objects = true
 	}
-	for _, e := range v.Entries() {
-		r.spend(1 + len(l.entries))
-		if _, number := integerKey(e.Key); number {
-			l.push(share(e.Value))
-		} else {
-			l.set(e.Key, share(e.Value))
-		}
+	l.objects = l.objects || v.kind == Array && v.list.objects
+	name, ok := key(k)
+	switch {
+	case keyed && !ok:
+		r.unknown("uses a key that is not known here")
+	case keyed:
+		r.spend(1 + len(l.entries)) // to look for the key
+		l.set(name, share(v))
+	case !l.push(share(v)):
+		r.unknown("counts on from a key that is not known here")
 	}
 }
 
-// destructure reads `[$a, $b] = …`: what the variables get is not known.
-func (r *reader) destructure(open, end int) {
-	r.src.pos = open + 1
-	for r.src.pos < end {
-		if r.peek().kind == tVariable {
-			if p := r.place(); p != nil {
-				r.assign(p, "=", unevaluated("is a part of an array"))
-			}
-			continue
-		}
-		r.next()
-	}
-	giveUp("takes an array apart")
-}
-
-// include reads another file in this place. The reading ends at Env.Stop, quietly.
+// include reads another file in this place. The reading ends at Env.Stop.
 func (r *reader) include(word string) Value {
-	at := r.here()
+	at := r.src.pos - 1
 	v := r.expression(0)
-	if r.mode == skipping {
+	if r.skip {
 		return Value{}
 	}
-	unread := func(why string) Value {
-		u := unevaluated(why)
-		u.at = at
-		r.a.unread = append(r.a.unread, u)
-		return u
+	after := r.src.pos
+	r.src.pos = at // for the line
+	if r.pending > 0 {
+		r.unknown("includes a file within an expression")
 	}
-	if v.kind != String {
-		return unread("includes a file whose path is not literal")
+	if v.kind != String || !path.IsAbs(v.text) || strings.Contains(v.text, "\x00") {
+		r.unknown("includes a file whose path is not known here") // a relative one is looked for in several places
 	}
 	file := path.Clean(v.text)
-	if !path.IsAbs(file) {
-		file = path.Join(r.directory(), file)
-	}
 	if r.env.Stop != nil && r.env.Stop(file) {
-		r.stopped = r.stopped || r.mode == running
-		return boolValue(true)
+		r.stop()
+		r.src.pos = after
+		return Value{}
+	}
+	text, found := r.contents(file)
+	if !found && strings.HasPrefix(word, "require") {
+		r.unknown("requires a file that does not exist")
 	}
 	if r.env.Real != nil {
 		file = r.env.Real(file)
 	}
-	if strings.HasSuffix(word, "_once") && r.included[file] {
-		return boolValue(true)
+	result := BoolValue(found)
+	if found && !(strings.HasSuffix(word, "_once") && r.included[file]) {
+		r.included[file] = true
+		result = r.file(file, text)
 	}
-	return r.includeFile(file, unread, strings.HasPrefix(word, "include"))
+	r.src.pos = after
+	return result
 }
 
-func (r *reader) includeFile(file string, unread func(string) Value, optional bool) Value {
-	if r.env.Read == nil {
-		return unread("includes a file that is not read")
+// special says that a path leads where each process sees something else.
+func (r *reader) special(file string) bool {
+	if r.env.Real != nil {
+		file = r.env.Real(file)
 	}
-	if optional && r.env.Exists != nil && !r.env.Exists(file) {
-		return boolValue(false)
-	}
-	text, err := r.env.Read(file)
-	if err != nil {
-		return unread("includes a file that cannot be read")
-	}
-	r.included[file] = true
-	v := r.file(file, text)
-	if r.env.After != nil && r.mode == running && !r.stopped {
-		if more := r.env.After(file, r.a); more != "" {
-			if text, err := r.env.Read(more); err == nil {
-				r.file(more, text)
-			}
+	for _, dir := range []string{"/proc/", "/sys/", "/dev/"} {
+		if strings.HasPrefix(path.Clean(file)+"/", dir) {
+			return true
 		}
 	}
-	return v
+	return false
+}
+
+// contents reads a file; found is false when there is none. What cannot be read here PHP, as another user, may be able to read.
+func (r *reader) contents(file string) (text []byte, found bool) {
+	if r.env.Read == nil || r.special(file) {
+		r.unknown("reads a file that is not known here")
+	}
+	text, err := r.env.Read(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, false
+	}
+	if err != nil || len(text) > MaxSize {
+		r.unknown("reads a file that cannot be read")
+	}
+	r.spend(len(text))
+	return text, true
 }

@@ -1,245 +1,279 @@
 package phpsource
 
-import (
-	"strings"
-)
+import "strings"
 
 // place is what can be assigned: `$root->key['key'][]`.
 type place struct {
-	root  string
-	steps []step
-	at    Position
+	root    string
+	steps   []step
+	at      Position
+	dynamic bool // a key is no literal
 }
 
 type step struct {
 	key      string
-	property bool // `->`, makes an object of nothing
+	property bool // `->`
 	push     bool // `[]`
-	unknown  bool // the key is not known
 }
 
-// variable reads a variable and what follows it. A call makes a value of it and p is nil.
-func (r *reader) variable() (p *place, v Value) {
-	p = &place{at: r.here(), root: r.next().text}
-	for {
-		switch {
-		case r.is("["), r.is("->"), r.is("?->"):
-			s := r.followed()
-			switch {
-			case r.is("("):
-				p, v = nil, r.unknownCall()
-			case p == nil:
-			case len(p.steps) == maxDepth:
-				giveUp("is nested too deeply")
-			case p.root == "GLOBALS" && len(p.steps) == 0 && !s.unknown && !s.push:
-				p.root = s.key
-				if s.key == "GLOBALS" {
-					giveUp("uses $GLOBALS")
-				}
-			default:
-				p.steps = append(p.steps, s)
-			}
-		case r.is("("):
-			p, v = nil, r.unknownCall()
-		case r.is("::"):
-			giveUp("uses a class")
-		default:
-			return p, v
-		}
-	}
+// foreign are variables that others than the file assign.
+var foreign = map[string]bool{
+	"GLOBALS": true, "_GET": true, "_POST": true, "_COOKIE": true, "_FILES": true, "_REQUEST": true, "_SESSION": true, "_ENV": true,
+	"argv": true, "argc": true, "this": true, "php_errormsg": true, "http_response_header": true, "HTTP_RAW_POST_DATA": true,
 }
 
-// place reads a variable for unset and isset; nil when it is not a plain one.
+// place reads a variable and what follows it.
 func (r *reader) place() *place {
 	if r.peek().kind != tVariable {
-		giveUp("is written in a way the reader does not know")
+		r.unexpected()
 	}
-	p, _ := r.variable()
+	p := &place{at: r.here(), root: r.next().text}
+	if foreign[p.root] {
+		r.unknown("uses $" + p.root)
+	}
+	for len(p.steps) < maxDepth {
+		switch {
+		case r.accept("->"):
+			if t := r.peek(); t.kind != tName || t.text[0] == '\\' || reserved[strings.ToLower(t.text)] { // $CFG->list is one, $CFG->/**/list is none
+				r.unknown("uses a computed name")
+			}
+			p.steps = append(p.steps, step{key: r.next().text, property: true})
+		case r.accept("["):
+			p.steps = append(p.steps, r.index(p))
+		case r.is("(") || r.is("::") || r.is("?->") || r.is("{"):
+			r.unexpected()
+		default:
+			return p
+		}
+	}
+	r.unknown("is nested too deeply")
+	return nil
+}
+
+// named reads a place that is not assigned to: PHP refuses `[]` in it, be it run or not.
+func (r *reader) named() *place {
+	p := r.place()
+	r.mustBeNamed(p)
 	return p
 }
 
-// followed reads what follows a variable: `[key]`, `[]`, `->name`, `->$name` or `->{name}`.
-func (r *reader) followed() step {
-	index := r.next().text == "["
-	if index && r.accept("]") {
+func (r *reader) mustBeNamed(p *place) {
+	for _, s := range p.steps {
+		if s.push {
+			panic(&ComputedError{Position: r.here(), Problem: "uses [] of an array where nothing is assigned", refused: true})
+		}
+	}
+}
+
+// index reads a key up to its closing bracket.
+func (r *reader) index(p *place) step {
+	if r.accept("]") {
 		return step{push: true}
 	}
-	if t := r.peek(); !index && t.kind == tName {
-		r.next()
-		return step{key: t.text, property: true}
-	}
 	var v Value
-	switch {
-	case index:
-		v = r.expression(0)
-		r.expect("]")
-	case r.accept("{"):
-		v = r.expression(0)
-		r.expect("}")
-	case r.peek().kind == tVariable:
-		v = r.a.variables[r.next().text]
-	default:
-		giveUp("is written in a way the reader does not know")
-	}
+	p.dynamic = p.dynamic || r.peek().kind != tString && r.peek().kind != tNumber
+	r.beside(func() { v = r.expression(0) })
+	r.expect("]")
 	k, ok := key(v)
-	return step{key: k, property: !index, unknown: !ok}
+	if !ok && !r.skip {
+		r.unknown("uses a key that is not known here")
+	}
+	return step{key: k}
 }
 
-// read is the value at a place.
-func (r *reader) read(p *place) Value {
-	v := r.a.variables[p.root]
-	for _, s := range p.steps {
-		switch {
-		case s.push:
-			giveUp("reads [] of an array")
-		case s.unknown && v.kind != Null:
-			return unevaluated("depends on a name that is not literal")
-		case v.kind == String:
-			return unevaluated("takes a part of a string")
+// assignable reads a variable and, where one follows, the assignment to it.
+func (r *reader) assignable() Value {
+	p := r.place()
+	t := r.peek()
+	op, assigns := assignments[t.text]
+	if t.kind != tOperator || !assigns {
+		return r.read(p)
+	}
+	if r.pending > 0 {
+		r.unknown("assigns within an expression")
+	}
+	r.next()
+	if r.is("&") {
+		r.unknown("makes a reference")
+	}
+	if p.dynamic {
+		r.pending++
+	}
+	v := r.assigned(p, op)
+	if p.dynamic {
+		r.pending--
+	}
+	return v
+}
+
+// assigned reads the right side and stores it.
+func (r *reader) assigned(p *place, op string) Value {
+	if op == "??" {
+		before := r.read(p)
+		v := r.choice(before, before.kind != Null, assignment)
+		if before.kind == Null {
+			r.store(p, v)
 		}
-		r.spend(len(v.Entries()))
-		v = v.Get(s.key)
-	}
-	if v.kind == Null {
-		return r.superglobal(p)
-	}
-	return share(v)
-}
-
-// webKeys are the elements of $_SERVER that a web server sets and a command line does not have.
-var webKeys = []string{
-	"HTTP", "REQUEST_", "SERVER_", "REMOTE_", "SCRIPT_", "QUERY_STRING", "DOCUMENT_ROOT", "PATH_INFO", "PHP_SELF", "CONTENT_",
-}
-
-// superglobal answers for $_SERVER, $_ENV and the parts of a web request, null for every other place.
-func (r *reader) superglobal(p *place) Value {
-	web := Value{kind: Unevaluated, web: true, text: "depends on the web request"}
-	switch p.root {
-	case "_GET", "_POST", "_COOKIE", "_REQUEST", "_FILES", "_SESSION":
-		return web
-	case "_SERVER", "_ENV":
-	default:
-		return Value{}
-	}
-	if len(p.steps) != 1 || p.steps[0].unknown {
-		return unevaluated("depends on the whole environment")
-	}
-	name := p.steps[0].key
-	if p.root == "_SERVER" {
-		for _, prefix := range webKeys {
-			if strings.HasPrefix(name, prefix) {
-				return web
-			}
-		}
-	}
-	if text := r.getenv(name); text != "" {
-		return StringValue(text)
-	}
-	return Value{}
-}
-
-func (r *reader) getenv(name string) string {
-	if r.env.Getenv == nil {
-		return ""
-	}
-	return r.env.Getenv(name)
-}
-
-// assign does `place op v` as far as the mode lets it, and returns what is there afterwards.
-func (r *reader) assign(p *place, op string, v Value) Value {
-	if r.mode == skipping {
 		return v
 	}
-	if op != "=" {
-		old := r.read(p)
-		switch {
-		case op != "??=":
-			v = r.binary(strings.TrimSuffix(op, "="), old, v)
-		case old.kind == Unevaluated:
-			v = old
-		case old.kind != Null:
-			return old
-		}
+	v := r.expression(assignment)
+	if op != "" && !r.skip {
+		v = r.binary(op, r.read(p), v)
 	}
-	switch r.mode {
-	case undecided:
-		v = unevaluated("is assigned under a condition that cannot be decided here")
-	case requested:
-		if last := len(p.steps) - 1; last < 0 || !p.steps[last].push {
-			if old := r.read(p); old.kind != Null {
-				return old
-			}
-		}
-		v = Value{kind: Unevaluated, web: true, text: "is assigned for certain web requests only"}
-	case alternative:
-		v = Value{kind: Unevaluated, web: true, text: "is assigned otherwise for each web request"}
-	}
-	v.at = p.at
 	r.store(p, v)
 	return v
 }
 
-func (r *reader) store(p *place, v Value) {
-	whole, cost := assigned(r.a.variables[p.root], p.steps, v)
-	r.spend(cost)
-	r.a.variables[p.root] = whole
-	r.fix(p.root)
-}
-
-// unset removes a place; what other branches might remove is not known afterwards.
-func (r *reader) unset(p *place) {
-	switch {
-	case r.mode == undecided, r.mode == alternative:
-		r.assign(p, "=", Value{})
-	case r.mode != running:
-	case len(p.steps) == 0:
-		delete(r.a.variables, p.root)
-		r.fix(p.root)
-	case r.read(p).kind != Null:
-		r.store(p, Value{})
+// holds is the value at a place, null where there is none.
+func (r *reader) holds(p *place) Value {
+	v := r.a.variables[p.root]
+	steps := p.steps
+	if p.root == "_SERVER" {
+		if len(steps) == 0 || steps[0].push || steps[0].property {
+			r.unknown("uses $_SERVER as a whole")
+		}
+		v, steps = r.server(steps[0].key), steps[1:]
 	}
+	for _, s := range steps {
+		switch {
+		case v.kind == Null:
+			continue
+		case s.property && v.kind != Object, !s.property && v.kind != Array:
+			r.unknown("takes a part of what has none")
+		}
+		r.spend(len(v.Entries()))
+		v = v.Get(s.key)
+	}
+	return v
 }
 
-// fix puts the values of Env.Fixed in their places after a change of $CFG.
-func (r *reader) fix(root string) {
-	if root != "CFG" {
+// read is the value at a place where it is used. An object would get a second name by that.
+func (r *reader) read(p *place) Value {
+	r.mustBeNamed(p)
+	if r.skip {
+		return Value{}
+	}
+	v := r.holds(p)
+	if v.kind == Object || v.kind == Array && v.list.objects {
+		r.unknown("uses an object as a value")
+	}
+	return share(v)
+}
+
+// server is an element of $_SERVER: what the file assigned, or what is known of the request.
+func (r *reader) server(name string) Value {
+	own := r.a.variables["_SERVER"]
+	if own.list != nil && own.list.find(name) >= 0 {
+		return own.Get(name)
+	}
+	return r.requested(name)
+}
+
+// requested is what is known of the request.
+func (r *reader) requested(name string) Value {
+	if v, ok := r.env.Server[name]; ok {
+		r.a.OfRequest = true
+		return v
+	}
+	panic(&ComputedError{Position: r.here(), Problem: "uses $_SERVER or its like, which depends on the web request", Request: len(r.env.Server) == 0 && ofRequest(name)})
+}
+
+// ofRequest says that a web server sets an element of $_SERVER from the request.
+func ofRequest(name string) bool {
+	for _, prefix := range []string{"HTTP", "SERVER_", "REQUEST_"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *reader) store(p *place, v Value) {
+	if r.skip {
 		return
 	}
-	for path, text := range r.env.Fixed {
-		r.spend(len(r.a.variables[root].Entries()))
-		r.a.Set(StringValue(text), root, strings.Split(path, ".")...)
+	if v.kind == Object {
+		for _, s := range p.steps {
+			if !s.property {
+				r.unknown("puts an object into an array")
+			}
+		}
+		r.hold(v)
 	}
+	if p.root == "_SERVER" && (len(p.steps) != 1 || p.steps[0].push || p.steps[0].property) {
+		r.unknown("uses $_SERVER as a whole")
+	}
+	v.at = p.at
+	r.a.variables[p.root] = r.put(r.a.variables[p.root], p.steps, share(v))
 }
 
-// assigned is v with another value at the end of the steps, and what that cost (see maxWork).
-func assigned(v Value, steps []step, to Value) (Value, int) {
+// hold notes that an object has its one place.
+func (r *reader) hold(v Value) {
+	if v.list.held {
+		r.unknown("makes an alias of an object")
+	}
+	v.list.held = true
+}
+
+// put is v with another value at the end of the steps.
+func (r *reader) put(v Value, steps []step, to Value) Value {
 	if len(steps) == 0 {
-		return to, 1
+		return to
 	}
-	s, l, kind, cost := steps[0], &list{}, Array, 1
-	if s.property {
-		kind = Object
+	s := steps[0]
+	switch {
+	case v.kind == Null && !s.property:
+		v = Value{kind: Array, list: &list{}, at: to.at}
+	case v.kind == Array && !s.property:
+		l, copied := v.list.own()
+		r.spend(copied * elementSize)
+		v.list = l
+	case v.kind == Object && s.property:
+	case s.property:
+		r.unknown("assigns a property of what is not an object")
+	default:
+		r.unknown("assigns an element of what is not an array")
 	}
-	switch v.kind {
-	case Array, Object:
-		kind = v.kind
-		l, cost = v.list.own()
-		cost *= elementSize
-	case Unevaluated:
-		l.rest = v
+	r.spend(1 + len(v.list.entries))
+	var before Value
+	if !s.push {
+		before = v.Get(s.key)
 	}
-	changed := Value{kind: kind, list: l, at: to.at}
-	if s.unknown {
-		l.rest = unevaluated("may be assigned by a name that is not literal")
-		l.rest.at = to.at
-		return changed, cost
+	after := r.put(before, steps[1:], to)
+	v.list.objects = v.list.objects || after.kind == Array && after.list.objects
+	if !s.push {
+		v.list.set(s.key, after)
+	} else if !v.list.push(after) {
+		r.unknown("counts on from a key that is not known here")
 	}
-	if s.push {
-		inner, more := assigned(l.rest, steps[1:], to)
-		l.push(inner)
-		return changed, cost + more
+	return v
+}
+
+// unset removes a place.
+func (r *reader) unset(p *place) {
+	last := len(p.steps) - 1
+	switch {
+	case p.root == "_SERVER":
+		r.unknown("uses $_SERVER as a whole")
+	case last < 0:
+		delete(r.a.variables, p.root)
+		return
 	}
-	inner, more := assigned(changed.Get(s.key), steps[1:], to)
-	l.set(s.key, inner)
-	return changed, cost + more + len(l.entries)
+	outer := *p
+	outer.steps = p.steps[:last]
+	v, s := r.holds(&outer), p.steps[last]
+	switch {
+	case v.kind == Null || v.list != nil && v.list.find(s.key) < 0 && s.property == (v.kind == Object):
+		return
+	case s.property && v.kind == Object:
+		v.list.remove(s.key)
+	case !s.property && v.kind == Array:
+		l, copied := v.list.own()
+		r.spend(copied * elementSize)
+		l.remove(s.key)
+		v.list = l
+		r.a.variables[p.root] = r.put(r.a.variables[p.root], outer.steps, v)
+	default:
+		r.unknown("unsets a part of what has none")
+	}
 }

@@ -1,19 +1,6 @@
 package phpsource
 
-import (
-	"strings"
-)
-
-// mode says what an assignment does where the reader stands.
-type mode uint8
-
-const (
-	running     mode = iota
-	requested        // in a branch that only a web request decides: what was assigned before stands, the rest is Unevaluated
-	alternative      // in the last branch of such a chain: one of them runs, so nothing that was assigned before stands
-	undecided        // in a branch that cannot be decided: what is assigned here is Unevaluated afterwards
-	skipping         // in a branch that is not taken
-)
+import "strings"
 
 // reader walks over the tokens once and evaluates as it goes: there is no tree, since nothing is evaluated twice.
 type reader struct {
@@ -22,11 +9,12 @@ type reader struct {
 	constants map[string]Value
 	included  map[string]bool
 	src       *source
-	mode      mode
+	skip      bool // what is read is not run: a branch that is not taken, or what stands behind a return
+	pending   int  // operators around us whose left side is evaluated: PHP may look at a variable of it after what stands here
+	sum       bool // the expression just read is a sum without brackets
 	depth     int
 	files     int
 	work      int
-	stopped   bool // lib/setup.php was reached
 }
 
 // source is the file, or the inside of an interpolated string, that is being read.
@@ -34,67 +22,79 @@ type source struct {
 	path     string
 	tokens   []token
 	pos      int
-	end      bool  // a return was reached
-	returned Value // what it returned
+	outer    *source // the file that includes it, nil of the outermost
+	ended    bool    // a return was reached
+	returned Value   // what it returned
 }
-
-// unreadable is panicked by expressions the reader does not know, and recovered by the statement or list element around them.
-type unreadable struct{ why string }
-
-func giveUp(why string) { panic(unreadable{why}) }
 
 // file reads a whole file as PHP would at this place, and returns what it returns.
 func (r *reader) file(path string, text []byte) Value {
 	if r.files++; r.files > maxFiles {
-		r.fail("too many files are included")
+		r.unknown("includes too many files")
 	}
+	outer, skip := r.src, r.skip
+	r.src = &source{path: path, tokens: tokens(string(text)), outer: outer, returned: intValue(1)}
 	if len(text) > MaxSize {
-		panic(&SyntaxError{Position{path, 0}, "the file is larger than 1 MiB"})
+		r.unknown("is larger than 1 MiB")
 	}
-	l := &lexer{file: path, src: string(text), line: 1}
-	src := &source{path: path, tokens: l.page(), returned: intValue(1)}
-	r.within(src, func() {
-		for !r.over() && r.peek().kind != tEnd {
-			r.statement()
-		}
-	})
-	return src.returned
-}
-
-func (r *reader) within(src *source, f func()) {
-	outer := r.src
-	r.src = src
 	r.enter()
-	f()
+	for r.peek().kind != tEnd {
+		r.statement()
+	}
 	r.depth--
-	r.src = outer
+	returned := r.src.returned
+	r.src, r.skip = outer, skip || r.a.Stopped
+	return returned
 }
 
 // enter bounds the recursion; the caller takes one off r.depth again.
 func (r *reader) enter() {
 	if r.depth++; r.depth > maxDepth {
-		r.fail("statements are nested too deeply")
+		r.unknown("is nested too deeply")
 	}
 }
 
-// under runs f in a mode, or in the outer one where that is the stronger doubt.
-func (r *reader) under(m mode, f func()) {
-	outer := r.mode
-	r.mode = max(outer, m)
+// skipping runs f as what is not run, when skip says so or when what stands around it is not.
+func (r *reader) skipping(skip bool, f func()) {
+	outer := r.skip
+	r.skip = outer || skip
 	f()
-	r.mode = outer
+	r.skip = outer || r.src.ended || r.a.Stopped
 }
 
-func (r *reader) over() bool { return r.stopped || r.src.end }
+// beside runs f as the right side of an operator, see reader.pending.
+func (r *reader) beside(f func()) {
+	r.pending++
+	f()
+	r.pending--
+}
 
-func (r *reader) fail(problem string) {
-	panic(&SyntaxError{r.here(), problem})
+// unknown gives the whole file up.
+func (r *reader) unknown(problem string) {
+	panic(&ComputedError{Position: r.here(), Problem: problem})
+}
+
+// unexpected gives up at a token that stands where nothing is known of it.
+func (r *reader) unexpected() {
+	switch t := r.peek(); {
+	case t.kind == tUnknown:
+		r.unknown(t.text)
+	case t.kind == tRefused:
+		panic(&ComputedError{Position: r.here(), Problem: t.text, refused: true})
+	case t.kind == tEnd:
+		panic(&ComputedError{Position: r.here(), Problem: "ends early", refused: true})
+	case t.kind == tName && reserved[strings.ToLower(t.text)]:
+		r.unknown("uses " + strings.ToLower(t.text))
+	case t.kind == tOperator:
+		r.unknown("has " + t.text + " where it is not known here")
+	}
+	panic(&ComputedError{Position: r.here(), Problem: "has two values without an operator", refused: true})
 }
 
 // spend counts work; see maxWork.
 func (r *reader) spend(n int) {
 	if r.work += n; r.work > maxWork {
-		r.fail("the file is too costly to evaluate")
+		r.unknown("is too costly to evaluate")
 	}
 }
 
@@ -104,9 +104,10 @@ func (r *reader) peek() *token { return &r.src.tokens[r.src.pos] }
 
 func (r *reader) next() *token {
 	t := r.peek()
-	if t.kind != tEnd {
-		r.src.pos++
+	if t.kind == tEnd || t.kind == tUnknown || t.kind == tRefused {
+		r.unexpected()
 	}
+	r.src.pos++
 	return t
 }
 
@@ -116,17 +117,9 @@ func (r *reader) is(op string) bool {
 	return t.kind == tOperator && t.text == op
 }
 
-func (r *reader) isName(names ...string) bool {
+func (r *reader) isName(name string) bool {
 	t := r.peek()
-	if t.kind != tName {
-		return false
-	}
-	for _, name := range names {
-		if strings.EqualFold(t.text, name) {
-			return true
-		}
-	}
-	return false
+	return t.kind == tName && strings.EqualFold(t.text, name)
 }
 
 func (r *reader) accept(op string) bool {
@@ -137,48 +130,52 @@ func (r *reader) accept(op string) bool {
 	return false
 }
 
+func (r *reader) acceptName(name string) bool {
+	if r.isName(name) {
+		r.next()
+		return true
+	}
+	return false
+}
+
 func (r *reader) expect(op string) {
 	if !r.accept(op) {
-		giveUp("is written in a way the reader does not know")
+		r.unexpected()
 	}
 }
 
-// skipTo moves to the next token that is one of these operators, or to an unopened closing bracket, stepping over brackets.
-func (r *reader) skipTo(ops ...string) {
-	for r.peek().kind != tEnd {
-		for _, op := range ops {
-			if r.is(op) {
-				return
+// stop ends the reading. What stands behind is not run, but PHP compiles it before it runs anything: what it would refuse is still looked for.
+func (r *reader) stop() {
+	r.a.Stopped, r.skip = true, true
+	for src := r.src; src != nil; src = src.outer {
+		if problem := src.unbalanced(); problem != "" {
+			panic(&ComputedError{Position: r.here(), Problem: problem, refused: true})
+		}
+	}
+}
+
+// unbalanced says which bracket, string or statement of a file does not end.
+func (s *source) unbalanced() string {
+	closing := map[string]string{"(": ")", "[": "]", "{": "}"}
+	var open []string
+	for _, t := range s.tokens {
+		switch {
+		case t.kind == tRefused:
+			return t.text
+		case t.kind == tUnknown:
+			return ""
+		case t.kind != tOperator:
+		case closing[t.text] != "":
+			open = append(open, closing[t.text])
+		case strings.Contains(")]}", t.text):
+			if len(open) == 0 || open[len(open)-1] != t.text {
+				return "has a closing bracket without an opening one"
 			}
+			open = open[:len(open)-1]
 		}
-		if r.is("}") || r.is(")") || r.is("]") {
-			return
-		}
-		r.step()
 	}
-}
-
-// step moves over one token, or over a bracket with all that is in it.
-func (r *reader) step() {
-	if t := r.peek(); t.kind == tOperator && t.match > r.src.pos {
-		r.src.pos = t.match
+	if last := s.tokens[len(s.tokens)-2]; len(open) > 0 || last.text != ";" && last.text != "}" {
+		return "has a bracket or a statement that does not end"
 	}
-	r.next()
-}
-
-// guarded runs f and says why it gave up, "" when it did not.
-func (r *reader) guarded(f func()) (why string) {
-	depth, src, m := r.depth, r.src, r.mode
-	defer func() {
-		if p := recover(); p != nil {
-			u, ok := p.(unreadable)
-			if !ok {
-				panic(p)
-			}
-			r.depth, r.src, r.mode = depth, src, m
-			why = u.why
-		}
-	}()
-	f()
 	return ""
 }

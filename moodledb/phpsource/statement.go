@@ -2,179 +2,200 @@ package phpsource
 
 import "strings"
 
-// statement reads one statement. What it cannot read it steps over, up to the semicolon. It always moves on, unless at the end.
+// statement reads one statement.
 func (r *reader) statement() {
 	r.enter()
 	defer func() { r.depth-- }()
-	if r.accept(";") {
+	switch t := r.peek(); {
+	case r.accept(";"):
+		return
+	case r.accept("{"):
+		for !r.accept("}") {
+			r.statement()
+		}
+		return
+	case t.kind == tName && r.keyword(strings.ToLower(t.text)):
 		return
 	}
-	if r.is("{") {
-		r.block()
-		return
+	if !r.harmless() {
+		r.expression(0)
 	}
-	start := r.src.pos
-	if t := r.peek(); t.kind == tName && !r.called() && r.keyword(strings.ToLower(t.text)) {
-		return
-	}
-	if why := r.guarded(func() { r.expression(0) }); why != "" {
-		r.src.pos = start // inside a bracket the end of the statement cannot be told
-	}
-	r.skipTo(";")
-	if !r.accept(";") && r.src.pos == start {
-		r.step()
-	}
+	r.end()
 }
 
-// called says whether a name is used otherwise than as a keyword: a label, a static call.
-func (r *reader) called() bool {
-	t := r.src.tokens[r.src.pos+1]
-	return t.kind == tOperator && (t.text == "::" || t.text == ":" && !r.isName("default", "else"))
+// end is the semicolon, or `?>`, of a statement.
+func (r *reader) end() {
+	r.expect(";")
 }
 
 // keyword reads the statement that starts with this word; false when it is an expression.
 func (r *reader) keyword(word string) bool {
 	switch word {
 	case "if":
+		r.next()
 		r.ifStatement()
-	case "while", "for", "foreach", "switch", "declare":
-		r.loop()
-	case "do":
-		r.next()
-		r.under(undecided, r.statement)
-	case "try":
-		r.next()
-		r.statement()
-		for r.isName("catch") {
-			r.next()
-			r.step()
-			r.under(skipping, r.statement)
-		}
-		if r.isName("finally") {
-			r.next()
-			r.statement()
-		}
-	case "case", "default":
-		r.next()
-		r.skipTo(":", ";")
-		r.next()
 	case "return":
-		r.next()
 		r.returnStatement()
-	case "const":
-		r.next()
-		r.constStatement()
 	case "unset":
 		r.next()
 		r.unsetStatement()
-	case "function", "abstract", "final", "class", "interface", "trait", "enum", "readonly", "namespace":
-		return r.declaration(word)
-	case "global", "use", "echo", "goto", "break", "continue":
-		r.skipTo(";")
-		r.accept(";")
+		r.end()
+	case "global": // in the outermost scope, where it changes nothing
+		for r.next(); ; r.next() {
+			if r.peek().kind != tVariable || foreign[r.peek().text] || r.peek().text == "_SERVER" {
+				r.unexpected()
+			}
+			r.next()
+			if !r.is(",") {
+				break
+			}
+		}
+		r.end()
 	default:
 		return false
 	}
 	return true
 }
 
-// block reads `{ … }`.
-func (r *reader) block() {
-	end := r.peek().match
+// ifStatement reads `if … elseif … else` in both spellings.
+func (r *reader) ifStatement() {
+	taken := false // by an earlier branch
+	colon := r.branch(&taken)
+	for {
+		switch {
+		case r.acceptName("elseif"):
+			if r.branch(&taken) != colon {
+				r.unexpected()
+			}
+			continue
+		case r.acceptName("else"):
+			if !colon && r.acceptName("if") {
+				if r.branch(&taken) {
+					r.unexpected()
+				}
+				continue
+			}
+			if r.is(":") != colon {
+				r.unexpected()
+			}
+			r.skipping(taken, func() { r.body(colon) })
+		}
+		break
+	}
+	if colon {
+		if !r.acceptName("endif") {
+			r.unexpected()
+		}
+		r.end()
+	}
+}
+
+// branch reads a condition and what depends on it, and says whether that is written with a colon.
+func (r *reader) branch(taken *bool) (colon bool) {
+	var v Value
+	r.expect("(")
+	r.skipping(*taken, func() { v = r.expression(0) })
+	holds := r.truth(v) && !*taken
+	r.expect(")")
+	colon = r.is(":")
+	*taken = *taken || holds
+	r.skipping(!holds, func() { r.body(colon) })
+	return colon
+}
+
+// body reads one statement, or with a colon those up to the next keyword of the `if`.
+func (r *reader) body(colon bool) {
+	if !colon {
+		r.statement()
+		return
+	}
 	r.next()
-	for r.src.pos < end && !r.over() {
+	for !r.isName("elseif") && !r.isName("else") && !r.isName("endif") {
 		r.statement()
 	}
-	if r.src.pos <= end {
-		r.src.pos = end + 1
-	}
-}
-
-// declaration steps over a function or class. A closure used as an expression is none.
-func (r *reader) declaration(word string) bool {
-	switch next := r.src.tokens[r.src.pos+1]; {
-	case next.kind == tName && word != "namespace":
-	case word == "function" && next.kind == tOperator && next.text == "&":
-	case word == "namespace":
-	default:
-		return false
-	}
-	r.skipTo("{", ";")
-	if r.is("{") && word == "namespace" {
-		r.block()
-		return true
-	}
-	r.step()
-	return true
 }
 
 func (r *reader) returnStatement() {
+	at := r.here()
+	r.next()
 	v := Value{}
 	if !r.is(";") {
-		at := r.here()
-		if why := r.guarded(func() { v = r.expression(0) }); why != "" {
-			v = unevaluated(why)
-		}
-		v.at = at
-		r.skipTo(";")
+		v = r.expression(0)
 	}
-	r.accept(";")
-	if r.mode == running {
-		r.src.end, r.src.returned = true, v
-	}
-}
-
-func (r *reader) constStatement() {
-	for r.peek().kind == tName {
-		name := r.next().text
-		v := unevaluated("is written in a way the reader does not know")
-		why := r.guarded(func() {
-			r.expect("=")
-			v = r.expression(0)
-		})
-		if why != "" {
-			v = unevaluated(why)
-		}
-		r.skipTo(",", ";")
-		r.define(name, v)
-		if !r.accept(",") {
-			break
-		}
-	}
-	r.skipTo(";")
-	r.accept(";")
-}
-
-// define keeps the first value of a constant, as PHP does.
-func (r *reader) define(name string, v Value) {
-	if r.mode == skipping {
+	r.end()
+	if r.skip {
 		return
 	}
-	if _, there := r.constants[name]; there {
-		return
+	if r.src.outer == nil {
+		panic(&EndError{at, "return"})
 	}
-	if r.mode != running {
-		v = unevaluated("is defined under a condition that cannot be decided here")
-	}
-	r.constants[name] = v
+	v.at = at
+	r.src.ended, r.src.returned, r.skip = true, v, true
 }
 
 func (r *reader) unsetStatement() {
-	if r.is("(") {
-		end := r.peek().match
-		r.next()
-		r.guarded(func() {
-			for r.src.pos < end {
-				if p := r.place(); p != nil {
-					r.unset(p)
-				}
-				if !r.accept(",") {
-					break
-				}
-			}
-		})
-		r.src.pos = end + 1
+	r.expect("(")
+	for {
+		p := r.named()
+		if !r.skip {
+			r.unset(p)
+		}
+		if !r.accept(",") || r.is(")") {
+			break
+		}
 	}
-	r.skipTo(";")
-	r.accept(";")
+	r.expect(")")
+}
+
+// harmless reads a call whose effect no value of the file can depend on, where it is a statement of its own; false when there is none.
+func (r *reader) harmless() bool {
+	start := r.src.pos
+	for r.accept("@") {
+	}
+	t := r.peek()
+	name := strings.TrimPrefix(strings.ToLower(t.text), `\`)
+	takes, ok := harmlessCalls[name]
+	if t.kind != tName || !ok || r.src.tokens[r.src.pos+1].text != "(" {
+		r.src.pos = start
+		return false
+	}
+	r.next()
+	at := r.src.pos
+	if args := r.arguments(); !r.skip && !takes(args) {
+		r.src.pos = at
+		r.unknown("calls " + name + "() in a way that is not known here")
+	}
+	return true
+}
+
+// harmlessCalls are functions by name, and whether PHP takes these arguments.
+var harmlessCalls = map[string]func([]Value) bool{
+	"ini_set": func(args []Value) bool {
+		return len(args) == 2 && args[0].kind == String && args[1].kind < Array && harmlessSetting(args[0].text)
+	},
+	"error_reporting":           func(args []Value) bool { return len(args) == 1 && (args[0].kind == Int || args[0].kind == Number) },
+	"date_default_timezone_set": func(args []Value) bool { return len(args) == 1 && args[0].kind == String },
+	"umask":                     func(args []Value) bool { return len(args) == 1 && args[0].kind == Int },
+	"setlocale": func(args []Value) bool {
+		return len(args) == 2 && args[0].kind == Number && args[1].kind == String
+	},
+	"set_time_limit": func(args []Value) bool {
+		return len(args) == 1 && args[0].kind == Int && (args[0].num == 0 || args[0].num >= 30)
+	},
+	"ignore_user_abort": func(args []Value) bool { return len(args) == 1 && args[0].kind == Bool },
+}
+
+// harmlessSetting knows the settings of php.ini that change no value and no file that is found.
+func harmlessSetting(name string) bool {
+	switch name {
+	case "display_errors", "display_startup_errors", "log_errors", "error_log", "error_reporting", "html_errors", "precision", "serialize_precision",
+		"date.timezone", "default_charset", "default_socket_timeout", "user_agent", "zlib.output_compression":
+		return true
+	}
+	for _, prefix := range []string{"session.", "soap.", "opcache.", "mysqli.", "xdebug."} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
 }

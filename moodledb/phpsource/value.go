@@ -12,27 +12,25 @@ import (
 type Kind uint8
 
 const (
-	Null        Kind = iota // null, and also: never assigned, or unset
-	Unevaluated             // something the reader does not evaluate; Why and At say what and where
+	Null   Kind = iota // null, and also: never assigned, or unset
+	Number             // a number of which only that is known: a float, or a constant whose value depends on PHP's version
 	Bool
 	Int
-	Float
 	String
 	Array
-	Object // new stdClass(), and whatever is assigned properties
+	Object // new stdClass(), or an array cast to one
 )
 
 func (k Kind) String() string {
-	return [...]string{"null", "unevaluated", "bool", "int", "float", "string", "array", "object"}[k]
+	return [...]string{"null", "number", "bool", "int", "string", "array", "object"}[k]
 }
 
 // Value is one PHP value and where it was written. The zero Value is null.
 // Configuration files hold passwords: a Value never prints its content, Text gives it.
 type Value struct {
 	kind Kind
-	web  bool   // Unevaluated: only a web request could say
-	num  uint64 // Bool 0 or 1, Int as two's complement, Float as IEEE bits
-	text string // String content, or why an Unevaluated one is
+	num  int64  // Bool 0 or 1, Int
+	text string // String
 	list *list  // Array and Object
 	at   Position
 }
@@ -50,17 +48,19 @@ type Entry struct {
 	Value Value
 }
 
-// list is copied when it is assigned, as PHP's arrays are; the copy is made when one of the two changes.
+// list is copied when it is assigned, as PHP's arrays are; the copy is made when one of the two changes. An object's never is: it is held once.
 type list struct {
-	entries []Entry
-	next    int64 // key that `[] =` gives
-	rest    Value // what keys without an entry have: null, or Unevaluated when part of the list is
-	shared  bool  // another Value may hold it: never to be changed again
+	entries  []Entry
+	next     int64 // key that `[] =` gives
+	negative bool  // a negative key came before any other number: what `[] =` gives then depends on PHP's version
+	shared   bool  // another Value may hold it: never to be changed again
+	held     bool  // an object that was assigned: a second place would be an alias
+	objects  bool  // an array that has objects: its copy would have the same
 }
 
-// share marks a value that is about to be held a second time.
+// share marks an array that is about to be held a second time.
 func share(v Value) Value {
-	if v.list != nil {
+	if v.kind == Array {
 		v.list.shared = true
 	}
 	return v
@@ -82,18 +82,15 @@ func (l *list) own() (*list, int) {
 // StringValue is the PHP string s, assigned nowhere.
 func StringValue(s string) Value { return Value{kind: String, text: s} }
 
-func boolValue(b bool) Value {
+// BoolValue is PHP's true or false, assigned nowhere.
+func BoolValue(b bool) Value {
 	if b {
 		return Value{kind: Bool, num: 1}
 	}
 	return Value{kind: Bool}
 }
 
-func intValue(n int64) Value { return Value{kind: Int, num: uint64(n)} }
-
-func floatValue(f float64) Value { return Value{kind: Float, num: math.Float64bits(f)} }
-
-func unevaluated(why string) Value { return Value{kind: Unevaluated, text: why} }
+func intValue(n int64) Value { return Value{kind: Int, num: n} }
 
 // Kind of the value.
 func (v Value) Kind() Kind { return v.kind }
@@ -101,29 +98,15 @@ func (v Value) Kind() Kind { return v.kind }
 // At is where the value was assigned.
 func (v Value) At() Position { return v.at }
 
-// Why says in a few words, without content of the file, why an Unevaluated value is not evaluated. Else it is empty.
-func (v Value) Why() string {
-	if v.kind != Unevaluated {
-		return ""
-	}
-	return v.text
-}
-
-// OfRequest says that an Unevaluated value depends on a web request: on a command line PHP gives something else than in the web server.
-func (v Value) OfRequest() bool { return v.web }
-
-// Get returns the element or property with this key: null when there is none or v has no elements, v itself when v is Unevaluated.
+// Get returns the element or property with this key: null when there is none or v has no elements.
 func (v Value) Get(key string) Value {
-	if v.kind == Unevaluated {
-		return v
-	}
 	if v.list == nil {
 		return Value{}
 	}
 	if i := v.list.find(key); i >= 0 {
 		return v.list.entries[i].Value
 	}
-	return v.list.rest
+	return Value{}
 }
 
 // Entries are the elements of an array or the properties of an object in order. The caller must not change them.
@@ -158,13 +141,28 @@ func (l *list) set(key string, v Value) {
 		return
 	}
 	l.entries = append(l.entries, Entry{key, v})
-	if n, ok := integerKey(key); ok && n >= l.next && n < math.MaxInt64 {
-		l.next = n + 1
+	switch n, ok := integerKey(key); {
+	case !ok:
+	case n >= l.next && n < math.MaxInt64:
+		l.next, l.negative = n+1, false
+	case n < 0 && l.next == 0, n == math.MaxInt64:
+		l.negative = true
 	}
 }
 
-// push is `[] =` in place, as set is.
-func (l *list) push(v Value) {
+// push is `[] =` in place, as set is; false when the key is not known.
+func (l *list) push(v Value) bool {
+	if l.negative {
+		return false
+	}
 	l.entries = append(l.entries, Entry{strconv.FormatInt(l.next, 10), v})
 	l.next++
+	return true
+}
+
+// remove is unset() of an element, in place.
+func (l *list) remove(key string) {
+	if i := l.find(key); i >= 0 {
+		l.entries = slices.Delete(l.entries, i, i+1)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 )
@@ -34,6 +35,32 @@ func Reader(path string) User {
 		}
 	}
 	return owner(stat)
+}
+
+// webServers are the accounts under which packages run PHP.
+var webServers = []string{"www-data", "apache", "nginx", "wwwrun", "http", "php-fpm", "daemon", "bitnami"}
+
+// WebServer is the user who can read path and is meant to run a site: its owner, or the first web server's user whose it is by group or for all. found is
+// false where only root is left. Below a directory that we may not search nothing is known but whose that is.
+func WebServer(path string) (u User, found bool) {
+	stat, mode := look(path)
+	if stat.Uid != 0 {
+		return owner(stat), true
+	}
+	if u := Reader(path); u.UID != 0 {
+		return u, true
+	}
+	for _, name := range webServers {
+		account, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		u := known(account)
+		if mode.Perm()&0o004 != 0 || mode.Perm()&0o040 != 0 && slices.Contains(u.Groups(), stat.Gid) {
+			return u, true
+		}
+	}
+	return User{}, false
 }
 
 // look follows links: whose the file is, not who has put a link to it.

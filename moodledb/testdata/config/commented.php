@@ -52,10 +52,7 @@ $CFG->altcacheconfigpath = '/etc/moodle/muc.php';
 define('CONTEXT_CACHE_MAX_SIZE', 7500);
 if (!defined('PHPUNIT_TEST') && false) { $CFG->dbname = 'phpunit'; }
 $CFG->phpunit_prefix = 'phpu_';
-function local_helper(array $a = ['x' => 1]) { global $CFG; $CFG->dbname = "never"; return $a; }
 $CFG->forced_plugin_settings = array('pluginname'  => array('settingname' => 'value', 'secretsetting' => 'SECRET-4'));
-$CFG->auth_instructions = <<<HTML
-<p class="x">Don't; use $CFG->wwwroot or {$CFG->dboptions['ssl']}</p>
-HTML;
+$CFG->auth_instructions = "<p class=\"x\">Don't; use $CFG->wwwroot or {$CFG->dboptions['ssl']}</p>";
 require_once(dirname(__FILE__) . '/lib/setup.php'); // Do not edit
 $CFG->dbname = 'after setup';

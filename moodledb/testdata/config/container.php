@@ -5,8 +5,8 @@ $CFG = new stdClass;
 // All from the environment, with defaults.
 $CFG->dbtype    = getenv('MOODLE_DB_TYPE') ?: 'mariadb';
 $CFG->dbhost    = getenv('MOODLE_DB_HOST') ?: 'mariadb';
-$CFG->dbname    = $_ENV['MOODLE_DB_NAME'] ?? 'moodle';
-$CFG->dbuser    = $_SERVER['MOODLE_DB_USER'] ?? 'moodle';
+$CFG->dbname    = getenv('MOODLE_DB_NAME') ?: 'moodle';
+$CFG->dbuser    = getenv('MOODLE_DB_USER') ?: 'moodle';
 $CFG->dbpass    = getenv('MOODLE_DB_PASS');
 $CFG->prefix    = getenv('MOODLE_DB_PREFIX') !== false ? getenv('MOODLE_DB_PREFIX') : 'mdl_';
 $CFG->dboptions = [
@@ -23,10 +23,7 @@ else:
     $CFG->wwwroot = 'http://localhost:8080';
 endif;
 $CFG->dataroot  = '/var/www/moodledata';
-$CFG->cachedir = "$CFG->dataroot/cache-" . ($_ENV['POD'] ?? 'shared');
-if (!empty($_SERVER['HTTP_X_FORWARDED_PROTO']) && $_SERVER['HTTP_X_FORWARDED_PROTO'] === 'https') {
-    $CFG->sslproxy = true;
-}
+$CFG->cachedir = "$CFG->dataroot/cache-" . (getenv('POD') ?: 'shared');
 if (file_exists(__DIR__ . '/config.local.php')) {
     require __DIR__ . '/config.local.php';
 }

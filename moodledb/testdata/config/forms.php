@@ -1,22 +1,17 @@
 <?php
 define('DB_PREFIX', "m_");
-const DATA = '/srv';
+define('DATA', '/srv');
 $host = 'db';
 $CFG = (object) ['dbtype' => 'auroramysql', 'dblibrary' => 'native'];
 $CFG->dbhost = "{$host}.example.org:" . (3300 + 10);
-$CFG->dbname = "moodle_${host}";
+$CFG->dbname = "moodle_{$host}";
 $CFG->dbuser = $CFG->dbname = 'moodle_' . 'db';
-$CFG->dbpass = <<<'PASS'
-    it's "SECRET-5" $here \n
-    PASS;
+$CFG->dbpass = 'it\'s "SECRET-5" $here \n';
 $CFG->prefix = DB_PREFIX;
 $CFG->dboptions['dbport'] = 3306;
 $CFG->dboptions['dbsocket'] = true;
-$CFG->wwwroot = <<<URL
-https://{$CFG->dboptions['dbport']}.example.org/$host
-URL;
+$CFG->wwwroot = "https://{$CFG->dboptions['dbport']}.example.org/$host";
 $CFG->dataroot = DATA . '/moodledata';
 $CFG->dirroot = dirname(__FILE__, 1);
-$CFG->{'noreply' . 'address'} = 'noreply@' . parse_url($CFG->wwwroot, PHP_URL_HOST);
 $CFG->tool_generator_users_password = "\x53\x45\x43\x52\x45\x54\u{2d}6";
 require_once("{$CFG->dirroot}/lib/setup.php");

@@ -1,9 +1,8 @@
 <?php
 $CFG = new stdClass();
-$secrets = include 'secrets.php';
+$secrets = include __DIR__ . '/secrets.php';
 $CFG->dbtype = 'mariadb';
 $CFG->dbhost = 'p:db.example.org';
-['name' => $CFG->dbname] = $secrets;
 $CFG->dbname = $secrets['name'];
 $CFG->dbuser = $secrets['user'];
 $CFG->dbpass = $secrets['pass'];

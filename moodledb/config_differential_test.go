@@ -1,0 +1,253 @@
+package moodledb
+
+import (
+	"encoding/base64"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"renew_mnetkeys/testbed"
+)
+
+// oracle says what php makes of a config.php that a script of Moodle requires: its $CFG->dbpass, or how the script ends before that. It shares nothing
+// with what the tool itself has php run.
+const oracle = `<?php
+define('CLI_SCRIPT', true);
+define('ORACLE', fopen('php://fd/3', 'w'));
+foreach (array_filter(explode(' ', (string)getenv('ORACLE_SERVER'))) as $oracle) {
+    list($oracle_name, $oracle_value) = explode('=', $oracle, 2);
+    $_SERVER[$oracle_name] = $oracle_value;
+}
+set_error_handler(function ($level, $message) { // a lib/setup.php that is not there is none to the tool's reader
+    if (preg_match('#/lib/setup\\.php\): Failed to open stream#i', $message)) {
+        define('ORACLE_SETUP', 1);
+        exit;
+    }
+    return false;
+}, E_WARNING);
+register_shutdown_function(function () {
+    global $CFG, $oracle_end;
+    $error = error_get_last();
+    if (!defined('ORACLE_SETUP') && $error && ($error['type'] & (E_ERROR | E_PARSE | E_COMPILE_ERROR | E_CORE_ERROR | E_USER_ERROR))) {
+        $oracle_end = 'error';
+    }
+    $value = is_object($CFG) && isset($CFG->dbpass) ? $CFG->dbpass : null;
+    fwrite(ORACLE, (defined('ORACLE_SETUP') ? 'end' : (isset($oracle_end) ? $oracle_end : 'exit')) . ' ' . gettype($value) . ' ' .
+        (is_scalar($value) ? base64_encode((string)$value) : ''));
+});
+$argv = array($argv[1]);
+chdir(dirname($argv[0]));
+ob_start();
+try {
+    $oracle_end = (require $argv[0]) === null ? 'return' : 'end';
+} catch (Throwable $e) {
+    $oracle_end = 'error';
+}
+`
+
+// verdict is what the oracle or the tool says of a file.
+type verdict struct {
+	how   string // end, return, exit, error; of the tool end or error
+	kind  string // of the value, as gettype() has it
+	value string
+	err   error
+}
+
+// differential compares the tool with php.
+type differential struct {
+	php, oracle, dataroot string
+}
+
+func newDifferential(t testing.TB) differential {
+	t.Helper()
+	d := differential{php: testbed.PHP(t), oracle: filepath.Join(shared(t), "oracle.php"), dataroot: shared(t)}
+	write(t, d.oracle, oracle)
+	chmod(t, d.oracle, 0o644)
+	owned(t, d.dataroot)
+	return d
+}
+
+// shared is a directory into which every user may look.
+func shared(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "config")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func chmod(t testing.TB, path string, mode os.FileMode) {
+	t.Helper()
+	if err := os.Chmod(path, mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// owned gives a dataroot to a web server's user where we are root, as whom no php runs.
+func owned(t testing.TB, dataroot string) {
+	t.Helper()
+	if os.Geteuid() == 0 {
+		if err := os.Chown(dataroot, 33, 33); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// asked is what php itself says.
+func (d differential) asked(t testing.TB, path string, environ []string) verdict {
+	t.Helper()
+	read, written, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = read.Close() }()
+	cmd := exec.CommandContext(t.Context(), d.php, "-d", "display_errors=0", "-d", "log_errors=0", d.oracle, path)
+	cmd.Env, cmd.ExtraFiles = environ, []*os.File{written}
+	_ = cmd.Run()
+	_ = written.Close()
+	text := make([]byte, 1<<20)
+	n, _ := read.Read(text)
+	fields := strings.Split(string(text[:n])+"  ", " ")
+	value, err := base64.StdEncoding.DecodeString(fields[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if fields[0] == "" { // it died before it could say anything
+		fields[0] = "error"
+	}
+	return verdict{how: fields[0], kind: fields[1], value: string(value)}
+}
+
+// read is what the tool says, which is given all settings but the password.
+func (d differential) read(t testing.TB, path string, environ []string, php, host string) verdict {
+	t.Helper()
+	c, err := ReadConfig(t.Context(), path, ReadOptions{PHP: php, Environ: environ, Wwwroot: host, Overrides: map[string]string{
+		"dbtype": "mysqli", "dbhost": "h", "dbname": "d", "dbuser": "u", "prefix": "", "wwwroot": "http://x.example", "dataroot": d.dataroot, "dirroot": "/d",
+		"cachedir": "", "altcacheconfigpath": "", "noreplyaddress": "", "mnetkeylifetime": "", "mnet_dispatcher_mode": "", "forced_plugin_settings": "",
+		"pathtophp": "", "dboptions.dbport": "", "vmasterdbname": "",
+	}})
+	if err != nil {
+		return verdict{how: "error", err: err}
+	}
+	return verdict{how: "end", value: c.DBPass}
+}
+
+// compare reads one file both ways. alone says whether the reader could do it without php.
+func (d differential) compare(t testing.TB, path string, environ []string, host string) (alone bool) {
+	t.Helper()
+	if host != "" {
+		environ = append(environ, "ORACLE_SERVER=HTTP_HOST=x.example SERVER_NAME=x.example")
+	}
+	want := d.asked(t, path, environ)
+	for _, php := range []string{"", d.php} {
+		if alone {
+			break // php is not asked
+		}
+		got := d.read(t, path, environ, php, host)
+		alone = php == "" && got.how == "end"
+		switch {
+		case got.how == "end" && (want.how != "end" || got.value != want.value):
+			t.Errorf("%s, with php %q:\n%s\nis  %q\nphp %q, %s, %s", path, php, source(path), got.value, want.value, want.kind, want.how)
+		case got.how == "error" && php != "" && want.how == "end" && want.value != "" && host == "" && !refusedByRule(got.err):
+			t.Errorf("%s:\n%s\nis refused with php: %v\nphp %q, %s", path, source(path), got.err, want.value, want.kind)
+		}
+	}
+	return alone
+}
+
+// refusedByRule is what is refused although php would give a value: Moodle itself would not come up, or would see a request.
+func refusedByRule(err error) bool {
+	return strings.Contains(err.Error(), "web request") || strings.Contains(err.Error(), "config.php ends here by return")
+}
+
+func source(path string) string {
+	text, _ := os.ReadFile(path)
+	return string(text)
+}
+
+// inParallel runs f for each of n, as many at once as there are processors.
+func inParallel(n int, f func(i int)) {
+	next := make(chan int)
+	var done sync.WaitGroup
+	for range 2 {
+		done.Go(func() {
+			for i := range next {
+				f(i)
+			}
+		})
+	}
+	for i := range n {
+		next <- i
+	}
+	close(next)
+	done.Wait()
+}
+
+// environOf is the environment that a case names in its first line.
+func environOf(text string) []string {
+	first, _, _ := strings.Cut(text, "\n")
+	environ := []string{"HOME=/root", "PATH=" + os.Getenv("PATH")}
+	if _, set, found := strings.Cut(first, "// env: "); found {
+		environ = append(environ, strings.Fields(set)...)
+	}
+	return environ
+}
+
+// Each file of the cases has one construct that decides the password. The value is PHP's, or there is none.
+func TestEveryCaseIsReadAsPHPDoesOrRefused(t *testing.T) {
+	d := newDifferential(t)
+	dir := shared(t)
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", "cases"))); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*.php"))
+	if err != nil || len(files) < 180 {
+		t.Fatalf("%d cases, %v", len(files), err)
+	}
+	alone := make([]bool, len(files))
+	inParallel(len(files), func(i int) { alone[i] = d.compare(t, files[i], environOf(source(files[i])), "") })
+	read := 0
+	for _, yes := range alone {
+		if yes {
+			read++
+		}
+	}
+	t.Logf("%d of %d were read without php", read, len(files))
+	if read < 40 {
+		t.Errorf("only %d of %d were read without php: the test shows little", read, len(files))
+	}
+}
+
+// The files of testdata/shapes are as people have them: none needs PHP, and all are read as PHP reads them.
+func TestFilesAsPeopleHaveThemAreReadWithoutPHP(t *testing.T) {
+	d := newDifferential(t)
+	files, err := filepath.Glob(filepath.Join("testdata", "shapes", "*.php"))
+	if err != nil || len(files) < 6 {
+		t.Fatalf("%d shapes, %v", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			dir := shared(t)
+			surroundings(t, dir)
+			for name, text := range map[string]string{
+				"config.php": source(file), "local/vmoodle/bootlib.php": "<?php\nfunction vmoodle_get_hostname() { }\nfunction vmoodle_boot_configuration() { }\n",
+				"local/vmoodle/vconfig.php": "<?php\nif ((defined('CLI_SCRIPT') && CLI_SCRIPT) && !defined('WEB_CRON_EMULATED_CLI') && !defined('CLI_VMOODLE_OVERRIDE')) return;\n" +
+					"require_once($CFG->dirroot.'/local/vmoodle/bootlib.php');\n$CFG->vmasterdbhost = 'localhost';\nvmoodle_get_hostname();\n$CFG->trace = $CFG->dataroot.'/trace.log';\nvmoodle_boot_configuration();\n",
+			} {
+				write(t, filepath.Join(dir, name), text)
+			}
+			_, host, _ := strings.Cut(strings.SplitN(source(file), "\n", 2)[0], "// host: ")
+			if !d.compare(t, filepath.Join(dir, "config.php"), environOf(source(file)), host) {
+				t.Error(d.read(t, filepath.Join(dir, "config.php"), environOf(source(file)), "", host).err)
+			}
+		})
+	}
+}
