@@ -152,7 +152,12 @@ func (g *sequences) statement() string {
 		}
 		return g.place() + g.of(" = ", " = ", " = ", " = ", " = ", " = ", " .= ", " ??= ", " += ") + g.expression() + ";\n"
 	}
-	switch g.IntN(40) {
+	switch g.IntN(42) {
+	case 40, 41: // what is not run PHP compiles all the same
+		tame := g.tame
+		g.tame = false
+		defer func() { g.tame = tame }()
+		return "if (" + g.of("false", "0", "isset($zz)") + ") {\n" + g.statement() + g.expression() + ";\n}\n"
 	case 0, 1, 2:
 		return "if (" + g.expression() + ") {\n" + g.block() + "}" + g.of("", " else {\n"+g.block()+"}", " elseif ("+g.expression()+") { "+g.block()+"}", " else if ("+g.expression()+") { "+g.block()+"} else { "+g.block()+"}") + "\n"
 	case 3:
