@@ -86,10 +86,11 @@ func (w arrayWiring) template() rotate.Renewal {
 func (w arrayWiring) members(ctx context.Context, master *moodledb.Config, rows []moodledb.RegisterRow) (members []rotate.Member, selected []int) {
 	seen := map[string]bool{}
 	add := func(member rotate.Member, renew bool) {
-		if seen[member.Wwwroot] {
+		site := envelope.FoldWwwroot(member.Wwwroot)
+		if seen[site] {
 			return
 		}
-		seen[member.Wwwroot] = true
+		seen[site] = true
 		if renew && w.o.Array.Selection.Includes(member.Wwwroot) {
 			selected = append(selected, len(members))
 		}

@@ -76,7 +76,7 @@ func (a *arrayOutput) sayHeld() {
 
 // phaseWords say what the phases of rotate.Array do.
 var phaseWords = map[string]string{
-	"check": "checked", "canary": "renewed first", "renew": "renewed", "ask": "asked", "tell": "told by database",
+	"check": "checked", "canary": "renewed first", "renew": "renewed", "ask": "members checked", "tell": "told by database",
 	"repair": "rows of other sites repaired", "prove": "proven and reported",
 	"read": "read", "look": "looked at", "examine": "examined",
 }

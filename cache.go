@@ -45,16 +45,16 @@ func newCache(master, tenant *moodledb.Config, store *tenantStore, php string, l
 // Check implements rotate.Cache.
 func (c *tenantCache) Check(ctx context.Context) error {
 	cache, err := c.open()
-	var config *muc.ConfigError
-	if errors.As(err, &config) && c.php != "" {
-		c.log.Debug().Err(err).Msg("left to php")
-		return nil
+	if err == nil {
+		_, err = cache.Check(ctx)
 	}
-	if err != nil {
-		return err
+	moodles, rest := split(err)
+	if moodles == nil || c.php == "" {
+		return byHand(err)
 	}
-	_, err = cache.Check(ctx)
-	return byHand(err)
+	c.log.Debug().Err(moodles).Msg("left to php")
+	_, err = muc.CheckByPHP(ctx, c.site())
+	return byHand(errors.Join(err, rest))
 }
 
 // Drop implements rotate.Cache.
@@ -67,20 +67,21 @@ func (c *tenantCache) Drop(ctx context.Context, width rotate.Width) error {
 		}
 		_, err = cache.Drop(ctx, narrow)
 	}
-	if width < rotate.WidthPHP || c.php == "" {
+	moodles, rest := split(err)
+	if c.php == "" || moodles == nil && width < rotate.WidthPHP {
 		return byHand(err)
+	}
+	if width >= rotate.WidthPHP {
+		rest = nil // Moodle reaches every shared store
 	}
 	phpErr := muc.DropByPHP(ctx, c.site())
 	if phpErr != nil {
 		c.log.Debug().Err(phpErr).Msg("cache not dropped by php")
-		return byHand(errors.Join(err, phpErr))
 	}
-	// Moodle itself reaches every shared store, but not the memory of a web
-	// server: what is for hands only still is.
-	if err = byHand(err); errors.Is(err, rotate.ErrCacheByHand) {
-		return err
+	if failed := (*muc.PHPError)(nil); errors.As(phpErr, &failed) {
+		rest = err
 	}
-	return nil
+	return byHand(errors.Join(phpErr, rest)) // the first one is what the hint is of
 }
 
 // site is what php loads.
@@ -141,9 +142,33 @@ func (c *tenantCache) open() (*muc.Cache, error) {
 		c.cache, c.err = muc.Open(muc.Location{
 			Dataroot: c.config.Dataroot, CacheDir: c.config.CacheDir,
 			AltCacheConfigPath: c.config.AltCacheConfigPath, SiteIdentifier: c.siteIdentifier(),
+			Factory: c.config.CacheFactory, ForcedCache: c.config.ForcedCache, ForcedCachePath: c.config.ForcedCachePath,
 		}, muc.Options{Log: c.log})
 	})
 	return c.cache, c.err
+}
+
+// split parts what only Moodle's own code can do from what we failed at.
+func split(err error) (moodles, rest error) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range joined.Unwrap() {
+			a, b := split(e)
+			moodles, rest = errors.Join(moodles, a), errors.Join(rest, b)
+		}
+		return moodles, rest
+	}
+	var manual *muc.ManualError
+	if isUnknown(err) || errors.As(err, &manual) && manual.OfMoodle() {
+		return err, nil
+	}
+	return nil, err
+}
+
+// isUnknown says that it is not known here which stores there are.
+func isUnknown(err error) bool {
+	var config *muc.ConfigError
+	var factory *muc.FactoryError
+	return errors.As(err, &config) || errors.As(err, &factory)
 }
 
 // byHand marks an error that says no more than that stores are out of our reach.
@@ -159,23 +184,6 @@ func onlyManual(err error) bool {
 		return !slices.ContainsFunc(joined.Unwrap(), func(e error) bool { return !onlyManual(e) })
 	}
 	var manual *muc.ManualError
-	return errors.As(err, &manual)
-}
-
-// Describe implements rotate.CacheDescriber.
-func (c *tenantCache) Describe(ctx context.Context) ([]rotate.CacheStore, error) {
-	cache, err := c.open()
-	if err != nil {
-		return nil, err
-	}
-	described, err := cache.Describe(ctx)
-	if err != nil {
-		return nil, err
-	}
-	stores := make([]rotate.CacheStore, len(described))
-	for i, d := range described {
-		stores[i] = rotate.CacheStore{Name: d.Store, Plugin: d.Plugin, Place: d.Place, Fallback: d.Fallback,
-			State: rotate.CacheState(d.State), Problem: d.Problem, Advice: d.Advice}
-	}
-	return stores, nil
+	var php *muc.PHPError
+	return errors.As(err, &manual) || errors.As(err, &php) || isUnknown(err)
 }

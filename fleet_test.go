@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -39,6 +40,8 @@ type fleetOptions struct {
 	tenants   int // the master among them
 	outsiders int // stock Moodles that are no tenants
 	kind      peertest.Kind
+	nodes     []string        // web servers of each tenant besides the first, as peertest.Options has them
+	host      string          // of the wwwroot, instead of the address: a name that leads nowhere
 	key       *rsa.PrivateKey // of all first pairs; nil: each its own, which takes long for hundreds
 }
 
@@ -79,7 +82,13 @@ func newFleet(t testing.TB, o fleetOptions) *fleet {
 func newFleetTenant(t testing.TB, i int, o fleetOptions) (*fleetTenant, *envelope.KeyPair) {
 	t.Helper()
 	side := &webSide{pairs: map[string]*envelope.KeyPair{}}
-	web, err := peertest.Start(peertest.Options{Kind: o.kind, Store: side, Address: fmt.Sprintf("127.7.%d.%d:0", i/200, 10+i%200)})
+	options := peertest.Options{Kind: o.kind, Store: side, Address: fmt.Sprintf("127.7.%d.%d:0", i/200, 10+i%200), Nodes: o.nodes}
+	if o.host != "" {
+		options.Address = freeAddress(t)
+		_, port, _ := net.SplitHostPort(options.Address)
+		options.Wwwroot = "http://" + net.JoinHostPort(o.host, port)
+	}
+	web, err := peertest.Start(options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,6 +115,17 @@ func newFleetTenant(t testing.TB, i int, o fleetOptions) (*fleetTenant, *envelop
 		INSERT INTO {mnet_application} (id, name, display_name, xmlrpc_server_url) VALUES (1, 'moodle', 'Moodle', '/mnet/xmlrpc/server.php');
 		INSERT INTO {mnet_service} (id, name, offer) VALUES (1, 'sso_idp', 1), (2, 'sso_sp', 1)`)
 	return &fleetTenant{site, web, side}, pair
+}
+
+// freeAddress is one on which nobody listens, a moment ago.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().String()
 }
 
 // ownRow is the id of a tenant's row of itself. All have the same rows of hosts

@@ -78,6 +78,11 @@ func (w *webSide) row(ctx context.Context, into any, query string, args ...any) 
 // settings are a site's pair and its history, as stored.
 type settings struct{ Pair, History string }
 
+// cached is what Moodle's file store makes of them.
+func (s settings) cached() []byte {
+	return fmt.Appendf(nil, `a:2:{s:7:"openssl";s:%d:"%s";s:15:"openssl_history";s:%d:"%s";}`, len(s.Pair), s.Pair, len(s.History), s.History)
+}
+
 // Keys implements peertest.Store.
 func (w *webSide) Keys(ctx context.Context) (*envelope.KeyPair, []*envelope.KeyPair, error) {
 	w.asked.Add(1)
@@ -88,15 +93,15 @@ func (w *webSide) Keys(ctx context.Context) (*envelope.KeyPair, []*envelope.KeyP
 	if err != nil {
 		return nil, nil, err
 	}
-	var s settings
-	if err := json.Unmarshal(cached, &s); err != nil {
-		return nil, nil, err
+	s, err := phpserialize.UnmarshalAssociativeArray(cached)
+	if err != nil {
+		return nil, nil, fmt.Errorf("cached settings: %w", err)
 	}
-	current, err := w.parse(s.Pair)
+	current, err := w.parse(fmt.Sprint(s["openssl"]))
 	if err != nil {
 		return nil, nil, err
 	}
-	texts, err := retired(s.History)
+	texts, err := retired(fmt.Sprint(s["openssl_history"]))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -143,11 +148,12 @@ func (w *webSide) refill(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = file.WriteString(both)
+	cached := s.cached()
+	_, err = file.Write(cached)
 	if err = errors.Join(err, file.Close()); err != nil {
 		return nil, err
 	}
-	return []byte(both), os.Rename(file.Name(), *w.entry.Load())
+	return cached, os.Rename(file.Name(), *w.entry.Load())
 }
 
 // retired reads Moodle's openssl_history: the pairs in it, as texts.

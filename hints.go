@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"renew_mnetkeys/moodledb"
 	"renew_mnetkeys/rotate"
@@ -16,7 +15,11 @@ const hintNoRC4 = "switch OpenSSL's legacy provider on for the web server's PHP 
 
 // hintOwnSite is what is left to do by hand when nothing made the web side use
 // the stored key.
-const hintOwnSite = "purge Moodle's caches on every web node (php admin/cli/purge_caches.php, restart php-fpm where APCu is used), then run renew_mnetkeys push: it proves the stored key and renews nothing"
+const hintOwnSite = "purge Moodle's caches on every web node (php admin/cli/purge_caches.php, for a tenant of a VMoodle array php local/vmoodle/cli/purge_caches.php --host=WWWROOT; restart php-fpm where APCu is used), then run renew_mnetkeys push: it proves the stored key and renews nothing"
+
+// hintOwnSitePush is for a command that writes nothing: a purge by hand could lose a
+// key that only the cache has, which a push saves first.
+const hintOwnSitePush = "run renew_mnetkeys push: it saves what only the cache has, purges the cache, and proves the site; do not purge by hand before that"
 
 // hintUndone is for a renewal that was undone for the same cause: a push would
 // distribute the old key, which everybody has.
@@ -33,7 +36,7 @@ func (out *output) advise(r *rotate.TenantReport) {
 	}
 	for i := range r.Peers {
 		if p := &r.Peers[i]; p.Next == "" {
-			p.Next = nextStep(*p)
+			p.Next = r.NextStep(*p, slices.Contains(changing, out.o.Command))
 		}
 	}
 }
@@ -45,6 +48,8 @@ func (out *output) hintOf(r rotate.TenantReport) string {
 	var own *rotate.OwnSiteError
 	hint := hintFor(r.Err)
 	switch {
+	case errors.As(r.Err, &own) && !slices.Contains(changing, out.o.Command):
+		return hintOwnSitePush
 	case r.Exit != rotate.ExitOwnSite && errors.As(r.Err, &sig):
 		return interruptedHint(out.o)
 	case r.Outcome == rotate.Undone && errors.As(r.Err, &own) && hint == hintOwnSite:
@@ -73,9 +78,6 @@ type hinter interface{ Hint() string }
 
 // hintFor finds what to tell an operator about an error, "" when the error says all.
 func hintFor(err error) string {
-	if errors.Is(err, rotate.ErrCacheByHand) {
-		return "map Moodle's cache definition core/config to a file or Redis store (Site administration, Plugins, Caching); a restart of the web server alone does not help, because it caches the key again"
-	}
 	var usage *usageError
 	var config *moodledb.ConfigError
 	var access *moodledb.AccessError
@@ -131,27 +133,4 @@ var sentinelHints = []struct {
 	{rotate.ErrOwnUnreachable, "make sure that this machine can open the wwwroot, or name the web server with --node=HOST[:PORT]; --self-check=off renews without this proof, and then no link is proven"},
 	{errDeadline, "give the run more time with --deadline"},
 	{context.DeadlineExceeded, "the database or the site did not answer in time: see whether they run"},
-}
-
-// nextStep is what an operator does about a peer, "" where there is nothing to do.
-func nextStep(p rotate.PeerReport) string {
-	next, known := nextSteps[p.Reason]
-	switch {
-	case p.Outcome.Proven() || p.Outcome == rotate.Skipped || p.Outcome == rotate.Ignored:
-		return ""
-	case known:
-		return next
-	case p.Reason == "connect", p.Reason == "timeout", strings.HasPrefix(p.Reason, "http_5"):
-		return "nothing to do if it is down for now: it fetches the key at its first call, or at the next renew_mnetkeys push"
-	}
-	return rotate.NextStep(p.Reason)
-}
-
-// nextSteps are for reasons that are not of the peer alone.
-var nextSteps = map[string]string{
-	"not_stored":     "see why the database did not take this peer's certificate, then run renew_mnetkeys push",
-	"own_site":       "prove this side of the link first: renew_mnetkeys doctor says what is wrong with the local site; then run renew_mnetkeys push",
-	"several_caches": "purge Moodle's caches on every web server of that site (php admin/cli/purge_caches.php, restart php-fpm where APCu is used), then run renew_mnetkeys push",
-	"stray_output":   "have that site print nothing around its answers: switch off display_errors and debugdisplay, and look for an echo or a blank line outside <?php in its config.php",
-	"interrupted":    "run renew_mnetkeys push: the run ended before this peer was proven, and no new key is needed",
 }

@@ -115,7 +115,10 @@ type hookCache struct {
 	own     rotate.Cache // what it holds can be read, whoever drops it
 }
 
-var _ rotate.Cache = hookCache{}
+var _ rotate.HookedCache = hookCache{}
+
+// Hooked implements rotate.HookedCache.
+func (hookCache) Hooked() bool { return true }
 
 // cacheOf is how a tenant's cache is dropped.
 func (out *output) cacheOf(own *tenantCache, tenant *moodledb.Config) rotate.Cache {

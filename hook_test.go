@@ -279,13 +279,22 @@ func TestACacheHookTakesThePlaceOfOurOwnInvalidation(t *testing.T) {
 		code       int
 		says       []string
 		renewed    bool
+		drops      []string // of its runs
 	}{
-		{"one that does nothing", "true", 1, []string{"error: the old key is back", "it still answers as before"}, false},
-		{"one that purges", purge, 0, []string{"1 of 1 peers proven"}, true},
+		{"one that does nothing", "true", 1, []string{"error: the old key is back", "fault_7023"}, false, []string{"all", "definition", "entry", "entry"}}, // the last is of the undoing
+		{"one that purges", purge, 0, []string{"1 of 1 peers proven"}, true, []string{"entry"}},
 	} {
 		own.Warm(t)
 		pair := pairOf(t, own)
-		renewIt(t, own, "--cache-hook", c.hook).expect(t, c.code, c.says...)
+		hook := newRecorder(t, c.hook)
+		renewIt(t, own, "--cache-hook", hook.line).expect(t, c.code, c.says...)
+		var drops []string
+		for _, run := range hook.runs(t) {
+			drops = append(drops, run.env["MNET_DROP"])
+		}
+		if slices.Sort(drops); !slices.Equal(drops, c.drops) {
+			t.Errorf("%s: run for %q", c.name, drops)
+		}
 		if renewed := pairOf(t, own) != pair; renewed != c.renewed {
 			t.Errorf("%s: renewed: %v", c.name, renewed)
 		}

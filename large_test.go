@@ -195,6 +195,7 @@ func TestOfManyPeersThatMisbehaveEachIsReportedAsWhatItIs(t *testing.T) {
 	}
 	for _, site := range c.sites {
 		site.Misbehave()
+		site.Forget()
 	}
 	r, took = c.renew(t)
 	r.expect(t, rotate.ExitOK)

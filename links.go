@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/moodledb"
 	"renew_mnetkeys/rotate"
 )
@@ -19,16 +20,16 @@ func resolveLinks(ctx context.Context, hosts []string, master, tenant *moodledb.
 		return nil, err
 	}
 	var links []rotate.Link
-	seen := map[string]bool{tenant.Wwwroot: true} // nobody is its own peer
+	seen := map[string]bool{envelope.FoldWwwroot(tenant.Wwwroot): true} // nobody is its own peer
 	add := func(wwwroot string) {
-		if !seen[wwwroot] {
-			seen[wwwroot] = true
+		if site := envelope.FoldWwwroot(wwwroot); !seen[site] {
+			seen[site] = true
 			links = append(links, array.link(wwwroot, tenant, db, net))
 		}
 	}
 	for _, host := range hosts {
 		if host != "subs" {
-			if host == tenant.Wwwroot {
+			if envelope.SameWwwroot(host, tenant.Wwwroot) {
 				return nil, &usageError{problem: "--bindhost names the tenant itself"}
 			}
 			if row, isTenant := array.row(host); isTenant && !row.Enabled {
@@ -69,7 +70,7 @@ func readArray(ctx context.Context, master *moodledb.Config) (array, error) {
 // row is the register's on a tenant. The master has none.
 func (a array) row(wwwroot string) (row moodledb.RegisterRow, isTenant bool) {
 	for _, row := range a.rows {
-		if row.Wwwroot == wwwroot {
+		if envelope.SameWwwroot(row.Wwwroot, wwwroot) {
 			return row, true
 		}
 	}
@@ -86,7 +87,7 @@ func (a array) link(wwwroot string, tenant *moodledb.Config, db *moodledb.Tenant
 		subnetwork: ours.MNet > 0 && ours.MNet == theirs.MNet, // 0 is unbound, -1 without MNet
 	}
 	link := rotate.Link{Wwwroot: wwwroot, Near: near}
-	isMaster := a.master.Register != nil && wwwroot == a.master.Wwwroot
+	isMaster := a.master.Register != nil && envelope.SameWwwroot(wwwroot, a.master.Wwwroot)
 	if !isTenant && !isMaster {
 		return link
 	}
@@ -94,7 +95,7 @@ func (a array) link(wwwroot string, tenant *moodledb.Config, db *moodledb.Tenant
 	far.open = func(ctx context.Context) (*moodledb.Tenant, func(), error) { return a.open(ctx, wwwroot) }
 	// The master belongs to every sub-network.
 	switch {
-	case tenant.Wwwroot == a.master.Wwwroot:
+	case envelope.SameWwwroot(tenant.Wwwroot, a.master.Wwwroot):
 		near.role, far.role = moodledb.RoleMaster, moodledb.RoleSub
 		near.subnetwork, far.subnetwork = theirs.MNet > 0, theirs.MNet > 0
 	case isMaster:

@@ -121,7 +121,7 @@ func failureOf(f *peers.Failure) *rotate.Failure {
 	if f == nil {
 		return nil
 	}
-	return &rotate.Failure{Reason: f.Reason, Detail: f.Detail, Pending: f.Pending(), NoRoute: f.NoRoute, Other: f.Other}
+	return &rotate.Failure{Reason: f.Reason, Detail: f.Detail, Pending: f.Pending(), NoRoute: f.NoRoute, Refused: f.Refused, Other: f.Other}
 }
 
 // TakesForce implements rotate.ForceProber.

@@ -30,7 +30,7 @@ func TestMoodleRenewsAtExpiryBetweenOurReadingAndOurWriting(t *testing.T) {
 			old, oldCertificate := pairOf(t, own), own.Certificate(t)
 			own.Expire(t)
 			way := passageTo(t, own.DB)
-			reached, release := way.hold(t, "name IN ('openssl', 'openssl_history') FOR UPDATE")
+			reached, release := way.holdAfter(t, 1, "name IN ('openssl', 'openssl_history') FOR UPDATE") // the first reads it
 			run := startFor(t, own, "--timeout=60s", fmt.Sprintf("--cfg=dboptions.dbport=%d", way.port))
 			run.at(t, reached) // it has read the old key, and made a new one
 			if pairOf(t, own) != old {
@@ -180,19 +180,27 @@ func startFor(t *testing.T, s *testbed.Site, args ...string) *running {
 
 // passage is a way to a database, by its port, on which statements can be held.
 type passage struct {
-	port  int
-	mu    sync.Mutex
-	holds map[string]func() // by a text of the statement
+	port   int
+	mu     sync.Mutex
+	holds  map[string]func() // by a text of the statement
+	passed map[string]int    // how many more of them go by, by the same
 }
 
 // hold stops the next statement that has text in it. reached is closed when it is there.
 func (p *passage) hold(t *testing.T, text string) (reached <-chan struct{}, release func()) {
+	t.Helper()
+	return p.holdAfter(t, 0, text)
+}
+
+// holdAfter lets so many go by first.
+func (p *passage) holdAfter(t *testing.T, passed int, text string) (reached <-chan struct{}, release func()) {
 	t.Helper()
 	there, gate := make(chan struct{}), make(chan struct{})
 	release = sync.OnceFunc(func() { close(gate) })
 	t.Cleanup(release)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.passed[text] = passed
 	p.holds[text] = func() {
 		close(there)
 		<-gate
@@ -206,6 +214,9 @@ func (p *passage) pass(statement []byte) {
 	var held func()
 	for text, hold := range p.holds {
 		if held == nil && bytes.Contains(statement, []byte(text)) {
+			if p.passed[text]--; p.passed[text] >= 0 {
+				continue
+			}
 			held = hold
 			delete(p.holds, text)
 		}
@@ -223,7 +234,7 @@ func passageTo(t *testing.T, db *testbed.Database) *passage {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = listener.Close() })
-	p := &passage{port: listener.Addr().(*net.TCPAddr).Port, holds: map[string]func(){}}
+	p := &passage{port: listener.Addr().(*net.TCPAddr).Port, holds: map[string]func(){}, passed: map[string]int{}}
 	go func() {
 		for {
 			client, err := listener.Accept()

@@ -150,8 +150,8 @@ func goodDocument(command string) string {
 		tenant = `,"findings":[{"code":"own_rights","severity":"error","subject":"","message":"m","next":"n","peers":["https://b.example"]}]`
 	}
 	return strings.ReplaceAll(`{"version":1,"command":"`+command+`","dry_run":false,"exit_code":0,"started":"2030-01-02T03:04:05Z","took_ms":7,"tenants":[
-		{"wwwroot":"https://a.example/moodle","outcome":"kept","error":"","self_check":"proven","history":1,"certificate":`+certificate+tenant+`,
-		"peers":[{"wwwroot":"https://b.example","application":"moodle","outcome":"accepted","reason":"","detail":"","attempts":1,"took_ms":2`+peer+`}]}]}`,
+		{"wwwroot":"https://a.example/moodle","outcome":"kept","error":"","hint":"","self_check":"proven","history":1,"certificate":`+certificate+tenant+`,
+		"peers":[{"wwwroot":"https://b.example","application":"moodle","outcome":"accepted","reason":"","detail":"","next":"","attempts":1,"took_ms":2`+peer+`}]}]}`,
 		"SHA", strings.Repeat("0a", 32))
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -22,9 +23,15 @@ func (e *signalError) Error() string { return "interrupted by " + unix.SignalNam
 // arguments may be words of a private key, and exit with 2, our code for wrong usage.
 var endingSignals = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGABRT}
 
-// untilSignal cancels the context at the first of endingSignals. The second one
-// ends the process at once, which loses nothing either: the next run converges.
-// Under nohup(1) SIGHUP stays ignored.
+// impatient is how long after the first signal a second one counts. A terminal that
+// is closed sends SIGHUP twice within a millisecond, and timeout(1) may send SIGTERM
+// to the process and to its group.
+const impatient = 2 * time.Second
+
+// untilSignal cancels the context at the first of endingSignals. A further one ends
+// the process at once, which loses nothing either: the next run converges. But it
+// must be somebody's decision: none counts that comes with the first, nor SIGHUP,
+// which nobody sends by hand. Under nohup(1) SIGHUP stays ignored.
 func untilSignal(parent context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 2)
@@ -35,13 +42,17 @@ func untilSignal(parent context.Context) (context.Context, func()) {
 	}
 	ended := make(chan struct{})
 	go func() {
-		for first := true; ; first = false {
+		var first time.Time
+		for {
 			select {
 			case s := <-signals:
-				if !first {
+				switch {
+				case first.IsZero():
+					first = time.Now()
+					cancel(&signalError{s.(syscall.Signal)})
+				case s != syscall.SIGHUP && time.Since(first) >= impatient:
 					os.Exit(exitCodeOf(s.(syscall.Signal)))
 				}
-				cancel(&signalError{s.(syscall.Signal)})
 			case <-ended:
 				return
 			}

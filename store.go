@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -51,7 +52,7 @@ func (s *tenantStore) Read(ctx context.Context) (*rotate.Tenant, error) {
 	s.mu.Unlock()
 
 	t := &rotate.Tenant{
-		Wwwroot: s.config.Wwwroot, Site: site.FullName, NoReplyAddress: site.NoReplyAddress,
+		Wwwroot: ownSpelling(s.config.Wwwroot, site), Site: site.FullName, NoReplyAddress: site.NoReplyAddress,
 		DispatcherMode: site.DispatcherMode, DispatcherForced: site.DispatcherForced, LifetimeDays: site.LifetimeDays, Generations: site.Generations, Drift: site.DriftThreshold,
 		AutoRenewGap: site.AutoRenewGap,
 		Pair:         rotate.Stored{Certificate: site.Certificate, PrivateKey: site.KeyPEM},
@@ -69,6 +70,16 @@ func (s *tenantStore) Read(ctx context.Context) (*rotate.Tenant, error) {
 		t.Peers = append(t.Peers, peerOf(h))
 	}
 	return t, nil
+}
+
+// ownSpelling is the wwwroot as the site's own row spells it, where config.php or the
+// register differ from that in the case of scheme or host alone: peers know the site
+// by the row's letters, and compare them to the byte.
+func ownSpelling(wwwroot string, site *moodledb.Site) string {
+	if site.Own != nil && envelope.SameWwwroot(site.Own.Wwwroot, wwwroot) && !strings.HasSuffix(site.Own.Wwwroot, "/") {
+		return site.Own.Wwwroot
+	}
+	return wwwroot
 }
 
 // CheckRights implements rotate.Store.
@@ -105,6 +116,8 @@ func storeError(err error) error {
 	switch {
 	case errors.As(err, &other):
 		return &knownAs{err, &rotate.OtherSiteError{Wwwroot: other.Wwwroot, Row: other.Row}}
+	case errors.Is(err, moodledb.ErrOverwritten):
+		return &knownAs{err, errors.Join(rotate.ErrConflict, rotate.ErrOverwritten)}
 	case errors.Is(err, moodledb.ErrConflict):
 		return &knownAs{err, rotate.ErrConflict}
 	case errors.Is(err, moodledb.ErrUncertain):

@@ -100,7 +100,7 @@ func TestAnArrayIsLookedAtAndNotWritten(t *testing.T) {
 			"status --live": {3, []string{"2 of 3 in the array hold it", "14 of 16 links proven", "refused 1 links: cannot_open", "next: "}, "refused cannot_open other", "refused fault_7023 current"},
 			"verify":        {3, []string{"14 of 16 links proven", "refused 1 links: cannot_open", "for example " + of.Wwwroot + " at " + holder.Wwwroot, "next: "}, "refused cannot_open", "refused fault_7023"},
 			"check":         {1, []string{"WARNING: 2 problems; " + of.Wwwroot + ": peer " + holder.Wwwroot + " refused: cannot_open", "peers_refused=2;"}, "refused cannot_open", "refused fault_7023"},
-			"doctor":        {3, []string{of.Wwwroot + ": 1 error, ", "peer_cannot_open  " + holder.Wwwroot, "next: "}, "refused cannot_open", ""},
+			"doctor":        {3, []string{of.Wwwroot + ": 1 error, ", "peer_cannot_open  " + holder.Wwwroot, "next: "}, "refused cannot_open", "refused fault_7023"},
 		}},
 	} {
 		for _, command := range reading {

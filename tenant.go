@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/moodledb"
 	"renew_mnetkeys/rotate"
 )
@@ -59,9 +60,7 @@ func onTenant(ctx context.Context, cmd subcommand, o options, out *output) (rota
 	renewal.GenerateKey = func(bits int) (*rsa.PrivateKey, error) { return key(rand.Reader, bits) }
 	renewal.Store, renewal.Locker, renewal.Starter = store, store, store
 	renewal.Cache = out.cacheOf(newCache(master, tenant, store, o.PHP, out.log), tenant)
-	if !cmd.changes() {
-		renewal.Counterpart = counterparts(ctx, master, tenant, out.log)
-	}
+	renewal.Counterpart = counterparts(ctx, master, tenant, out.log)
 	work := cmd.one
 	if o.DryRun {
 		work = cmd.plan
@@ -105,7 +104,7 @@ func counterparts(ctx context.Context, master, tenant *moodledb.Config, log logg
 	}
 	places := semaphore.NewWeighted(maxCounterparts)
 	return func(ctx context.Context, p rotate.Peer) (*rotate.Counterpart, error) {
-		if row, isTenant := array.row(p.Wwwroot); p.Wwwroot != master.Wwwroot && (!isTenant || !row.Enabled) {
+		if row, isTenant := array.row(p.Wwwroot); !envelope.SameWwwroot(p.Wwwroot, master.Wwwroot) && (!isTenant || !row.Enabled) {
 			return nil, nil
 		}
 		if err := places.Acquire(ctx, 1); err != nil {

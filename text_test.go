@@ -40,7 +40,7 @@ func TestAReportForPeople(t *testing.T) {
 			reported(rotate.Renewed, rotate.SelfProven, dead, evil, good), true, head + `
   accepted  https://good.example            12 ms
   pending   https://dead.example/moodle  46000 ms  timeout: no answer in time (3 tries)
-            next: nothing to do if it is down for now: it fetches the key at its first call, or at the next renew_mnetkeys push
+            next: check whether the site is down. If it is back, nothing else is needed: it fetches the key at its first call, or at the next renew_mnetkeys push
   refused   https://evil.example             5 ms  fault_6999: ·[2Jcleared
             next: look into the log of the site that answered
 
@@ -96,8 +96,12 @@ func TestEveryReasonHasANextStep(t *testing.T) {
 		"stray_output", "not_stored", "several_caches", "own_site", "interrupted", "database", "a_reason_of_the_future"} {
 		for outcome, advised := range map[rotate.PeerOutcome]bool{rotate.Refused: true, rotate.Pending: true, "an outcome of the future": true,
 			rotate.Healed: false, rotate.Skipped: false, rotate.Ignored: false} {
-			if next := nextStep(rotate.PeerReport{Outcome: outcome, Reason: reason}); (next != "") != advised {
-				t.Errorf("%s, %s: %q", outcome, reason, next)
+			for _, pushed := range []bool{false, true} {
+				r := rotate.TenantReport{SelfCheck: rotate.SelfProven}
+				next := r.NextStep(rotate.PeerReport{Outcome: outcome, Reason: reason}, pushed)
+				if (next != "") != advised || pushed && reason == "cannot_open" && strings.Contains(next, "push") {
+					t.Errorf("%s, %s: %q", outcome, reason, next)
+				}
 			}
 		}
 	}

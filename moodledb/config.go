@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"renew_mnetkeys/moodledb/phpsource"
 )
 
 // Config is the configuration of one tenant: what config.php assigns to $CFG, with VMoodle's values of the tenant over it.
@@ -26,6 +28,8 @@ type Config struct {
 	Dataroot, Dirroot  string
 	CacheDir           string // $CFG->cachedir, else dataroot/cache
 	AltCacheConfigPath string // $CFG->altcacheconfigpath, "" when not set
+	CacheFactory       string // $CFG->alternative_cache_factory_class, "" when not set
+	ForcedCachePath    string // $CFG->tool_forcedcache_config_path, "" when not set
 	NoReplyAddress     string // "" when not in config.php
 	KeyLifetimeDays    int    // $CFG->mnetkeylifetime, 0 when not in config.php
 	PathToPHP          string // $CFG->pathtophp, "" when not in config.php
@@ -33,6 +37,9 @@ type Config struct {
 	// Forced are the settings that config.php says in place of the tables: mnet_dispatcher_mode, and of forced_plugin_settings those of mnet and
 	// local_vmoodle as mnet/name.
 	Forced map[string]string
+
+	// ForcedCache is $CFG->tool_forcedcache_config_array. It may hold passwords of cache servers, which a Value does not print.
+	ForcedCache phpsource.Value
 
 	Register *Register // nil when the site is no VMoodle array
 

@@ -170,7 +170,7 @@ class mnetkeys_end {
             if ($name === 'forced_plugin_settings') {
                 $all[$name] = self::plain(is_array($value) ? array_intersect_key($value, array('mnet' => 1, 'local_vmoodle' => 1)) : array());
             } else if (preg_match('/^(db|prefix$|wwwroot$|dataroot$|dirroot$|cachedir$|altcacheconfigpath$|noreplyaddress$|mnetkeylifetime$|mnet_dispatcher_mode$|' .
-                    'pathtophp$|vmaster|vchilds)/', $name)) {
+                    'pathtophp$|alternative_cache_factory_class$|tool_forcedcache_config_|vmaster|vchilds)/', $name)) {
                 $all[$name] = self::plain($value);
             }
         }

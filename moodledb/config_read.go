@@ -54,6 +54,7 @@ func usedSettings() []string {
 		"dbtype", "dbhost", "dbname", "dbuser", "dbpass", "prefix", "wwwroot", "dataroot", "dirroot", "cachedir", "altcacheconfigpath",
 		"noreplyaddress", "mnetkeylifetime", "mnet_dispatcher_mode", "forced_plugin_settings", "pathtophp", "dboptions",
 		"vmasterdbtype", "vmasterdbhost", "vmasterdbname", "vmasterdblogin", "vmasterdbpass", "vmasterprefix", "vchildsdblogin", "vchildsdbpass",
+		"alternative_cache_factory_class", "tool_forcedcache_config_path",
 	}
 }
 

@@ -21,7 +21,7 @@ func (s *settings) config(o ReadOptions) (*Config, error) {
 		}
 	}
 	c := &Config{File: s.file, options: o, ofRequest: s.ofRequest}
-	for _, read := range []func(*Config) error{s.database, s.site, s.forced, s.dboptions} {
+	for _, read := range []func(*Config) error{s.database, s.site, s.forced, s.dboptions, s.caches} {
 		if err := read(c); err != nil {
 			return nil, err
 		}
@@ -52,7 +52,7 @@ func (s *settings) onlyFixed(o ReadOptions) error {
 		_, given := s.fixed[name]
 		ofRegister := name != "vmasterdbname" && (strings.HasPrefix(name, "vmaster") || strings.HasPrefix(name, "vchilds"))
 		switch {
-		case given, name == "pathtophp", name == "wwwroot" && o.Wwwroot != "", ofRegister && s.fixed["vmasterdbname"] == "":
+		case given, name == "pathtophp", name == "tool_forcedcache_config_path", name == "wwwroot" && o.Wwwroot != "", ofRegister && s.fixed["vmasterdbname"] == "":
 		case name != "dboptions":
 			missing = append(missing, name)
 		case !s.optionFixed():

@@ -9,6 +9,10 @@ import (
 // written; read again.
 var ErrConflict = errors.New("the tenant's key has been changed meanwhile")
 
+// ErrOverwritten says, beside [ErrConflict], that the answer to COMMIT was lost: the change may have been stored, and somebody has
+// written over it.
+var ErrOverwritten = errors.New("it may have been stored before that")
+
 // ErrUncertain says that the answer to COMMIT was lost and the database could not be asked again: the change is stored or is
 // not. Nothing is half done; read again.
 var ErrUncertain = errors.New("it is not known whether the change was stored")

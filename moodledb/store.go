@@ -68,7 +68,7 @@ func (t *Tenant) storeKey(ctx context.Context, c *KeyChange) error {
 		}
 		return t.swap(ctx, tx, "store the own host row",
 			"UPDATE {mnet_host} SET public_key = ?, public_key_expires = ?, wwwroot = ? WHERE id = ? AND CAST(CONVERT(public_key USING utf8mb4) AS BINARY) = ?",
-			c.Certificate, c.Expires, c.Wwwroot, c.Read.OwnID, now.ownKey)
+			c.Certificate, c.Expires, ownRowName(wwwroot, c.Wwwroot), c.Read.OwnID, now.ownKey)
 	})
 }
 

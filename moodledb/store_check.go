@@ -1,6 +1,7 @@
 package moodledb
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -40,6 +41,11 @@ func mayBecome(row, wwwroot string) error {
 		return nil
 	}
 	return &OtherSiteError{Row: row, Wwwroot: wwwroot}
+}
+
+// ownRowName is what the own row says afterwards: its own spelling, by which peers know the site, without a slash at the end.
+func ownRowName(row, wwwroot string) string {
+	return cmp.Or(strings.TrimRight(row, "/"), wwwroot)
 }
 
 // check refuses a change that would lose a key or leave pair and row different. It is the last place that can.

@@ -39,7 +39,7 @@ func (t *Tenant) decide(ctx context.Context, read *Site, wanted keyState, lost e
 		case err == nil && now == stateRead(read):
 			return fmt.Errorf("not stored: %w", lost)
 		case err == nil, errors.Is(err, ErrConflict):
-			return ErrConflict
+			return fmt.Errorf("%w; %w", ErrConflict, ErrOverwritten) // it may have been stored, and overwritten
 		}
 		if t.sleep(ctx, readBackPause) != nil {
 			return fmt.Errorf("%w: %w", ErrUncertain, err)

@@ -26,6 +26,7 @@ func (c *Client) connect(ctx context.Context, t target, addrs []netip.Addr) (net
 	if err != nil {
 		f := networkFailure(ctx, err, "connect")
 		f.NoRoute = noRoute && f.Reason == ReasonConnect
+		f.Refused = f.Reason == ReasonConnect && errors.Is(err, syscall.ECONNREFUSED)
 		return nil, f
 	}
 	if t.url.Scheme == "http" {

@@ -35,6 +35,8 @@ type Failure struct {
 	// NoRoute says that no address was tried over the network: this machine has no route to any, or does not speak
 	// their family. A neighbour that is switched off is not among them.
 	NoRoute bool
+	// Refused says that nobody listens at the last address that was tried.
+	Refused bool
 	// Other is the wwwroot of another site, as it says, in whose name a sealed answer that verifies, or a certificate,
 	// came; "" for none. The path counts to the letter.
 	Other string

@@ -64,7 +64,8 @@ type proofCase struct {
 	detail   string
 	healed   bool
 	attempts int
-	verified bool // a certificate is named although it is not proven
+	other    string // of the failure
+	verified bool   // a certificate is named although it is not proven
 }
 
 // Kinds of peers, short for the tables.
@@ -105,7 +106,7 @@ func TestProveAPeerWithANewKey(t *testing.T) {
 				s.peer.Misbehave(peertest.OtherCertificate)
 				s.keyswap = true
 			},
-			reason: "bad_certificate", attempts: 2},
+			reason: "bad_certificate", other: "http://other.example", attempts: 2},
 		{name: "Mahara that forgot its key answers 7025 without one, and keyswap tells", peer: mahara(),
 			arrange: func(s *scene) { know(s.t, s.peer, s.own); renew(s.t, s.peer, false); s.keyswap = true }, healed: true, attempts: 3},
 		{name: "a 7025 without a certificate is a refusal where no keyswap may be made", peer: mahara(),
@@ -201,7 +202,9 @@ func TestProveAPeerWithoutRC4(t *testing.T) {
 			arrange: func(s *scene) {
 				s.push()
 				s.peer.NodeCaches(0, peertest.NewKeyPair("http://other.example", 1024))
-			}, reason: "no_rc4", detail: orElse, attempts: 2},
+			}, reason: "no_rc4", detail: orElse, other: "http://other.example", attempts: 2},
+		{name: "with another pair than it shows it fails under that, twice", peer: stock(),
+			arrange: func(s *scene) { s.push(); s.replaced(); s.peer.Misbehave(peertest.NoRC4) }, reason: "no_rc4", detail: sure, attempts: 4},
 		{name: "a Mahara has no such page", peer: mahara(),
 			arrange: func(s *scene) { s.push(); s.peer.Misbehave(peertest.NoRC4) }, reason: "no_rc4", detail: orElse, attempts: 1},
 		{name: "a call that is opened after one that was not shows several caches, not a missing RC4", peer: stock(),
@@ -261,7 +264,7 @@ func TestProveRefuses(t *testing.T) {
 			arrange: func(s *scene) { s.push(); s.peer.Misbehave(peertest.ClockAhead(-25 * time.Hour)) },
 			reason:  "clock", detail: "stamped 25h0m0s ago", attempts: 1},
 		{name: "a peer that says it is another", arrange: func(s *scene) { s.push(); s.row.Wwwroot = strings.Replace(s.row.Wwwroot, "127.0.0.1", "localhost", 1) },
-			reason: "bad_signature", detail: "says it is from", attempts: 1},
+			reason: "bad_signature", detail: "says it is from", other: "@", attempts: 1},
 		{name: "a peer that does not know us", arrange: func(s *scene) { s.who.Wwwroot += "/" }, reason: "unknown_to_peer", attempts: 1},
 		{name: "Mahara that does not know us", peer: mahara(), arrange: func(s *scene) { s.who.Wwwroot += "/" }, reason: "unknown_to_peer", attempts: 1},
 		{name: "Mahara that refuses our signature", peer: mahara(), arrange: func(s *scene) { s.peer.Misbehave(peertest.Deaf) }, reason: "fault_6004", attempts: 1},
@@ -299,6 +302,9 @@ func prove(t *testing.T, cases []proofCase) {
 			}
 			if got.Failure != nil && !strings.Contains(got.Failure.Detail, c.detail) {
 				t.Errorf("detail is %q, want %q in it", got.Failure.Detail, c.detail)
+			}
+			if got.Failure != nil && got.Failure.Other != strings.Replace(c.other, "@", s.peer.Wwwroot(), 1) {
+				t.Errorf("names the site %q, want %q", got.Failure.Other, c.other)
 			}
 			if got.Attempts != c.attempts {
 				t.Errorf("took %d attempts, want %d", got.Attempts, c.attempts)

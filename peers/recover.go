@@ -40,7 +40,9 @@ func (w *proving) untried(c *envelope.Certificate) bool {
 // unknown is what a call is that was not opened, when the exchange that was to tell why did not arrive: the next run
 // asks again.
 func (w *proving) unknown(f, refused *Failure) *Failure {
-	return failed(f.Reason, f, "%s, after it answered: %s", f.Detail, refused.Detail)
+	unknown := failed(f.Reason, f, "%s, after it answered: %s", f.Detail, refused.Detail)
+	unknown.NoRoute = f.NoRoute
+	return unknown
 }
 
 // afterPage reads the certificate with which the peer's web side works. That page and the private key come out of one
@@ -53,11 +55,13 @@ func (w *proving) afterPage(ctx context.Context, refused *Failure) (*envelope.Ce
 	if w.toOwnSite() {
 		return nil, refused
 	}
-	why := "it has no page that shows the one it works with"
+	why, other := "it has no page that shows the one it works with", ""
 	if w.peer.Application != mahara {
 		f := w.readPage(ctx)
 		switch {
-		case f == nil && (w.untried(w.shown) || !w.again[7023]):
+		case f == nil && w.untried(w.shown):
+			return w.shown, nil
+		case f == nil && !w.again[7023]:
 			w.again[7023] = true
 			return w.shown, nil
 		case f == nil:
@@ -66,7 +70,7 @@ func (w *proving) afterPage(ctx context.Context, refused *Failure) (*envelope.Ce
 		case f.Pending():
 			return nil, w.unknown(f, refused)
 		}
-		why = fmt.Sprintf("its publickey.php cannot be read (%v)", f)
+		why, other = fmt.Sprintf("its publickey.php cannot be read (%v)", f), f.Other
 	}
 	switch {
 	case w.notAnswered != nil:
@@ -74,8 +78,10 @@ func (w *proving) afterPage(ctx context.Context, refused *Failure) (*envelope.Ce
 	case w.answered == nil: // and no keyswap may be made: it may have forgotten the key
 		return nil, refused
 	}
-	return nil, failed(ReasonNoRC4, nil, "opens no call sealed to the certificate that it answers: "+
+	f := failed(ReasonNoRC4, nil, "opens no call sealed to the certificate that it answers: "+
 		"its OpenSSL cannot do RC4 (legacy provider), or it works with another key; %s", why)
+	f.Other = other
+	return nil, f
 }
 
 // readPage reads publickey.php, once.

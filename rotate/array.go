@@ -2,11 +2,13 @@ package rotate
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -42,6 +44,8 @@ type Array struct {
 	Emit func(TenantReport)
 	// Phase is told how far a phase is, from one goroutine at a time; may be nil.
 	Phase func(phase string, done, total, failed int)
+
+	wellProven atomic.Bool // the web servers have proven themselves by as many answers as a single tenant takes
 }
 
 // ArrayOptions are how an array is renewed.
@@ -134,10 +138,11 @@ type renewing struct {
 	kept    bool // its key is young enough, or none is to be renewed
 	starts  bool // MNet is to be started there
 	report  TenantReport
-	current *Identity // in use and to be told, without its history; nil where the tenant failed
-	former  string    // the certificate that current replaces, PEM
-	side    *side     // what a survey has read of it; nil where it is to be read
-	answers int       // how many prove its web server; 0 is as many as for a single tenant
+	current *Identity         // in use and to be told, without its history; nil where the tenant failed
+	former  string            // the certificate that current replaces, PEM
+	side    *side             // what a survey has read of it; nil where it is to be read
+	canary  bool              // it goes first
+	checked [sha256.Size]byte // the key that was checked before any was written
 }
 
 // use makes a key the one that everybody is told of.
@@ -164,11 +169,8 @@ func (a *Array) Run(ctx context.Context) int {
 func (a *Array) start() []*renewing {
 	tenants := make([]*renewing, len(a.Selected))
 	for i, at := range a.Selected {
-		tenants[i] = &renewing{answers: behindCanary, member: a.Members[at], at: at, release: func() {}, report: TenantReport{Wwwroot: a.Members[at].Wwwroot,
+		tenants[i] = &renewing{member: a.Members[at], at: at, release: func() {}, report: TenantReport{Wwwroot: a.Members[at].Wwwroot,
 			Outcome: Failed, SelfCheck: SelfSkipped, Exit: ExitNotRenewed, Peers: []PeerReport{}}}
-	}
-	if len(tenants) > 0 {
-		tenants[0].answers = 0
 	}
 	return tenants
 }
@@ -176,6 +178,24 @@ func (a *Array) start() []*renewing {
 // behindCanary is how many answers prove the web server of a tenant once more have
 // proven that of another: all tenants have the same web servers.
 const behindCanary = 2
+
+// proven notes a tenant whose web server all answers have proven.
+func (a *Array) proven(t *renewing, r *Renewal) {
+	if t.report.SelfCheck == SelfProven && r.Answers != behindCanary {
+		a.wellProven.Store(true)
+	}
+}
+
+// keyOf is what a check was made for: pair, own row and history.
+func keyOf(t *Tenant) [sha256.Size]byte {
+	h := sha256.New()
+	own := ""
+	if t.Own != nil {
+		own = t.Own.Certificate
+	}
+	fmt.Fprintf(h, "%s|%s|%s|%d", t.Pair.Certificate, t.Pair.PrivateKey, own, len(t.History))
+	return [sha256.Size]byte(h.Sum(nil))
+}
 
 // each works on the tenants that are still on their way, a few at once, and
 // counts for the phase. work reports failures in the tenant.
@@ -231,8 +251,8 @@ func (a *Array) renewal(s *Session) *Renewal {
 func (a *Array) within(ctx context.Context, t *renewing, do func(*Session, *Renewal) error) {
 	err := a.inSession(ctx, t, func(s *Session) error {
 		r := a.renewal(s)
-		if r.Answers == 0 {
-			r.Answers = t.answers
+		if r.Answers == 0 && !t.canary && a.wellProven.Load() {
+			r.Answers = behindCanary
 		}
 		return do(s, r)
 	})

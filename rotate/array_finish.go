@@ -52,13 +52,12 @@ func (a *Array) finish(ctx context.Context, t *renewing, s *Session, r *Renewal,
 	}
 	err = a.peerReports(ctx, t, list, *id, s, r, m, tell)
 	proven := t.report.SelfCheck == SelfProven
-	again, lost := r.lookAgain(safe, tenant, *id, &t.report)
-	switch {
-	case lost != nil:
+	last, cancel := context.WithTimeout(safe, safePointLimit)
+	defer cancel()
+	lost := r.lookUntilStill(last, tenant, *id, &t.report, func() { err = a.peerReports(ctx, t, list, *id, s, r, m, tell) })
+	if lost != nil {
 		t.report.wentBack(lost)
 		err = fmt.Errorf("after the peers were told: %w", lost)
-	case again:
-		err = a.peerReports(ctx, t, list, *id, s, r, m, tell)
 	}
 	t.report.weighLinks(proven && lost == nil)
 	if t.report.Exit == ExitOK {

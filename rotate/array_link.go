@@ -38,6 +38,9 @@ func (m *mesh) broken(ctx context.Context, member, tenant string) *Failure {
 	case HeldOther:
 		return &Failure{Reason: "fault_7023", Detail: "this site has another certificate of the peer than the peer uses; a push to the array stores that one"}
 	case HeldNot:
+		if ctx.Err() != nil {
+			return cutShort(ctx)
+		}
 		return &Failure{Reason: reasonNotStored, Detail: "the peer's certificate could not be stored in this site's database"}
 	}
 	return &Failure{Reason: "unknown_to_peer", Detail: "this site has no row of the peer any more"}
@@ -69,12 +72,22 @@ func (m *mesh) heldBy(member, site string) Held {
 
 // databaseFailure is a failure of links that could not be looked at.
 func databaseFailure(ctx context.Context, whose string, err error) *Failure {
-	reason := "connect"
+	late := errors.Is(err, context.DeadlineExceeded)
 	switch {
-	case errors.Is(err, context.Canceled), ctx.Err() != nil && errors.Is(err, context.DeadlineExceeded):
-		reason = reasonInterrupted
-	case errors.Is(err, context.DeadlineExceeded):
-		reason = "timeout"
+	case errors.Is(err, context.Canceled), late && ctx.Err() != nil:
+		return cutShort(ctx)
+	case late:
+		return &Failure{Reason: "timeout", Detail: whose + err.Error(), Pending: true}
 	}
-	return &Failure{Reason: reason, Detail: whose + err.Error(), Pending: true}
+	return &Failure{Reason: "connect", Detail: whose + err.Error(), Pending: true}
+}
+
+// cutShort is the failure of a link on which a signal, or the run's deadline, has ended
+// the work.
+func cutShort(ctx context.Context) *Failure {
+	why := "the run was interrupted"
+	if cause := context.Cause(ctx); cause != nil {
+		why = cause.Error()
+	}
+	return &Failure{Reason: reasonInterrupted, Detail: "not finished: " + why, Pending: true}
 }

@@ -57,6 +57,7 @@ func (a *Array) planTenant(ctx context.Context, t *renewing, s *Session, r *Rene
 		}
 	}
 	t.report.Peers = append(t.report.Peers, r.tryPeers(ctx, outside, a.planWords(t))...)
+	t.report.exitByPlan(r.SelfCheck)
 	return nil
 }
 

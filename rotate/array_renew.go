@@ -48,7 +48,7 @@ func (a *Array) preflight(ctx context.Context, t *renewing, r *Renewal) error {
 // ready finds what must stop the renewal of a tenant whose MNet is on.
 func (a *Array) ready(ctx context.Context, t *renewing, r *Renewal, tenant *Tenant) (err error) {
 	t.before, err = r.preflight(ctx, tenant)
-	t.report.SelfCheck = t.before
+	t.report.SelfCheck, t.checked = t.before, keyOf(tenant)
 	return err
 }
 
@@ -88,6 +88,7 @@ func (a *Array) keep(ctx context.Context, t *renewing, r *Renewal, tenant *Tenan
 	if len(tenant.History) > 0 {
 		former = tenant.History[0].Certificate
 	}
+	a.proven(t, r)
 	t.use(*id, former)
 	return nil
 }
@@ -113,7 +114,7 @@ func (a *Array) renewAll(ctx context.Context, tenants []*renewing) {
 	}
 	canaries = min(max(canaries, 0), len(due))
 	for _, t := range due[:canaries] {
-		t.answers = 0
+		t.canary = true
 	}
 	a.renewSome(ctx, "canary", due[:canaries], failures)
 	for _, t := range due[:canaries] {
@@ -149,7 +150,9 @@ func (a *Array) renewSome(ctx context.Context, phase string, due []*renewing, fa
 // renew stores one tenant's new key and proves its own site.
 func (a *Array) renew(ctx context.Context, t *renewing, r *Renewal, key generated) error {
 	tenant, err := r.read(ctx)
-	if err == nil && t.starts {
+	// What was checked may have been long ago: somebody may have renewed since, in the
+	// table alone, so that the key in use stands in the cache.
+	if err == nil && (t.starts || keyOf(tenant) != t.checked) {
 		err = a.ready(ctx, t, r, tenant)
 	}
 	if err != nil {
@@ -168,6 +171,7 @@ func (a *Array) renew(ctx context.Context, t *renewing, r *Renewal, key generate
 	if err := r.takeIntoUse(ctx, tenant, *next, history, t.before, &t.report); err != nil {
 		return t.keepFailed(ctx, r, next, err)
 	}
+	a.proven(t, r)
 	t.use(*next, tenant.Pair.Certificate)
 	return nil
 }

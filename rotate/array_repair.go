@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"renew_mnetkeys/envelope"
 )
@@ -22,10 +23,29 @@ func (a *Array) repair(ctx context.Context, tenants []*renewing, m *mesh) {
 	if len(wrong) == 0 {
 		return
 	}
+	// In this order: the rows, then the members, then the writing (see writeRows).
+	rows := make(map[int][]memberRow, len(wrong)) // by member
+	var mu sync.Mutex
 	a.each("repair", wrong, func(t *renewing) {
-		if err := a.repairRows(ctx, t, m); err != nil {
-			t.report.Err = err
-			a.Template.Log.Warn().Err(err).Str("wwwroot", t.member.Wwwroot).Msg("rows of other sites of the array could not be brought up to date")
+		found, err := a.rowsOf(ctx, t, m, m.wrong(t))
+		t.report.Err = err
+		mu.Lock()
+		defer mu.Unlock()
+		rows[t.at] = found
+	})
+	uses := a.stillUse(ctx, rows, m)
+	a.each("repair", wrong, func(t *renewing) {
+		held := m.held[t.at]
+		for _, k := range m.wrong(t) {
+			if uses[k] != nil || t.report.Err != nil {
+				held[k] = HeldNot // until it is known better
+			}
+		}
+		if t.report.Err == nil {
+			t.report.Err = a.writeRows(ctx, t, rows[t.at], uses, held)
+		}
+		if t.report.Err != nil {
+			a.Template.Log.Warn().Err(t.report.Err).Str("wwwroot", t.member.Wwwroot).Msg("rows of other sites of the array could not be brought up to date")
 		}
 	})
 }
@@ -44,43 +64,37 @@ func (m *mesh) wrong(t *renewing) (keys []int) {
 	return keys
 }
 
-// repairRows needs no lock of the members, whose keys other runs may be renewing:
-// the tenant's rows are read, then the members once more, and only over what was
-// read is anything written. A run that renews a member meanwhile has either stored
-// its key before, which is then seen, or tells the tenant after.
-func (a *Array) repairRows(ctx context.Context, t *renewing, m *mesh) error {
-	keys := m.wrong(t)
-	held := m.held[t.at]
-	for _, k := range keys {
-		held[k] = HeldNot // until it is known better
-	}
-	rows, err := a.rowsOf(ctx, t, m, keys)
-	if err != nil {
-		return err
-	}
-	for i := range rows {
-		if rows[i].uses = a.stillUses(ctx, m.keys[rows[i].key], m); rows[i].uses == nil {
-			held[rows[i].key] = HeldOther // left as it is
+// stillUse reads the members again whose rows are wrong, each once: the certificate
+// that it was proven to use, or the one it has meanwhile, if it is proven to use
+// that; nil where that is not known.
+func (a *Array) stillUse(ctx context.Context, rows map[int][]memberRow, m *mesh) map[int]*envelope.Certificate {
+	uses := map[int]*envelope.Certificate{}
+	var asked []*renewing
+	for _, of := range rows {
+		for _, row := range of {
+			if _, known := uses[row.key]; !known {
+				uses[row.key] = nil
+				asked = append(asked, &renewing{member: a.Members[m.member[m.keys[row.key].Wwwroot]], at: row.key})
+			}
 		}
 	}
-	return a.writeRows(ctx, t, rows, held)
-}
-
-// stillUses reads a member again: the certificate that it was proven to use, or the
-// one it has meanwhile, if it is proven to use that; nil where that is not known.
-func (a *Array) stillUses(ctx context.Context, key HostKey, m *mesh) *envelope.Certificate {
-	member := func() *renewing { return &renewing{member: a.Members[m.member[key.Wwwroot]]} }
-	if now := a.readSide(ctx, member()); now != nil && storesKeyOf(now, key.Certificate) {
-		return key.Certificate
-	}
-	return a.ask(ctx, member(), true).uses
+	var mu sync.Mutex
+	a.each("repair", asked, func(t *renewing) {
+		c := m.keys[t.at].Certificate
+		if now := a.readSide(ctx, t); now == nil || !storesKeyOf(now, c) {
+			c = a.ask(ctx, &renewing{member: t.member}, true).uses
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		uses[t.at] = c
+	})
+	return uses
 }
 
 // memberRow is a tenant's row of a member, and what is to be in it.
 type memberRow struct {
 	key  int
 	peer Peer
-	uses *envelope.Certificate
 }
 
 // rowsOf reads the rows that a tenant has of the keys' members.
@@ -105,15 +119,20 @@ func (a *Array) rowsOf(ctx context.Context, t *renewing, m *mesh, keys []int) (r
 	return rows, err
 }
 
-// writeRows stores what members use in a tenant's rows of them.
-func (a *Array) writeRows(ctx context.Context, t *renewing, rows []memberRow, held []Held) error {
+// writeRows stores what members use in a tenant's rows of them. It needs no lock of
+// the members, whose keys other runs may be renewing: the tenant's rows were read,
+// then the members once more, and only over what was read is anything written. A run
+// that renews a member meanwhile has either stored its key before, which was then
+// seen, or tells the tenant after.
+func (a *Array) writeRows(ctx context.Context, t *renewing, rows []memberRow, uses map[int]*envelope.Certificate, held []Held) error {
 	return a.inSession(ctx, t, func(s *Session) error {
 		var errs []error
 		for _, row := range rows {
-			if row.uses == nil {
-				continue
+			c := uses[row.key]
+			if c == nil {
+				continue // left as it is
 			}
-			stored, err := s.Store.StorePeer(ctx, row.peer, row.uses)
+			stored, err := s.Store.StorePeer(ctx, row.peer, c)
 			switch {
 			case err != nil:
 				errs = append(errs, fmt.Errorf("store the certificate of %s: %w", row.peer.Wwwroot, err))

@@ -45,6 +45,9 @@ func (a *Array) askOnce(ctx context.Context, to *renewing, calls bool) (s side, 
 	if check == SelfProven {
 		return side{uses: tenant.identity().Key.Certificate}, false
 	}
+	if ctx.Err() != nil { // a call that was cut short tells nothing of the site
+		return side{unproven: cutShort(ctx)}, false
+	}
 	return side{unproven: memberFailure(check, failure)}, check == SelfFailed
 }
 
@@ -82,6 +85,9 @@ func (r *Renewal) notToAsk(t *Tenant) *Failure {
 	return nil
 }
 
+// nextOfMember is for a link to a site of the array whose own side is at fault.
+const nextOfMember = "see to that site first, which does not prove its own key: run renew_mnetkeys push with --host and its wwwroot, or with --all --withmaster; then this one is proven too"
+
 // memberFailure is what a member's proof of its own key came to, as a failure of the
 // links to it.
 func memberFailure(check SelfCheck, f *Failure) *Failure {
@@ -89,7 +95,9 @@ func memberFailure(check SelfCheck, f *Failure) *Failure {
 	case f == nil:
 		return &Failure{Reason: reasonOwnSite, Detail: "the peer's web server was not asked which key it uses", Pending: true}
 	case check == SelfFailed && f.Reason != "clock":
-		return &Failure{Reason: f.Reason, Detail: join("the peer's web server does not use its stored key", f.Detail)}
+		return &Failure{Reason: f.Reason, Detail: join("the peer's web server does not use its stored key", f.Detail), Next: nextOfMember}
+	case f.Reason == "no_rc4":
+		return f
 	}
-	return f
+	return &Failure{Reason: f.Reason, Detail: f.Detail, Pending: f.Pending, Next: nextOfMember}
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"golang.org/x/sync/errgroup"
+
+	"renew_mnetkeys/envelope"
 )
 
 // maxBinding bounds the hosts that are connected at once: each may open a
@@ -42,7 +44,7 @@ type Introducer interface {
 func (r *Renewal) bindHosts(ctx context.Context, t *Tenant, own Identity) (peers []Peer, failed []PeerReport) {
 	known := make(map[string]Peer, len(t.Peers))
 	for _, p := range t.Peers {
-		known[p.Wwwroot] = p
+		known[envelope.FoldWwwroot(p.Wwwroot)] = p
 	}
 	connected := make([]Peer, len(r.Bind))
 	reports := make([]*PeerReport, len(r.Bind))
@@ -50,7 +52,7 @@ func (r *Renewal) bindHosts(ctx context.Context, t *Tenant, own Identity) (peers
 	group.SetLimit(maxBinding)
 	for i, link := range r.Bind {
 		group.Go(func() error {
-			host, isKnown := known[link.Wwwroot]
+			host, isKnown := known[envelope.FoldWwwroot(link.Wwwroot)]
 			connected[i], reports[i] = r.connect(ctx, t, own, link, host, isKnown)
 			return nil
 		})
@@ -58,7 +60,7 @@ func (r *Renewal) bindHosts(ctx context.Context, t *Tenant, own Identity) (peers
 	_ = group.Wait() // reported one by one
 	peers = append(peers, t.Peers...)
 	for i := range r.Bind {
-		_, isKnown := known[connected[i].Wwwroot]
+		_, isKnown := known[envelope.FoldWwwroot(connected[i].Wwwroot)]
 		switch {
 		case reports[i] != nil:
 			failed = append(failed, *reports[i])

@@ -19,19 +19,24 @@ const maxWaiting = 512
 // tellPeers pushes the key to every peer and proves each, all at once as far as
 // the network lets them. Reports stand in the order of peers.
 func (r *Renewal) tellPeers(ctx context.Context, own Identity, peers []Peer) []PeerReport {
-	return r.workOn(peers, func(p Peer) PeerReport { return r.tellPeer(ctx, own, p) })
+	return r.workOnEach(peers, func(p *Peer) PeerReport { return r.tellPeer(ctx, own, p) })
 }
 
 // workOn runs work for every peer, and counts for Progress.
 func (r *Renewal) workOn(peers []Peer, work func(Peer) PeerReport) []PeerReport {
+	return r.workOnEach(peers, func(p *Peer) PeerReport { return work(*p) })
+}
+
+// workOnEach is workOn for work that changes what is known of a peer.
+func (r *Renewal) workOnEach(peers []Peer, work func(*Peer) PeerReport) []PeerReport {
 	reports := make([]PeerReport, len(peers))
 	var group errgroup.Group
 	group.SetLimit(maxWaiting)
 	var mu sync.Mutex
 	done := 0
-	for i, p := range peers {
+	for i := range peers {
 		group.Go(func() error {
-			reports[i] = work(p)
+			reports[i] = work(&peers[i])
 			mu.Lock()
 			defer mu.Unlock()
 			done++
@@ -46,24 +51,25 @@ func (r *Renewal) workOn(peers []Peer, work func(Peer) PeerReport) []PeerReport 
 }
 
 // tellPeer pushes the key to one peer, proves it, and stores the certificate the
-// peer turned out to use.
-func (r *Renewal) tellPeer(ctx context.Context, own Identity, p Peer) PeerReport {
+// peer turned out to use, in p too.
+func (r *Renewal) tellPeer(ctx context.Context, own Identity, p *Peer) PeerReport {
 	started := r.Now()
 	report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application}
-	push := r.Network.Push(ctx, own, p)
+	push := r.Network.Push(ctx, own, *p)
 	report.Attempts = push.Attempts
 
 	switch f := push.Failure; {
 	case f != nil && (f.Pending || f.Reason == "unknown_to_peer" || f.Reason == "mnet_off"):
 		report.fail(f)
-	case f != nil && f.Reason == "bad_certificate" && certificateOf(p) == nil:
+	case f != nil && f.Reason == "bad_certificate" && certificateOf(*p) == nil:
 		report.fail(f)
 	default:
 		// A keyswap that was refused otherwise decides nothing: the peer may
 		// still fetch the certificate itself when we call it.
-		proof := r.prove(ctx, own, &p, push.Answered)
+		proof := r.prove(ctx, own, p, push.Answered)
 		report.prove(push, proof)
 		r.keepCertificate(ctx, p, proof, &report)
+		r.verifyBack(ctx, own, *p, &report)
 	}
 	report.interruptedBy(ctx)
 	report.TookMS = r.Now().Sub(started).Milliseconds()
@@ -73,7 +79,7 @@ func (r *Renewal) tellPeer(ctx context.Context, own Identity, p Peer) PeerReport
 // interruptedBy is for a peer whose proof the end of the context has cut short.
 func (p *PeerReport) interruptedBy(ctx context.Context) {
 	if ctx.Err() != nil && !p.Outcome.Proven() {
-		p.fail(&Failure{Reason: reasonInterrupted, Detail: "not finished: " + context.Cause(ctx).Error(), Pending: true})
+		p.fail(cutShort(ctx))
 	}
 }
 
@@ -85,7 +91,7 @@ func (p *PeerReport) interruptedBy(ctx context.Context) {
 // then has.
 func (r *Renewal) prove(ctx context.Context, own Identity, p *Peer, answered *envelope.Certificate) Proof {
 	proof := r.Network.Prove(ctx, own, *p, answered, true)
-	if proof.Failure == nil || proof.Certificate == nil || proof.Certificate.Equal(certificateOf(*p)) {
+	if proof.Failure == nil || proof.Failure.Reason == reasonSeveralCaches || proof.Certificate == nil || proof.Certificate.Equal(certificateOf(*p)) {
 		return proof
 	}
 	if stored, err := r.Store.StorePeer(ctx, *p, proof.Certificate); err != nil || !stored {
@@ -102,17 +108,19 @@ func (r *Renewal) prove(ctx context.Context, own Identity, p *Peer, answered *en
 // answer of it has verified, whatever its dates. What a keyswap answers proves
 // nothing. A link whose certificate cannot be stored is not proven: this site will
 // not use it.
-func (r *Renewal) keepCertificate(ctx context.Context, p Peer, proof Proof, report *PeerReport) {
+func (r *Renewal) keepCertificate(ctx context.Context, p *Peer, proof Proof, report *PeerReport) {
 	c := proof.Certificate
-	if c == nil || c.Equal(certificateOf(p)) && p.Expires == c.NotAfter.Unix() {
+	if c == nil || c.Equal(certificateOf(*p)) && p.Expires == c.NotAfter.Unix() ||
+		proof.Failure != nil && proof.Failure.Reason == reasonSeveralCaches { // whose it is depends on who answers
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	stored, err := r.Store.StorePeer(ctx, p, c)
+	stored, err := r.Store.StorePeer(ctx, *p, c)
 	why := "its row was changed by somebody else meanwhile"
 	switch {
 	case err == nil && stored:
+		p.Certificate, p.Expires = c.PEM, c.NotAfter.Unix()
 		return
 	case err != nil:
 		why = "its certificate could not be stored: " + err.Error()
@@ -164,7 +172,7 @@ func (r *Renewal) tellOnceMore(ctx context.Context, own Identity, peers []Peer, 
 const onceMoreAfter = time.Second
 
 func (p *PeerReport) fail(f *Failure) {
-	p.Outcome, p.Reason, p.Detail = Refused, f.Reason, f.Detail
+	p.Outcome, p.Reason, p.Detail, p.Next = Refused, f.Reason, f.Detail, f.Next
 	if f.Pending {
 		p.Outcome = Pending
 	}

@@ -14,6 +14,7 @@ type CacheStore struct {
 	Name     string
 	Plugin   string // file, redis, apcu, …
 	Place    string // directory or servers, "" where it has none; never a password
+	Factory  string // class that chose it, "" for Moodle's own
 	Fallback bool   // used while no mapped store is ready
 	State    CacheState
 	Problem  string // one line, "" when ready
@@ -32,8 +33,6 @@ const (
 	CacheNotMounted  CacheState = "not_mounted"  // its directory is not on this machine
 )
 
-const adviceMapping = "map Moodle's cache definition core/config to a file or Redis store (Plugins, Caching); until then, after each renewal: "
-
 func (d *diagnosis) cacheStores(ctx context.Context) {
 	describer, ok := d.Cache.(CacheDescriber)
 	if !ok {
@@ -50,7 +49,7 @@ func (d *diagnosis) cacheStores(ctx context.Context) {
 		case CacheReady:
 			d.find(SeverityInfo, "cache_store", s.Name, "nothing to do: it can be cleared from here", "core/config is cached by %s", s.where())
 		case CacheByHand:
-			d.find(SeverityWarning, "cache_by_hand", s.Name, adviceMapping+s.Advice, "core/config is cached by %s: %s", s.where(), s.Problem)
+			d.find(SeverityWarning, "cache_by_hand", s.Name, s.Advice, "core/config is cached by %s: %s", s.where(), s.Problem)
 		default:
 			d.find(SeverityError, "cache_"+string(s.State), s.Name, s.Advice, "core/config is cached by %s: %s", s.where(), s.Problem)
 		}
@@ -61,6 +60,9 @@ func (s CacheStore) where() string {
 	where := s.Plugin
 	if s.Place != "" {
 		where += " at " + s.Place
+	}
+	if s.Factory != "" {
+		where += ", chosen by the cache factory " + s.Factory
 	}
 	if s.Fallback {
 		where += ", while no other store is ready"

@@ -3,8 +3,6 @@ package rotate
 import (
 	"context"
 	"sync"
-
-	"renew_mnetkeys/envelope"
 )
 
 // ForceProber is a Network that can tell a peer that is patched for VMoodle from
@@ -90,18 +88,22 @@ func (d *diagnosis) callPeer(ctx context.Context, own Identity, p Peer) checkup 
 	c.report.prove(Push{}, proof)
 	switch f := proof.Failure; {
 	case f != nil && ctx.Err() != nil:
-		f = &Failure{Reason: reasonInterrupted, Detail: "not finished: " + context.Cause(ctx).Error(), Pending: true}
+		f = cutShort(ctx)
 		c.report.fail(f)
 		c.findings = append(c.findings, failing(p, f))
 	case f != nil:
 		c.findings = append(c.findings, failing(p, f))
-	case proof.Forgotten:
-		c.report.fail(forgotten)
-		f := failing(p, forgotten)
-		f.Next = advicePush
-		c.findings = append(c.findings, f)
 	default:
-		c.findings = append(c.findings, proven(p, proof, held)...)
+		if f := outdated(p, proof); f != nil {
+			c.report.fail(f)
+		} else {
+			d.verifyBack(ctx, own, p, &c.report)
+		}
+		if !c.report.Outcome.Proven() {
+			c.findings = append(c.findings, failing(p, &Failure{Reason: c.report.Reason, Detail: c.report.Detail, Pending: c.report.Outcome == Pending}))
+			return c
+		}
+		c.findings = append(c.findings, proven(p, proof)...)
 		if prober, ok := d.Network.(ForceProber); ok {
 			c.forced = prober.TakesForce(ctx, own, p)
 		}
@@ -117,14 +119,10 @@ func (d *diagnosis) hasRenewed(ctx context.Context, p Peer) bool {
 }
 
 // proven is what else there is to say of a peer that is proven.
-func proven(p Peer, proof Proof, held *envelope.Certificate) []Finding {
-	switch {
-	case proof.Certificate != nil && !proof.Certificate.Equal(held):
-		return []Finding{newFinding(SeverityInfo, "peer_certificate_outdated", p.Wwwroot, advicePush,
-			"it uses a newer certificate than the one held of it")}
-	case proof.Healed:
-		return []Finding{newFinding(SeverityInfo, "peer_healed", p.Wwwroot, "nothing to do: it holds the current key now",
-			"it was proven at the second call only: it did not hold the current key, and has fetched it")}
+func proven(p Peer, proof Proof) []Finding {
+	if !proof.Healed {
+		return nil
 	}
-	return nil
+	return []Finding{newFinding(SeverityInfo, "peer_healed", p.Wwwroot, "nothing to do: it has the current key now",
+		"it was proven at the second call only: it did not have the current key, and has fetched it")}
 }

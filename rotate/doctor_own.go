@@ -112,21 +112,23 @@ func (d *diagnosis) ownSite(ctx context.Context, report *TenantReport) (silent s
 	check, f := d.ask(ctx, t, *t.identity(), d.answersForProof())
 	report.SelfCheck = check
 	switch {
+	case d.SelfCheck == SelfCheckOff:
+		d.own(SeverityWarning, "not_asked", "leave --self-check=off out", "%s: no link is proven", localSiteWords[SelfSkipped])
 	case check == SelfNoRC4:
 		d.own(SeverityError, "no_rc4", "switch OpenSSL's legacy provider on for the web server's PHP (OPENSSL_CONF) and restart it",
 			"the local site can open no sealed call, as its OpenSSL has no RC4: MNet cannot work, whatever the key")
 	case check == SelfUnreachable && f.Reason == "stray_output":
-		d.own(SeverityError, "stray_output", NextStep(f.Reason), "no other site can read the answers of the local site: %v", f)
+		d.own(SeverityError, "stray_output", NextStep(f.Reason, false), "no other site can read the answers of the local site: %v", f)
 	case check == SelfUnreachable:
-		d.own(SeverityError, "unreachable", "check from this machine: "+NextStep(f.Reason),
+		d.own(SeverityError, "unreachable", "check from this machine: "+NextStep(f.Reason, false),
 			"the local site could not be asked which key it uses: %v", f)
 	case check == SelfFailed && f.Other != "", check == SelfFailed && f.Reason == "unknown_to_peer":
 		d.own(SeverityError, "other_name", "write the wwwroot of config.php, of VMoodle's register and of --host exactly as the site gives it", "%v", t.stopping(check, f))
 		return "another site answers at the wwwroot"
 	case check == SelfFailed && f.Reason == "clock":
-		d.own(SeverityError, "clock", NextStep(f.Reason), "this machine and the local site disagree about the time: %v", f)
+		d.own(SeverityError, "clock", NextStep(f.Reason, false), "this machine and the local site disagree about the time: %v", f)
 	case check == SelfFailed && f.Reason == reasonSeveralCaches:
-		d.own(SeverityError, "several_caches", NextStep(f.Reason), "%v", f)
+		d.own(SeverityError, "several_caches", NextStep(f.Reason, false), "%v", f)
 		return "web servers of the local site use different keys"
 	case check == SelfFailed:
 		d.own(SeverityError, "key_not_used", "run the command push: it purges the cache, keeping what only the cache has, and tests again",
@@ -163,12 +165,12 @@ func (d *diagnosis) ownHistory(peers []PeerReport) {
 			"%d of %d retired keys cannot be read, so that no peer can heal by them", unreadable, len(t.History))
 	}
 	if keep := max(t.Generations, 1); len(t.History) > keep {
-		d.own(SeverityInfo, "history_long", "see that all peers are proven before the next renewal",
-			"the history holds %d keys, and %d are kept (openssl_generations): the next renewal drops the others", len(t.History), keep)
+		d.own(SeverityInfo, "history_long", "nothing to do: once every peer is proven, a renewal or a push shortens it",
+			"the key history has %d keys, more than the %d that Moodle keeps (openssl_generations), because a peer may still need them", len(t.History), keep)
 	}
 	if !t.historyInOrder() {
-		d.own(SeverityInfo, "history_order", "see that all peers are proven before the next renewal",
-			"the retired keys are not in the order of their age: the next renewal may drop a younger one before an older one")
+		d.own(SeverityInfo, "history_order", "see that all peers are proven: then a renewal or a push shortens the key history",
+			"the retired keys are not in the order of their age: when the key history is shortened, a younger one may go before an older one")
 	}
 }
 

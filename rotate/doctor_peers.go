@@ -15,7 +15,7 @@ func (d *diagnosis) peerRows() {
 	var unverified, plain []string
 	for _, p := range d.tenant.Peers {
 		d.peerRow(p)
-		folded := foldWwwroot(p.Wwwroot)
+		folded := envelope.FoldWwwroot(p.Wwwroot)
 		spellings[folded] = append(spellings[folded], p.Wwwroot)
 		switch {
 		case strings.HasPrefix(folded, "http:"):
@@ -25,27 +25,16 @@ func (d *diagnosis) peerRows() {
 		}
 	}
 	for _, p := range d.tenant.Peers {
-		if rows := spellings[foldWwwroot(p.Wwwroot)]; len(rows) > 1 {
+		if rows := spellings[envelope.FoldWwwroot(p.Wwwroot)]; len(rows) > 1 {
 			d.find(SeverityWarning, "peer_duplicate", p.Wwwroot, "keep the row that is spelled as the peer spells itself, and delete the others in Moodle",
 				"%d rows are of one site: %s", len(rows), strings.Join(rows, ", "))
-			delete(spellings, foldWwwroot(p.Wwwroot))
+			delete(spellings, envelope.FoldWwwroot(p.Wwwroot))
 		}
 	}
 	d.several(SeverityWarning, "tls_unverified", unverified, "set the verification of these peers to host and certificate (Networking, peers): nothing proves now who answers a keyswap",
 		"TLS is not verified (sslverification 0)")
 	d.several(SeverityInfo, "http", plain, "move these peers to https when they can: a keyswap over http can be answered by anybody between",
 		"no TLS at all")
-}
-
-// foldWwwroot is a wwwroot without what two spellings of one site differ in: the
-// case of scheme and host, and slashes at the end.
-func foldWwwroot(wwwroot string) string {
-	u, err := url.Parse(strings.TrimRight(wwwroot, "/"))
-	if err != nil {
-		return wwwroot
-	}
-	u.Scheme, u.Host = strings.ToLower(u.Scheme), strings.ToLower(u.Host)
-	return u.String()
 }
 
 // several notes what is true of some peers in one finding: two hundred lines of
@@ -108,7 +97,7 @@ func (d *diagnosis) peerCertificate(p Peer, note func(s Severity, code, next, me
 
 // isOwn tells a row that names the own site in another way.
 func (d *diagnosis) isOwn(p Peer) bool {
-	return foldWwwroot(p.Wwwroot) == foldWwwroot(d.tenant.Wwwroot)
+	return envelope.SameWwwroot(p.Wwwroot, d.tenant.Wwwroot)
 }
 
 // callable tells whether there is anybody to call.
@@ -132,5 +121,5 @@ func failing(p Peer, f *Failure) Finding {
 	if f.Pending {
 		severity, what = SeverityWarning, "was not reached"
 	}
-	return newFinding(severity, "peer_"+f.Reason, p.Wwwroot, NextStep(f.Reason), "%s: %s", what, cmp.Or(f.Detail, f.Reason))
+	return newFinding(severity, "peer_"+f.Reason, p.Wwwroot, NextStep(f.Reason, false), "%s: %s", what, cmp.Or(f.Detail, f.Reason))
 }

@@ -129,7 +129,7 @@ func TestWhatIsWrongWithARowOfAPeer(t *testing.T) {
 	diagnoseAll(t, []ailment{
 		{"its certificate has expired, and it shows no newer one", expired, a("warning peer_certificate_expired"), ExitPeers, 1},
 		{"its certificate has expired, and it has renewed", func(c *clinic) { expired(c); c.shown[peerA] = c.peers[peerA].own.Certificate },
-			[]string{"warning peer_certificate_expired " + peerA, "info peer_certificate_outdated " + peerA}, ExitPeers, 2},
+			[]string{"error peer_fault_7025 " + peerA, "warning peer_certificate_expired " + peerA}, ExitPeers, 2},
 		{"its certificate is another site's", func(c *clinic) {
 			other := testPair(c.t, "https://other.example", clock).Certificate
 			c.peer().Certificate = other.PEM
@@ -168,7 +168,7 @@ func TestWhatASealedCallFinds(t *testing.T) {
 			a("info peer_healed"), ExitOK, 2},
 		{"it uses a newer certificate", func(c *clinic) {
 			c.proofs[peerA] = Proof{Certificate: testPair(c.t, peerA, clock).Certificate, Healed: true}
-		}, a("info peer_certificate_outdated"), ExitOK, 2},
+		}, a("error peer_fault_7025"), ExitPeers, 1},
 		{"whether it takes a forced key cannot be told", func(c *clinic) { delete(c.forced, peerA) },
 			[]string{"info peers_mode_unknown " + ownURL}, ExitOK, 2},
 		{"an error of the tenant counts more than one of a peer", func(c *clinic) { c.fails("clock", false); c.clockAhead = true },
@@ -275,7 +275,7 @@ func TestADiagnosisThatIsInterruptedSaysSo(t *testing.T) {
 
 func TestEveryReasonHasANextStep(t *testing.T) {
 	for _, reason := range []string{"http_301", "http_401", "http_404", "http_503", "fault_1", ""} {
-		if NextStep(reason) == "" {
+		if NextStep(reason, false) == "" || NextStep(reason, true) == "" {
 			t.Errorf("none for %q", reason)
 		}
 	}

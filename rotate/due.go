@@ -70,14 +70,15 @@ func (r *Renewal) lookAtPeers(ctx context.Context, own Identity, peers []Peer) [
 		started := r.Now()
 		proof := r.Network.Prove(ctx, own, p, nil, false)
 		if proof.Failure != nil {
-			if told := r.tellPeer(ctx, own, p); told.Attempts > 0 {
+			if told := r.tellPeer(ctx, own, &p); told.Attempts > 0 {
 				return told
 			}
 			// Nothing was sent to a peer that had not answered a moment ago.
 		}
 		report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application}
 		report.prove(Push{}, proof)
-		r.keepCertificate(ctx, p, proof, &report)
+		r.keepCertificate(ctx, &p, proof, &report)
+		r.verifyBack(ctx, own, p, &report)
 		report.TookMS = r.Now().Sub(started).Milliseconds()
 		return report
 	})

@@ -11,6 +11,8 @@ var (
 	ErrLocked = errors.New("another run holds the lock of this tenant")
 	// ErrConflict: the key changed under us. A Store wraps it.
 	ErrConflict = errors.New("the key was changed by somebody else meanwhile")
+	// ErrOverwritten: the key was stored, or may have been, and somebody has written over it. A Store wraps it with ErrConflict.
+	ErrOverwritten = errors.New("the new key may have been stored before")
 	// ErrUncertain: the database did not say whether the key was stored. A Store wraps it.
 	ErrUncertain = errors.New("it is not known whether the new key was stored")
 	// ErrMNetOff: the tenant's dispatcher answers nobody.
@@ -81,12 +83,6 @@ func (e *OwnSiteError) Error() string {
 		return e.Failure.Error()
 	}
 	return e.Failure.Error() + "; its cache could not be purged: " + e.Cache.Error()
-}
-
-// cacheDropped tells whether an error of settling says nothing against the cache.
-func cacheDropped(err error) bool {
-	var lost *OwnSiteError
-	return errors.As(err, &lost) && lost.Cache == nil
 }
 
 func (e *OwnSiteError) Unwrap() error { return e.Cache }

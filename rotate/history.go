@@ -22,7 +22,10 @@ func (t *Tenant) archive() []Retired {
 	if t.Pair.Present() {
 		history = append(history, Retired{Stored: t.Pair, Expires: t.expires()})
 	}
-	return bounded(append(history, t.retiredBut(t.Pair)...))
+	history = append(history, t.retiredBut(t.Pair)...)
+	// One that is longer already, by Moodle's setting or by what was rescued, is not
+	// cut to the bound at once: one renewal drops one pair at most.
+	return history[:min(len(history), max(MaxHistory, t.Generations, len(t.History)))]
 }
 
 // retiredBut is the history without empty entries and without one pair.
@@ -30,13 +33,32 @@ func (t *Tenant) retiredBut(pair Stored) []Retired {
 	return slices.DeleteFunc(slices.Clone(t.History), func(h Retired) bool { return !h.Present() || h.Stored == pair })
 }
 
-// bounded cuts off what is past MaxHistory, the oldest.
-func bounded(history []Retired) []Retired { return history[:min(len(history), MaxHistory)] }
+// dropsOne tells whether a pair of the history is not in the next one, nor current
+// then.
+func (t *Tenant) dropsOne(next Keys) bool {
+	return slices.ContainsFunc(t.History, func(h Retired) bool {
+		return h.Present() && h.Stored != next.Stored &&
+			!slices.ContainsFunc(next.History, func(n Retired) bool { return n.Stored == h.Stored })
+	})
+}
 
-// dropsOldest tells whether retiring the stored pair pushes one out of a history
-// that is full.
-func (t *Tenant) dropsOldest() bool {
-	return t.Pair.Present() && len(t.retiredBut(t.Pair)) >= MaxHistory
+// byAge puts pairs into a history where they belong, newest first: a pair goes in
+// front of the first one that is older. Pairs that cannot be read, or were undone,
+// say nothing of the order.
+func byAge(added, history []Retired) []Retired {
+	history = slices.Clone(history)
+	for _, a := range added {
+		c, _ := envelope.ParseCertificate(a.Certificate)
+		at := slices.IndexFunc(history, func(h Retired) bool {
+			other, err := envelope.ParseCertificate(h.Certificate)
+			return err == nil && h.Expires != undone && older(other, c)
+		})
+		if at < 0 {
+			at = len(history)
+		}
+		history = slices.Insert(history, at, a)
+	}
+	return history
 }
 
 // undone is the expiry that marks a pair in the history which was put back before
@@ -107,26 +129,29 @@ func (t *Tenant) knows(c *envelope.Certificate) bool {
 
 // trim shortens the history to what Moodle keeps, at the end of a run in which
 // every peer was proven with the key that is stored (or where they are given up),
-// in a transaction of its own: a run that dies before it has merely kept more.
-// Moodle's cache is left alone: a longer history there does no harm.
+// in a transaction of its own: a run that dies before it has merely kept more. The
+// cached history goes with it, or a later run would take it for keys that only the
+// cache has.
 func (r *Renewal) trim(ctx context.Context, id Identity, report *TenantReport) {
 	allProven := report.SelfCheck == SelfProven && report.Err == nil &&
 		!slices.ContainsFunc(report.Peers, func(p PeerReport) bool { return !p.Outcome.Proven() })
 	abandoned := r.AbandonPending && (report.SelfCheck == SelfProven || report.SelfCheck == SelfNoRC4)
-	if !allProven && !abandoned || report.History <= 1 {
+	// Of a run that was interrupted nobody knows who would have been proven.
+	if !allProven && !abandoned || report.History <= 1 || ctx.Err() != nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), trimLimit)
 	defer cancel()
 	now, err := r.Store.Read(ctx)
-	if err == nil && now.Pair.Certificate == id.Key.Certificate.PEM && len(now.History) > max(now.Generations, 1) {
+	if err == nil && storesKeyOf(now, id.Key.Certificate) && len(now.History) > max(now.Generations, 1) {
 		kept := now.History[:max(now.Generations, 1)]
 		if err = r.Store.StoreHistory(ctx, now, kept, true); err == nil {
 			report.History = len(kept)
+			err = r.Cache.Drop(ctx, WidthEntry)
 		}
 	}
 	if err != nil {
-		r.Log.Info().Err(err).Msg("the key history was not shortened; the next run tries again")
+		r.Log.Info().Err(err).Msg("the key history was not shortened, or not in the cache; the next run tries again")
 	}
 }
 

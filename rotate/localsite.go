@@ -4,10 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
-	"slices"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // localServerURL is where a Moodle answers MNet calls (mnet_application).
@@ -75,10 +71,14 @@ func (r *Renewal) byCall(id Identity) question {
 		case "fault_7023", "no_rc4":
 			// Either it uses another key, or its OpenSSL cannot do RC4 and it fails every
 			// sealed call with this fault. What it shows tells which.
-			if shown, failure := r.Network.PublicKey(ctx, node); failure == nil && id.Key.Certificate.Equal(shown) {
-				return SelfNoRC4, &Failure{Reason: "no_rc4", Detail: f.Detail}
+			if shown, failure := r.Network.PublicKey(ctx, node); failure != nil || !id.Key.Certificate.Equal(shown) {
+				return SelfFailed, f
 			}
-			return SelfFailed, f
+			// Or another web server has shown it, which takes turns with this one.
+			if again := r.Network.Prove(ctx, id, node, nil, false); again.Failure == nil {
+				return SelfFailed, &Failure{Reason: reasonSeveralCaches, Detail: "its web servers use different keys: one opens the call, another does not"}
+			}
+			return SelfNoRC4, &Failure{Reason: "no_rc4", Detail: f.Detail}
 		case "fault_7025", "fault_710", "cannot_open", "bad_signature", "bad_certificate", "unknown_to_peer", "mnet_off", "clock":
 			return SelfFailed, f
 		}
@@ -100,168 +100,6 @@ func (r *Renewal) byPage(id Identity) question {
 		}
 		return SelfSkipped, nil
 	}
-}
-
-// nodeAnswer is what one question to one web server came to.
-type nodeAnswer struct {
-	node  string
-	check SelfCheck
-	*Failure
-}
-
-// maxAsked bounds the questions to the local site that are under way at once.
-const maxAsked = 16
-
-// askNodes asks every web server of the local site, so many times. The first
-// answers decide whether the others are needed.
-func (r *Renewal) askNodes(ctx context.Context, site Peer, answers int, ask question) (SelfCheck, *Failure) {
-	nodes, f := r.localNodes(ctx, site)
-	if f != nil {
-		return SelfUnreachable, f
-	}
-	all := askEach(ctx, nodes, ask)
-	check, f := r.verdict(all)
-	if answers > 1 && check == SelfProven {
-		further := make([]Peer, 0, len(nodes)*(answers-1))
-		for range answers - 1 {
-			further = append(further, r.answering(nodes, all)...)
-		}
-		check, f = r.verdict(append(all, askEach(ctx, further, ask)...))
-	}
-	if f != nil {
-		r.Log.Debug().Str("check", string(check)).Str("failure", f.Error()).Int("nodes", len(nodes)).Msg("local site asked")
-	}
-	return check, f
-}
-
-func askEach(ctx context.Context, nodes []Peer, ask question) []nodeAnswer {
-	answers := make([]nodeAnswer, len(nodes))
-	var group errgroup.Group
-	group.SetLimit(maxAsked)
-	for i, node := range nodes {
-		group.Go(func() error {
-			check, f := ask(ctx, node)
-			answers[i] = nodeAnswer{node.Node, check, f}
-			return nil
-		})
-	}
-	_ = group.Wait() // what failed stands in the answers
-	return answers
-}
-
-// localNodes are the web servers of the local site: those of --node, whose TLS
-// certificate is not verified since the seal is the proof, else one for each
-// address of its name.
-func (r *Renewal) localNodes(ctx context.Context, site Peer) ([]Peer, *Failure) {
-	named := r.Nodes
-	if len(named) > 0 {
-		site.SSLVerification = 0
-	} else {
-		addresses, f := r.Network.Nodes(ctx, site.Wwwroot)
-		if f != nil {
-			return nil, f
-		}
-		if len(addresses) == 1 {
-			return []Peer{site}, nil
-		}
-		named = addresses
-	}
-	nodes := make([]Peer, len(named))
-	for i, name := range named {
-		nodes[i] = site
-		nodes[i].Node = name
-	}
-	return nodes, nil
-}
-
-// verdict is what the answers of all web servers come to: proven if all prove the
-// key, else what stands most against it.
-func (r *Renewal) verdict(answers []nodeAnswer) (SelfCheck, *Failure) {
-	answers = slices.DeleteFunc(slices.Clone(answers), func(a nodeAnswer) bool { return r.elsewhere(a, answers) })
-	worst := answers[0]
-	good := map[string]int{}
-	for _, a := range answers {
-		if rankOf(a) < rankOf(worst) {
-			worst = a
-		}
-		if a.check == SelfProven || a.check == SelfSkipped {
-			good[a.node]++
-		}
-	}
-	differ := worst.check == SelfFailed && len(good) > 0 || worst.check == SelfNoRC4 && good[worst.node] > 0
-	if worst.Failure == nil || worst.Reason == "clock" || worst.Other != "" || !differ {
-		return worst.check, worst.at(answers)
-	}
-	n := 0
-	for _, of := range good {
-		n += of
-	}
-	return SelfFailed, &Failure{Reason: reasonSeveralCaches, Detail: fmt.Sprintf(
-		"its web servers use different keys: %d of %d answers were given with the stored one; %s", n, len(answers), worst.at(answers))}
-}
-
-// rankOf orders answers, the worst first.
-func rankOf(a nodeAnswer) int {
-	if a.Failure != nil && (a.Other != "" || a.Reason == "clock") {
-		return -1
-	}
-	return slices.Index([]SelfCheck{SelfFailed, SelfUnreachable, SelfNoRC4, SelfSkipped, SelfProven}, a.check)
-}
-
-// at names the web server where there are several.
-func (a nodeAnswer) at(answers []nodeAnswer) *Failure {
-	if a.Failure == nil || a.node == "" || !slices.ContainsFunc(answers, func(b nodeAnswer) bool { return b.node != a.node }) {
-		return a.Failure
-	}
-	f := *a.Failure
-	f.Detail = join("at "+a.node, f.Detail)
-	return &f
-}
-
-// elsewhere tells of an address that nobody answers at, because the site is only
-// served over the other version of IP, or this machine has no way to that: a name
-// with an AAAA record and a web server that listens on IPv4 alone is one site.
-func (r *Renewal) elsewhere(a nodeAnswer, answers []nodeAnswer) bool {
-	version := ipVersion(a.node)
-	if version == 0 || len(r.Nodes) > 0 || !unconnected(a) {
-		return false
-	}
-	other := false
-	for _, b := range answers {
-		if ipVersion(b.node) == version && !unconnected(b) {
-			return false
-		}
-		other = other || ipVersion(b.node) != version && !unconnected(b)
-	}
-	return other
-}
-
-// unconnected tells that no connection came about.
-func unconnected(a nodeAnswer) bool {
-	return a.Failure != nil && (a.NoRoute || a.Reason == "connect" || a.Reason == "timeout")
-}
-
-// ipVersion is 4 or 6, 0 for what is no address.
-func ipVersion(node string) int {
-	address, err := netip.ParseAddr(node)
-	switch {
-	case err != nil:
-		return 0
-	case address.Is4():
-		return 4
-	}
-	return 6
-}
-
-// answering are the nodes that are not elsewhere.
-func (r *Renewal) answering(nodes []Peer, answers []nodeAnswer) []Peer {
-	var found []Peer
-	for i, node := range nodes {
-		if !r.elsewhere(answers[i], answers) {
-			found = append(found, node)
-		}
-	}
-	return found
 }
 
 // stale tells of an answer that another pair than the stored one, or other

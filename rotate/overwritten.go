@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Moodle's own renewal at expiry locks nothing: a request may have read pair and
@@ -14,7 +15,7 @@ import (
 // is right to use another, which it then has proven. Nobody was told of ours.
 func (r *Renewal) overtaken(ctx context.Context, t *Tenant, ours Identity, report *TenantReport) (bool, error) {
 	now, err := r.Store.Read(ctx)
-	if err != nil || now.Pair.Certificate == ours.Key.Certificate.PEM {
+	if err != nil || storesKeyOf(now, ours.Key.Certificate) {
 		return false, nil // giving up says the rest
 	}
 	conflict := r.keepOverwritten(ctx, ours, now)
@@ -38,30 +39,40 @@ func (r *Renewal) overtaken(ctx context.Context, t *Tenant, ours Identity, repor
 // keepOverwritten sees to it that a pair that is not the current one any more, as
 // now shows, stands in the history: where Moodle has overwritten it unseen, whoever
 // has learnt its certificate could else never heal. It is put in front, since
-// nothing there is newer, and pushes nothing out. The error is ErrConflict, and
+// nothing there is newer. The error is ErrConflict, and
 // what stood in the way.
 func (r *Renewal) keepOverwritten(ctx context.Context, ours Identity, now *Tenant) error {
-	certificate := ours.Key.Certificate.PEM
-	for tries := 3; ; tries-- {
-		if !now.Pair.Present() || now.Pair.Certificate == certificate ||
-			slices.ContainsFunc(now.History, func(h Retired) bool { return h.Certificate == certificate }) {
+	overwritten := Retired{Stored: Stored{Certificate: ours.Key.Certificate.PEM, PrivateKey: ours.Key.PEM}, Expires: ours.Key.Certificate.NotAfter.Unix()}
+	for tries := keepTries; ; tries-- {
+		if now.has(ours.Key) {
 			return ErrConflict
 		}
-		overwritten := Retired{Stored: Stored{Certificate: certificate, PrivateKey: ours.Key.PEM}, Expires: ours.Key.Certificate.NotAfter.Unix()}
-		err := r.Store.StoreHistory(ctx, now, bounded(slices.Insert(slices.Clone(now.History), 0, overwritten)), false)
+		err := r.Store.StoreHistory(ctx, now, slices.Insert(slices.Clone(now.History), 0, overwritten), false)
 		if err == nil {
-			err = r.Cache.Drop(ctx, WidthEntry)
-		} else if errors.Is(err, ErrConflict) && tries > 1 { // it was still writing
+			// Somebody may have left a pair of his own in the cache alone.
 			if now, err = r.Store.Read(ctx); err == nil {
-				continue
+				err = r.rescue(ctx, now, usesUnknown)
 			}
+			if err == nil {
+				err = r.Cache.Drop(ctx, WidthEntry)
+			}
+			if err != nil {
+				r.Log.Debug().Err(err).Msg("cache not dropped after a pair was kept")
+			}
+			return ErrConflict
 		}
-		if err != nil {
+		// It was still writing, or the database is away for a moment.
+		if tries == 1 || !errors.Is(err, ErrConflict) && r.Sleep(ctx, time.Second) != nil {
 			return fmt.Errorf("%w; ours could not be kept in the history: %w", ErrConflict, err)
 		}
-		return ErrConflict
+		if again, lost := r.Store.Read(ctx); lost == nil {
+			now = again
+		}
 	}
 }
+
+// keepTries is how often, a second apart, a pair is tried to be kept.
+const keepTries = 15
 
 // keepLost keeps a pair in the history that somebody has overwritten, and reports
 // the one that is stored instead. A site that does not use that is the worst of it.
@@ -94,25 +105,27 @@ func (r *Renewal) keepLost(ctx context.Context, ours Identity, now *Tenant, repo
 // that answers under the key may do so out of its cache.
 func (r *Renewal) lookAgain(ctx context.Context, t *Tenant, id Identity, report *TenantReport) (again bool, err error) {
 	check, failure := r.ask(ctx, t, id, r.answersForProof())
-	if check == SelfUnreachable && report.SelfCheck != SelfSkipped {
-		report.SelfCheck = SelfUnreachable
+	if check != SelfFailed && report.SelfCheck == SelfProven {
+		report.SelfCheck = check
 	}
 	now, err := r.Store.Read(ctx)
-	if check == SelfProven && (err != nil || now.Pair.Certificate == id.Key.Certificate.PEM) {
-		return false, nil
-	}
-	answered := check == SelfFailed || check == SelfNoRC4 && report.SelfCheck == SelfProven
-	switch {
-	case err != nil && !answered:
-		return false, fmt.Errorf("%w: read the tenant: %w", errNotSeen, err)
-	case err != nil:
+	if err != nil && check == SelfFailed {
 		return false, fmt.Errorf("the local site does not answer under the new key (%w), and the database does not tell why: read the tenant: %w", failure, err)
-	case now.Pair.Certificate != id.Key.Certificate.PEM:
+	}
+	switch {
+	case err != nil:
+		return false, fmt.Errorf("%w: read the tenant: %w", errNotSeen, err)
+	case !storesKeyOf(now, id.Key.Certificate):
 		return false, r.keepLost(ctx, id, now, report) // it is right to use another
-	case check == SelfUnreachable:
-		report.warn("the local site did not answer any more after the peers were told: " + failure.Error())
+	case !now.MNetOn():
+		return false, fmt.Errorf("%w: %w", errNotSeen, ErrMNetOff)
+	case now.Own == nil || r.expiring(now):
+		return false, fmt.Errorf("%w: %w", errNotSeen, ErrExpired)
+	case check == SelfUnreachable, check == SelfFailed && t.stopping(check, failure) != nil:
+		report.SelfCheck = SelfUnreachable
+		report.warn("the local site was not proven any more after the peers were told: " + failure.Error())
 		return false, nil
-	case !answered:
+	case check != SelfFailed:
 		return false, nil
 	}
 	r.Log.Warn().Str("failure", failure.Error()).Msg("the local site went back to the old key")
@@ -121,3 +134,18 @@ func (r *Renewal) lookAgain(ctx context.Context, t *Tenant, id Identity, report 
 	}
 	return true, nil
 }
+
+// lookUntilStill looks at the local site again, and has the peers told again, until
+// it has not gone back: a site that goes back over and over is not proven.
+func (r *Renewal) lookUntilStill(ctx context.Context, t *Tenant, id Identity, report *TenantReport, tell func()) error {
+	for range maxLooks {
+		again, err := r.lookAgain(ctx, t, id, report)
+		if err != nil || !again {
+			return err
+		}
+		tell()
+	}
+	return fmt.Errorf("the local site went back to the old key %d times", maxLooks)
+}
+
+const maxLooks = 3

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"renew_mnetkeys/envelope"
 )
 
 // Plan is the dry run: what Run would do, found out without changing anything
@@ -56,7 +58,8 @@ func (r *Renewal) planned(ctx context.Context, check func(*Tenant, *TenantReport
 			return err
 		}
 		report.Peers = r.tryPeers(ctx, r.planBinding(t, report), what)
-		report.Outcome, report.Exit = Kept, ExitOK
+		report.Outcome = Kept
+		report.exitByPlan(r.SelfCheck)
 		return nil
 	})
 }
@@ -92,12 +95,21 @@ func (r *Renewal) plan(ctx context.Context, report *TenantReport) (*Tenant, erro
 	return t, nil
 }
 
+// exitByPlan is the exit code of the run that is foretold, as far as it can be: of a
+// site that is not asked now, or that purging its cache may cure, it is not known.
+func (r *TenantReport) exitByPlan(mode SelfCheckMode) {
+	r.Exit = ExitOK
+	if r.Unproven() > 0 || r.SelfCheck == SelfNoRC4 || mode == SelfCheckOff {
+		r.Exit = ExitPeers
+	}
+}
+
 // planBinding says which hosts would be connected, and gives the peers with them.
 func (r *Renewal) planBinding(t *Tenant, report *TenantReport) []Peer {
 	peers := slices.Clone(t.Peers)
 	for _, link := range r.Bind {
 		report.warn("would connect " + link.Wwwroot + " as a peer and bind its services")
-		if !slices.ContainsFunc(peers, func(p Peer) bool { return p.Wwwroot == link.Wwwroot }) {
+		if !slices.ContainsFunc(peers, func(p Peer) bool { return envelope.SameWwwroot(p.Wwwroot, link.Wwwroot) }) {
 			peers = append(peers, Peer{Wwwroot: link.Wwwroot, Application: "moodle", ServerURL: localServerURL, SSLVerification: newPeerVerification})
 		}
 	}

@@ -123,6 +123,8 @@ type Failure struct {
 	Reason  string // stable code: dns, connect, tls, timeout, http_503, fault_7023, no_rc4, …
 	Detail  string // one line for people, free of secrets
 	Pending bool   // it was not reached, as opposed to: it answered otherwise
+	Next    string // what to do about it, "" as NextStep says of the reason
+	Refused bool   // nobody listens at the address
 	NoRoute bool   // this machine has no route to any of its addresses, or does not speak their family
 	Other   string // the wwwroot of another site in whose name it answered, as it says; "" for none
 }

@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,7 +26,7 @@ func (r *Renewal) read(ctx context.Context) (*Tenant, error) {
 	if t, err = r.Store.Read(ctx); err != nil {
 		return nil, fmt.Errorf("read the tenant: %w", err)
 	}
-	if err := r.rescue(ctx, t, false); err != nil {
+	if err := r.rescue(ctx, t, usesUnknown); err != nil {
 		return nil, err
 	}
 	if err := r.Cache.Drop(ctx, WidthEntry); err != nil {
@@ -78,11 +79,18 @@ func (r *Renewal) preflight(ctx context.Context, t *Tenant) (SelfCheck, error) {
 	case failure != nil && check == SelfFailed:
 		return r.cure(ctx, t, failure)
 	}
-	return check, r.rescue(ctx, t, false)
+	seen := usesUnknown
+	if t.identity() != nil && r.SelfCheck != SelfCheckOff {
+		seen = usesStored
+	}
+	return check, r.rescue(ctx, t, seen)
 }
 
 // examine is the half of preflight that changes nothing. A check that is failed,
-// without an error, is one that dropping the cache may cure.
+// without an error, is one that dropping the cache may cure: whether the web server
+// follows will show then, also where a cache store can only be cleared by hand. A
+// web server that uses the stored key has shown no such thing, and would go on with
+// it while the database has a new one.
 func (r *Renewal) examine(ctx context.Context, t *Tenant) (SelfCheck, *Failure, error) {
 	if !t.MNetOn() {
 		return SelfSkipped, nil, t.off()
@@ -90,22 +98,36 @@ func (r *Renewal) examine(ctx context.Context, t *Tenant) (SelfCheck, *Failure, 
 	if err := t.checkOwnRow(); err != nil {
 		return SelfSkipped, nil, err
 	}
-	if err := r.allowed(ctx); err != nil {
-		return SelfSkipped, nil, err
+	allowed := r.allowed(ctx)
+	if allowed != nil && !errors.Is(allowed, ErrCacheByHand) {
+		return SelfSkipped, nil, allowed
 	}
 	id := t.identity()
 	if id == nil {
-		return SelfSkipped, nil, r.reachable(ctx, t)
+		return SelfSkipped, nil, cmp.Or(r.reachable(ctx, t), allowed)
 	}
 	check, failure := r.ask(ctx, t, *id, 1)
-	return check, failure, r.stopped(ctx, t, check, failure)
+	if err := r.stopped(ctx, t, check, failure); err != nil {
+		return check, failure, err
+	}
+	if failure != nil && check == SelfFailed {
+		return check, failure, nil
+	}
+	return check, failure, allowed
 }
 
 // cure brings a local site that uses another pair than the stored one to use it,
 // and keeps the other pair.
 func (r *Renewal) cure(ctx context.Context, t *Tenant, cause *Failure) (SelfCheck, error) {
 	r.Log.Info().Str("failure", cause.Error()).Msg("the web server does not use the stored key: its cache is dropped")
-	if err := r.rescue(ctx, t, true); err != nil {
+	if now, err := r.Store.Read(ctx); err != nil {
+		return SelfFailed, fmt.Errorf("read the tenant: %w", err)
+	} else if now.Pair != t.Pair {
+		return SelfFailed, ErrConflict // it is right to use another
+	}
+	if err := r.rescue(ctx, t, usesAnother); errors.Is(err, ErrConflict) {
+		return SelfFailed, err
+	} else if err != nil {
 		return SelfFailed, fmt.Errorf("%w: %w", ErrNotFollowed, err)
 	}
 	check, err := r.settle(ctx, t, *t.identity(), SelfSkipped)
@@ -122,18 +144,12 @@ func (r *Renewal) cure(ctx context.Context, t *Tenant, cause *Failure) (SelfChec
 }
 
 // allowed tells whether the key could be stored and the cache be dropped, while
-// nothing has changed. A cache for hands only is tried nevertheless, where the
-// local site will show whether it stood in the way.
+// nothing has changed.
 func (r *Renewal) allowed(ctx context.Context) error {
 	if err := r.Store.CheckRights(ctx); err != nil {
 		return fmt.Errorf("the key could not be stored: %w", err)
 	}
-	err := r.Cache.Check(ctx)
-	if errors.Is(err, ErrCacheByHand) && r.SelfCheck != SelfCheckOff {
-		r.Log.Warn().Err(err).Msg("a cache store cannot be cleared from here; the renewal will be undone if it stands in the way")
-		return nil
-	}
-	if err != nil {
+	if err := r.Cache.Check(ctx); err != nil {
 		return fmt.Errorf("the cached configuration could not be dropped afterwards: %w", err)
 	}
 	return nil

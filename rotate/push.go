@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"renew_mnetkeys/envelope"
@@ -43,7 +44,7 @@ func (r *Renewal) keep(ctx context.Context, t *Tenant, report *TenantReport) (*I
 	case failure != nil && check == SelfFailed:
 		check, err = r.cure(ctx, t, failure)
 	case r.SelfCheck == SelfCheckOff:
-		if err = r.rescue(ctx, t, false); err == nil {
+		if err = r.rescue(ctx, t, usesUnknown); err == nil {
 			check, err = r.settle(ctx, t, *id, SelfSkipped)
 		}
 	}
@@ -93,7 +94,9 @@ func (r *Renewal) goBack(ctx context.Context, t *Tenant, cause error, report *Te
 	defer cancel()
 	before := *t
 	before.Pair = used
-	check, err := r.undo(ctx, &before, t.Pair, t.exchanged(used), report)
+	history := t.exchanged(used)
+	history[0].Expires = undone // the web server never took it
+	check, err := r.undo(ctx, &before, t.Pair, history, report)
 	if err != nil {
 		return fmt.Errorf("%w; putting the key back that it uses failed as well: %w", cause, err)
 	}
@@ -113,18 +116,11 @@ func ownSiteError(err error) error {
 // shownPair is the retired pair that all web servers of the local site show to be
 // theirs, if they agree on one that is valid still.
 func (r *Renewal) shownPair(ctx context.Context, t *Tenant) (Stored, bool) {
-	nodes, failure := r.localNodes(ctx, t.localSite(""))
-	if failure != nil || r.SelfCheck == SelfCheckOff {
+	shown, asked := r.shown(ctx, t)
+	if !asked || len(shown) == 0 || slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !c.Equal(shown[0]) }) {
 		return Stored{}, false
 	}
-	var used *envelope.Certificate
-	for _, node := range nodes {
-		shown, failure := r.Network.PublicKey(ctx, node)
-		if failure != nil || used != nil && !used.Equal(shown) {
-			return Stored{}, false
-		}
-		used = shown
-	}
+	used := shown[0]
 	for _, h := range t.History {
 		pair, err := envelope.ParseKeyPair(h.Certificate, h.PrivateKey)
 		if err == nil && pair.Certificate.Equal(used) && used.NotAfter.After(r.Now().Add(time.Minute)) {

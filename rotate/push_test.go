@@ -67,7 +67,7 @@ func TestTheUndoingOfAKilledRunIsFinished(t *testing.T) {
 			if w.tenant.Pair != old || w.tenant.Own.Certificate != old.Certificate {
 				t.Error("the pair that the web side uses is not back")
 			}
-			want := []Retired{{Stored: unused, Expires: mustParse(unused.Certificate).NotAfter.Unix()}}
+			want := []Retired{{Stored: unused, Expires: undone}}
 			if !slices.Equal(w.tenant.History, want) {
 				t.Errorf("the history holds %d pairs, want the unused one alone", len(w.tenant.History))
 			}

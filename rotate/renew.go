@@ -63,6 +63,8 @@ type Renewal struct {
 	Sleep       func(context.Context, time.Duration) error
 	Log         zerolog.Logger
 	Progress    func(done, total int) // called as peers are finished, from one goroutine at a time; may be nil
+
+	answered map[string]bool // addresses of the local site that have answered in this run
 }
 
 // safePointLimit bounds the work between storing a key and knowing that the own
@@ -168,14 +170,19 @@ func (r *Renewal) takeIntoUse(ctx context.Context, t *Tenant, next Identity, his
 		History: history,
 	}
 	if err := r.Store.StoreKey(ctx, t, keys); err != nil {
-		if errors.Is(err, ErrUncertain) {
+		switch {
+		case errors.Is(err, ErrUncertain):
 			report.SelfCheck, report.Exit = SelfFailed, ExitOwnSite
+		case errors.Is(err, ErrOverwritten):
+			if _, conflict := r.overtaken(ctx, t, next, report); conflict != nil {
+				err = conflict
+			}
 		}
 		return fmt.Errorf("store the key: %w", err)
 	}
 	r.Log.Debug().Str("sha256", next.Key.Certificate.Fingerprint()).Msg("stored the new key")
 	report.renewed(next.Key.Certificate, len(keys.History))
-	if t.dropsOldest() {
+	if t.dropsOne(keys) {
 		report.warn(fmt.Sprintf("the key history is full (%d keys): the oldest one was dropped", MaxHistory))
 	}
 	check, err := r.settle(ctx, t.with(&next), next, before)
@@ -223,14 +230,11 @@ func (r *Renewal) distribute(ctx context.Context, t *Tenant, next Identity, tell
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), safePointLimit)
 	defer cancel()
 	proven := report.SelfCheck == SelfProven
-	again, err := r.lookAgain(last, t.with(&next), next, report)
+	err := r.lookUntilStill(last, t.with(&next), next, report, func() { report.Peers = merge(r.tellPeers(ctx, next, peers), unbound) })
 	if err != nil {
 		report.wentBack(err)
 		report.weighLinks(false)
 		return fmt.Errorf("after the peers were told: %w", err)
-	}
-	if again {
-		report.Peers = merge(r.tellPeers(ctx, next, peers), unbound)
 	}
 	report.weighLinks(proven)
 	report.exitByProof()

@@ -96,7 +96,7 @@ func TestHowARenewalEnds(t *testing.T) {
 			breakIt: func(w *world) { w.sticky = true; w.cached = &Stored{Certificate: w.someOther()} },
 			outcome: Failed, check: SelfFailed, exit: ExitOwnSite, cause: ErrNotFollowed},
 		{name: "the own site uses another key from a stale cache, and follows: renewed",
-			breakIt: func(w *world) { w.cached = &Stored{Certificate: w.someOther()} },
+			breakIt: func(w *world) { w.cached = w.otherPair() },
 			outcome: Renewed, check: SelfProven, exit: ExitOK, stored: true, told: true},
 		{name: "the own site cannot be asked: nothing is stored",
 			breakIt: func(w *world) { w.unreachable = true },
@@ -132,9 +132,22 @@ func TestHowARenewalEnds(t *testing.T) {
 		{name: "the own site is not to be asked and the cache is for hands only: nobody would notice",
 			breakIt: func(w *world) { w.checkErr, w.dropErr = ErrCacheByHand, ErrCacheByHand }, options: Options{SelfCheck: SelfCheckOff},
 			outcome: Failed, check: SelfSkipped, exit: ExitNotRenewed, cause: ErrCacheByHand},
-		{name: "the cache is for hands only, and stands in the way: undone",
+		{name: "the cache is for hands only: nothing is stored that the web server would not follow",
 			breakIt: func(w *world) { w.checkErr, w.dropErr, w.sticky = ErrCacheByHand, ErrCacheByHand, true },
-			outcome: Undone, check: SelfProven, exit: ExitNotRenewed, cause: ErrCacheByHand},
+			outcome: Failed, check: SelfProven, exit: ExitNotRenewed, cause: ErrCacheByHand},
+		{name: "the cache is for hands only and another key in it: act now",
+			breakIt: func(w *world) {
+				w.checkErr, w.dropErr, w.sticky, w.cached = ErrCacheByHand, ErrCacheByHand, true, w.otherPair()
+			},
+			outcome: Failed, check: SelfFailed, exit: ExitOwnSite, cause: ErrCacheByHand},
+		{name: "the cache is for hands only, and the web server was seen to follow: renewed",
+			breakIt: func(w *world) {
+				w.checkErr, w.cached = ErrCacheByHand, w.otherPair()
+			},
+			outcome: Renewed, check: SelfProven, exit: ExitOK, stored: true, told: true},
+		{name: "MNet is to be started, and the cache is for hands only: it is not started",
+			breakIt: func(w *world) { w.tenant.DispatcherMode = "off"; w.checkErr = ErrCacheByHand }, options: Options{NewKey: true},
+			outcome: Failed, check: SelfSkipped, exit: ExitNotRenewed, cause: ErrCacheByHand},
 		{name: "the own site's clock is ahead",
 			breakIt: func(w *world) { w.clockAhead = true },
 			outcome: Failed, check: SelfFailed, exit: ExitNotRenewed, cause: ErrOwnClock},
@@ -152,7 +165,7 @@ func TestHowARenewalEnds(t *testing.T) {
 			outcome: Failed, check: SelfSkipped, exit: ExitNotRenewed, cause: errNotAllowed},
 		{name: "the own site is not to be asked and the cache not to be dropped",
 			breakIt: func(w *world) { w.dropErr = errNotAllowed }, options: Options{SelfCheck: SelfCheckOff},
-			outcome: Undone, check: SelfSkipped, exit: ExitNotRenewed, cause: errNotAllowed},
+			outcome: Failed, check: SelfFailed, exit: ExitOwnSite, cause: errNotAllowed},
 		{name: "the own site has no RC4: told, but nothing proven",
 			breakIt: func(w *world) { w.rc4less = true },
 			outcome: Renewed, check: SelfNoRC4, exit: ExitPeers, stored: true, told: true},
@@ -210,6 +223,12 @@ var errNotAllowed = errors.New("not allowed")
 // someOther is a certificate of nobody's.
 func (w *world) someOther() string {
 	return testPair(w.t, ownURL, clock.AddDate(0, 0, -40)).Certificate.PEM
+}
+
+// otherPair is a pair that stands in the cache alone.
+func (w *world) otherPair() *Stored {
+	other := storedPair(testPair(w.t, ownURL, clock.AddDate(0, 0, -3)))
+	return &other
 }
 
 // nothingLost holds whatever happened: the pair that was current is current, or

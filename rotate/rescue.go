@@ -9,29 +9,70 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
+// usage is what was seen of the key that the local web server uses.
+type usage int
+
+const (
+	usesUnknown usage = iota // it was not asked
+	usesStored               // the stored one
+	usesAnother              // another than the stored one
+)
+
 // rescue puts the key pairs that stand nowhere but in Moodle's cache into the
 // history, before anything drops them there. VMoodle's PHP renewal leaves such
 // pairs: it overwrites the stored pair and not the cached one, with which the web
 // server goes on, and whose certificate the peers have. t is read anew if it has
 // changed.
 //
-// A store may be unreadable from here. Then its content may be dropped only if it
-// is known not to be the only copy: the web server was seen to use a pair that the
-// database has. stale says that it was seen to use another than the stored one.
-func (r *Renewal) rescue(ctx context.Context, t *Tenant, stale bool) error {
-	err := r.keepCached(ctx, t, false)
-	if !errors.Is(err, errUnreadCache) {
-		return err
-	}
-	seen := r.SelfCheck != SelfCheckOff && (!stale || r.showsKnown(ctx, t))
-	if seen || r.AbandonPending {
-		r.Log.Debug().Err(err).Msg("a cache store was not read")
+// A store may be unreadable from here, or hidden: then what is dropped may be the
+// only copy. So unless the web server was seen to use the stored pair, it must show
+// a certificate whose pair the database has; where it shows none, every store must
+// have been read.
+func (r *Renewal) rescue(ctx context.Context, t *Tenant, seen usage) error {
+	if t.neverHadKey() {
 		return nil
 	}
-	if err = r.keepCached(ctx, t, true); errors.Is(err, errUnreadCache) {
-		return &OnlyCopyError{err}
+	err := r.keepCached(ctx, t, false)
+	if err != nil && !errors.Is(err, errUnreadCache) || seen == usesStored {
+		return ignoreUnread(err)
+	}
+	if r.mayDrop(ctx, t, err) {
+		return nil
+	}
+	err = r.keepCached(ctx, t, true)
+	switch {
+	case err != nil && !errors.Is(err, errUnreadCache):
+		return err
+	case r.mayDrop(ctx, t, err), r.AbandonPending:
+		return nil
+	case err == nil:
+		err = errNowhere
+	}
+	return &OnlyCopyError{err}
+}
+
+// errNowhere: what the web server shows is in no cache that was read.
+var errNowhere = errors.New("the web server shows a certificate whose key is neither in the database nor in a cache that can be read")
+
+func ignoreUnread(err error) error {
+	if errors.Is(err, errUnreadCache) {
+		return nil
 	}
 	return err
+}
+
+// mayDrop tells whether the cache has no only copy. unread is what reading it came to.
+func (r *Renewal) mayDrop(ctx context.Context, t *Tenant, unread error) bool {
+	shown, asked := r.shown(ctx, t)
+	if !asked {
+		return unread == nil
+	}
+	return !slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !t.knows(c) })
+}
+
+// neverHadKey is for a site on which MNet was never on.
+func (t *Tenant) neverHadKey() bool {
+	return !t.Pair.Present() && len(t.History) == 0 && (t.Own == nil || t.Own.Certificate == "")
 }
 
 // errUnreadCache marks that a cache store could not be read.
@@ -47,10 +88,10 @@ func (r *Renewal) keepCached(ctx context.Context, t *Tenant, withPHP bool) error
 	if len(missing) == 0 {
 		return unread
 	}
-	if err := r.Store.StoreHistory(ctx, t, bounded(append(missing, t.History...)), false); err != nil {
+	if err := r.Store.StoreHistory(ctx, t, byAge(missing, t.History), false); err != nil {
 		return fmt.Errorf("keep the key pair that only the cache has: %w", err)
 	}
-	r.Log.Info().Int("pairs", len(missing)).Msg("the key history has a key pair now that only the cache had")
+	r.Log.Info().Int("pairs", len(missing)).Msg("the key history has key pairs now that only the cache had")
 	now, err := r.Store.Read(ctx)
 	if err != nil {
 		return fmt.Errorf("read the tenant: %w", err)
@@ -59,13 +100,14 @@ func (r *Renewal) keepCached(ctx context.Context, t *Tenant, withPHP bool) error
 	return unread
 }
 
-// missing are the cached pairs that can be used and that the database does not
-// have, as entries of the history.
+// missing are the cached pairs of this tenant that can be used and that the
+// database does not have, as entries of the history. A cache that several sites
+// share may have pairs of others.
 func (t *Tenant) missing(cached []Stored) []Retired {
 	var missing []Retired
 	for _, c := range cached {
 		pair, err := envelope.ParseKeyPair(c.Certificate, c.PrivateKey)
-		if err != nil || t.has(pair) || slices.ContainsFunc(missing, func(m Retired) bool { return m.Stored == c }) {
+		if err != nil || t.has(pair) || pair.Certificate.CheckWwwroot(t.Wwwroot) != nil || slices.ContainsFunc(missing, func(m Retired) bool { return m.Stored == c }) {
 			continue
 		}
 		missing = append(missing, Retired{Stored: c, Expires: pair.Certificate.NotAfter.Unix()})
@@ -83,18 +125,25 @@ func (t *Tenant) has(pair *envelope.KeyPair) bool {
 	return false
 }
 
-// showsKnown tells whether every web server of the local site shows, by its
-// publickey.php, a certificate whose pair the database has.
-func (r *Renewal) showsKnown(ctx context.Context, t *Tenant) bool {
+// shown are the certificates that the web servers of the local site show by their
+// publickey.php; asked is false where not all of them do.
+func (r *Renewal) shown(ctx context.Context, t *Tenant) (shown []*envelope.Certificate, asked bool) {
+	if r.SelfCheck == SelfCheckOff {
+		return nil, false
+	}
 	nodes, failure := r.localNodes(ctx, t.localSite(""))
 	if failure != nil {
-		return false
+		return nil, false
 	}
 	for _, node := range nodes {
-		shown, failure := r.Network.PublicKey(ctx, node)
-		if failure != nil || !t.knows(shown) {
-			return false
+		if r.leftOut(node.Node) {
+			continue
 		}
+		c, failure := r.Network.PublicKey(ctx, node)
+		if failure != nil {
+			return nil, false
+		}
+		shown = append(shown, c)
 	}
-	return true
+	return shown, true
 }

@@ -10,13 +10,40 @@ import (
 // alone, dropped again a few times because a request under way may refill it with
 // what it had read before; then the whole definition; then Moodle itself. The
 // waits stand before each try and add up to less than five seconds.
-var ladder = []struct {
+var ladder = []rung{
+	{width: WidthEntry, waits: []time.Duration{0, 100 * time.Millisecond, 400 * time.Millisecond}},
+	{width: WidthDefinition, waits: []time.Duration{0, 500 * time.Millisecond}},
+	{width: WidthPHP, waits: []time.Duration{0, time.Second, 2 * time.Second}},
+}
+
+// hookLadder is the same for a [HookedCache]. A web server that reloads has the time
+// to end before it is made to reload again, and a request under way to end before
+// the cache that it refilled is dropped once more: that is what the second run is
+// for. Seven seconds in all.
+var hookLadder = []rung{
+	{width: WidthEntry, waits: []time.Duration{0, 250 * time.Millisecond, 750 * time.Millisecond}, once: true},
+	{width: WidthDefinition, waits: []time.Duration{time.Second, time.Second}, once: true},
+	{width: WidthPHP, waits: []time.Duration{time.Second, time.Second, 2 * time.Second}, once: true},
+}
+
+type rung struct {
 	width Width
-	waits []time.Duration
-}{
-	{WidthEntry, []time.Duration{0, 100 * time.Millisecond, 400 * time.Millisecond}},
-	{WidthDefinition, []time.Duration{0, 500 * time.Millisecond}},
-	{WidthPHP, []time.Duration{0, time.Second, 2 * time.Second}},
+	waits []time.Duration // before the site is asked
+	once  bool            // dropped before the first question alone
+}
+
+// HookedCache is a Cache that a command of the operator's drops, which may be to
+// reload a web server. It is run three times at most, at least a second apart.
+type HookedCache interface {
+	Cache
+	Hooked() bool
+}
+
+func (r *Renewal) ladder() []rung {
+	if hooked, ok := r.Cache.(HookedCache); ok && hooked.Hooked() {
+		return hookLadder
+	}
+	return ladder
 }
 
 // settle drops the cached configuration until the local site, asked each time,
@@ -28,13 +55,16 @@ var ladder = []struct {
 func (r *Renewal) settle(ctx context.Context, t *Tenant, id Identity, before SelfCheck) (SelfCheck, error) {
 	check := SelfSkipped
 	lost := &OwnSiteError{}
-	for _, step := range ladder {
-		for _, wait := range step.waits {
+	for _, step := range r.ladder() {
+		if check == SelfUnreachable {
+			step.width = WidthEntry // no wider store is the cause, and several sites may share it
+		}
+		for i, wait := range step.waits {
 			if err := r.Sleep(ctx, wait); err != nil {
 				return SelfFailed, fmt.Errorf("wait for the local site: %w", err)
 			}
-			if lost.Cache = r.Cache.Drop(ctx, step.width); lost.Cache != nil {
-				r.Log.Debug().Err(lost.Cache).Msg("cache not dropped")
+			if i == 0 || !step.once {
+				lost.Cache = r.drop(ctx, step.width)
 			}
 			check, lost.Failure = r.ask(ctx, t, id, r.answersForProof())
 			switch {
@@ -48,6 +78,14 @@ func (r *Renewal) settle(ctx context.Context, t *Tenant, id Identity, before Sel
 		}
 	}
 	return check, lost
+}
+
+func (r *Renewal) drop(ctx context.Context, width Width) error {
+	err := r.Cache.Drop(ctx, width)
+	if err != nil {
+		r.Log.Debug().Err(err).Msg("cache not dropped")
+	}
+	return err
 }
 
 // undo puts the old pair back, and the new one to the end of the history.
@@ -68,11 +106,7 @@ func (r *Renewal) undo(ctx context.Context, t *Tenant, stored Stored, history []
 		return SelfSkipped, r.Cache.Drop(ctx, WidthDefinition)
 	}
 	back := t.with(id)
-	check, err := r.settle(ctx, back, *id, SelfSkipped)
-	if check == SelfSkipped || check == SelfUnreachable && cacheDropped(err) {
-		return check, nil // what is stored is what was in use; nobody can tell more
-	}
-	return check, err
+	return r.settle(ctx, back, *id, SelfSkipped)
 }
 
 // with is the tenant once the pair of id is stored.

@@ -87,6 +87,7 @@ func (a *Array) look(ctx context.Context, t *renewing, r *Renewal, what Survey) 
 	}
 	t.report.Outcome, t.report.Exit = Kept, ExitOK
 	if id != nil {
+		a.proven(t, r)
 		t.use(*id, "")
 		if t.report.SelfCheck == SelfProven {
 			t.side = &side{uses: id.Key.Certificate}
@@ -145,7 +146,7 @@ func (a *Array) surveyPeers(ctx context.Context, t *renewing, s *Session, r *Ren
 		if outside, err = s.Mesh.Load(ctx, outside); err != nil {
 			return fmt.Errorf("read the peers: %w", err)
 		}
-		for _, report := range r.workOn(outside, func(p Peer) PeerReport { return r.verifyPeer(ctx, tenant, *id, p) }) {
+		for _, report := range r.workOn(outside, func(p Peer) PeerReport { return r.verifyPeer(ctx, *id, p) }) {
 			reports[report.Wwwroot] = report
 		}
 	}

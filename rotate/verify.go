@@ -30,7 +30,7 @@ func (r *Renewal) Verify(ctx context.Context) TenantReport {
 		if err != nil {
 			return err
 		}
-		report.Peers = r.workOn(t.Peers, func(p Peer) PeerReport { return r.verifyPeer(ctx, t, *id, p) })
+		report.Peers = r.workOn(t.Peers, func(p Peer) PeerReport { return r.verifyPeer(ctx, *id, p) })
 		report.weighLinks(report.SelfCheck == SelfProven)
 		report.exitByProof()
 		return nil
@@ -69,41 +69,61 @@ func (r *Renewal) verifyOwn(ctx context.Context, t *Tenant, report *TenantReport
 }
 
 // verifyPeer calls a peer, and has it call us where that is possible.
-func (r *Renewal) verifyPeer(ctx context.Context, t *Tenant, own Identity, p Peer) PeerReport {
+func (r *Renewal) verifyPeer(ctx context.Context, own Identity, p Peer) PeerReport {
 	started := r.Now()
 	report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application}
 	proof := r.Network.Prove(ctx, own, p, nil, false)
 	report.prove(Push{}, proof)
-	if proof.Failure == nil && proof.Forgotten {
-		report.fail(forgotten)
+	if f := outdated(p, proof); f != nil {
+		report.fail(f)
 	}
-	if report.Outcome.Proven() {
-		r.verifyBack(ctx, t, own, p, &report)
-	}
+	r.verifyBack(ctx, own, p, &report)
 	report.interruptedBy(ctx)
 	report.TookMS = r.Now().Sub(started).Milliseconds()
 	return report
 }
 
-// forgotten is for a peer that answers under a certificate it shows, and no more
-// under that of our row, with which this site calls it.
-var forgotten = &Failure{Reason: "fault_7023", Detail: "this site has another certificate of the peer than the peer uses; a push stores that one"}
+// outdated is the failure of a link of which this site's row has another
+// certificate than the peer has proven to use: only what writes can mend that. nil
+// where the row is right.
+func outdated(p Peer, proof Proof) *Failure {
+	if proof.Failure != nil || proof.Certificate == nil || proof.Certificate.Equal(certificateOf(p)) {
+		return nil
+	}
+	reason := "fault_7025" // it knows the key that it had before
+	if proof.Forgotten {
+		reason = "fault_7023"
+	}
+	return &Failure{Reason: reason, Detail: "this site has another certificate of the peer than the peer uses"}
+}
 
-// verifyBack makes the peer's own call to us.
-func (r *Renewal) verifyBack(ctx context.Context, t *Tenant, own Identity, p Peer, report *PeerReport) {
+// verifyBack makes the peer's own call to us, where its database is at hand: a link
+// is proven both ways then, or not at all.
+func (r *Renewal) verifyBack(ctx context.Context, own Identity, p Peer, report *PeerReport) {
+	if !report.Outcome.Proven() {
+		return
+	}
 	other, err := r.counterpart(ctx, p)
 	switch {
 	case err != nil:
-		report.Detail = join(report.Detail, "its own call could not be made: "+err.Error())
+		report.fail(databaseFailure(ctx, "its database: ", err))
 		return
 	case other == nil:
 		return
 	case other.As == nil:
-		report.fail(&Failure{Reason: "bad_signature", Detail: "its database holds no readable key to call this site with"})
+		report.fail(&Failure{Reason: "bad_signature", Detail: "its database has no readable key to call this site with"})
 		return
 	}
-	us := t.localSite(other.Holds)
-	if f := r.Network.Prove(ctx, *other.As, us, nil, false).Failure; f != nil {
+	us := Peer{Wwwroot: own.Wwwroot, Application: "moodle", ServerURL: localServerURL, Certificate: other.Holds}
+	if len(r.Nodes) > 0 {
+		us.Node = r.Nodes[0]
+	}
+	proof := r.Network.Prove(ctx, *other.As, us, nil, false)
+	f := proof.Failure
+	if f == nil {
+		f = outdated(us, proof)
+	}
+	if f != nil {
 		report.fail(&Failure{Reason: f.Reason, Detail: join("its call to this site fails", f.Detail), Pending: f.Pending})
 		return
 	}
@@ -123,7 +143,7 @@ func (r *Renewal) counterpart(ctx context.Context, p Peer) (*Counterpart, error)
 func CounterpartOf(t *Tenant, wwwroot string) *Counterpart {
 	c := &Counterpart{As: t.identity()}
 	for _, p := range t.Peers {
-		if p.Wwwroot == wwwroot {
+		if envelope.SameWwwroot(p.Wwwroot, wwwroot) {
 			c.Holds = p.Certificate
 		}
 	}
@@ -158,7 +178,7 @@ func (r *Renewal) Status(ctx context.Context, live bool) TenantReport {
 			report.Exit = max(report.Exit, ExitNotRenewed)
 			return err
 		}
-		verified := r.workOn(t.Peers, func(p Peer) PeerReport { return r.verifyPeer(ctx, t, *id, p) })
+		verified := r.workOn(t.Peers, func(p Peer) PeerReport { return r.verifyPeer(ctx, *id, p) })
 		for i := range verified {
 			verified[i].Certificate, verified[i].Holds = report.Peers[i].Certificate, report.Peers[i].Holds
 		}

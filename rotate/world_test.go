@@ -27,10 +27,11 @@ type world struct {
 	cached      *Stored // what the web side has cached of the pair; nil reads the database
 	refill      func()  // called after a drop, as a web request under way would
 	cachedErr   error
-	hidden      bool // the cache cannot be read from here
-	sticky      bool // dropping does nothing: the web side keeps what it has
-	clockAhead  bool // the web side stamps answers of the future
-	unreachable bool // nobody answers at the own wwwroot
+	alsoCached  []Stored // retired pairs, as the cache has them
+	hidden      bool     // the cache cannot be read from here
+	sticky      bool     // dropping does nothing: the web side keeps what it has
+	clockAhead  bool     // the web side stamps answers of the future
+	unreachable bool     // nobody answers at the own wwwroot
 	nodes       []string
 	pages       map[string]string                     // what publickey.php shows, by node, where that is not what the web side uses
 	asked       int                                   // sealed calls to the own wwwroot
@@ -51,14 +52,15 @@ type world struct {
 }
 
 type fakePeer struct {
-	stock   bool // stores nothing at a keyswap, heals at the call
-	dead    bool
-	forgot  bool   // it has no old key: it heals only where our row holds its new certificate
-	knows   string // the certificate it holds of us
-	own     *envelope.KeyPair
-	answers *envelope.KeyPair // what a keyswap answers, own unless set
-	refuses string            // reason of a refused proof
-	foreign bool              // its keyswap answers another site's certificate
+	stock    bool // stores nothing at a keyswap, heals at the call
+	dead     bool
+	forgot   bool   // it has no old key: it heals only where our row holds its new certificate
+	knows    string // the certificate it holds of us
+	own      *envelope.KeyPair
+	answers  *envelope.KeyPair     // what a keyswap answers, own unless set
+	refuses  string                // reason of a refused proof
+	verified *envelope.Certificate // under which that refusal verified
+	foreign  bool                  // its keyswap answers another site's certificate
 }
 
 const ownURL = "https://own.example"
@@ -242,7 +244,7 @@ func (w *world) Cached(context.Context, bool) ([]Stored, error) {
 	case w.cached == nil || w.hidden:
 		return nil, nil
 	}
-	return []Stored{*w.cached}, nil
+	return append([]Stored{*w.cached}, w.alsoCached...), nil
 }
 
 func (w *world) Drop(_ context.Context, width Width) error {
@@ -293,7 +295,7 @@ func (w *world) Prove(_ context.Context, own Identity, p Peer, answered *envelop
 	}
 	peer := w.peers[p.Wwwroot]
 	if peer.refuses != "" {
-		return Proof{Failure: &Failure{Reason: peer.refuses}, Attempts: 1}
+		return Proof{Certificate: peer.verified, Failure: &Failure{Reason: peer.refuses}, Attempts: 1}
 	}
 	healable := slices.ContainsFunc(w.tenant.History, func(h Retired) bool { return h.Certificate == peer.knows })
 	if row := slices.IndexFunc(w.tenant.Peers, func(q Peer) bool { return q.ID == p.ID }); peer.forgot && w.tenant.Peers[row].Certificate != peer.own.Certificate.PEM {

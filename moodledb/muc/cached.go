@@ -122,6 +122,19 @@ func unpack(entry []byte) (map[string]string, error) {
 	return settings, nil
 }
 
+// leastPair is less than any key pair takes, in bytes, however well it is compressed: key and certificate are random numbers.
+const leastPair = 512
+
+// mayHoldKey tells of an entry that is none of the tenant's whether a key pair may be in it: several sites can share a store, and the
+// cached pair of one of them may be its only copy.
+func mayHoldKey(entry []byte) bool {
+	if len(entry) < leastPair {
+		return false
+	}
+	settings, err := unpack(entry)
+	return err != nil || settings["openssl"] != ""
+}
+
 func gunzip(entry []byte) ([]byte, error) {
 	broken := errors.New("the entry is compressed by gzip, and damaged")
 	r, err := gzip.NewReader(bytes.NewReader(entry))

@@ -60,7 +60,11 @@ func readConfiguration(file string) (*configuration, error) {
 	case err != nil:
 		return nil, &ConfigError{File: file, Problem: err.Error()}
 	}
-	return parseConfiguration(file, source)
+	conf, err := parseConfiguration(file, source)
+	if err != nil {
+		return nil, err
+	}
+	return conf, literal(file, source)
 }
 
 func readSource(file string) ([]byte, error) {

@@ -57,10 +57,10 @@ func TestStoresOutOfReachAreReportedWithAdviceAndTheOthersDropped(t *testing.T) 
 		fixture, store, plugin, advice string
 		replace                        []string
 	}{
-		{"apcu-3.11", "APCu", "apcu", "restart php-fpm", nil},
+		{"apcu-3.11", "APCu", "apcu", "systemctl reload", nil},
 		{"memcached-3.9", "memcached", "memcached", "purge_caches.php", nil},
 		{"memcached-3.9", "memcached", "mongodb", "purge_caches.php", []string{"'plugin' => 'memcached'", "'plugin' => 'mongodb'"}},
-		{"memcached-3.9", "memcached", "couchbase", "restart php-fpm", []string{"'plugin' => 'memcached'", "'plugin' => 'couchbase'"}},
+		{"memcached-3.9", "memcached", "couchbase", "systemctl reload", []string{"'plugin' => 'memcached'", "'plugin' => 'couchbase'"}},
 	} {
 		t.Run(test.plugin, func(t *testing.T) {
 			s := newSite(t)

@@ -35,6 +35,10 @@ func (c *Cache) Describe(ctx context.Context) ([]Description, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	return report.descriptions(), nil
+}
+
+func (report Report) descriptions() []Description {
 	all := make([]Description, len(report.Stores))
 	for i, s := range report.Stores {
 		all[i] = Description{Store: s.Store, Plugin: s.Plugin, Place: s.Place, Fallback: s.Fallback, State: Ready}
@@ -42,7 +46,7 @@ func (c *Cache) Describe(ctx context.Context) ([]Description, error) {
 			all[i].State, all[i].Problem, all[i].Advice = stateOf(s.Err), s.Err.Error(), adviceFor(s.Err)
 		}
 	}
-	return all, nil
+	return all
 }
 
 func stateOf(err error) State {

@@ -33,7 +33,7 @@ func TestDescribeTellsWhatServesTheConfigurationAndLeavesIt(t *testing.T) {
 		{name: "the memory of the web server, above the files", site: func(s site) { s.configure("apcu-3.11") },
 			want: []Description{
 				{Store: "default_application", Plugin: "file", State: Ready},
-				{Store: "APCu", Plugin: "apcu", State: ByHand, Problem: "cannot be cleared from here", Advice: "restart php-fpm"}}},
+				{Store: "APCu", Plugin: "apcu", State: ByHand, Problem: "cannot be cleared from here", Advice: "systemctl reload"}}},
 		{name: "a directory that is not mounted here",
 			adjust: func(s site, l *Location) { l.CacheDir = filepath.Join(s.root, "fast") },
 			want:   []Description{{Store: "default_application", Plugin: "file", Place: "fast", State: NotMounted, Problem: "cachedir", Advice: "mounted here?"}}},

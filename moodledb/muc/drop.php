@@ -1,5 +1,5 @@
 <?php
-// Drops the two entries that a renewal changes. It stands behind site.php.
+// Drops the two entries that a renewal changes, and tells which stores Moodle has for them. It stands behind site.php.
 
 try {
     if (!is_readable($mnetkeys_config)) {
@@ -10,7 +10,7 @@ try {
         mnetkeys_answer('config.php has loaded another site');
     } else {
         cache_helper::invalidate_by_definition('core', 'config', [], ['mnet', 'core']);
-        mnetkeys_answer('dropped');
+        mnetkeys_answer(mnetkeys_stores());
     }
 } catch (Throwable $thrown) {
     mnetkeys_answer(get_class($thrown) . ' at ' . $thrown->getFile() . ':' . $thrown->getLine());

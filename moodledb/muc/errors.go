@@ -10,6 +10,9 @@ import (
 // ManualError is a store that cannot be reached from outside the web server, or that this package does not know.
 type ManualError struct{ Store, Plugin, Advice string }
 
+// OfMoodle tells whether Moodle's own PHP can reach the store.
+func (e *ManualError) OfMoodle() bool { return e.Plugin != apcu }
+
 func (e *ManualError) Error() string {
 	return fmt.Sprintf("cache store %q (%s) cannot be cleared from here", e.Store, e.Plugin)
 }
@@ -71,7 +74,7 @@ func (e *MissingDirectoryError) Hint() string {
 	return "is moodledata mounted here? run where the web server's files are"
 }
 
-// ConfigError is a muc/config.php that cannot be used. It shows the place, never the content, which has passwords of cache servers.
+// ConfigError is a muc/config.php, or what stands in its place, that only PHP can evaluate or that cannot be used. It shows the place, never the content, which has passwords of cache servers.
 type ConfigError struct {
 	File    string
 	Line    int // 0: not a certain line
@@ -86,7 +89,7 @@ func (e *ConfigError) Error() string {
 }
 
 // Hint says what else drops the cache.
-func (e *ConfigError) Hint() string { return advisePurge }
+func (e *ConfigError) Hint() string { return adviseMoodle }
 
 // PHPError is a php that did not drop or read the cache. It shows a class and a place, never what PHP wrote: that can quote config.php.
 type PHPError struct {
@@ -108,5 +111,5 @@ func (e *PHPError) Hint() string {
 	if errors.As(e.Err, &known) {
 		return known.Hint()
 	}
-	return advisePurge
+	return "see why php cannot load the site; or give a --cache-hook that clears the cache, for example --cache-hook='php /var/www/moodle/admin/cli/purge_caches.php'"
 }

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -89,7 +92,21 @@ func (s fileStore) drop(ctx context.Context, width Width) (int, error) {
 	return removed, nil
 }
 
-// dropAll removes every *.cache below core_config, also those of revisions and directory layouts the store no longer uses. Directories stay: the web server
+// spared tells of a file that may hold another site's key pair.
+func (s fileStore) spared(root *os.Root, name string) bool {
+	if slices.Contains(s.names, strings.TrimSuffix(path.Base(name), ".cache")) {
+		return false
+	}
+	file, err := root.Open(name)
+	if err != nil {
+		return false // nor can its key be read by anybody else here; removing it says why
+	}
+	defer func() { _ = file.Close() }()
+	entry, err := io.ReadAll(io.LimitReader(file, maxEntry+1))
+	return err != nil || len(entry) > maxEntry || mayHoldKey(entry)
+}
+
+// dropAll removes every *.cache below core_config, also those of revisions and directory layouts the store no longer uses, but no other site's key pair. Directories stay: the web server
 // may be about to write there.
 func (s fileStore) dropAll(ctx context.Context, root *os.Root) (int, error) {
 	removed := 0
@@ -103,7 +120,7 @@ func (s fileStore) dropAll(ctx context.Context, root *os.Root) (int, error) {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if d.IsDir() || path.Ext(name) != ".cache" {
+		if d.IsDir() || path.Ext(name) != ".cache" || d.Type().IsRegular() && s.spared(root, name) {
 			return nil
 		}
 		gone, err := remove(root, name)

@@ -21,16 +21,24 @@ func (s manualStore) refuse() error {
 }
 
 const (
-	advisePurge   = "as the web server's user run: php admin/cli/purge_caches.php"
-	adviseRestart = "restart php-fpm or the web server on every web node"
+	advisePurge = "as the web server's user run: php admin/cli/purge_caches.php"
+	// adviseReload works because the hook runs when the new key is stored: what the web server caches then is the new one.
+	adviseReload = "let a --cache-hook empty it once the new key is stored: --cache-hook='systemctl reload php8.2-fpm', with your php-fpm and on every web node; " +
+		"or map Moodle's cache definition core/config to a file or Redis store (Site administration, Plugins, Caching)"
+	// adviseMoodle is for what only Moodle knows.
+	adviseMoodle = "run it where Moodle's php is installed, so that Moodle clears its cache itself; or give a --cache-hook that does: " +
+		"--cache-hook='php /var/www/moodle/admin/cli/purge_caches.php'"
 )
 
 func advice(plugin string) string {
 	switch plugin {
-	case "apcu":
-		return adviseRestart + ": APCu lives in their memory, no command line reaches it"
+	case apcu:
+		return adviseReload
 	case "memcached", "memcache", "mongodb", "session":
-		return advisePurge
+		return adviseMoodle
 	}
-	return advisePurge + "; if the store lives in the web server's memory, also " + adviseRestart
+	return adviseMoodle + "; if the store lives in the web server's memory: --cache-hook='systemctl reload php8.2-fpm'"
 }
+
+// apcu is the plugin whose memory not even Moodle's own code reaches from outside the web server.
+const apcu = "apcu"

@@ -3,7 +3,8 @@
 // cachestore_redis name an entry. It never writes an entry: one that is gone is refilled by the next request. It reads only that of plugin mnet, which holds
 // the key pair, since the cached one may be the only copy of a key.
 //
-// What lives in the memory of a web server (APCu) or in a store this package does not know is an error with advice, never a silent success.
+// What lives in the memory of a web server (APCu) or in a store this package does not know is an error with advice, never a silent success. Moodle itself, run
+// by php, clears and reads what only it knows.
 package muc
 
 import (
@@ -15,6 +16,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"renew_mnetkeys/moodledb/phpsource"
 )
 
 // Location says where a tenant keeps its cache. Its fields are those of $CFG in config.php, except SiteIdentifier.
@@ -23,6 +26,10 @@ type Location struct {
 	CacheDir           string // $CFG->cachedir, "" means dataroot/cache
 	AltCacheConfigPath string // $CFG->altcacheconfigpath, "" when not set
 	SiteIdentifier     string // siteidentifier of table config, "" when there is none
+
+	Factory         string          // $CFG->alternative_cache_factory_class, "" when not set
+	ForcedCache     phpsource.Value // $CFG->tool_forcedcache_config_array
+	ForcedCachePath string          // $CFG->tool_forcedcache_config_path, "" when not set
 }
 
 // Options are what a Cache needs besides its place. The zero value is usable.
@@ -64,16 +71,15 @@ type store interface {
 	read(ctx context.Context, names []string) ([][]byte, error)     // the entries that are there, as they are stored
 }
 
-// Open reads muc/config.php and settles which stores serve core/config; without that file it is Moodle's default file store.
-// The error is a *MissingDirectoryError for the dataroot, a *ConfigError or a *PermissionError.
+// Open reads muc/config.php, or what another cache factory goes by, and settles which stores serve core/config; without that file it is Moodle's default file
+// store. The error is a *MissingDirectoryError for the dataroot, a *PermissionError, or a *ConfigError or *FactoryError: what only Moodle itself knows.
 func Open(where Location, options Options) (*Cache, error) {
 	if err := where.base("").check(); err != nil {
 		return nil, err
 	}
 	where.CacheDir = cmp.Or(where.CacheDir, filepath.Join(where.Dataroot, "cache"))
 	options.DialTimeout = cmp.Or(options.DialTimeout, 3*time.Second)
-	file := configPath(where)
-	conf, err := readConfiguration(file)
+	conf, file, err := where.configuration()
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,8 @@ var (
 	siteScript string
 	//go:embed drop.php
 	dropScript string
+	//go:embed stores.php
+	storesScript string
 	//go:embed cached.php
 	cachedScript string
 )
@@ -38,15 +40,73 @@ type Site struct {
 }
 
 // DropByPHP has php load the site and drop the two entries through Moodle's own cache (cache_helper::invalidate_by_definition), which reaches every store that
-// is shared between processes. Files that Moodle writes meanwhile belong to the caller or, where that is root, to the owner of dataroot: either should be the
-// web server's. The error is a *PHPError, or the context's.
+// is shared between processes, whichever factory chose it. Files that Moodle writes meanwhile belong to the caller or, where that is root, to the owner of
+// dataroot: either should be the web server's. The error is a *PHPError or the context's, or that of a store which this php cannot reach.
 func DropByPHP(ctx context.Context, site Site) error {
-	const doing = "drop the cache"
-	answer, err := site.run(ctx, doing, dropScript)
-	if err == nil && string(answer) != "dropped" {
-		err = &PHPError{PHP: site.PHP, ConfigFile: site.ConfigFile, Doing: doing, Problem: printable(answer)}
+	report, err := site.stores(ctx, "drop the cache", dropScript)
+	if err != nil {
+		return err
 	}
-	return err
+	return report.err()
+}
+
+// CheckByPHP has php load the site and tell which stores Moodle's own cache uses. It drops nothing; to load the site may refill the cache, as any request
+// does. Report and error are those of DropByPHP.
+func CheckByPHP(ctx context.Context, site Site) (Report, error) {
+	report, err := site.stores(ctx, "find the cache stores", storesScript)
+	if err != nil {
+		return Report{}, err
+	}
+	return report, report.err()
+}
+
+// DescribeByPHP is [Cache.Describe], by Moodle itself. The error is a *PHPError or the context's.
+func DescribeByPHP(ctx context.Context, site Site) ([]Description, error) {
+	report, err := site.stores(ctx, "find the cache stores", storesScript)
+	if err != nil {
+		return nil, err
+	}
+	return report.descriptions(), nil
+}
+
+// stores runs a script that answers with mnetkeys_stores().
+func (s Site) stores(ctx context.Context, doing, script string) (r Report, err error) {
+	answer, err := s.run(ctx, doing, script)
+	if err != nil {
+		return r, err
+	}
+	var stores map[string]struct {
+		Plugin, Place string
+		Ready         bool
+	}
+	if err := s.decode(answer, doing, &stores); err != nil {
+		return r, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(stores)) {
+		found := stores[name]
+		store := StoreReport{Store: name, Plugin: printable([]byte(found.Plugin)), Place: printable([]byte(found.Place))}
+		switch {
+		case store.Plugin == apcu:
+			store.Err = &ManualError{Store: name, Plugin: apcu, Advice: advice(apcu)}
+		case !found.Ready:
+			store.Err = &UnreachableError{Store: name, Plugin: store.Plugin, Server: store.Place, Err: errors.New("it is not ready in " + s.PHP),
+				Advice: "run as the web server's user, and see that this php has the extensions of the web server's and reaches the store; or give a --cache-hook that clears it"}
+		}
+		r.Stores = append(r.Stores, store)
+	}
+	return r, nil
+}
+
+// decode reads an answer that is an object of JSON. Any other is the script's complaint.
+func (s Site) decode(answer []byte, doing string, to any) error {
+	if err := json.Unmarshal(answer, to); err != nil { // the error would quote it
+		problem := "its answer cannot be read"
+		if len(answer) < phprun.MaxAnswer && !strings.HasPrefix(string(answer), "{") {
+			problem = printable(answer)
+		}
+		return &PHPError{PHP: s.PHP, ConfigFile: s.ConfigFile, Doing: doing, Problem: problem}
+	}
+	return nil
 }
 
 // CachedByPHP has php load the site and read the entry of plugin mnet from every store that Moodle's own cache knows, without filling any: what
@@ -62,12 +122,8 @@ func CachedByPHP(ctx context.Context, site Site) ([]Cached, error) {
 		Problem string
 		Found   map[string][]byte // base64
 	}
-	if err := json.Unmarshal(answer, &stores); err != nil { // the error would quote it
-		problem := "its answer cannot be read"
-		if len(answer) < phprun.MaxAnswer && !strings.HasPrefix(string(answer), "{") {
-			problem = printable(answer)
-		}
-		return nil, &PHPError{PHP: site.PHP, ConfigFile: site.ConfigFile, Doing: doing, Problem: problem}
+	if err := site.decode(answer, doing, &stores); err != nil {
+		return nil, err
 	}
 	var all []Cached
 	for _, name := range slices.Sorted(maps.Keys(stores)) {

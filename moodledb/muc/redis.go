@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 type redisStore struct {
 	instance
 	servers  []server // one, or the seeds of a cluster
+	user     string   // of Redis 6's ACL, "" for the default one
 	password string
 	tls      bool
 	caFile   string // "": the server's certificate is not verified, as in Moodle
@@ -36,10 +38,12 @@ type server struct{ network, address string }
 var errNoServer = errors.New("it is configured without a server")
 
 func newRedisStore(i instance, timeout time.Duration, file string, names []string) redisStore {
+	user, password := credentials(i.settings.Get("password"))
 	return redisStore{
 		instance: i,
 		servers:  servers(i.settings),
-		password: i.settings.Get("password").Text(),
+		user:     user,
+		password: password,
 		tls:      i.settings.Get("encryption").Truth(),
 		caFile:   i.settings.Get("cafile").Text(),
 		hash:     i.settings.Get("prefix").Text() + definitionHash(),
@@ -47,6 +51,22 @@ func newRedisStore(i instance, timeout time.Duration, file string, names []strin
 		timeout:  timeout,
 		file:     file,
 	}
+}
+
+// credentials reads the setting password as Redis::auth() of phpredis takes it: a text, array(password), array(user, password), or by the names user and pass.
+func credentials(setting phpsource.Value) (user, password string) {
+	parts := setting.Entries()
+	switch {
+	case setting.Kind() != phpsource.Array:
+		return "", setting.Text()
+	case len(parts) == 1:
+		return "", parts[0].Value.Text()
+	case len(parts) > 1 && parts[0].Key == "pass":
+		return parts[1].Value.Text(), parts[0].Value.Text()
+	case len(parts) > 1:
+		return parts[0].Value.Text(), parts[1].Value.Text()
+	}
+	return "", ""
 }
 
 // servers reads the setting server as cachestore_redis::new_redis() of 3.11 to 5.0 does: host, host:port, /socket, unix://socket; several are one a line, of
@@ -88,12 +108,44 @@ func (s redisStore) place() string {
 
 func (s redisStore) drop(ctx context.Context, width Width) (int, error) {
 	removed, err := ask(ctx, s, func(ctx context.Context, c *redis.Client) (int64, error) {
+		fields := s.fields
 		if width == Definition {
-			return c.Del(ctx, s.hash).Result()
+			var err error
+			if fields, err = s.droppable(ctx, c); err != nil || len(fields) == 0 {
+				return 0, err
+			}
 		}
-		return c.HDel(ctx, s.hash, s.fields...).Result()
+		return c.HDel(ctx, s.hash, fields...).Result()
 	})
 	return int(removed), s.failure(err)
+}
+
+// droppable are the fields of the hash, the tenant's own among them, without those that may hold another site's key pair.
+func (s redisStore) droppable(ctx context.Context, c *redis.Client) ([]string, error) {
+	all, err := c.HKeys(ctx, s.hash).Result()
+	if err != nil {
+		return nil, err
+	}
+	var fields []string
+	for _, field := range all {
+		if !slices.Contains(s.fields, field) {
+			size, err := c.HStrLen(ctx, s.hash, field).Result()
+			if err != nil {
+				return nil, err
+			}
+			if size > maxEntry {
+				continue
+			}
+			entry, err := c.HGet(ctx, s.hash, field).Bytes()
+			if errors.Is(err, redis.Nil) || err == nil && mayHoldKey(entry) {
+				continue
+			} else if err != nil {
+				return nil, err
+			}
+		}
+		fields = append(fields, field)
+	}
+	return fields, nil
 }
 
 func (s redisStore) check(ctx context.Context) error {
@@ -171,13 +223,18 @@ func askServer[T any](ctx context.Context, s redisStore, to server, command func
 	return command(ctx, client)
 }
 
-// authenticate sends AUTH with the password alone. A plain ERR is passed over as phpredis does: a server that has no password says so, and one that wants
+// authenticate sends AUTH with the password, and the user where there is one. A plain ERR is passed over as phpredis does: a server that has no password says so, and one that wants
 // another answers the next command with NOAUTH.
 func (s redisStore) authenticate(ctx context.Context, c *redis.Conn) error {
 	if s.password == "" {
 		return nil
 	}
-	err := c.Auth(ctx, s.password).Err()
+	var err error
+	if s.user == "" {
+		err = c.Auth(ctx, s.password).Err()
+	} else {
+		err = c.AuthACL(ctx, s.user, s.password).Err()
+	}
 	if answer := redis.Error(nil); errors.As(err, &answer) && !redis.IsAuthError(err) {
 		return nil
 	}

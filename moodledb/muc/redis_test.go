@@ -4,11 +4,13 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -81,6 +83,27 @@ func TestRedisStoreDropsItsFieldsAndThenItsHash(t *testing.T) {
 				t.Errorf("another definition has %d entries left of 3", left)
 			}
 		})
+	}
+}
+
+// Several sites can share a hash: the cached pair of one may be its only copy, and is not dropped for another.
+func TestTheKeyPairOfAnotherSiteIsSparedAtWidthDefinition(t *testing.T) {
+	server := testbed.Redis(t, "")
+	const hash = "1b088c226629b3fa247ff7ef67dad266"
+	pair := strings.Repeat("pair of another site\n", 100)
+	entry := fmt.Sprintf(`a:1:{s:7:"openssl";s:%d:"%s";}`, len(pair), pair)
+	fill(t, server.Client, hash)
+	for field, value := range map[string]string{"theirs": entry, "packed": "\x00\x00\x00\x02" + entry, "settings": `a:1:{s:4:"name";s:2000:"` + strings.Repeat("x", 2000) + `";}`} {
+		if err := server.Client.HSet(t.Context(), hash, field, value).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := newSite(t)
+	s.oneServer(server.Addr, "", "")
+	s.drop(Definition)
+	left, err := server.Client.HKeys(t.Context(), hash).Result()
+	if slices.Sort(left); err != nil || !slices.Equal(left, []string{"packed", "theirs"}) {
+		t.Errorf("left are %q, %v", left, err)
 	}
 }
 

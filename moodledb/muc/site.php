@@ -10,6 +10,25 @@ function mnetkeys_answer($answer) {
     }
 }
 
+/** Which stores serve core/config, by Moodle's own cache: their names, plugins and places, never a password, and whether this php can use them. */
+function mnetkeys_stores() {
+    $places = ['redis' => 'server', 'file' => 'path'];
+    $definition = cache_factory::instance()->create_definition('core', 'config');
+    $stores = [];
+    foreach (cache_config::instance()->get_stores_for_definition($definition) as $name => $details) {
+        $plugin = isset($details['plugin']) ? (string) $details['plugin'] : '';
+        $setting = isset($places[$plugin]) ? $places[$plugin] : '';
+        $place = isset($details['configuration'][$setting]) ? $details['configuration'][$setting] : '';
+        $stores[$name] = ['plugin' => $plugin, 'place' => is_string($place) ? $place : '', 'ready' => false];
+    }
+    foreach (cache_helper::get_cache_stores($definition) as $store) {
+        if (isset($stores[$store->my_name()])) {
+            $stores[$store->my_name()]['ready'] = true;
+        }
+    }
+    return json_encode((object) $stores);
+}
+
 $mnetkeys_out = fopen('php://fd/3', 'w');
 
 register_shutdown_function(function () {

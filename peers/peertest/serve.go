@@ -35,7 +35,11 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
-	ctx, cancel := context.WithCancel(r.Context())
+	at := 0
+	if c, ok := r.Context().Value(connKey{}).(*conn); ok {
+		at = c.node
+	}
+	ctx, cancel := context.WithCancel(context.WithValue(r.Context(), nodeKey{}, at))
 	defer cancel()
 	go func() {
 		select {
@@ -51,11 +55,6 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer done()
 
 	exchange := s.begin(r.Context())
-	at := 0
-	if c, ok := r.Context().Value(connKey{}).(*conn); ok {
-		at = c.node
-	}
-	ctx = context.WithValue(ctx, nodeKey{}, at)
 	v := &visit{Site: s, ctx: ctx, w: w, body: body, exchange: exchange, faults: s.faultsNow(exchange.Faults, at), log: Request{
 		Node:           at,
 		Method:         r.Method + " " + r.URL.Path,
@@ -76,18 +75,22 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case <-ctx.Done():
 		return
 	}
-	if v.misbehaves() {
-		return
+	if !v.misbehaves() {
+		v.route(r)
 	}
-	path := s.below(r.URL.Path)
+}
+
+// route answers by host and path.
+func (v *visit) route(r *http.Request) {
+	path := v.below(r.URL.Path)
 	switch {
-	case s.o.Kind == Array && r.Host != s.host:
+	case v.o.Kind == Array && r.Host != v.host:
 		v.unknownVhost()
 	case path == "/":
-		v.answer(http.StatusOK, "text/html; charset=utf-8", page(s.o.Name))
-	case path == "/mnet/publickey.php" && s.o.Kind != Mahara:
+		v.answer(http.StatusOK, "text/html; charset=utf-8", page(v.o.Name))
+	case path == "/mnet/publickey.php" && v.o.Kind != Mahara:
 		v.publicKey()
-	case path == s.ServerURL():
+	case path == v.ServerURL():
 		v.xmlrpc(r.Method)
 	default:
 		v.answer(http.StatusNotFound, "text/html", page("404 Not Found"))

@@ -89,6 +89,14 @@ func (m *Memory) Renew(_ context.Context, next *envelope.KeyPair, archive bool) 
 	return nil
 }
 
+// Restore puts back what a backup has: pairs and no more. The store must be a *Memory.
+func (s *Site) Restore(current *envelope.KeyPair, history ...*envelope.KeyPair) {
+	m := s.o.Store.(*Memory)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.current, m.history = current, history
+}
+
 // hold writes a host's certificate, and remembers the one before.
 func (s *Site) hold(ctx context.Context, wwwroot, certificate string) error {
 	held, known, err := s.o.Store.Held(ctx, wwwroot)

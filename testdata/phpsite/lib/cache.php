@@ -15,9 +15,9 @@ namespace phpsite {
     final class file_store implements store {
         private readonly string $directory;
 
-        public function __construct(string $store) {
+        public function __construct(string $store, array $configuration = []) {
             $config = $GLOBALS['CFG'];
-            $this->directory = ($config->cachedir ?? "$config->dataroot/cache") . "/cachestore_file/$store/core_config";
+            $this->directory = ($configuration['path'] ?? ($config->cachedir ?? "$config->dataroot/cache") . "/cachestore_file/$store") . '/core_config';
         }
 
         private function path(string $name): string {
@@ -55,7 +55,7 @@ namespace phpsite {
             [$host, $port] = explode(':', $configuration['server']);
             $this->redis = new \Redis();
             $this->redis->connect($host, (int) $port, 1.0);
-            if ($configuration['password'] !== '') {
+            if (!empty($configuration['password'])) {
                 $this->redis->auth($configuration['password']);
             }
             $this->redis->setOption(\Redis::OPT_SERIALIZER, (int) $configuration['serializer']);
@@ -103,9 +103,20 @@ namespace phpsite {
             $this->prefix = md5('1/core/config/' . $configuration['siteidentifier']);
             $this->names = array_map(fn($name) => $configuration['stores'][$name], array_combine(array_keys($sorts), array_keys($sorts)));
             $this->stores = array_map(fn($name) => match ($configuration['stores'][$name]['plugin']) {
-                'file' => new file_store($name),
-                'redis' => new redis_store($configuration['stores'][$name]['configuration']),
-            }, array_keys($sorts));
+                'file' => new file_store($name, $configuration['stores'][$name]['configuration'] ?? []),
+                'redis', 'redissentinel' => new redis_store($configuration['stores'][$name]['configuration']),
+                'apcu' => new file_store($name, ['path' => dirname($GLOBALS['CFG']->dataroot) . '/memory']), // stands for that of the web server
+            }, array_keys(array_filter($sorts, fn($name) => $this->ready($name), ARRAY_FILTER_USE_KEY)));
+        }
+
+        /** Whether this process can use the store: the memory of the web server is not there on the command line, nor a directory that open_basedir forbids. */
+        public function ready(string $store): bool {
+            $path = $this->names[$store]['configuration']['path'] ?? null;
+            return match ($this->names[$store]['plugin']) {
+                'apcu' => PHP_SAPI !== 'cli',
+                'file' => $path === null || @is_dir($path) || @mkdir($path, 0777, true),
+                default => true,
+            };
         }
 
         public static function get(): self {
@@ -113,8 +124,12 @@ namespace phpsite {
             return $cache ??= new self();
         }
 
-        /** What muc/config.php says; a site without that file has one file store. */
+        /** What the cache factory of config.php says, else muc/config.php; a site without that file has one file store. */
         private static function configuration(): array {
+            $class = $GLOBALS['CFG']->alternative_cache_factory_class ?? 'cache_factory';
+            if ($class !== 'cache_factory') {
+                return (new $class())->configuration();
+            }
             $file = ($GLOBALS['CFG']->altcacheconfigpath ?? $GLOBALS['CFG']->dataroot . '/muc') . '/config.php';
             if (is_file($file)) {
                 require $file;
@@ -158,7 +173,8 @@ namespace phpsite {
 
         /** What one store holds, null for what it misses; fills none. */
         public function held(string $store, string $key): ?array {
-            return $this->stores[array_search($store, array_keys($this->names), true)]->get($this->name($key));
+            $ready = array_values(array_filter(array_keys($this->names), $this->ready(...)));
+            return $this->stores[array_search($store, $ready, true)]->get($this->name($key));
         }
 
         public function delete(string $key): void {
@@ -184,6 +200,40 @@ namespace {
 
         public function create_definition($component, $area) {
             return "$component/$area";
+        }
+    }
+
+    /** What admin/tool/forcedcache does: the stores and rules of config.php or of a JSON file, for the definition core/config. */
+    class tool_forcedcache_cache_factory {
+        public function configuration(): array {
+            global $CFG;
+            $forced = $CFG->tool_forcedcache_config_array ?? json_decode(file_get_contents($CFG->tool_forcedcache_config_path), true);
+            $stores = array_map(fn($s) => ['plugin' => $s['type'], 'configuration' => $s['config']], $forced['stores']);
+            $stores['default_application'] = ['plugin' => 'file'];
+            $definition = ['mode' => 1, 'staticacceleration' => true, 'simpledata' => true] + ($forced['definitionoverrides']['core/config'] ?? []);
+            $mapped = ['default_application'];
+            foreach ($forced['rules']['application'] as $rule) {
+                $unmet = array_filter($rule['conditions'] ?? [],
+                    fn($value, $name) => $name === 'name' ? $value !== 'core/config' : ($definition[$name] ?? null) !== $value, ARRAY_FILTER_USE_BOTH);
+                if (!$unmet) {
+                    $mapped = $rule['stores'];
+                    break;
+                }
+            }
+            $mappings = array_map(fn($store, $i) => ['definition' => 'core/config', 'store' => $store, 'sort' => -$i], $mapped, array_keys($mapped));
+            return ['stores' => $stores, 'modemappings' => [], 'definitionmappings' => $mappings, 'siteidentifier' => 'unknown'];
+        }
+    }
+
+    /** A factory that nobody knows. */
+    class local_surprise_cache_factory {
+        public function configuration(): array {
+            return [
+                'stores' => ['surprise' => ['plugin' => 'file', 'configuration' => ['path' => ($GLOBALS['CFG']->surprise_directory ?? $GLOBALS['CFG']->dataroot . '/surprise')]]],
+                'modemappings' => [['mode' => 1, 'store' => 'surprise', 'sort' => -1]],
+                'definitionmappings' => [],
+                'siteidentifier' => 'of its own',
+            ];
         }
     }
 
@@ -217,7 +267,8 @@ namespace {
         }
 
         public static function get_cache_stores($definition) {
-            return array_map(fn($name) => new cache_store_of_config($name), array_keys(phpsite\config_cache::get()->names()));
+            $cache = phpsite\config_cache::get();
+            return array_map(fn($name) => new cache_store_of_config($name), array_filter(array_keys($cache->names()), $cache->ready(...)));
         }
 
         public static function invalidate_by_definition($component, $area, $identifiers = [], $keys = []) {

@@ -1,0 +1,187 @@
+package rotate
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// nodeAnswer is what one question to one web server came to.
+type nodeAnswer struct {
+	node  string
+	check SelfCheck
+	*Failure
+}
+
+// maxAsked bounds the questions to the local site that are under way at once.
+const maxAsked = 16
+
+// askNodes asks every web server of the local site, so many times. The first
+// answers decide whether the others are needed.
+func (r *Renewal) askNodes(ctx context.Context, site Peer, answers int, ask question) (SelfCheck, *Failure) {
+	nodes, f := r.localNodes(ctx, site)
+	if f != nil {
+		return SelfUnreachable, f
+	}
+	all := askEach(ctx, nodes, ask)
+	r.remember(all)
+	check, f := r.verdict(all)
+	if answers > 1 && (check == SelfProven || check == SelfNoRC4) {
+		further := make([]Peer, 0, len(nodes)*(answers-1))
+		for range answers - 1 {
+			further = append(further, r.answering(nodes, all)...)
+		}
+		check, f = r.verdict(append(all, askEach(ctx, further, ask)...))
+	}
+	if f != nil {
+		r.Log.Debug().Str("check", string(check)).Str("failure", f.Error()).Int("nodes", len(nodes)).Msg("local site asked")
+	}
+	return check, f
+}
+
+func askEach(ctx context.Context, nodes []Peer, ask question) []nodeAnswer {
+	answers := make([]nodeAnswer, len(nodes))
+	var group errgroup.Group
+	group.SetLimit(maxAsked)
+	for i, node := range nodes {
+		group.Go(func() error {
+			check, f := ask(ctx, node)
+			answers[i] = nodeAnswer{node.Node, check, f}
+			return nil
+		})
+	}
+	_ = group.Wait() // what failed stands in the answers
+	return answers
+}
+
+// localNodes are the web servers of the local site: those of --node, whose TLS
+// certificate is not verified since the seal is the proof, else one for each
+// address of its name.
+func (r *Renewal) localNodes(ctx context.Context, site Peer) ([]Peer, *Failure) {
+	named := r.Nodes
+	if len(named) > 0 {
+		site.SSLVerification = 0
+	} else {
+		addresses, f := r.Network.Nodes(ctx, site.Wwwroot)
+		if f != nil {
+			return nil, f
+		}
+		if len(addresses) == 1 {
+			return []Peer{site}, nil
+		}
+		named = addresses
+	}
+	nodes := make([]Peer, len(named))
+	for i, name := range named {
+		nodes[i] = site
+		nodes[i].Node = name
+	}
+	return nodes, nil
+}
+
+// verdict is what the answers of all web servers come to: proven if all prove the
+// key, else what stands most against it.
+func (r *Renewal) verdict(answers []nodeAnswer) (SelfCheck, *Failure) {
+	answers = slices.DeleteFunc(slices.Clone(answers), func(a nodeAnswer) bool { return r.elsewhere(a, answers) })
+	worst := answers[0]
+	good := map[string]int{}
+	for _, a := range answers {
+		if rankOf(a) < rankOf(worst) {
+			worst = a
+		}
+		if a.check == SelfProven || a.check == SelfSkipped {
+			good[a.node]++
+		}
+	}
+	differ := worst.check == SelfFailed && len(good) > 0 || worst.check == SelfNoRC4 && good[worst.node] > 0
+	if worst.Failure == nil || worst.Reason == "clock" || worst.Other != "" || !differ {
+		return worst.check, worst.at(answers)
+	}
+	n := 0
+	for _, of := range good {
+		n += of
+	}
+	return SelfFailed, &Failure{Reason: reasonSeveralCaches, Detail: fmt.Sprintf(
+		"its web servers use different keys: %d of %d answers were given with the stored one; %s", n, len(answers), worst.at(answers))}
+}
+
+// rankOf orders answers, the worst first.
+func rankOf(a nodeAnswer) int {
+	if a.Failure != nil && (a.Other != "" || a.Reason == "clock") {
+		return -1
+	}
+	return slices.Index([]SelfCheck{SelfFailed, SelfUnreachable, SelfNoRC4, SelfSkipped, SelfProven}, a.check)
+}
+
+// at names the web server where there are several.
+func (a nodeAnswer) at(answers []nodeAnswer) *Failure {
+	if a.Failure == nil || a.node == "" || !slices.ContainsFunc(answers, func(b nodeAnswer) bool { return b.node != a.node }) {
+		return a.Failure
+	}
+	f := *a.Failure
+	f.Detail = join("at "+a.node, f.Detail)
+	return &f
+}
+
+// elsewhere tells of an IPv6 address that is none of the site's web servers: this
+// machine has no way to it, or nobody listens there, while all IPv4 addresses
+// answer. A name with an AAAA record and a web server that listens on IPv4 alone is
+// common. An address that has answered in this run is never left out, nor one that
+// stays silent.
+func (r *Renewal) elsewhere(a nodeAnswer, answers []nodeAnswer) bool {
+	if ipVersion(a.node) != 6 || len(r.Nodes) > 0 || r.answered[a.node] || !unconnected(a) {
+		return false
+	}
+	return !slices.ContainsFunc(answers, func(b nodeAnswer) bool { return ipVersion(b.node) == 4 && unconnected(b) }) &&
+		slices.ContainsFunc(answers, func(b nodeAnswer) bool { return ipVersion(b.node) == 4 })
+}
+
+// unconnected tells that no connection came about.
+func unconnected(a nodeAnswer) bool {
+	return a.Failure != nil && (a.NoRoute || a.Refused)
+}
+
+// remember notes which addresses have answered.
+func (r *Renewal) remember(answers []nodeAnswer) {
+	if r.answered == nil {
+		r.answered = map[string]bool{}
+	}
+	for _, a := range answers {
+		if a.Failure == nil || !a.Pending {
+			r.answered[a.node] = true
+		}
+	}
+}
+
+// ipVersion is 4 or 6, 0 for what is no address.
+func ipVersion(node string) int {
+	address, err := netip.ParseAddr(node)
+	switch {
+	case err != nil:
+		return 0
+	case address.Is4():
+		return 4
+	}
+	return 6
+}
+
+// answering are the nodes that are not elsewhere.
+func (r *Renewal) answering(nodes []Peer, answers []nodeAnswer) []Peer {
+	var found []Peer
+	for i, node := range nodes {
+		if r.elsewhere(answers[i], answers) {
+			r.Log.Info().Str("address", node.Node).Msg("nobody listens there: this address of the local site was left out")
+			continue
+		}
+		found = append(found, node)
+	}
+	return found
+}
+
+// leftOut tells of an address that did not answer when the site was asked.
+func (r *Renewal) leftOut(node string) bool {
+	return ipVersion(node) == 6 && len(r.Nodes) == 0 && len(r.answered) > 0 && !r.answered[node]
+}

@@ -1,0 +1,67 @@
+package rotate
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// A hook may reload a web server: each run of it has its time, and a refilled cache
+// its second run.
+func TestACacheHookIsRunSeldom(t *testing.T) {
+	for name, c := range map[string]struct {
+		breakIt func(*world)
+		want    []Width // of the runs before the pair is stored again, or to the end
+		undone  bool
+	}{
+		"it works":                             {func(*world) {}, []Width{WidthEntry}, false},
+		"a request refills the cache after it": {func(w *world) { old := w.tenant.Pair; w.refill = func() { w.refill, w.cached = nil, &old } }, []Width{WidthEntry, WidthDefinition}, false},
+		"it does nothing":                      {func(w *world) { w.sticky = true }, []Width{WidthEntry, WidthDefinition, WidthPHP}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			old := w.tenant.Pair
+			w.cached = &old
+			c.breakIt(w)
+			r := w.renewal(Options{})
+			cache := &countedHook{world: w}
+			r.Cache = cache
+			r.Sleep = func(ctx context.Context, d time.Duration) error { cache.now += d; return ctx.Err() }
+			if report := r.Run(t.Context()); (report.Outcome == Undone) != c.undone {
+				t.Fatalf("%s: %v", report.Outcome, report.Err)
+			}
+			got := cache.runs
+			if c.undone { // the undoing has runs of its own, each width once
+				got = got[:min(len(got), len(c.want))]
+				if len(cache.runs) > 2*len(hookLadder) {
+					t.Errorf("%d runs", len(cache.runs))
+				}
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+			for i := 1; i < len(cache.at); i++ {
+				if apart := cache.at[i] - cache.at[i-1]; apart < time.Second {
+					t.Errorf("run %d comes %v after the one before", i, apart)
+				}
+			}
+		})
+	}
+}
+
+// countedHook keeps when it was run.
+type countedHook struct {
+	*world
+	now  time.Duration
+	runs []Width
+	at   []time.Duration
+}
+
+func (*countedHook) Hooked() bool { return true }
+
+func (h *countedHook) Drop(ctx context.Context, width Width) error {
+	h.runs, h.at = append(h.runs, width), append(h.at, h.now)
+	return h.world.Drop(ctx, width)
+}
