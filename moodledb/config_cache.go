@@ -6,9 +6,6 @@ func (s *settings) caches(c *Config) error {
 	if err := s.fill(field{"alternative_cache_factory_class", &c.CacheFactory, false}); err != nil || c.CacheFactory == "" {
 		return err
 	}
-	if err := s.fill(field{"tool_forcedcache_config_path", &c.ForcedCachePath, false}); err != nil {
-		return err
-	}
 	c.ForcedCache = s.value("tool_forcedcache_config_array")
-	return nil
+	return s.fill(field{"tool_forcedcache_config_path", &c.ForcedCachePath, false})
 }

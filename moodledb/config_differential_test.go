@@ -132,7 +132,7 @@ func (d differential) read(t testing.TB, path string, environ []string, php, hos
 	c, err := ReadConfig(t.Context(), path, ReadOptions{PHP: php, Environ: environ, Wwwroot: host, Overrides: map[string]string{
 		"dbtype": "mysqli", "dbhost": "h", "dbname": "d", "dbuser": "u", "prefix": "", "wwwroot": "http://x.example", "dataroot": d.dataroot, "dirroot": "/d",
 		"cachedir": "", "altcacheconfigpath": "", "noreplyaddress": "", "mnetkeylifetime": "", "mnet_dispatcher_mode": "", "forced_plugin_settings": "",
-		"pathtophp": "", "dboptions.dbport": "", "vmasterdbname": "",
+		"pathtophp": "", "dboptions.dbport": "", "vmasterdbname": "", "alternative_cache_factory_class": "",
 	}})
 	if err != nil {
 		return verdict{how: "error", err: err}

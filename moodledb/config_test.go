@@ -84,8 +84,8 @@ func TestReadConfig(t *testing.T) {
 		"the command line replaces what is not literal": {file: "computed.php", options: ReadOptions{Overrides: map[string]string{
 			"dbname": "moodle_prod", "dbpass": "p", "dbhost": "127.0.0.1", "wwwroot": "https://computed.example.org", "dataroot": "/srv/data", "cachedir": "/c",
 			"dboptions.dbport": "3307", "dirroot": "/d", "altcacheconfigpath": "", "mnetkeylifetime": "7", "vmasterdbname": "",
+			"dbtype": "mysqli", "dbuser": "moodle", "prefix": "mdl_", "noreplyaddress": "", "mnet_dispatcher_mode": "strict", "forced_plugin_settings": "",
 			"alternative_cache_factory_class": "",
-			"dbtype":                          "mysqli", "dbuser": "moodle", "prefix": "mdl_", "noreplyaddress": "", "mnet_dispatcher_mode": "strict", "forced_plugin_settings": "",
 		}}, want: Config{
 			DBType: "mysqli", DBHost: "127.0.0.1", DBName: "moodle_prod", DBUser: "moodle", DBPass: "p", Prefix: "mdl_", DBPort: 3307,
 			Wwwroot: "https://computed.example.org", Dataroot: "/srv/data", CacheDir: "/c", Dirroot: "/d", KeyLifetimeDays: 7,

@@ -57,7 +57,8 @@ func (e *ComputedError) Error() string {
 	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Problem)
 }
 
-// EndError is a file that ends by itself before the file that Env.Stop names: by exit or die, or the outermost one by return.
+// EndError is a file that ends by itself before the file that Env.Stop names: by exit or die, or the outermost one by return. Without Env.Stop a return is
+// that of any included file.
 type EndError struct {
 	Position
 	By string // exit or return

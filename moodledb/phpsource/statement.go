@@ -126,7 +126,7 @@ func (r *reader) returnStatement() {
 	if r.skip {
 		return
 	}
-	if r.src.outer == nil {
+	if r.src.outer == nil && r.env.Stop != nil {
 		panic(&EndError{at, "return"})
 	}
 	v.at = at
