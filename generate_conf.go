@@ -44,6 +44,7 @@ func exampleValue(f cli.Flag) string {
 		"days":            "28",
 		"node":            "127.0.0.1",
 		"pre-hook":        "/usr/bin/true",
+		"php":             "/usr/bin/php8.2",
 		"cache-hook":      "php /var/www/moodle/admin/cli/purge_caches.php",
 		"post-hook":       "/usr/bin/true",
 		"ca-file":         "/etc/ssl/certs/ca-certificates.crt",

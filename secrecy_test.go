@@ -26,7 +26,7 @@ func TestNobodyReadsTheMemoryOfARun(t *testing.T) {
 	defer silent.Close()
 	dir := t.TempDir()
 	config := dir + "/config.php"
-	text := fmt.Sprintf("<?php $CFG->dbtype='mariadb'; $CFG->dbhost='127.0.0.1'; $CFG->dbname='m'; $CFG->dbuser='u'; $CFG->dbpass='p'; $CFG->prefix='mdl_';"+
+	text := fmt.Sprintf("<?php $CFG = new stdClass(); $CFG->dbtype='mariadb'; $CFG->dbhost='127.0.0.1'; $CFG->dbname='m'; $CFG->dbuser='u'; $CFG->dbpass='p'; $CFG->prefix='mdl_';"+
 		" $CFG->wwwroot='http://own.example'; $CFG->dataroot='%s'; $CFG->dboptions=array('dbport'=>%d);", dir, silent.Addr().(*net.TCPAddr).Port)
 	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
