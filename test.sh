@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-limit=9m # for the tests of a package
+limit=13m # for the tests of a package
 if [ -n "${MNETKEYS_TEST_LONG:-}" ]; then limit=6h; fi
 readonly limit
 # Debian packages by what they bring. The server core has no service; gcc is for the race detector.

@@ -121,12 +121,18 @@ func (o *output) String() string {
 	return o.buffer.String()
 }
 
-// freePort is a loopback port that nobody listened on a moment ago. It lies below the range from which the kernel takes the
-// ports of outgoing connections, or one of those could have it before the server has.
+// freePort is a loopback port that nobody listened on a moment ago, and that no other test, of any package, gets before this one
+// ends. It lies below the range from which the kernel takes the ports of outgoing connections, or one of those could have it before
+// the server has.
 func freePort(t testing.TB) int {
 	t.Helper()
 	for range 100 {
 		port := 20000 + rand.IntN(12000)
+		reserved, err := net.Listen("unix", fmt.Sprintf("@renew_mnetkeys-port-%d", port)) // no file: it ends with this process
+		if err != nil {
+			continue
+		}
+		t.Cleanup(func() { _ = reserved.Close() })
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err == nil {
 			_ = l.Close()
