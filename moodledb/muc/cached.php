@@ -1,8 +1,8 @@
 <?php
-// Reads the entry of plugin mnet from every store of core/config. It stands behind site.php. The stores are asked themselves, since the cache
+// Reads the entry of plugin mnet from every store of core/config. It stands between site.php and load.php. The stores are asked themselves, since the cache
 // would fill a store that misses it from the next one.
 
-function mnetkeys_cached() {
+function mnetkeys_work() {
     $definition = cache_factory::instance()->create_definition('core', 'config');
     $key = cache_helper::hash_key('mnet', $definition);
     $answer = [];
@@ -33,18 +33,4 @@ function mnetkeys_cached() {
         $answer[$name] = ['problem' => $unknown ? 'the entry is no settings of Moodle' : '', 'found' => $found];
     }
     return json_encode((object) $answer);
-}
-
-try {
-    if (!is_readable($mnetkeys_config)) {
-        throw new RuntimeException('config.php is not readable');
-    }
-    require($mnetkeys_config);
-    if ($mnetkeys_tenant !== '' && rtrim($CFG->wwwroot, '/') !== $mnetkeys_tenant) {
-        mnetkeys_answer('config.php has loaded another site');
-    } else {
-        mnetkeys_answer(mnetkeys_cached());
-    }
-} catch (Throwable $thrown) {
-    mnetkeys_answer(get_class($thrown) . ' at ' . $thrown->getFile() . ':' . $thrown->getLine());
 }

@@ -27,6 +27,8 @@ var (
 	storesScript string
 	//go:embed cached.php
 	cachedScript string
+	//go:embed load.php
+	loadScript string
 )
 
 // Site is what php has to load.
@@ -144,7 +146,7 @@ func CachedByPHP(ctx context.Context, site Site) ([]Cached, error) {
 
 func (s Site) run(ctx context.Context, doing, script string) ([]byte, error) {
 	answer, err := phprun.Script{
-		PHP: s.PHP, Source: siteScript + strings.TrimPrefix(script, "<?php"), Config: s.ConfigFile, Args: []string{s.Wwwroot},
+		PHP: s.PHP, Source: siteScript + strings.TrimPrefix(script, "<?php") + strings.TrimPrefix(loadScript, "<?php"), Config: s.ConfigFile, Args: []string{s.Wwwroot},
 		Dataroot: s.Dataroot, Dirroot: s.Dirroot, Environ: s.Environ, Limit: phpLimit,
 	}.Run(ctx)
 	switch {
