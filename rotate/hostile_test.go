@@ -148,6 +148,38 @@ func TestAWebServerThatGoesBackTimeAndAgainIsNotProven(t *testing.T) {
 	}
 }
 
+// Addresses that are all left out have shown no certificate.
+func TestASiteOfWhichNoAddressIsLeftHasShownNothing(t *testing.T) {
+	w := newWorld(t)
+	r := w.renewal(Options{})
+	r.answered = map[string]bool{"": true} // its name had one address when it was proven
+	w.nodes = []string{"2001:db8::1", "2001:db8::2"}
+	if shown, asked := r.shown(t.Context(), &w.tenant); asked || len(shown) > 0 {
+		t.Errorf("%d certificates, asked: %v", len(shown), asked)
+	}
+}
+
+// A cache that a hook empties may be one of each web server: the last look is at as
+// many answers as the proof.
+func TestTheLastLookAtACacheOfEachWebServerIsAProof(t *testing.T) {
+	w := newWorld(t)
+	w.addPeer("https://a.example", fakePeer{})
+	told := 0
+	w.at("prove https://a.example", 1, func() { told = w.asked })
+	w.answer = func(_ string, n int) *Failure {
+		if told > 0 && n == told+2 { // one of two has gone back
+			return &Failure{Reason: "fault_7025"}
+		}
+		return nil
+	}
+	r := w.renewal(Options{Answers: 5})
+	cache := &countedHook{world: w}
+	r.Cache = cache
+	if r.Run(t.Context()); len(cache.runs) < 2 {
+		t.Errorf("the hook was run %d times", len(cache.runs))
+	}
+}
+
 // What changes while the peers are told takes the proof back.
 func TestTheLastLookSeesWhatHasChanged(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -120,6 +120,35 @@ func TestACacheThatCannotBeReadIsPurgedIfItsKeyIsKnown(t *testing.T) {
 	}
 }
 
+// The database has the certificate and a damaged key to it: the whole pair may stand in
+// the cache alone.
+func TestACacheThatCannotBeReadIsNotPurgedForACertificateWithoutItsKey(t *testing.T) {
+	for name, prepare := range map[string]func(w *world, damaged Stored){
+		"of a retired pair": func(w *world, damaged Stored) {
+			w.own(testPair(w.t, ownURL, clock))
+			w.tenant.History = []Retired{{Stored: damaged, Expires: clock.Unix()}}
+		},
+		"of the stored pair": func(w *world, damaged Stored) { w.tenant.Pair = damaged },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.addPeer("https://a.example", fakePeer{stock: true})
+			used := w.tenant.Pair
+			prepare(w, Stored{Certificate: used.Certificate, PrivateKey: "damaged"})
+			w.cached, w.cachedErr = &used, errors.New("igbinary")
+			report := w.renewal(Options{}).Run(t.Context())
+			if report.Exit == ExitOK || !errors.Is(report.Err, ErrOnlyCopy) || len(w.happened("drop", "store", "push")) > 0 {
+				t.Errorf("exit %d: %v; %v", report.Exit, report.Err, w.events)
+			}
+			w.cachedErr = nil // read after all
+			report = w.renewal(Options{}).Run(t.Context())
+			if report.Outcome != Renewed || !w.hasRetired(used) {
+				t.Errorf("once it can be read: %s: %v", report.Outcome, report.Err)
+			}
+		})
+	}
+}
+
 // A site without RC4 proves nobody: renewals drop no key meanwhile.
 func TestASiteWithoutRC4LosesNoKeyUntilItCanDoIt(t *testing.T) {
 	w := newWorld(t)

@@ -44,7 +44,7 @@ func (r *Renewal) overtaken(ctx context.Context, t *Tenant, ours Identity, repor
 func (r *Renewal) keepOverwritten(ctx context.Context, ours Identity, now *Tenant) error {
 	overwritten := Retired{Stored: Stored{Certificate: ours.Key.Certificate.PEM, PrivateKey: ours.Key.PEM}, Expires: ours.Key.Certificate.NotAfter.Unix()}
 	for tries := keepTries; ; tries-- {
-		if now.has(ours.Key) {
+		if now.has(ours.Key.Certificate) {
 			return ErrConflict
 		}
 		err := r.Store.StoreHistory(ctx, now, slices.Insert(slices.Clone(now.History), 0, overwritten), false)
@@ -104,11 +104,16 @@ func (r *Renewal) keepLost(ctx context.Context, ours Identity, now *Tenant, repo
 // was lost with its connection must not take itself for the last, and a web server
 // that answers under the key may do so out of its cache.
 //
-// One answer of each web server is enough: what is looked for is a store that we
-// have dropped and a request has filled again, and the servers share that one. Of a
-// server that keeps another, the answers before anybody was told have shown it.
+// One answer of each web server is enough where they share the store that we have
+// dropped and a request may have filled again: of a server that keeps another, the
+// answers before anybody was told have shown it. What a hook empties may be a store of
+// each.
 func (r *Renewal) lookAgain(ctx context.Context, t *Tenant, id Identity, report *TenantReport) (again bool, err error) {
-	check, failure := r.ask(ctx, t, id, 1)
+	answers := 1
+	if r.hooked() {
+		answers = r.answersForProof()
+	}
+	check, failure := r.ask(ctx, t, id, answers)
 	if check != SelfFailed && report.SelfCheck == SelfProven {
 		report.SelfCheck = check
 	}

@@ -117,7 +117,7 @@ func ownSiteError(err error) error {
 // theirs, if they agree on one that is valid still.
 func (r *Renewal) shownPair(ctx context.Context, t *Tenant) (Stored, bool) {
 	shown, asked := r.shown(ctx, t)
-	if !asked || len(shown) == 0 || slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !c.Equal(shown[0]) }) {
+	if !asked || slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !c.Equal(shown[0]) }) {
 		return Stored{}, false
 	}
 	used := shown[0]

@@ -61,13 +61,18 @@ func ignoreUnread(err error) error {
 	return err
 }
 
-// mayDrop tells whether the cache has no only copy. unread is what reading it came to.
+// mayDrop tells whether the cache has no only copy. unread is what reading it came to:
+// what was not read may be the key to a certificate of which the database has no more.
 func (r *Renewal) mayDrop(ctx context.Context, t *Tenant, unread error) bool {
 	shown, asked := r.shown(ctx, t)
 	if !asked {
 		return unread == nil
 	}
-	return !slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !t.knows(c) })
+	kept := t.knows
+	if unread != nil {
+		kept = t.has
+	}
+	return !slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !kept(c) })
 }
 
 // neverHadKey is for a site on which MNet was never on.
@@ -107,7 +112,7 @@ func (t *Tenant) missing(cached []Stored) []Retired {
 	var missing []Retired
 	for _, c := range cached {
 		pair, err := envelope.ParseKeyPair(c.Certificate, c.PrivateKey)
-		if err != nil || t.has(pair) || pair.Certificate.CheckWwwroot(t.Wwwroot) != nil || slices.ContainsFunc(missing, func(m Retired) bool { return m.Stored == c }) {
+		if err != nil || t.has(pair.Certificate) || pair.Certificate.CheckWwwroot(t.Wwwroot) != nil || slices.ContainsFunc(missing, func(m Retired) bool { return m.Stored == c }) {
 			continue
 		}
 		missing = append(missing, Retired{Stored: c, Expires: pair.Certificate.NotAfter.Unix()})
@@ -115,10 +120,11 @@ func (t *Tenant) missing(cached []Stored) []Retired {
 	return missing
 }
 
-// has tells whether the database has this pair, in a form that can be read.
-func (t *Tenant) has(pair *envelope.KeyPair) bool {
+// has tells whether the database has the pair of a certificate, in a form that can be
+// read.
+func (t *Tenant) has(c *envelope.Certificate) bool {
 	for _, s := range append([]Retired{{Stored: t.Pair}}, t.History...) {
-		if known, err := envelope.ParseKeyPair(s.Certificate, s.PrivateKey); err == nil && known.Certificate.Equal(pair.Certificate) {
+		if known, err := envelope.ParseKeyPair(s.Certificate, s.PrivateKey); err == nil && known.Certificate.Equal(c) {
 			return true
 		}
 	}
@@ -126,7 +132,7 @@ func (t *Tenant) has(pair *envelope.KeyPair) bool {
 }
 
 // shown are the certificates that the web servers of the local site show by their
-// publickey.php; asked is false where not all of them do.
+// publickey.php; asked is false where not all of them do, or there are none.
 func (r *Renewal) shown(ctx context.Context, t *Tenant) (shown []*envelope.Certificate, asked bool) {
 	if r.SelfCheck == SelfCheckOff {
 		return nil, false
@@ -145,5 +151,5 @@ func (r *Renewal) shown(ctx context.Context, t *Tenant) (shown []*envelope.Certi
 		}
 		shown = append(shown, c)
 	}
-	return shown, true
+	return shown, len(shown) > 0
 }

@@ -39,8 +39,13 @@ type HookedCache interface {
 	Hooked() bool
 }
 
+func (r *Renewal) hooked() bool {
+	hooked, ok := r.Cache.(HookedCache)
+	return ok && hooked.Hooked()
+}
+
 func (r *Renewal) ladder() []rung {
-	if hooked, ok := r.Cache.(HookedCache); ok && hooked.Hooked() {
+	if r.hooked() {
 		return hookLadder
 	}
 	return ladder
