@@ -92,14 +92,14 @@ func (s fileStore) drop(ctx context.Context, width Width) (int, error) {
 	return removed, nil
 }
 
-// spared tells of a file that may hold another site's key pair.
+// spared tells of a file that may hold another site's key pair. One that cannot be read from here is read by the web server whose it is.
 func (s fileStore) spared(root *os.Root, name string) bool {
 	if slices.Contains(s.names, strings.TrimSuffix(path.Base(name), ".cache")) {
 		return false
 	}
 	file, err := root.Open(name)
 	if err != nil {
-		return false // nor can its key be read by anybody else here; removing it says why
+		return !errors.Is(err, fs.ErrNotExist)
 	}
 	defer func() { _ = file.Close() }()
 	entry, err := io.ReadAll(io.LimitReader(file, maxEntry+1))

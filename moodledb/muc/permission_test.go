@@ -58,6 +58,25 @@ func TestMissingRightsNameThePathAndTheOwner(t *testing.T) {
 	}
 }
 
+// Another site's entry that we may remove and not read: its own web server reads it, and may have its key from nowhere else.
+func TestAnEntryThatCannotBeReadIsSparedAtWidthDefinition(t *testing.T) {
+	if !unprivileged(t) {
+		return
+	}
+	s := newSite(t)
+	s.warm(defaultStore, md5Hex(identifier))
+	const other = defaultStore + "/abc-cache/abcdef.cache"
+	s.write(other, strings.Repeat("pair of another site", 100))
+	path := filepath.Join(s.root, other)
+	if err := os.Chmod(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	s.drop(Definition)
+	if _, err := os.Lstat(path); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestSitesThatCannotBeSeenArePermissionErrors(t *testing.T) {
 	if !unprivileged(t) {
 		return
