@@ -57,7 +57,7 @@ type Site struct {
 // PHPSite installs and starts a site.
 func PHPSite(t testing.TB, options Options) *Site {
 	t.Helper()
-	s := &Site{options: options.withDefaults(), php: PHP(t, "mysqli", "openssl", "xmlrpc", "redis"), port: freePort(t)}
+	s := &Site{options: options.withDefaults(), php: PHP(t, "mysqli", "openssl", "xmlrpc", "redis"), port: FreePort(t)}
 	s.DB = MariaDB(t).Database(t, s.options.Prefix)
 	if s.options.Cache != FileCache {
 		s.Redis = Redis(t, s.options.RedisPassword)

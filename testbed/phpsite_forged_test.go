@@ -15,7 +15,7 @@ func TestSiteBelievesNoForgedAnswer(t *testing.T) {
 	own, peer := pair(t, Options{})
 	peer.Stop()
 	front := fmt.Sprintf("127.0.0.1:%d", peer.port)
-	peer.port = freePort(t)
+	peer.port = FreePort(t)
 	peer.Start(t)
 	recorded := ""
 	serve(t, front, func(w http.ResponseWriter, r *http.Request) {

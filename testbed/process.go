@@ -121,10 +121,10 @@ func (o *output) String() string {
 	return o.buffer.String()
 }
 
-// freePort is a loopback port that nobody listened on a moment ago, and that no other test, of any package, gets before this one
+// FreePort is a loopback port that nobody listened on a moment ago, and that no other test, of any package, gets before this one
 // ends. It lies below the range from which the kernel takes the ports of outgoing connections, or one of those could have it before
 // the server has.
-func freePort(t testing.TB) int {
+func FreePort(t testing.TB) int {
 	t.Helper()
 	for range 100 {
 		port := 20000 + rand.IntN(12000)

@@ -30,7 +30,7 @@ func Redis(t testing.TB, password string) *RedisServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &RedisServer{Host: "127.0.0.1", Port: freePort(t), Socket: filepath.Join(dir, "socket"), Password: password}
+	r := &RedisServer{Host: "127.0.0.1", Port: FreePort(t), Socket: filepath.Join(dir, "socket"), Password: password}
 	r.Addr = fmt.Sprintf("%s:%d", r.Host, r.Port)
 	settings := fmt.Sprintf("bind %s\nport %d\nunixsocket %s\ndir %s\nsave \"\"\nappendonly no\n", r.Host, r.Port, r.Socket, dir)
 	if password != "" {

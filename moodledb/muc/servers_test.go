@@ -74,7 +74,7 @@ func startCluster(t *testing.T) []string {
 	var addrs []string
 	for slots := range 2 {
 		// Port 0 would be taken by Redis for no port at all; the cluster's own port is given too, or it would be 10000 higher than this one, which may be too high.
-		port, bus := freePort(t), freePort(t)
+		port, bus := testbed.FreePort(t), testbed.FreePort(t)
 		addr := fmt.Sprintf("127.0.0.1:%d", port)
 		cmd := exec.CommandContext(t.Context(), daemon, "--bind", "127.0.0.1", "--port", fmt.Sprint(port), "--cluster-port", fmt.Sprint(bus), "--dir", t.TempDir(),
 			"--cluster-enabled", "yes", "--save", "", "--appendonly", "no")
@@ -136,14 +136,4 @@ func await(t *testing.T, ready func() error) {
 		}
 	}
 	t.Fatal(err)
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
 }
