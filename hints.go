@@ -130,7 +130,7 @@ var sentinelHints = []struct {
 	{rotate.ErrConflict, "Moodle renewed by itself at expiry, or an administrator did: run renew_mnetkeys push, which distributes the key that is stored now"},
 	{rotate.ErrUncertain, "run renew_mnetkeys push once the database answers: it distributes whichever key is stored"},
 	{rotate.ErrOwnClock, "set the clocks of this machine and of the web server; peers refuse answers that are stamped ahead, too"},
-	{rotate.ErrOwnUnreachable, "make sure that this machine can open the wwwroot, or name the web server with --node=HOST[:PORT]; --self-check=off renews without this proof, and then no link is proven"},
+	{rotate.ErrOwnUnreachable, "make sure that this machine can open the wwwroot, or name the web server with --node=HOST[:PORT]; --self-check=off renews without this proof, and then no link is proven; never do that on a copy of a live site"},
 	{errDeadline, "give the run more time with --deadline"},
 	{context.DeadlineExceeded, "the database or the site did not answer in time: see whether they run"},
 }

@@ -111,7 +111,7 @@ func (e *UnreachableError) Hint() string {
 	case e.Loopback:
 		return "a web server on this machine answers for " + e.Wwwroot + ": if it is the live site, and no copy of it, add --node=127.0.0.1"
 	}
-	return "make sure that this machine can open " + e.Wwwroot + ", or name its web server with --node=HOST[:PORT]; with --self-check=off the key is renewed without this proof, no link is proven, and the exit code is 3"
+	return "make sure that this machine can open " + e.Wwwroot + ", or name its web server with --node=HOST[:PORT]; with --self-check=off the key is renewed without this proof, no link is proven, and the exit code is 3; never do that on a copy of a live site: its peers would take the copy's key"
 }
 
 // OnlyCopyError says that the cache may have the only copy of a key that peers
