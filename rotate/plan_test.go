@@ -37,6 +37,9 @@ func TestADryRunIsStoppedByWhatStopsTheRun(t *testing.T) {
 			Options{NewKey: true}, []string{"renewal"}, ErrMNetForcedOff},
 		{"MNet is switched off by config.php", func(w *world) { w.tenant.DispatcherMode, w.tenant.DispatcherForced = "", true }, Options{}, every, ErrMNetForcedOff},
 		{"it is another site's database", func(w *world) { w.tenant.Own.Wwwroot = "https://other.example" }, Options{}, every, &OtherSiteError{}},
+		{"it is another site's database, without a readable key", func(w *world) {
+			w.tenant.Own.Wwwroot, w.tenant.Pair.PrivateKey = "https://other.example", ""
+		}, Options{}, every, &OtherSiteError{}},
 		{"the own site must be proven, and does not answer", func(w *world) { w.unreachable = true }, Options{SelfCheck: SelfCheckRequire}, every, ErrOwnUnreachable},
 		{"the own site's clock is ahead", func(w *world) { w.clockAhead = true }, Options{}, every, ErrOwnClock},
 		{"nothing is there to go back to", func(w *world) { w.tenant.History = nil }, Options{}, []string{"roll back"}, ErrNothingArchived},

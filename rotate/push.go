@@ -61,15 +61,16 @@ func (r *Renewal) keep(ctx context.Context, t *Tenant, report *TenantReport) (*I
 	return id, nil
 }
 
-// mayKeep finds what must stop a run that leaves the stored key as it is.
+// mayKeep finds what must stop a run that leaves the stored key as it is: no call may
+// be made under it, or the call would have Moodle write.
 func (r *Renewal) mayKeep(t *Tenant) error {
 	switch {
 	case !t.MNetOn():
 		return t.off()
-	case t.identity() == nil:
-		return ErrNoKey
 	case t.checkOwnRow() != nil:
 		return t.checkOwnRow()
+	case t.identity() == nil:
+		return ErrNoKey
 	case t.Own.Certificate != t.Pair.Certificate:
 		return ErrIncoherent
 	case r.expiring(t):

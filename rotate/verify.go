@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -40,20 +41,13 @@ func (r *Renewal) Verify(ctx context.Context) TenantReport {
 // verifyOwn proves the own site. It makes no call that would have Moodle write: to
 // a site whose key is over, or whose row is not that of its pair.
 func (r *Renewal) verifyOwn(ctx context.Context, t *Tenant, report *TenantReport) (*Identity, error) {
-	id := t.identity()
-	switch {
-	case !t.MNetOn():
-		return nil, t.off()
-	case t.checkOwnRow() != nil:
-		return nil, t.checkOwnRow()
-	case id == nil:
-		return nil, ErrNoKey
-	case t.Own.Certificate != t.Pair.Certificate:
-		report.Exit = ExitOwnSite
-		return nil, ErrIncoherent
-	case r.expiring(t):
-		return nil, ErrExpired
+	if err := r.mayKeep(t); err != nil {
+		if errors.Is(err, ErrIncoherent) {
+			report.Exit = ExitOwnSite
+		}
+		return nil, err
 	}
+	id := t.identity()
 	check, failure := r.ask(ctx, t, *id, r.answersForProof())
 	report.SelfCheck = check
 	switch err := t.stopping(check, failure); {
