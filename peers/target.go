@@ -1,13 +1,6 @@
 package peers
 
-import (
-	"net"
-	"net/netip"
-	"net/url"
-	"regexp"
-	"strconv"
-	"strings"
-)
+import "net/url"
 
 // target is where an exchange goes.
 type target struct {
@@ -41,42 +34,13 @@ func targetOf(p Peer, path string) (target, *Failure) {
 	if f != nil || p.Node == "" {
 		return t, f
 	}
-	host, port, ok := parseNode(p.Node)
+	node, ok := ParseNode(p.Node)
 	if !ok {
 		return target{}, failed(ReasonConnect, nil, "its node %q is neither HOST nor HOST:PORT", clean(p.Node, wwwrootLimit))
 	}
-	t.node, t.dialHost = p.Node, host
-	if port != "" {
-		t.dialTo = port
+	t.node, t.dialHost = p.Node, node.Host
+	if node.Port != "" {
+		t.dialTo = node.Port
 	}
 	return t, nil
-}
-
-// hostName is as much as a name needs to have to be asked for: a resolver says the rest.
-var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,253}[A-Za-z0-9_.])?$`)
-
-// parseNode reads an address or a name, with a port or without. An IPv6 address with a port stands in brackets.
-func parseNode(node string) (host, port string, ok bool) {
-	host = node
-	if bare, err := netip.ParseAddr(node); err == nil {
-		return bare.String(), "", true
-	}
-	if inner, found := strings.CutPrefix(node, "["); found && strings.HasSuffix(inner, "]") {
-		host = strings.TrimSuffix(inner, "]")
-		addr, err := netip.ParseAddr(host)
-		return host, "", err == nil && addr.Is6()
-	}
-	if strings.Contains(node, ":") {
-		var err error
-		if host, port, err = net.SplitHostPort(node); err != nil {
-			return "", "", false
-		}
-		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-			return "", "", false
-		}
-	}
-	if _, err := netip.ParseAddr(host); err == nil {
-		return host, port, true
-	}
-	return host, port, hostName.MatchString(host)
 }
