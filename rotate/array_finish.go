@@ -54,7 +54,7 @@ func (a *Array) finish(ctx context.Context, t *renewing, s *Session, r *Renewal,
 	proven := t.report.SelfCheck == SelfProven
 	last, cancel := context.WithTimeout(safe, safePointLimit)
 	defer cancel()
-	lost := r.lookUntilStill(last, tenant, *id, &t.report, func() { err = a.peerReports(ctx, t, list, *id, s, r, m, tell) })
+	now, lost := r.lookUntilStill(last, tenant, *id, &t.report, func() { err = a.peerReports(ctx, t, list, *id, s, r, m, tell) })
 	if lost != nil {
 		t.report.wentBack(lost)
 		err = fmt.Errorf("after the peers were told: %w", lost)
@@ -64,7 +64,7 @@ func (a *Array) finish(ctx context.Context, t *renewing, s *Session, r *Renewal,
 		t.report.exitByProof()
 	}
 	if err == nil {
-		r.trim(safe, *id, &t.report)
+		r.trim(safe, now, &t.report)
 	}
 	return err
 }

@@ -129,10 +129,11 @@ func (t *Tenant) knows(c *envelope.Certificate) bool {
 
 // trim shortens the history to what Moodle keeps, at the end of a run in which
 // every peer was proven with the key that is stored (or where they are given up),
-// in a transaction of its own: a run that dies before it has merely kept more. The
-// cached history goes with it, or a later run would take it for keys that only the
-// cache has.
-func (r *Renewal) trim(ctx context.Context, id Identity, report *TenantReport) {
+// in a transaction of its own: a run that dies before it has merely kept more. now is
+// the tenant as the last look found it, under that key; what has changed since is not
+// shortened. The cached history goes with it, or a later run would take it for keys
+// that only the cache has.
+func (r *Renewal) trim(ctx context.Context, now *Tenant, report *TenantReport) {
 	allProven := report.SelfCheck == SelfProven && report.Err == nil &&
 		!slices.ContainsFunc(report.Peers, func(p PeerReport) bool { return !p.Outcome.Proven() })
 	abandoned := r.AbandonPending && (report.SelfCheck == SelfProven || report.SelfCheck == SelfNoRC4)
@@ -142,13 +143,14 @@ func (r *Renewal) trim(ctx context.Context, id Identity, report *TenantReport) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), trimLimit)
 	defer cancel()
-	now, err := r.Store.Read(ctx)
-	if err == nil && storesKeyOf(now, id.Key.Certificate) && len(now.History) > max(now.Generations, 1) {
-		kept := now.History[:max(now.Generations, 1)]
-		if err = r.Store.StoreHistory(ctx, now, kept, true); err == nil {
-			report.History = len(kept)
-			err = r.Cache.Drop(ctx, WidthEntry)
-		}
+	generations := max(now.Generations, 1)
+	if len(now.History) <= generations {
+		return
+	}
+	err := r.Store.StoreHistory(ctx, now, now.History[:generations], true)
+	if err == nil {
+		report.History = generations
+		err = r.Cache.Drop(ctx, WidthEntry)
 	}
 	if err != nil {
 		r.Log.Info().Err(err).Msg("the key history was not shortened, or not in the cache; the next run tries again")

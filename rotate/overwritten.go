@@ -108,7 +108,7 @@ func (r *Renewal) keepLost(ctx context.Context, ours Identity, now *Tenant, repo
 // dropped and a request may have filled again: of a server that keeps another, the
 // answers before anybody was told have shown it. What a hook empties may be a store of
 // each.
-func (r *Renewal) lookAgain(ctx context.Context, t *Tenant, id Identity, report *TenantReport) (again bool, err error) {
+func (r *Renewal) lookAgain(ctx context.Context, t *Tenant, id Identity, report *TenantReport) (now *Tenant, again bool, err error) {
 	answers := 1
 	if r.hooked() {
 		answers = r.answersForProof()
@@ -117,44 +117,45 @@ func (r *Renewal) lookAgain(ctx context.Context, t *Tenant, id Identity, report 
 	if check != SelfFailed && report.SelfCheck == SelfProven {
 		report.SelfCheck = check
 	}
-	now, err := r.Store.Read(ctx)
+	now, err = r.Store.Read(ctx)
 	if err != nil && check == SelfFailed {
-		return false, fmt.Errorf("the local site does not answer under the new key (%w), and the database does not tell why: read the tenant: %w", failure, err)
+		return now, false, fmt.Errorf("the local site does not answer under the new key (%w), and the database does not tell why: read the tenant: %w", failure, err)
 	}
 	switch {
 	case err != nil:
-		return false, fmt.Errorf("%w: read the tenant: %w", errNotSeen, err)
+		return now, false, fmt.Errorf("%w: read the tenant: %w", errNotSeen, err)
 	case !storesKeyOf(now, id.Key.Certificate):
-		return false, r.keepLost(ctx, id, now, report) // it is right to use another
+		return now, false, r.keepLost(ctx, id, now, report) // it is right to use another
 	case !now.MNetOn():
-		return false, fmt.Errorf("%w: %w", errNotSeen, ErrMNetOff)
+		return now, false, fmt.Errorf("%w: %w", errNotSeen, ErrMNetOff)
 	case now.Own == nil || r.expiring(now):
-		return false, fmt.Errorf("%w: %w", errNotSeen, ErrExpired)
+		return now, false, fmt.Errorf("%w: %w", errNotSeen, ErrExpired)
 	case check == SelfUnreachable, check == SelfFailed && t.stopping(check, failure) != nil:
 		report.SelfCheck = SelfUnreachable
 		report.warn("the local site was not proven any more after the peers were told: " + failure.Error())
-		return false, nil
+		return now, false, nil
 	case check != SelfFailed:
-		return false, nil
+		return now, false, nil
 	}
 	r.Log.Warn().Str("failure", failure.Error()).Msg("the local site went back to the old key")
 	if report.SelfCheck, err = r.settle(ctx, t, id, SelfProven); err != nil {
-		return false, fmt.Errorf("the local site went back to the old key: %w", err)
+		return now, false, fmt.Errorf("the local site went back to the old key: %w", err)
 	}
-	return true, nil
+	return now, true, nil
 }
 
 // lookUntilStill looks at the local site again, and has the peers told again, until
-// it has not gone back: a site that goes back over and over is not proven.
-func (r *Renewal) lookUntilStill(ctx context.Context, t *Tenant, id Identity, report *TenantReport, tell func()) error {
+// it has not gone back: a site that goes back over and over is not proven. It gives the
+// tenant as the database had it then.
+func (r *Renewal) lookUntilStill(ctx context.Context, t *Tenant, id Identity, report *TenantReport, tell func()) (*Tenant, error) {
 	for range maxLooks {
-		again, err := r.lookAgain(ctx, t, id, report)
+		now, again, err := r.lookAgain(ctx, t, id, report)
 		if err != nil || !again {
-			return err
+			return now, err
 		}
 		tell()
 	}
-	return fmt.Errorf("the local site went back to the old key %d times", maxLooks)
+	return nil, fmt.Errorf("the local site went back to the old key %d times", maxLooks)
 }
 
 const maxLooks = 3

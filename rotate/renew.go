@@ -230,7 +230,7 @@ func (r *Renewal) distribute(ctx context.Context, t *Tenant, next Identity, tell
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), safePointLimit)
 	defer cancel()
 	proven := report.SelfCheck == SelfProven
-	err := r.lookUntilStill(last, t.with(&next), next, report, func() { report.Peers = merge(r.tellPeers(ctx, next, peers), unbound) })
+	now, err := r.lookUntilStill(last, t.with(&next), next, report, func() { report.Peers = merge(r.tellPeers(ctx, next, peers), unbound) })
 	if err != nil {
 		report.wentBack(err)
 		report.weighLinks(false)
@@ -241,7 +241,7 @@ func (r *Renewal) distribute(ctx context.Context, t *Tenant, next Identity, tell
 	if len(unbound) > 0 {
 		report.Exit = max(report.Exit, ExitPeers)
 	}
-	r.trim(ctx, next, report)
+	r.trim(ctx, now, report)
 	return nil
 }
 

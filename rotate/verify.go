@@ -240,10 +240,8 @@ func (t *Tenant) holding(certificate string) string {
 	if current, err := envelope.ParseCertificate(t.Pair.Certificate); err == nil && current.Equal(held) {
 		return "current"
 	}
-	for _, h := range t.History {
-		if c, err := envelope.ParseCertificate(h.Certificate); err == nil && c.Equal(held) {
-			return "archived"
-		}
+	if t.knows(held) {
+		return "archived"
 	}
 	return "other"
 }
