@@ -207,11 +207,7 @@ func phpArray(values map[string]string) string {
 	var b strings.Builder
 	b.WriteString("array(")
 	for name, text := range values {
-		fmt.Fprintf(&b, "%s => %s, ", phpString(name), phpString(text))
+		fmt.Fprintf(&b, "%s => %s, ", phpsource.Quote(name), phpsource.Quote(text))
 	}
 	return b.String() + ")"
-}
-
-func phpString(s string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
 }

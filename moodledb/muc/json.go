@@ -6,8 +6,9 @@ import (
 	"errors"
 	"io"
 	"strconv"
-	"strings"
 	"unicode/utf8"
+
+	"renew_mnetkeys/moodledb/phpsource"
 )
 
 // errJSON has no cause: that would quote the file.
@@ -39,12 +40,12 @@ func writeValue(b *bytes.Buffer, d *json.Decoder) error {
 	case json.Delim:
 		return writeList(b, d, v == '{')
 	case string:
-		b.WriteString(phpString(v))
+		b.WriteString(phpsource.Quote(v))
 	case bool:
 		b.WriteString(strconv.FormatBool(v))
 	case json.Number:
 		if _, err := strconv.ParseInt(v.String(), 10, 64); err != nil {
-			b.WriteString(phpString(v.String())) // a float
+			b.WriteString(phpsource.Quote(v.String())) // a float
 			break
 		}
 		b.WriteString(v.String())
@@ -71,8 +72,4 @@ func writeList(b *bytes.Buffer, d *json.Decoder, keyed bool) error {
 	b.WriteString(")")
 	_, err := d.Token()
 	return err
-}
-
-func phpString(s string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
 }
