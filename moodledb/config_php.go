@@ -34,6 +34,7 @@ type evaluation struct {
 	guard   bool                       // define the constant that lib/setup.php would
 
 	dataroot string // its owner is who evaluates where we are root, see siteuser.ForPHP
+	within   bool   // php is kept to the directories of the site
 }
 
 // answer is what php made of config.php.
@@ -121,6 +122,7 @@ func (e *evaluation) owner() (siteuser.PHP, error) {
 		err = &ConfigError{File: e.path, Problem: err.Error(), Err: err,
 			Hint: "give --cfg dataroot=PATH, or run as the web server's user: sudo -u www-data renew_mnetkeys …"}
 	}
+	e.within = as.Within != nil
 	return as, err
 }
 
@@ -177,7 +179,7 @@ func (e *evaluation) ask(ctx context.Context) (answer, error) {
 		server[name] = v.Text()
 	}
 	settings := []string{"opcache.enable_cli=0", "auto_prepend_file=", "auto_append_file="}
-	if as, err := siteuser.ForPHP(e.path, e.dataroot, ""); err == nil && as.Within != nil {
+	if e.within {
 		settings = append(settings, "disable_functions=glob") // it leaves out what open_basedir forbids, and says nothing
 	}
 	text, err := phprun.Script{
