@@ -69,5 +69,5 @@ func adviceFor(err error) string {
 	if errors.As(err, &known) {
 		return known.Hint()
 	}
-	return advisePurge
+	return adviseHook
 }

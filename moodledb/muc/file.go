@@ -247,5 +247,5 @@ func (s fileStore) failure(name string, err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		return newPermissionError(s.name, full, err)
 	}
-	return &UnreachableError{Store: s.name, Plugin: s.plugin, Server: full, Advice: advisePurge, Err: cause(err)}
+	return &UnreachableError{Store: s.name, Plugin: s.plugin, Server: full, Advice: adviseHook, Err: cause(err)}
 }

@@ -21,13 +21,13 @@ func (s manualStore) refuse() error {
 }
 
 const (
-	advisePurge = "as the web server's user run: php admin/cli/purge_caches.php"
+	// adviseHook is not to purge by hand: a hook is run once what only the cache has is saved.
+	adviseHook = "give a --cache-hook that clears it: --cache-hook='php /var/www/moodle/admin/cli/purge_caches.php'"
 	// adviseReload works because the hook runs when the new key is stored: what the web server caches then is the new one.
 	adviseReload = "let a --cache-hook empty it once the new key is stored: --cache-hook='systemctl reload php8.2-fpm', with your php-fpm and on every web node; " +
 		"or map Moodle's cache definition core/config to a file or Redis store (Site administration, Plugins, Caching)"
 	// adviseMoodle is for what only Moodle knows.
-	adviseMoodle = "run it where Moodle's php is installed, so that Moodle clears its cache itself; or give a --cache-hook that does: " +
-		"--cache-hook='php /var/www/moodle/admin/cli/purge_caches.php'"
+	adviseMoodle = "run it where Moodle's php is installed, so that Moodle clears its cache itself; or " + adviseHook
 )
 
 func advice(plugin string) string {

@@ -266,12 +266,12 @@ func (s redisStore) failure(err error) error {
 	if err == nil {
 		return nil
 	}
-	advice := "check that the Redis server runs and can be reached from here; or " + advisePurge
+	advice := "check that the Redis server runs and can be reached from here; or " + adviseHook
 	switch {
 	case errors.Is(err, errNoServer):
-		advice = "name its server in " + s.file + ", or map nothing to the store; or " + advisePurge
+		advice = "name its server in " + s.file + ", or map nothing to the store; or " + adviseHook
 	case redis.IsAuthError(err):
-		advice = "correct the password of the store in " + s.file + "; or " + advisePurge
+		advice = "correct the password of the store in " + s.file + "; or " + adviseHook
 	}
 	return &UnreachableError{Store: s.name, Plugin: s.plugin, Server: s.place(), Advice: advice, Err: err}
 }
