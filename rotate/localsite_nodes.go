@@ -19,22 +19,20 @@ type nodeAnswer struct {
 // maxAsked bounds the questions to the local site that are under way at once.
 const maxAsked = 16
 
-// askNodes asks every web server of the local site, so many times. The first
-// answers decide whether the others are needed.
+// askNodes asks every web server of the local site, so many times, all at once: each
+// call is on a connection of its own, as those of different users are.
 func (r *Renewal) askNodes(ctx context.Context, site Peer, answers int, ask question) (SelfCheck, *Failure) {
 	nodes, f := r.localNodes(ctx, site)
 	if f != nil {
 		return SelfUnreachable, f
 	}
-	all := askEach(ctx, nodes, ask)
+	all := askEach(ctx, slices.Repeat(nodes, answers), ask)
 	r.remember(all)
 	check, f := r.verdict(all)
-	if answers > 1 && (check == SelfProven || check == SelfNoRC4) {
-		further := make([]Peer, 0, len(nodes)*(answers-1))
-		for range answers - 1 {
-			further = append(further, r.answering(nodes, all)...)
+	for i, node := range nodes {
+		if answers > 1 && r.elsewhere(all[i], all) {
+			r.Log.Info().Str("address", node.Node).Msg("nobody listens there: this address of the local site was left out")
 		}
-		check, f = r.verdict(append(all, askEach(ctx, further, ask)...))
 	}
 	if f != nil {
 		r.Log.Debug().Str("check", string(check)).Str("failure", f.Error()).Int("nodes", len(nodes)).Msg("local site asked")
@@ -166,19 +164,6 @@ func ipVersion(node string) int {
 		return 4
 	}
 	return 6
-}
-
-// answering are the nodes that are not elsewhere.
-func (r *Renewal) answering(nodes []Peer, answers []nodeAnswer) []Peer {
-	var found []Peer
-	for i, node := range nodes {
-		if r.elsewhere(answers[i], answers) {
-			r.Log.Info().Str("address", node.Node).Msg("nobody listens there: this address of the local site was left out")
-			continue
-		}
-		found = append(found, node)
-	}
-	return found
 }
 
 // leftOut tells of an address that did not answer when the site was asked.

@@ -45,20 +45,20 @@ func TestWhatProvesTheLocalSite(t *testing.T) {
 			}
 			return nil
 		}, SelfFailed, "several_caches", "its web servers use different keys", -1, none},
-		{"all answers are of another key", []string{node4}, nil, at("", stale), SelfFailed, "fault_7023", "", 1, ""},
+		{"all answers are of another key", []string{node4}, nil, at("", stale), SelfFailed, "fault_7023", "", 5, ""},
 		{"two addresses", []string{node4, other4}, nil, nil, SelfProven, "", "", 10, none},
-		{"the second address uses another key", []string{node4, other4}, nil, at(other4, stale), SelfFailed, "several_caches", other4, 2, other4},
-		{"the second address does not answer", []string{node4, other4}, nil, at(other4, refused), SelfUnreachable, "connect", other4, 2, none},
-		{"nobody listens on IPv6", []string{node6, node4}, nil, at(node6, refused), SelfProven, "", "", 6, none},
-		{"this machine has no IPv6", []string{node6, node4}, nil, at(node6, noRoute), SelfProven, "", "", 6, none},
-		{"nobody listens on IPv4", []string{node6, node4}, nil, at(node4, refused), SelfUnreachable, "connect", node4, 2, none},
-		{"IPv6 is silent", []string{node6, node4}, nil, at(node6, &Failure{Reason: "timeout", Pending: true}), SelfUnreachable, "timeout", node6, 2, none},
-		{"the connection over IPv6 breaks", []string{node6, node4}, nil, at(node6, &Failure{Reason: "connect", Pending: true}), SelfUnreachable, "connect", node6, 2, none},
-		{"one of two does not answer on IPv4", []string{node6, node4, other4}, nil, at(other4, refused), SelfUnreachable, "connect", other4, 3, none},
-		{"IPv6 answers something else", []string{node6, node4}, nil, at(node6, &Failure{Reason: "http_403"}), SelfUnreachable, "http_403", node6, 2, none},
+		{"the second address uses another key", []string{node4, other4}, nil, at(other4, stale), SelfFailed, "several_caches", other4, 10, other4},
+		{"the second address does not answer", []string{node4, other4}, nil, at(other4, refused), SelfUnreachable, "connect", other4, 10, none},
+		{"nobody listens on IPv6", []string{node6, node4}, nil, at(node6, refused), SelfProven, "", "", 10, none},
+		{"this machine has no IPv6", []string{node6, node4}, nil, at(node6, noRoute), SelfProven, "", "", 10, none},
+		{"nobody listens on IPv4", []string{node6, node4}, nil, at(node4, refused), SelfUnreachable, "connect", node4, 10, none},
+		{"IPv6 is silent", []string{node6, node4}, nil, at(node6, &Failure{Reason: "timeout", Pending: true}), SelfUnreachable, "timeout", node6, 10, none},
+		{"the connection over IPv6 breaks", []string{node6, node4}, nil, at(node6, &Failure{Reason: "connect", Pending: true}), SelfUnreachable, "connect", node6, 10, none},
+		{"one of two does not answer on IPv4", []string{node6, node4, other4}, nil, at(other4, refused), SelfUnreachable, "connect", other4, 15, none},
+		{"IPv6 answers something else", []string{node6, node4}, nil, at(node6, &Failure{Reason: "http_403"}), SelfUnreachable, "http_403", node6, 10, none},
 		{"a node is named", []string{node4}, []string{"127.0.0.1"}, at(node4, refused), SelfProven, "", "", 5, none},
-		{"a named node uses another key", []string{node4}, []string{"web1", "web2:8443"}, at("web2:8443", stale), SelfFailed, "several_caches", "web2:8443", 2, "web2:8443"},
-		{"a named node does not answer, on IPv6 either", nil, []string{node4, node6}, at(node6, refused), SelfUnreachable, "connect", node6, 2, none},
+		{"a named node uses another key", []string{node4}, []string{"web1", "web2:8443"}, at("web2:8443", stale), SelfFailed, "several_caches", "web2:8443", 10, "web2:8443"},
+		{"a named node does not answer, on IPv6 either", nil, []string{node4, node6}, at(node6, refused), SelfUnreachable, "connect", node6, 10, none},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
