@@ -10,6 +10,7 @@ import (
 
 	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/moodledb"
+	"renew_mnetkeys/peers"
 	"renew_mnetkeys/rotate"
 )
 
@@ -42,7 +43,7 @@ func onArray(ctx context.Context, cmd subcommand, o options, out *arrayOutput) (
 	servers := moodledb.NewServers(o.Array.DBConnections)
 	defer servers.Close()
 
-	w := arrayWiring{o: o, servers: servers, net: network{client}, log: out.log, out: out.output}
+	w := arrayWiring{o: o, servers: servers, client: client, log: out.log, out: out.output}
 	array := &rotate.Array{
 		ArrayOptions: o.Array.ArrayOptions,
 		Template:     w.template(),
@@ -70,14 +71,14 @@ func (w arrayWiring) othersHaveSome(members []rotate.Member) bool {
 type arrayWiring struct {
 	o       options
 	servers *moodledb.Servers
-	net     network
+	client  *peers.Client
 	log     logger
 	out     *output
 }
 
 // template is what all tenants have in common.
 func (w arrayWiring) template() rotate.Renewal {
-	return newRenewal(w.o, w.net, w.log)
+	return newRenewal(w.o, w.client, w.log)
 }
 
 // members are the master and all enabled tenants of the register; selected are
@@ -137,7 +138,7 @@ func (w arrayWiring) member(master, config *moodledb.Config) rotate.Member {
 			if w.o.writes() {
 				db.ForChanges()
 			}
-			store := &tenantStore{db: db, config: config, light: true, ipAddress: w.net.own(config)}
+			store := &tenantStore{db: db, config: config, light: true, ipAddress: ownAddress(w.client, config)}
 			return &rotate.Session{Store: store, Starter: store, Cache: w.out.cacheOf(newCache(master, config, store, w.o.PHP, w.log), config),
 				Mesh: mesh{db}, Close: func() { _ = db.Close() }}, nil
 		},

@@ -216,7 +216,7 @@ func TestHowAnArrayIsToldAndProven(t *testing.T) {
 			r.expect(t, 0)
 			for _, tenant := range r.document(t).Tenants {
 				for _, p := range tenant.Peers {
-					if want := c.reason; p.Outcome != rotate.Accepted || p.Reason != want && p.Wwwroot != f.outsiders[0].Wwwroot() {
+					if want := rotate.Reason(c.reason); p.Outcome != rotate.Accepted || p.Reason != want && p.Wwwroot != f.outsiders[0].Wwwroot() {
 						t.Errorf("%s: %+v", tenant.Wwwroot, p)
 					}
 				}

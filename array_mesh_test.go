@@ -88,7 +88,7 @@ func (m *troubledMesh) proven(t testing.TB, s *fleetTenant, r rotate.TenantRepor
 		case m.isOutsider(p.Wwwroot):
 			want = "accepted "
 		}
-		if got := string(p.Outcome) + " " + p.Reason; got != want {
+		if got := string(p.Outcome) + " " + string(p.Reason); got != want {
 			t.Errorf("%s at %s: %+v, want %s", s.Wwwroot, p.Wwwroot, p, want)
 		}
 	}

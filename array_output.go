@@ -130,7 +130,7 @@ func (a *arrayOutput) tenant(r rotate.TenantReport) {
 				a.byRow++
 			}
 		case p.Outcome != rotate.Skipped && p.Outcome != rotate.Ignored:
-			key := string(p.Outcome) + " " + p.Reason
+			key := string(p.Outcome) + " " + string(p.Reason)
 			if a.unproven[key] == nil {
 				a.unproven[key] = &unprovenPeers{example: p, of: r.Wwwroot}
 			}

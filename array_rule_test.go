@@ -66,7 +66,7 @@ func TestABrokenMasterIsSeenByEveryCommandOfAnArray(t *testing.T) {
 				t.Helper()
 				d := r.byTenant(t)
 				for _, p := range d[tenant.Wwwroot].Peers {
-					if got := string(p.Outcome) + " " + p.Reason; p.Wwwroot == master.Wwwroot && got != want {
+					if got := string(p.Outcome) + " " + string(p.Reason); p.Wwwroot == master.Wwwroot && got != want {
 						t.Errorf("%s, want %s: %s", got, want, p.Detail)
 					}
 				}

@@ -13,7 +13,7 @@ import (
 // site that uses another key is critical.
 func TestACheckIsNotOKWhereSomethingIsNotProven(t *testing.T) {
 	peer := func(o rotate.PeerOutcome, reason string) []rotate.PeerReport {
-		return []rotate.PeerReport{{Wwwroot: "https://p.example", Outcome: o, Reason: reason}}
+		return []rotate.PeerReport{{Wwwroot: "https://p.example", Outcome: o, Reason: rotate.Reason(reason)}}
 	}
 	for name, c := range map[string]struct {
 		r    rotate.TenantReport

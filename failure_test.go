@@ -234,7 +234,7 @@ func TestAPeerThatMisbehavesIsReportedAsWhatItDoes(t *testing.T) {
 	want := map[string]struct {
 		fault   peertest.Fault
 		outcome rotate.PeerOutcome
-		reason  string
+		reason  rotate.Reason
 	}{
 		"hangs":                              {peertest.Hang, rotate.Pending, "timeout"},
 		"floods":                             {peertest.Flood, rotate.Refused, "too_large"},

@@ -157,7 +157,7 @@ func (c *crowd) judge(t *testing.T, r ran) map[string]int {
 		p, truth := said[site.Wwwroot()], site.Truth(c.own.Wwwroot, certificate)
 		counted[fmt.Sprintf("%-20s %s %s", c.committed[site.Wwwroot()], p.Outcome, p.Reason)]++
 		switch {
-		case verdict(p.Outcome) != truth.Verdict, truth.Reasons != nil && !p.Outcome.Proven() && !slices.Contains(truth.Reasons, p.Reason),
+		case verdict(p.Outcome) != truth.Verdict, truth.Reasons != nil && !p.Outcome.Proven() && !slices.Contains(truth.Reasons, string(p.Reason)),
 			p.Outcome.Proven() && !truth.Holds:
 			t.Errorf("%s, a %s that commits %q, is said to be %+v, and knows %+v", site.Wwwroot(), site.State().Kind, c.committed[site.Wwwroot()], p, truth)
 		}

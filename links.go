@@ -5,13 +5,14 @@ import (
 
 	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/moodledb"
+	"renew_mnetkeys/peers"
 	"renew_mnetkeys/rotate"
 )
 
 // resolveLinks finds the hosts of --bindhost: a URL stands for itself, subs for
 // every enabled tenant of the array but this one. A host that the register knows
 // is connected on both sides.
-func resolveLinks(ctx context.Context, hosts []string, master, tenant *moodledb.Config, db *moodledb.Tenant, net network) ([]rotate.Link, error) {
+func resolveLinks(ctx context.Context, hosts []string, master, tenant *moodledb.Config, db *moodledb.Tenant, client *peers.Client) ([]rotate.Link, error) {
 	if len(hosts) == 0 {
 		return nil, nil
 	}
@@ -24,7 +25,7 @@ func resolveLinks(ctx context.Context, hosts []string, master, tenant *moodledb.
 	add := func(wwwroot string) {
 		if site := envelope.FoldWwwroot(wwwroot); !seen[site] {
 			seen[site] = true
-			links = append(links, array.link(wwwroot, tenant, db, net))
+			links = append(links, array.link(wwwroot, tenant, db, client))
 		}
 	}
 	for _, host := range hosts {
@@ -78,12 +79,12 @@ func (a array) row(wwwroot string) (row moodledb.RegisterRow, isTenant bool) {
 }
 
 // link describes both sides of the link between tenant and wwwroot.
-func (a array) link(wwwroot string, tenant *moodledb.Config, db *moodledb.Tenant, net network) rotate.Link {
+func (a array) link(wwwroot string, tenant *moodledb.Config, db *moodledb.Tenant, client *peers.Client) rotate.Link {
 	ours, _ := a.row(tenant.Wwwroot)
 	theirs, isTenant := a.row(wwwroot)
 	near := &registry{
 		open:       func(context.Context) (*moodledb.Tenant, func(), error) { return db, func() {}, nil },
-		address:    net.ipAddress,
+		address:    ipAddress(client),
 		subnetwork: ours.MNet > 0 && ours.MNet == theirs.MNet, // 0 is unbound, -1 without MNet
 	}
 	link := rotate.Link{Wwwroot: wwwroot, Near: near}
@@ -91,7 +92,7 @@ func (a array) link(wwwroot string, tenant *moodledb.Config, db *moodledb.Tenant
 	if !isTenant && !isMaster {
 		return link
 	}
-	far := &registry{address: net.ipAddress, subnetwork: near.subnetwork}
+	far := &registry{address: ipAddress(client), subnetwork: near.subnetwork}
 	far.open = func(ctx context.Context) (*moodledb.Tenant, func(), error) { return a.open(ctx, wwwroot) }
 	// The master belongs to every sub-network.
 	switch {

@@ -29,7 +29,7 @@ func TestANodeIsAHostAndMayHaveAPort(t *testing.T) {
 			t.Errorf("%s: %q, error %v", given, o.Nodes, err)
 		}
 	}
-	if o, err := optionsOf(t, "--node=web1:80", "--node", "web2"); err != nil || !slices.Equal(newRenewal(o, network{}, logger{}).Nodes, []string{"web1:80", "web2"}) {
+	if o, err := optionsOf(t, "--node=web1:80", "--node", "web2"); err != nil || !slices.Equal(newRenewal(o, nil, logger{}).Nodes, []string{"web1:80", "web2"}) {
 		t.Errorf("%q, error %v", o.Nodes, err)
 	}
 	t.Setenv("MNETKEYS_NODE", "web1,web2:81")

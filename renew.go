@@ -33,11 +33,11 @@ func exitFor(err error) int {
 }
 
 // newRenewal is a renewal without a tenant.
-func newRenewal(o options, net network, log logger) rotate.Renewal {
+func newRenewal(o options, client *peers.Client, log logger) rotate.Renewal {
 	return rotate.Renewal{
 		Options: rotate.Options{NewKey: o.NewKey, SelfCheck: o.SelfCheck, Nodes: o.Nodes, LockWait: o.LockWait, Days: o.Days, KeyBits: o.KeyBits,
 			Due: o.Due, AbandonPending: o.AbandonPending},
-		Network: net, Introducer: net,
+		Network: client, Introducer: client,
 		GenerateKey: func(bits int) (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, bits) },
 		Random:      rand.Reader, Now: time.Now, Sleep: sleep, Log: log,
 	}

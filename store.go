@@ -10,6 +10,7 @@ import (
 
 	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/moodledb"
+	"renew_mnetkeys/peers"
 	"renew_mnetkeys/rotate"
 )
 
@@ -201,4 +202,20 @@ func (s *tenantStore) identifier() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.siteIdentifier
+}
+
+// ipAddress gives what mnet_host says of a host's address: "" when it has none.
+func ipAddress(client *peers.Client) func(ctx context.Context, wwwroot string) string {
+	return func(ctx context.Context, wwwroot string) string {
+		a, err := client.Address(ctx, wwwroot)
+		if err != nil {
+			return ""
+		}
+		return a.String()
+	}
+}
+
+// ownAddress gives the address of a tenant's own site.
+func ownAddress(client *peers.Client, c *moodledb.Config) func(context.Context) string {
+	return func(ctx context.Context) string { return ipAddress(client)(ctx, c.Wwwroot) }
 }

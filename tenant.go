@@ -49,13 +49,12 @@ func onTenant(ctx context.Context, cmd subcommand, o options, out *output) (rota
 		db.ForChanges()
 	}
 
-	net := network{client}
-	links, err := resolveLinks(ctx, o.BindHost, master, tenant, db, net)
+	links, err := resolveLinks(ctx, o.BindHost, master, tenant, db, client)
 	if err != nil {
 		return none, err
 	}
-	store := &tenantStore{db: db, config: tenant, ipAddress: net.own(tenant)}
-	renewal := newRenewal(o, net, out.log)
+	store := &tenantStore{db: db, config: tenant, ipAddress: ownAddress(client, tenant)}
+	renewal := newRenewal(o, client, out.log)
 	renewal.Bind, renewal.Progress = links, out.progress
 	renewal.GenerateKey = func(bits int) (*rsa.PrivateKey, error) { return key(rand.Reader, bits) }
 	renewal.Store, renewal.Locker, renewal.Starter = store, store, store

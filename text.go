@@ -110,7 +110,7 @@ func peerLines(b *strings.Builder, r rotate.TenantReport, paint func(word, padde
 }
 
 func reasonWords(p rotate.PeerReport) string {
-	why := p.Reason
+	why := string(p.Reason)
 	if p.Detail != "" {
 		if why != "" {
 			why += ": "

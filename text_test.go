@@ -98,7 +98,7 @@ func TestEveryReasonHasANextStep(t *testing.T) {
 			rotate.Healed: false, rotate.Skipped: false, rotate.Ignored: false} {
 			for _, pushed := range []bool{false, true} {
 				r := rotate.TenantReport{SelfCheck: rotate.SelfProven}
-				next := r.NextStep(rotate.PeerReport{Outcome: outcome, Reason: reason}, pushed)
+				next := r.NextStep(rotate.PeerReport{Outcome: outcome, Reason: rotate.Reason(reason)}, pushed)
 				if (next != "") != advised || pushed && reason == "cannot_open" && strings.Contains(next, "push") {
 					t.Errorf("%s, %s: %q", outcome, reason, next)
 				}

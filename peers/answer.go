@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"regexp"
 
+	"renew_mnetkeys/rotate"
+
 	"renew_mnetkeys/envelope"
 )
 
@@ -16,20 +18,20 @@ import (
 const mahara = "mahara"
 
 // refusal is what the HTTP status of an answer means; nil for 200, which XML-RPC uses for answers and faults alike.
-func (a *answer) refusal(p Peer) *Failure {
+func (a *answer) refusal(p rotate.Peer) *rotate.Failure {
 	switch {
 	case a.status == http.StatusOK:
 		return nil
 	// Moodle 4.1 and later answer 404 to XML that they cannot read, too; the name of the error stands in the page
 	// in every language.
 	case a.status == http.StatusNotFound && bytes.Contains(a.body, []byte("mnetdisabled")):
-		return failed(ReasonMNetOff, nil, "its MNet is switched off")
+		return failed(rotate.ReasonMNetOff, nil, "its MNet is switched off")
 	// With a page in it, it comes from a web server in front.
 	case a.status == http.StatusForbidden && p.Application == mahara && len(bytes.TrimSpace(a.body)) == 0:
-		return failed(ReasonMNetOff, nil, "its networking is switched off")
+		return failed(rotate.ReasonMNetOff, nil, "its networking is switched off")
 	}
-	f := failed(fmt.Sprintf("http_%d", a.status), nil, "%s%s", http.StatusText(a.status), a.hint())
-	f.retryAfter = a.header.Get("Retry-After")
+	f := failed(rotate.HTTPReason(a.status), nil, "%s%s", http.StatusText(a.status), a.hint())
+	f.RetryAfter = a.header.Get("Retry-After")
 	return f
 }
 
@@ -46,44 +48,44 @@ func (a *answer) hint() string {
 }
 
 // notXMLRPC describes a body that should have been XML-RPC and is not.
-func (a *answer) notXMLRPC(cause error) *Failure {
+func (a *answer) notXMLRPC(cause error) *rotate.Failure {
 	if f := strayFailure(cause); f != nil {
 		return f
 	}
 	body := bytes.TrimSpace(a.body)
 	switch {
 	case len(body) == 0:
-		return failed(ReasonNotXMLRPC, cause, "answered nothing")
+		return failed(rotate.ReasonNotXMLRPC, cause, "answered nothing")
 	// local_vmoodle's own words for a host that is not in its register.
 	case bytes.HasPrefix(body, []byte("VMoodling")):
-		return failed(ReasonNotXMLRPC, cause, "unknown virtual host: %s", body[:min(len(body), detailLimit)])
+		return failed(rotate.ReasonNotXMLRPC, cause, "unknown virtual host: %s", body[:min(len(body), detailLimit)])
 	case pageTitle(a.body) != "":
-		return failed(ReasonNotXMLRPC, cause, "answered an HTML page: %s", pageTitle(a.body))
+		return failed(rotate.ReasonNotXMLRPC, cause, "answered an HTML page: %s", pageTitle(a.body))
 	}
-	return failed(ReasonNotXMLRPC, cause, "answered %s, not XML-RPC", http.DetectContentType(body))
+	return failed(rotate.ReasonNotXMLRPC, cause, "answered %s, not XML-RPC", http.DetectContentType(body))
 }
 
 // strayLimit is how much of a stray output is shown, in characters.
 const strayLimit = 80
 
 // strayFailure is what output around the XML means, nil if that is not what is wrong.
-func strayFailure(err error) *Failure {
+func strayFailure(err error) *rotate.Failure {
 	var stray *envelope.StrayError
 	if !errors.As(err, &stray) {
 		return nil
 	}
-	return failed(ReasonStrayOutput, err, "something stands %s the XML, so Moodle cannot read the answer: %s",
+	return failed(rotate.ReasonStrayOutput, err, "something stands %s the XML, so Moodle cannot read the answer: %s",
 		stray.Where(), clean(string(stray.Text), strayLimit))
 }
 
 // refusal is what an XML-RPC fault means.
-func (f *fault) refusal() *Failure {
-	reason := fmt.Sprintf("fault_%d", f.code)
+func (f *fault) refusal() *rotate.Failure {
+	reason := rotate.FaultReason(f.code)
 	switch f.code {
 	case 7020, 6003:
-		reason = ReasonUnknownToPeer
+		reason = rotate.ReasonUnknownToPeer
 	case 704, 6012:
-		reason = ReasonMNetOff
+		reason = rotate.ReasonMNetOff
 	}
 	if meaning := faultMeanings(f.code); meaning != "" {
 		return failed(reason, nil, "%s: %s", meaning, f.text)

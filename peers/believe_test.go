@@ -7,8 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"renew_mnetkeys/rotate"
+
 	"renew_mnetkeys/envelope"
-	"renew_mnetkeys/peers"
 	"renew_mnetkeys/peers/peertest"
 )
 
@@ -79,11 +80,11 @@ func TestProveBelievesNobodyTooMuch(t *testing.T) {
 			for i, answer := range c.answers {
 				answers[i] = func([]byte) []byte { return answer }
 			}
-			p := peers.Peer{Wwwroot: liar, Application: "moodle", Certificate: first.Certificate.PEM}
+			p := rotate.Peer{Wwwroot: liar, Application: "moodle", Certificate: first.Certificate.PEM}
 			if c.mahara {
 				p.Application = "mahara"
 			}
-			own := peers.Identity{Wwwroot: "http://own.example", Key: ours}
+			own := rotate.Identity{Wwwroot: "http://own.example", Key: ours}
 			got := client(t, quick(canned(t, answers...))).Prove(t.Context(), own, p, nil, c.mahara)
 			if reason(got.Failure) != c.reason || got.Failure != nil && !strings.Contains(got.Failure.Detail, c.detail) {
 				t.Errorf("failure is %v, want %q with %q", got.Failure, c.reason, c.detail)
@@ -125,8 +126,8 @@ func TestAnswersAreReadInEveryForm(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := quick(canned(t, func([]byte) []byte { return []byte(c.body) }))
-			own := peers.Identity{Wwwroot: "http://own.example", Key: &envelope.KeyPair{Certificate: peer}}
-			got := client(t, o).Push(t.Context(), own, peers.Peer{Wwwroot: "http://peer.example"}, false)
+			own := rotate.Identity{Wwwroot: "http://own.example", Key: &envelope.KeyPair{Certificate: peer}}
+			got := client(t, o).Keyswap(t.Context(), own, rotate.Peer{Wwwroot: "http://peer.example"})
 			if reason(got.Failure) != c.reason {
 				t.Errorf("failure is %v, want %q", got.Failure, c.reason)
 			}
@@ -139,9 +140,9 @@ func TestAnswersAreReadInEveryForm(t *testing.T) {
 
 func TestInformationalAnswersAreSkipped(t *testing.T) {
 	text := append([]byte("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"), capture(t, "keyswap_accepted_response")...)
-	own := peers.Identity{Wwwroot: "http://own.example", Key: peertest.NewKeyPair("http://own.example", 1024)}
-	p := peers.Peer{Wwwroot: "http://t3.bed.test:8080", Application: "moodle"}
-	if got := client(t, quick(leadingTo(sayRaw(t, text)))).Push(t.Context(), own, p, true); got.Failure != nil {
+	own := rotate.Identity{Wwwroot: "http://own.example", Key: peertest.NewKeyPair("http://own.example", 1024)}
+	p := rotate.Peer{Wwwroot: "http://t3.bed.test:8080", Application: "moodle"}
+	if got := client(t, quick(leadingTo(sayRaw(t, text)))).Push(t.Context(), own, p); got.Failure != nil {
 		t.Error(got.Failure)
 	}
 }

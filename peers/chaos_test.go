@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"renew_mnetkeys/rotate"
+
 	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/peers"
 	"renew_mnetkeys/peers/peertest"
@@ -20,7 +22,7 @@ import (
 // chaos is one site of ours that has renewed its key, and what its peers are made of.
 type chaos struct {
 	own       *peertest.Site
-	who       peers.Identity
+	who       rotate.Identity
 	former    string // certificate that everybody holds of us
 	authority *peertest.Authority
 	keys      [2]*rsa.PrivateKey // of all peers, the current and the retired one
@@ -44,7 +46,7 @@ func newChaos(t *testing.T) *chaos {
 }
 
 // stranger is a peer by chance: what it is, how it is reached, and how our row of it wants it verified.
-func (c *chaos) stranger(random *mathrand.Rand, faults []peertest.Fault) (*peertest.Site, peers.Peer, error) {
+func (c *chaos) stranger(random *mathrand.Rand, faults []peertest.Fault) (*peertest.Site, rotate.Peer, error) {
 	o := peertest.Options{
 		Kind:   []peertest.Kind{peertest.Patched, peertest.Stock, peertest.Mahara, peertest.Array}[random.IntN(4)],
 		Modern: random.IntN(2) == 0, Chance: 0.5, Seed: random.Uint64(), Faults: faults,
@@ -57,7 +59,7 @@ func (c *chaos) stranger(random *mathrand.Rand, faults []peertest.Fault) (*peert
 	o.Store = late
 	site, err := peertest.Start(o)
 	if err != nil {
-		return nil, peers.Peer{}, err
+		return nil, rotate.Peer{}, err
 	}
 	late.Memory = peertest.NewMemory(peertest.Certify(c.keys[0], site.Wwwroot()), peertest.Certify(c.keys[1], site.Wwwroot()))
 	know := c.own.Know
@@ -65,7 +67,7 @@ func (c *chaos) stranger(random *mathrand.Rand, faults []peertest.Fault) (*peert
 		know = c.own.KnowMahara
 	}
 	if err := know(site.Wwwroot(), site.Certificate()); err != nil {
-		return nil, peers.Peer{}, err
+		return nil, rotate.Peer{}, err
 	}
 	held := row(site)
 	held.SSLVerification = random.IntN(3)
@@ -76,20 +78,20 @@ func (c *chaos) stranger(random *mathrand.Rand, faults []peertest.Fault) (*peert
 type lateStore struct{ *peertest.Memory }
 
 // tell pushes our certificate and proves it, as rotate does.
-func (c *chaos) tell(ctx context.Context, client *peers.Client, to peers.Peer) (verdict peertest.Verdict, reason string, proven *envelope.Certificate) {
-	push := client.Push(ctx, c.who, to, true)
+func (c *chaos) tell(ctx context.Context, client *peers.Client, to rotate.Peer) (verdict peertest.Verdict, reason string, proven *envelope.Certificate) {
+	push := client.Push(ctx, c.who, to)
 	f := push.Failure
-	if f == nil || !f.Pending() && f.Reason != peers.ReasonUnknownToPeer && f.Reason != peers.ReasonMNetOff {
+	if f == nil || !f.Pending && f.Reason != rotate.ReasonUnknownToPeer && f.Reason != rotate.ReasonMNetOff {
 		proof := client.Prove(ctx, c.who, to, push.Answered, true)
 		f, proven = proof.Failure, proof.Certificate
 	}
 	switch {
 	case f == nil:
 		return peertest.Proven, "", proven
-	case f.Pending():
-		return peertest.Pending, f.Reason, proven
+	case f.Pending:
+		return peertest.Pending, string(f.Reason), proven
 	}
-	return peertest.Refused, f.Reason, proven
+	return peertest.Refused, string(f.Reason), proven
 }
 
 // talk tells one peer by chance, and compares what is said of it with what it knows itself.
@@ -175,7 +177,7 @@ func TestAPeerWhoseQueueIsFullIsPending(t *testing.T) {
 	to := row(own)
 	to.Wwwroot = "http://" + addr
 	c := client(t, quick(func(o *peers.Options) { o.Timeout = 300 * time.Millisecond }))
-	if got := c.Push(t.Context(), identity(t, own), to, true); reason(got.Failure) != peers.ReasonTimeout || !got.Failure.Pending() || got.Attempts != 3 {
+	if got := c.Push(t.Context(), identity(t, own), to); reason(got.Failure) != string(rotate.ReasonTimeout) || !got.Failure.Pending || got.Attempts != 3 {
 		t.Errorf("failure is %v after %d attempts, want a pending timeout after 3", got.Failure, got.Attempts)
 	}
 }

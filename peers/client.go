@@ -23,30 +23,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-
-	"renew_mnetkeys/envelope"
 )
-
-// Peer is another site as the rows of this tenant describe it.
-type Peer struct {
-	Wwwroot         string // mnet_host.wwwroot
-	Application     string // mnet_application.name: "moodle" or "mahara"
-	ServerURL       string // mnet_application.xmlrpc_server_url, appended to Wwwroot
-	SSLVerification int    // mnet_host.sslverification: 0 nothing, 1 host name, 2 host name and chain
-	Certificate     string // mnet_host.public_key, the PEM we hold; may be empty or unreadable
-	// Node is where to connect instead of an address of Wwwroot's host: an address or a name, with a port or without it
-	// that of Wwwroot; "" for none. An IPv6 address with a port stands in brackets. Host, SNI, and the name that a TLS
-	// certificate is verified for stay those of Wwwroot.
-	Node string
-}
-
-// Identity is the site that calls.
-type Identity struct {
-	Wwwroot  string
-	Key      *envelope.KeyPair   // signs what is sent, and must open what comes back
-	Archived []*envelope.KeyPair // retired pairs, newest first; they only read answers of peers that missed a renewal
-	Drift    time.Duration       // how far ahead of us an answer may be stamped, as this site's drift_threshold says; 0 means Options.DriftThreshold
-}
 
 // Options configure a Client. Where a field is zero, the default named here holds.
 type Options struct {

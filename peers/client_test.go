@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"renew_mnetkeys/rotate"
+
 	"renew_mnetkeys/peers"
 	"renew_mnetkeys/peers/peertest"
 )
@@ -48,18 +50,18 @@ func renew(t testing.TB, s *peertest.Site, archive bool) {
 }
 
 // identity is a site as its tables tell it now.
-func identity(t testing.TB, s *peertest.Site) peers.Identity {
+func identity(t testing.TB, s *peertest.Site) rotate.Identity {
 	t.Helper()
 	current, history, err := s.Pairs()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return peers.Identity{Wwwroot: s.Wwwroot(), Key: current, Archived: history}
+	return rotate.Identity{Wwwroot: s.Wwwroot(), Key: current, Archived: history}
 }
 
 // row is a site as one that holds its current certificate knows it.
-func row(s *peertest.Site) peers.Peer {
-	return peers.Peer{
+func row(s *peertest.Site) rotate.Peer {
+	return rotate.Peer{
 		Wwwroot:     s.Wwwroot(),
 		Application: s.Application(),
 		ServerURL:   s.ServerURL(),
@@ -85,9 +87,9 @@ func client(t testing.TB, o peers.Options) *peers.Client {
 }
 
 // reason is the reason of a failure, "" without one.
-func reason(f *peers.Failure) string {
+func reason(f *rotate.Failure) string {
 	if f == nil {
 		return ""
 	}
-	return f.Reason
+	return string(f.Reason)
 }

@@ -8,11 +8,13 @@ import (
 	"net/netip"
 	"syscall"
 	"time"
+
+	"renew_mnetkeys/rotate"
 )
 
 // connect opens a connection to the first address of the target that takes one, TLS included. The context must have a
 // deadline; each address gets its share of what is left, so that a black hole in front leaves time for the next.
-func (c *Client) connect(ctx context.Context, t target, addrs []netip.Addr) (net.Conn, *Failure) {
+func (c *Client) connect(ctx context.Context, t target, addrs []netip.Addr) (net.Conn, *rotate.Failure) {
 	var conn net.Conn
 	var err error
 	noRoute := true
@@ -25,8 +27,8 @@ func (c *Client) connect(ctx context.Context, t target, addrs []netip.Addr) (net
 	}
 	if err != nil {
 		f := networkFailure(ctx, err, "connect")
-		f.NoRoute = noRoute && f.Reason == ReasonConnect
-		f.Refused = f.Reason == ReasonConnect && errors.Is(err, syscall.ECONNREFUSED)
+		f.NoRoute = noRoute && f.Reason == rotate.ReasonConnect
+		f.Refused = f.Reason == rotate.ReasonConnect && errors.Is(err, syscall.ECONNREFUSED)
 		return nil, f
 	}
 	if t.url.Scheme == "http" {
@@ -57,27 +59,27 @@ func unrouted(err error) bool {
 }
 
 // networkFailure classifies what went wrong below HTTP while doing something.
-func networkFailure(ctx context.Context, err error, doing string) *Failure {
+func networkFailure(ctx context.Context, err error, doing string) *rotate.Failure {
 	var waited net.Error
 	var named *net.OpError // its text says itself what was being done
 	switch {
 	case ctx.Err() != nil || errors.As(err, &waited) && waited.Timeout():
-		return failed(ReasonTimeout, err, "no answer in time (%s)", doing)
+		return failed(rotate.ReasonTimeout, err, "no answer in time (%s)", doing)
 	case errors.As(err, &named):
-		return failed(ReasonConnect, err, "%v", named)
+		return failed(rotate.ReasonConnect, err, "%v", named)
 	}
-	return failed(ReasonConnect, err, "%s: %v", doing, err)
+	return failed(rotate.ReasonConnect, err, "%s: %v", doing, err)
 }
 
-// Reachable connects, TCP and for https TLS as the peer's row demands, and sends nothing. The error is a *Failure.
-func (c *Client) Reachable(ctx context.Context, p Peer) error {
+// Reachable connects, TCP and for https TLS as the peer's row demands, and sends nothing.
+func (c *Client) Reachable(ctx context.Context, p rotate.Peer) *rotate.Failure {
 	t, f := targetOf(p, "")
 	if f != nil {
 		return f
 	}
 	t.peer = p.Wwwroot
-	_, _, f = c.retry(ctx, t, func(ctx context.Context) (*answer, *Failure) {
-		return nil, c.within(ctx, t, func(ctx context.Context, addrs []netip.Addr) *Failure {
+	_, _, f = c.retry(ctx, t, func(ctx context.Context) (*answer, *rotate.Failure) {
+		return nil, c.within(ctx, t, func(ctx context.Context, addrs []netip.Addr) *rotate.Failure {
 			conn, f := c.connect(ctx, t, addrs)
 			if f == nil {
 				_ = conn.Close()
@@ -85,5 +87,5 @@ func (c *Client) Reachable(ctx context.Context, p Peer) error {
 			return f
 		})
 	})
-	return f.asError()
+	return f
 }

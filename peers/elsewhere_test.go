@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"renew_mnetkeys/rotate"
+
 	"github.com/rs/zerolog"
 
 	"renew_mnetkeys/peers"
@@ -36,9 +38,9 @@ func TestARedirectLeadsNowhere(t *testing.T) {
 		inside, reached := counted(t, nothing)
 		outside, called := counted(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, inside.URL+"/admin", status) })
 		who := identity(t, start(t, peertest.Options{}))
-		to := peers.Peer{Wwwroot: outside.URL, Application: "moodle", Certificate: who.Key.Certificate.PEM}
+		to := rotate.Peer{Wwwroot: outside.URL, Application: "moodle", Certificate: who.Key.Certificate.PEM}
 		c := client(t, quick())
-		c.Push(t.Context(), who, to, true)
+		c.Push(t.Context(), who, to)
 		c.Prove(t.Context(), who, to, nil, true)
 		if reached.Load() != 0 || called.Load() == 0 {
 			t.Errorf("%d: the address it names was called %d times, it itself %d times", status, reached.Load(), called.Load())
@@ -64,7 +66,7 @@ func TestNoCallGoesThroughAProxy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Push(t.Context(), identity(t, start(t, peertest.Options{})), peers.Peer{Wwwroot: "http://peer.example:" + port, Application: "moodle"}, true)
+	c.Push(t.Context(), identity(t, start(t, peertest.Options{})), rotate.Peer{Wwwroot: "http://peer.example:" + port, Application: "moodle"})
 	if reached.Load() != 0 || called.Load() == 0 {
 		t.Errorf("the proxy was called %d times, the peer %d times", reached.Load(), called.Load())
 	}
@@ -76,7 +78,7 @@ func TestAnAnswerThatComesInPiecesIsEnded(t *testing.T) {
 	introduce(t, own, peer)
 	peer.Misbehave(peertest.Drip(time.Minute))
 	started := time.Now()
-	got := client(t, quick(func(o *peers.Options) { o.Timeout, o.Retries = 4*time.Second, -1 })).Push(t.Context(), identity(t, own), row(peer), true)
+	got := client(t, quick(func(o *peers.Options) { o.Timeout, o.Retries = 4*time.Second, -1 })).Push(t.Context(), identity(t, own), row(peer))
 	if took := time.Since(started); reason(got.Failure) != "timeout" || took > 30*time.Second {
 		t.Errorf("after %v: %v", took, got.Failure)
 	}
@@ -90,7 +92,7 @@ func TestARowThatVerifiesNothingIsWarnedOf(t *testing.T) {
 	}{{"https://127.0.0.1:1", 0, true}, {"https://127.0.0.1:1", 1, false}, {"https://127.0.0.1:1", 2, false}, {"http://127.0.0.1:1", 0, false}} {
 		var log strings.Builder
 		network := client(t, quick(func(o *peers.Options) { o.Log, o.Retries = zerolog.New(&log).Level(zerolog.WarnLevel), -1 }))
-		network.Push(t.Context(), identity(t, start(t, peertest.Options{})), peers.Peer{Wwwroot: c.wwwroot, SSLVerification: c.verification}, true)
+		network.Push(t.Context(), identity(t, start(t, peertest.Options{})), rotate.Peer{Wwwroot: c.wwwroot, SSLVerification: c.verification})
 		if warned := strings.Contains(log.String(), "TLS certificate not verified"); warned != c.warned {
 			t.Errorf("%+v: %q", c, log.String())
 		}

@@ -11,6 +11,8 @@ import (
 	"net/netip"
 	"time"
 
+	"renew_mnetkeys/rotate"
+
 	"renew_mnetkeys/envelope"
 )
 
@@ -26,7 +28,7 @@ type answer struct {
 
 // within runs do inside the limits: a place for the peer's address and one over all, and Options.Timeout from then on.
 // Whether the peer is silent is looked up again with the place: others may have found out while this one waited.
-func (c *Client) within(ctx context.Context, t target, do func(context.Context, []netip.Addr) *Failure) *Failure {
+func (c *Client) within(ctx context.Context, t target, do func(context.Context, []netip.Addr) *rotate.Failure) *rotate.Failure {
 	if f := c.silence.of(t); f != nil {
 		return f
 	}
@@ -37,7 +39,7 @@ func (c *Client) within(ctx context.Context, t target, do func(context.Context, 
 	// A host with several addresses counts under its first, which is the one that is dialled unless it is down.
 	release, err := c.limits.acquire(ctx, addrs[0])
 	if err != nil {
-		return failed(ReasonInterrupted, err, "interrupted while it waited for its turn")
+		return failed(rotate.ReasonInterrupted, err, "interrupted while it waited for its turn")
 	}
 	defer release()
 	if f := c.silence.of(t); f != nil {
@@ -53,17 +55,17 @@ var errPatience = errors.New("no answer in time")
 
 // orInterrupted is f, or that the caller's context was over before anything else ended the exchange. inTime is the
 // context of the exchange, made of the caller's.
-func orInterrupted(caller, inTime context.Context, f *Failure) *Failure {
-	if f == nil || !f.unanswered() || errors.Is(context.Cause(inTime), errPatience) || !over(caller) {
+func orInterrupted(caller, inTime context.Context, f *rotate.Failure) *rotate.Failure {
+	if f == nil || !unanswered(f) || errors.Is(context.Cause(inTime), errPatience) || !over(caller) {
 		return f
 	}
-	return failed(ReasonInterrupted, whyOver(caller), "interrupted before an answer came")
+	return failed(rotate.ReasonInterrupted, whyOver(caller), "interrupted before an answer came")
 }
 
 // exchange sends one HTTP request, once, and reads the whole answer.
-func (c *Client) exchange(ctx context.Context, t target, method string, body []byte) (a *answer, f *Failure) {
+func (c *Client) exchange(ctx context.Context, t target, method string, body []byte) (a *answer, f *rotate.Failure) {
 	started := c.o.Now()
-	f = c.within(ctx, t, func(ctx context.Context, addrs []netip.Addr) *Failure {
+	f = c.within(ctx, t, func(ctx context.Context, addrs []netip.Addr) *rotate.Failure {
 		conn, f := c.connect(ctx, t, addrs)
 		if f != nil {
 			return f
@@ -74,7 +76,7 @@ func (c *Client) exchange(ctx context.Context, t target, method string, body []b
 	})
 	event := c.o.Log.Debug().Str("url", t.url.Redacted()).Str("method", method).Dur("took", c.o.Now().Sub(started))
 	if f != nil {
-		event.Str("reason", f.Reason).Str("detail", f.Detail).Msg("exchange failed")
+		event.Str("reason", string(f.Reason)).Str("detail", f.Detail).Msg("exchange failed")
 		return nil, f
 	}
 	event.Int("status", a.status).Int("bytes", len(a.body)).Msg("exchange")
@@ -105,7 +107,7 @@ func newRequest(ctx context.Context, t target, method string, body []byte) *http
 // a preforking web server as long as a call does, outside the limit per address that protects PHP pools; redirects,
 // proxies of the environment, compression and HTTP/2 would be off as well. Proxies are no loss: Moodle's sealed calls
 // use none (mnet/xmlrpc/client.php), so a proof through one would prove a way that Moodle does not take.
-func roundTrip(ctx context.Context, conn net.Conn, r *http.Request) (*answer, *Failure) {
+func roundTrip(ctx context.Context, conn net.Conn, r *http.Request) (*answer, *rotate.Failure) {
 	deadline, _ := ctx.Deadline()
 	_ = conn.SetDeadline(deadline)
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
@@ -126,13 +128,13 @@ func roundTrip(ctx context.Context, conn net.Conn, r *http.Request) (*answer, *F
 	var broken *net.OpError
 	switch {
 	case limited.N <= 0 || err == nil:
-		return nil, failed(ReasonTooLarge, nil, "answered more than %d bytes", envelope.MaxSize)
+		return nil, failed(rotate.ReasonTooLarge, nil, "answered more than %d bytes", envelope.MaxSize)
 	case ctx.Err() == nil && sent != nil:
 		return nil, networkFailure(ctx, sent, "send")
 	case ctx.Err() != nil || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.As(err, &broken):
 		return nil, networkFailure(ctx, err, "read the answer")
 	}
-	return nil, failed(ReasonNotXMLRPC, err, "answered something that is not HTTP")
+	return nil, failed(rotate.ReasonNotXMLRPC, err, "answered something that is not HTTP")
 }
 
 // readResponse skips the informational answers (1xx) that may come before the real one.

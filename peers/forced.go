@@ -1,20 +1,10 @@
 package peers
 
-import "context"
+import (
+	"context"
 
-// ForcedMode says what a peer does with a forced keyswap.
-type ForcedMode int
-
-// The modes of a peer.
-const (
-	ForceUnknown ForcedMode = iota // not asked, or its answer tells nothing
-	ForceTaken                     // patched for VMoodle: stores the key of a host that it knows
-	ForceIgnored                   // answers its certificate and stores nothing, like a Moodle as released
+	"renew_mnetkeys/rotate"
 )
-
-func (m ForcedMode) String() string {
-	return [...]string{"unknown", "patched", "stock"}[m]
-}
 
 // TakesForce tells a Moodle that is patched for VMoodle from one as released, by
 // a forced keyswap in the name of own's wwwroot with a slash behind it. The patch
@@ -37,25 +27,25 @@ func (m ForcedMode) String() string {
 // A Mahara is not asked: as released it drops the slash as well (dropslash() in
 // htdocs/lib/peer.php), and no answer of its patched form is known. The failure is
 // nil where the mode is known or nothing was asked.
-func (c *Client) TakesForce(ctx context.Context, own Identity, p Peer) (ForcedMode, *Failure) {
+func (c *Client) TakesForce(ctx context.Context, own rotate.Identity, p rotate.Peer) (rotate.Forced, *rotate.Failure) {
 	if p.Application == mahara {
-		return ForceUnknown, nil
+		return rotate.ForcedUnknown, nil
 	}
 	body, err := encodeCall("system/keyswap", own.Wwwroot+"/", own.Key.Certificate.PEM, p.Application, 1)
 	if err != nil {
-		return ForceUnknown, failed(ReasonNotXMLRPC, err, "encode keyswap: %v", err)
+		return rotate.ForcedUnknown, failed(rotate.ReasonNotXMLRPC, err, "encode keyswap: %v", err)
 	}
 	a, f := c.talk(own, p).post(ctx, body)
 	if f != nil {
-		return ForceUnknown, f
+		return rotate.ForcedUnknown, f
 	}
 	if value, _, err := decodeAnswer(a.body); err == nil {
 		if known, ok := value.(bool); ok && !known {
-			return ForceTaken, nil
+			return rotate.ForcedTaken, nil
 		}
 	}
 	if _, f := readKeyswap(p, a); f != nil {
-		return ForceUnknown, f
+		return rotate.ForcedUnknown, f
 	}
-	return ForceIgnored, nil
+	return rotate.ForcedIgnored, nil
 }

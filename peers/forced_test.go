@@ -3,6 +3,8 @@ package peers_test
 import (
 	"testing"
 
+	"renew_mnetkeys/rotate"
+
 	"renew_mnetkeys/peers"
 	"renew_mnetkeys/peers/peertest"
 )
@@ -12,18 +14,18 @@ func TestWhetherAPeerTakesAForcedKey(t *testing.T) {
 		name   string
 		peer   peertest.Options
 		faults []peertest.Fault
-		mode   peers.ForcedMode
+		mode   rotate.Forced
 		reason string
 		asked  int
 	}{
-		{name: "a patched Moodle does", mode: peers.ForceTaken, asked: 1},
-		{name: "a patched Moodle 4.1 does", peer: peertest.Options{Modern: true}, mode: peers.ForceTaken, asked: 1},
-		{name: "a Moodle as released ignores it", peer: stock(), mode: peers.ForceIgnored, asked: 1},
-		{name: "a Moodle 4.1 as released ignores it", peer: modern(), mode: peers.ForceIgnored, asked: 1},
+		{name: "a patched Moodle does", mode: rotate.ForcedTaken, asked: 1},
+		{name: "a patched Moodle 4.1 does", peer: peertest.Options{Modern: true}, mode: rotate.ForcedTaken, asked: 1},
+		{name: "a Moodle as released ignores it", peer: stock(), mode: rotate.ForcedIgnored, asked: 1},
+		{name: "a Moodle 4.1 as released ignores it", peer: modern(), mode: rotate.ForcedIgnored, asked: 1},
 		{name: "a Moodle that registers all hosts keeps the one row of us", peer: peertest.Options{Kind: peertest.Stock, RegisterAll: true},
-			mode: peers.ForceIgnored, asked: 1},
+			mode: rotate.ForcedIgnored, asked: 1},
 		{name: "PHP notices tell nothing", faults: []peertest.Fault{peertest.Notices}, reason: "stray_output", asked: 1},
-		{name: "a Mahara is not asked", peer: mahara(), mode: peers.ForceUnknown},
+		{name: "a Mahara is not asked", peer: mahara(), mode: rotate.ForcedUnknown},
 		{name: "a fault tells nothing", faults: []peertest.Fault{peertest.Answers(0)}, reason: "fault_0", asked: 1},
 		{name: "another site's certificate tells nothing", peer: stock(), faults: []peertest.Fault{peertest.OtherCertificate},
 			reason: "bad_certificate", asked: 1},
@@ -60,7 +62,7 @@ func TestAskingForTheForceTellsAPatchedPeerNoKey(t *testing.T) {
 	introduce(t, own, peer)
 	held := peer.Held(own.Wwwroot())
 	renew(t, own, true)
-	if mode, failure := client(t, quick()).TakesForce(t.Context(), identity(t, own), row(peer)); mode != peers.ForceTaken || failure != nil {
+	if mode, failure := client(t, quick()).TakesForce(t.Context(), identity(t, own), row(peer)); mode != rotate.ForcedTaken || failure != nil {
 		t.Fatalf("got %v, %v", mode, failure)
 	}
 	if peer.Held(own.Wwwroot()) != held {

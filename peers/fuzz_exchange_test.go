@@ -14,6 +14,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"renew_mnetkeys/rotate"
+
 	"renew_mnetkeys/envelope"
 )
 
@@ -73,14 +75,14 @@ func FuzzExchange(f *testing.F) {
 		case (a == nil) == (failure == nil):
 			t.Fatalf("an answer: %v, a failure: %v", a != nil, failure)
 		case failure != nil:
-			if !fuzzedReasons.MatchString(failure.Reason) {
+			if !fuzzedReasons.MatchString(string(failure.Reason)) {
 				t.Errorf("reason %q is none of these", failure.Reason)
 			}
 			checkText(t, failure.Detail, detailLimit)
 		case len(a.body) > envelope.MaxSize || a.status < 200 || a.status > 999:
 			t.Errorf("status %d with %d bytes", a.status, len(a.body))
 		default:
-			check(t, a.refusal(Peer{Application: mahara}))
+			check(t, a.refusal(rotate.Peer{Application: mahara}))
 		}
 	})
 }

@@ -11,6 +11,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"renew_mnetkeys/rotate"
+
 	"renew_mnetkeys/envelope"
 )
 
@@ -21,7 +23,7 @@ var known = regexp.MustCompile(`^(not_xmlrpc|stray_output|too_large|unknown_to_p
 // neither panic nor believe: every answer ends in something readable or in a Failure that is fit to print.
 func FuzzAnswer(f *testing.F) {
 	own := seeds(f)
-	p := Peer{Wwwroot: "http://peer.example", Application: mahara}
+	p := rotate.Peer{Wwwroot: "http://peer.example", Application: mahara}
 	f.Fuzz(func(t *testing.T, number uint, body []byte) {
 		status := 100 + int(number%900) // net/http takes three digits
 		if len(body) > envelope.MaxSize {
@@ -48,9 +50,9 @@ func FuzzAnswer(f *testing.F) {
 }
 
 // seeds adds everything that real servers were seen to answer and returns an identity that opens some of it.
-func seeds(f *testing.F) Identity {
+func seeds(f *testing.F) rotate.Identity {
 	f.Helper()
-	var own Identity
+	var own rotate.Identity
 	vectors, err := filepath.Glob(filepath.Join("..", "testdata", "vectors", "*.json"))
 	if err != nil || len(vectors) == 0 {
 		f.Fatalf("no vectors to begin with (%v)", err)
@@ -101,12 +103,12 @@ func seeds(f *testing.F) Identity {
 // answered is the seed of a status.
 func answered(status int) uint { return uint(status - 100) }
 
-func check(t *testing.T, f *Failure) {
+func check(t *testing.T, f *rotate.Failure) {
 	t.Helper()
 	if f == nil {
 		return
 	}
-	if !known.MatchString(f.Reason) {
+	if !known.MatchString(string(f.Reason)) {
 		t.Errorf("reason %q is none", f.Reason)
 	}
 	checkText(t, f.Detail, detailLimit)

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"renew_mnetkeys/rotate"
+
 	"renew_mnetkeys/peers"
 	"renew_mnetkeys/peers/peertest"
 )
@@ -65,7 +67,7 @@ func TestACallThatItsCallerEndsIsInterrupted(t *testing.T) {
 				ctx, cancel := end(t.Context())
 				defer cancel()
 				got := network.Prove(ctx, who, to, nil, false)
-				if reason(got.Failure) != "interrupted" || !got.Failure.Pending() || !strings.Contains(got.Failure.Detail, c.detail) {
+				if reason(got.Failure) != "interrupted" || !got.Failure.Pending || !strings.Contains(got.Failure.Detail, c.detail) {
 					t.Errorf("failure is %v", got.Failure)
 				}
 				// It is no evidence against the peer.
@@ -85,15 +87,15 @@ func TestACallThatIsEndedWhileItWaitsForItsTurnIsInterrupted(t *testing.T) {
 	peer.Misbehave(peertest.Hang)
 	network := client(t, quick(func(o *peers.Options) { o.PerAddress, o.Timeout = 1, time.Minute }))
 	first, endFirst := context.WithCancel(t.Context())
-	done := make(chan peers.Push, 1)
+	done := make(chan rotate.Push, 1)
 	who, to := identity(t, own), row(peer)
-	go func() { done <- network.Push(first, who, to, true) }()
+	go func() { done <- network.Push(first, who, to) }()
 	for peer.State().Exchanges == 0 {
 		time.Sleep(time.Millisecond)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if got := network.Push(ctx, who, to, true); reason(got.Failure) != "interrupted" || !strings.Contains(got.Failure.Detail, "its turn") {
+	if got := network.Push(ctx, who, to); reason(got.Failure) != "interrupted" || !strings.Contains(got.Failure.Detail, "its turn") {
 		t.Errorf("failure is %v", got.Failure)
 	}
 	endFirst()
@@ -110,7 +112,7 @@ func TestOptionsTimeoutIsNoInterruption(t *testing.T) {
 	network := client(t, quick(func(o *peers.Options) { o.Timeout, o.Retries = 50*time.Millisecond, -1 }))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	if got := network.Push(ctx, identity(t, own), row(peer), true); reason(got.Failure) != "timeout" {
+	if got := network.Push(ctx, identity(t, own), row(peer)); reason(got.Failure) != "timeout" {
 		t.Errorf("failure is %v", got.Failure)
 	}
 }

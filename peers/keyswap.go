@@ -5,43 +5,45 @@ import (
 	"errors"
 	"strings"
 
+	"renew_mnetkeys/rotate"
+
 	"renew_mnetkeys/envelope"
 )
 
-// Push is what came of telling a peer our certificate.
-type Push struct {
-	// Answered is the certificate the peer answered, nil unless it is readable and carries the peer's wwwroot.
-	// It proves nothing: stock Moodle answers the same and stores nothing.
-	Answered *envelope.Certificate
-	Failure  *Failure // nil exactly when Answered is not
-	Attempts int      // HTTP exchanges begun
+// Push implements rotate.Network: it sends system/keyswap with our certificate, and with the fourth parameter that makes
+// a Moodle patched for VMoodle store it. Others ignore that parameter.
+func (c *Client) Push(ctx context.Context, own rotate.Identity, p rotate.Peer) rotate.Push {
+	return c.push(ctx, own, p, true)
 }
 
-// Push sends system/keyswap with our certificate. With force it has the fourth parameter that makes a Moodle patched
-// for VMoodle store it; others ignore that.
-func (c *Client) Push(ctx context.Context, own Identity, p Peer, force bool) Push {
+// Keyswap sends the plain system/keyswap, of three parameters.
+func (c *Client) Keyswap(ctx context.Context, own rotate.Identity, p rotate.Peer) rotate.Push {
+	return c.push(ctx, own, p, false)
+}
+
+func (c *Client) push(ctx context.Context, own rotate.Identity, p rotate.Peer, force bool) rotate.Push {
 	if p.SSLVerification == 0 && strings.HasPrefix(p.Wwwroot, "https:") {
 		c.o.Log.Warn().Str("peer", clean(p.Wwwroot, detailLimit)).Msg("TLS certificate not verified, as its row says")
 	}
 	t := c.talk(own, p)
 	answered, f := t.keyswap(ctx, force)
-	return Push{Answered: answered, Failure: f, Attempts: t.attempts}
+	return rotate.Push{Answered: answered, Failure: f, Attempts: t.attempts}
 }
 
 // talk is a conversation with one peer: a few exchanges, one after another.
 type talk struct {
 	c        *Client
-	own      Identity
-	peer     Peer
+	own      rotate.Identity
+	peer     rotate.Peer
 	attempts int
 }
 
-func (c *Client) talk(own Identity, p Peer) *talk {
+func (c *Client) talk(own rotate.Identity, p rotate.Peer) *talk {
 	return &talk{c: c, own: own, peer: p}
 }
 
 // post sends an XML-RPC body to the peer's server, with retries, and returns the answer when its status is 200.
-func (t *talk) post(ctx context.Context, body []byte) (*answer, *Failure) {
+func (t *talk) post(ctx context.Context, body []byte) (*answer, *rotate.Failure) {
 	to, f := targetOf(t.peer, t.peer.ServerURL)
 	if f != nil {
 		return nil, f
@@ -50,7 +52,7 @@ func (t *talk) post(ctx context.Context, body []byte) (*answer, *Failure) {
 		to.peer = t.peer.Wwwroot
 	}
 	to.sealed = envelope.IsSealed(body)
-	a, attempts, f := t.c.retry(ctx, to, func(ctx context.Context) (*answer, *Failure) {
+	a, attempts, f := t.c.retry(ctx, to, func(ctx context.Context) (*answer, *rotate.Failure) {
 		a, f := t.c.exchange(ctx, to, "POST", body)
 		if f != nil {
 			return nil, f
@@ -65,14 +67,14 @@ func (t *talk) post(ctx context.Context, body []byte) (*answer, *Failure) {
 func (t *talk) toOwnSite() bool { return envelope.SameWwwroot(t.own.Wwwroot, t.peer.Wwwroot) }
 
 // keyswap is one plain system/keyswap: our wwwroot, our certificate, what the peer runs, and the force.
-func (t *talk) keyswap(ctx context.Context, force bool) (*envelope.Certificate, *Failure) {
+func (t *talk) keyswap(ctx context.Context, force bool) (*envelope.Certificate, *rotate.Failure) {
 	params := []any{t.own.Wwwroot, t.own.Key.Certificate.PEM, t.peer.Application}
 	if force {
 		params = append(params, 1)
 	}
 	body, err := encodeCall("system/keyswap", params...)
 	if err != nil {
-		return nil, failed(ReasonNotXMLRPC, err, "encode keyswap: %v", err)
+		return nil, failed(rotate.ReasonNotXMLRPC, err, "encode keyswap: %v", err)
 	}
 	a, f := t.post(ctx, body)
 	if f != nil {
@@ -84,7 +86,7 @@ func (t *talk) keyswap(ctx context.Context, force bool) (*envelope.Certificate, 
 }
 
 // readKeyswap reads the answer to a keyswap (mnet_keyswap of Moodle's mnet/xmlrpc/serverlib.php).
-func readKeyswap(p Peer, a *answer) (*envelope.Certificate, *Failure) {
+func readKeyswap(p rotate.Peer, a *answer) (*envelope.Certificate, *rotate.Failure) {
 	value, refused, err := decodeAnswer(a.body)
 	if err != nil {
 		return nil, a.notXMLRPC(err)
@@ -97,23 +99,23 @@ func readKeyswap(p Peer, a *answer) (*envelope.Certificate, *Failure) {
 		if v != "" {
 			return ownCertificate(p, v)
 		}
-		return nil, failed(ReasonUnknownToPeer, nil, "keyswap answered an empty string")
+		return nil, failed(rotate.ReasonUnknownToPeer, nil, "keyswap answered an empty string")
 	case bool: // Moodle patched for VMoodle; a trailing slash in our wwwroot is enough
 		if !v {
-			return nil, failed(ReasonUnknownToPeer, nil, "it has no host with our wwwroot")
+			return nil, failed(rotate.ReasonUnknownToPeer, nil, "it has no host with our wwwroot")
 		}
 	}
-	return nil, failed(ReasonBadCertificate, nil, "keyswap answered no certificate")
+	return nil, failed(rotate.ReasonBadCertificate, nil, "keyswap answered no certificate")
 }
 
 // ownCertificate reads a certificate that a peer says is its own.
-func ownCertificate(p Peer, text string) (*envelope.Certificate, *Failure) {
+func ownCertificate(p rotate.Peer, text string) (*envelope.Certificate, *rotate.Failure) {
 	certificate, err := envelope.ParseCertificate(text)
 	if err != nil {
-		return nil, failed(ReasonBadCertificate, err, "answered an unreadable certificate")
+		return nil, failed(rotate.ReasonBadCertificate, err, "answered an unreadable certificate")
 	}
 	if err := certificate.CheckWwwroot(p.Wwwroot); err != nil {
-		f := failed(ReasonBadCertificate, err, "answered another site's certificate: %v", err)
+		f := failed(rotate.ReasonBadCertificate, err, "answered another site's certificate: %v", err)
 		var names *envelope.WwwrootError
 		if errors.As(err, &names) {
 			f.Other = otherSite(names.Got, p)

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"renew_mnetkeys/rotate"
+
 	"renew_mnetkeys/peers"
 	"renew_mnetkeys/peers/peertest"
 )
@@ -35,8 +37,8 @@ type outcome struct {
 }
 
 // proveAll proves all peers at once, as the renewal does.
-func proveAll(ctx context.Context, c *peers.Client, who peers.Identity, rows []peers.Peer) (sum outcome) {
-	proofs := make([]peers.Proof, len(rows))
+func proveAll(ctx context.Context, c *peers.Client, who rotate.Identity, rows []rotate.Peer) (sum outcome) {
+	proofs := make([]rotate.Proof, len(rows))
 	started := time.Now()
 	var all sync.WaitGroup
 	for i, p := range rows {
@@ -53,8 +55,8 @@ func proveAll(ctx context.Context, c *peers.Client, who peers.Identity, rows []p
 	return sum
 }
 
-func rowsOf(sites []*peertest.Site) []peers.Peer {
-	rows := make([]peers.Peer, len(sites))
+func rowsOf(sites []*peertest.Site) []rotate.Peer {
+	rows := make([]rotate.Peer, len(sites))
 	for i, s := range sites {
 		rows[i] = row(s)
 	}
@@ -161,7 +163,7 @@ func TestLimitsHoldOverAllAndPerAddress(t *testing.T) {
 	const perAddress, all = 2, 5
 	own := start(t, peertest.Options{})
 	shared := peertest.NewKeyPair("shared", 1024).Private
-	var rows []peers.Peer
+	var rows []rotate.Peer
 	for i := range 20 {
 		peer := start(t, peertest.Options{Address: fmt.Sprintf("127.0.1.%d:0", 1+i%4), Key: shared})
 		introduce(t, own, peer)
@@ -201,7 +203,7 @@ func TestTheLimitIsOfTheAddressNotOfTheName(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 6 {
 		all.Go(func() {
-			if err := c.Reachable(t.Context(), peers.Peer{Wwwroot: fmt.Sprintf("http://tenant%d.example", i)}); err != nil {
+			if err := c.Reachable(t.Context(), rotate.Peer{Wwwroot: fmt.Sprintf("http://tenant%d.example", i)}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -219,7 +221,7 @@ func TestSilentPeersDelayNobodyElse(t *testing.T) {
 	const timeout = 20 * time.Second // which the test does not wait for unless it fails
 	own := start(t, peertest.Options{})
 	shared := peertest.NewKeyPair("shared", 1024).Private
-	var silent, live []peers.Peer
+	var silent, live []rotate.Peer
 	for i := range 42 {
 		o := peertest.Options{Address: fmt.Sprintf("127.0.2.%d:0", 1+i), Key: shared}
 		if i < 12 {

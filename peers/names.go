@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"renew_mnetkeys/rotate"
 )
 
 // names gives each host name one answer per client, the first: the limit per address counts on it, and a name server
@@ -23,7 +25,7 @@ func newNames(resolve func(context.Context, string) ([]netip.Addr, error), timeo
 }
 
 // lookup returns at least one address of the host, in the resolver's order of preference.
-func (n *names) lookup(ctx context.Context, host string) ([]netip.Addr, *Failure) {
+func (n *names) lookup(ctx context.Context, host string) ([]netip.Addr, *rotate.Failure) {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return []netip.Addr{addr.Unmap()}, nil
 	}
@@ -44,7 +46,7 @@ func (n *names) lookup(ctx context.Context, host string) ([]netip.Addr, *Failure
 		err = errors.New("no address")
 	}
 	if err != nil {
-		return nil, orInterrupted(ctx, inTime, failed(ReasonDNS, err, "%v", err))
+		return nil, orInterrupted(ctx, inTime, failed(rotate.ReasonDNS, err, "%v", err))
 	}
 	for i := range found {
 		found[i] = found[i].Unmap()
@@ -58,24 +60,34 @@ func (n *names) lookup(ctx context.Context, host string) ([]netip.Addr, *Failure
 	return found, nil
 }
 
-// Address resolves the host of a wwwroot, for mnet_host.ip_address. The error is a *Failure.
+// Address implements rotate.Locator: the first address of a wwwroot's host, for mnet_host.ip_address. The error is a
+// *rotate.Failure.
 func (c *Client) Address(ctx context.Context, wwwroot string) (netip.Addr, error) {
-	addrs, err := c.Addresses(ctx, wwwroot)
-	if err != nil {
-		return netip.Addr{}, err
+	addrs, f := c.addresses(ctx, wwwroot)
+	if f != nil {
+		return netip.Addr{}, f
 	}
 	return addrs[0], nil
 }
 
-// Addresses are all that the host of a wwwroot resolves to, at least one. The error is a *Failure.
-func (c *Client) Addresses(ctx context.Context, wwwroot string) ([]netip.Addr, error) {
+// Nodes implements rotate.Network.
+func (c *Client) Nodes(ctx context.Context, wwwroot string) ([]string, *rotate.Failure) {
+	addrs, f := c.addresses(ctx, wwwroot)
+	if f != nil {
+		return nil, f
+	}
+	nodes := make([]string, len(addrs))
+	for i, a := range addrs {
+		nodes[i] = a.String()
+	}
+	return nodes, nil
+}
+
+// addresses are all that the host of a wwwroot resolves to, at least one.
+func (c *Client) addresses(ctx context.Context, wwwroot string) ([]netip.Addr, *rotate.Failure) {
 	t, f := parseTarget(wwwroot, 0)
 	if f != nil {
 		return nil, f
 	}
-	addrs, f := c.names.lookup(ctx, t.url.Hostname())
-	if f != nil {
-		return nil, f
-	}
-	return addrs, nil
+	return c.names.lookup(ctx, t.url.Hostname())
 }

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 
+	"renew_mnetkeys/rotate"
+
 	"renew_mnetkeys/peers"
 	"renew_mnetkeys/peers/peertest"
 )
@@ -57,7 +59,7 @@ func TestAPeerIsCalledOnItsNodeUnderItsOwnName(t *testing.T) {
 }
 
 // onNode does everything that a Client does with a peer.
-func onNode(t *testing.T, c *peers.Client, own *peertest.Site, to peers.Peer) {
+func onNode(t *testing.T, c *peers.Client, own *peertest.Site, to rotate.Peer) {
 	t.Helper()
 	if err := c.Reachable(t.Context(), to); err != nil {
 		t.Errorf("%s: reachable: %v", to.Node, err)
@@ -65,7 +67,7 @@ func onNode(t *testing.T, c *peers.Client, own *peertest.Site, to peers.Peer) {
 	if _, err := c.PublicKey(t.Context(), to); err != nil {
 		t.Errorf("%s: public key: %v", to.Node, err)
 	}
-	if got := c.Push(t.Context(), identity(t, own), to, true); got.Failure != nil {
+	if got := c.Push(t.Context(), identity(t, own), to); got.Failure != nil {
 		t.Errorf("%s: push: %v", to.Node, got.Failure)
 	}
 	if got := c.Prove(t.Context(), identity(t, own), to, nil, false); got.Failure != nil {
@@ -122,7 +124,7 @@ func TestWhereANodeIs(t *testing.T) {
 				return nil, errors.New("not here")
 			}
 		})
-		err := client(t, o).Reachable(t.Context(), peers.Peer{Wwwroot: c.wwwroot, Node: c.node})
+		err := client(t, o).Reachable(t.Context(), rotate.Peer{Wwwroot: c.wwwroot, Node: c.node})
 		if dialled != c.want || reasonOf(err) != "connect" || (c.want == "") != strings.Contains(err.Error(), "neither HOST nor HOST:PORT") {
 			t.Errorf("%q: dialled %q, want %q: %v", c.node, dialled, c.want, err)
 		}
@@ -160,7 +162,7 @@ func TestOverlappingCallsToTheOwnSiteMeetAllWebServers(t *testing.T) {
 	own.NodeCaches(1, stale)
 	c := client(t, quick())
 	ask := func(node string) (proven, unopened int) {
-		proofs := make([]peers.Proof, 6)
+		proofs := make([]rotate.Proof, 6)
 		var all sync.WaitGroup
 		for i := range proofs {
 			to := row(own)
@@ -216,8 +218,8 @@ func TestAFailureTellsWhetherThereWasARoute(t *testing.T) {
 				return nil, err
 			}
 		})
-		err := client(t, o).Reachable(t.Context(), peers.Peer{Wwwroot: "http://peer.example"})
-		var f *peers.Failure
+		err := client(t, o).Reachable(t.Context(), rotate.Peer{Wwwroot: "http://peer.example"})
+		var f *rotate.Failure
 		if !errors.As(err, &f) || f.Reason != "connect" || f.NoRoute != c.want {
 			t.Errorf("%s: %+v", c.name, f)
 		}
@@ -245,7 +247,7 @@ func TestAnAnswerInAnotherSitesNameNamesIt(t *testing.T) {
 			}
 			// What it shows is read as strictly as Moodle reads it, and named only if the site is another.
 			_, err := client(t, quick(nowhere)).PublicKey(t.Context(), to)
-			var f *peers.Failure
+			var f *rotate.Failure
 			if errors.As(err, &f) != (to.Wwwroot != c.answers) || f != nil && (f.Reason != "bad_certificate" || f.Other != c.other) {
 				t.Errorf("its page: %+v", f)
 			}

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"regexp"
 
+	"renew_mnetkeys/rotate"
+
 	"renew_mnetkeys/envelope"
 )
 
@@ -13,14 +15,14 @@ var lineBreak = regexp.MustCompile(`(?i)<br\s*/?>`)
 
 // PublicKey reads the certificate that wwwroot/mnet/publickey.php shows: text around a PEM block (Moodle's
 // mnet/publickey.php says text/plain; a theme or a notice may make a page of it). It is what the web side signs with,
-// where the keyswap answer is what the database says. Mahara has no such page. The error is a *Failure.
-func (c *Client) PublicKey(ctx context.Context, p Peer) (*envelope.Certificate, error) {
+// where the keyswap answer is what the database says. Mahara has no such page.
+func (c *Client) PublicKey(ctx context.Context, p rotate.Peer) (*envelope.Certificate, *rotate.Failure) {
 	certificate, _, f := c.publicKey(ctx, p)
-	return certificate, f.asError()
+	return certificate, f
 }
 
 // publicKey is PublicKey; attempts counts the exchanges begun.
-func (c *Client) publicKey(ctx context.Context, p Peer) (certificate *envelope.Certificate, attempts int, f *Failure) {
+func (c *Client) publicKey(ctx context.Context, p rotate.Peer) (certificate *envelope.Certificate, attempts int, f *rotate.Failure) {
 	t, f := targetOf(p, "/mnet/publickey.php")
 	if f != nil {
 		return nil, 0, f
@@ -37,16 +39,16 @@ func (c *Client) publicKey(ctx context.Context, p Peer) (certificate *envelope.C
 }
 
 // Title reads the title of a site's home page, as Moodle's mnet/peer.php does to name a new host: one line of at most
-// 80 characters, "" when the page has none. A home page that redirects, to a login say, is an error as any other that
-// does not answer 200. The error is a *Failure.
-func (c *Client) Title(ctx context.Context, wwwroot string, sslVerification int) (string, error) {
+// 80 characters, "" when the page has none. A home page that redirects, to a login say, is a failure as any other that
+// does not answer 200.
+func (c *Client) Title(ctx context.Context, wwwroot string, sslVerification int) (string, *rotate.Failure) {
 	t, f := parseTarget(wwwroot+"/", sslVerification)
 	if f != nil {
 		return "", f
 	}
 	a, _, f := c.get(ctx, t)
 	if f == nil {
-		f = a.refusal(Peer{})
+		f = a.refusal(rotate.Peer{})
 	}
 	if f != nil {
 		return "", f
@@ -55,11 +57,11 @@ func (c *Client) Title(ctx context.Context, wwwroot string, sslVerification int)
 }
 
 // get reads a page, with retries.
-func (c *Client) get(ctx context.Context, t target) (a *answer, attempts int, f *Failure) {
-	return c.retry(ctx, t, func(ctx context.Context) (*answer, *Failure) {
+func (c *Client) get(ctx context.Context, t target) (a *answer, attempts int, f *rotate.Failure) {
+	return c.retry(ctx, t, func(ctx context.Context) (*answer, *rotate.Failure) {
 		a, f := c.exchange(ctx, t, http.MethodGet, nil)
 		if f == nil && a.status >= 500 {
-			f = a.refusal(Peer{})
+			f = a.refusal(rotate.Peer{})
 		}
 		return a, f
 	})

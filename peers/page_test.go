@@ -11,7 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"renew_mnetkeys/peers"
+	"renew_mnetkeys/rotate"
+
 	"renew_mnetkeys/peers/peertest"
 )
 
@@ -80,9 +81,9 @@ func redirect(to string) http.HandlerFunc {
 
 // reasonOf is the reason of an error of package peers, "" for nil.
 func reasonOf(err error) string {
-	var f *peers.Failure
+	var f *rotate.Failure
 	if errors.As(err, &f) {
-		return f.Reason
+		return reason(f)
 	}
 	if err != nil {
 		return fmt.Sprintf("not a Failure: %v", err)
@@ -125,7 +126,7 @@ func TestPublicKeyInAPageOfHTML(t *testing.T) {
 	var body string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) }))
 	defer server.Close()
-	p := peers.Peer{Wwwroot: server.URL}
+	p := rotate.Peer{Wwwroot: server.URL}
 	certificate := peertest.NewKeyPair(p.Wwwroot, 1024).Certificate.PEM
 	other := peertest.NewKeyPair("http://other.example", 1024).Certificate.PEM
 	for _, c := range []struct{ name, body, reason string }{
@@ -165,13 +166,13 @@ func TestReachableConnectsAndSendsNothing(t *testing.T) {
 		sent <- n
 	}()
 	c := client(t, quick())
-	if err := c.Reachable(t.Context(), peers.Peer{Wwwroot: "http://" + listener.Addr().String()}); err != nil {
+	if err := c.Reachable(t.Context(), rotate.Peer{Wwwroot: "http://" + listener.Addr().String()}); err != nil {
 		t.Error(err)
 	}
 	if n := <-sent; n != 0 {
 		t.Errorf("%d bytes were sent, want a connection and none", n)
 	}
-	if err := c.Reachable(t.Context(), peers.Peer{Wwwroot: "http://127.0.0.1:1"}); reasonOf(err) != "connect" {
+	if err := c.Reachable(t.Context(), rotate.Peer{Wwwroot: "http://127.0.0.1:1"}); reasonOf(err) != "connect" {
 		t.Errorf("error is %v, want reason connect", err)
 	}
 }

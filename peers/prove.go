@@ -4,21 +4,10 @@ import (
 	"context"
 	"fmt"
 
+	"renew_mnetkeys/rotate"
+
 	"renew_mnetkeys/envelope"
 )
-
-// Proof is what came of a sealed round trip.
-type Proof struct {
-	// Certificate is the one under which a signed answer of the peer verified, the last where there were several, also
-	// that of a fault which is no proof; nil if none did. It may be stored whatever its dates. What the peer merely
-	// answered to a keyswap, or shows, is not here.
-	Certificate *envelope.Certificate
-	Healed      bool     // proven, but only after a 7025, a 710 or Mahara's fault 0
-	Fault       string   // proven by a fault that came signed and sealed: "fault_17: text"; "" for none
-	Forgotten   bool     // it opened no call that was sealed to the certificate of our row
-	Failure     *Failure // nil: proven
-	Attempts    int      // exchanges tried, retries, keyswaps and pages included
-}
 
 // maxCalls bounds the sealed calls of one proof. The longest honest way is 7023, then another certificate, 7025, and
 // fault 0 of a Mahara that heals.
@@ -32,14 +21,14 @@ const maxCalls = 6
 // may always read the peer's publickey.php, which changes nothing there.
 //
 // A peer that holds our old certificate fetches the new one before it answers the first call, unnoticed from here.
-func (c *Client) Prove(ctx context.Context, own Identity, p Peer, answered *envelope.Certificate, mayKeyswap bool) Proof {
+func (c *Client) Prove(ctx context.Context, own rotate.Identity, p rotate.Peer, answered *envelope.Certificate, mayKeyswap bool) rotate.Proof {
 	t := c.talk(own, p)
 	w := &proving{talk: t, answered: answered, mayKeyswap: mayKeyswap, again: map[int]bool{}}
 	if held, err := envelope.ParseCertificate(p.Certificate); err == nil {
 		w.held = held
 	}
 	f := w.run(ctx)
-	return Proof{Certificate: w.verified, Healed: f == nil && w.healed, Fault: w.fault,
+	return rotate.Proof{Certificate: w.verified, Healed: f == nil && w.healed, Fault: w.fault,
 		Forgotten: w.held != nil && !w.untried(w.held), Failure: f, Attempts: t.attempts}
 }
 
@@ -48,7 +37,7 @@ type proving struct {
 	*talk
 	held, answered *envelope.Certificate // what to seal to: the row's, the keyswap's; nil when there is none
 	mayKeyswap     bool
-	notAnswered    *Failure              // of the keyswap that was to tell what to seal to
+	notAnswered    *rotate.Failure       // of the keyswap that was to tell what to seal to
 	shown          *envelope.Certificate // what its publickey.php shows, nil if that was not read
 
 	unopened []*envelope.Certificate // calls sealed to these were answered with 7023
@@ -61,7 +50,7 @@ type proving struct {
 }
 
 // run calls under one certificate after another until a call proves or fails for good.
-func (w *proving) run(ctx context.Context) *Failure {
+func (w *proving) run(ctx context.Context) *rotate.Failure {
 	under, f := w.first(ctx)
 	for calls := 0; f == nil; calls++ {
 		if calls == maxCalls {
@@ -94,30 +83,30 @@ func (a *sealedAnswer) settles() bool {
 }
 
 // first chooses the certificate to begin with.
-func (w *proving) first(ctx context.Context) (*envelope.Certificate, *Failure) {
+func (w *proving) first(ctx context.Context) (*envelope.Certificate, *rotate.Failure) {
 	switch {
 	case w.answered != nil:
 		return w.answered, nil
 	case w.held != nil:
 		return w.held, nil
 	case !w.mayKeyswap:
-		return nil, failed(ReasonBadCertificate, nil, "we hold no readable certificate of it")
+		return nil, failed(rotate.ReasonBadCertificate, nil, "we hold no readable certificate of it")
 	}
-	var f *Failure
+	var f *rotate.Failure
 	w.answered, f = w.keyswap(ctx, false)
 	return w.answered, f
 }
 
 // believe is the proof itself.
-func (w *proving) believe(got *sealedAnswer, under *envelope.Certificate) *Failure {
+func (w *proving) believe(got *sealedAnswer, under *envelope.Certificate) *rotate.Failure {
 	if f := w.verifyUnder(got, under); f != nil {
 		return f
 	}
 	if got.key != 0 {
-		return failed(ReasonCannotOpen, nil, "it still seals to a retired certificate of us")
+		return failed(rotate.ReasonCannotOpen, nil, "it still seals to a retired certificate of us")
 	}
 	if !w.untried(under) {
-		return failed(ReasonSeveralCaches, nil, "opens one call and not another, sealed to one certificate: its web servers work with different keys, or it has just changed its key")
+		return failed(rotate.ReasonSeveralCaches, nil, "opens one call and not another, sealed to one certificate: its web servers work with different keys, or it has just changed its key")
 	}
 	if got.fault != nil {
 		w.fault = clean(fmt.Sprintf("fault_%d: %s", got.fault.code, got.fault.refusal().Detail), detailLimit)
@@ -126,7 +115,7 @@ func (w *proving) believe(got *sealedAnswer, under *envelope.Certificate) *Failu
 }
 
 // verifyUnder verifies an answer, and remembers the certificate under which one verified.
-func (w *proving) verifyUnder(got *sealedAnswer, under *envelope.Certificate) *Failure {
+func (w *proving) verifyUnder(got *sealedAnswer, under *envelope.Certificate) *rotate.Failure {
 	f := w.verify(got.signed, under)
 	if f == nil {
 		w.verified = under
@@ -135,7 +124,7 @@ func (w *proving) verifyUnder(got *sealedAnswer, under *envelope.Certificate) *F
 }
 
 // next says under which certificate to call again after a fault that settles nothing, or why not to.
-func (w *proving) next(ctx context.Context, got *sealedAnswer, under *envelope.Certificate) (*envelope.Certificate, *Failure) {
+func (w *proving) next(ctx context.Context, got *sealedAnswer, under *envelope.Certificate) (*envelope.Certificate, *rotate.Failure) {
 	code, refused := got.fault.code, got.fault.refusal()
 	switch {
 	case got.signed == nil && code == 7023:

@@ -6,8 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"renew_mnetkeys/rotate"
+
 	"renew_mnetkeys/envelope"
-	"renew_mnetkeys/peers"
 	"renew_mnetkeys/peers/peertest"
 )
 
@@ -15,8 +16,8 @@ import (
 type scene struct {
 	t         *testing.T
 	own, peer *peertest.Site
-	who       peers.Identity
-	row       peers.Peer            // with the certificate we held before
+	who       rotate.Identity
+	row       rotate.Peer           // with the certificate we held before
 	answered  *envelope.Certificate // nil unless pushed
 	keyswap   bool                  // may keyswap
 }
@@ -30,7 +31,7 @@ func (s *scene) replaced() {
 // push tells the peer and stores what it answered, as the renewal does.
 func (s *scene) push() {
 	s.t.Helper()
-	got := client(s.t, quick()).Push(context.Background(), s.who, s.row, true)
+	got := client(s.t, quick()).Push(context.Background(), s.who, s.row)
 	if got.Failure != nil {
 		s.t.Fatalf("push: %v", got.Failure)
 	}
@@ -324,7 +325,7 @@ func prove(t *testing.T, cases []proofCase) {
 
 // proven checks from the peer's side what a proof claims: that it holds our new certificate, and that it signs with the
 // certificate the proof names. Then both call each other.
-func proven(t *testing.T, s *scene, got peers.Proof) {
+func proven(t *testing.T, s *scene, got rotate.Proof) {
 	t.Helper()
 	if s.peer.Held(s.own.Wwwroot()) != s.own.Certificate() {
 		t.Error("proven, but the peer does not hold our new certificate")

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"renew_mnetkeys/rotate"
+
 	"renew_mnetkeys/peers"
 	"renew_mnetkeys/peers/peertest"
 )
@@ -18,11 +20,11 @@ type pushCase struct {
 	name   string
 	peer   peertest.Options
 	faults []peertest.Fault
-	row    func(*peers.Peer)     // changes what we know of it
-	own    func(*peers.Identity) // changes who we say we are
-	reason string                // "" when it answers its certificate
-	detail string                // part of the detail
-	stored bool                  // it holds our new certificate afterwards
+	row    func(*rotate.Peer)     // changes what we know of it
+	own    func(*rotate.Identity) // changes who we say we are
+	reason string                 // "" when it answers its certificate
+	detail string                 // part of the detail
+	stored bool                   // it holds our new certificate afterwards
 }
 
 func TestPushClassifiesWhatMNetAnswers(t *testing.T) {
@@ -32,12 +34,12 @@ func TestPushClassifiesWhatMNetAnswers(t *testing.T) {
 		{name: "stock Moodle answers the same and stores nothing", peer: peertest.Options{Kind: peertest.Stock}},
 		{name: "Mahara answers the same and stores nothing", peer: peertest.Options{Kind: peertest.Mahara}},
 		{name: "a trailing slash makes us unknown to a patched Moodle",
-			own: func(i *peers.Identity) { i.Wwwroot += "/" }, reason: "unknown_to_peer", detail: "no host with our wwwroot"},
+			own: func(i *rotate.Identity) { i.Wwwroot += "/" }, reason: "unknown_to_peer", detail: "no host with our wwwroot"},
 		{name: "a certificate of another name is refused by a patched Moodle",
-			own:    func(i *peers.Identity) { i.Key = peertest.NewKeyPair("http://other.example", 1024) },
+			own:    func(i *rotate.Identity) { i.Key = peertest.NewKeyPair("http://other.example", 1024) },
 			reason: "fault_0", detail: "Error writing to database"},
 		{name: "a certificate of another name is refused by Moodle 4.1 with fault 17", peer: peertest.Options{Modern: true},
-			own:    func(i *peers.Identity) { i.Key = peertest.NewKeyPair("http://other.example", 1024) },
+			own:    func(i *rotate.Identity) { i.Key = peertest.NewKeyPair("http://other.example", 1024) },
 			reason: "fault_17", detail: "Internal server error"},
 		{name: "Moodle with MNet off", faults: []peertest.Fault{peertest.Off}, reason: "mnet_off"},
 		{name: "Mahara with networking off", peer: peertest.Options{Kind: peertest.Mahara},
@@ -78,12 +80,12 @@ func TestPushClassifiesWhatServersAndNetworksAnswer(t *testing.T) {
 			reason: "bad_certificate", detail: "http://other.example"},
 		{name: "garbage for a certificate", faults: []peertest.Fault{peertest.GarbageCertificate},
 			reason: "bad_certificate", detail: "unreadable"},
-		{name: "a host that does not exist", row: func(p *peers.Peer) { p.Wwwroot = "http://no-such-host.invalid" }, reason: "dns"},
-		{name: "a port where nobody listens", row: func(p *peers.Peer) { p.Wwwroot = "http://127.0.0.1:1" }, reason: "connect"},
-		{name: "an address that is not http", row: func(p *peers.Peer) { p.Wwwroot = "file:///etc/passwd" },
+		{name: "a host that does not exist", row: func(p *rotate.Peer) { p.Wwwroot = "http://no-such-host.invalid" }, reason: "dns"},
+		{name: "a port where nobody listens", row: func(p *rotate.Peer) { p.Wwwroot = "http://127.0.0.1:1" }, reason: "connect"},
+		{name: "an address that is not http", row: func(p *rotate.Peer) { p.Wwwroot = "file:///etc/passwd" },
 			reason: "connect", detail: "not an http or https address"},
 		{name: "plain HTTP where https should be",
-			row: func(p *peers.Peer) { p.Wwwroot = strings.Replace(p.Wwwroot, "http:", "https:", 1) }, reason: "tls"},
+			row: func(p *rotate.Peer) { p.Wwwroot = strings.Replace(p.Wwwroot, "http:", "https:", 1) }, reason: "tls"},
 	})
 }
 
@@ -103,7 +105,7 @@ func push(t *testing.T, cases []pushCase) {
 			if c.row != nil {
 				c.row(&to)
 			}
-			got := client(t, quick()).Push(context.Background(), who, to, true)
+			got := client(t, quick()).Push(context.Background(), who, to)
 
 			if reason(got.Failure) != c.reason {
 				t.Fatalf("failure is %v, want reason %q", got.Failure, c.reason)
@@ -132,8 +134,8 @@ func TestPushReportsASilentPeerAsTimeout(t *testing.T) {
 	introduce(t, own, peer)
 	peer.Misbehave(peertest.Hang)
 	c := client(t, quick(func(o *peers.Options) { o.Timeout = 50 * time.Millisecond; o.Retries = -1 }))
-	got := c.Push(context.Background(), identity(t, own), row(peer), true)
-	if reason(got.Failure) != "timeout" || !got.Failure.Pending() || got.Attempts != 1 {
+	got := c.Push(context.Background(), identity(t, own), row(peer))
+	if reason(got.Failure) != "timeout" || !got.Failure.Pending || got.Attempts != 1 {
 		t.Errorf("got %v after %d attempts, want a pending timeout after 1", got.Failure, got.Attempts)
 	}
 }
@@ -146,8 +148,8 @@ func TestPushEndsWithTheContext(t *testing.T) {
 	started := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
-	got := client(t, quick()).Push(ctx, who, row(peer), true)
-	if reason(got.Failure) != "interrupted" || !got.Failure.Pending() || got.Attempts != 1 || time.Since(started) > 2*time.Second {
+	got := client(t, quick()).Push(ctx, who, row(peer))
+	if reason(got.Failure) != "interrupted" || !got.Failure.Pending || got.Attempts != 1 || time.Since(started) > 2*time.Second {
 		t.Errorf("got %v after %d attempts and %v, want interrupted after 1 attempt and 50ms", got.Failure, got.Attempts, time.Since(started))
 	}
 }
@@ -159,8 +161,8 @@ func TestAnInterruptedPushSaysSo(t *testing.T) {
 	who := identity(t, own)
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, cancel)
-	got := client(t, quick()).Push(ctx, who, row(peer), true)
-	if reason(got.Failure) != "interrupted" || !got.Failure.Pending() || !errors.Is(got.Failure, context.Canceled) {
+	got := client(t, quick()).Push(ctx, who, row(peer))
+	if reason(got.Failure) != "interrupted" || !got.Failure.Pending || !errors.Is(got.Failure, context.Canceled) {
 		t.Errorf("failure is %v (%v), want interrupted", got.Failure, got.Failure.Err)
 	}
 }
@@ -170,7 +172,7 @@ func TestAnEmptyForbiddenIsMNetOffOfMaharaAlone(t *testing.T) {
 	defer server.Close()
 	who := identity(t, start(t, peertest.Options{}))
 	for application, want := range map[string]string{"mahara": "mnet_off", "moodle": "http_403"} {
-		got := client(t, quick()).Push(t.Context(), who, peers.Peer{Wwwroot: server.URL, Application: application}, true)
+		got := client(t, quick()).Push(t.Context(), who, rotate.Peer{Wwwroot: server.URL, Application: application})
 		if reason(got.Failure) != want {
 			t.Errorf("%s: failure is %v, want %s", application, got.Failure, want)
 		}
@@ -189,7 +191,11 @@ func TestKeyswapLooksLikeMoodles(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			own, peer := start(t, peertest.Options{}), start(t, peertest.Options{})
 			introduce(t, own, peer)
-			client(t, quick()).Push(context.Background(), identity(t, own), row(peer), c.force)
+			swap := client(t, quick()).Keyswap
+			if c.force {
+				swap = client(t, quick()).Push
+			}
+			swap(context.Background(), identity(t, own), row(peer))
 			requests := peer.Requests()
 			if len(requests) != 1 {
 				t.Fatalf("peer was sent %d requests, want 1", len(requests))

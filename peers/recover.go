@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"renew_mnetkeys/rotate"
+
 	"renew_mnetkeys/envelope"
 )
 
@@ -13,14 +15,14 @@ import (
 // Either it has forgotten that key, or it uses another than it shows (its cache is stale, or a script replaced the key and
 // left the row), or its OpenSSL has no RC4 and it opens nothing at all. Each certificate that it shows is tried: that of
 // its keyswap, which is what its row says, that of our row, and that of its publickey.php.
-func (w *proving) afterUnopened(ctx context.Context, refused *Failure, under *envelope.Certificate) (*envelope.Certificate, *Failure) {
+func (w *proving) afterUnopened(ctx context.Context, refused *rotate.Failure, under *envelope.Certificate) (*envelope.Certificate, *rotate.Failure) {
 	w.unopened = append(w.unopened, under)
 	if w.opened {
 		return nil, refused // it can do RC4
 	}
 	if w.answered == nil && w.notAnswered == nil && w.mayKeyswap {
 		w.answered, w.notAnswered = w.keyswap(ctx, false)
-		if f := w.notAnswered; f != nil && f.Pending() {
+		if f := w.notAnswered; f != nil && f.Pending {
 			return nil, w.unknown(f, refused)
 		}
 	}
@@ -39,7 +41,7 @@ func (w *proving) untried(c *envelope.Certificate) bool {
 
 // unknown is what a call is that was not opened, when the exchange that was to tell why did not arrive: the next run
 // asks again.
-func (w *proving) unknown(f, refused *Failure) *Failure {
+func (w *proving) unknown(f, refused *rotate.Failure) *rotate.Failure {
 	unknown := failed(f.Reason, f, "%s, after it answered: %s", f.Detail, refused.Detail)
 	unknown.NoRoute = f.NoRoute
 	return unknown
@@ -51,7 +53,7 @@ func (w *proving) unknown(f, refused *Failure) *Failure {
 //
 // Not of the own site: a web side that works with another pair than the stored one answers under that, and that proves
 // just what is wrong.
-func (w *proving) afterPage(ctx context.Context, refused *Failure) (*envelope.Certificate, *Failure) {
+func (w *proving) afterPage(ctx context.Context, refused *rotate.Failure) (*envelope.Certificate, *rotate.Failure) {
 	if w.toOwnSite() {
 		return nil, refused
 	}
@@ -65,9 +67,9 @@ func (w *proving) afterPage(ctx context.Context, refused *Failure) (*envelope.Ce
 			w.again[7023] = true
 			return w.shown, nil
 		case f == nil:
-			return nil, failed(ReasonNoRC4, nil, "opens no call, not even one sealed to the certificate of its publickey.php: "+
+			return nil, failed(rotate.ReasonNoRC4, nil, "opens no call, not even one sealed to the certificate of its publickey.php: "+
 				"its OpenSSL cannot do RC4 (legacy provider)")
-		case f.Pending():
+		case f.Pending:
 			return nil, w.unknown(f, refused)
 		}
 		why, other = fmt.Sprintf("its publickey.php cannot be read (%v)", f), f.Other
@@ -78,14 +80,14 @@ func (w *proving) afterPage(ctx context.Context, refused *Failure) (*envelope.Ce
 	case w.answered == nil: // and no keyswap may be made: it may have forgotten the key
 		return nil, refused
 	}
-	f := failed(ReasonNoRC4, nil, "opens no call sealed to the certificate that it answers: "+
+	f := failed(rotate.ReasonNoRC4, nil, "opens no call sealed to the certificate that it answers: "+
 		"its OpenSSL cannot do RC4 (legacy provider), or it works with another key; %s", why)
 	f.Other = other
 	return nil, f
 }
 
 // readPage reads publickey.php, once.
-func (w *proving) readPage(ctx context.Context) (f *Failure) {
+func (w *proving) readPage(ctx context.Context) (f *rotate.Failure) {
 	if w.shown == nil {
 		var attempts int
 		w.shown, attempts, f = w.c.publicKey(ctx, w.peer)
@@ -97,14 +99,14 @@ func (w *proving) readPage(ctx context.Context) (f *Failure) {
 // afterRenewed answers a 7025: the peer has a new key and names its certificate. Moodle signs that with the key we
 // used, which proves it. Mahara signs with the new key: its keyswap must name the same certificate. For a key that it
 // never had, Mahara names none: its keyswap tells, and the next call proves.
-func (w *proving) afterRenewed(ctx context.Context, got *sealedAnswer, under *envelope.Certificate) (*envelope.Certificate, *Failure) {
+func (w *proving) afterRenewed(ctx context.Context, got *sealedAnswer, under *envelope.Certificate) (*envelope.Certificate, *rotate.Failure) {
 	refused := got.fault.refusal()
 	named, err := envelope.ParseCertificate(got.fault.text)
 	if err != nil {
 		return w.current(ctx, refused, under)
 	}
 	if err := named.CheckWwwroot(w.peer.Wwwroot); err != nil {
-		return nil, failed(ReasonBadCertificate, err, "names another site's certificate: %v", err)
+		return nil, failed(rotate.ReasonBadCertificate, err, "names another site's certificate: %v", err)
 	}
 	if named.Equal(under) {
 		return nil, refused
@@ -125,13 +127,13 @@ func (w *proving) afterRenewed(ctx context.Context, got *sealedAnswer, under *en
 		return nil, f
 	}
 	if !shown.Equal(named) {
-		return nil, failed(ReasonBadCertificate, nil, "answers a keyswap with another certificate than it names")
+		return nil, failed(rotate.ReasonBadCertificate, nil, "answers a keyswap with another certificate than it names")
 	}
 	return named, nil
 }
 
 // current asks the peer for its certificate by keyswap, where that can be another than the one it would not take.
-func (w *proving) current(ctx context.Context, refused *Failure, under *envelope.Certificate) (*envelope.Certificate, *Failure) {
+func (w *proving) current(ctx context.Context, refused *rotate.Failure, under *envelope.Certificate) (*envelope.Certificate, *rotate.Failure) {
 	if !w.mayKeyswap {
 		return nil, refused
 	}

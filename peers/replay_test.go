@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"renew_mnetkeys/rotate"
+
 	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/peers"
 	"renew_mnetkeys/peers/peertest"
@@ -152,7 +154,7 @@ func TestRealSealedAnswers(t *testing.T) {
 			for _, then := range c.then {
 				answers = append(answers, say[then])
 			}
-			p := peers.Peer{Wwwroot: v.To, Application: "moodle", ServerURL: "/mnet/xmlrpc/server.php", Certificate: v.Caller.Certificate}
+			p := rotate.Peer{Wwwroot: v.To, Application: "moodle", ServerURL: "/mnet/xmlrpc/server.php", Certificate: v.Caller.Certificate}
 			if v.Held != nil {
 				p.Certificate = *v.Held
 			}
@@ -160,7 +162,7 @@ func TestRealSealedAnswers(t *testing.T) {
 				p.Application, p.ServerURL = "mahara", "/api/xmlrpc/server.php"
 			}
 			o := quick(canned(t, answers...), func(o *peers.Options) { o.Now = func() time.Time { return now } })
-			got := client(t, o).Prove(t.Context(), peers.Identity{Wwwroot: v.From, Key: caller}, p, nil, c.keyswap)
+			got := client(t, o).Prove(t.Context(), rotate.Identity{Wwwroot: v.From, Key: caller}, p, nil, c.keyswap)
 
 			if reason(got.Failure) != c.reason || got.Healed != c.healed {
 				t.Fatalf("failure is %v, healed %v; want %q, %v", got.Failure, got.Healed, c.reason, c.healed)
@@ -177,8 +179,8 @@ func TestAnAnswerToARetiredCertificateIsNoProof(t *testing.T) {
 	retired := pair(t, v.Caller.Certificate, v.Caller.PrivateKey)
 	now := stamped(v, retired)
 	o := quick(canned(t, func([]byte) []byte { return []byte(v.Response) }), func(o *peers.Options) { o.Now = func() time.Time { return now } })
-	who := peers.Identity{Wwwroot: v.From, Key: peertest.NewKeyPair(v.From, 1024), Archived: []*envelope.KeyPair{retired}}
-	p := peers.Peer{Wwwroot: v.To, ServerURL: "/mnet/xmlrpc/server.php", Certificate: v.Callee.Certificate}
+	who := rotate.Identity{Wwwroot: v.From, Key: peertest.NewKeyPair(v.From, 1024), Archived: []*envelope.KeyPair{retired}}
+	p := rotate.Peer{Wwwroot: v.To, ServerURL: "/mnet/xmlrpc/server.php", Certificate: v.Callee.Certificate}
 	got := client(t, o).Prove(t.Context(), who, p, nil, false)
 	if reason(got.Failure) != "cannot_open" || !strings.Contains(got.Failure.Detail, "retired") {
 		t.Errorf("failure is %v, want cannot_open", got.Failure)
@@ -234,9 +236,9 @@ func TestRealKeyswapAnswers(t *testing.T) {
 			}
 			addr := sayRaw(t, text)
 			v := readVector(t, "01_list_services")
-			who := peers.Identity{Wwwroot: v.From, Key: pair(t, v.Caller.Certificate, v.Caller.PrivateKey)}
-			p := peers.Peer{Wwwroot: "http://t3.bed.test:8080", Application: "moodle", ServerURL: "/mnet/xmlrpc/server.php"}
-			got := client(t, quick(leadingTo(addr))).Push(t.Context(), who, p, true)
+			who := rotate.Identity{Wwwroot: v.From, Key: pair(t, v.Caller.Certificate, v.Caller.PrivateKey)}
+			p := rotate.Peer{Wwwroot: "http://t3.bed.test:8080", Application: "moodle", ServerURL: "/mnet/xmlrpc/server.php"}
+			got := client(t, quick(leadingTo(addr))).Push(t.Context(), who, p)
 			if reason(got.Failure) != c.reason || got.Failure != nil && !strings.Contains(got.Failure.Detail, c.detail) {
 				t.Errorf("failure is %v, want %q with %q", got.Failure, c.reason, c.detail)
 			}
@@ -323,8 +325,12 @@ func TestKeyswapsHaveTheStructureOfTheCapturedOnes(t *testing.T) {
 			}
 			var sent []byte
 			o := quick(canned(t, func(request []byte) []byte { sent = request; return keyswapAnswer("x") }))
-			who := peers.Identity{Wwwroot: c.from, Key: &envelope.KeyPair{Certificate: certificate}}
-			client(t, o).Push(t.Context(), who, peers.Peer{Wwwroot: "http://peer.example", Application: "moodle"}, c.force)
+			who := rotate.Identity{Wwwroot: c.from, Key: &envelope.KeyPair{Certificate: certificate}}
+			swap := client(t, o).Keyswap
+			if c.force {
+				swap = client(t, o).Push
+			}
+			swap(t.Context(), who, rotate.Peer{Wwwroot: "http://peer.example", Application: "moodle"})
 			if got, want := structure(t, sent), structure(t, want); got != want {
 				t.Errorf("sent %s\nwant %s", got, want)
 			}

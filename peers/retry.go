@@ -7,8 +7,9 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
+
+	"renew_mnetkeys/rotate"
 
 	"github.com/cenkalti/backoff/v5"
 )
@@ -23,17 +24,17 @@ const (
 // retry makes an exchange, and again what a retry can cure: dns, connect, timeout and 5xx, never a refusal. The place
 // among the limits is free while it waits. Giving up returns the last failure, interrupted if the context was over
 // before it was done; attempts counts the tries.
-func (c *Client) retry(ctx context.Context, t target, try func(context.Context) (*answer, *Failure)) (a *answer, attempts int, f *Failure) {
+func (c *Client) retry(ctx context.Context, t target, try func(context.Context) (*answer, *rotate.Failure)) (a *answer, attempts int, f *rotate.Failure) {
 	a, attempts, f = c.tries(ctx, try)
 	c.silence.heard(t, f)
 	return a, attempts, f
 }
 
-func (c *Client) tries(ctx context.Context, try func(context.Context) (*answer, *Failure)) (a *answer, attempts int, f *Failure) {
+func (c *Client) tries(ctx context.Context, try func(context.Context) (*answer, *rotate.Failure)) (a *answer, attempts int, f *rotate.Failure) {
 	pauses := &backoff.ExponentialBackOff{InitialInterval: firstPause, Multiplier: 2, MaxInterval: longestPause}
 	for {
 		a, f = try(ctx)
-		if f != nil && f.untried {
+		if f != nil && f.Suppressed {
 			return a, attempts, f
 		}
 		attempts++
@@ -41,14 +42,14 @@ func (c *Client) tries(ctx context.Context, try func(context.Context) (*answer, 
 			return a, attempts, f
 		}
 		pause := c.jitter(pauses.NextBackOff())
-		if asked, ok := retryAfter(f.retryAfter, c.o.Now()); ok {
+		if asked, ok := retryAfter(f.RetryAfter, c.o.Now()); ok {
 			if asked > longestPause {
 				return a, attempts, f
 			}
 			pause = max(pause, asked)
 		}
 		if err := c.pause(ctx, pause); err != nil {
-			return nil, attempts, failed(ReasonInterrupted, err, "interrupted before the next try; the last one ended: %v", f)
+			return nil, attempts, failed(rotate.ReasonInterrupted, err, "interrupted before the next try; the last one ended: %v", f)
 		}
 	}
 }
@@ -70,8 +71,8 @@ func over(ctx context.Context) bool {
 // whyOver is the cause of a context that is over.
 func whyOver(ctx context.Context) error { return cmp.Or(context.Cause(ctx), context.DeadlineExceeded) }
 
-func curable(f *Failure) bool {
-	return f.unanswered() && f.Reason != ReasonInterrupted || strings.HasPrefix(f.Reason, "http_5")
+func curable(f *rotate.Failure) bool {
+	return unanswered(f) && f.Reason != rotate.ReasonInterrupted || f.Reason.IsServerError()
 }
 
 // jitter spreads a pause over half to one and a half of it, so that 200 peers behind one broken switch do not come back

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"renew_mnetkeys/rotate"
+
 	"renew_mnetkeys/peers"
 	"renew_mnetkeys/peers/peertest"
 )
@@ -29,7 +31,7 @@ func TestOnlyWhatARetryCanCureIsTriedAgain(t *testing.T) {
 		times  int // how often the peer misbehaves
 		fault  peertest.Fault
 		change func(*peers.Options)
-		row    func(*peers.Peer)
+		row    func(*rotate.Peer)
 		reason string
 		pauses []time.Duration // slept, in order; one fewer than the attempts
 	}{
@@ -41,7 +43,7 @@ func TestOnlyWhatARetryCanCureIsTriedAgain(t *testing.T) {
 		{name: "maintenance that takes minutes is not waited for", times: 9, fault: peertest.Maintenance(300), reason: "http_503"},
 		{name: "a silent peer", times: 9, fault: peertest.Hang, change: func(o *peers.Options) { o.Timeout = 50 * ms },
 			reason: "timeout", pauses: []time.Duration{250 * ms, 500 * ms}},
-		{name: "a port where nobody listens", row: func(p *peers.Peer) { p.Wwwroot = "http://127.0.0.1:1" },
+		{name: "a port where nobody listens", row: func(p *rotate.Peer) { p.Wwwroot = "http://127.0.0.1:1" },
 			reason: "connect", pauses: []time.Duration{250 * ms, 500 * ms}},
 		{name: "more retries wait longer, up to ten seconds", times: 9, fault: peertest.Status(500),
 			change: func(o *peers.Options) { o.Retries = 6 }, reason: "http_500",
@@ -54,8 +56,8 @@ func TestOnlyWhatARetryCanCureIsTriedAgain(t *testing.T) {
 		{name: "HTML is a refusal", times: 1, fault: peertest.HTML, reason: "not_xmlrpc"},
 		{name: "a flood is a refusal", times: 1, fault: peertest.Flood, reason: "too_large"},
 		{name: "another site's certificate is a refusal", times: 1, fault: peertest.OtherCertificate, reason: "bad_certificate"},
-		{name: "a failed handshake stays failed", row: func(p *peers.Peer) { p.Wwwroot = strings.Replace(p.Wwwroot, "http:", "https:", 1) }, reason: "tls"},
-		{name: "a wwwroot that is no address stays none", row: func(p *peers.Peer) { p.Wwwroot = "moodle.example" }, reason: "connect"},
+		{name: "a failed handshake stays failed", row: func(p *rotate.Peer) { p.Wwwroot = strings.Replace(p.Wwwroot, "http:", "https:", 1) }, reason: "tls"},
+		{name: "a wwwroot that is no address stays none", row: func(p *rotate.Peer) { p.Wwwroot = "moodle.example" }, reason: "connect"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -74,7 +76,7 @@ func TestOnlyWhatARetryCanCureIsTriedAgain(t *testing.T) {
 			if c.row != nil {
 				c.row(&to)
 			}
-			got := client(t, o).Push(t.Context(), identity(t, own), to, true)
+			got := client(t, o).Push(t.Context(), identity(t, own), to)
 			if reason(got.Failure) != c.reason {
 				t.Errorf("failure is %v, want reason %q", got.Failure, c.reason)
 			}
@@ -99,7 +101,7 @@ func TestPausesAreSpread(t *testing.T) {
 		o.Sleep = func(_ context.Context, d time.Duration) error { seen[d] = true; return nil }
 	}))
 	for range 20 {
-		c.Push(t.Context(), identity(t, own), row(peer), true)
+		c.Push(t.Context(), identity(t, own), row(peer))
 	}
 	for d := range seen {
 		if d < 250*time.Millisecond || d >= 750*time.Millisecond {
@@ -118,7 +120,7 @@ func TestAnInterruptedPauseSaysSoAndNamesTheLastFailure(t *testing.T) {
 	c := client(t, quick(func(o *peers.Options) {
 		o.Sleep = func(context.Context, time.Duration) error { return context.Canceled }
 	}))
-	if got := c.Push(t.Context(), identity(t, own), row(peer), true); reason(got.Failure) != "interrupted" ||
+	if got := c.Push(t.Context(), identity(t, own), row(peer)); reason(got.Failure) != "interrupted" ||
 		!strings.Contains(got.Failure.Detail, "http_500") || got.Attempts != 1 {
 		t.Errorf("got %v after %d attempts, want interrupted after 1 that ended with http_500", got.Failure, got.Attempts)
 	}
@@ -130,17 +132,17 @@ func TestAPausingPeerHoldsNoPlace(t *testing.T) {
 	introduce(t, own, live)
 	broken.MisbehaveTimes(1, peertest.Status(500))
 	var c *peers.Client
-	var meanwhile peers.Push
+	var meanwhile rotate.Push
 	c = client(t, quick(func(o *peers.Options) {
 		o.Concurrency, o.PerAddress = 1, 1
 		o.Sleep = func(ctx context.Context, _ time.Duration) error {
-			meanwhile = c.Push(ctx, identity(t, own), row(live), true)
+			meanwhile = c.Push(ctx, identity(t, own), row(live))
 			return nil
 		}
 	}))
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	if got := c.Push(ctx, identity(t, own), row(broken), true); got.Failure != nil || meanwhile.Failure != nil {
+	if got := c.Push(ctx, identity(t, own), row(broken)); got.Failure != nil || meanwhile.Failure != nil {
 		t.Errorf("pushes ended with %v and, during its pause, %v", got.Failure, meanwhile.Failure)
 	}
 }

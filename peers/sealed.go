@@ -7,6 +7,8 @@ import (
 	"errors"
 	"time"
 
+	"renew_mnetkeys/rotate"
+
 	"renew_mnetkeys/envelope"
 )
 
@@ -18,15 +20,15 @@ type sealedAnswer struct {
 }
 
 // call makes a sealed system/listServices, which needs no service and no permission, under the given certificate.
-func (t *talk) call(ctx context.Context, under *envelope.Certificate) (*sealedAnswer, *Failure) {
+func (t *talk) call(ctx context.Context, under *envelope.Certificate) (*sealedAnswer, *rotate.Failure) {
 	t.warnWeak(under)
 	document, err := t.c.signed.sign(t.c, t.own)
 	if err != nil {
-		return nil, failed(ReasonNotXMLRPC, err, "sign the call: %v", err)
+		return nil, failed(rotate.ReasonNotXMLRPC, err, "sign the call: %v", err)
 	}
 	body, err := envelope.Seal(document, t.own.Wwwroot, under.PublicKey, t.c.o.Random)
 	if err != nil {
-		return nil, failed(ReasonBadCertificate, err, "seal to its certificate: %v", err)
+		return nil, failed(rotate.ReasonBadCertificate, err, "seal to its certificate: %v", err)
 	}
 	a, f := t.post(ctx, body)
 	if f != nil {
@@ -37,14 +39,14 @@ func (t *talk) call(ctx context.Context, under *envelope.Certificate) (*sealedAn
 
 // readSealed opens the answer to a sealed call. Faults from before the peer knew whom it talks to come plain; a plain
 // answer that is no fault proves nothing and is refused.
-func readSealed(own Identity, a *answer) (*sealedAnswer, *Failure) {
+func readSealed(own rotate.Identity, a *answer) (*sealedAnswer, *rotate.Failure) {
 	if !envelope.IsSealed(a.body) {
 		_, refused, err := decodeAnswer(a.body)
 		switch {
 		case err != nil:
 			return nil, a.notXMLRPC(err)
 		case refused == nil:
-			return nil, failed(ReasonBadSignature, nil, "answered a sealed call in plain text")
+			return nil, failed(rotate.ReasonBadSignature, nil, "answered a sealed call in plain text")
 		}
 		return &sealedAnswer{fault: refused}, nil
 	}
@@ -61,24 +63,24 @@ func readSealed(own Identity, a *answer) (*sealedAnswer, *Failure) {
 		return nil, f
 	}
 	if err != nil {
-		return nil, failed(ReasonNotXMLRPC, err, "its sealed answer holds no XML-RPC")
+		return nil, failed(rotate.ReasonNotXMLRPC, err, "its sealed answer holds no XML-RPC")
 	}
 	return &sealedAnswer{fault: refused, signed: signed, key: key}, nil
 }
 
-func openFailure(err error) *Failure {
+func openFailure(err error) *rotate.Failure {
 	if f := strayFailure(err); f != nil {
 		return f
 	}
 	switch {
 	case errors.Is(err, envelope.ErrCannotOpen):
-		return failed(ReasonCannotOpen, err, "answered under a certificate of us that is neither the current nor a retired one")
+		return failed(rotate.ReasonCannotOpen, err, "answered under a certificate of us that is neither the current nor a retired one")
 	case errors.Is(err, envelope.ErrDigest), errors.Is(err, envelope.ErrWwwroot):
-		return failed(ReasonBadSignature, err, "%v", err)
+		return failed(rotate.ReasonBadSignature, err, "%v", err)
 	case errors.Is(err, envelope.ErrTooLarge):
-		return failed(ReasonTooLarge, err, "%v", err)
+		return failed(rotate.ReasonTooLarge, err, "%v", err)
 	}
-	return failed(ReasonNotXMLRPC, err, "its sealed answer: %v", err)
+	return failed(rotate.ReasonNotXMLRPC, err, "its sealed answer: %v", err)
 }
 
 // oldest is how far behind our clock an answer may be stamped. Moodle takes any; more than a day is a wrong clock, or an
@@ -88,20 +90,20 @@ const oldest = 24 * time.Hour
 // verify says whether the peer signed the answer under the given certificate, and stamped it no more than the
 // threshold ahead of us; Moodle's client refuses what is stamped later (drift_threshold). The stamp stands outside the
 // signature, like the wwwroot: both tell mistakes, not attackers.
-func (t *talk) verify(s *envelope.Signed, under *envelope.Certificate) *Failure {
+func (t *talk) verify(s *envelope.Signed, under *envelope.Certificate) *rotate.Failure {
 	if err := s.Verify(under.PublicKey); err != nil {
-		return failed(ReasonBadSignature, err, "its answer does not verify under its certificate")
+		return failed(rotate.ReasonBadSignature, err, "its answer does not verify under its certificate")
 	}
 	if !envelope.SameWwwroot(s.Wwwroot, t.peer.Wwwroot) {
-		f := failed(ReasonBadSignature, envelope.ErrWwwroot, "its answer says it is from %s", s.Wwwroot)
+		f := failed(rotate.ReasonBadSignature, envelope.ErrWwwroot, "its answer says it is from %s", s.Wwwroot)
 		f.Other = otherSite(s.Wwwroot, t.peer)
 		return f
 	}
 	switch ahead := s.Stamped.Sub(t.c.o.Now()).Truncate(time.Second); {
 	case ahead > cmp.Or(t.own.Drift, t.c.o.DriftThreshold):
-		return failed(ReasonClock, nil, "its clock is %s ahead of ours, or ours is behind", ahead)
+		return failed(rotate.ReasonClock, nil, "its clock is %s ahead of ours, or ours is behind", ahead)
 	case ahead < -oldest:
-		return failed(ReasonClock, nil, "its answer is stamped %s ago: its clock is behind, ours is ahead, or the answer is an old one", -ahead)
+		return failed(rotate.ReasonClock, nil, "its answer is stamped %s ago: its clock is behind, ours is ahead, or the answer is an old one", -ahead)
 	}
 	return nil
 }
@@ -110,7 +112,7 @@ func (t *talk) verify(s *envelope.Signed, under *envelope.Certificate) *Failure 
 const wwwrootLimit = 255
 
 // otherSite is named, a wwwroot that an answer gives, if it names another site than the peer; else "".
-func otherSite(named string, p Peer) string {
+func otherSite(named string, p rotate.Peer) string {
 	if _, f := parseTarget(named, 0); f != nil || envelope.SameWwwroot(named, p.Wwwroot) {
 		return ""
 	}

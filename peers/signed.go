@@ -4,6 +4,8 @@ import (
 	"crypto/rsa"
 	"sync"
 
+	"renew_mnetkeys/rotate"
+
 	"renew_mnetkeys/envelope"
 )
 
@@ -19,7 +21,7 @@ type signedCall struct {
 }
 
 // sign gives system/listServices, signed by own and stamped now.
-func (s *signedCall) sign(c *Client, own Identity) ([]byte, error) {
+func (s *signedCall) sign(c *Client, own rotate.Identity) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := c.o.Now()

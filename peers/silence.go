@@ -3,6 +3,8 @@ package peers
 import (
 	"sync"
 	"time"
+
+	"renew_mnetkeys/rotate"
 )
 
 // silentFor is how long a peer that did not answer is not asked again.
@@ -36,7 +38,7 @@ func at(t target, sealed bool) silentTo { return silentTo{t.peer, t.node, sealed
 // silent is what the last tries came to.
 type silent struct {
 	at      time.Time
-	failure *Failure
+	failure *rotate.Failure
 }
 
 func newSilence(now func() time.Time) *silence {
@@ -44,7 +46,7 @@ func newSilence(now func() time.Time) *silence {
 }
 
 // of gives the failure of a call that is not made, nil where it is to be made.
-func (s *silence) of(t target) *Failure {
+func (s *silence) of(t target) *rotate.Failure {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	last, known := s.since[at(t, false)]
@@ -55,20 +57,20 @@ func (s *silence) of(t target) *Failure {
 		return nil
 	}
 	f := failed(last.failure.Reason, last.failure.Err, "not tried again, it did not answer a moment ago: %s", last.failure.Detail)
-	f.untried = true
+	f.Suppressed = true
 	return f
 }
 
 // heard notes what an exchange with all its tries came to.
-func (s *silence) heard(t target, f *Failure) {
+func (s *silence) heard(t target, f *rotate.Failure) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case t.peer == "" || f != nil && (f.untried || f.Reason == ReasonInterrupted):
-	case f == nil || !f.unanswered():
+	case t.peer == "" || f != nil && (f.Suppressed || f.Reason == rotate.ReasonInterrupted):
+	case f == nil || !unanswered(f):
 		delete(s.since, at(t, false))
 		delete(s.since, at(t, true))
 	default:
-		s.since[at(t, t.sealed && f.Reason == ReasonTimeout)] = silent{s.now(), f}
+		s.since[at(t, t.sealed && f.Reason == rotate.ReasonTimeout)] = silent{s.now(), f}
 	}
 }

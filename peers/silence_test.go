@@ -64,7 +64,7 @@ func TestWhoDidNotAnswerIsNotAskedAgainForAMinute(t *testing.T) {
 				o.Now = clock.read
 				o.Resolve = func(context.Context, string) ([]netip.Addr, error) { return nil, errors.New("no such host") }
 			}))
-			first := network.Push(t.Context(), identity(t, own), to, true)
+			first := network.Push(t.Context(), identity(t, own), to)
 			if reason(first.Failure) != c.reason || strings.Contains(first.Failure.Detail, "not tried again") {
 				t.Fatalf("at first %v, want %s", first.Failure, c.reason)
 			}
@@ -76,7 +76,7 @@ func TestWhoDidNotAnswerIsNotAskedAgainForAMinute(t *testing.T) {
 			if told := strings.Contains(second.Failure.Detail, "not tried again"); told == c.asked || (second.Attempts > 0) != c.asked {
 				t.Errorf("asked again: want %v, is %+v, %v", c.asked, second, second.Failure)
 			}
-			if !second.Failure.Pending() && c.reason != "mnet_off" {
+			if !second.Failure.Pending && c.reason != "mnet_off" {
 				t.Errorf("not asked counts as refused: %v", second.Failure)
 			}
 			if err := network.Reachable(t.Context(), to); !c.asked && err == nil {
@@ -87,7 +87,7 @@ func TestWhoDidNotAnswerIsNotAskedAgainForAMinute(t *testing.T) {
 			}
 			clock.move(2 * time.Second)
 			peer.Misbehave()
-			if third := network.Push(t.Context(), identity(t, own), to, true); third.Failure != nil {
+			if third := network.Push(t.Context(), identity(t, own), to); third.Failure != nil {
 				t.Errorf("after the minute: %v", third.Failure)
 			}
 		})
@@ -210,7 +210,7 @@ func TestASealedCallWithoutAnswerKeepsNoKeyswapBack(t *testing.T) {
 	if f := network.Prove(t.Context(), identity(t, own), row(peer), nil, false).Failure; f == nil {
 		t.Error("a second sealed call was made")
 	}
-	if f := network.Push(t.Context(), identity(t, own), row(peer), true).Failure; f != nil {
+	if f := network.Push(t.Context(), identity(t, own), row(peer)).Failure; f != nil {
 		t.Errorf("the keyswap: %v", f)
 	}
 	if f := network.Prove(t.Context(), identity(t, own), row(peer), nil, false).Failure; f != nil {

@@ -4,7 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"renew_mnetkeys/peers"
+	"renew_mnetkeys/rotate"
+
 	"renew_mnetkeys/peers/peertest"
 )
 
@@ -40,7 +41,7 @@ func TestOutputAroundTheXMLIsNoAnswer(t *testing.T) {
 				introduce(t, own, peer)
 				peer.Misbehave(place.faults(noise)...)
 				c := client(t, quick())
-				push := c.Push(t.Context(), identity(t, own), row(peer), true)
+				push := c.Push(t.Context(), identity(t, own), row(peer))
 				if !place.pushed {
 					strayed(t, push.Failure, detail)
 				} else if push.Failure != nil {
@@ -62,9 +63,9 @@ func TestOutputAroundTheXMLIsNoAnswer(t *testing.T) {
 	}
 }
 
-func strayed(t *testing.T, f *peers.Failure, detail string) {
+func strayed(t *testing.T, f *rotate.Failure, detail string) {
 	t.Helper()
-	if reason(f) != "stray_output" || f.Pending() || !strings.Contains(f.Detail, detail) {
+	if reason(f) != "stray_output" || f.Pending || !strings.Contains(f.Detail, detail) {
 		t.Errorf("failure is %v, want stray_output %q", f, detail)
 	}
 }
@@ -76,7 +77,7 @@ func TestWhiteSpaceAndAByteOrderMarkAroundTheXMLHarmNobody(t *testing.T) {
 	own.Misbehave(peertest.Padded) // the peer reads ours, too
 	peer.Misbehave(peertest.Padded, peertest.InSeal(peertest.Padded))
 	c := client(t, quick())
-	if push := c.Push(t.Context(), identity(t, own), row(peer), true); push.Failure != nil {
+	if push := c.Push(t.Context(), identity(t, own), row(peer)); push.Failure != nil {
 		t.Error(push.Failure)
 	}
 	if proof := c.Prove(t.Context(), identity(t, own), row(peer), nil, false); proof.Failure != nil {
@@ -96,29 +97,29 @@ func TestOutputAroundAPageIsNoMatter(t *testing.T) {
 func TestWhatIsShownOfStrayOutputIsShortAndClean(t *testing.T) {
 	loud := "\x1b[31m<b>Notice</b>\u202e -----BEGIN PRIVATE KEY-----" + strings.Repeat("x", 200)
 	o := quick(canned(t, func([]byte) []byte { return []byte(loud + string(keyswapAnswer("x"))) }))
-	who := peers.Identity{Wwwroot: "http://own.example", Key: peertest.NewKeyPair("http://own.example", 1024)}
-	got := client(t, o).Push(t.Context(), who, peers.Peer{Wwwroot: liar}, false).Failure
+	who := rotate.Identity{Wwwroot: "http://own.example", Key: peertest.NewKeyPair("http://own.example", 1024)}
+	got := client(t, o).Keyswap(t.Context(), who, rotate.Peer{Wwwroot: liar}).Failure
 	_, shown, found := strings.Cut(got.Detail, "answer: ")
 	if reason(got) != "stray_output" || !found || shown != "<b>Notice</b> (PEM left out)" {
 		t.Errorf("shows %q of it: %v", shown, got)
 	}
 	long := strings.Repeat("é", 300)
 	o = quick(canned(t, func([]byte) []byte { return append(keyswapAnswer("x"), long...) }))
-	got = client(t, o).Push(t.Context(), who, peers.Peer{Wwwroot: liar}, false).Failure
+	got = client(t, o).Keyswap(t.Context(), who, rotate.Peer{Wwwroot: liar}).Failure
 	if _, shown, _ = strings.Cut(got.Detail, "answer: "); shown != strings.Repeat("é", 79)+"…" {
 		t.Errorf("shows %q", shown)
 	}
 }
 
 func TestAPageIsNotStrayOutput(t *testing.T) {
-	who := peers.Identity{Wwwroot: "http://own.example", Key: peertest.NewKeyPair("http://own.example", 1024)}
+	who := rotate.Identity{Wwwroot: "http://own.example", Key: peertest.NewKeyPair("http://own.example", 1024)}
 	for name, page := range map[string]string{
 		"HTML":            "<?xml version=\"1.0\"?><!DOCTYPE html><html><title>x</title></html>",
 		"a call":          "<?xml version=\"1.0\"?><methodCall><methodName>x</methodName></methodCall>",
 		"an answer begun": "Notice: x<?xml version=\"1.0\"?><methodResponse><params>",
 	} {
 		o := quick(canned(t, func([]byte) []byte { return []byte(page) }))
-		if f := client(t, o).Push(t.Context(), who, peers.Peer{Wwwroot: liar}, false).Failure; reason(f) != "not_xmlrpc" {
+		if f := client(t, o).Keyswap(t.Context(), who, rotate.Peer{Wwwroot: liar}).Failure; reason(f) != "not_xmlrpc" {
 			t.Errorf("%s: %v", name, f)
 		}
 	}

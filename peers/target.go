@@ -1,6 +1,10 @@
 package peers
 
-import "net/url"
+import (
+	"net/url"
+
+	"renew_mnetkeys/rotate"
+)
 
 // target is where an exchange goes.
 type target struct {
@@ -15,11 +19,11 @@ type target struct {
 
 // parseTarget refuses everything that is not http or https with a host: a wwwroot comes from a table that other
 // programs write, and file: or gopher: must not become a request.
-func parseTarget(address string, verification int) (target, *Failure) {
+func parseTarget(address string, verification int) (target, *rotate.Failure) {
 	u, err := url.Parse(address)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" {
 		// The parser's own error repeats the text, with a password where it has one.
-		return target{}, failed(ReasonConnect, nil, "its wwwroot is not an http or https address")
+		return target{}, failed(rotate.ReasonConnect, nil, "its wwwroot is not an http or https address")
 	}
 	t := target{url: u, verification: verification, dialHost: u.Hostname(), dialTo: u.Port()}
 	if t.dialTo == "" {
@@ -29,14 +33,14 @@ func parseTarget(address string, verification int) (target, *Failure) {
 }
 
 // targetOf is where a peer's page or server of that path is, on its node if it has one.
-func targetOf(p Peer, path string) (target, *Failure) {
+func targetOf(p rotate.Peer, path string) (target, *rotate.Failure) {
 	t, f := parseTarget(p.Wwwroot+path, p.SSLVerification)
 	if f != nil || p.Node == "" {
 		return t, f
 	}
 	node, ok := ParseNode(p.Node)
 	if !ok {
-		return target{}, failed(ReasonConnect, nil, "its node %q is neither HOST nor HOST:PORT", clean(p.Node, wwwrootLimit))
+		return target{}, failed(rotate.ReasonConnect, nil, "its node %q is neither HOST nor HOST:PORT", clean(p.Node, wwwrootLimit))
 	}
 	t.node, t.dialHost = p.Node, node.Host
 	if node.Port != "" {

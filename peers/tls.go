@@ -10,6 +10,8 @@ import (
 	"io"
 	"net"
 	"strings"
+
+	"renew_mnetkeys/rotate"
 )
 
 // tlsConfig is how the peer's row wants its TLS certificate verified (mnet_host.sslverification, as
@@ -55,12 +57,12 @@ func verifyHostname(certificate *x509.Certificate, host string) error {
 }
 
 // handshakeFailure tells a handshake that was refused from a network that failed under it.
-func handshakeFailure(ctx context.Context, err error) *Failure {
+func handshakeFailure(ctx context.Context, err error) *rotate.Failure {
 	// crypto/tls wraps alerts in a net.OpError too; its Op is then "local error" or "remote error".
 	var broken *net.OpError
 	network := errors.As(err, &broken) && (broken.Op == "read" || broken.Op == "write")
 	if ctx.Err() != nil || errors.Is(err, io.EOF) || network {
 		return networkFailure(ctx, err, "TLS handshake")
 	}
-	return failed(ReasonTLS, err, "TLS handshake: %v", err)
+	return failed(rotate.ReasonTLS, err, "TLS handshake: %v", err)
 }

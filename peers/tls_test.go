@@ -112,14 +112,14 @@ func TestTLSIsVerifiedAsThePeersRowSays(t *testing.T) {
 				if server.passes[verification] || verification == 3 && server.passes[2] {
 					want = ""
 				}
-				got := verifying.Push(t.Context(), identity(t, own), to, true)
-				if reason(got.Failure) != want || got.Failure != nil && !got.Failure.Pending() {
+				got := verifying.Push(t.Context(), identity(t, own), to)
+				if reason(got.Failure) != want || got.Failure != nil && !got.Failure.Pending {
 					t.Errorf("sslverification %d: failure is %v, want a pending %q", verification, got.Failure, want)
 				}
 				if (verifying.Reachable(t.Context(), to) == nil) != (want == "") {
 					t.Errorf("sslverification %d: Reachable and Push do not agree", verification)
 				}
-				if got := skipping.Push(t.Context(), identity(t, own), to, true); got.Failure != nil {
+				if got := skipping.Push(t.Context(), identity(t, own), to); got.Failure != nil {
 					t.Errorf("sslverification %d, not to be verified: %v", verification, got.Failure)
 				}
 			}

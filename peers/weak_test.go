@@ -25,7 +25,7 @@ func TestAPeerWithAShortKeyIsProvenAndWarnedOfOnce(t *testing.T) {
 		var log strings.Builder
 		c := client(t, quick(func(o *peers.Options) { o.Log = zerolog.New(&log).Level(zerolog.WarnLevel) }))
 		for range 2 {
-			if got := c.Push(t.Context(), identity(t, own), row(peer), true); got.Failure != nil {
+			if got := c.Push(t.Context(), identity(t, own), row(peer)); got.Failure != nil {
 				t.Errorf("%d bits: push: %v", bits, got.Failure)
 			}
 			if got := c.Prove(t.Context(), identity(t, own), row(peer), nil, false); got.Failure != nil {

@@ -71,7 +71,7 @@ func (p *Page) Add(r rotate.TenantReport) {
 	t.findings = p.findings(r.Findings)
 	t.report.Peers, t.report.Findings, t.report.Err = nil, nil, nil
 	for i, peer := range r.Peers {
-		k := kind{outcome: peer.Outcome, reason: peer.Reason, detail: peer.Detail, attempts: peer.Attempts, held: held(peer)}
+		k := kind{outcome: peer.Outcome, reason: string(peer.Reason), detail: peer.Detail, attempts: peer.Attempts, held: held(peer)}
 		if unproven(peer.Outcome) {
 			k.next = peer.Next
 		}

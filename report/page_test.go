@@ -163,7 +163,7 @@ func TestNamesFromDatabasesAndPeersAreInert(t *testing.T) {
 					Warnings: []string{hostile}, Certificate: lives(0, 28), Findings: []rotate.Finding{{Code: hostile, Severity: rotate.Severity(hostile), Subject: fmt.Sprint("x", hostile),
 						Message: hostile, Next: hostile, Peers: []string{hostile}}}}
 				for j := range 2 * n { // 36 times 72: drawn
-					r.Peers = append(r.Peers, rotate.PeerReport{Wwwroot: fmt.Sprint(j, hostile), Application: hostile, Outcome: rotate.Refused, Reason: hostile, Detail: hostile, Holds: hostile},
+					r.Peers = append(r.Peers, rotate.PeerReport{Wwwroot: fmt.Sprint(j, hostile), Application: hostile, Outcome: rotate.Refused, Reason: rotate.Reason(hostile), Detail: hostile, Holds: hostile},
 						rotate.PeerReport{Wwwroot: hostile, Outcome: rotate.PeerOutcome(hostile)})
 				}
 				p.Add(r)

@@ -27,7 +27,7 @@ func (p advised) Add(r rotate.TenantReport) {
 	r.Peers = slices.Clone(r.Peers)
 	for i := range r.Peers {
 		if o := r.Peers[i].Outcome; o == rotate.Pending || o == rotate.Refused {
-			r.Peers[i].Next = "do something about " + r.Peers[i].Reason
+			r.Peers[i].Next = "do something about " + string(r.Peers[i].Reason)
 		}
 	}
 	p.Page.Add(r)
@@ -53,7 +53,7 @@ func lives(day, days int) *rotate.KeyReport {
 }
 
 func peer(wwwroot string, o rotate.PeerOutcome, reason, detail string, attempts int, ms int64) rotate.PeerReport {
-	return rotate.PeerReport{Wwwroot: wwwroot, Application: "moodle", Outcome: o, Reason: reason, Detail: detail, Attempts: attempts, TookMS: ms}
+	return rotate.PeerReport{Wwwroot: wwwroot, Application: "moodle", Outcome: o, Reason: rotate.Reason(reason), Detail: detail, Attempts: attempts, TookMS: ms}
 }
 
 // one is a tenant with a peer of each outcome.

@@ -81,7 +81,7 @@ func (t *renewing) finishOverwritten(ctx context.Context, s *Session, r *Renewal
 	t.report.Peers = make([]PeerReport, len(list))
 	for i, p := range list {
 		t.report.Peers[i] = PeerReport{Wwwroot: p.Wwwroot, Application: p.Application}
-		t.report.Peers[i].fail(&Failure{Reason: reasonOwnSite, Detail: "this site's key was overwritten meanwhile", Pending: true})
+		t.report.Peers[i].fail(&Failure{Reason: ReasonOwnSite, Detail: "this site's key was overwritten meanwhile", Pending: true})
 	}
 	return conflict
 }
@@ -136,7 +136,7 @@ func (a *Array) peerReports(ctx context.Context, t *renewing, list []Peer, own I
 		report, known := reports[p.Wwwroot]
 		if !known {
 			report = PeerReport{Wwwroot: p.Wwwroot, Application: p.Application}
-			report.fail(&Failure{Reason: "connect", Detail: "not told: its row could not be read", Pending: true})
+			report.fail(&Failure{Reason: ReasonConnect, Detail: "not told: its row could not be read", Pending: true})
 		}
 		t.report.Peers[i] = report
 	}

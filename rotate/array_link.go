@@ -13,7 +13,7 @@ func (m *mesh) report(ctx context.Context, p Peer, tenant string) PeerReport {
 		report.fail(f)
 		return report
 	}
-	report.Outcome, report.Reason = Accepted, reasonDatabase
+	report.Outcome, report.Reason = Accepted, ReasonDatabase
 	return report
 }
 
@@ -41,9 +41,9 @@ func (m *mesh) broken(ctx context.Context, member, tenant string) *Failure {
 		if ctx.Err() != nil {
 			return cutShort(ctx)
 		}
-		return &Failure{Reason: reasonNotStored, Detail: "the peer's certificate could not be stored in this site's database"}
+		return &Failure{Reason: ReasonNotStored, Detail: "the peer's certificate could not be stored in this site's database"}
 	}
-	return &Failure{Reason: "unknown_to_peer", Detail: "this site has no row of the peer any more"}
+	return &Failure{Reason: ReasonUnknownToPeer, Detail: "this site has no row of the peer any more"}
 }
 
 // rowFailure is what a member's row of a tenant is wrong in, nil where in nothing.
@@ -52,13 +52,13 @@ func (m *mesh) rowFailure(member, tenant string) *Failure {
 	case HeldStored:
 		return nil
 	case HeldUnknown:
-		return &Failure{Reason: "unknown_to_peer", Detail: "the peer has no host with this site's wwwroot"}
+		return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer has no host with this site's wwwroot"}
 	case HeldDeleted:
-		return &Failure{Reason: "unknown_to_peer", Detail: "the peer's row of this site is deleted"}
+		return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer's row of this site is deleted"}
 	case HeldOther:
-		return &Failure{Reason: "cannot_open", Detail: "the peer has another certificate of this site"}
+		return &Failure{Reason: ReasonCannotOpen, Detail: "the peer has another certificate of this site"}
 	}
-	return &Failure{Reason: "connect", Detail: "the peer's database did not take the certificate", Pending: true}
+	return &Failure{Reason: ReasonConnect, Detail: "the peer's database did not take the certificate", Pending: true}
 }
 
 // heldBy is what became of a site's key at a member.
@@ -77,9 +77,9 @@ func databaseFailure(ctx context.Context, whose string, err error) *Failure {
 	case errors.Is(err, context.Canceled), late && ctx.Err() != nil:
 		return cutShort(ctx)
 	case late:
-		return &Failure{Reason: "timeout", Detail: whose + err.Error(), Pending: true}
+		return &Failure{Reason: ReasonTimeout, Detail: whose + err.Error(), Pending: true}
 	}
-	return &Failure{Reason: "connect", Detail: whose + err.Error(), Pending: true}
+	return &Failure{Reason: ReasonConnect, Detail: whose + err.Error(), Pending: true}
 }
 
 // cutShort is the failure of a link on which a signal, or the run's deadline, has ended
@@ -89,5 +89,5 @@ func cutShort(ctx context.Context) *Failure {
 	if cause := context.Cause(ctx); cause != nil {
 		why = cause.Error()
 	}
-	return &Failure{Reason: reasonInterrupted, Detail: "not finished: " + why, Pending: true}
+	return &Failure{Reason: ReasonInterrupted, Detail: "not finished: " + why, Pending: true}
 }

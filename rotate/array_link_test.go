@@ -111,7 +111,7 @@ func TestEveryCommandJudgesALinkOfAnArrayByTheSameRule(t *testing.T) {
 					}
 				}
 				p := linkTo(f.reports[s.tenant.Wwwroot], master.tenant.Wwwroot)
-				if got := string(p.Outcome) + " " + p.Reason; got != run.want {
+				if got := string(p.Outcome) + " " + string(p.Reason); got != run.want {
 					t.Errorf("%s, want %s: %s", got, run.want, p.Detail)
 				}
 				if (code == ExitOK) != (run.want == "accepted database") {
@@ -155,7 +155,7 @@ func TestLinksToATenantThatFailsAreNotProven(t *testing.T) {
 			a.Run(t.Context())
 			for _, s := range f.sites[:2] {
 				p := linkTo(f.reports[s.tenant.Wwwroot], broken.tenant.Wwwroot)
-				if got := string(p.Outcome) + " " + p.Reason; got != c.links {
+				if got := string(p.Outcome) + " " + string(p.Reason); got != c.links {
 					t.Errorf("%s, want %s: %s", got, c.links, p.Detail)
 				}
 			}
@@ -213,7 +213,7 @@ func TestARepairDoesNotUndoWhatAnotherRunHasTold(t *testing.T) {
 			}
 			f.array(ArrayOptions{}, 1).Run(t.Context())
 			p := linkTo(f.reports[s.tenant.Wwwroot], master.tenant.Wwwroot)
-			if got := string(p.Outcome) + " " + p.Reason; got != c.link || !done {
+			if got := string(p.Outcome) + " " + string(p.Reason); got != c.link || !done {
 				t.Errorf("%s, want %s: %s", got, c.link, p.Detail)
 			}
 			if s.rows[master.tenant.Wwwroot].certificate != master.tenant.Pair.Certificate {

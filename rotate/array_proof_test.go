@@ -14,7 +14,7 @@ import (
 func links(r TenantReport) string {
 	var all []string
 	for _, p := range r.Peers {
-		all = append(all, string(p.Outcome)+" "+p.Reason)
+		all = append(all, string(p.Outcome)+" "+string(p.Reason))
 	}
 	slices.Sort(all)
 	return strings.Join(slices.Compact(all), ", ")

@@ -74,13 +74,13 @@ func (a *Array) readSide(ctx context.Context, to *renewing) (tenant *Tenant) {
 func (r *Renewal) notToAsk(t *Tenant) *Failure {
 	switch {
 	case !t.MNetOn() || t.Own == nil:
-		return &Failure{Reason: "mnet_off", Detail: "MNet is off at the peer"}
+		return &Failure{Reason: ReasonMNetOff, Detail: "MNet is off at the peer"}
 	case t.identity() == nil:
-		return &Failure{Reason: "bad_signature", Detail: "the peer's database has no readable key: renew its key"}
+		return &Failure{Reason: ReasonBadSignature, Detail: "the peer's database has no readable key: renew its key"}
 	case t.Own.Certificate != t.Pair.Certificate:
-		return &Failure{Reason: "bad_signature", Detail: "the peer's key pair and its own host row differ: renew its key"}
+		return &Failure{Reason: ReasonBadSignature, Detail: "the peer's key pair and its own host row differ: renew its key"}
 	case r.expiring(t):
-		return &Failure{Reason: "bad_certificate", Detail: "the peer's key has expired: renew its key", Pending: true}
+		return &Failure{Reason: ReasonBadCertificate, Detail: "the peer's key has expired: renew its key", Pending: true}
 	}
 	return nil
 }
@@ -93,10 +93,10 @@ const nextOfMember = "see to that site first, which does not prove its own key: 
 func memberFailure(check SelfCheck, f *Failure) *Failure {
 	switch {
 	case f == nil:
-		return &Failure{Reason: reasonOwnSite, Detail: "the peer's web server was not asked which key it uses", Pending: true}
-	case check == SelfFailed && f.Reason != "clock":
+		return &Failure{Reason: ReasonOwnSite, Detail: "the peer's web server was not asked which key it uses", Pending: true}
+	case check == SelfFailed && f.Reason != ReasonClock:
 		return &Failure{Reason: f.Reason, Detail: join("the peer's web server does not use its stored key", f.Detail), Next: nextOfMember}
-	case f.Reason == "no_rc4":
+	case f.Reason == ReasonNoRC4:
 		return f
 	}
 	return &Failure{Reason: f.Reason, Detail: f.Detail, Pending: f.Pending, Next: nextOfMember}

@@ -88,7 +88,7 @@ func TestWhatFailsInAnArrayFailsAlone(t *testing.T) {
 		5: "refused unknown_to_peer", 6: "refused unknown_to_peer", 7: "accepted database"}
 	for i, w := range want {
 		at := slices.IndexFunc(report(4).Peers, func(p PeerReport) bool { return p.Wwwroot == f.sites[i].tenant.Wwwroot })
-		if p := report(4).Peers[at]; string(p.Outcome)+" "+p.Reason != w {
+		if p := report(4).Peers[at]; string(p.Outcome)+" "+string(p.Reason) != w {
 			t.Errorf("site 4 at site %d: %+v, want %s", i, p, w)
 		}
 	}

@@ -141,7 +141,7 @@ func (t *tenant) addPeer(b *testing.B, address string) *peertest.Site {
 func (t *tenant) renewal(client *peers.Client) *rotate.Renewal {
 	return &rotate.Renewal{
 		Options: rotate.Options{SelfCheck: rotate.SelfCheckRequire, KeyBits: 2048},
-		Store:   t, Locker: t, Starter: t, Cache: t, Network: clientNetwork{client},
+		Store:   t, Locker: t, Starter: t, Cache: t, Network: client,
 		GenerateKey: func(bits int) (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, bits) },
 		Random:      rand.Reader, Now: time.Now, Log: zerolog.Nop(),
 		Sleep: func(ctx context.Context, d time.Duration) error { time.Sleep(d); return ctx.Err() },
@@ -210,46 +210,3 @@ func (t *tenant) Held(_ context.Context, wwwroot string) (string, bool, error) {
 }
 
 func (t *tenant) Hold(context.Context, string, string) error { return nil }
-
-// clientNetwork is the wiring of the command's main package.
-type clientNetwork struct{ *peers.Client }
-
-func (n clientNetwork) Push(ctx context.Context, own rotate.Identity, p rotate.Peer) rotate.Push {
-	push := n.Client.Push(ctx, peers.Identity(own), remote(p), true)
-	return rotate.Push{Answered: push.Answered, Failure: failureOf(push.Failure), Attempts: push.Attempts}
-}
-
-func (n clientNetwork) Prove(ctx context.Context, own rotate.Identity, p rotate.Peer, answered *envelope.Certificate, may bool) rotate.Proof {
-	proof := n.Client.Prove(ctx, peers.Identity(own), remote(p), answered, may)
-	return rotate.Proof{Certificate: proof.Certificate, Healed: proof.Healed, Failure: failureOf(proof.Failure), Attempts: proof.Attempts}
-}
-
-func (n clientNetwork) PublicKey(ctx context.Context, p rotate.Peer) (*envelope.Certificate, *rotate.Failure) {
-	shown, err := n.Client.PublicKey(ctx, remote(p))
-	if err != nil {
-		return nil, &rotate.Failure{Reason: "connect", Detail: err.Error()}
-	}
-	return shown, nil
-}
-
-func (n clientNetwork) Reachable(ctx context.Context, p rotate.Peer) *rotate.Failure { return nil }
-
-func (n clientNetwork) Nodes(ctx context.Context, wwwroot string) ([]string, *rotate.Failure) {
-	addresses, err := n.Client.Addresses(ctx, wwwroot)
-	if err != nil {
-		return nil, &rotate.Failure{Reason: "dns", Detail: err.Error(), Pending: true}
-	}
-	return []string{addresses[0].String()}, nil
-}
-
-func remote(p rotate.Peer) peers.Peer {
-	return peers.Peer{Wwwroot: p.Wwwroot, Application: p.Application, ServerURL: p.ServerURL,
-		SSLVerification: p.SSLVerification, Certificate: p.Certificate}
-}
-
-func failureOf(f *peers.Failure) *rotate.Failure {
-	if f == nil {
-		return nil
-	}
-	return &rotate.Failure{Reason: f.Reason, Detail: f.Detail, Pending: f.Pending()}
-}

@@ -84,15 +84,15 @@ func (r *Renewal) connect(ctx context.Context, t *Tenant, own Identity, link Lin
 	}
 	host, err := link.Near.Connect(ctx, host)
 	if err == nil && link.Far != nil {
-		us := Peer{Wwwroot: t.Wwwroot, Name: t.Site, Certificate: own.Key.Certificate.PEM,
-			Expires: own.Key.Certificate.NotAfter.Unix(), Application: "moodle", SSLVerification: newPeerVerification}
+		us := NewPeer(t.Wwwroot)
+		us.Name, us.Certificate, us.Expires = t.Site, own.Key.Certificate.PEM, own.Key.Certificate.NotAfter.Unix()
 		if _, err = link.Far.Connect(ctx, us); err != nil {
 			err = fmt.Errorf("on its side: %w", err)
 		}
 	}
 	if err != nil {
 		// Not the host has refused: a database was not reached, or not in order.
-		report.fail(&Failure{Reason: "connect", Detail: "not connected as a peer: " + err.Error(), Pending: true})
+		report.fail(&Failure{Reason: ReasonConnect, Detail: "not connected as a peer: " + err.Error(), Pending: true})
 		return Peer{}, &report
 	}
 	r.Log.Info().Str("peer", link.Wwwroot).Bool("both_sides", link.Far != nil).Msg("connected")
@@ -112,6 +112,3 @@ func merge(reports, unbound []PeerReport) []PeerReport {
 	}
 	return reports
 }
-
-// newPeerVerification is the sslverification Moodle gives a new row.
-const newPeerVerification = 2

@@ -59,9 +59,9 @@ func (r *Renewal) tellPeer(ctx context.Context, own Identity, p *Peer) PeerRepor
 	report.Attempts = push.Attempts
 
 	switch f := push.Failure; {
-	case f != nil && (f.Pending || f.Reason == "unknown_to_peer" || f.Reason == "mnet_off"):
+	case f != nil && (f.Pending || f.Reason == ReasonUnknownToPeer || f.Reason == ReasonMNetOff):
 		report.fail(f)
-	case f != nil && f.Reason == "bad_certificate" && certificateOf(*p) == nil:
+	case f != nil && f.Reason == ReasonBadCertificate && certificateOf(*p) == nil:
 		report.fail(f)
 	default:
 		// A keyswap that was refused otherwise decides nothing: the peer may
@@ -91,7 +91,7 @@ func (p *PeerReport) interruptedBy(ctx context.Context) {
 // then has.
 func (r *Renewal) prove(ctx context.Context, own Identity, p *Peer, answered *envelope.Certificate) Proof {
 	proof := r.Network.Prove(ctx, own, *p, answered, true)
-	if proof.Failure == nil || proof.Failure.Reason == reasonSeveralCaches || proof.Certificate == nil || proof.Certificate.Equal(certificateOf(*p)) {
+	if proof.Failure == nil || proof.Failure.Reason == ReasonSeveralCaches || proof.Certificate == nil || proof.Certificate.Equal(certificateOf(*p)) {
 		return proof
 	}
 	if stored, err := r.Store.StorePeer(ctx, *p, proof.Certificate); err != nil || !stored {
@@ -111,7 +111,7 @@ func (r *Renewal) prove(ctx context.Context, own Identity, p *Peer, answered *en
 func (r *Renewal) keepCertificate(ctx context.Context, p *Peer, proof Proof, report *PeerReport) {
 	c := proof.Certificate
 	if c == nil || c.Equal(certificateOf(*p)) && p.Expires == c.NotAfter.Unix() ||
-		proof.Failure != nil && proof.Failure.Reason == reasonSeveralCaches { // whose it is depends on who answers
+		proof.Failure != nil && proof.Failure.Reason == ReasonSeveralCaches { // whose it is depends on who answers
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
@@ -129,7 +129,7 @@ func (r *Renewal) keepCertificate(ctx context.Context, p *Peer, proof Proof, rep
 		report.Detail = join(report.Detail, why)
 		return
 	}
-	report.fail(&Failure{Reason: reasonNotStored, Detail: why, Pending: true})
+	report.fail(&Failure{Reason: ReasonNotStored, Detail: why, Pending: true})
 }
 
 // Newer tells whether a held certificate was made after an offered one. What
@@ -148,7 +148,7 @@ func older(a, b *envelope.Certificate) bool {
 // settlesSoon are refusals that two sites get which renew at the same moment: each
 // is telling the other while its own web server still changes over. The link is in
 // order a second later.
-var settlesSoon = []string{"fault_710", "fault_7023", "fault_7025", "cannot_open", "bad_signature"}
+var settlesSoon = []Reason{"fault_710", "fault_7023", "fault_7025", "cannot_open", "bad_signature"}
 
 // tellOnceMore tells the peers again whose refusal may have passed by now.
 func (r *Renewal) tellOnceMore(ctx context.Context, own Identity, peers []Peer, reports []PeerReport) {

@@ -10,8 +10,9 @@ import (
 type ForceProber interface {
 	// TakesForce finds out what the peer does with a forced keyswap. It is asked
 	// only of a peer that has just proven to hold own's certificate, and must
-	// change nothing at such a peer. ForcedUnknown where it cannot be told.
-	TakesForce(ctx context.Context, own Identity, p Peer) Forced
+	// change nothing at such a peer. ForcedUnknown where it cannot be told, with a
+	// failure if it was asked.
+	TakesForce(ctx context.Context, own Identity, p Peer) (Forced, *Failure)
 }
 
 // Forced is what a peer does with a forced keyswap.
@@ -76,7 +77,7 @@ func (d *diagnosis) callPeer(ctx context.Context, own Identity, p Peer) checkup 
 		c.report.Detail = "not called: its row is not in order"
 		return c
 	case held == nil:
-		c.report.fail(&Failure{Reason: "bad_certificate", Detail: "we hold no readable certificate of it"})
+		c.report.fail(&Failure{Reason: ReasonBadCertificate, Detail: "we hold no readable certificate of it"})
 		return c
 	case !held.NotAfter.After(d.Now()) && !d.hasRenewed(ctx, p):
 		c.report.Detail = "not called: its key has expired, and a sealed call would make it renew by itself"
@@ -105,7 +106,7 @@ func (d *diagnosis) callPeer(ctx context.Context, own Identity, p Peer) checkup 
 		}
 		c.findings = append(c.findings, proven(p, proof)...)
 		if prober, ok := d.Network.(ForceProber); ok {
-			c.forced = prober.TakesForce(ctx, own, p)
+			c.forced, _ = prober.TakesForce(ctx, own, p)
 		}
 	}
 	return c

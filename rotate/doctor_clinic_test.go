@@ -78,7 +78,7 @@ func (c *clinic) rename(wwwroot string) {
 }
 
 // fails makes the call to a fail.
-func (c *clinic) fails(reason string, pending bool) {
+func (c *clinic) fails(reason Reason, pending bool) {
 	c.proofs[peerA] = Proof{Failure: &Failure{Reason: reason, Detail: "because", Pending: pending}, Attempts: 1}
 }
 
@@ -106,11 +106,11 @@ func (c *clinic) PublicKey(ctx context.Context, p Peer) (*envelope.Certificate, 
 	return nil, &Failure{Reason: "http_404", Detail: "it has no such page"}
 }
 
-func (c *clinic) TakesForce(_ context.Context, _ Identity, p Peer) Forced {
+func (c *clinic) TakesForce(_ context.Context, _ Identity, p Peer) (Forced, *Failure) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.event("probe %s", p.Wwwroot)
-	return c.forced[p.Wwwroot]
+	return c.forced[p.Wwwroot], nil
 }
 
 func (c *clinic) Address(_ context.Context, wwwroot string) (netip.Addr, error) {

@@ -51,14 +51,6 @@ func (r *readOnly) Drop(context.Context, rotate.Width) error {
 	return nil
 }
 
-// prober is the wiring of the command's main package.
-type prober struct{ clientNetwork }
-
-func (n prober) TakesForce(ctx context.Context, own rotate.Identity, p rotate.Peer) rotate.Forced {
-	mode, _ := n.Client.TakesForce(ctx, peers.Identity(own), remote(p))
-	return map[peers.ForcedMode]rotate.Forced{peers.ForceTaken: rotate.ForcedTaken, peers.ForceIgnored: rotate.ForcedIgnored}[mode]
-}
-
 // Over HTTP, with peers of every kind: each is told for what it is, and holds of
 // us after the diagnosis what it held before.
 func TestTheDiagnosisTellsPeersForWhatTheyAreAndChangesNone(t *testing.T) {
@@ -109,7 +101,7 @@ func TestTheDiagnosisTellsPeersForWhatTheyAreAndChangesNone(t *testing.T) {
 	}
 	client := peers.New(peers.Options{Timeout: 5 * time.Second, Retries: -1})
 	defer client.Close()
-	r := &rotate.Renewal{Options: rotate.Options{SelfCheck: rotate.SelfCheckAuto}, Store: db, Cache: db, Network: prober{clientNetwork{client}},
+	r := &rotate.Renewal{Options: rotate.Options{SelfCheck: rotate.SelfCheckAuto}, Store: db, Cache: db, Network: client,
 		Random: rand.Reader, Now: time.Now, Log: zerolog.Nop()}
 
 	report := r.Diagnose(t.Context())

@@ -117,18 +117,18 @@ func (d *diagnosis) ownSite(ctx context.Context, report *TenantReport) (silent s
 	case check == SelfNoRC4:
 		d.own(SeverityError, "no_rc4", "switch OpenSSL's legacy provider on for the web server's PHP (OPENSSL_CONF) and restart it",
 			"the local site can open no sealed call, as its OpenSSL has no RC4: MNet cannot work, whatever the key")
-	case check == SelfUnreachable && f.Reason == "stray_output":
-		d.own(SeverityError, "stray_output", NextStep(f.Reason, false), "no other site can read the answers of the local site: %v", f)
+	case check == SelfUnreachable && f.Reason == ReasonStrayOutput:
+		d.own(SeverityError, "stray_output", f.Reason.NextStep(false), "no other site can read the answers of the local site: %v", f)
 	case check == SelfUnreachable:
-		d.own(SeverityError, "unreachable", "check from this machine: "+NextStep(f.Reason, false),
+		d.own(SeverityError, "unreachable", "check from this machine: "+f.Reason.NextStep(false),
 			"the local site could not be asked which key it uses: %v", f)
-	case check == SelfFailed && f.Other != "", check == SelfFailed && f.Reason == "unknown_to_peer":
+	case check == SelfFailed && f.Other != "", check == SelfFailed && f.Reason == ReasonUnknownToPeer:
 		d.own(SeverityError, "other_name", "write the wwwroot of config.php, of VMoodle's register and of --host exactly as the site gives it", "%v", t.stopping(check, f))
 		return "another site answers at the wwwroot"
-	case check == SelfFailed && f.Reason == "clock":
-		d.own(SeverityError, "clock", NextStep(f.Reason, false), "this machine and the local site disagree about the time: %v", f)
-	case check == SelfFailed && f.Reason == reasonSeveralCaches:
-		d.own(SeverityError, "several_caches", NextStep(f.Reason, false), "%v", f)
+	case check == SelfFailed && f.Reason == ReasonClock:
+		d.own(SeverityError, "clock", f.Reason.NextStep(false), "this machine and the local site disagree about the time: %v", f)
+	case check == SelfFailed && f.Reason == ReasonSeveralCaches:
+		d.own(SeverityError, "several_caches", f.Reason.NextStep(false), "%v", f)
 		return "web servers of the local site use different keys"
 	case check == SelfFailed:
 		d.own(SeverityError, "key_not_used", "run the command push: it purges the cache, keeping what only the cache has, and tests again",
@@ -144,7 +144,7 @@ func (d *diagnosis) ownSite(ctx context.Context, report *TenantReport) (silent s
 func (d *diagnosis) ownHistory(peers []PeerReport) {
 	t := d.tenant
 	lost := slices.ContainsFunc(peers, func(p PeerReport) bool {
-		return p.Outcome == Refused && slices.Contains([]string{"fault_710", "cannot_open", "fault_6004"}, p.Reason)
+		return p.Outcome == Refused && slices.Contains([]Reason{"fault_710", "cannot_open", "fault_6004"}, p.Reason)
 	})
 	switch {
 	case len(t.History) == 0 && lost:

@@ -121,5 +121,5 @@ func failing(p Peer, f *Failure) Finding {
 	if f.Pending {
 		severity, what = SeverityWarning, "was not reached"
 	}
-	return newFinding(severity, "peer_"+f.Reason, p.Wwwroot, NextStep(f.Reason, false), "%s: %s", what, cmp.Or(f.Detail, f.Reason))
+	return newFinding(severity, "peer_"+string(f.Reason), p.Wwwroot, f.Reason.NextStep(false), "%s: %s", what, cmp.Or(f.Detail, string(f.Reason)))
 }

@@ -274,8 +274,8 @@ func TestADiagnosisThatIsInterruptedSaysSo(t *testing.T) {
 }
 
 func TestEveryReasonHasANextStep(t *testing.T) {
-	for _, reason := range []string{"http_301", "http_401", "http_404", "http_503", "fault_1", ""} {
-		if NextStep(reason, false) == "" || NextStep(reason, true) == "" {
+	for _, reason := range []Reason{"http_301", "http_401", "http_404", "http_503", "fault_1", ""} {
+		if reason.NextStep(false) == "" || reason.NextStep(true) == "" {
 			t.Errorf("none for %q", reason)
 		}
 	}

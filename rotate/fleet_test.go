@@ -45,7 +45,7 @@ type fleetSite struct {
 	fails     func(call string) error // its database, at each call: read, list, load, hold, look
 	rows      map[string]*fleetRow    // by the other's wwwroot
 	order     []string
-	proveFail string // reason of sealed calls to it by others
+	proveFail Reason // reason of sealed calls to it by others
 }
 
 type fleetRow struct {

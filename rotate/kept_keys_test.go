@@ -172,8 +172,8 @@ func TestASiteWithoutRC4LosesNoKeyUntilItCanDoIt(t *testing.T) {
 
 // Whatever a peer answers that is not a proof, its key is kept: up to twelve.
 func TestAPeerThatIsNotProvenKeepsTheHistoryWhole(t *testing.T) {
-	for _, reason := range []string{"not_xmlrpc", "http_301", "too_large", "no_rc4", "clock", "http_403", "bad_signature", "http_503", "mnet_off", "stray_output", "new_reason"} {
-		t.Run(reason, func(t *testing.T) {
+	for _, reason := range []Reason{"not_xmlrpc", "http_301", "too_large", "no_rc4", "clock", "http_403", "bad_signature", "http_503", "mnet_off", "stray_output", "new_reason"} {
+		t.Run(string(reason), func(t *testing.T) {
 			w := newWorld(t)
 			w.addPeer("https://a.example", fakePeer{})
 			p := w.addPeer("https://b.example", fakePeer{stock: true, refuses: reason})

@@ -63,7 +63,7 @@ func (r *Renewal) byCall(id Identity) question {
 		f := proof.Failure
 		if f == nil {
 			if proof.Healed || !id.Key.Certificate.Equal(proof.Certificate) {
-				return SelfFailed, &Failure{Reason: "cannot_open", Detail: "it uses another key than the stored one"}
+				return SelfFailed, &Failure{Reason: ReasonCannotOpen, Detail: "it uses another key than the stored one"}
 			}
 			return SelfProven, nil
 		}
@@ -76,9 +76,9 @@ func (r *Renewal) byCall(id Identity) question {
 			}
 			// Or another web server has shown it, which takes turns with this one.
 			if again := r.Network.Prove(ctx, id, node, nil, false); again.Failure == nil {
-				return SelfFailed, &Failure{Reason: reasonSeveralCaches, Detail: "its web servers use different keys: one opens the call, another does not"}
+				return SelfFailed, &Failure{Reason: ReasonSeveralCaches, Detail: "its web servers use different keys: one opens the call, another does not"}
 			}
-			return SelfNoRC4, &Failure{Reason: "no_rc4", Detail: f.Detail}
+			return SelfNoRC4, &Failure{Reason: ReasonNoRC4, Detail: f.Detail}
 		case "fault_7025", "fault_710", "cannot_open", "bad_signature", "bad_certificate", "unknown_to_peer", "mnet_off", "clock":
 			return SelfFailed, f
 		}
@@ -96,7 +96,7 @@ func (r *Renewal) byPage(id Identity) question {
 		case f != nil:
 			return SelfUnreachable, f
 		case !id.Key.Certificate.Equal(shown):
-			return SelfFailed, &Failure{Reason: "cannot_open", Detail: "its publickey.php shows another key than the stored one"}
+			return SelfFailed, &Failure{Reason: ReasonCannotOpen, Detail: "its publickey.php shows another key than the stored one"}
 		}
 		return SelfSkipped, nil
 	}
@@ -105,7 +105,7 @@ func (r *Renewal) byPage(id Identity) question {
 // stale tells of an answer that another pair than the stored one, or other
 // settings, may be cached: dropping the cache may cure it.
 func stale(check SelfCheck, f *Failure) bool {
-	return check == SelfFailed && f != nil && f.Other == "" && f.Reason != "clock" && f.Reason != "unknown_to_peer"
+	return check == SelfFailed && f != nil && f.Other == "" && f.Reason != ReasonClock && f.Reason != ReasonUnknownToPeer
 }
 
 // stopping gives the error for an answer that no cache is the cause of, nil where
@@ -116,12 +116,12 @@ func (t *Tenant) stopping(check SelfCheck, f *Failure) error {
 		return nil
 	case f.Other != "":
 		return &OtherNameError{Wwwroot: t.Wwwroot, Answers: f.Other}
-	case f.Reason == "unknown_to_peer":
+	case f.Reason == ReasonUnknownToPeer:
 		return &OtherNameError{Wwwroot: t.Wwwroot}
-	case f.Reason == "clock":
+	case f.Reason == ReasonClock:
 		return fmt.Errorf("%w: %w", ErrOwnClock, f)
 	}
-	return &UnreachableError{Wwwroot: t.Wwwroot, Failure: f, Stray: f.Reason == "stray_output"}
+	return &UnreachableError{Wwwroot: t.Wwwroot, Failure: f, Stray: f.Reason == ReasonStrayOutput}
 }
 
 // stopped is stopping, for a run that has to end: it finds out what to advise.

@@ -95,20 +95,20 @@ func (r *Renewal) verdict(answers []nodeAnswer) (SelfCheck, *Failure) {
 		}
 	}
 	differ := worst.check == SelfFailed && len(good) > 0 || worst.check == SelfNoRC4 && good[worst.node] > 0
-	if worst.Failure == nil || worst.Reason == "clock" || worst.Other != "" || !differ {
+	if worst.Failure == nil || worst.Reason == ReasonClock || worst.Other != "" || !differ {
 		return worst.check, worst.at(answers)
 	}
 	n := 0
 	for _, of := range good {
 		n += of
 	}
-	return SelfFailed, &Failure{Reason: reasonSeveralCaches, Detail: fmt.Sprintf(
+	return SelfFailed, &Failure{Reason: ReasonSeveralCaches, Detail: fmt.Sprintf(
 		"its web servers use different keys: %d of %d answers were given with the stored one; %s", n, len(answers), worst.at(answers))}
 }
 
 // rankOf orders answers, the worst first.
 func rankOf(a nodeAnswer) int {
-	if a.Failure != nil && (a.Other != "" || a.Reason == "clock") {
+	if a.Failure != nil && (a.Other != "" || a.Reason == ReasonClock) {
 		return -1
 	}
 	return slices.Index([]SelfCheck{SelfFailed, SelfUnreachable, SelfNoRC4, SelfSkipped, SelfProven}, a.check)

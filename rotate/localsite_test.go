@@ -27,7 +27,7 @@ func TestWhatProvesTheLocalSite(t *testing.T) {
 		given  []string // --node
 		answer func(string, int) *Failure
 		check  SelfCheck
-		reason string
+		reason Reason
 		says   string
 		asked  int    // sealed calls
 		stale  string // the node whose page shows another key
@@ -66,7 +66,7 @@ func TestWhatProvesTheLocalSite(t *testing.T) {
 			w.pages = map[string]string{c.stale: w.someOther()}
 			r := w.renewal(Options{Nodes: c.given, Answers: 5})
 			check, f := r.ask(t.Context(), &w.tenant, *w.tenant.identity(), r.answersForProof())
-			reason, detail := "", ""
+			reason, detail := Reason(""), ""
 			if f != nil {
 				reason, detail = f.Reason, f.Detail
 			}

@@ -16,7 +16,7 @@ func TestWhatBecomesOfAPeer(t *testing.T) {
 		peer    fakePeer
 		prepare func(*world, *fakePeer)
 		outcome PeerOutcome
-		reason  string
+		reason  Reason
 		exit    int
 	}{
 		{name: "one that takes the key is proven", outcome: Accepted},
@@ -214,7 +214,7 @@ func TestARowOfAPeerThatIsNotAsItShouldBe(t *testing.T) {
 		peer    fakePeer
 		prepare func(*world, *fakePeer)
 		outcome PeerOutcome
-		reason  string
+		reason  Reason
 		detail  string
 		called  int // by sealed calls, once its key is stored
 		kept    bool

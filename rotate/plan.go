@@ -110,7 +110,7 @@ func (r *Renewal) planBinding(t *Tenant, report *TenantReport) []Peer {
 	for _, link := range r.Bind {
 		report.warn("would connect " + link.Wwwroot + " as a peer and bind its services")
 		if !slices.ContainsFunc(peers, func(p Peer) bool { return envelope.SameWwwroot(p.Wwwroot, link.Wwwroot) }) {
-			peers = append(peers, Peer{Wwwroot: link.Wwwroot, Application: "moodle", ServerURL: localServerURL, SSLVerification: newPeerVerification})
+			peers = append(peers, NewPeer(link.Wwwroot))
 		}
 	}
 	return peers

@@ -137,7 +137,7 @@ func (r *Renewal) cure(ctx context.Context, t *Tenant, cause *Failure) (SelfChec
 		return check, nil
 	case ctx.Err() != nil:
 		return check, err
-	case errors.As(err, &lost) && lost.Failure != nil && (check == SelfUnreachable || lost.Failure.Reason == "mnet_off"):
+	case errors.As(err, &lost) && lost.Failure != nil && (check == SelfUnreachable || lost.Failure.Reason == ReasonMNetOff):
 		return check, &UnreachableError{Wwwroot: t.Wwwroot, Failure: err}
 	}
 	return check, fmt.Errorf("%w: %w", ErrNotFollowed, err)

@@ -361,7 +361,7 @@ func TestASiteThatRenewedAgainMeanwhileIsNoAlarm(t *testing.T) {
 }
 
 // always is an answer of one reason to every sealed call to the own wwwroot.
-func always(reason string) func(string, int) *Failure {
+func always(reason Reason) func(string, int) *Failure {
 	return func(string, int) *Failure { return &Failure{Reason: reason} }
 }
 

@@ -112,7 +112,7 @@ type PeerReport struct {
 	Wwwroot     string      `json:"wwwroot"`
 	Application string      `json:"application"`
 	Outcome     PeerOutcome `json:"outcome"`
-	Reason      string      `json:"reason"` // stable code, "" when proven at once
+	Reason      Reason      `json:"reason"` // stable code, "" when proven at once
 	Detail      string      `json:"detail"`
 	Next        string      `json:"next"` // what to do about it, "" where there is nothing
 	Attempts    int         `json:"attempts"`
@@ -150,7 +150,7 @@ func (r *TenantReport) weighLinks(localProven bool) {
 	for i := range r.Peers {
 		if p := &r.Peers[i]; p.Outcome.Proven() {
 			why := cmp.Or(localSiteWords[r.SelfCheck], "the key of the local site was changed meanwhile")
-			p.fail(&Failure{Reason: reasonOwnSite, Detail: join("the peer is in order, but "+why, p.Detail), Pending: true})
+			p.fail(&Failure{Reason: ReasonOwnSite, Detail: join("the peer is in order, but "+why, p.Detail), Pending: true})
 		}
 	}
 }

@@ -76,16 +76,24 @@ type Peer struct {
 	Certificate     string // the PEM we hold of it, may be "" or unreadable
 	Expires         int64  // unix seconds
 	// Node is where to connect instead of an address of Wwwroot's host: an address
-	// or a name, with a port or without. Host and SNI stay those of Wwwroot.
+	// or a name, with a port or without it that of Wwwroot; "" for none. An IPv6
+	// address with a port stands in brackets. Host, SNI, and the name that a TLS
+	// certificate is verified for stay those of Wwwroot.
 	Node string
+}
+
+// NewPeer is a Moodle as VMoodle registers it (local/vmoodle/lib.php), without a
+// certificate; Moodle gives a new row that sslverification.
+func NewPeer(wwwroot string) Peer {
+	return Peer{Wwwroot: wwwroot, Application: "moodle", ServerURL: localServerURL, SSLVerification: 2}
 }
 
 // Identity is the site a call is made as.
 type Identity struct {
 	Wwwroot  string
 	Key      *envelope.KeyPair
-	Archived []*envelope.KeyPair // retired pairs, newest first
-	Drift    time.Duration       // how far ahead an answer may be stamped, 0 the network's default
+	Archived []*envelope.KeyPair // retired pairs, newest first; they only read answers of peers that missed a renewal
+	Drift    time.Duration       // how far ahead of us an answer may be stamped, as the site's drift_threshold says; 0: the network's default
 }
 
 // checkOwnRow refuses a database that is not the tenant's: a mistyped name, a

@@ -84,7 +84,7 @@ func outdated(p Peer, proof Proof) *Failure {
 	if proof.Failure != nil || proof.Certificate == nil || proof.Certificate.Equal(certificateOf(p)) {
 		return nil
 	}
-	reason := "fault_7025" // it knows the key that it had before
+	reason := Reason("fault_7025") // it knows the key that it had before
 	if proof.Forgotten {
 		reason = "fault_7023"
 	}
@@ -105,7 +105,7 @@ func (r *Renewal) verifyBack(ctx context.Context, own Identity, p Peer, report *
 	case other == nil:
 		return
 	case other.As == nil:
-		report.fail(&Failure{Reason: "bad_signature", Detail: "its database has no readable key to call this site with"})
+		report.fail(&Failure{Reason: ReasonBadSignature, Detail: "its database has no readable key to call this site with"})
 		return
 	}
 	us := Peer{Wwwroot: own.Wwwroot, Application: "moodle", ServerURL: localServerURL, Certificate: other.Holds}

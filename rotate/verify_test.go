@@ -97,7 +97,7 @@ func TestALinkIsVerifiedFromBothSides(t *testing.T) {
 		name    string
 		other   func(*world, *fakePeer) (*Counterpart, error)
 		outcome PeerOutcome
-		reason  string
+		reason  Reason
 		detail  string
 		holds   string // of status
 	}{

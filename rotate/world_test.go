@@ -58,7 +58,7 @@ type fakePeer struct {
 	knows    string // the certificate it holds of us
 	own      *envelope.KeyPair
 	answers  *envelope.KeyPair     // what a keyswap answers, own unless set
-	refuses  string                // reason of a refused proof
+	refuses  Reason                // reason of a refused proof
 	verified *envelope.Certificate // under which that refusal verified
 	foreign  bool                  // its keyswap answers another site's certificate
 }

@@ -1,0 +1,17 @@
+package rotate
+
+import "testing"
+
+func TestPendingIsWhatWasNotReached(t *testing.T) {
+	for reason, want := range map[Reason]bool{
+		ReasonDNS: true, ReasonConnect: true, ReasonTLS: true, ReasonTimeout: true, "http_500": true, "http_503": true,
+		"http_404": false, "http_301": false, "fault_500": false, ReasonMNetOff: false, ReasonNotXMLRPC: false,
+		ReasonInterrupted: true, ReasonStrayOutput: false, ReasonSeveralCaches: false,
+		ReasonTooLarge: false, ReasonNoRC4: false, ReasonClock: false, ReasonUnknownToPeer: false,
+		ReasonBadCertificate: false, ReasonBadSignature: false, ReasonCannotOpen: false,
+	} {
+		if got := reason.Pending(); got != want {
+			t.Errorf("pending of %s is %v, want %v", reason, got, want)
+		}
+	}
+}
