@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"slices"
 
@@ -13,10 +12,6 @@ import (
 // RC4: MNet's seals are RC4 and nothing else.
 const hintNoRC4 = "switch OpenSSL's legacy provider on for the web server's PHP (OPENSSL_CONF naming a file that activates the default and legacy providers) and restart it"
 
-// hintOwnSite is what is left to do by hand when nothing made the web side use
-// the stored key.
-const hintOwnSite = "purge Moodle's caches on every web node (php admin/cli/purge_caches.php, for a tenant of a VMoodle array php local/vmoodle/cli/purge_caches.php --host=WWWROOT; restart php-fpm where APCu is used), then run renew_mnetkeys push: it proves the stored key and renews nothing"
-
 // hintOwnSitePush is for a command that writes nothing: a purge by hand could lose a
 // key that only the cache has, which a push saves first.
 const hintOwnSitePush = "run renew_mnetkeys push: it saves what only the cache has, purges the cache, and proves the site; do not purge by hand before that"
@@ -24,9 +19,6 @@ const hintOwnSitePush = "run renew_mnetkeys push: it saves what only the cache h
 // hintUndone is for a renewal that was undone for the same cause: a push would
 // distribute the old key, which everybody has.
 const hintUndone = "see with renew_mnetkeys doctor which cache store cannot be cleared from here, clear it by a --cache-hook or map core/config to a file or Redis store; renew after that"
-
-// hintRenew is for a stored key that only a new one can stand in for.
-const hintRenew = "make a new key: run renew_mnetkeys without a command"
 
 // advise fills in what is to be done about a tenant and each of its peers, where
 // rotate has not said it.
@@ -52,7 +44,7 @@ func (out *output) hintOf(r rotate.TenantReport) string {
 		return hintOwnSitePush
 	case r.Exit != rotate.ExitOwnSite && errors.As(r.Err, &sig):
 		return interruptedHint(out.o)
-	case r.Outcome == rotate.Undone && errors.As(r.Err, &own) && hint == hintOwnSite:
+	case r.Outcome == rotate.Undone && errors.As(r.Err, &own) && hint == rotate.AdvisePurge:
 		return hintUndone
 	}
 	return hint
@@ -73,64 +65,11 @@ func interruptedHint(o options) string {
 	return "run " + push + ", which proves the stored key and renews nothing, or renew_mnetkeys with --if-due, which renews only if that is still due"
 }
 
-// hinter is an error that knows what to do about it.
-type hinter interface{ Hint() string }
-
 // hintFor finds what to tell an operator about an error, "" when the error says all.
 func hintFor(err error) string {
-	var usage *usageError
 	var config *moodledb.ConfigError
-	var access *moodledb.AccessError
-	var history *moodledb.HistoryError
-	var table *moodledb.MissingTableError
-	var hints hinter
-	switch {
-	case errors.As(err, &usage):
-		return usage.hint
-	case errors.As(err, &config):
+	if errors.As(err, &config) {
 		return config.Hint
-	case errors.As(err, &access):
-		return access.Hint
-	case errors.As(err, &table):
-		return table.Hint
-	case errors.As(err, &history):
-		return history.Hint
-	case errors.As(err, &hints):
-		return hints.Hint()
 	}
-	var other *rotate.OtherSiteError
-	if errors.As(err, &other) {
-		return "check --host, dbname and prefix, or the tenant's row in the register; where the site has moved, write its new wwwroot into its row of mnet_host first"
-	}
-	var own *rotate.OwnSiteError
-	if errors.As(err, &own) {
-		return hintOwnSite
-	}
-	for _, known := range sentinelHints {
-		if errors.Is(err, known.err) {
-			return known.hint
-		}
-	}
-	return ""
-}
-
-// sentinelHints go with errors that carry nothing but their identity.
-var sentinelHints = []struct {
-	err  error
-	hint string
-}{
-	{rotate.ErrMNetForcedOff, "remove $CFG->mnet_dispatcher_mode from config.php, or set it to strict: no option can switch MNet on while config.php switches it off"},
-	{rotate.ErrMNetOff, "start it in the same run with --newkey: renew_mnetkeys --newkey"},
-	{rotate.ErrNoOwnHost, "let a renewal make it: renew_mnetkeys --newkey"},
-	{rotate.ErrNoKey, hintRenew},
-	{rotate.ErrIncoherent, hintRenew},
-	{rotate.ErrExpired, hintRenew},
-	{rotate.ErrNothingArchived, hintRenew},
-	{rotate.ErrLocked, "wait for it to end, or give --lock-wait more time"},
-	{rotate.ErrConflict, "Moodle renewed by itself at expiry, or an administrator did: run renew_mnetkeys push, which distributes the key that is stored now"},
-	{rotate.ErrUncertain, "run renew_mnetkeys push once the database answers: it distributes whichever key is stored"},
-	{rotate.ErrOwnClock, "set the clocks of this machine and of the web server; peers refuse answers that are stamped ahead, too"},
-	{rotate.ErrOwnUnreachable, "make sure that this machine can open the wwwroot, or name the web server with --node=HOST[:PORT]; --self-check=off renews without this proof, and then no link is proven; never do that on a copy of a live site"},
-	{errDeadline, "give the run more time with --deadline"},
-	{context.DeadlineExceeded, "the database or the site did not answer in time: see whether they run"},
+	return rotate.HintOf(err)
 }

@@ -57,6 +57,9 @@ type usageError struct{ problem, hint string }
 
 func (e *usageError) Error() string { return e.problem }
 
+// Hint is what to do about it.
+func (e *usageError) Hint() string { return e.hint }
+
 // wait gives the value of a duration option, 0 where the command has none.
 func wait(c *cli.Context, name string) time.Duration {
 	d, ok := c.Generic(name).(*durationValue)

@@ -17,7 +17,14 @@ import (
 )
 
 // errDeadline is the cause of a context that --deadline ended.
-var errDeadline = errors.New("the run's --deadline has passed")
+var errDeadline = error(&deadlineError{})
+
+type deadlineError struct{}
+
+func (*deadlineError) Error() string { return "the run's --deadline has passed" }
+
+// Hint is what to do about it.
+func (*deadlineError) Hint() string { return "give the run more time with --deadline" }
 
 // exitFor tells what is wrong with the configuration from what is wrong with the
 // database behind it.

@@ -45,10 +45,10 @@ func TestOpenSaysWhyItCannot(t *testing.T) {
 			if !errors.As(err, &access) {
 				t.Fatalf("got %v, %v", tenant, err)
 			}
-			if !strings.Contains(err.Error(), c.problem) || !strings.Contains(access.Hint, c.hint) {
-				t.Errorf("error %q, hint %q", err, access.Hint)
+			if !strings.Contains(err.Error(), c.problem) || !strings.Contains(access.Hint(), c.hint) {
+				t.Errorf("error %q, hint %q", err, access.Hint())
 			}
-			if strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err)+access.Hint, s.Password) {
+			if strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err)+access.Hint(), s.Password) {
 				t.Errorf("the password is shown: %v", err)
 			}
 		})
@@ -143,7 +143,7 @@ func TestTLS(t *testing.T) {
 		"require": encrypted,
 		"verify-full": func(t *testing.T, handshake, open error) {
 			var access *AccessError
-			if handshake == nil || !errors.As(open, &access) || !strings.Contains(access.Hint, "trust") {
+			if handshake == nil || !errors.As(open, &access) || !strings.Contains(access.Hint(), "trust") {
 				t.Errorf("handshake %v, error %v", handshake, open)
 			}
 		},

@@ -51,7 +51,7 @@ func (e *LockedError) Is(target error) bool { return target == ErrLocked }
 type AccessError struct {
 	Server  string // database, address, user; never the password
 	Problem string
-	Hint    string // "" when there is nothing to advise
+	Advice  string // "" when there is none
 	Err     error
 }
 
@@ -59,17 +59,23 @@ func (e *AccessError) Error() string { return e.Server + ": " + e.Problem }
 
 func (e *AccessError) Unwrap() error { return e.Err }
 
+// Hint is what to do about it.
+func (e *AccessError) Hint() string { return e.Advice }
+
 // MissingTableError is a table that Moodle's installer makes and this database does not have: a wrong prefix or database.
 type MissingTableError struct {
 	Server string // database, address, user; never the password
 	Prefix string
-	Hint   string
+	Advice string
 	Err    error
 }
 
 func (e *MissingTableError) Error() string { return fmt.Sprintf("%s: %v", e.Server, e.Err) }
 
 func (e *MissingTableError) Unwrap() error { return e.Err }
+
+// Hint is what to do about it.
+func (e *MissingTableError) Hint() string { return e.Advice }
 
 // UnsupportedDBError is a $CFG->dbtype that is not MySQL: pgsql, sqlsrv, oci.
 type UnsupportedDBError struct{ DBType string }
@@ -81,7 +87,10 @@ func (e *UnsupportedDBError) Error() string {
 // HistoryError is an openssl_history that cannot be read. It may hold the only copy of a key, so nothing may be written over it.
 type HistoryError struct {
 	Problem string // position or kind, never content
-	Hint    string
+	Advice  string
 }
 
 func (e *HistoryError) Error() string { return "openssl_history cannot be read: " + e.Problem }
+
+// Hint is what to do about it.
+func (e *HistoryError) Hint() string { return e.Advice }

@@ -78,7 +78,7 @@ func explain(c *Config, err error) error {
 		return err
 	}
 	if problem, hint := networkProblem(c, err); problem != "" {
-		return &AccessError{Server: server(c), Problem: problem, Hint: hint, Err: err}
+		return &AccessError{Server: server(c), Problem: problem, Advice: hint, Err: err}
 	}
 	return err
 }
@@ -86,7 +86,7 @@ func explain(c *Config, err error) error {
 // explainAnswer decides on the number. A message is only shown where the server makes it from names.
 func explainAnswer(c *Config, answer *mysql.MySQLError) error {
 	access := func(hint string) error {
-		return &AccessError{Server: server(c), Problem: answer.Error(), Hint: hint, Err: answer}
+		return &AccessError{Server: server(c), Problem: answer.Error(), Advice: hint, Err: answer}
 	}
 	switch answer.Number {
 	case errAccessDenied, errAccessDeniedPlugin:
@@ -110,7 +110,7 @@ func explainAnswer(c *Config, answer *mysql.MySQLError) error {
 		return access(hintReplica)
 	case errNoSuchTable:
 		return &MissingTableError{Server: server(c), Prefix: c.Prefix, Err: answer,
-			Hint: fmt.Sprintf("check dbname and prefix (%q): is this Moodle's database?", c.Prefix)}
+			Advice: fmt.Sprintf("check dbname and prefix (%q): is this Moodle's database?", c.Prefix)}
 	case errParse:
 		// The server quotes the statement, which may hold a private key.
 		return fmt.Errorf("error %d: the server does not understand the statement", answer.Number)

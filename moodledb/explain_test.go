@@ -22,7 +22,7 @@ func TestExplain(t *testing.T) {
 		answer := &mysql.MySQLError{Number: number, Message: "of the server"}
 		err := explain(config, fmt.Errorf("driver: %w", answer))
 		var access *AccessError
-		if !errors.As(err, &access) || !strings.Contains(access.Hint, hint) || !strings.Contains(err.Error(), "database moodle at 127.0.0.1:3306 as www") {
+		if !errors.As(err, &access) || !strings.Contains(access.Hint(), hint) || !strings.Contains(err.Error(), "database moodle at 127.0.0.1:3306 as www") {
 			t.Errorf("%d: %v", number, err)
 		}
 		if !isNumber(err, number) {
@@ -55,7 +55,7 @@ func TestExplainTellsTroublesOfTheNetworkApart(t *testing.T) {
 		"the connection was lost":        {dial(os.NewSyscallError("read", syscall.ECONNRESET)), ""},
 	} {
 		var access *AccessError
-		if err := explain(&Config{DBHost: "db"}, c.err); !errors.As(err, &access) || access.Problem != problem || !strings.Contains(access.Hint, c.hint) {
+		if err := explain(&Config{DBHost: "db"}, c.err); !errors.As(err, &access) || access.Problem != problem || !strings.Contains(access.Hint(), c.hint) {
 			t.Errorf("%v: %v", c.err, err)
 		}
 	}

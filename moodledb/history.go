@@ -36,7 +36,7 @@ func decodeHistory(raw string) ([]Retired, error) {
 		return nil, nil
 	}
 	fail := func(format string, a ...any) ([]Retired, error) {
-		return nil, &HistoryError{Problem: fmt.Sprintf(format, a...), Hint: historyHint}
+		return nil, &HistoryError{Problem: fmt.Sprintf(format, a...), Advice: historyHint}
 	}
 	if at := strings.IndexByte(raw, '\\'); at >= 0 {
 		return fail("backslash at byte %d: no key has one, a dump that was restored may", at)

@@ -151,8 +151,8 @@ func TestUnreadableHistoryIsAnErrorThatShowsNoKey(t *testing.T) {
 			if !errors.As(err, &unreadable) {
 				t.Fatalf("read %d entries, error %v", len(got), err)
 			}
-			if unreadable.Hint == "" || strings.Contains(unreadable.Error()+unreadable.Hint, secret[:4]) {
-				t.Errorf("error %q, hint %q", unreadable, unreadable.Hint)
+			if unreadable.Hint() == "" || strings.Contains(unreadable.Error()+unreadable.Hint(), secret[:4]) {
+				t.Errorf("error %q, hint %q", unreadable, unreadable.Hint())
 			}
 		})
 	}

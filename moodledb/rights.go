@@ -34,10 +34,10 @@ func (t *Tenant) CheckRights(ctx context.Context) error {
 		return t.explain(doing, err)
 	}
 	if readOnly != "0" && readOnly != "OFF" {
-		return &AccessError{Server: server(t.config), Problem: "the server is read-only", Hint: hintReplica}
+		return &AccessError{Server: server(t.config), Problem: "the server is read-only", Advice: hintReplica}
 	}
 	if packet < smallestPacket {
-		return &AccessError{Server: server(t.config), Hint: hintPacket,
+		return &AccessError{Server: server(t.config), Advice: hintPacket,
 			Problem: fmt.Sprintf("the server takes statements of %d bytes only (max_allowed_packet)", packet)}
 	}
 	return nil

@@ -46,7 +46,7 @@ func TestAServerInTrouble(t *testing.T) {
 				c.trouble(t, s)
 				tenant = s.open(t) // a session keeps the packet size that it began with
 				var access *AccessError
-				if err := tenant.CheckRights(t.Context()); errors.As(err, &access) != c.checked || c.checked && access.Hint == "" {
+				if err := tenant.CheckRights(t.Context()); errors.As(err, &access) != c.checked || c.checked && access.Hint() == "" {
 					t.Errorf("CheckRights: %v", err)
 				}
 			}

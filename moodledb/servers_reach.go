@@ -57,5 +57,5 @@ func (r *reach) try(c *Config, seen int, connect func() error) error {
 
 // tell says of this tenant's database what was found out about the server at another's.
 func (r *reach) tell(c *Config) error {
-	return fmt.Errorf("connect: %w", &AccessError{Server: server(c), Problem: r.down.Problem, Hint: r.down.Hint, Err: r.down.Err})
+	return fmt.Errorf("connect: %w", &AccessError{Server: server(c), Problem: r.down.Problem, Advice: r.down.Advice, Err: r.down.Err})
 }

@@ -189,7 +189,7 @@ func TestAServerThatSwallowsPackets(t *testing.T) {
 						config.DBPort, config.DBName, config.ConnectTimeout = port, name, 300*time.Millisecond
 						err := reach(context.Background(), servers, &config)
 						var access *AccessError
-						if !errors.As(err, &access) || access.Server != server(&config) || access.Hint == "" {
+						if !errors.As(err, &access) || access.Server != server(&config) || access.Hint() == "" {
 							err = fmt.Errorf("%s: unexpected %w", name, err)
 						} else {
 							err = nil
@@ -239,7 +239,7 @@ func muteServer(t *testing.T) (port int, asked *atomic.Int64) {
 
 func TestReach(t *testing.T) {
 	config := &Config{DBHost: "db.example", DBName: "mine"}
-	timeout := &AccessError{Server: "another's", Problem: "no answer in time", Hint: "look", Err: context.DeadlineExceeded}
+	timeout := &AccessError{Server: "another's", Problem: "no answer in time", Advice: "look", Err: context.DeadlineExceeded}
 	refuses := &AccessError{Problem: "no such account", Err: deadlock}
 	fail := func(err error) func() error { return func() error { return err } }
 	ask := func(t *testing.T, r *reach) int {
@@ -256,7 +256,7 @@ func TestReach(t *testing.T) {
 		_ = r.try(config, first, fail(timeout))
 		err := r.try(config, second, func() error { t.Error("tried"); return nil })
 		var told *AccessError
-		if !errors.As(err, &told) || told.Server != server(config) || told.Problem != timeout.Problem || told.Hint != timeout.Hint {
+		if !errors.As(err, &told) || told.Server != server(config) || told.Problem != timeout.Problem || told.Hint() != timeout.Hint() {
 			t.Errorf("got %v", err)
 		}
 	})

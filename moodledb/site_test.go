@@ -161,7 +161,7 @@ func TestReadFailsClearly(t *testing.T) {
 			change(t, s)
 			_, err := s.open(t).Read(t.Context())
 			var missing *MissingTableError
-			if !errors.As(err, &missing) || !strings.Contains(missing.Hint, s.config.Prefix) || !strings.Contains(err.Error(), s.config.Prefix) {
+			if !errors.As(err, &missing) || !strings.Contains(missing.Hint(), s.config.Prefix) || !strings.Contains(err.Error(), s.config.Prefix) {
 				t.Errorf("got %v", err)
 			}
 		})
@@ -233,7 +233,7 @@ func TestCheckRights(t *testing.T) {
 				t.Error(err)
 			}
 			var access *AccessError
-			if c.want != "" && (!errors.As(err, &access) || !strings.Contains(err.Error(), c.want) || access.Hint == "") {
+			if c.want != "" && (!errors.As(err, &access) || !strings.Contains(err.Error(), c.want) || access.Hint() == "") {
 				t.Errorf("got %v", err)
 			}
 			if s.Value(t, "SELECT value FROM {config_plugins} WHERE name = 'openssl'") != before {

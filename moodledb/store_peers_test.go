@@ -127,7 +127,7 @@ func TestStorePeerKeysNeedsRights(t *testing.T) {
 	s.Exec(t, "REVOKE ALL ON "+s.Name+".* FROM "+s.User+"; GRANT SELECT ON "+s.Name+".* TO "+s.User)
 	_, err := s.open(t).StorePeerKeys(t.Context(), []PeerKey{offer("https://peer.example", 9)})
 	var access *AccessError
-	if !errors.As(err, &access) || access.Hint == "" {
+	if !errors.As(err, &access) || access.Hint() == "" {
 		t.Errorf("got %v", err)
 	}
 }

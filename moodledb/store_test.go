@@ -307,7 +307,7 @@ func TestStoreKeyNeedsRights(t *testing.T) {
 	before := s.stored(t)
 	err := tenant.StoreKey(t.Context(), renewal(read(t, tenant)))
 	var access *AccessError
-	if !errors.As(err, &access) || access.Hint == "" || strings.Contains(err.Error(), "PRIVATE") {
+	if !errors.As(err, &access) || access.Hint() == "" || strings.Contains(err.Error(), "PRIVATE") {
 		t.Errorf("got %v", err)
 	}
 	if got := s.stored(t); got != before {

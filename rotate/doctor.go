@@ -3,7 +3,6 @@ package rotate
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -155,9 +154,5 @@ func exitOf(findings []Finding) int {
 
 // adviceOf is what an error itself says should be done about it.
 func adviceOf(err error, otherwise string) string {
-	var known interface{ Hint() string }
-	if errors.As(err, &known) && known.Hint() != "" {
-		return known.Hint()
-	}
-	return otherwise
+	return cmp.Or(HintOf(err), otherwise)
 }

@@ -1,26 +1,27 @@
 package rotate
 
 import (
+	"cmp"
+	"context"
 	"errors"
-	"fmt"
 )
 
 // What stops a renewal, for exit codes and hints.
 var (
 	// ErrLocked: another run holds the tenant's lock. A Locker wraps it.
-	ErrLocked = errors.New("another run holds the lock of this tenant")
+	ErrLocked = error(&hinted{"another run holds the lock of this tenant", "wait for it to end, or give --lock-wait more time"})
 	// ErrConflict: the key changed under us. A Store wraps it.
-	ErrConflict = errors.New("the key was changed by somebody else meanwhile")
+	ErrConflict = error(&hinted{"the key was changed by somebody else meanwhile", "Moodle renewed by itself at expiry, or an administrator did: run renew_mnetkeys push, which distributes the key that is stored now"})
 	// ErrOverwritten: the key was stored, or may have been, and somebody has written over it. A Store wraps it with ErrConflict.
 	ErrOverwritten = errors.New("the new key may have been stored before")
 	// ErrUncertain: the database did not say whether the key was stored. A Store wraps it.
-	ErrUncertain = errors.New("it is not known whether the new key was stored")
+	ErrUncertain = error(&hinted{"it is not known whether the new key was stored", "run renew_mnetkeys push once the database answers: it distributes whichever key is stored"})
 	// ErrMNetOff: the tenant's dispatcher answers nobody.
-	ErrMNetOff = errors.New("MNet is switched off on this site")
+	ErrMNetOff = error(&hinted{"MNet is switched off on this site", "start it in the same run with --newkey: renew_mnetkeys --newkey"})
 	// ErrMNetForcedOff: so it is, and no table can say otherwise. It is an ErrMNetOff.
-	ErrMNetForcedOff = fmt.Errorf("%w by $CFG->mnet_dispatcher_mode in config.php", ErrMNetOff)
+	ErrMNetForcedOff = error(&forcedOffError{})
 	// ErrNoOwnHost: config.mnet_localhost_id names no row of mnet_host.
-	ErrNoOwnHost = errors.New("the site has no mnet_host row of its own")
+	ErrNoOwnHost = error(&hinted{"the site has no mnet_host row of its own", "let a renewal make it: renew_mnetkeys --newkey"})
 	// ErrOwnUnreachable: the local site does not answer, or says nothing of keys.
 	ErrOwnUnreachable = errors.New("the local site cannot be asked which key it uses")
 	// ErrNotFollowed: the local web server uses another key than the stored one, and nothing made it follow.
@@ -28,22 +29,64 @@ var (
 	// ErrOnlyCopy: the cache may hold the only copy of the key that the web server uses.
 	ErrOnlyCopy = errors.New("the cache was not purged: it may have the only copy of the key that the web server uses")
 	// ErrOwnClock: answers of the own site are stamped too far ahead, so that neither it nor a peer can be proven.
-	ErrOwnClock = errors.New("this machine and the own site disagree about the time")
+	ErrOwnClock = error(&hinted{"this machine and the own site disagree about the time", "set the clocks of this machine and of the web server; peers refuse answers that are stamped ahead, too"})
 	// ErrUndone: the old key is back, because the local site was not proven to use the new one.
 	ErrUndone = errors.New("the old key is back")
 	// ErrNoKey: no readable pair is stored.
-	ErrNoKey = errors.New("there is no readable key to distribute")
+	ErrNoKey = error(&hinted{"there is no readable key to distribute", adviseRenewal})
 	// ErrIncoherent: the own row does not hold the certificate of the pair.
-	ErrIncoherent = errors.New("key pair and own host row differ")
+	ErrIncoherent = error(&hinted{"key pair and own host row differ", adviseRenewal})
 	// ErrExpired: the key is over, or about to be, so that Moodle renews it at its next call.
-	ErrExpired = errors.New("the key has expired")
+	ErrExpired = error(&hinted{"the key has expired", adviseRenewal})
 	// ErrNothingArchived: there is no retired pair to go back to.
-	ErrNothingArchived = errors.New("the history holds no key to go back to")
+	ErrNothingArchived = error(&hinted{"the history holds no key to go back to", adviseRenewal})
 	// errNotSeen: neither the own site nor the database could be asked again after the peers were told.
 	errNotSeen = errors.New("it is not known whether the new key is still the one in use")
 	// ErrCacheByHand: a cache store lives where only an operator can clear it. A Cache wraps it.
 	ErrCacheByHand = errors.New("a cache store can only be cleared by hand")
 )
+
+// hinted is an error that carries nothing but its identity and what to do about it.
+type hinted struct{ problem, hint string }
+
+func (e *hinted) Error() string { return e.problem }
+func (e *hinted) Hint() string  { return e.hint }
+
+// adviseRenewal is for a stored key that only a new one can stand in for.
+const adviseRenewal = "make a new key: run renew_mnetkeys without a command"
+
+type forcedOffError struct{}
+
+func (*forcedOffError) Error() string {
+	return ErrMNetOff.Error() + " by $CFG->mnet_dispatcher_mode in config.php"
+}
+func (*forcedOffError) Unwrap() error { return ErrMNetOff }
+func (*forcedOffError) Hint() string {
+	return "remove $CFG->mnet_dispatcher_mode from config.php, or set it to strict: no option can switch MNet on while config.php switches it off"
+}
+
+// HintOf is what the errors in the tree of err say should be done, the outermost first;
+// "" where none says anything. Every error that knows a cure has Hint() string: a
+// sentence in lower case, without a full stop.
+func HintOf(err error) string {
+	if known, ok := err.(interface{ Hint() string }); ok && known.Hint() != "" {
+		return known.Hint()
+	}
+	switch wraps := err.(type) {
+	case interface{ Unwrap() error }:
+		return HintOf(wraps.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, e := range wraps.Unwrap() {
+			if hint := HintOf(e); hint != "" {
+				return hint
+			}
+		}
+	}
+	if err == context.DeadlineExceeded {
+		return "the database or the site did not answer in time: see whether they run"
+	}
+	return ""
+}
 
 // OtherSiteError says that the database is another site's: its own host row has
 // another wwwroot. Renewing would give that site a certificate in our name.
@@ -51,6 +94,11 @@ type OtherSiteError struct{ Wwwroot, Row string }
 
 func (e *OtherSiteError) Error() string {
 	return "the database of " + e.Wwwroot + " belongs to " + e.Row + " (its mnet_host row says so)"
+}
+
+// Hint is what to do about it.
+func (e *OtherSiteError) Hint() string {
+	return "check --host, dbname and prefix, or the tenant's row in the register; where the site has moved, write its new wwwroot into its row of mnet_host first"
 }
 
 // OtherNameError says that the site which answers at the tenant's wwwroot calls
@@ -86,6 +134,13 @@ func (e *OwnSiteError) Error() string {
 }
 
 func (e *OwnSiteError) Unwrap() error { return e.Cache }
+
+// Hint is what the cache needs, where that is known, else what is left to do by hand.
+func (e *OwnSiteError) Hint() string { return cmp.Or(HintOf(e.Cache), AdvisePurge) }
+
+// AdvisePurge is what is left to do by hand where nothing made the web servers use the
+// stored key.
+const AdvisePurge = "purge Moodle's caches on every web node (php admin/cli/purge_caches.php, for a tenant of a VMoodle array php local/vmoodle/cli/purge_caches.php --host=WWWROOT; restart php-fpm where APCu is used), then run renew_mnetkeys push: it proves the stored key and renews nothing"
 
 // UnreachableError says that the local site does not answer, or nothing of keys.
 type UnreachableError struct {
