@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"renew_mnetkeys/moodledb"
+	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/rotate"
 )
 
@@ -79,7 +80,7 @@ type hinter interface{ Hint() string }
 // hintFor finds what to tell an operator about an error, "" when the error says all.
 func hintFor(err error) string {
 	var usage *usageError
-	var config *moodledb.ConfigError
+	var unusable *config.Error
 	var access *moodledb.AccessError
 	var history *moodledb.HistoryError
 	var table *moodledb.MissingTableError
@@ -87,8 +88,8 @@ func hintFor(err error) string {
 	switch {
 	case errors.As(err, &usage):
 		return usage.hint
-	case errors.As(err, &config):
-		return config.Hint
+	case errors.As(err, &unusable):
+		return unusable.Hint
 	case errors.As(err, &access):
 		return access.Hint
 	case errors.As(err, &table):

@@ -6,7 +6,7 @@ import (
 	"net/netip"
 
 	"renew_mnetkeys/envelope"
-	"renew_mnetkeys/moodledb"
+	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/peers"
 	"renew_mnetkeys/rotate"
 )
@@ -108,7 +108,7 @@ func (n network) ipAddress(ctx context.Context, wwwroot string) string {
 }
 
 // own resolves the address of a tenant's own site.
-func (n network) own(c *moodledb.Config) func(context.Context) string {
+func (n network) own(c *config.Config) func(context.Context) string {
 	return func(ctx context.Context) string { return n.ipAddress(ctx, c.Wwwroot) }
 }
 

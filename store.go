@@ -10,6 +10,7 @@ import (
 
 	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/moodledb"
+	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/rotate"
 )
 
@@ -22,7 +23,7 @@ func (e *knownAs) Unwrap() []error { return []error{e.err, e.name} }
 // tenantStore lets rotate work on a tenant's database.
 type tenantStore struct {
 	db     *moodledb.Tenant
-	config *moodledb.Config
+	config *config.Config
 	light  bool // Read leaves the peers out, of which an array has N²
 	// ipAddress is what a new own row says of the site, "" when it has no address.
 	ipAddress func(context.Context) string

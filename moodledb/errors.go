@@ -71,13 +71,6 @@ func (e *MissingTableError) Error() string { return fmt.Sprintf("%s: %v", e.Serv
 
 func (e *MissingTableError) Unwrap() error { return e.Err }
 
-// UnsupportedDBError is a $CFG->dbtype that is not MySQL: pgsql, sqlsrv, oci.
-type UnsupportedDBError struct{ DBType string }
-
-func (e *UnsupportedDBError) Error() string {
-	return fmt.Sprintf("dbtype %q is not supported, only mysqli, mariadb and auroramysql are", e.DBType)
-}
-
 // HistoryError is an openssl_history that cannot be read. It may hold the only copy of a key, so nothing may be written over it.
 type HistoryError struct {
 	Problem string // position or kind, never content

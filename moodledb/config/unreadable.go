@@ -1,4 +1,4 @@
-package moodledb
+package config
 
 import (
 	"errors"
@@ -9,9 +9,9 @@ import (
 )
 
 // unreadable explains why config.php cannot be read, and as whom it can.
-func unreadable(path string, err error) *ConfigError {
+func unreadable(path string, err error) *Error {
 	var inner *fs.PathError
-	e := &ConfigError{File: path, Problem: err.Error(), Err: err}
+	e := &Error{File: path, Problem: err.Error(), Err: err}
 	if errors.As(err, &inner) {
 		e.Problem = inner.Err.Error()
 	}
