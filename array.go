@@ -10,6 +10,7 @@ import (
 
 	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/moodledb"
+	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/peers"
 	"renew_mnetkeys/rotate"
 )
@@ -36,7 +37,7 @@ func onArray(ctx context.Context, cmd subcommand, o options, out *arrayOutput) (
 		return 0, err
 	}
 	defer client.Close()
-	rows, err := master.Tenants(ctx)
+	rows, err := moodledb.Tenants(ctx, master)
 	if err != nil {
 		return 0, err
 	}
@@ -84,7 +85,7 @@ func (w arrayWiring) template() rotate.Renewal {
 // members are the master and all enabled tenants of the register; selected are
 // those to renew: with MNet, and as the options say. A site that stands twice
 // counts once.
-func (w arrayWiring) members(ctx context.Context, master *moodledb.Config, rows []moodledb.RegisterRow) (members []rotate.Member, selected []int) {
+func (w arrayWiring) members(ctx context.Context, master *config.Config, rows []moodledb.RegisterRow) (members []rotate.Member, selected []int) {
 	seen := map[string]bool{}
 	add := func(member rotate.Member, renew bool) {
 		site := envelope.FoldWwwroot(member.Wwwroot)
@@ -102,7 +103,7 @@ func (w arrayWiring) members(ctx context.Context, master *moodledb.Config, rows 
 		if !row.Enabled {
 			continue
 		}
-		config, err := master.TenantFromRow(ctx, row)
+		config, err := master.ForTenant(ctx, row.TenantRow)
 		if err != nil {
 			add(unreadable(row.Wwwroot, err), row.MNet >= 0)
 			continue
@@ -123,7 +124,7 @@ func unreadable(wwwroot string, err error) rotate.Member {
 }
 
 // member makes one site's database and cache ready to be opened.
-func (w arrayWiring) member(master, config *moodledb.Config) rotate.Member {
+func (w arrayWiring) member(master, config *config.Config) rotate.Member {
 	return rotate.Member{
 		Wwwroot: config.Wwwroot,
 		Lock: func(ctx context.Context, wait time.Duration) (func(), error) {

@@ -11,6 +11,7 @@ import (
 
 	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/moodledb"
+	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/moodledb/muc"
 	"renew_mnetkeys/moodledb/phprun"
 	"renew_mnetkeys/rotate"
@@ -18,7 +19,7 @@ import (
 
 // tenantCache lets rotate drop a tenant's cached configuration.
 type tenantCache struct {
-	config         *moodledb.Config
+	config         *config.Config
 	siteIdentifier func() string // known once the database has been read
 	php            string        // path of php, "" when there is none
 	virtualHost    string        // the tenant for PHP to choose, "" for config.php's own site
@@ -34,7 +35,7 @@ var (
 	_ rotate.CacheDescriber = (*tenantCache)(nil)
 )
 
-func newCache(master, tenant *moodledb.Config, store *tenantStore, php string, log logger) *tenantCache {
+func newCache(master, tenant *config.Config, store *tenantStore, php string, log logger) *tenantCache {
 	c := &tenantCache{config: tenant, siteIdentifier: store.identifier, php: cmp.Or(php, phprun.Find(tenant.PathToPHP)), log: log}
 	if tenant != master {
 		c.virtualHost = tenant.Wwwroot

@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"renew_mnetkeys/moodledb"
+	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/moodledb/muc"
 	"renew_mnetkeys/rotate"
 	"renew_mnetkeys/testbed"
@@ -19,20 +20,20 @@ import (
 // cacheOfSite is how a run reads what the site's cache holds. php is "" for none.
 func cacheOfSite(t *testing.T, site *testbed.Site, php string) *tenantCache {
 	t.Helper()
-	config, err := moodledb.ReadConfig(t.Context(), site.ConfigFile, moodledb.ReadOptions{PHP: php})
+	tenant, err := config.Read(t.Context(), site.ConfigFile, config.Options{PHP: php})
 	if err != nil {
 		t.Fatal(err)
 	}
-	db, err := moodledb.Open(t.Context(), config)
+	db, err := moodledb.Open(t.Context(), tenant)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	store := &tenantStore{db: db, config: config}
+	store := &tenantStore{db: db, config: tenant}
 	if _, err := store.Read(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return &tenantCache{config: config, siteIdentifier: store.identifier, php: php, log: zerolog.Nop()}
+	return &tenantCache{config: tenant, siteIdentifier: store.identifier, php: php, log: zerolog.Nop()}
 }
 
 const thePair = "SELECT value FROM {config_plugins} WHERE plugin = 'mnet' AND name = 'openssl'"

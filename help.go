@@ -6,7 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"renew_mnetkeys/moodledb"
+	"renew_mnetkeys/moodledb/config"
 )
 
 // helpTemplate leaves the layout to helpText: cli's own puts every option, its
@@ -54,7 +54,7 @@ DURATION is written as 90s, 36h or 7d.`, example)
 	}
 	if whole {
 		b.WriteString("\n\nWithout --config and MOODLE_CONFIG, config.php is looked for in the working directory and upwards, then as:\n")
-		for _, path := range moodledb.UsualPlaces() {
+		for _, path := range config.UsualPlaces() {
 			b.WriteString("  " + path + "\n")
 		}
 		b.WriteString("\nExit codes:\n" + exitCodes(cmd))

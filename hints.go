@@ -4,7 +4,6 @@ import (
 	"errors"
 	"slices"
 
-	"renew_mnetkeys/moodledb"
 	"renew_mnetkeys/rotate"
 )
 
@@ -38,7 +37,7 @@ func (out *output) advise(r *rotate.TenantReport) {
 func (out *output) hintOf(r rotate.TenantReport) string {
 	var sig *signalError
 	var own *rotate.OwnSiteError
-	hint := hintFor(r.Err)
+	hint := rotate.HintOf(r.Err)
 	switch {
 	case errors.As(r.Err, &own) && !slices.Contains(changing, out.o.Command):
 		return hintOwnSitePush
@@ -63,13 +62,4 @@ func interruptedHint(o options) string {
 		push += " --withmaster"
 	}
 	return "run " + push + ", which proves the stored key and renews nothing, or renew_mnetkeys with --if-due, which renews only if that is still due"
-}
-
-// hintFor finds what to tell an operator about an error, "" when the error says all.
-func hintFor(err error) string {
-	var config *moodledb.ConfigError
-	if errors.As(err, &config) {
-		return config.Hint
-	}
-	return rotate.HintOf(err)
 }

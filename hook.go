@@ -8,7 +8,7 @@ import (
 	"sync"
 
 	"renew_mnetkeys/hooks"
-	"renew_mnetkeys/moodledb"
+	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/rotate"
 )
 
@@ -121,7 +121,7 @@ var _ rotate.HookedCache = hookCache{}
 func (hookCache) Hooked() bool { return true }
 
 // cacheOf is how a tenant's cache is dropped.
-func (out *output) cacheOf(own *tenantCache, tenant *moodledb.Config) rotate.Cache {
+func (out *output) cacheOf(own *tenantCache, tenant *config.Config) rotate.Cache {
 	if out.o.CacheHook == "" {
 		return own
 	}

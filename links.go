@@ -5,6 +5,7 @@ import (
 
 	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/moodledb"
+	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/peers"
 	"renew_mnetkeys/rotate"
 )
@@ -12,7 +13,7 @@ import (
 // resolveLinks finds the hosts of --bindhost: a URL stands for itself, subs for
 // every enabled tenant of the array but this one. A host that the register knows
 // is connected on both sides.
-func resolveLinks(ctx context.Context, hosts []string, master, tenant *moodledb.Config, db *moodledb.Tenant, client *peers.Client) ([]rotate.Link, error) {
+func resolveLinks(ctx context.Context, hosts []string, master, tenant *config.Config, db *moodledb.Tenant, client *peers.Client) ([]rotate.Link, error) {
 	if len(hosts) == 0 {
 		return nil, nil
 	}
@@ -54,16 +55,16 @@ func resolveLinks(ctx context.Context, hosts []string, master, tenant *moodledb.
 
 // array is what the register says of the sites that share this code base.
 type array struct {
-	master *moodledb.Config
+	master *config.Config
 	rows   []moodledb.RegisterRow
 }
 
-func readArray(ctx context.Context, master *moodledb.Config) (array, error) {
+func readArray(ctx context.Context, master *config.Config) (array, error) {
 	a := array{master: master}
 	if master.Register == nil {
 		return a, nil
 	}
-	rows, err := master.Tenants(ctx)
+	rows, err := moodledb.Tenants(ctx, master)
 	a.rows = rows
 	return a, err
 }
@@ -79,7 +80,7 @@ func (a array) row(wwwroot string) (row moodledb.RegisterRow, isTenant bool) {
 }
 
 // link describes both sides of the link between tenant and wwwroot.
-func (a array) link(wwwroot string, tenant *moodledb.Config, db *moodledb.Tenant, client *peers.Client) rotate.Link {
+func (a array) link(wwwroot string, tenant *config.Config, db *moodledb.Tenant, client *peers.Client) rotate.Link {
 	ours, _ := a.row(tenant.Wwwroot)
 	theirs, isTenant := a.row(wwwroot)
 	near := &registry{
@@ -109,7 +110,7 @@ func (a array) link(wwwroot string, tenant *moodledb.Config, db *moodledb.Tenant
 
 // open opens the database of another site of the array.
 func (a array) open(ctx context.Context, wwwroot string) (*moodledb.Tenant, func(), error) {
-	config, err := a.master.Tenant(ctx, wwwroot)
+	config, err := moodledb.FindTenant(ctx, a.master, wwwroot)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -88,7 +88,7 @@ func execute(ctx context.Context, cmd subcommand, o options, getenv func(string)
 }
 
 // printError is how every error that ends the command looks.
-func printError(w io.Writer, err error) { printHinted(w, err, hintFor(err)) }
+func printError(w io.Writer, err error) { printHinted(w, err, rotate.HintOf(err)) }
 
 func printHinted(w io.Writer, err error, hint string) {
 	fmt.Fprintln(w, "error: "+printable(err.Error()))

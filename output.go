@@ -148,7 +148,7 @@ func (out *output) nothingHappened(outcome rotate.Outcome, code int) bool {
 func (out *output) write(text string) { _, _ = io.WriteString(out.stdout, text) }
 
 // fail prints an error that ends the run.
-func (out *output) fail(err error) { out.failHinted(err, hintFor(err)) }
+func (out *output) fail(err error) { out.failHinted(err, rotate.HintOf(err)) }
 
 // failHinted prints an error, as a line of the log where that is JSON.
 func (out *output) failHinted(err error, hint string) {

@@ -11,6 +11,7 @@ import (
 
 	"renew_mnetkeys/killsteps"
 	"renew_mnetkeys/moodledb"
+	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/moodledb/phprun"
 	"renew_mnetkeys/peers"
 	"renew_mnetkeys/rotate"
@@ -29,11 +30,11 @@ func (*deadlineError) Hint() string { return "give the run more time with --dead
 // exitFor tells what is wrong with the configuration from what is wrong with the
 // database behind it.
 func exitFor(err error) int {
-	var config *moodledb.ConfigError
+	var unusable *config.Error
 	var unknown *moodledb.UnknownTenantError
-	var dbtype *moodledb.UnsupportedDBError
+	var dbtype *config.UnsupportedDBError
 	var usage *usageError
-	if errors.As(err, &config) || errors.As(err, &unknown) || errors.As(err, &dbtype) || errors.As(err, &usage) {
+	if errors.As(err, &unusable) || errors.As(err, &unknown) || errors.As(err, &dbtype) || errors.As(err, &usage) {
 		return rotate.ExitUsage
 	}
 	return rotate.ExitNotRenewed
@@ -51,21 +52,21 @@ func newRenewal(o options, client *peers.Client, log logger) rotate.Renewal {
 }
 
 // resolve finds config.php and the tenant it, or the array's register, describes.
-func resolve(ctx context.Context, o options, getenv func(string) string) (master, tenant *moodledb.Config, err error) {
+func resolve(ctx context.Context, o options, getenv func(string) string) (master, tenant *config.Config, err error) {
 	workdir, err := os.Getwd()
 	if err != nil {
 		workdir = "/" // only one of the places that are searched
 	}
-	path, err := moodledb.FindConfig(o.Config, getenv, workdir)
+	path, err := config.Find(o.Config, getenv, workdir)
 	if err != nil {
 		return nil, nil, err
 	}
-	master, err = moodledb.ReadConfig(ctx, path, moodledb.ReadOptions{
+	master, err = config.Read(ctx, path, config.Options{
 		Overrides: o.Cfg, PHP: o.PHP, FindPHP: phprun.Find, Wwwroot: o.Host})
 	if err != nil || o.Host == "" {
 		return master, master, err
 	}
-	tenant, err = master.Tenant(ctx, o.Host)
+	tenant, err = moodledb.FindTenant(ctx, master, o.Host)
 	return master, tenant, err
 }
 

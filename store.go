@@ -10,6 +10,7 @@ import (
 
 	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/moodledb"
+	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/peers"
 	"renew_mnetkeys/rotate"
 )
@@ -23,7 +24,7 @@ func (e *knownAs) Unwrap() []error { return []error{e.err, e.name} }
 // tenantStore lets rotate work on a tenant's database.
 type tenantStore struct {
 	db     *moodledb.Tenant
-	config *moodledb.Config
+	config *config.Config
 	light  bool // Read leaves the peers out, of which an array has N²
 	// ipAddress is what a new own row says of the site, "" when it has no address.
 	ipAddress func(context.Context) string
@@ -216,6 +217,6 @@ func ipAddress(client *peers.Client) func(ctx context.Context, wwwroot string) s
 }
 
 // ownAddress gives the address of a tenant's own site.
-func ownAddress(client *peers.Client, c *moodledb.Config) func(context.Context) string {
+func ownAddress(client *peers.Client, c *config.Config) func(context.Context) string {
 	return func(ctx context.Context) string { return ipAddress(client)(ctx, c.Wwwroot) }
 }

@@ -11,6 +11,7 @@ import (
 
 	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/moodledb"
+	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/rotate"
 )
 
@@ -80,7 +81,7 @@ func explainFindings(report *rotate.TenantReport) {
 		if f.Subject == "" {
 			f.Subject = report.Wwwroot
 		}
-		if hint := hintFor(report.Err); report.Err != nil && hint != "" {
+		if hint := rotate.HintOf(report.Err); report.Err != nil && hint != "" {
 			f.Next = hint
 		}
 	}
@@ -92,7 +93,7 @@ const maxCounterparts = 8
 // counterparts finds the databases of peers that are sites of the same array: what
 // they hold of the tenant can be read there, and their calls be made. Where there
 // is no array, or its register cannot be read, no peer's is at hand.
-func counterparts(ctx context.Context, master, tenant *moodledb.Config, log logger) func(context.Context, rotate.Peer) (*rotate.Counterpart, error) {
+func counterparts(ctx context.Context, master, tenant *config.Config, log logger) func(context.Context, rotate.Peer) (*rotate.Counterpart, error) {
 	array, err := readArray(ctx, master)
 	if err != nil {
 		log.Warn().Err(err).Msg("the register of the array cannot be read: links are looked at from this side only")
@@ -110,7 +111,7 @@ func counterparts(ctx context.Context, master, tenant *moodledb.Config, log logg
 			return nil, err
 		}
 		defer places.Release(1)
-		config, err := master.Tenant(ctx, p.Wwwroot)
+		config, err := moodledb.FindTenant(ctx, master, p.Wwwroot)
 		if err != nil {
 			return nil, err
 		}

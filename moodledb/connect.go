@@ -8,6 +8,8 @@ import (
 	"os"
 	"time"
 
+	"renew_mnetkeys/moodledb/config"
+
 	"github.com/go-sql-driver/mysql"
 )
 
@@ -34,11 +36,9 @@ func session() map[string]string {
 
 // connect opens a pool on the database of c, always the primary: dboptions readonly replicas are for readers that may be late.
 // Who gets it closes it. The connection reads and writes utf8mb4 and counts the rows that match, not those that change.
-func connect(ctx context.Context, c *Config) (*sql.DB, error) {
-	switch c.DBType {
-	case "mysqli", "mariadb", "auroramysql":
-	default:
-		return nil, &UnsupportedDBError{DBType: c.DBType}
+func connect(ctx context.Context, c *config.Config) (*sql.DB, error) {
+	if err := c.CheckDBType(); err != nil {
+		return nil, err
 	}
 	settings, err := driverSettings(c)
 	if err != nil {
@@ -66,7 +66,7 @@ func connect(ctx context.Context, c *Config) (*sql.DB, error) {
 	return db, nil
 }
 
-func driverSettings(c *Config) (*mysql.Config, error) {
+func driverSettings(c *config.Config) (*mysql.Config, error) {
 	network, address, err := c.Endpoint()
 	if err != nil {
 		return nil, err
@@ -107,7 +107,7 @@ func tlsSettings(ssl string) (config *tls.Config, plaintextAllowed bool) {
 }
 
 // server names a database to an operator: without the password, with the network that was used.
-func server(c *Config) string {
+func server(c *config.Config) string {
 	network, address, _ := c.Endpoint() // an error has kept us from connecting
 	if network == "unix" {
 		address = "socket " + address

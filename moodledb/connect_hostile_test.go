@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"renew_mnetkeys/moodledb/config"
+
 	"github.com/go-sql-driver/mysql"
 )
 
@@ -28,7 +30,7 @@ func TestADatabaseServerGetsNoFileOfOurs(t *testing.T) {
 			defer func() { _ = listener.Close() }()
 			sent := make(chan []byte, 1)
 			go func() { sent <- demand(listener, file) }()
-			c := &Config{DBType: "mariadb", DBHost: "127.0.0.1", DBPort: listener.Addr().(*net.TCPAddr).Port, DBName: "n", DBUser: "u", DBPass: "p"}
+			c := &config.Config{DBType: "mariadb", DBHost: "127.0.0.1", DBPort: listener.Addr().(*net.TCPAddr).Port, DBName: "n", DBUser: "u", DBPass: "p"}
 			if name != allowed {
 				if db, err := connect(t.Context(), c); err == nil || !strings.Contains(err.Error(), "is not registered") {
 					t.Errorf("%v, error %v", db, err)

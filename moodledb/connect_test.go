@@ -13,29 +13,31 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"renew_mnetkeys/moodledb/config"
 )
 
 func TestOpenSaysWhyItCannot(t *testing.T) {
 	s := newSite(t, "mdl_")
 	silent := silentServer(t)
 	for name, c := range map[string]struct {
-		change  func(*Config)
+		change  func(*config.Config)
 		problem string // in the error
 		hint    string // in the hint
 	}{
-		"a wrong password":   {func(c *Config) { c.DBPass = "wrong-" + s.Password }, "1045", "dbpass"},
-		"an unknown account": {func(c *Config) { c.DBUser = "nobody" }, "1045", "dbuser"},
-		"a wrong password on a socket": {func(c *Config) {
+		"a wrong password":   {func(c *config.Config) { c.DBPass = "wrong-" + s.Password }, "1045", "dbpass"},
+		"an unknown account": {func(c *config.Config) { c.DBUser = "nobody" }, "1045", "dbuser"},
+		"a wrong password on a socket": {func(c *config.Config) {
 			c.DBHost, c.DBSocket, c.DBPass = "localhost", s.Socket, "wrong-"+s.Password
 		}, "1045", "system user"},
-		"an unknown database": {func(c *Config) {
+		"an unknown database": {func(c *config.Config) {
 			c.DBUser, c.DBPass, c.DBHost, c.DBSocket, c.DBName = "root", "", "localhost", s.Socket, "none"
 		}, "1049", "dbname"},
-		"another's database":              {func(c *Config) { c.DBName = "mysql" }, "1044", "dbname"},
-		"nobody listens":                  {func(c *Config) { c.DBPort = closedPort(t) }, "refused", "running"},
-		"no such socket":                  {func(c *Config) { c.DBHost, c.DBSocket = "localhost", filepath.Join(t.TempDir(), "none") }, "no such socket", "dbsocket"},
-		"a server that is mute":           {func(c *Config) { c.DBPort, c.ConnectTimeout = silent, 200*time.Millisecond }, "no answer", "dbhost"},
-		"TLS is demanded and not offered": {func(c *Config) { c.SSL = "require" }, "TLS", "ssl"},
+		"another's database":              {func(c *config.Config) { c.DBName = "mysql" }, "1044", "dbname"},
+		"nobody listens":                  {func(c *config.Config) { c.DBPort = closedPort(t) }, "refused", "running"},
+		"no such socket":                  {func(c *config.Config) { c.DBHost, c.DBSocket = "localhost", filepath.Join(t.TempDir(), "none") }, "no such socket", "dbsocket"},
+		"a server that is mute":           {func(c *config.Config) { c.DBPort, c.ConnectTimeout = silent, 200*time.Millisecond }, "no answer", "dbhost"},
+		"TLS is demanded and not offered": {func(c *config.Config) { c.SSL = "require" }, "TLS", "ssl"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := *s.config
@@ -78,8 +80,8 @@ func closedPort(t *testing.T) int {
 
 func TestOpenRefusesOtherDatabases(t *testing.T) {
 	for _, dbtype := range []string{"pgsql", "sqlsrv", "oci", ""} {
-		_, err := Open(t.Context(), &Config{DBType: dbtype})
-		var unsupported *UnsupportedDBError
+		_, err := Open(t.Context(), &config.Config{DBType: dbtype})
+		var unsupported *config.UnsupportedDBError
 		if !errors.As(err, &unsupported) || unsupported.DBType != dbtype {
 			t.Errorf("%q: %v", dbtype, err)
 		}
@@ -87,8 +89,8 @@ func TestOpenRefusesOtherDatabases(t *testing.T) {
 }
 
 func TestOpenRefusesAHostThatIsNone(t *testing.T) {
-	_, err := Open(t.Context(), &Config{DBType: "mysqli", DBHost: "db:x"})
-	var unusable *ConfigError
+	_, err := Open(t.Context(), &config.Config{DBType: "mysqli", DBHost: "db:x"})
+	var unusable *config.Error
 	if !errors.As(err, &unusable) || unusable.Setting != "dbhost" {
 		t.Errorf("got %v", err)
 	}
@@ -96,13 +98,13 @@ func TestOpenRefusesAHostThatIsNone(t *testing.T) {
 
 func TestOpenByEveryWay(t *testing.T) {
 	s := newSite(t, "mdl_")
-	for name, change := range map[string]func(*Config){
-		"TCP":                          func(*Config) {},
-		"unix socket":                  func(c *Config) { c.DBHost, c.DBSocket = "localhost", s.Socket },
-		"TLS preferred, not offered":   func(c *Config) { c.SSL = "prefer" },
-		"no TLS on a socket":           func(c *Config) { c.DBHost, c.DBSocket, c.SSL = "localhost", s.Socket, "require" },
-		"mysqli":                       func(c *Config) { c.DBType = "mysqli" },
-		"a time limit that is not set": func(c *Config) { c.ConnectTimeout = 0 },
+	for name, change := range map[string]func(*config.Config){
+		"TCP":                          func(*config.Config) {},
+		"unix socket":                  func(c *config.Config) { c.DBHost, c.DBSocket = "localhost", s.Socket },
+		"TLS preferred, not offered":   func(c *config.Config) { c.SSL = "prefer" },
+		"no TLS on a socket":           func(c *config.Config) { c.DBHost, c.DBSocket, c.SSL = "localhost", s.Socket, "require" },
+		"mysqli":                       func(c *config.Config) { c.DBType = "mysqli" },
+		"a time limit that is not set": func(c *config.Config) { c.ConnectTimeout = 0 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := *s.config
@@ -155,7 +157,7 @@ func TestTLS(t *testing.T) {
 	} {
 		t.Run(ssl, func(t *testing.T) {
 			port, handshake := tlsServer(t)
-			_, err := Open(t.Context(), &Config{DBType: "mysqli", DBHost: "127.0.0.1", DBPort: port, DBUser: "u", DBName: "d", SSL: ssl,
+			_, err := Open(t.Context(), &config.Config{DBType: "mysqli", DBHost: "127.0.0.1", DBPort: port, DBUser: "u", DBName: "d", SSL: ssl,
 				ConnectTimeout: 5 * time.Second})
 			check(t, <-handshake, err)
 		})

@@ -77,13 +77,6 @@ func (e *MissingTableError) Unwrap() error { return e.Err }
 // Hint is what to do about it.
 func (e *MissingTableError) Hint() string { return e.Advice }
 
-// UnsupportedDBError is a $CFG->dbtype that is not MySQL: pgsql, sqlsrv, oci.
-type UnsupportedDBError struct{ DBType string }
-
-func (e *UnsupportedDBError) Error() string {
-	return fmt.Sprintf("dbtype %q is not supported, only mysqli, mariadb and auroramysql are", e.DBType)
-}
-
 // HistoryError is an openssl_history that cannot be read. It may hold the only copy of a key, so nothing may be written over it.
 type HistoryError struct {
 	Problem string // position or kind, never content

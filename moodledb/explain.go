@@ -11,6 +11,8 @@ import (
 	"slices"
 	"syscall"
 
+	"renew_mnetkeys/moodledb/config"
+
 	"github.com/go-sql-driver/mysql"
 )
 
@@ -68,7 +70,7 @@ func (t *Tenant) explain(doing string, err error) error {
 	return fmt.Errorf("%s: %w", doing, explain(t.config, err))
 }
 
-func explain(c *Config, err error) error {
+func explain(c *config.Config, err error) error {
 	var answer *mysql.MySQLError
 	if errors.As(err, &answer) {
 		return explainAnswer(c, answer)
@@ -84,7 +86,7 @@ func explain(c *Config, err error) error {
 }
 
 // explainAnswer decides on the number. A message is only shown where the server makes it from names.
-func explainAnswer(c *Config, answer *mysql.MySQLError) error {
+func explainAnswer(c *config.Config, answer *mysql.MySQLError) error {
 	access := func(hint string) error {
 		return &AccessError{Server: server(c), Problem: answer.Error(), Advice: hint, Err: answer}
 	}
@@ -120,7 +122,7 @@ func explainAnswer(c *Config, answer *mysql.MySQLError) error {
 }
 
 // networkProblem names what the C client calls 2002, 2003, 2005, 2013 and 2026. "" when err is none of them.
-func networkProblem(c *Config, err error) (problem, hint string) {
+func networkProblem(c *config.Config, err error) (problem, hint string) {
 	var dns *net.DNSError
 	var verification *tls.CertificateVerificationError
 	var timeout net.Error

@@ -10,11 +10,13 @@ import (
 	"syscall"
 	"testing"
 
+	"renew_mnetkeys/moodledb/config"
+
 	"github.com/go-sql-driver/mysql"
 )
 
 func TestExplain(t *testing.T) {
-	config := &Config{DBHost: "127.0.0.1", DBPort: 3306, DBName: "moodle", DBUser: "www", DBPass: "secret", Prefix: "mdl_"}
+	config := &config.Config{DBHost: "127.0.0.1", DBPort: 3306, DBName: "moodle", DBUser: "www", DBPass: "secret", Prefix: "mdl_"}
 	for number, hint := range map[uint16]string{
 		1021: "room", 1114: "room", 1153: "max_allowed_packet", 1040: "later", 1044: "dbname", 1045: "dbpass", 1049: "dbname", 1130: "web server", 1142: "SELECT, INSERT and UPDATE", 1143: "UPDATE",
 		1203: "later", 1227: "UPDATE", 1290: "replica", 1698: "dbpass", 1792: "replica", 1836: "replica",
@@ -55,7 +57,7 @@ func TestExplainTellsTroublesOfTheNetworkApart(t *testing.T) {
 		"the connection was lost":        {dial(os.NewSyscallError("read", syscall.ECONNRESET)), ""},
 	} {
 		var access *AccessError
-		if err := explain(&Config{DBHost: "db"}, c.err); !errors.As(err, &access) || access.Problem != problem || !strings.Contains(access.Hint(), c.hint) {
+		if err := explain(&config.Config{DBHost: "db"}, c.err); !errors.As(err, &access) || access.Problem != problem || !strings.Contains(access.Hint(), c.hint) {
 			t.Errorf("%v: %v", c.err, err)
 		}
 	}
@@ -63,7 +65,7 @@ func TestExplainTellsTroublesOfTheNetworkApart(t *testing.T) {
 
 func TestExplainShowsNoStatement(t *testing.T) {
 	answer := &mysql.MySQLError{Number: 1064, Message: "You have an error in your SQL syntax near '" + ownKey + "'"}
-	err := explain(&Config{}, answer)
+	err := explain(&config.Config{}, answer)
 	if out := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(out, "PRIVATE") {
 		t.Error(out)
 	}

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"renew_mnetkeys/moodledb/config"
 )
 
 // operation is what a run does with a tenant's database, and what it gives.
@@ -111,12 +113,12 @@ func TestAFaultAtAnyStatement(t *testing.T) {
 type faulty struct {
 	*site
 	operation
-	config        Config       // through the proxy
-	fault         atomic.Int32 // a fate
-	next          atomic.Int32 // statements until the fault, counted down; 0: none
-	said          string       // what the operation gives
-	start, change string       // of the tables
-	changed       bool         // the tables are not those of the start
+	config        config.Config // through the proxy
+	fault         atomic.Int32  // a fate
+	next          atomic.Int32  // statements until the fault, counted down; 0: none
+	said          string        // what the operation gives
+	start, change string        // of the tables
+	changed       bool          // the tables are not those of the start
 }
 
 func newFaulty(t *testing.T, name string) *faulty {

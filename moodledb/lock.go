@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"renew_mnetkeys/moodledb/config"
 )
 
 const (
@@ -32,7 +34,7 @@ type Lock struct {
 
 // lockName names the lock of a tenant on its server, within the 64 characters MySQL allows. Locks are the server's, not the
 // database's, and one database can hold several sites under different prefixes.
-func lockName(c *Config) string {
+func lockName(c *config.Config) string {
 	sum := sha256.Sum256([]byte(c.DBName + "\x00" + c.Prefix))
 	return "renew_mnetkeys " + hex.EncodeToString(sum[:20])
 }

@@ -1,9 +1,14 @@
 package moodledb
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
 	"testing"
 	"time"
 
+	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/testbed"
 )
 
@@ -21,7 +26,7 @@ const (
 // site is a Moodle site in a database of its own: MNet on, an own row of id 1, the all-hosts row of id 2, and one active peer.
 type site struct {
 	*testbed.Database
-	config *Config
+	config *config.Config
 }
 
 func newSite(t testing.TB, prefix string) *site {
@@ -56,7 +61,7 @@ func emptySiteIn(t testing.TB, server *testbed.Server, prefix string) *site {
 	d.Exec(t, "INSERT INTO {mnet_application} (id, name, display_name, xmlrpc_server_url) VALUES "+
 		"(1, 'moodle', 'Moodle', '/mnet/xmlrpc/server.php'), (2, 'mahara', 'Mahara', '/api/xmlrpc/server.php')")
 	d.Exec(t, "INSERT INTO {mnet_service} (id, name) VALUES (1, 'sso_idp'), (2, 'sso_sp'), (3, 'mnet_enrol'), (4, 'mnetadmin'), (5, 'dataexchange')")
-	return &site{Database: d, config: &Config{
+	return &site{Database: d, config: &config.Config{
 		DBType: "mariadb", DBHost: d.Host, DBPort: d.Port, DBName: d.Name, DBUser: d.User, DBPass: d.Password,
 		Prefix: prefix, Wwwroot: ownWwwroot, ConnectTimeout: 5 * time.Second,
 	}}
@@ -67,7 +72,7 @@ func (s *site) open(t testing.TB) *Tenant {
 	return openConfig(t, s.config)
 }
 
-func openConfig(t testing.TB, c *Config) *Tenant {
+func openConfig(t testing.TB, c *config.Config) *Tenant {
 	t.Helper()
 	tenant, err := Open(t.Context(), c)
 	if err != nil {
@@ -91,4 +96,37 @@ func renewal(read *Site) KeyChange {
 	history := []Retired{{Certificate: read.Certificate, KeyPEM: read.KeyPEM, Expires: read.Own.Expires}}
 	return KeyChange{Read: read, Pair: newCert + PairSeparator + newKey, Certificate: newCert, Expires: 1900000000, Wwwroot: ownWwwroot,
 		History: append(history, read.History...)}
+}
+
+// fixture is a config.php among those of package config, or the directory of some.
+func fixture(t testing.TB, name string) string {
+	t.Helper()
+	path, err := filepath.Abs(filepath.Join("config", "testdata", "sites", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func write(t testing.TB, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// plain makes a Config comparable field by field, with the passwords that it does not print.
+func plain(c config.Config) map[string]string {
+	type register config.Register
+	fields := map[string]string{}
+	v := reflect.ValueOf(c)
+	for i := range v.NumField() {
+		if name := v.Type().Field(i).Name; v.Type().Field(i).IsExported() && name != "Register" && name != "Forced" {
+			fields[name] = fmt.Sprintf("%#v", v.Field(i).Interface())
+		}
+	}
+	if c.Register != nil {
+		fields["Register"] = fmt.Sprintf("%#v", register(*c.Register))
+	}
+	return fields
 }

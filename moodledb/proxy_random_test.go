@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/testbed"
 )
 
@@ -31,7 +32,7 @@ type troubled struct {
 }
 
 // through is the site's configuration with p in between.
-func (s *site) through(t *testing.T, p *troubled) *Config {
+func (s *site) through(t *testing.T, p *troubled) *config.Config {
 	t.Helper()
 	server := net.JoinHostPort(s.Host, strconv.Itoa(s.Port))
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

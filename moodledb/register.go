@@ -6,33 +6,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-)
 
-// Register says where the register of a VMoodle array is: the vmaster* settings, with the credentials that hold for all tenants.
-// It prints without its passwords.
-type Register struct {
-	DBType, DBHost, DBName, DBUser, DBPass string
-	Prefix                                 string // validated like Config.Prefix
-	TenantUser, TenantPass                 string // vchildsdblogin and vchildsdbpass: over the row's credentials; "" when not set
-}
+	"renew_mnetkeys/moodledb/config"
+)
 
 // RegisterRow is a tenant in the register (table local_vmoodle of the master). It prints without its password.
 type RegisterRow struct {
-	Wwwroot string // vhostname, no trailing slash
+	config.TenantRow
 	Name    string
 	MNet    int // -1 without MNet, 0 unbound, else the number of its sub-network
 	Enabled bool
-
-	dbtype, dbhost, dbuser, dbpass, dbname, prefix, dataroot string
 }
-
-// Format shows which database, never a password.
-func (r Register) Format(f fmt.State, _ rune) {
-	fmt.Fprintf(f, "register in database %s, prefix %s", r.DBName, r.Prefix)
-}
-
-// MarshalJSON writes what Format prints.
-func (r Register) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(r)) }
 
 // Format shows which tenant, never a password.
 func (r RegisterRow) Format(f fmt.State, _ rune) {
@@ -42,46 +26,12 @@ func (r RegisterRow) Format(f fmt.State, _ rune) {
 // MarshalJSON writes what Format prints.
 func (r RegisterRow) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(r)) }
 
-// register reads the vmaster* settings; nil when there are none, or empty ones as vconfig-dist.php has them.
-func (s *settings) register() (*Register, error) {
-	if s.value("vmasterdbname").Text() == "" {
-		return nil, nil
+// Tenants reads the register of master's array, disabled tenants too, ordered by wwwroot. The master is not in it. Errors are those of [FindTenant].
+func Tenants(ctx context.Context, master *config.Config) ([]RegisterRow, error) {
+	if master.Register == nil {
+		return nil, &UnknownTenantError{Problem: master.File + " configures no VMoodle array", hint: hintNoArray}
 	}
-	r := &Register{}
-	if err := s.fill(field{"vmasterdbtype", &r.DBType, false}, field{"vmasterdbhost", &r.DBHost, false}, field{"vmasterdbname", &r.DBName, false},
-		field{"vmasterdblogin", &r.DBUser, false}, field{"vmasterdbpass", &r.DBPass, false}, field{"vmasterprefix", &r.Prefix, false},
-		field{"vchildsdblogin", &r.TenantUser, false}, field{"vchildsdbpass", &r.TenantPass, false}); err != nil {
-		return nil, err
-	}
-	if err := checkPrefix("vmasterprefix", r.Prefix); err != nil {
-		return nil, s.at("vmasterprefix", err)
-	}
-	return r, nil
-}
-
-// registerConfig is the database of the register. VMoodle connects there without dboptions; ours hold where the host is config.php's own,
-// since then it is the same server, and everywhere for TLS.
-func (c *Config) registerConfig() *Config {
-	r, m := c.Register, *c
-	if !strings.EqualFold(withoutPersistence(r.DBHost), withoutPersistence(c.DBHost)) {
-		m.DBPort, m.DBSocket = 0, ""
-	}
-	m.DBType, m.DBHost, m.DBName, m.DBUser, m.DBPass, m.Prefix = r.DBType, r.DBHost, r.DBName, r.DBUser, r.DBPass, r.Prefix
-	if m.DBType == "" {
-		m.DBType = "mysqli"
-	}
-	return &m
-}
-
-// Tenants reads the register, disabled tenants too, ordered by wwwroot. The master is not in it. Errors are those of [Config.Tenant].
-func (c *Config) Tenants(ctx context.Context) ([]RegisterRow, error) {
-	if c.Register == nil {
-		return nil, &UnknownTenantError{Problem: c.File + " configures no VMoodle array", hint: hintNoArray}
-	}
-	m := c.registerConfig()
-	if err := supported(m.DBType); err != nil {
-		return nil, fmt.Errorf("open the register of tenants: %w", err)
-	}
+	m := master.OfRegister()
 	db, err := connect(ctx, m)
 	if err != nil {
 		return nil, fmt.Errorf("open the register of tenants: %w", err)
@@ -108,18 +58,15 @@ func readRegister(ctx context.Context, db *sql.DB, prefix string) ([]RegisterRow
 	defer func() { _ = rows.Close() }()
 	var all []RegisterRow
 	for rows.Next() {
-		var r RegisterRow
 		var wwwroot, name, dbtype, dbhost, dbuser, dbpass, dbname, prefix, dataroot sql.NullString
 		var mnet, enabled sql.NullInt64
 		if err := rows.Scan(&wwwroot, &name, &mnet, &enabled, &dbtype, &dbhost, &dbuser, &dbpass, &dbname, &prefix, &dataroot); err != nil {
 			return nil, err
 		}
-		r = RegisterRow{
-			Wwwroot: strings.TrimSuffix(wwwroot.String, "/"), Name: name.String, MNet: int(mnet.Int64), Enabled: enabled.Int64 != 0,
-			dbtype: dbtype.String, dbhost: dbhost.String, dbuser: dbuser.String, dbpass: dbpass.String, dbname: dbname.String,
-			prefix: prefix.String, dataroot: dataroot.String,
-		}
-		all = append(all, r)
+		all = append(all, RegisterRow{Name: name.String, MNet: int(mnet.Int64), Enabled: enabled.Int64 != 0, TenantRow: config.TenantRow{
+			Wwwroot: strings.TrimSuffix(wwwroot.String, "/"), DBType: dbtype.String, DBHost: dbhost.String, DBUser: dbuser.String,
+			DBPass: dbpass.String, DBName: dbname.String, Prefix: prefix.String, Dataroot: dataroot.String,
+		}})
 	}
 	return all, rows.Err()
 }

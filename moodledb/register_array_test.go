@@ -1,7 +1,6 @@
 package moodledb
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/testbed"
 )
 
@@ -26,22 +26,22 @@ func TestTenantsFromRowsAreTheTenantsOfTheirWwwroots(t *testing.T) {
 	a := newArray(t)
 	a.manyTenants(t, 3)
 	master := a.read(t, nil)
-	rows, err := master.Tenants(t.Context())
+	rows, err := Tenants(t.Context(), master)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]Config{}
+	want := map[string]config.Config{}
 	for _, row := range rows {
-		if c, err := master.Tenant(t.Context(), row.Wwwroot); err == nil {
+		if c, err := FindTenant(t.Context(), master, row.Wwwroot); err == nil {
 			want[row.Wwwroot] = *c
 		}
 	}
 	a.Exec(t, "DROP TABLE {local_vmoodle}") // so that a query would not go unseen
 	for _, row := range rows {
-		c, err := master.TenantFromRow(t.Context(), row)
+		c, err := master.ForTenant(t.Context(), row.TenantRow)
 		known, ok := want[row.Wwwroot]
 		switch {
-		case !row.Enabled: // Tenant refuses it; here its caller decides
+		case !row.Enabled: // FindTenant refuses it; here its caller decides
 			if err != nil || c.DBName != "off" {
 				t.Errorf("%s: %v, %v", row.Wwwroot, c, err)
 			}
@@ -58,54 +58,9 @@ func TestTenantsFromRowsAreTheTenantsOfTheirWwwroots(t *testing.T) {
 	}
 }
 
-func TestTenantsThatAnArrayExcludesHaveNoDefaults(t *testing.T) {
-	for name, c := range map[string]struct {
-		exclude string
-		days    int // the lifetime that the array's defaults say
-	}{
-		"no pattern":                             {"", 14},
-		"a pattern of another tenant":            {"two\\.example", 14},
-		"a pattern of this tenant":               {"one\\.example", 0},
-		"a pattern that only PHP's engine knows": {"^(?!https:..two)", 0},
-	} {
-		for _, php := range []string{"", testbed.PHP(t)} {
-			t.Run(fmt.Sprintf("%s, by php: %t", name, php != ""), func(t *testing.T) {
-				dir := t.TempDir()
-				if err := os.CopyFS(dir, os.DirFS(fixture(t, "array"))); err != nil {
-					t.Fatal(err)
-				}
-				path := filepath.Join(dir, "local", "vmoodle", "vconfig.php")
-				source, err := os.ReadFile(path)
-				if err != nil {
-					t.Fatal(err)
-				}
-				exclude := "$CFG->vmoodlehardchildsdefaultsexclude = '" + c.exclude + "';\n"
-				if php != "" {
-					exclude += "$CFG->altcacheconfigpath = strrev('a/');\n"
-				}
-				write(t, path, strings.Replace(string(source), "$CFG->vmoodlehardchildsdefaults =", exclude+"$CFG->vmoodlehardchildsdefaults =", 1))
-				master, err := ReadConfig(t.Context(), filepath.Join(dir, "config.php"), ReadOptions{PHP: php})
-				if err != nil {
-					t.Fatal(err)
-				}
-				one, err := master.TenantFromRow(t.Context(), RegisterRow{Wwwroot: "https://one.example.org", dbtype: "mariadb", dbname: "one", dbuser: "u", dataroot: "/one"})
-				if strings.Contains(c.exclude, "?!") && php == "" {
-					if !errors.As(err, new(*ConfigError)) {
-						t.Errorf("a pattern of PHP's was matched without PHP: %v, %v", one, err)
-					}
-					return
-				}
-				if err != nil || one.KeyLifetimeDays != c.days || (one.AltCacheConfigPath == "/a") != (php != "") {
-					t.Errorf("%v, %v, %d days, %q", one, err, one.KeyLifetimeDays, one.AltCacheConfigPath)
-				}
-			})
-		}
-	}
-}
-
-// BenchmarkTenantFromRow resolves an array of 400 tenants: once as config.php usually is, once where only php knows what it derives
+// BenchmarkForTenant resolves an array of 400 tenants: once as config.php usually is, once where only php knows what it derives
 // from the tenant's values.
-func BenchmarkTenantFromRow(b *testing.B) {
+func BenchmarkForTenant(b *testing.B) {
 	a := newArray(b)
 	a.manyTenants(b, 400)
 	for name, computed := range map[string]bool{"literal": false, "by php": true} {
@@ -122,13 +77,13 @@ func BenchmarkTenantFromRow(b *testing.B) {
 			}
 			master := a.readBy(b, php, nil)
 			for b.Loop() {
-				rows, err := master.Tenants(b.Context())
+				rows, err := Tenants(b.Context(), master)
 				if err != nil {
 					b.Fatal(err)
 				}
 				rows = slices.DeleteFunc(rows, func(r RegisterRow) bool { return !strings.HasPrefix(r.Wwwroot, "https://t") })
 				for _, row := range rows {
-					c, err := master.TenantFromRow(b.Context(), row)
+					c, err := master.ForTenant(b.Context(), row.TenantRow)
 					if err != nil || c.CacheDir != c.Dataroot+"/cache" {
 						b.Fatal(c, err)
 					}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/moodledb/config"
 )
 
 const hintNoArray = "leave --host out to work on config.php's own site, or say with --config whose tenant it is"
@@ -37,20 +38,20 @@ func (e *UnknownTenantError) Hint() string {
 	return e.hint
 }
 
-// Tenant is the configuration of the tenant whose wwwroot is host: c itself where that is config.php's own site, else config.php read again with the
-// values of the register's row, as VMoodle does (local/vmoodle/bootlib.php, vmoodle_feed_config). One trailing slash and the case of the host do not matter.
-// Errors are an *UnknownTenantError, a *ConfigError, an *UnsupportedDBError, or those of connecting to the register.
-func (c *Config) Tenant(ctx context.Context, host string) (*Config, error) {
+// FindTenant is the configuration of the tenant whose wwwroot is host: master itself where that is config.php's own site, else that of the register's row,
+// see [config.Config.ForTenant]. One trailing slash and the case of the host do not matter.
+// Errors are an *UnknownTenantError, a *config.Error, a *config.UnsupportedDBError, or those of connecting to the register.
+func FindTenant(ctx context.Context, master *config.Config, host string) (*config.Config, error) {
 	// Where config.php takes any host for its own, the register tells whose it is.
-	echoed := c.ofRequest && c.Register != nil
-	if !echoed && envelope.SameWwwroot(host, c.Wwwroot) {
-		return c, nil
+	echoed := master.WwwrootOfRequest() && master.Register != nil
+	if !echoed && envelope.SameWwwroot(host, master.Wwwroot) {
+		return master, nil
 	}
-	if c.Register == nil {
-		return nil, &UnknownTenantError{Host: host, Problem: "config.php is of " + c.Wwwroot + ", and configures no VMoodle array",
-			Nearest: nearest(host, []string{c.Wwwroot}), hint: hintNoArray}
+	if master.Register == nil {
+		return nil, &UnknownTenantError{Host: host, Problem: "config.php is of " + master.Wwwroot + ", and configures no VMoodle array",
+			Nearest: nearest(host, []string{master.Wwwroot}), hint: hintNoArray}
 	}
-	rows, err := c.Tenants(ctx)
+	rows, err := Tenants(ctx, master)
 	if err != nil {
 		return nil, err
 	}
@@ -63,41 +64,16 @@ func (c *Config) Tenant(ctx context.Context, host string) (*Config, error) {
 		if !row.Enabled {
 			return nil, &UnknownTenantError{Host: host, Problem: "the tenant is disabled in the register", hint: "enable it in VMoodle first"}
 		}
-		return c.TenantFromRow(ctx, row)
+		return master.ForTenant(ctx, row.TenantRow)
 	}
 	e := &UnknownTenantError{Host: host, Problem: fmt.Sprintf("no such tenant among the %d of the register", len(rows)),
 		Nearest: nearest(host, known), hint: "VMoodle's administration lists the tenants; the wwwroot is to be given in full"}
 	if echoed {
 		e.hint = "if it is config.php's own site, say so with --cfg wwwroot=" + host
 	} else if e.Nearest == "" {
-		e.Nearest = nearest(host, []string{c.Wwwroot})
+		e.Nearest = nearest(host, []string{master.Wwwroot})
 	}
 	return nil, e
-}
-
-// TenantFromRow is [Config.Tenant] for a row that [Config.Tenants] gave, enabled or not. It makes no query, so that a whole array is resolved at the
-// price of one, at half a millisecond a tenant; where only php can evaluate what the register does not say, one php a tenant.
-// Errors are a *ConfigError or an *UnsupportedDBError.
-func (c *Config) TenantFromRow(ctx context.Context, row RegisterRow) (*Config, error) {
-	r := c.Register
-	values := map[string]string{
-		"dbtype": row.dbtype, "dbhost": row.dbhost, "dbname": row.dbname, "dbuser": row.dbuser, "dbpass": row.dbpass, "prefix": row.prefix,
-		"wwwroot": row.Wwwroot, "dataroot": row.dataroot,
-		// The register is the same for all, and known: php need not be asked for it again.
-		"vmasterdbtype": r.DBType, "vmasterdbhost": r.DBHost, "vmasterdbname": r.DBName, "vmasterdblogin": r.DBUser, "vmasterdbpass": r.DBPass,
-		"vmasterprefix": r.Prefix, "vchildsdblogin": r.TenantUser, "vchildsdbpass": r.TenantPass,
-	}
-	if r.TenantUser != "" {
-		values["dbuser"] = r.TenantUser
-	}
-	if r.TenantPass != "" {
-		values["dbpass"] = r.TenantPass
-	}
-	t, err := readConfig(ctx, c.File, c.options, values)
-	if err != nil {
-		return nil, fmt.Errorf("tenant %s: %w", row.Wwwroot, err)
-	}
-	return t, nil
 }
 
 // nearest is the wwwroot that differs least from host, scheme aside: by one or two letters, or by a path that host lacks. "" when none is that near.

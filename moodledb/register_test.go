@@ -1,6 +1,7 @@
 package moodledb
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -10,10 +11,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/testbed"
 )
 
-// array is a VMoodle array: testdata/config/array with the register in a database of its own.
+// array is a VMoodle array: config/testdata/sites/array with the register in a database of its own.
 type array struct {
 	*testbed.Database
 	dir string
@@ -36,19 +38,19 @@ func newArray(t testing.TB) *array {
 }
 
 // read reads the array's config.php. The register's password is not in the file but in an override.
-func (a *array) read(t testing.TB, overrides map[string]string) *Config {
+func (a *array) read(t testing.TB, overrides map[string]string) *config.Config {
 	t.Helper()
 	return a.readBy(t, "", overrides)
 }
 
-func (a *array) readBy(t testing.TB, php string, overrides map[string]string) *Config {
+func (a *array) readBy(t testing.TB, php string, overrides map[string]string) *config.Config {
 	t.Helper()
 	all := map[string]string{"vmasterdbhost": fmt.Sprintf("%s:%d", a.Host, a.Port), "vmasterdbname": a.Name, "vmasterdblogin": a.User,
 		"vmasterdbpass": a.Password, "vmasterprefix": a.Prefix, "dboptions.ssl": ""}
 	for name, text := range overrides {
 		all[name] = text
 	}
-	c, err := ReadConfig(t.Context(), filepath.Join(a.dir, "config.php"), ReadOptions{Overrides: all, PHP: php})
+	c, err := config.Read(t.Context(), filepath.Join(a.dir, "config.php"), config.Options{Overrides: all, PHP: php})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +59,7 @@ func (a *array) readBy(t testing.TB, php string, overrides map[string]string) *C
 
 func TestTenantsAreTheRowsOfTheRegister(t *testing.T) {
 	a := newArray(t)
-	rows, err := a.read(t, nil).Tenants(t.Context())
+	rows, err := Tenants(t.Context(), a.read(t, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,35 +82,35 @@ func TestTenantsAreTheRowsOfTheRegister(t *testing.T) {
 func TestTenant(t *testing.T) {
 	a := newArray(t)
 	// dboptions are the array's, the rest is the row's; what config.php derives behind vconfig.php is the tenant's, and VMoodle's defaults for tenants hold.
-	one := Config{
+	one := config.Config{
 		DBType: "mariadb", DBHost: "db.example.org:3310", DBName: "one", DBUser: "one", DBPass: "SECRET-21", Prefix: "o_",
 		DBPort: 3306, DBSocket: "/run/array.sock", Wwwroot: "https://one.example.org",
 		Dataroot: "/var/moodledata/one", CacheDir: "/var/moodledata/one/cache", Dirroot: a.dir, KeyLifetimeDays: 14,
 	}
-	two := Config{
+	two := config.Config{
 		DBType: "mysqli", DBHost: "localhost", DBName: "two", DBUser: "two", Prefix: "mdl_",
 		DBPort: 3306, DBSocket: "/run/array.sock", Wwwroot: "https://Two.example.org/moodle",
 		Dataroot: "/var/moodledata/two", CacheDir: "/var/moodledata/two/cache", Dirroot: a.dir, KeyLifetimeDays: 14,
 	}
-	changed := func(c Config, change func(*Config)) Config { change(&c); return c }
+	changed := func(c config.Config, change func(*config.Config)) config.Config { change(&c); return c }
 	tests := map[string]struct {
 		host      string
 		overrides map[string]string
-		want      Config
+		want      config.Config
 	}{
 		"by its wwwroot":                           {"https://one.example.org", nil, one},
 		"with a trailing slash":                    {"https://one.example.org/", nil, one},
 		"with a host in other case":                {"https://ONE.example.ORG", nil, one},
 		"whose row has a trailing slash and case":  {"https://two.example.org/moodle", nil, two},
-		"credentials for all tenants win":          {"https://one.example.org", map[string]string{"vchildsdblogin": "all", "vchildsdbpass": "SECRET-25"}, changed(one, func(c *Config) { c.DBUser, c.DBPass = "all", "SECRET-25" })},
-		"a name for all and a password of the row": {"https://one.example.org", map[string]string{"vchildsdblogin": "all"}, changed(one, func(c *Config) { c.DBUser = "all" })},
+		"credentials for all tenants win":          {"https://one.example.org", map[string]string{"vchildsdblogin": "all", "vchildsdbpass": "SECRET-25"}, changed(one, func(c *config.Config) { c.DBUser, c.DBPass = "all", "SECRET-25" })},
+		"a name for all and a password of the row": {"https://one.example.org", map[string]string{"vchildsdblogin": "all"}, changed(one, func(c *config.Config) { c.DBUser = "all" })},
 		"overrides of the master's own database":   {"https://one.example.org", map[string]string{"dbname": "x", "dataroot": "/x", "dbpass": "x"}, one},
-		"overrides of what the row does not say":   {"https://one.example.org", map[string]string{"cachedir": "/c", "dboptions.dbport": "3399"}, changed(one, func(c *Config) { c.CacheDir, c.DBPort = "/c", 3399 })},
+		"overrides of what the row does not say":   {"https://one.example.org", map[string]string{"cachedir": "/c", "dboptions.dbport": "3399"}, changed(one, func(c *config.Config) { c.CacheDir, c.DBPort = "/c", 3399 })},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			master := a.read(t, test.overrides)
-			got, err := master.Tenant(t.Context(), test.host)
+			got, err := FindTenant(t.Context(), master, test.host)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -121,7 +123,7 @@ func TestTenant(t *testing.T) {
 	t.Run("the master is config.php's own site", func(t *testing.T) {
 		master := a.read(t, nil)
 		for _, host := range []string{"https://master.example.org", "https://MASTER.example.org/"} {
-			if got, err := master.Tenant(t.Context(), host); err != nil || got != master {
+			if got, err := FindTenant(t.Context(), master, host); err != nil || got != master {
 				t.Errorf("%s: %v, %v", host, got, err)
 			}
 		}
@@ -147,7 +149,7 @@ func TestTenantThatCannotBeWorkedOn(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, err := a.read(t, test.overrides).Tenant(t.Context(), test.host)
+			got, err := FindTenant(t.Context(), a.read(t, test.overrides), test.host)
 			var unknown *UnknownTenantError
 			if !errors.As(err, &unknown) {
 				t.Fatalf("%v, %v", got, err)
@@ -168,30 +170,30 @@ func TestTenantPassesOnWhatIsWrongWithDatabases(t *testing.T) {
 		}
 	}
 	t.Run("the tenant's dbtype", func(t *testing.T) {
-		_, err := a.read(t, nil).Tenant(t.Context(), "https://pg.example.org")
-		var unsupported *UnsupportedDBError
+		_, err := FindTenant(t.Context(), a.read(t, nil), "https://pg.example.org")
+		var unsupported *config.UnsupportedDBError
 		if !errors.As(err, &unsupported) || unsupported.DBType != "postgres" {
 			t.Errorf("error %v", err)
 		}
 		noSecret(t, err)
 	})
 	t.Run("the tenant's prefix", func(t *testing.T) {
-		_, err := a.read(t, nil).Tenant(t.Context(), "https://bad.example.org")
-		var unusable *ConfigError
+		_, err := FindTenant(t.Context(), a.read(t, nil), "https://bad.example.org")
+		var unusable *config.Error
 		if !errors.As(err, &unusable) || unusable.Setting != "prefix" {
 			t.Errorf("error %v", err)
 		}
 		noSecret(t, err)
 	})
 	t.Run("the register's dbtype", func(t *testing.T) {
-		_, err := a.read(t, map[string]string{"vmasterdbtype": "postgres"}).Tenant(t.Context(), "https://one.example.org")
-		var unsupported *UnsupportedDBError
+		_, err := FindTenant(t.Context(), a.read(t, map[string]string{"vmasterdbtype": "postgres"}), "https://one.example.org")
+		var unsupported *config.UnsupportedDBError
 		if !errors.As(err, &unsupported) {
 			t.Errorf("error %v", err)
 		}
 	})
 	t.Run("the register's password", func(t *testing.T) {
-		_, err := a.read(t, map[string]string{"vmasterdbpass": "SECRET-wrong"}).Tenant(t.Context(), "https://one.example.org")
+		_, err := FindTenant(t.Context(), a.read(t, map[string]string{"vmasterdbpass": "SECRET-wrong"}), "https://one.example.org")
 		var access *AccessError
 		if !errors.As(err, &access) {
 			t.Errorf("error %v", err)
@@ -210,11 +212,11 @@ func TestTenantOfAnArrayThatPHPEvaluates(t *testing.T) {
 	write(t, path, strings.Replace(string(source), "'/var/moodledata/master'", "implode('/', ['', 'var', 'moodledata', 'master'])", 1))
 	overrides := map[string]string{"vmasterdbhost": fmt.Sprintf("%s:%d", a.Host, a.Port), "vmasterdbname": a.Name, "vmasterdblogin": a.User,
 		"vmasterdbpass": a.Password, "vmasterprefix": a.Prefix, "dboptions.ssl": ""}
-	master, err := ReadConfig(t.Context(), path, ReadOptions{PHP: testbed.PHP(t), Overrides: overrides, Environ: []string{}})
+	master, err := config.Read(t.Context(), path, config.Options{PHP: testbed.PHP(t), Overrides: overrides, Environ: []string{}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	one, err := master.Tenant(t.Context(), "https://one.example.org")
+	one, err := FindTenant(t.Context(), master, "https://one.example.org")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,27 +235,27 @@ func TestTenantOfASiteWhoseWwwrootOnlyARequestKnows(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, path, strings.Replace(string(source), "'https://master.example.org'", "'https://' . $_SERVER['HTTP_HOST']", 1))
-	read := func(overrides map[string]string, host string) *Config {
+	read := func(overrides map[string]string, host string) *config.Config {
 		t.Helper()
 		all := map[string]string{"vmasterdbhost": fmt.Sprintf("%s:%d", a.Host, a.Port), "vmasterdbname": a.Name, "vmasterdblogin": a.User,
 			"vmasterdbpass": a.Password, "vmasterprefix": a.Prefix, "dboptions.ssl": ""}
 		for name, text := range overrides {
 			all[name] = text
 		}
-		c, err := ReadConfig(t.Context(), path, ReadOptions{Wwwroot: host, Overrides: all})
+		c, err := config.Read(t.Context(), path, config.Options{Wwwroot: host, Overrides: all})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return c
 	}
 	t.Run("a tenant is found all the same", func(t *testing.T) {
-		got, err := read(nil, "https://one.example.org").Tenant(t.Context(), "https://one.example.org")
+		got, err := FindTenant(t.Context(), read(nil, "https://one.example.org"), "https://one.example.org")
 		if err != nil || got.DBName != "one" {
 			t.Errorf("%v, %v", got, err)
 		}
 	})
 	t.Run("any other host is not taken for the master", func(t *testing.T) {
-		_, err := read(nil, "https://master.example.org").Tenant(t.Context(), "https://master.example.org")
+		_, err := FindTenant(t.Context(), read(nil, "https://master.example.org"), "https://master.example.org")
 		var unknown *UnknownTenantError
 		if !errors.As(err, &unknown) || !strings.Contains(unknown.Hint(), "--cfg wwwroot=https://master.example.org") {
 			t.Errorf("error %v", err)
@@ -261,32 +263,17 @@ func TestTenantOfASiteWhoseWwwrootOnlyARequestKnows(t *testing.T) {
 	})
 	t.Run("the command line can say which is the master's", func(t *testing.T) {
 		master := read(map[string]string{"wwwroot": "https://master.example.org"}, "https://master.example.org")
-		if got, err := master.Tenant(t.Context(), "https://master.example.org"); err != nil || got != master {
+		if got, err := FindTenant(t.Context(), master, "https://master.example.org"); err != nil || got != master {
 			t.Errorf("%v, %v", got, err)
 		}
 	})
-}
-
-func TestRegisterIsReachedLikeTheSiteWhereItIsTheSameServer(t *testing.T) {
-	c := Config{DBHost: "p:DB", DBPort: 3307, DBSocket: "/s", SSL: "require", Register: &Register{DBHost: "db", DBName: "r", DBUser: "u", DBPass: "p", Prefix: "r_"}}
-	same := c.registerConfig()
-	if same.DBPort != 3307 || same.DBSocket != "/s" || same.SSL != "require" || same.DBType != "mysqli" || same.DBName != "r" || same.DBUser != "u" || same.DBPass != "p" || same.Prefix != "r_" {
-		t.Errorf("%+v", plain(*same))
-	}
-	c.Register.DBHost = "other"
-	if other := c.registerConfig(); other.DBPort != 0 || other.DBSocket != "" || other.SSL != "require" {
-		t.Errorf("%+v", plain(*other))
-	}
-	if c.DBPort != 3307 {
-		t.Error("the Config was changed")
-	}
 }
 
 func TestTenantsOfARegisterThatFails(t *testing.T) {
 	a := newArray(t)
 	t.Run("a text in place of a number", func(t *testing.T) {
 		a.Exec(t, "ALTER TABLE {local_vmoodle} MODIFY mnet VARCHAR(9); UPDATE {local_vmoodle} SET mnet = 'SECRET' WHERE vdbname = 'two'")
-		if rows, err := a.read(t, nil).Tenants(t.Context()); err == nil || !strings.Contains(err.Error(), "read the register of tenants") {
+		if rows, err := Tenants(t.Context(), a.read(t, nil)); err == nil || !strings.Contains(err.Error(), "read the register of tenants") {
 			t.Errorf("%v, %v", rows, err)
 		}
 	})
@@ -298,15 +285,29 @@ func TestTenantsOfARegisterThatFails(t *testing.T) {
 			return passes
 		})
 		a.Exec(t, "UPDATE {local_vmoodle} SET mnet = '0'")
-		rows, err := a.read(t, map[string]string{"vmasterdbhost": fmt.Sprintf("127.0.0.1:%d", p.port)}).Tenants(t.Context())
+		rows, err := Tenants(t.Context(), a.read(t, map[string]string{"vmasterdbhost": fmt.Sprintf("127.0.0.1:%d", p.port)}))
 		if rows != nil || !errors.As(err, new(*AccessError)) {
 			t.Errorf("%v, %v", rows, err)
 		}
 	})
 	t.Run("no array at all", func(t *testing.T) {
 		var unknown *UnknownTenantError
-		if rows, err := (&Config{File: "/config.php"}).Tenants(t.Context()); !errors.As(err, &unknown) || !strings.Contains(unknown.Problem, "/config.php") {
+		if rows, err := Tenants(t.Context(), &config.Config{File: "/config.php"}); !errors.As(err, &unknown) || !strings.Contains(unknown.Problem, "/config.php") {
 			t.Errorf("%v, %v", rows, err)
 		}
 	})
+}
+
+func TestARowOfTheRegisterPrintsWithoutItsPassword(t *testing.T) {
+	row := RegisterRow{TenantRow: config.TenantRow{Wwwroot: "https://t.example.org", DBPass: "SECRET-13"}}
+	for _, holder := range []any{row, &row, []RegisterRow{row}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%t"} {
+			if got := fmt.Sprintf(verb, holder); strings.Contains(got, "SECRET") || strings.Contains(got, fmt.Sprintf("%x", "SECRET")) {
+				t.Errorf("%s of %T: %s", verb, holder, got)
+			}
+		}
+		if encoded, err := json.Marshal(holder); err != nil || strings.Contains(string(encoded), "SECRET") {
+			t.Errorf("JSON of %T: %s, %v", holder, encoded, err)
+		}
+	}
 }

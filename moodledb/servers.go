@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"renew_mnetkeys/moodledb/config"
 )
 
-// Servers bounds what a run over many tenants holds open on each database server, told apart by [Config.Endpoint]. On each, one
+// Servers bounds what a run over many tenants holds open on each database server, told apart by [config.Config.Endpoint]. On each, one
 // connection holds the locks of all its tenants; the other places are for tenants at work. It is safe for concurrent use; who made
 // it closes it, after the tenants it opened.
 //
@@ -44,7 +46,7 @@ func NewServers(perServer int) *Servers {
 	return &Servers{perServer: max(2, perServer), sleep: sleep, known: map[endpoint]*dbServer{}}
 }
 
-func (s *Servers) of(c *Config) (*dbServer, error) {
+func (s *Servers) of(c *config.Config) (*dbServer, error) {
 	network, address, err := c.Endpoint()
 	if err != nil {
 		return nil, err
@@ -63,7 +65,7 @@ func (s *Servers) of(c *Config) (*dbServer, error) {
 
 // Open is [Open] with a single connection, after waiting for a place on the tenant's server. [Tenant.Close] gives the place back.
 // [Tenant.Lock] would keep that one connection to itself: the lock for such a tenant is [Servers.Lock].
-func (s *Servers) Open(ctx context.Context, c *Config) (*Tenant, error) {
+func (s *Servers) Open(ctx context.Context, c *config.Config) (*Tenant, error) {
 	server, err := s.of(c)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"renew_mnetkeys/moodledb/config"
+
 	"github.com/go-sql-driver/mysql"
 )
 
@@ -27,7 +29,7 @@ type ArrayLock struct {
 // and waiting for one tenant's lock holds up no other: nothing waits inside the server.
 //
 // The error is a [*LockedError] when another run holds it, or this one already.
-func (s *Servers) Lock(ctx context.Context, c *Config, wait time.Duration) (*ArrayLock, error) {
+func (s *Servers) Lock(ctx context.Context, c *config.Config, wait time.Duration) (*ArrayLock, error) {
 	const doing = "lock the tenant"
 	server, err := s.of(c)
 	if err != nil {
@@ -51,7 +53,7 @@ func (s *Servers) Lock(ctx context.Context, c *Config, wait time.Duration) (*Arr
 	}
 }
 
-func (l *ArrayLock) try(ctx context.Context, c *Config) (got bool, err error) {
+func (l *ArrayLock) try(ctx context.Context, c *config.Config) (got bool, err error) {
 	seen, err := l.server.reach.ask(c)
 	if err != nil {
 		return false, err
@@ -147,7 +149,7 @@ type lockSession struct {
 }
 
 // openLockSession connects as the account of one tenant. A lock needs no right, so any account will do for all.
-func openLockSession(ctx context.Context, c *Config) (*lockSession, error) {
+func openLockSession(ctx context.Context, c *config.Config) (*lockSession, error) {
 	db, err := connect(ctx, c)
 	if err != nil {
 		return nil, err

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"renew_mnetkeys/moodledb/config"
 )
 
 // reach remembers that a server could not be reached. Of the hundred tenants of a server that swallows packets each would wait for
@@ -17,7 +19,7 @@ type reach struct {
 }
 
 // ask is called before waiting for anything; what it returns belongs into try. An error: the server is down.
-func (r *reach) ask(c *Config) (seen int, err error) {
+func (r *reach) ask(c *config.Config) (seen int, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.down != nil && r.asking {
@@ -27,7 +29,7 @@ func (r *reach) ask(c *Config) (seen int, err error) {
 }
 
 // try connects, unless others have found meanwhile that it is of no use.
-func (r *reach) try(c *Config, seen int, connect func() error) error {
+func (r *reach) try(c *config.Config, seen int, connect func() error) error {
 	r.mu.Lock()
 	if r.down != nil && (r.asking || r.failures != seen) {
 		defer r.mu.Unlock()
@@ -56,6 +58,6 @@ func (r *reach) try(c *Config, seen int, connect func() error) error {
 }
 
 // tell says of this tenant's database what was found out about the server at another's.
-func (r *reach) tell(c *Config) error {
+func (r *reach) tell(c *config.Config) error {
 	return fmt.Errorf("connect: %w", &AccessError{Server: server(c), Problem: r.down.Problem, Advice: r.down.Advice, Err: r.down.Err})
 }

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"renew_mnetkeys/moodledb/config"
+
 	"github.com/go-sql-driver/mysql"
 )
 
@@ -137,10 +139,10 @@ func TestServersAreToldApart(t *testing.T) {
 	_ = other.Close()
 	broken := *s.config
 	broken.DBHost = "no host"
-	if _, err := servers.Open(t.Context(), &broken); !errors.As(err, new(*ConfigError)) {
+	if _, err := servers.Open(t.Context(), &broken); !errors.As(err, new(*config.Error)) {
 		t.Errorf("a host that is none: %v", err)
 	}
-	if _, err := servers.Lock(t.Context(), &broken, 0); !errors.As(err, new(*ConfigError)) {
+	if _, err := servers.Lock(t.Context(), &broken, 0); !errors.As(err, new(*config.Error)) {
 		t.Errorf("a lock there: %v", err)
 	}
 }
@@ -173,9 +175,9 @@ func TestServersThatAreClosed(t *testing.T) {
 func TestAServerThatSwallowsPackets(t *testing.T) {
 	const tenants, atOnce = 60, 12
 	s := newSite(t, "mdl_")
-	for name, reach := range map[string]func(context.Context, *Servers, *Config) error{
-		"opened": func(ctx context.Context, s *Servers, c *Config) error { _, err := s.Open(ctx, c); return err },
-		"locked": func(ctx context.Context, s *Servers, c *Config) error { _, err := s.Lock(ctx, c, 0); return err },
+	for name, reach := range map[string]func(context.Context, *Servers, *config.Config) error{
+		"opened": func(ctx context.Context, s *Servers, c *config.Config) error { _, err := s.Open(ctx, c); return err },
+		"locked": func(ctx context.Context, s *Servers, c *config.Config) error { _, err := s.Lock(ctx, c, 0); return err },
 	} {
 		t.Run(name, func(t *testing.T) {
 			port, asked := muteServer(t)
@@ -238,7 +240,7 @@ func muteServer(t *testing.T) (port int, asked *atomic.Int64) {
 }
 
 func TestReach(t *testing.T) {
-	config := &Config{DBHost: "db.example", DBName: "mine"}
+	config := &config.Config{DBHost: "db.example", DBName: "mine"}
 	timeout := &AccessError{Server: "another's", Problem: "no answer in time", Advice: "look", Err: context.DeadlineExceeded}
 	refuses := &AccessError{Problem: "no such account", Err: deadlock}
 	fail := func(err error) func() error { return func() error { return err } }

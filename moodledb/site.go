@@ -99,7 +99,7 @@ func (t *Tenant) readSettings(ctx context.Context, tx *sql.Tx) (*Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.config.force(config, mnet)
+	force(t.config, config, mnet)
 	_, forced := t.config.Forced["mnet_dispatcher_mode"]
 	s := &Site{
 		SiteIdentifier:   config["siteidentifier"],

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"renew_mnetkeys/moodledb/config"
 )
 
 // Moodle's defaults, and the bounds beyond which a stored value is nonsense and its default is taken.
@@ -19,11 +21,11 @@ const (
 )
 
 // force puts what config.php says in place of what stands in the tables, as Moodle's get_config does.
-func (c *Config) force(config, plugins map[string]string) {
+func force(c *config.Config, settings, plugins map[string]string) {
 	for name, text := range c.Forced {
 		switch name {
 		case "mnet_dispatcher_mode":
-			config[name] = text
+			settings[name] = text
 		case "mnet/openssl_generations", "mnet/drift_threshold", "local_vmoodle/mnet_key_autorenew_gap":
 			_, setting, _ := strings.Cut(name, "/")
 			plugins[setting] = text
@@ -31,7 +33,7 @@ func (c *Config) force(config, plugins map[string]string) {
 	}
 }
 
-func lifetimeDays(c *Config, stored string) int {
+func lifetimeDays(c *config.Config, stored string) int {
 	for _, days := range []float64{float64(c.KeyLifetimeDays), number(stored)} {
 		if days >= 1 && days <= maxLifetimeDays {
 			return int(days)
@@ -63,7 +65,7 @@ func autoRenewGap(stored string) time.Duration {
 }
 
 // noReplyAddress is what Moodle writes into a certificate (mnet/lib.php, mnet_generate_keypair).
-func noReplyAddress(c *Config, stored string) string {
+func noReplyAddress(c *config.Config, stored string) string {
 	for _, address := range []string{c.NoReplyAddress, stored} {
 		if strings.Contains(address, "@") {
 			return address

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"renew_mnetkeys/moodledb/config"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -127,7 +129,7 @@ func TestSettingsThatConfigPHPForcesBeatTheTables(t *testing.T) {
 $CFG->mnet_dispatcher_mode = 'off'; $CFG->mnetkeylifetime = 7; $CFG->noreplyaddress = 'no@forced.example';
 $CFG->forced_plugin_settings = ['mnet' => ['openssl_generations' => 9, 'drift_threshold' => '120'], 'local_vmoodle' => ['mnet_key_autorenew_gap' => 48, 'drift_threshold' => 1],
 	'other' => ['openssl_generations' => 1]];`)
-	c, err := ReadConfig(t.Context(), path, ReadOptions{})
+	c, err := config.Read(t.Context(), path, config.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,12 +181,12 @@ func TestReadFailsClearly(t *testing.T) {
 
 func TestSettle(t *testing.T) {
 	for name, c := range map[string]struct{ got, want any }{
-		"the lifetime of config.php wins":         {lifetimeDays(&Config{KeyLifetimeDays: 7}, "90"), 7},
-		"then that of table config":               {lifetimeDays(&Config{}, " 90 "), 90},
-		"then 28":                                 {lifetimeDays(&Config{}, ""), 28},
-		"a lifetime of nothing is none":           {lifetimeDays(&Config{KeyLifetimeDays: -1}, "0"), 28},
-		"a lifetime beyond sense is none":         {lifetimeDays(&Config{}, "1e300"), 28},
-		"a lifetime that is no number is none":    {lifetimeDays(&Config{}, "a month"), 28},
+		"the lifetime of config.php wins":         {lifetimeDays(&config.Config{KeyLifetimeDays: 7}, "90"), 7},
+		"then that of table config":               {lifetimeDays(&config.Config{}, " 90 "), 90},
+		"then 28":                                 {lifetimeDays(&config.Config{}, ""), 28},
+		"a lifetime of nothing is none":           {lifetimeDays(&config.Config{KeyLifetimeDays: -1}, "0"), 28},
+		"a lifetime beyond sense is none":         {lifetimeDays(&config.Config{}, "1e300"), 28},
+		"a lifetime that is no number is none":    {lifetimeDays(&config.Config{}, "a month"), 28},
 		"generations are 3":                       {generations(""), 3},
 		"generations as stored":                   {generations("7"), 7},
 		"0 generations are 3, as for Moodle":      {generations("0"), 3},
@@ -194,11 +196,11 @@ func TestSettle(t *testing.T) {
 		"drift as stored":                         {driftThreshold("2.5"), 2500 * time.Millisecond},
 		"drift of nothing is 15 seconds":          {driftThreshold("0"), 15 * time.Second},
 		"drift that is not a number is 15 s":      {driftThreshold("NaN"), 15 * time.Second},
-		"the address of config.php wins":          {noReplyAddress(&Config{NoReplyAddress: "a@b"}, "c@d"), "a@b"},
-		"then that of table config, as address":   {noReplyAddress(&Config{}, "c@d"), "c@d"},
-		"then noreply@host":                       {noReplyAddress(&Config{Wwwroot: "https://own.example:8443/moodle"}, ""), "noreply@own.example"},
-		"what is no address is passed over":       {noReplyAddress(&Config{NoReplyAddress: "nobody", Wwwroot: "https://o.example"}, "-"), "noreply@o.example"},
-		"a wwwroot without a host gives no panic": {noReplyAddress(&Config{Wwwroot: "::"}, ""), "noreply@localhost"},
+		"the address of config.php wins":          {noReplyAddress(&config.Config{NoReplyAddress: "a@b"}, "c@d"), "a@b"},
+		"then that of table config, as address":   {noReplyAddress(&config.Config{}, "c@d"), "c@d"},
+		"then noreply@host":                       {noReplyAddress(&config.Config{Wwwroot: "https://own.example:8443/moodle"}, ""), "noreply@own.example"},
+		"what is no address is passed over":       {noReplyAddress(&config.Config{NoReplyAddress: "nobody", Wwwroot: "https://o.example"}, "-"), "noreply@o.example"},
+		"a wwwroot without a host gives no panic": {noReplyAddress(&config.Config{Wwwroot: "::"}, ""), "noreply@localhost"},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s: got %v, want %v", name, c.got, c.want)

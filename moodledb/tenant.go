@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"renew_mnetkeys/moodledb/config"
 )
 
 // Tenant is the database of one Moodle site. It is safe for concurrent use; who opened it closes it.
@@ -14,7 +16,7 @@ import (
 // later. Of these the older have no mnet_host.sslverification (read as 0: they verify no TLS) and may have no row in
 // mnet_application for a host (read as moodle).
 type Tenant struct {
-	config *Config
+	config *config.Config
 	db     *sql.DB
 	sleep  func(context.Context, time.Duration) error // between attempts to reach the server again; an error ends them
 	leave  func()                                     // gives the place of [Servers] back; nil when there is none
@@ -37,8 +39,8 @@ func (t *Tenant) look(ctx context.Context, do func(*sql.Tx) error) error {
 	return retry(ctx, func() error { return t.transaction(ctx, false, do) })
 }
 
-// Open connects to the tenant's database and asks it for a sign of life. Errors: [*UnsupportedDBError], [*AccessError].
-func Open(ctx context.Context, c *Config) (*Tenant, error) {
+// Open connects to the tenant's database and asks it for a sign of life. Errors: [*config.UnsupportedDBError], [*AccessError].
+func Open(ctx context.Context, c *config.Config) (*Tenant, error) {
 	db, err := connect(ctx, c)
 	if err != nil {
 		return nil, err

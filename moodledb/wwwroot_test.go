@@ -22,13 +22,13 @@ func TestTheRegistersRowsAreToldApartByThePathsCase(t *testing.T) {
 		"HTTPS://T.Example.org/t1/": "lower",
 		"https://t.example.org/T2":  "alone",
 	} {
-		if got, err := master.Tenant(t.Context(), host); err != nil || got.DBName != want {
+		if got, err := FindTenant(t.Context(), master, host); err != nil || got.DBName != want {
 			t.Errorf("%s: %v, %v", host, got, err)
 		}
 	}
 	for _, host := range []string{"https://t.example.org/t2", "https://master.example.org/x", "https://Master.example.org/X"} {
 		var unknown *UnknownTenantError
-		if got, err := master.Tenant(t.Context(), host); !errors.As(err, &unknown) {
+		if got, err := FindTenant(t.Context(), master, host); !errors.As(err, &unknown) {
 			t.Errorf("%s: %v, %v", host, got, err)
 		}
 	}

@@ -1,4 +1,4 @@
-package moodledb
+package config
 
 import (
 	"encoding/json"
@@ -43,12 +43,12 @@ type Config struct {
 
 	Register *Register // nil when the site is no VMoodle array
 
-	options   ReadOptions // to read config.php again for a tenant: what derives from dataroot follows the tenant's
-	ofRequest bool        // Wwwroot may be that of the request that --host stands for, whose host can be a tenant of the register
+	options   Options // to read config.php again for a tenant: what derives from dataroot follows the tenant's
+	ofRequest bool    // Wwwroot may be that of the request that --host stands for, whose host can be a tenant of the register
 }
 
-// ReadOptions are what the command line and the environment say about reading config.php.
-type ReadOptions struct {
+// Options are what the command line and the environment say about reading config.php.
+type Options struct {
 	Overrides map[string]string             // --cfg name=value: in place of config.php's $CFG->name, but not of what derives from it there; dboptions as dboptions.dbport
 	PHP       string                        // path of php, which evaluates a config.php that computes
 	FindPHP   func(pathtophp string) string // finds php where PHP is empty, given what $CFG->pathtophp seems to be; nil or "": a config.php that computes is an error
@@ -56,32 +56,8 @@ type ReadOptions struct {
 	Wwwroot   string                        // --host: stands for the web request, too
 }
 
-// ConfigError is a configuration that cannot be used. File and Line say where, Setting which, Hint what to do.
-// None shows a value of the file.
-type ConfigError struct {
-	File    string
-	Line    int    // 0: not a certain line
-	Setting string // as in config.php without $CFG->, "" when it is about the file
-	Problem string
-	Hint    string
-	Err     error // cause, may be nil
-}
-
-func (e *ConfigError) Error() string {
-	place := e.File
-	if e.Line > 0 {
-		place = fmt.Sprintf("%s:%d", e.File, e.Line)
-	}
-	if place != "" {
-		place += ": "
-	}
-	if e.Setting != "" {
-		return place + "$CFG->" + e.Setting + " " + e.Problem
-	}
-	return place + e.Problem
-}
-
-func (e *ConfigError) Unwrap() error { return e.Err }
+// WwwrootOfRequest says that Wwwroot may be that of the request which Options.Wwwroot stands for, and not config.php's own.
+func (c *Config) WwwrootOfRequest() bool { return c.ofRequest }
 
 // Format shows which tenant and database, never a password.
 func (c Config) Format(f fmt.State, _ rune) {
@@ -92,7 +68,7 @@ func (c Config) Format(f fmt.State, _ rune) {
 func (c Config) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(c)) }
 
 // Format shows nothing: overrides may hold passwords.
-func (o ReadOptions) Format(f fmt.State, _ rune) { fmt.Fprint(f, "read options") }
+func (o Options) Format(f fmt.State, _ rune) { fmt.Fprint(f, "read options") }
 
 // MarshalJSON writes what Format prints.
-func (o ReadOptions) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(o)) }
+func (o Options) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(o)) }

@@ -1,4 +1,4 @@
-package moodledb
+package config
 
 import (
 	"errors"
@@ -37,7 +37,7 @@ func TestEndpoint(t *testing.T) {
 	}
 	for _, host := range []string{"/run/mysqld.sock", "db:", "db:0", "db:70000", "db:x", "a:b:c", ":3306", "user@db", "tcp://db", "a b"} {
 		t.Run("refused: "+host, func(t *testing.T) {
-			var unusable *ConfigError
+			var unusable *Error
 			c := Config{DBHost: host}
 			if network, address, err := c.Endpoint(); !errors.As(err, &unusable) || unusable.Setting != "dbhost" {
 				t.Errorf("%s %s %v", network, address, err)

@@ -1,4 +1,4 @@
-package moodledb
+package config
 
 import (
 	"bytes"
@@ -17,13 +17,13 @@ var usualPlaces = []string{
 	"/bitnami/moodle/config.php", "/usr/share/nginx/html/moodle/config.php",
 }
 
-// FindConfig finds Moodle's config.php: explicit (--config) where it is given, else $MOODLE_CONFIG, else upwards from workdir, else in the usual places.
-// The first two may also name Moodle's directory. The error is a *ConfigError.
-func FindConfig(explicit string, env func(string) string, workdir string) (string, error) {
-	return findConfig(explicit, env, workdir, usualPlaces)
+// Find finds Moodle's config.php: explicit (--config) where it is given, else $MOODLE_CONFIG, else upwards from workdir, else in the usual places.
+// The first two may also name Moodle's directory. The error is an *Error.
+func Find(explicit string, env func(string) string, workdir string) (string, error) {
+	return findIn(explicit, env, workdir, usualPlaces)
 }
 
-func findConfig(explicit string, env func(string) string, workdir string, usual []string) (string, error) {
+func findIn(explicit string, env func(string) string, workdir string, usual []string) (string, error) {
 	if explicit != "" {
 		return named(explicit, workdir, "--config")
 	}
@@ -45,11 +45,11 @@ func findConfig(explicit string, env func(string) string, workdir string, usual 
 			return path, nil
 		}
 	}
-	return "", &ConfigError{Problem: "no config.php of Moodle in " + workdir + ", above it, or in the usual places",
-		Hint: "name it with --config=PATH or MOODLE_CONFIG"}
+	return "", &Error{Problem: "no config.php of Moodle in " + workdir + ", above it, or in the usual places",
+		Advice: "name it with --config=PATH or MOODLE_CONFIG"}
 }
 
-// UsualPlaces are the paths that [FindConfig] tries last.
+// UsualPlaces are the paths that [Find] tries last.
 func UsualPlaces() []string { return slices.Clone(usualPlaces) }
 
 // named is a path that somebody gave: it must be there, whatever stands in it.

@@ -1,4 +1,4 @@
-package moodledb
+package config
 
 import (
 	"errors"
@@ -31,8 +31,8 @@ func TestTheCacheFactoryIsReadWithWhatItReads(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "config.php")
 			write(t, file, plainConfig+c.source+"\nrequire_once(__DIR__ . '/lib/setup.php');\n")
-			config, err := ReadConfig(t.Context(), file, ReadOptions{PHP: c.php})
-			var unusable *ConfigError
+			config, err := Read(t.Context(), file, Options{PHP: c.php})
+			var unusable *Error
 			if c.refused {
 				if !errors.As(err, &unusable) {
 					t.Errorf("%v", err)

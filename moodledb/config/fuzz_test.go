@@ -1,4 +1,4 @@
-package moodledb
+package config
 
 import (
 	"errors"
@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-// FuzzReadConfig looks for a config.php that makes the reader panic, that gives a configuration nobody could use, or whose
+// FuzzRead looks for a config.php that makes the reader panic, that gives a configuration nobody could use, or whose
 // password is printed.
-func FuzzReadConfig(f *testing.F) {
-	files, err := filepath.Glob(filepath.Join("testdata", "config", "*.php"))
+func FuzzRead(f *testing.F) {
+	files, err := filepath.Glob(filepath.Join("testdata", "sites", "*.php"))
 	if err != nil || len(files) == 0 {
 		f.Fatalf("no seeds: %v", err)
 	}
@@ -28,16 +28,16 @@ func FuzzReadConfig(f *testing.F) {
 		if err := os.WriteFile(path, source, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		c, err := ReadConfig(t.Context(), path, ReadOptions{Environ: []string{}})
+		c, err := Read(t.Context(), path, Options{Environ: []string{}})
 		if err != nil {
-			var unusable *ConfigError
+			var unusable *Error
 			var other *UnsupportedDBError
 			if !errors.As(err, &unusable) && !errors.As(err, &other) {
 				t.Fatalf("untyped error: %v", err)
 			}
 			return
 		}
-		if supported(c.DBType) != nil || checkPrefix("prefix", c.Prefix) != nil || c.DBPort < 0 || c.DBPort > 65535 || c.DBName == "" || c.DBUser == "" || c.Dataroot == "" {
+		if c.CheckDBType() != nil || checkPrefix("prefix", c.Prefix) != nil || c.DBPort < 0 || c.DBPort > 65535 || c.DBName == "" || c.DBUser == "" || c.Dataroot == "" {
 			t.Errorf("a configuration that nobody can use: %s, prefix %q, port %d", c.DBType, c.Prefix, c.DBPort)
 		}
 		if !strings.HasPrefix(strings.ToLower(c.Wwwroot), "http") || strings.HasSuffix(c.Wwwroot, "//") || c.KeyLifetimeDays < 0 {

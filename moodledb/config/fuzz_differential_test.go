@@ -1,4 +1,4 @@
-package moodledb
+package config
 
 import (
 	"math/rand/v2"
@@ -10,7 +10,7 @@ import (
 // FuzzConfigAgainstPHP looks for a config.php that is read without php and that php reads otherwise, or refuses. PHP runs nothing but what the reader has
 // found to be of its small language.
 func FuzzConfigAgainstPHP(f *testing.F) {
-	for _, pattern := range []string{"cases/*.php", "shapes/*.php", "config/*.php"} {
+	for _, pattern := range []string{"cases/*.php", "shapes/*.php", "sites/*.php"} {
 		files, err := filepath.Glob(filepath.Join("testdata", pattern))
 		if err != nil || len(files) == 0 {
 			f.Fatalf("no seeds in %s: %v", pattern, err)

@@ -1,4 +1,4 @@
-package moodledb
+package config
 
 import (
 	"fmt"
@@ -123,7 +123,7 @@ func TestPHPReadsAGeneratedConfigAsWeDo(t *testing.T) {
 		count = 1000
 	}
 	path := filepath.Join(t.TempDir(), "config.php")
-	o := ReadOptions{PHP: php, Environ: []string{"PATH=" + os.Getenv("PATH")}, Wwwroot: "https://host.example"}
+	o := Options{PHP: php, Environ: []string{"PATH=" + os.Getenv("PATH")}, Wwwroot: "https://host.example"}
 	for i := range count {
 		source := g.file()
 		write(t, path, source)
@@ -131,7 +131,7 @@ func TestPHPReadsAGeneratedConfigAsWeDo(t *testing.T) {
 		if err != nil {
 			t.Fatalf("file %d: what php says: %v\n%s", i, err, source)
 		}
-		ours, err := ReadConfig(t.Context(), path, ReadOptions{Environ: o.Environ, Wwwroot: o.Wwwroot})
+		ours, err := Read(t.Context(), path, Options{Environ: o.Environ, Wwwroot: o.Wwwroot})
 		if err != nil {
 			continue
 		}

@@ -1,4 +1,4 @@
-package moodledb
+package config
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package moodledb
+package config
 
 import (
 	"context"
@@ -27,7 +27,7 @@ func request(wwwroot string) map[string]phpsource.Value {
 }
 
 // asked is the wwwroot that is read for: the tenant's, else --host.
-func (o ReadOptions) asked(tenant map[string]string) string {
+func (o Options) asked(tenant map[string]string) string {
 	if wwwroot := tenant["wwwroot"]; wwwroot != "" {
 		return wwwroot
 	}
@@ -59,7 +59,7 @@ func (e *evaluation) sameForAnotherRequest(ctx context.Context, a answer) error 
 	case ctx.Err() != nil:
 		return fmt.Errorf("evaluate %s by php: %w", e.path, ctx.Err())
 	case err != nil || !reflect.DeepEqual(plainValue(a.cfg), plainValue(b.cfg)):
-		return &ConfigError{File: e.why.File, Line: e.why.Line, Problem: "config.php depends on the web request", Hint: hintHost, Err: e.why}
+		return &Error{File: e.why.File, Line: e.why.Line, Problem: "config.php depends on the web request", Advice: hintHost, Err: e.why}
 	}
 	return nil
 }

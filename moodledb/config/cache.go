@@ -1,4 +1,4 @@
-package moodledb
+package config
 
 // caches reads which class chooses the cache stores (lib/setup.php, cache_factory::instance()), and what that of tool_forcedcache reads
 // (tool_forcedcache_cache_config::read_config_file()). A setting of that plugin is only looked at where a factory is set.

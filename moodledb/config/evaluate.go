@@ -1,4 +1,4 @@
-package moodledb
+package config
 
 import (
 	"context"
@@ -20,7 +20,7 @@ import (
 // evaluateLimit bounds php, which takes some 30 ms.
 const evaluateLimit = 10 * time.Second
 
-//go:embed config_evaluate.php
+//go:embed evaluate.php
 var evaluateScript string
 
 // evaluation has php run config.php with a stand-in for lib/setup.php, so that nothing of Moodle is loaded.
@@ -46,8 +46,8 @@ type answer struct {
 	line         int
 }
 
-// evaluateConfig has php say what our reader cannot, which is why.
-func evaluateConfig(ctx context.Context, path string, o ReadOptions, tenant map[string]string, why *phpsource.ComputedError) (*settings, error) {
+// evaluate has php say what our reader cannot, which is why.
+func evaluate(ctx context.Context, path string, o Options, tenant map[string]string, why *phpsource.ComputedError) (*settings, error) {
 	source, err := siteuser.User{}.ReadFile(path, phpsource.MaxSize)
 	if err != nil {
 		return nil, unreadable(path, err)
@@ -78,11 +78,11 @@ func evaluateConfig(ctx context.Context, path string, o ReadOptions, tenant map[
 }
 
 // computedError names the construct that only php can evaluate.
-func computedError(why *phpsource.ComputedError) *ConfigError {
-	e := &ConfigError{File: why.File, Line: why.Line, Problem: why.Problem + ", which only PHP can evaluate, and no php was found", Err: why,
-		Hint: "install php or name it with --php=PATH"}
+func computedError(why *phpsource.ComputedError) *Error {
+	e := &Error{File: why.File, Line: why.Line, Problem: why.Problem + ", which only PHP can evaluate, and no php was found", Err: why,
+		Advice: "install php or name it with --php=PATH"}
 	if why.Request {
-		e.Problem, e.Hint = why.Problem, hintHost
+		e.Problem, e.Advice = why.Problem, hintHost
 	}
 	return e
 }
@@ -109,8 +109,8 @@ func (e *evaluation) asOwner(ctx context.Context, source []byte, known string) (
 	}
 	again, err := e.run(ctx)
 	if err == nil && again.cfg.Get("dataroot").Text() != e.dataroot {
-		err = &ConfigError{File: e.path, Problem: "config.php has another dataroot for the user who owns dataroot",
-			Hint: "run as the web server's user: sudo -u www-data renew_mnetkeys …"}
+		err = &Error{File: e.path, Problem: "config.php has another dataroot for the user who owns dataroot",
+			Advice: "run as the web server's user: sudo -u www-data renew_mnetkeys …"}
 	}
 	return again, err
 }
@@ -119,8 +119,8 @@ func (e *evaluation) asOwner(ctx context.Context, source []byte, known string) (
 func (e *evaluation) owner() (siteuser.PHP, error) {
 	as, err := siteuser.ForPHP(e.path, e.dataroot, "")
 	if err != nil {
-		err = &ConfigError{File: e.path, Problem: err.Error(), Err: err,
-			Hint: "give --cfg dataroot=PATH, or run as the web server's user: sudo -u www-data renew_mnetkeys …"}
+		err = &Error{File: e.path, Problem: err.Error(), Err: err,
+			Advice: "give --cfg dataroot=PATH, or run as the web server's user: sudo -u www-data renew_mnetkeys …"}
 	}
 	e.within = as.Within != nil
 	return as, err
@@ -139,7 +139,7 @@ func literal(source []byte, setting string) (text string) {
 	return text
 }
 
-// run evaluates once, or twice where the file ends itself unless the guard is defined. An error is a *ConfigError or the context's.
+// run evaluates once, or twice where the file ends itself unless the guard is defined. An error is an *Error or the context's.
 func (e *evaluation) run(ctx context.Context) (answer, error) {
 	a, err := e.ask(ctx)
 	if err == nil && a.how == "exit" && !e.guard {
@@ -153,15 +153,15 @@ func (e *evaluation) run(ctx context.Context) (answer, error) {
 	case ctx.Err() != nil:
 		return a, fmt.Errorf("evaluate %s by php: %w", e.path, ctx.Err())
 	case err != nil:
-		failed := &ConfigError{File: e.why.File, Line: e.why.Line, Problem: e.why.Problem + ", which only PHP can evaluate, and " + e.php + " fails: " + err.Error(), Err: err,
-			Hint: "name another php with --php=PATH, or see what this says: " + e.php + " " + e.path}
+		failed := &Error{File: e.why.File, Line: e.why.Line, Problem: e.why.Problem + ", which only PHP can evaluate, and " + e.php + " fails: " + err.Error(), Err: err,
+			Advice: "name another php with --php=PATH, or see what this says: " + e.php + " " + e.path}
 		if e.why.Request {
-			failed.Hint = hintHost + ", or " + failed.Hint
+			failed.Advice = hintHost + ", or " + failed.Advice
 		}
 		return a, failed
 	case a.how == "error":
-		return a, &ConfigError{File: a.file, Line: a.line, Problem: "php cannot evaluate config.php: " + a.problem,
-			Hint: "run as the web server's user (sudo -u www-data renew_mnetkeys …) with its environment, or name another php with --php=PATH"}
+		return a, &Error{File: a.file, Line: a.line, Problem: "php cannot evaluate config.php: " + a.problem,
+			Advice: "run as the web server's user (sudo -u www-data renew_mnetkeys …) with its environment, or name another php with --php=PATH"}
 	case a.how != "":
 		if a.file == "" {
 			a.file = e.path

@@ -1,4 +1,4 @@
-package moodledb
+package config
 
 import (
 	"errors"
@@ -43,13 +43,13 @@ func TestNothingInConfigPHPIsExecuted(t *testing.T) {
 			const settings = "<?php $CFG = new stdClass; $CFG->dbtype='mysqli'; $CFG->dbuser='u'; $CFG->wwwroot='http://x'; $CFG->dataroot='/d'; $CFG->dbname='n';\n"
 
 			write(t, path, settings+trace)
-			c, err := ReadConfig(t.Context(), path, ReadOptions{})
-			var refused *ConfigError
-			if !errors.As(err, &refused) || refused.Line < 1 || refused.Hint == "" {
+			c, err := Read(t.Context(), path, Options{})
+			var refused *Error
+			if !errors.As(err, &refused) || refused.Line < 1 || refused.Hint() == "" {
 				t.Errorf("alone: %v, error %v", c, err)
 			}
 			write(t, path, settings+"$CFG->dbname = "+trace)
-			if c, err := ReadConfig(t.Context(), path, ReadOptions{}); !errors.As(err, &refused) || refused.Line < 1 {
+			if c, err := Read(t.Context(), path, Options{}); !errors.As(err, &refused) || refused.Line < 1 {
 				t.Errorf("as a value: %v, error %v", c, err)
 			}
 			if _, err := os.Stat(mark); !errors.Is(err, os.ErrNotExist) {
@@ -92,12 +92,12 @@ func TestWhatIsNoFileInPlaceOfConfigPHPIsRefusedAtOnce(t *testing.T) {
 			for file, want := range map[string]string{"config.php": want, "including.php": "only PHP can evaluate"} {
 				refused := make(chan error, 1)
 				go func() {
-					_, err := ReadConfig(t.Context(), filepath.Join(dir, file), ReadOptions{})
+					_, err := Read(t.Context(), filepath.Join(dir, file), Options{})
 					refused <- err
 				}()
 				select {
 				case err := <-refused:
-					var unusable *ConfigError
+					var unusable *Error
 					if !errors.As(err, &unusable) || !strings.Contains(err.Error(), want) {
 						t.Errorf("%s: error %v", file, err)
 					}
@@ -130,14 +130,14 @@ func TestRootReadsNothingForConfigPHPThatItsUserMayNotRead(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			c, err := ReadConfig(t.Context(), path, ReadOptions{})
+			c, err := Read(t.Context(), path, Options{})
 			if err == nil && strings.Contains(c.DBUser, "SECRET") || err != nil && strings.Contains(err.Error(), "SECRET") {
 				t.Errorf("it was read: %v", err)
 			}
 			if err := os.Chown(path, 0, 0); err != nil {
 				t.Fatal(err)
 			}
-			if c, err := ReadConfig(t.Context(), path, ReadOptions{}); err != nil || !strings.Contains(c.DBUser, "SECRET") {
+			if c, err := Read(t.Context(), path, Options{}); err != nil || !strings.Contains(c.DBUser, "SECRET") {
 				t.Errorf("not read for a config.php of root's: %v", err)
 			}
 		})

@@ -1,4 +1,4 @@
-package moodledb
+package config
 
 import (
 	"errors"
@@ -14,7 +14,7 @@ import (
 )
 
 // config makes a Config of the settings. What is not used is not looked at: it may be anything.
-func (s *settings) config(o ReadOptions) (*Config, error) {
+func (s *settings) config(o Options) (*Config, error) {
 	if s.unknown != nil {
 		if err := s.onlyFixed(o); err != nil {
 			return nil, err
@@ -46,7 +46,7 @@ func (s *settings) config(o ReadOptions) (*Config, error) {
 }
 
 // onlyFixed asks for every setting on the command line where nothing of config.php is known.
-func (s *settings) onlyFixed(o ReadOptions) error {
+func (s *settings) onlyFixed(o Options) error {
 	var missing []string
 	for _, name := range usedSettings() {
 		_, given := s.fixed[name]
@@ -63,7 +63,7 @@ func (s *settings) onlyFixed(o ReadOptions) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	s.unknown.Hint += ", or give all of these by --cfg NAME=VALUE: " + strings.Join(missing, ", ")
+	s.unknown.Advice += ", or give all of these by --cfg NAME=VALUE: " + strings.Join(missing, ", ")
 	return s.unknown
 }
 
@@ -98,7 +98,7 @@ func (s *settings) database(c *Config) error {
 	if err := s.fill(field{"dbtype", &c.DBType, true}); err != nil {
 		return err
 	}
-	if err := supported(c.DBType); err != nil {
+	if err := c.CheckDBType(); err != nil {
 		return err
 	}
 	if err := s.fill(field{"dbhost", &c.DBHost, false}, field{"dbname", &c.DBName, true}, field{"dbuser", &c.DBUser, true},
@@ -137,8 +137,8 @@ func (s *settings) forced(c *Config) error {
 		for _, e := range s.value("forced_plugin_settings").Get(plugin).Entries() {
 			c.Forced[plugin+"/"+e.Key] = e.Value.Text()
 			if plugin == "mnet" && (e.Key == "openssl" || e.Key == "openssl_history") {
-				return &ConfigError{File: s.file, Line: s.line(e.Value.At()), Setting: "forced_plugin_settings", Problem: "sets the MNet key itself: Moodle never looks at a key that is stored",
-					Hint: "remove mnet " + e.Key + " from $CFG->forced_plugin_settings"}
+				return &Error{File: s.file, Line: s.line(e.Value.At()), Setting: "forced_plugin_settings", Problem: "sets the MNet key itself: Moodle never looks at a key that is stored",
+					Advice: "remove mnet " + e.Key + " from $CFG->forced_plugin_settings"}
 			}
 		}
 	}
@@ -153,7 +153,7 @@ func (s *settings) dboptions(c *Config) error {
 	}
 	port := read["dbport"].Int()
 	if port < 0 || port > 65535 {
-		return s.at("dboptions.dbport", &ConfigError{Setting: "dboptions.dbport", Problem: "is no port number"})
+		return s.at("dboptions.dbport", &Error{Setting: "dboptions.dbport", Problem: "is no port number"})
 	}
 	c.DBPort = int(port)
 	if socket := read["dbsocket"].Text(); strings.Contains(socket, "/") {
@@ -178,7 +178,7 @@ func (s *settings) wwwroot() (string, error) {
 	}
 	text = strings.TrimSuffix(text, "/")
 	if u, err := url.Parse(text); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return "", s.at("wwwroot", &ConfigError{Setting: "wwwroot", Problem: "is no http or https URL", Hint: hintFor("wwwroot")})
+		return "", s.at("wwwroot", &Error{Setting: "wwwroot", Problem: "is no http or https URL", Advice: hintFor("wwwroot")})
 	}
 	return text, nil
 }
@@ -206,7 +206,7 @@ func (s *settings) find(name string) (v phpsource.Value, set bool) {
 func (s *settings) text(name string, required bool) (string, error) {
 	v := s.value(name)
 	fail := func(problem string) (string, error) {
-		return "", s.at(name, &ConfigError{File: s.file, Setting: name, Problem: problem, Hint: hintFor(name)})
+		return "", s.at(name, &Error{File: s.file, Setting: name, Problem: problem, Advice: hintFor(name)})
 	}
 	switch {
 	case v.Kind() == phpsource.Array || v.Kind() == phpsource.Object:
@@ -234,9 +234,9 @@ func (s *settings) line(at phpsource.Position) int {
 	return at.Line
 }
 
-// at gives a ConfigError the file and the line of its setting.
+// at gives an Error the file and the line of its setting.
 func (s *settings) at(name string, err error) error {
-	var e *ConfigError
+	var e *Error
 	if errors.As(err, &e) && e.Line == 0 {
 		e.File = s.file
 		if at := s.value(name).At(); s.line(at) > 0 {
@@ -257,12 +257,13 @@ func hintFor(name string) string {
 	return fmt.Sprintf("replace it with --cfg %s=VALUE", name)
 }
 
-func supported(dbtype string) error {
-	switch dbtype {
+// CheckDBType refuses a database that is neither MySQL nor MariaDB; the error is an *UnsupportedDBError.
+func (c *Config) CheckDBType() error {
+	switch c.DBType {
 	case "mysqli", "mariadb", "auroramysql":
 		return nil
 	}
-	return &UnsupportedDBError{DBType: dbtype}
+	return &UnsupportedDBError{DBType: c.DBType}
 }
 
 // rePrefix is what may be spliced into SQL. With 30 characters Moodle's longest table names still fit into MySQL's 64.
@@ -272,5 +273,5 @@ func checkPrefix(setting, prefix string) error {
 	if rePrefix.MatchString(prefix) {
 		return nil
 	}
-	return &ConfigError{Setting: setting, Problem: "may have letters, digits and underscores only, at most 30"}
+	return &Error{Setting: setting, Problem: "may have letters, digits and underscores only, at most 30"}
 }

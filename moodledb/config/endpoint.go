@@ -1,4 +1,4 @@
-package moodledb
+package config
 
 import (
 	"net"
@@ -15,7 +15,7 @@ var sockets = []string{
 
 // Endpoint says where the database server is: network "unix" with a socket path, or "tcp" with host:port (IPv6 in brackets).
 // It reads dbhost as PHP's mysqli does: localhost, or nothing, is the unix socket whatever the port; a port in dbhost wins over dboptions dbport, also
-// behind localhost, which is TCP then. The error is a *ConfigError.
+// behind localhost, which is TCP then. The error is an *Error.
 func (c *Config) Endpoint() (network, address string, err error) {
 	host := withoutPersistence(c.DBHost)
 	if host == "" || strings.EqualFold(host, "localhost") {
@@ -64,6 +64,6 @@ func (c *Config) socket() string {
 }
 
 func (c *Config) badHost(problem string) error {
-	return &ConfigError{File: c.File, Setting: "dbhost", Problem: problem,
-		Hint: "write HOST, HOST:PORT or [IPv6]:PORT; localhost for the unix socket that dboptions dbsocket names"}
+	return &Error{File: c.File, Setting: "dbhost", Problem: problem,
+		Advice: "write HOST, HOST:PORT or [IPv6]:PORT; localhost for the unix socket that dboptions dbsocket names"}
 }

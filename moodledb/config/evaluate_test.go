@@ -1,4 +1,4 @@
-package moodledb
+package config
 
 import (
 	"context"
@@ -17,7 +17,7 @@ import (
 )
 
 func TestPHPEvaluatesAFileThatComputes(t *testing.T) {
-	got, err := ReadConfig(t.Context(), fixture(t, "computed.php"), ReadOptions{PHP: testbed.PHP(t)})
+	got, err := Read(t.Context(), fixture(t, "computed.php"), Options{PHP: testbed.PHP(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,9 +31,9 @@ func TestPHPEvaluatesAFileThatComputes(t *testing.T) {
 }
 
 // byPHP is a file that php evaluates although it need not.
-func byPHP(t *testing.T, path string, o ReadOptions, tenant map[string]string) *settings {
+func byPHP(t *testing.T, path string, o Options, tenant map[string]string) *settings {
 	t.Helper()
-	s, err := evaluateConfig(t.Context(), path, o, tenant, &phpsource.ComputedError{})
+	s, err := evaluate(t.Context(), path, o, tenant, &phpsource.ComputedError{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,11 +51,11 @@ func TestPHPAgreesWithTheReader(t *testing.T) {
 		"container.php": {"MOODLE_DB_PASS": "SECRET", "MOODLE_HOST": "m.example.org", "MOODLE_DB_PORT": "3311", "MOODLE_DB_SSL": "require"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := ReadOptions{PHP: php, Environ: environment(variables), Wwwroot: "https://m.example.org:8443"}
+			o := Options{PHP: php, Environ: environment(variables), Wwwroot: "https://m.example.org:8443"}
 			if os.Geteuid() == 0 && strings.HasPrefix(name, "split") { // root lets the owner of dataroot evaluate what includes files from elsewhere
 				o.Overrides = map[string]string{"dataroot": dataOf(t, 65534), "cachedir": "/srv/cache"}
 			}
-			want, err := ReadConfig(t.Context(), fixture(t, name), ReadOptions{Environ: o.Environ, Wwwroot: o.Wwwroot, Overrides: o.Overrides})
+			want, err := Read(t.Context(), fixture(t, name), Options{Environ: o.Environ, Wwwroot: o.Wwwroot, Overrides: o.Overrides})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -73,7 +73,7 @@ func TestPHPAgreesWithTheReader(t *testing.T) {
 func TestPHPLoadsNothingOfMoodleAndNothingOfVMoodle(t *testing.T) {
 	php := testbed.PHP(t)
 	marks := t.TempDir()
-	o := ReadOptions{PHP: php, Environ: []string{
+	o := Options{PHP: php, Environ: []string{
 		"SETUP_WAS_RUN=" + filepath.Join(marks, "setup"), "BOOTLIB_WAS_RUN=" + filepath.Join(marks, "bootlib"), "MNETKEYS_CFG=SECRET"}}
 	tenant := map[string]string{"dbname": "sub", "dbpass": `it's \SECRET`, "dataroot": "/var/moodledata/sub", "wwwroot": "https://sub.example.org"}
 	s := byPHP(t, fixture(t, "array/config.php"), o, tenant)
@@ -106,7 +106,7 @@ func TestPHPDoesNotLoadASetupThatALinkLeadsTo(t *testing.T) {
 		chmod(t, name, 0o644)
 	}
 	owned(t, dir)
-	s := byPHP(t, filepath.Join(dir, "config.php"), ReadOptions{PHP: testbed.PHP(t), Overrides: map[string]string{"dataroot": dir}}, nil)
+	s := byPHP(t, filepath.Join(dir, "config.php"), Options{PHP: testbed.PHP(t), Overrides: map[string]string{"dataroot": dir}}, nil)
 	if _, err := os.Stat(mark); err == nil || s.value("dbname").Text() != "came" {
 		t.Errorf("dbname %q, setup.php was run: %t", s.value("dbname").Text(), err == nil)
 	}
@@ -119,9 +119,9 @@ func TestPHPGetsNoSecretOfOursInArgumentsOrEnvironment(t *testing.T) {
 	chmod(t, php, 0o700)
 	t.Setenv("MNETKEYS_CFG", "dbpass=SECRET-env")
 	t.Setenv("SITE_VARIABLE", "kept")
-	o := ReadOptions{PHP: php, Overrides: map[string]string{"dbpass": "SECRET-flag"}}
-	_, err := readConfig(t.Context(), fixture(t, "computed.php"), o, map[string]string{"prefix": "SECRET-tenant"})
-	var unusable *ConfigError
+	o := Options{PHP: php, Overrides: map[string]string{"dbpass": "SECRET-flag"}}
+	_, err := readFor(t.Context(), fixture(t, "computed.php"), o, map[string]string{"prefix": "SECRET-tenant"})
+	var unusable *Error
 	if !errors.As(err, &unusable) || !strings.Contains(unusable.Problem, "php fails: it does not answer") {
 		t.Errorf("error %v", err)
 	}
@@ -167,15 +167,15 @@ func TestPHPThatFails(t *testing.T) {
 			}
 			path := filepath.Join(t.TempDir(), "config.php")
 			write(t, path, test.source)
-			_, err := ReadConfig(t.Context(), path, ReadOptions{PHP: php})
-			var unusable *ConfigError
+			_, err := Read(t.Context(), path, Options{PHP: php})
+			var unusable *Error
 			if !errors.As(err, &unusable) {
 				t.Fatalf("error %v", err)
 			}
-			if !strings.Contains(unusable.Problem, test.problem) || unusable.Line != test.line || unusable.File != path || unusable.Hint == "" {
-				t.Errorf("%v, hint %q", unusable, unusable.Hint)
+			if !strings.Contains(unusable.Problem, test.problem) || unusable.Line != test.line || unusable.File != path || unusable.Hint() == "" {
+				t.Errorf("%v, hint %q", unusable, unusable.Hint())
 			}
-			if text := fmt.Sprintf("%v %+v %s", err, *unusable, unusable.Hint); strings.Contains(text, "SECRET") {
+			if text := fmt.Sprintf("%v %+v %s", err, *unusable, unusable.Hint()); strings.Contains(text, "SECRET") {
 				t.Errorf("content is shown: %s", text)
 			}
 		})
@@ -187,7 +187,7 @@ func TestConfigThatWritesToTheStandardStreamsIsEvaluated(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "config.php")
 	write(t, path, "<?php $CFG = new stdClass(); $CFG->dbtype = strrev('ilqsym'); fwrite(STDERR, 'SECRET'); fwrite(STDOUT, 'SECRET'); echo 'SECRET'; print fgets(STDIN);\n"+
 		"$CFG->dbname = 'n'; $CFG->dbuser = 'u'; $CFG->wwwroot = 'http://x'; $CFG->dataroot = '/d'; ob_end_flush(); $CFG->prefix = count($argv) . '_'; require_once(__DIR__ . '/lib/setup.php');")
-	c, err := ReadConfig(t.Context(), path, ReadOptions{PHP: testbed.PHP(t)})
+	c, err := Read(t.Context(), path, Options{PHP: testbed.PHP(t)})
 	if err != nil || c.DBName != "n" || c.Prefix != "1_" {
 		t.Errorf("%v, %v", c, err)
 	}
@@ -196,7 +196,7 @@ func TestConfigThatWritesToTheStandardStreamsIsEvaluated(t *testing.T) {
 func TestPHPThatHangsEndsWithTheContext(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	_, err := ReadConfig(ctx, fixture(t, "computed.php"), ReadOptions{PHP: sleeper(t)})
+	_, err := Read(ctx, fixture(t, "computed.php"), Options{PHP: sleeper(t)})
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error %v", err)
 	}
@@ -230,7 +230,7 @@ require_once(__DIR__ . '/lib/setup.php');`)
 func TestASiteThatIsChosenByTheRequestsHostIsThatOfHost(t *testing.T) {
 	for i := range 4 {
 		computes := i%2 == 1
-		path, o := hosts(t, computes, i > 1), ReadOptions{}
+		path, o := hosts(t, computes, i > 1), Options{}
 		if computes {
 			o.PHP = testbed.PHP(t)
 		}
@@ -238,14 +238,14 @@ func TestASiteThatIsChosenByTheRequestsHostIsThatOfHost(t *testing.T) {
 			"https://a.example": "a https://a.example", "https://b.example": "b https://b.example", "http://b.example": "b http://b.example", "https://c.example/": "a https://c.example",
 		} {
 			o.Wwwroot = host
-			c, err := ReadConfig(t.Context(), path, o)
+			c, err := Read(t.Context(), path, o)
 			if err != nil || c.DBName+" "+c.Wwwroot != want {
 				t.Errorf("computes %t, %s: %v, %v", computes, host, c, err)
 			}
 		}
 		o.Wwwroot = ""
-		var unusable *ConfigError
-		if c, err := ReadConfig(t.Context(), path, o); !errors.As(err, &unusable) || !strings.Contains(unusable.Error(), "depends on the web request") || !strings.Contains(unusable.Hint, "--host=URL") {
+		var unusable *Error
+		if c, err := Read(t.Context(), path, o); !errors.As(err, &unusable) || !strings.Contains(unusable.Error(), "depends on the web request") || !strings.Contains(unusable.Hint(), "--host=URL") {
 			t.Errorf("computes %t, without --host: %v, %v", computes, c, err)
 		}
 	}
@@ -257,15 +257,15 @@ func TestARequestThatDecidesNothingNeedsNoHost(t *testing.T) {
 	write(t, path, `<?php $CFG = new stdClass(); $CFG->dbtype = 'mariadb'; $CFG->dbname = 'n'; $CFG->dbuser = 'u'; $CFG->wwwroot = 'https://x.example'; $CFG->dataroot = '/d';
 if (!empty($_SERVER['HTTP_X_FORWARDED_PROTO']) && $_SERVER['HTTP_X_FORWARDED_PROTO'] === 'https') { $CFG->sslproxy = true; }
 require_once(__DIR__ . '/lib/setup.php');`)
-	c, err := ReadConfig(t.Context(), path, ReadOptions{PHP: testbed.PHP(t)})
+	c, err := Read(t.Context(), path, Options{PHP: testbed.PHP(t)})
 	if err != nil || c.DBName != "n" {
 		t.Errorf("%v, %v", c, err)
 	}
-	if c, err := ReadConfig(t.Context(), path, ReadOptions{}); err == nil {
+	if c, err := Read(t.Context(), path, Options{}); err == nil {
 		t.Errorf("without php: %v", c)
 	}
 	write(t, path, strings.Replace(source(path), "$CFG->sslproxy = true;", "$CFG->wwwroot = 'https://proxied.example';", 1))
-	if c, err := ReadConfig(t.Context(), path, ReadOptions{PHP: testbed.PHP(t)}); err == nil || !strings.Contains(err.Error(), "depends on the web request") {
+	if c, err := Read(t.Context(), path, Options{PHP: testbed.PHP(t)}); err == nil || !strings.Contains(err.Error(), "depends on the web request") {
 		t.Errorf("a proxy decides the wwwroot: %v, %v", c, err)
 	}
 }
@@ -285,11 +285,11 @@ func TestAGuardAgainstDirectCallsDoesNotStopTheReading(t *testing.T) {
 		for _, computes := range []string{"", "$x = strrev('x');"} {
 			path := filepath.Join(t.TempDir(), "config.php")
 			write(t, path, "<?php "+test.source+computes)
-			o := ReadOptions{}
+			o := Options{}
 			if computes != "" {
 				o.PHP = testbed.PHP(t)
 			}
-			c, err := ReadConfig(t.Context(), path, o)
+			c, err := Read(t.Context(), path, o)
 			if (err == nil) != (test.dbname != "") || err == nil && c.DBName != test.dbname {
 				t.Errorf("%s, computes %t: %v, %v", name, computes != "", c, err)
 			}
@@ -333,7 +333,7 @@ func TestRootHasTheOwnerOfDatarootEvaluate(t *testing.T) {
 			if err := os.Chown(path, test.owner, test.owner); err != nil {
 				t.Fatal(err)
 			}
-			c, err := ReadConfig(t.Context(), path, ReadOptions{PHP: php})
+			c, err := Read(t.Context(), path, Options{PHP: php})
 			switch {
 			case test.err == "" && (err != nil || c.DBName != test.evaluated):
 				t.Errorf("%v, %v", c, err)
@@ -358,8 +358,8 @@ func TestRootRefusesWhatItsOwnCodeCannotSee(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "config.php")
 		write(t, path, "<?php $CFG = new stdClass(); $CFG->dbtype = strrev('ilqsym'); $CFG->dbname = 'n'; $CFG->dbuser = 'u'; $CFG->dbpass = 'default'; $CFG->wwwroot = 'http://x';\n"+
 			"$CFG->dataroot = '"+dataOf(t, 0)+"';\n"+line+"\nrequire_once(__DIR__ . '/lib/setup.php');")
-		c, err := ReadConfig(t.Context(), path, ReadOptions{PHP: testbed.PHP(t)})
-		if !errors.As(err, new(*ConfigError)) || strings.Contains(err.Error(), "SECRET") {
+		c, err := Read(t.Context(), path, Options{PHP: testbed.PHP(t)})
+		if !errors.As(err, new(*Error)) || strings.Contains(err.Error(), "SECRET") {
 			t.Errorf("%s: %v, %v", name, c, err)
 		}
 	}

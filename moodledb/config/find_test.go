@@ -1,4 +1,4 @@
-package moodledb
+package config
 
 import (
 	"errors"
@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-func TestFindConfig(t *testing.T) {
+func TestFind(t *testing.T) {
 	root := t.TempDir()
 	const moodles, others = "<?php $CFG = new stdClass();", "<?php return ['db' => 1];"
 	write(t, filepath.Join(root, "moodle/config.php"), moodles)
@@ -61,28 +61,28 @@ func TestFindConfig(t *testing.T) {
 				usual[i] = under(path)
 			}
 			env := func(name string) string { return map[string]string{"MOODLE_CONFIG": absolute(test.env)}[name] }
-			got, err := findConfig(absolute(test.explicit), env, under(test.workdir), usual)
+			got, err := findIn(absolute(test.explicit), env, under(test.workdir), usual)
 			if test.want != "" {
 				if err != nil || got != under(test.want) {
 					t.Errorf("%s, %v", got, err)
 				}
 				return
 			}
-			var unusable *ConfigError
-			if !errors.As(err, &unusable) || !strings.Contains(unusable.Problem, test.problem) || !strings.Contains(unusable.Hint, "--config=PATH") {
+			var unusable *Error
+			if !errors.As(err, &unusable) || !strings.Contains(unusable.Problem, test.problem) || !strings.Contains(unusable.Hint(), "--config=PATH") {
 				t.Errorf("%s, %v", got, err)
 			}
 		})
 	}
 	t.Run("a relative --config starts at the working directory", func(t *testing.T) {
-		got, err := findConfig("../moodle", func(string) string { return "" }, filepath.Join(root, "other"), nil)
+		got, err := findIn("../moodle", func(string) string { return "" }, filepath.Join(root, "other"), nil)
 		if err != nil || got != filepath.Join(root, "moodle/config.php") {
 			t.Errorf("%s, %v", got, err)
 		}
 	})
 }
 
-func TestReadConfigExplainsWhatItCannotOpen(t *testing.T) {
+func TestReadExplainsWhatItCannotOpen(t *testing.T) {
 	tests := map[string]struct{ path, problem, hint string }{
 		"no file":     {filepath.Join(t.TempDir(), "config.php"), "there is no such file", "--config=PATH"},
 		"a directory": {t.TempDir(), "is no regular file", ""},
@@ -92,9 +92,9 @@ func TestReadConfigExplainsWhatItCannotOpen(t *testing.T) {
 	write(t, tests["a huge file"].path, "<?php //"+strings.Repeat("x", 1<<20))
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := ReadConfig(t.Context(), test.path, ReadOptions{PHP: "/no/such/php"})
-			var unusable *ConfigError
-			if !errors.As(err, &unusable) || unusable.Problem != test.problem || !strings.Contains(unusable.Hint, test.hint) {
+			_, err := Read(t.Context(), test.path, Options{PHP: "/no/such/php"})
+			var unusable *Error
+			if !errors.As(err, &unusable) || unusable.Problem != test.problem || !strings.Contains(unusable.Hint(), test.hint) {
 				t.Errorf("%v", err)
 			}
 		})
@@ -123,8 +123,8 @@ func TestAConfigThatCannotBeReadNamesTheUserWhoCan(t *testing.T) {
 			t.Fatal(err)
 		}
 		err := unreadable(path, &os.PathError{Op: "open", Path: path, Err: syscall.EACCES})
-		if err.Problem != "cannot be read by this user" || !strings.Contains(err.Hint, test.hint) || strings.Contains(err.Hint, "-u root") {
-			t.Errorf("%s: %v, hint %q", name, err, err.Hint)
+		if err.Problem != "cannot be read by this user" || !strings.Contains(err.Hint(), test.hint) || strings.Contains(err.Hint(), "-u root") {
+			t.Errorf("%s: %v, hint %q", name, err, err.Hint())
 		}
 	}
 }
@@ -139,7 +139,7 @@ func TestAConfigInTheWorkingDirectoryThatCannotBeReadIsNotPassedOver(t *testing.
 	write(t, path, "<?php $CFG = 1;")
 	write(t, usual, "<?php $CFG = 1;")
 	chmod(t, usual, 0o644)
-	found := asNobody(t, func() (string, error) { return findConfig("", func(string) string { return "" }, dir, []string{usual}) })
+	found := asNobody(t, func() (string, error) { return findIn("", func(string) string { return "" }, dir, []string{usual}) })
 	if !strings.Contains(found, path+": cannot be read by this user") {
 		t.Errorf("%s", found)
 	}
@@ -161,14 +161,14 @@ func asNobody(t *testing.T, f func() (string, error)) string {
 	return <-done
 }
 
-func TestReadConfigInADirectoryThatIsGone(t *testing.T) {
+func TestReadInADirectoryThatIsGone(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
 	if err := os.Remove(dir); err != nil {
 		t.Fatal(err)
 	}
-	var unusable *ConfigError
-	if _, err := ReadConfig(t.Context(), "config.php", ReadOptions{}); !errors.As(err, &unusable) || unusable.File != "config.php" {
+	var unusable *Error
+	if _, err := Read(t.Context(), "config.php", Options{}); !errors.As(err, &unusable) || unusable.File != "config.php" {
 		t.Errorf("got %v", err)
 	}
 }

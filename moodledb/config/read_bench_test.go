@@ -1,4 +1,4 @@
-package moodledb
+package config
 
 import (
 	"os"
@@ -6,13 +6,13 @@ import (
 	"testing"
 )
 
-// BenchmarkReadConfig reads a plain config.php, and VMoodle's with its vconfig.php.
-func BenchmarkReadConfig(b *testing.B) {
+// BenchmarkRead reads a plain config.php, and VMoodle's with its vconfig.php.
+func BenchmarkRead(b *testing.B) {
 	for _, name := range []string{"commented.php", "array/config.php", "container.php"} {
 		path := fixture(b, name)
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				if _, err := ReadConfig(b.Context(), path, ReadOptions{Environ: []string{"MOODLE_DB_PASS=p"}}); err != nil {
+				if _, err := Read(b.Context(), path, Options{Environ: []string{"MOODLE_DB_PASS=p"}}); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -26,9 +26,9 @@ func TestAPlainConfigStartsNoProcess(t *testing.T) {
 	chmod(t, php, 0o755)
 	found := func(string) string { t.Error("php was looked for"); return php }
 	for _, name := range []string{"installer.php", "commented.php", "container.php", "forms.php", "split/site/config.php", "array/config.php"} {
-		for _, o := range []ReadOptions{{PHP: php}, {FindPHP: found}} {
+		for _, o := range []Options{{PHP: php}, {FindPHP: found}} {
 			o.Environ = []string{"MOODLE_DB_PASS=p"}
-			if _, err := ReadConfig(t.Context(), fixture(t, name), o); err != nil {
+			if _, err := Read(t.Context(), fixture(t, name), o); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		}

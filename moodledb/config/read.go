@@ -1,4 +1,4 @@
-package moodledb
+package config
 
 import (
 	"context"
@@ -13,29 +13,29 @@ import (
 	"renew_mnetkeys/moodledb/siteuser"
 )
 
-// ReadConfig reads config.php and what it includes, VMoodle's vconfig.php too, up to lib/setup.php. Nothing is executed, unless one of the files says
-// something outside the language of [phpsource]: then php evaluates it. The result is the configuration of config.php's own site; [Config.Tenant] gives
-// that of another tenant. Errors are a *ConfigError or an *UnsupportedDBError.
-func ReadConfig(ctx context.Context, path string, o ReadOptions) (*Config, error) {
+// Read reads config.php and what it includes, VMoodle's vconfig.php too, up to lib/setup.php. Nothing is executed, unless one of the files says
+// something outside the language of [phpsource]: then php evaluates it. The result is the configuration of config.php's own site; [Config.ForTenant] gives
+// that of another tenant. Errors are an *Error or an *UnsupportedDBError.
+func Read(ctx context.Context, path string, o Options) (*Config, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
-		return nil, &ConfigError{File: path, Problem: err.Error(), Err: err}
+		return nil, &Error{File: path, Problem: err.Error(), Err: err}
 	}
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	return readConfig(ctx, absolute, o, nil)
+	return readFor(ctx, absolute, o, nil)
 }
 
-// readConfig reads config.php as a tenant sees it: the values of the array's register stand where VMoodle puts them. nil reads it for its own site.
-func readConfig(ctx context.Context, path string, o ReadOptions, tenant map[string]string) (*Config, error) {
+// readFor reads config.php as a tenant sees it: the values of the array's register stand where VMoodle puts them. nil reads it for its own site.
+func readFor(ctx context.Context, path string, o Options, tenant map[string]string) (*Config, error) {
 	s, err := readSource(path, o, tenant)
 	if err == nil {
 		err = s.numbers()
 	}
 	var computed *phpsource.ComputedError
 	if errors.As(err, &computed) {
-		s, err = evaluateConfig(ctx, path, o, tenant, computed)
+		s, err = evaluate(ctx, path, o, tenant, computed)
 	}
 	if err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func usedSettings() []string {
 }
 
 // check finds a --cfg that would do nothing.
-func (o ReadOptions) check() error {
+func (o Options) check() error {
 	known := map[string]bool{}
 	for _, name := range usedSettings() {
 		known[name] = name != "dboptions"
@@ -69,18 +69,18 @@ func (o ReadOptions) check() error {
 	}
 	for name, text := range o.Overrides {
 		if !known[name] {
-			return &ConfigError{Setting: name, Problem: "is not read, so --cfg cannot override it",
-				Hint: "known are " + strings.Join(append(usedSettings()[:16], "alternative_cache_factory_class", "tool_forcedcache_config_path"), ", ") + ", dboptions.dbport, dboptions.dbsocket, dboptions.ssl, dboptions.connecttimeout, and vconfig.php's"}
+			return &Error{Setting: name, Problem: "is not read, so --cfg cannot override it",
+				Advice: "known are " + strings.Join(append(usedSettings()[:16], "alternative_cache_factory_class", "tool_forcedcache_config_path"), ", ") + ", dboptions.dbport, dboptions.dbsocket, dboptions.ssl, dboptions.connecttimeout, and vconfig.php's"}
 		}
 		if name == "forced_plugin_settings" && text != "" {
-			return &ConfigError{Setting: name, Problem: "can only be overridden by nothing: --cfg forced_plugin_settings="}
+			return &Error{Setting: name, Problem: "can only be overridden by nothing: --cfg forced_plugin_settings="}
 		}
 	}
 	return nil
 }
 
 // environment looks a variable up in what php would inherit. One that is set and empty is there.
-func (o ReadOptions) environment(name string) (string, bool) {
+func (o Options) environment(name string) (string, bool) {
 	if o.Environ == nil {
 		if strings.HasPrefix(name, "MNETKEYS_") {
 			return "", false
@@ -103,7 +103,7 @@ type settings struct {
 	fixed     map[string]string // what the command line sets
 	ofRequest bool              // what was read may depend on the web request that --host stands for
 	evaluated bool              // by php: lines are those of its answer
-	unknown   *ConfigError      // why nothing of the file is known; only what the command line sets is
+	unknown   *Error            // why nothing of the file is known; only what the command line sets is
 }
 
 // numbers finds a setting that is a number of which PHP knows how it is written.
@@ -120,7 +120,7 @@ func (s *settings) numbers() error {
 const guard = "MOODLE_INTERNAL"
 
 // readSource reads config.php by our own reader.
-func readSource(path string, o ReadOptions, tenant map[string]string) (*settings, error) {
+func readSource(path string, o Options, tenant map[string]string) (*settings, error) {
 	source, err := siteuser.User{}.ReadFile(path, phpsource.MaxSize) // it was named by whoever runs us
 	if err != nil {
 		return nil, unreadable(path, err)
@@ -137,14 +137,14 @@ func readSource(path string, o ReadOptions, tenant map[string]string) (*settings
 }
 
 // endedEarly is a config.php with which Moodle does not come up.
-func endedEarly(file string, line int, by string) *ConfigError {
-	return &ConfigError{File: file, Line: line, Problem: "config.php ends here by " + by + ", before lib/setup.php: Moodle cannot start with it",
-		Hint: "check under which condition it ends, and run with the same environment as the web server"}
+func endedEarly(file string, line int, by string) *Error {
+	return &Error{File: file, Line: line, Problem: "config.php ends here by " + by + ", before lib/setup.php: Moodle cannot start with it",
+		Advice: "check under which condition it ends, and run with the same environment as the web server"}
 }
 
 // readLanguage reads source with the guard defined or not. tenant is put over $CFG where VMoodle does it: where bootlib.php's functions are called, so that
 // what config.php derives afterwards, a cachedir below dataroot, is the tenant's, and what it assigns afterwards wins.
-func readLanguage(path string, source []byte, o ReadOptions, tenant map[string]string, guarded bool) (*settings, error) {
+func readLanguage(path string, source []byte, o Options, tenant map[string]string, guarded bool) (*settings, error) {
 	reader := siteuser.Reader(path)
 	s := &settings{file: path, dir: filepath.Dir(real(path)), fixed: map[string]string{}}
 	boot := map[string]bool{}

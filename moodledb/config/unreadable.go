@@ -1,4 +1,4 @@
-package moodledb
+package config
 
 import (
 	"errors"
@@ -9,21 +9,21 @@ import (
 )
 
 // unreadable explains why config.php cannot be read, and as whom it can.
-func unreadable(path string, err error) *ConfigError {
+func unreadable(path string, err error) *Error {
 	var inner *fs.PathError
-	e := &ConfigError{File: path, Problem: err.Error(), Err: err}
+	e := &Error{File: path, Problem: err.Error(), Err: err}
 	if errors.As(err, &inner) {
 		e.Problem = inner.Err.Error()
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		e.Problem, e.Hint = "there is no such file", "name Moodle's config.php with --config=PATH"
+		e.Problem, e.Advice = "there is no such file", "name Moodle's config.php with --config=PATH"
 	case errors.Is(err, fs.ErrPermission):
 		e.Problem = "cannot be read by this user"
 		if u, found := siteuser.WebServer(path); found {
-			e.Hint = fmt.Sprintf("run as: sudo -u %v renew_mnetkeys …", u)
+			e.Advice = fmt.Sprintf("run as: sudo -u %v renew_mnetkeys …", u)
 		} else {
-			e.Hint = "only root can read it: let the web server's user read it, too, and run as that user: sudo -u www-data renew_mnetkeys …"
+			e.Advice = "only root can read it: let the web server's user read it, too, and run as that user: sudo -u www-data renew_mnetkeys …"
 		}
 	}
 	return e

@@ -1,4 +1,4 @@
-package moodledb
+package config
 
 import (
 	"encoding/json"
@@ -18,7 +18,7 @@ import (
 
 func fixture(t testing.TB, name string) string {
 	t.Helper()
-	path, err := filepath.Abs(filepath.Join("testdata", "config", name))
+	path, err := filepath.Abs(filepath.Join("testdata", "sites", name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,11 +34,11 @@ func environment(variables map[string]string) []string {
 	return environ
 }
 
-// TestReadConfig reads testdata/config without php.
-func TestReadConfig(t *testing.T) {
+// TestRead reads testdata/sites without php.
+func TestRead(t *testing.T) {
 	tests := map[string]struct {
 		file    string
-		options ReadOptions
+		options Options
 		want    Config
 	}{
 		"what Moodle's installer writes": {file: "installer.php", want: Config{
@@ -52,11 +52,11 @@ func TestReadConfig(t *testing.T) {
 			Wwwroot: "http://localhost/moodle", Dataroot: "/home/example/moodledata", CacheDir: "/var/cache/moodle", AltCacheConfigPath: "/etc/moodle/muc.php",
 			NoReplyAddress: "noreply@example.org", KeyLifetimeDays: 56, Dirroot: fixture(t, ""),
 		}},
-		"an image without its environment has the defaults": {file: "container.php", options: ReadOptions{Environ: environment(map[string]string{"MOODLE_DB_PASS": "p"})}, want: Config{
+		"an image without its environment has the defaults": {file: "container.php", options: Options{Environ: environment(map[string]string{"MOODLE_DB_PASS": "p"})}, want: Config{
 			DBType: "mariadb", DBHost: "mariadb", DBName: "moodle", DBUser: "moodle", DBPass: "p", Prefix: "mdl_", DBPort: 3306,
 			Wwwroot: "http://localhost:8080", Dataroot: "/var/www/moodledata", CacheDir: "/var/www/moodledata/cache-shared", Dirroot: fixture(t, ""),
 		}},
-		"an image with its environment": {file: "container.php", options: ReadOptions{Environ: environment(map[string]string{
+		"an image with its environment": {file: "container.php", options: Options{Environ: environment(map[string]string{
 			"MOODLE_DB_TYPE": "mysqli", "MOODLE_DB_HOST": "db", "MOODLE_DB_NAME": "n", "MOODLE_DB_USER": "u", "MOODLE_DB_PASS": "SECRET", "MOODLE_DB_PREFIX": "x_",
 			"MOODLE_DB_PORT": "3310", "MOODLE_DB_COLLATION": "utf8mb4_bin", "MOODLE_DB_SSL": "verify-full", "MOODLE_HOST": "m.example.org/", "POD": "7",
 		})}, want: Config{
@@ -67,7 +67,7 @@ func TestReadConfig(t *testing.T) {
 			DBType: "auroramysql", DBHost: "db.example.org:3310", DBName: "moodle_db", DBUser: "moodle_db", DBPass: `it's "SECRET-5" $here \n`, Prefix: "m_",
 			DBPort: 3306, Wwwroot: "https://3306.example.org/db", Dataroot: "/srv/moodledata", CacheDir: "/srv/moodledata/cache", Dirroot: fixture(t, ""),
 		}},
-		"a wwwroot that depends on the request, and --host": {file: "proxied.php", options: ReadOptions{Wwwroot: "https://proxied.example.org/"}, want: Config{
+		"a wwwroot that depends on the request, and --host": {file: "proxied.php", options: Options{Wwwroot: "https://proxied.example.org/"}, want: Config{
 			DBType: "mariadb", DBHost: "127.0.0.1", DBName: "bitnami_moodle", DBUser: "bn_moodle", DBPass: "SECRET-7", Prefix: "mdl_",
 			Wwwroot: "https://proxied.example.org", Dataroot: "/bitnami/moodledata", CacheDir: "/bitnami/moodledata/cache", Dirroot: fixture(t, ""),
 		}},
@@ -81,7 +81,7 @@ func TestReadConfig(t *testing.T) {
 			Wwwroot: "https://master.example.org", Dataroot: "/var/moodledata/master", CacheDir: "/var/moodledata/master/cache", Dirroot: fixture(t, "array"),
 			Register: &Register{DBType: "mariadb", DBHost: "localhost", DBName: "master", DBUser: "register", DBPass: "SECRET-11", Prefix: "mdl_"},
 		}},
-		"the command line replaces what is not literal": {file: "computed.php", options: ReadOptions{Overrides: map[string]string{
+		"the command line replaces what is not literal": {file: "computed.php", options: Options{Overrides: map[string]string{
 			"dbname": "moodle_prod", "dbpass": "p", "dbhost": "127.0.0.1", "wwwroot": "https://computed.example.org", "dataroot": "/srv/data", "cachedir": "/c",
 			"dboptions.dbport": "3307", "dirroot": "/d", "altcacheconfigpath": "", "mnetkeylifetime": "7", "vmasterdbname": "",
 			"dbtype": "mysqli", "dbuser": "moodle", "prefix": "mdl_", "noreplyaddress": "", "mnet_dispatcher_mode": "strict", "forced_plugin_settings": "",
@@ -90,14 +90,14 @@ func TestReadConfig(t *testing.T) {
 			DBType: "mysqli", DBHost: "127.0.0.1", DBName: "moodle_prod", DBUser: "moodle", DBPass: "p", Prefix: "mdl_", DBPort: 3307,
 			Wwwroot: "https://computed.example.org", Dataroot: "/srv/data", CacheDir: "/c", Dirroot: "/d", KeyLifetimeDays: 7,
 		}},
-		"what derives from a replaced value stays, as php would have it": {file: "container.php", options: ReadOptions{Overrides: map[string]string{"dataroot": "/elsewhere", "dboptions.dbsocket": "/s", "dbpass": ""}}, want: Config{
+		"what derives from a replaced value stays, as php would have it": {file: "container.php", options: Options{Overrides: map[string]string{"dataroot": "/elsewhere", "dboptions.dbsocket": "/s", "dbpass": ""}}, want: Config{
 			DBType: "mariadb", DBHost: "mariadb", DBName: "moodle", DBUser: "moodle", Prefix: "mdl_", DBPort: 3306, DBSocket: "/s",
 			Wwwroot: "http://localhost:8080", Dataroot: "/elsewhere", CacheDir: "/var/www/moodledata/cache-shared", Dirroot: fixture(t, ""),
 		}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, err := ReadConfig(t.Context(), fixture(t, test.file), test.options)
+			got, err := Read(t.Context(), fixture(t, test.file), test.options)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -114,7 +114,7 @@ func plain(c Config) any {
 	type fields Config
 	type register Register
 	f := fields(c)
-	f.options, f.ofRequest, f.Forced = ReadOptions{}, false, nil
+	f.options, f.ofRequest, f.Forced = Options{}, false, nil
 	var r *register
 	if f.Register != nil {
 		copied := register(*f.Register)
@@ -123,8 +123,8 @@ func plain(c Config) any {
 	return []string{fmt.Sprintf("%#v", f), fmt.Sprintf("%#v", r)}
 }
 
-// TestReadConfigSaysWhatIsMissing reads sources in which the other settings are literal. The word SECRET stands in each.
-func TestReadConfigSaysWhatIsMissing(t *testing.T) {
+// TestReadSaysWhatIsMissing reads sources in which the other settings are literal. The word SECRET stands in each.
+func TestReadSaysWhatIsMissing(t *testing.T) {
 	const before = "<?php $CFG = new stdClass(); // SECRET\n"
 	with := func(lines ...string) string {
 		all := map[string]string{"dbtype": "'mysqli'", "dbhost": "'db'", "dbname": "'n'", "dbuser": "'u'", "dbpass": "'SECRET'", "prefix": "'mdl_'",
@@ -185,18 +185,18 @@ func TestReadConfigSaysWhatIsMissing(t *testing.T) {
 			path := filepath.Join(dir, "config.php")
 			write(t, path, test.source)
 			write(t, filepath.Join(dir, "broken.php"), "<?php\n$a = array('SECRET';")
-			_, err := ReadConfig(t.Context(), path, ReadOptions{})
-			var unusable *ConfigError
+			_, err := Read(t.Context(), path, Options{})
+			var unusable *Error
 			if !errors.As(err, &unusable) {
-				t.Fatalf("error %v, want a ConfigError", err)
+				t.Fatalf("error %v, want an Error", err)
 			}
 			if unusable.Line != test.line || unusable.Setting != test.setting {
 				t.Errorf("line %d, setting %q: %v", unusable.Line, unusable.Setting, err)
 			}
-			if !strings.Contains(unusable.Problem, test.problem) || !strings.Contains(unusable.Hint, test.hint) {
-				t.Errorf("problem %q, hint %q", unusable.Problem, unusable.Hint)
+			if !strings.Contains(unusable.Problem, test.problem) || !strings.Contains(unusable.Hint(), test.hint) {
+				t.Errorf("problem %q, hint %q", unusable.Problem, unusable.Hint())
 			}
-			if text := fmt.Sprintf("%v %+v %s", err, *unusable, unusable.Hint); strings.Contains(text, "SECRET") {
+			if text := fmt.Sprintf("%v %+v %s", err, *unusable, unusable.Hint()); strings.Contains(text, "SECRET") {
 				t.Errorf("content is shown: %s", text)
 			}
 		})
@@ -213,31 +213,31 @@ func write(t testing.TB, path, text string) {
 	}
 }
 
-func TestReadConfigNamesADatabaseThatIsNotMySQL(t *testing.T) {
-	_, err := ReadConfig(t.Context(), fixture(t, "postgres.php"), ReadOptions{})
+func TestReadNamesADatabaseThatIsNotMySQL(t *testing.T) {
+	_, err := Read(t.Context(), fixture(t, "postgres.php"), Options{})
 	var unsupported *UnsupportedDBError
 	if !errors.As(err, &unsupported) || unsupported.DBType != "pgsql" {
 		t.Errorf("error %v", err)
 	}
 }
 
-func TestReadConfigRefusesAnOverrideThatWouldDoNothing(t *testing.T) {
+func TestReadRefusesAnOverrideThatWouldDoNothing(t *testing.T) {
 	for _, name := range []string{"dbpasswort", "dboptions.dbcollation"} {
-		_, err := ReadConfig(t.Context(), fixture(t, "installer.php"), ReadOptions{Overrides: map[string]string{name: "SECRET"}})
-		var unusable *ConfigError
-		if !errors.As(err, &unusable) || unusable.Setting != name || strings.Contains(err.Error()+unusable.Hint, "SECRET") {
+		_, err := Read(t.Context(), fixture(t, "installer.php"), Options{Overrides: map[string]string{name: "SECRET"}})
+		var unusable *Error
+		if !errors.As(err, &unusable) || unusable.Setting != name || strings.Contains(err.Error()+unusable.Hint(), "SECRET") {
 			t.Errorf("error %v", err)
 		}
 	}
 }
 
 func TestConfigPrintsWithoutPasswords(t *testing.T) {
-	c, err := ReadConfig(t.Context(), fixture(t, "array/config.php"), ReadOptions{Overrides: map[string]string{"dataroot": "SECRET-12"}})
+	c, err := Read(t.Context(), fixture(t, "array/config.php"), Options{Overrides: map[string]string{"dataroot": "SECRET-12"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	row := RegisterRow{Wwwroot: "https://t.example.org", dbpass: "SECRET-13"}
-	holders := []any{c, *c, c.Register, *c.Register, c.options, &c.options, row, &row, []*Config{c}, []RegisterRow{row}, struct{ C Config }{*c}, struct{ C *Config }{c}}
+	row := TenantRow{Wwwroot: "https://t.example.org", DBPass: "SECRET-13"}
+	holders := []any{c, *c, c.Register, *c.Register, c.options, &c.options, row, &row, []*Config{c}, []TenantRow{row}, struct{ C Config }{*c}, struct{ C *Config }{c}}
 	for _, holder := range holders {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%t"} {
 			if got := fmt.Sprintf(verb, holder); strings.Contains(got, "SECRET") || strings.Contains(got, fmt.Sprintf("%x", "SECRET")) {
@@ -277,7 +277,7 @@ func TestSSLAndSocketOptions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "config.php")
 			write(t, path, "<?php $CFG = new stdClass(); $CFG->dbtype='mysqli'; $CFG->dbname='n'; $CFG->dbuser='u'; $CFG->wwwroot='http://x'; $CFG->dataroot='/d'; $CFG->dboptions = "+test.options+";")
-			c, err := ReadConfig(t.Context(), path, ReadOptions{})
+			c, err := Read(t.Context(), path, Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -304,7 +304,7 @@ func TestSymbolicLinksAreResolvedAsPHPDoes(t *testing.T) {
 	}
 	write(t, filepath.Join(root, "srv/data/x"), "") // whose owner evaluates
 	owned(t, filepath.Join(root, "srv/data"))
-	c, err := ReadConfig(t.Context(), filepath.Join(root, "moodle/config.php"), ReadOptions{})
+	c, err := Read(t.Context(), filepath.Join(root, "moodle/config.php"), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -317,7 +317,7 @@ func TestSymbolicLinksAreResolvedAsPHPDoes(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	evaluated, err := byPHP(t, filepath.Join(root, "moodle/config.php"), ReadOptions{PHP: testbed.PHP(t), Overrides: map[string]string{"dataroot": c.Dataroot}}, nil).config(ReadOptions{})
+	evaluated, err := byPHP(t, filepath.Join(root, "moodle/config.php"), Options{PHP: testbed.PHP(t), Overrides: map[string]string{"dataroot": c.Dataroot}}, nil).config(Options{})
 	if err != nil || evaluated.CacheDir != c.CacheDir || evaluated.Dirroot != c.Dirroot {
 		t.Errorf("php has %v, %v", evaluated, err)
 	}

@@ -1,4 +1,4 @@
-package moodledb
+package config
 
 import (
 	"encoding/base64"
@@ -129,7 +129,7 @@ func (d differential) asked(t testing.TB, path string, environ []string) verdict
 // read is what the tool says, which is given all settings but the password.
 func (d differential) read(t testing.TB, path string, environ []string, php, host string) verdict {
 	t.Helper()
-	c, err := ReadConfig(t.Context(), path, ReadOptions{PHP: php, Environ: environ, Wwwroot: host, Overrides: map[string]string{
+	c, err := Read(t.Context(), path, Options{PHP: php, Environ: environ, Wwwroot: host, Overrides: map[string]string{
 		"dbtype": "mysqli", "dbhost": "h", "dbname": "d", "dbuser": "u", "prefix": "", "wwwroot": "http://x.example", "dataroot": d.dataroot, "dirroot": "/d",
 		"cachedir": "", "altcacheconfigpath": "", "noreplyaddress": "", "mnetkeylifetime": "", "mnet_dispatcher_mode": "", "forced_plugin_settings": "",
 		"pathtophp": "", "dboptions.dbport": "", "vmasterdbname": "", "alternative_cache_factory_class": "",
