@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"strings"
 	"time"
 
 	"renew_mnetkeys/envelope"
@@ -128,8 +127,7 @@ func (w arrayWiring) member(master, config *config.Config) rotate.Member {
 	return rotate.Member{
 		Wwwroot: config.Wwwroot,
 		Lock: func(ctx context.Context, wait time.Duration) (func(), error) {
-			lock, err := w.servers.Lock(ctx, config, wait)
-			return releaser(lock, err)
+			return w.servers.Lock(ctx, config, wait)
 		},
 		Open: func(ctx context.Context) (*rotate.Session, error) {
 			db, err := w.servers.Open(ctx, config)
@@ -139,109 +137,11 @@ func (w arrayWiring) member(master, config *config.Config) rotate.Member {
 			if w.o.writes() {
 				db.ForChanges()
 			}
-			store := &tenantStore{db: db, config: config, light: true, ipAddress: ownAddress(w.client, config)}
-			return &rotate.Session{Store: store, Starter: store, Cache: w.out.cacheOf(newCache(master, config, store, w.o.PHP, w.log), config),
-				Mesh: mesh{db}, Close: func() { _ = db.Close() }}, nil
+			db.WithoutPeers()
+			return &rotate.Session{Store: db, Starter: db, PeerRows: db,
+				Cache: w.out.cacheOf(newCache(master, config, w.o.PHP, w.log), config), Close: func() { _ = db.Close() }}, nil
 		},
 	}
-}
-
-// mesh lets rotate work on a member's list of peers.
-type mesh struct{ db *moodledb.Tenant }
-
-var _ rotate.Mesh = mesh{}
-
-// List implements rotate.Mesh.
-func (m mesh) List(ctx context.Context) ([]rotate.Peer, error) {
-	list, err := m.db.PeerList(ctx)
-	if err != nil {
-		return nil, err
-	}
-	peers := make([]rotate.Peer, len(list))
-	for i, p := range list {
-		peers[i] = rotate.Peer{ID: p.ID, Wwwroot: p.Wwwroot, Application: p.Application, ServerURL: p.ServerURL, SSLVerification: p.SSLVerification}
-	}
-	return peers, nil
-}
-
-// Load implements rotate.Mesh.
-func (m mesh) Load(ctx context.Context, peers []rotate.Peer) ([]rotate.Peer, error) {
-	ids := make([]int64, len(peers))
-	for i, p := range peers {
-		ids[i] = p.ID
-	}
-	hosts, err := m.db.PeersByID(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	loaded := make([]rotate.Peer, len(hosts))
-	for i, h := range hosts {
-		loaded[i] = peerOf(h)
-	}
-	slices.SortFunc(loaded, func(a, b rotate.Peer) int { return strings.Compare(a.Wwwroot, b.Wwwroot) })
-	return loaded, nil
-}
-
-// Hold implements rotate.Mesh.
-func (m mesh) Hold(ctx context.Context, keys []rotate.HostKey) ([]rotate.Held, error) {
-	return heldOf(m.db.StorePeerKeys(ctx, peerKeys(keys)))
-}
-
-// Look implements rotate.Mesh. A row may hold the certificate in another spelling,
-// like one without the last line end, which is as good to Moodle.
-func (m mesh) Look(ctx context.Context, keys []rotate.HostKey) ([]rotate.Held, error) {
-	held, err := heldOf(m.db.HeldKeys(ctx, peerKeys(keys)))
-	if err != nil || !slices.Contains(held, rotate.HeldOther) {
-		return held, err
-	}
-	other := map[string]int{}
-	for i, h := range held {
-		if h == rotate.HeldOther {
-			other[keys[i].Wwwroot] = i
-		}
-	}
-	list, err := m.List(ctx)
-	if err != nil {
-		return nil, err
-	}
-	list = slices.DeleteFunc(list, func(p rotate.Peer) bool { _, is := other[p.Wwwroot]; return !is })
-	if list, err = m.Load(ctx, list); err != nil {
-		return nil, err
-	}
-	for _, p := range list { // of which one wwwroot may have several
-		held[other[p.Wwwroot]] = rotate.HeldStored
-	}
-	for _, p := range list {
-		i := other[p.Wwwroot]
-		if c, err := envelope.ParseCertificate(p.Certificate); err != nil || !c.Equal(keys[i].Certificate) {
-			held[i] = rotate.HeldOther
-		}
-	}
-	return held, nil
-}
-
-func peerKeys(keys []rotate.HostKey) []moodledb.PeerKey {
-	offered := make([]moodledb.PeerKey, len(keys))
-	for i, k := range keys {
-		offered[i] = moodledb.PeerKey{Wwwroot: k.Wwwroot, Certificate: k.Certificate.PEM, Expires: k.Certificate.NotAfter.Unix()}
-	}
-	return offered
-}
-
-func heldOf(kept []moodledb.Kept, err error) ([]rotate.Held, error) {
-	if err != nil {
-		return nil, err
-	}
-	held := make([]rotate.Held, len(kept))
-	for i, k := range kept {
-		held[i] = heldAs[k]
-	}
-	return held, nil
-}
-
-var heldAs = map[moodledb.Kept]rotate.Held{
-	moodledb.KeyStored: rotate.HeldStored, moodledb.KeyPresent: rotate.HeldStored,
-	moodledb.NoRow: rotate.HeldUnknown, moodledb.RowDeleted: rotate.HeldDeleted, moodledb.KeyOther: rotate.HeldOther,
 }
 
 // parallelTenants is how many tenants are worked on at once: enough to keep all

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"renew_mnetkeys/moodledb"
 	"renew_mnetkeys/peers/peertest"
 	"renew_mnetkeys/rotate"
 )
@@ -26,7 +25,7 @@ func (s *fleetTenant) forgotten(t testing.TB) (certificate, pair string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return made.Certificate.PEM, made.Certificate.PEM + moodledb.PairSeparator + made.PEM
+	return made.Certificate.PEM, made.Certificate.PEM + "@@@@@@@@" + made.PEM
 }
 
 // The default leaves the master out: that a link to it is broken must be seen all the

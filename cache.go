@@ -19,11 +19,10 @@ import (
 
 // tenantCache lets rotate drop a tenant's cached configuration.
 type tenantCache struct {
-	config         *config.Config
-	siteIdentifier func() string // known once the database has been read
-	php            string        // path of php, "" when there is none
-	virtualHost    string        // the tenant for PHP to choose, "" for config.php's own site
-	log            logger
+	config      *config.Config
+	php         string // path of php, "" when there is none
+	virtualHost string // the tenant for PHP to choose, "" for config.php's own site
+	log         logger
 
 	once  sync.Once
 	cache *muc.Cache
@@ -35,8 +34,8 @@ var (
 	_ rotate.CacheDescriber = (*tenantCache)(nil)
 )
 
-func newCache(master, tenant *config.Config, store *tenantStore, php string, log logger) *tenantCache {
-	c := &tenantCache{config: tenant, siteIdentifier: store.identifier, php: cmp.Or(php, phprun.Find(tenant.PathToPHP)), log: log}
+func newCache(master, tenant *config.Config, php string, log logger) *tenantCache {
+	c := &tenantCache{config: tenant, php: cmp.Or(php, phprun.Find(tenant.PathToPHP)), log: log}
 	if tenant != master {
 		c.virtualHost = tenant.Wwwroot
 	}
@@ -44,8 +43,8 @@ func newCache(master, tenant *config.Config, store *tenantStore, php string, log
 }
 
 // Check implements rotate.Cache.
-func (c *tenantCache) Check(ctx context.Context) error {
-	cache, err := c.open()
+func (c *tenantCache) Check(ctx context.Context, site string) error {
+	cache, err := c.open(site)
 	if err == nil {
 		_, err = cache.Check(ctx)
 	}
@@ -54,13 +53,13 @@ func (c *tenantCache) Check(ctx context.Context) error {
 		return byHand(err)
 	}
 	c.log.Debug().Err(moodles).Msg("left to php")
-	_, err = muc.CheckByPHP(ctx, c.site())
+	_, err = muc.CheckByPHP(ctx, c.moodle())
 	return byHand(errors.Join(err, rest))
 }
 
 // Drop implements rotate.Cache.
-func (c *tenantCache) Drop(ctx context.Context, width rotate.Width) error {
-	cache, err := c.open()
+func (c *tenantCache) Drop(ctx context.Context, site string, width rotate.Width) error {
+	cache, err := c.open(site)
 	if err == nil {
 		narrow := muc.Entry
 		if width >= rotate.WidthDefinition {
@@ -75,7 +74,7 @@ func (c *tenantCache) Drop(ctx context.Context, width rotate.Width) error {
 	if width >= rotate.WidthPHP {
 		rest = nil // Moodle reaches every shared store
 	}
-	phpErr := muc.DropByPHP(ctx, c.site())
+	phpErr := muc.DropByPHP(ctx, c.moodle())
 	if phpErr != nil {
 		c.log.Debug().Err(phpErr).Msg("cache not dropped by php")
 	}
@@ -85,20 +84,20 @@ func (c *tenantCache) Drop(ctx context.Context, width rotate.Width) error {
 	return byHand(errors.Join(phpErr, rest)) // the first one is what the hint is of
 }
 
-// site is what php loads.
-func (c *tenantCache) site() muc.Site {
+// moodle is what php loads.
+func (c *tenantCache) moodle() muc.Site {
 	return muc.Site{PHP: c.php, ConfigFile: c.config.File, Wwwroot: c.virtualHost, Dataroot: c.config.Dataroot, Dirroot: c.config.Dirroot, Environ: os.Environ()}
 }
 
 // Cached implements rotate.Cache.
-func (c *tenantCache) Cached(ctx context.Context, withPHP bool) ([]rotate.Stored, error) {
-	cache, err := c.open()
+func (c *tenantCache) Cached(ctx context.Context, site string, withPHP bool) ([]rotate.Stored, error) {
+	cache, err := c.open(site)
 	var stores []muc.Cached
 	if err == nil {
 		stores = cache.Cached(ctx)
 	}
 	if withPHP && c.php != "" {
-		byPHP, phpErr := muc.CachedByPHP(ctx, c.site())
+		byPHP, phpErr := muc.CachedByPHP(ctx, c.moodle())
 		stores = muc.Merge(stores, byPHP)
 		if phpErr == nil {
 			err = nil // Moodle knows its stores, whatever its configuration looks like to us
@@ -128,8 +127,7 @@ func pairsIn(stores []muc.Cached) ([]rotate.Stored, error) {
 			err = &muc.UnreadableError{Store: s.Store, Err: errors.New(err.Error())} // what to do about a history in the database is no advice here
 		}
 		errs = append(errs, s.Err, err)
-		for _, h := range held {
-			pair := rotate.Stored{Certificate: h.Certificate, PrivateKey: h.KeyPEM}
+		for _, pair := range held {
 			if _, err := envelope.ParseKeyPair(pair.Certificate, pair.PrivateKey); err == nil && !slices.Contains(pairs, pair) {
 				pairs = append(pairs, pair)
 			}
@@ -138,11 +136,11 @@ func pairsIn(stores []muc.Cached) ([]rotate.Stored, error) {
 	return pairs, errors.Join(errs...)
 }
 
-func (c *tenantCache) open() (*muc.Cache, error) {
+func (c *tenantCache) open(site string) (*muc.Cache, error) {
 	c.once.Do(func() {
 		c.cache, c.err = muc.Open(muc.Location{
 			Dataroot: c.config.Dataroot, CacheDir: c.config.CacheDir,
-			AltCacheConfigPath: c.config.AltCacheConfigPath, SiteIdentifier: c.siteIdentifier(),
+			AltCacheConfigPath: c.config.AltCacheConfigPath, SiteIdentifier: site,
 			Factory: c.config.CacheFactory, ForcedCache: c.config.ForcedCache, ForcedCachePath: c.config.ForcedCachePath,
 		}, muc.Options{Log: c.log})
 	})

@@ -10,8 +10,8 @@ import (
 )
 
 // Describe implements rotate.CacheDescriber.
-func (c *tenantCache) Describe(ctx context.Context) ([]rotate.CacheStore, error) {
-	described, err := c.described(ctx)
+func (c *tenantCache) Describe(ctx context.Context, site string) ([]rotate.CacheStore, error) {
+	described, err := c.described(ctx, site)
 	if err != nil {
 		return nil, err
 	}
@@ -24,10 +24,10 @@ func (c *tenantCache) Describe(ctx context.Context) ([]rotate.CacheStore, error)
 }
 
 // described asks Moodle itself about the stores that only it knows, where there is a php.
-func (c *tenantCache) described(ctx context.Context) ([]muc.Description, error) {
-	cache, err := c.open()
+func (c *tenantCache) described(ctx context.Context, site string) ([]muc.Description, error) {
+	cache, err := c.open(site)
 	if moodles, _ := split(err); moodles != nil && c.php != "" {
-		all, phpErr := muc.DescribeByPHP(ctx, c.site())
+		all, phpErr := muc.DescribeByPHP(ctx, c.moodle())
 		if phpErr != nil {
 			return nil, errors.Join(phpErr, err)
 		}
@@ -41,7 +41,7 @@ func (c *tenantCache) described(ctx context.Context) ([]muc.Description, error) 
 	if err != nil || c.php == "" || !slices.ContainsFunc(all, manual) {
 		return all, err
 	}
-	byPHP, err := muc.DescribeByPHP(ctx, c.site())
+	byPHP, err := muc.DescribeByPHP(ctx, c.moodle())
 	if err != nil {
 		c.log.Debug().Err(err).Msg("cache stores not found by php")
 		return all, ctx.Err()

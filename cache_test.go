@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -17,8 +18,24 @@ import (
 	"renew_mnetkeys/testbed"
 )
 
+// siteCache is the cache of one site.
+type siteCache struct {
+	*tenantCache
+	site string // its identifier
+}
+
+func (c siteCache) Drop(ctx context.Context, width rotate.Width) error {
+	return c.tenantCache.Drop(ctx, c.site, width)
+}
+
+func (c siteCache) Check(ctx context.Context) error { return c.tenantCache.Check(ctx, c.site) }
+
+func (c siteCache) Cached(ctx context.Context, withPHP bool) ([]rotate.Stored, error) {
+	return c.tenantCache.Cached(ctx, c.site, withPHP)
+}
+
 // cacheOfSite is how a run reads what the site's cache holds. php is "" for none.
-func cacheOfSite(t *testing.T, site *testbed.Site, php string) *tenantCache {
+func cacheOfSite(t *testing.T, site *testbed.Site, php string) siteCache {
 	t.Helper()
 	tenant, err := config.Read(t.Context(), site.ConfigFile, config.Options{PHP: php})
 	if err != nil {
@@ -29,11 +46,11 @@ func cacheOfSite(t *testing.T, site *testbed.Site, php string) *tenantCache {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	store := &tenantStore{db: db, config: tenant}
-	if _, err := store.Read(t.Context()); err != nil {
+	read, err := db.Read(t.Context())
+	if err != nil {
 		t.Fatal(err)
 	}
-	return &tenantCache{config: tenant, siteIdentifier: store.identifier, php: php, log: zerolog.Nop()}
+	return siteCache{&tenantCache{config: tenant, php: php, log: zerolog.Nop()}, read.SiteIdentifier}
 }
 
 const thePair = "SELECT value FROM {config_plugins} WHERE plugin = 'mnet' AND name = 'openssl'"
@@ -41,7 +58,7 @@ const thePair = "SELECT value FROM {config_plugins} WHERE plugin = 'mnet' AND na
 func texts(pairs []rotate.Stored) []string {
 	var all []string
 	for _, p := range pairs {
-		all = append(all, p.Certificate+moodledb.PairSeparator+p.PrivateKey)
+		all = append(all, p.Certificate+"@@@@@@@@"+p.PrivateKey)
 	}
 	return all
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"renew_mnetkeys/envelope"
-	"renew_mnetkeys/moodledb"
 	"renew_mnetkeys/rotate"
 	"renew_mnetkeys/testbed"
 )
@@ -63,7 +62,7 @@ func certify(t testing.TB, wwwroot string, age time.Duration, lifeDays int) *env
 func aged(t testing.TB, s *testbed.Site, age time.Duration, lifeDays int, peers ...*testbed.Site) (pair string) {
 	t.Helper()
 	made := certify(t, s.Wwwroot, age, lifeDays)
-	pair = made.Certificate.PEM + moodledb.PairSeparator + made.PEM
+	pair = made.Certificate.PEM + "@@@@@@@@" + made.PEM
 	s.DB.Exec(t, "UPDATE {config_plugins} SET value = ? WHERE plugin = 'mnet' AND name = 'openssl'", pair)
 	for _, holder := range append(peers, s) {
 		holder.DB.Exec(t, "UPDATE {mnet_host} SET public_key = ?, public_key_expires = ? WHERE wwwroot = ?",

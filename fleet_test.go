@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"renew_mnetkeys/envelope"
-	"renew_mnetkeys/moodledb"
 	"renew_mnetkeys/peers/peertest"
 	"renew_mnetkeys/rotate"
 	"renew_mnetkeys/testbed"
@@ -110,7 +109,7 @@ func newFleetTenant(t testing.TB, i int, o fleetOptions) (*fleetTenant, *envelop
 	db.Exec(t, `INSERT INTO {config} (name, value) VALUES ('siteidentifier', ?), ('mnet_dispatcher_mode', 'strict'), ('mnet_all_hosts_id', '1'), ('mnet_localhost_id', ?)`,
 		"identifier of "+site.Wwwroot, ownRow(i))
 	db.Exec(t, `INSERT INTO {config_plugins} (plugin, name, value) VALUES ('mnet', 'openssl', ?), ('mnet', 'openssl_history', 'a:0:{}'), ('auth_mnet', 'rpc_negotiation_timeout', '30')`,
-		pair.Certificate.PEM+moodledb.PairSeparator+pair.PEM)
+		pair.Certificate.PEM+"@@@@@@@@"+pair.PEM)
 	db.Exec(t, `INSERT INTO {course} (id, fullname, shortname, format) VALUES (1, 'A fleet', 'fleet', 'site');
 		INSERT INTO {mnet_application} (id, name, display_name, xmlrpc_server_url) VALUES (1, 'moodle', 'Moodle', '/mnet/xmlrpc/server.php');
 		INSERT INTO {mnet_service} (id, name, offer) VALUES (1, 'sso_idp', 1), (2, 'sso_sp', 1)`)

@@ -19,7 +19,6 @@ import (
 	"github.com/elliotchance/phpserialize"
 
 	"renew_mnetkeys/envelope"
-	"renew_mnetkeys/moodledb"
 	"renew_mnetkeys/peers/peertest"
 	"renew_mnetkeys/testbed"
 )
@@ -164,7 +163,7 @@ func retired(history string) (texts []string, err error) {
 	}
 	for _, entry := range list {
 		fields := entry.(map[any]any)
-		texts = append(texts, fmt.Sprint(fields["certificate"], moodledb.PairSeparator, fields["keypair_PEM"]))
+		texts = append(texts, fmt.Sprint(fields["certificate"], "@@@@@@@@", fields["keypair_PEM"]))
 	}
 	return texts, nil
 }
@@ -173,7 +172,7 @@ func (w *webSide) parse(pair string) (*envelope.KeyPair, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.pairs[pair] == nil {
-		certificate, key, _ := strings.Cut(pair, moodledb.PairSeparator)
+		certificate, key, _ := strings.Cut(pair, "@@@@@@@@")
 		parsed, err := envelope.ParseKeyPair(certificate, key)
 		if err != nil {
 			return nil, err

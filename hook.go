@@ -129,15 +129,15 @@ func (out *output) cacheOf(own *tenantCache, tenant *config.Config) rotate.Cache
 }
 
 // Cached implements rotate.Cache.
-func (c hookCache) Cached(ctx context.Context, withPHP bool) ([]rotate.Stored, error) {
-	return c.own.Cached(ctx, withPHP)
+func (c hookCache) Cached(ctx context.Context, site string, withPHP bool) ([]rotate.Stored, error) {
+	return c.own.Cached(ctx, site, withPHP)
 }
 
 // Check implements rotate.Cache: that there is such a program was found out before.
-func (hookCache) Check(context.Context) error { return nil }
+func (hookCache) Check(context.Context, string) error { return nil }
 
 // Drop implements rotate.Cache.
-func (c hookCache) Drop(ctx context.Context, width rotate.Width) error {
+func (c hookCache) Drop(ctx context.Context, _ string, width rotate.Width) error {
 	words := map[rotate.Width]string{rotate.WidthEntry: "entry", rotate.WidthDefinition: "definition", rotate.WidthPHP: "all"}
 	err := c.out.runHook(ctx, "cache-hook", c.out.o.CacheHook, map[string]string{"wwwroot": c.wwwroot, "drop": words[width]},
 		"MNET_WWWROOT="+c.wwwroot, "MNET_DROP="+words[width])

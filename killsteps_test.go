@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	"renew_mnetkeys/envelope"
-	"renew_mnetkeys/moodledb"
 	"renew_mnetkeys/peers/peertest"
 	"renew_mnetkeys/rotate"
 	"renew_mnetkeys/testbed"
@@ -317,7 +316,7 @@ func (s *sweep) nothingIsLost(t *testing.T, tenant *fleetTenant, before string) 
 // parsed is a pair whose halves belong together, made for the site.
 func parsed(t *testing.T, pair, wwwroot string) *envelope.Certificate {
 	t.Helper()
-	certificate, key, _ := strings.Cut(pair, moodledb.PairSeparator)
+	certificate, key, _ := strings.Cut(pair, "@@@@@@@@")
 	p, err := envelope.ParseKeyPair(certificate, key)
 	if err == nil {
 		err = p.Certificate.CheckWwwroot(wwwroot)
@@ -335,7 +334,7 @@ func serialized(t *testing.T, pairs []string, undone ...string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "a:%d:{", len(pairs))
 	for i, pair := range pairs {
-		certificate, key, _ := strings.Cut(pair, moodledb.PairSeparator)
+		certificate, key, _ := strings.Cut(pair, "@@@@@@@@")
 		c, err := envelope.ParseCertificate(certificate)
 		if err != nil {
 			t.Fatal(err)

@@ -2,18 +2,18 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/moodledb"
 	"renew_mnetkeys/moodledb/config"
-	"renew_mnetkeys/peers"
 	"renew_mnetkeys/rotate"
 )
 
 // resolveLinks finds the hosts of --bindhost: a URL stands for itself, subs for
 // every enabled tenant of the array but this one. A host that the register knows
 // is connected on both sides.
-func resolveLinks(ctx context.Context, hosts []string, master, tenant *config.Config, db *moodledb.Tenant, client *peers.Client) ([]rotate.Link, error) {
+func resolveLinks(ctx context.Context, hosts []string, master, tenant *config.Config, db *moodledb.Tenant) ([]rotate.Link, error) {
 	if len(hosts) == 0 {
 		return nil, nil
 	}
@@ -26,7 +26,7 @@ func resolveLinks(ctx context.Context, hosts []string, master, tenant *config.Co
 	add := func(wwwroot string) {
 		if site := envelope.FoldWwwroot(wwwroot); !seen[site] {
 			seen[site] = true
-			links = append(links, array.link(wwwroot, tenant, db, client))
+			links = append(links, array.link(wwwroot, tenant, db))
 		}
 	}
 	for _, host := range hosts {
@@ -80,12 +80,11 @@ func (a array) row(wwwroot string) (row moodledb.RegisterRow, isTenant bool) {
 }
 
 // link describes both sides of the link between tenant and wwwroot.
-func (a array) link(wwwroot string, tenant *config.Config, db *moodledb.Tenant, client *peers.Client) rotate.Link {
+func (a array) link(wwwroot string, tenant *config.Config, db *moodledb.Tenant) rotate.Link {
 	ours, _ := a.row(tenant.Wwwroot)
 	theirs, isTenant := a.row(wwwroot)
 	near := &registry{
 		open:       func(context.Context) (*moodledb.Tenant, func(), error) { return db, func() {}, nil },
-		address:    ipAddress(client),
 		subnetwork: ours.MNet > 0 && ours.MNet == theirs.MNet, // 0 is unbound, -1 without MNet
 	}
 	link := rotate.Link{Wwwroot: wwwroot, Near: near}
@@ -93,7 +92,7 @@ func (a array) link(wwwroot string, tenant *config.Config, db *moodledb.Tenant, 
 	if !isTenant && !isMaster {
 		return link
 	}
-	far := &registry{address: ipAddress(client), subnetwork: near.subnetwork}
+	far := &registry{subnetwork: near.subnetwork}
 	far.open = func(ctx context.Context) (*moodledb.Tenant, func(), error) { return a.open(ctx, wwwroot) }
 	// The master belongs to every sub-network.
 	switch {
@@ -120,4 +119,35 @@ func (a array) open(ctx context.Context, wwwroot string) (*moodledb.Tenant, func
 	}
 	db.ForChanges() // a link is made
 	return db, func() { _ = db.Close() }, nil
+}
+
+// registry lets rotate register a peer in one tenant's database.
+type registry struct {
+	open       func(context.Context) (*moodledb.Tenant, func(), error)
+	role       moodledb.Role
+	subnetwork bool // both are tenants of one numbered sub-network
+}
+
+var _ rotate.Registry = (*registry)(nil)
+
+// Connect implements rotate.Registry.
+func (g *registry) Connect(ctx context.Context, peer rotate.Peer) (rotate.Peer, error) {
+	db, done, err := g.open(ctx)
+	if err != nil {
+		return rotate.Peer{}, err
+	}
+	defer done()
+	if peer.ID == 0 {
+		if peer, err = db.RegisterPeer(ctx, peer); err != nil {
+			return rotate.Peer{}, err
+		}
+	}
+	bindings, err := db.ServicesStrategy(ctx, g.role, g.subnetwork)
+	if err != nil {
+		return rotate.Peer{}, fmt.Errorf("read the services strategy: %w", err)
+	}
+	if err := db.BindServices(ctx, peer.ID, bindings); err != nil {
+		return rotate.Peer{}, fmt.Errorf("bind services of %s: %w", peer.Wwwroot, err)
+	}
+	return peer, nil
 }

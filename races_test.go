@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"renew_mnetkeys/envelope"
-	"renew_mnetkeys/moodledb"
 	"renew_mnetkeys/peers/peertest"
 	"renew_mnetkeys/rotate"
 )
@@ -264,7 +263,7 @@ func renewedByMoodle(t *testing.T, s *fleetTenant) (pair string) {
 	t.Helper()
 	old := pairOf(t, s.Site)
 	next := freshPair(t, s.Wwwroot)
-	pair = next.Certificate.PEM + moodledb.PairSeparator + next.PEM
+	pair = next.Certificate.PEM + "@@@@@@@@" + next.PEM
 	s.DB.Exec(t, "UPDATE {config_plugins} SET value = ? WHERE plugin = 'mnet' AND name = 'openssl_history'", serialized(t, []string{old}))
 	s.DB.Exec(t, "UPDATE {config_plugins} SET value = ? WHERE plugin = 'mnet' AND name = 'openssl'", pair)
 	s.DB.Exec(t, "UPDATE {mnet_host} SET public_key = ?, public_key_expires = ? WHERE wwwroot = ?", next.Certificate.PEM, next.Certificate.NotAfter.Unix(), s.Wwwroot)

@@ -50,16 +50,15 @@ func onTenant(ctx context.Context, cmd subcommand, o options, out *output) (rota
 		db.ForChanges()
 	}
 
-	links, err := resolveLinks(ctx, o.BindHost, master, tenant, db, client)
+	links, err := resolveLinks(ctx, o.BindHost, master, tenant, db)
 	if err != nil {
 		return none, err
 	}
-	store := &tenantStore{db: db, config: tenant, ipAddress: ownAddress(client, tenant)}
 	renewal := newRenewal(o, client, out.log)
 	renewal.Bind, renewal.Progress = links, out.progress
 	renewal.GenerateKey = func(bits int) (*rsa.PrivateKey, error) { return key(rand.Reader, bits) }
-	renewal.Store, renewal.Locker, renewal.Starter = store, store, store
-	renewal.Cache = out.cacheOf(newCache(master, tenant, store, o.PHP, out.log), tenant)
+	renewal.Store, renewal.Locker, renewal.Starter = db, db, db
+	renewal.Cache = out.cacheOf(newCache(master, tenant, o.PHP, out.log), tenant)
 	renewal.Counterpart = counterparts(ctx, master, tenant, out.log)
 	work := cmd.one
 	if o.DryRun {
@@ -120,7 +119,7 @@ func counterparts(ctx context.Context, master, tenant *config.Config, log logger
 			return nil, err
 		}
 		defer db.Close()
-		other, err := (&tenantStore{db: db, config: config}).Read(ctx)
+		other, err := db.Read(ctx)
 		if err != nil {
 			return nil, err
 		}

@@ -109,7 +109,7 @@ func TestOpenByEveryWay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			config := *s.config
 			change(&config)
-			if got := read(t, openConfig(t, &config)).FullName; got != "Own site" {
+			if got := read(t, openConfig(t, &config)).Site; got != "Own site" {
 				t.Errorf("fullname %q", got)
 			}
 		})

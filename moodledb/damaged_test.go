@@ -4,6 +4,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"renew_mnetkeys/rotate"
 )
 
 // TestTablesThatAreNotAsMoodleMakesThem have rows that come twice, or go while they are worked on.
@@ -20,7 +22,7 @@ func TestTablesThatAreNotAsMoodleMakesThem(t *testing.T) {
 			func(tenant *Tenant) error { _, err := tenant.PeerList(t.Context()); return err }},
 		"an expiry that is no number": {"ALTER TABLE {mnet_host} MODIFY public_key_expires VARCHAR(20); UPDATE {mnet_host} SET public_key_expires = 'x'",
 			func(tenant *Tenant) error {
-				_, err := tenant.StorePeerKeys(t.Context(), []PeerKey{offer("https://peer.example", 6)})
+				_, err := tenant.StorePeerKeys(t.Context(), []rotate.HostKey{offer("https://peer.example", 6)})
 				return err
 			}},
 	} {
@@ -38,7 +40,7 @@ func TestTablesThatAreNotAsMoodleMakesThem(t *testing.T) {
 		s.Exec(t, "CREATE TABLE again AS SELECT * FROM {config_plugins}; DROP TABLE {config_plugins}; RENAME TABLE again TO {config_plugins}; "+
 			"INSERT INTO {config_plugins} SELECT 99, plugin, name, value FROM {config_plugins} WHERE name = 'openssl'")
 		tenant, before := s.open(t), s.tables(t)
-		err := tenant.StoreKey(t.Context(), renewal(read(t, tenant)))
+		err := storeKey(t.Context(), tenant, renewal(read(t, tenant)))
 		if err == nil || !strings.Contains(err.Error(), "2 rows instead of one") || s.tables(t) != before {
 			t.Errorf("%v, stored is %s", err, s.tables(t))
 		}
@@ -64,14 +66,14 @@ func TestTablesThatAreNotAsMoodleMakesThem(t *testing.T) {
 			}
 			return passes
 		})
-		if h, err := tenant.RegisterPeer(t.Context(), Host{Wwwroot: "https://new.example"}); err == nil || !strings.Contains(err.Error(), "is gone") {
+		if h, err := tenant.RegisterPeer(t.Context(), rotate.Peer{Wwwroot: "https://new.example"}); err == nil || !strings.Contains(err.Error(), "is gone") {
 			t.Errorf("%+v, %v", h, err)
 		}
 	})
 	t.Run("a host whose table gives no id is not registered", func(t *testing.T) {
 		s := newSite(t, "mdl_")
 		s.Exec(t, "ALTER TABLE {mnet_host} MODIFY id BIGINT NOT NULL DEFAULT 9")
-		if h, err := s.open(t).RegisterPeer(t.Context(), Host{Wwwroot: "https://new.example"}); err == nil || s.Value(t, "SELECT COUNT(*) FROM {mnet_host}") != "3" {
+		if h, err := s.open(t).RegisterPeer(t.Context(), rotate.Peer{Wwwroot: "https://new.example"}); err == nil || s.Value(t, "SELECT COUNT(*) FROM {mnet_host}") != "3" {
 			t.Errorf("%+v, %v", h, err)
 		}
 	})

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"renew_mnetkeys/moodledb/config"
+	"renew_mnetkeys/rotate"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -33,7 +34,7 @@ func TestExplain(t *testing.T) {
 	}
 	for name, err := range map[string]error{
 		"an answer nothing is decided on": &mysql.MySQLError{Number: 1205},
-		"an error of our own":             ErrConflict,
+		"an error of our own":             rotate.ErrConflict,
 		"a cancelled context":             context.Canceled,
 		"the deadline of the run":         context.DeadlineExceeded,
 	} {

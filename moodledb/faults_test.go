@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"renew_mnetkeys/moodledb/config"
+	"renew_mnetkeys/rotate"
 )
 
 // operation is what a run does with a tenant's database, and what it gives.
@@ -19,12 +20,12 @@ type operation struct {
 }
 
 // operations are all that use a tenant's database, so made that they use every statement they have.
-func operations(seen *Site) map[string]operation {
-	change, other := renewal(seen), Host{Wwwroot: "https://new.example", Name: "New", PublicKey: newCert}
+func operations(seen *rotate.Tenant) map[string]operation {
+	change, other := renewal(seen), rotate.Peer{Wwwroot: "https://new.example", Name: "New", Certificate: newCert}
 	first := change
 	first.History = nil
-	first.Read = &Site{OwnID: 1, Own: &Host{ID: 1, PublicKey: ownCert}}
-	keys := []PeerKey{offer("https://a.example", 6), offer("https://b.example", 6), offer("https://peer.example", 6)}
+	first.Read = &rotate.Tenant{Wwwroot: ownWwwroot, Read: rotate.Snapshot{OwnID: 1}, Own: &rotate.Peer{ID: 1, Certificate: ownCert}}
+	keys := []rotate.HostKey{offer("https://a.example", 6), offer("https://b.example", 6), offer("https://peer.example", 6)}
 	peers := "INSERT INTO {mnet_host} (id, wwwroot, public_key, public_key_expires, deleted) VALUES " +
 		"(4, 'https://a.example', 'v5', 5, 0), (5, 'https://b.example', 'v5', 99, 0), (6, 'https://gone.example', 'v5', 5, 1)"
 	return map[string]operation{
@@ -35,7 +36,7 @@ func operations(seen *Site) map[string]operation {
 			return changing.Read(ctx)
 		}},
 		"PeerList":  {peers, func(ctx context.Context, t *Tenant) (any, error) { return t.PeerList(ctx) }},
-		"PeersByID": {peers, func(ctx context.Context, t *Tenant) (any, error) { return t.PeersByID(ctx, []int64{3, 5}) }},
+		"LoadPeers": {peers, func(ctx context.Context, t *Tenant) (any, error) { return t.LoadPeers(ctx, byID(3, 5)) }},
 		"HeldKeys":  {peers, func(ctx context.Context, t *Tenant) (any, error) { return t.HeldKeys(ctx, keys) }},
 		"StartMNet": {"DELETE FROM {config}; DELETE FROM {mnet_host}; INSERT INTO {config} (name, value) VALUES ('mnet_dispatcher_mode', 'off')",
 			func(ctx context.Context, t *Tenant) (any, error) { return nil, t.StartMNet(ctx, "") }},
@@ -51,11 +52,11 @@ func operations(seen *Site) map[string]operation {
 				return nil, t.BindServices(ctx, 3, []Binding{{"sso_idp", true, true}, {"sso_sp", true, false}})
 			}},
 		"ServicesStrategy": {"", func(ctx context.Context, t *Tenant) (any, error) { return t.ServicesStrategy(ctx, RoleMaster, true) }},
-		"StoreKey":         {"", func(ctx context.Context, t *Tenant) (any, error) { return nil, t.StoreKey(ctx, change) }},
+		"StoreKey":         {"", func(ctx context.Context, t *Tenant) (any, error) { return nil, storeKey(ctx, t, change) }},
 		"StoreKey first": {"DELETE FROM {config_plugins}",
-			func(ctx context.Context, t *Tenant) (any, error) { return nil, t.StoreKey(ctx, first) }},
+			func(ctx context.Context, t *Tenant) (any, error) { return nil, storeKey(ctx, t, first) }},
 		"StorePeerKey": {"", func(ctx context.Context, t *Tenant) (any, error) {
-			return t.StorePeerKey(ctx, 3, peerCert, newCert, 77)
+			return t.storePeerKey(ctx, 3, peerCert, newCert, 77)
 		}},
 		"StorePeerKeys": {peers, func(ctx context.Context, t *Tenant) (any, error) { return t.StorePeerKeys(ctx, keys) }},
 		"CheckRights":   {"", func(ctx context.Context, t *Tenant) (any, error) { return nil, t.CheckRights(ctx) }},
@@ -65,7 +66,7 @@ func operations(seen *Site) map[string]operation {
 }
 
 func lockAndRelease(ctx context.Context, t *Tenant) (any, error) {
-	l, err := t.Lock(ctx, 5*time.Second)
+	l, err := t.Acquire(ctx, 5*time.Second)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +80,7 @@ func lockAndRelease(ctx context.Context, t *Tenant) (any, error) {
 func lockAndReleaseOfAnArray(ctx context.Context, t *Tenant) (any, error) {
 	servers := NewServers(2)
 	defer func() { _ = servers.Close() }()
-	l, err := servers.Lock(ctx, t.config, 5*time.Second)
+	l, err := servers.Acquire(ctx, t.config, 5*time.Second)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +92,7 @@ func lockAndReleaseOfAnArray(ctx context.Context, t *Tenant) (any, error) {
 // is then what was before or what is to be, the error tells no secret, and a second call does what the first could not.
 func TestAFaultAtAnyStatement(t *testing.T) {
 	t.Parallel()
-	for name := range operations(&Site{Own: &Host{}}) {
+	for name := range operations(&rotate.Tenant{Own: &rotate.Peer{}}) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newFaulty(t, name)

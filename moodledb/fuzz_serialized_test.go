@@ -67,7 +67,7 @@ func FuzzHistory(f *testing.F) {
 			return
 		}
 		for _, r := range history {
-			if r.KeyPEM == "" {
+			if r.PrivateKey == "" {
 				t.Fatal("an entry without a key")
 			}
 		}

@@ -1,29 +1,13 @@
 package moodledb
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
 
 	"renew_mnetkeys/moodledb/phpserial"
+	"renew_mnetkeys/rotate"
 )
-
-// Retired is an entry of openssl_history: a key pair that was replaced, kept because peers may still use its certificate.
-// It prints without its private key.
-type Retired struct {
-	Certificate string // PEM
-	KeyPEM      string // PEM, keypair_PEM there
-	Expires     int64  // unix seconds, of the certificate; 0 when not said
-}
-
-// Format shows that there is a key, never which.
-func (r Retired) Format(f fmt.State, _ rune) {
-	fmt.Fprintf(f, "retired key pair, expired at %d", r.Expires)
-}
-
-// MarshalJSON writes what Format prints.
-func (r Retired) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(r)) }
 
 const historyHint = "it may hold the only copy of a key, so it is left as it is: mend it, or save it elsewhere and set it to a:0:{}"
 
@@ -31,11 +15,11 @@ const historyHint = "it may hold the only copy of a key, so it is left as it is:
 // serialize of a list of {certificate, keypair_PEM, expires}. Absent, "" and a:0:{} are empty. Mahara leaves entries that are
 // empty arrays; they and others without a private key hold nothing that could be lost, and are passed over. expires is a
 // string, or an int in old rows.
-func decodeHistory(raw string) ([]Retired, error) {
+func decodeHistory(raw string) ([]rotate.Retired, error) {
 	if raw == "" {
 		return nil, nil
 	}
-	fail := func(format string, a ...any) ([]Retired, error) {
+	fail := func(format string, a ...any) ([]rotate.Retired, error) {
 		return nil, &HistoryError{Problem: fmt.Sprintf(format, a...), Advice: historyHint}
 	}
 	if at := strings.IndexByte(raw, '\\'); at >= 0 {
@@ -45,20 +29,20 @@ func decodeHistory(raw string) ([]Retired, error) {
 	if problem != "" {
 		return fail("%s", problem)
 	}
-	var history []Retired
+	var history []rotate.Retired
 	for _, entry := range list {
 		r, problem := retired(entry.Value)
 		if problem != "" {
 			return fail("entry %v: %s", entry.Key, problem)
 		}
-		if r.KeyPEM != "" {
+		if r.PrivateKey != "" {
 			history = append(history, r)
 		}
 	}
 	return history, nil
 }
 
-func retired(entry any) (r Retired, problem string) {
+func retired(entry any) (r rotate.Retired, problem string) {
 	array, ok := entry.([]phpserial.Element)
 	if !ok {
 		return r, "not an array"
@@ -75,7 +59,7 @@ func retired(entry any) (r Retired, problem string) {
 		}
 		return ""
 	}
-	r.Certificate, r.KeyPEM = text("certificate"), text("keypair_PEM")
+	r.Certificate, r.PrivateKey = text("certificate"), text("keypair_PEM")
 	switch expires := fields["expires"].(type) {
 	case int64:
 		r.Expires = expires
@@ -85,26 +69,29 @@ func retired(entry any) (r Retired, problem string) {
 	return r, problem
 }
 
-// PairsIn gives the key pairs that a copy of plugin mnet's settings holds, as Moodle's cache has one: the current one first, whose
-// expiry is not said, then the retired ones, newest first. The error, a [*HistoryError], does not keep the current one away.
-func PairsIn(settings map[string]string) ([]Retired, error) {
-	var pairs []Retired
-	if certificate, key := splitPair(settings["openssl"]); certificate != "" && key != "" {
-		pairs = append(pairs, Retired{Certificate: certificate, KeyPEM: key})
+// PairsIn gives the key pairs that a copy of plugin mnet's settings holds, as Moodle's cache has one: the current one first,
+// then the retired ones, newest first. The error, a [*HistoryError], does not keep the current one away.
+func PairsIn(settings map[string]string) ([]rotate.Stored, error) {
+	var pairs []rotate.Stored
+	if pair := splitPair(settings["openssl"]); pair.Certificate != "" && pair.PrivateKey != "" {
+		pairs = append(pairs, pair)
 	}
 	history, err := decodeHistory(settings["openssl_history"])
-	return append(pairs, history...), err
+	for _, h := range history {
+		pairs = append(pairs, h.Stored)
+	}
+	return pairs, err
 }
 
 // encodeHistory writes what PHP's serialize makes of the list, byte for byte as Moodle does: expires as the string that it is
 // when it comes from the database.
-func encodeHistory(history []Retired) string {
+func encodeHistory(history []rotate.Retired) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "a:%d:{", len(history))
 	for i, r := range history {
 		fmt.Fprintf(&b, "i:%d;a:3:{%s%s%s%s%s%s}", i,
 			serializeString("certificate"), serializeString(r.Certificate),
-			serializeString("keypair_PEM"), serializeString(r.KeyPEM),
+			serializeString("keypair_PEM"), serializeString(r.PrivateKey),
 			serializeString("expires"), serializeString(strconv.FormatInt(r.Expires, 10)))
 	}
 	b.WriteString("}")

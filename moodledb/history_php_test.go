@@ -83,7 +83,7 @@ func TestPHPReadsADamagedHistoryAsWeDo(t *testing.T) {
 		read++
 		var all []string
 		for _, r := range history {
-			all = append(all, fmt.Sprintf("%s:%s", base64.StdEncoding.EncodeToString([]byte(r.Certificate)), base64.StdEncoding.EncodeToString([]byte(r.KeyPEM))))
+			all = append(all, fmt.Sprintf("%s:%s", base64.StdEncoding.EncodeToString([]byte(r.Certificate)), base64.StdEncoding.EncodeToString([]byte(r.PrivateKey))))
 		}
 		if ours := "+" + strings.Join(all, ","); ours != line {
 			t.Errorf("%.300q\n we read  %.200s\n PHP reads %.200s", raws[i], ours, line)

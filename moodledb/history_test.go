@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"renew_mnetkeys/rotate"
 	"renew_mnetkeys/testbed"
 )
 
@@ -60,7 +61,7 @@ func TestHistoryOfRealSites(t *testing.T) {
 }
 
 // listed is the vector's own reading of a history: a list of objects, or of empty lists.
-func listed(t *testing.T, raw json.RawMessage) (history []Retired) {
+func listed(t *testing.T, raw json.RawMessage) (history []rotate.Retired) {
 	t.Helper()
 	var list []json.RawMessage
 	if err := json.Unmarshal(raw, &list); err != nil {
@@ -79,29 +80,29 @@ func listed(t *testing.T, raw json.RawMessage) (history []Retired) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		history = append(history, Retired{entry.Certificate, entry.KeypairPEM, expires})
+		history = append(history, rotate.Retired{Stored: rotate.Stored{Certificate: entry.Certificate, PrivateKey: entry.KeypairPEM}, Expires: expires})
 	}
 	return history
 }
 
 func TestHistoryForms(t *testing.T) {
 	const entry = `a:3:{s:11:"certificate";s:1:"c";s:11:"keypair_PEM";s:1:"k";s:7:"expires";s:2:"12";}`
-	one := []Retired{{"c", "k", 12}}
+	one := []rotate.Retired{{Stored: rotate.Stored{Certificate: "c", PrivateKey: "k"}, Expires: 12}}
 	for name, c := range map[string]struct {
 		raw  string
-		want []Retired
+		want []rotate.Retired
 	}{
 		"absent or an empty string is empty":              {"", nil},
 		"an empty array is empty":                         {"a:0:{}", nil},
 		"one entry":                                       {"a:1:{i:0;" + entry + "}", one},
 		"expires may be an int":                           {`a:1:{i:0;` + strings.Replace(entry, `s:2:"12"`, "i:12", 1) + `}`, one},
-		"expires may be missing":                          {`a:1:{i:0;a:2:{s:11:"certificate";s:1:"c";s:11:"keypair_PEM";s:1:"k";}}`, []Retired{{"c", "k", 0}}},
+		"expires may be missing":                          {`a:1:{i:0;a:2:{s:11:"certificate";s:1:"c";s:11:"keypair_PEM";s:1:"k";}}`, []rotate.Retired{{Stored: rotate.Stored{Certificate: "c", PrivateKey: "k"}, Expires: 0}}},
 		"the order of an entry's fields does not matter":  {`a:1:{i:0;a:3:{s:7:"expires";s:2:"12";s:11:"keypair_PEM";s:1:"k";s:11:"certificate";s:1:"c";}}`, one},
 		"an empty entry is passed over":                   {"a:2:{i:0;a:0:{}i:1;" + entry + "}", one},
 		"an entry without a private key is passed over":   {`a:2:{i:0;a:1:{s:7:"expires";i:5;}i:1;` + entry + "}", one},
-		"a list that does not start at 0 keeps its order": {"a:2:{i:2;" + entry + `i:5;` + strings.ReplaceAll(entry, `"c"`, `"d"`) + "}", []Retired{{"c", "k", 12}, {"d", "k", 12}}},
-		"lengths count bytes, not characters":             {`a:1:{i:0;` + strings.Replace(entry, `s:1:"c"`, `s:3:"€"`, 1) + `}`, []Retired{{"€", "k", 12}}},
-		"a quote is no escape and ends nothing":           {`a:1:{i:0;` + strings.Replace(entry, `s:1:"c"`, `s:4:"'";}"`, 1) + `}`, []Retired{{`'";}`, "k", 12}}},
+		"a list that does not start at 0 keeps its order": {"a:2:{i:2;" + entry + `i:5;` + strings.ReplaceAll(entry, `"c"`, `"d"`) + "}", []rotate.Retired{{Stored: rotate.Stored{Certificate: "c", PrivateKey: "k"}, Expires: 12}, {Stored: rotate.Stored{Certificate: "d", PrivateKey: "k"}, Expires: 12}}},
+		"lengths count bytes, not characters":             {`a:1:{i:0;` + strings.Replace(entry, `s:1:"c"`, `s:3:"€"`, 1) + `}`, []rotate.Retired{{Stored: rotate.Stored{Certificate: "€", PrivateKey: "k"}, Expires: 12}}},
+		"a quote is no escape and ends nothing":           {`a:1:{i:0;` + strings.Replace(entry, `s:1:"c"`, `s:4:"'";}"`, 1) + `}`, []rotate.Retired{{Stored: rotate.Stored{Certificate: `'";}`, PrivateKey: "k"}, Expires: 12}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := decodeHistory(c.raw)
@@ -161,8 +162,8 @@ func TestUnreadableHistoryIsAnErrorThatShowsNoKey(t *testing.T) {
 // TestHistoryAndPHP has PHP read what we write and write it again.
 func TestHistoryAndPHP(t *testing.T) {
 	php := testbed.PHP(t)
-	history := []Retired{{ownCert, ownKey, 1700000000}, {"Ünï'cödé \"quoted\"", newKey, 0}}
-	for name, list := range map[string][]Retired{"empty": nil, "two entries": history} {
+	history := []rotate.Retired{{Stored: rotate.Stored{Certificate: ownCert, PrivateKey: ownKey}, Expires: 1700000000}, {Stored: rotate.Stored{Certificate: "Ünï'cödé \"quoted\"", PrivateKey: newKey}, Expires: 0}}
+	for name, list := range map[string][]rotate.Retired{"empty": nil, "two entries": history} {
 		t.Run(name, func(t *testing.T) {
 			ours := encodeHistory(list)
 			script := `$list = unserialize(stream_get_contents(STDIN), ["allowed_classes" => false]);` +
@@ -176,10 +177,11 @@ func TestHistoryAndPHP(t *testing.T) {
 }
 
 func TestNothingPrintsAPrivateKey(t *testing.T) {
-	retired := Retired{ownCert, ownKey, 1}
-	whole := Site{KeyPEM: ownKey, RawPair: ownCert + PairSeparator + ownKey, History: []Retired{retired}, RawHistory: encodeHistory([]Retired{retired})}
-	change := KeyChange{Read: &whole, Pair: whole.RawPair, History: whole.History}
-	for _, secret := range []any{retired, &retired, []Retired{retired}, whole, &whole, change, &change, struct{ Inside Site }{whole}} {
+	retired := rotate.Retired{Stored: rotate.Stored{Certificate: ownCert, PrivateKey: ownKey}, Expires: 1}
+	whole := rotate.Tenant{Pair: retired.Stored, History: []rotate.Retired{retired},
+		Read: rotate.Snapshot{Pair: ownCert + pairSeparator + ownKey, History: encodeHistory([]rotate.Retired{retired})}}
+	change := rotate.Keys{Stored: whole.Pair, History: whole.History}
+	for _, secret := range []any{retired, &retired, []rotate.Retired{retired}, whole, &whole, change, &change, struct{ Inside rotate.Tenant }{whole}} {
 		text, err := json.Marshal(secret)
 		if err != nil {
 			t.Fatal(err)

@@ -39,9 +39,19 @@ func lockName(c *config.Config) string {
 	return "renew_mnetkeys " + hex.EncodeToString(sum[:20])
 }
 
-// Lock takes the tenant's lock, waiting for it as long as wait says (whole seconds are waited; 0 tries once). What was read before
+// Lock implements rotate.Locker, by [Tenant.Acquire].
+func (t *Tenant) Lock(ctx context.Context, wait time.Duration) (release func(), err error) {
+	lock, err := t.Acquire(ctx, wait)
+	if err != nil {
+		return nil, err
+	}
+	// A lock that cannot be released ends with its connection.
+	return func() { _ = lock.Release() }, nil
+}
+
+// Acquire takes the tenant's lock, waiting for it as long as wait says (whole seconds are waited; 0 tries once). What was read before
 // must be read again after it. The error is a [*LockedError] when another run holds it.
-func (t *Tenant) Lock(ctx context.Context, wait time.Duration) (*Lock, error) {
+func (t *Tenant) Acquire(ctx context.Context, wait time.Duration) (*Lock, error) {
 	const doing = "lock the tenant"
 	conn, err := t.db.Conn(ctx)
 	if err != nil {

@@ -7,11 +7,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"renew_mnetkeys/rotate"
 )
 
 func lock(t *testing.T, tenant *Tenant) *Lock {
 	t.Helper()
-	l, err := tenant.Lock(t.Context(), 0)
+	l, err := tenant.Acquire(t.Context(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,9 +27,9 @@ func TestLock(t *testing.T) {
 
 	t.Run("a second run is told who holds it", func(t *testing.T) {
 		l := lock(t, one)
-		_, err := two.Lock(t.Context(), 0)
+		_, err := two.Acquire(t.Context(), 0)
 		var locked *LockedError
-		if !errors.Is(err, ErrLocked) || !errors.As(err, &locked) || locked.Connection == 0 || !strings.HasPrefix(locked.Holder, s.User+"@") {
+		if !errors.Is(err, rotate.ErrLocked) || !errors.As(err, &locked) || locked.Connection == 0 || !strings.HasPrefix(locked.Holder, s.User+"@") {
 			t.Errorf("got %v", err)
 		}
 		if err := l.Release(); err != nil {
@@ -36,7 +38,7 @@ func TestLock(t *testing.T) {
 	})
 	t.Run("so is a second one of the same process", func(t *testing.T) {
 		lock(t, one)
-		if _, err := one.Lock(t.Context(), 0); !errors.Is(err, ErrLocked) {
+		if _, err := one.Acquire(t.Context(), 0); !errors.Is(err, rotate.ErrLocked) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -50,7 +52,7 @@ func TestLock(t *testing.T) {
 		l := lock(t, one)
 		got := make(chan error, 1)
 		go func() {
-			second, err := two.Lock(context.Background(), 20*time.Second)
+			second, err := two.Acquire(context.Background(), 20*time.Second)
 			if err == nil {
 				err = second.Release()
 			}
@@ -67,7 +69,7 @@ func TestLock(t *testing.T) {
 	t.Run("a wait ends", func(t *testing.T) {
 		lock(t, one)
 		start := time.Now()
-		if _, err := two.Lock(t.Context(), time.Second); !errors.Is(err, ErrLocked) || time.Since(start) < 900*time.Millisecond {
+		if _, err := two.Acquire(t.Context(), time.Second); !errors.Is(err, rotate.ErrLocked) || time.Since(start) < 900*time.Millisecond {
 			t.Errorf("got %v after %v", err, time.Since(start))
 		}
 	})
@@ -76,7 +78,7 @@ func TestLock(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
 		start := time.Now()
-		if _, err := two.Lock(ctx, time.Minute); err == nil || errors.Is(err, ErrLocked) || time.Since(start) > 4*time.Second {
+		if _, err := two.Acquire(ctx, time.Minute); err == nil || errors.Is(err, rotate.ErrLocked) || time.Since(start) > 4*time.Second {
 			t.Errorf("got %v after %v", err, time.Since(start))
 		}
 	})
@@ -127,7 +129,7 @@ func TestLockThatLostItsConnection(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	_ = l.Release()
-	again, err := tenant.Lock(t.Context(), 10*time.Second) // the server may take a moment to notice
+	again, err := tenant.Acquire(t.Context(), 10*time.Second) // the server may take a moment to notice
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +158,7 @@ func TestALockThatIsNotGot(t *testing.T) {
 	}
 	t.Run("since another account holds it, which may not be seen", func(t *testing.T) {
 		take()
-		_, err := s.open(t).Lock(t.Context(), 0)
+		_, err := s.open(t).Acquire(t.Context(), 0)
 		var locked *LockedError
 		if !errors.As(err, &locked) || locked.Connection == 0 || locked.Holder != "" || !strings.HasSuffix(err.Error(), fmt.Sprintf("connection %d", locked.Connection)) {
 			t.Errorf("got %v", err)
@@ -164,9 +166,9 @@ func TestALockThatIsNotGot(t *testing.T) {
 	})
 	t.Run("and whose holder lets go before it is asked for", func(t *testing.T) {
 		tenant := s.between(t, "IS_USED_LOCK", func() { _, _ = holder.ExecContext(t.Context(), "DO RELEASE_ALL_LOCKS()") })
-		_, err := tenant.Lock(t.Context(), 0)
+		_, err := tenant.Acquire(t.Context(), 0)
 		var locked *LockedError
-		if !errors.As(err, &locked) || locked.Connection != 0 || err.Error() != ErrLocked.Error() {
+		if !errors.As(err, &locked) || locked.Connection != 0 || err.Error() != rotate.ErrLocked.Error() {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -175,10 +177,10 @@ func TestALockThatIsNotGot(t *testing.T) {
 		p.rewrite = func(packet []byte) { replaceInPlace(packet, "GET_LOCK(", "  NULLIF(") } // which gives NULL
 		config := *s.config
 		config.DBPort = p.port
-		if _, err := openConfig(t, &config).Lock(t.Context(), 0); err == nil || errors.Is(err, ErrLocked) {
+		if _, err := openConfig(t, &config).Acquire(t.Context(), 0); err == nil || errors.Is(err, rotate.ErrLocked) {
 			t.Errorf("got %v", err)
 		}
-		if _, err := newServers(t, 2).Lock(t.Context(), &config, 0); err == nil || errors.Is(err, ErrLocked) {
+		if _, err := newServers(t, 2).Acquire(t.Context(), &config, 0); err == nil || errors.Is(err, rotate.ErrLocked) {
 			t.Errorf("of an array: %v", err)
 		}
 	})
@@ -186,7 +188,7 @@ func TestALockThatIsNotGot(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		tenant := s.open(t)
 		cancel()
-		if _, err := tenant.Lock(ctx, 0); !errors.Is(err, context.Canceled) {
+		if _, err := tenant.Acquire(ctx, 0); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
 	})

@@ -1,6 +1,7 @@
 package moodledb
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"renew_mnetkeys/moodledb/config"
+	"renew_mnetkeys/rotate"
 	"renew_mnetkeys/testbed"
 )
 
@@ -41,7 +43,7 @@ func siteIn(t testing.TB, server *testbed.Server, prefix string) *site {
 	s.Exec(t, "INSERT INTO {config} (name, value) VALUES ('siteidentifier', 'sEcReTown.example'), ('mnet_dispatcher_mode', 'strict'), "+
 		"('mnet_localhost_id', '1'), ('mnet_all_hosts_id', '2')")
 	s.Exec(t, "INSERT INTO {config_plugins} (plugin, name, value) VALUES ('mnet', 'openssl', ?), ('mnet', 'openssl_history', 'a:0:{}')",
-		ownCert+PairSeparator+ownKey)
+		ownCert+pairSeparator+ownKey)
 	s.Exec(t, "INSERT INTO {mnet_host} (id, wwwroot, ip_address, name, public_key, public_key_expires, applicationid, sslverification) VALUES "+
 		"(1, ?, '192.0.2.1', '', ?, 1800000000, 1, 0), (2, '', '', 'All Hosts', '', 0, 1, 0), "+
 		"(3, 'https://peer.example', '192.0.2.3', 'Peer', ?, 1800000003, 1, 2)", ownWwwroot, ownCert, peerCert)
@@ -82,7 +84,7 @@ func openConfig(t testing.TB, c *config.Config) *Tenant {
 	return tenant
 }
 
-func read(t *testing.T, tenant *Tenant) *Site {
+func read(t *testing.T, tenant *Tenant) *rotate.Tenant {
 	t.Helper()
 	s, err := tenant.Read(t.Context())
 	if err != nil {
@@ -91,11 +93,34 @@ func read(t *testing.T, tenant *Tenant) *Site {
 	return s
 }
 
+// keyChange is a new key for the tenant, and what it was decided on.
+type keyChange struct {
+	Read *rotate.Tenant
+	rotate.Keys
+}
+
+func storeKey(ctx context.Context, t *Tenant, c keyChange) error {
+	return t.StoreKey(ctx, c.Read, c.Keys)
+}
+
+// state is what is stored after it.
+func (c keyChange) state() keyState {
+	return keyState{joinPair(c.Stored), encodeHistory(c.History), true, true, c.Certificate}
+}
+
+// byID are peers as PeerList gives them.
+func byID(ids ...int64) (peers []rotate.Peer) {
+	for _, id := range ids {
+		peers = append(peers, rotate.Peer{ID: id})
+	}
+	return peers
+}
+
 // renewal is the change a renewal makes: the old pair to the front of the history, the new one current.
-func renewal(read *Site) KeyChange {
-	history := []Retired{{Certificate: read.Certificate, KeyPEM: read.KeyPEM, Expires: read.Own.Expires}}
-	return KeyChange{Read: read, Pair: newCert + PairSeparator + newKey, Certificate: newCert, Expires: 1900000000, Wwwroot: ownWwwroot,
-		History: append(history, read.History...)}
+func renewal(read *rotate.Tenant) keyChange {
+	history := []rotate.Retired{{Stored: read.Pair, Expires: read.Own.Expires}}
+	return keyChange{Read: read, Keys: rotate.Keys{Stored: rotate.Stored{Certificate: newCert, PrivateKey: newKey}, Expires: 1900000000,
+		History: append(history, read.History...)}}
 }
 
 // fixture is a config.php among those of package config, or the directory of some.

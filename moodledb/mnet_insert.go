@@ -13,23 +13,23 @@ const maxHostName = 80
 
 // insertHost makes a row of mnet_host. Which columns there are depends on Moodle's version: those it does not have are left out,
 // and those that must have a value and have no default, which would be an error in strict mode, are filled.
-// h.ID 0 lets the database choose, another stands even where a table has lost its AUTO_INCREMENT; h.ApplicationID 0 is Moodle.
-func (t *Tenant) insertHost(ctx context.Context, tx *sql.Tx, h Host) (int64, error) {
+// h.ID 0 lets the database choose, another stands even where a table has lost its AUTO_INCREMENT; h.applicationID 0 is Moodle.
+func (t *Tenant) insertHost(ctx context.Context, tx *sql.Tx, h host) (int64, error) {
 	columns, err := t.hostColumns(ctx, tx)
 	if err != nil {
 		return 0, err
 	}
-	if h.ApplicationID == 0 {
+	if h.applicationID == 0 {
 		applications, err := t.applications(ctx, tx)
 		if err != nil {
 			return 0, err
 		}
-		h.ApplicationID = moodleID(applications)
+		h.applicationID = moodleID(applications)
 	}
 	known := map[string]any{
 		"wwwroot": h.Wwwroot, "ip_address": h.IPAddress, "name": cutName(h.Name),
-		"public_key": h.PublicKey, "public_key_expires": h.Expires,
-		"applicationid": h.ApplicationID, "sslverification": h.SSLVerification,
+		"public_key": h.Certificate, "public_key_expires": h.Expires,
+		"applicationid": h.applicationID, "sslverification": h.SSLVerification,
 		"deleted": 0, "last_connect_time": 0, "last_log_id": 0,
 	}
 	if h.ID != 0 {

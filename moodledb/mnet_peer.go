@@ -8,82 +8,83 @@ import (
 	"strings"
 
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/rotate"
 )
 
-// RegisterPeer returns the mnet_host row of the host with h's wwwroot, and makes it if there is none (Moodle mnet/peer.php,
+// RegisterPeer returns the mnet_host row of the host with p's wwwroot, and makes it if there is none (Moodle mnet/peer.php,
 // bootstrap and commit). An active row is returned as it is. A deleted one is revived, keeping its id, to which the users who came
-// from there belong, its name and its sslverification; address, application and, if h has one, certificate become h's.
+// from there belong, its name and its sslverification; address, application and, if p has one, certificate become p's.
 //
-// h.Application is a name of mnet_application, "" is moodle. h.Name is cut to the 80 characters of its column.
-func (t *Tenant) RegisterPeer(ctx context.Context, h Host) (Host, error) {
-	h.Wwwroot = strings.TrimSuffix(h.Wwwroot, "/")
+// p.Application is a name of mnet_application, "" is moodle. p.Name is cut to the 80 characters of its column.
+func (t *Tenant) RegisterPeer(ctx context.Context, p rotate.Peer) (rotate.Peer, error) {
+	p.Wwwroot = strings.TrimSuffix(p.Wwwroot, "/")
 	switch {
-	case h.Wwwroot == "":
-		return Host{}, errors.New("register peer: it has no wwwroot")
-	case envelope.SameWwwroot(h.Wwwroot, t.config.Wwwroot):
-		return Host{}, fmt.Errorf("register peer: %s is this tenant itself", h.Wwwroot)
+	case p.Wwwroot == "":
+		return rotate.Peer{}, errors.New("register peer: it has no wwwroot")
+	case envelope.SameWwwroot(p.Wwwroot, t.config.Wwwroot):
+		return rotate.Peer{}, fmt.Errorf("register peer: %s is this tenant itself", p.Wwwroot)
 	}
-	var registered Host
+	var registered host
 	err := retry(ctx, func() error {
 		return t.transaction(ctx, false, func(tx *sql.Tx) (err error) {
-			registered, err = t.registerPeer(ctx, tx, h)
+			registered, err = t.registerPeer(ctx, tx, host{Peer: p})
 			return err
 		})
 	})
 	if err != nil {
-		return Host{}, fmt.Errorf("register peer %s: %w", h.Wwwroot, err)
+		return rotate.Peer{}, fmt.Errorf("register peer %s: %w", p.Wwwroot, err)
 	}
-	return registered, nil
+	return registered.Peer, nil
 }
 
-func (t *Tenant) registerPeer(ctx context.Context, tx *sql.Tx, h Host) (Host, error) {
+func (t *Tenant) registerPeer(ctx context.Context, tx *sql.Tx, h host) (host, error) {
 	// The wwwroot has no index, let alone a unique one: this locks the table, so that Moodle cannot make the same row meanwhile.
 	if _, err := tx.ExecContext(ctx, t.sql("SELECT id FROM {mnet_host} WHERE wwwroot = ? FOR UPDATE"), h.Wwwroot); err != nil {
-		return Host{}, t.explain("look for its row", err)
+		return host{}, t.explain("look for its row", err)
 	}
 	applications, err := t.applications(ctx, tx)
 	if err != nil {
-		return Host{}, err
+		return host{}, err
 	}
-	if h.ApplicationID, err = applicationID(applications, h.Application); err != nil {
-		return Host{}, err
+	if h.applicationID, err = applicationID(applications, h.Application); err != nil {
+		return host{}, err
 	}
 	hosts, err := t.hosts(ctx, tx)
 	if err != nil {
-		return Host{}, err
+		return host{}, err
 	}
 	found := rowOf(hosts, h.Wwwroot)
 	switch {
 	case found == nil:
 		h.ID, err = t.insertHost(ctx, tx, h)
-	case !found.Deleted:
+	case !found.deleted:
 		return *found, nil
 	default:
 		h.ID = found.ID
 		err = t.revive(ctx, tx, h, found)
 	}
 	if err != nil {
-		return Host{}, err
+		return host{}, err
 	}
 	return t.host(ctx, tx, h.ID)
 }
 
 // rowOf is the row of a wwwroot, an active one before a deleted one, and one with the very spelling before another. nil: none.
-func rowOf(hosts []Host, wwwroot string) *Host {
-	rank := func(h Host) int {
+func rowOf(hosts []host, wwwroot string) *host {
+	rank := func(h host) int {
 		switch {
 		case !envelope.SameWwwroot(h.Wwwroot, wwwroot):
 			return 0
-		case h.Deleted && h.Wwwroot != wwwroot:
+		case h.deleted && h.Wwwroot != wwwroot:
 			return 1
-		case h.Deleted:
+		case h.deleted:
 			return 2
 		case h.Wwwroot != wwwroot:
 			return 3
 		}
 		return 4
 	}
-	var best *Host
+	var best *host
 	for i, h := range hosts {
 		if rank(h) > 0 && (best == nil || rank(h) > rank(*best)) {
 			best = &hosts[i]
@@ -92,27 +93,27 @@ func rowOf(hosts []Host, wwwroot string) *Host {
 	return best
 }
 
-func (t *Tenant) revive(ctx context.Context, tx *sql.Tx, h Host, row *Host) error {
-	if h.PublicKey == "" {
-		h.PublicKey, h.Expires = row.PublicKey, row.Expires
+func (t *Tenant) revive(ctx context.Context, tx *sql.Tx, h host, row *host) error {
+	if h.Certificate == "" {
+		h.Certificate, h.Expires = row.Certificate, row.Expires
 	}
 	return t.execOne(ctx, tx, "revive its row",
 		"UPDATE {mnet_host} SET deleted = 0, ip_address = ?, public_key = ?, public_key_expires = ?, applicationid = ? WHERE id = ?",
-		h.IPAddress, h.PublicKey, h.Expires, h.ApplicationID, h.ID)
+		h.IPAddress, h.Certificate, h.Expires, h.applicationID, h.ID)
 }
 
 // host reads one row as it was stored.
-func (t *Tenant) host(ctx context.Context, tx *sql.Tx, id int64) (Host, error) {
+func (t *Tenant) host(ctx context.Context, tx *sql.Tx, id int64) (host, error) {
 	hosts, err := t.hosts(ctx, tx)
 	if err != nil {
-		return Host{}, err
+		return host{}, err
 	}
 	for _, h := range hosts {
 		if h.ID == id {
 			return h, nil
 		}
 	}
-	return Host{}, fmt.Errorf("row %d of mnet_host is gone", id)
+	return host{}, fmt.Errorf("row %d of mnet_host is gone", id)
 }
 
 // applicationID finds an application by name, "" is Moodle.

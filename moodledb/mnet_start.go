@@ -7,14 +7,15 @@ import (
 	"strconv"
 
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/rotate"
 )
 
-// StartMNet makes what a site needs before it can have a key, where it is missing: its own host row, the all-hosts row, both ids
+// StartMNet implements rotate.Starter: it makes what a site needs before it can have a key, where it is missing: its own host row, the all-hosts row, both ids
 // in table config, and the dispatcher mode strict (unless it is on already, or config.php says it). That is what Moodle does at installation
 // (lib/db/install.php), in mnet/environment.php, init, and VMoodle in cli/start_mnet.php. A site that has it all stays as it is.
 // ipAddress is that of the own host, "" when it is not known.
 //
-// A row that mnet_localhost_id names and that is another site's is a [*OtherSiteError], and nothing is changed.
+// A row that mnet_localhost_id names and that is another site's is a *rotate.OtherSiteError, and nothing is changed.
 //
 // It changes table config: the cached entry core has to be dropped afterwards, not only mnet.
 func (t *Tenant) StartMNet(ctx context.Context, ipAddress string) error {
@@ -33,8 +34,8 @@ func (t *Tenant) startMNet(ctx context.Context, tx *sql.Tx, ipAddress string) er
 	if err != nil {
 		return err
 	}
-	own := Host{ID: int64(number(config["mnet_localhost_id"])), Wwwroot: t.config.Wwwroot, IPAddress: ipAddress}
-	if i := slices.IndexFunc(hosts, func(h Host) bool { return h.ID == own.ID }); i >= 0 {
+	own := host{Peer: rotate.Peer{ID: int64(number(config["mnet_localhost_id"])), Wwwroot: t.config.Wwwroot, IPAddress: ipAddress}}
+	if i := slices.IndexFunc(hosts, func(h host) bool { return h.ID == own.ID }); i >= 0 {
 		if err := mayBecome(hosts[i].Wwwroot, own.Wwwroot); err != nil {
 			return err
 		}
@@ -45,11 +46,11 @@ func (t *Tenant) startMNet(ctx context.Context, tx *sql.Tx, ipAddress string) er
 	if own.ID, err = t.ensureHost(ctx, tx, hosts, own); err != nil {
 		return err
 	}
-	all := Host{ID: int64(number(config["mnet_all_hosts_id"])), Name: "All Hosts"}
+	all := host{Peer: rotate.Peer{ID: int64(number(config["mnet_all_hosts_id"])), Name: "All Hosts"}}
 	if all.ID == own.ID {
 		all.ID = 0
 	}
-	hosts = slices.DeleteFunc(hosts, func(h Host) bool { return h.ID == own.ID }) // it may have no wwwroot either
+	hosts = slices.DeleteFunc(hosts, func(h host) bool { return h.ID == own.ID }) // it may have no wwwroot either
 	if all.ID, err = t.ensureHost(ctx, tx, hosts, all); err != nil {
 		return err
 	}
@@ -70,7 +71,7 @@ func (t *Tenant) startMNet(ctx context.Context, tx *sql.Tx, ipAddress string) er
 // ensureHost returns the id of the row that stands for h: the one the configuration names; if it names none, one with h's
 // wwwroot; else a new one, under the configured id if there is one: user.mnethostid and mnet_host2service.hostid refer to it, so
 // that naming another row instead would lock the users out.
-func (t *Tenant) ensureHost(ctx context.Context, tx *sql.Tx, hosts []Host, h Host) (int64, error) {
+func (t *Tenant) ensureHost(ctx context.Context, tx *sql.Tx, hosts []host, h host) (int64, error) {
 	for _, row := range hosts {
 		if h.ID == row.ID || h.ID == 0 && envelope.SameWwwroot(h.Wwwroot, row.Wwwroot) {
 			return row.ID, nil

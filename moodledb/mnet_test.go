@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"renew_mnetkeys/rotate"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -84,7 +86,7 @@ func TestStartMNet(t *testing.T) {
 				}
 			}
 			site := read(t, tenant)
-			if site.Own == nil || site.AllHostsID == 0 {
+			if site.Own == nil || site.Read.AllHostsID == 0 {
 				t.Errorf("read again: %+v", site)
 			}
 		})
@@ -96,7 +98,7 @@ func TestStartMNetLeavesARowOfAnotherSite(t *testing.T) {
 	s.Exec(t, "INSERT INTO {config} (name, value) VALUES ('mnet_dispatcher_mode', 'off'), ('mnet_localhost_id', '1')")
 	s.Exec(t, "INSERT INTO {mnet_host} (id, wwwroot, public_key) VALUES (1, 'https://own.example/Moodle', 'key')")
 	before := s.Value(t, allHosts)
-	var other *OtherSiteError
+	var other *rotate.OtherSiteError
 	if err := s.open(t).StartMNet(t.Context(), ""); !errors.As(err, &other) || other.Row != "https://own.example/Moodle" {
 		t.Errorf("got %v", err)
 	}
@@ -122,7 +124,7 @@ func TestStartMNetChangesAllOrNothing(t *testing.T) {
 func TestRegisterPeer(t *testing.T) {
 	const title = "Ünï 学校 🎓"
 	url := "https://new.example/moodle"
-	fresh := Host{Wwwroot: url, Name: title, IPAddress: "2001:db8::1", PublicKey: newCert, Expires: 77, SSLVerification: 2}
+	fresh := rotate.Peer{Wwwroot: url, Name: title, IPAddress: "2001:db8::1", Certificate: newCert, Expires: 77, SSLVerification: 2}
 	long := fresh
 	long.Name = strings.Repeat("語", 100)
 	mahara := fresh
@@ -130,7 +132,7 @@ func TestRegisterPeer(t *testing.T) {
 	row := "|" + url + "|2001:db8::1|" + title + "|" + newCert + "|77|0|1|2"
 	for name, c := range map[string]struct {
 		change string
-		host   Host
+		host   rotate.Peer
 		want   string // its row after the id
 	}{
 		"a host nobody knows":            {"", fresh, row},
@@ -141,7 +143,7 @@ func TestRegisterPeer(t *testing.T) {
 		"a deleted row is revived": {"INSERT INTO {mnet_host} (id, wwwroot, ip_address, name, public_key, deleted, applicationid) VALUES (3, '" + url + "', 'i', 'n', 'k', 1, 2)",
 			fresh, "|" + url + "|2001:db8::1|n|" + newCert + "|77|0|1|0"},
 		"a deleted row keeps its certificate when there is no other": {"INSERT INTO {mnet_host} (wwwroot, name, public_key, public_key_expires, deleted) VALUES ('" + url + "', 'n', 'k', 5, 1)",
-			Host{Wwwroot: url}, "|" + url + "||n|k|5|0|1|0"},
+			rotate.Peer{Wwwroot: url}, "|" + url + "||n|k|5|0|1|0"},
 		"an active row is found behind a deleted one": {"INSERT INTO {mnet_host} (wwwroot, name, public_key, deleted) VALUES ('" + url + "', 'old', '', 1), ('" + url + "', 'live', '', 0)",
 			fresh, "|" + url + "||live||0|0|1|0"},
 		"a row whose path has another case is another host": {"INSERT INTO {mnet_host} (wwwroot, public_key) VALUES ('https://new.example/Moodle', '')", fresh, row},
@@ -183,8 +185,8 @@ func TestRegisterPeer(t *testing.T) {
 func TestRegisterPeerOnAnOldTable(t *testing.T) {
 	s := emptySite(t, "")
 	s.Exec(t, "ALTER TABLE {mnet_host} DROP COLUMN sslverification")
-	got, err := s.open(t).RegisterPeer(t.Context(), Host{Wwwroot: "https://new.example", SSLVerification: 2, PublicKey: newCert})
-	if err != nil || got.ID == 0 || got.PublicKey != newCert || got.ServerURL != "/mnet/xmlrpc/server.php" {
+	got, err := s.open(t).RegisterPeer(t.Context(), rotate.Peer{Wwwroot: "https://new.example", SSLVerification: 2, Certificate: newCert})
+	if err != nil || got.ID == 0 || got.Certificate != newCert || got.ServerURL != "/mnet/xmlrpc/server.php" {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
@@ -193,7 +195,7 @@ func TestRegisterPeerRefuses(t *testing.T) {
 	s := newSite(t, "mdl_")
 	tenant := s.open(t)
 	before := s.Value(t, allHosts)
-	for name, h := range map[string]Host{
+	for name, h := range map[string]rotate.Peer{
 		"the tenant itself":              {Wwwroot: ownWwwroot},
 		"itself with a slash":            {Wwwroot: ownWwwroot + "/"},
 		"itself in another case":         {Wwwroot: "HTTPS://Own.example/moodle"},
@@ -310,24 +312,24 @@ func TestEverySQLMode(t *testing.T) {
 			}
 			for _, certificate := range []string{peerCert, newCert} {
 				change := renewal(read(t, tenant))
-				change.Certificate, change.Pair = certificate, certificate+PairSeparator+newKey
-				if err := tenant.StoreKey(t.Context(), change); err != nil {
+				change.Certificate = certificate
+				if err := storeKey(t.Context(), tenant, change); err != nil {
 					t.Fatal(err)
 				}
 			}
-			peer, err := tenant.RegisterPeer(t.Context(), Host{Wwwroot: "https://peer.example", Name: `O'Reilly \ "Söhne"`, PublicKey: peerCert})
+			peer, err := tenant.RegisterPeer(t.Context(), rotate.Peer{Wwwroot: "https://peer.example", Name: `O'Reilly \ "Söhne"`, Certificate: peerCert})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if stored, err := tenant.StorePeerKey(t.Context(), peer.ID, peerCert, newCert, 5); err != nil || !stored {
+			if stored, err := tenant.storePeerKey(t.Context(), peer.ID, peerCert, newCert, 5); err != nil || !stored {
 				t.Fatalf("stored %v, %v", stored, err)
 			}
 			if err := tenant.BindServices(t.Context(), peer.ID, []Binding{{"sso_sp", true, false}}); err != nil {
 				t.Fatal(err)
 			}
 			got := read(t, tenant)
-			if got.Own == nil || got.Own.PublicKey != newCert || got.Certificate != newCert || len(got.Peers) != 1 ||
-				got.Peers[0].PublicKey != newCert || got.Peers[0].Name != `O'Reilly \ "Söhne"` || s.Value(t, bound, peer.ID) != "sso_sp 1 0" {
+			if got.Own == nil || got.Own.Certificate != newCert || got.Pair.Certificate != newCert || len(got.Peers) != 1 ||
+				got.Peers[0].Certificate != newCert || got.Peers[0].Name != `O'Reilly \ "Söhne"` || s.Value(t, bound, peer.ID) != "sso_sp 1 0" {
 				t.Errorf("read again: %+v", got)
 			}
 		})

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"renew_mnetkeys/moodledb/config"
+	"renew_mnetkeys/rotate"
 	"renew_mnetkeys/testbed"
 )
 
@@ -101,7 +102,7 @@ func (s *site) packets(t *testing.T) (untilRead, all int) {
 	defer func() { _ = tenant.Close() }()
 	change := renewal(read(t, tenant))
 	untilRead = int(p.passed.Load())
-	if err := tenant.StoreKey(t.Context(), change); err != nil {
+	if err := storeKey(t.Context(), tenant, change); err != nil {
 		t.Fatal(err)
 	}
 	return untilRead, int(p.passed.Load())
@@ -179,22 +180,22 @@ func (s *site) storeBeside(t *testing.T, m mishap) (said string) {
 	switch {
 	case err == nil && now == renewed():
 		said = isStored
-	case errors.Is(err, ErrUncertain) && now == renewed():
+	case errors.Is(err, rotate.ErrUncertain) && now == renewed():
 		said = storedPerhaps
-	case errors.Is(err, ErrUncertain) && now == before:
+	case errors.Is(err, rotate.ErrUncertain) && now == before:
 		said = notStoredPerhaps
-	case err != nil && now == before && (m.do == "twice" || !errors.Is(err, ErrConflict)):
+	case err != nil && now == before && (m.do == "twice" || !errors.Is(err, rotate.ErrConflict)):
 		said = isNotStored
 	default:
 		t.Errorf("%v, but stored is %+v", err, now)
 	}
-	if errors.Is(err, ErrUncertain) && !p.gone.Load() {
+	if errors.Is(err, rotate.ErrUncertain) && !p.gone.Load() {
 		t.Errorf("the server could have been asked: %v", err)
 	}
 	if now == before {
 		again := s.open(t)
 		defer func() { _ = again.Close() }()
-		if err := again.StoreKey(t.Context(), renewal(read(t, again))); err != nil || s.stored(t) != renewed() {
+		if err := storeKey(t.Context(), again, renewal(read(t, again))); err != nil || s.stored(t) != renewed() {
 			t.Errorf("the second run: %v, stored is %+v", err, s.stored(t))
 		}
 	}
@@ -222,8 +223,8 @@ func (s *site) renewThrough(t *testing.T, p *troubled, before stored) error {
 	}
 	// A command that arrives twice is answered twice, and the driver takes the first of the two answers for that of the next
 	// command. What it makes of it does not pass for what is stored when that is to be replaced.
-	if p.do != "twice" && (seen.RawPair != before.pair || seen.RawHistory != before.history || seen.Own.PublicKey != before.ownKey) {
+	if p.do != "twice" && (seen.Read.Pair != before.pair || seen.Read.History != before.history || seen.Own.Certificate != before.ownKey) {
 		t.Errorf("read what is not stored: %+v", seen)
 	}
-	return tenant.StoreKey(t.Context(), renewal(seen))
+	return storeKey(t.Context(), tenant, renewal(seen))
 }

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"renew_mnetkeys/rotate"
 )
 
 // splitter is a proxy that splits reads from writes as MaxScale's readwritesplit and ProxySQL do: what only reads, and is in no
@@ -72,8 +74,8 @@ func TestWhoOnlyLooksReadsTheReplica(t *testing.T) {
 	s := newSite(t, "mdl_")
 	tenant, p := s.split(t, true, allPass)
 	s.Exec(t, "UPDATE {config_plugins} SET value = 'moodle@@@@@@@@key' WHERE name = 'openssl'")
-	if got := read(t, tenant); got.Certificate != ownCert || len(p.toReplica()) == 0 {
-		t.Errorf("read %q: the proxy of these tests splits nothing", got.Certificate)
+	if got := read(t, tenant); got.Pair.Certificate != ownCert || len(p.toReplica()) == 0 {
+		t.Errorf("read %q: the proxy of these tests splits nothing", got.Pair.Certificate)
 	}
 }
 
@@ -84,23 +86,25 @@ func TestARunThatChangesReadsWhatItWrote(t *testing.T) {
 			tenant, _ := s.split(t, sticky, allPass)
 			tenant.ForChanges()
 			first := read(t, tenant)
-			if err := tenant.StoreKey(t.Context(), renewal(first)); err != nil {
+			if err := storeKey(t.Context(), tenant, renewal(first)); err != nil {
 				t.Fatal(err)
 			}
 			// As an undo does: read what is stored now, and put the old pair back.
-			for _, again := range []func() (*Site, error){func() (*Site, error) { return tenant.Read(t.Context()) }, func() (*Site, error) { return tenant.ReadOwn(t.Context()) }} {
-				now, err := again()
-				if err != nil || now.Certificate != newCert || now.KeyPEM != newKey || len(now.History) != 1 || now.Own.PublicKey != newCert || now.Own.Expires != 1900000000 {
+			own := *tenant
+			own.WithoutPeers()
+			for _, again := range []*Tenant{tenant, &own} {
+				now, err := again.Read(t.Context())
+				if err != nil || now.Pair.Certificate != newCert || now.Pair.PrivateKey != newKey || len(now.History) != 1 || now.Own.Certificate != newCert || now.Own.Expires != 1900000000 {
 					t.Fatalf("read %+v, %v", now, err)
 				}
 			}
 			now := read(t, tenant)
-			undo := KeyChange{Read: now, Pair: first.RawPair, Certificate: ownCert, Expires: 1800000000, Wwwroot: ownWwwroot,
-				History: []Retired{{newCert, newKey, 1900000000}}}
-			if err := tenant.StoreKey(t.Context(), undo); err != nil {
+			undo := keyChange{Read: now, Keys: rotate.Keys{Stored: first.Pair, Expires: 1800000000,
+				History: []rotate.Retired{{Stored: rotate.Stored{Certificate: newCert, PrivateKey: newKey}, Expires: 1900000000}}}}
+			if err := storeKey(t.Context(), tenant, undo); err != nil {
 				t.Fatal(err)
 			}
-			if got := s.stored(t); got.pair != first.RawPair || got.ownKey != ownCert || got.history != encodeHistory(undo.History) {
+			if got := s.stored(t); got.pair != first.Read.Pair || got.ownKey != ownCert || got.history != encodeHistory(undo.History) {
 				t.Errorf("stored %+v", got)
 			}
 		})
@@ -119,8 +123,8 @@ func TestWhoOnlyLooksNeedsNoMoreThanToRead(t *testing.T) {
 	if _, err := moodle.Exec(s.SQL("UPDATE {config_plugins} SET value = 'x' WHERE name = 'openssl'")); err != nil {
 		t.Fatal(err)
 	}
-	if got := read(t, tenant); got.Certificate != ownCert {
-		t.Errorf("read %q", got.Certificate)
+	if got := read(t, tenant); got.Pair.Certificate != ownCert {
+		t.Errorf("read %q", got.Pair.Certificate)
 	}
 }
 
@@ -146,7 +150,7 @@ func TestALostCommitIsDecidedOnThePrimary(t *testing.T) {
 			})
 			tenant.ForChanges()
 			before := s.stored(t)
-			err := tenant.StoreKey(t.Context(), renewal(read(t, tenant)))
+			err := storeKey(t.Context(), tenant, renewal(read(t, tenant)))
 			if (err == nil) != c.stored {
 				t.Errorf("got %v", err)
 			}
@@ -167,17 +171,17 @@ func TestPeersKeysAreReadBackOnThePrimary(t *testing.T) {
 			s := newSite(t, "mdl_")
 			tenant, _ := s.split(t, sticky, allPass)
 			tenant.ForChanges()
-			for i, want := range []Kept{KeyStored, KeyPresent} {
-				kept, err := tenant.StorePeerKeys(t.Context(), []PeerKey{offer("https://peer.example", 6)})
-				if err != nil || !slices.Equal(kept, []Kept{want}) {
+			for i, want := range []rotate.StoreResult{rotate.KeyStored, rotate.KeyPresent} {
+				kept, err := tenant.StorePeerKeys(t.Context(), []rotate.HostKey{offer("https://peer.example", 6)})
+				if err != nil || !slices.Equal(kept, []rotate.StoreResult{want}) {
 					t.Errorf("%d. time: %v, %v", i+1, kept, err)
 				}
 			}
 			// The replica still has the first certificate of the peer, and so does who read it there.
-			if stored, err := tenant.StorePeerKey(t.Context(), 3, peerCert, "v6", 6); !stored || err != nil {
+			if stored, err := tenant.storePeerKey(t.Context(), 3, peerCert, "v6", 6); !stored || err != nil {
 				t.Errorf("what is there: %v, %v", stored, err)
 			}
-			if stored, err := tenant.StorePeerKey(t.Context(), 3, peerCert, newCert, 7); stored || err != nil {
+			if stored, err := tenant.storePeerKey(t.Context(), 3, peerCert, newCert, 7); stored || err != nil {
 				t.Errorf("over what nobody has read: %v, %v", stored, err)
 			}
 			if got := s.Value(t, "SELECT CONCAT(public_key, ' ', public_key_expires) FROM {mnet_host} WHERE id = 3"); got != "v6 6" {
@@ -189,7 +193,7 @@ func TestPeersKeysAreReadBackOnThePrimary(t *testing.T) {
 
 // TestNothingOfAChangeIsReadFromAReplica runs every operation of a tenant.
 func TestNothingOfAChangeIsReadFromAReplica(t *testing.T) {
-	for name := range operations(&Site{Own: &Host{}}) {
+	for name := range operations(&rotate.Tenant{Own: &rotate.Peer{}}) {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, "mdl_")
 			op := operations(read(t, s.open(t)))[name]

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"renew_mnetkeys/rotate"
 	"renew_mnetkeys/testbed"
 )
 
@@ -50,9 +51,9 @@ func TestAServerInTrouble(t *testing.T) {
 					t.Errorf("CheckRights: %v", err)
 				}
 			}
-			err := tenant.StoreKey(t.Context(), change)
+			err := storeKey(t.Context(), tenant, change)
 			if !slices.Contains(c.says, "is full") {
-				err = onceThereIsRoom(err, func() error { return tenant.StoreKey(t.Context(), change) })
+				err = onceThereIsRoom(err, func() error { return storeKey(t.Context(), tenant, change) })
 			}
 			said := slices.ContainsFunc(c.says, func(text string) bool { return strings.Contains(fmt.Sprint(err), text) })
 			if !errors.As(err, new(*AccessError)) || !said || strings.Contains(fmt.Sprint(err), "PRIVATE") {
@@ -63,11 +64,11 @@ func TestAServerInTrouble(t *testing.T) {
 				t.Error("something was stored")
 			}
 			again := s.open(t)
-			store := func() error { return again.StoreKey(t.Context(), change) }
+			store := func() error { return storeKey(t.Context(), again, change) }
 			if err := onceThereIsRoom(store(), store); err != nil {
 				t.Fatal(err)
 			}
-			if got := s.stored(t); got.pair != change.Pair || got.history != encodeHistory(change.History) || got.ownKey != change.Certificate {
+			if got := s.stored(t); got.pair != joinPair(change.Stored) || got.history != encodeHistory(change.History) || got.ownKey != change.Certificate {
 				t.Error("it was not stored once the server was well")
 			}
 		})
@@ -91,10 +92,9 @@ func runs(query string) func(*testing.T, *site) {
 }
 
 // largeRenewal is a renewal whose values need pages of their own.
-func largeRenewal(seen *Site) KeyChange {
+func largeRenewal(seen *rotate.Tenant) keyChange {
 	c := renewal(seen)
 	c.Certificate = newCert + strings.Repeat("x", 4<<20) + "\n"
-	c.Pair = c.Certificate + PairSeparator + newKey
 	return c
 }
 
@@ -145,7 +145,7 @@ func TestStoreKeyWaitsForARowOnlySoLong(t *testing.T) {
 			if _, err := holder.Exec(s.SQL("SELECT id FROM {mnet_host} WHERE id = 1 FOR UPDATE")); err != nil {
 				t.Fatal(err)
 			}
-			err = tenant.StoreKey(t.Context(), change)
+			err = storeKey(t.Context(), tenant, change)
 			if !forEver {
 				if got := s.stored(t); err != nil || got != renewed() || waits.Load() != 2 {
 					t.Errorf("%v after %d waits, stored %+v", err, waits.Load(), got)
@@ -182,9 +182,9 @@ func TestStoreKeyWithoutTransactionsIsNotBlind(t *testing.T) {
 				s := newSite(t, "mdl_")
 				s.Exec(t, "ALTER TABLE {config_plugins} ENGINE="+engine+"; ALTER TABLE {mnet_host} ENGINE="+engine)
 				tenant := s.between(t, c.before, func() { s.Exec(t, c.moodle) })
-				err := tenant.StoreKey(t.Context(), renewal(read(t, tenant)))
+				err := storeKey(t.Context(), tenant, renewal(read(t, tenant)))
 				got := s.stored(t)
-				if !errors.Is(err, ErrConflict) {
+				if !errors.Is(err, rotate.ErrConflict) {
 					t.Errorf("got %v", err)
 				}
 				if strings.Contains(c.moodle, moodlePair) && !strings.HasPrefix(got.pair, "moodle@") || strings.Contains(c.moodle, moodleRow) && got.ownKey != "moodle" {
@@ -204,10 +204,10 @@ func TestStoreKeyOfWhatIsNoASCII(t *testing.T) {
 				"; UPDATE {config_plugins} SET value = CONCAT(value, 'é') WHERE name = 'openssl'; UPDATE {mnet_host} SET public_key = 'é' WHERE id = 1")
 			tenant := s.open(t)
 			change := renewal(read(t, tenant))
-			if err := tenant.StoreKey(t.Context(), change); err != nil {
+			if err := storeKey(t.Context(), tenant, change); err != nil {
 				t.Fatal(err)
 			}
-			if got := read(t, tenant); got.Certificate != newCert || got.History[0].KeyPEM != change.Read.KeyPEM || got.Own.PublicKey != newCert {
+			if got := read(t, tenant); got.Pair.Certificate != newCert || got.History[0].PrivateKey != change.Read.Pair.PrivateKey || got.Own.Certificate != newCert {
 				t.Errorf("stored %+v", s.stored(t))
 			}
 		})
@@ -222,19 +222,18 @@ func TestStoreKeyIsDecidedWithoutTheLock(t *testing.T) {
 	held := lock(t, first)
 	seen := read(t, first)
 	s.Exec(t, "KILL CONNECTION "+s.Value(t, "SELECT IS_USED_LOCK(?)", held.name))
-	next, err := second.Lock(t.Context(), 10*time.Second)
+	next, err := second.Acquire(t.Context(), 10*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = next.Release() }()
 	change := renewal(read(t, second))
-	if err := second.StoreKey(context.Background(), change); err != nil {
+	if err := storeKey(context.Background(), second, change); err != nil {
 		t.Fatal(err)
 	}
 	other := renewal(seen)
 	other.Certificate = peerCert
-	other.Pair = peerCert + PairSeparator + newKey
-	if err := first.StoreKey(t.Context(), other); !errors.Is(err, ErrConflict) {
+	if err := storeKey(t.Context(), first, other); !errors.Is(err, rotate.ErrConflict) {
 		t.Errorf("the first run: %v", err)
 	}
 	if got := s.stored(t); got != renewed() {

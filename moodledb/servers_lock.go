@@ -25,11 +25,21 @@ type ArrayLock struct {
 	release sync.Once
 }
 
-// Lock takes the tenant's lock as [Tenant.Lock] does, waiting for it as long as wait says (0 tries once). It needs no open tenant,
+// Lock is [Servers.Acquire] as a rotate.Member has it.
+func (s *Servers) Lock(ctx context.Context, c *config.Config, wait time.Duration) (release func(), err error) {
+	lock, err := s.Acquire(ctx, c, wait)
+	if err != nil {
+		return nil, err
+	}
+	// A lock that cannot be released ends with its connection.
+	return func() { _ = lock.Release() }, nil
+}
+
+// Acquire takes the tenant's lock as [Tenant.Lock] does, waiting for it as long as wait says (0 tries once). It needs no open tenant,
 // and waiting for one tenant's lock holds up no other: nothing waits inside the server.
 //
 // The error is a [*LockedError] when another run holds it, or this one already.
-func (s *Servers) Lock(ctx context.Context, c *config.Config, wait time.Duration) (*ArrayLock, error) {
+func (s *Servers) Acquire(ctx context.Context, c *config.Config, wait time.Duration) (*ArrayLock, error) {
 	const doing = "lock the tenant"
 	server, err := s.of(c)
 	if err != nil {

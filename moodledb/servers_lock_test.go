@@ -7,11 +7,13 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"renew_mnetkeys/rotate"
 )
 
 func arrayLock(t *testing.T, servers *Servers, s *site) *ArrayLock {
 	t.Helper()
-	l, err := servers.Lock(t.Context(), s.config, 0)
+	l, err := servers.Acquire(t.Context(), s.config, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,22 +70,22 @@ func TestArrayLock(t *testing.T) {
 	t.Run("it keeps the renewal of one tenant out, and is kept out by it", func(t *testing.T) {
 		single := one.open(t)
 		l := arrayLock(t, servers, one)
-		_, err := single.Lock(t.Context(), 0)
+		_, err := single.Acquire(t.Context(), 0)
 		locked(t, err, one.User)
 		_ = l.Release()
 		held := lock(t, single)
-		_, err = servers.Lock(t.Context(), one.config, 0)
+		_, err = servers.Acquire(t.Context(), one.config, 0)
 		locked(t, err, one.User)
 		_ = held.Release()
 	})
 	t.Run("it keeps another run out", func(t *testing.T) {
 		arrayLock(t, servers, one)
-		_, err := others.Lock(t.Context(), one.config, 0)
+		_, err := others.Acquire(t.Context(), one.config, 0)
 		locked(t, err, one.User)
 	})
 	t.Run("it keeps its own run out: a tenant may stand twice in the register", func(t *testing.T) {
 		l := arrayLock(t, servers, one)
-		_, err := servers.Lock(t.Context(), one.config, 0)
+		_, err := servers.Acquire(t.Context(), one.config, 0)
 		locked(t, err, one.User)
 		_ = l.Release()
 		if one.holderOf(t) != "" {
@@ -113,21 +115,21 @@ func TestArrayLockWaits(t *testing.T) {
 			if d > lockPause {
 				t.Errorf("a pause of %v", d)
 			}
-			l, err := servers.Lock(soon(t), two.config, 0)
+			l, err := servers.Acquire(soon(t), two.config, 0)
 			if err != nil {
 				t.Errorf("another tenant had to wait: %v", err)
 				return nil
 			}
 			return l.Release()
 		}
-		if _, err := servers.Lock(t.Context(), one.config, 1100*time.Millisecond); !errors.Is(err, ErrLocked) || pauses != 5 {
+		if _, err := servers.Acquire(t.Context(), one.config, 1100*time.Millisecond); !errors.Is(err, rotate.ErrLocked) || pauses != 5 {
 			t.Errorf("%v after %d pauses", err, pauses)
 		}
 	})
 	t.Run("until it is released", func(t *testing.T) {
 		l := arrayLock(t, others, one)
 		servers.sleep = func(context.Context, time.Duration) error { return l.Release() } // once: a second call does nothing
-		got, err := servers.Lock(t.Context(), one.config, time.Minute)
+		got, err := servers.Acquire(t.Context(), one.config, time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -137,12 +139,12 @@ func TestArrayLockWaits(t *testing.T) {
 		arrayLock(t, others, one)
 		mine := arrayLock(t, servers, two)
 		servers.sleep = sleep
-		if _, err := servers.Lock(soon(t), one.config, time.Minute); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := servers.Acquire(soon(t), one.config, time.Minute); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
 		ended, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := servers.Lock(ended, one.config, 0); err == nil {
+		if _, err := servers.Acquire(ended, one.config, 0); err == nil {
 			t.Error("got it")
 		}
 		if err := mine.Held(t.Context()); err != nil {
@@ -161,7 +163,7 @@ func TestArrayLocksThatLostTheirConnection(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	}
-	again, err := servers.Lock(t.Context(), one.config, 10*time.Second) // the server may take a moment to notice
+	again, err := servers.Acquire(t.Context(), one.config, 10*time.Second) // the server may take a moment to notice
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,11 +190,11 @@ func TestAnArrayLockIsLostWithoutAnybodyNoticing(t *testing.T) {
 
 func TestAnArrayLockWhoseServerIsBusy(t *testing.T) {
 	busy := &ArrayLock{server: &dbServer{turn: make(chan struct{}, 1)}}
-	if err := busy.holder(t.Context()); !errors.Is(err, ErrLocked) || err.Connection != 0 {
+	if err := busy.holder(t.Context()); !errors.Is(err, rotate.ErrLocked) || err.Connection != 0 {
 		t.Errorf("its connection is gone: %v", err)
 	}
 	busy.server.turn <- struct{}{}
-	if err := busy.holder(soon(t)); !errors.Is(err, ErrLocked) || err.Connection != 0 {
+	if err := busy.holder(soon(t)); !errors.Is(err, rotate.ErrLocked) || err.Connection != 0 {
 		t.Errorf("nobody can be asked: %v", err)
 	}
 	if err := busy.Held(soon(t)); !errors.Is(err, context.DeadlineExceeded) {
@@ -215,7 +217,7 @@ func TestManyArrayLocksAtOnce(t *testing.T) {
 			for range 3 {
 				group.Go(func() {
 					for range 5 {
-						l, err := servers.Lock(context.Background(), &config, time.Hour)
+						l, err := servers.Acquire(context.Background(), &config, time.Hour)
 						if err != nil {
 							t.Error(err)
 							return

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"renew_mnetkeys/rotate"
 )
 
 // TestAMeshOfTenants has two runs at once, each of which has renewed half of a mesh, give every tenant the keys of all others, as the
@@ -29,7 +31,7 @@ func TestAMeshOfTenants(t *testing.T) {
 	var runs, counts sync.WaitGroup
 	for run := range 2 {
 		servers := newServers(t, perServer)
-		var keys []PeerKey
+		var keys []rotate.HostKey
 		for i := run; i < tenants; i += 2 { // the lock of a tenant keeps two runs from renewing it
 			keys = append(keys, offer(wwwroot(i), 3))
 		}
@@ -68,16 +70,16 @@ func TestAMeshOfTenants(t *testing.T) {
 		if len(peers) != tenants { // one of them is newSite's
 			t.Fatalf("%d peers", len(peers))
 		}
-		if slices.ContainsFunc(peers, func(p Host) bool { return p.ID >= 10 && p.PublicKey != "v3" }) {
+		if slices.ContainsFunc(peers, func(p rotate.Peer) bool { return p.ID >= 10 && p.Certificate != "v3" }) {
 			t.Errorf("tenant %d holds %s", i, s.rows(t))
 		}
 	}
 }
 
 // distribute stores the keys at a tenant, all but its own.
-func distribute(servers *Servers, s *site, keys []PeerKey) error {
+func distribute(servers *Servers, s *site, keys []rotate.HostKey) error {
 	ctx := context.Background()
-	lock, err := servers.Lock(ctx, s.config, time.Minute)
+	lock, err := servers.Acquire(ctx, s.config, time.Minute)
 	if err != nil {
 		return err
 	}
@@ -92,7 +94,7 @@ func distribute(servers *Servers, s *site, keys []PeerKey) error {
 		return err
 	}
 	for j, k := range kept {
-		if (k == NoRow) != (keys[j].Wwwroot == s.config.Wwwroot) {
+		if (k == rotate.NoRow) != (keys[j].Wwwroot == s.config.Wwwroot) {
 			return fmt.Errorf("key %d: %v", j, k)
 		}
 	}

@@ -57,7 +57,7 @@ func TestServersBoundConnections(t *testing.T) {
 	})
 	t.Run("locks need no place", func(t *testing.T) {
 		for _, s := range []*site{one, two} {
-			l, err := servers.Lock(t.Context(), s.config, 0)
+			l, err := servers.Acquire(t.Context(), s.config, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -72,7 +72,7 @@ func TestServersBoundConnections(t *testing.T) {
 		var group sync.WaitGroup
 		for range 5 {
 			group.Go(func() {
-				if _, err := second.ReadOwn(context.Background()); err != nil {
+				if _, err := second.Read(context.Background()); err != nil {
 					t.Error(err)
 				}
 			})
@@ -142,7 +142,7 @@ func TestServersAreToldApart(t *testing.T) {
 	if _, err := servers.Open(t.Context(), &broken); !errors.As(err, new(*config.Error)) {
 		t.Errorf("a host that is none: %v", err)
 	}
-	if _, err := servers.Lock(t.Context(), &broken, 0); !errors.As(err, new(*config.Error)) {
+	if _, err := servers.Acquire(t.Context(), &broken, 0); !errors.As(err, new(*config.Error)) {
 		t.Errorf("a lock there: %v", err)
 	}
 }
@@ -150,7 +150,7 @@ func TestServersAreToldApart(t *testing.T) {
 func TestServersThatAreClosed(t *testing.T) {
 	s := newSite(t, "mdl_")
 	servers := NewServers(4)
-	l, err := servers.Lock(t.Context(), s.config, 0)
+	l, err := servers.Acquire(t.Context(), s.config, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +165,7 @@ func TestServersThatAreClosed(t *testing.T) {
 	if _, err := servers.Open(t.Context(), s.config); err == nil {
 		t.Error("opened a tenant")
 	}
-	if _, err := servers.Lock(t.Context(), s.config, 0); err == nil {
+	if _, err := servers.Acquire(t.Context(), s.config, 0); err == nil {
 		t.Error("took a lock")
 	}
 }

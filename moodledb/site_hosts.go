@@ -8,21 +8,15 @@ import (
 	"strings"
 
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/rotate"
 )
 
-// Host is a row of mnet_host with what its row in mnet_application says.
-type Host struct {
-	ID              int64
-	Wwwroot         string // no trailing slash; "" is the all-hosts row
-	Name            string // at most 80 characters
-	IPAddress       string
-	PublicKey       string // certificate, PEM; "" when none is held
-	Expires         int64  // its notAfter, unix seconds
-	ApplicationID   int64
-	Application     string // moodle or mahara
-	ServerURL       string // xmlrpc_server_url, to be appended to Wwwroot
-	SSLVerification int    // of TLS: 0 none, 1 host name, 2 host name and chain; 0 where the column does not exist yet
-	Deleted         bool
+// host is a row of mnet_host with what its row in mnet_application says. The wwwroot "" is that of the all-hosts row; sslverification
+// is 0 where the column does not exist yet.
+type host struct {
+	rotate.Peer
+	applicationID int64
+	deleted       bool
 }
 
 // application is a row of mnet_application.
@@ -32,11 +26,11 @@ type application struct{ name, serverURL string }
 var moodle = application{name: "moodle", serverURL: "/mnet/xmlrpc/server.php"}
 
 // hosts reads all rows of mnet_host. All columns, because which there are depends on Moodle's version.
-func (t *Tenant) hosts(ctx context.Context, tx *sql.Tx) ([]Host, error) {
+func (t *Tenant) hosts(ctx context.Context, tx *sql.Tx) ([]host, error) {
 	return t.hostsWhere(ctx, tx, "")
 }
 
-func (t *Tenant) hostsWhere(ctx context.Context, tx *sql.Tx, condition string, args ...any) ([]Host, error) {
+func (t *Tenant) hostsWhere(ctx context.Context, tx *sql.Tx, condition string, args ...any) ([]host, error) {
 	applications, err := t.applications(ctx, tx)
 	if err != nil {
 		return nil, err
@@ -56,7 +50,7 @@ func (t *Tenant) hostsWhere(ctx context.Context, tx *sql.Tx, condition string, a
 	for i := range values {
 		into[i] = &values[i]
 	}
-	var hosts []Host
+	var hosts []host
 	for rows.Next() {
 		if err := rows.Scan(into...); err != nil {
 			return nil, t.explain(doing, err)
@@ -73,19 +67,21 @@ func (t *Tenant) hostsWhere(ctx context.Context, tx *sql.Tx, condition string, a
 	return hosts, nil
 }
 
-func newHost(row map[string]string, applications map[int64]application) Host {
-	h := Host{
-		ID:              int64(number(row["id"])),
-		Wwwroot:         row["wwwroot"],
-		Name:            row["name"],
-		IPAddress:       row["ip_address"],
-		PublicKey:       row["public_key"],
-		Expires:         int64(number(row["public_key_expires"])),
-		ApplicationID:   int64(number(row["applicationid"])),
-		SSLVerification: int(number(row["sslverification"])),
-		Deleted:         number(row["deleted"]) != 0,
+func newHost(row map[string]string, applications map[int64]application) host {
+	h := host{
+		Peer: rotate.Peer{
+			ID:              int64(number(row["id"])),
+			Wwwroot:         row["wwwroot"],
+			Name:            row["name"],
+			IPAddress:       row["ip_address"],
+			Certificate:     row["public_key"],
+			Expires:         int64(number(row["public_key_expires"])),
+			SSLVerification: int(number(row["sslverification"])),
+		},
+		applicationID: int64(number(row["applicationid"])),
+		deleted:       number(row["deleted"]) != 0,
 	}
-	runs := runsOn(applications, h.ApplicationID)
+	runs := runsOn(applications, h.applicationID)
 	h.Application, h.ServerURL = runs.name, runs.serverURL
 	return h
 }
@@ -133,19 +129,21 @@ func (n noPeers) has(id int64, wwwroot string) bool {
 	return id == n.own || id == n.allHosts || wwwroot == "" || envelope.SameWwwroot(wwwroot, n.wwwroot)
 }
 
-// sort tells the own row and the peers from the rest.
-func (s *Site) sort(hosts []Host, wwwroot string) {
-	others := noPeers{s.OwnID, s.AllHostsID, wwwroot}
+// sortHosts tells the own row and the peers from the rest.
+func sortHosts(hosts []host, others noPeers) (own *rotate.Peer, peers []rotate.Peer) {
 	for _, h := range hosts {
 		switch {
-		case h.ID == s.OwnID:
-			s.Own = &h
-		case h.Deleted || others.has(h.ID, h.Wwwroot):
+		case h.ID == others.own:
+			own = &h.Peer
+		case h.deleted || others.has(h.ID, h.Wwwroot):
 		default:
-			s.Peers = append(s.Peers, h)
+			peers = append(peers, h.Peer)
 		}
 	}
-	slices.SortFunc(s.Peers, func(a, b Host) int {
-		return cmp.Or(cmp.Compare(a.Wwwroot, b.Wwwroot), cmp.Compare(a.ID, b.ID))
-	})
+	slices.SortFunc(peers, byWwwroot)
+	return own, peers
+}
+
+func byWwwroot(a, b rotate.Peer) int {
+	return cmp.Or(cmp.Compare(a.Wwwroot, b.Wwwroot), cmp.Compare(a.ID, b.ID))
 }

@@ -1,26 +1,18 @@
 package moodledb
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"slices"
 	"strings"
+
+	"renew_mnetkeys/rotate"
 )
 
-// PeerRef is a peer without its certificate: some hundred bytes, where a [Host] has some thousand.
-type PeerRef struct {
-	ID              int64
-	Wwwroot         string // no trailing slash
-	ApplicationID   int64
-	Application     string // moodle or mahara
-	ServerURL       string // to be appended to Wwwroot
-	SSLVerification int
-}
-
-// PeerList reads the peers that [Tenant.Read] would, in the same order.
-func (t *Tenant) PeerList(ctx context.Context) ([]PeerRef, error) {
-	var peers []PeerRef
+// PeerList implements rotate.PeerRows: the peers that [Tenant.Read] would read, in the same order, without name and certificate: some
+// hundred bytes each, where a whole row has some thousand.
+func (t *Tenant) PeerList(ctx context.Context) ([]rotate.Peer, error) {
+	var peers []rotate.Peer
 	err := t.look(ctx, func(tx *sql.Tx) error {
 		others, err := t.noPeers(ctx, tx)
 		if err != nil {
@@ -31,19 +23,17 @@ func (t *Tenant) PeerList(ctx context.Context) ([]PeerRef, error) {
 			return err
 		}
 		peers, err = t.peerRefs(ctx, tx, applications)
-		peers = slices.DeleteFunc(peers, func(p PeerRef) bool { return others.has(p.ID, p.Wwwroot) })
+		peers = slices.DeleteFunc(peers, func(p rotate.Peer) bool { return others.has(p.ID, p.Wwwroot) })
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(peers, func(a, b PeerRef) int {
-		return cmp.Or(cmp.Compare(a.Wwwroot, b.Wwwroot), cmp.Compare(a.ID, b.ID))
-	})
+	slices.SortFunc(peers, byWwwroot)
 	return peers, nil
 }
 
-func (t *Tenant) peerRefs(ctx context.Context, tx *sql.Tx, applications map[int64]application) ([]PeerRef, error) {
+func (t *Tenant) peerRefs(ctx context.Context, tx *sql.Tx, applications map[int64]application) ([]rotate.Peer, error) {
 	const doing = "list the peers"
 	var rows *sql.Rows
 	var err error
@@ -57,15 +47,16 @@ func (t *Tenant) peerRefs(ctx context.Context, tx *sql.Tx, applications map[int6
 		return nil, t.explain(doing, err)
 	}
 	defer func() { _ = rows.Close() }()
-	var peers []PeerRef
+	var peers []rotate.Peer
 	for rows.Next() {
-		var p PeerRef
+		var p rotate.Peer
+		var application int64
 		var sslVerification string
-		if err := rows.Scan(&p.ID, &p.Wwwroot, &p.ApplicationID, &sslVerification); err != nil {
+		if err := rows.Scan(&p.ID, &p.Wwwroot, &application, &sslVerification); err != nil {
 			return nil, t.explain(doing, err)
 		}
 		p.SSLVerification = int(number(sslVerification))
-		runs := runsOn(applications, p.ApplicationID)
+		runs := runsOn(applications, application)
 		p.Application, p.ServerURL = runs.name, runs.serverURL
 		peers = append(peers, p)
 	}
@@ -75,27 +66,29 @@ func (t *Tenant) peerRefs(ctx context.Context, tx *sql.Tx, applications map[int6
 	return peers, nil
 }
 
-// PeersByID reads the whole rows of some peers, in the order of their wwwroots. Those that are no longer there or are deleted
-// are left out.
-func (t *Tenant) PeersByID(ctx context.Context, ids []int64) ([]Host, error) {
-	if len(ids) == 0 {
+// LoadPeers implements rotate.PeerRows: the whole rows of some peers, in the order of their wwwroots. Those that are no longer there or
+// are deleted are left out.
+func (t *Tenant) LoadPeers(ctx context.Context, listed []rotate.Peer) (peers []rotate.Peer, err error) {
+	if len(listed) == 0 {
 		return nil, nil
 	}
-	s := &Site{}
-	err := t.look(ctx, func(tx *sql.Tx) error {
+	ids := make([]any, len(listed))
+	for i, p := range listed {
+		ids[i] = p.ID
+	}
+	err = t.look(ctx, func(tx *sql.Tx) error {
 		others, err := t.noPeers(ctx, tx)
 		if err != nil {
 			return err
 		}
-		hosts, err := t.hostsWhere(ctx, tx, "WHERE id IN ("+marks(len(ids))+")", list(ids)...)
-		s.OwnID, s.AllHostsID = others.own, others.allHosts
-		s.sort(hosts, others.wwwroot)
+		hosts, err := t.hostsWhere(ctx, tx, "WHERE id IN ("+marks(len(ids))+")", ids...)
+		_, peers = sortHosts(hosts, others)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return s.Peers, nil
+	return peers, nil
 }
 
 func (t *Tenant) noPeers(ctx context.Context, tx *sql.Tx) (noPeers, error) {
@@ -106,11 +99,3 @@ func (t *Tenant) noPeers(ctx context.Context, tx *sql.Tx) (noPeers, error) {
 
 // marks are the placeholders of n values.
 func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
-
-func list[T any](values []T) []any {
-	all := make([]any, len(values))
-	for i, v := range values {
-		all[i] = v
-	}
-	return all
-}

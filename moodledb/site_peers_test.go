@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 
+	"renew_mnetkeys/rotate"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
@@ -26,7 +28,8 @@ func TestReadOwnIsReadWithoutPeers(t *testing.T) {
 			tenant := s.open(t)
 			want := read(t, tenant)
 			want.Peers = nil
-			got, err := tenant.ReadOwn(t.Context())
+			tenant.WithoutPeers()
+			got, err := tenant.Read(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -56,13 +59,11 @@ func TestPeerListIsOfThePeersThatReadReads(t *testing.T) {
 				s.Exec(t, change)
 			}
 			tenant := s.open(t)
-			var want []PeerRef
-			var ids []int64
+			var want []rotate.Peer
 			hosts := read(t, tenant).Peers
 			for _, h := range hosts {
-				want = append(want, PeerRef{ID: h.ID, Wwwroot: h.Wwwroot, ApplicationID: h.ApplicationID, Application: h.Application,
+				want = append(want, rotate.Peer{ID: h.ID, Wwwroot: h.Wwwroot, Application: h.Application,
 					ServerURL: h.ServerURL, SSLVerification: h.SSLVerification})
-				ids = append(ids, h.ID)
 			}
 			got, err := tenant.PeerList(t.Context())
 			if err != nil {
@@ -71,7 +72,7 @@ func TestPeerListIsOfThePeersThatReadReads(t *testing.T) {
 			if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 				t.Error(diff)
 			}
-			whole, err := tenant.PeersByID(t.Context(), ids)
+			whole, err := tenant.LoadPeers(t.Context(), got)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -82,7 +83,7 @@ func TestPeerListIsOfThePeersThatReadReads(t *testing.T) {
 	}
 }
 
-func TestPeersByIDReadsNoOthers(t *testing.T) {
+func TestLoadPeersReadsNoOthers(t *testing.T) {
 	s := newSite(t, "mdl_")
 	s.Exec(t, oddHosts)
 	tenant := s.open(t)
@@ -97,7 +98,7 @@ func TestPeersByIDReadsNoOthers(t *testing.T) {
 		"nothing when nothing is asked for":       {nil, "[]"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			hosts, err := tenant.PeersByID(t.Context(), c.ids)
+			hosts, err := tenant.LoadPeers(t.Context(), byID(c.ids...))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"renew_mnetkeys/moodledb/config"
+	"renew_mnetkeys/rotate"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -17,29 +18,29 @@ func TestReadOfAWholeSite(t *testing.T) {
 	for _, prefix := range []string{"mdl_", "", "a_long_prefix_of_a_tenant_1234_"} {
 		t.Run("prefix "+prefix, func(t *testing.T) {
 			s := newSite(t, prefix)
-			old := Retired{"c\n", "k\n", 1700000000}
+			old := rotate.Retired{Stored: rotate.Stored{Certificate: "c\n", PrivateKey: "k\n"}, Expires: 1700000000}
 			s.Exec(t, "UPDATE {course} SET fullname = ?", title)
-			s.Exec(t, "UPDATE {config_plugins} SET value = ? WHERE name = 'openssl_history'", encodeHistory([]Retired{old}))
+			s.Exec(t, "UPDATE {config_plugins} SET value = ? WHERE name = 'openssl_history'", encodeHistory([]rotate.Retired{old}))
 			s.Exec(t, "INSERT INTO {config_plugins} (plugin, name, value) VALUES ('mnet', 'openssl_generations', '5'), "+
 				"('mnet', 'drift_threshold', '60'), ('other', 'drift_threshold', '7')")
 			s.Exec(t, "INSERT INTO {config} (name, value) VALUES ('noreplyaddress', 'no@own.example'), ('mnetkeylifetime', '90')")
 			s.Exec(t, "INSERT INTO {mnet_host} (id, wwwroot, name, public_key, deleted, applicationid) VALUES "+
 				"(4, 'https://gone.example', 'Gone', 'x', 1, 1), (5, 'https://Mahara.example', ?, '', 0, 2), (6, ?, 'a clone', 'x', 0, 1), "+
 				"(7, '', 'a second all-hosts row', '', 0, 1), (8, 'https://a.example', 'A', 'a', 0, 99)", title, ownWwwroot+"/")
-			want := &Site{
-				SiteIdentifier: "sEcReTown.example", FullName: title, DispatcherMode: "strict",
-				NoReplyAddress: "no@own.example", LifetimeDays: 90, DriftThreshold: time.Minute, Generations: 5,
-				OwnID: 1, AllHostsID: 2,
-				Own: &Host{ID: 1, Wwwroot: ownWwwroot, IPAddress: "192.0.2.1", PublicKey: ownCert, Expires: 1800000000, ApplicationID: 1,
+			want := &rotate.Tenant{
+				Wwwroot: ownWwwroot, SiteIdentifier: "sEcReTown.example", Site: title, DispatcherMode: "strict",
+				NoReplyAddress: "no@own.example", LifetimeDays: 90, Drift: time.Minute, Generations: 5,
+				Own: &rotate.Peer{ID: 1, Wwwroot: ownWwwroot, IPAddress: "192.0.2.1", Certificate: ownCert, Expires: 1800000000,
 					Application: "moodle", ServerURL: "/mnet/xmlrpc/server.php"},
-				Peers: []Host{
-					{ID: 5, Wwwroot: "https://Mahara.example", Name: title, ApplicationID: 2, Application: "mahara", ServerURL: "/api/xmlrpc/server.php"},
-					{ID: 8, Wwwroot: "https://a.example", Name: "A", PublicKey: "a", ApplicationID: 99, Application: "moodle", ServerURL: "/mnet/xmlrpc/server.php"},
-					{ID: 3, Wwwroot: "https://peer.example", Name: "Peer", IPAddress: "192.0.2.3", PublicKey: peerCert, Expires: 1800000003,
-						ApplicationID: 1, Application: "moodle", ServerURL: "/mnet/xmlrpc/server.php", SSLVerification: 2},
+				Peers: []rotate.Peer{
+					{ID: 5, Wwwroot: "https://Mahara.example", Name: title, Application: "mahara", ServerURL: "/api/xmlrpc/server.php"},
+					{ID: 8, Wwwroot: "https://a.example", Name: "A", Certificate: "a", Application: "moodle", ServerURL: "/mnet/xmlrpc/server.php"},
+					{ID: 3, Wwwroot: "https://peer.example", Name: "Peer", IPAddress: "192.0.2.3", Certificate: peerCert, Expires: 1800000003,
+						Application: "moodle", ServerURL: "/mnet/xmlrpc/server.php", SSLVerification: 2},
 				},
-				Certificate: ownCert, KeyPEM: ownKey, History: []Retired{old},
-				RawPair: ownCert + PairSeparator + ownKey, HasPair: true, RawHistory: encodeHistory([]Retired{old}), HasHistory: true,
+				Pair: rotate.Stored{Certificate: ownCert, PrivateKey: ownKey}, History: []rotate.Retired{old},
+				Read: rotate.Snapshot{Pair: ownCert + pairSeparator + ownKey, HasPair: true, History: encodeHistory([]rotate.Retired{old}), HasHistory: true,
+					OwnID: 1, AllHostsID: 2},
 			}
 			if diff := cmp.Diff(want, read(t, s.open(t))); diff != "" {
 				t.Error(diff)
@@ -51,65 +52,65 @@ func TestReadOfAWholeSite(t *testing.T) {
 func TestReadOfOddSites(t *testing.T) {
 	for name, c := range map[string]struct {
 		change string
-		check  func(t *testing.T, s *Site)
+		check  func(t *testing.T, s *rotate.Tenant)
 	}{
-		"no sslverification, as before Moodle 3": {"ALTER TABLE {mnet_host} DROP COLUMN sslverification", func(t *testing.T, s *Site) {
-			if len(s.Peers) != 1 || s.Peers[0].SSLVerification != 0 || s.Peers[0].PublicKey != peerCert {
+		"no sslverification, as before Moodle 3": {"ALTER TABLE {mnet_host} DROP COLUMN sslverification", func(t *testing.T, s *rotate.Tenant) {
+			if len(s.Peers) != 1 || s.Peers[0].SSLVerification != 0 || s.Peers[0].Certificate != peerCert {
 				t.Errorf("%+v", s.Peers)
 			}
 		}},
-		"no applications, as before Moodle 1.9": {"DROP TABLE {mnet_application}; ALTER TABLE {mnet_host} DROP COLUMN applicationid", func(t *testing.T, s *Site) {
+		"no applications, as before Moodle 1.9": {"DROP TABLE {mnet_application}; ALTER TABLE {mnet_host} DROP COLUMN applicationid", func(t *testing.T, s *rotate.Tenant) {
 			if len(s.Peers) != 1 || s.Peers[0].Application != "moodle" || s.Peers[0].ServerURL != "/mnet/xmlrpc/server.php" {
 				t.Errorf("%+v", s.Peers)
 			}
 		}},
-		"columns that a plugin added": {"ALTER TABLE {mnet_host} ADD COLUMN extra BLOB, ADD COLUMN more DATETIME DEFAULT NOW()", func(t *testing.T, s *Site) {
-			if len(s.Peers) != 1 || s.Peers[0].PublicKey != peerCert {
+		"columns that a plugin added": {"ALTER TABLE {mnet_host} ADD COLUMN extra BLOB, ADD COLUMN more DATETIME DEFAULT NOW()", func(t *testing.T, s *rotate.Tenant) {
+			if len(s.Peers) != 1 || s.Peers[0].Certificate != peerCert {
 				t.Errorf("%+v", s.Peers)
 			}
 		}},
-		"NULL where Moodle has none": {"ALTER TABLE {mnet_host} MODIFY public_key LONGTEXT, MODIFY name VARCHAR(80); UPDATE {mnet_host} SET public_key = NULL, name = NULL", func(t *testing.T, s *Site) {
-			if s.Own == nil || s.Own.PublicKey != "" || len(s.Peers) != 1 || s.Peers[0].Name != "" {
+		"NULL where Moodle has none": {"ALTER TABLE {mnet_host} MODIFY public_key LONGTEXT, MODIFY name VARCHAR(80); UPDATE {mnet_host} SET public_key = NULL, name = NULL", func(t *testing.T, s *rotate.Tenant) {
+			if s.Own == nil || s.Own.Certificate != "" || len(s.Peers) != 1 || s.Peers[0].Name != "" {
 				t.Errorf("%+v %+v", s.Own, s.Peers)
 			}
 		}},
-		"MNet never started": {"DELETE FROM {config}; DELETE FROM {config_plugins}; DELETE FROM {mnet_host}", func(t *testing.T, s *Site) {
-			if s.Own != nil || s.OwnID != 0 || s.AllHostsID != 0 || s.HasPair || s.HasHistory || s.DispatcherMode != "" || len(s.Peers) != 0 {
+		"MNet never started": {"DELETE FROM {config}; DELETE FROM {config_plugins}; DELETE FROM {mnet_host}", func(t *testing.T, s *rotate.Tenant) {
+			if s.Own != nil || s.Read.OwnID != 0 || s.Read.AllHostsID != 0 || s.Read.HasPair || s.Read.HasHistory || s.DispatcherMode != "" || len(s.Peers) != 0 {
 				t.Errorf("%+v", s)
 			}
 		}},
-		"mnet_localhost_id missing: the row with the own wwwroot is no peer": {"DELETE FROM {config} WHERE name = 'mnet_localhost_id'", func(t *testing.T, s *Site) {
+		"mnet_localhost_id missing: the row with the own wwwroot is no peer": {"DELETE FROM {config} WHERE name = 'mnet_localhost_id'", func(t *testing.T, s *rotate.Tenant) {
 			if s.Own != nil || len(s.Peers) != 1 || s.Peers[0].ID != 3 {
 				t.Errorf("%+v %+v", s.Own, s.Peers)
 			}
 		}},
-		"the own row deleted from the table": {"DELETE FROM {mnet_host} WHERE id = 1", func(t *testing.T, s *Site) {
-			if s.Own != nil || s.OwnID != 1 {
+		"the own row deleted from the table": {"DELETE FROM {mnet_host} WHERE id = 1", func(t *testing.T, s *rotate.Tenant) {
+			if s.Own != nil || s.Read.OwnID != 1 {
 				t.Errorf("%+v", s.Own)
 			}
 		}},
-		"no front page course": {"DELETE FROM {course}", func(t *testing.T, s *Site) {
-			if s.FullName != "" || s.Own == nil {
-				t.Errorf("%q", s.FullName)
+		"no front page course": {"DELETE FROM {course}", func(t *testing.T, s *rotate.Tenant) {
+			if s.Site != "" || s.Own == nil {
+				t.Errorf("%q", s.Site)
 			}
 		}},
-		"an empty pair and an empty history": {"UPDATE {config_plugins} SET value = ''", func(t *testing.T, s *Site) {
-			if !s.HasPair || !s.HasHistory || s.Certificate != "" || s.KeyPEM != "" || s.History != nil {
+		"an empty pair and an empty history": {"UPDATE {config_plugins} SET value = ''", func(t *testing.T, s *rotate.Tenant) {
+			if !s.Read.HasPair || !s.Read.HasHistory || s.Pair.Present() || s.History != nil {
 				t.Errorf("%+v", s)
 			}
 		}},
-		"settings of another case are other settings": {"UPDATE {config_plugins} SET name = 'OpenSSL' WHERE name = 'openssl'", func(t *testing.T, s *Site) {
-			if s.HasPair {
-				t.Error(s.RawPair)
+		"settings of another case are other settings": {"UPDATE {config_plugins} SET name = 'OpenSSL' WHERE name = 'openssl'", func(t *testing.T, s *rotate.Tenant) {
+			if s.Read.HasPair {
+				t.Error(s.Read.Pair)
 			}
 		}},
-		"three-byte utf8 tables": {"ALTER TABLE {course} CONVERT TO CHARACTER SET utf8mb3; UPDATE {course} SET fullname = '学校'", func(t *testing.T, s *Site) {
-			if s.FullName != "学校" {
-				t.Errorf("%q", s.FullName)
+		"three-byte utf8 tables": {"ALTER TABLE {course} CONVERT TO CHARACTER SET utf8mb3; UPDATE {course} SET fullname = '学校'", func(t *testing.T, s *rotate.Tenant) {
+			if s.Site != "学校" {
+				t.Errorf("%q", s.Site)
 			}
 		}},
-		"MyISAM tables": {"ALTER TABLE {config_plugins} ENGINE=MyISAM; ALTER TABLE {mnet_host} ENGINE=MyISAM", func(t *testing.T, s *Site) {
-			if s.Own == nil || s.Certificate != ownCert {
+		"MyISAM tables": {"ALTER TABLE {config_plugins} ENGINE=MyISAM; ALTER TABLE {mnet_host} ENGINE=MyISAM", func(t *testing.T, s *rotate.Tenant) {
+			if s.Own == nil || s.Pair.Certificate != ownCert {
 				t.Errorf("%+v", s)
 			}
 		}},
@@ -140,7 +141,7 @@ $CFG->forced_plugin_settings = ['mnet' => ['openssl_generations' => 9, 'drift_th
 	tenant := s.open(t)
 	got := read(t, tenant)
 	if got.DispatcherMode != "off" || !got.DispatcherForced || got.LifetimeDays != 7 || got.NoReplyAddress != "no@forced.example" || got.Generations != 9 ||
-		got.DriftThreshold != 2*time.Minute || got.AutoRenewGap != 48*time.Hour {
+		got.Drift != 2*time.Minute || got.AutoRenewGap != 48*time.Hour {
 		t.Errorf("%+v", got)
 	}
 	s.Exec(t, "UPDATE {config} SET value = '' WHERE name = 'mnet_dispatcher_mode'")

@@ -3,72 +3,57 @@ package moodledb
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
+
+	"renew_mnetkeys/rotate"
 )
 
-// KeyChange is a new key pair for the tenant, and what it was decided on. It prints without its private keys.
-type KeyChange struct {
-	Read        *Site     // as read before; the change is made only if pair, history and own row still are what stands there
-	Pair        string    // the whole value: certificate + PairSeparator + private key
-	History     []Retired // the whole history as it shall be, newest first; it must hold the pair that is replaced
-	Certificate string    // for the own row, byte-equal to the pair's
-	Expires     int64     // its notAfter, unix seconds
-	Wwwroot     string    // for the own row, which Moodle corrects here too (mnet/environment.php, replace_keys)
-}
-
-// Format shows until when the new key pair holds, never the key.
-func (c KeyChange) Format(f fmt.State, _ rune) {
-	fmt.Fprintf(f, "new key pair of %s, expires at %d, %d retired ones", c.Wwwroot, c.Expires, len(c.History))
-}
-
-// MarshalJSON writes what Format prints.
-func (c KeyChange) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(c)) }
-
-// StoreKey makes the change in one transaction: history, pair, own row. It compares what it replaces with what was read byte by
-// byte, in Go, where no collation can take two different values for equal, and holds the rows while it does.
+// StoreKey implements rotate.Store: history, pair and own row in one transaction. It compares what it replaces with what was read byte
+// by byte, in Go, where no collation can take two different values for equal, and holds the rows while it does. The own row keeps its
+// wwwroot, but for a slash at its end, which Moodle corrects here too (mnet/environment.php, replace_keys).
 //
-// Errors: [ErrConflict] when Moodle renewed first; [ErrNoOwnHost]; a [*LostPairError] for a change that would lose a pair; a
-// [*OtherSiteError] when the own row is another site's; [ErrUncertain] when the answer to COMMIT was lost and the database could
-// not be asked within a time limit either. After any other error nothing is changed.
+// Errors: rotate.ErrConflict when Moodle renewed first; rotate.ErrNoOwnHost; a [*LostPairError] for a change that would lose a pair; a
+// *rotate.OtherSiteError when the own row is another site's; rotate.ErrUncertain when the answer to COMMIT was lost and the database
+// could not be asked within a time limit either. After any other error nothing is changed.
 //
 // On tables without transactions (MyISAM, Aria) the statements take effect one by one, in an order that loses nothing if it stops
 // between them: first the old pair is in the history, twice for a moment, then the new one is current, then the own row shows it.
 // A second run finds pair and row different and renews. Nothing is locked there between the comparison and the writing, so that
 // each statement compares once more what it replaces.
-func (t *Tenant) StoreKey(ctx context.Context, c KeyChange) error {
-	if err := c.check(); err != nil {
+func (t *Tenant) StoreKey(ctx context.Context, read *rotate.Tenant, next rotate.Keys) error {
+	if err := checkChange(read, next); err != nil {
 		return err
 	}
-	err := retry(ctx, func() error { return t.storeKey(ctx, &c) })
+	wanted := keyState{joinPair(next.Stored), encodeHistory(next.History), true, true, next.Certificate}
+	err := retry(ctx, func() error { return t.storeKey(ctx, read, wanted, next.Expires) })
 	if answerLost(err) {
-		return t.decide(ctx, c.Read, stateWanted(&c), err)
+		return t.decide(ctx, read, wanted, err)
 	}
 	return err
 }
 
-func (t *Tenant) storeKey(ctx context.Context, c *KeyChange) error {
+func (t *Tenant) storeKey(ctx context.Context, read *rotate.Tenant, wanted keyState, expires int64) error {
 	return t.transaction(ctx, false, func(tx *sql.Tx) error {
-		now, wwwroot, err := t.keyState(ctx, tx, c.Read.OwnID)
+		now, wwwroot, err := t.keyState(ctx, tx, read.Read.OwnID)
 		if err != nil {
 			return err
 		}
-		if now != stateRead(c.Read) {
-			return ErrConflict
+		if now != stateRead(read) {
+			return rotate.ErrConflict
 		}
-		if err := mayBecome(wwwroot, c.Wwwroot); err != nil {
+		if err := mayBecome(wwwroot, read.Wwwroot); err != nil {
 			return err
 		}
-		if err := t.put(ctx, tx, "openssl_history", encodeHistory(c.History), now.history, now.hasHistory); err != nil {
+		if err := t.put(ctx, tx, "openssl_history", wanted.history, now.history, now.hasHistory); err != nil {
 			return err
 		}
-		if err := t.put(ctx, tx, "openssl", c.Pair, now.pair, now.hasPair); err != nil {
+		if err := t.put(ctx, tx, "openssl", wanted.pair, now.pair, now.hasPair); err != nil {
 			return err
 		}
 		return t.swap(ctx, tx, "store the own host row",
 			"UPDATE {mnet_host} SET public_key = ?, public_key_expires = ?, wwwroot = ? WHERE id = ? AND CAST(CONVERT(public_key USING utf8mb4) AS BINARY) = ?",
-			c.Certificate, c.Expires, ownRowName(wwwroot, c.Wwwroot), c.Read.OwnID, now.ownKey)
+			wanted.ownKey, expires, ownRowName(wwwroot, read.Wwwroot), read.Read.OwnID, now.ownKey)
 	})
 }
 
@@ -94,7 +79,7 @@ func (t *Tenant) swap(ctx context.Context, tx *sql.Tx, doing, query string, args
 	case err != nil:
 		return t.explain(doing, err)
 	case n == 0:
-		return ErrConflict
+		return rotate.ErrConflict
 	case n > 1:
 		return fmt.Errorf("%s: %d rows instead of one", doing, n)
 	}
@@ -108,12 +93,8 @@ type keyState struct {
 	ownKey              string // public_key of the own row
 }
 
-func stateRead(s *Site) keyState {
-	return keyState{s.RawPair, s.RawHistory, s.HasPair, s.HasHistory, s.Own.PublicKey}
-}
-
-func stateWanted(c *KeyChange) keyState {
-	return keyState{c.Pair, encodeHistory(c.History), true, true, c.Certificate}
+func stateRead(t *rotate.Tenant) keyState {
+	return keyState{t.Read.Pair, t.Read.History, t.Read.HasPair, t.Read.HasHistory, t.Own.Certificate}
 }
 
 // keyState reads the state, and the wwwroot of the own row, and locks them against everybody until the transaction ends: the rows,
@@ -128,7 +109,7 @@ func (t *Tenant) keyState(ctx context.Context, tx *sql.Tx, ownID int64) (s keySt
 		hasPair: has(stored, "openssl"), hasHistory: has(stored, "openssl_history")}
 	err = tx.QueryRowContext(ctx, t.sql("SELECT public_key, wwwroot FROM {mnet_host} WHERE id = ? FOR UPDATE"), ownID).Scan(&s.ownKey, &wwwroot)
 	if errors.Is(err, sql.ErrNoRows) {
-		return s, "", ErrConflict
+		return s, "", rotate.ErrConflict
 	}
 	if err != nil {
 		return s, "", t.explain("read the own host row again", err)

@@ -8,11 +8,8 @@ import (
 	"strings"
 
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/rotate"
 )
-
-// MaxHistory is from how many retired pairs on the oldest may go without trim (see [Tenant.StoreHistory]). Moodle reads the whole history, however
-// long it is (mnet/xmlrpc/serverlib.php, mnet/environment.php), so nothing but its size speaks against keeping them.
-const MaxHistory = 12
 
 // LostPairError is a change of the key after which a retired pair would be nowhere: a peer that still uses it could never heal.
 type LostPairError struct {
@@ -24,23 +21,12 @@ func (e *LostPairError) Error() string {
 	return fmt.Sprintf("the new key history has %d pairs, and %d that are stored now would be lost", e.Kept, e.Lost)
 }
 
-// OtherSiteError is an mnet_host row of the tenant's own that names another site. To write the tenant's wwwroot there would cut
-// that site off.
-type OtherSiteError struct {
-	Row     string // wwwroot of the row
-	Wwwroot string // the tenant's
-}
-
-func (e *OtherSiteError) Error() string {
-	return fmt.Sprintf("the own mnet_host row has the wwwroot %s, not %s", e.Row, e.Wwwroot)
-}
-
 // mayBecome tells whether an own row with the wwwroot row may get another spelling of it.
 func mayBecome(row, wwwroot string) error {
 	if row == "" || envelope.SameWwwroot(row, wwwroot) {
 		return nil
 	}
-	return &OtherSiteError{Row: row, Wwwroot: wwwroot}
+	return &rotate.OtherSiteError{Row: row, Wwwroot: wwwroot}
 }
 
 // ownRowName is what the own row says afterwards: its own spelling, by which peers know the site, without a slash at the end.
@@ -48,47 +34,42 @@ func ownRowName(row, wwwroot string) string {
 	return cmp.Or(strings.TrimRight(row, "/"), wwwroot)
 }
 
-// check refuses a change that would lose a key or leave pair and row different. It is the last place that can.
-func (c *KeyChange) check() error {
+// checkChange refuses a change that would lose a key. It is the last place that can.
+func checkChange(read *rotate.Tenant, next rotate.Keys) error {
 	switch {
-	case c.Read == nil || c.Wwwroot == "" || c.Expires <= 0:
+	case read == nil || read.Wwwroot == "" || next.Expires <= 0 || next.Certificate == "" || next.PrivateKey == "":
 		return errors.New("incomplete change of the key")
-	case c.Read.Own == nil:
-		return ErrNoOwnHost
-	case c.Certificate == "" || !strings.HasPrefix(c.Pair, c.Certificate+PairSeparator):
-		return errors.New("the certificate for the own row is not that of the pair")
+	case read.Own == nil:
+		return rotate.ErrNoOwnHost
 	}
-	replaced := Retired{Certificate: c.Read.Certificate, KeyPEM: c.Read.KeyPEM}
-	if c.Pair != c.Read.RawPair && c.Read.KeyPEM != "" && !c.keeps(replaced) {
+	if next.Stored != read.Pair && read.Pair.PrivateKey != "" && !keeps(next, read.Pair) {
 		return errors.New("the pair that is replaced is not in the new history")
 	}
-	return c.checkHistory()
+	return checkHistory(read.History, next)
 }
 
-// checkHistory refuses to lose a retired pair. Of a history that is full the oldest may go, and only they.
-func (c *KeyChange) checkHistory() error {
-	lost, younger := 0, false  // younger: than one that is kept
-	seen := map[Retired]bool{} // what stands there twice is old by its newer place
-	for _, r := range c.Read.History {
-		r.Expires = 0
-		switch kept := c.keeps(r); {
-		case seen[r]:
+// checkHistory refuses to lose a retired pair. Of a history that is full the oldest may go, and only they. Moodle reads the whole
+// history, however long it is (mnet/xmlrpc/serverlib.php, mnet/environment.php), so nothing but its size speaks against keeping them.
+func checkHistory(history []rotate.Retired, next rotate.Keys) error {
+	lost, younger := 0, false        // younger: than one that is kept
+	seen := map[rotate.Stored]bool{} // what stands there twice is old by its newer place
+	for _, r := range history {
+		switch kept := keeps(next, r.Stored); {
+		case seen[r.Stored]:
 		case kept && lost > 0:
 			younger = true
 		case !kept:
 			lost++
 		}
-		seen[r] = true
+		seen[r.Stored] = true
 	}
-	if lost == 0 || len(c.History) >= MaxHistory && !younger {
+	if lost == 0 || len(next.History) >= rotate.MaxHistory && !younger {
 		return nil
 	}
-	return &LostPairError{Lost: lost, Kept: len(c.History)}
+	return &LostPairError{Lost: lost, Kept: len(next.History)}
 }
 
 // keeps tells whether a pair is there after the change: current, which one that is rolled back to becomes, or retired.
-func (c *KeyChange) keeps(r Retired) bool {
-	same := func(certificate, key string) bool { return certificate == r.Certificate && key == r.KeyPEM }
-	certificate, key := splitPair(c.Pair)
-	return same(certificate, key) || slices.ContainsFunc(c.History, func(h Retired) bool { return same(h.Certificate, h.KeyPEM) })
+func keeps(next rotate.Keys, pair rotate.Stored) bool {
+	return next.Stored == pair || slices.ContainsFunc(next.History, func(h rotate.Retired) bool { return h.Stored == pair })
 }

@@ -6,19 +6,21 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"renew_mnetkeys/rotate"
 )
 
 // pairs are retired pairs, the first the newest.
-func pairs(names ...string) []Retired {
-	all := make([]Retired, len(names))
+func pairs(names ...string) []rotate.Retired {
+	all := make([]rotate.Retired, len(names))
 	for i, name := range names {
-		all[i] = Retired{Certificate: "cert " + name + "\n", KeyPEM: "key " + name + "\n", Expires: int64(i)}
+		all[i] = rotate.Retired{Stored: rotate.Stored{Certificate: "cert " + name + "\n", PrivateKey: "key " + name + "\n"}, Expires: int64(i)}
 	}
 	return all
 }
 
 // numbered are n pairs.
-func numbered(n int) []Retired {
+func numbered(n int) []rotate.Retired {
 	var names []string
 	for i := range n {
 		names = append(names, fmt.Sprint(i))
@@ -27,7 +29,7 @@ func numbered(n int) []Retired {
 }
 
 // withHistory is a new site with retired pairs.
-func withHistory(t *testing.T, history []Retired) *site {
+func withHistory(t *testing.T, history []rotate.Retired) *site {
 	t.Helper()
 	s := newSite(t, "mdl_")
 	s.Exec(t, "UPDATE {config_plugins} SET value = ? WHERE name = 'openssl_history'", encodeHistory(history))
@@ -35,19 +37,19 @@ func withHistory(t *testing.T, history []Retired) *site {
 }
 
 func TestStoreKeyLosesNoRetiredPair(t *testing.T) {
-	old := Retired{Certificate: ownCert, KeyPEM: ownKey}
-	behind := func(rest ...Retired) []Retired { return append([]Retired{old}, rest...) }
+	old := rotate.Retired{Stored: rotate.Stored{Certificate: ownCert, PrivateKey: ownKey}}
+	behind := func(rest ...rotate.Retired) []rotate.Retired { return append([]rotate.Retired{old}, rest...) }
 	twelve := numbered(12)
 	for name, c := range map[string]struct {
-		before, history []Retired
+		before, history []rotate.Retired
 		lost            int // 0: stored
 	}{
 		"all are kept":                            {pairs("a", "b"), behind(pairs("a", "b")...), 0},
 		"in another order":                        {pairs("a", "b"), append(pairs("b", "a"), old), 0},
 		"one is missing":                          {pairs("a", "b", "c"), behind(pairs("a", "b")...), 1},
 		"all are missing":                         {pairs("a", "b"), behind(), 2},
-		"a private key is missing":                {pairs("a"), behind(Retired{Certificate: "cert a\n", KeyPEM: "key b\n"}), 1},
-		"a certificate is missing":                {pairs("a"), behind(Retired{Certificate: "cert b\n", KeyPEM: "key a\n"}), 1},
+		"a private key is missing":                {pairs("a"), behind(rotate.Retired{Stored: rotate.Stored{Certificate: "cert a\n", PrivateKey: "key b\n"}}), 1},
+		"a certificate is missing":                {pairs("a"), behind(rotate.Retired{Stored: rotate.Stored{Certificate: "cert b\n", PrivateKey: "key a\n"}}), 1},
 		"the oldest of twelve goes":               {twelve, behind(twelve[:11]...), 0},
 		"the oldest of twelve goes too early":     {twelve, behind(twelve[:10]...), 2},
 		"none of twelve needs to go":              {twelve, behind(twelve...), 0},
@@ -61,7 +63,7 @@ func TestStoreKeyLosesNoRetiredPair(t *testing.T) {
 			tenant, before := s.open(t), s.stored(t)
 			change := renewal(read(t, tenant))
 			change.History = c.history
-			err := tenant.StoreKey(t.Context(), change)
+			err := storeKey(t.Context(), tenant, change)
 			var lost *LostPairError
 			if errors.As(err, &lost) != (c.lost > 0) || lost == nil && err != nil || lost != nil && lost.Lost != c.lost {
 				t.Fatalf("got %v", err)
@@ -71,7 +73,7 @@ func TestStoreKeyLosesNoRetiredPair(t *testing.T) {
 			}
 			want := before
 			if c.lost == 0 {
-				want = stored{change.Pair, encodeHistory(c.history), newCert, "1900000000", ownWwwroot}
+				want = stored{joinPair(change.Stored), encodeHistory(c.history), newCert, "1900000000", ownWwwroot}
 			}
 			if got := s.stored(t); got != want {
 				t.Errorf("stored %+v", got)
@@ -81,15 +83,15 @@ func TestStoreKeyLosesNoRetiredPair(t *testing.T) {
 }
 
 func TestAPairThatBecomesCurrentAgainIsNotLost(t *testing.T) {
-	former := Retired{Certificate: newCert, KeyPEM: newKey, Expires: 7}
-	s := withHistory(t, append([]Retired{former}, pairs("a")...))
+	former := rotate.Retired{Stored: rotate.Stored{Certificate: newCert, PrivateKey: newKey}, Expires: 7}
+	s := withHistory(t, append([]rotate.Retired{former}, pairs("a")...))
 	tenant := s.open(t)
 	change := renewal(read(t, tenant))
-	change.History = append([]Retired{{ownCert, ownKey, 1800000000}}, pairs("a")...)
-	if err := tenant.StoreKey(t.Context(), change); err != nil {
+	change.History = append([]rotate.Retired{{Stored: rotate.Stored{Certificate: ownCert, PrivateKey: ownKey}, Expires: 1800000000}}, pairs("a")...)
+	if err := storeKey(t.Context(), tenant, change); err != nil {
 		t.Fatal(err)
 	}
-	if got := s.stored(t); got.pair != change.Pair || got.history != encodeHistory(change.History) {
+	if got := s.stored(t); got.pair != joinPair(change.Stored) || got.history != encodeHistory(change.History) {
 		t.Errorf("stored %+v", got)
 	}
 }
@@ -97,7 +99,7 @@ func TestAPairThatBecomesCurrentAgainIsNotLost(t *testing.T) {
 // The history alone is replaced: pair and own row stay, whatever stands there.
 func TestStoreHistoryReplacesTheHistoryAlone(t *testing.T) {
 	for name, c := range map[string]struct {
-		history []Retired
+		history []rotate.Retired
 		trim    bool
 		lost    int
 	}{
@@ -136,7 +138,7 @@ func TestStoreHistoryIsRefusedWhenSomebodyWasFaster(t *testing.T) {
 			read := read(t, tenant)
 			s.Exec(t, change)
 			before := s.stored(t)
-			if err := tenant.StoreHistory(t.Context(), read, pairs("c", "a", "b"), false); !errors.Is(err, ErrConflict) {
+			if err := tenant.StoreHistory(t.Context(), read, pairs("c", "a", "b"), false); !errors.Is(err, rotate.ErrConflict) {
 				t.Errorf("got %v", err)
 			}
 			if got := s.stored(t); got != before {
@@ -149,12 +151,12 @@ func TestStoreHistoryIsRefusedWhenSomebodyWasFaster(t *testing.T) {
 // The answer to COMMIT is lost on the way: what became of it is read back.
 func TestStoreHistoryWhoseAnswerIsLost(t *testing.T) {
 	s := withHistory(t, pairs("a", "b"))
-	for name, wanted := range map[string][]Retired{"added": pairs("c", "a", "b"), "trimmed": pairs("c")} {
+	for name, wanted := range map[string][]rotate.Retired{"added": pairs("c", "a", "b"), "trimmed": pairs("c")} {
 		tenant := s.open(t)
 		before := read(t, tenant)
 		state := stateRead(before)
 		state.history = encodeHistory(wanted)
-		if err := tenant.decide(t.Context(), before, state, errors.New("lost")); err == nil || errors.Is(err, ErrUncertain) {
+		if err := tenant.decide(t.Context(), before, state, errors.New("lost")); err == nil || errors.Is(err, rotate.ErrUncertain) {
 			t.Errorf("%s: a change that never arrived: %v", name, err)
 		}
 		if err := tenant.StoreHistory(t.Context(), before, wanted, true); err != nil {
@@ -181,8 +183,8 @@ func TestStoreKeyLeavesTheRowOfAnotherSite(t *testing.T) {
 			s := newSite(t, "mdl_")
 			s.Exec(t, "UPDATE {mnet_host} SET wwwroot = ? WHERE id = 1", row)
 			tenant, before := s.open(t), s.stored(t)
-			var other *OtherSiteError
-			if err := tenant.StoreKey(t.Context(), renewal(read(t, tenant))); !errors.As(err, &other) || other.Row != row || other.Wwwroot != ownWwwroot {
+			var other *rotate.OtherSiteError
+			if err := storeKey(t.Context(), tenant, renewal(read(t, tenant))); !errors.As(err, &other) || other.Row != row || other.Wwwroot != ownWwwroot {
 				t.Errorf("got %v", err)
 			}
 			if got := s.stored(t); got != before {
@@ -196,7 +198,7 @@ func TestStoreKeyLeavesTheRowOfAnotherSite(t *testing.T) {
 		change := renewal(read(t, tenant))
 		s.Exec(t, "UPDATE {mnet_host} SET wwwroot = 'https://own.example/Moodle' WHERE id = 1")
 		before := s.stored(t)
-		if err := tenant.StoreKey(t.Context(), change); !errors.As(err, new(*OtherSiteError)) {
+		if err := storeKey(t.Context(), tenant, change); !errors.As(err, new(*rotate.OtherSiteError)) {
 			t.Errorf("got %v", err)
 		}
 		if got := s.stored(t); got != before {

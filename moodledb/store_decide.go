@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"renew_mnetkeys/rotate"
 )
 
 const (
@@ -24,13 +26,13 @@ func answerLost(err error) bool {
 // decide finds out what became of a COMMIT whose answer did not arrive. It asks on a new connection, under a context of its own:
 // the answer matters most when the run was just cancelled. Reading with a lock makes it wait for a server that is still at work
 // on the old connection's transaction, so that the answer is final.
-func (t *Tenant) decide(ctx context.Context, read *Site, wanted keyState, lost error) error {
+func (t *Tenant) decide(ctx context.Context, read *rotate.Tenant, wanted keyState, lost error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readBackLimit)
 	defer cancel()
 	for {
 		var now keyState
 		err := t.transaction(ctx, false, func(tx *sql.Tx) (err error) {
-			now, _, err = t.keyState(ctx, tx, read.OwnID)
+			now, _, err = t.keyState(ctx, tx, read.Read.OwnID)
 			return err
 		})
 		switch {
@@ -38,11 +40,11 @@ func (t *Tenant) decide(ctx context.Context, read *Site, wanted keyState, lost e
 			return nil
 		case err == nil && now == stateRead(read):
 			return fmt.Errorf("not stored: %w", lost)
-		case err == nil, errors.Is(err, ErrConflict):
-			return fmt.Errorf("%w; %w", ErrConflict, ErrOverwritten) // it may have been stored, and overwritten
+		case err == nil, errors.Is(err, rotate.ErrConflict):
+			return fmt.Errorf("%w; %w", rotate.ErrConflict, rotate.ErrOverwritten) // it may have been stored, and overwritten
 		}
 		if t.sleep(ctx, readBackPause) != nil {
-			return fmt.Errorf("%w: %w", ErrUncertain, err)
+			return fmt.Errorf("%w: %w", rotate.ErrUncertain, err)
 		}
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"renew_mnetkeys/rotate"
+
 	"github.com/go-sql-driver/mysql"
 )
 
@@ -43,7 +45,7 @@ func TestStoreKeyWhenTheAnswerToCommitIsLost(t *testing.T) {
 	t.Run("the server had committed: stored", func(t *testing.T) {
 		s := newSite(t, "mdl_")
 		tenant, p := s.throughProxy(t, goesUnsaid)
-		if err := tenant.StoreKey(t.Context(), renewal(read(t, tenant))); err != nil {
+		if err := storeKey(t.Context(), tenant, renewal(read(t, tenant))); err != nil {
 			t.Error(err)
 		}
 		if got := s.stored(t); got != renewed() {
@@ -57,8 +59,8 @@ func TestStoreKeyWhenTheAnswerToCommitIsLost(t *testing.T) {
 		s := newSite(t, "mdl_")
 		tenant, _ := s.throughProxy(t, isLost)
 		before := s.stored(t)
-		err := tenant.StoreKey(t.Context(), renewal(read(t, tenant)))
-		if err == nil || errors.Is(err, ErrUncertain) || errors.Is(err, ErrConflict) {
+		err := storeKey(t.Context(), tenant, renewal(read(t, tenant)))
+		if err == nil || errors.Is(err, rotate.ErrUncertain) || errors.Is(err, rotate.ErrConflict) {
 			t.Errorf("got %v", err)
 		}
 		if got := s.stored(t); got != before {
@@ -70,7 +72,7 @@ func TestStoreKeyWhenTheAnswerToCommitIsLost(t *testing.T) {
 		tenant, p := s.throughProxy(t, hangsUp)
 		change := renewal(read(t, tenant))
 		done := make(chan error, 1)
-		go func() { done <- tenant.StoreKey(t.Context(), change) }()
+		go func() { done <- storeKey(t.Context(), tenant, change) }()
 		s.awaitLockWait(t)
 		close(p.late)
 		if err := <-done; err != nil {
@@ -86,7 +88,7 @@ func TestStoreKeyWhenTheAnswerToCommitIsLost(t *testing.T) {
 		change := renewal(read(t, tenant))
 		lost := errors.New("lost")
 		s.Exec(t, "UPDATE {config_plugins} SET value = 'moodle@@@@@@@@key' WHERE plugin = 'mnet' AND name = 'openssl'")
-		if err := tenant.decide(t.Context(), change.Read, stateWanted(&change), lost); !errors.Is(err, ErrConflict) {
+		if err := tenant.decide(t.Context(), change.Read, change.state(), lost); !errors.Is(err, rotate.ErrConflict) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -94,12 +96,12 @@ func TestStoreKeyWhenTheAnswerToCommitIsLost(t *testing.T) {
 		s := newSite(t, "mdl_")
 		tenant := s.open(t)
 		change := renewal(read(t, tenant))
-		if err := tenant.StoreKey(t.Context(), change); err != nil {
+		if err := storeKey(t.Context(), tenant, change); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if err := tenant.decide(ctx, change.Read, stateWanted(&change), errors.New("lost")); err != nil {
+		if err := tenant.decide(ctx, change.Read, change.state(), errors.New("lost")); err != nil {
 			t.Error(err)
 		}
 	})
@@ -115,7 +117,7 @@ func TestStoreKeyWhenTheAnswerToCommitIsLost(t *testing.T) {
 			}
 			return nil
 		}
-		if err := tenant.StoreKey(t.Context(), change); !errors.Is(err, ErrUncertain) {
+		if err := storeKey(t.Context(), tenant, change); !errors.Is(err, rotate.ErrUncertain) {
 			t.Errorf("got %v", err)
 		}
 		if got := s.stored(t); got != before {
@@ -147,7 +149,7 @@ func TestStoreKeyWhenTheConnectionIsLost(t *testing.T) {
 				tenant := openConfig(t, &config)
 				change := renewal(read(t, tenant))
 				armed.Store(true)
-				if err := tenant.StoreKey(t.Context(), change); err == nil {
+				if err := storeKey(t.Context(), tenant, change); err == nil {
 					t.Error("no error")
 				}
 				if got := s.stored(t); got != before {
@@ -172,14 +174,14 @@ func TestStatements(t *testing.T) {
 	}
 	change := renewal(read(t, tenant))
 	if n := count(func() {
-		if err := tenant.StoreKey(t.Context(), change); err != nil {
+		if err := storeKey(t.Context(), tenant, change); err != nil {
 			t.Fatal(err)
 		}
 	}); n > 8 {
 		t.Errorf("StoreKey: %d statements", n)
 	}
 	if n := count(func() {
-		if _, err := tenant.StorePeerKey(t.Context(), 3, peerCert, newCert, 5); err != nil {
+		if _, err := tenant.storePeerKey(t.Context(), 3, peerCert, newCert, 5); err != nil {
 			t.Fatal(err)
 		}
 	}); n != 1 {
@@ -204,19 +206,19 @@ func TestStoreKeyCutShortWithoutTransactions(t *testing.T) {
 			config := *s.config
 			config.DBPort = p.port
 			tenant := openConfig(t, &config)
-			if err := tenant.StoreKey(t.Context(), renewal(read(t, tenant))); (err == nil) != (statements == 3) {
+			if err := storeKey(t.Context(), tenant, renewal(read(t, tenant))); (err == nil) != (statements == 3) {
 				t.Errorf("got %v", err)
 			}
 			tenant = s.open(t)
 			seen := read(t, tenant)
-			if seen.KeyPEM != ownKey && (len(seen.History) == 0 || seen.History[0].KeyPEM != ownKey) {
+			if seen.Pair.PrivateKey != ownKey && (len(seen.History) == 0 || seen.History[0].PrivateKey != ownKey) {
 				t.Fatalf("the old key is lost: %+v", s.stored(t))
 			}
 			change := renewal(seen)
-			if err := tenant.StoreKey(t.Context(), change); err != nil {
+			if err := storeKey(t.Context(), tenant, change); err != nil {
 				t.Fatal(err)
 			}
-			if got := read(t, tenant); got.Certificate != newCert || got.Own.PublicKey != newCert {
+			if got := read(t, tenant); got.Pair.Certificate != newCert || got.Own.Certificate != newCert {
 				t.Errorf("after a second run: %+v", got)
 			}
 		})

@@ -4,13 +4,19 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+
+	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/rotate"
 )
 
-// StorePeerKey stores the certificate a peer answered, with its notAfter in unix seconds, if the peer's row still holds the
-// certificate that was held when it was asked, byte by byte, and the host is not deleted. stored says that the row holds the
-// certificate and its expiry afterwards, whoever wrote them: Moodle, healing at the same call, or another run may have been faster.
-// false: it holds something else, or the host is gone.
-func (t *Tenant) StorePeerKey(ctx context.Context, hostID int64, held, certificate string, expires int64) (stored bool, err error) {
+// StorePeer implements rotate.Store: it stores a certificate of peer p, if the peer's row still holds the one that p was read with,
+// byte by byte, and the host is not deleted. stored says that the row holds the certificate and its expiry afterwards, whoever wrote
+// them: Moodle, healing at the same call, or another run may have been faster. false: it holds something else, or the host is gone.
+func (t *Tenant) StorePeer(ctx context.Context, p rotate.Peer, c *envelope.Certificate) (stored bool, err error) {
+	return t.storePeerKey(ctx, p.ID, p.Certificate, c.PEM, c.NotAfter.Unix())
+}
+
+func (t *Tenant) storePeerKey(ctx context.Context, hostID int64, held, certificate string, expires int64) (stored bool, err error) {
 	err = retry(ctx, func() error {
 		stored, err = t.swapPeerKey(ctx, hostID, held, certificate, expires)
 		return err

@@ -9,45 +9,18 @@ import (
 	"slices"
 
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/rotate"
 )
 
-// PeerKey is a certificate for the mnet_host row of the peer that made it.
-type PeerKey struct {
-	Wwwroot     string // as in the row, but for what [envelope.SameWwwroot] passes over
-	Certificate string // PEM
-	Expires     int64  // its notAfter, unix seconds
-}
-
-// Kept is what became of a [PeerKey]. Of several rows of one wwwroot, which Moodle does not prevent, it is what became of the
-// active ones; where they differ, the greater value.
-type Kept int
-
-// From nothing to a row that was left as it is.
-const (
-	NoRow      Kept = iota // no row, or only the tenant's own
-	RowDeleted             // deleted rows are not touched
-	KeyPresent             // it was there already; if its expiry was not, it is now
-	KeyStored              // stored, and read back after the commit
-	KeyOther               // the row holds another one: what only HeldKeys says, which changes none
-)
-
-func (k Kept) String() string {
-	names := []string{"no row", "row deleted", "present", "stored", "another one present"}
-	if k < 0 || int(k) >= len(names) {
-		return fmt.Sprintf("Kept(%d)", int(k))
-	}
-	return names[k]
-}
-
-// StorePeerKeys stores certificates of many peers in one transaction, each in the row it has, and tells for each key, in the order
+// StorePeerKeys implements rotate.PeerRows: it stores certificates of many peers in one transaction, each in the row it has, and tells for each key, in the order
 // of keys, what became of it. It makes no row. What a row holds is replaced whatever its dates: the caller has the lock of the tenant
 // whose certificate it is, and under that lock the tenant's stored pair is the truth. Each wwwroot may be there once.
 //
 // The number of statements does not depend on the number of keys, but for one UPDATE per 100 rows.
 //
-// All keys are stored or none. With [ErrUncertain] the answer to COMMIT was lost and the server not reached again in time. After any
+// All keys are stored or none. With rotate.ErrUncertain the answer to COMMIT was lost and the server not reached again in time. After any
 // error it can be called again, with the same result as if it had not failed.
-func (t *Tenant) StorePeerKeys(ctx context.Context, keys []PeerKey) ([]Kept, error) {
+func (t *Tenant) StorePeerKeys(ctx context.Context, keys []rotate.HostKey) ([]rotate.StoreResult, error) {
 	const doing = "store the peers' certificates"
 	if len(keys) == 0 {
 		return nil, nil
@@ -71,8 +44,44 @@ func (t *Tenant) StorePeerKeys(ctx context.Context, keys []PeerKey) ([]Kept, err
 	return s.kept(rows), nil
 }
 
-// HeldKeys tells what [Tenant.StorePeerKeys] would find, and writes and locks nothing: KeyPresent, KeyOther, RowDeleted or NoRow.
-func (t *Tenant) HeldKeys(ctx context.Context, keys []PeerKey) ([]Kept, error) {
+// HeldKeys implements rotate.PeerRows: it tells what [Tenant.StorePeerKeys] would find, and writes and locks nothing. A row may hold the
+// certificate in another spelling, like one without the last line end, which is as good to Moodle: that is KeyPresent, too.
+func (t *Tenant) HeldKeys(ctx context.Context, keys []rotate.HostKey) ([]rotate.StoreResult, error) {
+	held, err := t.heldKeys(ctx, keys)
+	if err != nil || !slices.Contains(held, rotate.KeyOther) {
+		return held, err
+	}
+	other := map[string]int{}
+	for i, h := range held {
+		if h == rotate.KeyOther {
+			other[envelope.FoldWwwroot(keys[i].Wwwroot)] = i
+		}
+	}
+	list, err := t.PeerList(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list = slices.DeleteFunc(list, func(p rotate.Peer) bool { _, is := other[envelope.FoldWwwroot(p.Wwwroot)]; return !is })
+	if list, err = t.LoadPeers(ctx, list); err != nil {
+		return nil, err
+	}
+	spelledOtherwise := func(p rotate.Peer) bool {
+		c, err := envelope.ParseCertificate(p.Certificate)
+		return err == nil && c.Equal(keys[other[envelope.FoldWwwroot(p.Wwwroot)]].Certificate)
+	}
+	for _, p := range list { // of which one wwwroot may have several
+		held[other[envelope.FoldWwwroot(p.Wwwroot)]] = rotate.KeyPresent
+	}
+	for _, p := range list {
+		if !spelledOtherwise(p) {
+			held[other[envelope.FoldWwwroot(p.Wwwroot)]] = rotate.KeyOther
+		}
+	}
+	return held, nil
+}
+
+// heldKeys is HeldKeys to the byte.
+func (t *Tenant) heldKeys(ctx context.Context, keys []rotate.HostKey) ([]rotate.StoreResult, error) {
 	const doing = "read the peers' certificates"
 	if len(keys) == 0 {
 		return nil, nil
@@ -92,32 +101,32 @@ func (t *Tenant) HeldKeys(ctx context.Context, keys []PeerKey) ([]Kept, error) {
 	for i := range rows {
 		switch row := &rows[i]; {
 		case row.deleted:
-			row.kept = RowDeleted
+			row.kept = rotate.RowDeleted
 		case row.hash == s.hashes[row.key]:
-			row.kept = KeyPresent
+			row.kept = rotate.KeyPresent
 		default:
-			row.kept = KeyOther
+			row.kept = rotate.KeyOther
 		}
 	}
 	return s.kept(rows), nil
 }
 
-func newPeerStore(t *Tenant, keys []PeerKey) (*peerStore, error) {
+func newPeerStore(t *Tenant, keys []rotate.HostKey) (*peerStore, error) {
 	s := &peerStore{t: t, keys: keys, byWwwroot: make(map[string]int, len(keys)), written: map[int64]bool{}}
 	for i, k := range keys {
 		site := envelope.FoldWwwroot(k.Wwwroot)
-		if _, twice := s.byWwwroot[site]; twice || k.Wwwroot == "" || k.Certificate == "" || k.Expires <= 0 {
+		if _, twice := s.byWwwroot[site]; twice || k.Wwwroot == "" || k.Certificate == nil || k.Certificate.PEM == "" || k.Certificate.NotAfter.Unix() <= 0 {
 			return nil, fmt.Errorf("that for %q is incomplete, or there twice", k.Wwwroot)
 		}
 		s.byWwwroot[site] = i
-		s.hashes = append(s.hashes, sha256.Sum256([]byte(k.Certificate)))
+		s.hashes = append(s.hashes, sha256.Sum256([]byte(k.Certificate.PEM)))
 	}
 	return s, nil
 }
 
 // kept is what became of each key, by what became of its rows.
-func (s *peerStore) kept(rows []peerRow) []Kept {
-	kept := make([]Kept, len(s.keys))
+func (s *peerStore) kept(rows []peerRow) []rotate.StoreResult {
+	kept := slices.Repeat([]rotate.StoreResult{rotate.NoRow}, len(s.keys))
 	for _, row := range rows {
 		kept[row.key] = max(kept[row.key], row.kept)
 	}
@@ -127,7 +136,7 @@ func (s *peerStore) kept(rows []peerRow) []Kept {
 // peerStore is one StorePeerKeys at work.
 type peerStore struct {
 	t         *Tenant
-	keys      []PeerKey
+	keys      []rotate.HostKey
 	hashes    [][sha256.Size]byte // of their certificates
 	byWwwroot map[string]int      // folded: index of keys
 	written   map[int64]bool      // rows this call has given a certificate, perhaps in vain
@@ -140,8 +149,8 @@ type peerRow struct {
 	deleted bool
 	hash    [sha256.Size]byte // of public_key
 	expires int64
-	kept    Kept // what is to become of it
-	write   bool // the row is to be changed
+	kept    rotate.StoreResult // what is to become of it
+	write   bool               // the row is to be changed
 }
 
 // settle stores. Where the answer to COMMIT is lost, it does so again on a new connection: reading the rows with a lock waits for a
@@ -155,7 +164,7 @@ func (s *peerStore) settle(ctx context.Context) ([]peerRow, error) {
 	defer cancel()
 	for err != nil {
 		if s.t.sleep(ctx, readBackPause) != nil {
-			return nil, fmt.Errorf("%w: %w", ErrUncertain, err)
+			return nil, fmt.Errorf("%w: %w", rotate.ErrUncertain, err)
 		}
 		rows, err = s.storeAndRead(ctx)
 	}
@@ -204,13 +213,13 @@ func (s *peerStore) decide(rows []peerRow) {
 		row := &rows[i]
 		switch {
 		case row.deleted:
-			row.kept = RowDeleted
+			row.kept = rotate.RowDeleted
 		case row.hash != s.hashes[row.key]:
-			row.kept, row.write = KeyStored, true
+			row.kept, row.write = rotate.KeyStored, true
 		default:
-			row.kept, row.write = KeyPresent, row.expires != s.keys[row.key].Expires
+			row.kept, row.write = rotate.KeyPresent, row.expires != s.keys[row.key].Certificate.NotAfter.Unix()
 			if s.written[row.id] {
-				row.kept = KeyStored
+				row.kept = rotate.KeyStored
 			}
 		}
 	}

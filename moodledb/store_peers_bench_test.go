@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"renew_mnetkeys/rotate"
 )
 
 // manyPeers gives the site n more peers, from id 100 on, each with a certificate of the usual size.
@@ -16,11 +18,11 @@ func (s *site) manyPeers(t testing.TB, n int) {
 }
 
 // keysOfAll are the certificates for manyPeers that the renewal of that number gave them.
-func keysOfAll(n, renewal int) []PeerKey {
-	keys := make([]PeerKey, n)
+func keysOfAll(n, renewal int) []rotate.HostKey {
+	keys := make([]rotate.HostKey, n)
 	for i := range keys {
-		keys[i] = PeerKey{Wwwroot: fmt.Sprintf("https://tenant%d.example", i+1), Expires: 1900000000 + int64(renewal),
-			Certificate: fmt.Sprintf("new %d %d%s", renewal, i+1, strings.Repeat("\ncertificate", 110))}
+		keys[i] = rotate.HostKey{Wwwroot: fmt.Sprintf("https://tenant%d.example", i+1),
+			Certificate: expiring(1900000000+int64(renewal), "new %d %d%s", renewal, i+1, strings.Repeat("\ncertificate", 110))}
 	}
 	return keys
 }
@@ -37,7 +39,7 @@ func BenchmarkStorePeerKeys(b *testing.B) {
 		keys := keysOfAll(peers, i)
 		start := time.Now()
 		kept, err := tenant.StorePeerKeys(b.Context(), keys)
-		if err != nil || kept[peers-1] != KeyStored {
+		if err != nil || kept[peers-1] != rotate.KeyStored {
 			b.Fatal(kept, err)
 		}
 		best = min(best, time.Since(start))
@@ -50,10 +52,11 @@ func BenchmarkStorePeerKeys(b *testing.B) {
 func BenchmarkPeerList(b *testing.B) {
 	s := newSite(b, "mdl_")
 	s.manyPeers(b, 400)
-	tenant := s.open(b)
+	tenant, own := s.open(b), s.open(b)
+	own.WithoutPeers()
 	for name, read := range map[string]func(context.Context) error{
 		"list":  func(ctx context.Context) error { _, err := tenant.PeerList(ctx); return err },
-		"own":   func(ctx context.Context) error { _, err := tenant.ReadOwn(ctx); return err },
+		"own":   func(ctx context.Context) error { _, err := own.Read(ctx); return err },
 		"whole": func(ctx context.Context) error { _, err := tenant.Read(ctx); return err },
 	} {
 		b.Run(name, func(b *testing.B) {

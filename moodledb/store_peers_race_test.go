@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"renew_mnetkeys/rotate"
 )
 
 // between opens the site with a proxy that runs do, once, before the first statement that holds part reaches the server.
@@ -43,20 +45,20 @@ func TestStorePeerKeysBesideMoodle(t *testing.T) {
 	const a = "https://a.example"
 	for name, c := range map[string]struct {
 		before, at, change string
-		want               Kept
+		want               rotate.StoreResult
 		rows               string
 	}{
-		"Moodle deletes the peer before it is read":      {"", theSelect, "UPDATE {mnet_host} SET deleted = 1 WHERE id = 4", RowDeleted, "4 v5 5"},
-		"Moodle deletes the peer after the commit":       {"", theReadBack, "UPDATE {mnet_host} SET deleted = 1 WHERE id = 4", RowDeleted, "4 v6 6"},
-		"its row is gone after the commit":               {"", theReadBack, "DELETE FROM {mnet_host} WHERE id = 4", NoRow, ""},
-		"a newer key comes before it is read":            {"", theSelect, "UPDATE {mnet_host} SET public_key = 'v7', public_key_expires = 7 WHERE id = 4", KeyStored, "4 v6 6"},
-		"a newer key comes after the commit":             {"", theReadBack, "UPDATE {mnet_host} SET public_key = 'v7', public_key_expires = 7 WHERE id = 4", KeyStored, "4 v6 6"},
-		"an older key comes after the commit":            {"", theReadBack, "UPDATE {mnet_host} SET public_key = 'v3', public_key_expires = 3 WHERE id = 4", KeyStored, "4 v6 6"},
-		"one that expires when ours does comes after it": {"", theReadBack, "UPDATE {mnet_host} SET public_key = 'v3' WHERE id = 4", KeyStored, "4 v6 6"},
-		"the same key comes before it is read":           {"", theSelect, "UPDATE {mnet_host} SET public_key = 'v6', public_key_expires = 6 WHERE id = 4", KeyPresent, "4 v6 6"},
-		"without transactions, it is deleted in between": {"ALTER TABLE {mnet_host} ENGINE=MyISAM", theUpdate, "UPDATE {mnet_host} SET deleted = 1 WHERE id = 4", RowDeleted, "4 v5 5"},
-		"without transactions, its row goes in between":  {"ALTER TABLE {mnet_host} ENGINE=MyISAM", theUpdate, "DELETE FROM {mnet_host} WHERE id = 4", NoRow, ""},
-		"another peer's row is written after the commit": {"", theReadBack, "UPDATE {mnet_host} SET public_key = 'x' WHERE id = 3", KeyStored, "4 v6 6"},
+		"Moodle deletes the peer before it is read":      {"", theSelect, "UPDATE {mnet_host} SET deleted = 1 WHERE id = 4", rotate.RowDeleted, "4 v5 5"},
+		"Moodle deletes the peer after the commit":       {"", theReadBack, "UPDATE {mnet_host} SET deleted = 1 WHERE id = 4", rotate.RowDeleted, "4 v6 6"},
+		"its row is gone after the commit":               {"", theReadBack, "DELETE FROM {mnet_host} WHERE id = 4", rotate.NoRow, ""},
+		"a newer key comes before it is read":            {"", theSelect, "UPDATE {mnet_host} SET public_key = 'v7', public_key_expires = 7 WHERE id = 4", rotate.KeyStored, "4 v6 6"},
+		"a newer key comes after the commit":             {"", theReadBack, "UPDATE {mnet_host} SET public_key = 'v7', public_key_expires = 7 WHERE id = 4", rotate.KeyStored, "4 v6 6"},
+		"an older key comes after the commit":            {"", theReadBack, "UPDATE {mnet_host} SET public_key = 'v3', public_key_expires = 3 WHERE id = 4", rotate.KeyStored, "4 v6 6"},
+		"one that expires when ours does comes after it": {"", theReadBack, "UPDATE {mnet_host} SET public_key = 'v3' WHERE id = 4", rotate.KeyStored, "4 v6 6"},
+		"the same key comes before it is read":           {"", theSelect, "UPDATE {mnet_host} SET public_key = 'v6', public_key_expires = 6 WHERE id = 4", rotate.KeyPresent, "4 v6 6"},
+		"without transactions, it is deleted in between": {"ALTER TABLE {mnet_host} ENGINE=MyISAM", theUpdate, "UPDATE {mnet_host} SET deleted = 1 WHERE id = 4", rotate.RowDeleted, "4 v5 5"},
+		"without transactions, its row goes in between":  {"ALTER TABLE {mnet_host} ENGINE=MyISAM", theUpdate, "DELETE FROM {mnet_host} WHERE id = 4", rotate.NoRow, ""},
+		"another peer's row is written after the commit": {"", theReadBack, "UPDATE {mnet_host} SET public_key = 'x' WHERE id = 3", rotate.KeyStored, "4 v6 6"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, "mdl_")
@@ -66,7 +68,7 @@ func TestStorePeerKeysBesideMoodle(t *testing.T) {
 			}
 			reached := false
 			tenant := s.between(t, c.at, func() { reached = true; s.Exec(t, c.change) })
-			kept, err := tenant.StorePeerKeys(t.Context(), []PeerKey{offer(a, 6)})
+			kept, err := tenant.StorePeerKeys(t.Context(), []rotate.HostKey{offer(a, 6)})
 			if err != nil || kept[0] != c.want || s.rows(t) != c.rows || !reached {
 				t.Errorf("%v, %v, rows are %q, changed meanwhile: %v", kept, err, s.rows(t), reached)
 			}
@@ -85,7 +87,7 @@ func TestStorePeerKeysGivesUpWhenSomebodyElseWritesAgainAndAgain(t *testing.T) {
 		}
 		return passes
 	})
-	kept, err := tenant.StorePeerKeys(t.Context(), []PeerKey{offer("https://a.example", 6)})
+	kept, err := tenant.StorePeerKeys(t.Context(), []rotate.HostKey{offer("https://a.example", 6)})
 	if err == nil || !strings.Contains(err.Error(), "somebody else") || times != patience || s.rows(t) != "4 v3 6" {
 		t.Errorf("%v, %v after %d times, rows are %q", kept, err, times, s.rows(t))
 	}
@@ -96,7 +98,7 @@ func TestStorePeerKeysWaitsForItsTurnNoLongerThanTheRun(t *testing.T) {
 	tenant := s.open(t)
 	tenant.bulk = make(chan struct{}, 1)
 	tenant.bulk <- struct{}{}
-	if kept, err := tenant.StorePeerKeys(soon(t), []PeerKey{offer("https://peer.example", 6)}); !errors.Is(err, context.DeadlineExceeded) {
+	if kept, err := tenant.StorePeerKeys(soon(t), []rotate.HostKey{offer("https://peer.example", 6)}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("%v, %v", kept, err)
 	}
 	if got := s.Value(t, "SELECT public_key FROM {mnet_host} WHERE id = 3"); got != peerCert {
@@ -116,8 +118,8 @@ func TestStorePeerKeysHoldsItsRows(t *testing.T) {
 		}()
 		s.awaitTransactionWait(t)
 	})
-	kept, err := tenant.StorePeerKeys(t.Context(), []PeerKey{offer("https://a.example", 6)})
-	if err != nil || kept[0] != KeyStored && kept[0] != RowDeleted {
+	kept, err := tenant.StorePeerKeys(t.Context(), []rotate.HostKey{offer("https://a.example", 6)})
+	if err != nil || kept[0] != rotate.KeyStored && kept[0] != rotate.RowDeleted {
 		t.Errorf("%v, %v", kept, err)
 	}
 	if err := <-deleted; err != nil {
@@ -161,12 +163,12 @@ func TestStorePeerKeysAsTheVictimOfADeadlock(t *testing.T) {
 		}
 	}
 	type result struct {
-		kept []Kept
+		kept []rotate.StoreResult
 		err  error
 	}
 	done := make(chan result, 1)
 	go func() {
-		kept, err := tenant.StorePeerKeys(context.Background(), []PeerKey{offer("https://a.example", 6), offer("https://b.example", 6)})
+		kept, err := tenant.StorePeerKeys(context.Background(), []rotate.HostKey{offer("https://a.example", 6), offer("https://b.example", 6)})
 		done <- result{kept, err}
 	}()
 	s.awaitLockWait(t)
@@ -177,7 +179,7 @@ func TestStorePeerKeysAsTheVictimOfADeadlock(t *testing.T) {
 	if err := moodle.Commit(); err != nil {
 		t.Fatal(err)
 	}
-	if r := <-done; r.err != nil || !slices.Equal(r.kept, []Kept{KeyStored, KeyStored}) || s.rows(t) != "4 v6 6, 5 v6 6" {
+	if r := <-done; r.err != nil || !slices.Equal(r.kept, []rotate.StoreResult{rotate.KeyStored, rotate.KeyStored}) || s.rows(t) != "4 v6 6, 5 v6 6" {
 		t.Errorf("%v, %v, rows are %q", r.kept, r.err, s.rows(t))
 	}
 }
@@ -200,8 +202,8 @@ func TestStorePeerKeysWhenTheAnswerToCommitIsLost(t *testing.T) {
 			tenant, p := s.throughProxy(t, c.fates...)
 			done := make(chan error, 1)
 			go func() {
-				kept, err := tenant.StorePeerKeys(context.Background(), []PeerKey{offer(a, 6)})
-				if err == nil && kept[0] != KeyStored {
+				kept, err := tenant.StorePeerKeys(context.Background(), []rotate.HostKey{offer(a, 6)})
+				if err == nil && kept[0] != rotate.KeyStored {
 					err = fmt.Errorf("kept: %v", kept)
 				}
 				done <- err
@@ -221,7 +223,7 @@ func TestStorePeerKeysWhenTheAnswerToCommitIsLost(t *testing.T) {
 		tenant, _ := s.throughProxy(t, isLost)
 		enough := errors.New("enough")
 		tenant.sleep = func(context.Context, time.Duration) error { return enough }
-		if _, err := tenant.StorePeerKeys(t.Context(), []PeerKey{offer(a, 6)}); !errors.Is(err, ErrUncertain) {
+		if _, err := tenant.StorePeerKeys(t.Context(), []rotate.HostKey{offer(a, 6)}); !errors.Is(err, rotate.ErrUncertain) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -244,13 +246,13 @@ func TestManyStorePeerKeysAtOnce(t *testing.T) {
 		tenant := s.open(t)
 		group.Go(func() {
 			for range rounds {
-				var keys []PeerKey
+				var keys []rotate.HostKey
 				for _, i := range random.Perm(peers)[:1+random.IntN(peers)] {
 					keys = append(keys, offer(wwwroot(i), 2+random.IntN(1000)))
 				}
 				mu.Lock()
 				for _, k := range keys {
-					offered[k.Wwwroot] = append(offered[k.Wwwroot], fmt.Sprintf("%s %d", k.Certificate, k.Expires))
+					offered[k.Wwwroot] = append(offered[k.Wwwroot], fmt.Sprintf("%s %d", k.Certificate.PEM, k.Certificate.NotAfter.Unix()))
 				}
 				mu.Unlock()
 				kept, err := tenant.StorePeerKeys(context.Background(), keys)
@@ -259,7 +261,7 @@ func TestManyStorePeerKeysAtOnce(t *testing.T) {
 					return
 				}
 				for i, k := range kept {
-					if k != KeyStored && k != KeyPresent {
+					if k != rotate.KeyStored && k != rotate.KeyPresent {
 						t.Errorf("%s: %v", keys[i].Wwwroot, k)
 					}
 				}

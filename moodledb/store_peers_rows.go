@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/rotate"
 )
 
 const (
@@ -92,8 +93,8 @@ func (s *peerStore) write(ctx context.Context, tx *sql.Tx, rows []peerRow) error
 		var certificates, expiries, ids []any
 		for _, row := range rows[:n] {
 			key := s.keys[row.key]
-			certificates, expiries, ids = append(certificates, row.id, key.Certificate), append(expiries, row.id, key.Expires), append(ids, row.id)
-			s.written[row.id] = s.written[row.id] || row.kept == KeyStored
+			certificates, expiries, ids = append(certificates, row.id, key.Certificate.PEM), append(expiries, row.id, key.Certificate.NotAfter.Unix()), append(ids, row.id)
+			s.written[row.id] = s.written[row.id] || row.kept == rotate.KeyStored
 		}
 		if _, err := update.ExecContext(ctx, slices.Concat(certificates, expiries, ids)...); err != nil {
 			return s.t.explain(doing, err)
@@ -107,7 +108,7 @@ func (s *peerStore) write(ctx context.Context, tx *sql.Tx, rows []peerRow) error
 func (s *peerStore) fit(rows []peerRow) int {
 	n, size := 0, 0
 	for n < len(rows) && n < rowsPerUpdate {
-		size += len(s.keys[rows[n].key].Certificate)
+		size += len(s.keys[rows[n].key].Certificate.PEM)
 		if n > 0 && size > bytesPerUpdate {
 			break
 		}
@@ -144,8 +145,8 @@ func (s *peerStore) readBack(ctx context.Context, rows []peerRow) (again bool, e
 		for _, row := range now {
 			switch {
 			case row.deleted:
-				written[row.id].kept = RowDeleted
-			case row.hash != s.hashes[row.key] || row.expires != s.keys[row.key].Expires:
+				written[row.id].kept = rotate.RowDeleted
+			case row.hash != s.hashes[row.key] || row.expires != s.keys[row.key].Certificate.NotAfter.Unix():
 				again = true
 			}
 		}

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"renew_mnetkeys/rotate"
 )
 
 // stored is what the tables say of the tenant's key.
@@ -27,7 +29,7 @@ func (s *site) stored(t *testing.T) stored {
 
 // renewed is what stands there after the change that renewal makes to a new site.
 func renewed() stored {
-	return stored{newCert + PairSeparator + newKey, encodeHistory([]Retired{{ownCert, ownKey, 1800000000}}), newCert, "1900000000", ownWwwroot}
+	return stored{newCert + pairSeparator + newKey, encodeHistory([]rotate.Retired{{Stored: rotate.Stored{Certificate: ownCert, PrivateKey: ownKey}, Expires: 1800000000}}), newCert, "1900000000", ownWwwroot}
 }
 
 func TestStoreKey(t *testing.T) {
@@ -52,7 +54,7 @@ func TestStoreKey(t *testing.T) {
 			others := "SELECT GROUP_CONCAT(CONCAT_WS('|', plugin, name, value) ORDER BY id) FROM {config_plugins} WHERE plugin <> 'mnet'"
 			peers := "SELECT GROUP_CONCAT(CONCAT_WS('|', id, wwwroot, public_key, public_key_expires) ORDER BY id) FROM {mnet_host} WHERE id <> 1"
 			untouched := s.Value(t, others) + s.Value(t, peers)
-			if err := tenant.StoreKey(t.Context(), renewal(read(t, tenant))); err != nil {
+			if err := storeKey(t.Context(), tenant, renewal(read(t, tenant))); err != nil {
 				t.Fatal(err)
 			}
 			want := renewed()
@@ -66,7 +68,7 @@ func TestStoreKey(t *testing.T) {
 				t.Error("other rows were changed")
 			}
 			again := read(t, tenant)
-			if again.Certificate != newCert || again.Own.PublicKey != newCert || len(again.History) != 1 || again.History[0].KeyPEM != ownKey {
+			if again.Pair.Certificate != newCert || again.Own.Certificate != newCert || len(again.History) != 1 || again.History[0].PrivateKey != ownKey {
 				t.Errorf("read again: %+v", again)
 			}
 		})
@@ -81,7 +83,7 @@ func TestStoreKeyOfANewSite(t *testing.T) {
 	}
 	change := renewal(read(t, tenant))
 	change.History = nil
-	if err := tenant.StoreKey(t.Context(), change); err != nil {
+	if err := storeKey(t.Context(), tenant, change); err != nil {
 		t.Fatal(err)
 	}
 	want := renewed()
@@ -93,17 +95,15 @@ func TestStoreKeyOfANewSite(t *testing.T) {
 
 func TestStoreKeyRefusesWhatWouldLoseAKey(t *testing.T) {
 	for name, c := range map[string]struct {
-		change func(*KeyChange)
+		change func(*keyChange)
 		want   error // nil: any
 	}{
-		"the old pair is not in the history":      {func(c *KeyChange) { c.History = nil }, nil},
-		"the old private key is not in it":        {func(c *KeyChange) { c.History[0].KeyPEM = newKey }, nil},
-		"the certificate is not that of the pair": {func(c *KeyChange) { c.Certificate = peerCert }, nil},
-		"the certificate is a part of it":         {func(c *KeyChange) { c.Certificate = strings.TrimSuffix(newCert, "\n") }, nil},
-		"no certificate":                          {func(c *KeyChange) { c.Certificate, c.Pair = "", PairSeparator+newKey }, nil},
-		"no expiry":                               {func(c *KeyChange) { c.Expires = 0 }, nil},
-		"no wwwroot":                              {func(c *KeyChange) { c.Wwwroot = "" }, nil},
-		"no own row":                              {func(c *KeyChange) { c.Read.Own = nil }, ErrNoOwnHost},
+		"the old pair is not in the history": {func(c *keyChange) { c.History = nil }, nil},
+		"the old private key is not in it":   {func(c *keyChange) { c.History[0].PrivateKey = newKey }, nil},
+		"no certificate":                     {func(c *keyChange) { c.Certificate = "" }, nil},
+		"no expiry":                          {func(c *keyChange) { c.Expires = 0 }, nil},
+		"no wwwroot":                         {func(c *keyChange) { c.Read.Wwwroot = "" }, nil},
+		"no own row":                         {func(c *keyChange) { c.Read.Own = nil }, rotate.ErrNoOwnHost},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, "mdl_")
@@ -111,7 +111,7 @@ func TestStoreKeyRefusesWhatWouldLoseAKey(t *testing.T) {
 			before := s.stored(t)
 			change := renewal(read(t, tenant))
 			c.change(&change)
-			err := tenant.StoreKey(t.Context(), change)
+			err := storeKey(t.Context(), tenant, change)
 			if err == nil || c.want != nil && !errors.Is(err, c.want) {
 				t.Errorf("got %v", err)
 			}
@@ -142,7 +142,7 @@ func TestStoreKeyNoticesWhoWasFaster(t *testing.T) {
 			seen := read(t, tenant)
 			s.Exec(t, change)
 			before := s.stored(t)
-			if err := tenant.StoreKey(t.Context(), renewal(seen)); !errors.Is(err, ErrConflict) {
+			if err := storeKey(t.Context(), tenant, renewal(seen)); !errors.Is(err, rotate.ErrConflict) {
 				t.Errorf("got %v", err)
 			}
 			if got := s.stored(t); got != before {
@@ -156,7 +156,7 @@ func TestStoreKeyNoticesWhoWasFaster(t *testing.T) {
 		tenant := s.open(t)
 		seen := read(t, tenant)
 		s.Exec(t, "INSERT INTO {config_plugins} (plugin, name, value) VALUES ('mnet', 'openssl_history', '')")
-		if err := tenant.StoreKey(t.Context(), renewal(seen)); !errors.Is(err, ErrConflict) {
+		if err := storeKey(t.Context(), tenant, renewal(seen)); !errors.Is(err, rotate.ErrConflict) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -170,8 +170,8 @@ func TestStoreKeyWaitsForMoodle(t *testing.T) {
 		change, end string
 		want        error
 	}{
-		"Moodle commits a pair":     {pair, "COMMIT", ErrConflict},
-		"Moodle commits an own row": {"UPDATE {mnet_host} SET public_key = 'moodle' WHERE id = 1", "COMMIT", ErrConflict},
+		"Moodle commits a pair":     {pair, "COMMIT", rotate.ErrConflict},
+		"Moodle commits an own row": {"UPDATE {mnet_host} SET public_key = 'moodle' WHERE id = 1", "COMMIT", rotate.ErrConflict},
 		"Moodle rolls a pair back":  {pair, "ROLLBACK", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -192,7 +192,7 @@ func TestStoreKeyWaitsForMoodle(t *testing.T) {
 			run("START TRANSACTION")
 			run(c.change)
 			done := make(chan error, 1)
-			go func() { done <- tenant.StoreKey(t.Context(), change) }()
+			go func() { done <- storeKey(t.Context(), tenant, change) }()
 			s.awaitLockWait(t)
 			select {
 			case err := <-done:
@@ -247,7 +247,7 @@ func TestStoreKeyAsTheVictimOfADeadlock(t *testing.T) {
 		}
 	}
 	done := make(chan error, 1)
-	go func() { done <- tenant.StoreKey(t.Context(), change) }()
+	go func() { done <- storeKey(t.Context(), tenant, change) }()
 	s.awaitLockWait(t)
 	if _, err := moodle.Exec(s.SQL("UPDATE {mnet_host} SET last_connect_time = 1 WHERE id = 1")); err != nil {
 		t.Fatalf("StoreKey was not the victim: %v", err)
@@ -259,7 +259,7 @@ func TestStoreKeyAsTheVictimOfADeadlock(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	if got := s.stored(t); got.pair != change.Pair || got.ownKey != newCert {
+	if got := s.stored(t); got.pair != joinPair(change.Stored) || got.ownKey != newCert {
 		t.Errorf("stored %+v", got)
 	}
 }
@@ -281,18 +281,17 @@ func TestTwoStoreKeysAtOnce(t *testing.T) {
 				for i, tenant := range tenants {
 					change := renewal(seen)
 					change.Certificate = fmt.Sprintf("%s%d.%d\n", newCert, round, i)
-					change.Pair = change.Certificate + PairSeparator + newKey
-					go func() { errs <- tenant.StoreKey(context.Background(), change) }()
+					go func() { errs <- storeKey(context.Background(), tenant, change) }()
 				}
 				first, second := <-errs, <-errs
 				if first != nil {
 					first, second = second, first
 				}
-				if first != nil || !errors.Is(second, ErrConflict) {
+				if first != nil || !errors.Is(second, rotate.ErrConflict) {
 					t.Fatalf("round %d: got %v and %v", round, first, second)
 				}
 				got := read(t, tenants[0])
-				if got.Certificate != got.Own.PublicKey || seen.KeyPEM != "" && got.History[0].KeyPEM != seen.KeyPEM {
+				if got.Pair.Certificate != got.Own.Certificate || seen.Pair.PrivateKey != "" && got.History[0].PrivateKey != seen.Pair.PrivateKey {
 					t.Fatalf("round %d: %+v", round, s.stored(t))
 				}
 			}
@@ -305,7 +304,7 @@ func TestStoreKeyNeedsRights(t *testing.T) {
 	s.Exec(t, "REVOKE ALL ON "+s.Name+".* FROM "+s.User+"; GRANT SELECT ON "+s.Name+".* TO "+s.User)
 	tenant := s.open(t)
 	before := s.stored(t)
-	err := tenant.StoreKey(t.Context(), renewal(read(t, tenant)))
+	err := storeKey(t.Context(), tenant, renewal(read(t, tenant)))
 	var access *AccessError
 	if !errors.As(err, &access) || access.Hint() == "" || strings.Contains(err.Error(), "PRIVATE") {
 		t.Errorf("got %v", err)
@@ -346,7 +345,7 @@ func TestStorePeerKey(t *testing.T) {
 			}
 			all := "SELECT GROUP_CONCAT(CONCAT_WS('|', id, wwwroot, public_key, public_key_expires) ORDER BY id) FROM {mnet_host}"
 			before := s.Value(t, all)
-			got, err := s.open(t).StorePeerKey(t.Context(), c.id, c.held, newCert, 77)
+			got, err := s.open(t).storePeerKey(t.Context(), c.id, c.held, newCert, 77)
 			if err != nil || got != c.want {
 				t.Fatalf("stored %v, %v", got, err)
 			}
@@ -384,7 +383,7 @@ func TestStorePeerKeyWhenTheAnswerIsLost(t *testing.T) {
 				}
 				return passes
 			})
-			stored, err := tenant.StorePeerKey(t.Context(), 3, peerCert, newCert, 77)
+			stored, err := tenant.storePeerKey(t.Context(), 3, peerCert, newCert, 77)
 			if stored != c.want || (err == nil) != c.want {
 				t.Errorf("%v, %v", stored, err)
 			}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"renew_mnetkeys/moodledb/config"
+	"renew_mnetkeys/rotate"
 )
 
 // Tenant is the database of one Moodle site. It is safe for concurrent use; who opened it closes it.
@@ -22,14 +23,26 @@ type Tenant struct {
 	leave  func()                                     // gives the place of [Servers] back; nil when there is none
 	bulk   chan struct{}                              // what [Servers] lets write much at once; nil when nothing bounds it
 	// changes is set for a run that changes something: see ForChanges.
-	changes bool
+	changes      bool
+	withoutPeers bool
 }
+
+var (
+	_ rotate.Store    = (*Tenant)(nil)
+	_ rotate.Locker   = (*Tenant)(nil)
+	_ rotate.Starter  = (*Tenant)(nil)
+	_ rotate.PeerRows = (*Tenant)(nil)
+)
 
 // ForChanges has all reads come from the server that is written to, which a proxy that splits reads from writes (MaxScale
 // readwritesplit, ProxySQL) would else send to a replica that may be late: they run in read-write transactions, and what the key is
 // made of is read with a lock. On MySQL that needs the rights of a renewal, and Moodle may wait for it, so whoever only looks does
 // without. It is to be called before anything else.
 func (t *Tenant) ForChanges() { t.changes = true }
+
+// WithoutPeers has [Tenant.Read] leave the peers out, which it does not even read: however many there are, it needs the same memory. An
+// array has N². It is to be called before anything else.
+func (t *Tenant) WithoutPeers() { t.withoutPeers = true }
 
 // look runs do in a transaction that reads.
 func (t *Tenant) look(ctx context.Context, do func(*sql.Tx) error) error {

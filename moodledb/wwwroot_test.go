@@ -3,8 +3,11 @@ package moodledb
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+
+	"renew_mnetkeys/rotate"
 )
 
 // The path of a wwwroot is compared exactly, its scheme and host without case: on a real server, whose collations know no case.
@@ -52,7 +55,7 @@ func TestTheOwnSiteIsNoPeerHoweverItIsSpelled(t *testing.T) {
 	if err != nil || len(list) != 2 || list[0].ID != 7 || list[1].ID != 8 {
 		t.Errorf("%+v, %v", list, err)
 	}
-	some, err := tenant.PeersByID(t.Context(), []int64{4, 5, 6, 7, 8})
+	some, err := tenant.LoadPeers(t.Context(), byID(4, 5, 6, 7, 8))
 	if err != nil || len(some) != 2 {
 		t.Errorf("%d peers, %v", len(some), err)
 	}
@@ -63,8 +66,8 @@ func TestHeldKeysAreThoseOfTheVerySite(t *testing.T) {
 	s.row(t, 4, "https://a.example/T1", 5)
 	s.row(t, 5, "https://a.example/t1", 6)
 	s.row(t, 6, "HTTP://B.example/x/", 7)
-	got, err := s.open(t).HeldKeys(t.Context(), []PeerKey{offer("https://a.example/t1", 6), offer("https://A.example/T1", 5), offer("http://b.example/x", 7), offer("http://b.example/X", 7)})
-	if err != nil || fmt.Sprint(got) != "[present present present no row]" {
+	got, err := s.open(t).HeldKeys(t.Context(), []rotate.HostKey{offer("https://a.example/t1", 6), offer("https://A.example/T1", 5), offer("http://b.example/x", 7), offer("http://b.example/X", 7)})
+	if err != nil || !slices.Equal(got, []rotate.StoreResult{rotate.KeyPresent, rotate.KeyPresent, rotate.KeyPresent, rotate.NoRow}) {
 		t.Errorf("%v, %v", got, err)
 	}
 }
@@ -73,12 +76,12 @@ func TestAPeerIsRegisteredBesideOneWhosePathDiffersInCase(t *testing.T) {
 	s := newSite(t, "mdl_")
 	s.row(t, 4, "https://a.example/T1", 5)
 	tenant := s.open(t)
-	lower, err := tenant.RegisterPeer(t.Context(), Host{Wwwroot: "https://a.example/t1", PublicKey: "v6", Expires: 6})
+	lower, err := tenant.RegisterPeer(t.Context(), rotate.Peer{Wwwroot: "https://a.example/t1", Certificate: "v6", Expires: 6})
 	if err != nil || lower.ID == 4 || s.rows(t) != fmt.Sprintf("4 v5 5, %d v6 6", lower.ID) {
 		t.Fatalf("%+v, %v, rows are %q", lower, err, s.rows(t))
 	}
 	for wwwroot, id := range map[string]int64{"https://A.example/T1": 4, "HTTPS://a.example/t1/": lower.ID} {
-		if got, err := tenant.RegisterPeer(t.Context(), Host{Wwwroot: wwwroot}); err != nil || got.ID != id {
+		if got, err := tenant.RegisterPeer(t.Context(), rotate.Peer{Wwwroot: wwwroot}); err != nil || got.ID != id {
 			t.Errorf("%s: row %d, %v", wwwroot, got.ID, err)
 		}
 	}

@@ -86,26 +86,26 @@ type Member struct {
 
 // Session is a member while its database is open.
 type Session struct {
-	Store   Store // its Read leaves Peers empty
-	Starter Starter
-	Cache   Cache
-	Mesh    Mesh
-	Close   func()
+	Store    Store // its Read leaves Peers empty
+	Starter  Starter
+	Cache    Cache
+	PeerRows PeerRows
+	Close    func()
 }
 
-// Mesh is a member's list of peers, as far as an array needs it.
-type Mesh interface {
-	// List gives the active peers without their certificates, in a stable order.
-	List(ctx context.Context) ([]Peer, error)
-	// Load gives the same peers with their certificates.
-	Load(ctx context.Context, peers []Peer) ([]Peer, error)
-	// Hold stores the certificates of other sites in the rows the member has of
-	// them, whatever those hold, in one transaction, and reads them back. It gives
+// PeerRows is a member's rows of its peers, as far as an array needs them.
+type PeerRows interface {
+	// PeerList gives the active peers without name and certificate, in a stable order.
+	PeerList(ctx context.Context) ([]Peer, error)
+	// LoadPeers gives the same peers whole; those that have gone meanwhile are left out.
+	LoadPeers(ctx context.Context, peers []Peer) ([]Peer, error)
+	// StorePeerKeys stores the certificates of other sites in the rows the member has
+	// of them, whatever those hold, in one transaction, and reads them back. It gives
 	// what became of each.
-	Hold(ctx context.Context, keys []HostKey) ([]Held, error)
-	// Look tells which of the certificates the member's rows hold, and writes
+	StorePeerKeys(ctx context.Context, keys []HostKey) ([]StoreResult, error)
+	// HeldKeys tells which of the certificates the member's rows hold, and writes
 	// nothing.
-	Look(ctx context.Context, keys []HostKey) ([]Held, error)
+	HeldKeys(ctx context.Context, keys []HostKey) ([]StoreResult, error)
 }
 
 // HostKey is a site's current certificate, for the rows that other members have of
@@ -116,16 +116,19 @@ type HostKey struct {
 	Replaces    string // the certificate before it, PEM, "" when not known: what nearly all members hold
 }
 
-// Held is what became of a HostKey.
-type Held uint8
+// StoreResult is what became of a HostKey at a member. Of several rows of one wwwroot,
+// which Moodle does not prevent, it is what became of the active ones; where they
+// differ, the greater value.
+type StoreResult uint8
 
-// What became of a HostKey at a member.
+// What became of a HostKey.
 const (
-	HeldNot     Held = iota // the database could not be asked, or did not take it
-	HeldStored              // read from the row
-	HeldUnknown             // the member has no row of the site
-	HeldDeleted             // the row is deleted
-	HeldOther               // the row holds another one
+	NotAsked   StoreResult = iota // the database could not be asked, or did not take it
+	NoRow                         // no row of the site, or only the member's own
+	RowDeleted                    // deleted rows are not touched
+	KeyPresent                    // the row has it already
+	KeyStored                     // stored, and read back after the commit
+	KeyOther                      // the row has another one: what only HeldKeys says
 )
 
 // renewing is a selected tenant on its way.

@@ -90,7 +90,7 @@ func TestWhatAMemberHoldsAfterwards(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		spoil  func(member, s *fleetSite)
-		held   []Held // instead of what the member would answer
+		held   []StoreResult // instead of what the member would answer
 		links  string
 		called bool // as another peer is, besides the one call to itself
 		holds  bool // the key, although the link is not proven
@@ -102,7 +102,7 @@ func TestWhatAMemberHoldsAfterwards(t *testing.T) {
 		}, links: "accepted database", called: true},
 		{name: "it has no row", spoil: func(m, s *fleetSite) { delete(m.rows, s.tenant.Wwwroot) }, links: "refused unknown_to_peer"},
 		{name: "its database fails while it is written", spoil: func(m, _ *fleetSite) { m.failsAt("hold", 1) }, links: "pending connect"},
-		{name: "its database leaves the row open", spoil: func(_, _ *fleetSite) {}, held: []Held{HeldNot}, links: "pending connect"},
+		{name: "its database leaves the row open", spoil: func(_, _ *fleetSite) {}, held: []StoreResult{NotAsked}, links: "pending connect"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFleet(t, 2)
@@ -116,7 +116,7 @@ func TestWhatAMemberHoldsAfterwards(t *testing.T) {
 			if c.held != nil {
 				a.Members[1].Open = func(ctx context.Context) (*Session, error) {
 					session, err := member.openSession(ctx)
-					session.Mesh = heldMesh{session.Mesh, c.held}
+					session.PeerRows = heldRows{session.PeerRows, c.held}
 					return session, err
 				}
 			}
@@ -136,13 +136,15 @@ func TestWhatAMemberHoldsAfterwards(t *testing.T) {
 	}
 }
 
-// heldMesh answers something else than what it holds.
-type heldMesh struct {
-	Mesh
-	held []Held
+// heldRows answers something else than what it holds.
+type heldRows struct {
+	PeerRows
+	held []StoreResult
 }
 
-func (h heldMesh) Hold(context.Context, []HostKey) ([]Held, error) { return h.held, nil }
+func (h heldRows) StorePeerKeys(context.Context, []HostKey) ([]StoreResult, error) {
+	return h.held, nil
+}
 
 // No member can be drawn without randomness; what their rows hold is known all
 // the same.

@@ -42,7 +42,7 @@ func (a *Array) finish(ctx context.Context, t *renewing, s *Session, r *Renewal,
 	} else if !t.stores(tenant) {
 		return t.finishOverwritten(safe, s, r, tenant)
 	}
-	list, err := s.Mesh.List(safe)
+	list, err := s.PeerRows.PeerList(safe)
 	if err != nil {
 		return fmt.Errorf("read the peers: %w", err)
 	}
@@ -74,7 +74,7 @@ func (a *Array) finish(ctx context.Context, t *renewing, s *Session, r *Renewal,
 func (t *renewing) finishOverwritten(ctx context.Context, s *Session, r *Renewal, now *Tenant) error {
 	t.report.Exit = ExitPeers
 	conflict := fmt.Errorf("while the members of the array were told: %w", r.keepLost(ctx, *t.current, now, &t.report))
-	list, err := s.Mesh.List(ctx)
+	list, err := s.PeerRows.PeerList(ctx)
 	if err != nil {
 		return fmt.Errorf("%w; read the peers: %w", conflict, err)
 	}
@@ -112,7 +112,7 @@ func (a *Array) peerReports(ctx context.Context, t *renewing, list []Peer, own I
 		if len(peers) == 0 {
 			return
 		}
-		loaded, err := s.Mesh.Load(context.WithoutCancel(ctx), peers)
+		loaded, err := s.PeerRows.LoadPeers(context.WithoutCancel(ctx), peers)
 		if err != nil {
 			lost = fmt.Errorf("read the peers: %w", err)
 			return

@@ -33,11 +33,11 @@ func (m *mesh) broken(ctx context.Context, member, tenant string) *Failure {
 		return f
 	}
 	switch m.heldBy(tenant, member) {
-	case HeldStored:
+	case KeyPresent, KeyStored:
 		return nil
-	case HeldOther:
+	case KeyOther:
 		return &Failure{Reason: "fault_7023", Detail: "this site has another certificate of the peer than the peer uses; a push to the array stores that one"}
-	case HeldNot:
+	case NotAsked:
 		if ctx.Err() != nil {
 			return cutShort(ctx)
 		}
@@ -49,23 +49,23 @@ func (m *mesh) broken(ctx context.Context, member, tenant string) *Failure {
 // rowFailure is what a member's row of a tenant is wrong in, nil where in nothing.
 func (m *mesh) rowFailure(member, tenant string) *Failure {
 	switch m.heldBy(member, tenant) {
-	case HeldStored:
+	case KeyPresent, KeyStored:
 		return nil
-	case HeldUnknown:
+	case NoRow:
 		return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer has no host with this site's wwwroot"}
-	case HeldDeleted:
+	case RowDeleted:
 		return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer's row of this site is deleted"}
-	case HeldOther:
+	case KeyOther:
 		return &Failure{Reason: ReasonCannotOpen, Detail: "the peer has another certificate of this site"}
 	}
 	return &Failure{Reason: ReasonConnect, Detail: "the peer's database did not take the certificate", Pending: true}
 }
 
 // heldBy is what became of a site's key at a member.
-func (m *mesh) heldBy(member, site string) Held {
+func (m *mesh) heldBy(member, site string) StoreResult {
 	held, key := m.held[m.member[member]], m.key[site]
 	if _, known := m.key[site]; !known || key >= len(held) {
-		return HeldNot
+		return NotAsked
 	}
 	return held[key]
 }

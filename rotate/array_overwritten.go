@@ -52,7 +52,7 @@ func (a *Array) overwritten(ctx context.Context, t *renewing, s *Session, r *Ren
 	t.report.Outcome, t.report.Exit = Failed, ExitNotRenewed
 	err := fmt.Errorf("nobody was told of the key: %w", r.keepLost(ctx, *t.current, now, &t.report))
 	t.report.Err, t.report.Error = err, err.Error()
-	if list, err := s.Mesh.List(ctx); err == nil {
+	if list, err := s.PeerRows.PeerList(ctx); err == nil {
 		now.Peers = list
 		t.report.skipPeers(now, "not told of a key that was overwritten")
 	}

@@ -42,7 +42,7 @@ func (a *Array) planTenant(ctx context.Context, t *renewing, s *Session, r *Rene
 		t.report.NotDue = !a.OnlyDistribute
 		t.report.warn("its key would be kept and " + a.distributed())
 	}
-	list, err := s.Mesh.List(ctx)
+	list, err := s.PeerRows.PeerList(ctx)
 	if err != nil {
 		t.report.Outcome, t.report.Exit = Failed, ExitNotRenewed
 		return fmt.Errorf("read the peers: %w", err)

@@ -38,7 +38,7 @@ func (a *Array) repair(ctx context.Context, tenants []*renewing, m *mesh) {
 		held := m.held[t.at]
 		for _, k := range m.wrong(t) {
 			if uses[k] != nil || t.report.Err != nil {
-				held[k] = HeldNot // until it is known better
+				held[k] = NotAsked // until it is known better
 			}
 		}
 		if t.report.Err == nil {
@@ -57,7 +57,7 @@ func (m *mesh) wrong(t *renewing) (keys []int) {
 		return nil
 	}
 	for k := m.told; k < len(m.keys); k++ {
-		if m.held[t.at][k] == HeldOther {
+		if m.held[t.at][k] == KeyOther {
 			keys = append(keys, k)
 		}
 	}
@@ -100,7 +100,7 @@ type memberRow struct {
 // rowsOf reads the rows that a tenant has of the keys' members.
 func (a *Array) rowsOf(ctx context.Context, t *renewing, m *mesh, keys []int) (rows []memberRow, err error) {
 	err = a.inSession(ctx, t, func(s *Session) error {
-		list, err := s.Mesh.List(ctx)
+		list, err := s.PeerRows.PeerList(ctx)
 		if err != nil {
 			return fmt.Errorf("read the peers: %w", err)
 		}
@@ -108,7 +108,7 @@ func (a *Array) rowsOf(ctx context.Context, t *renewing, m *mesh, keys []int) (r
 			k, known := m.key[p.Wwwroot]
 			return !known || !slices.Contains(keys, k)
 		})
-		if list, err = s.Mesh.Load(ctx, list); err != nil {
+		if list, err = s.PeerRows.LoadPeers(ctx, list); err != nil {
 			return fmt.Errorf("read the peers: %w", err)
 		}
 		for _, p := range list {
@@ -124,7 +124,7 @@ func (a *Array) rowsOf(ctx context.Context, t *renewing, m *mesh, keys []int) (r
 // then the members once more, and only over what was read is anything written. A run
 // that renews a member meanwhile has either stored its key before, which was then
 // seen, or tells the tenant after.
-func (a *Array) writeRows(ctx context.Context, t *renewing, rows []memberRow, uses map[int]*envelope.Certificate, held []Held) error {
+func (a *Array) writeRows(ctx context.Context, t *renewing, rows []memberRow, uses map[int]*envelope.Certificate, held []StoreResult) error {
 	return a.inSession(ctx, t, func(s *Session) error {
 		var errs []error
 		for _, row := range rows {
@@ -137,9 +137,9 @@ func (a *Array) writeRows(ctx context.Context, t *renewing, rows []memberRow, us
 			case err != nil:
 				errs = append(errs, fmt.Errorf("store the certificate of %s: %w", row.peer.Wwwroot, err))
 			case stored:
-				held[row.key] = HeldStored
+				held[row.key] = KeyStored
 			default:
-				held[row.key] = HeldOther // somebody else has written to it
+				held[row.key] = KeyOther // somebody else has written to it
 			}
 		}
 		return errors.Join(errs...)

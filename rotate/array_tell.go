@@ -5,12 +5,12 @@ import "context"
 // mesh is what was seen of the members, and of the rows they have of each other,
 // one byte for each.
 type mesh struct {
-	member map[string]int // by wwwroot
-	key    map[string]int // index of keys, by wwwroot
-	keys   []HostKey      // those of the tenants first
-	told   int            // how many of keys are of tenants
-	sides  []side         // by member
-	held   [][]Held       // by member, then by key; tenants' rows of all keys, others' of the tenants' alone
+	member map[string]int  // by wwwroot
+	key    map[string]int  // index of keys, by wwwroot
+	keys   []HostKey       // those of the tenants first
+	told   int             // how many of keys are of tenants
+	sides  []side          // by member
+	held   [][]StoreResult // by member, then by key; tenants' rows of all keys, others' of the tenants' alone
 }
 
 // inside tells whether a site is a member of the array.
@@ -33,12 +33,12 @@ func (a *Array) tellMembers(ctx context.Context, tenants []*renewing) *mesh {
 		}
 		return a.ask(ctx, to, true)
 	})
-	a.visit(ctx, "tell", tenants, m, func(s *Session, keys, others []HostKey) ([]Held, error) {
-		held, err := s.Mesh.Hold(ctx, keys)
+	a.visit(ctx, "tell", tenants, m, func(s *Session, keys, others []HostKey) ([]StoreResult, error) {
+		held, err := s.PeerRows.StorePeerKeys(ctx, keys)
 		if err != nil || len(others) == 0 {
 			return held, err
 		}
-		seen, err := s.Mesh.Look(ctx, others)
+		seen, err := s.PeerRows.HeldKeys(ctx, others)
 		return append(held, seen...), err
 	})
 	a.repair(ctx, tenants, m)
@@ -53,7 +53,7 @@ func (a *Array) meet(tenants []*renewing, ask func(to, t *renewing) side) *mesh 
 	if len(with) == 0 {
 		return m
 	}
-	m.sides, m.held = make([]side, len(a.Members)), make([][]Held, len(a.Members))
+	m.sides, m.held = make([]side, len(a.Members)), make([][]StoreResult, len(a.Members))
 	for i, member := range a.Members {
 		m.member[member.Wwwroot] = i
 	}
@@ -101,7 +101,7 @@ func (a *Array) receivers() []*renewing {
 
 // visit has every member asked about the certificates of the tenants; tenants also
 // about those of the other members, which matter to none but them.
-func (a *Array) visit(ctx context.Context, phase string, tenants []*renewing, m *mesh, ask func(s *Session, keys, others []HostKey) ([]Held, error)) {
+func (a *Array) visit(ctx context.Context, phase string, tenants []*renewing, m *mesh, ask func(s *Session, keys, others []HostKey) ([]StoreResult, error)) {
 	if m.told == 0 {
 		return
 	}

@@ -81,10 +81,12 @@ func (r *Renewal) connect(ctx context.Context, t *Tenant, own Identity, link Lin
 			report.Detail = join(report.Detail, "not connected as a peer")
 			return Peer{}, &report
 		}
+		host.IPAddress = r.ipAddress(ctx, host.Wwwroot)
 	}
 	host, err := link.Near.Connect(ctx, host)
 	if err == nil && link.Far != nil {
 		us := NewPeer(t.Wwwroot)
+		us.IPAddress = r.ipAddress(ctx, t.Wwwroot)
 		us.Name, us.Certificate, us.Expires = t.Site, own.Key.Certificate.PEM, own.Key.Certificate.NotAfter.Unix()
 		if _, err = link.Far.Connect(ctx, us); err != nil {
 			err = fmt.Errorf("on its side: %w", err)
@@ -111,4 +113,17 @@ func merge(reports, unbound []PeerReport) []PeerReport {
 		reports[at].Detail = join(reports[at].Detail, u.Detail)
 	}
 	return reports
+}
+
+// ipAddress is what mnet_host says of a site's address: "" where it has none.
+func (r *Renewal) ipAddress(ctx context.Context, wwwroot string) string {
+	locator, ok := r.Network.(Locator)
+	if !ok {
+		return ""
+	}
+	address, err := locator.Address(ctx, wwwroot)
+	if err != nil {
+		return ""
+	}
+	return address.String()
 }

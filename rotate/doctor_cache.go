@@ -6,7 +6,7 @@ import "context"
 type CacheDescriber interface {
 	// Describe tells which stores serve the cached configuration, and changes
 	// nothing. Its error says that they cannot be told.
-	Describe(ctx context.Context) ([]CacheStore, error)
+	Describe(ctx context.Context, site string) ([]CacheStore, error)
 }
 
 // CacheStore is a store of Moodle's cache that may hold the key pair.
@@ -38,7 +38,7 @@ func (d *diagnosis) cacheStores(ctx context.Context) {
 	if !ok {
 		return
 	}
-	stores, err := describer.Describe(ctx)
+	stores, err := describer.Describe(ctx, d.tenant.SiteIdentifier)
 	if err != nil {
 		d.find(SeverityError, "cache_unknown", d.tenant.Wwwroot, adviceOf(err, "run as the web server's user, where its files are"),
 			"which cache stores hold the key pair cannot be told: %v", err)

@@ -117,7 +117,9 @@ func (c *clinic) Address(_ context.Context, wwwroot string) (netip.Addr, error) 
 	return netip.ParseAddr(c.addresses[wwwroot])
 }
 
-func (c *clinic) Describe(context.Context) ([]CacheStore, error) { return c.stores, c.storesErr }
+func (c *clinic) Describe(context.Context, string) ([]CacheStore, error) {
+	return c.stores, c.storesErr
+}
 
 // diagnose is the diagnosis, after a look at whether it has changed anything.
 func (c *clinic) diagnose(t *testing.T) (TenantReport, []Finding) {

@@ -44,9 +44,9 @@ func (r *readOnly) StorePeer(_ context.Context, p rotate.Peer, _ *envelope.Certi
 	return false, nil
 }
 
-func (r *readOnly) Check(context.Context) error { return nil }
+func (r *readOnly) Check(context.Context, string) error { return nil }
 
-func (r *readOnly) Drop(context.Context, rotate.Width) error {
+func (r *readOnly) Drop(context.Context, string, rotate.Width) error {
 	r.Error("the cache was dropped")
 	return nil
 }
@@ -138,4 +138,4 @@ func startSite(t *testing.T, o peertest.Options) *peertest.Site {
 	return site
 }
 
-func (*readOnly) Cached(context.Context, bool) ([]rotate.Stored, error) { return nil, nil }
+func (*readOnly) Cached(context.Context, string, bool) ([]rotate.Stored, error) { return nil, nil }

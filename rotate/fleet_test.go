@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -151,7 +152,7 @@ func (s *fleetSite) openSession(ctx context.Context) (*Session, error) {
 	}
 	f.open++
 	f.maxOpen = max(f.maxOpen, f.open)
-	return &Session{Store: s, Starter: s, Cache: s, Mesh: s, Close: func() {
+	return &Session{Store: s, Starter: s, Cache: s, PeerRows: s, Close: func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.open--
@@ -174,7 +175,8 @@ func (s *fleetSite) Read(context.Context) (*Tenant, error) {
 		return nil, err
 	}
 	t := s.tenant
-	t.History, t.Version = slices.Clone(t.History), s.version
+	t.History = slices.Clone(t.History)
+	t.Read.Pair = strconv.Itoa(s.version)
 	return &t, nil
 }
 
@@ -187,7 +189,7 @@ func (s *fleetSite) StoreKey(_ context.Context, read *Tenant, next Keys) error {
 	if !s.f.locked[s.tenant.Wwwroot] {
 		s.f.t.Errorf("%s is written without its lock", s.tenant.Wwwroot)
 	}
-	if read.Version != s.version {
+	if read.Read.Pair != strconv.Itoa(s.version) {
 		return ErrConflict
 	}
 	s.version++
@@ -200,7 +202,7 @@ func (s *fleetSite) StoreHistory(_ context.Context, read *Tenant, history []Reti
 	s.f.mu.Lock()
 	defer s.f.mu.Unlock()
 	s.f.event("store-history %s", s.tenant.Wwwroot)
-	if read.Version != s.version {
+	if read.Read.Pair != strconv.Itoa(s.version) {
 		return ErrConflict
 	}
 	s.version++
@@ -223,7 +225,7 @@ func (s *fleetSite) StorePeer(_ context.Context, p Peer, c *envelope.Certificate
 	return true, nil
 }
 
-func (s *fleetSite) StartMNet(context.Context) error {
+func (s *fleetSite) StartMNet(context.Context, string) error {
 	s.f.mu.Lock()
 	defer s.f.mu.Unlock()
 	s.f.event("start %s", s.tenant.Wwwroot)
@@ -234,9 +236,9 @@ func (s *fleetSite) StartMNet(context.Context) error {
 	return nil
 }
 
-func (s *fleetSite) Check(context.Context) error { return nil }
+func (s *fleetSite) Check(context.Context, string) error { return nil }
 
-func (s *fleetSite) Drop(context.Context, Width) error {
+func (s *fleetSite) Drop(context.Context, string, Width) error {
 	s.f.mu.Lock()
 	defer s.f.mu.Unlock()
 	if !s.sticky {
@@ -253,9 +255,9 @@ func (s *fleetSite) web() Stored {
 	return *s.cached
 }
 
-// Mesh.
+// PeerRows.
 
-func (s *fleetSite) List(context.Context) ([]Peer, error) {
+func (s *fleetSite) PeerList(context.Context) ([]Peer, error) {
 	s.f.mu.Lock()
 	defer s.f.mu.Unlock()
 	if err := s.fault("list"); err != nil {
@@ -270,7 +272,7 @@ func (s *fleetSite) List(context.Context) ([]Peer, error) {
 	return peers, nil
 }
 
-func (s *fleetSite) Load(ctx context.Context, peers []Peer) ([]Peer, error) {
+func (s *fleetSite) LoadPeers(ctx context.Context, peers []Peer) ([]Peer, error) {
 	s.f.mu.Lock()
 	defer s.f.mu.Unlock()
 	if err := cmpErr(ctx.Err(), s.loadErr, s.fault("load")); err != nil {
@@ -283,24 +285,24 @@ func (s *fleetSite) Load(ctx context.Context, peers []Peer) ([]Peer, error) {
 	return loaded, nil
 }
 
-func (s *fleetSite) Hold(_ context.Context, keys []HostKey) ([]Held, error) {
+func (s *fleetSite) StorePeerKeys(_ context.Context, keys []HostKey) ([]StoreResult, error) {
 	s.f.mu.Lock()
 	defer s.f.mu.Unlock()
 	s.f.event("hold %s", s.tenant.Wwwroot)
 	if err := s.fault("hold"); err != nil {
 		return nil, err
 	}
-	held := make([]Held, len(keys))
+	held := make([]StoreResult, len(keys))
 	for i, k := range keys {
 		row := s.rows[k.Wwwroot]
 		switch {
 		case row == nil:
-			held[i] = HeldUnknown
+			held[i] = NoRow
 		case row.deleted:
-			held[i] = HeldDeleted
+			held[i] = RowDeleted
 		default:
 			row.certificate = k.Certificate.PEM
-			held[i] = HeldStored
+			held[i] = KeyStored
 		}
 	}
 	return held, nil
@@ -387,7 +389,7 @@ func (f *fleet) Nodes(context.Context, string) ([]string, *Failure) {
 }
 
 // Cached gives what the web side has cached.
-func (s *fleetSite) Cached(context.Context, bool) ([]Stored, error) {
+func (s *fleetSite) Cached(context.Context, string, bool) ([]Stored, error) {
 	s.f.mu.Lock()
 	defer s.f.mu.Unlock()
 	if s.cached == nil {

@@ -54,7 +54,7 @@ func (r *Renewal) keepOverwritten(ctx context.Context, ours Identity, now *Tenan
 				err = r.rescue(ctx, now, usesUnknown)
 			}
 			if err == nil {
-				err = r.Cache.Drop(ctx, WidthEntry)
+				err = r.Cache.Drop(ctx, now.SiteIdentifier, WidthEntry)
 			}
 			if err != nil {
 				r.Log.Debug().Err(err).Msg("cache not dropped after a pair was kept")

@@ -45,7 +45,8 @@ const MaxHistory = 12
 // Starter turns MNet on where it is off (--newkey): mode strict, the all-hosts
 // row and the own row. It changes nothing that is already so.
 type Starter interface {
-	StartMNet(ctx context.Context) error
+	// ipAddress is that of the own row, "" where it is not known.
+	StartMNet(ctx context.Context, ipAddress string) error
 }
 
 // Locker keeps two renewals of one tenant apart. Whoever gets the lock must read
@@ -57,17 +58,18 @@ type Locker interface {
 }
 
 // Cache is Moodle's cached configuration, out of which the web side reads the
-// key pair. Drop removes it as widely as asked. It reports what it could not do
-// as an error, but does all it can before.
+// key pair. site is config.siteidentifier, by which Moodle names its entries. Drop
+// removes it as widely as asked. It reports what it could not do as an error, but does
+// all it can before.
 type Cache interface {
 	// Check tells whether Drop would be let, and changes nothing.
-	Check(ctx context.Context) error
-	Drop(ctx context.Context, width Width) error
+	Check(ctx context.Context, site string) error
+	Drop(ctx context.Context, site string, width Width) error
 	// Cached gives the key pairs that the stores hold, as far as they can be read,
 	// and changes nothing: the cached pair may be the only copy of a key. withPHP
 	// also asks Moodle's own code, which reads what only it can. A store that holds
 	// nothing is no error; one that cannot be read is.
-	Cached(ctx context.Context, withPHP bool) ([]Stored, error)
+	Cached(ctx context.Context, site string, withPHP bool) ([]Stored, error)
 }
 
 // Width is how much of the cache Drop removes.

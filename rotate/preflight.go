@@ -19,7 +19,7 @@ func (r *Renewal) read(ctx context.Context) (*Tenant, error) {
 	if err := r.mayStart(ctx, t); err != nil {
 		return nil, err
 	}
-	if err := r.Starter.StartMNet(ctx); err != nil {
+	if err := r.Starter.StartMNet(ctx, r.ipAddress(ctx, t.Wwwroot)); err != nil {
 		return nil, fmt.Errorf("start MNet: %w", err)
 	}
 	r.Log.Info().Str("wwwroot", t.Wwwroot).Msg("MNet started")
@@ -29,7 +29,7 @@ func (r *Renewal) read(ctx context.Context) (*Tenant, error) {
 	if err := r.rescue(ctx, t, usesUnknown); err != nil {
 		return nil, err
 	}
-	if err := r.Cache.Drop(ctx, WidthEntry); err != nil {
+	if err := r.Cache.Drop(ctx, t.SiteIdentifier, WidthEntry); err != nil {
 		// The same entries are dropped again once the key is stored, and proven.
 		r.Log.Debug().Err(err).Msg("cache not dropped after MNet was started")
 	}
@@ -41,7 +41,7 @@ func (r *Renewal) mayStart(ctx context.Context, t *Tenant) error {
 	if !t.MNetOn() && t.DispatcherForced {
 		return ErrMNetForcedOff
 	}
-	if err := r.allowed(ctx); err != nil {
+	if err := r.allowed(ctx, t); err != nil {
 		return err
 	}
 	if t.Own != nil {
@@ -98,7 +98,7 @@ func (r *Renewal) examine(ctx context.Context, t *Tenant) (SelfCheck, *Failure, 
 	if err := t.checkOwnRow(); err != nil {
 		return SelfSkipped, nil, err
 	}
-	allowed := r.allowed(ctx)
+	allowed := r.allowed(ctx, t)
 	if allowed != nil && !errors.Is(allowed, ErrCacheByHand) {
 		return SelfSkipped, nil, allowed
 	}
@@ -145,11 +145,11 @@ func (r *Renewal) cure(ctx context.Context, t *Tenant, cause *Failure) (SelfChec
 
 // allowed tells whether the key could be stored and the cache be dropped, while
 // nothing has changed.
-func (r *Renewal) allowed(ctx context.Context) error {
+func (r *Renewal) allowed(ctx context.Context, t *Tenant) error {
 	if err := r.Store.CheckRights(ctx); err != nil {
 		return fmt.Errorf("the key could not be stored: %w", err)
 	}
-	if err := r.Cache.Check(ctx); err != nil {
+	if err := r.Cache.Check(ctx, t.SiteIdentifier); err != nil {
 		return fmt.Errorf("the cached configuration could not be dropped afterwards: %w", err)
 	}
 	return nil

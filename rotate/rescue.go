@@ -85,7 +85,7 @@ var errUnreadCache = errors.New("the cached key pair cannot be read")
 
 // keepCached reads the cache and stores what is missing in the history.
 func (r *Renewal) keepCached(ctx context.Context, t *Tenant, withPHP bool) error {
-	cached, unread := r.Cache.Cached(ctx, withPHP)
+	cached, unread := r.Cache.Cached(ctx, t.SiteIdentifier, withPHP)
 	if unread != nil {
 		unread = fmt.Errorf("%w: %w", errUnreadCache, unread)
 	}

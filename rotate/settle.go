@@ -69,7 +69,7 @@ func (r *Renewal) settle(ctx context.Context, t *Tenant, id Identity, before Sel
 				return SelfFailed, fmt.Errorf("wait for the local site: %w", err)
 			}
 			if i == 0 || !step.once {
-				lost.Cache = r.drop(ctx, step.width)
+				lost.Cache = r.drop(ctx, t, step.width)
 			}
 			check, lost.Failure = r.ask(ctx, t, id, r.answersForProof())
 			switch {
@@ -85,8 +85,8 @@ func (r *Renewal) settle(ctx context.Context, t *Tenant, id Identity, before Sel
 	return check, lost
 }
 
-func (r *Renewal) drop(ctx context.Context, width Width) error {
-	err := r.Cache.Drop(ctx, width)
+func (r *Renewal) drop(ctx context.Context, t *Tenant, width Width) error {
+	err := r.Cache.Drop(ctx, t.SiteIdentifier, width)
 	if err != nil {
 		r.Log.Debug().Err(err).Msg("cache not dropped")
 	}
@@ -108,7 +108,7 @@ func (r *Renewal) undo(ctx context.Context, t *Tenant, stored Stored, history []
 	report.restored(t.Pair, len(history))
 	id := t.identity()
 	if id == nil {
-		return SelfSkipped, r.Cache.Drop(ctx, WidthDefinition)
+		return SelfSkipped, r.Cache.Drop(ctx, now.SiteIdentifier, WidthDefinition)
 	}
 	back := t.with(id)
 	return r.settle(ctx, back, *id, SelfSkipped)

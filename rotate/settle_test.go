@@ -61,7 +61,7 @@ type countedHook struct {
 
 func (*countedHook) Hooked() bool { return true }
 
-func (h *countedHook) Drop(ctx context.Context, width Width) error {
+func (h *countedHook) Drop(ctx context.Context, site string, width Width) error {
 	h.runs, h.at = append(h.runs, width), append(h.at, h.now)
-	return h.world.Drop(ctx, width)
+	return h.world.Drop(ctx, site, width)
 }

@@ -33,7 +33,7 @@ func (a *Array) Survey(ctx context.Context, what Survey) int {
 	if what == SurveyDoctor {
 		a.each("examine", tenants, func(t *renewing) {
 			a.within(ctx, t, func(s *Session, r *Renewal) error {
-				r.Store = wholeStore{s.Store, s.Mesh}
+				r.Store = wholeStore{s.Store, s.PeerRows}
 				t.report = r.Diagnose(ctx)
 				t.nameUnread()
 				return t.report.Err
@@ -105,8 +105,8 @@ func (a *Array) lookAtMembers(ctx context.Context, tenants []*renewing, what Sur
 		}
 		return a.ask(ctx, to, what.calls())
 	})
-	a.visit(ctx, "look", tenants, m, func(s *Session, keys, others []HostKey) ([]Held, error) {
-		return s.Mesh.Look(ctx, slices.Concat(keys, others))
+	a.visit(ctx, "look", tenants, m, func(s *Session, keys, others []HostKey) ([]StoreResult, error) {
+		return s.PeerRows.HeldKeys(ctx, slices.Concat(keys, others))
 	})
 	return m
 }
@@ -121,12 +121,12 @@ func (a *Array) surveyPeers(ctx context.Context, t *renewing, s *Session, r *Ren
 	if !t.stores(tenant) {
 		return fmt.Errorf("peers not looked at: %w", ErrConflict)
 	}
-	list, err := s.Mesh.List(ctx)
+	list, err := s.PeerRows.PeerList(ctx)
 	if err != nil {
 		return fmt.Errorf("read the peers: %w", err)
 	}
 	if what.details() {
-		if list, err = s.Mesh.Load(ctx, list); err != nil {
+		if list, err = s.PeerRows.LoadPeers(ctx, list); err != nil {
 			return fmt.Errorf("read the peers: %w", err)
 		}
 	}
@@ -143,7 +143,7 @@ func (a *Array) surveyPeers(ctx context.Context, t *renewing, s *Session, r *Ren
 		}
 	}
 	if len(outside) > 0 {
-		if outside, err = s.Mesh.Load(ctx, outside); err != nil {
+		if outside, err = s.PeerRows.LoadPeers(ctx, outside); err != nil {
 			return fmt.Errorf("read the peers: %w", err)
 		}
 		for _, report := range r.workOn(outside, func(p Peer) PeerReport { return r.verifyPeer(ctx, *id, p) }) {
@@ -183,12 +183,12 @@ func (m *mesh) surveyed(ctx context.Context, p Peer, tenant string, what Survey)
 	return report
 }
 
-var holds = map[Held]string{HeldStored: "current", HeldOther: "other", HeldUnknown: "none", HeldDeleted: "none"}
+var holds = map[StoreResult]string{KeyPresent: "current", KeyStored: "current", KeyOther: "other", NoRow: "none", RowDeleted: "none"}
 
 // wholeStore reads a tenant with its peers, which an array's Store leaves out.
 type wholeStore struct {
 	Store
-	mesh Mesh
+	rows PeerRows
 }
 
 // Read implements Store.
@@ -197,8 +197,8 @@ func (w wholeStore) Read(ctx context.Context) (*Tenant, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.Peers, err = w.mesh.List(ctx); err == nil {
-		t.Peers, err = w.mesh.Load(ctx, t.Peers)
+	if t.Peers, err = w.rows.PeerList(ctx); err == nil {
+		t.Peers, err = w.rows.LoadPeers(ctx, t.Peers)
 	}
 	return t, err
 }

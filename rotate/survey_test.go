@@ -2,26 +2,26 @@ package rotate
 
 import "context"
 
-// Look implements Mesh.
-func (s *fleetSite) Look(_ context.Context, keys []HostKey) ([]Held, error) {
+// Look implements PeerRows.
+func (s *fleetSite) HeldKeys(_ context.Context, keys []HostKey) ([]StoreResult, error) {
 	s.f.mu.Lock()
 	defer s.f.mu.Unlock()
 	s.f.event("look %s", s.tenant.Wwwroot)
 	if err := s.fault("look"); err != nil {
 		return nil, err
 	}
-	held := make([]Held, len(keys))
+	held := make([]StoreResult, len(keys))
 	for i, k := range keys {
 		row := s.rows[k.Wwwroot]
 		switch {
 		case row == nil:
-			held[i] = HeldUnknown
+			held[i] = NoRow
 		case row.deleted:
-			held[i] = HeldDeleted
+			held[i] = RowDeleted
 		case row.certificate == k.Certificate.PEM:
-			held[i] = HeldStored
+			held[i] = KeyStored
 		default:
-			held[i] = HeldOther
+			held[i] = KeyOther
 		}
 	}
 	return held, nil

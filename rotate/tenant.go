@@ -26,10 +26,31 @@ type Tenant struct {
 	History []Retired
 	Peers   []Peer // active peers, in a stable order
 
-	// Version is the store's own mark of what was read. The store refuses to
-	// replace a key that is no longer the one this Tenant was read with.
-	Version any
+	// SiteIdentifier is config.siteidentifier, by which Moodle names cache entries.
+	SiteIdentifier string
+	// Read is what the store has read to the byte: it refuses to replace a key that is
+	// no longer that.
+	Read Snapshot
 }
+
+// Format shows whose keys these are, never the keys.
+func (t Tenant) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "site %q, %d retired key pairs, %d peers", t.Site, len(t.History), len(t.Peers))
+}
+
+// Snapshot is the state of a tenant's key as its store has read it. It holds private
+// keys: it prints as nothing.
+type Snapshot struct {
+	Pair, History       string // the settings' values
+	HasPair, HasHistory bool   // tell an absent setting from an empty one
+	OwnID, AllHostsID   int64  // rows of mnet_host, 0 when config names none
+}
+
+// Format prints nothing of the keys.
+func (s Snapshot) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[snapshot]") }
+
+// MarshalJSON writes nothing of the keys.
+func (s Snapshot) MarshalJSON() ([]byte, error) { return []byte(`"[snapshot]"`), nil }
 
 // MNetOn reports whether the dispatcher answers calls at all (MNET: strict or
 // dangerous; Moodle treats everything else as off).
@@ -59,6 +80,9 @@ func (s Stored) Present() bool { return s.Certificate != "" || s.PrivateKey != "
 // fields of what has only a String.
 func (s Stored) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[key pair]") }
 
+// MarshalJSON writes nothing of the key.
+func (s Stored) MarshalJSON() ([]byte, error) { return []byte(`"[key pair]"`), nil }
+
 // Retired is an entry of Moodle's openssl_history.
 type Retired struct {
 	Stored
@@ -69,7 +93,8 @@ type Retired struct {
 type Peer struct {
 	ID              int64
 	Wwwroot         string
-	Name            string
+	Name            string // at most 80 characters
+	IPAddress       string // "" where it is not known
 	Application     string // moodle, mahara
 	ServerURL       string // path of the XML-RPC server, appended to Wwwroot
 	SSLVerification int    // 0 nothing, 1 host name, 2 host name and certificate

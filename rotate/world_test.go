@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -144,7 +145,7 @@ func (w *world) Read(context.Context) (*Tenant, error) {
 	}
 	t := w.tenant
 	t.History, t.Peers = slices.Clone(t.History), slices.Clone(t.Peers)
-	t.Version = w.version
+	t.Read.Pair = strconv.Itoa(w.version)
 	return &t, nil
 }
 
@@ -157,7 +158,7 @@ func (w *world) StoreKey(_ context.Context, read *Tenant, next Keys) error {
 	if w.storeErr != nil {
 		return w.storeErr
 	}
-	if read.Version != w.version {
+	if read.Read.Pair != strconv.Itoa(w.version) {
 		return ErrConflict
 	}
 	w.keepsAll(next.History, next.Stored)
@@ -174,7 +175,7 @@ func (w *world) StoreHistory(_ context.Context, read *Tenant, history []Retired,
 	if w.storeErr != nil {
 		return w.storeErr
 	}
-	if read.Version != w.version {
+	if read.Read.Pair != strconv.Itoa(w.version) {
 		return ErrConflict
 	}
 	if !trim {
@@ -220,7 +221,7 @@ func (w *world) Lock(context.Context, time.Duration) (func(), error) {
 	return func() { w.event("release") }, w.lockErr
 }
 
-func (w *world) StartMNet(context.Context) error {
+func (w *world) StartMNet(context.Context, string) error {
 	w.event("start-mnet")
 	if w.startErr != nil {
 		return w.startErr
@@ -232,10 +233,10 @@ func (w *world) StartMNet(context.Context) error {
 	return nil
 }
 
-func (w *world) Check(context.Context) error { return w.checkErr }
+func (w *world) Check(context.Context, string) error { return w.checkErr }
 
 // Cached gives what the web side has cached.
-func (w *world) Cached(context.Context, bool) ([]Stored, error) {
+func (w *world) Cached(context.Context, string, bool) ([]Stored, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
@@ -247,7 +248,7 @@ func (w *world) Cached(context.Context, bool) ([]Stored, error) {
 	return append([]Stored{*w.cached}, w.alsoCached...), nil
 }
 
-func (w *world) Drop(_ context.Context, width Width) error {
+func (w *world) Drop(_ context.Context, _ string, width Width) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.event("drop %d", width)
