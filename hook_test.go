@@ -337,11 +337,3 @@ func TestACacheHookThatFailsShows(t *testing.T) {
 		t.Errorf("wrong links: %q", wrong)
 	}
 }
-
-func TestHooksAreForWhatChangesSomething(t *testing.T) {
-	for _, cmd := range subcommands {
-		if takes := slices.ContainsFunc(optionTable(), func(o option) bool { return o.flag.Names()[0] == "cache-hook" && o.takes(cmd.name) }); takes != cmd.changes() {
-			t.Errorf("%s: %v", cmd.name, takes)
-		}
-	}
-}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"os"
-	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -30,15 +29,4 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 	})
-}
-
-// The README shows --help as it is.
-func TestTheREADMEShowsTheHelp(t *testing.T) {
-	readme, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(readme), "```\n"+helpText(subcommands[0])+"```\n") {
-		t.Errorf("README.md does not show the help as it is now:\n%s", helpText(subcommands[0]))
-	}
 }

@@ -59,15 +59,7 @@ func TestALinkToARegularFileIsRead(t *testing.T) {
 	if err := os.Symlink(file, link); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{file, link} {
-		if text, err := readSmall(name); err != nil || string(text) != "secret\n" {
-			t.Errorf("%q, error %v", text, err)
-		}
-	}
-	long := write(t, strings.Repeat("x", smallFile+1))
-	if _, err := readSmall(long); err == nil || !strings.Contains(err.Error(), "longer than") {
-		t.Errorf("a file that is too long: %v", err)
-	}
+	run1(t, command(t, "status", "--config=missing/config.php", "--cfg=dbpass=@"+link)).expect(t, 2, "missing/config.php")
 	for redirection, says := range map[string]string{"<" + file: "missing/config.php", "</dev/zero": "is not a regular file", "< <(echo x)": "write what it says to a file"} {
 		cmd := command(t, "status", "--config=missing/config.php", "--cfg=dbpass=@/dev/stdin")
 		throughShell(cmd, redirection)
