@@ -1,7 +1,6 @@
 package test
 
 import (
-	"cmp"
 	"fmt"
 	"io/fs"
 	"os"
@@ -27,7 +26,10 @@ var forRace []string
 // binary is the command that tests run.
 func binary(t testing.TB) string {
 	t.Helper()
-	return cmp.Or(os.Getenv(envCommand), built(t, forRace...))
+	if given := os.Getenv(envCommand); given != "" {
+		return given
+	}
+	return built(t, forRace...)
 }
 
 // builds are the binaries that were built, by the arguments of go build.
