@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -132,6 +133,9 @@ func allCommands(t testing.TB) (all []string) {
 	}
 	return all
 }
+
+// changes tells whether a command changes a site. Those that do not can run at once on the sites of one test.
+func changes(word string) bool { return slices.Contains([]string{"renew", "push", "rollback"}, word) }
 
 // peer is the report's line on a host.
 func (d document) peer(t testing.TB, wwwroot string) rotate.PeerReport {

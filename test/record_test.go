@@ -90,6 +90,9 @@ func TestEveryCommandWritesItsPageAndMetrics(t *testing.T) {
 	for _, cmd := range allCommands(t) {
 		for which, tenants := range map[string][]*fleetTenant{"--host=" + f.tenants[1].Wwwroot: f.tenants[1:2], "--all": f.tenants[1:]} {
 			t.Run(cmd+" "+which, func(t *testing.T) {
+				if !changes(cmd) {
+					t.Parallel()
+				}
 				kept := newRecords(t)
 				before := f.secrets(t)
 				r := f.command(t, cmd, slices.Concat([]string{which}, kept.args(t, cmd), more[cmd])...)

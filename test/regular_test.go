@@ -22,7 +22,7 @@ func TestOnlyRegularFilesAreRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
+	t.Cleanup(func() { _ = listener.Close() })
 	if err := os.Symlink(pipe, link); err != nil {
 		t.Fatal(err)
 	}
@@ -42,6 +42,7 @@ func TestOnlyRegularFilesAreRead(t *testing.T) {
 				continue // of another name, or replaced and never opened
 			}
 			t.Run(option+what, func(t *testing.T) {
+				t.Parallel()
 				if option == "config=" { // whose errors are moodledb's
 					run1(t, command(t, word, "--config="+file)).expect(t, 2)
 					return

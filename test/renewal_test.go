@@ -18,6 +18,7 @@ func TestAWarmTenantAndItsPeersEndOnTheNewKey(t *testing.T) {
 		"an organisation outside of latin one": {FullName: "Šköla “☃” & <Co> of a name that is much longer than sixty-four characters"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			own := testbed.PHPSite(t, options)
 			patched, stock := testbed.PHPSite(t, testbed.Options{Kind: testbed.Patched}), testbed.PHPSite(t, testbed.Options{Kind: testbed.Stock})
 			own.Peer(t, patched)
@@ -80,6 +81,7 @@ func TestWhatThePHPScriptLeftIsRepairedByOneRun(t *testing.T) {
 	t.Parallel()
 	for name, purged := range map[string]bool{"while its cache still hides it": false, "when the purge has cut it off": true} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			own, peer := testbed.PHPSite(t, testbed.Options{}), testbed.PHPSite(t, testbed.Options{Kind: testbed.Patched})
 			own.Peer(t, peer)
 			own.Warm(t)

@@ -103,34 +103,37 @@ func TestAnArrayIsLookedAtAndNotWritten(t *testing.T) {
 			"doctor":        {3, []string{of.Wwwroot + ": 1 error, ", "peer_cannot_open  " + holder.Wwwroot, "next: "}, "refused cannot_open", "refused fault_7023"},
 		}},
 	} {
-		for _, command := range reading {
-			name := strings.Join(command, " ")
-			t.Run(c.name+", "+name, func(t *testing.T) {
-				c.upset()
-				before := f.tables(t)
-				text, reports := f.survey(t, command)
-				want := c.want[name]
-				text.expect(t, want.code, want.says...)
-				found := links(reports)
-				if len(reports) != 4 || len(found) != 16 {
-					t.Errorf("%d tenants, %d links", len(reports), len(found))
-				}
-				for link, said := range found {
-					expected := good[name][link[:strings.Index(link, " ")] != f.outsiders[0].Wwwroot()]
-					if link == holder.Wwwroot+" > "+of.Wwwroot {
-						expected = want.link
+		c.upset()
+		before := f.tables(t)
+		t.Run(c.name, func(t *testing.T) {
+			for _, command := range reading {
+				name := strings.Join(command, " ")
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					text, reports := f.survey(t, command)
+					want := c.want[name]
+					text.expect(t, want.code, want.says...)
+					found := links(reports)
+					if len(reports) != 4 || len(found) != 16 {
+						t.Errorf("%d tenants, %d links", len(reports), len(found))
 					}
-					if link == of.Wwwroot+" > "+holder.Wwwroot && want.back != "" {
-						expected = want.back
+					for link, said := range found {
+						expected := good[name][link[:strings.Index(link, " ")] != f.outsiders[0].Wwwroot()]
+						if link == holder.Wwwroot+" > "+of.Wwwroot {
+							expected = want.link
+						}
+						if link == of.Wwwroot+" > "+holder.Wwwroot && want.back != "" {
+							expected = want.back
+						}
+						if said != expected {
+							t.Errorf("%s: %q, want %q", link, said, expected)
+						}
 					}
-					if said != expected {
-						t.Errorf("%s: %q, want %q", link, said, expected)
-					}
-				}
-				if f.tables(t) != before {
-					t.Error("something was written")
-				}
-			})
+				})
+			}
+		})
+		if f.tables(t) != before {
+			t.Errorf("%s: something was written", c.name)
 		}
 	}
 }
