@@ -138,3 +138,27 @@ func TestAnEntryThatCannotBeReadIsAnError(t *testing.T) {
 		t.Errorf("%d pairs, %v", len(pairs), err)
 	}
 }
+
+// Without any php each of these caches is known here, or said to be out of reach.
+func TestWithoutPHPACacheIsKnownOrNotTakenForDropped(t *testing.T) {
+	t.Parallel()
+	for _, c := range testbed.CacheSetups {
+		t.Run(c.Name, func(t *testing.T) {
+			t.Parallel()
+			own, _ := c.Start(t)
+			cache := cacheOfSite(t, own, "")
+			for _, width := range []rotate.Width{rotate.WidthEntry, rotate.WidthDefinition, rotate.WidthPHP} {
+				if err := cache.Drop(t.Context(), width); errors.Is(err, rotate.ErrCacheByHand) != c.Unknown || !c.Unknown && err != nil {
+					t.Errorf("%v", err)
+				}
+			}
+			if err := cache.Check(t.Context()); errors.Is(err, rotate.ErrCacheByHand) != c.Unknown {
+				t.Errorf("%v", err)
+			}
+			_, err := cache.Cached(t.Context(), true)
+			if (err != nil) != c.Unknown {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}

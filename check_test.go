@@ -50,3 +50,28 @@ func TestACheckIsNotOKWhereSomethingIsNotProven(t *testing.T) {
 		})
 	}
 }
+
+// Tenants are looked at at once: the order in which they are done says nothing.
+func TestTheFirstLineOfACheckIsTheSameWhateverComesFirst(t *testing.T) {
+	add := map[string]func(*checkSummary){
+		"unknown": func(c *checkSummary) {
+			c.add(rotate.TenantReport{Wwwroot: "https://b.example", Err: rotate.ErrMNetOff, Error: "off | x\ny"})
+		},
+		"warning": func(c *checkSummary) { c.problem(warning, "https://c.example: late") },
+		"critical": func(c *checkSummary) {
+			c.add(rotate.TenantReport{Wwwroot: "https://a.example", Err: rotate.ErrExpired, Error: "over"})
+		},
+		"other": func(c *checkSummary) { c.problem(critical, "https://d.example: later") },
+	}
+	const want = "CRITICAL: 4 problems; https://a.example: over | peers_pending=0;0;;0 peers_refused=0;0;;0\n" +
+		"CRITICAL: https://a.example: over\nCRITICAL: https://d.example: later\nUNKNOWN: https://b.example: off ¦ x y\nWARNING: https://c.example: late\n"
+	for _, order := range [][]string{{"unknown", "warning", "critical", "other"}, {"other", "critical", "warning", "unknown"}, {"warning", "other", "unknown", "critical"}} {
+		c := &checkSummary{}
+		for _, name := range order {
+			add[name](c)
+		}
+		if got := c.String(); got != want || c.state() != critical {
+			t.Errorf("%q: %v\n%s", order, c.state(), got)
+		}
+	}
+}

@@ -19,7 +19,7 @@ printf '#!/bin/sh\nGOCOVERDIR=%s exec %s "$@"\n' "$scratch/data" "$scratch/built
 chmod +x "$scratch/renew_mnetkeys"
 # shellcheck disable=SC2086 # a list
 MNETKEYS_TEST_COMMAND=$scratch/renew_mnetkeys \
-    go test -count=1 -cover -covermode=set -coverpkg="$covered" -parallel 4 -timeout 30m . $list -args -test.gocoverdir="$scratch/tests" >"$scratch/log" 2>&1 ||
+    go test -count=1 -cover -covermode=set -coverpkg="$covered" -parallel 4 -timeout 30m . ./test $list -args -test.gocoverdir="$scratch/tests" >"$scratch/log" 2>&1 ||
     { cat "$scratch/log"; exit 1; }
 go tool covdata percent -i "$scratch/data,$scratch/tests"
 go tool covdata textfmt -i "$scratch/data,$scratch/tests" -o "$scratch/profile"

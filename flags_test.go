@@ -48,3 +48,11 @@ func TestEveryOptionOfTheContractIsThere(t *testing.T) {
 		}
 	}
 }
+
+func TestHooksAreForWhatChangesSomething(t *testing.T) {
+	for _, cmd := range subcommands {
+		if takes := slices.ContainsFunc(optionTable(), func(o option) bool { return o.flag.Names()[0] == "cache-hook" && o.takes(cmd.name) }); takes != cmd.changes() {
+			t.Errorf("%s: %v", cmd.name, takes)
+		}
+	}
+}

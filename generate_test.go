@@ -11,50 +11,8 @@ import (
 	"strings"
 	"testing"
 
-	"renew_mnetkeys/rotate"
 	"renew_mnetkeys/testbed"
 )
-
-func TestGeneratePrintsWhatItIsAskedFor(t *testing.T) {
-	for _, c := range []struct {
-		name, stdout, stderr string
-		args                 []string
-		code                 int
-	}{
-		{"the manual page", ".TH RENEW_MNETKEYS 8", "", []string{"man"}, 0},
-		{"the completion of bash", "complete -F _renew_mnetkeys", "", []string{"bash"}, 0},
-		{"the completion of zsh", "#compdef renew_mnetkeys\n", "", []string{"zsh"}, 0},
-		{"the completion of fish", "complete -c renew_mnetkeys", "", []string{"fish"}, 0},
-		{"a file of options", "#host = ", "", []string{"conf"}, 0},
-		{"what it can", generateUsage, "", []string{"--help"}, 0},
-		{"an error without a word", "", "hint: " + generateUsage, nil, 2},
-		{"an error for a word it does not know", "", `error: "tcsh" cannot be generated`, []string{"tcsh"}, 2},
-		{"an error for two words", "", `error: unexpected word "zsh"`, []string{"bash", "zsh"}, 2},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			var stdout, stderr bytes.Buffer
-			code := run(slices.Concat([]string{"renew_mnetkeys", "generate"}, c.args), os.Getenv, &stdout, &stderr)
-			if code != c.code || !strings.Contains(stdout.String(), c.stdout) || !strings.Contains(stderr.String(), c.stderr) {
-				t.Errorf("exit code %d, stdout %.80q, stderr %q", code, stdout.String(), stderr.String())
-			}
-			if (c.stdout == "") != (stdout.Len() == 0) || (c.stderr == "") != (stderr.Len() == 0) {
-				t.Errorf("one of them should be empty: stdout %.80q, stderr %q", stdout.String(), stderr.String())
-			}
-		})
-	}
-}
-
-func TestHalfAManualPageIsAnError(t *testing.T) {
-	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
-	if err != nil {
-		testbed.Missing(t, err.Error())
-	}
-	defer full.Close()
-	var stderr bytes.Buffer
-	if code := run([]string{"renew_mnetkeys", "generate", "man"}, os.Getenv, full, &stderr); code != rotate.ExitPeers || !strings.Contains(stderr.String(), "no space left") {
-		t.Errorf("exit code %d, %q", code, stderr.String())
-	}
-}
 
 // man says what it dislikes of a page on stderr, and prints what a reader sees.
 func TestManHasNothingToSayOfThePage(t *testing.T) {

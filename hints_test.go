@@ -3,9 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -42,42 +39,6 @@ func TestNobodyIsToldToRenewWhereAPushIsTheCure(t *testing.T) {
 		(&output{o: c.o}).advise(&c.r)
 		if !strings.Contains(c.r.Hint, c.want) || c.want == "" && c.r.Hint != "" {
 			t.Errorf("%s: %q", name, c.r.Hint)
-		}
-	}
-}
-
-// again is what no document and no message says of the command: what to run is named.
-var again = regexp.MustCompile(`(?i)\b(run|renew|try) (it |the (same )?command )?again\b`)
-
-func TestNoDocumentSaysRunItAgain(t *testing.T) {
-	var files []string
-	for _, pattern := range []string{"*.md", "docs/*.md", "deploy/*.md", "*.go", "report/*.go", "metrics/*.go", "hooks/*.go"} {
-		found, err := filepath.Glob(pattern)
-		if err != nil || len(found) == 0 {
-			t.Fatalf("%s: %d files, error %v", pattern, len(found), err)
-		}
-		files = append(files, found...)
-	}
-	// Where it is the cure, or is advised against.
-	right := []string{"Do not renew again for their sake", "Before you renew again, make the store one that can be cleared"}
-	for _, name := range files {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if strings.HasSuffix(name, "_test.go") {
-			continue
-		}
-		for i, line := range strings.Split(string(text), "\n") {
-			for _, r := range right {
-				line = strings.ReplaceAll(line, r, "")
-			}
-			if strings.HasSuffix(name, ".go") && !strings.Contains(line, `"`) {
-				continue
-			}
-			if found := again.FindString(line); found != "" {
-				t.Errorf("%s:%d says %q", name, i+1, found)
-			}
 		}
 	}
 }

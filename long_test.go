@@ -6,8 +6,11 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/elliotchance/phpserialize"
 
 	"renew_mnetkeys/peers/peertest"
 	"renew_mnetkeys/rotate"
@@ -63,28 +66,28 @@ func TestRenewalsInARowLeaveNothingBehind(t *testing.T) {
 	if testbed.Long() {
 		times, some = 1000, 100
 	}
-	own := newFleet(t, fleetOptions{tenants: 1}).tenants[0]
-	peers := fleetPeers(t, own, peertest.Patched, peertest.Stock, peertest.Mahara)
+	own := testbed.PHPSite(t, testbed.Options{})
+	peers := peersOf(t, own, peertest.Patched, peertest.Stock, peertest.Mahara)
+	own.Warm(t)
 	var took []time.Duration
 	var pairs []string // newest first
 	var first held
 	for i := range times {
-		pairs = slices.Insert(pairs, 0, pairOf(t, own.Site))
+		pairs = slices.Insert(pairs, 0, own.DB.Value(t, thePair))
 		started := time.Now()
 		renewHere(t, own.ConfigFile)
 		took = append(took, time.Since(started))
-		if got, want := historyOf(t, own.Site), pairs[:min(len(pairs), 3)]; !slices.Equal(got, want) {
+		if got, want := history(t, own), pairs[:min(len(pairs), 3)]; !slices.Equal(got, want) {
 			t.Fatalf("renewal %d: the history is not the %d pairs before", i+1, len(want))
 		}
 		pairs = pairs[:min(len(pairs), 3)]
 		for _, peer := range peers {
-			if current := pairOf(t, own.Site); peer.Held(own.Wwwroot) != own.web.Certificate() || !holds(current, peer.Held(own.Wwwroot)) {
+			current, _, _ := strings.Cut(own.DB.Value(t, thePair), "@@@@@@@@")
+			if peer.Held(own.Wwwroot) != current || own.Certificate(t) != current {
 				t.Fatalf("renewal %d: %s holds another certificate than the current one", i+1, peer.Wwwroot())
 			}
 			peer.Forget()
 		}
-		own.web.Forget()
-		own.side.forget()
 		if i+1 == some {
 			first = settled(t)
 		}
@@ -101,25 +104,36 @@ func TestRenewalsInARowLeaveNothingBehind(t *testing.T) {
 	}
 }
 
-// fleetPeers are sites that the tenant and they know each other.
-func fleetPeers(t *testing.T, own *fleetTenant, kinds ...peertest.Kind) (sites []*peertest.Site) {
+// peersOf are fake sites that the tenant and they know each other.
+func peersOf(t *testing.T, own *testbed.Site, kinds ...peertest.Kind) (sites []*peertest.Site) {
 	t.Helper()
-	own.DB.Exec(t, `INSERT INTO {mnet_application} (id, name, display_name, xmlrpc_server_url) VALUES (2, 'mahara', 'Mahara', '/api/xmlrpc/server.php')`)
 	for _, kind := range kinds {
 		site, err := peertest.Start(peertest.Options{Kind: kind})
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(site.Close)
-		addFake(t, own.Site, site)
+		own.DB.Exec(t, `INSERT INTO {mnet_host} (wwwroot, name, public_key, public_key_expires, applicationid)
+			VALUES (?, 'fake', ?, UNIX_TIMESTAMP() + 86400, (SELECT id FROM {mnet_application} WHERE name = ?))`,
+			site.Wwwroot(), site.Certificate(), site.Application())
+		if err := site.Know(own.Wwwroot, own.Certificate(t)); err != nil {
+			t.Fatal(err)
+		}
 		sites = append(sites, site)
 	}
 	return sites
 }
 
-// forget empties what the web side keeps of pairs it has read.
-func (w *webSide) forget() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	clear(w.pairs)
+// history are the retired pairs of a site, the newest first.
+func history(t *testing.T, own *testbed.Site) (pairs []string) {
+	t.Helper()
+	value, err := phpserialize.UnmarshalIndexedArray([]byte(own.DB.Value(t, "SELECT value FROM {config_plugins} WHERE plugin = 'mnet' AND name = 'openssl_history'")))
+	if err != nil {
+		t.Fatalf("history: %v", err)
+	}
+	for _, entry := range value {
+		fields := entry.(map[any]any)
+		pairs = append(pairs, fields["certificate"].(string)+"@@@@@@@@"+fields["keypair_PEM"].(string))
+	}
+	return pairs
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"renew_mnetkeys/rotate"
 	"renew_mnetkeys/testbed"
 )
 
@@ -35,7 +34,7 @@ func optionsOf(t testing.TB, args ...string) (o options, err error) {
 }
 
 func TestAFileOfOptionsStandsForTheCommandLine(t *testing.T) {
-	ca := write(t, "")
+	ca := optionFile(t)
 	for name, c := range map[string]struct {
 		lines []string
 		same  []string // as these arguments
@@ -181,44 +180,5 @@ func TestRootTakesNoOptionsFromAFileOfAnother(t *testing.T) {
 		if (err != nil) != (c.says != "") || err != nil && !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%+v: error %v", c, err)
 		}
-	}
-}
-
-func TestAFileForTheArrayRenewsOneTenantWhereOneIsNamed(t *testing.T) {
-	t.Parallel()
-	f := newFleet(t, fleetOptions{tenants: 3})
-	file := optionFile(t, "config = "+f.config, "all", "withmaster", "fresh = 0s", "json")
-	before := map[string]string{}
-	for _, s := range f.tenants {
-		before[s.Wwwroot] = pairOf(t, s.Site)
-	}
-	renewed := func() (all []string) {
-		for _, s := range f.tenants {
-			if pairOf(t, s.Site) != before[s.Wwwroot] {
-				all = append(all, s.Wwwroot)
-			}
-		}
-		slices.Sort(all)
-		return all
-	}
-	r := run1(t, command(t, "--options="+file, "--host="+f.tenants[1].Wwwroot))
-	r.expect(t, 0)
-	if got := renewed(); !slices.Equal(got, []string{f.tenants[1].Wwwroot}) || !slices.Equal(r.wwwroots(t), got) {
-		t.Errorf("renewed %q, reported %q", got, r.wwwroots(t))
-	}
-	cmd := command(t)
-	cmd.Env = append(cmd.Env, "MNETKEYS_OPTIONS="+file)
-	r = run1(t, cmd)
-	r.expect(t, 0)
-	if got := renewed(); len(got) != 3 || !slices.Equal(r.wwwroots(t), got) {
-		t.Errorf("renewed %q, reported %q", got, r.wwwroots(t))
-	}
-	if wrong := f.wrongLinks(t); len(wrong) > 0 {
-		t.Errorf("wrong links: %q", wrong)
-	}
-	pair := pairOf(t, f.tenants[1].Site)
-	run1(t, command(t, "--options="+optionFile(t, "config = "+f.config, "al"))).expect(t, rotate.ExitUsage, ":2: \"al\" is no option", "hint: the names are those of")
-	if pairOf(t, f.tenants[1].Site) != pair {
-		t.Error("a mistyped name renews")
 	}
 }

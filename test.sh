@@ -239,8 +239,8 @@ main() {
     check "go mod tidy, lint" in_lint go mod tidy -diff
     check "race build" go build -race -o "$scratch/bin/renew_mnetkeys" .
     check "MariaDB" start_mariadb
-    # Tests wait more than they compute: four at once keep two cores busy.
-    check "go test" go test -race -cover -parallel 4 -timeout "$limit" ./...
+    # Tests wait more than they compute: four at once keep two cores busy. ./test takes the longest, so it begins first.
+    check "go test" go test -race -cover -parallel 4 -timeout "$limit" ./test ./...
     # Its test builds the command: with -race too, nothing else has to be compiled for it.
     check "go test, smoke" in_smoke env GOFLAGS=-race go test -timeout "$limit" ./...
     check "static checks" done_aside "static checks"

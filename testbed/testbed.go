@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// runner is the part of *testing.M that matters here, so that testscript.Main, which wants the same, can be given a [Wrap].
+// runner is the part of *testing.M that matters here, so that a package can do something of its own before and after.
 type runner interface{ Run() int }
 
 // shared is what lives as long as the test process: no test owns it, so only [Main] can stop it.
@@ -26,14 +26,9 @@ var shared struct {
 // Main runs a package's tests and stops the servers they shared. Each package that uses [MariaDB] has
 //
 //	func TestMain(m *testing.M) { testbed.Main(m) }
-func Main(m runner) { os.Exit(Wrap(m).Run()) }
+func Main(m runner) { os.Exit(run(m)) }
 
-// Wrap is [Main] for a package whose TestMain belongs to somebody else: testscript.Main(testbed.Wrap(m), commands).
-func Wrap(m runner) runner { return wrapped{m} }
-
-type wrapped struct{ runner }
-
-func (w wrapped) Run() int {
+func run(m runner) int {
 	shared.Lock()
 	shared.entered = true
 	shared.Unlock()
@@ -45,7 +40,7 @@ func (w wrapped) Run() int {
 		}
 		shared.stop = nil
 	}()
-	return w.runner.Run()
+	return m.Run()
 }
 
 // atExit has stop called when the last test of the process has ended.

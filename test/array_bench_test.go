@@ -1,0 +1,171 @@
+package test
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"renew_mnetkeys/testbed"
+)
+
+// BenchmarkArray renews whole arrays, full mesh, in one MariaDB, and compares what
+// that takes with what the keys alone would take:
+//
+//	go test -run '^$' -bench BenchmarkArray -timeout 20m ./test
+//
+// The command is a process of its own, built as for use. The web sides are fakes
+// in this one; they and MariaDB share the machine with it.
+func BenchmarkArray(b *testing.B) {
+	sizes := []int{50, 100, 200, 400}
+	if testing.Short() {
+		sizes = sizes[:2]
+	}
+	binary := built(b)                             // without the race detector
+	key, err := rsa.GenerateKey(rand.Reader, 2048) // of all first pairs
+	if err != nil {
+		b.Fatal(err)
+	}
+	roomyDatabase(b)
+	total := map[int]time.Duration{}
+	for _, n := range sizes {
+		b.Run(fmt.Sprintf("tenants=%d", n), func(b *testing.B) {
+			f, one := newFleet(b, fleetOptions{tenants: n, key: key}), oneKey(b)
+			var cost arrayCost
+			for b.Loop() {
+				cost = f.measure(b, binary)
+			}
+			b.Log("\n" + strings.TrimSpace(cost.says))
+			total[n] = cost.took
+			bound := time.Duration(1.5*float64(n)*float64(one)/float64(runtime.NumCPU())) + 10*time.Second
+			b.ReportMetric(0, "ns/op") // it has the checks in it
+			b.ReportMetric(cost.took.Seconds(), "s")
+			b.ReportMetric(one.Seconds()*1000, "ms/key")
+			b.ReportMetric(float64(cost.keys), "keys")
+			b.ReportMetric(float64(cost.statements), "statements")
+			b.ReportMetric(float64(cost.calls), "calls")
+			b.ReportMetric(cost.took.Seconds()/bound.Seconds(), "of-bound") // 1.5 × (keys × one key / cores) + 10 s
+			b.ReportMetric(float64(cost.memory)/1024, "MiB-peak")
+			b.ReportMetric(float64(cost.files), "files-peak")
+			if n == sizes[0] {
+				b.StopTimer()
+				byKeyswap := f.measure(b, binary, "--push=keyswap")
+				b.ReportMetric(byKeyswap.took.Seconds()/cost.took.Seconds(), "keyswap:auto")
+				b.ReportMetric(float64(byKeyswap.calls), "keyswap-calls")
+			}
+			if half := total[n/2]; half > 0 {
+				b.ReportMetric(cost.took.Seconds()/half.Seconds(), "this:half")
+			}
+		})
+	}
+}
+
+// roomyDatabase gives MariaDB what an array of hundreds needs, and has: memory for
+// all its rows of hosts, and a redo log that does not make it write every page
+// at once. The server of the tests is set up to start fast.
+func roomyDatabase(b *testing.B) {
+	b.Helper()
+	db := testbed.MariaDB(b).Database(b, "mdl_")
+	for name, size := range map[string]int{"innodb_buffer_pool_size": 1 << 30, "innodb_log_file_size": 1 << 29} {
+		before := db.Value(b, "SELECT @@"+name)
+		db.Exec(b, fmt.Sprintf("SET GLOBAL %s = %d", name, size))
+		b.Cleanup(func() { db.Exec(b, "SET GLOBAL "+name+" = "+before) })
+	}
+}
+
+// oneKey is how long this machine takes for a key, on one core.
+func oneKey(b *testing.B) time.Duration {
+	b.Helper()
+	const keys = 50 // the luck of finding primes evens out
+	started := time.Now()
+	for range keys {
+		if _, err := rsa.GenerateKey(rand.Reader, 2048); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return time.Since(started) / keys
+}
+
+// arrayCost is what a renewal of an array took.
+type arrayCost struct {
+	took          time.Duration
+	keys          int
+	statements    int64 // SQL, of the command alone
+	calls         int   // HTTP
+	memory, files int64 // at their peaks: resident KiB, open descriptors
+	says          string
+}
+
+// measure renews the whole fleet, and sees to it that it is renewed.
+func (f *fleet) measure(b *testing.B, binary string, args ...string) arrayCost {
+	b.Helper()
+	statements, calls, pair := f.statements(b), f.calls(), pairOf(b, f.tenants[0].Site)
+	cmd := exec.Command(binary, append([]string{"--config=" + f.config, "--all", "--withmaster", "--fresh=0s"}, args...)...)
+	cmd.Env = append(os.Environ(), "HOME="+b.TempDir())
+	started := time.Now()
+	end := begin(b, cmd)
+	peaks := watch(cmd.Process.Pid)
+	r := end()
+	cost := arrayCost{took: time.Since(started), statements: f.statements(b) - statements, calls: f.calls() - calls}
+	cost.memory, cost.files = peaks()
+	r.expect(b, 0, fmt.Sprintf("%d tenants: %d renewed; %d of %d links proven", len(f.tenants), len(f.tenants), f.links(), f.links()))
+	if pairOf(b, f.tenants[0].Site) == pair || len(f.wrongLinks(b)) > 0 {
+		b.Error("the fleet is not renewed")
+	}
+	cost.keys, cost.says = len(f.tenants), r.stdout
+	return cost
+}
+
+func (f *fleet) links() int { return len(f.tenants) * (len(f.tenants) - 1 + len(f.outsiders)) }
+
+// statements counts what MariaDB has been asked, but by the web sides.
+func (f *fleet) statements(b *testing.B) int64 {
+	b.Helper()
+	var name string
+	var all int64
+	if err := f.master.DB.DB.QueryRowContext(b.Context(), "SHOW GLOBAL STATUS LIKE 'Questions'").Scan(&name, &all); err != nil {
+		b.Fatal(err)
+	}
+	for _, s := range f.tenants {
+		all -= s.side.statements.Load()
+	}
+	return all
+}
+
+// calls counts the HTTP requests that were answered.
+func (f *fleet) calls() (n int) {
+	for _, site := range f.sitesOnTheWeb() {
+		n += len(site.Requests())
+	}
+	return n
+}
+
+// watch reads a process's peaks until it ends. The rusage of a child will not do:
+// Linux counts into it what its parent, with hundreds of sites, was before exec.
+func watch(pid int) (peaks func() (kib, files int64)) {
+	type pair struct{ kib, files int64 }
+	done := make(chan pair, 1)
+	go func() {
+		var peak pair
+		proc := fmt.Sprintf("/proc/%d/", pid)
+		for {
+			status, err := os.ReadFile(proc + "status")
+			_, rest, alive := strings.Cut(string(status), "VmHWM:")
+			if err != nil || !alive { // a process that has ended has no memory
+				done <- peak
+				return
+			}
+			kib, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			files, _ := os.ReadDir(proc + "fd")
+			peak = pair{max(peak.kib, kib), max(peak.files, int64(len(files)))}
+			time.Sleep(5 * time.Millisecond)
+		}
+	}()
+	return func() (int64, int64) { p := <-done; return p.kib, p.files }
+}

@@ -1,0 +1,274 @@
+package test
+
+import (
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"renew_mnetkeys/peers/peertest"
+	"renew_mnetkeys/rotate"
+)
+
+// glob matches the tenant of an index, whatever its port.
+func (f *fleet) glob(i int) string {
+	return f.tenants[i].Wwwroot[:strings.LastIndex(f.tenants[i].Wwwroot, ":")] + ":*"
+}
+
+// state is all that a run could change: tables, cached settings, what outsiders
+// were sent.
+func (f *fleet) state(t testing.TB) string {
+	t.Helper()
+	var all []string
+	for _, s := range f.tenants {
+		cached, err := os.ReadFile(*s.side.entry.Load())
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, contents(t, s.Site), string(cached))
+	}
+	for _, outsider := range f.outsiders {
+		for _, request := range outsider.Requests() {
+			all = append(all, request.Method)
+		}
+	}
+	return strings.Join(all, "\n")
+}
+
+func TestWhichTenantsOfAnArrayAreSelected(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, fleetOptions{tenants: 8, outsiders: 1})
+	f.says(t, f.tenants[6].Site, "enabled = 0")
+	f.says(t, f.tenants[7].Site, "mnet = -1")
+	before := f.state(t)
+	for _, c := range []struct {
+		name string
+		args []string
+		want []int
+	}{
+		{"enabled tenants with MNet", nil, []int{1, 2, 3, 4, 5}},
+		{"the master too", []string{"--withmaster"}, []int{0, 1, 2, 3, 4, 5}},
+		{"by its letter", []string{"-m"}, []int{0, 1, 2, 3, 4, 5}},
+		{"those that match", []string{"--match=" + f.glob(2), "--match", f.glob(4), "--match=" + f.glob(7)}, []int{2, 4}},
+		{"all but some", []string{"--exclude=" + f.glob(1), "--exclude=" + f.glob(3)}, []int{2, 4, 5}},
+		{"those that match but some", []string{"--withmaster", "--match=http://127.7.*", "--exclude=*:*.?:*", "--exclude=" + f.glob(0)}, []int{1, 2, 3, 4, 5}},
+		{"the only shard", []string{"--shard=0/1"}, []int{1, 2, 3, 4, 5}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := f.renew(t, append([]string{"--all", "--dry-run", "--json"}, c.args...)...)
+			r.expect(t, 0)
+			var want []string
+			for _, i := range c.want {
+				want = append(want, f.tenants[i].Wwwroot)
+			}
+			if got := r.wwwroots(t); !slices.Equal(got, want) {
+				t.Errorf("selected %q, want %q", got, want)
+			}
+		})
+	}
+	t.Run("none", func(t *testing.T) {
+		f.renew(t, "--all", "--match=https://nobody.example").expect(t, 2, "error: none of the 7 tenants of the array is selected", "hint: check --match")
+	})
+	t.Run("what a dry run says", func(t *testing.T) {
+		f.renew(t, "--all", "--dry-run").expect(t, 0, "5 tenants to renew, in an array of 7 sites", "5 tenants: 5 can be renewed; dry run: nothing was changed")
+		r := f.renew(t, "--all", "--dry-run", "--json")
+		if d := r.document(t); !d.DryRun || d.Tenants[0].Outcome != rotate.Kept || d.Tenants[0].SelfCheck != rotate.SelfProven || len(d.Tenants[0].Peers) != 8 {
+			t.Errorf("%+v", d)
+		}
+	})
+	if f.state(t) != before {
+		t.Error("a dry run has changed something")
+	}
+}
+
+// wwwroots are the tenants of the JSON document, sorted.
+func (r ran) wwwroots(t testing.TB) (all []string) {
+	t.Helper()
+	for wwwroot := range r.byTenant(t) {
+		all = append(all, wwwroot)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// shape is what two ways to renew a whole array must have in common: how often
+// each tenant was renewed, which rows are wrong, and all that is no key.
+func (f *fleet) shape(t testing.TB) string {
+	t.Helper()
+	all := f.wrongLinks(t)
+	for _, s := range f.tenants {
+		coherent(t, s.Site)
+		all = append(all, rows(t, s.Site, f.sites...))
+	}
+	return strings.Join(all, "\n")
+}
+
+func TestTwoShardsOneAfterAnotherAreOneWholeRun(t *testing.T) {
+	t.Parallel()
+	var f *fleet
+	for split := 0; split == 0 || split == len(f.tenants); { // ports differ, and shards with them: in one of 32 fleets all are in one
+		f, split = newFleet(t, fleetOptions{tenants: 6, outsiders: 1}), 0
+		for _, s := range f.tenants {
+			if (rotate.Selection{Shard: 0, Shards: 2}).Includes(s.Wwwroot) {
+				split++
+			}
+		}
+	}
+	args := []string{"--all", "--withmaster", "--json", "--fresh=0s"}
+	before := f.shape(t)
+	r := f.renew(t, args...)
+	r.expect(t, 0)
+	whole, tenants := f.shape(t), r.wwwroots(t)
+
+	var parts []string
+	for _, shard := range []string{"0/2", "1/2"} {
+		r := f.renew(t, append(args, "--shard="+shard)...)
+		r.expect(t, 0)
+		parts = append(parts, r.wwwroots(t)...)
+	}
+	slices.Sort(parts)
+	if !slices.Equal(parts, tenants) {
+		t.Errorf("the shards are\n%q\nthe whole is\n%q", parts, tenants)
+	}
+	if after := f.shape(t); after != whole || whole != before {
+		t.Errorf("after two shards:\n%s\n\nafter a whole run:\n%s", after, whole)
+	}
+	for _, s := range f.tenants {
+		if n := len(historyOf(t, s.Site)); n != 2 {
+			t.Errorf("%s was renewed %d times, want once by the whole run and once by its shard", s.Wwwroot, n)
+		}
+	}
+}
+
+func TestHowFarAnArrayGoesWhenOneFails(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, fleetOptions{tenants: 6})
+	canary, down := f.tenants[0], f.tenants[3]
+	canary.side.cacheIn(canary.Site, t.TempDir())
+	pairs := func() (all []string) {
+		for _, s := range f.tenants {
+			all = append(all, pairOf(t, s.Site))
+		}
+		return append(all, f.wrongLinks(t)...)
+	}
+	before := pairs()
+	unchanged := func(c string) {
+		t.Helper()
+		if !slices.Equal(pairs(), before) {
+			t.Errorf("%s: a key has changed", c)
+		}
+	}
+	f.renew(t, "--all", "--withmaster").expect(t, 1, "not renewed: the canary "+canary.Wwwroot+" failed", "5 kept, 1 undone")
+	unchanged("a canary that fails")
+
+	canary.side.cacheIn(canary.Site, canary.Dataroot)
+	f.says(t, down.Site, "vdbhost = '127.0.0.1:1'")
+	for _, c := range []string{"--fullstop", "-s"} {
+		f.renew(t, "--all", "--withmaster", c).expect(t, 1, "1 tenants failed, which is as many as", "5 kept, 1 failed")
+		unchanged(c)
+	}
+	f.renew(t, "--all", "--withmaster", "--fullstop", "--exclude="+f.glob(3), "--match="+f.glob(1)).expect(t, 3, "1 renewed")
+	f.renew(t, "--all", "--withmaster", "--max-failures=2").expect(t, 3, "4 renewed, 1 kept, 1 failed")
+}
+
+func TestHowAnArrayIsToldAndProven(t *testing.T) {
+	t.Parallel()
+	const n = 4
+	f := newFleet(t, fleetOptions{tenants: n, outsiders: 1})
+	// calls counts what members have been sent by each other.
+	calls := func() (keyswaps, sealed int) {
+		for _, s := range f.tenants {
+			for _, r := range s.web.Requests() {
+				switch {
+				case r.From == s.Wwwroot || r.From == f.outsiders[0].Wwwroot():
+				case r.Method == "system/keyswap":
+					keyswaps++
+				case r.Sealed && r.Verified:
+					sealed++
+				}
+			}
+		}
+		return keyswaps, sealed
+	}
+	for _, c := range []struct {
+		name             string
+		args             []string
+		keyswaps, sealed int
+		reason           string // of a member that is proven
+		renews           bool
+	}{
+		{"by database", nil, 0, 0, "database", true},
+		{"by database, and calls", []string{"--prove=calls"}, 0, n * (n - 1), "database", true},
+		{"by database, and some calls", []string{"--prove=sample=2"}, 0, n * 2, "database", true},
+		{"by keyswap", []string{"--push=keyswap", "--abandon-pending"}, n * (n - 1), n * (n - 1), "", true},
+		{"again, by database", []string{"--only-distribute"}, 0, 0, "database", false},
+		{"again, by keyswap", []string{"--only-distribute", "--push=keyswap"}, n * (n - 1), n * (n - 1), "", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			// What only another run can have left: rows with no key.
+			for i, s := range f.tenants {
+				s.DB.Exec(t, "UPDATE {mnet_host} SET public_key = '', public_key_expires = 0 WHERE wwwroot = ?", f.tenants[(i+1)%n].Wwwroot)
+			}
+			pair := pairOf(t, f.tenants[2].Site)
+			keyswaps, sealed := calls()
+			r := f.renew(t, append([]string{"--all", "--withmaster", "--fresh=0s", "--json"}, c.args...)...)
+			r.expect(t, 0)
+			for _, tenant := range r.document(t).Tenants {
+				for _, p := range tenant.Peers {
+					if want := rotate.Reason(c.reason); p.Outcome != rotate.Accepted || p.Reason != want && p.Wwwroot != f.outsiders[0].Wwwroot() {
+						t.Errorf("%s: %+v", tenant.Wwwroot, p)
+					}
+				}
+			}
+			nowKeyswaps, nowSealed := calls()
+			if nowKeyswaps-keyswaps != c.keyswaps || nowSealed-sealed != c.sealed {
+				t.Errorf("%d keyswaps and %d calls among members, want %d and %d", nowKeyswaps-keyswaps, nowSealed-sealed, c.keyswaps, c.sealed)
+			}
+			if renewed := pairOf(t, f.tenants[2].Site) != pair; renewed != c.renews {
+				t.Errorf("renewed: %v", renewed)
+			}
+			if wrong := f.wrongLinks(t); len(wrong) > 0 {
+				t.Errorf("wrong rows: %q", wrong)
+			}
+		})
+	}
+}
+
+// The first tenant alone has a peer outside, which hangs until all other tenants
+// stand on standard output. Were they kept until the end, it would hang for ever.
+func TestTheJSONOfAnArrayIsStreamed(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, fleetOptions{tenants: 4, outsiders: 1})
+	for _, s := range f.tenants[1:] {
+		s.DB.Exec(t, "DELETE FROM {mnet_host} WHERE wwwroot = ?", f.outsiders[0].Wwwroot())
+	}
+	f.outsiders[0].Misbehave(peertest.Hang)
+	cmd := command(t, "--config="+f.config, "--all", "--withmaster", "--json", "--timeout=2s", "--retries=10")
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var r ran
+	for piece := make([]byte, 4096); err == nil; {
+		var n int
+		n, err = stdout.Read(piece)
+		r.stdout += string(piece[:n])
+		if strings.Count(r.stdout, "\n{\"wwwroot\":") == len(f.tenants)-1 {
+			f.outsiders[0].Misbehave()
+		}
+	}
+	if err != io.EOF {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	tenants := r.document(t).Tenants
+	if last := tenants[len(tenants)-1]; last.Wwwroot != f.tenants[0].Wwwroot || last.Unproven() > 0 || len(last.Peers) != 4 {
+		t.Errorf("the last one: %+v", last)
+	}
+}

@@ -1,0 +1,150 @@
+package test
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"renew_mnetkeys/peers/peertest"
+	"renew_mnetkeys/rotate"
+)
+
+// forgotten is a pair of the tenant that nobody has any more.
+func (s *fleetTenant) forgotten(t testing.TB) (certificate, pair string) {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := rotate.Certify(key, rotate.Subject{Wwwroot: s.Wwwroot, Site: "A fleet"}, time.Now().AddDate(0, 0, -5), 28, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made.Certificate.PEM, made.Certificate.PEM + "@@@@@@@@" + made.PEM
+}
+
+// The default leaves the master out: that a link to it is broken must be seen all the
+// same, by every command, and by one tenant looked at alone.
+func TestABrokenMasterIsSeenByEveryCommandOfAnArray(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		upset  func(t testing.TB, f *fleet, master, tenant *fleetTenant)
+		link   string // of the tenant to the master
+		mended bool   // by a renewal of all tenants
+	}{
+		{"a row with a forgotten certificate of the master", func(t testing.TB, _ *fleet, master, tenant *fleetTenant) {
+			certificate, _ := master.forgotten(t)
+			tenant.DB.Exec(t, "UPDATE {mnet_host} SET public_key = ? WHERE wwwroot = ?", certificate, master.Wwwroot)
+		}, "refused fault_7023", true},
+		{"the master's MNet is off", func(t testing.TB, _ *fleet, master, _ *fleetTenant) {
+			master.DB.Exec(t, "UPDATE {config} SET value = 'off' WHERE name = 'mnet_dispatcher_mode'")
+			master.web.Misbehave(peertest.Off)
+		}, "refused mnet_off", false},
+		{"the master's web server is down", func(t testing.TB, _ *fleet, master, _ *fleetTenant) {
+			master.web.Misbehave(peertest.Drop)
+		}, "pending connect", false},
+		{"the master was half renewed by VMoodle's PHP script", func(t testing.TB, _ *fleet, master, _ *fleetTenant) {
+			_, pair := master.forgotten(t)
+			master.DB.Exec(t, "UPDATE {config_plugins} SET value = ? WHERE plugin = 'mnet' AND name = 'openssl'", pair)
+		}, "refused bad_signature", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFleet(t, fleetOptions{tenants: 3, kind: peertest.Stock})
+			master, tenant := f.tenants[0], f.tenants[1]
+			c.upset(t, f, master, tenant)
+			before := f.tables(t)
+			metrics := filepath.Join(t.TempDir(), "mnet.prom")
+			linked := func(r ran, want string) {
+				t.Helper()
+				d := r.byTenant(t)
+				for _, p := range d[tenant.Wwwroot].Peers {
+					if got := string(p.Outcome) + " " + string(p.Reason); p.Wwwroot == master.Wwwroot && got != want {
+						t.Errorf("%s, want %s: %s", got, want, p.Detail)
+					}
+				}
+			}
+			notGreen := func(r ran) {
+				t.Helper()
+				if r.code == 0 {
+					t.Errorf("all is well: %s", r.stdout)
+				}
+			}
+			seen := func() {
+				t.Helper()
+				text, err := os.ReadFile(metrics)
+				if err != nil {
+					t.Fatal(err)
+				}
+				outcome, _, _ := strings.Cut(c.link, " ")
+				want := fmt.Sprintf("renew_mnetkeys_peers{wwwroot=%q,outcome=%q} 1", tenant.Wwwroot, outcome)
+				if !strings.Contains(string(text), want) {
+					t.Errorf("no metric %s:\n%s", want, text)
+				}
+			}
+
+			r := f.command(t, "verify", "--all", "--retries=0", "--json", "--prometheus-file="+metrics)
+			notGreen(r)
+			linked(r, c.link)
+			seen()
+			notGreen(f.command(t, "check", "--all", "--retries=0"))
+			r = f.command(t, "check", "--all", "--retries=0", "--json")
+			notGreen(r)
+			linked(r, c.link)
+			r = f.command(t, "status", "--live", "--all", "--retries=0", "--json")
+			notGreen(r)
+			linked(r, c.link)
+			if f.tables(t) != before {
+				t.Error("something was written")
+			}
+			alone := f.command(t, "verify", "--host="+tenant.Wwwroot, "--retries=0", "--json")
+			notGreen(alone)
+			outcome, _, _ := strings.Cut(c.link, " ")
+			if p := alone.document(t).peer(t, master.Wwwroot); string(p.Outcome) != outcome {
+				t.Errorf("looked at alone: %+v, want %s", p, c.link)
+			}
+
+			want := map[bool]string{true: "accepted database", false: c.link}[c.mended]
+			for _, command := range []string{"renew", "push"} {
+				r := f.command(t, command, "--all", "--retries=0", "--json", "--prometheus-file="+metrics)
+				linked(r, want)
+				if (r.code == 0) != c.mended {
+					t.Errorf("%s: exit code %d", command, r.code)
+				}
+				if !c.mended {
+					seen()
+				}
+			}
+			if c.mended && tenant.Held(t, master.Wwwroot) != master.web.Certificate() {
+				t.Error("the tenant's row of the master was not mended")
+			}
+			if c.mended {
+				call(t, tenant.web, master.web)
+				f.command(t, "verify", "--host="+tenant.Wwwroot).expect(t, 0, "2 of 2 peers proven")
+			}
+		})
+	}
+}
+
+// Moodle itself may have stored a certificate without its last line end, or with others.
+func TestACertificateInAnotherSpellingIsTheSame(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, fleetOptions{tenants: 3, kind: peertest.Stock})
+	for _, s := range f.tenants {
+		s.DB.Exec(t, "UPDATE {mnet_host} SET public_key = REPLACE(TRIM(TRAILING '\n' FROM public_key), '\n', '\r\n') WHERE wwwroot <> ? AND wwwroot <> ''", s.Wwwroot)
+	}
+	before := f.tables(t)
+	f.command(t, "verify", "--all").expect(t, 0, "4 of 4 links proven (4 by database)")
+	f.command(t, "check", "--all").expect(t, 0)
+	f.command(t, "verify", "--host="+f.tenants[1].Wwwroot).expect(t, 0)
+	if f.tables(t) != before {
+		t.Error("something was written")
+	}
+	f.renew(t, "--all").expect(t, 0, "4 of 4 links proven (4 by database)")
+}

@@ -1,0 +1,61 @@
+package test
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"os/exec"
+	"syscall"
+	"testing"
+	"time"
+
+	"renew_mnetkeys/peers/peertest"
+	"renew_mnetkeys/testbed"
+)
+
+// BenchmarkFourPeers runs the built command, process start included, for a
+// tenant on a real MariaDB with a real PHP web side and four live peers on
+// loopback. ms/run is the whole process; key-ms one key generation, which is part
+// of it; MiB-resident is the most the process held.
+func BenchmarkFourPeers(b *testing.B) {
+	binary := built(b) // as it is released: without the race detector
+	own := testbed.PHPSite(b, testbed.Options{Socket: true})
+	for i := range 4 {
+		kind := peertest.Patched
+		if i%2 == 1 {
+			kind = peertest.Stock
+		}
+		site, err := peertest.Start(peertest.Options{Kind: kind})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(site.Close)
+		addFake(b, own, site)
+	}
+	own.Warm(b)
+	key := keyGeneration(b)
+	var resident int64
+	started := time.Now()
+	for b.Loop() {
+		cmd := exec.CommandContext(b.Context(), binary, "--config="+own.ConfigFile)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			b.Fatalf("%v\n%s", err, out)
+		}
+		resident = max(resident, cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss)
+	}
+	b.ReportMetric(float64(time.Since(started).Milliseconds())/float64(b.N), "ms/run")
+	b.ReportMetric(float64(key.Milliseconds()), "key-ms")
+	b.ReportMetric(float64(resident)/1024, "MiB-resident")
+}
+
+// keyGeneration is what one key takes on this machine, on average.
+func keyGeneration(b *testing.B) time.Duration {
+	b.Helper()
+	const n = 10
+	started := time.Now()
+	for range n {
+		if _, err := rsa.GenerateKey(rand.Reader, 2048); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return time.Since(started) / n
+}

@@ -1,0 +1,257 @@
+package test
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/peers/peertest"
+	"renew_mnetkeys/rotate"
+	"renew_mnetkeys/testbed"
+)
+
+// fleet is an array whose sites are small enough for hundreds of them: each has
+// a database and an account of its own, but its web side is a fake in this
+// process that reads them, through a file cache, as Moodle does. Everybody knows
+// everybody, the outsiders too.
+type fleet struct {
+	*vmoodle
+	tenants   []*fleetTenant // the master first; by wwwroot, as long as they are less than 90
+	outsiders []*peertest.Site
+}
+
+type fleetTenant struct {
+	*testbed.Site // without its web side
+	web           *peertest.Site
+	side          *webSide
+}
+
+// fleetOptions say what a fleet is made of.
+type fleetOptions struct {
+	tenants   int // the master among them
+	outsiders int // stock Moodles that are no tenants
+	kind      peertest.Kind
+	nodes     []string        // web servers of each tenant besides the first, as peertest.Options has them
+	host      string          // of the wwwroot, instead of the address: a name that leads nowhere
+	key       *rsa.PrivateKey // of all first pairs; nil: each its own, which takes long for hundreds
+}
+
+// firstDays is the age of every first pair: nothing that a run would keep for
+// being fresh, nor anything that Moodle would renew by itself.
+const firstDays = 10
+
+func newFleet(t testing.TB, o fleetOptions) *fleet {
+	t.Helper()
+	f := &fleet{}
+	var pairs []*envelope.KeyPair
+	for i := range o.tenants {
+		tenant, pair := newFleetTenant(t, i, o)
+		f.tenants, pairs = append(f.tenants, tenant), append(pairs, pair)
+	}
+	for i := range o.outsiders {
+		outsider, err := peertest.Start(peertest.Options{Kind: peertest.Stock, Address: fmt.Sprintf("127.8.0.%d:0", 10+i), Key: o.key})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(outsider.Close)
+		f.outsiders = append(f.outsiders, outsider)
+	}
+	f.introduce(t, pairs)
+	var sites []*testbed.Site
+	for i, tenant := range f.tenants {
+		tenant.side.open(t, f.tenants[0].DB.DB, tenant.Site, i)
+		sites = append(sites, tenant.Site)
+		if tenant.web.Certificate() != pairs[i].Certificate.PEM { // and its cache is warm
+			t.Fatalf("the web side of %s does not use its key", tenant.Wwwroot)
+		}
+	}
+	f.vmoodle = newVMoodle(t, sites[0], sites[1:]...)
+	return f
+}
+
+// newFleetTenant makes a tenant that nobody knows yet, itself included.
+func newFleetTenant(t testing.TB, i int, o fleetOptions) (*fleetTenant, *envelope.KeyPair) {
+	t.Helper()
+	side := &webSide{pairs: map[string]*envelope.KeyPair{}}
+	options := peertest.Options{Kind: o.kind, Store: side, Address: fmt.Sprintf("127.7.%d.%d:0", i/200, 10+i%200), Nodes: o.nodes}
+	if o.host != "" {
+		options.Address = freeAddress(t)
+		_, port, _ := net.SplitHostPort(options.Address)
+		options.Wwwroot = "http://" + net.JoinHostPort(o.host, port)
+	}
+	web, err := peertest.Start(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(web.Close)
+	key := o.key
+	if key == nil {
+		if key, err = rsa.GenerateKey(rand.Reader, 1024); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pair, err := rotate.Certify(key, rotate.Subject{Wwwroot: web.Wwwroot(), Site: "A fleet"}, time.Now().AddDate(0, 0, -firstDays), 28, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := testbed.MariaDB(t).Database(t, "mdl_")
+	db.DB.SetMaxIdleConns(-1) // hundreds of idle ones would be more than the server takes
+	dir := t.TempDir()
+	site := &testbed.Site{Wwwroot: web.Wwwroot(), DB: db, Dirroot: dir, Dataroot: filepath.Join(dir, "moodledata"), ConfigFile: filepath.Join(dir, "config.php")}
+	db.Exec(t, `INSERT INTO {config} (name, value) VALUES ('siteidentifier', ?), ('mnet_dispatcher_mode', 'strict'), ('mnet_all_hosts_id', '1'), ('mnet_localhost_id', ?)`,
+		"identifier of "+site.Wwwroot, ownRow(i))
+	db.Exec(t, `INSERT INTO {config_plugins} (plugin, name, value) VALUES ('mnet', 'openssl', ?), ('mnet', 'openssl_history', 'a:0:{}'), ('auth_mnet', 'rpc_negotiation_timeout', '30')`,
+		pair.Certificate.PEM+"@@@@@@@@"+pair.PEM)
+	db.Exec(t, `INSERT INTO {course} (id, fullname, shortname, format) VALUES (1, 'A fleet', 'fleet', 'site');
+		INSERT INTO {mnet_application} (id, name, display_name, xmlrpc_server_url) VALUES (1, 'moodle', 'Moodle', '/mnet/xmlrpc/server.php');
+		INSERT INTO {mnet_service} (id, name, offer) VALUES (1, 'sso_idp', 1), (2, 'sso_sp', 1)`)
+	return &fleetTenant{site, web, side}, pair
+}
+
+// freeAddress is one on which nobody listens, a moment ago.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().String()
+}
+
+// ownRow is the id of a tenant's row of itself. All have the same rows of hosts
+// under the same ids, the one of all hosts first; only which is their own differs.
+func ownRow(i int) int { return 2 + i }
+
+// introduce fills everybody's rows of hosts.
+func (f *fleet) introduce(t testing.TB, pairs []*envelope.KeyPair) {
+	t.Helper()
+	const row = "(?, '127.0.0.1', ?, ?, ?, 1, 2)"
+	insert, values := []string{row}, []any{"", "All Hosts", "", 0}
+	add := func(wwwroot string, c *envelope.Certificate) {
+		insert, values = append(insert, row), append(values, wwwroot, "Site "+wwwroot, c.PEM, c.NotAfter.Unix())
+	}
+	for i, tenant := range f.tenants {
+		add(tenant.Wwwroot, pairs[i].Certificate)
+		for _, outsider := range f.outsiders {
+			if err := outsider.Know(tenant.Wwwroot, pairs[i].Certificate.PEM); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, outsider := range f.outsiders {
+		pair, _, err := outsider.Pairs()
+		if err != nil {
+			t.Fatal(err)
+		}
+		add(outsider.Wwwroot(), pair.Certificate)
+	}
+	first := f.tenants[0].DB
+	first.Exec(t, `INSERT INTO {mnet_host} (wwwroot, ip_address, name, public_key, public_key_expires, applicationid, sslverification) VALUES `+
+		strings.Join(insert, ", "), values...)
+	for _, tenant := range f.tenants {
+		if tenant.DB != first {
+			tenant.DB.Exec(t, "INSERT INTO {mnet_host} SELECT * FROM "+first.Name+".mdl_mnet_host")
+		}
+		tenant.DB.Exec(t, `INSERT INTO {mnet_host2service} (hostid, serviceid, publish, subscribe)
+			SELECT h.id, s.id, 1, 1 FROM {mnet_host} h, {mnet_service} s WHERE h.wwwroot <> '' AND h.wwwroot <> ?`, tenant.Wwwroot)
+	}
+	master := f.tenants[0]
+	if err := os.WriteFile(master.ConfigFile, fmt.Appendf(nil, fleetConfig, first.Host, first.Name, first.User, first.Password, first.Port,
+		master.Wwwroot, master.Dataroot), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+const fleetConfig = `<?php
+$CFG = new stdClass();
+$CFG->dbtype    = 'mariadb';
+$CFG->dbhost    = '%s';
+$CFG->dbname    = '%s';
+$CFG->dbuser    = '%s';
+$CFG->dbpass    = '%s';
+$CFG->prefix    = 'mdl_';
+$CFG->dboptions = array('dbport' => %d);
+$CFG->wwwroot   = '%s';
+$CFG->dataroot  = '%s';
+
+require_once(__DIR__ . '/lib/setup.php');
+`
+
+// wrongLinks are the links, "holder > of", in which the holder's row, or its
+// expiry, is not of the certificate that the other's web side uses.
+func (f *fleet) wrongLinks(t testing.TB) (wrong []string) {
+	t.Helper()
+	used := map[string]string{}
+	for _, site := range f.sitesOnTheWeb() {
+		current, _, err := site.Pairs()
+		if err != nil {
+			t.Fatal(err)
+		}
+		used[site.Wwwroot()] = fmt.Sprint(current.Certificate.PEM, current.Certificate.NotAfter.Unix())
+	}
+	for _, outsider := range f.outsiders {
+		for _, tenant := range f.tenants {
+			if outsider.Held(tenant.Wwwroot) != tenant.web.Certificate() {
+				wrong = append(wrong, outsider.Wwwroot()+" > "+tenant.Wwwroot)
+			}
+		}
+	}
+	for _, tenant := range f.tenants {
+		for wwwroot, held := range tenant.hosts(t) {
+			if used[wwwroot] != held {
+				wrong = append(wrong, tenant.Wwwroot+" > "+wwwroot)
+			}
+		}
+	}
+	slices.Sort(wrong)
+	return wrong
+}
+
+// hosts are a tenant's active rows, its own too: certificate and expiry by wwwroot.
+func (s *fleetTenant) hosts(t testing.TB) map[string]string {
+	t.Helper()
+	rows, err := s.DB.DB.QueryContext(t.Context(), s.DB.SQL("SELECT wwwroot, CONCAT(public_key, public_key_expires) FROM {mnet_host} WHERE deleted = 0 AND wwwroot <> ''"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	held := map[string]string{}
+	for rows.Next() {
+		var wwwroot, certificate string
+		if err := rows.Scan(&wwwroot, &certificate); err != nil {
+			t.Fatal(err)
+		}
+		held[wwwroot] = certificate
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return held
+}
+
+func (f *fleet) sitesOnTheWeb() []*peertest.Site {
+	all := slices.Clone(f.outsiders)
+	for _, tenant := range f.tenants {
+		all = append(all, tenant.web)
+	}
+	return all
+}
+
+// call has two sites call each other sealed, as they do when a user signs on.
+func call(t testing.TB, a, b *peertest.Site) {
+	t.Helper()
+	for _, way := range [][2]*peertest.Site{{a, b}, {b, a}} {
+		if err := way[0].Call(t.Context(), way[1].Wwwroot()); err != nil {
+			t.Errorf("%s: %v", way[0].Wwwroot(), err)
+		}
+	}
+}

@@ -1,0 +1,215 @@
+package test
+
+import (
+	"context"
+	"crypto/md5"
+	"crypto/sha1"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/elliotchance/phpserialize"
+
+	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/peers/peertest"
+	"renew_mnetkeys/testbed"
+)
+
+// webSide is what a tenant's web side reads and writes: rows of hosts in the
+// database, and its key pair through Moodle's file cache, which it fills where
+// the entry is missing. So it uses an old pair for as long as nobody drops that.
+type webSide struct {
+	db      *sql.DB // connected to the server; the tables are named with their database
+	tables  string  // `database`.`mdl_
+	own     int     // id of its own row
+	wwwroot string
+	entry   atomic.Pointer[string] // file of the cached settings of plugin mnet
+
+	statements atomic.Int64                  // that it has run
+	asked      atomic.Int64                  // how often it has been asked for its keys, which is once in every call
+	gate       atomic.Pointer[chan struct{}] // what its refilling of the cache waits for; nil: nothing
+	next       atomic.Pointer[func()]        // what the next request that finds no entry does first, alone; it may write one
+
+	mu    sync.Mutex
+	pairs map[string]*envelope.KeyPair // by their text: to parse one takes as long as to use it
+}
+
+var (
+	_ peertest.Store     = (*webSide)(nil)
+	_ peertest.Publisher = (*webSide)(nil)
+)
+
+func (w *webSide) open(t testing.TB, db *sql.DB, site *testbed.Site, i int) {
+	t.Helper()
+	w.db, w.tables, w.own, w.wwwroot = db, "`"+site.DB.Name+"`.`mdl_", ownRow(i), site.Wwwroot
+	w.cacheIn(site, site.Dataroot)
+}
+
+// holdRefill makes the web side slow to read a new key, until it is released.
+func (w *webSide) holdRefill() (release func()) {
+	gate := make(chan struct{})
+	w.gate.Store(&gate)
+	return sync.OnceFunc(func() { close(gate) })
+}
+
+// cacheIn says under which dataroot the web side keeps its cache.
+func (w *webSide) cacheIn(site *testbed.Site, dataroot string) {
+	identifier := fmt.Sprintf("%x", md5.Sum([]byte("identifier of "+site.Wwwroot)))
+	definition := fmt.Sprintf("%x", md5.Sum([]byte("1/core/config/"+identifier)))
+	name := fmt.Sprintf("%x", sha1.Sum([]byte(definition+"-mnet")))
+	entry := filepath.Join(dataroot, "cache", "cachestore_file", "default_application", "core_config", name[:3]+"-cache", name+".cache")
+	w.entry.Store(&entry)
+}
+
+func (w *webSide) row(ctx context.Context, into any, query string, args ...any) error {
+	w.statements.Add(1)
+	return w.db.QueryRowContext(ctx, query, args...).Scan(into)
+}
+
+// settings are a site's pair and its history, as stored.
+type settings struct{ Pair, History string }
+
+// cached is what Moodle's file store makes of them.
+func (s settings) cached() []byte {
+	return fmt.Appendf(nil, `a:2:{s:7:"openssl";s:%d:"%s";s:15:"openssl_history";s:%d:"%s";}`, len(s.Pair), s.Pair, len(s.History), s.History)
+}
+
+// Keys implements peertest.Store.
+func (w *webSide) Keys(ctx context.Context) (*envelope.KeyPair, []*envelope.KeyPair, error) {
+	w.asked.Add(1)
+	cached, err := os.ReadFile(*w.entry.Load())
+	if errors.Is(err, fs.ErrNotExist) {
+		cached, err = w.refill(ctx)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := phpserialize.UnmarshalAssociativeArray(cached)
+	if err != nil {
+		return nil, nil, fmt.Errorf("cached settings: %w", err)
+	}
+	current, err := w.parse(fmt.Sprint(s["openssl"]))
+	if err != nil {
+		return nil, nil, err
+	}
+	texts, err := retired(fmt.Sprint(s["openssl_history"]))
+	if err != nil {
+		return nil, nil, err
+	}
+	var history []*envelope.KeyPair
+	for _, text := range texts {
+		pair, err := w.parse(text)
+		if err != nil {
+			return nil, nil, err
+		}
+		history = append(history, pair)
+	}
+	return current, history, nil
+}
+
+// refill writes the entry beside its place and moves it there, so that nobody
+// reads half of it. Like Moodle's it is as old as what was read before it.
+func (w *webSide) refill(ctx context.Context) ([]byte, error) {
+	if gate := w.gate.Load(); gate != nil {
+		<-*gate
+	}
+	if next := w.next.Swap(nil); next != nil {
+		(*next)()
+		if cached, err := os.ReadFile(*w.entry.Load()); err == nil {
+			return cached, nil
+		}
+	}
+	var s settings
+	const value = "config_plugins` WHERE plugin = 'mnet' AND name = "
+	// One statement: a renewal must not come between the pair and its history.
+	var both string
+	err := w.row(ctx, &both, "SELECT JSON_OBJECT('Pair', (SELECT value FROM "+w.tables+value+"'openssl'), "+
+		"'History', (SELECT value FROM "+w.tables+value+"'openssl_history'))")
+	if err == nil {
+		err = json.Unmarshal([]byte(both), &s)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the settings of plugin mnet: %w", err)
+	}
+	dir := filepath.Dir(*w.entry.Load())
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	file, err := os.CreateTemp(dir, "*.temp")
+	if err != nil {
+		return nil, err
+	}
+	cached := s.cached()
+	_, err = file.Write(cached)
+	if err = errors.Join(err, file.Close()); err != nil {
+		return nil, err
+	}
+	return cached, os.Rename(file.Name(), *w.entry.Load())
+}
+
+// retired reads Moodle's openssl_history: the pairs in it, as texts.
+func retired(history string) (texts []string, err error) {
+	list, err := phpserialize.UnmarshalIndexedArray([]byte(history))
+	if err != nil {
+		return nil, fmt.Errorf("openssl_history: %w", err)
+	}
+	for _, entry := range list {
+		fields := entry.(map[any]any)
+		texts = append(texts, fmt.Sprint(fields["certificate"], "@@@@@@@@", fields["keypair_PEM"]))
+	}
+	return texts, nil
+}
+
+func (w *webSide) parse(pair string) (*envelope.KeyPair, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.pairs[pair] == nil {
+		certificate, key, _ := strings.Cut(pair, "@@@@@@@@")
+		parsed, err := envelope.ParseKeyPair(certificate, key)
+		if err != nil {
+			return nil, err
+		}
+		w.pairs[pair] = parsed
+	}
+	return w.pairs[pair], nil
+}
+
+// Published implements peertest.Publisher.
+func (w *webSide) Published(ctx context.Context) (certificate string, err error) {
+	err = w.row(ctx, &certificate, "SELECT public_key FROM "+w.tables+"mnet_host` WHERE id = ?", w.own)
+	return certificate, err
+}
+
+// Held implements peertest.Store. Its own row is found by its id: wwwroot has no
+// index, and a site of a large array is fast at nothing but answering itself.
+func (w *webSide) Held(ctx context.Context, wwwroot string) (certificate string, known bool, err error) {
+	if wwwroot == w.wwwroot {
+		certificate, err = w.Published(ctx)
+		return certificate, true, err
+	}
+	err = w.row(ctx, &certificate, "SELECT public_key FROM "+w.tables+"mnet_host` WHERE deleted = 0 AND wwwroot = ?", wwwroot)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", false, nil
+	}
+	return certificate, err == nil, err
+}
+
+// Hold implements peertest.Store.
+func (w *webSide) Hold(ctx context.Context, wwwroot, certificate string) error {
+	c, err := envelope.ParseCertificate(certificate)
+	if err != nil {
+		return err
+	}
+	w.statements.Add(1)
+	_, err = w.db.ExecContext(ctx, "UPDATE "+w.tables+"mnet_host` SET public_key = ?, public_key_expires = ? WHERE deleted = 0 AND wwwroot = ?",
+		certificate, c.NotAfter.Unix(), wwwroot)
+	return err
+}

@@ -1,0 +1,30 @@
+// Package test runs the command as its users do, and looks at exit codes, output, tables and peers. It knows
+// nothing of package main but what that prints. Sites are real PHP (testbed.PHPSite), or an array whose web sides
+// are fakes in this process ([fleet]).
+package test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"renew_mnetkeys/testbed"
+)
+
+func TestMain(m *testing.M) { testbed.Main(withBuilds{m}) }
+
+func TestScripts(t *testing.T) {
+	dir := filepath.Dir(binary(t))
+	testscript.Run(t, testscript.Params{
+		Dir:                 "../testdata/script",
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("HOME", env.WorkDir) // no config.php of this machine
+			env.Setenv("PATH", dir+string(os.PathListSeparator)+env.Getenv("PATH"))
+			env.Setenv("GORACE", noSleep)
+			return nil
+		},
+	})
+}

@@ -1,0 +1,303 @@
+package test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"renew_mnetkeys/peers/peertest"
+	"renew_mnetkeys/rotate"
+)
+
+// reading are the commands that write nothing, as they are called.
+var reading = [][]string{{"status"}, {"status", "--live"}, {"verify"}, {"check"}, {"doctor"}}
+
+// tables is a checksum of every table of every tenant's database, and of what
+// outsiders hold.
+func (f *fleet) tables(t testing.TB) string {
+	t.Helper()
+	var all []string
+	for _, s := range f.tenants {
+		names := s.DB.Value(t, "SELECT GROUP_CONCAT(table_name ORDER BY table_name) FROM information_schema.tables WHERE table_schema = ?", s.DB.Name)
+		for _, table := range strings.Split(names, ",") {
+			var name, sum string
+			if err := s.DB.DB.QueryRowContext(t.Context(), "CHECKSUM TABLE "+table).Scan(&name, &sum); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, name+" "+sum)
+		}
+		for _, outsider := range f.outsiders {
+			all = append(all, outsider.Held(s.Wwwroot))
+		}
+	}
+	if len(all) < 7*len(f.tenants) {
+		t.Fatalf("%d checksums of %d databases", len(all), len(f.tenants))
+	}
+	return strings.Join(all, "\n")
+}
+
+// survey runs a command that only reads over the whole array, twice: for people
+// and as JSON.
+func (f *fleet) survey(t testing.TB, command []string) (text ran, reports map[string]rotate.TenantReport) {
+	t.Helper()
+	args := slices.Concat(command[1:], []string{"--all", "--withmaster", "--retries=0"})
+	text = f.command(t, command[0], args...)
+	r := f.command(t, command[0], append(args, "--json")...)
+	if r.code != text.code {
+		t.Errorf("exit code %d, as JSON %d", text.code, r.code)
+	}
+	return text, r.byTenant(t)
+}
+
+// links are what reports say of peers: "outcome reason holds" by "holder > of".
+func links(reports map[string]rotate.TenantReport) map[string]string {
+	all := map[string]string{}
+	for of, r := range reports {
+		for _, p := range r.Peers {
+			all[p.Wwwroot+" > "+of] = strings.TrimSpace(fmt.Sprintf("%s %s %s", p.Outcome, p.Reason, p.Holds))
+		}
+	}
+	return all
+}
+
+// surveyed is one way to look at an array that is not in order in one way.
+type surveyed struct {
+	code int
+	says []string
+	link string // what is said of the link in question
+	back string // and of its other direction, "" as of any other
+}
+
+func TestAnArrayIsLookedAtAndNotWritten(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, fleetOptions{tenants: 4, outsiders: 1})
+	holder, of := f.tenants[2], f.tenants[1]
+	good := map[string]map[bool]string{
+		"status":        {true: "skipped  current", false: "skipped"},
+		"status --live": {true: "accepted database current", false: "accepted"},
+		"verify":        {true: "accepted database", false: "accepted"},
+		"check":         {true: "accepted database", false: "accepted"},
+		"doctor":        {true: "accepted", false: "accepted"},
+	}
+	for _, c := range []struct {
+		name  string
+		upset func()
+		want  map[string]surveyed
+	}{
+		{"in order", func() {}, map[string]surveyed{
+			"status":        {0, []string{of.Wwwroot + ": ", "4 peers, 3 of 3 in the array hold it", "4 tenants: 4 read; 16 links ("}, "skipped  current", ""},
+			"status --live": {0, []string{"4 peers, 3 of 3 in the array hold it", "16 of 16 links proven (12 by database)"}, "accepted database current", ""},
+			"verify":        {0, []string{"4 tenants: 4 verified; 16 of 16 links proven (12 by database)"}, "accepted database", ""},
+			"check":         {0, []string{"OK: 4 tenants: the first key ends in 17 days, 16 of 16 links proven | days_left="}, "accepted database", ""},
+			"doctor":        {0, []string{of.Wwwroot + ": 0 errors, 0 warnings"}, "accepted", ""},
+		}},
+		{"a member holds another certificate", func() {
+			holder.DB.Exec(t, "UPDATE {mnet_host} SET public_key = (SELECT public_key FROM (SELECT public_key FROM {mnet_host} WHERE wwwroot = ?) other) WHERE wwwroot = ?",
+				f.tenants[3].Wwwroot, of.Wwwroot)
+		}, map[string]surveyed{
+			"status":        {0, []string{of.Wwwroot + ": ", "4 peers, 2 of 3 in the array hold it"}, "skipped  other", ""},
+			"status --live": {3, []string{"2 of 3 in the array hold it", "14 of 16 links proven", "refused 1 links: cannot_open", "next: "}, "refused cannot_open other", "refused fault_7023 current"},
+			"verify":        {3, []string{"14 of 16 links proven", "refused 1 links: cannot_open", "for example " + of.Wwwroot + " at " + holder.Wwwroot, "next: "}, "refused cannot_open", "refused fault_7023"},
+			"check":         {1, []string{"WARNING: 2 problems; " + of.Wwwroot + ": peer " + holder.Wwwroot + " refused: cannot_open", "peers_refused=2;"}, "refused cannot_open", "refused fault_7023"},
+			"doctor":        {3, []string{of.Wwwroot + ": 1 error, ", "peer_cannot_open  " + holder.Wwwroot, "next: "}, "refused cannot_open", "refused fault_7023"},
+		}},
+	} {
+		c.upset()
+		before := f.tables(t)
+		t.Run(c.name, func(t *testing.T) {
+			for _, command := range reading {
+				name := strings.Join(command, " ")
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					text, reports := f.survey(t, command)
+					want := c.want[name]
+					text.expect(t, want.code, want.says...)
+					found := links(reports)
+					if len(reports) != 4 || len(found) != 16 {
+						t.Errorf("%d tenants, %d links", len(reports), len(found))
+					}
+					for link, said := range found {
+						expected := good[name][link[:strings.Index(link, " ")] != f.outsiders[0].Wwwroot()]
+						if link == holder.Wwwroot+" > "+of.Wwwroot {
+							expected = want.link
+						}
+						if link == of.Wwwroot+" > "+holder.Wwwroot && want.back != "" {
+							expected = want.back
+						}
+						if said != expected {
+							t.Errorf("%s: %q, want %q", link, said, expected)
+						}
+					}
+				})
+			}
+		})
+		if f.tables(t) != before {
+			t.Errorf("%s: something was written", c.name)
+		}
+	}
+}
+
+func TestATenantWhoseDatabaseIsDownFailsAlone(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, fleetOptions{tenants: 4, outsiders: 1})
+	down := f.tenants[3]
+	f.says(t, down.Site, "vdbhost = '127.0.0.1:1'")
+	down.web.Misbehave(peertest.Status(500)) // what Moodle answers without its database
+	before := f.tables(t)
+	for name, c := range map[string]struct {
+		code int
+		says []string
+		link string // of every other tenant to it
+	}{
+		"status":        {3, []string{"4 tenants: 3 read, 1 failed; 12 links ("}, "skipped"},
+		"status --live": {3, []string{"9 of 12 links proven", "pending 3 links: connect: its database: "}, "pending connect"},
+		"verify":        {3, []string{"9 of 12 links proven (6 by database)", "pending 3 links: connect: its database: ", "next: "}, "pending connect"},
+		"check":         {3, []string{"UNKNOWN: 4 problems; " + down.Wwwroot + ": ", "WARNING: ", "peers_pending=3;"}, "pending connect"},
+		"doctor":        {3, []string{"peer_http_500", "error: "}, "pending http_500"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text, reports := f.survey(t, strings.Fields(name))
+			text.expect(t, c.code, append(c.says, "127.0.0.1:1")...)
+			if r := reports[down.Wwwroot]; r.Outcome != rotate.Failed || !strings.Contains(r.Error, "127.0.0.1:1") || len(r.Peers) > 0 || len(reports) != 4 {
+				t.Errorf("the one whose database is down: %+v", r)
+			}
+			for link, said := range links(reports) {
+				if (said == c.link) != strings.HasPrefix(link, down.Wwwroot+" > ") && name != "status" {
+					t.Errorf("%s: %s", link, said)
+				}
+			}
+		})
+	}
+	if f.tables(t) != before {
+		t.Error("something was written")
+	}
+	f.command(t, "push", "--all", "--withmaster").expect(t, 3, "4 tenants: 3 kept, 1 failed", "9 of 12 links proven")
+}
+
+func TestAnArrayIsRolledBack(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, fleetOptions{tenants: 4, outsiders: 1, kind: peertest.Stock})
+	pairs := func() (all []string) {
+		for _, s := range f.tenants {
+			all = append(all, pairOf(t, s.Site))
+		}
+		return all
+	}
+	first := pairs()
+	f.renew(t, "--all", "--withmaster").expect(t, 0)
+	second := pairs()
+	before := f.tables(t)
+	f.command(t, "rollback", "--all", "--withmaster").expect(t, rotate.ExitUsage, "error: rollback asks", "hint: say so with --yes")
+	f.command(t, "rollback", "--all", "--withmaster", "--dry-run").expect(t, 0, "4 tenants: 4 can be rolled back; dry run: nothing was changed")
+	if f.tables(t) != before {
+		t.Error("something was written before it was said")
+	}
+
+	r := f.command(t, "rollback", "--all", "--withmaster", "--yes", "--json")
+	r.expect(t, 0)
+	if !slices.Equal(pairs(), first) {
+		t.Error("not every tenant has its former pair")
+	}
+	for i, s := range f.tenants {
+		coherent(t, s.Site)
+		if history := historyOf(t, s.Site); !slices.Equal(history, second[i:i+1]) {
+			t.Errorf("%s does not keep the pair that was replaced: %d", s.Wwwroot, len(history))
+		}
+		call(t, s.web, f.tenants[(i+1)%4].web)
+		call(t, s.web, f.outsiders[0])
+	}
+	if wrong := f.wrongLinks(t); len(wrong) > 0 {
+		t.Errorf("wrong links: %q", wrong)
+	}
+	for wwwroot, tenant := range r.byTenant(t) {
+		if tenant.Outcome != rotate.Renewed || tenant.SelfCheck != rotate.SelfProven || tenant.Unproven() > 0 || len(tenant.Peers) != 4 {
+			t.Errorf("%s: %+v", wwwroot, tenant)
+		}
+	}
+	// The one that it went back from is a way forward again.
+	f.command(t, "rollback", "--host="+f.tenants[1].Wwwroot, "--yes").expect(t, 0, "4 of 4 peers proven")
+	if wrong := f.wrongLinks(t); len(wrong) > 0 || pairOf(t, f.tenants[1].Site) != second[1] {
+		t.Errorf("wrong links: %q", wrong)
+	}
+}
+
+func TestAnArrayOfWhichNothingIsDueIsSilent(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, fleetOptions{tenants: 4, outsiders: 1})
+	before, tables := f.secrets(t), f.tables(t)
+	for range 2 {
+		r := f.renew(t, "--all", "--withmaster", "--if-due")
+		if r.code != 0 || r.stdout+r.stderr != "" {
+			t.Errorf("exit code %d:\n%s%s", r.code, r.stdout, r.stderr)
+		}
+	}
+	if f.tables(t) != tables {
+		t.Error("something was written")
+	}
+	due, other := f.tenants[1], f.tenants[2]
+	due.DB.Exec(t, "UPDATE {mnet_host} SET public_key_expires = UNIX_TIMESTAMP() + 86400 WHERE wwwroot = ?", due.Wwwroot)
+	f.tenants[3].DB.Exec(t, "UPDATE {mnet_host} SET public_key = '', public_key_expires = 0 WHERE wwwroot = ?", other.Wwwroot)
+	pairs := map[string]string{}
+	for _, s := range f.tenants {
+		pairs[s.Wwwroot] = pairOf(t, s.Site)
+	}
+	f.renew(t, "--all", "--withmaster", "--if-due", "--dry-run").expect(t, 0, "4 tenants: 1 can be renewed, 3 not due; dry run: nothing was changed")
+	r := f.renew(t, "--all", "--withmaster", "--if-due")
+	r.expect(t, 0, "4 tenants to renew, in an array of 4 sites\n", "4 tenants: 1 renewed, 3 kept; 16 of 16 links proven (12 by database)")
+	r.revealsNothing(t, before)
+	for _, s := range f.tenants {
+		coherent(t, s.Site)
+		if renewed := pairOf(t, s.Site) != pairs[s.Wwwroot]; renewed != (s == due) {
+			t.Errorf("%s: renewed: %v", s.Wwwroot, renewed)
+		}
+	}
+	if wrong := f.wrongLinks(t); len(wrong) > 0 {
+		t.Errorf("wrong links: %q", wrong)
+	}
+	if r := f.renew(t, "--all", "--withmaster", "--if-due"); r.code != 0 || r.stdout+r.stderr != "" {
+		t.Errorf("afterwards, exit code %d:\n%s%s", r.code, r.stdout, r.stderr)
+	}
+}
+
+func TestAShardMayBeEmpty(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, fleetOptions{tenants: 2})
+	empty := "--shard=0/2"
+	if (rotate.Selection{Shard: 0, Shards: 2}).Includes(f.tenants[1].Wwwroot) {
+		empty = "--shard=1/2"
+	}
+	before := f.tables(t)
+	for _, cmd := range allCommands(t) {
+		t.Run(cmd, func(t *testing.T) {
+			args := []string{"--all", empty}
+			if cmd == "rollback" {
+				args = append(args, "--yes")
+			}
+			text := f.command(t, cmd, args...)
+			text.expect(t, 0)
+			if says := map[bool]string{false: "\n0 tenants: nothing to do (", true: "OK: 0 tenants |"}; !strings.Contains(text.stdout, says[cmd == "check"]) || text.stderr != "" {
+				t.Errorf("it says %q and %q", text.stdout, text.stderr)
+			}
+			r := f.command(t, cmd, append(args, "--json")...)
+			if d := r.document(t); r.code != 0 || len(d.Tenants) != 0 || d.Tenants == nil {
+				t.Errorf("%+v", d)
+			}
+		})
+	}
+	if r := f.renew(t, "--all", empty, "--if-due"); r.code != 0 || r.stdout+r.stderr != "" {
+		t.Errorf("when due, exit code %d:\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	if f.tables(t) != before {
+		t.Error("something was written")
+	}
+}
+
+func TestACheckThatComesToNoTenantIsUnknown(t *testing.T) {
+	for _, args := range [][]string{{}, {"--all"}} {
+		r := run1(t, command(t, append([]string{"check", "--config=missing/config.php"}, args...)...))
+		if r.code != 3 || !strings.HasPrefix(r.stdout, "UNKNOWN: /") || !strings.Contains(r.stdout, "missing/config.php: there is no such file") || strings.Count(r.stdout, "\n") != 1 {
+			t.Errorf("%q: exit code %d: %s%s", args, r.code, r.stdout, r.stderr)
+		}
+	}
+}
