@@ -1,4 +1,4 @@
-module renew_mnetkeys/lint
+module renew_mnetkeys/tools
 
 go 1.26.0
 
