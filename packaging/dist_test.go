@@ -206,7 +206,7 @@ func namesItsParts(t *testing.T, path, arch string) {
 	for _, c := range bom.Components {
 		versions[c.Name], refs[c.Ref] = c.Version, true
 	}
-	if len(refs) != len(bom.Components)+1 || versions["stdlib"] == "" {
+	if len(refs) != len(bom.Components)+1 || versions["std"] == "" {
 		t.Errorf("components that are one, or no Go: %s", text)
 	}
 	for module, version := range required(t, arch) {
