@@ -9,6 +9,8 @@ shift
 umask 022
 # GOWORK=off: the versions of go.mod, not those that smoke/ asks for besides.
 export LC_ALL=C TZ=UTC GOWORK=off CGO_ENABLED=0
+# What urfave/cli writes manuals with, a Markdown parser, is left out: ours is made by the command. As a variable, since go list and the SBOM must know too.
+export GOFLAGS="${GOFLAGS:-} -tags=urfave_cli_no_docs"
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 export SOURCE_DATE_EPOCH
 
