@@ -6,7 +6,7 @@ ARCHS ?= amd64 arm64
 .PHONY: build test dist clean
 
 build:
-	go build -buildvcs=auto -o renew_mnetkeys .
+	go build -buildvcs=auto -tags urfave_cli_no_docs -o renew_mnetkeys .
 
 test:
 	./test.sh

@@ -19,7 +19,7 @@ type arrayOptions struct {
 }
 
 // arrayFlags are the names of the options that mean nothing without --all.
-var arrayFlags = []string{"withmaster", "match", "exclude", "shard", "fullstop", "max-failures", "canary", "fresh", "only-distribute",
+var arrayFlags = []string{"withmaster", "match", "exclude", "shard", "fullstop", "max-failures", "canary", "fresh",
 	"push", "prove", "db-connections"}
 
 func readArrayOptions(cmd subcommand, c *cli.Context) (all bool, a arrayOptions, err error) {
@@ -34,7 +34,7 @@ func readArrayOptions(cmd subcommand, c *cli.Context) (all bool, a arrayOptions,
 	a.Match, a.Exclude = c.StringSlice("match"), c.StringSlice("exclude")
 	a.WithMaster, a.DBConnections = c.Bool("withmaster"), c.Int("db-connections")
 	a.Parallel, a.Fresh = parallelTenants(), wait(c, "fresh")
-	a.OnlyDistribute, a.Canary, a.MaxFailures = c.Bool("only-distribute") || cmd.name == "push", c.Int("canary"), c.Int("max-failures")
+	a.PushOnly, a.Canary, a.MaxFailures = cmd.name == "push", c.Int("canary"), c.Int("max-failures")
 	a.RollBack, a.FullStop = cmd.name == "rollback", c.Bool("fullstop")
 	for _, bad := range []struct {
 		is      bool

@@ -84,7 +84,6 @@ func optionTable() []option {
 		{&cli.IntFlag{Name: "max-failures", Usage: "(`N`) with --all: renew no more tenants once so many failed; without it all are tried"}, whichTenants, renewing},
 		{&cli.IntFlag{Name: "canary", Value: 1, Usage: "(`N`) with --all: so many tenants go first; one that fails stops the others"}, whichTenants, renewing},
 		{duration("fresh", "1h", "(`DURATION`) with --all: a key younger than this is kept, distributed and proven"), whichTenants, renew},
-		{&cli.BoolFlag{Name: "only-distribute", Usage: "with --all: renew no key"}, whichTenants, renew},
 		{&cli.StringFlag{Name: "push", Value: "auto", Usage: "(`WAY`) with --all: auto tells tenants of the array by their databases, keyswap by HTTP"}, whichTenants, changing},
 		{&cli.StringFlag{Name: "prove", Value: "database", Usage: "(`HOW`) with --all: tenants by database, by calls, or by sample=K calls each"}, whichTenants, changing},
 		{&cli.IntFlag{Name: "db-connections", Value: 8, Usage: "(`N`) with --all: connections to one database server at once"}, whichTenants, nil},

@@ -50,7 +50,7 @@ Commands:
 Every option has an environment variable: MNETKEYS_HOST for --host, %s.
 DURATION is written as 90s, 36h or 7d.`, example)
 	if cmd.changes() {
-		b.WriteString(" COMMAND is an argv, run without a shell: for one write sh -c '…'.")
+		b.WriteString(" COMMAND is run by /bin/sh -c: a path with blanks must be quoted in it.")
 	}
 	if whole {
 		b.WriteString("\n\nWithout --config and MOODLE_CONFIG, config.php is looked for in the working directory and upwards, then as:\n")

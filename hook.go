@@ -19,11 +19,7 @@ func checkHooks(o options) error {
 		if line == "" {
 			continue
 		}
-		cmd, err := hooks.Parse(line)
-		if err == nil {
-			err = cmd.Check()
-		}
-		if err != nil {
+		if err := hooks.Command(line).Check(); err != nil {
 			return &usageError{problem: "--" + name + ": " + err.Error()}
 		}
 	}
@@ -42,16 +38,12 @@ func (e *hookError) Unwrap() error { return e.err }
 // runHook runs one hook, with a JSON document on its stdin, and logs what it says.
 // No key is in what it is given.
 func (out *output) runHook(ctx context.Context, name, line string, input any, env ...string) error {
-	cmd, err := hooks.Parse(line)
-	if err != nil {
-		return &hookError{name, err}
-	}
 	text, err := json.Marshal(input)
 	if err != nil {
 		return &hookError{name, err}
 	}
 	env = append(env, "MNET_HOOK="+name, "MNET_COMMAND="+out.o.Command)
-	said, err := cmd.Run(ctx, append(text, '\n'), env, hooks.Limits{})
+	said, err := hooks.Command(line).Run(ctx, append(text, '\n'), env, hooks.Limits{})
 	event := out.log.Debug()
 	if err != nil {
 		event = out.log.Error()

@@ -26,8 +26,8 @@ type fileOption struct {
 
 // contrary are options of which only one can be meant: the file's gives way.
 var contrary = [][2]string{
-	{"all", "host"}, {"all", "bindhost"}, {"if-due", "newkey"}, {"if-due", "bindhost"}, {"if-due", "only-distribute"},
-	{"newkey", "only-distribute"}, {"fullstop", "max-failures"}, {"quiet", "debug"}, {"tls-skip-verify", "ca-file"}, {"self-check", "node"},
+	{"all", "host"}, {"all", "bindhost"}, {"if-due", "newkey"}, {"if-due", "bindhost"},
+	{"fullstop", "max-failures"}, {"quiet", "debug"}, {"tls-skip-verify", "ca-file"}, {"self-check", "node"},
 }
 
 // goesWith is the switch without which an option means nothing.

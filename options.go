@@ -145,8 +145,6 @@ func (o options) checked() (options, error) {
 		{o.Days < 0 || o.Days > 3650, "--days must be 1 to 3650", ""},
 		{o.Command == "renew" && !slices.Contains(append(killsteps.KeySizes(), 2048, 3072, 4096), o.KeyBits), "--key-bits must be 2048, 3072 or 4096", ""},
 		{o.All && o.Host != "", "--all and --host contradict each other", "--host names one tenant, --all is the array; for some of it use --all --match"},
-		{o.All && o.NewKey && o.Array.OnlyDistribute, "--newkey and --only-distribute contradict each other", "--only-distribute makes no key"},
-		{o.Due.OnlyIfDue && o.Array.OnlyDistribute, "--if-due and --only-distribute contradict each other", "--if-due distributes what is not due anyway"},
 		{o.Due.OnlyIfDue && (o.NewKey || len(o.BindHost) > 0), "--if-due is for a site that runs: --newkey and --bindhost set one up", "run them once, without --if-due"},
 		{o.Command == "check" && o.Critical > o.Warning, "--critical must not be longer than --warning", "it is how much of the key's life is left"},
 		{o.All && len(o.BindHost) > 0, "--all and --bindhost contradict each other", "connect hosts first: --bindhost goes with --host"},

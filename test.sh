@@ -173,7 +173,7 @@ done_aside() { # done_aside NAME
 }
 
 in_smoke() { (cd smoke && "$@"); }
-in_lint() { (cd lint && GOWORK=off "$@"); }
+in_tools() { (cd tools && GOWORK=off "$@"); }
 
 formatted() {
     local files
@@ -181,17 +181,17 @@ formatted() {
     [ -z "$files" ] || { echo "gofmt would change: $files"; return 1; }
 }
 
-# The tools of lint/go.mod, in the versions that stand there.
+# The tools of tools/go.mod, in the versions that stand there.
 static_checks() {
     local code=0
-    if ! in_lint env CGO_ENABLED=0 go build -trimpath -o "$scratch/bin/" . tool; then
+    if ! in_tools env CGO_ENABLED=0 go build -trimpath -o "$scratch/bin/" ./lint tool; then
         not_checked "static checks" "the tools can not be built"
         ! in_ci
         return
     fi
     export GOFLAGS=-race PATH=$scratch/bin:$PATH
     step staticcheck ./... ./smoke/... || code=1
-    step in_lint env GOFLAGS= staticcheck . || code=1
+    step in_tools env GOFLAGS= staticcheck ./... || code=1
     step lint -test=false ./... ./smoke/... || code=1
     vulnerable || code=1
     return $code
@@ -236,7 +236,7 @@ main() {
     aside "static checks" static_checks
     check "go mod tidy" go mod tidy -diff
     check "go mod tidy, smoke" in_smoke go mod tidy -diff
-    check "go mod tidy, lint" in_lint go mod tidy -diff
+    check "go mod tidy, tools" in_tools go mod tidy -diff
     check "race build" go build -race -o "$scratch/bin/renew_mnetkeys" .
     check "MariaDB" start_mariadb
     # Tests wait more than they compute: four at once keep two cores busy. ./test takes the longest, so it begins first.

@@ -4,18 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"os/exec"
 	"syscall"
 	"time"
 )
 
 // Error says how a command failed, in words that hold neither its arguments nor its output.
 type Error struct {
-	Command string // the program
+	Command string // the program, see Command.String
 	Problem string // such as "not found", "exit code 3", "took longer than 2m0s"
-	Code    int    // its exit code; -1 when it gave none
 	cause   error  // where code decides on it: the context's, or why it did not start
 }
 
@@ -26,39 +23,15 @@ func (e *Error) Error() string { return e.Command + ": " + e.Problem }
 func (e *Error) Unwrap() error { return e.cause }
 
 func (c Command) failed(problem string, cause error) *Error {
-	return &Error{Command: c.String(), Problem: problem, Code: -1, cause: cause}
+	return &Error{Command: c.String(), Problem: problem, cause: cause}
 }
 
-// notFound says why exec.LookPath gave no path.
-func (c Command) notFound(err error) *Error {
-	problem := err.Error()
-	switch {
-	case errors.Is(err, exec.ErrDot):
-		problem = "found in the current directory alone: write it with its path"
-	case errors.Is(err, exec.ErrNotFound), errors.Is(err, fs.ErrNotExist):
-		problem = "not found"
-	case errors.Is(err, syscall.EISDIR):
-		problem = "is a directory"
-	case errors.Is(err, fs.ErrPermission):
-		problem = "not executable"
-	}
-	return c.failed(problem, err)
-}
-
-// notStarted says why a program that is there does not run.
+// notStarted says why sh does not run.
 func (c Command) notStarted(err error) *Error {
-	problem := "does not start: " + err.Error()
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		problem = "does not start: what its first line names after #! is not found"
-	case errors.Is(err, fs.ErrPermission):
-		problem = "not executable"
-	case errors.Is(err, syscall.ENOEXEC):
-		problem = "does not start: neither a program for this machine nor a script whose first line starts with #!"
-	case errors.Is(err, syscall.E2BIG):
-		problem = "does not start: its arguments and environment are too long"
+	if errors.Is(err, syscall.E2BIG) {
+		return c.failed("does not start: the command and its environment are too long", err)
 	}
-	return c.failed(problem, err)
+	return c.failed("does not start: "+err.Error(), err)
 }
 
 // ended is the error of a command that ended by itself, nil after exit code 0.
@@ -69,7 +42,15 @@ func (c Command) ended(state *os.ProcessState) error {
 	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		return c.failed(fmt.Sprintf("killed by signal %d (%v)", int(status.Signal()), status.Signal()), nil)
 	}
-	return &Error{Command: c.String(), Problem: fmt.Sprintf("exit code %d", state.ExitCode()), Code: state.ExitCode()}
+	code := state.ExitCode()
+	problem := fmt.Sprintf("exit code %d", code)
+	switch code { // sh's own; its output names the command
+	case 126:
+		problem += ": a command is not executable"
+	case 127:
+		problem += ": a command was not found, or what the first line of its script names after #!"
+	}
+	return &Error{Command: c.String(), Problem: problem}
 }
 
 // cutShort is the error of a command that we have ended, or tried to.

@@ -88,14 +88,14 @@ func TestWholeGroupIsEnded(t *testing.T) {
 		results[name] = make(chan result, 1)
 		go func(to chan<- result) {
 			started := time.Now()
-			out, err := shell(test.script).Run(t.Context(), nil, nil, Limits{Time: test.limit})
+			out, err := Command(test.script).Run(t.Context(), nil, nil, Limits{Time: test.limit})
 			to <- result{out, err, time.Since(started)}
 		}(results[name])
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			r := <-results[name]
-			if r.err == nil && test.problem != "" || r.err != nil && r.err.Error() != "/bin/sh: "+test.problem {
+			if r.err == nil && test.problem != "" || r.err != nil && r.err.Error() != "sh: "+test.problem {
 				t.Errorf("error %v", r.err)
 			}
 			for _, pid := range pids(t, r.out, test.pids) {
@@ -110,7 +110,7 @@ func TestWholeGroupIsEnded(t *testing.T) {
 
 func TestGroupIsAskedBeforeItIsKilled(t *testing.T) {
 	t.Parallel()
-	out, err := shell(`exec 2>/dev/null; trap 'echo tidied; exit' TERM; echo begun; while :; do sleep 0.05; done`).Run(t.Context(), nil, nil, Limits{Time: time.Second})
+	out, err := Command(`exec 2>/dev/null; trap 'echo tidied; exit' TERM; echo begun; while :; do sleep 0.05; done`).Run(t.Context(), nil, nil, Limits{Time: time.Second})
 	if out != "begun\ntidied\n" || err == nil {
 		t.Errorf("%q, error %v", out, err)
 	}
@@ -121,8 +121,8 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(300*time.Millisecond, cancel)
 	started := time.Now()
-	out, err := shell(`sleep 60 & echo $!; wait`).Run(ctx, nil, nil, Limits{})
-	if !errors.Is(err, context.Canceled) || err.Error() != "/bin/sh: interrupted: context canceled" || time.Since(started) > 10*time.Second {
+	out, err := Command(`sleep 60 & echo $!; wait`).Run(ctx, nil, nil, Limits{})
+	if !errors.Is(err, context.Canceled) || err.Error() != "sh: interrupted: context canceled" || time.Since(started) > 10*time.Second {
 		t.Errorf("after %v: %v", time.Since(started), err)
 	}
 	awaitGone(t, pids(t, out, 1)[0])
@@ -131,7 +131,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 func TestNothingIsStartedInAnEndedContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if out, err := shell(`echo ran`).Run(ctx, nil, nil, Limits{}); out != "" || !errors.Is(err, context.Canceled) {
+	if out, err := Command(`echo ran`).Run(ctx, nil, nil, Limits{}); out != "" || !errors.Is(err, context.Canceled) {
 		t.Errorf("%q, error %v", out, err)
 	}
 }
@@ -139,8 +139,8 @@ func TestNothingIsStartedInAnEndedContext(t *testing.T) {
 func TestDaemonWithItsOwnSessionHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
 	started := time.Now()
-	out, err := shell(`"$1" & while ! test -e "$FILE"; do sleep 0.01; done`, testProgram(t)).Run(t.Context(), nil,
-		[]string{helper + "=daemon", "FILE=" + filepath.Join(t.TempDir(), "started")}, Limits{})
+	out, err := Command(`"$PROGRAM" & while ! test -e "$FILE"; do sleep 0.01; done`).Run(t.Context(), nil,
+		[]string{helper + "=daemon", "PROGRAM=" + testProgram(t), "FILE=" + filepath.Join(t.TempDir(), "started")}, Limits{})
 	pid := pids(t, out, 1)[0]
 	defer func() { _ = syscall.Kill(pid, syscall.SIGKILL) }()
 	if took := time.Since(started); err != nil || took > 10*time.Second {
@@ -154,7 +154,7 @@ func TestDaemonWithItsOwnSessionHoldsNobodyUp(t *testing.T) {
 func TestCommandThatLeavesItsGroupIsEndedToo(t *testing.T) {
 	t.Parallel()
 	started := time.Now()
-	_, err := Command{argv: []string{testProgram(t)}}.Run(t.Context(), nil, []string{helper + "=mover"}, Limits{Time: 500 * time.Millisecond})
+	_, err := Command("'"+testProgram(t)+"'").Run(t.Context(), nil, []string{helper + "=mover"}, Limits{Time: 500 * time.Millisecond})
 	if took := time.Since(started); err == nil || !strings.HasSuffix(err.Error(), ": took longer than 500ms") || took > 10*time.Second {
 		t.Errorf("after %v: %v", took, err)
 	}

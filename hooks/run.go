@@ -1,8 +1,8 @@
 // Package hooks runs an operator's command before and after a renewal, or in place of our own cache invalidation.
 //
-// The command is an argument vector, run without a shell, with the rights and in the working directory of this process, so that relative paths mean what
-// they mean to whoever wrote the command line. Its whole process group ends with it. The package hands on what it is given and has nothing else to hand
-// on: it imports nothing of ours, so no key reaches a hook unless a caller puts it into stdin or env, and none may.
+// The command is run by /bin/sh -c, with the rights and in the working directory of this process, so that relative paths mean what they mean to whoever
+// wrote the command line. Its whole process group ends with it. The package hands on what it is given, by the environment and stdin and never within the
+// command, and has nothing else to hand on: it imports nothing of ours, so no key reaches a hook unless a caller puts it into stdin or env, and none may.
 package hooks
 
 import (
@@ -32,24 +32,6 @@ type Limits struct {
 	Output int           // bytes kept of stdout and stderr together; DefaultOutput when 0
 }
 
-// Check tells whether there is such a program, without running it: so that a mistake in a hook's name is found before anything is done. The error is an
-// *Error.
-func (c Command) Check() error {
-	_, err := c.path()
-	return err
-}
-
-func (c Command) path() (string, error) {
-	if len(c.argv) == 0 {
-		return "", &Error{Problem: "no command", Code: -1}
-	}
-	path, err := exec.LookPath(c.argv[0])
-	if err != nil {
-		return "", c.notFound(err)
-	}
-	return path, nil
-}
-
 // Run runs the command and returns what it wrote to stdout and stderr, printable, its middle left out beyond the limit.
 //
 // It reads stdin, which may stay unread, and inherits our environment without the variables that start with MNETKEYS_ (they are our options, and can hold a
@@ -59,10 +41,6 @@ func (c Command) path() (string, error) {
 //
 // The error is an *Error; errors.Is finds the context's in it when ctx ended.
 func (c Command) Run(ctx context.Context, stdin []byte, env []string, l Limits) (string, error) {
-	path, err := c.path()
-	if err != nil {
-		return "", err
-	}
 	if l.Time <= 0 {
 		l.Time = DefaultTime
 	}
@@ -72,7 +50,7 @@ func (c Command) Run(ctx context.Context, stdin []byte, env []string, l Limits) 
 	if ctx.Err() != nil {
 		return "", c.cutShort(ctx, l.Time, true)
 	}
-	p, err := start(path, c.argv, append(inherited(os.Environ()), env...), stdin, l.Output)
+	p, err := start(string(c), append(inherited(os.Environ()), env...), stdin, l.Output)
 	if err != nil {
 		return "", c.notStarted(err)
 	}
@@ -115,8 +93,8 @@ type process struct {
 	copied chan struct{}
 }
 
-func start(path string, argv, env []string, stdin []byte, size int) (*process, error) {
-	p := &process{cmd: &exec.Cmd{Path: path, Args: argv, Env: env, SysProcAttr: &syscall.SysProcAttr{Setpgid: true}},
+func start(line string, env []string, stdin []byte, size int) (*process, error) {
+	p := &process{cmd: &exec.Cmd{Path: shell, Args: []string{"sh", "-c", line}, Env: env, SysProcAttr: &syscall.SysProcAttr{Setpgid: true}},
 		exited: make(chan struct{}), copied: make(chan struct{}), output: output{size: size}}
 	read, write, err := os.Pipe()
 	if err != nil {

@@ -39,10 +39,6 @@ func TestMain(m *testing.M) {
 	time.Sleep(time.Minute)
 }
 
-func shell(script string, args ...string) Command {
-	return Command{argv: append([]string{"/bin/sh", "-c", script, "sh"}, args...)}
-}
-
 // problem runs a command that fails.
 func problem(t *testing.T, c Command, ctx context.Context, l Limits) *Error {
 	t.Helper()
@@ -71,7 +67,7 @@ func TestRunGivesWhatACommandWrites(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, err := shell(test.script).Run(t.Context(), []byte(test.stdin), nil, test.limits)
+			got, err := Command(test.script).Run(t.Context(), []byte(test.stdin), nil, test.limits)
 			if got != test.want || err != nil {
 				t.Errorf("%.200q, error %v", got, err)
 			}
@@ -80,7 +76,7 @@ func TestRunGivesWhatACommandWrites(t *testing.T) {
 }
 
 func TestFloodIsBounded(t *testing.T) {
-	out, err := shell(`echo begun; head -c 20000000 /dev/zero | tr '\0' x; echo; echo ended`).Run(t.Context(), nil, nil, Limits{})
+	out, err := Command(`echo begun; head -c 20000000 /dev/zero | tr '\0' x; echo; echo ended`).Run(t.Context(), nil, nil, Limits{})
 	if err != nil || !strings.HasPrefix(out, "begun\nxxx") || !strings.HasSuffix(out, "xxx\nended\n") || !strings.Contains(out, " bytes left out]\n") {
 		t.Errorf("%.20q … %q, error %v", out, out[max(0, len(out)-20):], err)
 	}
@@ -121,37 +117,72 @@ func TestFailureOfACommandIsSaid(t *testing.T) {
 	}
 	plain := file("plain", "#!/bin/sh\n", 0o644)
 	orphan := file("orphan", "#!/no/such/interpreter\n", 0o755)
-	garbage := file("garbage", "garbage", 0o755)
+	spaced := file("a hook", "#!/bin/sh\n", 0o755)
+	const notFound = "exit code 127: a command was not found, or what the first line of its script names after #!"
 	tests := map[string]struct {
-		command Command
-		problem string
-		code    int
-		check   bool // Check finds it
+		command       Command
+		name, problem string
+		check         string // what Check says of it
 	}{
-		"an exit code":               {shell("exit 7"), "exit code 7", 7, false},
-		"killed":                     {shell("kill -9 $$"), "killed by signal 9 (killed)", -1, false},
-		"terminated":                 {shell("kill -TERM $$"), "killed by signal 15 (terminated)", -1, false},
-		"no such path":               {Command{argv: []string{dir + "/none"}}, "not found", -1, true},
-		"nowhere in PATH":            {Command{argv: []string{"no-such-program-anywhere"}}, "not found", -1, true},
-		"without the executable bit": {Command{argv: []string{plain}}, "not executable", -1, true},
-		"a directory":                {Command{argv: []string{dir}}, "is a directory", -1, true},
-		"an interpreter that is not there": {Command{argv: []string{orphan}},
-			"does not start: what its first line names after #! is not found", -1, false},
-		"no program": {Command{argv: []string{garbage}},
-			"does not start: neither a program for this machine nor a script whose first line starts with #!", -1, false},
-		"too long": {Command{argv: []string{"/bin/sh", strings.Repeat("x", 1<<20)}}, "does not start: its arguments and environment are too long", -1, false},
-		"none":     {Command{}, "no command", -1, true},
+		"an exit code":                          {"sh -c 'exit 7'", "sh", "exit code 7", ""},
+		"an exit code of one that is not sh":    {"false --with=SECRET", "false", "exit code 1", ""},
+		"an exit code of one among several":     {"true SECRET; exit 7", "sh", "exit code 7", ""},
+		"killed":                                {"kill -9 $$", "kill", "killed by signal 9 (killed)", ""},
+		"terminated":                            {"kill -TERM $$", "kill", "killed by signal 15 (terminated)", ""},
+		"no such path":                          {Command(dir + "/none -v"), dir + "/none", notFound, "not found"},
+		"no such path, quoted":                  {Command("'" + dir + "/no hook' -v"), dir + "/no hook", notFound, "not found"},
+		"a path with blanks that is not quoted": {Command(spaced), dir + "/a", notFound, "not found"},
+		"nowhere in PATH":                       {"no-such-program-anywhere SECRET", "no-such-program-anywhere", notFound, "not found"},
+		"nowhere in PATH, before a pipe":        {"no-such-program-anywhere 2>&1 | exit 127", "sh", notFound, "not found"},
+		"without the executable bit":            {Command(plain), plain, "exit code 126: a command is not executable", "not executable"},
+		"a directory":                           {Command(dir), dir, "exit code 126: a command is not executable", "is a directory"},
+		"an interpreter that is not there":      {Command(orphan), orphan, notFound, ""},
+		"too long":                              {Command("true " + strings.Repeat("x", 1<<20)), "true", "does not start: the command and its environment are too long", ""},
+		"a quote that is not closed":            {"true 'SECRET", "true", "exit code 2", "cannot read the command: a quote or a bracket is not closed, or an operator such as | has only one side"},
+		"a bracket that is not closed":          {"(true SECRET", "sh", "exit code 2", "cannot read the command: a quote or a bracket is not closed, or an operator such as | has only one side"},
+		"a NUL":                                 {"true SECRET\x00", "true", "does not start: fork/exec /bin/sh: invalid argument", "the command contains a NUL"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			e := problem(t, test.command, t.Context(), Limits{})
-			if e.Problem != test.problem || e.Code != test.code || e.Command != test.command.String() || e.Error() != e.Command+": "+e.Problem {
+			if e.Problem != test.problem || e.Command != test.name || e.Error() != e.Command+": "+e.Problem {
 				t.Errorf("%+v", e)
 			}
-			if err := test.command.Check(); (err != nil) != test.check || test.check && err.Error() != e.Error() {
+			err := test.command.Check()
+			if (err != nil) != (test.check != "") || err != nil && (!strings.HasSuffix(err.Error(), ": "+test.check) || strings.Contains(err.Error(), "SECRET")) {
 				t.Errorf("Check: %v", err)
 			}
 		})
+	}
+}
+
+func TestCheckLetsPassWhatOnlyShKnows(t *testing.T) {
+	dir := t.TempDir()
+	made, tool := filepath.Join(dir, "made"), filepath.Join(dir, "a hook")
+	if err := os.WriteFile(tool, []byte("#!/bin/sh\ntouch \"$1\"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"'" + tool + "' " + made, `"` + tool + `" ` + made, strings.ReplaceAll(tool, " ", `\ `) + " " + made,
+		"touch " + made, "touch " + made + "\n", "/bin/touch " + made + " | cat", "T=touch; $T " + made, "A=b touch " + made, "cd " + dir + " && touch made", "if true; then touch " + made + "; fi",
+		"f() { touch " + made + "; }; f", "f () { touch " + made + "; }; f", "{ touch " + made + "; }", "(touch " + made + ")", ": > " + made, ">" + made, "! touch " + made + " || true",
+		"[ -e / ] && touch " + made, "exec touch " + made, "# a comment\ntouch " + made, "~/none || touch " + made, "touch " + made + "; exit $?"} {
+		if err := Command(line).Check(); err != nil {
+			t.Errorf("%q: %v", line, err)
+		}
+		if _, err := os.Stat(made); err == nil {
+			t.Fatalf("Check has run %q", line)
+		}
+		if _, err := Command(line).Run(t.Context(), nil, nil, Limits{}); err != nil {
+			t.Errorf("%q: %v", line, err)
+		}
+		if err := os.Remove(made); err != nil {
+			t.Errorf("%q was not run: %v", line, err)
+		}
+	}
+	for _, line := range []Command{"", " \t\n"} {
+		if err := line.Check(); err == nil || err.Error() != "sh: the command is empty" {
+			t.Errorf("%q: %v", line, err)
+		}
 	}
 }
 
@@ -161,10 +192,13 @@ func TestProgramOfTheCurrentDirectoryNeedsItsPath(t *testing.T) {
 	if err := os.WriteFile("local", []byte("#!/bin/sh\necho here\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if e := problem(t, Command{argv: []string{"local"}}, t.Context(), Limits{}); e.Problem != "found in the current directory alone: write it with its path" {
-		t.Errorf("%v", e)
+	if err := Command("local").Check(); err == nil || err.Error() != "local: found in the current directory alone: write it with its path" {
+		t.Errorf("%v", err)
 	}
-	if out, err := (Command{argv: []string{"./local"}}).Run(t.Context(), nil, nil, Limits{}); out != "here\n" || err != nil {
+	if err := Command("./local").Check(); err != nil {
+		t.Error(err)
+	}
+	if out, err := Command("./local").Run(t.Context(), nil, nil, Limits{}); out != "here\n" || err != nil {
 		t.Errorf("%q, error %v", out, err)
 	}
 }
@@ -173,7 +207,7 @@ func TestEnvironmentIsOursButForOurOptions(t *testing.T) {
 	t.Setenv("HOOKS_TEST_SITE", "kept")
 	t.Setenv("HOOKS_TEST_BOTH", "ours")
 	t.Setenv("MNETKEYS_CFG", "dbpass=SECRET")
-	out, err := shell("env | grep -e HOOKS_TEST -e MNETKEYS | sort").Run(t.Context(), nil, []string{"MNETKEYS_OUTCOME=renewed", "HOOKS_TEST_BOTH=theirs"}, Limits{})
+	out, err := Command("env | grep -e HOOKS_TEST -e MNETKEYS | sort").Run(t.Context(), nil, []string{"MNETKEYS_OUTCOME=renewed", "HOOKS_TEST_BOTH=theirs"}, Limits{})
 	if want := "HOOKS_TEST_BOTH=theirs\nHOOKS_TEST_SITE=kept\nMNETKEYS_OUTCOME=renewed\n"; out != want || err != nil {
 		t.Errorf("%q, error %v", out, err)
 	}
@@ -182,9 +216,11 @@ func TestEnvironmentIsOursButForOurOptions(t *testing.T) {
 func TestValuesAreNeverRun(t *testing.T) {
 	made := filepath.Join(t.TempDir(), "made")
 	for _, value := range []string{"$(touch " + made + ")", "`touch " + made + "`", "; touch " + made, "' ; touch " + made + " ; '", "\"; touch " + made + "; \"",
-		"() { :; }; touch " + made, "\n touch " + made + "\n", "-n", "x=y"} {
-		out, err := shell(`printf %s "$VALUE$1"; printf %s $VALUE >/dev/null`, value).Run(t.Context(), nil, []string{"VALUE=" + value}, Limits{})
-		if out != value+value || err != nil {
+		"() { :; }; touch " + made, "\n touch " + made + "\n", "-n", "x=y", "a \"b\" 'c' \\ %s * ~ #"} {
+		// As what it is told, the name of a variable of its own, an argument of a program, and unquoted.
+		out, err := Command(`printf %s "$VALUE"; cat; copy=$VALUE; sh -c 'printf %s "$1"' sh "$copy"; printf %s $VALUE >/dev/null`).
+			Run(t.Context(), []byte(value), []string{"VALUE=" + value}, Limits{})
+		if out != value+value+value || err != nil {
 			t.Errorf("%q became %q, error %v", value, out, err)
 		}
 		if _, err := os.Stat(made); err == nil {

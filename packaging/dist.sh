@@ -9,6 +9,8 @@ shift
 umask 022
 # GOWORK=off: the versions of go.mod, not those that smoke/ asks for besides.
 export LC_ALL=C TZ=UTC GOWORK=off CGO_ENABLED=0
+# What urfave/cli writes manuals with, a Markdown parser, is left out: ours is made by the command. As a variable, since go list and the SBOM must know too.
+export GOFLAGS="${GOFLAGS:-} -tags=urfave_cli_no_docs"
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 export SOURCE_DATE_EPOCH
 
@@ -64,6 +66,17 @@ common() { # common DIR
     chmod -R u=rwX,go=rX "$1" # however it was checked out
 }
 
+# What the binary is made of, as CycloneDX: the maker, pinned in tools/, is given a clone with the files as they are here, since it does not
+# find the revision of a worktree. It asks no network, and there is no time and no serial number in what it writes.
+sbom() { # sbom ARCH FILE
+    if [ ! -e "$work/source" ]; then
+        (cd tools && go build -trimpath -o "$work/" github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod)
+        git clone -q . "$work/source"
+        git ls-files -z | tar --create --null --ignore-failed-read --files-from=- | tar --extract --directory="$work/source"
+    fi
+    GOOS=linux GOARCH=$1 GOPROXY=off "$work/cyclonedx-gomod" app -json -output-version 1.5 -std -noserial -notimestamp -output "$2" "$work/source"
+}
+
 archive() { # archive NAME: a directory of $work as $dist/NAME.tar.gz
     tar --create --directory="$work" --sort=name --owner=0 --group=0 --numeric-owner --format=gnu \
         --mtime="@$SOURCE_DATE_EPOCH" "$1" | gzip -n >"$dist/$1.tar.gz"
@@ -75,13 +88,12 @@ version=$(version)
 mkdir -p "$dist"
 rm -f "$dist"/renew_mnetkeys-* "$dist"/renew-mnetkeys_* "$dist/SHA256SUMS"
 common "$work/common"
-go build -o "$work/sbom" ./packaging/sbom
 for arch; do
     name=renew_mnetkeys-$version-linux-$arch
     build linux "$arch"
     cp -r "$work/common" "$work/$name"
     mv "$work/linux-$arch" "$work/$name/renew_mnetkeys"
-    "$work/sbom" "$work/$name/renew_mnetkeys" >"$dist/$name.cdx.json"
+    sbom "$arch" "$dist/$name.cdx.json"
     archive "$name"
     packaging/deb.sh "$work/$name" "$version" "$arch" "$dist"
 done

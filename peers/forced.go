@@ -31,11 +31,7 @@ func (c *Client) TakesForce(ctx context.Context, own rotate.Identity, p rotate.P
 	if p.Application == mahara {
 		return rotate.ForcedUnknown, nil
 	}
-	body, err := encodeCall("system/keyswap", own.Wwwroot+"/", own.Key.Certificate.PEM, p.Application, 1)
-	if err != nil {
-		return rotate.ForcedUnknown, failed(rotate.ReasonNotXMLRPC, err, "encode keyswap: %v", err)
-	}
-	a, f := c.talk(own, p).post(ctx, body)
+	a, f := c.talk(own, p).post(ctx, encodeCall("system/keyswap", own.Wwwroot+"/", own.Key.Certificate.PEM, p.Application, 1))
 	if f != nil {
 		return rotate.ForcedUnknown, f
 	}

@@ -72,11 +72,7 @@ func (t *talk) keyswap(ctx context.Context, force bool) (*envelope.Certificate, 
 	if force {
 		params = append(params, 1)
 	}
-	body, err := encodeCall("system/keyswap", params...)
-	if err != nil {
-		return nil, failed(rotate.ReasonNotXMLRPC, err, "encode keyswap: %v", err)
-	}
-	a, f := t.post(ctx, body)
+	a, f := t.post(ctx, encodeCall("system/keyswap", params...))
 	if f != nil {
 		return nil, f
 	}
@@ -100,6 +96,8 @@ func readKeyswap(p rotate.Peer, a *answer) (*envelope.Certificate, *rotate.Failu
 			return ownCertificate(p, v)
 		}
 		return nil, failed(rotate.ReasonUnknownToPeer, nil, "keyswap answered an empty string")
+	case nil:
+		return nil, failed(rotate.ReasonUnknownToPeer, nil, "keyswap answered nothing")
 	case bool: // Moodle patched for VMoodle; a trailing slash in our wwwroot is enough
 		if !v {
 			return nil, failed(rotate.ReasonUnknownToPeer, nil, "it has no host with our wwwroot")

@@ -28,11 +28,7 @@ func (s *signedCall) sign(c *Client, own rotate.Identity) ([]byte, error) {
 	if s.key == own.Key.Private && s.wwwroot == own.Wwwroot && s.second == now.Unix() {
 		return s.document, nil
 	}
-	payload, err := encodeCall("system/listServices")
-	if err != nil {
-		return nil, err
-	}
-	document, err := envelope.Sign(payload, own.Wwwroot, now, own.Key.Private)
+	document, err := envelope.Sign(encodeCall("system/listServices"), own.Wwwroot, now, own.Key.Private)
 	if err != nil {
 		return nil, err
 	}

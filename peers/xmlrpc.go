@@ -2,10 +2,14 @@ package peers
 
 import (
 	"bytes"
+	"encoding/xml"
 	"errors"
+	"fmt"
+	"strconv"
+	"strings"
 	"unicode/utf8"
 
-	"github.com/kolo/xmlrpc"
+	"github.com/beevik/etree"
 
 	"renew_mnetkeys/envelope"
 )
@@ -16,41 +20,141 @@ type fault struct {
 	text string // the peer's words; Mahara has one sentence for nearly everything, only the code tells
 }
 
-// encodeCall is an XML-RPC call. Without parameters it has an empty <params>, which old servers want to see.
-func encodeCall(method string, params ...any) ([]byte, error) {
-	return xmlrpc.EncodeMethodCall(method, append([]any{}, params...)...)
+// encodeCall is an XML-RPC call with strings and ints. Without parameters it has an empty <params>, which old servers want to see.
+func encodeCall(method string, params ...any) []byte {
+	var b bytes.Buffer
+	b.WriteString(`<?xml version="1.0" encoding="UTF-8"?><methodCall><methodName>` + method + "</methodName><params>")
+	for _, p := range params {
+		kind := "string"
+		if _, ok := p.(int); ok {
+			kind = "int"
+		}
+		b.WriteString("<param><value><" + kind + ">")
+		_ = xml.EscapeText(&b, fmt.Append(nil, p)) // a bytes.Buffer takes everything
+		b.WriteString("</" + kind + "></value></param>")
+	}
+	b.WriteString("</params></methodCall>")
+	return b.Bytes()
 }
 
 var errNotXMLRPC = errors.New("no XML-RPC answer")
 
-// decodeAnswer reads an XML-RPC answer: a value or a fault. Output around it is an *envelope.StrayError. kolo/xmlrpc reads everything the captures and vectors hold;
-// two things it must be spared are a declared encoding other than UTF-8 (it would need a package variable set) and a
-// string without <string> in it, which it reads only where a string is asked for.
+// An answer of more is none of MNet's: the longest, of system/listServices, has some thousand tags, ten deep. It would cost a hundred times its size.
+const (
+	maxTags  = 1 << 16
+	maxDepth = 64
+)
+
+// decodeAnswer reads an XML-RPC answer: a value or a fault. Output around it is an *envelope.StrayError. A declared encoding is passed over: what is no UTF-8
+// is ISO 8859-1.
 func decodeAnswer(body []byte) (any, *fault, error) {
-	root := bytes.Index(body, []byte("<methodResponse"))
-	if root < 0 || !bytes.Contains(body[root:], []byte("</methodResponse>")) {
+	start := bytes.Index(body, []byte("<methodResponse"))
+	if start < 0 || !bytes.Contains(body[start:], []byte("</methodResponse>")) {
 		return nil, nil, errNotXMLRPC
 	}
 	if err := envelope.CheckStray(body, "methodResponse"); err != nil {
 		return nil, nil, err
 	}
-	document := xmlrpc.Response(toUTF8(body[root:]))
-	if err := document.Err(); err != nil {
-		var f xmlrpc.FaultError
-		if errors.As(err, &f) {
-			return nil, &fault{code: f.Code, text: f.String}, nil
+	if bytes.Count(body, []byte("<")) > maxTags {
+		return nil, nil, errNotXMLRPC
+	}
+	document := etree.NewDocument()
+	document.ReadSettings.MaxDepth = maxDepth
+	if err := document.ReadFromBytes(toUTF8(body[start:])); err != nil {
+		return nil, nil, errNotXMLRPC
+	}
+	value, err := decodeValue(document.FindElement("/methodResponse//value"))
+	if err != nil {
+		return nil, nil, err
+	}
+	if document.FindElement("/methodResponse/fault") == nil {
+		return value, nil, nil
+	}
+	members, _ := value.(map[string]any)
+	code, hasCode := members["faultCode"].(int64)
+	text, hasText := members["faultString"].(string)
+	if members["faultCode"] != nil && !hasCode || members["faultString"] != nil && !hasText || members == nil {
+		return nil, nil, errNotXMLRPC
+	}
+	return nil, &fault{code: int(code), text: text}, nil
+}
+
+// decodeValue reads a <value>: a string (base64 too, as it stands), an int64, a float64, a bool, a slice, a map, or nil. One without a type is a string.
+func decodeValue(v *etree.Element) (any, error) {
+	if v == nil {
+		return nil, errNotXMLRPC
+	}
+	typed := v.ChildElements()
+	if bare := strings.TrimSpace(v.Text()); bare != "" || len(typed) == 0 {
+		return bare, nil
+	}
+	switch e := typed[0]; e.Tag {
+	case "array":
+		return decodeArray(e)
+	case "struct":
+		return decodeStruct(e)
+	default:
+		return decodeScalar(e)
+	}
+}
+
+func decodeScalar(e *etree.Element) (value any, err error) {
+	if len(e.ChildElements()) > 0 {
+		return nil, errNotXMLRPC
+	}
+	switch text := e.Text(); e.Tag {
+	case "string", "base64", "dateTime.iso8601":
+		return text, nil
+	case "nil":
+		return nil, nil
+	case "int", "i4", "i8":
+		value, err = strconv.ParseInt(text, 10, 64)
+	case "double":
+		value, err = strconv.ParseFloat(text, 64)
+	case "boolean":
+		value, err = strconv.ParseBool(text)
+	default:
+		return nil, errNotXMLRPC
+	}
+	if err != nil {
+		return nil, errNotXMLRPC
+	}
+	return value, nil
+}
+
+func decodeArray(e *etree.Element) (any, error) {
+	values := []any{}
+	data := e.SelectElement("data")
+	if data == nil {
+		return nil, errNotXMLRPC
+	}
+	for _, v := range data.ChildElements() {
+		if v.Tag != "value" {
+			return nil, errNotXMLRPC
 		}
-		return nil, nil, errNotXMLRPC
+		value, err := decodeValue(v)
+		if err != nil {
+			return nil, err
+		}
+		values = append(values, value)
 	}
-	var text string
-	if document.Unmarshal(&text) == nil {
-		return text, nil, nil
+	return values, nil
+}
+
+func decodeStruct(e *etree.Element) (any, error) {
+	members := map[string]any{}
+	for _, m := range e.ChildElements() {
+		name := m.SelectElement("name")
+		if m.Tag != "member" || name == nil {
+			return nil, errNotXMLRPC
+		}
+		value, err := decodeValue(m.SelectElement("value"))
+		if err != nil {
+			return nil, err
+		}
+		members[name.Text()] = value
 	}
-	var value any
-	if document.Unmarshal(&value) != nil {
-		return nil, nil, errNotXMLRPC
-	}
-	return value, nil, nil
+	return members, nil
 }
 
 // toUTF8 takes bytes that are no UTF-8 for ISO 8859-1, the default of PHP's xmlrpc extension.

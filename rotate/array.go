@@ -24,7 +24,7 @@ import (
 // Runs at once share the tenants: each renews those whose locks it gets, and
 // tells everybody of them before it gives the locks back; the others it reports
 // as locked. When all have ended, every row is right that none has reported as
-// not proven, and a run with OnlyDistribute finds the rest.
+// not proven, and a push finds the rest.
 //
 // Nothing in it grows with the number of links but one byte for each: peers are
 // read one tenant at a time. Of each tenant one pair is kept until it is reported:
@@ -50,15 +50,15 @@ type Array struct {
 
 // ArrayOptions are how an array is renewed.
 type ArrayOptions struct {
-	Parallel       int           // tenants worked on at once
-	Fresh          time.Duration // a key younger than this is not renewed again
-	OnlyDistribute bool          // no key is renewed
-	RollBack       bool          // the newest retired pairs become current again, instead of new ones
-	Canary         int           // how many tenants go first; one that fails stops all others
-	MaxFailures    int           // phase one stops after so many tenants that failed while they were renewed; 0 never
-	FullStop       bool          // phase one stops at the first tenant that fails, or that could not be renewed at all
-	ByKeyswap      bool          // tell members like anybody else, over HTTP
-	ProveCalls     int           // sealed calls to members that each tenant makes besides; -1 to all
+	Parallel    int           // tenants worked on at once
+	Fresh       time.Duration // a key younger than this is not renewed again
+	PushOnly    bool          // no key is renewed
+	RollBack    bool          // the newest retired pairs become current again, instead of new ones
+	Canary      int           // how many tenants go first; one that fails stops all others
+	MaxFailures int           // phase one stops after so many tenants that failed while they were renewed; 0 never
+	FullStop    bool          // phase one stops at the first tenant that fails, or that could not be renewed at all
+	ByKeyswap   bool          // tell members like anybody else, over HTTP
+	ProveCalls  int           // sealed calls to members that each tenant makes besides; -1 to all
 }
 
 // byDatabase are the wwwroots of the sites that are told of new keys, and proven, by

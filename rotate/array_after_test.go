@@ -150,7 +150,7 @@ func (h heldRows) StorePeerKeys(context.Context, []HostKey) ([]StoreResult, erro
 // the same.
 func TestASampleThatCannotBeDrawnIsSaid(t *testing.T) {
 	f := newFleet(t, 4)
-	a := f.array(ArrayOptions{OnlyDistribute: true, ProveCalls: 1}, 0)
+	a := f.array(ArrayOptions{PushOnly: true, ProveCalls: 1}, 0)
 	a.Template.Random = iotest.ErrReader(errDown)
 	if code := a.Run(t.Context()); code != ExitPeers {
 		t.Errorf("exit %d", code)

@@ -88,7 +88,7 @@ func (t *renewing) finishOverwritten(ctx context.Context, s *Session, r *Renewal
 
 // onlyLooks tells whether peers of a tenant that is kept are only told where they
 // are not proven.
-func (a *Array) onlyLooks() bool { return a.Template.Due.OnlyIfDue && !a.OnlyDistribute }
+func (a *Array) onlyLooks() bool { return a.Template.Due.OnlyIfDue }
 
 // peerReports tells the peers outside over HTTP, and those inside by what was seen
 // of the link in the databases and of the web servers; some or all of the latter are

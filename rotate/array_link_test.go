@@ -91,7 +91,7 @@ func TestEveryCommandJudgesALinkOfAnArrayByTheSameRule(t *testing.T) {
 			"verify": {do: func(a *Array) int { return a.Survey(t.Context(), SurveyVerify) }, want: c.looked},
 			"live":   {do: func(a *Array) int { return a.Survey(t.Context(), SurveyLive) }, want: c.looked},
 			"renew":  {do: func(a *Array) int { return a.Run(t.Context()) }, want: c.mended},
-			"push":   {do: func(a *Array) int { return a.Run(t.Context()) }, o: ArrayOptions{OnlyDistribute: true}, want: c.mended},
+			"push":   {do: func(a *Array) int { return a.Run(t.Context()) }, o: ArrayOptions{PushOnly: true}, want: c.mended},
 		} {
 			t.Run(name+": "+c.name, func(t *testing.T) {
 				f := newFleet(t, 3)
@@ -151,7 +151,7 @@ func TestLinksToATenantThatFailsAreNotProven(t *testing.T) {
 			f := newFleet(t, 3)
 			broken := f.sites[2]
 			c.spoil(broken)
-			a := f.array(ArrayOptions{OnlyDistribute: strings.Contains(c.name, "pushed")})
+			a := f.array(ArrayOptions{PushOnly: strings.Contains(c.name, "pushed")})
 			a.Run(t.Context())
 			for _, s := range f.sites[:2] {
 				p := linkTo(f.reports[s.tenant.Wwwroot], broken.tenant.Wwwroot)
@@ -282,7 +282,7 @@ func TestLinksThatASignalHasLeftAreInterrupted(t *testing.T) {
 			t.Errorf("%s: %s: %+v", event, got, r)
 		}
 		f.on, f.sites[0].webDown = nil, nil
-		if code := f.array(ArrayOptions{OnlyDistribute: true}, 1).Run(t.Context()); code != ExitOK {
+		if code := f.array(ArrayOptions{PushOnly: true}, 1).Run(t.Context()); code != ExitOK {
 			t.Errorf("%s: exit %d of the push afterwards", event, code)
 		}
 		f.proven(f.sites...)

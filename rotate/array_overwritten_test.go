@@ -48,7 +48,7 @@ func TestAKeyThatIsOverwrittenStandsInTheHistory(t *testing.T) {
 							overwrite()
 						}
 					}
-					a := f.array(ArrayOptions{OnlyDistribute: kept}, 1)
+					a := f.array(ArrayOptions{PushOnly: kept}, 1)
 					a.Phase = func(phase string, _, _, _ int) { // which ends with the proof of the own site
 						if c.event == "phase" && phase == map[bool]string{true: "check", false: "renew"}[kept] {
 							overwrite()
@@ -74,7 +74,7 @@ func TestAKeyThatIsOverwrittenStandsInTheHistory(t *testing.T) {
 						t.Error("the web server does not use the stored key")
 					}
 					f.reports = map[string]TenantReport{}
-					if code := f.array(ArrayOptions{OnlyDistribute: true}, 1).Run(t.Context()); code != ExitOK {
+					if code := f.array(ArrayOptions{PushOnly: true}, 1).Run(t.Context()); code != ExitOK {
 						t.Errorf("exit %d of the push afterwards: %+v", code, f.reports)
 					}
 				})
@@ -166,7 +166,7 @@ func TestAKeyThatIsOverwrittenBeforeItsProofStandsInTheHistory(t *testing.T) {
 					}
 					return nil
 				}
-				code := f.array(ArrayOptions{OnlyDistribute: kept}, 1).Run(t.Context())
+				code := f.array(ArrayOptions{PushOnly: kept}, 1).Run(t.Context())
 				if r := f.reports[s.tenant.Wwwroot]; r.Outcome == Renewed || r.Outcome == Kept || r.Err == nil || code == ExitOK {
 					t.Errorf("exit %d: %+v", code, r)
 				}

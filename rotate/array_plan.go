@@ -39,7 +39,7 @@ func (a *Array) planTenant(ctx context.Context, t *renewing, s *Session, r *Rene
 		return t.report.Err
 	}
 	if t.kept {
-		t.report.NotDue = !a.OnlyDistribute
+		t.report.NotDue = !a.PushOnly
 		t.report.warn("its key would be kept and " + a.distributed())
 	}
 	list, err := s.PeerRows.PeerList(ctx)

@@ -19,11 +19,11 @@ func TestADryRunOfAnArraySaysWhatBecomesOfEachTenant(t *testing.T) {
 	}{
 		{name: "to be renewed", o: ArrayOptions{Fresh: time.Hour}},
 		{name: "fresh", o: ArrayOptions{Fresh: 100 * 24 * time.Hour}, warns: "its key would be kept and distributed"},
-		{name: "only to be distributed", o: ArrayOptions{OnlyDistribute: true}, warns: "its key would be kept and distributed"},
+		{name: "only to be distributed", o: ArrayOptions{PushOnly: true}, warns: "its key would be kept and distributed"},
 		{name: "not due", due: DuePolicy{OnlyIfDue: true, Before: 25 * time.Hour}, warns: "its key would be kept and told to peers that are not proven"},
-		{name: "expired, and only to be distributed", o: ArrayOptions{OnlyDistribute: true},
+		{name: "expired, and only to be distributed", o: ArrayOptions{PushOnly: true},
 			spoil: func(s *fleetSite) { s.tenant.Own.Expires = clock.Unix() }, err: ErrExpired},
-		{name: "incoherent, and only to be distributed", o: ArrayOptions{OnlyDistribute: true},
+		{name: "incoherent, and only to be distributed", o: ArrayOptions{PushOnly: true},
 			spoil: func(s *fleetSite) { s.tenant.Own.Certificate = "" }, err: ErrIncoherent},
 		{name: "a database that cannot be read", spoil: func(s *fleetSite) { s.readErr = errDown }, err: errDown},
 	} {

@@ -93,7 +93,7 @@ func TestASiteThatGoesBackProvesNoLink(t *testing.T) {
 func TestAnExpiredSiteIsNotCalledToDistributeItsKey(t *testing.T) {
 	f := newFleet(t, 2)
 	f.sites[0].tenant.Own.Expires = clock.Add(-time.Hour).Unix()
-	if code := f.array(ArrayOptions{OnlyDistribute: true}, 0).Run(t.Context()); code != ExitNotRenewed {
+	if code := f.array(ArrayOptions{PushOnly: true}, 0).Run(t.Context()); code != ExitNotRenewed {
 		t.Errorf("exit %d", code)
 	}
 	if r := f.reports[f.sites[0].tenant.Wwwroot]; !errors.Is(r.Err, ErrExpired) || r.Outcome != Failed {
@@ -105,7 +105,7 @@ func TestAnExpiredSiteIsNotCalledToDistributeItsKey(t *testing.T) {
 }
 
 func TestAnUnreachableSiteThatMustBeProvenIsNotDistributed(t *testing.T) {
-	for _, o := range []ArrayOptions{{}, {OnlyDistribute: true}} {
+	for _, o := range []ArrayOptions{{}, {PushOnly: true}} {
 		f := newFleet(t, 2)
 		f.sites[0].own = &Failure{Reason: "timeout", Pending: true}
 		a := f.array(o, 0)
@@ -131,7 +131,7 @@ func TestASignalWhileAKeptTenantIsLookedAtStopsTheArray(t *testing.T) {
 		cancel()
 		f.sites[0].own = &Failure{Reason: "timeout", Pending: true}
 	}
-	if code := f.array(ArrayOptions{OnlyDistribute: true}, 0).Run(ctx); code != ExitNotRenewed {
+	if code := f.array(ArrayOptions{PushOnly: true}, 0).Run(ctx); code != ExitNotRenewed {
 		t.Errorf("exit %d", code)
 	}
 	if r := f.reports[f.sites[0].tenant.Wwwroot]; !errors.Is(r.Err, context.Canceled) || r.SelfCheck == SelfFailed {

@@ -54,13 +54,13 @@ func (a *Array) ready(ctx context.Context, t *renewing, r *Renewal, tenant *Tena
 
 // starts tells whether MNet is to be started before the renewal (--newkey).
 func (a *Array) starts(t *Tenant) bool {
-	return a.Template.NewKey && !a.OnlyDistribute && !a.RollBack && (!t.MNetOn() || t.Own == nil)
+	return a.Template.NewKey && !a.PushOnly && !a.RollBack && (!t.MNetOn() || t.Own == nil)
 }
 
 // keeps tells whether the tenant's key is left as it is.
 func (a *Array) keeps(t *Tenant) bool {
-	if a.RollBack || a.OnlyDistribute {
-		return a.OnlyDistribute
+	if a.RollBack || a.PushOnly {
+		return a.PushOnly
 	}
 	return !a.starts(t) && (a.fresh(t) || !a.Template.Due.due(t, a.Template.Now()))
 }

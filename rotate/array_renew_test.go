@@ -59,7 +59,7 @@ func TestMNetIsNotStartedWhereNothingIsRenewed(t *testing.T) {
 		do   func(*fleet)
 		want func(TenantReport) bool
 	}{
-		{"keys are only distributed", ArrayOptions{OnlyDistribute: true}, SelfCheckAuto, func(*fleet) {},
+		{"keys are only distributed", ArrayOptions{PushOnly: true}, SelfCheckAuto, func(*fleet) {},
 			func(r TenantReport) bool { return errors.Is(r.Err, ErrMNetOff) }},
 		{"another tenant fails", ArrayOptions{FullStop: true}, SelfCheckAuto, func(f *fleet) { f.sites[1].down = true },
 			func(r TenantReport) bool { return r.Outcome == Kept && r.Err != nil }},

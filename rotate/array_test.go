@@ -231,10 +231,10 @@ func TestAFreshTenantIsCanaryEnough(t *testing.T) {
 	}
 }
 
-func TestOnlyDistributeRenewsNothing(t *testing.T) {
+func TestPushOnlyRenewsNothing(t *testing.T) {
 	f := newFleet(t, 4)
 	f.sites[1].rows[f.sites[0].tenant.Wwwroot].certificate = ""
-	if code := f.array(ArrayOptions{OnlyDistribute: true}).Run(t.Context()); code != ExitOK {
+	if code := f.array(ArrayOptions{PushOnly: true}).Run(t.Context()); code != ExitOK {
 		t.Errorf("exit %d: %+v", code, f.reports)
 	}
 	for _, e := range f.events {

@@ -133,7 +133,7 @@ func (r *running) ended() bool { return len(r.done) > 0 }
 // The promise: whoever renews a tenant tells everybody of it before the lock is
 // given back, so that when all have ended every row is right. Where one is not,
 // for two that changed their keys at the same moment and told each other over
-// HTTP, a run has said so, and a last --only-distribute finds what is left.
+// HTTP, a run has said so, and a last push finds what is left.
 func TestRunsAtOnceLeaveNoLinkUnproven(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -167,7 +167,7 @@ func TestRunsAtOnceLeaveNoLinkUnproven(t *testing.T) {
 					t.Errorf("no run has said that it left %s", wrong)
 				}
 			}
-			f.renew(t, "--all", "--withmaster", "--only-distribute").expect(t, 0)
+			f.command(t, "push", "--all", "--withmaster").expect(t, 0)
 			if wrong := f.wrongLinks(t); len(wrong) > 0 {
 				t.Errorf("still wrong after the last run: %q", wrong)
 			}

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Which statements of the given packages no test reaches: neither one of the package nor one that runs the command.
-#   ./coverage.sh [PACKAGE…]    e.g. ./rotate ./moodledb/... (the default)
+#   tools/coverage.sh [PACKAGE…]    e.g. ./rotate ./moodledb/... (the default)
 # It prints the coverage of every package and then what is not covered, a line each: FILE:LINE-LINE and its first line.
 set -euo pipefail
-cd "$(dirname "$0")"
+cd "$(dirname "$0")/.."
 if [ $# = 0 ]; then set -- ./rotate ./moodledb/...; fi
 
 scratch=$(mktemp -d /tmp/mnet-coverage.XXXXXX)
