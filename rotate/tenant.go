@@ -35,7 +35,7 @@ type Tenant struct {
 
 // Format shows whose keys these are, never the keys.
 func (t Tenant) Format(f fmt.State, _ rune) {
-	fmt.Fprintf(f, "site %q, %d retired key pairs, %d peers", t.Site, len(t.History), len(t.Peers))
+	fmt.Fprintf(f, "site %q: [key pair], %d retired ones, %d peers", t.Site, len(t.History), len(t.Peers))
 }
 
 // Snapshot is the state of a tenant's key as its store has read it. It holds private
