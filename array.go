@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"slices"
 	"time"
 
@@ -15,9 +14,9 @@ import (
 )
 
 // workOnArray runs a command for an array and gives the exit code.
-func workOnArray(ctx context.Context, cmd subcommand, o options, base *output) int {
-	out := newArrayOutput(base)
-	code, err := onArray(ctx, cmd, o, out)
+func (r runner) workOnArray(ctx context.Context) int {
+	out := newArrayOutput(r.out)
+	code, err := r.onArray(ctx, out)
 	if err != nil {
 		code = exitFor(err)
 	}
@@ -26,8 +25,9 @@ func workOnArray(ctx context.Context, cmd subcommand, o options, base *output) i
 
 // onArray wires the rooms together for many tenants. Its error is one of the way
 // to them; what happens to each is reported.
-func onArray(ctx context.Context, cmd subcommand, o options, out *arrayOutput) (int, error) {
-	master, _, err := resolve(ctx, o, out.getenv)
+func (r runner) onArray(ctx context.Context, out *arrayOutput) (int, error) {
+	o := r.o
+	master, _, err := resolve(ctx, o, r.getenv)
 	if err != nil {
 		return 0, err
 	}
@@ -43,7 +43,7 @@ func onArray(ctx context.Context, cmd subcommand, o options, out *arrayOutput) (
 	servers := moodledb.NewServers(o.Array.DBConnections)
 	defer servers.Close()
 
-	w := arrayWiring{o: o, servers: servers, client: client, log: out.log, out: out.output}
+	w := arrayWiring{o: o, servers: servers, client: client, log: out.log, hooks: r.hooks}
 	array := &rotate.Array{
 		ArrayOptions: o.Array.ArrayOptions,
 		Template:     w.template(),
@@ -56,7 +56,7 @@ func onArray(ctx context.Context, cmd subcommand, o options, out *arrayOutput) (
 			hint: "check --match and --exclude; tenants that are disabled or without MNet are never selected"}
 	}
 	out.begin(len(array.Selected), len(array.Members))
-	return cmd.many(array, ctx, o), nil
+	return r.cmd.many(array, ctx, o), nil
 }
 
 // othersHaveSome tells whether it is only by its shard that a run has nothing to
@@ -73,7 +73,7 @@ type arrayWiring struct {
 	servers *moodledb.Servers
 	client  *peers.Client
 	log     logger
-	out     *output
+	hooks   *hookRunner
 }
 
 // template is what all tenants have in common.
@@ -139,11 +139,7 @@ func (w arrayWiring) member(master, config *config.Config) rotate.Member {
 			}
 			db.WithoutPeers()
 			return &rotate.Session{Store: db, Starter: db, PeerRows: db,
-				Cache: w.out.cacheOf(newCache(master, config, w.o.PHP, w.log), config), Close: func() { _ = db.Close() }}, nil
+				Cache: w.hooks.cacheOf(newCache(master, config, w.o.PHP, w.log), config), Close: func() { _ = db.Close() }}, nil
 		},
 	}
 }
-
-// parallelTenants is how many tenants are worked on at once: enough to keep all
-// cores making keys while others wait for the database or the own site.
-func parallelTenants() int { return 4*runtime.NumCPU() + 4 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -98,3 +99,7 @@ func readWays(a *arrayOptions, push, prove string) error {
 	}
 	return nil
 }
+
+// parallelTenants is how many tenants are worked on at once: enough to keep all
+// cores making keys while others wait for the database or the own site.
+func parallelTenants() int { return 4*runtime.NumCPU() + 4 }

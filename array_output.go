@@ -113,7 +113,7 @@ func (a *arrayOutput) tenant(r rotate.TenantReport) {
 	}
 	explainFindings(&r)
 	a.advise(&r)
-	a.record(r)
+	a.sinks.add(r)
 	if a.json != nil {
 		a.json.tenant(r)
 	}

@@ -31,7 +31,7 @@ func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left
 func TestAJSONDocumentThatCannotBeWrittenIsAnError(t *testing.T) {
 	var stderr strings.Builder
 	told := new(int)
-	out := newArrayOutput(&output{o: options{JSON: true}, stdout: &results{w: fullDisk{}}, stderr: &stderr, records: []record{exitCodeRecord{told}}})
+	out := newArrayOutput(&output{o: options{JSON: true}, stdout: &results{w: fullDisk{}}, stderr: &stderr, sinks: sinks{exitCodeRecord{told}}})
 	out.tenant(rotate.TenantReport{Wwwroot: "https://t.example"})
 	if code := out.finish(rotate.ExitOK, nil); code != rotate.ExitPeers || *told != code {
 		t.Errorf("exit code %d, a record was told %d", code, *told)

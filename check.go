@@ -158,10 +158,10 @@ func (c *checkSummary) state() checkState {
 	return worst
 }
 
-// close finishes the records of the run, of which one that fails is a problem like
+// close finishes the sinks of the run, of which one that fails is a problem like
 // any other, and gives the exit code.
 func (c *checkSummary) close(out *output) int {
-	_, failed := out.finishRecords(int(c.state()))
+	_, failed := out.sinks.finish(int(c.state()))
 	for _, err := range failed {
 		c.fail(err)
 	}

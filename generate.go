@@ -2,10 +2,7 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"strings"
-
-	"renew_mnetkeys/rotate"
 )
 
 // generated is what generate can print.
@@ -31,35 +28,26 @@ const generateDoes = "print the man page, a completion or a sample file of optio
 
 const generateUsage = "renew_mnetkeys generate man|bash|zsh|fish|conf"
 
-// generate prints one of generators to stdout, and gives the exit code. args are
-// the words behind generate.
-func generate(args []string, stdout, stderr io.Writer) int {
+// generate gives the text that the words behind generate ask for. The error is of usage.
+func generate(words []string) (string, error) {
 	var problem string
 	switch {
-	case len(args) == 0:
+	case len(words) == 0:
 		problem = "generate wants to know what"
-	case len(args) > 1:
-		problem = fmt.Sprintf("unexpected word %q", args[1])
+	case len(words) > 1:
+		problem = fmt.Sprintf("unexpected word %q", words[1])
 	default:
 		for _, g := range generators() {
-			if g.word == args[0] {
-				return printGenerated(g.text(), stdout)
+			if g.word == words[0] {
+				return g.text(), nil
 			}
 		}
-		if args[0] == "--help" || args[0] == "-h" {
-			return printGenerated(generateHelp(), stdout)
+		if words[0] == "--help" || words[0] == "-h" {
+			return generateHelp(), nil
 		}
-		problem = fmt.Sprintf("%q cannot be generated", args[0])
+		problem = fmt.Sprintf("%q cannot be generated", words[0])
 	}
-	printError(stderr, &usageError{problem: problem, hint: generateUsage})
-	return rotate.ExitUsage
-}
-
-// printGenerated leaves it to results to fail where half a page would be installed: on a
-// full disk.
-func printGenerated(text string, stdout io.Writer) int {
-	_, _ = io.WriteString(stdout, text)
-	return rotate.ExitOK
+	return "", &usageError{problem: problem, hint: generateUsage}
 }
 
 func generateHelp() string {

@@ -3,6 +3,9 @@ package main
 import (
 	"errors"
 	"slices"
+	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"renew_mnetkeys/rotate"
 )
@@ -63,3 +66,22 @@ func interruptedHint(o options) string {
 	}
 	return "run " + push + ", which proves the stored key and renews nothing, or renew_mnetkeys with --if-due, which renews only if that is still due"
 }
+
+// explainFindings fills in what the diagnosis of a tenant that could not even be
+// read does not know: whose it is, and what the database's error advises.
+func explainFindings(report *rotate.TenantReport) {
+	for i := range report.Findings {
+		f := &report.Findings[i]
+		if f.Subject == "" {
+			f.Subject = report.Wwwroot
+		}
+		if hint := rotate.HintOf(report.Err); report.Err != nil && hint != "" {
+			f.Next = hint
+		}
+	}
+}
+
+// signalError is the cause of a context that a signal ended.
+type signalError struct{ signal syscall.Signal }
+
+func (e *signalError) Error() string { return "interrupted by " + unix.SignalName(e.signal) }

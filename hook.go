@@ -35,18 +35,32 @@ type hookError struct {
 func (e *hookError) Error() string { return "the " + e.name + " failed: " + e.err.Error() }
 func (e *hookError) Unwrap() error { return e.err }
 
-// runHook runs one hook, with a JSON document on its stdin, and logs what it says.
+// hookRunner runs the hooks of one run.
+type hookRunner struct {
+	out   *output
+	cache *cacheHookRecord // nil where our own invalidation is used
+}
+
+func newHookRunner(out *output) *hookRunner {
+	h := &hookRunner{out: out}
+	if out.o.CacheHook != "" && !out.o.DryRun {
+		h.cache = &cacheHookRecord{}
+	}
+	return h
+}
+
+// run runs one hook, with a JSON document on its stdin, and logs what it says.
 // No key is in what it is given.
-func (out *output) runHook(ctx context.Context, name, line string, input any, env ...string) error {
+func (h *hookRunner) run(ctx context.Context, name, line string, input any, env ...string) error {
 	text, err := json.Marshal(input)
 	if err != nil {
 		return &hookError{name, err}
 	}
-	env = append(env, "MNET_HOOK="+name, "MNET_COMMAND="+out.o.Command)
+	env = append(env, "MNET_HOOK="+name, "MNET_COMMAND="+h.out.o.Command)
 	said, err := hooks.Command(line).Run(ctx, append(text, '\n'), env, hooks.Limits{})
-	event := out.log.Debug()
+	event := h.out.log.Debug()
 	if err != nil {
-		event = out.log.Error()
+		event = h.out.log.Error()
 	}
 	if said != "" {
 		event.Str("hook", name).Str("output", said).Msg("a hook said")
@@ -57,12 +71,13 @@ func (out *output) runHook(ctx context.Context, name, line string, input any, en
 	return nil
 }
 
-// preHook runs before anything is done, and stands against it by failing.
-func (out *output) preHook(ctx context.Context) error {
-	if out.o.PreHook == "" || out.o.DryRun {
+// pre runs before anything is done, and stands against it by failing.
+func (h *hookRunner) pre(ctx context.Context) error {
+	o := h.out.o
+	if o.PreHook == "" || o.DryRun {
 		return nil
 	}
-	err := out.runHook(ctx, "pre-hook", out.o.PreHook, out.document(0, []rotate.TenantReport{}), "MNET_WWWROOT="+out.o.Host)
+	err := h.run(ctx, "pre-hook", o.PreHook, h.out.document(0, []rotate.TenantReport{}), "MNET_WWWROOT="+o.Host)
 	if err != nil {
 		return fmt.Errorf("nothing was done: %w", err)
 	}
@@ -71,21 +86,21 @@ func (out *output) preHook(ctx context.Context) error {
 
 // postHook is told what the run came to.
 type postHook struct {
-	out      *output
+	runner   *hookRunner
 	reports  []rotate.TenantReport
 	unproven int // peers, of all tenants
 }
 
-// Add implements record. Of an array the peers are left out: there are N² of them.
+// Add implements sink. Of an array the peers are left out: there are N² of them.
 func (h *postHook) Add(r rotate.TenantReport) {
 	h.unproven += r.Unproven()
-	if h.out.o.All {
+	if h.runner.out.o.All {
 		r.Peers = []rotate.PeerReport{}
 	}
 	h.reports = append(h.reports, r)
 }
 
-// Finish implements record.
+// Finish implements sink.
 func (h *postHook) Finish(code int) error {
 	reports := h.reports
 	if reports == nil {
@@ -97,12 +112,12 @@ func (h *postHook) Finish(code int) error {
 		env = append(env, "MNET_WWWROOT="+r.Wwwroot, "MNET_OUTCOME="+string(r.Outcome), "MNET_SELF_CHECK="+string(r.SelfCheck))
 	}
 	// A signal that ended the run must not keep its end from being told.
-	return h.out.runHook(context.Background(), "post-hook", h.out.o.PostHook, h.out.document(code, reports), env...)
+	return h.runner.run(context.Background(), "post-hook", h.runner.out.o.PostHook, h.runner.out.document(code, reports), env...)
 }
 
 // hookCache has a hook drop a tenant's cached configuration.
 type hookCache struct {
-	out     *output
+	hooks   *hookRunner
 	wwwroot string
 	own     rotate.Cache // what it holds can be read, whoever drops it
 }
@@ -113,11 +128,11 @@ var _ rotate.HookedCache = hookCache{}
 func (hookCache) Hooked() bool { return true }
 
 // cacheOf is how a tenant's cache is dropped.
-func (out *output) cacheOf(own *tenantCache, tenant *config.Config) rotate.Cache {
-	if out.o.CacheHook == "" {
+func (h *hookRunner) cacheOf(own *tenantCache, tenant *config.Config) rotate.Cache {
+	if h.out.o.CacheHook == "" {
 		return own
 	}
-	return hookCache{out, tenant.Wwwroot, own}
+	return hookCache{h, tenant.Wwwroot, own}
 }
 
 // Cached implements rotate.Cache.
@@ -131,9 +146,9 @@ func (hookCache) Check(context.Context, string) error { return nil }
 // Drop implements rotate.Cache.
 func (c hookCache) Drop(ctx context.Context, _ string, width rotate.Width) error {
 	words := map[rotate.Width]string{rotate.WidthEntry: "entry", rotate.WidthDefinition: "definition", rotate.WidthPHP: "all"}
-	err := c.out.runHook(ctx, "cache-hook", c.out.o.CacheHook, map[string]string{"wwwroot": c.wwwroot, "drop": words[width]},
+	err := c.hooks.run(ctx, "cache-hook", c.hooks.out.o.CacheHook, map[string]string{"wwwroot": c.wwwroot, "drop": words[width]},
 		"MNET_WWWROOT="+c.wwwroot, "MNET_DROP="+words[width])
-	c.out.cacheHook.ran(c.wwwroot, err)
+	c.hooks.cache.ran(c.wwwroot, err)
 	return err
 }
 
@@ -155,7 +170,7 @@ func (h *cacheHookRecord) ran(wwwroot string, err error) {
 	h.failed[wwwroot] = err
 }
 
-// Add implements record. A tenant that failed says so itself.
+// Add implements sink. A tenant that failed says so itself.
 func (h *cacheHookRecord) Add(r rotate.TenantReport) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -168,7 +183,7 @@ func (h *cacheHookRecord) Add(r rotate.TenantReport) {
 	}
 }
 
-// Finish implements record.
+// Finish implements sink.
 func (h *cacheHookRecord) Finish(int) error {
 	if h.others > 0 {
 		return fmt.Errorf("%w; and so for %d tenants more", h.first, h.others)

@@ -24,10 +24,22 @@ func run(args []string, getenv func(string) string, stdout, stderr io.Writer) in
 	defer stop()
 	results := &results{w: stdout}
 	if len(args) > 1 && args[1] == "generate" {
-		return results.settle("generate", generate(args[2:], results, stderr), stderr)
+		return results.settle("generate", printGenerated(args[2:], results, stderr), stderr)
 	}
 	cmd, args := commandOf(args)
 	return results.settle(cmd.name, obey(ctx, cmd, args, getenv, results, stderr), stderr)
+}
+
+// printGenerated leaves it to results to fail where half a page would be installed: on a
+// full disk.
+func printGenerated(words []string, stdout, stderr io.Writer) int {
+	text, err := generate(words)
+	if err != nil {
+		printError(stderr, err)
+		return rotate.ExitUsage
+	}
+	_, _ = io.WriteString(stdout, text)
+	return rotate.ExitOK
 }
 
 // obey reads the command line and does what it says.
@@ -58,7 +70,8 @@ func (c subcommand) refuse(err error, stdout, stderr io.Writer) int {
 // execute runs the command around its hooks and gives the exit code.
 func execute(ctx context.Context, cmd subcommand, o options, getenv func(string) string, stdout *results, stderr io.Writer) int {
 	out := newOutput(o, stdout, stderr, getenv)
-	err := out.openRecords()
+	hooks := newHookRunner(out)
+	err := openSinks(out, hooks)
 	if err == nil {
 		err = checkHooks(o)
 	}
@@ -77,22 +90,13 @@ func execute(ctx context.Context, cmd subcommand, o options, getenv func(string)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, o.Deadline, errDeadline)
 	defer cancel()
-	if err := out.preHook(ctx); err != nil {
+	if err := hooks.pre(ctx); err != nil {
 		return out.stop(exitAfterSignal(ctx, rotate.ExitNotRenewed), err)
 	}
-	work := workOnTenant
+	r := runner{cmd: cmd, o: o, getenv: getenv, out: out, hooks: hooks}
+	work := r.workOnTenant
 	if o.All {
-		work = workOnArray
+		work = r.workOnArray
 	}
-	return out.close(work(ctx, cmd, o, out))
-}
-
-// printError is how every error that ends the command looks.
-func printError(w io.Writer, err error) { printHinted(w, err, rotate.HintOf(err)) }
-
-func printHinted(w io.Writer, err error, hint string) {
-	fmt.Fprintln(w, "error: "+printable(err.Error()))
-	if hint != "" {
-		fmt.Fprintln(w, "hint: "+printable(hint))
-	}
+	return out.close(work(ctx))
 }

@@ -21,21 +21,19 @@ type logger = zerolog.Logger
 // output is everything the command says: results on stdout, the log, progress
 // and errors on stderr.
 type output struct {
-	o         options
-	started   time.Time
-	getenv    func(string) string
-	records   []record
-	cacheHook *cacheHookRecord // nil where our own invalidation is used
-	stdout    *results
-	stderr    io.Writer
-	terminal  bool // a person watches stdout
-	colour    bool
-	live      bool // a person watches stderr: progress may be drawn and wiped
-	log       logger
+	o        options
+	started  time.Time
+	sinks    sinks
+	stdout   *results
+	stderr   io.Writer
+	terminal bool // a person watches stdout
+	colour   bool
+	live     bool // a person watches stderr: progress may be drawn and wiped
+	log      logger
 }
 
 func newOutput(o options, stdout *results, stderr io.Writer, getenv func(string) string) *output {
-	out := &output{o: o, started: time.Now(), getenv: getenv, stdout: stdout, stderr: stderr, terminal: isTerminal(stdout.w), live: isTerminal(stderr)}
+	out := &output{o: o, started: time.Now(), stdout: stdout, stderr: stderr, terminal: isTerminal(stdout.w), live: isTerminal(stderr)}
 	out.colour = out.terminal && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
 	out.live = out.live && !o.Quiet && !o.Debug && o.LogFormat == "console"
 	var w io.Writer = stderr
@@ -73,7 +71,7 @@ func (out *output) progress(done, total int) {
 // exit code, which for check is one of its own.
 func (out *output) print(report rotate.TenantReport, code int) int {
 	out.advise(&report)
-	out.record(report)
+	out.sinks.add(report)
 	if out.o.Command == "check" {
 		sum := &checkSummary{warning: out.o.Warning, critical: out.o.Critical, now: out.started}
 		sum.add(report)
@@ -103,7 +101,7 @@ func (out *output) print(report rotate.TenantReport, code int) int {
 	return out.settled(code)
 }
 
-// settled is the exit code once the result was printed, for the records that are
+// settled is the exit code once the result was printed, for the sinks that are
 // finished behind it: one that could not be written is said, once, and counts.
 func (out *output) settled(code int) int {
 	if r := out.stdout; r.lost != nil && !r.told {

@@ -26,7 +26,7 @@ func TestARecordThatFailsTurnsNoFailureIntoAnother(t *testing.T) {
 		t.Run(strconv.Itoa(code), func(t *testing.T) {
 			var told []int
 			var stderr strings.Builder
-			out := &output{stderr: &stderr, records: []record{brokenRecord{&told}, brokenRecord{&told}}}
+			out := &output{stderr: &stderr, sinks: sinks{brokenRecord{&told}, brokenRecord{&told}}}
 			if got := out.close(code); got != want || !slices.Equal(told, []int{code, want}) {
 				t.Errorf("exit code %d, want %d; told %v", got, want, told)
 			}
@@ -51,7 +51,7 @@ func TestACheckWhoseRecordFailsIsUnknown(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var told []int
 			var stdout strings.Builder
-			out := &output{o: options{Command: "check", Warning: 7 * 24 * time.Hour, Critical: 48 * time.Hour}, started: now, stdout: &results{w: &stdout}, records: []record{brokenRecord{&told}}}
+			out := &output{o: options{Command: "check", Warning: 7 * 24 * time.Hour, Critical: 48 * time.Hour}, started: now, stdout: &results{w: &stdout}, sinks: sinks{brokenRecord{&told}}}
 			report := rotate.TenantReport{Wwwroot: "https://t.example", Outcome: rotate.Kept, SelfCheck: rotate.SelfProven, Certificate: &rotate.KeyReport{NotAfter: now.Add(c.left)}}
 			if code := out.print(report, 0); code != c.code || !strings.HasPrefix(stdout.String(), c.says) {
 				t.Errorf("exit code %d, want %d:\n%s", code, c.code, stdout.String())

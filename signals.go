@@ -8,15 +8,8 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"renew_mnetkeys/rotate"
 )
-
-// signalError is the cause of a context that a signal ended.
-type signalError struct{ signal syscall.Signal }
-
-func (e *signalError) Error() string { return "interrupted by " + unix.SignalName(e.signal) }
 
 // endingSignals end a run at its next safe point. SIGQUIT and SIGABRT are among
 // them although Go would print the stacks of all goroutines for them, whose

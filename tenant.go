@@ -15,24 +15,33 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
+// runner is one run of a command.
+type runner struct {
+	cmd    subcommand
+	o      options
+	getenv func(string) string
+	out    *output
+	hooks  *hookRunner
+}
+
 // workOnTenant runs a command for one tenant and gives the exit code.
-func workOnTenant(ctx context.Context, cmd subcommand, o options, out *output) int {
-	report, err := onTenant(ctx, cmd, o, out)
+func (r runner) workOnTenant(ctx context.Context) int {
+	report, err := r.onTenant(ctx)
 	if err != nil {
-		report = failed(o.Host, exitFor(err), err)
+		report = failed(r.o.Host, exitFor(err), err)
 	}
-	return out.print(report, exitAfterSignal(ctx, report.Exit))
+	return r.out.print(report, exitAfterSignal(ctx, report.Exit))
 }
 
 // onTenant wires the rooms together for one tenant. Its error is one of the way to
 // the tenant; what happens to the tenant stands in the report.
-func onTenant(ctx context.Context, cmd subcommand, o options, out *output) (rotate.TenantReport, error) {
-	none := rotate.TenantReport{}
+func (r runner) onTenant(ctx context.Context) (rotate.TenantReport, error) {
+	none, o, out := rotate.TenantReport{}, r.o, r.out
 	key := rsa.GenerateKey
 	if o.Command == "renew" && !o.DryRun && !o.Due.OnlyIfDue {
 		key = generateAhead(o.KeyBits)
 	}
-	master, tenant, err := resolve(ctx, o, out.getenv)
+	master, tenant, err := resolve(ctx, o, r.getenv)
 	if err != nil {
 		return none, err
 	}
@@ -58,11 +67,11 @@ func onTenant(ctx context.Context, cmd subcommand, o options, out *output) (rota
 	renewal.Bind, renewal.Progress = links, out.progress
 	renewal.GenerateKey = func(bits int) (*rsa.PrivateKey, error) { return key(rand.Reader, bits) }
 	renewal.Store, renewal.Locker, renewal.Starter = db, db, db
-	renewal.Cache = out.cacheOf(newCache(master, tenant, o.PHP, out.log), tenant)
+	renewal.Cache = r.hooks.cacheOf(newCache(master, tenant, o.PHP, out.log), tenant)
 	renewal.Counterpart = counterparts(ctx, master, tenant, out.log)
-	work := cmd.one
+	work := r.cmd.one
 	if o.DryRun {
-		work = cmd.plan
+		work = r.cmd.plan
 	}
 	report := work(&renewal, ctx, o)
 	if report.Wwwroot == "" { // stopped before the tenant was read
@@ -70,20 +79,6 @@ func onTenant(ctx context.Context, cmd subcommand, o options, out *output) (rota
 	}
 	explainFindings(&report)
 	return report, nil
-}
-
-// explainFindings fills in what the diagnosis of a tenant that could not even be
-// read does not know: whose it is, and what the database's error advises.
-func explainFindings(report *rotate.TenantReport) {
-	for i := range report.Findings {
-		f := &report.Findings[i]
-		if f.Subject == "" {
-			f.Subject = report.Wwwroot
-		}
-		if hint := rotate.HintOf(report.Err); report.Err != nil && hint != "" {
-			f.Next = hint
-		}
-	}
 }
 
 // maxCounterparts bounds the databases of the array that are open at once.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -151,3 +152,13 @@ func summarize(r rotate.TenantReport, dryRun bool) string {
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
+
+// printError is how every error that ends the command looks.
+func printError(w io.Writer, err error) { printHinted(w, err, rotate.HintOf(err)) }
+
+func printHinted(w io.Writer, err error, hint string) {
+	fmt.Fprintln(w, "error: "+printable(err.Error()))
+	if hint != "" {
+		fmt.Fprintln(w, "hint: "+printable(hint))
+	}
+}
