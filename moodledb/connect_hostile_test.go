@@ -16,6 +16,7 @@ import (
 
 // A server may answer any statement with a demand for a file (LOCAL INFILE), the first of a session too.
 func TestADatabaseServerGetsNoFileOfOurs(t *testing.T) {
+	t.Parallel()
 	secret := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(secret, []byte("SECRET"), 0o600); err != nil {
 		t.Fatal(err)
