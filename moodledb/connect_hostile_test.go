@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"renew_mnetkeys/moodledb/config"
-
 	"github.com/go-sql-driver/mysql"
+
+	"renew_mnetkeys/moodledb/config"
 )
 
 // A server may answer any statement with a demand for a file (LOCAL INFILE), the first of a session too.

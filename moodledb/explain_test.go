@@ -10,10 +10,10 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/go-sql-driver/mysql"
+
 	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/rotate"
-
-	"github.com/go-sql-driver/mysql"
 )
 
 func TestExplain(t *testing.T) {

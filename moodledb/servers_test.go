@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"renew_mnetkeys/moodledb/config"
-
 	"github.com/go-sql-driver/mysql"
+
+	"renew_mnetkeys/moodledb/config"
 )
 
 func newServers(t *testing.T, perServer int) *Servers {

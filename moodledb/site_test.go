@@ -7,10 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/rotate"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 func TestReadOfAWholeSite(t *testing.T) {

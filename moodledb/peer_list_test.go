@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"testing"
 
-	"renew_mnetkeys/rotate"
-
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"renew_mnetkeys/rotate"
 )
 
 // oddHosts are rows of which only ids 5, 8 and 3, in this order, are peers.

@@ -8,10 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/rotate"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // The certificates of these tests are "v1", "v2" and so on, perhaps with something behind.

@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"renew_mnetkeys/rotate"
-
 	"github.com/go-sql-driver/mysql"
+
+	"renew_mnetkeys/rotate"
 )
 
 var (

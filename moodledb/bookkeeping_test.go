@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"renew_mnetkeys/rotate"
-
 	"github.com/google/go-cmp/cmp"
+
+	"renew_mnetkeys/rotate"
 )
 
 // mnetConfig is what table config says of MNet.
