@@ -18,6 +18,7 @@ redis-server        redis-server
 gcc                 gcc libc6-dev
 php                 php-cli
 php:mysqli          php-mysql
+php:pcntl           php-cli
 php:xmlrpc          php-xmlrpc
 php:redis           php-redis
 systemd-analyze     systemd
