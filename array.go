@@ -102,12 +102,12 @@ func (w arrayWiring) members(ctx context.Context, master *config.Config, rows []
 		if !row.Enabled {
 			continue
 		}
-		config, err := master.ForTenant(ctx, row.TenantRow)
+		tenant, err := master.ForTenant(ctx, row.TenantRow)
 		if err != nil {
 			add(unreadable(row.Wwwroot, err), row.MNet >= 0)
 			continue
 		}
-		add(w.member(master, config), row.MNet >= 0)
+		add(w.member(master, tenant), row.MNet >= 0)
 	}
 	return members, selected
 }
@@ -123,14 +123,14 @@ func unreadable(wwwroot string, err error) rotate.Member {
 }
 
 // member makes one site's database and cache ready to be opened.
-func (w arrayWiring) member(master, config *config.Config) rotate.Member {
+func (w arrayWiring) member(master, tenant *config.Config) rotate.Member {
 	return rotate.Member{
-		Wwwroot: config.Wwwroot,
+		Wwwroot: tenant.Wwwroot,
 		Lock: func(ctx context.Context, wait time.Duration) (func(), error) {
-			return w.servers.Lock(ctx, config, wait)
+			return w.servers.Lock(ctx, tenant, wait)
 		},
 		Open: func(ctx context.Context) (*rotate.Session, error) {
-			db, err := w.servers.Open(ctx, config)
+			db, err := w.servers.Open(ctx, tenant)
 			if err != nil {
 				return nil, err
 			}
@@ -139,7 +139,7 @@ func (w arrayWiring) member(master, config *config.Config) rotate.Member {
 			}
 			db.WithoutPeers()
 			return &rotate.Session{Store: db, Starter: db, PeerRows: db,
-				Cache: w.hooks.cacheOf(newCache(master, config, w.o.PHP, w.log), config), Close: func() { _ = db.Close() }}, nil
+				Cache: w.hooks.cacheOf(newCache(master, tenant, w.o.PHP, w.log), tenant), Close: func() { _ = db.Close() }}, nil
 		},
 	}
 }

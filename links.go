@@ -109,11 +109,11 @@ func (a array) link(wwwroot string, tenant *config.Config, db *moodledb.Tenant) 
 
 // open opens the database of another site of the array.
 func (a array) open(ctx context.Context, wwwroot string) (*moodledb.Tenant, func(), error) {
-	config, err := moodledb.FindTenant(ctx, a.master, wwwroot)
+	tenant, err := moodledb.FindTenant(ctx, a.master, wwwroot)
 	if err != nil {
 		return nil, nil, err
 	}
-	db, err := moodledb.Open(ctx, config)
+	db, err := moodledb.Open(ctx, tenant)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -105,11 +105,11 @@ func counterparts(ctx context.Context, master, tenant *config.Config, log logger
 			return nil, err
 		}
 		defer places.Release(1)
-		config, err := moodledb.FindTenant(ctx, master, p.Wwwroot)
+		counterpart, err := moodledb.FindTenant(ctx, master, p.Wwwroot)
 		if err != nil {
 			return nil, err
 		}
-		db, err := moodledb.Open(ctx, config)
+		db, err := moodledb.Open(ctx, counterpart)
 		if err != nil {
 			return nil, err
 		}

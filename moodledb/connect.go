@@ -8,9 +8,9 @@ import (
 	"os"
 	"time"
 
-	"renew_mnetkeys/moodledb/config"
-
 	"github.com/go-sql-driver/mysql"
+
+	"renew_mnetkeys/moodledb/config"
 )
 
 const (

@@ -9,13 +9,14 @@ import (
 	"testing"
 	"time"
 
-	"renew_mnetkeys/moodledb/config"
-
 	"github.com/go-sql-driver/mysql"
+
+	"renew_mnetkeys/moodledb/config"
 )
 
 // A server may answer any statement with a demand for a file (LOCAL INFILE), the first of a session too.
 func TestADatabaseServerGetsNoFileOfOurs(t *testing.T) {
+	t.Parallel()
 	secret := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(secret, []byte("SECRET"), 0o600); err != nil {
 		t.Fatal(err)

@@ -18,6 +18,7 @@ import (
 )
 
 func TestOpenSaysWhyItCannot(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "mdl_")
 	silent := silentServer(t)
 	for name, c := range map[string]struct {
@@ -79,6 +80,7 @@ func closedPort(t *testing.T) int {
 }
 
 func TestOpenRefusesOtherDatabases(t *testing.T) {
+	t.Parallel()
 	for _, dbtype := range []string{"pgsql", "sqlsrv", "oci", ""} {
 		_, err := Open(t.Context(), &config.Config{DBType: dbtype})
 		var unsupported *config.UnsupportedDBError
@@ -89,6 +91,7 @@ func TestOpenRefusesOtherDatabases(t *testing.T) {
 }
 
 func TestOpenRefusesAHostThatIsNone(t *testing.T) {
+	t.Parallel()
 	_, err := Open(t.Context(), &config.Config{DBType: "mysqli", DBHost: "db:x"})
 	var unusable *config.Error
 	if !errors.As(err, &unusable) || unusable.Setting != "dbhost" {
@@ -97,6 +100,7 @@ func TestOpenRefusesAHostThatIsNone(t *testing.T) {
 }
 
 func TestOpenByEveryWay(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "mdl_")
 	for name, change := range map[string]func(*config.Config){
 		"TCP":                          func(*config.Config) {},
@@ -117,6 +121,7 @@ func TestOpenByEveryWay(t *testing.T) {
 }
 
 func TestOpenEndsWithItsContext(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "mdl_")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -126,6 +131,7 @@ func TestOpenEndsWithItsContext(t *testing.T) {
 }
 
 func TestSessionDoesNotDependOnTheServersSettings(t *testing.T) {
+	t.Parallel()
 	tenant := newSite(t, "mdl_").open(t)
 	for name, want := range map[string]string{
 		"sql_mode": "STRICT_ALL_TABLES", "autocommit": "1", "character_set_client": "utf8mb4",
@@ -140,6 +146,7 @@ func TestSessionDoesNotDependOnTheServersSettings(t *testing.T) {
 
 // TestTLS has a server that offers TLS with a certificate nobody trusts.
 func TestTLS(t *testing.T) {
+	t.Parallel()
 	for ssl, check := range map[string]func(t *testing.T, handshake, open error){
 		"prefer":  encrypted,
 		"require": encrypted,

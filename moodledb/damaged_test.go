@@ -10,6 +10,7 @@ import (
 
 // TestTablesThatAreNotAsMoodleMakesThem have rows that come twice, or go while they are worked on.
 func TestTablesThatAreNotAsMoodleMakesThem(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		change string
 		do     func(*Tenant) error

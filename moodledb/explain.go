@@ -11,9 +11,9 @@ import (
 	"slices"
 	"syscall"
 
-	"renew_mnetkeys/moodledb/config"
-
 	"github.com/go-sql-driver/mysql"
+
+	"renew_mnetkeys/moodledb/config"
 )
 
 // Error numbers of MySQL and MariaDB that something is decided on.

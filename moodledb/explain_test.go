@@ -10,13 +10,14 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/go-sql-driver/mysql"
+
 	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/rotate"
-
-	"github.com/go-sql-driver/mysql"
 )
 
 func TestExplain(t *testing.T) {
+	t.Parallel()
 	config := &config.Config{DBHost: "127.0.0.1", DBPort: 3306, DBName: "moodle", DBUser: "www", DBPass: "secret", Prefix: "mdl_"}
 	for number, hint := range map[uint16]string{
 		1021: "room", 1114: "room", 1153: "max_allowed_packet", 1040: "later", 1044: "dbname", 1045: "dbpass", 1049: "dbname", 1130: "web server", 1142: "SELECT, INSERT and UPDATE", 1143: "UPDATE",
@@ -45,6 +46,7 @@ func TestExplain(t *testing.T) {
 }
 
 func TestExplainTellsTroublesOfTheNetworkApart(t *testing.T) {
+	t.Parallel()
 	dial := func(err error) error { return &net.OpError{Op: "dial", Net: "unix", Err: err} }
 	for problem, c := range map[string]struct {
 		err  error
@@ -65,6 +67,7 @@ func TestExplainTellsTroublesOfTheNetworkApart(t *testing.T) {
 }
 
 func TestExplainShowsNoStatement(t *testing.T) {
+	t.Parallel()
 	answer := &mysql.MySQLError{Number: 1064, Message: "You have an error in your SQL syntax near '" + ownKey + "'"}
 	err := explain(&config.Config{}, answer)
 	if out := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(out, "PRIVATE") {

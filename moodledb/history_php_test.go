@@ -58,6 +58,7 @@ foreach (json_decode(stream_get_contents(STDIN)) as $raw) {
 
 // What we take for a history, PHP takes for the same one. We may refuse more: then nothing is touched.
 func TestPHPReadsADamagedHistoryAsWeDo(t *testing.T) {
+	t.Parallel()
 	php, seed := testbed.PHP(t), testbed.Seed(t)
 	random := rand.New(rand.NewPCG(seed, 0))
 	of := append(realHistories(t), oddHistories()...)

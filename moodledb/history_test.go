@@ -18,6 +18,7 @@ import (
 
 // TestHistoryOfRealSites reads every history that Moodle and Mahara wrote for the vectors and writes it again.
 func TestHistoryOfRealSites(t *testing.T) {
+	t.Parallel()
 	files, err := filepath.Glob(filepath.Join(testbed.Root(t), "testdata", "vectors", "*.json"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no vectors: %v", err)
@@ -86,6 +87,7 @@ func listed(t *testing.T, raw json.RawMessage) (history []rotate.Retired) {
 }
 
 func TestHistoryForms(t *testing.T) {
+	t.Parallel()
 	const entry = `a:3:{s:11:"certificate";s:1:"c";s:11:"keypair_PEM";s:1:"k";s:7:"expires";s:2:"12";}`
 	one := []rotate.Retired{{Stored: rotate.Stored{Certificate: "c", PrivateKey: "k"}, Expires: 12}}
 	for name, c := range map[string]struct {
@@ -124,6 +126,7 @@ func TestHistoryForms(t *testing.T) {
 }
 
 func TestUnreadableHistoryIsAnErrorThatShowsNoKey(t *testing.T) {
+	t.Parallel()
 	const secret = "c2VjcmV0IGtleQ=="
 	entry := fmt.Sprintf(`a:3:{s:11:"certificate";s:1:"c";s:11:"keypair_PEM";s:16:"%s";s:7:"expires";s:2:"12";}`, secret)
 	whole := "a:1:{i:0;" + entry + "}"
@@ -161,6 +164,7 @@ func TestUnreadableHistoryIsAnErrorThatShowsNoKey(t *testing.T) {
 
 // TestHistoryAndPHP has PHP read what we write and write it again.
 func TestHistoryAndPHP(t *testing.T) {
+	t.Parallel()
 	php := testbed.PHP(t)
 	history := []rotate.Retired{{Stored: rotate.Stored{Certificate: ownCert, PrivateKey: ownKey}, Expires: 1700000000}, {Stored: rotate.Stored{Certificate: "Ünï'cödé \"quoted\"", PrivateKey: newKey}, Expires: 0}}
 	for name, list := range map[string][]rotate.Retired{"empty": nil, "two entries": history} {
@@ -177,6 +181,7 @@ func TestHistoryAndPHP(t *testing.T) {
 }
 
 func TestNothingPrintsAPrivateKey(t *testing.T) {
+	t.Parallel()
 	retired := rotate.Retired{Stored: rotate.Stored{Certificate: ownCert, PrivateKey: ownKey}, Expires: 1}
 	whole := rotate.Tenant{Pair: retired.Stored, History: []rotate.Retired{retired},
 		Read: rotate.Snapshot{Pair: ownCert + pairSeparator + ownKey, History: encodeHistory([]rotate.Retired{retired})}}

@@ -22,6 +22,7 @@ func lock(t *testing.T, tenant *Tenant) *Lock {
 }
 
 func TestLock(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "mdl_")
 	one, two := s.open(t), s.open(t)
 
@@ -102,6 +103,7 @@ func (s *site) awaitState(t *testing.T, state string) {
 }
 
 func TestLockIsReleasedOnce(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "mdl_")
 	tenant := s.open(t)
 	first := lock(t, tenant)
@@ -118,6 +120,7 @@ func TestLockIsReleasedOnce(t *testing.T) {
 }
 
 func TestLockThatLostItsConnection(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "mdl_")
 	tenant := s.open(t)
 	l := lock(t, tenant)
@@ -145,6 +148,7 @@ func TestLockThatLostItsConnection(t *testing.T) {
 }
 
 func TestALockThatIsNotGot(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "mdl_")
 	holder, err := s.DB.Conn(t.Context())
 	if err != nil {

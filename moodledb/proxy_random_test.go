@@ -80,7 +80,7 @@ func (p *troubled) copy(to, from net.Conn, end func()) {
 				_, _ = to.Write(packet)
 				return
 			case "delay":
-				time.Sleep(300 * time.Millisecond)
+				time.Sleep(50 * time.Millisecond)
 			case "twice":
 				times = 2
 			}
@@ -128,6 +128,7 @@ const (
 // The property: whatever happens to a single packet between us and the server, StoreKey says truly what became of the change, the
 // state is the one before or the one after, and a second run that nothing happens to ends with a new key and the old one kept.
 func TestStoreKeyWhateverHappensToAPacket(t *testing.T) {
+	t.Parallel()
 	seeds := testbed.Seeds(t, 40, 2000)
 	s := newSite(t, "mdl_")
 	first := s.stored(t)

@@ -71,6 +71,7 @@ func (s *site) split(t *testing.T, sticky bool, decide func(query string) fate) 
 func allPass(string) fate { return passes }
 
 func TestWhoOnlyLooksReadsTheReplica(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "mdl_")
 	tenant, p := s.split(t, true, allPass)
 	s.Exec(t, "UPDATE {config_plugins} SET value = 'moodle@@@@@@@@key' WHERE name = 'openssl'")
@@ -80,6 +81,7 @@ func TestWhoOnlyLooksReadsTheReplica(t *testing.T) {
 }
 
 func TestARunThatChangesReadsWhatItWrote(t *testing.T) {
+	t.Parallel()
 	for name, sticky := range map[string]bool{"a proxy that keeps transactions together": true, "a proxy that splits transactions too": false} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, "mdl_")
@@ -112,6 +114,7 @@ func TestARunThatChangesReadsWhatItWrote(t *testing.T) {
 }
 
 func TestWhoOnlyLooksNeedsNoMoreThanToRead(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "mdl_")
 	s.Exec(t, "REVOKE ALL ON "+s.Name+".* FROM "+s.User+"; GRANT SELECT ON "+s.Name+".* TO "+s.User)
 	tenant := s.open(t)
@@ -129,6 +132,7 @@ func TestWhoOnlyLooksNeedsNoMoreThanToRead(t *testing.T) {
 }
 
 func TestALostCommitIsDecidedOnThePrimary(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		end    fate
 		stored bool
@@ -166,6 +170,7 @@ func TestALostCommitIsDecidedOnThePrimary(t *testing.T) {
 }
 
 func TestPeersKeysAreReadBackOnThePrimary(t *testing.T) {
+	t.Parallel()
 	for name, sticky := range map[string]bool{"a proxy that keeps transactions together": true, "a proxy that splits transactions too": false} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, "mdl_")
@@ -193,6 +198,7 @@ func TestPeersKeysAreReadBackOnThePrimary(t *testing.T) {
 
 // TestNothingOfAChangeIsReadFromAReplica runs every operation of a tenant.
 func TestNothingOfAChangeIsReadFromAReplica(t *testing.T) {
+	t.Parallel()
 	for name := range operations(&rotate.Tenant{Own: &rotate.Peer{}}) {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, "mdl_")

@@ -23,6 +23,7 @@ func (a *array) manyTenants(t testing.TB, n int) {
 }
 
 func TestTenantsFromRowsAreTheTenantsOfTheirWwwroots(t *testing.T) {
+	t.Parallel()
 	a := newArray(t)
 	a.manyTenants(t, 3)
 	master := a.read(t, nil)

@@ -58,6 +58,7 @@ func (a *array) readBy(t testing.TB, php string, overrides map[string]string) *c
 }
 
 func TestTenantsAreTheRowsOfTheRegister(t *testing.T) {
+	t.Parallel()
 	a := newArray(t)
 	rows, err := Tenants(t.Context(), a.read(t, nil))
 	if err != nil {
@@ -80,6 +81,7 @@ func TestTenantsAreTheRowsOfTheRegister(t *testing.T) {
 }
 
 func TestTenant(t *testing.T) {
+	t.Parallel()
 	a := newArray(t)
 	// dboptions are the array's, the rest is the row's; what config.php derives behind vconfig.php is the tenant's, and VMoodle's defaults for tenants hold.
 	one := config.Config{
@@ -131,6 +133,7 @@ func TestTenant(t *testing.T) {
 }
 
 func TestTenantThatCannotBeWorkedOn(t *testing.T) {
+	t.Parallel()
 	a := newArray(t)
 	tests := map[string]struct {
 		host          string
@@ -162,6 +165,7 @@ func TestTenantThatCannotBeWorkedOn(t *testing.T) {
 }
 
 func TestTenantPassesOnWhatIsWrongWithDatabases(t *testing.T) {
+	t.Parallel()
 	a := newArray(t)
 	noSecret := func(t *testing.T, err error) {
 		t.Helper()
@@ -203,6 +207,7 @@ func TestTenantPassesOnWhatIsWrongWithDatabases(t *testing.T) {
 }
 
 func TestTenantOfAnArrayThatPHPEvaluates(t *testing.T) {
+	t.Parallel()
 	a := newArray(t)
 	path := filepath.Join(a.dir, "config.php")
 	source, err := os.ReadFile(path)
@@ -228,6 +233,7 @@ func TestTenantOfAnArrayThatPHPEvaluates(t *testing.T) {
 }
 
 func TestTenantOfASiteWhoseWwwrootOnlyARequestKnows(t *testing.T) {
+	t.Parallel()
 	a := newArray(t)
 	path := filepath.Join(a.dir, "config.php")
 	source, err := os.ReadFile(path)
@@ -270,6 +276,7 @@ func TestTenantOfASiteWhoseWwwrootOnlyARequestKnows(t *testing.T) {
 }
 
 func TestTenantsOfARegisterThatFails(t *testing.T) {
+	t.Parallel()
 	a := newArray(t)
 	t.Run("a text in place of a number", func(t *testing.T) {
 		a.Exec(t, "ALTER TABLE {local_vmoodle} MODIFY mnet VARCHAR(9); UPDATE {local_vmoodle} SET mnet = 'SECRET' WHERE vdbname = 'two'")
@@ -299,6 +306,7 @@ func TestTenantsOfARegisterThatFails(t *testing.T) {
 }
 
 func TestARowOfTheRegisterPrintsWithoutItsPassword(t *testing.T) {
+	t.Parallel()
 	row := RegisterRow{TenantRow: config.TenantRow{Wwwroot: "https://t.example.org", DBPass: "SECRET-13"}}
 	for _, holder := range []any{row, &row, []RegisterRow{row}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%t"} {

@@ -162,6 +162,7 @@ func TestStoreKeyWaitsForARowOnlySoLong(t *testing.T) {
 // TestStoreKeyWithoutTransactionsIsNotBlind has Moodle renew between any two statements of ours on tables that lock nothing: Moodle's
 // pair stays, and nobody's key is lost.
 func TestStoreKeyWithoutTransactionsIsNotBlind(t *testing.T) {
+	t.Parallel()
 	const (
 		moodleHistory = "UPDATE {config_plugins} SET value = 'moodle history' WHERE name = 'openssl_history';"
 		moodlePair    = "UPDATE {config_plugins} SET value = 'moodle@@@@@@@@key' WHERE name = 'openssl';"
@@ -197,6 +198,7 @@ func TestStoreKeyWithoutTransactionsIsNotBlind(t *testing.T) {
 
 // TestStoreKeyOfWhatIsNoASCII has a pair that nobody can read, in tables of another character set: it is compared as it was read.
 func TestStoreKeyOfWhatIsNoASCII(t *testing.T) {
+	t.Parallel()
 	for _, charset := range []string{"latin1", "utf8mb3", "utf8mb4"} {
 		t.Run(charset, func(t *testing.T) {
 			s := newSite(t, "mdl_")
@@ -217,6 +219,7 @@ func TestStoreKeyOfWhatIsNoASCII(t *testing.T) {
 // TestStoreKeyIsDecidedWithoutTheLock has the connection that holds the lock end while a run is at work, and another run take the
 // lock and renew. The first is told, wherever it was: the lock is for order, and what keeps keys is the comparison.
 func TestStoreKeyIsDecidedWithoutTheLock(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "mdl_")
 	first, second := s.open(t), s.open(t)
 	held := lock(t, first)

@@ -8,9 +8,9 @@ import (
 	"sync"
 	"time"
 
-	"renew_mnetkeys/moodledb/config"
-
 	"github.com/go-sql-driver/mysql"
+
+	"renew_mnetkeys/moodledb/config"
 )
 
 // lockPause is how often a lock that another run holds is looked at.

@@ -28,6 +28,7 @@ func (s *site) holderOf(t *testing.T) string {
 }
 
 func TestArrayLock(t *testing.T) {
+	t.Parallel()
 	sites := []*site{newSite(t, "mdl_"), newSite(t, "mdl_"), newSite(t, "mdl_")}
 	one, two := sites[0], sites[1]
 	servers, others := newServers(t, 8), newServers(t, 8)
@@ -104,6 +105,7 @@ func TestArrayLock(t *testing.T) {
 }
 
 func TestArrayLockWaits(t *testing.T) {
+	t.Parallel()
 	one, two := newSite(t, "mdl_"), newSite(t, "mdl_")
 	servers, others := newServers(t, 4), newServers(t, 4)
 	t.Run("as long as it shall, and holds up nobody meanwhile", func(t *testing.T) {
@@ -115,7 +117,9 @@ func TestArrayLockWaits(t *testing.T) {
 			if d > lockPause {
 				t.Errorf("a pause of %v", d)
 			}
-			l, err := servers.Acquire(soon(t), two.config, 0)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // who waits here waits for ever
+			defer cancel()
+			l, err := servers.Acquire(ctx, two.config, 0)
 			if err != nil {
 				t.Errorf("another tenant had to wait: %v", err)
 				return nil
@@ -154,6 +158,7 @@ func TestArrayLockWaits(t *testing.T) {
 }
 
 func TestArrayLocksThatLostTheirConnection(t *testing.T) {
+	t.Parallel()
 	one, two := newSite(t, "mdl_"), newSite(t, "mdl_")
 	servers := newServers(t, 4)
 	first, second := arrayLock(t, servers, one), arrayLock(t, servers, two)
@@ -180,6 +185,7 @@ func TestArrayLocksThatLostTheirConnection(t *testing.T) {
 }
 
 func TestAnArrayLockIsLostWithoutAnybodyNoticing(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "mdl_")
 	l := arrayLock(t, newServers(t, 4), s)
 	s.Exec(t, "KILL CONNECTION "+s.holderOf(t))
@@ -189,6 +195,7 @@ func TestAnArrayLockIsLostWithoutAnybodyNoticing(t *testing.T) {
 }
 
 func TestAnArrayLockWhoseServerIsBusy(t *testing.T) {
+	t.Parallel()
 	busy := &ArrayLock{server: &dbServer{turn: make(chan struct{}, 1)}}
 	if err := busy.holder(t.Context()); !errors.Is(err, rotate.ErrLocked) || err.Connection != 0 {
 		t.Errorf("its connection is gone: %v", err)
@@ -204,6 +211,7 @@ func TestAnArrayLockWhoseServerIsBusy(t *testing.T) {
 
 // TestManyArrayLocksAtOnce has two runs lock the same tenants, each many at once: never do both hold one.
 func TestManyArrayLocksAtOnce(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "mdl_")
 	var mu sync.Mutex
 	held := map[string]bool{}

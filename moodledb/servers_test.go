@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"renew_mnetkeys/moodledb/config"
-
 	"github.com/go-sql-driver/mysql"
+
+	"renew_mnetkeys/moodledb/config"
 )
 
 func newServers(t *testing.T, perServer int) *Servers {
@@ -37,6 +37,7 @@ func soon(t *testing.T) context.Context {
 }
 
 func TestServersBoundConnections(t *testing.T) {
+	t.Parallel()
 	one, two := newSite(t, "mdl_"), newSite(t, "mdl_")
 	servers := newServers(t, 3)
 	open := func(s *site) *Tenant {
@@ -118,6 +119,7 @@ func TestServersBoundConnections(t *testing.T) {
 }
 
 func TestServersAreToldApart(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "mdl_")
 	servers := newServers(t, 1) // two, in fact
 	down := *s.config
@@ -148,6 +150,7 @@ func TestServersAreToldApart(t *testing.T) {
 }
 
 func TestServersThatAreClosed(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "mdl_")
 	servers := NewServers(4)
 	l, err := servers.Acquire(t.Context(), s.config, 0)
@@ -173,6 +176,7 @@ func TestServersThatAreClosed(t *testing.T) {
 // TestAServerThatSwallowsPackets has many tenants of a server that accepts connections and never says a word, a few at a time, as a
 // run would: they share its time limits instead of waiting for each their own.
 func TestAServerThatSwallowsPackets(t *testing.T) {
+	t.Parallel()
 	const tenants, atOnce = 60, 12
 	s := newSite(t, "mdl_")
 	for name, reach := range map[string]func(context.Context, *Servers, *config.Config) error{
@@ -240,6 +244,7 @@ func muteServer(t *testing.T) (port int, asked *atomic.Int64) {
 }
 
 func TestReach(t *testing.T) {
+	t.Parallel()
 	config := &config.Config{DBHost: "db.example", DBName: "mine"}
 	timeout := &AccessError{Server: "another's", Problem: "no answer in time", Advice: "look", Err: context.DeadlineExceeded}
 	refuses := &AccessError{Problem: "no such account", Err: deadlock}

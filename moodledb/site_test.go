@@ -7,13 +7,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/rotate"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 func TestReadOfAWholeSite(t *testing.T) {
+	t.Parallel()
 	const title = "Ünï 学校 🎓"
 	for _, prefix := range []string{"mdl_", "", "a_long_prefix_of_a_tenant_1234_"} {
 		t.Run("prefix "+prefix, func(t *testing.T) {
@@ -50,6 +51,7 @@ func TestReadOfAWholeSite(t *testing.T) {
 }
 
 func TestReadOfOddSites(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		change string
 		check  func(t *testing.T, s *rotate.Tenant)
@@ -125,6 +127,7 @@ func TestReadOfOddSites(t *testing.T) {
 
 // What config.php says counts, whatever stands in the tables: Moodle's get_config takes it.
 func TestSettingsThatConfigPHPForcesBeatTheTables(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "config.php")
 	write(t, path, `<?php $CFG = new stdClass(); $CFG->dbtype = 'mariadb'; $CFG->dbname = 'n'; $CFG->dbuser = 'u'; $CFG->wwwroot = 'https://x.example'; $CFG->dataroot = '/d';
 $CFG->mnet_dispatcher_mode = 'off'; $CFG->mnetkeylifetime = 7; $CFG->noreplyaddress = 'no@forced.example';
@@ -155,6 +158,7 @@ $CFG->forced_plugin_settings = ['mnet' => ['openssl_generations' => 9, 'drift_th
 }
 
 func TestReadFailsClearly(t *testing.T) {
+	t.Parallel()
 	for name, change := range map[string]func(t *testing.T, s *site){
 		"a prefix that has no tables": func(_ *testing.T, s *site) { s.config.Prefix = "other_" },
 		"no table mnet_host":          func(t *testing.T, s *site) { s.Exec(t, "DROP TABLE {mnet_host}") },
@@ -181,6 +185,7 @@ func TestReadFailsClearly(t *testing.T) {
 }
 
 func TestSettle(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct{ got, want any }{
 		"the lifetime of config.php wins":         {lifetimeDays(&config.Config{KeyLifetimeDays: 7}, "90"), 7},
 		"then that of table config":               {lifetimeDays(&config.Config{}, " 90 "), 90},
@@ -210,6 +215,7 @@ func TestSettle(t *testing.T) {
 }
 
 func TestCheckRights(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(t *testing.T, s *site)
 		want   string

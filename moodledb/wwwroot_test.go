@@ -13,6 +13,7 @@ import (
 // The path of a wwwroot is compared exactly, its scheme and host without case: on a real server, whose collations know no case.
 
 func TestTheRegistersRowsAreToldApartByThePathsCase(t *testing.T) {
+	t.Parallel()
 	a := newArray(t)
 	a.Exec(t, `INSERT INTO {local_vmoodle} (vhostname, name, mnet, enabled, vdbtype, vdbhost, vdblogin, vdbpass, vdbname, vdbprefix, vdatapath) VALUES
 		('https://t.example.org/T1', 'Upper', 0, 1, 'mariadb', 'localhost', 'upper', '', 'upper', 'mdl_', '/var/moodledata/upper'),
@@ -38,6 +39,7 @@ func TestTheRegistersRowsAreToldApartByThePathsCase(t *testing.T) {
 }
 
 func TestTheOwnSiteIsNoPeerHoweverItIsSpelled(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "mdl_")
 	s.Exec(t, "DELETE FROM {mnet_host} WHERE id = 3")
 	for i, wwwroot := range []string{"HTTPS://OWN.example/moodle", "https://Own.example/moodle/", ownWwwroot, "https://own.example/Moodle", "https://own.example/moodle2"} {
@@ -62,6 +64,7 @@ func TestTheOwnSiteIsNoPeerHoweverItIsSpelled(t *testing.T) {
 }
 
 func TestHeldKeysAreThoseOfTheVerySite(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "mdl_")
 	s.row(t, 4, "https://a.example/T1", 5)
 	s.row(t, 5, "https://a.example/t1", 6)
@@ -73,6 +76,7 @@ func TestHeldKeysAreThoseOfTheVerySite(t *testing.T) {
 }
 
 func TestAPeerIsRegisteredBesideOneWhosePathDiffersInCase(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "mdl_")
 	s.row(t, 4, "https://a.example/T1", 5)
 	tenant := s.open(t)

@@ -69,21 +69,28 @@ func (*forcedOffError) Hint() string {
 // "" where none says anything. Every error that knows a cure has Hint() string: a
 // sentence in lower case, without a full stop.
 func HintOf(err error) string {
+	hint := hintIn(err)
+	if hint == "" && errors.Is(err, context.DeadlineExceeded) {
+		return "the database or the site did not answer in time: see whether they run"
+	}
+	return hint
+}
+
+func hintIn(err error) string {
 	if known, ok := err.(interface{ Hint() string }); ok && known.Hint() != "" {
 		return known.Hint()
 	}
-	switch wraps := err.(type) {
-	case interface{ Unwrap() error }:
-		return HintOf(wraps.Unwrap())
-	case interface{ Unwrap() []error }:
-		for _, e := range wraps.Unwrap() {
-			if hint := HintOf(e); hint != "" {
-				return hint
-			}
-		}
+	wrapped := []error{errors.Unwrap(err)}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		wrapped = joined.Unwrap()
 	}
-	if err == context.DeadlineExceeded {
-		return "the database or the site did not answer in time: see whether they run"
+	for _, e := range wrapped {
+		if e == nil {
+			continue
+		}
+		if hint := hintIn(e); hint != "" {
+			return hint
+		}
 	}
 	return ""
 }

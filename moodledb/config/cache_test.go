@@ -12,6 +12,7 @@ const plainConfig = "<?php $CFG = new stdClass(); $CFG->dbtype='mysqli'; $CFG->d
 	"$CFG->wwwroot='http://x'; $CFG->dataroot='/d';\n"
 
 func TestTheCacheFactoryIsReadWithWhatItReads(t *testing.T) {
+	t.Parallel()
 	php := testbed.PHP(t)
 	const forced = "$CFG->alternative_cache_factory_class = 'tool_forcedcache_cache_factory';\n"
 	for name, c := range map[string]struct {

@@ -9,6 +9,7 @@ import (
 
 // TestEndpoint: what PHP 8.2's mysqli did with each host was measured.
 func TestEndpoint(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		config           Config
 		network, address string

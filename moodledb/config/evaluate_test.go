@@ -17,6 +17,7 @@ import (
 )
 
 func TestPHPEvaluatesAFileThatComputes(t *testing.T) {
+	t.Parallel()
 	got, err := Read(t.Context(), fixture(t, "computed.php"), Options{PHP: testbed.PHP(t)})
 	if err != nil {
 		t.Fatal(err)
@@ -45,6 +46,7 @@ func byPHP(t *testing.T, path string, o Options, tenant map[string]string) *sett
 
 // TestPHPAgreesWithTheReader has php evaluate what the reader can read too: both must give the same.
 func TestPHPAgreesWithTheReader(t *testing.T) {
+	t.Parallel()
 	php := testbed.PHP(t)
 	for name, variables := range map[string]map[string]string{
 		"installer.php": nil, "commented.php": nil, "split/site/config.php": nil, "array/config.php": nil, "forms.php": nil, "proxied.php": nil,
@@ -71,6 +73,7 @@ func TestPHPAgreesWithTheReader(t *testing.T) {
 }
 
 func TestPHPLoadsNothingOfMoodleAndNothingOfVMoodle(t *testing.T) {
+	t.Parallel()
 	php := testbed.PHP(t)
 	marks := t.TempDir()
 	o := Options{PHP: php, Environ: []string{
@@ -95,6 +98,7 @@ func TestPHPLoadsNothingOfMoodleAndNothingOfVMoodle(t *testing.T) {
 
 // A directory lib that is a link leads to a setup.php of another name, which must not be run either.
 func TestPHPDoesNotLoadASetupThatALinkLeadsTo(t *testing.T) {
+	t.Parallel()
 	dir, elsewhere := shared(t), shared(t)
 	mark := filepath.Join(dir, "mark")
 	write(t, filepath.Join(elsewhere, "setup.php"), "<?php touch('"+mark+"'); $CFG->dbname = 'setup';")
@@ -135,7 +139,7 @@ func TestPHPGetsNoSecretOfOursInArgumentsOrEnvironment(t *testing.T) {
 }
 
 // TestPHPThatFails: the word SECRET stands in every source, as a password or as what PHP quotes. Its own words are told, with file and line.
-func TestPHPThatFails(t *testing.T) {
+func TestPHPThatFails(t *testing.T) { // alone: php has ten seconds for each, and one case fills its memory
 	const lines = "<?php\n$CFG = new stdClass();\n$CFG->dbpass = 'SECRET';\n$CFG->dbtype = strrev('ilqsym');\n"
 	garbled := filepath.Join(t.TempDir(), "php")
 	write(t, garbled, "#!/bin/sh\nprintf \"<?php 'SECRET\" >&3\n")
@@ -184,6 +188,7 @@ func TestPHPThatFails(t *testing.T) {
 
 // What config.php writes goes nowhere, and what a script that is run from a file has is there.
 func TestConfigThatWritesToTheStandardStreamsIsEvaluated(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "config.php")
 	write(t, path, "<?php $CFG = new stdClass(); $CFG->dbtype = strrev('ilqsym'); fwrite(STDERR, 'SECRET'); fwrite(STDOUT, 'SECRET'); echo 'SECRET'; print fgets(STDIN);\n"+
 		"$CFG->dbname = 'n'; $CFG->dbuser = 'u'; $CFG->wwwroot = 'http://x'; $CFG->dataroot = '/d'; ob_end_flush(); $CFG->prefix = count($argv) . '_'; require_once(__DIR__ . '/lib/setup.php');")
@@ -194,6 +199,7 @@ func TestConfigThatWritesToTheStandardStreamsIsEvaluated(t *testing.T) {
 }
 
 func TestPHPThatHangsEndsWithTheContext(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	_, err := Read(ctx, fixture(t, "computed.php"), Options{PHP: sleeper(t)})
@@ -228,6 +234,7 @@ require_once(__DIR__ . '/lib/setup.php');`)
 }
 
 func TestASiteThatIsChosenByTheRequestsHostIsThatOfHost(t *testing.T) {
+	t.Parallel()
 	for i := range 4 {
 		computes := i%2 == 1
 		path, o := hosts(t, computes, i > 1), Options{}
@@ -253,6 +260,7 @@ func TestASiteThatIsChosenByTheRequestsHostIsThatOfHost(t *testing.T) {
 
 // A config.php that looks at the request and sets nothing by it that counts needs no --host, if php can show that.
 func TestARequestThatDecidesNothingNeedsNoHost(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "config.php")
 	write(t, path, `<?php $CFG = new stdClass(); $CFG->dbtype = 'mariadb'; $CFG->dbname = 'n'; $CFG->dbuser = 'u'; $CFG->wwwroot = 'https://x.example'; $CFG->dataroot = '/d';
 if (!empty($_SERVER['HTTP_X_FORWARDED_PROTO']) && $_SERVER['HTTP_X_FORWARDED_PROTO'] === 'https') { $CFG->sslproxy = true; }
@@ -272,6 +280,7 @@ require_once(__DIR__ . '/lib/setup.php');`)
 
 // A guard against direct calls asks for a constant that comes only with lib/setup.php; PHP and the reader take the file as it is meant.
 func TestAGuardAgainstDirectCallsDoesNotStopTheReading(t *testing.T) {
+	t.Parallel()
 	const settings = "$CFG = new stdClass(); $CFG->dbtype = 'mysqli'; $CFG->dbname = 'n'; $CFG->dbuser = 'u'; $CFG->wwwroot = 'http://x'; $CFG->dataroot = '/d';"
 	for name, test := range map[string]struct {
 		source string
@@ -298,6 +307,7 @@ func TestAGuardAgainstDirectCallsDoesNotStopTheReading(t *testing.T) {
 }
 
 func TestRootHasTheOwnerOfDatarootEvaluate(t *testing.T) {
+	t.Parallel()
 	if os.Getuid() != 0 {
 		t.Skip("only root can become another user")
 	}
@@ -346,6 +356,7 @@ func TestRootHasTheOwnerOfDatarootEvaluate(t *testing.T) {
 
 // Who is root may only let code of root's see its own directories: a file elsewhere that is left out silently would give another configuration.
 func TestRootRefusesWhatItsOwnCodeCannotSee(t *testing.T) {
+	t.Parallel()
 	if os.Getuid() != 0 {
 		t.Skip("only root's PHP is kept within directories")
 	}

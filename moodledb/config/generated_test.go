@@ -116,6 +116,7 @@ func (g configs) file() string {
 // What the reader makes of a config.php, PHP makes of it. Where the reader says that it cannot, PHP is asked, so that is no
 // matter; but it must read most of them.
 func TestPHPReadsAGeneratedConfigAsWeDo(t *testing.T) {
+	t.Parallel()
 	php, seed := testbed.PHP(t), testbed.Seed(t)
 	g := configs{rand.New(rand.NewPCG(seed, 0))}
 	count, read := 25, 0

@@ -33,6 +33,7 @@ var traces = map[string]string{
 // Each statement stands alone and as the value of a setting; either way nothing of the file can be told. That php, which stands in
 // no option, does leave the file shows that the statement would.
 func TestNothingInConfigPHPIsExecuted(t *testing.T) {
+	t.Parallel()
 	php := testbed.PHP(t)
 	for name, trace := range traces {
 		t.Run(name, func(t *testing.T) {
@@ -73,6 +74,7 @@ var noFiles = map[string]func(path string) error{
 }
 
 func TestWhatIsNoFileInPlaceOfConfigPHPIsRefusedAtOnce(t *testing.T) {
+	t.Parallel()
 	says := map[string]string{"a file that is too large": "larger than 1 MiB", "a link to itself": "too many levels"}
 	for name, put := range noFiles {
 		t.Run(name, func(t *testing.T) {
@@ -112,6 +114,7 @@ func TestWhatIsNoFileInPlaceOfConfigPHPIsRefusedAtOnce(t *testing.T) {
 // Who may write config.php shall not learn by it, through a database host of his
 // own, what root alone may read.
 func TestRootReadsNothingForConfigPHPThatItsUserMayNotRead(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		testbed.Missing(t, "only root can read what another may not")
 	}

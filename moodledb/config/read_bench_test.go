@@ -21,6 +21,7 @@ func BenchmarkRead(b *testing.B) {
 }
 
 func TestAPlainConfigStartsNoProcess(t *testing.T) {
+	t.Parallel()
 	php, mark := filepath.Join(t.TempDir(), "php"), filepath.Join(t.TempDir(), "mark")
 	write(t, php, "#!/bin/sh\ntouch "+mark+"\n")
 	chmod(t, php, 0o755)

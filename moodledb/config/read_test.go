@@ -36,6 +36,7 @@ func environment(variables map[string]string) []string {
 
 // TestRead reads testdata/sites without php.
 func TestRead(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		file    string
 		options Options
@@ -125,6 +126,7 @@ func plain(c Config) any {
 
 // TestReadSaysWhatIsMissing reads sources in which the other settings are literal. The word SECRET stands in each.
 func TestReadSaysWhatIsMissing(t *testing.T) {
+	t.Parallel()
 	const before = "<?php $CFG = new stdClass(); // SECRET\n"
 	with := func(lines ...string) string {
 		all := map[string]string{"dbtype": "'mysqli'", "dbhost": "'db'", "dbname": "'n'", "dbuser": "'u'", "dbpass": "'SECRET'", "prefix": "'mdl_'",
@@ -214,6 +216,7 @@ func write(t testing.TB, path, text string) {
 }
 
 func TestReadNamesADatabaseThatIsNotMySQL(t *testing.T) {
+	t.Parallel()
 	_, err := Read(t.Context(), fixture(t, "postgres.php"), Options{})
 	var unsupported *UnsupportedDBError
 	if !errors.As(err, &unsupported) || unsupported.DBType != "pgsql" {
@@ -222,6 +225,7 @@ func TestReadNamesADatabaseThatIsNotMySQL(t *testing.T) {
 }
 
 func TestReadRefusesAnOverrideThatWouldDoNothing(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"dbpasswort", "dboptions.dbcollation"} {
 		_, err := Read(t.Context(), fixture(t, "installer.php"), Options{Overrides: map[string]string{name: "SECRET"}})
 		var unusable *Error
@@ -232,6 +236,7 @@ func TestReadRefusesAnOverrideThatWouldDoNothing(t *testing.T) {
 }
 
 func TestConfigPrintsWithoutPasswords(t *testing.T) {
+	t.Parallel()
 	c, err := Read(t.Context(), fixture(t, "array/config.php"), Options{Overrides: map[string]string{"dataroot": "SECRET-12"}})
 	if err != nil {
 		t.Fatal(err)
@@ -255,6 +260,7 @@ func TestConfigPrintsWithoutPasswords(t *testing.T) {
 }
 
 func TestSSLAndSocketOptions(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		options string
 		want    Config
@@ -290,6 +296,7 @@ func TestSSLAndSocketOptions(t *testing.T) {
 }
 
 func TestSymbolicLinksAreResolvedAsPHPDoes(t *testing.T) {
+	t.Parallel()
 	root := shared(t)
 	write(t, filepath.Join(root, "srv/moodle-4.1/config.php"), "<?php $CFG = new stdClass(); $CFG->dbtype='mysqli'; $CFG->dbname='n'; $CFG->dbuser='u'; $CFG->wwwroot='http://x';"+
 		"$CFG->dataroot = dirname(__DIR__) . '/data'; require __DIR__ . '/more.php';")

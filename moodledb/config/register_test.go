@@ -12,6 +12,7 @@ import (
 )
 
 func TestRegisterIsReachedLikeTheSiteWhereItIsTheSameServer(t *testing.T) {
+	t.Parallel()
 	c := Config{DBHost: "p:DB", DBPort: 3307, DBSocket: "/s", SSL: "require", Register: &Register{DBHost: "db", DBName: "r", DBUser: "u", DBPass: "p", Prefix: "r_"}}
 	same := c.OfRegister()
 	if same.DBPort != 3307 || same.DBSocket != "/s" || same.SSL != "require" || same.DBType != "mysqli" || same.DBName != "r" || same.DBUser != "u" || same.DBPass != "p" || same.Prefix != "r_" {
@@ -27,6 +28,7 @@ func TestRegisterIsReachedLikeTheSiteWhereItIsTheSameServer(t *testing.T) {
 }
 
 func TestTenantsThatAnArrayExcludesHaveNoDefaults(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		exclude string
 		days    int // the lifetime that the array's defaults say

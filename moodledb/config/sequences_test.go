@@ -241,6 +241,7 @@ func surroundings(t testing.TB, dir string) {
 
 // What the tool makes of a sequence of statements PHP makes of it, with php at hand or without; or it refuses.
 func TestGeneratedSequencesAreReadAsPHPDoesOrRefused(t *testing.T) {
+	t.Parallel()
 	d, seed := newDifferential(t), testbed.Seed(t)
 	count := 200
 	if testbed.Long() {

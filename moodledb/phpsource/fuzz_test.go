@@ -10,7 +10,7 @@ import (
 
 // FuzzParse looks for sources that crash the reader, keep it busy, or make it show their content.
 func FuzzParse(f *testing.F) {
-	for _, pattern := range []string{"testdata/*.php", "../testdata/config/*.php", "../testdata/config/array/local/vmoodle/*.php"} {
+	for _, pattern := range []string{"testdata/*.php", "../config/testdata/sites/*.php", "../config/testdata/sites/array/local/vmoodle/*.php"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
 			f.Fatalf("no seeds in %s: %v", pattern, err)

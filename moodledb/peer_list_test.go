@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"testing"
 
-	"renew_mnetkeys/rotate"
-
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"renew_mnetkeys/rotate"
 )
 
 // oddHosts are rows of which only ids 5, 8 and 3, in this order, are peers.
@@ -16,6 +16,7 @@ const oddHosts = "INSERT INTO {mnet_host} (id, wwwroot, name, public_key, delete
 	"(7, '', 'a second all-hosts row', '', 0, 1, 0), (8, 'https://a.example', 'A', 'ä', 0, 99, 2)"
 
 func TestReadOwnIsReadWithoutPeers(t *testing.T) {
+	t.Parallel()
 	for name, change := range map[string]string{
 		"a site with peers":      oddHosts,
 		"a site without MNet":    "DELETE FROM {config}; DELETE FROM {config_plugins}; DELETE FROM {mnet_host}",
@@ -41,6 +42,7 @@ func TestReadOwnIsReadWithoutPeers(t *testing.T) {
 }
 
 func TestPeerListIsOfThePeersThatReadReads(t *testing.T) {
+	t.Parallel()
 	for name, change := range map[string]string{
 		"the peers and nobody else":                "",
 		"two rows of one peer":                     "INSERT INTO {mnet_host} (id, wwwroot, public_key) VALUES (9, 'https://a.example', 'again')",
@@ -84,6 +86,7 @@ func TestPeerListIsOfThePeersThatReadReads(t *testing.T) {
 }
 
 func TestLoadPeersReadsNoOthers(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "mdl_")
 	s.Exec(t, oddHosts)
 	tenant := s.open(t)

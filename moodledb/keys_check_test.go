@@ -37,6 +37,7 @@ func withHistory(t *testing.T, history []rotate.Retired) *site {
 }
 
 func TestStoreKeyLosesNoRetiredPair(t *testing.T) {
+	t.Parallel()
 	old := rotate.Retired{Stored: rotate.Stored{Certificate: ownCert, PrivateKey: ownKey}}
 	behind := func(rest ...rotate.Retired) []rotate.Retired { return append([]rotate.Retired{old}, rest...) }
 	twelve := numbered(12)
@@ -83,6 +84,7 @@ func TestStoreKeyLosesNoRetiredPair(t *testing.T) {
 }
 
 func TestAPairThatBecomesCurrentAgainIsNotLost(t *testing.T) {
+	t.Parallel()
 	former := rotate.Retired{Stored: rotate.Stored{Certificate: newCert, PrivateKey: newKey}, Expires: 7}
 	s := withHistory(t, append([]rotate.Retired{former}, pairs("a")...))
 	tenant := s.open(t)
@@ -98,6 +100,7 @@ func TestAPairThatBecomesCurrentAgainIsNotLost(t *testing.T) {
 
 // The history alone is replaced: pair and own row stay, whatever stands there.
 func TestStoreHistoryReplacesTheHistoryAlone(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		history []rotate.Retired
 		trim    bool
@@ -127,6 +130,7 @@ func TestStoreHistoryReplacesTheHistoryAlone(t *testing.T) {
 }
 
 func TestStoreHistoryIsRefusedWhenSomebodyWasFaster(t *testing.T) {
+	t.Parallel()
 	for name, change := range map[string]string{
 		"pair":    "UPDATE {config_plugins} SET value = 'x' WHERE name = 'openssl'",
 		"history": "UPDATE {config_plugins} SET value = 'a:0:{}' WHERE name = 'openssl_history'",
@@ -150,6 +154,7 @@ func TestStoreHistoryIsRefusedWhenSomebodyWasFaster(t *testing.T) {
 
 // The answer to COMMIT is lost on the way: what became of it is read back.
 func TestStoreHistoryWhoseAnswerIsLost(t *testing.T) {
+	t.Parallel()
 	s := withHistory(t, pairs("a", "b"))
 	for name, wanted := range map[string][]rotate.Retired{"added": pairs("c", "a", "b"), "trimmed": pairs("c")} {
 		tenant := s.open(t)
@@ -169,6 +174,7 @@ func TestStoreHistoryWhoseAnswerIsLost(t *testing.T) {
 }
 
 func TestStoreKeyLeavesTheRowOfAnotherSite(t *testing.T) {
+	t.Parallel()
 	for name, row := range map[string]string{
 		"a site that was moved":           "http://old.example",
 		"another scheme":                  strings.Replace(ownWwwroot, "https:", "http:", 1),

@@ -42,6 +42,7 @@ const (
 )
 
 func TestStorePeerKeysBesideMoodle(t *testing.T) {
+	t.Parallel()
 	const a = "https://a.example"
 	for name, c := range map[string]struct {
 		before, at, change string
@@ -77,6 +78,7 @@ func TestStorePeerKeysBesideMoodle(t *testing.T) {
 }
 
 func TestStorePeerKeysGivesUpWhenSomebodyElseWritesAgainAndAgain(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "mdl_")
 	s.row(t, 4, "https://a.example", 5)
 	times := 0
@@ -94,6 +96,7 @@ func TestStorePeerKeysGivesUpWhenSomebodyElseWritesAgainAndAgain(t *testing.T) {
 }
 
 func TestStorePeerKeysWaitsForItsTurnNoLongerThanTheRun(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "mdl_")
 	tenant := s.open(t)
 	tenant.bulk = make(chan struct{}, 1)
@@ -108,6 +111,7 @@ func TestStorePeerKeysWaitsForItsTurnNoLongerThanTheRun(t *testing.T) {
 
 // TestStorePeerKeysHoldsItsRows has Moodle delete the peer while StorePeerKeys is between its SELECT and its UPDATE: Moodle waits.
 func TestStorePeerKeysHoldsItsRows(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "mdl_")
 	s.row(t, 4, "https://a.example", 5)
 	deleted := make(chan error, 1)
@@ -116,7 +120,9 @@ func TestStorePeerKeysHoldsItsRows(t *testing.T) {
 			_, err := s.DB.Exec(s.SQL("UPDATE {mnet_host} SET deleted = 1 WHERE id = 4"))
 			deleted <- err
 		}()
-		s.awaitTransactionWait(t)
+		if !s.waitsForRow(t, "db", s.Name) {
+			t.Error("nobody waits for a row")
+		}
 	})
 	kept, err := tenant.StorePeerKeys(t.Context(), []rotate.HostKey{offer("https://a.example", 6)})
 	if err != nil || kept[0] != rotate.KeyStored && kept[0] != rotate.RowDeleted {
@@ -130,21 +136,10 @@ func TestStorePeerKeysHoldsItsRows(t *testing.T) {
 	}
 }
 
-// awaitTransactionWait returns when any statement on the site's database waits for a row.
-func (s *site) awaitTransactionWait(t *testing.T) {
-	for range 50 {
-		if s.Value(t, "SELECT COUNT(*) FROM information_schema.innodb_trx x JOIN information_schema.processlist p ON p.id = x.trx_mysql_thread_id "+
-			"WHERE x.trx_state = 'LOCK WAIT' AND p.db = ?", s.Name) != "0" {
-			return
-		}
-		time.Sleep(150 * time.Millisecond)
-	}
-	t.Error("nobody waits for a row")
-}
-
 // TestStorePeerKeysAsTheVictimOfADeadlock has a heavier transaction hold the last row, for which StorePeerKeys waits with all before
 // it locked, and then want one of those.
 func TestStorePeerKeysAsTheVictimOfADeadlock(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "mdl_")
 	s.row(t, 4, "https://a.example", 5)
 	s.row(t, 5, "https://b.example", 5)
@@ -185,6 +180,7 @@ func TestStorePeerKeysAsTheVictimOfADeadlock(t *testing.T) {
 }
 
 func TestStorePeerKeysWhenTheAnswerToCommitIsLost(t *testing.T) {
+	t.Parallel()
 	const a = "https://a.example"
 	for name, c := range map[string]struct {
 		fates []fate
@@ -232,6 +228,7 @@ func TestStorePeerKeysWhenTheAnswerToCommitIsLost(t *testing.T) {
 // TestManyStorePeerKeysAtOnce has many runs offer all kinds of versions in every order, without the lock that keeps them apart
 // otherwise: in the end each row holds one of them whole, certificate and expiry.
 func TestManyStorePeerKeysAtOnce(t *testing.T) {
+	t.Parallel()
 	const peers, runs, rounds = 30, 6, 12
 	s := newSite(t, "mdl_")
 	wwwroot := func(i int) string { return fmt.Sprintf("https://p%d.example", i) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -33,6 +34,7 @@ func renewed() stored {
 }
 
 func TestStoreKey(t *testing.T) {
+	t.Parallel()
 	for name, before := range map[string]string{
 		"a pair and an empty history":  "",
 		"no history yet":               "DELETE FROM {config_plugins} WHERE name = 'openssl_history'",
@@ -76,6 +78,7 @@ func TestStoreKey(t *testing.T) {
 }
 
 func TestStoreKeyOfANewSite(t *testing.T) {
+	t.Parallel()
 	s := emptySite(t, "mdl_")
 	tenant := s.open(t)
 	if err := tenant.StartMNet(t.Context(), ""); err != nil {
@@ -94,6 +97,7 @@ func TestStoreKeyOfANewSite(t *testing.T) {
 }
 
 func TestStoreKeyRefusesWhatWouldLoseAKey(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(*keyChange)
 		want   error // nil: any
@@ -123,6 +127,7 @@ func TestStoreKeyRefusesWhatWouldLoseAKey(t *testing.T) {
 }
 
 func TestStoreKeyNoticesWhoWasFaster(t *testing.T) {
+	t.Parallel()
 	for name, change := range map[string]string{
 		"Moodle has renewed": "UPDATE {config_plugins} SET value = 'moodle@@@@@@@@key' WHERE name = 'openssl'; " +
 			"UPDATE {mnet_host} SET public_key = 'moodle' WHERE id = 1",
@@ -165,6 +170,7 @@ func TestStoreKeyNoticesWhoWasFaster(t *testing.T) {
 // TestStoreKeyWaitsForMoodle has Moodle renew in a transaction of its own while StoreKey is at work: it must wait for the end of
 // that, and then see it.
 func TestStoreKeyWaitsForMoodle(t *testing.T) {
+	t.Parallel()
 	const pair = "UPDATE {config_plugins} SET value = 'moodle@@@@@@@@key' WHERE plugin = 'mnet' AND name = 'openssl'"
 	for name, c := range map[string]struct {
 		change, end string
@@ -213,19 +219,37 @@ func TestStoreKeyWaitsForMoodle(t *testing.T) {
 // awaitLockWait returns when a statement of the site's account waits for a row.
 func (s *site) awaitLockWait(t *testing.T) {
 	t.Helper()
-	for range 50 {
-		if s.Value(t, "SELECT COUNT(*) FROM information_schema.innodb_trx x JOIN information_schema.processlist p ON p.id = x.trx_mysql_thread_id "+
-			"WHERE x.trx_state = 'LOCK WAIT' AND p.user = ?", s.User) != "0" {
-			return
-		}
-		time.Sleep(150 * time.Millisecond) // asked more often than every 100 ms, InnoDB repeats its last answer
+	if !s.waitsForRow(t, "user", s.User) {
+		t.Fatal("nobody waits for a row")
 	}
-	t.Fatal("nobody waits for a row")
+}
+
+var reWaits = regexp.MustCompile(`(?s)\nLOCK WAIT .*?\nMariaDB thread id (\d+)`)
+
+// waitsForRow returns true as soon as a connection whose column of the process list has that value waits for a row. It asks InnoDB's
+// monitor: information_schema.innodb_trx repeats its last answer until nobody has asked for 100 ms, and tests ask side by side.
+func (s *site) waitsForRow(t *testing.T, column, value string) bool {
+	t.Helper()
+	for range 1000 {
+		var kind, name, status string
+		if err := s.DB.QueryRow("SHOW ENGINE INNODB STATUS").Scan(&kind, &name, &status); err != nil {
+			t.Fatal(err)
+		}
+		for transaction := range strings.SplitSeq(status, "\n---TRANSACTION ") {
+			waits := reWaits.FindStringSubmatch(transaction)
+			if waits != nil && s.Value(t, "SELECT COUNT(*) FROM information_schema.processlist WHERE id = ? AND "+column+" = ?", waits[1], value) == "1" {
+				return true
+			}
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return false
 }
 
 // TestStoreKeyAsTheVictimOfADeadlock has a heavier transaction lock the gap in which the first key of a site belongs, and then
 // want the own row that StoreKey has locked by then.
 func TestStoreKeyAsTheVictimOfADeadlock(t *testing.T) {
+	t.Parallel()
 	s := emptySite(t, "mdl_") // rows that were deleted a moment ago would still be locked
 	tenant := s.open(t)
 	if err := tenant.StartMNet(t.Context(), ""); err != nil {
@@ -266,6 +290,7 @@ func TestStoreKeyAsTheVictimOfADeadlock(t *testing.T) {
 
 // TestTwoStoreKeysAtOnce has two runs that read the same state store at once: one wins, the other is told, and no key is lost.
 func TestTwoStoreKeysAtOnce(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "mdl_")
 	tenants := []*Tenant{s.open(t), s.open(t)}
 	for name, start := range map[string]string{
@@ -300,6 +325,7 @@ func TestTwoStoreKeysAtOnce(t *testing.T) {
 }
 
 func TestStoreKeyNeedsRights(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "mdl_")
 	s.Exec(t, "REVOKE ALL ON "+s.Name+".* FROM "+s.User+"; GRANT SELECT ON "+s.Name+".* TO "+s.User)
 	tenant := s.open(t)
@@ -315,6 +341,7 @@ func TestStoreKeyNeedsRights(t *testing.T) {
 }
 
 func TestStorePeerKey(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		id     int64
 		held   string
@@ -367,6 +394,7 @@ func TestStorePeerKey(t *testing.T) {
 
 // TestStorePeerKeyWhenTheAnswerIsLost cuts the connection at the one statement that writes.
 func TestStorePeerKeyWhenTheAnswerIsLost(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		end  fate
 		want bool
@@ -395,6 +423,7 @@ func TestStorePeerKeyWhenTheAnswerIsLost(t *testing.T) {
 }
 
 func TestDeadlocksAndLockWaitsAreTriedAgain(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		err   error
 		tries int

@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"renew_mnetkeys/rotate"
-
 	"github.com/go-sql-driver/mysql"
+
+	"renew_mnetkeys/rotate"
 )
 
 var (
@@ -38,10 +38,13 @@ func (s *site) throughProxy(t *testing.T, fates ...fate) (*Tenant, *proxy) {
 	})
 	config := *s.config
 	config.DBPort = p.port
-	return openConfig(t, &config), p
+	tenant := openConfig(t, &config)
+	tenant.sleep = func(ctx context.Context, _ time.Duration) error { return sleep(ctx, 10*time.Millisecond) }
+	return tenant, p
 }
 
 func TestStoreKeyWhenTheAnswerToCommitIsLost(t *testing.T) {
+	t.Parallel()
 	t.Run("the server had committed: stored", func(t *testing.T) {
 		s := newSite(t, "mdl_")
 		tenant, p := s.throughProxy(t, goesUnsaid)
@@ -131,6 +134,7 @@ func TestStoreKeyWhenTheAnswerToCommitIsLost(t *testing.T) {
 
 // TestStoreKeyWhenTheConnectionIsLost cuts it at every statement before COMMIT.
 func TestStoreKeyWhenTheConnectionIsLost(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "mdl_")
 	before := s.stored(t)
 	for _, word := range []string{"START TRANSACTION", "SELECT name, value FROM `mdl_config_plugins`", "SELECT public_key",
@@ -162,6 +166,7 @@ func TestStoreKeyWhenTheConnectionIsLost(t *testing.T) {
 
 // TestStatements counts the round trips of a renewal's database side: its speed on a remote server.
 func TestStatements(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "mdl_")
 	tenant, p := s.throughProxy(t)
 	count := func(do func()) int {
@@ -192,6 +197,7 @@ func TestStatements(t *testing.T) {
 // TestStoreKeyCutShortWithoutTransactions stops the writing of MyISAM tables after every statement. No key may be lost, and a
 // second run must put it right.
 func TestStoreKeyCutShortWithoutTransactions(t *testing.T) {
+	t.Parallel()
 	for statements := range 4 {
 		t.Run(fmt.Sprintf("after %d of 3 statements", statements), func(t *testing.T) {
 			s := newSite(t, "mdl_")

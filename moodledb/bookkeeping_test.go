@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"renew_mnetkeys/rotate"
-
 	"github.com/google/go-cmp/cmp"
+
+	"renew_mnetkeys/rotate"
 )
 
 // mnetConfig is what table config says of MNet.
@@ -25,6 +25,7 @@ const allHosts = "SELECT GROUP_CONCAT(CONCAT_WS('|', id, wwwroot, ip_address, na
 	"sslverification) ORDER BY id SEPARATOR '\n') FROM {mnet_host}"
 
 func TestStartMNet(t *testing.T) {
+	t.Parallel()
 	own := ownWwwroot + "|192.0.2.9||"
 	for name, c := range map[string]struct {
 		change string
@@ -94,6 +95,7 @@ func TestStartMNet(t *testing.T) {
 }
 
 func TestStartMNetLeavesARowOfAnotherSite(t *testing.T) {
+	t.Parallel()
 	s := emptySite(t, "mdl_")
 	s.Exec(t, "INSERT INTO {config} (name, value) VALUES ('mnet_dispatcher_mode', 'off'), ('mnet_localhost_id', '1')")
 	s.Exec(t, "INSERT INTO {mnet_host} (id, wwwroot, public_key) VALUES (1, 'https://own.example/Moodle', 'key')")
@@ -108,6 +110,7 @@ func TestStartMNetLeavesARowOfAnotherSite(t *testing.T) {
 }
 
 func TestStartMNetChangesAllOrNothing(t *testing.T) {
+	t.Parallel()
 	s := emptySite(t, "mdl_")
 	s.Exec(t, "REVOKE ALL ON "+s.Name+".* FROM "+s.User+"; GRANT SELECT ON "+s.Name+".* TO "+s.User+
 		"; GRANT INSERT ON {mnet_host} TO "+s.User+"; GRANT UPDATE ON {config} TO "+s.User)
@@ -122,6 +125,7 @@ func TestStartMNetChangesAllOrNothing(t *testing.T) {
 }
 
 func TestRegisterPeer(t *testing.T) {
+	t.Parallel()
 	const title = "Ünï 学校 🎓"
 	url := "https://new.example/moodle"
 	fresh := rotate.Peer{Wwwroot: url, Name: title, IPAddress: "2001:db8::1", Certificate: newCert, Expires: 77, SSLVerification: 2}
@@ -183,6 +187,7 @@ func TestRegisterPeer(t *testing.T) {
 }
 
 func TestRegisterPeerOnAnOldTable(t *testing.T) {
+	t.Parallel()
 	s := emptySite(t, "")
 	s.Exec(t, "ALTER TABLE {mnet_host} DROP COLUMN sslverification")
 	got, err := s.open(t).RegisterPeer(t.Context(), rotate.Peer{Wwwroot: "https://new.example", SSLVerification: 2, Certificate: newCert})
@@ -192,6 +197,7 @@ func TestRegisterPeerOnAnOldTable(t *testing.T) {
 }
 
 func TestRegisterPeerRefuses(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "mdl_")
 	tenant := s.open(t)
 	before := s.Value(t, allHosts)
@@ -216,6 +222,7 @@ const bound = "SELECT GROUP_CONCAT(CONCAT_WS(' ', s.name, b.publish, b.subscribe
 	"FROM {mnet_host2service} b JOIN {mnet_service} s ON s.id = b.serviceid WHERE b.hostid = ?"
 
 func TestBindServices(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "mdl_")
 	tenant := s.open(t)
 	s.Exec(t, "INSERT INTO {mnet_host2service} (hostid, serviceid, publish, subscribe) VALUES (3, 1, 1, 0), (3, 3, 1, 1), (2, 1, 1, 1)")
@@ -241,6 +248,7 @@ func TestBindServices(t *testing.T) {
 }
 
 func TestServicesStrategy(t *testing.T) {
+	t.Parallel()
 	const recorded = `a:6:{s:19:"peer_sso_sp_publish";s:1:"1";s:20:"peer_sso_idp_publish";i:0;s:25:"peer_mnet_enrol_subscribe";b:1;` +
 		`s:23:"main_mnet_enrol_publish";i:1;s:21:"main_sso_sp_subscribe";s:1:"0";s:22:"main_mnetadmin_publish";N;}`
 	for name, c := range map[string]struct {
@@ -299,6 +307,7 @@ func TestServicesStrategy(t *testing.T) {
 
 // TestEverySQLMode makes a site from nothing and renews its key in sessions that are not set up as Open does it.
 func TestEverySQLMode(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []string{"", "STRICT_ALL_TABLES", "TRADITIONAL,ANSI_QUOTES,NO_BACKSLASH_ESCAPES,ONLY_FULL_GROUP_BY"} {
 		t.Run("sql_mode "+mode, func(t *testing.T) {
 			s := emptySite(t, "mdl_")
