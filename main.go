@@ -4,10 +4,13 @@ package main
 
 import (
 	"os"
+
+	"renew_mnetkeys/internal/output"
+	"renew_mnetkeys/internal/run"
 )
 
 func main() {
-	keepMemory()
-	keepPipes()
-	os.Exit(run(os.Args, os.Getenv, standardOutput(os.Stdout), os.Stderr))
+	run.KeepMemory()
+	run.KeepPipes()
+	os.Exit(run.Main(os.Args, os.Getenv, output.Standard(os.Stdout), os.Stderr))
 }

@@ -1,0 +1,82 @@
+package cmdline
+
+import (
+	"fmt"
+	"strings"
+)
+
+// bashCompletion needs bash 4, and not the package bash-completion.
+func bashCompletion() string {
+	var files, free, words, options []string
+	for _, g := range groups() {
+		var typed []string
+		for _, c := range g.options {
+			name := "--" + c.long
+			switch {
+			case c.file:
+				files = append(files, c.flags()...)
+			case len(c.words) > 0:
+				words = append(words, fmt.Sprintf("    %s) words='%s' ;;\n", strings.Join(c.flags(), " | "), strings.Join(c.words, " ")))
+			case c.value != "":
+				free = append(free, c.flags()...)
+			}
+			if c.value != "" {
+				name += "="
+			}
+			typed = append(typed, name)
+		}
+		if g.of == nil {
+			options = append(options, fmt.Sprintf("            words='%s'\n            case $command in\n", strings.Join(typed, " ")))
+		} else {
+			options = append(options, fmt.Sprintf("            %s) words+=' %s' ;;&\n", strings.Join(g.of, " | "), strings.Join(typed, " ")))
+		}
+	}
+	return strings.NewReplacer(
+		"FILES", strings.Join(files, " | "), "FREE", strings.Join(free, " | "), "    VALUES\n", strings.Join(words, ""),
+		"            OPTIONS\n", strings.Join(options, "")+"            esac\n",
+		"CASES", strings.Join(commandWords(), " | "), "COMMANDS", strings.Join(commandWords(), " "), "GENERATED", strings.Join(generateWords(), " "),
+	).Replace(bashTemplate)
+}
+
+// A word of the command line that readline has parted at = comes as three.
+const bashTemplate = `# Completion of renew_mnetkeys for bash.
+
+_renew_mnetkeys() {
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command=renew words=
+    # --push=key comes as three words.
+    if [[ $word == = ]]; then
+        word=
+    elif [[ $before == = ]] && ((COMP_CWORD > 2)); then
+        before=${COMP_WORDS[COMP_CWORD - 2]}
+    fi
+    case ${COMP_WORDS[1]} in
+    CASES | generate) command=${COMP_WORDS[1]} ;;
+    esac
+    COMPREPLY=()
+    case $before in
+    FILES)
+        compopt -o default
+        return
+        ;;
+    FREE)
+        return
+        ;;
+    VALUES
+    *)
+        if ((COMP_CWORD > 1)) && [[ $command == generate ]]; then
+            ((COMP_CWORD > 2)) || words='GENERATED'
+        elif [[ $word == -* ]]; then
+            OPTIONS
+        elif ((COMP_CWORD == 1)); then
+            words='COMMANDS generate'
+        fi
+        ;;
+    esac
+    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+    if [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *= ]]; then
+        compopt -o nospace
+    fi
+}
+
+complete -F _renew_mnetkeys renew_mnetkeys
+`

@@ -1,0 +1,62 @@
+package cmdline
+
+import (
+	"fmt"
+	"strings"
+)
+
+func fishCompletion() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, fishHead, strings.Join(commandWords(), " "))
+	for _, c := range subcommands[1:] {
+		fmt.Fprintf(&b, "complete -c renew_mnetkeys -n __renew_mnetkeys_first -a %s -d %s\n", c.Name, fishQuoted(c.does))
+	}
+	fmt.Fprintf(&b, "complete -c renew_mnetkeys -n __renew_mnetkeys_first -a generate -d %s\n", fishQuoted(generateDoes))
+	for _, g := range generators() {
+		fmt.Fprintf(&b, "complete -c renew_mnetkeys -n '__renew_mnetkeys_of generate' -a %s -d %s\n", g.word, fishQuoted(g.what))
+	}
+	for _, c := range completions() {
+		b.WriteString("complete -c renew_mnetkeys")
+		of := c.of
+		if of == nil {
+			of = append([]string{"renew"}, commandWords()...)
+		}
+		fmt.Fprintf(&b, " -n '__renew_mnetkeys_of %s' -l %s", strings.Join(of, " "), c.long)
+		if c.short != "" {
+			b.WriteString(" -s " + c.short)
+		}
+		switch {
+		case c.file:
+			b.WriteString(" -rF")
+		case len(c.words) > 0:
+			b.WriteString(" -xa " + fishQuoted(strings.Join(c.words, " ")))
+		case c.value != "":
+			b.WriteString(" -x")
+		}
+		fmt.Fprintf(&b, " -d %s\n", fishQuoted(c.does))
+	}
+	return b.String()
+}
+
+func fishQuoted(s string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(s) + "'"
+}
+
+// The command is the first word or renew; behind it no files are completed.
+const fishHead = `# Completion of renew_mnetkeys for fish.
+
+function __renew_mnetkeys_first
+    test (count (commandline -opc)) -eq 1
+end
+
+function __renew_mnetkeys_of
+    set -l words (commandline -opc)
+    set -l command renew
+    if set -q words[2]; and contains -- $words[2] %s generate
+        set command $words[2]
+    end
+    contains -- $command $argv
+end
+
+complete -c renew_mnetkeys -f
+`

@@ -1,0 +1,124 @@
+package cmdline
+
+import (
+	"fmt"
+	"strings"
+)
+
+// manPage is renew_mnetkeys(8). What is not in the tables of --help stands in the
+// constants below, as roff.
+func manPage() string {
+	var b strings.Builder
+	release, _, _ := strings.Cut(Version(), " ")
+	fmt.Fprintf(&b, ".TH RENEW_MNETKEYS 8 \"\" %s \"System Administration\"\n", roffQuoted("renew_mnetkeys "+release))
+	b.WriteString(manHead)
+	b.WriteString(".SH COMMANDS\nThe command is the first word. Without one the key is renewed.\n")
+	for _, c := range subcommands[1:] {
+		tagged(&b, roffBold(c.Name), c.does)
+	}
+	tagged(&b, roffBold("generate"), generateDoes)
+	b.WriteString(".SH OPTIONS\nOptions are written \\fB\\-\\-k=v\\fR or \\fB\\-\\-k v\\fR. " + roff("DURATION is written as 90s, 36h or 7d.") + "\n")
+	for _, s := range sections {
+		fmt.Fprintf(&b, ".SS %s\n", roffQuoted(string(s)))
+		for _, o := range optionTable() {
+			if o.section == s {
+				tagged(&b, manOption(o), manUsage(o))
+			}
+		}
+	}
+	b.WriteString(".SS \"This program\"\n")
+	tagged(&b, `\fB\-h\fR, \fB\-\-help\fR`, "print this and exit; behind a command, the options of that command")
+	tagged(&b, `\fB\-v\fR, \fB\-\-version\fR`, "print the version and exit")
+	manExits(&b)
+	b.WriteString(manTail)
+	return b.String()
+}
+
+// manOption is how an option is written: bold as typed, its value in italics.
+func manOption(o option) string {
+	name, value, takesValue := strings.Cut(strings.TrimSpace(optionLine(o.flag)[0]), "=")
+	names := strings.Split(name, ", ")
+	for i := range names {
+		names[i] = roffBold(names[i])
+	}
+	tag := strings.Join(names, ", ")
+	if takesValue {
+		tag += `=\fI` + roff(value) + `\fR`
+	}
+	return tag
+}
+
+func manUsage(o option) string {
+	usage := optionLine(o.flag)[1]
+	if o.of == nil {
+		return usage
+	}
+	return usage + " [" + strings.Join(o.of, ", ") + "]"
+}
+
+// manExits has the exit codes of the commands that write, of those that look, and
+// of check.
+func manExits(b *strings.Builder) {
+	b.WriteString(".SH \"EXIT STATUS\"\n")
+	for _, first := range subcommands {
+		codes := exitCodes(first)
+		var same []string
+		for _, c := range subcommands {
+			if exitCodes(c) == codes {
+				same = append(same, c.Name)
+			}
+		}
+		if same[0] != first.Name {
+			continue
+		}
+		fmt.Fprintf(b, ".SS %s\n", roffQuoted("Of "+strings.Join(same, ", ")))
+		for line := range strings.Lines(codes) {
+			code, means, _ := strings.Cut(strings.TrimSpace(line), "  ")
+			tagged(b, roffBold(code), means)
+		}
+	}
+}
+
+// tagged writes a paragraph under a tag, which is roff already.
+func tagged(b *strings.Builder, tag, text string) {
+	fmt.Fprintf(b, ".TP\n%s\n%s\n", tag, roffLine(text))
+}
+
+func roffBold(s string) string { return `\fB` + roff(s) + `\fR` }
+
+func roffQuoted(s string) string { return `"` + strings.ReplaceAll(roff(s), `"`, `\(dq`) + `"` }
+
+// roffLine is a line of text: one that began with a dot or a quote would be a request.
+func roffLine(s string) string {
+	if strings.HasPrefix(s, ".") || strings.HasPrefix(s, "'") {
+		return `\&` + roff(s)
+	}
+	return roff(s)
+}
+
+// roff escapes what roff would take for its own or print as something else: a plain -
+// becomes a hyphen, which nobody can paste into a shell. Beyond ASCII it is a code point.
+func roff(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case r == '\\':
+			b.WriteString(`\e`)
+		case r == '-':
+			b.WriteString(`\-`)
+		case r == '~':
+			b.WriteString(`\(ti`)
+		case r == '^':
+			b.WriteString(`\(ha`)
+		case r == '\'':
+			b.WriteString(`\(aq`)
+		case r == '`':
+			b.WriteString(`\(ga`)
+		case r > '~':
+			fmt.Fprintf(&b, `\[u%04X]`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,181 @@
+package cmdline
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"testing"
+
+	"renew_mnetkeys/testbed"
+)
+
+// man says what it dislikes of a page on stderr, and prints what a reader sees.
+func TestManHasNothingToSayOfThePage(t *testing.T) {
+	said, shown := shownByMan(t, manPage())
+	if said != "" {
+		t.Error(said)
+	}
+	for _, s := range []string{"NAME", "SYNOPSIS", "DESCRIPTION", "COMMANDS", "OPTIONS", "EXIT STATUS", "ENVIRONMENT", "FILES", "EXAMPLES", "SEE ALSO"} {
+		if !regexp.MustCompile(`(?m)^` + s + `$`).MatchString(shown) {
+			t.Errorf("there is no section %s", s)
+		}
+	}
+	words := strings.Join(strings.Fields(shown), " ")
+	for _, c := range completions() {
+		for _, flag := range c.flags() {
+			if !regexp.MustCompile(`(?m)^ +(-\w, )?` + flag + `\b`).MatchString(shown) {
+				t.Errorf("the page lacks %s", flag)
+			}
+		}
+		if !strings.Contains(words, strings.Join(strings.Fields(c.does), " ")) {
+			t.Errorf("the page does not say of --%s: %s", c.long, c.does)
+		}
+	}
+	for _, cmd := range subcommands {
+		for line := range strings.Lines(exitCodes(cmd)) {
+			if _, means, _ := strings.Cut(strings.TrimSpace(line), "  "); !strings.Contains(words, means) {
+				t.Errorf("the page does not say %q, which is an exit code of %s", means, cmd.Name)
+			}
+		}
+		if cmd.Name != "renew" && !strings.Contains(words, cmd.Name+" "+cmd.does) {
+			t.Errorf("the page does not say what %s does", cmd.Name)
+		}
+	}
+	if said, _ := shownByMan(t, strings.Replace(manPage(), ".SH ENVIRONMENT", ".SHH ENVIRONMENT", 1)); said == "" {
+		t.Error("man has nothing to say of a page with an unknown request either")
+	}
+}
+
+// shownByMan gives what man has to say, and the page as it shows it: unhyphenated, so that words can be found in it.
+func shownByMan(t *testing.T, page string) (said, shown string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "renew_mnetkeys.8")
+	if err := os.WriteFile(path, []byte(page), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	man := exec.Command(tool(t, "man"), "-l", "--warnings", "-E", "UTF-8", "--no-hyphenation", "--no-justification", path)
+	man.Env = append(os.Environ(), "MANWIDTH=100", "LC_ALL=C.UTF-8", "MAN_KEEP_FORMATTING=")
+	var stdout, stderr bytes.Buffer
+	man.Stdout, man.Stderr = &stdout, &stderr
+	if err := man.Run(); err != nil {
+		t.Fatal(err, stderr.String())
+	}
+	return stderr.String(), stdout.String()
+}
+
+func tool(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		testbed.Missing(t, err.Error())
+	}
+	return path
+}
+
+// asRead gives the error that options are refused with, nil where they are accepted.
+func asRead(cmd Command, args ...string) error {
+	app := NewApp(cmd, os.Stdout, os.Stderr, func(Options) {})
+	return app.Run(slices.Concat([]string{"renew_mnetkeys"}, args))
+}
+
+// partners are the options that others go with.
+func partners(o option) []string {
+	switch name := o.flag.Names()[0]; {
+	case slices.Contains(arrayFlags, name):
+		return []string{"--all"}
+	case name == "renew-before":
+		return []string{"--if-due"}
+	}
+	return nil
+}
+
+func commandThatTakes(t *testing.T, o option) Command {
+	t.Helper()
+	for _, cmd := range subcommands {
+		if o.takes(cmd.Name) {
+			return cmd
+		}
+	}
+	t.Fatalf("no command takes --%s", o.flag.Names()[0])
+	return Command{}
+}
+
+func TestEveryValueThatIsCompletedIsAccepted(t *testing.T) {
+	seen := 0
+	for _, o := range optionTable() {
+		name, usage := o.flag.Names()[0], optionLine(o.flag)
+		for _, word := range enumerated(name) {
+			seen++
+			if !strings.Contains(strings.Join(usage[:], " "), strings.TrimSuffix(word, "1")) {
+				t.Errorf("%s: --help does not name %s", usage, word)
+			}
+			if err := asRead(commandThatTakes(t, o), append(partners(o), "--"+name+"="+word)...); err != nil {
+				t.Errorf("--%s=%s: %v", name, word, err)
+			}
+		}
+	}
+	if seen == 0 {
+		t.Error("no option has values to complete")
+	}
+}
+
+// example is a line of the sample that could be uncommented.
+var example = regexp.MustCompile(`(?m)^#([a-z].*)$`)
+
+func TestEveryLineOfTheSampleIsAcceptedWhenItIsUncommented(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "options.conf")
+	sample, lines := sampleOptionFile(), map[string]string{}
+	for _, line := range example.FindAllStringSubmatch(sample, -1) {
+		name, _, _ := strings.Cut(line[1], " = ")
+		lines[name] = line[1]
+	}
+	for _, o := range optionTable() {
+		name := o.flag.Names()[0]
+		if name == "options" {
+			continue // it cannot name itself
+		}
+		if err := os.WriteFile(path, []byte(strings.Replace(sample, "#"+lines[name]+"\n", lines[name]+"\n", 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if lines[name] == "" {
+			t.Errorf("the sample lacks %s", name)
+		} else if err := asRead(commandThatTakes(t, o), append(partners(o), "--options="+path)...); err != nil {
+			t.Errorf("%s: %v", lines[name], err)
+		}
+	}
+	if err := os.WriteFile(path, []byte("no-such-option = 1\n"+sample), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if asRead(subcommands[0], "--options="+path) == nil {
+		t.Error("an option that is none is accepted too")
+	}
+}
+
+func TestTheVersionNamesWhatWasBuilt(t *testing.T) {
+	stamped := func(modified string) []debug.BuildSetting {
+		return []debug.BuildSetting{{Key: "vcs.revision", Value: "0a1b2c"}, {Key: "vcs.modified", Value: modified}}
+	}
+	for _, c := range []struct{ name, version, want string }{
+		{"a release", "v1.2.3", "v1.2.3 0a1b2c go1.26.0"},
+		{"a release with changes", "v1.2.3+dirty", "v1.2.3 0a1b2c-dirty go1.26.0"},
+		{"without a version", "(devel)", "devel 0a1b2c go1.26.0"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			info := &debug.BuildInfo{GoVersion: "go1.26.0", Settings: stamped("false")}
+			if info.Main.Version = c.version; strings.HasSuffix(c.version, "+dirty") {
+				info.Settings = stamped("true")
+			}
+			if got := versionOf(info); got != c.want {
+				t.Errorf("%s, not %s", got, c.want)
+			}
+		})
+	}
+	if got := versionOf(&debug.BuildInfo{GoVersion: "go1.26.0"}); got != "devel go1.26.0" {
+		t.Errorf("without git: %s", got)
+	}
+}

@@ -1,0 +1,194 @@
+package cmdline
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"renew_mnetkeys/killsteps"
+	"renew_mnetkeys/rotate"
+)
+
+// Options are the command line and its environment, read once.
+type Options struct {
+	Command  string
+	Host     string
+	NewKey   bool
+	BindHost []string
+	Debug    bool
+
+	Config string
+	Cfg    map[string]string
+	PHP    string // path of php, "": it is looked for
+
+	DryRun    bool
+	JSON      bool
+	Quiet     bool
+	LogFormat string
+
+	Timeout, Deadline, LockWait time.Duration
+	Concurrency, Retries        int
+	Days, KeyBits               int
+	SelfCheck                   rotate.SelfCheckMode
+	Nodes                       []string
+	TLSSkipVerify               bool
+	CAFile                      string
+
+	Due            rotate.DuePolicy
+	AbandonPending bool
+	RandomDelay    time.Duration
+
+	Live, Yes         bool
+	Warning, Critical time.Duration
+
+	PreHook, CacheHook, PostHook string
+	Report, PrometheusFile       string
+
+	All   bool
+	Array ArrayOptions
+}
+
+// UsageError is a command line that cannot be meant.
+type UsageError struct{ Problem, Advice string }
+
+func (e *UsageError) Error() string { return e.Problem }
+
+// Hint is what to do about it.
+func (e *UsageError) Hint() string { return e.Advice }
+
+// wait gives the value of a duration option, 0 where the command has none.
+func wait(c *cli.Context, name string) time.Duration {
+	d, ok := c.Generic(name).(*durationValue)
+	if !ok {
+		return 0
+	}
+	return time.Duration(*d)
+}
+
+// readOptions reads the options of a command: from the command line, its
+// environment, and the file of options.
+func readOptions(cmd Command, c *cli.Context) (Options, error) {
+	if err := readOptionFile(cmd, c); err != nil {
+		return Options{}, err
+	}
+	o := Options{
+		Command: cmd.Name,
+		Host:    c.String("host"), NewKey: c.Bool("newkey"), BindHost: c.StringSlice("bindhost"), Debug: c.Bool("debug"),
+		Config: c.String("config"), PHP: c.String("php"), DryRun: c.Bool("dry-run"), JSON: c.Bool("json"), Quiet: c.Bool("quiet"),
+		LogFormat: c.String("log-format"), Timeout: wait(c, "timeout"), Deadline: wait(c, "deadline"), LockWait: wait(c, "lock-wait"),
+		Concurrency: c.Int("concurrency"), Retries: c.Int("retries"), Days: c.Int("days"), KeyBits: c.Int("key-bits"),
+		SelfCheck: rotate.SelfCheckMode(c.String("self-check")), TLSSkipVerify: c.Bool("tls-skip-verify"), CAFile: c.String("ca-file"),
+		AbandonPending: c.Bool("abandon-pending"), RandomDelay: wait(c, "random-delay"),
+		Live: c.Bool("live"), Yes: c.Bool("yes"), Warning: wait(c, "warning"), Critical: wait(c, "critical"),
+		PreHook: c.String("pre-hook"), CacheHook: c.String("cache-hook"), PostHook: c.String("post-hook"),
+		Report: c.String("report"), PrometheusFile: c.String("prometheus-file"),
+	}
+	o.Due.OnlyIfDue = c.Bool("if-due")
+	if b, ok := c.Generic("renew-before").(*renewBefore); ok {
+		o.Due.Before = time.Duration(*b)
+	}
+	for _, name := range []string{"host", "config", "ca-file", "options", "report", "prometheus-file", "pre-hook", "cache-hook", "post-hook"} {
+		if c.IsSet(name) && c.String(name) == "" {
+			return o, &UsageError{Problem: "--" + name + " is empty", Advice: "leave the option out, or check the variable it is filled from"}
+		}
+	}
+	if c.IsSet("days") && o.Days == 0 {
+		return o, &UsageError{Problem: "--days must be 1 to 3650"}
+	}
+	if c.IsSet("renew-before") && !o.Due.OnlyIfDue {
+		return o, &UsageError{Problem: "--renew-before goes with --if-due", Advice: "without --if-due the key is renewed whatever is left of its life"}
+	}
+	var err error
+	if o.All, o.Array, err = readArrayOptions(cmd, c); err != nil {
+		return o, err
+	}
+	if o.Nodes, err = readNodes(c.StringSlice("node")); err != nil {
+		return o, err
+	}
+	if o.Cfg, err = readCfg(c.StringSlice("cfg")); err != nil {
+		return o, err
+	}
+	return o.checked()
+}
+
+// checked validates each option and what they mean together.
+func (o Options) checked() (Options, error) {
+	var err error
+	if o.Host != "" {
+		if o.Host, err = wwwroot("host", o.Host); err != nil {
+			return o, err
+		}
+	}
+	for i, b := range o.BindHost {
+		if b == "subs" {
+			continue
+		}
+		if o.BindHost[i], err = wwwroot("bindhost", b); err != nil {
+			return o, err
+		}
+	}
+	for _, bad := range []struct {
+		is            bool
+		problem, hint string
+	}{
+		{!slices.Contains([]string{"console", "json"}, o.LogFormat), "--log-format must be console or json", ""},
+		{!slices.Contains([]rotate.SelfCheckMode{rotate.SelfCheckRequire, rotate.SelfCheckAuto, rotate.SelfCheckOff}, o.SelfCheck), "--self-check must be require, auto or off", ""},
+		{o.SelfCheck == rotate.SelfCheckOff && len(o.Nodes) > 0, "--node and --self-check=off contradict each other", "--node says where to ask the local site, --self-check=off that it is not asked"},
+		{o.Timeout <= 0, "--timeout must be longer than nothing", ""},
+		{o.Deadline <= 0, "--deadline must be longer than nothing", ""},
+		{o.Concurrency < 1 || o.Concurrency > 1000, "--concurrency must be 1 to 1000", ""},
+		{o.Retries < 0 || o.Retries > 10, "--retries must be 0 to 10", ""},
+		{o.Days < 0 || o.Days > 3650, "--days must be 1 to 3650", ""},
+		{o.Command == "renew" && !slices.Contains(append(killsteps.KeySizes(), 2048, 3072, 4096), o.KeyBits), "--key-bits must be 2048, 3072 or 4096", ""},
+		{o.All && o.Host != "", "--all and --host contradict each other", "--host names one tenant, --all is the array; for some of it use --all --match"},
+		{o.Due.OnlyIfDue && (o.NewKey || len(o.BindHost) > 0), "--if-due is for a site that runs: --newkey and --bindhost set one up", "run them once, without --if-due"},
+		{o.Command == "check" && o.Critical > o.Warning, "--critical must not be longer than --warning", "it is how much of the key's life is left"},
+		{o.All && len(o.BindHost) > 0, "--all and --bindhost contradict each other", "connect hosts first: --bindhost goes with --host"},
+		{o.Quiet && o.Debug, "--quiet and --debug contradict each other", "for a silent run with a log use --quiet alone: failures are always logged"},
+		{o.TLSSkipVerify && o.CAFile != "", "--tls-skip-verify makes --ca-file meaningless", "drop --tls-skip-verify to verify against --ca-file"},
+	} {
+		if bad.is {
+			return o, &UsageError{Problem: bad.problem, Advice: bad.hint}
+		}
+	}
+	return o, nil
+}
+
+// wwwroot checks the URL of an option and gives it without trailing slash, as
+// Moodle stores it.
+func wwwroot(option, s string) (string, error) {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return "", &UsageError{Problem: fmt.Sprintf("--%s=%s is no wwwroot", option, redactedURL(s)), Advice: "write it as the site does, like https://tenant.example.org/moodle"}
+	}
+	// Host names know no case, and Moodle writes them small.
+	return strings.TrimRight(strings.Replace(s, u.Host, strings.ToLower(u.Host), 1), "/"), nil
+}
+
+// redactedURL hides what might be a password in a mistyped URL.
+func redactedURL(s string) string {
+	if at := strings.LastIndex(s, "@"); at >= 0 {
+		return "…" + s[at:]
+	}
+	return s
+}
+
+// testVariables belong to the tests, not to the command.
+const testVariables = "MNETKEYS_TEST_"
+
+// CheckEnvironment refuses variables that look like options and are none: a
+// mistyped MNETKEYS_DRY_RUN must not renew for real.
+func CheckEnvironment(environ []string) error {
+	known := knownVariables()
+	for _, v := range environ {
+		name, _, _ := strings.Cut(v, "=")
+		if strings.HasPrefix(name, "MNETKEYS_") && !strings.HasPrefix(name, testVariables) && !known[name] {
+			return &UsageError{Problem: "the environment variable " + name + " is no option", Advice: "see renew_mnetkeys --help; --dry-run is MNETKEYS_DRY_RUN"}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,281 @@
+package output
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"renew_mnetkeys/rotate"
+)
+
+// Array says what becomes of an array while it is renewed. It keeps counts
+// and the tenants that failed, not the reports: those are streamed.
+type Array struct {
+	*Printer
+	tenants      int
+	phaseStarted time.Time // when the one before it ended
+	json         *jsonStream
+
+	outcomes map[rotate.Outcome]int
+	notDue   int // of a dry run, among those that are kept
+	proven   int // peers, of which
+	byRow    int // by database
+	total    int
+	unproven map[string]*unprovenPeers // by outcome and reason
+	failures []rotate.TenantReport
+	notes    []string // of tenants that did not fail
+	held     []string // lines that are written once something happens
+	check    *checkSummary
+}
+
+// unprovenPeers are the peers of all tenants that share a reason.
+type unprovenPeers struct {
+	example rotate.PeerReport
+	of      string // the tenant of the example
+	links   int
+}
+
+func NewArray(out *Printer) *Array {
+	a := &Array{Printer: out, outcomes: map[rotate.Outcome]int{}, unproven: map[string]*unprovenPeers{}}
+	if out.Options.JSON {
+		a.json = &jsonStream{w: out.stdout, head: out.Document(0, nil)}
+	}
+	if out.Options.Command == "check" {
+		a.check = &checkSummary{warning: out.Options.Warning, critical: out.Options.Critical, now: out.Started}
+	}
+	return a
+}
+
+// Begin tells what is going to be done.
+func (a *Array) Begin(selected, members int) {
+	a.tenants, a.phaseStarted = selected, time.Now()
+	a.say("%d tenants to %s, in an array of %d sites", selected, beginWords[a.Options.Command], members)
+}
+
+// beginWords say what a command does to tenants.
+var beginWords = map[string]string{"renew": "renew", "push": "push", "rollback": "roll back", "verify": "verify", "status": "look at",
+	"doctor": "examine", "check": "check"}
+
+// say writes a line for people that is no result: nothing for scripts. A job that
+// may turn out to have nothing to do holds its lines until it has.
+func (a *Array) say(format string, args ...any) {
+	if a.Options.Quiet || a.Options.JSON || a.check != nil {
+		return
+	}
+	a.held = append(a.held, fmt.Sprintf(format+"\n", args...))
+	if !a.nothingHappened(rotate.Kept, rotate.ExitOK) {
+		a.sayHeld()
+	}
+}
+
+func (a *Array) sayHeld() {
+	a.write(strings.Join(a.held, ""))
+	a.held = nil
+}
+
+// phaseWords say what the phases of rotate.Array do.
+var phaseWords = map[string]string{
+	"check": "checked", "canary": "renewed first", "renew": "renewed", "ask": "members checked", "tell": "told by database",
+	"repair": "rows of other sites repaired", "prove": "proven and reported",
+	"read": "read", "look": "looked at", "examine": "examined",
+}
+
+// Phase draws progress on a terminal, and writes a line at the end of a phase.
+func (a *Array) Phase(name string, done, total, failed int) {
+	line := fmt.Sprintf("%s %d/%d", phaseWords[name], done, total)
+	if failed > 0 {
+		line += fmt.Sprintf(", %d failed", failed)
+	}
+	took := time.Since(a.phaseStarted)
+	if name == "canary" || name == "renew" {
+		a.sayHeld()
+	}
+	if done < total {
+		if a.live {
+			left := took / time.Duration(done) * time.Duration(total-done)
+			fmt.Fprintf(a.Stderr, "\r\x1b[K%s, about %s left", line, left.Round(time.Second))
+		}
+		return
+	}
+	if a.live {
+		fmt.Fprint(a.Stderr, "\r\x1b[K")
+	}
+	a.say("%s (%s)", line, took.Round(10*time.Millisecond))
+	a.phaseStarted = time.Now()
+}
+
+// Tenant takes a tenant's report: streamed as JSON, else counted.
+func (a *Array) Tenant(r rotate.TenantReport) {
+	a.outcomes[r.Outcome]++
+	if r.NotDue {
+		a.notDue++
+	}
+	ExplainFindings(&r)
+	a.advise(&r)
+	a.Sinks.add(r)
+	if a.json != nil {
+		a.json.tenant(r)
+	}
+	if a.check != nil {
+		a.check.add(r)
+	}
+	a.note(r)
+	for _, p := range r.Peers {
+		a.total++
+		switch {
+		case p.Outcome.Proven():
+			a.proven++
+			if p.Reason == "database" {
+				a.byRow++
+			}
+		case p.Outcome != rotate.Skipped && p.Outcome != rotate.Ignored:
+			key := string(p.Outcome) + " " + string(p.Reason)
+			if a.unproven[key] == nil {
+				a.unproven[key] = &unprovenPeers{example: p, of: r.Wwwroot}
+			}
+			a.unproven[key].links++
+		}
+	}
+	if r.Err != nil {
+		r.Peers = nil
+		a.failures = append(a.failures, r)
+	}
+}
+
+// note keeps what is to be said of a tenant that did not fail.
+func (a *Array) note(r rotate.TenantReport) {
+	switch {
+	case a.Options.Command == "status" && r.Err == nil:
+		a.notes = append(a.notes, statusLine(r, a.Started))
+	case len(r.Findings) > 0:
+		a.notes = append(a.notes, renderFindings(r, a.paint))
+	}
+	if r.SelfCheck == rotate.SelfNoRC4 {
+		a.notes = append(a.notes, fmt.Sprintf("%s: own site %s\n  next: %s\n", printable(r.Wwwroot), ownSite(r.SelfCheck), hintNoRC4))
+	}
+	for _, w := range r.Warnings {
+		a.notes = append(a.notes, fmt.Sprintf("%s: %s\n", printable(r.Wwwroot), printable(w)))
+	}
+}
+
+// Finish closes the JSON document, or writes the summary: failures first. It gives
+// the exit code, which for check is one of its own.
+func (a *Array) Finish(code int, err error) int {
+	if err != nil { // no tenant was come to
+		a.Tenant(Failed("", code, err))
+	}
+	if a.check != nil {
+		code = a.check.close(a.Printer)
+	}
+	code = a.settled(code)
+	switch {
+	case a.json != nil:
+		code = a.Close(code) // the exit code stands in the document
+		a.json.close(a.Document(code, nil))
+	case a.check != nil:
+		a.write(a.check.String())
+		return a.settled(code)
+	case err != nil:
+	case (!a.Options.Quiet || code != rotate.ExitOK) && (len(a.notes) > 0 || !a.nothingHappened(a.overall(), code)):
+		a.sayHeld()
+		a.write(a.summary())
+	}
+	switch {
+	case err != nil:
+		a.fail(err)
+	case code > 128:
+		a.Tell("hint: %s", interruptedHint(a.Options))
+	}
+	return a.settled(code)
+}
+
+// overall is kept where every tenant was.
+func (a *Array) overall() rotate.Outcome {
+	if a.outcomes[rotate.Kept] == a.tenants {
+		return rotate.Kept
+	}
+	return rotate.Renewed
+}
+
+func (a *Array) summary() string {
+	var b strings.Builder
+	slices.SortFunc(a.failures, func(x, y rotate.TenantReport) int { return strings.Compare(x.Wwwroot, y.Wwwroot) })
+	for _, r := range a.failures {
+		fmt.Fprintf(&b, "\n%s %s\n  error: %s\n", a.paint(string(r.Outcome), string(r.Outcome)), printable(r.Wwwroot), printable(r.Error))
+		if r.Hint != "" {
+			fmt.Fprintf(&b, "  hint: %s\n", printable(r.Hint))
+		}
+	}
+	a.peerSummary(&b)
+	if slices.Sort(a.notes); len(a.notes) > 0 { // each begins with its tenant
+		b.WriteString("\n" + strings.Join(a.notes, ""))
+	}
+	fmt.Fprintf(&b, "\n%d tenants: %s", a.tenants, a.outcomeSummary())
+	switch {
+	case a.Options.DryRun:
+		b.WriteString("; dry run: nothing was changed")
+	case a.tenants == 0: // a shard may be empty
+	case a.Options.Command == "status" && !a.Options.Live:
+		fmt.Fprintf(&b, "; %d links", a.total)
+	case a.byRow > 0:
+		fmt.Fprintf(&b, "; %d of %d links proven (%d by database)", a.proven, a.total, a.byRow)
+	default:
+		fmt.Fprintf(&b, "; %d of %d links proven", a.proven, a.total)
+	}
+	fmt.Fprintf(&b, " (%s)\n", time.Since(a.Started).Round(10*time.Millisecond))
+	return b.String()
+}
+
+// outcomeSummary counts the outcomes, in the words of the command.
+func (a *Array) outcomeSummary() string {
+	var parts []string
+	for _, o := range []rotate.Outcome{rotate.Renewed, rotate.Kept, rotate.Undone, rotate.Failed} {
+		word := string(o)
+		switch {
+		case a.Options.DryRun && o == rotate.Kept:
+			word = couldWords[a.Options.Command]
+		case a.Options.Command == "rollback" && o == rotate.Renewed:
+			word = "rolled back"
+		case readWords[a.Options.Command] != "" && o == rotate.Kept:
+			word = readWords[a.Options.Command]
+		}
+		n := a.outcomes[o]
+		if o == rotate.Kept {
+			n -= a.notDue
+		}
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, word))
+		}
+	}
+	if a.notDue > 0 {
+		parts = append(parts, fmt.Sprintf("%d not due", a.notDue))
+	}
+	if len(parts) == 0 {
+		return "nothing to do"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// couldWords say of a dry run what nothing stands against.
+var couldWords = map[string]string{"renew": "can be renewed", "push": "can be pushed", "rollback": "can be rolled back"}
+
+// readWords say what a command that leaves keys alone has done.
+var readWords = map[string]string{"verify": "verified", "status": "read", "doctor": "examined"}
+
+// peerSummary has one line for each reason, with an example and its next step.
+func (a *Array) peerSummary(b *strings.Builder) {
+	keys := make([]string, 0, len(a.unproven))
+	for key := range a.unproven {
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, func(x, y string) int { return a.unproven[y].links - a.unproven[x].links })
+	for _, key := range keys {
+		u := a.unproven[key]
+		fmt.Fprintf(b, "\n%s %d links: %s\n  for example %s at %s\n", a.paint(string(u.example.Outcome), string(u.example.Outcome)), u.links,
+			printable(reasonWords(u.example)), printable(u.of), printable(u.example.Wwwroot))
+		if next := u.example.Next; next != "" {
+			fmt.Fprintf(b, "  next: %s\n", printable(next))
+		}
+	}
+}

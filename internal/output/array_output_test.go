@@ -1,0 +1,50 @@
+package output
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"renew_mnetkeys/internal/cmdline"
+
+	"renew_mnetkeys/rotate"
+)
+
+func TestAPhaseLastsFromTheEndOfTheOneBefore(t *testing.T) {
+	var stdout strings.Builder
+	out := NewArray(&Printer{Options: cmdline.Options{Command: "renew"}, stdout: &Results{W: &stdout}})
+	out.Begin(3, 4)
+	out.phaseStarted = out.phaseStarted.Add(-time.Hour) // the only canary took so long
+	out.Phase("canary", 1, 1, 0)
+	out.Phase("renew", 1, 2, 0)
+	out.Phase("renew", 2, 2, 1)
+	for _, line := range []string{"3 tenants to renew, in an array of 4 sites\n", "renewed first 1/1 (1h0m", "renewed 2/2, 1 failed (0s)\n"} {
+		if !strings.Contains(stdout.String(), line) {
+			t.Errorf("nothing says %q:\n%s", line, stdout.String())
+		}
+	}
+}
+
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
+
+func TestAJSONDocumentThatCannotBeWrittenIsAnError(t *testing.T) {
+	var stderr strings.Builder
+	told := new(int)
+	out := NewArray(&Printer{Options: cmdline.Options{JSON: true}, stdout: &Results{W: fullDisk{}}, Stderr: &stderr, Sinks: sinks{exitCodeRecord{told}}})
+	out.Tenant(rotate.TenantReport{Wwwroot: "https://t.example"})
+	if code := out.Finish(rotate.ExitOK, nil); code != rotate.ExitPeers || *told != code {
+		t.Errorf("exit code %d, a record was told %d", code, *told)
+	}
+	if strings.Count(stderr.String(), "error: the result could not be written: no space left on device") != 1 {
+		t.Errorf("it says %q", stderr.String())
+	}
+}
+
+// exitCodeRecord keeps the exit code it is told.
+type exitCodeRecord struct{ code *int }
+
+func (exitCodeRecord) Add(rotate.TenantReport) {}
+func (r exitCodeRecord) Finish(code int) error { *r.code = code; return nil }

@@ -1,0 +1,89 @@
+package output
+
+import (
+	"errors"
+	"slices"
+	"syscall"
+
+	"renew_mnetkeys/internal/cmdline"
+
+	"golang.org/x/sys/unix"
+
+	"renew_mnetkeys/rotate"
+)
+
+// hintNoRC4 is the most useful thing to tell an operator whose OpenSSL 3 has no
+// RC4: MNet's seals are RC4 and nothing else.
+const hintNoRC4 = "switch OpenSSL's legacy provider on for the web server's PHP (OPENSSL_CONF naming a file that activates the default and legacy providers) and restart it"
+
+// hintOwnSitePush is for a command that writes nothing: a purge by hand could lose a
+// key that only the cache has, which a push saves first.
+const hintOwnSitePush = "run renew_mnetkeys push: it saves what only the cache has, purges the cache, and proves the site; do not purge by hand before that"
+
+// hintUndone is for a renewal that was undone for the same cause: a push would
+// distribute the old key, which everybody has.
+const hintUndone = "see with renew_mnetkeys doctor which cache store cannot be cleared from here, clear it by a --cache-hook or map core/config to a file or Redis store; renew after that"
+
+// advise fills in what is to be done about a tenant and each of its peers, where
+// rotate has not said it.
+func (out *Printer) advise(r *rotate.TenantReport) {
+	if r.Hint == "" {
+		r.Hint = out.hintOf(*r)
+	}
+	for i := range r.Peers {
+		if p := &r.Peers[i]; p.Next == "" {
+			p.Next = r.NextStep(*p, slices.Contains(cmdline.Changing, out.Options.Command))
+		}
+	}
+}
+
+// hintOf is what to do about a tenant's error. After a signal it is a push, whatever
+// else the signal has broken: renewing again would only retire one more key.
+func (out *Printer) hintOf(r rotate.TenantReport) string {
+	var sig *SignalError
+	var own *rotate.OwnSiteError
+	hint := rotate.HintOf(r.Err)
+	switch {
+	case errors.As(r.Err, &own) && !slices.Contains(cmdline.Changing, out.Options.Command):
+		return hintOwnSitePush
+	case r.Exit != rotate.ExitOwnSite && errors.As(r.Err, &sig):
+		return interruptedHint(out.Options)
+	case r.Outcome == rotate.Undone && errors.As(r.Err, &own) && hint == rotate.AdvisePurge:
+		return hintUndone
+	}
+	return hint
+}
+
+// interruptedHint is what to do after a run that a signal has ended.
+func interruptedHint(o cmdline.Options) string {
+	if !slices.Contains(cmdline.Changing, o.Command) || o.DryRun {
+		return "nothing was changed: start it again at any time"
+	}
+	push := "renew_mnetkeys push"
+	if o.All {
+		push += " --all"
+	}
+	if o.All && o.Array.WithMaster {
+		push += " --withmaster"
+	}
+	return "run " + push + ", which proves the stored key and renews nothing, or renew_mnetkeys with --if-due, which renews only if that is still due"
+}
+
+// ExplainFindings fills in what the diagnosis of a tenant that could not even be
+// read does not know: whose it is, and what the database's error advises.
+func ExplainFindings(report *rotate.TenantReport) {
+	for i := range report.Findings {
+		f := &report.Findings[i]
+		if f.Subject == "" {
+			f.Subject = report.Wwwroot
+		}
+		if hint := rotate.HintOf(report.Err); report.Err != nil && hint != "" {
+			f.Next = hint
+		}
+	}
+}
+
+// SignalError is the cause of a context that a signal ended.
+type SignalError struct{ Signal syscall.Signal }
+
+func (e *SignalError) Error() string { return "interrupted by " + unix.SignalName(e.Signal) }

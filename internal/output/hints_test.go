@@ -1,0 +1,46 @@
+package output
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"renew_mnetkeys/internal/cmdline"
+
+	"renew_mnetkeys/rotate"
+)
+
+// Where a key is stored that somebody was not told of, a push is the cure: a renewal
+// makes one more key.
+func TestNobodyIsToldToRenewWhereAPushIsTheCure(t *testing.T) {
+	interrupted := func(exit int) rotate.TenantReport {
+		return rotate.TenantReport{Err: fmt.Errorf("stopped: %w", &SignalError{1}), Exit: exit, Outcome: rotate.Kept}
+	}
+	own := &rotate.OwnSiteError{Failure: &rotate.Failure{Reason: "fault_7023"}}
+	array := cmdline.ArrayOptions{WithMaster: true}
+	for name, c := range map[string]struct {
+		o    cmdline.Options
+		r    rotate.TenantReport
+		want string // what it says
+	}{
+		"interrupted":                     {cmdline.Options{Command: "renew"}, interrupted(1), "run renew_mnetkeys push, "},
+		"a push that was":                 {cmdline.Options{Command: "push"}, interrupted(1), "run renew_mnetkeys push, "},
+		"a roll back that was":            {cmdline.Options{Command: "rollback"}, interrupted(1), "run renew_mnetkeys push, "},
+		"an array that was":               {cmdline.Options{Command: "renew", All: true, Array: array}, interrupted(1), "run renew_mnetkeys push --all --withmaster, "},
+		"what writes nothing":             {cmdline.Options{Command: "verify"}, interrupted(1), "nothing was changed"},
+		"a dry run":                       {cmdline.Options{Command: "renew", DryRun: true}, interrupted(1), "nothing was changed"},
+		"the local site uses another key": {cmdline.Options{Command: "renew"}, rotate.TenantReport{Err: own, Exit: 4, Outcome: rotate.Failed}, "then run renew_mnetkeys push"},
+		"interrupted there":               {cmdline.Options{Command: "renew"}, rotate.TenantReport{Err: errors.Join(own, &SignalError{1}), Exit: 4, Outcome: rotate.Failed}, "purge"},
+		"the old key is back":             {cmdline.Options{Command: "renew"}, rotate.TenantReport{Err: own, Exit: 1, Outcome: rotate.Undone}, "renew after that"},
+		"somebody else renewed":           {cmdline.Options{Command: "renew"}, rotate.TenantReport{Err: rotate.ErrConflict, Exit: 1}, "run renew_mnetkeys push"},
+		"it is not known what is stored":  {cmdline.Options{Command: "renew"}, rotate.TenantReport{Err: rotate.ErrUncertain, Exit: 4}, "run renew_mnetkeys push"},
+		"rotate knows better":             {cmdline.Options{Command: "renew"}, rotate.TenantReport{Err: own, Exit: 4, Hint: "do this"}, "do this"},
+		"nothing went wrong":              {cmdline.Options{Command: "renew"}, rotate.TenantReport{}, ""},
+	} {
+		(&Printer{Options: c.o}).advise(&c.r)
+		if !strings.Contains(c.r.Hint, c.want) || c.want == "" && c.r.Hint != "" {
+			t.Errorf("%s: %q", name, c.r.Hint)
+		}
+	}
+}

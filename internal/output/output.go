@@ -1,0 +1,226 @@
+package output
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+	"unicode"
+
+	"renew_mnetkeys/internal/cmdline"
+
+	"github.com/mattn/go-isatty"
+	"github.com/rs/zerolog"
+
+	"renew_mnetkeys/rotate"
+)
+
+// Logger is the log of a run, on stderr.
+type Logger = zerolog.Logger
+
+// Printer is everything the command says: results on stdout, the log, progress
+// and errors on stderr.
+type Printer struct {
+	Options  cmdline.Options
+	Started  time.Time
+	Sinks    sinks
+	stdout   *Results
+	Stderr   io.Writer
+	Terminal bool // a person watches stdout
+	colour   bool
+	live     bool // a person watches stderr: progress may be drawn and wiped
+	Log      Logger
+}
+
+func New(o cmdline.Options, stdout *Results, stderr io.Writer, getenv func(string) string) *Printer {
+	out := &Printer{Options: o, Started: time.Now(), stdout: stdout, Stderr: stderr, Terminal: IsTerminal(stdout.W), live: IsTerminal(stderr)}
+	out.colour = out.Terminal && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
+	out.live = out.live && !o.Quiet && !o.Debug && o.LogFormat == "console"
+	var w io.Writer = stderr
+	if o.LogFormat == "console" {
+		w = zerolog.ConsoleWriter{Out: stderr, NoColor: !out.live || !out.colour, TimeFormat: time.TimeOnly}
+	}
+	level := zerolog.WarnLevel
+	switch {
+	case o.Debug:
+		level = zerolog.DebugLevel
+	case o.Quiet: // cron mails whatever is written
+		level = zerolog.ErrorLevel
+	}
+	out.Log = zerolog.New(w).Level(level).With().Timestamp().Logger()
+	return out
+}
+
+func IsTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd())
+}
+
+// Progress draws one line that replaces itself.
+func (out *Printer) Progress(done, total int) {
+	if !out.live || total < 2 {
+		return
+	}
+	fmt.Fprintf(out.Stderr, "\r\x1b[Kpeers %d/%d", done, total)
+	if done == total {
+		fmt.Fprint(out.Stderr, "\r\x1b[K")
+	}
+}
+
+// Print gives the result of one tenant: one JSON document, or text. It gives the
+// exit code, which for check is one of its own.
+func (out *Printer) Print(report rotate.TenantReport, code int) int {
+	out.advise(&report)
+	out.Sinks.add(report)
+	if out.Options.Command == "check" {
+		sum := &checkSummary{warning: out.Options.Warning, critical: out.Options.Critical, now: out.Started}
+		sum.add(report)
+		code = sum.close(out)
+		if !out.Options.JSON {
+			out.write(sum.String())
+			return out.settled(code)
+		}
+	}
+	if out.Options.JSON {
+		code = out.Close(code) // the exit code stands in the document
+		out.printJSON(report, code)
+	} else if text := out.render(report, code); text != "" {
+		out.write(text)
+	} else { // silent but for what somebody should know
+		for _, w := range report.Warnings {
+			out.Tell("warning: %s", printable(w))
+		}
+	}
+	if report.Err != nil {
+		out.failHinted(report.Err, report.Hint)
+	} else if code > 128 {
+		out.Tell("hint: %s", interruptedHint(out.Options))
+	} else if out.Options.JSON && report.SelfCheck == rotate.SelfNoRC4 {
+		out.Tell("hint: %s", hintNoRC4)
+	}
+	return out.settled(code)
+}
+
+// settled is the exit code once the result was printed, for the sinks that are
+// finished behind it: one that could not be written is said, once, and counts.
+func (out *Printer) settled(code int) int {
+	if r := out.stdout; r.lost != nil && !r.told {
+		r.told = true
+		out.fail(&unwrittenError{r.lost})
+	}
+	return out.stdout.code(out.Options.Command, code)
+}
+
+// Failed reports what has ended a run before a tenant was worked on.
+func Failed(wwwroot string, code int, err error) rotate.TenantReport {
+	return rotate.TenantReport{Wwwroot: wwwroot, Outcome: rotate.Failed, SelfCheck: rotate.SelfSkipped,
+		Error: err.Error(), Err: err, Exit: code, Peers: []rotate.PeerReport{}}
+}
+
+// render is the report for people. It is whole on a terminal and on failure, and
+// short where a job that went well is logged; a job that had nothing to do says
+// nothing.
+func (out *Printer) render(report rotate.TenantReport, code int) string {
+	if out.Options.Quiet && code == rotate.ExitOK || out.nothingHappened(report.Outcome, code) {
+		return ""
+	}
+	// Of a tenant that could not be read there is nothing to show but that.
+	read := report.Outcome != rotate.Failed
+	switch {
+	case out.Options.Command == "status" && read:
+		return renderStatus(report, out.Started, out.paint)
+	case out.Options.Command == "doctor" && (read || len(report.Findings) > 0):
+		return renderFindings(report, out.paint)
+	}
+	whole := out.Terminal || code != rotate.ExitOK || out.Options.DryRun || out.Options.Command == "verify"
+	return renderText(report, whole, out.Options, out.paint)
+}
+
+// nothingHappened is for cron: a key that was not due, and peers that were proven,
+// are no news.
+func (out *Printer) nothingHappened(outcome rotate.Outcome, code int) bool {
+	return out.Options.Due.OnlyIfDue && !out.Options.DryRun && !out.Terminal && outcome == rotate.Kept && code == rotate.ExitOK
+}
+
+// write puts text on stdout, which remembers what it did not take.
+func (out *Printer) write(text string) { _, _ = io.WriteString(out.stdout, text) }
+
+// fail prints an error that ends the run.
+func (out *Printer) fail(err error) { out.failHinted(err, rotate.HintOf(err)) }
+
+// failHinted prints an error, as a line of the log where that is JSON.
+func (out *Printer) failHinted(err error, hint string) {
+	if out.Options.LogFormat != "json" {
+		printHinted(out.Stderr, err, hint)
+		return
+	}
+	out.Log.Error().Str("hint", printable(hint)).Msg(printable(err.Error()))
+}
+
+// Tell prints a line for people beside the result, or logs it where the log is
+// JSON.
+func (out *Printer) Tell(format string, args ...any) {
+	if out.Options.LogFormat != "json" {
+		fmt.Fprintf(out.Stderr, format+"\n", args...)
+		return
+	}
+	log := out.Log.Level(zerolog.InfoLevel) // the level is for the log: what is told is told in any case
+	log.Info().Msgf(format, args...)
+}
+
+// document is the contract of --json.
+type document struct {
+	Version  int                   `json:"version"`
+	Command  string                `json:"command"`
+	DryRun   bool                  `json:"dry_run"`
+	ExitCode int                   `json:"exit_code"`
+	Started  time.Time             `json:"started"`
+	TookMS   int64                 `json:"took_ms"`
+	Tenants  []rotate.TenantReport `json:"tenants"`
+}
+
+func (out *Printer) printJSON(report rotate.TenantReport, code int) {
+	encoder := json.NewEncoder(out.stdout)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", " ")
+	if err := encoder.Encode(out.Document(code, []rotate.TenantReport{report})); err != nil {
+		out.stdout.fail(err)
+	}
+}
+
+// Document is what --json prints of the run so far.
+func (out *Printer) Document(code int, tenants []rotate.TenantReport) document {
+	return document{Version: 1, Command: out.Options.Command, DryRun: out.Options.DryRun, ExitCode: code,
+		Started: out.Started.UTC().Truncate(time.Millisecond), TookMS: time.Since(out.Started).Milliseconds(), Tenants: tenants}
+}
+
+// Colours by what a word means; words never rely on colour alone.
+var colours = map[string]string{
+	string(rotate.Renewed): "32", string(rotate.Accepted): "32", string(rotate.Healed): "32", string(rotate.SelfProven): "32",
+	string(rotate.Pending): "33", string(rotate.Undone): "33", string(rotate.SelfUnreachable): "33", string(rotate.SelfNoRC4): "33",
+	string(rotate.Refused): "31", string(rotate.Failed): "31",
+}
+
+func (out *Printer) paint(word, padded string) string {
+	colour := colours[word]
+	if !out.colour || colour == "" {
+		return padded
+	}
+	return "\x1b[" + colour + "m" + padded + "\x1b[0m"
+}
+
+// printable keeps what a peer or a row sent from steering the terminal, and from
+// writing lines of its own.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsPrint(r):
+			return r
+		case r == '\n':
+			return ' '
+		}
+		return '·'
+	}, s)
+}

@@ -1,0 +1,126 @@
+package output
+
+import (
+	"errors"
+	"io"
+
+	"golang.org/x/sys/unix"
+
+	"renew_mnetkeys/rotate"
+)
+
+// Results is stdout. It remembers that a result could not be written, whoever
+// wrote it, so that the exit code says it. Nothing is written behind a gap.
+type Results struct {
+	W    io.Writer
+	lost error
+	told bool // the error is printed
+}
+
+// Write implements io.Writer.
+func (r *Results) Write(p []byte) (int, error) {
+	if r.lost != nil {
+		return 0, r.lost
+	}
+	n, err := r.W.Write(p)
+	r.lost = err
+	return n, err
+}
+
+// fail is for a result that did not even become text.
+func (r *Results) fail(err error) {
+	if r.lost == nil {
+		r.lost = err
+	}
+}
+
+// close finds out about what a file system only says at the end, as NFS does.
+func (r *Results) close() {
+	file, ok := r.W.(io.Closer)
+	if !ok {
+		return
+	}
+	r.fail(file.Close())
+}
+
+// code is the exit code of a run that has come to code. A check that has not said
+// its line knows nothing; else only 0 would say that all is well.
+func (r *Results) code(command string, code int) int {
+	switch {
+	case r.lost == nil:
+		return code
+	case command == "check":
+		return int(Unknown)
+	case code == rotate.ExitOK:
+		return rotate.ExitPeers
+	}
+	return code
+}
+
+// Settle is the end of every command: what was not written is said, and counts.
+func (r *Results) Settle(command string, code int, stderr io.Writer) int {
+	r.close()
+	if r.lost != nil && !r.told {
+		PrintError(stderr, &unwrittenError{r.lost})
+	}
+	return r.code(command, code)
+}
+
+// unwrittenError is a result that stdout did not take.
+type unwrittenError struct{ err error }
+
+func (e *unwrittenError) Error() string { return "the result could not be written: " + e.err.Error() }
+func (e *unwrittenError) Unwrap() error { return e.err }
+
+// Hint implements hinter.
+func (e *unwrittenError) Hint() string {
+	if errors.Is(e.err, errClosed) {
+		return "to throw the result away write >/dev/null, or use --quiet"
+	}
+	return ""
+}
+
+// errClosed is what a write to a stdout says that was closed from the beginning.
+var errClosed = errors.New("stdout is closed")
+
+// closedOutput takes the place of such a stdout.
+type closedOutput struct{}
+
+// Write implements io.Writer.
+func (closedOutput) Write([]byte) (int, error) { return 0, errClosed }
+
+// Standard is file, or what takes its place if it was closed when the process
+// began. Go's runtime opens /dev/null for reading and writing then, lest a database's
+// connection gets its number (runtime/fds_unix.go), and writes go nowhere. A shell's
+// >/dev/null is open for writing only, and a daemon's is shared by all three. So a
+// /dev/null that somebody opened for both and for stdout alone counts as closed, too.
+func Standard(file interface {
+	io.Writer
+	Fd() uintptr
+}) io.Writer {
+	var is, null unix.Stat_t
+	flags, err := unix.FcntlInt(file.Fd(), unix.F_GETFL, 0)
+	if err != nil || flags&unix.O_ACCMODE != unix.O_RDWR || unix.Fstat(int(file.Fd()), &is) != nil || unix.Stat("/dev/null", &null) != nil {
+		return file
+	}
+	if is.Mode&unix.S_IFMT != unix.S_IFCHR || is.Rdev != null.Rdev || sharesFlags(file.Fd(), 0) || sharesFlags(file.Fd(), 2) {
+		return file
+	}
+	return closedOutput{}
+}
+
+// sharesFlags tells whether two descriptors are of one open file, by a flag that
+// means nothing for /dev/null.
+func sharesFlags(fd, other uintptr) bool {
+	flags := func(of uintptr) int {
+		f, _ := unix.FcntlInt(of, unix.F_GETFL, 0)
+		return f
+	}
+	before, others := flags(fd), flags(other)
+	if _, err := unix.FcntlInt(fd, unix.F_SETFL, before^unix.O_APPEND); err != nil {
+		return false
+	}
+	shared := flags(other) != others
+	_, _ = unix.FcntlInt(fd, unix.F_SETFL, before)
+	return shared
+}

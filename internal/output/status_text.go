@@ -1,0 +1,102 @@
+package output
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"renew_mnetkeys/rotate"
+)
+
+// renderStatus shows one tenant's key, history and peers.
+func renderStatus(r rotate.TenantReport, now time.Time, paint func(word, padded string) string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n", printable(r.Wwwroot))
+	if c := r.Certificate; c != nil {
+		fmt.Fprintf(&b, "  %-12s sha256 %s\n", "certificate", c.SHA256)
+		fmt.Fprintf(&b, "  %-12s %s until %s, %s\n", "valid", stamp(*c.NotBefore), stamp(c.NotAfter), lifeLeft(c.NotAfter, now))
+	} else {
+		fmt.Fprintf(&b, "  %-12s none that can be read\n", "certificate")
+	}
+	fmt.Fprintf(&b, "  %-12s %s\n", "history", count(r.History, "retired key"))
+	for _, h := range r.Archive {
+		fmt.Fprintf(&b, "  %-12s sha256 %s until %s\n", "", h.SHA256, stamp(h.NotAfter))
+	}
+	if r.SelfCheck != rotate.SelfSkipped {
+		fmt.Fprintf(&b, "  %-12s %s\n", "own site", paint(string(r.SelfCheck), ownSite(r.SelfCheck)))
+	}
+	for _, w := range r.Warnings {
+		fmt.Fprintf(&b, "  %-12s %s\n", "note", printable(w))
+	}
+	if len(r.Peers) == 0 {
+		b.WriteString("\nthe site has no active peers\n")
+		return b.String()
+	}
+	b.WriteByte('\n')
+	width := 0
+	for _, p := range r.Peers {
+		width = max(width, min(len(p.Wwwroot), 50))
+	}
+	for _, p := range r.Peers {
+		outcome := ""
+		if p.Outcome != rotate.Skipped {
+			outcome = paint(string(p.Outcome), fmt.Sprintf("%-9s", p.Outcome)) + " "
+		}
+		fmt.Fprintf(&b, "  %s%-*s  %s\n", outcome, width, printable(p.Wwwroot), printable(peerStatus(p, now)))
+	}
+	return b.String()
+}
+
+// peerStatus says what both sides hold of each other, as far as it is known.
+func peerStatus(p rotate.PeerReport, now time.Time) string {
+	words := []string{"no readable certificate of it"}
+	if c := p.Certificate; c != nil {
+		words[0] = "its certificate " + short(c.SHA256) + " until " + stamp(c.NotAfter) + ", " + lifeLeft(c.NotAfter, now)
+	}
+	switch p.Holds {
+	case "current":
+		words = append(words, "holds our current one")
+	case "archived":
+		words = append(words, "holds a retired one of ours")
+	case "other":
+		words = append(words, "holds another one of ours than the current")
+	case "none":
+		words = append(words, "holds none of ours")
+	}
+	if why := reasonWords(p); why != "" {
+		words = append(words, why)
+	}
+	return strings.Join(words, "; ")
+}
+
+// statusLine is a tenant of an array in one line.
+func statusLine(r rotate.TenantReport, now time.Time) string {
+	key := "no readable key"
+	if c := r.Certificate; c != nil {
+		key = short(c.SHA256) + " until " + stamp(c.NotAfter) + ", " + lifeLeft(c.NotAfter, now)
+	}
+	current, known := 0, 0
+	for _, p := range r.Peers {
+		if p.Holds != "" {
+			known++
+		}
+		if p.Holds == "current" {
+			current++
+		}
+	}
+	line := fmt.Sprintf("%s: %s; %d retired; %d peers", printable(r.Wwwroot), key, r.History, len(r.Peers))
+	if known > 0 {
+		line += fmt.Sprintf(", %d of %d in the array hold it", current, known)
+	}
+	return line + "\n"
+}
+
+func lifeLeft(end, now time.Time) string {
+	if left := end.Sub(now); left > 0 {
+		return days(left) + " left"
+	}
+	return "over"
+}
+
+// short is as much of a fingerprint as tells certificates apart.
+func short(sha256 string) string { return sha256[:min(len(sha256), 16)] }

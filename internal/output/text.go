@@ -1,0 +1,166 @@
+package output
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"renew_mnetkeys/internal/cmdline"
+
+	"renew_mnetkeys/rotate"
+)
+
+// renderText is a report for people: one block for the tenant, one line a peer,
+// one summary line. Without whole, the peers are left to the summary. paint
+// colours a padded word.
+func renderText(r rotate.TenantReport, whole bool, o cmdline.Options, paint func(word, padded string) string) string {
+	var b strings.Builder
+	tenantBlock(&b, r, o, paint)
+	if whole && len(r.Peers) > 0 {
+		b.WriteByte('\n')
+		peerLines(&b, r, paint)
+	}
+	if summary := summarize(r, o.DryRun); summary != "" {
+		if whole {
+			b.WriteByte('\n')
+		}
+		b.WriteString(summary + "\n")
+	}
+	return b.String()
+}
+
+// outcomeWords say what a command did, or would do, where the outcome's own word
+// would be taken for something else.
+func outcomeWords(r rotate.TenantReport, o cmdline.Options) string {
+	switch {
+	case o.DryRun && r.Outcome == rotate.Kept && r.NotDue:
+		return "would keep the key of"
+	case o.DryRun && r.Outcome == rotate.Kept:
+		return map[string]string{"renew": "would renew", "push": "would push the key of", "rollback": "would roll back"}[o.Command]
+	case o.Command == "rollback" && r.Outcome == rotate.Renewed:
+		return "rolled back"
+	case o.Command == "verify" && r.Outcome == rotate.Kept:
+		return "verified"
+	}
+	return string(r.Outcome)
+}
+
+func tenantBlock(b *strings.Builder, r rotate.TenantReport, o cmdline.Options, paint func(word, padded string) string) {
+	if r.Wwwroot == "" && r.Certificate == nil {
+		return // the error alone says it
+	}
+	fmt.Fprintf(b, "%s %s\n", paint(string(r.Outcome), outcomeWords(r, o)), printable(r.Wwwroot))
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(b, "  %-12s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	if c := r.Certificate; c != nil {
+		line("certificate", "sha256 %s", c.SHA256)
+		line("valid", "%s until %s", stamp(*c.NotBefore), stamp(c.NotAfter))
+	}
+	if p := r.Previous; p != nil {
+		line("replaces", "sha256 %s (%d in the history)", p.SHA256, r.History)
+	}
+	if r.SelfCheck != rotate.SelfSkipped || r.Outcome == rotate.Renewed {
+		line("own site", "%s", paint(string(r.SelfCheck), ownSite(r.SelfCheck)))
+	}
+	if r.SelfCheck == rotate.SelfNoRC4 {
+		line("", "next: %s", hintNoRC4)
+	}
+	for _, w := range r.Warnings {
+		line("note", "%s", printable(w))
+	}
+}
+
+// ownSiteWords say what the sealed call to the own wwwroot showed.
+var ownSiteWords = map[rotate.SelfCheck]string{
+	rotate.SelfProven:      "proven: it uses the stored key",
+	rotate.SelfNoRC4:       "no_rc4: it shows the stored certificate, but its OpenSSL cannot do RC4, so no sealed call works",
+	rotate.SelfUnreachable: "unreachable: no MNet server answers there from this machine",
+	rotate.SelfSkipped:     "skipped",
+	rotate.SelfFailed:      "failed: it does not use the stored key",
+}
+
+// ownSite is a check in words; one that is not known is shown as it is.
+func ownSite(c rotate.SelfCheck) string {
+	if words, ok := ownSiteWords[c]; ok {
+		return words
+	}
+	return string(c)
+}
+
+// peerLines puts what needs attention last, next to the summary, where the eye is.
+func peerLines(b *strings.Builder, r rotate.TenantReport, paint func(word, padded string) string) {
+	width := 0
+	for _, p := range r.Peers {
+		width = max(width, min(len(p.Wwwroot), 50))
+	}
+	for _, good := range []bool{true, false} {
+		for _, p := range r.Peers {
+			if (p.Outcome.Proven() || p.Outcome == rotate.Skipped || p.Outcome == rotate.Ignored) != good {
+				continue
+			}
+			fmt.Fprintf(b, "  %s %-*s %6d ms", paint(string(p.Outcome), fmt.Sprintf("%-9s", p.Outcome)), width, printable(p.Wwwroot), p.TookMS)
+			if why := reasonWords(p); why != "" {
+				fmt.Fprintf(b, "  %s", printable(why))
+			}
+			b.WriteByte('\n')
+			if p.Next != "" {
+				fmt.Fprintf(b, "  %9s next: %s\n", "", printable(p.Next))
+			}
+		}
+	}
+}
+
+func reasonWords(p rotate.PeerReport) string {
+	why := string(p.Reason)
+	if p.Detail != "" {
+		if why != "" {
+			why += ": "
+		}
+		why += p.Detail
+	}
+	if p.Attempts > 1 && p.Outcome == rotate.Pending {
+		why += fmt.Sprintf(" (%d tries)", p.Attempts)
+	}
+	return why
+}
+
+// summarize is the last line: how many of the peers use the new key.
+func summarize(r rotate.TenantReport, dryRun bool) string {
+	count := map[rotate.PeerOutcome]int{}
+	for _, p := range r.Peers {
+		count[p.Outcome]++
+	}
+	total := len(r.Peers)
+	switch {
+	case dryRun && r.Outcome == rotate.Kept:
+		return fmt.Sprintf("dry run: nothing was changed; %d of %d peers can be reached", count[rotate.Skipped], total)
+	case r.Outcome != rotate.Renewed && (r.Outcome != rotate.Kept || r.Err != nil):
+		return ""
+	case total == 0 && r.Outcome == rotate.Kept:
+		return "the site has no active peers"
+	case total == 0:
+		return "the key is renewed; the site has no active peers"
+	}
+	proven := count[rotate.Accepted] + count[rotate.Healed]
+	line := fmt.Sprintf("%d of %d peers proven", proven, total)
+	for _, o := range []rotate.PeerOutcome{rotate.Pending, rotate.Refused} {
+		if count[o] > 0 {
+			line += fmt.Sprintf(", %d %s", count[o], o)
+		}
+	}
+	return line
+}
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
+
+// PrintError is how every error that ends the command looks.
+func PrintError(w io.Writer, err error) { printHinted(w, err, rotate.HintOf(err)) }
+
+func printHinted(w io.Writer, err error, hint string) {
+	fmt.Fprintln(w, "error: "+printable(err.Error()))
+	if hint != "" {
+		fmt.Fprintln(w, "hint: "+printable(hint))
+	}
+}

@@ -1,0 +1,144 @@
+package output
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"renew_mnetkeys/internal/cmdline"
+
+	"github.com/google/go-cmp/cmp"
+
+	"renew_mnetkeys/rotate"
+)
+
+func plain(_, padded string) string { return padded }
+
+func reported(outcome rotate.Outcome, check rotate.SelfCheck, peers ...rotate.PeerReport) rotate.TenantReport {
+	from, until := time.Date(2026, 3, 1, 11, 0, 0, 0, time.UTC), time.Date(2026, 3, 29, 12, 0, 0, 0, time.UTC)
+	return rotate.TenantReport{Wwwroot: "https://t.example", Outcome: outcome, SelfCheck: check, History: 2, Peers: peers,
+		Certificate: &rotate.KeyReport{SHA256: "aa11", NotBefore: &from, NotAfter: until},
+		Previous:    &rotate.KeyReport{SHA256: "bb22", NotAfter: from}}
+}
+
+func TestAReportForPeople(t *testing.T) {
+	good := rotate.PeerReport{Wwwroot: "https://good.example", Outcome: rotate.Accepted, TookMS: 12}
+	dead := rotate.PeerReport{Wwwroot: "https://dead.example/moodle", Outcome: rotate.Pending, Reason: "timeout", Detail: "no answer in time", Attempts: 3, TookMS: 46000}
+	evil := rotate.PeerReport{Wwwroot: "https://evil.example", Outcome: rotate.Refused, Reason: "fault_6999", Detail: "\x1b[2Jcleared", TookMS: 5}
+	head := `renewed https://t.example
+  certificate  sha256 aa11
+  valid        2026-03-01 11:00 UTC until 2026-03-29 12:00 UTC
+  replaces     sha256 bb22 (2 in the history)
+  own site     proven: it uses the stored key
+`
+	for _, c := range []struct {
+		name  string
+		r     rotate.TenantReport
+		whole bool
+		want  string
+	}{
+		{"whole: failures stand last, each with its next step, and nothing steers the terminal",
+			reported(rotate.Renewed, rotate.SelfProven, dead, evil, good), true, head + `
+  accepted  https://good.example            12 ms
+  pending   https://dead.example/moodle  46000 ms  timeout: no answer in time (3 tries)
+            next: check whether the site is down. If it is back, nothing else is needed: it fetches the key at its first call, or at the next renew_mnetkeys push
+  refused   https://evil.example             5 ms  fault_6999: ·[2Jcleared
+            next: look into the log of the site that answered
+
+1 of 3 peers proven, 1 pending, 1 refused
+`},
+		{"short: the block and the summary", reported(rotate.Renewed, rotate.SelfProven, good), false, head + "1 of 1 peers proven\n"},
+		{"no peers", reported(rotate.Renewed, rotate.SelfProven), true, head + "\nthe key is renewed; the site has no active peers\n"},
+		{"nothing is known of the tenant: the error says it all", rotate.TenantReport{Outcome: rotate.Failed}, true, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			(&Printer{}).advise(&c.r)
+			if diff := cmp.Diff(c.want, renderText(c.r, c.whole, cmdline.Options{Command: "renew"}, plain)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestAReportSaysWhatItsCommandDid(t *testing.T) {
+	notDue := reported(rotate.Kept, rotate.SelfProven)
+	notDue.NotDue = true
+	for want, c := range map[string]struct {
+		r rotate.TenantReport
+		o cmdline.Options
+	}{
+		"renewed":               {reported(rotate.Renewed, rotate.SelfProven), cmdline.Options{Command: "renew"}},
+		"would renew":           {reported(rotate.Kept, rotate.SelfProven), cmdline.Options{Command: "renew", DryRun: true}},
+		"would keep the key of": {notDue, cmdline.Options{Command: "renew", DryRun: true}},
+		"kept":                  {reported(rotate.Kept, rotate.SelfProven), cmdline.Options{Command: "push"}},
+		"would push the key of": {reported(rotate.Kept, rotate.SelfProven), cmdline.Options{Command: "push", DryRun: true}},
+		"rolled back":           {reported(rotate.Renewed, rotate.SelfProven), cmdline.Options{Command: "rollback"}},
+		"would roll back":       {reported(rotate.Kept, rotate.SelfProven), cmdline.Options{Command: "rollback", DryRun: true}},
+		"undone":                {reported(rotate.Undone, rotate.SelfProven), cmdline.Options{Command: "rollback"}},
+		"verified":              {reported(rotate.Kept, rotate.SelfProven), cmdline.Options{Command: "verify"}},
+		"failed":                {reported(rotate.Failed, rotate.SelfFailed), cmdline.Options{Command: "verify"}},
+	} {
+		if text := renderText(c.r, true, c.o, plain); !strings.HasPrefix(text, want+" https://t.example\n") {
+			t.Errorf("%s %+v: %s", c.o.Command, c.r.Outcome, text)
+		}
+	}
+}
+
+func TestAnOwnSiteWithoutRC4SaysWhatToDo(t *testing.T) {
+	if text := renderText(reported(rotate.Renewed, rotate.SelfNoRC4), true, cmdline.Options{Command: "renew"}, plain); !strings.Contains(text, "next: "+hintNoRC4) {
+		t.Error(text)
+	}
+}
+
+// Every reason of the contract leads somewhere.
+func TestEveryReasonHasANextStep(t *testing.T) {
+	for _, reason := range []string{"dns", "connect", "tls", "timeout", "http_503", "http_404", "http_302", "not_xmlrpc", "too_large", "unknown_to_peer",
+		"mnet_off", "no_rc4", "fault_710", "fault_7023", "fault_7025", "fault_0", "fault_17", "fault_6004", "fault_6100", "fault_7021", "bad_certificate", "bad_signature", "cannot_open", "clock",
+		"stray_output", "not_stored", "several_caches", "own_site", "interrupted", "database", "a_reason_of_the_future"} {
+		for outcome, advised := range map[rotate.PeerOutcome]bool{rotate.Refused: true, rotate.Pending: true, "an outcome of the future": true,
+			rotate.Healed: false, rotate.Skipped: false, rotate.Ignored: false} {
+			for _, pushed := range []bool{false, true} {
+				r := rotate.TenantReport{SelfCheck: rotate.SelfProven}
+				next := r.NextStep(rotate.PeerReport{Outcome: outcome, Reason: rotate.Reason(reason)}, pushed)
+				if (next != "") != advised || pushed && reason == "cannot_open" && strings.Contains(next, "push") {
+					t.Errorf("%s, %s: %q", outcome, reason, next)
+				}
+			}
+		}
+	}
+}
+
+func TestSentinelErrorsHaveHints(t *testing.T) {
+	for _, err := range []error{rotate.ErrNoKey, rotate.ErrIncoherent, rotate.ErrExpired, rotate.ErrNothingArchived, rotate.ErrMNetOff, rotate.ErrNoOwnHost, rotate.ErrLocked, rotate.ErrConflict, rotate.ErrUncertain, &rotate.UnreachableError{Wwwroot: "https://own.example", Failure: &rotate.Failure{Reason: "connect"}}, rotate.ErrOwnClock,
+		&rotate.OwnSiteError{Failure: &rotate.Failure{Reason: "fault_7023"}}} {
+		if rotate.HintOf(err) == "" {
+			t.Errorf("%v leaves the operator alone", err)
+		}
+	}
+}
+
+// A name out of a row, or a word of a peer, is part of its line wherever people read it.
+func TestANameWritesNoLineOfItsOwn(t *testing.T) {
+	const forged = "https://a.example\nerror: forged"
+	tenant := reported(rotate.Renewed, rotate.SelfProven,
+		rotate.PeerReport{Wwwroot: forged, Outcome: rotate.Refused, Reason: "fault_1", Detail: forged, Holds: "current"})
+	tenant.Wwwroot, tenant.Warnings = forged, []string{forged}
+	tenant.Findings = []rotate.Finding{{Code: "peers_http", Severity: rotate.SeverityInfo, Subject: forged, Message: forged, Next: forged}}
+	var stderr strings.Builder
+	PrintError(&stderr, errors.New(forged))
+	check := &checkSummary{now: time.Now()}
+	check.add(tenant)
+	for what, text := range map[string]string{
+		"the report":   renderText(tenant, true, cmdline.Options{Command: "renew"}, plain),
+		"the status":   renderStatus(tenant, time.Now(), plain),
+		"the findings": renderFindings(tenant, plain),
+		"a line":       statusLine(tenant, time.Now()),
+		"an error":     stderr.String(),
+		"the check":    check.String(),
+	} {
+		if strings.Contains(text, "\nerror: forged") || !strings.Contains(text, "error: forged") {
+			t.Errorf("%s:\n%s", what, text)
+		}
+	}
+}

@@ -1,0 +1,148 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"renew_mnetkeys/internal/cmdline"
+	"renew_mnetkeys/internal/output"
+
+	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/moodledb"
+	"renew_mnetkeys/moodledb/config"
+	"renew_mnetkeys/peers"
+	"renew_mnetkeys/rotate"
+)
+
+// workOnArray runs a command for an array and gives the exit code.
+func (r runner) workOnArray(ctx context.Context) int {
+	out := output.NewArray(r.out)
+	code, err := r.onArray(ctx, out)
+	if err != nil {
+		code = exitFor(err)
+	}
+	return out.Finish(exitAfterSignal(ctx, code), err)
+}
+
+// onArray wires the rooms together for many tenants. Its error is one of the way
+// to them; what happens to each is reported.
+func (r runner) onArray(ctx context.Context, out *output.Array) (int, error) {
+	o := r.o
+	master, _, err := resolve(ctx, o, r.getenv)
+	if err != nil {
+		return 0, err
+	}
+	client, err := newClient(o, out.Log)
+	if err != nil {
+		return 0, err
+	}
+	defer client.Close()
+	rows, err := moodledb.Tenants(ctx, master)
+	if err != nil {
+		return 0, err
+	}
+	servers := moodledb.NewServers(o.Array.DBConnections)
+	defer servers.Close()
+
+	w := arrayWiring{o: o, servers: servers, client: client, log: out.Log, hooks: r.hooks}
+	array := &rotate.Array{
+		ArrayOptions: o.Array.ArrayOptions,
+		Template:     w.template(),
+		Emit:         out.Tenant,
+		Phase:        out.Phase,
+	}
+	array.Members, array.Selected = w.members(ctx, master, rows)
+	if len(array.Selected) == 0 && !w.othersHaveSome(array.Members) {
+		return 0, &cmdline.UsageError{Problem: fmt.Sprintf("none of the %d tenants of the array is selected", len(rows)),
+			Advice: "check --match and --exclude; tenants that are disabled or without MNet are never selected"}
+	}
+	out.Begin(len(array.Selected), len(array.Members))
+	return r.cmd.Many(array, ctx, o), nil
+}
+
+// othersHaveSome tells whether it is only by its shard that a run has nothing to
+// do: tenants fall into shards by chance, and some may stay empty.
+func (w arrayWiring) othersHaveSome(members []rotate.Member) bool {
+	whole := w.o.Array.Selection
+	whole.Shard, whole.Shards = 0, 0
+	return w.o.Array.Shards > 1 && slices.ContainsFunc(members, func(m rotate.Member) bool { return whole.Includes(m.Wwwroot) })
+}
+
+// arrayWiring makes members of an array out of rows of the register.
+type arrayWiring struct {
+	o       cmdline.Options
+	servers *moodledb.Servers
+	client  *peers.Client
+	log     output.Logger
+	hooks   *hookRunner
+}
+
+// template is what all tenants have in common.
+func (w arrayWiring) template() rotate.Renewal {
+	return newRenewal(w.o, w.client, w.log)
+}
+
+// members are the master and all enabled tenants of the register; selected are
+// those to renew: with MNet, and as the options say. A site that stands twice
+// counts once.
+func (w arrayWiring) members(ctx context.Context, master *config.Config, rows []moodledb.RegisterRow) (members []rotate.Member, selected []int) {
+	seen := map[string]bool{}
+	add := func(member rotate.Member, renew bool) {
+		site := envelope.FoldWwwroot(member.Wwwroot)
+		if seen[site] {
+			return
+		}
+		seen[site] = true
+		if renew && w.o.Array.Selection.Includes(member.Wwwroot) {
+			selected = append(selected, len(members))
+		}
+		members = append(members, member)
+	}
+	add(w.member(master, master), w.o.Array.WithMaster)
+	for _, row := range rows {
+		if !row.Enabled {
+			continue
+		}
+		tenant, err := master.ForTenant(ctx, row.TenantRow)
+		if err != nil {
+			add(unreadable(row.Wwwroot, err), row.MNet >= 0)
+			continue
+		}
+		add(w.member(master, tenant), row.MNet >= 0)
+	}
+	return members, selected
+}
+
+// unreadable is a tenant whose row of the register makes no sense: it fails
+// alone.
+func unreadable(wwwroot string, err error) rotate.Member {
+	return rotate.Member{
+		Wwwroot: wwwroot,
+		Lock:    func(context.Context, time.Duration) (func(), error) { return nil, err },
+		Open:    func(context.Context) (*rotate.Session, error) { return nil, err },
+	}
+}
+
+// member makes one site's database and cache ready to be opened.
+func (w arrayWiring) member(master, tenant *config.Config) rotate.Member {
+	return rotate.Member{
+		Wwwroot: tenant.Wwwroot,
+		Lock: func(ctx context.Context, wait time.Duration) (func(), error) {
+			return w.servers.Lock(ctx, tenant, wait)
+		},
+		Open: func(ctx context.Context) (*rotate.Session, error) {
+			db, err := w.servers.Open(ctx, tenant)
+			if err != nil {
+				return nil, err
+			}
+			if w.o.Writes() {
+				db.ForChanges()
+			}
+			db.WithoutPeers()
+			return &rotate.Session{Store: db, Starter: db, PeerRows: db,
+				Cache: w.hooks.cacheOf(newCache(master, tenant, w.o.PHP, w.log), tenant), Close: func() { _ = db.Close() }}, nil
+		},
+	}
+}

@@ -1,0 +1,68 @@
+package run
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"math/big"
+	"os"
+	"strings"
+	"time"
+
+	"renew_mnetkeys/internal/cmdline"
+	"renew_mnetkeys/internal/output"
+)
+
+// confirm asks before a roll back, which nobody does by habit. A signal ends the
+// question; what reads the answer is left behind then.
+func confirm(ctx context.Context, o cmdline.Options, out *output.Printer, stdin *os.File) error {
+	if o.Command != "rollback" || o.Yes || o.DryRun {
+		return nil
+	}
+	if !output.IsTerminal(stdin) || !output.IsTerminal(out.Stderr) {
+		return &cmdline.UsageError{Problem: "rollback asks before it goes back to the former key, and nobody can be asked here", Advice: "say so with --yes"}
+	}
+	what := "of " + o.Host
+	switch {
+	case o.All:
+		what = "of every selected tenant of the array"
+	case o.Host == "":
+		what = "of the tenant of config.php"
+	}
+	fmt.Fprintf(out.Stderr, "Make the newest retired key %s the current one again? [y/N] ", what)
+	answers := make(chan string, 1)
+	go func() {
+		answer, _ := bufio.NewReader(stdin).ReadString('\n')
+		answers <- strings.ToLower(strings.TrimSpace(answer))
+	}()
+	select {
+	case a := <-answers:
+		if a != "y" && a != "yes" {
+			return &cmdline.UsageError{Problem: "not rolled back: the answer was not yes"}
+		}
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("nothing was done: %w", context.Cause(ctx))
+	}
+}
+
+// delay waits for --random-delay, so that many machines do not all start at once.
+func delay(ctx context.Context, o cmdline.Options, out *output.Printer) error {
+	if o.RandomDelay <= 0 || o.DryRun || out.Terminal || output.IsTerminal(out.Stderr) {
+		return nil
+	}
+	n, err := rand.Int(rand.Reader, big.NewInt(int64(o.RandomDelay)))
+	if err != nil {
+		return fmt.Errorf("draw the delay: %w", err)
+	}
+	wait := time.Duration(n.Int64())
+	if !o.Quiet {
+		out.Tell("waiting %s of at most %s (--random-delay)", wait.Round(time.Second), o.RandomDelay)
+	}
+	if sleep(ctx, wait) != nil {
+		return fmt.Errorf("nothing was done: %w", context.Cause(ctx))
+	}
+	out.Started = time.Now()
+	return nil
+}

@@ -1,0 +1,97 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"renew_mnetkeys/internal/cmdline"
+	"renew_mnetkeys/internal/output"
+
+	"renew_mnetkeys/rotate"
+)
+
+// Main is the command without the process: it gives the exit code.
+func Main(args []string, getenv func(string) string, stdout, stderr io.Writer) int {
+	ctx, stop := untilSignal(context.Background())
+	defer stop()
+	results := &output.Results{W: stdout}
+	if len(args) > 1 && args[1] == "generate" {
+		return results.Settle("generate", printGenerated(args[2:], results, stderr), stderr)
+	}
+	cmd, args := cmdline.CommandOf(args)
+	return results.Settle(cmd.Name, obey(ctx, cmd, args, getenv, results, stderr), stderr)
+}
+
+// printGenerated leaves it to results to fail where half a page would be installed: on a
+// full disk.
+func printGenerated(words []string, stdout, stderr io.Writer) int {
+	text, err := cmdline.Generate(words)
+	if err != nil {
+		output.PrintError(stderr, err)
+		return rotate.ExitUsage
+	}
+	_, _ = io.WriteString(stdout, text)
+	return rotate.ExitOK
+}
+
+// obey reads the command line and does what it says.
+func obey(ctx context.Context, cmd cmdline.Command, args []string, getenv func(string) string, stdout *output.Results, stderr io.Writer) int {
+	code := rotate.ExitOK
+	app := cmdline.NewApp(cmd, stdout, stderr, func(o cmdline.Options) { code = execute(ctx, cmd, o, getenv, stdout, stderr) })
+	err := cmdline.CheckEnvironment(os.Environ())
+	if err == nil {
+		err = app.RunContext(ctx, args)
+	}
+	if err != nil {
+		return refuse(cmd, err, stdout, stderr)
+	}
+	return code
+}
+
+// refuse prints an error of usage, and gives its exit code. A monitoring system
+// takes 2 for critical, and reads stdout.
+func refuse(cmd cmdline.Command, err error, stdout, stderr io.Writer) int {
+	if cmd.Name == "check" {
+		fmt.Fprintln(stdout, output.Unknown.Line(err.Error()))
+		return int(output.Unknown)
+	}
+	output.PrintError(stderr, err)
+	return rotate.ExitUsage
+}
+
+// execute runs the command around its hooks and gives the exit code.
+func execute(ctx context.Context, cmd cmdline.Command, o cmdline.Options, getenv func(string) string, stdout *output.Results, stderr io.Writer) int {
+	out := output.New(o, stdout, stderr, getenv)
+	hooks := newHookRunner(out)
+	err := openSinks(out, hooks)
+	if err == nil {
+		err = checkHooks(o)
+	}
+	if err == nil {
+		err = confirm(ctx, o, out, os.Stdin)
+	}
+	var usage *cmdline.UsageError
+	if errors.As(err, &usage) {
+		return refuse(cmd, err, stdout, stderr)
+	}
+	if err == nil {
+		err = delay(ctx, o, out)
+	}
+	if err != nil {
+		return out.Stop(exitAfterSignal(ctx, rotate.ExitNotRenewed), err)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, o.Deadline, errDeadline)
+	defer cancel()
+	if err := hooks.pre(ctx); err != nil {
+		return out.Stop(exitAfterSignal(ctx, rotate.ExitNotRenewed), err)
+	}
+	r := runner{cmd: cmd, o: o, getenv: getenv, out: out, hooks: hooks}
+	work := r.workOnTenant
+	if o.All {
+		work = r.workOnArray
+	}
+	return out.Close(work(ctx))
+}

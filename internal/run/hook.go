@@ -1,0 +1,195 @@
+package run
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"sync"
+
+	"renew_mnetkeys/internal/cmdline"
+	"renew_mnetkeys/internal/output"
+
+	"renew_mnetkeys/hooks"
+	"renew_mnetkeys/moodledb/config"
+	"renew_mnetkeys/rotate"
+)
+
+// checkHooks finds what is wrong with hooks before anything is done.
+func checkHooks(o cmdline.Options) error {
+	for _, hook := range [][2]string{{"pre-hook", o.PreHook}, {"cache-hook", o.CacheHook}, {"post-hook", o.PostHook}} {
+		name, line := hook[0], hook[1]
+		if line == "" {
+			continue
+		}
+		if err := hooks.Command(line).Check(); err != nil {
+			return &cmdline.UsageError{Problem: "--" + name + ": " + err.Error()}
+		}
+	}
+	return nil
+}
+
+// hookError is a hook that failed.
+type hookError struct {
+	name string
+	err  error
+}
+
+func (e *hookError) Error() string { return "the " + e.name + " failed: " + e.err.Error() }
+func (e *hookError) Unwrap() error { return e.err }
+
+// hookRunner runs the hooks of one run.
+type hookRunner struct {
+	out   *output.Printer
+	cache *cacheHookRecord // nil where our own invalidation is used
+}
+
+func newHookRunner(out *output.Printer) *hookRunner {
+	h := &hookRunner{out: out}
+	if out.Options.CacheHook != "" && !out.Options.DryRun {
+		h.cache = &cacheHookRecord{}
+	}
+	return h
+}
+
+// run runs one hook, with a JSON document on its stdin, and logs what it says.
+// No key is in what it is given.
+func (h *hookRunner) run(ctx context.Context, name, line string, input any, env ...string) error {
+	text, err := json.Marshal(input)
+	if err != nil {
+		return &hookError{name, err}
+	}
+	env = append(env, "MNET_HOOK="+name, "MNET_COMMAND="+h.out.Options.Command)
+	said, err := hooks.Command(line).Run(ctx, append(text, '\n'), env, hooks.Limits{})
+	event := h.out.Log.Debug()
+	if err != nil {
+		event = h.out.Log.Error()
+	}
+	if said != "" {
+		event.Str("hook", name).Str("output", said).Msg("a hook said")
+	}
+	if err != nil {
+		return &hookError{name, err}
+	}
+	return nil
+}
+
+// pre runs before anything is done, and stands against it by failing.
+func (h *hookRunner) pre(ctx context.Context) error {
+	o := h.out.Options
+	if o.PreHook == "" || o.DryRun {
+		return nil
+	}
+	err := h.run(ctx, "pre-hook", o.PreHook, h.out.Document(0, []rotate.TenantReport{}), "MNET_WWWROOT="+o.Host)
+	if err != nil {
+		return fmt.Errorf("nothing was done: %w", err)
+	}
+	return nil
+}
+
+// postHook is told what the run came to.
+type postHook struct {
+	runner   *hookRunner
+	reports  []rotate.TenantReport
+	unproven int // peers, of all tenants
+}
+
+// Add implements sink. Of an array the peers are left out: there are N² of them.
+func (h *postHook) Add(r rotate.TenantReport) {
+	h.unproven += r.Unproven()
+	if h.runner.out.Options.All {
+		r.Peers = []rotate.PeerReport{}
+	}
+	h.reports = append(h.reports, r)
+}
+
+// Finish implements sink.
+func (h *postHook) Finish(code int) error {
+	reports := h.reports
+	if reports == nil {
+		reports = []rotate.TenantReport{}
+	}
+	env := []string{"MNET_EXIT_CODE=" + strconv.Itoa(code), "MNET_TENANTS=" + strconv.Itoa(len(reports)), "MNET_PEERS_UNPROVEN=" + strconv.Itoa(h.unproven)}
+	if len(reports) == 1 {
+		r := reports[0]
+		env = append(env, "MNET_WWWROOT="+r.Wwwroot, "MNET_OUTCOME="+string(r.Outcome), "MNET_SELF_CHECK="+string(r.SelfCheck))
+	}
+	// A signal that ended the run must not keep its end from being told.
+	return h.runner.run(context.Background(), "post-hook", h.runner.out.Options.PostHook, h.runner.out.Document(code, reports), env...)
+}
+
+// hookCache has a hook drop a tenant's cached configuration.
+type hookCache struct {
+	hooks   *hookRunner
+	wwwroot string
+	own     rotate.Cache // what it holds can be read, whoever drops it
+}
+
+var _ rotate.HookedCache = hookCache{}
+
+// Hooked implements rotate.HookedCache.
+func (hookCache) Hooked() bool { return true }
+
+// cacheOf is how a tenant's cache is dropped.
+func (h *hookRunner) cacheOf(own *tenantCache, tenant *config.Config) rotate.Cache {
+	if h.out.Options.CacheHook == "" {
+		return own
+	}
+	return hookCache{h, tenant.Wwwroot, own}
+}
+
+// Cached implements rotate.Cache.
+func (c hookCache) Cached(ctx context.Context, site string, withPHP bool) ([]rotate.Stored, error) {
+	return c.own.Cached(ctx, site, withPHP)
+}
+
+// Check implements rotate.Cache: that there is such a program was found out before.
+func (hookCache) Check(context.Context, string) error { return nil }
+
+// Drop implements rotate.Cache.
+func (c hookCache) Drop(ctx context.Context, _ string, width rotate.Width) error {
+	words := map[rotate.Width]string{rotate.WidthEntry: "entry", rotate.WidthDefinition: "definition", rotate.WidthPHP: "all"}
+	err := c.hooks.run(ctx, "cache-hook", c.hooks.out.Options.CacheHook, map[string]string{"wwwroot": c.wwwroot, "drop": words[width]},
+		"MNET_WWWROOT="+c.wwwroot, "MNET_DROP="+words[width])
+	c.hooks.cache.ran(c.wwwroot, err)
+	return err
+}
+
+// cacheHookRecord knows where the cache-hook failed at last. A tenant may be
+// proven all the same: the hook is broken, and will leave the next key unused.
+type cacheHookRecord struct {
+	mu     sync.Mutex
+	failed map[string]error // by wwwroot
+	first  error
+	others int
+}
+
+func (h *cacheHookRecord) ran(wwwroot string, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.failed == nil {
+		h.failed = map[string]error{}
+	}
+	h.failed[wwwroot] = err
+}
+
+// Add implements sink. A tenant that failed says so itself.
+func (h *cacheHookRecord) Add(r rotate.TenantReport) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch err := h.failed[r.Wwwroot]; {
+	case err == nil || r.Err != nil:
+	case h.first == nil:
+		h.first = fmt.Errorf("%w, but %s uses the stored key", err, r.Wwwroot)
+	default:
+		h.others++
+	}
+}
+
+// Finish implements sink.
+func (h *cacheHookRecord) Finish(int) error {
+	if h.others > 0 {
+		return fmt.Errorf("%w; and so for %d tenants more", h.first, h.others)
+	}
+	return h.first
+}

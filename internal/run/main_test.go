@@ -1,0 +1,9 @@
+package run
+
+import (
+	"testing"
+
+	"renew_mnetkeys/testbed"
+)
+
+func TestMain(m *testing.M) { testbed.Main(m) }

@@ -1,0 +1,68 @@
+package run
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"renew_mnetkeys/internal/cmdline"
+	"renew_mnetkeys/internal/output"
+
+	"renew_mnetkeys/metrics"
+	"renew_mnetkeys/report"
+	"renew_mnetkeys/wholefile"
+)
+
+// openSinks makes sure that everything can be written before anything is done.
+func openSinks(out *output.Printer, hooks *hookRunner) error {
+	o := out.Options
+	if hooks.cache != nil {
+		out.Sinks = append(out.Sinks, hooks.cache)
+	}
+	if o.Report != "" {
+		if err := writable(o.Report); err != nil {
+			return &cmdline.UsageError{Problem: "--report: " + err.Error()}
+		}
+		out.Sinks = append(out.Sinks, &pageSink{out, report.New()})
+	}
+	if o.PrometheusFile != "" && !o.DryRun {
+		file, err := metrics.Open(o.PrometheusFile)
+		if err != nil {
+			return &cmdline.UsageError{Problem: "--prometheus-file: " + err.Error()}
+		}
+		out.Sinks = append(out.Sinks, &metricsSink{out, file})
+	}
+	if o.PostHook != "" && !o.DryRun {
+		out.Sinks = append(out.Sinks, &postHook{runner: hooks})
+	}
+	return nil
+}
+
+// pageSink is --report.
+type pageSink struct {
+	out *output.Printer
+	*report.Page
+}
+
+// Finish implements sink.
+func (p *pageSink) Finish(code int) error {
+	run := report.Run{Command: p.out.Options.Command, DryRun: p.out.Options.DryRun, Started: p.out.Started, Took: time.Since(p.out.Started),
+		ExitCode: code, Version: cmdline.Version()}
+	err := wholefile.Replace(p.out.Options.Report, func(w io.Writer) error { return p.Write(w, run) })
+	if err != nil {
+		return fmt.Errorf("write the page: %w", err)
+	}
+	return nil
+}
+
+// metricsSink is --prometheus-file.
+type metricsSink struct {
+	out *output.Printer
+	*metrics.File
+}
+
+// Finish implements sink.
+func (m *metricsSink) Finish(code int) error {
+	return m.Write(metrics.Run{Command: m.out.Options.Command, Started: m.out.Started, Took: time.Since(m.out.Started), ExitCode: code,
+		Whole: m.out.Options.All && len(m.out.Options.Array.Match)+len(m.out.Options.Array.Exclude) == 0})
+}

@@ -1,0 +1,121 @@
+package run
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"errors"
+	"os"
+	"time"
+
+	"renew_mnetkeys/internal/cmdline"
+	"renew_mnetkeys/internal/output"
+
+	"renew_mnetkeys/killsteps"
+	"renew_mnetkeys/moodledb"
+	"renew_mnetkeys/moodledb/config"
+	"renew_mnetkeys/moodledb/phprun"
+	"renew_mnetkeys/peers"
+	"renew_mnetkeys/rotate"
+)
+
+// errDeadline is the cause of a context that --deadline ended.
+var errDeadline = error(&deadlineError{})
+
+type deadlineError struct{}
+
+func (*deadlineError) Error() string { return "the run's --deadline has passed" }
+
+// Hint is what to do about it.
+func (*deadlineError) Hint() string { return "give the run more time with --deadline" }
+
+// exitFor tells what is wrong with the configuration from what is wrong with the
+// database behind it.
+func exitFor(err error) int {
+	var unusable *config.Error
+	var unknown *moodledb.UnknownTenantError
+	var dbtype *config.UnsupportedDBError
+	var usage *cmdline.UsageError
+	if errors.As(err, &unusable) || errors.As(err, &unknown) || errors.As(err, &dbtype) || errors.As(err, &usage) {
+		return rotate.ExitUsage
+	}
+	return rotate.ExitNotRenewed
+}
+
+// newRenewal is a renewal without a tenant.
+func newRenewal(o cmdline.Options, client *peers.Client, log output.Logger) rotate.Renewal {
+	return rotate.Renewal{
+		Options: rotate.Options{NewKey: o.NewKey, SelfCheck: o.SelfCheck, Nodes: o.Nodes, LockWait: o.LockWait, Days: o.Days, KeyBits: o.KeyBits,
+			Due: o.Due, AbandonPending: o.AbandonPending},
+		Network: client, Introducer: client,
+		GenerateKey: func(bits int) (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, bits) },
+		Random:      rand.Reader, Now: time.Now, Sleep: sleep, Log: log,
+	}
+}
+
+// resolve finds config.php and the tenant it, or the array's register, describes.
+func resolve(ctx context.Context, o cmdline.Options, getenv func(string) string) (master, tenant *config.Config, err error) {
+	workdir, err := os.Getwd()
+	if err != nil {
+		workdir = "/" // only one of the places that are searched
+	}
+	path, err := config.Find(o.Config, getenv, workdir)
+	if err != nil {
+		return nil, nil, err
+	}
+	master, err = config.Read(ctx, path, config.Options{
+		Overrides: o.Cfg, PHP: o.PHP, FindPHP: phprun.Find, Wwwroot: o.Host})
+	if err != nil || o.Host == "" {
+		return master, master, err
+	}
+	tenant, err = moodledb.FindTenant(ctx, master, o.Host)
+	return master, tenant, err
+}
+
+func newClient(o cmdline.Options, log output.Logger) (*peers.Client, error) {
+	retries := o.Retries
+	if retries == 0 {
+		retries = -1 // the client's zero value is its default
+	}
+	roots, err := certificateAuthorities(o.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	return peers.New(peers.Options{Timeout: o.Timeout, Concurrency: o.Concurrency, Retries: retries,
+		TLSSkipVerify: o.TLSSkipVerify, RootCAs: roots, Dial: killsteps.Peers(), Log: log}), nil
+}
+
+// certificateAuthorities are the system's and those of --ca-file; nil means the
+// system's alone.
+func certificateAuthorities(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	text, err := cmdline.ReadSmall(file)
+	if err != nil {
+		return nil, &cmdline.UsageError{Problem: "--ca-file: " + err.Error()}
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, &cmdline.UsageError{Problem: "--ca-file " + file + " holds no PEM certificate"}
+	}
+	return pool, nil
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

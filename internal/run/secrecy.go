@@ -1,0 +1,14 @@
+package run
+
+import "syscall"
+
+// prSetDumpable is PR_SET_DUMPABLE of prctl(2).
+const prSetDumpable = 4
+
+// KeepMemory keeps the private keys in this process's memory from others: no core
+// dump is written of it, and no process of the same user can attach to it or read
+// /proc/PID/mem (prctl(2), proc(5)). What is refused is no reason not to run.
+func KeepMemory() {
+	_ = syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{})
+	_, _, _ = syscall.RawSyscall(syscall.SYS_PRCTL, prSetDumpable, 0, 0)
+}

@@ -1,0 +1,80 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"renew_mnetkeys/internal/output"
+
+	"renew_mnetkeys/rotate"
+)
+
+// endingSignals end a run at its next safe point. SIGQUIT and SIGABRT are among
+// them although Go would print the stacks of all goroutines for them, whose
+// arguments may be words of a private key, and exit with 2, our code for wrong usage.
+var endingSignals = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGABRT}
+
+// impatient is how long after the first signal a second one counts. A terminal that
+// is closed sends SIGHUP twice within a millisecond, and timeout(1) may send SIGTERM
+// to the process and to its group.
+const impatient = 2 * time.Second
+
+// untilSignal cancels the context at the first of endingSignals. A further one ends
+// the process at once, which loses nothing either: the next run converges. But it
+// must be somebody's decision: none counts that comes with the first, nor SIGHUP,
+// which nobody sends by hand. Under nohup(1) SIGHUP stays ignored.
+func untilSignal(parent context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	signals := make(chan os.Signal, 2)
+	for _, s := range endingSignals {
+		if s != syscall.SIGHUP || !signal.Ignored(s) {
+			signal.Notify(signals, s)
+		}
+	}
+	ended := make(chan struct{})
+	go func() {
+		var first time.Time
+		for {
+			select {
+			case s := <-signals:
+				switch {
+				case first.IsZero():
+					first = time.Now()
+					cancel(&output.SignalError{Signal: s.(syscall.Signal)})
+				case s != syscall.SIGHUP && time.Since(first) >= impatient:
+					os.Exit(exitCodeOf(s.(syscall.Signal)))
+				}
+			case <-ended:
+				return
+			}
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(ended)
+		cancel(nil)
+	}
+}
+
+// exitCodeOf is what a shell makes of a process that a signal has ended.
+func exitCodeOf(s syscall.Signal) int { return 128 + int(s) }
+
+// exitAfterSignal gives the exit code of a run that a signal ended, unless the
+// own site needs somebody to act: that must not look like a safe point.
+func exitAfterSignal(ctx context.Context, code int) int {
+	var sig *output.SignalError
+	if code != rotate.ExitOwnSite && errors.As(context.Cause(ctx), &sig) {
+		return exitCodeOf(sig.Signal)
+	}
+	return code
+}
+
+// KeepPipes makes a write to a closed pipe fail like any other. Without it Go ends
+// the process by SIGPIPE when the pipe is stdout or stderr: a log that nobody reads
+// any more would end a run between storing a key and dropping the cache. The signal
+// is caught and not ignored, since hooks and PHP would inherit that.
+func KeepPipes() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }

@@ -1,0 +1,144 @@
+package run
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"fmt"
+	"io"
+
+	"renew_mnetkeys/internal/cmdline"
+	"renew_mnetkeys/internal/output"
+
+	"golang.org/x/sync/semaphore"
+
+	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/moodledb"
+	"renew_mnetkeys/moodledb/config"
+	"renew_mnetkeys/rotate"
+)
+
+// runner is one run of a command.
+type runner struct {
+	cmd    cmdline.Command
+	o      cmdline.Options
+	getenv func(string) string
+	out    *output.Printer
+	hooks  *hookRunner
+}
+
+// workOnTenant runs a command for one tenant and gives the exit code.
+func (r runner) workOnTenant(ctx context.Context) int {
+	report, err := r.onTenant(ctx)
+	if err != nil {
+		report = output.Failed(r.o.Host, exitFor(err), err)
+	}
+	return r.out.Print(report, exitAfterSignal(ctx, report.Exit))
+}
+
+// onTenant wires the rooms together for one tenant. Its error is one of the way to
+// the tenant; what happens to the tenant stands in the report.
+func (r runner) onTenant(ctx context.Context) (rotate.TenantReport, error) {
+	none, o, out := rotate.TenantReport{}, r.o, r.out
+	key := rsa.GenerateKey
+	if o.Command == "renew" && !o.DryRun && !o.Due.OnlyIfDue {
+		key = generateAhead(o.KeyBits)
+	}
+	master, tenant, err := resolve(ctx, o, r.getenv)
+	if err != nil {
+		return none, err
+	}
+	client, err := newClient(o, out.Log)
+	if err != nil {
+		return none, err
+	}
+	defer client.Close()
+	db, err := moodledb.Open(ctx, tenant)
+	if err != nil {
+		return none, fmt.Errorf("open the tenant's database: %w", err)
+	}
+	defer db.Close()
+	if o.Writes() {
+		db.ForChanges()
+	}
+
+	links, err := resolveLinks(ctx, o.BindHost, master, tenant, db)
+	if err != nil {
+		return none, err
+	}
+	renewal := newRenewal(o, client, out.Log)
+	renewal.Bind, renewal.Progress = links, out.Progress
+	renewal.GenerateKey = func(bits int) (*rsa.PrivateKey, error) { return key(rand.Reader, bits) }
+	renewal.Store, renewal.Locker, renewal.Starter = db, db, db
+	renewal.Cache = r.hooks.cacheOf(newCache(master, tenant, o.PHP, out.Log), tenant)
+	renewal.Counterpart = counterparts(ctx, master, tenant, out.Log)
+	work := r.cmd.One
+	if o.DryRun {
+		work = r.cmd.Plan
+	}
+	report := work(&renewal, ctx, o)
+	if report.Wwwroot == "" { // stopped before the tenant was read
+		report.Wwwroot = tenant.Wwwroot
+	}
+	output.ExplainFindings(&report)
+	return report, nil
+}
+
+// maxCounterparts bounds the databases of the array that are open at once.
+const maxCounterparts = 8
+
+// counterparts finds the databases of peers that are sites of the same array: what
+// they hold of the tenant can be read there, and their calls be made. Where there
+// is no array, or its register cannot be read, no peer's is at hand.
+func counterparts(ctx context.Context, master, tenant *config.Config, log output.Logger) func(context.Context, rotate.Peer) (*rotate.Counterpart, error) {
+	array, err := readArray(ctx, master)
+	if err != nil {
+		log.Warn().Err(err).Msg("the register of the array cannot be read: links are looked at from this side only")
+		return nil
+	}
+	if master.Register == nil {
+		return nil
+	}
+	places := semaphore.NewWeighted(maxCounterparts)
+	return func(ctx context.Context, p rotate.Peer) (*rotate.Counterpart, error) {
+		if row, isTenant := array.row(p.Wwwroot); !envelope.SameWwwroot(p.Wwwroot, master.Wwwroot) && (!isTenant || !row.Enabled) {
+			return nil, nil
+		}
+		if err := places.Acquire(ctx, 1); err != nil {
+			return nil, err
+		}
+		defer places.Release(1)
+		counterpart, err := moodledb.FindTenant(ctx, master, p.Wwwroot)
+		if err != nil {
+			return nil, err
+		}
+		db, err := moodledb.Open(ctx, counterpart)
+		if err != nil {
+			return nil, err
+		}
+		defer db.Close()
+		other, err := db.Read(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return rotate.CounterpartOf(other, tenant.Wwwroot), nil
+	}
+}
+
+// generateAhead starts making the key while config.php is read and the database
+// opened: it is the longest step, and a key that is not needed costs nothing.
+func generateAhead(bits int) func(io.Reader, int) (*rsa.PrivateKey, error) {
+	type made struct {
+		key *rsa.PrivateKey
+		err error
+	}
+	ahead := make(chan made, 1)
+	go func() {
+		key, err := rsa.GenerateKey(rand.Reader, bits)
+		ahead <- made{key, err}
+	}()
+	return func(io.Reader, int) (*rsa.PrivateKey, error) {
+		m := <-ahead
+		return m.key, m.err
+	}
+}

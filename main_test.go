@@ -1,9 +1,0 @@
-package main
-
-import (
-	"testing"
-
-	"renew_mnetkeys/testbed"
-)
-
-func TestMain(m *testing.M) { testbed.Main(m) }
