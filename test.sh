@@ -102,7 +102,7 @@ install_missing() {
     echo "The tests that need them are skipped."
 }
 
-# --- the one MariaDB of the run; testbed/mariadb.go reads the two variables ---
+# --- the one MariaDB of the run; internal/testbed/mariadb.go reads the two variables ---
 
 start_mariadb() {
     present mariadbd && present mariadb-install-db && present my_print_defaults || return 0

@@ -7,7 +7,7 @@ import (
 	"time"
 	"unicode/utf16"
 
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 // certificates writes certificates at random, odd in ways that OpenSSL takes.

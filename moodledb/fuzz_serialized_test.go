@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"renew_mnetkeys/moodledb/phpserial"
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 // realHistories are those that Moodle and Mahara wrote for the vectors.

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 // damaged is a history, mostly a small one, with some bytes other than they were.

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"renew_mnetkeys/rotate"
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 // TestHistoryOfRealSites reads every history that Moodle and Mahara wrote for the vectors and writes it again.

@@ -11,7 +11,7 @@ import (
 
 	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/rotate"
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 func TestMain(m *testing.M) { testbed.Main(m) }

@@ -14,7 +14,7 @@ import (
 
 	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/rotate"
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 // mishap is what happens to one packet, of either direction, once.

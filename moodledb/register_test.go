@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"renew_mnetkeys/moodledb/config"
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 // array is a VMoodle array: config/testdata/sites/array with the register in a database of its own.

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"renew_mnetkeys/rotate"
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 // TestAServerInTrouble stores a key on a server that is read-only, has no room left, or takes no packet of that size. Nothing may be

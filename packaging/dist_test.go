@@ -20,7 +20,7 @@ import (
 	"testing"
 	"time"
 
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 func TestMain(m *testing.M) { testbed.Main(m) }

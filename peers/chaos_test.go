@@ -16,7 +16,7 @@ import (
 	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/peers"
 	"renew_mnetkeys/peers/peertest"
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 // chaos is one site of ours that has renewed its key, and what its peers are made of.

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 // BenchmarkArray renews whole arrays, full mesh, in one MariaDB, and compares what

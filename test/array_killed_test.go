@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/peers/peertest"
 	"renew_mnetkeys/rotate"
-	"renew_mnetkeys/testbed"
 )
 
 // The property: wherever a run over the mesh is killed, and however often, no

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/peers/peertest"
 	"renew_mnetkeys/rotate"
-	"renew_mnetkeys/testbed"
 )
 
 // vmoodle is an array: sites that share one code base and one config.php. Each

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"testing"
 
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 // envCommand names a binary that is run instead of the one that is built here: coverage.sh sets it.

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 // without is a search path with a php that does not run.

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/peers/peertest"
-	"renew_mnetkeys/testbed"
 )
 
 // BenchmarkFourPeers runs the built command, process start included, for a

@@ -15,8 +15,8 @@ import (
 
 	"github.com/elliotchance/phpserialize"
 
+	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/rotate"
-	"renew_mnetkeys/testbed"
 )
 
 // ran is what the command did.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 // reachable lets every user into a test's directory, and gives dataroot to the

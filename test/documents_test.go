@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 // again is what no document and no message says of the command: what to run is named.
@@ -15,7 +15,7 @@ var again = regexp.MustCompile(`(?i)\b(run|renew|try) (it |the (same )?command )
 
 func TestNoDocumentSaysRunItAgain(t *testing.T) {
 	var files []string
-	for _, pattern := range []string{"*.md", "docs/*.md", "deploy/*.md", "*.go", "report/*.go", "metrics/*.go", "hooks/*.go"} {
+	for _, pattern := range []string{"*.md", "docs/*.md", "deploy/*.md", "*.go", "internal/*/*.go"} {
 		found, err := filepath.Glob(filepath.Join(testbed.Root(t), pattern))
 		if err != nil || len(found) == 0 {
 			t.Fatalf("%s: %d files, error %v", pattern, len(found), err)

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/rotate"
-	"renew_mnetkeys/testbed"
 )
 
 // operate runs a command for the site of a config.php, and keeps an eye on the

@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/peers/peertest"
 	"renew_mnetkeys/rotate"
-	"renew_mnetkeys/testbed"
 )
 
 // Each case breaks a working tenant in one way. It says how the command ends,

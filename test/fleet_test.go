@@ -13,9 +13,9 @@ import (
 	"time"
 
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/peers/peertest"
 	"renew_mnetkeys/rotate"
-	"renew_mnetkeys/testbed"
 )
 
 // fleet is an array whose sites are small enough for hundreds of them: each has

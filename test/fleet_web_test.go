@@ -19,8 +19,8 @@ import (
 	"github.com/elliotchance/phpserialize"
 
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/peers/peertest"
-	"renew_mnetkeys/testbed"
 )
 
 // webSide is what a tenant's web side reads and writes: rows of hosts in the

@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 // The command is a function that shows its arguments: what the completed line would have run.

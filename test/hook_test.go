@@ -9,9 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/peers/peertest"
 	"renew_mnetkeys/rotate"
-	"renew_mnetkeys/testbed"
 )
 
 // recorder is a hook that keeps what it is given.

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/peers/peertest"
-	"renew_mnetkeys/testbed"
 )
 
 // A run is killed wherever a clock happens to strike; whatever it leaves, every

@@ -11,9 +11,9 @@ import (
 	"testing"
 
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/peers/peertest"
 	"renew_mnetkeys/rotate"
-	"renew_mnetkeys/testbed"
 )
 
 // Whatever step a run is killed at, nothing is lost, and the next run ends as if

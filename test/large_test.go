@@ -13,9 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/peers/peertest"
 	"renew_mnetkeys/rotate"
-	"renew_mnetkeys/testbed"
 )
 
 // crowd are the many peers of one tenant, some of which commit one fault each, for ever.

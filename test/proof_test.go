@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/peers/peertest"
-	"renew_mnetkeys/testbed"
 )
 
 // What the tool may call proven, and which keys it must keep, tried on sites whose

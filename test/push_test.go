@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/rotate"
-	"renew_mnetkeys/testbed"
 )
 
 // threeSites are a site with a peer that takes a forced key and one that fetches it.

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"testing"
 
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 // A PHP site whose key has expired renews in the next sealed call, in or out, as

@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/rotate"
-	"renew_mnetkeys/testbed"
 )
 
 func TestAWarmTenantAndItsPeersEndOnTheNewKey(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 // losingOutput are the ways in which a stdout takes nothing.

@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"testing"
 
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 // A run as somebody may have a password in its environment, which others of the same user must not see.

@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"testing"
 
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 // A database that accepts and says nothing keeps the command in its place while

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 // SECURITY.md names tests and modules; both must be there.

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/rotate"
-	"renew_mnetkeys/testbed"
 )
 
 // An array of a master and a tenant, with a peer outside, is looked at by every

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 // man says what it dislikes of a page on stderr, and prints what a reader sees.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"renew_mnetkeys/killsteps"
+	"renew_mnetkeys/internal/killsteps"
 	"renew_mnetkeys/rotate"
 )
 

@@ -3,7 +3,7 @@ package output
 import (
 	"testing"
 
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 func TestMain(m *testing.M) { testbed.Main(m) }

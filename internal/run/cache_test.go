@@ -15,7 +15,7 @@ import (
 	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/moodledb/muc"
 	"renew_mnetkeys/rotate"
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 // siteCache is the cache of one site.

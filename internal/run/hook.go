@@ -10,7 +10,7 @@ import (
 	"renew_mnetkeys/internal/cmdline"
 	"renew_mnetkeys/internal/output"
 
-	"renew_mnetkeys/hooks"
+	"renew_mnetkeys/internal/hooks"
 	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/rotate"
 )

@@ -14,7 +14,7 @@ import (
 
 	"renew_mnetkeys/peers/peertest"
 	"renew_mnetkeys/rotate"
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 // held is what this process holds, after a collection.

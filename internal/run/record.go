@@ -8,9 +8,9 @@ import (
 	"renew_mnetkeys/internal/cmdline"
 	"renew_mnetkeys/internal/output"
 
-	"renew_mnetkeys/metrics"
-	"renew_mnetkeys/report"
-	"renew_mnetkeys/wholefile"
+	"renew_mnetkeys/internal/metrics"
+	"renew_mnetkeys/internal/report"
+	"renew_mnetkeys/internal/atomicfile"
 )
 
 // openSinks makes sure that everything can be written before anything is done.
@@ -48,7 +48,7 @@ type pageSink struct {
 func (p *pageSink) Finish(code int) error {
 	run := report.Run{Command: p.out.Options.Command, DryRun: p.out.Options.DryRun, Started: p.out.Started, Took: time.Since(p.out.Started),
 		ExitCode: code, Version: cmdline.Version()}
-	err := wholefile.Replace(p.out.Options.Report, func(w io.Writer) error { return p.Write(w, run) })
+	err := atomicfile.Replace(p.out.Options.Report, func(w io.Writer) error { return p.Write(w, run) })
 	if err != nil {
 		return fmt.Errorf("write the page: %w", err)
 	}

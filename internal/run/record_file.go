@@ -8,7 +8,7 @@ import (
 
 	"renew_mnetkeys/internal/cmdline"
 
-	"renew_mnetkeys/wholefile"
+	"renew_mnetkeys/internal/atomicfile"
 )
 
 // writable tells whether a file of this name can be written in the end. What is not a
@@ -21,7 +21,7 @@ func writable(path string) error {
 	case !info.Mode().IsRegular():
 		return &cmdline.NotRegularError{Name: path, Mode: info.Mode()}
 	}
-	if err := wholefile.Check(path); err != nil {
+	if err := atomicfile.Check(path); err != nil {
 		return fmt.Errorf("%s %w", path, err)
 	}
 	return nil

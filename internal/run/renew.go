@@ -12,7 +12,7 @@ import (
 	"renew_mnetkeys/internal/cmdline"
 	"renew_mnetkeys/internal/output"
 
-	"renew_mnetkeys/killsteps"
+	"renew_mnetkeys/internal/killsteps"
 	"renew_mnetkeys/moodledb"
 	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/moodledb/phprun"

@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 const plainConfig = "<?php $CFG = new stdClass(); $CFG->dbtype='mysqli'; $CFG->dbhost='h'; $CFG->dbname='n'; $CFG->dbuser='u'; $CFG->dbpass='p'; $CFG->prefix='mdl_';" +

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"testing"
 
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 // oracle says what php makes of a config.php that a script of Moodle requires: its $CFG->dbpass, or how the script ends before that. It shares nothing

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"renew_mnetkeys/moodledb/phpsource"
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 func TestPHPEvaluatesAFileThatComputes(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 // traces are statements that leave a file MARK behind where they are run, each in a form that may give a setting its value.

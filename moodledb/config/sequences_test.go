@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 // sequences writes config.php files of random statements: most of the language that is read without php, some beside it, some that PHP itself refuses.

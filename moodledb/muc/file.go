@@ -16,7 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"renew_mnetkeys/killsteps"
+	"renew_mnetkeys/internal/killsteps"
 	"renew_mnetkeys/moodledb/siteuser"
 )
 

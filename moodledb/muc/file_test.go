@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 func TestFileStoreDropsItsEntries(t *testing.T) {

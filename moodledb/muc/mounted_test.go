@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 // TestMissingDirectoriesAreNoClearCache: a machine without the site's mounts has no entry to remove, the web server still has them all.

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 func TestNamesAreThosePHPComputes(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"testing"
 
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 // identifier is the siteidentifier of table config on the site that testdata/*.php were written for.

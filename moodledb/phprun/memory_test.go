@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"renew_mnetkeys/moodledb/phprun"
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 // A config.php that never stops growing takes 512 MiB and no more, and ends long

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"renew_mnetkeys/moodledb/siteuser"
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 // script is a run by a php that is a shell script, in a directory that any user can enter.

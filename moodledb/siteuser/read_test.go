@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"testing"
 
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 // stranger is nobody that this machine knows.

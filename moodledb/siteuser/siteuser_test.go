@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 func TestOwnerAndReaderOfAFile(t *testing.T) {

@@ -4,7 +4,7 @@
  *
  * It is a test fixture of renew_mnetkeys, written from measured facts and not from Moodle's code: it uses PHP's OpenSSL and
  * xmlrpc extensions, as Moodle does, so that what the Go program seals is opened by the real thing. A site is a copy of this
- * directory with a config.php of Moodle's form beside it, which ends by requiring this file; see testbed/phpsite.go.
+ * directory with a config.php of Moodle's form beside it, which ends by requiring this file; see internal/testbed/phpsite.go.
  * The pages under test/ and admin/cli/install.php exist for the tests alone.
  */
 

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"renew_mnetkeys/report"
+	"renew_mnetkeys/internal/report"
 	"renew_mnetkeys/rotate"
 )
 

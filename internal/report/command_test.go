@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"renew_mnetkeys/report"
+	"renew_mnetkeys/internal/report"
 	"renew_mnetkeys/rotate"
 )
 

@@ -1,5 +1,5 @@
-// Package wholefile replaces files so that nobody ever reads half of one, whenever the process is killed.
-package wholefile
+// Package atomicfile replaces files so that nobody ever reads half of one, whenever the process is killed.
+package atomicfile
 
 import (
 	"bufio"
@@ -9,7 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"renew_mnetkeys/killsteps"
+	"renew_mnetkeys/internal/killsteps"
 )
 
 // Error says what could not be done, and the system's reason. It does not name the file beside, which nobody would look for.

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"renew_mnetkeys/wholefile"
+	"renew_mnetkeys/internal/atomicfile"
 )
 
 // File is a file for the textfile collector in the making. Open makes one.
@@ -49,7 +49,7 @@ func Open(path string) (*File, error) {
 	case !info.Mode().IsRegular() && info.Mode()&fs.ModeSymlink == 0:
 		return nil, &Error{Path: path, Problem: "is not a regular file"}
 	}
-	if err := wholefile.Check(path); err != nil {
+	if err := atomicfile.Check(path); err != nil {
 		return nil, fileError(path, err)
 	}
 	return &File{path: path, tenants: map[string]*tenant{}}, nil
@@ -64,7 +64,7 @@ func (f *File) Write(run Run) error {
 	before := readStanding(f.path)
 	f.complete(run, before)
 	families := f.families(run, before)
-	return fileError(f.path, wholefile.Replace(f.path, func(w io.Writer) error {
+	return fileError(f.path, atomicfile.Replace(f.path, func(w io.Writer) error {
 		lines := bufio.NewWriter(w)
 		for _, family := range families {
 			family.write(lines)
@@ -73,9 +73,9 @@ func (f *File) Write(run Run) error {
 	}))
 }
 
-// fileError is an *Error of what wholefile gives, nil for nil.
+// fileError is an *Error of what atomicfile gives, nil for nil.
 func fileError(path string, err error) error {
-	var known *wholefile.Error
+	var known *atomicfile.Error
 	if errors.As(err, &known) {
 		return &Error{path, known.Problem, known.Err}
 	}

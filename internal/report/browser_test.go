@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"renew_mnetkeys/testbed"
+	"renew_mnetkeys/internal/testbed"
 )
 
 //go:embed driver_test.js

@@ -1,0 +1,69 @@
+package test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"renew_mnetkeys/internal/testbed"
+)
+
+// arrows are what each package of the product may import of the others; what is not
+// here may import none. They point down: docs/architecture.md draws them.
+var arrows = map[string][]string{
+	"":                    {"internal/run", "internal/output"},
+	"internal/run":        {"internal/output", "internal/cmdline", "internal/report", "internal/metrics", "internal/hooks", "internal/atomicfile", "internal/killsteps", "rotate", "peers", "moodledb", "moodledb/config", "moodledb/muc", "moodledb/phprun", "envelope"},
+	"internal/output":     {"internal/cmdline", "rotate"},
+	"internal/cmdline":    {"rotate", "peers", "moodledb/config", "internal/killsteps"},
+	"internal/report":     {"rotate"},
+	"internal/metrics":    {"rotate", "internal/atomicfile"},
+	"internal/atomicfile": {"internal/killsteps"},
+	"rotate":              {"envelope"},
+	"peers":               {"rotate", "envelope"},
+	"moodledb":            {"rotate", "envelope", "moodledb/config", "moodledb/phpserial", "internal/killsteps"},
+	"moodledb/config":     {"envelope", "moodledb/phpsource", "moodledb/phprun", "moodledb/siteuser"},
+	"moodledb/muc":        {"moodledb/phprun", "moodledb/phpserial", "moodledb/phpsource", "moodledb/siteuser", "internal/killsteps"},
+	"moodledb/phprun":     {"moodledb/siteuser"},
+	"moodledb/phpsource":  {},
+	"moodledb/phpserial":  {},
+	"moodledb/siteuser":   {},
+	"envelope":            {},
+	"internal/hooks":      {},
+	"internal/killsteps":  {},
+}
+
+func TestArrowsPointDown(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...")
+	cmd.Dir = testbed.Root(t)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const module = "renew_mnetkeys"
+	seen := 0
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		name := strings.TrimPrefix(strings.TrimPrefix(fields[0], module), "/")
+		if forTests(name) {
+			continue
+		}
+		seen++
+		for _, imported := range fields[1:] {
+			below, ours := strings.CutPrefix(imported, module+"/")
+			if ours && !slices.Contains(arrows[name], below) {
+				t.Errorf("%s must not import %s", fields[0], below)
+			}
+		}
+	}
+	if seen < 15 {
+		t.Errorf("%d packages seen", seen)
+	}
+}
+
+// forTests tells of packages that no part of the product is made of.
+func forTests(name string) bool {
+	return slices.ContainsFunc([]string{"test", "internal/testbed", "peers/peertest", "packaging", "deploy"}, func(root string) bool {
+		return name == root || strings.HasPrefix(name, root+"/")
+	})
+}
