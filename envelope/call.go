@@ -3,19 +3,7 @@ package envelope
 import (
 	"crypto/rsa"
 	"fmt"
-	"io"
-	"time"
 )
-
-// SealCall signs payload with key as the site from, and seals that to the peer whose public key is to: the body of a
-// sealed call, and of the answer to one.
-func SealCall(payload []byte, from string, stamped time.Time, key *rsa.PrivateKey, to *rsa.PublicKey, random io.Reader) ([]byte, error) {
-	signed, err := Sign(payload, from, stamped, key)
-	if err != nil {
-		return nil, err
-	}
-	return Seal(signed, from, to, random)
-}
 
 // OpenCall opens body with the first of keys that can and reads the signed document in it, which must be of the same
 // site as the seal (else ErrWwwroot). The caller still has to compare that wwwroot with the one it talked to, and

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/peers/peertest"
 )
 
 const (
@@ -76,7 +77,7 @@ func decodeBase64(t testing.TB, text []byte) []byte {
 
 func TestACallOpensAndVerifiesOnlyWithTheKeysItWasMadeFor(t *testing.T) {
 	caller, callee := otherPair(t), testPair(t)
-	body, err := envelope.SealCall([]byte(payload), from, stamp, caller.Private, callee.Certificate.PublicKey, rand.Reader)
+	body, err := peertest.SealCall([]byte(payload), from, stamp, caller.Private, callee.Certificate.PublicKey, rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +116,7 @@ func TestRootsStandWhereOldServersLookForThem(t *testing.T) {
 func TestAWwwrootWithMarkupInItComesBackAsItWas(t *testing.T) {
 	const odd = `http://a.test/?x=1&y=<"'>é`
 	pair := testPair(t)
-	body, err := envelope.SealCall([]byte(payload), odd, stamp, pair.Private, pair.Certificate.PublicKey, rand.Reader)
+	body, err := peertest.SealCall([]byte(payload), odd, stamp, pair.Private, pair.Certificate.PublicKey, rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/peers/peertest"
 )
 
 func TestWhatWeSealPHPOpensAndVerifies(t *testing.T) {
@@ -25,7 +26,7 @@ func TestWhatWeSealPHPOpensAndVerifies(t *testing.T) {
 		"a long answer":    string(bytes.Repeat([]byte("0123456789abcdef"), 20000)),
 	} {
 		t.Run(name, func(t *testing.T) {
-			body, err := envelope.SealCall([]byte(payload), from, stamp, caller.Private, callee.Certificate.PublicKey, counting{})
+			body, err := peertest.SealCall([]byte(payload), from, stamp, caller.Private, callee.Certificate.PublicKey, counting{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -90,7 +91,7 @@ func TestShortKeysWorkAsPHPsDo(t *testing.T) {
 		t.Run(strconv.Itoa(bits), func(t *testing.T) {
 			caller, callee := shortPair(t, bits), shortPair(t, bits)
 			fromPHP(t, caller, callee)
-			body, err := envelope.SealCall([]byte(payload), from, stamp, caller.Private, callee.Certificate.PublicKey, counting{})
+			body, err := peertest.SealCall([]byte(payload), from, stamp, caller.Private, callee.Certificate.PublicKey, counting{})
 			if err != nil {
 				t.Fatal(err)
 			}

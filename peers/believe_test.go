@@ -31,7 +31,7 @@ func TestProveBelievesNobodyTooMuch(t *testing.T) {
 	foreign := peertest.NewKeyPair("http://foreign.example", 1024)
 	// sealed is an answer that the liar signs with that key.
 	sealed := func(by *envelope.KeyPair, payload []byte) []byte {
-		body, err := envelope.SealCall(payload, liar, time.Now(), by.Private, ours.Certificate.PublicKey, rand.Reader)
+		body, err := peertest.SealCall(payload, liar, time.Now(), by.Private, ours.Certificate.PublicKey, rand.Reader)
 		if err != nil {
 			t.Fatal(err)
 		}

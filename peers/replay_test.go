@@ -203,7 +203,7 @@ func answerAgain(t *testing.T, v vector, request []byte, caller, callee *envelop
 		t.Errorf("the second call is from %s (%v)", signed.Wwwroot, err)
 	}
 	payload := []byte("<?xml version=\"1.0\"?><methodResponse><params><param><value><array><data/></array></value></param></params></methodResponse>")
-	answer, err := envelope.SealCall(payload, v.To, now, callee.Private, caller.Certificate.PublicKey, rand.Reader)
+	answer, err := peertest.SealCall(payload, v.To, now, callee.Private, caller.Certificate.PublicKey, rand.Reader)
 	if err != nil {
 		t.Error(err)
 	}

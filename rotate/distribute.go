@@ -132,14 +132,6 @@ func (r *Renewal) keepCertificate(ctx context.Context, p *Peer, proof Proof, rep
 	report.fail(&Failure{Reason: ReasonNotStored, Detail: why, Pending: true})
 }
 
-// Newer tells whether a held certificate was made after an offered one. What
-// cannot be read is not newer.
-func Newer(held, offered string) bool {
-	h, _ := envelope.ParseCertificate(held)
-	o, _ := envelope.ParseCertificate(offered)
-	return older(o, h)
-}
-
 // older tells whether a was made before b.
 func older(a, b *envelope.Certificate) bool {
 	return a != nil && b != nil && a.NotBefore.Before(b.NotBefore)

@@ -15,7 +15,7 @@ var arrows = map[string][]string{
 	"":                    {"internal/run", "internal/output"},
 	"internal/run":        {"internal/output", "internal/cmdline", "internal/report", "internal/metrics", "internal/hooks", "internal/atomicfile", "internal/killsteps", "rotate", "peers", "moodledb", "moodledb/config", "moodledb/muc", "moodledb/phprun", "envelope"},
 	"internal/output":     {"internal/cmdline", "rotate"},
-	"internal/cmdline":    {"rotate", "peers", "moodledb/config", "internal/killsteps"},
+	"internal/cmdline":    {"rotate", "peers", "moodledb/config"},
 	"internal/report":     {"rotate"},
 	"internal/metrics":    {"rotate", "internal/atomicfile"},
 	"internal/atomicfile": {"internal/killsteps"},

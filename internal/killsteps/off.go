@@ -18,6 +18,3 @@ func Peers() DialFunc { return nil }
 
 // File does what is to be done to a file.
 func File(_ string, do func() error) error { return do() }
-
-// KeySizes are those that --key-bits takes besides its own.
-func KeySizes() []int { return nil }

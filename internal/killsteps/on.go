@@ -56,9 +56,6 @@ func File(name string, do func() error) error {
 	return err
 }
 
-// KeySizes lets a thousand runs make small keys.
-func KeySizes() []int { return []int{1024} }
-
 // step is one that has begun.
 type step string
 

@@ -55,7 +55,7 @@ func (s *Site) callOnce(ctx context.Context, wwwroot string, faults faultSet) er
 	if err != nil {
 		return err
 	}
-	body, err := envelope.SealCall(encodeCall("system/listServices"), s.o.Wwwroot, s.o.Now(), current.Private, held.PublicKey, rand.Reader)
+	body, err := SealCall(encodeCall("system/listServices"), s.o.Wwwroot, s.o.Now(), current.Private, held.PublicKey, rand.Reader)
 	if err != nil {
 		return fmt.Errorf("call %s: %w", wwwroot, err)
 	}

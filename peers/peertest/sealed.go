@@ -6,10 +6,21 @@ import (
 	"crypto/rsa"
 	"errors"
 	"html"
+	"io"
 	"regexp"
+	"time"
 
 	"renew_mnetkeys/envelope"
 )
+
+// SealCall signs payload with key as the site from, and seals that to the peer whose public key is to: the body of a sealed call, and of the answer to one.
+func SealCall(payload []byte, from string, stamped time.Time, key *rsa.PrivateKey, to *rsa.PublicKey, random io.Reader) ([]byte, error) {
+	signed, err := envelope.Sign(payload, from, stamped, key)
+	if err != nil {
+		return nil, err
+	}
+	return envelope.Seal(signed, from, to, random)
+}
 
 var outerWwwroot = regexp.MustCompile(`<wwwroot>([^<]*)</wwwroot>`)
 
@@ -151,7 +162,7 @@ func (v *visit) seal(payload []byte, by *envelope.KeyPair, to *envelope.Certific
 	}
 	payload = v.faults.noisy(payload, InSeal(""))
 	stamped := v.o.Now().Add(v.faults.duration("clock ahead "))
-	body, err := envelope.SealCall(payload, v.o.Wwwroot, stamped, by.Private, to.PublicKey, rand.Reader)
+	body, err := SealCall(payload, v.o.Wwwroot, stamped, by.Private, to.PublicKey, rand.Reader)
 	if err != nil {
 		return v.fault(0, "cannot seal")
 	}
