@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-
-	"renew_mnetkeys/envelope"
 )
 
 // Array renews many tenants of one code base in two phases: first every selected
@@ -92,44 +90,6 @@ type Session struct {
 	PeerRows PeerRows
 	Close    func()
 }
-
-// PeerRows is a member's rows of its peers, as far as an array needs them.
-type PeerRows interface {
-	// PeerList gives the active peers without name and certificate, in a stable order.
-	PeerList(ctx context.Context) ([]Peer, error)
-	// LoadPeers gives the same peers whole; those that have gone meanwhile are left out.
-	LoadPeers(ctx context.Context, peers []Peer) ([]Peer, error)
-	// StorePeerKeys stores the certificates of other sites in the rows the member has
-	// of them, whatever those hold, in one transaction, and reads them back. It gives
-	// what became of each.
-	StorePeerKeys(ctx context.Context, keys []HostKey) ([]StoreResult, error)
-	// HeldKeys tells which of the certificates the member's rows hold, and writes
-	// nothing.
-	HeldKeys(ctx context.Context, keys []HostKey) ([]StoreResult, error)
-}
-
-// HostKey is a site's current certificate, for the rows that other members have of
-// it.
-type HostKey struct {
-	Wwwroot     string
-	Certificate *envelope.Certificate
-	Replaces    string // the certificate before it, PEM, "" when not known: what nearly all members hold
-}
-
-// StoreResult is what became of a HostKey at a member. Of several rows of one wwwroot,
-// which Moodle does not prevent, it is what became of the active ones; where they
-// differ, the greater value.
-type StoreResult uint8
-
-// What became of a HostKey.
-const (
-	NotAsked   StoreResult = iota // the database could not be asked, or did not take it
-	NoRow                         // no row of the site, or only the member's own
-	RowDeleted                    // deleted rows are not touched
-	KeyPresent                    // the row has it already
-	KeyStored                     // stored, and read back after the commit
-	KeyOther                      // the row has another one: what only HeldKeys says
-)
 
 // renewing is a selected tenant on its way.
 type renewing struct {

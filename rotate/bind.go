@@ -14,30 +14,6 @@ import (
 // database of the array.
 const maxBinding = 8
 
-// Link is a host that --bindhost asks to connect.
-type Link struct {
-	Wwwroot string
-	// Near registers the host with the tenant, Far the tenant with the host. Far
-	// is nil unless the host is a tenant of the same array, whose database is at
-	// hand.
-	Near, Far Registry
-}
-
-// Registry is a tenant's list of peers, from one side of a link.
-type Registry interface {
-	// Connect makes peer a peer of the tenant: registers it unless its wwwroot is
-	// known, and binds its services by VMoodle's strategy. It gives the row as it
-	// then stands, and leaves the certificate of a known peer as it is.
-	Connect(ctx context.Context, peer Peer) (Peer, error)
-}
-
-// Introducer finds out what registering a host takes.
-type Introducer interface {
-	// Introduce asks the host for its certificate by a plain keyswap and for the
-	// title of its home page, which becomes the name of its row.
-	Introduce(ctx context.Context, own Identity, wwwroot string) (Peer, *Failure)
-}
-
 // bindHosts connects the hosts of --bindhost before anybody is told of the key,
 // and gives the tenant's peers with them. What could not be connected is
 // reported, and is no reason to keep the key from the others.

@@ -5,26 +5,6 @@ import (
 	"sync"
 )
 
-// ForceProber is a Network that can tell a peer that is patched for VMoodle from
-// one as released.
-type ForceProber interface {
-	// TakesForce finds out what the peer does with a forced keyswap. It is asked
-	// only of a peer that has just proven to hold own's certificate, and must
-	// change nothing at such a peer. ForcedUnknown where it cannot be told, with a
-	// failure if it was asked.
-	TakesForce(ctx context.Context, own Identity, p Peer) (Forced, *Failure)
-}
-
-// Forced is what a peer does with a forced keyswap.
-type Forced string
-
-// The ways of a peer with a forced keyswap.
-const (
-	ForcedUnknown Forced = ""
-	ForcedTaken   Forced = "patched" // stores the key
-	ForcedIgnored Forced = "stock"   // stores nothing
-)
-
 // checkup is what the calls to one peer came to.
 type checkup struct {
 	report   PeerReport

@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"renew_mnetkeys/envelope"
@@ -120,31 +121,127 @@ type Proof struct {
 	Attempts    int
 }
 
-// Failure is why a peer did not do what was asked. It is the one error type of a
-// Network.
-type Failure struct {
-	Reason  Reason
-	Detail  string // for people: one line of printable text, free of secrets
-	Err     error  // the cause, may be nil
-	Pending bool   // it was not reached, as opposed to: it answered otherwise
-	Next    string // what to do about it, "" as Reason.NextStep says
-	// NoRoute says that no address was tried over the network: this machine has no
-	// route to any, or does not speak their family. A neighbour that is switched off
-	// is not among them.
-	NoRoute bool
-	Refused bool // nobody listens at the last address that was tried
-	// Other is the wwwroot of another site, as it says, in whose name a sealed answer
-	// that verifies, or a certificate, came; "" for none. The path counts to the letter.
-	Other      string
-	RetryAfter string // the answer's header field of that name (RFC 9110 §10.2.3), "" for none
-	Suppressed bool   // nothing was sent, because of what an earlier call had come to
+// HookedCache is a Cache that a command of the operator's drops, which may be to
+// reload a web server. It is run three times at most, at least a second apart.
+type HookedCache interface {
+	Cache
+	Hooked() bool
 }
 
-func (f *Failure) Error() string {
-	if f.Detail == "" {
-		return string(f.Reason)
-	}
-	return string(f.Reason) + ": " + f.Detail
+// CacheDescriber is a Cache that knows its stores.
+type CacheDescriber interface {
+	// Describe tells which stores serve the cached configuration, and changes
+	// nothing. Its error says that they cannot be told.
+	Describe(ctx context.Context, site string) ([]CacheStore, error)
 }
 
-func (f *Failure) Unwrap() error { return f.Err }
+// CacheStore is a store of Moodle's cache that may hold the key pair.
+type CacheStore struct {
+	Name     string
+	Plugin   string // file, redis, apcu, …
+	Place    string // directory or servers, "" where it has none; never a password
+	Factory  string // class that chose it, "" for Moodle's own
+	Fallback bool   // used while no mapped store is ready
+	State    CacheState
+	Problem  string // one line, "" when ready
+	Advice   string // "" when ready
+}
+
+// CacheState is whether a store can be cleared from here.
+type CacheState string
+
+// The states of a store.
+const (
+	CacheReady       CacheState = "ready"
+	CacheByHand      CacheState = "by_hand"      // in the web server's memory, or of an unknown plugin
+	CacheUnreachable CacheState = "unreachable"  // its server does not answer, or refuses
+	CacheNotWritable CacheState = "not_writable" // its files are somebody else's
+	CacheNotMounted  CacheState = "not_mounted"  // its directory is not on this machine
+)
+
+// ForceProber is a Network that can tell a peer that is patched for VMoodle from
+// one as released.
+type ForceProber interface {
+	// TakesForce finds out what the peer does with a forced keyswap. It is asked
+	// only of a peer that has just proven to hold own's certificate, and must
+	// change nothing at such a peer. ForcedUnknown where it cannot be told, with a
+	// failure if it was asked.
+	TakesForce(ctx context.Context, own Identity, p Peer) (Forced, *Failure)
+}
+
+// Forced is what a peer does with a forced keyswap.
+type Forced string
+
+// The ways of a peer with a forced keyswap.
+const (
+	ForcedUnknown Forced = ""
+	ForcedTaken   Forced = "patched" // stores the key
+	ForcedIgnored Forced = "stock"   // stores nothing
+)
+
+// Locator is a Network that can tell where a site is, seen from this machine.
+type Locator interface {
+	Address(ctx context.Context, wwwroot string) (netip.Addr, error)
+}
+
+// Introducer finds out what registering a host takes.
+type Introducer interface {
+	// Introduce asks the host for its certificate by a plain keyswap and for the
+	// title of its home page, which becomes the name of its row.
+	Introduce(ctx context.Context, own Identity, wwwroot string) (Peer, *Failure)
+}
+
+// Registry is a tenant's list of peers, from one side of a link.
+type Registry interface {
+	// Connect makes peer a peer of the tenant: registers it unless its wwwroot is
+	// known, and binds its services by VMoodle's strategy. It gives the row as it
+	// then stands, and leaves the certificate of a known peer as it is.
+	Connect(ctx context.Context, peer Peer) (Peer, error)
+}
+
+// Link is a host that --bindhost asks to connect.
+type Link struct {
+	Wwwroot string
+	// Near registers the host with the tenant, Far the tenant with the host. Far
+	// is nil unless the host is a tenant of the same array, whose database is at
+	// hand.
+	Near, Far Registry
+}
+
+// PeerRows is a member's rows of its peers, as far as an array needs them.
+type PeerRows interface {
+	// PeerList gives the active peers without name and certificate, in a stable order.
+	PeerList(ctx context.Context) ([]Peer, error)
+	// LoadPeers gives the same peers whole; those that have gone meanwhile are left out.
+	LoadPeers(ctx context.Context, peers []Peer) ([]Peer, error)
+	// StorePeerKeys stores the certificates of other sites in the rows the member has
+	// of them, whatever those hold, in one transaction, and reads them back. It gives
+	// what became of each.
+	StorePeerKeys(ctx context.Context, keys []HostKey) ([]StoreResult, error)
+	// HeldKeys tells which of the certificates the member's rows hold, and writes
+	// nothing.
+	HeldKeys(ctx context.Context, keys []HostKey) ([]StoreResult, error)
+}
+
+// HostKey is a site's current certificate, for the rows that other members have of
+// it.
+type HostKey struct {
+	Wwwroot     string
+	Certificate *envelope.Certificate
+	Replaces    string // the certificate before it, PEM, "" when not known: what nearly all members hold
+}
+
+// StoreResult is what became of a HostKey at a member. Of several rows of one wwwroot,
+// which Moodle does not prevent, it is what became of the active ones; where they
+// differ, the greater value.
+type StoreResult uint8
+
+// What became of a HostKey.
+const (
+	NotAsked   StoreResult = iota // the database could not be asked, or did not take it
+	NoRow                         // no row of the site, or only the member's own
+	RowDeleted                    // deleted rows are not touched
+	KeyPresent                    // the row has it already
+	KeyStored                     // stored, and read back after the commit
+	KeyOther                      // the row has another one: what only HeldKeys says
+)

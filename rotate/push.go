@@ -2,163 +2,199 @@ package rotate
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"renew_mnetkeys/envelope"
 )
 
-// Distribute tells every peer of the key that is stored, and renews nothing.
-func (r *Renewal) Distribute(ctx context.Context) TenantReport {
-	return reported(ctx, func(ctx context.Context, report *TenantReport) error {
-		release, tenant, err := r.locked(ctx, report)
-		if err != nil {
-			return err
-		}
-		defer release()
-		id, err := r.keep(ctx, tenant, report)
-		if err != nil {
-			return stoppedOr(ctx, err)
-		}
-		return r.distribute(ctx, tenant, *id, r.tellPeers, report)
-	})
+// maxWaiting bounds the peers that are worked on at once. The network keeps far
+// fewer calls open; the rest wait for a slot, at a few kilobytes each, so that
+// many peers of one slow address hold up nobody of another.
+const maxWaiting = 512
+
+// tellPeers pushes the key to every peer and proves each, all at once as far as
+// the network lets them. Reports stand in the order of peers.
+func (r *Renewal) tellPeers(ctx context.Context, own Identity, peers []Peer) []PeerReport {
+	return r.workOnEach(peers, func(p *Peer) PeerReport { return r.tellPeer(ctx, own, p) })
 }
 
-// keep brings the local site to use the key that is stored: a run may have been
-// killed between the database and the cache. A site that uses it already is left
-// alone; one that cannot be brought to it gets the pair back that it uses.
-func (r *Renewal) keep(ctx context.Context, t *Tenant, report *TenantReport) (*Identity, error) {
-	if err := r.mayKeep(t); err != nil {
-		return nil, err
-	}
-	id := t.identity()
-	check, failure := r.ask(ctx, t, *id, r.answersForProof())
-	report.SelfCheck = check
-	if err := r.stopped(ctx, t, check, failure); err != nil {
-		return nil, stoppedOr(ctx, err)
-	}
-	var err error
-	switch {
-	case failure != nil && check == SelfFailed:
-		check, err = r.cure(ctx, t, failure)
-	case r.SelfCheck == SelfCheckOff:
-		if err = r.rescue(ctx, t, usesUnknown); err == nil {
-			check, err = r.settle(ctx, t, *id, SelfSkipped)
-		}
-	}
-	report.SelfCheck = check
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return nil, stoppedOr(ctx, err) // calls that were cut short tell nothing of the site
-	case errors.Is(err, ErrNotFollowed):
-		return nil, r.goBack(ctx, t, err, report)
-	case err != nil:
-		return nil, fmt.Errorf("nobody was told: %w", err)
-	}
-	report.Outcome = Kept
-	return id, nil
+// workOn runs work for every peer, and counts for Progress.
+func (r *Renewal) workOn(peers []Peer, work func(Peer) PeerReport) []PeerReport {
+	return r.workOnEach(peers, func(p *Peer) PeerReport { return work(*p) })
 }
 
-// mayKeep finds what must stop a run that leaves the stored key as it is: no call may
-// be made under it, or the call would have Moodle write.
-func (r *Renewal) mayKeep(t *Tenant) error {
-	switch {
-	case !t.MNetOn():
-		return t.off()
-	case t.checkOwnRow() != nil:
-		return t.checkOwnRow()
-	case t.identity() == nil:
-		return ErrNoKey
-	case t.Own.Certificate != t.Pair.Certificate:
-		return ErrIncoherent
-	case r.expiring(t):
-		return ErrExpired
+// workOnEach is workOn for work that changes what is known of a peer.
+func (r *Renewal) workOnEach(peers []Peer, work func(*Peer) PeerReport) []PeerReport {
+	reports := make([]PeerReport, len(peers))
+	var group errgroup.Group
+	group.SetLimit(maxWaiting)
+	var mu sync.Mutex
+	done := 0
+	for i := range peers {
+		group.Go(func() error {
+			reports[i] = work(&peers[i])
+			mu.Lock()
+			defer mu.Unlock()
+			done++
+			if r.Progress != nil {
+				r.Progress(done, len(peers))
+			}
+			return nil
+		})
 	}
-	return nil
+	_ = group.Wait() // no peer's failure is an error of the run
+	return reports
 }
 
-// goBack puts the pair that the web server uses back in place of the stored one,
-// which goes into the history: so a run is finished that was killed between
-// storing a key, which the web server does not take, and undoing that. Which pair
-// it uses, its publickey.php tells: a sealed call under another one than that of
-// the own row would make the site write. Proven it is by the undoing itself.
-func (r *Renewal) goBack(ctx context.Context, t *Tenant, cause error, report *TenantReport) error {
-	report.SelfCheck, report.Exit = SelfFailed, ExitOwnSite
-	used, found := r.shownPair(ctx, t)
-	if !found || errors.Is(cause, ErrOnlyCopy) {
-		return cause
+// tellPeer pushes the key to one peer, proves it, and stores the certificate the
+// peer turned out to use, in p too.
+func (r *Renewal) tellPeer(ctx context.Context, own Identity, p *Peer) PeerReport {
+	started := r.Now()
+	report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application}
+	push := r.Network.Push(ctx, own, *p)
+	report.Attempts = push.Attempts
+
+	switch f := push.Failure; {
+	case f != nil && (f.Pending || f.Reason == ReasonUnknownToPeer || f.Reason == ReasonMNetOff):
+		report.fail(f)
+	case f != nil && f.Reason == ReasonBadCertificate && certificateOf(*p) == nil:
+		report.fail(f)
+	default:
+		// A keyswap that was refused otherwise decides nothing: the peer may
+		// still fetch the certificate itself when we call it.
+		proof := r.prove(ctx, own, p, push.Answered)
+		report.prove(push, proof)
+		r.keepCertificate(ctx, p, proof, &report)
+		r.verifyBack(ctx, own, *p, &report)
 	}
-	// From here a signal must not leave the site between two keys.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), safePointLimit)
+	report.interruptedBy(ctx)
+	report.TookMS = r.Now().Sub(started).Milliseconds()
+	return report
+}
+
+// interruptedBy is for a peer whose proof the end of the context has cut short.
+func (p *PeerReport) interruptedBy(ctx context.Context) {
+	if ctx.Err() != nil && !p.Outcome.Proven() {
+		p.fail(cutShort(ctx))
+	}
+}
+
+// prove makes the sealed call, to the certificate that the keyswap answered where
+// there is one. A peer that has forgotten its old key cannot call us back to heal
+// while our row has the old certificate, under which our web server would verify
+// it. Where the peer has signed its refusal with another key than that of our row,
+// this certificate is stored, and the call made once more. p becomes what the row
+// then has.
+func (r *Renewal) prove(ctx context.Context, own Identity, p *Peer, answered *envelope.Certificate) Proof {
+	proof := r.Network.Prove(ctx, own, *p, answered, true)
+	if proof.Failure == nil || proof.Failure.Reason == ReasonSeveralCaches || proof.Certificate == nil || proof.Certificate.Equal(certificateOf(*p)) {
+		return proof
+	}
+	if stored, err := r.Store.StorePeer(ctx, *p, proof.Certificate); err != nil || !stored {
+		return proof
+	}
+	p.Certificate, p.Expires = proof.Certificate.PEM, proof.Certificate.NotAfter.Unix()
+	again := r.Network.Prove(ctx, own, *p, proof.Certificate, true)
+	again.Healed = again.Failure == nil
+	again.Attempts += proof.Attempts
+	return again
+}
+
+// keepCertificate stores what the peer uses: the certificate under which a signed
+// answer of it has verified, whatever its dates. What a keyswap answers proves
+// nothing. A link whose certificate cannot be stored is not proven: this site will
+// not use it.
+func (r *Renewal) keepCertificate(ctx context.Context, p *Peer, proof Proof, report *PeerReport) {
+	c := proof.Certificate
+	if c == nil || c.Equal(certificateOf(*p)) && p.Expires == c.NotAfter.Unix() ||
+		proof.Failure != nil && proof.Failure.Reason == ReasonSeveralCaches { // whose it is depends on who answers
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	before := *t
-	before.Pair = used
-	history := t.exchanged(used)
-	history[0].Expires = undone // the web server never took it
-	check, err := r.undo(ctx, &before, t.Pair, history, report)
-	if err != nil {
-		return fmt.Errorf("%w; putting the key back that it uses failed as well: %w", cause, err)
+	stored, err := r.Store.StorePeer(ctx, *p, c)
+	why := "its row was changed by somebody else meanwhile"
+	switch {
+	case err == nil && stored:
+		p.Certificate, p.Expires = c.PEM, c.NotAfter.Unix()
+		return
+	case err != nil:
+		why = "its certificate could not be stored: " + err.Error()
 	}
-	report.Outcome, report.SelfCheck, report.Exit = Undone, check, ExitNotRenewed
-	return fmt.Errorf("%w: the web server uses it: %w", ErrUndone, ownSiteError(cause))
+	if !report.Outcome.Proven() {
+		report.Detail = join(report.Detail, why)
+		return
+	}
+	report.fail(&Failure{Reason: ReasonNotStored, Detail: why, Pending: true})
 }
 
-// ownSiteError is what is behind ErrNotFollowed, which asks for somebody to act.
-func ownSiteError(err error) error {
-	var own *OwnSiteError
-	if errors.As(err, &own) {
-		return own
-	}
-	return errors.New(err.Error())
+// older tells whether a was made before b.
+func older(a, b *envelope.Certificate) bool {
+	return a != nil && b != nil && a.NotBefore.Before(b.NotBefore)
 }
 
-// shownPair is the retired pair that all web servers of the local site show to be
-// theirs, if they agree on one that is valid still.
-func (r *Renewal) shownPair(ctx context.Context, t *Tenant) (Stored, bool) {
-	shown, asked := r.shown(ctx, t)
-	if !asked || slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !c.Equal(shown[0]) }) {
-		return Stored{}, false
-	}
-	used := shown[0]
-	for _, h := range t.History {
-		pair, err := envelope.ParseKeyPair(h.Certificate, h.PrivateKey)
-		if err == nil && pair.Certificate.Equal(used) && used.NotAfter.After(r.Now().Add(time.Minute)) {
-			return h.Stored, true
+// settlesSoon are refusals that two sites get which renew at the same moment: each
+// is telling the other while its own web server still changes over. The link is in
+// order a second later.
+var settlesSoon = []Reason{"fault_710", "fault_7023", "fault_7025", "cannot_open", "bad_signature"}
+
+// tellOnceMore tells the peers again whose refusal may have passed by now.
+func (r *Renewal) tellOnceMore(ctx context.Context, own Identity, peers []Peer, reports []PeerReport) {
+	var again []Peer
+	var at []int
+	for i, p := range reports {
+		if p.Outcome == Refused && slices.Contains(settlesSoon, p.Reason) {
+			again, at = append(again, peers[i]), append(at, i)
 		}
 	}
-	return Stored{}, false
+	if len(again) == 0 || r.Sleep(ctx, onceMoreAfter) != nil {
+		return
+	}
+	for i, report := range r.tellPeers(ctx, own, again) {
+		report.Attempts += reports[at[i]].Attempts
+		reports[at[i]] = report
+	}
 }
 
-// RollBack makes the newest retired pair the current one again, keeps the one it
-// replaces in the history, and tells and proves everybody as a renewal does.
-func (r *Renewal) RollBack(ctx context.Context) TenantReport {
-	return reported(ctx, func(ctx context.Context, report *TenantReport) error {
-		release, tenant, err := r.locked(ctx, report)
-		if err != nil {
-			return err
-		}
-		defer release()
-		before, err := r.preflight(ctx, tenant)
-		report.SelfCheck = before
-		if err != nil {
-			return stoppedOr(ctx, err)
-		}
-		return r.rollBack(ctx, tenant, before, report)
-	})
+// onceMoreAfter is how long a link is given to settle.
+const onceMoreAfter = time.Second
+
+func (p *PeerReport) fail(f *Failure) {
+	p.Outcome, p.Reason, p.Detail, p.Next = Refused, f.Reason, f.Detail, f.Next
+	if f.Pending {
+		p.Outcome = Pending
+	}
 }
 
-func (r *Renewal) rollBack(ctx context.Context, t *Tenant, before SelfCheck, report *TenantReport) error {
-	former, history, err := t.former(r.Now())
-	if err != nil {
-		return err
+func (p *PeerReport) prove(push Push, proof Proof) {
+	p.Attempts = max(push.Attempts, proof.Attempts)
+	switch {
+	case proof.Failure != nil:
+		p.fail(proof.Failure)
+	case proof.Healed || push.Failure != nil:
+		// The keyswap was refused or the first call failed: it fetched the key.
+		p.Outcome, p.Reason = Healed, ""
+		if push.Failure != nil {
+			p.Detail = "the keyswap was refused (" + push.Failure.Error() + ")"
+		}
+	default:
+		p.Outcome = Accepted
 	}
-	if err := ctx.Err(); err != nil {
-		return stoppedOr(ctx, err)
+	if proof.Failure == nil && proof.Fault != "" {
+		p.Detail = join(p.Detail, "it answered the call with "+proof.Fault)
 	}
-	if err := r.takeIntoUse(ctx, t, *former, history, before, report); err != nil {
-		return err
+}
+
+func join(a, b string) string {
+	switch {
+	case a == "":
+		return b
+	case b == "":
+		return a
 	}
-	return r.distribute(ctx, t, *former, r.tellPeers, report)
+	return a + "; " + b
 }

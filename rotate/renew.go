@@ -67,10 +67,6 @@ type Renewal struct {
 	answered map[string]bool // addresses of the local site that have answered in this run
 }
 
-// safePointLimit bounds the work between storing a key and knowing that the own
-// site uses it, which a cancelled context must not cut in two.
-const safePointLimit = 5 * time.Minute
-
 // Run renews the tenant's key and proves it. What went wrong stands in the
 // report; the report is complete whatever happened. Cancelling ctx ends the run
 // at the next safe point: before the key is stored nothing has changed, after it
@@ -154,95 +150,6 @@ func stoppedOr(ctx context.Context, err error) error {
 		return err
 	}
 	return fmt.Errorf("stopped before the key was changed: %w", context.Cause(ctx))
-}
-
-// takeIntoUse stores the new key and sees to it that the local site uses it:
-// database, cache, proof, in this order. It returns an error when nobody may be
-// told of the key; then the old one is back, or the report says that it is not.
-func (r *Renewal) takeIntoUse(ctx context.Context, t *Tenant, next Identity, history []Retired, before SelfCheck, report *TenantReport) error {
-	// From here to the proof a signal must not leave a stored key unused.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), safePointLimit)
-	defer cancel()
-
-	keys := Keys{
-		Stored:  Stored{Certificate: next.Key.Certificate.PEM, PrivateKey: next.Key.PEM},
-		Expires: next.Key.Certificate.NotAfter.Unix(),
-		History: history,
-	}
-	if err := r.Store.StoreKey(ctx, t, keys); err != nil {
-		switch {
-		case errors.Is(err, ErrUncertain):
-			report.SelfCheck, report.Exit = SelfFailed, ExitOwnSite
-		case errors.Is(err, ErrOverwritten):
-			if _, conflict := r.overtaken(ctx, t, next, report); conflict != nil {
-				err = conflict
-			}
-		}
-		return fmt.Errorf("store the key: %w", err)
-	}
-	r.Log.Debug().Str("sha256", next.Key.Certificate.Fingerprint()).Msg("stored the new key")
-	report.renewed(next.Key.Certificate, len(keys.History))
-	if t.dropsOne(keys) {
-		report.warn(fmt.Sprintf("the key history is full (%d keys): the oldest one was dropped", MaxHistory))
-	}
-	check, err := r.settle(ctx, t.with(&next), next, before)
-	report.SelfCheck = check
-	if err == nil {
-		return nil
-	}
-	if done, conflict := r.overtaken(ctx, t, next, report); done {
-		return conflict
-	}
-	return r.giveUp(ctx, t, keys, err, report)
-}
-
-// giveUp puts the old pair back where the local site was not proven to use the new
-// one. Where that fails, or there is none, an operator has to act.
-func (r *Renewal) giveUp(ctx context.Context, t *Tenant, keys Keys, cause error, report *TenantReport) error {
-	report.skipPeers(t, "not told of a key that the local site does not use")
-	if t.Pair.Present() {
-		// Whatever time settling took, putting the old key back has its own.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), safePointLimit)
-		defer cancel()
-		check, err := r.undo(ctx, t, keys.Stored, t.historyWithUndone(keys.Stored), report)
-		if err == nil {
-			report.Outcome, report.SelfCheck, report.Exit = Undone, check, ExitNotRenewed
-			return fmt.Errorf("%w: %w", ErrUndone, cause)
-		}
-		cause = fmt.Errorf("%w; putting the old key back failed as well: %w", cause, err)
-	}
-	report.Outcome, report.SelfCheck, report.Exit = Failed, SelfFailed, ExitOwnSite
-	return fmt.Errorf("%w: %w", ErrNotFollowed, cause)
-}
-
-// tellFunc is a way to bring peers to use the identity's key.
-type tellFunc func(ctx context.Context, own Identity, peers []Peer) []PeerReport
-
-// distribute tells every peer, proves each, and looks at the local site again: a
-// web request that had read the old pair before it was replaced may have refilled
-// the cache after it was dropped.
-func (r *Renewal) distribute(ctx context.Context, t *Tenant, next Identity, tell tellFunc, report *TenantReport) error {
-	peers, unbound := r.bindHosts(ctx, t, next)
-	report.Peers = tell(ctx, next, peers)
-	r.tellOnceMore(ctx, next, peers, report.Peers)
-	report.Peers = merge(report.Peers, unbound)
-
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), safePointLimit)
-	defer cancel()
-	proven := report.SelfCheck == SelfProven
-	now, err := r.lookUntilStill(last, t.with(&next), next, report, func() { report.Peers = merge(r.tellPeers(ctx, next, peers), unbound) })
-	if err != nil {
-		report.wentBack(err)
-		report.weighLinks(false)
-		return fmt.Errorf("after the peers were told: %w", err)
-	}
-	report.weighLinks(proven)
-	report.exitByProof()
-	if len(unbound) > 0 {
-		report.Exit = max(report.Exit, ExitPeers)
-	}
-	r.trim(ctx, now, report)
-	return nil
 }
 
 // nextIdentity is the tenant under its new key.

@@ -192,11 +192,6 @@ func (t *Tenant) historyInOrder() bool {
 	return true
 }
 
-// Locator is a Network that can tell where a site is, seen from this machine.
-type Locator interface {
-	Address(ctx context.Context, wwwroot string) (netip.Addr, error)
-}
-
 // ownAddress compares where this machine finds the own site with where it finds
 // its peers: what is proven at a private address says nothing of the way that
 // peers on the internet take. Only peers that answered are looked up.

@@ -1,0 +1,35 @@
+package rotate
+
+import "context"
+
+// RollBack makes the newest retired pair the current one again, keeps the one it
+// replaces in the history, and tells and proves everybody as a renewal does.
+func (r *Renewal) RollBack(ctx context.Context) TenantReport {
+	return reported(ctx, func(ctx context.Context, report *TenantReport) error {
+		release, tenant, err := r.locked(ctx, report)
+		if err != nil {
+			return err
+		}
+		defer release()
+		before, err := r.preflight(ctx, tenant)
+		report.SelfCheck = before
+		if err != nil {
+			return stoppedOr(ctx, err)
+		}
+		return r.rollBack(ctx, tenant, before, report)
+	})
+}
+
+func (r *Renewal) rollBack(ctx context.Context, t *Tenant, before SelfCheck, report *TenantReport) error {
+	former, history, err := t.former(r.Now())
+	if err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return stoppedOr(ctx, err)
+	}
+	if err := r.takeIntoUse(ctx, t, *former, history, before, report); err != nil {
+		return err
+	}
+	return r.distribute(ctx, t, *former, r.tellPeers, report)
+}

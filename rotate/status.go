@@ -1,0 +1,103 @@
+package rotate
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"renew_mnetkeys/envelope"
+)
+
+// Status tells what the database says of the tenant's key and peers, without a
+// call to anybody. With live it verifies them besides.
+func (r *Renewal) Status(ctx context.Context, live bool) TenantReport {
+	return reported(ctx, func(ctx context.Context, report *TenantReport) error {
+		t, err := r.Store.Read(ctx)
+		if err != nil {
+			return fmt.Errorf("read the tenant: %w", err)
+		}
+		report.Outcome = Kept
+		report.describeAll(t)
+		report.Peers = r.workOn(t.Peers, func(p Peer) PeerReport { return r.peerStatus(ctx, t, p) })
+		report.Exit = ExitOK
+		if !live {
+			return nil
+		}
+		id, err := r.verifyOwn(ctx, t, report)
+		if err != nil {
+			report.Exit = max(report.Exit, ExitNotRenewed)
+			return err
+		}
+		verified := r.workOn(t.Peers, func(p Peer) PeerReport { return r.verifyPeer(ctx, *id, p) })
+		for i := range verified {
+			verified[i].Certificate, verified[i].Holds = report.Peers[i].Certificate, report.Peers[i].Holds
+		}
+		report.Peers = verified
+		report.weighLinks(report.SelfCheck == SelfProven)
+		report.exitByProof()
+		return nil
+	})
+}
+
+// describeAll describes the tenant, its retired keys, and what is wrong with its
+// rows.
+func (r *TenantReport) describeAll(t *Tenant) {
+	r.describe(t)
+	for _, h := range t.History {
+		if c, err := envelope.ParseCertificate(h.Certificate); err == nil {
+			r.Archive = append(r.Archive, *keyReport(c))
+		}
+	}
+	switch {
+	case !t.MNetOn():
+		r.warn(t.off().Error())
+	case t.checkOwnRow() != nil:
+		r.warn(t.checkOwnRow().Error())
+	case t.identity() == nil:
+		r.warn("no readable key is stored")
+	case t.Own.Certificate != t.Pair.Certificate:
+		r.warn(ErrIncoherent.Error() + "; a renewal repairs that")
+	case t.Own.Expires != t.expires():
+		r.warn("the own row, by which Moodle goes, says that the key ends at " + time.Unix(t.Own.Expires, 0).UTC().Format("2006-01-02 15:04 MST") + "; a renewal repairs that")
+	}
+}
+
+// peerStatus is what the rows on both sides say of a link.
+func (r *Renewal) peerStatus(ctx context.Context, t *Tenant, p Peer) PeerReport {
+	report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application, Outcome: Skipped, Certificate: certificateReport(p.Certificate)}
+	other, err := r.counterpart(ctx, p)
+	switch {
+	case err != nil:
+		report.Detail = "its database: " + err.Error()
+	case other != nil:
+		report.Holds = t.holding(other.Holds)
+	}
+	return report
+}
+
+// certificateReport names a stored certificate, nil where it cannot be read.
+func certificateReport(text string) *KeyReport {
+	c, err := envelope.ParseCertificate(text)
+	if err != nil {
+		return nil
+	}
+	return keyReport(c)
+}
+
+// holding says which of our certificates somebody holds.
+func (t *Tenant) holding(certificate string) string {
+	if certificate == "" {
+		return "none"
+	}
+	held, err := envelope.ParseCertificate(certificate)
+	if err != nil {
+		return "other"
+	}
+	if current, err := envelope.ParseCertificate(t.Pair.Certificate); err == nil && current.Equal(held) {
+		return "current"
+	}
+	if t.knows(held) {
+		return "archived"
+	}
+	return "other"
+}
