@@ -52,10 +52,10 @@ func (t *Tenant) Lock(ctx context.Context, wait time.Duration) (release func(), 
 // Acquire takes the tenant's lock, waiting for it as long as wait says (whole seconds are waited; 0 tries once). What was read before
 // must be read again after it. The error is a [*LockedError] when another run holds it.
 func (t *Tenant) Acquire(ctx context.Context, wait time.Duration) (*Lock, error) {
-	const doing = "lock the tenant"
+	const op = "lock the tenant"
 	conn, err := t.db.Conn(ctx)
 	if err != nil {
-		return nil, t.explain(doing, err)
+		return nil, t.explain(op, err)
 	}
 	l := &Lock{conn: conn, name: lockName(t.config)}
 	for {
@@ -66,12 +66,12 @@ func (t *Tenant) Acquire(ctx context.Context, wait time.Duration) (*Lock, error)
 		switch {
 		case err != nil:
 			l.discard()
-			return nil, t.explain(doing, err)
+			return nil, t.explain(op, err)
 		case got.Int64 == 1:
 			return l, nil
 		case !got.Valid:
 			l.discard()
-			return nil, fmt.Errorf("%s: the server could not make the lock", doing)
+			return nil, fmt.Errorf("%s: the server could not make the lock", op)
 		case wait < time.Second:
 			err := l.holder(ctx)
 			l.discard()

@@ -50,15 +50,15 @@ func (t *Tenant) insertHost(ctx context.Context, tx *sql.Tx, h host) (int64, err
 		}
 		names, marks, values = append(names, "`"+c.name+"`"), append(marks, "?"), append(values, value)
 	}
-	const doing = "insert a row of mnet_host"
-	id, err := t.insert(ctx, tx, doing, "INSERT INTO {mnet_host} ("+strings.Join(names, ", ")+") VALUES ("+strings.Join(marks, ", ")+")", values...)
+	const op = "insert a row of mnet_host"
+	id, err := t.insert(ctx, tx, op, "INSERT INTO {mnet_host} ("+strings.Join(names, ", ")+") VALUES ("+strings.Join(marks, ", ")+")", values...)
 	switch {
 	case err != nil:
 		return 0, err
 	case h.ID != 0:
 		return h.ID, nil
 	case id == 0: // stored as mnet_localhost_id it would name no row
-		return 0, errors.New(doing + ": the server does not say its id")
+		return 0, errors.New(op + ": the server does not say its id")
 	}
 	return id, nil
 }
@@ -78,10 +78,10 @@ func (c hostColumn) zero() any {
 }
 
 func (t *Tenant) hostColumns(ctx context.Context, tx *sql.Tx) ([]hostColumn, error) {
-	const doing = "read the columns of mnet_host"
+	const op = "read the columns of mnet_host"
 	rows, err := tx.QueryContext(ctx, t.sql("SHOW FULL COLUMNS FROM {mnet_host}"))
 	if err != nil {
-		return nil, t.explain(doing, err)
+		return nil, t.explain(op, err)
 	}
 	defer func() { _ = rows.Close() }()
 	var columns []hostColumn
@@ -89,7 +89,7 @@ func (t *Tenant) hostColumns(ctx context.Context, tx *sql.Tx) ([]hostColumn, err
 		var name, kind, null, key, extra, privileges, comment string
 		var collation, byDefault sql.NullString
 		if err := rows.Scan(&name, &kind, &collation, &null, &key, &byDefault, &extra, &privileges, &comment); err != nil {
-			return nil, t.explain(doing, err)
+			return nil, t.explain(op, err)
 		}
 		columns = append(columns, hostColumn{
 			name:     strings.ToLower(name),
@@ -99,7 +99,7 @@ func (t *Tenant) hostColumns(ctx context.Context, tx *sql.Tx) ([]hostColumn, err
 		})
 	}
 	if err := rows.Err(); err != nil {
-		return nil, t.explain(doing, err)
+		return nil, t.explain(op, err)
 	}
 	return columns, nil
 }

@@ -23,7 +23,7 @@ func (t *Tenant) PeerList(ctx context.Context) ([]rotate.Peer, error) {
 			return err
 		}
 		peers, err = t.peerRefs(ctx, tx, applications)
-		peers = slices.DeleteFunc(peers, func(p rotate.Peer) bool { return others.has(p.ID, p.Wwwroot) })
+		peers = slices.DeleteFunc(peers, func(p rotate.Peer) bool { return others.contains(p.ID, p.Wwwroot) })
 		return err
 	})
 	if err != nil {
@@ -34,7 +34,7 @@ func (t *Tenant) PeerList(ctx context.Context) ([]rotate.Peer, error) {
 }
 
 func (t *Tenant) peerRefs(ctx context.Context, tx *sql.Tx, applications map[int64]application) ([]rotate.Peer, error) {
-	const doing = "list the peers"
+	const op = "list the peers"
 	var rows *sql.Rows
 	var err error
 	for _, younger := range []string{"COALESCE(applicationid, 0), COALESCE(sslverification, 0)", "COALESCE(applicationid, 0), 0", "0, 0"} { // Moodle 3, 1.9, older
@@ -44,7 +44,7 @@ func (t *Tenant) peerRefs(ctx context.Context, tx *sql.Tx, applications map[int6
 		}
 	}
 	if err != nil {
-		return nil, t.explain(doing, err)
+		return nil, t.explain(op, err)
 	}
 	defer func() { _ = rows.Close() }()
 	var peers []rotate.Peer
@@ -53,7 +53,7 @@ func (t *Tenant) peerRefs(ctx context.Context, tx *sql.Tx, applications map[int6
 		var application int64
 		var sslVerification string
 		if err := rows.Scan(&p.ID, &p.Wwwroot, &application, &sslVerification); err != nil {
-			return nil, t.explain(doing, err)
+			return nil, t.explain(op, err)
 		}
 		p.SSLVerification = int(number(sslVerification))
 		runs := runsOn(applications, application)
@@ -61,7 +61,7 @@ func (t *Tenant) peerRefs(ctx context.Context, tx *sql.Tx, applications map[int6
 		peers = append(peers, p)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, t.explain(doing, err)
+		return nil, t.explain(op, err)
 	}
 	return peers, nil
 }
@@ -91,10 +91,10 @@ func (t *Tenant) LoadPeers(ctx context.Context, listed []rotate.Peer) (peers []r
 	return peers, nil
 }
 
-func (t *Tenant) noPeers(ctx context.Context, tx *sql.Tx) (noPeers, error) {
+func (t *Tenant) noPeers(ctx context.Context, tx *sql.Tx) (localRows, error) {
 	ids, err := t.settings(ctx, tx, "read table config", "SELECT name, value FROM {config} WHERE name IN (?, ?)",
 		"mnet_localhost_id", "mnet_all_hosts_id")
-	return noPeers{int64(number(ids["mnet_localhost_id"])), int64(number(ids["mnet_all_hosts_id"])), t.config.Wwwroot}, err
+	return localRows{int64(number(ids["mnet_localhost_id"])), int64(number(ids["mnet_all_hosts_id"])), t.config.Wwwroot}, err
 }
 
 // marks are the placeholders of n values.

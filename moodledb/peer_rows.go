@@ -35,15 +35,15 @@ func (t *Tenant) hostsWhere(ctx context.Context, tx *sql.Tx, condition string, a
 	if err != nil {
 		return nil, err
 	}
-	const doing = "read table mnet_host"
+	const op = "read table mnet_host"
 	rows, err := tx.QueryContext(ctx, t.sql("SELECT * FROM {mnet_host} "+condition), args...)
 	if err != nil {
-		return nil, t.explain(doing, err)
+		return nil, t.explain(op, err)
 	}
 	defer func() { _ = rows.Close() }()
 	columns, err := rows.Columns()
 	if err != nil {
-		return nil, t.explain(doing, err)
+		return nil, t.explain(op, err)
 	}
 	values := make([]sql.NullString, len(columns))
 	into := make([]any, len(columns))
@@ -53,7 +53,7 @@ func (t *Tenant) hostsWhere(ctx context.Context, tx *sql.Tx, condition string, a
 	var hosts []host
 	for rows.Next() {
 		if err := rows.Scan(into...); err != nil {
-			return nil, t.explain(doing, err)
+			return nil, t.explain(op, err)
 		}
 		row := make(map[string]string, len(columns))
 		for i, column := range columns {
@@ -62,7 +62,7 @@ func (t *Tenant) hostsWhere(ctx context.Context, tx *sql.Tx, condition string, a
 		hosts = append(hosts, newHost(row, applications))
 	}
 	if err := rows.Err(); err != nil {
-		return nil, t.explain(doing, err)
+		return nil, t.explain(op, err)
 	}
 	return hosts, nil
 }
@@ -94,13 +94,13 @@ func runsOn(applications map[int64]application, id int64) application {
 }
 
 func (t *Tenant) applications(ctx context.Context, tx *sql.Tx) (map[int64]application, error) {
-	const doing = "read table mnet_application"
+	const op = "read table mnet_application"
 	rows, err := tx.QueryContext(ctx, t.sql("SELECT id, name, xmlrpc_server_url FROM {mnet_application}"))
 	if isNumber(err, errNoSuchTable) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, t.explain(doing, err)
+		return nil, t.explain(op, err)
 	}
 	defer func() { _ = rows.Close() }()
 	applications := map[int64]application{}
@@ -108,34 +108,34 @@ func (t *Tenant) applications(ctx context.Context, tx *sql.Tx) (map[int64]applic
 		var id int64
 		var a application
 		if err := rows.Scan(&id, &a.name, &a.serverURL); err != nil {
-			return nil, t.explain(doing, err)
+			return nil, t.explain(op, err)
 		}
 		applications[id] = a
 	}
 	if err := rows.Err(); err != nil {
-		return nil, t.explain(doing, err)
+		return nil, t.explain(op, err)
 	}
 	return applications, nil
 }
 
-// noPeers are the rows of mnet_host that stand for no other site.
-type noPeers struct {
+// localRows are the rows of mnet_host that stand for no other site.
+type localRows struct {
 	own, allHosts int64
 	wwwroot       string // the tenant's
 }
 
-// has says so of a row. One with the own wwwroot is never a peer, whatever its id: sites that were moved or cloned have one.
-func (n noPeers) has(id int64, wwwroot string) bool {
+// contains says so of a row. One with the own wwwroot is never a peer, whatever its id: sites that were moved or cloned have one.
+func (n localRows) contains(id int64, wwwroot string) bool {
 	return id == n.own || id == n.allHosts || wwwroot == "" || envelope.SameWwwroot(wwwroot, n.wwwroot)
 }
 
 // sortHosts tells the own row and the peers from the rest.
-func sortHosts(hosts []host, others noPeers) (own *rotate.Peer, peers []rotate.Peer) {
+func sortHosts(hosts []host, others localRows) (own *rotate.Peer, peers []rotate.Peer) {
 	for _, h := range hosts {
 		switch {
 		case h.ID == others.own:
 			own = &h.Peer
-		case h.deleted || others.has(h.ID, h.Wwwroot):
+		case h.deleted || others.contains(h.ID, h.Wwwroot):
 		default:
 			peers = append(peers, h.Peer)
 		}

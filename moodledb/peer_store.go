@@ -50,7 +50,7 @@ func (t *Tenant) swapPeerKey(ctx context.Context, hostID int64, held, certificat
 // holdsPeerKey tells whether the row holds the certificate, and corrects its expiry, which a Moodle that healed leaves as it was.
 func (t *Tenant) holdsPeerKey(ctx context.Context, hostID int64, certificate string, expires int64) (holds bool, err error) {
 	err = t.transaction(ctx, false, func(tx *sql.Tx) error {
-		const doing = "read the peer's row again"
+		const op = "read the peer's row again"
 		var now string
 		var until int64
 		err := tx.QueryRowContext(ctx, t.sql("SELECT public_key, COALESCE(public_key_expires, 0) FROM {mnet_host} WHERE id = ? AND deleted = 0 FOR UPDATE"), hostID).
@@ -59,7 +59,7 @@ func (t *Tenant) holdsPeerKey(ctx context.Context, hostID int64, certificate str
 		case errors.Is(err, sql.ErrNoRows):
 			return nil
 		case err != nil:
-			return t.explain(doing, err)
+			return t.explain(op, err)
 		case now != certificate:
 			return nil
 		case until != expires:

@@ -21,25 +21,25 @@ import (
 // All keys are stored or none. With rotate.ErrUncertain the answer to COMMIT was lost and the server not reached again in time. After any
 // error it can be called again, with the same result as if it had not failed.
 func (t *Tenant) StorePeerKeys(ctx context.Context, keys []rotate.HostKey) ([]rotate.StoreResult, error) {
-	const doing = "store the peers' certificates"
+	const op = "store the peers' certificates"
 	if len(keys) == 0 {
 		return nil, nil
 	}
 	s, err := newPeerStore(t, keys)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", doing, err)
+		return nil, fmt.Errorf("%s: %w", op, err)
 	}
 	if t.bulk != nil {
 		select {
 		case t.bulk <- struct{}{}:
 			defer func() { <-t.bulk }()
 		case <-ctx.Done():
-			return nil, fmt.Errorf("%s: wait for others to: %w", doing, ctx.Err())
+			return nil, fmt.Errorf("%s: wait for others to: %w", op, ctx.Err())
 		}
 	}
 	rows, err := s.settle(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", doing, err)
+		return nil, fmt.Errorf("%s: %w", op, err)
 	}
 	return s.kept(rows), nil
 }
@@ -82,13 +82,13 @@ func (t *Tenant) HeldKeys(ctx context.Context, keys []rotate.HostKey) ([]rotate.
 
 // heldKeys is HeldKeys to the byte.
 func (t *Tenant) heldKeys(ctx context.Context, keys []rotate.HostKey) ([]rotate.StoreResult, error) {
-	const doing = "read the peers' certificates"
+	const op = "read the peers' certificates"
 	if len(keys) == 0 {
 		return nil, nil
 	}
 	s, err := newPeerStore(t, keys)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", doing, err)
+		return nil, fmt.Errorf("%s: %w", op, err)
 	}
 	var rows []peerRow
 	err = t.look(ctx, func(tx *sql.Tx) error {
@@ -96,7 +96,7 @@ func (t *Tenant) heldKeys(ctx context.Context, keys []rotate.HostKey) ([]rotate.
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", doing, err)
+		return nil, fmt.Errorf("%s: %w", op, err)
 	}
 	for i := range rows {
 		switch row := &rows[i]; {
@@ -153,7 +153,7 @@ type peerRow struct {
 	write   bool               // the row is to be changed
 }
 
-// settle stores. Where the answer to COMMIT is lost, it does so again on a new connection: reading the rows with a lock waits for a
+// waitUntilActive stores. Where the answer to COMMIT is lost, it does so again on a new connection: reading the rows with a lock waits for a
 // server that is still at work on the old one's transaction, and then shows whether they are stored.
 func (s *peerStore) settle(ctx context.Context) ([]peerRow, error) {
 	rows, err := s.storeAndRead(ctx)

@@ -25,7 +25,7 @@ const keyHash = "UNHEX(SHA2(COALESCE(public_key, ''), 256))"
 const maybeWwwroot = "LOWER(TRIM(TRAILING '/' FROM wwwroot))"
 
 // rows reads the rows the keys are for, and locks them: nobody deletes or changes one before the transaction ends. Since wwwroot
-// has no index, other rows are locked for that long too.
+// contains no index, other rows are locked for that long too.
 //
 // lock is " FOR UPDATE", or "" only to look.
 func (s *peerStore) rows(ctx context.Context, tx *sql.Tx, lock string) ([]peerRow, error) {
@@ -42,16 +42,16 @@ func (s *peerStore) rows(ctx context.Context, tx *sql.Tx, lock string) ([]peerRo
 		rows = append(rows, found...)
 	}
 	others, err := s.t.noPeers(ctx, tx)
-	return slices.DeleteFunc(rows, func(r peerRow) bool { return others.has(r.id, s.keys[r.key].Wwwroot) }), err
+	return slices.DeleteFunc(rows, func(r peerRow) bool { return others.contains(r.id, s.keys[r.key].Wwwroot) }), err
 }
 
 // read reads rows that keys are for. Which those are is decided here, not by the database, whose collation takes different wwwroots
 // for equal: /T1 and /t1 are two sites.
 func (s *peerStore) read(ctx context.Context, tx *sql.Tx, condition string, args []any) ([]peerRow, error) {
-	const doing = "read the peers' rows"
+	const op = "read the peers' rows"
 	found, err := tx.QueryContext(ctx, s.t.sql("SELECT id, wwwroot, COALESCE(deleted, 1) <> 0, "+keyHash+", COALESCE(public_key_expires, 0) FROM {mnet_host} WHERE "+condition), args...)
 	if err != nil {
-		return nil, s.t.explain(doing, err)
+		return nil, s.t.explain(op, err)
 	}
 	defer func() { _ = found.Close() }()
 	var rows []peerRow
@@ -59,7 +59,7 @@ func (s *peerStore) read(ctx context.Context, tx *sql.Tx, condition string, args
 		var row peerRow
 		var wwwroot, hash string
 		if err := found.Scan(&row.id, &wwwroot, &row.deleted, &hash, &row.expires); err != nil {
-			return nil, s.t.explain(doing, err)
+			return nil, s.t.explain(op, err)
 		}
 		copy(row.hash[:], hash)
 		var wanted bool
@@ -68,7 +68,7 @@ func (s *peerStore) read(ctx context.Context, tx *sql.Tx, condition string, args
 		}
 	}
 	if err := found.Err(); err != nil {
-		return nil, s.t.explain(doing, err)
+		return nil, s.t.explain(op, err)
 	}
 	return rows, nil
 }
@@ -79,14 +79,14 @@ func (s *peerStore) read(ctx context.Context, tx *sql.Tx, condition string, args
 // The statements are prepared, and so sent without quoting: for half a megabyte of certificates the server's parser would take as
 // long as for storing them.
 func (s *peerStore) write(ctx context.Context, tx *sql.Tx, rows []peerRow) error {
-	const doing = "write the peers' rows"
+	const op = "write the peers' rows"
 	var update *sql.Stmt // Tx closes it
 	for width := 0; len(rows) > 0; {
 		n := s.fit(rows)
 		if n != width {
 			var err error
 			if update, err = tx.PrepareContext(ctx, s.t.sql(updateRows(n))); err != nil {
-				return s.t.explain(doing, err)
+				return s.t.explain(op, err)
 			}
 			width = n
 		}
@@ -97,7 +97,7 @@ func (s *peerStore) write(ctx context.Context, tx *sql.Tx, rows []peerRow) error
 			s.written[row.id] = s.written[row.id] || row.kept == rotate.KeyStored
 		}
 		if _, err := update.ExecContext(ctx, slices.Concat(certificates, expiries, ids)...); err != nil {
-			return s.t.explain(doing, err)
+			return s.t.explain(op, err)
 		}
 		rows = rows[n:]
 	}

@@ -17,7 +17,7 @@ const smallestPacket = 64 << 10
 //
 // A read-only server is refused whatever rights the account has: it is a replica. So is one that takes only tiny statements.
 func (t *Tenant) CheckRights(ctx context.Context) error {
-	const doing = "check rights"
+	const op = "check rights"
 	for _, query := range []string{
 		"SELECT name, value FROM {config_plugins} WHERE plugin = 'mnet' AND name = ? FOR UPDATE",
 		"INSERT INTO {config_plugins} (plugin, name, value) VALUES ('mnet', ?, ?)",
@@ -25,13 +25,13 @@ func (t *Tenant) CheckRights(ctx context.Context) error {
 		"UPDATE {mnet_host} SET public_key = ?, public_key_expires = ?, wwwroot = ? WHERE id = ?",
 	} {
 		if err := t.mayRun(ctx, query); err != nil {
-			return t.explain(doing, err)
+			return t.explain(op, err)
 		}
 	}
 	var readOnly string
 	var packet int64
 	if err := t.db.QueryRowContext(ctx, "SELECT @@global.read_only, @@max_allowed_packet FOR UPDATE").Scan(&readOnly, &packet); err != nil {
-		return t.explain(doing, err)
+		return t.explain(op, err)
 	}
 	if readOnly != "0" && readOnly != "OFF" {
 		return &AccessError{Server: server(t.config), Problem: "the server is read-only", Advice: hintReplica}

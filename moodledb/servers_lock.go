@@ -40,7 +40,7 @@ func (s *Servers) Lock(ctx context.Context, c *config.Config, wait time.Duration
 //
 // The error is a [*LockedError] when another run holds it, or this one already.
 func (s *Servers) Acquire(ctx context.Context, c *config.Config, wait time.Duration) (*ArrayLock, error) {
-	const doing = "lock the tenant"
+	const op = "lock the tenant"
 	server, err := s.of(c)
 	if err != nil {
 		return nil, err
@@ -49,7 +49,7 @@ func (s *Servers) Acquire(ctx context.Context, c *config.Config, wait time.Durat
 	for {
 		switch got, err := l.try(ctx, c); {
 		case err != nil:
-			return nil, fmt.Errorf("%s: %w", doing, err)
+			return nil, fmt.Errorf("%s: %w", op, err)
 		case got:
 			return l, nil
 		case wait <= 0:
@@ -58,7 +58,7 @@ func (s *Servers) Acquire(ctx context.Context, c *config.Config, wait time.Durat
 		pause := min(wait, lockPause)
 		wait -= pause
 		if err := s.sleep(ctx, pause); err != nil {
-			return nil, fmt.Errorf("%s: %w", doing, err)
+			return nil, fmt.Errorf("%s: %w", op, err)
 		}
 	}
 }

@@ -26,14 +26,14 @@ const (
 // in config_plugins local_vmoodle/services_strategy takes the place of the default, which is single sign-on both ways and nothing
 // else. Between master and tenant the services by which the master administers its tenants are always bound.
 func (t *Tenant) ServicesStrategy(ctx context.Context, role Role, subnetwork bool) ([]Binding, error) {
-	const doing = "read the services strategy"
+	const op = "read the services strategy"
 	var installed map[string]int64
 	var recorded map[string]string
 	err := t.look(ctx, func(tx *sql.Tx) (err error) {
-		if installed, err = t.ids(ctx, tx, doing, "SELECT name, id FROM {mnet_service}"); err != nil {
+		if installed, err = t.ids(ctx, tx, op, "SELECT name, id FROM {mnet_service}"); err != nil {
 			return err
 		}
-		recorded, err = t.settings(ctx, tx, doing,
+		recorded, err = t.settings(ctx, tx, op,
 			"SELECT name, value FROM {config_plugins} WHERE plugin = 'local_vmoodle' AND name = 'services_strategy'")
 		return err
 	})
@@ -44,7 +44,7 @@ func (t *Tenant) ServicesStrategy(ctx context.Context, role Role, subnetwork boo
 	if raw := recorded["services_strategy"]; subnetwork && raw != "" {
 		array, problem := phpserial.Array(raw)
 		if problem != "" {
-			return nil, fmt.Errorf("%s: config_plugins local_vmoodle/services_strategy: %s", doing, problem)
+			return nil, fmt.Errorf("%s: config_plugins local_vmoodle/services_strategy: %s", op, problem)
 		}
 		strategy := phpserial.ByName(array)
 		if speaksOf(strategy, role) {

@@ -33,7 +33,7 @@ func (t *Tenant) Read(ctx context.Context) (*rotate.Tenant, error) {
 		if err != nil {
 			return err
 		}
-		s.Own, s.Peers = sortHosts(rows, noPeers{s.Read.OwnID, s.Read.AllHostsID, t.config.Wwwroot})
+		s.Own, s.Peers = sortHosts(rows, localRows{s.Read.OwnID, s.Read.AllHostsID, t.config.Wwwroot})
 		return t.readOwnAgain(ctx, tx, s)
 	})
 	if err != nil {
@@ -102,18 +102,18 @@ func (t *Tenant) readSettings(ctx context.Context, tx *sql.Tx) (*rotate.Tenant, 
 
 // pluginSettings are those of MNet and VMoodle in table config_plugins.
 func (t *Tenant) pluginSettings(ctx context.Context, tx *sql.Tx) (map[string]string, error) {
-	const doing = "read table config_plugins"
+	const op = "read table config_plugins"
 	const query = "SELECT name, value FROM {config_plugins} WHERE plugin = 'mnet' AND name IN (?, ?, ?, ?) OR plugin = 'local_vmoodle' AND name = ?"
 	names := []any{"openssl", "openssl_history", "openssl_generations", "drift_threshold", "mnet_key_autorenew_gap"}
 	if !t.changes {
-		return t.settings(ctx, tx, doing, query, names...)
+		return t.settings(ctx, tx, op, query, names...)
 	}
 	// The pair's rows alone are locked: Moodle writes others while pages are shown.
-	locked, err := t.settings(ctx, tx, doing, "SELECT name, value FROM {config_plugins} WHERE plugin = 'mnet' AND name IN (?, ?) FOR UPDATE", names[:2]...)
+	locked, err := t.settings(ctx, tx, op, "SELECT name, value FROM {config_plugins} WHERE plugin = 'mnet' AND name IN (?, ?) FOR UPDATE", names[:2]...)
 	if err != nil {
 		return nil, err
 	}
-	all, err := t.settings(ctx, tx, doing, query, names...)
+	all, err := t.settings(ctx, tx, op, query, names...)
 	if err != nil {
 		return nil, err
 	}

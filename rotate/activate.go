@@ -45,13 +45,13 @@ func (r *Renewal) ladder() []rung {
 	return ladder
 }
 
-// settle drops the cached configuration until the local site, asked each time,
+// waitUntilActive drops the cached configuration until the local site, asked each time,
 // uses the pair of id. Of a site that was proven before, only a proof counts; of
 // one without RC4 that it shows the key, and of one that may not be called that
 // its page does. A site that does not answer is waited for: a web server that is
 // just reloading proves nothing. With --self-check=off the cache is dropped, and
 // nothing is known.
-func (r *Renewal) settle(ctx context.Context, t *Tenant, id Identity, before SelfCheck) (SelfCheck, error) {
+func (r *Renewal) waitUntilActive(ctx context.Context, t *Tenant, id Identity, before SelfCheck) (SelfCheck, error) {
 	check := SelfSkipped
 	lost := &OwnSiteError{}
 	for _, step := range r.ladder() {
@@ -105,7 +105,7 @@ func (r *Renewal) undo(ctx context.Context, t *Tenant, stored Stored, history []
 		return SelfSkipped, r.Cache.Drop(ctx, now.SiteIdentifier, WidthDefinition)
 	}
 	back := t.with(id)
-	return r.settle(ctx, back, *id, SelfSkipped)
+	return r.waitUntilActive(ctx, back, *id, SelfSkipped)
 }
 
 // with is the tenant once the pair of id is stored.
@@ -121,10 +121,10 @@ func (t *Tenant) with(id *Identity) *Tenant {
 	return &stored
 }
 
-// takeIntoUse stores the new key and sees to it that the local site uses it:
+// activate stores the new key and sees to it that the local site uses it:
 // database, cache, proof, in this order. It returns an error when nobody may be
 // told of the key; then the old one is back, or the report says that it is not.
-func (r *Renewal) takeIntoUse(ctx context.Context, t *Tenant, next Identity, history []Retired, before SelfCheck, report *TenantReport) error {
+func (r *Renewal) activate(ctx context.Context, t *Tenant, next Identity, history []Retired, before SelfCheck, report *TenantReport) error {
 	// From here to the proof a signal must not leave a stored key unused.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), safePointLimit)
 	defer cancel()
@@ -139,7 +139,7 @@ func (r *Renewal) takeIntoUse(ctx context.Context, t *Tenant, next Identity, his
 		case errors.Is(err, ErrUncertain):
 			report.SelfCheck, report.Exit = SelfFailed, ExitOwnSite
 		case errors.Is(err, ErrOverwritten):
-			if _, conflict := r.overtaken(ctx, t, next, report); conflict != nil {
+			if _, conflict := r.supersededByMoodle(ctx, t, next, report); conflict != nil {
 				err = conflict
 			}
 		}
@@ -150,12 +150,12 @@ func (r *Renewal) takeIntoUse(ctx context.Context, t *Tenant, next Identity, his
 	if t.dropsOne(keys) {
 		report.warn(fmt.Sprintf("the key history is full (%d keys): the oldest one was dropped", MaxHistory))
 	}
-	check, err := r.settle(ctx, t.with(&next), next, before)
+	check, err := r.waitUntilActive(ctx, t.with(&next), next, before)
 	report.SelfCheck = check
 	if err == nil {
 		return nil
 	}
-	if done, conflict := r.overtaken(ctx, t, next, report); done {
+	if done, conflict := r.supersededByMoodle(ctx, t, next, report); done {
 		return conflict
 	}
 	return r.giveUp(ctx, t, keys, err, report)

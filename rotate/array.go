@@ -125,7 +125,7 @@ func (a *Array) Run(ctx context.Context) int {
 	}()
 	a.preflightAll(ctx, tenants)
 	a.renewAll(ctx, tenants)
-	return a.finishAll(ctx, tenants, a.tellMembers(ctx, tenants))
+	return a.finishAll(ctx, tenants, a.pushToMembers(ctx, tenants))
 }
 
 // start makes the selected tenants ready to go.

@@ -7,7 +7,7 @@ import (
 
 // finishAll tells the peers outside of the array, looks at each own site once
 // more, and emits the reports. It gives the exit code of the run.
-func (a *Array) finishAll(ctx context.Context, tenants []*renewing, m *mesh) int {
+func (a *Array) finishAll(ctx context.Context, tenants []*renewing, m *linkResults) int {
 	emit, code := a.emitter()
 	var told []*renewing
 	for _, t := range tenants {
@@ -30,7 +30,7 @@ func (a *Array) finishAll(ctx context.Context, tenants []*renewing, m *mesh) int
 }
 
 // finish reports on all peers of one tenant.
-func (a *Array) finish(ctx context.Context, t *renewing, s *Session, r *Renewal, m *mesh) error {
+func (a *Array) finish(ctx context.Context, t *renewing, s *Session, r *Renewal, m *linkResults) error {
 	safe := context.WithoutCancel(ctx)
 	tenant, err := r.Store.Read(safe)
 	if err != nil {
@@ -46,7 +46,7 @@ func (a *Array) finish(ctx context.Context, t *renewing, s *Session, r *Renewal,
 	if err != nil {
 		return fmt.Errorf("read the peers: %w", err)
 	}
-	id, tell := tenant.identity(), r.tellPeers
+	id, tell := tenant.identity(), r.pushToPeers
 	if t.kept && a.onlyLooks() {
 		tell = r.lookAtPeers
 	}
@@ -54,7 +54,7 @@ func (a *Array) finish(ctx context.Context, t *renewing, s *Session, r *Renewal,
 	proven := t.report.SelfCheck == SelfProven
 	last, cancel := context.WithTimeout(safe, safePointLimit)
 	defer cancel()
-	now, lost := r.lookUntilStill(last, tenant, *id, &t.report, func() { err = a.peerReports(ctx, t, list, *id, s, r, m, tell) })
+	now, lost := r.recheckUntilStill(last, tenant, *id, &t.report, func() { err = a.peerReports(ctx, t, list, *id, s, r, m, tell) })
 	if lost != nil {
 		t.report.wentBack(lost)
 		err = fmt.Errorf("after the peers were told: %w", lost)
@@ -94,7 +94,7 @@ func (a *Array) onlyLooks() bool { return a.Template.Due.OnlyIfDue }
 // of the link in the databases and of the web servers; some or all of the latter are
 // called as well. Its error is of what could not be done besides: all peers are
 // reported nevertheless.
-func (a *Array) peerReports(ctx context.Context, t *renewing, list []Peer, own Identity, s *Session, r *Renewal, m *mesh, tell tellFunc) error {
+func (a *Array) peerReports(ctx context.Context, t *renewing, list []Peer, own Identity, s *Session, r *Renewal, m *linkResults, tell pushFunc) error {
 	var outside, inside []Peer
 	for _, p := range list {
 		if m.inside(p.Wwwroot) {
@@ -108,7 +108,7 @@ func (a *Array) peerReports(ctx context.Context, t *renewing, list []Peer, own I
 		reports[p.Wwwroot] = m.report(ctx, p, t.member.Wwwroot)
 	}
 	var lost error
-	tellBy := func(tell tellFunc, peers []Peer) {
+	tellBy := func(tell pushFunc, peers []Peer) {
 		if len(peers) == 0 {
 			return
 		}
@@ -123,7 +123,7 @@ func (a *Array) peerReports(ctx context.Context, t *renewing, list []Peer, own I
 	}
 	tellBy(func(ctx context.Context, own Identity, peers []Peer) []PeerReport {
 		told := tell(ctx, own, peers)
-		r.tellOnceMore(ctx, own, peers, told)
+		r.pushOnceMore(ctx, own, peers, told)
 		return told
 	}, outside)
 	drawn, err := a.sample(inside, a.ProveCalls)
@@ -144,7 +144,7 @@ func (a *Array) peerReports(ctx context.Context, t *renewing, list []Peer, own I
 }
 
 // callPeers proves peers whose links are proven by rows by sealed calls too.
-func (r *Renewal) callPeers(held map[string]PeerReport) tellFunc {
+func (r *Renewal) callPeers(held map[string]PeerReport) pushFunc {
 	return func(ctx context.Context, own Identity, peers []Peer) []PeerReport {
 		return r.workOn(peers, func(p Peer) PeerReport {
 			report := held[p.Wwwroot]

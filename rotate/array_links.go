@@ -7,7 +7,7 @@ import (
 
 // report judges the link between a tenant and a member by all that was seen of it
 // but the tenant's own web server, which is weighed last (weighLinks).
-func (m *mesh) report(ctx context.Context, p Peer, tenant string) PeerReport {
+func (m *linkResults) report(ctx context.Context, p Peer, tenant string) PeerReport {
 	report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application, Attempts: 1}
 	if f := m.broken(ctx, p.Wwwroot, tenant); f != nil {
 		report.fail(f)
@@ -19,7 +19,7 @@ func (m *mesh) report(ctx context.Context, p Peer, tenant string) PeerReport {
 
 // broken is what stands against a link, nil where nothing does. What a call of the
 // tenant would meet first comes first, so that verify says the same of one tenant.
-func (m *mesh) broken(ctx context.Context, member, tenant string) *Failure {
+func (m *linkResults) broken(ctx context.Context, member, tenant string) *Failure {
 	theirs, ours := m.sides[m.member[member]], m.sides[m.member[tenant]]
 	switch {
 	case theirs.err != nil:
@@ -47,7 +47,7 @@ func (m *mesh) broken(ctx context.Context, member, tenant string) *Failure {
 }
 
 // rowFailure is what a member's row of a tenant is wrong in, nil where in nothing.
-func (m *mesh) rowFailure(member, tenant string) *Failure {
+func (m *linkResults) rowFailure(member, tenant string) *Failure {
 	switch m.heldBy(member, tenant) {
 	case KeyPresent, KeyStored:
 		return nil
@@ -62,7 +62,7 @@ func (m *mesh) rowFailure(member, tenant string) *Failure {
 }
 
 // heldBy is what became of a site's key at a member.
-func (m *mesh) heldBy(member, site string) StoreResult {
+func (m *linkResults) heldBy(member, site string) StoreResult {
 	held, key := m.held[m.member[member]], m.key[site]
 	if _, known := m.key[site]; !known || key >= len(held) {
 		return NotAsked

@@ -14,7 +14,7 @@ func (a *Array) Plan(ctx context.Context) int {
 	a.each("check", tenants, func(t *renewing) {
 		a.within(ctx, t, func(s *Session, r *Renewal) error { return a.planTenant(ctx, t, s, r, inside) })
 	})
-	return a.finishAll(ctx, tenants, &mesh{})
+	return a.finishAll(ctx, tenants, &linkResults{})
 }
 
 func (a *Array) planTenant(ctx context.Context, t *renewing, s *Session, r *Renewal, inside map[string]bool) error {

@@ -2,9 +2,9 @@ package rotate
 
 import "context"
 
-// mesh is what was seen of the members, and of the rows they have of each other,
+// linkResults is what was seen of the members, and of the rows they have of each other,
 // one byte for each.
-type mesh struct {
+type linkResults struct {
 	member map[string]int  // by wwwroot
 	key    map[string]int  // index of keys, by wwwroot
 	keys   []HostKey       // those of the tenants first
@@ -14,18 +14,18 @@ type mesh struct {
 }
 
 // inside tells whether a site is a member of the array.
-func (m *mesh) inside(wwwroot string) bool {
+func (m *linkResults) inside(wwwroot string) bool {
 	_, ok := m.member[wwwroot]
 	return ok
 }
 
-// tellMembers stores the certificates of the tenants in the databases of all
+// pushToMembers stores the certificates of the tenants in the databases of all
 // members, the ones that were not selected too, and in the tenants' databases those
 // of members that were proven to use them. Rows of mnet_host are not cached by
 // Moodle: what is read back is what the member's web side uses.
-func (a *Array) tellMembers(ctx context.Context, tenants []*renewing) *mesh {
+func (a *Array) pushToMembers(ctx context.Context, tenants []*renewing) *linkResults {
 	if a.ByKeyswap {
-		return &mesh{}
+		return &linkResults{}
 	}
 	m := a.meet(tenants, func(to, t *renewing) side {
 		if t != nil {
@@ -47,8 +47,8 @@ func (a *Array) tellMembers(ctx context.Context, tenants []*renewing) *mesh {
 
 // meet finds out how every member stands, the ones that are not selected too. ask is
 // given the tenant that a member is, nil where it is none that has a key to be told.
-func (a *Array) meet(tenants []*renewing, ask func(to, t *renewing) side) *mesh {
-	m := &mesh{member: map[string]int{}, key: map[string]int{}}
+func (a *Array) meet(tenants []*renewing, ask func(to, t *renewing) side) *linkResults {
+	m := &linkResults{member: map[string]int{}, key: map[string]int{}}
 	with := byMember(tenants)
 	if len(with) == 0 {
 		return m
@@ -74,7 +74,7 @@ func (a *Array) meet(tenants []*renewing, ask func(to, t *renewing) side) *mesh 
 	return m
 }
 
-func (m *mesh) add(key HostKey) {
+func (m *linkResults) add(key HostKey) {
 	m.key[key.Wwwroot] = len(m.keys)
 	m.keys = append(m.keys, key)
 }
@@ -101,7 +101,7 @@ func (a *Array) receivers() []*renewing {
 
 // visit has every member asked about the certificates of the tenants; tenants also
 // about those of the other members, which matter to none but them.
-func (a *Array) visit(ctx context.Context, phase string, tenants []*renewing, m *mesh, ask func(s *Session, keys, others []HostKey) ([]StoreResult, error)) {
+func (a *Array) visit(ctx context.Context, phase string, tenants []*renewing, m *linkResults, ask func(s *Session, keys, others []HostKey) ([]StoreResult, error)) {
 	if m.told == 0 {
 		return
 	}

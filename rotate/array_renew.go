@@ -159,7 +159,7 @@ func (a *Array) renew(ctx context.Context, t *renewing, r *Renewal, key generate
 		return err
 	}
 	var next *Identity
-	history := tenant.archive()
+	history := tenant.historyAfterRetiring()
 	if a.RollBack {
 		next, history, err = tenant.former(r.Now())
 	} else {
@@ -168,7 +168,7 @@ func (a *Array) renew(ctx context.Context, t *renewing, r *Renewal, key generate
 	if err != nil {
 		return err
 	}
-	if err := r.takeIntoUse(ctx, tenant, *next, history, t.before, &t.report); err != nil {
+	if err := r.activate(ctx, tenant, *next, history, t.before, &t.report); err != nil {
 		return t.keepFailed(ctx, r, next, err)
 	}
 	a.proven(t, r)

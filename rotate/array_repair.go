@@ -13,7 +13,7 @@ import (
 // repair brings the rows up to date that tenants have of members that are none
 // themselves, where they hold another certificate than the member's web server was
 // proven to use: under that no call of the tenant is opened.
-func (a *Array) repair(ctx context.Context, tenants []*renewing, m *mesh) {
+func (a *Array) repair(ctx context.Context, tenants []*renewing, m *linkResults) {
 	var wrong []*renewing
 	for _, t := range tenants {
 		if len(m.wrong(t)) > 0 {
@@ -52,7 +52,7 @@ func (a *Array) repair(ctx context.Context, tenants []*renewing, m *mesh) {
 
 // wrong are the indexes of the keys, of members that are no tenants, in whose rows
 // the tenant holds another certificate.
-func (m *mesh) wrong(t *renewing) (keys []int) {
+func (m *linkResults) wrong(t *renewing) (keys []int) {
 	if m.told == 0 || m.sides[t.at].err != nil || len(m.held[t.at]) < len(m.keys) {
 		return nil
 	}
@@ -67,7 +67,7 @@ func (m *mesh) wrong(t *renewing) (keys []int) {
 // stillUse reads the members again whose rows are wrong, each once: the certificate
 // that it was proven to use, or the one it has meanwhile, if it is proven to use
 // that; nil where that is not known.
-func (a *Array) stillUse(ctx context.Context, rows map[int][]memberRow, m *mesh) map[int]*envelope.Certificate {
+func (a *Array) stillUse(ctx context.Context, rows map[int][]memberRow, m *linkResults) map[int]*envelope.Certificate {
 	uses := map[int]*envelope.Certificate{}
 	var asked []*renewing
 	for _, of := range rows {
@@ -98,7 +98,7 @@ type memberRow struct {
 }
 
 // rowsOf reads the rows that a tenant has of the keys' members.
-func (a *Array) rowsOf(ctx context.Context, t *renewing, m *mesh, keys []int) (rows []memberRow, err error) {
+func (a *Array) rowsOf(ctx context.Context, t *renewing, m *linkResults, keys []int) (rows []memberRow, err error) {
 	err = a.inSession(ctx, t, func(s *Session) error {
 		list, err := s.PeerRows.PeerList(ctx)
 		if err != nil {

@@ -98,7 +98,7 @@ func (a *Array) look(ctx context.Context, t *renewing, r *Renewal, what Survey) 
 
 // lookAtMembers reads which certificates the members' rows hold, and has the web
 // servers of those asked that are no tenants, or were not proven.
-func (a *Array) lookAtMembers(ctx context.Context, tenants []*renewing, what Survey) *mesh {
+func (a *Array) lookAtMembers(ctx context.Context, tenants []*renewing, what Survey) *linkResults {
 	m := a.meet(tenants, func(to, t *renewing) side {
 		if t != nil && t.side != nil {
 			return *t.side
@@ -112,7 +112,7 @@ func (a *Array) lookAtMembers(ctx context.Context, tenants []*renewing, what Sur
 }
 
 // surveyPeers reports on all peers of one tenant.
-func (a *Array) surveyPeers(ctx context.Context, t *renewing, s *Session, r *Renewal, what Survey, m *mesh) error {
+func (a *Array) surveyPeers(ctx context.Context, t *renewing, s *Session, r *Renewal, what Survey, m *linkResults) error {
 	tenant, err := r.Store.Read(ctx)
 	if err != nil {
 		return fmt.Errorf("read the tenant: %w", err)
@@ -167,7 +167,7 @@ func (a *Array) surveyPeers(ctx context.Context, t *renewing, s *Session, r *Ren
 
 // surveyed says what a member holds of a tenant: the outcome of the link where links
 // are proven, else only that.
-func (m *mesh) surveyed(ctx context.Context, p Peer, tenant string, what Survey) PeerReport {
+func (m *linkResults) surveyed(ctx context.Context, p Peer, tenant string, what Survey) PeerReport {
 	report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application, Outcome: Skipped}
 	database := m.sides[m.member[p.Wwwroot]].err
 	if what.calls() {

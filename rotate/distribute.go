@@ -22,7 +22,7 @@ func (r *Renewal) Distribute(ctx context.Context) TenantReport {
 		if err != nil {
 			return stoppedOr(ctx, err)
 		}
-		return r.distribute(ctx, tenant, *id, r.tellPeers, report)
+		return r.distribute(ctx, tenant, *id, r.pushToPeers, report)
 	})
 }
 
@@ -45,7 +45,7 @@ func (r *Renewal) keep(ctx context.Context, t *Tenant, report *TenantReport) (*I
 		check, err = r.cure(ctx, t, failure)
 	case r.SelfCheck == SelfCheckOff:
 		if err = r.rescue(ctx, t, usesUnknown); err == nil {
-			check, err = r.settle(ctx, t, *id, SelfSkipped)
+			check, err = r.waitUntilActive(ctx, t, *id, SelfSkipped)
 		}
 	}
 	report.SelfCheck = check
@@ -131,22 +131,22 @@ func (r *Renewal) shownPair(ctx context.Context, t *Tenant) (Stored, bool) {
 	return Stored{}, false
 }
 
-// tellFunc is a way to bring peers to use the identity's key.
-type tellFunc func(ctx context.Context, own Identity, peers []Peer) []PeerReport
+// pushFunc is a way to bring peers to use the identity's key.
+type pushFunc func(ctx context.Context, own Identity, peers []Peer) []PeerReport
 
 // distribute tells every peer, proves each, and looks at the local site again: a
 // web request that had read the old pair before it was replaced may have refilled
 // the cache after it was dropped.
-func (r *Renewal) distribute(ctx context.Context, t *Tenant, next Identity, tell tellFunc, report *TenantReport) error {
+func (r *Renewal) distribute(ctx context.Context, t *Tenant, next Identity, tell pushFunc, report *TenantReport) error {
 	peers, unbound := r.bindHosts(ctx, t, next)
 	report.Peers = tell(ctx, next, peers)
-	r.tellOnceMore(ctx, next, peers, report.Peers)
+	r.pushOnceMore(ctx, next, peers, report.Peers)
 	report.Peers = merge(report.Peers, unbound)
 
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), safePointLimit)
 	defer cancel()
 	proven := report.SelfCheck == SelfProven
-	now, err := r.lookUntilStill(last, t.with(&next), next, report, func() { report.Peers = merge(r.tellPeers(ctx, next, peers), unbound) })
+	now, err := r.recheckUntilStill(last, t.with(&next), next, report, func() { report.Peers = merge(r.pushToPeers(ctx, next, peers), unbound) })
 	if err != nil {
 		report.wentBack(err)
 		report.weighLinks(false)

@@ -71,14 +71,14 @@ func (d *diagnosis) run(ctx context.Context, report *TenantReport) error {
 	report.describe(t)
 	report.Outcome = Kept
 
-	d.ownRow()
-	d.ownKey()
-	d.ownRights(ctx)
+	d.localRow()
+	d.localKey()
+	d.localRights(ctx)
 	d.cacheStores(ctx)
 	d.peerRows()
 	silent := d.mustNotCall()
 	if silent == "" {
-		silent = d.ownSite(ctx, report)
+		silent = d.localSite(ctx, report)
 	}
 	if silent != "" {
 		report.skipPeers(t, "not called: "+silent)
@@ -86,8 +86,8 @@ func (d *diagnosis) run(ctx context.Context, report *TenantReport) error {
 		report.Peers = d.callPeers(ctx, *t.identity())
 		report.weighLinks(report.SelfCheck == SelfProven)
 	}
-	d.ownHistory(report.Peers)
-	d.ownAddress(ctx, report.Peers)
+	d.localHistory(report.Peers)
+	d.localAddress(ctx, report.Peers)
 	return nil
 }
 

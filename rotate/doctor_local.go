@@ -20,8 +20,8 @@ const (
 	advicePush = "run the command push: it asks for the certificate and stores it"
 )
 
-// ownRow looks at MNet's switch and the site's own row.
-func (d *diagnosis) ownRow() {
+// localRow looks at MNet's switch and the site's own row.
+func (d *diagnosis) localRow() {
 	t := d.tenant
 	if !t.MNetOn() {
 		cure := "renew with --newkey, which switches it on, or switch it on in Moodle (Networking)"
@@ -43,9 +43,9 @@ func (d *diagnosis) ownRow() {
 	}
 }
 
-// ownKey looks at the pair, and at what the own row says of it. A pair in
+// localKey looks at the pair, and at what the own row says of it. A pair in
 // another site's database is not ours to judge.
-func (d *diagnosis) ownKey() {
+func (d *diagnosis) localKey() {
 	t := d.tenant
 	var other *OtherSiteError
 	if errors.As(t.checkOwnRow(), &other) || !t.Pair.Present() && !t.MNetOn() {
@@ -73,10 +73,10 @@ func (d *diagnosis) ownKey() {
 		d.own(SeverityError, "row_certificate", adviceRenew,
 			"its own row holds another certificate than the one of the key pair: peers that ask get a certificate that its private key does not fit")
 	}
-	d.ownExpiry(c)
+	d.localExpiry(c)
 }
 
-func (d *diagnosis) ownExpiry(c *envelope.Certificate) {
+func (d *diagnosis) localExpiry(c *envelope.Certificate) {
 	row, now := time.Unix(d.tenant.Own.Expires, 0), d.Now()
 	if !row.Equal(c.NotAfter) && d.tenant.Own.Certificate == d.tenant.Pair.Certificate {
 		d.own(SeverityWarning, "row_expiry", adviceRenew,
@@ -98,16 +98,16 @@ func (d *diagnosis) ownExpiry(c *envelope.Certificate) {
 
 func day(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
-func (d *diagnosis) ownRights(ctx context.Context) {
+func (d *diagnosis) localRights(ctx context.Context) {
 	if err := d.Store.CheckRights(ctx); err != nil {
 		d.own(SeverityError, "rights", adviceOf(err, "give the account of config.php the right to write, on a server that is no replica"),
 			"a renewal could not store a key: %v", err)
 	}
 }
 
-// ownSite asks the local web server for its key, and says why no peer may be
+// localSite asks the local web server for its key, and says why no peer may be
 // called after it.
-func (d *diagnosis) ownSite(ctx context.Context, report *TenantReport) (silent string) {
+func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent string) {
 	t := d.tenant
 	check, f := d.ask(ctx, t, *t.identity(), d.answersForProof())
 	report.SelfCheck = check
@@ -138,10 +138,10 @@ func (d *diagnosis) ownSite(ctx context.Context, report *TenantReport) (silent s
 	return ""
 }
 
-// ownHistory looks at the retired keys, with which peers learn a new one. An
+// localHistory looks at the retired keys, with which peers learn a new one. An
 // empty history is that of a site that was never renewed, or one that a tool has
 // lost: a peer that does not know the current key tells which.
-func (d *diagnosis) ownHistory(peers []PeerReport) {
+func (d *diagnosis) localHistory(peers []PeerReport) {
 	t := d.tenant
 	lost := slices.ContainsFunc(peers, func(p PeerReport) bool {
 		return p.Outcome == Refused && slices.Contains([]Reason{"fault_710", "cannot_open", "fault_6004"}, p.Reason)
@@ -192,10 +192,10 @@ func (t *Tenant) historyInOrder() bool {
 	return true
 }
 
-// ownAddress compares where this machine finds the own site with where it finds
+// localAddress compares where this machine finds the own site with where it finds
 // its peers: what is proven at a private address says nothing of the way that
 // peers on the internet take. Only peers that answered are looked up.
-func (d *diagnosis) ownAddress(ctx context.Context, peers []PeerReport) {
+func (d *diagnosis) localAddress(ctx context.Context, peers []PeerReport) {
 	locator, ok := d.Network.(Locator)
 	if !ok {
 		return

@@ -54,9 +54,9 @@ func (t *Tenant) ends(c *envelope.Certificate) time.Time {
 	return c.NotAfter
 }
 
-// keepAndLook is the renewal of a key that is not due: the own site is looked at,
+// checkUp is the renewal of a key that is not due: the own site is looked at,
 // and peers that are not proven are pushed to.
-func (r *Renewal) keepAndLook(ctx context.Context, t *Tenant, report *TenantReport) error {
+func (r *Renewal) checkUp(ctx context.Context, t *Tenant, report *TenantReport) error {
 	id, err := r.keep(ctx, t, report)
 	if err != nil {
 		return err
@@ -70,7 +70,7 @@ func (r *Renewal) lookAtPeers(ctx context.Context, own Identity, peers []Peer) [
 		started := r.Now()
 		proof := r.Network.Prove(ctx, own, p, nil, false)
 		if proof.Failure != nil {
-			if told := r.tellPeer(ctx, own, &p); told.Attempts > 0 {
+			if told := r.pushToPeer(ctx, own, &p); told.Attempts > 0 {
 				return told
 			}
 			// Nothing was sent to a peer that had not answered a moment ago.

@@ -14,10 +14,10 @@ import (
 // holds, so storing a key drops none: only when everybody was proven with the
 // current key is the history shortened to what Moodle itself keeps.
 
-// archive is the history after the stored pair has been retired: the pair in
+// historyAfterRetiring is the history after the stored pair has been retired: the pair in
 // front. A pair that stands there already, which a run killed between two steps
 // may leave, is not kept twice.
-func (t *Tenant) archive() []Retired {
+func (t *Tenant) historyAfterRetiring() []Retired {
 	history := make([]Retired, 0, len(t.History)+1)
 	if t.Pair.Present() {
 		history = append(history, Retired{Stored: t.Pair, Expires: t.expires()})

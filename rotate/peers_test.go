@@ -130,7 +130,7 @@ func TestTheHistoryAfterARenewal(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			tenant := Tenant{Pair: c.pair, History: c.history, Generations: c.generations}
 			var got []string
-			for _, h := range tenant.archive() {
+			for _, h := range tenant.historyAfterRetiring() {
 				got = append(got, h.Certificate)
 			}
 			if !slices.Equal(got, c.want) {

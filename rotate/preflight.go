@@ -130,7 +130,7 @@ func (r *Renewal) cure(ctx context.Context, t *Tenant, cause *Failure) (SelfChec
 	} else if err != nil {
 		return SelfFailed, fmt.Errorf("%w: %w", ErrNotFollowed, err)
 	}
-	check, err := r.settle(ctx, t, *t.identity(), SelfSkipped)
+	check, err := r.waitUntilActive(ctx, t, *t.identity(), SelfSkipped)
 	var lost *OwnSiteError
 	switch {
 	case err == nil:

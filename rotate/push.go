@@ -16,10 +16,10 @@ import (
 // many peers of one slow address hold up nobody of another.
 const maxWaiting = 512
 
-// tellPeers pushes the key to every peer and proves each, all at once as far as
+// pushToPeers pushes the key to every peer and proves each, all at once as far as
 // the network lets them. Reports stand in the order of peers.
-func (r *Renewal) tellPeers(ctx context.Context, own Identity, peers []Peer) []PeerReport {
-	return r.workOnEach(peers, func(p *Peer) PeerReport { return r.tellPeer(ctx, own, p) })
+func (r *Renewal) pushToPeers(ctx context.Context, own Identity, peers []Peer) []PeerReport {
+	return r.workOnEach(peers, func(p *Peer) PeerReport { return r.pushToPeer(ctx, own, p) })
 }
 
 // workOn runs work for every peer, and counts for Progress.
@@ -50,9 +50,9 @@ func (r *Renewal) workOnEach(peers []Peer, work func(*Peer) PeerReport) []PeerRe
 	return reports
 }
 
-// tellPeer pushes the key to one peer, proves it, and stores the certificate the
+// pushToPeer pushes the key to one peer, proves it, and stores the certificate the
 // peer turned out to use, in p too.
-func (r *Renewal) tellPeer(ctx context.Context, own Identity, p *Peer) PeerReport {
+func (r *Renewal) pushToPeer(ctx context.Context, own Identity, p *Peer) PeerReport {
 	started := r.Now()
 	report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application}
 	push := r.Network.Push(ctx, own, *p)
@@ -142,8 +142,8 @@ func older(a, b *envelope.Certificate) bool {
 // order a second later.
 var settlesSoon = []Reason{"fault_710", "fault_7023", "fault_7025", "cannot_open", "bad_signature"}
 
-// tellOnceMore tells the peers again whose refusal may have passed by now.
-func (r *Renewal) tellOnceMore(ctx context.Context, own Identity, peers []Peer, reports []PeerReport) {
+// pushOnceMore tells the peers again whose refusal may have passed by now.
+func (r *Renewal) pushOnceMore(ctx context.Context, own Identity, peers []Peer, reports []PeerReport) {
 	var again []Peer
 	var at []int
 	for i, p := range reports {
@@ -154,7 +154,7 @@ func (r *Renewal) tellOnceMore(ctx context.Context, own Identity, peers []Peer, 
 	if len(again) == 0 || r.Sleep(ctx, onceMoreAfter) != nil {
 		return
 	}
-	for i, report := range r.tellPeers(ctx, own, again) {
+	for i, report := range r.pushToPeers(ctx, own, again) {
 		report.Attempts += reports[at[i]].Attempts
 		reports[at[i]] = report
 	}

@@ -109,7 +109,7 @@ func (r *Renewal) run(ctx context.Context, report *TenantReport) error {
 	}
 	defer release()
 	if !r.Due.due(tenant, r.Now()) {
-		return r.keepAndLook(ctx, tenant, report)
+		return r.checkUp(ctx, tenant, report)
 	}
 	before, err := r.preflight(ctx, tenant)
 	report.SelfCheck = before
@@ -123,10 +123,10 @@ func (r *Renewal) run(ctx context.Context, report *TenantReport) error {
 	if err := ctx.Err(); err != nil {
 		return stoppedOr(ctx, err)
 	}
-	if err := r.takeIntoUse(ctx, tenant, *next, tenant.archive(), before, report); err != nil {
+	if err := r.activate(ctx, tenant, *next, tenant.historyAfterRetiring(), before, report); err != nil {
 		return err
 	}
-	return r.distribute(ctx, tenant, *next, r.tellPeers, report)
+	return r.distribute(ctx, tenant, *next, r.pushToPeers, report)
 }
 
 // locked takes the lock, and reads and describes the tenant under it.
@@ -166,7 +166,7 @@ func (r *Renewal) nextIdentity(t *Tenant, g generated) (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Identity{Wwwroot: t.Wwwroot, Key: pair, Archived: readable(t.archive()), Drift: t.Drift}, nil
+	return &Identity{Wwwroot: t.Wwwroot, Key: pair, Archived: readable(t.historyAfterRetiring()), Drift: t.Drift}, nil
 }
 
 type generated struct {

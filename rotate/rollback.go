@@ -28,8 +28,8 @@ func (r *Renewal) rollBack(ctx context.Context, t *Tenant, before SelfCheck, rep
 	if err := ctx.Err(); err != nil {
 		return stoppedOr(ctx, err)
 	}
-	if err := r.takeIntoUse(ctx, t, *former, history, before, report); err != nil {
+	if err := r.activate(ctx, t, *former, history, before, report); err != nil {
 		return err
 	}
-	return r.distribute(ctx, t, *former, r.tellPeers, report)
+	return r.distribute(ctx, t, *former, r.pushToPeers, report)
 }

@@ -11,9 +11,9 @@ import (
 // Moodle's own renewal at expiry locks nothing: a request may have read pair and
 // history before our COMMIT, and writes its own over ours after it.
 
-// overtaken tells whether the own site does not use our stored key because it
+// supersededByMoodle tells whether the own site does not use our stored key because it
 // is right to use another, which it then has proven. Nobody was told of ours.
-func (r *Renewal) overtaken(ctx context.Context, t *Tenant, ours Identity, report *TenantReport) (bool, error) {
+func (r *Renewal) supersededByMoodle(ctx context.Context, t *Tenant, ours Identity, report *TenantReport) (bool, error) {
 	now, err := r.Store.Read(ctx)
 	if err != nil || storesKeyOf(now, ours.Key.Certificate) {
 		return false, nil // giving up says the rest
@@ -38,7 +38,7 @@ func (r *Renewal) overtaken(ctx context.Context, t *Tenant, ours Identity, repor
 
 // keepOverwritten sees to it that a pair that is not the current one any more, as
 // now shows, stands in the history: where Moodle has overwritten it unseen, whoever
-// has learnt its certificate could else never heal. It is put in front, since
+// contains learnt its certificate could else never heal. It is put in front, since
 // nothing there is newer. The error is ErrConflict, and
 // what stood in the way.
 func (r *Renewal) keepOverwritten(ctx context.Context, ours Identity, now *Tenant) error {
@@ -95,7 +95,7 @@ func (r *Renewal) keepLost(ctx context.Context, ours Identity, now *Tenant, repo
 	return conflict
 }
 
-// lookAgain proves the local site once more. again is true when it had gone back
+// recheckLocalSite proves the local site once more. again is true when it had gone back
 // to the old key and was brought to the new one: what peers were told in between
 // may have made them fetch the old certificate. A site that does not answer now is
 // reported as such.
@@ -108,7 +108,7 @@ func (r *Renewal) keepLost(ctx context.Context, ours Identity, now *Tenant, repo
 // dropped and a request may have filled again: of a server that keeps another, the
 // answers before anybody was told have shown it. What a hook empties may be a store of
 // each.
-func (r *Renewal) lookAgain(ctx context.Context, t *Tenant, id Identity, report *TenantReport) (now *Tenant, again bool, err error) {
+func (r *Renewal) recheckLocalSite(ctx context.Context, t *Tenant, id Identity, report *TenantReport) (now *Tenant, again bool, err error) {
 	answers := 1
 	if r.hooked() {
 		answers = r.answersForProof()
@@ -138,18 +138,18 @@ func (r *Renewal) lookAgain(ctx context.Context, t *Tenant, id Identity, report 
 		return now, false, nil
 	}
 	r.Log.Warn().Str("failure", failure.Error()).Msg("the local site went back to the old key")
-	if report.SelfCheck, err = r.settle(ctx, t, id, SelfProven); err != nil {
+	if report.SelfCheck, err = r.waitUntilActive(ctx, t, id, SelfProven); err != nil {
 		return now, false, fmt.Errorf("the local site went back to the old key: %w", err)
 	}
 	return now, true, nil
 }
 
-// lookUntilStill looks at the local site again, and has the peers told again, until
+// recheckUntilStill looks at the local site again, and has the peers told again, until
 // it has not gone back: a site that goes back over and over is not proven. It gives the
 // tenant as the database had it then.
-func (r *Renewal) lookUntilStill(ctx context.Context, t *Tenant, id Identity, report *TenantReport, tell func()) (*Tenant, error) {
+func (r *Renewal) recheckUntilStill(ctx context.Context, t *Tenant, id Identity, report *TenantReport, tell func()) (*Tenant, error) {
 	for range maxLooks {
-		now, again, err := r.lookAgain(ctx, t, id, report)
+		now, again, err := r.recheckLocalSite(ctx, t, id, report)
 		if err != nil || !again {
 			return now, err
 		}

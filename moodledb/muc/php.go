@@ -115,8 +115,8 @@ func (s Site) decode(answer []byte, doing string, to any) error {
 // [Cache.Cached] does, for stores that only Moodle can read. To load the site may refill the entry of table config, as any request does.
 // The error is a *PHPError, or the context's.
 func CachedByPHP(ctx context.Context, site Site) ([]Cached, error) {
-	const doing = "read the cache"
-	answer, err := site.run(ctx, doing, cachedScript)
+	const op = "read the cache"
+	answer, err := site.run(ctx, op, cachedScript)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +124,7 @@ func CachedByPHP(ctx context.Context, site Site) ([]Cached, error) {
 		Problem string
 		Found   map[string][]byte // base64
 	}
-	if err := site.decode(answer, doing, &stores); err != nil {
+	if err := site.decode(answer, op, &stores); err != nil {
 		return nil, err
 	}
 	var all []Cached
