@@ -10,8 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"renew_mnetkeys/moodledb/phpserial"
 	"renew_mnetkeys/internal/testbed"
+	"renew_mnetkeys/moodledb/phpserial"
 )
 
 // realHistories are those that Moodle and Mahara wrote for the vectors.

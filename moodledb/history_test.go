@@ -12,8 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"renew_mnetkeys/rotate"
 	"renew_mnetkeys/internal/testbed"
+	"renew_mnetkeys/rotate"
 )
 
 // TestHistoryOfRealSites reads every history that Moodle and Mahara wrote for the vectors and writes it again.

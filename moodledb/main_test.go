@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/rotate"
-	"renew_mnetkeys/internal/testbed"
 )
 
 func TestMain(m *testing.M) { testbed.Main(m) }

@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/rotate"
-	"renew_mnetkeys/internal/testbed"
 )
 
 // mishap is what happens to one packet, of either direction, once.

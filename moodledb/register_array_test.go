@@ -10,8 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/internal/testbed"
+	"renew_mnetkeys/moodledb/config"
 )
 
 // manyTenants puts n more tenants into the register.

@@ -11,8 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/internal/testbed"
+	"renew_mnetkeys/moodledb/config"
 )
 
 // array is a VMoodle array: config/testdata/sites/array with the register in a database of its own.

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"renew_mnetkeys/rotate"
 	"renew_mnetkeys/internal/testbed"
+	"renew_mnetkeys/rotate"
 )
 
 // TestAServerInTrouble stores a key on a server that is read-only, has no room left, or takes no packet of that size. Nothing may be

@@ -11,11 +11,11 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/moodledb"
 	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/moodledb/muc"
 	"renew_mnetkeys/rotate"
-	"renew_mnetkeys/internal/testbed"
 )
 
 // siteCache is the cache of one site.

@@ -12,9 +12,9 @@ import (
 
 	"github.com/elliotchance/phpserialize"
 
+	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/peers/peertest"
 	"renew_mnetkeys/rotate"
-	"renew_mnetkeys/internal/testbed"
 )
 
 // held is what this process holds, after a collection.

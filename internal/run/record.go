@@ -8,9 +8,9 @@ import (
 	"renew_mnetkeys/internal/cmdline"
 	"renew_mnetkeys/internal/output"
 
+	"renew_mnetkeys/internal/atomicfile"
 	"renew_mnetkeys/internal/metrics"
 	"renew_mnetkeys/internal/report"
-	"renew_mnetkeys/internal/atomicfile"
 )
 
 // openSinks makes sure that everything can be written before anything is done.

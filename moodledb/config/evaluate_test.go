@@ -12,8 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"renew_mnetkeys/moodledb/phpsource"
 	"renew_mnetkeys/internal/testbed"
+	"renew_mnetkeys/moodledb/phpsource"
 )
 
 func TestPHPEvaluatesAFileThatComputes(t *testing.T) {

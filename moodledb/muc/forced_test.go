@@ -11,8 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"renew_mnetkeys/moodledb/phpsource"
 	"renew_mnetkeys/internal/testbed"
+	"renew_mnetkeys/moodledb/phpsource"
 )
 
 // forcedArray is a value of config.php.

@@ -13,8 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"renew_mnetkeys/moodledb/siteuser"
 	"renew_mnetkeys/internal/testbed"
+	"renew_mnetkeys/moodledb/siteuser"
 )
 
 const databasePassword = "S3cret-of-the-database"

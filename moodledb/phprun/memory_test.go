@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"renew_mnetkeys/moodledb/phprun"
 	"renew_mnetkeys/internal/testbed"
+	"renew_mnetkeys/moodledb/phprun"
 )
 
 // A config.php that never stops growing takes 512 MiB and no more, and ends long

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"renew_mnetkeys/moodledb/siteuser"
 	"renew_mnetkeys/internal/testbed"
+	"renew_mnetkeys/moodledb/siteuser"
 )
 
 // script is a run by a php that is a shell script, in a directory that any user can enter.
