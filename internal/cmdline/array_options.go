@@ -35,8 +35,8 @@ func readArrayOptions(cmd Command, c *cli.Context) (all bool, a ArrayOptions, er
 	a.Match, a.Exclude = c.StringSlice("match"), c.StringSlice("exclude")
 	a.WithMaster, a.DBConnections = c.Bool("withmaster"), c.Int("db-connections")
 	a.Parallel, a.Fresh = parallelTenants(), wait(c, "fresh")
-	a.PushOnly, a.Canary, a.MaxFailures = cmd.Name == "push", c.Int("canary"), c.Int("max-failures")
-	a.RollBack, a.FullStop = cmd.Name == "rollback", c.Bool("fullstop")
+	a.PushOnly, a.Canary, a.MaxFailures = cmd.Name == Push, c.Int("canary"), c.Int("max-failures")
+	a.RollBack, a.FullStop = cmd.Name == Rollback, c.Bool("fullstop")
 	for _, bad := range []struct {
 		is      bool
 		problem string
@@ -53,7 +53,7 @@ func readArrayOptions(cmd Command, c *cli.Context) (all bool, a ArrayOptions, er
 	if a.Shard, a.Shards, err = readShard(c.String("shard")); err != nil {
 		return all, a, err
 	}
-	if !cmd.changes() {
+	if !cmd.Changes {
 		return all, a, nil
 	}
 	return all, a, readWays(&a, c.String("push"), c.String("prove"))

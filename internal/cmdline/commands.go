@@ -11,47 +11,77 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
+// Name is a command's word on the command line, in documents and for hooks.
+type Name string
+
+// The commands.
+const (
+	Renew    Name = "renew"
+	Push     Name = "push"
+	Rollback Name = "rollback"
+	Verify   Name = "verify"
+	Status   Name = "status"
+	Check    Name = "check"
+	Doctor   Name = "doctor"
+)
+
 // Command is what the first word of the command line asks for; without one the
 // key is renewed.
 type Command struct {
-	Name string
-	does string // for --help
-	// One and plan work on one tenant; plan is the dry run, nil where there is none.
+	Name    Name
+	Does    string // for --help
+	Changes bool   // it may write
+	Words
+	// One and Plan work on one tenant; Plan is the dry run, nil where there is none.
 	One, Plan func(*rotate.Renewal, context.Context, Options) rotate.TenantReport
 	// Many works on an array, and gives the exit code.
 	Many func(*rotate.Array, context.Context, Options) int
 }
 
-var subcommands = []Command{
+// Words say what a command does to tenants, where people read it.
+type Words struct {
+	To    string // 3 tenants to …
+	Would string // of a dry run: … https://tenant.example
+	Could string // of a dry run: 3 …, whom nothing stops
+	Did   string // 3 …; "" where the outcome's own word says it
+}
+
+// Commands are all, the one without a word first.
+var Commands = []Command{
 	{
-		Name: "renew", does: "renew the key and prove it",
-		One:  func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.Run(ctx) },
-		Plan: func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.Plan(ctx) },
-		Many: runOrPlan,
+		Name: Renew, Does: "renew the key and prove it", Changes: true,
+		Words: Words{To: "renew", Would: "would renew", Could: "can be renewed"},
+		One:   func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.Run(ctx) },
+		Plan:  func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.Plan(ctx) },
+		Many:  runOrPlan,
 	},
 	{
-		Name: "push", does: "distribute the key that is stored, and renew nothing",
-		One: func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.Distribute(ctx) },
+		Name: Push, Does: "distribute the key that is stored, and renew nothing", Changes: true,
+		Words: Words{To: "push", Would: "would push the key of", Could: "can be pushed"},
+		One:   func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.Distribute(ctx) },
 		Plan: func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport {
 			return r.PlanDistribute(ctx)
 		},
 		Many: runOrPlan,
 	},
 	{
-		Name: "rollback", does: "make the newest retired key current again, then push and prove it",
-		One: func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.RollBack(ctx) },
+		Name: Rollback, Does: "make the newest retired key current again, then push and prove it", Changes: true,
+		Words: Words{To: "roll back", Would: "would roll back", Could: "can be rolled back", Did: "rolled back"},
+		One:   func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.RollBack(ctx) },
 		Plan: func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport {
 			return r.PlanRollBack(ctx)
 		},
 		Many: runOrPlan,
 	},
 	{
-		Name: "verify", does: "prove every link by sealed calls, both ways where possible; writes nothing",
-		One:  func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.Verify(ctx) },
-		Many: func(a *rotate.Array, ctx context.Context, _ Options) int { return a.Survey(ctx, rotate.SurveyVerify) },
+		Name: Verify, Does: "prove every link by sealed calls, both ways where possible; writes nothing",
+		Words: Words{To: "verify", Did: "verified"},
+		One:   func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.Verify(ctx) },
+		Many:  func(a *rotate.Array, ctx context.Context, _ Options) int { return a.Survey(ctx, rotate.SurveyVerify) },
 	},
 	{
-		Name: "status", does: "show key, history and peers as the database has them; writes nothing",
+		Name: Status, Does: "show key, history and peers as the database has them; writes nothing",
+		Words: Words{To: "look at", Did: "read"},
 		One: func(r *rotate.Renewal, ctx context.Context, o Options) rotate.TenantReport {
 			return r.Status(ctx, o.Live)
 		},
@@ -63,16 +93,42 @@ var subcommands = []Command{
 		},
 	},
 	{
-		Name: "check", does: "verify for Nagios and Icinga: one line, performance data, exit 0 to 3; writes nothing",
-		One:  func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.Verify(ctx) },
-		Many: func(a *rotate.Array, ctx context.Context, _ Options) int { return a.Survey(ctx, rotate.SurveyVerify) },
+		Name: Check, Does: "verify for Nagios and Icinga: one line, performance data, exit 0 to 3; writes nothing",
+		Words: Words{To: "check"},
+		One:   func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.Verify(ctx) },
+		Many:  func(a *rotate.Array, ctx context.Context, _ Options) int { return a.Survey(ctx, rotate.SurveyVerify) },
 	},
 	{
-		Name: "doctor", does: "find what is wrong, and say what to do; writes nothing",
-		One:  func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.Diagnose(ctx) },
-		Many: func(a *rotate.Array, ctx context.Context, _ Options) int { return a.Survey(ctx, rotate.SurveyDoctor) },
+		Name: Doctor, Does: "find what is wrong, and say what to do; writes nothing",
+		Words: Words{To: "examine", Did: "examined"},
+		One:   func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.Diagnose(ctx) },
+		Many:  func(a *rotate.Array, ctx context.Context, _ Options) int { return a.Survey(ctx, rotate.SurveyDoctor) },
 	},
 }
+
+// row is the command of that name; the first where there is none.
+func (n Name) row() Command {
+	for _, c := range Commands {
+		if c.Name == n {
+			return c
+		}
+	}
+	return Commands[0]
+}
+
+// Changes tells whether the command may write.
+func (n Name) Changes() bool { return n.row().Changes }
+
+// Good is the outcome of a tenant with which the command has done its work.
+func (n Name) Good() rotate.Outcome {
+	if n == Renew || n == Rollback {
+		return rotate.Renewed
+	}
+	return rotate.Kept
+}
+
+// Words say what the command does.
+func (n Name) Words() Words { return n.row().Words }
 
 func runOrPlan(a *rotate.Array, ctx context.Context, o Options) int {
 	if o.DryRun {
@@ -84,41 +140,38 @@ func runOrPlan(a *rotate.Array, ctx context.Context, o Options) int {
 // CommandOf takes the command's word off the command line.
 func CommandOf(args []string) (Command, []string) {
 	if len(args) > 1 {
-		for _, cmd := range subcommands[1:] {
-			if args[1] == cmd.Name {
+		for _, cmd := range Commands[1:] {
+			if args[1] == string(cmd.Name) {
 				return cmd, slices.Concat(args[:1], args[2:])
 			}
 		}
 	}
-	return subcommands[0], args
+	return Commands[0], args
 }
 
 // line is how the command is called.
 func (c Command) line() string {
-	if c.Name == subcommands[0].Name {
+	if c.Name == Commands[0].Name {
 		return "renew_mnetkeys"
 	}
-	return "renew_mnetkeys " + c.Name
+	return "renew_mnetkeys " + string(c.Name)
 }
 
-// changes tells whether the command may write.
-func (c Command) changes() bool { return slices.Contains(Changing, c.Name) }
-
 // Writes tells whether the run may write: then it must not read what a replica has.
-func (o Options) Writes() bool { return slices.Contains(Changing, o.Command) && !o.DryRun }
+func (o Options) Writes() bool { return o.Command.Changes() && !o.DryRun }
 
 // strayWord explains a word that is no option.
 func strayWord(cmd Command, words []string) error {
 	var names []string
-	for _, c := range subcommands[1:] {
-		names = append(names, c.Name)
+	for _, c := range Commands[1:] {
+		names = append(names, string(c.Name))
 	}
 	hint := "the commands are " + strings.Join(names, ", ") + ", and every option starts with --; see renew_mnetkeys --help"
-	isCommand := slices.ContainsFunc(subcommands, func(c Command) bool { return c.Name == words[0] })
+	isCommand := slices.ContainsFunc(Commands, func(c Command) bool { return string(c.Name) == words[0] })
 	switch {
-	case isCommand && words[0] == subcommands[0].Name:
+	case isCommand && words[0] == string(Commands[0].Name):
 		hint = "leave the word out: without a command the key is renewed"
-	case isCommand && cmd.Name == subcommands[0].Name:
+	case isCommand && cmd.Name == Commands[0].Name:
 		hint = "the command comes first: renew_mnetkeys " + words[0] + " …"
 	case strings.HasPrefix(words[0], "http"):
 		hint = cmd.line() + " --host=" + strings.Join(words, " ")
@@ -136,7 +189,7 @@ func usageProblem(cmd Command, err error) error {
 	if _, name, ok := strings.Cut(problem, "flag provided but not defined: -"); ok {
 		for _, o := range optionTable() {
 			if slices.Contains(o.flag.Names(), strings.TrimLeft(name, "-")) {
-				hint = fmt.Sprintf("it is an option of %s; see renew_mnetkeys --help", strings.Join(o.of, ", "))
+				hint = fmt.Sprintf("it is an option of %s; see renew_mnetkeys --help", o.takers())
 			}
 		}
 	}

@@ -60,14 +60,32 @@ var sections = []section{whichSite, whichTenants, theRenewal, theLook, theHooks,
 type option struct {
 	flag    cli.Flag
 	section section
-	of      []string
+	of      []Name
 }
 
-// Changing are the commands that write.
-var Changing = []string{"renew", "push", "rollback"}
+// words are the commands of an option that not all take, as they are typed.
+func (o option) words() []string {
+	var words []string
+	for _, n := range o.of {
+		words = append(words, string(n))
+	}
+	return words
+}
+
+func (o option) takers() string { return strings.Join(o.words(), ", ") }
+
+// changing are the commands that write.
+func changing() (names []Name) {
+	for _, c := range Commands {
+		if c.Changes {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
 
 func optionTable() []option {
-	renewing, renew := []string{"renew", "rollback"}, []string{"renew"}
+	changing, renewing, renew := changing(), []Name{Renew, Rollback}, []Name{Renew}
 	return []option{
 		{&cli.StringFlag{Name: "host", Aliases: []string{"H"}, Usage: "(`URL`) wwwroot of the tenant; without it the tenant of config.php itself"}, whichSite, nil},
 		{&cli.StringFlag{Name: "config", Usage: "(`PATH`) Moodle's config.php; else MOODLE_CONFIG, upwards from here, the usual places (below)"}, whichSite, nil},
@@ -80,12 +98,12 @@ func optionTable() []option {
 		{&cli.StringSliceFlag{Name: "match", Usage: "(`GLOB`) with --all: only tenants whose wwwroot it matches; * matches slashes too"}, whichTenants, nil},
 		{&cli.StringSliceFlag{Name: "exclude", Usage: "(`GLOB`) with --all: not these"}, whichTenants, nil},
 		{&cli.StringFlag{Name: "shard", Usage: "(`I/N`) with --all: this machine's part, I from 0 to N-1"}, whichTenants, nil},
-		{&cli.BoolFlag{Name: "fullstop", Aliases: []string{"s"}, Usage: "with --all: stop at the first tenant that fails"}, whichTenants, Changing},
+		{&cli.BoolFlag{Name: "fullstop", Aliases: []string{"s"}, Usage: "with --all: stop at the first tenant that fails"}, whichTenants, changing},
 		{&cli.IntFlag{Name: "max-failures", Usage: "(`N`) with --all: renew no more tenants once so many failed; without it all are tried"}, whichTenants, renewing},
 		{&cli.IntFlag{Name: "canary", Value: 1, Usage: "(`N`) with --all: so many tenants go first; one that fails stops the others"}, whichTenants, renewing},
 		{duration("fresh", "1h", "(`DURATION`) with --all: a key younger than this is kept, distributed and proven"), whichTenants, renew},
-		{&cli.StringFlag{Name: "push", Value: "auto", Usage: "(`WAY`) with --all: auto tells tenants of the array by their databases, keyswap by HTTP"}, whichTenants, Changing},
-		{&cli.StringFlag{Name: "prove", Value: "database", Usage: "(`HOW`) with --all: tenants by database, by calls, or by sample=K calls each"}, whichTenants, Changing},
+		{&cli.StringFlag{Name: "push", Value: "auto", Usage: "(`WAY`) with --all: auto tells tenants of the array by their databases, keyswap by HTTP"}, whichTenants, changing},
+		{&cli.StringFlag{Name: "prove", Value: "database", Usage: "(`HOW`) with --all: tenants by database, by calls, or by sample=K calls each"}, whichTenants, changing},
 		{&cli.IntFlag{Name: "db-connections", Value: 8, Usage: "(`N`) with --all: connections to one database server at once"}, whichTenants, nil},
 
 		{&cli.BoolFlag{Name: "newkey", Aliases: []string{"n"}, Usage: "start MNet first if it is off, then renew"}, theRenewal, renew},
@@ -96,17 +114,17 @@ func optionTable() []option {
 		{duration("random-delay", "0s", "(`DURATION`) wait up to so long first, unless on a terminal or in a dry run"), theRenewal, renew},
 		{&cli.IntFlag{Name: "days", Usage: "(`N`) life of the new certificate; without it the site's, mostly 28"}, theRenewal, renew},
 		{&cli.IntFlag{Name: "key-bits", Value: 2048, Usage: "(`N`) size of the new RSA key: 2048, 3072 or 4096"}, theRenewal, renew},
-		{&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "roll back without asking; needed where nobody can be asked"}, theRenewal, []string{"rollback"}},
-		{duration("lock-wait", "30s", "(`DURATION`) how long to wait for another run on this tenant"), theRenewal, Changing},
-		{&cli.BoolFlag{Name: "dry-run", Usage: "say what would be done; write nothing, send no key"}, theRenewal, Changing},
+		{&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "roll back without asking; needed where nobody can be asked"}, theRenewal, []Name{Rollback}},
+		{duration("lock-wait", "30s", "(`DURATION`) how long to wait for another run on this tenant"), theRenewal, changing},
+		{&cli.BoolFlag{Name: "dry-run", Usage: "say what would be done; write nothing, send no key"}, theRenewal, changing},
 
-		{&cli.BoolFlag{Name: "live", Usage: "make the sealed calls of verify besides reading the database"}, theLook, []string{"status"}},
-		{duration("warning", "7d", "(`DURATION`) WARNING when less of the key's life is left"), theLook, []string{"check"}},
-		{duration("critical", "2d", "(`DURATION`) CRITICAL when less of the key's life is left"), theLook, []string{"check"}},
+		{&cli.BoolFlag{Name: "live", Usage: "make the sealed calls of verify besides reading the database"}, theLook, []Name{Status}},
+		{duration("warning", "7d", "(`DURATION`) WARNING when less of the key's life is left"), theLook, []Name{Check}},
+		{duration("critical", "2d", "(`DURATION`) CRITICAL when less of the key's life is left"), theLook, []Name{Check}},
 
-		{&cli.StringFlag{Name: "pre-hook", Usage: "(`COMMAND`) run before anything is done; where it fails, nothing is"}, theHooks, Changing},
-		{&cli.StringFlag{Name: "cache-hook", Usage: "(`COMMAND`) drops Moodle's cached configuration, instead of our own way"}, theHooks, Changing},
-		{&cli.StringFlag{Name: "post-hook", Usage: "(`COMMAND`) run at the end, with the JSON document on its stdin"}, theHooks, Changing},
+		{&cli.StringFlag{Name: "pre-hook", Usage: "(`COMMAND`) run before anything is done; where it fails, nothing is"}, theHooks, changing},
+		{&cli.StringFlag{Name: "cache-hook", Usage: "(`COMMAND`) drops Moodle's cached configuration, instead of our own way"}, theHooks, changing},
+		{&cli.StringFlag{Name: "post-hook", Usage: "(`COMMAND`) run at the end, with the JSON document on its stdin"}, theHooks, changing},
 
 		{duration("timeout", "15s", "(`DURATION`) limit of one call to a peer"), thePeers, nil},
 		{duration("deadline", "10m", "(`DURATION`) limit of the run; peers not reached by then stay pending"), thePeers, nil},
@@ -119,7 +137,7 @@ func optionTable() []option {
 
 		{&cli.BoolFlag{Name: "json", Usage: "print one JSON document on stdout and nothing else there"}, theOutput, nil},
 		{&cli.StringFlag{Name: "report", Usage: "(`FILE`) write an HTML page about the run"}, theOutput, nil},
-		{&cli.StringFlag{Name: "prometheus-file", Usage: "(`FILE`) write metrics for the node exporter's textfile collector"}, theOutput, []string{"renew", "push", "rollback", "verify", "check"}},
+		{&cli.StringFlag{Name: "prometheus-file", Usage: "(`FILE`) write metrics for the node exporter's textfile collector"}, theOutput, []Name{Renew, Push, Rollback, Verify, Check}},
 		{&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing unless something failed"}, theOutput, nil},
 		{&cli.BoolFlag{Name: "debug", Aliases: []string{"d"}, Usage: "log what is done on stderr"}, theOutput, nil},
 		{&cli.StringFlag{Name: "log-format", Value: "console", Usage: "(`FORMAT`) how the log is written: console or json"}, theOutput, nil},
@@ -127,12 +145,12 @@ func optionTable() []option {
 }
 
 // takes tells whether a command has the option.
-func (o option) takes(command string) bool {
+func (o option) takes(command Name) bool {
 	return len(o.of) == 0 || slices.Contains(o.of, command)
 }
 
 // flagsOf are the flags of a command, each with its environment variable.
-func flagsOf(command string) []cli.Flag {
+func flagsOf(command Name) []cli.Flag {
 	var list []cli.Flag
 	for _, o := range optionTable() {
 		if o.takes(command) {

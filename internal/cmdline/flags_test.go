@@ -50,8 +50,8 @@ func TestEveryOptionOfTheContractIsThere(t *testing.T) {
 }
 
 func TestHooksAreForWhatChangesSomething(t *testing.T) {
-	for _, cmd := range subcommands {
-		if takes := slices.ContainsFunc(optionTable(), func(o option) bool { return o.flag.Names()[0] == "cache-hook" && o.takes(cmd.Name) }); takes != cmd.changes() {
+	for _, cmd := range Commands {
+		if takes := slices.ContainsFunc(optionTable(), func(o option) bool { return o.flag.Names()[0] == "cache-hook" && o.takes(cmd.Name) }); takes != cmd.Changes {
 			t.Errorf("%s: %v", cmd.Name, takes)
 		}
 	}

@@ -27,7 +27,7 @@ func completions() []completion {
 				continue
 			}
 			line := optionLine(o.flag)
-			c := completion{long: o.flag.Names()[0], does: line[1], words: enumerated(o.flag.Names()[0]), of: o.of}
+			c := completion{long: o.flag.Names()[0], does: line[1], words: enumerated(o.flag.Names()[0]), of: o.words()}
 			if names := o.flag.Names(); len(names) > 1 {
 				c.short = names[1]
 			}
@@ -79,8 +79,8 @@ func groups() []group {
 // commandWords are the commands as they are typed: renew is not.
 func commandWords() []string {
 	var words []string
-	for _, c := range subcommands[1:] {
-		words = append(words, c.Name)
+	for _, c := range Commands[1:] {
+		words = append(words, string(c.Name))
 	}
 	return words
 }

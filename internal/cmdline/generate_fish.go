@@ -8,8 +8,8 @@ import (
 func fishCompletion() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, fishHead, strings.Join(commandWords(), " "))
-	for _, c := range subcommands[1:] {
-		fmt.Fprintf(&b, "complete -c renew_mnetkeys -n __renew_mnetkeys_first -a %s -d %s\n", c.Name, fishQuoted(c.does))
+	for _, c := range Commands[1:] {
+		fmt.Fprintf(&b, "complete -c renew_mnetkeys -n __renew_mnetkeys_first -a %s -d %s\n", c.Name, fishQuoted(c.Does))
 	}
 	fmt.Fprintf(&b, "complete -c renew_mnetkeys -n __renew_mnetkeys_first -a generate -d %s\n", fishQuoted(generateDoes))
 	for _, g := range generators() {

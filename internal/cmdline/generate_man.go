@@ -13,8 +13,8 @@ func manPage() string {
 	fmt.Fprintf(&b, ".TH RENEW_MNETKEYS 8 \"\" %s \"System Administration\"\n", roffQuoted("renew_mnetkeys "+release))
 	b.WriteString(manHead)
 	b.WriteString(".SH COMMANDS\nThe command is the first word. Without one the key is renewed.\n")
-	for _, c := range subcommands[1:] {
-		tagged(&b, roffBold(c.Name), c.does)
+	for _, c := range Commands[1:] {
+		tagged(&b, roffBold(string(c.Name)), c.Does)
 	}
 	tagged(&b, roffBold("generate"), generateDoes)
 	b.WriteString(".SH OPTIONS\nOptions are written \\fB\\-\\-k=v\\fR or \\fB\\-\\-k v\\fR. " + roff("DURATION is written as 90s, 36h or 7d.") + "\n")
@@ -53,22 +53,22 @@ func manUsage(o option) string {
 	if o.of == nil {
 		return usage
 	}
-	return usage + " [" + strings.Join(o.of, ", ") + "]"
+	return usage + " [" + o.takers() + "]"
 }
 
 // manExits has the exit codes of the commands that write, of those that look, and
 // of check.
 func manExits(b *strings.Builder) {
 	b.WriteString(".SH \"EXIT STATUS\"\n")
-	for _, first := range subcommands {
+	for _, first := range Commands {
 		codes := exitCodes(first)
 		var same []string
-		for _, c := range subcommands {
+		for _, c := range Commands {
 			if exitCodes(c) == codes {
-				same = append(same, c.Name)
+				same = append(same, string(c.Name))
 			}
 		}
-		if same[0] != first.Name {
+		if same[0] != string(first.Name) {
 			continue
 		}
 		fmt.Fprintf(b, ".SS %s\n", roffQuoted("Of "+strings.Join(same, ", ")))

@@ -36,13 +36,13 @@ func TestManHasNothingToSayOfThePage(t *testing.T) {
 			t.Errorf("the page does not say of --%s: %s", c.long, c.does)
 		}
 	}
-	for _, cmd := range subcommands {
+	for _, cmd := range Commands {
 		for line := range strings.Lines(exitCodes(cmd)) {
 			if _, means, _ := strings.Cut(strings.TrimSpace(line), "  "); !strings.Contains(words, means) {
 				t.Errorf("the page does not say %q, which is an exit code of %s", means, cmd.Name)
 			}
 		}
-		if cmd.Name != "renew" && !strings.Contains(words, cmd.Name+" "+cmd.does) {
+		if cmd.Name != "renew" && !strings.Contains(words, string(cmd.Name)+" "+cmd.Does) {
 			t.Errorf("the page does not say what %s does", cmd.Name)
 		}
 	}
@@ -96,7 +96,7 @@ func partners(o option) []string {
 
 func commandThatTakes(t *testing.T, o option) Command {
 	t.Helper()
-	for _, cmd := range subcommands {
+	for _, cmd := range Commands {
 		if o.takes(cmd.Name) {
 			return cmd
 		}
@@ -151,7 +151,7 @@ func TestEveryLineOfTheSampleIsAcceptedWhenItIsUncommented(t *testing.T) {
 	if err := os.WriteFile(path, []byte("no-such-option = 1\n"+sample), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if asRead(subcommands[0], "--options="+path) == nil {
+	if asRead(Commands[0], "--options="+path) == nil {
 		t.Error("an option that is none is accepted too")
 	}
 }

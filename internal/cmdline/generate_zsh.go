@@ -8,8 +8,8 @@ import (
 // zshCompletion is a file of $fpath, and can be sourced as well.
 func zshCompletion() string {
 	var commands, options strings.Builder
-	for _, c := range subcommands[1:] {
-		fmt.Fprintf(&commands, "    %s\n", zshQuoted(c.Name+":"+c.does))
+	for _, c := range Commands[1:] {
+		fmt.Fprintf(&commands, "    %s\n", zshQuoted(string(c.Name)+":"+c.Does))
 	}
 	fmt.Fprintf(&commands, "    %s\n", zshQuoted("generate:"+generateDoes))
 	for _, g := range groups() {

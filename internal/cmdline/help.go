@@ -17,7 +17,7 @@ const helpTemplate = "{{.Description}}"
 // option there is; of the others, with those they take.
 func helpText(cmd Command) string {
 	var b strings.Builder
-	whole := cmd.Name == subcommands[0].Name
+	whole := cmd.Name == Commands[0].Name
 	if whole {
 		b.WriteString(`renew_mnetkeys renews the MNet key of a Moodle tenant and proves that every peer uses the new one.
 
@@ -28,19 +28,19 @@ Usage:
 
 Commands:
 `)
-		fmt.Fprintf(&b, "  %-10s %s\n", "(none)", subcommands[0].does)
-		for _, c := range subcommands[1:] {
-			fmt.Fprintf(&b, "  %-10s %s\n", c.Name, c.does)
+		fmt.Fprintf(&b, "  %-10s %s\n", "(none)", Commands[0].Does)
+		for _, c := range Commands[1:] {
+			fmt.Fprintf(&b, "  %-10s %s\n", c.Name, c.Does)
 		}
 		fmt.Fprintf(&b, "  %-10s %s\n", "generate", generateDoes)
 	} else {
-		fmt.Fprintf(&b, "%s: %s\n\nUsage:\n  %s [options]\n", cmd.line(), cmd.does, cmd.line())
+		fmt.Fprintf(&b, "%s: %s\n\nUsage:\n  %s [options]\n", cmd.line(), cmd.Does, cmd.line())
 	}
 	for _, s := range sections {
 		writeSection(&b, s, cmd, whole)
 	}
 	example := "MNETKEYS_CA_FILE for --ca-file"
-	if cmd.changes() {
+	if cmd.Changes {
 		example = "MNETKEYS_DRY_RUN for --dry-run"
 	}
 	fmt.Fprintf(&b, `
@@ -49,7 +49,7 @@ Commands:
 
 Every option has an environment variable: MNETKEYS_HOST for --host, %s.
 DURATION is written as 90s, 36h or 7d.`, example)
-	if cmd.changes() {
+	if cmd.Changes {
 		b.WriteString(" COMMAND is run by /bin/sh -c: a path with blanks must be quoted in it.")
 	}
 	if whole {
@@ -78,21 +78,21 @@ func writeSection(b *strings.Builder, s section, cmd Command, whole bool) {
 		}
 		line := optionLine(o.flag)
 		if whole && !o.takes(cmd.Name) {
-			line[1] = strings.Join(o.of, ", ") + ": " + line[1]
+			line[1] = o.takers() + ": " + line[1]
 		}
 		fmt.Fprintf(b, "  %-29s %s\n", line[0], line[1])
 	}
 }
 
 func exitCodes(cmd Command) string {
-	if cmd.Name == "check" {
+	if cmd.Name == Check {
 		return `  0  OK
   1  WARNING: the key ends soon, or something is not proven
   2  CRITICAL: the key ends very soon, or the own site does not use it
   3  UNKNOWN: it could not be found out, or this line not be written
 `
 	}
-	if !cmd.changes() {
+	if !cmd.Changes {
 		return `  0  all is well
   1  the tenant could not be looked at, or its own set-up is wrong
   2  usage or configuration

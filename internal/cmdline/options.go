@@ -17,7 +17,7 @@ var keySizes = []int{2048, 3072, 4096}
 
 // Options are the command line and its environment, read once.
 type Options struct {
-	Command  string
+	Command  Name
 	Host     string
 	NewKey   bool
 	BindHost []string
@@ -145,10 +145,10 @@ func (o Options) checked() (Options, error) {
 		{o.Concurrency < 1 || o.Concurrency > 1000, "--concurrency must be 1 to 1000", ""},
 		{o.Retries < 0 || o.Retries > 10, "--retries must be 0 to 10", ""},
 		{o.Days < 0 || o.Days > 3650, "--days must be 1 to 3650", ""},
-		{o.Command == "renew" && !slices.Contains(keySizes, o.KeyBits), "--key-bits must be 2048, 3072 or 4096", ""},
+		{o.Command == Renew && !slices.Contains(keySizes, o.KeyBits), "--key-bits must be 2048, 3072 or 4096", ""},
 		{o.All && o.Host != "", "--all and --host contradict each other", "--host names one tenant, --all is the array; for some of it use --all --match"},
 		{o.Due.OnlyIfDue && (o.NewKey || len(o.BindHost) > 0), "--if-due is for a site that runs: --newkey and --bindhost set one up", "run them once, without --if-due"},
-		{o.Command == "check" && o.Critical > o.Warning, "--critical must not be longer than --warning", "it is how much of the key's life is left"},
+		{o.Command == Check && o.Critical > o.Warning, "--critical must not be longer than --warning", "it is how much of the key's life is left"},
 		{o.All && len(o.BindHost) > 0, "--all and --bindhost contradict each other", "connect hosts first: --bindhost goes with --host"},
 		{o.Quiet && o.Debug, "--quiet and --debug contradict each other", "for a silent run with a log use --quiet alone: failures are always logged"},
 		{o.TLSSkipVerify && o.CAFile != "", "--tls-skip-verify makes --ca-file meaningless", "drop --tls-skip-verify to verify against --ca-file"},

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"renew_mnetkeys/internal/cmdline"
 	"renew_mnetkeys/rotate"
 )
 
@@ -41,7 +42,7 @@ func NewArray(out *Printer) *Array {
 	if out.Options.JSON {
 		a.json = &jsonStream{w: out.stdout, head: out.Document(0, nil)}
 	}
-	if out.Options.Command == "check" {
+	if out.Options.Command == cmdline.Check {
 		a.check = &checkSummary{warning: out.Options.Warning, critical: out.Options.Critical, now: out.Started}
 	}
 	return a
@@ -50,12 +51,8 @@ func NewArray(out *Printer) *Array {
 // Begin tells what is going to be done.
 func (a *Array) Begin(selected, members int) {
 	a.tenants, a.phaseStarted = selected, time.Now()
-	a.say("%d tenants to %s, in an array of %d sites", selected, beginWords[a.Options.Command], members)
+	a.say("%d tenants to %s, in an array of %d sites", selected, a.Options.Command.Words().To, members)
 }
-
-// beginWords say what a command does to tenants.
-var beginWords = map[string]string{"renew": "renew", "push": "push", "rollback": "roll back", "verify": "verify", "status": "look at",
-	"doctor": "examine", "check": "check"}
 
 // say writes a line for people that is no result: nothing for scripts. A job that
 // may turn out to have nothing to do holds its lines until it has.
@@ -146,7 +143,7 @@ func (a *Array) Tenant(r rotate.TenantReport) {
 // note keeps what is to be said of a tenant that did not fail.
 func (a *Array) note(r rotate.TenantReport) {
 	switch {
-	case a.Options.Command == "status" && r.Err == nil:
+	case a.Options.Command == cmdline.Status && r.Err == nil:
 		a.notes = append(a.notes, statusLine(r, a.Started))
 	case len(r.Findings) > 0:
 		a.notes = append(a.notes, renderFindings(r, a.paint))
@@ -216,7 +213,7 @@ func (a *Array) summary() string {
 	case a.Options.DryRun:
 		b.WriteString("; dry run: nothing was changed")
 	case a.tenants == 0: // a shard may be empty
-	case a.Options.Command == "status" && !a.Options.Live:
+	case a.Options.Command == cmdline.Status && !a.Options.Live:
 		fmt.Fprintf(&b, "; %d links", a.total)
 	case a.byRow > 0:
 		fmt.Fprintf(&b, "; %d of %d links proven (%d by database)", a.proven, a.total, a.byRow)
@@ -230,15 +227,14 @@ func (a *Array) summary() string {
 // outcomeSummary counts the outcomes, in the words of the command.
 func (a *Array) outcomeSummary() string {
 	var parts []string
+	words := a.Options.Command.Words()
 	for _, o := range []rotate.Outcome{rotate.Renewed, rotate.Kept, rotate.Undone, rotate.Failed} {
 		word := string(o)
 		switch {
 		case a.Options.DryRun && o == rotate.Kept:
-			word = couldWords[a.Options.Command]
-		case a.Options.Command == "rollback" && o == rotate.Renewed:
-			word = "rolled back"
-		case readWords[a.Options.Command] != "" && o == rotate.Kept:
-			word = readWords[a.Options.Command]
+			word = words.Could
+		case words.Did != "" && o == a.Options.Command.Good():
+			word = words.Did
 		}
 		n := a.outcomes[o]
 		if o == rotate.Kept {
@@ -256,12 +252,6 @@ func (a *Array) outcomeSummary() string {
 	}
 	return strings.Join(parts, ", ")
 }
-
-// couldWords say of a dry run what nothing stands against.
-var couldWords = map[string]string{"renew": "can be renewed", "push": "can be pushed", "rollback": "can be rolled back"}
-
-// readWords say what a command that leaves keys alone has done.
-var readWords = map[string]string{"verify": "verified", "status": "read", "doctor": "examined"}
 
 // peerSummary has one line for each reason, with an example and its next step.
 func (a *Array) peerSummary(b *strings.Builder) {

@@ -2,7 +2,6 @@ package output
 
 import (
 	"errors"
-	"slices"
 	"syscall"
 
 	"renew_mnetkeys/internal/cmdline"
@@ -32,7 +31,7 @@ func (out *Printer) advise(r *rotate.TenantReport) {
 	}
 	for i := range r.Peers {
 		if p := &r.Peers[i]; p.Next == "" {
-			p.Next = r.NextStep(*p, slices.Contains(cmdline.Changing, out.Options.Command))
+			p.Next = r.NextStep(*p, out.Options.Command.Changes())
 		}
 	}
 }
@@ -44,7 +43,7 @@ func (out *Printer) hintOf(r rotate.TenantReport) string {
 	var own *rotate.OwnSiteError
 	hint := rotate.HintOf(r.Err)
 	switch {
-	case errors.As(r.Err, &own) && !slices.Contains(cmdline.Changing, out.Options.Command):
+	case errors.As(r.Err, &own) && !out.Options.Command.Changes():
 		return hintOwnSitePush
 	case r.Exit != rotate.ExitOwnSite && errors.As(r.Err, &sig):
 		return interruptedHint(out.Options)
@@ -56,7 +55,7 @@ func (out *Printer) hintOf(r rotate.TenantReport) string {
 
 // interruptedHint is what to do after a run that a signal has ended.
 func interruptedHint(o cmdline.Options) string {
-	if !slices.Contains(cmdline.Changing, o.Command) || o.DryRun {
+	if !o.Command.Changes() || o.DryRun {
 		return "nothing was changed: start it again at any time"
 	}
 	push := "renew_mnetkeys push"

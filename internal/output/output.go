@@ -74,7 +74,7 @@ func (out *Printer) Progress(done, total int) {
 func (out *Printer) Print(report rotate.TenantReport, code int) int {
 	out.advise(&report)
 	out.Sinks.add(report)
-	if out.Options.Command == "check" {
+	if out.Options.Command == cmdline.Check {
 		sum := &checkSummary{warning: out.Options.Warning, critical: out.Options.Critical, now: out.Started}
 		sum.add(report)
 		code = sum.close(out)
@@ -129,12 +129,12 @@ func (out *Printer) render(report rotate.TenantReport, code int) string {
 	// Of a tenant that could not be read there is nothing to show but that.
 	read := report.Outcome != rotate.Failed
 	switch {
-	case out.Options.Command == "status" && read:
+	case out.Options.Command == cmdline.Status && read:
 		return renderStatus(report, out.Started, out.paint)
-	case out.Options.Command == "doctor" && (read || len(report.Findings) > 0):
+	case out.Options.Command == cmdline.Doctor && (read || len(report.Findings) > 0):
 		return renderFindings(report, out.paint)
 	}
-	whole := out.Terminal || code != rotate.ExitOK || out.Options.DryRun || out.Options.Command == "verify"
+	whole := out.Terminal || code != rotate.ExitOK || out.Options.DryRun || out.Options.Command == cmdline.Verify
 	return renderText(report, whole, out.Options, out.paint)
 }
 
@@ -192,7 +192,7 @@ func (out *Printer) printJSON(report rotate.TenantReport, code int) {
 
 // Document is what --json prints of the run so far.
 func (out *Printer) Document(code int, tenants []rotate.TenantReport) document {
-	return document{Version: 1, Command: out.Options.Command, DryRun: out.Options.DryRun, ExitCode: code,
+	return document{Version: 1, Command: string(out.Options.Command), DryRun: out.Options.DryRun, ExitCode: code,
 		Started: out.Started.UTC().Truncate(time.Millisecond), TookMS: time.Since(out.Started).Milliseconds(), Tenants: tenants}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"renew_mnetkeys/internal/cmdline"
 	"renew_mnetkeys/rotate"
 )
 
@@ -45,11 +46,11 @@ func (r *Results) close() {
 
 // code is the exit code of a run that has come to code. A check that has not said
 // its line knows nothing; else only 0 would say that all is well.
-func (r *Results) code(command string, code int) int {
+func (r *Results) code(command cmdline.Name, code int) int {
 	switch {
 	case r.lost == nil:
 		return code
-	case command == "check":
+	case command == cmdline.Check:
 		return int(Unknown)
 	case code == rotate.ExitOK:
 		return rotate.ExitPeers
@@ -58,7 +59,7 @@ func (r *Results) code(command string, code int) int {
 }
 
 // Settle is the end of every command: what was not written is said, and counts.
-func (r *Results) Settle(command string, code int, stderr io.Writer) int {
+func (r *Results) Settle(command cmdline.Name, code int, stderr io.Writer) int {
 	r.close()
 	if r.lost != nil && !r.told {
 		PrintError(stderr, &unwrittenError{r.lost})

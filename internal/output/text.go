@@ -37,11 +37,9 @@ func outcomeWords(r rotate.TenantReport, o cmdline.Options) string {
 	case o.DryRun && r.Outcome == rotate.Kept && r.NotDue:
 		return "would keep the key of"
 	case o.DryRun && r.Outcome == rotate.Kept:
-		return map[string]string{"renew": "would renew", "push": "would push the key of", "rollback": "would roll back"}[o.Command]
-	case o.Command == "rollback" && r.Outcome == rotate.Renewed:
-		return "rolled back"
-	case o.Command == "verify" && r.Outcome == rotate.Kept:
-		return "verified"
+		return o.Command.Words().Would
+	case (o.Command == cmdline.Rollback || o.Command == cmdline.Verify) && r.Outcome == o.Command.Good():
+		return o.Command.Words().Did
 	}
 	return string(r.Outcome)
 }

@@ -59,7 +59,7 @@ func (h *hookRunner) run(ctx context.Context, name, line string, input any, env 
 	if err != nil {
 		return &hookError{name, err}
 	}
-	env = append(env, "MNET_HOOK="+name, "MNET_COMMAND="+h.out.Options.Command)
+	env = append(env, "MNET_HOOK="+name, "MNET_COMMAND="+string(h.out.Options.Command))
 	said, err := hooks.Command(line).Run(ctx, append(text, '\n'), env, hooks.Limits{})
 	event := h.out.Log.Debug()
 	if err != nil {

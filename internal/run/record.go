@@ -46,7 +46,7 @@ type pageSink struct {
 
 // Finish implements sink.
 func (p *pageSink) Finish(code int) error {
-	run := report.Run{Command: p.out.Options.Command, DryRun: p.out.Options.DryRun, Started: p.out.Started, Took: time.Since(p.out.Started),
+	run := report.Run{Command: string(p.out.Options.Command), DryRun: p.out.Options.DryRun, Started: p.out.Started, Took: time.Since(p.out.Started),
 		ExitCode: code, Version: cmdline.Version()}
 	err := atomicfile.Replace(p.out.Options.Report, func(w io.Writer) error { return p.Write(w, run) })
 	if err != nil {
@@ -63,6 +63,6 @@ type metricsSink struct {
 
 // Finish implements sink.
 func (m *metricsSink) Finish(code int) error {
-	return m.Write(metrics.Run{Command: m.out.Options.Command, Started: m.out.Started, Took: time.Since(m.out.Started), ExitCode: code,
+	return m.Write(metrics.Run{Command: string(m.out.Options.Command), Started: m.out.Started, Took: time.Since(m.out.Started), ExitCode: code,
 		Whole: m.out.Options.All && len(m.out.Options.Array.Match)+len(m.out.Options.Array.Exclude) == 0})
 }
