@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -57,6 +56,7 @@ type Renewal struct {
 	// Verify and Status use it, several at once.
 	Counterpart func(context.Context, Peer) (*Counterpart, error)
 
+	// GenerateKey is asked once the tenant is known to be due; it may have begun earlier.
 	GenerateKey func(bits int) (*rsa.PrivateKey, error)
 	Random      io.Reader
 	Now         func() time.Time
@@ -102,7 +102,6 @@ func exitFor(err error, code int) int {
 }
 
 func (r *Renewal) run(ctx context.Context, report *TenantReport) error {
-	key := r.startGenerating()
 	release, tenant, err := r.locked(ctx, report)
 	if err != nil {
 		return err
@@ -116,7 +115,8 @@ func (r *Renewal) run(ctx context.Context, report *TenantReport) error {
 	if err != nil {
 		return stoppedOr(ctx, err)
 	}
-	next, err := r.nextIdentity(tenant, key())
+	key, err := r.GenerateKey(r.KeyBits)
+	next, err := r.nextIdentity(tenant, generated{key, err})
 	if err != nil {
 		return err
 	}
@@ -172,18 +172,4 @@ func (r *Renewal) nextIdentity(t *Tenant, g generated) (*Identity, error) {
 type generated struct {
 	key *rsa.PrivateKey
 	err error
-}
-
-// startGenerating makes the key while the database and the own site are asked:
-// it is the longest step, and a key that is not used in the end costs nothing. A
-// key that is mostly not due is made when it is asked for.
-func (r *Renewal) startGenerating() func() generated {
-	make := sync.OnceValue(func() generated {
-		key, err := r.GenerateKey(r.KeyBits)
-		return generated{key, err}
-	})
-	if !r.Due.OnlyIfDue {
-		go make()
-	}
-	return make
 }

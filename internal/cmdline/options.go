@@ -17,9 +17,10 @@ var keySizes = []int{2048, 3072, 4096}
 
 // Options are the command line and its environment, read once.
 type Options struct {
-	Command  Name
-	Host     string
-	NewKey   bool
+	Command Name
+	Host    string
+	// Options are those of every renewal, but for the links that BindHost asks for.
+	rotate.Options
 	BindHost []string
 	Debug    bool
 
@@ -32,17 +33,11 @@ type Options struct {
 	Quiet     bool
 	LogFormat string
 
-	Timeout, Deadline, LockWait time.Duration
-	Concurrency, Retries        int
-	Days, KeyBits               int
-	SelfCheck                   rotate.SelfCheckMode
-	Nodes                       []string
-	TLSSkipVerify               bool
-	CAFile                      string
-
-	Due            rotate.DuePolicy
-	AbandonPending bool
-	RandomDelay    time.Duration
+	Timeout, Deadline    time.Duration
+	Concurrency, Retries int
+	TLSSkipVerify        bool
+	CAFile               string
+	RandomDelay          time.Duration
 
 	Live, Yes         bool
 	Warning, Critical time.Duration
@@ -79,12 +74,13 @@ func readOptions(cmd Command, c *cli.Context) (Options, error) {
 	}
 	o := Options{
 		Command: cmd.Name,
-		Host:    c.String("host"), NewKey: c.Bool("newkey"), BindHost: c.StringSlice("bindhost"), Debug: c.Bool("debug"),
+		Options: rotate.Options{NewKey: c.Bool("newkey"), LockWait: wait(c, "lock-wait"), Days: c.Int("days"), KeyBits: c.Int("key-bits"),
+			SelfCheck: rotate.SelfCheckMode(c.String("self-check")), AbandonPending: c.Bool("abandon-pending")},
+		Host: c.String("host"), BindHost: c.StringSlice("bindhost"), Debug: c.Bool("debug"),
 		Config: c.String("config"), PHP: c.String("php"), DryRun: c.Bool("dry-run"), JSON: c.Bool("json"), Quiet: c.Bool("quiet"),
-		LogFormat: c.String("log-format"), Timeout: wait(c, "timeout"), Deadline: wait(c, "deadline"), LockWait: wait(c, "lock-wait"),
-		Concurrency: c.Int("concurrency"), Retries: c.Int("retries"), Days: c.Int("days"), KeyBits: c.Int("key-bits"),
-		SelfCheck: rotate.SelfCheckMode(c.String("self-check")), TLSSkipVerify: c.Bool("tls-skip-verify"), CAFile: c.String("ca-file"),
-		AbandonPending: c.Bool("abandon-pending"), RandomDelay: wait(c, "random-delay"),
+		LogFormat: c.String("log-format"), Timeout: wait(c, "timeout"), Deadline: wait(c, "deadline"),
+		Concurrency: c.Int("concurrency"), Retries: c.Int("retries"),
+		TLSSkipVerify: c.Bool("tls-skip-verify"), CAFile: c.String("ca-file"), RandomDelay: wait(c, "random-delay"),
 		Live: c.Bool("live"), Yes: c.Bool("yes"), Warning: wait(c, "warning"), Critical: wait(c, "critical"),
 		PreHook: c.String("pre-hook"), CacheHook: c.String("cache-hook"), PostHook: c.String("post-hook"),
 		Report: c.String("report"), PrometheusFile: c.String("prometheus-file"),

@@ -46,8 +46,7 @@ func exitFor(err error) int {
 // newRenewal is a renewal without a tenant.
 func newRenewal(o cmdline.Options, client *peers.Client, log output.Logger) rotate.Renewal {
 	return rotate.Renewal{
-		Options: rotate.Options{NewKey: o.NewKey, SelfCheck: o.SelfCheck, Nodes: o.Nodes, LockWait: o.LockWait, Days: o.Days, KeyBits: o.KeyBits,
-			Due: o.Due, AbandonPending: o.AbandonPending},
+		Options: o.Options,
 		Network: client, Introducer: client,
 		GenerateKey: func(bits int) (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, bits) },
 		Random:      rand.Reader, Now: time.Now, Sleep: sleep, Log: log,
