@@ -11,7 +11,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-const schemaFile = "../schema/renew_mnetkeys.schema.json"
+const schemaFile = "../docs/schema/renew_mnetkeys.schema.json"
 
 var schema = sync.OnceValues(func() (*jsonschema.Schema, error) {
 	compiler := jsonschema.NewCompiler()

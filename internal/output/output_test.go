@@ -19,7 +19,7 @@ import (
 // The report and the schema name the same fields: one that is in the schema alone
 // would never be missed in a document.
 func TestTheSchemaNamesTheFieldsOfTheReport(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(testbed.Root(t), "schema", "renew_mnetkeys.schema.json"))
+	text, err := os.ReadFile(filepath.Join(testbed.Root(t), "docs", "schema", "renew_mnetkeys.schema.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
