@@ -267,9 +267,9 @@ func (r *reader) unset(p *place) {
 		return
 	case s.property && v.kind == Object:
 		v.list.remove(s.key)
-	case !s.property && v.kind == Array:
-		l, copied := v.list.own()
-		r.spend(copied * elementSize)
+	case !s.property && v.kind == Array: // whoever holds one of the arrays around it holds it, too: put finds out
+		l := v.list.clone()
+		r.spend(len(l.entries) * elementSize)
 		l.remove(s.key)
 		v.list = l
 		r.a.variables[p.root] = r.put(r.a.variables[p.root], outer.steps, v)

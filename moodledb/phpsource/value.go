@@ -71,12 +71,17 @@ func (l *list) own() (*list, int) {
 	if !l.shared {
 		return l, 0
 	}
+	c := l.clone()
+	return c, len(c.entries)
+}
+
+func (l *list) clone() *list {
 	c := *l
 	c.shared, c.entries = false, slices.Clone(l.entries)
 	for _, e := range c.entries {
 		share(e.Value)
 	}
-	return &c, len(c.entries)
+	return &c
 }
 
 // StringValue is the PHP string s, assigned nowhere.
