@@ -214,7 +214,7 @@ func (d differential) read(t testing.TB, path string, environ []string, php, hos
 func (d differential) compare(t testing.TB, path string, environ []string, host string) (alone bool) {
 	t.Helper()
 	if host != "" {
-		environ = append(environ, "ORACLE_SERVER=HTTP_HOST=x.example SERVER_NAME=x.example")
+		environ = append(environ, "ORACLE_SERVER=HTTP_HOST=x.example SERVER_NAME=x.example REQUEST_SCHEME=http SERVER_PORT=80")
 	}
 	want := d.asked(t, path, environ)
 	for _, php := range []string{"", d.php} {

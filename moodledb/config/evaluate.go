@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
-	"strings"
 	"time"
 
 	"renew_mnetkeys/moodledb/phprun"
@@ -30,8 +29,8 @@ type evaluation struct {
 	path    string
 	environ []string
 	tenant  map[string]string
-	server  map[string]phpsource.Value // nil: no request
-	guard   bool                       // define the constant that lib/setup.php would
+	request map[string]string // nil: none
+	guard   bool              // define the constant that lib/setup.php would
 
 	dataroot string // its owner is who evaluates where we are root, see siteuser.ForPHP
 	within   bool   // php is kept to the directories of the site
@@ -52,7 +51,7 @@ func evaluate(ctx context.Context, path string, o Options, tenant map[string]str
 	if err != nil {
 		return nil, unreadable(path, err)
 	}
-	e := evaluation{why: why, path: path, environ: o.Environ, tenant: tenant, server: request(o.asked(tenant)), php: o.PHP}
+	e := evaluation{why: why, path: path, environ: o.Environ, tenant: tenant, request: Request(o.asked(tenant)), php: o.PHP}
 	if e.php == "" && o.FindPHP != nil {
 		e.php = o.FindPHP(literal(source, "pathtophp"))
 	}
@@ -67,11 +66,11 @@ func evaluate(ctx context.Context, path string, o Options, tenant map[string]str
 	if err != nil {
 		return nil, err
 	}
-	s := &settings{file: path, dir: filepath.Dir(real(path)), fixed: map[string]string{}, cfg: a.cfg, evaluated: true, ofRequest: e.server != nil}
+	s := &settings{file: path, dir: filepath.Dir(real(path)), fixed: map[string]string{}, cfg: a.cfg, evaluated: true, ofRequest: e.request != nil}
 	if a.setup != "" {
 		s.dir = filepath.Dir(filepath.Dir(a.setup))
 	}
-	if e.server == nil {
+	if e.request == nil {
 		return s, e.sameForAnotherRequest(ctx, a)
 	}
 	return s, nil
@@ -174,21 +173,17 @@ func (e *evaluation) run(ctx context.Context) (answer, error) {
 // ask runs php. The script and the tenant's values, which hold a password, go to stdin; what $CFG is then comes back as PHP source over a pipe of its own and
 // is read as any other.
 func (e *evaluation) ask(ctx context.Context) (answer, error) {
-	server := map[string]string{}
-	for name, v := range e.server {
-		server[name] = v.Text()
-	}
-	settings := []string{"opcache.enable_cli=0", "auto_prepend_file=", "auto_append_file="}
+	settings := []string{"opcache.enable_cli=0", "auto_append_file="}
 	if e.within {
 		settings = append(settings, "disable_functions=glob") // it leaves out what open_basedir forbids, and says nothing
 	}
 	text, err := phprun.Script{
 		PHP:      e.php,
 		Settings: settings,
-		Source: fmt.Sprintf("<?php $mnetkeys = array('tenant' => %s, 'server' => %s, 'guard' => %t); ?>%s", phpArray(e.tenant), phpArray(server),
-			e.guard, evaluateScript),
+		Source:   fmt.Sprintf("<?php $mnetkeys = array('tenant' => %s, 'guard' => %t); ?>%s", phprun.Array(e.tenant), e.guard, evaluateScript),
 		Config:   e.path,
 		Dataroot: e.dataroot,
+		Request:  e.request,
 		Environ:  e.environ,
 		Limit:    evaluateLimit,
 	}.Run(ctx)
@@ -202,14 +197,4 @@ func (e *evaluation) ask(ctx context.Context) (answer, error) {
 	ended := a.Variable("ended")
 	return answer{cfg: a.Variable("CFG"), setup: ended.Get("setup").Text(), how: ended.Get("how").Text(), problem: ended.Get("message").Text(),
 		file: ended.Get("file").Text(), line: int(ended.Get("line").Int())}, nil
-}
-
-// phpArray writes PHP source.
-func phpArray(values map[string]string) string {
-	var b strings.Builder
-	b.WriteString("array(")
-	for name, text := range values {
-		fmt.Fprintf(&b, "%s => %s, ", phpsource.Quote(name), phpsource.Quote(text))
-	}
-	return b.String() + ")"
 }

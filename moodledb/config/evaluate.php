@@ -1,6 +1,6 @@
 <?php
 // Run by renew_mnetkeys from stdin with one argument, the path of config.php, behind a line that sets $mnetkeys: tenant, the values of a tenant of a
-// VMoodle array, or none; server, what $_SERVER has of a request, or nothing; guard, whether to define MOODLE_INTERNAL.
+// VMoodle array, or none; guard, whether to define MOODLE_INTERNAL.
 // Writes what config.php made of $CFG to file descriptor 3, as PHP source.
 
 /** Takes the place of the file system for include: lib/setup.php ends the script, bootlib.php only switches to the tenant. */
@@ -182,18 +182,6 @@ class mnetkeys_end {
 ob_start();
 mnetkeys_end::open($mnetkeys['tenant']);
 set_error_handler(array('mnetkeys_end', 'warned'), E_WARNING);
-foreach ($mnetkeys['server'] as $mnetkeys_name => $mnetkeys_value) {
-    if ($mnetkeys_value === '') {
-        unset($_SERVER[$mnetkeys_name]);
-        putenv($mnetkeys_name);
-    } else {
-        putenv("$mnetkeys_name=$mnetkeys_value"); // a web server hands it over as a variable of the environment, too
-        $_SERVER[$mnetkeys_name] = $mnetkeys_value;
-    }
-}
-define('STDIN', fopen('php://stdin', 'r'));
-define('STDOUT', fopen('php://stdout', 'w'));
-define('STDERR', fopen('php://stderr', 'w'));
 define('CLI_SCRIPT', true);
 define('CLI_VMOODLE_OVERRIDE', isset($mnetkeys['tenant']['wwwroot']) ? $mnetkeys['tenant']['wwwroot'] : '');
 if ($mnetkeys['guard']) {
@@ -203,7 +191,7 @@ mnetkeys_files::$setup = array_filter(array(realpath(dirname($argv[1]) . '/lib/s
 $argv = $_SERVER['argv'] = array($argv[1]);
 $argc = $_SERVER['argc'] = 1;
 $_SERVER['PHP_SELF'] = $_SERVER['SCRIPT_NAME'] = $_SERVER['SCRIPT_FILENAME'] = $_SERVER['PATH_TRANSLATED'] = $argv[0];
-unset($mnetkeys, $mnetkeys_name, $mnetkeys_value);
+unset($mnetkeys);
 mnetkeys_files::install();
 try {
     if ((require($argv[0])) === null) {

@@ -159,7 +159,7 @@ func readLanguage(path string, source []byte, o Options, tenant map[string]strin
 		// As a script of VMoodle reads it at its second pass: with a tenant chosen, and without $CLI_VMOODLE_PRECHECK.
 		Constants: map[string]phpsource.Value{"CLI_SCRIPT": phpsource.BoolValue(true), "CLI_VMOODLE_OVERRIDE": phpsource.StringValue(tenant["wwwroot"])},
 		Getenv:    o.environment,
-		Server:    request(o.asked(tenant)),
+		Server:    known(Request(o.asked(tenant))),
 		Stat:      os.Stat,
 		Real:      real,
 		Read: func(file string) ([]byte, error) {

@@ -172,10 +172,11 @@ func (r *reader) server(name string) Value {
 // requested is what is known of the request.
 func (r *reader) requested(name string) Value {
 	if v, ok := r.env.Server[name]; ok {
-		r.a.OfRequest = true
+		r.a.OfRequest = r.a.OfRequest || ofRequest(name)
 		return v
 	}
-	panic(&ComputedError{Position: r.here(), Problem: "uses $_SERVER or its like, which depends on the web request", Request: len(r.env.Server) == 0 && ofRequest(name)})
+	_, named := r.env.Server["HTTP_HOST"]
+	panic(&ComputedError{Position: r.here(), Problem: "uses $_SERVER or its like, which depends on the web request", Request: !named && ofRequest(name)})
 }
 
 // ofRequest says that a web server sets an element of $_SERVER from the request.
