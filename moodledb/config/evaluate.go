@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -45,8 +46,8 @@ type answer struct {
 	line         int
 }
 
-// evaluate has php say what our reader cannot, which is why.
-func evaluate(ctx context.Context, path string, o Options, tenant map[string]string, why *phpsource.ComputedError) (*settings, error) {
+// evaluate has php say what our reader cannot, which is why. likely is the dataroot, "" if the reader does not know.
+func evaluate(ctx context.Context, path string, o Options, tenant map[string]string, why *phpsource.ComputedError, likely string) (*settings, error) {
 	source, err := siteuser.User{}.ReadFile(path, phpsource.MaxSize)
 	if err != nil {
 		return nil, unreadable(path, err)
@@ -62,11 +63,11 @@ func evaluate(ctx context.Context, path string, o Options, tenant map[string]str
 	if tenant != nil {
 		dataroot = tenant["dataroot"]
 	}
-	a, err := e.asOwner(ctx, source, dataroot)
+	a, err := e.asOwner(ctx, cmp.Or(likely, literal(source, "dataroot")), dataroot)
 	if err != nil {
 		return nil, err
 	}
-	s := &settings{file: path, dir: filepath.Dir(real(path)), fixed: map[string]string{}, cfg: a.cfg, evaluated: true, ofRequest: e.request != nil}
+	s := &settings{file: path, dir: filepath.Dir(real(path)), fixed: map[string]string{}, cfg: a.cfg, evaluated: true, ofRequest: e.request != nil, host: o.asked(tenant)}
 	if a.setup != "" {
 		s.dir = filepath.Dir(filepath.Dir(a.setup))
 	}
@@ -88,10 +89,8 @@ func computedError(why *phpsource.ComputedError) *Error {
 
 // asOwner evaluates as the user whom siteuser.ForPHP chooses where we are root: the owner of dataroot. Until config.php was evaluated dataroot is a guess,
 // which decides no more than who evaluates first: what counts is the answer that the owner of the dataroot in it got.
-func (e *evaluation) asOwner(ctx context.Context, source []byte, known string) (answer, error) {
-	if e.dataroot = known; known == "" {
-		e.dataroot = literal(source, "dataroot")
-	}
+func (e *evaluation) asOwner(ctx context.Context, likely, known string) (answer, error) {
+	e.dataroot = cmp.Or(known, likely)
 	first, err := e.owner()
 	if err != nil {
 		return answer{}, err
@@ -162,10 +161,7 @@ func (e *evaluation) run(ctx context.Context) (answer, error) {
 		return a, &Error{File: a.file, Line: a.line, Problem: "php cannot evaluate config.php: " + a.problem,
 			Advice: "run as the web server's user (sudo -u www-data renew_mnetkeys …) with its environment, or name another php with --php=PATH"}
 	case a.how != "":
-		if a.file == "" {
-			a.file = e.path
-		}
-		return a, endedEarly(a.file, a.line, a.how)
+		return a, endedEarly(a.file, a.line, a.how, e.request["HTTP_HOST"])
 	}
 	return a, nil
 }
@@ -191,10 +187,13 @@ func (e *evaluation) ask(ctx context.Context) (answer, error) {
 		return answer{}, err
 	}
 	a, err := phpsource.Parse(e.path, text, phpsource.Env{})
-	if err != nil {
+	switch {
+	case len(text) >= phprun.MaxAnswer:
+		return answer{}, errors.New("what $CFG has is larger than 1 MiB")
+	case err != nil:
 		return answer{}, errors.New("its answer cannot be read")
 	}
 	ended := a.Variable("ended")
 	return answer{cfg: a.Variable("CFG"), setup: ended.Get("setup").Text(), how: ended.Get("how").Text(), problem: ended.Get("message").Text(),
-		file: ended.Get("file").Text(), line: int(ended.Get("line").Int())}, nil
+		file: cmp.Or(ended.Get("file").Text(), e.path), line: int(ended.Get("line").Int())}, nil
 }
