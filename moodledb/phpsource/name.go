@@ -95,8 +95,6 @@ func (r *reader) constant(name string) (Value, bool) {
 	switch name {
 	case "DIRECTORY_SEPARATOR":
 		return StringValue("/"), true
-	case "PATH_SEPARATOR":
-		return StringValue(":"), true
 	case "PHP_EOL":
 		return StringValue("\n"), true
 	case "PHP_SAPI":
@@ -253,18 +251,12 @@ func (r *reader) location(v Value) (file string, known bool) {
 	if v.kind != String || !path.IsAbs(v.text) || strings.Contains(v.text, "\x00") || len(v.text) > maxPath || strings.HasSuffix(v.text, "/") || strings.HasSuffix(v.text, "/.") {
 		return "", false
 	}
-	for part := range strings.SplitSeq(v.text, "/") {
-		if part == ".." && file != "" {
-			if r.env.Stat == nil || r.env.Real == nil || r.env.Real(file) != file {
-				return "", false
-			}
-			if info, err := r.env.Stat(file); err != nil || !info.IsDir() {
-				return "", false
-			}
-		}
-		file = strings.TrimSuffix(path.Join("/", file, part), "/")
+	if i := strings.LastIndex(v.text, "/.."); i >= 0 {
+		up := v.text[:i+len("/..")]
+		known = r.env.Real != nil && r.env.Real(up) == path.Clean(up)
+		return path.Clean(v.text), known
 	}
-	return "/" + strings.TrimPrefix(file, "/"), true
+	return path.Clean(v.text), true
 }
 
 // special says that a path leads where each process sees something else.
