@@ -21,10 +21,10 @@ import (
 
 // tenantCache lets rotate drop a tenant's cached configuration.
 type tenantCache struct {
-	config      *config.Config
-	php         string // path of php, "" when there is none
-	virtualHost string // the tenant for PHP to choose, "" for config.php's own site
-	log         output.Logger
+	config *config.Config
+	php    string // path of php, "" when there is none
+	tenant bool   // of an array, for PHP to choose; else it is config.php's own site
+	log    output.Logger
 
 	once  sync.Once
 	cache *muc.Cache
@@ -37,11 +37,7 @@ var (
 )
 
 func newCache(master, tenant *config.Config, php string, log output.Logger) *tenantCache {
-	c := &tenantCache{config: tenant, php: cmp.Or(php, phprun.Find(tenant.PathToPHP)), log: log}
-	if tenant != master {
-		c.virtualHost = tenant.Wwwroot
-	}
-	return c
+	return &tenantCache{config: tenant, php: cmp.Or(php, phprun.Find(tenant.PathToPHP)), tenant: tenant != master, log: log}
 }
 
 // Check implements rotate.Cache.
@@ -88,7 +84,8 @@ func (c *tenantCache) Drop(ctx context.Context, site string, width rotate.Width)
 
 // moodle is what php loads.
 func (c *tenantCache) moodle() muc.Site {
-	return muc.Site{PHP: c.php, ConfigFile: c.config.File, Wwwroot: c.virtualHost, Dataroot: c.config.Dataroot, Dirroot: c.config.Dirroot, Environ: os.Environ()}
+	return muc.Site{PHP: c.php, ConfigFile: c.config.File, Wwwroot: c.config.Wwwroot, Tenant: c.tenant, Request: config.Request(c.config.Wwwroot),
+		Dataroot: c.config.Dataroot, Dirroot: c.config.Dirroot, Environ: os.Environ()}
 }
 
 // Cached implements rotate.Cache.

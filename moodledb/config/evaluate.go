@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -9,7 +10,6 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
-	"strings"
 	"time"
 
 	"renew_mnetkeys/moodledb/phprun"
@@ -30,8 +30,8 @@ type evaluation struct {
 	path    string
 	environ []string
 	tenant  map[string]string
-	server  map[string]phpsource.Value // nil: no request
-	guard   bool                       // define the constant that lib/setup.php would
+	request map[string]string // nil: none
+	guard   bool              // define the constant that lib/setup.php would
 
 	dataroot string // its owner is who evaluates where we are root, see siteuser.ForPHP
 	within   bool   // php is kept to the directories of the site
@@ -46,13 +46,13 @@ type answer struct {
 	line         int
 }
 
-// evaluate has php say what our reader cannot, which is why.
-func evaluate(ctx context.Context, path string, o Options, tenant map[string]string, why *phpsource.ComputedError) (*settings, error) {
+// evaluate has php say what our reader cannot, which is why. likely is the dataroot, "" if the reader does not know.
+func evaluate(ctx context.Context, path string, o Options, tenant map[string]string, why *phpsource.ComputedError, likely string) (*settings, error) {
 	source, err := siteuser.User{}.ReadFile(path, phpsource.MaxSize)
 	if err != nil {
 		return nil, unreadable(path, err)
 	}
-	e := evaluation{why: why, path: path, environ: o.Environ, tenant: tenant, server: request(o.asked(tenant)), php: o.PHP}
+	e := evaluation{why: why, path: path, environ: o.Environ, tenant: tenant, request: Request(o.asked(tenant)), php: o.PHP}
 	if e.php == "" && o.FindPHP != nil {
 		e.php = o.FindPHP(literal(source, "pathtophp"))
 	}
@@ -63,15 +63,15 @@ func evaluate(ctx context.Context, path string, o Options, tenant map[string]str
 	if tenant != nil {
 		dataroot = tenant["dataroot"]
 	}
-	a, err := e.asOwner(ctx, source, dataroot)
+	a, err := e.asOwner(ctx, cmp.Or(likely, literal(source, "dataroot")), dataroot)
 	if err != nil {
 		return nil, err
 	}
-	s := &settings{file: path, dir: filepath.Dir(real(path)), fixed: map[string]string{}, cfg: a.cfg, evaluated: true, ofRequest: e.server != nil}
+	s := &settings{file: path, dir: filepath.Dir(real(path)), fixed: map[string]string{}, cfg: a.cfg, evaluated: true, ofRequest: e.request != nil, host: o.asked(tenant)}
 	if a.setup != "" {
 		s.dir = filepath.Dir(filepath.Dir(a.setup))
 	}
-	if e.server == nil {
+	if e.request == nil {
 		return s, e.sameForAnotherRequest(ctx, a)
 	}
 	return s, nil
@@ -89,10 +89,8 @@ func computedError(why *phpsource.ComputedError) *Error {
 
 // asOwner evaluates as the user whom siteuser.ForPHP chooses where we are root: the owner of dataroot. Until config.php was evaluated dataroot is a guess,
 // which decides no more than who evaluates first: what counts is the answer that the owner of the dataroot in it got.
-func (e *evaluation) asOwner(ctx context.Context, source []byte, known string) (answer, error) {
-	if e.dataroot = known; known == "" {
-		e.dataroot = literal(source, "dataroot")
-	}
+func (e *evaluation) asOwner(ctx context.Context, likely, known string) (answer, error) {
+	e.dataroot = cmp.Or(known, likely)
 	first, err := e.owner()
 	if err != nil {
 		return answer{}, err
@@ -163,10 +161,7 @@ func (e *evaluation) run(ctx context.Context) (answer, error) {
 		return a, &Error{File: a.file, Line: a.line, Problem: "php cannot evaluate config.php: " + a.problem,
 			Advice: "run as the web server's user (sudo -u www-data renew_mnetkeys …) with its environment, or name another php with --php=PATH"}
 	case a.how != "":
-		if a.file == "" {
-			a.file = e.path
-		}
-		return a, endedEarly(a.file, a.line, a.how)
+		return a, endedEarly(a.file, a.line, a.how, e.request["HTTP_HOST"])
 	}
 	return a, nil
 }
@@ -174,21 +169,17 @@ func (e *evaluation) run(ctx context.Context) (answer, error) {
 // ask runs php. The script and the tenant's values, which hold a password, go to stdin; what $CFG is then comes back as PHP source over a pipe of its own and
 // is read as any other.
 func (e *evaluation) ask(ctx context.Context) (answer, error) {
-	server := map[string]string{}
-	for name, v := range e.server {
-		server[name] = v.Text()
-	}
-	settings := []string{"opcache.enable_cli=0", "auto_prepend_file=", "auto_append_file="}
+	settings := []string{"opcache.enable_cli=0", "auto_append_file="}
 	if e.within {
 		settings = append(settings, "disable_functions=glob") // it leaves out what open_basedir forbids, and says nothing
 	}
 	text, err := phprun.Script{
 		PHP:      e.php,
 		Settings: settings,
-		Source: fmt.Sprintf("<?php $mnetkeys = array('tenant' => %s, 'server' => %s, 'guard' => %t); ?>%s", phpArray(e.tenant), phpArray(server),
-			e.guard, evaluateScript),
+		Source:   fmt.Sprintf("<?php $mnetkeys = array('tenant' => %s, 'guard' => %t); ?>%s", phprun.Array(e.tenant), e.guard, evaluateScript),
 		Config:   e.path,
 		Dataroot: e.dataroot,
+		Request:  e.request,
 		Environ:  e.environ,
 		Limit:    evaluateLimit,
 	}.Run(ctx)
@@ -196,20 +187,13 @@ func (e *evaluation) ask(ctx context.Context) (answer, error) {
 		return answer{}, err
 	}
 	a, err := phpsource.Parse(e.path, text, phpsource.Env{})
-	if err != nil {
+	switch {
+	case len(text) >= phprun.MaxAnswer:
+		return answer{}, errors.New("what $CFG has is larger than 1 MiB")
+	case err != nil:
 		return answer{}, errors.New("its answer cannot be read")
 	}
 	ended := a.Variable("ended")
 	return answer{cfg: a.Variable("CFG"), setup: ended.Get("setup").Text(), how: ended.Get("how").Text(), problem: ended.Get("message").Text(),
-		file: ended.Get("file").Text(), line: int(ended.Get("line").Int())}, nil
-}
-
-// phpArray writes PHP source.
-func phpArray(values map[string]string) string {
-	var b strings.Builder
-	b.WriteString("array(")
-	for name, text := range values {
-		fmt.Fprintf(&b, "%s => %s, ", phpsource.Quote(name), phpsource.Quote(text))
-	}
-	return b.String() + ")"
+		file: cmp.Or(ended.Get("file").Text(), e.path), line: int(ended.Get("line").Int())}, nil
 }

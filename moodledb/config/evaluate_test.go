@@ -34,7 +34,7 @@ func TestPHPEvaluatesAFileThatComputes(t *testing.T) {
 // byPHP is a file that php evaluates although it need not.
 func byPHP(t *testing.T, path string, o Options, tenant map[string]string) *settings {
 	t.Helper()
-	s, err := evaluate(t.Context(), path, o, tenant, &phpsource.ComputedError{})
+	s, err := evaluate(t.Context(), path, o, tenant, &phpsource.ComputedError{}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,6 +113,75 @@ func TestPHPDoesNotLoadASetupThatALinkLeadsTo(t *testing.T) {
 	s := byPHP(t, filepath.Join(dir, "config.php"), Options{PHP: testbed.PHP(t), Overrides: map[string]string{"dataroot": dir}}, nil)
 	if _, err := os.Stat(mark); err == nil || s.value("dbname").Text() != "came" {
 		t.Errorf("dbname %q, setup.php was run: %t", s.value("dbname").Text(), err == nil)
+	}
+}
+
+// computing is a config.php that only PHP can evaluate, with these lines before lib/setup.php.
+func computing(t *testing.T, lines string) (path string) {
+	t.Helper()
+	path = filepath.Join(shared(t), "config.php")
+	write(t, path, "<?php $CFG = new stdClass(); $CFG->dbtype = strrev('ilqsym'); $CFG->dbname = 'n'; $CFG->dbuser = 'u'; $CFG->wwwroot = 'http://x';\n$CFG->dataroot = '"+dataOf(t, 33)+"';\n"+
+		lines+"\nrequire_once(__DIR__ . '/lib/setup.php');")
+	lib := filepath.Join(filepath.Dir(path), "lib")
+	write(t, filepath.Join(lib, "setup.php"), "<?php touch(__DIR__ . '/mark'); $CFG->dbpass = 'setup';")
+	write(t, filepath.Join(lib, "returns.php"), "<?php return false;")
+	for _, file := range []string{path, filepath.Join(lib, "setup.php"), filepath.Join(lib, "returns.php")} {
+		chmod(t, file, 0o644)
+	}
+	chmod(t, lib, 0o777)
+	return path
+}
+
+// An exception out of a call about files must leave the stand-in for lib/setup.php in place.
+func TestPHPDoesNotLoadASetupBehindAnException(t *testing.T) {
+	for _, throws := range []string{
+		"new DirectoryIterator('/missing');", "new SplFileObject('/missing');", "new RecursiveDirectoryIterator('/missing');", "(new SplFileInfo('/missing'))->getMTime();",
+		"set_error_handler(function () { throw new Exception('x'); }); file_get_contents('/missing');", "set_error_handler(function () { throw new Exception('x'); }); unlink('/missing');",
+	} {
+		path := computing(t, "try { "+throws+" } catch (Exception $e) { $CFG->dbpass = 'caught'; }")
+		c, err := Read(t.Context(), path, Options{PHP: testbed.PHP(t)})
+		if _, run := os.Stat(filepath.Join(filepath.Dir(path), "lib", "mark")); err != nil || c.DBPass != "caught" || run == nil {
+			t.Errorf("%s: %v, %v, setup.php was run: %t", throws, c, err, run == nil)
+		}
+	}
+}
+
+// limited is a php with settings of its own.
+func limited(t *testing.T, settings string) string {
+	t.Helper()
+	path := filepath.Join(shared(t), "php")
+	write(t, path, "#!/bin/sh\nexec "+testbed.PHP(t)+" "+settings+" \"$@\"\n")
+	chmod(t, path, 0o755)
+	return path
+}
+
+func TestWhyPHPCannotSayWhatAFileHasIsTold(t *testing.T) {
+	nested := func(depth int) string {
+		return "$CFG->dboptions = " + strings.Repeat("array(1 => ", depth) + "strrev('x')" + strings.Repeat(")", depth) + ";"
+	}
+	for name, test := range map[string]struct{ lines, disabled, host, problem string }{
+		"a file that depends on nothing":          {"", "putenv", "", ""},
+		"a function that is needed":               {"", "stream_wrapper_register", "", "php.ini disables stream_wrapper_register()"},
+		"a deep value":                            {nested(70), "", "", ""},
+		"a value that is too deep":                {nested(90), "", "", "nested too deeply"},
+		"a value in itself":                       {"$CFG->dboptions = array(); $CFG->dboptions['x'] = &$CFG->dboptions;", "", "", "nested too deeply"},
+		"a value that is too large":               {"$CFG->dboptions = array(str_repeat('x', 2000000));", "", "", "larger than 1 MiB"},
+		"an error for another request":            {"if (isset($_SERVER['HTTP_HOST'])) { throw new Exception('no vault'); }", "", "", "cannot be evaluated for another web request: "},
+		"a site that is not there":                {"$all = array('a.example' => 'a'); $CFG->dbname = $all[$_SERVER['HTTP_HOST']] ?? null;", "", "https://b.example", "$CFG->dbname is not set: config.php may have no site for https://b.example"},
+		"a text that is an object":                {"$CFG->dbpass = new ArrayObject;", "", "", "$CFG->dbpass is not a text"},
+		"a mode that is an object":                {"$CFG->mnet_dispatcher_mode = new ArrayObject;", "", "", "$CFG->mnet_dispatcher_mode is not a text"},
+		"options that are an object":              {"$CFG->dboptions = (object)array('dbport' => 1);", "", "", "$CFG->dboptions is no array"},
+		"an object in place of a stdClass":        {"$CFG = new ArrayObject((array)$CFG, ArrayObject::ARRAY_AS_PROPS);", "", "", "must be a stdClass"},
+		"an end for a site that is not there":     {"if ($_SERVER['HTTP_HOST'] !== 'a.example') { die; }", "", "https://b.example", "ends here by exit"},
+		"a return that is not that of the end":    {"if (strrev('x')) { return true; }", "", "", "ends here by return"},
+		"a return of what the end would give":     {"if (strrev('x')) { return 1; }", "", "", "ends here by return"},
+		"an included file that returns something": {"$x = include __DIR__ . '/lib/returns.php';", "", "", ""},
+	} {
+		path := computing(t, test.lines)
+		_, err := Read(t.Context(), path, Options{PHP: limited(t, "-d disable_functions="+test.disabled), Wwwroot: test.host})
+		if (err == nil) != (test.problem == "") || err != nil && (!errors.As(err, new(*Error)) || !strings.Contains(err.Error(), test.problem) || strings.Contains(err.Error(), "depends on")) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
@@ -365,6 +434,9 @@ func TestRootRefusesWhatItsOwnCodeCannotSee(t *testing.T) {
 	for name, line := range map[string]string{
 		"included if it is there": "if (file_exists('" + secret + "')) { include '" + secret + "'; }", "included in silence": "@include '" + secret + "';",
 		"by a pattern": "foreach (glob('" + secret + "') as $file) { include $file; }", "read": "$CFG->dbpass = trim(@file_get_contents('" + secret + "'));",
+		"with an error handler":  "set_error_handler(function () { return true; }); $CFG->dbpass = file_get_contents('" + secret + "') ?: 'none';",
+		"by an object":           "try { $f = new SplFileObject('" + secret + "'); } catch (Exception $e) { $CFG->dbpass = 'none'; }",
+		"looked at by an object": "$CFG->dbpass = (new SplFileInfo('" + secret + "'))->isFile() ? 'there' : 'none';",
 	} {
 		path := filepath.Join(t.TempDir(), "config.php")
 		write(t, path, "<?php $CFG = new stdClass(); $CFG->dbtype = strrev('ilqsym'); $CFG->dbname = 'n'; $CFG->dbuser = 'u'; $CFG->dbpass = 'default'; $CFG->wwwroot = 'http://x';\n"+

@@ -146,3 +146,36 @@ func TestRootReadsNothingForConfigPHPThatItsUserMayNotRead(t *testing.T) {
 		})
 	}
 }
+
+// A root that reads for the web server must not see what that does not see.
+func TestRootLeavesToPHPWhatTheOwnerOfDatarootSeesOtherwise(t *testing.T) {
+	if os.Geteuid() != 0 {
+		testbed.Missing(t, "only root can look where another may not")
+	}
+	dir, hidden := shared(t), t.TempDir()
+	secret := filepath.Join(hidden, "secret.php")
+	write(t, secret, "<?php $CFG->dbpass = 'SECRET'; return 'SECRET';")
+	for _, err := range []error{os.Chmod(hidden, 0o700), os.Symlink(secret, filepath.Join(dir, "link"))} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, expression := range map[string]string{
+		"exists": "file_exists('FILE') ? 'SECRET' : 'default'", "is a file": "is_file('FILE') ? 'SECRET' : 'default'", "below": "is_dir('FILE/..') ? 'SECRET' : 'default'",
+		"can be read": "is_readable('FILE') ? 'SECRET' : 'default'", "its place": "realpath('FILE') ?: 'default'", "its content": "@file_get_contents('FILE') ?: 'default'", "included": "(@include 'FILE') ?: 'default'",
+	} {
+		for _, file := range []string{secret, filepath.Join(dir, "link")} {
+			path := filepath.Join(dir, "config.php")
+			write(t, path, "<?php $CFG = new stdClass(); $CFG->dbtype = 'mysqli'; $CFG->dbname = 'n'; $CFG->dbuser = 'u'; $CFG->wwwroot = 'http://x';\n$CFG->dataroot = '"+dataOf(t, 33)+"';\n"+
+				"$x = "+strings.ReplaceAll(expression, "FILE", file)+"; $CFG->dbpass = $x; require_once(__DIR__ . '/lib/setup.php');")
+			chmod(t, path, 0o644)
+			if c, err := Read(t.Context(), path, Options{}); !errors.As(err, new(*Error)) {
+				t.Errorf("%s, %s: %v, %v", name, file, c, err)
+			}
+			c, err := Read(t.Context(), path, Options{PHP: testbed.PHP(t)})
+			if err != nil || c.DBPass != "default" {
+				t.Errorf("%s, %s, with php: %v, %v", name, file, c, err)
+			}
+		}
+	}
+}

@@ -1,9 +1,11 @@
 package config
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -33,9 +35,14 @@ func readFor(ctx context.Context, path string, o Options, tenant map[string]stri
 	if err == nil {
 		err = s.numbers()
 	}
+	dataroot := ""
+	if err == nil {
+		dataroot = cmp.Or(tenant["dataroot"], o.Overrides["dataroot"], s.value("dataroot").Text())
+		err = s.rights(dataroot)
+	}
 	var computed *phpsource.ComputedError
 	if errors.As(err, &computed) {
-		s, err = evaluate(ctx, path, o, tenant, computed)
+		s, err = evaluate(ctx, path, o, tenant, computed, dataroot)
 	}
 	if err != nil {
 		return nil, err
@@ -98,12 +105,14 @@ func (o Options) environment(name string) (string, bool) {
 // settings are what a reading of config.php gave.
 type settings struct {
 	file      string
-	dir       string            // the code's directory as lib/setup.php tells it
-	cfg       phpsource.Value   // $CFG
-	fixed     map[string]string // what the command line sets
-	ofRequest bool              // what was read may depend on the web request that --host stands for
-	evaluated bool              // by php: lines are those of its answer
-	unknown   *Error            // why nothing of the file is known; only what the command line sets is
+	dir       string                 // the code's directory as lib/setup.php tells it
+	cfg       phpsource.Value        // $CFG
+	fixed     map[string]string      // what the command line sets
+	ofRequest bool                   // what was read may depend on the web request that --host stands for
+	host      string                 // the site that --host asks for, if ofRequest
+	looked    map[string]fs.FileMode // by our own reader: the files it has looked at, and what for
+	evaluated bool                   // by php: lines are those of its answer
+	unknown   *Error                 // why nothing of the file is known; only what the command line sets is
 }
 
 // numbers finds a setting that is a number of which PHP knows how it is written.
@@ -111,6 +120,17 @@ func (s *settings) numbers() error {
 	for _, name := range append(usedSettings(), "dboptions.dbport", "dboptions.dbsocket", "dboptions.ssl", "dboptions.connecttimeout") {
 		if v := s.value(name); v.Kind() == phpsource.Number {
 			return &phpsource.ComputedError{Position: v.At(), Problem: "sets $CFG->" + name + " to a number that is not known here"}
+		}
+	}
+	return nil
+}
+
+// rights finds a file that the web server's user may see otherwise than root does.
+func (s *settings) rights(dataroot string) error {
+	web, found := siteuser.Web(dataroot)
+	for file, right := range s.looked {
+		if found && !web.May(file, right) {
+			return &phpsource.ComputedError{Position: phpsource.Position{File: s.file}, Problem: "looks at a file that the owner of dataroot may not reach"}
 		}
 	}
 	return nil
@@ -130,23 +150,27 @@ func readSource(path string, o Options, tenant map[string]string) (*settings, er
 	if errors.As(err, &ended) {
 		// A file that ends unless the constant is defined is meant to be read with it: there is no other reading that gives a site.
 		if s, err = readLanguage(path, source, o, tenant, true); errors.As(err, new(*phpsource.EndError)) {
-			return nil, endedEarly(ended.File, ended.Line, ended.By)
+			return nil, endedEarly(ended.File, ended.Line, ended.By, Request(o.asked(tenant))["HTTP_HOST"])
 		}
 	}
 	return s, err
 }
 
 // endedEarly is a config.php with which Moodle does not come up.
-func endedEarly(file string, line int, by string) *Error {
-	return &Error{File: file, Line: line, Problem: "config.php ends here by " + by + ", before lib/setup.php: Moodle cannot start with it",
+func endedEarly(file string, line int, by, host string) *Error {
+	e := &Error{File: file, Line: line, Problem: "config.php ends here by " + by + ", before lib/setup.php: Moodle cannot start with it",
 		Advice: "check under which condition it ends, and run with the same environment as the web server"}
+	if host != "" {
+		e.Advice = "check whether config.php has a site for " + host + "; " + e.Advice
+	}
+	return e
 }
 
 // readLanguage reads source with the guard defined or not. tenant is put over $CFG where VMoodle does it: where bootlib.php's functions are called, so that
 // what config.php derives afterwards, a cachedir below dataroot, is the tenant's, and what it assigns afterwards wins.
 func readLanguage(path string, source []byte, o Options, tenant map[string]string, guarded bool) (*settings, error) {
 	reader := siteuser.Reader(path)
-	s := &settings{file: path, dir: filepath.Dir(real(path)), fixed: map[string]string{}}
+	s := &settings{file: path, dir: filepath.Dir(real(path)), fixed: map[string]string{}, looked: map[string]fs.FileMode{}}
 	boot := map[string]bool{}
 	switched := false
 	over := func(a *phpsource.Assignments) {
@@ -159,10 +183,14 @@ func readLanguage(path string, source []byte, o Options, tenant map[string]strin
 		// As a script of VMoodle reads it at its second pass: with a tenant chosen, and without $CLI_VMOODLE_PRECHECK.
 		Constants: map[string]phpsource.Value{"CLI_SCRIPT": phpsource.BoolValue(true), "CLI_VMOODLE_OVERRIDE": phpsource.StringValue(tenant["wwwroot"])},
 		Getenv:    o.environment,
-		Server:    request(o.asked(tenant)),
-		Stat:      os.Stat,
-		Real:      real,
+		Server:    known(Request(o.asked(tenant))),
+		Stat: func(file string) (fs.FileInfo, error) {
+			s.looked[file] |= siteuser.Look
+			return os.Stat(file)
+		},
+		Real: real,
 		Read: func(file string) ([]byte, error) {
+			s.looked[file] = siteuser.Read
 			text, err := reader.ReadFile(file, phpsource.MaxSize)
 			if err == nil && isBootlib(file) {
 				for _, name := range reFunction.FindAllSubmatch(text, -1) {
@@ -172,8 +200,8 @@ func readLanguage(path string, source []byte, o Options, tenant map[string]strin
 			}
 			return text, err
 		},
-		Stop: func(file string) bool {
-			if !strings.HasSuffix(file, "/lib/setup.php") {
+		Stop: func(file string, a *phpsource.Assignments) bool {
+			if !isSetup(file, filepath.Dir(path), s.dir, a.Variable("CFG").Get("dirroot").Text()) {
 				return false
 			}
 			s.dir = filepath.Dir(filepath.Dir(file))
@@ -197,7 +225,9 @@ func readLanguage(path string, source []byte, o Options, tenant map[string]strin
 	if !switched {
 		over(a)
 	}
-	s.cfg, s.ofRequest = a.Variable("CFG"), a.OfRequest
+	if s.cfg, s.ofRequest = a.Variable("CFG"), a.OfRequest; s.ofRequest {
+		s.host = o.asked(tenant)
+	}
 	return s, nil
 }
 
@@ -207,6 +237,22 @@ func real(path string) string {
 		return resolved
 	}
 	return path
+}
+
+// isSetup tells Moodle's lib/setup.php from one of something else: by its directory, or by what stands beside it. One that is not there is nothing else.
+func isSetup(file string, roots ...string) bool {
+	for _, root := range roots {
+		for _, name := range []string{"lib/setup.php", "public/lib/setup.php"} {
+			if setup := filepath.Join(root, name); root != "" && (file == setup || real(file) == real(setup)) {
+				return true
+			}
+		}
+	}
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		return strings.HasSuffix(file, "/lib/setup.php")
+	}
+	_, err := os.Stat(filepath.Join(filepath.Dir(file), "moodlelib.php"))
+	return err == nil && filepath.Base(file) == "setup.php"
 }
 
 func isBootlib(file string) bool { return strings.HasSuffix(file, "/local/vmoodle/bootlib.php") }

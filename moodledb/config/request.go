@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -11,17 +12,27 @@ import (
 
 const hintHost = "name the site with --host=URL"
 
-// request is what $_SERVER has of a request to this wwwroot; nil of none.
-func request(wwwroot string) map[string]phpsource.Value {
+// Request is what $_SERVER has of a request to this wwwroot, "" where it has nothing; nil if none is named.
+func Request(wwwroot string) map[string]string {
 	u, err := url.Parse(wwwroot)
 	if wwwroot == "" || err != nil {
 		return nil
 	}
-	server := map[string]phpsource.Value{
-		"HTTP_HOST": phpsource.StringValue(u.Host), "SERVER_NAME": phpsource.StringValue(u.Hostname()), "HTTPS": {},
-	}
+	request := map[string]string{"HTTP_HOST": u.Host, "SERVER_NAME": u.Hostname(), "REQUEST_SCHEME": u.Scheme, "SERVER_PORT": cmp.Or(u.Port(), "80"), "HTTPS": ""}
 	if u.Scheme == "https" {
-		server["HTTPS"] = phpsource.StringValue("on")
+		request["HTTPS"], request["SERVER_PORT"] = "on", cmp.Or(u.Port(), "443")
+	}
+	return request
+}
+
+// known are the elements of $_SERVER that are known of a request. Nobody calls a script of the command line: Moodle ends one that has a REMOTE_ADDR.
+func known(request map[string]string) map[string]phpsource.Value {
+	server := map[string]phpsource.Value{"REMOTE_ADDR": {}}
+	for name, text := range request {
+		server[name] = phpsource.Value{}
+		if text != "" {
+			server[name] = phpsource.StringValue(text)
+		}
 	}
 	return server
 }
@@ -35,16 +46,16 @@ func (o Options) asked(tenant map[string]string) string {
 }
 
 // proxied is what a request has besides that has come through a proxy.
-func proxied(server map[string]phpsource.Value) {
+func proxied(request map[string]string) {
 	for _, name := range []string{"HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_SERVER", "SERVER_ADDR"} {
-		server[name] = server["SERVER_NAME"]
+		request[name] = request["SERVER_NAME"]
 	}
 	for name, text := range map[string]string{
-		"HTTP_X_FORWARDED_PROTO": "https", "HTTP_X_FORWARDED_SCHEME": "https", "REQUEST_SCHEME": "https", "HTTP_X_FORWARDED_SSL": "on", "HTTP_FRONT_END_HTTPS": "on",
-		"HTTP_X_FORWARDED_PORT": "443", "SERVER_PORT": "443", "HTTP_X_FORWARDED_FOR": "192.0.2.1", "REMOTE_ADDR": "192.0.2.1", "REQUEST_URI": "/",
+		"HTTP_X_FORWARDED_PROTO": "https", "HTTP_X_FORWARDED_SCHEME": "https", "HTTP_X_FORWARDED_SSL": "on", "HTTP_FRONT_END_HTTPS": "on",
+		"HTTP_X_FORWARDED_PORT": "443", "HTTP_X_FORWARDED_FOR": "192.0.2.1", "REMOTE_ADDR": "192.0.2.1", "REQUEST_URI": "/",
 		"REQUEST_METHOD": "GET", "HTTP_USER_AGENT": "renew_mnetkeys",
 	} {
-		server[name] = phpsource.StringValue(text)
+		request[name] = text
 	}
 }
 
@@ -52,13 +63,15 @@ func proxied(server map[string]phpsource.Value) {
 // makes, and must give the same.
 func (e *evaluation) sameForAnotherRequest(ctx context.Context, a answer) error {
 	other := *e
-	other.server = request("https://request-that-nobody-makes.invalid")
-	proxied(other.server)
+	other.request = Request("https://request-that-nobody-makes.invalid")
+	proxied(other.request)
 	b, err := other.run(ctx)
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("evaluate %s by php: %w", e.path, ctx.Err())
-	case err != nil || !reflect.DeepEqual(plainValue(a.cfg), plainValue(b.cfg)):
+	case err != nil:
+		return &Error{File: e.why.File, Line: e.why.Line, Problem: "config.php cannot be evaluated for another web request: " + err.Error(), Advice: hintHost, Err: err}
+	case !reflect.DeepEqual(plainValue(a.cfg), plainValue(b.cfg)):
 		return &Error{File: e.why.File, Line: e.why.Line, Problem: "config.php depends on the web request", Advice: hintHost, Err: e.why}
 	}
 	return nil

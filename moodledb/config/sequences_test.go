@@ -152,7 +152,9 @@ func (g *sequences) statement() string {
 		}
 		return g.place() + g.of(" = ", " = ", " = ", " = ", " = ", " = ", " .= ", " ??= ", " += ") + g.expression() + ";\n"
 	}
-	switch g.IntN(42) {
+	switch g.IntN(44) {
+	case 42, 43:
+		return g.copies()
 	case 40, 41: // what is not run PHP compiles all the same
 		tame := g.tame
 		g.tame = false
@@ -197,6 +199,20 @@ func (g *sequences) statement() string {
 		return g.of("exit;\n", "return;\n", "die('x');\n", "return 1;\n", "if ("+g.expression()+") { return; }\n", "if ("+g.expression()+") die;\n", g.expression()+" or die('x');\n", "if ("+g.expression()+") exit(1);\n")
 	}
 	return assign()
+}
+
+// copies changes one of two variables that have the same arrays inside, and looks at the other.
+func (g *sequences) copies() string {
+	n := g.IntN(1e9)
+	copied := g.of("$d = $n;", "$d['q'] = $n;", "$d = [$n, $n];", "$d = $n['k'];", fmt.Sprintf("define('C_%d', $n); $d = C_%d;", n, n), "$d = (object)['q' => $n];", "$CFG->d = $n; $d = $CFG->d;")
+	one, other := "$n", g.of("$d", "$d['q']", "$d[0]", "$d[1]", "$d->q")
+	if g.IntN(2) == 0 {
+		one, other = other, one
+	}
+	inside := g.of("['k']['x']", "['k']['y']['z']", "['k']", "['x']", "['y']['z']")
+	change := g.of("unset(%s);", "%s = 'changed';", "%s .= 'more';")
+	return "$n = ['k' => ['x' => 'v', 'y' => ['z' => 'w']], 'x' => 'u']; " + copied + " " + fmt.Sprintf(change, one+inside) + " " +
+		g.of("", fmt.Sprintf(change, other+g.of("['k']['y']['z']", "['k']['w']"))) + "\n$CFG->dbpass = $CFG->dbpass . (isset(" + other + inside + ") ? 'there' : 'gone');\n"
 }
 
 // beside is what the reader leaves to PHP, or what PHP refuses.

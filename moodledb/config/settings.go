@@ -123,6 +123,14 @@ func (s *settings) site(c *Config) error {
 	if c.CacheDir == "" {
 		c.CacheDir = filepath.Join(c.Dataroot, "cache")
 	}
+	for _, name := range []string{"mnetkeylifetime", "mnet_dispatcher_mode"} {
+		if _, err := s.text(name, false); err != nil {
+			return err
+		}
+	}
+	if kind := s.value("dboptions").Kind(); kind != phpsource.Null && kind != phpsource.Array {
+		return s.at("dboptions", &Error{Setting: "dboptions", Problem: "is no array"})
+	}
 	c.KeyLifetimeDays = int(max(0, min(s.value("mnetkeylifetime").Int(), 36500)))
 	return nil
 }
@@ -217,6 +225,9 @@ func (s *settings) text(name string, required bool) (string, error) {
 		return fail("is empty; does it come from an environment variable that is not set here?")
 	case s.cfg.Kind() == phpsource.Null:
 		return fail("is not set: is this Moodle's config.php?")
+	}
+	if s.host != "" {
+		return fail("is not set: config.php may have no site for " + s.host)
 	}
 	return fail("is not set")
 }

@@ -29,25 +29,36 @@ type instance struct {
 	settings     phpsource.Value // of the plugin, like path or server
 }
 
-// configPath is cache_config::get_config_file_path(). A directory or file that the caller may not write counts as not set, as it does in Moodle;
-// so only a caller with the rights of the web server gets the same answer for certain.
-func configPath(where Location) string {
+// configPath is cache_config::get_config_file_path(). A directory or file that the web server may not write counts as not set: as root we judge by the
+// rights of the owner of dataroot, else by our own. The error is a *ConfigError.
+func configPath(where Location) (string, error) {
 	usual := filepath.Join(where.Dataroot, "muc", "config.php")
 	alternative := where.AltCacheConfigPath
 	if alternative == "" {
-		return usual
+		return usual, nil
+	}
+	if !filepath.IsAbs(alternative) {
+		return "", &ConfigError{File: alternative, Problem: "$CFG->altcacheconfigpath is a relative path: where that is depends on the web request"}
+	}
+	web, found := siteuser.Web(where.Dataroot)
+	if info, err := os.Stat(where.Dataroot); err == nil && os.Geteuid() == 0 && !found && info.Mode()&0o022 != 0 {
+		return "", &ConfigError{File: alternative, Problem: "whether the web server may write there is not known: dataroot belongs to root, and others may write to it"}
+	}
+	writable := func(path string) bool {
+		return unix.Access(path, unix.W_OK) == nil && (!found || web.May(path, siteuser.Write))
 	}
 	info, err := os.Stat(alternative)
+	if found && !web.May(alternative, siteuser.Look) {
+		err = fs.ErrNotExist // to Moodle
+	}
 	switch {
 	case err == nil && info.IsDir() && writable(alternative):
-		return filepath.Join(alternative, "cacheconfig.php")
+		return filepath.Join(alternative, "cacheconfig.php"), nil
 	case writable(filepath.Dir(alternative)) && (err != nil || writable(alternative)):
-		return alternative
+		return alternative, nil
 	}
-	return usual
+	return usual, nil
 }
-
-func writable(path string) bool { return unix.Access(path, unix.W_OK) == nil }
 
 // readConfiguration reads file; one that does not exist means the stores Moodle will configure at the next request.
 func readConfiguration(file string) (*configuration, error) {

@@ -20,8 +20,9 @@ func className(class string) string { return strings.ToLower(strings.TrimPrefix(
 func (where Location) configuration() (conf *configuration, from string, err error) {
 	switch {
 	case Factory(where.Factory) == "":
-		from = configPath(where)
-		conf, err = readConfiguration(from)
+		if from, err = configPath(where); err == nil {
+			conf, err = readConfiguration(from)
+		}
 	case className(where.Factory) == "tool_forcedcache_cache_factory":
 		conf, from, err = where.forced()
 	default:

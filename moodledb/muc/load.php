@@ -7,7 +7,7 @@ try {
         throw new RuntimeException('config.php is not readable');
     }
     require($mnetkeys_config);
-    if ($mnetkeys_tenant !== '' && rtrim($CFG->wwwroot, '/') !== $mnetkeys_tenant) {
+    if (rtrim($CFG->wwwroot, '/') !== $mnetkeys_wwwroot) {
         mnetkeys_answer('config.php has loaded another site');
     } else {
         mnetkeys_answer(mnetkeys_work());

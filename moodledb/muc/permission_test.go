@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"renew_mnetkeys/internal/testbed"
 )
 
 func TestMissingRightsNameThePathAndTheOwner(t *testing.T) {
@@ -119,8 +121,50 @@ func TestDirectoriesThatMayNotBeWrittenAreNotAltcacheconfigpath(t *testing.T) {
 	for _, path := range []string{alternative, alternative + "/cacheconfig.php", alternative + "/new.php"} {
 		where.AltCacheConfigPath = path
 		// Like Moodle, which needs to write there and else takes the usual place.
-		if got := configPath(where); got != filepath.Join(s.root, "muc/config.php") {
-			t.Errorf("%s leads to %s", path, got)
+		if got, err := configPath(where); err != nil || got != filepath.Join(s.root, "muc/config.php") {
+			t.Errorf("%s leads to %s, %v", path, got, err)
 		}
+	}
+}
+
+// Root may write everywhere, the web server may not.
+func TestRootJudgesAltcacheconfigpathByTheRightsOfTheWebServer(t *testing.T) {
+	if os.Geteuid() != 0 {
+		testbed.Missing(t, "only root can give files away")
+	}
+	dir, err := os.MkdirTemp("", "muc") // t.TempDir is closed to others
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	s := site{t, filepath.Join(dir, "data")}
+	usual := s.write("muc/config.php", "<?php $configuration = array();")
+	closed := site{t, filepath.Join(dir, "closed")}.write("cacheconfig.php", "")
+	open := site{t, filepath.Join(dir, "open")}.write("cacheconfig.php", "")
+	for _, err := range []error{os.Chmod(dir, 0o755), os.Chown(s.root, 33, 33), os.Chown(filepath.Dir(open), 33, 33), os.Chown(open, 33, 33), os.Chmod(filepath.Dir(closed), 0o755)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	where := s.location()
+	for path, want := range map[string]string{
+		filepath.Dir(open): open, open: open, filepath.Join(dir, "open/new.php"): filepath.Join(dir, "open/new.php"),
+		filepath.Dir(closed): usual, closed: usual, filepath.Join(dir, "closed/new.php"): usual, "relative": "",
+	} {
+		where.AltCacheConfigPath = path
+		got, err := configPath(where)
+		if got != want || (err == nil) != (want != "") || err != nil && !errors.As(err, new(*ConfigError)) {
+			t.Errorf("%s leads to %s, %v", path, got, err)
+		}
+	}
+	// Whose site it is does not show.
+	where.AltCacheConfigPath = filepath.Dir(open)
+	for _, err := range []error{os.Chown(s.root, 0, 0), os.Chmod(s.root, 0o777)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := configPath(where); !errors.As(err, new(*ConfigError)) {
+		t.Errorf("%s, %v", got, err)
 	}
 }

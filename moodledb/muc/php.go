@@ -35,7 +35,10 @@ var (
 type Site struct {
 	PHP        string // path of php
 	ConfigFile string // absolute path of config.php
-	Wwwroot    string // chooses a tenant of a VMoodle array; "" is config.php's own site
+	Wwwroot    string // of the site that config.php must load
+	Tenant     bool   // Wwwroot is a tenant of a VMoodle array, which must be chosen; else it is config.php's own site
+	// Request is what $_SERVER has of a request to Wwwroot: config.php may choose its site by that.
+	Request map[string]string
 	// Of $CFG. As root php runs as the owner of Dataroot, see siteuser.ForPHP.
 	Dataroot, Dirroot string
 	Environ           []string // what php shall inherit, nil: this process's; see [phprun.Script]
@@ -145,9 +148,13 @@ func CachedByPHP(ctx context.Context, site Site) ([]Cached, error) {
 }
 
 func (s Site) run(ctx context.Context, doing, script string) ([]byte, error) {
+	args := []string{s.Wwwroot}
+	if s.Tenant {
+		args = append(args, "tenant")
+	}
 	answer, err := phprun.Script{
-		PHP: s.PHP, Source: siteScript + strings.TrimPrefix(script, "<?php") + strings.TrimPrefix(loadScript, "<?php"), Config: s.ConfigFile, Args: []string{s.Wwwroot},
-		Dataroot: s.Dataroot, Dirroot: s.Dirroot, Environ: s.Environ, Limit: phpLimit,
+		PHP: s.PHP, Source: siteScript + strings.TrimPrefix(script, "<?php") + strings.TrimPrefix(loadScript, "<?php"), Config: s.ConfigFile, Args: args,
+		Request: s.Request, Dataroot: s.Dataroot, Dirroot: s.Dirroot, Environ: s.Environ, Limit: phpLimit,
 	}.Run(ctx)
 	switch {
 	case ctx.Err() != nil:

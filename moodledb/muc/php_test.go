@@ -19,9 +19,13 @@ import (
 
 const databasePassword = "S3cret-of-the-database"
 
-// site is what php loads of it.
+// site is what php loads of it: its own site, wwwroot "", or a tenant.
 func (s stub) site(php, wwwroot, fault string) Site {
-	return Site{PHP: php, ConfigFile: s.config, Wwwroot: wwwroot, Dataroot: s.dataroot, Environ: s.environ(fault)}
+	own := wwwroot == ""
+	if own {
+		wwwroot = "http://main.example.test"
+	}
+	return Site{PHP: php, ConfigFile: s.config, Wwwroot: wwwroot, Tenant: !own, Dataroot: s.dataroot, Environ: s.environ(fault)}
 }
 
 // stub is the site of testdata/moodle, and what it was asked to drop.
@@ -86,6 +90,7 @@ func TestDropByPHPSaysWhatWentWrongWithoutWhatPHPWrote(t *testing.T) {
 		{"no config.php", filepath.Join(t.TempDir(), "config.php"), "", "", "RuntimeException at "},
 		{"an unknown tenant", "", "http://other.example.test", "", "the site ended the script while it was loading"},
 		{"a tenant of what is no array", "", "http://child.example.test", "no array", "config.php has loaded another site"},
+		{"another site of the environment", "", "", "another site", "config.php has loaded another site"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -106,6 +111,35 @@ func TestDropByPHPSaysWhatWentWrongWithoutWhatPHPWrote(t *testing.T) {
 				t.Error("something was dropped")
 			}
 		})
+	}
+}
+
+// A config.php that chooses its site by the name in the request chooses the one that was read.
+func TestPHPLoadsTheSiteOfTheHostThatWasRead(t *testing.T) {
+	php := testbed.PHP(t)
+	for host, request := range map[string]map[string]string{
+		"http://main.example.test": nil, "http://b.example.test": {"HTTP_HOST": "b.example.test"}, "https://b.example.test": {"HTTP_HOST": "b.example.test", "HTTPS": "on"},
+		"https://c.example.test": {"HTTP_HOST": "b.example.test", "HTTPS": "on"},
+	} {
+		s := newStub(t)
+		site := s.site(php, "", "by host")
+		site.Wwwroot, site.Request = host, request
+		_, checked := CheckByPHP(t.Context(), site)
+		_, read := CachedByPHP(t.Context(), site)
+		_, described := DescribeByPHP(t.Context(), site)
+		for _, err := range []error{checked, read, described, DropByPHP(t.Context(), site)} {
+			if other := host == "https://c.example.test"; (err != nil) != other || other && !strings.Contains(err.Error(), "config.php has loaded another site") {
+				t.Errorf("%s: %v", host, err)
+			}
+		}
+	}
+}
+
+// Moodle's own scripts have them, so a config.php may write to them.
+func TestASiteThatWritesToTheStandardStreamsIsLoaded(t *testing.T) {
+	s := newStub(t)
+	if _, err := CheckByPHP(t.Context(), s.site(testbed.PHP(t), "", "streams")); err != nil {
+		t.Error(err)
 	}
 }
 

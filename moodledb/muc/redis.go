@@ -46,11 +46,19 @@ func newRedisStore(i instance, timeout time.Duration, file string, names []strin
 		password: password,
 		tls:      i.settings.Get("encryption").Truth(),
 		caFile:   i.settings.Get("cafile").Text(),
-		hash:     i.settings.Get("prefix").Text() + definitionHash(),
+		hash:     filled(i.settings.Get("prefix")) + definitionHash(),
 		fields:   names,
 		timeout:  timeout,
 		file:     file,
 	}
+}
+
+// filled is a setting that cachestore_redis takes unless it is empty() to PHP.
+func filled(setting phpsource.Value) string {
+	if !setting.Truth() {
+		return ""
+	}
+	return setting.Text()
 }
 
 // credentials reads the setting password as Redis::auth() of phpredis takes it: a text, array(password), array(user, password), or by the names user and pass.
@@ -58,7 +66,7 @@ func credentials(setting phpsource.Value) (user, password string) {
 	parts := setting.Entries()
 	switch {
 	case setting.Kind() != phpsource.Array:
-		return "", setting.Text()
+		return "", filled(setting)
 	case len(parts) == 1:
 		return "", parts[0].Value.Text()
 	case len(parts) > 1 && parts[0].Key == "pass":
@@ -73,7 +81,7 @@ func credentials(setting phpsource.Value) (user, password string) {
 // which only a cluster uses more than the first.
 func servers(settings phpsource.Value) []server {
 	var list []server
-	for line := range strings.Lines(settings.Get("server").Text()) {
+	for line := range strings.Lines(filled(settings.Get("server"))) {
 		line = strings.TrimSpace(line)
 		socket := strings.TrimPrefix(line, "unix://")
 		switch {

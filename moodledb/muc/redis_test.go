@@ -57,6 +57,7 @@ func TestRedisStoreDropsItsFieldsAndThenItsHash(t *testing.T) {
 	}{
 		{"host and port", open, open.Addr, "", ""},
 		{"prefix", open, open.Addr, "lms_", ""},
+		{"prefix and password that are empty to PHP", open, open.Addr, "0", "0"},
 		{"socket", open, open.Socket, "lms_", ""},
 		{"socket as 5.0 may have it", open, "unix://" + open.Socket, "lms_", ""},
 		{"only the first of several lines without clustermode", open, "\n " + open.Addr + " \n127.0.0.1:1", "", ""},
@@ -65,7 +66,8 @@ func TestRedisStoreDropsItsFieldsAndThenItsHash(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			hash, others := test.prefix+"1b088c226629b3fa247ff7ef67dad266", test.prefix+"another_definition"
+			prefix := strings.TrimPrefix(test.prefix, "0")
+			hash, others := prefix+"1b088c226629b3fa247ff7ef67dad266", prefix+"another_definition"
 			fill(t, test.redis.Client, hash)
 			fill(t, test.redis.Client, others)
 			s := newSite(t)

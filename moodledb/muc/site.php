@@ -1,6 +1,6 @@
 <?php
-// The first part of a script that renew_mnetkeys runs from stdin with two arguments: the path of config.php, and the wwwroot of a VMoodle tenant or an
-// empty string. What it writes to file descriptor 3 is the answer. It holds no message of an exception: such a one can quote config.php.
+// The first part of a script that renew_mnetkeys runs from stdin with arguments: the path of config.php, the wwwroot that it must load, and one more
+// if that is a tenant of a VMoodle array. What it writes to file descriptor 3 is the answer. It holds no message of an exception: such a one can quote config.php.
 
 function mnetkeys_answer($answer) {
     global $mnetkeys_out;
@@ -39,9 +39,9 @@ register_shutdown_function(function () {
 
 define('CLI_SCRIPT', true);
 $mnetkeys_config = $argv[1];
-$mnetkeys_tenant = rtrim($argv[2], '/');
-if ($mnetkeys_tenant !== '') {
-    define('CLI_VMOODLE_OVERRIDE', $mnetkeys_tenant);
+$mnetkeys_wwwroot = rtrim($argv[2], '/');
+if (isset($argv[3])) {
+    define('CLI_VMOODLE_OVERRIDE', $mnetkeys_wwwroot);
 }
 unset($CLI_VMOODLE_PRECHECK); // Set, it would make config.php return before it has chosen the tenant.
 

@@ -4,6 +4,7 @@ package phprun
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"io"
@@ -14,23 +15,28 @@ import (
 	"syscall"
 	"time"
 
+	"renew_mnetkeys/moodledb/phpsource"
 	"renew_mnetkeys/moodledb/siteuser"
 )
+
+//go:embed prelude.php
+var prelude string
 
 // MaxAnswer is how much of an answer is read, in bytes.
 const MaxAnswer = 1 << 20
 
 // Script is one run of php.
 type Script struct {
-	PHP      string        // path of php
-	Settings []string      // of php.ini, name=value, besides those that keep errors out of sight
-	Source   string        // goes to stdin: it may hold what arguments, which everybody can see, must not
-	Config   string        // absolute path of config.php, the script's first argument; php runs in its directory
-	Args     []string      // the script's other arguments
-	Dataroot string        // whose owner root becomes, see siteuser.ForPHP; "": not known
-	Dirroot  string        // "": not known
-	Environ  []string      // what php inherits, since config.php may take its passwords from it; nil: the environment of this process
-	Limit    time.Duration // for the whole run
+	PHP      string            // path of php
+	Settings []string          // of php.ini, name=value, besides those that keep errors out of sight
+	Source   string            // goes to stdin: it may hold what arguments, which everybody can see, must not
+	Config   string            // absolute path of config.php, the script's first argument; php runs in its directory
+	Args     []string          // the script's other arguments
+	Dataroot string            // whose owner root becomes, see siteuser.ForPHP; "": not known
+	Dirroot  string            // "": not known
+	Request  map[string]string // what $_SERVER and the environment have of a web request, "" where they have nothing
+	Environ  []string          // what php inherits, since config.php may take its passwords from it; nil: the environment of this process
+	Limit    time.Duration     // for the whole run
 }
 
 // Run returns what the script wrote to file descriptor 3, however php ended: its exit code is config.php's. An error is the context's, or says what
@@ -43,11 +49,12 @@ func (s Script) Run(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	cmd := exec.CommandContext(limited, s.PHP, s.arguments(as.Within)...)
-	cmd.Stdin = strings.NewReader(s.Source) // stdout and stderr go nowhere
+	cmd.Stdin = strings.NewReader(prelude + Array(s.Request) + "); ?>" + s.Source) // stdout and stderr go nowhere
 	cmd.Dir = filepath.Dir(s.Config)
-	cmd.Env = environment(s.Environ)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as.Credential}
-	cmd.WaitDelay = time.Second // for a grandchild that keeps stdin open
+	cmd.Env = s.environment()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as.Credential, Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) } // with all that it has started
+	cmd.WaitDelay = time.Second                                                          // for a grandchild that keeps stdin open
 	answer, err := output(cmd)
 	switch {
 	case ctx.Err() != nil:
@@ -74,18 +81,35 @@ func (s Script) arguments(within []string) []string {
 	return append(append(args, "--", s.Config), s.Args...)
 }
 
-// environment is environ without our own variables, one of which may hold a password.
-func environment(environ []string) []string {
+// environment is without our own variables, one of which may hold a password. A web server hands the request over by it, too.
+func (s Script) environment() []string {
+	environ := s.Environ
 	if environ == nil {
 		environ = os.Environ()
 	}
 	kept := []string{} // nil would mean all of ours
 	for _, e := range environ {
-		if !strings.HasPrefix(e, "MNETKEYS_") {
+		name, _, _ := strings.Cut(e, "=")
+		if _, ofRequest := s.Request[name]; !ofRequest && !strings.HasPrefix(e, "MNETKEYS_") {
 			kept = append(kept, e)
 		}
 	}
+	for name, value := range s.Request {
+		if value != "" {
+			kept = append(kept, name+"="+value)
+		}
+	}
 	return kept
+}
+
+// Array writes PHP source.
+func Array(values map[string]string) string {
+	var b strings.Builder
+	b.WriteString("array(")
+	for name, text := range values {
+		fmt.Fprintf(&b, "%s => %s, ", phpsource.Quote(name), phpsource.Quote(text))
+	}
+	return b.String() + ")"
 }
 
 // output runs cmd and returns what it wrote to file descriptor 3. The error is that of starting it.

@@ -3,9 +3,11 @@ package phprun
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +36,36 @@ func script(t *testing.T, php string) Script {
 	return s
 }
 
+// What php has started ends with it at the time limit: else a config.php that hangs in a command would leave one behind at each run.
+func TestAtTheTimeLimitAllEnds(t *testing.T) {
+	s := script(t, "sleep 61 & echo $! >&3; wait")
+	s.Limit = time.Second
+	answer, err := s.Run(t.Context())
+	pid, notANumber := strconv.Atoi(strings.TrimSpace(string(answer)))
+	if err != nil || notANumber != nil {
+		t.Fatalf("%q, %v", answer, err)
+	}
+	for range 100 {
+		if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err != nil || strings.Contains(string(stat), ") Z ") {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Errorf("%d still runs", pid)
+}
+
+// A request is there both ways, and what it has not the environment has not either.
+func TestARequestIsInTheEnvironmentAndInTheServersArray(t *testing.T) {
+	s := script(t, "")
+	s.PHP = testbed.PHP(t)
+	s.Request = map[string]string{"HTTP_HOST": `it's \ a`, "HTTPS": ""}
+	s.Environ = []string{"PATH=" + os.Getenv("PATH"), "HTTPS=on", "HTTP_HOST=another"}
+	s.Source = `<?php fwrite(fopen('php://fd/3', 'w'), $_SERVER['HTTP_HOST'] . '|' . getenv('HTTP_HOST') . '|' . (int)isset($_SERVER['HTTPS']) . '|' . (int)getenv('HTTPS') . '|' . (int)isset($request));`
+	if answer, err := s.Run(t.Context()); string(answer) != `it's \ a|it's \ a|0|0|0` || err != nil {
+		t.Errorf("%q, %v", answer, err)
+	}
+}
+
 func TestAnswerIsWhatGoesToFileDescriptor3(t *testing.T) {
 	tests := map[string]struct{ php, answer, err string }{
 		"beside noise and a failure":      {"echo noise; echo noise >&2; printf answer >&3; exit 3", "answer", ""},
@@ -41,7 +73,7 @@ func TestAnswerIsWhatGoesToFileDescriptor3(t *testing.T) {
 		"with a grandchild that stays":    {"printf answer >&3; sleep 30 &", "answer", ""},
 		"nothing":                         {"echo SECRET", "", "it does not answer"},
 		"nothing in time":                 {"echo SECRET; exec sleep 60", "", "no answer within 1s"},
-		"nothing but the script, by cat":  {"cat >&3", "<?php source", ""},
+		"nothing but the script, by cat":  {"tail -c 12 >&3", "<?php source", ""},
 		"of arguments, config.php first":  {`while [ "$1" != -- ]; do shift; done; printf '%s|' "$2" "$3" >&3`, "CONFIG|one|", ""},
 		"of settings":                     {`echo "$@" | grep -c -- '-d zend.exception_ignore_args=1 .*-d a=b --' >&3`, "1\n", ""},
 		"the directory of config.php":     {`test -f config.php && printf there >&3`, "there", ""},

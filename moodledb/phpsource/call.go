@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"io/fs"
-	"path"
 	"strings"
 	"syscall"
 )
@@ -196,50 +195,51 @@ func dirname(_ *reader, args []Value) (Value, bool) {
 	return StringValue(name), true
 }
 
-// stat looks at a file by an absolute path; there is false when there is none, known when that is for certain.
-func (r *reader) stat(v Value) (info fs.FileInfo, known bool) {
-	if r.env.Stat == nil || v.kind != String || !path.IsAbs(v.text) || strings.Contains(v.text, "\x00") || r.special(v.text) {
-		return nil, false
+// stat looks at a file; info is nil if there is none, known says that this is for certain.
+func (r *reader) stat(v Value) (file string, info fs.FileInfo, known bool) {
+	file, ok := r.location(v)
+	if r.env.Stat == nil || !ok || r.special(file) {
+		return "", nil, false
 	}
-	info, err := r.env.Stat(v.text)
+	info, err := r.env.Stat(file)
 	if err != nil {
-		return nil, errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+		return file, nil, errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 	}
-	return info, true
+	return file, info, true
 }
 
 func fileIs(what func(fs.FileInfo) bool) func(*reader, []Value) (Value, bool) {
 	return func(r *reader, args []Value) (Value, bool) {
-		info, known := r.stat(args[0])
+		_, info, known := r.stat(args[0])
 		return BoolValue(info != nil && what(info)), known
 	}
 }
 
 // readable is is_readable() of a file: that of a directory is not known.
 func (r *reader) readable(args []Value) (Value, bool) {
-	info, known := r.stat(args[0])
+	file, info, known := r.stat(args[0])
 	if info == nil || !known {
 		return BoolValue(false), known
 	}
-	_, found := r.contents(args[0].text)
+	_, found := r.contents(file)
 	return BoolValue(found), info.Mode().IsRegular()
 }
 
 func (r *reader) realpath(args []Value) (Value, bool) {
-	info, known := r.stat(args[0])
+	file, info, known := r.stat(args[0])
 	if info == nil || r.env.Real == nil {
 		return BoolValue(false), known && info == nil
 	}
-	return StringValue(r.env.Real(args[0].text)), known
+	return StringValue(r.env.Real(file)), known
 }
 
 // fileContents is file_get_contents() of a local file: how container images pass secrets.
 func (r *reader) fileContents(args []Value) (Value, bool) {
-	info, known := r.stat(args[0])
+	file, info, known := r.stat(args[0])
 	if info == nil || !known {
 		return BoolValue(false), known
 	}
-	text, found := r.contents(args[0].text)
+	text, found := r.contents(file)
 	return StringValue(string(text)), found
 }
 

@@ -150,15 +150,7 @@ func arithmetic(op string, a, b Value) (v Value, known bool) {
 }
 
 func ordered(op string, x, y int64) bool {
-	switch op {
-	case "<":
-		return x < y
-	case "<=":
-		return x <= y
-	case ">":
-		return x > y
-	}
-	return x >= y
+	return x < y && op[0] == '<' || x > y && op[0] == '>' || x == y && len(op) == 2
 }
 
 // cast is PHP's `(type)`.
@@ -169,8 +161,6 @@ func cast(kind string, v Value) (to Value, known bool) {
 		return intValue(n), known
 	case "bool":
 		return BoolValue(v.Truth()), v.kind != Number
-	case "float":
-		return Value{kind: Number}, v.kind < String
 	case "string":
 		return StringValue(v.Text()), v.kind < Array && v.kind != Number
 	case "array":

@@ -7,7 +7,7 @@ import (
 
 // precedence of PHP 8's binary operators; a higher one binds tighter. Assignment (4) belongs to the place on its left.
 var precedence = map[string]int{
-	"or": 1, "xor": 2, "and": 3, "?": 5, "??": 6, "||": 7, "&&": 8, "|": 9, "^": 10, "&": 11,
+	"or": 1, "and": 3, "?": 5, "??": 6, "||": 7, "&&": 8, "|": 9, "^": 10, "&": 11,
 	"==": comparison, "!=": comparison, "<>": comparison, "===": comparison, "!==": comparison, "<": 13, "<=": 13, ">": 13, ">=": 13,
 	".": 14, "+": 16, "-": 16, "*": 17, "/": 17, "%": 17,
 }
@@ -29,7 +29,7 @@ func (r *reader) expression(min int) Value {
 	for last := ""; ; {
 		t := r.peek()
 		op := strings.ToLower(t.text)
-		if t.kind != tOperator && (t.kind != tName || op != "or" && op != "xor" && op != "and") {
+		if t.kind != tOperator && (t.kind != tName || op != "or" && op != "and") {
 			break
 		}
 		p := precedence[op]
@@ -146,8 +146,6 @@ func (r *reader) binary(op string, a, b Value) Value {
 	case "<", "<=", ">", ">=":
 		known = a.kind == Int && b.kind == Int
 		v = BoolValue(ordered(op, a.num, b.num))
-	case "xor":
-		return BoolValue(r.truth(a) != r.truth(b))
 	default:
 		v, known = arithmetic(op, a, b)
 	}

@@ -95,8 +95,6 @@ func (r *reader) constant(name string) (Value, bool) {
 	switch name {
 	case "DIRECTORY_SEPARATOR":
 		return StringValue("/"), true
-	case "PATH_SEPARATOR":
-		return StringValue(":"), true
 	case "PHP_EOL":
 		return StringValue("\n"), true
 	case "PHP_SAPI":
@@ -109,22 +107,18 @@ func (r *reader) constant(name string) (Value, bool) {
 	return share(v), ok
 }
 
-// ofPHP are how the names of constants begin that PHP or an extension may have: whether it has them is not known here.
-var ofPHP = strings.Fields(`PHP_ E_ LC_ M_ MT_ INI_ ZEND_ DEBUG_ T_ LOG_ SORT_ EXTR_ COUNT_ CRYPT_ SCANDIR_ GLOB_ SEEK_ LOCK_ FILE_ FNM_ STREAM_ PSFS_ DNS_ ENT_
-	HTML_ STR_ PATHINFO_ UPLOAD_ CURL MYSQLI_ JSON_ PREG_ PCRE_ FILTER_ INPUT_ OPENSSL_ X509_ PKCS XML_ LIBXML_ DOM_ SODIUM_ CAL_ DATE_ SUNFUNCS_ MB_ CREDITS_
-	INFO_ CONNECTION_ ASSERT_ PASSWORD_ ARRAY_ CASE_ IMAGETYPE_ IMG_ GD_ LDAP_ SOAP_ INTL_ GRAPHEME_ IDNA_ U_ ULOC_ POSIX_ SIG POLL_ ILL_ FPE_ SEGV_ BUS_ CLD_
-	TRAP_ SI_ WNOHANG WUNTRACED P_ PRIO_ CLONE_ SO_ AF_ SOCK MSG_ IP_ IPV6 TCP_ IPPROTO_ FORCE_ ZLIB_ ENCHANT_ ICONV_ FTP_ GMP_ IMAP_ OP_ CL_ PGSQL_ SQLITE READLINE_
-	SNMP_ TIDY_ XSL_ XSD_ LIBEXSLT_ LIBXSLT_ MHASH_ HASH_ NAN INF SID STDIN STDOUT STDERR DIRECTORY_SEPARATOR PATH_SEPARATOR PEAR_ DEFAULT_INCLUDE_PATH
-	EXIF_ FANN NIL SE_ TYPE ENC LATT_ SA_ ST_ FT_ AMQP APC_ MEMCACHE OCI_ SQLT_ SQLSRV_ ODBC_ SQL_ DB2_ YAML_ UUID_ NCURSES_ RAR_ SVN_ SSH2_ TRUE FALSE NULL __`)
+// ofApplications are how the names of constants begin that neither PHP nor an extension has: those of Moodle and of sites.
+var ofApplications = strings.Fields(`ABORT_AFTER_CONFIG AJAX_SCRIPT APP_ BEHAT_ CACHE_DISABLE_ CLI_SCRIPT CLI_VMOODLE CONTEXT_CACHE C_ DB_ IGNORE_COMPONENT_CACHE MDL_ MOODLE
+	NO_ PHPUNIT_ SITE_ TEST_ VMOODLE WEB_CRON WS_SERVER`)
 
-// mayBePHPs says whether PHP itself may have a constant of this name, or none can have it.
+// mayBePHPs says whether PHP itself may have a constant of this name, or none can have it. Which constants it has depends on its extensions.
 func mayBePHPs(name string) bool {
-	for _, prefix := range ofPHP {
-		if strings.HasPrefix(strings.ToUpper(name), prefix) {
-			return true
+	for _, prefix := range ofApplications {
+		if strings.HasPrefix(name, prefix) {
+			return label(name) != name
 		}
 	}
-	return label(name) != name || name == ""
+	return true
 }
 
 // instance reads `new stdClass`.
@@ -226,11 +220,11 @@ func (r *reader) include(word string) Value {
 	if r.pending > 0 {
 		r.unknown("includes a file within an expression")
 	}
-	if v.kind != String || !path.IsAbs(v.text) || strings.Contains(v.text, "\x00") {
+	file, ok := r.location(v)
+	if !ok {
 		r.unknown("includes a file whose path is not known here") // a relative one is looked for in several places
 	}
-	file := path.Clean(v.text)
-	if r.env.Stop != nil && r.env.Stop(file) {
+	if r.env.Stop != nil && r.env.Stop(file, r.a) {
 		r.stop()
 		r.src.pos = after
 		return Value{}
@@ -249,6 +243,20 @@ func (r *reader) include(word string) Value {
 	}
 	r.src.pos = after
 	return result
+}
+
+// location is where a path leads to. It is not known where PHP's functions go different ways: with a slash or a dot at the end, with .. behind what may be
+// a link or nothing, and where the path is relative or too long.
+func (r *reader) location(v Value) (file string, known bool) {
+	if v.kind != String || !path.IsAbs(v.text) || strings.Contains(v.text, "\x00") || len(v.text) > maxPath || strings.HasSuffix(v.text, "/") || strings.HasSuffix(v.text, "/.") {
+		return "", false
+	}
+	if i := strings.LastIndex(v.text, "/.."); i >= 0 {
+		up := v.text[:i+len("/..")]
+		known = r.env.Real != nil && r.env.Real(up) == path.Clean(up)
+		return path.Clean(v.text), known
+	}
+	return path.Clean(v.text), true
 }
 
 // special says that a path leads where each process sees something else.

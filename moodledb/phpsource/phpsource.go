@@ -16,6 +16,7 @@ const (
 	// MaxSize is the most bytes a source file may have.
 	MaxSize = 1 << 20
 
+	maxPath  = 4000    // bytes of a path: from 4,096 on there is no file
 	maxDepth = 100     // nested brackets, expressions, blocks, strings and includes
 	maxFiles = 64      // files read in all
 	maxWork  = 1 << 24 // bytes concatenated or copied and list elements searched in all, so that a small file cannot cost much
@@ -31,7 +32,7 @@ type Env struct {
 	Read      func(path string) ([]byte, error)                           // what require, include and file_get_contents name; nil: nothing can be read
 	Stat      func(path string) (fs.FileInfo, error)                      // nil: it cannot be told which files there are
 	Real      func(path string) string                                    // the path without symbolic links, which is what `__FILE__` says; nil: as it is
-	Stop      func(path string) bool                                      // the reading ends where this file would be included (lib/setup.php)
+	Stop      func(path string, a *Assignments) bool                      // the reading ends where this file would be included (lib/setup.php)
 	Call      func(name string, a *Assignments) (more string, known bool) // a function of the caller's, in lower case: may Set values and name one more file to include
 }
 

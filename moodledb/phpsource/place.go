@@ -172,10 +172,11 @@ func (r *reader) server(name string) Value {
 // requested is what is known of the request.
 func (r *reader) requested(name string) Value {
 	if v, ok := r.env.Server[name]; ok {
-		r.a.OfRequest = true
+		r.a.OfRequest = r.a.OfRequest || ofRequest(name)
 		return v
 	}
-	panic(&ComputedError{Position: r.here(), Problem: "uses $_SERVER or its like, which depends on the web request", Request: len(r.env.Server) == 0 && ofRequest(name)})
+	_, named := r.env.Server["HTTP_HOST"]
+	panic(&ComputedError{Position: r.here(), Problem: "uses $_SERVER or its like, which depends on the web request", Request: !named && ofRequest(name)})
 }
 
 // ofRequest says that a web server sets an element of $_SERVER from the request.
@@ -215,6 +216,15 @@ func (r *reader) hold(v Value) {
 	v.list.held = true
 }
 
+// own is a list that may be changed: another one if it is shared.
+func (r *reader) own(l *list) *list {
+	if !l.shared {
+		return l
+	}
+	r.spend(len(l.entries) * elementSize)
+	return l.clone()
+}
+
 // put is v with another value at the end of the steps.
 func (r *reader) put(v Value, steps []step, to Value) Value {
 	if len(steps) == 0 {
@@ -225,9 +235,7 @@ func (r *reader) put(v Value, steps []step, to Value) Value {
 	case v.kind == Null && !s.property:
 		v = Value{kind: Array, list: &list{}, at: to.at}
 	case v.kind == Array && !s.property:
-		l, copied := v.list.own()
-		r.spend(copied * elementSize)
-		v.list = l
+		v.list = r.own(v.list)
 	case v.kind == Object && s.property:
 	case s.property:
 		r.unknown("assigns a property of what is not an object")
@@ -267,11 +275,9 @@ func (r *reader) unset(p *place) {
 		return
 	case s.property && v.kind == Object:
 		v.list.remove(s.key)
-	case !s.property && v.kind == Array:
-		l, copied := v.list.own()
-		r.spend(copied * elementSize)
-		l.remove(s.key)
-		v.list = l
+	case !s.property && v.kind == Array: // whoever holds one of the arrays around it holds it, too: put finds out
+		v.list = r.own(share(v).list)
+		v.list.remove(s.key)
 		r.a.variables[p.root] = r.put(r.a.variables[p.root], outer.steps, v)
 	default:
 		r.unknown("unsets a part of what has none")

@@ -182,7 +182,6 @@ var harmlessCalls = map[string]func([]Value) bool{
 	"set_time_limit": func(args []Value) bool {
 		return len(args) == 1 && args[0].kind == Int && (args[0].num == 0 || args[0].num >= 30)
 	},
-	"ignore_user_abort": func(args []Value) bool { return len(args) == 1 && args[0].kind == Bool },
 }
 
 // harmlessSetting knows the settings of php.ini that change no value and no file that is found.

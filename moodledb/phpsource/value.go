@@ -66,17 +66,14 @@ func share(v Value) Value {
 	return v
 }
 
-// own returns a list that may be changed, and how many elements were copied for it.
-func (l *list) own() (*list, int) {
-	if !l.shared {
-		return l, 0
-	}
+// clone is a copy, whose inner arrays are held twice from now on.
+func (l *list) clone() *list {
 	c := *l
 	c.shared, c.entries = false, slices.Clone(l.entries)
 	for _, e := range c.entries {
 		share(e.Value)
 	}
-	return &c, len(c.entries)
+	return &c
 }
 
 // StringValue is the PHP string s, assigned nowhere.

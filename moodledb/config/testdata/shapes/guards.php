@@ -9,6 +9,10 @@ if (php_sapi_name() != 'cli' && !defined('CLI_SCRIPT')) { exit(1); }
 if (defined('CLI_SCRIPT') && CLI_SCRIPT === true) {
     $cli = true;
 }
+if (php_sapi_name() === 'cli' && empty($_SERVER['REMOTE_ADDR'])) {
+    $cli = true;
+}
+if (isset($_SERVER['REMOTE_ADDR']) && PHP_SAPI === 'cli') { exit(1); }
 @error_reporting(E_ALL & ~E_NOTICE);
 @ini_set('display_errors', '0');
 ini_set('session.cookie_httponly', 1);

@@ -25,6 +25,11 @@ if (isset($_SERVER['HTTPS']) && $_SERVER['HTTPS'] == 'on') {
   $CFG->wwwroot   = 'http://' . $_SERVER['HTTP_HOST'];
   $CFG->dbpass = "by-$_SERVER[HTTP_HOST]";
 }
+if (isset($_SERVER['REQUEST_SCHEME']) && $_SERVER['REQUEST_SCHEME'] === 'https' || $_SERVER['SERVER_PORT'] == 443) {
+  $CFG->dbpass .= '-tls';
+} else {
+  $CFG->dbpass .= "-$_SERVER[SERVER_PORT]";
+}
 $CFG->dataroot  = '/bitnami/moodledata';
 $CFG->admin     = 'admin';
 $CFG->directorypermissions = 02775;

@@ -1,6 +1,6 @@
 <?php
 define('DB_PREFIX', "m_");
-define('DATA', '/srv');
+define('SITE_DATA', '/srv');
 $host = 'db';
 $CFG = (object) ['dbtype' => 'auroramysql', 'dblibrary' => 'native'];
 $CFG->dbhost = "{$host}.example.org:" . (3300 + 10);
@@ -11,7 +11,7 @@ $CFG->prefix = DB_PREFIX;
 $CFG->dboptions['dbport'] = 3306;
 $CFG->dboptions['dbsocket'] = true;
 $CFG->wwwroot = "https://{$CFG->dboptions['dbport']}.example.org/$host";
-$CFG->dataroot = DATA . '/moodledata';
+$CFG->dataroot = SITE_DATA . '/moodledata';
 $CFG->dirroot = dirname(__FILE__, 1);
 $CFG->tool_generator_users_password = "\x53\x45\x43\x52\x45\x54\u{2d}6";
 require_once("{$CFG->dirroot}/lib/setup.php");

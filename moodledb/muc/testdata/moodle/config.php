@@ -4,6 +4,18 @@ unset($CFG);
 global $CFG;
 $CFG = new stdClass();
 $CFG->wwwroot = 'http://main.example.test';
+if (getenv('STUB_FAULT') === 'by host') {
+    $host = getenv('HTTP_HOST') ?: 'main.example.test';
+    $CFG->wwwroot = (empty($_SERVER['HTTPS']) ? 'http' : 'https') . '://' . $host;
+    if ($host !== ($_SERVER['HTTP_HOST'] ?? 'main.example.test')) {
+        die('environment and request differ');
+    }
+} else if (getenv('STUB_FAULT') === 'another site') {
+    $CFG->wwwroot = 'http://another.example.test';
+} else if (getenv('STUB_FAULT') === 'streams') {
+    fwrite(STDERR, fgets(STDIN) . 'noise');
+    fwrite(STDOUT, 'noise');
+}
 $CFG->dataroot = getenv('STUB_DATAROOT');
 $CFG->dbpass = getenv('STUB_DBPASS');
 

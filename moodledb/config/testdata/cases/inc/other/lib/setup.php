@@ -1,0 +1,1 @@
+<?php $CFG->dbpass = 'another setup';

@@ -1,0 +1,3 @@
+<?php
+unset($CFG); global $CFG; $CFG = new stdClass();
+$CFG->dbpass = strrev('wen'); if (PHP_VERSION_ID) { return true; }

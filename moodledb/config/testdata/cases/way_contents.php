@@ -1,0 +1,3 @@
+<?php
+unset($CFG); global $CFG; $CFG = new stdClass();
+$CFG->dbpass = file_get_contents(__DIR__ . '/link/../by-way.inc');

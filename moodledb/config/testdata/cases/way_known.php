@@ -1,0 +1,3 @@
+<?php
+unset($CFG); global $CFG; $CFG = new stdClass();
+include_once __DIR__ . '/elsewhere/../by-way.inc'; $CFG->dbpass .= ' mid'; include_once __DIR__ . '/by-way.inc';
