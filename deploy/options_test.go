@@ -29,7 +29,7 @@ func optionsIn(help string) map[string]string {
 	return placeholders
 }
 
-// options are the placeholders of all options by name, "" for one without a value. They come from the README, whose block the tests of main compare with --help.
+// options are the placeholders of all options by name, "" for one without a value. They come from the README, whose block a test in ./test compares with --help.
 func options(t *testing.T) map[string]string {
 	t.Helper()
 	_, help, _ := strings.Cut(file(t, "../README.md"), "\n## Options\n")

@@ -49,6 +49,9 @@ func TestArrowsPointDown(t *testing.T) {
 			continue
 		}
 		seen++
+		if _, known := arrows[name]; !known {
+			t.Errorf("%s is not in the map", fields[0])
+		}
 		for _, imported := range fields[1:] {
 			below, ours := strings.CutPrefix(imported, module+"/")
 			if ours && !slices.Contains(arrows[name], below) {

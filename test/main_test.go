@@ -1,5 +1,5 @@
 // Package test runs the command as its users do, and looks at exit codes, output, tables and peers. It knows
-// nothing of package main but what that prints. Sites are real PHP (testbed.PHPSite), or an array whose web sides
+// nothing of the command but what it prints. Sites are real PHP (testbed.PHPSite), or an array whose web sides
 // are fakes in this process ([fleet]).
 package test
 

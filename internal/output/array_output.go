@@ -37,6 +37,7 @@ type unprovenPeers struct {
 	links   int
 }
 
+// NewArray is the printer of an array.
 func NewArray(out *Printer) *Array {
 	a := &Array{Printer: out, outcomes: map[rotate.Outcome]int{}, unproven: map[string]*unprovenPeers{}}
 	if out.Options.JSON {

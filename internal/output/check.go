@@ -19,9 +19,10 @@ const (
 	okay checkState = iota
 	warning
 	critical
-	Unknown
+	Unknown // it could not be found out; package run needs it for errors of usage
 )
 
+// String is the word that the guidelines have for it.
 func (s checkState) String() string {
 	return [...]string{"OK", "WARNING", "CRITICAL", "UNKNOWN"}[s]
 }

@@ -34,6 +34,8 @@ type Printer struct {
 	Log      Logger
 }
 
+// New is the printer of one run. Whether it may draw and colour depends on what stdout and stderr are; of the environment,
+// getenv is asked for NO_COLOR and TERM.
 func New(o cmdline.Options, stdout *Results, stderr io.Writer, getenv func(string) string) *Printer {
 	out := &Printer{Options: o, Started: time.Now(), stdout: stdout, Stderr: stderr, Terminal: IsTerminal(stdout.W), live: IsTerminal(stderr)}
 	out.colour = out.Terminal && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
@@ -53,6 +55,7 @@ func New(o cmdline.Options, stdout *Results, stderr io.Writer, getenv func(strin
 	return out
 }
 
+// IsTerminal tells whether a person may watch w.
 func IsTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && isatty.IsTerminal(f.Fd())
@@ -104,7 +107,7 @@ func (out *Printer) Print(report rotate.TenantReport, code int) int {
 }
 
 // settled is the exit code once the result was printed, for the sinks that are
-// finished behind it: one that could not be written is said, once, and counts.
+// finished after it. A result that could not be written is said, once, and counts.
 func (out *Printer) settled(code int) int {
 	if r := out.stdout; r.lost != nil && !r.told {
 		r.told = true
@@ -170,7 +173,7 @@ func (out *Printer) Tell(format string, args ...any) {
 	log.Info().Msgf(format, args...)
 }
 
-// document is the contract of --json.
+// document is what --json prints: schema/renew_mnetkeys.schema.json describes it.
 type document struct {
 	Version  int                   `json:"version"`
 	Command  string                `json:"command"`
@@ -196,7 +199,7 @@ func (out *Printer) Document(code int, tenants []rotate.TenantReport) document {
 		Started: out.Started.UTC().Truncate(time.Millisecond), TookMS: time.Since(out.Started).Milliseconds(), Tenants: tenants}
 }
 
-// Colours by what a word means; words never rely on colour alone.
+// colours are chosen by what a word means; words never rely on colour alone.
 var colours = map[string]string{
 	string(rotate.Renewed): "32", string(rotate.Accepted): "32", string(rotate.Healed): "32", string(rotate.SelfProven): "32",
 	string(rotate.Pending): "33", string(rotate.Undone): "33", string(rotate.SelfUnreachable): "33", string(rotate.SelfNoRC4): "33",

@@ -73,7 +73,7 @@ type unwrittenError struct{ err error }
 func (e *unwrittenError) Error() string { return "the result could not be written: " + e.err.Error() }
 func (e *unwrittenError) Unwrap() error { return e.err }
 
-// Hint implements hinter.
+// Hint is what to do about it.
 func (e *unwrittenError) Hint() string {
 	if errors.Is(e.err, errClosed) {
 		return "to throw the result away write >/dev/null, or use --quiet"

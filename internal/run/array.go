@@ -26,7 +26,7 @@ func (r runner) workOnArray(ctx context.Context) int {
 	return out.Finish(exitAfterSignal(ctx, code), err)
 }
 
-// onArray wires the rooms together for many tenants. Its error is one of the way
+// onArray puts the packages together for many tenants. Its error is one of the way
 // to them; what happens to each is reported.
 func (r runner) onArray(ctx context.Context, out *output.Array) (int, error) {
 	o := r.o

@@ -94,7 +94,7 @@ type postHook struct {
 	unproven int // peers, of all tenants
 }
 
-// Add implements sink. Of an array the peers are left out: there are N² of them.
+// Add implements a sink of package output. Of an array the peers are left out: there are N² of them.
 func (h *postHook) Add(r rotate.TenantReport) {
 	h.unproven += r.Unproven()
 	if h.runner.out.Options.All {
@@ -103,7 +103,7 @@ func (h *postHook) Add(r rotate.TenantReport) {
 	h.reports = append(h.reports, r)
 }
 
-// Finish implements sink.
+// Finish implements a sink of package output.
 func (h *postHook) Finish(code int) error {
 	reports := h.reports
 	if reports == nil {
@@ -173,7 +173,7 @@ func (h *cacheHookRecord) ran(wwwroot string, err error) {
 	h.failed[wwwroot] = err
 }
 
-// Add implements sink. A tenant that failed says so itself.
+// Add implements a sink of package output. A tenant that failed says so itself.
 func (h *cacheHookRecord) Add(r rotate.TenantReport) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -186,7 +186,7 @@ func (h *cacheHookRecord) Add(r rotate.TenantReport) {
 	}
 }
 
-// Finish implements sink.
+// Finish implements a sink of package output.
 func (h *cacheHookRecord) Finish(int) error {
 	if h.others > 0 {
 		return fmt.Errorf("%w; and so for %d tenants more", h.first, h.others)

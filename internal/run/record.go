@@ -44,7 +44,7 @@ type pageSink struct {
 	*report.Page
 }
 
-// Finish implements sink.
+// Finish implements a sink of package output.
 func (p *pageSink) Finish(code int) error {
 	run := report.Run{Command: string(p.out.Options.Command), DryRun: p.out.Options.DryRun, Started: p.out.Started, Took: time.Since(p.out.Started),
 		ExitCode: code, Version: cmdline.Version()}
@@ -61,7 +61,7 @@ type metricsSink struct {
 	*metrics.File
 }
 
-// Finish implements sink.
+// Finish implements a sink of package output.
 func (m *metricsSink) Finish(code int) error {
 	return m.Write(metrics.Run{Command: string(m.out.Options.Command), Started: m.out.Started, Took: time.Since(m.out.Started), ExitCode: code,
 		Whole: m.out.Options.All && len(m.out.Options.Array.Match)+len(m.out.Options.Array.Exclude) == 0})

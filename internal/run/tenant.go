@@ -36,7 +36,7 @@ func (r runner) workOnTenant(ctx context.Context) int {
 	return r.out.Print(report, exitAfterSignal(ctx, report.Exit))
 }
 
-// onTenant wires the rooms together for one tenant. Its error is one of the way to
+// onTenant puts the packages together for one tenant. Its error is one of the way to
 // the tenant; what happens to the tenant stands in the report.
 func (r runner) onTenant(ctx context.Context) (rotate.TenantReport, error) {
 	none, o, out := rotate.TenantReport{}, r.o, r.out
