@@ -153,7 +153,7 @@ type peerRow struct {
 	write   bool               // the row is to be changed
 }
 
-// waitUntilActive stores. Where the answer to COMMIT is lost, it does so again on a new connection: reading the rows with a lock waits for a
+// settle stores. Where the answer to COMMIT is lost, it does so again on a new connection: reading the rows with a lock waits for a
 // server that is still at work on the old one's transaction, and then shows whether they are stored.
 func (s *peerStore) settle(ctx context.Context) ([]peerRow, error) {
 	rows, err := s.storeAndRead(ctx)

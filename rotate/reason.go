@@ -83,8 +83,8 @@ var nextSteps = map[Reason]string{
 	"fault_7021": "look for what changes the call between here and the peer: the peer takes it for a plain one",
 }
 
-// Until a push was made, that may be the cure; after it, the peer's administrator
-// has to act. So these have two forms.
+// nextStepsOfPush have two forms: until a push was made, that may be the cure; after
+// it, the peer's administrator has to act.
 var nextStepsOfPush = map[Reason][2]string{
 	ReasonCannotOpen: {"run renew_mnetkeys push. If the peer still refuses, its administrator must delete and fetch this site's key",
 		"have the peer's administrator delete and fetch this site's key: the key was sent, and the peer still uses an older certificate of this site"},
