@@ -173,7 +173,7 @@ func (out *Printer) Tell(format string, args ...any) {
 	log.Info().Msgf(format, args...)
 }
 
-// document is what --json prints: schema/renew_mnetkeys.schema.json describes it.
+// document is what --json prints: docs/schema/renew_mnetkeys.schema.json describes it.
 type document struct {
 	Version  int                   `json:"version"`
 	Command  string                `json:"command"`
