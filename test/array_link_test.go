@@ -221,6 +221,7 @@ func TestHostRenewsThatTenantAndNoOther(t *testing.T) {
 		"a tenant whose cache only PHP finds": {redis, []string{"--host", redis.Wwwroot, "--cfg", "altcacheconfigpath=" + t.TempDir()}, os.Getenv("PATH")},
 	} {
 		t.Run(name, func(t *testing.T) {
+			binary(t) // built while there is a PATH
 			t.Setenv("PATH", c.path)
 			before, caches, old := map[*testbed.Site]string{}, map[*testbed.Site]string{}, pairOf(t, c.renewed)
 			for _, s := range v.sites {

@@ -23,7 +23,7 @@ func (r *race) atCommit(t *testing.T, does string, args ...string) *exec.Cmd {
 	if err := os.WriteFile(hook, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return command(t, append([]string{"--config=" + r.config, "--cache-hook=sh '" + hook + "'"}, args...)...)
+	return command(t, append([]string{"--config=" + r.config, "--cache-hook=. '" + hook + "'"}, args...)...)
 }
 
 // hearsHangups has commands started with SIGHUP as it is by default, although the
