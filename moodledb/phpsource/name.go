@@ -227,6 +227,9 @@ func (r *reader) include(word string) Value {
 	if r.env.Stop != nil && r.env.Stop(file, r.a) {
 		r.stop()
 		r.src.pos = after
+		if !r.is(";") && !r.is(")") { // what stands behind in this statement may be what PHP refuses
+			panic(&ComputedError{Position: r.here(), Problem: "goes on behind the path in the statement that includes lib/setup.php", refused: true})
+		}
 		return Value{}
 	}
 	text, found := r.contents(file)
