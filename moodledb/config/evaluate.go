@@ -187,9 +187,12 @@ func (e *evaluation) ask(ctx context.Context) (answer, error) {
 		return answer{}, err
 	}
 	a, err := phpsource.Parse(e.path, text, phpsource.Env{})
+	var computed *phpsource.ComputedError
 	switch {
 	case len(text) >= phprun.MaxAnswer:
 		return answer{}, errors.New("what $CFG has is larger than 1 MiB")
+	case errors.As(err, &computed):
+		return answer{}, errors.New("its answer cannot be read: it " + computed.Problem)
 	case err != nil:
 		return answer{}, errors.New("its answer cannot be read")
 	}

@@ -231,12 +231,15 @@ class mnetkeys_end {
         if (is_array($value)) {
             $text = '';
             foreach ($value as $key => $element) {
-                $text .= var_export($key, true) . ' => ' . self::literal($element, $depth + 1) . ', ';
+                $text .= var_export((string)$key, true) . ' => ' . self::literal($element, $depth + 1) . ', ';
             }
             return "array($text)";
         }
         if (is_object($value) || is_resource($value)) {
             return '(object)array()';
+        }
+        if (is_int($value)) {
+            return "(int)'$value'";
         }
         return var_export(is_float($value) ? (string)$value : $value, true);
     }
@@ -257,7 +260,7 @@ class mnetkeys_end {
         foreach (is_object($CFG) ? get_object_vars($CFG) : array() as $name => $value) {
             if ($name === 'forced_plugin_settings') {
                 $all[$name] = is_array($value) ? array_intersect_key($value, array('mnet' => 1, 'local_vmoodle' => 1)) : array();
-            } else if (preg_match('/^(db|prefix$|wwwroot$|dataroot$|dirroot$|cachedir$|altcacheconfigpath$|noreplyaddress$|mnetkeylifetime$|mnet_dispatcher_mode$|' .
+            } else if (preg_match('/^(db(type|host|name|user|pass|options)$|prefix$|wwwroot$|dataroot$|dirroot$|cachedir$|altcacheconfigpath$|noreplyaddress$|mnetkeylifetime$|mnet_dispatcher_mode$|' .
                     'pathtophp$|alternative_cache_factory_class$|tool_forcedcache_config_|vmaster|vchilds)/', $name)) {
                 $all[$name] = $value;
             }

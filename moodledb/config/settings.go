@@ -20,6 +20,9 @@ func (s *settings) config(o Options) (*Config, error) {
 			return nil, err
 		}
 	}
+	if kind := s.cfg.Kind(); kind != phpsource.Object && kind != phpsource.Null {
+		return nil, &Error{File: s.file, Line: s.line(s.cfg.At()), Problem: "$CFG is no object"}
+	}
 	c := &Config{File: s.file, options: o, ofRequest: s.ofRequest}
 	for _, read := range []func(*Config) error{s.database, s.site, s.forced, s.dboptions, s.caches} {
 		if err := read(c); err != nil {

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
-	"renew_mnetkeys/moodledb/phpsource"
+	"renew_mnetkeys/moodledb/phprun"
 )
 
 // errJSON has no cause: that would quote the file.
@@ -40,12 +40,12 @@ func writeValue(b *bytes.Buffer, d *json.Decoder) error {
 	case json.Delim:
 		return writeList(b, d, v == '{')
 	case string:
-		b.WriteString(phpsource.Quote(v))
+		b.WriteString(phprun.Quote(v))
 	case bool:
 		b.WriteString(strconv.FormatBool(v))
 	case json.Number:
 		if _, err := strconv.ParseInt(v.String(), 10, 64); err != nil {
-			b.WriteString(phpsource.Quote(v.String())) // a float
+			b.WriteString(phprun.Quote(v.String())) // a float
 			break
 		}
 		b.WriteString(v.String())

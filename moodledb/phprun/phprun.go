@@ -15,7 +15,6 @@ import (
 	"syscall"
 	"time"
 
-	"renew_mnetkeys/moodledb/phpsource"
 	"renew_mnetkeys/moodledb/siteuser"
 )
 
@@ -107,9 +106,14 @@ func Array(values map[string]string) string {
 	var b strings.Builder
 	b.WriteString("array(")
 	for name, text := range values {
-		fmt.Fprintf(&b, "%s => %s, ", phpsource.Quote(name), phpsource.Quote(text))
+		fmt.Fprintf(&b, "%s => %s, ", Quote(name), Quote(text))
 	}
 	return b.String() + ")"
+}
+
+// Quote writes a text as a string literal in single quotes, where only backslash and quote are escaped.
+func Quote(text string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(text) + "'"
 }
 
 // output runs cmd and returns what it wrote to file descriptor 3. The error is that of starting it.

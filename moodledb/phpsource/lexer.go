@@ -119,11 +119,15 @@ func (l *lexer) page() {
 		if i < 0 {
 			i = len(l.rest())
 		}
-		if text := l.advance(i); first && text != "" || strings.Trim(text, " \t\r\n") != "" {
+		text := l.advance(i)
+		if first && text != "" || strings.Trim(text, " \t\r\n") != "" {
 			l.fail("has text outside <?php … ?>")
 		}
 		if l.pos == len(l.src) {
 			return
+		}
+		if strings.TrimPrefix(strings.TrimPrefix(text, "\r"), "\n") != "" {
+			l.emit(tOperator, ";", l.line) // a statement of its own
 		}
 		tag := l.near()
 		switch {

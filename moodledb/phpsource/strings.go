@@ -189,8 +189,3 @@ func (l *lexer) escape() string {
 	}
 	return l.advance(2) // a { behind it opens nothing
 }
-
-// Quote writes a text as a string literal in single quotes, where only backslash and quote are escaped.
-func Quote(text string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(text) + "'"
-}

@@ -1,0 +1,3 @@
+<?php
+unset($CFG); global $CFG; $CFG = new stdClass();
+$CFG = array('dbpass' => 'x');
