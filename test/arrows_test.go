@@ -24,7 +24,7 @@ var arrows = map[string][]string{
 	"moodledb":            {"rotate", "envelope", "moodledb/config", "moodledb/phpserial", "internal/killsteps"},
 	"moodledb/config":     {"envelope", "moodledb/phpsource", "moodledb/phprun", "moodledb/siteuser"},
 	"moodledb/muc":        {"moodledb/phprun", "moodledb/phpserial", "moodledb/phpsource", "moodledb/siteuser", "internal/killsteps"},
-	"moodledb/phprun":     {"moodledb/phpsource", "moodledb/siteuser"},
+	"moodledb/phprun":     {"moodledb/siteuser"},
 	"moodledb/phpsource":  {},
 	"moodledb/phpserial":  {},
 	"moodledb/siteuser":   {},
