@@ -83,6 +83,9 @@ const (
 	WidthPHP                     // ask Moodle itself to do it
 )
 
+// String is what a cache-hook is told.
+func (w Width) String() string { return [...]string{"entry", "definition", "all"}[w] }
+
 // Network speaks MNet. Its methods retry what a retry can cure and come back
 // with a result, whatever the other side does.
 type Network interface {

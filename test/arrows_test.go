@@ -23,7 +23,7 @@ var arrows = map[string][]string{
 	"peers":               {"rotate", "envelope"},
 	"moodledb":            {"rotate", "envelope", "moodledb/config", "moodledb/phpserial", "internal/killsteps"},
 	"moodledb/config":     {"envelope", "moodledb/phpsource", "moodledb/phprun", "moodledb/siteuser"},
-	"moodledb/muc":        {"moodledb/phprun", "moodledb/phpserial", "moodledb/phpsource", "moodledb/siteuser", "internal/killsteps"},
+	"moodledb/muc":        {"rotate", "moodledb/phprun", "moodledb/phpserial", "moodledb/phpsource", "moodledb/siteuser", "internal/killsteps"},
 	"moodledb/phprun":     {"moodledb/siteuser"},
 	"moodledb/phpsource":  {},
 	"moodledb/phpserial":  {},

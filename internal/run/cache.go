@@ -59,11 +59,7 @@ func (c *tenantCache) Check(ctx context.Context, site string) error {
 func (c *tenantCache) Drop(ctx context.Context, site string, width rotate.Width) error {
 	cache, err := c.open(site)
 	if err == nil {
-		narrow := muc.Entry
-		if width >= rotate.WidthDefinition {
-			narrow = muc.Definition
-		}
-		_, err = cache.Drop(ctx, narrow)
+		_, err = cache.Drop(ctx, min(width, rotate.WidthDefinition))
 	}
 	moodles, rest := split(err)
 	if c.php == "" || moodles == nil && width < rotate.WidthPHP {

@@ -11,20 +11,18 @@ import (
 
 // Describe implements rotate.CacheDescriber.
 func (c *tenantCache) Describe(ctx context.Context, site string) ([]rotate.CacheStore, error) {
-	described, err := c.described(ctx, site)
+	stores, err := c.described(ctx, site)
 	if err != nil {
 		return nil, err
 	}
-	stores := make([]rotate.CacheStore, len(described))
-	for i, d := range described {
-		stores[i] = rotate.CacheStore{Name: d.Store, Plugin: d.Plugin, Place: d.Place, Factory: muc.Factory(c.config.CacheFactory), Fallback: d.Fallback,
-			State: rotate.CacheState(d.State), Problem: d.Problem, Advice: d.Advice}
+	for i := range stores {
+		stores[i].Factory = muc.Factory(c.config.CacheFactory)
 	}
 	return stores, nil
 }
 
 // described asks Moodle itself about the stores that only it knows, where there is a php.
-func (c *tenantCache) described(ctx context.Context, site string) ([]muc.Description, error) {
+func (c *tenantCache) described(ctx context.Context, site string) ([]rotate.CacheStore, error) {
 	cache, err := c.open(site)
 	if moodles, _ := split(err); moodles != nil && c.php != "" {
 		all, phpErr := muc.DescribeByPHP(ctx, c.moodle())
@@ -37,7 +35,7 @@ func (c *tenantCache) described(ctx context.Context, site string) ([]muc.Descrip
 		return nil, err
 	}
 	all, err := cache.Describe(ctx)
-	manual := func(d muc.Description) bool { return d.State == muc.ByHand }
+	manual := func(d rotate.CacheStore) bool { return d.State == rotate.CacheByHand }
 	if err != nil || c.php == "" || !slices.ContainsFunc(all, manual) {
 		return all, err
 	}
@@ -47,7 +45,7 @@ func (c *tenantCache) described(ctx context.Context, site string) ([]muc.Descrip
 		return all, ctx.Err()
 	}
 	for i, d := range all {
-		if n := slices.IndexFunc(byPHP, func(p muc.Description) bool { return p.Store == d.Store }); n >= 0 && manual(d) {
+		if n := slices.IndexFunc(byPHP, func(p rotate.CacheStore) bool { return p.Name == d.Name }); n >= 0 && manual(d) {
 			all[i] = byPHP[n]
 		}
 	}

@@ -148,9 +148,8 @@ func (hookCache) Check(context.Context, string) error { return nil }
 
 // Drop implements rotate.Cache.
 func (c hookCache) Drop(ctx context.Context, _ string, width rotate.Width) error {
-	words := map[rotate.Width]string{rotate.WidthEntry: "entry", rotate.WidthDefinition: "definition", rotate.WidthPHP: "all"}
-	err := c.hooks.run(ctx, "cache-hook", c.hooks.out.Options.CacheHook, map[string]string{"wwwroot": c.wwwroot, "drop": words[width]},
-		"MNET_WWWROOT="+c.wwwroot, "MNET_DROP="+words[width])
+	err := c.hooks.run(ctx, "cache-hook", c.hooks.out.Options.CacheHook, map[string]string{"wwwroot": c.wwwroot, "drop": width.String()},
+		"MNET_WWWROOT="+c.wwwroot, "MNET_DROP="+width.String())
 	c.hooks.cache.ran(c.wwwroot, err)
 	return err
 }

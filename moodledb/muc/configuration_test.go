@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"renew_mnetkeys/rotate"
+
 	"github.com/rs/zerolog"
 )
 
@@ -66,7 +68,7 @@ func TestStoresOutOfReachAreReportedWithAdviceAndTheOthersDropped(t *testing.T) 
 			s := newSite(t)
 			s.configure(test.fixture, test.replace...)
 			entries, _ := s.warm(defaultStore, md5Hex(identifier))
-			for _, width := range []Width{Entry, Definition} {
+			for _, width := range []rotate.Width{rotate.WidthEntry, rotate.WidthDefinition} {
 				_, err := s.open().Drop(t.Context(), width)
 				var manual *ManualError
 				if !errors.As(err, &manual) || manual.Store != test.store || manual.Plugin != test.plugin || !strings.Contains(manual.Hint(), test.advice) {
@@ -129,7 +131,7 @@ func TestNothingPrintsAPassword(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := cache.Drop(t.Context(), Entry)
+	report, err := cache.Drop(t.Context(), rotate.WidthEntry)
 	if err == nil {
 		t.Fatal("no Redis listens on port 1, and yet no error")
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"renew_mnetkeys/rotate"
+
 	"renew_mnetkeys/internal/testbed"
 )
 
@@ -18,25 +20,25 @@ func TestDescribeTellsWhatServesTheConfigurationAndLeavesIt(t *testing.T) {
 		name   string
 		site   func(site)
 		adjust func(site, *Location)
-		want   []Description // Place, Problem and Advice hold a part of it
+		want   []rotate.CacheStore // Place, Problem and Advice hold a part of it
 	}{
 		{name: "without a configuration file, Moodle's default file store",
-			want: []Description{{Store: "default_application", Plugin: "file", Place: "cache/cachestore_file/default_application", State: Ready}}},
+			want: []rotate.CacheStore{{Name: "default_application", Plugin: "file", Place: "cache/cachestore_file/default_application", State: rotate.CacheReady}}},
 		{name: "a Redis, and the file store behind it", site: func(s site) { s.oneServer(running.Addr, "lms_", "") },
-			want: []Description{
-				{Store: "default_application", Plugin: "file", Fallback: true, State: Ready},
-				{Store: "Shared Redis", Plugin: "redis", Place: running.Addr, State: Ready}}},
+			want: []rotate.CacheStore{
+				{Name: "default_application", Plugin: "file", Fallback: true, State: rotate.CacheReady},
+				{Name: "Shared Redis", Plugin: "redis", Place: running.Addr, State: rotate.CacheReady}}},
 		{name: "a Redis that is down", site: func(s site) { s.oneServer(stopped.Addr, "lms_", "S3cret") },
-			want: []Description{
-				{Store: "default_application", Plugin: "file", Fallback: true, State: Ready},
-				{Store: "Shared Redis", Plugin: "redis", Place: stopped.Addr, State: Unreachable, Problem: "connection refused", Advice: "Redis server runs"}}},
+			want: []rotate.CacheStore{
+				{Name: "default_application", Plugin: "file", Fallback: true, State: rotate.CacheReady},
+				{Name: "Shared Redis", Plugin: "redis", Place: stopped.Addr, State: rotate.CacheUnreachable, Problem: "connection refused", Advice: "Redis server runs"}}},
 		{name: "the memory of the web server, above the files", site: func(s site) { s.configure("apcu-3.11") },
-			want: []Description{
-				{Store: "default_application", Plugin: "file", State: Ready},
-				{Store: "APCu", Plugin: "apcu", State: ByHand, Problem: "cannot be cleared from here", Advice: "systemctl reload"}}},
+			want: []rotate.CacheStore{
+				{Name: "default_application", Plugin: "file", State: rotate.CacheReady},
+				{Name: "APCu", Plugin: "apcu", State: rotate.CacheByHand, Problem: "cannot be cleared from here", Advice: "systemctl reload"}}},
 		{name: "a directory that is not mounted here",
 			adjust: func(s site, l *Location) { l.CacheDir = filepath.Join(s.root, "fast") },
-			want:   []Description{{Store: "default_application", Plugin: "file", Place: "fast", State: NotMounted, Problem: "cachedir", Advice: "mounted here?"}}},
+			want:   []rotate.CacheStore{{Name: "default_application", Plugin: "file", Place: "fast", State: rotate.CacheNotMounted, Problem: "cachedir", Advice: "mounted here?"}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newSite(t)
@@ -69,14 +71,14 @@ func TestDescribeTellsWhatServesTheConfigurationAndLeavesIt(t *testing.T) {
 }
 
 // compare takes Place, Problem and Advice of want for parts.
-func compare(t *testing.T, got, want Description) {
+func compare(t *testing.T, got, want rotate.CacheStore) {
 	t.Helper()
 	for _, part := range [][2]string{{got.Place, want.Place}, {got.Problem, want.Problem}, {got.Advice, want.Advice}} {
 		if !strings.Contains(part[0], part[1]) || strings.Contains(part[0], "S3cret") {
 			t.Errorf("got %q, want %q in it and no password", part[0], part[1])
 		}
 	}
-	if ready := got.State == Ready; ready != (got.Problem == "") || ready != (got.Advice == "") {
+	if ready := got.State == rotate.CacheReady; ready != (got.Problem == "") || ready != (got.Advice == "") {
 		t.Errorf("%s with problem %q and advice %q", got.State, got.Problem, got.Advice)
 	}
 	got.Place, got.Problem, got.Advice = want.Place, want.Problem, want.Advice
@@ -97,7 +99,7 @@ func TestDescribeTellsFilesOfSomebodyElse(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = os.Chmod(closed, 0o755) })
 	got, err := s.open().Describe(t.Context())
-	if err != nil || len(got) != 1 || got[0].State != NotWritable || !strings.Contains(got[0].Advice, "sudo -u") {
+	if err != nil || len(got) != 1 || got[0].State != rotate.CacheNotWritable || !strings.Contains(got[0].Advice, "sudo -u") {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }

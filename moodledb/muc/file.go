@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 
+	"renew_mnetkeys/rotate"
+
 	"golang.org/x/sys/unix"
 
 	"renew_mnetkeys/internal/killsteps"
@@ -62,7 +64,7 @@ func (s fileStore) describe() StoreReport {
 	return r
 }
 
-func (s fileStore) drop(ctx context.Context, width Width) (int, error) {
+func (s fileStore) drop(ctx context.Context, width rotate.Width) (int, error) {
 	if err := s.base.check(); err != nil {
 		return 0, err
 	}
@@ -71,7 +73,7 @@ func (s fileStore) drop(ctx context.Context, width Width) (int, error) {
 		return 0, s.failure("", err)
 	}
 	defer func() { _ = root.Close() }()
-	if width == Definition {
+	if width == rotate.WidthDefinition {
 		return s.dropAll(ctx, root)
 	}
 	removed := 0

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"renew_mnetkeys/rotate"
+
 	"renew_mnetkeys/internal/testbed"
 )
 
@@ -83,7 +85,7 @@ func TestFileStoreDropsItsEntries(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, want := range []int{2, 0} { // the second time there is nothing, and that is success
-				r, err := cache.Drop(t.Context(), Entry)
+				r, err := cache.Drop(t.Context(), rotate.WidthEntry)
 				if err != nil || removed(r) != want {
 					t.Errorf("removed %d, want %d; error %v", removed(r), want, err)
 				}
@@ -106,10 +108,10 @@ func TestFileStoreWithAsyncpurgeReadsTheRevisionOfItsLastPurge(t *testing.T) {
 	}
 	now, _ := s.warm(dir+"/20250309010203", md5Hex(identifier))
 	old, _ := s.warm(dir+"/20240101000000", md5Hex(identifier))
-	s.drop(Entry)
+	s.drop(rotate.WidthEntry)
 	s.absent(now...)
 	s.present(old...)
-	s.drop(Definition)
+	s.drop(rotate.WidthDefinition)
 	s.absent(old...)
 	s.present(stamp)
 }
@@ -122,7 +124,7 @@ func TestFileStoreWithAsyncpurgeThatWasNeverPurgedHasNoEntry(t *testing.T) {
 	if _, err := s.open().Check(t.Context()); err != nil {
 		t.Error(err)
 	}
-	s.drop(Entry)
+	s.drop(rotate.WidthEntry)
 	s.present(old...)
 }
 
@@ -131,7 +133,7 @@ func TestFileStoreLeavesTheRestWhenTheRunIsCancelled(t *testing.T) {
 	entries, other := s.warm(defaultStore, md5Hex(identifier))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := s.open().stores[0].drop(ctx, Definition); !errors.Is(err, context.Canceled) {
+	if _, err := s.open().stores[0].drop(ctx, rotate.WidthDefinition); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	s.present(append(entries, other)...)
@@ -153,7 +155,7 @@ func TestFileStoreAtWidthDefinitionLosesItsCacheFilesAndNothingElse(t *testing.T
 			t.Fatal(err)
 		}
 	}
-	if r := s.drop(Definition); removed(r) != 5 { // with the link out.cache itself
+	if r := s.drop(rotate.WidthDefinition); removed(r) != 5 { // with the link out.cache itself
 		t.Errorf("removed %d", removed(r))
 	}
 	s.absent(append(entries, other, stray)...)
@@ -161,7 +163,7 @@ func TestFileStoreAtWidthDefinitionLosesItsCacheFilesAndNothingElse(t *testing.T
 }
 
 func TestFileStoreDoesNotFollowALinkOutOfTheCache(t *testing.T) {
-	for _, width := range []Width{Entry, Definition} {
+	for _, width := range []rotate.Width{rotate.WidthEntry, rotate.WidthDefinition} {
 		t.Run(width.String(), func(t *testing.T) {
 			s := newSite(t)
 			entries, _ := s.warm("elsewhere", md5Hex(identifier))
@@ -186,9 +188,9 @@ func TestVersionSharedEntriesAreDroppedByDefinition(t *testing.T) {
 	s := newSite(t)
 	s.configure("default-3.11", "'area' => 'config',\n      'selectedsharingoption' => 2", "'area' => 'config',\n      'selectedsharingoption' => 4")
 	entries, other := s.warm(defaultStore, "2024100700")
-	r := s.drop(Entry)
+	r := s.drop(rotate.WidthEntry)
 	s.absent(append(entries, other)...)
-	if got := r.Stores[0]; got.Width != Definition || got.Why == "" || r.Width != Entry {
+	if got := r.Stores[0]; got.Width != rotate.WidthDefinition || got.Why == "" || r.Width != rotate.WidthEntry {
 		t.Errorf("the report does not say that it was widened: %+v", r)
 	}
 }

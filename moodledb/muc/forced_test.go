@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"renew_mnetkeys/rotate"
+
 	"github.com/google/go-cmp/cmp"
 
 	"renew_mnetkeys/internal/testbed"
@@ -123,7 +125,7 @@ func TestForcedEntriesAreDroppedUnderTheNameOfASiteThatIsNotKnownYet(t *testing.
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Drop(t.Context(), Entry); err != nil {
+	if _, err := c.Drop(t.Context(), rotate.WidthEntry); err != nil {
 		t.Fatal(err)
 	}
 	s.absent(gone...)
@@ -241,7 +243,7 @@ func TestRedisStoreSignsInAsItsUser(t *testing.T) {
 		fill(t, server.Client, hash)
 		s := newSite(t)
 		s.configure("redis-4.1", "127.0.0.1:6379", server.Addr, `'it\'s \\secret\\'`, php)
-		_, err := s.open().Drop(t.Context(), Definition)
+		_, err := s.open().Drop(t.Context(), rotate.WidthDefinition)
 		if left := length(t, server.Client, hash); (err == nil) != works || (left == 0) != works {
 			t.Errorf("%s: %d left, %v", php, left, err)
 		}

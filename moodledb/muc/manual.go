@@ -3,12 +3,14 @@ package muc
 import (
 	"context"
 	"errors"
+
+	"renew_mnetkeys/rotate"
 )
 
 // manualStore is a store out of reach: its memory belongs to the web server's processes, or its protocol is not spoken here.
 type manualStore struct{ instance }
 
-func (s manualStore) drop(context.Context, Width) (int, error) { return 0, s.refuse() }
+func (s manualStore) drop(context.Context, rotate.Width) (int, error) { return 0, s.refuse() }
 
 func (s manualStore) check(context.Context) error { return s.refuse() }
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"renew_mnetkeys/rotate"
+
 	"renew_mnetkeys/internal/testbed"
 )
 
@@ -51,7 +53,7 @@ func TestMissingDirectoriesAreNoClearCache(t *testing.T) {
 			dropped := checked
 			if checked == nil {
 				_, checked = cache.Check(t.Context())
-				_, dropped = cache.Drop(t.Context(), Entry)
+				_, dropped = cache.Drop(t.Context(), rotate.WidthEntry)
 			}
 			for _, err := range []error{checked, dropped} {
 				if test.what == "" && err == nil {
@@ -74,7 +76,7 @@ func TestDatarootThatGoesAwayIsNoClearCache(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.Rename(s.root+".unmounted", s.root) })
-	for _, width := range []Width{Entry, Definition} {
+	for _, width := range []rotate.Width{rotate.WidthEntry, rotate.WidthDefinition} {
 		var missing *MissingDirectoryError
 		if _, err := cache.Drop(t.Context(), width); !errors.As(err, &missing) {
 			t.Errorf("width %s: %v", width, err)

@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"renew_mnetkeys/rotate"
+
 	"github.com/rs/zerolog"
 
 	"renew_mnetkeys/moodledb/phpsource"
@@ -38,21 +40,6 @@ type Options struct {
 	Log         zerolog.Logger
 }
 
-// Width is how much of the cached configuration goes.
-type Width int
-
-const (
-	Entry      Width = iota // the two entries a renewal changes: plugin mnet, and core (table config)
-	Definition              // everything of core/config
-)
-
-func (w Width) String() string {
-	if w == Definition {
-		return "definition"
-	}
-	return "entry"
-}
-
 // Cache is the place of one tenant's cached configuration. It holds no connection and is safe for concurrent use.
 // It prints without the stores' passwords under every fmt verb.
 type Cache struct {
@@ -65,10 +52,10 @@ type Cache struct {
 
 // store is one cache store instance that may serve core/config.
 type store interface {
-	describe() StoreReport                                          // name, plugin and place
-	drop(ctx context.Context, width Width) (removed int, err error) // idempotent: what is not there is no error
-	check(ctx context.Context) error                                // whether drop would be let, without changing anything
-	read(ctx context.Context, names []string) ([][]byte, error)     // the entries that are there, as they are stored
+	describe() StoreReport                                                 // name, plugin and place
+	drop(ctx context.Context, width rotate.Width) (removed int, err error) // idempotent: what is not there is no error
+	check(ctx context.Context) error                                       // whether drop would be let, without changing anything
+	read(ctx context.Context, names []string) ([][]byte, error)            // the entries that are there, as they are stored
 }
 
 // Open reads muc/config.php, or what another cache factory goes by, and settles which stores serve core/config; without that file it is Moodle's default file
@@ -109,13 +96,13 @@ func (i instance) open(where Location, options Options, file string, names []str
 // Drop removes the cached configuration from all stores, the lowest first: a miss in a higher store is refilled from the one below.
 // A store that fails does not keep the others from being tried. The error joins those of the stores; it is nil when all are clear,
 // whether there was something to remove or not.
-func (c *Cache) Drop(ctx context.Context, width Width) (Report, error) {
+func (c *Cache) Drop(ctx context.Context, width rotate.Width) (Report, error) {
 	r := Report{Width: width}
 	for _, s := range c.stores {
 		d := s.describe()
 		d.Width = width
-		if width == Entry && c.wider != "" {
-			d.Width, d.Why = Definition, c.wider
+		if width == rotate.WidthEntry && c.wider != "" {
+			d.Width, d.Why = rotate.WidthDefinition, c.wider
 		}
 		if d.Err = ctx.Err(); d.Err == nil {
 			d.Removed, d.Err = s.drop(ctx, d.Width)

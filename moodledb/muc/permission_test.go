@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"renew_mnetkeys/rotate"
+
 	"renew_mnetkeys/internal/testbed"
 )
 
@@ -27,14 +29,14 @@ func TestMissingRightsNameThePathAndTheOwner(t *testing.T) {
 		name  string
 		close func(site) string // returns the directory it took rights from
 		mode  os.FileMode
-		width Width
+		width rotate.Width
 	}{
-		{"an entry's directory is not writable", func(s site) string { return filepath.Dir(entries(s)) }, 0o555, Entry},
-		{"an entry's directory is closed", func(s site) string { return filepath.Dir(entries(s)) }, 0, Entry},
-		{"an entry's directory is not writable, all of the definition", func(s site) string { return filepath.Dir(entries(s)) }, 0o555, Definition},
-		{"an entry's directory is closed, all of the definition", func(s site) string { return filepath.Dir(entries(s)) }, 0, Definition},
-		{"the definition is closed", func(s site) string { entries(s); return filepath.Join(s.root, defaultStore) }, 0, Entry},
-		{"the cache directory is closed", func(s site) string { entries(s); return filepath.Join(s.root, "cache") }, 0, Definition},
+		{"an entry's directory is not writable", func(s site) string { return filepath.Dir(entries(s)) }, 0o555, rotate.WidthEntry},
+		{"an entry's directory is closed", func(s site) string { return filepath.Dir(entries(s)) }, 0, rotate.WidthEntry},
+		{"an entry's directory is not writable, all of the definition", func(s site) string { return filepath.Dir(entries(s)) }, 0o555, rotate.WidthDefinition},
+		{"an entry's directory is closed, all of the definition", func(s site) string { return filepath.Dir(entries(s)) }, 0, rotate.WidthDefinition},
+		{"the definition is closed", func(s site) string { entries(s); return filepath.Join(s.root, defaultStore) }, 0, rotate.WidthEntry},
+		{"the cache directory is closed", func(s site) string { entries(s); return filepath.Join(s.root, "cache") }, 0, rotate.WidthDefinition},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -73,7 +75,7 @@ func TestAnEntryThatCannotBeReadIsSparedAtWidthDefinition(t *testing.T) {
 	if err := os.Chmod(path, 0); err != nil {
 		t.Fatal(err)
 	}
-	s.drop(Definition)
+	s.drop(rotate.WidthDefinition)
 	if _, err := os.Lstat(path); err != nil {
 		t.Error(err)
 	}

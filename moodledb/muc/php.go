@@ -12,6 +12,8 @@ import (
 	"time"
 	"unicode"
 
+	"renew_mnetkeys/rotate"
+
 	"renew_mnetkeys/moodledb/phprun"
 )
 
@@ -66,7 +68,7 @@ func CheckByPHP(ctx context.Context, site Site) (Report, error) {
 }
 
 // DescribeByPHP is [Cache.Describe], by Moodle itself. The error is a *PHPError or the context's.
-func DescribeByPHP(ctx context.Context, site Site) ([]Description, error) {
+func DescribeByPHP(ctx context.Context, site Site) ([]rotate.CacheStore, error) {
 	report, err := site.stores(ctx, "find the cache stores", storesScript)
 	if err != nil {
 		return nil, err

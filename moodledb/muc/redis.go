@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"renew_mnetkeys/rotate"
+
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
@@ -114,10 +116,10 @@ func (s redisStore) place() string {
 	return strings.Join(all, ", ")
 }
 
-func (s redisStore) drop(ctx context.Context, width Width) (int, error) {
+func (s redisStore) drop(ctx context.Context, width rotate.Width) (int, error) {
 	removed, err := ask(ctx, s, func(ctx context.Context, c *redis.Client) (int64, error) {
 		fields := s.fields
-		if width == Definition {
+		if width == rotate.WidthDefinition {
 			var err error
 			if fields, err = s.droppable(ctx, c); err != nil || len(fields) == 0 {
 				return 0, err

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"renew_mnetkeys/rotate"
+
 	"github.com/redis/go-redis/v9"
 
 	"renew_mnetkeys/internal/testbed"
@@ -73,9 +75,9 @@ func TestRedisStoreDropsItsFieldsAndThenItsHash(t *testing.T) {
 			s := newSite(t)
 			s.oneServer(test.server, test.prefix, test.secret)
 			for _, step := range []struct {
-				width         Width
+				width         rotate.Width
 				removed, left int64
-			}{{Entry, 2, 1}, {Entry, 0, 1}, {Definition, 1, 0}, {Definition, 0, 0}} {
+			}{{rotate.WidthEntry, 2, 1}, {rotate.WidthEntry, 0, 1}, {rotate.WidthDefinition, 1, 0}, {rotate.WidthDefinition, 0, 0}} {
 				r := s.drop(step.width)
 				if left := length(t, test.redis.Client, hash); int64(removed(r)) != step.removed || left != step.left {
 					t.Errorf("width %s: removed %d, %d left, want %d and %d", step.width, removed(r), left, step.removed, step.left)
@@ -102,7 +104,7 @@ func TestTheKeyPairOfAnotherSiteIsSparedAtWidthDefinition(t *testing.T) {
 	}
 	s := newSite(t)
 	s.oneServer(server.Addr, "", "")
-	s.drop(Definition)
+	s.drop(rotate.WidthDefinition)
 	left, err := server.Client.HKeys(t.Context(), hash).Result()
 	if slices.Sort(left); err != nil || !slices.Equal(left, []string{"packed", "theirs"}) {
 		t.Errorf("left are %q, %v", left, err)
@@ -127,7 +129,7 @@ func TestRedisStoreFindsWhatPHPWrites(t *testing.T) {
 	}
 	s := newSite(t)
 	s.oneServer(server.Addr, "lms_", "secret")
-	s.drop(Entry)
+	s.drop(rotate.WidthEntry)
 	if got := run(""); got != "false" {
 		t.Error("php still finds the entry: ", got)
 	}
@@ -160,7 +162,7 @@ func TestRedisStoreThatCannotBeAskedIsUnreachable(t *testing.T) {
 			}
 			_, checked := cache.Check(t.Context())
 			start := time.Now()
-			r, dropped := cache.Drop(t.Context(), Entry)
+			r, dropped := cache.Drop(t.Context(), rotate.WidthEntry)
 			if took := time.Since(start); took > 2*time.Second {
 				t.Errorf("took %s", took)
 			}
@@ -189,7 +191,7 @@ func TestRedisStoreWithoutAServerIsNoSuccess(t *testing.T) {
 			entries, _ := s.warm(defaultStore, md5Hex(identifier)) // the fallback
 			cache := s.open()
 			_, checked := cache.Check(t.Context())
-			_, dropped := cache.Drop(t.Context(), Entry)
+			_, dropped := cache.Drop(t.Context(), rotate.WidthEntry)
 			for _, err := range []error{checked, dropped} {
 				var unreachable *UnreachableError
 				if !errors.As(err, &unreachable) || unreachable.Store != "Shared Redis" || !strings.Contains(unreachable.Hint(), "name its server in "+s.root) {
@@ -219,7 +221,7 @@ func TestRedisStoreStopsWhenTheRunIsCancelled(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	start := time.Now()
-	if _, err := cache.Drop(ctx, Entry); err == nil || time.Since(start) > 5*time.Second {
+	if _, err := cache.Drop(ctx, rotate.WidthEntry); err == nil || time.Since(start) > 5*time.Second {
 		t.Errorf("after %s: %v", time.Since(start), err)
 	}
 }
@@ -255,7 +257,7 @@ func TestRedisStoreSpeaksTLS(t *testing.T) {
 			s := newSite(t)
 			s.configure("cluster-5.0", "127.0.0.1:7001", listener.Addr().String(), "lms:", "", "'password' => ''", "'password' => 'secret'",
 				"'encryption' => false", "'encryption' => true", "'cafile' => ''", "'cafile' => '"+test.cafile+"'", "'clustermode' => true", "'clustermode' => false")
-			_, err := s.open().Drop(t.Context(), Entry)
+			_, err := s.open().Drop(t.Context(), rotate.WidthEntry)
 			if gone := length(t, server.Client, hash) == 1; gone != test.works || (err == nil) != test.works {
 				t.Errorf("dropped: %t, error %v", gone, err)
 			}
@@ -277,7 +279,7 @@ func TestCAFileThatIsNoFileOfOneMiBIsRefusedAtOnce(t *testing.T) {
 			cache := s.open()
 			refused := make(chan error, 1)
 			go func() {
-				_, err := cache.Drop(t.Context(), Entry)
+				_, err := cache.Drop(t.Context(), rotate.WidthEntry)
 				refused <- err
 			}()
 			select {
@@ -322,7 +324,7 @@ func TestStackedStoresLoseTheEntryInEachLowestFirst(t *testing.T) {
 		entries = append(entries, s.write(filepath.Join("local/core_config", entryName(id, key)+".cache"), "x"))
 	}
 	fallback, _ := s.warm(defaultStore, id)
-	r := s.drop(Entry)
+	r := s.drop(rotate.WidthEntry)
 	s.absent(append(entries, fallback...)...)
 	if left := length(t, server.Client, hash); left != 1 {
 		t.Errorf("%d fields left", left)

@@ -1,23 +1,27 @@
 package muc
 
-import "errors"
+import (
+	"errors"
+
+	"renew_mnetkeys/rotate"
+)
 
 // Report says what became of each store, in the order they were treated: lowest first.
 type Report struct {
-	Width  Width // as asked for
+	Width  rotate.Width // as asked for
 	Stores []StoreReport
 }
 
 // StoreReport is one store's part. Removed 0 without an error means that there was nothing.
 type StoreReport struct {
-	Store    string // name of the instance, like default_application
-	Plugin   string // file, redis, apcu, …
-	Place    string // directory, or servers separated by commas; never a password
-	Fallback bool   // not mapped: Moodle uses it while no mapped store is ready
-	Width    Width  // what was dropped: Definition where the name of the entry cannot be computed
-	Why      string // why Width is wider than asked for, else ""
-	Removed  int    // files or hash fields; a whole Redis hash counts as 1
-	Err      error  // nil, *ManualError, *UnreachableError, *MissingDirectoryError, *PermissionError or the context's
+	Store    string       // name of the instance, like default_application
+	Plugin   string       // file, redis, apcu, …
+	Place    string       // directory, or servers separated by commas; never a password
+	Fallback bool         // not mapped: Moodle uses it while no mapped store is ready
+	Width    rotate.Width // what was dropped: Definition where the name of the entry cannot be computed
+	Why      string       // why Width is wider than asked for, else ""
+	Removed  int          // files or hash fields; a whole Redis hash counts as 1
+	Err      error        // nil, *ManualError, *UnreachableError, *MissingDirectoryError, *PermissionError or the context's
 }
 
 // err joins what the stores ended with, nil when all are clear.

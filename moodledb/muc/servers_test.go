@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"renew_mnetkeys/rotate"
+
 	"github.com/redis/go-redis/v9"
 
 	"renew_mnetkeys/internal/testbed"
@@ -52,11 +54,11 @@ func TestRedisClusterIsFollowedToTheServerThatHasTheHash(t *testing.T) {
 			fill(t, client, hash)
 			s := newSite(t)
 			s.configure("cluster-5.0", "127.0.0.1:7001\r\n127.0.0.1:7002", strings.Join(seeds, "\r\n"))
-			s.drop(Entry)
+			s.drop(rotate.WidthEntry)
 			if left := length(t, client, hash); left != 1 {
 				t.Errorf("%d fields left", left)
 			}
-			s.drop(Definition)
+			s.drop(rotate.WidthDefinition)
 			if left := length(t, client, hash); left != 0 {
 				t.Errorf("%d fields left of the definition", left)
 			}

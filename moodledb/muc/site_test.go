@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 
+	"renew_mnetkeys/rotate"
+
 	"renew_mnetkeys/internal/testbed"
 )
 
@@ -94,7 +96,7 @@ func (s site) open() *Cache {
 	return c
 }
 
-func (s site) drop(width Width) Report {
+func (s site) drop(width rotate.Width) Report {
 	s.t.Helper()
 	r, err := s.open().Drop(s.t.Context(), width)
 	if err != nil {
