@@ -19,17 +19,8 @@ type ArrayOptions struct {
 	DBConnections int
 }
 
-// arrayFlags are the names of the options that mean nothing without --all.
-var arrayFlags = []string{"withmaster", "match", "exclude", "shard", "fullstop", "max-failures", "canary", "fresh",
-	"push", "prove", "db-connections"}
-
 func readArrayOptions(cmd Command, c *cli.Context) (all bool, a ArrayOptions, err error) {
 	if all = c.Bool("all"); !all {
-		for _, name := range arrayFlags {
-			if c.IsSet(name) {
-				return false, a, &UsageError{Problem: "--" + name + " goes with --all", Advice: "add --all to renew the array, or leave it out"}
-			}
-		}
 		return false, a, nil
 	}
 	a.Match, a.Exclude = c.StringSlice("match"), c.StringSlice("exclude")
@@ -41,7 +32,6 @@ func readArrayOptions(cmd Command, c *cli.Context) (all bool, a ArrayOptions, er
 		is      bool
 		problem string
 	}{
-		{c.Bool("fullstop") && c.IsSet("max-failures") && c.Int("max-failures") != 1, "--fullstop and --max-failures contradict each other"},
 		{a.Canary < 0, "--canary must not be negative"},
 		{a.MaxFailures < 0, "--max-failures must not be negative"},
 		{a.DBConnections < 2 || a.DBConnections > 1000, "--db-connections must be 2 to 1000: one of them holds the locks"},

@@ -85,11 +85,8 @@ func asRead(cmd Command, args ...string) error {
 
 // partners are the options that others go with.
 func partners(o option) []string {
-	switch name := o.flag.Names()[0]; {
-	case slices.Contains(arrayFlags, name):
-		return []string{"--all"}
-	case name == "renew-before":
-		return []string{"--if-due"}
+	if needs := o.needs(); needs != "" {
+		return []string{"--" + needs}
 	}
 	return nil
 }

@@ -11,8 +11,6 @@ import (
 	"syscall"
 
 	"github.com/urfave/cli/v2"
-
-	"renew_mnetkeys/rotate"
 )
 
 // defaultOptionFile is read where it exists.
@@ -22,20 +20,6 @@ const defaultOptionFile = "/etc/renew_mnetkeys.conf"
 type fileOption struct {
 	name, value string
 	line        int
-}
-
-// contrary are options of which only one can be meant: the file's gives way.
-var contrary = [][2]string{
-	{"all", "host"}, {"all", "bindhost"}, {"if-due", "newkey"}, {"if-due", "bindhost"},
-	{"fullstop", "max-failures"}, {"quiet", "debug"}, {"tls-skip-verify", "ca-file"}, {"self-check", "node"},
-}
-
-// goesWith is the switch without which an option means nothing.
-func goesWith(name string) (other string, has bool) {
-	if slices.Contains(arrayFlags, name) {
-		return "all", true
-	}
-	return "if-due", name == "renew-before"
 }
 
 // readOptionFile sets what the file of options says and neither the command line
@@ -59,26 +43,16 @@ func readOptionFile(cmd Command, c *cli.Context) error {
 		name := o.flag.Names()[0]
 		given[name] = o.takes(cmd.Name) && c.IsSet(name)
 	}
-	contradicted := func(name string) bool {
-		return slices.ContainsFunc(contrary, func(two [2]string) bool {
-			at := slices.Index(two[:], name)
-			if at < 0 || !given[two[1-at]] {
-				return false
-			}
-			value := c.Value(two[1-at])
-			return value != false && (two[1-at] != "self-check" || value == string(rotate.SelfCheckOff))
-		})
-	}
 	inEffect := func(name string) bool {
-		return given[name] && c.Bool(name) || !given[name] && !contradicted(name) && switchedOn(lines, name)
+		at := slices.IndexFunc(lines, func(l fileOption) bool { return l.name == name })
+		return given[name] && c.Bool(name) || !given[name] && at >= 0 && !lines[at].contradicts(c, given) && switchedOn(lines, name)
 	}
 	for _, l := range lines {
 		o, known := optionNamed(l.name)
 		if !known || l.name == "options" {
 			return &UsageError{Problem: fmt.Sprintf("%s:%d: %q is no option", path, l.line, l.name), Advice: "the names are those of renew_mnetkeys --help, without the dashes"}
 		}
-		other, has := goesWith(l.name)
-		if !o.takes(cmd.Name) || given[l.name] || contradicted(l.name) || has && !inEffect(other) {
+		if !o.takes(cmd.Name) || given[l.name] || l.contradicts(c, given) || o.needs() != "" && !inEffect(o.needs()) {
 			continue
 		}
 		if err := c.Set(l.name, l.value); err != nil {

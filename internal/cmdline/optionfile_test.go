@@ -69,6 +69,13 @@ func TestAFileOfOptionsStandsForTheCommandLine(t *testing.T) {
 		"so long before, when due":       {lines: []string{"renew-before = 9d"}, args: []string{"--if-due"}, same: []string{"--renew-before=9d"}},
 		"silence, to be debugged":        {lines: []string{"quiet"}, args: []string{"-d"}},
 		"all, to be started":             {lines: []string{"all", "newkey"}, same: []string{"--all", "--newkey"}},
+		"a warning that is too late":     {lines: []string{"warning = 1d"}, args: []string{"check", "--critical=2d"}},
+		"a critical that is too early":   {lines: []string{"critical = 10d"}, args: []string{"check", "--warning=5d"}},
+		"one that is not":                {lines: []string{"critical = 3d"}, args: []string{"check", "--warning=5d"}, same: []string{"--critical=3d"}},
+		"a check off, with a node":       {lines: []string{"self-check = off"}, args: []string{"--node=web1"}},
+		"a check on, with a node":        {lines: []string{"self-check = require"}, args: []string{"--node=web1"}, same: []string{"--self-check=require"}},
+		"one failure, and a full stop":   {lines: []string{"max-failures = 1"}, args: []string{"--all", "--fullstop"}, same: []string{"--max-failures=1"}},
+		"more than one":                  {lines: []string{"max-failures = 3"}, args: []string{"--all", "--fullstop"}},
 		"an array's, without all":        {lines: []string{"canary = 3", "prove = calls"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -97,8 +97,8 @@ func readOptions(cmd Command, c *cli.Context) (Options, error) {
 	if c.IsSet("days") && o.Days == 0 {
 		return o, &UsageError{Problem: "--days must be 1 to 3650"}
 	}
-	if c.IsSet("renew-before") && !o.Due.OnlyIfDue {
-		return o, &UsageError{Problem: "--renew-before goes with --if-due", Advice: "without --if-due the key is renewed whatever is left of its life"}
+	if err := checkNeeds(cmd, c); err != nil {
+		return o, err
 	}
 	var err error
 	if o.All, o.Array, err = readArrayOptions(cmd, c); err != nil {
@@ -110,10 +110,13 @@ func readOptions(cmd Command, c *cli.Context) (Options, error) {
 	if o.Cfg, err = readCfg(c.StringSlice("cfg")); err != nil {
 		return o, err
 	}
-	return o.checked()
+	if o, err = o.checked(); err != nil {
+		return o, err
+	}
+	return o, checkConflicts(c)
 }
 
-// checked validates each option and what they mean together.
+// checked validates each option.
 func (o Options) checked() (Options, error) {
 	var err error
 	if o.Host != "" {
@@ -130,27 +133,20 @@ func (o Options) checked() (Options, error) {
 		}
 	}
 	for _, bad := range []struct {
-		is            bool
-		problem, hint string
+		is      bool
+		problem string
 	}{
-		{!slices.Contains([]string{"console", "json"}, o.LogFormat), "--log-format must be console or json", ""},
-		{!slices.Contains([]rotate.SelfCheckMode{rotate.SelfCheckRequire, rotate.SelfCheckAuto, rotate.SelfCheckOff}, o.SelfCheck), "--self-check must be require, auto or off", ""},
-		{o.SelfCheck == rotate.SelfCheckOff && len(o.Nodes) > 0, "--node and --self-check=off contradict each other", "--node says where to ask the local site, --self-check=off that it is not asked"},
-		{o.Timeout <= 0, "--timeout must be longer than nothing", ""},
-		{o.Deadline <= 0, "--deadline must be longer than nothing", ""},
-		{o.Concurrency < 1 || o.Concurrency > 1000, "--concurrency must be 1 to 1000", ""},
-		{o.Retries < 0 || o.Retries > 10, "--retries must be 0 to 10", ""},
-		{o.Days < 0 || o.Days > 3650, "--days must be 1 to 3650", ""},
-		{o.Command == Renew && !slices.Contains(keySizes, o.KeyBits), "--key-bits must be 2048, 3072 or 4096", ""},
-		{o.All && o.Host != "", "--all and --host contradict each other", "--host names one tenant, --all is the array; for some of it use --all --match"},
-		{o.Due.OnlyIfDue && (o.NewKey || len(o.BindHost) > 0), "--if-due is for a site that runs: --newkey and --bindhost set one up", "run them once, without --if-due"},
-		{o.Command == Check && o.Critical > o.Warning, "--critical must not be longer than --warning", "it is how much of the key's life is left"},
-		{o.All && len(o.BindHost) > 0, "--all and --bindhost contradict each other", "connect hosts first: --bindhost goes with --host"},
-		{o.Quiet && o.Debug, "--quiet and --debug contradict each other", "for a silent run with a log use --quiet alone: failures are always logged"},
-		{o.TLSSkipVerify && o.CAFile != "", "--tls-skip-verify makes --ca-file meaningless", "drop --tls-skip-verify to verify against --ca-file"},
+		{!slices.Contains([]string{"console", "json"}, o.LogFormat), "--log-format must be console or json"},
+		{!slices.Contains([]rotate.SelfCheckMode{rotate.SelfCheckRequire, rotate.SelfCheckAuto, rotate.SelfCheckOff}, o.SelfCheck), "--self-check must be require, auto or off"},
+		{o.Timeout <= 0, "--timeout must be longer than nothing"},
+		{o.Deadline <= 0, "--deadline must be longer than nothing"},
+		{o.Concurrency < 1 || o.Concurrency > 1000, "--concurrency must be 1 to 1000"},
+		{o.Retries < 0 || o.Retries > 10, "--retries must be 0 to 10"},
+		{o.Days < 0 || o.Days > 3650, "--days must be 1 to 3650"},
+		{o.Command == Renew && !slices.Contains(keySizes, o.KeyBits), "--key-bits must be 2048, 3072 or 4096"},
 	} {
 		if bad.is {
-			return o, &UsageError{Problem: bad.problem, Advice: bad.hint}
+			return o, &UsageError{Problem: bad.problem}
 		}
 	}
 	return o, nil
