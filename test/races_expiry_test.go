@@ -45,7 +45,7 @@ func TestMoodleRenewsAtExpiryBetweenOurReadingAndOurWriting(t *testing.T) {
 			}
 			release()
 			end := <-run.done
-			end.expect(t, 1, "the tenant's key has been changed meanwhile", "hint: Moodle renewed by itself at expiry")
+			end.expect(t, 1, "the key was changed by somebody else meanwhile", "hint: Moodle renewed by itself at expiry")
 			if pairOf(t, own) != theirs || coherent(t, own) != certificate {
 				t.Error("Moodle's key is not the current one")
 			}
