@@ -9,9 +9,8 @@ import (
 	"net/url"
 	"regexp"
 
-	"renew_mnetkeys/rotate"
-
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/rotate"
 )
 
 // application names of mnet_application.

@@ -7,10 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"renew_mnetkeys/rotate"
-
 	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/peers/peertest"
+	"renew_mnetkeys/rotate"
 )
 
 // What no honest site answers, and a broken or hostile one may.

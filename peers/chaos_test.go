@@ -11,12 +11,11 @@ import (
 	"testing"
 	"time"
 
-	"renew_mnetkeys/rotate"
-
 	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/peers"
 	"renew_mnetkeys/peers/peertest"
+	"renew_mnetkeys/rotate"
 )
 
 // chaos is one site of ours that has renewed its key, and what its peers are made of.

@@ -11,12 +11,11 @@ import (
 	"testing"
 	"time"
 
-	"renew_mnetkeys/rotate"
-
 	"github.com/rs/zerolog"
 
 	"renew_mnetkeys/peers"
 	"renew_mnetkeys/peers/peertest"
+	"renew_mnetkeys/rotate"
 )
 
 // counted is a server that is called, or should not be.

@@ -11,9 +11,8 @@ import (
 	"net/netip"
 	"time"
 
-	"renew_mnetkeys/rotate"
-
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/rotate"
 )
 
 // headLimit bounds status line and header fields of an answer, in bytes, on top of envelope.MaxSize for the body.

@@ -3,10 +3,9 @@ package peers_test
 import (
 	"testing"
 
-	"renew_mnetkeys/rotate"
-
 	"renew_mnetkeys/peers"
 	"renew_mnetkeys/peers/peertest"
+	"renew_mnetkeys/rotate"
 )
 
 func TestWhetherAPeerTakesAForcedKey(t *testing.T) {

@@ -14,9 +14,8 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"renew_mnetkeys/rotate"
-
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/rotate"
 )
 
 // played is a connection on which a server says what it says, whatever it is sent.

@@ -8,10 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"renew_mnetkeys/rotate"
-
 	"renew_mnetkeys/peers"
 	"renew_mnetkeys/peers/peertest"
+	"renew_mnetkeys/rotate"
 )
 
 // Wherever a call is when its caller's context is over, that is what it says. The two ends are a signal and the deadline

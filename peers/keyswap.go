@@ -5,9 +5,8 @@ import (
 	"errors"
 	"strings"
 
-	"renew_mnetkeys/rotate"
-
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/rotate"
 )
 
 // Push implements rotate.Network: it sends system/keyswap with our certificate, and with the fourth parameter that makes

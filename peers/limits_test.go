@@ -10,10 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"renew_mnetkeys/rotate"
-
 	"renew_mnetkeys/peers"
 	"renew_mnetkeys/peers/peertest"
+	"renew_mnetkeys/rotate"
 )
 
 // array is a VMoodle array: our own site and stock peers, all on one address, whose workers they share.

@@ -12,10 +12,9 @@ import (
 	"syscall"
 	"testing"
 
-	"renew_mnetkeys/rotate"
-
 	"renew_mnetkeys/peers"
 	"renew_mnetkeys/peers/peertest"
+	"renew_mnetkeys/rotate"
 )
 
 // nowhere resolves no name, so that only a node leads anywhere.

@@ -5,9 +5,8 @@ import (
 	"net/http"
 	"regexp"
 
-	"renew_mnetkeys/rotate"
-
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/rotate"
 )
 
 // lineBreak is what an HTML page puts where a PEM block has its line ends.

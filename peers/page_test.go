@@ -11,9 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"renew_mnetkeys/rotate"
-
 	"renew_mnetkeys/peers/peertest"
+	"renew_mnetkeys/rotate"
 )
 
 // strict is an HTTP client that verifies TLS, as a Moodle whose row of us says sslverification 2.

@@ -4,9 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"renew_mnetkeys/rotate"
-
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/rotate"
 )
 
 // maxCalls bounds the sealed calls of one proof. The longest honest way is 7023, then another certificate, 7025, and

@@ -6,10 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"renew_mnetkeys/rotate"
-
 	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/peers/peertest"
+	"renew_mnetkeys/rotate"
 )
 
 // scene is one peer and our own site in front of a proof. Both know each other; ours has renewed its key.

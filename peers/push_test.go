@@ -9,10 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"renew_mnetkeys/rotate"
-
 	"renew_mnetkeys/peers"
 	"renew_mnetkeys/peers/peertest"
+	"renew_mnetkeys/rotate"
 )
 
 // pushCase is a peer, how it misbehaves, and how a forced keyswap with it must end.

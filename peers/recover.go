@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"slices"
 
-	"renew_mnetkeys/rotate"
-
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/rotate"
 )
 
 // afterUnopened answers a 7023: no key of the peer, current or archived, opens what is sealed to this certificate.

@@ -16,11 +16,10 @@ import (
 	"testing"
 	"time"
 
-	"renew_mnetkeys/rotate"
-
 	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/peers"
 	"renew_mnetkeys/peers/peertest"
+	"renew_mnetkeys/rotate"
 )
 
 // What real sites answered, as testdata/vectors and testdata/captures have it, goes through the whole client here: a

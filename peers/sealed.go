@@ -7,9 +7,8 @@ import (
 	"errors"
 	"time"
 
-	"renew_mnetkeys/rotate"
-
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/rotate"
 )
 
 // sealedAnswer is what came back from a sealed call, read and not yet believed.

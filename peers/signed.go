@@ -4,9 +4,8 @@ import (
 	"crypto/rsa"
 	"sync"
 
-	"renew_mnetkeys/rotate"
-
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/rotate"
 )
 
 // signedCall keeps the last signed call. Every peer is asked the same, and what

@@ -4,9 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"renew_mnetkeys/rotate"
-
 	"renew_mnetkeys/peers/peertest"
+	"renew_mnetkeys/rotate"
 )
 
 // What Moodle's parser refuses proves nothing: before and behind the XML, of a keyswap, a sealed answer, what stands in

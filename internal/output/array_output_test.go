@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"renew_mnetkeys/internal/cmdline"
-
 	"renew_mnetkeys/rotate"
 )
 

@@ -4,10 +4,9 @@ import (
 	"errors"
 	"syscall"
 
-	"renew_mnetkeys/internal/cmdline"
-
 	"golang.org/x/sys/unix"
 
+	"renew_mnetkeys/internal/cmdline"
 	"renew_mnetkeys/rotate"
 )
 

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"renew_mnetkeys/internal/cmdline"
-
 	"renew_mnetkeys/rotate"
 )
 

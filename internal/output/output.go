@@ -9,11 +9,10 @@ import (
 	"time"
 	"unicode"
 
-	"renew_mnetkeys/internal/cmdline"
-
 	"github.com/mattn/go-isatty"
 	"github.com/rs/zerolog"
 
+	"renew_mnetkeys/internal/cmdline"
 	"renew_mnetkeys/rotate"
 )
 

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"renew_mnetkeys/internal/cmdline"
-
 	"renew_mnetkeys/rotate"
 )
 

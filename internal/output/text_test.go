@@ -6,10 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"renew_mnetkeys/internal/cmdline"
-
 	"github.com/google/go-cmp/cmp"
 
+	"renew_mnetkeys/internal/cmdline"
 	"renew_mnetkeys/rotate"
 )
 

@@ -6,10 +6,9 @@ import (
 	"slices"
 	"time"
 
+	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/internal/cmdline"
 	"renew_mnetkeys/internal/output"
-
-	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/moodledb"
 	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/peers"

@@ -9,9 +9,8 @@ import (
 	"slices"
 	"sync"
 
-	"renew_mnetkeys/internal/output"
-
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/internal/output"
 	"renew_mnetkeys/moodledb"
 	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/moodledb/muc"

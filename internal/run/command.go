@@ -9,7 +9,6 @@ import (
 
 	"renew_mnetkeys/internal/cmdline"
 	"renew_mnetkeys/internal/output"
-
 	"renew_mnetkeys/rotate"
 )
 

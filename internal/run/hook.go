@@ -8,9 +8,8 @@ import (
 	"sync"
 
 	"renew_mnetkeys/internal/cmdline"
-	"renew_mnetkeys/internal/output"
-
 	"renew_mnetkeys/internal/hooks"
+	"renew_mnetkeys/internal/output"
 	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/rotate"
 )

@@ -4,9 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"renew_mnetkeys/internal/cmdline"
-
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/internal/cmdline"
 	"renew_mnetkeys/moodledb"
 	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/rotate"

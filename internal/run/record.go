@@ -5,11 +5,10 @@ import (
 	"io"
 	"time"
 
-	"renew_mnetkeys/internal/cmdline"
-	"renew_mnetkeys/internal/output"
-
 	"renew_mnetkeys/internal/atomicfile"
+	"renew_mnetkeys/internal/cmdline"
 	"renew_mnetkeys/internal/metrics"
+	"renew_mnetkeys/internal/output"
 	"renew_mnetkeys/internal/report"
 )
 

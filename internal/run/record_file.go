@@ -6,9 +6,8 @@ import (
 	"io/fs"
 	"os"
 
-	"renew_mnetkeys/internal/cmdline"
-
 	"renew_mnetkeys/internal/atomicfile"
+	"renew_mnetkeys/internal/cmdline"
 )
 
 // writable tells whether a file of this name can be written in the end. What is not a

@@ -10,9 +10,8 @@ import (
 	"time"
 
 	"renew_mnetkeys/internal/cmdline"
-	"renew_mnetkeys/internal/output"
-
 	"renew_mnetkeys/internal/killsteps"
+	"renew_mnetkeys/internal/output"
 	"renew_mnetkeys/moodledb"
 	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/moodledb/phprun"

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"renew_mnetkeys/internal/output"
-
 	"renew_mnetkeys/rotate"
 )
 

@@ -7,12 +7,11 @@ import (
 	"fmt"
 	"io"
 
-	"renew_mnetkeys/internal/cmdline"
-	"renew_mnetkeys/internal/output"
-
 	"golang.org/x/sync/semaphore"
 
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/internal/cmdline"
+	"renew_mnetkeys/internal/output"
 	"renew_mnetkeys/moodledb"
 	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/rotate"

@@ -8,9 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"renew_mnetkeys/rotate"
-
 	"renew_mnetkeys/internal/testbed"
+	"renew_mnetkeys/rotate"
 )
 
 func TestDescribeTellsWhatServesTheConfigurationAndLeavesIt(t *testing.T) {

@@ -14,12 +14,11 @@ import (
 	"strings"
 	"syscall"
 
-	"renew_mnetkeys/rotate"
-
 	"golang.org/x/sys/unix"
 
 	"renew_mnetkeys/internal/killsteps"
 	"renew_mnetkeys/moodledb/siteuser"
+	"renew_mnetkeys/rotate"
 )
 
 // fileStore is an instance of cachestore_file. Everything below its directory is reached through os.Root, so that a link cannot lead a caller who may be

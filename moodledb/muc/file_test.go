@@ -8,9 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"renew_mnetkeys/rotate"
-
 	"renew_mnetkeys/internal/testbed"
+	"renew_mnetkeys/rotate"
 )
 
 func TestFileStoreDropsItsEntries(t *testing.T) {

@@ -9,12 +9,11 @@ import (
 	"strings"
 	"testing"
 
-	"renew_mnetkeys/rotate"
-
 	"github.com/google/go-cmp/cmp"
 
 	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/moodledb/phpsource"
+	"renew_mnetkeys/rotate"
 )
 
 // forcedArray is a value of config.php.

@@ -7,9 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"renew_mnetkeys/rotate"
-
 	"renew_mnetkeys/internal/testbed"
+	"renew_mnetkeys/rotate"
 )
 
 // TestMissingDirectoriesAreNoClearCache: a machine without the site's mounts has no entry to remove, the web server still has them all.

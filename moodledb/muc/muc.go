@@ -15,11 +15,10 @@ import (
 	"path/filepath"
 	"time"
 
-	"renew_mnetkeys/rotate"
-
 	"github.com/rs/zerolog"
 
 	"renew_mnetkeys/moodledb/phpsource"
+	"renew_mnetkeys/rotate"
 )
 
 // Location says where a tenant keeps its cache. Its fields are those of $CFG in config.php, except SiteIdentifier.

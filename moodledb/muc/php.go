@@ -12,9 +12,8 @@ import (
 	"time"
 	"unicode"
 
-	"renew_mnetkeys/rotate"
-
 	"renew_mnetkeys/moodledb/phprun"
+	"renew_mnetkeys/rotate"
 )
 
 // phpLimit bounds one run of php, which takes Moodle some 60 ms.

@@ -12,12 +12,11 @@ import (
 	"strings"
 	"time"
 
-	"renew_mnetkeys/rotate"
-
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"renew_mnetkeys/moodledb/phpsource"
+	"renew_mnetkeys/rotate"
 )
 
 // redisStore is an instance of cachestore_redis: one hash for core/config, one field an entry, in database 0.

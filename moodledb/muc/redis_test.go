@@ -16,11 +16,10 @@ import (
 	"testing"
 	"time"
 
-	"renew_mnetkeys/rotate"
-
 	"github.com/redis/go-redis/v9"
 
 	"renew_mnetkeys/internal/testbed"
+	"renew_mnetkeys/rotate"
 )
 
 // oneServer has core/config in this server alone, beside the default file store. password is as it stands in a PHP literal.

@@ -17,11 +17,10 @@ import (
 	"testing"
 	"time"
 
-	"renew_mnetkeys/rotate"
-
 	"github.com/redis/go-redis/v9"
 
 	"renew_mnetkeys/internal/testbed"
+	"renew_mnetkeys/rotate"
 )
 
 // tlsPair makes a certificate for an address, signed by itself, and the path of the file that trusts it.

@@ -12,9 +12,8 @@ import (
 	"syscall"
 	"testing"
 
-	"renew_mnetkeys/rotate"
-
 	"renew_mnetkeys/internal/testbed"
+	"renew_mnetkeys/rotate"
 )
 
 // identifier is the siteidentifier of table config on the site that testdata/*.php were written for.
