@@ -110,3 +110,42 @@ func TestAConfigThatComputesRenewsTheTenantThatMoodleWorksOnOrNone(t *testing.T)
 		}
 	}
 }
+
+// One code base serves two sites by the host of the request. Where only PHP finds the
+// cache it must load the site that was asked for, and drop nothing of the other.
+func TestTheCacheOfASiteThatTheHostChoosesIsItsOwn(t *testing.T) {
+	t.Parallel()
+	other, own := testbed.PHPSite(t, testbed.Options{Cache: testbed.RedisCache}), testbed.PHPSite(t, testbed.Options{Cache: testbed.RedisCache})
+	reachable(t, own)
+	reachable(t, other)
+	if os.Geteuid() == 0 { // php reads both caches' configurations as the owner of dataroot
+		for _, s := range []*testbed.Site{own, other} {
+			if err := os.Chown(filepath.Join(s.Dataroot, "muc"), 33, 33); err != nil && !os.IsNotExist(err) {
+				t.Fatal(err)
+			}
+		}
+	}
+	settings := func(s *testbed.Site) string {
+		text, err := os.ReadFile(s.ConfigFile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, behind, _ := strings.Cut(string(text), "new stdClass();")
+		before, _, _ := strings.Cut(behind, "require")
+		return before
+	}
+	placeFile(t, own.ConfigFile, "<?php\nglobal $CFG;\n$CFG = new stdClass();\nif (($_SERVER['HTTP_HOST'] ?? '') === '"+strings.TrimPrefix(own.Wwwroot, "http://")+"') {\n"+
+		settings(own)+"} else {\n"+settings(other)+"}\nrequire_once(__DIR__ . '/lib/setup.php');\n")
+	own.Warm(t)
+	other.Warm(t)
+	before, theirs, entries := own.Certificate(t), other.Certificate(t), cached(t, other)
+	misled := "--cfg=altcacheconfigpath=" + t.TempDir() // our own reading finds no store; php does
+	r := renewIt(t, own, "--host="+own.Wwwroot, misled)
+	r.expect(t, 0)
+	if certificate := coherent(t, own); certificate == before {
+		t.Error("it is not renewed")
+	}
+	if other.Certificate(t) != theirs || entries == "" || cached(t, other) != entries {
+		t.Error("the other site was touched")
+	}
+}
