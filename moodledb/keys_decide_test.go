@@ -39,7 +39,7 @@ func (s *site) throughProxy(t *testing.T, fates ...fate) (*Tenant, *proxy) {
 	config := *s.config
 	config.DBPort = p.port
 	tenant := openConfig(t, &config)
-	tenant.sleep = func(ctx context.Context, _ time.Duration) error { return sleep(ctx, 10*time.Millisecond) }
+	tenant.sleep = func(ctx context.Context, _ time.Duration) error { return rotate.Sleep(ctx, 10*time.Millisecond) }
 	return tenant, p
 }
 

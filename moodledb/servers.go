@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"renew_mnetkeys/moodledb/config"
+	"renew_mnetkeys/rotate"
 )
 
 // Servers bounds what a run over many tenants holds open on each database server, told apart by [config.Config.Endpoint]. On each, one
@@ -43,7 +44,7 @@ var errServersClosed = errors.New("the run's database connections are closed alr
 
 // NewServers allows perServer connections on each server. There are at least two: one holds locks, one works.
 func NewServers(perServer int) *Servers {
-	return &Servers{perServer: max(2, perServer), sleep: sleep, known: map[endpoint]*dbServer{}}
+	return &Servers{perServer: max(2, perServer), sleep: rotate.Sleep, known: map[endpoint]*dbServer{}}
 }
 
 func (s *Servers) of(c *config.Config) (*dbServer, error) {

@@ -142,7 +142,7 @@ func TestArrayLockWaits(t *testing.T) {
 	t.Run("until its context ends, which costs no other its lock", func(t *testing.T) {
 		arrayLock(t, others, one)
 		mine := arrayLock(t, servers, two)
-		servers.sleep = sleep
+		servers.sleep = rotate.Sleep
 		if _, err := servers.Acquire(soon(t), one.config, time.Minute); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
@@ -218,7 +218,7 @@ func TestManyArrayLocksAtOnce(t *testing.T) {
 	var group sync.WaitGroup
 	for range 2 {
 		servers := newServers(t, 4)
-		servers.sleep = func(ctx context.Context, _ time.Duration) error { return sleep(ctx, time.Millisecond) }
+		servers.sleep = func(ctx context.Context, _ time.Duration) error { return rotate.Sleep(ctx, time.Millisecond) }
 		for _, prefix := range []string{"a_", "b_", "c_", "d_"} {
 			config := *s.config
 			config.Prefix = prefix

@@ -58,18 +58,7 @@ func Open(ctx context.Context, c *config.Config) (*Tenant, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Tenant{config: c, db: db, sleep: sleep}, nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
+	return &Tenant{config: c, db: db, sleep: rotate.Sleep}, nil
 }
 
 // Close ends the connections, but for that of a [Lock], which its Release ends.

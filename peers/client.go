@@ -19,6 +19,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"renew_mnetkeys/rotate"
 	"sync"
 	"time"
 
@@ -70,7 +71,7 @@ func New(o Options) *Client {
 		o.Now = time.Now
 	}
 	if o.Sleep == nil {
-		o.Sleep = sleep
+		o.Sleep = rotate.Sleep
 	}
 	if o.Random == nil {
 		o.Random = rand.Reader
@@ -95,16 +96,4 @@ func orDefault[T int | time.Duration](v, otherwise T) T {
 		return otherwise
 	}
 	return v
-}
-
-// sleep is the Options.Sleep of a real client.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"renew_mnetkeys/internal/cmdline"
 	"renew_mnetkeys/internal/output"
+	"renew_mnetkeys/rotate"
 )
 
 // confirm asks before a roll back, which nobody does by habit. A signal ends the
@@ -60,7 +61,7 @@ func delay(ctx context.Context, o cmdline.Options, out *output.Printer) error {
 	if !o.Quiet {
 		out.Tell("waiting %s of at most %s (--random-delay)", wait.Round(time.Second), o.RandomDelay)
 	}
-	if sleep(ctx, wait) != nil {
+	if rotate.Sleep(ctx, wait) != nil {
 		return fmt.Errorf("nothing was done: %w", context.Cause(ctx))
 	}
 	out.Started = time.Now()

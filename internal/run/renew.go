@@ -48,7 +48,7 @@ func newRenewal(o cmdline.Options, client *peers.Client, log output.Logger) rota
 		Options: o.Options,
 		Network: client, Introducer: client,
 		GenerateKey: func(bits int) (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, bits) },
-		Random:      rand.Reader, Now: time.Now, Sleep: sleep, Log: log,
+		Random:      rand.Reader, Now: time.Now, Sleep: rotate.Sleep, Log: log,
 	}
 }
 
@@ -102,18 +102,4 @@ func certificateAuthorities(file string) (*x509.CertPool, error) {
 		return nil, &cmdline.UsageError{Problem: "--ca-file " + file + " holds no PEM certificate"}
 	}
 	return pool, nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
