@@ -37,7 +37,7 @@ func ownRowName(row, wwwroot string) string {
 // checkChange refuses a change that would lose a key. It is the last place that can.
 func checkChange(read *rotate.Tenant, next rotate.Keys) error {
 	switch {
-	case read == nil || read.Wwwroot == "" || next.Expires <= 0 || next.Certificate == "" || next.PrivateKey == "":
+	case read == nil || read.Wwwroot == "" || next.Expires <= 0 || next.Certificate == "":
 		return errors.New("incomplete change of the key")
 	case read.Own == nil:
 		return rotate.ErrNoOwnHost

@@ -212,3 +212,23 @@ func TestStoreKeyLeavesTheRowOfAnotherSite(t *testing.T) {
 		}
 	})
 }
+
+// A renewal of a pair without a private key that is undone puts back what stood there.
+func TestAPairWithoutAPrivateKeyIsPutBack(t *testing.T) {
+	s := newSite(t, "mdl_")
+	s.Exec(t, "UPDATE {config_plugins} SET value = ? WHERE name = 'openssl'", ownCert+pairSeparator)
+	tenant := s.open(t)
+	before := read(t, tenant)
+	if err := storeKey(t.Context(), tenant, renewal(before)); err != nil {
+		t.Fatal(err)
+	}
+	now := read(t, tenant)
+	undo := rotate.Keys{Stored: before.Pair, Expires: before.Own.Expires, History: []rotate.Retired{{Stored: now.Pair, Expires: 1}}}
+	undo.History = append(undo.History, now.History...)
+	if err := tenant.StoreKey(t.Context(), now, undo); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.stored(t); got.pair != ownCert+pairSeparator || got.ownKey != ownCert {
+		t.Errorf("stored %+v", got)
+	}
+}
