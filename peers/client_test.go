@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/peers"
 	"renew_mnetkeys/peers/peertest"
 	"renew_mnetkeys/rotate"
@@ -55,7 +56,7 @@ func identity(t testing.TB, s *peertest.Site) rotate.Identity {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return rotate.Identity{Wwwroot: s.Wwwroot(), Key: current, Archived: history}
+	return rotate.Identity{Wwwroot: s.Wwwroot(), Key: current, Retired: func() []*envelope.KeyPair { return history }}
 }
 
 // row is a site as one that holds its current certificate knows it.

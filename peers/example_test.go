@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/peers"
 	"renew_mnetkeys/peers/peertest"
 	"renew_mnetkeys/rotate"
@@ -38,7 +39,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	own := rotate.Identity{Wwwroot: site.Wwwroot(), Key: current, Archived: retired}
+	own := rotate.Identity{Wwwroot: site.Wwwroot(), Key: current, Retired: func() []*envelope.KeyPair { return retired }}
 	row := rotate.Peer{Wwwroot: peer.Wwwroot(), Application: peer.Application(), ServerURL: peer.ServerURL(), Certificate: peer.Certificate()}
 	hasNew := func() bool { return peer.Held(site.Wwwroot()) == site.Certificate() }
 

@@ -133,7 +133,7 @@ func TestProveAPeerThatCannotHeal(t *testing.T) {
 		{name: "nor when it writes a footer behind them", peer: stock(),
 			arrange: func(s *scene) { s.own.Misbehave(peertest.Footer) }, reason: "fault_710", attempts: 2, verified: true},
 		{name: "a 710 that is sealed to a certificate we forgot cannot be read", peer: stock(),
-			arrange: func(s *scene) { s.own.Misbehave(peertest.Forgets); s.who.Archived = nil }, reason: "cannot_open", attempts: 1},
+			arrange: func(s *scene) { s.own.Misbehave(peertest.Forgets); s.who.Retired = nil }, reason: "cannot_open", attempts: 1},
 	})
 }
 

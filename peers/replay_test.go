@@ -178,7 +178,7 @@ func TestAnAnswerToARetiredCertificateIsNoProof(t *testing.T) {
 	retired := pair(t, v.Caller.Certificate, v.Caller.PrivateKey)
 	now := stamped(v, retired)
 	o := quick(canned(t, func([]byte) []byte { return []byte(v.Response) }), func(o *peers.Options) { o.Now = func() time.Time { return now } })
-	who := rotate.Identity{Wwwroot: v.From, Key: peertest.NewKeyPair(v.From, 1024), Archived: []*envelope.KeyPair{retired}}
+	who := rotate.Identity{Wwwroot: v.From, Key: peertest.NewKeyPair(v.From, 1024), Retired: func() []*envelope.KeyPair { return []*envelope.KeyPair{retired} }}
 	p := rotate.Peer{Wwwroot: v.To, ServerURL: "/mnet/xmlrpc/server.php", Certificate: v.Callee.Certificate}
 	got := client(t, o).Prove(t.Context(), who, p, nil, false)
 	if reason(got.Failure) != "cannot_open" || !strings.Contains(got.Failure.Detail, "retired") {

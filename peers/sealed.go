@@ -50,10 +50,13 @@ func readSealed(own rotate.Identity, a *answer) (*sealedAnswer, *rotate.Failure)
 		return &sealedAnswer{fault: refused}, nil
 	}
 	keys := []*rsa.PrivateKey{own.Key.Private}
-	for _, pair := range own.Archived {
-		keys = append(keys, pair.Private)
-	}
 	signed, key, err := envelope.OpenCall(a.body, keys...)
+	if errors.Is(err, envelope.ErrCannotOpen) && own.Retired != nil {
+		for _, pair := range own.Retired() {
+			keys = append(keys, pair.Private)
+		}
+		signed, key, err = envelope.OpenCall(a.body, keys...)
+	}
 	if err != nil {
 		return nil, openFailure(err)
 	}

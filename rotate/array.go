@@ -110,7 +110,7 @@ type renewing struct {
 
 // use makes a key the one that everybody is told of.
 func (t *renewing) use(id Identity, former string) {
-	id.Archived = nil // private keys that nobody needs before the tenant is read again
+	id.Retired = nil // private keys that nobody needs before the tenant is read again
 	t.report.Exit, t.current, t.former = ExitOK, &id, former
 }
 

@@ -166,7 +166,7 @@ func (r *Renewal) nextIdentity(t *Tenant, g generated) (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Identity{Wwwroot: t.Wwwroot, Key: pair, Archived: readable(t.historyAfterRetiring()), Drift: t.Drift}, nil
+	return &Identity{Wwwroot: t.Wwwroot, Key: pair, Retired: readable(t.historyAfterRetiring()), Drift: t.Drift}, nil
 }
 
 type generated struct {

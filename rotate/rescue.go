@@ -111,6 +111,9 @@ func (r *Renewal) keepCached(ctx context.Context, t *Tenant, withPHP bool) error
 func (t *Tenant) missing(cached []Stored) []Retired {
 	var missing []Retired
 	for _, c := range cached {
+		if c == t.Pair { // nearly always: there is no need to parse it
+			continue
+		}
 		pair, err := envelope.ParseKeyPair(c.Certificate, c.PrivateKey)
 		if err != nil || t.has(pair.Certificate) || pair.Certificate.CheckWwwroot(t.Wwwroot) != nil || slices.ContainsFunc(missing, func(m Retired) bool { return m.Stored == c }) {
 			continue

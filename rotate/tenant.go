@@ -3,6 +3,7 @@ package rotate
 import (
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"renew_mnetkeys/envelope"
@@ -115,10 +116,12 @@ func NewPeer(wwwroot string) Peer {
 
 // Identity is the site a call is made as.
 type Identity struct {
-	Wwwroot  string
-	Key      *envelope.KeyPair
-	Archived []*envelope.KeyPair // retired pairs, newest first; they only read answers of peers that missed a renewal
-	Drift    time.Duration       // how far ahead of us an answer may be stamped, as the site's drift_threshold says; 0: the network's default
+	Wwwroot string
+	Key     *envelope.KeyPair
+	// Retired are the retired pairs, newest first; nil where there are none. They only read answers of peers
+	// that missed a renewal, which is seldom: they are parsed when they are first asked for.
+	Retired func() []*envelope.KeyPair
+	Drift   time.Duration // how far ahead of us an answer may be stamped, as the site's drift_threshold says; 0: the network's default
 }
 
 // checkOwnRow refuses a database that is not the tenant's: a mistyped name, a
@@ -141,19 +144,21 @@ func (t *Tenant) identity() *Identity {
 	if err != nil {
 		return nil
 	}
-	return &Identity{Wwwroot: t.Wwwroot, Key: key, Archived: readable(t.History), Drift: t.Drift}
+	return &Identity{Wwwroot: t.Wwwroot, Key: key, Retired: readable(t.History), Drift: t.Drift}
 }
 
 // readable gives the retired pairs that parse. An unreadable entry opens no
 // message, but stays in the history: it may be the only copy of something.
-func readable(history []Retired) []*envelope.KeyPair {
-	var pairs []*envelope.KeyPair
-	for _, h := range history {
-		if pair, err := envelope.ParseKeyPair(h.Certificate, h.PrivateKey); err == nil {
-			pairs = append(pairs, pair)
+func readable(history []Retired) func() []*envelope.KeyPair {
+	return sync.OnceValue(func() []*envelope.KeyPair {
+		var pairs []*envelope.KeyPair
+		for _, h := range history {
+			if pair, err := envelope.ParseKeyPair(h.Certificate, h.PrivateKey); err == nil {
+				pairs = append(pairs, pair)
+			}
 		}
-	}
-	return pairs
+		return pairs
+	})
 }
 
 // expires is when the stored pair ends: by its certificate, else by the own row.
