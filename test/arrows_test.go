@@ -66,7 +66,7 @@ func TestArrowsPointDown(t *testing.T) {
 
 // forTests tells of packages that no part of the product is made of.
 func forTests(name string) bool {
-	return slices.ContainsFunc([]string{"test", "internal/testbed", "peers/peertest", "packaging", "deploy"}, func(root string) bool {
+	return slices.ContainsFunc([]string{"test", "internal/testbed", "peers/peertest", "packaging"}, func(root string) bool {
 		return name == root || strings.HasPrefix(name, root+"/")
 	})
 }
