@@ -10,14 +10,17 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
+	"renew_mnetkeys/internal/printable"
 	"renew_mnetkeys/moodledb/phprun"
 	"renew_mnetkeys/rotate"
 )
 
 // phpLimit bounds one run of php, which takes Moodle some 60 ms.
 const phpLimit = time.Minute
+
+// answerLimit is how much is shown of a text that a script answers, in characters.
+const answerLimit = 300
 
 var (
 	//go:embed site.php
@@ -90,7 +93,7 @@ func (s phpSite) stores(ctx context.Context, doing, script string) (r result, er
 	}
 	for _, name := range slices.Sorted(maps.Keys(stores)) {
 		found := stores[name]
-		store := storeReport{Store: name, Plugin: printable([]byte(found.Plugin)), Place: printable([]byte(found.Place))}
+		store := storeReport{Store: name, Plugin: printable.Line(found.Plugin, answerLimit), Place: printable.Line(found.Place, answerLimit)}
 		switch {
 		case store.Plugin == apcu:
 			store.Err = &ManualError{Store: name, Plugin: apcu, Advice: advice(apcu)}
@@ -108,7 +111,7 @@ func (s phpSite) decode(answer []byte, doing string, to any) error {
 	if err := json.Unmarshal(answer, to); err != nil { // the error would quote it
 		problem := "its answer cannot be read"
 		if len(answer) < phprun.MaxAnswer && !strings.HasPrefix(string(answer), "{") {
-			problem = printable(answer)
+			problem = printable.Line(string(answer), answerLimit)
 		}
 		return &PHPError{PHP: s.PHP, ConfigFile: s.ConfigFile, Doing: doing, Problem: problem}
 	}
@@ -135,7 +138,7 @@ func (s phpSite) cached(ctx context.Context) ([]cachedSettings, error) {
 	for _, name := range slices.Sorted(maps.Keys(stores)) {
 		c := cachedSettings{Store: name}
 		if problem := stores[name].Problem; problem != "" {
-			c.Err = &UnreadableError{name, errors.New(printable([]byte(problem)))}
+			c.Err = &UnreadableError{name, errors.New(printable.Line(problem, answerLimit))}
 		}
 		for setting, value := range stores[name].Found {
 			if c.Settings == nil {
@@ -164,15 +167,4 @@ func (s phpSite) run(ctx context.Context, doing, script string) ([]byte, error) 
 		return nil, &PHPError{PHP: s.PHP, ConfigFile: s.ConfigFile, Doing: doing, Problem: err.Error(), Err: err}
 	}
 	return answer, nil
-}
-
-// printable is an answer of a script on one line. The paths in it may be any.
-func printable(answer []byte) string {
-	line := strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, string(answer))
-	return line[:min(len(line), 300)]
 }

@@ -10,9 +10,11 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
+	"renew_mnetkeys/internal/printable"
 	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/moodledb/siteuser"
 )
@@ -144,7 +146,7 @@ func TestASiteThatWritesToTheStandardStreamsIsLoaded(t *testing.T) {
 }
 
 func TestAnswersOfPHPAreShownOnOneShortLine(t *testing.T) {
-	if got := printable([]byte("ParseError at /srv/a\x1b[31m\nb.php:2" + strings.Repeat("x", 1000))); !strings.HasPrefix(got, "ParseError at /srv/a [31m b.php:2") || len(got) != 300 {
+	if got := printable.Line("ParseError at /srv/a\x1b\nb.php:2"+strings.Repeat("x", 1000), answerLimit); !strings.HasPrefix(got, "ParseError at /srv/a b.php:2") || utf8.RuneCountInString(got) != answerLimit {
 		t.Errorf("%q", got)
 	}
 }
