@@ -21,13 +21,13 @@ install_as 644 completions/renew_mnetkeys.fish usr/share/fish/vendor_completions
 install_as 644 renew_mnetkeys.conf etc/renew_mnetkeys.conf
 # A local installation is in /usr/local/bin, ours is not.
 for unit in renew_mnetkeys.service renew_mnetkeys.timer; do
-    install_as 644 deploy/systemd/$unit lib/systemd/system/$unit
+    install_as 644 packaging/systemd/$unit lib/systemd/system/$unit
     sed -i 's|/usr/local/bin/|/usr/bin/|g' "$root/lib/systemd/system/$unit"
 done
 install_as 644 README.md $doc/README.md
-install_as 644 deploy/cron.d/renew_mnetkeys $doc/examples/cron.d/renew_mnetkeys
+install_as 644 packaging/cron.d/renew_mnetkeys $doc/examples/cron.d/renew_mnetkeys
 sed -i 's|/usr/local/bin/|/usr/bin/|g' "$root/$doc/examples/cron.d/renew_mnetkeys"
-cp -r "$release/deploy/kubernetes" "$root/$doc/examples" # its image has a /usr/local/bin of its own
+cp -r "$release/packaging/kubernetes" "$root/$doc/examples" # its image has a /usr/local/bin of its own
 if [ -d "$release/docs" ]; then cp -r "$release/docs" "$root/$doc"; fi
 {
     cat "$release/LICENSE"

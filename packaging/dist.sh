@@ -51,7 +51,7 @@ licences() {
 # What the archive of each architecture holds besides the binary.
 common() { # common DIR
     local here
-    mkdir -p "$1/completions" "$1/deploy"
+    mkdir -p "$1/completions" "$1/packaging"
     build "$(go env GOHOSTOS)" "$(go env GOHOSTARCH)"
     here=$work/$(go env GOHOSTOS)-$(go env GOHOSTARCH)
     "$here" generate man >"$1/renew_mnetkeys.8"
@@ -62,7 +62,7 @@ common() { # common DIR
     licences >"$1/LICENSES-THIRD-PARTY"
     cp -r README.md LICENSE "$1"
     if [ -d docs ]; then cp -r docs "$1"; fi
-    cp -r deploy/README.md deploy/cron.d deploy/kubernetes deploy/systemd "$1/deploy"
+    cp -r packaging/README.md packaging/cron.d packaging/kubernetes packaging/systemd "$1/packaging"
     chmod -R u=rwX,go=rX "$1" # however it was checked out
 }
 

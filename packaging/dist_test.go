@@ -1,4 +1,6 @@
-// Package packaging_test packs a release as make dist does, looks into it, and installs its Debian package.
+// Package packaging_test packs a release as make dist does, looks into it, and installs its
+// Debian package. It also reads the files for cron, systemd and Kubernetes as those will, and
+// their command lines as renew_mnetkeys will.
 package packaging_test
 
 import (
@@ -62,6 +64,7 @@ func one(t *testing.T, dir, pattern string) string {
 	return paths[0]
 }
 
+// tool is the path of a program, without which a test cannot run.
 func tool(t *testing.T, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
@@ -129,8 +132,8 @@ func holdsAll(t *testing.T, path string, machine elf.Machine) {
 		}
 	})
 	for _, want := range []string{"renew_mnetkeys", "renew_mnetkeys.8", "renew_mnetkeys.conf", "completions/renew_mnetkeys.bash", "completions/_renew_mnetkeys",
-		"completions/renew_mnetkeys.fish", "deploy/README.md", "deploy/cron.d/renew_mnetkeys", "deploy/systemd/renew_mnetkeys.service",
-		"deploy/systemd/renew_mnetkeys.timer", "deploy/kubernetes/cronjob.yaml", "README.md", "LICENSE", "LICENSES-THIRD-PARTY"} {
+		"completions/renew_mnetkeys.fish", "packaging/README.md", "packaging/cron.d/renew_mnetkeys", "packaging/systemd/renew_mnetkeys.service",
+		"packaging/systemd/renew_mnetkeys.timer", "packaging/kubernetes/cronjob.yaml", "README.md", "LICENSE", "LICENSES-THIRD-PARTY"} {
 		if !held[want] {
 			t.Errorf("%s is not there, or empty", want)
 		}

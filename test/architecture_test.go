@@ -18,7 +18,7 @@ var forDevelopers = []string{"docs/architecture.md", "CONTRIBUTING.md"}
 
 var (
 	// inSource is a file or directory of the source, with what is defined there: rotate/push.go:pushToPeer.
-	inSource = regexp.MustCompile(`(?:^|[\s("'` + "`" + `]|\./)((?:deploy|docs|envelope|internal|moodledb|packaging|peers|rotate|smoke|test|testdata|tools)(?:/[\w-]+)*(?:\.\w+)*)(?::([\w.]+\w))?`)
+	inSource = regexp.MustCompile(`(?:^|[\s("'` + "`" + `]|\./)((?:docs|envelope|internal|moodledb|packaging|peers|rotate|smoke|test|testdata|tools)(?:/[\w-]+)*(?:\.\w+)*)(?::([\w.]+\w))?`)
 	// inRoot is a file of the root; any other is named with its directory.
 	inRoot = regexp.MustCompile(`(?:^|[\s("'` + "`" + `]|\./)(\.?[\w-]+\.(?:go|md|mod|sh|json|sql|work))\b`)
 )

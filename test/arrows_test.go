@@ -9,27 +9,28 @@ import (
 	"renew_mnetkeys/internal/testbed"
 )
 
-// arrows are what each package of the product may import of the others; what is not
-// here may import none. They point down: docs/architecture.md draws them.
+// arrows are what each package of the product imports of the others, and may import.
+// They point down: docs/architecture.md draws them.
 var arrows = map[string][]string{
 	"":                    {"internal/run", "internal/output"},
 	"internal/run":        {"internal/output", "internal/cmdline", "internal/report", "internal/metrics", "internal/hooks", "internal/atomicfile", "internal/killsteps", "rotate", "peers", "moodledb", "moodledb/config", "moodledb/muc", "moodledb/phprun", "envelope"},
-	"internal/output":     {"internal/cmdline", "rotate"},
+	"internal/output":     {"internal/printable", "internal/cmdline", "rotate"},
 	"internal/cmdline":    {"rotate", "peers", "moodledb/config"},
-	"internal/report":     {"rotate"},
+	"internal/report":     {"internal/printable", "rotate"},
 	"internal/metrics":    {"rotate", "internal/atomicfile"},
 	"internal/atomicfile": {"internal/killsteps"},
 	"rotate":              {"envelope"},
-	"peers":               {"rotate", "envelope"},
-	"moodledb":            {"rotate", "envelope", "moodledb/config", "moodledb/phpserial", "internal/killsteps"},
-	"moodledb/config":     {"envelope", "moodledb/phpsource", "moodledb/phprun", "moodledb/siteuser"},
-	"moodledb/muc":        {"rotate", "moodledb/phprun", "moodledb/phpserial", "moodledb/phpsource", "moodledb/siteuser", "internal/killsteps"},
+	"peers":               {"internal/printable", "rotate", "envelope"},
+	"moodledb":            {"rotate", "envelope", "moodledb/config", "moodledb/phpserial"},
+	"moodledb/config":     {"moodledb/phpsource", "moodledb/phprun", "moodledb/siteuser"},
+	"moodledb/muc":        {"internal/printable", "rotate", "envelope", "moodledb", "moodledb/config", "moodledb/phprun", "moodledb/phpserial", "moodledb/phpsource", "moodledb/siteuser", "internal/killsteps"},
 	"moodledb/phprun":     {"moodledb/siteuser"},
 	"moodledb/phpsource":  {},
 	"moodledb/phpserial":  {},
 	"moodledb/siteuser":   {},
 	"envelope":            {},
-	"internal/hooks":      {},
+	"internal/hooks":      {"internal/printable"},
+	"internal/printable":  {},
 	"internal/killsteps":  {},
 }
 
@@ -52,6 +53,11 @@ func TestArrowsPointDown(t *testing.T) {
 		if _, known := arrows[name]; !known {
 			t.Errorf("%s is not in the map", fields[0])
 		}
+		for _, below := range arrows[name] {
+			if !slices.Contains(fields[1:], module+"/"+below) {
+				t.Errorf("%s may import %s, and does not", fields[0], below)
+			}
+		}
 		for _, imported := range fields[1:] {
 			below, ours := strings.CutPrefix(imported, module+"/")
 			if ours && !slices.Contains(arrows[name], below) {
@@ -66,7 +72,7 @@ func TestArrowsPointDown(t *testing.T) {
 
 // forTests tells of packages that no part of the product is made of.
 func forTests(name string) bool {
-	return slices.ContainsFunc([]string{"test", "internal/testbed", "peers/peertest", "packaging", "deploy"}, func(root string) bool {
+	return slices.ContainsFunc([]string{"test", "internal/testbed", "peers/peertest", "packaging"}, func(root string) bool {
 		return name == root || strings.HasPrefix(name, root+"/")
 	})
 }

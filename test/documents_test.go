@@ -15,7 +15,7 @@ var again = regexp.MustCompile(`(?i)\b(run|renew|try) (it |the (same )?command )
 
 func TestNoDocumentSaysRunItAgain(t *testing.T) {
 	var files []string
-	for _, pattern := range []string{"*.md", "docs/*.md", "deploy/*.md", "*.go", "internal/*/*.go"} {
+	for _, pattern := range []string{"*.md", "docs/*.md", "packaging/*.md", "*.go", "internal/*/*.go"} {
 		found, err := filepath.Glob(filepath.Join(testbed.Root(t), pattern))
 		if err != nil || len(found) == 0 {
 			t.Fatalf("%s: %d files, error %v", pattern, len(found), err)

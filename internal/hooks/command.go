@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"syscall"
+
+	"renew_mnetkeys/internal/printable"
 )
 
 const shell = "/bin/sh"
@@ -34,7 +36,7 @@ func (c Command) String() string {
 	if program == "" || strings.ContainsAny(string(c), ";&|()\n`") {
 		return "sh"
 	}
-	return printable(program)
+	return printable.Line(program, 0)
 }
 
 // Check tells whether sh can read the line, and whether there is a program of its first word, without running it: so that a mistake in a hook is found
@@ -63,7 +65,7 @@ func (c Command) Check() error {
 		return nil // cd, if and other words of sh itself
 	}
 	if err != nil {
-		return &Error{Command: printable(program), Problem: notFound(err), cause: err}
+		return &Error{Command: printable.Line(program, 0), Problem: notFound(err), cause: err}
 	}
 	return nil
 }

@@ -2,8 +2,8 @@ package hooks
 
 import (
 	"fmt"
-	"strings"
-	"unicode"
+
+	"renew_mnetkeys/internal/printable"
 )
 
 // output keeps the first and the last bytes written to it, half of size each: a command says first what it does, and last why it failed.
@@ -42,20 +42,7 @@ func (o *output) trim() {
 func (o *output) String() string {
 	o.trim()
 	if o.left == 0 {
-		return printable(string(o.head) + string(o.tail))
+		return printable.Lines(string(o.head) + string(o.tail))
 	}
-	return fmt.Sprintf("%s\n[%d bytes left out]\n%s", printable(string(o.head)), o.left, printable(string(o.tail)))
-}
-
-// printable replaces what is no text and what would move a terminal's cursor, colour it or turn its reading direction.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n', r == '\t', unicode.IsPrint(r):
-			return r
-		case r == '\r':
-			return -1 // progress bars and line ends of other systems
-		}
-		return unicode.ReplacementChar
-	}, s)
+	return fmt.Sprintf("%s\n[%d bytes left out]\n%s", printable.Lines(string(o.head)), o.left, printable.Lines(string(o.tail)))
 }

@@ -60,7 +60,7 @@ func TestRunGivesWhatACommandWrites(t *testing.T) {
 		"that reads nothing":                 {`echo done`, strings.Repeat("x", 1<<20), Limits{}, "done\n"},
 		"that closes its stdin":              {`exec <&-; echo done`, strings.Repeat("x", 1<<20), Limits{}, "done\n"},
 		"nothing":                            {`:`, "", Limits{}, ""},
-		"printable":                          {`printf 'a\033[31mb\r\n\377\a\tä\342\200\256'`, "", Limits{}, "a\ufffd[31mb\n\ufffd\ufffd\tä\ufffd"},
+		"printable":                          {`printf 'a\033[31mb\r\n\377\a\tä\342\200\256'`, "", Limits{}, "ab\n\ufffd\ufffd ä\ufffd"},
 		"up to the limit":                    {`printf 12345678`, "", Limits{Output: 8}, "12345678"},
 		"beyond the limit without middle":    {`printf 123; printf 4567; printf 89`, "", Limits{Output: 5}, "123\n[4 bytes left out]\n89"},
 		"and its background processes write": {`(echo one) & wait; echo two`, "", Limits{}, "one\ntwo\n"},

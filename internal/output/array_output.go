@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"renew_mnetkeys/internal/cmdline"
+	"renew_mnetkeys/internal/printable"
 	"renew_mnetkeys/rotate"
 )
 
@@ -150,10 +151,10 @@ func (a *Array) note(r rotate.TenantReport) {
 		a.notes = append(a.notes, renderFindings(r, a.paint))
 	}
 	if r.SelfCheck == rotate.SelfNoRC4 {
-		a.notes = append(a.notes, fmt.Sprintf("%s: own site %s\n  next: %s\n", printable(r.Wwwroot), ownSite(r.SelfCheck), hintNoRC4))
+		a.notes = append(a.notes, fmt.Sprintf("%s: own site %s\n  next: %s\n", printable.Line(r.Wwwroot, 0), ownSite(r.SelfCheck), hintNoRC4))
 	}
 	for _, w := range r.Warnings {
-		a.notes = append(a.notes, fmt.Sprintf("%s: %s\n", printable(r.Wwwroot), printable(w)))
+		a.notes = append(a.notes, fmt.Sprintf("%s: %s\n", printable.Line(r.Wwwroot, 0), printable.Line(w, 0)))
 	}
 }
 
@@ -200,9 +201,9 @@ func (a *Array) summary() string {
 	var b strings.Builder
 	slices.SortFunc(a.failures, func(x, y rotate.TenantReport) int { return strings.Compare(x.Wwwroot, y.Wwwroot) })
 	for _, r := range a.failures {
-		fmt.Fprintf(&b, "\n%s %s\n  error: %s\n", a.paint(string(r.Outcome), string(r.Outcome)), printable(r.Wwwroot), printable(r.Error))
+		fmt.Fprintf(&b, "\n%s %s\n  error: %s\n", a.paint(string(r.Outcome), string(r.Outcome)), printable.Line(r.Wwwroot, 0), printable.Line(r.Error, 0))
 		if r.Hint != "" {
-			fmt.Fprintf(&b, "  hint: %s\n", printable(r.Hint))
+			fmt.Fprintf(&b, "  hint: %s\n", printable.Line(r.Hint, 0))
 		}
 	}
 	a.peerSummary(&b)
@@ -264,9 +265,9 @@ func (a *Array) peerSummary(b *strings.Builder) {
 	for _, key := range keys {
 		u := a.unproven[key]
 		fmt.Fprintf(b, "\n%s %d links: %s\n  for example %s at %s\n", a.paint(string(u.example.Outcome), string(u.example.Outcome)), u.links,
-			printable(reasonWords(u.example)), printable(u.of), printable(u.example.Wwwroot))
+			printable.Line(reasonWords(u.example), 0), printable.Line(u.of, 0), printable.Line(u.example.Wwwroot, 0))
 		if next := u.example.Next; next != "" {
-			fmt.Fprintf(b, "  next: %s\n", printable(next))
+			fmt.Fprintf(b, "  next: %s\n", printable.Line(next, 0))
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"renew_mnetkeys/internal/printable"
 	"renew_mnetkeys/rotate"
 )
 
@@ -30,7 +31,7 @@ func (s checkState) String() string {
 // Line is the first line of a check. The bar begins the performance data, so none
 // may stand in the text.
 func (s checkState) Line(text string) string {
-	return s.String() + ": " + strings.NewReplacer("|", "¦", "\n", " ").Replace(printable(text))
+	return s.String() + ": " + strings.NewReplacer("|", "¦", "\n", " ").Replace(printable.Line(text, 0))
 }
 
 // rank tells which of two states is worse: what is known to be wrong is worse than

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"renew_mnetkeys/internal/printable"
 	"renew_mnetkeys/rotate"
 )
 
@@ -14,18 +15,18 @@ func renderFindings(r rotate.TenantReport, paint func(word, padded string) strin
 	for _, f := range r.Findings {
 		found[f.Severity]++
 	}
-	fmt.Fprintf(&b, "%s: %s, %s, %s; %s\n", printable(r.Wwwroot), count(found[rotate.SeverityError], "error"),
+	fmt.Fprintf(&b, "%s: %s, %s, %s; %s\n", printable.Line(r.Wwwroot, 0), count(found[rotate.SeverityError], "error"),
 		count(found[rotate.SeverityWarning], "warning"), count(found[rotate.SeverityInfo], "note"), count(len(r.Peers), "peer"))
 	for _, f := range r.Findings {
 		fmt.Fprintf(&b, "\n  %s %s", paint(severityColours[f.Severity], fmt.Sprintf("%-7s", f.Severity)), f.Code)
 		if f.Subject != "" && f.Subject != r.Wwwroot {
-			b.WriteString("  " + printable(f.Subject))
+			b.WriteString("  " + printable.Line(f.Subject, 0))
 		}
-		fmt.Fprintf(&b, "\n          %s\n", printable(f.Message))
+		fmt.Fprintf(&b, "\n          %s\n", printable.Line(f.Message, 0))
 		if len(f.Peers) > 0 {
-			fmt.Fprintf(&b, "          peers: %s\n", printable(some(f.Peers)))
+			fmt.Fprintf(&b, "          peers: %s\n", printable.Line(some(f.Peers), 0))
 		}
-		fmt.Fprintf(&b, "          next: %s\n", printable(f.Next))
+		fmt.Fprintf(&b, "          next: %s\n", printable.Line(f.Next, 0))
 	}
 	return b.String()
 }

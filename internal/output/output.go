@@ -5,14 +5,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/mattn/go-isatty"
 	"github.com/rs/zerolog"
 
 	"renew_mnetkeys/internal/cmdline"
+	"renew_mnetkeys/internal/printable"
 	"renew_mnetkeys/rotate"
 )
 
@@ -92,7 +91,7 @@ func (out *Printer) Print(report rotate.TenantReport, code int) int {
 		out.write(text)
 	} else { // silent but for what somebody should know
 		for _, w := range report.Warnings {
-			out.Tell("warning: %s", printable(w))
+			out.Tell("warning: %s", printable.Line(w, 0))
 		}
 	}
 	if report.Err != nil {
@@ -158,7 +157,7 @@ func (out *Printer) failHinted(err error, hint string) {
 		printHinted(out.Stderr, err, hint)
 		return
 	}
-	out.Log.Error().Str("hint", printable(hint)).Msg(printable(err.Error()))
+	out.Log.Error().Str("hint", printable.Line(hint, 0)).Msg(printable.Line(err.Error(), 0))
 }
 
 // Tell prints a line for people beside the result, or logs it where the log is
@@ -211,18 +210,4 @@ func (out *Printer) paint(word, padded string) string {
 		return padded
 	}
 	return "\x1b[" + colour + "m" + padded + "\x1b[0m"
-}
-
-// printable keeps what a peer or a row sent from steering the terminal, and from
-// writing lines of its own.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsPrint(r):
-			return r
-		case r == '\n':
-			return ' '
-		}
-		return '·'
-	}, s)
 }

@@ -5,13 +5,14 @@ import (
 	"strings"
 	"time"
 
+	"renew_mnetkeys/internal/printable"
 	"renew_mnetkeys/rotate"
 )
 
 // renderStatus shows one tenant's key, history and peers.
 func renderStatus(r rotate.TenantReport, now time.Time, paint func(word, padded string) string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n", printable(r.Wwwroot))
+	fmt.Fprintf(&b, "%s\n", printable.Line(r.Wwwroot, 0))
 	if c := r.Certificate; c != nil {
 		fmt.Fprintf(&b, "  %-12s sha256 %s\n", "certificate", c.SHA256)
 		fmt.Fprintf(&b, "  %-12s %s until %s, %s\n", "valid", stamp(*c.NotBefore), stamp(c.NotAfter), lifeLeft(c.NotAfter, now))
@@ -26,7 +27,7 @@ func renderStatus(r rotate.TenantReport, now time.Time, paint func(word, padded 
 		fmt.Fprintf(&b, "  %-12s %s\n", "own site", paint(string(r.SelfCheck), ownSite(r.SelfCheck)))
 	}
 	for _, w := range r.Warnings {
-		fmt.Fprintf(&b, "  %-12s %s\n", "note", printable(w))
+		fmt.Fprintf(&b, "  %-12s %s\n", "note", printable.Line(w, 0))
 	}
 	if len(r.Peers) == 0 {
 		b.WriteString("\nthe site has no active peers\n")
@@ -42,7 +43,7 @@ func renderStatus(r rotate.TenantReport, now time.Time, paint func(word, padded 
 		if p.Outcome != rotate.Skipped {
 			outcome = paint(string(p.Outcome), fmt.Sprintf("%-9s", p.Outcome)) + " "
 		}
-		fmt.Fprintf(&b, "  %s%-*s  %s\n", outcome, width, printable(p.Wwwroot), printable(peerStatus(p, now)))
+		fmt.Fprintf(&b, "  %s%-*s  %s\n", outcome, width, printable.Line(p.Wwwroot, 0), printable.Line(peerStatus(p, now), 0))
 	}
 	return b.String()
 }
@@ -84,7 +85,7 @@ func statusLine(r rotate.TenantReport, now time.Time) string {
 			current++
 		}
 	}
-	line := fmt.Sprintf("%s: %s; %d retired; %d peers", printable(r.Wwwroot), key, r.History, len(r.Peers))
+	line := fmt.Sprintf("%s: %s; %d retired; %d peers", printable.Line(r.Wwwroot, 0), key, r.History, len(r.Peers))
 	if known > 0 {
 		line += fmt.Sprintf(", %d of %d in the array hold it", current, known)
 	}

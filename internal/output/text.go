@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"renew_mnetkeys/internal/cmdline"
+	"renew_mnetkeys/internal/printable"
 	"renew_mnetkeys/rotate"
 )
 
@@ -47,7 +48,7 @@ func tenantBlock(b *strings.Builder, r rotate.TenantReport, o cmdline.Options, p
 	if r.Wwwroot == "" && r.Certificate == nil {
 		return // the error alone says it
 	}
-	fmt.Fprintf(b, "%s %s\n", paint(string(r.Outcome), outcomeWords(r, o)), printable(r.Wwwroot))
+	fmt.Fprintf(b, "%s %s\n", paint(string(r.Outcome), outcomeWords(r, o)), printable.Line(r.Wwwroot, 0))
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(b, "  %-12s %s\n", name, fmt.Sprintf(format, args...))
 	}
@@ -65,7 +66,7 @@ func tenantBlock(b *strings.Builder, r rotate.TenantReport, o cmdline.Options, p
 		line("", "next: %s", hintNoRC4)
 	}
 	for _, w := range r.Warnings {
-		line("note", "%s", printable(w))
+		line("note", "%s", printable.Line(w, 0))
 	}
 }
 
@@ -97,13 +98,13 @@ func peerLines(b *strings.Builder, r rotate.TenantReport, paint func(word, padde
 			if (p.Outcome.Proven() || p.Outcome == rotate.Skipped || p.Outcome == rotate.Ignored) != good {
 				continue
 			}
-			fmt.Fprintf(b, "  %s %-*s %6d ms", paint(string(p.Outcome), fmt.Sprintf("%-9s", p.Outcome)), width, printable(p.Wwwroot), p.TookMS)
+			fmt.Fprintf(b, "  %s %-*s %6d ms", paint(string(p.Outcome), fmt.Sprintf("%-9s", p.Outcome)), width, printable.Line(p.Wwwroot, 0), p.TookMS)
 			if why := reasonWords(p); why != "" {
-				fmt.Fprintf(b, "  %s", printable(why))
+				fmt.Fprintf(b, "  %s", printable.Line(why, 0))
 			}
 			b.WriteByte('\n')
 			if p.Next != "" {
-				fmt.Fprintf(b, "  %9s next: %s\n", "", printable(p.Next))
+				fmt.Fprintf(b, "  %9s next: %s\n", "", printable.Line(p.Next, 0))
 			}
 		}
 	}
@@ -156,8 +157,8 @@ func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
 func PrintError(w io.Writer, err error) { printHinted(w, err, rotate.HintOf(err)) }
 
 func printHinted(w io.Writer, err error, hint string) {
-	fmt.Fprintln(w, "error: "+printable(err.Error()))
+	fmt.Fprintln(w, "error: "+printable.Line(err.Error(), 0))
 	if hint != "" {
-		fmt.Fprintln(w, "hint: "+printable(hint))
+		fmt.Fprintln(w, "hint: "+printable.Line(hint, 0))
 	}
 }

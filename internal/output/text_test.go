@@ -42,7 +42,7 @@ func TestAReportForPeople(t *testing.T) {
   accepted  https://good.example            12 ms
   pending   https://dead.example/moodle  46000 ms  timeout: no answer in time (3 tries)
             next: check whether the site is down. If it is back, nothing else is needed: it fetches the key at its first call, or at the next renew_mnetkeys push
-  refused   https://evil.example             5 ms  fault_6999: ·[2Jcleared
+  refused   https://evil.example             5 ms  fault_6999: cleared
             next: look into the log of the site that answered
 
 1 of 3 peers proven, 1 pending, 1 refused

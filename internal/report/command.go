@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"renew_mnetkeys/internal/printable"
 	"renew_mnetkeys/rotate"
 )
 
@@ -24,7 +25,7 @@ func (m manner) said(r rotate.TenantReport) string {
 	case r.Outcome == rotate.Renewed && m.command == "rollback":
 		return "rolled back"
 	case r.Outcome != rotate.Kept:
-		return printable(string(r.Outcome))
+		return printable.Line(string(r.Outcome), 0)
 	case m.command == "verify":
 		return "verified"
 	case m.command == "doctor":

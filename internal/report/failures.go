@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"renew_mnetkeys/internal/printable"
 	"renew_mnetkeys/rotate"
 )
 
@@ -58,7 +59,7 @@ func (p *Page) linkFailures(tenants []tenant, short shortener, how manner) []gro
 	}
 	var groups []group
 	for at, links := range byReason {
-		g := group{mark: markOf(peerMarks(how), string(at.outcome)), Title: printable(at.reason), Next: printable(at.next), Count: len(links), Of: "link"}
+		g := group{mark: markOf(peerMarks(how), string(at.outcome)), Title: printable.Line(at.reason, 0), Next: printable.Line(at.next, 0), Count: len(links), Of: "link"}
 		ofTenant, ofPeer := map[uint32]int{}, map[uint32]int{}
 		for _, l := range links {
 			ofTenant[l.tenant]++
@@ -77,7 +78,7 @@ func (p *Page) linkFailures(tenants []tenant, short shortener, how manner) []gro
 			rows[head] = append(rows[head], named{short.short(p.sites[other].name), p.kinds[l.kind].saying()})
 		}
 		for head, others := range rows {
-			row := groupRow{Head: printable(p.sites[head.site].name), IsPeer: head.isPeer, Count: len(others)}
+			row := groupRow{Head: printable.Line(p.sites[head.site].name, 0), IsPeer: head.isPeer, Count: len(others)}
 			row.Names, row.Detail = list(others)
 			row.Each = strings.Contains(row.Names, "\t")
 			g.Rows = append(g.Rows, row)
@@ -91,9 +92,9 @@ func (p *Page) linkFailures(tenants []tenant, short shortener, how manner) []gro
 // saying is what is known of a failure beyond its reason.
 func (k kind) saying() string {
 	if k.attempts > 1 {
-		return strings.TrimSpace(fmt.Sprintf("%s (%d tries)", printable(k.detail), k.attempts))
+		return strings.TrimSpace(fmt.Sprintf("%s (%d tries)", printable.Line(k.detail, 0), k.attempts))
 	}
-	return printable(k.detail)
+	return printable.Line(k.detail, 0)
 }
 
 type named struct{ name, detail string }
@@ -132,7 +133,7 @@ func (p *Page) tenantFailures(tenants []tenant, short shortener, how manner) []g
 		if t.report.Error == "" {
 			return nil
 		}
-		return []saying{{mark: markOf(tenantMarks(how), string(t.report.Outcome)), title: printable(string(t.report.Outcome)), next: t.next(how), text: t.report.Error}}
+		return []saying{{mark: markOf(tenantMarks(how), string(t.report.Outcome)), title: printable.Line(string(t.report.Outcome), 0), next: t.next(how), text: t.report.Error}}
 	})
 }
 
@@ -173,9 +174,9 @@ func (p *Page) tenantGroups(tenants []tenant, short shortener, of string, says f
 	}
 	var groups []group
 	for at, texts := range rows {
-		g := group{mark: marks[at], Title: at.title, Next: printable(at.next), Of: of}
+		g := group{mark: marks[at], Title: at.title, Next: printable.Line(at.next, 0), Of: of}
 		for on, names := range texts {
-			row := groupRow{Head: printable(on.about), IsPeer: true, Count: len(names), Detail: printable(on.text)}
+			row := groupRow{Head: printable.Line(on.about, 0), IsPeer: true, Count: len(names), Detail: printable.Line(on.text, 0)}
 			var peers string
 			if row.Names, peers = list(names); peers != "" {
 				row.Detail += "; peers: " + peers

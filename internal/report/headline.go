@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"renew_mnetkeys/internal/printable"
 	"renew_mnetkeys/rotate"
 )
 
@@ -36,7 +37,7 @@ func headline(tenants []tenant, run Run) string {
 	case 0:
 		return b.String() + "No tenant was worked on."
 	case 1:
-		b.WriteString(words(printable(tenants[0].report.Wwwroot), how.said(tenants[0].report)))
+		b.WriteString(words(printable.Line(tenants[0].report.Wwwroot, 0), how.said(tenants[0].report)))
 	default:
 		fmt.Fprintf(&b, "%s: %s", counted(len(tenants), "tenant"), tenantWords(tenants, how))
 	}

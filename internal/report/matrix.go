@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"renew_mnetkeys/internal/printable"
 )
 
 // cellsInHTML is up to how many cells the matrix is a table of HTML. Beyond, the browser would take seconds to lay it out:
@@ -59,15 +61,15 @@ func (p *Page) matrix(tenants []tenant, short shortener, how manner) matrix {
 	columnOf := make(map[uint32]int, len(columns))
 	for i, s := range columns {
 		columnOf[s] = i
-		m.Columns[i] = heading{short.short(p.sites[s].name), printable(p.sites[s].name)}
+		m.Columns[i] = heading{short.short(p.sites[s].name), printable.Line(p.sites[s].name, 0)}
 		m.Data.Names = append(m.Data.Names, [2]string{m.Columns[i].Short, m.Columns[i].Full})
 	}
 	drawn := len(tenants)*len(columns) > cellsInHTML
 	if drawn {
 		for _, k := range p.kinds {
-			says := words(printable(k.reason), k.saying(), printable(k.held))
+			says := words(printable.Line(k.reason, 0), k.saying(), printable.Line(k.held, 0))
 			mark := markOf(peerMarks(how), string(k.outcome))
-			m.Data.Kinds = append(m.Data.Kinds, [4]string{mark.Outcome, mark.Letter, says, printable(k.next)})
+			m.Data.Kinds = append(m.Data.Kinds, [4]string{mark.Outcome, mark.Letter, says, printable.Line(k.next, 0)})
 		}
 	}
 	for _, t := range tenants {
@@ -82,9 +84,9 @@ func (p *Page) matrix(tenants []tenant, short shortener, how manner) matrix {
 		if !isPeer {
 			own = -1
 		}
-		name := heading{short.short(t.report.Wwwroot), printable(t.report.Wwwroot)}
+		name := heading{short.short(t.report.Wwwroot), printable.Line(t.report.Wwwroot, 0)}
 		if drawn {
-			m.Data.Rows = append(m.Data.Rows, dataRow{Column: own, Name: name.Short, Full: name.Full, Outcome: printable(string(t.report.Outcome)), Cells: runs(kinds)})
+			m.Data.Rows = append(m.Data.Rows, dataRow{Column: own, Name: name.Short, Full: name.Full, Outcome: printable.Line(string(t.report.Outcome), 0), Cells: runs(kinds)})
 			continue
 		}
 		row := matrixRow{heading: name, mark: markOf(tenantMarks(how), string(t.report.Outcome))}
@@ -100,7 +102,7 @@ func (p *Page) cell(k int, own bool, how manner) cell {
 	if k < 0 {
 		return cell{Own: own}
 	}
-	return cell{mark: markOf(peerMarks(how), string(p.kinds[k].outcome)), Says: words(printable(p.kinds[k].reason), p.kinds[k].saying(), printable(p.kinds[k].held))}
+	return cell{mark: markOf(peerMarks(how), string(p.kinds[k].outcome)), Says: words(printable.Line(p.kinds[k].reason, 0), p.kinds[k].saying(), printable.Line(p.kinds[k].held, 0))}
 }
 
 // columns are the sites that are a peer of a tenant, tenants first.

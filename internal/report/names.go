@@ -1,28 +1,10 @@
 package report
 
 import (
-	"fmt"
 	"strings"
-	"unicode"
-	"unicode/utf8"
-)
 
-// printable makes a text from a database or a peer safe to look at: what is not seen on paper (controls, terminal escapes,
-// marks that turn the direction of writing) is written as its number. HTML is html/template's business.
-func printable(s string) string {
-	var b strings.Builder
-	for i, r := range s {
-		switch {
-		case r == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD"):
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case unicode.IsPrint(r):
-			b.WriteRune(r)
-		default:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		}
-	}
-	return b.String()
-}
+	"renew_mnetkeys/internal/printable"
+)
 
 // shortener leaves out what nearly all names share, where hundreds of names must fit on a page. Names of another domain
 // stay whole, so that two short names never mean the same.
@@ -58,5 +40,5 @@ func (s shortener) short(name string) string {
 	if has, ok := splitName(name); ok && has == s {
 		name = strings.TrimSuffix(strings.TrimPrefix(name, s.Scheme), s.Domain)
 	}
-	return printable(name)
+	return printable.Line(name, 0)
 }

@@ -2,27 +2,6 @@ package report
 
 import "testing"
 
-func TestWhatIsNotSeenOnPaperIsWrittenAsItsNumber(t *testing.T) {
-	for name, c := range map[string]struct{ text, want string }{
-		"a plain name stays":             {"https://moodle.example.org/schöne-größe", "https://moodle.example.org/schöne-größe"},
-		"Hebrew stays":                   {"https://אתר.example", "https://אתר.example"},
-		"a terminal escape":              {"a\x1b[31mb", `a\u001b[31mb`},
-		"a mark that turns the writing":  {"a\u202egnp.exe", `a\u202egnp.exe`},
-		"an isolate":                     {"a\u2066b\u2069", `a\u2066b\u2069`},
-		"a zero width space":             {"a\u200bb", `a\u200bb`},
-		"a line separator":               {"a\u2028b", `a\u2028b`},
-		"a line break":                   {"a\nb\tc", `a\u000ab\u0009c`},
-		"bytes that are no text":         {"a\xffb", `a\xffb`},
-		"a replacement character itself": {"a\uFFFDb", "a\uFFFDb"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if got := printable(c.text); got != c.want {
-				t.Errorf("printable(%q) = %q, want %q", c.text, got, c.want)
-			}
-		})
-	}
-}
-
 func TestShortNamesLeaveOutWhatMostShareAndNeverMeanTwoSites(t *testing.T) {
 	sites := []site{{name: "https://a.example.org"}, {name: "https://b.example.org"}, {name: "https://c.example.org"},
 		{name: "http://a.example.org"}, {name: "https://a.example.com"}}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"renew_mnetkeys/internal/printable"
 	"renew_mnetkeys/rotate"
 )
 
@@ -36,19 +37,19 @@ type peerRow struct {
 
 func (p *Page) single(t tenant, how manner) *single {
 	r := t.report
-	s := &single{mark: markOf(tenantMarks(how), string(r.Outcome)), Wwwroot: printable(r.Wwwroot), Error: printable(r.Error), Hint: printable(t.next(how)),
+	s := &single{mark: markOf(tenantMarks(how), string(r.Outcome)), Wwwroot: printable.Line(r.Wwwroot, 0), Error: printable.Line(r.Error, 0), Hint: printable.Line(t.next(how), 0),
 		SelfCheck: selfCheckOf(r.SelfCheck), Certificate: certificateOf(r.Certificate), Previous: certificateOf(r.Previous), History: r.History, Marks: peerMarks(how),
 		Findings: p.findingRows(t), Diagnosed: how.command == "doctor" && r.Error == ""}
 	for _, k := range r.Archive {
 		s.Archive = append(s.Archive, certificateOf(&k))
 	}
 	for _, w := range r.Warnings {
-		s.Warnings = append(s.Warnings, printable(w))
+		s.Warnings = append(s.Warnings, printable.Line(w, 0))
 	}
 	for _, l := range t.links {
 		k, peer := p.kinds[l.kind], p.sites[l.peer]
-		s.Peers = append(s.Peers, peerRow{mark: markOf(peerMarks(how), string(k.outcome)), Name: printable(peer.name), Application: printable(peer.application),
-			Reason: printable(k.reason), Detail: printable(k.detail), Next: printable(k.next), Held: printable(k.held), Attempts: k.attempts, TookMS: number(int(l.tookMS))})
+		s.Peers = append(s.Peers, peerRow{mark: markOf(peerMarks(how), string(k.outcome)), Name: printable.Line(peer.name, 0), Application: printable.Line(peer.application, 0),
+			Reason: printable.Line(k.reason, 0), Detail: printable.Line(k.detail, 0), Next: printable.Line(k.next, 0), Held: printable.Line(k.held, 0), Attempts: k.attempts, TookMS: number(int(l.tookMS))})
 	}
 	// What wants attention comes first.
 	urgency := []rotate.PeerOutcome{rotate.Refused, rotate.Pending, rotate.Skipped, rotate.Ignored, rotate.Healed, rotate.Accepted}

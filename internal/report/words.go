@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"renew_mnetkeys/internal/printable"
 	"renew_mnetkeys/rotate"
 )
 
@@ -60,14 +61,14 @@ func markOf(marks []mark, outcome string) mark {
 			return m
 		}
 	}
-	return mark{Outcome: printable(outcome), Letter: "?"}
+	return mark{Outcome: printable.Line(outcome, 0), Letter: "?"}
 }
 
 // selfCheck is what the own proof showed, and what to do about it.
 type selfCheck struct{ Word, Means, Next string }
 
 func selfCheckOf(c rotate.SelfCheck) selfCheck {
-	s := selfCheck{Word: printable(string(c))}
+	s := selfCheck{Word: printable.Line(string(c), 0)}
 	switch c {
 	case rotate.SelfProven:
 		s.Means = "it uses the stored key"

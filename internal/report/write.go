@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"renew_mnetkeys/internal/printable"
 	"renew_mnetkeys/rotate"
 )
 
@@ -83,7 +84,7 @@ func (p *Page) view(run Run) view {
 	tenants := slices.Clone(p.tenants)
 	sortTenants(tenants)
 	renewed := slices.ContainsFunc(tenants, func(t tenant) bool { return t.report.Outcome == rotate.Renewed })
-	run.Version, run.Command = printable(run.Version), printable(run.Command)
+	run.Version, run.Command = printable.Line(run.Version, 0), printable.Line(run.Command, 0)
 	how := run.manner()
 	v := view{Run: run, Style: template.CSS(pageCSS), Script: template.JS(filterJS + matrixJS), Policy: policy(pageCSS, filterJS+matrixJS),
 		Headline: headline(tenants, run), Meaning: meaning(run, renewed), Verdict: verdict(run),
@@ -111,7 +112,7 @@ func (p *Page) view(run Run) view {
 }
 
 func rowOf(t tenant, short shortener, how manner) tenantRow {
-	row := tenantRow{mark: markOf(tenantMarks(how), string(t.report.Outcome)), Name: short.short(t.report.Wwwroot), Full: printable(t.report.Wwwroot),
+	row := tenantRow{mark: markOf(tenantMarks(how), string(t.report.Outcome)), Name: short.short(t.report.Wwwroot), Full: printable.Line(t.report.Wwwroot, 0),
 		Outcomes: t.outcomes(), SelfCheck: selfCheckOf(t.report.SelfCheck), Total: len(t.links)}
 	if c := t.report.Certificate; c != nil {
 		row.Expires = c.NotAfter.UTC().Format("2006-01-02")
@@ -131,12 +132,12 @@ func rowOf(t tenant, short shortener, how manner) tenantRow {
 
 // outcomes are the words under which the filter finds a tenant.
 func (t tenant) outcomes() string {
-	all := []string{printable(string(t.report.Outcome))}
+	all := []string{printable.Line(string(t.report.Outcome), 0)}
 	for o := range t.count {
-		all = append(all, printable(string(o)))
+		all = append(all, printable.Line(string(o), 0))
 	}
 	for _, f := range t.findings {
-		all = append(all, printable(string(f.Severity)))
+		all = append(all, printable.Line(string(f.Severity), 0))
 	}
 	slices.Sort(all)
 	return strings.Join(slices.Compact(all), " ")

@@ -11,6 +11,7 @@ import (
 	"renew_mnetkeys/internal/output"
 	"renew_mnetkeys/moodledb"
 	"renew_mnetkeys/moodledb/config"
+	"renew_mnetkeys/moodledb/muc"
 	"renew_mnetkeys/peers"
 	"renew_mnetkeys/rotate"
 )
@@ -141,7 +142,7 @@ func (w arrayWiring) member(master, tenant *config.Config) rotate.Member {
 			}
 			db.WithoutPeers()
 			return &rotate.Session{Store: db, Starter: db, PeerRows: db,
-				Cache: w.hooks.cacheOf(newCache(master, tenant, w.o.PHP, w.log), tenant), Close: func() { _ = db.Close() }}, nil
+				Cache: w.hooks.cacheOf(muc.New(master, tenant, w.o.PHP, w.log), tenant), Close: func() { _ = db.Close() }}, nil
 		},
 	}
 }

@@ -130,7 +130,7 @@ var _ rotate.HookedCache = hookCache{}
 func (hookCache) Hooked() bool { return true }
 
 // cacheOf is how a tenant's cache is dropped.
-func (h *hookRunner) cacheOf(own *tenantCache, tenant *config.Config) rotate.Cache {
+func (h *hookRunner) cacheOf(own rotate.Cache, tenant *config.Config) rotate.Cache {
 	if h.out.Options.CacheHook == "" {
 		return own
 	}

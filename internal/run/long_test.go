@@ -58,6 +58,8 @@ func median(durations []time.Duration) time.Duration {
 	return sorted[len(sorted)/2]
 }
 
+const thePair = "SELECT value FROM {config_plugins} WHERE plugin = 'mnet' AND name = 'openssl'"
+
 // One tenant renews its key over and over, in one process, on a real database. After each time the history is exactly the
 // three pairs before, every peer holds the current certificate, and nothing of a renewal stays behind: no goroutine, no
 // descriptor, no memory, and the last ones take as long as the first.

@@ -14,6 +14,7 @@ import (
 	"renew_mnetkeys/internal/output"
 	"renew_mnetkeys/moodledb"
 	"renew_mnetkeys/moodledb/config"
+	"renew_mnetkeys/moodledb/muc"
 	"renew_mnetkeys/rotate"
 )
 
@@ -69,7 +70,7 @@ func (r runner) onTenant(ctx context.Context) (rotate.TenantReport, error) {
 	renewal.Bind, renewal.Progress = links, out.Progress
 	renewal.GenerateKey = func(bits int) (*rsa.PrivateKey, error) { return key(rand.Reader, bits) }
 	renewal.Store, renewal.Locker, renewal.Starter = db, db, db
-	renewal.Cache = r.hooks.cacheOf(newCache(master, tenant, o.PHP, out.Log), tenant)
+	renewal.Cache = r.hooks.cacheOf(muc.New(master, tenant, o.PHP, out.Log), tenant)
 	renewal.Counterpart = counterparts(ctx, master, tenant, out.Log)
 	work := r.cmd.One
 	if o.DryRun {

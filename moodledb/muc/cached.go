@@ -17,20 +17,22 @@ const maxEntry = 1 << 20
 
 var errTooLarge = errors.New("the entry is larger than 1 MiB")
 
-// Cached is what a store holds of the settings of plugin mnet. It prints without them: one is a private key.
-type Cached struct {
+// cachedSettings is what a store holds of the settings of plugin mnet. It prints without them: one is a private key.
+type cachedSettings struct {
 	Store    string            // name of the instance
 	Settings map[string]string // by name; nil: none are cached
 	Err      error             // nil or an *UnreadableError: then nobody knows what the store holds
 }
 
 // Format shows which store, never what it holds.
-func (c Cached) Format(f fmt.State, _ rune) {
+func (c cachedSettings) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "cache store %q with %d settings of plugin mnet", c.Store, len(c.Settings))
 }
 
 // MarshalJSON writes what Format prints.
-func (c Cached) MarshalJSON() ([]byte, error) { return fmt.Appendf(nil, "%q", fmt.Sprint(c)), nil }
+func (c cachedSettings) MarshalJSON() ([]byte, error) {
+	return fmt.Appendf(nil, "%q", fmt.Sprint(c)), nil
+}
 
 // UnreadableError is a store whose entry cannot be read. It may hold the only copy of a key.
 type UnreadableError struct {
@@ -53,10 +55,10 @@ func (e *UnreadableError) Hint() string {
 	return "run it where the web server runs, as its user and with its php; do not purge the cache before: it may hold the only copy of a key"
 }
 
-// Cached reads the entry of plugin mnet from all stores, the lowest first, and changes nothing. A store can be there more than once.
+// cachedSettings reads the entry of plugin mnet from all stores, the lowest first, and changes nothing. A store can be there more than once.
 // Whose settings they are is to be looked at: several sites can share a store.
-func (c *Cache) Cached(ctx context.Context) []Cached {
-	var all []Cached
+func (c *builtin) cached(ctx context.Context) []cachedSettings {
+	var all []cachedSettings
 	for _, s := range c.stores {
 		name := s.describe().Store
 		found, err := c.readStore(ctx, s)
@@ -64,17 +66,17 @@ func (c *Cache) Cached(ctx context.Context) []Cached {
 			err = &UnreadableError{name, err}
 		}
 		if len(found) == 0 || err != nil {
-			all = append(all, Cached{Store: name, Err: err})
+			all = append(all, cachedSettings{Store: name, Err: err})
 		}
 		for _, settings := range found {
-			all = append(all, Cached{Store: name, Settings: settings})
+			all = append(all, cachedSettings{Store: name, Settings: settings})
 		}
 		c.log.Debug().Str("store", name).Int("entries", len(found)).AnErr("error", err).Msg("cached configuration read")
 	}
 	return all
 }
 
-func (c *Cache) readStore(ctx context.Context, s store) (found []map[string]string, err error) {
+func (c *builtin) readStore(ctx context.Context, s store) (found []map[string]string, err error) {
 	if c.wider != "" {
 		return nil, errors.New(c.wider)
 	}
@@ -151,10 +153,10 @@ func gunzip(entry []byte) ([]byte, error) {
 	return plain, nil
 }
 
-// Merge joins what was read in two ways: a store that one of them could read is not unreadable.
-func Merge(a, b []Cached) []Cached {
+// merge joins what was read in two ways: a store that one of them could read is not unreadable.
+func merge(a, b []cachedSettings) []cachedSettings {
 	read := map[string]bool{}
-	for _, way := range [][]Cached{a, b} {
+	for _, way := range [][]cachedSettings{a, b} {
 		failed := map[string]bool{}
 		for _, c := range way {
 			failed[c.Store] = failed[c.Store] || c.Err != nil
@@ -163,5 +165,5 @@ func Merge(a, b []Cached) []Cached {
 			read[store] = read[store] || !failed[store]
 		}
 	}
-	return slices.DeleteFunc(slices.Concat(a, b), func(c Cached) bool { return c.Err != nil && read[c.Store] })
+	return slices.DeleteFunc(slices.Concat(a, b), func(c cachedSettings) bool { return c.Err != nil && read[c.Store] })
 }

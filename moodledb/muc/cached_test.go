@@ -30,9 +30,9 @@ var held = fmt.Sprintf(`a:3:{s:7:"openssl";s:%d:"%s";s:15:"openssl_history";s:%d
 var heldSettings = map[string]string{"openssl": heldPair, "openssl_history": heldHistory, "version": "2022041900"}
 
 // read gives what was read, and checks that no error shows any of it.
-func (s site) read() []Cached {
+func (s site) read() []cachedSettings {
 	s.t.Helper()
-	all := s.open().Cached(s.t.Context())
+	all := s.open().cached(s.t.Context())
 	for _, c := range all {
 		text, _ := json.Marshal(c)
 		if shown := fmt.Sprintf("%v %+v %#v %s %v", c, c, c, text, c.Err); strings.Contains(shown, "S3cret") {
@@ -43,7 +43,7 @@ func (s site) read() []Cached {
 }
 
 // same compares but for errors, of which it compares whether there is one.
-func same(t *testing.T, got []Cached, want ...Cached) {
+func same(t *testing.T, got []cachedSettings, want ...cachedSettings) {
 	t.Helper()
 	failed := cmp.Comparer(func(a, b error) bool { return (a == nil) == (b == nil) })
 	if diff := cmp.Diff(want, got, failed); diff != "" {
@@ -63,35 +63,35 @@ func TestFileStoreShowsWhatIsCached(t *testing.T) {
 	ours := md5Hex(identifier)
 	for name, c := range map[string]struct {
 		prepare func(site)
-		want    []Cached
+		want    []cachedSettings
 	}{
-		"nothing":                     {func(site) {}, []Cached{{Store: "default_application"}}},
-		"the entry":                   {func(s site) { s.write(entry(defaultStore, ours, "mnet"), held) }, []Cached{{Store: "default_application", Settings: heldSettings}}},
-		"an entry with nothing in it": {func(s site) { s.write(entry(defaultStore, ours, "mnet"), "a:0:{}") }, []Cached{{Store: "default_application", Settings: map[string]string{}}}},
-		"another entry only":          {func(s site) { s.write(entry(defaultStore, ours, "core"), held) }, []Cached{{Store: "default_application"}}},
-		"another site's entry only":   {func(s site) { s.write(entry(defaultStore, "0123", "mnet"), held) }, []Cached{{Store: "default_application"}}},
-		"a site that has just begun":  {func(s site) { s.configure("new-site-4.1"); s.write(entry(defaultStore, "unknown", "mnet"), held) }, []Cached{{Store: "default_application", Settings: heldSettings}}},
-		"an entry that is cut short":  {func(s site) { s.write(entry(defaultStore, ours, "mnet"), held[:60]) }, []Cached{{Store: "default_application", Err: errAny}}},
-		"an object":                   {func(s site) { s.write(entry(defaultStore, ours, "mnet"), `O:8:"stdClass":0:{}`) }, []Cached{{Store: "default_application", Err: errAny}}},
-		"what is too large":           {func(s site) { s.write(entry(defaultStore, ours, "mnet"), strings.Repeat("S3cret", 200_000)) }, []Cached{{Store: "default_application", Err: errAny}}},
-		"a directory":                 {func(s site) { s.write(entry(defaultStore, ours, "mnet")+"/x", held) }, []Cached{{Store: "default_application", Err: errAny}}},
+		"nothing":                     {func(site) {}, []cachedSettings{{Store: "default_application"}}},
+		"the entry":                   {func(s site) { s.write(entry(defaultStore, ours, "mnet"), held) }, []cachedSettings{{Store: "default_application", Settings: heldSettings}}},
+		"an entry with nothing in it": {func(s site) { s.write(entry(defaultStore, ours, "mnet"), "a:0:{}") }, []cachedSettings{{Store: "default_application", Settings: map[string]string{}}}},
+		"another entry only":          {func(s site) { s.write(entry(defaultStore, ours, "core"), held) }, []cachedSettings{{Store: "default_application"}}},
+		"another site's entry only":   {func(s site) { s.write(entry(defaultStore, "0123", "mnet"), held) }, []cachedSettings{{Store: "default_application"}}},
+		"a site that has just begun":  {func(s site) { s.configure("new-site-4.1"); s.write(entry(defaultStore, "unknown", "mnet"), held) }, []cachedSettings{{Store: "default_application", Settings: heldSettings}}},
+		"an entry that is cut short":  {func(s site) { s.write(entry(defaultStore, ours, "mnet"), held[:60]) }, []cachedSettings{{Store: "default_application", Err: errAny}}},
+		"an object":                   {func(s site) { s.write(entry(defaultStore, ours, "mnet"), `O:8:"stdClass":0:{}`) }, []cachedSettings{{Store: "default_application", Err: errAny}}},
+		"what is too large":           {func(s site) { s.write(entry(defaultStore, ours, "mnet"), strings.Repeat("S3cret", 200_000)) }, []cachedSettings{{Store: "default_application", Err: errAny}}},
+		"a directory":                 {func(s site) { s.write(entry(defaultStore, ours, "mnet")+"/x", held) }, []cachedSettings{{Store: "default_application", Err: errAny}}},
 		"names that cannot be computed": {func(s site) {
 			s.configure("default-3.11", "'area' => 'config',\n      'selectedsharingoption' => 2", "'area' => 'config',\n      'selectedsharingoption' => 4")
-		}, []Cached{{Store: "default_application", Err: errAny}}},
+		}, []cachedSettings{{Store: "default_application", Err: errAny}}},
 		"a pipe": {func(s site) {
 			path := s.write(entry(defaultStore, ours, "mnet"), "")
 			if err := errors.Join(os.Remove(path), syscall.Mkfifo(path, 0o644)); err != nil {
 				s.t.Fatal(err)
 			}
-		}, []Cached{{Store: "default_application", Err: errAny}}},
+		}, []cachedSettings{{Store: "default_application", Err: errAny}}},
 		"a link that leads out of the cache": {func(s site) {
 			secret, path := s.write("secret", held), s.write(entry(defaultStore, ours, "mnet"), "")
 			if err := errors.Join(os.Remove(path), os.Symlink(secret, path)); err != nil {
 				s.t.Fatal(err)
 			}
-		}, []Cached{{Store: "default_application", Err: errAny}}},
+		}, []cachedSettings{{Store: "default_application", Err: errAny}}},
 		"APCu, and what stands below it": {func(s site) { s.configure("apcu-3.11"); s.write(entry(defaultStore, ours, "mnet"), held) },
-			[]Cached{{Store: "default_application", Settings: heldSettings}, {Store: "APCu", Err: errAny}}},
+			[]cachedSettings{{Store: "default_application", Settings: heldSettings}, {Store: "APCu", Err: errAny}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t)
@@ -111,7 +111,7 @@ func TestRootReadsNoEntryThatTheOwnerOfDatarootMayNot(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := s.read()
-	same(t, got, Cached{Store: "default_application", Err: errAny})
+	same(t, got, cachedSettings{Store: "default_application", Err: errAny})
 	if !errors.As(got[0].Err, new(*PermissionError)) {
 		t.Errorf("error %v", got[0].Err)
 	}
@@ -136,18 +136,18 @@ func TestRedisStoreShowsWhatIsCached(t *testing.T) {
 	server := testbed.Redis(t, "")
 	for name, c := range map[string]struct {
 		entry string // "": none
-		want  Cached
+		want  cachedSettings
 	}{
-		"nothing":                               {"", Cached{}},
-		"serialized by PHP":                     {held, Cached{Settings: heldSettings}},
-		"compressed by gzip":                    {zipped(held), Cached{Settings: heldSettings}},
-		"damaged after compression":             {zipped(held)[:100], Cached{Err: errAny}},
-		"compressed by zstd":                    {"\x28\xb5\x2f\xfd\x04S3cret", Cached{Err: errAny}},
-		"serialized by igbinary":                {"\x00\x00\x00\x02\x14S3cret", Cached{Err: errAny}},
-		"igbinary, compressed":                  {zipped("\x00\x00\x00\x02\x14S3cret"), Cached{Err: errAny}},
-		"what is too large":                     {strings.Repeat("S3cret", 200_000), Cached{Err: errAny}},
-		"what is too large once it is unpacked": {zipped(strings.Repeat("S3cret", 5_000_000)), Cached{Err: errAny}},
-		"something else":                        {"S3cret", Cached{Err: errAny}},
+		"nothing":                               {"", cachedSettings{}},
+		"serialized by PHP":                     {held, cachedSettings{Settings: heldSettings}},
+		"compressed by gzip":                    {zipped(held), cachedSettings{Settings: heldSettings}},
+		"damaged after compression":             {zipped(held)[:100], cachedSettings{Err: errAny}},
+		"compressed by zstd":                    {"\x28\xb5\x2f\xfd\x04S3cret", cachedSettings{Err: errAny}},
+		"serialized by igbinary":                {"\x00\x00\x00\x02\x14S3cret", cachedSettings{Err: errAny}},
+		"igbinary, compressed":                  {zipped("\x00\x00\x00\x02\x14S3cret"), cachedSettings{Err: errAny}},
+		"what is too large":                     {strings.Repeat("S3cret", 200_000), cachedSettings{Err: errAny}},
+		"what is too large once it is unpacked": {zipped(strings.Repeat("S3cret", 5_000_000)), cachedSettings{Err: errAny}},
+		"something else":                        {"S3cret", cachedSettings{Err: errAny}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t)
@@ -161,7 +161,7 @@ func TestRedisStoreShowsWhatIsCached(t *testing.T) {
 			}
 			got := s.read()
 			c.want.Store = got[len(got)-1].Store
-			same(t, got, Cached{Store: "default_application"}, c.want)
+			same(t, got, cachedSettings{Store: "default_application"}, c.want)
 		})
 	}
 	t.Run("that does not answer", func(t *testing.T) {
@@ -189,9 +189,9 @@ func TestWhatPHPWritesToRedisIsRead(t *testing.T) {
 		s.oneServer(server.Addr, "lms_", "")
 		got := s.read()
 		if readable {
-			same(t, got[1:], Cached{Store: got[1].Store, Settings: map[string]string{"openssl": "c@@@@@@@@k", "version": "1"}})
+			same(t, got[1:], cachedSettings{Store: got[1].Store, Settings: map[string]string{"openssl": "c@@@@@@@@k", "version": "1"}})
 		} else {
-			same(t, got[1:], Cached{Store: got[1].Store, Err: errAny})
+			same(t, got[1:], cachedSettings{Store: got[1].Store, Err: errAny})
 		}
 	}
 }
@@ -210,12 +210,12 @@ func TestCachedByPHPReadsEveryStore(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got, err := CachedByPHP(t.Context(), s.site(php, "", ""))
+	got, err := s.site(php, "", "").cached(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	same(t, got, Cached{Store: "apcu-memory", Err: errAny}, Cached{Store: "file-empty"}, Cached{Store: "file-full", Settings: map[string]string{"openssl": "c@@@@@@@@S3cret", "openssl_history": "a:0:{}"}},
-		Cached{Store: "file-odd", Err: errAny}, Cached{Store: "redis-broken", Err: errAny}, Cached{Store: "redis-unready", Err: errAny})
+	same(t, got, cachedSettings{Store: "apcu-memory", Err: errAny}, cachedSettings{Store: "file-empty"}, cachedSettings{Store: "file-full", Settings: map[string]string{"openssl": "c@@@@@@@@S3cret", "openssl_history": "a:0:{}"}},
+		cachedSettings{Store: "file-odd", Err: errAny}, cachedSettings{Store: "redis-broken", Err: errAny}, cachedSettings{Store: "redis-unready", Err: errAny})
 	for _, c := range got {
 		if c.Err != nil && strings.Contains(c.Err.Error(), "cret") {
 			t.Errorf("it shows a secret: %v", c.Err)
@@ -230,7 +230,7 @@ func TestCachedByPHPSaysWhatWentWrong(t *testing.T) {
 	php := testbed.PHP(t)
 	for fault, problem := range map[string]string{"no database": "dml_connection_exception at ", "fatal": "fatal error at "} {
 		s := newStub(t)
-		got, err := CachedByPHP(t.Context(), s.site(php, "", fault))
+		got, err := s.site(php, "", fault).cached(t.Context())
 		var failed *PHPError
 		if !errors.As(err, &failed) || !strings.HasPrefix(failed.Problem, problem) || got != nil || strings.Contains(err.Error(), "cret") {
 			t.Errorf("%s: %v, %v", fault, got, err)
@@ -240,14 +240,14 @@ func TestCachedByPHPSaysWhatWentWrong(t *testing.T) {
 
 func TestAStoreIsUnreadableOnlyWhereNobodyCouldReadIt(t *testing.T) {
 	failed := &UnreadableError{"x", errAny}
-	for name, c := range map[string]struct{ a, b, want []Cached }{
-		"by neither":           {[]Cached{{Store: "x", Err: failed}}, []Cached{{Store: "x", Err: failed}}, []Cached{{Store: "x", Err: failed}, {Store: "x", Err: failed}}},
-		"by one":               {[]Cached{{Store: "x", Err: failed}}, []Cached{{Store: "x", Settings: heldSettings}}, []Cached{{Store: "x", Settings: heldSettings}}},
-		"by the other":         {[]Cached{{Store: "x"}}, []Cached{{Store: "x", Err: failed}}, []Cached{{Store: "x"}}},
-		"one does not know it": {[]Cached{{Store: "x", Err: failed}}, nil, []Cached{{Store: "x", Err: failed}}},
-		"one could in part":    {[]Cached{{Store: "x", Settings: heldSettings}, {Store: "x", Err: failed}}, nil, []Cached{{Store: "x", Settings: heldSettings}, {Store: "x", Err: failed}}},
-		"others are others":    {[]Cached{{Store: "x", Err: failed}}, []Cached{{Store: "y"}}, []Cached{{Store: "x", Err: failed}, {Store: "y"}}},
+	for name, c := range map[string]struct{ a, b, want []cachedSettings }{
+		"by neither":           {[]cachedSettings{{Store: "x", Err: failed}}, []cachedSettings{{Store: "x", Err: failed}}, []cachedSettings{{Store: "x", Err: failed}, {Store: "x", Err: failed}}},
+		"by one":               {[]cachedSettings{{Store: "x", Err: failed}}, []cachedSettings{{Store: "x", Settings: heldSettings}}, []cachedSettings{{Store: "x", Settings: heldSettings}}},
+		"by the other":         {[]cachedSettings{{Store: "x"}}, []cachedSettings{{Store: "x", Err: failed}}, []cachedSettings{{Store: "x"}}},
+		"one does not know it": {[]cachedSettings{{Store: "x", Err: failed}}, nil, []cachedSettings{{Store: "x", Err: failed}}},
+		"one could in part":    {[]cachedSettings{{Store: "x", Settings: heldSettings}, {Store: "x", Err: failed}}, nil, []cachedSettings{{Store: "x", Settings: heldSettings}, {Store: "x", Err: failed}}},
+		"others are others":    {[]cachedSettings{{Store: "x", Err: failed}}, []cachedSettings{{Store: "y"}}, []cachedSettings{{Store: "x", Err: failed}, {Store: "y"}}},
 	} {
-		t.Run(name, func(t *testing.T) { same(t, Merge(c.a, c.b), c.want...) })
+		t.Run(name, func(t *testing.T) { same(t, merge(c.a, c.b), c.want...) })
 	}
 }

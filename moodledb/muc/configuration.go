@@ -31,7 +31,7 @@ type instance struct {
 
 // configPath is cache_config::get_config_file_path(). A directory or file that the web server may not write counts as not set: as root we judge by the
 // rights of the owner of dataroot, else by our own. The error is a *ConfigError.
-func configPath(where Location) (string, error) {
+func configPath(where location) (string, error) {
 	usual := filepath.Join(where.Dataroot, "muc", "config.php")
 	alternative := where.AltCacheConfigPath
 	if alternative == "" {

@@ -25,7 +25,7 @@ func TestWhatIsNoFileInPlaceOfTheConfigurationIsRefusedAtOnce(t *testing.T) {
 			}
 			refused := make(chan error, 1)
 			go func() {
-				_, err := Open(s.location(), Options{})
+				_, err := open(s.location(), options{})
 				refused <- err
 			}()
 			select {
@@ -51,7 +51,7 @@ func TestNothingInTheConfigurationIsExecuted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t)
 			s.write("muc/config.php", strings.ReplaceAll(source, "MARK", mark))
-			_, err := Open(s.location(), Options{})
+			_, err := open(s.location(), options{})
 			var unusable *ConfigError
 			if !errors.As(err, &unusable) {
 				t.Errorf("error %v", err)

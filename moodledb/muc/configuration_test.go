@@ -38,7 +38,7 @@ func TestStoresAreChosenAsMoodleDoes(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			s := newSite(t)
 			s.configure(test.fixture, test.replace...)
-			r, _ := s.open().Check(t.Context())
+			r, _ := s.open().check(t.Context())
 			var got []string
 			for _, store := range r.Stores {
 				text := store.Store + " " + store.Plugin
@@ -69,7 +69,7 @@ func TestStoresOutOfReachAreReportedWithAdviceAndTheOthersDropped(t *testing.T) 
 			s.configure(test.fixture, test.replace...)
 			entries, _ := s.warm(defaultStore, md5Hex(identifier))
 			for _, width := range []rotate.Width{rotate.WidthEntry, rotate.WidthDefinition} {
-				_, err := s.open().Drop(t.Context(), width)
+				_, err := s.open().drop(t.Context(), width)
 				var manual *ManualError
 				if !errors.As(err, &manual) || manual.Store != test.store || manual.Plugin != test.plugin || !strings.Contains(manual.Hint(), test.advice) {
 					t.Errorf("width %s: got %v", width, err)
@@ -96,7 +96,7 @@ func TestConfigurationFilesThatCannotBeUsedSayWhere(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			s := newSite(t)
 			path := s.write("muc/config.php", test.source)
-			_, err := Open(s.location(), Options{})
+			_, err := open(s.location(), options{})
 			var unusable *ConfigError
 			if !errors.As(err, &unusable) || unusable.File != path || unusable.Hint() == "" {
 				t.Fatalf("want a ConfigError, got %v", err)
@@ -117,7 +117,7 @@ func TestDirectoryInPlaceOfTheConfigurationFileIsAConfigError(t *testing.T) {
 		t.Fatal(err)
 	}
 	var unusable *ConfigError
-	if _, err := Open(s.location(), Options{}); !errors.As(err, &unusable) {
+	if _, err := open(s.location(), options{}); !errors.As(err, &unusable) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -127,11 +127,11 @@ func TestNothingPrintsAPassword(t *testing.T) {
 	s.configure("redis-4.1", "127.0.0.1:6379", "127.0.0.1:1", `it\'s \\secret\\`, "S3cret")
 	var log strings.Builder
 	logger := zerolog.New(&log).Level(zerolog.TraceLevel)
-	cache, err := Open(s.location(), Options{Log: logger})
+	cache, err := open(s.location(), options{Log: logger})
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := cache.Drop(t.Context(), rotate.WidthEntry)
+	report, err := cache.drop(t.Context(), rotate.WidthEntry)
 	if err == nil {
 		t.Fatal("no Redis listens on port 1, and yet no error")
 	}
@@ -178,7 +178,7 @@ func FuzzConfiguration(f *testing.F) {
 			if i.name == "" || i.plugin == "" {
 				t.Fatalf("a store without name or plugin: %v", i.describe())
 			}
-			i.open(Location{CacheDir: "/cache"}, Options{}, "/muc/config.php", names).describe()
+			i.open(location{CacheDir: "/cache"}, options{}, "/muc/config.php", names).describe()
 		}
 	})
 }

@@ -3,21 +3,65 @@ package muc
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"renew_mnetkeys/rotate"
 )
 
-// Describe tells which stores serve core/config and whether each can be cleared from here, the lowest first, as Check finds it. It changes nothing. The error
+// Describe implements rotate.CacheDescriber.
+func (c *Cache) Describe(ctx context.Context, site string) ([]rotate.CacheStore, error) {
+	stores, err := c.described(ctx, site)
+	if err != nil {
+		return nil, err
+	}
+	for i := range stores {
+		stores[i].Factory = factoryOf(c.config.CacheFactory)
+	}
+	return stores, nil
+}
+
+// described asks Moodle itself about the stores that only it knows, where there is a php.
+func (c *Cache) described(ctx context.Context, site string) ([]rotate.CacheStore, error) {
+	own, err := c.open(site)
+	if moodles, _ := split(err); moodles != nil && c.php != "" {
+		all, phpErr := c.moodle().describe(ctx)
+		if phpErr != nil {
+			return nil, errors.Join(phpErr, err)
+		}
+		return all, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	all, err := own.describe(ctx)
+	manual := func(d rotate.CacheStore) bool { return d.State == rotate.CacheByHand }
+	if err != nil || c.php == "" || !slices.ContainsFunc(all, manual) {
+		return all, err
+	}
+	byPHP, err := c.moodle().describe(ctx)
+	if err != nil {
+		c.log.Debug().Err(err).Msg("cache stores not found by php")
+		return all, ctx.Err()
+	}
+	for i, d := range all {
+		if n := slices.IndexFunc(byPHP, func(p rotate.CacheStore) bool { return p.Name == d.Name }); n >= 0 && manual(d) {
+			all[i] = byPHP[n]
+		}
+	}
+	return all, nil
+}
+
+// describe tells which stores serve core/config and whether each can be cleared from here, the lowest first, as check finds it. It changes nothing. The error
 // is the context's alone: what is wrong with a store stands in its description.
-func (c *Cache) Describe(ctx context.Context) ([]rotate.CacheStore, error) {
-	report, _ := c.Check(ctx)
+func (c *builtin) describe(ctx context.Context) ([]rotate.CacheStore, error) {
+	report, _ := c.check(ctx)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	return report.descriptions(), nil
 }
 
-func (report Report) descriptions() []rotate.CacheStore {
+func (report result) descriptions() []rotate.CacheStore {
 	all := make([]rotate.CacheStore, len(report.Stores))
 	for i, s := range report.Stores {
 		all[i] = rotate.CacheStore{Name: s.Store, Plugin: s.Plugin, Place: s.Place, Fallback: s.Fallback, State: rotate.CacheReady}

@@ -18,7 +18,7 @@ func TestDescribeTellsWhatServesTheConfigurationAndLeavesIt(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		site   func(site)
-		adjust func(site, *Location)
+		adjust func(site, *location)
 		want   []rotate.CacheStore // Place, Problem and Advice hold a part of it
 	}{
 		{name: "without a configuration file, Moodle's default file store",
@@ -36,7 +36,7 @@ func TestDescribeTellsWhatServesTheConfigurationAndLeavesIt(t *testing.T) {
 				{Name: "default_application", Plugin: "file", State: rotate.CacheReady},
 				{Name: "APCu", Plugin: "apcu", State: rotate.CacheByHand, Problem: "cannot be cleared from here", Advice: "systemctl reload"}}},
 		{name: "a directory that is not mounted here",
-			adjust: func(s site, l *Location) { l.CacheDir = filepath.Join(s.root, "fast") },
+			adjust: func(s site, l *location) { l.CacheDir = filepath.Join(s.root, "fast") },
 			want:   []rotate.CacheStore{{Name: "default_application", Plugin: "file", Place: "fast", State: rotate.CacheNotMounted, Problem: "cachedir", Advice: "mounted here?"}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -50,11 +50,11 @@ func TestDescribeTellsWhatServesTheConfigurationAndLeavesIt(t *testing.T) {
 			}
 			entries, _ := s.warm(defaultStore, md5Hex(identifier))
 			fill(t, running.Client, "lms_"+definitionHash())
-			cache, err := Open(where, Options{})
+			cache, err := open(where, options{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := cache.Describe(t.Context())
+			got, err := cache.describe(t.Context())
 			if err != nil || len(got) != len(c.want) {
 				t.Fatalf("got %+v, %v", got, err)
 			}
@@ -97,7 +97,7 @@ func TestDescribeTellsFilesOfSomebodyElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.Chmod(closed, 0o755) })
-	got, err := s.open().Describe(t.Context())
+	got, err := s.open().describe(t.Context())
 	if err != nil || len(got) != 1 || got[0].State != rotate.CacheNotWritable || !strings.Contains(got[0].Advice, "sudo -u") {
 		t.Errorf("got %+v, %v", got, err)
 	}
@@ -106,7 +106,7 @@ func TestDescribeTellsFilesOfSomebodyElse(t *testing.T) {
 func TestDescribeEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := newSite(t).open().Describe(ctx); !errors.Is(err, context.Canceled) {
+	if _, err := newSite(t).open().describe(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -3,6 +3,9 @@ package muc
 import (
 	"errors"
 	"fmt"
+	"slices"
+
+	"renew_mnetkeys/rotate"
 )
 
 // Every error of this package that an operator can do something about has Hint() string: one sentence, lower case, no full stop.
@@ -112,4 +115,44 @@ func (e *PHPError) Hint() string {
 		return known.Hint()
 	}
 	return "see why php cannot load the site; or give a --cache-hook that clears the cache, for example --cache-hook='php /var/www/moodle/admin/cli/purge_caches.php'"
+}
+
+// split parts what only Moodle's own code can do from what we failed at.
+func split(err error) (moodles, rest error) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range joined.Unwrap() {
+			a, b := split(e)
+			moodles, rest = errors.Join(moodles, a), errors.Join(rest, b)
+		}
+		return moodles, rest
+	}
+	var manual *ManualError
+	if isUnknown(err) || errors.As(err, &manual) && manual.OfMoodle() {
+		return err, nil
+	}
+	return nil, err
+}
+
+// isUnknown says that it is not known here which stores there are.
+func isUnknown(err error) bool {
+	var config *ConfigError
+	var factory *FactoryError
+	return errors.As(err, &config) || errors.As(err, &factory)
+}
+
+// outOfReach marks an error that says no more than that stores are out of our reach.
+func outOfReach(err error) error {
+	if err == nil || !onlyManual(err) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", rotate.ErrCacheByHand, err)
+}
+
+func onlyManual(err error) bool {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return !slices.ContainsFunc(joined.Unwrap(), func(e error) bool { return !onlyManual(e) })
+	}
+	var manual *ManualError
+	var php *PHPError
+	return errors.As(err, &manual) || errors.As(err, &php) || isUnknown(err)
 }

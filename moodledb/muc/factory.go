@@ -2,9 +2,9 @@ package muc
 
 import "strings"
 
-// Factory is the class that chooses the stores instead of Moodle's own one: $CFG->alternative_cache_factory_class, "" where that is not set (PHP's empty()) or
+// factoryOf is the class that chooses the stores instead of Moodle's own one: $CFG->alternative_cache_factory_class, "" where that is not set (PHP's empty()) or
 // names Moodle's class, which is core_cache\factory since 4.5.
-func Factory(class string) string {
+func factoryOf(class string) string {
 	switch className(class) {
 	case "", "0", "cache_factory", `core_cache\factory`:
 		return ""
@@ -17,9 +17,9 @@ func className(class string) string { return strings.ToLower(strings.TrimPrefix(
 
 // configuration settles what is known of the stores, and gives the name of what says it. With another factory muc/config.php says nothing: it is what was
 // configured before, and its stores hold what was cached then. The error is a *ConfigError, a *PermissionError or a *FactoryError.
-func (where Location) configuration() (conf *configuration, from string, err error) {
+func (where location) configuration() (conf *configuration, from string, err error) {
 	switch {
-	case Factory(where.Factory) == "":
+	case factoryOf(where.Factory) == "":
 		if from, err = configPath(where); err == nil {
 			conf, err = readConfiguration(from)
 		}

@@ -39,7 +39,7 @@ const definitionDir = "core_config"
 // notInName is what cachestore_file leaves out of a store's name to make a directory of it.
 var notInName = regexp.MustCompile(`[^a-zA-Z0-9._-]+`)
 
-func newFileStore(i instance, where Location, names []string) fileStore {
+func newFileStore(i instance, where location, names []string) fileStore {
 	dir := i.settings.Get("path").Text()
 	in := base{store: i.name, what: fmt.Sprintf("path of cache store %q", i.name), path: dir}
 	if dir == "" {
@@ -57,7 +57,7 @@ func newFileStore(i instance, where Location, names []string) fileStore {
 	}
 }
 
-func (s fileStore) describe() StoreReport {
+func (s fileStore) describe() storeReport {
 	r := s.instance.describe()
 	r.Place = s.dir
 	return r

@@ -19,7 +19,7 @@ func TestFileStoreDropsItsEntries(t *testing.T) {
 	tests := []struct {
 		name      string
 		configure func(site)
-		adjust    func(site, *Location)
+		adjust    func(site, *location)
 		dir       string // of the definition, relative to the dataroot
 		id        string
 		path      func(dir, id, key string) string
@@ -27,7 +27,7 @@ func TestFileStoreDropsItsEntries(t *testing.T) {
 		{name: "default store without a configuration file", dir: defaultStore, id: ours},
 		{name: "default store of 3.11", configure: func(s site) { s.configure("default-3.11") }, dir: defaultStore, id: ours},
 		{name: "cachedir outside of the dataroot's cache", configure: func(s site) { s.configure("default-3.11") },
-			adjust: func(s site, l *Location) { l.CacheDir = filepath.Join(s.root, "fast") },
+			adjust: func(s site, l *location) { l.CacheDir = filepath.Join(s.root, "fast") },
 			dir:    "fast/cachestore_file/default_application/core_config", id: ours},
 		{name: "cloned site, whose muc/config.php has the identifier of its origin",
 			configure: func(s site) { s.configure("default-3.11", ours, clone) }, dir: defaultStore, id: clone},
@@ -54,15 +54,15 @@ func TestFileStoreDropsItsEntries(t *testing.T) {
 				s.write("alt/cacheconfig.php", fixtureText(s.t, "default-3.11", ours, clone))
 				s.configure("default-3.11")
 			},
-			adjust: func(s site, l *Location) { l.AltCacheConfigPath = filepath.Join(s.root, "alt") }, dir: defaultStore, id: clone},
+			adjust: func(s site, l *location) { l.AltCacheConfigPath = filepath.Join(s.root, "alt") }, dir: defaultStore, id: clone},
 		{name: "altcacheconfigpath is a file",
 			configure: func(s site) {
 				s.write("alt/stores.php", fixtureText(s.t, "default-3.11", ours, clone))
 				s.configure("default-3.11")
 			},
-			adjust: func(s site, l *Location) { l.AltCacheConfigPath = filepath.Join(s.root, "alt/stores.php") }, dir: defaultStore, id: clone},
+			adjust: func(s site, l *location) { l.AltCacheConfigPath = filepath.Join(s.root, "alt/stores.php") }, dir: defaultStore, id: clone},
 		{name: "altcacheconfigpath is nowhere, so the usual file counts", configure: func(s site) { s.configure("default-3.11", ours, clone) },
-			adjust: func(s site, l *Location) { l.AltCacheConfigPath = filepath.Join(s.root, "no/such/place") }, dir: defaultStore, id: clone},
+			adjust: func(s site, l *location) { l.AltCacheConfigPath = filepath.Join(s.root, "no/such/place") }, dir: defaultStore, id: clone},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -79,12 +79,12 @@ func TestFileStoreDropsItsEntries(t *testing.T) {
 			}
 			mnet, core := s.write(path(test.dir, test.id, "mnet"), "x"), s.write(path(test.dir, test.id, "core"), "x")
 			other := s.write(path(test.dir, test.id, "theme_boost"), "x")
-			cache, err := Open(where, Options{})
+			cache, err := open(where, options{})
 			if err != nil {
 				t.Fatal(err)
 			}
 			for _, want := range []int{2, 0} { // the second time there is nothing, and that is success
-				r, err := cache.Drop(t.Context(), rotate.WidthEntry)
+				r, err := cache.drop(t.Context(), rotate.WidthEntry)
 				if err != nil || removed(r) != want {
 					t.Errorf("removed %d, want %d; error %v", removed(r), want, err)
 				}
@@ -120,7 +120,7 @@ func TestFileStoreWithAsyncpurgeThatWasNeverPurgedHasNoEntry(t *testing.T) {
 	s.configure("stacked-5.0", "/srv/localcache", s.root+"/local", "127.0.0.1:6379", testbed.Redis(t, "").Addr)
 	s.write("local/core_config/.htaccess", "")
 	old, _ := s.warm("cache/cachestore_file/asyncdisk/core_config/20240101000000", md5Hex(identifier))
-	if _, err := s.open().Check(t.Context()); err != nil {
+	if _, err := s.open().check(t.Context()); err != nil {
 		t.Error(err)
 	}
 	s.drop(rotate.WidthEntry)
@@ -173,7 +173,7 @@ func TestFileStoreDoesNotFollowALinkOutOfTheCache(t *testing.T) {
 			if err := os.Symlink(filepath.Join(s.root, "elsewhere"), link); err != nil {
 				t.Fatal(err)
 			}
-			_, err := s.open().Drop(t.Context(), width)
+			_, err := s.open().drop(t.Context(), width)
 			var unreachable *UnreachableError
 			if !errors.As(err, &unreachable) || unreachable.Hint() == "" {
 				t.Errorf("want an UnreachableError with a hint, got %v", err)

@@ -14,7 +14,7 @@ import (
 // forced is the configuration that admin/tool/forcedcache makes instead of muc/config.php (tool_forcedcache_cache_config, generate_config_array): from an array
 // of config.php, or from a JSON file. It has no siteidentifier unless $CFG had one by then, which is the case of 'unknown'. What that plugin refuses stops
 // the site as well; it is a *ConfigError here, like all that depends on the plugin's or Moodle's release.
-func (where Location) forced() (*configuration, string, error) {
+func (where location) forced() (*configuration, string, error) {
 	from, all := "$CFG->tool_forcedcache_config_array", where.ForcedCache
 	fail := func(problem string) (*configuration, string, error) {
 		return nil, from, &ConfigError{File: from, Problem: problem}

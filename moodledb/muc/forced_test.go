@@ -27,7 +27,7 @@ func forcedArray(t testing.TB, php string) phpsource.Value {
 }
 
 // served are the stores of core/config, lowest first.
-func served(c *Cache) string {
+func served(c *builtin) string {
 	var all []string
 	for _, s := range c.stores {
 		d := s.describe()
@@ -72,7 +72,7 @@ func TestForcedStoresAreThoseOfTheFirstRuleThatIsMet(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			where := newSite(t).location()
 			where.Factory, where.ForcedCache = "tool_forcedcache_cache_factory", forcedArray(t, forcedRules(test.rules, test.overrides))
-			c, err := Open(where, Options{})
+			c, err := open(where, options{})
 			if problem, refused := strings.CutPrefix(test.want, "error "); refused {
 				var config *ConfigError
 				if !errors.As(err, &config) || !strings.Contains(err.Error(), problem) || strings.Contains(err.Error(), "S3cret") {
@@ -95,14 +95,14 @@ func TestAFactoryIsMoodlesOwnUnderEachOfItsNames(t *testing.T) {
 		"": "", "0": "", "cache_factory": "", `\Cache_Factory`: "", `core_cache\factory`: "", `\core_cache\factory`: "",
 		"cache_factory_disabled": "cache_factory_disabled", `local_x\factory`: `local_x\factory`,
 	} {
-		if got := Factory(class); got != want {
+		if got := factoryOf(class); got != want {
 			t.Errorf("%q: got %q", class, got)
 		}
 		s := newSite(t)
 		s.configure("redis-4.1")
 		where := s.location()
 		where.Factory = class
-		_, err := Open(where, Options{})
+		_, err := open(where, options{})
 		var unknown *FactoryError
 		if errors.As(err, &unknown) != (want != "") {
 			t.Errorf("%q: %v", class, err)
@@ -120,11 +120,11 @@ func TestForcedEntriesAreDroppedUnderTheNameOfASiteThatIsNotKnownYet(t *testing.
 		entries, _ := s.warm("fast/core_config", site)
 		gone = append(gone, entries...)
 	}
-	c, err := Open(where, Options{})
+	c, err := open(where, options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Drop(t.Context(), rotate.WidthEntry); err != nil {
+	if _, err := c.drop(t.Context(), rotate.WidthEntry); err != nil {
 		t.Fatal(err)
 	}
 	s.absent(gone...)
@@ -159,7 +159,7 @@ func TestForcedFilesThatCannotBeUsedAreRefused(t *testing.T) {
 			if test.text != "" {
 				where.ForcedCachePath = s.write("forced.json", test.text)
 			}
-			_, err := Open(where, Options{})
+			_, err := open(where, options{})
 			var config *ConfigError
 			if !errors.As(err, &config) || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "S3cret") {
 				t.Errorf("%v", err)
@@ -208,7 +208,7 @@ func TestAConfigurationThatIsComputedIsLeftToPHP(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t)
 			s.write("muc/config.php", test.source)
-			_, err := Open(s.location(), Options{})
+			_, err := open(s.location(), options{})
 			var config *ConfigError
 			switch {
 			case test.line == 0 && err != nil:
@@ -242,7 +242,7 @@ func TestRedisStoreSignsInAsItsUser(t *testing.T) {
 		fill(t, server.Client, hash)
 		s := newSite(t)
 		s.configure("redis-4.1", "127.0.0.1:6379", server.Addr, `'it\'s \\secret\\'`, php)
-		_, err := s.open().Drop(t.Context(), rotate.WidthDefinition)
+		_, err := s.open().drop(t.Context(), rotate.WidthDefinition)
 		if left := length(t, server.Client, hash); (err == nil) != works || (left == 0) != works {
 			t.Errorf("%s: %d left, %v", php, left, err)
 		}

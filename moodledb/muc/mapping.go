@@ -81,6 +81,6 @@ func newInstance(s phpsource.Value) instance {
 	return instance{name: s.Get("name").Text(), plugin: s.Get("plugin").Text(), settings: s.Get("configuration")}
 }
 
-func (i instance) describe() StoreReport {
-	return StoreReport{Store: i.name, Plugin: i.plugin, Fallback: i.fallback}
+func (i instance) describe() storeReport {
+	return storeReport{Store: i.name, Plugin: i.plugin, Fallback: i.fallback}
 }

@@ -17,12 +17,12 @@ type base struct {
 	path  string
 }
 
-func (where Location) base(store string) base {
+func (where location) base(store string) base {
 	return base{store: store, what: "dataroot", path: where.Dataroot}
 }
 
 // cacheBase is the base of the file stores that have no path of their own.
-func (where Location) cacheBase(store string) base {
+func (where location) cacheBase(store string) base {
 	if filepath.Clean(where.CacheDir) == filepath.Join(where.Dataroot, "cache") {
 		return where.base(store)
 	}

@@ -15,44 +15,44 @@ import (
 func TestMissingDirectoriesAreNoClearCache(t *testing.T) {
 	tests := []struct {
 		name   string
-		adjust func(site, *Location) // says where the site is
+		adjust func(site, *location) // says where the site is
 		what   string                // "": everything is there
 		path   string                // relative to the test's directory
 	}{
-		{"a dataroot that is not there", func(s site, l *Location) { l.Dataroot = filepath.Join(s.root, "gone") }, "dataroot", "gone"},
-		{"a dataroot that is a file", func(s site, l *Location) { l.Dataroot = s.write("file", "") }, "dataroot", "file"},
-		{"a dataroot that links to nothing", func(s site, l *Location) {
+		{"a dataroot that is not there", func(s site, l *location) { l.Dataroot = filepath.Join(s.root, "gone") }, "dataroot", "gone"},
+		{"a dataroot that is a file", func(s site, l *location) { l.Dataroot = s.write("file", "") }, "dataroot", "file"},
+		{"a dataroot that links to nothing", func(s site, l *location) {
 			l.Dataroot = filepath.Join(s.root, "link")
 			if err := os.Symlink("gone", l.Dataroot); err != nil {
 				s.t.Fatal(err)
 			}
 		}, "dataroot", "link"},
-		{"a dataroot that is not there, its stores configured elsewhere", func(s site, l *Location) {
+		{"a dataroot that is not there, its stores configured elsewhere", func(s site, l *location) {
 			l.AltCacheConfigPath = s.write("alt/stores.php", fixtureText(s.t, "default-3.11"))
 			l.Dataroot, l.CacheDir = filepath.Join(s.root, "gone"), s.root
 		}, "dataroot", "gone"},
-		{"a cachedir of its own", func(s site, l *Location) { l.CacheDir = filepath.Join(s.root, "fast") }, "cachedir", "fast"},
-		{"a cachedir of its own, which only the fallback uses", func(s site, l *Location) {
+		{"a cachedir of its own", func(s site, l *location) { l.CacheDir = filepath.Join(s.root, "fast") }, "cachedir", "fast"},
+		{"a cachedir of its own, which only the fallback uses", func(s site, l *location) {
 			s.oneServer(testbed.Redis(s.t, "").Addr, "", "")
 			l.CacheDir = filepath.Join(s.root, "fast")
 		}, "cachedir", "fast"},
-		{"a store's own path", func(s site, _ *Location) {
+		{"a store's own path", func(s site, _ *location) {
 			s.configure("stacked-5.0", "/srv/localcache", s.root+"/local", "127.0.0.1:6379", testbed.Redis(s.t, "").Addr)
 		}, `path of cache store "local disk"`, "local"},
-		{"a new site, whose cache Moodle has not made yet", func(site, *Location) {}, "", ""},
-		{"the same with the usual cachedir written out", func(s site, l *Location) { l.CacheDir = s.root + "//cache/" }, "", ""},
-		{"a cachedir of its own that is still empty", func(s site, l *Location) { l.CacheDir = filepath.Dir(s.write("fast/.htaccess", "")) }, "", ""},
+		{"a new site, whose cache Moodle has not made yet", func(site, *location) {}, "", ""},
+		{"the same with the usual cachedir written out", func(s site, l *location) { l.CacheDir = s.root + "//cache/" }, "", ""},
+		{"a cachedir of its own that is still empty", func(s site, l *location) { l.CacheDir = filepath.Dir(s.write("fast/.htaccess", "")) }, "", ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			s := newSite(t)
 			where := s.location()
 			test.adjust(s, &where)
-			cache, checked := Open(where, Options{})
+			cache, checked := open(where, options{})
 			dropped := checked
 			if checked == nil {
-				_, checked = cache.Check(t.Context())
-				_, dropped = cache.Drop(t.Context(), rotate.WidthEntry)
+				_, checked = cache.check(t.Context())
+				_, dropped = cache.drop(t.Context(), rotate.WidthEntry)
 			}
 			for _, err := range []error{checked, dropped} {
 				if test.what == "" && err == nil {
@@ -77,7 +77,7 @@ func TestDatarootThatGoesAwayIsNoClearCache(t *testing.T) {
 	t.Cleanup(func() { _ = os.Rename(s.root+".unmounted", s.root) })
 	for _, width := range []rotate.Width{rotate.WidthEntry, rotate.WidthDefinition} {
 		var missing *MissingDirectoryError
-		if _, err := cache.Drop(t.Context(), width); !errors.As(err, &missing) {
+		if _, err := cache.drop(t.Context(), width); !errors.As(err, &missing) {
 			t.Errorf("width %s: %v", width, err)
 		}
 	}

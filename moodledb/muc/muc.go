@@ -10,126 +10,143 @@ package muc
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"fmt"
-	"path/filepath"
-	"time"
+	"errors"
+	"os"
+	"slices"
+	"sync"
 
 	"github.com/rs/zerolog"
 
-	"renew_mnetkeys/moodledb/phpsource"
+	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/moodledb"
+	"renew_mnetkeys/moodledb/config"
+	"renew_mnetkeys/moodledb/phprun"
 	"renew_mnetkeys/rotate"
 )
 
-// Location says where a tenant keeps its cache. Its fields are those of $CFG in config.php, except SiteIdentifier.
-type Location struct {
-	Dataroot           string // absolute
-	CacheDir           string // $CFG->cachedir, "" means dataroot/cache
-	AltCacheConfigPath string // $CFG->altcacheconfigpath, "" when not set
-	SiteIdentifier     string // siteidentifier of table config, "" when there is none
-
-	Factory         string          // $CFG->alternative_cache_factory_class, "" when not set
-	ForcedCache     phpsource.Value // $CFG->tool_forcedcache_config_array
-	ForcedCachePath string          // $CFG->tool_forcedcache_config_path, "" when not set
-}
-
-// Options are what a Cache needs besides its place. The zero value is usable.
-type Options struct {
-	DialTimeout time.Duration // to connect to Redis, and for each of its answers; 0 means 3 s, which is Moodle's own
-	Log         zerolog.Logger
-}
-
-// Cache is the place of one tenant's cached configuration. It holds no connection and is safe for concurrent use.
-// It prints without the stores' passwords under every fmt verb.
+// Cache is one tenant's cached configuration. What this package does not reach by itself it
+// leaves to Moodle's own code, if there is a php. It is safe for concurrent use.
 type Cache struct {
-	file   string   // the configuration file the stores come from
-	stores []store  // lowest first
-	mnet   []string // names that the entry of plugin mnet may have
-	wider  string   // why single entries cannot be named, "" when they can
+	config *config.Config
+	php    string // path of php, "" when there is none
+	tenant bool   // of an array, for PHP to choose; else it is config.php's own site
 	log    zerolog.Logger
+
+	once    sync.Once
+	builtin *builtin
+	err     error
 }
 
-// store is one cache store instance that may serve core/config.
-type store interface {
-	describe() StoreReport                                                 // name, plugin and place
-	drop(ctx context.Context, width rotate.Width) (removed int, err error) // idempotent: what is not there is no error
-	check(ctx context.Context) error                                       // whether drop would be let, without changing anything
-	read(ctx context.Context, names []string) ([][]byte, error)            // the entries that are there, as they are stored
+var (
+	_ rotate.Cache          = (*Cache)(nil)
+	_ rotate.CacheDescriber = (*Cache)(nil)
+)
+
+// New gives the cache of a tenant of master's array, or of master itself, if both are the same.
+// php is its path; "" leaves it to be found.
+func New(master, tenant *config.Config, php string, log zerolog.Logger) *Cache {
+	return &Cache{config: tenant, php: cmp.Or(php, phprun.Find(tenant.PathToPHP)), tenant: tenant != master, log: log}
 }
 
-// Open reads muc/config.php, or what another cache factory goes by, and settles which stores serve core/config; without that file it is Moodle's default file
-// store. The error is a *MissingDirectoryError for the dataroot, a *PermissionError, or a *ConfigError or *FactoryError: what only Moodle itself knows.
-func Open(where Location, options Options) (*Cache, error) {
-	if err := where.base("").check(); err != nil {
-		return nil, err
+// Check implements rotate.Cache.
+func (c *Cache) Check(ctx context.Context, site string) error {
+	own, err := c.open(site)
+	if err == nil {
+		_, err = own.check(ctx)
 	}
-	where.CacheDir = cmp.Or(where.CacheDir, filepath.Join(where.Dataroot, "cache"))
-	options.DialTimeout = cmp.Or(options.DialTimeout, 3*time.Second)
-	conf, file, err := where.configuration()
-	if err != nil {
-		return nil, err
+	moodles, rest := split(err)
+	if moodles == nil || c.php == "" {
+		return outOfReach(err)
 	}
-	c := &Cache{file: file, log: options.Log}
-	names, err := conf.entryNames(where.SiteIdentifier)
-	if err != nil {
-		c.wider = err.Error()
-	}
-	c.mnet, _ = conf.namesOf(where.SiteIdentifier, "mnet") // the error is the same
-	for _, i := range conf.instances {
-		c.stores = append(c.stores, i.open(where, options, file, names))
-	}
-	return c, nil
+	c.log.Debug().Err(moodles).Msg("left to php")
+	_, err = c.moodle().check(ctx)
+	return outOfReach(errors.Join(err, rest))
 }
 
-// open is where plugins become stores of this package.
-func (i instance) open(where Location, options Options, file string, names []string) store {
-	switch i.plugin {
-	case "file":
-		return newFileStore(i, where, names)
-	case "redis":
-		return newRedisStore(i, options.DialTimeout, file, names)
+// Drop implements rotate.Cache.
+func (c *Cache) Drop(ctx context.Context, site string, width rotate.Width) error {
+	own, err := c.open(site)
+	if err == nil {
+		_, err = own.drop(ctx, min(width, rotate.WidthDefinition))
 	}
-	return manualStore{i}
+	moodles, rest := split(err)
+	if c.php == "" || moodles == nil && width < rotate.WidthPHP {
+		return outOfReach(err)
+	}
+	if width >= rotate.WidthPHP {
+		rest = nil // Moodle reaches every shared store
+	}
+	phpErr := c.moodle().drop(ctx)
+	if phpErr != nil {
+		c.log.Debug().Err(phpErr).Msg("cache not dropped by php")
+	}
+	if failed := (*PHPError)(nil); errors.As(phpErr, &failed) {
+		rest = err
+	}
+	return outOfReach(errors.Join(phpErr, rest)) // the first one is what the hint is of
 }
 
-// Drop removes the cached configuration from all stores, the lowest first: a miss in a higher store is refilled from the one below.
-// A store that fails does not keep the others from being tried. The error joins those of the stores; it is nil when all are clear,
-// whether there was something to remove or not.
-func (c *Cache) Drop(ctx context.Context, width rotate.Width) (Report, error) {
-	r := Report{Width: width}
-	for _, s := range c.stores {
-		d := s.describe()
-		d.Width = width
-		if width == rotate.WidthEntry && c.wider != "" {
-			d.Width, d.Why = rotate.WidthDefinition, c.wider
+// moodle is what php loads.
+func (c *Cache) moodle() phpSite {
+	return phpSite{PHP: c.php, ConfigFile: c.config.File, Wwwroot: c.config.Wwwroot, Tenant: c.tenant, Request: config.Request(c.config.Wwwroot),
+		Dataroot: c.config.Dataroot, Dirroot: c.config.Dirroot, Environ: os.Environ()}
+}
+
+// Cached implements rotate.Cache.
+func (c *Cache) Cached(ctx context.Context, site string, withPHP bool) ([]rotate.Stored, error) {
+	own, err := c.open(site)
+	var stores []cachedSettings
+	if err == nil {
+		stores = own.cached(ctx)
+	}
+	if withPHP && c.php != "" {
+		byPHP, phpErr := c.moodle().cached(ctx)
+		stores = merge(stores, byPHP)
+		if phpErr == nil {
+			err = nil // Moodle knows its stores, whatever its configuration looks like to us
+		} else {
+			c.log.Debug().Err(phpErr).Msg("cache not read by php")
+			err = errors.Join(err, phpErr)
 		}
-		if d.Err = ctx.Err(); d.Err == nil {
-			d.Removed, d.Err = s.drop(ctx, d.Width)
+		if own != nil && !unread(stores) {
+			err = nil // all was read, by the one or the other
 		}
-		c.log.Debug().Str("store", d.Store).Str("plugin", d.Plugin).Str("place", d.Place).Stringer("width", d.Width).
-			Int("removed", d.Removed).AnErr("error", d.Err).Msg("cached configuration dropped")
-		r.Stores = append(r.Stores, d)
 	}
-	return r, r.err()
+	pairs, unreadable := pairsIn(stores)
+	return pairs, errors.Join(err, unreadable)
 }
 
-// Check tells what would keep Drop from working, and changes nothing. Report and error are those of Drop with nothing removed.
-func (c *Cache) Check(ctx context.Context) (Report, error) {
-	var r Report
-	for _, s := range c.stores {
-		d := s.describe()
-		if d.Err = ctx.Err(); d.Err == nil {
-			d.Err = s.check(ctx)
+func unread(stores []cachedSettings) bool {
+	return slices.ContainsFunc(stores, func(s cachedSettings) bool { return s.Err != nil })
+}
+
+// pairsIn gives the key pairs that the stores hold, each once: those that can be used. The error
+// names the stores that could not be read.
+func pairsIn(stores []cachedSettings) ([]rotate.Stored, error) {
+	var pairs []rotate.Stored
+	var errs []error
+	for _, s := range stores {
+		held, err := moodledb.PairsIn(s.Settings)
+		if err != nil {
+			err = &UnreadableError{Store: s.Store, Err: errors.New(err.Error())} // without the hint, which is for a history in the database
 		}
-		r.Stores = append(r.Stores, d)
+		errs = append(errs, s.Err, err)
+		for _, pair := range held {
+			if _, err := envelope.ParseKeyPair(pair.Certificate, pair.PrivateKey); err == nil && !slices.Contains(pairs, pair) {
+				pairs = append(pairs, pair)
+			}
+		}
 	}
-	return r, r.err()
+	return pairs, errors.Join(errs...)
 }
 
-// Format shows where the stores come from and how many there are, never a password.
-func (c Cache) Format(f fmt.State, _ rune) {
-	fmt.Fprintf(f, "cache with %d stores of %s", len(c.stores), c.file)
+func (c *Cache) open(site string) (*builtin, error) {
+	c.once.Do(func() {
+		c.builtin, c.err = open(location{
+			Dataroot: c.config.Dataroot, CacheDir: c.config.CacheDir,
+			AltCacheConfigPath: c.config.AltCacheConfigPath, SiteIdentifier: site,
+			Factory: c.config.CacheFactory, ForcedCache: c.config.ForcedCache, ForcedCachePath: c.config.ForcedCachePath,
+		}, options{Log: c.log})
+	})
+	return c.builtin, c.err
 }
-
-// MarshalJSON writes what Format prints.
-func (c Cache) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(c)) }

@@ -46,8 +46,8 @@ func TestMissingRightsNameThePathAndTheOwner(t *testing.T) {
 			}
 			t.Cleanup(func() { _ = os.Chmod(dir, 0o755) })
 			cache := s.open()
-			_, checked := cache.Check(t.Context())
-			_, dropped := cache.Drop(t.Context(), test.width)
+			_, checked := cache.check(t.Context())
+			_, dropped := cache.drop(t.Context(), test.width)
 			for _, err := range []error{checked, dropped} {
 				var missing *PermissionError
 				if !errors.As(err, &missing) || !errors.Is(err, os.ErrPermission) {
@@ -88,7 +88,7 @@ func TestSitesThatCannotBeSeenArePermissionErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t)
 			s.write("site/muc/config.php", "<?php $configuration = array();")
-			where := Location{Dataroot: filepath.Join(s.root, "site")}
+			where := location{Dataroot: filepath.Join(s.root, "site")}
 			path := filepath.Join(where.Dataroot, closed)
 			shut := path
 			if closed == "" {
@@ -98,7 +98,7 @@ func TestSitesThatCannotBeSeenArePermissionErrors(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = os.Chmod(shut, 0o755) })
-			_, err := Open(where, Options{})
+			_, err := open(where, options{})
 			var missing *PermissionError
 			if !errors.As(err, &missing) || missing.Path != path || missing.Owner == "" || !errors.Is(err, os.ErrPermission) {
 				t.Errorf("got %v", err)

@@ -10,14 +10,17 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
+	"renew_mnetkeys/internal/printable"
 	"renew_mnetkeys/moodledb/phprun"
 	"renew_mnetkeys/rotate"
 )
 
 // phpLimit bounds one run of php, which takes Moodle some 60 ms.
 const phpLimit = time.Minute
+
+// answerLimit is how much is shown of a text that a script answers, in characters.
+const answerLimit = 300
 
 var (
 	//go:embed site.php
@@ -32,8 +35,8 @@ var (
 	loadScript string
 )
 
-// Site is what php has to load.
-type Site struct {
+// phpSite is what php has to load.
+type phpSite struct {
 	PHP        string // path of php
 	ConfigFile string // absolute path of config.php
 	Wwwroot    string // of the site that config.php must load
@@ -45,30 +48,30 @@ type Site struct {
 	Environ           []string // what php shall inherit, nil: this process's; see [phprun.Script]
 }
 
-// DropByPHP has php load the site and drop the two entries through Moodle's own cache (cache_helper::invalidate_by_definition), which reaches every store that
+// drop has php load the site and drop the two entries through Moodle's own cache (cache_helper::invalidate_by_definition), which reaches every store that
 // is shared between processes, whichever factory chose it. Files that Moodle writes meanwhile belong to the caller or, where that is root, to the owner of
 // dataroot: either should be the web server's. The error is a *PHPError or the context's, or that of a store which this php cannot reach.
-func DropByPHP(ctx context.Context, site Site) error {
-	report, err := site.stores(ctx, "drop the cache", dropScript)
+func (s phpSite) drop(ctx context.Context) error {
+	report, err := s.stores(ctx, "drop the cache", dropScript)
 	if err != nil {
 		return err
 	}
 	return report.err()
 }
 
-// CheckByPHP has php load the site and tell which stores Moodle's own cache uses. It drops nothing; to load the site may refill the cache, as any request
-// does. Report and error are those of DropByPHP.
-func CheckByPHP(ctx context.Context, site Site) (Report, error) {
-	report, err := site.stores(ctx, "find the cache stores", storesScript)
+// check has php load the site and tell which stores Moodle's own cache uses. It drops nothing; to load the site may refill the cache, as any request
+// does. Result and error are those of drop.
+func (s phpSite) check(ctx context.Context) (result, error) {
+	report, err := s.stores(ctx, "find the cache stores", storesScript)
 	if err != nil {
-		return Report{}, err
+		return result{}, err
 	}
 	return report, report.err()
 }
 
-// DescribeByPHP is [Cache.Describe], by Moodle itself. The error is a *PHPError or the context's.
-func DescribeByPHP(ctx context.Context, site Site) ([]rotate.CacheStore, error) {
-	report, err := site.stores(ctx, "find the cache stores", storesScript)
+// describe is builtin.describe, by Moodle itself. The error is a *PHPError or the context's.
+func (s phpSite) describe(ctx context.Context) ([]rotate.CacheStore, error) {
+	report, err := s.stores(ctx, "find the cache stores", storesScript)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +79,7 @@ func DescribeByPHP(ctx context.Context, site Site) ([]rotate.CacheStore, error) 
 }
 
 // stores runs a script that answers with mnetkeys_stores().
-func (s Site) stores(ctx context.Context, doing, script string) (r Report, err error) {
+func (s phpSite) stores(ctx context.Context, doing, script string) (r result, err error) {
 	answer, err := s.run(ctx, doing, script)
 	if err != nil {
 		return r, err
@@ -90,7 +93,7 @@ func (s Site) stores(ctx context.Context, doing, script string) (r Report, err e
 	}
 	for _, name := range slices.Sorted(maps.Keys(stores)) {
 		found := stores[name]
-		store := StoreReport{Store: name, Plugin: printable([]byte(found.Plugin)), Place: printable([]byte(found.Place))}
+		store := storeReport{Store: name, Plugin: printable.Line(found.Plugin, answerLimit), Place: printable.Line(found.Place, answerLimit)}
 		switch {
 		case store.Plugin == apcu:
 			store.Err = &ManualError{Store: name, Plugin: apcu, Advice: advice(apcu)}
@@ -104,23 +107,23 @@ func (s Site) stores(ctx context.Context, doing, script string) (r Report, err e
 }
 
 // decode reads an answer that is an object of JSON. Any other is the script's complaint.
-func (s Site) decode(answer []byte, doing string, to any) error {
+func (s phpSite) decode(answer []byte, doing string, to any) error {
 	if err := json.Unmarshal(answer, to); err != nil { // the error would quote it
 		problem := "its answer cannot be read"
 		if len(answer) < phprun.MaxAnswer && !strings.HasPrefix(string(answer), "{") {
-			problem = printable(answer)
+			problem = printable.Line(string(answer), answerLimit)
 		}
 		return &PHPError{PHP: s.PHP, ConfigFile: s.ConfigFile, Doing: doing, Problem: problem}
 	}
 	return nil
 }
 
-// CachedByPHP has php load the site and read the entry of plugin mnet from every store that Moodle's own cache knows, without filling any: what
-// [Cache.Cached] does, for stores that only Moodle can read. To load the site may refill the entry of table config, as any request does.
+// cached has php load the site and read the entry of plugin mnet from every store that Moodle's own cache knows, without filling any: what
+// builtin.cached does, for stores that only Moodle can read. To load the site may refill the entry of table config, as any request does.
 // The error is a *PHPError, or the context's.
-func CachedByPHP(ctx context.Context, site Site) ([]Cached, error) {
+func (s phpSite) cached(ctx context.Context) ([]cachedSettings, error) {
 	const op = "read the cache"
-	answer, err := site.run(ctx, op, cachedScript)
+	answer, err := s.run(ctx, op, cachedScript)
 	if err != nil {
 		return nil, err
 	}
@@ -128,14 +131,14 @@ func CachedByPHP(ctx context.Context, site Site) ([]Cached, error) {
 		Problem string
 		Found   map[string][]byte // base64
 	}
-	if err := site.decode(answer, op, &stores); err != nil {
+	if err := s.decode(answer, op, &stores); err != nil {
 		return nil, err
 	}
-	var all []Cached
+	var all []cachedSettings
 	for _, name := range slices.Sorted(maps.Keys(stores)) {
-		c := Cached{Store: name}
+		c := cachedSettings{Store: name}
 		if problem := stores[name].Problem; problem != "" {
-			c.Err = &UnreadableError{name, errors.New(printable([]byte(problem)))}
+			c.Err = &UnreadableError{name, errors.New(printable.Line(problem, answerLimit))}
 		}
 		for setting, value := range stores[name].Found {
 			if c.Settings == nil {
@@ -148,7 +151,7 @@ func CachedByPHP(ctx context.Context, site Site) ([]Cached, error) {
 	return all, nil
 }
 
-func (s Site) run(ctx context.Context, doing, script string) ([]byte, error) {
+func (s phpSite) run(ctx context.Context, doing, script string) ([]byte, error) {
 	args := []string{s.Wwwroot}
 	if s.Tenant {
 		args = append(args, "tenant")
@@ -164,15 +167,4 @@ func (s Site) run(ctx context.Context, doing, script string) ([]byte, error) {
 		return nil, &PHPError{PHP: s.PHP, ConfigFile: s.ConfigFile, Doing: doing, Problem: err.Error(), Err: err}
 	}
 	return answer, nil
-}
-
-// printable is an answer of a script on one line. The paths in it may be any.
-func printable(answer []byte) string {
-	line := strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, string(answer))
-	return line[:min(len(line), 300)]
 }

@@ -10,9 +10,11 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
+	"renew_mnetkeys/internal/printable"
 	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/moodledb/siteuser"
 )
@@ -20,12 +22,12 @@ import (
 const databasePassword = "S3cret-of-the-database"
 
 // site is what php loads of it: its own site, wwwroot "", or a tenant.
-func (s stub) site(php, wwwroot, fault string) Site {
+func (s stub) site(php, wwwroot, fault string) phpSite {
 	own := wwwroot == ""
 	if own {
 		wwwroot = "http://main.example.test"
 	}
-	return Site{PHP: php, ConfigFile: s.config, Wwwroot: wwwroot, Tenant: !own, Dataroot: s.dataroot, Environ: s.environ(fault)}
+	return phpSite{PHP: php, ConfigFile: s.config, Wwwroot: wwwroot, Tenant: !own, Dataroot: s.dataroot, Environ: s.environ(fault)}
 }
 
 // stub is the site of testdata/moodle, and what it was asked to drop.
@@ -54,7 +56,7 @@ func TestDropByPHPDropsBothEntriesOfTheRightSite(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := newStub(t)
-			if err := DropByPHP(t.Context(), s.site(php, test.wwwroot, test.fault)); err != nil {
+			if err := s.site(php, test.wwwroot, test.fault).drop(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			text, err := os.ReadFile(filepath.Join(s.dataroot, "seen.json"))
@@ -99,7 +101,7 @@ func TestDropByPHPSaysWhatWentWrongWithoutWhatPHPWrote(t *testing.T) {
 			if config == "" {
 				config = s.config
 			}
-			err := DropByPHP(t.Context(), stub{config, s.dataroot}.site(php, test.wwwroot, test.fault))
+			err := stub{config, s.dataroot}.site(php, test.wwwroot, test.fault).drop(t.Context())
 			var failed *PHPError
 			if !errors.As(err, &failed) || !strings.HasPrefix(failed.Problem, test.problem) || failed.Hint() == "" {
 				t.Errorf("want a PHPError %q, got %v", test.problem, err)
@@ -124,10 +126,10 @@ func TestPHPLoadsTheSiteOfTheHostThatWasRead(t *testing.T) {
 		s := newStub(t)
 		site := s.site(php, "", "by host")
 		site.Wwwroot, site.Request = host, request
-		_, checked := CheckByPHP(t.Context(), site)
-		_, read := CachedByPHP(t.Context(), site)
-		_, described := DescribeByPHP(t.Context(), site)
-		for _, err := range []error{checked, read, described, DropByPHP(t.Context(), site)} {
+		_, checked := site.check(t.Context())
+		_, read := site.cached(t.Context())
+		_, described := site.describe(t.Context())
+		for _, err := range []error{checked, read, described, site.drop(t.Context())} {
 			if other := host == "https://c.example.test"; (err != nil) != other || other && !strings.Contains(err.Error(), "config.php has loaded another site") {
 				t.Errorf("%s: %v", host, err)
 			}
@@ -138,13 +140,13 @@ func TestPHPLoadsTheSiteOfTheHostThatWasRead(t *testing.T) {
 // Moodle's own scripts have them, so a config.php may write to them.
 func TestASiteThatWritesToTheStandardStreamsIsLoaded(t *testing.T) {
 	s := newStub(t)
-	if _, err := CheckByPHP(t.Context(), s.site(testbed.PHP(t), "", "streams")); err != nil {
+	if _, err := s.site(testbed.PHP(t), "", "streams").check(t.Context()); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestAnswersOfPHPAreShownOnOneShortLine(t *testing.T) {
-	if got := printable([]byte("ParseError at /srv/a\x1b[31m\nb.php:2" + strings.Repeat("x", 1000))); !strings.HasPrefix(got, "ParseError at /srv/a [31m b.php:2") || len(got) != 300 {
+	if got := printable.Line("ParseError at /srv/a\x1b\nb.php:2"+strings.Repeat("x", 1000), answerLimit); !strings.HasPrefix(got, "ParseError at /srv/a b.php:2") || utf8.RuneCountInString(got) != answerLimit {
 		t.Errorf("%q", got)
 	}
 }
@@ -152,7 +154,7 @@ func TestAnswersOfPHPAreShownOnOneShortLine(t *testing.T) {
 func TestDropByPHPWithoutPHPIsAPHPError(t *testing.T) {
 	s := newStub(t)
 	var failed *PHPError
-	if err := DropByPHP(t.Context(), s.site("/no/such/php", "", "")); !errors.As(err, &failed) || !errors.Is(err, os.ErrNotExist) {
+	if err := s.site("/no/such/php", "", "").drop(t.Context()); !errors.As(err, &failed) || !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -170,7 +172,7 @@ func TestDropByPHPEndsWithItsContext(t *testing.T) {
 		cancel()
 	}()
 	start := time.Now()
-	if err := DropByPHP(ctx, s.site(php, "", "hang")); !errors.Is(err, context.Canceled) || time.Since(start) > 15*time.Second {
+	if err := s.site(php, "", "hang").drop(ctx); !errors.Is(err, context.Canceled) || time.Since(start) > 15*time.Second {
 		t.Errorf("after %s: %v", time.Since(start), err)
 	}
 }
@@ -198,7 +200,7 @@ func TestDropByPHPRunsAnotherUsersSiteAsThatUser(t *testing.T) {
 		if err := os.Chown(s.dataroot, uid, uid); err != nil {
 			t.Fatal(err)
 		}
-		if err := DropByPHP(t.Context(), s.site(php, "", "")); err != nil {
+		if err := s.site(php, "", "").drop(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		seen := filepath.Join(s.dataroot, "seen.json")
@@ -218,7 +220,7 @@ func TestDropByPHPRunsAnotherUsersSiteAsThatUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	var failed *PHPError
-	if err := DropByPHP(t.Context(), s.site(php, "", "")); !errors.As(err, &failed) || !errors.As(err, new(*siteuser.UnsafeError)) || !strings.Contains(failed.Hint(), "sudo -u") {
+	if err := s.site(php, "", "").drop(t.Context()); !errors.As(err, &failed) || !errors.As(err, new(*siteuser.UnsafeError)) || !strings.Contains(failed.Hint(), "sudo -u") {
 		t.Errorf("root's dataroot that all may write to: %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(s.dataroot, "seen.json")); err == nil {

@@ -101,7 +101,7 @@ func servers(settings phpsource.Value) []server {
 	return list
 }
 
-func (s redisStore) describe() StoreReport {
+func (s redisStore) describe() storeReport {
 	r := s.instance.describe()
 	r.Place = s.place()
 	return r

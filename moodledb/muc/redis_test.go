@@ -155,13 +155,13 @@ func TestRedisStoreThatCannotBeAskedIsUnreachable(t *testing.T) {
 			s := newSite(t)
 			s.oneServer(test.server, "", test.password)
 			entries, _ := s.warm(defaultStore, md5Hex(identifier)) // the fallback
-			cache, err := Open(s.location(), Options{DialTimeout: 200 * time.Millisecond})
+			cache, err := open(s.location(), options{DialTimeout: 200 * time.Millisecond})
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, checked := cache.Check(t.Context())
+			_, checked := cache.check(t.Context())
 			start := time.Now()
-			r, dropped := cache.Drop(t.Context(), rotate.WidthEntry)
+			r, dropped := cache.drop(t.Context(), rotate.WidthEntry)
 			if took := time.Since(start); took > 2*time.Second {
 				t.Errorf("took %s", took)
 			}
@@ -189,8 +189,8 @@ func TestRedisStoreWithoutAServerIsNoSuccess(t *testing.T) {
 			s.oneServer(server, "", "")
 			entries, _ := s.warm(defaultStore, md5Hex(identifier)) // the fallback
 			cache := s.open()
-			_, checked := cache.Check(t.Context())
-			_, dropped := cache.Drop(t.Context(), rotate.WidthEntry)
+			_, checked := cache.check(t.Context())
+			_, dropped := cache.drop(t.Context(), rotate.WidthEntry)
 			for _, err := range []error{checked, dropped} {
 				var unreachable *UnreachableError
 				if !errors.As(err, &unreachable) || unreachable.Store != "Shared Redis" || !strings.Contains(unreachable.Hint(), "name its server in "+s.root) {
@@ -213,14 +213,14 @@ func TestRedisStoreStopsWhenTheRunIsCancelled(t *testing.T) {
 	t.Cleanup(func() { _ = silent.Close() })
 	s := newSite(t)
 	s.oneServer(silent.Addr().String(), "", "")
-	cache, err := Open(s.location(), Options{DialTimeout: time.Minute})
+	cache, err := open(s.location(), options{DialTimeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	start := time.Now()
-	if _, err := cache.Drop(ctx, rotate.WidthEntry); err == nil || time.Since(start) > 5*time.Second {
+	if _, err := cache.drop(ctx, rotate.WidthEntry); err == nil || time.Since(start) > 5*time.Second {
 		t.Errorf("after %s: %v", time.Since(start), err)
 	}
 }
@@ -256,7 +256,7 @@ func TestRedisStoreSpeaksTLS(t *testing.T) {
 			s := newSite(t)
 			s.configure("cluster-5.0", "127.0.0.1:7001", listener.Addr().String(), "lms:", "", "'password' => ''", "'password' => 'secret'",
 				"'encryption' => false", "'encryption' => true", "'cafile' => ''", "'cafile' => '"+test.cafile+"'", "'clustermode' => true", "'clustermode' => false")
-			_, err := s.open().Drop(t.Context(), rotate.WidthEntry)
+			_, err := s.open().drop(t.Context(), rotate.WidthEntry)
 			if gone := length(t, server.Client, hash) == 1; gone != test.works || (err == nil) != test.works {
 				t.Errorf("dropped: %t, error %v", gone, err)
 			}
@@ -278,7 +278,7 @@ func TestCAFileThatIsNoFileOfOneMiBIsRefusedAtOnce(t *testing.T) {
 			cache := s.open()
 			refused := make(chan error, 1)
 			go func() {
-				_, err := cache.Drop(t.Context(), rotate.WidthEntry)
+				_, err := cache.drop(t.Context(), rotate.WidthEntry)
 				refused <- err
 			}()
 			select {

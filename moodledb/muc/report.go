@@ -6,14 +6,14 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// Report says what became of each store, in the order they were treated: lowest first.
-type Report struct {
+// result says what became of each store, in the order they were treated: lowest first.
+type result struct {
 	Width  rotate.Width // as asked for
-	Stores []StoreReport
+	Stores []storeReport
 }
 
-// StoreReport is one store's part. Removed 0 without an error means that there was nothing.
-type StoreReport struct {
+// storeReport is one store's part. Removed 0 without an error means that there was nothing.
+type storeReport struct {
 	Store    string       // name of the instance, like default_application
 	Plugin   string       // file, redis, apcu, …
 	Place    string       // directory, or servers separated by commas; never a password
@@ -25,7 +25,7 @@ type StoreReport struct {
 }
 
 // err joins what the stores ended with, nil when all are clear.
-func (r Report) err() error {
+func (r result) err() error {
 	var all []error
 	for _, s := range r.Stores {
 		all = append(all, s.Err)

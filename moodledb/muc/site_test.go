@@ -30,8 +30,8 @@ func newSite(t *testing.T) site {
 	return site{t, t.TempDir()}
 }
 
-func (s site) location() Location {
-	return Location{Dataroot: s.root, SiteIdentifier: identifier}
+func (s site) location() location {
+	return location{Dataroot: s.root, SiteIdentifier: identifier}
 }
 
 // write makes a file below the dataroot, with its directories, and returns its path.
@@ -86,18 +86,18 @@ func (s site) warm(dir, cacheIdentifier string) (gone []string, other string) {
 	return gone, s.write(entry(dir, cacheIdentifier, "theme_boost"), "a:0:{}")
 }
 
-func (s site) open() *Cache {
+func (s site) open() *builtin {
 	s.t.Helper()
-	c, err := Open(s.location(), Options{})
+	c, err := open(s.location(), options{})
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	return c
 }
 
-func (s site) drop(width rotate.Width) Report {
+func (s site) drop(width rotate.Width) result {
 	s.t.Helper()
-	r, err := s.open().Drop(s.t.Context(), width)
+	r, err := s.open().drop(s.t.Context(), width)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func (s site) drop(width rotate.Width) Report {
 }
 
 // removed is the sum over all stores.
-func removed(r Report) int {
+func removed(r result) int {
 	sum := 0
 	for _, s := range r.Stores {
 		sum += s.Removed

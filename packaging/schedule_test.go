@@ -1,10 +1,8 @@
-// Package deploy_test reads the files of this folder as cron, systemd and Kubernetes will, and their command lines as renew_mnetkeys will.
-package deploy_test
+package packaging_test
 
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -18,19 +16,6 @@ func file(t *testing.T, path string) string {
 		t.Fatal(err)
 	}
 	return string(text)
-}
-
-// tool is the path of a program. A test without its tool is skipped, where all must be checked it fails.
-func tool(t *testing.T, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("CI=true, and %v", err)
-		}
-		t.Skip(err)
-	}
-	return path
 }
 
 // broken is text with the one occurrence of old replaced: what a check must refuse.

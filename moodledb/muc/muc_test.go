@@ -1,4 +1,4 @@
-package run
+package muc
 
 import (
 	"context"
@@ -14,24 +14,25 @@ import (
 	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/moodledb"
 	"renew_mnetkeys/moodledb/config"
-	"renew_mnetkeys/moodledb/muc"
 	"renew_mnetkeys/rotate"
 )
 
+func TestMain(m *testing.M) { testbed.Main(m) }
+
 // siteCache is the cache of one site.
 type siteCache struct {
-	*tenantCache
+	*Cache
 	site string // its identifier
 }
 
 func (c siteCache) Drop(ctx context.Context, width rotate.Width) error {
-	return c.tenantCache.Drop(ctx, c.site, width)
+	return c.Cache.Drop(ctx, c.site, width)
 }
 
-func (c siteCache) Check(ctx context.Context) error { return c.tenantCache.Check(ctx, c.site) }
+func (c siteCache) Check(ctx context.Context) error { return c.Cache.Check(ctx, c.site) }
 
 func (c siteCache) Cached(ctx context.Context, withPHP bool) ([]rotate.Stored, error) {
-	return c.tenantCache.Cached(ctx, c.site, withPHP)
+	return c.Cache.Cached(ctx, c.site, withPHP)
 }
 
 // cacheOfSite is how a run reads what the site's cache holds. php is "" for none.
@@ -50,7 +51,7 @@ func cacheOfSite(t *testing.T, site *testbed.Site, php string) siteCache {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return siteCache{&tenantCache{config: tenant, php: php, log: zerolog.Nop()}, read.SiteIdentifier}
+	return siteCache{&Cache{config: tenant, php: php, log: zerolog.Nop()}, read.SiteIdentifier}
 }
 
 const thePair = "SELECT value FROM {config_plugins} WHERE plugin = 'mnet' AND name = 'openssl'"
@@ -133,7 +134,7 @@ func TestAnEntryThatCannotBeReadIsAnError(t *testing.T) {
 		}
 	}
 	pairs, err := cacheOfSite(t, site, "").Cached(t.Context(), false)
-	var unreadable *muc.UnreadableError
+	var unreadable *UnreadableError
 	if len(pairs) != 0 || !errors.As(err, &unreadable) || unreadable.Store != "default_application" || strings.Contains(err.Error(), "S3cret") {
 		t.Errorf("%d pairs, %v", len(pairs), err)
 	}

@@ -1,0 +1,129 @@
+package muc
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"renew_mnetkeys/moodledb/phpsource"
+	"renew_mnetkeys/rotate"
+)
+
+// location says where a tenant keeps its cache. Its fields are those of $CFG in config.php, except SiteIdentifier.
+type location struct {
+	Dataroot           string // absolute
+	CacheDir           string // $CFG->cachedir, "" means dataroot/cache
+	AltCacheConfigPath string // $CFG->altcacheconfigpath, "" when not set
+	SiteIdentifier     string // siteidentifier of table config, "" when there is none
+
+	Factory         string          // $CFG->alternative_cache_factory_class, "" when not set
+	ForcedCache     phpsource.Value // $CFG->tool_forcedcache_config_array
+	ForcedCachePath string          // $CFG->tool_forcedcache_config_path, "" when not set
+}
+
+// options are what a builtin needs besides its place. The zero value is usable.
+type options struct {
+	DialTimeout time.Duration // to connect to Redis, and for each of its answers; 0 means 3 s, which is Moodle's own
+	Log         zerolog.Logger
+}
+
+// builtin reaches the stores of one tenant's cached configuration by itself, without Moodle. It
+// holds no connection and is safe for concurrent use.
+// It prints without the stores' passwords under every fmt verb.
+type builtin struct {
+	file   string   // the configuration file the stores come from
+	stores []store  // lowest first
+	mnet   []string // names that the entry of plugin mnet may have
+	wider  string   // why single entries cannot be named, "" when they can
+	log    zerolog.Logger
+}
+
+// store is one cache store instance that may serve core/config.
+type store interface {
+	describe() storeReport                                                 // name, plugin and place
+	drop(ctx context.Context, width rotate.Width) (removed int, err error) // idempotent: what is not there is no error
+	check(ctx context.Context) error                                       // whether drop would be let, without changing anything
+	read(ctx context.Context, names []string) ([][]byte, error)            // the entries that are there, as they are stored
+}
+
+// open reads muc/config.php, or what another cache factory goes by, and settles which stores serve core/config; without that file it is Moodle's default file
+// store. The error is a *MissingDirectoryError for the dataroot, a *PermissionError, or a *ConfigError or *FactoryError: what only Moodle itself knows.
+func open(where location, options options) (*builtin, error) {
+	if err := where.base("").check(); err != nil {
+		return nil, err
+	}
+	where.CacheDir = cmp.Or(where.CacheDir, filepath.Join(where.Dataroot, "cache"))
+	options.DialTimeout = cmp.Or(options.DialTimeout, 3*time.Second)
+	conf, file, err := where.configuration()
+	if err != nil {
+		return nil, err
+	}
+	c := &builtin{file: file, log: options.Log}
+	names, err := conf.entryNames(where.SiteIdentifier)
+	if err != nil {
+		c.wider = err.Error()
+	}
+	c.mnet, _ = conf.namesOf(where.SiteIdentifier, "mnet") // the error is the same
+	for _, i := range conf.instances {
+		c.stores = append(c.stores, i.open(where, options, file, names))
+	}
+	return c, nil
+}
+
+// open is where plugins become stores of this package.
+func (i instance) open(where location, options options, file string, names []string) store {
+	switch i.plugin {
+	case "file":
+		return newFileStore(i, where, names)
+	case "redis":
+		return newRedisStore(i, options.DialTimeout, file, names)
+	}
+	return manualStore{i}
+}
+
+// drop removes the cached configuration from all stores, the lowest first: a miss in a higher store is refilled from the one below.
+// A store that fails does not keep the others from being tried. The error joins those of the stores; it is nil when all are clear,
+// whether there was something to remove or not.
+func (c *builtin) drop(ctx context.Context, width rotate.Width) (result, error) {
+	r := result{Width: width}
+	for _, s := range c.stores {
+		d := s.describe()
+		d.Width = width
+		if width == rotate.WidthEntry && c.wider != "" {
+			d.Width, d.Why = rotate.WidthDefinition, c.wider
+		}
+		if d.Err = ctx.Err(); d.Err == nil {
+			d.Removed, d.Err = s.drop(ctx, d.Width)
+		}
+		c.log.Debug().Str("store", d.Store).Str("plugin", d.Plugin).Str("place", d.Place).Stringer("width", d.Width).
+			Int("removed", d.Removed).AnErr("error", d.Err).Msg("cached configuration dropped")
+		r.Stores = append(r.Stores, d)
+	}
+	return r, r.err()
+}
+
+// check tells what would keep Drop from working, and changes nothing. Report and error are those of Drop with nothing removed.
+func (c *builtin) check(ctx context.Context) (result, error) {
+	var r result
+	for _, s := range c.stores {
+		d := s.describe()
+		if d.Err = ctx.Err(); d.Err == nil {
+			d.Err = s.check(ctx)
+		}
+		r.Stores = append(r.Stores, d)
+	}
+	return r, r.err()
+}
+
+// Format shows where the stores come from and how many there are, never a password.
+func (c builtin) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "cache with %d stores of %s", len(c.stores), c.file)
+}
+
+// MarshalJSON writes what Format prints.
+func (c builtin) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(c)) }
