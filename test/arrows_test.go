@@ -13,7 +13,7 @@ import (
 // They point down: docs/architecture.md draws them.
 var arrows = map[string][]string{
 	"":                    {"internal/run", "internal/output"},
-	"internal/run":        {"internal/output", "internal/cmdline", "internal/report", "internal/metrics", "internal/hooks", "internal/atomicfile", "internal/killsteps", "rotate", "peers", "moodledb", "moodledb/config", "moodledb/muc", "moodledb/phprun", "envelope"},
+	"internal/run":        {"internal/output", "internal/cmdline", "internal/report", "internal/metrics", "internal/hooks", "internal/atomicfile", "internal/killsteps", "rotate", "peers", "moodledb", "moodledb/config", "moodledb/muc", "moodledb/phprun", "moodledb/siteuser", "envelope"},
 	"internal/output":     {"internal/printable", "internal/cmdline", "rotate"},
 	"internal/cmdline":    {"rotate", "peers", "moodledb/config"},
 	"internal/report":     {"internal/printable", "rotate"},

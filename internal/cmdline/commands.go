@@ -149,8 +149,8 @@ func CommandOf(args []string) (Command, []string) {
 	return Commands[0], args
 }
 
-// line is how the command is called.
-func (c Command) line() string {
+// Line is how the command is called.
+func (c Command) Line() string {
 	if c.Name == Commands[0].Name {
 		return "renew_mnetkeys"
 	}
@@ -174,9 +174,9 @@ func strayWord(cmd Command, words []string) error {
 	case isCommand && cmd.Name == Commands[0].Name:
 		hint = "the command comes first: renew_mnetkeys " + words[0] + " …"
 	case strings.HasPrefix(words[0], "http"):
-		hint = cmd.line() + " --host=" + strings.Join(words, " ")
+		hint = cmd.Line() + " --host=" + strings.Join(words, " ")
 	case len(words) > 1 && strings.HasPrefix(words[1], "-"):
-		hint = "without the word: " + cmd.line() + " … " + strings.Join(words[1:], " ")
+		hint = "without the word: " + cmd.Line() + " … " + strings.Join(words[1:], " ")
 	}
 	return &UsageError{Problem: fmt.Sprintf("unexpected word %q", words[0]), Advice: hint}
 }
@@ -185,7 +185,7 @@ func strayWord(cmd Command, words []string) error {
 // that do.
 func usageProblem(cmd Command, err error) error {
 	problem := err.Error()
-	hint := "see " + cmd.line() + " --help"
+	hint := "see " + cmd.Line() + " --help"
 	if _, name, ok := strings.Cut(problem, "flag provided but not defined: -"); ok {
 		for _, o := range optionTable() {
 			if slices.Contains(o.flag.Names(), strings.TrimLeft(name, "-")) {

@@ -13,7 +13,7 @@ import (
 // swallowing the flags behind it.
 func NewApp(cmd Command, stdout, stderr io.Writer, action func(Options)) *cli.App {
 	return &cli.App{
-		Name:                      cmd.line(),
+		Name:                      cmd.Line(),
 		Version:                   Version(),
 		HideHelpCommand:           true,
 		Writer:                    stdout,

@@ -34,7 +34,7 @@ Commands:
 		}
 		fmt.Fprintf(&b, "  %-10s %s\n", "generate", generateDoes)
 	} else {
-		fmt.Fprintf(&b, "%s: %s\n\nUsage:\n  %s [options]\n", cmd.line(), cmd.Does, cmd.line())
+		fmt.Fprintf(&b, "%s: %s\n\nUsage:\n  %s [options]\n", cmd.Line(), cmd.Does, cmd.Line())
 	}
 	for _, s := range sections {
 		writeSection(&b, s, cmd, whole)

@@ -184,7 +184,7 @@ func (a *Array) Finish(code int, err error) int {
 	case err != nil:
 		a.fail(err)
 	case code > 128:
-		a.Tell("hint: %s", interruptedHint(a.Options))
+		a.Tell("hint: %s", a.hint(interruptedHint(a.Options), ""))
 	}
 	return a.settled(code)
 }

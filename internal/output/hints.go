@@ -28,10 +28,15 @@ func (out *Printer) advise(r *rotate.TenantReport) {
 	if r.Hint == "" {
 		r.Hint = out.hintOf(*r)
 	}
+	r.Hint = out.hint(r.Hint, r.Wwwroot)
 	for i := range r.Peers {
 		if p := &r.Peers[i]; p.Next == "" {
 			p.Next = r.NextStep(*p, out.Options.Command.Changes())
 		}
+		r.Peers[i].Next = out.hint(r.Peers[i].Next, r.Wwwroot)
+	}
+	for i := range r.Findings {
+		r.Findings[i].Next = out.hint(r.Findings[i].Next, r.Wwwroot)
 	}
 }
 
@@ -57,14 +62,14 @@ func interruptedHint(o cmdline.Options) string {
 	if !o.Command.Changes() || o.DryRun {
 		return "nothing was changed: start it again at any time"
 	}
-	push := "renew_mnetkeys push"
+	push := "run: renew_mnetkeys push"
 	if o.All {
 		push += " --all"
 	}
 	if o.All && o.Array.WithMaster {
 		push += " --withmaster"
 	}
-	return "run " + push + ", which proves the stored key and renews nothing, or renew_mnetkeys with --if-due, which renews only if that is still due"
+	return "no new key is needed. To distribute and prove the stored key, " + push
 }
 
 // ExplainFindings fills in what the diagnosis of a tenant that could not even be

@@ -23,10 +23,10 @@ func TestNobodyIsToldToRenewWhereAPushIsTheCure(t *testing.T) {
 		r    rotate.TenantReport
 		want string // what it says
 	}{
-		"interrupted":                     {cmdline.Options{Command: "renew"}, interrupted(1), "run renew_mnetkeys push, "},
-		"a push that was":                 {cmdline.Options{Command: "push"}, interrupted(1), "run renew_mnetkeys push, "},
-		"a roll back that was":            {cmdline.Options{Command: "rollback"}, interrupted(1), "run renew_mnetkeys push, "},
-		"an array that was":               {cmdline.Options{Command: "renew", All: true, Array: array}, interrupted(1), "run renew_mnetkeys push --all --withmaster, "},
+		"interrupted":                     {cmdline.Options{Command: "renew"}, interrupted(1), "run: renew_mnetkeys push"},
+		"a push that was":                 {cmdline.Options{Command: "push"}, interrupted(1), "run: renew_mnetkeys push"},
+		"a roll back that was":            {cmdline.Options{Command: "rollback"}, interrupted(1), "run: renew_mnetkeys push"},
+		"an array that was":               {cmdline.Options{Command: "renew", All: true, Array: array}, interrupted(1), "run: renew_mnetkeys push --all --withmaster"},
 		"what writes nothing":             {cmdline.Options{Command: "verify"}, interrupted(1), "nothing was changed"},
 		"a dry run":                       {cmdline.Options{Command: "renew", DryRun: true}, interrupted(1), "nothing was changed"},
 		"the local site uses another key": {cmdline.Options{Command: "renew"}, rotate.TenantReport{Err: own, Exit: 4, Outcome: rotate.Failed}, "then run renew_mnetkeys push"},

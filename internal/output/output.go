@@ -21,15 +21,17 @@ type Logger = zerolog.Logger
 // Printer is everything the command says: results on stdout, the log, progress
 // and errors on stderr.
 type Printer struct {
-	Options  cmdline.Options
-	Started  time.Time
-	Sinks    sinks
-	stdout   *Results
-	Stderr   io.Writer
-	Terminal bool // a person watches stdout
-	colour   bool
-	live     bool // a person watches stderr: progress may be drawn and wiped
-	Log      Logger
+	Arguments []string // of the command line, without the name of the program
+	Options   cmdline.Options
+	Site      Site // once it was found
+	Started   time.Time
+	Sinks     sinks
+	stdout    *Results
+	Stderr    io.Writer
+	Terminal  bool // a person watches stdout
+	colour    bool
+	live      bool // a person watches stderr: progress may be drawn and wiped
+	Log       Logger
 }
 
 // New is the printer of one run. Whether it may draw and colour depends on what stdout and stderr are; of the environment,
@@ -97,7 +99,7 @@ func (out *Printer) Print(report rotate.TenantReport, code int) int {
 	if report.Err != nil {
 		out.failHinted(report.Err, report.Hint)
 	} else if code > 128 {
-		out.Tell("hint: %s", interruptedHint(out.Options))
+		out.Tell("hint: %s", out.hint(interruptedHint(out.Options), report.Wwwroot))
 	} else if out.Options.JSON && report.SelfCheck == rotate.SelfNoRC4 {
 		out.Tell("hint: %s", hintNoRC4)
 	}
@@ -149,7 +151,9 @@ func (out *Printer) nothingHappened(outcome rotate.Outcome, code int) bool {
 func (out *Printer) write(text string) { _, _ = io.WriteString(out.stdout, text) }
 
 // fail prints an error that ends the run.
-func (out *Printer) fail(err error) { out.failHinted(err, rotate.HintOf(err)) }
+func (out *Printer) fail(err error) {
+	out.failHinted(err, out.hint(rotate.HintOf(err), out.Options.Host))
+}
 
 // failHinted prints an error, as a line of the log where that is JSON.
 func (out *Printer) failHinted(err error, hint string) {

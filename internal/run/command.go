@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 
 	"renew_mnetkeys/internal/cmdline"
 	"renew_mnetkeys/internal/output"
@@ -39,7 +41,7 @@ func printGenerated(words []string, stdout, stderr io.Writer) int {
 // obey reads the command line and does what it says.
 func obey(ctx context.Context, cmd cmdline.Command, args []string, getenv func(string) string, stdout *output.Results, stderr io.Writer) int {
 	code := rotate.ExitOK
-	app := cmdline.NewApp(cmd, stdout, stderr, func(o cmdline.Options) { code = execute(ctx, cmd, o, getenv, stdout, stderr) })
+	app := cmdline.NewApp(cmd, stdout, stderr, func(o cmdline.Options) { code = execute(ctx, cmd, o, args, getenv, stdout, stderr) })
 	err := cmdline.CheckEnvironment(os.Environ())
 	if err == nil {
 		err = app.RunContext(ctx, args)
@@ -62,8 +64,9 @@ func refuse(cmd cmdline.Command, err error, stdout, stderr io.Writer) int {
 }
 
 // execute runs the command around its hooks and gives the exit code.
-func execute(ctx context.Context, cmd cmdline.Command, o cmdline.Options, getenv func(string) string, stdout *output.Results, stderr io.Writer) int {
+func execute(ctx context.Context, cmd cmdline.Command, o cmdline.Options, args []string, getenv func(string) string, stdout *output.Results, stderr io.Writer) int {
 	out := output.New(o, stdout, stderr, getenv)
+	out.Arguments = slices.Concat(strings.Fields(cmd.Line())[1:], args[1:])
 	hooks := newHookRunner(out)
 	err := openSinks(out, hooks)
 	if err == nil {

@@ -48,6 +48,7 @@ func (r runner) onTenant(ctx context.Context) (rotate.TenantReport, error) {
 	if err != nil {
 		return none, err
 	}
+	out.Site = siteOf(master)
 	client, err := newClient(o, out.Log)
 	if err != nil {
 		return none, err

@@ -1,0 +1,72 @@
+package output
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	"renew_mnetkeys/internal/cmdline"
+)
+
+const tenant1 = "https://t1.example.org"
+
+// inArray is the printer of a run as root on an array of VMoodle.
+func inArray(args ...string) *Printer {
+	return &Printer{Arguments: args, Options: cmdline.Options{}, Site: Site{
+		Config: "/srv/my moodle/config.php", User: "www-data",
+		Tenant: func(wwwroot string) bool { return wwwroot == tenant1 },
+		Purge:  "/srv/my moodle/admin/cli/purge_caches.php", PurgeTenant: "/srv/my moodle/local/vmoodle/cli/purge_caches.php",
+	}}
+}
+
+func TestCommandsInHintsAreComplete(t *testing.T) {
+	const site = " --config='/srv/my moodle/config.php'"
+	for _, c := range []struct{ name, hint, wwwroot, want string }{
+		{"a sentence is left as it is", "check whether the site is down", tenant1, "check whether the site is down"},
+		{"user, configuration and tenant", "run: renew_mnetkeys push", tenant1, "run: sudo -u www-data renew_mnetkeys push" + site + " --host=https://t1.example.org"},
+		{"an option stays in front", "run: renew_mnetkeys --newkey", tenant1, "run: sudo -u www-data renew_mnetkeys --newkey" + site + " --host=https://t1.example.org"},
+		{"the array is no tenant", "run: renew_mnetkeys push --all --withmaster", tenant1, "run: sudo -u www-data renew_mnetkeys push --all --withmaster" + site},
+		{"another tenant is named", "run: renew_mnetkeys push --host=https://t2.example.org", tenant1, "run: sudo -u www-data renew_mnetkeys push --host=https://t2.example.org" + site},
+		{"two commands", "do it. Then run: renew_mnetkeys push && renew_mnetkeys verify", "https://m.example.org",
+			"do it. Then run: sudo -u www-data renew_mnetkeys push" + site + " --host=https://m.example.org && sudo -u www-data renew_mnetkeys verify" + site + " --host=https://m.example.org"},
+		{"a tenant's purge is VMoodle's", "run: php admin/cli/purge_caches.php", tenant1,
+			"run: sudo -u www-data php '/srv/my moodle/local/vmoodle/cli/purge_caches.php' --host=https://t1.example.org"},
+		{"the master's purge is Moodle's", "run: php admin/cli/purge_caches.php", "https://m.example.org", "run: sudo -u www-data php '/srv/my moodle/admin/cli/purge_caches.php'"},
+		{"what is typed on another machine", "on the peer's server run: curl WWWROOT/mnet/publickey.php", tenant1, "on the peer's server run: curl https://t1.example.org/mnet/publickey.php"},
+		{"the same run by another user", "run: sudo -u www-data renew_mnetkeys …", tenant1, "run: sudo -u www-data renew_mnetkeys verify --cfg=dbpass=@FILE --host 'it'\\''s'"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			out := inArray()
+			if strings.HasSuffix(c.hint, "…") {
+				out = inArray("verify", "--cfg=dbpass=@FILE", "--host", "it's")
+			}
+			got := out.hint(c.hint, c.wwwroot)
+			if got != c.want {
+				t.Errorf("got  %s\nwant %s", got, c.want)
+			}
+			if again := out.hint(got, c.wwwroot); again != got {
+				t.Errorf("it is completed twice: %s", again)
+			}
+		})
+	}
+}
+
+func TestCommandsFindTheSiteAsTheirRunDid(t *testing.T) {
+	out := inArray("verify", "--php", "/opt/php 8/bin/php", "--cfg=dbpass=@/etc/pass", "--host=https://t1.example.org", "--json", "--node=127.0.0.1")
+	got := out.hint("run: renew_mnetkeys push", tenant1)
+	const want = "run: sudo -u www-data renew_mnetkeys push --config='/srv/my moodle/config.php' --php '/opt/php 8/bin/php' --cfg=dbpass=@/etc/pass --node=127.0.0.1 --host=https://t1.example.org"
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestAShellTakesQuotedWordsAsTheyWere(t *testing.T) {
+	given := []string{"plain", "", "two words", "it's", `"$HOME"`, "`id`", "a;b", "ü", "-x=*", "line\nbreak", "~root"}
+	said, err := exec.Command("/bin/sh", "-c", "printf '%s\\0'"+words(given)).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Split(strings.TrimSuffix(string(said), "\x00"), "\x00"); strings.Join(got, "|") != strings.Join(given, "|") {
+		t.Errorf("got %q of %q", got, given)
+	}
+}

@@ -1,0 +1,51 @@
+package run
+
+import (
+	"cmp"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+
+	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/internal/output"
+	"renew_mnetkeys/moodledb/config"
+	"renew_mnetkeys/moodledb/siteuser"
+)
+
+// siteOf is what complete commands name of a site.
+func siteOf(master *config.Config) output.Site {
+	return output.Site{
+		Config: master.File, User: webServersUser(master.Dataroot),
+		Tenant:      func(wwwroot string) bool { return !envelope.SameWwwroot(wwwroot, master.Wwwroot) },
+		Purge:       script(master, "admin/cli/purge_caches.php"),
+		PurgeTenant: script(master, "local/vmoodle/cli/purge_caches.php"),
+	}
+}
+
+// webServersUser is the owner of dataroot, "" if that is root, or who runs this.
+func webServersUser(dataroot string) string {
+	uid := siteuser.Owner(dataroot).UID
+	if uid == 0 || int(uid) == os.Geteuid() || !filepath.IsAbs(dataroot) {
+		return ""
+	}
+	number := strconv.FormatUint(uint64(uid), 10)
+	account, err := user.LookupId(number)
+	if err != nil {
+		return "#" + number // as sudo takes it
+	}
+	return account.Username
+}
+
+// script finds a script of Moodle, whose scripts for the command line stand above the directory public since Moodle 5.1,
+// and its plugins below it. One that is not found is named as from Moodle's directory.
+func script(master *config.Config, name string) string {
+	top := filepath.Dir(master.File)
+	for _, dir := range []string{top, master.Dirroot, filepath.Join(top, "public")} {
+		path := filepath.Join(cmp.Or(dir, top), name)
+		if _, err := os.Stat(path); err == nil {
+			return path
+		}
+	}
+	return name
+}
