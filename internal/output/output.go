@@ -99,7 +99,7 @@ func (out *Printer) Print(report rotate.TenantReport, code int) int {
 	} else if code > 128 {
 		out.Tell("hint: %s", interruptedHint(out.Options))
 	} else if out.Options.JSON && report.SelfCheck == rotate.SelfNoRC4 {
-		out.Tell("hint: %s", hintNoRC4)
+		out.Tell("hint: %s", rotate.SelfNoRC4.NextStep())
 	}
 	return out.settled(code)
 }
