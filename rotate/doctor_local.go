@@ -80,7 +80,7 @@ func (d *diagnosis) localExpiry(c *envelope.Certificate) {
 	row, now := time.Unix(d.tenant.Own.Expires, 0), d.Now()
 	if !row.Equal(c.NotAfter) && d.tenant.Own.Certificate == d.tenant.Pair.Certificate {
 		d.own(SeverityWarning, "row_expiry", adviceRenew,
-			"its own row says that the key expires on %s, the certificate says %s", day(row), day(c.NotAfter))
+			"its own row says that the key expires on %s, the certificate says %s", FormatTime(row), FormatTime(c.NotAfter))
 	}
 	first := c.NotAfter
 	if row.Before(first) {
@@ -89,14 +89,12 @@ func (d *diagnosis) localExpiry(c *envelope.Certificate) {
 	switch {
 	case d.expiring(d.tenant) || !first.After(now):
 		d.own(SeverityError, "key_expired", "renew the key now, before a call makes Moodle do it, which tells no peer",
-			"the key expired on %s: Moodle renews it by itself at the next sealed call", day(first))
+			"the key expired on %s: Moodle renews it by itself at the next sealed call", FormatTime(first))
 	case first.Before(now.Add(expiringSoon)):
 		d.own(SeverityWarning, "key_expiring", "renew the key, and have it renewed in time by cron (--if-due)",
-			"the key expires on %s: Moodle then renews it by itself, and tells no peer", day(first))
+			"the key expires on %s: Moodle then renews it by itself, and tells no peer", FormatTime(first))
 	}
 }
-
-func day(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
 func (d *diagnosis) localRights(ctx context.Context) {
 	if err := d.Store.CheckRights(ctx); err != nil {
@@ -115,7 +113,7 @@ func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent
 	case d.SelfCheck == SelfCheckOff:
 		d.own(SeverityWarning, "not_asked", "leave --self-check=off out", "%s: no link is proven", localSiteWords[SelfSkipped])
 	case check == SelfNoRC4:
-		d.own(SeverityError, "no_rc4", "switch OpenSSL's legacy provider on for the web server's PHP (OPENSSL_CONF) and restart it",
+		d.own(SeverityError, "no_rc4", check.NextStep(),
 			"the local site can open no sealed call, as its OpenSSL has no RC4: MNet cannot work, whatever the key")
 	case check == SelfUnreachable && f.Reason == ReasonStrayOutput:
 		d.own(SeverityError, "stray_output", f.Reason.NextStep(false), "no other site can read the answers of the local site: %v", f)

@@ -90,7 +90,7 @@ func (d *diagnosis) peerCertificate(p Peer, note func(s Severity, code, next, me
 		}
 		if !c.NotAfter.After(d.Now()) {
 			note(SeverityWarning, "certificate_expired", advicePush+"; its sealed call also makes a peer renew that has not done so",
-				"the certificate held of it expired on %s", day(c.NotAfter))
+				"the certificate held of it expired on %s", FormatTime(c.NotAfter))
 		}
 	}
 }

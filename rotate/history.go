@@ -96,7 +96,7 @@ func (t *Tenant) former(now time.Time) (*Identity, []Retired, error) {
 		return nil, nil, fmt.Errorf("read the newest retired key: %w", err)
 	}
 	if expiry := key.Certificate.NotAfter; !expiry.After(now.Add(time.Hour)) {
-		return nil, nil, fmt.Errorf("the newest retired key: %w: until %s", ErrExpired, expiry.UTC().Format(time.DateTime))
+		return nil, nil, fmt.Errorf("the newest retired key: %w: until %s", ErrExpired, FormatTime(expiry))
 	}
 	if err := key.Certificate.CheckWwwroot(t.Wwwroot); err != nil {
 		return nil, nil, fmt.Errorf("the newest retired key: %w", err)

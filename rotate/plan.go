@@ -35,7 +35,7 @@ func (r *Renewal) PlanRollBack(ctx context.Context) TenantReport {
 	return r.planned(ctx, func(t *Tenant, report *TenantReport) (string, error) {
 		former, _, err := t.former(r.Now())
 		if err == nil {
-			report.warn("would go back to " + former.Key.Certificate.Fingerprint() + ", valid until " + former.Key.Certificate.NotAfter.UTC().Format("2006-01-02 15:04 MST"))
+			report.warn("would go back to " + former.Key.Certificate.Fingerprint() + ", valid until " + FormatTime(former.Key.Certificate.NotAfter))
 		}
 		return wouldBeSent("former"), err
 	})

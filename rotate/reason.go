@@ -65,7 +65,7 @@ var nextSteps = map[Reason]string{
 	ReasonTooLarge:       "something else answers at the wwwroot: check the address and the web server there",
 	ReasonUnknownToPeer:  "have the peer's administrator add this site's wwwroot exactly as it is written here",
 	ReasonMNetOff:        "have the peer's administrator enable MNet; the peer then fetches the key by itself",
-	ReasonNoRC4:          "have the peer's administrator switch OpenSSL's legacy provider on for its PHP (OPENSSL_CONF): it can open no sealed call",
+	ReasonNoRC4:          "have the peer's administrator " + adviseRC4,
 	ReasonBadCertificate: "compare the certificate in the peer's settings with the one it shows, and fetch it anew",
 	ReasonBadSignature:   "have the peer's administrator renew its key: it signs with another than that of its certificate",
 	ReasonClock:          "set the clocks of both machines by NTP: an answer that is stamped ahead, or a day in the past, is refused",

@@ -58,7 +58,7 @@ func (r *TenantReport) describeAll(t *Tenant) {
 	case t.Own.Certificate != t.Pair.Certificate:
 		r.warn(ErrIncoherent.Error() + "; a renewal repairs that")
 	case t.Own.Expires != t.expires():
-		r.warn("the own row, by which Moodle goes, says that the key ends at " + time.Unix(t.Own.Expires, 0).UTC().Format("2006-01-02 15:04 MST") + "; a renewal repairs that")
+		r.warn("the own row, by which Moodle goes, says that the key ends at " + FormatTime(time.Unix(t.Own.Expires, 0)) + "; a renewal repairs that")
 	}
 }
 

@@ -56,4 +56,13 @@ func TestTheREADMEShowsTheHelp(t *testing.T) {
 	if help == "" || !strings.Contains(string(readme), "```\n"+help+"```\n") {
 		t.Errorf("README.md does not show the help as it is now:\n%s", help)
 	}
+	// What its table says of an exit code begins as in the help.
+	_, codes, _ := strings.Cut(help, "Exit codes:\n")
+	for line := range strings.Lines(codes) {
+		code, means, ok := strings.Cut(strings.TrimSpace(line), "  ")
+		means, _, _ = strings.Cut(means, ": the next step")
+		if !ok || !strings.Contains(string(readme), "\n| "+code+" | "+means) {
+			t.Errorf("the table of exit codes does not say %q of %s", means, code)
+		}
+	}
 }

@@ -10,14 +10,6 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// hintNoRC4 is the most useful thing to tell an operator whose OpenSSL 3 has no
-// RC4: MNet's seals are RC4 and nothing else.
-const hintNoRC4 = "switch OpenSSL's legacy provider on for the web server's PHP (OPENSSL_CONF naming a file that activates the default and legacy providers) and restart it"
-
-// hintOwnSitePush is for a command that writes nothing: a purge by hand could lose a
-// key that only the cache has, which a push saves first.
-const hintOwnSitePush = "run renew_mnetkeys push: it saves what only the cache has, purges the cache, and proves the site; do not purge by hand before that"
-
 // hintUndone is for a renewal that was undone for the same cause: a push would
 // distribute the old key, which everybody has.
 const hintUndone = "see with renew_mnetkeys doctor which cache store cannot be cleared from here, clear it by a --cache-hook or map core/config to a file or Redis store; renew after that"
@@ -48,7 +40,7 @@ func (out *Printer) hintOf(r rotate.TenantReport) string {
 	hint := rotate.HintOf(r.Err)
 	switch {
 	case errors.As(r.Err, &own) && !out.Options.Command.Changes():
-		return hintOwnSitePush
+		return rotate.SelfFailed.NextStep()
 	case r.Exit != rotate.ExitOwnSite && errors.As(r.Err, &sig):
 		return interruptedHint(out.Options)
 	case r.Outcome == rotate.Undone && errors.As(r.Err, &own) && hint == rotate.AdvisePurge:

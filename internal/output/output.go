@@ -101,7 +101,7 @@ func (out *Printer) Print(report rotate.TenantReport, code int) int {
 	} else if code > 128 {
 		out.Tell("hint: %s", out.hint(interruptedHint(out.Options), report.Wwwroot))
 	} else if out.Options.JSON && report.SelfCheck == rotate.SelfNoRC4 {
-		out.Tell("hint: %s", hintNoRC4)
+		out.Tell("hint: %s", rotate.SelfNoRC4.NextStep())
 	}
 	return out.settled(code)
 }

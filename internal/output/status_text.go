@@ -15,13 +15,13 @@ func renderStatus(r rotate.TenantReport, now time.Time, paint func(word, padded 
 	fmt.Fprintf(&b, "%s\n", printable.Line(r.Wwwroot, 0))
 	if c := r.Certificate; c != nil {
 		fmt.Fprintf(&b, "  %-12s sha256 %s\n", "certificate", c.SHA256)
-		fmt.Fprintf(&b, "  %-12s %s until %s, %s\n", "valid", stamp(*c.NotBefore), stamp(c.NotAfter), lifeLeft(c.NotAfter, now))
+		fmt.Fprintf(&b, "  %-12s %s until %s, %s\n", "valid", rotate.FormatTime(*c.NotBefore), rotate.FormatTime(c.NotAfter), lifeLeft(c.NotAfter, now))
 	} else {
 		fmt.Fprintf(&b, "  %-12s none that can be read\n", "certificate")
 	}
 	fmt.Fprintf(&b, "  %-12s %s\n", "history", count(r.History, "retired key"))
 	for _, h := range r.Archive {
-		fmt.Fprintf(&b, "  %-12s sha256 %s until %s\n", "", h.SHA256, stamp(h.NotAfter))
+		fmt.Fprintf(&b, "  %-12s sha256 %s until %s\n", "", h.SHA256, rotate.FormatTime(h.NotAfter))
 	}
 	if r.SelfCheck != rotate.SelfSkipped {
 		fmt.Fprintf(&b, "  %-12s %s\n", "own site", paint(string(r.SelfCheck), ownSite(r.SelfCheck)))
@@ -52,7 +52,7 @@ func renderStatus(r rotate.TenantReport, now time.Time, paint func(word, padded 
 func peerStatus(p rotate.PeerReport, now time.Time) string {
 	words := []string{"no readable certificate of it"}
 	if c := p.Certificate; c != nil {
-		words[0] = "its certificate " + short(c.SHA256) + " until " + stamp(c.NotAfter) + ", " + lifeLeft(c.NotAfter, now)
+		words[0] = "its certificate " + short(c.SHA256) + " until " + rotate.FormatTime(c.NotAfter) + ", " + lifeLeft(c.NotAfter, now)
 	}
 	switch p.Holds {
 	case "current":
@@ -74,7 +74,7 @@ func peerStatus(p rotate.PeerReport, now time.Time) string {
 func statusLine(r rotate.TenantReport, now time.Time) string {
 	key := "no readable key"
 	if c := r.Certificate; c != nil {
-		key = short(c.SHA256) + " until " + stamp(c.NotAfter) + ", " + lifeLeft(c.NotAfter, now)
+		key = short(c.SHA256) + " until " + rotate.FormatTime(c.NotAfter) + ", " + lifeLeft(c.NotAfter, now)
 	}
 	current, known := 0, 0
 	for _, p := range r.Peers {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"renew_mnetkeys/internal/cmdline"
 	"renew_mnetkeys/internal/printable"
@@ -54,7 +53,7 @@ func tenantBlock(b *strings.Builder, r rotate.TenantReport, o cmdline.Options, p
 	}
 	if c := r.Certificate; c != nil {
 		line("certificate", "sha256 %s", c.SHA256)
-		line("valid", "%s until %s", stamp(*c.NotBefore), stamp(c.NotAfter))
+		line("valid", "%s until %s", rotate.FormatTime(*c.NotBefore), rotate.FormatTime(c.NotAfter))
 	}
 	if p := r.Previous; p != nil {
 		line("replaces", "sha256 %s (%d in the history)", p.SHA256, r.History)
@@ -63,28 +62,19 @@ func tenantBlock(b *strings.Builder, r rotate.TenantReport, o cmdline.Options, p
 		line("own site", "%s", paint(string(r.SelfCheck), ownSite(r.SelfCheck)))
 	}
 	if r.SelfCheck == rotate.SelfNoRC4 {
-		line("", "next: %s", hintNoRC4)
+		line("", "next: %s", rotate.SelfNoRC4.NextStep())
 	}
 	for _, w := range r.Warnings {
 		line("note", "%s", printable.Line(w, 0))
 	}
 }
 
-// ownSiteWords say what the sealed call to the own wwwroot showed.
-var ownSiteWords = map[rotate.SelfCheck]string{
-	rotate.SelfProven:      "proven: it uses the stored key",
-	rotate.SelfNoRC4:       "no_rc4: it shows the stored certificate, but its OpenSSL cannot do RC4, so no sealed call works",
-	rotate.SelfUnreachable: "unreachable: no MNet server answers there from this machine",
-	rotate.SelfSkipped:     "skipped",
-	rotate.SelfFailed:      "failed: it does not use the stored key",
-}
-
-// ownSite is a check in words; one that is not known is shown as it is.
+// ownSite says what the sealed call to the own wwwroot showed.
 func ownSite(c rotate.SelfCheck) string {
-	if words, ok := ownSiteWords[c]; ok {
-		return words
+	if c == rotate.SelfSkipped || c.Means() == "" {
+		return string(c)
 	}
-	return string(c)
+	return string(c) + ": " + c.Means()
 }
 
 // peerLines puts what needs attention last, next to the summary, where the eye is.
@@ -150,8 +140,6 @@ func summarize(r rotate.TenantReport, dryRun bool) string {
 	}
 	return line
 }
-
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
 
 // PrintError is how every error that ends the command looks.
 func PrintError(w io.Writer, err error) { printHinted(w, err, rotate.HintOf(err)) }

@@ -85,7 +85,7 @@ func TestAReportSaysWhatItsCommandDid(t *testing.T) {
 }
 
 func TestAnOwnSiteWithoutRC4SaysWhatToDo(t *testing.T) {
-	if text := renderText(reported(rotate.Renewed, rotate.SelfNoRC4), true, cmdline.Options{Command: "renew"}, plain); !strings.Contains(text, "next: "+hintNoRC4) {
+	if text := renderText(reported(rotate.Renewed, rotate.SelfNoRC4), true, cmdline.Options{Command: "renew"}, plain); !strings.Contains(text, "next: "+rotate.SelfNoRC4.NextStep()) {
 		t.Error(text)
 	}
 }

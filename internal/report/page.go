@@ -110,7 +110,7 @@ func held(p rotate.PeerReport) string {
 	var parts []string
 	switch c := p.Certificate; {
 	case c != nil:
-		parts = append(parts, "its certificate "+c.SHA256[:min(len(c.SHA256), 16)]+" until "+stamp(c.NotAfter))
+		parts = append(parts, "its certificate "+c.SHA256[:min(len(c.SHA256), 16)]+" until "+rotate.FormatTime(c.NotAfter))
 	case p.Holds != "":
 		parts = append(parts, "no readable certificate of it")
 	}

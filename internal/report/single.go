@@ -63,9 +63,9 @@ func certificateOf(k *rotate.KeyReport) certificate {
 	if k == nil {
 		return certificate{}
 	}
-	c := certificate{SHA256: k.SHA256, Until: stamp(k.NotAfter)}
+	c := certificate{SHA256: k.SHA256, Until: rotate.FormatTime(k.NotAfter)}
 	if k.NotBefore != nil {
-		c.From = stamp(*k.NotBefore)
+		c.From = rotate.FormatTime(*k.NotBefore)
 	}
 	return c
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"renew_mnetkeys/rotate"
 )
 
 // timeline is when certificates run out. Places on it are per cent of its width.
@@ -86,7 +88,7 @@ func (p *Page) timeline(tenants []tenant, short shortener, now time.Time) timeli
 }
 
 func lifeRowOf(l life, tenants []tenant, short shortener, now, first, last time.Time) lifeRow {
-	row := lifeRow{Count: len(tenants), From: stamp(l.from), Until: stamp(l.until), X: place(l.from, first, last),
+	row := lifeRow{Count: len(tenants), From: rotate.FormatTime(l.from), Until: rotate.FormatTime(l.until), X: place(l.from, first, last),
 		Width: percent(float64(l.until.Sub(l.from)) / float64(max(last.Sub(first), 1)))}
 	names, outcomes := make([]string, len(tenants)), map[string]bool{}
 	for i, t := range tenants {

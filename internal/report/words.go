@@ -68,23 +68,7 @@ func markOf(marks []mark, outcome string) mark {
 type selfCheck struct{ Word, Means, Next string }
 
 func selfCheckOf(c rotate.SelfCheck) selfCheck {
-	s := selfCheck{Word: printable.Line(string(c), 0)}
-	switch c {
-	case rotate.SelfProven:
-		s.Means = "it uses the stored key"
-	case rotate.SelfNoRC4:
-		s.Means = "it shows the stored certificate, but its OpenSSL cannot do RC4, so no sealed call works"
-		s.Next = "switch OpenSSL's legacy provider on for the web server's PHP and restart it"
-	case rotate.SelfUnreachable:
-		s.Means = "no MNet server answers there from this machine"
-		s.Next = "look at the site from this machine: its address, its web server, its MNet setting"
-	case rotate.SelfSkipped:
-		s.Means = "not asked"
-	case rotate.SelfFailed:
-		s.Means = "it does not use the stored key"
-		s.Next = "purge Moodle's caches on every web node, then run renew_mnetkeys push"
-	}
-	return s
+	return selfCheck{Word: printable.Line(string(c), 0), Means: c.Means(), Next: c.NextStep()}
 }
 
 // number writes 249500 as 249,500.
@@ -103,8 +87,6 @@ func counted(n int, what string) string {
 	}
 	return number(n) + " " + what
 }
-
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
 
 // span writes a duration as people say it: whole days once there are some.
 func span(d time.Duration) string {

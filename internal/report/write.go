@@ -88,7 +88,7 @@ func (p *Page) view(run Run) view {
 	how := run.manner()
 	v := view{Run: run, Style: template.CSS(pageCSS), Script: template.JS(filterJS + matrixJS), Policy: policy(pageCSS, filterJS+matrixJS),
 		Headline: headline(tenants, run), Meaning: meaning(run, renewed), Verdict: verdict(run),
-		Started: stamp(run.Started), Took: run.Took.Round(10 * time.Millisecond).String(),
+		Started: rotate.FormatTime(run.Started), Took: run.Took.Round(10 * time.Millisecond).String(),
 		TenantChips: tenantChips(tenants, how), PeerChips: peerChips(tenants, how), PeerMarks: peerMarks(how), FindingChips: findingChips(tenants)}
 	now := run.Started.Add(run.Took)
 	if len(tenants) == 1 {
@@ -115,10 +115,10 @@ func rowOf(t tenant, short shortener, how manner) tenantRow {
 	row := tenantRow{mark: markOf(tenantMarks(how), string(t.report.Outcome)), Name: short.short(t.report.Wwwroot), Full: printable.Line(t.report.Wwwroot, 0),
 		Outcomes: t.outcomes(), SelfCheck: selfCheckOf(t.report.SelfCheck), Total: len(t.links)}
 	if c := t.report.Certificate; c != nil {
-		row.Expires = c.NotAfter.UTC().Format("2006-01-02")
+		row.Expires = c.NotAfter.UTC().Format(time.DateOnly)
 	}
 	if kept := t.report.Archive; len(kept) > 0 {
-		row.Retired = number(len(kept)) + ", the newest until " + kept[0].NotAfter.UTC().Format("2006-01-02")
+		row.Retired = number(len(kept)) + ", the newest until " + kept[0].NotAfter.UTC().Format(time.DateOnly)
 	}
 	before := 0
 	for _, m := range peerMarks(how) {

@@ -1,0 +1,35 @@
+package rotate
+
+// Means is what the local site showed, without a subject.
+func (c SelfCheck) Means() string {
+	switch c {
+	case SelfProven:
+		return "it uses the stored key"
+	case SelfNoRC4:
+		return "it shows the stored certificate, but its OpenSSL cannot do RC4, so no sealed call works"
+	case SelfUnreachable:
+		return "no MNet server answers there from this machine"
+	case SelfSkipped:
+		return "it was not asked"
+	case SelfFailed:
+		return "it does not use the stored key"
+	}
+	return ""
+}
+
+// adviseRC4 is what a site with OpenSSL 3 needs: MNet's seals are RC4 and nothing else.
+const adviseRC4 = "switch OpenSSL's legacy provider on for the web server's PHP (OPENSSL_CONF naming a file that activates the default and legacy providers) and restart it"
+
+// NextStep is what to do about it, "" if nothing. It never is a purge by hand, which could lose a
+// key that only the cache has; a push saves that first.
+func (c SelfCheck) NextStep() string {
+	switch c {
+	case SelfNoRC4:
+		return adviseRC4
+	case SelfUnreachable:
+		return "look at the site from this machine: its address, its web server, its MNet setting"
+	case SelfFailed:
+		return "run renew_mnetkeys push: it saves what only the cache has, purges the cache, and proves the site; do not purge by hand before that"
+	}
+	return ""
+}
