@@ -144,7 +144,7 @@ func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent
 func (d *diagnosis) localHistory(peers []PeerReport) {
 	t := d.tenant
 	lost := slices.ContainsFunc(peers, func(p PeerReport) bool {
-		return p.Outcome == Refused && slices.Contains([]Reason{"fault_710", "cannot_open", "fault_6004"}, p.Reason)
+		return p.Outcome == Refused && p.Reason.Row().Outdated
 	})
 	switch {
 	case len(t.History) == 0 && lost:
@@ -206,7 +206,7 @@ func (d *diagnosis) localAddress(ctx context.Context, peers []PeerReport) {
 	}
 	severity, outside := SeverityInfo, ""
 	for _, p := range peers {
-		if p.Reason == "fault_710" {
+		if p.Reason == ReasonFault710 {
 			severity = SeverityWarning
 		}
 		if outside != "" || p.Outcome == Pending || p.Outcome == Skipped {
