@@ -28,7 +28,7 @@ func (d *diagnosis) localRow() {
 		if t.DispatcherForced {
 			cure = "remove $CFG->mnet_dispatcher_mode from config.php, or set it to strict"
 		}
-		d.own(SeverityError, "mnet_off", cure, "%v: it answers nobody", t.off())
+		d.own(SeverityError, string(ReasonMNetOff), cure, "%v: it answers nobody", t.off())
 	}
 	var other *OtherSiteError
 	switch err := t.checkOwnRow(); {
@@ -115,10 +115,10 @@ func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent
 	case d.SelfCheck == SelfCheckOff:
 		d.own(SeverityWarning, "not_asked", "leave --self-check=off out", "%s: no link is proven", localSiteWords[SelfSkipped])
 	case check == SelfNoRC4:
-		d.own(SeverityError, "no_rc4", "switch OpenSSL's legacy provider on for the web server's PHP (OPENSSL_CONF) and restart it",
+		d.own(SeverityError, string(ReasonNoRC4), ReasonNoRC4.Row().NextLocal,
 			"the local site can open no sealed call, as its OpenSSL has no RC4: MNet cannot work, whatever the key")
 	case check == SelfUnreachable && f.Reason == ReasonStrayOutput:
-		d.own(SeverityError, "stray_output", f.Reason.NextStep(false), "no other site can read the answers of the local site: %v", f)
+		d.own(SeverityError, string(f.Reason), f.Reason.NextStep(false), "no other site can read the answers of the local site: %v", f)
 	case check == SelfUnreachable:
 		d.own(SeverityError, "unreachable", "check from this machine: "+f.Reason.NextStep(false),
 			"the local site could not be asked which key it uses: %v", f)
@@ -126,9 +126,9 @@ func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent
 		d.own(SeverityError, "other_name", "write the wwwroot of config.php, of VMoodle's register and of --host exactly as the site gives it", "%v", t.stopping(check, f))
 		return "another site answers at the wwwroot"
 	case check == SelfFailed && f.Reason == ReasonClock:
-		d.own(SeverityError, "clock", f.Reason.NextStep(false), "this machine and the local site disagree about the time: %v", f)
+		d.own(SeverityError, string(f.Reason), f.Reason.NextStep(false), "this machine and the local site disagree about the time: %v", f)
 	case check == SelfFailed && f.Reason == ReasonSeveralCaches:
-		d.own(SeverityError, "several_caches", f.Reason.NextStep(false), "%v", f)
+		d.own(SeverityError, string(f.Reason), f.Reason.NextStep(false), "%v", f)
 		return "web servers of the local site use different keys"
 	case check == SelfFailed:
 		d.own(SeverityError, "key_not_used", "run the command push: it purges the cache, keeping what only the cache has, and tests again",

@@ -59,7 +59,8 @@ type ReasonRow struct {
 	// peer. NextPushed takes its place once the key was sent to the peer, and then its
 	// administrator has to act; "" if that changes nothing.
 	Next, NextPushed string
-	Faults           []int // the MNet faults that mean this, instead of fault_N
+	NextLocal        string // in place of Next for the local site, "" if it says that too
+	Faults           []int  // the MNet faults that mean this, instead of fault_N
 
 	// Pending says that the peer was not reached, so that a later run may succeed with
 	// nothing changed. Every other reason is a refusal.
@@ -123,7 +124,8 @@ var Reasons = []ReasonRow{
 		Next: "have the peer's administrator enable MNet; the peer then fetches the key by itself"},
 	{Code: ReasonNoRC4, Means: "its OpenSSL cannot do RC4, so that it opens no sealed call",
 		LocalSite: SelfNoRC4,
-		Next:      "have the peer's administrator switch OpenSSL's legacy provider on for its PHP (OPENSSL_CONF): it can open no sealed call"},
+		Next:      "have the peer's administrator switch OpenSSL's legacy provider on for its PHP (OPENSSL_CONF): it can open no sealed call",
+		NextLocal: "switch OpenSSL's legacy provider on for the web server's PHP (OPENSSL_CONF naming a file that activates the default and legacy providers) and restart it"},
 	{Code: ReasonSeveralCaches, Means: "its web servers use different keys: one opens the call, another does not",
 		Next: "run renew_mnetkeys push on that site, which saves what only a cache has; then purge Moodle's caches on every web server of it, restart php-fpm where APCu is used, and push again"},
 	{Code: ReasonBadCertificate, Means: "it answered no certificate, or one that is not its own",

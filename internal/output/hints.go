@@ -12,7 +12,7 @@ import (
 
 // hintNoRC4 is the most useful thing to tell an operator whose OpenSSL 3 has no
 // RC4: MNet's seals are RC4 and nothing else.
-const hintNoRC4 = "switch OpenSSL's legacy provider on for the web server's PHP (OPENSSL_CONF naming a file that activates the default and legacy providers) and restart it"
+var hintNoRC4 = rotate.ReasonNoRC4.Row().NextLocal
 
 // hintOwnSitePush is for a command that writes nothing: a purge by hand could lose a
 // key that only the cache has, which a push saves first.

@@ -74,7 +74,7 @@ func selfCheckOf(c rotate.SelfCheck) selfCheck {
 		s.Means = "it uses the stored key"
 	case rotate.SelfNoRC4:
 		s.Means = "it shows the stored certificate, but its OpenSSL cannot do RC4, so no sealed call works"
-		s.Next = "switch OpenSSL's legacy provider on for the web server's PHP and restart it"
+		s.Next = rotate.ReasonNoRC4.Row().NextLocal
 	case rotate.SelfUnreachable:
 		s.Means = "no MNet server answers there from this machine"
 		s.Next = "look at the site from this machine: its address, its web server, its MNet setting"
