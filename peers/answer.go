@@ -24,10 +24,10 @@ func (a *answer) refusal(p rotate.Peer) *rotate.Failure {
 	// Moodle 4.1 and later answer 404 to XML that they cannot read, too; the name of the error stands in the page
 	// in every language.
 	case a.status == http.StatusNotFound && bytes.Contains(a.body, []byte("mnetdisabled")):
-		return failed(rotate.ReasonMNetOff, nil, "its MNet is switched off")
+		return failedAs(rotate.ReasonMNetOff)
 	// With a page in it, it comes from a web server in front.
 	case a.status == http.StatusForbidden && p.Application == mahara && len(bytes.TrimSpace(a.body)) == 0:
-		return failed(rotate.ReasonMNetOff, nil, "its networking is switched off")
+		return failedAs(rotate.ReasonMNetOff)
 	}
 	f := failed(rotate.HTTPReason(a.status), nil, "%s%s", http.StatusText(a.status), a.hint())
 	f.RetryAfter = a.header.Get("Retry-After")
@@ -77,51 +77,10 @@ func strayFailure(err error) *rotate.Failure {
 		stray.Where(), clean(string(stray.Text), strayLimit))
 }
 
-// refusal is what an XML-RPC fault means.
+// refusal is what an XML-RPC fault means. The text that a peer sends with it is in its own language, or the same for all.
 func (f *fault) refusal() *rotate.Failure {
 	reason := rotate.FaultReason(f.code)
-	switch f.code {
-	case 7020, 6003:
-		reason = rotate.ReasonUnknownToPeer
-	case 704, 6012:
-		reason = rotate.ReasonMNetOff
-	}
-	if meaning := faultMeanings(f.code); meaning != "" {
-		return failed(reason, nil, "%s: %s", meaning, f.text)
-	}
-	return failed(reason, nil, "%s", f.text)
-}
-
-// faultMeanings are those of Moodle's mnet/xmlrpc/server.php and serverlib.php, and of Mahara's api/xmlrpc. The text a
-// peer sends with them is in its own language, or the same for all.
-func faultMeanings(code int) string {
-	switch code {
-	case 704:
-		return "its dispatcher is off"
-	case 710:
-		return "our signature does not verify under the certificate it holds, and it could not fetch our new one"
-	case 6001:
-		return "it could not read our XML"
-	case 6003, 7020:
-		return "it has no host with our wwwroot"
-	case 6004:
-		return "it holds another certificate of us"
-	case 6005, 7021:
-		return "it takes sealed calls only"
-	case 6010, 7012, 7018:
-		return "it has no such function"
-	case 6012:
-		return "its networking is switched off"
-	case 6013:
-		return "it takes us for another host"
-	case 6100:
-		return "it takes a forced key only while the one it holds of us has not expired"
-	case 7023:
-		return "none of its keys opens our call"
-	case 7025:
-		return "it has another key than the one we used"
-	}
-	return ""
+	return failed(reason, nil, "%s: %s", reason.Row().Means, f.text)
 }
 
 var titleElement = regexp.MustCompile(`(?is)<title(?:\s[^>]*)?>(.*?)</title\s*>`)

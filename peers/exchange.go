@@ -55,7 +55,7 @@ var errPatience = errors.New("no answer in time")
 // orInterrupted is f, or that the caller's context was over before anything else ended the exchange. inTime is the
 // context of the exchange, made of the caller's.
 func orInterrupted(caller, inTime context.Context, f *rotate.Failure) *rotate.Failure {
-	if f == nil || !unanswered(f) || errors.Is(context.Cause(inTime), errPatience) || !over(caller) {
+	if f == nil || !f.Reason.Row().Unanswered || errors.Is(context.Cause(inTime), errPatience) || !over(caller) {
 		return f
 	}
 	return failed(rotate.ReasonInterrupted, whyOver(caller), "interrupted before an answer came")

@@ -10,16 +10,12 @@ import (
 
 // failed makes a Failure whose detail is safe to print, whatever the peer put into its arguments.
 func failed(reason rotate.Reason, cause error, format string, args ...any) *rotate.Failure {
-	return &rotate.Failure{Reason: reason, Pending: reason.Pending(), Detail: clean(fmt.Sprintf(format, args...), detailLimit), Err: cause}
+	return &rotate.Failure{Reason: reason, Pending: reason.Row().Pending, Detail: clean(fmt.Sprintf(format, args...), detailLimit), Err: cause}
 }
 
-// unanswered says that nothing came back, or not all of an answer.
-func unanswered(f *rotate.Failure) bool {
-	switch f.Reason {
-	case rotate.ReasonDNS, rotate.ReasonConnect, rotate.ReasonTimeout, rotate.ReasonInterrupted:
-		return true
-	}
-	return false
+// failedAs is a failure of which the reason says it all.
+func failedAs(reason rotate.Reason) *rotate.Failure {
+	return failed(reason, nil, "%s", reason.Row().Means)
 }
 
 // detailLimit is the longest detail, in characters.

@@ -99,7 +99,7 @@ func readKeyswap(p rotate.Peer, a *answer) (*envelope.Certificate, *rotate.Failu
 		return nil, failed(rotate.ReasonUnknownToPeer, nil, "keyswap answered nothing")
 	case bool: // Moodle patched for VMoodle; a trailing slash in our wwwroot is enough
 		if !v {
-			return nil, failed(rotate.ReasonUnknownToPeer, nil, "it has no host with our wwwroot")
+			return nil, failedAs(rotate.ReasonUnknownToPeer)
 		}
 	}
 	return nil, failed(rotate.ReasonBadCertificate, nil, "keyswap answered no certificate")

@@ -2,7 +2,6 @@ package peers
 
 import (
 	"context"
-	"fmt"
 
 	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/rotate"
@@ -53,7 +52,7 @@ func (w *proving) run(ctx context.Context) *rotate.Failure {
 	under, f := w.first(ctx)
 	for calls := 0; f == nil; calls++ {
 		if calls == maxCalls {
-			return failed("fault_7025", nil, "it names another key after every call")
+			return failed(rotate.ReasonFault7025, nil, "it names another key after every call")
 		}
 		var got *sealedAnswer
 		if got, f = w.call(ctx, under); f != nil {
@@ -108,7 +107,7 @@ func (w *proving) believe(got *sealedAnswer, under *envelope.Certificate) *rotat
 		return failed(rotate.ReasonSeveralCaches, nil, "opens one call and not another, sealed to one certificate: its web servers work with different keys, or it has just changed its key")
 	}
 	if got.fault != nil {
-		w.fault = clean(fmt.Sprintf("fault_%d: %s", got.fault.code, got.fault.refusal().Detail), detailLimit)
+		w.fault = clean(got.fault.refusal().Error(), detailLimit)
 	}
 	return nil
 }

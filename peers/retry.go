@@ -72,7 +72,7 @@ func over(ctx context.Context) bool {
 func whyOver(ctx context.Context) error { return cmp.Or(context.Cause(ctx), context.DeadlineExceeded) }
 
 func curable(f *rotate.Failure) bool {
-	return unanswered(f) && f.Reason != rotate.ReasonInterrupted || f.Reason.IsServerError()
+	return f.Reason.Row().Unanswered && f.Reason != rotate.ReasonInterrupted || f.Reason.IsServerError()
 }
 
 // jitter spreads a pause over half to one and a half of it, so that 200 peers behind one broken switch do not come back

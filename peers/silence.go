@@ -67,7 +67,7 @@ func (s *silence) heard(t target, f *rotate.Failure) {
 	defer s.mu.Unlock()
 	switch {
 	case t.peer == "" || f != nil && (f.Suppressed || f.Reason == rotate.ReasonInterrupted):
-	case f == nil || !unanswered(f):
+	case f == nil || !f.Reason.Row().Unanswered:
 		delete(s.since, at(t, false))
 		delete(s.since, at(t, true))
 	default:

@@ -36,7 +36,7 @@ func (m *linkResults) broken(ctx context.Context, member, tenant string) *Failur
 	case KeyPresent, KeyStored:
 		return nil
 	case KeyOther:
-		return &Failure{Reason: "fault_7023", Detail: "this site has another certificate of the peer than the peer uses; a push to the array stores that one"}
+		return &Failure{Reason: ReasonFault7023, Detail: "this site has another certificate of the peer than the peer uses; a push to the array stores that one"}
 	case NotAsked:
 		if ctx.Err() != nil {
 			return cutShort(ctx)

@@ -28,7 +28,7 @@ func (d *diagnosis) localRow() {
 		if t.DispatcherForced {
 			cure = "remove $CFG->mnet_dispatcher_mode from config.php, or set it to strict"
 		}
-		d.own(SeverityError, "mnet_off", cure, "%v: it answers nobody", t.off())
+		d.own(SeverityError, string(ReasonMNetOff), cure, "%v: it answers nobody", t.off())
 	}
 	var other *OtherSiteError
 	switch err := t.checkOwnRow(); {
@@ -116,7 +116,7 @@ func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent
 		d.own(SeverityError, "no_rc4", check.NextStep(),
 			"the local site can open no sealed call, as its OpenSSL has no RC4: MNet cannot work, whatever the key")
 	case check == SelfUnreachable && f.Reason == ReasonStrayOutput:
-		d.own(SeverityError, "stray_output", f.Reason.NextStep(false), "no other site can read the answers of the local site: %v", f)
+		d.own(SeverityError, string(f.Reason), f.Reason.NextStep(false), "no other site can read the answers of the local site: %v", f)
 	case check == SelfUnreachable:
 		d.own(SeverityError, "unreachable", "check from this machine: "+f.Reason.NextStep(false),
 			"the local site could not be asked which key it uses: %v", f)
@@ -124,9 +124,9 @@ func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent
 		d.own(SeverityError, "other_name", "write the wwwroot of config.php, of VMoodle's register and of --host exactly as the site gives it", "%v", t.stopping(check, f))
 		return "another site answers at the wwwroot"
 	case check == SelfFailed && f.Reason == ReasonClock:
-		d.own(SeverityError, "clock", f.Reason.NextStep(false), "this machine and the local site disagree about the time: %v", f)
+		d.own(SeverityError, string(f.Reason), f.Reason.NextStep(false), "this machine and the local site disagree about the time: %v", f)
 	case check == SelfFailed && f.Reason == ReasonSeveralCaches:
-		d.own(SeverityError, "several_caches", f.Reason.NextStep(false), "%v", f)
+		d.own(SeverityError, string(f.Reason), f.Reason.NextStep(false), "%v", f)
 		return "web servers of the local site use different keys"
 	case check == SelfFailed:
 		d.own(SeverityError, "key_not_used", "run the command push: it purges the cache, keeping what only the cache has, and tests again",
@@ -142,7 +142,7 @@ func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent
 func (d *diagnosis) localHistory(peers []PeerReport) {
 	t := d.tenant
 	lost := slices.ContainsFunc(peers, func(p PeerReport) bool {
-		return p.Outcome == Refused && slices.Contains([]Reason{"fault_710", "cannot_open", "fault_6004"}, p.Reason)
+		return p.Outcome == Refused && p.Reason.Row().Outdated
 	})
 	switch {
 	case len(t.History) == 0 && lost:
@@ -204,7 +204,7 @@ func (d *diagnosis) localAddress(ctx context.Context, peers []PeerReport) {
 	}
 	severity, outside := SeverityInfo, ""
 	for _, p := range peers {
-		if p.Reason == "fault_710" {
+		if p.Reason == ReasonFault710 {
 			severity = SeverityWarning
 		}
 		if outside != "" || p.Outcome == Pending || p.Outcome == Skipped {

@@ -267,7 +267,7 @@ func TestARollBackAfterAnUndoneRenewalDoesNotTakeTheUndonePair(t *testing.T) {
 
 // Two sites that renew at the same moment refuse each other for a second.
 func TestALinkThatIsInOrderASecondLaterIsProven(t *testing.T) {
-	for _, reason := range settlesSoon {
+	for _, reason := range []Reason{ReasonFault710, ReasonFault7023, ReasonFault7025, ReasonCannotOpen, ReasonBadSignature} {
 		w := newWorld(t)
 		p := w.addPeer("https://a.example", fakePeer{refuses: reason})
 		w.addPeer("https://b.example", fakePeer{})

@@ -67,8 +67,8 @@ func (r *Renewal) byCall(id Identity) question {
 			}
 			return SelfProven, nil
 		}
-		switch f.Reason {
-		case "fault_7023", "no_rc4":
+		switch f.Reason.Row().LocalSite {
+		case SelfNoRC4:
 			// Either it uses another key, or its OpenSSL cannot do RC4 and it fails every
 			// sealed call with this fault. What it shows tells which.
 			if shown, failure := r.Network.PublicKey(ctx, node); failure != nil || !id.Key.Certificate.Equal(shown) {
@@ -76,10 +76,10 @@ func (r *Renewal) byCall(id Identity) question {
 			}
 			// Or another web server has shown it, which takes turns with this one.
 			if again := r.Network.Prove(ctx, id, node, nil, false); again.Failure == nil {
-				return SelfFailed, &Failure{Reason: ReasonSeveralCaches, Detail: "its web servers use different keys: one opens the call, another does not"}
+				return SelfFailed, &Failure{Reason: ReasonSeveralCaches, Detail: ReasonSeveralCaches.Row().Means}
 			}
 			return SelfNoRC4, &Failure{Reason: ReasonNoRC4, Detail: f.Detail}
-		case "fault_7025", "fault_710", "cannot_open", "bad_signature", "bad_certificate", "unknown_to_peer", "mnet_off", "clock":
+		case SelfFailed:
 			return SelfFailed, f
 		}
 		return SelfUnreachable, f // whatever answered, it said nothing of keys

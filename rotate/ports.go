@@ -119,7 +119,7 @@ type Proof struct {
 	Certificate *envelope.Certificate
 	Healed      bool   // not at the first call
 	Forgotten   bool   // the peer opens no call sealed to the certificate of our row, under which this site calls it
-	Fault       string // proven by a fault that came signed and sealed, "fault_17: text"; "" for none
+	Fault       string // proven by a fault that came signed and sealed: its reason and text; "" for none
 	Failure     *Failure
 	Attempts    int
 }

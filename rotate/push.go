@@ -2,7 +2,6 @@ package rotate
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -137,17 +136,12 @@ func older(a, b *envelope.Certificate) bool {
 	return a != nil && b != nil && a.NotBefore.Before(b.NotBefore)
 }
 
-// settlesSoon are refusals that two sites get which renew at the same moment: each
-// is telling the other while its own web server still changes over. The link is in
-// order a second later.
-var settlesSoon = []Reason{"fault_710", "fault_7023", "fault_7025", "cannot_open", "bad_signature"}
-
 // pushOnceMore tells the peers again whose refusal may have passed by now.
 func (r *Renewal) pushOnceMore(ctx context.Context, own Identity, peers []Peer, reports []PeerReport) {
 	var again []Peer
 	var at []int
 	for i, p := range reports {
-		if p.Outcome == Refused && slices.Contains(settlesSoon, p.Reason) {
+		if p.Outcome == Refused && p.Reason.Row().SettlesSoon {
 			again, at = append(again, peers[i]), append(at, i)
 		}
 	}

@@ -10,7 +10,7 @@ func TestPendingIsWhatWasNotReached(t *testing.T) {
 		ReasonTooLarge: false, ReasonNoRC4: false, ReasonClock: false, ReasonUnknownToPeer: false,
 		ReasonBadCertificate: false, ReasonBadSignature: false, ReasonCannotOpen: false,
 	} {
-		if got := reason.Pending(); got != want {
+		if got := reason.Row().Pending; got != want {
 			t.Errorf("pending of %s is %v, want %v", reason, got, want)
 		}
 	}

@@ -17,15 +17,12 @@ func (c SelfCheck) Means() string {
 	return ""
 }
 
-// adviseRC4 is what a site with OpenSSL 3 needs: MNet's seals are RC4 and nothing else.
-const adviseRC4 = "switch OpenSSL's legacy provider on for the web server's PHP (OPENSSL_CONF naming a file that activates the default and legacy providers) and restart it"
-
 // NextStep is what to do about it, "" if nothing. It never is a purge by hand, which could lose a
 // key that only the cache has; a push saves that first.
 func (c SelfCheck) NextStep() string {
 	switch c {
 	case SelfNoRC4:
-		return adviseRC4
+		return ReasonNoRC4.Row().NextLocal
 	case SelfUnreachable:
 		return "look at the site from this machine: its address, its web server, its MNet setting"
 	case SelfFailed:

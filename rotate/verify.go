@@ -83,9 +83,9 @@ func outdated(p Peer, proof Proof) *Failure {
 	if proof.Failure != nil || proof.Certificate == nil || proof.Certificate.Equal(certificateOf(p)) {
 		return nil
 	}
-	reason := Reason("fault_7025") // it knows the key that it had before
+	reason := ReasonFault7025 // it knows the key that it had before
 	if proof.Forgotten {
-		reason = "fault_7023"
+		reason = ReasonFault7023
 	}
 	return &Failure{Reason: reason, Detail: "this site has another certificate of the peer than the peer uses"}
 }

@@ -125,7 +125,7 @@ func (a *Array) Tenant(r rotate.TenantReport) {
 		switch {
 		case p.Outcome.Proven():
 			a.proven++
-			if p.Reason == "database" {
+			if p.Reason == rotate.ReasonDatabase {
 				a.byRow++
 			}
 		case p.Outcome != rotate.Skipped && p.Outcome != rotate.Ignored:
