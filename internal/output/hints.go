@@ -30,7 +30,7 @@ func (out *Printer) advise(r *rotate.TenantReport) {
 	}
 	for i := range r.Peers {
 		if p := &r.Peers[i]; p.Next == "" {
-			p.Next = r.NextStep(*p, out.Options.Command.Changes())
+			p.Next = r.NextStep(*p, out.Options.Command.Row().Changes)
 		}
 	}
 }
@@ -42,7 +42,7 @@ func (out *Printer) hintOf(r rotate.TenantReport) string {
 	var own *rotate.OwnSiteError
 	hint := rotate.HintOf(r.Err)
 	switch {
-	case errors.As(r.Err, &own) && !out.Options.Command.Changes():
+	case errors.As(r.Err, &own) && !out.Options.Command.Row().Changes:
 		return hintOwnSitePush
 	case r.Exit != rotate.ExitOwnSite && errors.As(r.Err, &sig):
 		return interruptedHint(out.Options)
@@ -54,7 +54,7 @@ func (out *Printer) hintOf(r rotate.TenantReport) string {
 
 // interruptedHint is what to do after a run that a signal has ended.
 func interruptedHint(o cmdline.Options) string {
-	if !o.Command.Changes() || o.DryRun {
+	if !o.Command.Row().Changes || o.DryRun {
 		return "nothing was changed: start it again at any time"
 	}
 	push := "renew_mnetkeys push"

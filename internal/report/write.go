@@ -83,8 +83,8 @@ func (p *Page) view(run Run) view {
 	tenants := slices.Clone(p.tenants)
 	sortTenants(tenants)
 	renewed := slices.ContainsFunc(tenants, func(t tenant) bool { return t.report.Outcome == rotate.Renewed })
-	run.Version, run.Command = printable(run.Version), printable(run.Command)
-	how := run.manner()
+	run.Version, run.Command.Name = printable(run.Version), printable(run.Command.Name)
+	how := run.mode()
 	v := view{Run: run, Style: template.CSS(pageCSS), Script: template.JS(filterJS + matrixJS), Policy: policy(pageCSS, filterJS+matrixJS),
 		Headline: headline(tenants, run), Meaning: meaning(run, renewed), Verdict: verdict(run),
 		Started: stamp(run.Started), Took: run.Took.Round(10 * time.Millisecond).String(),
@@ -110,7 +110,7 @@ func (p *Page) view(run Run) view {
 	return v
 }
 
-func rowOf(t tenant, short shortener, how manner) tenantRow {
+func rowOf(t tenant, short shortener, how mode) tenantRow {
 	row := tenantRow{mark: markOf(tenantMarks(how), string(t.report.Outcome)), Name: short.short(t.report.Wwwroot), Full: printable(t.report.Wwwroot),
 		Outcomes: t.outcomes(), SelfCheck: selfCheckOf(t.report.SelfCheck), Total: len(t.links)}
 	if c := t.report.Certificate; c != nil {
