@@ -57,3 +57,13 @@ func TestTheREADMEShowsTheHelp(t *testing.T) {
 		t.Errorf("README.md does not show the help as it is now:\n%s", help)
 	}
 }
+
+// The README has a row for every command but the renewal, which it is all about.
+func TestTheREADMEHasARowForEveryCommand(t *testing.T) {
+	readme := textOf(t, "README.md")
+	for _, cmd := range allCommands(t)[1:] {
+		if !strings.Contains(readme, "\n| `"+cmd+"` | ") {
+			t.Errorf("README.md has no row for %s", cmd)
+		}
+	}
+}

@@ -74,7 +74,7 @@ func number(least, most int, why string, field func(*Options) *int) setter {
 		n, err := strconv.ParseInt(value, 0, strconv.IntSize)
 		switch {
 		case err != nil:
-			return fmt.Errorf("%q is no whole number", value)
+			return fmt.Errorf("%q is not a whole number", value)
 		case int(n) < least && most == math.MaxInt:
 			return opt.must("not be negative")
 		case int(n) < least || int(n) > most:

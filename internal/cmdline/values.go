@@ -36,7 +36,7 @@ func (from origin) refuse(cmd Command, name, value string, err error) error {
 	case from.file != "":
 		return &UsageError{Problem: fmt.Sprintf("%s:%d: %s: %v", from.file, from.line, name, err)}
 	case from.variable != "":
-		return &UsageError{Problem: fmt.Sprintf("invalid value %q of the variable %s: %v", value, from.variable, err)}
+		return usageProblem(cmd, fmt.Errorf("invalid value %q of the variable %s: %w", value, from.variable, err))
 	}
 	return usageProblem(cmd, fmt.Errorf("invalid value %q for flag -%s: %w", value, name, err))
 }
