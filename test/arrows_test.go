@@ -2,6 +2,8 @@ package test
 
 import (
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -75,4 +77,35 @@ func forTests(name string) bool {
 	return slices.ContainsFunc([]string{"test", "internal/testbed", "peers/peertest", "packaging"}, func(root string) bool {
 		return name == root || strings.HasPrefix(name, root+"/")
 	})
+}
+
+// commandByName is a command that is known by its name instead of by a field of its row. Phases of
+// an array have names of their own.
+var commandByName = regexp.MustCompile(`cmdline\.(Renew|Push|Rollback|Verify|Status|Check|Doctor)\b|(?i)command(\.name)? [!=]= "\w`)
+
+func TestOnlyTheRowsKnowWhatACommandIs(t *testing.T) {
+	root := testbed.Root(t)
+	seen := 0
+	for _, of := range []string{"run", "output", "report", "metrics"} {
+		files, err := filepath.Glob(filepath.Join(root, "internal", of, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range files {
+			if strings.HasSuffix(path, "_test.go") {
+				continue
+			}
+			seen++
+			name, err := filepath.Rel(root, path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if found := commandByName.FindString(textOf(t, name)); found != "" {
+				t.Errorf("%s asks for a command by name: %s", name, found)
+			}
+		}
+	}
+	if seen < 30 {
+		t.Errorf("%d files seen", seen)
+	}
 }

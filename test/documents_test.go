@@ -66,3 +66,13 @@ func TestTheREADMEShowsTheHelp(t *testing.T) {
 		}
 	}
 }
+
+// The README has a row for every command but the renewal, which it is all about.
+func TestTheREADMEHasARowForEveryCommand(t *testing.T) {
+	readme := textOf(t, "README.md")
+	for _, cmd := range allCommands(t)[1:] {
+		if !strings.Contains(readme, "\n| `"+cmd+"` | ") {
+			t.Errorf("README.md has no row for %s", cmd)
+		}
+	}
+}

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/urfave/cli/v2"
-
 	"renew_mnetkeys/rotate"
 )
 
@@ -28,9 +26,14 @@ const (
 // Command is what the first word of the command line asks for; without one the
 // key is renewed.
 type Command struct {
-	Name    Name
-	Does    string // for --help
-	Changes bool   // it may write
+	Name     Name
+	Does     string // for --help
+	Changes  bool   // it may write
+	MakesKey bool   // it renews the key, if that is due
+	Asks     bool   // it wants a yes before it does anything
+	Prints   Prints
+	Good     rotate.Outcome // of a tenant with which it has done its work
+	exits    string         // for --help: its exit codes
 	Words
 	// One and Plan work on one tenant; Plan is the dry run, nil where there is none.
 	One, Plan func(*rotate.Renewal, context.Context, Options) rotate.TenantReport
@@ -42,46 +45,65 @@ type Command struct {
 type Words struct {
 	To    string // 3 tenants to …
 	Would string // of a dry run: … https://tenant.example
-	Could string // of a dry run: 3 …, whom nothing stops
+	Done  string // of a dry run: 3 can be …; of a failure: not …
 	Did   string // 3 …; "" where the outcome's own word says it
+	Seen  string // as Did, on the page of --report; "" where that is the same
 }
+
+// Prints is what a command prints for people about a tenant.
+type Prints int
+
+// What commands print.
+const (
+	PrintsOutcome  Prints = iota // what became of it; the peers, if not all is well
+	PrintsLinks                  // the same, and the peers in any case
+	PrintsStored                 // what its database has
+	PrintsFindings               // what is wrong with it
+	PrintsState                  // a state of the Monitoring Plugins, whose exit codes it has, too
+)
 
 // Commands are all, the one without a word first.
 var Commands = []Command{
 	{
-		Name: Renew, Does: "renew the key and prove it", Changes: true,
-		Words: Words{To: "renew", Would: "would renew", Could: "can be renewed"},
+		Name: Renew, Does: "renew the key and prove it", Changes: true, MakesKey: true, Good: rotate.Renewed, exits: exitsOfChange,
+		Words: Words{To: "renew", Would: "would renew", Done: "renewed"},
 		One:   func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.Run(ctx) },
 		Plan:  func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.Plan(ctx) },
 		Many:  runOrPlan,
 	},
 	{
-		Name: Push, Does: "distribute the key that is stored, and renew nothing", Changes: true,
-		Words: Words{To: "push", Would: "would push the key of", Could: "can be pushed"},
+		Name: Push, Does: "distribute the key that is stored, and renew nothing", Changes: true, Good: rotate.Kept, exits: exitsOfChange,
+		Words: Words{To: "push", Would: "would push the key of", Done: "pushed"},
 		One:   func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.Distribute(ctx) },
 		Plan: func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport {
 			return r.PlanDistribute(ctx)
 		},
-		Many: runOrPlan,
+		Many: func(a *rotate.Array, ctx context.Context, o Options) int {
+			a.PushOnly = true
+			return runOrPlan(a, ctx, o)
+		},
 	},
 	{
-		Name: Rollback, Does: "make the newest retired key current again, then push and prove it", Changes: true,
-		Words: Words{To: "roll back", Would: "would roll back", Could: "can be rolled back", Did: "rolled back"},
+		Name: Rollback, Does: "make the newest retired key current again, then push and prove it", Changes: true, Asks: true, Good: rotate.Renewed, exits: exitsOfChange,
+		Words: Words{To: "roll back", Would: "would roll back", Done: "rolled back", Did: "rolled back"},
 		One:   func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.RollBack(ctx) },
 		Plan: func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport {
 			return r.PlanRollBack(ctx)
 		},
-		Many: runOrPlan,
+		Many: func(a *rotate.Array, ctx context.Context, o Options) int {
+			a.RollBack = true
+			return runOrPlan(a, ctx, o)
+		},
 	},
 	{
-		Name: Verify, Does: "prove every link by sealed calls, both ways where possible; writes nothing",
+		Name: Verify, Does: "prove every link by sealed calls, both ways where possible; writes nothing", Prints: PrintsLinks, Good: rotate.Kept, exits: exitsOfLook,
 		Words: Words{To: "verify", Did: "verified"},
 		One:   func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.Verify(ctx) },
 		Many:  func(a *rotate.Array, ctx context.Context, _ Options) int { return a.Survey(ctx, rotate.SurveyVerify) },
 	},
 	{
-		Name: Status, Does: "show key, history and peers as the database has them; writes nothing",
-		Words: Words{To: "look at", Did: "read"},
+		Name: Status, Does: "show key, history and peers as the database has them; writes nothing", Prints: PrintsStored, Good: rotate.Kept, exits: exitsOfLook,
+		Words: Words{To: "look at", Did: "read", Seen: "looked at"},
 		One: func(r *rotate.Renewal, ctx context.Context, o Options) rotate.TenantReport {
 			return r.Status(ctx, o.Live)
 		},
@@ -93,21 +115,21 @@ var Commands = []Command{
 		},
 	},
 	{
-		Name: Check, Does: "verify for Nagios and Icinga: one line, performance data, exit 0 to 3; writes nothing",
-		Words: Words{To: "check"},
+		Name: Check, Does: "verify for Nagios and Icinga: one line, performance data, exit 0 to 3; writes nothing", Prints: PrintsState, Good: rotate.Kept, exits: exitsOfCheck,
+		Words: Words{To: "check", Seen: "looked at"},
 		One:   func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.Verify(ctx) },
 		Many:  func(a *rotate.Array, ctx context.Context, _ Options) int { return a.Survey(ctx, rotate.SurveyVerify) },
 	},
 	{
-		Name: Doctor, Does: "find what is wrong, and say what to do; writes nothing",
-		Words: Words{To: "examine", Did: "examined"},
+		Name: Doctor, Does: "find what is wrong, and say what to do; writes nothing", Prints: PrintsFindings, Good: rotate.Kept, exits: exitsOfLook,
+		Words: Words{To: "examine", Did: "examined", Seen: "diagnosed"},
 		One:   func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.Diagnose(ctx) },
 		Many:  func(a *rotate.Array, ctx context.Context, _ Options) int { return a.Survey(ctx, rotate.SurveyDoctor) },
 	},
 }
 
-// row is the command of that name; the first where there is none.
-func (n Name) row() Command {
+// Row is the command of that name; the first if there is none.
+func (n Name) Row() Command {
 	for _, c := range Commands {
 		if c.Name == n {
 			return c
@@ -116,19 +138,24 @@ func (n Name) row() Command {
 	return Commands[0]
 }
 
-// Changes tells whether the command may write.
-func (n Name) Changes() bool { return n.row().Changes }
-
-// Good is the outcome of a tenant with which the command has done its work.
-func (n Name) Good() rotate.Outcome {
-	if n == Renew || n == Rollback {
-		return rotate.Renewed
+// joined are names as one text.
+func joined(names []Name, separator string) string {
+	words := make([]string, len(names))
+	for i, n := range names {
+		words[i] = string(n)
 	}
-	return rotate.Kept
+	return strings.Join(words, separator)
 }
 
-// Words say what the command does.
-func (n Name) Words() Words { return n.row().Words }
+// namesOf are the commands that are so.
+func namesOf(so func(Command) bool) (names []Name) {
+	for _, c := range Commands {
+		if so(c) {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
 
 func runOrPlan(a *rotate.Array, ctx context.Context, o Options) int {
 	if o.DryRun {
@@ -158,15 +185,11 @@ func (c Command) Line() string {
 }
 
 // Writes tells whether the run may write: then it must not read what a replica has.
-func (o Options) Writes() bool { return o.Command.Changes() && !o.DryRun }
+func (o Options) Writes() bool { return o.Command.Row().Changes && !o.DryRun }
 
 // strayWord explains a word that is no option.
 func strayWord(cmd Command, words []string) error {
-	var names []string
-	for _, c := range Commands[1:] {
-		names = append(names, string(c.Name))
-	}
-	hint := "the commands are " + strings.Join(names, ", ") + ", and every option starts with --; see renew_mnetkeys --help"
+	hint := "the commands are " + strings.Join(commandWords(), ", ") + ", and every option starts with --; see renew_mnetkeys --help"
 	isCommand := slices.ContainsFunc(Commands, func(c Command) bool { return string(c.Name) == words[0] })
 	switch {
 	case isCommand && words[0] == string(Commands[0].Name):
@@ -187,22 +210,11 @@ func usageProblem(cmd Command, err error) error {
 	problem := err.Error()
 	hint := "see " + cmd.Line() + " --help"
 	if _, name, ok := strings.Cut(problem, "flag provided but not defined: -"); ok {
-		for _, o := range optionTable() {
-			if slices.Contains(o.flag.Names(), strings.TrimLeft(name, "-")) {
-				hint = fmt.Sprintf("it is an option of %s; see renew_mnetkeys --help", o.takers())
+		for _, o := range allOptions() {
+			if slices.Contains(o.names(), strings.TrimLeft(name, "-")) {
+				hint = fmt.Sprintf("it is an option of %s; see renew_mnetkeys --help", o.takers(", "))
 			}
 		}
 	}
 	return &UsageError{Problem: problem, Advice: hint}
 }
-
-// knownVariables are the options of all commands, as the environment names them.
-func knownVariables() map[string]bool {
-	known := map[string]bool{}
-	for _, o := range optionTable() {
-		known[variable(o.flag.Names()[0])] = true
-	}
-	return known
-}
-
-var _ cli.Generic = (*renewBefore)(nil)

@@ -8,19 +8,19 @@ import (
 // bashCompletion needs bash 4, and not the package bash-completion.
 func bashCompletion() string {
 	var files, free, words, options []string
-	for _, g := range groups() {
+	for _, g := range optionsByTakers() {
 		var typed []string
-		for _, c := range g.options {
-			name := "--" + c.long
+		for _, o := range g.options {
+			name := "--" + o.name
 			switch {
-			case c.file:
-				files = append(files, c.flags()...)
-			case len(c.words) > 0:
-				words = append(words, fmt.Sprintf("    %s) words='%s' ;;\n", strings.Join(c.flags(), " | "), strings.Join(c.words, " ")))
-			case c.value != "":
-				free = append(free, c.flags()...)
+			case o.isFile():
+				files = append(files, o.flags()...)
+			case len(o.words) > 0:
+				words = append(words, fmt.Sprintf("    %s) words='%s' ;;\n", strings.Join(o.flags(), " | "), strings.Join(o.words, " ")))
+			case !o.isSwitch():
+				free = append(free, o.flags()...)
 			}
-			if c.value != "" {
+			if !o.isSwitch() {
 				name += "="
 			}
 			typed = append(typed, name)
@@ -28,7 +28,7 @@ func bashCompletion() string {
 		if g.of == nil {
 			options = append(options, fmt.Sprintf("            words='%s'\n            case $command in\n", strings.Join(typed, " ")))
 		} else {
-			options = append(options, fmt.Sprintf("            %s) words+=' %s' ;;&\n", strings.Join(g.of, " | "), strings.Join(typed, " ")))
+			options = append(options, fmt.Sprintf("            %s) words+=' %s' ;;&\n", joined(g.of, " | "), strings.Join(typed, " ")))
 		}
 	}
 	return strings.NewReplacer(

@@ -1,10 +1,9 @@
 package cmdline
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
-
-	"github.com/urfave/cli/v2"
 )
 
 // sampleOptionFile is a file for --options in which every option is commented out.
@@ -12,48 +11,23 @@ import (
 func sampleOptionFile() string {
 	var b strings.Builder
 	b.WriteString(sampleHead)
-	for _, s := range sections {
-		fmt.Fprintf(&b, "\n# --- %s ---\n", s)
-		for _, o := range optionTable() {
-			name := o.flag.Names()[0]
-			if o.section != s || name == "options" {
-				continue
+	for _, g := range groups {
+		fmt.Fprintf(&b, "\n# --- %s ---\n", g.title)
+		for _, o := range g.options {
+			if o.name != "options" { // which it cannot name itself
+				fmt.Fprintf(&b, "\n# %s\n#%s = %s\n", o.doesForTakers(), o.name, o.sample())
 			}
-			fmt.Fprintf(&b, "\n# %s\n#%s = %s\n", manUsage(o), name, exampleValue(o.flag))
 		}
 	}
 	return b.String()
 }
 
-// exampleValue is the default of an option, where that is a value one could write.
-func exampleValue(f cli.Flag) string {
-	doc, name := f.(cli.DocGenerationFlag), f.Names()[0]
-	if !doc.TakesValue() {
+// sample is a value of the option that one could write: its preset, unless that is none.
+func (o *option) sample() string {
+	if o.isSwitch() {
 		return "true"
 	}
-	if example, ok := map[string]string{
-		"host":            "https://tenant.example.org",
-		"config":          "/var/www/moodle/config.php",
-		"cfg":             "dbhost=db.example.org",
-		"match":           "https://*.example.org",
-		"exclude":         "https://old.example.org",
-		"shard":           "0/4",
-		"max-failures":    "5",
-		"bindhost":        "https://peer.example.org",
-		"random-delay":    "30m",
-		"days":            "28",
-		"node":            "127.0.0.1",
-		"pre-hook":        "/usr/bin/true",
-		"php":             "/usr/bin/php8.2",
-		"cache-hook":      "php /var/www/moodle/admin/cli/purge_caches.php",
-		"post-hook":       "/usr/bin/true",
-		"ca-file":         "/etc/ssl/certs/ca-certificates.crt",
-		"report":          "/var/www/html/mnet.html",
-		"prometheus-file": "/var/lib/prometheus/node-exporter/mnet.prom",
-	}[name]; ok {
-		return example
-	}
-	return doc.GetValue()
+	return cmp.Or(o.example, o.preset)
 }
 
 const sampleHead = `# Options of renew_mnetkeys, one a line, for all its commands and tenants. The command line and the environment win.

@@ -15,25 +15,25 @@ func fishCompletion() string {
 	for _, g := range generators() {
 		fmt.Fprintf(&b, "complete -c renew_mnetkeys -n '__renew_mnetkeys_of generate' -a %s -d %s\n", g.word, fishQuoted(g.what))
 	}
-	for _, c := range completions() {
+	for _, o := range completedOptions() {
 		b.WriteString("complete -c renew_mnetkeys")
-		of := c.of
-		if of == nil {
-			of = append([]string{"renew"}, commandWords()...)
+		of := o.takers(" ")
+		if of == "" {
+			of = "renew " + strings.Join(commandWords(), " ")
 		}
-		fmt.Fprintf(&b, " -n '__renew_mnetkeys_of %s' -l %s", strings.Join(of, " "), c.long)
-		if c.short != "" {
-			b.WriteString(" -s " + c.short)
+		fmt.Fprintf(&b, " -n '__renew_mnetkeys_of %s' -l %s", of, o.name)
+		if o.short != "" {
+			b.WriteString(" -s " + o.short)
 		}
 		switch {
-		case c.file:
+		case o.isFile():
 			b.WriteString(" -rF")
-		case len(c.words) > 0:
-			b.WriteString(" -xa " + fishQuoted(strings.Join(c.words, " ")))
-		case c.value != "":
+		case len(o.words) > 0:
+			b.WriteString(" -xa " + fishQuoted(strings.Join(o.words, " ")))
+		case !o.isSwitch():
 			b.WriteString(" -x")
 		}
-		fmt.Fprintf(&b, " -d %s\n", fishQuoted(c.does))
+		fmt.Fprintf(&b, " -d %s\n", fishQuoted(o.does()))
 	}
 	return b.String()
 }

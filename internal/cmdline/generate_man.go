@@ -2,6 +2,7 @@ package cmdline
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -18,12 +19,10 @@ func manPage() string {
 	}
 	tagged(&b, roffBold("generate"), generateDoes)
 	b.WriteString(".SH OPTIONS\nOptions are written \\fB\\-\\-k=v\\fR or \\fB\\-\\-k v\\fR. " + roff("DURATION is written as 90s, 36h or 7d.") + "\n")
-	for _, s := range sections {
-		fmt.Fprintf(&b, ".SS %s\n", roffQuoted(string(s)))
-		for _, o := range optionTable() {
-			if o.section == s {
-				tagged(&b, manOption(o), manUsage(o))
-			}
+	for _, g := range groups {
+		fmt.Fprintf(&b, ".SS %s\n", roffQuoted(g.title))
+		for _, o := range g.options {
+			tagged(&b, manOption(o), o.doesForTakers())
 		}
 	}
 	b.WriteString(".SS \"This program\"\n")
@@ -35,25 +34,24 @@ func manPage() string {
 }
 
 // manOption is how an option is written: bold as typed, its value in italics.
-func manOption(o option) string {
-	name, value, takesValue := strings.Cut(strings.TrimSpace(optionLine(o.flag)[0]), "=")
-	names := strings.Split(name, ", ")
-	for i := range names {
-		names[i] = roffBold(names[i])
+func manOption(o *option) string {
+	var names []string
+	for _, flag := range slices.Backward(o.flags()) { // the short name comes first
+		names = append(names, roffBold(flag))
 	}
 	tag := strings.Join(names, ", ")
-	if takesValue {
-		tag += `=\fI` + roff(value) + `\fR`
+	if !o.isSwitch() {
+		tag += `=\fI` + roff(o.arg) + `\fR`
 	}
 	return tag
 }
 
-func manUsage(o option) string {
-	usage := optionLine(o.flag)[1]
+// doesForTakers is what an option does, and the commands that take it.
+func (o *option) doesForTakers() string {
 	if o.of == nil {
-		return usage
+		return o.does()
 	}
-	return usage + " [" + o.takers() + "]"
+	return o.does() + " [" + o.takers(", ") + "]"
 }
 
 // manExits has the exit codes of the commands that write, of those that look, and
@@ -61,18 +59,12 @@ func manUsage(o option) string {
 func manExits(b *strings.Builder) {
 	b.WriteString(".SH \"EXIT STATUS\"\n")
 	for _, first := range Commands {
-		codes := exitCodes(first)
-		var same []string
-		for _, c := range Commands {
-			if exitCodes(c) == codes {
-				same = append(same, string(c.Name))
-			}
-		}
-		if same[0] != string(first.Name) {
+		same := namesOf(func(c Command) bool { return c.exits == first.exits })
+		if same[0] != first.Name {
 			continue
 		}
-		fmt.Fprintf(b, ".SS %s\n", roffQuoted("Of "+strings.Join(same, ", ")))
-		for line := range strings.Lines(codes) {
+		fmt.Fprintf(b, ".SS %s\n", roffQuoted("Of "+joined(same, ", ")))
+		for line := range strings.Lines(first.exits) {
 			code, means, _ := strings.Cut(strings.TrimSpace(line), "  ")
 			tagged(b, roffBold(code), means)
 		}

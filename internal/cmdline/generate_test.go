@@ -26,18 +26,18 @@ func TestManHasNothingToSayOfThePage(t *testing.T) {
 		}
 	}
 	words := strings.Join(strings.Fields(shown), " ")
-	for _, c := range completions() {
-		for _, flag := range c.flags() {
+	for _, o := range completedOptions() {
+		for _, flag := range o.flags() {
 			if !regexp.MustCompile(`(?m)^ +(-\w, )?` + flag + `\b`).MatchString(shown) {
 				t.Errorf("the page lacks %s", flag)
 			}
 		}
-		if !strings.Contains(words, strings.Join(strings.Fields(c.does), " ")) {
-			t.Errorf("the page does not say of --%s: %s", c.long, c.does)
+		if !strings.Contains(words, strings.Join(strings.Fields(o.does()), " ")) {
+			t.Errorf("the page does not say of --%s: %s", o.name, o.does())
 		}
 	}
 	for _, cmd := range Commands {
-		for line := range strings.Lines(exitCodes(cmd)) {
+		for line := range strings.Lines(cmd.exits) {
 			if _, means, _ := strings.Cut(strings.TrimSpace(line), "  "); !strings.Contains(words, means) {
 				t.Errorf("the page does not say %q, which is an exit code of %s", means, cmd.Name)
 			}
@@ -84,35 +84,35 @@ func asRead(cmd Command, args ...string) error {
 }
 
 // partners are the options that others go with.
-func partners(o option) []string {
-	if needs := o.needs(); needs != "" {
-		return []string{"--" + needs}
+func partners(o *option) []string {
+	if o.needs != "" {
+		return []string{"--" + o.needs}
 	}
 	return nil
 }
 
-func commandThatTakes(t *testing.T, o option) Command {
+func commandThatTakes(t *testing.T, o *option) Command {
 	t.Helper()
 	for _, cmd := range Commands {
-		if o.takes(cmd.Name) {
+		if o.takenBy(cmd.Name) {
 			return cmd
 		}
 	}
-	t.Fatalf("no command takes --%s", o.flag.Names()[0])
+	t.Fatalf("no command takes --%s", o.name)
 	return Command{}
 }
 
 func TestEveryValueThatIsCompletedIsAccepted(t *testing.T) {
 	seen := 0
-	for _, o := range optionTable() {
-		name, usage := o.flag.Names()[0], optionLine(o.flag)
-		for _, word := range enumerated(name) {
+	for _, o := range allOptions() {
+		written, does := o.line()
+		for _, word := range o.words {
 			seen++
-			if !strings.Contains(strings.Join(usage[:], " "), strings.TrimSuffix(word, "1")) {
-				t.Errorf("%s: --help does not name %s", usage, word)
+			if !strings.Contains(written+" "+does, strings.TrimSuffix(word, "1")) {
+				t.Errorf("%s: --help does not name %s", written, word)
 			}
-			if err := asRead(commandThatTakes(t, o), append(partners(o), "--"+name+"="+word)...); err != nil {
-				t.Errorf("--%s=%s: %v", name, word, err)
+			if err := asRead(commandThatTakes(t, o), append(partners(o), "--"+o.name+"="+word)...); err != nil {
+				t.Errorf("--%s=%s: %v", o.name, word, err)
 			}
 		}
 	}
@@ -131,8 +131,8 @@ func TestEveryLineOfTheSampleIsAcceptedWhenItIsUncommented(t *testing.T) {
 		name, _, _ := strings.Cut(line[1], " = ")
 		lines[name] = line[1]
 	}
-	for _, o := range optionTable() {
-		name := o.flag.Names()[0]
+	for _, o := range allOptions() {
+		name := o.name
 		if name == "options" {
 			continue // it cannot name itself
 		}

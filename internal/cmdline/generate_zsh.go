@@ -12,13 +12,13 @@ func zshCompletion() string {
 		fmt.Fprintf(&commands, "    %s\n", zshQuoted(string(c.Name)+":"+c.Does))
 	}
 	fmt.Fprintf(&commands, "    %s\n", zshQuoted("generate:"+generateDoes))
-	for _, g := range groups() {
+	for _, g := range optionsByTakers() {
 		if g.of != nil {
-			fmt.Fprintf(&options, "  case $command in %s)\n", strings.Join(g.of, "|"))
+			fmt.Fprintf(&options, "  case $command in %s)\n", joined(g.of, "|"))
 		}
 		options.WriteString("  options+=(\n")
-		for _, c := range g.options {
-			fmt.Fprintf(&options, "    %s\n", zshSpec(c))
+		for _, o := range g.options {
+			fmt.Fprintf(&options, "    %s\n", zshSpec(o))
 		}
 		options.WriteString("  )\n")
 		if g.of != nil {
@@ -30,25 +30,25 @@ func zshCompletion() string {
 }
 
 // zshSpec gives an option as _arguments wants it: (excluded)names[sentence]:value:action.
-func zshSpec(c completion) string {
-	sentence := "[" + strings.NewReplacer(`\`, `\\`, "[", `\[`, "]", `\]`).Replace(c.does) + "]"
-	long, short := "--"+c.long, "-"+c.short
-	if c.value != "" {
+func zshSpec(o *option) string {
+	sentence := "[" + strings.NewReplacer(`\`, `\\`, "[", `\[`, "]", `\]`).Replace(o.does()) + "]"
+	long, short := "--"+o.name, "-"+o.short
+	if !o.isSwitch() {
 		action := " "
 		switch {
-		case c.file:
+		case o.isFile():
 			action = "_files"
-		case len(c.words) > 0:
-			action = "(" + strings.Join(c.words, " ") + ")"
+		case len(o.words) > 0:
+			action = "(" + strings.Join(o.words, " ") + ")"
 		}
-		sentence += ":" + strings.ReplaceAll(c.value, ":", `\:`) + ":" + action
+		sentence += ":" + strings.ReplaceAll(o.arg, ":", `\:`) + ":" + action
 		long, short = long+"=", short+"+"
 	}
-	repeats, excluded := "", "("+strings.Join(c.flags(), " ")+")"
-	if c.repeats {
+	repeats, excluded := "", "("+strings.Join(o.flags(), " ")+")"
+	if o.repeats {
 		repeats, excluded = "*", ""
 	}
-	if c.short == "" {
+	if o.short == "" {
 		return zshQuoted(repeats + long + sentence)
 	}
 	return fmt.Sprintf("'%s%s'{%s,%s}%s", excluded, repeats, short, long, zshQuoted(sentence))

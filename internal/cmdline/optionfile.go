@@ -6,80 +6,77 @@ import (
 	"io/fs"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
-
-	"github.com/urfave/cli/v2"
 )
-
-// defaultOptionFile is read where it exists.
-const defaultOptionFile = "/etc/renew_mnetkeys.conf"
 
 // fileOption is a line of the file of options.
 type fileOption struct {
-	name, value string
-	line        int
+	*option // nil if there is none of that name
+	written string
+	value   string
+	line    int
 }
 
-// readOptionFile sets what the file of options says and neither the command line
-// nor the environment does. One file serves all runs: it may have options of other
-// commands, of an array where one tenant is asked for, and what else contradicts
-// the command line or the environment. Those are passed over.
-func readOptionFile(cmd Command, c *cli.Context) error {
-	path := c.String("options")
+// readFile sets what the file of options says and neither the command line nor the
+// environment does. One file serves all runs: it may have options of other commands, of
+// an array where one tenant is asked for, and what else contradicts the command line or
+// the environment. Those are passed over.
+func (all settings) readFile() error {
+	file := all.named("options")
+	path := file.String()
 	if path == "" {
-		return nil // an error that readOptions names
+		return nil // an error once it is set
 	}
 	lines, err := parseOptionFile(path)
-	if errors.Is(err, fs.ErrNotExist) && !c.IsSet("options") {
+	if errors.Is(err, fs.ErrNotExist) && !file.IsSet() {
 		return nil
 	}
 	if err != nil {
 		return &UsageError{Problem: "--options: " + err.Error()}
 	}
-	given := map[string]bool{}
-	for _, o := range optionTable() {
-		name := o.flag.Names()[0]
-		given[name] = o.takes(cmd.Name) && c.IsSet(name)
-	}
-	inEffect := func(name string) bool {
-		at := slices.IndexFunc(lines, func(l fileOption) bool { return l.name == name })
-		return given[name] && c.Bool(name) || !given[name] && at >= 0 && !lines[at].contradicts(c, given) && switchedOn(lines, name)
-	}
+	var taken []fileOption
 	for _, l := range lines {
-		o, known := optionNamed(l.name)
-		if !known || l.name == "options" {
-			return &UsageError{Problem: fmt.Sprintf("%s:%d: %q is no option", path, l.line, l.name), Advice: "the names are those of renew_mnetkeys --help, without the dashes"}
+		if l.option == nil || l.name == "options" {
+			return &UsageError{Problem: fmt.Sprintf("%s:%d: %q is no option", path, l.line, l.written), Advice: "the names are those of renew_mnetkeys --help, without the dashes"}
 		}
-		if !o.takes(cmd.Name) || given[l.name] || l.contradicts(c, given) || o.needs() != "" && !inEffect(o.needs()) {
+		s := all.named(l.name)
+		if s == nil || s.IsSet() || all.contradict(l) || s.needs != "" && !all.onWith(lines, s.needs) {
 			continue
 		}
-		if err := c.Set(l.name, l.value); err != nil {
-			return &UsageError{Problem: fmt.Sprintf("%s:%d: %s: %v", path, l.line, l.name, err)}
-		}
+		taken = append(taken, l)
+	}
+	for _, l := range taken {
+		s := all.named(l.name)
+		s.given = append(s.given, given{l.value, origin{file: path, line: l.line}})
 	}
 	return nil
 }
 
-// switchedOn tells whether the last line of a switch switches it on.
-func switchedOn(lines []fileOption, name string) bool {
-	on := false
-	for _, l := range lines {
-		if l.name == name {
-			on, _ = strconv.ParseBool(l.value) // what is neither is refused later
-		}
-	}
-	return on
+// contradict tells whether a line of the file contradicts what is given already.
+func (all settings) contradict(l fileOption) bool {
+	return slices.ContainsFunc(all, func(s *setting) bool {
+		return s.IsSet() && (l.contradicts(l.value, s.option, s.String()) != nil || s.contradicts(s.String(), l.option, l.value) != nil)
+	})
 }
 
-func optionNamed(name string) (option, bool) {
-	for _, o := range optionTable() {
-		if o.flag.Names()[0] == name {
-			return o, true
-		}
+// onWith tells whether a switch is on, by what is given or else by its last line of the
+// file, if none of its lines is passed over.
+func (all settings) onWith(lines []fileOption, name string) bool {
+	if all.named(name).IsSet() {
+		return all.on(name)
 	}
-	return option{}, false
+	on := false
+	for _, l := range lines {
+		if l.option == nil || l.name != name {
+			continue
+		}
+		if all.contradict(l) {
+			return false
+		}
+		on = l.inEffect(l.value)
+	}
+	return on
 }
 
 // readTrusted reads a file that may name a hook for us to run: one that everybody
@@ -128,18 +125,18 @@ func parseOptionFile(path string) ([]fileOption, error) {
 		}
 		name, value, ok := strings.Cut(line, "=")
 		name, value = strings.TrimLeft(strings.TrimSpace(name), "-"), strings.TrimSpace(value)
-		o, _ := optionNamed(name)
-		switch _, isSwitch := o.flag.(*cli.BoolFlag); {
+		o := optionNamed(name)
+		switch isSwitch := o != nil && o.isSwitch(); {
 		case isSwitch && !ok:
 			value = "true"
 		case isSwitch && switches[strings.ToLower(value)] == "":
 			return nil, fmt.Errorf("%s:%d: %s: expected yes, no, on, off, true, false, 1 or 0", path, i+1, name)
 		case isSwitch:
 			value = switches[strings.ToLower(value)]
-		case o.flag != nil && value == "":
+		case o != nil && value == "":
 			return nil, fmt.Errorf("%s:%d: %s: expected a value", path, i+1, name)
 		}
-		lines = append(lines, fileOption{name, value, i + 1})
+		lines = append(lines, fileOption{o, name, value, i + 1})
 	}
 	return lines, nil
 }

@@ -3,4 +3,7 @@
 package cmdline
 
 // The thousand runs of a kill sweep make small keys.
-func init() { keySizes = append(keySizes, 1024) }
+func init() {
+	bits := optionNamed("key-bits")
+	bits.words = append(bits.words, "1024")
+}

@@ -44,7 +44,7 @@ func NewArray(out *Printer) *Array {
 	if out.Options.JSON {
 		a.json = &jsonStream{w: out.stdout, head: out.Document(0, nil)}
 	}
-	if out.Options.Command == cmdline.Check {
+	if out.Options.Command.Row().Prints == cmdline.PrintsState {
 		a.check = &checkSummary{warning: out.Options.Warning, critical: out.Options.Critical, now: out.Started}
 	}
 	return a
@@ -53,7 +53,7 @@ func NewArray(out *Printer) *Array {
 // Begin tells what is going to be done.
 func (a *Array) Begin(selected, members int) {
 	a.tenants, a.phaseStarted = selected, time.Now()
-	a.say("%d tenants to %s, in an array of %d sites", selected, a.Options.Command.Words().To, members)
+	a.say("%d tenants to %s, in an array of %d sites", selected, a.Options.Command.Row().To, members)
 }
 
 // say writes a line for people that is no result: nothing for scripts. A job that
@@ -145,7 +145,7 @@ func (a *Array) Tenant(r rotate.TenantReport) {
 // note keeps what is to be said of a tenant that did not fail.
 func (a *Array) note(r rotate.TenantReport) {
 	switch {
-	case a.Options.Command == cmdline.Status && r.Err == nil:
+	case a.Options.Command.Row().Prints == cmdline.PrintsStored && r.Err == nil:
 		a.notes = append(a.notes, statusLine(r, a.Started))
 	case len(r.Findings) > 0:
 		a.notes = append(a.notes, renderFindings(r, a.paint))
@@ -215,7 +215,7 @@ func (a *Array) summary() string {
 	case a.Options.DryRun:
 		b.WriteString("; dry run: nothing was changed")
 	case a.tenants == 0: // a shard may be empty
-	case a.Options.Command == cmdline.Status && !a.Options.Live:
+	case a.Options.Command.Row().Prints == cmdline.PrintsStored && !a.Options.Live:
 		fmt.Fprintf(&b, "; %d links", a.total)
 	case a.byRow > 0:
 		fmt.Fprintf(&b, "; %d of %d links proven (%d by database)", a.proven, a.total, a.byRow)
@@ -229,14 +229,14 @@ func (a *Array) summary() string {
 // outcomeSummary counts the outcomes, in the words of the command.
 func (a *Array) outcomeSummary() string {
 	var parts []string
-	words := a.Options.Command.Words()
+	command := a.Options.Command.Row()
 	for _, o := range []rotate.Outcome{rotate.Renewed, rotate.Kept, rotate.Undone, rotate.Failed} {
 		word := string(o)
 		switch {
 		case a.Options.DryRun && o == rotate.Kept:
-			word = words.Could
-		case words.Did != "" && o == a.Options.Command.Good():
-			word = words.Did
+			word = "can be " + command.Done
+		case command.Did != "" && o == command.Good:
+			word = command.Did
 		}
 		n := a.outcomes[o]
 		if o == rotate.Kept {

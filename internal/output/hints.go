@@ -23,7 +23,7 @@ func (out *Printer) advise(r *rotate.TenantReport) {
 	r.Hint = out.hint(r.Hint, r.Wwwroot)
 	for i := range r.Peers {
 		if p := &r.Peers[i]; p.Next == "" {
-			p.Next = r.NextStep(*p, out.Options.Command.Changes())
+			p.Next = r.NextStep(*p, out.Options.Command.Row().Changes)
 		}
 		r.Peers[i].Next = out.hint(r.Peers[i].Next, r.Wwwroot)
 	}
@@ -39,7 +39,7 @@ func (out *Printer) hintOf(r rotate.TenantReport) string {
 	var own *rotate.OwnSiteError
 	hint := rotate.HintOf(r.Err)
 	switch {
-	case errors.As(r.Err, &own) && !out.Options.Command.Changes():
+	case errors.As(r.Err, &own) && !out.Options.Command.Row().Changes:
 		return rotate.SelfFailed.NextStep()
 	case r.Exit != rotate.ExitOwnSite && errors.As(r.Err, &sig):
 		return interruptedHint(out.Options)
@@ -51,7 +51,7 @@ func (out *Printer) hintOf(r rotate.TenantReport) string {
 
 // interruptedHint is what to do after a run that a signal has ended.
 func interruptedHint(o cmdline.Options) string {
-	if !o.Command.Changes() || o.DryRun {
+	if !o.Command.Row().Changes || o.DryRun {
 		return "nothing was changed: start it again at any time"
 	}
 	push := "run: renew_mnetkeys push"

@@ -77,7 +77,7 @@ func (out *Printer) Progress(done, total int) {
 func (out *Printer) Print(report rotate.TenantReport, code int) int {
 	out.advise(&report)
 	out.Sinks.add(report)
-	if out.Options.Command == cmdline.Check {
+	if out.Options.Command.Row().Prints == cmdline.PrintsState {
 		sum := &checkSummary{warning: out.Options.Warning, critical: out.Options.Critical, now: out.Started}
 		sum.add(report)
 		code = sum.close(out)
@@ -131,13 +131,14 @@ func (out *Printer) render(report rotate.TenantReport, code int) string {
 	}
 	// Of a tenant that could not be read there is nothing to show but that.
 	read := report.Outcome != rotate.Failed
+	prints := out.Options.Command.Row().Prints
 	switch {
-	case out.Options.Command == cmdline.Status && read:
+	case prints == cmdline.PrintsStored && read:
 		return renderStatus(report, out.Started, out.paint)
-	case out.Options.Command == cmdline.Doctor && (read || len(report.Findings) > 0):
+	case prints == cmdline.PrintsFindings && (read || len(report.Findings) > 0):
 		return renderFindings(report, out.paint)
 	}
-	whole := out.Terminal || code != rotate.ExitOK || out.Options.DryRun || out.Options.Command == cmdline.Verify
+	whole := out.Terminal || code != rotate.ExitOK || out.Options.DryRun || prints == cmdline.PrintsLinks
 	return renderText(report, whole, out.Options, out.paint)
 }
 

@@ -50,7 +50,7 @@ func (r *Results) code(command cmdline.Name, code int) int {
 	switch {
 	case r.lost == nil:
 		return code
-	case command == cmdline.Check:
+	case command.Row().Prints == cmdline.PrintsState:
 		return int(Unknown)
 	case code == rotate.ExitOK:
 		return rotate.ExitPeers

@@ -32,13 +32,14 @@ func renderText(r rotate.TenantReport, whole bool, o cmdline.Options, paint func
 // outcomeWords say what a command did, or would do, where the outcome's own word
 // would be taken for something else.
 func outcomeWords(r rotate.TenantReport, o cmdline.Options) string {
+	command := o.Command.Row()
 	switch {
 	case o.DryRun && r.Outcome == rotate.Kept && r.NotDue:
 		return "would keep the key of"
 	case o.DryRun && r.Outcome == rotate.Kept:
-		return o.Command.Words().Would
-	case (o.Command == cmdline.Rollback || o.Command == cmdline.Verify) && r.Outcome == o.Command.Good():
-		return o.Command.Words().Did
+		return command.Would
+	case command.Did != "" && r.Outcome == command.Good:
+		return command.Did
 	}
 	return string(r.Outcome)
 }

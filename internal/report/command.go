@@ -2,64 +2,59 @@ package report
 
 import (
 	"fmt"
-	"slices"
 
 	"renew_mnetkeys/internal/printable"
 	"renew_mnetkeys/rotate"
 )
 
-// manner is what the words of the page depend on: what the command does, and whether it was only tried.
-type manner struct {
-	command string
-	dryRun  bool
-}
-
-// reads tells the commands that change nothing: what they keep says nothing about a key.
-func (m manner) reads() bool {
-	return slices.Contains([]string{"verify", "status", "doctor", "check"}, m.command)
+// mode is what the words of the page depend on: what the command does, and whether it was only tried.
+type mode struct {
+	Command
+	dryRun bool
 }
 
 // said is a tenant's outcome as the headline says it: a dry run keeps every key, and what matters is what it could do.
-func (m manner) said(r rotate.TenantReport) string {
+func (m mode) said(r rotate.TenantReport) string {
 	switch {
-	case r.Outcome == rotate.Renewed && m.command == "rollback":
-		return "rolled back"
-	case r.Outcome != rotate.Kept:
-		return printable.Line(string(r.Outcome), 0)
-	case m.command == "verify":
-		return "verified"
-	case m.command == "doctor":
-		return "diagnosed"
-	case m.reads():
-		return "looked at"
-	case m.dryRun && r.NotDue:
+	case m.dryRun && r.Outcome == rotate.Kept && r.NotDue:
 		return "is not due"
-	case m.dryRun && m.command == "push":
-		return "can be pushed"
-	case m.dryRun && m.command == "rollback":
-		return "can be rolled back"
-	case m.dryRun:
-		return "can be renewed"
+	case m.dryRun && r.Outcome == rotate.Kept:
+		return "can be " + m.Done
+	case m.Did != "" && r.Outcome == m.Good:
+		return m.Did
 	}
-	return string(rotate.Kept)
+	return printable.Line(string(r.Outcome), 0)
 }
 
-// kept is what that outcome means.
-func (m manner) kept() string {
+// renewed, kept and failed are what these outcomes mean.
+func (m mode) renewed() string {
+	if m.MakesKey {
+		return "the new key is stored and in use"
+	}
+	return "the former key is stored and in use"
+}
+
+func (m mode) kept() string {
 	switch {
-	case m.reads():
+	case m.ReadsOnly:
 		return "it was looked at, and left as it is"
-	case m.dryRun && m.command == "push":
-		return "its key can be pushed"
-	case m.dryRun && m.command == "rollback":
-		return "can be rolled back"
-	case m.dryRun:
+	case m.dryRun && m.MakesKey:
 		return "can be renewed, or is not due"
+	case m.dryRun:
+		return "can be " + m.Done
 	}
 	return "the key was left as it is"
 }
 
-// checkStates are the exit codes of check: those of the Monitoring Plugins, which mean something else than rotate's.
+func (m mode) failed() string {
+	what := "not " + m.Done
+	if m.ReadsOnly {
+		what = "it could not be looked at"
+	}
+	return what + ", or its own site does not use the key"
+}
+
+// checkStates are the exit codes of a command that checks.
 func checkStates() []checkState {
 	return []checkState{
 		{"OK", "", mark{Outcome: "good", Letter: "✓"}},
@@ -75,7 +70,7 @@ type checkState struct {
 }
 
 func isCheck(run Run) bool {
-	return run.Command == "check" && run.ExitCode >= 0 && run.ExitCode < len(checkStates())
+	return run.Command.Checks && run.ExitCode >= 0 && run.ExitCode < len(checkStates())
 }
 
 // verdict is how the run as a whole is marked.
@@ -97,12 +92,12 @@ func meaning(run Run, renewed bool) string {
 	if isCheck(run) {
 		return words(checkStates()[run.ExitCode].state, checkStates()[run.ExitCode].means)
 	}
-	return run.manner().exitMeaning(run.ExitCode, renewed)
+	return run.mode().exitMeaning(run.ExitCode, renewed)
 }
 
 // exitMeaning is that of one of rotate's codes.
-func (m manner) exitMeaning(code int, renewed bool) string {
-	if m.reads() {
+func (m mode) exitMeaning(code int, renewed bool) string {
+	if m.ReadsOnly {
 		switch code {
 		case rotate.ExitOK:
 			return "all is well"
@@ -139,7 +134,7 @@ func (m manner) exitMeaning(code int, renewed bool) string {
 }
 
 // next is what to do about a tenant's error. Where nothing better is known, it is what its exit code leads to.
-func (t tenant) next(m manner) string {
+func (t tenant) next(m mode) string {
 	if t.report.Hint != "" || t.report.Error == "" {
 		return t.report.Hint
 	}

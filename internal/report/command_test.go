@@ -16,24 +16,24 @@ func TestWordsAndExitCodesAreThoseOfTheCommand(t *testing.T) {
 	notDue := kept("https://a.example", 0)
 	notDue.NotDue = true
 	for name, c := range map[string]struct {
-		command string
+		command report.Command
 		dryRun  bool
 		exit    int
 		r       rotate.TenantReport
 		want    []string
 		never   string
 	}{
-		"a check that is well":           {"check", false, 0, kept("https://a.example", 0), []string{"<h1>OK: https://a.example: looked at", `header class="good"`}, "nothing due"},
-		"a check that warns":             {"check", false, 1, kept("https://a.example", 0), []string{"<h1>WARNING: https://a.example", "WARNING: the key ends soon", `header class="warn"`}, "not renewed"},
-		"a critical check":               {"check", false, 2, kept("https://a.example", 0), []string{"<h1>CRITICAL: ", `header class="bad"`, "the own site does not use it"}, "usage"},
-		"a check that knows nothing":     {"check", false, 3, kept("https://a.example", 0), []string{"<h1>UNKNOWN: ", `aria-hidden="true">?</span>`, "it could not be found out"}, "not all is proven"},
-		"a status":                       {"status", false, 0, kept("https://a.example", 0), []string{"https://a.example: looked at; 1 peer, not called.", "all is well"}, "proven, or nothing due"},
-		"a verification":                 {"verify", false, 3, kept("https://a.example", 3), []string{"https://a.example: verified", "a peer is pending or refused"}, "not all is proven"},
-		"a diagnosis":                    {"doctor", false, 1, kept("https://a.example", 1), []string{"diagnosed; 0 errors, 0 warnings, 0 notes", "Nothing was found.", "its own set-up is wrong"}, "not renewed"},
-		"a dry run of a push":            {"push", true, 0, kept("https://a.example", 0), []string{"https://a.example: can be pushed"}, "can be renewed"},
-		"a dry run of a roll back":       {"rollback", true, 0, kept("https://a.example", 0), []string{"https://a.example: can be rolled back"}, "can be renewed"},
-		"a dry run of what is not due":   {"renew", true, 0, notDue, []string{"https://a.example: is not due"}, "<h1>x"},
-		"a renewal means what it always": {"renew", false, 1, kept("https://a.example", 1), []string{"not renewed: nothing changed, or undone"}, "set-up"},
+		"a check that is well":           {check, false, 0, kept("https://a.example", 0), []string{"<h1>OK: https://a.example: looked at", `header class="good"`}, "nothing due"},
+		"a check that warns":             {check, false, 1, kept("https://a.example", 0), []string{"<h1>WARNING: https://a.example", "WARNING: the key ends soon", `header class="warn"`}, "not renewed"},
+		"a critical check":               {check, false, 2, kept("https://a.example", 0), []string{"<h1>CRITICAL: ", `header class="bad"`, "the own site does not use it"}, "usage"},
+		"a check that knows nothing":     {check, false, 3, kept("https://a.example", 0), []string{"<h1>UNKNOWN: ", `aria-hidden="true">?</span>`, "it could not be found out"}, "not all is proven"},
+		"a status":                       {status, false, 0, kept("https://a.example", 0), []string{"https://a.example: looked at; 1 peer, not called.", "all is well"}, "proven, or nothing due"},
+		"a verification":                 {verify, false, 3, kept("https://a.example", 3), []string{"https://a.example: verified", "a peer is pending or refused"}, "not all is proven"},
+		"a diagnosis":                    {doctor, false, 1, kept("https://a.example", 1), []string{"diagnosed; 0 errors, 0 warnings, 0 notes", "Nothing was found.", "its own set-up is wrong"}, "not renewed"},
+		"a dry run of a push":            {push, true, 0, kept("https://a.example", 0), []string{"https://a.example: can be pushed"}, "can be renewed"},
+		"a dry run of a roll back":       {rollback, true, 0, kept("https://a.example", 0), []string{"https://a.example: can be rolled back"}, "can be renewed"},
+		"a dry run of what is not due":   {renew, true, 0, notDue, []string{"https://a.example: is not due"}, "<h1>x"},
+		"a renewal means what it always": {renew, false, 1, kept("https://a.example", 1), []string{"not renewed: nothing changed, or undone"}, "set-up"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPage()
@@ -64,7 +64,7 @@ func TestStatusShowsWhatBothSidesHold(t *testing.T) {
 	r := kept("https://a.example", 0)
 	r.History, r.Archive = 1, []rotate.KeyReport{*lives(-27, 28)}
 	r.Peers[0].Certificate, r.Peers[0].Holds = lives(0, 28), "archived"
-	run := report.Run{Command: "status", Started: started}
+	run := report.Run{Command: status, Started: started}
 	p := newPage()
 	p.Add(r)
 	held := "its certificate a1c03f1da1c03f1d until 2026-12-20 03:04 UTC; holds a retired one of ours"
@@ -88,7 +88,7 @@ func found(wwwroot string) rotate.TenantReport {
 func TestFindingsOfOneTenantStandByTheirSeverity(t *testing.T) {
 	p := newPage()
 	p.Add(found("https://a.example"))
-	page := written(t, p, report.Run{Command: "doctor", Started: started, ExitCode: 1})
+	page := written(t, p, report.Run{Command: doctor, Started: started, ExitCode: 1})
 	contains(t, page, "diagnosed; 1 error, 1 warning, 1 note", "https://p.example\nhttps://q.example", "<b>Next:</b> check the wwwroot", "2 of 5 peers: one key")
 	_, list, _ := strings.Cut(page, `id="findings-title"`)
 	at := -1
@@ -106,7 +106,7 @@ func TestFindingsOfAnArrayStandByTheirCode(t *testing.T) {
 	for i := range 3 {
 		p.Add(found(site(i)))
 	}
-	page := written(t, p, report.Run{Command: "doctor", Started: started, ExitCode: 1})
+	page := written(t, p, report.Run{Command: doctor, Started: started, ExitCode: 1})
 	contains(t, page, "error: peer_dns <span class=\"count\">3 findings", "warning: peers_same", "info: own_history", `<bdi class="n">https://x.example</bdi>: <bdi>no such host`,
 		"2 of 5 peers: one key; peers: https://p.example, https://q.example", site(0)+"\n"+site(1)+"\n"+site(2), "3 errors, 3 warnings, 3 notes")
 	if strings.Count(page, "no such host") != 1 {

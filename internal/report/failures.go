@@ -42,7 +42,7 @@ func (r groupRow) Others() string {
 
 // linkFailures groups the links that are not proven by reason. In each group a link stands with the end that has more of
 // them: one site that is down is one row, not a row at every tenant.
-func (p *Page) linkFailures(tenants []tenant, short shortener, how manner) []group {
+func (p *Page) linkFailures(tenants []tenant, short shortener, how mode) []group {
 	type key struct {
 		outcome      rotate.PeerOutcome
 		reason, next string
@@ -128,7 +128,7 @@ func sortGroups(groups []group) {
 }
 
 // tenantFailures groups the tenants that have an error by what to do about it.
-func (p *Page) tenantFailures(tenants []tenant, short shortener, how manner) []group {
+func (p *Page) tenantFailures(tenants []tenant, short shortener, how mode) []group {
 	return p.tenantGroups(tenants, short, "tenant", func(t tenant) []saying {
 		if t.report.Error == "" {
 			return nil

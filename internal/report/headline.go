@@ -19,7 +19,7 @@ type chip struct {
 // headline is what happened, in one sentence.
 func headline(tenants []tenant, run Run) string {
 	var b strings.Builder
-	how := run.manner()
+	how := run.mode()
 	if run.DryRun {
 		b.WriteString("Dry run, nothing was changed. ")
 	}
@@ -41,7 +41,7 @@ func headline(tenants []tenant, run Run) string {
 	default:
 		fmt.Fprintf(&b, "%s: %s", counted(len(tenants), "tenant"), tenantWords(tenants, how))
 	}
-	if findings := severities(tenants); run.Command == "doctor" || len(findings) > 0 {
+	if findings := severities(tenants); run.Command.Diagnoses || len(findings) > 0 {
 		b.WriteString("; " + findingWords(findings))
 	}
 	if links > 0 {
@@ -55,7 +55,7 @@ func headline(tenants []tenant, run Run) string {
 }
 
 // tenantWords counts the tenants by what became of them, good ones first.
-func tenantWords(tenants []tenant, how manner) string {
+func tenantWords(tenants []tenant, how mode) string {
 	var parts []string
 	for _, m := range tenantMarks(how) {
 		count := map[string]int{}
@@ -71,8 +71,8 @@ func tenantWords(tenants []tenant, how manner) string {
 	return strings.Join(parts, ", ")
 }
 
-func linkWords(count map[rotate.PeerOutcome]int, total int, what string, how manner) string {
-	if how.reads() && count[rotate.Skipped] == total {
+func linkWords(count map[rotate.PeerOutcome]int, total int, what string, how mode) string {
+	if how.ReadsOnly && count[rotate.Skipped] == total {
 		return counted(total, what) + ", not called"
 	}
 	done, verb := count[rotate.Accepted]+count[rotate.Healed], "proven"
@@ -89,7 +89,7 @@ func linkWords(count map[rotate.PeerOutcome]int, total int, what string, how man
 }
 
 // tenantChips and peerChips count the outcomes that have happened.
-func tenantChips(tenants []tenant, how manner) []chip {
+func tenantChips(tenants []tenant, how mode) []chip {
 	count := map[string]int{}
 	for _, t := range tenants {
 		count[string(t.report.Outcome)]++
@@ -97,7 +97,7 @@ func tenantChips(tenants []tenant, how manner) []chip {
 	return chips(tenantMarks(how), count)
 }
 
-func peerChips(tenants []tenant, how manner) []chip {
+func peerChips(tenants []tenant, how mode) []chip {
 	count := map[string]int{}
 	for _, t := range tenants {
 		for o, n := range t.count {

@@ -55,7 +55,7 @@ type dataRow struct {
 
 // matrix lays tenants, which are sorted, against their peers: tenants first, in the same order, so that the diagonal is
 // everybody's own site.
-func (p *Page) matrix(tenants []tenant, short shortener, how manner) matrix {
+func (p *Page) matrix(tenants []tenant, short shortener, how mode) matrix {
 	columns := p.columns(tenants)
 	m := matrix{Columns: make([]heading, len(columns))}
 	columnOf := make(map[uint32]int, len(columns))
@@ -98,7 +98,7 @@ func (p *Page) matrix(tenants []tenant, short shortener, how manner) matrix {
 	return m
 }
 
-func (p *Page) cell(k int, own bool, how manner) cell {
+func (p *Page) cell(k int, own bool, how mode) cell {
 	if k < 0 {
 		return cell{Own: own}
 	}

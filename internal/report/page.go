@@ -13,9 +13,21 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
+// Command is what the page has to know of the command that ran.
+type Command struct {
+	Name      string         // renew, push, …
+	ReadsOnly bool           // what it keeps says nothing about a key
+	MakesKey  bool           // it renews the key, if that is due
+	Checks    bool           // its exit codes are those of the Monitoring Plugins
+	Diagnoses bool           // that it finds nothing is a result, too
+	Good      rotate.Outcome // of a tenant with which it has done its work
+	Done      string         // renewed, pushed, …: can be …, not …
+	Did       string         // https://tenant.example: …; "" if the outcome's own word says it
+}
+
 // Run is what the page says of the run as a whole.
 type Run struct {
-	Command  string // renew, push, …
+	Command  Command
 	DryRun   bool
 	Started  time.Time
 	Took     time.Duration // Started+Took is the "now" of the page
@@ -23,7 +35,7 @@ type Run struct {
 	Version  string
 }
 
-func (r Run) manner() manner { return manner{r.Command, r.DryRun} }
+func (r Run) mode() mode { return mode{r.Command, r.DryRun} }
 
 // Page collects the reports of a run until they are written. It may be used by one goroutine at a time.
 //

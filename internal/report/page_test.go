@@ -54,14 +54,14 @@ func TestTheHeadlineSaysWhatHappened(t *testing.T) {
 		run     report.Run
 		want    []string
 	}{
-		"nobody":           {nil, report.Run{}, []string{"No tenant was worked on.", "all proven, or nothing due"}},
-		"one failed":       {[]rotate.TenantReport{failed}, report.Run{ExitCode: 5}, []string{"https://a.example: failed.", "another run holds the lock", "hint for locked"}},
-		"a dry run of one": {[]rotate.TenantReport{planned}, report.Run{DryRun: true}, []string{"Dry run, nothing was changed. https://b.example: can be renewed; 1 of 2 peers can be reached, 1 pending."}},
-		"two":              {[]rotate.TenantReport{planned, undone}, report.Run{ExitCode: 4}, []string{"2 tenants: 1 kept, 1 undone; 0 of 2 links proven, 1 pending, 1 skipped.", "act now"}},
-		"pushed":           {[]rotate.TenantReport{planned}, report.Run{Command: "push", ExitCode: 3}, []string{"renew_mnetkeys push", "Exit code 3</strong>: not all is proven"}},
-		"not renewed":      {[]rotate.TenantReport{failed, undone}, report.Run{ExitCode: 1}, []string{"2 tenants: 1 undone, 1 failed.", "not renewed"}},
-		"interrupted":      {nil, report.Run{ExitCode: 143}, []string{"interrupted at a safe point"}},
-		"usage":            {nil, report.Run{ExitCode: 2}, []string{"usage or configuration"}},
+		"nobody":           {nil, report.Run{Command: renew}, []string{"No tenant was worked on.", "all proven, or nothing due"}},
+		"one failed":       {[]rotate.TenantReport{failed}, report.Run{Command: renew, ExitCode: 5}, []string{"https://a.example: failed.", "another run holds the lock", "hint for locked"}},
+		"a dry run of one": {[]rotate.TenantReport{planned}, report.Run{Command: renew, DryRun: true}, []string{"Dry run, nothing was changed. https://b.example: can be renewed; 1 of 2 peers can be reached, 1 pending."}},
+		"two":              {[]rotate.TenantReport{planned, undone}, report.Run{Command: renew, ExitCode: 4}, []string{"2 tenants: 1 kept, 1 undone; 0 of 2 links proven, 1 pending, 1 skipped.", "act now"}},
+		"pushed":           {[]rotate.TenantReport{planned}, report.Run{Command: push, ExitCode: 3}, []string{"renew_mnetkeys push", "Exit code 3</strong>: not all is proven"}},
+		"not renewed":      {[]rotate.TenantReport{failed, undone}, report.Run{Command: renew, ExitCode: 1}, []string{"2 tenants: 1 undone, 1 failed.", "not renewed"}},
+		"interrupted":      {nil, report.Run{Command: renew, ExitCode: 143}, []string{"interrupted at a safe point"}},
+		"usage":            {nil, report.Run{Command: renew, ExitCode: 2}, []string{"usage or configuration"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPage()
@@ -170,7 +170,7 @@ func TestNamesFromDatabasesAndPeersAreInert(t *testing.T) {
 				p.Add(r)
 			}
 			run := runWith(3)
-			run.Command, run.Version = hostile, hostile
+			run.Command.Name, run.Version = hostile, hostile
 			page := written(t, p, run)
 			lower := strings.ToLower(page)
 			if strings.Count(lower, "<script") != 2 || strings.Count(lower, "</script") != 2 || strings.Contains(lower, "<img") {

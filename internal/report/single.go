@@ -35,11 +35,11 @@ type peerRow struct {
 	TookMS               string
 }
 
-func (p *Page) single(t tenant, how manner) *single {
+func (p *Page) single(t tenant, how mode) *single {
 	r := t.report
 	s := &single{mark: markOf(tenantMarks(how), string(r.Outcome)), Wwwroot: printable.Line(r.Wwwroot, 0), Error: printable.Line(r.Error, 0), Hint: printable.Line(t.next(how), 0),
 		SelfCheck: selfCheckOf(r.SelfCheck), Certificate: certificateOf(r.Certificate), Previous: certificateOf(r.Previous), History: r.History, Marks: peerMarks(how),
-		Findings: p.findingRows(t), Diagnosed: how.command == "doctor" && r.Error == ""}
+		Findings: p.findingRows(t), Diagnosed: how.Diagnoses && r.Error == ""}
 	for _, k := range r.Archive {
 		s.Archive = append(s.Archive, certificateOf(&k))
 	}

@@ -17,29 +17,19 @@ type mark struct {
 }
 
 // tenantMarks and peerMarks are in the order in which the page names outcomes: good ones first.
-func tenantMarks(how manner) []mark {
-	failed := "not renewed, or its own site does not use the key"
-	renewed := "the new key is stored and in use"
-	switch {
-	case how.reads():
-		failed = "it could not be looked at, or its own site does not use the key"
-	case how.command == "rollback":
-		renewed, failed = "the former key is stored and in use", "not rolled back, or its own site does not use the key"
-	case how.command == "push":
-		failed = "not pushed, or its own site does not use the key"
-	}
+func tenantMarks(how mode) []mark {
 	return []mark{
-		{string(rotate.Renewed), "✓", renewed},
+		{string(rotate.Renewed), "✓", how.renewed()},
 		{string(rotate.Kept), "=", how.kept()},
 		{string(rotate.Undone), "←", "the old key is back, because the own site kept using it"},
-		{string(rotate.Failed), "✗", failed},
+		{string(rotate.Failed), "✗", how.failed()},
 	}
 }
 
-func peerMarks(how manner) []mark {
+func peerMarks(how mode) []mark {
 	skipped := "not told, with the reason"
 	switch {
-	case how.reads():
+	case how.ReadsOnly:
 		skipped = "not called"
 	case how.dryRun:
 		skipped = "can be reached; would be told"

@@ -14,6 +14,17 @@ import (
 
 var started = time.Date(2026, 11, 22, 3, 4, 5, 0, time.UTC)
 
+// The commands, as package run tells of them.
+var (
+	renew    = report.Command{Name: "renew", MakesKey: true, Good: rotate.Renewed, Done: "renewed"}
+	push     = report.Command{Name: "push", Good: rotate.Kept, Done: "pushed"}
+	rollback = report.Command{Name: "rollback", Good: rotate.Renewed, Done: "rolled back", Did: "rolled back"}
+	verify   = report.Command{Name: "verify", ReadsOnly: true, Good: rotate.Kept, Did: "verified"}
+	status   = report.Command{Name: "status", ReadsOnly: true, Good: rotate.Kept, Did: "looked at"}
+	check    = report.Command{Name: "check", ReadsOnly: true, Checks: true, Good: rotate.Kept, Did: "looked at"}
+	doctor   = report.Command{Name: "doctor", ReadsOnly: true, Diagnoses: true, Good: rotate.Kept, Did: "diagnosed"}
+)
+
 // advised is a page whose reports say what to do about what is wrong.
 type advised struct{ *report.Page }
 
@@ -44,7 +55,7 @@ func written(t *testing.T, p advised, run report.Run) string {
 }
 
 func runWith(code int) report.Run {
-	return report.Run{Command: "renew", Started: started, Took: 41300 * time.Millisecond, ExitCode: code, Version: "v1.4.0"}
+	return report.Run{Command: renew, Started: started, Took: 41300 * time.Millisecond, ExitCode: code, Version: "v1.4.0"}
 }
 
 func lives(day, days int) *rotate.KeyReport {

@@ -84,8 +84,8 @@ func (p *Page) view(run Run) view {
 	tenants := slices.Clone(p.tenants)
 	sortTenants(tenants)
 	renewed := slices.ContainsFunc(tenants, func(t tenant) bool { return t.report.Outcome == rotate.Renewed })
-	run.Version, run.Command = printable.Line(run.Version, 0), printable.Line(run.Command, 0)
-	how := run.manner()
+	run.Version, run.Command.Name = printable.Line(run.Version, 0), printable.Line(run.Command.Name, 0)
+	how := run.mode()
 	v := view{Run: run, Style: template.CSS(pageCSS), Script: template.JS(filterJS + matrixJS), Policy: policy(pageCSS, filterJS+matrixJS),
 		Headline: headline(tenants, run), Meaning: meaning(run, renewed), Verdict: verdict(run),
 		Started: rotate.FormatTime(run.Started), Took: run.Took.Round(10 * time.Millisecond).String(),
@@ -111,7 +111,7 @@ func (p *Page) view(run Run) view {
 	return v
 }
 
-func rowOf(t tenant, short shortener, how manner) tenantRow {
+func rowOf(t tenant, short shortener, how mode) tenantRow {
 	row := tenantRow{mark: markOf(tenantMarks(how), string(t.report.Outcome)), Name: short.short(t.report.Wwwroot), Full: printable.Line(t.report.Wwwroot, 0),
 		Outcomes: t.outcomes(), SelfCheck: selfCheckOf(t.report.SelfCheck), Total: len(t.links)}
 	if c := t.report.Certificate; c != nil {

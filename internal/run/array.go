@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"time"
 
@@ -54,6 +55,7 @@ func (r runner) onArray(ctx context.Context, out *output.Array) (int, error) {
 		Emit:         out.Tenant,
 		Phase:        out.Phase,
 	}
+	array.Parallel = parallelTenants()
 	array.Members, array.Selected = w.members(ctx, master, rows)
 	if len(array.Selected) == 0 && !w.othersHaveSome(array.Members) {
 		return 0, &cmdline.UsageError{Problem: fmt.Sprintf("none of the %d tenants of the array is selected", len(rows)),
@@ -62,6 +64,10 @@ func (r runner) onArray(ctx context.Context, out *output.Array) (int, error) {
 	out.Begin(len(array.Selected), len(array.Members))
 	return r.cmd.Many(array, ctx, o), nil
 }
+
+// parallelTenants is how many tenants are worked on at once: enough to keep all cores
+// making keys while others wait for the database or the local site.
+func parallelTenants() int { return 4*runtime.NumCPU() + 4 }
 
 // othersHaveSome tells whether it is only by its shard that a run has nothing to
 // do: tenants fall into shards by chance, and some may stay empty.

@@ -18,7 +18,7 @@ import (
 // confirm asks before a roll back, which nobody does by habit. A signal ends the
 // question; what reads the answer is left behind then.
 func confirm(ctx context.Context, o cmdline.Options, out *output.Printer, stdin *os.File) error {
-	if o.Command != cmdline.Rollback || o.Yes || o.DryRun {
+	if !o.Command.Row().Asks || o.Yes || o.DryRun {
 		return nil
 	}
 	if !output.IsTerminal(stdin) || !output.IsTerminal(out.Stderr) {

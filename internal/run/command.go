@@ -55,7 +55,7 @@ func obey(ctx context.Context, cmd cmdline.Command, args []string, getenv func(s
 // refuse prints an error of usage, and gives its exit code. A monitoring system
 // takes 2 for critical, and reads stdout.
 func refuse(cmd cmdline.Command, err error, stdout, stderr io.Writer) int {
-	if cmd.Name == cmdline.Check {
+	if cmd.Prints == cmdline.PrintsState {
 		fmt.Fprintln(stdout, output.Unknown.Line(err.Error()))
 		return int(output.Unknown)
 	}

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"time"
@@ -45,13 +46,19 @@ type pageSink struct {
 
 // Finish implements a sink of package output.
 func (p *pageSink) Finish(code int) error {
-	run := report.Run{Command: string(p.out.Options.Command), DryRun: p.out.Options.DryRun, Started: p.out.Started, Took: time.Since(p.out.Started),
+	run := report.Run{Command: pageCommand(p.out.Options.Command.Row()), DryRun: p.out.Options.DryRun, Started: p.out.Started, Took: time.Since(p.out.Started),
 		ExitCode: code, Version: cmdline.Version()}
 	err := atomicfile.Replace(p.out.Options.Report, func(w io.Writer) error { return p.Write(w, run) })
 	if err != nil {
 		return fmt.Errorf("write the page: %w", err)
 	}
 	return nil
+}
+
+// pageCommand is what the page has to know of a command.
+func pageCommand(c cmdline.Command) report.Command {
+	return report.Command{Name: string(c.Name), ReadsOnly: !c.Changes, MakesKey: c.MakesKey, Checks: c.Prints == cmdline.PrintsState,
+		Diagnoses: c.Prints == cmdline.PrintsFindings, Good: c.Good, Done: c.Done, Did: cmp.Or(c.Seen, c.Did)}
 }
 
 // metricsSink is --prometheus-file.

@@ -41,7 +41,7 @@ func (r runner) workOnTenant(ctx context.Context) int {
 func (r runner) onTenant(ctx context.Context) (rotate.TenantReport, error) {
 	none, o, out := rotate.TenantReport{}, r.o, r.out
 	key := rsa.GenerateKey
-	if o.Command == cmdline.Renew && !o.DryRun && !o.Due.OnlyIfDue {
+	if r.cmd.MakesKey && !o.DryRun && !o.Due.OnlyIfDue {
 		key = generateAhead(o.KeyBits)
 	}
 	master, tenant, err := resolve(ctx, o, r.getenv)

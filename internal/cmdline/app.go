@@ -1,0 +1,43 @@
+package cmdline
+
+import (
+	"io"
+
+	"github.com/urfave/cli/v2"
+)
+
+// NewApp tames cli/v2 for one command: usage errors go to stderr as errors, never
+// to stdout as help; nothing but main exits; a stray word is an error instead of
+// swallowing the options behind it.
+func NewApp(cmd Command, stdout, stderr io.Writer, action func(Options)) *cli.App {
+	all := settingsOf(cmd.Name)
+	var flags []cli.Flag
+	for _, s := range all {
+		flags = append(flags, s)
+	}
+	return &cli.App{
+		Name:                  cmd.Line(),
+		Version:               Version(),
+		HideHelpCommand:       true,
+		Writer:                stdout,
+		ErrWriter:             stderr,
+		Flags:                 flags,
+		Description:           helpText(cmd),
+		CustomAppHelpTemplate: helpTemplate,
+		ExitErrHandler:        func(*cli.Context, error) {},
+		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
+			return usageProblem(cmd, err)
+		},
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return strayWord(cmd, c.Args().Slice())
+			}
+			o, err := all.options(cmd)
+			if err != nil {
+				return err
+			}
+			action(o)
+			return nil
+		},
+	}
+}

@@ -1,0 +1,138 @@
+package cmdline
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// group is a heading of --help, with its options.
+type group struct {
+	title   string
+	options []*option
+}
+
+// option is a row of the table in options.go: all that is known of one option.
+type option struct {
+	name, short string     // without dashes; short may be ""
+	arg         string     // what --help calls its value, "" for a switch
+	help        string     // what it does
+	of          []Name     // the commands that take it; all if none is named
+	repeats     bool       // it may be given more than once
+	preset      string     // its value where none is given, as it would be written
+	words       []string   // values to complete: all there are (see word), or some besides others
+	example     string     // a value for the sample file, if the preset is none
+	needs       string     // the switch without which it means nothing
+	off         string     // of such a switch: the advice where it is missing
+	conflicts   []conflict // with others; which of the two has the row does not matter
+	set         setter     // reads and checks a value
+}
+
+// conflict is another option that cannot be meant together with that of the row. On the
+// command line both are an error; a file of options gives way.
+type conflict struct {
+	with            string
+	problem, advice string // without a problem, that both contradict each other
+	// when tells by both values, as they are written, whether they contradict each other;
+	// nil: they do wherever both are in effect.
+	when func(own, other string) bool
+}
+
+// allOptions are those of all groups.
+func allOptions() (all []*option) {
+	for _, g := range groups {
+		all = append(all, g.options...)
+	}
+	return all
+}
+
+// optionNamed gives an option by its long name, nil if there is none.
+func optionNamed(name string) *option {
+	all := allOptions()
+	if i := slices.IndexFunc(all, func(o *option) bool { return o.name == name }); i >= 0 {
+		return all[i]
+	}
+	return nil
+}
+
+// names are the long name and the short one, if there is one.
+func (o *option) names() []string {
+	if o.short == "" {
+		return []string{o.name}
+	}
+	return []string{o.name, o.short}
+}
+
+// flags are the ways to write the option, as in --host and -H.
+func (o *option) flags() []string {
+	if o.short == "" {
+		return []string{"--" + o.name}
+	}
+	return []string{"--" + o.name, "-" + o.short}
+}
+
+// variable is the option's name in the environment.
+func (o *option) variable() string {
+	return "MNETKEYS_" + strings.ToUpper(strings.ReplaceAll(o.name, "-", "_"))
+}
+
+func (o *option) isSwitch() bool { return o.arg == "" }
+
+// isFile tells whether the value is a path.
+func (o *option) isFile() bool { return o.arg == "PATH" || o.arg == "FILE" }
+
+// isMeasure tells whether the value is a number or a duration.
+func (o *option) isMeasure() bool { return o.arg == "N" || o.arg == "DURATION" }
+
+// takenBy tells whether a command has the option.
+func (o *option) takenBy(command Name) bool {
+	return len(o.of) == 0 || slices.Contains(o.of, command)
+}
+
+// takers are the commands of an option that not all take, as they are typed.
+func (o *option) takers(separator string) string {
+	return joined(o.of, separator)
+}
+
+// line gives an option as it is written, and what it does.
+func (o *option) line() (written, does string) {
+	written = "    --" + o.name
+	if o.short != "" {
+		written = "-" + o.short + ", --" + o.name
+	}
+	if o.arg != "" {
+		written += "=" + o.arg
+	}
+	return written, o.does()
+}
+
+// does is the help, with the preset if it is not nothing.
+func (o *option) does() string {
+	if o.preset == "" || o.preset == "0s" {
+		return o.help
+	}
+	return o.help + " (default: " + o.preset + ")"
+}
+
+// contradicts gives the conflict of the option with another at these values, nil if
+// there is none.
+func (o *option) contradicts(own string, other *option, others string) *conflict {
+	if !o.inEffect(own) || !other.inEffect(others) {
+		return nil
+	}
+	for i, c := range o.conflicts {
+		if c.with == other.name && (c.when == nil || c.when(own, others)) {
+			return &o.conflicts[i]
+		}
+	}
+	return nil
+}
+
+// inEffect tells whether an option with this value asks for anything.
+func (o *option) inEffect(value string) bool {
+	if o.isSwitch() {
+		on, _ := strconv.ParseBool(value) // what is neither is refused when it is set
+		return on
+	}
+	return value != ""
+}

@@ -1,0 +1,110 @@
+package cmdline
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestDurationsAreWrittenAsTheContractSays(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		want time.Duration
+	}{
+		{"90s", 90 * time.Second},
+		{"15s", 15 * time.Second},
+		{"36h", 36 * time.Hour},
+		{"7d", 7 * 24 * time.Hour},
+		{"10m", 10 * time.Minute},
+		{"1h30m", 90 * time.Minute},
+	} {
+		if d, err := parseDuration(c.text); err != nil || d != c.want {
+			t.Errorf("%s: %v (%v)", c.text, d, err)
+		}
+	}
+	for _, bad := range []string{"", "7", "d", "-1s", "1w", "1.5d", "99999999d"} {
+		if _, err := parseDuration(bad); err == nil {
+			t.Errorf("%q was taken for a duration", bad)
+		}
+	}
+}
+
+// What a row says of others must be said of options that there are, and of the commands that take it.
+func TestEveryRowIsWhole(t *testing.T) {
+	seen := map[string]bool{}
+	for _, o := range allOptions() {
+		for _, flag := range o.flags() {
+			if seen[flag] {
+				t.Errorf("%s is there twice", flag)
+			}
+			seen[flag] = true
+		}
+		if o.help == "" || o.set == nil {
+			t.Errorf("--%s has no help, or is not read", o.name)
+		}
+		if o.needs != "" {
+			needed := optionNamed(o.needs)
+			if needed == nil || !needed.isSwitch() || needed.off == "" {
+				t.Errorf("--%s needs --%s, which is no switch with advice", o.name, o.needs)
+			} else if slices.ContainsFunc(Commands, func(c Command) bool { return o.takenBy(c.Name) && !needed.takenBy(c.Name) }) {
+				t.Errorf("a command takes --%s and not --%s", o.name, o.needs)
+			}
+		}
+		for _, c := range o.conflicts {
+			if other := optionNamed(c.with); other == nil || other == o {
+				t.Errorf("--%s contradicts --%s", o.name, c.with)
+			}
+		}
+	}
+	for _, c := range Commands {
+		if c.Does == "" || c.exits == "" || c.To == "" || c.Good == "" || c.One == nil || c.Many == nil || c.Changes != (c.Plan != nil) || c.Changes != (c.Done != "") {
+			t.Errorf("the row of %s lacks something: %+v", c.Name, c)
+		}
+	}
+}
+
+// A value is read from the first place that has one, and its error says which.
+func TestAValueThatCannotBeReadSaysWhereItComesFrom(t *testing.T) {
+	file := optionFile(t, "quiet", "days = a")
+	for _, c := range []struct {
+		variable string
+		args     []string
+		want     string // "": the value is read
+	}{
+		{"", []string{"--options=" + file}, file + ":2: days: "},
+		{"b", []string{"--options=" + file}, "of the variable MNETKEYS_DAYS: "},
+		{"b", []string{"--options=" + file, "--days=c"}, `"c" for flag -days: `},
+		{"b", []string{"--options=" + file, "--days=7"}, ""},
+		{"8", []string{"--options=" + file}, ""},
+	} {
+		if c.variable != "" {
+			t.Setenv("MNETKEYS_DAYS", c.variable)
+		}
+		o, err := optionsOf(t, c.args...)
+		if c.want == "" && (err != nil || o.Days == 0) || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%q %q: %d, error %v", c.variable, c.args, o.Days, err)
+		}
+	}
+}
+
+func TestEveryOptionOfTheContractIsThere(t *testing.T) {
+	var names []string
+	for _, s := range settingsOf("renew") {
+		names = append(names, s.name)
+	}
+	for _, want := range []string{"host", "newkey", "bindhost", "debug", "config", "dry-run", "json", "log-format", "timeout", "concurrency",
+		"retries", "deadline", "lock-wait", "days", "key-bits", "self-check", "tls-skip-verify", "ca-file", "quiet"} {
+		if !slices.Contains(names, want) {
+			t.Errorf("--%s is missing", want)
+		}
+	}
+}
+
+func TestHooksAreForWhatChangesSomething(t *testing.T) {
+	for _, cmd := range Commands {
+		if takes := optionNamed("cache-hook").takenBy(cmd.Name); takes != cmd.Changes {
+			t.Errorf("%s: %v", cmd.Name, takes)
+		}
+	}
+}

@@ -1,0 +1,190 @@
+package cmdline
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+)
+
+// setting is an option of the command, with the values that it is given: on the command
+// line, else by its variable, else by lines of the file of options. It is a flag of
+// cli/v2, and only writes down what is said: values are read once all of them are known.
+type setting struct {
+	*option
+	given []given
+}
+
+// given is a value, and where it comes from.
+type given struct {
+	value string
+	from  origin
+}
+
+// origin is where a value comes from: the zero one is the command line.
+type origin struct {
+	variable string // of the environment
+	file     string // of options
+	line     int    // of the file, from 1
+}
+
+// refuse is the error of a value that cannot be read.
+func (from origin) refuse(cmd Command, name, value string, err error) error {
+	switch {
+	case from.file != "":
+		return &UsageError{Problem: fmt.Sprintf("%s:%d: %s: %v", from.file, from.line, name, err)}
+	case from.variable != "":
+		return usageProblem(cmd, fmt.Errorf("invalid value %q of the variable %s: %w", value, from.variable, err))
+	}
+	return usageProblem(cmd, fmt.Errorf("invalid value %q for flag -%s: %w", value, name, err))
+}
+
+// Apply implements cli.Flag.
+func (s *setting) Apply(set *flag.FlagSet) error {
+	for _, name := range s.names() {
+		set.Var(s, name, "")
+	}
+	return nil
+}
+
+// Names implements cli.Flag. The short name is left out: of a flag with two, cli/v2 would
+// set the other as well, and a value would be there twice.
+func (s *setting) Names() []string { return []string{s.name} }
+
+// IsSet implements cli.Flag.
+func (s *setting) IsSet() bool { return len(s.given) > 0 }
+
+// IsBoolFlag lets package flag take a switch without a value.
+func (s *setting) IsBoolFlag() bool { return s.isSwitch() }
+
+// Set implements flag.Value for the command line.
+func (s *setting) Set(value string) error {
+	s.given = append(s.given, given{value: value})
+	return nil
+}
+
+// String implements flag.Value and cli.Flag: it is the last value, else the preset.
+func (s *setting) String() string {
+	if s.IsSet() {
+		return s.given[len(s.given)-1].value
+	}
+	return s.preset
+}
+
+// read reads what is given, else the preset, into the option's field.
+func (s *setting) read(cmd Command, o *Options) error {
+	values := s.given
+	if len(values) == 0 && s.preset != "" {
+		values = []given{{value: s.preset}}
+	}
+	for _, v := range values {
+		if s.repeats {
+			v.value = strings.TrimSpace(v.value)
+		}
+		err := s.set(s.option, o, v.value)
+		if usage := (*UsageError)(nil); err != nil && !errors.As(err, &usage) {
+			err = v.from.refuse(cmd, s.name, v.value, err)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settings are those of all options of a command, in the order of --help.
+type settings []*setting
+
+func settingsOf(command Name) (all settings) {
+	for _, o := range allOptions() {
+		if o.takenBy(command) {
+			all = append(all, &setting{option: o})
+		}
+	}
+	return all
+}
+
+// named gives a setting by its long name, nil if the command does not take it.
+func (all settings) named(name string) *setting {
+	if i := slices.IndexFunc(all, func(s *setting) bool { return s.name == name }); i >= 0 {
+		return all[i]
+	}
+	return nil
+}
+
+// on tells whether a switch is on.
+func (all settings) on(name string) bool {
+	s := all.named(name)
+	return s != nil && s.inEffect(s.String())
+}
+
+// options reads the options of a command, once those of the command line are set.
+func (all settings) options(cmd Command) (Options, error) {
+	o := Options{Command: cmd.Name}
+	all.readEnvironment()
+	if err := all.readFile(); err != nil {
+		return o, err
+	}
+	for _, s := range all {
+		if s.needs != "" && !all.on(s.needs) {
+			if s.IsSet() {
+				return o, &UsageError{Problem: "--" + s.name + " goes with --" + s.needs, Advice: optionNamed(s.needs).off}
+			}
+			continue
+		}
+		if err := s.read(cmd, &o); err != nil {
+			return o, err
+		}
+	}
+	return o, all.checkConflicts()
+}
+
+// checkConflicts finds options that contradict each other, wherever they come from.
+func (all settings) checkConflicts() error {
+	for _, s := range all {
+		for _, c := range s.conflicts {
+			other := all.named(c.with)
+			if other == nil || s.contradicts(s.String(), other.option, other.String()) == nil {
+				continue
+			}
+			if c.problem == "" {
+				c.problem = "--" + s.name + " and --" + c.with + " contradict each other"
+			}
+			return &UsageError{Problem: c.problem, Advice: c.advice}
+		}
+	}
+	return nil
+}
+
+// readEnvironment sets what the command line has not. An empty variable is not set, for
+// what is a number or a duration, and switches off what is a switch.
+func (all settings) readEnvironment() {
+	for _, s := range all {
+		value, found := os.LookupEnv(s.variable())
+		if !found || s.IsSet() || value == "" && s.isMeasure() {
+			continue
+		}
+		if value == "" && s.isSwitch() {
+			value = "false"
+		}
+		s.given = []given{{value: value, from: origin{variable: s.variable()}}}
+	}
+}
+
+// testVariables belong to the tests, not to the command.
+const testVariables = "MNETKEYS_TEST_"
+
+// CheckEnvironment refuses variables that look like options and are none: a
+// mistyped MNETKEYS_DRY_RUN must not renew for real.
+func CheckEnvironment(environ []string) error {
+	for _, v := range environ {
+		name, _, _ := strings.Cut(v, "=")
+		known := slices.ContainsFunc(allOptions(), func(o *option) bool { return o.variable() == name })
+		if strings.HasPrefix(name, "MNETKEYS_") && !strings.HasPrefix(name, testVariables) && !known {
+			return &UsageError{Problem: "the environment variable " + name + " is no option", Advice: "see renew_mnetkeys --help; --dry-run is MNETKEYS_DRY_RUN"}
+		}
+	}
+	return nil
+}
