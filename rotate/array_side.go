@@ -48,7 +48,7 @@ func (a *Array) askOnce(ctx context.Context, to *renewing, calls bool) (s side, 
 	if ctx.Err() != nil { // a call that was cut short tells nothing of the site
 		return side{unproven: cutShort(ctx)}, false
 	}
-	return side{unproven: memberFailure(check, failure)}, check == SelfFailed
+	return side{unproven: memberFailure(tenant.Wwwroot, check, failure)}, check == SelfFailed
 }
 
 // readSide reads a member. It is nil where the database cannot be asked, or is
@@ -86,18 +86,20 @@ func (r *Renewal) notToAsk(t *Tenant) *Failure {
 }
 
 // nextOfMember is for a link to a site of the array whose own side is at fault.
-const nextOfMember = "see to that site first, which does not prove its own key: run renew_mnetkeys push with --host and its wwwroot, or with --all --withmaster; then this one is proven too"
+func nextOfMember(wwwroot string) string {
+	return "that site must prove its own key first. Run: renew_mnetkeys push --host=" + wwwroot
+}
 
 // memberFailure is what a member's proof of its own key came to, as a failure of the
 // links to it.
-func memberFailure(check SelfCheck, f *Failure) *Failure {
+func memberFailure(wwwroot string, check SelfCheck, f *Failure) *Failure {
 	switch {
 	case f == nil:
 		return &Failure{Reason: ReasonOwnSite, Detail: "the peer's web server was not asked which key it uses", Pending: true}
 	case check == SelfFailed && f.Reason != ReasonClock:
-		return &Failure{Reason: f.Reason, Detail: join("the peer's web server does not use its stored key", f.Detail), Next: nextOfMember}
+		return &Failure{Reason: f.Reason, Detail: join("the peer's web server does not use its stored key", f.Detail), Next: nextOfMember(wwwroot)}
 	case f.Reason == ReasonNoRC4:
 		return f
 	}
-	return &Failure{Reason: f.Reason, Detail: f.Detail, Pending: f.Pending, Next: nextOfMember}
+	return &Failure{Reason: f.Reason, Detail: f.Detail, Pending: f.Pending, Next: nextOfMember(wwwroot)}
 }

@@ -129,7 +129,7 @@ func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent
 		d.own(SeverityError, string(f.Reason), f.Reason.NextStep(false), "%v", f)
 		return "web servers of the local site use different keys"
 	case check == SelfFailed:
-		d.own(SeverityError, "key_not_used", "run the command push: it purges the cache, keeping what only the cache has, and tests again",
+		d.own(SeverityError, "key_not_used", check.NextStep(),
 			"the web server uses a different key from the one in the database: %v", f)
 		return "the local site does not use the stored key"
 	}

@@ -11,17 +11,17 @@ var (
 	// ErrLocked: another run holds the tenant's lock. A Locker wraps it.
 	ErrLocked = error(&hinted{"another run holds the lock of this tenant", "wait for it to end, or give --lock-wait more time"})
 	// ErrConflict: the key changed under us. A Store wraps it.
-	ErrConflict = error(&hinted{"the key was changed by somebody else meanwhile", "Moodle renewed by itself at expiry, or an administrator did: run renew_mnetkeys push, which distributes the key that is stored now"})
+	ErrConflict = error(&hinted{"the key was changed by somebody else meanwhile", "Moodle renewed the key by itself, or an administrator did. To distribute the key that is stored now, run: renew_mnetkeys push"})
 	// ErrOverwritten: the key was stored, or may have been, and somebody has written over it. A Store wraps it with ErrConflict.
 	ErrOverwritten = errors.New("the new key may have been stored before")
 	// ErrUncertain: the database did not say whether the key was stored. A Store wraps it.
-	ErrUncertain = error(&hinted{"it is not known whether the new key was stored", "run renew_mnetkeys push once the database answers: it distributes whichever key is stored"})
+	ErrUncertain = error(&hinted{"it is not known whether the new key was stored", "no new key is needed. When the database answers again, run: renew_mnetkeys push"})
 	// ErrMNetOff: the tenant's dispatcher answers nobody.
-	ErrMNetOff = error(&hinted{"MNet is switched off on this site", "start it in the same run with --newkey: renew_mnetkeys --newkey"})
+	ErrMNetOff = error(&hinted{"MNet is switched off on this site", "to start MNet and make a new key, run: renew_mnetkeys --newkey"})
 	// ErrMNetForcedOff: so it is, and no table can say otherwise. It is an ErrMNetOff.
 	ErrMNetForcedOff = error(&forcedOffError{})
 	// ErrNoOwnHost: config.mnet_localhost_id names no row of mnet_host.
-	ErrNoOwnHost = error(&hinted{"the site has no mnet_host row of its own", "let a renewal make it: renew_mnetkeys --newkey"})
+	ErrNoOwnHost = error(&hinted{"the site has no mnet_host row of its own", "to create the row and make a new key, run: renew_mnetkeys --newkey"})
 	// ErrOwnUnreachable: the local site does not answer, or says nothing of keys.
 	ErrOwnUnreachable = errors.New("the local site cannot be asked which key it uses")
 	// ErrNotFollowed: the local web server uses another key than the stored one, and nothing made it follow.
@@ -53,7 +53,7 @@ func (e *hinted) Error() string { return e.problem }
 func (e *hinted) Hint() string  { return e.hint }
 
 // adviseRenewal is for a stored key that only a new one can stand in for.
-const adviseRenewal = "make a new key: run renew_mnetkeys without a command"
+const adviseRenewal = "to make a new key, run: renew_mnetkeys"
 
 type forcedOffError struct{}
 
@@ -147,7 +147,7 @@ func (e *OwnSiteError) Hint() string { return cmp.Or(HintOf(e.Cache), AdvisePurg
 
 // AdvisePurge is what is left to do by hand where nothing made the web servers use the
 // stored key.
-const AdvisePurge = "purge Moodle's caches on every web node (php admin/cli/purge_caches.php, for a tenant of a VMoodle array php local/vmoodle/cli/purge_caches.php --host=WWWROOT; restart php-fpm where APCu is used), then run renew_mnetkeys push: it proves the stored key and renews nothing"
+const AdvisePurge = "purge Moodle's caches on every web server, and restart php-fpm if APCu is used. Then prove the stored key. Run: php admin/cli/purge_caches.php && renew_mnetkeys push"
 
 // UnreachableError says that the local site does not answer, or nothing of keys.
 type UnreachableError struct {

@@ -79,12 +79,12 @@ type ReasonRow struct {
 
 // Next steps of more than one reason.
 const (
-	nextIfDown        = "check whether the site is down. If it is back, nothing else is needed: it fetches the key at its first call, or at the next renew_mnetkeys push"
+	nextIfDown        = "check whether the site is down. When a peer is back, nothing else is needed: it fetches the new key by itself"
 	nextSomethingElse = "something else answers at the wwwroot: check the address and the web server there"
 	nextBehindLogin   = "let this machine and all peers through to the XML-RPC server of the site: something in front asks for a login, or filters addresses"
 	nextPeersLog      = "look into the peer's log: it could not handle the call"
 	nextLog           = "look into the log of the site that answered"
-	nextPush          = "run renew_mnetkeys push, which stores the certificate that the peer proves to use"
+	nextPush          = "to store the certificate that the peer uses, run: renew_mnetkeys push"
 	nextFetchPeersKey = "fetch the peer's certificate anew in Moodle's peer settings: the peer has no key to the one that this site has"
 )
 
@@ -105,7 +105,7 @@ var Reasons = []ReasonRow{
 		Next: nextIfDown},
 	{Code: ReasonInterrupted, Means: "a signal or the deadline ended the run first",
 		Pending: true, Unanswered: true,
-		Next: "run renew_mnetkeys push. The run ended before this peer was proven, and no new key is needed"},
+		Next: "the run ended before this peer was proven. No new key is needed. To finish, run: renew_mnetkeys push"},
 	{Code: ReasonHTTP401, Means: "something in front of it asks for a login",
 		Next: nextBehindLogin},
 	{Code: ReasonHTTP403, Means: "something in front of it refuses the call",
@@ -127,7 +127,7 @@ var Reasons = []ReasonRow{
 		Next:      "have the peer's administrator switch OpenSSL's legacy provider on for its PHP (OPENSSL_CONF): it can open no sealed call",
 		NextLocal: "switch OpenSSL's legacy provider on for the web server's PHP (OPENSSL_CONF naming a file that activates the default and legacy providers) and restart it"},
 	{Code: ReasonSeveralCaches, Means: "its web servers use different keys: one opens the call, another does not",
-		Next: "run renew_mnetkeys push on that site, which saves what only a cache has; then purge Moodle's caches on every web server of it, restart php-fpm where APCu is used, and push again"},
+		Next: "save what only a cache has, by a push on that site. Then purge Moodle's caches on every web server of that site, restart php-fpm if APCu is used, and push again"},
 	{Code: ReasonBadCertificate, Means: "it answered no certificate, or one that is not its own",
 		LocalSite: SelfFailed,
 		Next:      "compare the certificate in the peer's settings with the one it shows, and fetch it anew"},
@@ -136,7 +136,7 @@ var Reasons = []ReasonRow{
 		Next: "have the peer's administrator renew its key: it signs with another than that of its certificate"},
 	{Code: ReasonCannotOpen, Means: "its answer is sealed to an older certificate of this site",
 		SettlesSoon: true, Outdated: true, LocalSite: SelfFailed,
-		Next:       "run renew_mnetkeys push. If the peer still refuses, its administrator must delete and fetch this site's key",
+		Next:       "the peer has an older certificate of this site. If it still has it after a push, its administrator must delete this site's key there and fetch it again. First run: renew_mnetkeys push",
 		NextPushed: "have the peer's administrator delete and fetch this site's key: the key was sent, and the peer still uses an older certificate of this site"},
 	{Code: ReasonClock, Means: "its clock is ahead of that of this machine, or a day behind",
 		LocalSite: SelfFailed,
@@ -147,7 +147,7 @@ var Reasons = []ReasonRow{
 		Next: nextPeersLog},
 	{Code: ReasonFault710, Means: "our signature does not verify under the certificate that it has, and it could not fetch our new one",
 		SettlesSoon: true, Outdated: true, LocalSite: SelfFailed,
-		Next: "on the peer's server, fetch this site's /mnet/publickey.php: the peer has an older certificate of this site and must call back for the current one. If that fails, fix its name server, a firewall, or the TLS certificate of this site"},
+		Next: "the peer has an older certificate and could not download the current one from this site. If the command fails, fix DNS, firewall or TLS there. On the peer's server run: curl WWWROOT/mnet/publickey.php"},
 	{Code: ReasonFault6001, Means: "it could not read our XML"},
 	{Code: ReasonFault6004, Means: "it has another certificate of this site",
 		Outdated: true,
@@ -170,11 +170,11 @@ var Reasons = []ReasonRow{
 		Next:       nextPush,
 		NextPushed: nextFetchPeersKey},
 	{Code: ReasonDatabase, Means: "the link of two tenants was judged by the rows of both, not by a call",
-		Next: "see why the peer's database could not be read or written, then run renew_mnetkeys push"},
+		Next: "find out why the peer's database could not be read or written. Then run: renew_mnetkeys push"},
 	{Code: ReasonNotStored, Means: "the certificate that it uses could not be written into its row",
-		Next: "see why the database did not take this peer's certificate, then run renew_mnetkeys push"},
+		Next: "find out why the database did not accept this peer's certificate. Then run: renew_mnetkeys push"},
 	{Code: ReasonOwnSite, Means: "this side of the link is not proven",
-		Next: "prove this side of the link first: renew_mnetkeys doctor says what is wrong with the local site; then run renew_mnetkeys push"},
+		Next: "this side of the link must be proven first. To see what is wrong with the local site, run: renew_mnetkeys doctor"},
 }
 
 // families are the rows of codes that [Reasons] lacks, by what they begin with: the first
@@ -234,7 +234,7 @@ func (r *TenantReport) NextStep(p PeerReport, pushed bool) string {
 	case p.Outcome.Proven() || p.Outcome == Skipped || p.Outcome == Ignored:
 		return ""
 	case r.SelfCheck == SelfUnreachable && p.Reason == ReasonFault710:
-		return "bring the local site back, which did not answer: the peer could not fetch the key from it. Then run renew_mnetkeys push"
+		return "the local site did not answer, so the peer could not fetch the key from it. Bring the local site back, then run: renew_mnetkeys push"
 	}
 	return p.Reason.NextStep(pushed)
 }

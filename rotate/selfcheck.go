@@ -26,7 +26,7 @@ func (c SelfCheck) NextStep() string {
 	case SelfUnreachable:
 		return "look at the site from this machine: its address, its web server, its MNet setting"
 	case SelfFailed:
-		return "run renew_mnetkeys push: it saves what only the cache has, purges the cache, and proves the site; do not purge by hand before that"
+		return "do not purge the caches yourself: only a push saves a key that only the cache has. It also purges the caches and tests again. Run: renew_mnetkeys push"
 	}
 	return ""
 }

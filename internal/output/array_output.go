@@ -114,7 +114,7 @@ func (a *Array) Tenant(r rotate.TenantReport) {
 	a.advise(&r)
 	a.Sinks.add(r)
 	if a.json != nil {
-		a.json.tenant(r)
+		a.json.tenant(a.Completed(r))
 	}
 	if a.check != nil {
 		a.check.add(r)
@@ -138,7 +138,7 @@ func (a *Array) Tenant(r rotate.TenantReport) {
 	}
 	if r.Err != nil {
 		r.Peers = nil
-		a.failures = append(a.failures, r)
+		a.failures = append(a.failures, a.Completed(r))
 	}
 }
 
@@ -184,7 +184,7 @@ func (a *Array) Finish(code int, err error) int {
 	case err != nil:
 		a.fail(err)
 	case code > 128:
-		a.Tell("hint: %s", a.hint(interruptedHint(a.Options), ""))
+		a.Tell("hint: %s", a.Complete(interruptedHint(a.Options), ""))
 	}
 	return a.settled(code)
 }

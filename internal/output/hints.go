@@ -2,6 +2,7 @@ package output
 
 import (
 	"errors"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -12,7 +13,7 @@ import (
 
 // hintUndone is for a renewal that was undone for the same cause: a push would
 // distribute the old key, which everybody has.
-const hintUndone = "see with renew_mnetkeys doctor which cache store cannot be cleared from here, clear it by a --cache-hook or map core/config to a file or Redis store; renew after that"
+const hintUndone = "the cache must be purged by a --cache-hook, or core/config be mapped to a file or Redis store, before the next renewal. To see which store it is, run: renew_mnetkeys doctor"
 
 // advise fills in what is to be done about a tenant and each of its peers, where
 // rotate has not said it.
@@ -20,16 +21,25 @@ func (out *Printer) advise(r *rotate.TenantReport) {
 	if r.Hint == "" {
 		r.Hint = out.hintOf(*r)
 	}
-	r.Hint = out.hint(r.Hint, r.Wwwroot)
 	for i := range r.Peers {
 		if p := &r.Peers[i]; p.Next == "" {
 			p.Next = r.NextStep(*p, out.Options.Command.Row().Changes)
 		}
-		r.Peers[i].Next = out.hint(r.Peers[i].Next, r.Wwwroot)
+	}
+}
+
+// Completed is the report with the commands of its hints completed for this tenant. What is said of several tenants
+// at once keeps the general form.
+func (out *Printer) Completed(r rotate.TenantReport) rotate.TenantReport {
+	r.Hint = out.Complete(r.Hint, r.Wwwroot)
+	r.Peers, r.Findings = slices.Clone(r.Peers), slices.Clone(r.Findings)
+	for i := range r.Peers {
+		r.Peers[i].Next = out.Complete(r.Peers[i].Next, r.Wwwroot)
 	}
 	for i := range r.Findings {
-		r.Findings[i].Next = out.hint(r.Findings[i].Next, r.Wwwroot)
+		r.Findings[i].Next = out.Complete(r.Findings[i].Next, r.Wwwroot)
 	}
+	return r
 }
 
 // hintOf is what to do about a tenant's error. After a signal it is a push, whatever
@@ -61,7 +71,7 @@ func interruptedHint(o cmdline.Options) string {
 	if o.All && o.Array.WithMaster {
 		push += " --withmaster"
 	}
-	return "no new key is needed. To distribute and prove the stored key, " + push
+	return "no new key is needed: push distributes and proves the stored key (for cron: --if-due does so too). To finish, " + push
 }
 
 // ExplainFindings fills in what the diagnosis of a tenant that could not even be

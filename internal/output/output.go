@@ -77,6 +77,7 @@ func (out *Printer) Progress(done, total int) {
 func (out *Printer) Print(report rotate.TenantReport, code int) int {
 	out.advise(&report)
 	out.Sinks.add(report)
+	report = out.Completed(report)
 	if out.Options.Command.Row().Prints == cmdline.PrintsState {
 		sum := &checkSummary{warning: out.Options.Warning, critical: out.Options.Critical, now: out.Started}
 		sum.add(report)
@@ -99,7 +100,7 @@ func (out *Printer) Print(report rotate.TenantReport, code int) int {
 	if report.Err != nil {
 		out.failHinted(report.Err, report.Hint)
 	} else if code > 128 {
-		out.Tell("hint: %s", out.hint(interruptedHint(out.Options), report.Wwwroot))
+		out.Tell("hint: %s", out.Complete(interruptedHint(out.Options), report.Wwwroot))
 	} else if out.Options.JSON && report.SelfCheck == rotate.SelfNoRC4 {
 		out.Tell("hint: %s", rotate.SelfNoRC4.NextStep())
 	}
@@ -153,7 +154,7 @@ func (out *Printer) write(text string) { _, _ = io.WriteString(out.stdout, text)
 
 // fail prints an error that ends the run.
 func (out *Printer) fail(err error) {
-	out.failHinted(err, out.hint(rotate.HintOf(err), out.Options.Host))
+	out.failHinted(err, out.Complete(rotate.HintOf(err), out.Options.Host))
 }
 
 // failHinted prints an error, as a line of the log where that is JSON.

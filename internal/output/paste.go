@@ -19,7 +19,6 @@ type Site struct {
 // Hints are sentences. One that ends with "run: " and commands, joined by " && ", has them completed here, so that they
 // can be pasted; anything behind them would be pasted, too.
 const (
-	runs  = "run: "
 	chain = " && "
 	again = "renew_mnetkeys …"               // this very command line
 	tool  = "renew_mnetkeys"                 // with a command and options of it
@@ -27,13 +26,15 @@ const (
 	here  = "WWWROOT"                        // of the site in question
 )
 
-// hint is a hint about the site with this wwwroot, "" for all of the run, with complete commands.
-func (out *Printer) hint(text, wwwroot string) string {
-	at := strings.LastIndex(text, runs)
+// Complete is a hint about the site with this wwwroot, "" for all of the run, with complete commands.
+func (out *Printer) Complete(text, wwwroot string) string {
+	// A hook that purges is as good as its script is found.
+	text = strings.ReplaceAll(text, "='"+purge+"'", "="+always(out.Site.purge(wwwroot)))
+	at := max(strings.LastIndex(text, "run: "), strings.LastIndex(text, "Run: "))
 	if at < 0 {
 		return text
 	}
-	at += len(runs)
+	at += len("run: ")
 	commands := strings.Split(text[at:], chain)
 	for i, command := range commands {
 		commands[i] = out.complete(command, wwwroot)
@@ -70,8 +71,15 @@ func (out *Printer) withSite(command, wwwroot string) string {
 		command += " --config=" + quoted(out.Site.Config)
 	}
 	command += words(findsSite(out.Arguments))
-	if !has("host") && !has("all") && wwwroot != "" {
+	switch {
+	case has("host"), has("all"):
+	case wwwroot != "":
 		command += " --host=" + quoted(wwwroot)
+	case out.Options.All: // without a tenant it would be the master's
+		command += " --all"
+		if out.Options.Array.WithMaster {
+			command += " --withmaster"
+		}
 	}
 	return command
 }
@@ -111,8 +119,10 @@ func quoted(word string) string {
 	if plainWord.MatchString(word) {
 		return word
 	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+	return always(word)
 }
+
+func always(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
 
 // words are the arguments as a shell takes them, each behind a blank.
 func words(args []string) string {

@@ -40,11 +40,11 @@ func TestCommandsInHintsAreComplete(t *testing.T) {
 			if strings.HasSuffix(c.hint, "…") {
 				out = inArray("verify", "--cfg=dbpass=@FILE", "--host", "it's")
 			}
-			got := out.hint(c.hint, c.wwwroot)
+			got := out.Complete(c.hint, c.wwwroot)
 			if got != c.want {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
-			if again := out.hint(got, c.wwwroot); again != got {
+			if again := out.Complete(got, c.wwwroot); again != got {
 				t.Errorf("it is completed twice: %s", again)
 			}
 		})
@@ -53,7 +53,7 @@ func TestCommandsInHintsAreComplete(t *testing.T) {
 
 func TestCommandsFindTheSiteAsTheirRunDid(t *testing.T) {
 	out := inArray("verify", "--php", "/opt/php 8/bin/php", "--cfg=dbpass=@/etc/pass", "--host=https://t1.example.org", "--json", "--node=127.0.0.1")
-	got := out.hint("run: renew_mnetkeys push", tenant1)
+	got := out.Complete("run: renew_mnetkeys push", tenant1)
 	const want = "run: sudo -u www-data renew_mnetkeys push --config='/srv/my moodle/config.php' --php '/opt/php 8/bin/php' --cfg=dbpass=@/etc/pass --node=127.0.0.1 --host=https://t1.example.org"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)

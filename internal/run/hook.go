@@ -99,7 +99,7 @@ func (h *postHook) Add(r rotate.TenantReport) {
 	if h.runner.out.Options.All {
 		r.Peers = []rotate.PeerReport{}
 	}
-	h.reports = append(h.reports, r)
+	h.reports = append(h.reports, h.runner.out.Completed(r))
 }
 
 // Finish implements a sink of package output.

@@ -108,7 +108,7 @@ func (e *evaluation) asOwner(ctx context.Context, likely, known string) (answer,
 	again, err := e.run(ctx)
 	if err == nil && again.cfg.Get("dataroot").Text() != e.dataroot {
 		err = &Error{File: e.path, Problem: "config.php has another dataroot for the user who owns dataroot",
-			Advice: "run as the web server's user: sudo -u www-data renew_mnetkeys …"}
+			Advice: "as the web server's user, run: sudo -u www-data renew_mnetkeys …"}
 	}
 	return again, err
 }
@@ -118,7 +118,7 @@ func (e *evaluation) owner() (siteuser.PHP, error) {
 	as, err := siteuser.ForPHP(e.path, e.dataroot, "")
 	if err != nil {
 		err = &Error{File: e.path, Problem: err.Error(), Err: err,
-			Advice: "give --cfg dataroot=PATH, or run as the web server's user: sudo -u www-data renew_mnetkeys …"}
+			Advice: "give --cfg=dataroot=PATH. Or, as the web server's user, run: sudo -u www-data renew_mnetkeys …"}
 	}
 	e.within = as.Within != nil
 	return as, err
@@ -159,7 +159,7 @@ func (e *evaluation) run(ctx context.Context) (answer, error) {
 		return a, failed
 	case a.how == "error":
 		return a, &Error{File: a.file, Line: a.line, Problem: "php cannot evaluate config.php: " + a.problem,
-			Advice: "run as the web server's user (sudo -u www-data renew_mnetkeys …) with its environment, or name another php with --php=PATH"}
+			Advice: "name another php with --php=PATH. Or, with the environment of the web server's user, run: sudo -u www-data renew_mnetkeys …"}
 	case a.how != "":
 		return a, endedEarly(a.file, a.line, a.how, e.request["HTTP_HOST"])
 	}

@@ -21,9 +21,9 @@ func unreadable(path string, err error) *Error {
 	case errors.Is(err, fs.ErrPermission):
 		e.Problem = "cannot be read by this user"
 		if u, found := siteuser.WebServer(path); found {
-			e.Advice = fmt.Sprintf("run as: sudo -u %v renew_mnetkeys …", u)
+			e.Advice = fmt.Sprintf("run: sudo -u %v renew_mnetkeys …", u)
 		} else {
-			e.Advice = "only root can read it: let the web server's user read it, too, and run as that user: sudo -u www-data renew_mnetkeys …"
+			e.Advice = "only root can read it: make it readable for the web server's user. Then run: sudo -u www-data renew_mnetkeys …"
 		}
 	}
 	return e

@@ -56,7 +56,7 @@ func (e *PermissionError) Unwrap() error { return e.Err }
 
 // Hint names the user to run as.
 func (e *PermissionError) Hint() string {
-	return fmt.Sprintf("run as the owner of the cache: sudo -u %s renew_mnetkeys …", e.Owner)
+	return fmt.Sprintf("as the owner of the cache, run: sudo -u %s renew_mnetkeys …", e.Owner)
 }
 
 // MissingDirectoryError is a directory that every site which runs has, and this machine has not. To take it for an empty cache would leave the web server's.
@@ -114,7 +114,7 @@ func (e *PHPError) Hint() string {
 	if errors.As(e.Err, &known) {
 		return known.Hint()
 	}
-	return "see why php cannot load the site; or give a --cache-hook that clears the cache, for example --cache-hook='php /var/www/moodle/admin/cli/purge_caches.php'"
+	return "see why php cannot load the site; or give a --cache-hook that clears the cache, for example --cache-hook='php admin/cli/purge_caches.php'"
 }
 
 // split parts what only Moodle's own code can do from what we failed at.

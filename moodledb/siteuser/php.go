@@ -27,7 +27,7 @@ func (e *UnsafeError) Error() string {
 
 // Hint says as whom to run.
 func (e *UnsafeError) Hint() string {
-	return "run as the web server's user: sudo -u www-data renew_mnetkeys …"
+	return "as the web server's user, run: sudo -u www-data renew_mnetkeys …"
 }
 
 // ForPHP tells how to run the site of config (the absolute path of config.php) with this dataroot and dirroot ("" where it is
