@@ -6,9 +6,9 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// NewApp tames cli/v2 for one command: usage errors go to stderr as errors, never
-// to stdout as help; nothing but main exits; a stray word is an error instead of
-// swallowing the options behind it.
+// NewApp tames cli/v2 for one command: usage errors go to stderr as errors, never to stdout as
+// help; nothing but main exits; a stray word is an error and does not swallow the options after
+// it.
 func NewApp(cmd Command, stdout, stderr io.Writer, action func(Options)) *cli.App {
 	all := settingsOf(cmd.Name)
 	var flags []cli.Flag

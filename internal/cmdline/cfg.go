@@ -8,8 +8,8 @@ import (
 // cfgName is the name of a $CFG setting, or of one of its dboptions.
 var cfgName = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?$`)
 
-// addCfg reads a NAME=VALUE of --cfg. Passwords do not belong into the argument list,
-// where every user of the machine can read them: dbpass takes @FILE only.
+// addCfg reads a NAME=VALUE of --cfg. Every user of the machine can read the argument list, so
+// that passwords do not belong there: dbpass takes @FILE only.
 func addCfg(_ *option, o *Options, pair string) error {
 	name, value, ok := strings.Cut(pair, "=")
 	if !ok || !cfgName.MatchString(name) {

@@ -30,24 +30,24 @@ type Command struct {
 	Does     string // for --help
 	Changes  bool   // it may write
 	MakesKey bool   // it renews the key, if that is due
-	Asks     bool   // it wants a yes before it does anything
+	Asks     bool   // it asks for confirmation, unless --yes is given
 	Prints   Prints
 	Good     rotate.Outcome // of a tenant with which it has done its work
 	exits    string         // for --help: its exit codes
 	Words
-	// One and Plan work on one tenant; Plan is the dry run, nil where there is none.
+	// One and Plan work on one tenant; Plan is the dry run, nil if there is none.
 	One, Plan func(*rotate.Renewal, context.Context, Options) rotate.TenantReport
 	// Many works on an array, and gives the exit code.
 	Many func(*rotate.Array, context.Context, Options) int
 }
 
-// Words say what a command does to tenants, where people read it.
+// Words say what a command does to tenants, for people.
 type Words struct {
 	To    string // 3 tenants to …
 	Would string // of a dry run: … https://tenant.example
 	Done  string // of a dry run: 3 can be …; of a failure: not …
-	Did   string // 3 …; "" where the outcome's own word says it
-	Seen  string // as Did, on the page of --report; "" where that is the same
+	Did   string // 3 …; "" if the outcome's own word says it
+	Seen  string // as Did, on the page of --report; "" if that is the same
 }
 
 // Prints is what a command prints for people about a tenant.
@@ -147,7 +147,7 @@ func joined(names []Name, separator string) string {
 	return strings.Join(words, separator)
 }
 
-// namesOf are the commands that are so.
+// namesOf are the names of the commands for which so is true.
 func namesOf(so func(Command) bool) (names []Name) {
 	for _, c := range Commands {
 		if so(c) {
@@ -184,10 +184,10 @@ func (c Command) Line() string {
 	return "renew_mnetkeys " + string(c.Name)
 }
 
-// Writes tells whether the run may write: then it must not read what a replica has.
+// Writes tells whether the run may write. If so, it must not read from a replica.
 func (o Options) Writes() bool { return o.Command.Row().Changes && !o.DryRun }
 
-// strayWord explains a word that is no option.
+// strayWord explains a word that is not an option.
 func strayWord(cmd Command, words []string) error {
 	hint := "the commands are " + strings.Join(commandWords(), ", ") + ", and every option starts with --; see renew_mnetkeys --help"
 	isCommand := slices.ContainsFunc(Commands, func(c Command) bool { return string(c.Name) == words[0] })

@@ -1,9 +1,10 @@
-// Package cmdline reads what the user asks for: the command, its options, their variables in the environment, and the file
-// of options. One table of options (flags.go) and one of commands (commands.go) are the source of --help, the man page, the
-// completions and the sample file.
+// Package cmdline reads what the user asks for: the command, its options, their variables in the
+// environment, and the file of options. One table of options (options.go) and one of commands
+// (commands.go) are the source of --help, the man page, the completions and the sample file.
 //
-// It refuses, with an error that says what to write instead: a stray word, an option that the command does not take, a
-// variable MNETKEYS_… that names no option, options that contradict each other, a password in the argument list, a file that
-// is not a regular one, and a file of options that others may write. It does no work itself: a command's row holds the
-// function of package rotate that does.
+// It refuses, with an error that says what to write instead: a stray word, an option that the
+// command does not take, a variable MNETKEYS_… that is not an option, options that contradict
+// each other, a password in the argument list, a file that is not a regular one, and a file of
+// options that others may write. It does no work itself: the row of a command names the function
+// of package rotate that does.
 package cmdline

@@ -28,7 +28,7 @@ const generateDoes = "print the man page, a completion or a sample file of optio
 
 const generateUsage = "renew_mnetkeys generate man|bash|zsh|fish|conf"
 
-// Generate gives the text that the words behind generate ask for. The error is of usage.
+// Generate gives the text that the words after generate ask for. Its error is a UsageError.
 func Generate(words []string) (string, error) {
 	var problem string
 	switch {

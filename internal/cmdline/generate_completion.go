@@ -38,7 +38,7 @@ func commandWords() []string {
 	return words
 }
 
-// generateWords are those that go behind generate.
+// generateWords are those that follow generate.
 func generateWords() []string {
 	var words []string
 	for _, g := range generators() {

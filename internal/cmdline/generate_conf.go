@@ -7,7 +7,7 @@ import (
 )
 
 // sampleOptionFile is a file for --options in which every option is commented out.
-// What explains is behind "# ", what could be taken is behind "#" alone.
+// Explanations begin with "# ", options with "#" alone.
 func sampleOptionFile() string {
 	var b strings.Builder
 	b.WriteString(sampleHead)
@@ -22,7 +22,7 @@ func sampleOptionFile() string {
 	return b.String()
 }
 
-// sample is a value of the option that one could write: its preset, unless that is none.
+// sample is a value of the option that one could write.
 func (o *option) sample() string {
 	if o.isSwitch() {
 		return "true"

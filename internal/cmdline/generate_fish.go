@@ -42,7 +42,7 @@ func fishQuoted(s string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(s) + "'"
 }
 
-// The command is the first word or renew; behind it no files are completed.
+// The command is the first word, or renew; no files are completed after it.
 const fishHead = `# Completion of renew_mnetkeys for fish.
 
 function __renew_mnetkeys_first

@@ -89,7 +89,7 @@ func roffLine(s string) string {
 }
 
 // roff escapes what roff would take for its own or print as something else: a plain -
-// becomes a hyphen, which nobody can paste into a shell. Beyond ASCII it is a code point.
+// becomes a hyphen, which cannot be pasted into a shell. Beyond ASCII it is a code point.
 func roff(s string) string {
 	var b strings.Builder
 	for _, r := range s {

@@ -51,7 +51,8 @@ func TestManHasNothingToSayOfThePage(t *testing.T) {
 	}
 }
 
-// shownByMan gives what man has to say, and the page as it shows it: unhyphenated, so that words can be found in it.
+// shownByMan gives what man has to say, and the page as it shows it: unhyphenated, so that words
+// can be found in it.
 func shownByMan(t *testing.T, page string) (said, shown string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "renew_mnetkeys.8")

@@ -62,8 +62,8 @@ DURATION is written as 90s, 36h or 7d.`, example)
 	return b.String()
 }
 
-// writeGroup lists the options of one group: all of them, each with the commands it
-// goes with where renew is not among them.
+// writeGroup lists the options of one group: all of them, each with its commands if renew is not
+// one of them; or only those that the command takes.
 func writeGroup(b *strings.Builder, g group, cmd Command, whole bool) {
 	begun := false
 	for _, o := range g.options {

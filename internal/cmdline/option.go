@@ -19,22 +19,22 @@ type option struct {
 	help        string     // what it does
 	of          []Name     // the commands that take it; all if none is named
 	repeats     bool       // it may be given more than once
-	preset      string     // its value where none is given, as it would be written
+	preset      string     // its default, as it would be written
 	words       []string   // values to complete: all there are (see word), or some besides others
-	example     string     // a value for the sample file, if the preset is none
+	example     string     // a value for the sample file, if the preset will not do
 	needs       string     // the switch without which it means nothing
-	off         string     // of such a switch: the advice where it is missing
+	off         string     // of such a switch: the advice if it is missing
 	conflicts   []conflict // with others; which of the two has the row does not matter
 	set         setter     // reads and checks a value
 }
 
-// conflict is another option that cannot be meant together with that of the row. On the
-// command line both are an error; a file of options gives way.
+// conflict is another option that contradicts that of the row. On the command line both are an
+// error; a line of a file of options gives way.
 type conflict struct {
 	with            string
 	problem, advice string // without a problem, that both contradict each other
-	// when tells by both values, as they are written, whether they contradict each other;
-	// nil: they do wherever both are in effect.
+	// when tells by both values, as they are written, whether they contradict each other. Without
+	// it they do whenever both are in effect.
 	when func(own, other string) bool
 }
 

@@ -18,10 +18,10 @@ type fileOption struct {
 	line    int
 }
 
-// readFile sets what the file of options says and neither the command line nor the
-// environment does. One file serves all runs: it may have options of other commands, of
-// an array where one tenant is asked for, and what else contradicts the command line or
-// the environment. Those are passed over.
+// readFile sets what the file of options says and neither the command line nor the environment
+// does. One file serves all runs: it may have options of other commands, of an array although one
+// tenant is asked for, and others that contradict the command line or the environment. Those are
+// passed over.
 func (all settings) readFile() error {
 	file := all.named("options")
 	path := file.String()
@@ -87,7 +87,7 @@ func readTrusted(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat() // of what is read, whatever the name stands for by then
+	info, err := f.Stat() // of what is read, even if the name is another file by then
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,8 @@ func TestDurationsAreWrittenAsTheContractSays(t *testing.T) {
 	}
 }
 
-// What a row says of others must be said of options that there are, and of the commands that take it.
+// What a row says of others must be said of options that there are, and of the commands that take
+// it.
 func TestEveryRowIsWhole(t *testing.T) {
 	seen := map[string]bool{}
 	for _, o := range allOptions() {

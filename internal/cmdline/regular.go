@@ -38,7 +38,7 @@ func ReadSmall(name string) ([]byte, error) {
 
 // openRegular opens a regular file, or a link to one, and never waits. The name is
 // looked at first, since opening is enough to rewind a tape or start a watchdog; what
-// counts is what was opened, whatever the name stands for by then.
+// counts is what was opened, even if the name is another file by then.
 func openRegular(name string) (*os.File, error) {
 	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
 		return nil, &NotRegularError{name, info.Mode()}

@@ -9,9 +9,8 @@ import (
 	"time"
 )
 
-// setter reads the value of an option into its field, and refuses what cannot be. An
-// error that is no UsageError is of a value that cannot be read at all: the caller says
-// where it comes from.
+// setter reads the value of an option into its field, and refuses a wrong one. If it cannot read
+// the value at all, its error is not a UsageError: the caller adds where the value comes from.
 type setter func(opt *option, o *Options, value string) error
 
 // must is the error of a value that is not what it must be.
@@ -85,7 +84,7 @@ func number(least, most int, why string, field func(*Options) *int) setter {
 	}
 }
 
-// span is a duration of at least so much.
+// span is a duration of at least that much.
 func span(least time.Duration, field func(*Options) *time.Duration) setter {
 	return func(opt *option, o *Options, value string) error {
 		d, err := parseDuration(value)

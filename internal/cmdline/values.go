@@ -11,7 +11,7 @@ import (
 
 // setting is an option of the command, with the values that it is given: on the command
 // line, else by its variable, else by lines of the file of options. It is a flag of
-// cli/v2, and only writes down what is said: values are read once all of them are known.
+// cli/v2, and only writes values down: they are read once all of them are known.
 type setting struct {
 	*option
 	given []given
@@ -158,8 +158,8 @@ func (all settings) checkConflicts() error {
 	return nil
 }
 
-// readEnvironment sets what the command line has not. An empty variable is not set, for
-// what is a number or a duration, and switches off what is a switch.
+// readEnvironment sets what the command line has not. An empty variable leaves a number or a
+// duration as it is, and switches a switch off.
 func (all settings) readEnvironment() {
 	for _, s := range all {
 		value, found := os.LookupEnv(s.variable())
@@ -176,7 +176,7 @@ func (all settings) readEnvironment() {
 // testVariables belong to the tests, not to the command.
 const testVariables = "MNETKEYS_TEST_"
 
-// CheckEnvironment refuses variables that look like options and are none: a
+// CheckEnvironment refuses variables that look like options and are not: a
 // mistyped MNETKEYS_DRY_RUN must not renew for real.
 func CheckEnvironment(environ []string) error {
 	for _, v := range environ {

@@ -38,8 +38,9 @@ func newBrowser(t *testing.T) browser {
 	return browser{}
 }
 
-// run starts Chromium on an address and gives its standard output and what pages wrote to the console. Chromium logs every
-// console line as INFO, errors of scripts and refusals of the policy too; our page writes none, so that any is an error.
+// run starts Chromium on an address and gives its standard output and what pages wrote to the
+// console. Chromium logs every console line as INFO, errors of scripts and refusals of the policy
+// too; our page writes none, so that any is an error.
 func (b browser) run(t *testing.T, address string, options ...string) (out string, console []string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), browserLimit)
@@ -69,8 +70,8 @@ func (b browser) run(t *testing.T, address string, options ...string) (out strin
 // step is something done on a page and what is then to be seen, as JSON.
 type step struct{ name, do, want string }
 
-// drive opens a copy of the page in which the steps are done one after the other. The copy's policy allows the script that
-// does them, and nothing else that the page's own does not.
+// drive opens a copy of the page in which the steps are done one after the other. The copy's
+// policy allows the script that does them, and nothing else that the page's own does not.
 func (b browser) drive(t *testing.T, page, hash string, steps []step, options ...string) {
 	t.Helper()
 	driver := driverJS

@@ -7,13 +7,15 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// mode is what the words of the page depend on: what the command does, and whether it was only tried.
+// mode is what the words of the page depend on: what the command does, and whether it was a dry
+// run.
 type mode struct {
 	Command
 	dryRun bool
 }
 
-// said is a tenant's outcome as the headline says it: a dry run keeps every key, and what matters is what it could do.
+// said is a tenant's outcome as the headline says it. A dry run keeps every key: there it is what
+// the command could do.
 func (m mode) said(r rotate.TenantReport) string {
 	switch {
 	case m.dryRun && r.Outcome == rotate.Kept && r.NotDue:
@@ -73,7 +75,7 @@ func isCheck(run Run) bool {
 	return run.Command.Checks && run.ExitCode >= 0 && run.ExitCode < len(checkStates())
 }
 
-// verdict is how the run as a whole is marked.
+// verdict is the mark of the run as a whole.
 func verdict(run Run) mark {
 	if isCheck(run) {
 		return checkStates()[run.ExitCode].mark
@@ -133,13 +135,14 @@ func (m mode) exitMeaning(code int, renewed bool) string {
 	return "the run has failed"
 }
 
-// next is what to do about a tenant's error. Where nothing better is known, it is what its exit code leads to.
+// next is what to do about a tenant's error. If nothing better is known, it is what its exit code
+// means.
 func (t tenant) next(m mode) string {
 	if t.report.Hint != "" || t.report.Error == "" {
 		return t.report.Hint
 	}
 	const where = "docs/recovery.md says what to do, by exit code"
-	if t.report.Exit == rotate.ExitOK { // the run's own code may be of check, of which the document does not tell
+	if t.report.Exit == rotate.ExitOK { // the code of the run may be one of check, which are not in the document
 		return where
 	}
 	return fmt.Sprintf("exit code %d of this tenant means: %s; %s", t.report.Exit, m.exitMeaning(t.report.Exit, t.report.Outcome == rotate.Renewed), where)

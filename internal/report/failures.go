@@ -21,7 +21,7 @@ type group struct {
 
 // groupRow is one site and all it has failed with, or all tenants with one error or one finding.
 type groupRow struct {
-	Head   string // "" where the names say all; of a finding its subject
+	Head   string // "" if the names say all; of a finding its subject
 	IsPeer bool   // of the head; the names are tenants then, else peers
 	Count  int
 	Names  string // a line each, short
@@ -32,7 +32,7 @@ type groupRow struct {
 // Counted is the title's number of failures.
 func (g group) Counted() string { return counted(g.Count, g.Of) }
 
-// Others says how many stand in Names.
+// Others says how many sites are in Names.
 func (r groupRow) Others() string {
 	if r.Head != "" && !r.IsPeer {
 		return counted(r.Count, "peer")
@@ -40,8 +40,8 @@ func (r groupRow) Others() string {
 	return counted(r.Count, "tenant")
 }
 
-// linkFailures groups the links that are not proven by reason. In each group a link stands with the end that has more of
-// them: one site that is down is one row, not a row at every tenant.
+// linkFailures groups the links that are not proven by reason. In each group a link is in the row
+// of the end that has more of them: one site that is down is one row, not one for every tenant.
 func (p *Page) linkFailures(tenants []tenant, short shortener, how mode) []group {
 	type key struct {
 		outcome      rotate.PeerOutcome
@@ -89,7 +89,7 @@ func (p *Page) linkFailures(tenants []tenant, short shortener, how mode) []group
 	return groups
 }
 
-// saying is what is known of a failure beyond its reason.
+// saying is what is known about a failure beyond its reason.
 func (k kind) saying() string {
 	if k.attempts > 1 {
 		return strings.TrimSpace(fmt.Sprintf("%s (%d tries)", printable.Line(k.detail, 0), k.attempts))
@@ -137,7 +137,7 @@ func (p *Page) tenantFailures(tenants []tenant, short shortener, how mode) []gro
 	})
 }
 
-// notes are what changes no outcome: own sites that could not be proven, and warnings.
+// notes are what changes no outcome: local sites that were not proven, and warnings.
 func (p *Page) notes(tenants []tenant, short shortener) []group {
 	return p.tenantGroups(tenants, short, "tenant", func(t tenant) []saying {
 		var all []saying
@@ -151,7 +151,7 @@ func (p *Page) notes(tenants []tenant, short shortener) []group {
 	})
 }
 
-// saying is a line about a tenant, and where it belongs.
+// saying is a line about a tenant, and the group it belongs to.
 type saying struct {
 	mark              mark
 	title, next, text string

@@ -9,7 +9,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// severityMarks are in the order in which findings stand: the worst first.
+// severityMarks are in the order of the findings: the worst first.
 func severityMarks() []mark {
 	return []mark{
 		{string(rotate.SeverityError), "✗", "does not work"},
@@ -18,7 +18,7 @@ func severityMarks() []mark {
 	}
 }
 
-// rank is the place of a severity; one that nobody knows comes last.
+// rank is the place of a severity; an unknown one comes last.
 func rank(severity string) int {
 	marks := severityMarks()
 	for i, m := range marks {
@@ -29,7 +29,8 @@ func rank(severity string) int {
 	return len(marks)
 }
 
-// finding is one of rotate's, with its peers as places among the sites: hundreds of tenants may name the same hundreds.
+// finding is one of rotate's, with its peers as indices of Page.sites: hundreds of tenants may
+// name the same hundreds of peers.
 type finding struct {
 	rotate.Finding
 	peers []uint32
@@ -109,7 +110,7 @@ func severities(tenants []tenant) map[string]int {
 	return count
 }
 
-// findingWords is what a diagnosis came to, in a few words.
+// findingWords are the numbers of findings, in a few words.
 func findingWords(count map[string]int) string {
 	return strings.Join([]string{counted(count[string(rotate.SeverityError)], "error"), counted(count[string(rotate.SeverityWarning)], "warning"),
 		counted(count[string(rotate.SeverityInfo)], "note")}, ", ")

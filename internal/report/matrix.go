@@ -8,8 +8,8 @@ import (
 	"renew_mnetkeys/internal/printable"
 )
 
-// cellsInHTML is up to how many cells the matrix is a table of HTML. Beyond, the browser would take seconds to lay it out:
-// the script draws it, the part that is looked at only.
+// cellsInHTML is the largest number of cells of a matrix that is a table of HTML. The browser
+// would take seconds to lay out a larger one: the script draws the visible part of it.
 const cellsInHTML = 2500
 
 // heading is a site at the edge of the matrix.
@@ -18,11 +18,11 @@ type heading struct{ Short, Full string }
 // matrix has a row for each tenant and a column for each site that is a peer of one.
 type matrix struct {
 	Columns []heading
-	Rows    []matrixRow // where it is a table
+	Rows    []matrixRow // if it is a table
 	Data    data        // for the script
 }
 
-// Drawn tells a matrix that is too large to be a table.
+// Drawn tells whether the script draws the matrix, which is too large to be a table.
 func (m matrix) Drawn() bool { return len(m.Data.Rows) > 0 }
 
 type matrixRow struct {
@@ -34,7 +34,7 @@ type matrixRow struct {
 // cell is a link; without an outcome there is none.
 type cell struct {
 	mark
-	Own  bool // the tenant is no peer of its own
+	Own  bool // the tenant itself
 	Says string
 }
 
@@ -46,15 +46,15 @@ type data struct {
 }
 
 type dataRow struct {
-	Column  int    `json:"column"` // of the tenant itself, -1 where nobody has it as a peer
+	Column  int    `json:"column"` // of the tenant itself, -1 if it is not a peer of any tenant
 	Name    string `json:"name"`   // short
 	Full    string `json:"full"`
 	Outcome string `json:"outcome"`
 	Cells   []int  `json:"cells"` // kind and how many columns of it, again and again; kind -1 is no link
 }
 
-// matrix lays tenants, which are sorted, against their peers: tenants first, in the same order, so that the diagonal is
-// everybody's own site.
+// matrix has the tenants, which are sorted, as rows and their peers as columns: tenants first, in
+// the same order, so that the diagonal is each site with itself.
 func (p *Page) matrix(tenants []tenant, short shortener, how mode) matrix {
 	columns := p.columns(tenants)
 	m := matrix{Columns: make([]heading, len(columns))}
@@ -67,7 +67,7 @@ func (p *Page) matrix(tenants []tenant, short shortener, how mode) matrix {
 	drawn := len(tenants)*len(columns) > cellsInHTML
 	if drawn {
 		for _, k := range p.kinds {
-			says := words(printable.Line(k.reason, 0), k.saying(), printable.Line(k.held, 0))
+			says := words(printable.Line(k.reason, 0), k.saying(), printable.Line(k.known, 0))
 			mark := markOf(peerMarks(how), string(k.outcome))
 			m.Data.Kinds = append(m.Data.Kinds, [4]string{mark.Outcome, mark.Letter, says, printable.Line(k.next, 0)})
 		}
@@ -102,7 +102,7 @@ func (p *Page) cell(k int, own bool, how mode) cell {
 	if k < 0 {
 		return cell{Own: own}
 	}
-	return cell{mark: markOf(peerMarks(how), string(p.kinds[k].outcome)), Says: words(printable.Line(p.kinds[k].reason, 0), p.kinds[k].saying(), printable.Line(p.kinds[k].held, 0))}
+	return cell{mark: markOf(peerMarks(how), string(p.kinds[k].outcome)), Says: words(printable.Line(p.kinds[k].reason, 0), p.kinds[k].saying(), printable.Line(p.kinds[k].known, 0))}
 }
 
 // columns are the sites that are a peer of a tenant, tenants first.

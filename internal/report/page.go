@@ -1,8 +1,9 @@
-// Package report makes one HTML page of a run, for people: what happened, to whom, and what to do about it.
+// Package report makes one HTML page of a run, for people: what happened, to whom, and what to do
+// about it.
 //
-// The page stands for itself: style, script and data are in the file, nothing is loaded from elsewhere, and a Content
-// Security Policy says so to the browser. It is a view of rotate's reports and decides nothing: what an operator does about
-// a failure is said by the reports' Hint and Next.
+// The page is complete: style, script and data are in the file, nothing is loaded from elsewhere,
+// and a Content Security Policy makes the browser keep to that. It is a view of rotate's reports
+// and decides nothing: Hint and Next of the reports say what an operator does about a failure.
 package report
 
 import (
@@ -37,9 +38,11 @@ type Run struct {
 
 func (r Run) mode() mode { return mode{r.Command, r.DryRun} }
 
-// Page collects the reports of a run until they are written. It may be used by one goroutine at a time.
+// Page collects the reports of a run until they are written. It may be used by one goroutine at a
+// time.
 //
-// A link between a tenant and its peer takes twelve bytes, whatever became of it: what links have in common is kept once.
+// A link between a tenant and its peer takes twelve bytes, whatever became of it: what links have
+// in common is kept once.
 type Page struct {
 	sites   []site
 	siteOf  map[string]uint32
@@ -51,12 +54,13 @@ type Page struct {
 // site is a tenant or a peer.
 type site struct{ name, application string }
 
-// kind is what can become of a link. An array of 500 tenants has 250 000 links, and mostly a handful of kinds.
+// kind is what can become of a link. An array of 500 tenants has 250 000 links, and mostly a
+// handful of kinds.
 type kind struct {
 	outcome              rotate.PeerOutcome
 	reason, detail, next string
 	attempts             int
-	held                 string // what both sides hold of each other, as far as it is known
+	known                string // which certificates both sides have of each other
 }
 
 // link is one peer of a tenant.
@@ -77,13 +81,13 @@ type tenant struct {
 // New gives an empty page.
 func New() *Page { return &Page{siteOf: map[string]uint32{}, kindOf: map[kind]uint32{}} }
 
-// Add takes a tenant's report. Nothing of r.Peers is held on to.
+// Add takes a tenant's report. Nothing of r.Peers is kept.
 func (p *Page) Add(r rotate.TenantReport) {
 	t := tenant{site: p.site(r.Wwwroot, ""), report: r, links: make([]link, len(r.Peers)), count: map[rotate.PeerOutcome]int{}}
 	t.findings = p.findings(r.Findings)
 	t.report.Peers, t.report.Findings, t.report.Err = nil, nil, nil
 	for i, peer := range r.Peers {
-		k := kind{outcome: peer.Outcome, reason: string(peer.Reason), detail: peer.Detail, attempts: peer.Attempts, held: held(peer)}
+		k := kind{outcome: peer.Outcome, reason: string(peer.Reason), detail: peer.Detail, attempts: peer.Attempts, known: knownOf(peer)}
 		if unproven(peer.Outcome) {
 			k.next = peer.Next
 		}
@@ -117,8 +121,9 @@ func (p *Page) kind(k kind) uint32 {
 	return i
 }
 
-// held says what both sides of a link hold of each other, "" where nobody has looked.
-func held(p rotate.PeerReport) string {
+// knownOf says which certificates both sides of a link have of each other, "" if the command does
+// not look at them.
+func knownOf(p rotate.PeerReport) string {
 	var parts []string
 	switch c := p.Certificate; {
 	case c != nil:
@@ -142,5 +147,5 @@ func held(p rotate.PeerReport) string {
 	return strings.Join(parts, "; ")
 }
 
-// unproven tells the outcomes that somebody has to know of.
+// unproven tells whether an outcome needs a next step.
 func unproven(o rotate.PeerOutcome) bool { return o == rotate.Pending || o == rotate.Refused }

@@ -45,7 +45,8 @@ func TestThePageLoadsNothingAndItsPolicyAllowsOnlyItsOwnStyleAndScript(t *testin
 	}
 }
 
-// TestLettersCanBeReadOnTheirGround wants the contrast of WCAG 2 AA for small text, in light and in dark.
+// TestLettersCanBeReadOnTheirGround wants the contrast of WCAG 2 AA for small text, in light and
+// in dark.
 func TestLettersCanBeReadOnTheirGround(t *testing.T) {
 	p := newPage()
 	p.Add(one())

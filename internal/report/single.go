@@ -17,7 +17,7 @@ type single struct {
 	Previous             certificate
 	Archive              []certificate
 	Findings             []findingRow
-	Diagnosed            bool // that there is no finding is a result, too
+	Diagnosed            bool // without findings, that is a result, too
 	History              int
 	Warnings             []string
 	Peers                []peerRow
@@ -49,9 +49,9 @@ func (p *Page) single(t tenant, how mode) *single {
 	for _, l := range t.links {
 		k, peer := p.kinds[l.kind], p.sites[l.peer]
 		s.Peers = append(s.Peers, peerRow{mark: markOf(peerMarks(how), string(k.outcome)), Name: printable.Line(peer.name, 0), Application: printable.Line(peer.application, 0),
-			Reason: printable.Line(k.reason, 0), Detail: printable.Line(k.detail, 0), Next: printable.Line(k.next, 0), Held: printable.Line(k.held, 0), Attempts: k.attempts, TookMS: number(int(l.tookMS))})
+			Reason: printable.Line(k.reason, 0), Detail: printable.Line(k.detail, 0), Next: printable.Line(k.next, 0), Held: printable.Line(k.known, 0), Attempts: k.attempts, TookMS: number(int(l.tookMS))})
 	}
-	// What wants attention comes first.
+	// What needs attention comes first.
 	urgency := []rotate.PeerOutcome{rotate.Refused, rotate.Pending, rotate.Skipped, rotate.Ignored, rotate.Healed, rotate.Accepted}
 	slices.SortStableFunc(s.Peers, func(a, b peerRow) int {
 		return cmp.Or(cmp.Compare(slices.Index(urgency, rotate.PeerOutcome(a.Outcome)), slices.Index(urgency, rotate.PeerOutcome(b.Outcome))), cmp.Compare(a.Name, b.Name))

@@ -10,7 +10,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// timeline is when certificates run out. Places on it are per cent of its width.
+// timeline is when certificates expire. Places on it are per cent of its width.
 type timeline struct {
 	Now   string
 	Ticks []tick
@@ -33,7 +33,7 @@ type lifeRow struct {
 // Others says how many tenants share the row.
 func (r lifeRow) Others() string { return counted(r.Count, "tenant") }
 
-// eachAlone is up to how many certificates have a row each.
+// eachAlone is the largest number of certificates that have a row each.
 const eachAlone = 40
 
 type life struct{ from, until time.Time }
@@ -124,7 +124,7 @@ func ticks(first, last, now time.Time) []tick {
 			break
 		}
 	}
-	for last.Sub(first) > 5*step { // somebody's certificate for a hundred years
+	for last.Sub(first) > 5*step { // a certificate may be for a hundred years
 		step *= 2
 	}
 	layout := "2 Jan"

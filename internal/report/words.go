@@ -54,7 +54,7 @@ func markOf(marks []mark, outcome string) mark {
 	return mark{Outcome: printable.Line(outcome, 0), Letter: "?"}
 }
 
-// selfCheck is what the own proof showed, and what to do about it.
+// selfCheck is what the call to the local site showed, and what to do about it.
 type selfCheck struct{ Word, Means, Next string }
 
 func selfCheckOf(c rotate.SelfCheck) selfCheck {

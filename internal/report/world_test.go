@@ -83,8 +83,9 @@ func one() rotate.TenantReport {
 
 func site(i int) string { return fmt.Sprintf("https://t%03d.example.org", i) }
 
-// array is n tenants that are each other's peers. Peer 3 is down for all, peer 7 has MNet off, tenant 5 is unknown to all
-// others, tenant 2 has failed, and a site outside has something to say of its own.
+// array is n tenants that are each other's peers. Peer 3 is down for all, peer 7 has MNet off,
+// tenant 5 is unknown to all others, tenant 2 has failed, and a site outside has something to say
+// of its own.
 func array(n int) advised {
 	p := newPage()
 	for i := range n {

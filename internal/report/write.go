@@ -56,7 +56,7 @@ type tenantRow struct {
 	Outcomes   string // words, for the filter
 	SelfCheck  selfCheck
 	Expires    string
-	Retired    string // keys, where they are known
+	Retired    string // keys, if they are known
 	Total      int
 	Parts      []part
 }
@@ -130,7 +130,7 @@ func rowOf(t tenant, short shortener, how mode) tenantRow {
 	return row
 }
 
-// outcomes are the words under which the filter finds a tenant.
+// outcomes are the words by which the filter finds a tenant.
 func (t tenant) outcomes() string {
 	all := []string{printable.Line(string(t.report.Outcome), 0)}
 	for o := range t.count {
@@ -143,7 +143,8 @@ func (t tenant) outcomes() string {
 	return strings.Join(slices.Compact(all), " ")
 }
 
-// policy lets the page's own style and script run and nothing else, and has nothing fetched.
+// policy lets the page's own style and script run and nothing else, and forbids to fetch
+// anything.
 func policy(style, script string) string {
 	return fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; base-uri 'none'; form-action 'none'", digest(style), digest(script))
 }
