@@ -26,7 +26,7 @@ func (c *Client) push(ctx context.Context, own rotate.Identity, p rotate.Peer, f
 	}
 	t := c.talk(own, p)
 	answered, f := t.keyswap(ctx, force)
-	return rotate.Push{Answered: answered, Failure: f, Attempts: t.attempts}
+	return rotate.Push{PeerCertificate: answered, Failure: f, Attempts: t.attempts}
 }
 
 // talk is a conversation with one peer: a few exchanges, one after another.
