@@ -44,18 +44,18 @@ func (c *Client) within(ctx context.Context, t target, do func(context.Context, 
 	if f := c.silence.of(t); f != nil {
 		return f
 	}
-	inTime, cancel := context.WithTimeoutCause(ctx, c.o.Timeout, errPatience)
+	inTime, cancel := context.WithTimeoutCause(ctx, c.o.Timeout, errTimeLimit)
 	defer cancel()
 	return orInterrupted(ctx, inTime, do(inTime, addrs))
 }
 
-// errPatience is why an exchange is ended that took longer than Options.Timeout.
-var errPatience = errors.New("no answer in time")
+// errTimeLimit is why an exchange is ended that took longer than Options.Timeout.
+var errTimeLimit = errors.New("no answer in time")
 
 // orInterrupted is f, or that the caller's context was over before anything else ended the exchange. inTime is the
 // context of the exchange, made of the caller's.
 func orInterrupted(caller, inTime context.Context, f *rotate.Failure) *rotate.Failure {
-	if f == nil || !f.Reason.Row().Unanswered || errors.Is(context.Cause(inTime), errPatience) || !over(caller) {
+	if f == nil || !f.Reason.Row().Unanswered || errors.Is(context.Cause(inTime), errTimeLimit) || !over(caller) {
 		return f
 	}
 	return failed(rotate.ReasonInterrupted, whyOver(caller), "interrupted before an answer came")
