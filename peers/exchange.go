@@ -26,9 +26,9 @@ type answer struct {
 }
 
 // within runs do inside the limits: a place for the peer's address and one over all, and Options.Timeout from then on.
-// Whether the peer is silent is looked up again with the place: others may have found out while this one waited.
+// The breaker is asked again with the place: others may have found out while this one waited.
 func (c *Client) within(ctx context.Context, t target, do func(context.Context, []netip.Addr) *rotate.Failure) *rotate.Failure {
-	if f := c.silence.of(t); f != nil {
+	if f := c.breaker.failure(t); f != nil {
 		return f
 	}
 	addrs, f := c.names.lookup(ctx, t.dialHost)
@@ -41,7 +41,7 @@ func (c *Client) within(ctx context.Context, t target, do func(context.Context, 
 		return failed(rotate.ReasonInterrupted, err, "interrupted while it waited for its turn")
 	}
 	defer release()
-	if f := c.silence.of(t); f != nil {
+	if f := c.breaker.failure(t); f != nil {
 		return f
 	}
 	inTime, cancel := context.WithTimeoutCause(ctx, c.o.Timeout, errTimeLimit)
