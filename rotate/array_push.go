@@ -62,7 +62,7 @@ func (a *Array) meet(tenants []*renewing, ask func(to, t *renewing) side) *linkR
 		// Of a tenant that could not be read again it is not known whether its key is
 		// the current one.
 		if t.current != nil && m.sides[t.at].err == nil {
-			m.add(HostKey{Wwwroot: t.member.Wwwroot, Certificate: t.current.Key.Certificate, Replaces: t.former})
+			m.add(HostKey{Wwwroot: t.member.Wwwroot, Certificate: t.current.Key.Certificate, Replaces: t.replaced})
 		}
 	}
 	m.told = len(m.keys)
