@@ -19,9 +19,10 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"renew_mnetkeys/rotate"
 	"sync"
 	"time"
+
+	"renew_mnetkeys/rotate"
 
 	"github.com/rs/zerolog"
 )
