@@ -81,7 +81,7 @@ func (c *chaos) tell(ctx context.Context, client *peers.Client, to rotate.Peer) 
 	push := client.Push(ctx, c.who, to)
 	f := push.Failure
 	if f == nil || !f.Pending && f.Reason != rotate.ReasonUnknownToPeer && f.Reason != rotate.ReasonMNetOff {
-		proof := client.Prove(ctx, c.who, to, push.Answered, true)
+		proof := client.Prove(ctx, c.who, to, push.PeerCertificate, true)
 		f, proven = proof.Failure, proof.Certificate
 	}
 	switch {

@@ -19,9 +19,10 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"renew_mnetkeys/rotate"
 	"sync"
 	"time"
+
+	"renew_mnetkeys/rotate"
 
 	"github.com/rs/zerolog"
 )
@@ -50,7 +51,7 @@ type Client struct {
 	o       Options
 	names   *names
 	limits  *limits
-	silence *silence
+	breaker *breaker
 	signed  signedCall
 	weak    sync.Map // wwwroots of peers that were warned of, see warnWeak
 }
@@ -84,7 +85,7 @@ func New(o Options) *Client {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		}
 	}
-	return &Client{o: o, names: newNames(o.Resolve, o.Timeout), limits: newLimits(o.Concurrency, o.PerAddress), silence: newSilence(o.Now)}
+	return &Client{o: o, names: newNames(o.Resolve, o.Timeout), limits: newLimits(o.Concurrency, o.PerAddress), breaker: newBreaker(o.Now)}
 }
 
 // Close ends the client's use. Nothing stays open between calls, so that there is nothing to wait for; it is here

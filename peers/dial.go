@@ -58,17 +58,17 @@ func unrouted(err error) bool {
 	return errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EAFNOSUPPORT) || errors.Is(err, syscall.EADDRNOTAVAIL)
 }
 
-// networkFailure classifies what went wrong below HTTP while doing something.
-func networkFailure(ctx context.Context, err error, doing string) *rotate.Failure {
+// networkFailure classifies what went wrong below HTTP in the operation op.
+func networkFailure(ctx context.Context, err error, op string) *rotate.Failure {
 	var waited net.Error
 	var named *net.OpError // its text says itself what was being done
 	switch {
 	case ctx.Err() != nil || errors.As(err, &waited) && waited.Timeout():
-		return failed(rotate.ReasonTimeout, err, "no answer in time (%s)", doing)
+		return failed(rotate.ReasonTimeout, err, "no answer in time (%s)", op)
 	case errors.As(err, &named):
 		return failed(rotate.ReasonConnect, err, "%v", named)
 	}
-	return failed(rotate.ReasonConnect, err, "%s: %v", doing, err)
+	return failed(rotate.ReasonConnect, err, "%s: %v", op, err)
 }
 
 // Reachable connects, TCP and for https TLS as the peer's row demands, and sends nothing.

@@ -45,7 +45,7 @@ func Example() {
 
 	push := client.Push(context.Background(), own, row)
 	fmt.Println("keyswap answered:", push.Failure == nil, "- the peer has the new certificate:", hasNew())
-	proof := client.Prove(context.Background(), own, row, push.Answered, true)
+	proof := client.Prove(context.Background(), own, row, push.PeerCertificate, true)
 	fmt.Println("proven:", proof.Failure == nil, "- the peer has the new certificate:", hasNew())
 	// Output:
 	// keyswap answered: true - the peer has the new certificate: false

@@ -26,9 +26,9 @@ type answer struct {
 }
 
 // within runs do inside the limits: a place for the peer's address and one over all, and Options.Timeout from then on.
-// Whether the peer is silent is looked up again with the place: others may have found out while this one waited.
+// The breaker is asked again with the place: others may have found out while this one waited.
 func (c *Client) within(ctx context.Context, t target, do func(context.Context, []netip.Addr) *rotate.Failure) *rotate.Failure {
-	if f := c.silence.of(t); f != nil {
+	if f := c.breaker.failure(t); f != nil {
 		return f
 	}
 	addrs, f := c.names.lookup(ctx, t.dialHost)
@@ -41,21 +41,21 @@ func (c *Client) within(ctx context.Context, t target, do func(context.Context, 
 		return failed(rotate.ReasonInterrupted, err, "interrupted while it waited for its turn")
 	}
 	defer release()
-	if f := c.silence.of(t); f != nil {
+	if f := c.breaker.failure(t); f != nil {
 		return f
 	}
-	inTime, cancel := context.WithTimeoutCause(ctx, c.o.Timeout, errPatience)
+	inTime, cancel := context.WithTimeoutCause(ctx, c.o.Timeout, errTimeLimit)
 	defer cancel()
 	return orInterrupted(ctx, inTime, do(inTime, addrs))
 }
 
-// errPatience is why an exchange is ended that took longer than Options.Timeout.
-var errPatience = errors.New("no answer in time")
+// errTimeLimit is why an exchange is ended that took longer than Options.Timeout.
+var errTimeLimit = errors.New("no answer in time")
 
 // orInterrupted is f, or that the caller's context was over before anything else ended the exchange. inTime is the
 // context of the exchange, made of the caller's.
 func orInterrupted(caller, inTime context.Context, f *rotate.Failure) *rotate.Failure {
-	if f == nil || !f.Reason.Row().Unanswered || errors.Is(context.Cause(inTime), errPatience) || !over(caller) {
+	if f == nil || !f.Reason.Row().Unanswered || errors.Is(context.Cause(inTime), errTimeLimit) || !over(caller) {
 		return f
 	}
 	return failed(rotate.ReasonInterrupted, whyOver(caller), "interrupted before an answer came")

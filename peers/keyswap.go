@@ -26,7 +26,7 @@ func (c *Client) push(ctx context.Context, own rotate.Identity, p rotate.Peer, f
 	}
 	t := c.talk(own, p)
 	answered, f := t.keyswap(ctx, force)
-	return rotate.Push{Answered: answered, Failure: f, Attempts: t.attempts}
+	return rotate.Push{PeerCertificate: answered, Failure: f, Attempts: t.attempts}
 }
 
 // talk is a conversation with one peer: a few exchanges, one after another.
@@ -47,7 +47,7 @@ func (t *talk) post(ctx context.Context, body []byte) (*answer, *rotate.Failure)
 	if f != nil {
 		return nil, f
 	}
-	if !t.toOwnSite() {
+	if !t.toLocalSite() {
 		to.peer = t.peer.Wwwroot
 	}
 	to.sealed = envelope.IsSealed(body)
@@ -62,8 +62,8 @@ func (t *talk) post(ctx context.Context, body []byte) (*answer, *rotate.Failure)
 	return a, f
 }
 
-// toOwnSite says that we talk to ourselves.
-func (t *talk) toOwnSite() bool { return envelope.SameWwwroot(t.own.Wwwroot, t.peer.Wwwroot) }
+// toLocalSite says that we talk to ourselves.
+func (t *talk) toLocalSite() bool { return envelope.SameWwwroot(t.own.Wwwroot, t.peer.Wwwroot) }
 
 // keyswap is one plain system/keyswap: our wwwroot, our certificate, what the peer runs, and the force.
 func (t *talk) keyswap(ctx context.Context, force bool) (*envelope.Certificate, *rotate.Failure) {

@@ -39,7 +39,7 @@ func (n *names) lookup(ctx context.Context, host string) ([]netip.Addr, *rotate.
 	// Not under the lock: a name server that is silent about one name must not hold up the others. Two callers
 	// that ask for one name at once both ask, which costs less than it would to wait for each other; both get what
 	// came first.
-	inTime, cancel := context.WithTimeoutCause(ctx, n.timeout, errPatience)
+	inTime, cancel := context.WithTimeoutCause(ctx, n.timeout, errTimeLimit)
 	defer cancel()
 	found, err := n.resolve(inTime, host)
 	if err == nil && len(found) == 0 {

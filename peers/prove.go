@@ -60,7 +60,7 @@ func (w *proving) run(ctx context.Context) *rotate.Failure {
 		}
 		w.opened = w.opened || got.signed != nil
 		if got.settles() {
-			return w.believe(got, under)
+			return w.verifyAnswer(got, under)
 		}
 		under, f = w.next(ctx, got, under)
 	}
@@ -95,8 +95,8 @@ func (w *proving) first(ctx context.Context) (*envelope.Certificate, *rotate.Fai
 	return w.answered, f
 }
 
-// believe is the proof itself.
-func (w *proving) believe(got *sealedAnswer, under *envelope.Certificate) *rotate.Failure {
+// verifyAnswer is the proof itself.
+func (w *proving) verifyAnswer(got *sealedAnswer, under *envelope.Certificate) *rotate.Failure {
 	if f := w.verifyUnder(got, under); f != nil {
 		return f
 	}

@@ -34,8 +34,8 @@ func (s *scene) push() {
 	if got.Failure != nil {
 		s.t.Fatalf("push: %v", got.Failure)
 	}
-	s.answered = got.Answered
-	s.hold(got.Answered)
+	s.answered = got.PeerCertificate
+	s.hold(got.PeerCertificate)
 }
 
 // hold writes the peer's certificate into our own tables.

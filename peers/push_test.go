@@ -109,10 +109,10 @@ func push(t *testing.T, cases []pushCase) {
 			if reason(got.Failure) != c.reason {
 				t.Fatalf("failure is %v, want reason %q", got.Failure, c.reason)
 			}
-			if (got.Answered == nil) != (got.Failure != nil) {
-				t.Errorf("answered a certificate: %v; failure: %v", got.Answered != nil, got.Failure)
+			if (got.PeerCertificate == nil) != (got.Failure != nil) {
+				t.Errorf("answered a certificate: %v; failure: %v", got.PeerCertificate != nil, got.Failure)
 			}
-			if got.Answered != nil && got.Answered.PEM != peer.Certificate() {
+			if got.PeerCertificate != nil && got.PeerCertificate.PEM != peer.Certificate() {
 				t.Error("answered another certificate than the peer's")
 			}
 			if got.Failure != nil && !strings.Contains(got.Failure.Detail, c.detail) {

@@ -53,7 +53,7 @@ func (w *proving) unknown(f, refused *rotate.Failure) *rotate.Failure {
 // Not of the own site: a web side that works with another pair than the stored one answers under that, and that proves
 // just what is wrong.
 func (w *proving) afterPage(ctx context.Context, refused *rotate.Failure) (*envelope.Certificate, *rotate.Failure) {
-	if w.toOwnSite() {
+	if w.toLocalSite() {
 		return nil, refused
 	}
 	why, other := "it has no page that shows the one it works with", ""

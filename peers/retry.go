@@ -26,7 +26,7 @@ const (
 // before it was done; attempts counts the tries.
 func (c *Client) retry(ctx context.Context, t target, try func(context.Context) (*answer, *rotate.Failure)) (a *answer, attempts int, f *rotate.Failure) {
 	a, attempts, f = c.tries(ctx, try)
-	c.silence.heard(t, f)
+	c.breaker.record(t, f)
 	return a, attempts, f
 }
 

@@ -10,7 +10,7 @@ import (
 type target struct {
 	url          *url.URL // http or https, with a host
 	verification int      // as mnet_host.sslverification
-	peer         string   // wwwroot whose silence counts, "" for a page and for the own site
+	peer         string   // wwwroot that the breaker knows it by, "" for a page and for the own site
 	sealed       bool     // a sealed call, for which it may call us back before it answers
 
 	node             string // as Peer.Node has it, "" for none

@@ -11,7 +11,7 @@ func (t *talk) warnWeak(c *envelope.Certificate) {
 	if c == nil || c.PublicKey.N.BitLen() >= weakBits {
 		return
 	}
-	if _, told := t.c.weak.LoadOrStore(t.peer.Wwwroot, true); !told {
+	if _, warned := t.c.weak.LoadOrStore(t.peer.Wwwroot, true); !warned {
 		t.c.o.Log.Warn().Str("peer", clean(t.peer.Wwwroot, detailLimit)).Int("bits", c.PublicKey.N.BitLen()).
 			Msg("its key is so short that it can be broken: anybody may speak in its name")
 	}

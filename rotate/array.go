@@ -93,25 +93,25 @@ type Session struct {
 
 // renewing is a selected tenant on its way.
 type renewing struct {
-	member  Member
-	at      int // index of the member
-	release func()
-	before  SelfCheck
-	fresh   bool // it was renewed a short while ago
-	kept    bool // its key is young enough, or none is to be renewed
-	starts  bool // MNet is to be started there
-	report  TenantReport
-	current *Identity         // in use and to be told, without its history; nil where the tenant failed
-	former  string            // the certificate that current replaces, PEM
-	side    *side             // what a survey has read of it; nil where it is to be read
-	canary  bool              // it goes first
-	checked [sha256.Size]byte // the key that was checked before any was written
+	member   Member
+	at       int // index of the member
+	release  func()
+	before   SelfCheck
+	fresh    bool // it was renewed a short while ago
+	kept     bool // its key is young enough, or none is to be renewed
+	starts   bool // MNet is to be started there
+	report   TenantReport
+	current  *Identity         // in use and to be told, without its history; nil where the tenant failed
+	replaced string            // the certificate that current replaces, PEM
+	side     *side             // what a survey has read of it; nil where it is to be read
+	canary   bool              // it goes first
+	checked  [sha256.Size]byte // the key that was checked before any was written
 }
 
 // use makes a key the one that everybody is told of.
-func (t *renewing) use(id Identity, former string) {
+func (t *renewing) use(id Identity, replaced string) {
 	id.Retired = nil // private keys that nobody needs before the tenant is read again
-	t.report.Exit, t.current, t.former = ExitOK, &id, former
+	t.report.Exit, t.current, t.replaced = ExitOK, &id, replaced
 }
 
 // Run renews the selected tenants. Reports go to Emit; it returns the exit code

@@ -9,15 +9,15 @@ import (
 // more, and emits the reports. It gives the exit code of the run.
 func (a *Array) finishAll(ctx context.Context, tenants []*renewing, m *linkResults) int {
 	emit, code := a.emitter()
-	var told []*renewing
+	var pushed []*renewing
 	for _, t := range tenants {
 		if t.current == nil {
 			emit(t)
 			continue
 		}
-		told = append(told, t)
+		pushed = append(pushed, t)
 	}
-	a.each("prove", told, func(t *renewing) {
+	a.each("prove", pushed, func(t *renewing) {
 		// What has ended the run ends the calls to peers; a tenant with a new key
 		// is looked at and reported all the same.
 		a.within(context.WithoutCancel(ctx), t, func(s *Session, r *Renewal) error { return a.finish(ctx, t, s, r, m) })
@@ -36,7 +36,7 @@ func (a *Array) finish(ctx context.Context, t *renewing, s *Session, r *Renewal,
 	if err != nil {
 		return fmt.Errorf("read the tenant: %w", err)
 	}
-	if _, told := m.key[t.member.Wwwroot]; !t.stores(tenant) && !told {
+	if _, known := m.key[t.member.Wwwroot]; !t.stores(tenant) && !known {
 		a.overwritten(safe, t, s, r, tenant)
 		return t.report.Err
 	} else if !t.stores(tenant) {
@@ -46,15 +46,15 @@ func (a *Array) finish(ctx context.Context, t *renewing, s *Session, r *Renewal,
 	if err != nil {
 		return fmt.Errorf("read the peers: %w", err)
 	}
-	id, tell := tenant.identity(), r.pushToPeers
+	id, push := tenant.identity(), r.pushToPeers
 	if t.kept && a.onlyLooks() {
-		tell = r.lookAtPeers
+		push = r.lookAtPeers
 	}
-	err = a.peerReports(ctx, t, list, *id, s, r, m, tell)
+	err = a.peerReports(ctx, t, list, *id, s, r, m, push)
 	proven := t.report.SelfCheck == SelfProven
 	last, cancel := context.WithTimeout(safe, safePointLimit)
 	defer cancel()
-	now, lost := r.recheckUntilStill(last, tenant, *id, &t.report, func() { err = a.peerReports(ctx, t, list, *id, s, r, m, tell) })
+	now, lost := r.recheckUntilStill(last, tenant, *id, &t.report, func() { err = a.peerReports(ctx, t, list, *id, s, r, m, push) })
 	if lost != nil {
 		t.report.wentBack(lost)
 		err = fmt.Errorf("after the peers were told: %w", lost)
@@ -94,7 +94,7 @@ func (a *Array) onlyLooks() bool { return a.Template.Due.OnlyIfDue }
 // of the link in the databases and of the web servers; some or all of the latter are
 // called as well. Its error is of what could not be done besides: all peers are
 // reported nevertheless.
-func (a *Array) peerReports(ctx context.Context, t *renewing, list []Peer, own Identity, s *Session, r *Renewal, m *linkResults, tell pushFunc) error {
+func (a *Array) peerReports(ctx context.Context, t *renewing, list []Peer, own Identity, s *Session, r *Renewal, m *linkResults, push pushFunc) error {
 	var outside, inside []Peer
 	for _, p := range list {
 		if m.inside(p.Wwwroot) {
@@ -108,7 +108,7 @@ func (a *Array) peerReports(ctx context.Context, t *renewing, list []Peer, own I
 		reports[p.Wwwroot] = m.report(ctx, p, t.member.Wwwroot)
 	}
 	var lost error
-	tellBy := func(tell pushFunc, peers []Peer) {
+	pushBy := func(push pushFunc, peers []Peer) {
 		if len(peers) == 0 {
 			return
 		}
@@ -117,20 +117,20 @@ func (a *Array) peerReports(ctx context.Context, t *renewing, list []Peer, own I
 			lost = fmt.Errorf("read the peers: %w", err)
 			return
 		}
-		for _, report := range tell(ctx, own, loaded) {
+		for _, report := range push(ctx, own, loaded) {
 			reports[report.Wwwroot] = report
 		}
 	}
-	tellBy(func(ctx context.Context, own Identity, peers []Peer) []PeerReport {
-		told := tell(ctx, own, peers)
-		r.pushOnceMore(ctx, own, peers, told)
-		return told
+	pushBy(func(ctx context.Context, own Identity, peers []Peer) []PeerReport {
+		pushed := push(ctx, own, peers)
+		r.pushOnceMore(ctx, own, peers, pushed)
+		return pushed
 	}, outside)
 	drawn, err := a.sample(inside, a.ProveCalls)
 	if err != nil {
 		lost = err
 	}
-	tellBy(r.callPeers(reports), drawn)
+	pushBy(r.callPeers(reports), drawn)
 	t.report.Peers = make([]PeerReport, len(list))
 	for i, p := range list {
 		report, known := reports[p.Wwwroot]

@@ -185,10 +185,10 @@ func TestARowIsOnlyRepairedWithWhatAWebServerUses(t *testing.T) {
 // Another run, which holds the lock, renews a member while its rows are repaired.
 func TestARepairDoesNotUndoWhatAnotherRunHasTold(t *testing.T) {
 	for _, c := range []struct {
-		name  string
-		event string // of the tenant, at which the member is renewed
-		told  bool   // and this tenant told
-		link  string
+		name   string
+		event  string // of the tenant, at which the member is renewed
+		pushed bool   // and this tenant told
+		link   string
 	}{
 		{"renewed and told before the row is looked at", "hold", true, "accepted database"},
 		{"renewed before the row is written", "look", false, "accepted database"},
@@ -207,7 +207,7 @@ func TestARepairDoesNotUndoWhatAnotherRunHasTold(t *testing.T) {
 				pair := testPair(t, master.tenant.Wwwroot, clock)
 				master.tenant.Pair, master.cached = storedPair(pair), nil
 				master.tenant.Own.Certificate = pair.Certificate.PEM
-				if c.told {
+				if c.pushed {
 					s.rows[master.tenant.Wwwroot].certificate = pair.Certificate.PEM
 				}
 			}

@@ -15,7 +15,7 @@ func TestAKeyThatIsOverwrittenStandsInTheHistory(t *testing.T) {
 		name    string
 		event   string
 		exit    int
-		told    bool // members
+		pushed  bool // members
 		outcome Outcome
 		peers   string
 	}{
@@ -67,7 +67,7 @@ func TestAKeyThatIsOverwrittenStandsInTheHistory(t *testing.T) {
 					if !slices.ContainsFunc(s.tenant.History, func(h Retired) bool { return h.Stored == ours }) {
 						t.Error("the key that was overwritten is lost")
 					}
-					if told := f.sites[0].rows[s.tenant.Wwwroot].certificate == ours.Certificate; told != (c.told || kept) {
+					if told := f.sites[0].rows[s.tenant.Wwwroot].certificate == ours.Certificate; told != (c.pushed || kept) {
 						t.Errorf("members were told: %v", told)
 					}
 					if s.web() != s.tenant.Pair {

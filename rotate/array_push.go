@@ -5,12 +5,12 @@ import "context"
 // linkResults is what was seen of the members, and of the rows they have of each other,
 // one byte for each.
 type linkResults struct {
-	member map[string]int  // by wwwroot
-	key    map[string]int  // index of keys, by wwwroot
-	keys   []HostKey       // those of the tenants first
-	told   int             // how many of keys are of tenants
-	sides  []side          // by member
-	held   [][]StoreResult // by member, then by key; tenants' rows of all keys, others' of the tenants' alone
+	member     map[string]int  // by wwwroot
+	key        map[string]int  // index of keys, by wwwroot
+	keys       []HostKey       // those of the tenants first
+	tenantKeys int             // how many of keys are of tenants
+	sides      []side          // by member
+	held       [][]StoreResult // by member, then by key; tenants' rows of all keys, others' of the tenants' alone
 }
 
 // inside tells whether a site is a member of the array.
@@ -62,12 +62,12 @@ func (a *Array) meet(tenants []*renewing, ask func(to, t *renewing) side) *linkR
 		// Of a tenant that could not be read again it is not known whether its key is
 		// the current one.
 		if t.current != nil && m.sides[t.at].err == nil {
-			m.add(HostKey{Wwwroot: t.member.Wwwroot, Certificate: t.current.Key.Certificate, Replaces: t.former})
+			m.add(HostKey{Wwwroot: t.member.Wwwroot, Certificate: t.current.Key.Certificate, Replaces: t.replaced})
 		}
 	}
-	m.told = len(m.keys)
+	m.tenantKeys = len(m.keys)
 	for i, s := range m.sides {
-		if _, told := m.key[a.Members[i].Wwwroot]; !told && s.uses != nil {
+		if _, known := m.key[a.Members[i].Wwwroot]; !known && s.uses != nil {
 			m.add(HostKey{Wwwroot: a.Members[i].Wwwroot, Certificate: s.uses})
 		}
 	}
@@ -102,7 +102,7 @@ func (a *Array) receivers() []*renewing {
 // visit has every member asked about the certificates of the tenants; tenants also
 // about those of the other members, which matter to none but them.
 func (a *Array) visit(ctx context.Context, phase string, tenants []*renewing, m *linkResults, ask func(s *Session, keys, others []HostKey) ([]StoreResult, error)) {
-	if m.told == 0 {
+	if m.tenantKeys == 0 {
 		return
 	}
 	with := byMember(tenants)
@@ -110,12 +110,12 @@ func (a *Array) visit(ctx context.Context, phase string, tenants []*renewing, m 
 		if to.report.Err = m.sides[to.at].err; to.report.Err != nil {
 			return
 		}
-		others := m.keys[m.told:]
+		others := m.keys[m.tenantKeys:]
 		if with[to.at] == nil {
 			others = nil
 		}
 		a.within(ctx, to, func(s *Session, _ *Renewal) (err error) {
-			m.held[to.at], err = ask(s, m.keys[:m.told], others)
+			m.held[to.at], err = ask(s, m.keys[:m.tenantKeys], others)
 			return err
 		})
 		m.sides[to.at].err = to.report.Err

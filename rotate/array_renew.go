@@ -36,7 +36,7 @@ func (a *Array) preflight(ctx context.Context, t *renewing, r *Renewal) error {
 		return a.keep(ctx, t, r, tenant)
 	}
 	if a.RollBack {
-		if _, _, err := tenant.former(r.Now()); err != nil {
+		if _, _, err := tenant.newestRetired(r.Now()); err != nil {
 			return err
 		}
 	} else if t.starts = a.starts(tenant); t.starts {
@@ -84,12 +84,12 @@ func (a *Array) keep(ctx context.Context, t *renewing, r *Renewal, tenant *Tenan
 	if err != nil {
 		return t.keepFailed(ctx, r, tenant.identity(), err)
 	}
-	former := ""
+	replaced := ""
 	if len(tenant.History) > 0 {
-		former = tenant.History[0].Certificate
+		replaced = tenant.History[0].Certificate
 	}
 	a.proven(t, r)
-	t.use(*id, former)
+	t.use(*id, replaced)
 	return nil
 }
 
@@ -161,7 +161,7 @@ func (a *Array) renew(ctx context.Context, t *renewing, r *Renewal, key generate
 	var next *Identity
 	history := tenant.historyAfterRetiring()
 	if a.RollBack {
-		next, history, err = tenant.former(r.Now())
+		next, history, err = tenant.newestRetired(r.Now())
 	} else {
 		next, err = r.nextIdentity(tenant, key)
 	}

@@ -53,10 +53,10 @@ func (a *Array) repair(ctx context.Context, tenants []*renewing, m *linkResults)
 // wrong are the indexes of the keys, of members that are no tenants, in whose rows
 // the tenant holds another certificate.
 func (m *linkResults) wrong(t *renewing) (keys []int) {
-	if m.told == 0 || m.sides[t.at].err != nil || len(m.held[t.at]) < len(m.keys) {
+	if m.tenantKeys == 0 || m.sides[t.at].err != nil || len(m.held[t.at]) < len(m.keys) {
 		return nil
 	}
-	for k := m.told; k < len(m.keys); k++ {
+	for k := m.tenantKeys; k < len(m.keys); k++ {
 		if m.held[t.at][k] == KeyOther {
 			keys = append(keys, k)
 		}

@@ -113,9 +113,9 @@ func distinguishedName(s Subject) pkix.RDNSequence {
 	add(oidCountry, asn1.TagPrintableString, "NZ")
 	add(oidProvince, asn1.TagUTF8String, "Wellington")
 	add(oidLocality, asn1.TagUTF8String, "Wellington")
-	add(oidOrganization, asn1.TagUTF8String, cut(site, maxOrganization))
+	add(oidOrganization, asn1.TagUTF8String, truncate(site, maxOrganization))
 	add(oidUnit, asn1.TagUTF8String, "Moodle")
-	add(oidCommonName, asn1.TagUTF8String, cut(strings.TrimSuffix(s.Wwwroot, "/"), maxCommonName))
+	add(oidCommonName, asn1.TagUTF8String, truncate(strings.TrimSuffix(s.Wwwroot, "/"), maxCommonName))
 	add(oidSubjectAltName, asn1.TagUTF8String, s.Wwwroot)
 	add(oidEmail, asn1.TagIA5String, email)
 	return name
@@ -163,8 +163,8 @@ func pemBlock(kind string, der []byte) string {
 	return string(text)
 }
 
-// cut shortens s to at most n characters, never through one.
-func cut(s string, n int) string {
+// truncate shortens s to at most n characters, never through one.
+func truncate(s string, n int) string {
 	if r := []rune(s); len(r) > n {
 		return string(r[:n])
 	}

@@ -137,9 +137,9 @@ type pushFunc func(ctx context.Context, own Identity, peers []Peer) []PeerReport
 // distribute tells every peer, proves each, and looks at the local site again: a
 // web request that had read the old pair before it was replaced may have refilled
 // the cache after it was dropped.
-func (r *Renewal) distribute(ctx context.Context, t *Tenant, next Identity, tell pushFunc, report *TenantReport) error {
+func (r *Renewal) distribute(ctx context.Context, t *Tenant, next Identity, push pushFunc, report *TenantReport) error {
 	peers, unbound := r.bindHosts(ctx, t, next)
-	report.Peers = tell(ctx, next, peers)
+	report.Peers = push(ctx, next, peers)
 	r.pushOnceMore(ctx, next, peers, report.Peers)
 	report.Peers = merge(report.Peers, unbound)
 

@@ -70,8 +70,8 @@ func (r *Renewal) lookAtPeers(ctx context.Context, own Identity, peers []Peer) [
 		started := r.Now()
 		proof := r.Network.Prove(ctx, own, p, nil, false)
 		if proof.Failure != nil {
-			if told := r.pushToPeer(ctx, own, &p); told.Attempts > 0 {
-				return told
+			if report := r.pushToPeer(ctx, own, &p); report.Attempts > 0 {
+				return report
 			}
 			// Nothing was sent to a peer that had not answered a moment ago.
 		}

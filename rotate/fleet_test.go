@@ -322,7 +322,7 @@ func (f *fleet) Push(_ context.Context, own Identity, p Peer) Push {
 		row.certificate = own.Key.Certificate.PEM
 	}
 	c, _ := envelope.ParseCertificate(s.web().Certificate)
-	return Push{Answered: c, Attempts: 1}
+	return Push{PeerCertificate: c, Attempts: 1}
 }
 
 func (f *fleet) Prove(_ context.Context, own Identity, p Peer, answered *envelope.Certificate, _ bool) Proof {

@@ -82,10 +82,10 @@ func (t *Tenant) historyWithUndone(pair Stored) []Retired {
 	return append(history, Retired{Stored: pair, Expires: undone})
 }
 
-// former is the tenant under the pair it retired last, and the history once that
+// replaced is the tenant under the pair it retired last, and the history once that
 // is current again: the pair it replaces in front. Pairs that were undone were
 // never in use.
-func (t *Tenant) former(now time.Time) (*Identity, []Retired, error) {
+func (t *Tenant) newestRetired(now time.Time) (*Identity, []Retired, error) {
 	at := slices.IndexFunc(t.History, func(h Retired) bool { return h.Present() && h.Expires != undone })
 	if at < 0 {
 		return nil, nil, ErrNothingArchived

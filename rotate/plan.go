@@ -33,9 +33,9 @@ func (r *Renewal) PlanDistribute(ctx context.Context) TenantReport {
 // PlanRollBack is the dry run of RollBack.
 func (r *Renewal) PlanRollBack(ctx context.Context) TenantReport {
 	return r.planned(ctx, func(t *Tenant, report *TenantReport) (string, error) {
-		former, _, err := t.former(r.Now())
+		retired, _, err := t.newestRetired(r.Now())
 		if err == nil {
-			report.warn("would go back to " + former.Key.Certificate.Fingerprint() + ", valid until " + FormatTime(former.Key.Certificate.NotAfter))
+			report.warn("would go back to " + retired.Key.Certificate.Fingerprint() + ", valid until " + FormatTime(retired.Key.Certificate.NotAfter))
 		}
 		return wouldBeSent("former"), err
 	})

@@ -107,9 +107,9 @@ type Network interface {
 // Push is the outcome of a keyswap. It proves nothing: a stock Moodle answers
 // with its certificate and stores ours not at all.
 type Push struct {
-	Answered *envelope.Certificate // nil unless it answered one that carries its wwwroot
-	Failure  *Failure
-	Attempts int
+	PeerCertificate *envelope.Certificate // nil unless it answered one that carries its wwwroot
+	Failure         *Failure
+	Attempts        int
 }
 
 // Proof is the outcome of a sealed call. It is proven when Failure is nil.

@@ -65,7 +65,7 @@ func (r *Renewal) pushToPeer(ctx context.Context, own Identity, p *Peer) PeerRep
 	default:
 		// A keyswap that was refused otherwise decides nothing: the peer may
 		// still fetch the certificate itself when we call it.
-		proof := r.prove(ctx, own, p, push.Answered)
+		proof := r.prove(ctx, own, p, push.PeerCertificate)
 		report.prove(push, proof)
 		r.keepCertificate(ctx, p, proof, &report)
 		r.verifyBack(ctx, own, *p, &report)

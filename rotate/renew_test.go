@@ -46,10 +46,10 @@ func TestHowARenewalEnds(t *testing.T) {
 		exit    int
 		cause   error // in Err, where set
 		stored  bool  // a new pair is current afterwards
-		told    bool  // the peer was pushed to
+		pushed  bool  // the peer was pushed to
 	}{
 		{name: "all is well",
-			breakIt: func(*world) {}, outcome: Renewed, check: SelfProven, exit: ExitOK, stored: true, told: true},
+			breakIt: func(*world) {}, outcome: Renewed, check: SelfProven, exit: ExitOK, stored: true, pushed: true},
 		{name: "another run holds the lock",
 			breakIt: func(w *world) { w.lockErr = ErrLocked },
 			outcome: Failed, check: SelfSkipped, exit: ExitLocked, cause: ErrLocked},
@@ -63,7 +63,7 @@ func TestHowARenewalEnds(t *testing.T) {
 			breakIt: func(w *world) {
 				w.tenant.DispatcherMode, w.tenant.Own, w.tenant.Pair, w.cached = "", nil, Stored{}, nil
 			},
-			options: Options{NewKey: true}, outcome: Renewed, check: SelfProven, exit: ExitOK, stored: true, told: true},
+			options: Options{NewKey: true}, outcome: Renewed, check: SelfProven, exit: ExitOK, stored: true, pushed: true},
 		{name: "no own host row",
 			breakIt: func(w *world) { w.tenant.Own = nil },
 			outcome: Failed, check: SelfSkipped, exit: ExitNotRenewed, cause: ErrNoOwnHost},
@@ -72,7 +72,7 @@ func TestHowARenewalEnds(t *testing.T) {
 			outcome: Failed, check: SelfSkipped, exit: ExitUsage},
 		{name: "the own row has a trailing slash, which makes no other site",
 			breakIt: func(w *world) { w.tenant.Own.Wwwroot = "https://OWN.example/" },
-			outcome: Renewed, check: SelfProven, exit: ExitOK, stored: true, told: true},
+			outcome: Renewed, check: SelfProven, exit: ExitOK, stored: true, pushed: true},
 		{name: "MNet is to be started on a site that cannot be asked, which was required",
 			breakIt: func(w *world) { w.tenant.DispatcherMode = "off"; w.unreachable = true },
 			options: Options{NewKey: true, SelfCheck: SelfCheckRequire},
@@ -97,7 +97,7 @@ func TestHowARenewalEnds(t *testing.T) {
 			outcome: Failed, check: SelfFailed, exit: ExitOwnSite, cause: ErrNotFollowed},
 		{name: "the own site uses another key from a stale cache, and follows: renewed",
 			breakIt: func(w *world) { w.cached = w.otherPair() },
-			outcome: Renewed, check: SelfProven, exit: ExitOK, stored: true, told: true},
+			outcome: Renewed, check: SelfProven, exit: ExitOK, stored: true, pushed: true},
 		{name: "the own site cannot be asked: nothing is stored",
 			breakIt: func(w *world) { w.unreachable = true },
 			outcome: Failed, check: SelfUnreachable, exit: ExitNotRenewed, cause: ErrOwnUnreachable},
@@ -128,7 +128,7 @@ func TestHowARenewalEnds(t *testing.T) {
 			outcome: Failed, check: SelfUnreachable, exit: ExitNotRenewed, cause: ErrOwnUnreachable},
 		{name: "the own site is not to be asked",
 			breakIt: func(w *world) { w.sticky = true }, options: Options{SelfCheck: SelfCheckOff},
-			outcome: Renewed, check: SelfSkipped, exit: ExitPeers, stored: true, told: true},
+			outcome: Renewed, check: SelfSkipped, exit: ExitPeers, stored: true, pushed: true},
 		{name: "the own site is not to be asked and the cache is for hands only: nobody would notice",
 			breakIt: func(w *world) { w.checkErr, w.dropErr = ErrCacheByHand, ErrCacheByHand }, options: Options{SelfCheck: SelfCheckOff},
 			outcome: Failed, check: SelfSkipped, exit: ExitNotRenewed, cause: ErrCacheByHand},
@@ -144,7 +144,7 @@ func TestHowARenewalEnds(t *testing.T) {
 			breakIt: func(w *world) {
 				w.checkErr, w.cached = ErrCacheByHand, w.otherPair()
 			},
-			outcome: Renewed, check: SelfProven, exit: ExitOK, stored: true, told: true},
+			outcome: Renewed, check: SelfProven, exit: ExitOK, stored: true, pushed: true},
 		{name: "MNet is to be started, and the cache is for hands only: it is not started",
 			breakIt: func(w *world) { w.tenant.DispatcherMode = "off"; w.checkErr = ErrCacheByHand }, options: Options{NewKey: true},
 			outcome: Failed, check: SelfSkipped, exit: ExitNotRenewed, cause: ErrCacheByHand},
@@ -168,16 +168,16 @@ func TestHowARenewalEnds(t *testing.T) {
 			outcome: Failed, check: SelfFailed, exit: ExitOwnSite, cause: errNotAllowed},
 		{name: "the own site has no RC4: told, but nothing proven",
 			breakIt: func(w *world) { w.rc4less = true },
-			outcome: Renewed, check: SelfNoRC4, exit: ExitPeers, stored: true, told: true},
+			outcome: Renewed, check: SelfNoRC4, exit: ExitPeers, stored: true, pushed: true},
 		{name: "the own site has no RC4 and keeps the old key",
 			breakIt: func(w *world) { w.rc4less = true; w.sticky = true },
 			outcome: Undone, check: SelfNoRC4, exit: ExitNotRenewed},
 		{name: "the PHP script left pair and host row apart",
 			breakIt: func(w *world) { w.tenant.Pair = storedPair(testPair(w.t, ownURL, clock)) },
-			outcome: Renewed, check: SelfProven, exit: ExitOK, stored: true, told: true},
+			outcome: Renewed, check: SelfProven, exit: ExitOK, stored: true, pushed: true},
 		{name: "the stored pair is unreadable",
 			breakIt: func(w *world) { w.tenant.Pair = Stored{Certificate: "broken", PrivateKey: "broken"} },
-			outcome: Renewed, check: SelfProven, exit: ExitOK, stored: true, told: true},
+			outcome: Renewed, check: SelfProven, exit: ExitOK, stored: true, pushed: true},
 		{name: "Moodle renewed between our read and our write",
 			breakIt: func(w *world) {
 				w.on = func(e string) {
@@ -204,8 +204,8 @@ func TestHowARenewalEnds(t *testing.T) {
 			if stored := w.tenant.Pair != old; stored != c.stored {
 				t.Errorf("new pair stored: %v, want %v", stored, c.stored)
 			}
-			if told := len(w.happened("push")) > 0; told != c.told {
-				t.Errorf("peer told: %v, want %v", told, c.told)
+			if told := len(w.happened("push")) > 0; told != c.pushed {
+				t.Errorf("peer told: %v, want %v", told, c.pushed)
 			}
 			if w.tenant.Own != nil && c.outcome != Failed && w.tenant.Own.Certificate != w.tenant.Pair.Certificate {
 				t.Error("own host row and pair differ afterwards")

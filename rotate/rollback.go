@@ -21,15 +21,15 @@ func (r *Renewal) RollBack(ctx context.Context) TenantReport {
 }
 
 func (r *Renewal) rollBack(ctx context.Context, t *Tenant, before SelfCheck, report *TenantReport) error {
-	former, history, err := t.former(r.Now())
+	retired, history, err := t.newestRetired(r.Now())
 	if err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
 		return stoppedOr(ctx, err)
 	}
-	if err := r.activate(ctx, t, *former, history, before, report); err != nil {
+	if err := r.activate(ctx, t, *retired, history, before, report); err != nil {
 		return err
 	}
-	return r.distribute(ctx, t, *former, r.pushToPeers, report)
+	return r.distribute(ctx, t, *retired, r.pushToPeers, report)
 }

@@ -147,13 +147,13 @@ func (r *Renewal) recheckLocalSite(ctx context.Context, t *Tenant, id Identity, 
 // recheckUntilStill looks at the local site again, and has the peers told again, until
 // it has not gone back: a site that goes back over and over is not proven. It gives the
 // tenant as the database had it then.
-func (r *Renewal) recheckUntilStill(ctx context.Context, t *Tenant, id Identity, report *TenantReport, tell func()) (*Tenant, error) {
+func (r *Renewal) recheckUntilStill(ctx context.Context, t *Tenant, id Identity, report *TenantReport, push func()) (*Tenant, error) {
 	for range maxLooks {
 		now, again, err := r.recheckLocalSite(ctx, t, id, report)
 		if err != nil || !again {
 			return now, err
 		}
-		tell()
+		push()
 	}
 	return nil, fmt.Errorf("the local site went back to the old key %d times", maxLooks)
 }

@@ -284,7 +284,7 @@ func (w *world) Push(_ context.Context, own Identity, p Peer) Push {
 	if peer.answers != nil {
 		answer = peer.answers
 	}
-	return Push{Answered: answer.Certificate, Attempts: 1}
+	return Push{PeerCertificate: answer.Certificate, Attempts: 1}
 }
 
 func (w *world) Prove(_ context.Context, own Identity, p Peer, answered *envelope.Certificate, _ bool) Proof {

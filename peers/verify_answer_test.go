@@ -130,7 +130,7 @@ func TestAnswersAreReadInEveryForm(t *testing.T) {
 			if reason(got.Failure) != c.reason {
 				t.Errorf("failure is %v, want %q", got.Failure, c.reason)
 			}
-			if c.reason == "" && !got.Answered.Equal(peer) {
+			if c.reason == "" && !got.PeerCertificate.Equal(peer) {
 				t.Error("read another certificate")
 			}
 		})
