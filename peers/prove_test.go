@@ -166,11 +166,11 @@ func TestProveAPeerThatOpensNothing(t *testing.T) {
 			arrange: func(s *scene) {
 				s.peer.MisbehaveInTurn(peertest.NoRC4, peertest.Drop, peertest.Drop, peertest.Drop)
 				s.keyswap = true
-			}, reason: "connect", detail: "none of its keys opens our call", attempts: 4},
+			}, reason: "connect", detail: "none of its keys can open the call", attempts: 4},
 		{name: "nor when the page that would tell does not arrive", peer: stock(),
 			arrange: func(s *scene) {
 				s.peer.MisbehaveInTurn(peertest.NoRC4, peertest.Drop, peertest.Drop, peertest.Drop)
-			}, reason: "connect", detail: "none of its keys opens our call", attempts: 4},
+			}, reason: "connect", detail: "none of its keys can open the call", attempts: 4},
 		{name: "a keyswap and a page that are refused after a call was not opened change nothing", peer: stock(),
 			arrange: func(s *scene) {
 				s.peer.MisbehaveInTurn(peertest.NoRC4, peertest.HTML, peertest.HTML)

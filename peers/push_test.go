@@ -33,7 +33,7 @@ func TestPushClassifiesWhatMNetAnswers(t *testing.T) {
 		{name: "stock Moodle answers the same and stores nothing", peer: peertest.Options{Kind: peertest.Stock}},
 		{name: "Mahara answers the same and stores nothing", peer: peertest.Options{Kind: peertest.Mahara}},
 		{name: "a trailing slash makes us unknown to a patched Moodle",
-			own: func(i *rotate.Identity) { i.Wwwroot += "/" }, reason: "unknown_to_peer", detail: "no host with our wwwroot"},
+			own: func(i *rotate.Identity) { i.Wwwroot += "/" }, reason: "unknown_to_peer", detail: "not one of its hosts"},
 		{name: "a certificate of another name is refused by a patched Moodle",
 			own:    func(i *rotate.Identity) { i.Key = peertest.NewKeyPair("http://other.example", 1024) },
 			reason: "fault_0", detail: "Error writing to database"},

@@ -63,7 +63,7 @@ func TestProveBelievesNobodyTooMuch(t *testing.T) {
 			[][]byte{renewed(second, second.Certificate), faultXML(7020, "no")}, "unknown_to_peer", "", nil},
 		{"a 7025 signed with no key in sight", true, [][]byte{renewed(third, second.Certificate)}, "bad_signature", "", nil},
 		{"a sealed fault 0 is no Mahara that heals", false, [][]byte{sealed(first, faultXML(0, "no"))}, "", "fault_0: it could not handle the call: no", first.Certificate},
-		{"a sealed 7023", false, [][]byte{sealed(first, faultXML(7023, "no"))}, "", "fault_7023: none of its keys opens our call: no", first.Certificate},
+		{"a sealed 7023", false, [][]byte{sealed(first, faultXML(7023, "no"))}, "", "fault_7023: none of its keys can open the call: no", first.Certificate},
 		{"a sealed fault of a function that is missing", false, [][]byte{sealed(first, faultXML(7012, "no"))}, "", "fault_7012: it has no such function: no", first.Certificate},
 		{"a sealed fault with a foreign signature", false, [][]byte{sealed(foreign, faultXML(7012, "no"))}, "bad_signature", "", nil},
 		{"a sealed fault that says that MNet is off", false, [][]byte{sealed(first, faultXML(704, "no"))}, "mnet_off", "its MNet is switched off", first.Certificate},

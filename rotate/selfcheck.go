@@ -6,13 +6,13 @@ func (c SelfCheck) Means() string {
 	case SelfProven:
 		return "it uses the stored key"
 	case SelfNoRC4:
-		return "it shows the stored certificate, but its OpenSSL cannot do RC4, so no sealed call works"
+		return "it shows the stored certificate, but its OpenSSL cannot do RC4, so sealed calls do not work"
 	case SelfUnreachable:
 		return "no MNet server answers there from this machine"
 	case SelfSkipped:
 		return "it was not asked"
 	case SelfFailed:
-		return "it does not use the stored key"
+		return "it uses a different key from the one in the database"
 	}
 	return ""
 }
@@ -24,7 +24,7 @@ func (c SelfCheck) NextStep() string {
 	case SelfNoRC4:
 		return ReasonNoRC4.Row().NextLocal
 	case SelfUnreachable:
-		return "look at the site from this machine: its address, its web server, its MNet setting"
+		return "check from this machine whether the site can be reached: its address, its web server, its MNet setting"
 	case SelfFailed:
 		return "do not purge the caches yourself: only a push saves a key that only the cache has. It also purges the caches and tests again. Run: renew_mnetkeys push"
 	}

@@ -111,7 +111,7 @@ func TestLookingWritesNothing(t *testing.T) {
 		defer tenant.DB.Exec(t, "UPDATE {mnet_host} SET public_key = ? WHERE wwwroot = ?", certificate, own.Wwwroot)
 		unwritten(t, func() {
 			r := look("verify")
-			r.expect(t, 3, "1 of 2 peers proven, 1 refused", "next: run renew_mnetkeys push")
+			r.expect(t, 3, "1 of 2 peers proven, 1 refused", "next: to store the certificate that the peer uses, run: ", "renew_mnetkeys push")
 			if line := lineWith(r.stdout, tenant.Wwwroot); !strings.Contains(line, "refused") || !strings.Contains(line, "answered under a certificate of us that is neither the current nor a retired one") {
 				t.Errorf("it says of the tenant %q", line)
 			}

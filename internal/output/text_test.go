@@ -43,7 +43,7 @@ func TestAReportForPeople(t *testing.T) {
   pending   https://dead.example/moodle  46000 ms  timeout: no answer in time (3 tries)
             next: check whether the site is down. When a peer is back, nothing else is needed: it fetches the new key by itself
   refused   https://evil.example             5 ms  fault_6999: cleared
-            next: look into the log of the site that answered
+            next: read the log of the site that answered
 
 1 of 3 peers proven, 1 pending, 1 refused
 `},

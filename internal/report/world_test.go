@@ -122,7 +122,7 @@ func tenantOf(i, n int) rotate.TenantReport {
 		case j == 7:
 			link.Outcome, link.Reason, link.Detail = rotate.Refused, "mnet_off", "its MNet is switched off"
 		case i == 5:
-			link.Outcome, link.Reason, link.Detail = rotate.Refused, "unknown_to_peer", "it has no host with our wwwroot"
+			link.Outcome, link.Reason, link.Detail = rotate.Refused, "unknown_to_peer", "this site is not one of its hosts"
 		case (i*31+j*17)%97 == 0:
 			link.Outcome, link.Reason = rotate.Healed, ""
 		}

@@ -115,7 +115,7 @@ func TestAConfigThatCannotBeReadNamesTheUserWhoCan(t *testing.T) {
 		"its group":               {0, 33, 0o640, "sudo -u www-data"},
 		"everybody, in principle": {0, 0, 0o644, "sudo -u www-data"},
 		"an account by number":    {54321, 0, 0o400, "sudo -u #54321"},
-		"root alone":              {0, 0, 0o600, "let the web server's user read it"},
+		"root alone":              {0, 0, 0o600, "make it readable for the web server's user"},
 	} {
 		path := filepath.Join(t.TempDir(), "config.php")
 		write(t, path, "<?php")
