@@ -66,7 +66,7 @@ func TestTenantsAreTheRowsOfTheRegister(t *testing.T) {
 	}
 	var got []string
 	for _, row := range rows {
-		got = append(got, fmt.Sprint(row))
+		got = append(got, fmt.Sprintf("tenant %s (%s, mnet %d, enabled %t)", row.Wwwroot, row.Name, row.MNet, row.Enabled))
 	}
 	want := []string{
 		"tenant https://bad.example.org (Bad, mnet -1, enabled true)",
