@@ -416,9 +416,9 @@ func TestDeadlocksAndLockWaitsAreTriedAgain(t *testing.T) {
 		err   error
 		tries int
 	}{
-		"a deadlock":                {deadlock, patience},
-		"a lock wait timeout":       {lockWait, patience},
-		"another error of the same": {fmt.Errorf("store: %w", deadlock), patience},
+		"a deadlock":                {deadlock, maxAttempts},
+		"a lock wait timeout":       {lockWait, maxAttempts},
+		"another error of the same": {fmt.Errorf("store: %w", deadlock), maxAttempts},
 		"a missing right":           {&AccessError{}, 1},
 		"none":                      {nil, 1},
 	} {

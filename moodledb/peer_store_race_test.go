@@ -91,7 +91,7 @@ func TestStorePeerKeysGivesUpWhenSomebodyElseWritesAgainAndAgain(t *testing.T) {
 		return passes
 	})
 	kept, err := tenant.StorePeerKeys(t.Context(), []rotate.HostKey{offer("https://a.example", 6)})
-	if err == nil || !strings.Contains(err.Error(), "somebody else") || times != patience || s.rows(t) != "4 v3 6" {
+	if err == nil || !strings.Contains(err.Error(), "somebody else") || times != maxAttempts || s.rows(t) != "4 v3 6" {
 		t.Errorf("%v, %v after %d times, rows are %q", kept, err, times, s.rows(t))
 	}
 }
