@@ -66,8 +66,8 @@ func wantsOldPassword(err error) bool {
 }
 
 // explain says what was being done and turns an error of the driver into one of this package where there is one.
-func (t *Tenant) explain(doing string, err error) error {
-	return fmt.Errorf("%s: %w", doing, explain(t.config, err))
+func (t *Tenant) explain(op string, err error) error {
+	return fmt.Errorf("%s: %w", op, explain(t.config, err))
 }
 
 func explain(c *config.Config, err error) error {

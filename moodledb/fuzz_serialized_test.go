@@ -3,8 +3,10 @@ package moodledb
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,23 +19,38 @@ import (
 // realHistories are those that Moodle and Mahara wrote for the vectors.
 func realHistories(t testing.TB) (histories []string) {
 	t.Helper()
+	vectors := vectorHistories(t)
+	for _, file := range slices.Sorted(maps.Keys(vectors)) {
+		parties := vectors[file]
+		histories = append(histories, parties["caller"].HistoryRaw, parties["callee"].HistoryRaw)
+	}
+	return histories
+}
+
+// vectorParty is one side of a vector: openssl_history as it is stored, and what PHP reads in it.
+type vectorParty struct {
+	HistoryRaw string `json:"history_raw"`
+	History    json.RawMessage
+}
+
+// vectorHistories are those of testdata/vectors by file, of the caller and the callee.
+func vectorHistories(t testing.TB) map[string]map[string]vectorParty {
+	t.Helper()
 	files, err := filepath.Glob(filepath.Join(testbed.Root(t), "testdata", "vectors", "*.json"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no vectors: %v", err)
 	}
+	histories := map[string]map[string]vectorParty{}
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		type party struct {
-			HistoryRaw string `json:"history_raw"`
-		}
-		var vector struct{ Caller, Callee party }
+		var vector struct{ Caller, Callee vectorParty }
 		if err := json.Unmarshal(text, &vector); err != nil {
 			t.Fatal(err)
 		}
-		histories = append(histories, vector.Caller.HistoryRaw, vector.Callee.HistoryRaw)
+		histories[filepath.Base(file)] = map[string]vectorParty{"caller": vector.Caller, "callee": vector.Callee}
 	}
 	return histories
 }

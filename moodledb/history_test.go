@@ -4,9 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -19,26 +17,10 @@ import (
 // TestHistoryOfRealSites reads every history that Moodle and Mahara wrote for the vectors and writes it again.
 func TestHistoryOfRealSites(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob(filepath.Join(testbed.Root(t), "testdata", "vectors", "*.json"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no vectors: %v", err)
-	}
 	entries := 0
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		type party struct {
-			HistoryRaw string `json:"history_raw"`
-			History    json.RawMessage
-		}
-		var vector struct{ Caller, Callee party }
-		if err := json.Unmarshal(text, &vector); err != nil {
-			t.Fatal(err)
-		}
-		for name, p := range map[string]party{"caller": vector.Caller, "callee": vector.Callee} {
-			t.Run(filepath.Base(file)+" "+name, func(t *testing.T) {
+	for file, parties := range vectorHistories(t) {
+		for name, p := range parties {
+			t.Run(file+" "+name, func(t *testing.T) {
 				history, err := decodeHistory(p.HistoryRaw)
 				if err != nil {
 					t.Fatal(err)

@@ -21,7 +21,7 @@ func (e *LostPairError) Error() string {
 	return fmt.Sprintf("the new key history has %d pairs, and %d that are stored now would be lost", e.Kept, e.Lost)
 }
 
-// mayBecome tells whether an own row with the wwwroot row may get another spelling of it.
+// mayBecome tells whether a local host row with the wwwroot row may get another spelling of it.
 func mayBecome(row, wwwroot string) error {
 	if row == "" || envelope.SameWwwroot(row, wwwroot) {
 		return nil
@@ -29,8 +29,8 @@ func mayBecome(row, wwwroot string) error {
 	return &rotate.OtherSiteError{Row: row, Wwwroot: wwwroot}
 }
 
-// ownRowName is what the own row says afterwards: its own spelling, by which peers know the site, without a slash at the end.
-func ownRowName(row, wwwroot string) string {
+// localRowName is what the local host row says afterwards: its own spelling, by which peers know the site, without a slash at the end.
+func localRowName(row, wwwroot string) string {
 	return cmp.Or(strings.TrimRight(row, "/"), wwwroot)
 }
 

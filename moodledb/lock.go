@@ -98,19 +98,6 @@ func (l *Lock) holder(ctx context.Context) *LockedError {
 	return e
 }
 
-// Held asks the server whether the lock still is ours: [ErrLockLost] when its connection has ended.
-func (l *Lock) Held(ctx context.Context) error {
-	var held sql.NullBool
-	err := l.conn.QueryRowContext(ctx, "SELECT IS_USED_LOCK(?) = CONNECTION_ID() FOR UPDATE", l.name).Scan(&held)
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case err != nil || !held.Bool:
-		return ErrLockLost
-	}
-	return nil
-}
-
 // Release gives the lock back, at the latest by closing its connection; the error says that it came to that, and asks for nothing.
 // A second call does nothing. It needs no context: it is called when that of the run may be cancelled already.
 func (l *Lock) Release() error {

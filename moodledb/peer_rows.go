@@ -129,7 +129,7 @@ func (n localRows) contains(id int64, wwwroot string) bool {
 	return id == n.own || id == n.allHosts || wwwroot == "" || envelope.SameWwwroot(wwwroot, n.wwwroot)
 }
 
-// sortHosts tells the own row and the peers from the rest.
+// sortHosts tells the local host row and the peers from the rest.
 func sortHosts(hosts []host, others localRows) (own *rotate.Peer, peers []rotate.Peer) {
 	for _, h := range hosts {
 		switch {

@@ -174,7 +174,7 @@ func (s *peerStore) settle(ctx context.Context) ([]peerRow, error) {
 // storeAndRead stores until what is read back is what was stored. Where it is not, somebody else has written to a row since, and all
 // is decided again.
 func (s *peerStore) storeAndRead(ctx context.Context) (rows []peerRow, err error) {
-	for range patience {
+	for range maxAttempts {
 		err = retry(ctx, func() error {
 			rows, err = s.store(ctx)
 			return err

@@ -80,37 +80,44 @@ func TestWhoOnlyLooksReadsTheReplica(t *testing.T) {
 	}
 }
 
-func TestARunThatChangesReadsWhatItWrote(t *testing.T) {
-	t.Parallel()
+// throughProxies runs a test of a tenant that is going to change, behind each kind of proxy.
+func throughProxies(t *testing.T, test func(t *testing.T, s *site, tenant *Tenant)) {
 	for name, sticky := range map[string]bool{"a proxy that keeps transactions together": true, "a proxy that splits transactions too": false} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, "mdl_")
 			tenant, _ := s.split(t, sticky, allPass)
 			tenant.ForChanges()
-			first := read(t, tenant)
-			if err := storeKey(t.Context(), tenant, renewal(first)); err != nil {
-				t.Fatal(err)
-			}
-			// As an undo does: read what is stored now, and put the old pair back.
-			own := *tenant
-			own.WithoutPeers()
-			for _, again := range []*Tenant{tenant, &own} {
-				now, err := again.Read(t.Context())
-				if err != nil || now.Pair.Certificate != newCert || now.Pair.PrivateKey != newKey || len(now.History) != 1 || now.Own.Certificate != newCert || now.Own.Expires != 1900000000 {
-					t.Fatalf("read %+v, %v", now, err)
-				}
-			}
-			now := read(t, tenant)
-			undo := keyChange{Read: now, Keys: rotate.Keys{Stored: first.Pair, Expires: 1800000000,
-				History: []rotate.Retired{{Stored: rotate.Stored{Certificate: newCert, PrivateKey: newKey}, Expires: 1900000000}}}}
-			if err := storeKey(t.Context(), tenant, undo); err != nil {
-				t.Fatal(err)
-			}
-			if got := s.stored(t); got.pair != first.Read.Pair || got.ownKey != ownCert || got.history != encodeHistory(undo.History) {
-				t.Errorf("stored %+v", got)
-			}
+			test(t, s, tenant)
 		})
 	}
+}
+
+func TestARunThatChangesReadsWhatItWrote(t *testing.T) {
+	t.Parallel()
+	throughProxies(t, func(t *testing.T, s *site, tenant *Tenant) {
+		first := read(t, tenant)
+		if err := storeKey(t.Context(), tenant, renewal(first)); err != nil {
+			t.Fatal(err)
+		}
+		// As an undo does: read what is stored now, and put the old pair back.
+		own := *tenant
+		own.WithoutPeers()
+		for _, again := range []*Tenant{tenant, &own} {
+			now, err := again.Read(t.Context())
+			if err != nil || now.Pair.Certificate != newCert || now.Pair.PrivateKey != newKey || len(now.History) != 1 || now.Own.Certificate != newCert || now.Own.Expires != 1900000000 {
+				t.Fatalf("read %+v, %v", now, err)
+			}
+		}
+		now := read(t, tenant)
+		undo := keyChange{Read: now, Keys: rotate.Keys{Stored: first.Pair, Expires: 1800000000,
+			History: []rotate.Retired{{Stored: rotate.Stored{Certificate: newCert, PrivateKey: newKey}, Expires: 1900000000}}}}
+		if err := storeKey(t.Context(), tenant, undo); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.stored(t); got.pair != first.Read.Pair || got.ownKey != ownCert || got.history != encodeHistory(undo.History) {
+			t.Errorf("stored %+v", got)
+		}
+	})
 }
 
 func TestWhoOnlyLooksNeedsNoMoreThanToRead(t *testing.T) {
@@ -171,29 +178,24 @@ func TestALostCommitIsDecidedOnThePrimary(t *testing.T) {
 
 func TestPeersKeysAreReadBackOnThePrimary(t *testing.T) {
 	t.Parallel()
-	for name, sticky := range map[string]bool{"a proxy that keeps transactions together": true, "a proxy that splits transactions too": false} {
-		t.Run(name, func(t *testing.T) {
-			s := newSite(t, "mdl_")
-			tenant, _ := s.split(t, sticky, allPass)
-			tenant.ForChanges()
-			for i, want := range []rotate.StoreResult{rotate.KeyStored, rotate.KeyPresent} {
-				kept, err := tenant.StorePeerKeys(t.Context(), []rotate.HostKey{offer("https://peer.example", 6)})
-				if err != nil || !slices.Equal(kept, []rotate.StoreResult{want}) {
-					t.Errorf("%d. time: %v, %v", i+1, kept, err)
-				}
+	throughProxies(t, func(t *testing.T, s *site, tenant *Tenant) {
+		for i, want := range []rotate.StoreResult{rotate.KeyStored, rotate.KeyPresent} {
+			kept, err := tenant.StorePeerKeys(t.Context(), []rotate.HostKey{offer("https://peer.example", 6)})
+			if err != nil || !slices.Equal(kept, []rotate.StoreResult{want}) {
+				t.Errorf("%d. time: %v, %v", i+1, kept, err)
 			}
-			// The replica still has the first certificate of the peer, and so does who read it there.
-			if stored, err := tenant.storePeerKey(t.Context(), 3, peerCert, "v6", 6); !stored || err != nil {
-				t.Errorf("what is there: %v, %v", stored, err)
-			}
-			if stored, err := tenant.storePeerKey(t.Context(), 3, peerCert, newCert, 7); stored || err != nil {
-				t.Errorf("over what nobody has read: %v, %v", stored, err)
-			}
-			if got := s.Value(t, "SELECT CONCAT(public_key, ' ', public_key_expires) FROM {mnet_host} WHERE id = 3"); got != "v6 6" {
-				t.Errorf("the row holds %q", got)
-			}
-		})
-	}
+		}
+		// The replica still has the first certificate of the peer, and so does who read it there.
+		if stored, err := tenant.storePeerKey(t.Context(), 3, peerCert, "v6", 6); !stored || err != nil {
+			t.Errorf("what is there: %v, %v", stored, err)
+		}
+		if stored, err := tenant.storePeerKey(t.Context(), 3, peerCert, newCert, 7); stored || err != nil {
+			t.Errorf("over what nobody has read: %v, %v", stored, err)
+		}
+		if got := s.Value(t, "SELECT CONCAT(public_key, ' ', public_key_expires) FROM {mnet_host} WHERE id = 3"); got != "v6 6" {
+			t.Errorf("the row holds %q", got)
+		}
+	})
 }
 
 // TestNothingOfAChangeIsReadFromAReplica runs every operation of a tenant.

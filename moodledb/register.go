@@ -3,28 +3,20 @@ package moodledb
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"strings"
 
 	"renew_mnetkeys/moodledb/config"
 )
 
-// RegisterRow is a tenant in the register (table local_vmoodle of the master). It prints without its password.
+// RegisterRow is a tenant in the register (table local_vmoodle of the master). It prints as
+// TenantRow does, without its password.
 type RegisterRow struct {
 	config.TenantRow
 	Name    string
 	MNet    int // -1 without MNet, 0 unbound, else the number of its sub-network
 	Enabled bool
 }
-
-// Format shows which tenant, never a password.
-func (r RegisterRow) Format(f fmt.State, _ rune) {
-	fmt.Fprintf(f, "tenant %s (%s, mnet %d, enabled %t)", r.Wwwroot, r.Name, r.MNet, r.Enabled)
-}
-
-// MarshalJSON writes what Format prints.
-func (r RegisterRow) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(r)) }
 
 // Tenants reads the register of master's array, disabled tenants too, ordered by wwwroot. The master is not in it. Errors are those of [FindTenant].
 func Tenants(ctx context.Context, master *config.Config) ([]RegisterRow, error) {

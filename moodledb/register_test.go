@@ -66,7 +66,7 @@ func TestTenantsAreTheRowsOfTheRegister(t *testing.T) {
 	}
 	var got []string
 	for _, row := range rows {
-		got = append(got, fmt.Sprint(row))
+		got = append(got, fmt.Sprintf("tenant %s (%s, mnet %d, enabled %t)", row.Wwwroot, row.Name, row.MNet, row.Enabled))
 	}
 	want := []string{
 		"tenant https://bad.example.org (Bad, mnet -1, enabled true)",
@@ -206,15 +206,22 @@ func TestTenantPassesOnWhatIsWrongWithDatabases(t *testing.T) {
 	})
 }
 
-func TestTenantOfAnArrayThatPHPEvaluates(t *testing.T) {
-	t.Parallel()
-	a := newArray(t)
+// configured is the path of config.php, in which old is replaced.
+func (a array) configured(t *testing.T, old, replacement string) string {
+	t.Helper()
 	path := filepath.Join(a.dir, "config.php")
 	source, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, path, strings.Replace(string(source), "'/var/moodledata/master'", "implode('/', ['', 'var', 'moodledata', 'master'])", 1))
+	write(t, path, strings.Replace(string(source), old, replacement, 1))
+	return path
+}
+
+func TestTenantOfAnArrayThatPHPEvaluates(t *testing.T) {
+	t.Parallel()
+	a := newArray(t)
+	path := a.configured(t, "'/var/moodledata/master'", "implode('/', ['', 'var', 'moodledata', 'master'])")
 	overrides := map[string]string{"vmasterdbhost": fmt.Sprintf("%s:%d", a.Host, a.Port), "vmasterdbname": a.Name, "vmasterdblogin": a.User,
 		"vmasterdbpass": a.Password, "vmasterprefix": a.Prefix, "dboptions.ssl": ""}
 	master, err := config.Read(t.Context(), path, config.Options{PHP: testbed.PHP(t), Overrides: overrides, Environ: []string{}})
@@ -235,12 +242,7 @@ func TestTenantOfAnArrayThatPHPEvaluates(t *testing.T) {
 func TestTenantOfASiteWhoseWwwrootOnlyARequestKnows(t *testing.T) {
 	t.Parallel()
 	a := newArray(t)
-	path := filepath.Join(a.dir, "config.php")
-	source, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	write(t, path, strings.Replace(string(source), "'https://master.example.org'", "'https://' . $_SERVER['HTTP_HOST']", 1))
+	path := a.configured(t, "'https://master.example.org'", "'https://' . $_SERVER['HTTP_HOST']")
 	read := func(overrides map[string]string, host string) *config.Config {
 		t.Helper()
 		all := map[string]string{"vmasterdbhost": fmt.Sprintf("%s:%d", a.Host, a.Port), "vmasterdbname": a.Name, "vmasterdblogin": a.User,

@@ -152,7 +152,7 @@ func TestStoreKeyWaitsForARowOnlySoLong(t *testing.T) {
 				}
 				return
 			}
-			if got := s.stored(t); !isNumber(err, errLockWaitTimeout) || got != before || waits.Load() != patience {
+			if got := s.stored(t); !isNumber(err, errLockWaitTimeout) || got != before || waits.Load() != maxAttempts {
 				t.Errorf("%v after %d waits, stored %+v", err, waits.Load(), got)
 			}
 		})

@@ -113,22 +113,6 @@ func (l *ArrayLock) holder(ctx context.Context) *LockedError {
 	return (&Lock{conn: l.server.locks.conn, name: l.name}).holder(ctx)
 }
 
-// Held asks the server whether the lock still is ours: [ErrLockLost] when the connection that held it has ended.
-func (l *ArrayLock) Held(ctx context.Context) error {
-	if err := l.server.take(ctx); err != nil {
-		return err
-	}
-	defer l.server.pass()
-	if l.server.locks != l.session || !l.session.names[l.name] {
-		return ErrLockLost
-	}
-	var held sql.NullBool
-	if err := l.server.query(ctx, &held, "SELECT IS_USED_LOCK(?) = CONNECTION_ID() FOR UPDATE", l.name); err != nil || !held.Bool {
-		return ErrLockLost
-	}
-	return nil
-}
-
 // Release gives the lock back. The error is [ErrLockLost] when it was lost before; it asks for nothing. A second call does nothing.
 // It needs no context: it is called when that of the run may be cancelled already, and what it waits for has time limits.
 func (l *ArrayLock) Release() error {

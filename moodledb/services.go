@@ -38,12 +38,12 @@ func (t *Tenant) bindServices(ctx context.Context, tx *sql.Tx, hostID int64, bin
 		if !installed {
 			return fmt.Errorf("service %q is not installed", b.Service)
 		}
-		doing := "bind service " + b.Service
+		op := "bind service " + b.Service
 		if row, ok := bound[fmt.Sprint(service)]; ok {
-			err = t.execOne(ctx, tx, doing, "UPDATE {mnet_host2service} SET publish = ?, subscribe = ? WHERE id = ?",
+			err = t.execOne(ctx, tx, op, "UPDATE {mnet_host2service} SET publish = ?, subscribe = ? WHERE id = ?",
 				b.Publish, b.Subscribe, row)
 		} else {
-			_, err = t.insert(ctx, tx, doing, "INSERT INTO {mnet_host2service} (hostid, serviceid, publish, subscribe) VALUES (?, ?, ?, ?)",
+			_, err = t.insert(ctx, tx, op, "INSERT INTO {mnet_host2service} (hostid, serviceid, publish, subscribe) VALUES (?, ?, ?, ?)",
 				hostID, service, b.Publish, b.Subscribe)
 		}
 		if err != nil {
@@ -54,10 +54,10 @@ func (t *Tenant) bindServices(ctx context.Context, tx *sql.Tx, hostID int64, bin
 }
 
 // ids reads rows of something and an id.
-func (t *Tenant) ids(ctx context.Context, tx *sql.Tx, doing, query string, args ...any) (map[string]int64, error) {
+func (t *Tenant) ids(ctx context.Context, tx *sql.Tx, op, query string, args ...any) (map[string]int64, error) {
 	rows, err := tx.QueryContext(ctx, t.sql(query), args...)
 	if err != nil {
-		return nil, t.explain(doing, err)
+		return nil, t.explain(op, err)
 	}
 	defer func() { _ = rows.Close() }()
 	ids := map[string]int64{}
@@ -65,12 +65,12 @@ func (t *Tenant) ids(ctx context.Context, tx *sql.Tx, doing, query string, args 
 		var name string
 		var id int64
 		if err := rows.Scan(&name, &id); err != nil {
-			return nil, t.explain(doing, err)
+			return nil, t.explain(op, err)
 		}
 		ids[name] = id
 	}
 	if err := rows.Err(); err != nil {
-		return nil, t.explain(doing, err)
+		return nil, t.explain(op, err)
 	}
 	return ids, nil
 }

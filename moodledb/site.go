@@ -23,7 +23,7 @@ const pairSeparator = "@@@@@@@@"
 // Errors: [*HistoryError] when the history cannot be read, [*MissingTableError], [*AccessError].
 func (t *Tenant) Read(ctx context.Context) (*rotate.Tenant, error) {
 	var s *rotate.Tenant
-	// Not statement by statement: Moodle renewing in between would look like a pair and an own row that do not fit.
+	// Not statement by statement: Moodle renewing in between would look like a pair and a local host row that do not fit.
 	err := t.look(ctx, func(tx *sql.Tx) error {
 		var err error
 		if s, err = t.readSettings(ctx, tx); err != nil {
@@ -50,7 +50,7 @@ func (t *Tenant) hostsToRead(ctx context.Context, tx *sql.Tx, s *rotate.Tenant) 
 	return t.hosts(ctx, tx)
 }
 
-// ownSpelling is the wwwroot as the site's own row spells it, where config.php or the register differ from that in the case of scheme
+// ownSpelling is the wwwroot as the local host row spells it, where config.php or the register differ from that in the case of scheme
 // or host alone: peers know the site by the row's letters, and compare them to the byte.
 func ownSpelling(wwwroot string, own *rotate.Peer) string {
 	if own != nil && envelope.SameWwwroot(own.Wwwroot, wwwroot) && !strings.HasSuffix(own.Wwwroot, "/") {
@@ -123,7 +123,7 @@ func (t *Tenant) pluginSettings(ctx context.Context, tx *sql.Tx) (map[string]str
 	return all, nil
 }
 
-// readOwnAgain takes the own row from the server that is written to, where the run changes something. That is a statement of its own:
+// readOwnAgain takes the local host row from the server that is written to, where the run changes something. That is a statement of its own:
 // to lock the peers' rows as well would keep Moodle waiting.
 func (t *Tenant) readOwnAgain(ctx context.Context, tx *sql.Tx, s *rotate.Tenant) error {
 	if !t.changes || s.Own == nil {
@@ -145,10 +145,10 @@ func (t *Tenant) readOwnAgain(ctx context.Context, tx *sql.Tx, s *rotate.Tenant)
 
 // settings reads rows of name and value. MySQL compares names without case and accents, Moodle's PHP does not: what is asked for
 // by name later is what stands there exactly so.
-func (t *Tenant) settings(ctx context.Context, tx *sql.Tx, doing, query string, args ...any) (map[string]string, error) {
+func (t *Tenant) settings(ctx context.Context, tx *sql.Tx, op, query string, args ...any) (map[string]string, error) {
 	rows, err := tx.QueryContext(ctx, t.sql(query), args...)
 	if err != nil {
-		return nil, t.explain(doing, err)
+		return nil, t.explain(op, err)
 	}
 	defer func() { _ = rows.Close() }()
 	settings := map[string]string{}
@@ -156,12 +156,12 @@ func (t *Tenant) settings(ctx context.Context, tx *sql.Tx, doing, query string, 
 		var name string
 		var value sql.NullString
 		if err := rows.Scan(&name, &value); err != nil {
-			return nil, t.explain(doing, err)
+			return nil, t.explain(op, err)
 		}
 		settings[name] = value.String
 	}
 	if err := rows.Err(); err != nil {
-		return nil, t.explain(doing, err)
+		return nil, t.explain(op, err)
 	}
 	return settings, nil
 }

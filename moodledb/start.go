@@ -10,7 +10,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// StartMNet implements rotate.Starter: it makes what a site needs before it can have a key, where it is missing: its own host row, the all-hosts row, both ids
+// StartMNet implements rotate.Starter: it makes what a site needs before it can have a key, where it is missing: its local host row, the all-hosts row, both ids
 // in table config, and the dispatcher mode strict (unless it is on already, or config.php says it). That is what Moodle does at installation
 // (lib/db/install.php), in mnet/environment.php, init, and VMoodle in cli/start_mnet.php. A site that has it all stays as it is.
 // ipAddress is that of the own host, "" when it is not known.
@@ -82,13 +82,13 @@ func (t *Tenant) ensureHost(ctx context.Context, tx *sql.Tx, hosts []host, h hos
 
 // setConfig is Moodle's set_config (lib/moodlelib.php) for table config, where config is what stands there.
 func (t *Tenant) setConfig(ctx context.Context, tx *sql.Tx, config map[string]string, name, value string) error {
-	doing := "store setting " + name
+	op := "store setting " + name
 	switch {
 	case !has(config, name):
-		_, err := t.insert(ctx, tx, doing, "INSERT INTO {config} (name, value) VALUES (?, ?)", name, value)
+		_, err := t.insert(ctx, tx, op, "INSERT INTO {config} (name, value) VALUES (?, ?)", name, value)
 		return err
 	case config[name] != value:
-		return t.execOne(ctx, tx, doing, "UPDATE {config} SET value = ? WHERE name = ?", value, name)
+		return t.execOne(ctx, tx, op, "UPDATE {config} SET value = ? WHERE name = ?", value, name)
 	}
 	return nil
 }

@@ -102,38 +102,38 @@ func (e *commitError) Error() string { return e.err.Error() }
 
 func (e *commitError) Unwrap() error { return e.err }
 
-// patience is how often a transaction is tried when the server takes another one's side in a deadlock or lets it wait too long, or
+// maxAttempts is how often a transaction is tried when the server takes another one's side in a deadlock or lets it wait too long, or
 // will not lock a row that has changed since the transaction's snapshot (MariaDB, innodb_snapshot_isolation).
-const patience = 4
+const maxAttempts = 4
 
 // retry repeats what the server rolled back for the sake of somebody else. It needs no pause: a deadlock is resolved when it is
 // reported, and a lock wait timeout has waited already.
 func retry(ctx context.Context, do func() error) error {
 	for attempt := 1; ; attempt++ {
 		err := do()
-		if !isNumber(err, errDeadlock, errLockWaitTimeout, errRecordChanged) || attempt == patience || ctx.Err() != nil {
+		if !isNumber(err, errDeadlock, errLockWaitTimeout, errRecordChanged) || attempt == maxAttempts || ctx.Err() != nil {
 			return err
 		}
 	}
 }
 
 // execOne runs a statement that must concern exactly one row.
-func (t *Tenant) execOne(ctx context.Context, tx *sql.Tx, doing, query string, args ...any) error {
+func (t *Tenant) execOne(ctx context.Context, tx *sql.Tx, op, query string, args ...any) error {
 	result, err := tx.ExecContext(ctx, t.sql(query), args...)
 	if err != nil {
-		return t.explain(doing, err)
+		return t.explain(op, err)
 	}
 	if n, err := result.RowsAffected(); err != nil || n != 1 {
-		return fmt.Errorf("%s: %d rows instead of one", doing, n)
+		return fmt.Errorf("%s: %d rows instead of one", op, n)
 	}
 	return nil
 }
 
 // insert runs an INSERT of one row and returns its id.
-func (t *Tenant) insert(ctx context.Context, tx *sql.Tx, doing, query string, args ...any) (int64, error) {
+func (t *Tenant) insert(ctx context.Context, tx *sql.Tx, op, query string, args ...any) (int64, error) {
 	result, err := tx.ExecContext(ctx, t.sql(query), args...)
 	if err != nil {
-		return 0, t.explain(doing, err)
+		return 0, t.explain(op, err)
 	}
 	return result.LastInsertId()
 }

@@ -24,7 +24,7 @@ func isInstalledAndRemoved(t *testing.T, deb string) {
 	if os.Geteuid() != 0 {
 		testbed.Missing(t, "only root can install a package")
 	}
-	tool(t, "dpkg")
+	testbed.Program(t, "dpkg")
 	for _, path := range []string{optional, "/usr/bin/renew_mnetkeys"} {
 		if _, err := os.Lstat(path); err == nil {
 			testbed.Missing(t, path+" is there: this machine has an installation of its own, which is left alone")
@@ -121,7 +121,7 @@ func optionsAreRead(t *testing.T) {
 // timerIsOff leaves the timer enabled, for the removal to find.
 func timerIsOff(t *testing.T) {
 	t.Helper()
-	said, err := exec.Command(tool(t, "systemctl"), "is-enabled", timer).CombinedOutput()
+	said, err := exec.Command(testbed.Program(t, "systemctl"), "is-enabled", timer).CombinedOutput()
 	if err == nil || strings.TrimSpace(string(said)) != "disabled" {
 		t.Errorf("systemctl is-enabled: %q, %v", said, err)
 	}

@@ -43,7 +43,7 @@ func TestARelease(t *testing.T) {
 	// Without anything in Go's cache it compiles all of it twice.
 	ctx, cancel := context.WithTimeout(t.Context(), 7*time.Minute)
 	defer cancel()
-	if said, err := exec.CommandContext(ctx, tool(t, "make"), "-C", "..", "dist", "DIST="+dist, "ARCHS="+strings.Join(slices.Sorted(maps.Keys(machines)), " ")).CombinedOutput(); err != nil {
+	if said, err := exec.CommandContext(ctx, testbed.Program(t, "make"), "-C", "..", "dist", "DIST="+dist, "ARCHS="+strings.Join(slices.Sorted(maps.Keys(machines)), " ")).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, said)
 	}
 	t.Run("is all in its sums", func(t *testing.T) { sumsHold(t, dist, len(machines)) })
@@ -64,20 +64,10 @@ func one(t *testing.T, dir, pattern string) string {
 	return paths[0]
 }
 
-// tool is the path of a program, without which a test cannot run.
-func tool(t *testing.T, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		testbed.Missing(t, err.Error())
-	}
-	return path
-}
-
 // output is what a command prints, which must not fail.
 func output(t *testing.T, command ...string) string {
 	t.Helper()
-	said, err := exec.CommandContext(t.Context(), tool(t, command[0]), command[1:]...).CombinedOutput()
+	said, err := exec.CommandContext(t.Context(), testbed.Program(t, command[0]), command[1:]...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", command, err, said)
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"renew_mnetkeys/internal/testbed"
 )
 
 const (
@@ -121,7 +123,7 @@ func installed(t *testing.T, change func(string) string) []string {
 // verify returns what systemd-analyze verify has to say, which is nothing of good units. Its exit status is 0 for misspelt settings too.
 func verify(t *testing.T, change func(string) string) string {
 	t.Helper()
-	said, err := exec.Command(tool(t, "systemd-analyze"), append([]string{"verify", "--man=no"}, installed(t, change)...)...).CombinedOutput()
+	said, err := exec.Command(testbed.Program(t, "systemd-analyze"), append([]string{"verify", "--man=no"}, installed(t, change)...)...).CombinedOutput()
 	if err != nil && len(said) == 0 {
 		t.Fatal(err)
 	}
@@ -152,7 +154,7 @@ func TestSystemdComplainsOfAUnit(t *testing.T) {
 // tooExposed returns what systemd-analyze security finds when that is more than exposure, else "".
 func tooExposed(t *testing.T, change func(string) string) string {
 	t.Helper()
-	found, err := exec.Command(tool(t, "systemd-analyze"), "security", "--no-pager", "--offline=true",
+	found, err := exec.Command(testbed.Program(t, "systemd-analyze"), "security", "--no-pager", "--offline=true",
 		fmt.Sprintf("--threshold=%d", exposure), installed(t, change)[0]).CombinedOutput()
 	if !strings.Contains(string(found), "Overall exposure level") {
 		t.Fatalf("%s, %v", found, err)
@@ -178,7 +180,7 @@ func TestTheTimerStartsTheService(t *testing.T) {
 		t.Error("a timer starts the service of its own name")
 	}
 	when := timer.one(t, "Timer.OnCalendar")
-	if said, err := exec.Command(tool(t, "systemd-analyze"), "calendar", when).CombinedOutput(); err != nil {
+	if said, err := exec.Command(testbed.Program(t, "systemd-analyze"), "calendar", when).CombinedOutput(); err != nil {
 		t.Errorf("%s: %s", when, said)
 	}
 	for _, name := range []string{"Timer.RandomizedDelaySec", "Timer.Persistent", "Install.WantedBy"} {

@@ -51,7 +51,7 @@ func TestWhoDidNotAnswerIsNotAskedAgainForAMinute(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			own, other, peer := start(t, peertest.Options{}), start(t, peertest.Options{}), start(t, peertest.Options{})
+			own, other, peer := peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{})
 			introduce(t, own, peer)
 			introduce(t, other, peer)
 			clock := &watch{now: time.Now()}
@@ -98,7 +98,7 @@ func TestWhoDidNotAnswerIsNotAskedAgainForAMinute(t *testing.T) {
 // before the first has said what it found.
 func TestWhoQueuesForASilentPeerIsToldWhatTheFirstFound(t *testing.T) {
 	t.Parallel()
-	own, peer := start(t, peertest.Options{}), start(t, peertest.Options{})
+	own, peer := peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{})
 	introduce(t, own, peer)
 	peer.Misbehave(peertest.Hang)
 	network := client(t, quick(impatient, func(o *peers.Options) { o.PerAddress = 1 }))
@@ -110,7 +110,7 @@ func TestWhoQueuesForASilentPeerIsToldWhatTheFirstFound(t *testing.T) {
 
 func TestTheOwnSiteIsAskedAgainAndAgain(t *testing.T) {
 	t.Parallel()
-	own := start(t, peertest.Options{})
+	own := peertest.Run(t, peertest.Options{})
 	know(t, own, own)
 	network := client(t, quick(func(o *peers.Options) { o.Retries = -1 }))
 	own.Misbehave(peertest.Drop)
@@ -138,7 +138,7 @@ func TestATryThatWasCutShortIsNoEvidence(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			own, peer := start(t, peertest.Options{}), start(t, peertest.Options{})
+			own, peer := peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{})
 			introduce(t, own, peer)
 			network := client(t, quick(func(o *peers.Options) { o.Retries = -1 }))
 			ctx, cancel := end(t.Context())
@@ -158,7 +158,7 @@ func TestATryThatWasCutShortIsNoEvidence(t *testing.T) {
 // Two calls are under way at once: one gets no connection, the other an answer, and that counts.
 func TestAnAnswerEndsTheSilence(t *testing.T) {
 	t.Parallel()
-	own, peer := start(t, peertest.Options{}), start(t, peertest.Options{})
+	own, peer := peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{})
 	introduce(t, own, peer)
 	first, second := make(chan struct{}), make(chan struct{})
 	turns := make(chan func() error, 2)
@@ -199,7 +199,7 @@ func TestAnAnswerEndsTheSilence(t *testing.T) {
 // A peer that tries to call us back in vain before it answers keeps its caller
 // waiting, and takes a forced keyswap all the same.
 func TestASealedCallWithoutAnswerKeepsNoKeyswapBack(t *testing.T) {
-	own, peer := start(t, peertest.Options{}), start(t, peertest.Options{})
+	own, peer := peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{})
 	introduce(t, own, peer)
 	network := client(t, quick(impatient))
 	peer.Misbehave(peertest.Hang)

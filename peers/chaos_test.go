@@ -37,7 +37,7 @@ func newChaos(t *testing.T) *chaos {
 		}
 		c.keys[i] = key
 	}
-	c.own = start(t, peertest.Options{})
+	c.own = peertest.Run(t, peertest.Options{})
 	c.former = c.own.Certificate()
 	renew(t, c.own, true)
 	c.who = identity(t, c.own)
@@ -172,7 +172,7 @@ func TestAPeerWhoseQueueIsFullIsPending(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer end()
-	own := start(t, peertest.Options{})
+	own := peertest.Run(t, peertest.Options{})
 	to := row(own)
 	to.Wwwroot = "http://" + addr
 	c := client(t, quick(func(o *peers.Options) { o.Timeout = 300 * time.Millisecond }))

@@ -11,17 +11,6 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// start runs a fake site for the length of a test.
-func start(t testing.TB, o peertest.Options) *peertest.Site {
-	t.Helper()
-	site, err := peertest.Start(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(site.Close)
-	return site
-}
-
 // introduce makes two sites know each other's current certificates.
 func introduce(t testing.TB, a, b *peertest.Site) {
 	t.Helper()

@@ -36,7 +36,7 @@ func TestARedirectLeadsNowhere(t *testing.T) {
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		inside, reached := counted(t, nothing)
 		outside, called := counted(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, inside.URL+"/admin", status) })
-		who := identity(t, start(t, peertest.Options{}))
+		who := identity(t, peertest.Run(t, peertest.Options{}))
 		to := rotate.Peer{Wwwroot: outside.URL, Application: "moodle", Certificate: who.Key.Certificate.PEM}
 		c := client(t, quick())
 		c.Push(t.Context(), who, to)
@@ -65,7 +65,7 @@ func TestNoCallGoesThroughAProxy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Push(t.Context(), identity(t, start(t, peertest.Options{})), rotate.Peer{Wwwroot: "http://peer.example:" + port, Application: "moodle"})
+	c.Push(t.Context(), identity(t, peertest.Run(t, peertest.Options{})), rotate.Peer{Wwwroot: "http://peer.example:" + port, Application: "moodle"})
 	if reached.Load() != 0 || called.Load() == 0 {
 		t.Errorf("the proxy was called %d times, the peer %d times", reached.Load(), called.Load())
 	}
@@ -73,7 +73,7 @@ func TestNoCallGoesThroughAProxy(t *testing.T) {
 
 // Each of twenty pieces comes in good time, and the last a minute after the first.
 func TestAnAnswerThatComesInPiecesIsEnded(t *testing.T) {
-	own, peer := start(t, peertest.Options{}), start(t, peertest.Options{})
+	own, peer := peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{})
 	introduce(t, own, peer)
 	peer.Misbehave(peertest.Drip(time.Minute))
 	started := time.Now()
@@ -91,7 +91,7 @@ func TestARowThatVerifiesNothingIsWarnedOf(t *testing.T) {
 	}{{"https://127.0.0.1:1", 0, true}, {"https://127.0.0.1:1", 1, false}, {"https://127.0.0.1:1", 2, false}, {"http://127.0.0.1:1", 0, false}} {
 		var log strings.Builder
 		network := client(t, quick(func(o *peers.Options) { o.Log, o.Retries = zerolog.New(&log).Level(zerolog.WarnLevel), -1 }))
-		network.Push(t.Context(), identity(t, start(t, peertest.Options{})), rotate.Peer{Wwwroot: c.wwwroot, SSLVerification: c.verification})
+		network.Push(t.Context(), identity(t, peertest.Run(t, peertest.Options{})), rotate.Peer{Wwwroot: c.wwwroot, SSLVerification: c.verification})
 		if warned := strings.Contains(log.String(), "TLS certificate not verified"); warned != c.warned {
 			t.Errorf("%+v: %q", c, log.String())
 		}

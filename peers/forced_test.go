@@ -33,7 +33,7 @@ func TestWhetherAPeerTakesAForcedKey(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			own, peer := start(t, peertest.Options{}), start(t, c.peer)
+			own, peer := peertest.Run(t, peertest.Options{}), peertest.Run(t, c.peer)
 			introduce(t, own, peer)
 			held := peer.Held(own.Wwwroot())
 			peer.Misbehave(c.faults...)
@@ -57,7 +57,7 @@ func TestWhetherAPeerTakesAForcedKey(t *testing.T) {
 // Whatever a peer held, the question gives it no key: only its row of our very
 // name, without the slash, could take one.
 func TestAskingForTheForceTellsAPatchedPeerNoKey(t *testing.T) {
-	own, peer := start(t, peertest.Options{}), start(t, peertest.Options{})
+	own, peer := peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{})
 	introduce(t, own, peer)
 	held := peer.Held(own.Wwwroot())
 	renew(t, own, true)

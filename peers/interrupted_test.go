@@ -48,7 +48,7 @@ func TestACallThatItsCallerEndsIsInterrupted(t *testing.T) {
 		for how, end := range ends {
 			t.Run(c.name+", "+how, func(t *testing.T) {
 				t.Parallel()
-				own, peer := start(t, peertest.Options{}), start(t, peertest.Options{})
+				own, peer := peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{})
 				introduce(t, own, peer)
 				peer.Misbehave(c.fault)
 				who, to := identity(t, own), row(peer)
@@ -81,7 +81,7 @@ func TestACallThatItsCallerEndsIsInterrupted(t *testing.T) {
 }
 
 func TestACallThatIsEndedWhileItWaitsForItsTurnIsInterrupted(t *testing.T) {
-	own, peer := start(t, peertest.Options{}), start(t, peertest.Options{})
+	own, peer := peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{})
 	introduce(t, own, peer)
 	peer.Misbehave(peertest.Hang)
 	network := client(t, quick(func(o *peers.Options) { o.PerAddress, o.Timeout = 1, time.Minute }))
@@ -105,7 +105,7 @@ func TestACallThatIsEndedWhileItWaitsForItsTurnIsInterrupted(t *testing.T) {
 
 // The caller has more time than the exchange: it is the peer that did not answer.
 func TestOptionsTimeoutIsNoInterruption(t *testing.T) {
-	own, peer := start(t, peertest.Options{}), start(t, peertest.Options{})
+	own, peer := peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{})
 	introduce(t, own, peer)
 	peer.Misbehave(peertest.Hang)
 	network := client(t, quick(func(o *peers.Options) { o.Timeout, o.Retries = 50*time.Millisecond, -1 }))

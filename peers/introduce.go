@@ -18,12 +18,12 @@ var (
 // this site.
 func (c *Client) Introduce(ctx context.Context, own rotate.Identity, wwwroot string) (rotate.Peer, *rotate.Failure) {
 	host := rotate.NewPeer(wwwroot)
-	swap := c.Keyswap(ctx, own, host)
+	swap := c.keyswap(ctx, own, host)
 	if swap.PeerCertificate == nil {
 		return host, swap.Failure
 	}
 	host.Certificate, host.Expires = swap.PeerCertificate.PEM, swap.PeerCertificate.NotAfter.Unix()
-	title, f := c.Title(ctx, wwwroot, host.SSLVerification)
+	title, f := c.title(ctx, wwwroot, host.SSLVerification)
 	if f != nil || title == "" {
 		title = wwwroot // as good a name as any; the administrator can change it
 	}

@@ -15,8 +15,8 @@ func (c *Client) Push(ctx context.Context, own rotate.Identity, p rotate.Peer) r
 	return c.push(ctx, own, p, true)
 }
 
-// Keyswap sends the plain system/keyswap, of three parameters.
-func (c *Client) Keyswap(ctx context.Context, own rotate.Identity, p rotate.Peer) rotate.Push {
+// keyswap sends the plain system/keyswap, of three parameters.
+func (c *Client) keyswap(ctx context.Context, own rotate.Identity, p rotate.Peer) rotate.Push {
 	return c.push(ctx, own, p, false)
 }
 

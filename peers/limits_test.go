@@ -19,10 +19,10 @@ import (
 func array(t testing.TB, pool *peertest.Pool, size int, callTimeout time.Duration) (own *peertest.Site, others []*peertest.Site) {
 	t.Helper()
 	o := peertest.Options{Kind: peertest.Stock, Pool: pool, CallTimeout: callTimeout, Latency: 20 * time.Millisecond}
-	own = start(t, o)
+	own = peertest.Run(t, o)
 	o.Key = peertest.NewKeyPair("shared", 1024).Private
 	for range size {
-		peer := start(t, o)
+		peer := peertest.Run(t, o)
 		introduce(t, own, peer)
 		others = append(others, peer)
 	}
@@ -160,11 +160,11 @@ func (c *gatedConn) Close() error {
 
 func TestLimitsHoldOverAllAndPerAddress(t *testing.T) {
 	const perAddress, all = 2, 5
-	own := start(t, peertest.Options{})
+	own := peertest.Run(t, peertest.Options{})
 	shared := peertest.NewKeyPair("shared", 1024).Private
 	var rows []rotate.Peer
 	for i := range 20 {
-		peer := start(t, peertest.Options{Address: fmt.Sprintf("127.0.1.%d:0", 1+i%4), Key: shared})
+		peer := peertest.Run(t, peertest.Options{Address: fmt.Sprintf("127.0.1.%d:0", 1+i%4), Key: shared})
 		introduce(t, own, peer)
 		rows = append(rows, row(peer))
 	}
@@ -190,7 +190,7 @@ func TestLimitsHoldOverAllAndPerAddress(t *testing.T) {
 // Virtual hosts of one array are many names and one address: they share its limit.
 func TestTheLimitIsOfTheAddressNotOfTheName(t *testing.T) {
 	const perAddress = 2
-	site := start(t, peertest.Options{})
+	site := peertest.Run(t, peertest.Options{})
 	g := newGate()
 	g.real = func(string) string { return strings.TrimPrefix(site.Wwwroot(), "http://") }
 	c := client(t, quick(func(o *peers.Options) {
@@ -218,7 +218,7 @@ func TestTheLimitIsOfTheAddressNotOfTheName(t *testing.T) {
 // wait for those.
 func TestSilentPeersDelayNobodyElse(t *testing.T) {
 	const timeout = 20 * time.Second // which the test does not wait for unless it fails
-	own := start(t, peertest.Options{})
+	own := peertest.Run(t, peertest.Options{})
 	shared := peertest.NewKeyPair("shared", 1024).Private
 	var silent, live []rotate.Peer
 	for i := range 42 {
@@ -226,7 +226,7 @@ func TestSilentPeersDelayNobodyElse(t *testing.T) {
 		if i < 12 {
 			o.Address = fmt.Sprintf("127.0.2.%d:0", 1+i%3)
 		}
-		peer := start(t, o)
+		peer := peertest.Run(t, o)
 		introduce(t, own, peer)
 		if i < 12 {
 			peer.Misbehave(peertest.Hang)

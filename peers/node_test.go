@@ -29,8 +29,8 @@ func nowhere(o *peers.Options) {
 
 // An array's tenant answers to its own name only, so that this proves the Host header too.
 func TestAPeerIsCalledOnItsNodeUnderItsOwnName(t *testing.T) {
-	own := start(t, peertest.Options{})
-	peer := start(t, peertest.Options{Kind: peertest.Array, Wwwroot: "http://peer.example/moodle"})
+	own := peertest.Run(t, peertest.Options{})
+	peer := peertest.Run(t, peertest.Options{Kind: peertest.Array, Wwwroot: "http://peer.example/moodle"})
 	_, port, err := net.SplitHostPort(peer.Addr())
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +76,7 @@ func onNode(t *testing.T, c *peers.Client, own *peertest.Site, to rotate.Peer) {
 
 func TestANodesTLSCertificateIsThatOfTheWwwroot(t *testing.T) {
 	ca := peertest.NewAuthority()
-	peer := start(t, peertest.Options{Authority: ca, Wwwroot: "https://peer.example"})
+	peer := peertest.Run(t, peertest.Options{Authority: ca, Wwwroot: "https://peer.example"})
 	to := row(peer)
 	to.SSLVerification, to.Node = 2, peer.Addr()
 	c := client(t, quick(nowhere, func(o *peers.Options) { o.RootCAs = ca.Pool() }))
@@ -131,8 +131,8 @@ func TestWhereANodeIs(t *testing.T) {
 }
 
 func TestNodesOfOneSiteAreSilentEachForItself(t *testing.T) {
-	own := start(t, peertest.Options{})
-	peer := start(t, peertest.Options{Nodes: []string{"127.0.0.2"}})
+	own := peertest.Run(t, peertest.Options{})
+	peer := peertest.Run(t, peertest.Options{Nodes: []string{"127.0.0.2"}})
 	introduce(t, own, peer)
 	peer.NodeMisbehaves(0, peertest.Drop)
 	c := client(t, quick(func(o *peers.Options) { o.Retries = -1 }))
@@ -155,7 +155,7 @@ func TestNodesOfOneSiteAreSilentEachForItself(t *testing.T) {
 
 // Each call has a connection of its own, so that a load balancer in front shows its web servers.
 func TestOverlappingCallsToTheOwnSiteMeetAllWebServers(t *testing.T) {
-	own := start(t, peertest.Options{Nodes: []string{""}})
+	own := peertest.Run(t, peertest.Options{Nodes: []string{""}})
 	stale := identity(t, own).Key
 	renew(t, own, true)
 	own.NodeCaches(1, stale)
@@ -235,8 +235,8 @@ func TestAnAnswerInAnotherSitesNameNamesIt(t *testing.T) {
 		{"another host", "http://other.example/moodle", lower, "bad_signature", lower},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			own := start(t, peertest.Options{})
-			peer := start(t, peertest.Options{Wwwroot: c.answers})
+			own := peertest.Run(t, peertest.Options{})
+			peer := peertest.Run(t, peertest.Options{Wwwroot: c.answers})
 			introduce(t, own, peer)
 			to := row(peer)
 			to.Wwwroot, to.Node = strings.TrimSuffix(c.asked, "/"), peer.Addr()

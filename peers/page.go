@@ -37,10 +37,10 @@ func (c *Client) publicKey(ctx context.Context, p rotate.Peer) (certificate *env
 	return certificate, attempts, f
 }
 
-// Title reads the title of a site's home page, as Moodle's mnet/peer.php does to name a new host: one line of at most
+// title reads the title of a site's home page, as Moodle's mnet/peer.php does to name a new host: one line of at most
 // 80 characters, "" when the page has none. A home page that redirects, to a login say, is a failure as any other that
 // does not answer 200.
-func (c *Client) Title(ctx context.Context, wwwroot string, sslVerification int) (string, *rotate.Failure) {
+func (c *Client) title(ctx context.Context, wwwroot string, sslVerification int) (string, *rotate.Failure) {
 	t, f := parseTarget(wwwroot+"/", sslVerification)
 	if f != nil {
 		return "", f

@@ -91,7 +91,7 @@ func reasonOf(err error) string {
 }
 
 func TestPublicKeyReadsWhatTheWebSideUses(t *testing.T) {
-	site := start(t, peertest.Options{})
+	site := peertest.Run(t, peertest.Options{})
 	old := site.Certificate()
 	renew(t, site, true)
 	c := client(t, quick())

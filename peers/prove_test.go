@@ -217,10 +217,10 @@ func TestProveAPeerWithoutRC4(t *testing.T) {
 func TestProveAPeerWhateverTheDates(t *testing.T) {
 	for name, age := range map[string]time.Duration{"restored from a backup": -40 * 24 * time.Hour, "renewed": 40 * 24 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
-			own := start(t, peertest.Options{})
+			own := peertest.Run(t, peertest.Options{})
 			key := peertest.NewKeyPair("http://any.example", 1024).Private
 			late := &lateStore{}
-			peer := start(t, peertest.Options{Kind: peertest.Stock, Store: late})
+			peer := peertest.Run(t, peertest.Options{Kind: peertest.Stock, Store: late})
 			uses := peertest.CertifyAt(key, peer.Wwwroot(), time.Now().Add(age))
 			late.Memory = peertest.NewMemory(uses)
 			to := row(peer)
@@ -288,7 +288,7 @@ func prove(t *testing.T, cases []proofCase) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := &scene{t: t, own: start(t, peertest.Options{}), peer: start(t, c.peer)}
+			s := &scene{t: t, own: peertest.Run(t, peertest.Options{}), peer: peertest.Run(t, c.peer)}
 			introduce(t, s.own, s.peer)
 			s.row = row(s.peer)
 			renew(t, s.own, true)
@@ -350,7 +350,7 @@ func TestProveOurOwnSite(t *testing.T) {
 		{name: "a site without RC4 looks the same from here", fault: []peertest.Fault{peertest.NoRC4}, reason: "fault_7023"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			own := start(t, peertest.Options{})
+			own := peertest.Run(t, peertest.Options{})
 			renew(t, own, true)
 			own.Misbehave(c.fault...)
 			got := client(t, quick()).Prove(context.Background(), identity(t, own), row(own), nil, false)

@@ -93,7 +93,7 @@ func push(t *testing.T, cases []pushCase) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			own, peer := start(t, peertest.Options{}), start(t, c.peer)
+			own, peer := peertest.Run(t, peertest.Options{}), peertest.Run(t, c.peer)
 			introduce(t, own, peer)
 			renew(t, own, true)
 			peer.Misbehave(c.faults...)
@@ -129,7 +129,7 @@ func push(t *testing.T, cases []pushCase) {
 }
 
 func TestPushReportsASilentPeerAsTimeout(t *testing.T) {
-	own, peer := start(t, peertest.Options{}), start(t, peertest.Options{})
+	own, peer := peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{})
 	introduce(t, own, peer)
 	peer.Misbehave(peertest.Hang)
 	c := client(t, quick(func(o *peers.Options) { o.Timeout = 50 * time.Millisecond; o.Retries = -1 }))
@@ -140,7 +140,7 @@ func TestPushReportsASilentPeerAsTimeout(t *testing.T) {
 }
 
 func TestPushEndsWithTheContext(t *testing.T) {
-	own, peer := start(t, peertest.Options{}), start(t, peertest.Options{})
+	own, peer := peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{})
 	introduce(t, own, peer)
 	peer.Misbehave(peertest.Hang)
 	who := identity(t, own)
@@ -154,7 +154,7 @@ func TestPushEndsWithTheContext(t *testing.T) {
 }
 
 func TestAnInterruptedPushSaysSo(t *testing.T) {
-	own, peer := start(t, peertest.Options{}), start(t, peertest.Options{})
+	own, peer := peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{})
 	introduce(t, own, peer)
 	peer.Misbehave(peertest.Hang)
 	who := identity(t, own)
@@ -169,7 +169,7 @@ func TestAnInterruptedPushSaysSo(t *testing.T) {
 func TestAnEmptyForbiddenIsMNetOffOfMaharaAlone(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
 	defer server.Close()
-	who := identity(t, start(t, peertest.Options{}))
+	who := identity(t, peertest.Run(t, peertest.Options{}))
 	for application, want := range map[string]string{"mahara": "mnet_off", "moodle": "http_403"} {
 		got := client(t, quick()).Push(t.Context(), who, rotate.Peer{Wwwroot: server.URL, Application: application})
 		if reason(got.Failure) != want {
@@ -188,7 +188,7 @@ func TestKeyswapLooksLikeMoodles(t *testing.T) {
 		{"a plain keyswap has three", false, 3},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			own, peer := start(t, peertest.Options{}), start(t, peertest.Options{})
+			own, peer := peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{})
 			introduce(t, own, peer)
 			swap := client(t, quick()).Keyswap
 			if c.force {

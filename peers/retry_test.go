@@ -60,7 +60,7 @@ func TestOnlyWhatARetryCanCureIsTriedAgain(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			own, peer := start(t, peertest.Options{}), start(t, peertest.Options{})
+			own, peer := peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{})
 			introduce(t, own, peer)
 			peer.MisbehaveTimes(c.times, c.fault)
 			var pauses []time.Duration
@@ -91,7 +91,7 @@ func TestOnlyWhatARetryCanCureIsTriedAgain(t *testing.T) {
 }
 
 func TestPausesAreSpread(t *testing.T) {
-	own, peer := start(t, peertest.Options{}), start(t, peertest.Options{})
+	own, peer := peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{})
 	introduce(t, own, peer)
 	peer.Misbehave(peertest.Status(500))
 	seen := map[time.Duration]bool{}
@@ -113,7 +113,7 @@ func TestPausesAreSpread(t *testing.T) {
 }
 
 func TestAnInterruptedPauseSaysSoAndNamesTheLastFailure(t *testing.T) {
-	own, peer := start(t, peertest.Options{}), start(t, peertest.Options{})
+	own, peer := peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{})
 	introduce(t, own, peer)
 	peer.Misbehave(peertest.Status(500))
 	c := client(t, quick(func(o *peers.Options) {
@@ -126,7 +126,7 @@ func TestAnInterruptedPauseSaysSoAndNamesTheLastFailure(t *testing.T) {
 }
 
 func TestAPausingPeerHoldsNoPlace(t *testing.T) {
-	own, broken, live := start(t, peertest.Options{}), start(t, peertest.Options{}), start(t, peertest.Options{})
+	own, broken, live := peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{})
 	introduce(t, own, broken)
 	introduce(t, own, live)
 	broken.MisbehaveTimes(1, peertest.Status(500))
@@ -147,7 +147,7 @@ func TestAPausingPeerHoldsNoPlace(t *testing.T) {
 }
 
 func TestNamesAreResolvedOnceAndFailuresAgain(t *testing.T) {
-	own, peer := start(t, peertest.Options{}), start(t, peertest.Options{})
+	own, peer := peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{})
 	introduce(t, own, peer)
 	lookups := 0
 	c := client(t, quick(func(o *peers.Options) {
@@ -176,7 +176,7 @@ func TestNamesAreResolvedOnceAndFailuresAgain(t *testing.T) {
 }
 
 func TestTheSecondAddressIsTriedWhenTheFirstIsDead(t *testing.T) {
-	peer := start(t, peertest.Options{})
+	peer := peertest.Run(t, peertest.Options{})
 	c := client(t, quick(func(o *peers.Options) {
 		o.Retries = -1
 		o.Resolve = func(context.Context, string) ([]netip.Addr, error) {
@@ -192,7 +192,7 @@ func TestTheSecondAddressIsTriedWhenTheFirstIsDead(t *testing.T) {
 
 // The first address is a black hole: it may use up its share of the time, and no more.
 func TestABlackHoleLeavesTimeForTheNextAddress(t *testing.T) {
-	peer := start(t, peertest.Options{})
+	peer := peertest.Run(t, peertest.Options{})
 	c := client(t, quick(func(o *peers.Options) {
 		o.Retries, o.Timeout = -1, 500*time.Millisecond
 		o.Resolve = func(context.Context, string) ([]netip.Addr, error) {

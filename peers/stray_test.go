@@ -36,7 +36,7 @@ func TestOutputAroundTheXMLIsNoAnswer(t *testing.T) {
 		for noise, detail := range noises {
 			t.Run(place.name+", "+string(noise), func(t *testing.T) {
 				t.Parallel()
-				own, peer := start(t, peertest.Options{}), start(t, peertest.Options{Kind: peertest.Stock})
+				own, peer := peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{Kind: peertest.Stock})
 				introduce(t, own, peer)
 				peer.Misbehave(place.faults(noise)...)
 				c := client(t, quick())
@@ -70,7 +70,7 @@ func strayed(t *testing.T, f *rotate.Failure, detail string) {
 }
 
 func TestWhiteSpaceAndAByteOrderMarkAroundTheXMLHarmNobody(t *testing.T) {
-	own, peer := start(t, peertest.Options{}), start(t, peertest.Options{Kind: peertest.Stock})
+	own, peer := peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{Kind: peertest.Stock})
 	introduce(t, own, peer)
 	renew(t, own, true)
 	own.Misbehave(peertest.Padded) // the peer reads ours, too
@@ -86,7 +86,7 @@ func TestWhiteSpaceAndAByteOrderMarkAroundTheXMLHarmNobody(t *testing.T) {
 
 // Around the PEM of publickey.php there may be anything: Moodle reads none of it.
 func TestOutputAroundAPageIsNoMatter(t *testing.T) {
-	peer := start(t, peertest.Options{})
+	peer := peertest.Run(t, peertest.Options{})
 	peer.Misbehave(peertest.Notices, peertest.Footer)
 	if _, err := client(t, quick()).PublicKey(t.Context(), row(peer)); err != nil {
 		t.Error(err)

@@ -97,12 +97,12 @@ func TestTLSIsVerifiedAsThePeersRowSays(t *testing.T) {
 		{"self-signed, with the right name as CN alone", ca.issue(t, here, "", true), map[int]bool{0: true, 1: true}},
 		{"self-signed, with another name as CN alone", ca.issue(t, elsewhere, "", true), map[int]bool{0: true}},
 	}
-	own := start(t, peertest.Options{})
+	own := peertest.Run(t, peertest.Options{})
 	verifying := client(t, quick(func(o *peers.Options) { o.RootCAs = ca.pool() }))
 	skipping := client(t, quick(func(o *peers.Options) { o.TLSSkipVerify = true }))
 	for _, server := range servers {
 		t.Run(server.name, func(t *testing.T) {
-			peer := start(t, peertest.Options{TLS: server.config})
+			peer := peertest.Run(t, peertest.Options{TLS: server.config})
 			introduce(t, own, peer)
 			// 3 is a number that Moodle does not know: it is verified like 2.
 			for verification := range 4 {
@@ -139,7 +139,7 @@ func TestAShortTLSKeyIsRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		peer := start(t, peertest.Options{TLS: &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}})
+		peer := peertest.Run(t, peertest.Options{TLS: &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}})
 		for verification := range 2 {
 			to := row(peer)
 			to.SSLVerification = verification
@@ -153,8 +153,8 @@ func TestAShortTLSKeyIsRefused(t *testing.T) {
 
 func TestAPeerThatDoesNotTrustOurTLSCannotHeal(t *testing.T) {
 	ca := newAuthority(t)
-	own := start(t, peertest.Options{TLS: ca.issue(t, "x", "127.0.0.1", true)})
-	peer := start(t, peertest.Options{Kind: peertest.Stock, Client: strict()})
+	own := peertest.Run(t, peertest.Options{TLS: ca.issue(t, "x", "127.0.0.1", true)})
+	peer := peertest.Run(t, peertest.Options{Kind: peertest.Stock, Client: strict()})
 	introduce(t, own, peer)
 	renew(t, own, true)
 	got := client(t, quick()).Prove(t.Context(), identity(t, own), row(peer), nil, false)

@@ -19,7 +19,7 @@ func TestAPeerWithAShortKeyIsProvenAndWarnedOfOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		own, peer := start(t, peertest.Options{}), start(t, peertest.Options{Kind: peertest.Stock, Key: key})
+		own, peer := peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{Kind: peertest.Stock, Key: key})
 		introduce(t, own, peer)
 		renew(t, own, true)
 		var log strings.Builder
@@ -40,11 +40,11 @@ func TestAPeerWithAShortKeyIsProvenAndWarnedOfOnce(t *testing.T) {
 
 // Ours has the length of Moodle's, but one that is older may be short: it still reads what was sealed to it.
 func TestAShortRetiredKeyOfOursStillReads(t *testing.T) {
-	own := start(t, peertest.Options{})
+	own := peertest.Run(t, peertest.Options{})
 	short := peertest.NewKeyPair(own.Wwwroot(), 512)
 	store := peertest.NewMemory(short)
-	own = start(t, peertest.Options{Store: store, Wwwroot: own.Wwwroot()})
-	peer := start(t, peertest.Options{Kind: peertest.Stock})
+	own = peertest.Run(t, peertest.Options{Store: store, Wwwroot: own.Wwwroot()})
+	peer := peertest.Run(t, peertest.Options{Kind: peertest.Stock})
 	introduce(t, own, peer)
 	renew(t, own, true)
 	peer.Misbehave(peertest.Deaf)

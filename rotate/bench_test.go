@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/peers"
 	"renew_mnetkeys/peers/peertest"
 	"renew_mnetkeys/rotate"
@@ -37,7 +38,7 @@ func BenchmarkPeers200(b *testing.B) { benchmarkPeers(b, 0) }
 func BenchmarkPeers200Silent5(b *testing.B) { benchmarkPeers(b, 5) }
 
 func benchmarkPeers(b *testing.B, silent int) {
-	ideal := keyGeneration(b) + 2*time.Duration((benchPeers+inParallel-1)/inParallel)*benchLatency
+	ideal := testbed.KeyGeneration(b) + 2*time.Duration((benchPeers+inParallel-1)/inParallel)*benchLatency
 	tenant := newTenant(b)
 	for i := range benchPeers {
 		site := tenant.addPeer(b, fmt.Sprintf("127.0.%d.%d:0", 1+i/100, 1+i%100))
@@ -73,18 +74,6 @@ func unproven(report rotate.TenantReport) string {
 		}
 	}
 	return lines.String()
-}
-
-// keyGeneration is what one key takes on this machine, on average.
-func keyGeneration(b *testing.B) time.Duration {
-	const n = 10
-	started := time.Now()
-	for range n {
-		if _, err := rsa.GenerateKey(rand.Reader, 2048); err != nil {
-			b.Fatal(err)
-		}
-	}
-	return time.Since(started) / n
 }
 
 // residentMiB is the memory of this process, which here holds the peers as well.

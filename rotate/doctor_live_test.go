@@ -54,7 +54,7 @@ func (r *readOnly) Drop(context.Context, string, rotate.Width) error {
 // Over HTTP, with peers of every kind: each is told for what it is, and holds of
 // us after the diagnosis what it held before.
 func TestTheDiagnosisTellsPeersForWhatTheyAreAndChangesNone(t *testing.T) {
-	own := startSite(t, peertest.Options{})
+	own := peertest.Run(t, peertest.Options{})
 	former := own.Certificate()
 	if err := own.Renew(true); err != nil {
 		t.Fatal(err)
@@ -89,7 +89,7 @@ func TestTheDiagnosisTellsPeersForWhatTheyAreAndChangesNone(t *testing.T) {
 	}
 	sites := make([]*peertest.Site, len(kinds))
 	for i, k := range kinds {
-		sites[i] = startSite(t, k.site)
+		sites[i] = peertest.Run(t, k.site)
 		sites[i].Misbehave(k.fault...)
 		if k.holds != "" {
 			if err := sites[i].Know(own.Wwwroot(), k.holds); err != nil {
@@ -126,16 +126,6 @@ func TestTheDiagnosisTellsPeersForWhatTheyAreAndChangesNone(t *testing.T) {
 			}
 		}
 	}
-}
-
-func startSite(t *testing.T, o peertest.Options) *peertest.Site {
-	t.Helper()
-	site, err := peertest.Start(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(site.Close)
-	return site
 }
 
 func (*readOnly) Cached(context.Context, string, bool) ([]rotate.Stored, error) { return nil, nil }

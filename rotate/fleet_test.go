@@ -286,26 +286,32 @@ func (s *fleetSite) LoadPeers(ctx context.Context, peers []Peer) ([]Peer, error)
 }
 
 func (s *fleetSite) StorePeerKeys(_ context.Context, keys []HostKey) ([]StoreResult, error) {
+	return s.eachRow("hold", keys, func(row *fleetRow, k HostKey) StoreResult {
+		row.certificate = k.Certificate.PEM
+		return KeyStored
+	})
+}
+
+// eachRow visits the rows of the keys' sites, of those that are there.
+func (s *fleetSite) eachRow(event string, keys []HostKey, visit func(*fleetRow, HostKey) StoreResult) ([]StoreResult, error) {
 	s.f.mu.Lock()
 	defer s.f.mu.Unlock()
-	s.f.event("hold %s", s.tenant.Wwwroot)
-	if err := s.fault("hold"); err != nil {
+	s.f.event(event+" %s", s.tenant.Wwwroot)
+	if err := s.fault(event); err != nil {
 		return nil, err
 	}
-	held := make([]StoreResult, len(keys))
+	results := make([]StoreResult, len(keys))
 	for i, k := range keys {
-		row := s.rows[k.Wwwroot]
-		switch {
+		switch row := s.rows[k.Wwwroot]; {
 		case row == nil:
-			held[i] = NoRow
+			results[i] = NoRow
 		case row.deleted:
-			held[i] = RowDeleted
+			results[i] = RowDeleted
 		default:
-			row.certificate = k.Certificate.PEM
-			held[i] = KeyStored
+			results[i] = visit(row, k)
 		}
 	}
-	return held, nil
+	return results, nil
 }
 
 // Network: own sites, members called by others, and nobody else.

@@ -15,9 +15,9 @@ func TestWhatBecomesOfAPeer(t *testing.T) {
 		name    string
 		peer    fakePeer
 		prepare func(*world, *fakePeer)
+		exit    int
 		outcome PeerOutcome
 		reason  Reason
-		exit    int
 	}{
 		{name: "one that takes the key is proven", outcome: Accepted},
 		{name: "one that stores nothing at a keyswap heals at the call", peer: fakePeer{stock: true}, outcome: Accepted},

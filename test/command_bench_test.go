@@ -1,8 +1,6 @@
 package test
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
 	"os/exec"
 	"syscall"
 	"testing"
@@ -32,7 +30,7 @@ func BenchmarkFourPeers(b *testing.B) {
 		addFake(b, own, site)
 	}
 	own.Warm(b)
-	key := keyGeneration(b)
+	key := testbed.KeyGeneration(b)
 	var resident int64
 	started := time.Now()
 	for b.Loop() {
@@ -45,17 +43,4 @@ func BenchmarkFourPeers(b *testing.B) {
 	b.ReportMetric(float64(time.Since(started).Milliseconds())/float64(b.N), "ms/run")
 	b.ReportMetric(float64(key.Milliseconds()), "key-ms")
 	b.ReportMetric(float64(resident)/1024, "MiB-resident")
-}
-
-// keyGeneration is what one key takes on this machine, on average.
-func keyGeneration(b *testing.B) time.Duration {
-	b.Helper()
-	const n = 10
-	started := time.Now()
-	for range n {
-		if _, err := rsa.GenerateKey(rand.Reader, 2048); err != nil {
-			b.Fatal(err)
-		}
-	}
-	return time.Since(started) / n
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/elliotchance/phpserialize"
 
+	"renew_mnetkeys/internal/output"
 	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/rotate"
 )
@@ -72,15 +73,7 @@ func renewIt(t testing.TB, s *testbed.Site, args ...string) ran {
 }
 
 // document is what --json prints.
-type document struct {
-	Version  int                   `json:"version"`
-	Command  string                `json:"command"`
-	DryRun   bool                  `json:"dry_run"`
-	ExitCode int                   `json:"exit_code"`
-	Started  time.Time             `json:"started"`
-	TookMS   int64                 `json:"took_ms"`
-	Tenants  []rotate.TenantReport `json:"tenants"`
-}
+type document struct{ output.Document }
 
 // document reads the output of --json.
 func (r ran) document(t testing.TB) document {

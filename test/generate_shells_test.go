@@ -30,14 +30,14 @@ func TestBashCompletes(t *testing.T) {
 	dir := t.TempDir()
 	place(t, dir, "completion", completion(t, "bash"))
 	rc := place(t, dir, "bashrc", shownArguments+"PS1='"+prompt+" '\nbind 'set show-all-if-ambiguous on'\nbind 'set enable-bracketed-paste off'\nsource ./completion\n")
-	completesAtATerminal(t, dir, tool(t, "bash"), "--noprofile", "--rcfile", rc, "-i")
+	completesAtATerminal(t, dir, testbed.Program(t, "bash"), "--noprofile", "--rcfile", rc, "-i")
 }
 
 func TestZshCompletes(t *testing.T) {
 	dir := t.TempDir()
 	place(t, dir, "completion", completion(t, "zsh"))
 	place(t, dir, ".zshrc", shownArguments+"PS1='"+prompt+" '\nautoload -Uz compinit\ncompinit -u -d ./compdump\nsource ./completion\n")
-	completesAtATerminal(t, dir, tool(t, "zsh"), "-d", "-i")
+	completesAtATerminal(t, dir, testbed.Program(t, "zsh"), "-d", "-i")
 }
 
 // completesAtATerminal presses Tab in a shell.
@@ -90,7 +90,7 @@ func TestFishCompletes(t *testing.T) {
 		{"no files where none are meant", "moodle_c", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			fish := exec.Command(tool(t, "fish"), "--no-config", "-c", "source ./completion; complete -C "+"'renew_mnetkeys "+c.typed+"'")
+			fish := exec.Command(testbed.Program(t, "fish"), "--no-config", "-c", "source ./completion; complete -C "+"'renew_mnetkeys "+c.typed+"'")
 			fish.Dir, fish.Env = dir, append(os.Environ(), "HOME="+dir)
 			out, err := fish.CombinedOutput()
 			var got []string
@@ -170,15 +170,6 @@ func completion(t *testing.T, shell string) string {
 	r := run1(t, command(t, "generate", shell))
 	r.expect(t, 0)
 	return r.stdout
-}
-
-func tool(t *testing.T, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		testbed.Missing(t, err.Error())
-	}
-	return path
 }
 
 func place(t *testing.T, dir, name, text string) string {

@@ -16,21 +16,7 @@ import (
 // it is looked at from outside.
 func TestNobodyReadsTheMemoryOfARun(t *testing.T) {
 	t.Parallel()
-	if os.Geteuid() != 0 {
-		testbed.Missing(t, "only root may start the command as somebody else and look at it as the same")
-	}
-	silent, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer silent.Close()
-	dir := t.TempDir()
-	config := dir + "/config.php"
-	text := fmt.Sprintf("<?php $CFG = new stdClass(); $CFG->dbtype='mariadb'; $CFG->dbhost='127.0.0.1'; $CFG->dbname='m'; $CFG->dbuser='u'; $CFG->dbpass='p'; $CFG->prefix='mdl_';"+
-		" $CFG->wwwroot='http://own.example'; $CFG->dataroot='%s'; $CFG->dboptions=array('dbport'=>%d);", dir, silent.Addr().(*net.TCPAddr).Port)
-	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	dir, config, silent := silentDatabase(t)
 	cmd := command(t, "--config="+config, "--deadline=20s")
 	end := begin(t, cmd)
 	hold(t, silent)
@@ -67,6 +53,27 @@ func TestNobodyReadsTheMemoryOfARun(t *testing.T) {
 			t.Errorf("it ends %d: %s", r.code, r.stderr)
 		}
 	}
+}
+
+// silentDatabase is a site in dir whose database accepts connections and says nothing.
+func silentDatabase(t *testing.T) (dir, config string, silent net.Listener) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		testbed.Missing(t, "only root may start the command as somebody else and look at it as the same")
+	}
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = silent.Close() })
+	dir = t.TempDir()
+	config = filepath.Join(dir, "config.php")
+	text := fmt.Sprintf("<?php $CFG = new stdClass(); $CFG->dbtype='mariadb'; $CFG->dbhost='127.0.0.1'; $CFG->dbname='m'; $CFG->dbuser='u'; $CFG->dbpass='p'; $CFG->prefix='mdl_';"+
+		" $CFG->wwwroot='http://own.example'; $CFG->dataroot='%s'; $CFG->dboptions=array('dbport'=>%d);", dir, silent.Addr().(*net.TCPAddr).Port)
+	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return dir, config, silent
 }
 
 // hold accepts a connection and keeps it open: one that nobody refers to is closed.

@@ -59,7 +59,7 @@ func shownByMan(t *testing.T, page string) (said, shown string) {
 	if err := os.WriteFile(path, []byte(page), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	man := exec.Command(tool(t, "man"), "-l", "--warnings", "-E", "UTF-8", "--no-hyphenation", "--no-justification", path)
+	man := exec.Command(testbed.Program(t, "man"), "-l", "--warnings", "-E", "UTF-8", "--no-hyphenation", "--no-justification", path)
 	man.Env = append(os.Environ(), "MANWIDTH=100", "LC_ALL=C.UTF-8", "MAN_KEEP_FORMATTING=")
 	var stdout, stderr bytes.Buffer
 	man.Stdout, man.Stderr = &stdout, &stderr
@@ -67,15 +67,6 @@ func shownByMan(t *testing.T, page string) (said, shown string) {
 		t.Fatal(err, stderr.String())
 	}
 	return stderr.String(), stdout.String()
-}
-
-func tool(t *testing.T, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		testbed.Missing(t, err.Error())
-	}
-	return path
 }
 
 // asRead gives the error that options are refused with, nil where they are accepted.

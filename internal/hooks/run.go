@@ -18,8 +18,8 @@ import (
 
 // What Limits that are not given come to.
 const (
-	DefaultTime   = 2 * time.Minute
-	DefaultOutput = 64 << 10
+	defaultTime   = 2 * time.Minute
+	defaultOutput = 64 << 10
 )
 
 // grace is how long a process group has between SIGTERM and SIGKILL, how long it is waited for after that, and how long for output by processes that left
@@ -42,10 +42,10 @@ type Limits struct {
 // The error is an *Error; errors.Is finds the context's in it when ctx ended.
 func (c Command) Run(ctx context.Context, stdin []byte, env []string, l Limits) (string, error) {
 	if l.Time <= 0 {
-		l.Time = DefaultTime
+		l.Time = defaultTime
 	}
 	if l.Output <= 0 {
-		l.Output = DefaultOutput
+		l.Output = defaultOutput
 	}
 	if ctx.Err() != nil {
 		return "", c.cutShort(ctx, l.Time, true)

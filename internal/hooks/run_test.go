@@ -80,7 +80,7 @@ func TestFloodIsBounded(t *testing.T) {
 	if err != nil || !strings.HasPrefix(out, "begun\nxxx") || !strings.HasSuffix(out, "xxx\nended\n") || !strings.Contains(out, " bytes left out]\n") {
 		t.Errorf("%.20q … %q, error %v", out, out[max(0, len(out)-20):], err)
 	}
-	if len(out) > DefaultOutput+50 {
+	if len(out) > defaultOutput+50 {
 		t.Errorf("%d bytes", len(out))
 	}
 }

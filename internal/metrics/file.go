@@ -61,7 +61,7 @@ func (f *File) name() string { return filepath.Base(f.path) }
 // stays, and maybe a file beside it whose name ends in .tmp, which the collector does not read. A symbolic link is replaced and not followed: in a directory
 // of others it could lead anywhere. Everybody may read the file. The error is an *Error, and leaves the old file.
 func (f *File) Write(run Run) error {
-	before := readStanding(f.path)
+	before := readPrevious(f.path)
 	f.complete(run, before)
 	families := f.families(run, before)
 	return fileError(f.path, atomicfile.Replace(f.path, func(w io.Writer) error {

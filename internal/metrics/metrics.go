@@ -3,7 +3,7 @@
 // A file holds one job: some tenants, and what was last known of each. Tenants of another job, be it another shard of an array, belong into another file,
 // and each tenant into one file of a directory only: the collector takes no series twice. For the same reason all that is about runs carries the file's name.
 //
-// No run may take from monitoring what it alerts on: neither one that fails, nor one by hand that looks at a single tenant. So an expiry and the times of the
+// No run may take from monitoring what it alerts on: neither one that fails, nor a manual one that looks at a single tenant. So an expiry and the times of the
 // last success stand until something newer is known, and what a run has not looked at stands as it was: other commands always, other tenants unless the
 // run looked at all there are.
 package metrics
@@ -66,7 +66,7 @@ func (f *File) Add(r rotate.TenantReport) {
 }
 
 // complete puts what stood in the file before into the gaps that the run leaves.
-func (f *File) complete(run Run, before standing) {
+func (f *File) complete(run Run, before previous) {
 	drops := run.drops(len(f.tenants))
 	for wwwroot, was := range before.tenants {
 		t := f.tenants[wwwroot]
@@ -112,7 +112,7 @@ func (t *tenant) outcomes() map[string]float64 {
 }
 
 // families are the metrics of a run and of what stood before it, each with its samples in a fixed order.
-func (f *File) families(run Run, before standing) []family {
+func (f *File) families(run Run, before previous) []family {
 	command := text(run.Command)
 	before.runs[lastRun][command], before.runs[duration][command], before.runs[exitCode][command] = run.ended(), run.Took.Seconds(), float64(run.ExitCode)
 	if run.ExitCode == rotate.ExitOK {

@@ -13,7 +13,7 @@ import (
 // The exit code stands behind them, where it is known.
 type jsonStream struct {
 	w     *Results
-	head  document
+	head  Document
 	begun bool
 }
 
@@ -38,7 +38,7 @@ func (j *jsonStream) tenant(r rotate.TenantReport) {
 	j.write("\n" + string(text))
 }
 
-func (j *jsonStream) close(d document) {
+func (j *jsonStream) close(d Document) {
 	if !j.begun {
 		j.begin()
 	}

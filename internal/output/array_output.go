@@ -170,7 +170,7 @@ func (a *Array) Finish(code int, err error) int {
 	code = a.settled(code)
 	switch {
 	case a.json != nil:
-		code = a.Close(code) // the exit code stands in the document
+		code = a.Close(code) // the exit code stands in the Document
 		a.json.close(a.Document(code, nil))
 	case a.check != nil:
 		a.write(a.check.String())

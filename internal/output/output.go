@@ -88,7 +88,7 @@ func (out *Printer) Print(report rotate.TenantReport, code int) int {
 		}
 	}
 	if out.Options.JSON {
-		code = out.Close(code) // the exit code stands in the document
+		code = out.Close(code) // the exit code stands in the Document
 		out.printJSON(report, code)
 	} else if text := out.render(report, code); text != "" {
 		out.write(text)
@@ -177,8 +177,8 @@ func (out *Printer) Tell(format string, args ...any) {
 	log.Info().Msgf(format, args...)
 }
 
-// document is what --json prints: docs/schema/renew_mnetkeys.schema.json describes it.
-type document struct {
+// Document is what --json prints: docs/schema/renew_mnetkeys.schema.json describes it.
+type Document struct {
 	Version  int                   `json:"version"`
 	Command  string                `json:"command"`
 	DryRun   bool                  `json:"dry_run"`
@@ -198,8 +198,8 @@ func (out *Printer) printJSON(report rotate.TenantReport, code int) {
 }
 
 // Document is what --json prints of the run so far.
-func (out *Printer) Document(code int, tenants []rotate.TenantReport) document {
-	return document{Version: 1, Command: string(out.Options.Command), DryRun: out.Options.DryRun, ExitCode: code,
+func (out *Printer) Document(code int, tenants []rotate.TenantReport) Document {
+	return Document{Version: 1, Command: string(out.Options.Command), DryRun: out.Options.DryRun, ExitCode: code,
 		Started: out.Started.UTC().Truncate(time.Millisecond), TookMS: time.Since(out.Started).Milliseconds(), Tenants: tenants}
 }
 

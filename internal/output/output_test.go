@@ -38,7 +38,7 @@ func TestTheSchemaNamesTheFieldsOfTheReport(t *testing.T) {
 		of     reflect.Type
 		schema object
 	}{
-		"document":    {reflect.TypeFor[document](), written.object},
+		"document":    {reflect.TypeFor[Document](), written.object},
 		"tenant":      {reflect.TypeFor[rotate.TenantReport](), written.Defs["tenant"]},
 		"certificate": {reflect.TypeFor[rotate.KeyReport](), written.Defs["certificate"]},
 		"peer":        {reflect.TypeFor[rotate.PeerReport](), written.Defs["peer"]},

@@ -22,7 +22,7 @@ func confirm(ctx context.Context, o cmdline.Options, out *output.Printer, stdin 
 		return nil
 	}
 	if !output.IsTerminal(stdin) || !output.IsTerminal(out.Stderr) {
-		return &cmdline.UsageError{Problem: "rollback asks before it goes back to the former key, and nobody can be asked here", Advice: "say so with --yes"}
+		return &cmdline.UsageError{Problem: "rollback needs confirmation", Advice: "run it on a terminal, or add --yes"}
 	}
 	what := "of " + o.Host
 	switch {

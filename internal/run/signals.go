@@ -25,7 +25,7 @@ const impatient = 2 * time.Second
 // untilSignal cancels the context at the first of endingSignals. A further one ends
 // the process at once, which loses nothing either: the next run converges. But it
 // must be somebody's decision: none counts that comes with the first, nor SIGHUP,
-// which nobody sends by hand. Under nohup(1) SIGHUP stays ignored.
+// which nobody sends manually. Under nohup(1) SIGHUP stays ignored.
 func untilSignal(parent context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 2)

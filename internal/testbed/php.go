@@ -9,7 +9,7 @@ import (
 // PHP is the path of a command line php that has the given extensions.
 func PHP(t testing.TB, extensions ...string) string {
 	t.Helper()
-	php := program(t, "php", "php8.2")
+	php := Program(t, "php", "php8.2")
 	out, err := exec.Command(php, "-m").Output()
 	if err != nil {
 		t.Fatalf("testbed: php -m: %v", err)

@@ -26,7 +26,7 @@ func PrivateMariaDB(t testing.TB, options ...string) *Server {
 // newMariaDB starts a server, which its caller stops.
 func newMariaDB(t testing.TB, options ...string) (*Server, *process) {
 	t.Helper()
-	install, daemon := program(t, "mariadb-install-db", "mysql_install_db"), program(t, "mariadbd", "mysqld")
+	install, daemon := Program(t, "mariadb-install-db", "mysql_install_db"), Program(t, "mariadbd", "mysqld")
 	me, err := user.Current()
 	if err != nil {
 		t.Fatal(err)

@@ -24,7 +24,7 @@ type RedisServer struct {
 // Redis starts a server that asks for password ("" for none). It needs no sharing: it is up within some 20 ms.
 func Redis(t testing.TB, password string) *RedisServer {
 	t.Helper()
-	daemon := program(t, "redis-server")
+	daemon := Program(t, "redis-server")
 	// Not t.TempDir: its long name does not fit into a socket's path of 107 bytes.
 	dir, err := os.MkdirTemp("", "mnetredis")
 	if err != nil {

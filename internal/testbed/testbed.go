@@ -66,8 +66,8 @@ func Missing(t testing.TB, reason string) {
 	}
 }
 
-// program finds an executable, also where Debian keeps the servers but an unprivileged PATH does not look.
-func program(t testing.TB, names ...string) string {
+// Program finds an executable, also where Debian keeps the servers but an unprivileged PATH does not look.
+func Program(t testing.TB, names ...string) string {
 	t.Helper()
 	for _, name := range names {
 		for _, candidate := range []string{name, "/usr/sbin/" + name, "/usr/local/sbin/" + name} {

@@ -20,7 +20,7 @@ func (e *ManualError) Error() string {
 	return fmt.Sprintf("cache store %q (%s) cannot be cleared from here", e.Store, e.Plugin)
 }
 
-// Hint says what to do by hand.
+// Hint says what to do manually.
 func (e *ManualError) Hint() string { return e.Advice }
 
 // UnreachableError is a store that did not answer, or that refused. Err is the cause.
@@ -39,7 +39,7 @@ func (e *UnreachableError) Error() string {
 
 func (e *UnreachableError) Unwrap() error { return e.Err }
 
-// Hint says what to do by hand.
+// Hint says what to do manually.
 func (e *UnreachableError) Hint() string { return e.Advice }
 
 // PermissionError is a file or directory that the caller may not read or change.
@@ -97,13 +97,13 @@ func (e *ConfigError) Hint() string { return adviseMoodle }
 // PHPError is a php that did not drop or read the cache. It shows a class and a place, never what PHP wrote: that can quote config.php.
 type PHPError struct {
 	PHP, ConfigFile string
-	Doing           string // drop the cache, read the cache
+	Op              string // drop the cache, read the cache
 	Problem         string
 	Err             error // nil when php answered
 }
 
 func (e *PHPError) Error() string {
-	return fmt.Sprintf("%s by %s with %s: %s", e.Doing, e.PHP, e.ConfigFile, e.Problem)
+	return fmt.Sprintf("%s by %s with %s: %s", e.Op, e.PHP, e.ConfigFile, e.Problem)
 }
 
 func (e *PHPError) Unwrap() error { return e.Err }

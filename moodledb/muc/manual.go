@@ -23,7 +23,7 @@ func (s manualStore) refuse() error {
 }
 
 const (
-	// adviseHook is not to purge by hand: a hook is run once what only the cache has is saved.
+	// adviseHook is not a manual purge: a hook is run once what only the cache has is saved.
 	adviseHook = "give a --cache-hook that clears it: --cache-hook='php admin/cli/purge_caches.php'"
 	// adviseReload works because the hook runs when the new key is stored: what the web server caches then is the new one.
 	adviseReload = "let a --cache-hook empty it once the new key is stored: --cache-hook='systemctl reload php8.2-fpm', with your php-fpm and on every web node; " +

@@ -79,8 +79,8 @@ func (s phpSite) describe(ctx context.Context) ([]rotate.CacheStore, error) {
 }
 
 // stores runs a script that answers with mnetkeys_stores().
-func (s phpSite) stores(ctx context.Context, doing, script string) (r result, err error) {
-	answer, err := s.run(ctx, doing, script)
+func (s phpSite) stores(ctx context.Context, op, script string) (r result, err error) {
+	answer, err := s.run(ctx, op, script)
 	if err != nil {
 		return r, err
 	}
@@ -88,7 +88,7 @@ func (s phpSite) stores(ctx context.Context, doing, script string) (r result, er
 		Plugin, Place string
 		Ready         bool
 	}
-	if err := s.decode(answer, doing, &stores); err != nil {
+	if err := s.decode(answer, op, &stores); err != nil {
 		return r, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(stores)) {
@@ -107,13 +107,13 @@ func (s phpSite) stores(ctx context.Context, doing, script string) (r result, er
 }
 
 // decode reads an answer that is an object of JSON. Any other is the script's complaint.
-func (s phpSite) decode(answer []byte, doing string, to any) error {
+func (s phpSite) decode(answer []byte, op string, to any) error {
 	if err := json.Unmarshal(answer, to); err != nil { // the error would quote it
 		problem := "its answer cannot be read"
 		if len(answer) < phprun.MaxAnswer && !strings.HasPrefix(string(answer), "{") {
 			problem = printable.Line(string(answer), answerLimit)
 		}
-		return &PHPError{PHP: s.PHP, ConfigFile: s.ConfigFile, Doing: doing, Problem: problem}
+		return &PHPError{PHP: s.PHP, ConfigFile: s.ConfigFile, Op: op, Problem: problem}
 	}
 	return nil
 }
@@ -151,7 +151,7 @@ func (s phpSite) cached(ctx context.Context) ([]cachedSettings, error) {
 	return all, nil
 }
 
-func (s phpSite) run(ctx context.Context, doing, script string) ([]byte, error) {
+func (s phpSite) run(ctx context.Context, op, script string) ([]byte, error) {
 	args := []string{s.Wwwroot}
 	if s.Tenant {
 		args = append(args, "tenant")
@@ -162,9 +162,9 @@ func (s phpSite) run(ctx context.Context, doing, script string) ([]byte, error) 
 	}.Run(ctx)
 	switch {
 	case ctx.Err() != nil:
-		return nil, fmt.Errorf("%s by php: %w", doing, ctx.Err())
+		return nil, fmt.Errorf("%s by php: %w", op, ctx.Err())
 	case err != nil:
-		return nil, &PHPError{PHP: s.PHP, ConfigFile: s.ConfigFile, Doing: doing, Problem: err.Error(), Err: err}
+		return nil, &PHPError{PHP: s.PHP, ConfigFile: s.ConfigFile, Op: op, Problem: err.Error(), Err: err}
 	}
 	return answer, nil
 }

@@ -32,8 +32,8 @@ func Array(raw string) (array []Element, problem string) {
 	return array, ""
 }
 
-// deepest is how many arrays may stand in each other; what is read here has two.
-const deepest = 16
+// maxDepth is how many arrays may stand in each other; what is read here has two.
+const maxDepth = 16
 
 // serialized is a text and how far it is read.
 type serialized struct {
@@ -55,8 +55,8 @@ func (r *serialized) skip(literal string) bool {
 
 // until reads up to the end of a scalar or a length, and that end.
 func (r *serialized) until(end string) (string, bool) {
-	const most = 40 // no number is longer
-	text, _, found := strings.Cut(r.text[r.at:min(len(r.text), r.at+most)], end)
+	const maxLen = 40 // no number is longer
+	text, _, found := strings.Cut(r.text[r.at:min(len(r.text), r.at+maxLen)], end)
 	if !found {
 		return "", false
 	}
@@ -121,12 +121,12 @@ func (r *serialized) string() (any, bool) {
 
 func (r *serialized) array(depth int) (any, bool) {
 	count, ok := r.digits(":{")
-	if !ok || depth > deepest {
+	if !ok || depth > maxDepth {
 		return nil, false
 	}
 	array, place := []Element{}, map[any]int{}
 	for range count {
-		key, ok := r.value(deepest) // an array is no key
+		key, ok := r.value(maxDepth) // an array is no key
 		if !ok {
 			return nil, false
 		}

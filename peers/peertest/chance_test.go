@@ -11,7 +11,7 @@ import (
 // drawn are the faults that a number of connections met.
 func drawn(t *testing.T, o peertest.Options, connections int) []peertest.Fault {
 	t.Helper()
-	site := start(t, o)
+	site := peertest.Run(t, o)
 	var met []peertest.Fault
 	for range connections {
 		if response, err := http.Get("http://" + site.Addr()); err == nil {
@@ -59,7 +59,7 @@ func TestChanceDrawsTheSameForASeedAndAsOftenAsItIsTold(t *testing.T) {
 
 // What is told to come next is what comes next.
 func TestTheNextFaultCanBeAskedFor(t *testing.T) {
-	site := start(t, peertest.Options{Chance: 1, Seed: 3, Faults: []peertest.Fault{peertest.HTML, peertest.Empty, peertest.Status(500)}})
+	site := peertest.Run(t, peertest.Options{Chance: 1, Seed: 3, Faults: []peertest.Fault{peertest.HTML, peertest.Empty, peertest.Status(500)}})
 	for range 10 {
 		next := site.State().Next
 		response, err := http.Get("http://" + site.Addr())

@@ -47,7 +47,7 @@ func TestAFaultOfAConnectionIsCommitted(t *testing.T) {
 		{peertest.Drip(20 * time.Millisecond), "HTTP/1.1 200 OK\r\n", true, false},
 	} {
 		t.Run(string(c.fault), func(t *testing.T) {
-			site := start(t, peertest.Options{})
+			site := peertest.Run(t, peertest.Options{})
 			site.Misbehave(c.fault)
 			got, err := io.ReadAll(connect(t, site))
 			if !strings.HasPrefix(string(got), c.begins) || c.begins == "" && len(got) > 0 {
@@ -69,7 +69,7 @@ func TestAFaultOfAConnectionIsCommitted(t *testing.T) {
 
 // Whether the caller learns of it when it connects, writes or reads is a matter of microseconds.
 func TestAConnectionIsResetAtOnce(t *testing.T) {
-	site := start(t, peertest.Options{})
+	site := peertest.Run(t, peertest.Options{})
 	site.Misbehave(peertest.ResetAtOnce)
 	conn, err := net.Dial("tcp", site.Addr())
 	if err == nil {
@@ -117,7 +117,7 @@ func TestAConnectionIsLeftAlone(t *testing.T) {
 
 func TestAFaultOfTLSIsCommitted(t *testing.T) {
 	ca := peertest.NewAuthority()
-	site := start(t, peertest.Options{Authority: ca})
+	site := peertest.Run(t, peertest.Options{Authority: ca})
 	ask := func(config *tls.Config) error {
 		client := &http.Client{Transport: &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}}
 		response, err := client.Get(site.Wwwroot())

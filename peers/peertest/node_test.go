@@ -43,8 +43,8 @@ func Example_nodes() {
 
 // What a web server with a stale cache cannot open, its siblings can; what it is asked by keyswap comes from the database.
 func TestANodeWithAStaleCacheAnswersAsOne(t *testing.T) {
-	caller := start(t, peertest.Options{})
-	site := start(t, peertest.Options{Kind: peertest.Stock, Nodes: []string{""}})
+	caller := peertest.Run(t, peertest.Options{})
+	site := peertest.Run(t, peertest.Options{Kind: peertest.Stock, Nodes: []string{""}})
 	former, _, err := site.Pairs()
 	must(t, err)
 	must(t, site.Know(caller.Wwwroot(), caller.Certificate()))
@@ -75,7 +75,7 @@ func TestANodeWithAStaleCacheAnswersAsOne(t *testing.T) {
 }
 
 func TestNodesWithAddressesOfTheirOwn(t *testing.T) {
-	site := start(t, peertest.Options{Nodes: []string{"127.0.0.2", "127.0.0.3"}, Authority: peertest.NewAuthority()})
+	site := peertest.Run(t, peertest.Options{Nodes: []string{"127.0.0.2", "127.0.0.3"}, Authority: peertest.NewAuthority()})
 	addrs := site.NodeAddrs()
 	for i, addr := range addrs {
 		if host := fmt.Sprintf("127.0.0.%d:", i+1); !strings.HasPrefix(addr, host) || addr[len(host):] != addrs[0][len(host):] {
@@ -97,7 +97,7 @@ func TestNodesWithAddressesOfTheirOwn(t *testing.T) {
 
 // A caller is Moodle: it takes nothing from a site that writes around its XML but white space and a byte order mark.
 func TestACallerRefusesOutputAroundTheXML(t *testing.T) {
-	caller, site := start(t, peertest.Options{}), start(t, peertest.Options{})
+	caller, site := peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{})
 	must(t, caller.Know(site.Wwwroot(), site.Certificate()))
 	must(t, site.Know(caller.Wwwroot(), caller.Certificate()))
 	for fault, fine := range map[peertest.Fault]bool{
@@ -116,7 +116,7 @@ func TestACallerRefusesOutputAroundTheXML(t *testing.T) {
 }
 
 func TestASealedFaultCanBeAskedFor(t *testing.T) {
-	caller, site := start(t, peertest.Options{}), start(t, peertest.Options{})
+	caller, site := peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{})
 	must(t, caller.Know(site.Wwwroot(), site.Certificate()))
 	must(t, site.Know(caller.Wwwroot(), caller.Certificate()))
 	for code, verdict := range map[int]peertest.Verdict{17: peertest.Proven, 0: peertest.Proven, 704: peertest.Refused, 6012: peertest.Refused} {

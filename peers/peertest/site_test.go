@@ -17,16 +17,6 @@ import (
 	"renew_mnetkeys/peers/peertest"
 )
 
-func start(t *testing.T, o peertest.Options) *peertest.Site {
-	t.Helper()
-	site, err := peertest.Start(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(site.Close)
-	return site
-}
-
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
@@ -70,7 +60,7 @@ func TestSitesCallEachOtherAndHeal(t *testing.T) {
 		{"3.11 and 4.1", moodle, modern, func(*testing.T, *peertest.Site, *peertest.Site) {}, -1, -1},
 		{"Moodle and Mahara", moodle, mahara, func(*testing.T, *peertest.Site, *peertest.Site) {}, -1, -1},
 		{"a callee that does not know the caller", moodle, moodle, func(t *testing.T, caller, _ *peertest.Site) {
-			stranger := start(t, moodle)
+			stranger := peertest.Run(t, moodle)
 			must(t, caller.Know(stranger.Wwwroot(), stranger.Certificate()))
 			err := caller.Call(t.Context(), stranger.Wwwroot())
 			if faultOf(err) != 7020 {
@@ -101,7 +91,7 @@ func TestSitesCallEachOtherAndHeal(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			caller, callee := start(t, c.caller), start(t, c.callee)
+			caller, callee := peertest.Run(t, c.caller), peertest.Run(t, c.callee)
 			introduce(t, caller, callee)
 			c.arrange(t, caller, callee)
 			for i, want := range []int{c.fault, c.second} {
@@ -160,7 +150,7 @@ func TestItUnderstandsRealRequests(t *testing.T) {
 			o := c.options
 			o.Wwwroot = v.To
 			o.Store = peertest.NewMemory(pair(t, v.Callee.Certificate, v.Callee.Key), history...)
-			site := start(t, o)
+			site := peertest.Run(t, o)
 			must(t, site.Know(v.From, v.Caller.Certificate))
 			post(t, site, v.Request)
 			requests := site.Requests()
@@ -201,7 +191,7 @@ func TestItAnswersRealKeyswaps(t *testing.T) {
 		{"not XML", "20_malformed_xml", "", peertest.Stock, true, "7021", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			site := start(t, peertest.Options{Kind: c.kind})
+			site := peertest.Run(t, peertest.Options{Kind: c.kind})
 			if c.known {
 				must(t, site.Know(c.from, "old"))
 			}
@@ -227,7 +217,7 @@ func TestAHostIsRegisteredWhereAllHostsAre(t *testing.T) {
 		{"one that is known keeps its row", true, "old"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			site := start(t, peertest.Options{Kind: peertest.Stock, RegisterAll: true})
+			site := peertest.Run(t, peertest.Options{Kind: peertest.Stock, RegisterAll: true})
 			if c.known {
 				must(t, site.Know(t1, "old"))
 			}
@@ -250,7 +240,7 @@ func (p published) Published(context.Context) (string, error) { return p.certifi
 func TestAStaleCacheShowsOneCertificateAndUsesAnother(t *testing.T) {
 	const wwwroot = "http://stale.example"
 	used, shown := peertest.NewKeyPair(wwwroot, 1024), peertest.NewKeyPair(wwwroot, 1024)
-	site := start(t, peertest.Options{Wwwroot: wwwroot, Store: published{peertest.NewMemory(used), shown.Certificate.PEM}})
+	site := peertest.Run(t, peertest.Options{Wwwroot: wwwroot, Store: published{peertest.NewMemory(used), shown.Certificate.PEM}})
 	answer := post(t, site, capture(t, "keyswap_three_params_request"))
 	if !strings.Contains(html.UnescapeString(answer), strings.TrimSpace(shown.Certificate.PEM)) {
 		t.Error("keyswap does not answer the certificate of the row")
@@ -266,7 +256,7 @@ func TestAStaleCacheShowsOneCertificateAndUsesAnother(t *testing.T) {
 }
 
 func TestAPassingFaultPasses(t *testing.T) {
-	site := start(t, peertest.Options{})
+	site := peertest.Run(t, peertest.Options{})
 	site.MisbehaveTimes(2, peertest.Status(500))
 	for i, want := range []int{500, 500, 200} {
 		response, err := http.Get(site.Wwwroot())

@@ -27,7 +27,7 @@ func ordered(t *testing.T, method, url, body string) (status int, state peertest
 
 func TestASiteIsManagedOverHTTP(t *testing.T) {
 	const host = "http://caller.example"
-	site := start(t, peertest.Options{Kind: peertest.Array})
+	site := peertest.Run(t, peertest.Options{Kind: peertest.Array})
 	management := httptest.NewServer(site.Management())
 	t.Cleanup(management.Close)
 	if _, state := ordered(t, "GET", management.URL+"/state", ""); state.Kind != "array" || state.Wwwroot != site.Wwwroot() ||
@@ -57,7 +57,7 @@ func TestASiteIsManagedOverHTTP(t *testing.T) {
 
 // A tenant of an array answers to one name, whatever else arrives at its address.
 func TestATenantOfAnArrayHasOneName(t *testing.T) {
-	site := start(t, peertest.Options{Kind: peertest.Array})
+	site := peertest.Run(t, peertest.Options{Kind: peertest.Array})
 	for _, host := range []string{site.Addr(), "other.example"} {
 		request, err := http.NewRequestWithContext(t.Context(), "GET", site.Wwwroot()+"/mnet/publickey.php", nil)
 		must(t, err)

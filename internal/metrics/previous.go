@@ -12,19 +12,19 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// maxStanding is how much of an old file is read, in bytes: an array of 10000 tenants writes 20 MB.
-const maxStanding = 64 << 20
+// maxPrevious is how much of an old file is read, in bytes: an array of 10000 tenants writes 20 MB.
+const maxPrevious = 64 << 20
 
-// standing is what a file says from earlier runs. That it is read from one file is what bounds it.
-type standing struct {
+// previous is what a file says from earlier runs. That it is read from one file is what bounds it.
+type previous struct {
 	tenants map[string]*tenant            // by wwwroot
 	runs    map[string]map[string]float64 // by metric, then by command
 }
 
-// readStanding reads an old file leniently: what is not there, or not written by us, says nothing. Whatever stands at the path must not hold us up, so a
+// readPrevious reads an old file leniently: what is not there, or not written by us, says nothing. Whatever stands at the path must not hold us up, so a
 // pipe is not waited for.
-func readStanding(path string) standing {
-	s := standing{tenants: map[string]*tenant{}, runs: map[string]map[string]float64{lastRun: {}, duration: {}, exitCode: {}, lastSuccess: {}}}
+func readPrevious(path string) previous {
+	s := previous{tenants: map[string]*tenant{}, runs: map[string]map[string]float64{lastRun: {}, duration: {}, exitCode: {}, lastSuccess: {}}}
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return s
@@ -37,8 +37,8 @@ func readStanding(path string) standing {
 	return s
 }
 
-func (s standing) read(from io.Reader) {
-	lines := bufio.NewScanner(io.LimitReader(from, maxStanding))
+func (s previous) read(from io.Reader) {
+	lines := bufio.NewScanner(io.LimitReader(from, maxPrevious))
 	for lines.Scan() { // ends at a line of more than 64 KiB: none of ours
 		name, labels, value, ok := parseSample(lines.Text())
 		if !ok || !(value >= 0) || math.IsInf(value, 0) {
@@ -55,7 +55,7 @@ func (s standing) read(from io.Reader) {
 }
 
 // readTenant takes a sample of a tenant, if it is one.
-func (s standing) readTenant(wwwroot, name, outcome string, value float64) {
+func (s previous) readTenant(wwwroot, name, outcome string, value float64) {
 	t := s.tenants[wwwroot]
 	if t == nil {
 		t = &tenant{peers: map[rotate.PeerOutcome]int{}}

@@ -1,0 +1,35 @@
+package moodledb
+
+import (
+	"context"
+	"database/sql"
+)
+
+// Held asks the server whether the lock still is ours: [ErrLockLost] when its connection has ended.
+func (l *Lock) Held(ctx context.Context) error {
+	var held sql.NullBool
+	err := l.conn.QueryRowContext(ctx, "SELECT IS_USED_LOCK(?) = CONNECTION_ID() FOR UPDATE", l.name).Scan(&held)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil || !held.Bool:
+		return ErrLockLost
+	}
+	return nil
+}
+
+// Held asks the server whether the lock still is ours: [ErrLockLost] when the connection that held it has ended.
+func (l *ArrayLock) Held(ctx context.Context) error {
+	if err := l.server.take(ctx); err != nil {
+		return err
+	}
+	defer l.server.pass()
+	if l.server.locks != l.session || !l.session.names[l.name] {
+		return ErrLockLost
+	}
+	var held sql.NullBool
+	if err := l.server.query(ctx, &held, "SELECT IS_USED_LOCK(?) = CONNECTION_ID() FOR UPDATE", l.name); err != nil || !held.Bool {
+		return ErrLockLost
+	}
+	return nil
+}

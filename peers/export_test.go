@@ -1,0 +1,17 @@
+package peers
+
+import (
+	"context"
+
+	"renew_mnetkeys/rotate"
+)
+
+// Keyswap is the first half of Introduce, for tests.
+func (c *Client) Keyswap(ctx context.Context, own rotate.Identity, p rotate.Peer) rotate.Push {
+	return c.keyswap(ctx, own, p)
+}
+
+// Title is its second half.
+func (c *Client) Title(ctx context.Context, wwwroot string, sslVerification int) (string, *rotate.Failure) {
+	return c.title(ctx, wwwroot, sslVerification)
+}
