@@ -43,15 +43,16 @@ func (t *Tenant) dropsOne(next Keys) bool {
 }
 
 // byAge puts pairs into a history where they belong, newest first: a pair goes in
-// front of the first one that is older. Pairs that cannot be read, or were undone,
-// say nothing of the order.
+// front of the first one that is not younger: of two made in the same second the one
+// that is added was in use last. Pairs that cannot be read, or were undone, say nothing
+// of the order.
 func byAge(added, history []Retired) []Retired {
 	history = slices.Clone(history)
 	for _, a := range added {
 		c, _ := envelope.ParseCertificate(a.Certificate)
 		at := slices.IndexFunc(history, func(h Retired) bool {
 			other, err := envelope.ParseCertificate(h.Certificate)
-			return err == nil && h.Expires != undone && older(other, c)
+			return err == nil && h.Expires != undone && !older(c, other)
 		})
 		if at < 0 {
 			at = len(history)

@@ -78,7 +78,7 @@ func TestPushRefusesAKeyThatOnlyARenewalCanCure(t *testing.T) {
 	own, peer := patched(t), patched(t)
 	own.Peer(t, peer)
 	own.Warm(t)
-	const renew = "hint: make a new key: run renew_mnetkeys without a command"
+	const renew = "hint: to make a new key, run: "
 	for _, c := range []struct {
 		name  string
 		spoil func()
@@ -110,7 +110,7 @@ func TestRollbackGoesToTheFormerKeyAndBack(t *testing.T) {
 	t.Parallel()
 	own, forced, stock := threeSites(t)
 	rollback := func(args ...string) ran { return operate(t, own.ConfigFile, "rollback", args, own, forced, stock) }
-	const renew = "hint: make a new key: run renew_mnetkeys without a command"
+	const renew = "hint: to make a new key, run: "
 	t.Run("an empty history", func(t *testing.T) {
 		unchanged(t, func() {
 			rollback("--yes").expect(t, 1, "error: the history holds no key to go back to", renew)

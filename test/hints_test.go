@@ -1,0 +1,131 @@
+package test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"renew_mnetkeys/internal/output"
+	"renew_mnetkeys/internal/testbed"
+	"renew_mnetkeys/peers/peertest"
+)
+
+// ourCommand is a command of this tool, or Moodle's script that purges the caches, in a sentence.
+var ourCommand = regexp.MustCompile(`\brenew_mnetkeys( (push|rollback|verify|status|check|doctor|--\w|…)|$|[.,;:)])|purge_caches\.php`)
+
+// hintsInSource are the texts of the product's packages that advise a command, with where they stand. What package cmdline says
+// is about the command line itself; paste.go completes commands.
+func hintsInSource(t *testing.T) map[string]token.Position {
+	t.Helper()
+	hints := map[string]token.Position{}
+	files := token.NewFileSet()
+	for _, top := range []string{"rotate", "peers", "moodledb", filepath.Join("internal", "output"), filepath.Join("internal", "run"), filepath.Join("internal", "report")} {
+		err := filepath.WalkDir(filepath.Join(testbed.Root(t), top), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.Contains(path, "peertest") || d.Name() == "paste.go" {
+				return err
+			}
+			file, err := parser.ParseFile(files, path, nil, parser.SkipObjectResolution)
+			if err != nil {
+				return err
+			}
+			ast.Inspect(file, func(n ast.Node) bool {
+				if l, ok := n.(*ast.BasicLit); ok && l.Kind == token.STRING {
+					if text, err := strconv.Unquote(l.Value); err == nil && strings.Contains(text, " ") && ourCommand.MatchString(text) {
+						hints[text] = files.Position(l.Pos())
+					}
+				}
+				return true
+			})
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return hints
+}
+
+// afterRun begins the commands of a hint, which end it: what stands behind a command would be pasted with it.
+var afterRun = regexp.MustCompile(`[rR]un: (.*)$`)
+
+func TestCommandsInHintsStandAtTheirEnd(t *testing.T) {
+	t.Parallel()
+	for text, at := range hintsInSource(t) {
+		said := strings.ReplaceAll(text, "--cache-hook='php admin/cli/purge_caches.php'", "") // an option, completed where it stands
+		before, _, _ := strings.Cut(said, "un: ")
+		if m := afterRun.FindStringSubmatch(said); ourCommand.MatchString(before) || m == nil && ourCommand.MatchString(said) || m != nil && strings.ContainsAny(m[1], ";,()") {
+			t.Errorf("%s: a command in the middle of a sentence cannot be pasted: %q", at, text)
+		}
+	}
+}
+
+// advised are the hints of the source that end with commands.
+func advised(t *testing.T) (hints []string) {
+	t.Helper()
+	for text := range hintsInSource(t) {
+		if afterRun.MatchString(text) && !strings.Contains(text, "%") {
+			hints = append(hints, text)
+		}
+	}
+	slices.Sort(hints)
+	if len(hints) < 15 {
+		t.Fatalf("only %d hints with commands were found", len(hints))
+	}
+	return hints
+}
+
+// shellWith is a folder for PATH in which renew_mnetkeys is the command, and sudo runs what it is given as whoever runs the tests.
+func shellWith(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	if err := os.Symlink(binary(t), filepath.Join(dir, "renew_mnetkeys")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "sudo"), []byte("#!/bin/sh\nshift 2\nexec \"$@\"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestEveryCommandThatIsAdvisedRunsAsItIsPrinted(t *testing.T) {
+	t.Parallel()
+	own := testbed.PHPSite(t, testbed.Options{Socket: true})
+	peer, err := peertest.Start(peertest.Options{Kind: peertest.Patched})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(peer.Close)
+	addFake(t, own, peer)
+	own.Warm(t)
+	path := shellWith(t) + ":" + os.Getenv("PATH")
+	out := &output.Printer{Arguments: []string{"status", "--config", own.ConfigFile}, Site: output.Site{
+		Config: own.ConfigFile, User: "www-data", Tenant: func(string) bool { return false },
+		Purge: filepath.Join(own.Dirroot, "admin", "cli", "purge_caches.php")}}
+	for _, hint := range advised(t) {
+		if strings.HasSuffix(hint, "--host=") { // of a member of an array
+			hint += own.Wwwroot
+		}
+		commands := afterRun.FindStringSubmatch(out.Complete(hint, own.Wwwroot))[1]
+		t.Run(commands, func(t *testing.T) {
+			if strings.HasPrefix(commands, "curl ") {
+				if _, err := exec.LookPath("curl"); err != nil {
+					t.Skip("curl is not installed here; it is advised for another machine")
+				}
+			}
+			cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c", commands)
+			cmd.Env = append(os.Environ(), "PATH="+path, "GORACE="+noSleep)
+			cmd.WaitDelay = time.Second
+			run1(t, cmd).expect(t, 0)
+		})
+	}
+}
