@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"strings"
 
 	"renew_mnetkeys/internal/printable"
@@ -42,3 +43,7 @@ func (s shortener) short(name string) string {
 	}
 	return printable.Line(name, 0)
 }
+
+// Prefix is what labels leave out of the names that stay whole: what says nothing where it is nearly
+// everybody's.
+func (s shortener) Prefix() string { return cmp.Or(s.Scheme, "https://") }
