@@ -65,7 +65,7 @@ class Drawing {
     }
     this.lens.scrollTo(0, 0);
     this.cursor = null;
-    readout.textContent = 'Point at a link, or go there with the arrow keys, to read what became of it.';
+    readout.textContent = 'Point at a link, or go there with the arrow keys, to read what happened there.';
     links.classList.toggle('out', !this.rows.length);
     this.redraw();
   }
@@ -250,7 +250,7 @@ function cellSays(td) {
 if (table) {
   const first = table.querySelector('tbody td');
   if (first) first.tabIndex = 0;
-  readout.textContent = 'Point at a link, or go there with the arrow keys, to read what became of it.';
+  readout.textContent = 'Point at a link, or go there with the arrow keys, to read what happened there.';
   table.addEventListener('mouseover', event => cellSays(event.target.closest('td')));
   table.addEventListener('focusin', event => cellSays(event.target.closest('td')));
   table.addEventListener('keydown', event => {

@@ -88,7 +88,7 @@ func TestEveryOutcomeAndOwnProofIsNamedAndMarked(t *testing.T) {
 	for _, c := range checks {
 		contains(t, page, ">"+string(c)+"</td>")
 	}
-	contains(t, page, "own site no_rc4", "own site unreachable", "own site failed", "enable OpenSSL's legacy provider")
+	contains(t, page, "local site no_rc4", "local site unreachable", "local site failed", "enable OpenSSL's legacy provider")
 }
 
 // failureRow is a site and what it has failed with.
