@@ -34,7 +34,7 @@ func TestThePageOfOneTenantSaysAllThatItsReportSays(t *testing.T) {
 		"Exit code 3", "renewed, but not all is proven", "took 41.3s", "v1.4.0", "2026-11-22 03:04 UTC until 2026-12-20 03:04 UTC",
 		"sha256 "+strings.Repeat("a1c03f1d", 8), "2 retired", "the history holds its 2 keys", "proven: it uses the stored key",
 		"dial tcp 192.0.2.7:443: connect: connection refused", "<b>Next:</b> do something about mnet_off", "<b>Next:</b> do something about connect",
-		`<td class="number tries">3</td><td class="number took">2,689</td>`, "in 27 days")
+		`<td class="number tries">3</td><td class="number took">2,689</td>`, "27 days left")
 	for _, p := range one().Peers {
 		contains(t, page, p.Wwwroot, `data-o="`+string(p.Outcome)+`"`)
 	}
@@ -142,7 +142,7 @@ func TestCertificatesStandInTheOrderInWhichTheyExpire(t *testing.T) {
 	page := written(t, p, runWith(0))
 	_, line, _ := strings.Cut(page, `id="timeline-title"`)
 	at := 0
-	for _, want := range []string{"t001", "12 days ago", "expired", "t002", "in 2 days", "due:", "t000", "in 27 days", "valid"} {
+	for _, want := range []string{"t001", "expired 12 days ago", "t002", "2 days left", "due:", "t000", "27 days left"} {
 		i := strings.Index(line[at:], want)
 		if i < 0 {
 			t.Fatalf("%q does not stand behind what expires sooner", want)
