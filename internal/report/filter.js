@@ -50,7 +50,8 @@ function unfold(row, left) {
   summary.textContent = some ? left + ' of ' + row.lines.length + ' shown' : row.all;
 }
 
-// The table of links: rows and columns without a match go, other cells without one are pale. If none is left, all of it goes.
+// The table of links: rows and columns without a match go, other cells without one are pale. If
+// none is left, the whole section goes.
 const links = document.getElementById('links');
 const table = document.getElementById('matrix');
 function showTable(outcomes, name) {

@@ -44,6 +44,5 @@ func (s shortener) short(name string) string {
 	return printable.Line(name, 0)
 }
 
-// Prefix is what labels leave out of the names that stay whole: what says nothing where it is nearly
-// everybody's.
+// Prefix is what labels leave out of all other names.
 func (s shortener) Prefix() string { return cmp.Or(s.Scheme, "https://") }

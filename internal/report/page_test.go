@@ -58,10 +58,13 @@ func TestTheHeadlineSaysWhatHappened(t *testing.T) {
 		"one failed":       {[]rotate.TenantReport{failed}, report.Run{Command: renew, ExitCode: 5}, []string{"https://a.example: failed.", "another run holds the lock", "hint for locked"}},
 		"a dry run of one": {[]rotate.TenantReport{planned}, report.Run{Command: renew, DryRun: true}, []string{"Dry run, nothing was changed. https://b.example: can be renewed; 1 of 2 peers can be reached, 1 pending."}},
 		"two":              {[]rotate.TenantReport{planned, undone}, report.Run{Command: renew, ExitCode: 4}, []string{"2 tenants: 1 kept, 1 undone; 0 of 2 links proven, 1 pending, 1 skipped.", "act now"}},
-		"pushed":           {[]rotate.TenantReport{planned}, report.Run{Command: push, ExitCode: 3}, []string{"renew_mnetkeys push", "Exit code 3</strong>: not all is proven"}},
-		"not renewed":      {[]rotate.TenantReport{failed, undone}, report.Run{Command: renew, ExitCode: 1}, []string{"2 tenants: 1 undone, 1 failed.", "not renewed"}},
-		"interrupted":      {nil, report.Run{Command: renew, ExitCode: 143}, []string{"interrupted at a safe point"}},
-		"usage":            {nil, report.Run{Command: renew, ExitCode: 2}, []string{"usage or configuration"}},
+		"some are ignored": {[]rotate.TenantReport{{Wwwroot: "https://c.example", Outcome: rotate.Renewed, SelfCheck: rotate.SelfProven, Peers: []rotate.PeerReport{
+			peer("https://x.example", rotate.Accepted, "", "", 1, 1), peer("https://gone.example", rotate.Ignored, "dns", "", 1, 1)}}},
+			report.Run{Command: renew}, []string{"https://c.example: renewed; 1 of 1 peer proven, 1 ignored."}},
+		"pushed":      {[]rotate.TenantReport{planned}, report.Run{Command: push, ExitCode: 3}, []string{"renew_mnetkeys push", "Exit code 3</strong>: not all is proven"}},
+		"not renewed": {[]rotate.TenantReport{failed, undone}, report.Run{Command: renew, ExitCode: 1}, []string{"2 tenants: 1 undone, 1 failed.", "not renewed"}},
+		"interrupted": {nil, report.Run{Command: renew, ExitCode: 143}, []string{"interrupted at a safe point"}},
+		"usage":       {nil, report.Run{Command: renew, ExitCode: 2}, []string{"usage or configuration"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPage()
@@ -78,10 +81,11 @@ func TestEveryOutcomeAndOwnProofIsNamedAndMarked(t *testing.T) {
 	p := newPage()
 	checks := []rotate.SelfCheck{rotate.SelfProven, rotate.SelfNoRC4, rotate.SelfUnreachable, rotate.SelfSkipped, rotate.SelfFailed}
 	for i, o := range []rotate.Outcome{rotate.Renewed, rotate.Kept, rotate.Undone, rotate.Failed, "unheard-of"} {
-		p.Add(rotate.TenantReport{Wwwroot: site(i), Outcome: o, SelfCheck: checks[i], Peers: one().Peers})
+		p.Add(rotate.TenantReport{Wwwroot: site(i), Outcome: o, SelfCheck: checks[i], Peers: append(one().Peers,
+			peer("https://gone.example", rotate.Ignored, "dns", "", 1, 1))})
 	}
 	page := written(t, p, runWith(3))
-	for _, mark := range []string{"renewed ✓", "kept =", "undone ←", "failed ✗", "unheard-of ?", "accepted A", "healed H", "pending P", "refused R", "skipped S"} {
+	for _, mark := range []string{"renewed ✓", "kept =", "undone ←", "failed ✗", "unheard-of ?", "accepted A", "healed H", "pending P", "refused R", "skipped S", "ignored –"} {
 		word, letter, _ := strings.Cut(mark, " ")
 		contains(t, page, `<span class="mark `+word+`" aria-hidden="true">`+letter+"</span>")
 	}
