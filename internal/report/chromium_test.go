@@ -44,6 +44,8 @@ func TestChromiumFiltersTheMatrixOfAFew(t *testing.T) {
 	b := newBrowser(t)
 	const cells = "seen('#matrix td[data-cell]').join('')"
 	b.drive(t, written(t, array(6), runWith(3)), "", []step{
+		{"what does not scroll is no stop for the keyboard", "scrolls.filter(el => el.tabIndex === 0 && el.scrollHeight <= el.clientHeight && el.scrollWidth <= el.clientWidth).length", `0`},
+		{"what scrolls is one", "(scrolls[0].style.maxHeight = '20px', dispatchEvent(new Event('resize')), scrolls[0].tabIndex)", `0`},
 		{"at first all is there", cells, `"AAPAASAAPAAAAAAAAAAPARRRPR"`},
 		{"by outcome rows and columns without go", "(click('pending'), [seen('#matrix tbody th bdi'), seen('#matrix thead bdi')])", `[["t000","t001","t004","t005"],["t003"]]`},
 		{"so do groups of failures", "seen('h3').length", `1`},

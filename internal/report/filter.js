@@ -80,6 +80,14 @@ function showTable(outcomes, name) {
   for (const tr of table.rows) [...tr.cells].forEach((td, i) => td.classList.toggle('out', i > 0 && !none && !columns[i]));
 }
 
+// What scrolls can be reached by keyboard, and what does not is no stop on the way.
+const scrolls = [...document.querySelectorAll('.scroll')];
+function reach() {
+  for (const el of scrolls) el.tabIndex = el.scrollHeight > el.clientHeight || el.scrollWidth > el.clientWidth ? 0 : -1;
+}
+document.addEventListener('toggle', reach, true);
+addEventListener('resize', reach);
+
 function show({outcomes, name}) {
   const part = name.toLowerCase();
   const counts = {tenants: 0, shown: 0};
@@ -105,6 +113,7 @@ function show({outcomes, name}) {
   const shown = document.getElementById('shown');
   shown.textContent = filtered ? 'Filter: ' + [...outcomes, ...(name ? ['“' + name + '”'] : [])].join(', ') + '. ' + found : '';
   shown.classList.toggle('nothing', nothing);
+  reach();
 }
 
 // go writes the address, and shows what it says.
