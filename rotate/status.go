@@ -101,3 +101,20 @@ func (t *Tenant) holding(certificate string) string {
 	}
 	return "other"
 }
+
+// Has says in words which certificate of this site the peer has, "" if that was not looked at.
+func (p *PeerReport) Has() string {
+	switch p.Holds {
+	case "":
+		return ""
+	case "current":
+		return "has the current certificate of this site"
+	case "archived":
+		return "has a retired certificate of this site"
+	case "other":
+		return "has another certificate of this site than the current one"
+	case "none":
+		return "has no certificate of this site"
+	}
+	return "has " + p.Holds
+}

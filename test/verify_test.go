@@ -33,7 +33,7 @@ func TestLookingWritesNothing(t *testing.T) {
 
 	t.Run("all is well", func(t *testing.T) {
 		unwritten(t, func() {
-			look("verify").expect(t, 0, "verified "+own.Wwwroot, "own site     proven", "2 of 2 peers proven")
+			look("verify").expect(t, 0, "verified "+own.Wwwroot, "local site   proven", "2 of 2 peers proven")
 			d := look("verify", "--json").document(t)
 			if p := d.peer(t, tenant.Wwwroot); d.Command != "verify" || p.Outcome != rotate.Accepted || p.Detail != "both ways" {
 				t.Errorf("the tenant: %+v", p)
@@ -90,7 +90,7 @@ func TestLookingWritesNothing(t *testing.T) {
 			t.Errorf("%+v", d)
 		}
 		r := look("status")
-		r.expect(t, 0, d.Certificate.SHA256, d.Archive[0].SHA256, "27 days left", "1 retired key\n", "holds our current one")
+		r.expect(t, 0, d.Certificate.SHA256, d.Archive[0].SHA256, "27 days left", "1 retired key\n", "has the current certificate of this site")
 		if outside := lineWith(r.stdout, outside.Wwwroot); !strings.Contains(outside, "its certificate ") || strings.Contains(outside, "holds") {
 			t.Errorf("it says of the peer outside %q", outside)
 		}
@@ -190,10 +190,10 @@ func TestCheckTellsWhatIsWrong(t *testing.T) {
 		{name: "a peer is down", args: []string{"--warning=5d", "--retries=0"}, spoil: peer.Stop, state: "WARNING", says: "peer " + peer.Wwwroot + " pending: connect", pending: "1"},
 		{name: "a peer is down and the key ends very soon", args: []string{"--critical=6d", "--retries=0"}, mend: func() { peer.Start(t) },
 			state: "CRITICAL", says: "2 problems; " + own.Wwwroot + ": the key ends in 5 days", pending: "1"},
-		{name: "the own site is not reachable", args: []string{"--warning=5d", "--retries=0"}, spoil: own.Stop, state: "WARNING", says: "own site unreachable", pending: "1"},
+		{name: "the own site is not reachable", args: []string{"--warning=5d", "--retries=0"}, spoil: own.Stop, state: "WARNING", says: "local site unreachable", pending: "1"},
 		{name: "the own site must be asked", args: []string{"--warning=5d", "--retries=0", "--self-check=require"}, mend: func() { own.Start(t) },
-			state: "WARNING", says: "own site unreachable", pending: "1"},
-		{name: "the own site is not asked", args: []string{"--warning=5d", "--self-check=off"}, state: "WARNING", says: "own site skipped", pending: "1"},
+			state: "WARNING", says: "local site unreachable", pending: "1"},
+		{name: "the own site is not asked", args: []string{"--warning=5d", "--self-check=off"}, state: "WARNING", says: "local site skipped", pending: "1"},
 		{name: "MNet is off", spoil: func() { own.SetMNet(t, false) }, mend: func() { own.SetMNet(t, true) }, state: "UNKNOWN", says: "MNet is switched off on this site", pending: "0"},
 		{name: "the own site uses the key before", spoil: func() { own.Renew(t, testbed.Renewal{Stale: true}) }, mend: func() { own.Purge(t) },
 			state: "CRITICAL", says: "the web server does not use the key", pending: "0"},

@@ -151,7 +151,7 @@ func (a *Array) note(r rotate.TenantReport) {
 		a.notes = append(a.notes, renderFindings(r, a.paint))
 	}
 	if r.SelfCheck == rotate.SelfNoRC4 {
-		a.notes = append(a.notes, fmt.Sprintf("%s: own site %s\n  next: %s\n", printable.Line(r.Wwwroot, 0), ownSite(r.SelfCheck), rotate.SelfNoRC4.NextStep()))
+		a.notes = append(a.notes, fmt.Sprintf("%s: local site %s\n  next: %s\n", printable.Line(r.Wwwroot, 0), ownSite(r.SelfCheck), rotate.SelfNoRC4.NextStep()))
 	}
 	for _, w := range r.Warnings {
 		a.notes = append(a.notes, fmt.Sprintf("%s: %s\n", printable.Line(r.Wwwroot, 0), printable.Line(w, 0)))

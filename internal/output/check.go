@@ -107,7 +107,7 @@ func (c *checkSummary) addError(r rotate.TenantReport) {
 // addOwnSite judges what the local site has shown. One that could not be asked may
 // work all the same; its links are not proven.
 func (c *checkSummary) addOwnSite(r rotate.TenantReport) {
-	text := r.Wwwroot + ": own site " + ownSite(r.SelfCheck)
+	text := r.Wwwroot + ": local site " + ownSite(r.SelfCheck)
 	switch {
 	case r.Exit == rotate.ExitOwnSite, r.SelfCheck == rotate.SelfNoRC4, r.SelfCheck == rotate.SelfFailed:
 		c.problem(critical, text)

@@ -24,7 +24,7 @@ func renderStatus(r rotate.TenantReport, now time.Time, paint func(word, padded 
 		fmt.Fprintf(&b, "  %-12s sha256 %s until %s\n", "", h.SHA256, rotate.FormatTime(h.NotAfter))
 	}
 	if r.SelfCheck != rotate.SelfSkipped {
-		fmt.Fprintf(&b, "  %-12s %s\n", "own site", paint(string(r.SelfCheck), ownSite(r.SelfCheck)))
+		fmt.Fprintf(&b, "  %-12s %s\n", "local site", paint(string(r.SelfCheck), ownSite(r.SelfCheck)))
 	}
 	for _, w := range r.Warnings {
 		fmt.Fprintf(&b, "  %-12s %s\n", "note", printable.Line(w, 0))
@@ -48,21 +48,14 @@ func renderStatus(r rotate.TenantReport, now time.Time, paint func(word, padded 
 	return b.String()
 }
 
-// peerStatus says what both sides hold of each other, as far as it is known.
+// peerStatus says which certificates both sides have of each other, as far as it is known.
 func peerStatus(p rotate.PeerReport, now time.Time) string {
-	words := []string{"no readable certificate of it"}
+	words := []string{"its certificate cannot be read"}
 	if c := p.Certificate; c != nil {
 		words[0] = "its certificate " + short(c.SHA256) + " until " + rotate.FormatTime(c.NotAfter) + ", " + lifeLeft(c.NotAfter, now)
 	}
-	switch p.Holds {
-	case "current":
-		words = append(words, "holds our current one")
-	case "archived":
-		words = append(words, "holds a retired one of ours")
-	case "other":
-		words = append(words, "holds another one of ours than the current")
-	case "none":
-		words = append(words, "holds none of ours")
+	if has := p.Has(); has != "" {
+		words = append(words, has)
 	}
 	if why := reasonWords(p); why != "" {
 		words = append(words, why)
@@ -87,7 +80,7 @@ func statusLine(r rotate.TenantReport, now time.Time) string {
 	}
 	line := fmt.Sprintf("%s: %s; %d retired; %d peers", printable.Line(r.Wwwroot, 0), key, r.History, len(r.Peers))
 	if known > 0 {
-		line += fmt.Sprintf(", %d of %d in the array hold it", current, known)
+		line += fmt.Sprintf(", %d of %d in the array have it", current, known)
 	}
 	return line + "\n"
 }
@@ -96,7 +89,7 @@ func lifeLeft(end, now time.Time) string {
 	if left := end.Sub(now); left > 0 {
 		return days(left) + " left"
 	}
-	return "over"
+	return "expired"
 }
 
 // short is as much of a fingerprint as tells certificates apart.

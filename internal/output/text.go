@@ -60,7 +60,7 @@ func tenantBlock(b *strings.Builder, r rotate.TenantReport, o cmdline.Options, p
 		line("replaces", "sha256 %s (%d in the history)", p.SHA256, r.History)
 	}
 	if r.SelfCheck != rotate.SelfSkipped || r.Outcome == rotate.Renewed {
-		line("own site", "%s", paint(string(r.SelfCheck), ownSite(r.SelfCheck)))
+		line("local site", "%s", paint(string(r.SelfCheck), ownSite(r.SelfCheck)))
 	}
 	if r.SelfCheck == rotate.SelfNoRC4 {
 		line("", "next: %s", rotate.SelfNoRC4.NextStep())

@@ -29,7 +29,7 @@ func TestAReportForPeople(t *testing.T) {
   certificate  sha256 aa11
   valid        2026-03-01 11:00 UTC until 2026-03-29 12:00 UTC
   replaces     sha256 bb22 (2 in the history)
-  own site     proven: it uses the stored key
+  local site   proven: it uses the stored key
 `
 	for _, c := range []struct {
 		name  string

@@ -25,13 +25,16 @@ var driverJS string
 const browserLimit = 40 * time.Second
 
 // browser is a headless Chromium. It is started anew for each look, with a profile of its own.
-type browser struct{ path string }
+type browser struct {
+	path  string
+	phone bool // pages are looked at in a frame that is as wide as a phone: no window is so narrow
+}
 
 func newBrowser(t *testing.T) browser {
 	t.Helper()
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if path, err := exec.LookPath(name); err == nil {
-			return browser{path}
+			return browser{path: path}
 		}
 	}
 	testbed.Missing(t, "chromium is not installed")
@@ -67,6 +70,10 @@ func (b browser) run(t *testing.T, address string, options ...string) (out strin
 	return stdout.String(), console
 }
 
+// phoneHTML shows a page as a phone does, and has the results of its steps.
+const phoneHTML = `<!doctype html><iframe src="%s" style="width: 390px; height: 844px; border: 0"
+onload="document.body.append(this.contentDocument.getElementById('results'))"></iframe>`
+
 // step is something done on a page and what is then to be seen, as JSON.
 type step struct{ name, do, want string }
 
@@ -81,7 +88,12 @@ func (b browser) drive(t *testing.T, page, hash string, steps []step, options ..
 	driver += "finish();\n"
 	page = strings.Replace(page, "script-src ", "script-src "+digest(driver)+" ", 1)
 	page = strings.Replace(page, "</body>", "<script>"+driver+"</script></body>", 1)
-	dom, console := b.run(t, file(t, page)+hash, append(options, "--dump-dom")...)
+	address := file(t, page) + hash
+	if b.phone {
+		address = file(t, fmt.Sprintf(phoneHTML, address))
+		options = append(options, "--allow-file-access-from-files")
+	}
+	dom, console := b.run(t, address, append(options, "--dump-dom")...)
 	if len(console) > 0 {
 		t.Errorf("the console has %q", console)
 	}

@@ -23,14 +23,16 @@ func TestChromiumFiltersThePeersOfOneTenant(t *testing.T) {
 	b.drive(t, written(t, p, runWith(3)), "#outcome=refused,pending", []step{
 		{"the address is obeyed", names, `["https://off.example.org/moodle","https://down.example.net"]`},
 		{"its outcomes are pressed", "chips.filter(c => c.ariaPressed === 'true').map(c => c.dataset.outcome)", `["pending","refused"]`},
-		{"it is said how many", "seen('#shown')", `["2 of 5 peers shown"]`},
+		{"it is said how many", "seen('#shown')", `["Filter: refused, pending. 2 of 5 peers shown."]`},
 		{"a click takes one away", "(click('pending'), " + names + ")", `["https://off.example.org/moodle"]`},
 		{"and stands in the address", "location.hash", `"#outcome=refused"`},
 		{"typing narrows it", "(type('nobody'), " + names + ")", `[]`},
+		{"and that nothing is left is said, to those who listen too", "[seen('#shown'), shown.ariaLive, seen('h2').includes('Peers')]", `[["Filter: refused, “nobody”. Nothing matches."],"polite",false]`},
 		{"and stands in the address too", "location.hash", `"#outcome=refused&name=nobody"`},
-		{"all again", "(clear(), [" + names + ".length, field.value, location.hash])", `[5,"",""]`},
+		{"all again", "(clear(), [" + names + ".length, field.value, location.hash, shown.textContent])", `[5,"","",""]`},
+		{"and nothing is left to clear", "[clearing.disabled, document.activeElement === field]", `[true,true]`},
 		{"by name alone, in any case", "(type('EXAMPLE.org'), " + names + ".length)", `3`},
-		{"on paper nothing is hidden", "(dispatchEvent(new Event('beforeprint')), " + names + ".length)", `5`},
+		{"on paper it is the same, with the filter in words", "(dispatchEvent(new Event('beforeprint')), [" + names + ".length, seen('#shown')])", `[3,["Filter: “EXAMPLE.org”. 3 of 5 peers shown."]]`},
 		{"and afterwards as before", "(dispatchEvent(new Event('afterprint')), " + names + ".length)", `3`},
 		{"keyboard: all there is to press can be reached", "[...document.querySelectorAll('button, input')].every(el => el.tabIndex === 0)", `true`},
 		{"light", "getComputedStyle(document.body).backgroundColor", `"rgb(244, 245, 247)"`},
@@ -42,11 +44,13 @@ func TestChromiumFiltersTheMatrixOfAFew(t *testing.T) {
 	b := newBrowser(t)
 	const cells = "seen('#matrix td[data-cell]').join('')"
 	b.drive(t, written(t, array(6), runWith(3)), "", []step{
+		{"what does not scroll is no stop for the keyboard", "scrolls.filter(el => el.tabIndex === 0 && el.scrollHeight <= el.clientHeight && el.scrollWidth <= el.clientWidth).length", `0`},
+		{"what scrolls is one", "(scrolls[0].style.maxHeight = '20px', dispatchEvent(new Event('resize')), scrolls[0].tabIndex)", `0`},
 		{"at first all is there", cells, `"AAPAASAAPAAAAAAAAAAPARRRPR"`},
 		{"by outcome rows and columns without go", "(click('pending'), [seen('#matrix tbody th bdi'), seen('#matrix thead bdi')])", `[["t000","t001","t004","t005"],["t003"]]`},
 		{"so do groups of failures", "seen('h3').length", `1`},
 		{"and tenants", "seen('.tenants tbody .n').length", `4`},
-		{"by name of a peer its column stays", "(clear(), type('mahara'), [" + cells + ", seen('#matrix thead bdi')])", `["S",["https://mahara.example.com/view"]]`},
+		{"by name of a peer its column stays", "(clear(), type('mahara'), [" + cells + ", seen('#matrix thead bdi')])", `["S",["mahara.example.com/view"]]`},
 		{"by name of a tenant row and column stay, what is neither is pale", "(clear(), type('T005'), [seen('#matrix td[data-cell]:not(.pale)').join(''), seen('.tenants .n').length])", `["AAAARRRPR",1]`},
 		{"of a list of names those that match", "(clear(), type('t004'), document.querySelector('[data-o=pending] .names').textContent)", `"t004"`},
 		{"and opens it", "[document.querySelector('[data-o=pending] details').open, document.querySelector('[data-o=pending] summary').textContent]", `[true,"1 of 4 shown"]`},
@@ -78,8 +82,34 @@ func TestChromiumDrawsTheMatrixOf500(t *testing.T) {
 		{"whose row and column come first", "[data.rows[drawing.rows[0]].name, data.names[drawing.columns[0]][0]]", `["t123","t123"]`},
 		{"by both", "(click('refused'), [drawing.rows.length, drawing.columns.length])", `[2,2]`},
 		{"and in the lists of failures", "[...document.querySelectorAll('.group [data-o]:not(.out) .names')].map(n => n.textContent)", `["t123","t123"]`},
-		{"what matches nothing", "(clear(), type('nobody'), [drawing.rows.length, seen('.tenants .n').length, seen('h3').length])", `[0,0,0]`},
+		{"what matches nothing", "(clear(), type('nobody'), [drawing.rows.length, seen('main h2').length, seen('#shown')])", `[0,0,["Filter: “nobody”. Nothing matches."]]`},
+		{"and the matrix comes back", "(clear(), [drawing.rows.length, drawing.cells.width > 300])", `[500,true]`},
 	}, light)
+}
+
+func TestChromiumShowsAllOfItOnAPhone(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t)
+	b.phone = true
+	const narrow = "document.scrollingElement.scrollWidth <= document.scrollingElement.clientWidth"
+	const labels = "(table ? seen('.column') : (data.names || []).map(([label]) => label))"
+	for name, c := range map[string]struct {
+		tenants int
+		scheme  string
+	}{"one": {1, light}, "5": {5, light}, "5 in the dark": {5, dark}, "300": {300, light}, "300 in the dark": {300, dark}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b.drive(t, written(t, university(c.tenants), runWith(3)), "", []step{
+				{"it is as wide as a phone", "innerWidth", `390`},
+				{"nothing is beyond its edge", narrow, `true`},
+				{"nor when all lists are open", "(document.querySelectorAll('details').forEach(d => { d.open = true; }), " + narrow + ")", `true`},
+				{"only the matrix scrolls sideways", "[...document.querySelectorAll('.scroll')].filter(el => !el.querySelector('.matrix') && el.scrollWidth > el.clientWidth).length", `0`},
+				{"labels of the matrix differ", "(labels => labels.length - new Set(labels).size)(" + labels + ")", `0`},
+				{"and are cut", labels + ".every(label => label.length <= 34)", `true`},
+				{"and leave room for links", "table ? table.tBodies[0].rows[0].cells[0].offsetWidth < 260 : !drawing || Drawing.left < 260", `true`},
+			}, c.scheme)
+		})
+	}
 }
 
 func TestChromiumRunsNothingThatComesFromANameAndLogsNothing(t *testing.T) {

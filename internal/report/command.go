@@ -53,15 +53,15 @@ func (m mode) failed() string {
 	if m.ReadsOnly {
 		what = "it could not be looked at"
 	}
-	return what + ", or its own site does not use the key"
+	return what + ", or the local site does not use the key"
 }
 
 // checkStates are the exit codes of a command that checks.
 func checkStates() []checkState {
 	return []checkState{
 		{"OK", "", mark{Outcome: "good", Letter: "✓"}},
-		{"WARNING", "the key ends soon, or a peer is pending or refused", mark{Outcome: "warn", Letter: "!"}},
-		{"CRITICAL", "the key ends very soon, or the own site does not use it", mark{Outcome: "bad", Letter: "✗"}},
+		{"WARNING", "the key expires soon, or a peer is pending or refused", mark{Outcome: "warn", Letter: "!"}},
+		{"CRITICAL", "the key has expired or expires very soon, or the local site does not use it", mark{Outcome: "bad", Letter: "✗"}},
 		{"UNKNOWN", "it could not be found out", mark{Outcome: "warn", Letter: "?"}},
 	}
 }
@@ -125,7 +125,7 @@ func (m mode) exitMeaning(code int, renewed bool) string {
 		}
 		return "not all is proven"
 	case rotate.ExitOwnSite:
-		return "an own site does not use the stored key: act now"
+		return "a local site does not use the stored key: act now"
 	case rotate.ExitLocked:
 		return "another run holds the lock"
 	}

@@ -2,6 +2,8 @@
 const seen = selector => [...document.querySelectorAll(selector)].filter(el => el.checkVisibility()).map(el => el.textContent.trim());
 const click = outcome => document.querySelector('[data-outcome="' + outcome + '"]').click();
 const clear = () => document.getElementById('clear').click();
+const shown = document.getElementById('shown');
+const clearing = document.getElementById('clear');
 const type = text => {
   field.focus();
   field.value = text;

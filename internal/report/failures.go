@@ -142,7 +142,7 @@ func (p *Page) notes(tenants []tenant, short shortener) []group {
 	return p.tenantGroups(tenants, short, "tenant", func(t tenant) []saying {
 		var all []saying
 		if c := selfCheckOf(t.report.SelfCheck); c.Next != "" && t.report.Error == "" {
-			all = append(all, saying{mark: mark{Outcome: "warn", Letter: "!"}, title: "own site " + c.Word, next: c.Next, text: c.Means})
+			all = append(all, saying{mark: mark{Outcome: "warn", Letter: "!"}, title: "local site " + c.Word, next: c.Next, text: c.Means})
 		}
 		for _, w := range t.report.Warnings {
 			all = append(all, saying{mark: mark{Outcome: "note", Letter: "i"}, title: "note", text: w})

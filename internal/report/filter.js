@@ -50,10 +50,13 @@ function unfold(row, left) {
   summary.textContent = some ? left + ' of ' + row.lines.length + ' shown' : row.all;
 }
 
-// The table of links: rows and columns without a match go, other cells without one are pale.
+// The table of links: rows and columns without a match go, other cells without one are pale. If
+// none is left, the whole section goes.
+const links = document.getElementById('links');
 const table = document.getElementById('matrix');
 function showTable(outcomes, name) {
   if (!table) return;
+  let left = false;
   const heads = [...table.tHead.rows[0].cells];
   const columns = heads.map(() => false);
   const matches = th => th.title.toLowerCase().includes(name);
@@ -70,10 +73,20 @@ function showTable(outcomes, name) {
       if (hit && o) shown = columns[i] = true;
     });
     tr.classList.toggle('out', !shown);
+    left = left || shown;
   }
   const none = !outcomes.size && !name;
+  links.classList.toggle('out', !left);
   for (const tr of table.rows) [...tr.cells].forEach((td, i) => td.classList.toggle('out', i > 0 && !none && !columns[i]));
 }
+
+// What scrolls can be reached by keyboard, and what does not is no stop on the way.
+const scrolls = [...document.querySelectorAll('.scroll')];
+function reach() {
+  for (const el of scrolls) el.tabIndex = el.scrollHeight > el.clientHeight || el.scrollWidth > el.clientWidth ? 0 : -1;
+}
+document.addEventListener('toggle', reach, true);
+addEventListener('resize', reach);
 
 function show({outcomes, name}) {
   const part = name.toLowerCase();
@@ -95,8 +108,12 @@ function show({outcomes, name}) {
   if (field.value !== name) field.value = name;
   const filtered = outcomes.size > 0 || name !== '';
   document.getElementById('clear').disabled = !filtered;
-  document.getElementById('shown').textContent = filtered ? counts.shown + ' of ' + counts.tenants +
-    (document.querySelector('.tenants') ? ' tenants' : ' peers') + ' shown' : '';
+  const nothing = filtered && !document.querySelector('[data-o]:not(.out)') && (!links || links.classList.contains('out'));
+  const found = nothing ? 'Nothing matches.' : counts.shown + ' of ' + counts.tenants + (document.querySelector('.tenants') ? ' tenants' : ' peers') + ' shown.';
+  const shown = document.getElementById('shown');
+  shown.textContent = filtered ? 'Filter: ' + [...outcomes, ...(name ? ['“' + name + '”'] : [])].join(', ') + '. ' + found : '';
+  shown.classList.toggle('nothing', nothing);
+  reach();
 }
 
 // go writes the address, and shows what it says.
@@ -124,16 +141,14 @@ document.getElementById('filter').addEventListener('submit', event => event.prev
 document.getElementById('by-name').hidden = false;
 addEventListener('hashchange', () => show(wanted()));
 
-// On paper nothing is hidden, folded or dark.
+// Paper has what the screen has, with the filter in words; but nothing is folded or dark.
 let folded = [];
 addEventListener('beforeprint', () => {
   document.documentElement.classList.add('paper');
-  show(everything);
   folded = [...document.querySelectorAll('details:not([open])')];
   for (const d of folded) d.open = true;
 });
 addEventListener('afterprint', () => {
   document.documentElement.classList.remove('paper');
   for (const d of folded) d.open = false;
-  show(wanted());
 });

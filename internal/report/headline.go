@@ -72,7 +72,8 @@ func tenantWords(tenants []tenant, how mode) string {
 }
 
 func linkWords(count map[rotate.PeerOutcome]int, total int, what string, how mode) string {
-	if how.ReadsOnly && count[rotate.Skipped] == total {
+	total -= count[rotate.Ignored] // which never counts
+	if how.ReadsOnly && total > 0 && count[rotate.Skipped] == total {
 		return counted(total, what) + ", not called"
 	}
 	done, verb := count[rotate.Accepted]+count[rotate.Healed], "proven"

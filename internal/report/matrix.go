@@ -12,7 +12,7 @@ import (
 // would take seconds to lay out a larger one: the script draws the visible part of it.
 const cellsInHTML = 2500
 
-// heading is a site at the edge of the matrix.
+// heading is a site at the edge of the matrix. Short is its label, which no other has.
 type heading struct{ Short, Full string }
 
 // matrix has a row for each tenant and a column for each site that is a peer of one.
@@ -57,11 +57,12 @@ type dataRow struct {
 // the same order, so that the diagonal is each site with itself.
 func (p *Page) matrix(tenants []tenant, short shortener, how mode) matrix {
 	columns := p.columns(tenants)
+	label := p.labels(short)
 	m := matrix{Columns: make([]heading, len(columns))}
 	columnOf := make(map[uint32]int, len(columns))
 	for i, s := range columns {
 		columnOf[s] = i
-		m.Columns[i] = heading{short.short(p.sites[s].name), printable.Line(p.sites[s].name, 0)}
+		m.Columns[i] = heading{label[s], printable.Line(p.sites[s].name, 0)}
 		m.Data.Names = append(m.Data.Names, [2]string{m.Columns[i].Short, m.Columns[i].Full})
 	}
 	drawn := len(tenants)*len(columns) > cellsInHTML
@@ -84,7 +85,7 @@ func (p *Page) matrix(tenants []tenant, short shortener, how mode) matrix {
 		if !isPeer {
 			own = -1
 		}
-		name := heading{short.short(t.report.Wwwroot), printable.Line(t.report.Wwwroot, 0)}
+		name := heading{label[t.site], printable.Line(t.report.Wwwroot, 0)}
 		if drawn {
 			m.Data.Rows = append(m.Data.Rows, dataRow{Column: own, Name: name.Short, Full: name.Full, Outcome: printable.Line(string(t.report.Outcome), 0), Cells: runs(kinds)})
 			continue

@@ -7,8 +7,8 @@ function say(tenant, peer, outcome, said, next) {
 
 class Drawing {
   static cell = 18;
-  static left = 150;
-  static top = 120;
+  static left = 0; // of the cells: what the labels need
+  static top = 0;
 
   constructor() {
     this.lens = document.getElementById('lens');
@@ -65,7 +65,8 @@ class Drawing {
     }
     this.lens.scrollTo(0, 0);
     this.cursor = null;
-    readout.textContent = 'Point at a link, or go there with the arrow keys, to read what became of it.';
+    readout.textContent = 'Point at a link, or go there with the arrow keys, to read what happened there.';
+    links.classList.toggle('out', !this.rows.length);
     this.redraw();
   }
 
@@ -73,6 +74,12 @@ class Drawing {
     const style = getComputedStyle(document.documentElement);
     this.colour = name => style.getPropertyValue('--' + name);
     this.font = getComputedStyle(document.body).fontFamily;
+    this.letters = (this.lens.clientWidth < 500 ? '11px ' : '12px ') + this.font;
+    const g = this.cells.getContext('2d');
+    g.font = this.letters;
+    const widest = names => Math.ceil(names.reduce((most, name) => Math.max(most, g.measureText(name).width), 0)) + 14;
+    Drawing.left = widest(data.rows.map(row => row.name));
+    Drawing.top = widest(data.names.map(([short]) => short));
     const extent = document.getElementById('extent');
     extent.style.width = Drawing.left + this.columns.length * Drawing.cell + 'px';
     extent.style.height = Drawing.top + this.rows.length * Drawing.cell + 'px';
@@ -107,7 +114,7 @@ class Drawing {
         for (let c = columns[0]; c < columns[1]; c++) this.drawCell(g, r, c, left + c * cell - sx, top + r * cell - sy);
       }
     });
-    g.font = '12px ' + this.font;
+    g.font = this.letters;
     g.fillStyle = this.colour('ink');
     g.textAlign = 'left';
     this.clipped(g, 0, top, left - 4, h, () => {
@@ -243,7 +250,7 @@ function cellSays(td) {
 if (table) {
   const first = table.querySelector('tbody td');
   if (first) first.tabIndex = 0;
-  readout.textContent = 'Point at a link, or go there with the arrow keys, to read what became of it.';
+  readout.textContent = 'Point at a link, or go there with the arrow keys, to read what happened there.';
   table.addEventListener('mouseover', event => cellSays(event.target.closest('td')));
   table.addEventListener('focusin', event => cellSays(event.target.closest('td')));
   table.addEventListener('keydown', event => {

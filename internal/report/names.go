@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"strings"
 
 	"renew_mnetkeys/internal/printable"
@@ -42,3 +43,6 @@ func (s shortener) short(name string) string {
 	}
 	return printable.Line(name, 0)
 }
+
+// Prefix is what labels leave out of all other names.
+func (s shortener) Prefix() string { return cmp.Or(s.Scheme, "https://") }

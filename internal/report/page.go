@@ -129,20 +129,10 @@ func knownOf(p rotate.PeerReport) string {
 	case c != nil:
 		parts = append(parts, "its certificate "+c.SHA256[:min(len(c.SHA256), 16)]+" until "+rotate.FormatTime(c.NotAfter))
 	case p.Holds != "":
-		parts = append(parts, "no readable certificate of it")
+		parts = append(parts, "its certificate cannot be read")
 	}
-	switch p.Holds {
-	case "":
-	case "current":
-		parts = append(parts, "holds our current one")
-	case "archived":
-		parts = append(parts, "holds a retired one of ours")
-	case "other":
-		parts = append(parts, "holds another one of ours than the current")
-	case "none":
-		parts = append(parts, "holds none of ours")
-	default:
-		parts = append(parts, "holds "+p.Holds)
+	if has := p.Has(); has != "" {
+		parts = append(parts, has)
 	}
 	return strings.Join(parts, "; ")
 }

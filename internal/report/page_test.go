@@ -34,7 +34,7 @@ func TestThePageOfOneTenantSaysAllThatItsReportSays(t *testing.T) {
 		"Exit code 3", "renewed, but not all is proven", "took 41.3s", "v1.4.0", "2026-11-22 03:04 UTC until 2026-12-20 03:04 UTC",
 		"sha256 "+strings.Repeat("a1c03f1d", 8), "2 retired", "the history holds its 2 keys", "proven: it uses the stored key",
 		"dial tcp 192.0.2.7:443: connect: connection refused", "<b>Next:</b> do something about mnet_off", "<b>Next:</b> do something about connect",
-		`<td class="number">3</td><td class="number">2,689</td>`, "in 27 days")
+		`<td class="number tries">3</td><td class="number took">2,689</td>`, "27 days left")
 	for _, p := range one().Peers {
 		contains(t, page, p.Wwwroot, `data-o="`+string(p.Outcome)+`"`)
 	}
@@ -58,10 +58,13 @@ func TestTheHeadlineSaysWhatHappened(t *testing.T) {
 		"one failed":       {[]rotate.TenantReport{failed}, report.Run{Command: renew, ExitCode: 5}, []string{"https://a.example: failed.", "another run holds the lock", "hint for locked"}},
 		"a dry run of one": {[]rotate.TenantReport{planned}, report.Run{Command: renew, DryRun: true}, []string{"Dry run, nothing was changed. https://b.example: can be renewed; 1 of 2 peers can be reached, 1 pending."}},
 		"two":              {[]rotate.TenantReport{planned, undone}, report.Run{Command: renew, ExitCode: 4}, []string{"2 tenants: 1 kept, 1 undone; 0 of 2 links proven, 1 pending, 1 skipped.", "act now"}},
-		"pushed":           {[]rotate.TenantReport{planned}, report.Run{Command: push, ExitCode: 3}, []string{"renew_mnetkeys push", "Exit code 3</strong>: not all is proven"}},
-		"not renewed":      {[]rotate.TenantReport{failed, undone}, report.Run{Command: renew, ExitCode: 1}, []string{"2 tenants: 1 undone, 1 failed.", "not renewed"}},
-		"interrupted":      {nil, report.Run{Command: renew, ExitCode: 143}, []string{"interrupted at a safe point"}},
-		"usage":            {nil, report.Run{Command: renew, ExitCode: 2}, []string{"usage or configuration"}},
+		"some are ignored": {[]rotate.TenantReport{{Wwwroot: "https://c.example", Outcome: rotate.Renewed, SelfCheck: rotate.SelfProven, Peers: []rotate.PeerReport{
+			peer("https://x.example", rotate.Accepted, "", "", 1, 1), peer("https://gone.example", rotate.Ignored, "dns", "", 1, 1)}}},
+			report.Run{Command: renew}, []string{"https://c.example: renewed; 1 of 1 peer proven, 1 ignored."}},
+		"pushed":      {[]rotate.TenantReport{planned}, report.Run{Command: push, ExitCode: 3}, []string{"renew_mnetkeys push", "Exit code 3</strong>: not all is proven"}},
+		"not renewed": {[]rotate.TenantReport{failed, undone}, report.Run{Command: renew, ExitCode: 1}, []string{"2 tenants: 1 undone, 1 failed.", "not renewed"}},
+		"interrupted": {nil, report.Run{Command: renew, ExitCode: 143}, []string{"interrupted at a safe point"}},
+		"usage":       {nil, report.Run{Command: renew, ExitCode: 2}, []string{"usage or configuration"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPage()
@@ -78,17 +81,18 @@ func TestEveryOutcomeAndOwnProofIsNamedAndMarked(t *testing.T) {
 	p := newPage()
 	checks := []rotate.SelfCheck{rotate.SelfProven, rotate.SelfNoRC4, rotate.SelfUnreachable, rotate.SelfSkipped, rotate.SelfFailed}
 	for i, o := range []rotate.Outcome{rotate.Renewed, rotate.Kept, rotate.Undone, rotate.Failed, "unheard-of"} {
-		p.Add(rotate.TenantReport{Wwwroot: site(i), Outcome: o, SelfCheck: checks[i], Peers: one().Peers})
+		p.Add(rotate.TenantReport{Wwwroot: site(i), Outcome: o, SelfCheck: checks[i], Peers: append(one().Peers,
+			peer("https://gone.example", rotate.Ignored, "dns", "", 1, 1))})
 	}
 	page := written(t, p, runWith(3))
-	for _, mark := range []string{"renewed ✓", "kept =", "undone ←", "failed ✗", "unheard-of ?", "accepted A", "healed H", "pending P", "refused R", "skipped S"} {
+	for _, mark := range []string{"renewed ✓", "kept =", "undone ←", "failed ✗", "unheard-of ?", "accepted A", "healed H", "pending P", "refused R", "skipped S", "ignored –"} {
 		word, letter, _ := strings.Cut(mark, " ")
 		contains(t, page, `<span class="mark `+word+`" aria-hidden="true">`+letter+"</span>")
 	}
 	for _, c := range checks {
 		contains(t, page, ">"+string(c)+"</td>")
 	}
-	contains(t, page, "own site no_rc4", "own site unreachable", "own site failed", "enable OpenSSL's legacy provider")
+	contains(t, page, "local site no_rc4", "local site unreachable", "local site failed", "enable OpenSSL's legacy provider")
 }
 
 // failureRow is a site and what it has failed with.
@@ -142,7 +146,7 @@ func TestCertificatesStandInTheOrderInWhichTheyExpire(t *testing.T) {
 	page := written(t, p, runWith(0))
 	_, line, _ := strings.Cut(page, `id="timeline-title"`)
 	at := 0
-	for _, want := range []string{"t001", "12 days ago", "expired", "t002", "in 2 days", "due:", "t000", "in 27 days", "valid"} {
+	for _, want := range []string{"t001", "expired 12 days ago", "t002", "2 days left", "due:", "t000", "27 days left"} {
 		i := strings.Index(line[at:], want)
 		if i < 0 {
 			t.Fatalf("%q does not stand behind what expires sooner", want)

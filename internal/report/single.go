@@ -21,7 +21,7 @@ type single struct {
 	History              int
 	Warnings             []string
 	Peers                []peerRow
-	Marks                []mark // what the outcomes mean
+	Marks                []mark // what the outcomes of the peers mean
 }
 
 type certificate struct{ SHA256, From, Until string }
@@ -40,6 +40,7 @@ func (p *Page) single(t tenant, how mode) *single {
 	s := &single{mark: markOf(tenantMarks(how), string(r.Outcome)), Wwwroot: printable.Line(r.Wwwroot, 0), Error: printable.Line(r.Error, 0), Hint: printable.Line(t.next(how), 0),
 		SelfCheck: selfCheckOf(r.SelfCheck), Certificate: certificateOf(r.Certificate), Previous: certificateOf(r.Previous), History: r.History, Marks: peerMarks(how),
 		Findings: p.findingRows(t), Diagnosed: how.Diagnoses && r.Error == ""}
+	s.Marks = slices.DeleteFunc(s.Marks, func(m mark) bool { return t.count[rotate.PeerOutcome(m.Outcome)] == 0 })
 	for _, k := range r.Archive {
 		s.Archive = append(s.Archive, certificateOf(&k))
 	}

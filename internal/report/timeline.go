@@ -105,11 +105,11 @@ func lifeRowOf(l life, tenants []tenant, short shortener, now, first, last time.
 	left := l.until.Sub(now)
 	switch {
 	case left <= 0:
-		row.State, row.Left = mark{"bad", "✗", "expired"}, span(-left)+" ago"
+		row.State, row.Left = mark{"bad", "✗", ""}, "expired "+span(-left)+" ago"
 	case left < l.until.Sub(l.from)/3:
-		row.State, row.Left = mark{"warn", "!", "due: less than a third of its life is left"}, "in "+span(left)
+		row.State, row.Left = mark{"warn", "!", "due: less than one third of its lifetime is left"}, span(left)+" left"
 	default:
-		row.State, row.Left = mark{"good", "✓", "valid"}, "in "+span(left)
+		row.State, row.Left = mark{"good", "✓", ""}, span(left)+" left"
 	}
 	return row
 }

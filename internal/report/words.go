@@ -21,18 +21,18 @@ func tenantMarks(how mode) []mark {
 	return []mark{
 		{string(rotate.Renewed), "✓", how.renewed()},
 		{string(rotate.Kept), "=", how.kept()},
-		{string(rotate.Undone), "←", "the old key is back, because the own site kept using it"},
+		{string(rotate.Undone), "←", "the old key was restored, because the local site kept using it"},
 		{string(rotate.Failed), "✗", how.failed()},
 	}
 }
 
 func peerMarks(how mode) []mark {
-	skipped := "not told, with the reason"
+	skipped := "not pushed, for the reason given"
 	switch {
 	case how.ReadsOnly:
 		skipped = "not called"
 	case how.dryRun:
-		skipped = "can be reached; would be told"
+		skipped = "can be reached; the key would be pushed"
 	}
 	return []mark{
 		{string(rotate.Accepted), "A", "proven at once"},
@@ -40,7 +40,7 @@ func peerMarks(how mode) []mark {
 		{string(rotate.Pending), "P", "not reached; it fetches the key at its first call"},
 		{string(rotate.Refused), "R", "answered, and does not use the new key"},
 		{string(rotate.Skipped), "S", skipped},
-		{string(rotate.Ignored), "–", "not proven, and the operator does not want to know"},
+		{string(rotate.Ignored), "–", "not proven, but named by --ignore-peer: not counted"},
 	}
 }
 

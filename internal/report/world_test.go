@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -82,6 +83,37 @@ func one() rotate.TenantReport {
 }
 
 func site(i int) string { return fmt.Sprintf("https://t%03d.example.org", i) }
+
+// faculty is the wwwroot of a tenant in a university: long, and mostly of one domain.
+func faculty(i int) string {
+	name := []string{"institut-universitaire-de-technologie-de-grenoble", "institut-universitaire-de-technologie-de-grenoble-2", "campus",
+		"departement-de-mathematiques-et-informatique", "formation-continue-et-apprentissage"}[i%5]
+	switch {
+	case i%29 == 3:
+		return fmt.Sprintf("https://%s-%03d.moodle.universite-alpes.example/moodle", name, i)
+	case i%31 == 4:
+		return fmt.Sprintf("https://lycee-professionnel-jean-monnet-%03d.autre-academie.example:8443/plateforme/moodle", i)
+	}
+	return fmt.Sprintf("https://%s-%03d.moodle.universite-alpes.example", name, i)
+}
+
+// university is an array with long names.
+func university(n int) advised {
+	long := map[string]string{}
+	for i := range max(n, 8) {
+		long[site(i)] = faculty(i)
+	}
+	p := newPage()
+	for i := range n {
+		r := tenantOf(i, max(n, 8))
+		r.Wwwroot = faculty(i)
+		for j := range r.Peers {
+			r.Peers[j].Wwwroot = cmp.Or(long[r.Peers[j].Wwwroot], r.Peers[j].Wwwroot)
+		}
+		p.Add(r)
+	}
+	return p
+}
 
 // array is n tenants that are each other's peers. Peer 3 is down for all, peer 7 has MNet off,
 // tenant 5 is unknown to all others, tenant 2 has failed, and a site outside has something to say

@@ -39,7 +39,6 @@ type view struct {
 	Tenants                     []tenantRow
 	TenantChips, PeerChips      []chip
 	FindingChips                []chip
-	PeerMarks                   []mark
 	Single                      *single
 	LinkFailures, TenantFailure []group
 	Findings, Notes             []group
@@ -89,7 +88,7 @@ func (p *Page) view(run Run) view {
 	v := view{Run: run, Style: template.CSS(pageCSS), Script: template.JS(filterJS + matrixJS), Policy: policy(pageCSS, filterJS+matrixJS),
 		Headline: headline(tenants, run), Meaning: meaning(run, renewed), Verdict: verdict(run),
 		Started: rotate.FormatTime(run.Started), Took: run.Took.Round(10 * time.Millisecond).String(),
-		TenantChips: tenantChips(tenants, how), PeerChips: peerChips(tenants, how), PeerMarks: peerMarks(how), FindingChips: findingChips(tenants)}
+		TenantChips: tenantChips(tenants, how), PeerChips: peerChips(tenants, how), FindingChips: findingChips(tenants)}
 	now := run.Started.Add(run.Took)
 	if len(tenants) == 1 {
 		v.Single = p.single(tenants[0], how)
