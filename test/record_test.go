@@ -170,7 +170,7 @@ func TestWhatCannotBeWrittenIsFoundBeforeAnythingIsDone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f.renew(t, "--all", c.option, "--pre-hook", hook.line).expect(t, rotate.ExitUsage, c.says)
-			f.command(t, "check", "--all", c.option).expect(t, 3, "UNKNOWN: "+strings.TrimPrefix(c.says, "error: "))
+			f.command(t, "check", "--all", c.option).expect(t, 3, "MNET UNKNOWN - "+strings.TrimPrefix(c.says, "error: "))
 		})
 	}
 	if f.state(t) != before || len(hook.runs(t)) > 0 {
