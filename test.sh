@@ -22,6 +22,8 @@ php:pcntl           php-cli
 php:xmlrpc          php-xmlrpc
 php:redis           php-redis
 systemd-analyze     systemd
+promtool            prometheus
+visudo              sudo
 chromium            chromium fonts-dejavu-core
 make                make
 man                 man-db
@@ -81,7 +83,7 @@ install_missing() {
     [ -n "$packages" ] || return 0
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         say "installing $packages"
-        # Debian would start redis-server for the whole system: 101 forbids it.
+        # Debian would start redis-server and prometheus for the whole system: 101 forbids it.
         if [ ! -e /usr/sbin/policy-rc.d ]; then
             policy=/usr/sbin/policy-rc.d
             printf '#!/bin/sh\nexit 101\n' >"$policy"

@@ -19,15 +19,15 @@ install_as 644 completions/_renew_mnetkeys usr/share/zsh/vendor-completions/_ren
 install_as 644 completions/renew_mnetkeys.fish usr/share/fish/vendor_completions.d/renew_mnetkeys.fish
 # For the web server's user to read, whoever that is; it holds no password.
 install_as 644 renew_mnetkeys.conf etc/renew_mnetkeys.conf
-# A local installation is in /usr/local/bin, ours is not.
 for unit in renew_mnetkeys.service renew_mnetkeys.timer; do
     install_as 644 packaging/systemd/$unit lib/systemd/system/$unit
-    sed -i 's|/usr/local/bin/|/usr/bin/|g' "$root/lib/systemd/system/$unit"
 done
 install_as 644 README.md $doc/README.md
-install_as 644 packaging/cron.d/renew_mnetkeys $doc/examples/cron.d/renew_mnetkeys
-sed -i 's|/usr/local/bin/|/usr/bin/|g' "$root/$doc/examples/cron.d/renew_mnetkeys"
-cp -r "$release/packaging/kubernetes" "$root/$doc/examples" # its image has a /usr/local/bin of its own
+# Examples do nothing until somebody installs them: what lets others run the command above all.
+mkdir "$root/$doc/examples"
+for example in cron.d icinga2 kubernetes nagios nrpe prometheus sudoers.d; do
+    cp -r "$release/packaging/$example" "$root/$doc/examples"
+done
 if [ -d "$release/docs" ]; then cp -r "$release/docs" "$root/$doc"; fi
 {
     cat "$release/LICENSE"

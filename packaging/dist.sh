@@ -62,7 +62,7 @@ common() { # common DIR
     licences >"$1/LICENSES-THIRD-PARTY"
     cp -r README.md LICENSE "$1"
     if [ -d docs ]; then cp -r docs "$1"; fi
-    cp -r packaging/README.md packaging/cron.d packaging/kubernetes packaging/systemd "$1/packaging"
+    cp -r packaging/README.md packaging/*/ "$1/packaging"
     chmod -R u=rwX,go=rX "$1" # however it was checked out
 }
 

@@ -123,7 +123,9 @@ func holdsAll(t *testing.T, path string, machine elf.Machine) {
 	})
 	for _, want := range []string{"renew_mnetkeys", "renew_mnetkeys.8", "renew_mnetkeys.conf", "completions/renew_mnetkeys.bash", "completions/_renew_mnetkeys",
 		"completions/renew_mnetkeys.fish", "packaging/README.md", "packaging/cron.d/renew_mnetkeys", "packaging/systemd/renew_mnetkeys.service",
-		"packaging/systemd/renew_mnetkeys.timer", "packaging/kubernetes/cronjob.yaml", "README.md", "LICENSE", "LICENSES-THIRD-PARTY"} {
+		"packaging/systemd/renew_mnetkeys.timer", "packaging/kubernetes/cronjob.yaml", "packaging/icinga2/renew_mnetkeys.conf",
+		"packaging/nagios/renew_mnetkeys.cfg", "packaging/nrpe/renew_mnetkeys.cfg", "packaging/sudoers.d/renew_mnetkeys",
+		"packaging/prometheus/renew_mnetkeys.rules.yml", "README.md", "LICENSE", "LICENSES-THIRD-PARTY"} {
 		if !held[want] {
 			t.Errorf("%s is not there, or empty", want)
 		}

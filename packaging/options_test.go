@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-const binary = "/usr/local/bin/renew_mnetkeys"
+const binary = "/usr/bin/renew_mnetkeys"
 
 // optionLine is a line of --help: short form, long form, placeholder of the value.
 var optionLine = regexp.MustCompile(`(?m)^ +(?:-\w, )?--([a-z][a-z-]+)(?:=(\S+))?(?:  |$)`)

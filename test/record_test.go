@@ -170,7 +170,7 @@ func TestWhatCannotBeWrittenIsFoundBeforeAnythingIsDone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f.renew(t, "--all", c.option, "--pre-hook", hook.line).expect(t, rotate.ExitUsage, c.says)
-			f.command(t, "check", "--all", c.option).expect(t, 3, "UNKNOWN: "+strings.TrimPrefix(c.says, "error: "))
+			f.command(t, "check", "--all", c.option).expect(t, 3, "MNET UNKNOWN - "+strings.TrimPrefix(c.says, "error: "))
 		})
 	}
 	if f.state(t) != before || len(hook.runs(t)) > 0 {
@@ -178,6 +178,41 @@ func TestWhatCannotBeWrittenIsFoundBeforeAnythingIsDone(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
 		t.Errorf("%v was left, error %v", entries, err)
+	}
+}
+
+// What alerts compare must be there after the first run, even if that could not read a thing.
+func TestMetricsBeginWithARunThatCannotReachTheDatabase(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, fleetOptions{tenants: 2})
+	down := f.tenants[1]
+	f.says(t, down.Site, "vdbhost = '127.0.0.1:1'")
+	for name, c := range map[string]struct {
+		args    []string
+		wwwroot string
+	}{
+		"of config.php's own site": {[]string{"--cfg", "dbhost=127.0.0.1", "--cfg", "dboptions.dbport=1"}, f.tenants[0].Wwwroot},
+		"of a tenant":              {[]string{"--host=" + down.Wwwroot}, down.Wwwroot},
+		"of a tenant of the array": {[]string{"--all"}, down.Wwwroot},
+		"of the whole array":       {[]string{"--all", "--cfg", "dbhost=127.0.0.1", "--cfg", "dboptions.dbport=1"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			kept := newRecords(t)
+			r := f.renew(t, append(c.args, "--prometheus-file="+kept.metrics)...)
+			if r.code != rotate.ExitNotRenewed {
+				t.Errorf("exit code %d: %s", r.code, r.stderr)
+			}
+			for _, series := range []string{"last_run_timestamp_seconds", "last_run_exit_code", "last_success_timestamp_seconds"} {
+				if got, there := kept.metric(t, series, "command")["renew"]; !there || (series == "last_success_timestamp_seconds") != (got == 0) {
+					t.Errorf("%s: %v, %v", series, got, there)
+				}
+			}
+			for _, series := range []string{"local_site_proven", "tenant_last_success_timestamp_seconds", "peers"} {
+				if got, there := kept.metric(t, series, "wwwroot")[c.wwwroot]; there != (c.wwwroot != "") || got != 0 {
+					t.Errorf("%s: %v, %v", series, got, there)
+				}
+			}
+		})
 	}
 }
 

@@ -89,7 +89,7 @@ func TestAnArrayIsLookedAtAndNotWritten(t *testing.T) {
 			"status":        {0, []string{of.Wwwroot + ": ", "4 peers, 3 of 3 in the array hold it", "4 tenants: 4 read; 16 links ("}, "skipped  current", ""},
 			"status --live": {0, []string{"4 peers, 3 of 3 in the array hold it", "16 of 16 links proven (12 by database)"}, "accepted database current", ""},
 			"verify":        {0, []string{"4 tenants: 4 verified; 16 of 16 links proven (12 by database)"}, "accepted database", ""},
-			"check":         {0, []string{"OK: 4 tenants: the first key ends in 17 days, 16 of 16 links proven | days_left="}, "accepted database", ""},
+			"check":         {0, []string{"MNET OK - 4 tenants: the first key expires in 17 days, 16 of 16 links proven | days_left="}, "accepted database", ""},
 			"doctor":        {0, []string{of.Wwwroot + ": 0 errors, 0 warnings"}, "accepted", ""},
 		}},
 		{"a member holds another certificate", func() {
@@ -99,7 +99,7 @@ func TestAnArrayIsLookedAtAndNotWritten(t *testing.T) {
 			"status":        {0, []string{of.Wwwroot + ": ", "4 peers, 2 of 3 in the array hold it"}, "skipped  other", ""},
 			"status --live": {3, []string{"2 of 3 in the array hold it", "14 of 16 links proven", "refused 1 links: cannot_open", "next: "}, "refused cannot_open other", "refused fault_7023 current"},
 			"verify":        {3, []string{"14 of 16 links proven", "refused 1 links: cannot_open", "for example " + of.Wwwroot + " at " + holder.Wwwroot, "next: "}, "refused cannot_open", "refused fault_7023"},
-			"check":         {1, []string{"WARNING: 2 problems; " + of.Wwwroot + ": peer " + holder.Wwwroot + " refused: cannot_open", "peers_refused=2;"}, "refused cannot_open", "refused fault_7023"},
+			"check":         {1, []string{"MNET WARNING - " + of.Wwwroot + ": peer " + holder.Wwwroot + " refused: cannot_open", "peers_refused=2;"}, "refused cannot_open", "refused fault_7023"},
 			"doctor":        {3, []string{of.Wwwroot + ": 1 error, ", "peer_cannot_open  " + holder.Wwwroot, "next: "}, "refused cannot_open", "refused fault_7023"},
 		}},
 	} {
@@ -153,7 +153,7 @@ func TestATenantWhoseDatabaseIsDownFailsAlone(t *testing.T) {
 		"status":        {3, []string{"4 tenants: 3 read, 1 failed; 12 links ("}, "skipped"},
 		"status --live": {3, []string{"9 of 12 links proven", "pending 3 links: connect: its database: "}, "pending connect"},
 		"verify":        {3, []string{"9 of 12 links proven (6 by database)", "pending 3 links: connect: its database: ", "next: "}, "pending connect"},
-		"check":         {3, []string{"UNKNOWN: 4 problems; " + down.Wwwroot + ": ", "WARNING: ", "peers_pending=3;"}, "pending connect"},
+		"check":         {3, []string{"MNET UNKNOWN - " + down.Wwwroot + ": ", "; 3 links pending (connect) from ", " and 1 more to " + down.Wwwroot + " |", "[WARNING] ", "peers_pending=3;"}, "pending connect"},
 		"doctor":        {3, []string{"peer_http_500", "error: "}, "pending http_500"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -276,7 +276,7 @@ func TestAShardMayBeEmpty(t *testing.T) {
 			}
 			text := f.command(t, cmd, args...)
 			text.expect(t, 0)
-			if says := map[bool]string{false: "\n0 tenants: nothing to do (", true: "OK: 0 tenants |"}; !strings.Contains(text.stdout, says[cmd == "check"]) || text.stderr != "" {
+			if says := map[bool]string{false: "\n0 tenants: nothing to do (", true: "MNET OK - 0 tenants |"}; !strings.Contains(text.stdout, says[cmd == "check"]) || text.stderr != "" {
 				t.Errorf("it says %q and %q", text.stdout, text.stderr)
 			}
 			r := f.command(t, cmd, append(args, "--json")...)
@@ -296,7 +296,7 @@ func TestAShardMayBeEmpty(t *testing.T) {
 func TestACheckThatComesToNoTenantIsUnknown(t *testing.T) {
 	for _, args := range [][]string{{}, {"--all"}} {
 		r := run1(t, command(t, append([]string{"check", "--config=missing/config.php"}, args...)...))
-		if r.code != 3 || !strings.HasPrefix(r.stdout, "UNKNOWN: /") || !strings.Contains(r.stdout, "missing/config.php: there is no such file") || strings.Count(r.stdout, "\n") != 1 {
+		if r.code != 3 || !strings.HasPrefix(r.stdout, "MNET UNKNOWN - /") || !strings.Contains(r.stdout, "missing/config.php: there is no such file") || strings.Count(r.stdout, "\n") != 1 {
 			t.Errorf("%q: exit code %d: %s%s", args, r.code, r.stdout, r.stderr)
 		}
 	}

@@ -100,7 +100,7 @@ func TestLookingWritesNothing(t *testing.T) {
 	t.Run("of a database that is down nothing is said but that", func(t *testing.T) {
 		for _, word := range []string{"status", "doctor", "verify"} {
 			r := look(word, "--cfg", "dbhost=127.0.0.1", "--cfg", "dboptions.dbport=1")
-			if r.code != 1 || r.stdout != "" || !strings.Contains(r.stderr, "error: ") || !strings.Contains(r.stderr, "127.0.0.1:1") || !strings.Contains(r.stderr, "hint: ") {
+			if r.code != 1 || r.stdout != "failed "+own.Wwwroot+"\n" || !strings.Contains(r.stderr, "error: ") || !strings.Contains(r.stderr, "127.0.0.1:1") || !strings.Contains(r.stderr, "hint: ") {
 				t.Errorf("%s: %+v", word, r)
 			}
 		}
@@ -111,7 +111,7 @@ func TestLookingWritesNothing(t *testing.T) {
 		defer tenant.DB.Exec(t, "UPDATE {mnet_host} SET public_key = ? WHERE wwwroot = ?", certificate, own.Wwwroot)
 		unwritten(t, func() {
 			r := look("verify")
-			r.expect(t, 3, "1 of 2 peers proven, 1 refused", "next: to store the certificate that the peer uses, run: ", "renew_mnetkeys push")
+			r.expect(t, 3, "1 of 2 peers proven, 1 refused", "To send the current one, run: ", "renew_mnetkeys push")
 			if line := lineWith(r.stdout, tenant.Wwwroot); !strings.Contains(line, "refused") || !strings.Contains(line, "answered under a certificate of us that is neither the current nor a retired one") {
 				t.Errorf("it says of the tenant %q", line)
 			}
@@ -142,7 +142,7 @@ type answer struct {
 // The Monitoring Plugins' guidelines: a state and text, a bar, and of each number
 // its label, value, and the ranges and limits behind semicolons.
 var (
-	answerForm = regexp.MustCompile(`^(OK|WARNING|CRITICAL|UNKNOWN): ([^|]*[^| ])(?: \|((?: [a-z_]+=\S+)+))?$`)
+	answerForm = regexp.MustCompile(`^MNET (OK|WARNING|CRITICAL|UNKNOWN) - ([^|]*[^| ])(?: \|((?: [a-z_]+=\S+)+))?$`)
 	numberForm = regexp.MustCompile(`^([a-z_]+)=(-?[0-9]+(?:\.[0-9]+)?);([0-9.]+:?)?;([0-9.]+:?)?(?:;([0-9.]+))?$`)
 )
 
@@ -184,17 +184,17 @@ func TestCheckTellsWhatIsWrong(t *testing.T) {
 		state, says string
 		pending     string
 	}{
-		{name: "all is well", args: []string{"--warning=5d"}, state: "OK", says: "the key ends in 5 days, 1 of 1 peers proven", pending: "0"},
-		{name: "the key ends soon", state: "WARNING", says: "the key ends in 5 days", pending: "0"},
-		{name: "the key ends very soon", args: []string{"--critical=6d"}, state: "CRITICAL", says: "the key ends in 5 days", pending: "0"},
+		{name: "all is well", args: []string{"--warning=5d"}, state: "OK", says: "the key expires in 5 days, 1 of 1 peers proven", pending: "0"},
+		{name: "the key ends soon", state: "WARNING", says: "the key expires in 5 days", pending: "0"},
+		{name: "the key ends very soon", args: []string{"--critical=6d"}, state: "CRITICAL", says: "the key expires in 5 days", pending: "0"},
 		{name: "a peer is down", args: []string{"--warning=5d", "--retries=0"}, spoil: peer.Stop, state: "WARNING", says: "peer " + peer.Wwwroot + " pending: connect", pending: "1"},
 		{name: "a peer is down and the key ends very soon", args: []string{"--critical=6d", "--retries=0"}, mend: func() { peer.Start(t) },
-			state: "CRITICAL", says: "2 problems; " + own.Wwwroot + ": the key ends in 5 days", pending: "1"},
+			state: "CRITICAL", says: own.Wwwroot + ": the key expires in 5 days", pending: "1"},
 		{name: "the own site is not reachable", args: []string{"--warning=5d", "--retries=0"}, spoil: own.Stop, state: "WARNING", says: "local site unreachable", pending: "1"},
 		{name: "the own site must be asked", args: []string{"--warning=5d", "--retries=0", "--self-check=require"}, mend: func() { own.Start(t) },
 			state: "WARNING", says: "local site unreachable", pending: "1"},
 		{name: "the own site is not asked", args: []string{"--warning=5d", "--self-check=off"}, state: "WARNING", says: "local site skipped", pending: "1"},
-		{name: "MNet is off", spoil: func() { own.SetMNet(t, false) }, mend: func() { own.SetMNet(t, true) }, state: "UNKNOWN", says: "MNet is switched off on this site", pending: "0"},
+		{name: "MNet is off", spoil: func() { own.SetMNet(t, false) }, mend: func() { own.SetMNet(t, true) }, state: "WARNING", says: "MNet is switched off on this site", pending: "0"},
 		{name: "the own site uses the key before", spoil: func() { own.Renew(t, testbed.Renewal{Stale: true}) }, mend: func() { own.Purge(t) },
 			state: "CRITICAL", says: "the web server does not use the key", pending: "0"},
 		{name: "the row holds another certificate", spoil: func() { own.BrokenPHPRenewal(t) }, state: "CRITICAL", says: "key pair and own host row differ", pending: "0"},

@@ -196,7 +196,7 @@ var groups = []group{
 	{"Output", []*option{
 		{name: "json", set: on(func(o *Options) *bool { return &o.JSON }),
 			help: "print one JSON document on stdout and nothing else there"},
-		{name: "report", arg: "FILE", example: "/var/www/html/mnet.html",
+		{name: "report", arg: "FILE", example: "/var/lib/renew_mnetkeys/mnet.html",
 			set:  text(func(o *Options) *string { return &o.Report }),
 			help: "write an HTML page about the run"},
 		{name: "prometheus-file", arg: "FILE", of: []Name{Renew, Push, Rollback, Verify, Check}, example: "/var/lib/prometheus/node-exporter/mnet.prom",

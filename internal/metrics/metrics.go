@@ -5,7 +5,8 @@
 //
 // No run may take from monitoring what it alerts on: neither one that fails, nor a manual one that looks at a single tenant. So an expiry and the times of the
 // last success stand until something newer is known, and what a run has not looked at stands as it was: other commands always, other tenants unless the
-// run looked at all there are.
+// run looked at all there are. The first run of all may fail as well: a last success that never was is 0, which is long ago. Only an expiry that nobody has
+// seen yet is left out: 0 would be a key that has expired.
 package metrics
 
 import (
@@ -43,6 +44,7 @@ type tenant struct {
 	seen     bool // by a run, of which outcome and peers are
 	outcome  rotate.Outcome
 	proven   bool    // it asks for exit code 0
+	local    bool    // its local site was proven
 	notAfter float64 // 0: not known
 	success  float64 // 0: never, as far as is known
 	peers    map[rotate.PeerOutcome]int
@@ -53,7 +55,8 @@ func (f *File) Add(r rotate.TenantReport) {
 	if r.Wwwroot == "" {
 		return // the run failed before it knew any tenant
 	}
-	t := &tenant{seen: true, outcome: r.Outcome, proven: r.Exit == rotate.ExitOK, peers: map[rotate.PeerOutcome]int{}}
+	t := &tenant{seen: true, outcome: r.Outcome, proven: r.Exit == rotate.ExitOK, local: r.SelfCheck == rotate.SelfProven && r.Exit != rotate.ExitOwnSite,
+		peers: map[rotate.PeerOutcome]int{}}
 	if end, ok := r.Ends(); ok {
 		t.notAfter = seconds(end)
 	}
@@ -76,6 +79,9 @@ func (f *File) complete(run Run, before previous) {
 				t.notAfter = was.notAfter
 			}
 			t.success = was.success
+			if t.outcome == rotate.Failed && len(t.peers) == 0 { // the run did not come to them
+				t.peers = was.peers
+			}
 		case !drops:
 			f.tenants[wwwroot] = was
 		}
@@ -114,6 +120,7 @@ func (t *tenant) outcomes() map[string]float64 {
 // families are the metrics of a run and of what stood before it, each with its samples in a fixed order.
 func (f *File) families(run Run, before previous) []family {
 	command := text(run.Command)
+	before.runs[lastSuccess][command] = max(before.runs[lastSuccess][command], 0) // the series begins with the first run
 	before.runs[lastRun][command], before.runs[duration][command], before.runs[exitCode][command] = run.ended(), run.Took.Seconds(), float64(run.ExitCode)
 	if run.ExitCode == rotate.ExitOK {
 		before.runs[lastSuccess][command] = run.ended()
@@ -122,7 +129,7 @@ func (f *File) families(run Run, before previous) []family {
 		{name: lastRun, help: "When the last run of the command ended."},
 		{name: duration, help: "How long the last run of the command took."},
 		{name: exitCode, help: "Exit code of the last run of the command."},
-		{name: lastSuccess, help: "When the last run of the command that ended with exit code 0 ended."},
+		{name: lastSuccess, help: "When the last run of the command that ended with exit code 0 ended, 0 if none has."},
 	}
 	for i, family := range all {
 		of := before.runs[family.name]
@@ -131,17 +138,29 @@ func (f *File) families(run Run, before previous) []family {
 		}
 	}
 	expiry := family{name: notAfter, help: "When the tenant's MNet certificate expires."}
-	proven := family{name: tenantSuccess, help: "When the last run ended in which all was well with the tenant."}
+	proven := family{name: tenantSuccess, help: "When the last run ended in which all was well with the tenant, 0 if none has."}
+	local := family{name: localSite, help: "Whether the tenant's local site was proven to use the stored key in the last run that looked at it: 1 or 0."}
 	outcomes := family{name: tenantOutcome, help: "What became of the tenant in the last run that looked at it: 1 for its outcome."}
-	found := family{name: peers, help: "The tenant's MNet peers by what became of them in the last run that looked at it."}
+	found := family{name: peers, help: "The tenant's MNet peers by what became of them in the last run that looked at them."}
 	for _, wwwroot := range slices.Sorted(maps.Keys(f.tenants)) {
 		t, label := f.tenants[wwwroot], []string{"wwwroot", wwwroot}
-		expiry.samples = append(expiry.samples, known(label, t.notAfter)...)
-		proven.samples = append(proven.samples, known(label, t.success)...)
+		if t.notAfter != 0 {
+			expiry.samples = append(expiry.samples, sample{label, t.notAfter})
+		}
+		proven.samples = append(proven.samples, sample{label, t.success})
 		if t.seen {
+			local.samples = append(local.samples, sample{label, bit(t.local)})
 			outcomes.add(label, "outcome", t.outcomes())
 			found.add(label, "outcome", t.peersByOutcome())
 		}
 	}
-	return append(all, expiry, proven, outcomes, found)
+	return append(all, expiry, proven, local, outcomes, found)
+}
+
+// bit is 1 for yes and 0 for no.
+func bit(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
 }

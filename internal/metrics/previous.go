@@ -46,7 +46,7 @@ func (s previous) read(from io.Reader) {
 		}
 		wwwroot, command := labels["wwwroot"], labels["command"]
 		switch of := s.runs[name]; {
-		case of != nil && command != "" && (value > 0 || name == duration || name == exitCode):
+		case of != nil && command != "" && (value > 0 || name != lastRun):
 			of[command] = value
 		case of == nil && wwwroot != "":
 			s.readTenant(wwwroot, name, labels["outcome"], value)
@@ -63,8 +63,10 @@ func (s previous) readTenant(wwwroot, name, outcome string, value float64) {
 	switch {
 	case name == notAfter && value > 0:
 		t.notAfter = value
-	case name == tenantSuccess && value > 0:
+	case name == tenantSuccess:
 		t.success = value
+	case name == localSite:
+		t.local = value == 1
 	case name == tenantOutcome && value == 1 && outcome != "":
 		t.seen, t.outcome = true, rotate.Outcome(outcome)
 	case name == peers && value <= math.MaxInt32 && outcome != "":

@@ -92,7 +92,7 @@ func TestACommandByHandTakesNothingFromWhatItHasNotLookedAt(t *testing.T) {
 			t.Errorf("%s has gone", line)
 		}
 	}
-	if kept < 30 { // two tenants of ten or eleven lines, the command's three, and the comments
+	if kept < 30 { // two tenants of twelve or thirteen lines, the command's three, and the comments
 		t.Errorf("only %d lines were to be kept", kept)
 	}
 	for _, want := range []string{exitCode + `{command="verify",file="mnet.prom"} 0`, exitCode + `{command="renew",file="mnet.prom"} 3`,
@@ -115,17 +115,70 @@ func TestACommandByHandTakesNothingFromWhatItHasNotLookedAt(t *testing.T) {
 	}
 }
 
-func TestWhatWasNeverKnownIsLeftOut(t *testing.T) {
+// An alert compares a series: one that is not there alerts nobody. But an expiry of 0
+// would be a key that has expired.
+func TestTheFirstRunWritesEverySeriesWhateverItCannotRead(t *testing.T) {
+	const a = "https://a.example"
 	path := filepath.Join(t.TempDir(), "mnet.prom")
-	write(t, path, run(1, 1), failed("https://a.example"))
-	families := parse(t, read(t, path))
-	for _, absent := range []string{notAfter, tenantSuccess, lastSuccess} {
-		if families[absent] != nil {
-			t.Errorf("%s: %v", absent, families[absent])
+	for range 2 {
+		write(t, path, run(1, 1), failed(a))
+		for name, label := range map[string]string{lastSuccess: "command", tenantSuccess: "wwwroot", localSite: "wwwroot"} {
+			want := map[string]float64{map[string]string{"command": "renew", "wwwroot": a}[label]: 0}
+			if diff := cmp.Diff(want, values(t, path, name, label)); diff != "" {
+				t.Errorf("%s: %s", name, diff)
+			}
+		}
+		if n := len(values(t, path, peers, "outcome")); n != 6 {
+			t.Errorf("%d outcomes of peers", n)
+		}
+		if known := values(t, path, notAfter, "wwwroot"); len(known) != 0 {
+			t.Errorf("an expiry that nobody has seen: %v", known)
 		}
 	}
-	if len(families) != 5 {
-		t.Errorf("%d metrics", len(families))
+}
+
+func TestALocalSiteIsProvenOnlyWhileNothingIsKnownAgainstIt(t *testing.T) {
+	const a = "https://a.example"
+	for name, c := range map[string]struct {
+		check rotate.SelfCheck
+		exit  int
+		want  float64
+	}{
+		"it was proven":                 {rotate.SelfProven, rotate.ExitOK, 1},
+		"it was proven, a peer was not": {rotate.SelfProven, rotate.ExitPeers, 1},
+		"it went back afterwards":       {rotate.SelfProven, rotate.ExitOwnSite, 0},
+		"it uses another key":           {rotate.SelfFailed, rotate.ExitOwnSite, 0},
+		"it cannot do RC4":              {rotate.SelfNoRC4, rotate.ExitPeers, 0},
+		"it cannot be reached":          {rotate.SelfUnreachable, rotate.ExitPeers, 0},
+		"it was not asked":              {rotate.SelfSkipped, rotate.ExitPeers, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "mnet.prom")
+			r := report(a, 20)
+			r.SelfCheck, r.Exit = c.check, c.exit
+			other := run(2, 0)
+			other.Whole = false
+			write(t, path, run(1, c.exit), r)
+			write(t, path, other, report("https://b.example", 20)) // and it stands
+			if got := values(t, path, localSite, "wwwroot"); got[a] != c.want || got["https://b.example"] != 1 {
+				t.Errorf("%v", got)
+			}
+		})
+	}
+}
+
+// A night in which the database was down must not end an alert on a peer.
+func TestPeersStandWhileTheirTenantCannotBeRead(t *testing.T) {
+	const a = "https://a.example"
+	path := filepath.Join(t.TempDir(), "mnet.prom")
+	write(t, path, run(1, 3), report(a, 20, rotate.Pending, rotate.Accepted))
+	write(t, path, run(2, 1), failed(a))
+	if got := values(t, path, peers, "outcome"); got["pending"] != 1 || got["accepted"] != 1 {
+		t.Errorf("%v", got)
+	}
+	write(t, path, run(3, 0), report(a, 20, rotate.Accepted))
+	if got := values(t, path, peers, "outcome"); got["pending"] != 0 || got["accepted"] != 1 {
+		t.Errorf("%v", got)
 	}
 }
 

@@ -17,6 +17,7 @@ const (
 	lastSuccess   = "renew_mnetkeys_last_success_timestamp_seconds"
 	notAfter      = "renew_mnetkeys_certificate_not_after_timestamp_seconds"
 	tenantSuccess = "renew_mnetkeys_tenant_last_success_timestamp_seconds"
+	localSite     = "renew_mnetkeys_local_site_proven"
 	tenantOutcome = "renew_mnetkeys_tenant_outcome"
 	peers         = "renew_mnetkeys_peers"
 )
@@ -30,14 +31,6 @@ type family struct {
 type sample struct {
 	labels []string // name, value, name, value…
 	value  float64
-}
-
-// known is one sample, or none for a value that is not known.
-func known(labels []string, value float64) []sample {
-	if value == 0 {
-		return nil
-	}
-	return []sample{{labels, value}}
 }
 
 // add adds a sample for each value that one more label takes.

@@ -1,15 +1,11 @@
 package output
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
-	"strings"
 	"time"
 
-	"renew_mnetkeys/internal/printable"
 	"renew_mnetkeys/rotate"
 )
 
@@ -28,12 +24,6 @@ func (s checkState) String() string {
 	return [...]string{"OK", "WARNING", "CRITICAL", "UNKNOWN"}[s]
 }
 
-// Line is the first line of a check. The bar begins the performance data, so none
-// may stand in the text.
-func (s checkState) Line(text string) string {
-	return s.String() + ": " + strings.NewReplacer("|", "¦", "\n", " ").Replace(printable.Line(text, 0))
-}
-
 // rank tells which of two states is worse: what is known to be wrong is worse than
 // what is not known.
 func (s checkState) rank() int {
@@ -41,7 +31,7 @@ func (s checkState) rank() int {
 }
 
 // checkSummary makes one answer for a monitoring system out of the reports of a
-// verification, of one tenant or of many.
+// verification, of one tenant or of many. What it says of a tenant is the same either way.
 type checkSummary struct {
 	warning, critical time.Duration // of the key's life that is left
 	now               time.Time
@@ -49,24 +39,24 @@ type checkSummary struct {
 	tenants          int
 	proven, all      int // peers
 	pending, refused int
-	left             *time.Duration // of the key that ends first
+	left             *time.Duration // of the key that expires first
 	first            string         // the tenant whose key that is
 	problems         []problem
 }
 
-// problem is one line of the answer.
+// problem is what is wrong with a tenant, or with one of its links.
 type problem struct {
-	state checkState
-	text  string
+	state        checkState
+	tenant, peer string // "" for what is not of one
+	cause        string // what problems of one kind have in common
+	detail       string // the cause with all that is known of this one
 }
 
-func (p problem) String() string { return p.state.Line(p.text) }
-
 // fail is for what is not of one tenant.
-func (c *checkSummary) fail(err error) { c.problem(Unknown, err.Error()) }
+func (c *checkSummary) fail(err error) { c.problem(Unknown, "", err.Error(), err.Error()) }
 
-func (c *checkSummary) problem(s checkState, text string) {
-	c.problems = append(c.problems, problem{s, text})
+func (c *checkSummary) problem(s checkState, tenant, cause, detail string) {
+	c.problems = append(c.problems, problem{state: s, tenant: tenant, cause: cause, detail: detail})
 }
 
 func (c *checkSummary) add(r rotate.TenantReport) {
@@ -84,35 +74,34 @@ func (c *checkSummary) add(r rotate.TenantReport) {
 		c.addPeer(r.Wwwroot, p)
 	}
 	if len(c.problems) == known && r.Exit != rotate.ExitOK { // whatever it is, all is not well
-		c.problem(warning, fmt.Sprintf("%s: not everything is proven (exit code %d of verify)", r.Wwwroot, r.Exit))
+		text := fmt.Sprintf("not everything is proven (exit code %d of verify)", r.Exit)
+		c.problem(warning, r.Wwwroot, text, text)
 	}
 }
 
-// addError judges what kept a tenant from being looked at.
+// addError judges what kept a tenant from being looked at. That MNet is off is known, and
+// may be meant so: an operator can leave that tenant out (--exclude).
 func (c *checkSummary) addError(r rotate.TenantReport) {
-	text := r.Wwwroot + ": " + r.Error
-	if strings.HasPrefix(r.Error, r.Wwwroot) { // it names what it is about, or it was not found out whose turn it was
-		text = r.Error
-	}
+	state, cause := Unknown, withoutTenant(r.Error, r.Wwwroot)
 	switch {
 	case r.Exit == rotate.ExitOwnSite, errors.Is(r.Err, rotate.ErrExpired):
-		c.problem(critical, text)
-	case errors.Is(r.Err, rotate.ErrOwnUnreachable): // as without the error
-		c.problem(warning, text)
-	default:
-		c.problem(Unknown, text)
+		state = critical
+	case errors.Is(r.Err, rotate.ErrOwnUnreachable), // as without the error
+		errors.Is(r.Err, rotate.ErrMNetOff):
+		state = warning
 	}
+	c.problem(state, r.Wwwroot, cause, cause)
 }
 
 // addOwnSite judges what the local site has shown. One that could not be asked may
 // work all the same; its links are not proven.
 func (c *checkSummary) addOwnSite(r rotate.TenantReport) {
-	text := r.Wwwroot + ": local site " + ownSite(r.SelfCheck)
+	text := "local site " + ownSite(r.SelfCheck)
 	switch {
 	case r.Exit == rotate.ExitOwnSite, r.SelfCheck == rotate.SelfNoRC4, r.SelfCheck == rotate.SelfFailed:
-		c.problem(critical, text)
+		c.problem(critical, r.Wwwroot, text, text)
 	case r.SelfCheck != rotate.SelfProven:
-		c.problem(warning, text)
+		c.problem(warning, r.Wwwroot, text, text)
 	}
 }
 
@@ -129,7 +118,8 @@ func (c *checkSummary) addPeer(tenant string, p rotate.PeerReport) {
 	case rotate.Refused:
 		c.refused++
 	}
-	c.problem(warning, fmt.Sprintf("%s: peer %s %s: %s", tenant, p.Wwwroot, p.Outcome, reasonWords(p)))
+	c.problems = append(c.problems, problem{warning, tenant, p.Wwwroot, fmt.Sprintf("%s (%s)", p.Outcome, p.Reason),
+		fmt.Sprintf("peer %s %s: %s", p.Wwwroot, p.Outcome, reasonWords(p))})
 }
 
 // addLife judges what is left of a tenant's key.
@@ -137,16 +127,15 @@ func (c *checkSummary) addLife(r rotate.TenantReport, left time.Duration) {
 	if c.left == nil || left < *c.left {
 		c.left, c.first = &left, r.Wwwroot
 	}
-	text := fmt.Sprintf("%s: the key ends in %s", r.Wwwroot, days(left))
-	if left <= 0 {
-		text = r.Wwwroot + ": the key has ended"
-	}
+	detail := "the key expires in " + days(left)
 	switch {
 	case errors.Is(r.Err, rotate.ErrExpired): // which is said already
+	case left <= 0:
+		c.problem(critical, r.Wwwroot, rotate.ErrExpired.Error(), rotate.ErrExpired.Error())
 	case left < c.critical:
-		c.problem(critical, text)
+		c.problem(critical, r.Wwwroot, "the key expires in less than "+days(c.critical), detail)
 	case left < c.warning:
-		c.problem(warning, text)
+		c.problem(warning, r.Wwwroot, "the key expires in less than "+days(c.warning), detail)
 	}
 }
 
@@ -168,41 +157,6 @@ func (c *checkSummary) close(out *Printer) int {
 		c.fail(err)
 	}
 	return int(c.state())
-}
-
-// String is the whole answer: one line with performance data, then a line for
-// each problem where there are several, the worst first. Their order is not that in
-// which tenants were done: the first line must not change from check to check.
-func (c *checkSummary) String() string {
-	slices.SortFunc(c.problems, func(a, b problem) int {
-		return cmp.Or(cmp.Compare(b.state.rank(), a.state.rank()), strings.Compare(a.text, b.text))
-	})
-	var b strings.Builder
-	switch {
-	case len(c.problems) == 1:
-		b.WriteString(c.problems[0].String())
-	case len(c.problems) > 1:
-		worst := c.problems[0]
-		b.WriteString(worst.state.Line(fmt.Sprintf("%d problems; %s", len(c.problems), worst.text)))
-	case c.left == nil:
-		b.WriteString(okay.Line(fmt.Sprintf("%d tenants", c.tenants)))
-	case c.tenants == 1:
-		b.WriteString(okay.Line(fmt.Sprintf("%s: the key ends in %s, %d of %d peers proven", c.first, days(*c.left), c.proven, c.all)))
-	default:
-		b.WriteString(okay.Line(fmt.Sprintf("%d tenants: the first key ends in %s, %d of %d links proven", c.tenants, days(*c.left), c.proven, c.all)))
-	}
-	b.WriteString(" |")
-	if c.left != nil {
-		// Cut off, as in the text: 4.996 days are not 5.00.
-		fmt.Fprintf(&b, " days_left=%.2f;%.2f:;%.2f:", math.Floor(100*inDays(*c.left))/100, inDays(c.warning), inDays(c.critical))
-	}
-	fmt.Fprintf(&b, " peers_pending=%d;0;;0 peers_refused=%d;0;;0\n", c.pending, c.refused)
-	if len(c.problems) > 1 {
-		for _, p := range c.problems {
-			b.WriteString(p.String() + "\n")
-		}
-	}
-	return b.String()
 }
 
 func inDays(d time.Duration) float64 { return d.Hours() / 24 }

@@ -2,9 +2,11 @@ package output
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"renew_mnetkeys/rotate"
 )
@@ -35,8 +37,9 @@ func TestACheckIsNotOKWhereSomethingIsNotProven(t *testing.T) {
 		"a word of the future for it":         {rotate.TenantReport{SelfCheck: "puzzled"}, warning, "local site puzzled"},
 		"an exit code that nothing says why":  {rotate.TenantReport{SelfCheck: rotate.SelfProven, Exit: 3}, warning, "not everything is proven"},
 		"the database is down":                {rotate.TenantReport{SelfCheck: rotate.SelfSkipped, Exit: 1, Err: errors.New("down"), Error: "down"}, Unknown, "down"},
-		"nobody knows whose turn it was":      {rotate.TenantReport{Exit: 1, Err: errors.New("no register"), Error: "no register"}, Unknown, "UNKNOWN: no register"},
-		"the database of a tenant that fails": {rotate.TenantReport{Wwwroot: "https://t.example", Exit: 1, Err: errors.New("x"), Error: "https://t.example: x"}, Unknown, "UNKNOWN: https://t.example: x"},
+		"MNet is off":                         {rotate.TenantReport{SelfCheck: rotate.SelfSkipped, Exit: 1, Err: rotate.ErrMNetForcedOff, Error: rotate.ErrMNetForcedOff.Error()}, warning, "MNet is switched off on this site by"},
+		"nobody knows whose turn it was":      {rotate.TenantReport{Exit: 1, Err: errors.New("no register"), Error: "no register"}, Unknown, "UNKNOWN - no register"},
+		"the database of a tenant that fails": {rotate.TenantReport{Wwwroot: "https://t.example", Exit: 1, Err: errors.New("x"), Error: "https://t.example: x"}, Unknown, "UNKNOWN - https://t.example: x"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sum := &checkSummary{now: time.Now()}
@@ -44,7 +47,7 @@ func TestACheckIsNotOKWhereSomethingIsNotProven(t *testing.T) {
 				c.r.Wwwroot = "https://t.example"
 			}
 			sum.add(c.r)
-			if sum.state() != c.want || !strings.HasPrefix(sum.String(), c.want.String()+": ") || !strings.Contains(sum.String(), c.says) {
+			if sum.state() != c.want || !strings.HasPrefix(sum.String(), "MNET "+c.want.String()+" - ") || !strings.Contains(sum.String(), c.says) {
 				t.Errorf("%s", sum)
 			}
 		})
@@ -55,16 +58,17 @@ func TestACheckIsNotOKWhereSomethingIsNotProven(t *testing.T) {
 func TestTheFirstLineOfACheckIsTheSameWhateverComesFirst(t *testing.T) {
 	add := map[string]func(*checkSummary){
 		"unknown": func(c *checkSummary) {
-			c.add(rotate.TenantReport{Wwwroot: "https://b.example", Err: rotate.ErrMNetOff, Error: "off | x\ny"})
+			c.add(rotate.TenantReport{Wwwroot: "https://b.example", Err: errors.New("x"), Error: "down | x\ny"})
 		},
-		"warning": func(c *checkSummary) { c.problem(warning, "https://c.example: late") },
+		"warning": func(c *checkSummary) { c.problem(warning, "https://c.example", "late", "late") },
 		"critical": func(c *checkSummary) {
 			c.add(rotate.TenantReport{Wwwroot: "https://a.example", Err: rotate.ErrExpired, Error: "over"})
 		},
-		"other": func(c *checkSummary) { c.problem(critical, "https://d.example: later") },
+		"other": func(c *checkSummary) { c.problem(critical, "https://d.example", "later", "later") },
 	}
-	const want = "CRITICAL: 4 problems; https://a.example: over | peers_pending=0;0;;0 peers_refused=0;0;;0\n" +
-		"CRITICAL: https://a.example: over\nCRITICAL: https://d.example: later\nUNKNOWN: https://b.example: off ¦ x y\nWARNING: https://c.example: late\n"
+	const want = "MNET CRITICAL - https://d.example: later; https://a.example: over; https://b.example: down ¦ x y; https://c.example: late" +
+		" | peers_pending=0;0;;0 peers_refused=0;0;;0\n" +
+		"[CRITICAL] https://d.example: later\n[CRITICAL] https://a.example: over\n[UNKNOWN] https://b.example: down ¦ x y\n[WARNING] https://c.example: late\n"
 	for _, order := range [][]string{{"unknown", "warning", "critical", "other"}, {"other", "critical", "warning", "unknown"}, {"warning", "other", "unknown", "critical"}} {
 		c := &checkSummary{}
 		for _, name := range order {
@@ -73,5 +77,86 @@ func TestTheFirstLineOfACheckIsTheSameWhateverComesFirst(t *testing.T) {
 		if got := c.String(); got != want || c.state() != critical {
 			t.Errorf("%q: %v\n%s", order, c.state(), got)
 		}
+	}
+}
+
+// linked is a tenant whose links to peers are all refused or pending for one reason.
+func linked(tenant string, o rotate.PeerOutcome, reason rotate.Reason, peers ...string) rotate.TenantReport {
+	r := rotate.TenantReport{Wwwroot: tenant, SelfCheck: rotate.SelfProven, Exit: rotate.ExitPeers}
+	for _, p := range peers {
+		r.Peers = append(r.Peers, rotate.PeerReport{Wwwroot: p, Outcome: o, Reason: reason, Detail: "of " + p})
+	}
+	return r
+}
+
+func TestACheckGroupsItsProblemsByCause(t *testing.T) {
+	const a, b, d, p, q = "https://a.example", "https://b.example", "https://d.example", "https://p.example", "https://q.example"
+	now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	expires := func(wwwroot string, in time.Duration) rotate.TenantReport {
+		return rotate.TenantReport{Wwwroot: wwwroot, SelfCheck: rotate.SelfProven, Certificate: &rotate.KeyReport{NotAfter: now.Add(in)}}
+	}
+	off := func(wwwroot string) rotate.TenantReport {
+		return rotate.TenantReport{Wwwroot: wwwroot, Exit: 1, Err: rotate.ErrMNetOff, Error: wwwroot + ": " + rotate.ErrMNetOff.Error()}
+	}
+	for name, c := range map[string]struct {
+		reports []rotate.TenantReport
+		want    string // the first line without its performance data
+	}{
+		"one link": {[]rotate.TenantReport{linked(a, rotate.Pending, "connect", p)},
+			"MNET WARNING - https://a.example: peer https://p.example pending: connect: of https://p.example"},
+		"links of one tenant": {[]rotate.TenantReport{linked(a, rotate.Refused, "no_rc4", p, q)},
+			"MNET WARNING - 2 links refused (no_rc4) from https://a.example to https://p.example and https://q.example"},
+		"a peer that is dead for all": {[]rotate.TenantReport{linked(d, rotate.Pending, "dns", p), linked(b, rotate.Pending, "dns", p), linked(a, rotate.Pending, "dns", p)},
+			"MNET WARNING - 3 links pending (dns) from https://a.example, https://b.example and 1 more to https://p.example"},
+		"two causes, the more frequent first": {[]rotate.TenantReport{linked(a, rotate.Pending, "dns", p), linked(b, rotate.Refused, "no_rc4", p, q)},
+			"MNET WARNING - 2 links refused (no_rc4) from https://b.example to https://p.example and https://q.example; https://a.example: peer https://p.example pending: dns: of https://p.example"},
+		"keys that expire at several times": {[]rotate.TenantReport{expires(a, 99*time.Hour), expires(b, 73*time.Hour)},
+			"MNET WARNING - https://a.example and https://b.example: the key expires in less than 7 days"},
+		"one key": {[]rotate.TenantReport{expires(a, 99*time.Hour)}, "MNET WARNING - https://a.example: the key expires in 4 days"},
+		"MNet is off at several tenants": {[]rotate.TenantReport{off(a), off(b), off(d)},
+			"MNET WARNING - https://a.example, https://b.example and 1 more: MNet is switched off on this site"},
+		"all is well": {[]rotate.TenantReport{expires(a, 240*time.Hour)}, "MNET OK - https://a.example: the key expires in 10 days, 0 of 0 peers proven"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sum := &checkSummary{now: now, warning: 7 * 24 * time.Hour, critical: 48 * time.Hour}
+			for _, r := range c.reports {
+				sum.add(r)
+			}
+			line, details, _ := strings.Cut(sum.String(), "\n")
+			if got, _, _ := strings.Cut(line, " |"); got != c.want {
+				t.Errorf("%s\nwant %s", got, c.want)
+			}
+			if n := strings.Count(details, "\n"); n != len(sum.problems) && !(n == 0 && len(sum.problems) < 2) {
+				t.Errorf("%d lines for %d problems:\n%s", n, len(sum.problems), details)
+			}
+		})
+	}
+}
+
+// Monitoring systems cut what is longer, and with it the performance data. The line is
+// that of an array of 300 tenants of which nothing works.
+func TestACheckFitsWhatMonitoringSystemsRead(t *testing.T) {
+	for name, letter := range map[string]string{"in ASCII": "x", "in letters of four bytes": "😀", "in bars": "|"} {
+		t.Run(name, func(t *testing.T) {
+			sum := &checkSummary{}
+			for i := range 300 {
+				r := linked(fmt.Sprintf("https://%s%d.example", strings.Repeat(letter, 200), i), rotate.Refused, rotate.Reason(fmt.Sprintf("fault_%d", i%50)), "https://p.example", "https://q.example")
+				r.Err, r.Error = errors.New("x"), strings.Repeat(letter, 5000)+fmt.Sprint(i%7)
+				sum.add(r)
+			}
+			text := sum.String()
+			line, _, _ := strings.Cut(text, "\n")
+			if len(line) > 1024 || len(text) > 4096 || !utf8.ValidString(text) {
+				t.Errorf("%d bytes, the first line %d:\n%s", len(text), len(line), text)
+			}
+			if !strings.HasSuffix(line, " | peers_pending=0;0;;0 peers_refused=600;0;;0") || strings.Count(line, "|") != 1 || !strings.Contains(line, " more causes |") {
+				t.Errorf("the first line: %s", line)
+			}
+			lines, left := strings.Split(strings.TrimSuffix(text, "\n"), "\n"), 0
+			shown := len(lines) - 2 // without the first line and the last
+			if _, err := fmt.Sscanf(lines[len(lines)-1], "and %d more", &left); err != nil || shown < 2 || shown+left != len(sum.problems) {
+				t.Errorf("%d lines of %d problems, then: %s", shown, len(sum.problems), lines[len(lines)-1])
+			}
+		})
 	}
 }

@@ -45,9 +45,9 @@ func TestACheckWhoseRecordFailsIsUnknown(t *testing.T) {
 		code int
 		says string
 	}{
-		"that was OK":      {20 * 24 * time.Hour, 3, "UNKNOWN: no space left on device |"},
-		"that was WARNING": {5 * 24 * time.Hour, 3, "UNKNOWN: 2 problems; no space left on device |"},
-		"but not CRITICAL": {24 * time.Hour, 2, "CRITICAL: 2 problems; https://t.example: the key ends in 24 hours |"},
+		"that was OK":      {20 * 24 * time.Hour, 3, "MNET UNKNOWN - no space left on device |"},
+		"that was WARNING": {5 * 24 * time.Hour, 3, "MNET UNKNOWN - no space left on device; https://t.example: the key expires in 5 days |"},
+		"but not CRITICAL": {24 * time.Hour, 2, "MNET CRITICAL - https://t.example: the key expires in 24 hours; no space left on device |"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var told []int

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
@@ -31,13 +32,14 @@ type runner struct {
 func (r runner) workOnTenant(ctx context.Context) int {
 	report, err := r.onTenant(ctx)
 	if err != nil {
-		report = output.Failed(r.o.Host, exitFor(err), err)
+		report = output.Failed(cmp.Or(report.Wwwroot, r.o.Host), exitFor(err), err)
 	}
 	return r.out.Print(report, exitAfterSignal(ctx, report.Exit))
 }
 
 // onTenant puts the packages together for one tenant. Its error is one of the way to
-// the tenant; what happens to the tenant stands in the report.
+// the tenant, whose wwwroot alone is in the report then, once it is known; what happens
+// to the tenant stands in the report.
 func (r runner) onTenant(ctx context.Context) (rotate.TenantReport, error) {
 	none, o, out := rotate.TenantReport{}, r.o, r.out
 	key := rsa.GenerateKey
@@ -49,6 +51,7 @@ func (r runner) onTenant(ctx context.Context) (rotate.TenantReport, error) {
 		return none, err
 	}
 	out.Site = siteOf(master)
+	none.Wwwroot = tenant.Wwwroot
 	client, err := newClient(o, out.Log)
 	if err != nil {
 		return none, err

@@ -1,0 +1,170 @@
+package output
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"renew_mnetkeys/internal/printable"
+)
+
+// What a check prints at most, in bytes. All of it fits the 4 KiB that old monitoring
+// systems read, and the first line the 1 KiB that NRPE passed on before its version 3.
+const (
+	maxAnswer = 4096
+	maxLine   = 1000
+	maxCause  = 600
+	maxDetail = 300
+)
+
+// Line is the first line of a check without its performance data.
+func (s checkState) Line(text string) string {
+	return "MNET " + s.String() + " - " + checkText(text, maxCause)
+}
+
+// checkText is text for a line of a check, at most limit bytes of it. The bar begins the
+// performance data, so none may stand in the text.
+func checkText(text string, limit int) string {
+	const cut = "…"
+	text = strings.ReplaceAll(printable.Line(text, 0), "|", "¦")
+	if len(text) <= limit {
+		return text
+	}
+	return strings.ToValidUTF8(text[:limit-len(cut)], "") + cut
+}
+
+// withoutTenant is a text that may begin with the tenant that it is about.
+func withoutTenant(text, tenant string) string {
+	if rest, found := strings.CutPrefix(text, tenant+": "); found && tenant != "" {
+		return rest
+	}
+	return text
+}
+
+// of is a text with the tenant that it is about before it.
+func (p problem) of(text string) string {
+	if p.tenant == "" || strings.HasPrefix(text, p.tenant) {
+		return text
+	}
+	return p.tenant + ": " + text
+}
+
+// group are the problems with one state and cause.
+type group []problem
+
+// String is one problem as it is, and several by what they have in common.
+func (g group) String() string {
+	first := g[0]
+	if len(g) == 1 {
+		return checkText(first.of(first.detail), maxCause)
+	}
+	tenants := named(g, func(p problem) string { return p.tenant })
+	if first.peer == "" {
+		return checkText(tenants+": "+first.cause, maxCause)
+	}
+	return checkText(fmt.Sprintf("%d links %s from %s to %s", len(g), first.cause, tenants, named(g, func(p problem) string { return p.peer })), maxCause)
+}
+
+// named names two sites of a group, and counts the others.
+func named(g group, site func(problem) string) string {
+	var all []string
+	for _, p := range g {
+		all = append(all, site(p))
+	}
+	slices.Sort(all)
+	all = slices.Compact(all)
+	if len(all) < 3 {
+		return strings.Join(all, " and ")
+	}
+	return fmt.Sprintf("%s, %s and %d more", all[0], all[1], len(all)-2)
+}
+
+// groups are the problems by cause, the worst first, then the most frequent. Their order
+// is not that in which tenants were done: the first line must not change from check to
+// check.
+func (c *checkSummary) groups() []group {
+	slices.SortFunc(c.problems, func(a, b problem) int {
+		return cmp.Or(cmp.Compare(b.state.rank(), a.state.rank()), strings.Compare(a.cause, b.cause), strings.Compare(a.of(a.detail), b.of(b.detail)))
+	})
+	var all []group
+	for i, p := range c.problems {
+		if i == 0 || p.state != c.problems[i-1].state || p.cause != c.problems[i-1].cause {
+			all = append(all, nil)
+		}
+		all[len(all)-1] = append(all[len(all)-1], p)
+	}
+	slices.SortStableFunc(all, func(a, b group) int {
+		return cmp.Or(cmp.Compare(b[0].state.rank(), a[0].state.rank()), cmp.Compare(len(b), len(a)))
+	})
+	return all
+}
+
+// String is the whole answer: a line that has every cause, with performance data, and
+// then a line for each problem, if there are several. What does not fit is counted.
+func (c *checkSummary) String() string {
+	groups, data := c.groups(), c.performance()
+	if len(groups) == 0 {
+		return okay.Line(c.wellness()) + data
+	}
+	room := maxLine - len(data)
+	line := c.state().Line("")
+	for i, g := range groups {
+		text := g.String()
+		if i > 0 {
+			text = "; " + text
+		}
+		more := fmt.Sprintf("; %d more causes", len(groups)-i)
+		if i > 0 && len(line)+len(text)+len(more) > room {
+			line += more
+			break
+		}
+		line += text
+	}
+	return line + data + c.details(groups, maxAnswer-len(line)-len(data))
+}
+
+// details are the problems of groups, each on a line, in at most room bytes.
+func (c *checkSummary) details(groups []group, room int) string {
+	if len(c.problems) == 1 {
+		return "" // the first line has it
+	}
+	const more = "and %d more: renew_mnetkeys verify has them all\n"
+	room -= len(more) + 10 // for the number
+	var b strings.Builder
+	left := len(c.problems)
+	for _, g := range groups {
+		for _, p := range g {
+			line := fmt.Sprintf("[%s] %s\n", p.state, checkText(p.of(p.detail), maxDetail))
+			if b.Len()+len(line) > room {
+				fmt.Fprintf(&b, more, left)
+				return b.String()
+			}
+			b.WriteString(line)
+			left--
+		}
+	}
+	return b.String()
+}
+
+// wellness is what is said if there is no problem.
+func (c *checkSummary) wellness() string {
+	switch {
+	case c.left == nil:
+		return fmt.Sprintf("%d tenants", c.tenants)
+	case c.tenants == 1:
+		return fmt.Sprintf("%s: the key expires in %s, %d of %d peers proven", c.first, days(*c.left), c.proven, c.all)
+	}
+	return fmt.Sprintf("%d tenants: the first key expires in %s, %d of %d links proven", c.tenants, days(*c.left), c.proven, c.all)
+}
+
+// performance are the numbers behind the first line.
+func (c *checkSummary) performance() string {
+	life := ""
+	if c.left != nil {
+		// Cut off, as in the text: 4.996 days are not 5.00.
+		life = fmt.Sprintf(" days_left=%.2f;%.2f:;%.2f:", math.Floor(100*inDays(*c.left))/100, inDays(c.warning), inDays(c.critical))
+	}
+	return fmt.Sprintf(" |%s peers_pending=%d;0;;0 peers_refused=%d;0;;0\n", life, c.pending, c.refused)
+}

@@ -1,0 +1,213 @@
+package packaging_test
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"renew_mnetkeys/internal/cmdline"
+	"renew_mnetkeys/internal/testbed"
+)
+
+const (
+	sudoersFile   = "sudoers.d/renew_mnetkeys"
+	rulesFile     = "prometheus/renew_mnetkeys.rules.yml"
+	rulesTestFile = "prometheus/renew_mnetkeys.rules.test.yml"
+)
+
+// matched is what the one match of a pattern in a file has in brackets.
+func matched(t *testing.T, path, pattern string) string {
+	t.Helper()
+	found := regexp.MustCompile(pattern).FindAllStringSubmatch(file(t, path), -1)
+	if len(found) != 1 {
+		t.Fatalf("%s has %q %d times, not once", path, pattern, len(found))
+	}
+	return found[0][1]
+}
+
+// watching are the command lines of the files for monitoring systems.
+func watching(t *testing.T) map[string][]string {
+	t.Helper()
+	var icinga []string
+	if err := json.Unmarshal([]byte(matched(t, "icinga2/renew_mnetkeys.conf", `(?m)^  command = (\[.*\])$`)), &icinga); err != nil {
+		t.Fatal(err)
+	}
+	return map[string][]string{
+		"Icinga": icinga,
+		"NRPE":   strings.Fields(matched(t, "nrpe/renew_mnetkeys.cfg", `(?m)^command\[check_mnet\]=(.*)$`)),
+	}
+}
+
+// allowed is the command that the sudoers file allows, without its backslashes
+// (sudoers(5), "Other special characters and reserved words").
+func allowed(t *testing.T) []string {
+	t.Helper()
+	line := matched(t, sudoersFile, `(?m)^nagios ALL = \(www-data\) NOPASSWD: (.*)$`)
+	if unescaped := regexp.MustCompile(`[^\\][,:=]`).FindString(line); unescaped != "" {
+		t.Errorf("sudo takes %q for its own", unescaped)
+	}
+	return strings.Fields(strings.ReplaceAll(line, `\`, ""))
+}
+
+func TestMonitoringWatchesTheWholeArrayByTheCommandThatSudoAllows(t *testing.T) {
+	for name, words := range watching(t) {
+		t.Run(name, func(t *testing.T) {
+			sudo := []string{"/usr/bin/sudo", "-n", "-u", "www-data"}
+			if len(words) < 6 || !slices.Equal(words[:4], sudo) || words[4] != binary || words[5] != "check" {
+				t.Fatalf("%q", words)
+			}
+			if !slices.Equal(words[4:], allowed(t)) {
+				t.Errorf("sudo allows %q, and not %q", allowed(t), words[4:])
+			}
+			if err := checkCommand(options(t), append([]string{binary}, words[6:]...)); err != nil {
+				t.Error(err)
+			}
+			for _, option := range []string{"--all", "--withmaster", "--deadline=50s"} { // the last: NRPE and Icinga wait a minute
+				if !slices.Contains(words, option) {
+					t.Errorf("%q has no %s", words, option)
+				}
+			}
+		})
+	}
+	if asked := matched(t, "nagios/renew_mnetkeys.cfg", `check_nrpe .* -c (\w+)`); asked != "check_mnet" {
+		t.Errorf("Nagios asks NRPE for %s", asked)
+	}
+}
+
+func TestSudoTakesItsFile(t *testing.T) {
+	visudo := func(text string) error {
+		path := filepath.Join(t.TempDir(), "renew_mnetkeys")
+		if err := os.WriteFile(path, []byte(text), 0o440); err != nil {
+			t.Fatal(err)
+		}
+		said, err := exec.Command(testbed.Program(t, "visudo"), "-csf", path).CombinedOutput()
+		if err != nil {
+			t.Logf("%s", said)
+		}
+		return err
+	}
+	text := file(t, sudoersFile)
+	if err := visudo(text); err != nil {
+		t.Error(err)
+	}
+	if visudo(broken(t, text, "NOPASSWD:", "NOPASSWORD:")) == nil {
+		t.Error("a broken file is taken as well")
+	}
+	// sudo passes over names with a dot, and files that others may write.
+	if info, err := os.Stat(sudoersFile); err != nil || strings.Contains(info.Name(), ".") || info.Mode().Perm()&0o022 != 0 {
+		t.Errorf("%v, %v", info, err)
+	}
+}
+
+// promtool tests the rules, of which change alters one.
+func promtool(t *testing.T, change func(string) string) (said string, err error) {
+	t.Helper()
+	dir := t.TempDir()
+	for _, path := range []string{rulesFile, rulesTestFile} {
+		text := file(t, path)
+		if path == rulesFile {
+			text = change(text)
+		}
+		if err := os.WriteFile(filepath.Join(dir, filepath.Base(path)), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, words := range [][]string{{"check", "rules", filepath.Base(rulesFile)}, {"test", "rules", filepath.Base(rulesTestFile)}} {
+		cmd := exec.CommandContext(t.Context(), testbed.Program(t, "promtool"), words...)
+		cmd.Dir = dir
+		if output, err := cmd.CombinedOutput(); err != nil {
+			return string(output), err
+		}
+	}
+	return "", nil
+}
+
+func TestPrometheusAlertsWhenItShould(t *testing.T) {
+	if said, err := promtool(t, func(text string) string { return text }); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	for name, change := range map[string][2]string{
+		"on the exit code of any run":    {"max by (job, instance, file)", "min by (job, instance, file)"},
+		"on local sites that are proven": {"local_site_proven == 0", "local_site_proven == 1"},
+		"on metrics that have not gone":  {"unless\n", "and\n"},
+	} {
+		t.Run("and the test finds an alert "+name, func(t *testing.T) {
+			if _, err := promtool(t, func(text string) string { return broken(t, text, change[0], change[1]) }); err == nil {
+				t.Error("it does not")
+			}
+		})
+	}
+}
+
+func TestAlertsAreOnMetricsThatAreWritten(t *testing.T) {
+	written := file(t, "../internal/metrics/text.go")
+	names := regexp.MustCompile(`renew_mnetkeys_\w+`).FindAllString(file(t, rulesFile), -1)
+	if len(names) < 9 {
+		t.Fatalf("only %q", names)
+	}
+	for _, name := range names {
+		if !strings.Contains(written, `"`+name+`"`) {
+			t.Errorf("there is no metric %s", name)
+		}
+	}
+	tested := file(t, rulesTestFile)
+	for _, alert := range regexp.MustCompile(`- alert: (\w+)`).FindAllStringSubmatch(file(t, rulesFile), -1) {
+		if !regexp.MustCompile(`alertname: ` + alert[1] + `\n +exp_alerts:`).MatchString(tested) {
+			t.Errorf("no test has %s fire", alert[1])
+		}
+	}
+}
+
+// What all runs have in common is for /etc/renew_mnetkeys.conf, which an option on the
+// command line would beat.
+func TestTheJobsLeaveToTheFileOfOptionsWhatAdministratorsSet(t *testing.T) {
+	commands, err := readCron(file(t, cronFile))
+	if err != nil || len(commands) != 1 {
+		t.Fatal(commands, err)
+	}
+	for name, command := range map[string]string{"cron": commands[0], "systemd": unit(t, serviceFile).one(t, "Service.ExecStart")} {
+		for _, option := range []string{"--config", "--options", "--report", "--prometheus-file", "--host"} {
+			if strings.Contains(command, option) {
+				t.Errorf("%s gives %s: %s", name, option, command)
+			}
+		}
+	}
+}
+
+// writable are the directories that the unit may write.
+func writable(t *testing.T) (dirs []string) {
+	service := unit(t, serviceFile)
+	for path := range strings.FieldsSeq(service.one(t, "Service.ReadWritePaths")) {
+		optional, is := strings.CutPrefix(path, "-")
+		if !is {
+			t.Errorf("without a directory %s the unit does not start", path)
+		}
+		dirs = append(dirs, optional)
+	}
+	return append(dirs, "/var/lib/"+service.one(t, "Service.StateDirectory"))
+}
+
+func TestTheServiceMayWriteWhereTheDocumentsSay(t *testing.T) {
+	sample, err := cmdline.Generate([]string{"conf"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dirs, found := writable(t), map[string]int{}
+	pattern := regexp.MustCompile(`(report|prometheus-file) ?= ?(/[\w./-]+)`)
+	for name, text := range map[string]string{"the sample of options": sample, "operating.md": file(t, "../docs/operating.md"), "README.md": file(t, "README.md")} {
+		for _, option := range pattern.FindAllStringSubmatch(text, -1) {
+			found[name]++
+			if !slices.Contains(dirs, filepath.Dir(option[2])) {
+				t.Errorf("%s has --%s=%s, and the unit may write %q", name, option[1], option[2], dirs)
+			}
+		}
+	}
+	if found["the sample of options"] != 2 || found["operating.md"] < 2 {
+		t.Errorf("paths: %v", found)
+	}
+}
