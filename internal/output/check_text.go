@@ -130,7 +130,7 @@ func (c *checkSummary) details(groups []group, room int) string {
 	if len(c.problems) == 1 {
 		return "" // the first line has it
 	}
-	const more = "and %d more: renew_mnetkeys verify has them all\n"
+	const more = "and %d more, which the command verify shows\n"
 	room -= len(more) + 10 // for the number
 	var b strings.Builder
 	left := len(c.problems)

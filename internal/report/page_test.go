@@ -220,3 +220,21 @@ func TestAnArrayOf500IsSmallInMemoryAndOnDisk(t *testing.T) {
 		})
 	}
 }
+
+func TestCommandsOnThePageAreCompletedForTheirTenant(t *testing.T) {
+	complete := func(next, wwwroot string) string { return next + " of [" + wwwroot + "]" }
+	one := rotate.TenantReport{Wwwroot: "https://one.example", Outcome: rotate.Failed, Error: "it failed", Hint: "run: push", Exit: 1,
+		Peers: []rotate.PeerReport{{Wwwroot: "https://p.example", Outcome: rotate.Refused, Reason: rotate.ReasonInterrupted}}}
+	two := one
+	two.Wwwroot = "https://two.example"
+	of := func(reports ...rotate.TenantReport) string {
+		p := newPage()
+		for _, r := range reports {
+			p.Add(r)
+		}
+		return written(t, p, report.Run{Command: renew, ExitCode: 1, Complete: complete})
+	}
+	contains(t, of(one), "run: push of [https://one.example]", "run: renew_mnetkeys push of [https://one.example]")
+	two.Hint = "run: doctor"
+	contains(t, of(one, two), "run: push of [https://one.example]", "run: doctor of [https://two.example]", "run: renew_mnetkeys push of []")
+}

@@ -60,6 +60,20 @@ func (p *Page) single(t tenant, how mode) *single {
 	return s
 }
 
+// complete completes the commands of all that is advised.
+func (s *single) complete(run Run) {
+	next := []*string{&s.Hint, &s.SelfCheck.Next}
+	for i := range s.Peers {
+		next = append(next, &s.Peers[i].Next)
+	}
+	for i := range s.Findings {
+		next = append(next, &s.Findings[i].Next)
+	}
+	for _, text := range next {
+		*text = run.complete(*text, s.Wwwroot)
+	}
+}
+
 func certificateOf(k *rotate.KeyReport) certificate {
 	if k == nil {
 		return certificate{}

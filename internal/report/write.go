@@ -92,6 +92,7 @@ func (p *Page) view(run Run) view {
 	now := run.Started.Add(run.Took)
 	if len(tenants) == 1 {
 		v.Single = p.single(tenants[0], how)
+		v.Single.complete(run)
 		v.Timeline = p.timeline(tenants, shortener{}, now)
 		return v
 	}
@@ -100,6 +101,11 @@ func (p *Page) view(run Run) view {
 	v.Findings = p.findingGroups(tenants, v.Left)
 	v.LinkFailures = p.linkFailures(tenants, v.Left, how)
 	v.Notes = p.notes(tenants, v.Left)
+	for _, groups := range [][]group{v.TenantFailure, v.Findings, v.LinkFailures, v.Notes} {
+		for i := range groups {
+			groups[i].Next = run.complete(groups[i].Next, groups[i].tenant)
+		}
+	}
 	v.Matrix = p.matrix(tenants, v.Left, how)
 	v.Timeline = p.timeline(tenants, v.Left, now)
 	for _, t := range tenants {
