@@ -117,12 +117,15 @@ func (c *checkSummary) addOwnSite(r rotate.TenantReport) {
 }
 
 func (c *checkSummary) addPeer(tenant string, p rotate.PeerReport) {
+	if p.Outcome == rotate.Ignored {
+		return
+	}
 	c.all++
 	switch p.Outcome {
 	case rotate.Accepted, rotate.Healed:
 		c.proven++
 		return
-	case rotate.Skipped, rotate.Ignored:
+	case rotate.Skipped:
 		return
 	case rotate.Pending:
 		c.pending++
@@ -185,11 +188,11 @@ func (c *checkSummary) String() string {
 		worst := c.problems[0]
 		b.WriteString(worst.state.Line(fmt.Sprintf("%d problems; %s", len(c.problems), worst.text)))
 	case c.left == nil:
-		b.WriteString(okay.Line(fmt.Sprintf("%d tenants", c.tenants)))
+		b.WriteString(okay.Line(count(c.tenants, "tenant")))
 	case c.tenants == 1:
-		b.WriteString(okay.Line(fmt.Sprintf("%s: the key ends in %s, %d of %d peers proven", c.first, days(*c.left), c.proven, c.all)))
+		b.WriteString(okay.Line(fmt.Sprintf("%s: the key ends in %s, %s proven", c.first, days(*c.left), outOf(c.proven, c.all, "peer"))))
 	default:
-		b.WriteString(okay.Line(fmt.Sprintf("%d tenants: the first key ends in %s, %d of %d links proven", c.tenants, days(*c.left), c.proven, c.all)))
+		b.WriteString(okay.Line(fmt.Sprintf("%s: the first key ends in %s, %s proven", count(c.tenants, "tenant"), days(*c.left), outOf(c.proven, c.all, "link"))))
 	}
 	b.WriteString(" |")
 	if c.left != nil {
@@ -210,7 +213,7 @@ func inDays(d time.Duration) float64 { return d.Hours() / 24 }
 // days is a time span for people.
 func days(d time.Duration) string {
 	if d < 48*time.Hour {
-		return fmt.Sprintf("%d hours", int(d.Hours()))
+		return count(int(d.Hours()), "hour")
 	}
-	return fmt.Sprintf("%d days", int(inDays(d)))
+	return count(int(inDays(d)), "day")
 }
