@@ -73,7 +73,7 @@ func (c *Client) exchange(ctx context.Context, t target, method string, body []b
 		a, f = roundTrip(ctx, conn, newRequest(ctx, t, method, body))
 		return f
 	})
-	event := c.o.Log.Debug().Str("url", t.url.Redacted()).Str("method", method).Dur("took", c.o.Now().Sub(started))
+	event := c.o.Log.Debug().Str("url", t.url.Redacted()).Str("method", method).Stringer("took", c.o.Now().Sub(started).Round(100*time.Microsecond))
 	if f != nil {
 		event.Str("reason", string(f.Reason)).Str("detail", f.Detail).Msg("exchange failed")
 		return nil, f

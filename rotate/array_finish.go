@@ -59,7 +59,7 @@ func (a *Array) finish(ctx context.Context, t *renewing, s *Session, r *Renewal,
 		t.report.wentBack(lost)
 		err = fmt.Errorf("after the peers were told: %w", lost)
 	}
-	t.report.weighLinks(proven && lost == nil)
+	r.weighLinks(&t.report, proven && lost == nil)
 	if t.report.Exit == ExitOK {
 		t.report.exitByProof()
 	}

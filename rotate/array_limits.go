@@ -29,7 +29,7 @@ func (f *failureLimit) count(err error) {
 		return
 	}
 	if f.n++; f.limit > 0 && f.n >= f.limit && f.cause == nil {
-		f.cause = fmt.Errorf("%d tenants failed, which is as many as --max-failures or --fullstop allow", f.n)
+		f.cause = fmt.Errorf("--max-failures or --fullstop allow no more tenants that fail than %d", f.n)
 	}
 }
 

@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 )
@@ -20,16 +21,7 @@ func (m *linkResults) report(ctx context.Context, p Peer, tenant string) PeerRep
 // broken is what stands against a link, nil where nothing does. What a call of the
 // tenant would meet first comes first, so that verify says the same of one tenant.
 func (m *linkResults) broken(ctx context.Context, member, tenant string) *Failure {
-	theirs, ours := m.sides[m.member[member]], m.sides[m.member[tenant]]
-	switch {
-	case theirs.err != nil:
-		return databaseFailure(ctx, "its database: ", theirs.err)
-	case ours.err != nil:
-		return databaseFailure(ctx, "this site's database: ", ours.err)
-	case theirs.unproven != nil:
-		return theirs.unproven
-	}
-	if f := m.rowFailure(member, tenant); f != nil {
+	if f := cmp.Or(m.sideFailure(ctx, member, tenant), m.rowFailure(member, tenant)); f != nil {
 		return f
 	}
 	switch m.heldBy(tenant, member) {
@@ -44,6 +36,19 @@ func (m *linkResults) broken(ctx context.Context, member, tenant string) *Failur
 		return &Failure{Reason: ReasonNotStored, Detail: "the peer's certificate could not be stored in this site's database"}
 	}
 	return &Failure{Reason: ReasonUnknownToPeer, Detail: "this site has no row of the peer any more"}
+}
+
+// sideFailure is what stands against all links of a member or of a tenant, nil where
+// nothing does.
+func (m *linkResults) sideFailure(ctx context.Context, member, tenant string) *Failure {
+	theirs, ours := m.sides[m.member[member]], m.sides[m.member[tenant]]
+	switch {
+	case theirs.err != nil:
+		return databaseFailure(ctx, "its database: ", theirs.err)
+	case ours.err != nil:
+		return databaseFailure(ctx, "this site's database: ", ours.err)
+	}
+	return theirs.unproven
 }
 
 // rowFailure is what a member's row of a tenant is wrong in, nil where in nothing.

@@ -3,26 +3,41 @@ package rotate
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // Plan is the dry run of an array: what Run would do with each tenant, found out
-// without a lock, a write or a keyswap. Peers outside of the array are connected
-// to; members would be told by their databases.
+// without a lock, a write or a keyswap. Peers outside of the array are connected to.
+// Members would be told by their databases, which are read for that; those that are not
+// selected prove their own key, as in Run.
 func (a *Array) Plan(ctx context.Context) int {
 	tenants := a.start()
-	inside := a.byDatabase()
+	emit, code := a.emitter()
 	a.each("check", tenants, func(t *renewing) {
-		a.within(ctx, t, func(s *Session, r *Renewal) error { return a.planTenant(ctx, t, s, r, inside) })
+		a.within(ctx, t, func(_ *Session, r *Renewal) error { return a.planTenant(ctx, t, r) })
 	})
-	return a.finishAll(ctx, tenants, &linkResults{})
+	m := &linkResults{}
+	if !a.ByKeyswap {
+		m = a.planMembers(ctx, tenants)
+	}
+	a.each("plan", tenants, func(t *renewing) {
+		if t.report.Err == nil {
+			a.within(ctx, t, func(s *Session, r *Renewal) error { return a.planPeers(ctx, t, s, r, m) })
+		}
+		emit(t)
+	})
+	return code()
 }
 
-func (a *Array) planTenant(ctx context.Context, t *renewing, s *Session, r *Renewal, inside map[string]bool) error {
+func (a *Array) planTenant(ctx context.Context, t *renewing, r *Renewal) error {
 	tenant, err := r.Store.Read(ctx)
 	if err != nil {
 		return fmt.Errorf("read the tenant: %w", err)
 	}
 	t.report.describe(tenant)
+	if err := r.checkDue(tenant); err != nil {
+		return err
+	}
 	t.kept = a.keeps(tenant)
 	plan := r.Plan
 	switch {
@@ -42,29 +57,70 @@ func (a *Array) planTenant(ctx context.Context, t *renewing, s *Session, r *Rene
 		t.report.NotDue = !a.PushOnly
 		t.report.warn("its key would be kept and " + a.distributed())
 	}
+	t.current = tenant.identity() // of which a run may make another
+	return nil
+}
+
+// planMembers finds out how every member stands, and which rows the members have of the
+// tenants. A tenant that nothing stops is taken for proven.
+func (a *Array) planMembers(ctx context.Context, tenants []*renewing) *linkResults {
+	ready := map[int]bool{}
+	for _, t := range tenants {
+		ready[t.at] = t.report.Err == nil && t.report.SelfCheck != SelfNoRC4 && a.Template.SelfCheck != SelfCheckOff
+	}
+	m := a.meet(tenants, func(to, _ *renewing) side {
+		if ready[to.at] {
+			return side{}
+		}
+		return a.ask(ctx, to, true)
+	})
+	a.visit(ctx, "look", tenants, m, func(s *Session, keys, _ []HostKey) ([]StoreResult, error) {
+		return s.PeerRows.HeldKeys(ctx, keys)
+	})
+	return m
+}
+
+// planPeers says of each peer of a tenant whether it can be reached.
+func (a *Array) planPeers(ctx context.Context, t *renewing, s *Session, r *Renewal, m *linkResults) error {
 	list, err := s.PeerRows.PeerList(ctx)
 	if err != nil {
 		t.report.Outcome, t.report.Exit = Failed, ExitNotRenewed
 		return fmt.Errorf("read the peers: %w", err)
 	}
-	var outside []Peer
+	inside := a.byDatabase()
 	for _, p := range list {
 		if inside[p.Wwwroot] {
-			t.report.Peers = append(t.report.Peers, PeerReport{Wwwroot: p.Wwwroot, Application: p.Application, Outcome: Skipped,
-				Detail: "would be told by its database"})
-		} else {
-			outside = append(outside, p)
+			t.report.Peers = append(t.report.Peers, m.planned(ctx, p, t.member.Wwwroot))
 		}
 	}
-	t.report.Peers = append(t.report.Peers, r.tryPeers(ctx, outside, a.planWords(t))...)
+	outside := slices.DeleteFunc(list, func(p Peer) bool { return inside[p.Wwwroot] })
+	t.report.Peers = append(t.report.Peers, r.tryPeers(ctx, outside, wouldBeSent(a.planWords(t)))...)
+	r.ignore(&t.report)
 	t.report.exitByPlan(r.SelfCheck)
 	return nil
+}
+
+// planned is what a run would meet at a member. Certificates that are not the current
+// ones would be replaced.
+func (m *linkResults) planned(ctx context.Context, p Peer, tenant string) PeerReport {
+	report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application, Outcome: Skipped, Detail: "would get the certificate by its database"}
+	if len(m.sides) == 0 { // no tenant has a readable key to look for
+		return report
+	}
+	f := m.sideFailure(ctx, p.Wwwroot, tenant)
+	if held := m.heldBy(p.Wwwroot, tenant); f == nil && (held == NoRow || held == RowDeleted) {
+		f = m.rowFailure(p.Wwwroot, tenant)
+	}
+	if f != nil {
+		report.fail(f)
+	}
+	return report
 }
 
 // distributed says what becomes of a key that is kept.
 func (a *Array) distributed() string {
 	if a.onlyLooks() {
-		return "told to peers that are not proven"
+		return "sent to peers that are not proven"
 	}
 	return "distributed"
 }
@@ -73,9 +129,9 @@ func (a *Array) distributed() string {
 func (a *Array) planWords(t *renewing) string {
 	switch {
 	case a.RollBack:
-		return "the former certificate"
+		return "former"
 	case t.kept:
-		return "the stored certificate"
+		return "stored"
 	}
-	return "the new certificate"
+	return "new"
 }

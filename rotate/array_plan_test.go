@@ -20,7 +20,7 @@ func TestADryRunOfAnArraySaysWhatBecomesOfEachTenant(t *testing.T) {
 		{name: "to be renewed", o: ArrayOptions{Fresh: time.Hour}},
 		{name: "fresh", o: ArrayOptions{Fresh: 100 * 24 * time.Hour}, warns: "its key would be kept and distributed"},
 		{name: "only to be distributed", o: ArrayOptions{PushOnly: true}, warns: "its key would be kept and distributed"},
-		{name: "not due", due: DuePolicy{OnlyIfDue: true, Before: 25 * time.Hour}, warns: "its key would be kept and told to peers that are not proven"},
+		{name: "not due", due: DuePolicy{OnlyIfDue: true, Before: 25 * time.Hour}, warns: "its key would be kept and sent to peers that are not proven"},
 		{name: "expired, and only to be distributed", o: ArrayOptions{PushOnly: true},
 			spoil: func(s *fleetSite) { s.tenant.Own.Expires = clock.Unix() }, err: ErrExpired},
 		{name: "incoherent, and only to be distributed", o: ArrayOptions{PushOnly: true},

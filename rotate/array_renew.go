@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
+	"time"
 
 	"renew_mnetkeys/envelope"
 )
@@ -13,9 +15,12 @@ func (a *Array) preflightAll(ctx context.Context, tenants []*renewing) {
 	// The wait for locks is one for the whole run: where another run holds
 	// many, it is not paid for each.
 	until := a.Template.Now().Add(a.Template.LockWait)
+	var once sync.Once
+	waiting := func(upTo time.Duration) { once.Do(func() { a.Template.waiting(upTo) }) }
 	a.each("check", tenants, func(t *renewing) {
-		release, err := t.member.Lock(ctx, max(until.Sub(a.Template.Now()), 0))
+		release, err := lockOrWait(ctx, t.member.Lock, until.Sub(a.Template.Now()), waiting)
 		if err != nil {
+			err = stoppedOr(ctx, err)
 			t.report.Err, t.report.Error = err, err.Error()
 			t.report.Exit = exitFor(err, t.report.Exit)
 			return
@@ -31,6 +36,9 @@ func (a *Array) preflight(ctx context.Context, t *renewing, r *Renewal) error {
 		return fmt.Errorf("read the tenant: %w", err)
 	}
 	t.report.describe(tenant)
+	if err := r.checkDue(tenant); err != nil {
+		return err
+	}
 	t.fresh = a.fresh(tenant)
 	if t.kept = a.keeps(tenant); t.kept {
 		return a.keep(ctx, t, r, tenant)
@@ -42,7 +50,10 @@ func (a *Array) preflight(ctx context.Context, t *renewing, r *Renewal) error {
 	} else if t.starts = a.starts(tenant); t.starts {
 		return r.mayStart(ctx, tenant)
 	}
-	return a.ready(ctx, t, r, tenant)
+	if err := a.ready(ctx, t, r, tenant); err != nil {
+		return stoppedOr(ctx, err)
+	}
+	return nil
 }
 
 // ready finds what must stop the renewal of a tenant whose MNet is on.

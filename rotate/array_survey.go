@@ -159,7 +159,7 @@ func (a *Array) surveyPeers(ctx context.Context, t *renewing, s *Session, r *Ren
 		t.report.Peers[i] = report
 	}
 	if what.calls() {
-		t.report.weighLinks(t.report.SelfCheck == SelfProven)
+		r.weighLinks(&t.report, t.report.SelfCheck == SelfProven)
 		t.report.exitByProof()
 	}
 	return nil

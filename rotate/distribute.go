@@ -149,10 +149,10 @@ func (r *Renewal) distribute(ctx context.Context, t *Tenant, next Identity, push
 	now, err := r.recheckUntilStill(last, t.with(&next), next, report, func() { report.Peers = merge(r.pushToPeers(ctx, next, peers), unbound) })
 	if err != nil {
 		report.wentBack(err)
-		report.weighLinks(false)
+		r.weighLinks(report, false)
 		return fmt.Errorf("after the peers were told: %w", err)
 	}
-	report.weighLinks(proven)
+	r.weighLinks(report, proven)
 	report.exitByProof()
 	if len(unbound) > 0 {
 		report.Exit = max(report.Exit, ExitPeers)

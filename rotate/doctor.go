@@ -84,8 +84,9 @@ func (d *diagnosis) run(ctx context.Context, report *TenantReport) error {
 		report.skipPeers(t, "not called: "+silent)
 	} else {
 		report.Peers = d.callPeers(ctx, *t.identity())
-		report.weighLinks(report.SelfCheck == SelfProven)
+		d.weighLinks(report, report.SelfCheck == SelfProven)
 	}
+	d.ignore(report.Peers)
 	d.localHistory(report.Peers)
 	d.localAddress(ctx, report.Peers)
 	return nil

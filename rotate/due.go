@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"renew_mnetkeys/envelope"
@@ -15,9 +16,39 @@ type DuePolicy struct {
 	Before time.Duration
 }
 
-// atLeastBefore keeps us ahead of Moodle's own renewal at expiry, however short a
-// time was asked for: jobs run once a day.
-const atLeastBefore = 36 * time.Hour
+// RenewBeforeError says that a key would be due as long as it lives.
+type RenewBeforeError struct {
+	Before time.Duration
+	Days   int // the life of a new certificate
+}
+
+func (e *RenewBeforeError) Error() string {
+	return fmt.Sprintf("--renew-before (%s) is not shorter than the life of a new key (%s): every run would renew the key", inWords(e.Before), inWords(lifeOf(e.Days)))
+}
+
+// Hint is what to do about it.
+func (e *RenewBeforeError) Hint() string {
+	return "give a shorter --renew-before, leave it out, or give new keys a longer life with --days"
+}
+
+func lifeOf(days int) time.Duration { return time.Duration(days) * 24 * time.Hour }
+
+// inWords is a time span as options are written.
+func inWords(d time.Duration) string {
+	if d >= 48*time.Hour && d%(24*time.Hour) == 0 {
+		return fmt.Sprintf("%dd", d/(24*time.Hour))
+	}
+	return d.String()
+}
+
+// checkDue refuses what cannot be honoured: a time before expiry that is not shorter
+// than the life of the key that a renewal would make.
+func (r *Renewal) checkDue(t *Tenant) error {
+	if days := r.days(t); r.Due.OnlyIfDue && r.Due.Before >= lifeOf(days) {
+		return &RenewBeforeError{r.Due.Before, days}
+	}
+	return nil
+}
 
 // due tells whether the tenant's key is to be renewed now. A pair that cannot be
 // read, or that is not the one of the own row, is due: renewing is the cure.
@@ -32,17 +63,15 @@ func (p DuePolicy) due(t *Tenant, now time.Time) bool {
 	return !now.Before(p.renewAt(t, c))
 }
 
-// renewAt is when the key becomes due. No key is due in the first third of its
-// life, whatever was asked for: it would be renewed at every run, and the history
-// be emptied of what peers hold.
+// renewAt is when the key becomes due: as long before its expiry as was asked for. By
+// itself no key is due in the first third of its life, whatever VMoodle's gap.
 func (p DuePolicy) renewAt(t *Tenant, c *envelope.Certificate) time.Time {
 	third := c.NotAfter.Sub(c.NotBefore) / 3
 	before := p.Before
 	if before == 0 {
-		before = max(third, t.AutoRenewGap)
+		before = min(max(third, t.AutoRenewGap), 2*third)
 	}
-	before = min(before, 2*third)
-	return t.ends(c).Add(-max(before, min(atLeastBefore, third)))
+	return t.ends(c).Add(-before)
 }
 
 // ends is when Moodle takes the key for expired and renews it by itself: by what

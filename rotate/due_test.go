@@ -19,8 +19,8 @@ func TestWhenAKeyIsDue(t *testing.T) {
 	}{
 		{name: "a third of its life before its end", want: ends.Add(-third)},
 		{name: "as long before as was asked", before: 3 * day, want: ends.Add(-3 * day)},
-		{name: "a day and a half before at least: jobs run once a day", before: time.Hour, want: ends.Add(-day * 3 / 2)},
-		{name: "not in the first third of its life, whatever was asked", before: 30 * day, want: ends.Add(-2 * third)},
+		{name: "as short before as was asked", before: time.Hour, want: ends.Add(-time.Hour)},
+		{name: "in the first third of its life, as was asked", before: 27 * day, want: ends.Add(-27 * day)},
 		{name: "not in the first third of its life, whatever VMoodle's gap", gap: 40 * day, want: ends.Add(-2 * third)},
 		{name: "VMoodle's gap before, where that is longer than a third", gap: 13 * day, want: ends.Add(-13 * day)},
 		{name: "a third before, where VMoodle's gap is shorter", gap: 3 * day, want: ends.Add(-third)},
@@ -52,9 +52,56 @@ func TestAKeyOfAShortLifeIsNotAlwaysDue(t *testing.T) {
 	pair := testPair(t, ownURL, clock)
 	short := *pair.Certificate
 	short.NotAfter = short.NotBefore.Add(36 * time.Hour)
-	tenant := &Tenant{Own: &Peer{Expires: short.NotAfter.Unix()}}
-	if at := (DuePolicy{Before: time.Hour}).renewAt(tenant, &short); !at.Equal(short.NotAfter.Add(-12 * time.Hour)) {
+	tenant := &Tenant{AutoRenewGap: 72 * time.Hour, Own: &Peer{Expires: short.NotAfter.Unix()}}
+	if at := (DuePolicy{}).renewAt(tenant, &short); !at.Equal(short.NotAfter.Add(-24 * time.Hour)) {
 		t.Errorf("a key of 36 hours is due at %s", at)
+	}
+}
+
+// A key that is due as long as it lives would be renewed at every run: that is refused
+// with the reason, for what a new key would live, whatever is left of the stored one.
+func TestATimeBeforeExpiryThatIsLongerThanTheLifeIsRefused(t *testing.T) {
+	const day = 24 * time.Hour
+	for _, c := range []struct {
+		name   string
+		days   int // --days
+		before time.Duration
+		want   string
+	}{
+		{"shorter than the site's life", 0, 28*day - time.Second, ""},
+		{"as long as the site's life", 0, 28 * day, "--renew-before (28d) is not shorter than the life of a new key (28d): every run would renew the key"},
+		{"shorter than --days", 60, 59 * day, ""},
+		{"longer than --days", 7, 7*day + time.Hour, "--renew-before (169h0m0s) is not shorter than the life of a new key (7d): every run would renew the key"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := Options{Days: c.days, Due: DuePolicy{OnlyIfDue: true, Before: c.before}}
+			w, f := newWorld(t), newFleet(t, 2)
+			w.addPeer(peerA, fakePeer{})
+			stored := w.tenant.Pair
+			planned := w.renewal(o).Plan(t.Context())
+			array := f.array(ArrayOptions{})
+			array.Template.Days, array.Template.Due = o.Days, o.Due
+			reports := map[string]TenantReport{"the dry run": planned, "the run": w.renewal(o).Run(t.Context())}
+			codes := []int{array.Plan(t.Context())}
+			reports["the array's dry run"] = f.reports[f.sites[0].tenant.Wwwroot]
+			codes = append(codes, array.Run(t.Context()))
+			reports["the array"] = f.reports[f.sites[0].tenant.Wwwroot]
+			exit := ExitOK
+			if c.want != "" {
+				exit = ExitUsage
+			}
+			for what, r := range reports {
+				if r.Error != c.want || r.Exit != exit || HintOf(r.Err) == "" && exit != ExitOK {
+					t.Errorf("%s: exit %d, %q", what, r.Exit, r.Error)
+				}
+			}
+			if codes[0] != exit || codes[1] != exit {
+				t.Errorf("exit codes %d", codes)
+			}
+			if exit != ExitOK && (w.tenant.Pair != stored || len(w.happened("push", "store")) > 0) {
+				t.Errorf("something was done: %q", w.events)
+			}
+		})
 	}
 }
 

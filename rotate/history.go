@@ -129,14 +129,15 @@ func (t *Tenant) knows(c *envelope.Certificate) bool {
 }
 
 // trim shortens the history to what Moodle keeps, at the end of a run in which
-// every peer was proven with the key that is stored (or where they are given up),
+// every peer was proven with the key that is stored (or where they are given up, as
+// those are that --ignore-peer names),
 // in a transaction of its own: a run that dies before it has merely kept more. now is
 // the tenant as the last look found it, under that key; what has changed since is not
 // shortened. The cached history goes with it, or a later run would take it for keys
 // that only the cache has.
 func (r *Renewal) trim(ctx context.Context, now *Tenant, report *TenantReport) {
 	allProven := report.SelfCheck == SelfProven && report.Err == nil &&
-		!slices.ContainsFunc(report.Peers, func(p PeerReport) bool { return !p.Outcome.Proven() })
+		!slices.ContainsFunc(report.Peers, func(p PeerReport) bool { return !p.Outcome.Proven() && p.Outcome != Ignored })
 	abandoned := r.AbandonPending && (report.SelfCheck == SelfProven || report.SelfCheck == SelfNoRC4)
 	// Of a run that was interrupted nobody knows who would have been proven.
 	if !allProven && !abandoned || report.History <= 1 || ctx.Err() != nil {

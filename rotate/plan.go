@@ -15,6 +15,9 @@ import (
 // the site repair its row.
 func (r *Renewal) Plan(ctx context.Context) TenantReport {
 	return r.planned(ctx, func(t *Tenant, report *TenantReport) (string, error) {
+		if err := r.checkDue(t); err != nil {
+			return "", err
+		}
 		if !r.Due.due(t, r.Now()) {
 			report.NotDue = true
 			return "would be tested; if the test fails, the certificate is sent again", nil
@@ -59,6 +62,7 @@ func (r *Renewal) planned(ctx context.Context, check func(*Tenant, *TenantReport
 		}
 		report.Peers = r.tryPeers(ctx, r.planBinding(t, report), what)
 		report.Outcome = Kept
+		r.ignore(report)
 		report.exitByPlan(r.SelfCheck)
 		return nil
 	})

@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"cmp"
 	"context"
 	"crypto/rsa"
 	"errors"
@@ -34,6 +35,9 @@ type Options struct {
 	// AbandonPending renews even where that drops the last key that a peer which
 	// was not reached may still hold.
 	AbandonPending bool
+	// IgnorePeers are peers that do not count while they are not proven. They are tried
+	// like all others; no retired pair is kept for them.
+	IgnorePeers Globs
 	// Answers is how many answers prove a web server of the local site; 0 is five.
 	Answers int
 	// Nodes are the web servers of the local site, as Peer.Node names one; without
@@ -63,6 +67,7 @@ type Renewal struct {
 	Sleep       func(context.Context, time.Duration) error
 	Log         zerolog.Logger
 	Progress    func(done, total int) // called as peers are finished, from one goroutine at a time; may be nil
+	Waiting     func(time.Duration)   // called once if another run has the lock, before the wait of at most so long; may be nil
 
 	answered map[string]bool // addresses of the local site that have answered in this run
 }
@@ -90,10 +95,11 @@ func reported(ctx context.Context, do func(context.Context, *TenantReport) error
 func exitFor(err error, code int) int {
 	var other *OtherSiteError
 	var name *OtherNameError
+	var before *RenewBeforeError
 	switch {
 	case errors.Is(err, ErrLocked):
 		return ExitLocked
-	case errors.As(err, &other), errors.As(err, &name):
+	case errors.As(err, &other), errors.As(err, &name), errors.As(err, &before):
 		return ExitUsage
 	case errors.Is(err, ErrNotFollowed):
 		return ExitOwnSite
@@ -107,6 +113,9 @@ func (r *Renewal) run(ctx context.Context, report *TenantReport) error {
 		return err
 	}
 	defer release()
+	if err := r.checkDue(tenant); err != nil {
+		return err
+	}
 	if !r.Due.due(tenant, r.Now()) {
 		return r.checkUp(ctx, tenant, report)
 	}
@@ -131,7 +140,7 @@ func (r *Renewal) run(ctx context.Context, report *TenantReport) error {
 
 // locked takes the lock, and reads and describes the tenant under it.
 func (r *Renewal) locked(ctx context.Context, report *TenantReport) (release func(), t *Tenant, err error) {
-	release, err = r.Locker.Lock(ctx, r.LockWait)
+	release, err = lockOrWait(ctx, r.Locker.Lock, r.LockWait, r.waiting)
 	if err != nil {
 		return nil, nil, stoppedOr(ctx, err)
 	}
@@ -141,6 +150,22 @@ func (r *Renewal) locked(ctx context.Context, report *TenantReport) (release fun
 	}
 	report.describe(t)
 	return release, t, nil
+}
+
+// lockOrWait takes a lock. If another run has it, that is said before the wait begins.
+func lockOrWait(ctx context.Context, lock func(context.Context, time.Duration) (func(), error), wait time.Duration, waiting func(time.Duration)) (func(), error) {
+	release, err := lock(ctx, 0)
+	if !errors.Is(err, ErrLocked) || wait <= 0 {
+		return release, err
+	}
+	waiting(wait)
+	return lock(ctx, wait)
+}
+
+func (r *Renewal) waiting(upTo time.Duration) {
+	if r.Waiting != nil {
+		r.Waiting(upTo)
+	}
 }
 
 // stoppedOr names the signal or the deadline that ended the context, instead of
@@ -157,17 +182,16 @@ func (r *Renewal) nextIdentity(t *Tenant, g generated) (*Identity, error) {
 	if g.err != nil {
 		return nil, fmt.Errorf("generate the key: %w", g.err)
 	}
-	days := r.Days
-	if days == 0 {
-		days = t.LifetimeDays
-	}
 	subject := Subject{Wwwroot: t.Wwwroot, Site: t.Site, Email: t.NoReplyAddress}
-	pair, err := Certify(g.key, subject, r.Now(), days, r.Random)
+	pair, err := Certify(g.key, subject, r.Now(), r.days(t), r.Random)
 	if err != nil {
 		return nil, err
 	}
 	return &Identity{Wwwroot: t.Wwwroot, Key: pair, Retired: readable(t.historyAfterRetiring()), Drift: t.Drift}, nil
 }
+
+// days is the life of a new certificate: as asked for, or as the site says.
+func (r *Renewal) days(t *Tenant) int { return cmp.Or(r.Days, t.LifetimeDays) }
 
 type generated struct {
 	key *rsa.PrivateKey

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestARenewalGoesDatabaseCacheProofPushProofLook(t *testing.T) {
@@ -474,6 +475,43 @@ func TestRollingBackLosesNoPair(t *testing.T) {
 			}
 			if got := w.pairs(names); got != c.after {
 				t.Errorf("%s, want %s (%s: %v)", got, c.after, report.Outcome, report.Err)
+			}
+		})
+	}
+}
+
+// Who waits for another run hears it before, and once.
+func TestAWaitForTheLockIsSaidBeforeItBegins(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		locked error
+		wait   time.Duration
+		said   int
+	}{
+		{"the lock is free", nil, time.Minute, 0},
+		{"another run has it", ErrLocked, time.Minute, 1},
+		{"another run has it, and nobody waits", ErrLocked, 0, 0},
+		{"the database is down", errLost, time.Minute, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w, f, said := newWorld(t), newFleet(t, 3), 0
+			w.lockErr = c.locked
+			r := w.renewal(Options{LockWait: c.wait})
+			r.Waiting = func(upTo time.Duration) {
+				if said++; upTo != c.wait || len(w.happened("lock")) != 1 {
+					t.Errorf("up to %s, after %q", upTo, w.events)
+				}
+			}
+			if report := r.Run(t.Context()); !errors.Is(report.Err, c.locked) || said != c.said {
+				t.Errorf("said %d times: %v", said, report.Err)
+			}
+			for _, s := range f.sites {
+				s.lockErr = c.locked
+			}
+			a, said := f.array(ArrayOptions{}), 0
+			a.Template.LockWait, a.Template.Waiting = c.wait, func(time.Duration) { said++ }
+			if a.Run(t.Context()); said != c.said {
+				t.Errorf("an array says it %d times", said)
 			}
 		})
 	}

@@ -51,7 +51,7 @@ const (
 	Pending  PeerOutcome = "pending"  // not reached
 	Refused  PeerOutcome = "refused"  // answered, and does not use the new key
 	Skipped  PeerOutcome = "skipped"
-	Ignored  PeerOutcome = "ignored" // not proven, and the operator does not want to know
+	Ignored  PeerOutcome = "ignored" // not proven, and matches IgnorePeers: it does not count
 )
 
 // Proven reports whether a sealed call showed that the peer holds the new key.
@@ -142,17 +142,15 @@ func (r *TenantReport) Unproven() int {
 }
 
 // weighLinks takes back what calls to peers have proven, unless the local site was
-// proven too: a link has two sides.
-func (r *TenantReport) weighLinks(localProven bool) {
-	if localProven {
-		return
-	}
-	for i := range r.Peers {
-		if p := &r.Peers[i]; p.Outcome.Proven() {
-			why := cmp.Or(localSiteWords[r.SelfCheck], "the key of the local site was changed meanwhile")
+// proven too: a link has two sides. It ends with what does not count.
+func (r *Renewal) weighLinks(report *TenantReport, localProven bool) {
+	for i := range report.Peers {
+		if p := &report.Peers[i]; p.Outcome.Proven() && !localProven {
+			why := cmp.Or(localSiteWords[report.SelfCheck], "the key of the local site was changed meanwhile")
 			p.fail(&Failure{Reason: ReasonOwnSite, Detail: join("the peer is in order, but "+why, p.Detail), Pending: true})
 		}
 	}
+	r.ignore(report)
 }
 
 // localSiteWords say what was not seen of the local site.

@@ -10,16 +10,22 @@ import (
 
 // Selection is which tenants of an array a run renews.
 type Selection struct {
-	Match, Exclude []string // globs over the whole wwwroot; no Match matches all
-	Shard, Shards  int      // this machine's part, from 0, of so many; Shards 0 is one machine
+	Match, Exclude Globs // no Match matches all
+	Shard, Shards  int   // this machine's part, from 0, of so many; Shards 0 is one machine
 }
 
 // Includes tells whether a tenant is selected.
 func (s Selection) Includes(wwwroot string) bool {
-	like := func(glob string) bool { return globMatches(glob, wwwroot) }
-	return (len(s.Match) == 0 || slices.ContainsFunc(s.Match, like)) &&
-		!slices.ContainsFunc(s.Exclude, like) &&
+	return (len(s.Match) == 0 || s.Match.Match(wwwroot)) && !s.Exclude.Match(wwwroot) &&
 		(s.Shards < 2 || shardOf(wwwroot, s.Shards) == s.Shard)
+}
+
+// Globs are patterns of whole wwwroots: * is any characters, slashes too, and ? is one.
+type Globs []string
+
+// Match tells whether one of the globs matches.
+func (g Globs) Match(wwwroot string) bool {
+	return slices.ContainsFunc(g, func(glob string) bool { return globMatches(glob, wwwroot) })
 }
 
 // globMatches knows * for any characters, slashes too, and ? for one.

@@ -33,7 +33,7 @@ func (r *Renewal) Status(ctx context.Context, live bool) TenantReport {
 			verified[i].Certificate, verified[i].Holds = report.Peers[i].Certificate, report.Peers[i].Holds
 		}
 		report.Peers = verified
-		report.weighLinks(report.SelfCheck == SelfProven)
+		r.weighLinks(report, report.SelfCheck == SelfProven)
 		report.exitByProof()
 		return nil
 	})

@@ -31,7 +31,7 @@ func (r *Renewal) Verify(ctx context.Context) TenantReport {
 			return err
 		}
 		report.Peers = r.workOn(t.Peers, func(p Peer) PeerReport { return r.verifyPeer(ctx, *id, p) })
-		report.weighLinks(report.SelfCheck == SelfProven)
+		r.weighLinks(report, report.SelfCheck == SelfProven)
 		report.exitByProof()
 		return nil
 	})

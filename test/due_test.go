@@ -169,7 +169,7 @@ func TestAKeyIsRenewedWhenItIsDue(t *testing.T) {
 				}
 				return
 			}
-			r.expect(t, 0, "renewed "+own.Wwwroot, "1 of 1 peers proven")
+			r.expect(t, 0, "renewed "+own.Wwwroot, "1 of 1 peer proven")
 			if history := historyOf(t, own); pairOf(t, own) == pair || len(history) == 0 || history[0] != pair && pair != "no pair" {
 				t.Error("there is no new pair, or the old one is not first in the history")
 			}

@@ -282,7 +282,7 @@ func TestACacheHookTakesThePlaceOfOurOwnInvalidation(t *testing.T) {
 		drops      []string // of its runs
 	}{
 		{"one that does nothing", "true", 1, []string{"error: the old key is back", "fault_7023"}, false, []string{"all", "definition", "entry", "entry"}}, // the last is of the undoing
-		{"one that purges", purge, 0, []string{"1 of 1 peers proven"}, true, []string{"entry"}},
+		{"one that purges", purge, 0, []string{"1 of 1 peer proven"}, true, []string{"entry"}},
 	} {
 		own.Warm(t)
 		pair := pairOf(t, own)

@@ -111,10 +111,10 @@ func TestAKeyThatStandsInTheCacheAloneIsRescued(t *testing.T) {
 					t.Fatal("the script has not lost the pair")
 				}
 				if word == "renew" {
-					renewIt(t, own).expect(t, 0, "1 of 1 peers proven")
+					renewIt(t, own).expect(t, 0, "1 of 1 peer proven")
 				} else { // pair and row differ: a push says so, and changes nothing
 					operate(t, own.ConfigFile, "push", nil, own).expect(t, 1, "key pair and own host row differ")
-					renewIt(t, own).expect(t, 0, "1 of 1 peers proven")
+					renewIt(t, own).expect(t, 0, "1 of 1 peer proven")
 				}
 				if !slices.Contains(historyOf(t, own), used) {
 					t.Error("the pair that peers used is lost")
@@ -140,7 +140,7 @@ func TestAPeerThatMissedNineRenewalsHeals(t *testing.T) {
 		t.Fatalf("%d retired pairs", n)
 	}
 	stock.Start(t)
-	operate(t, own.ConfigFile, "push", nil, own).expect(t, 0, "1 of 1 peers proven")
+	operate(t, own.ConfigFile, "push", nil, own).expect(t, 0, "1 of 1 peer proven")
 	if n := len(historyOf(t, own)); n != 3 {
 		t.Errorf("%d retired pairs are left", n)
 	}
@@ -352,8 +352,8 @@ func TestALocalSiteThatIsReachedByItsNodeOnly(t *testing.T) {
 	if pairOf(t, own.Site) != stored {
 		t.Error("a key was stored")
 	}
-	renewIt(t, own.Site, "--node=127.0.0.1").expect(t, 0, "1 of 1 peers proven")
-	renewIt(t, own.Site, "--node="+own.web.Addr()).expect(t, 0, "1 of 1 peers proven")
+	renewIt(t, own.Site, "--node=127.0.0.1").expect(t, 0, "1 of 1 peer proven")
+	renewIt(t, own.Site, "--node="+own.web.Addr()).expect(t, 0, "1 of 1 peer proven")
 	renewIt(t, own.Site, "--node=127.0.0.1:1", "--retries=0").expect(t, 1, "the local site cannot be asked")
 	if peer.Held(own.Wwwroot) != own.Certificate(t) {
 		t.Error("the peer has another certificate")

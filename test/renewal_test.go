@@ -108,7 +108,7 @@ func TestADryRunWritesNothing(t *testing.T) {
 	own.Warm(t)
 	before, peers := contents(t, own), contents(t, peer)
 	r := renewIt(t, own, "--dry-run")
-	r.expect(t, 0, "would renew", "dry run: nothing was changed; 1 of 1 peers can be reached", peer.Wwwroot)
+	r.expect(t, 0, "would renew", "dry run: nothing was changed; 1 of 1 peer can be reached", peer.Wwwroot)
 	if contents(t, own) != before || contents(t, peer) != peers {
 		t.Error("a row was changed")
 	}
@@ -117,7 +117,7 @@ func TestADryRunWritesNothing(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 	peer.Stop()
-	renewIt(t, own, "--dry-run").expect(t, 3, "0 of 1 peers can be reached", "pending")
+	renewIt(t, own, "--dry-run").expect(t, 3, "0 of 1 peer can be reached", "pending")
 	own.SetMNet(t, false)
 	renewIt(t, own, "--dry-run").expect(t, 1, "error: MNet is switched off on this site", "hint: start it in the same run with --newkey")
 }
@@ -153,7 +153,7 @@ func TestNewkeyStartsMNet(t *testing.T) {
 	own.SetMNet(t, false)
 	own.Warm(t) // the web side has cached that MNet is off
 	renewIt(t, own).expect(t, 1, "error: MNet is switched off on this site", "hint: start it in the same run with --newkey")
-	renewIt(t, own, "--newkey").expect(t, 0, "1 of 1 peers proven")
+	renewIt(t, own, "--newkey").expect(t, 0, "1 of 1 peer proven")
 	coherent(t, own)
 	linked(t, own, peer)
 }
@@ -181,6 +181,6 @@ func TestBindhostConnectsAStranger(t *testing.T) {
 	own.DB.Exec(t, "DELETE FROM {mnet_host2service}")
 	own.DB.Exec(t, "DELETE FROM {mnet_host} WHERE wwwroot = ?", stranger.Wwwroot)
 	own.Peer(t, stranger)
-	renewIt(t, own, "--bindhost="+stranger.Wwwroot).expect(t, 0, "1 of 1 peers proven")
+	renewIt(t, own, "--bindhost="+stranger.Wwwroot).expect(t, 0, "1 of 1 peer proven")
 	linked(t, own, stranger)
 }

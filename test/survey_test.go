@@ -97,8 +97,8 @@ func TestAnArrayIsLookedAtAndNotWritten(t *testing.T) {
 				f.tenants[3].Wwwroot, of.Wwwroot)
 		}, map[string]surveyed{
 			"status":        {0, []string{of.Wwwroot + ": ", "4 peers, 2 of 3 in the array hold it"}, "skipped  other", ""},
-			"status --live": {3, []string{"2 of 3 in the array hold it", "14 of 16 links proven", "refused 1 links: cannot_open", "next: "}, "refused cannot_open other", "refused fault_7023 current"},
-			"verify":        {3, []string{"14 of 16 links proven", "refused 1 links: cannot_open", "for example " + of.Wwwroot + " at " + holder.Wwwroot, "next: "}, "refused cannot_open", "refused fault_7023"},
+			"status --live": {3, []string{"2 of 3 in the array hold it", "14 of 16 links proven", "refused 1 link: cannot_open", "next: "}, "refused cannot_open other", "refused fault_7023 current"},
+			"verify":        {3, []string{"14 of 16 links proven", "refused 1 link: cannot_open", "for example " + of.Wwwroot + " at " + holder.Wwwroot, "next: "}, "refused cannot_open", "refused fault_7023"},
 			"check":         {1, []string{"MNET WARNING - " + of.Wwwroot + ": peer " + holder.Wwwroot + " refused: cannot_open", "peers_refused=2;"}, "refused cannot_open", "refused fault_7023"},
 			"doctor":        {3, []string{of.Wwwroot + ": 1 error, ", "peer_cannot_open  " + holder.Wwwroot, "next: "}, "refused cannot_open", "refused fault_7023"},
 		}},
@@ -188,7 +188,7 @@ func TestAnArrayIsRolledBack(t *testing.T) {
 	f.renew(t, "--all", "--withmaster").expect(t, 0)
 	second := pairs()
 	before := f.tables(t)
-	f.command(t, "rollback", "--all", "--withmaster").expect(t, rotate.ExitUsage, "error: rollback asks", "hint: say so with --yes")
+	f.command(t, "rollback", "--all", "--withmaster").expect(t, rotate.ExitUsage, "error: rollback needs confirmation", "hint: add --yes")
 	f.command(t, "rollback", "--all", "--withmaster", "--dry-run").expect(t, 0, "4 tenants: 4 can be rolled back; dry run: nothing was changed")
 	if f.tables(t) != before {
 		t.Error("something was written before it was said")

@@ -184,7 +184,7 @@ func TestCheckTellsWhatIsWrong(t *testing.T) {
 		state, says string
 		pending     string
 	}{
-		{name: "all is well", args: []string{"--warning=5d"}, state: "OK", says: "the key expires in 5 days, 1 of 1 peers proven", pending: "0"},
+		{name: "all is well", args: []string{"--warning=5d"}, state: "OK", says: "the key expires in 5 days, 1 of 1 peer proven", pending: "0"},
 		{name: "the key ends soon", state: "WARNING", says: "the key expires in 5 days", pending: "0"},
 		{name: "the key ends very soon", args: []string{"--critical=6d"}, state: "CRITICAL", says: "the key expires in 5 days", pending: "0"},
 		{name: "a peer is down", args: []string{"--warning=5d", "--retries=0"}, spoil: peer.Stop, state: "WARNING", says: "peer " + peer.Wwwroot + " pending: connect", pending: "1"},

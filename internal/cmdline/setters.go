@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"renew_mnetkeys/rotate"
 )
 
 // setter reads the value of an option into its field, and refuses a wrong one. If it cannot read
@@ -47,8 +49,8 @@ func text(field func(*Options) *string) setter {
 	}
 }
 
-// add is one more text each time.
-func add(field func(*Options) *[]string) setter {
+// addGlob is one more glob each time.
+func addGlob(field func(*Options) *rotate.Globs) setter {
 	return func(_ *option, o *Options, value string) error {
 		*field(o) = append(*field(o), value)
 		return nil

@@ -2,7 +2,6 @@ package output
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -19,16 +18,18 @@ type Array struct {
 	phaseStarted time.Time // when the one before it ended
 	json         *jsonStream
 
-	outcomes map[rotate.Outcome]int
-	notDue   int // of a dry run, among those that are kept
-	proven   int // peers, of which
-	byRow    int // by database
-	total    int
-	unproven map[string]*unprovenPeers // by outcome and reason
-	failures []rotate.TenantReport
-	notes    []string // of tenants that did not fail
-	held     []string // lines that are written once something happens
-	check    *checkSummary
+	outcomes     map[rotate.Outcome]int
+	notDue       int // of a dry run, among those that are kept
+	proven       int // peers, of which
+	byRow        int // by database
+	total        int
+	skipped      int                       // in a dry run they can be reached
+	ignoredLinks int                       // not of total
+	unproven     map[string]*unprovenPeers // by outcome and reason
+	failures     []rotate.TenantReport
+	notes        []string // of tenants that did not fail
+	held         []string // lines that are written once something happens
+	check        *checkSummary
 }
 
 // unprovenPeers are the peers of all tenants that share a reason.
@@ -53,7 +54,7 @@ func NewArray(out *Printer) *Array {
 // Begin tells what is going to be done.
 func (a *Array) Begin(selected, members int) {
 	a.tenants, a.phaseStarted = selected, time.Now()
-	a.say("%d tenants to %s, in an array of %d sites", selected, a.Options.Command.Row().To, members)
+	a.say("%s to %s, in an array of %s", count(selected, "tenant"), a.Options.Command.Row().To, count(members, "site"))
 }
 
 // say writes a line for people that is no result: nothing for scripts. A job that
@@ -77,7 +78,7 @@ func (a *Array) sayHeld() {
 var phaseWords = map[string]string{
 	"check": "checked", "canary": "renewed first", "renew": "renewed", "ask": "members checked", "tell": "told by database",
 	"repair": "rows of other sites repaired", "prove": "proven and reported",
-	"read": "read", "look": "looked at", "examine": "examined",
+	"read": "read", "look": "looked at", "examine": "examined", "plan": "peers tried",
 }
 
 // Phase draws progress on a terminal, and writes a line at the end of a phase.
@@ -112,6 +113,7 @@ func (a *Array) Tenant(r rotate.TenantReport) {
 	}
 	ExplainFindings(&r)
 	a.advise(&r)
+	a.ignored.add(r)
 	a.Sinks.add(r)
 	if a.json != nil {
 		a.json.tenant(a.Completed(r))
@@ -121,6 +123,10 @@ func (a *Array) Tenant(r rotate.TenantReport) {
 	}
 	a.note(r)
 	for _, p := range r.Peers {
+		if p.Outcome == rotate.Ignored {
+			a.ignoredLinks++
+			continue
+		}
 		a.total++
 		switch {
 		case p.Outcome.Proven():
@@ -128,7 +134,9 @@ func (a *Array) Tenant(r rotate.TenantReport) {
 			if p.Reason == rotate.ReasonDatabase {
 				a.byRow++
 			}
-		case p.Outcome != rotate.Skipped && p.Outcome != rotate.Ignored:
+		case p.Outcome == rotate.Skipped:
+			a.skipped++
+		default:
 			key := string(p.Outcome) + " " + string(p.Reason)
 			if a.unproven[key] == nil {
 				a.unproven[key] = &unprovenPeers{example: p, of: r.Wwwroot}
@@ -138,7 +146,7 @@ func (a *Array) Tenant(r rotate.TenantReport) {
 	}
 	if r.Err != nil {
 		r.Peers = nil
-		a.failures = append(a.failures, a.Completed(r))
+		a.failures = append(a.failures, r)
 	}
 }
 
@@ -179,6 +187,7 @@ func (a *Array) Finish(code int, err error) int {
 	case (!a.Options.Quiet || code != rotate.ExitOK) && (len(a.notes) > 0 || !a.nothingHappened(a.overall(), code)):
 		a.sayHeld()
 		a.write(a.summary())
+		a.tellUnmatched()
 	}
 	switch {
 	case err != nil:
@@ -195,79 +204,4 @@ func (a *Array) overall() rotate.Outcome {
 		return rotate.Kept
 	}
 	return rotate.Renewed
-}
-
-func (a *Array) summary() string {
-	var b strings.Builder
-	slices.SortFunc(a.failures, func(x, y rotate.TenantReport) int { return strings.Compare(x.Wwwroot, y.Wwwroot) })
-	for _, r := range a.failures {
-		fmt.Fprintf(&b, "\n%s %s\n  error: %s\n", a.paint(string(r.Outcome), string(r.Outcome)), printable.Line(r.Wwwroot, 0), printable.Line(r.Error, 0))
-		if r.Hint != "" {
-			fmt.Fprintf(&b, "  hint: %s\n", printable.Line(r.Hint, 0))
-		}
-	}
-	a.peerSummary(&b)
-	if slices.Sort(a.notes); len(a.notes) > 0 { // each begins with its tenant
-		b.WriteString("\n" + strings.Join(a.notes, ""))
-	}
-	fmt.Fprintf(&b, "\n%d tenants: %s", a.tenants, a.outcomeSummary())
-	switch {
-	case a.Options.DryRun:
-		b.WriteString("; dry run: nothing was changed")
-	case a.tenants == 0: // a shard may be empty
-	case a.Options.Command.Row().Prints == cmdline.PrintsStored && !a.Options.Live:
-		fmt.Fprintf(&b, "; %d links", a.total)
-	case a.byRow > 0:
-		fmt.Fprintf(&b, "; %d of %d links proven (%d by database)", a.proven, a.total, a.byRow)
-	default:
-		fmt.Fprintf(&b, "; %d of %d links proven", a.proven, a.total)
-	}
-	fmt.Fprintf(&b, " (%s)\n", time.Since(a.Started).Round(10*time.Millisecond))
-	return b.String()
-}
-
-// outcomeSummary counts the outcomes, in the words of the command.
-func (a *Array) outcomeSummary() string {
-	var parts []string
-	command := a.Options.Command.Row()
-	for _, o := range []rotate.Outcome{rotate.Renewed, rotate.Kept, rotate.Undone, rotate.Failed} {
-		word := string(o)
-		switch {
-		case a.Options.DryRun && o == rotate.Kept:
-			word = "can be " + command.Done
-		case command.Did != "" && o == command.Good:
-			word = command.Did
-		}
-		n := a.outcomes[o]
-		if o == rotate.Kept {
-			n -= a.notDue
-		}
-		if n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, word))
-		}
-	}
-	if a.notDue > 0 {
-		parts = append(parts, fmt.Sprintf("%d not due", a.notDue))
-	}
-	if len(parts) == 0 {
-		return "nothing to do"
-	}
-	return strings.Join(parts, ", ")
-}
-
-// peerSummary has one line for each reason, with an example and its next step.
-func (a *Array) peerSummary(b *strings.Builder) {
-	keys := make([]string, 0, len(a.unproven))
-	for key := range a.unproven {
-		keys = append(keys, key)
-	}
-	slices.SortFunc(keys, func(x, y string) int { return a.unproven[y].links - a.unproven[x].links })
-	for _, key := range keys {
-		u := a.unproven[key]
-		fmt.Fprintf(b, "\n%s %d links: %s\n  for example %s at %s\n", a.paint(string(u.example.Outcome), string(u.example.Outcome)), u.links,
-			printable.Line(reasonWords(u.example), 0), printable.Line(u.of, 0), printable.Line(u.example.Wwwroot, 0))
-		if next := u.example.Next; next != "" {
-			fmt.Fprintf(b, "  next: %s\n", printable.Line(next, 0))
-		}
-	}
 }

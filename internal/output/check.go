@@ -106,12 +106,15 @@ func (c *checkSummary) addOwnSite(r rotate.TenantReport) {
 }
 
 func (c *checkSummary) addPeer(tenant string, p rotate.PeerReport) {
+	if p.Outcome == rotate.Ignored {
+		return
+	}
 	c.all++
 	switch p.Outcome {
 	case rotate.Accepted, rotate.Healed:
 		c.proven++
 		return
-	case rotate.Skipped, rotate.Ignored:
+	case rotate.Skipped:
 		return
 	case rotate.Pending:
 		c.pending++
@@ -164,7 +167,7 @@ func inDays(d time.Duration) float64 { return d.Hours() / 24 }
 // days is a time span for people.
 func days(d time.Duration) string {
 	if d < 48*time.Hour {
-		return fmt.Sprintf("%d hours", int(d.Hours()))
+		return count(int(d.Hours()), "hour")
 	}
-	return fmt.Sprintf("%d days", int(inDays(d)))
+	return count(int(inDays(d)), "day")
 }

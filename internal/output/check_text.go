@@ -64,7 +64,7 @@ func (g group) String() string {
 	if first.peer == "" {
 		return checkText(tenants+": "+first.cause, maxCause)
 	}
-	return checkText(fmt.Sprintf("%d links %s from %s to %s", len(g), first.cause, tenants, named(g, func(p problem) string { return p.peer })), maxCause)
+	return checkText(fmt.Sprintf("%s %s from %s to %s", count(len(g), "link"), first.cause, tenants, named(g, func(p problem) string { return p.peer })), maxCause)
 }
 
 // named names two sites of a group, and counts the others.
@@ -152,11 +152,11 @@ func (c *checkSummary) details(groups []group, room int) string {
 func (c *checkSummary) wellness() string {
 	switch {
 	case c.left == nil:
-		return fmt.Sprintf("%d tenants", c.tenants)
+		return count(c.tenants, "tenant")
 	case c.tenants == 1:
-		return fmt.Sprintf("%s: the key expires in %s, %d of %d peers proven", c.first, days(*c.left), c.proven, c.all)
+		return fmt.Sprintf("%s: the key expires in %s, %s proven", c.first, days(*c.left), outOf(c.proven, c.all, "peer"))
 	}
-	return fmt.Sprintf("%d tenants: the first key expires in %s, %d of %d links proven", c.tenants, days(*c.left), c.proven, c.all)
+	return fmt.Sprintf("%s: the first key expires in %s, %s proven", count(c.tenants, "tenant"), days(*c.left), outOf(c.proven, c.all, "link"))
 }
 
 // performance are the numbers behind the first line.

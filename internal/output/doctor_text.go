@@ -31,14 +31,6 @@ func renderFindings(r rotate.TenantReport, paint func(word, padded string) strin
 	return b.String()
 }
 
-// count is a number of things in words.
-func count(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
-}
-
 // some names a few of many.
 func some(names []string) string {
 	const shown = 5

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/mattn/go-isatty"
@@ -31,6 +32,8 @@ type Printer struct {
 	Terminal  bool // a person watches stdout
 	colour    bool
 	live      bool // a person watches stderr: progress may be drawn and wiped
+	said      bool // something is on stdout
+	ignored   ignoredGlobs
 	Log       Logger
 }
 
@@ -38,6 +41,7 @@ type Printer struct {
 // getenv is asked for NO_COLOR and TERM.
 func New(o cmdline.Options, stdout *Results, stderr io.Writer, getenv func(string) string) *Printer {
 	out := &Printer{Options: o, Started: time.Now(), stdout: stdout, Stderr: stderr, Terminal: IsTerminal(stdout.W), live: IsTerminal(stderr)}
+	out.ignored.unmatched = o.IgnorePeers
 	out.colour = out.Terminal && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
 	out.live = out.live && !o.Quiet && !o.Debug && o.LogFormat == "console"
 	var w io.Writer = stderr
@@ -72,10 +76,20 @@ func (out *Printer) Progress(done, total int) {
 	}
 }
 
+// Waiting tells a person at once why nothing goes on.
+func (out *Printer) Waiting(upTo time.Duration) {
+	if !out.live {
+		out.Log.Debug().Stringer("lock_wait", upTo).Msg("another run has the lock: waiting")
+		return
+	}
+	fmt.Fprintf(out.Stderr, "\r\x1b[Kanother run is at work on this tenant: waiting up to %s for it to end (--lock-wait)\n", upTo.Round(time.Second))
+}
+
 // Print gives the result of one tenant: one JSON document, or text. It gives the
 // exit code, which for check is one of its own.
 func (out *Printer) Print(report rotate.TenantReport, code int) int {
 	out.advise(&report)
+	out.ignored.add(report)
 	out.Sinks.add(report)
 	report = out.Completed(report)
 	if out.Options.Command.Row().Prints == cmdline.PrintsState {
@@ -92,6 +106,7 @@ func (out *Printer) Print(report rotate.TenantReport, code int) int {
 		out.printJSON(report, code)
 	} else if text := out.render(report, code); text != "" {
 		out.write(text)
+		out.tellUnmatched()
 	} else { // silent but for what somebody should know
 		for _, w := range report.Warnings {
 			out.Tell("warning: %s", printable.Line(w, 0))
@@ -149,8 +164,15 @@ func (out *Printer) nothingHappened(outcome rotate.Outcome, code int) bool {
 	return out.Options.Due.OnlyIfDue && !out.Options.DryRun && !out.Terminal && outcome == rotate.Kept && code == rotate.ExitOK
 }
 
-// write puts text on stdout, which remembers what it did not take.
-func (out *Printer) write(text string) { _, _ = io.WriteString(out.stdout, text) }
+// write puts text on stdout, which remembers what it did not take. An empty line parts
+// two texts, and never comes first.
+func (out *Printer) write(text string) {
+	if !out.said {
+		text = strings.TrimLeft(text, "\n")
+	}
+	out.said = out.said || text != ""
+	_, _ = io.WriteString(out.stdout, text)
+}
 
 // fail prints an error that ends the run.
 func (out *Printer) fail(err error) {

@@ -78,7 +78,7 @@ func statusLine(r rotate.TenantReport, now time.Time) string {
 			current++
 		}
 	}
-	line := fmt.Sprintf("%s: %s; %d retired; %d peers", printable.Line(r.Wwwroot, 0), key, r.History, len(r.Peers))
+	line := fmt.Sprintf("%s: %s; %d retired; %s", printable.Line(r.Wwwroot, 0), key, r.History, count(len(r.Peers), "peer"))
 	if known > 0 {
 		line += fmt.Sprintf(", %d of %d in the array have it", current, known)
 	}

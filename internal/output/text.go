@@ -121,26 +121,40 @@ func summarize(r rotate.TenantReport, dryRun bool) string {
 	for _, p := range r.Peers {
 		count[p.Outcome]++
 	}
-	total := len(r.Peers)
+	total := len(r.Peers) - count[rotate.Ignored]
+	ignored := ""
+	if n := count[rotate.Ignored]; n > 0 {
+		ignored = fmt.Sprintf(", %d ignored", n)
+	}
 	switch {
 	case dryRun && r.Outcome == rotate.Kept:
-		return fmt.Sprintf("dry run: nothing was changed; %d of %d peers can be reached", count[rotate.Skipped], total)
+		return "dry run: nothing was changed; " + outOf(count[rotate.Skipped], total, "peer") + " can be reached" + ignored
 	case r.Outcome != rotate.Renewed && (r.Outcome != rotate.Kept || r.Err != nil):
 		return ""
-	case total == 0 && r.Outcome == rotate.Kept:
+	case len(r.Peers) == 0 && r.Outcome == rotate.Kept:
 		return "the site has no active peers"
-	case total == 0:
+	case len(r.Peers) == 0:
 		return "the key is renewed; the site has no active peers"
 	}
-	proven := count[rotate.Accepted] + count[rotate.Healed]
-	line := fmt.Sprintf("%d of %d peers proven", proven, total)
+	line := outOf(count[rotate.Accepted]+count[rotate.Healed], total, "peer") + " proven"
 	for _, o := range []rotate.PeerOutcome{rotate.Pending, rotate.Refused} {
 		if count[o] > 0 {
 			line += fmt.Sprintf(", %d %s", count[o], o)
 		}
 	}
-	return line
+	return line + ignored
 }
+
+// count is a number of things in words.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// outOf is a part of a number of things in words.
+func outOf(n, total int, thing string) string { return fmt.Sprintf("%d of %s", n, count(total, thing)) }
 
 // PrintError is how every error that ends the command looks.
 func PrintError(w io.Writer, err error) { printHinted(w, err, rotate.HintOf(err)) }

@@ -47,7 +47,7 @@ func TestAReportForPeople(t *testing.T) {
 
 1 of 3 peers proven, 1 pending, 1 refused
 `},
-		{"short: the block and the summary", reported(rotate.Renewed, rotate.SelfProven, good), false, head + "1 of 1 peers proven\n"},
+		{"short: the block and the summary", reported(rotate.Renewed, rotate.SelfProven, good), false, head + "1 of 1 peer proven\n"},
 		{"no peers", reported(rotate.Renewed, rotate.SelfProven), true, head + "\nthe key is renewed; the site has no active peers\n"},
 		{"nothing is known of the tenant: the error says it all", rotate.TenantReport{Outcome: rotate.Failed}, true, ""},
 	} {

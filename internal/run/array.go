@@ -2,7 +2,6 @@ package run
 
 import (
 	"context"
-	"fmt"
 	"runtime"
 	"slices"
 	"time"
@@ -45,10 +44,13 @@ func (r runner) onArray(ctx context.Context, out *output.Array) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	if err := checkExclude(o.Array.Exclude, master, rows); err != nil {
+		return 0, err
+	}
 	servers := moodledb.NewServers(o.Array.DBConnections)
 	defer servers.Close()
 
-	w := arrayWiring{o: o, servers: servers, client: client, log: out.Log, hooks: r.hooks}
+	w := arrayWiring{o: o, servers: servers, client: client, out: r.out, hooks: r.hooks}
 	array := &rotate.Array{
 		ArrayOptions: o.Array.ArrayOptions,
 		Template:     w.template(),
@@ -58,7 +60,7 @@ func (r runner) onArray(ctx context.Context, out *output.Array) (int, error) {
 	array.Parallel = parallelTenants()
 	array.Members, array.Selected = w.members(ctx, master, rows)
 	if len(array.Selected) == 0 && !w.othersHaveSome(array.Members) {
-		return 0, &cmdline.UsageError{Problem: fmt.Sprintf("none of the %d tenants of the array is selected", len(rows)),
+		return 0, &cmdline.UsageError{Problem: "no tenant of the array is selected",
 			Advice: "check --match and --exclude; tenants that are disabled or without MNet are never selected"}
 	}
 	out.Begin(len(array.Selected), len(array.Members))
@@ -68,6 +70,19 @@ func (r runner) onArray(ctx context.Context, out *output.Array) (int, error) {
 // parallelTenants is how many tenants are worked on at once: enough to keep all cores
 // making keys while others wait for the database or the local site.
 func parallelTenants() int { return 4*runtime.NumCPU() + 4 }
+
+// checkExclude finds a glob of --exclude that matches no site, disabled ones included:
+// mistyped, it would leave the key of a tenant to be renewed that nobody may touch.
+func checkExclude(globs rotate.Globs, master *config.Config, rows []moodledb.RegisterRow) error {
+	for _, glob := range globs {
+		one := rotate.Globs{glob}
+		if !one.Match(master.Wwwroot) && !slices.ContainsFunc(rows, func(row moodledb.RegisterRow) bool { return one.Match(row.Wwwroot) }) {
+			return &cmdline.UsageError{Problem: "--exclude=" + glob + " matches no site of the array",
+				Advice: "write a glob for the whole wwwroot, like https://old.example.org*; leave the option out if the tenant was deleted"}
+		}
+	}
+	return nil
+}
 
 // othersHaveSome tells whether it is only by its shard that a run has nothing to
 // do: tenants fall into shards by chance, and some may stay empty.
@@ -82,13 +97,13 @@ type arrayWiring struct {
 	o       cmdline.Options
 	servers *moodledb.Servers
 	client  *peers.Client
-	log     output.Logger
+	out     *output.Printer
 	hooks   *hookRunner
 }
 
 // template is what all tenants have in common.
 func (w arrayWiring) template() rotate.Renewal {
-	return newRenewal(w.o, w.client, w.log)
+	return newRenewal(w.o, w.client, w.out)
 }
 
 // members are the master and all enabled tenants of the register; selected are
@@ -148,8 +163,9 @@ func (w arrayWiring) member(master, tenant *config.Config) rotate.Member {
 				db.ForChanges()
 			}
 			db.WithoutPeers()
-			return &rotate.Session{Store: db, Starter: db, PeerRows: db,
-				Cache: w.hooks.cacheOf(muc.New(master, tenant, w.o.PHP, w.log), tenant), Close: func() { _ = db.Close() }}, nil
+			logged := loggedTenant{db, tenant.Wwwroot, w.out.Log}
+			return &rotate.Session{Store: logged, Starter: logged, PeerRows: logged,
+				Cache: w.hooks.cacheOf(muc.New(master, tenant, w.o.PHP, w.out.Log), tenant), Close: func() { _ = db.Close() }}, nil
 		},
 	}
 }

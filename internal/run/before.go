@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"math/big"
 	"os"
@@ -14,6 +15,9 @@ import (
 	"renew_mnetkeys/internal/output"
 	"renew_mnetkeys/rotate"
 )
+
+// errNo is an answer, and not an error of usage.
+var errNo = errors.New("not rolled back")
 
 // confirm asks before a roll back, which nobody does by habit. A signal ends the
 // question; what reads the answer is left behind then.
@@ -31,7 +35,7 @@ func confirm(ctx context.Context, o cmdline.Options, out *output.Printer, stdin 
 	case o.Host == "":
 		what = "of the tenant of config.php"
 	}
-	fmt.Fprintf(out.Stderr, "Make the newest retired key %s the current one again? [y/N] ", what)
+	fmt.Fprintf(out.Stderr, "Go back to the previous key %s? [y/N] ", what)
 	answers := make(chan string, 1)
 	go func() {
 		answer, _ := bufio.NewReader(stdin).ReadString('\n')
@@ -40,10 +44,11 @@ func confirm(ctx context.Context, o cmdline.Options, out *output.Printer, stdin 
 	select {
 	case a := <-answers:
 		if a != "y" && a != "yes" {
-			return &cmdline.UsageError{Problem: "not rolled back: the answer was not yes"}
+			return errNo
 		}
 		return nil
 	case <-ctx.Done():
+		fmt.Fprintln(out.Stderr) // behind the question
 		return fmt.Errorf("nothing was done: %w", context.Cause(ctx))
 	}
 }

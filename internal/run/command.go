@@ -75,6 +75,10 @@ func execute(ctx context.Context, cmd cmdline.Command, o cmdline.Options, args [
 	if err == nil {
 		err = confirm(ctx, o, out, os.Stdin)
 	}
+	if errors.Is(err, errNo) {
+		output.PrintError(stderr, err)
+		return rotate.ExitNotRenewed
+	}
 	var usage *cmdline.UsageError
 	if errors.As(err, &usage) {
 		return refuse(cmd, err, stdout, stderr)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"time"
 
 	"renew_mnetkeys/internal/cmdline"
 	"renew_mnetkeys/internal/hooks"
@@ -59,7 +60,9 @@ func (h *hookRunner) run(ctx context.Context, name, line string, input any, env 
 		return &hookError{name, err}
 	}
 	env = append(env, "MNET_HOOK="+name, "MNET_COMMAND="+string(h.out.Options.Command))
+	started := time.Now()
 	said, err := hooks.Command(line).Run(ctx, append(text, '\n'), env, hooks.Limits{})
+	h.out.Log.Debug().Str("hook", name).Stringer("took", took(started)).AnErr("error", err).Msg("a hook has ended")
 	event := h.out.Log.Debug()
 	if err != nil {
 		event = h.out.Log.Error()
@@ -187,7 +190,7 @@ func (h *cacheHookRecord) Add(r rotate.TenantReport) {
 // Finish implements a sink of package output.
 func (h *cacheHookRecord) Finish(int) error {
 	if h.others > 0 {
-		return fmt.Errorf("%w; and so for %d tenants more", h.first, h.others)
+		return fmt.Errorf("%w; it also failed for other tenants: %d", h.first, h.others)
 	}
 	return h.first
 }

@@ -43,12 +43,12 @@ func exitFor(err error) int {
 }
 
 // newRenewal is a renewal without a tenant.
-func newRenewal(o cmdline.Options, client *peers.Client, log output.Logger) rotate.Renewal {
+func newRenewal(o cmdline.Options, client *peers.Client, out *output.Printer) rotate.Renewal {
 	return rotate.Renewal{
 		Options: o.Options,
 		Network: client, Introducer: client,
 		GenerateKey: func(bits int) (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, bits) },
-		Random:      rand.Reader, Now: time.Now, Sleep: rotate.Sleep, Log: log,
+		Random:      rand.Reader, Now: time.Now, Sleep: rotate.Sleep, Log: out.Log, Waiting: out.Waiting,
 	}
 }
 

@@ -70,10 +70,11 @@ func (r runner) onTenant(ctx context.Context) (rotate.TenantReport, error) {
 	if err != nil {
 		return none, err
 	}
-	renewal := newRenewal(o, client, out.Log)
+	renewal := newRenewal(o, client, out)
 	renewal.Bind, renewal.Progress = links, out.Progress
 	renewal.GenerateKey = func(bits int) (*rsa.PrivateKey, error) { return key(rand.Reader, bits) }
-	renewal.Store, renewal.Locker, renewal.Starter = db, db, db
+	logged := loggedTenant{db, tenant.Wwwroot, out.Log}
+	renewal.Store, renewal.Locker, renewal.Starter = logged, logged, logged
 	renewal.Cache = r.hooks.cacheOf(muc.New(master, tenant, o.PHP, out.Log), tenant)
 	renewal.Counterpart = counterparts(ctx, master, tenant, out.Log)
 	work := r.cmd.One

@@ -77,9 +77,7 @@ func (c *Cache) Drop(ctx context.Context, site string, width rotate.Width) error
 		rest = nil // Moodle reaches every shared store
 	}
 	phpErr := c.moodle().drop(ctx)
-	if phpErr != nil {
-		c.log.Debug().Err(phpErr).Msg("cache not dropped by php")
-	}
+	c.log.Debug().AnErr("error", phpErr).Msg("cache dropped by php")
 	if failed := (*PHPError)(nil); errors.As(phpErr, &failed) {
 		rest = err
 	}

@@ -1,0 +1,125 @@
+package output
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"renew_mnetkeys/internal/cmdline"
+	"renew_mnetkeys/internal/printable"
+	"renew_mnetkeys/rotate"
+)
+
+// summary is what an array says at the end: failures first, the counts last.
+func (a *Array) summary() string {
+	var b strings.Builder
+	a.failureSummary(&b)
+	a.peerSummary(&b)
+	if slices.Sort(a.notes); len(a.notes) > 0 { // each begins with its tenant
+		b.WriteString("\n" + strings.Join(a.notes, ""))
+	}
+	fmt.Fprintf(&b, "\n%s: %s%s", count(a.tenants, "tenant"), a.outcomeSummary(), a.linkSummary())
+	fmt.Fprintf(&b, " (%s)\n", time.Since(a.Started).Round(10*time.Millisecond))
+	return b.String()
+}
+
+// linkSummary counts the links, as far as the command looks at them.
+func (a *Array) linkSummary() string {
+	text := ""
+	switch {
+	case a.tenants == 0: // a shard may be empty
+		return ""
+	case a.Options.DryRun:
+		text = "; dry run: nothing was changed; " + outOf(a.skipped, a.total, "link") + " can be reached"
+	case a.Options.Command.Row().Prints == cmdline.PrintsStored && !a.Options.Live:
+		return "; " + count(a.total, "link")
+	default:
+		text = "; " + outOf(a.proven, a.total, "link") + " proven"
+	}
+	if a.ignoredLinks > 0 {
+		text += fmt.Sprintf(", %d ignored", a.ignoredLinks)
+	}
+	if a.byRow > 0 {
+		text += fmt.Sprintf(" (%d by database)", a.byRow)
+	}
+	return text
+}
+
+// namedFailures is how many tenants that fail alike are shown one by one.
+const namedFailures = 3
+
+// failureSummary has one block for each tenant that failed, but one for all that failed
+// alike if they are many: three hundred tenants are interrupted by one Ctrl-C.
+func (a *Array) failureSummary(b *strings.Builder) {
+	slices.SortFunc(a.failures, func(x, y rotate.TenantReport) int { return strings.Compare(x.Wwwroot, y.Wwwroot) })
+	type likeness struct{ outcome, problem, hint string }
+	of := func(r rotate.TenantReport) likeness { return likeness{string(r.Outcome), r.Error, r.Hint} }
+	alike := map[likeness][]string{}
+	for _, r := range a.failures {
+		alike[of(r)] = append(alike[of(r)], r.Wwwroot)
+	}
+	for _, r := range a.failures {
+		names := alike[of(r)]
+		who, others := r.Wwwroot, ""
+		if len(names) > namedFailures {
+			if names[0] != r.Wwwroot {
+				continue
+			}
+			who, others = count(len(names), "tenant"), some(names)
+		}
+		fmt.Fprintf(b, "\n%s %s\n  error: %s\n", a.paint(string(r.Outcome), string(r.Outcome)), printable.Line(who, 0), printable.Line(r.Error, 0))
+		if r.Hint != "" { // a command in it is for the first of them
+			fmt.Fprintf(b, "  hint: %s\n", printable.Line(a.Complete(r.Hint, r.Wwwroot), 0))
+		}
+		if others != "" {
+			fmt.Fprintf(b, "  tenants: %s\n", printable.Line(others, 0))
+		}
+	}
+}
+
+// outcomeSummary counts the outcomes, in the words of the command.
+func (a *Array) outcomeSummary() string {
+	var parts []string
+	command := a.Options.Command.Row()
+	for _, o := range []rotate.Outcome{rotate.Renewed, rotate.Kept, rotate.Undone, rotate.Failed} {
+		word := string(o)
+		switch {
+		case a.Options.DryRun && o == rotate.Kept:
+			word = "can be " + command.Done
+		case command.Did != "" && o == command.Good:
+			word = command.Did
+		}
+		n := a.outcomes[o]
+		if o == rotate.Kept {
+			n -= a.notDue
+		}
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, word))
+		}
+	}
+	if a.notDue > 0 {
+		parts = append(parts, fmt.Sprintf("%d not due", a.notDue))
+	}
+	if len(parts) == 0 {
+		return "nothing to do"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// peerSummary has one line for each reason, with an example and its next step.
+func (a *Array) peerSummary(b *strings.Builder) {
+	keys := make([]string, 0, len(a.unproven))
+	for key := range a.unproven {
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, func(x, y string) int { return a.unproven[y].links - a.unproven[x].links })
+	for _, key := range keys {
+		u := a.unproven[key]
+		fmt.Fprintf(b, "\n%s %s: %s\n  for example %s at %s\n", a.paint(string(u.example.Outcome), string(u.example.Outcome)), count(u.links, "link"),
+			printable.Line(reasonWords(u.example), 0), printable.Line(u.of, 0), printable.Line(u.example.Wwwroot, 0))
+		if next := u.example.Next; next != "" {
+			fmt.Fprintf(b, "  next: %s\n", printable.Line(next, 0))
+		}
+	}
+}

@@ -1,0 +1,43 @@
+package output
+
+import (
+	"slices"
+
+	"renew_mnetkeys/internal/printable"
+	"renew_mnetkeys/rotate"
+)
+
+// ignoredGlobs are the globs of --ignore-peer that have matched no peer yet: the peer may
+// have been deleted, or the glob be mistyped.
+type ignoredGlobs struct {
+	unmatched rotate.Globs
+	seen      map[string]bool // wwwroots: tenants of an array have the same peers
+	unread    bool            // the peers of a tenant are not known
+}
+
+func (g *ignoredGlobs) add(r rotate.TenantReport) {
+	if len(g.unmatched) == 0 {
+		return
+	}
+	if g.seen == nil {
+		g.seen = map[string]bool{}
+	}
+	g.unread = g.unread || r.Err != nil
+	for _, p := range r.Peers {
+		if !g.seen[p.Wwwroot] {
+			g.seen[p.Wwwroot] = true
+			g.unmatched = slices.DeleteFunc(slices.Clone(g.unmatched), func(glob string) bool { return rotate.Globs{glob}.Match(p.Wwwroot) })
+		}
+	}
+}
+
+// tellUnmatched names the globs that matched no peer. A job that is silent otherwise does
+// not say it: a file of options is for many tenants, and cron mails whatever is written.
+func (out *Printer) tellUnmatched() {
+	if out.ignored.unread || out.Options.Quiet {
+		return
+	}
+	for _, glob := range out.ignored.unmatched {
+		out.Tell("warning: --ignore-peer=%s matches no peer", printable.Line(glob, 0))
+	}
+}

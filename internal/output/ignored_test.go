@@ -1,0 +1,133 @@
+package output
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"renew_mnetkeys/internal/cmdline"
+	"renew_mnetkeys/rotate"
+)
+
+// printerOf is a printer that writes to the two, as to files.
+func printerOf(o cmdline.Options, stdout, stderr *strings.Builder) *Printer {
+	if o.LogFormat == "" {
+		o.LogFormat = "console"
+	}
+	return New(o, &Results{W: stdout}, stderr, func(string) string { return "" })
+}
+
+func TestAPeerThatIsIgnoredIsSaidAndNotCounted(t *testing.T) {
+	good := rotate.PeerReport{Wwwroot: "https://good.example", Outcome: rotate.Accepted}
+	gone := rotate.PeerReport{Wwwroot: "https://gone.example", Outcome: rotate.Ignored, Reason: "dns", Detail: "no such host"}
+	r := reported(rotate.Renewed, rotate.SelfProven, gone, good)
+	text := renderText(r, true, cmdline.Options{Command: "renew"}, plain)
+	for _, says := range []string{"\n1 of 1 peer proven, 1 ignored\n", "  ignored   https://gone.example", "dns: no such host"} {
+		if !strings.Contains(text, says) {
+			t.Errorf("nothing says %q:\n%s", says, text)
+		}
+	}
+	check := &checkSummary{now: *r.Certificate.NotBefore, warning: time.Hour}
+	check.add(r)
+	if line := check.String(); !strings.HasPrefix(line, "OK: ") || !strings.Contains(line, "1 of 1 peer proven") {
+		t.Error(line)
+	}
+	var stdout, stderr strings.Builder
+	array := NewArray(printerOf(cmdline.Options{Command: "renew", All: true}, &stdout, &stderr))
+	array.Begin(1, 2)
+	array.Tenant(r)
+	if code := array.Finish(rotate.ExitOK, nil); code != rotate.ExitOK || !strings.Contains(stdout.String(), "1 tenant: 1 renewed; 1 of 1 link proven, 1 ignored (") {
+		t.Errorf("exit code %d:\n%s", code, stdout.String())
+	}
+}
+
+// The peer may have been deleted, so it is no error.
+func TestAGlobThatMatchesNoPeerIsWarnedOf(t *testing.T) {
+	peer := rotate.PeerReport{Wwwroot: "https://good.example", Outcome: rotate.Accepted}
+	const warning = "warning: --ignore-peer=https://deleted.* matches no peer\n"
+	failed := reported(rotate.Failed, rotate.SelfFailed)
+	failed.Err = errors.New("its database is down")
+	for _, c := range []struct {
+		name   string
+		o      cmdline.Options
+		r      rotate.TenantReport
+		stderr string
+	}{
+		{"a renewal", cmdline.Options{}, reported(rotate.Renewed, rotate.SelfProven, peer), warning},
+		{"a job that has nothing to say", cmdline.Options{Options: rotate.Options{Due: rotate.DuePolicy{OnlyIfDue: true}}}, reported(rotate.Kept, rotate.SelfProven, peer), ""},
+		{"a quiet job", cmdline.Options{Quiet: true}, reported(rotate.Renewed, rotate.SelfProven, peer), ""},
+		{"the peers are not known", cmdline.Options{}, failed, "error: its database is down\n"},
+	} {
+		for _, all := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, all %v", c.name, all), func(t *testing.T) {
+				c.o.Command, c.o.All = "renew", all
+				c.o.IgnorePeers = rotate.Globs{"https://good.*", "https://deleted.*"}
+				var stdout, stderr strings.Builder
+				out := printerOf(c.o, &stdout, &stderr)
+				if !all {
+					out.Print(c.r, c.r.Exit)
+				} else {
+					array := NewArray(out)
+					array.Begin(1, 1)
+					array.Tenant(c.r)
+					array.Finish(c.r.Exit, nil)
+					c.stderr = strings.TrimPrefix(c.stderr, "error: its database is down\n") // which stands in the summary
+				}
+				if stderr.String() != c.stderr {
+					t.Errorf("it says %q, want %q", stderr.String(), c.stderr)
+				}
+			})
+		}
+	}
+}
+
+// One Ctrl-C stops three hundred tenants, for one reason.
+func TestTenantsThatFailAlikeAreOneBlock(t *testing.T) {
+	var stdout, stderr strings.Builder
+	array := NewArray(printerOf(cmdline.Options{Command: "renew", All: true, Quiet: true}, &stdout, &stderr))
+	array.Begin(303, 303)
+	for i := range 303 {
+		r := rotate.TenantReport{Wwwroot: fmt.Sprintf("https://t%03d.example", i), Outcome: rotate.Failed, Error: "stopped", Exit: 1}
+		if i < 3 {
+			r.Error = "its database is down"
+		}
+		r.Err = errors.New(r.Error)
+		array.Tenant(r)
+	}
+	array.Finish(rotate.ExitNotRenewed, nil)
+	want := `failed https://t000.example
+  error: its database is down
+
+failed https://t001.example
+  error: its database is down
+
+failed https://t002.example
+  error: its database is down
+
+failed 300 tenants
+  error: stopped
+  tenants: https://t003.example, https://t004.example, https://t005.example, https://t006.example, https://t007.example and 295 more, which --json lists
+
+303 tenants: 303 failed; 0 of 0 links proven`
+	if !strings.HasPrefix(stdout.String(), want) {
+		t.Errorf("%s", stdout.String())
+	}
+}
+
+func TestADryRunOfAnArrayCountsWhoCanBeReached(t *testing.T) {
+	peer := func(outcome rotate.PeerOutcome) rotate.PeerReport {
+		return rotate.PeerReport{Wwwroot: "https://" + string(outcome) + ".example", Outcome: outcome}
+	}
+	var stdout, stderr strings.Builder
+	array := NewArray(printerOf(cmdline.Options{Command: "renew", All: true, DryRun: true}, &stdout, &stderr))
+	array.Begin(1, 4)
+	array.Tenant(reported(rotate.Kept, rotate.SelfProven, peer(rotate.Skipped), peer(rotate.Pending), peer(rotate.Ignored)))
+	array.Finish(rotate.ExitPeers, nil)
+	for _, says := range []string{"pending 1 link:", "\n1 tenant: 1 can be renewed; dry run: nothing was changed; 1 of 2 links can be reached, 1 ignored ("} {
+		if !strings.Contains(stdout.String(), says) {
+			t.Errorf("nothing says %q:\n%s", says, stdout.String())
+		}
+	}
+}

@@ -1,0 +1,130 @@
+package run
+
+import (
+	"context"
+	"time"
+
+	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/internal/output"
+	"renew_mnetkeys/moodledb"
+	"renew_mnetkeys/rotate"
+)
+
+// loggedTenant is a tenant's database that logs each step, for --debug: what was done,
+// how long it took, and how it failed. No value of a row is logged.
+type loggedTenant struct {
+	db      *moodledb.Tenant
+	wwwroot string
+	log     output.Logger
+}
+
+var (
+	_ rotate.Store    = loggedTenant{}
+	_ rotate.Locker   = loggedTenant{}
+	_ rotate.Starter  = loggedTenant{}
+	_ rotate.PeerRows = loggedTenant{}
+)
+
+// step logs a step that began at started.
+func (l loggedTenant) step(started time.Time, what, of string, n int, err error) {
+	event := l.log.Debug().Str("wwwroot", l.wwwroot)
+	if of != "" {
+		event = event.Int(of, n)
+	}
+	event.Stringer("took", took(started)).AnErr("error", err).Msg("database: " + what)
+}
+
+// took is how long something lasted, as people read it: 1.2ms, 3.4s.
+func took(started time.Time) time.Duration { return time.Since(started).Round(100 * time.Microsecond) }
+
+// Read implements rotate.Store.
+func (l loggedTenant) Read(ctx context.Context) (*rotate.Tenant, error) {
+	started := time.Now()
+	t, err := l.db.Read(ctx)
+	n := 0
+	if err == nil {
+		n = len(t.Peers)
+	}
+	l.step(started, "read settings, key pair, history, own row and peers", "peers", n, err)
+	return t, err
+}
+
+// CheckRights implements rotate.Store.
+func (l loggedTenant) CheckRights(ctx context.Context) error {
+	started := time.Now()
+	err := l.db.CheckRights(ctx)
+	l.step(started, "checked the rights of the account", "", 0, err)
+	return err
+}
+
+// StoreKey implements rotate.Store.
+func (l loggedTenant) StoreKey(ctx context.Context, read *rotate.Tenant, next rotate.Keys) error {
+	started := time.Now()
+	err := l.db.StoreKey(ctx, read, next)
+	l.step(started, "stored key pair, history and own row in one transaction", "retired", len(next.History), err)
+	return err
+}
+
+// StoreHistory implements rotate.Store.
+func (l loggedTenant) StoreHistory(ctx context.Context, read *rotate.Tenant, history []rotate.Retired, trim bool) error {
+	started := time.Now()
+	err := l.db.StoreHistory(ctx, read, history, trim)
+	l.step(started, "stored the history", "retired", len(history), err)
+	return err
+}
+
+// StorePeer implements rotate.Store.
+func (l loggedTenant) StorePeer(ctx context.Context, p rotate.Peer, c *envelope.Certificate) (bool, error) {
+	started := time.Now()
+	stored, err := l.db.StorePeer(ctx, p, c)
+	l.step(started, "stored the certificate of "+p.Wwwroot, "", 0, err)
+	return stored, err
+}
+
+// Lock implements rotate.Locker.
+func (l loggedTenant) Lock(ctx context.Context, wait time.Duration) (func(), error) {
+	started := time.Now()
+	release, err := l.db.Lock(ctx, wait)
+	l.step(started, "took the lock", "", 0, err)
+	return release, err
+}
+
+// StartMNet implements rotate.Starter.
+func (l loggedTenant) StartMNet(ctx context.Context, ipAddress string) error {
+	started := time.Now()
+	err := l.db.StartMNet(ctx, ipAddress)
+	l.step(started, "started MNet", "", 0, err)
+	return err
+}
+
+// PeerList implements rotate.PeerRows.
+func (l loggedTenant) PeerList(ctx context.Context) ([]rotate.Peer, error) {
+	started := time.Now()
+	list, err := l.db.PeerList(ctx)
+	l.step(started, "listed the peers", "peers", len(list), err)
+	return list, err
+}
+
+// LoadPeers implements rotate.PeerRows.
+func (l loggedTenant) LoadPeers(ctx context.Context, peers []rotate.Peer) ([]rotate.Peer, error) {
+	started := time.Now()
+	loaded, err := l.db.LoadPeers(ctx, peers)
+	l.step(started, "read the certificates of peers", "peers", len(loaded), err)
+	return loaded, err
+}
+
+// StorePeerKeys implements rotate.PeerRows.
+func (l loggedTenant) StorePeerKeys(ctx context.Context, keys []rotate.HostKey) ([]rotate.StoreResult, error) {
+	started := time.Now()
+	held, err := l.db.StorePeerKeys(ctx, keys)
+	l.step(started, "stored certificates of tenants in one transaction", "tenants", len(keys), err)
+	return held, err
+}
+
+// HeldKeys implements rotate.PeerRows.
+func (l loggedTenant) HeldKeys(ctx context.Context, keys []rotate.HostKey) ([]rotate.StoreResult, error) {
+	started := time.Now()
+	held, err := l.db.HeldKeys(ctx, keys)
+	l.step(started, "compared certificates of tenants", "tenants", len(keys), err)
+	return held, err
+}

@@ -1,0 +1,35 @@
+package rotate
+
+import (
+	"slices"
+	"strings"
+
+	"renew_mnetkeys/envelope"
+)
+
+// ignore takes the peers of IgnorePeers that are not proven out of the count. A host
+// that this run was to connect counts.
+func (r *Renewal) ignore(report *TenantReport) {
+	for i := range report.Peers {
+		p := &report.Peers[i]
+		if (p.Outcome == Pending || p.Outcome == Refused) && r.ignores(p.Wwwroot) {
+			p.Outcome, p.Next = Ignored, ""
+		}
+	}
+}
+
+func (r *Renewal) ignores(wwwroot string) bool {
+	return r.IgnorePeers.Match(wwwroot) &&
+		!slices.ContainsFunc(r.Bind, func(l Link) bool { return envelope.SameWwwroot(l.Wwwroot, wwwroot) })
+}
+
+// ignore leaves nothing to do about peers of IgnorePeers that are not proven.
+func (d *diagnosis) ignore(peers []PeerReport) {
+	for i := range d.findings {
+		f := &d.findings[i]
+		proven := slices.ContainsFunc(peers, func(p PeerReport) bool { return p.Wwwroot == f.Subject && p.Outcome.Proven() })
+		if strings.HasPrefix(f.Code, "peer_") && !proven && d.ignores(f.Subject) {
+			f.Severity, f.Next = SeverityInfo, "nothing to do: --ignore-peer names this peer"
+		}
+	}
+}

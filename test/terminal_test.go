@@ -1,0 +1,204 @@
+package test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"renew_mnetkeys/peers/peertest"
+)
+
+// screen is a command on a terminal of its own.
+type screen struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	master *os.File
+	ended  chan struct{} // the command has closed the terminal
+
+	mu      sync.Mutex
+	written bytes.Buffer
+}
+
+// onTerminal starts a command on a terminal (pty(7)), as a shell does.
+func onTerminal(t *testing.T, cmd *exec.Cmd) *screen {
+	t.Helper()
+	master, slave := terminal(t)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = slave.Close()
+	x := &screen{t: t, cmd: cmd, master: master, ended: make(chan struct{})}
+	go func() {
+		defer close(x.ended)
+		buffer := make([]byte, 4096)
+		for {
+			n, err := master.Read(buffer)
+			x.mu.Lock()
+			x.written.Write(buffer[:n])
+			x.mu.Unlock()
+			if err != nil { // EIO once nobody has the terminal open
+				return
+			}
+		}
+	}()
+	return x
+}
+
+// text is what is on the screen, without the lines that were wiped.
+func (x *screen) text() string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	var kept []string
+	for line := range strings.Lines(strings.ReplaceAll(x.written.String(), "\r\n", "\n")) {
+		kept = append(kept, line[strings.LastIndex(line, "\x1b[K")+1:])
+	}
+	return strings.ReplaceAll(strings.Join(kept, ""), "[K", "")
+}
+
+// says waits for a text.
+func (x *screen) says(text string) {
+	x.t.Helper()
+	waitFor(x.t, text, func() bool { return strings.Contains(x.text(), text) })
+}
+
+// types sends what a person types.
+func (x *screen) types(keys string) {
+	x.t.Helper()
+	if _, err := x.master.WriteString(keys); err != nil {
+		x.t.Fatal(err)
+	}
+}
+
+// end waits for the command.
+func (x *screen) end() ran {
+	_ = x.cmd.Wait()
+	<-x.ended
+	return ran{code: x.cmd.ProcessState.ExitCode(), stdout: x.text()}
+}
+
+const (
+	ctrlC = "\x03"
+	ctrlD = "\x04"
+)
+
+func TestRollbackAsksOnATerminal(t *testing.T) {
+	t.Parallel()
+	own, _, _ := threeSites(t)
+	renewIt(t, own).expect(t, 0)
+	stored := pairOf(t, own)
+	for _, c := range []struct {
+		name, keys string
+		code       int
+		says       string
+		again      bool // the key goes back
+	}{
+		{"no", "n\n", 1, "error: not rolled back", false},
+		{"nothing", "\n", 1, "error: not rolled back", false},
+		{"the end of the input", ctrlD, 1, "error: not rolled back", false},
+		{"Ctrl-C", ctrlC, 130, "\nerror: nothing was done: interrupted by SIGINT", false},
+		{"yes", "y\n", 0, "rolled back", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			x := onTerminal(t, command(t, "rollback", "--config="+own.ConfigFile))
+			x.says("Go back to the previous key of the tenant of config.php? [y/N] ")
+			x.types(c.keys)
+			x.end().expect(t, c.code, c.says)
+			if back := pairOf(t, own) != stored; back != c.again {
+				t.Errorf("the key went back: %v", back)
+			}
+		})
+	}
+}
+
+// Who waits knows why, before the wait is over.
+func TestAWaitForAnotherRunIsSaidAtOnce(t *testing.T) {
+	t.Parallel()
+	r := newRace(t)
+	done := filepath.Join(t.TempDir(), "done")
+	other := r.atCommit(t, "while ! [ -e '"+done+"' ]; do sleep 0.05; done", "--debug")
+	var log safeBuffer
+	other.Stdout, other.Stderr = &log, &log
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the other run", func() bool { return strings.Contains(log.String(), "stored the new key") })
+	x := onTerminal(t, command(t, "push", "--config="+r.config, "--lock-wait=1m"))
+	x.says("another run is at work on this tenant: waiting up to 1m0s for it to end (--lock-wait)\n")
+	if err := os.WriteFile(done, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	x.end().expect(t, 0, "kept ")
+	_ = other.Wait()
+	r.ended(t, r.old)
+}
+
+// safeBuffer is a buffer that may be read while it is written.
+type safeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *safeBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *safeBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// However many tenants there are, what Ctrl-C says fits a screen.
+func TestCtrlCOnAnArrayIsShort(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		hangs func(*fleet) // what does not answer
+		says  string       // before Ctrl-C
+		after string
+	}{
+		{"while the tenants are checked", func(f *fleet) {
+			for _, s := range f.tenants[7:] {
+				s.web.Misbehave(peertest.Hang)
+			}
+		}, "checked 6/13", "failed 7 tenants\n  error: stopped before the key was changed: interrupted by SIGINT"},
+		{"while peers are pushed to", func(f *fleet) { f.outsiders[0].Misbehave(peertest.Hang) }, "told by database 14/14", "pending 13 links: interrupted"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFleet(t, fleetOptions{tenants: 14, outsiders: 1})
+			c.hangs(f)
+			x := onTerminal(t, command(t, "--config="+f.config, "--all", "--timeout=1m"))
+			x.says(c.says)
+			x.types(ctrlC)
+			r := x.end()
+			r.stdout = strings.NewReplacer("\x1b[31m", "", "\x1b[33m", "", "\x1b[0m", "").Replace(r.stdout)
+			r.expect(t, 130, c.after, "hint: ")
+			if lines := strings.Count(r.stdout, "\n"); lines > 20 {
+				t.Errorf("%d lines:\n%s", lines, r.stdout)
+			}
+		})
+	}
+}
+
+// --debug says what is done, how long it takes, and in which unit.
+func TestTheDebugLogSaysWhatIsDone(t *testing.T) {
+	t.Parallel()
+	own, _, _ := threeSites(t)
+	r := renewIt(t, own, "--debug", "--pre-hook=true", "--post-hook=true")
+	r.expect(t, 0, "database: took the lock", "database: read settings, key pair, history, own row and peers", "database: stored key pair, history and own row in one transaction",
+		"cached configuration dropped", "a hook has ended", "hook=pre-hook", "hook=post-hook", "exchange")
+	for line := range strings.Lines(r.stderr) {
+		if _, took, timed := strings.Cut(line, "took="); timed && !strings.Contains(strings.Fields(took)[0], "s") {
+			t.Errorf("no unit: %s", line)
+		}
+	}
+}
