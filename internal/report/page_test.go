@@ -234,7 +234,7 @@ func TestCommandsOnThePageAreCompletedForTheirTenant(t *testing.T) {
 		}
 		return written(t, p, report.Run{Command: renew, ExitCode: 1, Complete: complete})
 	}
-	contains(t, of(one), "run: push of [https://one.example]", "run: renew_mnetkeys push of [https://one.example]")
+	contains(t, of(one), "run: push of [https://one.example]", "do something about interrupted of [https://one.example]")
 	two.Hint = "run: doctor"
-	contains(t, of(one, two), "run: push of [https://one.example]", "run: doctor of [https://two.example]", "run: renew_mnetkeys push of []")
+	contains(t, of(one, two), "run: push of [https://one.example]", "run: doctor of [https://two.example]", "do something about interrupted of []")
 }
