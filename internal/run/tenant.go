@@ -75,6 +75,7 @@ func (r runner) onTenant(ctx context.Context) (rotate.TenantReport, error) {
 	renewal.GenerateKey = func(bits int) (*rsa.PrivateKey, error) { return key(rand.Reader, bits) }
 	renewal.Store, renewal.Locker, renewal.Starter = db, db, db
 	renewal.Cache = r.hooks.cacheOf(muc.New(master, tenant, o.PHP, out.Log), tenant)
+	renewal.CommandLinePHP = commandLinePHP(tenant, o.PHP)
 	renewal.Counterpart = counterparts(ctx, master, tenant, out.Log)
 	work := r.cmd.One
 	if o.DryRun {
