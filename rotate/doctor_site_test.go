@@ -2,7 +2,6 @@ package rotate
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -105,17 +104,5 @@ func TestTheUseOfLinksIsToldWithoutCalls(t *testing.T) {
 	report := d.diagnose(t)
 	if use := report.Peers[0].Use; use == nil || !use.InUse() || report.Peers[1].Use.InUse() || len(d.happened("prove")) > 0 {
 		t.Errorf("%+v", report.Peers)
-	}
-}
-
-func TestStatusOfAnotherSitesDatabaseIsAnError(t *testing.T) {
-	for _, live := range []bool{false, true} {
-		w := newWorld(t)
-		w.tenant.Own.Wwwroot = "https://other.example"
-		report := w.renewal(Options{}).Status(t.Context(), live)
-		var other *OtherSiteError
-		if !errors.As(report.Err, &other) || report.Exit != ExitUsage {
-			t.Errorf("live %v: exit code %d, %v", live, report.Exit, report.Err)
-		}
 	}
 }

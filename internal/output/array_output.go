@@ -29,6 +29,7 @@ type Array struct {
 	notes    []string // of tenants that did not fail
 	held     []string // lines that are written once something happens
 	check    *checkSummary
+	doctor   *doctorText // of doctor
 }
 
 // unprovenPeers are the peers of all tenants that share a reason.
@@ -46,6 +47,9 @@ func NewArray(out *Printer) *Array {
 	}
 	if out.Options.Command.Row().Prints == cmdline.PrintsState {
 		a.check = &checkSummary{warning: out.Options.Warning, critical: out.Options.Critical, now: out.Started}
+	}
+	if out.Options.Command.Row().Prints == cmdline.PrintsFindings {
+		a.doctor = newDoctorText(out.Options.Verbose)
 	}
 	return a
 }
@@ -136,19 +140,21 @@ func (a *Array) Tenant(r rotate.TenantReport) {
 			a.unproven[key].links++
 		}
 	}
-	if r.Err != nil {
+	if r.Err != nil && len(r.Findings) == 0 {
 		r.Peers = nil
 		a.failures = append(a.failures, a.Completed(r))
 	}
 }
 
-// note keeps what is to be said of a tenant that did not fail.
+// note keeps what is to be said of a tenant that did not fail. What doctor says is all in
+// its findings, of a tenant that failed too.
 func (a *Array) note(r rotate.TenantReport) {
 	switch {
+	case a.doctor != nil:
+		a.doctor.add(r)
+		return
 	case a.Options.Command.Row().Prints == cmdline.PrintsStored && r.Err == nil:
 		a.notes = append(a.notes, statusLine(r, a.Started))
-	case len(r.Findings) > 0:
-		a.notes = append(a.notes, renderFindings(r, a.paint))
 	}
 	if r.SelfCheck == rotate.SelfNoRC4 {
 		a.notes = append(a.notes, fmt.Sprintf("%s: local site %s\n  next: %s\n", printable.Line(r.Wwwroot, 0), ownSite(r.SelfCheck), rotate.SelfNoRC4.NextStep()))
@@ -206,7 +212,11 @@ func (a *Array) summary() string {
 			fmt.Fprintf(&b, "  hint: %s\n", printable.Line(r.Hint, 0))
 		}
 	}
-	a.peerSummary(&b)
+	if a.doctor == nil {
+		a.peerSummary(&b)
+	} else {
+		b.WriteString(a.doctor.text(a.paint))
+	}
 	if slices.Sort(a.notes); len(a.notes) > 0 { // each begins with its tenant
 		b.WriteString("\n" + strings.Join(a.notes, ""))
 	}
