@@ -103,6 +103,7 @@ func TestSingleSignOnIsOnOffOrAbsent(t *testing.T) {
 
 // A statement that takes too long is ended by the server, and nothing is known then.
 func TestASlowTableIsGivenUp(t *testing.T) {
+	t.Parallel()
 	s, _, _ := usedSite(t)
 	err := s.open(t).limited(t.Context(), "SLEEP(60)", nil, func(scan func(...any) error) error { var n int; return scan(&n) })
 	if !isNumber(err, 1969, 3024) { // MariaDB's, MySQL's

@@ -49,7 +49,7 @@ func NewArray(out *Printer) *Array {
 		a.check = &checkSummary{warning: out.Options.Warning, critical: out.Options.Critical, now: out.Started}
 	}
 	if out.Options.Command.Row().Prints == cmdline.PrintsFindings {
-		a.doctor = newDoctorText(out.Options.Verbose)
+		a.doctor = newDoctorText(out.Options.Verbose, true)
 	}
 	return a
 }

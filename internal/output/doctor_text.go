@@ -18,15 +18,21 @@ const shown = 5
 // hundreds of tenants with one cause are one group.
 type doctorText struct {
 	verbose bool
-	single  string // wwwroot of the only tenant, "" of an array
+	array   bool // tenants are named
 	causes  map[cause]*causeGroup
-	order   []cause             // as they were found
-	sites   map[string][]string // tenants by what is told of their sites
-	links   []string            // lines about links that are used
+	order   []cause        // as they were found
+	sites   map[string]int // tenants by what is told of their sites
+	links   []usedLink
 	traffic struct {
 		links, used, unknown int
 		users, sessions      int64
 	}
+}
+
+// usedLink is a row of the table of who uses which link.
+type usedLink struct {
+	of, peer string
+	use      rotate.LinkUse
 }
 
 // cause is what makes findings one group.
@@ -45,8 +51,8 @@ type causeGroup struct {
 	several  bool // details that differ
 }
 
-func newDoctorText(verbose bool) *doctorText {
-	return &doctorText{verbose: verbose, causes: map[cause]*causeGroup{}, sites: map[string][]string{}}
+func newDoctorText(verbose, array bool) *doctorText {
+	return &doctorText{verbose: verbose, array: array, causes: map[cause]*causeGroup{}, sites: map[string]int{}}
 }
 
 // add takes the diagnosis of one tenant.
@@ -70,83 +76,22 @@ func (d *doctorText) add(r rotate.TenantReport) {
 		}
 	}
 	if r.Site != nil {
-		line := siteWords(*r.Site)
-		d.sites[line] = append(d.sites[line], r.Wwwroot)
+		d.sites[siteWords(*r.Site)]++
 	}
 	for _, p := range r.Peers {
 		d.link(r.Wwwroot, p)
 	}
 }
 
-// link counts who uses a link.
-func (d *doctorText) link(of string, p rotate.PeerReport) {
-	d.traffic.links++
-	if p.Use == nil {
-		return
-	}
-	if p.Use.Users == nil || p.Use.Sessions == nil {
-		d.traffic.unknown++
-	}
-	if p.Use.Users != nil {
-		d.traffic.users += *p.Use.Users
-	}
-	if p.Use.Sessions != nil {
-		d.traffic.sessions += *p.Use.Sessions
-	}
-	if p.Use.InUse() {
-		d.traffic.used++
-	}
-	if d.verbose && (p.Use.InUse() || p.Use.LastUsed != nil || p.Use.LastCall != nil) {
-		d.links = append(d.links, fmt.Sprintf("  %s  %s: %s\n", printable.Line(of, 0), printable.Line(p.Wwwroot, 0), useWords(*p.Use)))
-	}
-}
-
-// useWords say who uses a link.
-func useWords(u rotate.LinkUse) string {
-	words := []string{number(u.Users, "user"), number(u.Sessions, "session")}
-	if u.LastUsed != nil {
-		words = append(words, "last used "+rotate.FormatTime(*u.LastUsed))
-	}
-	if u.LastCall != nil {
-		words = append(words, "last call of the peer "+rotate.FormatTime(*u.LastCall))
-	}
-	return strings.Join(words, ", ")
-}
-
-func number(n *int64, thing string) string {
-	if n == nil {
-		return thing + "s not known"
-	}
-	return count(int(*n), thing)
-}
-
-// signOnWords say how it stands with single sign-on.
-var signOnWords = map[rotate.SingleSignOn]string{
-	rotate.SignOnOn: "single sign-on (auth_mnet) on", rotate.SignOnOff: "single sign-on (auth_mnet) off", rotate.SignOnAbsent: "single sign-on (auth_mnet) not installed",
-}
-
-// rc4Words say whether OpenSSL's legacy provider is there for the web server's PHP.
-var rc4Words = map[string]string{"yes": "RC4 works", "no": "RC4 missing (OpenSSL's legacy provider)"}
-
-// siteWords are what is told of a site, in one line.
-func siteWords(s rotate.SiteReport) string {
-	php := "PHP not known"
-	switch {
-	case s.PHPWeb != "":
-		php = "PHP " + s.PHPWeb
-	case s.PHPCommand != "":
-		php = "PHP " + s.PHPCommand + " on the command line"
-	}
-	moodle := "Moodle release not known"
-	if s.Moodle != "" {
-		moodle = "Moodle " + s.Moodle
-	}
-	return printable.Line(strings.Join([]string{moodle, php, cmp.Or(signOnWords[s.SingleSignOn], "single sign-on not known"), cmp.Or(rc4Words[s.RC4], "RC4 not tested")}, "; "), 0)
-}
-
-// text lists errors first, then warnings. Notes stand behind them, if they were asked for.
+// text lists errors first, then warnings, of an array what most tenants have. Notes stand
+// behind them, if they were asked for.
 func (d *doctorText) text(paint func(word, padded string) string) string {
 	var b strings.Builder
+	if d.array { // tenants come in no order
+		slices.SortFunc(d.order, func(x, y cause) int {
+			return cmp.Or(len(d.causes[y].tenants)-len(d.causes[x].tenants), strings.Compare(x.code, y.code), strings.Compare(x.message, y.message))
+		})
+	}
 	for _, severity := range []rotate.Severity{rotate.SeverityError, rotate.SeverityWarning, rotate.SeverityInfo} {
 		if severity == rotate.SeverityInfo && !d.verbose {
 			continue
@@ -157,10 +102,7 @@ func (d *doctorText) text(paint func(word, padded string) string) string {
 			}
 		}
 	}
-	if len(d.links) > 0 {
-		slices.Sort(d.links)
-		b.WriteString("\nlinks that are used, as the database of each site tells\n" + strings.Join(d.links, ""))
-	}
+	d.table(&b)
 	d.about(&b)
 	return b.String()
 }
@@ -175,62 +117,25 @@ func (d *doctorText) group(b *strings.Builder, key cause, paint func(word, padde
 	line := func(format string, args ...any) {
 		fmt.Fprintf(b, "        %s\n", printable.Line(fmt.Sprintf(format, args...), 0))
 	}
-	if d.single == "" {
+	if d.array {
+		slices.Sort(g.tenants)
 		line("%s: %s", count(len(g.tenants), "tenant"), some(g.tenants))
 	}
+	thing, ofPeers := "peer", strings.HasPrefix(key.code, "peers_") // whose detail is how many they are
+	if strings.HasPrefix(key.code, "cache_") {
+		thing = "store"
+	}
 	if len(g.subjects) > 0 {
-		thing := "peer"
-		if strings.HasPrefix(key.code, "cache_") {
-			thing = "store"
-		}
 		line("%s: %s", count(len(g.subjects), thing), some(slices.Sorted(maps.Keys(g.subjects))))
 	}
 	switch {
+	case ofPeers:
 	case g.detail != "" && g.several:
 		line("for example: %s", g.detail)
 	case g.detail != "":
 		line("%s", g.detail)
 	}
 	line("next: %s", g.next)
-}
-
-// about ends the text with what the sites are, and who uses the links.
-func (d *doctorText) about(b *strings.Builder) {
-	b.WriteByte('\n')
-	lines := slices.SortedFunc(maps.Keys(d.sites), func(x, y string) int {
-		return cmp.Or(len(d.sites[y])-len(d.sites[x]), strings.Compare(x, y))
-	})
-	for _, line := range lines[:min(len(lines), shown)] {
-		if d.single == "" {
-			fmt.Fprintf(b, "%s: ", count(len(d.sites[line]), "tenant"))
-		}
-		b.WriteString(line + "\n")
-	}
-	if more := len(lines) - shown; more > 0 {
-		fmt.Fprintf(b, "and %s, which --json lists\n", count(more, "other kind")+" of sites")
-	}
-	if len(d.sites) > 0 {
-		d.use(b)
-	}
-	found := d.found()
-	fmt.Fprintf(b, "%s, %s, %s", count(found[rotate.SeverityError], "error"), count(found[rotate.SeverityWarning], "warning"), count(found[rotate.SeverityInfo], "note"))
-	if found[rotate.SeverityInfo] > 0 && !d.verbose {
-		b.WriteString(" (--verbose shows them)")
-	}
-	b.WriteByte('\n')
-}
-
-// use sums up who uses the links.
-func (d *doctorText) use(b *strings.Builder) {
-	t := d.traffic
-	fmt.Fprintf(b, "users come by %d of %s: %s, %s", t.used, count(t.links, "link"), count(int(t.users), "user"), count(int(t.sessions), "open session"))
-	if t.unknown > 0 {
-		fmt.Fprintf(b, "; not all is known of %s", count(t.unknown, "link"))
-	}
-	if t.used > 0 && !d.verbose {
-		b.WriteString(" (--verbose lists them)")
-	}
-	b.WriteByte('\n')
 }
 
 // found counts the causes.
@@ -244,8 +149,7 @@ func (d *doctorText) found() map[rotate.Severity]int {
 
 // renderFindings lists what the diagnosis of one tenant has found, and what to do.
 func renderFindings(r rotate.TenantReport, verbose bool, paint func(word, padded string) string) string {
-	d := newDoctorText(verbose)
-	d.single = r.Wwwroot
+	d := newDoctorText(verbose, false)
 	d.add(r)
 	return printable.Line(r.Wwwroot, 0) + "\n" + d.text(paint)
 }

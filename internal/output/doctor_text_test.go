@@ -48,14 +48,14 @@ warning not reached [peer_timeout]
         for example: no answer from https://p.example
         next: check it
 `
-	const site = "\nMoodle 4.5.6; PHP 8.2.7; single sign-on (auth_mnet) on; RC4 works\nusers come by 1 of 1 link: 3 users, 1 open session"
+	const site = "\nMoodle 4.5.6; PHP 8.2.7; single sign-on (auth_mnet) on; RC4 (OpenSSL's legacy provider) works\nusers come by 1 of 1 link: 3 users, 1 open session"
 	short := head + site + " (--verbose lists them)\n1 error, 1 warning, 1 note (--verbose shows them)\n"
 	whole := head + `
 note    as released [peers_stock]
         next: nothing to do
 
-links that are used, as the database of each site tells
-  https://t.example  https://p.example: 3 users, 1 session, last used 2026-03-01 11:00 UTC
+users of the links of https://t.example
+  https://p.example       3 users      1 session  last used 2026-03-01  last call -
 ` + site + "\n1 error, 1 warning, 1 note\n"
 	for verbose, want := range map[bool]string{false: short, true: whole} {
 		if diff := cmp.Diff(want, renderFindings(r, verbose, plain)); diff != "" {
@@ -68,7 +68,7 @@ func TestWhatIsNotKnownOfASiteIsCalledSo(t *testing.T) {
 	r := examined("https://t.example")
 	r.Site, r.Peers[0].Use = &rotate.SiteReport{PHPCommand: "8.4.1"}, &rotate.LinkUse{}
 	text := renderFindings(r, false, plain)
-	for _, want := range []string{"Moodle release not known; PHP 8.4.1 on the command line; single sign-on not known; RC4 not tested\n",
+	for _, want := range []string{"Moodle release not known; PHP 8.4.1 on the command line; single sign-on not known; RC4 (OpenSSL's legacy provider) not tested\n",
 		"users come by 0 of 1 link: 0 users, 0 open sessions; not all is known of 1 link\n", "0 errors, 0 warnings, 0 notes\n"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("nothing says %q:\n%s", want, text)
