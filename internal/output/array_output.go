@@ -215,7 +215,7 @@ func (a *Array) summary() string {
 	if a.doctor == nil {
 		a.peerSummary(&b)
 	} else {
-		b.WriteString(a.doctor.text(a.paint))
+		b.WriteString(a.doctor.text(a.paint, a.Complete))
 	}
 	if slices.Sort(a.notes); len(a.notes) > 0 { // each begins with its tenant
 		b.WriteString("\n" + strings.Join(a.notes, ""))

@@ -85,7 +85,7 @@ func (d *doctorText) add(r rotate.TenantReport) {
 
 // text lists errors first, then warnings, of an array what most tenants have. Notes stand
 // behind them, if they were asked for.
-func (d *doctorText) text(paint func(word, padded string) string) string {
+func (d *doctorText) text(paint func(word, padded string) string, complete func(hint, wwwroot string) string) string {
 	var b strings.Builder
 	if d.array { // tenants come in no order
 		slices.SortFunc(d.order, func(x, y cause) int {
@@ -98,7 +98,7 @@ func (d *doctorText) text(paint func(word, padded string) string) string {
 		}
 		for _, key := range d.order {
 			if key.severity == severity {
-				d.group(&b, key, paint)
+				d.group(&b, key, paint, complete)
 			}
 		}
 	}
@@ -111,7 +111,7 @@ func (d *doctorText) text(paint func(word, padded string) string) string {
 var severityWords = map[rotate.Severity]string{rotate.SeverityError: "error", rotate.SeverityWarning: "warning", rotate.SeverityInfo: "note"}
 
 // group writes one cause: what, where, and what to do.
-func (d *doctorText) group(b *strings.Builder, key cause, paint func(word, padded string) string) {
+func (d *doctorText) group(b *strings.Builder, key cause, paint func(word, padded string) string, complete func(hint, wwwroot string) string) {
 	g := d.causes[key]
 	fmt.Fprintf(b, "\n%s %s\n", paint(severityColours[key.severity], fmt.Sprintf("%-7s", severityWords[key.severity])), printable.Line(key.message+" ["+key.code+"]", 0))
 	line := func(format string, args ...any) {
@@ -135,7 +135,21 @@ func (d *doctorText) group(b *strings.Builder, key cause, paint func(word, padde
 	case g.detail != "":
 		line("%s", g.detail)
 	}
-	line("next: %s", g.next)
+	line("%s", g.step(complete))
+}
+
+// step is what to do. A push may go to all tenants at once; any other command is that of
+// one tenant, since to renew the keys of all is no cure for those of some.
+func (g *causeGroup) step(complete func(hint, wwwroot string) string) string {
+	of := g.tenants[0]
+	if len(g.tenants) > 1 && strings.HasSuffix(g.next, "renew_mnetkeys push") {
+		of = ""
+	}
+	next := complete(g.next, of)
+	if len(g.tenants) > 1 && of != "" && next != g.next {
+		return "next, for " + of + " and so on: " + next
+	}
+	return "next: " + next
 }
 
 // found counts the causes.
@@ -151,7 +165,7 @@ func (d *doctorText) found() map[rotate.Severity]int {
 func renderFindings(r rotate.TenantReport, verbose bool, paint func(word, padded string) string) string {
 	d := newDoctorText(verbose, false)
 	d.add(r)
-	return printable.Line(r.Wwwroot, 0) + "\n" + d.text(paint)
+	return printable.Line(r.Wwwroot, 0) + "\n" + d.text(paint, func(hint, _ string) string { return hint }) // completed already
 }
 
 // count is a number of things in words.

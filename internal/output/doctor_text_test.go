@@ -144,3 +144,30 @@ func TestTenantsThatCannotBeReadAreOneGroup(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// What several tenants need is one command for all only where that does no more than needed.
+func TestTheCommandForSeveralTenants(t *testing.T) {
+	for _, c := range []struct {
+		next    string
+		tenants int
+		want    string
+	}{
+		{"Run: renew_mnetkeys push", 1, "        next: Run: sudo -u www-data renew_mnetkeys push --config=/c.php --host=https://t0.example\n"},
+		{"Run: renew_mnetkeys push", 2, "        next: Run: sudo -u www-data renew_mnetkeys push --config=/c.php --all --withmaster\n"},
+		{"Run: renew_mnetkeys", 2, "        next, for https://t0.example and so on: Run: sudo -u www-data renew_mnetkeys --config=/c.php --host=https://t0.example\n"},
+		{"check the clock", 2, "        next: check the clock\n"},
+	} {
+		o := cmdline.Options{Command: cmdline.Doctor, All: true}
+		o.Array.WithMaster = true
+		var stdout strings.Builder
+		out := NewArray(&Printer{Options: o, stdout: &Results{W: &stdout}, Started: time.Now(), Site: Site{Config: "/c.php", User: "www-data"}})
+		out.Begin(c.tenants, 2)
+		for i := range c.tenants {
+			out.Tenant(examined(fmt.Sprintf("https://t%d.example", i), rotate.Finding{Code: "own_x", Severity: rotate.SeverityError, Message: "m", Next: c.next}))
+		}
+		out.Finish(rotate.ExitNotRenewed, nil)
+		if !strings.Contains(stdout.String(), c.want) {
+			t.Errorf("nothing says %q:\n%s", c.want, stdout.String())
+		}
+	}
+}
