@@ -45,8 +45,8 @@ type cause struct {
 // causeGroup is everything that one cause was found of.
 type causeGroup struct {
 	tenants  []string
-	subjects map[string]bool // peers, or cache stores
-	detail   string          // of the first one
+	subjects map[string]string // peers or cache stores, with what was seen of each
+	detail   string            // of the first one
 	next     string
 	several  bool // details that differ
 }
@@ -61,7 +61,7 @@ func (d *doctorText) add(r rotate.TenantReport) {
 		key := cause{f.Severity, f.Code, f.Message}
 		g := d.causes[key]
 		if g == nil {
-			g = &causeGroup{subjects: map[string]bool{}, detail: f.Detail, next: f.Next}
+			g = &causeGroup{subjects: map[string]string{}, detail: f.Detail, next: f.Next}
 			d.causes[key], d.order = g, append(d.order, key)
 		}
 		g.several = g.several || f.Detail != g.detail
@@ -69,10 +69,10 @@ func (d *doctorText) add(r rotate.TenantReport) {
 			g.tenants = append(g.tenants, r.Wwwroot)
 		}
 		for _, p := range f.Peers {
-			g.subjects[p] = true
+			g.subjects[p] = ""
 		}
 		if len(f.Peers) == 0 && f.Subject != "" && f.Subject != r.Wwwroot {
-			g.subjects[f.Subject] = true
+			g.subjects[f.Subject] = f.Detail
 		}
 	}
 	if r.Site != nil {
@@ -121,21 +121,36 @@ func (d *doctorText) group(b *strings.Builder, key cause, paint func(word, padde
 		slices.Sort(g.tenants)
 		line("%s: %s", count(len(g.tenants), "tenant"), some(g.tenants))
 	}
-	thing, ofPeers := "peer", strings.HasPrefix(key.code, "peers_") // whose detail is how many they are
-	if strings.HasPrefix(key.code, "cache_") {
+	g.seen(line, key.code, d.array)
+	line("%s", g.step(complete))
+}
+
+// seen writes what the cause was found of. Of one tenant each detail counts, of an array
+// one is the example.
+func (g *causeGroup) seen(line func(format string, args ...any), code string, array bool) {
+	names, thing := slices.Sorted(maps.Keys(g.subjects)), "peer"
+	if strings.HasPrefix(code, "cache_") {
 		thing = "store"
 	}
-	if len(g.subjects) > 0 {
-		line("%s: %s", count(len(g.subjects), thing), some(slices.Sorted(maps.Keys(g.subjects))))
+	if len(names) > 0 && g.several && !array {
+		for _, name := range names[:min(len(names), shown)] {
+			line("%s %s: %s", thing, name, g.subjects[name])
+		}
+		if more := len(names) - shown; more > 0 {
+			line("and %s", count(more, "more "+thing))
+		}
+		return
+	}
+	if len(names) > 0 {
+		line("%s: %s", count(len(names), thing), some(names))
 	}
 	switch {
-	case ofPeers:
-	case g.detail != "" && g.several:
+	case g.detail == "", strings.HasPrefix(code, "peers_"): // whose detail is how many they are
+	case g.several:
 		line("for example: %s", g.detail)
-	case g.detail != "":
+	default:
 		line("%s", g.detail)
 	}
-	line("%s", g.step(complete))
 }
 
 // step is what to do. A push may go to all tenants at once; any other command is that of

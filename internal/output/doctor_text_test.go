@@ -44,8 +44,8 @@ error   no RC4 [own_no_rc4]
         next: enable it
 
 warning not reached [peer_timeout]
-        2 peers: https://p.example, https://q.example
-        for example: no answer from https://p.example
+        peer https://p.example: no answer from https://p.example
+        peer https://q.example: no answer from https://q.example
         next: check it
 `
 	const site = "\nMoodle 4.5.6; PHP 8.2.7; single sign-on (auth_mnet) on; RC4 (OpenSSL's legacy provider) works\nusers come by 1 of 1 link: 3 users, 1 open session"
@@ -61,6 +61,20 @@ users of the links of https://t.example
 		if diff := cmp.Diff(want, renderFindings(r, verbose, plain)); diff != "" {
 			t.Errorf("verbose %v: %s", verbose, diff)
 		}
+	}
+}
+
+// Hundreds of peers that are down are a few lines of one tenant, too.
+func TestManyPeersWithOneCauseAreAFewLines(t *testing.T) {
+	r := examined("https://t.example")
+	for i := range 300 {
+		f := dead(fmt.Sprintf("https://p%03d.example", i))
+		f.Subject = strings.TrimPrefix(f.Detail, "no answer from ")
+		r.Findings = append(r.Findings, f)
+	}
+	text := renderFindings(r, false, plain)
+	if !strings.Contains(text, "peer https://p004.example: no answer from https://p004.example\n        and 295 more peers\n") || strings.Count(text, "\n") > 14 {
+		t.Error(text)
 	}
 }
 
