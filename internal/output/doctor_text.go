@@ -157,7 +157,7 @@ func (g *causeGroup) seen(line func(format string, args ...any), code string, ar
 // one tenant, since to renew the keys of all is no cure for those of some.
 func (g *causeGroup) step(complete func(hint, wwwroot string) string) string {
 	of := g.tenants[0]
-	if len(g.tenants) > 1 && strings.HasSuffix(g.next, "renew_mnetkeys push") {
+	if len(g.tenants) > 1 && strings.HasSuffix(g.next, tool+" push") {
 		of = ""
 	}
 	next := complete(g.next, of)
