@@ -32,6 +32,8 @@ var (
 	_ rotate.Locker   = (*Tenant)(nil)
 	_ rotate.Starter  = (*Tenant)(nil)
 	_ rotate.PeerRows = (*Tenant)(nil)
+
+	_ rotate.SiteDescriber = (*Tenant)(nil)
 )
 
 // ForChanges has all reads come from the server that is written to, which a proxy that splits reads from writes (MaxScale

@@ -37,6 +37,27 @@ func (c *Client) publicKey(ctx context.Context, p rotate.Peer) (certificate *env
 	return certificate, attempts, f
 }
 
+// phpVersion finds the version in what PHP says of itself, unless expose_php is off.
+var phpVersion = regexp.MustCompile(`^PHP/([0-9][0-9A-Za-z.+~-]{0,30})`)
+
+// PHP implements rotate.PHPTeller: the version in the X-Powered-By header of publickey.php.
+func (c *Client) PHP(ctx context.Context, p rotate.Peer) string {
+	t, f := targetOf(p, "/mnet/publickey.php")
+	if f != nil {
+		return ""
+	}
+	a, _, f := c.get(ctx, t)
+	if f != nil {
+		return ""
+	}
+	for _, by := range a.header.Values("X-Powered-By") {
+		if found := phpVersion.FindStringSubmatch(by); found != nil {
+			return found[1]
+		}
+	}
+	return ""
+}
+
 // title reads the title of a site's home page, as Moodle's mnet/peer.php does to name a new host: one line of at most
 // 80 characters, "" when the page has none. A home page that redirects, to a login say, is a failure as any other that
 // does not answer 200.

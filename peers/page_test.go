@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"renew_mnetkeys/peers"
 	"renew_mnetkeys/peers/peertest"
 	"renew_mnetkeys/rotate"
 )
@@ -190,5 +191,19 @@ func TestAddress(t *testing.T) {
 				t.Errorf("address is %v, error %v; want %s, %q", addr, err, test.want, test.reason)
 			}
 		})
+	}
+}
+
+func TestThePHPThatAWebServerNames(t *testing.T) {
+	for by, want := range map[string]string{"PHP/8.2.7": "8.2.7", "PHP/8.3.6-0ubuntu0.24.04.2": "8.3.6-0ubuntu0.24.04.2", "PHP/7.4.33 <b>": "7.4.33",
+		"Express": "", "": "", "PHP/": "", "ASP.NET, PHP/8.1": ""} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X-Powered-By", by) }))
+		if got := client(t, quick()).PHP(t.Context(), rotate.Peer{Wwwroot: server.URL}); got != want {
+			t.Errorf("of %q: %q, want %q", by, got, want)
+		}
+		server.Close()
+	}
+	if got := client(t, quick(func(o *peers.Options) { o.Retries = -1 })).PHP(t.Context(), rotate.Peer{Wwwroot: "http://127.0.0.1:1"}); got != "" {
+		t.Errorf("of a site that is down: %q", got)
 	}
 }

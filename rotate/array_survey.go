@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Survey is what is looked at in an array without changing it.
@@ -38,6 +39,9 @@ func (a *Array) Survey(ctx context.Context, what Survey) int {
 				t.nameUnread()
 				return t.report.Err
 			})
+			if err := t.report.Err; err != nil && len(t.report.Findings) == 0 { // its database could not be opened
+				t.report.Findings = []Finding{unreadable(t.member.Wwwroot, err)}
+			}
 			emit(t)
 		})
 		return code()
@@ -84,6 +88,9 @@ func (a *Array) look(ctx context.Context, t *renewing, r *Renewal, what Survey) 
 		if id, err = r.verifyOwn(ctx, tenant, &t.report); err != nil {
 			return err
 		}
+	}
+	if err := tenant.belongs(); err != nil {
+		return err
 	}
 	t.report.Outcome, t.report.Exit = Kept, ExitOK
 	if id != nil {
@@ -189,6 +196,14 @@ var holds = map[StoreResult]string{KeyPresent: "current", KeyStored: "current", 
 type wholeStore struct {
 	Store
 	rows PeerRows
+}
+
+// DescribeSite implements SiteDescriber.
+func (w wholeStore) DescribeSite(ctx context.Context, peers []Peer, now time.Time) Site {
+	if describer, ok := w.Store.(SiteDescriber); ok {
+		return describer.DescribeSite(ctx, peers, now)
+	}
+	return Site{}
 }
 
 // Read implements Store.

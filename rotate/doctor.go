@@ -27,10 +27,19 @@ type Finding struct {
 	Code     string   `json:"code"`
 	Severity Severity `json:"severity"`
 	Subject  string   `json:"subject"` // wwwroot of the peer or of the tenant, or the name of the cache store
-	Message  string   `json:"message"` // one line
+	Message  string   `json:"message"` // the cause, one line: the same for everything with this cause
+	Detail   string   `json:"detail"`  // what was seen here, one line; "" where Message says all
 	Next     string   `json:"next"`    // what to do about it; never empty
 	// Peers are the wwwroots that a peers_ code is about, in the order of the peers.
 	Peers []string `json:"peers,omitempty"`
+}
+
+// Text is the message with its detail.
+func (f Finding) Text() string {
+	if f.Detail == "" {
+		return f.Message
+	}
+	return f.Message + ": " + f.Detail
 }
 
 // diagnosis is one tenant while it is diagnosed.
@@ -45,17 +54,14 @@ type diagnosis struct {
 // writes nothing, here or at a peer; of a peer that fetches our certificate
 // because we call it, the peer itself writes its own row, as it would at any
 // other call. The report's findings stand in the order of their severity, the worst
-// first; its peers are what the sealed calls came to, and its Exit is that of
-// exitOf. Err is set only where the tenant could not be read at all.
+// first; its peers are what the sealed calls found, and its Exit is that of exitOf. Err is set only where the tenant could not be read at all.
 func (r *Renewal) Diagnose(ctx context.Context) TenantReport {
 	d := &diagnosis{Renewal: r}
 	d.report = reported(ctx, d.run)
-	switch err := d.report.Err; {
-	case err == nil:
+	if err := d.report.Err; err != nil {
+		d.findings = append(d.findings, unreadable(d.report.Wwwroot, err))
+	} else {
 		d.report.Exit = exitOf(d.findings)
-	default:
-		d.find(SeverityError, "own_unreadable", d.report.Wwwroot,
-			adviceOf(err, "check the database that config.php names, and the rights of its account"), "%v", err)
 	}
 	slices.SortStableFunc(d.findings, func(a, b Finding) int { return cmp.Compare(a.Severity.rank(), b.Severity.rank()) })
 	d.report.Findings = d.findings
@@ -89,20 +95,27 @@ func (d *diagnosis) run(ctx context.Context, report *TenantReport) error {
 	d.ignore(report.Peers)
 	d.localHistory(report.Peers)
 	d.localAddress(ctx, report.Peers)
+	d.site(ctx, report)
 	return nil
 }
 
-// mustNotCall says why nobody may be called, "" where nothing stands against it.
-// A peer that does not know our key yet calls us back, sealed, and so do we: a
-// Moodle whose key is over, or whose row is not that of its pair, would write on
-// such a call. The others have nobody to call as.
+// unreadable is the finding on a tenant of which nothing else is known.
+func unreadable(wwwroot string, err error) Finding {
+	return newFinding(SeverityError, "own_unreadable", wwwroot, adviceOf(err, "check the database that config.php names, and the rights of its account"),
+		"the tenant cannot be read", "%v", err)
+}
+
+// mustNotCall says why no site may be called, "" if they may. A peer that does not know
+// our key yet calls us back, sealed, and so do we: a Moodle whose key has expired, or
+// whose row does not fit its key pair, would write because of such a call. The others
+// have no name or key to call with.
 func (d *diagnosis) mustNotCall() string {
 	t := d.tenant
 	switch {
 	case !t.MNetOn():
 		return t.off().Error()
 	case t.checkOwnRow() != nil:
-		return "the own row is missing, or another site's"
+		return "the site's own row is missing, or belongs to another site"
 	case t.identity() == nil:
 		return ErrNoKey.Error()
 	case t.Own.Certificate != t.Pair.Certificate:
@@ -113,17 +126,19 @@ func (d *diagnosis) mustNotCall() string {
 	return ""
 }
 
-func (d *diagnosis) find(s Severity, code, subject, next, message string, args ...any) {
-	d.findings = append(d.findings, newFinding(s, code, subject, next, message, args...))
+func (d *diagnosis) find(s Severity, code, subject, next, message, detail string, args ...any) {
+	d.findings = append(d.findings, newFinding(s, code, subject, next, message, detail, args...))
 }
 
-func newFinding(s Severity, code, subject, next, message string, args ...any) Finding {
-	return Finding{Code: code, Severity: s, Subject: subject, Message: fmt.Sprintf(message, args...), Next: next}
+// newFinding makes a finding. Names, numbers and times belong into the detail: findings
+// of one message are one group where many tenants are diagnosed.
+func newFinding(s Severity, code, subject, next, message, detail string, args ...any) Finding {
+	return Finding{Code: code, Severity: s, Subject: subject, Message: message, Detail: fmt.Sprintf(detail, args...), Next: next}
 }
 
 // own notes what concerns the tenant itself.
-func (d *diagnosis) own(s Severity, code, next, message string, args ...any) {
-	d.find(s, "own_"+code, d.tenant.Wwwroot, next, message, args...)
+func (d *diagnosis) own(s Severity, code, next, message, detail string, args ...any) {
+	d.find(s, "own_"+code, d.tenant.Wwwroot, next, message, detail, args...)
 }
 
 func (s Severity) rank() int {
@@ -131,10 +146,10 @@ func (s Severity) rank() int {
 }
 
 // exitOf is the exit code of a diagnosis: 4 where the own site does not use the
-// stored key, or shows another certificate than that of its pair; 1 where
-// anything else about the tenant or its cache is an error; 3 where a peer is an
-// error or a warning; 1 where warnings about the tenant or its cache are left; 0
-// where nothing is above info.
+// stored key, or shows another certificate than that of its pair; 1 where anything
+// else about the tenant or its cache is an error; 3 where a peer is an error or a
+// warning; 1 where only warnings about the tenant or its cache are left; 0 where
+// nothing is above info.
 func exitOf(findings []Finding) int {
 	is := func(match func(Finding) bool) bool { return slices.ContainsFunc(findings, match) }
 	peer := func(f Finding) bool { return strings.HasPrefix(f.Code, "peer") && f.Severity != SeverityInfo }

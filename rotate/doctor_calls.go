@@ -5,15 +5,15 @@ import (
 	"sync"
 )
 
-// checkup is what the calls to one peer came to.
+// checkup is what the calls to one peer found.
 type checkup struct {
 	report   PeerReport
 	findings []Finding
 	forced   Forced
 }
 
-// callPeers makes a sealed call to every peer that can be called, and asks those
-// that are proven what they do with a forced key.
+// callPeers makes a sealed call to every peer that can be called, and finds out of
+// those that are proven what they do with a forced key.
 func (d *diagnosis) callPeers(ctx context.Context, own Identity) []PeerReport {
 	var mu sync.Mutex
 	checkups := make(map[int64]checkup, len(d.tenant.Peers))
@@ -41,12 +41,12 @@ func (d *diagnosis) callPeers(ctx context.Context, own Identity) []PeerReport {
 }
 
 func (d *diagnosis) forcedModes(modes map[Forced][]string) {
-	d.several(SeverityInfo, "patched", modes[ForcedTaken], "nothing to do: they take a new key at once. Anybody who reaches them can give them one in this site's name: limit who can",
-		"patched for VMoodle")
-	d.several(SeverityInfo, "stock", modes[ForcedIgnored], "nothing to do while they reach this site: they fetch a new key themselves at the next call",
-		"Moodle as released")
-	d.several(SeverityInfo, "mode_unknown", modes[ForcedUnknown], "nothing to do: what cannot be pushed to them, they fetch themselves at the next call",
-		"whether they take a forced key cannot be told")
+	d.several(SeverityInfo, "patched", modes[ForcedTaken], "nothing to do: these peers take a new key at once. They take one from anybody who gives this site's name: limit who can reach them",
+		"these peers are patched for VMoodle")
+	d.several(SeverityInfo, "stock", modes[ForcedIgnored], "nothing to do if these peers can reach this site: they fetch a new key by themselves at the next call",
+		"these peers run Moodle as released")
+	d.several(SeverityInfo, "mode_unknown", modes[ForcedUnknown], "nothing to do: these peers fetch a new key by themselves at the next call",
+		"it is not known whether these peers accept a pushed key")
 }
 
 func (d *diagnosis) callPeer(ctx context.Context, own Identity, p Peer) checkup {
@@ -57,7 +57,7 @@ func (d *diagnosis) callPeer(ctx context.Context, own Identity, p Peer) checkup 
 		c.report.Detail = "not called: its row is not in order"
 		return c
 	case held == nil:
-		c.report.fail(&Failure{Reason: ReasonBadCertificate, Detail: "we hold no readable certificate of it"})
+		c.report.fail(&Failure{Reason: ReasonBadCertificate, Detail: "this site has no readable certificate of the peer"})
 		return c
 	case !held.NotAfter.After(d.Now()) && !d.hasRenewed(ctx, p):
 		c.report.Detail = "not called: its key has expired, and a sealed call would make it renew by itself"
@@ -92,8 +92,8 @@ func (d *diagnosis) callPeer(ctx context.Context, own Identity, p Peer) checkup 
 	return c
 }
 
-// hasRenewed tells of a peer whose certificate here has expired whether it uses a
-// newer one already. publickey.php is a page, which makes no Moodle renew.
+// hasRenewed tells whether a peer whose certificate here has expired uses a newer one
+// already. publickey.php is a page, which makes no Moodle renew.
 func (d *diagnosis) hasRenewed(ctx context.Context, p Peer) bool {
 	shown, f := d.Network.PublicKey(ctx, p)
 	return f == nil && shown.NotAfter.After(d.Now())
@@ -104,6 +104,6 @@ func proven(p Peer, proof Proof) []Finding {
 	if !proof.Healed {
 		return nil
 	}
-	return []Finding{newFinding(SeverityInfo, "peer_healed", p.Wwwroot, "nothing to do: it has the current key now",
-		"it was proven at the second call only: it did not have the current key, and has fetched it")}
+	return []Finding{newFinding(SeverityInfo, "peer_healed", p.Wwwroot, "nothing to do: the peer has the current key now",
+		"the peer did not have the current key. It fetched the key when it was called", "")}
 }

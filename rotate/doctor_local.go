@@ -10,41 +10,42 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// expiringSoon is how long before its expiry a key is worth a warning: whoever
-// renews by cron has done it by then.
+// expiringSoon is how long before its expiry a key is worth a warning: a cron job has
+// renewed it by then.
 const expiringSoon = 3 * 24 * time.Hour
 
 const (
-	adviceRenew = "renew the key: that writes pair, row and expiry anew"
-	// advicePush brings what we hold of peers up to date.
-	advicePush = "run the command push: it asks for the certificate and stores it"
+	adviceRenew = "renew the key: that writes key pair, row and expiry again. Run: renew_mnetkeys"
+	// advicePush brings what this site has of peers up to date.
+	advicePush = "a push asks for the certificate and stores it. Run: renew_mnetkeys push"
 )
 
 // localRow looks at MNet's switch and the site's own row.
 func (d *diagnosis) localRow() {
 	t := d.tenant
 	if !t.MNetOn() {
-		cure := "renew with --newkey, which switches it on, or switch it on in Moodle (Networking)"
+		cure, why := "enable MNet in Moodle (Networking), or with a new key. Run: renew_mnetkeys --newkey", "MNet is off, so the site answers no peer"
 		if t.DispatcherForced {
-			cure = "remove $CFG->mnet_dispatcher_mode from config.php, or set it to strict"
+			cure, why = "in config.php, remove $CFG->mnet_dispatcher_mode or set it to strict", "config.php switches MNet off, so the site answers no peer"
 		}
-		d.own(SeverityError, string(ReasonMNetOff), cure, "%v: it answers nobody", t.off())
+		d.own(SeverityError, string(ReasonMNetOff), cure, why, "")
 	}
 	var other *OtherSiteError
 	switch err := t.checkOwnRow(); {
 	case errors.Is(err, ErrNoOwnHost):
-		d.own(SeverityError, "row_missing", "renew with --newkey, which makes the row", "%v", err)
+		d.own(SeverityError, "row_missing", "a start of MNet makes the row. Run: renew_mnetkeys --newkey", "the site has no row of its own in mnet_host", "")
 	case errors.As(err, &other):
-		d.own(SeverityError, "row_other_site", "check --host, dbname and prefix; if the site was cloned or has moved, write its wwwroot into its own row "+
-			"of mnet_host (config.mnet_localhost_id) and renew, or the copy passes for the original", "%v", err)
+		d.own(SeverityError, "row_other_site", "check --host, dbname and prefix. If the site was cloned or has moved, write its wwwroot into its own row "+
+			"of mnet_host (config.mnet_localhost_id), then renew: otherwise the copy passes for the original",
+			"the database belongs to another site, says its own row in mnet_host", "%s", other.Row)
 	case t.Own.Wwwroot != t.Wwwroot:
-		d.own(SeverityWarning, "row_spelling", "renew the key: that writes the wwwroot into the row",
-			"its own row says %q: peers compare names to the byte", t.Own.Wwwroot)
+		d.own(SeverityWarning, "row_spelling", "a renewal writes the wwwroot into the row. Run: renew_mnetkeys",
+			"the site's own row spells the wwwroot differently, and peers compare every letter", "the row says %q", t.Own.Wwwroot)
 	}
 }
 
-// localKey looks at the pair, and at what the own row says of it. A pair in
-// another site's database is not ours to judge.
+// localKey looks at the pair, and at what the own row says of it. A pair in another
+// site's database is not this site's.
 func (d *diagnosis) localKey() {
 	t := d.tenant
 	var other *OtherSiteError
@@ -53,25 +54,25 @@ func (d *diagnosis) localKey() {
 	}
 	switch _, err := envelope.ParseKeyPair(t.Pair.Certificate, t.Pair.PrivateKey); {
 	case !t.Pair.Present():
-		d.own(SeverityError, "key_missing", adviceRenew, "no key pair is stored")
+		d.own(SeverityError, "key_missing", adviceRenew, "no key pair is stored", "")
 	case errors.Is(err, envelope.ErrMismatch):
-		d.own(SeverityError, "key_mismatch", adviceRenew, "the stored private key is not that of the stored certificate")
+		d.own(SeverityError, "key_mismatch", adviceRenew, "the stored private key does not fit the stored certificate", "")
 	case err != nil:
-		d.own(SeverityError, "key_unreadable", adviceRenew, "the stored key pair cannot be read: %v", err)
+		d.own(SeverityError, "key_unreadable", adviceRenew, "the stored key pair cannot be read", "%v", err)
 	}
 	c, err := envelope.ParseCertificate(t.Pair.Certificate)
 	if err != nil {
 		return
 	}
 	if err := c.CheckWwwroot(t.Wwwroot); err != nil {
-		d.own(SeverityError, "certificate_other_name", adviceRenew, "no peer takes the own certificate: %v", err)
+		d.own(SeverityError, "certificate_other_name", adviceRenew, "the site's certificate has another name, so no peer accepts it", "%v", err)
 	}
 	if t.Own == nil {
 		return
 	}
 	if t.Own.Certificate != t.Pair.Certificate {
 		d.own(SeverityError, "row_certificate", adviceRenew,
-			"its own row holds another certificate than the one of the key pair: peers that ask get a certificate that its private key does not fit")
+			"the site's own row has another certificate than the key pair. Peers that ask get one that does not fit the private key", "")
 	}
 	d.localExpiry(c)
 }
@@ -80,7 +81,7 @@ func (d *diagnosis) localExpiry(c *envelope.Certificate) {
 	row, now := time.Unix(d.tenant.Own.Expires, 0), d.Now()
 	if !row.Equal(c.NotAfter) && d.tenant.Own.Certificate == d.tenant.Pair.Certificate {
 		d.own(SeverityWarning, "row_expiry", adviceRenew,
-			"its own row says that the key expires on %s, the certificate says %s", FormatTime(row), FormatTime(c.NotAfter))
+			"the site's own row and its certificate name different times of expiry", "row %s, certificate %s", FormatTime(row), FormatTime(c.NotAfter))
 	}
 	first := c.NotAfter
 	if row.Before(first) {
@@ -88,18 +89,18 @@ func (d *diagnosis) localExpiry(c *envelope.Certificate) {
 	}
 	switch {
 	case d.expiring(d.tenant) || !first.After(now):
-		d.own(SeverityError, "key_expired", "renew the key now, before a call makes Moodle do it, which tells no peer",
-			"the key expired on %s: Moodle renews it by itself at the next sealed call", FormatTime(first))
+		d.own(SeverityError, "key_expired", "renew now, before a call makes Moodle renew the key without telling its peers. Run: renew_mnetkeys",
+			"the key has expired: Moodle renews it by itself at the next sealed call", "on %s", FormatTime(first))
 	case first.Before(now.Add(expiringSoon)):
-		d.own(SeverityWarning, "key_expiring", "renew the key, and have it renewed in time by cron (--if-due)",
-			"the key expires on %s: Moodle then renews it by itself, and tells no peer", FormatTime(first))
+		d.own(SeverityWarning, "key_expiring", "have cron renew the key in time (--if-due). For now, run: renew_mnetkeys",
+			"the key expires soon: Moodle then renews it by itself, and no peer learns of it", "on %s", FormatTime(first))
 	}
 }
 
 func (d *diagnosis) localRights(ctx context.Context) {
 	if err := d.Store.CheckRights(ctx); err != nil {
-		d.own(SeverityError, "rights", adviceOf(err, "give the account of config.php the right to write, on a server that is no replica"),
-			"a renewal could not store a key: %v", err)
+		d.own(SeverityError, "rights", adviceOf(err, "give the account of config.php the right to write, on a server that is not a replica"),
+			"the database does not accept a new key", "%v", err)
 	}
 }
 
@@ -111,34 +112,35 @@ func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent
 	report.SelfCheck = check
 	switch {
 	case d.SelfCheck == SelfCheckOff:
-		d.own(SeverityWarning, "not_asked", "leave --self-check=off out", "%s: no link is proven", localSiteWords[SelfSkipped])
+		d.own(SeverityWarning, "not_asked", "leave out --self-check=off", localSiteWords[SelfSkipped]+": no link is proven", "")
 	case check == SelfNoRC4:
 		d.own(SeverityError, "no_rc4", check.NextStep(),
-			"the local site can open no sealed call, as its OpenSSL has no RC4: MNet cannot work, whatever the key")
+			"the web server's PHP has no RC4 (OpenSSL's legacy provider), so MNet cannot work, whatever the key", "")
 	case check == SelfUnreachable && f.Reason == ReasonStrayOutput:
-		d.own(SeverityError, string(f.Reason), f.Reason.NextStep(false), "no other site can read the answers of the local site: %v", f)
+		d.own(SeverityError, string(f.Reason), f.Reason.NextStep(false), "no other site can read the answers of the local site", "%v", f)
 	case check == SelfUnreachable:
-		d.own(SeverityError, "unreachable", "check from this machine: "+f.Reason.NextStep(false),
-			"the local site could not be asked which key it uses: %v", f)
+		d.own(SeverityError, "unreachable", "on this machine: "+f.Reason.NextStep(false),
+			"the local site could not be reached, so it is not known which key it uses", "%v", f)
 	case check == SelfFailed && f.Other != "", check == SelfFailed && f.Reason == ReasonUnknownToPeer:
-		d.own(SeverityError, "other_name", "write the wwwroot of config.php, of VMoodle's register and of --host exactly as the site gives it", "%v", t.stopping(check, f))
+		d.own(SeverityError, "other_name", "write the wwwroot in config.php, in VMoodle's register and in --host exactly as the site gives it",
+			"another site answers at the wwwroot", "%v", t.stopping(check, f))
 		return "another site answers at the wwwroot"
 	case check == SelfFailed && f.Reason == ReasonClock:
-		d.own(SeverityError, string(f.Reason), f.Reason.NextStep(false), "this machine and the local site disagree about the time: %v", f)
+		d.own(SeverityError, string(f.Reason), f.Reason.NextStep(false), "this machine and the local site disagree about the time", "%v", f)
 	case check == SelfFailed && f.Reason == ReasonSeveralCaches:
-		d.own(SeverityError, string(f.Reason), f.Reason.NextStep(false), "%v", f)
+		d.own(SeverityError, string(f.Reason), f.Reason.NextStep(false), "web servers of the local site use different keys", "%v", f)
 		return "web servers of the local site use different keys"
 	case check == SelfFailed:
 		d.own(SeverityError, "key_not_used", check.NextStep(),
-			"the web server uses a different key from the one in the database: %v", f)
+			"the web server uses a different key from the one in the database", "%v", f)
 		return "the local site does not use the stored key"
 	}
 	return ""
 }
 
-// localHistory looks at the retired keys, with which peers learn a new one. An
-// empty history is that of a site that was never renewed, or one that a tool has
-// lost: a peer that does not know the current key tells which.
+// localHistory looks at the retired keys, by which peers learn a new one. An empty
+// history is that of a site that was never renewed, or one that a tool has lost: a peer
+// that does not know the current key tells which.
 func (d *diagnosis) localHistory(peers []PeerReport) {
 	t := d.tenant
 	lost := slices.ContainsFunc(peers, func(p PeerReport) bool {
@@ -146,11 +148,11 @@ func (d *diagnosis) localHistory(peers []PeerReport) {
 	})
 	switch {
 	case len(t.History) == 0 && lost:
-		d.own(SeverityWarning, "history_empty", "push the key; have the administrators of peers that still refuse it fetch it by hand",
-			"there is no retired key, and a peer holds an older certificate than the current one: without the key to that it cannot heal by itself")
+		d.own(SeverityWarning, "history_empty", "if a peer still refuses after a push, its administrator must delete and fetch this site's key. Run: renew_mnetkeys push",
+			"the key history is empty, and a peer has an older certificate. Without that key the peer cannot fetch the new one by itself", "")
 	case len(t.History) == 0 && len(t.Peers) > 0:
 		d.own(SeverityInfo, "history_empty", "nothing to do: the next renewal begins it",
-			"there is no retired key: the site was never renewed, or by a tool that keeps none")
+			"the key history is empty: the site was never renewed, or by a tool that keeps no history", "")
 	}
 	unreadable := 0
 	for _, h := range t.History {
@@ -159,16 +161,16 @@ func (d *diagnosis) localHistory(peers []PeerReport) {
 		}
 	}
 	if unreadable > 0 {
-		d.own(SeverityWarning, "history_unreadable", "nothing is lost by leaving it: it falls out in time. If peers refuse the current key, put the pair back from a backup",
-			"%d of %d retired keys cannot be read, so that no peer can heal by them", unreadable, len(t.History))
+		d.own(SeverityWarning, "history_unreadable", "nothing to do now: these keys leave the history in time. If peers refuse the current key, restore the history from a backup",
+			"retired keys cannot be read, so no peer can learn a new key by them", "%d of %d", unreadable, len(t.History))
 	}
 	if keep := max(t.Generations, 1); len(t.History) > keep {
 		d.own(SeverityInfo, "history_long", "nothing to do: once every peer is proven, a renewal or a push shortens it",
-			"the key history has %d keys, more than the %d that Moodle keeps (openssl_generations), because a peer may still need them", len(t.History), keep)
+			"the key history has more keys than Moodle keeps (openssl_generations), because a peer may still need them", "%d instead of %d", len(t.History), keep)
 	}
 	if !t.historyInOrder() {
-		d.own(SeverityInfo, "history_order", "see that all peers are proven: then a renewal or a push shortens the key history",
-			"the retired keys are not in the order of their age: when the key history is shortened, a younger one may go before an older one")
+		d.own(SeverityInfo, "history_order", "make sure that all peers are proven: then a renewal or a push shortens the key history",
+			"the retired keys are not in the order of their age: a younger one may be dropped before an older one", "")
 	}
 }
 
@@ -215,8 +217,8 @@ func (d *diagnosis) localAddress(ctx context.Context, peers []PeerReport) {
 		}
 	}
 	if outside != "" {
-		d.own(severity, "address_private", "check from a machine outside that the wwwroot resolves to a public address, and that MNet answers there",
-			"this machine finds the own site at %s, and peers like %s in the internet: they do not take the way that was tried here", own, outside)
+		d.own(severity, "address_private", "from a machine outside, check that the wwwroot resolves to a public address and that MNet answers there",
+			"this machine reaches the local site at a private address, and peers on the internet take another way", "%s; peers like %s", own, outside)
 	}
 }
 

@@ -1,7 +1,6 @@
 package rotate
 
 import (
-	"cmp"
 	"net/url"
 	"slices"
 	"strings"
@@ -26,71 +25,71 @@ func (d *diagnosis) peerRows() {
 	}
 	for _, p := range d.tenant.Peers {
 		if rows := spellings[envelope.FoldWwwroot(p.Wwwroot)]; len(rows) > 1 {
-			d.find(SeverityWarning, "peer_duplicate", p.Wwwroot, "keep the row that is spelled as the peer spells itself, and delete the others in Moodle",
-				"%d rows are of one site: %s", len(rows), strings.Join(rows, ", "))
+			d.find(SeverityWarning, "peer_duplicate", p.Wwwroot, "in Moodle (Networking, peers), keep the row that is spelled as the peer spells itself, and delete the others",
+				"several rows are of one site", "%s", strings.Join(rows, ", "))
 			delete(spellings, envelope.FoldWwwroot(p.Wwwroot))
 		}
 	}
-	d.several(SeverityWarning, "tls_unverified", unverified, "set the verification of these peers to host and certificate (Networking, peers): nothing proves now who answers a keyswap",
-		"TLS is not verified (sslverification 0)")
-	d.several(SeverityInfo, "http", plain, "move these peers to https when they can: a keyswap over http can be answered by anybody between",
-		"no TLS at all")
+	d.several(SeverityWarning, "tls_unverified", unverified, "in Moodle (Networking, peers), set the verification of these peers to host and certificate: today nothing proves who answers a keyswap",
+		"the TLS certificate of these peers is not verified (sslverification 0)")
+	d.several(SeverityInfo, "http", plain, "move these peers to https when you can: anybody on the way can answer a keyswap over http",
+		"these peers have no TLS at all")
 }
 
-// several notes what is true of some peers in one finding: two hundred lines of
-// one kind are read by nobody.
+// several notes what is true of some peers in one finding: no operator reads two
+// hundred lines of one kind.
 func (d *diagnosis) several(s Severity, code string, peers []string, next, message string) {
 	if len(peers) == 0 {
 		return
 	}
-	f := newFinding(s, "peers_"+code, d.tenant.Wwwroot, next, "%d of %d peers: %s", len(peers), len(d.tenant.Peers), message)
+	f := newFinding(s, "peers_"+code, d.tenant.Wwwroot, next, message, "%d of %d peers", len(peers), len(d.tenant.Peers))
 	f.Peers = peers
 	d.findings = append(d.findings, f)
 }
 
 func (d *diagnosis) peerRow(p Peer) {
-	note := func(s Severity, code, next, message string, args ...any) {
-		d.find(s, "peer_"+code, p.Wwwroot, next, message, args...)
+	note := func(s Severity, code, next, message, detail string, args ...any) {
+		d.find(s, "peer_"+code, p.Wwwroot, next, message, detail, args...)
 	}
 	if d.isOwn(p) {
-		note(SeverityWarning, "is_own_site", "delete this peer in Moodle", "the row is another name of this very site: it is no peer")
+		note(SeverityWarning, "is_own_site", "in Moodle (Networking, peers), delete this peer", "the row is another spelling of this site: it is not a peer", "")
 		return
 	}
 	if !callable(p) {
-		note(SeverityError, "wwwroot", "delete this peer in Moodle, and add it anew by its address", "its wwwroot is no http or https address")
+		note(SeverityError, "wwwroot", "in Moodle (Networking, peers), delete this peer and add it again by its address", "the wwwroot is not an http or https address", "")
 		return
 	}
 	if strings.HasSuffix(p.Wwwroot, "/") {
-		note(SeverityWarning, "trailing_slash", "write its wwwroot without the slash, or delete the peer and add it anew",
-			"its wwwroot ends with a slash: the peer calls itself without, and its own calls find no row here")
+		note(SeverityWarning, "trailing_slash", "delete the peer in Moodle and add it again without the slash",
+			"the wwwroot ends with a slash. The peer's own name has none, so its calls find no row here", "")
 	}
 	switch {
 	case p.ServerURL == "":
-		note(SeverityError, "application", "choose an application for the peer in Moodle (Networking, peers)",
-			"the application of its row (%q) has no XML-RPC server to call", p.Application)
+		note(SeverityError, "application", "in Moodle (Networking, peers), choose an application for the peer",
+			"the application of the row has no XML-RPC server to call", "application %q", p.Application)
 	case p.Application != "moodle" && p.Application != "mahara":
-		note(SeverityWarning, "application", "choose Moodle or Mahara for the peer, if it is one: other applications were not tried",
-			"its application %q is not known", p.Application)
+		note(SeverityWarning, "application", "choose Moodle or Mahara for the peer, if it is one: other applications were never tested",
+			"the application of the row is not known", "application %q", p.Application)
 	}
 	d.peerCertificate(p, note)
 }
 
-func (d *diagnosis) peerCertificate(p Peer, note func(s Severity, code, next, message string, args ...any)) {
+func (d *diagnosis) peerCertificate(p Peer, note func(s Severity, code, next, message, detail string, args ...any)) {
 	c, err := envelope.ParseCertificate(p.Certificate)
 	switch {
 	case p.Certificate == "":
-		note(SeverityError, "certificate_missing", advicePush, "no certificate is held of it: it cannot be called")
+		note(SeverityError, "certificate_missing", advicePush, "this site has no certificate of the peer, so it cannot call the peer", "")
 	case err != nil:
-		note(SeverityError, "certificate_unreadable", advicePush, "the certificate held of it cannot be read: %v", err)
+		note(SeverityError, "certificate_unreadable", advicePush, "the certificate of the peer cannot be read", "%v", err)
 	default:
 		// A slash at the end has a finding of its own.
 		if err := c.CheckWwwroot(strings.TrimRight(p.Wwwroot, "/")); err != nil {
-			note(SeverityWarning, "certificate_other_name", "compare the wwwroot of the row with the name the peer gives itself; if that is right, "+advicePush,
-				"the certificate held of it is another site's: %v", err)
+			note(SeverityWarning, "certificate_other_name", "compare the wwwroot of the row with the name that the peer gives itself. If they are equal, "+advicePush,
+				"the stored certificate of the peer belongs to another site", "%v", err)
 		}
 		if !c.NotAfter.After(d.Now()) {
-			note(SeverityWarning, "certificate_expired", advicePush+"; its sealed call also makes a peer renew that has not done so",
-				"the certificate held of it expired on %s", FormatTime(c.NotAfter))
+			note(SeverityWarning, "certificate_expired", "a peer that did not renew its own key yet does so when it is called; "+advicePush,
+				"the stored certificate of the peer has expired", "on %s", FormatTime(c.NotAfter))
 		}
 	}
 }
@@ -100,13 +99,13 @@ func (d *diagnosis) isOwn(p Peer) bool {
 	return envelope.SameWwwroot(p.Wwwroot, d.tenant.Wwwroot)
 }
 
-// callable tells whether there is anybody to call.
+// callable tells whether the wwwroot is one that can be called.
 func callable(p Peer) bool {
 	u, err := url.Parse(p.Wwwroot)
 	return err == nil && slices.Contains([]string{"http", "https"}, strings.ToLower(u.Scheme)) && u.Host != ""
 }
 
-// certificateOf is what we hold of a peer, nil where that cannot be read.
+// certificateOf is the stored certificate of a peer, nil if it cannot be read.
 func certificateOf(p Peer) *envelope.Certificate {
 	c, err := envelope.ParseCertificate(p.Certificate)
 	if err != nil {
@@ -117,9 +116,9 @@ func certificateOf(p Peer) *envelope.Certificate {
 
 // failing is the finding on a sealed call that failed.
 func failing(p Peer, f *Failure) Finding {
-	severity, what := SeverityError, "does not answer under the stored key"
+	severity, what := SeverityError, "the peer does not prove that it uses this site's key"
 	if f.Pending {
-		severity, what = SeverityWarning, "was not reached"
+		severity, what = SeverityWarning, "the peer could not be reached"
 	}
-	return newFinding(severity, "peer_"+string(f.Reason), p.Wwwroot, f.Reason.NextStep(false), "%s: %s", what, cmp.Or(f.Detail, string(f.Reason)))
+	return newFinding(severity, "peer_"+string(f.Reason), p.Wwwroot, f.Reason.NextStep(false), what+" ("+string(f.Reason)+")", "%s", f.Detail)
 }

@@ -245,7 +245,7 @@ func TestManyPeersOfOneKindAreOneFinding(t *testing.T) {
 	_, findings := c.diagnose(t)
 	for _, code := range []string{"peers_stock", "peers_http"} {
 		at := slices.IndexFunc(findings, func(f Finding) bool { return f.Code == code })
-		if at < 0 || !slices.Equal(findings[at].Peers, want) || !strings.HasPrefix(findings[at].Message, "60 of 61 peers") {
+		if at < 0 || !slices.Equal(findings[at].Peers, want) || findings[at].Detail != "60 of 61 peers" {
 			t.Errorf("%s is not one finding on all of them, in order", code)
 		}
 	}
@@ -268,7 +268,7 @@ func TestADiagnosisThatIsInterruptedSaysSo(t *testing.T) {
 	if p := report.Peers[1]; p.Outcome != Pending || !strings.Contains(p.Detail, stop.Error()) {
 		t.Errorf("peer %+v", p)
 	}
-	if !slices.ContainsFunc(findings, func(f Finding) bool { return f.Subject == peerB && strings.Contains(f.Message, stop.Error()) }) {
+	if !slices.ContainsFunc(findings, func(f Finding) bool { return f.Subject == peerB && strings.Contains(f.Detail, stop.Error()) }) {
 		t.Errorf("findings %v", findings)
 	}
 }
@@ -321,7 +321,7 @@ func TestAFallbackStoreIsCalledOne(t *testing.T) {
 	c.stores[0].Fallback = true
 	_, findings := c.diagnose(t)
 	at := slices.IndexFunc(findings, func(f Finding) bool { return f.Code == "cache_store" })
-	if at < 0 || !strings.HasSuffix(findings[at].Message, "file at /data/cache, while no other store is ready") {
+	if at < 0 || !strings.HasSuffix(findings[at].Detail, "file at /data/cache, while no other store is ready") {
 		t.Errorf("%+v", findings)
 	}
 }

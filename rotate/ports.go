@@ -187,6 +187,20 @@ type Locator interface {
 	Address(ctx context.Context, wwwroot string) (netip.Addr, error)
 }
 
+// SiteDescriber is a Store that knows more of a site than a renewal needs.
+type SiteDescriber interface {
+	// DescribeSite reads which Moodle the site is and how its links to the peers are
+	// used, and changes nothing. What it cannot read within a limit it leaves out, and
+	// says so in Unknown.
+	DescribeSite(ctx context.Context, peers []Peer, now time.Time) Site
+}
+
+// PHPTeller is a Network that can tell which PHP answers.
+type PHPTeller interface {
+	// PHP is the version that the web server of a site names, "" if it names none.
+	PHP(ctx context.Context, p Peer) string
+}
+
 // Introducer finds out what registering a host takes.
 type Introducer interface {
 	// Introduce asks the host for its certificate by a plain keyswap and for the

@@ -60,6 +60,10 @@ type Renewal struct {
 	// Verify and Status use it, several at once.
 	Counterpart func(context.Context, Peer) (*Counterpart, error)
 
+	// CommandLinePHP is the version of the php on this machine, "" if there is none; may
+	// be nil. Diagnose uses it.
+	CommandLinePHP func(context.Context) string
+
 	// GenerateKey is asked once the tenant is known to be due; it may have begun earlier.
 	GenerateKey func(bits int) (*rsa.PrivateKey, error)
 	Random      io.Reader

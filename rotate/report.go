@@ -76,6 +76,9 @@ type TenantReport struct {
 	// Findings are what the diagnosis has found (doctor).
 	Findings []Finding `json:"findings,omitempty"`
 
+	// Site is what else is known of the site (doctor).
+	Site *SiteReport `json:"site,omitempty"`
+
 	// Err is the cause behind Error, for exit codes and hints.
 	Err error `json:"-"`
 	// Warnings are lines for people that change no outcome.
@@ -123,6 +126,9 @@ type PeerReport struct {
 	// Holds says which certificate of ours it holds, where its database is at
 	// hand: current, archived, other, none (status).
 	Holds string `json:"holds,omitempty"`
+
+	// Use is how the link is used (doctor).
+	Use *LinkUse `json:"use,omitempty"`
 }
 
 func keyReport(c *envelope.Certificate) *KeyReport {

@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -20,8 +21,8 @@ func (r *Renewal) Status(ctx context.Context, live bool) TenantReport {
 		report.describeAll(t)
 		report.Peers = r.workOn(t.Peers, func(p Peer) PeerReport { return r.peerStatus(ctx, t, p) })
 		report.Exit = ExitOK
-		if !live {
-			return nil
+		if err := t.belongs(); err != nil || !live {
+			return err
 		}
 		id, err := r.verifyOwn(ctx, t, report)
 		if err != nil {
@@ -39,6 +40,15 @@ func (r *Renewal) Status(ctx context.Context, live bool) TenantReport {
 	})
 }
 
+// belongs says so if the database is another site's.
+func (t *Tenant) belongs() error {
+	err := t.checkOwnRow()
+	if errors.As(err, new(*OtherSiteError)) {
+		return err
+	}
+	return nil
+}
+
 // describeAll describes the tenant, its retired keys, and what is wrong with its
 // rows.
 func (r *TenantReport) describeAll(t *Tenant) {
@@ -51,8 +61,9 @@ func (r *TenantReport) describeAll(t *Tenant) {
 	switch {
 	case !t.MNetOn():
 		r.warn(t.off().Error())
-	case t.checkOwnRow() != nil:
-		r.warn(t.checkOwnRow().Error())
+	case t.belongs() != nil: // it is an error of every command
+	case t.Own == nil:
+		r.warn(ErrNoOwnHost.Error())
 	case t.identity() == nil:
 		r.warn("no readable key is stored")
 	case t.Own.Certificate != t.Pair.Certificate:

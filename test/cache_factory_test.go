@@ -167,15 +167,15 @@ func TestAPCuIsRefusedWithTheAdviceOfTheDoctorWhichWorks(t *testing.T) {
 
 func TestTheDoctorNamesTheFactoryAndItsStores(t *testing.T) {
 	t.Parallel()
-	for i, says := range []string{"core/config is cached by redis at 127.0.0.1:", "core/config is cached by file at /", "core/config is cached by file at /"} {
+	for i, says := range []string{"redis at 127.0.0.1:", "file at /", "file at /"} {
 		c := testbed.CacheSetups[i]
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
 			own, _ := c.Start(t)
-			r := run1(t, command(t, "doctor", "--config="+own.ConfigFile))
+			r := run1(t, command(t, "doctor", "--config="+own.ConfigFile, "--verbose"))
 			r.revealsNothing(t, secrets(t, own), []string{"S3cret"})
 			class := []string{"tool_forcedcache_cache_factory", `\tool_forcedcache_cache_factory`, "local_surprise_cache_factory"}[i]
-			r.expect(t, r.code, says, "chosen by the cache factory "+class)
+			r.expect(t, r.code, "[cache_store]", says, "chosen by the cache factory "+class)
 		})
 	}
 }

@@ -95,7 +95,8 @@ func goodDocument(command string) string {
 	case "status":
 		tenant, peer = `,"archive":[`+certificate+`]`, `,"holds":"current","certificate":`+certificate
 	case "doctor":
-		tenant = `,"findings":[{"code":"own_rights","severity":"error","subject":"","message":"m","next":"n","peers":["https://b.example"]}]`
+		tenant = `,"findings":[{"code":"own_rights","severity":"error","subject":"","message":"m","detail":"","next":"n","peers":["https://b.example"]}],"site":{"moodle":"4.5.6","php_web":"","php_command_line":"8.2.7","single_sign_on":"on","rc4":"yes"}`
+		peer = `,"use":{"users":3,"sessions":0,"last_used":"2030-01-01T00:00:00Z"}`
 	}
 	return strings.ReplaceAll(`{"version":1,"command":"`+command+`","dry_run":false,"exit_code":0,"started":"2030-01-02T03:04:05Z","took_ms":7,"tenants":[
 		{"wwwroot":"https://a.example/moodle","outcome":"kept","error":"","hint":"","self_check":"proven","history":1,"certificate":`+certificate+tenant+`,
@@ -134,6 +135,9 @@ func TestTheSchemaRefusesWrongDocuments(t *testing.T) {
 		"null for a list":                         {"doctor", `["https://b.example"]`, `null`},
 		"a certificate that is held, of renew":    {"renew", `"attempts":1`, `"attempts":1,"holds":"current"`},
 		"a retired certificate, of doctor":        {"status", `"command":"status"`, `"command":"doctor"`},
+		"the site, of status":                     {"doctor", `"command":"doctor"`, `"command":"status"`},
+		"a state of single sign-on that is none":  {"doctor", `"single_sign_on":"on"`, `"single_sign_on":"enabled"`},
+		"a negative number of users":              {"doctor", `"users":3`, `"users":-3`},
 		"a finding of status":                     {"doctor", `"command":"doctor"`, `"command":"status"`},
 		"another word for what a peer holds":      {"status", `"current"`, `"newest"`},
 		"a severity that is none":                 {"doctor", `"error","subject`, `"bad","subject`},

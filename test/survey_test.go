@@ -86,21 +86,21 @@ func TestAnArrayIsLookedAtAndNotWritten(t *testing.T) {
 		want  map[string]surveyed
 	}{
 		{"in order", func() {}, map[string]surveyed{
-			"status":        {0, []string{of.Wwwroot + ": ", "4 peers, 3 of 3 in the array hold it", "4 tenants: 4 read; 16 links ("}, "skipped  current", ""},
-			"status --live": {0, []string{"4 peers, 3 of 3 in the array hold it", "16 of 16 links proven (12 by database)"}, "accepted database current", ""},
+			"status":        {0, []string{of.Wwwroot + ": ", "4 peers, 3 of 3 in the array have it", "4 tenants: 4 read; 16 links ("}, "skipped  current", ""},
+			"status --live": {0, []string{"4 peers, 3 of 3 in the array have it", "16 of 16 links proven (12 by database)"}, "accepted database current", ""},
 			"verify":        {0, []string{"4 tenants: 4 verified; 16 of 16 links proven (12 by database)"}, "accepted database", ""},
 			"check":         {0, []string{"MNET OK - 4 tenants: the first key expires in 17 days, 16 of 16 links proven | days_left="}, "accepted database", ""},
-			"doctor":        {0, []string{of.Wwwroot + ": 0 errors, 0 warnings"}, "accepted", ""},
+			"doctor":        {0, []string{"4 tenants: Moodle release not known; ", "0 errors, 0 warnings, ", "4 tenants: 4 examined; 16 of 16 links proven"}, "accepted", ""},
 		}},
 		{"a member holds another certificate", func() {
 			holder.DB.Exec(t, "UPDATE {mnet_host} SET public_key = (SELECT public_key FROM (SELECT public_key FROM {mnet_host} WHERE wwwroot = ?) other) WHERE wwwroot = ?",
 				f.tenants[3].Wwwroot, of.Wwwroot)
 		}, map[string]surveyed{
-			"status":        {0, []string{of.Wwwroot + ": ", "4 peers, 2 of 3 in the array hold it"}, "skipped  other", ""},
-			"status --live": {3, []string{"2 of 3 in the array hold it", "14 of 16 links proven", "refused 1 link: cannot_open", "next: "}, "refused cannot_open other", "refused fault_7023 current"},
+			"status":        {0, []string{of.Wwwroot + ": ", "4 peers, 2 of 3 in the array have it"}, "skipped  other", ""},
+			"status --live": {3, []string{"2 of 3 in the array have it", "14 of 16 links proven", "refused 1 link: cannot_open", "next: "}, "refused cannot_open other", "refused fault_7023 current"},
 			"verify":        {3, []string{"14 of 16 links proven", "refused 1 link: cannot_open", "for example " + of.Wwwroot + " at " + holder.Wwwroot, "next: "}, "refused cannot_open", "refused fault_7023"},
 			"check":         {1, []string{"MNET WARNING - " + of.Wwwroot + ": peer " + holder.Wwwroot + " refused: cannot_open", "peers_refused=2;"}, "refused cannot_open", "refused fault_7023"},
-			"doctor":        {3, []string{of.Wwwroot + ": 1 error, ", "peer_cannot_open  " + holder.Wwwroot, "next: "}, "refused cannot_open", "refused fault_7023"},
+			"doctor":        {3, []string{"[peer_cannot_open]\n        1 tenant: " + of.Wwwroot + "\n        1 peer: " + holder.Wwwroot + "\n", "next: "}, "refused cannot_open", "refused fault_7023"},
 		}},
 	} {
 		c.upset()
@@ -154,7 +154,7 @@ func TestATenantWhoseDatabaseIsDownFailsAlone(t *testing.T) {
 		"status --live": {3, []string{"9 of 12 links proven", "pending 3 links: connect: its database: "}, "pending connect"},
 		"verify":        {3, []string{"9 of 12 links proven (6 by database)", "pending 3 links: connect: its database: ", "next: "}, "pending connect"},
 		"check":         {3, []string{"MNET UNKNOWN - " + down.Wwwroot + ": ", "; 3 links pending (connect) from ", " and 1 more to " + down.Wwwroot + " |", "[WARNING] ", "peers_pending=3;"}, "pending connect"},
-		"doctor":        {3, []string{"peer_http_500", "error: "}, "pending http_500"},
+		"doctor":        {3, []string{"[peer_http_500]\n        3 tenants: ", "[own_unreadable]\n        1 tenant: " + down.Wwwroot + "\n"}, "pending http_500"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text, reports := f.survey(t, strings.Fields(name))

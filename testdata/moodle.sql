@@ -78,6 +78,47 @@ CREATE TABLE `{prefix}mnet_service` (
   PRIMARY KEY (id)
 ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci;
 
+CREATE TABLE `{prefix}mnet_session` (
+  id BIGINT(10) NOT NULL AUTO_INCREMENT,
+  userid BIGINT(10) NOT NULL DEFAULT 0,
+  username VARCHAR(100) NOT NULL DEFAULT '',
+  token VARCHAR(40) NOT NULL DEFAULT '',
+  mnethostid BIGINT(10) NOT NULL DEFAULT 0,
+  useragent VARCHAR(40) NOT NULL DEFAULT '',
+  confirm_timeout BIGINT(10) NOT NULL DEFAULT 0,
+  session_id VARCHAR(40) NOT NULL DEFAULT '',
+  expires BIGINT(10) NOT NULL DEFAULT 0,
+  PRIMARY KEY (id),
+  UNIQUE KEY `{prefix}mnetsess_tok_uix` (token),
+  KEY `{prefix}mnetsess_use_ix` (userid),
+  KEY `{prefix}mnetsess_mne_ix` (mnethostid)
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci;
+
+CREATE TABLE `{prefix}mnet_log` (
+  id BIGINT(10) NOT NULL AUTO_INCREMENT,
+  hostid BIGINT(10) NOT NULL DEFAULT 0,
+  remoteid BIGINT(10) NOT NULL DEFAULT 0,
+  time BIGINT(10) NOT NULL DEFAULT 0,
+  userid BIGINT(10) NOT NULL DEFAULT 0,
+  course BIGINT(10) NOT NULL DEFAULT 0,
+  action VARCHAR(40) NOT NULL DEFAULT '',
+  PRIMARY KEY (id),
+  KEY `{prefix}mnetlog_hosusecou_ix` (hostid, userid, course)
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci;
+
+CREATE TABLE `{prefix}user` (
+  id BIGINT(10) NOT NULL AUTO_INCREMENT,
+  auth VARCHAR(20) NOT NULL DEFAULT 'manual',
+  deleted TINYINT(1) NOT NULL DEFAULT 0,
+  mnethostid BIGINT(10) NOT NULL DEFAULT 0,
+  username VARCHAR(100) NOT NULL DEFAULT '',
+  lastaccess BIGINT(10) NOT NULL DEFAULT 0,
+  currentlogin BIGINT(10) NOT NULL DEFAULT 0,
+  PRIMARY KEY (id),
+  UNIQUE KEY `{prefix}user_mneuse_uix` (mnethostid, username),
+  KEY `{prefix}user_del_ix` (deleted)
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci;
+
 CREATE TABLE `{prefix}local_vmoodle` (
   id BIGINT(10) NOT NULL AUTO_INCREMENT,
   name VARCHAR(255) DEFAULT NULL,

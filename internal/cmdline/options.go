@@ -32,8 +32,8 @@ type Options struct {
 	CAFile               string
 	RandomDelay          time.Duration
 
-	Live, Yes         bool
-	Warning, Critical time.Duration
+	Live, Yes, Verbose bool
+	Warning, Critical  time.Duration
 
 	PreHook, CacheHook, PostHook string
 	Report, PrometheusFile       string
@@ -146,6 +146,8 @@ var groups = []group{
 	{"What is looked at", []*option{
 		{name: "live", of: []Name{Status}, set: on(func(o *Options) *bool { return &o.Live }),
 			help: "make the sealed calls of verify besides reading the database"},
+		{name: "verbose", of: []Name{Doctor}, set: on(func(o *Options) *bool { return &o.Verbose }),
+			help: "show notes too, and who uses each link"},
 		{name: "warning", arg: "DURATION", of: []Name{Check}, preset: "7d",
 			set:  span(0, func(o *Options) *time.Duration { return &o.Warning }),
 			help: "WARNING when less of the key's life is left"},

@@ -30,6 +30,7 @@ type Array struct {
 	notes        []string // of tenants that did not fail
 	held         []string // lines that are written once something happens
 	check        *checkSummary
+	doctor       *doctorText // of doctor
 }
 
 // unprovenPeers are the peers of all tenants that share a reason.
@@ -47,6 +48,9 @@ func NewArray(out *Printer) *Array {
 	}
 	if out.Options.Command.Row().Prints == cmdline.PrintsState {
 		a.check = &checkSummary{warning: out.Options.Warning, critical: out.Options.Critical, now: out.Started}
+	}
+	if out.Options.Command.Row().Prints == cmdline.PrintsFindings {
+		a.doctor = newDoctorText(out.Options.Verbose, true)
 	}
 	return a
 }
@@ -144,19 +148,21 @@ func (a *Array) Tenant(r rotate.TenantReport) {
 			a.unproven[key].links++
 		}
 	}
-	if r.Err != nil {
+	if r.Err != nil && len(r.Findings) == 0 {
 		r.Peers = nil
 		a.failures = append(a.failures, r)
 	}
 }
 
-// note keeps what is to be said of a tenant that did not fail.
+// note keeps what is to be said of a tenant that did not fail. What doctor says is all in
+// its findings, of a tenant that failed too.
 func (a *Array) note(r rotate.TenantReport) {
 	switch {
+	case a.doctor != nil:
+		a.doctor.add(r)
+		return
 	case a.Options.Command.Row().Prints == cmdline.PrintsStored && r.Err == nil:
 		a.notes = append(a.notes, statusLine(r, a.Started))
-	case len(r.Findings) > 0:
-		a.notes = append(a.notes, renderFindings(r, a.paint))
 	}
 	if r.SelfCheck == rotate.SelfNoRC4 {
 		a.notes = append(a.notes, fmt.Sprintf("%s: local site %s\n  next: %s\n", printable.Line(r.Wwwroot, 0), ownSite(r.SelfCheck), rotate.SelfNoRC4.NextStep()))

@@ -15,7 +15,11 @@ import (
 func (a *Array) summary() string {
 	var b strings.Builder
 	a.failureSummary(&b)
-	a.peerSummary(&b)
+	if a.doctor == nil {
+		a.peerSummary(&b)
+	} else {
+		b.WriteString(a.doctor.text(a.paint, a.Complete))
+	}
 	if slices.Sort(a.notes); len(a.notes) > 0 { // each begins with its tenant
 		b.WriteString("\n" + strings.Join(a.notes, ""))
 	}

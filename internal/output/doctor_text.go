@@ -1,43 +1,194 @@
 package output
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"renew_mnetkeys/internal/printable"
 	"renew_mnetkeys/rotate"
 )
 
-// renderFindings lists what the diagnosis of one tenant has found, and what to do.
-func renderFindings(r rotate.TenantReport, paint func(word, padded string) string) string {
+// shown is how many names stand in a line; --json has all.
+const shown = 5
+
+// doctorText collects what the diagnoses of one tenant or of many have found, by cause:
+// hundreds of tenants with one cause are one group.
+type doctorText struct {
+	verbose bool
+	array   bool // tenants are named
+	causes  map[cause]*causeGroup
+	order   []cause        // as they were found
+	sites   map[string]int // tenants by what is told of their sites
+	links   []usedLink
+	traffic struct {
+		links, used, unknown int
+		users, sessions      int64
+	}
+}
+
+// usedLink is a row of the table of who uses which link.
+type usedLink struct {
+	of, peer string
+	use      rotate.LinkUse
+}
+
+// cause is what makes findings one group.
+type cause struct {
+	severity rotate.Severity
+	code     string
+	message  string
+}
+
+// causeGroup is everything that one cause was found of.
+type causeGroup struct {
+	tenants  []string
+	subjects map[string]string // peers or cache stores, with what was seen of each
+	detail   string            // of the first one
+	next     string
+	several  bool // details that differ
+}
+
+func newDoctorText(verbose, array bool) *doctorText {
+	return &doctorText{verbose: verbose, array: array, causes: map[cause]*causeGroup{}, sites: map[string]int{}}
+}
+
+// add takes the diagnosis of one tenant.
+func (d *doctorText) add(r rotate.TenantReport) {
+	for _, f := range r.Findings {
+		key := cause{f.Severity, f.Code, f.Message}
+		g := d.causes[key]
+		if g == nil {
+			g = &causeGroup{subjects: map[string]string{}, detail: f.Detail, next: f.Next}
+			d.causes[key], d.order = g, append(d.order, key)
+		}
+		g.several = g.several || f.Detail != g.detail
+		if len(g.tenants) == 0 || g.tenants[len(g.tenants)-1] != r.Wwwroot {
+			g.tenants = append(g.tenants, r.Wwwroot)
+		}
+		for _, p := range f.Peers {
+			g.subjects[p] = ""
+		}
+		if len(f.Peers) == 0 && f.Subject != "" && f.Subject != r.Wwwroot {
+			g.subjects[f.Subject] = f.Detail
+		}
+	}
+	if r.Site != nil {
+		d.sites[siteWords(*r.Site)]++
+	}
+	for _, p := range r.Peers {
+		d.link(r.Wwwroot, p)
+	}
+}
+
+// text lists errors first, then warnings, of an array what most tenants have. Notes stand
+// behind them, if they were asked for.
+func (d *doctorText) text(paint func(word, padded string) string, complete func(hint, wwwroot string) string) string {
 	var b strings.Builder
-	found := map[rotate.Severity]int{}
-	for _, f := range r.Findings {
-		found[f.Severity]++
+	if d.array { // tenants come in no order
+		slices.SortFunc(d.order, func(x, y cause) int {
+			return cmp.Or(len(d.causes[y].tenants)-len(d.causes[x].tenants), strings.Compare(x.code, y.code), strings.Compare(x.message, y.message))
+		})
 	}
-	fmt.Fprintf(&b, "%s: %s, %s, %s; %s\n", printable.Line(r.Wwwroot, 0), count(found[rotate.SeverityError], "error"),
-		count(found[rotate.SeverityWarning], "warning"), count(found[rotate.SeverityInfo], "note"), count(len(r.Peers), "peer"))
-	for _, f := range r.Findings {
-		fmt.Fprintf(&b, "\n  %s %s", paint(severityColours[f.Severity], fmt.Sprintf("%-7s", f.Severity)), f.Code)
-		if f.Subject != "" && f.Subject != r.Wwwroot {
-			b.WriteString("  " + printable.Line(f.Subject, 0))
+	for _, severity := range []rotate.Severity{rotate.SeverityError, rotate.SeverityWarning, rotate.SeverityInfo} {
+		if severity == rotate.SeverityInfo && !d.verbose {
+			continue
 		}
-		fmt.Fprintf(&b, "\n          %s\n", printable.Line(f.Message, 0))
-		if len(f.Peers) > 0 {
-			fmt.Fprintf(&b, "          peers: %s\n", printable.Line(some(f.Peers), 0))
+		for _, key := range d.order {
+			if key.severity == severity {
+				d.group(&b, key, paint, complete)
+			}
 		}
-		fmt.Fprintf(&b, "          next: %s\n", printable.Line(f.Next, 0))
 	}
+	d.table(&b)
+	d.about(&b)
 	return b.String()
+}
+
+// severityWords are those that people read.
+var severityWords = map[rotate.Severity]string{rotate.SeverityError: "error", rotate.SeverityWarning: "warning", rotate.SeverityInfo: "note"}
+
+// group writes one cause: what, where, and what to do.
+func (d *doctorText) group(b *strings.Builder, key cause, paint func(word, padded string) string, complete func(hint, wwwroot string) string) {
+	g := d.causes[key]
+	fmt.Fprintf(b, "\n%s %s\n", paint(severityColours[key.severity], fmt.Sprintf("%-7s", severityWords[key.severity])), printable.Line(key.message+" ["+key.code+"]", 0))
+	line := func(format string, args ...any) {
+		fmt.Fprintf(b, "        %s\n", printable.Line(fmt.Sprintf(format, args...), 0))
+	}
+	if d.array {
+		slices.Sort(g.tenants)
+		line("%s: %s", count(len(g.tenants), "tenant"), some(g.tenants))
+	}
+	g.seen(line, key.code, d.array)
+	line("%s", g.step(complete))
+}
+
+// seen writes what the cause was found of. Of one tenant each detail counts, of an array
+// one is the example.
+func (g *causeGroup) seen(line func(format string, args ...any), code string, array bool) {
+	names, thing := slices.Sorted(maps.Keys(g.subjects)), "peer"
+	if strings.HasPrefix(code, "cache_") {
+		thing = "store"
+	}
+	if len(names) > 0 && g.several && !array {
+		for _, name := range names[:min(len(names), shown)] {
+			line("%s %s: %s", thing, name, g.subjects[name])
+		}
+		if more := len(names) - shown; more > 0 {
+			line("and %s", count(more, "more "+thing))
+		}
+		return
+	}
+	if len(names) > 0 {
+		line("%s: %s", count(len(names), thing), some(names))
+	}
+	switch {
+	case g.detail == "", strings.HasPrefix(code, "peers_"): // whose detail is how many they are
+	case g.several:
+		line("for example: %s", g.detail)
+	default:
+		line("%s", g.detail)
+	}
+}
+
+// step is what to do. A push may go to all tenants at once; any other command is that of
+// one tenant, since to renew the keys of all is no cure for those of some.
+func (g *causeGroup) step(complete func(hint, wwwroot string) string) string {
+	of := g.tenants[0]
+	if len(g.tenants) > 1 && strings.HasSuffix(g.next, tool+" push") {
+		of = ""
+	}
+	next := complete(g.next, of)
+	if len(g.tenants) > 1 && of != "" && next != g.next {
+		return "next, for " + of + " and so on: " + next
+	}
+	return "next: " + next
+}
+
+// found counts the causes.
+func (d *doctorText) found() map[rotate.Severity]int {
+	found := map[rotate.Severity]int{}
+	for key := range d.causes {
+		found[key.severity]++
+	}
+	return found
+}
+
+// renderFindings lists what the diagnosis of one tenant has found, and what to do.
+func renderFindings(r rotate.TenantReport, verbose bool, paint func(word, padded string) string) string {
+	d := newDoctorText(verbose, false)
+	d.add(r)
+	return printable.Line(r.Wwwroot, 0) + "\n" + d.text(paint, func(hint, _ string) string { return hint }) // completed already
 }
 
 // some names a few of many.
 func some(names []string) string {
-	const shown = 5
 	if len(names) <= shown+1 {
 		return strings.Join(names, ", ")
 	}
-	return fmt.Sprintf("%s and %d more, which --json lists", strings.Join(names[:shown], ", "), len(names)-shown)
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)
 }
 
 // severityColours give a severity the colour of an outcome.

@@ -152,7 +152,7 @@ func (out *Printer) render(report rotate.TenantReport, code int) string {
 	case prints == cmdline.PrintsStored && read:
 		return renderStatus(report, out.Started, out.paint)
 	case prints == cmdline.PrintsFindings && (read || len(report.Findings) > 0):
-		return renderFindings(report, out.paint)
+		return renderFindings(report, out.Options.Verbose, out.paint)
 	}
 	whole := out.Terminal || code != rotate.ExitOK || out.Options.DryRun || prints == cmdline.PrintsLinks
 	return renderText(report, whole, out.Options, out.paint)

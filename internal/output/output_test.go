@@ -43,6 +43,8 @@ func TestTheSchemaNamesTheFieldsOfTheReport(t *testing.T) {
 		"certificate": {reflect.TypeFor[rotate.KeyReport](), written.Defs["certificate"]},
 		"peer":        {reflect.TypeFor[rotate.PeerReport](), written.Defs["peer"]},
 		"finding":     {reflect.TypeFor[rotate.Finding](), written.Defs["finding"]},
+		"site":        {reflect.TypeFor[rotate.SiteReport](), written.Defs["site"]},
+		"use":         {reflect.TypeFor[rotate.LinkUse](), written.Defs["use"]},
 	} {
 		var all, always []string
 		for i := range c.of.NumField() {

@@ -133,7 +133,7 @@ func TestANameWritesNoLineOfItsOwn(t *testing.T) {
 	for what, text := range map[string]string{
 		"the report":   renderText(tenant, true, cmdline.Options{Command: "renew"}, plain),
 		"the status":   renderStatus(tenant, time.Now(), plain),
-		"the findings": renderFindings(tenant, plain),
+		"the findings": renderFindings(tenant, true, plain),
 		"a line":       statusLine(tenant, time.Now()),
 		"an error":     stderr.String(),
 		"the check":    check.String(),

@@ -75,7 +75,7 @@ func (p *Page) findingRows(t tenant) []findingRow {
 	var rows []findingRow
 	for _, f := range t.findings {
 		rows = append(rows, findingRow{mark: markOf(severityMarks(), string(f.Severity)), Code: printable.Line(f.Code, 0), Subject: printable.Line(f.Subject, 0),
-			Message: printable.Line(f.Message, 0), Next: printable.Line(f.Next, 0), Count: len(f.peers), Peers: strings.Join(p.peerNames(f, shortener{}), "\n")})
+			Message: printable.Line(f.Text(), 0), Next: printable.Line(f.Next, 0), Count: len(f.peers), Peers: strings.Join(p.peerNames(f, shortener{}), "\n")})
 	}
 	return rows
 }
@@ -85,7 +85,7 @@ func (p *Page) findingGroups(tenants []tenant, short shortener) []group {
 	groups := p.tenantGroups(tenants, short, "finding", func(t tenant) []saying {
 		var all []saying
 		for _, f := range t.findings {
-			s := saying{mark: markOf(severityMarks(), string(f.Severity)), title: printable.Line(f.Code, 0), next: f.Next, text: f.Message, peers: strings.Join(p.peerNames(f, short), ", ")}
+			s := saying{mark: markOf(severityMarks(), string(f.Severity)), title: printable.Line(f.Code, 0), next: f.Next, text: f.Text(), peers: strings.Join(p.peerNames(f, short), ", ")}
 			if f.Subject != t.report.Wwwroot {
 				s.about = f.Subject
 			}

@@ -58,6 +58,7 @@ func (r runner) onArray(ctx context.Context, out *output.Array) (int, error) {
 		Phase:        out.Phase,
 	}
 	array.Parallel = parallelTenants()
+	array.Template.CommandLinePHP = commandLinePHP(master, o.PHP)
 	array.Members, array.Selected = w.members(ctx, master, rows)
 	if len(array.Selected) == 0 && !w.othersHaveSome(array.Members) {
 		return 0, &cmdline.UsageError{Problem: "no tenant of the array is selected",

@@ -76,6 +76,7 @@ func (r runner) onTenant(ctx context.Context) (rotate.TenantReport, error) {
 	logged := loggedTenant{db, tenant.Wwwroot, out.Log}
 	renewal.Store, renewal.Locker, renewal.Starter = logged, logged, logged
 	renewal.Cache = r.hooks.cacheOf(muc.New(master, tenant, o.PHP, out.Log), tenant)
+	renewal.CommandLinePHP = commandLinePHP(tenant, o.PHP)
 	renewal.Counterpart = counterparts(ctx, master, tenant, out.Log)
 	work := r.cmd.One
 	if o.DryRun {

@@ -1,0 +1,187 @@
+package output
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"renew_mnetkeys/internal/cmdline"
+	"renew_mnetkeys/rotate"
+)
+
+// noRC4, dead and stock are what tenants are told here.
+var (
+	noRC4 = rotate.Finding{Code: "own_no_rc4", Severity: rotate.SeverityError, Message: "no RC4", Next: "enable it"}
+	stock = rotate.Finding{Code: "peers_stock", Severity: rotate.SeverityInfo, Message: "as released", Next: "nothing to do"}
+)
+
+func dead(peer string) rotate.Finding {
+	return rotate.Finding{Code: "peer_timeout", Severity: rotate.SeverityWarning, Subject: peer, Message: "not reached", Detail: "no answer from " + peer, Next: "check it"}
+}
+
+// examined is the report of a tenant with findings and one peer, of which users come.
+func examined(wwwroot string, findings ...rotate.Finding) rotate.TenantReport {
+	users, sessions, used := int64(3), int64(1), time.Date(2026, 3, 1, 11, 0, 0, 0, time.UTC)
+	r := rotate.TenantReport{Wwwroot: wwwroot, Outcome: rotate.Kept, Site: &rotate.SiteReport{Moodle: "4.5.6", PHPWeb: "8.2.7", SingleSignOn: rotate.SignOnOn, RC4: "yes"},
+		Peers: []rotate.PeerReport{{Wwwroot: "https://p.example", Outcome: rotate.Pending, Reason: "timeout", Use: &rotate.LinkUse{Users: &users, Sessions: &sessions, LastUsed: &used}}}}
+	for _, f := range findings {
+		if f.Subject == "" {
+			f.Subject = wwwroot
+		}
+		r.Findings = append(r.Findings, f)
+	}
+	return r
+}
+
+func TestTheDiagnosisOfOneTenantForPeople(t *testing.T) {
+	r := examined("https://t.example", noRC4, dead("https://p.example"), dead("https://q.example"), stock)
+	const head = `https://t.example
+
+error   no RC4 [own_no_rc4]
+        next: enable it
+
+warning not reached [peer_timeout]
+        peer https://p.example: no answer from https://p.example
+        peer https://q.example: no answer from https://q.example
+        next: check it
+`
+	const site = "\nMoodle 4.5.6; PHP 8.2.7; single sign-on (auth_mnet) on; RC4 (OpenSSL's legacy provider) works\nusers come by 1 of 1 link: 3 users, 1 open session"
+	short := head + site + " (--verbose lists them)\n1 error, 1 warning, 1 note (--verbose shows them)\n"
+	whole := head + `
+note    as released [peers_stock]
+        next: nothing to do
+
+users of the links of https://t.example
+  https://p.example       3 users      1 session  last used 2026-03-01  last call -
+` + site + "\n1 error, 1 warning, 1 note\n"
+	for verbose, want := range map[bool]string{false: short, true: whole} {
+		if diff := cmp.Diff(want, renderFindings(r, verbose, plain)); diff != "" {
+			t.Errorf("verbose %v: %s", verbose, diff)
+		}
+	}
+}
+
+// Hundreds of peers that are down are a few lines of one tenant, too.
+func TestManyPeersWithOneCauseAreAFewLines(t *testing.T) {
+	r := examined("https://t.example")
+	for i := range 300 {
+		f := dead(fmt.Sprintf("https://p%03d.example", i))
+		f.Subject = strings.TrimPrefix(f.Detail, "no answer from ")
+		r.Findings = append(r.Findings, f)
+	}
+	text := renderFindings(r, false, plain)
+	if !strings.Contains(text, "peer https://p004.example: no answer from https://p004.example\n        and 295 more peers\n") || strings.Count(text, "\n") > 14 {
+		t.Error(text)
+	}
+}
+
+func TestWhatIsNotKnownOfASiteIsCalledSo(t *testing.T) {
+	r := examined("https://t.example")
+	r.Site, r.Peers[0].Use = &rotate.SiteReport{PHPCommand: "8.4.1"}, &rotate.LinkUse{}
+	text := renderFindings(r, false, plain)
+	for _, want := range []string{"Moodle release not known; PHP 8.4.1 on the command line; single sign-on not known; RC4 (OpenSSL's legacy provider) not tested\n",
+		"users come by 0 of 1 link: 0 users, 0 open sessions; not all is known of 1 link\n", "0 errors, 0 warnings, 0 notes\n"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("nothing says %q:\n%s", want, text)
+		}
+	}
+}
+
+// arrayOf diagnoses many tenants and gives what is printed.
+func arrayOf(tenants int, verbose bool, of func(i int) rotate.TenantReport) string {
+	var stdout strings.Builder
+	out := NewArray(&Printer{Options: cmdline.Options{Command: cmdline.Doctor, Verbose: verbose}, stdout: &Results{W: &stdout}, Started: time.Now()})
+	out.Begin(tenants, tenants)
+	for i := range tenants {
+		out.Tenant(of(i))
+	}
+	out.Finish(rotate.ExitPeers, nil)
+	return stdout.String()
+}
+
+func TestThreeHundredTenantsWithOneCauseFitAScreen(t *testing.T) {
+	tenant := func(i int) string { return fmt.Sprintf("https://t%03d.example", i) }
+	text := arrayOf(300, false, func(i int) rotate.TenantReport {
+		return examined(tenant(i), noRC4, dead("https://p.example"), dead(tenant(i+1)), stock)
+	})
+	for _, want := range []string{
+		"error   no RC4 [own_no_rc4]\n        300 tenants: https://t000.example, https://t001.example, https://t002.example, https://t003.example, https://t004.example and 295 more\n",
+		"301 peers: ", "300 tenants: Moodle 4.5.6; PHP 8.2.7;", "users come by 300 of 300 links: 900 users, 300 open sessions",
+		"1 error, 1 warning, 1 note (--verbose shows them)\n", "300 tenants: 300 examined; 0 of 300 links proven",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("nothing says %q:\n%s", want, text)
+		}
+	}
+	if lines := strings.Count(text, "\n"); lines > 24 {
+		t.Errorf("%d lines:\n%s", lines, text)
+	}
+}
+
+func TestErrorsOfAnArrayComeBeforeItsWarnings(t *testing.T) {
+	text := arrayOf(2, true, func(i int) rotate.TenantReport {
+		return examined(fmt.Sprintf("https://t%d.example", i), [][]rotate.Finding{{stock, dead("https://p.example")}, {noRC4}}[i]...)
+	})
+	last := -1
+	for _, severity := range []string{"\nerror ", "\nwarning ", "\nnote "} {
+		at := strings.Index(text, severity)
+		if at <= last {
+			t.Errorf("%q does not come in order:\n%s", severity, text)
+		}
+		last = at
+	}
+}
+
+// Hundreds of kinds of sites are cut, and no tenant is missing from the sum.
+func TestManyKindsOfSitesAreAFewLines(t *testing.T) {
+	text := arrayOf(300, false, func(i int) rotate.TenantReport {
+		r := examined(fmt.Sprintf("https://t%03d.example", i))
+		r.Site.Moodle = fmt.Sprintf("3.%d", i)
+		return r
+	})
+	if !strings.Contains(text, "and 295 other kinds of sites, which --json lists\n") || strings.Count(text, "\n") > 12 {
+		t.Error(text)
+	}
+}
+
+// A tenant that cannot be read is one more of a group, and not a block of its own.
+func TestTenantsThatCannotBeReadAreOneGroup(t *testing.T) {
+	text := arrayOf(300, false, func(i int) rotate.TenantReport {
+		r := Failed(fmt.Sprintf("https://t%03d.example", i), 1, fmt.Errorf("connection refused"))
+		r.Findings = []rotate.Finding{{Code: "own_unreadable", Severity: rotate.SeverityError, Subject: r.Wwwroot, Message: "cannot be read", Detail: "connection refused", Next: "check"}}
+		return r
+	})
+	if !strings.Contains(text, "300 tenants: https://t000.example") || !strings.Contains(text, "300 failed") || strings.Count(text, "\n") > 12 {
+		t.Error(text)
+	}
+}
+
+// What several tenants need is one command for all only where that does no more than needed.
+func TestTheCommandForSeveralTenants(t *testing.T) {
+	for _, c := range []struct {
+		next    string
+		tenants int
+		want    string
+	}{
+		{"Run: renew_mnetkeys push", 1, "        next: Run: sudo -u www-data renew_mnetkeys push --config=/c.php --host=https://t0.example\n"},
+		{"Run: renew_mnetkeys push", 2, "        next: Run: sudo -u www-data renew_mnetkeys push --config=/c.php --all --withmaster\n"},
+		{"Run: renew_mnetkeys", 2, "        next, for https://t0.example and so on: Run: sudo -u www-data renew_mnetkeys --config=/c.php --host=https://t0.example\n"},
+		{"check the clock", 2, "        next: check the clock\n"},
+	} {
+		o := cmdline.Options{Command: cmdline.Doctor, All: true}
+		o.Array.WithMaster = true
+		var stdout strings.Builder
+		out := NewArray(&Printer{Options: o, stdout: &Results{W: &stdout}, Started: time.Now(), Site: Site{Config: "/c.php", User: "www-data"}})
+		out.Begin(c.tenants, 2)
+		for i := range c.tenants {
+			out.Tenant(examined(fmt.Sprintf("https://t%d.example", i), rotate.Finding{Code: "own_x", Severity: rotate.SeverityError, Message: "m", Next: c.next}))
+		}
+		out.Finish(rotate.ExitNotRenewed, nil)
+		if !strings.Contains(stdout.String(), c.want) {
+			t.Errorf("nothing says %q:\n%s", c.want, stdout.String())
+		}
+	}
+}

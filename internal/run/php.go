@@ -1,0 +1,38 @@
+package run
+
+import (
+	"cmp"
+	"context"
+	"os"
+	"regexp"
+	"sync"
+	"time"
+
+	"renew_mnetkeys/moodledb/config"
+	"renew_mnetkeys/moodledb/phprun"
+)
+
+// phpVersionLimit is for a php that only says its version.
+const phpVersionLimit = 5 * time.Second
+
+var phpVersion = regexp.MustCompile(`^[0-9][0-9A-Za-z.+~-]{0,30}$`)
+
+// commandLinePHP gives the version of the php on this machine, "" if there is none or it
+// does not say. It runs once, when it is first asked for, with the rights of [phprun].
+func commandLinePHP(site *config.Config, php string) func(context.Context) string {
+	var once sync.Once
+	var version string
+	return func(ctx context.Context) string {
+		once.Do(func() {
+			if php = cmp.Or(php, phprun.Find(site.PathToPHP)); php == "" {
+				return
+			}
+			answer, err := phprun.Script{PHP: php, Source: `<?php fwrite(fopen('php://fd/3', 'w'), PHP_VERSION);`, Config: site.File,
+				Dataroot: site.Dataroot, Dirroot: site.Dirroot, Environ: os.Environ(), Limit: phpVersionLimit}.Run(ctx)
+			if err == nil && phpVersion.Match(answer) {
+				version = string(answer)
+			}
+		})
+		return version
+	}
+}

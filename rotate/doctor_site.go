@@ -1,0 +1,105 @@
+package rotate
+
+import (
+	"context"
+	"strings"
+	"time"
+)
+
+// Site is what the database says of a site beside its key. What is empty is not known.
+type Site struct {
+	Release      string  // config.release, like "4.5.6 (Build: 20250811)"
+	Version      float64 // config.version, like 2024100706.00
+	SingleSignOn SingleSignOn
+	Use          map[int64]LinkUse // by Peer.ID; a peer that is not there is not used
+	Unknown      []string          // what could not be read, and why, each one line
+}
+
+// SingleSignOn is the state of Moodle's plugin auth_mnet, which MNet's single sign-on is.
+type SingleSignOn string
+
+// The states of single sign-on.
+const (
+	SignOnUnknown SingleSignOn = ""
+	SignOnOn      SingleSignOn = "on"
+	SignOnOff     SingleSignOn = "off"    // installed, and not among the authentication methods
+	SignOnAbsent  SingleSignOn = "absent" // not installed
+)
+
+// withoutSignOn is the version of Moodle 5.0, which comes without auth_mnet, and whose
+// upgrade uninstalls it (lib/db/upgrade.php, 2025030600.05).
+const withoutSignOn = 2025030600.05
+
+// LinkUse is how the link to a peer is used. What is nil is not known.
+type LinkUse struct {
+	Users    *int64     `json:"users,omitempty"`     // users here who come from the peer (user.mnethostid), without deleted ones
+	Sessions *int64     `json:"sessions,omitempty"`  // rows of mnet_session that have not expired, of users of both sites
+	LastUsed *time.Time `json:"last_used,omitempty"` // newest access or login of these users, or entry of the peer in mnet_log
+	LastCall *time.Time `json:"last_call,omitempty"` // last signed call of the peer to this site, whatever it was for
+}
+
+// InUse tells whether users travel by the link.
+func (u *LinkUse) InUse() bool {
+	return u != nil && (u.Users != nil && *u.Users > 0 || u.Sessions != nil && *u.Sessions > 0)
+}
+
+// SiteReport is what the diagnosis tells of a tenant's site. What is empty is not known.
+type SiteReport struct {
+	Moodle       string       `json:"moodle"`           // release
+	PHPWeb       string       `json:"php_web"`          // that the web server names
+	PHPCommand   string       `json:"php_command_line"` // found on this machine, where the web server names none
+	SingleSignOn SingleSignOn `json:"single_sign_on"`
+	RC4          string       `json:"rc4"` // of the web server's PHP, as a sealed call shows: yes, no
+}
+
+// site tells which Moodle and PHP this is and who uses its links: administrators want
+// to know what an upgrade to Moodle 5 costs them.
+func (d *diagnosis) site(ctx context.Context, report *TenantReport) {
+	describer, ok := d.Store.(SiteDescriber)
+	if !ok {
+		return
+	}
+	site := describer.DescribeSite(ctx, d.tenant.Peers, d.Now())
+	report.Site = &SiteReport{Moodle: site.Release, SingleSignOn: site.SingleSignOn, RC4: rc4Words[report.SelfCheck]}
+	d.php(ctx, report)
+	var used []string
+	for i, p := range d.tenant.Peers {
+		use := site.Use[p.ID]
+		report.Peers[i].Use = &use
+		if use.InUse() {
+			used = append(used, p.Wwwroot)
+		}
+	}
+	if len(site.Unknown) > 0 {
+		d.own(SeverityInfo, "site_unknown", "nothing to do for the keys. To learn it, give the database account of Moodle the right to read the table",
+			"some facts about the site are not known", "%s", strings.Join(site.Unknown, "; "))
+	}
+	switch {
+	case site.SingleSignOn == SignOnOn && site.Version < withoutSignOn:
+		d.several(SeverityInfo, "single_sign_on", used, "before an upgrade to Moodle 5.0 or later, give the users of these links another way to log in. "+
+			"Moodle 4.5 is the last release with single sign-on by MNet; keys and calls go on after it",
+			"users come and go by these links, and an upgrade to Moodle 5 ends that: it uninstalls single sign-on (auth_mnet)")
+	case site.SingleSignOn == SignOnAbsent:
+		d.several(SeverityInfo, "single_sign_on_gone", used, "give these users another way to log in",
+			"users of these links are still in the database, but cannot log in: single sign-on (auth_mnet) is not installed")
+	}
+}
+
+// rc4Words say whether the web server's PHP can do RC4, which no OpenSSL 3 can without
+// its legacy provider.
+var rc4Words = map[SelfCheck]string{SelfProven: "yes", SelfNoRC4: "no"}
+
+// php finds out which PHP the site runs on. Only the web server's counts; if that says
+// nothing, the one on the command line is often the same.
+func (d *diagnosis) php(ctx context.Context, report *TenantReport) {
+	if teller, ok := d.Network.(PHPTeller); ok && report.SelfCheck != SelfSkipped && report.SelfCheck != SelfUnreachable {
+		site := d.tenant.localSite("")
+		if len(d.Nodes) > 0 {
+			site.Node, site.SSLVerification = d.Nodes[0], 0
+		}
+		report.Site.PHPWeb = teller.PHP(ctx, site)
+	}
+	if report.Site.PHPWeb == "" && d.CommandLinePHP != nil {
+		report.Site.PHPCommand = d.CommandLinePHP(ctx)
+	}
+}
