@@ -73,9 +73,9 @@ func TestAValueThatCannotBeReadSaysWhereItComesFrom(t *testing.T) {
 		args     []string
 		want     string // "": the value is read
 	}{
-		{"", []string{"--options=" + file}, file + ":2: days: "},
-		{"b", []string{"--options=" + file}, "of the variable MNETKEYS_DAYS: "},
-		{"b", []string{"--options=" + file, "--days=c"}, `"c" for flag -days: `},
+		{"", []string{"--options=" + file}, file + ":2: days must be a whole number from 1 to 3650, not \"a\""},
+		{"b", []string{"--options=" + file}, `MNETKEYS_DAYS must be a whole number from 1 to 3650, not "b"`},
+		{"b", []string{"--options=" + file, "--days=c"}, `--days must be a whole number from 1 to 3650, not "c"`},
 		{"b", []string{"--options=" + file, "--days=7"}, ""},
 		{"8", []string{"--options=" + file}, ""},
 	} {
