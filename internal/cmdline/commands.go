@@ -108,8 +108,8 @@ var Commands = []Command{
 		Name: Rollback, Does: "go back to the previous key, push it and prove it",
 		about: "Make the newest retired key current again, then push and prove it. The key that it replaces stays in the key history.",
 		examples: []example{
-			{"show what would be done", "rollback --host=https://tenant.example.org --dry-run"},
-			{"go back without being asked", "rollback --host=https://tenant.example.org --yes"},
+			{"show what would be done", "rollback --host=https://a.example --dry-run"},
+			{"go back without being asked", "rollback --host=https://a.example --yes"},
 		},
 		Changes: true, Asks: true, Good: rotate.Renewed, exits: exitsOfChange,
 		Words: Words{To: "roll back", Would: "would roll back", Done: "rolled back", Did: "rolled back"},

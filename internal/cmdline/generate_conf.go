@@ -35,6 +35,6 @@ const sampleHead = `# Options of renew_mnetkeys for all its commands and tenants
 # Command line and environment take precedence. A command ignores the options of
 # other commands. Write a repeatable option once per value.
 #
-# The user who runs the command must be able to read this file. No other user may
-# write to it. Write no password here: use cfg = dbpass=@FILE.
+# The user who runs the command must be able to read this file. Other users must
+# not be able to write to it. Write no password here: use cfg = dbpass=@FILE.
 `

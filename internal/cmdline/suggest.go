@@ -68,11 +68,10 @@ func similarOption(options []*option, name string) *option {
 	}
 	name = strings.ReplaceAll(strings.Trim(name, "-_"), "_", "-")
 	if len(name) == 1 {
-		sameCase := slices.IndexFunc(options, func(o *option) bool { return o.short == name })
-		if i := slices.IndexFunc(options, func(o *option) bool { return strings.EqualFold(o.short, name) }); sameCase < 0 && i >= 0 {
-			return options[i]
-		} else if sameCase >= 0 {
-			return options[sameCase]
+		for _, same := range []func(a, b string) bool{func(a, b string) bool { return a == b }, strings.EqualFold} {
+			if i := slices.IndexFunc(options, func(o *option) bool { return same(o.short, name) }); i >= 0 {
+				return options[i]
+			}
 		}
 		return nil
 	}
