@@ -44,7 +44,7 @@ func Generate(words []string) (string, error) {
 		}
 		problem = fmt.Sprintf("unknown argument %q", words[0])
 		if i := similar(generateWords(), words[0]); i >= 0 {
-			advice = "did you mean renew_mnetkeys generate " + generateWords()[i] + "?"
+			advice = "did you mean: renew_mnetkeys generate " + generateWords()[i]
 		}
 	}
 	return "", &UsageError{Problem: problem, Advice: advice}

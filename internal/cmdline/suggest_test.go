@@ -26,9 +26,9 @@ func TestAMistypedCommandLineIsAnsweredWithWhatIsMeant(t *testing.T) {
 		"push --if-du":      "unknown option --if-du | did you mean --if-due, an option of renew?",
 		"--host":            "--host must have a value | write --host=URL",
 		"-H":                "-H must have a value | write --host=URL",
-		"verfy":             `unknown command "verfy" | did you mean renew_mnetkeys verify?`,
-		"Status":            `unknown command "Status" | did you mean renew_mnetkeys status?`,
-		"hepl":              `unknown command "hepl" | did you mean renew_mnetkeys help?`,
+		"verfy":             `unknown command "verfy" | did you mean: renew_mnetkeys verify`,
+		"Status":            `unknown command "Status" | did you mean: renew_mnetkeys status`,
+		"hepl":              `unknown command "hepl" | did you mean: renew_mnetkeys help`,
 		"reboot":            `unknown command "reboot" | the commands are push, rollback, verify, status, check, doctor, generate, help and version`,
 		"renew":             `unexpected word "renew" | leave the word out: without a command the key is renewed`,
 		"--all push":        `unexpected word "push" | the command comes first: renew_mnetkeys push …`,
@@ -44,7 +44,7 @@ func TestAMistypedCommandLineIsAnsweredWithWhatIsMeant(t *testing.T) {
 	for typed, want := range map[string]string{
 		"":         "missing argument: man, bash, zsh, fish or conf | usage: " + generateUsage,
 		"zhs":      `unknown argument "zhs" | usage: ` + generateUsage,
-		"mann":     `unknown argument "mann" | did you mean renew_mnetkeys generate man?`,
+		"mann":     `unknown argument "mann" | did you mean: renew_mnetkeys generate man`,
 		"bash zsh": `unexpected word "zsh" | usage: ` + generateUsage,
 	} {
 		if _, err := Generate(strings.Fields(typed)); err == nil || err.Error()+" | "+adviceOf(err) != want {

@@ -93,7 +93,7 @@ func strayWord(cmd Command, words []string) error {
 		usage.Problem = fmt.Sprintf("unknown command %q", words[0])
 		usage.Advice = "the commands are " + enumerated(known, "and")
 		if meant >= 0 {
-			usage.Advice = "did you mean renew_mnetkeys " + known[meant] + "?"
+			usage.Advice = "did you mean: renew_mnetkeys " + known[meant]
 		}
 	case len(words) > 1 && strings.HasPrefix(words[1], "-"):
 		usage.Advice = "leave the word out: " + cmd.Line() + " … " + strings.Join(words[1:], " ")
