@@ -60,7 +60,7 @@ func TestTheREADMEShowsTheHelp(t *testing.T) {
 	_, codes, _ := strings.Cut(help, "Exit codes:\n")
 	for line := range strings.Lines(codes) {
 		code, means, ok := strings.Cut(strings.TrimSpace(line), "  ")
-		means, _, _ = strings.Cut(means, ": the next step")
+		means, _, _ = strings.Cut(means, ": run push")
 		if !ok || !strings.Contains(string(readme), "\n| "+code+" | "+means) {
 			t.Errorf("the table of exit codes does not say %q of %s", means, code)
 		}

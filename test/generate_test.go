@@ -21,8 +21,8 @@ func TestGeneratePrintsWhatItIsAskedFor(t *testing.T) {
 		{"the completion of fish", "complete -c renew_mnetkeys", "", []string{"fish"}, 0},
 		{"a file of options", "#host = ", "", []string{"conf"}, 0},
 		{"what it can", usage, "", []string{"--help"}, 0},
-		{"an error without a word", "", "hint: " + usage, nil, 2},
-		{"an error for a word it does not know", "", `error: "tcsh" cannot be generated`, []string{"tcsh"}, 2},
+		{"an error without a word", "", "hint: usage: " + usage, nil, 2},
+		{"an error for a word it does not know", "", `error: unknown argument "tcsh"`, []string{"tcsh"}, 2},
 		{"an error for two words", "", `error: unexpected word "zsh"`, []string{"bash", "zsh"}, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -40,7 +40,7 @@ func TestAFileForTheArrayRenewsOneTenantWhereOneIsNamed(t *testing.T) {
 		t.Errorf("wrong links: %q", wrong)
 	}
 	pair := pairOf(t, f.tenants[1].Site)
-	run1(t, command(t, "--options="+write(t, "config = "+f.config+"\nal"))).expect(t, rotate.ExitUsage, ":2: \"al\" is no option", "hint: the names are those of")
+	run1(t, command(t, "--options="+write(t, "config = "+f.config+"\nal"))).expect(t, rotate.ExitUsage, ":2: unknown option \"al\"", "hint: did you mean all?")
 	if pairOf(t, f.tenants[1].Site) != pair {
 		t.Error("a mistyped name renews")
 	}

@@ -61,7 +61,7 @@ func TestALinkToARegularFileIsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	run1(t, command(t, "status", "--config=missing/config.php", "--cfg=dbpass=@"+link)).expect(t, 2, "missing/config.php")
-	for redirection, says := range map[string]string{"<" + file: "missing/config.php", "</dev/zero": "is not a regular file", "< <(echo x)": "write what it says to a file"} {
+	for redirection, says := range map[string]string{"<" + file: "missing/config.php", "</dev/zero": "is not a regular file", "< <(echo x)": "write its content to a file"} {
 		cmd := command(t, "status", "--config=missing/config.php", "--cfg=dbpass=@/dev/stdin")
 		throughShell(cmd, redirection)
 		cmd.Path, cmd.Args[0] = "/bin/bash", "bash"

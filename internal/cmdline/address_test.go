@@ -45,7 +45,7 @@ func TestWhatIsNoNodeIsRefused(t *testing.T) {
 		"127.0.0.300", "127.0.0", "256.1.1.1:80", "[::1", "::1]", "[127.0.0.1]", "[web1]:80", "[127.0.0.1]:80", "[::1]:", "[::1]80", "0.0.0.0", "[::]:80", "::", "user@web1", "user:secret@web1", "web 1", "-web1", "web1-", "web..1", "b\u00fccher.example",
 		strings.Repeat("a", 64) + ".example", strings.Repeat("abc.", 64) + "example", "web1?x", "web1#x", "web1\nweb2"} {
 		_, err := optionsOf(t, "--node="+given)
-		if usage := (*UsageError)(nil); !errors.As(err, &usage) || !strings.HasPrefix(err.Error(), "--node=") || strings.Contains(err.Error(), "secret") || usage.Advice == "" {
+		if usage := (*UsageError)(nil); !errors.As(err, &usage) || !strings.HasPrefix(err.Error(), "--node must be ") || strings.Contains(err.Error(), "secret") || usage.Advice == "" {
 			t.Errorf("%q: %v", given, err)
 		}
 	}
@@ -53,7 +53,7 @@ func TestWhatIsNoNodeIsRefused(t *testing.T) {
 
 // A site that is not asked is not asked at a node; a file of options gives way.
 func TestANodeAndNoCheckContradictEachOther(t *testing.T) {
-	if _, err := optionsOf(t, "--node=web1", "--self-check=off"); err == nil || err.Error() != "--node and --self-check=off contradict each other" {
+	if _, err := optionsOf(t, "--node=web1", "--self-check=off"); err == nil || err.Error() != "--self-check cannot be off with --node" {
 		t.Errorf("%v", err)
 	}
 	for name, c := range map[string]struct {

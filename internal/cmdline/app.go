@@ -25,8 +25,11 @@ func NewApp(cmd Command, stdout, stderr io.Writer, action func(Options)) *cli.Ap
 		Description:           helpText(cmd),
 		CustomAppHelpTemplate: helpTemplate,
 		ExitErrHandler:        func(*cli.Context, error) {},
+		CommandNotFound: func(c *cli.Context, _ string) { // a word behind --help
+			_ = cli.ShowAppHelp(c) // stdout knows whether it was written to
+		},
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
-			return usageProblem(cmd, err)
+			return misread(cmd, err)
 		},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {

@@ -2,8 +2,6 @@ package cmdline
 
 import (
 	"context"
-	"fmt"
-	"slices"
 	"strings"
 
 	"renew_mnetkeys/rotate"
@@ -33,13 +31,24 @@ type Command struct {
 	Asks     bool   // it asks for confirmation, unless --yes is given
 	Prints   Prints
 	Good     rotate.Outcome // of a tenant with which it has done its work
-	exits    string         // for --help: its exit codes
+	about    string         // for its own --help: more of what it does
+	examples []example
+	exits    string // for --help: its exit codes
 	Words
 	// One and Plan work on one tenant; Plan is the dry run, nil if there is none.
 	One, Plan func(*rotate.Renewal, context.Context, Options) rotate.TenantReport
 	// Many works on an array, and gives the exit code.
 	Many func(*rotate.Array, context.Context, Options) int
 }
+
+// example is a command line to paste.
+type example struct {
+	does string
+	args string // behind renew_mnetkeys
+}
+
+// line is the whole command line: the web server's user can read config.php and purge caches.
+func (e example) line() string { return "sudo -u www-data renew_mnetkeys " + e.args }
 
 // Words say what a command does to tenants, for people.
 type Words struct {
@@ -65,14 +74,26 @@ const (
 // Commands are all, the one without a word first.
 var Commands = []Command{
 	{
-		Name: Renew, Does: "renew the key and prove it", Changes: true, MakesKey: true, Good: rotate.Renewed, exits: exitsOfChange,
+		Name: Renew, Does: "renew the key, push it to the peers and prove every link",
+		about: "Make a new key and certificate, store them, check that the web server uses them, push the certificate to every peer, and prove every link.",
+		examples: []example{
+			{"show what would be done, and which peers can be reached", "--host=https://tenant.example.org --dry-run"},
+			{"renew one tenant", "--host=https://tenant.example.org"},
+			{"renew every tenant whose key expires soon (for cron)", "--all --withmaster --if-due --quiet"},
+		},
+		Changes: true, MakesKey: true, Good: rotate.Renewed, exits: exitsOfChange,
 		Words: Words{To: "renew", Would: "would renew", Done: "renewed"},
 		One:   func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.Run(ctx) },
 		Plan:  func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.Plan(ctx) },
 		Many:  runOrPlan,
 	},
 	{
-		Name: Push, Does: "distribute the key that is stored, and renew nothing", Changes: true, Good: rotate.Kept, exits: exitsOfChange,
+		Name: Push, Does: "push the stored key to the peers and prove it; renews nothing",
+		about: "Prove the stored key, and push it to the peers that do not use it yet. This is the next step after an interrupted run, and when peers are pending.",
+		examples: []example{
+			{"push again to the peers of one tenant", "push --host=https://tenant.example.org"},
+		},
+		Changes: true, Good: rotate.Kept, exits: exitsOfChange,
 		Words: Words{To: "push", Would: "would push the key of", Done: "pushed"},
 		One:   func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.Distribute(ctx) },
 		Plan: func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport {
@@ -84,7 +105,13 @@ var Commands = []Command{
 		},
 	},
 	{
-		Name: Rollback, Does: "make the newest retired key current again, then push and prove it", Changes: true, Asks: true, Good: rotate.Renewed, exits: exitsOfChange,
+		Name: Rollback, Does: "go back to the previous key, push it and prove it",
+		about: "Make the newest retired key current again, then push and prove it. The key that it replaces stays in the key history.",
+		examples: []example{
+			{"show what would be done", "rollback --host=https://a.example --dry-run"},
+			{"go back without being asked", "rollback --host=https://a.example --yes"},
+		},
+		Changes: true, Asks: true, Good: rotate.Renewed, exits: exitsOfChange,
 		Words: Words{To: "roll back", Would: "would roll back", Done: "rolled back", Did: "rolled back"},
 		One:   func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.RollBack(ctx) },
 		Plan: func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport {
@@ -96,13 +123,24 @@ var Commands = []Command{
 		},
 	},
 	{
-		Name: Verify, Does: "prove every link by sealed calls, both ways where possible; writes nothing", Prints: PrintsLinks, Good: rotate.Kept, exits: exitsOfLook,
+		Name: Verify, Does: "prove every link with sealed calls; changes nothing",
+		about: "Call the local site and every peer with the stored key. If the peer is in the same array, prove its calls to this site as well.",
+		examples: []example{
+			{"prove every link of one tenant", "verify --host=https://tenant.example.org"},
+		},
+		Prints: PrintsLinks, Good: rotate.Kept, exits: exitsOfLook,
 		Words: Words{To: "verify", Did: "verified"},
 		One:   func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.Verify(ctx) },
 		Many:  func(a *rotate.Array, ctx context.Context, _ Options) int { return a.Survey(ctx, rotate.SurveyVerify) },
 	},
 	{
-		Name: Status, Does: "show key, history and peers as the database has them; writes nothing", Prints: PrintsStored, Good: rotate.Kept, exits: exitsOfLook,
+		Name: Status, Does: "show key, key history and peers from the database; changes nothing",
+		about: "Show the stored key, its expiry, the key history, and the certificates that the peers have. No site is called unless you add --live.",
+		examples: []example{
+			{"show one tenant", "status --host=https://tenant.example.org"},
+			{"show every tenant", "status --all --withmaster"},
+		},
+		Prints: PrintsStored, Good: rotate.Kept, exits: exitsOfLook,
 		Words: Words{To: "look at", Did: "read", Seen: "looked at"},
 		One: func(r *rotate.Renewal, ctx context.Context, o Options) rotate.TenantReport {
 			return r.Status(ctx, o.Live)
@@ -115,13 +153,24 @@ var Commands = []Command{
 		},
 	},
 	{
-		Name: Check, Does: "verify for Nagios and Icinga: one line, performance data, exit 0 to 3; writes nothing", Prints: PrintsState, Good: rotate.Kept, exits: exitsOfCheck,
+		Name: Check, Does: "verify for Nagios and Icinga: one line, exit code 0 to 3",
+		about: "Prove every link as verify does, and print one line with performance data, as the Monitoring Plugins do. It changes nothing.",
+		examples: []example{
+			{"check every tenant", "check --all --withmaster --warning=7d"},
+		},
+		Prints: PrintsState, Good: rotate.Kept, exits: exitsOfCheck,
 		Words: Words{To: "check", Seen: "looked at"},
 		One:   func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.Verify(ctx) },
 		Many:  func(a *rotate.Array, ctx context.Context, _ Options) int { return a.Survey(ctx, rotate.SurveyVerify) },
 	},
 	{
-		Name: Doctor, Does: "find what is wrong, and say what to do; writes nothing", Prints: PrintsFindings, Good: rotate.Kept, exits: exitsOfLook,
+		Name: Doctor, Does: "find problems and explain how to fix them; changes nothing",
+		about: "Check configuration, database, caches, web server and peers. Every problem has a severity, a code and a next step.",
+		examples: []example{
+			{"examine one tenant", "doctor --host=https://tenant.example.org"},
+			{"examine the whole array", "doctor --all --withmaster"},
+		},
+		Prints: PrintsFindings, Good: rotate.Kept, exits: exitsOfLook,
 		Words: Words{To: "examine", Did: "examined", Seen: "diagnosed"},
 		One:   func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.Diagnose(ctx) },
 		Many:  func(a *rotate.Array, ctx context.Context, _ Options) int { return a.Survey(ctx, rotate.SurveyDoctor) },
@@ -164,57 +213,5 @@ func runOrPlan(a *rotate.Array, ctx context.Context, o Options) int {
 	return a.Run(ctx)
 }
 
-// CommandOf takes the command's word off the command line.
-func CommandOf(args []string) (Command, []string) {
-	if len(args) > 1 {
-		for _, cmd := range Commands[1:] {
-			if args[1] == string(cmd.Name) {
-				return cmd, slices.Concat(args[:1], args[2:])
-			}
-		}
-	}
-	return Commands[0], args
-}
-
-// Line is how the command is called.
-func (c Command) Line() string {
-	if c.Name == Commands[0].Name {
-		return "renew_mnetkeys"
-	}
-	return "renew_mnetkeys " + string(c.Name)
-}
-
 // Writes tells whether the run may write. If so, it must not read from a replica.
 func (o Options) Writes() bool { return o.Command.Row().Changes && !o.DryRun }
-
-// strayWord explains a word that is not an option.
-func strayWord(cmd Command, words []string) error {
-	hint := "the commands are " + strings.Join(commandWords(), ", ") + ", and every option starts with --; see renew_mnetkeys --help"
-	isCommand := slices.ContainsFunc(Commands, func(c Command) bool { return string(c.Name) == words[0] })
-	switch {
-	case isCommand && words[0] == string(Commands[0].Name):
-		hint = "leave the word out: without a command the key is renewed"
-	case isCommand && cmd.Name == Commands[0].Name:
-		hint = "the command comes first: renew_mnetkeys " + words[0] + " …"
-	case strings.HasPrefix(words[0], "http"):
-		hint = cmd.Line() + " --host=" + strings.Join(words, " ")
-	case len(words) > 1 && strings.HasPrefix(words[1], "-"):
-		hint = "without the word: " + cmd.Line() + " … " + strings.Join(words[1:], " ")
-	}
-	return &UsageError{Problem: fmt.Sprintf("unexpected word %q", words[0]), Advice: hint}
-}
-
-// usageProblem explains an option that the command does not take, by the commands
-// that do.
-func usageProblem(cmd Command, err error) error {
-	problem := err.Error()
-	hint := "see " + cmd.Line() + " --help"
-	if _, name, ok := strings.Cut(problem, "flag provided but not defined: -"); ok {
-		for _, o := range allOptions() {
-			if slices.Contains(o.names(), strings.TrimLeft(name, "-")) {
-				hint = fmt.Sprintf("it is an option of %s; see renew_mnetkeys --help", o.takers(", "))
-			}
-		}
-	}
-	return &UsageError{Problem: problem, Advice: hint}
-}

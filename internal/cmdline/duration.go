@@ -1,7 +1,6 @@
 package cmdline
 
 import (
-	"fmt"
 	"regexp"
 	"strconv"
 	"time"
@@ -9,18 +8,21 @@ import (
 
 var durationForm = regexp.MustCompile(`^([0-9]+)d$`)
 
+// durationsAre says what is allowed.
+const durationsAre = "a duration such as 90s, 36h or 7d"
+
 // parseDuration reads a duration as the contract writes it: 90s, 36h, 1h30m or 7d.
 func parseDuration(s string) (time.Duration, error) {
 	if m := durationForm.FindStringSubmatch(s); m != nil {
 		days, err := strconv.Atoi(m[1])
 		if err != nil || days > 36500 {
-			return 0, fmt.Errorf("%q is too long", s)
+			return 0, mustBe("at most 36500d", s)
 		}
 		return time.Duration(days) * 24 * time.Hour, nil
 	}
 	d, err := time.ParseDuration(s)
 	if err != nil || d < 0 {
-		return 0, fmt.Errorf("%q is no duration like 90s, 36h or 7d", s)
+		return 0, mustBe(durationsAre, s)
 	}
 	return d, nil
 }

@@ -16,24 +16,21 @@ type generated struct {
 func generators() []generated {
 	return []generated{
 		{"man", "the manual page", manPage},
-		{"bash", "the completion of bash", bashCompletion},
-		{"zsh", "the completion of zsh", zshCompletion},
-		{"fish", "the completion of fish", fishCompletion},
-		{"conf", "a file of options, all of them commented out", sampleOptionFile},
+		{"bash", "the completion for bash", bashCompletion},
+		{"zsh", "the completion for zsh", zshCompletion},
+		{"fish", "the completion for fish", fishCompletion},
+		{"conf", "a sample options file; every option is commented out", sampleOptionFile},
 	}
 }
-
-// generateDoes is its line in --help.
-const generateDoes = "print the man page, a completion or a sample file of options: man, bash, zsh, fish, conf"
 
 const generateUsage = "renew_mnetkeys generate man|bash|zsh|fish|conf"
 
 // Generate gives the text that the words after generate ask for. Its error is a UsageError.
 func Generate(words []string) (string, error) {
-	var problem string
+	problem, advice := "", "usage: "+generateUsage
 	switch {
 	case len(words) == 0:
-		problem = "generate wants to know what"
+		problem = "missing argument: " + enumerated(generateWords(), "or")
 	case len(words) > 1:
 		problem = fmt.Sprintf("unexpected word %q", words[1])
 	default:
@@ -45,16 +42,22 @@ func Generate(words []string) (string, error) {
 		if words[0] == "--help" || words[0] == "-h" {
 			return generateHelp(), nil
 		}
-		problem = fmt.Sprintf("%q cannot be generated", words[0])
+		problem = fmt.Sprintf("unknown argument %q", words[0])
+		if i := similar(generateWords(), words[0]); i >= 0 {
+			advice = "did you mean: renew_mnetkeys generate " + generateWords()[i]
+		}
 	}
-	return "", &UsageError{Problem: problem, Advice: generateUsage}
+	return "", &UsageError{Problem: problem, Advice: advice}
 }
 
 func generateHelp() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "renew_mnetkeys generate: %s\n\nUsage:\n  %s\n\n", generateDoes, generateUsage)
+	paragraph(&b, "renew_mnetkeys generate: "+extras[0].does)
+	fmt.Fprintf(&b, "\nUsage:\n  %s\n\nArguments:\n", generateUsage)
 	for _, g := range generators() {
-		fmt.Fprintf(&b, "  %-6s %s\n", g.word, g.what)
+		hanging(&b, commandColumn, g.word, g.what)
 	}
+	b.WriteString("\nExample:\n  renew_mnetkeys generate conf > renew_mnetkeys.conf\n")
+	b.WriteString("\nExit codes:\n  0  printed\n  2  wrong usage\n  3  the result could not be written\n")
 	return b.String()
 }

@@ -2,6 +2,7 @@ package cmdline
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -34,7 +35,8 @@ func bashCompletion() string {
 	return strings.NewReplacer(
 		"FILES", strings.Join(files, " | "), "FREE", strings.Join(free, " | "), "    VALUES\n", strings.Join(words, ""),
 		"            OPTIONS\n", strings.Join(options, "")+"            esac\n",
-		"CASES", strings.Join(commandWords(), " | "), "COMMANDS", strings.Join(commandWords(), " "), "GENERATED", strings.Join(generateWords(), " "),
+		"CASES", strings.Join(commandWords(), " | "), "EXTRAS", strings.Join(extraWords(), " | "),
+		"COMMANDS", strings.Join(slices.Concat(commandWords(), extraWords()), " "), "GENERATED", strings.Join(generateWords(), " "),
 	).Replace(bashTemplate)
 }
 
@@ -50,7 +52,7 @@ _renew_mnetkeys() {
         before=${COMP_WORDS[COMP_CWORD - 2]}
     fi
     case ${COMP_WORDS[1]} in
-    CASES | generate) command=${COMP_WORDS[1]} ;;
+    CASES | EXTRAS) command=${COMP_WORDS[1]} ;;
     esac
     COMPREPLY=()
     case $before in
@@ -65,10 +67,12 @@ _renew_mnetkeys() {
     *)
         if ((COMP_CWORD > 1)) && [[ $command == generate ]]; then
             ((COMP_CWORD > 2)) || words='GENERATED'
+        elif ((COMP_CWORD > 1)) && [[ $command == help ]]; then
+            ((COMP_CWORD > 2)) || words='COMMANDS'
         elif [[ $word == -* ]]; then
             OPTIONS
         elif ((COMP_CWORD == 1)); then
-            words='COMMANDS generate'
+            words='COMMANDS'
         fi
         ;;
     esac

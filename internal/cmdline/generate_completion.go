@@ -5,8 +5,8 @@ import "slices"
 // completedOptions are the options of all commands, in the order of --help.
 func completedOptions() []*option {
 	return append(allOptions(),
-		&option{name: "help", short: "h", help: "print this and exit"},
-		&option{name: "version", short: "v", help: "print the version and exit"})
+		&option{name: "help", short: "h", help: "show this help"},
+		&option{name: "version", short: "v", help: "print the version"})
 }
 
 // sharedOptions are some options that the same commands take.
@@ -27,15 +27,6 @@ func optionsByTakers() []sharedOptions {
 		list[i].options = append(list[i].options, o)
 	}
 	return list
-}
-
-// commandWords are the commands as they are typed: renew is not.
-func commandWords() []string {
-	var words []string
-	for _, c := range Commands[1:] {
-		words = append(words, string(c.Name))
-	}
-	return words
 }
 
 // generateWords are those that follow generate.

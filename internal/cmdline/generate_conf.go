@@ -15,7 +15,8 @@ func sampleOptionFile() string {
 		fmt.Fprintf(&b, "\n# --- %s ---\n", g.title)
 		for _, o := range g.options {
 			if o.name != "options" { // which it cannot name itself
-				fmt.Fprintf(&b, "\n# %s\n#%s = %s\n", o.doesForTakers(), o.name, o.sample())
+				does := strings.Join(wrapped(o.doesForTakers(), helpWidth-2), "\n# ")
+				fmt.Fprintf(&b, "\n# %s\n#%s = %s\n", does, o.name, o.sample())
 			}
 		}
 	}
@@ -30,9 +31,10 @@ func (o *option) sample() string {
 	return cmp.Or(o.example, o.preset)
 }
 
-const sampleHead = `# Options of renew_mnetkeys, one a line, for all its commands and tenants. The command line and the environment win.
-# An option that a command does not take is passed over. An option that may be given more than once has a line for each.
+const sampleHead = `# Options of renew_mnetkeys for all its commands and tenants, one per line.
+# Command line and environment take precedence. A command ignores the options of
+# other commands. Write a repeatable option once per value.
 #
-# The user who runs the command must be able to read this file, and nobody else to write it. Name no password here:
-# cfg takes one from a file of its own.
+# The user who runs the command must be able to read this file. Other users must
+# not be able to write to it. Write no password here: use cfg = dbpass=@FILE.
 `

@@ -2,16 +2,21 @@ package cmdline
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
 func fishCompletion() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, fishHead, strings.Join(commandWords(), " "))
+	words := strings.Join(slices.Concat(commandWords(), extraWords()), " ")
+	fmt.Fprintf(&b, fishHead, words)
 	for _, c := range Commands[1:] {
 		fmt.Fprintf(&b, "complete -c renew_mnetkeys -n __renew_mnetkeys_first -a %s -d %s\n", c.Name, fishQuoted(c.Does))
 	}
-	fmt.Fprintf(&b, "complete -c renew_mnetkeys -n __renew_mnetkeys_first -a generate -d %s\n", fishQuoted(generateDoes))
+	for _, e := range extras {
+		fmt.Fprintf(&b, "complete -c renew_mnetkeys -n __renew_mnetkeys_first -a %s -d %s\n", e.word, fishQuoted(e.does))
+	}
+	fmt.Fprintf(&b, "complete -c renew_mnetkeys -n '__renew_mnetkeys_of help' -a '%s'\n", words)
 	for _, g := range generators() {
 		fmt.Fprintf(&b, "complete -c renew_mnetkeys -n '__renew_mnetkeys_of generate' -a %s -d %s\n", g.word, fishQuoted(g.what))
 	}
@@ -52,7 +57,7 @@ end
 function __renew_mnetkeys_of
     set -l words (commandline -opc)
     set -l command renew
-    if set -q words[2]; and contains -- $words[2] %s generate
+    if set -q words[2]; and contains -- $words[2] %s
         set command $words[2]
     end
     contains -- $command $argv

@@ -13,25 +13,49 @@ func manPage() string {
 	release, _, _ := strings.Cut(Version(), " ")
 	fmt.Fprintf(&b, ".TH RENEW_MNETKEYS 8 \"\" %s \"System Administration\"\n", roffQuoted("renew_mnetkeys "+release))
 	b.WriteString(manHead)
-	b.WriteString(".SH COMMANDS\nThe command is the first word. Without one the key is renewed.\n")
-	for _, c := range Commands[1:] {
-		tagged(&b, roffBold(string(c.Name)), c.Does)
-	}
-	tagged(&b, roffBold("generate"), generateDoes)
-	b.WriteString(".SH OPTIONS\nOptions are written \\fB\\-\\-k=v\\fR or \\fB\\-\\-k v\\fR. " + roff("DURATION is written as 90s, 36h or 7d.") + "\n")
+	manCommands(&b)
+	b.WriteString(".SH OPTIONS\nIf commands are in brackets, only they take the option. Options are written \\fB\\-\\-k=v\\fR or \\fB\\-\\-k v\\fR. " + roff("DURATION is written as 90s, 36h or 7d.") + "\n")
 	for _, g := range groups {
 		fmt.Fprintf(&b, ".SS %s\n", roffQuoted(g.title))
 		for _, o := range g.options {
 			tagged(&b, manOption(o), o.doesForTakers())
 		}
 	}
-	b.WriteString(".SS \"This program\"\n")
-	tagged(&b, `\fB\-h\fR, \fB\-\-help\fR`, "print this and exit; behind a command, the options of that command")
-	tagged(&b, `\fB\-v\fR, \fB\-\-version\fR`, "print the version and exit")
+	b.WriteString(".SS \"Help and version\"\n")
+	for _, o := range completedOptions()[len(allOptions()):] {
+		tagged(&b, manOption(o), o.help)
+	}
 	manExits(&b)
+	b.WriteString(manFiles)
+	manExamples(&b)
 	b.WriteString(manTail)
 	return b.String()
 }
+
+// manCommands has a section for each command, and a list of the words that are none.
+func manCommands(b *strings.Builder) {
+	b.WriteString(".SH COMMANDS\nThe command is the first word. Without a command the key is renewed.\n")
+	for _, c := range Commands {
+		fmt.Fprintf(b, ".SS %s\n%s.\n.PP\n%s\n", roffQuoted(c.Line()), roffLine(capital(c.Does)), roffLine(c.about))
+	}
+	b.WriteString(".SS \"Other words\"\n")
+	for _, e := range extras {
+		tagged(b, roffBold(e.word), e.does)
+	}
+}
+
+// manExamples has those of every command.
+func manExamples(b *strings.Builder) {
+	b.WriteString(".SH EXAMPLES\n")
+	for _, c := range Commands {
+		for _, e := range c.examples {
+			fmt.Fprintf(b, ".PP\n%s:\n.PP\n.RS\n.EX\n%s\n.EE\n.RE\n", roffLine(capital(e.does)), roffLine(e.line()))
+		}
+	}
+}
+
+// capital begins a sentence.
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 // manOption is how an option is written: bold as typed, its value in italics.
 func manOption(o *option) string {
@@ -63,7 +87,7 @@ func manExits(b *strings.Builder) {
 		if same[0] != first.Name {
 			continue
 		}
-		fmt.Fprintf(b, ".SS %s\n", roffQuoted("Of "+joined(same, ", ")))
+		fmt.Fprintf(b, ".SS %s\n", roffQuoted(capital(enumerated(same, "and"))))
 		for line := range strings.Lines(first.exits) {
 			code, means, _ := strings.Cut(strings.TrimSpace(line), "  ")
 			tagged(b, roffBold(code), means)

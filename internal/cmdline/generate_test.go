@@ -42,8 +42,13 @@ func TestManHasNothingToSayOfThePage(t *testing.T) {
 				t.Errorf("the page does not say %q, which is an exit code of %s", means, cmd.Name)
 			}
 		}
-		if cmd.Name != "renew" && !strings.Contains(words, string(cmd.Name)+" "+cmd.Does) {
+		if !strings.Contains(words, cmd.Line()+" "+capital(cmd.Does)+". "+cmd.about) {
 			t.Errorf("the page does not say what %s does", cmd.Name)
+		}
+		for _, e := range cmd.examples {
+			if !strings.Contains(words, capital(e.does)+": "+e.line()) {
+				t.Errorf("the page lacks the example %s", e.line())
+			}
 		}
 	}
 	if said, _ := shownByMan(t, strings.Replace(manPage(), ".SH ENVIRONMENT", ".SHH ENVIRONMENT", 1)); said == "" {
@@ -113,13 +118,13 @@ func TestEveryValueThatIsCompletedIsAccepted(t *testing.T) {
 	}
 }
 
-// example is a line of the sample that could be uncommented.
-var example = regexp.MustCompile(`(?m)^#([a-z].*)$`)
+// sampleLine is a line of the sample that could be uncommented.
+var sampleLine = regexp.MustCompile(`(?m)^#([a-z].*)$`)
 
 func TestEveryLineOfTheSampleIsAcceptedWhenItIsUncommented(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "options.conf")
 	sample, lines := sampleOptionFile(), map[string]string{}
-	for _, line := range example.FindAllStringSubmatch(sample, -1) {
+	for _, line := range sampleLine.FindAllStringSubmatch(sample, -1) {
 		name, _, _ := strings.Cut(line[1], " = ")
 		lines[name] = line[1]
 	}

@@ -11,7 +11,9 @@ func zshCompletion() string {
 	for _, c := range Commands[1:] {
 		fmt.Fprintf(&commands, "    %s\n", zshQuoted(string(c.Name)+":"+c.Does))
 	}
-	fmt.Fprintf(&commands, "    %s\n", zshQuoted("generate:"+generateDoes))
+	for _, e := range extras {
+		fmt.Fprintf(&commands, "    %s\n", zshQuoted(e.word+":"+e.does))
+	}
 	for _, g := range optionsByTakers() {
 		if g.of != nil {
 			fmt.Fprintf(&options, "  case $command in %s)\n", joined(g.of, "|"))
@@ -29,7 +31,7 @@ func zshCompletion() string {
 		"CASES", strings.Join(commandWords(), "|"), "GENERATED", strings.Join(generateWords(), " ")).Replace(zshTemplate)
 }
 
-// zshSpec gives an option as _arguments wants it: (excluded)names[sentence]:value:action.
+// zshSpec gives an option as _arguments reads it: (excluded)names[sentence]:value:action.
 func zshSpec(o *option) string {
 	sentence := "[" + strings.NewReplacer(`\`, `\\`, "[", `\[`, "]", `\]`).Replace(o.does()) + "]"
 	long, short := "--"+o.name, "-"+o.short
@@ -71,6 +73,10 @@ _renew_mnetkeys() {
   case $words[2] in
     generate)
       (( CURRENT > 3 )) || compadd GENERATED
+      return
+      ;;
+    help)
+      (( CURRENT > 3 )) || _describe command commands
       return
       ;;
     CASES)

@@ -31,8 +31,9 @@ type option struct {
 // conflict is another option that contradicts that of the row. On the command line both are an
 // error; a line of a file of options gives way.
 type conflict struct {
-	with            string
-	problem, advice string // without a problem, that both contradict each other
+	with    string
+	problem string // between the names of both: "cannot be used with", if it is empty
+	advice  string
 	// when tells by both values, as they are written, whether they contradict each other. Without
 	// it they do whenever both are in effect.
 	when func(own, other string) bool
@@ -71,9 +72,17 @@ func (o *option) flags() []string {
 	return []string{"--" + o.name, "-" + o.short}
 }
 
+// flag is the option as it is written by a name like this one: short for a single letter.
+func (o *option) flag(name string) string {
+	if len(name) == 1 && o.short != "" {
+		return "-" + o.short
+	}
+	return "--" + o.name
+}
+
 // variable is the option's name in the environment.
 func (o *option) variable() string {
-	return "MNETKEYS_" + strings.ToUpper(strings.ReplaceAll(o.name, "-", "_"))
+	return variablePrefix + strings.ToUpper(strings.ReplaceAll(o.name, "-", "_"))
 }
 
 func (o *option) isSwitch() bool { return o.arg == "" }
@@ -106,12 +115,16 @@ func (o *option) line() (written, does string) {
 	return written, o.does()
 }
 
-// does is the help, with the preset if it is not nothing.
+// does is the help, with the preset if there is one.
 func (o *option) does() string {
-	if o.preset == "" || o.preset == "0s" {
-		return o.help
+	does := o.help
+	if o.repeats {
+		does += " (repeatable)"
 	}
-	return o.help + " (default: " + o.preset + ")"
+	if o.preset != "" && o.preset != "0s" {
+		does += " (default: " + o.preset + ")"
+	}
+	return does
 }
 
 // contradicts gives the conflict of the option with another at these values, nil if

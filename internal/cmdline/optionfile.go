@@ -2,7 +2,6 @@ package cmdline
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"slices"
@@ -32,13 +31,16 @@ func (all settings) readFile() error {
 	if errors.Is(err, fs.ErrNotExist) && !file.IsSet() {
 		return nil
 	}
+	if usage := (*UsageError)(nil); err != nil && !errors.As(err, &usage) {
+		err = &UsageError{Problem: "cannot read the options file: " + err.Error()}
+	}
 	if err != nil {
-		return &UsageError{Problem: "--options: " + err.Error()}
+		return err
 	}
 	var taken []fileOption
 	for _, l := range lines {
 		if l.option == nil || l.name == "options" {
-			return &UsageError{Problem: fmt.Sprintf("%s:%d: %q is no option", path, l.line, l.written), Advice: "the names are those of renew_mnetkeys --help, without the dashes"}
+			return unknownLine(path, l.line, l.written)
 		}
 		s := all.named(l.name)
 		if s == nil || s.IsSet() || all.contradict(l) || s.needs != "" && !all.onWith(lines, s.needs) {
@@ -79,8 +81,8 @@ func (all settings) onWith(lines []fileOption, name string) bool {
 	return on
 }
 
-// readTrusted reads a file that may name a hook for us to run: one that everybody
-// may write is refused, and for root one that anybody else may.
+// readTrusted reads a file that may name a hook to run: one that everybody can write to is
+// refused, and for root one that anybody else can write to.
 func readTrusted(path string) ([]byte, error) {
 	f, err := openRegular(path)
 	if err != nil {
@@ -95,11 +97,11 @@ func readTrusted(path string) ([]byte, error) {
 	root := known && os.Geteuid() == 0
 	switch mode := info.Mode().Perm(); {
 	case mode&0o002 != 0:
-		return nil, fmt.Errorf("%s may be written by everybody; take that right away: chmod o-w", path)
+		return nil, &UsageError{"every user can write to " + path, "run: chmod o-w " + path}
 	case root && owner.Uid != 0:
-		return nil, fmt.Errorf("%s is not root's, and root runs this; make it root's: chown root", path)
+		return nil, &UsageError{"root does not trust " + path + ", which belongs to another user", "run: chown root " + path}
 	case root && owner.Gid != 0 && mode&0o020 != 0:
-		return nil, fmt.Errorf("%s may be written by a group, and root runs this; take that right away: chmod g-w", path)
+		return nil, &UsageError{"root does not trust " + path + ", which a group can write to", "run: chmod g-w " + path}
 	}
 	return readOpened(f)
 }
@@ -125,16 +127,16 @@ func parseOptionFile(path string) ([]fileOption, error) {
 		}
 		name, value, ok := strings.Cut(line, "=")
 		name, value = strings.TrimLeft(strings.TrimSpace(name), "-"), strings.TrimSpace(value)
-		o := optionNamed(name)
+		o, from := optionNamed(name), origin{file: path, line: i + 1}
 		switch isSwitch := o != nil && o.isSwitch(); {
 		case isSwitch && !ok:
 			value = "true"
 		case isSwitch && switches[strings.ToLower(value)] == "":
-			return nil, fmt.Errorf("%s:%d: %s: expected yes, no, on, off, true, false, 1 or 0", path, i+1, name)
+			return nil, from.refuse(o, mustBe("yes, no, on, off, true, false, 1 or 0", value))
 		case isSwitch:
 			value = switches[strings.ToLower(value)]
 		case o != nil && value == "":
-			return nil, fmt.Errorf("%s:%d: %s: expected a value", path, i+1, name)
+			return nil, from.refuse(o, &UsageError{Problem: "must have a value"})
 		}
 		lines = append(lines, fileOption{o, name, value, i + 1})
 	}

@@ -59,7 +59,7 @@ func TestEveryRowIsWhole(t *testing.T) {
 		}
 	}
 	for _, c := range Commands {
-		if c.Does == "" || c.exits == "" || c.To == "" || c.Good == "" || c.One == nil || c.Many == nil || c.Changes != (c.Plan != nil) || c.Changes != (c.Done != "") {
+		if c.Does == "" || c.about == "" || len(c.examples) == 0 || c.exits == "" || c.To == "" || c.Good == "" || c.One == nil || c.Many == nil || c.Changes != (c.Plan != nil) || c.Changes != (c.Done != "") {
 			t.Errorf("the row of %s lacks something: %+v", c.Name, c)
 		}
 	}
@@ -73,9 +73,9 @@ func TestAValueThatCannotBeReadSaysWhereItComesFrom(t *testing.T) {
 		args     []string
 		want     string // "": the value is read
 	}{
-		{"", []string{"--options=" + file}, file + ":2: days: "},
-		{"b", []string{"--options=" + file}, "of the variable MNETKEYS_DAYS: "},
-		{"b", []string{"--options=" + file, "--days=c"}, `"c" for flag -days: `},
+		{"", []string{"--options=" + file}, file + ":2: days must be a whole number from 1 to 3650, not \"a\""},
+		{"b", []string{"--options=" + file}, `MNETKEYS_DAYS must be a whole number from 1 to 3650, not "b"`},
+		{"b", []string{"--options=" + file, "--days=c"}, `--days must be a whole number from 1 to 3650, not "c"`},
 		{"b", []string{"--options=" + file, "--days=7"}, ""},
 		{"8", []string{"--options=" + file}, ""},
 	} {
@@ -86,6 +86,71 @@ func TestAValueThatCannotBeReadSaysWhereItComesFrom(t *testing.T) {
 		if c.want == "" && (err != nil || o.Days == 0) || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%q %q: %d, error %v", c.variable, c.args, o.Days, err)
 		}
+	}
+}
+
+// refused gives a value that the option refuses, nil if it takes every value.
+func refused(o *option) *string {
+	bad := ""
+	switch {
+	case slices.Contains([]string{"match", "exclude", "php", "options"}, o.name):
+		return nil
+	case o.isMeasure() || o.isSwitch() || len(o.words) > 0 || o.name == "shard":
+		bad = "?"
+	}
+	return &bad
+}
+
+func TestEveryRefusedValueSaysWhereItComesFrom(t *testing.T) {
+	seen := 0
+	for _, o := range allOptions() {
+		bad := refused(o)
+		if bad == nil {
+			continue
+		}
+		seen++
+		word := strings.TrimPrefix(string(commandThatTakes(t, o).Name), "renew")
+		given := append(strings.Fields(word), partners(o)...)
+		file := optionFile(t, "# comment", o.name+" = "+*bad)
+		for from, c := range map[string]struct {
+			arg  string // "": the variable is set
+			want string
+		}{
+			"the command line": {arg: "--" + o.name + "=" + *bad, want: "--" + o.name + " must "},
+			"the environment":  {want: o.variable() + " must "},
+			"the file":         {arg: "--options=" + file, want: file + ":2: " + o.name + " must "},
+		} {
+			t.Run(o.name+" by "+from, func(t *testing.T) {
+				args := given
+				if c.arg != "" {
+					args = append(slices.Clone(given), c.arg)
+				} else {
+					t.Setenv(o.variable(), *bad)
+				}
+				if _, err := optionsOf(t, args...); err == nil || !strings.HasPrefix(err.Error(), c.want) {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	if seen < 30 {
+		t.Errorf("only %d options refuse anything", seen)
+	}
+}
+
+// Of two options that contradict each other, both places are named.
+func TestAContradictionSaysWhereBothComeFrom(t *testing.T) {
+	file := optionFile(t, "host = https://a.example", "all")
+	if _, err := optionsOf(t, "--options="+file); err == nil || err.Error() != file+":2: all cannot be used with host (line 1)" {
+		t.Errorf("a file: %v", err)
+	}
+	t.Setenv("MNETKEYS_HOST", "https://a.example")
+	if _, err := optionsOf(t, "--all"); err == nil || err.Error() != "--all cannot be used with MNETKEYS_HOST" {
+		t.Errorf("the environment: %v", err)
+	}
+	t.Setenv("MNETKEYS_MATCH", "*")
+	if _, err := optionsOf(t); err == nil || err.Error() != "MNETKEYS_MATCH needs --all" {
+		t.Errorf("a variable that needs another option: %v", err)
 	}
 }
 

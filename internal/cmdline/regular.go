@@ -21,7 +21,7 @@ type NotRegularError struct {
 
 func (e *NotRegularError) Error() string {
 	if e.Mode&fs.ModeNamedPipe != 0 {
-		return e.Name + " is not a regular file but a pipe (as /dev/stdin and <(…) may be): write what it says to a file"
+		return e.Name + " is not a regular file but a pipe, as /dev/stdin and <(…) can be: write its content to a file"
 	}
 	return e.Name + " is not a regular file"
 }

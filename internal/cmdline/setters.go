@@ -11,20 +11,21 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// setter reads the value of an option into its field, and refuses a wrong one. If it cannot read
-// the value at all, its error is not a UsageError: the caller adds where the value comes from.
+// setter reads the value of an option into its field, or refuses it. Its error says only what is
+// wrong with the value (see mustBe): the caller puts the option and the origin of the value in
+// front of it. Values that may have a password in them are not quoted.
 type setter func(opt *option, o *Options, value string) error
 
-// must is the error of a value that is not what it must be.
-func (o *option) must(be string) error {
-	return &UsageError{Problem: "--" + o.name + " must " + be}
+// mustBe is the error of a setter: what is allowed, and what was given instead.
+func mustBe(allowed, value string) *UsageError {
+	return &UsageError{Problem: fmt.Sprintf("must be %s, not %q", allowed, value)}
 }
 
 // on is a switch.
 func on(field func(*Options) *bool) setter {
 	return func(_ *option, o *Options, value string) (err error) {
 		if *field(o), err = strconv.ParseBool(value); err != nil {
-			return fmt.Errorf("%q is neither true nor false", value)
+			return mustBe("true or false", value)
 		}
 		return nil
 	}
@@ -40,9 +41,9 @@ func maybe(field func(*Options) *string) setter {
 
 // text is any text that is not empty: an empty one is mostly a variable that is not set.
 func text(field func(*Options) *string) setter {
-	return func(opt *option, o *Options, value string) error {
+	return func(_ *option, o *Options, value string) error {
 		if value == "" {
-			return &UsageError{Problem: "--" + opt.name + " is empty", Advice: "leave the option out, or check the variable it is filled from"}
+			return &UsageError{Problem: "must not be empty", Advice: "leave the option out, or check the variable that it is filled from"}
 		}
 		*field(o) = value
 		return nil
@@ -61,8 +62,7 @@ func addGlob(field func(*Options) *rotate.Globs) setter {
 func word(store func(*Options, string)) setter {
 	return func(opt *option, o *Options, value string) error {
 		if !slices.Contains(opt.words, value) {
-			last := len(opt.words) - 1
-			return opt.must("be " + strings.Join(opt.words[:last], ", ") + " or " + opt.words[last])
+			return mustBe(enumerated(opt.words, "or"), value)
 		}
 		store(o, value)
 		return nil
@@ -71,15 +71,14 @@ func word(store func(*Options, string)) setter {
 
 // number is a whole number from least to most; why says more of these limits.
 func number(least, most int, why string, field func(*Options) *int) setter {
-	return func(opt *option, o *Options, value string) error {
+	allowed := fmt.Sprintf("a whole number from %d to %d%s", least, most, why)
+	if most == math.MaxInt {
+		allowed = fmt.Sprintf("a whole number, %d or more%s", least, why)
+	}
+	return func(_ *option, o *Options, value string) error {
 		n, err := strconv.ParseInt(value, 0, strconv.IntSize)
-		switch {
-		case err != nil:
-			return fmt.Errorf("%q is not a whole number", value)
-		case int(n) < least && most == math.MaxInt:
-			return opt.must("not be negative")
-		case int(n) < least || int(n) > most:
-			return opt.must(fmt.Sprintf("be %d to %d%s", least, most, why))
+		if err != nil || int(n) < least || int(n) > most {
+			return mustBe(allowed, value)
 		}
 		*field(o) = int(n)
 		return nil
@@ -88,13 +87,13 @@ func number(least, most int, why string, field func(*Options) *int) setter {
 
 // span is a duration of at least that much.
 func span(least time.Duration, field func(*Options) *time.Duration) setter {
-	return func(opt *option, o *Options, value string) error {
+	return func(_ *option, o *Options, value string) error {
 		d, err := parseDuration(value)
 		if err != nil {
 			return err
 		}
 		if d < least {
-			return opt.must("be longer than nothing")
+			return &UsageError{Problem: "must be greater than zero"}
 		}
 		*field(o) = d
 		return nil
@@ -103,14 +102,14 @@ func span(least time.Duration, field func(*Options) *time.Duration) setter {
 
 func setHost(opt *option, o *Options, value string) (err error) {
 	if err = text(func(o *Options) *string { return &o.Host })(opt, o, value); err == nil {
-		o.Host, err = wwwroot(opt, value)
+		o.Host, err = wwwroot(value)
 	}
 	return err
 }
 
-func addBindHost(opt *option, o *Options, value string) (err error) {
+func addBindHost(_ *option, o *Options, value string) (err error) {
 	if value != "subs" {
-		value, err = wwwroot(opt, value)
+		value, err = wwwroot(value)
 	}
 	o.BindHost = append(o.BindHost, value)
 	return err
@@ -124,7 +123,7 @@ func setRenewBefore(_ *option, o *Options, value string) error {
 	}
 	d, err := parseDuration(value)
 	if err != nil || d == 0 {
-		return fmt.Errorf("%q is no duration like 36h or 7d, nor auto", value)
+		return mustBe("auto or "+durationsAre, value)
 	}
 	o.Due.Before = d
 	return nil
@@ -140,29 +139,26 @@ func setShard(_ *option, o *Options, value string) error {
 	shard, errI := strconv.Atoi(i)
 	shards, errN := strconv.Atoi(n)
 	if errI != nil || errN != nil || shard < 0 || shards < 1 || shard >= shards {
-		return &UsageError{Problem: fmt.Sprintf("--shard=%s is no part like 0/4", value), Advice: "I counts from 0 to N-1: of four machines the last is 3/4"}
+		err := mustBe("I/N, for example 0/4", value)
+		err.Advice = "I counts from 0 to N-1: the last of four servers has 3/4"
+		return err
 	}
 	o.Array.Shard, o.Array.Shards = shard, shards
 	return nil
 }
 
-// setProve reads how members are proven.
-func setProve(opt *option, o *Options, value string) error {
-	if k, ok := strings.CutPrefix(value, "sample="); ok {
-		n, err := strconv.Atoi(k)
-		if err != nil || n < 1 {
-			return &UsageError{Problem: "--prove=sample=K wants K, how many peers of each tenant are called"}
-		}
-		o.Array.ProveCalls = n
-		return nil
+// setProve reads how links between members are proven.
+func setProve(_ *option, o *Options, value string) error {
+	k, sample := strings.CutPrefix(value, "sample=")
+	calls, err := strconv.Atoi(k)
+	switch {
+	case value == "database":
+		calls = 0
+	case value == "calls":
+		calls = -1
+	case !sample || err != nil || calls < 1:
+		return mustBe("database, calls or sample=K, where K is 1 or more", value)
 	}
-	switch value {
-	case "database":
-		o.Array.ProveCalls = 0
-	case "calls":
-		o.Array.ProveCalls = -1
-	default:
-		return opt.must("be database, calls or sample=K")
-	}
+	o.Array.ProveCalls = calls
 	return nil
 }

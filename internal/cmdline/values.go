@@ -1,6 +1,7 @@
 package cmdline
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -30,15 +31,22 @@ type origin struct {
 	line     int    // of the file, from 1
 }
 
-// refuse is the error of a value that cannot be read.
-func (from origin) refuse(cmd Command, name, value string, err error) error {
+// name is the option as it is written there.
+func (from origin) name(o *option) string {
 	switch {
 	case from.file != "":
-		return &UsageError{Problem: fmt.Sprintf("%s:%d: %s: %v", from.file, from.line, name, err)}
+		return fmt.Sprintf("%s:%d: %s", from.file, from.line, o.name)
 	case from.variable != "":
-		return usageProblem(cmd, fmt.Errorf("invalid value %q of the variable %s: %w", value, from.variable, err))
+		return from.variable
 	}
-	return usageProblem(cmd, fmt.Errorf("invalid value %q for flag -%s: %w", value, name, err))
+	return "--" + o.name
+}
+
+// refuse puts the option, as it is written there, in front of what is wrong with its value.
+func (from origin) refuse(o *option, err error) error {
+	usage := &UsageError{Problem: err.Error()}
+	errors.As(err, &usage)
+	return &UsageError{Problem: from.name(o) + " " + usage.Problem, Advice: usage.Advice}
 }
 
 // Apply implements cli.Flag.
@@ -73,8 +81,16 @@ func (s *setting) String() string {
 	return s.preset
 }
 
+// origin is where the last value comes from.
+func (s *setting) origin() origin {
+	if s.IsSet() {
+		return s.given[len(s.given)-1].from
+	}
+	return origin{}
+}
+
 // read reads what is given, else the preset, into the option's field.
-func (s *setting) read(cmd Command, o *Options) error {
+func (s *setting) read(o *Options) error {
 	values := s.given
 	if len(values) == 0 && s.preset != "" {
 		values = []given{{value: s.preset}}
@@ -83,12 +99,8 @@ func (s *setting) read(cmd Command, o *Options) error {
 		if s.repeats {
 			v.value = strings.TrimSpace(v.value)
 		}
-		err := s.set(s.option, o, v.value)
-		if usage := (*UsageError)(nil); err != nil && !errors.As(err, &usage) {
-			err = v.from.refuse(cmd, s.name, v.value, err)
-		}
-		if err != nil {
-			return err
+		if err := s.set(s.option, o, v.value); err != nil {
+			return v.from.refuse(s.option, err)
 		}
 	}
 	return nil
@@ -123,6 +135,9 @@ func (all settings) on(name string) bool {
 // options reads the options of a command, once those of the command line are set.
 func (all settings) options(cmd Command) (Options, error) {
 	o := Options{Command: cmd.Name}
+	if err := checkVariables(os.Environ()); err != nil {
+		return o, err
+	}
 	all.readEnvironment()
 	if err := all.readFile(); err != nil {
 		return o, err
@@ -130,11 +145,11 @@ func (all settings) options(cmd Command) (Options, error) {
 	for _, s := range all {
 		if s.needs != "" && !all.on(s.needs) {
 			if s.IsSet() {
-				return o, &UsageError{Problem: "--" + s.name + " goes with --" + s.needs, Advice: optionNamed(s.needs).off}
+				return o, s.origin().refuse(s.option, &UsageError{Problem: "needs --" + s.needs, Advice: optionNamed(s.needs).off})
 			}
 			continue
 		}
-		if err := s.read(cmd, &o); err != nil {
+		if err := s.read(&o); err != nil {
 			return o, err
 		}
 	}
@@ -149,10 +164,12 @@ func (all settings) checkConflicts() error {
 			if other == nil || s.contradicts(s.String(), other.option, other.String()) == nil {
 				continue
 			}
-			if c.problem == "" {
-				c.problem = "--" + s.name + " and --" + c.with + " contradict each other"
+			second := other.origin().name(other.option)
+			if from := other.origin(); from.file != "" { // the same one as the first's
+				second = fmt.Sprintf("%s (line %d)", other.name, from.line)
 			}
-			return &UsageError{Problem: c.problem, Advice: c.advice}
+			problem := cmp.Or(c.problem, "cannot be used with") + " " + second
+			return s.origin().refuse(s.option, &UsageError{Problem: problem, Advice: c.advice})
 		}
 	}
 	return nil
@@ -173,17 +190,19 @@ func (all settings) readEnvironment() {
 	}
 }
 
-// testVariables belong to the tests, not to the command.
-const testVariables = "MNETKEYS_TEST_"
+const (
+	variablePrefix = "MNETKEYS_"
+	testVariables  = "MNETKEYS_TEST_" // of the tests, not of the command
+)
 
-// CheckEnvironment refuses variables that look like options and are not: a
+// checkVariables refuses variables that look like options and are not: a
 // mistyped MNETKEYS_DRY_RUN must not renew for real.
-func CheckEnvironment(environ []string) error {
+func checkVariables(environ []string) error {
 	for _, v := range environ {
 		name, _, _ := strings.Cut(v, "=")
 		known := slices.ContainsFunc(allOptions(), func(o *option) bool { return o.variable() == name })
-		if strings.HasPrefix(name, "MNETKEYS_") && !strings.HasPrefix(name, testVariables) && !known {
-			return &UsageError{Problem: "the environment variable " + name + " is no option", Advice: "see renew_mnetkeys --help; --dry-run is MNETKEYS_DRY_RUN"}
+		if strings.HasPrefix(name, variablePrefix) && !strings.HasPrefix(name, testVariables) && !known {
+			return unknownVariable(name)
 		}
 	}
 	return nil

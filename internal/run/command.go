@@ -19,6 +19,7 @@ func Main(args []string, getenv func(string) string, stdout, stderr io.Writer) i
 	ctx, stop := untilSignal(context.Background())
 	defer stop()
 	results := &output.Results{W: stdout}
+	args = cmdline.Arguments(args)
 	if len(args) > 1 && args[1] == "generate" {
 		return results.Settle("generate", printGenerated(args[2:], results, stderr), stderr)
 	}
@@ -42,11 +43,7 @@ func printGenerated(words []string, stdout, stderr io.Writer) int {
 func obey(ctx context.Context, cmd cmdline.Command, args []string, getenv func(string) string, stdout *output.Results, stderr io.Writer) int {
 	code := rotate.ExitOK
 	app := cmdline.NewApp(cmd, stdout, stderr, func(o cmdline.Options) { code = execute(ctx, cmd, o, args, getenv, stdout, stderr) })
-	err := cmdline.CheckEnvironment(os.Environ())
-	if err == nil {
-		err = app.RunContext(ctx, args)
-	}
-	if err != nil {
+	if err := app.RunContext(ctx, args); err != nil {
 		return refuse(cmd, err, stdout, stderr)
 	}
 	return code

@@ -1,0 +1,137 @@
+package cmdline
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// unknownOption explains an option that the command does not take, by its name without dashes:
+// another command may take it, or a similar one may be meant.
+func unknownOption(cmd Command, name string) *UsageError {
+	usage := &UsageError{Problem: "unknown option --" + name, Advice: "see " + cmd.Line() + " --help"}
+	if len(name) == 1 {
+		usage.Problem = "unknown option -" + name
+	}
+	own, all := optionsFor(cmd), completedOptions()
+	meant := similarOption(own, name)
+	if other := similarOption(all, name); meant == nil || other != nil && slices.Contains(other.names(), name) {
+		meant = other
+	}
+	switch {
+	case meant == nil && lettersOf(own, name) != "":
+		usage = &UsageError{"unknown option -" + name, "write letters separately: " + lettersOf(own, name)}
+	case meant == nil:
+	case slices.Contains(meant.names(), name) && !meant.takenBy(cmd.Name):
+		usage.Problem = cmd.Line() + " has no option " + meant.flag(name)
+		usage.Advice = meant.flag(name) + " is an option of " + enumerated(meant.of, "and")
+	case !meant.takenBy(cmd.Name):
+		usage.Advice = fmt.Sprintf("did you mean %s, an option of %s?", meant.flag(name), enumerated(meant.of, "and"))
+	default:
+		usage.Advice = "did you mean " + meant.flag(name) + "?"
+	}
+	return usage
+}
+
+// unknownVariable explains a variable of the environment that is not an option's.
+func unknownVariable(name string) error {
+	usage := &UsageError{Problem: "unknown environment variable " + name, Advice: "see renew_mnetkeys --help: MNETKEYS_DRY_RUN is --dry-run"}
+	if o := similarOption(allOptions(), strings.TrimPrefix(name, variablePrefix)); o != nil {
+		usage.Advice = "did you mean " + o.variable() + "?"
+	}
+	return usage
+}
+
+// unknownLine explains a line of a file of options that does not name an option.
+func unknownLine(path string, line int, name string) error {
+	usage := &UsageError{Problem: fmt.Sprintf("%s:%d: unknown option %q", path, line, name),
+		Advice: "use the long names of renew_mnetkeys --help, without dashes"}
+	if o := similarOption(allOptions(), name); name == "options" {
+		usage.Advice = "a file of options cannot name another one"
+	} else if o != nil {
+		usage.Advice = "did you mean " + o.name + "?"
+	}
+	return usage
+}
+
+// optionsFor are the options that a command takes, with those that every command has.
+func optionsFor(cmd Command) []*option {
+	return slices.DeleteFunc(completedOptions(), func(o *option) bool { return !o.takenBy(cmd.Name) })
+}
+
+// similarOption gives the option that is most like a name, nil if none is. A single letter
+// is like the same letter of the other case.
+func similarOption(options []*option, name string) *option {
+	var names []string
+	for _, o := range options {
+		names = append(names, o.name)
+	}
+	name = strings.ReplaceAll(strings.Trim(name, "-_"), "_", "-")
+	if len(name) == 1 {
+		for _, same := range []func(a, b string) bool{func(a, b string) bool { return a == b }, strings.EqualFold} {
+			if i := slices.IndexFunc(options, func(o *option) bool { return same(o.short, name) }); i >= 0 {
+				return options[i]
+			}
+		}
+		return nil
+	}
+	if i := similar(names, name); i >= 0 {
+		return options[i]
+	}
+	return nil
+}
+
+// lettersOf parts letters of switches that were written as one word; "" if they are something else.
+func lettersOf(options []*option, word string) string {
+	var parts []string
+	for _, letter := range word {
+		if !slices.ContainsFunc(options, func(o *option) bool { return o.isSwitch() && o.short == string(letter) }) {
+			return ""
+		}
+		parts = append(parts, "-"+string(letter))
+	}
+	return strings.Join(parts, " ")
+}
+
+// similar gives the place of the word that somebody may have meant, -1 if there is none: the only
+// one that begins so, or the one with the least difference, if that is small. Case is ignored.
+func similar(words []string, typed string) int {
+	typed = strings.ToLower(typed)
+	if typed == "" {
+		return -1
+	}
+	begins := func(word string) bool { return strings.HasPrefix(word, typed) }
+	best, least := -1, 2+len(typed)/4
+	for i, word := range words {
+		if d := distance(word, typed); d < least {
+			best, least = i, d
+		}
+	}
+	first := slices.IndexFunc(words, begins)
+	if least > 0 && len(typed) > 2 && first >= 0 && !slices.ContainsFunc(words[first+1:], begins) {
+		return first
+	}
+	return best
+}
+
+// distance is how many letters must be inserted, removed or replaced to make one word of another
+// (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,93 @@
+package cmdline
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestAMistypedCommandLineIsAnsweredWithWhatIsMeant(t *testing.T) {
+	for typed, want := range map[string]string{
+		"--hots=x":          "unknown option --hots | did you mean --host?",
+		"--dry_run":         "unknown option --dry_run | did you mean --dry-run?",
+		"-dry-rum":          "unknown option --dry-rum | did you mean --dry-run?",
+		"--Dry-Run":         "unknown option --Dry-Run | did you mean --dry-run?",
+		"--dryrun=true":     "unknown option --dryrun | did you mean --dry-run?",
+		"--dry":             "unknown option --dry | did you mean --dry-run?",
+		"--hlep":            "unknown option --hlep | did you mean --help?",
+		"-M":                "unknown option -M | did you mean -m?",
+		"-nq":               "unknown option -nq | write letters separately: -n -q",
+		"---host=x":         "malformed option ---host | did you mean --host?",
+		"--nonsense":        "unknown option --nonsense | see renew_mnetkeys --help",
+		"-x":                "unknown option -x | see renew_mnetkeys --help",
+		"push --nonsense":   "unknown option --nonsense | see renew_mnetkeys push --help",
+		"--yes":             "renew_mnetkeys has no option --yes | --yes is an option of rollback",
+		"-y":                "renew_mnetkeys has no option -y | -y is an option of rollback",
+		"verify --dry-run":  "renew_mnetkeys verify has no option --dry-run | --dry-run is an option of renew, push and rollback",
+		"push --if-du":      "unknown option --if-du | did you mean --if-due, an option of renew?",
+		"--host":            "--host must have a value | write --host=URL",
+		"-H":                "-H must have a value | write --host=URL",
+		"verfy":             `unknown command "verfy" | did you mean: renew_mnetkeys verify`,
+		"Status":            `unknown command "Status" | did you mean: renew_mnetkeys status`,
+		"hepl":              `unknown command "hepl" | did you mean: renew_mnetkeys help`,
+		"reboot":            `unknown command "reboot" | the commands are push, rollback, verify, status, check, doctor, generate, help and version`,
+		"renew":             `unexpected word "renew" | leave the word out: without a command the key is renewed`,
+		"--all push":        `unexpected word "push" | the command comes first: renew_mnetkeys push …`,
+		"host=x":            `unexpected word "host=x" | did you mean --host?`,
+		"push verify":       `unexpected word "verify" | leave the word out; see renew_mnetkeys push --help`,
+		"push extra --all":  `unexpected word "extra" | leave the word out: renew_mnetkeys push … --all`,
+		"push https://a -q": `unexpected word "https://a" | renew_mnetkeys push --host=https://a -q`,
+	} {
+		if _, err := optionsOf(t, strings.Fields(typed)...); err == nil || err.Error()+" | "+adviceOf(err) != want {
+			t.Errorf("%s: %v | %s", typed, err, adviceOf(err))
+		}
+	}
+	for typed, want := range map[string]string{
+		"":         "missing argument: man, bash, zsh, fish or conf | usage: " + generateUsage,
+		"zhs":      `unknown argument "zhs" | usage: ` + generateUsage,
+		"mann":     `unknown argument "mann" | did you mean: renew_mnetkeys generate man`,
+		"bash zsh": `unexpected word "zsh" | usage: ` + generateUsage,
+	} {
+		if _, err := Generate(strings.Fields(typed)); err == nil || err.Error()+" | "+adviceOf(err) != want {
+			t.Errorf("generate %s: %v | %s", typed, err, adviceOf(err))
+		}
+	}
+}
+
+func TestAMistypedVariableIsAnsweredWithTheOneThatIsMeant(t *testing.T) {
+	for name, want := range map[string]string{
+		"MNETKEYS_DRYRUN":   "did you mean MNETKEYS_DRY_RUN?",
+		"MNETKEYS_HOSTS":    "did you mean MNETKEYS_HOST?",
+		"MNETKEYS_NONSENSE": "see renew_mnetkeys --help: MNETKEYS_DRY_RUN is --dry-run",
+		"MNETKEYS_":         "see renew_mnetkeys --help: MNETKEYS_DRY_RUN is --dry-run",
+	} {
+		err := checkVariables([]string{"PATH=/bin", "MNETKEYS_HOST=x", testVariables + "X=1", name + "=1"})
+		if err == nil || err.Error() != "unknown environment variable "+name || adviceOf(err) != want {
+			t.Errorf("%s: %v | %s", name, err, adviceOf(err))
+		}
+	}
+}
+
+func TestAMistypedLineOfAFileIsAnsweredWithTheOneThatIsMeant(t *testing.T) {
+	for line, want := range map[string]string{
+		"tmeout = 3s":     "did you mean timeout?",
+		"Dry_Run":         "did you mean dry-run?",
+		"H = https://a":   "did you mean host?",
+		"options = /x":    "a file of options cannot name another one",
+		"nonsense = here": "use the long names of renew_mnetkeys --help, without dashes",
+	} {
+		if _, err := optionsOf(t, "--options="+optionFile(t, line)); adviceOf(err) != want {
+			t.Errorf("%s: %v | %s", line, err, adviceOf(err))
+		}
+	}
+}
+
+func TestTheDistanceOfWordsIsTheNumberOfChanges(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want int
+	}{{"", "", 0}, {"host", "host", 0}, {"", "abc", 3}, {"host", "hosts", 1}, {"host", "hst", 1}, {"host", "most", 1}, {"kitten", "sitting", 3}} {
+		if d, back := distance(c.a, c.b), distance(c.b, c.a); d != c.want || back != d {
+			t.Errorf("%s and %s: %d, and back %d", c.a, c.b, d, back)
+		}
+	}
+}
