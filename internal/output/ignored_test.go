@@ -108,7 +108,7 @@ failed https://t002.example
 
 failed 300 tenants
   error: stopped
-  tenants: https://t003.example, https://t004.example, https://t005.example, https://t006.example, https://t007.example and 295 more, which --json lists
+  tenants: https://t003.example, https://t004.example, https://t005.example, https://t006.example, https://t007.example and 295 more
 
 303 tenants: 303 failed; 0 of 0 links proven`
 	if !strings.HasPrefix(stdout.String(), want) {
