@@ -23,7 +23,7 @@ func dearmor(text string, labels ...string) (label string, data []byte, err erro
 		begun += strings.Count(text, "-----BEGIN "+label+"-----")
 	}
 	if begun != 1 {
-		return "", nil, fmt.Errorf("%d PEM blocks where 1 is wanted", begun)
+		return "", nil, fmt.Errorf("%d PEM blocks instead of one", begun)
 	}
 	for _, found := range block.FindAllStringSubmatch(text, -1) {
 		if !slices.Contains(labels, found[1]) {

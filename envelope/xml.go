@@ -126,7 +126,7 @@ func leaf(scope *etree.Element, path ...string) (string, error) {
 	for _, token := range element.Child {
 		data, ok := token.(*etree.CharData)
 		if !ok {
-			return "", fmt.Errorf("read %s: %w: %s holds more than text", scope.Tag, ErrMalformed, element.Tag)
+			return "", fmt.Errorf("read %s: %w: %s has more than text", scope.Tag, ErrMalformed, element.Tag)
 		}
 		text.WriteString(data.Data)
 	}

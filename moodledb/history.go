@@ -9,7 +9,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-const historyHint = "it may hold the only copy of a key, so it is left as it is: mend it, or save it elsewhere and set it to a:0:{}"
+const historyHint = "it may have the only copy of a key, so it is left as it is: mend it, or save it elsewhere and set it to a:0:{}"
 
 // decodeHistory reads config_plugins mnet/openssl_history, newest first (Moodle mnet/environment.php, get_keypair): PHP's
 // serialize of a list of {certificate, keypair_PEM, expires}. Absent, "" and a:0:{} are empty. Mahara leaves entries that are
@@ -55,7 +55,7 @@ func retired(entry any) (r rotate.Retired, problem string) {
 		case string:
 			return value
 		default:
-			problem = name + " is no string"
+			problem = name + " is not a string"
 		}
 		return ""
 	}

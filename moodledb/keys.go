@@ -51,7 +51,7 @@ func (t *Tenant) storeKey(ctx context.Context, read *rotate.Tenant, wanted keySt
 		if err := t.put(ctx, tx, "openssl", wanted.pair, now.pair, now.hasPair); err != nil {
 			return err
 		}
-		return t.swap(ctx, tx, "store the own host row",
+		return t.swap(ctx, tx, "store the local host row",
 			"UPDATE {mnet_host} SET public_key = ?, public_key_expires = ?, wwwroot = ? WHERE id = ? AND CAST(CONVERT(public_key USING utf8mb4) AS BINARY) = ?",
 			wanted.ownKey, expires, localRowName(wwwroot, read.Wwwroot), read.Read.OwnID, now.ownKey)
 	})
@@ -112,7 +112,7 @@ func (t *Tenant) keyState(ctx context.Context, tx *sql.Tx, ownID int64) (s keySt
 		return s, "", rotate.ErrConflict
 	}
 	if err != nil {
-		return s, "", t.explain("read the own host row again", err)
+		return s, "", t.explain("read the local host row again", err)
 	}
 	return s, wwwroot, nil
 }

@@ -190,7 +190,7 @@ func (s *peerStore) storeAndRead(ctx context.Context) (rows []peerRow, err error
 			return rows, nil
 		}
 	}
-	return nil, errors.New("somebody else changes the rows again and again")
+	return nil, errors.New("another program changes the rows again and again")
 }
 
 // store is the transaction.

@@ -9,7 +9,7 @@ import (
 	"renew_mnetkeys/moodledb/config"
 )
 
-const hintNoArray = "leave --host out to work on config.php's own site, or say with --config whose tenant it is"
+const hintNoArray = "leave out --host to work on the site of config.php, or name another config.php with --config"
 
 // UnknownTenantError is a --host that is no tenant to work on: not in the register, disabled there, or there is no register.
 type UnknownTenantError struct {
@@ -69,7 +69,7 @@ func FindTenant(ctx context.Context, master *config.Config, host string) (*confi
 	e := &UnknownTenantError{Host: host, Problem: fmt.Sprintf("no such tenant among the %d of the register", len(rows)),
 		Nearest: nearest(host, known), hint: "VMoodle's administration lists the tenants; the wwwroot is to be given in full"}
 	if echoed {
-		e.hint = "if it is config.php's own site, say so with --cfg wwwroot=" + host
+		e.hint = "if it is the site of config.php itself, add --cfg=wwwroot=" + host
 	} else if e.Nearest == "" {
 		e.Nearest = nearest(host, []string{master.Wwwroot})
 	}

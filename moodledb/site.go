@@ -137,7 +137,7 @@ func (t *Tenant) readOwnAgain(ctx context.Context, tx *sql.Tx, s *rotate.Tenant)
 		s.Own = nil
 		return nil
 	case err != nil:
-		return t.explain("read the own host row", err)
+		return t.explain("read the local host row", err)
 	}
 	s.Own = &own
 	return nil

@@ -88,7 +88,7 @@ func (w *proving) first(ctx context.Context) (*envelope.Certificate, *rotate.Fai
 	case w.held != nil:
 		return w.held, nil
 	case !w.mayKeyswap:
-		return nil, failed(rotate.ReasonBadCertificate, nil, "we hold no readable certificate of it")
+		return nil, failed(rotate.ReasonBadCertificate, nil, "this site has no readable certificate of it")
 	}
 	var f *rotate.Failure
 	w.answered, f = w.keyswap(ctx, false)
@@ -101,7 +101,7 @@ func (w *proving) verifyAnswer(got *sealedAnswer, under *envelope.Certificate) *
 		return f
 	}
 	if got.key != 0 {
-		return failed(rotate.ReasonCannotOpen, nil, "it still seals to a retired certificate of us")
+		return failed(rotate.ReasonCannotOpen, nil, "it still uses a retired certificate of this site")
 	}
 	if !w.untried(under) {
 		return failed(rotate.ReasonSeveralCaches, nil, "opens one call and not another, sealed to one certificate: its web servers work with different keys, or it has just changed its key")

@@ -65,7 +65,7 @@ func readSealed(own rotate.Identity, a *answer) (*sealedAnswer, *rotate.Failure)
 		return nil, f
 	}
 	if err != nil {
-		return nil, failed(rotate.ReasonNotXMLRPC, err, "its sealed answer holds no XML-RPC")
+		return nil, failed(rotate.ReasonNotXMLRPC, err, "its sealed answer is not XML-RPC")
 	}
 	return &sealedAnswer{fault: refused, signed: signed, key: key}, nil
 }
@@ -76,7 +76,7 @@ func openFailure(err error) *rotate.Failure {
 	}
 	switch {
 	case errors.Is(err, envelope.ErrCannotOpen):
-		return failed(rotate.ReasonCannotOpen, err, "answered under a certificate of us that is neither the current nor a retired one")
+		return failed(rotate.ReasonCannotOpen, err, "it uses a certificate of this site whose key no longer exists")
 	case errors.Is(err, envelope.ErrDigest), errors.Is(err, envelope.ErrWwwroot):
 		return failed(rotate.ReasonBadSignature, err, "%v", err)
 	case errors.Is(err, envelope.ErrTooLarge):
@@ -103,9 +103,9 @@ func (t *talk) verify(s *envelope.Signed, under *envelope.Certificate) *rotate.F
 	}
 	switch ahead := s.Stamped.Sub(t.c.o.Now()).Truncate(time.Second); {
 	case ahead > cmp.Or(t.own.Drift, t.c.o.DriftThreshold):
-		return failed(rotate.ReasonClock, nil, "its clock is %s ahead of ours, or ours is behind", ahead)
+		return failed(rotate.ReasonClock, nil, "its clock is %s ahead of this machine's, or this machine's is behind", ahead)
 	case ahead < -oldest:
-		return failed(rotate.ReasonClock, nil, "its answer is stamped %s ago: its clock is behind, ours is ahead, or the answer is an old one", -ahead)
+		return failed(rotate.ReasonClock, nil, "its answer is stamped %s ago: its clock is behind, the clock of this machine is ahead, or the answer is an old one", -ahead)
 	}
 	return nil
 }

@@ -164,7 +164,7 @@ func (r *Renewal) activate(ctx context.Context, t *Tenant, next Identity, histor
 // giveUp puts the old pair back where the local site was not proven to use the new
 // one. Where that fails, or there is none, an operator has to act.
 func (r *Renewal) giveUp(ctx context.Context, t *Tenant, keys Keys, cause error, report *TenantReport) error {
-	report.skipPeers(t, "not told of a key that the local site does not use")
+	report.skipPeers(t, "not pushed: the local site does not use the new key")
 	if t.Pair.Present() {
 		// Whatever time settling took, putting the old key back has its own.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), safePointLimit)

@@ -27,14 +27,14 @@ func TestATenantOfAnArrayThatBreaksAfterMembersWereTold(t *testing.T) {
 					s.tenant.Pair = storedPair(testPair(s.f.t, s.tenant.Wwwroot, clock))
 				}
 			}
-		}, ErrConflict, "while the members of the array were told"},
+		}, ErrConflict, "while the key was pushed to the array"},
 		{"somebody else has left it without a readable key", func(s *fleetSite) {
 			s.f.on = func(e string) {
 				if strings.HasPrefix(e, "hold") {
 					s.tenant.Pair = Stored{}
 				}
 			}
-		}, ErrConflict, "while the members of the array were told"},
+		}, ErrConflict, "while the key was pushed to the array"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFleet(t, 3)

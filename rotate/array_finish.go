@@ -57,7 +57,7 @@ func (a *Array) finish(ctx context.Context, t *renewing, s *Session, r *Renewal,
 	now, lost := r.recheckUntilStill(last, tenant, *id, &t.report, func() { err = a.peerReports(ctx, t, list, *id, s, r, m, push) })
 	if lost != nil {
 		t.report.wentBack(lost)
-		err = fmt.Errorf("after the peers were told: %w", lost)
+		err = fmt.Errorf("after the push: %w", lost)
 	}
 	r.weighLinks(&t.report, proven && lost == nil)
 	if t.report.Exit == ExitOK {
@@ -73,7 +73,7 @@ func (a *Array) finish(ctx context.Context, t *renewing, s *Session, r *Renewal,
 // were told of it: they can heal as long as it stands in the history.
 func (t *renewing) finishOverwritten(ctx context.Context, s *Session, r *Renewal, now *Tenant) error {
 	t.report.Exit = ExitPeers
-	conflict := fmt.Errorf("while the members of the array were told: %w", r.keepLost(ctx, *t.current, now, &t.report))
+	conflict := fmt.Errorf("while the key was pushed to the array: %w", r.keepLost(ctx, *t.current, now, &t.report))
 	list, err := s.PeerRows.PeerList(ctx)
 	if err != nil {
 		return fmt.Errorf("%w; read the peers: %w", conflict, err)
@@ -136,7 +136,7 @@ func (a *Array) peerReports(ctx context.Context, t *renewing, list []Peer, own I
 		report, known := reports[p.Wwwroot]
 		if !known {
 			report = PeerReport{Wwwroot: p.Wwwroot, Application: p.Application}
-			report.fail(&Failure{Reason: ReasonConnect, Detail: "not told: its row could not be read", Pending: true})
+			report.fail(&Failure{Reason: ReasonConnect, Detail: "not pushed: its row could not be read", Pending: true})
 		}
 		t.report.Peers[i] = report
 	}

@@ -50,11 +50,11 @@ func (a *Array) overwritten(ctx context.Context, t *renewing, s *Session, r *Ren
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), safePointLimit)
 	defer cancel()
 	t.report.Outcome, t.report.Exit = Failed, ExitNotRenewed
-	err := fmt.Errorf("nobody was told of the key: %w", r.keepLost(ctx, *t.current, now, &t.report))
+	err := fmt.Errorf("the key was not pushed: %w", r.keepLost(ctx, *t.current, now, &t.report))
 	t.report.Err, t.report.Error = err, err.Error()
 	if list, err := s.PeerRows.PeerList(ctx); err == nil {
 		now.Peers = list
-		t.report.skipPeers(now, "not told of a key that was overwritten")
+		t.report.skipPeers(now, "not pushed: the key was overwritten")
 	}
 	t.current = nil
 }

@@ -78,7 +78,7 @@ func (r *Renewal) notToAsk(t *Tenant) *Failure {
 	case t.identity() == nil:
 		return &Failure{Reason: ReasonBadSignature, Detail: "the peer's database has no readable key: renew its key"}
 	case t.Own.Certificate != t.Pair.Certificate:
-		return &Failure{Reason: ReasonBadSignature, Detail: "the peer's key pair and its own host row differ: renew its key"}
+		return &Failure{Reason: ReasonBadSignature, Detail: "the peer's key pair and its local host row differ: renew its key"}
 	case r.expiring(t):
 		return &Failure{Reason: ReasonBadCertificate, Detail: "the peer's key has expired: renew its key", Pending: true}
 	}

@@ -173,7 +173,7 @@ func TestAKilledArrayIsFinishedBySameCommand(t *testing.T) {
 }
 
 // A signal between the phases: those that were renewed are looked at once more,
-// and their peers are reported although nobody was told.
+// and their peers are reported although no peer has the new key.
 func TestAnInterruptedArrayReportsAllItHasRenewed(t *testing.T) {
 	f := newFleet(t, 4)
 	outsider := "https://outside.example"

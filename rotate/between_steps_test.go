@@ -178,7 +178,7 @@ func TestAPairThatCouldNotBeReadComesBackWhereTheSiteMustBeProven(t *testing.T) 
 	w.wantStored(report)
 }
 
-// The database goes away after the peers were told, when the last look is made.
+// The database goes away after the push, when the last look is made.
 func TestTheLastLookWithoutADatabase(t *testing.T) {
 	for _, c := range []struct {
 		name    string

@@ -55,7 +55,7 @@ func (r *Renewal) keep(ctx context.Context, t *Tenant, report *TenantReport) (*I
 	case errors.Is(err, ErrNotFollowed):
 		return nil, r.goBack(ctx, t, err, report)
 	case err != nil:
-		return nil, fmt.Errorf("nobody was told: %w", err)
+		return nil, fmt.Errorf("no peer has the new key: %w", err)
 	}
 	report.Outcome = Kept
 	return id, nil
@@ -150,7 +150,7 @@ func (r *Renewal) distribute(ctx context.Context, t *Tenant, next Identity, push
 	if err != nil {
 		report.wentBack(err)
 		r.weighLinks(report, false)
-		return fmt.Errorf("after the peers were told: %w", err)
+		return fmt.Errorf("after the push: %w", err)
 	}
 	r.weighLinks(report, proven)
 	report.exitByProof()

@@ -115,7 +115,7 @@ func (d *diagnosis) mustNotCall() string {
 	case !t.MNetOn():
 		return t.off().Error()
 	case t.checkOwnRow() != nil:
-		return "the site's own row is missing, or belongs to another site"
+		return "the local host row is missing, or belongs to another site"
 	case t.identity() == nil:
 		return ErrNoKey.Error()
 	case t.Own.Certificate != t.Pair.Certificate:

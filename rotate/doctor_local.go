@@ -35,12 +35,12 @@ func (d *diagnosis) localRow() {
 	case errors.Is(err, ErrNoOwnHost):
 		d.own(SeverityError, "row_missing", "a start of MNet makes the row. Run: renew_mnetkeys --newkey", "the site has no row of its own in mnet_host", "")
 	case errors.As(err, &other):
-		d.own(SeverityError, "row_other_site", "check --host, dbname and prefix. If the site was cloned or has moved, write its wwwroot into its own row "+
+		d.own(SeverityError, "row_other_site", "check --host, dbname and prefix. If the site was cloned or has moved, write its wwwroot into its local host row "+
 			"of mnet_host (config.mnet_localhost_id), then renew: otherwise the copy passes for the original",
-			"the database belongs to another site, says its own row in mnet_host", "%s", other.Row)
+			"the database belongs to another site: its local host row (mnet_host) says so", "%s", other.Row)
 	case t.Own.Wwwroot != t.Wwwroot:
 		d.own(SeverityWarning, "row_spelling", "a renewal writes the wwwroot into the row. Run: renew_mnetkeys",
-			"the site's own row spells the wwwroot differently, and peers compare every letter", "the row says %q", t.Own.Wwwroot)
+			"the local host row spells the wwwroot differently, and peers compare every letter", "the row says %q", t.Own.Wwwroot)
 	}
 }
 
@@ -72,7 +72,7 @@ func (d *diagnosis) localKey() {
 	}
 	if t.Own.Certificate != t.Pair.Certificate {
 		d.own(SeverityError, "row_certificate", adviceRenew,
-			"the site's own row has another certificate than the key pair. Peers that ask get one that does not fit the private key", "")
+			"the local host row has a different certificate from the key pair. Peers that ask get one that does not match the private key", "")
 	}
 	d.localExpiry(c)
 }
@@ -81,7 +81,7 @@ func (d *diagnosis) localExpiry(c *envelope.Certificate) {
 	row, now := time.Unix(d.tenant.Own.Expires, 0), d.Now()
 	if !row.Equal(c.NotAfter) && d.tenant.Own.Certificate == d.tenant.Pair.Certificate {
 		d.own(SeverityWarning, "row_expiry", adviceRenew,
-			"the site's own row and its certificate name different times of expiry", "row %s, certificate %s", FormatTime(row), FormatTime(c.NotAfter))
+			"the local host row and the certificate have different times of expiry", "row %s, certificate %s", FormatTime(row), FormatTime(c.NotAfter))
 	}
 	first := c.NotAfter
 	if row.Before(first) {
@@ -89,7 +89,7 @@ func (d *diagnosis) localExpiry(c *envelope.Certificate) {
 	}
 	switch {
 	case d.expiring(d.tenant) || !first.After(now):
-		d.own(SeverityError, "key_expired", "renew now, before a call makes Moodle renew the key without telling its peers. Run: renew_mnetkeys",
+		d.own(SeverityError, "key_expired", "renew now, before a call makes Moodle renew the key without a push. Run: renew_mnetkeys",
 			"the key has expired: Moodle renews it by itself at the next sealed call", "on %s", FormatTime(first))
 	case first.Before(now.Add(expiringSoon)):
 		d.own(SeverityWarning, "key_expiring", "have cron renew the key in time (--if-due). For now, run: renew_mnetkeys",

@@ -9,9 +9,9 @@ import (
 // What stops a renewal, for exit codes and hints.
 var (
 	// ErrLocked: another run holds the tenant's lock. A Locker wraps it.
-	ErrLocked = error(&hinted{"another run holds the lock of this tenant", "wait for it to end, or give --lock-wait more time"})
+	ErrLocked = error(&hinted{"another run has the lock of this tenant", "wait for it to end, or give --lock-wait more time"})
 	// ErrConflict: the key changed under us. A Store wraps it.
-	ErrConflict = error(&hinted{"the key was changed by somebody else meanwhile", "Moodle renewed the key by itself, or an administrator did. To distribute the key that is stored now, run: renew_mnetkeys push"})
+	ErrConflict = error(&hinted{"the key was changed by another program meanwhile", "Moodle renewed the key by itself, or an administrator did. To distribute the key that is stored now, run: renew_mnetkeys push"})
 	// ErrOverwritten: the key was stored, or may have been, and somebody has written over it. A Store wraps it with ErrConflict.
 	ErrOverwritten = errors.New("the new key may have been stored before")
 	// ErrUncertain: the database did not say whether the key was stored. A Store wraps it.
@@ -29,21 +29,21 @@ var (
 	// ErrOnlyCopy: the cache may hold the only copy of the key that the web server uses.
 	ErrOnlyCopy = errors.New("the cache was not purged: it may have the only copy of the key that the web server uses")
 	// ErrOwnClock: answers of the own site are stamped too far ahead, so that neither it nor a peer can be proven.
-	ErrOwnClock = error(&hinted{"this machine and the own site disagree about the time", "set the clocks of this machine and of the web server; peers refuse answers that are stamped ahead, too"})
+	ErrOwnClock = error(&hinted{"the clocks of this machine and of the local site differ", "set both clocks by NTP: peers refuse answers from the future, too"})
 	// ErrUndone: the old key is back, because the local site was not proven to use the new one.
 	ErrUndone = errors.New("the old key is back")
 	// ErrNoKey: no readable pair is stored.
-	ErrNoKey = error(&hinted{"there is no readable key to distribute", adviseRenewal})
+	ErrNoKey = error(&hinted{"the stored key is missing or cannot be read", adviseRenewal})
 	// ErrIncoherent: the own row does not hold the certificate of the pair.
-	ErrIncoherent = error(&hinted{"key pair and own host row differ", adviseRenewal})
+	ErrIncoherent = error(&hinted{"key pair and local host row differ", adviseRenewal})
 	// ErrExpired: the key is over, or about to be, so that Moodle renews it at its next call.
 	ErrExpired = error(&hinted{"the key has expired", adviseRenewal})
 	// ErrNothingArchived: there is no retired pair to go back to.
-	ErrNothingArchived = error(&hinted{"the history holds no key to go back to", adviseRenewal})
-	// errNotSeen: neither the own site nor the database could be asked again after the peers were told.
+	ErrNothingArchived = error(&hinted{"the key history is empty: there is no key to go back to", adviseRenewal})
+	// errNotSeen: neither the own site nor the database could be asked again after the push.
 	errNotSeen = errors.New("it is not known whether the new key is still the one in use")
 	// ErrCacheByHand: a cache store lives where only an operator can clear it. A Cache wraps it.
-	ErrCacheByHand = errors.New("a cache store can only be cleared by hand")
+	ErrCacheByHand = errors.New("a cache store can only be cleared manually")
 )
 
 // hinted is an error that carries nothing but its identity and what to do about it.
@@ -71,7 +71,7 @@ func (*forcedOffError) Hint() string {
 func HintOf(err error) string {
 	hint := hintIn(err)
 	if hint == "" && errors.Is(err, context.DeadlineExceeded) {
-		return "the database or the site did not answer in time: see whether they run"
+		return "the database or the site did not answer in time: check whether they run"
 	}
 	return hint
 }
@@ -105,7 +105,7 @@ func (e *OtherSiteError) Error() string {
 
 // Hint is what to do about it.
 func (e *OtherSiteError) Hint() string {
-	return "check --host, dbname and prefix, or the tenant's row in the register; where the site has moved, write its new wwwroot into its row of mnet_host first"
+	return "check --host, dbname and prefix, or the tenant's row in the register. If the site has moved, write its new wwwroot into its row of mnet_host first"
 }
 
 // OtherNameError says that the site which answers at the tenant's wwwroot calls
@@ -173,7 +173,7 @@ func (e *UnreachableError) Hint() string {
 	case e.Loopback:
 		return "a web server on this machine answers for " + e.Wwwroot + ": if it is the live site, and no copy of it, add --node=127.0.0.1"
 	}
-	return "make sure that this machine can open " + e.Wwwroot + ", or name its web server with --node=HOST[:PORT]; with --self-check=off the key is renewed without this proof, no link is proven, and the exit code is 3; never do that on a copy of a live site: its peers would take the copy's key"
+	return "make sure that this machine can open " + e.Wwwroot + ", or name its web server with --node=HOST[:PORT]. To renew without this proof (exit code 3), add --self-check=off, but never on a copy of a live site: its peers would accept the key of the copy"
 }
 
 // OnlyCopyError says that the cache may have the only copy of a key that peers
@@ -185,7 +185,7 @@ func (e *OnlyCopyError) Unwrap() []error { return []error{ErrOnlyCopy, e.Err} }
 
 // Hint is what to do about it.
 func (e *OnlyCopyError) Hint() string {
-	return "do not purge Moodle's caches: peers may know only this key. Run this as the web server's user on the web server, with php installed, so that the cache can be read; to give the key up, add --abandon-pending"
+	return "do not purge Moodle's caches: peers may know only this key. Run this as the web server's user on the web server, with php installed, so that the cache can be read; to give up the key, add --abandon-pending"
 }
 
 // Hint is what to do about it.

@@ -31,7 +31,7 @@ func (r *Renewal) askNodes(ctx context.Context, site Peer, answers int, ask ques
 	check, f := r.verdict(all)
 	for i, node := range nodes {
 		if answers > 1 && r.elsewhere(all[i], all) {
-			r.Log.Info().Str("address", node.Node).Msg("nobody listens there: this address of the local site was left out")
+			r.Log.Info().Str("address", node.Node).Msg("no web server listens there: this address of the local site was left out")
 		}
 	}
 	if f != nil {

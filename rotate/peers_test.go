@@ -236,7 +236,7 @@ func TestARowOfAPeerThatIsNotAsItShouldBe(t *testing.T) {
 						w.tenant.Peers[0].Certificate = "an administrator's"
 					}
 				}
-			}, Refused, "fault_710", "its row was changed by somebody else meanwhile", 2, false},
+			}, Refused, "fault_710", "its row was changed by another program meanwhile", 2, false},
 		{"it is proven under a new certificate, which cannot be stored", fakePeer{},
 			func(w *world, p *fakePeer) { newer(p, w); w.peerErr = errLost }, Pending, "not_stored", "its certificate could not be stored: connection lost", 1, true},
 	} {

@@ -89,7 +89,7 @@ func (r *Renewal) plan(ctx context.Context, report *TenantReport) (*Tenant, erro
 	case t.identity() == nil:
 		report.warn("no readable key pair is stored; a renewal would repair that")
 	case t.Own.Certificate != t.Pair.Certificate:
-		report.warn("key pair and own host row differ; a renewal would repair that")
+		report.warn("key pair and local host row differ; a renewal would repair that")
 	case r.expiring(t):
 		report.warn("the key has expired; the local site is not called, because that would make it renew by itself")
 	}

@@ -155,7 +155,7 @@ func TestARollBackThatDoesNotHappen(t *testing.T) {
 		err   error
 		exit  int
 	}{
-		{"another run holds the lock", func(w *world, _ context.CancelCauseFunc) { w.lockErr = ErrLocked }, ErrLocked, ExitLocked},
+		{"another run has the lock", func(w *world, _ context.CancelCauseFunc) { w.lockErr = ErrLocked }, ErrLocked, ExitLocked},
 		{"it is stopped while the own site is asked", func(w *world, cancel context.CancelCauseFunc) { w.at("prove "+ownURL, 1, func() { cancel(stop) }) }, stop, ExitNotRenewed},
 		{"the retired pair cannot be read", func(w *world, _ context.CancelCauseFunc) { w.tenant.History[0].PrivateKey = "garbage" }, envelope.ErrPrivateKey, ExitNotRenewed},
 		{"the retired pair carries another name", func(w *world, _ context.CancelCauseFunc) {

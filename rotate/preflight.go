@@ -88,7 +88,7 @@ func (r *Renewal) preflight(ctx context.Context, t *Tenant) (SelfCheck, error) {
 
 // examine is the half of preflight that changes nothing. A check that is failed,
 // without an error, is one that dropping the cache may cure: whether the web server
-// follows will show then, also where a cache store can only be cleared by hand. A
+// follows will show then, also where a cache store can only be cleared manually. A
 // web server that uses the stored key has shown no such thing, and would go on with
 // it while the database has a new one.
 func (r *Renewal) examine(ctx context.Context, t *Tenant) (SelfCheck, *Failure, error) {

@@ -116,7 +116,7 @@ func (r *Renewal) keepCertificate(ctx context.Context, p *Peer, proof Proof, rep
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	stored, err := r.Store.StorePeer(ctx, *p, c)
-	why := "its row was changed by somebody else meanwhile"
+	why := "its row was changed by another program meanwhile"
 	switch {
 	case err == nil && stored:
 		p.Certificate, p.Expires = c.PEM, c.NotAfter.Unix()

@@ -158,7 +158,7 @@ func TestADistributionThatCannotBegin(t *testing.T) {
 		err   error
 		exit  int
 	}{
-		{"another run holds the lock", func(w *world) { w.lockErr = ErrLocked }, ErrLocked, ExitLocked},
+		{"another run has the lock", func(w *world) { w.lockErr = ErrLocked }, ErrLocked, ExitLocked},
 		{"the database cannot be read", func(w *world) { w.readErr = errLost }, errLost, ExitNotRenewed},
 		{"MNet is off", func(w *world) { w.tenant.DispatcherMode = "off" }, ErrMNetOff, ExitNotRenewed},
 		{"it has no row of its own", func(w *world) { w.tenant.Own = nil }, ErrNoOwnHost, ExitNotRenewed},

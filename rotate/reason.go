@@ -81,7 +81,7 @@ type ReasonRow struct {
 const (
 	nextIfDown        = "check whether the site is down. When a peer is back, nothing else is needed: it fetches the new key by itself"
 	nextSomethingElse = "another service answers at the wwwroot: check the address and the web server there"
-	nextBehindLogin   = "a login or a filter stands in front of the site: allow this machine and all peers to reach its XML-RPC server"
+	nextBehindLogin   = "a login or a filter protects the site: allow this machine and all peers to reach its XML-RPC server"
 	nextPeersLog      = "read the peer's log: the peer could not handle the call"
 	nextLog           = "read the log of the site that answered"
 	nextPush          = "to store the certificate that the peer uses, run: renew_mnetkeys push"

@@ -51,7 +51,7 @@ func TestHowARenewalEnds(t *testing.T) {
 	}{
 		{name: "all is well",
 			breakIt: func(*world) {}, outcome: Renewed, check: SelfProven, exit: ExitOK, stored: true, pushed: true},
-		{name: "another run holds the lock",
+		{name: "another run has the lock",
 			breakIt: func(w *world) { w.lockErr = ErrLocked },
 			outcome: Failed, check: SelfSkipped, exit: ExitLocked, cause: ErrLocked},
 		{name: "MNet is off",

@@ -15,7 +15,7 @@ const (
 	ExitUsage      = 2 // usage or configuration
 	ExitPeers      = 3 // renewed, but a peer is pending or refused
 	ExitOwnSite    = 4 // the own site does not use the stored key
-	ExitLocked     = 5 // another run holds the lock
+	ExitLocked     = 5 // another run has the lock
 )
 
 // Outcome of a tenant.

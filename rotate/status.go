@@ -69,7 +69,7 @@ func (r *TenantReport) describeAll(t *Tenant) {
 	case t.Own.Certificate != t.Pair.Certificate:
 		r.warn(ErrIncoherent.Error() + "; a renewal repairs that")
 	case t.Own.Expires != t.expires():
-		r.warn("the own row, by which Moodle goes, says that the key ends at " + FormatTime(time.Unix(t.Own.Expires, 0)) + "; a renewal repairs that")
+		r.warn("the local host row, which Moodle uses, says that the key expires at " + FormatTime(time.Unix(t.Own.Expires, 0)) + "; a renewal repairs that")
 	}
 }
 

@@ -30,7 +30,7 @@ func (r *Renewal) supersededByMoodle(ctx context.Context, t *Tenant, ours Identi
 	if check != SelfProven && check != SelfNoRC4 {
 		return false, nil
 	}
-	report.skipPeers(t, "not told of a key that the local site does not use")
+	report.skipPeers(t, "not pushed: the local site does not use the new key")
 	report.restored(now.Pair, len(now.History))
 	report.Outcome, report.SelfCheck, report.Exit = Failed, check, ExitNotRenewed
 	return true, fmt.Errorf("the local site uses a newer key: %w", conflict)
@@ -63,7 +63,7 @@ func (r *Renewal) keepOverwritten(ctx context.Context, ours Identity, now *Tenan
 		}
 		// It was still writing, or the database is away for a moment.
 		if tries == 1 || !errors.Is(err, ErrConflict) && r.Sleep(ctx, time.Second) != nil {
-			return fmt.Errorf("%w; ours could not be kept in the history: %w", ErrConflict, err)
+			return fmt.Errorf("%w; the new key could not be kept in the key history: %w", ErrConflict, err)
 		}
 		if again, lost := r.Store.Read(ctx); lost == nil {
 			now = again
@@ -119,7 +119,7 @@ func (r *Renewal) recheckLocalSite(ctx context.Context, t *Tenant, id Identity, 
 	}
 	now, err = r.Store.Read(ctx)
 	if err != nil && check == SelfFailed {
-		return now, false, fmt.Errorf("the local site does not answer under the new key (%w), and the database does not tell why: read the tenant: %w", failure, err)
+		return now, false, fmt.Errorf("the local site does not answer with the new key (%w), and the database does not answer either: read the tenant: %w", failure, err)
 	}
 	switch {
 	case err != nil:
@@ -132,7 +132,7 @@ func (r *Renewal) recheckLocalSite(ctx context.Context, t *Tenant, id Identity, 
 		return now, false, fmt.Errorf("%w: %w", errNotSeen, ErrExpired)
 	case check == SelfUnreachable, check == SelfFailed && t.stopping(check, failure) != nil:
 		report.SelfCheck = SelfUnreachable
-		report.warn("the local site was not proven any more after the peers were told: " + failure.Error())
+		report.warn("the local site was not proven any more after the push: " + failure.Error())
 		return now, false, nil
 	case check != SelfFailed:
 		return now, false, nil

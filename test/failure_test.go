@@ -78,7 +78,7 @@ func TestAFailureEndsWithItsMessageAndNothingLost(t *testing.T) {
 				own.Stop()
 				return []string{"--retries=0"}, func() { own.Start(t) }
 			}},
-		{name: "another run holds the lock", code: 5, says: []string{"error: ", "hint: wait for it to end"},
+		{name: "another run has the lock", code: 5, says: []string{"error: ", "hint: wait for it to end"},
 			breakIt: func(t *testing.T, own *testbed.Site) ([]string, func()) {
 				return []string{"--lock-wait=1s"}, holdLock(t, own)
 			}},

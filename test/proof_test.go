@@ -113,7 +113,7 @@ func TestAKeyThatStandsInTheCacheAloneIsRescued(t *testing.T) {
 				if word == "renew" {
 					renewIt(t, own).expect(t, 0, "1 of 1 peer proven")
 				} else { // pair and row differ: a push says so, and changes nothing
-					operate(t, own.ConfigFile, "push", nil, own).expect(t, 1, "key pair and own host row differ")
+					operate(t, own.ConfigFile, "push", nil, own).expect(t, 1, "key pair and local host row differ")
 					renewIt(t, own).expect(t, 0, "1 of 1 peer proven")
 				}
 				if !slices.Contains(historyOf(t, own), used) {

@@ -86,11 +86,11 @@ func TestPushRefusesAKeyThatOnlyARenewalCanCure(t *testing.T) {
 		cure  []string
 	}{
 		{"MNet is off", func() { own.SetMNet(t, false) }, []string{"error: MNet is switched off on this site", "hint: start it in the same run with --newkey: renew_mnetkeys --newkey"}, []string{"--newkey"}},
-		{"the row holds another certificate", func() { own.BrokenPHPRenewal(t) }, []string{"error: key pair and own host row differ", renew}, nil},
+		{"the row holds another certificate", func() { own.BrokenPHPRenewal(t) }, []string{"error: key pair and local host row differ", renew}, nil},
 		{"the key has expired", func() { own.Expire(t) }, []string{"error: the key has expired", renew}, nil},
 		{"there is no key", func() {
 			own.DB.Exec(t, "DELETE FROM {config_plugins} WHERE plugin = 'mnet' AND name = 'openssl'")
-		}, []string{"error: there is no readable key to distribute", renew}, nil},
+		}, []string{"error: the stored key is missing or cannot be read", renew}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.spoil()
@@ -113,8 +113,8 @@ func TestRollbackGoesToTheFormerKeyAndBack(t *testing.T) {
 	const renew = "hint: to make a new key, run: "
 	t.Run("an empty history", func(t *testing.T) {
 		unchanged(t, func() {
-			rollback("--yes").expect(t, 1, "error: the history holds no key to go back to", renew)
-			rollback("--dry-run").expect(t, 1, "error: the history holds no key to go back to")
+			rollback("--yes").expect(t, 1, "error: the key history is empty: there is no key to go back to", renew)
+			rollback("--dry-run").expect(t, 1, "error: the key history is empty: there is no key to go back to")
 		}, own, forced, stock)
 	})
 	first := pairOf(t, own)

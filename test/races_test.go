@@ -98,7 +98,7 @@ func TestTwoRunsOfWhichOneHoldsTheLock(t *testing.T) {
 	waitFor(t, "the second to wait for the lock", func() bool {
 		return r.own.DB.Value(t, "SELECT COUNT(*) FROM information_schema.processlist WHERE user = ? AND state LIKE 'User lock%'", r.own.DB.User) == "1"
 	})
-	r.renew(t, "--lock-wait=0s").expect(t, 5, "another run holds the lock")
+	r.renew(t, "--lock-wait=0s").expect(t, 5, "another run has the lock")
 	if pairOf(t, r.own.Site) != r.old {
 		t.Error("somebody has renewed meanwhile")
 	}
@@ -131,7 +131,7 @@ func TestARunWhoseLockIsLostDoesNotTakeItselfForTheLast(t *testing.T) {
 			second.expect(t, 0)
 			release()
 			one := <-first.done
-			one.expect(t, 3, "the key was changed by somebody else meanwhile")
+			one.expect(t, 3, "the key was changed by another program meanwhile")
 			if got := historyOf(t, r.own.Site); !slices.Equal(got, []string{mine, r.old}) {
 				t.Errorf("%d retired pairs", len(got))
 			}

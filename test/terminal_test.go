@@ -171,7 +171,7 @@ func TestCtrlCOnAnArrayIsShort(t *testing.T) {
 				s.web.Misbehave(peertest.Hang)
 			}
 		}, "checked 6/13", "failed 7 tenants\n  error: stopped before the key was changed: interrupted by SIGINT"},
-		{"while peers are pushed to", func(f *fleet) { f.outsiders[0].Misbehave(peertest.Hang) }, "told by database 14/14", "pending 13 links: interrupted"},
+		{"while peers are pushed to", func(f *fleet) { f.outsiders[0].Misbehave(peertest.Hang) }, "pushed by database 14/14", "pending 13 links: interrupted"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFleet(t, fleetOptions{tenants: 14, outsiders: 1})
@@ -194,7 +194,7 @@ func TestTheDebugLogSaysWhatIsDone(t *testing.T) {
 	t.Parallel()
 	own, _, _ := threeSites(t)
 	r := renewIt(t, own, "--debug", "--pre-hook=true", "--post-hook=true")
-	r.expect(t, 0, "database: took the lock", "database: read settings, key pair, history, own row and peers", "database: stored key pair, history and own row in one transaction",
+	r.expect(t, 0, "database: took the lock", "database: read settings, key pair, key history, local host row and peers", "database: stored key pair, key history and local host row in one transaction",
 		"cached configuration dropped", "a hook has ended", "hook=pre-hook", "hook=post-hook", "exchange")
 	for line := range strings.Lines(r.stderr) {
 		if _, took, timed := strings.Cut(line, "took="); timed && !strings.Contains(strings.Fields(took)[0], "s") {

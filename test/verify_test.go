@@ -112,7 +112,7 @@ func TestLookingWritesNothing(t *testing.T) {
 		unwritten(t, func() {
 			r := look("verify")
 			r.expect(t, 3, "1 of 2 peers proven, 1 refused", "To send the current one, run: ", "renew_mnetkeys push")
-			if line := lineWith(r.stdout, tenant.Wwwroot); !strings.Contains(line, "refused") || !strings.Contains(line, "answered under a certificate of us that is neither the current nor a retired one") {
+			if line := lineWith(r.stdout, tenant.Wwwroot); !strings.Contains(line, "refused") || !strings.Contains(line, "it uses a certificate of this site whose key no longer exists") {
 				t.Errorf("it says of the tenant %q", line)
 			}
 			if answer := checked(t, look("check")); answer.state != "WARNING" || answer.code != 1 || answer.data["peers_refused"] != "1" || answer.data["peers_pending"] != "0" || !strings.Contains(answer.text, tenant.Wwwroot) {
@@ -197,7 +197,7 @@ func TestCheckTellsWhatIsWrong(t *testing.T) {
 		{name: "MNet is off", spoil: func() { own.SetMNet(t, false) }, mend: func() { own.SetMNet(t, true) }, state: "WARNING", says: "MNet is switched off on this site", pending: "0"},
 		{name: "the own site uses the key before", spoil: func() { own.Renew(t, testbed.Renewal{Stale: true}) }, mend: func() { own.Purge(t) },
 			state: "CRITICAL", says: "the web server does not use the key", pending: "0"},
-		{name: "the row holds another certificate", spoil: func() { own.BrokenPHPRenewal(t) }, state: "CRITICAL", says: "key pair and own host row differ", pending: "0"},
+		{name: "the row holds another certificate", spoil: func() { own.BrokenPHPRenewal(t) }, state: "CRITICAL", says: "key pair and local host row differ", pending: "0"},
 		{name: "the key has expired", spoil: func() { aged(t, own, 30*day, 28, peer) }, state: "CRITICAL", says: own.Wwwroot + ": the key has expired", pending: "0"},
 		{name: "the database is down", args: []string{"--cfg", "dbhost=127.0.0.1", "--cfg", "dboptions.dbport=1"}, state: "UNKNOWN", says: "127.0.0.1:1", pending: "0"},
 	} {

@@ -168,7 +168,7 @@ var Commands = []Command{
 		about: "Check configuration, database, caches, web server and peers. Every problem has a severity, a code and a next step.",
 		examples: []example{
 			{"examine one tenant", "doctor --host=https://tenant.example.org"},
-			{"examine the whole array", "doctor --all --withmaster"},
+			{"examine the array", "doctor --all --withmaster"},
 		},
 		Prints: PrintsFindings, Good: rotate.Kept, exits: exitsOfLook,
 		Words: Words{To: "examine", Did: "examined", Seen: "diagnosed"},

@@ -80,7 +80,7 @@ func (a *Array) sayHeld() {
 
 // phaseWords say what the phases of rotate.Array do.
 var phaseWords = map[string]string{
-	"check": "checked", "canary": "renewed first", "renew": "renewed", "ask": "members checked", "tell": "told by database",
+	"check": "checked", "canary": "renewed first", "renew": "renewed", "ask": "members checked", "tell": "pushed by database",
 	"repair": "rows of other sites repaired", "prove": "proven and reported",
 	"read": "read", "look": "looked at", "examine": "examined", "plan": "peers tried",
 }

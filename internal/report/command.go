@@ -33,7 +33,7 @@ func (m mode) renewed() string {
 	if m.MakesKey {
 		return "the new key is stored and in use"
 	}
-	return "the former key is stored and in use"
+	return "the previous key is stored and in use"
 }
 
 func (m mode) kept() string {
@@ -127,7 +127,7 @@ func (m mode) exitMeaning(code int, renewed bool) string {
 	case rotate.ExitOwnSite:
 		return "a local site does not use the stored key: act now"
 	case rotate.ExitLocked:
-		return "another run holds the lock"
+		return "another run has the lock"
 	}
 	if code > 128 {
 		return "interrupted at a safe point"

@@ -79,7 +79,7 @@ func checkExclude(globs rotate.Globs, master *config.Config, rows []moodledb.Reg
 		one := rotate.Globs{glob}
 		if !one.Match(master.Wwwroot) && !slices.ContainsFunc(rows, func(row moodledb.RegisterRow) bool { return one.Match(row.Wwwroot) }) {
 			return &cmdline.UsageError{Problem: "--exclude=" + glob + " matches no site of the array",
-				Advice: "write a glob for the whole wwwroot, like https://old.example.org*; leave the option out if the tenant was deleted"}
+				Advice: "write a glob for the complete wwwroot, for example https://old.example.org*; leave out the option if the tenant was deleted"}
 		}
 	}
 	return nil

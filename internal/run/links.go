@@ -42,7 +42,7 @@ func resolveLinks(ctx context.Context, hosts []string, master, tenant *config.Co
 			continue
 		}
 		if master.Register == nil {
-			return nil, &cmdline.UsageError{Problem: "--bindhost=subs wants a VMoodle array, and " + master.File + " configures none",
+			return nil, &cmdline.UsageError{Problem: "--bindhost=subs needs a VMoodle array, and " + master.File + " configures none",
 				Advice: "name the host by its URL: --bindhost=https://…"}
 		}
 		for _, row := range array.rows {

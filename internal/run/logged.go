@@ -45,7 +45,7 @@ func (l loggedTenant) Read(ctx context.Context) (*rotate.Tenant, error) {
 	if err == nil {
 		n = len(t.Peers)
 	}
-	l.step(started, "read settings, key pair, history, own row and peers", "peers", n, err)
+	l.step(started, "read settings, key pair, key history, local host row and peers", "peers", n, err)
 	return t, err
 }
 
@@ -61,7 +61,7 @@ func (l loggedTenant) CheckRights(ctx context.Context) error {
 func (l loggedTenant) StoreKey(ctx context.Context, read *rotate.Tenant, next rotate.Keys) error {
 	started := time.Now()
 	err := l.db.StoreKey(ctx, read, next)
-	l.step(started, "stored key pair, history and own row in one transaction", "retired", len(next.History), err)
+	l.step(started, "stored key pair, key history and local host row in one transaction", "retired", len(next.History), err)
 	return err
 }
 

@@ -99,7 +99,7 @@ func certificateAuthorities(file string) (*x509.CertPool, error) {
 		pool = x509.NewCertPool()
 	}
 	if !pool.AppendCertsFromPEM(text) {
-		return nil, &cmdline.UsageError{Problem: "--ca-file " + file + " holds no PEM certificate"}
+		return nil, &cmdline.UsageError{Problem: "--ca-file " + file + " has no PEM certificate"}
 	}
 	return pool, nil
 }

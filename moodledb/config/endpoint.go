@@ -34,7 +34,7 @@ func (c *Config) Endpoint() (network, address string, err error) {
 		return "", "", c.badHost("is neither a host nor host:port")
 	}
 	if host == "" || strings.ContainsAny(host, "/ \t\r\n@") {
-		return "", "", c.badHost("is no host name")
+		return "", "", c.badHost("is not a host name")
 	}
 	if port == 0 {
 		port = 3306

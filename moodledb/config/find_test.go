@@ -85,8 +85,8 @@ func TestFind(t *testing.T) {
 func TestReadExplainsWhatItCannotOpen(t *testing.T) {
 	tests := map[string]struct{ path, problem, hint string }{
 		"no file":     {filepath.Join(t.TempDir(), "config.php"), "there is no such file", "--config=PATH"},
-		"a directory": {t.TempDir(), "is no regular file", ""},
-		"a device":    {"/dev/zero", "is no regular file", ""},
+		"a directory": {t.TempDir(), "is not a regular file", ""},
+		"a device":    {"/dev/zero", "is not a regular file", ""},
 		"a huge file": {filepath.Join(t.TempDir(), "huge.php"), "is larger than 1 MiB", ""},
 	}
 	write(t, tests["a huge file"].path, "<?php //"+strings.Repeat("x", 1<<20))

@@ -89,7 +89,7 @@ func TestWhatIsNoFileInPlaceOfConfigPHPIsRefusedAtOnce(t *testing.T) {
 			}
 			want := says[name]
 			if want == "" {
-				want = "is no regular file"
+				want = "is not a regular file"
 			}
 			for file, want := range map[string]string{"config.php": want, "including.php": "only PHP can evaluate"} {
 				refused := make(chan error, 1)

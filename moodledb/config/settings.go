@@ -21,7 +21,7 @@ func (s *settings) config(o Options) (*Config, error) {
 		}
 	}
 	if kind := s.cfg.Kind(); kind != phpsource.Object && kind != phpsource.Null {
-		return nil, &Error{File: s.file, Line: s.line(s.cfg.At()), Problem: "$CFG is no object"}
+		return nil, &Error{File: s.file, Line: s.line(s.cfg.At()), Problem: "$CFG is not an object"}
 	}
 	c := &Config{File: s.file, options: o, ofRequest: s.ofRequest}
 	for _, read := range []func(*Config) error{s.database, s.site, s.forced, s.dboptions, s.caches} {
@@ -132,7 +132,7 @@ func (s *settings) site(c *Config) error {
 		}
 	}
 	if kind := s.value("dboptions").Kind(); kind != phpsource.Null && kind != phpsource.Array {
-		return s.at("dboptions", &Error{Setting: "dboptions", Problem: "is no array"})
+		return s.at("dboptions", &Error{Setting: "dboptions", Problem: "is not an array"})
 	}
 	c.KeyLifetimeDays = int(max(0, min(s.value("mnetkeylifetime").Int(), 36500)))
 	return nil
@@ -164,7 +164,7 @@ func (s *settings) dboptions(c *Config) error {
 	}
 	port := read["dbport"].Int()
 	if port < 0 || port > 65535 {
-		return s.at("dboptions.dbport", &Error{Setting: "dboptions.dbport", Problem: "is no port number"})
+		return s.at("dboptions.dbport", &Error{Setting: "dboptions.dbport", Problem: "is not a port number"})
 	}
 	c.DBPort = int(port)
 	if socket := read["dbsocket"].Text(); strings.Contains(socket, "/") {
@@ -189,7 +189,7 @@ func (s *settings) wwwroot() (string, error) {
 	}
 	text = strings.TrimSuffix(text, "/")
 	if u, err := url.Parse(text); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return "", s.at("wwwroot", &Error{Setting: "wwwroot", Problem: "is no http or https URL", Advice: hintFor("wwwroot")})
+		return "", s.at("wwwroot", &Error{Setting: "wwwroot", Problem: "is not an http or https URL", Advice: hintFor("wwwroot")})
 	}
 	return text, nil
 }

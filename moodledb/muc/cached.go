@@ -52,7 +52,7 @@ func (e *UnreadableError) Hint() string {
 	if errors.As(e.Err, &denied) {
 		return denied.Hint()
 	}
-	return "run it where the web server runs, as its user and with its php; do not purge the cache before: it may hold the only copy of a key"
+	return "run it where the web server runs, as its user and with its php; do not purge the cache before: it may have the only copy of a key"
 }
 
 // cachedSettings reads the entry of plugin mnet from all stores, the lowest first, and changes nothing. A store can be there more than once.
@@ -113,7 +113,7 @@ func unpack(entry []byte) (map[string]string, error) {
 	}
 	array, problem := phpserial.Array(string(entry))
 	if problem != "" {
-		return nil, errors.New("the entry is no settings of Moodle: " + problem)
+		return nil, errors.New("the entry is not settings of Moodle: " + problem)
 	}
 	settings := map[string]string{}
 	for name, value := range phpserial.ByName(array) {

@@ -38,7 +38,7 @@ func configPath(where location) (string, error) {
 		return usual, nil
 	}
 	if !filepath.IsAbs(alternative) {
-		return "", &ConfigError{File: alternative, Problem: "$CFG->altcacheconfigpath is a relative path: where that is depends on the web request"}
+		return "", &ConfigError{File: alternative, Problem: "$CFG->altcacheconfigpath is a relative path, which depends on the web request"}
 	}
 	web, found := siteuser.Web(where.Dataroot)
 	if info, err := os.Stat(where.Dataroot); err == nil && os.Geteuid() == 0 && !found && info.Mode()&0o022 != 0 {

@@ -56,7 +56,7 @@ func readForced(file string) (none phpsource.Value, err error) {
 		return none, &ConfigError{File: file, Problem: problem}
 	}
 	if !filepath.IsAbs(file) {
-		return fail("is a relative path: where it is depends on the web request")
+		return fail("is a relative path, which depends on the web request")
 	}
 	source, err := readSource(file)
 	switch {

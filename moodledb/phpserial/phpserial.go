@@ -27,7 +27,7 @@ func Array(raw string) (array []Element, problem string) {
 	case !isArray:
 		return nil, "not an array"
 	case r.at < len(r.text):
-		return nil, fmt.Sprintf("something stands behind it, at byte %d", r.at)
+		return nil, fmt.Sprintf("there is something after it, at byte %d", r.at)
 	}
 	return array, ""
 }

@@ -232,7 +232,7 @@ func (r *reader) suffixes(v Value) Value {
 		}
 		name, ok := key(k)
 		if v.kind != Array || !ok {
-			r.unknown("takes a part of what is no array")
+			r.unknown("takes a part of something that is not an array")
 		}
 		v = share(v.Get(name))
 	}

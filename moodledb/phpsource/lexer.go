@@ -210,7 +210,7 @@ func (l *lexer) one() {
 		}
 	}
 	if rest[0] < ' ' || rest[0] >= 0x7f {
-		l.refuse("has a character that is no PHP")
+		l.refuse("has a character that is not PHP")
 	}
 	l.emit(tOperator, l.advance(1), line)
 }

@@ -60,7 +60,7 @@ func (r *reader) named() *place {
 func (r *reader) mustBeNamed(p *place) {
 	for _, s := range p.steps {
 		if s.push {
-			panic(&ComputedError{Position: r.here(), Problem: "uses [] of an array where nothing is assigned", refused: true})
+			panic(&ComputedError{Position: r.here(), Problem: "uses [] of an array without assigning to it", refused: true})
 		}
 	}
 }
@@ -130,7 +130,7 @@ func (r *reader) holds(p *place) Value {
 	steps := p.steps
 	if p.root == "_SERVER" {
 		if len(steps) == 0 || steps[0].push || steps[0].property {
-			r.unknown("uses $_SERVER as a whole")
+			r.unknown("uses $_SERVER itself")
 		}
 		v, steps = r.server(steps[0].key), steps[1:]
 	}
@@ -202,7 +202,7 @@ func (r *reader) store(p *place, v Value) {
 		r.hold(v)
 	}
 	if p.root == "_SERVER" && (len(p.steps) != 1 || p.steps[0].push || p.steps[0].property) {
-		r.unknown("uses $_SERVER as a whole")
+		r.unknown("uses $_SERVER itself")
 	}
 	v.at = p.at
 	r.a.variables[p.root] = r.put(r.a.variables[p.root], p.steps, share(v))
@@ -262,7 +262,7 @@ func (r *reader) unset(p *place) {
 	last := len(p.steps) - 1
 	switch {
 	case p.root == "_SERVER":
-		r.unknown("uses $_SERVER as a whole")
+		r.unknown("uses $_SERVER itself")
 	case last < 0:
 		delete(r.a.variables, p.root)
 		return

@@ -86,7 +86,7 @@ func (r *reader) unexpected() {
 	case t.kind == tName && reserved[strings.ToLower(t.text)]:
 		r.unknown("uses " + strings.ToLower(t.text))
 	case t.kind == tOperator:
-		r.unknown("has " + t.text + " where it is not known here")
+		r.unknown("has " + t.text + " that is not known here")
 	}
 	panic(&ComputedError{Position: r.here(), Problem: "has two values without an operator", refused: true})
 }

@@ -171,11 +171,11 @@ func (l *lexer) escape() string {
 	if strings.HasPrefix(rest, `\u{`) {
 		m := reUnicode.FindStringSubmatch(rest)
 		if m == nil {
-			l.refuse("has an escape that is no Unicode character")
+			l.refuse("has an escape that is not a Unicode character")
 		}
 		n, err := strconv.ParseUint(m[1], 16, 31)
 		if err != nil || !utf8.ValidRune(rune(n)) { // of half a character PHP makes bytes
-			l.fail("has an escape that is no Unicode character")
+			l.fail("has an escape that is not a Unicode character")
 		}
 		l.advance(len(m[0]))
 		return string(rune(n))

@@ -45,7 +45,7 @@ func ForPHP(config, dataroot, dirroot string) (PHP, error) {
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 		case err != nil || !info.IsDir():
-			return PHP{}, &UnsafeError{dataroot, "is no directory that can be read, whose owner would run it"}
+			return PHP{}, &UnsafeError{dataroot, "is not a readable directory, so its owner is not known"}
 		default:
 			if u := owner(info.Sys().(*syscall.Stat_t)); u.UID != 0 {
 				return PHP{Credential: &syscall.Credential{Uid: u.UID, Gid: u.GID, Groups: u.Groups()}}, nil

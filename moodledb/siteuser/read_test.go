@@ -78,7 +78,7 @@ func TestWhatIsNoFileIsNotRead(t *testing.T) {
 		}
 	}
 	for path, says := range map[string]string{
-		pipe: "is no regular file", dir: "is no regular file", "/dev/zero": "is no regular file",
+		pipe: "is not a regular file", dir: "is not a regular file", "/dev/zero": "is not a regular file",
 		huge: "is larger than 1 MiB", filepath.Join(dir, "missing"): "no such file",
 	} {
 		if text, err := (User{}).ReadFile(path, 1<<20); err == nil || !strings.Contains(err.Error(), says) || len(text) > 0 {
