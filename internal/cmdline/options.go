@@ -192,7 +192,7 @@ var groups = []group{
 			help: "reach the local site at this web server, not at the addresses of its name"},
 		{name: "ignore-peer", arg: "GLOB", repeats: true, example: "https://closed.example.org*",
 			set:  addGlob(func(o *Options) *rotate.Globs { return &o.IgnorePeers }),
-			help: "do not count matching peers that are not proven, because they are gone; they are still tried"},
+			help: "try peers that match, but do not count them if they are not proven"},
 		{name: "tls-skip-verify", set: on(func(o *Options) *bool { return &o.TLSSkipVerify }),
 			help:      "do not verify any TLS certificate, whatever the peer's settings say",
 			conflicts: []conflict{{with: "ca-file", advice: "leave out --tls-skip-verify to verify against --ca-file"}}},
