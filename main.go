@@ -1,7 +1,9 @@
-// Command renew_mnetkeys renews the MNet key of a Moodle tenant and proves that every peer uses the new one.
+// Command renew_mnetkeys renews the MNet key of a Moodle tenant and proves that every peer uses the
+// new one.
 //
-// This file does what belongs to the process alone: it keeps the memory from others, lets a closed pipe end nothing, and
-// exits. Everything else is in package run and below; docs/architecture.md draws them.
+// This file does what belongs to the process alone: it keeps the memory from others, lets a closed
+// pipe end nothing, and exits. Everything else is in package run and below; docs/architecture.md
+// draws them.
 package main
 
 import (

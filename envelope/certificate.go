@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// maxModulus is OpenSSL's OPENSSL_RSA_MAX_MODULUS_BITS, in bits; arithmetic on more would be a peer's way to stop us.
+// maxModulus is OpenSSL's OPENSSL_RSA_MAX_MODULUS_BITS, in bits; arithmetic on more would be a
+// peer's way to stop us.
 const maxModulus = 16384
 
 // Object identifiers by their DER content.
@@ -23,23 +24,24 @@ const (
 	oidRSA            = "\x55\x08\x01\x01"                     // 2.5.8.1.1, X.509's old name of the same
 )
 
-// Certificate is an X.509 certificate of an RSA key, the identity of an MNet site. It is not to be changed once made.
+// Certificate is an X.509 certificate of an RSA key, the identity of an MNet site. It is not to be
+// changed once made.
 type Certificate struct {
 	PEM       string // one block as Moodle wants it: LF, 64 columns, ends "-----\n"
 	DER       []byte
 	PublicKey *rsa.PublicKey
 
 	CommonName string // first CN of the subject, in UTF-8
-	// SubjectAltName is attribute 2.5.29.17 of the subject DN, where Moodle's mnet_generate_keypair puts the whole
-	// wwwroot; not the extension of the same name. "" when absent.
+	// SubjectAltName is attribute 2.5.29.17 of the subject DN, where Moodle's mnet_generate_keypair
+	// puts the whole wwwroot; not the extension of the same name. "" when absent.
 	SubjectAltName string
 
 	NotBefore, NotAfter time.Time // UTC
 }
 
-// ParseCertificate finds the one certificate in text and reads it as leniently as OpenSSL does: any signature
-// algorithm, serial 0, any string type, empty attributes, any line ends and columns, text around it. The signature is
-// not verified, as no MNet peer does. The error is an ErrCertificate.
+// ParseCertificate finds the one certificate in text and reads it as leniently as OpenSSL does: any
+// signature algorithm, serial 0, any string type, empty attributes, any line ends and columns, text
+// around it. The signature is not verified, as no MNet peer does. The error is an ErrCertificate.
 func ParseCertificate(text string) (*Certificate, error) {
 	// The second and third label are those OpenSSL's PEM_read_bio_X509 takes too.
 	_, der, err := dearmor(text, "CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE")
@@ -49,8 +51,8 @@ func ParseCertificate(text string) (*Certificate, error) {
 	return parseX509(der)
 }
 
-// parseX509 reads RFC 5280 §4.1. Like d2i_X509 it leaves alone what follows the certificate, such as OpenSSL's own
-// trust settings.
+// parseX509 reads RFC 5280 §4.1. Like d2i_X509 it leaves alone what follows the certificate, such
+// as OpenSSL's own trust settings.
 func parseX509(der []byte) (*Certificate, error) {
 	top := newWalk(der)
 	outer := top.in(tagSequence)
@@ -78,7 +80,8 @@ func parseX509(der []byte) (*Certificate, error) {
 	return c, nil
 }
 
-// rsaKey reads SubjectPublicKeyInfo (RFC 5280 §4.1.2.7) with an RSAPublicKey (RFC 8017 §A.1.1) in it.
+// rsaKey reads SubjectPublicKeyInfo (RFC 5280 §4.1.2.7) with an RSAPublicKey (RFC 8017 §A.1.1) in
+// it.
 func (w *walk) rsaKey() *rsa.PublicKey {
 	algorithm := string(w.in(tagSequence).next(tagOID))
 	if *w.err == nil && algorithm != oidRSAEncryption && algorithm != oidRSA {
@@ -107,9 +110,10 @@ func (c *Certificate) Fingerprint() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// CheckWwwroot says whether a peer would take the certificate for that of wwwroot, as check_credentials of Moodle's
-// mnet/peer.php decides it: the DN's subjectAltName, if there, is wwwroot, and the CN its first 64 bytes, with or
-// without the slash that Moodle drops when the cut leaves one at the end. The error is a *WwwrootError.
+// CheckWwwroot says whether a peer would take the certificate for that of wwwroot, as
+// check_credentials of Moodle's mnet/peer.php decides it: the DN's subjectAltName, if there, is
+// wwwroot, and the CN its first 64 bytes, with or without the slash that Moodle drops when the cut
+// leaves one at the end. The error is a *WwwrootError.
 func (c *Certificate) CheckWwwroot(wwwroot string) error {
 	if c.SubjectAltName != "" && c.SubjectAltName != wwwroot {
 		return &WwwrootError{Attribute: "subjectAltName", Got: c.SubjectAltName, Want: wwwroot}
@@ -121,7 +125,8 @@ func (c *Certificate) CheckWwwroot(wwwroot string) error {
 	return nil
 }
 
-// Equal says whether both are the same certificate to the byte. No certificate (nil) equals nothing.
+// Equal says whether both are the same certificate to the byte. No certificate (nil) equals
+// nothing.
 func (c *Certificate) Equal(o *Certificate) bool {
 	return c != nil && o != nil && bytes.Equal(c.DER, o.DER)
 }

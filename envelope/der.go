@@ -21,10 +21,10 @@ const (
 	tagVersion         = 0xa0 // [0] EXPLICIT of RFC 5280 §4.1
 )
 
-// walk goes through one level of DER. The first error stays, in all levels of one walk, and everything after it is
-// empty, so that the caller asks once, at the end. x509.ParseCertificate refuses much that OpenSSL reads: negative
-// serials, an @ in a PrintableString, UniversalString, a modulus without its leading zero. This checks lengths and the
-// tags on its way, and nothing else.
+// walk goes through one level of DER. The first error stays, in all levels of one walk, and
+// everything after it is empty, so that the caller asks once, at the end. x509.ParseCertificate
+// refuses much that OpenSSL reads: negative serials, an @ in a PrintableString, UniversalString, a
+// modulus without its leading zero. This checks lengths and the tags on its way, and nothing else.
 type walk struct {
 	rest []byte
 	at   int // offset of rest in the whole, for errors
@@ -74,8 +74,8 @@ func (w *walk) any() (tag byte, content []byte) {
 		return 0, nil
 	}
 	if length >= 0x80 {
-		// OpenSSL takes lengths written longer than need be. More than 4 bytes cannot fit in MaxSize, none at all is
-		// BER's indefinite form, which no signer of X.509 writes.
+		// OpenSSL takes lengths written longer than need be. More than 4 bytes cannot fit in
+		// MaxSize, none at all is BER's indefinite form, which no signer of X.509 writes.
 		n := length & 0x7f
 		if n == 0 || n > 4 || len(w.rest) < header+n {
 			w.fail("length of %d bytes", n)

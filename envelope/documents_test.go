@@ -267,7 +267,8 @@ func TestNoChangedByteLetsAnotherPayloadVerify(t *testing.T) {
 			t.Fatalf("byte %d changed and verified: %q", i, signed.Payload)
 		}
 	}
-	// What may change unseen is what nobody reads or signs: white space, attributes, the wwwroot, the stamp.
+	// What may change unseen is what nobody reads or signs: white space, attributes, the wwwroot,
+	// the stamp.
 	if least := len(document) / 2; refused < least {
 		t.Errorf("%d of %d changes refused, want %d at least", refused, len(document), least)
 	}

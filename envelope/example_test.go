@@ -10,8 +10,8 @@ import (
 	"renew_mnetkeys/peers/peertest"
 )
 
-// One call from a site to a peer: signed by the site, sealed to the peer. Only the peer can open it, and only the site can have
-// signed it.
+// One call from a site to a peer: signed by the site, sealed to the peer. Only the peer can open
+// it, and only the site can have signed it.
 func Example() {
 	const wwwroot = "https://site.example"
 	site := peertest.NewKeyPair(wwwroot, 2048)

@@ -35,8 +35,8 @@ func isOne(err error) bool {
 	return false
 }
 
-// FuzzOpen takes input for a sealed document to the test pair, and for a signed one. What is read must come back from
-// a document of our own making.
+// FuzzOpen takes input for a sealed document to the test pair, and for a signed one. What is read
+// must come back from a document of our own making.
 func FuzzOpen(f *testing.F) {
 	pair := testPair(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -73,8 +73,8 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-// FuzzParseCertificate takes input for PEM if it says so, else for DER. crypto/x509 is stricter: what it reads, we
-// read, and alike.
+// FuzzParseCertificate takes input for PEM if it says so, else for DER. crypto/x509 is stricter:
+// what it reads, we read, and alike.
 func FuzzParseCertificate(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		der := ""

@@ -9,16 +9,18 @@ import (
 	"strings"
 )
 
-// KeyPair is a certificate and its private key: one generation of a site's identity. However it is printed, encoded
-// or logged, only the certificate's fingerprint shows. fmt calls no methods on unexported fields: keep a pointer there.
+// KeyPair is a certificate and its private key: one generation of a site's identity. However it is
+// printed, encoded or logged, only the certificate's fingerprint shows. fmt calls no methods on
+// unexported fields: keep a pointer there.
 type KeyPair struct {
 	Certificate *Certificate
 	Private     *rsa.PrivateKey
 	PEM         string // the private key as stored
 }
 
-// ParseKeyPair reads both halves of what Moodle stores; the key in PKCS #8 or, on old sites, PKCS #1. The errors are
-// ErrCertificate, ErrPrivateKey and, where the halves are of two keys, ErrMismatch; none shows any of the content.
+// ParseKeyPair reads both halves of what Moodle stores; the key in PKCS #8 or, on old sites, PKCS
+// #1. The errors are ErrCertificate, ErrPrivateKey and, where the halves are of two keys,
+// ErrMismatch; none shows any of the content.
 func ParseKeyPair(certificate, privateKey string) (*KeyPair, error) {
 	c, err := ParseCertificate(certificate)
 	if err != nil {

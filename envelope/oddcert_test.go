@@ -28,8 +28,8 @@ func attribute(oid string, tag byte, value string) []byte {
 	return tlv(0x31, tlv(0x30, tlv(0x06, []byte(oid)), tlv(tag, []byte(value))))
 }
 
-// oddCertificate is what a test changes of an otherwise plain certificate; nil means as usual. Its signature is
-// nonsense, which nobody in MNet looks at.
+// oddCertificate is what a test changes of an otherwise plain certificate; nil means as usual. Its
+// signature is nonsense, which nobody in MNet looks at.
 type oddCertificate struct {
 	version, serial, algorithm, validity, subject, key, after []byte
 }

@@ -15,7 +15,8 @@ type certificates struct{ *rand.Rand }
 
 func pick[T any](r certificates, of ...T) T { return of[r.IntN(len(of))] }
 
-// text is a value of a name in one of the string types, with some of the characters that it can hold.
+// text is a value of a name in one of the string types, with some of the characters that it can
+// hold.
 func (r certificates) text() (tag byte, value string) {
 	runes := []rune{'a'}
 	alphabet := []rune("aZ0 .:/-@é€ñ😀")

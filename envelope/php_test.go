@@ -159,7 +159,8 @@ func fromPHP(t *testing.T, caller, callee *envelope.KeyPair) {
 	}
 }
 
-// phpCertificate is what openssl_x509_parse says of a certificate, null in Expires where it cannot be read at all.
+// phpCertificate is what openssl_x509_parse says of a certificate, null in Expires where it cannot
+// be read at all.
 type phpCertificate struct {
 	Expires *int64
 	CN, SAN any // text, a list where there are several, null where there is none
@@ -214,7 +215,8 @@ func TestEveryCertificateThatPHPReadsWeReadAsItDoes(t *testing.T) {
 		readable++
 		got, err := envelope.ParseCertificate(texts[i])
 		if err != nil {
-			// The one thing we want and OpenSSL does not: times that are times, since the expiry is stored.
+			// The one thing we want and OpenSSL does not: times that are times, since the expiry is
+			// stored.
 			if i < plain || !strings.Contains(err.Error(), "unreadable time") {
 				t.Errorf("%v\n%+v\n%s", err, want, texts[i])
 			}

@@ -25,9 +25,9 @@ const (
 // keySize is OpenSSL's key length for RC4, in bytes, and so that of every openssl_seal.
 const keySize = 16
 
-// Seal wraps document in an encryptedMessage of wwwroot that the holder of to's private key can open, as Moodle's
-// mnet_encrypt_message does. The RC4 key is read from random; the RSA padding comes from the system's generator
-// whatever random is, since crypto/rsa lets nobody choose it.
+// Seal wraps document in an encryptedMessage of wwwroot that the holder of to's private key can
+// open, as Moodle's mnet_encrypt_message does. The RC4 key is read from random; the RSA padding
+// comes from the system's generator whatever random is, since crypto/rsa lets nobody choose it.
 func Seal(document []byte, wwwroot string, to *rsa.PublicKey, random io.Reader) ([]byte, error) {
 	if len(document) > MaxSize {
 		return nil, fmt.Errorf("seal: %w", ErrTooLarge)
@@ -88,7 +88,8 @@ func crypt(key, data []byte) []byte {
 	return out
 }
 
-// IsSealed says whether body is meant as an encryptedMessage. Whether Moodle would take it as one, Open tells.
+// IsSealed says whether body is meant as an encryptedMessage. Whether Moodle would take it as one,
+// Open tells.
 func IsSealed(body []byte) bool {
 	root := rootAt(body, "encryptedMessage")
 	return root >= 0 && bytes.Contains(body[:root], []byte("<?xml"))
@@ -101,9 +102,9 @@ type Opened struct {
 	Key      int    // index of the key that opened it
 }
 
-// Open undoes Seal with the first of keys that can, as PHP's openssl_open does. The errors are ErrTooLarge,
-// ErrMalformed, *StrayError, ErrDoubled, ErrDTD and, where the document is sound but for nobody here, ErrCannotOpen.
-// Elements nobody asks for are skipped (Mahara's X1).
+// Open undoes Seal with the first of keys that can, as PHP's openssl_open does. The errors are
+// ErrTooLarge, ErrMalformed, *StrayError, ErrDoubled, ErrDTD and, where the document is sound but
+// for nobody here, ErrCannotOpen. Elements nobody asks for are skipped (Mahara's X1).
 func Open(body []byte, keys ...*rsa.PrivateKey) (*Opened, error) {
 	if len(body) > MaxSize {
 		return nil, fmt.Errorf("open: %w", ErrTooLarge)
@@ -135,8 +136,8 @@ func Open(body []byte, keys ...*rsa.PrivateKey) (*Opened, error) {
 		if private == nil {
 			continue
 		}
-		// Telling bad padding apart invites Bleichenbacher's attack, which needs many thousand answers to seals of
-		// the attacker's making; we open the few that answer our own calls.
+		// Telling bad padding apart invites Bleichenbacher's attack, which needs many thousand
+		// answers to seals of the attacker's making; we open the few that answer our own calls.
 		//lint:ignore SA1019 MNet seals with PKCS #1 v1.5; no peer understands anything else
 		key, err := rsa.DecryptPKCS1v15(nil, private, sealedKey)
 		if err == nil && len(key) == keySize {

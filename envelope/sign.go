@@ -18,8 +18,8 @@ import (
 // sha1Digest is the identifier of XML Signature §6.2.1.
 const sha1Digest = dsig.Namespace + "sha1"
 
-// Sign wraps payload in a signedMessage of wwwroot, stamped in whole seconds, as Moodle's mnet_sign_message does, byte
-// for byte. Neither wwwroot nor stamp is covered by the signature.
+// Sign wraps payload in a signedMessage of wwwroot, stamped in whole seconds, as Moodle's
+// mnet_sign_message does, byte for byte. Neither wwwroot nor stamp is covered by the signature.
 func Sign(payload []byte, wwwroot string, stamped time.Time, key *rsa.PrivateKey) ([]byte, error) {
 	if len(payload) > MaxSize {
 		return nil, fmt.Errorf("sign: %w", ErrTooLarge)
@@ -53,8 +53,9 @@ func Sign(payload []byte, wwwroot string, stamped time.Time, key *rsa.PrivateKey
 	return render(root)
 }
 
-// signPayload is PHP's openssl_sign with its default digest: over the payload itself, where XML Signature §3.2 would
-// sign the canonical SignedInfo. goxmldsig has the same for SAML's query strings.
+// signPayload is PHP's openssl_sign with its default digest: over the payload itself, where XML
+// Signature §3.2 would sign the canonical SignedInfo. goxmldsig has the same for SAML's query
+// strings.
 func signPayload(payload []byte, key *rsa.PrivateKey) ([]byte, error) {
 	if key == nil {
 		return nil, errors.New("no private key")
@@ -84,8 +85,8 @@ type Signed struct {
 	signature []byte
 }
 
-// ParseSigned reads a signedMessage and compares its digest with the payload. The errors are ErrTooLarge,
-// ErrMalformed, ErrDoubled, ErrDTD, ErrDigest.
+// ParseSigned reads a signedMessage and compares its digest with the payload. The errors are
+// ErrTooLarge, ErrMalformed, ErrDoubled, ErrDTD, ErrDigest.
 func ParseSigned(document []byte) (*Signed, error) {
 	root, err := read(document, "signedMessage")
 	if err != nil {
@@ -140,8 +141,8 @@ func readSignature(root *etree.Element, payload []byte) ([]byte, error) {
 	return base64Leaf(root, dsig.SignatureTag, dsig.SignatureValueTag)
 }
 
-// Verify says whether key made the signature over the payload, as PHP's openssl_verify does; the error is
-// ErrSignature.
+// Verify says whether key made the signature over the payload, as PHP's openssl_verify does; the
+// error is ErrSignature.
 func (s *Signed) Verify(key *rsa.PublicKey) error {
 	if key == nil {
 		return fmt.Errorf("verify: %w: no key", ErrSignature)

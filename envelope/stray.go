@@ -8,9 +8,10 @@ import (
 	"unicode/utf8"
 )
 
-// StrayError says that something stands before or behind an XML document: PHP notices, an echo in config.php, the
-// footer of a theme. Moodle's parser (mnet_encxml_parser in mnet/xmlrpc/xmlparser.php, and that of XML-RPC) refuses
-// such a document whole. It is an ErrMalformed.
+// StrayError says that something stands before or behind an XML document: PHP notices, an echo in
+// config.php, the footer of a theme. Moodle's parser (mnet_encxml_parser in
+// mnet/xmlrpc/xmlparser.php, and that of XML-RPC) refuses such a document whole. It is an
+// ErrMalformed.
 type StrayError struct {
 	Behind bool   // behind the root element; else before the document
 	Text   []byte // what stands there, as the other side wrote it: not fit to print
@@ -35,10 +36,11 @@ const (
 	byteOrderMark = "\xef\xbb\xbf"
 )
 
-// CheckStray says whether text is one document with that root and nothing around it but white space. A byte order mark
-// may precede it, but not a byte order mark and white space before a declaration: expat and libxml refuse that.
-// Comments behind the root count, though some parsers take them: others do not. The error is a *StrayError. Text that
-// has no such root, or does not end it, is nobody's business here.
+// CheckStray says whether text is one document with that root and nothing around it but white
+// space. A byte order mark may precede it, but not a byte order mark and white space before a
+// declaration: expat and libxml refuse that. Comments behind the root count, though some parsers
+// take them: others do not. The error is a *StrayError. Text that has no such root, or does not end
+// it, is nobody's business here.
 func CheckStray(text []byte, root string) error {
 	at := rootAt(text, root)
 	if at < 0 || !bytes.Contains(text[at:], []byte("</"+root)) {
@@ -62,7 +64,8 @@ func CheckStray(text []byte, root string) error {
 	return nil
 }
 
-// before is what stands before the declaration of a document, or before its root if that leaves nothing.
+// before is what stands before the declaration of a document, or before its root if that leaves
+// nothing.
 func before(text []byte) []byte {
 	if at := bytes.LastIndex(text, []byte("<?xml")); len(bytes.Trim(text[:max(at, 0)], whiteSpace)) > 0 {
 		text = text[:at]
@@ -91,8 +94,9 @@ func rootAt(text []byte, name string) int {
 	}
 }
 
-// rootEnd is the offset behind the root element. begun is false if anything else than comments, instructions and a
-// document type precedes it. An element that does not end reaches to the end of the text.
+// rootEnd is the offset behind the root element. begun is false if anything else than comments,
+// instructions and a document type precedes it. An element that does not end reaches to the end of
+// the text.
 func rootEnd(text []byte, name string) (end int, begun bool) {
 	text = bytes.Clone(text)
 	for i, b := range text {

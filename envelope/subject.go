@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// names reads a distinguished name (RFC 5280 §4.1.2.4) for the two attributes MNet knows a site by, the first of each
-// kind. A value that has no text is skipped, as PHP's openssl_x509_parse does.
+// names reads a distinguished name (RFC 5280 §4.1.2.4) for the two attributes MNet knows a site by,
+// the first of each kind. A value that has no text is skipped, as PHP's openssl_x509_parse does.
 func (w *walk) names() (commonName, subjectAltName string) {
 	var haveCN, haveSAN bool
 	for w.more() {
@@ -27,8 +27,8 @@ func (w *walk) names() (commonName, subjectAltName string) {
 	return commonName, subjectAltName
 }
 
-// dnText decodes a string as OpenSSL's ASN1_STRING_to_UTF8 does, which takes every one-byte type, T61String
-// (Teletex) included, for ISO 8859-1.
+// dnText decodes a string as OpenSSL's ASN1_STRING_to_UTF8 does, which takes every one-byte type,
+// T61String (Teletex) included, for ISO 8859-1.
 func dnText(tag byte, content []byte) (string, bool) {
 	var runes []rune
 	switch tag {
@@ -64,8 +64,8 @@ func dnText(tag byte, content []byte) (string, bool) {
 	return string(runes), true
 }
 
-// time reads a Time of RFC 5280 §4.1.2.5 and the forms of X.690 §11.7 that older signers wrote: no seconds, an offset
-// instead of Z, fractions.
+// time reads a Time of RFC 5280 §4.1.2.5 and the forms of X.690 §11.7 that older signers wrote: no
+// seconds, an offset instead of Z, fractions.
 func (w *walk) time() time.Time {
 	tag, content := w.any()
 	var layouts []string

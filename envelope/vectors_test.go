@@ -254,7 +254,8 @@ func TestSigningAVectorsPayloadAgainGivesItsDocumentByteForByte(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// One of the recorded sites runs a renamed Moodle, which renamed this too. Nobody reads it.
+			// One of the recorded sites runs a renamed Moodle, which renamed this too. Nobody reads
+			// it.
 			moodle := strings.Replace(*v.RequestSigned, `Id="agpuSignature"`, `Id="MoodleSignature"`, 1)
 			if diff := cmp.Diff(moodle, string(again)); diff != "" {
 				t.Errorf("(-Moodle +ours):\n%s", diff)

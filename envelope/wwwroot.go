@@ -5,9 +5,10 @@ import (
 	"strings"
 )
 
-// FoldWwwroot gives the form in which all spellings of one site are equal: scheme and host in small letters, no slash
-// at the end. The path is left as it is: a web server may serve /Moodle and /moodle to different sites, and Moodle
-// itself compares wwwroots to the byte (mnet/lib.php, mnet/peer.php).
+// FoldWwwroot gives the form in which all spellings of one site are equal: scheme and host in small
+// letters, no slash at the end. The path is left as it is: a web server may serve /Moodle and
+// /moodle to different sites, and Moodle itself compares wwwroots to the byte (mnet/lib.php,
+// mnet/peer.php).
 func FoldWwwroot(wwwroot string) string {
 	wwwroot = strings.TrimRight(wwwroot, "/")
 	u, err := url.Parse(wwwroot)

@@ -14,13 +14,15 @@ import (
 const (
 	declaration = `version="1.0" encoding="iso-8859-1"`
 
-	// A sealed document has 5 levels and about 40 tags; a mebibyte of empty elements would cost 50 MiB of tree.
+	// A sealed document has 5 levels and about 40 tags; a mebibyte of empty elements would cost 50
+	// MiB of tree.
 	maxDepth  = 16
 	maxMarkup = 256
 )
 
-// render writes root as Moodle's templates have it: the root four spaces in, no line end at the end. Servers look for
-// the root's name within the first 100 bytes, but not at offset 0, so the declaration must be there.
+// render writes root as Moodle's templates have it: the root four spaces in, no line end at the
+// end. Servers look for the root's name within the first 100 bytes, but not at offset 0, so the
+// declaration must be there.
 func render(root *etree.Element) ([]byte, error) {
 	// etree indents children, never the root: for a moment it is one.
 	margin := etree.NewElement("margin")
@@ -42,8 +44,9 @@ func render(root *etree.Element) ([]byte, error) {
 	return text, nil
 }
 
-// read parses a document whose root must be called name, with nothing around it (CheckStray). Bytes are taken as they are: the declaration says
-// iso-8859-1, and Moodle puts its UTF-8 strings in all the same.
+// read parses a document whose root must be called name, with nothing around it (CheckStray). Bytes
+// are taken as they are: the declaration says iso-8859-1, and Moodle puts its UTF-8 strings in all
+// the same.
 func read(text []byte, name string) (*etree.Element, error) {
 	if len(text) > MaxSize {
 		return nil, fmt.Errorf("read %s: %w", name, ErrTooLarge)
@@ -88,8 +91,9 @@ func declaresType(text []byte) bool {
 	}
 }
 
-// only follows path down from scope. Moodle takes an element by its name wherever it stands, so a name that occurs a
-// second time anywhere in the scope could make it read something else than we do.
+// only follows path down from scope. Moodle takes an element by its name wherever it stands, so a
+// name that occurs a second time anywhere in the scope could make it read something else than we
+// do.
 func only(scope *etree.Element, path ...string) (*etree.Element, error) {
 	at := scope
 	for _, name := range path {
@@ -115,8 +119,8 @@ func occurrences(scope *etree.Element, name string) int {
 	return n
 }
 
-// leaf is the text of the one element at path. A comment or element in it is refused: readers differ in what they
-// make of "http://a<!-- -->.example".
+// leaf is the text of the one element at path. A comment or element in it is refused: readers
+// differ in what they make of "http://a<!-- -->.example".
 func leaf(scope *etree.Element, path ...string) (string, error) {
 	element, err := only(scope, path...)
 	if err != nil {

@@ -305,7 +305,8 @@ func TestServicesStrategy(t *testing.T) {
 	})
 }
 
-// TestEverySQLMode makes a site from nothing and renews its key in sessions that are not set up as Open does it.
+// TestEverySQLMode makes a site from nothing and renews its key in sessions that are not set up as
+// Open does it.
 func TestEverySQLMode(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"", "STRICT_ALL_TABLES", "TRADITIONAL,ANSI_QUOTES,NO_BACKSLASH_ESCAPES,ONLY_FULL_GROUP_BY"} {

@@ -15,14 +15,16 @@ import (
 
 const (
 	defaultConnectTimeout = 10 * time.Second
-	// ioTimeout ends what the server leaves unanswered. It is longer than any lock wait the session allows, so that the server's
-	// own error, which tells the reason, comes first.
+	// ioTimeout ends what the server leaves unanswered. It is longer than any lock wait the session
+	// allows, so that the server's own error, which tells the reason, comes first.
 	ioTimeout = 30 * time.Second
-	// maxConnections is what a tenant may use at once: one is pinned by the lock, the others store what peers answer.
+	// maxConnections is what a tenant may use at once: one is pinned by the lock, the others store
+	// what peers answer.
 	maxConnections = 4
 )
 
-// session is set on every connection, so that nothing depends on how the server or the account is set up.
+// session is set on every connection, so that nothing depends on how the server or the account is
+// set up.
 func session() map[string]string {
 	return map[string]string{
 		"autocommit": "1",
@@ -34,8 +36,9 @@ func session() map[string]string {
 	}
 }
 
-// connect opens a pool on the database of c, always the primary: dboptions readonly replicas are for readers that may be late.
-// Who gets it closes it. The connection reads and writes utf8mb4 and counts the rows that match, not those that change.
+// connect opens a pool on the database of c, always the primary: dboptions readonly replicas are
+// for readers that may be late. Who gets it closes it. The connection reads and writes utf8mb4 and
+// counts the rows that match, not those that change.
 func connect(ctx context.Context, c *config.Config) (*sql.DB, error) {
 	if err := c.CheckDBType(); err != nil {
 		return nil, err
@@ -81,7 +84,8 @@ func driverSettings(c *config.Config) (*mysql.Config, error) {
 		s.Timeout = defaultConnectTimeout
 	}
 	s.ClientFoundRows = true
-	// One round trip a statement instead of three. Safe with utf8mb4, in which no byte of a character is a quote.
+	// One round trip a statement instead of three. Safe with utf8mb4, in which no byte of a
+	// character is a quote.
 	s.InterpolateParams = true
 	s.Params = session()
 	s.Logger = &mysql.NopLogger{} // errors are returned; nothing else may write to stderr
@@ -91,8 +95,9 @@ func driverSettings(c *config.Config) (*mysql.Config, error) {
 	return s, nil
 }
 
-// tlsSettings translates dboptions ssl (Moodle lib/dml/mysqli_native_moodle_database.php, connect): prefer encrypts if the
-// server can, require insists, verify-full also checks the server's certificate against its host name.
+// tlsSettings translates dboptions ssl (Moodle lib/dml/mysqli_native_moodle_database.php, connect):
+// prefer encrypts if the server can, require insists, verify-full also checks the server's
+// certificate against its host name.
 func tlsSettings(ssl string) (config *tls.Config, plaintextAllowed bool) {
 	switch ssl {
 	case "", "disable":

@@ -14,7 +14,8 @@ import (
 	"renew_mnetkeys/moodledb/config"
 )
 
-// A server may answer any statement with a demand for a file (LOCAL INFILE), the first of a session too.
+// A server may answer any statement with a demand for a file (LOCAL INFILE), the first of a session
+// too.
 func TestADatabaseServerGetsNoFileOfOurs(t *testing.T) {
 	t.Parallel()
 	secret := filepath.Join(t.TempDir(), "secret")
@@ -60,7 +61,8 @@ func TestADatabaseServerGetsNoFileOfOurs(t *testing.T) {
 	}
 }
 
-// demand greets one client, takes any password, answers its first statement with a demand for a file, and returns what it is sent then.
+// demand greets one client, takes any password, answers its first statement with a demand for a
+// file, and returns what it is sent then.
 func demand(listener net.Listener, file string) (sent []byte) {
 	conn, err := listener.Accept()
 	if err != nil {

@@ -201,7 +201,8 @@ func greet(listener net.Listener, config *tls.Config) error {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
-	// Protocol::HandshakeV10: version, name, connection id, scramble, capabilities (protocol 41, TLS, secure connection, plugin).
+	// Protocol::HandshakeV10: version, name, connection id, scramble, capabilities (protocol 41,
+	// TLS, secure connection, plugin).
 	const capabilities = 1<<9 | 1<<11 | 1<<15 | 1<<19
 	greeting := append([]byte{10}, "8.0.0\x00\x01\x00\x00\x0012345678\x00"...)
 	greeting = binary.LittleEndian.AppendUint16(greeting, capabilities&0xffff)

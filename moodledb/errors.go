@@ -29,8 +29,8 @@ func (e *LockedError) Error() string {
 
 func (e *LockedError) Unwrap() error { return rotate.ErrLocked }
 
-// AccessError is a database that does not let us in or does not let us work: not reached, wrong password, unknown database,
-// missing right, read-only server.
+// AccessError is a database that does not let us in or does not let us work: not reached, wrong
+// password, unknown database, missing right, read-only server.
 type AccessError struct {
 	Server  string // database, address, user; never the password
 	Problem string
@@ -45,7 +45,8 @@ func (e *AccessError) Unwrap() error { return e.Err }
 // Hint is what to do about it.
 func (e *AccessError) Hint() string { return e.Advice }
 
-// MissingTableError is a table that Moodle's installer makes and this database does not have: a wrong prefix or database.
+// MissingTableError is a table that Moodle's installer makes and this database does not have: a
+// wrong prefix or database.
 type MissingTableError struct {
 	Server string // database, address, user; never the password
 	Prefix string
@@ -60,7 +61,8 @@ func (e *MissingTableError) Unwrap() error { return e.Err }
 // Hint is what to do about it.
 func (e *MissingTableError) Hint() string { return e.Advice }
 
-// HistoryError is an openssl_history that cannot be read. It may hold the only copy of a key, so nothing may be written over it.
+// HistoryError is an openssl_history that cannot be read. It may hold the only copy of a key, so
+// nothing may be written over it.
 type HistoryError struct {
 	Problem string // position or kind, never content
 	Advice  string

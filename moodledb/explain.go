@@ -53,19 +53,21 @@ func isNumber(err error, numbers ...uint16) bool {
 	return errors.As(err, &answer) && slices.Contains(numbers, answer.Number)
 }
 
-// isAnswer says whether err shows a server that is up: it answered, or the driver would not go on with what it offered. Another
-// tenant's account or dboptions may fare better.
+// isAnswer says whether err shows a server that is up: it answered, or the driver would not go on
+// with what it offered. Another tenant's account or dboptions may fare better.
 func isAnswer(err error) bool {
 	return errors.As(err, new(*mysql.MySQLError)) || wantsOldPassword(err) ||
 		errors.Is(err, mysql.ErrNoTLS) || errors.As(err, new(*tls.CertificateVerificationError))
 }
 
-// wantsOldPassword says whether the server asked for the password in a way that the driver does not answer.
+// wantsOldPassword says whether the server asked for the password in a way that the driver does not
+// answer.
 func wantsOldPassword(err error) bool {
 	return errors.Is(err, mysql.ErrOldPassword) || errors.Is(err, mysql.ErrUnknownPlugin) || errors.Is(err, mysql.ErrCleartextPassword)
 }
 
-// explain says what was being done and turns an error of the driver into one of this package where there is one.
+// explain says what was being done and turns an error of the driver into one of this package where
+// there is one.
 func (t *Tenant) explain(op string, err error) error {
 	return fmt.Errorf("%s: %w", op, explain(t.config, err))
 }
@@ -75,7 +77,8 @@ func explain(c *config.Config, err error) error {
 	if errors.As(err, &answer) {
 		return explainAnswer(c, answer)
 	}
-	// The run is over: nothing is wrong with the database. Not errors.Is, to which a network timeout is a deadline as well.
+	// The run is over: nothing is wrong with the database. Not errors.Is, to which a network
+	// timeout is a deadline as well.
 	if slices.Contains([]error{context.Canceled, context.DeadlineExceeded}, err) {
 		return err
 	}
@@ -85,7 +88,8 @@ func explain(c *config.Config, err error) error {
 	return err
 }
 
-// explainAnswer decides on the number. A message is only shown where the server makes it from names.
+// explainAnswer decides on the number. A message is only shown where the server makes it from
+// names.
 func explainAnswer(c *config.Config, answer *mysql.MySQLError) error {
 	access := func(hint string) error {
 		return &AccessError{Server: server(c), Problem: answer.Error(), Advice: hint, Err: answer}
@@ -121,7 +125,8 @@ func explainAnswer(c *config.Config, answer *mysql.MySQLError) error {
 	}
 }
 
-// networkProblem names what the C client calls 2002, 2003, 2005, 2013 and 2026. "" when err is none of them.
+// networkProblem names what the C client calls 2002, 2003, 2005, 2013 and 2026. "" when err is none
+// of them.
 func networkProblem(c *config.Config, err error) (problem, hint string) {
 	var dns *net.DNSError
 	var verification *tls.CertificateVerificationError

@@ -88,8 +88,9 @@ func lockAndReleaseOfAnArray(ctx context.Context, t *Tenant) (any, error) {
 	return nil, errors.Join(held, l.Release())
 }
 
-// TestAFaultAtAnyStatement runs each operation with a fault at its first statement, then at its second, and so on to its last. Stored
-// is then what was before or what is to be, the error tells no secret, and a second call does what the first could not.
+// TestAFaultAtAnyStatement runs each operation with a fault at its first statement, then at its
+// second, and so on to its last. Stored is then what was before or what is to be, the error tells
+// no secret, and a second call does what the first could not.
 func TestAFaultAtAnyStatement(t *testing.T) {
 	t.Parallel()
 	for name := range operations(&rotate.Tenant{Own: &rotate.Peer{}}) {
@@ -110,7 +111,8 @@ func TestAFaultAtAnyStatement(t *testing.T) {
 	}
 }
 
-// faulty is a site behind a proxy that lets one statement meet a fault, and what an operation makes of the site without one.
+// faulty is a site behind a proxy that lets one statement meet a fault, and what an operation makes
+// of the site without one.
 type faulty struct {
 	*site
 	operation
@@ -224,7 +226,8 @@ func (f *faulty) restore(t *testing.T) {
 	f.changed = false
 }
 
-// tables are all rows of them, without the ids that each try makes anew: of a setting that is one, the host it names.
+// tables are all rows of them, without the ids that each try makes anew: of a setting that is one,
+// the host it names.
 func (s *site) tables(t *testing.T) string {
 	t.Helper()
 	list := func(columns, from string) string {

@@ -66,7 +66,8 @@ func oddHistories() []string {
 	}
 }
 
-// FuzzHistory looks for a history that makes the reader panic or show a key, or that is not the same once written again.
+// FuzzHistory looks for a history that makes the reader panic or show a key, or that is not the
+// same once written again.
 func FuzzHistory(f *testing.F) {
 	for _, raw := range append(realHistories(f), oddHistories()...) {
 		f.Add(raw)

@@ -18,7 +18,8 @@ func (l *Lock) Held(ctx context.Context) error {
 	return nil
 }
 
-// Held asks the server whether the lock still is ours: [ErrLockLost] when the connection that held it has ended.
+// Held asks the server whether the lock still is ours: [ErrLockLost] when the connection that held
+// it has ended.
 func (l *ArrayLock) Held(ctx context.Context) error {
 	if err := l.server.take(ctx); err != nil {
 		return err

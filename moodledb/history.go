@@ -11,9 +11,10 @@ import (
 
 const historyHint = "it may have the only copy of a key, so it is left as it is: mend it, or save it elsewhere and set it to a:0:{}"
 
-// decodeHistory reads config_plugins mnet/openssl_history, newest first (Moodle mnet/environment.php, get_keypair): PHP's
-// serialize of a list of {certificate, keypair_PEM, expires}. Absent, "" and a:0:{} are empty. Mahara leaves entries that are
-// empty arrays; they and others without a private key hold nothing that could be lost, and are passed over. expires is a
+// decodeHistory reads config_plugins mnet/openssl_history, newest first (Moodle
+// mnet/environment.php, get_keypair): PHP's serialize of a list of {certificate, keypair_PEM,
+// expires}. Absent, "" and a:0:{} are empty. Mahara leaves entries that are empty arrays; they and
+// others without a private key hold nothing that could be lost, and are passed over. expires is a
 // string, or an int in old rows.
 func decodeHistory(raw string) ([]rotate.Retired, error) {
 	if raw == "" {
@@ -69,8 +70,9 @@ func retired(entry any) (r rotate.Retired, problem string) {
 	return r, problem
 }
 
-// PairsIn gives the key pairs that a copy of plugin mnet's settings holds, as Moodle's cache has one: the current one first,
-// then the retired ones, newest first. The error, a [*HistoryError], does not keep the current one away.
+// PairsIn gives the key pairs that a copy of plugin mnet's settings holds, as Moodle's cache has
+// one: the current one first, then the retired ones, newest first. The error, a [*HistoryError],
+// does not keep the current one away.
 func PairsIn(settings map[string]string) ([]rotate.Stored, error) {
 	var pairs []rotate.Stored
 	if pair := splitPair(settings["openssl"]); pair.Certificate != "" && pair.PrivateKey != "" {
@@ -83,8 +85,8 @@ func PairsIn(settings map[string]string) ([]rotate.Stored, error) {
 	return pairs, err
 }
 
-// encodeHistory writes what PHP's serialize makes of the list, byte for byte as Moodle does: expires as the string that it is
-// when it comes from the database.
+// encodeHistory writes what PHP's serialize makes of the list, byte for byte as Moodle does:
+// expires as the string that it is when it comes from the database.
 func encodeHistory(history []rotate.Retired) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "a:%d:{", len(history))

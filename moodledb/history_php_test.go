@@ -40,7 +40,8 @@ func damaged(r *rand.Rand, of []string) string {
 	return string(b)
 }
 
-// whatPHPReads has PHP read each text as Moodle does, and list the entries with a key: certificate and key.
+// whatPHPReads has PHP read each text as Moodle does, and list the entries with a key: certificate
+// and key.
 const whatPHPReads = `error_reporting(0);
 foreach (json_decode(stream_get_contents(STDIN)) as $raw) {
 	$list = unserialize(base64_decode($raw), ["allowed_classes" => false]);
@@ -56,7 +57,8 @@ foreach (json_decode(stream_get_contents(STDIN)) as $raw) {
 	echo "+" . implode(",", $all) . "\n";
 }`
 
-// What we take for a history, PHP takes for the same one. We may refuse more: then nothing is touched.
+// What we take for a history, PHP takes for the same one. We may refuse more: then nothing is
+// touched.
 func TestPHPReadsADamagedHistoryAsWeDo(t *testing.T) {
 	t.Parallel()
 	php, seed := testbed.PHP(t), testbed.Seed(t)

@@ -14,7 +14,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// TestHistoryOfRealSites reads every history that Moodle and Mahara wrote for the vectors and writes it again.
+// TestHistoryOfRealSites reads every history that Moodle and Mahara wrote for the vectors and
+// writes it again.
 func TestHistoryOfRealSites(t *testing.T) {
 	t.Parallel()
 	entries := 0

@@ -9,18 +9,22 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// StoreKey implements rotate.Store: history, pair and local host row in one transaction. It compares what it replaces with what was read byte
-// by byte, in Go, where no collation can take two different values for equal, and holds the rows while it does. The local host row keeps its
-// wwwroot, but for a slash at its end, which Moodle corrects here too (mnet/environment.php, replace_keys).
+// StoreKey implements rotate.Store: history, pair and local host row in one transaction. It
+// compares what it replaces with what was read byte by byte, in Go, where no collation can take two
+// different values for equal, and holds the rows while it does. The local host row keeps its
+// wwwroot, but for a slash at its end, which Moodle corrects here too (mnet/environment.php,
+// replace_keys).
 //
-// Errors: rotate.ErrConflict when Moodle renewed first; rotate.ErrNoOwnHost; a [*LostPairError] for a change that would lose a pair; a
-// *rotate.OtherSiteError when the local host row is another site's; rotate.ErrUncertain when the answer to COMMIT was lost and the database
-// could not be asked within a time limit either. After any other error nothing is changed.
+// Errors: rotate.ErrConflict when Moodle renewed first; rotate.ErrNoOwnHost; a [*LostPairError] for
+// a change that would lose a pair; a *rotate.OtherSiteError when the local host row is another
+// site's; rotate.ErrUncertain when the answer to COMMIT was lost and the database could not be
+// asked within a time limit either. After any other error nothing is changed.
 //
-// On tables without transactions (MyISAM, Aria) the statements take effect one by one, in an order that loses nothing if it stops
-// between them: first the old pair is in the history, twice for a moment, then the new one is current, then the local host row shows it.
-// A second run finds pair and row different and renews. Nothing is locked there between the comparison and the writing, so that
-// each statement compares once more what it replaces.
+// On tables without transactions (MyISAM, Aria) the statements take effect one by one, in an order
+// that loses nothing if it stops between them: first the old pair is in the history, twice for a
+// moment, then the new one is current, then the local host row shows it. A second run finds pair
+// and row different and renews. Nothing is locked there between the comparison and the writing, so
+// that each statement compares once more what it replaces.
 func (t *Tenant) StoreKey(ctx context.Context, read *rotate.Tenant, next rotate.Keys) error {
 	if err := checkChange(read, next); err != nil {
 		return err
@@ -68,8 +72,8 @@ func (t *Tenant) put(ctx context.Context, tx *sql.Tx, name, value, old string, e
 	return err
 }
 
-// swap runs an UPDATE of the row that was read a moment ago. Where that row is not there as it was, which only tables without
-// transactions allow, somebody else was faster.
+// swap runs an UPDATE of the row that was read a moment ago. Where that row is not there as it was,
+// which only tables without transactions allow, somebody else was faster.
 func (t *Tenant) swap(ctx context.Context, tx *sql.Tx, op, query string, args ...any) error {
 	result, err := tx.ExecContext(ctx, t.sql(query), args...)
 	if err != nil {
@@ -97,8 +101,8 @@ func stateRead(t *rotate.Tenant) keyState {
 	return keyState{t.Read.Pair, t.Read.History, t.Read.HasPair, t.Read.HasHistory, t.Own.Certificate}
 }
 
-// keyState reads the state, and the wwwroot of the local host row, and locks them against everybody until the transaction ends: the rows,
-// and where a setting does not exist yet, its place.
+// keyState reads the state, and the wwwroot of the local host row, and locks them against everybody
+// until the transaction ends: the rows, and where a setting does not exist yet, its place.
 func (t *Tenant) keyState(ctx context.Context, tx *sql.Tx, ownID int64) (s keyState, wwwroot string, err error) {
 	stored, err := t.settings(ctx, tx, "read the key again",
 		"SELECT name, value FROM {config_plugins} WHERE plugin = 'mnet' AND name IN (?, ?) FOR UPDATE", "openssl", "openssl_history")

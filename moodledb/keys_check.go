@@ -11,7 +11,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// LostPairError is a change of the key after which a retired pair would be nowhere: a peer that still uses it could never heal.
+// LostPairError is a change of the key after which a retired pair would be nowhere: a peer that
+// still uses it could never heal.
 type LostPairError struct {
 	Lost int // how many pairs
 	Kept int // how long the new history would be
@@ -29,7 +30,8 @@ func mayBecome(row, wwwroot string) error {
 	return &rotate.OtherSiteError{Row: row, Wwwroot: wwwroot}
 }
 
-// localRowName is what the local host row says afterwards: its own spelling, by which peers know the site, without a slash at the end.
+// localRowName is what the local host row says afterwards: its own spelling, by which peers know
+// the site, without a slash at the end.
 func localRowName(row, wwwroot string) string {
 	return cmp.Or(strings.TrimRight(row, "/"), wwwroot)
 }
@@ -48,8 +50,9 @@ func checkChange(read *rotate.Tenant, next rotate.Keys) error {
 	return checkHistory(read.History, next)
 }
 
-// checkHistory refuses to lose a retired pair. Of a history that is full the oldest may go, and only they. Moodle reads the whole
-// history, however long it is (mnet/xmlrpc/serverlib.php, mnet/environment.php), so nothing but its size speaks against keeping them.
+// checkHistory refuses to lose a retired pair. Of a history that is full the oldest may go, and
+// only they. Moodle reads the whole history, however long it is (mnet/xmlrpc/serverlib.php,
+// mnet/environment.php), so nothing but its size speaks against keeping them.
 func checkHistory(history []rotate.Retired, next rotate.Keys) error {
 	lost, younger := 0, false        // younger: than one that is kept
 	seen := map[rotate.Stored]bool{} // what stands there twice is old by its newer place
@@ -69,7 +72,8 @@ func checkHistory(history []rotate.Retired, next rotate.Keys) error {
 	return &LostPairError{Lost: lost, Kept: len(next.History)}
 }
 
-// keeps tells whether a pair is there after the change: current, which one that is rolled back to becomes, or retired.
+// keeps tells whether a pair is there after the change: current, which one that is rolled back to
+// becomes, or retired.
 func keeps(next rotate.Keys, pair rotate.Stored) bool {
 	return next.Stored == pair || slices.ContainsFunc(next.History, func(h rotate.Retired) bool { return h.Stored == pair })
 }

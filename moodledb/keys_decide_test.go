@@ -19,7 +19,8 @@ var (
 	lockWait = &mysql.MySQLError{Number: errLockWaitTimeout}
 )
 
-// throughProxy opens the site with a proxy in between that decides on every COMMIT that follows a write.
+// throughProxy opens the site with a proxy in between that decides on every COMMIT that follows a
+// write.
 func (s *site) throughProxy(t *testing.T, fates ...fate) (*Tenant, *proxy) {
 	t.Helper()
 	var wrote atomic.Bool
@@ -194,8 +195,8 @@ func TestStatements(t *testing.T) {
 	}
 }
 
-// TestStoreKeyCutShortWithoutTransactions stops the writing of MyISAM tables after every statement. No key may be lost, and a
-// second run must put it right.
+// TestStoreKeyCutShortWithoutTransactions stops the writing of MyISAM tables after every statement.
+// No key may be lost, and a second run must put it right.
 func TestStoreKeyCutShortWithoutTransactions(t *testing.T) {
 	t.Parallel()
 	for statements := range 4 {

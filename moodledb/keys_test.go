@@ -167,8 +167,8 @@ func TestStoreKeyNoticesWhoWasFaster(t *testing.T) {
 	})
 }
 
-// TestStoreKeyWaitsForMoodle has Moodle renew in a transaction of its own while StoreKey is at work: it must wait for the end of
-// that, and then see it.
+// TestStoreKeyWaitsForMoodle has Moodle renew in a transaction of its own while StoreKey is at
+// work: it must wait for the end of that, and then see it.
 func TestStoreKeyWaitsForMoodle(t *testing.T) {
 	t.Parallel()
 	const pair = "UPDATE {config_plugins} SET value = 'moodle@@@@@@@@key' WHERE plugin = 'mnet' AND name = 'openssl'"
@@ -226,8 +226,9 @@ func (s *site) awaitLockWait(t *testing.T) {
 
 var reWaits = regexp.MustCompile(`(?s)\nLOCK WAIT .*?\nMariaDB thread id (\d+)`)
 
-// waitsForRow returns true as soon as a connection whose column of the process list has that value waits for a row. It asks InnoDB's
-// monitor: information_schema.innodb_trx repeats its last answer until nobody has asked for 100 ms, and tests ask side by side.
+// waitsForRow returns true as soon as a connection whose column of the process list has that value
+// waits for a row. It asks InnoDB's monitor: information_schema.innodb_trx repeats its last answer
+// until nobody has asked for 100 ms, and tests ask side by side.
 func (s *site) waitsForRow(t *testing.T, column, value string) bool {
 	t.Helper()
 	for range 1000 {
@@ -246,8 +247,8 @@ func (s *site) waitsForRow(t *testing.T, column, value string) bool {
 	return false
 }
 
-// TestStoreKeyAsTheVictimOfADeadlock has a heavier transaction lock the gap in which the first key of a site belongs, and then
-// want the own row that StoreKey has locked by then.
+// TestStoreKeyAsTheVictimOfADeadlock has a heavier transaction lock the gap in which the first key
+// of a site belongs, and then want the own row that StoreKey has locked by then.
 func TestStoreKeyAsTheVictimOfADeadlock(t *testing.T) {
 	t.Parallel()
 	s := emptySite(t, "mdl_") // rows that were deleted a moment ago would still be locked
@@ -276,7 +277,8 @@ func TestStoreKeyAsTheVictimOfADeadlock(t *testing.T) {
 	}
 }
 
-// TestTwoStoreKeysAtOnce has two runs that read the same state store at once: one wins, the other is told, and no key is lost.
+// TestTwoStoreKeysAtOnce has two runs that read the same state store at once: one wins, the other
+// is told, and no key is lost.
 func TestTwoStoreKeysAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "mdl_")

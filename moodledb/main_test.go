@@ -25,7 +25,8 @@ const (
 	peerCert   = "-----BEGIN CERTIFICATE-----\ncGVlcg==\n-----END CERTIFICATE-----\n"
 )
 
-// site is a Moodle site in a database of its own: MNet on, an own row of id 1, the all-hosts row of id 2, and one active peer.
+// site is a Moodle site in a database of its own: MNet on, an own row of id 1, the all-hosts row of
+// id 2, and one active peer.
 type site struct {
 	*testbed.Database
 	config *config.Config
@@ -116,7 +117,8 @@ func byID(ids ...int64) (peers []rotate.Peer) {
 	return peers
 }
 
-// renewal is the change a renewal makes: the old pair to the front of the history, the new one current.
+// renewal is the change a renewal makes: the old pair to the front of the history, the new one
+// current.
 func renewal(read *rotate.Tenant) keyChange {
 	history := []rotate.Retired{{Stored: read.Pair, Expires: read.Own.Expires}}
 	return keyChange{Read: read, Keys: rotate.Keys{Stored: rotate.Stored{Certificate: newCert, PrivateKey: newKey}, Expires: 1900000000,

@@ -11,9 +11,10 @@ import (
 // maxHostName is the width of mnet_host.name in characters.
 const maxHostName = 80
 
-// insertHost makes a row of mnet_host. Which columns there are depends on Moodle's version: those it does not have are left out,
-// and those that must have a value and have no default, which would be an error in strict mode, are filled.
-// h.ID 0 lets the database choose, another stands even where a table has lost its AUTO_INCREMENT; h.applicationID 0 is Moodle.
+// insertHost makes a row of mnet_host. Which columns there are depends on Moodle's version: those
+// it does not have are left out, and those that must have a value and have no default, which would
+// be an error in strict mode, are filled. h.ID 0 lets the database choose, another stands even
+// where a table has lost its AUTO_INCREMENT; h.applicationID 0 is Moodle.
 func (t *Tenant) insertHost(ctx context.Context, tx *sql.Tx, h host) (int64, error) {
 	columns, err := t.hostColumns(ctx, tx)
 	if err != nil {
@@ -111,7 +112,8 @@ func cutName(name string) string {
 	return name
 }
 
-// threeByte replaces what a column of three-byte utf8 cannot hold: an emoji in a site's title is no reason to fail.
+// threeByte replaces what a column of three-byte utf8 cannot hold: an emoji in a site's title is no
+// reason to fail.
 func threeByte(value any) any {
 	text, ok := value.(string)
 	if !ok {

@@ -11,11 +11,13 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// RegisterPeer returns the mnet_host row of the host with p's wwwroot, and makes it if there is none (Moodle mnet/peer.php,
-// bootstrap and commit). An active row is returned as it is. A deleted one is revived, keeping its id, to which the users who came
-// from there belong, its name and its sslverification; address, application and, if p has one, certificate become p's.
+// RegisterPeer returns the mnet_host row of the host with p's wwwroot, and makes it if there is
+// none (Moodle mnet/peer.php, bootstrap and commit). An active row is returned as it is. A deleted
+// one is revived, keeping its id, to which the users who came from there belong, its name and its
+// sslverification; address, application and, if p has one, certificate become p's.
 //
-// p.Application is a name of mnet_application, "" is moodle. p.Name is cut to the 80 characters of its column.
+// p.Application is a name of mnet_application, "" is moodle. p.Name is cut to the 80 characters of
+// its column.
 func (t *Tenant) RegisterPeer(ctx context.Context, p rotate.Peer) (rotate.Peer, error) {
 	p.Wwwroot = strings.TrimSuffix(p.Wwwroot, "/")
 	switch {
@@ -38,7 +40,8 @@ func (t *Tenant) RegisterPeer(ctx context.Context, p rotate.Peer) (rotate.Peer, 
 }
 
 func (t *Tenant) registerPeer(ctx context.Context, tx *sql.Tx, h host) (host, error) {
-	// The wwwroot has no index, let alone a unique one: this locks the table, so that Moodle cannot make the same row meanwhile.
+	// The wwwroot has no index, let alone a unique one: this locks the table, so that Moodle cannot
+	// make the same row meanwhile.
 	if _, err := tx.ExecContext(ctx, t.sql("SELECT id FROM {mnet_host} WHERE wwwroot = ? FOR UPDATE"), h.Wwwroot); err != nil {
 		return host{}, t.explain("look for its row", err)
 	}
@@ -69,7 +72,8 @@ func (t *Tenant) registerPeer(ctx context.Context, tx *sql.Tx, h host) (host, er
 	return t.host(ctx, tx, h.ID)
 }
 
-// rowOf is the row of a wwwroot, an active one before a deleted one, and one with the very spelling before another. nil: none.
+// rowOf is the row of a wwwroot, an active one before a deleted one, and one with the very spelling
+// before another. nil: none.
 func rowOf(hosts []host, wwwroot string) *host {
 	rank := func(h host) int {
 		switch {

@@ -11,8 +11,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// host is a row of mnet_host with what its row in mnet_application says. The wwwroot "" is that of the all-hosts row; sslverification
-// is 0 where the column does not exist yet.
+// host is a row of mnet_host with what its row in mnet_application says. The wwwroot "" is that of
+// the all-hosts row; sslverification is 0 where the column does not exist yet.
 type host struct {
 	rotate.Peer
 	applicationID int64
@@ -22,10 +22,12 @@ type host struct {
 // application is a row of mnet_application.
 type application struct{ name, serverURL string }
 
-// moodle is what a host runs whose application is not known: the only one before mnet_application, and the default of the column.
+// moodle is what a host runs whose application is not known: the only one before mnet_application,
+// and the default of the column.
 var moodle = application{name: "moodle", serverURL: "/mnet/xmlrpc/server.php"}
 
-// hosts reads all rows of mnet_host. All columns, because which there are depends on Moodle's version.
+// hosts reads all rows of mnet_host. All columns, because which there are depends on Moodle's
+// version.
 func (t *Tenant) hosts(ctx context.Context, tx *sql.Tx) ([]host, error) {
 	return t.hostsWhere(ctx, tx, "")
 }
@@ -124,7 +126,8 @@ type localRows struct {
 	wwwroot       string // the tenant's
 }
 
-// contains says so of a row. One with the own wwwroot is never a peer, whatever its id: sites that were moved or cloned have one.
+// contains says so of a row. One with the own wwwroot is never a peer, whatever its id: sites that
+// were moved or cloned have one.
 func (n localRows) contains(id int64, wwwroot string) bool {
 	return id == n.own || id == n.allHosts || wwwroot == "" || envelope.SameWwwroot(wwwroot, n.wwwroot)
 }

@@ -9,9 +9,11 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// StorePeer implements rotate.Store: it stores a certificate of peer p, if the peer's row still holds the one that p was read with,
-// byte by byte, and the host is not deleted. stored says that the row holds the certificate and its expiry afterwards, whoever wrote
-// them: Moodle, healing at the same call, or another run may have been faster. false: it holds something else, or the host is gone.
+// StorePeer implements rotate.Store: it stores a certificate of peer p, if the peer's row still
+// holds the one that p was read with, byte by byte, and the host is not deleted. stored says that
+// the row holds the certificate and its expiry afterwards, whoever wrote them: Moodle, healing at
+// the same call, or another run may have been faster. false: it holds something else, or the host
+// is gone.
 func (t *Tenant) StorePeer(ctx context.Context, p rotate.Peer, c *envelope.Certificate) (stored bool, err error) {
 	return t.storePeerKey(ctx, p.ID, p.Certificate, c.PEM, c.NotAfter.Unix())
 }
@@ -47,7 +49,8 @@ func (t *Tenant) swapPeerKey(ctx context.Context, hostID int64, held, certificat
 	return matched == 1, err
 }
 
-// holdsPeerKey tells whether the row holds the certificate, and corrects its expiry, which a Moodle that healed leaves as it was.
+// holdsPeerKey tells whether the row holds the certificate, and corrects its expiry, which a Moodle
+// that healed leaves as it was.
 func (t *Tenant) holdsPeerKey(ctx context.Context, hostID int64, certificate string, expires int64) (holds bool, err error) {
 	err = t.transaction(ctx, false, func(tx *sql.Tx) error {
 		const op = "read the peer's row again"

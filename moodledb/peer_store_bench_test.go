@@ -27,8 +27,8 @@ func keysOfAll(n, renewal int) []rotate.HostKey {
 	return keys
 }
 
-// BenchmarkStorePeerKeys has a tenant with 400 peers, all of whom have a new key. The best time is that of a machine with nothing
-// else to do.
+// BenchmarkStorePeerKeys has a tenant with 400 peers, all of whom have a new key. The best time is
+// that of a machine with nothing else to do.
 func BenchmarkStorePeerKeys(b *testing.B) {
 	const peers = 400
 	s := newSite(b, "mdl_")

@@ -12,14 +12,17 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// StorePeerKeys implements rotate.PeerRows: it stores certificates of many peers in one transaction, each in the row it has, and tells for each key, in the order
-// of keys, what became of it. It makes no row. What a row holds is replaced whatever its dates: the caller has the lock of the tenant
-// whose certificate it is, and under that lock the tenant's stored pair is the truth. Each wwwroot may be there once.
+// StorePeerKeys implements rotate.PeerRows: it stores certificates of many peers in one
+// transaction, each in the row it has, and tells for each key, in the order of keys, what became of
+// it. It makes no row. What a row holds is replaced whatever its dates: the caller has the lock of
+// the tenant whose certificate it is, and under that lock the tenant's stored pair is the truth.
+// Each wwwroot may be there once.
 //
 // The number of statements does not depend on the number of keys, but for one UPDATE per 100 rows.
 //
-// All keys are stored or none. With rotate.ErrUncertain the answer to COMMIT was lost and the server not reached again in time. After any
-// error it can be called again, with the same result as if it had not failed.
+// All keys are stored or none. With rotate.ErrUncertain the answer to COMMIT was lost and the
+// server not reached again in time. After any error it can be called again, with the same result as
+// if it had not failed.
 func (t *Tenant) StorePeerKeys(ctx context.Context, keys []rotate.HostKey) ([]rotate.StoreResult, error) {
 	const op = "store the peers' certificates"
 	if len(keys) == 0 {
@@ -44,8 +47,9 @@ func (t *Tenant) StorePeerKeys(ctx context.Context, keys []rotate.HostKey) ([]ro
 	return s.kept(rows), nil
 }
 
-// HeldKeys implements rotate.PeerRows: it tells what [Tenant.StorePeerKeys] would find, and writes and locks nothing. A row may hold the
-// certificate in another spelling, like one without the last line end, which is as good to Moodle: that is KeyPresent, too.
+// HeldKeys implements rotate.PeerRows: it tells what [Tenant.StorePeerKeys] would find, and writes
+// and locks nothing. A row may hold the certificate in another spelling, like one without the last
+// line end, which is as good to Moodle: that is KeyPresent, too.
 func (t *Tenant) HeldKeys(ctx context.Context, keys []rotate.HostKey) ([]rotate.StoreResult, error) {
 	held, err := t.heldKeys(ctx, keys)
 	if err != nil || !slices.Contains(held, rotate.KeyOther) {
@@ -153,8 +157,9 @@ type peerRow struct {
 	write   bool               // the row is to be changed
 }
 
-// settle stores. Where the answer to COMMIT is lost, it does so again on a new connection: reading the rows with a lock waits for a
-// server that is still at work on the old one's transaction, and then shows whether they are stored.
+// settle stores. Where the answer to COMMIT is lost, it does so again on a new connection: reading
+// the rows with a lock waits for a server that is still at work on the old one's transaction, and
+// then shows whether they are stored.
 func (s *peerStore) settle(ctx context.Context) ([]peerRow, error) {
 	rows, err := s.storeAndRead(ctx)
 	if !answerLost(err) {
@@ -171,8 +176,8 @@ func (s *peerStore) settle(ctx context.Context) ([]peerRow, error) {
 	return rows, nil
 }
 
-// storeAndRead stores until what is read back is what was stored. Where it is not, somebody else has written to a row since, and all
-// is decided again.
+// storeAndRead stores until what is read back is what was stored. Where it is not, somebody else
+// has written to a row since, and all is decided again.
 func (s *peerStore) storeAndRead(ctx context.Context) (rows []peerRow, err error) {
 	for range maxAttempts {
 		err = retry(ctx, func() error {
@@ -196,8 +201,9 @@ func (s *peerStore) storeAndRead(ctx context.Context) (rows []peerRow, err error
 // store is the transaction.
 func (s *peerStore) store(ctx context.Context) (rows []peerRow, err error) {
 	err = s.t.transaction(ctx, false, func(tx *sql.Tx) error {
-		// First of all what locks: a snapshot from before could show an older state than the rows that are locked, and MariaDB refuses
-		// to lock what has changed since a snapshot (innodb_snapshot_isolation).
+		// First of all what locks: a snapshot from before could show an older state than the rows
+		// that are locked, and MariaDB refuses to lock what has changed since a snapshot
+		// (innodb_snapshot_isolation).
 		if rows, err = s.rows(ctx, tx, " FOR UPDATE"); err != nil {
 			return err
 		}

@@ -24,8 +24,8 @@ const keyHash = "UNHEX(SHA2(COALESCE(public_key, ''), 256))"
 // maybeWwwroot is what all spellings of a site have in common under any collation, and others too.
 const maybeWwwroot = "LOWER(TRIM(TRAILING '/' FROM wwwroot))"
 
-// rows reads the rows the keys are for, and locks them: nobody deletes or changes one before the transaction ends. Since wwwroot
-// contains no index, other rows are locked for that long too.
+// rows reads the rows the keys are for, and locks them: nobody deletes or changes one before the
+// transaction ends. Since wwwroot contains no index, other rows are locked for that long too.
 //
 // lock is " FOR UPDATE", or "" only to look.
 func (s *peerStore) rows(ctx context.Context, tx *sql.Tx, lock string) ([]peerRow, error) {
@@ -45,8 +45,8 @@ func (s *peerStore) rows(ctx context.Context, tx *sql.Tx, lock string) ([]peerRo
 	return slices.DeleteFunc(rows, func(r peerRow) bool { return others.contains(r.id, s.keys[r.key].Wwwroot) }), err
 }
 
-// read reads rows that keys are for. Which those are is decided here, not by the database, whose collation takes different wwwroots
-// for equal: /T1 and /t1 are two sites.
+// read reads rows that keys are for. Which those are is decided here, not by the database, whose
+// collation takes different wwwroots for equal: /T1 and /t1 are two sites.
 func (s *peerStore) read(ctx context.Context, tx *sql.Tx, condition string, args []any) ([]peerRow, error) {
 	const op = "read the peers' rows"
 	found, err := tx.QueryContext(ctx, s.t.sql("SELECT id, wwwroot, COALESCE(deleted, 1) <> 0, "+keyHash+", COALESCE(public_key_expires, 0) FROM {mnet_host} WHERE "+condition), args...)
@@ -73,11 +73,11 @@ func (s *peerStore) read(ctx context.Context, tx *sql.Tx, condition string, args
 	return rows, nil
 }
 
-// write changes the rows, many in one statement. They are locked; on tables that know no locks (MyISAM) one that has been deleted
-// since stays as it is all the same.
+// write changes the rows, many in one statement. They are locked; on tables that know no locks
+// (MyISAM) one that has been deleted since stays as it is all the same.
 //
-// The statements are prepared, and so sent without quoting: for half a megabyte of certificates the server's parser would take as
-// long as for storing them.
+// The statements are prepared, and so sent without quoting: for half a megabyte of certificates the
+// server's parser would take as long as for storing them.
 func (s *peerStore) write(ctx context.Context, tx *sql.Tx, rows []peerRow) error {
 	const op = "write the peers' rows"
 	var update *sql.Stmt // Tx closes it
@@ -123,8 +123,9 @@ func updateRows(n int) string {
 		"public_key_expires = CASE id" + cases + " ELSE public_key_expires END WHERE deleted = 0 AND id IN (" + marks(n) + ")"
 }
 
-// readBack looks whether the rows hold what was stored. It does so in a transaction of its own and with a lock, which a proxy in
-// front of several servers sends to the one that was written to. again: at least one holds something else.
+// readBack looks whether the rows hold what was stored. It does so in a transaction of its own and
+// with a lock, which a proxy in front of several servers sends to the one that was written to.
+// again: at least one holds something else.
 func (s *peerStore) readBack(ctx context.Context, rows []peerRow) (again bool, err error) {
 	written := map[int64]*peerRow{}
 	var ids []any

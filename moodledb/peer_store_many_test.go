@@ -166,7 +166,8 @@ func (s *site) keys(t *testing.T) map[string]string {
 	return keys
 }
 
-// TestStorePeerKeysOfManyRows counts statements, and measures them: none may come near an old server's max_allowed_packet.
+// TestStorePeerKeysOfManyRows counts statements, and measures them: none may come near an old
+// server's max_allowed_packet.
 func TestStorePeerKeysOfManyRows(t *testing.T) {
 	t.Parallel()
 	statements := func(peers, size int) int {

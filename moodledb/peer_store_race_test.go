@@ -15,7 +15,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// between opens the site with a proxy that runs do, once, before the first statement that holds part reaches the server.
+// between opens the site with a proxy that runs do, once, before the first statement that holds
+// part reaches the server.
 func (s *site) between(t *testing.T, part string, do func()) *Tenant {
 	t.Helper()
 	var once sync.Once
@@ -110,7 +111,8 @@ func TestStorePeerKeysWaitsForItsTurnNoLongerThanTheRun(t *testing.T) {
 	}
 }
 
-// TestStorePeerKeysHoldsItsRows has Moodle delete the peer while StorePeerKeys is between its SELECT and its UPDATE: Moodle waits.
+// TestStorePeerKeysHoldsItsRows has Moodle delete the peer while StorePeerKeys is between its
+// SELECT and its UPDATE: Moodle waits.
 func TestStorePeerKeysHoldsItsRows(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "mdl_")
@@ -137,8 +139,8 @@ func TestStorePeerKeysHoldsItsRows(t *testing.T) {
 	}
 }
 
-// TestStorePeerKeysAsTheVictimOfADeadlock has a heavier transaction hold the last row, for which StorePeerKeys waits with all before
-// it locked, and then want one of those.
+// TestStorePeerKeysAsTheVictimOfADeadlock has a heavier transaction hold the last row, for which
+// StorePeerKeys waits with all before it locked, and then want one of those.
 func TestStorePeerKeysAsTheVictimOfADeadlock(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "mdl_")
@@ -214,8 +216,9 @@ func TestStorePeerKeysWhenTheAnswerToCommitIsLost(t *testing.T) {
 	})
 }
 
-// TestManyStorePeerKeysAtOnce has many runs offer all kinds of versions in every order, without the lock that keeps them apart
-// otherwise: in the end each row holds one of them whole, certificate and expiry.
+// TestManyStorePeerKeysAtOnce has many runs offer all kinds of versions in every order, without the
+// lock that keeps them apart otherwise: in the end each row holds one of them whole, certificate
+// and expiry.
 func TestManyStorePeerKeysAtOnce(t *testing.T) {
 	t.Parallel()
 	const peers, runs, rounds = 30, 6, 12

@@ -93,8 +93,8 @@ func (p *troubled) copy(to, from net.Conn, end func()) {
 	}
 }
 
-// packets counts what passes while nothing happens: until the key has been read, and until it is stored. The last is the answer
-// to COMMIT.
+// packets counts what passes while nothing happens: until the key has been read, and until it is
+// stored. The last is the answer to COMMIT.
 func (s *site) packets(t *testing.T) (untilRead, all int) {
 	t.Helper()
 	p := &troubled{}
@@ -125,8 +125,9 @@ const (
 	notStoredPerhaps = "not stored, and said to be uncertain"
 )
 
-// The property: whatever happens to a single packet between us and the server, StoreKey says truly what became of the change, the
-// state is the one before or the one after, and a second run that nothing happens to ends with a new key and the old one kept.
+// The property: whatever happens to a single packet between us and the server, StoreKey says truly
+// what became of the change, the state is the one before or the one after, and a second run that
+// nothing happens to ends with a new key and the old one kept.
 func TestStoreKeyWhateverHappensToAPacket(t *testing.T) {
 	t.Parallel()
 	seeds := testbed.Seeds(t, 40, 2000)
@@ -222,8 +223,9 @@ func (s *site) renewThrough(t *testing.T, p *troubled, before stored) error {
 	if err != nil {
 		return err
 	}
-	// A command that arrives twice is answered twice, and the driver takes the first of the two answers for that of the next
-	// command. What it makes of it does not pass for what is stored when that is to be replaced.
+	// A command that arrives twice is answered twice, and the driver takes the first of the two
+	// answers for that of the next command. What it makes of it does not pass for what is stored
+	// when that is to be replaced.
 	if p.do != "twice" && (seen.Read.Pair != before.pair || seen.Read.History != before.history || seen.Own.Certificate != before.ownKey) {
 		t.Errorf("read what is not stored: %+v", seen)
 	}

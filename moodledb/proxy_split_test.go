@@ -11,13 +11,15 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// splitter is a proxy that splits reads from writes as MaxScale's readwritesplit and ProxySQL do: what only reads, and is in no
-// read-write transaction, goes to a replica. The replica is late: a database that nobody writes to.
+// splitter is a proxy that splits reads from writes as MaxScale's readwritesplit and ProxySQL do:
+// what only reads, and is in no read-write transaction, goes to a replica. The replica is late: a
+// database that nobody writes to.
 type splitter struct {
 	*proxy
 	replica string // name of its database
-	// sticky: all of a read-write transaction goes to the primary (MaxScale; ProxySQL with transaction_persistent=1, its default).
-	// Else only what locks does, as ProxySQL's usual rules have it.
+	// sticky: all of a read-write transaction goes to the primary (MaxScale; ProxySQL with
+	// transaction_persistent=1, its default). Else only what locks does, as ProxySQL's usual rules
+	// have it.
 	sticky bool
 
 	mu   sync.Mutex

@@ -31,7 +31,8 @@ type proxy struct {
 	server string
 	decide func(query string) fate
 	late   chan struct{} // closed: statements that hang up reach the server now
-	// rewrite changes a packet of the client in place, before the first connection is made; nil: none.
+	// rewrite changes a packet of the client in place, before the first connection is made; nil:
+	// none.
 	rewrite func(packet []byte)
 
 	mu      sync.Mutex
@@ -168,8 +169,8 @@ func (p *proxy) serve(client net.Conn) {
 // endOfRows is the size of the packet behind the last row, with its header.
 const endOfRows = 9
 
-// readPacket reads a packet of the client. query is the statement of a COM_QUERY or COM_STMT_PREPARE, EXECUTE for a prepared one, ""
-// for others.
+// readPacket reads a packet of the client. query is the statement of a COM_QUERY or
+// COM_STMT_PREPARE, EXECUTE for a prepared one, "" for others.
 func readPacket(client net.Conn) (packet []byte, query string, err error) {
 	packet = make([]byte, 4)
 	if _, err := io.ReadFull(client, packet); err != nil {

@@ -18,7 +18,8 @@ type RegisterRow struct {
 	Enabled bool
 }
 
-// Tenants reads the register of master's array, disabled tenants too, ordered by wwwroot. The master is not in it. Errors are those of [FindTenant].
+// Tenants reads the register of master's array, disabled tenants too, ordered by wwwroot. The
+// master is not in it. Errors are those of [FindTenant].
 func Tenants(ctx context.Context, master *config.Config) ([]RegisterRow, error) {
 	if master.Register == nil {
 		return nil, &UnknownTenantError{Problem: master.File + " configures no VMoodle array", hint: hintNoArray}

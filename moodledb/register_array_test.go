@@ -59,8 +59,8 @@ func TestTenantsFromRowsAreTheTenantsOfTheirWwwroots(t *testing.T) {
 	}
 }
 
-// BenchmarkForTenant resolves an array of 400 tenants: once as config.php usually is, once where only php knows what it derives
-// from the tenant's values.
+// BenchmarkForTenant resolves an array of 400 tenants: once as config.php usually is, once where
+// only php knows what it derives from the tenant's values.
 func BenchmarkForTenant(b *testing.B) {
 	a := newArray(b)
 	a.manyTenants(b, 400)

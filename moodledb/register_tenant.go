@@ -11,7 +11,8 @@ import (
 
 const hintNoArray = "leave out --host to work on the site of config.php, or name another config.php with --config"
 
-// UnknownTenantError is a --host that is no tenant to work on: not in the register, disabled there, or there is no register.
+// UnknownTenantError is a --host that is no tenant to work on: not in the register, disabled there,
+// or there is no register.
 type UnknownTenantError struct {
 	Host    string // "" when no certain host was asked for
 	Problem string
@@ -38,9 +39,10 @@ func (e *UnknownTenantError) Hint() string {
 	return e.hint
 }
 
-// FindTenant is the configuration of the tenant whose wwwroot is host: master itself where that is config.php's own site, else that of the register's row,
-// see [config.Config.ForTenant]. One trailing slash and the case of the host do not matter.
-// Errors are an *UnknownTenantError, a *config.Error, a *config.UnsupportedDBError, or those of connecting to the register.
+// FindTenant is the configuration of the tenant whose wwwroot is host: master itself where that is
+// config.php's own site, else that of the register's row, see [config.Config.ForTenant]. One
+// trailing slash and the case of the host do not matter. Errors are an *UnknownTenantError, a
+// *config.Error, a *config.UnsupportedDBError, or those of connecting to the register.
 func FindTenant(ctx context.Context, master *config.Config, host string) (*config.Config, error) {
 	// Where config.php takes any host for its own, the register tells whose it is.
 	echoed := master.WwwrootOfRequest() && master.Register != nil
@@ -76,7 +78,8 @@ func FindTenant(ctx context.Context, master *config.Config, host string) (*confi
 	return nil, e
 }
 
-// nearest is the wwwroot that differs least from host, scheme aside: by one or two letters, or by a path that host lacks. "" when none is that near.
+// nearest is the wwwroot that differs least from host, scheme aside: by one or two letters, or by a
+// path that host lacks. "" when none is that near.
 func nearest(host string, known []string) string {
 	bare := func(s string) string {
 		s = envelope.FoldWwwroot(s)

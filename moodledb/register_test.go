@@ -83,7 +83,8 @@ func TestTenantsAreTheRowsOfTheRegister(t *testing.T) {
 func TestTenant(t *testing.T) {
 	t.Parallel()
 	a := newArray(t)
-	// dboptions are the array's, the rest is the row's; what config.php derives behind vconfig.php is the tenant's, and VMoodle's defaults for tenants hold.
+	// dboptions are the array's, the rest is the row's; what config.php derives behind vconfig.php
+	// is the tenant's, and VMoodle's defaults for tenants hold.
 	one := config.Config{
 		DBType: "mariadb", DBHost: "db.example.org:3310", DBName: "one", DBUser: "one", DBPass: "SECRET-21", Prefix: "o_",
 		DBPort: 3306, DBSocket: "/run/array.sock", Wwwroot: "https://one.example.org",

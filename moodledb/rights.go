@@ -5,17 +5,18 @@ import (
 	"fmt"
 )
 
-// smallestPacket is what a statement with a history of the largest keys may come to, in bytes. A server that is sent more hangs up,
-// often before it can be heard why.
+// smallestPacket is what a statement with a history of the largest keys may come to, in bytes. A
+// server that is sent more hangs up, often before it can be heard why.
 const smallestPacket = 64 << 10
 
-// CheckRights finds out before anything is changed whether the renewal will be allowed to write. It has the server prepare the
-// statements, which checks table and rights, and runs none. SHOW GRANTS would not do: it names patterns and roles, and needs
-// them to be resolved the way the server does.
+// CheckRights finds out before anything is changed whether the renewal will be allowed to write. It
+// has the server prepare the statements, which checks table and rights, and runs none. SHOW GRANTS
+// would not do: it names patterns and roles, and needs them to be resolved the way the server does.
 //
 // FOR UPDATE without a row has a proxy ask the server that is written to.
 //
-// A read-only server is refused whatever rights the account has: it is a replica. So is one that takes only tiny statements.
+// A read-only server is refused whatever rights the account has: it is a replica. So is one that
+// takes only tiny statements.
 func (t *Tenant) CheckRights(ctx context.Context) error {
 	const op = "check rights"
 	for _, query := range []string{

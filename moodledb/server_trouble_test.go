@@ -15,12 +15,14 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// TestAServerInTrouble stores a key on a server that is read-only, has no room left, or takes no packet of that size. Nothing may be
-// half stored, the error must say what to do and no secret, and once the server is well the same change must go through.
+// TestAServerInTrouble stores a key on a server that is read-only, has no room left, or takes no
+// packet of that size. Nothing may be half stored, the error must say what to do and no secret, and
+// once the server is well the same change must go through.
 func TestAServerInTrouble(t *testing.T) {
 	t.Parallel()
-	// A tablespace that may not grow is a disk that is full, as far as InnoDB's answers go, and needs no file system of its own. What
-	// it takes to undo is elsewhere, or nothing could be deleted either.
+	// A tablespace that may not grow is a disk that is full, as far as InnoDB's answers go, and
+	// needs no file system of its own. What it takes to undo is elsewhere, or nothing could be
+	// deleted either.
 	server := testbed.PrivateMariaDB(t, "--innodb-file-per-table=0", "--innodb-data-file-path=ibdata1:24M", "--innodb-undo-tablespaces=2")
 	for _, c := range []struct {
 		name    string
@@ -75,7 +77,8 @@ func TestAServerInTrouble(t *testing.T) {
 	}
 }
 
-// onceThereIsRoom repeats what found none: what is deleted is room only once the server has cleaned up behind itself.
+// onceThereIsRoom repeats what found none: what is deleted is room only once the server has cleaned
+// up behind itself.
 func onceThereIsRoom(err error, again func() error) error {
 	for range 100 {
 		if !isNumber(err, errTableFull) {
@@ -98,7 +101,8 @@ func largeRenewal(seen *rotate.Tenant) keyChange {
 	return c
 }
 
-// fill leaves the server without room for a large value. It stops short of an error: InnoDB does not always survive having no page left.
+// fill leaves the server without room for a large value. It stops short of an error: InnoDB does
+// not always survive having no page left.
 func fill(t *testing.T, s *site) {
 	t.Helper()
 	s.Exec(t, "CREATE TABLE filler (id INT AUTO_INCREMENT PRIMARY KEY, v LONGTEXT)")
@@ -115,8 +119,8 @@ func fill(t *testing.T, s *site) {
 	t.Fatal("the server does not fill up")
 }
 
-// TestStoreKeyWaitsForARowOnlySoLong has somebody hold the tenant's key for longer than the server lets us wait. The wait that we ask
-// for, ten seconds, is shortened on the way.
+// TestStoreKeyWaitsForARowOnlySoLong has somebody hold the tenant's key for longer than the server
+// lets us wait. The wait that we ask for, ten seconds, is shortened on the way.
 func TestStoreKeyWaitsForARowOnlySoLong(t *testing.T) {
 	t.Parallel()
 	for name, forEver := range map[string]bool{"and stores it when it is let go": false, "and gives up in the end": true} {
@@ -159,8 +163,8 @@ func TestStoreKeyWaitsForARowOnlySoLong(t *testing.T) {
 	}
 }
 
-// TestStoreKeyWithoutTransactionsIsNotBlind has Moodle renew between any two statements of ours on tables that lock nothing: Moodle's
-// pair stays, and nobody's key is lost.
+// TestStoreKeyWithoutTransactionsIsNotBlind has Moodle renew between any two statements of ours on
+// tables that lock nothing: Moodle's pair stays, and nobody's key is lost.
 func TestStoreKeyWithoutTransactionsIsNotBlind(t *testing.T) {
 	t.Parallel()
 	const (
@@ -196,7 +200,8 @@ func TestStoreKeyWithoutTransactionsIsNotBlind(t *testing.T) {
 	}
 }
 
-// TestStoreKeyOfWhatIsNoASCII has a pair that nobody can read, in tables of another character set: it is compared as it was read.
+// TestStoreKeyOfWhatIsNoASCII has a pair that nobody can read, in tables of another character set:
+// it is compared as it was read.
 func TestStoreKeyOfWhatIsNoASCII(t *testing.T) {
 	t.Parallel()
 	for _, charset := range []string{"latin1", "utf8mb3", "utf8mb4"} {
@@ -216,8 +221,9 @@ func TestStoreKeyOfWhatIsNoASCII(t *testing.T) {
 	}
 }
 
-// TestStoreKeyIsDecidedWithoutTheLock has the connection that holds the lock end while a run is at work, and another run take the
-// lock and renew. The first is told, wherever it was: the lock is for order, and what keeps keys is the comparison.
+// TestStoreKeyIsDecidedWithoutTheLock has the connection that holds the lock end while a run is at
+// work, and another run take the lock and renew. The first is told, wherever it was: the lock is
+// for order, and what keeps keys is the comparison.
 func TestStoreKeyIsDecidedWithoutTheLock(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "mdl_")

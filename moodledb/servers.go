@@ -11,9 +11,10 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// Servers bounds what a run over many tenants holds open on each database server, told apart by [config.Config.Endpoint]. On each, one
-// connection holds the locks of all its tenants; the other places are for tenants at work. It is safe for concurrent use; who made
-// it closes it, after the tenants it opened.
+// Servers bounds what a run over many tenants holds open on each database server, told apart by
+// [config.Config.Endpoint]. On each, one connection holds the locks of all its tenants; the other
+// places are for tenants at work. It is safe for concurrent use; who made it closes it, after the
+// tenants it opened.
 //
 // A server that cannot be reached costs its tenants one time limit, not each of them its own.
 type Servers struct {
@@ -25,8 +26,9 @@ type Servers struct {
 	closed bool
 }
 
-// maxBulk is how many tenants of one server store certificates of many peers at once: half a megabyte each, and as much of undo. More
-// of them stand in each other's way in the server's log; seven at once take a fourth longer than three.
+// maxBulk is how many tenants of one server store certificates of many peers at once: half a
+// megabyte each, and as much of undo. More of them stand in each other's way in the server's log;
+// seven at once take a fourth longer than three.
 const maxBulk = 3
 
 type endpoint struct{ network, address string }
@@ -42,7 +44,8 @@ type dbServer struct {
 
 var errServersClosed = errors.New("the run's database connections are closed already")
 
-// NewServers allows perServer connections on each server. There are at least two: one holds locks, one works.
+// NewServers allows perServer connections on each server. There are at least two: one holds locks,
+// one works.
 func NewServers(perServer int) *Servers {
 	return &Servers{perServer: max(2, perServer), sleep: rotate.Sleep, known: map[endpoint]*dbServer{}}
 }
@@ -64,8 +67,9 @@ func (s *Servers) of(c *config.Config) (*dbServer, error) {
 	return s.known[at], nil
 }
 
-// Open is [Open] with a single connection, after waiting for a place on the tenant's server. [Tenant.Close] gives the place back.
-// [Tenant.Lock] would keep that one connection to itself: the lock for such a tenant is [Servers.Lock].
+// Open is [Open] with a single connection, after waiting for a place on the tenant's server.
+// [Tenant.Close] gives the place back. [Tenant.Lock] would keep that one connection to itself: the
+// lock for such a tenant is [Servers.Lock].
 func (s *Servers) Open(ctx context.Context, c *config.Config) (*Tenant, error) {
 	server, err := s.of(c)
 	if err != nil {

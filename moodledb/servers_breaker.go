@@ -8,9 +8,10 @@ import (
 	"renew_mnetkeys/moodledb/config"
 )
 
-// reach remembers that a server could not be reached. Of the hundred tenants of a server that swallows packets each would wait for
-// its time limit, and keep the others waiting. So who waits for a connection while another's attempt fails is told the same, and
-// from then on one at a time asks again, while the others are told at once. An answer, even one that refuses, ends that.
+// reach remembers that a server could not be reached. Of the hundred tenants of a server that
+// swallows packets each would wait for its time limit, and keep the others waiting. So who waits
+// for a connection while another's attempt fails is told the same, and from then on one at a time
+// asks again, while the others are told at once. An answer, even one that refuses, ends that.
 type reach struct {
 	mu       sync.Mutex
 	down     *AccessError // of the last attempt, nil when the server answered or nobody has asked yet
@@ -18,7 +19,8 @@ type reach struct {
 	asking   bool // somebody finds out whether it still is down
 }
 
-// ask is called before waiting for anything; what it returns belongs into try. An error: the server is down.
+// ask is called before waiting for anything; what it returns belongs into try. An error: the server
+// is down.
 func (r *reach) ask(c *config.Config) (seen int, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

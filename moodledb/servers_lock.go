@@ -16,8 +16,8 @@ import (
 // lockPause is how often a lock that another run holds is looked at.
 const lockPause = 250 * time.Millisecond
 
-// ArrayLock is the right to renew a tenant's key, against [Lock] and its like of other runs, but held by the connection that holds
-// the locks of all tenants of its server.
+// ArrayLock is the right to renew a tenant's key, against [Lock] and its like of other runs, but
+// held by the connection that holds the locks of all tenants of its server.
 type ArrayLock struct {
 	server  *dbServer
 	session *lockSession
@@ -35,8 +35,9 @@ func (s *Servers) Lock(ctx context.Context, c *config.Config, wait time.Duration
 	return func() { _ = lock.Release() }, nil
 }
 
-// Acquire takes the tenant's lock as [Tenant.Lock] does, waiting for it as long as wait says (0 tries once). It needs no open tenant,
-// and waiting for one tenant's lock holds up no other: nothing waits inside the server.
+// Acquire takes the tenant's lock as [Tenant.Lock] does, waiting for it as long as wait says (0
+// tries once). It needs no open tenant, and waiting for one tenant's lock holds up no other:
+// nothing waits inside the server.
 //
 // The error is a [*LockedError] when another run holds it, or this one already.
 func (s *Servers) Acquire(ctx context.Context, c *config.Config, wait time.Duration) (*ArrayLock, error) {
@@ -113,8 +114,9 @@ func (l *ArrayLock) holder(ctx context.Context) *LockedError {
 	return (&Lock{conn: l.server.locks.conn, name: l.name}).holder(ctx)
 }
 
-// Release gives the lock back. The error is [ErrLockLost] when it was lost before; it asks for nothing. A second call does nothing.
-// It needs no context: it is called when that of the run may be cancelled already, and what it waits for has time limits.
+// Release gives the lock back. The error is [ErrLockLost] when it was lost before; it asks for
+// nothing. A second call does nothing. It needs no context: it is called when that of the run may
+// be cancelled already, and what it waits for has time limits.
 func (l *ArrayLock) Release() error {
 	var err error
 	l.release.Do(func() {
@@ -134,15 +136,16 @@ func (l *ArrayLock) Release() error {
 	return err
 }
 
-// lockSession is a connection that holds locks: many at once, which servers can since MySQL 5.7.5 and MariaDB 10.0.2.
-// It is used by who has the turn.
+// lockSession is a connection that holds locks: many at once, which servers can since MySQL 5.7.5
+// and MariaDB 10.0.2. It is used by who has the turn.
 type lockSession struct {
 	db    *sql.DB
 	conn  *sql.Conn
 	names map[string]bool // those held
 }
 
-// openLockSession connects as the account of one tenant. A lock needs no right, so any account will do for all.
+// openLockSession connects as the account of one tenant. A lock needs no right, so any account will
+// do for all.
 func openLockSession(ctx context.Context, c *config.Config) (*lockSession, error) {
 	db, err := connect(ctx, c)
 	if err != nil {
@@ -174,7 +177,8 @@ func (d *dbServer) take(ctx context.Context) error {
 
 func (d *dbServer) pass() { <-d.turn }
 
-// query runs a statement about a lock. Where the connection did not outlive it, all its locks are gone.
+// query runs a statement about a lock. Where the connection did not outlive it, all its locks are
+// gone.
 func (d *dbServer) query(ctx context.Context, into any, query string, args ...any) error {
 	ctx, cancel := statementTime(ctx)
 	defer cancel()
@@ -186,8 +190,8 @@ func (d *dbServer) query(ctx context.Context, into any, query string, args ...an
 	return err
 }
 
-// statementTime is for one short statement. One run's end must not cancel it: the driver would close the connection, on which
-// there are others' locks.
+// statementTime is for one short statement. One run's end must not cancel it: the driver would
+// close the connection, on which there are others' locks.
 func statementTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 }

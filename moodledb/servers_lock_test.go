@@ -209,7 +209,8 @@ func TestAnArrayLockWhoseServerIsBusy(t *testing.T) {
 	}
 }
 
-// TestManyArrayLocksAtOnce has two runs lock the same tenants, each many at once: never do both hold one.
+// TestManyArrayLocksAtOnce has two runs lock the same tenants, each many at once: never do both
+// hold one.
 func TestManyArrayLocksAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "mdl_")

@@ -12,8 +12,9 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// TestAMeshOfTenants has two runs at once, each of which has renewed half of a mesh, give every tenant the keys of all others, as the
-// renewal of an array does: with a few connections, and with all new keys in the end.
+// TestAMeshOfTenants has two runs at once, each of which has renewed half of a mesh, give every
+// tenant the keys of all others, as the renewal of an array does: with a few connections, and with
+// all new keys in the end.
 func TestAMeshOfTenants(t *testing.T) {
 	t.Parallel()
 	const tenants, perServer = 8, 3

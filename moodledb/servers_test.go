@@ -173,8 +173,9 @@ func TestServersThatAreClosed(t *testing.T) {
 	}
 }
 
-// TestAServerThatSwallowsPackets has many tenants of a server that accepts connections and never says a word, a few at a time, as a
-// run would: they share its time limits instead of waiting for each their own.
+// TestAServerThatSwallowsPackets has many tenants of a server that accepts connections and never
+// says a word, a few at a time, as a run would: they share its time limits instead of waiting for
+// each their own.
 func TestAServerThatSwallowsPackets(t *testing.T) {
 	t.Parallel()
 	const tenants, atOnce = 60, 12

@@ -6,13 +6,15 @@ import (
 	"fmt"
 )
 
-// Binding is what a host may use of a service: publish, it may call ours; subscribe, we may call its.
+// Binding is what a host may use of a service: publish, it may call ours; subscribe, we may call
+// its.
 type Binding struct {
 	Service            string // name in mnet_service
 	Publish, Subscribe bool
 }
 
-// BindServices writes the bindings to mnet_host2service; others of the host stay. A service that is not installed here is an error.
+// BindServices writes the bindings to mnet_host2service; others of the host stay. A service that is
+// not installed here is an error.
 func (t *Tenant) BindServices(ctx context.Context, hostID int64, bindings []Binding) error {
 	err := retry(ctx, func() error {
 		return t.transaction(ctx, false, func(tx *sql.Tx) error { return t.bindServices(ctx, tx, hostID, bindings) })

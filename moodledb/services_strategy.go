@@ -21,10 +21,12 @@ const (
 	RoleSub                // the host is our VMoodle master
 )
 
-// ServicesStrategy says how VMoodle would bind every installed service to a host, in the order of their names (local_vmoodle
-// lib.php, vmoodle_get_service_strategy). subnetwork: both are in one numbered sub-network, to all of which the master belongs; for those a strategy recorded
-// in config_plugins local_vmoodle/services_strategy takes the place of the default, which is single sign-on both ways and nothing
-// else. Between master and tenant the services by which the master administers its tenants are always bound.
+// ServicesStrategy says how VMoodle would bind every installed service to a host, in the order of
+// their names (local_vmoodle lib.php, vmoodle_get_service_strategy). subnetwork: both are in one
+// numbered sub-network, to all of which the master belongs; for those a strategy recorded in
+// config_plugins local_vmoodle/services_strategy takes the place of the default, which is single
+// sign-on both ways and nothing else. Between master and tenant the services by which the master
+// administers its tenants are always bound.
 func (t *Tenant) ServicesStrategy(ctx context.Context, role Role, subnetwork bool) ([]Binding, error) {
 	const op = "read the services strategy"
 	var installed map[string]int64
@@ -71,7 +73,8 @@ func domain(role Role) string {
 	return "main"
 }
 
-// speaksOf tells whether a strategy has anything to say of this kind of link. One that does not leaves the default.
+// speaksOf tells whether a strategy has anything to say of this kind of link. One that does not
+// leaves the default.
 func speaksOf(strategy map[string]any, role Role) bool {
 	for name := range strategy {
 		if strings.HasPrefix(name, domain(role)+"_") {
@@ -81,8 +84,8 @@ func speaksOf(strategy map[string]any, role Role) bool {
 	return false
 }
 
-// recordedBinding reads <domain>_<service>_publish and _subscribe. Domain main is written from the master's point of view: what it
-// publishes its tenants subscribe to.
+// recordedBinding reads <domain>_<service>_publish and _subscribe. Domain main is written from the
+// master's point of view: what it publishes its tenants subscribe to.
 func recordedBinding(strategy map[string]any, role Role, service string) Binding {
 	on := func(what string) bool {
 		switch value := strategy[domain(role)+"_"+service+"_"+what].(type) {

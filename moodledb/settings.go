@@ -10,7 +10,8 @@ import (
 	"renew_mnetkeys/moodledb/config"
 )
 
-// Moodle's defaults, and the bounds beyond which a stored value is nonsense and its default is taken.
+// Moodle's defaults, and the bounds beyond which a stored value is nonsense and its default is
+// taken.
 const (
 	defaultLifetimeDays = 28 // mnet/lib.php, mnet_generate_keypair
 	maxLifetimeDays     = 36500
@@ -20,7 +21,8 @@ const (
 	maxDrift            = 24 * time.Hour
 )
 
-// force puts what config.php says in place of what stands in the tables, as Moodle's get_config does.
+// force puts what config.php says in place of what stands in the tables, as Moodle's get_config
+// does.
 func force(c *config.Config, settings, plugins map[string]string) {
 	for name, text := range c.Forced {
 		switch name {

@@ -11,19 +11,21 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// pairSeparator stands between certificate and private key in config_plugins mnet/openssl (mnet/lib.php, mnet_get_keypair).
+// pairSeparator stands between certificate and private key in config_plugins mnet/openssl
+// (mnet/lib.php, mnet_get_keypair).
 const pairSeparator = "@@@@@@@@"
 
-// Read implements rotate.Store. It reads the tenant in one snapshot, by seven short statements, nine [Tenant.ForChanges]. Peers are
-// the active hosts (deleted=0) other than the own and the all-hosts row, in the order of their wwwroots; [Tenant.WithoutPeers] leaves
-// them out.
+// Read implements rotate.Store. It reads the tenant in one snapshot, by seven short statements,
+// nine [Tenant.ForChanges]. Peers are the active hosts (deleted=0) other than the own and the
+// all-hosts row, in the order of their wwwroots; [Tenant.WithoutPeers] leaves them out.
 //
 // Settings are as Moodle takes them: config.php over table config over Moodle's default.
 //
 // Errors: [*HistoryError] when the history cannot be read, [*MissingTableError], [*AccessError].
 func (t *Tenant) Read(ctx context.Context) (*rotate.Tenant, error) {
 	var s *rotate.Tenant
-	// Not statement by statement: Moodle renewing in between would look like a pair and a local host row that do not fit.
+	// Not statement by statement: Moodle renewing in between would look like a pair and a local
+	// host row that do not fit.
 	err := t.look(ctx, func(tx *sql.Tx) error {
 		var err error
 		if s, err = t.readSettings(ctx, tx); err != nil {
@@ -50,8 +52,9 @@ func (t *Tenant) hostsToRead(ctx context.Context, tx *sql.Tx, s *rotate.Tenant) 
 	return t.hosts(ctx, tx)
 }
 
-// ownSpelling is the wwwroot as the local host row spells it, where config.php or the register differ from that in the case of scheme
-// or host alone: peers know the site by the row's letters, and compare them to the byte.
+// ownSpelling is the wwwroot as the local host row spells it, where config.php or the register
+// differ from that in the case of scheme or host alone: peers know the site by the row's letters,
+// and compare them to the byte.
 func ownSpelling(wwwroot string, own *rotate.Peer) string {
 	if own != nil && envelope.SameWwwroot(own.Wwwroot, wwwroot) && !strings.HasSuffix(own.Wwwroot, "/") {
 		return own.Wwwroot
@@ -61,7 +64,8 @@ func ownSpelling(wwwroot string, own *rotate.Peer) string {
 
 // readSettings reads all but the hosts.
 func (t *Tenant) readSettings(ctx context.Context, tx *sql.Tx) (*rotate.Tenant, error) {
-	// What locks comes first: a snapshot from before could show an older state than the rows that are locked.
+	// What locks comes first: a snapshot from before could show an older state than the rows that
+	// are locked.
 	mnet, err := t.pluginSettings(ctx, tx)
 	if err != nil {
 		return nil, err
@@ -123,8 +127,9 @@ func (t *Tenant) pluginSettings(ctx context.Context, tx *sql.Tx) (map[string]str
 	return all, nil
 }
 
-// readOwnAgain takes the local host row from the server that is written to, where the run changes something. That is a statement of its own:
-// to lock the peers' rows as well would keep Moodle waiting.
+// readOwnAgain takes the local host row from the server that is written to, where the run changes
+// something. That is a statement of its own: to lock the peers' rows as well would keep Moodle
+// waiting.
 func (t *Tenant) readOwnAgain(ctx context.Context, tx *sql.Tx, s *rotate.Tenant) error {
 	if !t.changes || s.Own == nil {
 		return nil
@@ -143,8 +148,8 @@ func (t *Tenant) readOwnAgain(ctx context.Context, tx *sql.Tx, s *rotate.Tenant)
 	return nil
 }
 
-// settings reads rows of name and value. MySQL compares names without case and accents, Moodle's PHP does not: what is asked for
-// by name later is what stands there exactly so.
+// settings reads rows of name and value. MySQL compares names without case and accents, Moodle's
+// PHP does not: what is asked for by name later is what stands there exactly so.
 func (t *Tenant) settings(ctx context.Context, tx *sql.Tx, op, query string, args ...any) (map[string]string, error) {
 	rows, err := tx.QueryContext(ctx, t.sql(query), args...)
 	if err != nil {
@@ -171,7 +176,8 @@ func has(settings map[string]string, name string) bool {
 	return ok
 }
 
-// splitPair is what Moodle's explode makes of the pair; more than two parts do not occur, and the rest is dropped as there.
+// splitPair is what Moodle's explode makes of the pair; more than two parts do not occur, and the
+// rest is dropped as there.
 func splitPair(raw string) rotate.Stored {
 	certificate, rest, _ := strings.Cut(raw, pairSeparator)
 	key, _, _ := strings.Cut(rest, pairSeparator)

@@ -10,12 +10,15 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// StartMNet implements rotate.Starter: it makes what a site needs before it can have a key, where it is missing: its local host row, the all-hosts row, both ids
-// in table config, and the dispatcher mode strict (unless it is on already, or config.php says it). That is what Moodle does at installation
-// (lib/db/install.php), in mnet/environment.php, init, and VMoodle in cli/start_mnet.php. A site that has it all stays as it is.
-// ipAddress is that of the own host, "" when it is not known.
+// StartMNet implements rotate.Starter: it makes what a site needs before it can have a key, where
+// it is missing: its local host row, the all-hosts row, both ids in table config, and the
+// dispatcher mode strict (unless it is on already, or config.php says it). That is what Moodle does
+// at installation (lib/db/install.php), in mnet/environment.php, init, and VMoodle in
+// cli/start_mnet.php. A site that has it all stays as it is. ipAddress is that of the own host, ""
+// when it is not known.
 //
-// A row that mnet_localhost_id names and that is another site's is a *rotate.OtherSiteError, and nothing is changed.
+// A row that mnet_localhost_id names and that is another site's is a *rotate.OtherSiteError, and
+// nothing is changed.
 //
 // It changes table config: the cached entry core has to be dropped afterwards, not only mnet.
 func (t *Tenant) StartMNet(ctx context.Context, ipAddress string) error {
@@ -68,9 +71,10 @@ func (t *Tenant) startMNet(ctx context.Context, tx *sql.Tx, ipAddress string) er
 	return nil
 }
 
-// ensureHost returns the id of the row that stands for h: the one the configuration names; if it names none, one with h's
-// wwwroot; else a new one, under the configured id if there is one: user.mnethostid and mnet_host2service.hostid refer to it, so
-// that naming another row instead would lock the users out.
+// ensureHost returns the id of the row that stands for h: the one the configuration names; if it
+// names none, one with h's wwwroot; else a new one, under the configured id if there is one:
+// user.mnethostid and mnet_host2service.hostid refer to it, so that naming another row instead
+// would lock the users out.
 func (t *Tenant) ensureHost(ctx context.Context, tx *sql.Tx, hosts []host, h host) (int64, error) {
 	for _, row := range hosts {
 		if h.ID == row.ID || h.ID == 0 && envelope.SameWwwroot(h.Wwwroot, row.Wwwroot) {
@@ -80,7 +84,8 @@ func (t *Tenant) ensureHost(ctx context.Context, tx *sql.Tx, hosts []host, h hos
 	return t.insertHost(ctx, tx, h)
 }
 
-// setConfig is Moodle's set_config (lib/moodlelib.php) for table config, where config is what stands there.
+// setConfig is Moodle's set_config (lib/moodlelib.php) for table config, where config is what
+// stands there.
 func (t *Tenant) setConfig(ctx context.Context, tx *sql.Tx, config map[string]string, name, value string) error {
 	op := "store setting " + name
 	switch {

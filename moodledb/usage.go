@@ -10,10 +10,12 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// usageLimit is for one statement about the use of links, in seconds: the tables of users and of what they did can be large.
+// usageLimit is for one statement about the use of links, in seconds: the tables of users and of
+// what they did can be large.
 const usageLimit = 5
 
-// limitedSelect begins a SELECT that the server itself ends: the comment of the first kind is read by MariaDB alone, the other by MySQL.
+// limitedSelect begins a SELECT that the server itself ends: the comment of the first kind is read
+// by MariaDB alone, the other by MySQL.
 var limitedSelect = fmt.Sprintf("/*M! SET STATEMENT max_statement_time = %d FOR */ SELECT /*+ MAX_EXECUTION_TIME(%d) */ ", usageLimit, usageLimit*1000)
 
 // usersOf and newestOf are what is read of the large tables, up to the ids of the peers.
@@ -22,11 +24,12 @@ const (
 	newestOf = "MAX(id) AS id FROM {mnet_log} WHERE hostid IN "
 )
 
-// DescribeSite implements rotate.SiteDescriber: release and version are those of table config, single sign-on is on if auth_mnet is installed
-// (config_plugins) and among the methods of config.auth, as the table has it.
+// DescribeSite implements rotate.SiteDescriber: release and version are those of table config,
+// single sign-on is on if auth_mnet is installed (config_plugins) and among the methods of
+// config.auth, as the table has it.
 //
-// Users are counted by the index of (mnethostid, username), and only those of the peers are read. Of mnet_log only the newest entry of a
-// peer is.
+// Users are counted by the index of (mnethostid, username), and only those of the peers are read.
+// Of mnet_log only the newest entry of a peer is.
 func (t *Tenant) DescribeSite(ctx context.Context, peers []rotate.Peer, now time.Time) rotate.Site {
 	s := rotate.Site{Use: map[int64]rotate.LinkUse{}}
 	t.release(ctx, &s)

@@ -37,7 +37,8 @@ func TestTheUseOfLinksIsReadFromTheTables(t *testing.T) {
 	}
 }
 
-// Users are counted by an index, and the log is not read through: either table may have millions of rows.
+// Users are counted by an index, and the log is not read through: either table may have millions of
+// rows.
 func TestTheUseOfLinksIsReadByIndexes(t *testing.T) {
 	s, _, _ := usedSite(t)
 	const many = "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 900) SELECT "

@@ -10,7 +10,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// The path of a wwwroot is compared exactly, its scheme and host without case: on a real server, whose collations know no case.
+// The path of a wwwroot is compared exactly, its scheme and host without case: on a real server,
+// whose collations know no case.
 
 func TestTheRegistersRowsAreToldApartByThePathsCase(t *testing.T) {
 	t.Parallel()

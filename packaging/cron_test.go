@@ -11,7 +11,8 @@ import (
 
 const cronFile = "cron.d/renew_mnetkeys"
 
-// cronFields are the five fields of crontab(5) and their ranges; names of months and days are not for us.
+// cronFields are the five fields of crontab(5) and their ranges; names of months and days are not
+// for us.
 var cronFields = []struct {
 	name        string
 	first, last int
@@ -23,8 +24,9 @@ var (
 	cronPart     = regexp.MustCompile(`^(?:\*|(\d+)(?:-(\d+))?)(?:/([1-9]\d*))?$`)
 )
 
-// readCron reads a file of /etc/cron.d (crontab(5)) and returns the commands of its lines. It is stricter than cron, which drops a line it
-// does not understand, or the whole file, with a word in syslog.
+// readCron reads a file of /etc/cron.d (crontab(5)) and returns the commands of its lines. It is
+// stricter than cron, which drops a line it does not understand, or the whole file, with a word in
+// syslog.
 func readCron(text string) (commands []string, err error) {
 	if !strings.HasSuffix(text, "\n") {
 		return nil, fmt.Errorf("cron ignores a last line without its end")

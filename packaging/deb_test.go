@@ -19,7 +19,8 @@ const (
 	enabled  = "/etc/systemd/system/timers.target.wants/" + timer
 )
 
-// isInstalledAndRemoved installs the package on this machine, whose dpkg, man, systemctl and shells then know it, and takes it away again.
+// isInstalledAndRemoved installs the package on this machine, whose dpkg, man, systemctl and shells
+// then know it, and takes it away again.
 func isInstalledAndRemoved(t *testing.T, deb string) {
 	if os.Geteuid() != 0 {
 		testbed.Missing(t, "only root can install a package")
@@ -83,7 +84,8 @@ func isUsable(t *testing.T) {
 	if path := output(t, "man", "-w", "renew_mnetkeys"); !strings.Contains(path, "/usr/share/man/man8/renew_mnetkeys.8.gz") {
 		t.Errorf("man finds %q", path)
 	}
-	// Where the shells look by themselves; what is completed is tested at their terminals, in the folder above.
+	// Where the shells look by themselves; what is completed is tested at their terminals, in the
+	// folder above.
 	if said := output(t, "zsh", "-fc", "autoload -Uz compinit && compinit -u -D && print $_comps[renew_mnetkeys]"); said != "_renew_mnetkeys\n" {
 		t.Errorf("zsh completes with %q", said)
 	}
@@ -95,7 +97,8 @@ func isUsable(t *testing.T) {
 	}
 }
 
-// optionsAreRead runs the command with the file as it was installed, then with a line of its own in it.
+// optionsAreRead runs the command with the file as it was installed, then with a line of its own in
+// it.
 func optionsAreRead(t *testing.T) {
 	t.Helper()
 	refused := func(want string, args ...string) {

@@ -169,7 +169,8 @@ func each(t *testing.T, path string, do func(*tar.Header, io.Reader)) {
 	}
 }
 
-// namesItsParts wants every module that go.mod requires for the command itself, and that whatever depends on something depends on what is listed.
+// namesItsParts wants every module that go.mod requires for the command itself, and that whatever
+// depends on something depends on what is listed.
 func namesItsParts(t *testing.T, path, arch string) {
 	text, err := os.ReadFile(path)
 	if err != nil {

@@ -29,7 +29,8 @@ func optionsIn(help string) map[string]string {
 	return placeholders
 }
 
-// options are the placeholders of all options by name, "" for one without a value. They come from the README, whose block a test in ./test compares with --help.
+// options are the placeholders of all options by name, "" for one without a value. They come from
+// the README, whose block a test in ./test compares with --help.
 func options(t *testing.T) map[string]string {
 	t.Helper()
 	_, help, _ := strings.Cut(file(t, "../README.md"), "\n## Options\n")
@@ -42,7 +43,8 @@ func options(t *testing.T) map[string]string {
 	return known
 }
 
-// checkCommand refuses a command line that renew_mnetkeys would refuse, and options that are given twice.
+// checkCommand refuses a command line that renew_mnetkeys would refuse, and options that are given
+// twice.
 func checkCommand(options map[string]string, words []string) error {
 	if len(words) == 0 || words[0] != binary {
 		return fmt.Errorf("%q does not start with %s", words, binary)

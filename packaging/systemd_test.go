@@ -17,8 +17,8 @@ const (
 	serviceFile = "systemd/renew_mnetkeys.service"
 	timerFile   = "systemd/renew_mnetkeys.timer"
 
-	// exposure is the most that systemd-analyze security may find, in tenths of its scale of 0 to 10. It finds 14: mostly the network,
-	// which a service that calls others cannot do without.
+	// exposure is the most that systemd-analyze security may find, in tenths of its scale of 0 to
+	// 10. It finds 14: mostly the network, which a service that calls others cannot do without.
 	exposure = 15
 )
 
@@ -102,8 +102,8 @@ func argument(t *testing.T, service settings, option string) string {
 	return ""
 }
 
-// installed writes both units into a directory and returns their paths. change, where not nil, alters the service. The binary is one that is
-// there: systemd-analyze looks for it.
+// installed writes both units into a directory and returns their paths. change, where not nil,
+// alters the service. The binary is one that is there: systemd-analyze looks for it.
 func installed(t *testing.T, change func(string) string) []string {
 	t.Helper()
 	dir, paths := t.TempDir(), []string(nil)
@@ -120,7 +120,8 @@ func installed(t *testing.T, change func(string) string) []string {
 	return paths
 }
 
-// verify returns what systemd-analyze verify has to say, which is nothing of good units. Its exit status is 0 for misspelt settings too.
+// verify returns what systemd-analyze verify has to say, which is nothing of good units. Its exit
+// status is 0 for misspelt settings too.
 func verify(t *testing.T, change func(string) string) string {
 	t.Helper()
 	said, err := exec.Command(testbed.Program(t, "systemd-analyze"), append([]string{"verify", "--man=no"}, installed(t, change)...)...).CombinedOutput()

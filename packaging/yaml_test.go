@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// node is a value of a YAML document: a mapping where fields is not nil, a sequence where items is not nil, else a scalar.
+// node is a value of a YAML document: a mapping where fields is not nil, a sequence where items is
+// not nil, else a scalar.
 type node struct {
 	line   int
 	scalar string
@@ -16,8 +17,9 @@ type node struct {
 	items  []*node
 }
 
-// yamlReader reads the part of YAML that people read without surprises: block mappings and sequences, two spaces a level, plain and
-// double-quoted scalars on one line, comments on their own lines. It refuses the rest, and what YAML forbids: a key given twice.
+// yamlReader reads the part of YAML that people read without surprises: block mappings and
+// sequences, two spaces a level, plain and double-quoted scalars on one line, comments on their own
+// lines. It refuses the rest, and what YAML forbids: a key given twice.
 type yamlReader struct{ lines []yamlLine }
 
 type yamlLine struct {

@@ -16,13 +16,14 @@ import (
 // application names of mnet_application.
 const mahara = "mahara"
 
-// refusal is what the HTTP status of an answer means; nil for 200, which XML-RPC uses for answers and faults alike.
+// refusal is what the HTTP status of an answer means; nil for 200, which XML-RPC uses for answers
+// and faults alike.
 func (a *answer) refusal(p rotate.Peer) *rotate.Failure {
 	switch {
 	case a.status == http.StatusOK:
 		return nil
-	// Moodle 4.1 and later answer 404 to XML that they cannot read, too; the name of the error stands in the page
-	// in every language.
+	// Moodle 4.1 and later answer 404 to XML that they cannot read, too; the name of the error
+	// stands in the page in every language.
 	case a.status == http.StatusNotFound && bytes.Contains(a.body, []byte("mnetdisabled")):
 		return failedAs(rotate.ReasonMNetOff)
 	// With a page in it, it comes from a web server in front.
@@ -34,7 +35,8 @@ func (a *answer) refusal(p rotate.Peer) *rotate.Failure {
 	return f
 }
 
-// hint is what else an unwelcome answer says about itself: where it redirects to, or the title of its page.
+// hint is what else an unwelcome answer says about itself: where it redirects to, or the title of
+// its page.
 func (a *answer) hint() string {
 	if to, err := url.Parse(a.header.Get("Location")); err == nil && to.Path+to.Host != "" {
 		// No query: it may carry a session.
@@ -77,7 +79,8 @@ func strayFailure(err error) *rotate.Failure {
 		stray.Where(), clean(string(stray.Text), strayLimit))
 }
 
-// refusal is what an XML-RPC fault means. The text that a peer sends with it is in its own language, or the same for all.
+// refusal is what an XML-RPC fault means. The text that a peer sends with it is in its own
+// language, or the same for all.
 func (f *fault) refusal() *rotate.Failure {
 	reason := rotate.FaultReason(f.code)
 	return failed(reason, nil, "%s: %s", reason.Row().Means, f.text)
@@ -88,7 +91,8 @@ var titleElement = regexp.MustCompile(`(?is)<title(?:\s[^>]*)?>(.*?)</title\s*>`
 // titleLimit is the size of mnet_host.name, in characters.
 const titleLimit = 80
 
-// pageTitle is the title of an HTML page, one line of at most titleLimit characters, "" when it has none.
+// pageTitle is the title of an HTML page, one line of at most titleLimit characters, "" when it has
+// none.
 func pageTitle(page []byte) string {
 	found := titleElement.FindSubmatch(page)
 	if found == nil {

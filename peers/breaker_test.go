@@ -94,8 +94,8 @@ func TestWhoDidNotAnswerIsNotAskedAgainForAMinute(t *testing.T) {
 	}
 }
 
-// Of those that wait for their turn at one silent peer the first pays for it, and at most one more, that takes its place
-// before the first has said what it found.
+// Of those that wait for their turn at one silent peer the first pays for it, and at most one more,
+// that takes its place before the first has said what it found.
 func TestWhoQueuesForASilentPeerIsToldWhatTheFirstFound(t *testing.T) {
 	t.Parallel()
 	own, peer := peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{})

@@ -44,7 +44,8 @@ func newChaos(t *testing.T) *chaos {
 	return c
 }
 
-// stranger is a peer by chance: what it is, how it is reached, and how our row of it wants it verified.
+// stranger is a peer by chance: what it is, how it is reached, and how our row of it wants it
+// verified.
 func (c *chaos) stranger(random *mathrand.Rand, faults []peertest.Fault) (*peertest.Site, rotate.Peer, error) {
 	o := peertest.Options{
 		Kind:   []peertest.Kind{peertest.Patched, peertest.Stock, peertest.Mahara, peertest.Array}[random.IntN(4)],
@@ -140,9 +141,10 @@ func several(n int, work func(int)) {
 	all.Wait()
 }
 
-// The property: whatever a peer does, what is said of it is what it knows itself. Proven is exactly who showed that it
-// holds our certificate, pending exactly who did not get as far as an answer. Those that say nothing are tried apart, for
-// the time they take; the others have enough of it on the slowest machine.
+// The property: whatever a peer does, what is said of it is what it knows itself. Proven is exactly
+// who showed that it holds our certificate, pending exactly who did not get as far as an answer.
+// Those that say nothing are tried apart, for the time they take; the others have enough of it on
+// the slowest machine.
 func TestWhatIsSaidOfAPeerThatMisbehavesByChanceIsTheTruth(t *testing.T) {
 	for _, run := range []struct {
 		name       string

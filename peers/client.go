@@ -1,15 +1,18 @@
-// Package peers speaks MNet to other sites over HTTP: the plain keyswap, the signed and sealed call, and what is
-// read without either (publickey.php, the title of a home page). It mirrors mnet/xmlrpc/client.php and
-// mnet_get_public_key() of mnet/lib.php in Moodle, and says of every answer what it proves: a keyswap answer
-// nothing, a sealed answer that opens with our key and verifies under the peer's certificate everything, be it a fault.
-// What a proof cannot show: the signature covers the payload alone, so that whoever sits between and has an answer that
-// the peer once signed for him can seal it anew. Over https with a verified name nobody sits there.
+// Package peers speaks MNet to other sites over HTTP: the plain keyswap, the signed and sealed
+// call, and what is read without either (publickey.php, the title of a home page). It mirrors
+// mnet/xmlrpc/client.php and mnet_get_public_key() of mnet/lib.php in Moodle, and says of every
+// answer what it proves: a keyswap answer nothing, a sealed answer that opens with our key and
+// verifies under the peer's certificate everything, be it a fault. What a proof cannot show: the
+// signature covers the payload alone, so that whoever sits between and has an answer that the peer
+// once signed for him can seal it anew. Over https with a verified name nobody sits there.
 //
-// It refuses what a renewal has no use for: redirects, proxies, compressed answers, answers over 1 MiB, any
-// scheme but http and https. And it refuses what Moodle's own parser refuses: XML with anything before or behind it.
+// It refuses what a renewal has no use for: redirects, proxies, compressed answers, answers over 1
+// MiB, any scheme but http and https. And it refuses what Moodle's own parser refuses: XML with
+// anything before or behind it.
 //
-// It tells apart why a call ended: interrupted is what the caller's context ended, timeout what Options.Timeout did. A
-// peer may be called on one of its nodes (Peer.Node), under the name of its wwwroot all the same.
+// It tells apart why a call ended: interrupted is what the caller's context ended, timeout what
+// Options.Timeout did. A peer may be called on one of its nodes (Peer.Node), under the name of its
+// wwwroot all the same.
 package peers
 
 import (
@@ -44,9 +47,10 @@ type Options struct {
 	Log            zerolog.Logger
 }
 
-// Client calls peers. It is safe for concurrent use; its limits hold over all callers together. So does what it knows of
-// peers that do not answer: a peer of which all tries ended in dns, connect or timeout is not called for a minute, unless
-// by itself; calls to it fail at once with that reason, and Attempts is 0.
+// Client calls peers. It is safe for concurrent use; its limits hold over all callers together. So
+// does what it knows of peers that do not answer: a peer of which all tries ended in dns, connect
+// or timeout is not called for a minute, unless by itself; calls to it fail at once with that
+// reason, and Attempts is 0.
 type Client struct {
 	o       Options
 	names   *names
@@ -88,8 +92,9 @@ func New(o Options) *Client {
 	return &Client{o: o, names: newNames(o.Resolve, o.Timeout), limits: newLimits(o.Concurrency, o.PerAddress), breaker: newBreaker(o.Now)}
 }
 
-// Close ends the client's use. Nothing stays open between calls, so that there is nothing to wait for; it is here
-// so that a Client that one day keeps connections can be closed by those who made it.
+// Close ends the client's use. Nothing stays open between calls, so that there is nothing to wait
+// for; it is here so that a Client that one day keeps connections can be closed by those who made
+// it.
 func (c *Client) Close() {}
 
 func orDefault[T int | time.Duration](v, otherwise T) T {

@@ -12,8 +12,9 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// connect opens a connection to the first address of the target that takes one, TLS included. The context must have a
-// deadline; each address gets its share of what is left, so that a black hole in front leaves time for the next.
+// connect opens a connection to the first address of the target that takes one, TLS included. The
+// context must have a deadline; each address gets its share of what is left, so that a black hole
+// in front leaves time for the next.
 func (c *Client) connect(ctx context.Context, t target, addrs []netip.Addr) (net.Conn, *rotate.Failure) {
 	var conn net.Conn
 	var err error
@@ -52,8 +53,9 @@ func (c *Client) dialOne(ctx context.Context, addr string, share int) (net.Conn,
 	return c.o.Dial(ctx, "tcp", addr)
 }
 
-// unrouted says that this machine itself sent nothing. EHOSTUNREACH, "no route to host", is not among these errors:
-// Linux says it of a neighbour that does not answer, too, and that may be a node which will be back.
+// unrouted says that this machine itself sent nothing. EHOSTUNREACH, "no route to host", is not
+// among these errors: Linux says it of a neighbour that does not answer, too, and that may be a
+// node which will be back.
 func unrouted(err error) bool {
 	return errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EAFNOSUPPORT) || errors.Is(err, syscall.EADDRNOTAVAIL)
 }

@@ -33,8 +33,8 @@ func (p played) SetWriteDeadline(time.Time) error { return nil }
 // fuzzedReasons are those of an exchange that went wrong on a connection that was there.
 var fuzzedReasons = regexp.MustCompile(`^(connect|not_xmlrpc|too_large)$`)
 
-// FuzzExchange plays whatever a server may say as a whole HTTP answer: status line, header, chunks. It must end in an answer
-// that is not too large, or in a Failure that is fit to print.
+// FuzzExchange plays whatever a server may say as a whole HTTP answer: status line, header, chunks.
+// It must end in an answer that is not too large, or in a Failure that is fit to print.
 func FuzzExchange(f *testing.F) {
 	captures, err := filepath.Glob(filepath.Join("..", "testdata", "captures", "*.http"))
 	if err != nil || len(captures) == 0 {
@@ -86,7 +86,8 @@ func FuzzExchange(f *testing.F) {
 	})
 }
 
-// FuzzXMLRPC reads whatever stands in an answer as XML-RPC, and any text back out of the two forms in which Moodle writes it.
+// FuzzXMLRPC reads whatever stands in an answer as XML-RPC, and any text back out of the two forms
+// in which Moodle writes it.
 func FuzzXMLRPC(f *testing.F) {
 	for _, text := range []string{
 		"", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "<boolean>0</boolean>", "é € 😀", "]]>", "&#10;", " a ", "<methodResponse>", "</methodResponse>",

@@ -16,14 +16,16 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// known tells whether an answer can be given that reason: one of the table, for something that came back, or one of a family.
+// known tells whether an answer can be given that reason: one of the table, for something that came
+// back, or one of a family.
 func known(reason rotate.Reason) bool {
 	return slices.ContainsFunc(rotate.Reasons, func(row rotate.ReasonRow) bool { return row.Code == reason && !row.Unanswered }) ||
 		regexp.MustCompile(`^(http_\d+|fault_-?\d+)$`).MatchString(string(reason))
 }
 
-// FuzzAnswer reads whatever a server may answer as the answer to a keyswap, to a sealed call and as a page. It must
-// neither panic nor believe: every answer ends in something readable or in a Failure that is fit to print.
+// FuzzAnswer reads whatever a server may answer as the answer to a keyswap, to a sealed call and as
+// a page. It must neither panic nor believe: every answer ends in something readable or in a
+// Failure that is fit to print.
 func FuzzAnswer(f *testing.F) {
 	own := seeds(f)
 	p := rotate.Peer{Wwwroot: "http://peer.example", Application: mahara}
@@ -52,7 +54,8 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
-// seeds adds everything that real servers were seen to answer and returns an identity that opens some of it.
+// seeds adds everything that real servers were seen to answer and returns an identity that opens
+// some of it.
 func seeds(f *testing.F) rotate.Identity {
 	f.Helper()
 	var own rotate.Identity

@@ -13,8 +13,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// Wherever a call is when its caller's context is over, that is what it says. The two ends are a signal and the deadline
-// of the run.
+// Wherever a call is when its caller's context is over, that is what it says. The two ends are a
+// signal and the deadline of the run.
 func TestACallThatItsCallerEndsIsInterrupted(t *testing.T) {
 	ends := map[string]func(context.Context) (context.Context, context.CancelFunc){
 		"cancelled": func(ctx context.Context) (context.Context, context.CancelFunc) {

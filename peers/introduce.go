@@ -14,8 +14,8 @@ var (
 	_ rotate.ForceProber = (*Client)(nil)
 )
 
-// Introduce implements rotate.Introducer. It makes a plain keyswap: the forced mode is for hosts that have a row of
-// this site.
+// Introduce implements rotate.Introducer. It makes a plain keyswap: the forced mode is for hosts
+// that have a row of this site.
 func (c *Client) Introduce(ctx context.Context, own rotate.Identity, wwwroot string) (rotate.Peer, *rotate.Failure) {
 	host := rotate.NewPeer(wwwroot)
 	swap := c.keyswap(ctx, own, host)

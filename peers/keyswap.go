@@ -9,8 +9,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// Push implements rotate.Network: it sends system/keyswap with our certificate, and with the fourth parameter that makes
-// a Moodle patched for VMoodle store it. Others ignore that parameter.
+// Push implements rotate.Network: it sends system/keyswap with our certificate, and with the fourth
+// parameter that makes a Moodle patched for VMoodle store it. Others ignore that parameter.
 func (c *Client) Push(ctx context.Context, own rotate.Identity, p rotate.Peer) rotate.Push {
 	return c.push(ctx, own, p, true)
 }
@@ -41,7 +41,8 @@ func (c *Client) talk(own rotate.Identity, p rotate.Peer) *talk {
 	return &talk{c: c, own: own, peer: p}
 }
 
-// post sends an XML-RPC body to the peer's server, with retries, and returns the answer when its status is 200.
+// post sends an XML-RPC body to the peer's server, with retries, and returns the answer when its
+// status is 200.
 func (t *talk) post(ctx context.Context, body []byte) (*answer, *rotate.Failure) {
 	to, f := targetOf(t.peer, t.peer.ServerURL)
 	if f != nil {
@@ -65,7 +66,8 @@ func (t *talk) post(ctx context.Context, body []byte) (*answer, *rotate.Failure)
 // toLocalSite says that we talk to ourselves.
 func (t *talk) toLocalSite() bool { return envelope.SameWwwroot(t.own.Wwwroot, t.peer.Wwwroot) }
 
-// keyswap is one plain system/keyswap: our wwwroot, our certificate, what the peer runs, and the force.
+// keyswap is one plain system/keyswap: our wwwroot, our certificate, what the peer runs, and the
+// force.
 func (t *talk) keyswap(ctx context.Context, force bool) (*envelope.Certificate, *rotate.Failure) {
 	params := []any{t.own.Wwwroot, t.own.Key.Certificate.PEM, t.peer.Application}
 	if force {

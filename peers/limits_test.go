@@ -15,7 +15,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// array is a VMoodle array: our own site and stock peers, all on one address, whose workers they share.
+// array is a VMoodle array: our own site and stock peers, all on one address, whose workers they
+// share.
 func array(t testing.TB, pool *peertest.Pool, size int, callTimeout time.Duration) (own *peertest.Site, others []*peertest.Site) {
 	t.Helper()
 	o := peertest.Options{Kind: peertest.Stock, Pool: pool, CallTimeout: callTimeout, Latency: 20 * time.Millisecond}
@@ -62,8 +63,9 @@ func rowsOf(sites []*peertest.Site) []rotate.Peer {
 	return rows
 }
 
-// A stock peer calls us back while it holds a worker. With five workers for all and four calls of ours, one is left for
-// the call-backs; with six, all workers wait for one another until the call-backs time out.
+// A stock peer calls us back while it holds a worker. With five workers for all and four calls of
+// ours, one is left for the call-backs; with six, all workers wait for one another until the
+// call-backs time out.
 func TestFourCallsPerAddressLeaveAPoolOfFiveRoomToHeal(t *testing.T) {
 	const workers, size = 5, 12
 
@@ -95,7 +97,8 @@ func TestFourCallsPerAddressLeaveAPoolOfFiveRoomToHeal(t *testing.T) {
 	})
 }
 
-// gate is a network on which every connection waits until the gate is opened, and that counts those under way.
+// gate is a network on which every connection waits until the gate is opened, and that counts those
+// under way.
 type gate struct {
 	real   func(addr string) string // where an address really is
 	opened chan struct{}
@@ -135,7 +138,8 @@ func (g *gate) count(host string, by int) int {
 	return g.now
 }
 
-// fill waits until that many connections wait at the gate, and a little longer for one too many, then opens it.
+// fill waits until that many connections wait at the gate, and a little longer for one too many,
+// then opens it.
 func (g *gate) fill(t *testing.T, want int) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); g.count("none", 0) < want; time.Sleep(time.Millisecond) {
@@ -214,8 +218,8 @@ func TestTheLimitIsOfTheAddressNotOfTheName(t *testing.T) {
 	}
 }
 
-// A dozen silent peers on three addresses, more than there are places over all, among thirty that answer: these must not
-// wait for those.
+// A dozen silent peers on three addresses, more than there are places over all, among thirty that
+// answer: these must not wait for those.
 func TestSilentPeersDelayNobodyElse(t *testing.T) {
 	const timeout = 20 * time.Second // which the test does not wait for unless it fails
 	own := peertest.Run(t, peertest.Options{})

@@ -53,8 +53,8 @@ func ParseNode(s string) (Node, bool) {
 	return Node{Host: host, Port: strconv.FormatUint(n, 10)}, !address.IsUnspecified()
 }
 
-// A name of labels (RFC 1123 2.1, and the underscore that names have in practice). The last is no number: 127.0.0.300 is
-// a mistyped address.
+// A name of labels (RFC 1123 2.1, and the underscore that names have in practice). The last is no
+// number: 127.0.0.300 is a mistyped address.
 var (
 	hostLabel  = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$`)
 	onlyDigits = regexp.MustCompile(`^[0-9]+$`)

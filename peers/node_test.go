@@ -244,7 +244,8 @@ func TestAnAnswerInAnotherSitesNameNamesIt(t *testing.T) {
 			if reason(got.Failure) != c.reason || got.Failure != nil && got.Failure.Other != c.other {
 				t.Errorf("%+v", got.Failure)
 			}
-			// What it shows is read as strictly as Moodle reads it, and named only if the site is another.
+			// What it shows is read as strictly as Moodle reads it, and named only if the site is
+			// another.
 			_, f := client(t, quick(nowhere)).PublicKey(t.Context(), to)
 			if (f != nil) != (to.Wwwroot != c.answers) || f != nil && (f.Reason != "bad_certificate" || f.Other != c.other) {
 				t.Errorf("its page: %+v", f)

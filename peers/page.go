@@ -12,9 +12,10 @@ import (
 // lineBreak is what an HTML page puts where a PEM block has its line ends.
 var lineBreak = regexp.MustCompile(`(?i)<br\s*/?>`)
 
-// PublicKey reads the certificate that wwwroot/mnet/publickey.php shows: text around a PEM block (Moodle's
-// mnet/publickey.php says text/plain; a theme or a notice may make a page of it). It is what the web side signs with,
-// where the keyswap answer is what the database says. Mahara has no such page.
+// PublicKey reads the certificate that wwwroot/mnet/publickey.php shows: text around a PEM block
+// (Moodle's mnet/publickey.php says text/plain; a theme or a notice may make a page of it). It is
+// what the web side signs with, where the keyswap answer is what the database says. Mahara has no
+// such page.
 func (c *Client) PublicKey(ctx context.Context, p rotate.Peer) (*envelope.Certificate, *rotate.Failure) {
 	certificate, _, f := c.publicKey(ctx, p)
 	return certificate, f
@@ -58,9 +59,9 @@ func (c *Client) PHP(ctx context.Context, p rotate.Peer) string {
 	return ""
 }
 
-// title reads the title of a site's home page, as Moodle's mnet/peer.php does to name a new host: one line of at most
-// 80 characters, "" when the page has none. A home page that redirects, to a login say, is a failure as any other that
-// does not answer 200.
+// title reads the title of a site's home page, as Moodle's mnet/peer.php does to name a new host:
+// one line of at most 80 characters, "" when the page has none. A home page that redirects, to a
+// login say, is a failure as any other that does not answer 200.
 func (c *Client) title(ctx context.Context, wwwroot string, sslVerification int) (string, *rotate.Failure) {
 	t, f := parseTarget(wwwroot+"/", sslVerification)
 	if f != nil {

@@ -7,18 +7,20 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// maxCalls bounds the sealed calls of one proof. The longest honest way is 7023, then another certificate, 7025, and
-// fault 0 of a Mahara that heals.
+// maxCalls bounds the sealed calls of one proof. The longest honest way is 7023, then another
+// certificate, 7025, and fault 0 of a Mahara that heals.
 const maxCalls = 6
 
-// Prove makes sealed calls until one is answered in a way that settles it: proven only if the answer opens with
-// own.Key, is signed by the peer and says so, and is not stamped more than DriftThreshold ahead, nor a day behind. A
-// fault that comes so proves the keys of both sides as well, but for those that say that the key or MNet itself is the
-// matter. It seals to answered, what the peer answered a keyswap with, or if that is nil to the certificate we hold of
-// it. If only a keyswap can tell what a refusal means it makes one (the plain form of three parameters), if it may; it
-// may always read the peer's publickey.php, which changes nothing there.
+// Prove makes sealed calls until one is answered in a way that settles it: proven only if the
+// answer opens with own.Key, is signed by the peer and says so, and is not stamped more than
+// DriftThreshold ahead, nor a day behind. A fault that comes so proves the keys of both sides as
+// well, but for those that say that the key or MNet itself is the matter. It seals to answered,
+// what the peer answered a keyswap with, or if that is nil to the certificate we hold of it. If
+// only a keyswap can tell what a refusal means it makes one (the plain form of three parameters),
+// if it may; it may always read the peer's publickey.php, which changes nothing there.
 //
-// A peer that holds our old certificate fetches the new one before it answers the first call, unnoticed from here.
+// A peer that holds our old certificate fetches the new one before it answers the first call,
+// unnoticed from here.
 func (c *Client) Prove(ctx context.Context, own rotate.Identity, p rotate.Peer, answered *envelope.Certificate, mayKeyswap bool) rotate.Proof {
 	t := c.talk(own, p)
 	w := &proving{talk: t, answered: answered, mayKeyswap: mayKeyswap, again: map[int]bool{}}
@@ -67,8 +69,9 @@ func (w *proving) run(ctx context.Context) *rotate.Failure {
 	return f
 }
 
-// settles says that an answer proves the keys, if it is to be believed: the call was carried out, or failed for a reason
-// that has nothing to do with them. Moodle seals a fault only once it has opened the call and knows the caller.
+// settles says that an answer proves the keys, if it is to be believed: the call was carried out,
+// or failed for a reason that has nothing to do with them. Moodle seals a fault only once it has
+// opened the call and knows the caller.
 func (a *sealedAnswer) settles() bool {
 	if a.fault == nil {
 		return true
@@ -121,7 +124,8 @@ func (w *proving) verifyUnder(got *sealedAnswer, under *envelope.Certificate) *r
 	return f
 }
 
-// next says under which certificate to call again after a fault that settles nothing, or why not to.
+// next says under which certificate to call again after a fault that settles nothing, or why not
+// to.
 func (w *proving) next(ctx context.Context, got *sealedAnswer, under *envelope.Certificate) (*envelope.Certificate, *rotate.Failure) {
 	code, refused := got.fault.code, got.fault.refusal()
 	switch {
@@ -136,8 +140,8 @@ func (w *proving) next(ctx context.Context, got *sealedAnswer, under *envelope.C
 			return nil, f
 		}
 	}
-	// Mahara answers the call on which it heals with a plain fault 0. A peer whose call-back to us failed answers 710
-	// and tries again on the next call.
+	// Mahara answers the call on which it heals with a plain fault 0. A peer whose call-back to us
+	// failed answers 710 and tries again on the next call.
 	if mayPass := code == 710 || code == 0; !mayPass || w.again[code] {
 		return nil, refused
 	}

@@ -11,7 +11,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// scene is one peer and our own site in front of a proof. Both know each other; ours has renewed its key.
+// scene is one peer and our own site in front of a proof. Both know each other; ours has renewed
+// its key.
 type scene struct {
 	t         *testing.T
 	own, peer *peertest.Site
@@ -21,7 +22,8 @@ type scene struct {
 	keyswap   bool                  // may keyswap
 }
 
-// replaced gives the peer a new pair as VMoodle's PHP script does: the web side works with it, the row shows the old one.
+// replaced gives the peer a new pair as VMoodle's PHP script does: the web side works with it, the
+// row shows the old one.
 func (s *scene) replaced() {
 	s.t.Helper()
 	s.peer.NodeCaches(0, peertest.NewKeyPair(s.peer.Wwwroot(), 1024))
@@ -213,7 +215,8 @@ func TestProveAPeerWithoutRC4(t *testing.T) {
 	})
 }
 
-// The dates of certificates decide nothing: an older one that proves itself is as good as a newer one.
+// The dates of certificates decide nothing: an older one that proves itself is as good as a newer
+// one.
 func TestProveAPeerWhateverTheDates(t *testing.T) {
 	for name, age := range map[string]time.Duration{"restored from a backup": -40 * 24 * time.Hour, "renewed": 40 * 24 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
@@ -322,8 +325,8 @@ func prove(t *testing.T, cases []proofCase) {
 	}
 }
 
-// proven checks from the peer's side what a proof claims: that it holds our new certificate, and that it signs with the
-// certificate the proof names. Then both call each other.
+// proven checks from the peer's side what a proof claims: that it holds our new certificate, and
+// that it signs with the certificate the proof names. Then both call each other.
 func proven(t *testing.T, s *scene, got rotate.Proof) {
 	t.Helper()
 	if s.peer.Held(s.own.Wwwroot()) != s.own.Certificate() {

@@ -10,10 +10,11 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// afterUnopened answers a 7023: no key of the peer, current or archived, opens what is sealed to this certificate.
-// Either it has forgotten that key, or it uses another than it shows (its cache is stale, or a script replaced the key and
-// left the row), or its OpenSSL has no RC4 and it opens nothing at all. Each certificate that it shows is tried: that of
-// its keyswap, which is what its row says, that of our row, and that of its publickey.php.
+// afterUnopened answers a 7023: no key of the peer, current or archived, opens what is sealed to
+// this certificate. Either it has forgotten that key, or it uses another than it shows (its cache
+// is stale, or a script replaced the key and left the row), or its OpenSSL has no RC4 and it opens
+// nothing at all. Each certificate that it shows is tried: that of its keyswap, which is what its
+// row says, that of our row, and that of its publickey.php.
 func (w *proving) afterUnopened(ctx context.Context, refused *rotate.Failure, under *envelope.Certificate) (*envelope.Certificate, *rotate.Failure) {
 	w.unopened = append(w.unopened, under)
 	if w.opened {
@@ -38,20 +39,20 @@ func (w *proving) untried(c *envelope.Certificate) bool {
 	return c != nil && !slices.ContainsFunc(w.unopened, c.Equal)
 }
 
-// unknown is what a call is that was not opened, when the exchange that was to tell why did not arrive: the next run
-// asks again.
+// unknown is what a call is that was not opened, when the exchange that was to tell why did not
+// arrive: the next run asks again.
 func (w *proving) unknown(f, refused *rotate.Failure) *rotate.Failure {
 	unknown := failed(f.Reason, f, "%s, after it answered: %s", f.Detail, refused.Detail)
 	unknown.NoRoute = f.NoRoute
 	return unknown
 }
 
-// afterPage reads the certificate with which the peer's web side works. That page and the private key come out of one
-// setting (config_plugins mnet/openssl): a peer that does not open what is sealed to that one, twice since two web servers
-// may have answered, cannot do RC4.
+// afterPage reads the certificate with which the peer's web side works. That page and the private
+// key come out of one setting (config_plugins mnet/openssl): a peer that does not open what is
+// sealed to that one, twice since two web servers may have answered, cannot do RC4.
 //
-// Not of the own site: a web side that works with another pair than the stored one answers under that, and that proves
-// just what is wrong.
+// Not of the own site: a web side that works with another pair than the stored one answers under
+// that, and that proves just what is wrong.
 func (w *proving) afterPage(ctx context.Context, refused *rotate.Failure) (*envelope.Certificate, *rotate.Failure) {
 	if w.toLocalSite() {
 		return nil, refused
@@ -95,9 +96,10 @@ func (w *proving) readPage(ctx context.Context) (f *rotate.Failure) {
 	return f
 }
 
-// afterRenewed answers a 7025: the peer has a new key and names its certificate. Moodle signs that with the key we
-// used, which proves it. Mahara signs with the new key: its keyswap must name the same certificate. For a key that it
-// never had, Mahara names none: its keyswap tells, and the next call proves.
+// afterRenewed answers a 7025: the peer has a new key and names its certificate. Moodle signs that
+// with the key we used, which proves it. Mahara signs with the new key: its keyswap must name the
+// same certificate. For a key that it never had, Mahara names none: its keyswap tells, and the next
+// call proves.
 func (w *proving) afterRenewed(ctx context.Context, got *sealedAnswer, under *envelope.Certificate) (*envelope.Certificate, *rotate.Failure) {
 	refused := got.fault.refusal()
 	named, err := envelope.ParseCertificate(got.fault.text)
@@ -131,7 +133,8 @@ func (w *proving) afterRenewed(ctx context.Context, got *sealedAnswer, under *en
 	return named, nil
 }
 
-// current asks the peer for its certificate by keyswap, where that can be another than the one it would not take.
+// current asks the peer for its certificate by keyswap, where that can be another than the one it
+// would not take.
 func (w *proving) current(ctx context.Context, refused *rotate.Failure, under *envelope.Certificate) (*envelope.Certificate, *rotate.Failure) {
 	if !w.mayKeyswap {
 		return nil, refused

@@ -22,8 +22,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// What real sites answered, as testdata/vectors and testdata/captures have it, goes through the whole client here: a
-// server on a socket says it again, byte for byte.
+// What real sites answered, as testdata/vectors and testdata/captures have it, goes through the
+// whole client here: a server on a socket says it again, byte for byte.
 
 // vector is as much of a file of testdata/vectors as is needed here; its README says more.
 type vector struct {
@@ -69,7 +69,8 @@ func stamped(v vector, keys ...*envelope.KeyPair) time.Time {
 	return time.Now()
 }
 
-// canned answers HTTP requests on a socket, each with what the next function makes of its body, and leads every name to it.
+// canned answers HTTP requests on a socket, each with what the next function makes of its body, and
+// leads every name to it.
 func canned(t *testing.T, answers ...func(request []byte) []byte) func(*peers.Options) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -191,7 +192,8 @@ func keyswapAnswer(certificate string) []byte {
 		strings.ReplaceAll(certificate, "\n", "&#10;") + "</string>\n  </value>\n </param>\n</params>\n</methodResponse>\n")
 }
 
-// answerAgain opens the second call with the callee's current key, which the first answer told, and answers it.
+// answerAgain opens the second call with the callee's current key, which the first answer told, and
+// answers it.
 func answerAgain(t *testing.T, v vector, request []byte, caller, callee *envelope.KeyPair, now time.Time) []byte {
 	signed, _, err := envelope.OpenCall(request, callee.Private)
 	if err != nil {
@@ -273,7 +275,8 @@ func sayRaw(t *testing.T, answer []byte) (addr string) {
 	return listener.Addr().String()
 }
 
-// element is an XML element without the white space between elements, which XML-RPC gives no meaning.
+// element is an XML element without the white space between elements, which XML-RPC gives no
+// meaning.
 type element struct {
 	XMLName  xml.Name
 	Text     string    `xml:",chardata"`

@@ -16,14 +16,15 @@ import (
 
 const (
 	firstPause = 500 * time.Millisecond
-	// longestPause bounds the back-off and what a Retry-After is honoured for. A peer in maintenance says minutes:
-	// no pause that this run could afford cures that, so it is not tried again.
+	// longestPause bounds the back-off and what a Retry-After is honoured for. A peer in
+	// maintenance says minutes: no pause that this run could afford cures that, so it is not tried
+	// again.
 	longestPause = 10 * time.Second
 )
 
-// retry makes an exchange, and again what a retry can cure: dns, connect, timeout and 5xx, never a refusal. The place
-// among the limits is free while it waits. Giving up returns the last failure, interrupted if the context was over
-// before it was done; attempts counts the tries.
+// retry makes an exchange, and again what a retry can cure: dns, connect, timeout and 5xx, never a
+// refusal. The place among the limits is free while it waits. Giving up returns the last failure,
+// interrupted if the context was over before it was done; attempts counts the tries.
 func (c *Client) retry(ctx context.Context, t target, try func(context.Context) (*answer, *rotate.Failure)) (a *answer, attempts int, f *rotate.Failure) {
 	a, attempts, f = c.tries(ctx, try)
 	c.breaker.record(t, f)
@@ -62,7 +63,8 @@ func (c *Client) pause(ctx context.Context, d time.Duration) error {
 	return c.o.Sleep(ctx, d)
 }
 
-// over says whether the context has ended, or is about to: its deadline may have passed before its timer has fired.
+// over says whether the context has ended, or is about to: its deadline may have passed before its
+// timer has fired.
 func over(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
 	return ctx.Err() != nil || ok && time.Until(deadline) <= 0
@@ -75,8 +77,9 @@ func curable(f *rotate.Failure) bool {
 	return f.Reason.Row().Unanswered && f.Reason != rotate.ReasonInterrupted || f.Reason.IsServerError()
 }
 
-// jitter spreads a pause over half to one and a half of it, so that 200 peers behind one broken switch do not come back
-// at once. Of the client's own random source: the one inside backoff cannot be passed in.
+// jitter spreads a pause over half to one and a half of it, so that 200 peers behind one broken
+// switch do not come back at once. Of the client's own random source: the one inside backoff cannot
+// be passed in.
 func (c *Client) jitter(pause time.Duration) time.Duration {
 	var b [8]byte
 	if _, err := io.ReadFull(c.o.Random, b[:]); err != nil {

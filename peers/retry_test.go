@@ -15,7 +15,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// zeros is randomness that makes every pause the shortest it can be: half of what the back-off says.
+// zeros is randomness that makes every pause the shortest it can be: half of what the back-off
+// says.
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) {

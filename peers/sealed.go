@@ -18,7 +18,8 @@ type sealedAnswer struct {
 	key    int              // which of our keys opened it: 0 the current one, else a retired one
 }
 
-// call makes a sealed system/listServices, which needs no service and no permission, under the given certificate.
+// call makes a sealed system/listServices, which needs no service and no permission, under the
+// given certificate.
 func (t *talk) call(ctx context.Context, under *envelope.Certificate) (*sealedAnswer, *rotate.Failure) {
 	t.warnWeak(under)
 	document, err := t.c.signed.sign(t.c, t.own)
@@ -36,8 +37,8 @@ func (t *talk) call(ctx context.Context, under *envelope.Certificate) (*sealedAn
 	return readSealed(t.own, a)
 }
 
-// readSealed opens the answer to a sealed call. Faults from before the peer knew whom it talks to come plain; a plain
-// answer that is no fault proves nothing and is refused.
+// readSealed opens the answer to a sealed call. Faults from before the peer knew whom it talks to
+// come plain; a plain answer that is no fault proves nothing and is refused.
 func readSealed(own rotate.Identity, a *answer) (*sealedAnswer, *rotate.Failure) {
 	if !envelope.IsSealed(a.body) {
 		_, refused, err := decodeAnswer(a.body)
@@ -85,13 +86,14 @@ func openFailure(err error) *rotate.Failure {
 	return failed(rotate.ReasonNotXMLRPC, err, "its sealed answer: %v", err)
 }
 
-// oldest is how far behind our clock an answer may be stamped. Moodle takes any; more than a day is a wrong clock, or an
-// old answer that somebody sends again.
+// oldest is how far behind our clock an answer may be stamped. Moodle takes any; more than a day is
+// a wrong clock, or an old answer that somebody sends again.
 const oldest = 24 * time.Hour
 
-// verify says whether the peer signed the answer under the given certificate, and stamped it no more than the
-// threshold ahead of us; Moodle's client refuses what is stamped later (drift_threshold). The stamp stands outside the
-// signature, like the wwwroot: both tell mistakes, not attackers.
+// verify says whether the peer signed the answer under the given certificate, and stamped it no
+// more than the threshold ahead of us; Moodle's client refuses what is stamped later
+// (drift_threshold). The stamp stands outside the signature, like the wwwroot: both tell mistakes,
+// not attackers.
 func (t *talk) verify(s *envelope.Signed, under *envelope.Certificate) *rotate.Failure {
 	if err := s.Verify(under.PublicKey); err != nil {
 		return failed(rotate.ReasonBadSignature, err, "its answer does not verify under its certificate")
@@ -113,7 +115,8 @@ func (t *talk) verify(s *envelope.Signed, under *envelope.Certificate) *rotate.F
 // wwwrootLimit is the size of mnet_host.wwwroot, in characters.
 const wwwrootLimit = 255
 
-// otherSite is named, a wwwroot that an answer gives, if it names another site than the peer; else "".
+// otherSite is named, a wwwroot that an answer gives, if it names another site than the peer; else
+// "".
 func otherSite(named string, p rotate.Peer) string {
 	if _, f := parseTarget(named, 0); f != nil || envelope.SameWwwroot(named, p.Wwwroot) {
 		return ""

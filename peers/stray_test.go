@@ -8,8 +8,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// What Moodle's parser refuses proves nothing: before and behind the XML, of a keyswap, a sealed answer, what stands in
-// the seal, and a plain fault.
+// What Moodle's parser refuses proves nothing: before and behind the XML, of a keyswap, a sealed
+// answer, what stands in the seal, and a plain fault.
 func TestOutputAroundTheXMLIsNoAnswer(t *testing.T) {
 	noises := map[peertest.Fault]string{
 		peertest.Notices:  "before the XML, so Moodle cannot read the answer: <br /> <b>Notice</b>",

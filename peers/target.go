@@ -17,8 +17,8 @@ type target struct {
 	dialHost, dialTo string // host, an address or a name, and port to connect to
 }
 
-// parseTarget refuses everything that is not http or https with a host: a wwwroot comes from a table that other
-// programs write, and file: or gopher: must not become a request.
+// parseTarget refuses everything that is not http or https with a host: a wwwroot comes from a
+// table that other programs write, and file: or gopher: must not become a request.
 func parseTarget(address string, verification int) (target, *rotate.Failure) {
 	u, err := url.Parse(address)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" {

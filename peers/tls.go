@@ -15,8 +15,9 @@ import (
 )
 
 // tlsConfig is how the peer's row wants its TLS certificate verified (mnet_host.sslverification, as
-// mnet/xmlrpc/client.php gives it to curl): 0 not at all, 1 the host name only, 2 host name and chain. A number that
-// Moodle does not know is verified fully. TLS certificates have nothing to do with MNet's own.
+// mnet/xmlrpc/client.php gives it to curl): 0 not at all, 1 the host name only, 2 host name and
+// chain. A number that Moodle does not know is verified fully. TLS certificates have nothing to do
+// with MNet's own.
 func (c *Client) tlsConfig(t target) *tls.Config {
 	host := t.url.Hostname()
 	config := &tls.Config{ServerName: host, RootCAs: c.o.RootCAs, VerifyConnection: refuseWeak}
@@ -32,8 +33,8 @@ func (c *Client) tlsConfig(t target) *tls.Config {
 	return config
 }
 
-// refuseWeak keeps out of TLS the short keys that rsa1024min=0 lets MNet use (see warnWeak): no authority signs them, and
-// whoever breaks one is the server.
+// refuseWeak keeps out of TLS the short keys that rsa1024min=0 lets MNet use (see warnWeak): no
+// authority signs them, and whoever breaks one is the server.
 func refuseWeak(state tls.ConnectionState) error {
 	for _, c := range state.PeerCertificates {
 		if key, ok := c.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < weakBits {
@@ -43,9 +44,10 @@ func refuseWeak(state tls.ConnectionState) error {
 	return nil
 }
 
-// verifyHostname is curl's VERIFYHOST: subject alternative names and, in a certificate that has none, the common name.
-// Go dropped the latter, rightly where a chain is verified; without a chain it protects against mistakes only, and the
-// self-signed certificates that sslverification=1 is chosen for often have nothing else.
+// verifyHostname is curl's VERIFYHOST: subject alternative names and, in a certificate that has
+// none, the common name. Go dropped the latter, rightly where a chain is verified; without a chain
+// it protects against mistakes only, and the self-signed certificates that sslverification=1 is
+// chosen for often have nothing else.
 func verifyHostname(certificate *x509.Certificate, host string) error {
 	if len(certificate.DNSNames)+len(certificate.IPAddresses) > 0 {
 		return certificate.VerifyHostname(host)

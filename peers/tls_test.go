@@ -62,8 +62,8 @@ func tlsTemplate(commonName, address string) *x509.Certificate {
 	return template
 }
 
-// issue makes a server's configuration with a certificate for that common name and that address ("" for no subject
-// alternative name), signed by the authority or by itself.
+// issue makes a server's configuration with a certificate for that common name and that address (""
+// for no subject alternative name), signed by the authority or by itself.
 func (a authority) issue(t *testing.T, commonName, address string, selfSigned bool) *tls.Config {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -38,7 +38,8 @@ func TestAPeerWithAShortKeyIsProvenAndWarnedOfOnce(t *testing.T) {
 	}
 }
 
-// Ours has the length of Moodle's, but one that is older may be short: it still reads what was sealed to it.
+// Ours has the length of Moodle's, but one that is older may be short: it still reads what was
+// sealed to it.
 func TestAShortRetiredKeyOfOursStillReads(t *testing.T) {
 	own := peertest.Run(t, peertest.Options{})
 	short := peertest.NewKeyPair(own.Wwwroot(), 512)

@@ -50,11 +50,11 @@ type diagnosis struct {
 	findings []Finding
 }
 
-// Diagnose finds out what is wrong with the tenant's MNet. It takes no lock and
-// writes nothing, here or at a peer; of a peer that fetches our certificate
-// because we call it, the peer itself writes its own row, as it would at any
-// other call. The report's findings stand in the order of their severity, the worst
-// first; its peers are what the sealed calls found, and its Exit is that of exitOf. Err is set only where the tenant could not be read at all.
+// Diagnose finds out what is wrong with the tenant's MNet. It takes no lock and writes nothing,
+// here or at a peer; of a peer that fetches our certificate because we call it, the peer itself
+// writes its own row, as it would at any other call. The report's findings stand in the order of
+// their severity, the worst first; its peers are what the sealed calls found, and its Exit is that
+// of exitOf. Err is set only where the tenant could not be read at all.
 func (r *Renewal) Diagnose(ctx context.Context) TenantReport {
 	d := &diagnosis{Renewal: r}
 	d.report = reported(ctx, d.run)

@@ -12,7 +12,8 @@ var (
 	ErrLocked = error(&hinted{"another run has the lock of this tenant", "wait for it to end, or give --lock-wait more time"})
 	// ErrConflict: the key changed under us. A Store wraps it.
 	ErrConflict = error(&hinted{"the key was changed by another program meanwhile", "Moodle renewed the key by itself, or an administrator did. To distribute the key that is stored now, run: renew_mnetkeys push"})
-	// ErrOverwritten: the key was stored, or may have been, and somebody has written over it. A Store wraps it with ErrConflict.
+	// ErrOverwritten: the key was stored, or may have been, and somebody has written over it. A
+	// Store wraps it with ErrConflict.
 	ErrOverwritten = errors.New("the new key may have been stored before")
 	// ErrUncertain: the database did not say whether the key was stored. A Store wraps it.
 	ErrUncertain = error(&hinted{"it is not known whether the new key was stored", "no new key is needed. When the database answers again, run: renew_mnetkeys push"})
@@ -24,11 +25,13 @@ var (
 	ErrNoOwnHost = error(&hinted{"the site has no mnet_host row of its own", "to create the row and make a new key, run: renew_mnetkeys --newkey"})
 	// ErrOwnUnreachable: the local site does not answer, or says nothing of keys.
 	ErrOwnUnreachable = errors.New("the local site cannot be asked which key it uses")
-	// ErrNotFollowed: the local web server uses another key than the stored one, and nothing made it follow.
+	// ErrNotFollowed: the local web server uses another key than the stored one, and nothing made
+	// it follow.
 	ErrNotFollowed = errors.New("the web server does not use the key that is stored in the database")
 	// ErrOnlyCopy: the cache may hold the only copy of the key that the web server uses.
 	ErrOnlyCopy = errors.New("the cache was not purged: it may have the only copy of the key that the web server uses")
-	// ErrOwnClock: answers of the own site are stamped too far ahead, so that neither it nor a peer can be proven.
+	// ErrOwnClock: answers of the own site are stamped too far ahead, so that neither it nor a peer
+	// can be proven.
 	ErrOwnClock = error(&hinted{"the clocks of this machine and of the local site differ", "set both clocks by NTP: peers refuse answers from the future, too"})
 	// ErrUndone: the old key is back, because the local site was not proven to use the new one.
 	ErrUndone = errors.New("the old key is back")

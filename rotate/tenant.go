@@ -118,8 +118,9 @@ func NewPeer(wwwroot string) Peer {
 type Identity struct {
 	Wwwroot string
 	Key     *envelope.KeyPair
-	// Retired are the retired pairs, newest first; nil where there are none. They only read answers of peers
-	// that missed a renewal, which is seldom: they are parsed when they are first asked for.
+	// Retired are the retired pairs, newest first; nil where there are none. They only read answers
+	// of peers that missed a renewal, which is seldom: they are parsed when they are first asked
+	// for.
 	Retired func() []*envelope.KeyPair
 	Drift   time.Duration // how far ahead of us an answer may be stamped, as the site's drift_threshold says; 0: the network's default
 }

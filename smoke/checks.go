@@ -40,8 +40,8 @@ func (c *checks) verdict(start time.Time) error {
 	return nil
 }
 
-// renewed checks everything that must be so after a renewal of the pairs in before, newest first, and gives the new pair,
-// nil when there is none to read.
+// renewed checks everything that must be so after a renewal of the pairs in before, newest first,
+// and gives the new pair, nil when there is none to read.
 func (c *checks) renewed(ctx context.Context, s *scene, r result, before ...*envelope.KeyPair) *envelope.KeyPair {
 	c.that("exit code 3: renewed, but two of four peers cannot be proven", want(r.code, 3))
 	var missing error
@@ -142,7 +142,8 @@ func (c *checks) json(s *scene, r result, pair *envelope.KeyPair) {
 	}
 }
 
-// secrets checks that nothing of a private key and no password stands in what was printed, the debug log included.
+// secrets checks that nothing of a private key and no password stands in what was printed, the
+// debug log included.
 func (c *checks) secrets(password string, pairs []*envelope.KeyPair, runs ...result) {
 	var printed, logged []byte
 	for _, r := range runs {

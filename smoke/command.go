@@ -44,8 +44,8 @@ func repository(ctx context.Context) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-// build compiles the command into dir. Without the workspace, which would raise its dependencies to those of the embedded
-// server: what is tested is what is released.
+// build compiles the command into dir. Without the workspace, which would raise its dependencies to
+// those of the embedded server: what is tested is what is released.
 func build(ctx context.Context, repository, dir string) (string, error) {
 	binary := filepath.Join(dir, "renew_mnetkeys")
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", binary, ".")
@@ -65,7 +65,8 @@ func withStderr(err error) error {
 	return err
 }
 
-// run starts the command and keeps what it prints, which goes to show as it comes. Its exit code is no error.
+// run starts the command and keeps what it prints, which goes to show as it comes. Its exit code is
+// no error.
 func (c command) run(ctx context.Context, show io.Writer) (result, error) {
 	cmd := exec.CommandContext(ctx, c.binary, c.args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it stops at a safe point

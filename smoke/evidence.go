@@ -49,8 +49,9 @@ func sameHistory(got, want []*envelope.KeyPair) error {
 	return fmt.Errorf("it is %v, want %v", got, want) // a pair prints as its fingerprint
 }
 
-// secretsOf are the forms in which a private key gets into an output: the lines of its PEM, short enough to survive a
-// wrapping that keeps lines, and the numbers that %v prints of an rsa.PrivateKey.
+// secretsOf are the forms in which a private key gets into an output: the lines of its PEM, short
+// enough to survive a wrapping that keeps lines, and the numbers that %v prints of an
+// rsa.PrivateKey.
 func secretsOf(pairs []*envelope.KeyPair) (secrets []string) {
 	for _, pair := range pairs {
 		for line := range strings.Lines(pair.PEM) {
@@ -84,7 +85,8 @@ func pairCertificate(settings map[string]string) string {
 
 var pemBlock = regexp.MustCompile(`(?s)-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----`)
 
-// fetchCertificate is how any client would read one: whatever stands around it, page or XML-RPC answer.
+// fetchCertificate is how any client would read one: whatever stands around it, page or XML-RPC
+// answer.
 func fetchCertificate(ctx context.Context, method, url, body string) (*envelope.Certificate, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()

@@ -1,7 +1,8 @@
-// Command smoke renews the MNet key of a small Moodle world and checks that the world is whole afterwards: a tenant on an
-// embedded MySQL server, its web side behind a configuration cache, and four peers, of which two are in trouble. Nothing
-// needs to be installed but Go, and nothing outside the loopback interface is asked. What it runs is the real command;
-// options after -- are passed on to it.
+// Command smoke renews the MNet key of a small Moodle world and checks that the world is whole
+// afterwards: a tenant on an embedded MySQL server, its web side behind a configuration cache, and
+// four peers, of which two are in trouble. Nothing needs to be installed but Go, and nothing
+// outside the loopback interface is asked. What it runs is the real command; options after -- are
+// passed on to it.
 //
 //	go run ./smoke
 //	go run ./smoke -- --concurrency=1
@@ -30,7 +31,8 @@ func main() {
 	}
 }
 
-// run is the story. Both the command and the checks write to out, at times at once. nil means that every check holds.
+// run is the story. Both the command and the checks write to out, at times at once. nil means that
+// every check holds.
 func run(ctx context.Context, extra []string, out io.Writer) (err error) {
 	if len(extra) > 0 && extra[0] == "--" {
 		extra = extra[1:]

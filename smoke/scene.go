@@ -33,7 +33,8 @@ type peer struct {
 	site          *peertest.Site // nil: dead
 }
 
-// stage starts everything and shows that each link works before the renewal: a link that never worked proves nothing.
+// stage starts everything and shows that each link works before the renewal: a link that never
+// worked proves nothing.
 func stage(ctx context.Context, repository, dir string) (s *scene, err error) {
 	s = &scene{}
 	defer func() {
@@ -85,7 +86,8 @@ func (s *scene) start(p *peer, name string, kind peertest.Kind) error {
 	return site.Know(s.own.Wwwroot(), s.old.Certificate.PEM)
 }
 
-// bury makes a peer of a port that was free a moment ago. Nothing here listens on a new one afterwards.
+// bury makes a peer of a port that was free a moment ago. Nothing here listens on a new one
+// afterwards.
 func (s *scene) bury(p *peer, name string) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -96,7 +98,8 @@ func (s *scene) bury(p *peer, name string) error {
 	return l.Close()
 }
 
-// rehearse makes calls both ways with every peer, which also warms the own site's cache. Then trouble begins.
+// rehearse makes calls both ways with every peer, which also warms the own site's cache. Then
+// trouble begins.
 func (s *scene) rehearse(ctx context.Context) error {
 	for _, p := range []peer{s.patched, s.stock, s.off} {
 		if err := errors.Join(s.callsUs(ctx, p), s.weCall(ctx, p)); err != nil {
@@ -107,7 +110,8 @@ func (s *scene) rehearse(ctx context.Context) error {
 	return s.patched.site.Renew(true)
 }
 
-// callTime is the limit of one sealed call, healing included. On the loopback interface it takes milliseconds.
+// callTime is the limit of one sealed call, healing included. On the loopback interface it takes
+// milliseconds.
 const callTime = 5 * time.Second
 
 // callsUs has the peer call the tenant, sealed.

@@ -28,7 +28,8 @@ func testScene(t *testing.T) *scene {
 	return s
 }
 
-// storeByHand is the renewal without its second half: the database is right, the cache was forgotten.
+// storeByHand is the renewal without its second half: the database is right, the cache was
+// forgotten.
 func storeByHand(t *testing.T, s *scene) *envelope.KeyPair {
 	t.Helper()
 	pair := peertest.NewKeyPair(s.own.Wwwroot(), 1024)

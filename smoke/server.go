@@ -20,8 +20,8 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// turnWait is how long a statement waits while another connection has a transaction open. InnoDB waits 50 s; nothing here
-// has a reason to hold a transaction for longer than a few statements.
+// turnWait is how long a statement waits while another connection has a transaction open. InnoDB
+// waits 50 s; nothing here has a reason to hold a transaction for longer than a few statements.
 const turnWait = 10 * time.Second
 
 // account is a user of the embedded server with all rights on one database, none elsewhere.
@@ -31,7 +31,8 @@ type account struct {
 	User, Password, Database string
 }
 
-// database is an embedded server that speaks MySQL's protocol on a loopback port and keeps its tables in memory.
+// database is an embedded server that speaks MySQL's protocol on a loopback port and keeps its
+// tables in memory.
 type database struct {
 	account
 	*sql.DB // connected as the account; takes several statements at once
@@ -73,7 +74,8 @@ func startDatabase(ctx context.Context, who account) (*database, error) {
 	return db, nil
 }
 
-// lockWait is a variable of sessions too in MySQL. The engine knows it as a global one only, and refuses clients that set it.
+// lockWait is a variable of sessions too in MySQL. The engine knows it as a global one only, and
+// refuses clients that set it.
 var lockWait = &gms.MysqlSystemVariable{
 	Name:    "innodb_lock_wait_timeout",
 	Scope:   gms.GetMysqlScope(gms.SystemVariableScope_Both),
@@ -125,9 +127,10 @@ type forgetful struct{}
 
 func (forgetful) Persist(*gms.Context, []byte) error { return nil }
 
-// turns lets one transaction at a time use the tables. At COMMIT the memory engine writes back every table that the
-// transaction has touched, those it only read too; two at once would undo each other's rows. It also gives
-// SELECT … FOR UPDATE, which the engine reads as a plain SELECT, the meaning it has in InnoDB.
+// turns lets one transaction at a time use the tables. At COMMIT the memory engine writes back
+// every table that the transaction has touched, those it only read too; two at once would undo each
+// other's rows. It also gives SELECT … FOR UPDATE, which the engine reads as a plain SELECT, the
+// meaning it has in InnoDB.
 type turns struct {
 	vitess.Handler
 	taken chan struct{} // full while a connection has its turn
@@ -156,7 +159,8 @@ func (t *turns) ConnectionClosed(c *vitess.Conn) {
 	}
 }
 
-// turn runs one statement. A connection inside a transaction has its turn already and keeps it until the transaction ends.
+// turn runs one statement. A connection inside a transaction has its turn already and keeps it
+// until the transaction ends.
 func (t *turns) turn(ctx context.Context, c *vitess.Conn, query string, run func() error) error {
 	if strings.Contains(strings.ToUpper(query), "_LOCK(") {
 		return run() // GET_LOCK touches no table, and waits for another connection's RELEASE_LOCK
@@ -175,8 +179,8 @@ func (t *turns) turn(ctx context.Context, c *vitess.Conn, query string, run func
 	}()
 	err := run()
 	if err != nil && !inTransaction(c) {
-		// The engine leaves a failed statement's transaction open and commits it, stale tables and all, with the connection's
-		// next BEGIN.
+		// The engine leaves a failed statement's transaction open and commits it, stale tables and
+		// all, with the connection's next BEGIN.
 		if failed := t.Handler.ComQuery(ctx, c, "ROLLBACK", func(*sqltypes.Result, bool) error { return nil }); failed != nil {
 			return failed
 		}

@@ -32,7 +32,8 @@ func count(t *testing.T, db *database) (n int) {
 	return n
 }
 
-// TestDatabase is about what the story needs of the embedded server and its memory engine does not give by itself.
+// TestDatabase is about what the story needs of the embedded server and its memory engine does not
+// give by itself.
 func TestDatabase(t *testing.T) {
 	for name, check := range map[string]func(*testing.T, *database){
 		"a wrong password is refused with MySQL's number": func(t *testing.T, db *database) {

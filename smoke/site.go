@@ -16,9 +16,9 @@ import (
 	"renew_mnetkeys/peers/peertest"
 )
 
-// webSide is the half of the own site that answers other sites. Like a Moodle it reads mnet_host from the database and
-// its key pair through the configuration cache, which it fills when the entry is missing; so it goes on using an old
-// pair for as long as nobody drops the entry.
+// webSide is the half of the own site that answers other sites. Like a Moodle it reads mnet_host
+// from the database and its key pair through the configuration cache, which it fills when the entry
+// is missing; so it goes on using an old pair for as long as nobody drops the entry.
 type webSide struct {
 	db    *sql.DB
 	entry string // file of the cached settings of plugin mnet
@@ -43,7 +43,8 @@ func (w *webSide) Keys(ctx context.Context) (*envelope.KeyPair, []*envelope.KeyP
 	return readKeys(settings)
 }
 
-// Published is what a keyswap answers: the certificate of the own host row, which no cache holds back.
+// Published is what a keyswap answers: the certificate of the own host row, which no cache holds
+// back.
 func (w *webSide) Published(ctx context.Context) (string, error) {
 	row, err := hostRow(ctx, w.db, "id", ownID)
 	return row.certificate, err

@@ -23,7 +23,8 @@ const (
 
 const siteIdentifier = "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7cF0hL127.0.0.1"
 
-// makeTables gives the database Moodle's tables, empty, from the schema that the integration tests use too.
+// makeTables gives the database Moodle's tables, empty, from the schema that the integration tests
+// use too.
 func makeTables(ctx context.Context, db *sql.DB, repository string) error {
 	schema, err := os.ReadFile(filepath.Join(repository, "testdata", "moodle.sql"))
 	if err != nil {
@@ -104,8 +105,9 @@ require_once(__DIR__ . '/lib/setup.php');
 	return path, nil
 }
 
-// cacheEntry is the file in which Moodle's default file store keeps the settings of plugin mnet: definition core/config,
-// hashed as cache_helper::hash_key and cachestore_file::file_path_for_key do.
+// cacheEntry is the file in which Moodle's default file store keeps the settings of plugin mnet:
+// definition core/config, hashed as cache_helper::hash_key and cachestore_file::file_path_for_key
+// do.
 func cacheEntry(dir string) string {
 	site := md5.Sum([]byte(siteIdentifier))
 	definition := md5.Sum([]byte("1/core/config/" + hex.EncodeToString(site[:])))

@@ -17,7 +17,8 @@ import (
 var forDevelopers = []string{"docs/architecture.md", "CONTRIBUTING.md"}
 
 var (
-	// inSource is a file or directory of the source, with what is defined there: rotate/push.go:pushToPeer.
+	// inSource is a file or directory of the source, with what is defined there:
+	// rotate/push.go:pushToPeer.
 	inSource = regexp.MustCompile(`(?:^|[\s("'` + "`" + `]|\./)((?:docs|envelope|internal|moodledb|packaging|peers|rotate|smoke|test|testdata|tools)(?:/[\w-]+)*(?:\.\w+)*)(?::([\w.]+\w))?`)
 	// inRoot is a file of the root; any other is named with its directory.
 	inRoot = regexp.MustCompile(`(?:^|[\s("'` + "`" + `]|\./)(\.?[\w-]+\.(?:go|md|mod|sh|json|sql|work))\b`)
@@ -61,7 +62,8 @@ func textOf(t *testing.T, path string) string {
 	return string(text)
 }
 
-// defines tells whether a source has a function, method, type, variable or constant. A method may stand with its type: Client.Push.
+// defines tells whether a source has a function, method, type, variable or constant. A method may
+// stand with its type: Client.Push.
 func defines(source, name string) bool {
 	receiver := `(?:\([^)]*\) )?`
 	if of, method, ok := strings.Cut(name, "."); ok {
@@ -70,7 +72,8 @@ func defines(source, name string) bool {
 	return regexp.MustCompile(`(?m)^(?:func ` + receiver + `|type |var |const |\t)` + name + `\b`).MatchString(source)
 }
 
-// The page has a row for every package, with the imports that arrows allows, and draws each package above what it may import.
+// The page has a row for every package, with the imports that arrows allows, and draws each package
+// above what it may import.
 func TestTheArchitectureIsAsItIsDrawn(t *testing.T) {
 	page := textOf(t, "docs/architecture.md")
 	listed := map[string][]string{}

@@ -71,8 +71,9 @@ func built(t testing.TB, args ...string) string {
 	return file
 }
 
-// noteSources reads all directories of sources: go test then repeats these tests, instead of printing a cached
-// result, when a file in them has changed. The tests do not import the command, so that it would not know.
+// noteSources reads all directories of sources: go test then repeats these tests, instead of
+// printing a cached result, when a file in them has changed. The tests do not import the command,
+// so that it would not know.
 func noteSources(t testing.TB) {
 	t.Helper()
 	root := testbed.Root(t)

@@ -118,7 +118,8 @@ func TestAKeyThatAnotherFactorysCacheHasAloneIsRescuedOrLeftThere(t *testing.T) 
 	}
 }
 
-// As root php may use the directories of code and dataroot only: a store elsewhere is not ready there, and what Moodle then drops is not what it uses.
+// As root php may use the directories of code and dataroot only: a store elsewhere is not ready
+// there, and what Moodle then drops is not what it uses.
 func TestAStoreThatPHPMayNotUseIsNotTakenForDropped(t *testing.T) {
 	t.Parallel()
 	if os.Getuid() != 0 {

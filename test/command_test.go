@@ -109,8 +109,8 @@ func (r ran) expect(t testing.TB, code int, texts ...string) {
 	}
 }
 
-// allCommands are the commands, as --help names them; renew is the one without a word. generate is not among them: it
-// works on no site.
+// allCommands are the commands, as --help names them; renew is the one without a word. generate is
+// not among them: it works on no site.
 func allCommands(t testing.TB) (all []string) {
 	t.Helper()
 	help := run1(t, command(t, "--help")).stdout
@@ -128,7 +128,8 @@ func allCommands(t testing.TB) (all []string) {
 	return all
 }
 
-// changes tells whether a command changes a site. Those that do not can run at once on the sites of one test.
+// changes tells whether a command changes a site. Those that do not can run at once on the sites of
+// one test.
 func changes(word string) bool { return slices.Contains([]string{"renew", "push", "rollback"}, word) }
 
 // peer is the report's line on a host.

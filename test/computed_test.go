@@ -38,8 +38,9 @@ func placeFile(t *testing.T, path, text string) {
 	}
 }
 
-// computedConfigs are ways in which sites name their database. Each stands before
-// lib/setup.php is required; a line far above names a wrong one. NAME is the database, DIR the directory of the code.
+// computedConfigs are ways in which sites name their database. Each stands before lib/setup.php is
+// required; a line far above names a wrong one. NAME is the database, DIR the directory of the
+// code.
 var computedConfigs = map[string]struct {
 	lines     string
 	files     map[string]string

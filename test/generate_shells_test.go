@@ -109,8 +109,9 @@ func TestFishCompletes(t *testing.T) {
 	}
 }
 
-// atATerminal runs a shell on a terminal of its own, types once it has printed its prompt, and gives what was on the screen in the end. Only when all of
-// it was read the shell is told to exit: what a terminal has not handed over by then is lost.
+// atATerminal runs a shell on a terminal of its own, types once it has printed its prompt, and
+// gives what was on the screen in the end. Only when all of it was read the shell is told to exit:
+// what a terminal has not handed over by then is lost.
 func atATerminal(t *testing.T, dir string, shell []string, typed string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)

@@ -23,8 +23,8 @@ import (
 // ourCommand is a command of this tool, or Moodle's script that purges the caches, in a sentence.
 var ourCommand = regexp.MustCompile(`\brenew_mnetkeys( (push|rollback|verify|status|check|doctor|--\w|…)|$|[.,;:)])|purge_caches\.php`)
 
-// hintsInSource are the texts of the product's packages that advise a command, with where they stand. What package cmdline says
-// is about the command line itself; paste.go completes commands.
+// hintsInSource are the texts of the product's packages that advise a command, with where they
+// stand. What package cmdline says is about the command line itself; paste.go completes commands.
 func hintsInSource(t *testing.T) map[string]token.Position {
 	t.Helper()
 	hints := map[string]token.Position{}
@@ -55,7 +55,8 @@ func hintsInSource(t *testing.T) map[string]token.Position {
 	return hints
 }
 
-// afterRun begins the commands of a hint, which end it: what stands behind a command would be pasted with it.
+// afterRun begins the commands of a hint, which end it: what stands behind a command would be
+// pasted with it.
 var afterRun = regexp.MustCompile(`[rR]un: (.*)$`)
 
 func TestCommandsInHintsStandAtTheirEnd(t *testing.T) {
@@ -84,7 +85,8 @@ func advised(t *testing.T) (hints []string) {
 	return hints
 }
 
-// shellWith is a folder for PATH in which renew_mnetkeys is the command, and sudo runs what it is given as whoever runs the tests.
+// shellWith is a folder for PATH in which renew_mnetkeys is the command, and sudo runs what it is
+// given as whoever runs the tests.
 func shellWith(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()

@@ -172,8 +172,9 @@ func (c *crowd) judge(t *testing.T, r ran) map[string]int {
 	return counted
 }
 
-// Of many peers each hundredth commits one fault, and each fault has its hundredth. What is said of every one is what it
-// knows itself, and the run costs no more than what is bounded: memory, descriptors, and the time that the silent ones take.
+// Of many peers each hundredth commits one fault, and each fault has its hundredth. What is said of
+// every one is what it knows itself, and the run costs no more than what is bounded: memory,
+// descriptors, and the time that the silent ones take.
 func TestOfManyPeersThatMisbehaveEachIsReportedAsWhatItIs(t *testing.T) {
 	n, most := 60, taken{time: 2 * time.Minute, resident: 256 << 20, descriptors: 64}
 	if testbed.Long() {

@@ -19,7 +19,8 @@ import (
 // reasonFamilies are the reasons with a number in them.
 var reasonFamilies = regexp.MustCompile(`^(http_\d{3}|fault_-?\d+)$`)
 
-// listedReasons is what a list of the reasons must name: every one that is of no family, and the families.
+// listedReasons is what a list of the reasons must name: every one that is of no family, and the
+// families.
 func listedReasons(families ...string) []string {
 	listed := families
 	for _, row := range rotate.Reasons {
@@ -31,7 +32,8 @@ func listedReasons(families ...string) []string {
 	return listed
 }
 
-// sameReasons compares what a document lists with what it must, and says what is missing and what is too much.
+// sameReasons compares what a document lists with what it must, and says what is missing and what
+// is too much.
 func sameReasons(t *testing.T, document string, listed, must []string) {
 	t.Helper()
 	for _, reason := range must {

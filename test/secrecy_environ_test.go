@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// A run as somebody may have a password in its environment, which others of the same user must not see.
+// A run as somebody may have a password in its environment, which others of the same user must not
+// see.
 func TestNobodyReadsTheEnvironmentOfARun(t *testing.T) {
 	t.Parallel()
 	dir, config, silent := silentDatabase(t)

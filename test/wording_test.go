@@ -20,7 +20,8 @@ var spoken = []string{"rotate", "peers", "moodledb", "envelope", "internal"}
 // notSpoken are texts in the source that nobody reads: SQL, PHP, globs, what is sent.
 var notSpoken = regexp.MustCompile(`^(SELECT|INSERT|UPDATE|DELETE|SET|SHOW|START|RELEASE)\b|<\?php|^\s*<|\$[a-z_]+\s*=|^[\x00-\x7f]*\{\}`)
 
-// hardWords are words and phrases that readers with English as a second language read twice, each with what is said instead.
+// hardWords are words and phrases that readers with English as a second language read twice, each
+// with what is said instead.
 var hardWords = []struct{ pattern, instead string }{
 	{`nearly over|\bis over\b|are over\b`, "expires soon, expired"},
 	{`\bits end\b|\bends in\b`, "expiry, expires in"},

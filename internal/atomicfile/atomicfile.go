@@ -1,4 +1,5 @@
-// Package atomicfile replaces files so that nobody ever reads half of one, whenever the process is killed.
+// Package atomicfile replaces files so that nobody ever reads half of one, whenever the process is
+// killed.
 package atomicfile
 
 import (
@@ -12,7 +13,8 @@ import (
 	"renew_mnetkeys/internal/killsteps"
 )
 
-// Error says what could not be done, and the system's reason. It does not name the file beside, which nobody would look for.
+// Error says what could not be done, and the system's reason. It does not name the file beside,
+// which nobody would look for.
 type Error struct {
 	Problem string
 	Err     error
@@ -24,7 +26,8 @@ func (e *Error) Error() string { return e.Problem + ": " + e.Err.Error() }
 // Unwrap is the reason.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Check makes sure, before anything else is done, that a file of this name can be written later. Nothing stays of it. The error is an *Error.
+// Check makes sure, before anything else is done, that a file of this name can be written later.
+// Nothing stays of it. The error is an *Error.
 func Check(path string) error {
 	f, err := beside(path)
 	if err != nil {
@@ -34,9 +37,10 @@ func Check(path string) error {
 	return problem("a file written beside it cannot be removed", step("remove", path, func() error { return os.Remove(f.Name()) }))
 }
 
-// Replace writes a file that everybody may read, and gives it its name when it is whole: a reader sees the old file or the new one. Killed on the way, the
-// old one stays, and maybe one beside it whose name ends in .tmp. A symbolic link is replaced and not followed. The error is an *Error, but for those of
-// write, and leaves the old file.
+// Replace writes a file that everybody may read, and gives it its name when it is whole: a reader
+// sees the old file or the new one. Killed on the way, the old one stays, and maybe one beside it
+// whose name ends in .tmp. A symbolic link is replaced and not followed. The error is an *Error,
+// but for those of write, and leaves the old file.
 func Replace(path string, write func(io.Writer) error) error {
 	f, err := beside(path)
 	if err != nil {
@@ -54,7 +58,8 @@ func Replace(path string, write func(io.Writer) error) error {
 	return problem("cannot be put in its place", step("rename", path, func() error { return os.Rename(f.Name(), path) }))
 }
 
-// beside makes an empty file in the same directory. Programs that read all files of one kind do not read it: its name ends in .tmp.
+// beside makes an empty file in the same directory. Programs that read all files of one kind do not
+// read it: its name ends in .tmp.
 func beside(path string) (f *os.File, err error) {
 	err = step("create", path, func() error {
 		f, err = os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")

@@ -53,8 +53,9 @@ type ArrayOptions struct {
 // defaultOptionFile is read if it exists.
 const defaultOptionFile = "/etc/renew_mnetkeys.conf"
 
-// groups are all options, in the order of --help; those that most people need come first. A new option is a row here and a field above:
-// help, man page, completions, sample file, environment and file of options range over the rows.
+// groups are all options, in the order of --help; those that most people need come first. A new
+// option is a row here and a field above: help, man page, completions, sample file, environment and
+// file of options range over the rows.
 var groups = []group{
 	{"Most used", []*option{
 		{name: "host", short: "H", arg: "URL", example: "https://tenant.example.org", set: setHost,

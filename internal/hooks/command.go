@@ -14,11 +14,13 @@ import (
 
 const shell = "/bin/sh"
 
-// Command is what an operator wrote for /bin/sh to run. Nothing is ever put into it: what a command is to know comes by its environment and its stdin, so
-// that a wwwroot such as $(reboot) stays text, as long as the command quotes it ("$MNET_WWWROOT") as in any script.
+// Command is what an operator wrote for /bin/sh to run. Nothing is ever put into it: what a command
+// is to know comes by its environment and its stdin, so that a wwwroot such as $(reboot) stays
+// text, as long as the command quotes it ("$MNET_WWWROOT") as in any script.
 type Command string
 
-// simple is a line whose first word sh takes as it stands: without variables, patterns and assignments, and no function of the line's own.
+// simple is a line whose first word sh takes as it stands: without variables, patterns and
+// assignments, and no function of the line's own.
 var simple = regexp.MustCompile("^\\s*(?:'([^']+)'|\"([^\"\\\\$`]+)\"|([^\\s'\"\\\\$`*?\\[\\](){}<>;&|=~#!]+))(?:\\s*$|\\s+[^\\s(]|[;&|<>])")
 
 // program is the first word of the line, "" where only sh can tell which program that is.
@@ -30,7 +32,8 @@ func (c Command) program() string {
 	return found[1] + found[2] + found[3]
 }
 
-// String is the program alone, and sh where the line may be more than one: the rest can hold what the operator keeps to himself, a web hook's address for one.
+// String is the program alone, and sh where the line may be more than one: the rest can hold what
+// the operator keeps to himself, a web hook's address for one.
 func (c Command) String() string {
 	program := c.program()
 	if program == "" || strings.ContainsAny(string(c), ";&|()\n`") {

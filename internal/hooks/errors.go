@@ -19,7 +19,8 @@ type Error struct {
 // Error is the program and the problem.
 func (e *Error) Error() string { return e.Command + ": " + e.Problem }
 
-// Unwrap is the cause: context.Canceled or context.DeadlineExceeded of the caller's context, or the system's error. Nil for a command that ran.
+// Unwrap is the cause: context.Canceled or context.DeadlineExceeded of the caller's context, or the
+// system's error. Nil for a command that ran.
 func (e *Error) Unwrap() error { return e.cause }
 
 func (c Command) failed(problem string, cause error) *Error {

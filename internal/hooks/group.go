@@ -9,7 +9,8 @@ import (
 // group is a process group, by the process that it was made for.
 type group int
 
-// end asks every process of the group to end, and after grace insists. A group that is already empty costs nothing.
+// end asks every process of the group to end, and after grace insists. A group that is already
+// empty costs nothing.
 func (g group) end() {
 	if !g.signal(syscall.SIGTERM) {
 		return
@@ -32,8 +33,8 @@ func (g group) end() {
 	}
 }
 
-// signal reports whether anybody is left in the group, be it somebody whom we may not signal, or a zombie: where the container's first process does not
-// reap orphans, they cost the whole grace.
+// signal reports whether anybody is left in the group, be it somebody whom we may not signal, or a
+// zombie: where the container's first process does not reap orphans, they cost the whole grace.
 func (g group) signal(s syscall.Signal) bool {
 	return !errors.Is(syscall.Kill(-int(g), s), syscall.ESRCH)
 }

@@ -6,7 +6,8 @@ import (
 	"renew_mnetkeys/internal/printable"
 )
 
-// output keeps the first and the last bytes written to it, half of size each: a command says first what it does, and last why it failed.
+// output keeps the first and the last bytes written to it, half of size each: a command says first
+// what it does, and last why it failed.
 type output struct {
 	size int // bytes in all
 	head []byte

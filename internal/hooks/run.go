@@ -1,8 +1,11 @@
-// Package hooks runs an operator's command before and after a renewal, or in place of our own cache invalidation.
+// Package hooks runs an operator's command before and after a renewal, or in place of our own cache
+// invalidation.
 //
-// The command is run by /bin/sh -c, with the rights and in the working directory of this process, so that relative paths mean what they mean to whoever
-// wrote the command line. Its whole process group ends with it. The package hands on what it is given, by the environment and stdin and never within the
-// command, and has nothing else to hand on: it imports nothing of ours, so no key reaches a hook unless a caller puts it into stdin or env, and none may.
+// The command is run by /bin/sh -c, with the rights and in the working directory of this process,
+// so that relative paths mean what they mean to whoever wrote the command line. Its whole process
+// group ends with it. The package hands on what it is given, by the environment and stdin and never
+// within the command, and has nothing else to hand on: it imports nothing of ours, so no key
+// reaches a hook unless a caller puts it into stdin or env, and none may.
 package hooks
 
 import (
@@ -22,8 +25,8 @@ const (
 	defaultOutput = 64 << 10
 )
 
-// grace is how long a process group has between SIGTERM and SIGKILL, how long it is waited for after that, and how long for output by processes that left
-// the group and keep it open.
+// grace is how long a process group has between SIGTERM and SIGKILL, how long it is waited for
+// after that, and how long for output by processes that left the group and keep it open.
 const grace = 2 * time.Second
 
 // Limits of one run.
@@ -32,12 +35,15 @@ type Limits struct {
 	Output int           // bytes kept of stdout and stderr together; DefaultOutput when 0
 }
 
-// Run runs the command and returns what it wrote to stdout and stderr, printable, its middle left out beyond the limit.
+// Run runs the command and returns what it wrote to stdout and stderr, printable, its middle left
+// out beyond the limit.
 //
-// It reads stdin, which may stay unread, and inherits our environment without the variables that start with MNETKEYS_ (they are our options, and can hold a
-// password) but with env, each "name=value". When the time is over or ctx ends, the process group gets SIGTERM and 2 s later SIGKILL; so do processes that
-// the command leaves behind in its group when it ends by itself. Run returns in any case: at most 6 s after the limit, even when processes outside the
-// group keep the output open.
+// It reads stdin, which may stay unread, and inherits our environment without the variables that
+// start with MNETKEYS_ (they are our options, and can hold a password) but with env, each
+// "name=value". When the time is over or ctx ends, the process group gets SIGTERM and 2 s later
+// SIGKILL; so do processes that the command leaves behind in its group when it ends by itself. Run
+// returns in any case: at most 6 s after the limit, even when processes outside the group keep the
+// output open.
 //
 // The error is an *Error; errors.Is finds the context's in it when ctx ended.
 func (c Command) Run(ctx context.Context, stdin []byte, env []string, l Limits) (string, error) {
@@ -82,8 +88,9 @@ func inherited(environ []string) []string {
 	return kept
 }
 
-// process is a command that runs. Its pipes are ours and not exec's, since exec would wait for whoever holds them before it says that the command ended:
-// too long for the rest of the group to be found under its number.
+// process is a command that runs. Its pipes are ours and not exec's, since exec would wait for
+// whoever holds them before it says that the command ended: too long for the rest of the group to
+// be found under its number.
 type process struct {
 	cmd    *exec.Cmd
 	group  group
@@ -126,7 +133,8 @@ func start(line string, env []string, stdin []byte, size int) (*process, error) 
 	return p, nil
 }
 
-// awaitExit reports whether the command has ended, after its group was. One that hangs in the kernel, or became another user, outlives SIGKILL.
+// awaitExit reports whether the command has ended, after its group was. One that hangs in the
+// kernel, or became another user, outlives SIGKILL.
 func (p *process) awaitExit() bool {
 	_ = p.cmd.Process.Kill() // should it have moved to another group; else it is gone
 	select {

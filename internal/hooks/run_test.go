@@ -217,7 +217,8 @@ func TestValuesAreNeverRun(t *testing.T) {
 	made := filepath.Join(t.TempDir(), "made")
 	for _, value := range []string{"$(touch " + made + ")", "`touch " + made + "`", "; touch " + made, "' ; touch " + made + " ; '", "\"; touch " + made + "; \"",
 		"() { :; }; touch " + made, "\n touch " + made + "\n", "-n", "x=y", "a \"b\" 'c' \\ %s * ~ #"} {
-		// As what it is told, the name of a variable of its own, an argument of a program, and unquoted.
+		// As what it is told, the name of a variable of its own, an argument of a program, and
+		// unquoted.
 		out, err := Command(`printf %s "$VALUE"; cat; copy=$VALUE; sh -c 'printf %s "$1"' sh "$copy"; printf %s $VALUE >/dev/null`).
 			Run(t.Context(), []byte(value), []string{"VALUE=" + value}, Limits{})
 		if out != value+value+value || err != nil {

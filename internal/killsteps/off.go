@@ -1,8 +1,9 @@
 //go:build !killsteps
 
-// Package killsteps lets a test kill the command before and after each of its steps: every SQL statement, every HTTP
-// exchange, every file that it makes, writes, renames or removes. Only a build with the tag killsteps has steps; in any
-// other the functions here give back what they are given.
+// Package killsteps lets a test kill the command before and after each of its steps: every SQL
+// statement, every HTTP exchange, every file that it makes, writes, renames or removes. Only a
+// build with the tag killsteps has steps; in any other the functions here give back what they are
+// given.
 package killsteps
 
 import (

@@ -59,7 +59,8 @@ func File(name string, do func() error) error {
 // step is one that has begun.
 type step string
 
-// seen counts steps of the same name. It is the process that is killed, so it is the process that counts.
+// seen counts steps of the same name. It is the process that is killed, so it is the process that
+// counts.
 var seen struct {
 	sync.Mutex
 	times map[string]int
@@ -117,7 +118,8 @@ const (
 	comClosePrepare = 0x19
 )
 
-// Write sees whole packets: that is how the driver sends them. Their sequence number is 0 where a command begins.
+// Write sees whole packets: that is how the driver sends them. Their sequence number is 0 where a
+// command begins.
 func (c *sqlConn) Write(packet []byte) (int, error) {
 	if len(packet) < 5 || packet[3] != 0 {
 		const userAt = 4 + 4 + 4 + 1 + 23
@@ -140,7 +142,8 @@ func (c *sqlConn) Write(packet []byte) (int, error) {
 	return n, err
 }
 
-// Read ends a statement with the first bytes of its answer: by then the server has done what was asked.
+// Read ends a statement with the first bytes of its answer: by then the server has done what was
+// asked.
 func (c *sqlConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if c.running != nil {

@@ -37,7 +37,8 @@ func (e *Error) Error() string {
 // Unwrap is the cause.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Open makes sure, before anything else is done, that the file can be written later. It writes nothing that stays. The error is an *Error.
+// Open makes sure, before anything else is done, that the file can be written later. It writes
+// nothing that stays. The error is an *Error.
 func Open(path string) (*File, error) {
 	if !strings.HasSuffix(path, ".prom") {
 		return nil, &Error{Path: path, Problem: "its name must end in .prom: the textfile collector reads no other file"}
@@ -57,9 +58,11 @@ func Open(path string) (*File, error) {
 
 func (f *File) name() string { return filepath.Base(f.path) }
 
-// Write writes the file: all tenants that were added, and the run. A reader sees the old file or the new one, never a half; killed on the way, the old one
-// stays, and maybe a file beside it whose name ends in .tmp, which the collector does not read. A symbolic link is replaced and not followed: in a directory
-// of others it could lead anywhere. Everybody may read the file. The error is an *Error, and leaves the old file.
+// Write writes the file: all tenants that were added, and the run. A reader sees the old file or
+// the new one, never a half; killed on the way, the old one stays, and maybe a file beside it whose
+// name ends in .tmp, which the collector does not read. A symbolic link is replaced and not
+// followed: in a directory of others it could lead anywhere. Everybody may read the file. The error
+// is an *Error, and leaves the old file.
 func (f *File) Write(run Run) error {
 	before := readPrevious(f.path)
 	f.complete(run, before)

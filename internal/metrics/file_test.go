@@ -17,8 +17,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// writer in the environment makes the test program write the file that it names, with the largest file it may write in WRITER_LIMIT, again and again
-// when that is "0".
+// writer in the environment makes the test program write the file that it names, with the largest
+// file it may write in WRITER_LIMIT, again and again when that is "0".
 const writer = "METRICS_TEST_WRITER"
 
 func TestMain(m *testing.M) {
@@ -190,7 +190,8 @@ func TestReaderNeverSeesHalfAFileAndKillingLeavesAWholeOne(t *testing.T) {
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
-		// At least a moment, and then until it is writing, however long it takes to start on a busy machine.
+		// At least a moment, and then until it is writing, however long it takes to start on a busy
+		// machine.
 		soon, late := time.Now().Add(20*time.Millisecond), time.Now().Add(3*time.Second)
 		for now := time.Now(); now.Before(soon) || now.Before(late) && names(t, filepath.Dir(path)) == "mnet.prom"; now = time.Now() {
 			if read(t, path) != whole {

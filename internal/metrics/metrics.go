@@ -1,12 +1,17 @@
-// Package metrics writes what a run came to for the textfile collector of Prometheus' node exporter.
+// Package metrics writes what a run came to for the textfile collector of Prometheus' node
+// exporter.
 //
-// A file holds one job: some tenants, and what was last known of each. Tenants of another job, be it another shard of an array, belong into another file,
-// and each tenant into one file of a directory only: the collector takes no series twice. For the same reason all that is about runs carries the file's name.
+// A file holds one job: some tenants, and what was last known of each. Tenants of another job, be
+// it another shard of an array, belong into another file, and each tenant into one file of a
+// directory only: the collector takes no series twice. For the same reason all that is about runs
+// carries the file's name.
 //
-// No run may take from monitoring what it alerts on: neither one that fails, nor a manual one that looks at a single tenant. So an expiry and the times of the
-// last success stand until something newer is known, and what a run has not looked at stands as it was: other commands always, other tenants unless the
-// run looked at all there are. The first run of all may fail as well: a last success that never was is 0, which is long ago. Only an expiry that nobody has
-// seen yet is left out: 0 would be a key that has expired.
+// No run may take from monitoring what it alerts on: neither one that fails, nor a manual one that
+// looks at a single tenant. So an expiry and the times of the last success stand until something
+// newer is known, and what a run has not looked at stands as it was: other commands always, other
+// tenants unless the run looked at all there are. The first run of all may fail as well: a last
+// success that never was is 0, which is long ago. Only an expiry that nobody has seen yet is left
+// out: 0 would be a key that has expired.
 package metrics
 
 import (
@@ -23,8 +28,9 @@ type Run struct {
 	Started  time.Time
 	Took     time.Duration
 	ExitCode int
-	// Whole says that the run looked at every tenant that the file is about: one that is missing from it is there no more, and goes. Else it stays with all
-	// that was known of it. An interrupted run, and one that saw no tenant, count as not whole.
+	// Whole says that the run looked at every tenant that the file is about: one that is missing
+	// from it is there no more, and goes. Else it stays with all that was known of it. An
+	// interrupted run, and one that saw no tenant, count as not whole.
 	Whole bool
 }
 
@@ -50,7 +56,8 @@ type tenant struct {
 	peers    map[rotate.PeerOutcome]int
 }
 
-// Add takes the report of a tenant into the file that Write will write. Of two reports on one tenant the later counts. Not to be called concurrently.
+// Add takes the report of a tenant into the file that Write will write. Of two reports on one
+// tenant the later counts. Not to be called concurrently.
 func (f *File) Add(r rotate.TenantReport) {
 	if r.Wwwroot == "" {
 		return // the run failed before it knew any tenant
@@ -93,7 +100,8 @@ func (f *File) complete(run Run, before previous) {
 	}
 }
 
-// peersByOutcome has every outcome, so that a query for one finds a number where there is none of it.
+// peersByOutcome has every outcome, so that a query for one finds a number where there is none of
+// it.
 func (t *tenant) peersByOutcome() map[string]float64 {
 	n := map[string]float64{}
 	for _, outcome := range []rotate.PeerOutcome{rotate.Accepted, rotate.Healed, rotate.Pending, rotate.Refused, rotate.Skipped, rotate.Ignored} {
@@ -117,7 +125,8 @@ func (t *tenant) outcomes() map[string]float64 {
 	return n
 }
 
-// families are the metrics of a run and of what stood before it, each with its samples in a fixed order.
+// families are the metrics of a run and of what stood before it, each with its samples in a fixed
+// order.
 func (f *File) families(run Run, before previous) []family {
 	command := text(run.Command)
 	before.runs[lastSuccess][command] = max(before.runs[lastSuccess][command], 0) // the series begins with the first run

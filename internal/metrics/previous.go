@@ -21,8 +21,8 @@ type previous struct {
 	runs    map[string]map[string]float64 // by metric, then by command
 }
 
-// readPrevious reads an old file leniently: what is not there, or not written by us, says nothing. Whatever stands at the path must not hold us up, so a
-// pipe is not waited for.
+// readPrevious reads an old file leniently: what is not there, or not written by us, says nothing.
+// Whatever stands at the path must not hold us up, so a pipe is not waited for.
 func readPrevious(path string) previous {
 	s := previous{tenants: map[string]*tenant{}, runs: map[string]map[string]float64{lastRun: {}, duration: {}, exitCode: {}, lastSuccess: {}}}
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)

@@ -58,8 +58,10 @@ func (f family) write(w *bufio.Writer) {
 	}
 }
 
-// escaped is how a label's value is written; a Replacer is safe for concurrent use and is not changed.
+// escaped is how a label's value is written; a Replacer is safe for concurrent use and is not
+// changed.
 var escaped = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
 
-// text is s as the format allows it: the collector refuses a whole file for one byte that is no UTF-8.
+// text is s as the format allows it: the collector refuses a whole file for one byte that is no
+// UTF-8.
 func text(s string) string { return strings.ToValidUTF8(s, "\ufffd") }

@@ -28,8 +28,8 @@ func (out *Printer) advise(r *rotate.TenantReport) {
 	}
 }
 
-// Completed is the report with the commands of its hints completed for this tenant. What is said of several tenants
-// at once keeps the general form.
+// Completed is the report with the commands of its hints completed for this tenant. What is said of
+// several tenants at once keeps the general form.
 func (out *Printer) Completed(r rotate.TenantReport) rotate.TenantReport {
 	r.Hint = out.Complete(r.Hint, r.Wwwroot)
 	r.Peers, r.Findings = slices.Clone(r.Peers), slices.Clone(r.Findings)

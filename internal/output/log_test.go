@@ -10,7 +10,8 @@ import (
 	"renew_mnetkeys/internal/cmdline"
 )
 
-// What a peer or a row can put into an event is a field of it: a name, a detail, an error. None writes a line of its own, in neither format.
+// What a peer or a row can put into an event is a field of it: a name, a detail, an error. None
+// writes a line of its own, in neither format.
 func TestAnEventIsOneLineWhateverAPeerIsCalled(t *testing.T) {
 	for name, hostile := range map[string]string{
 		"a line of the log":       "x\n12:00:00 WRN forged",

@@ -37,8 +37,8 @@ type Printer struct {
 	Log       Logger
 }
 
-// New is the printer of one run. Whether it may draw and colour depends on what stdout and stderr are; of the environment,
-// getenv is asked for NO_COLOR and TERM.
+// New is the printer of one run. Whether it may draw and colour depends on what stdout and stderr
+// are; of the environment, getenv is asked for NO_COLOR and TERM.
 func New(o cmdline.Options, stdout *Results, stderr io.Writer, getenv func(string) string) *Printer {
 	out := &Printer{Options: o, Started: time.Now(), stdout: stdout, Stderr: stderr, Terminal: IsTerminal(stdout.W), live: IsTerminal(stderr)}
 	out.ignored.unmatched = o.IgnorePeers

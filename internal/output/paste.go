@@ -11,13 +11,13 @@ type Site struct {
 	Config string                    // absolute path of config.php, "" while it is not known
 	User   string                    // whom to become by sudo, "" for nobody: the web server's user runs this, or is not known
 	Tenant func(wwwroot string) bool // not config.php's own site, but a tenant of VMoodle
-	// Purge is the path of Moodle's script that purges the caches of config.php's own site, and of no tenant of
-	// VMoodle's; PurgeTenant that of VMoodle's.
+	// Purge is the path of Moodle's script that purges the caches of config.php's own site, and of
+	// no tenant of VMoodle's; PurgeTenant that of VMoodle's.
 	Purge, PurgeTenant string
 }
 
-// Hints are sentences. One that ends with "run: " and commands, joined by " && ", has them completed here, so that they
-// can be pasted; anything behind them would be pasted, too.
+// Hints are sentences. One that ends with "run: " and commands, joined by " && ", has them
+// completed here, so that they can be pasted; anything behind them would be pasted, too.
 const (
 	chain = " && "
 	again = "renew_mnetkeys …"               // this very command line
@@ -26,7 +26,8 @@ const (
 	here  = "WWWROOT"                        // of the site in question
 )
 
-// Complete is a hint about the site with this wwwroot, "" for all of the run, with complete commands.
+// Complete is a hint about the site with this wwwroot, "" for all of the run, with complete
+// commands.
 func (out *Printer) Complete(text, wwwroot string) string {
 	// A hook that purges is as good as its script is found.
 	text = strings.ReplaceAll(text, "='"+purge+"'", "="+always(out.Site.purge(wwwroot)))
@@ -84,7 +85,8 @@ func (out *Printer) withSite(command, wwwroot string) string {
 	return command
 }
 
-// purge is Moodle's script for the site itself, VMoodle's for a tenant: Moodle's purges nothing of a tenant.
+// purge is Moodle's script for the site itself, VMoodle's for a tenant: Moodle's purges nothing of
+// a tenant.
 func (s Site) purge(wwwroot string) string {
 	if s.Purge == "" { // the site was not found
 		return purge
@@ -95,8 +97,8 @@ func (s Site) purge(wwwroot string) string {
 	return "php " + quoted(s.PurgeTenant) + " --host=" + quoted(wwwroot)
 }
 
-// findsSite are the arguments of this run by which it found the site, and its web server. What stands in the environment
-// or in the file of options is found again without.
+// findsSite are the arguments of this run by which it found the site, and its web server. What
+// stands in the environment or in the file of options is found again without.
 func findsSite(args []string) []string {
 	var found []string
 	for i, arg := range args {

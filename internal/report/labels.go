@@ -20,7 +20,8 @@ func (p *Page) labels(short shortener) []string {
 const widest = 28
 
 // labels are names that fit at the edge of the matrix: without prefix, and cut in the middle if
-// they are long. Names that would look alike show where they differ: two names never have one label.
+// they are long. Names that would look alike show where they differ: two names never have one
+// label.
 func labels(names []string, prefix string) []string {
 	all := make([]string, len(names))
 	for i, name := range names {

@@ -35,8 +35,8 @@ type Run struct {
 	Took     time.Duration // Started+Took is the "now" of the page
 	ExitCode int           // one of rotate's, or 128 and the signal
 	Version  string
-	// Complete completes the commands of a next step for the tenant with this wwwroot, "" for several; nil leaves
-	// them as they are.
+	// Complete completes the commands of a next step for the tenant with this wwwroot, "" for
+	// several; nil leaves them as they are.
 	Complete func(next, wwwroot string) string
 }
 

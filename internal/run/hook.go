@@ -96,7 +96,8 @@ type postHook struct {
 	unproven int // peers, of all tenants
 }
 
-// Add implements a sink of package output. Of an array the peers are left out: there are N² of them.
+// Add implements a sink of package output. Of an array the peers are left out: there are N² of
+// them.
 func (h *postHook) Add(r rotate.TenantReport) {
 	h.unproven += r.Unproven()
 	if h.runner.out.Options.All {

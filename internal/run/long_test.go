@@ -32,7 +32,8 @@ func holding(t *testing.T) held {
 	return held{runtime.NumGoroutine(), len(open), int(m.HeapAlloc)}
 }
 
-// settled is the least that is held within some time: connections of fakes end a moment after their calls.
+// settled is the least that is held within some time: connections of fakes end a moment after their
+// calls.
 func settled(t *testing.T) held {
 	t.Helper()
 	least := holding(t)
@@ -60,9 +61,10 @@ func median(durations []time.Duration) time.Duration {
 
 const thePair = "SELECT value FROM {config_plugins} WHERE plugin = 'mnet' AND name = 'openssl'"
 
-// One tenant renews its key over and over, in one process, on a real database. After each time the history is exactly the
-// three pairs before, every peer holds the current certificate, and nothing of a renewal stays behind: no goroutine, no
-// descriptor, no memory, and the last ones take as long as the first.
+// One tenant renews its key over and over, in one process, on a real database. After each time the
+// history is exactly the three pairs before, every peer holds the current certificate, and nothing
+// of a renewal stays behind: no goroutine, no descriptor, no memory, and the last ones take as long
+// as the first.
 func TestRenewalsInARowLeaveNothingBehind(t *testing.T) {
 	times, some := 8, 3
 	if testbed.Long() {

@@ -37,8 +37,9 @@ func webServersUser(dataroot string) string {
 	return account.Username
 }
 
-// script finds a script of Moodle, whose scripts for the command line stand above the directory public since Moodle 5.1,
-// and its plugins below it. One that is not found is named as from Moodle's directory.
+// script finds a script of Moodle, whose scripts for the command line stand above the directory
+// public since Moodle 5.1, and its plugins below it. One that is not found is named as from
+// Moodle's directory.
 func script(master *config.Config, name string) string {
 	top := filepath.Dir(master.File)
 	for _, dir := range []string{top, master.Dirroot, filepath.Join(top, "public")} {

@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// Database is a fresh database with Moodle's tables (testdata/moodle.sql) and a user of its own. It lives as long as its test.
+// Database is a fresh database with Moodle's tables (testdata/moodle.sql) and a user of its own. It
+// lives as long as its test.
 type Database struct {
 	Server
 	Name, Prefix   string

@@ -7,10 +7,12 @@ import (
 	"testing"
 )
 
-// CacheSetup is a way to configure a site's cache other than by the muc/config.php that a Moodle writes by itself.
+// CacheSetup is a way to configure a site's cache other than by the muc/config.php that a Moodle
+// writes by itself.
 type CacheSetup struct {
 	Name string
-	// Config stands in config.php before lib/setup.php; MUC replaces muc/config.php if it is not empty. REDIS and DIR are filled in.
+	// Config stands in config.php before lib/setup.php; MUC replaces muc/config.php if it is not
+	// empty. REDIS and DIR are filled in.
 	Config, MUC string
 	Unknown     bool // only Moodle knows the stores
 }

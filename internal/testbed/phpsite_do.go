@@ -16,7 +16,8 @@ type Called struct {
 	Services []string // what the callee offers the caller
 }
 
-// Call has this site make a sealed call of system/listServices to the host of wwwroot, which it must know.
+// Call has this site make a sealed call of system/listServices to the host of wwwroot, which it
+// must know.
 func (s *Site) Call(t testing.TB, wwwroot string) Called {
 	t.Helper()
 	var called Called
@@ -86,14 +87,16 @@ func (s *Site) Renew(t testing.TB, r Renewal) {
 	s.do(t, "/test/renew.php?"+query.Encode())
 }
 
-// Expire lets the site's key have expired a minute ago: the next sealed call, in or out, makes it renew by itself.
+// Expire lets the site's key have expired a minute ago: the next sealed call, in or out, makes it
+// renew by itself.
 func (s *Site) Expire(t testing.TB) {
 	t.Helper()
 	s.DB.Exec(t, "UPDATE {mnet_host} SET public_key_expires = UNIX_TIMESTAMP() - 60 WHERE "+own)
 }
 
-// BrokenPHPRenewal does to the site what VMoodle's PHP tool does: a new pair is stored past the cache, the host row keeps
-// the old certificate, that one is pushed to every peer, and the history is not written.
+// BrokenPHPRenewal does to the site what VMoodle's PHP tool does: a new pair is stored past the
+// cache, the host row keeps the old certificate, that one is pushed to every peer, and the history
+// is not written.
 func (s *Site) BrokenPHPRenewal(t testing.TB) { s.do(t, "/test/broken_renewal.php") }
 
 // SetMNet switches the site's dispatcher on or off.

@@ -57,7 +57,8 @@ func literal(text string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(text) + "'"
 }
 
-// opensslCNF is what OPENSSL_CONF names, so that the machine's own does not matter. It ends with the list of providers.
+// opensslCNF is what OPENSSL_CONF names, so that the machine's own does not matter. It ends with
+// the list of providers.
 const opensslCNF = `openssl_conf = top
 [top]
 providers = providers

@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// An answer that opens but is signed by a key that the caller does not hold any more: one from before the renewal, played again.
+// An answer that opens but is signed by a key that the caller does not hold any more: one from
+// before the renewal, played again.
 func TestSiteBelievesNoForgedAnswer(t *testing.T) {
 	own, peer := pair(t, Options{})
 	peer.Stop()

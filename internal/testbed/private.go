@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// PrivateMariaDB is a server of one test alone, which may break it: set it read-only, fill it up, stop it. It is installed
-// and started with the options, which win over those of [MariaDB].
+// PrivateMariaDB is a server of one test alone, which may break it: set it read-only, fill it up,
+// stop it. It is installed and started with the options, which win over those of [MariaDB].
 func PrivateMariaDB(t testing.TB, options ...string) *Server {
 	t.Helper()
 	s, p := newMariaDB(t, options...)
@@ -31,7 +31,8 @@ func newMariaDB(t testing.TB, options ...string) (*Server, *process) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Not t.TempDir: the server may outlive the test that was first to need it. The name is short, as a socket's path must be.
+	// Not t.TempDir: the server may outlive the test that was first to need it. The name is short,
+	// as a socket's path must be.
 	dir, err := os.MkdirTemp(memory(), "mnetdb")
 	if err != nil {
 		t.Fatal(err)
@@ -59,8 +60,9 @@ func newMariaDB(t testing.TB, options ...string) (*Server, *process) {
 	return s, p
 }
 
-// memory is a file system in memory with room for a server and its databases, "" if there is none. On a busy disk it takes a quarter of a second to
-// make a site's tables, and as long to drop them; in memory 10 ms.
+// memory is a file system in memory with room for a server and its databases, "" if there is none.
+// On a busy disk it takes a quarter of a second to make a site's tables, and as long to drop them;
+// in memory 10 ms.
 func memory() string {
 	const dir, room = "/dev/shm", 2 << 30
 	var s syscall.Statfs_t

@@ -18,9 +18,10 @@ const (
 	stopLimit  = 10 * time.Second
 )
 
-// lifeline runs the server "$2…" and ends its whole process group, then removes the directory $1, when standard input is
-// closed. The test process holds the other end, so that nothing is left behind however it ends: by a panic, a time-out or
-// kill -9 too. (A parent death signal would miss the workers of php -S, and is known to Linux alone.)
+// lifeline runs the server "$2…" and ends its whole process group, then removes the directory $1,
+// when standard input is closed. The test process holds the other end, so that nothing is left
+// behind however it ends: by a panic, a time-out or kill -9 too. (A parent death signal would miss
+// the workers of php -S, and is known to Linux alone.)
 const lifeline = `
 dir=$1
 shift
@@ -76,7 +77,8 @@ func (p *process) stop() {
 	}
 }
 
-// await returns nil once ready does, and an error with the process's output if it ends or takes too long.
+// await returns nil once ready does, and an error with the process's output if it ends or takes too
+// long.
 func (p *process) await(ready func() error) error {
 	deadline := time.After(startLimit)
 	for {
@@ -121,9 +123,9 @@ func (o *output) String() string {
 	return o.buffer.String()
 }
 
-// FreePort is a loopback port that nobody listened on a moment ago, and that no other test, of any package, gets before this one
-// ends. It lies below the range from which the kernel takes the ports of outgoing connections, or one of those could have it before
-// the server has.
+// FreePort is a loopback port that nobody listened on a moment ago, and that no other test, of any
+// package, gets before this one ends. It lies below the range from which the kernel takes the ports
+// of outgoing connections, or one of those could have it before the server has.
 func FreePort(t testing.TB) int {
 	t.Helper()
 	for range 100 {

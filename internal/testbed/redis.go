@@ -21,7 +21,8 @@ type RedisServer struct {
 	process *process
 }
 
-// Redis starts a server that asks for password ("" for none). It needs no sharing: it is up within some 20 ms.
+// Redis starts a server that asks for password ("" for none). It needs no sharing: it is up within
+// some 20 ms.
 func Redis(t testing.TB, password string) *RedisServer {
 	t.Helper()
 	daemon := Program(t, "redis-server")

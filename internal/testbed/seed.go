@@ -10,7 +10,8 @@ import (
 // EnvSeed makes a test that draws try one seed, that of a failure, instead of new ones.
 const EnvSeed = "MNETKEYS_TEST_SEED"
 
-// Long tells whether tests are to try everything in full, however long that takes: MNETKEYS_TEST_LONG is set.
+// Long tells whether tests are to try everything in full, however long that takes:
+// MNETKEYS_TEST_LONG is set.
 func Long() bool { return os.Getenv("MNETKEYS_TEST_LONG") != "" }
 
 // Seeds are those to be tried: some new ones, many in a long run, or that of EnvSeed alone.

@@ -1,8 +1,9 @@
-// Package testbed gives tests the real parts a Moodle site is made of: a MariaDB server, Redis, PHP, and a small MNet site
-// that runs on them (testdata/phpsite). Everything listens on 127.0.0.1, lives in a temporary directory and is stopped by
-// its process id.
+// Package testbed gives tests the real parts a Moodle site is made of: a MariaDB server, Redis,
+// PHP, and a small MNet site that runs on them (testdata/phpsite). Everything listens on 127.0.0.1,
+// lives in a temporary directory and is stopped by its process id.
 //
-// It holds no test of renew_mnetkeys itself and imports none of its packages, so that every package can use it.
+// It holds no test of renew_mnetkeys itself and imports none of its packages, so that every package
+// can use it.
 package testbed
 
 import (
@@ -13,7 +14,8 @@ import (
 	"testing"
 )
 
-// runner is the part of *testing.M that matters here, so that a package can do something of its own before and after.
+// runner is the part of *testing.M that matters here, so that a package can do something of its own
+// before and after.
 type runner interface{ Run() int }
 
 // shared is what lives as long as the test process: no test owns it, so only [Main] can stop it.
@@ -23,7 +25,8 @@ var shared struct {
 	stop    []func()
 }
 
-// Main runs a package's tests and stops the servers they shared. Each package that uses [MariaDB] has
+// Main runs a package's tests and stops the servers they shared. Each package that uses [MariaDB]
+// has
 //
 //	func TestMain(m *testing.M) { testbed.Main(m) }
 func Main(m runner) { os.Exit(run(m)) }
@@ -55,8 +58,8 @@ func atExit(t testing.TB, stop func()) {
 	shared.stop = append(shared.stop, stop)
 }
 
-// Missing ends a test that cannot run here. On a developer's machine that is a skip with its reason; with CI=true it is a
-// failure, because there a skipped test would look like a passed one.
+// Missing ends a test that cannot run here. On a developer's machine that is a skip with its
+// reason; with CI=true it is a failure, because there a skipped test would look like a passed one.
 func Missing(t testing.TB, reason string) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
@@ -66,7 +69,8 @@ func Missing(t testing.TB, reason string) {
 	}
 }
 
-// Program finds an executable, also where Debian keeps the servers but an unprivileged PATH does not look.
+// Program finds an executable, also where Debian keeps the servers but an unprivileged PATH does
+// not look.
 func Program(t testing.TB, names ...string) string {
 	t.Helper()
 	for _, name := range names {
@@ -80,7 +84,8 @@ func Program(t testing.TB, names ...string) string {
 	return ""
 }
 
-// Root is the top of the repository, found upwards from the working directory: go test starts in the package's own.
+// Root is the top of the repository, found upwards from the working directory: go test starts in
+// the package's own.
 func Root(t testing.TB) string {
 	t.Helper()
 	dir, err := os.Getwd()

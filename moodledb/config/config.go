@@ -8,8 +8,8 @@ import (
 	"renew_mnetkeys/moodledb/phpsource"
 )
 
-// Config is the configuration of one tenant: what config.php assigns to $CFG, with VMoodle's values of the tenant over it.
-// It prints without its passwords under every fmt verb and in JSON.
+// Config is the configuration of one tenant: what config.php assigns to $CFG, with VMoodle's values
+// of the tenant over it. It prints without its passwords under every fmt verb and in JSON.
 type Config struct {
 	File    string // config.php, absolute
 	DBType  string // mysqli, mariadb or auroramysql
@@ -34,11 +34,12 @@ type Config struct {
 	KeyLifetimeDays    int    // $CFG->mnetkeylifetime, 0 when not in config.php
 	PathToPHP          string // $CFG->pathtophp, "" when not in config.php
 
-	// Forced are the settings that config.php says in place of the tables: mnet_dispatcher_mode, and of forced_plugin_settings those of mnet and
-	// local_vmoodle as mnet/name.
+	// Forced are the settings that config.php says in place of the tables: mnet_dispatcher_mode,
+	// and of forced_plugin_settings those of mnet and local_vmoodle as mnet/name.
 	Forced map[string]string
 
-	// ForcedCache is $CFG->tool_forcedcache_config_array. It may hold passwords of cache servers, which a Value does not print.
+	// ForcedCache is $CFG->tool_forcedcache_config_array. It may hold passwords of cache servers,
+	// which a Value does not print.
 	ForcedCache phpsource.Value
 
 	Register *Register // nil when the site is no VMoodle array
@@ -56,7 +57,8 @@ type Options struct {
 	Wwwroot   string                        // --host: stands for the web request, too
 }
 
-// WwwrootOfRequest says that Wwwroot may be that of the request which Options.Wwwroot stands for, and not config.php's own.
+// WwwrootOfRequest says that Wwwroot may be that of the request which Options.Wwwroot stands for,
+// and not config.php's own.
 func (c *Config) WwwrootOfRequest() bool { return c.ofRequest }
 
 // Format shows which tenant and database, never a password.

@@ -13,8 +13,10 @@ import (
 	"renew_mnetkeys/internal/testbed"
 )
 
-// oracle says what php makes of a config.php that a script of Moodle requires: its $CFG->dbpass, or how the script ends before that. It shares nothing
-// with what the tool itself has php run. For each file, a line on descriptor 4, it forks, and the file has a php of its own: to start one takes ten times as long.
+// oracle says what php makes of a config.php that a script of Moodle requires: its $CFG->dbpass, or
+// how the script ends before that. It shares nothing with what the tool itself has php run. For
+// each file, a line on descriptor 4, it forks, and the file has a php of its own: to start one
+// takes ten times as long.
 const oracle = `<?php
 define('ORACLE', fopen('php://fd/3', 'w'));
 $oracle_asked = fopen('php://fd/4', 'r');
@@ -190,7 +192,8 @@ func owned(t testing.TB, dataroot string) {
 	}
 }
 
-// asked is what php itself says. It ends no test, since it can run in another goroutine than the test's.
+// asked is what php itself says. It ends no test, since it can run in another goroutine than the
+// test's.
 func (d differential) asked(t testing.TB, path string, environ []string) verdict {
 	t.Helper()
 	answer, err := d.oracles.answer(path, environ)
@@ -245,7 +248,8 @@ func (d differential) compare(t testing.TB, path string, environ []string, host 
 	return alone
 }
 
-// refusedByRule is what is refused although php would give a value: Moodle itself would not come up, or would see a request.
+// refusedByRule is what is refused although php would give a value: Moodle itself would not come
+// up, or would see a request.
 func refusedByRule(err error) bool {
 	return strings.Contains(err.Error(), "web request") || strings.Contains(err.Error(), "config.php ends here by return") ||
 		strings.Contains(err.Error(), "is not a text") || strings.Contains(err.Error(), "must be a stdClass")
@@ -284,7 +288,8 @@ func environOf(text string) []string {
 	return environ
 }
 
-// Each file of the cases has one construct that decides the password. The value is PHP's, or there is none.
+// Each file of the cases has one construct that decides the password. The value is PHP's, or there
+// is none.
 func TestEveryCaseIsReadAsPHPDoesOrRefused(t *testing.T) {
 	t.Parallel()
 	d := newDifferential(t)
@@ -292,7 +297,8 @@ func TestEveryCaseIsReadAsPHPDoesOrRefused(t *testing.T) {
 	if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", "cases"))); err != nil {
 		t.Fatal(err)
 	}
-	// Behind the link .. leads to elsewhere for some functions of PHP, and to the directory of the files for others.
+	// Behind the link .. leads to elsewhere for some functions of PHP, and to the directory of the
+	// files for others.
 	write(t, filepath.Join(dir, "elsewhere", "by-way.inc"), "<?php $CFG->dbpass = 'elsewhere';")
 	write(t, filepath.Join(dir, "by-way.inc"), "<?php $CFG->dbpass = 'here';")
 	for _, err := range []error{os.Mkdir(filepath.Join(dir, "elsewhere", "deep"), 0o755), os.Symlink("elsewhere/deep", filepath.Join(dir, "link"))} {
@@ -321,7 +327,8 @@ func TestEveryCaseIsReadAsPHPDoesOrRefused(t *testing.T) {
 	}
 }
 
-// The files of testdata/shapes are as people have them: none needs PHP, and all are read as PHP reads them.
+// The files of testdata/shapes are as people have them: none needs PHP, and all are read as PHP
+// reads them.
 func TestFilesAsPeopleHaveThemAreReadWithoutPHP(t *testing.T) {
 	t.Parallel()
 	d := newDifferential(t)

@@ -7,15 +7,17 @@ import (
 	"strings"
 )
 
-// sockets are where MariaDB and MySQL listen when nothing else is said: Debian, Red Hat, SUSE, the sources, XAMPP, Homebrew.
+// sockets are where MariaDB and MySQL listen when nothing else is said: Debian, Red Hat, SUSE, the
+// sources, XAMPP, Homebrew.
 var sockets = []string{
 	"/var/run/mysqld/mysqld.sock", "/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock", "/run/mysql/mysql.sock", "/tmp/mysql.sock",
 	"/opt/lampp/var/mysql/mysql.sock", "/opt/bitnami/mariadb/tmp/mysql.sock",
 }
 
-// Endpoint says where the database server is: network "unix" with a socket path, or "tcp" with host:port (IPv6 in brackets).
-// It reads dbhost as PHP's mysqli does: localhost, or nothing, is the unix socket whatever the port; a port in dbhost wins over dboptions dbport, also
-// behind localhost, which is TCP then. The error is an *Error.
+// Endpoint says where the database server is: network "unix" with a socket path, or "tcp" with
+// host:port (IPv6 in brackets). It reads dbhost as PHP's mysqli does: localhost, or nothing, is the
+// unix socket whatever the port; a port in dbhost wins over dboptions dbport, also behind
+// localhost, which is TCP then. The error is an *Error.
 func (c *Config) Endpoint() (network, address string, err error) {
 	host := withoutPersistence(c.DBHost)
 	if host == "" || strings.EqualFold(host, "localhost") {
@@ -50,7 +52,8 @@ func withoutPersistence(host string) string {
 	return host
 }
 
-// socket is dboptions dbsocket, else the first usual place where there is one. Where there is none, connecting says so.
+// socket is dboptions dbsocket, else the first usual place where there is one. Where there is none,
+// connecting says so.
 func (c *Config) socket() string {
 	if c.DBSocket != "" {
 		return c.DBSocket

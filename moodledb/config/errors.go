@@ -2,8 +2,8 @@ package config
 
 import "fmt"
 
-// Error is a configuration that cannot be used. File and Line say where, Setting which, Advice what to do.
-// None shows a value of the file.
+// Error is a configuration that cannot be used. File and Line say where, Setting which, Advice what
+// to do. None shows a value of the file.
 type Error struct {
 	File    string
 	Line    int    // 0: not a certain line

@@ -23,7 +23,8 @@ const evaluateLimit = 10 * time.Second
 //go:embed evaluate.php
 var evaluateScript string
 
-// evaluation has php run config.php with a stand-in for lib/setup.php, so that nothing of Moodle is loaded.
+// evaluation has php run config.php with a stand-in for lib/setup.php, so that nothing of Moodle is
+// loaded.
 type evaluation struct {
 	why     *phpsource.ComputedError
 	php     string
@@ -46,7 +47,8 @@ type answer struct {
 	line         int
 }
 
-// evaluate has php say what our reader cannot, which is why. likely is the dataroot, "" if the reader does not know.
+// evaluate has php say what our reader cannot, which is why. likely is the dataroot, "" if the
+// reader does not know.
 func evaluate(ctx context.Context, path string, o Options, tenant map[string]string, why *phpsource.ComputedError, likely string) (*settings, error) {
 	source, err := siteuser.User{}.ReadFile(path, phpsource.MaxSize)
 	if err != nil {
@@ -87,8 +89,9 @@ func computedError(why *phpsource.ComputedError) *Error {
 	return e
 }
 
-// asOwner evaluates as the user whom siteuser.ForPHP chooses where we are root: the owner of dataroot. Until config.php was evaluated dataroot is a guess,
-// which decides no more than who evaluates first: what counts is the answer that the owner of the dataroot in it got.
+// asOwner evaluates as the user whom siteuser.ForPHP chooses where we are root: the owner of
+// dataroot. Until config.php was evaluated dataroot is a guess, which decides no more than who
+// evaluates first: what counts is the answer that the owner of the dataroot in it got.
 func (e *evaluation) asOwner(ctx context.Context, likely, known string) (answer, error) {
 	e.dataroot = cmp.Or(known, likely)
 	first, err := e.owner()
@@ -126,8 +129,8 @@ func (e *evaluation) owner() (siteuser.PHP, error) {
 
 var reLiteral = regexp.MustCompile(`(?m)^[ \t]*\$CFG->(\w+)\s*=\s*(?:'([^'\\]*)'|"([^"\\$]*)")\s*;`)
 
-// literal is the last value that a line of source assigns to a setting as a plain string, "" when none does. It is a guess: no more may depend on it than
-// who runs php, or which.
+// literal is the last value that a line of source assigns to a setting as a plain string, "" when
+// none does. It is a guess: no more may depend on it than who runs php, or which.
 func literal(source []byte, setting string) (text string) {
 	for _, m := range reLiteral.FindAllSubmatch(source, -1) {
 		if string(m[1]) == setting {
@@ -137,7 +140,8 @@ func literal(source []byte, setting string) (text string) {
 	return text
 }
 
-// run evaluates once, or twice where the file ends itself unless the guard is defined. An error is an *Error or the context's.
+// run evaluates once, or twice where the file ends itself unless the guard is defined. An error is
+// an *Error or the context's.
 func (e *evaluation) run(ctx context.Context) (answer, error) {
 	a, err := e.ask(ctx)
 	if err == nil && a.how == "exit" && !e.guard {
@@ -166,8 +170,8 @@ func (e *evaluation) run(ctx context.Context) (answer, error) {
 	return a, nil
 }
 
-// ask runs php. The script and the tenant's values, which hold a password, go to stdin; what $CFG is then comes back as PHP source over a pipe of its own and
-// is read as any other.
+// ask runs php. The script and the tenant's values, which hold a password, go to stdin; what $CFG
+// is then comes back as PHP source over a pipe of its own and is read as any other.
 func (e *evaluation) ask(ctx context.Context) (answer, error) {
 	settings := []string{"opcache.enable_cli=0", "auto_append_file="}
 	if e.within {

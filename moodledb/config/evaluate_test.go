@@ -44,7 +44,8 @@ func byPHP(t *testing.T, path string, o Options, tenant map[string]string) *sett
 	return s
 }
 
-// TestPHPAgreesWithTheReader has php evaluate what the reader can read too: both must give the same.
+// TestPHPAgreesWithTheReader has php evaluate what the reader can read too: both must give the
+// same.
 func TestPHPAgreesWithTheReader(t *testing.T) {
 	t.Parallel()
 	php := testbed.PHP(t)
@@ -96,7 +97,8 @@ func TestPHPLoadsNothingOfMoodleAndNothingOfVMoodle(t *testing.T) {
 	}
 }
 
-// A directory lib that is a link leads to a setup.php of another name, which must not be run either.
+// A directory lib that is a link leads to a setup.php of another name, which must not be run
+// either.
 func TestPHPDoesNotLoadASetupThatALinkLeadsTo(t *testing.T) {
 	t.Parallel()
 	dir, elsewhere := shared(t), shared(t)
@@ -207,7 +209,8 @@ func TestPHPGetsNoSecretOfOursInArgumentsOrEnvironment(t *testing.T) {
 	}
 }
 
-// TestPHPThatFails: the word SECRET stands in every source, as a password or as what PHP quotes. Its own words are told, with file and line.
+// TestPHPThatFails: the word SECRET stands in every source, as a password or as what PHP quotes.
+// Its own words are told, with file and line.
 func TestPHPThatFails(t *testing.T) { // alone: php has ten seconds for each, and one case fills its memory
 	const lines = "<?php\n$CFG = new stdClass();\n$CFG->dbpass = 'SECRET';\n$CFG->dbtype = strrev('ilqsym');\n"
 	garbled := filepath.Join(t.TempDir(), "php")
@@ -277,7 +280,8 @@ func TestPHPThatHangsEndsWithTheContext(t *testing.T) {
 	}
 }
 
-// hosts chooses its site by the name in the request, in the language that is read without php, or computing.
+// hosts chooses its site by the name in the request, in the language that is read without php, or
+// computing.
 func hosts(t *testing.T, computes, environment bool) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "config.php")
@@ -327,7 +331,8 @@ func TestASiteThatIsChosenByTheRequestsHostIsThatOfHost(t *testing.T) {
 	}
 }
 
-// A config.php that looks at the request and sets nothing by it that counts needs no --host, if php can show that.
+// A config.php that looks at the request and sets nothing by it that counts needs no --host, if php
+// can show that.
 func TestARequestThatDecidesNothingNeedsNoHost(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "config.php")
@@ -347,7 +352,8 @@ require_once(__DIR__ . '/lib/setup.php');`)
 	}
 }
 
-// A guard against direct calls asks for a constant that comes only with lib/setup.php; PHP and the reader take the file as it is meant.
+// A guard against direct calls asks for a constant that comes only with lib/setup.php; PHP and the
+// reader take the file as it is meant.
 func TestAGuardAgainstDirectCallsDoesNotStopTheReading(t *testing.T) {
 	t.Parallel()
 	const settings = "$CFG = new stdClass(); $CFG->dbtype = 'mysqli'; $CFG->dbname = 'n'; $CFG->dbuser = 'u'; $CFG->wwwroot = 'http://x'; $CFG->dataroot = '/d';"
@@ -423,7 +429,8 @@ func TestRootHasTheOwnerOfDatarootEvaluate(t *testing.T) {
 	}
 }
 
-// Who is root may only let code of root's see its own directories: a file elsewhere that is left out silently would give another configuration.
+// Who is root may only let code of root's see its own directories: a file elsewhere that is left
+// out silently would give another configuration.
 func TestRootRefusesWhatItsOwnCodeCannotSee(t *testing.T) {
 	t.Parallel()
 	if os.Getuid() != 0 {

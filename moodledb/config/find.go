@@ -17,8 +17,9 @@ var usualPlaces = []string{
 	"/bitnami/moodle/config.php", "/usr/share/nginx/html/moodle/config.php",
 }
 
-// Find finds Moodle's config.php: explicit (--config) where it is given, else $MOODLE_CONFIG, else upwards from workdir, else in the usual places.
-// The first two may also name Moodle's directory. The error is an *Error.
+// Find finds Moodle's config.php: explicit (--config) where it is given, else $MOODLE_CONFIG, else
+// upwards from workdir, else in the usual places. The first two may also name Moodle's directory.
+// The error is an *Error.
 func Find(explicit string, env func(string) string, workdir string) (string, error) {
 	return findIn(explicit, env, workdir, usualPlaces)
 }
@@ -70,8 +71,9 @@ func named(path, workdir, by string) (string, error) {
 	return path, nil
 }
 
-// isMoodles tells Moodle's config.php from those of others: Moodle's library is beside it, or it mentions $CFG. One that may not be read counts where
-// the library is: reading it says as whom to run. Else it is an error.
+// isMoodles tells Moodle's config.php from those of others: Moodle's library is beside it, or it
+// mentions $CFG. One that may not be read counts where the library is: reading it says as whom to
+// run. Else it is an error.
 func isMoodles(path string) (bool, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrPermission) {

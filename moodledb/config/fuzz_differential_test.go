@@ -7,8 +7,9 @@ import (
 	"testing"
 )
 
-// FuzzConfigAgainstPHP looks for a config.php that is read without php and that php reads otherwise, or refuses. PHP runs nothing but what the reader has
-// found to be of its small language.
+// FuzzConfigAgainstPHP looks for a config.php that is read without php and that php reads
+// otherwise, or refuses. PHP runs nothing but what the reader has found to be of its small
+// language.
 func FuzzConfigAgainstPHP(f *testing.F) {
 	for _, pattern := range []string{"cases/*.php", "shapes/*.php", "sites/*.php"} {
 		files, err := filepath.Glob(filepath.Join("testdata", pattern))
@@ -35,7 +36,8 @@ func FuzzConfigAgainstPHP(f *testing.F) {
 		}
 		want := d.asked(t, path, environ)
 		if i := strings.LastIndex(text, "lib/setup.php"); i >= 0 && want.how == "error" {
-			// Behind lib/setup.php, where nothing counts any more, not all that PHP refuses is found: it is asked without that.
+			// Behind lib/setup.php, where nothing counts any more, not all that PHP refuses is
+			// found: it is asked without that.
 			statement, _, _ := strings.Cut(text[i:], ";")
 			write(t, path, text[:i]+statement+";")
 			want = d.asked(t, path, environ)

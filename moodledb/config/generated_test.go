@@ -113,8 +113,8 @@ func (g configs) file() string {
 	return b.String()
 }
 
-// What the reader makes of a config.php, PHP makes of it. Where the reader says that it cannot, PHP is asked, so that is no
-// matter; but it must read most of them.
+// What the reader makes of a config.php, PHP makes of it. Where the reader says that it cannot, PHP
+// is asked, so that is no matter; but it must read most of them.
 func TestPHPReadsAGeneratedConfigAsWeDo(t *testing.T) {
 	t.Parallel()
 	php, seed := testbed.PHP(t), testbed.Seed(t)

@@ -13,7 +13,8 @@ import (
 	"renew_mnetkeys/internal/testbed"
 )
 
-// traces are statements that leave a file MARK behind where they are run, each in a form that may give a setting its value.
+// traces are statements that leave a file MARK behind where they are run, each in a form that may
+// give a setting its value.
 var traces = map[string]string{
 	"a function of PHP":         `file_put_contents('MARK', 'x');`,
 	"a shell by backticks":      "`touch MARK`;",
@@ -30,8 +31,8 @@ var traces = map[string]string{
 	"a condition":               `touch('MARK') ? 'a' : 'b';`,
 }
 
-// Each statement stands alone and as the value of a setting; either way nothing of the file can be told. That php, which stands in
-// no option, does leave the file shows that the statement would.
+// Each statement stands alone and as the value of a setting; either way nothing of the file can be
+// told. That php, which stands in no option, does leave the file shows that the statement would.
 func TestNothingInConfigPHPIsExecuted(t *testing.T) {
 	t.Parallel()
 	php := testbed.PHP(t)

@@ -15,9 +15,10 @@ import (
 	"renew_mnetkeys/moodledb/siteuser"
 )
 
-// Read reads config.php and what it includes, VMoodle's vconfig.php too, up to lib/setup.php. Nothing is executed, unless one of the files says
-// something outside the language of [phpsource]: then php evaluates it. The result is the configuration of config.php's own site; [Config.ForTenant] gives
-// that of another tenant. Errors are an *Error or an *UnsupportedDBError.
+// Read reads config.php and what it includes, VMoodle's vconfig.php too, up to lib/setup.php.
+// Nothing is executed, unless one of the files says something outside the language of [phpsource]:
+// then php evaluates it. The result is the configuration of config.php's own site;
+// [Config.ForTenant] gives that of another tenant. Errors are an *Error or an *UnsupportedDBError.
 func Read(ctx context.Context, path string, o Options) (*Config, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
@@ -29,7 +30,8 @@ func Read(ctx context.Context, path string, o Options) (*Config, error) {
 	return readFor(ctx, absolute, o, nil)
 }
 
-// readFor reads config.php as a tenant sees it: the values of the array's register stand where VMoodle puts them. nil reads it for its own site.
+// readFor reads config.php as a tenant sees it: the values of the array's register stand where
+// VMoodle puts them. nil reads it for its own site.
 func readFor(ctx context.Context, path string, o Options, tenant map[string]string) (*Config, error) {
 	s, err := readSource(path, o, tenant)
 	if err == nil {
@@ -136,7 +138,8 @@ func (s *settings) rights(dataroot string) error {
 	return nil
 }
 
-// guard is the constant by which included files see that Moodle includes them. lib/setup.php defines it, so that config.php comes too early for it.
+// guard is the constant by which included files see that Moodle includes them. lib/setup.php
+// defines it, so that config.php comes too early for it.
 const guard = "MOODLE_INTERNAL"
 
 // readSource reads config.php by our own reader.
@@ -148,7 +151,8 @@ func readSource(path string, o Options, tenant map[string]string) (*settings, er
 	var ended *phpsource.EndError
 	s, err := readLanguage(path, source, o, tenant, false)
 	if errors.As(err, &ended) {
-		// A file that ends unless the constant is defined is meant to be read with it: there is no other reading that gives a site.
+		// A file that ends unless the constant is defined is meant to be read with it: there is no
+		// other reading that gives a site.
 		if s, err = readLanguage(path, source, o, tenant, true); errors.As(err, new(*phpsource.EndError)) {
 			return nil, endedEarly(ended.File, ended.Line, ended.By, Request(o.asked(tenant))["HTTP_HOST"])
 		}
@@ -166,8 +170,9 @@ func endedEarly(file string, line int, by, host string) *Error {
 	return e
 }
 
-// readLanguage reads source with the guard defined or not. tenant is put over $CFG where VMoodle does it: where bootlib.php's functions are called, so that
-// what config.php derives afterwards, a cachedir below dataroot, is the tenant's, and what it assigns afterwards wins.
+// readLanguage reads source with the guard defined or not. tenant is put over $CFG where VMoodle
+// does it: where bootlib.php's functions are called, so that what config.php derives afterwards, a
+// cachedir below dataroot, is the tenant's, and what it assigns afterwards wins.
 func readLanguage(path string, source []byte, o Options, tenant map[string]string, guarded bool) (*settings, error) {
 	reader := siteuser.Reader(path)
 	s := &settings{file: path, dir: filepath.Dir(real(path)), fixed: map[string]string{}, looked: map[string]fs.FileMode{}}
@@ -180,7 +185,8 @@ func readLanguage(path string, source []byte, o Options, tenant map[string]strin
 		switched = true
 	}
 	env := phpsource.Env{
-		// As a script of VMoodle reads it at its second pass: with a tenant chosen, and without $CLI_VMOODLE_PRECHECK.
+		// As a script of VMoodle reads it at its second pass: with a tenant chosen, and without
+		// $CLI_VMOODLE_PRECHECK.
 		Constants: map[string]phpsource.Value{"CLI_SCRIPT": phpsource.BoolValue(true), "CLI_VMOODLE_OVERRIDE": phpsource.StringValue(tenant["wwwroot"])},
 		Getenv:    o.environment,
 		Server:    known(Request(o.asked(tenant))),
@@ -231,7 +237,8 @@ func readLanguage(path string, source []byte, o Options, tenant map[string]strin
 	return s, nil
 }
 
-// real is the path without symbolic links, as PHP's `__FILE__` has it, or the path itself where nothing is there.
+// real is the path without symbolic links, as PHP's `__FILE__` has it, or the path itself where
+// nothing is there.
 func real(path string) string {
 	if resolved, err := filepath.EvalSymlinks(path); err == nil {
 		return resolved
@@ -239,7 +246,8 @@ func real(path string) string {
 	return path
 }
 
-// isSetup tells Moodle's lib/setup.php from one of something else: by its directory, or by what stands beside it. One that is not there is nothing else.
+// isSetup tells Moodle's lib/setup.php from one of something else: by its directory, or by what
+// stands beside it. One that is not there is nothing else.
 func isSetup(file string, roots ...string) bool {
 	for _, root := range roots {
 		for _, name := range []string{"lib/setup.php", "public/lib/setup.php"} {
@@ -262,8 +270,9 @@ var reFunction = regexp.MustCompile(`(?m)^\s*function\s+(\w+)\s*\(`)
 // rePlain are patterns that every engine matches alike.
 var rePlain = regexp.MustCompile(`^(?:[A-Za-z0-9_:@.^$|-]|\\[.-])*$`)
 
-// defaults is the file that VMoodle includes last (bootlib.php, vmoodle_boot_configuration), "" when there is none. Which tenants a pattern excludes
-// PHP's engine alone knows, unless it is a plain one.
+// defaults is the file that VMoodle includes last (bootlib.php, vmoodle_boot_configuration), ""
+// when there is none. Which tenants a pattern excludes PHP's engine alone knows, unless it is a
+// plain one.
 func defaults(cfg phpsource.Value, tenant bool) (file string, known bool) {
 	name := cfg.Get("vmoodlehardmasterdefaults").Text()
 	if tenant {

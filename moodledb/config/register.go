@@ -7,15 +7,16 @@ import (
 	"strings"
 )
 
-// Register says where the register of a VMoodle array is: the vmaster* settings, with the credentials that hold for all tenants.
-// It prints without its passwords.
+// Register says where the register of a VMoodle array is: the vmaster* settings, with the
+// credentials that hold for all tenants. It prints without its passwords.
 type Register struct {
 	DBType, DBHost, DBName, DBUser, DBPass string
 	Prefix                                 string // validated like Config.Prefix
 	TenantUser, TenantPass                 string // vchildsdblogin and vchildsdbpass: over the row's credentials; "" when not set
 }
 
-// TenantRow is what the register's row of a tenant says in place of config.php. It prints without its password.
+// TenantRow is what the register's row of a tenant says in place of config.php. It prints without
+// its password.
 type TenantRow struct {
 	Wwwroot                                        string // vhostname, no trailing slash
 	DBType, DBHost, DBName, DBUser, DBPass, Prefix string
@@ -38,7 +39,8 @@ func (r TenantRow) Format(f fmt.State, _ rune) {
 // MarshalJSON writes what Format prints.
 func (r TenantRow) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(r)) }
 
-// register reads the vmaster* settings; nil when there are none, or empty ones as vconfig-dist.php has them.
+// register reads the vmaster* settings; nil when there are none, or empty ones as vconfig-dist.php
+// has them.
 func (s *settings) register() (*Register, error) {
 	if s.value("vmasterdbname").Text() == "" {
 		return nil, nil
@@ -55,7 +57,8 @@ func (s *settings) register() (*Register, error) {
 	return r, nil
 }
 
-// OfRegister is the configuration of the database that the register is in; there must be a Register. VMoodle connects there without dboptions; ours hold where the host is config.php's own,
+// OfRegister is the configuration of the database that the register is in; there must be a
+// Register. VMoodle connects there without dboptions; ours hold where the host is config.php's own,
 // since then it is the same server, and everywhere for TLS.
 func (c *Config) OfRegister() *Config {
 	r, m := c.Register, *c
@@ -69,10 +72,11 @@ func (c *Config) OfRegister() *Config {
 	return &m
 }
 
-// ForTenant is the configuration of the tenant of a row, enabled or not: config.php read again with the values of the row, as VMoodle does
-// (local/vmoodle/bootlib.php, vmoodle_feed_config); there must be a Register. It makes no query, so that a whole array is resolved at the price of
-// one, at half a millisecond a tenant; if only PHP can evaluate what the register does not say, one PHP a tenant.
-// Errors are an *Error or an *UnsupportedDBError.
+// ForTenant is the configuration of the tenant of a row, enabled or not: config.php read again with
+// the values of the row, as VMoodle does (local/vmoodle/bootlib.php, vmoodle_feed_config); there
+// must be a Register. It makes no query, so that a whole array is resolved at the price of one, at
+// half a millisecond a tenant; if only PHP can evaluate what the register does not say, one PHP a
+// tenant. Errors are an *Error or an *UnsupportedDBError.
 func (c *Config) ForTenant(ctx context.Context, row TenantRow) (*Config, error) {
 	r := c.Register
 	values := map[string]string{

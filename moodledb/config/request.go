@@ -12,7 +12,8 @@ import (
 
 const hintHost = "name the site with --host=URL"
 
-// Request is what $_SERVER has of a request to this wwwroot, "" where it has nothing; nil if none is named.
+// Request is what $_SERVER has of a request to this wwwroot, "" where it has nothing; nil if none
+// is named.
 func Request(wwwroot string) map[string]string {
 	u, err := url.Parse(wwwroot)
 	if wwwroot == "" || err != nil {
@@ -25,7 +26,8 @@ func Request(wwwroot string) map[string]string {
 	return request
 }
 
-// known are the elements of $_SERVER that are known of a request. Nobody calls a script of the command line: Moodle ends one that has a REMOTE_ADDR.
+// known are the elements of $_SERVER that are known of a request. Nobody calls a script of the
+// command line: Moodle ends one that has a REMOTE_ADDR.
 func known(request map[string]string) map[string]phpsource.Value {
 	server := map[string]phpsource.Value{"REMOTE_ADDR": {}}
 	for name, text := range request {
@@ -59,8 +61,8 @@ func proxied(request map[string]string) {
 	}
 }
 
-// sameForAnotherRequest finds a config.php that depends on the request where nothing is known of any: php then evaluates it once more, as for one that nobody
-// makes, and must give the same.
+// sameForAnotherRequest finds a config.php that depends on the request where nothing is known of
+// any: php then evaluates it once more, as for one that nobody makes, and must give the same.
 func (e *evaluation) sameForAnotherRequest(ctx context.Context, a answer) error {
 	other := *e
 	other.request = Request("https://request-that-nobody-makes.invalid")

@@ -10,7 +10,8 @@ import (
 	"renew_mnetkeys/internal/testbed"
 )
 
-// sequences writes config.php files of random statements: most of the language that is read without php, some beside it, some that PHP itself refuses.
+// sequences writes config.php files of random statements: most of the language that is read without
+// php, some beside it, some that PHP itself refuses.
 type sequences struct {
 	*rand.Rand
 	depth int
@@ -255,7 +256,8 @@ func surroundings(t testing.TB, dir string) {
 	chmod(t, filepath.Join(dir, "lib"), 0o755)
 }
 
-// What the tool makes of a sequence of statements PHP makes of it, with php at hand or without; or it refuses.
+// What the tool makes of a sequence of statements PHP makes of it, with php at hand or without; or
+// it refuses.
 func TestGeneratedSequencesAreReadAsPHPDoesOrRefused(t *testing.T) {
 	t.Parallel()
 	d, seed := newDifferential(t), testbed.Seed(t)

@@ -138,7 +138,8 @@ func (s *settings) site(c *Config) error {
 	return nil
 }
 
-// forced reads what config.php says in place of the tables, as get_config (lib/moodlelib.php) takes it: null, an array or an object is no setting at all.
+// forced reads what config.php says in place of the tables, as get_config (lib/moodlelib.php) takes
+// it: null, an array or an object is no setting at all.
 func (s *settings) forced(c *Config) error {
 	c.Forced = map[string]string{}
 	if v, set := s.find("mnet_dispatcher_mode"); set {
@@ -156,7 +157,8 @@ func (s *settings) forced(c *Config) error {
 	return nil
 }
 
-// dboptions are read as lib/dml/mysqli_native_moodle_database.php does: dbsocket only when it is a path.
+// dboptions are read as lib/dml/mysqli_native_moodle_database.php does: dbsocket only when it is a
+// path.
 func (s *settings) dboptions(c *Config) error {
 	read := map[string]phpsource.Value{}
 	for _, name := range []string{"dbport", "dbsocket", "ssl", "connecttimeout"} {
@@ -176,7 +178,8 @@ func (s *settings) dboptions(c *Config) error {
 		c.SSL = mode
 	case "", "0", "disable":
 	default:
-		// Moodle 4.4 refuses it, older ones ignore the option: what works either way is TLS where the server has it.
+		// Moodle 4.4 refuses it, older ones ignore the option: what works either way is TLS where
+		// the server has it.
 		c.SSL = "prefer"
 	}
 	return nil
@@ -235,7 +238,8 @@ func (s *settings) text(name string, required bool) (string, error) {
 	return fail("is not set")
 }
 
-// unsetVariable says that a setting is false where nobody writes false: getenv() of a variable that is not set, as under cron.
+// unsetVariable says that a setting is false where nobody writes false: getenv() of a variable that
+// is not set, as under cron.
 func unsetVariable(name string, v phpsource.Value) bool {
 	return v.Kind() == phpsource.Bool && (name == "dbhost" || name == "dbpass" || name == "prefix")
 }
@@ -271,7 +275,8 @@ func hintFor(name string) string {
 	return fmt.Sprintf("replace it with --cfg %s=VALUE", name)
 }
 
-// CheckDBType refuses a database that is neither MySQL nor MariaDB; the error is an *UnsupportedDBError.
+// CheckDBType refuses a database that is neither MySQL nor MariaDB; the error is an
+// *UnsupportedDBError.
 func (c *Config) CheckDBType() error {
 	switch c.DBType {
 	case "mysqli", "mariadb", "auroramysql":
@@ -280,7 +285,8 @@ func (c *Config) CheckDBType() error {
 	return &UnsupportedDBError{DBType: c.DBType}
 }
 
-// rePrefix is what may be spliced into SQL. With 30 characters Moodle's longest table names still fit into MySQL's 64.
+// rePrefix is what may be spliced into SQL. With 30 characters Moodle's longest table names still
+// fit into MySQL's 64.
 var rePrefix = regexp.MustCompile(`^[A-Za-z0-9_]{0,30}$`)
 
 func checkPrefix(setting, prefix string) error {

@@ -14,7 +14,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// location says where a tenant keeps its cache. Its fields are those of $CFG in config.php, except SiteIdentifier.
+// location says where a tenant keeps its cache. Its fields are those of $CFG in config.php, except
+// SiteIdentifier.
 type location struct {
 	Dataroot           string // absolute
 	CacheDir           string // $CFG->cachedir, "" means dataroot/cache
@@ -51,8 +52,10 @@ type store interface {
 	read(ctx context.Context, names []string) ([][]byte, error)            // the entries that are there, as they are stored
 }
 
-// open reads muc/config.php, or what another cache factory goes by, and settles which stores serve core/config; without that file it is Moodle's default file
-// store. The error is a *MissingDirectoryError for the dataroot, a *PermissionError, or a *ConfigError or *FactoryError: what only Moodle itself knows.
+// open reads muc/config.php, or what another cache factory goes by, and settles which stores serve
+// core/config; without that file it is Moodle's default file store. The error is a
+// *MissingDirectoryError for the dataroot, a *PermissionError, or a *ConfigError or *FactoryError:
+// what only Moodle itself knows.
 func open(where location, options options) (*builtin, error) {
 	if err := where.base("").check(); err != nil {
 		return nil, err
@@ -86,9 +89,10 @@ func (i instance) open(where location, options options, file string, names []str
 	return manualStore{i}
 }
 
-// drop removes the cached configuration from all stores, the lowest first: a miss in a higher store is refilled from the one below.
-// A store that fails does not keep the others from being tried. The error joins those of the stores; it is nil when all are clear,
-// whether there was something to remove or not.
+// drop removes the cached configuration from all stores, the lowest first: a miss in a higher store
+// is refilled from the one below. A store that fails does not keep the others from being tried. The
+// error joins those of the stores; it is nil when all are clear, whether there was something to
+// remove or not.
 func (c *builtin) drop(ctx context.Context, width rotate.Width) (result, error) {
 	r := result{Width: width}
 	for _, s := range c.stores {
@@ -107,7 +111,8 @@ func (c *builtin) drop(ctx context.Context, width rotate.Width) (result, error) 
 	return r, r.err()
 }
 
-// check tells what would keep Drop from working, and changes nothing. Report and error are those of Drop with nothing removed.
+// check tells what would keep Drop from working, and changes nothing. Report and error are those of
+// Drop with nothing removed.
 func (c *builtin) check(ctx context.Context) (result, error) {
 	var r result
 	for _, s := range c.stores {

@@ -12,12 +12,14 @@ import (
 	"renew_mnetkeys/moodledb/phpserial"
 )
 
-// maxEntry is how large an entry may be, in bytes, as it is stored and as it is unpacked. That of plugin mnet has some 2 KiB a key pair.
+// maxEntry is how large an entry may be, in bytes, as it is stored and as it is unpacked. That of
+// plugin mnet has some 2 KiB a key pair.
 const maxEntry = 1 << 20
 
 var errTooLarge = errors.New("the entry is larger than 1 MiB")
 
-// cachedSettings is what a store holds of the settings of plugin mnet. It prints without them: one is a private key.
+// cachedSettings is what a store holds of the settings of plugin mnet. It prints without them: one
+// is a private key.
 type cachedSettings struct {
 	Store    string            // name of the instance
 	Settings map[string]string // by name; nil: none are cached
@@ -55,8 +57,9 @@ func (e *UnreadableError) Hint() string {
 	return "run it where the web server runs, as its user and with its php; do not purge the cache before: it may have the only copy of a key"
 }
 
-// cachedSettings reads the entry of plugin mnet from all stores, the lowest first, and changes nothing. A store can be there more than once.
-// Whose settings they are is to be looked at: several sites can share a store.
+// cachedSettings reads the entry of plugin mnet from all stores, the lowest first, and changes
+// nothing. A store can be there more than once. Whose settings they are is to be looked at: several
+// sites can share a store.
 func (c *builtin) cached(ctx context.Context) []cachedSettings {
 	var all []cachedSettings
 	for _, s := range c.stores {
@@ -95,8 +98,9 @@ func (c *builtin) readStore(ctx context.Context, s store) (found []map[string]st
 	return found, err
 }
 
-// unpack reads an entry as the stores write it: PHP's serialize of a map, which cachestore_redis may compress (compress(), gzencode). What it is shows
-// in its first bytes, whatever the configuration of the store says by now. The error shows none of it.
+// unpack reads an entry as the stores write it: PHP's serialize of a map, which cachestore_redis
+// may compress (compress(), gzencode). What it is shows in its first bytes, whatever the
+// configuration of the store says by now. The error shows none of it.
 func unpack(entry []byte) (map[string]string, error) {
 	switch {
 	case bytes.HasPrefix(entry, []byte{0x1f, 0x8b}):
@@ -124,11 +128,12 @@ func unpack(entry []byte) (map[string]string, error) {
 	return settings, nil
 }
 
-// leastPair is less than any key pair takes, in bytes, however well it is compressed: key and certificate are random numbers.
+// leastPair is less than any key pair takes, in bytes, however well it is compressed: key and
+// certificate are random numbers.
 const leastPair = 512
 
-// mayHoldKey tells of an entry that is none of the tenant's whether a key pair may be in it: several sites can share a store, and the
-// cached pair of one of them may be its only copy.
+// mayHoldKey tells of an entry that is none of the tenant's whether a key pair may be in it:
+// several sites can share a store, and the cached pair of one of them may be its only copy.
 func mayHoldKey(entry []byte) bool {
 	if len(entry) < leastPair {
 		return false

@@ -173,7 +173,8 @@ func TestRedisStoreShowsWhatIsCached(t *testing.T) {
 	})
 }
 
-// TestWhatPHPWritesToRedisIsRead has the extension write, by the serializers and compressors of cachestore_redis.
+// TestWhatPHPWritesToRedisIsRead has the extension write, by the serializers and compressors of
+// cachestore_redis.
 func TestWhatPHPWritesToRedisIsRead(t *testing.T) {
 	php, server := testbed.PHP(t, "redis"), testbed.Redis(t, "")
 	host, port, _ := strings.Cut(server.Addr, ":")

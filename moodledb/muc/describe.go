@@ -51,8 +51,9 @@ func (c *Cache) described(ctx context.Context, site string) ([]rotate.CacheStore
 	return all, nil
 }
 
-// describe tells which stores serve core/config and whether each can be cleared from here, the lowest first, as check finds it. It changes nothing. The error
-// is the context's alone: what is wrong with a store stands in its description.
+// describe tells which stores serve core/config and whether each can be cleared from here, the
+// lowest first, as check finds it. It changes nothing. The error is the context's alone: what is
+// wrong with a store stands in its description.
 func (c *builtin) describe(ctx context.Context) ([]rotate.CacheStore, error) {
 	report, _ := c.check(ctx)
 	if err := ctx.Err(); err != nil {

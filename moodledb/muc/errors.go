@@ -8,9 +8,11 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// Every error of this package that an operator can do something about has Hint() string: one sentence, lower case, no full stop.
+// Every error of this package that an operator can do something about has Hint() string: one
+// sentence, lower case, no full stop.
 
-// ManualError is a store that cannot be reached from outside the web server, or that this package does not know.
+// ManualError is a store that cannot be reached from outside the web server, or that this package
+// does not know.
 type ManualError struct{ Store, Plugin, Advice string }
 
 // OfMoodle tells whether Moodle's own PHP can reach the store.
@@ -59,7 +61,8 @@ func (e *PermissionError) Hint() string {
 	return fmt.Sprintf("as the owner of the cache, run: sudo -u %s renew_mnetkeys …", e.Owner)
 }
 
-// MissingDirectoryError is a directory that every site which runs has, and this machine has not. To take it for an empty cache would leave the web server's.
+// MissingDirectoryError is a directory that every site which runs has, and this machine has not. To
+// take it for an empty cache would leave the web server's.
 type MissingDirectoryError struct {
 	What string // dataroot, cachedir, or which store's path
 	Path string
@@ -77,7 +80,8 @@ func (e *MissingDirectoryError) Hint() string {
 	return "is moodledata mounted here? run where the web server's files are"
 }
 
-// ConfigError is a muc/config.php, or what stands in its place, that only PHP can evaluate or that cannot be used. It shows the place, never the content, which has passwords of cache servers.
+// ConfigError is a muc/config.php, or what stands in its place, that only PHP can evaluate or that
+// cannot be used. It shows the place, never the content, which has passwords of cache servers.
 type ConfigError struct {
 	File    string
 	Line    int // 0: not a certain line
@@ -94,7 +98,8 @@ func (e *ConfigError) Error() string {
 // Hint says what else drops the cache.
 func (e *ConfigError) Hint() string { return adviseMoodle }
 
-// PHPError is a php that did not drop or read the cache. It shows a class and a place, never what PHP wrote: that can quote config.php.
+// PHPError is a php that did not drop or read the cache. It shows a class and a place, never what
+// PHP wrote: that can quote config.php.
 type PHPError struct {
 	PHP, ConfigFile string
 	Op              string // drop the cache, read the cache

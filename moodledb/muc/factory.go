@@ -2,8 +2,9 @@ package muc
 
 import "strings"
 
-// factoryOf is the class that chooses the stores instead of Moodle's own one: $CFG->alternative_cache_factory_class, "" where that is not set (PHP's empty()) or
-// names Moodle's class, which is core_cache\factory since 4.5.
+// factoryOf is the class that chooses the stores instead of Moodle's own one:
+// $CFG->alternative_cache_factory_class, "" where that is not set (PHP's empty()) or names Moodle's
+// class, which is core_cache\factory since 4.5.
 func factoryOf(class string) string {
 	switch className(class) {
 	case "", "0", "cache_factory", `core_cache\factory`:
@@ -15,8 +16,9 @@ func factoryOf(class string) string {
 // className is a class as PHP compares it.
 func className(class string) string { return strings.ToLower(strings.TrimPrefix(class, `\`)) }
 
-// configuration settles what is known of the stores, and gives the name of what says it. With another factory muc/config.php says nothing: it is what was
-// configured before, and its stores hold what was cached then. The error is a *ConfigError, a *PermissionError or a *FactoryError.
+// configuration settles what is known of the stores, and gives the name of what says it. With
+// another factory muc/config.php says nothing: it is what was configured before, and its stores
+// hold what was cached then. The error is a *ConfigError, a *PermissionError or a *FactoryError.
 func (where location) configuration() (conf *configuration, from string, err error) {
 	switch {
 	case factoryOf(where.Factory) == "":

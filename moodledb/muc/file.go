@@ -21,8 +21,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// fileStore is an instance of cachestore_file. Everything below its directory is reached through os.Root, so that a link cannot lead a caller who may be
-// root out of the cache.
+// fileStore is an instance of cachestore_file. Everything below its directory is reached through
+// os.Root, so that a link cannot lead a caller who may be root out of the cache.
 type fileStore struct {
 	instance
 	dir             string // of the store
@@ -93,7 +93,8 @@ func (s fileStore) drop(ctx context.Context, width rotate.Width) (int, error) {
 	return removed, nil
 }
 
-// spared tells of a file that may hold another site's key pair. One that cannot be read from here is read by the web server whose it is.
+// spared tells of a file that may hold another site's key pair. One that cannot be read from here
+// is read by the web server whose it is.
 func (s fileStore) spared(root *os.Root, name string) bool {
 	if slices.Contains(s.names, strings.TrimSuffix(path.Base(name), ".cache")) {
 		return false
@@ -107,8 +108,9 @@ func (s fileStore) spared(root *os.Root, name string) bool {
 	return err != nil || len(entry) > maxEntry || mayHoldKey(entry)
 }
 
-// dropAll removes every *.cache below core_config, also those of revisions and directory layouts the store no longer uses, but no other site's key pair. Directories stay: the web server
-// may be about to write there.
+// dropAll removes every *.cache below core_config, also those of revisions and directory layouts
+// the store no longer uses, but no other site's key pair. Directories stay: the web server may be
+// about to write there.
 func (s fileStore) dropAll(ctx context.Context, root *os.Root) (int, error) {
 	removed := 0
 	var failed error
@@ -134,7 +136,8 @@ func (s fileStore) dropAll(ctx context.Context, root *os.Root) (int, error) {
 	return removed, errors.Join(failed, err)
 }
 
-// revision is the directory that cachestore_file reads now: with asyncpurge, which 5.0 has, it is named by when the definition was last purged.
+// revision is the directory that cachestore_file reads now: with asyncpurge, which 5.0 has, it is
+// named by when the definition was last purged.
 func (s fileStore) revision(root *os.Root) (string, error) {
 	if !s.asyncPurge {
 		return definitionDir, nil
@@ -191,7 +194,8 @@ func (s fileStore) readFile(root *os.Root, name string) ([]byte, error) {
 	return s.reader.ReadOpen(f, name, maxEntry)
 }
 
-// check asks for the right to remove from the directories that the entries are in, or will be when the web server writes them.
+// check asks for the right to remove from the directories that the entries are in, or will be when
+// the web server writes them.
 func (s fileStore) check(context.Context) error {
 	if err := s.base.check(); err != nil {
 		return err
@@ -220,7 +224,8 @@ func (s fileStore) access(dir string, mode uint32) error {
 	return s.failure(dir, unix.Access(filepath.Join(s.dir, dir), mode))
 }
 
-// remove unlinks a file, or a link itself, never a directory. What is not there, or has just gone, is no error.
+// remove unlinks a file, or a link itself, never a directory. What is not there, or has just gone,
+// is no error.
 func remove(root *os.Root, name string) (bool, error) {
 	info, err := root.Lstat(name)
 	if err != nil || info.IsDir() {
@@ -239,7 +244,8 @@ func ignoreAbsent(err error) error {
 	return err
 }
 
-// failure makes an error of a path relative to the store one of this package; nil for what does not exist.
+// failure makes an error of a path relative to the store one of this package; nil for what does not
+// exist.
 func (s fileStore) failure(name string, err error) error {
 	full := filepath.Join(s.dir, filepath.FromSlash(name))
 	switch {

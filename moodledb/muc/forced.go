@@ -11,9 +11,11 @@ import (
 	"renew_mnetkeys/moodledb/phpsource"
 )
 
-// forced is the configuration that admin/tool/forcedcache makes instead of muc/config.php (tool_forcedcache_cache_config, generate_config_array): from an array
-// of config.php, or from a JSON file. It has no siteidentifier unless $CFG had one by then, which is the case of 'unknown'. What that plugin refuses stops
-// the site as well; it is a *ConfigError here, like all that depends on the plugin's or Moodle's release.
+// forced is the configuration that admin/tool/forcedcache makes instead of muc/config.php
+// (tool_forcedcache_cache_config, generate_config_array): from an array of config.php, or from a
+// JSON file. It has no siteidentifier unless $CFG had one by then, which is the case of 'unknown'.
+// What that plugin refuses stops the site as well; it is a *ConfigError here, like all that depends
+// on the plugin's or Moodle's release.
 func (where location) forced() (*configuration, string, error) {
 	from, all := "$CFG->tool_forcedcache_config_array", where.ForcedCache
 	fail := func(problem string) (*configuration, string, error) {
@@ -78,7 +80,8 @@ func readForced(file string) (none phpsource.Value, err error) {
 	return assigned.Variable("forced"), nil
 }
 
-// override applies definitionoverrides of core/config. The problem is one that changes what an entry is or is named by.
+// override applies definitionoverrides of core/config. The problem is one that changes what an
+// entry is or is named by.
 func (c *configuration) override(settings phpsource.Value) (problem string) {
 	for _, e := range settings.Entries() {
 		switch e.Key {
@@ -94,8 +97,9 @@ func (c *configuration) override(settings phpsource.Value) (problem string) {
 	return ""
 }
 
-// forcedStores are the names of the stores of core/config, first to be read first: those of the first rule whose conditions the definition meets
-// (generate_definition_mappings_from_rules), nil where there is none.
+// forcedStores are the names of the stores of core/config, first to be read first: those of the
+// first rule whose conditions the definition meets (generate_definition_mappings_from_rules), nil
+// where there is none.
 func forcedStores(rules, override phpsource.Value) (names []string, problem string) {
 	for _, r := range rules.Entries() {
 		stores := r.Value.Get("stores")
@@ -117,7 +121,8 @@ func forcedStores(rules, override phpsource.Value) (names []string, problem stri
 	return nil, ""
 }
 
-// meets compares with the definition of core/config in Moodle's lib/db/caches.php, by ===. name is the definition's id.
+// meets compares with the definition of core/config in Moodle's lib/db/caches.php, by ===. name is
+// the definition's id.
 func meets(conditions, override phpsource.Value) (met bool, problem string) {
 	met = true
 	for _, c := range conditions.Entries() {
@@ -146,7 +151,8 @@ func meets(conditions, override phpsource.Value) (met bool, problem string) {
 	return met, ""
 }
 
-// forcedInstances are the stores of these names, lowest first, and Moodle's default store, which is there whatever the plugin is told.
+// forcedInstances are the stores of these names, lowest first, and Moodle's default store, which is
+// there whatever the plugin is told.
 func forcedInstances(stores phpsource.Value, names []string) (all []instance, problem string) {
 	const defaultStore = "default_application"
 	for _, name := range names {

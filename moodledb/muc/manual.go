@@ -7,7 +7,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// manualStore is a store out of reach: its memory belongs to the web server's processes, or its protocol is not spoken here.
+// manualStore is a store out of reach: its memory belongs to the web server's processes, or its
+// protocol is not spoken here.
 type manualStore struct{ instance }
 
 func (s manualStore) drop(context.Context, rotate.Width) (int, error) { return 0, s.refuse() }
@@ -25,7 +26,8 @@ func (s manualStore) refuse() error {
 const (
 	// adviseHook is not a manual purge: a hook is run once what only the cache has is saved.
 	adviseHook = "give a --cache-hook that clears it: --cache-hook='php admin/cli/purge_caches.php'"
-	// adviseReload works because the hook runs when the new key is stored: what the web server caches then is the new one.
+	// adviseReload works because the hook runs when the new key is stored: what the web server
+	// caches then is the new one.
 	adviseReload = "let a --cache-hook empty it once the new key is stored: --cache-hook='systemctl reload php8.2-fpm', with your php-fpm and on every web node; " +
 		"or map Moodle's cache definition core/config to a file or Redis store (Site administration, Plugins, Caching)"
 	// adviseMoodle is for what only Moodle knows.

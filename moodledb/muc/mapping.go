@@ -12,9 +12,11 @@ const (
 	definitionID    = "core/config"
 )
 
-// servingStores are the stores of core/config, lowest first, as cache_config::get_stores_for_definition() and
-// cache_helper::get_stores_suitable_for_definition() choose them: those mapped to the definition, else those mapped to its mode. The default store
-// comes on top of that, since Moodle falls back to it while no mapped store is ready, and what it left there will be read again at the next such time.
+// servingStores are the stores of core/config, lowest first, as
+// cache_config::get_stores_for_definition() and cache_helper::get_stores_suitable_for_definition()
+// choose them: those mapped to the definition, else those mapped to its mode. The default store
+// comes on top of that, since Moodle falls back to it while no mapped store is ready, and what it
+// left there will be read again at the next such time.
 func servingStores(all phpsource.Value) []instance {
 	available := availableStores(all)
 	var serving []instance
@@ -58,7 +60,8 @@ func availableStores(all phpsource.Value) map[string]phpsource.Value {
 	return available
 }
 
-// mapped are the available stores of the mappings that count, in ascending order of sort: Moodle reads the highest first.
+// mapped are the available stores of the mappings that count, in ascending order of sort: Moodle
+// reads the highest first.
 func mapped(available map[string]phpsource.Value, mappings phpsource.Value, counts func(phpsource.Value) bool) []instance {
 	var list []phpsource.Value
 	for _, e := range mappings.Entries() {

@@ -8,9 +8,11 @@ import (
 	"syscall"
 )
 
-// base is a directory without which there is no telling whether a cache is empty. Moodle ends at once when its dataroot is not there (lib/setup.php), and
-// makes dataroot/cache and what is below when it needs it (lib/setuplib.php, make_cache_directory), so that those may be absent. It makes a cachedir or a
-// store's path elsewhere as well; but these are what administrators mount, and on a site that runs they are there.
+// base is a directory without which there is no telling whether a cache is empty. Moodle ends at
+// once when its dataroot is not there (lib/setup.php), and makes dataroot/cache and what is below
+// when it needs it (lib/setuplib.php, make_cache_directory), so that those may be absent. It makes
+// a cachedir or a store's path elsewhere as well; but these are what administrators mount, and on a
+// site that runs they are there.
 type base struct {
 	store string // "" when all stores need it
 	what  string

@@ -1,10 +1,13 @@
-// Package muc drops Moodle's cached configuration (cache definition core/config) from every store that serves it, so that the web server reads a
-// new MNet key from the database. It mirrors which stores cache/classes/config.php (cache_config) picks and what cachestore_file and
-// cachestore_redis name an entry. It never writes an entry: one that is gone is refilled by the next request. It reads only that of plugin mnet, which holds
-// the key pair, since the cached one may be the only copy of a key.
+// Package muc drops Moodle's cached configuration (cache definition core/config) from every store
+// that serves it, so that the web server reads a new MNet key from the database. It mirrors which
+// stores cache/classes/config.php (cache_config) picks and what cachestore_file and
+// cachestore_redis name an entry. It never writes an entry: one that is gone is refilled by the
+// next request. It reads only that of plugin mnet, which holds the key pair, since the cached one
+// may be the only copy of a key.
 //
-// What lives in the memory of a web server (APCu) or in a store this package does not know is an error with advice, never a silent success. Moodle itself, run
-// by php, clears and reads what only it knows.
+// What lives in the memory of a web server (APCu) or in a store this package does not know is an
+// error with advice, never a silent success. Moodle itself, run by php, clears and reads what only
+// it knows.
 package muc
 
 import (

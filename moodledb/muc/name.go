@@ -19,8 +19,9 @@ const (
 
 var errVersionShared = errors.New("entries are shared by Moodle version, which is not settled yet when Moodle names them")
 
-// entryNames are the names under which the stores may hold the entries of a renewal: the file's name without .cache, the field of a Redis hash. identifier is
-// the siteidentifier of table config. The error says why they cannot be named for certain.
+// entryNames are the names under which the stores may hold the entries of a renewal: the file's
+// name without .cache, the field of a Redis hash. identifier is the siteidentifier of table config.
+// The error says why they cannot be named for certain.
 func (c *configuration) entryNames(identifier string) ([]string, error) {
 	return c.namesOf(identifier, "mnet", "core")
 }
@@ -28,12 +29,14 @@ func (c *configuration) entryNames(identifier string) ([]string, error) {
 // namesOf is entryNames for some keys of core/config.
 func (c *configuration) namesOf(identifier string, keys ...string) ([]string, error) {
 	if c.sharing&sharingAll == 0 && c.sharing&sharingVersion != 0 {
-		// cache_helper::get_site_version() is asked while $CFG is being loaded from this very cache: what it says depends on Moodle's release.
+		// cache_helper::get_site_version() is asked while $CFG is being loaded from this very
+		// cache: what it says depends on Moodle's release.
 		return nil, errVersionShared
 	}
 	sites := []string{c.siteIdentifier}
 	if c.siteIdentifier == "" {
-		// Until muc/config.php has it, a request uses the word unknown and one that has loaded its configuration uses the hash.
+		// Until muc/config.php has it, a request uses the word unknown and one that has loaded its
+		// configuration uses the hash.
 		sites = []string{md5Hex(identifier), "unknown"}
 	}
 	var names []string
@@ -67,7 +70,8 @@ func entryName(cacheIdentifier, key string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// definitionHash is cache_definition::generate_definition_hash() of core/config, the Redis key without the store's prefix.
+// definitionHash is cache_definition::generate_definition_hash() of core/config, the Redis key
+// without the store's prefix.
 func definitionHash() string { return md5Hex("1 core config") }
 
 func md5Hex(s string) string {

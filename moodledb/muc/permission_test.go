@@ -61,7 +61,8 @@ func TestMissingRightsNameThePathAndTheOwner(t *testing.T) {
 	}
 }
 
-// Another site's entry that we may remove and not read: its own web server reads it, and may have its key from nowhere else.
+// Another site's entry that we may remove and not read: its own web server reads it, and may have
+// its key from nowhere else.
 func TestAnEntryThatCannotBeReadIsSparedAtWidthDefinition(t *testing.T) {
 	if !unprivileged(t) {
 		return

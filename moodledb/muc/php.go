@@ -48,9 +48,11 @@ type phpSite struct {
 	Environ           []string // what php shall inherit, nil: this process's; see [phprun.Script]
 }
 
-// drop has php load the site and drop the two entries through Moodle's own cache (cache_helper::invalidate_by_definition), which reaches every store that
-// is shared between processes, whichever factory chose it. Files that Moodle writes meanwhile belong to the caller or, where that is root, to the owner of
-// dataroot: either should be the web server's. The error is a *PHPError or the context's, or that of a store which this php cannot reach.
+// drop has php load the site and drop the two entries through Moodle's own cache
+// (cache_helper::invalidate_by_definition), which reaches every store that is shared between
+// processes, whichever factory chose it. Files that Moodle writes meanwhile belong to the caller
+// or, where that is root, to the owner of dataroot: either should be the web server's. The error is
+// a *PHPError or the context's, or that of a store which this php cannot reach.
 func (s phpSite) drop(ctx context.Context) error {
 	report, err := s.stores(ctx, "drop the cache", dropScript)
 	if err != nil {
@@ -59,8 +61,8 @@ func (s phpSite) drop(ctx context.Context) error {
 	return report.err()
 }
 
-// check has php load the site and tell which stores Moodle's own cache uses. It drops nothing; to load the site may refill the cache, as any request
-// does. Result and error are those of drop.
+// check has php load the site and tell which stores Moodle's own cache uses. It drops nothing; to
+// load the site may refill the cache, as any request does. Result and error are those of drop.
 func (s phpSite) check(ctx context.Context) (result, error) {
 	report, err := s.stores(ctx, "find the cache stores", storesScript)
 	if err != nil {
@@ -118,9 +120,10 @@ func (s phpSite) decode(answer []byte, op string, to any) error {
 	return nil
 }
 
-// cached has php load the site and read the entry of plugin mnet from every store that Moodle's own cache knows, without filling any: what
-// builtin.cached does, for stores that only Moodle can read. To load the site may refill the entry of table config, as any request does.
-// The error is a *PHPError, or the context's.
+// cached has php load the site and read the entry of plugin mnet from every store that Moodle's own
+// cache knows, without filling any: what builtin.cached does, for stores that only Moodle can read.
+// To load the site may refill the entry of table config, as any request does. The error is a
+// *PHPError, or the context's.
 func (s phpSite) cached(ctx context.Context) ([]cachedSettings, error) {
 	const op = "read the cache"
 	answer, err := s.run(ctx, op, cachedScript)

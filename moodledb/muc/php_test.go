@@ -215,7 +215,8 @@ func TestDropByPHPRunsAnotherUsersSiteAsThatUser(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// A dataroot of root's that all may write to, as many a manual has it: what lies there can be anybody's.
+	// A dataroot of root's that all may write to, as many a manual has it: what lies there can be
+	// anybody's.
 	if err := os.Chown(s.dataroot, 0, 0); err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// redisStore is an instance of cachestore_redis: one hash for core/config, one field an entry, in database 0.
+// redisStore is an instance of cachestore_redis: one hash for core/config, one field an entry, in
+// database 0.
 type redisStore struct {
 	instance
 	servers  []server // one, or the seeds of a cluster
@@ -35,7 +36,8 @@ type redisStore struct {
 
 type server struct{ network, address string }
 
-// errNoServer is an error although Moodle passes over such a store: it would also be one whose servers stand in a setting that is not known here.
+// errNoServer is an error although Moodle passes over such a store: it would also be one whose
+// servers stand in a setting that is not known here.
 var errNoServer = errors.New("it is configured without a server")
 
 func newRedisStore(i instance, timeout time.Duration, file string, names []string) redisStore {
@@ -62,7 +64,8 @@ func filled(setting phpsource.Value) string {
 	return setting.Text()
 }
 
-// credentials reads the setting password as Redis::auth() of phpredis takes it: a text, array(password), array(user, password), or by the names user and pass.
+// credentials reads the setting password as Redis::auth() of phpredis takes it: a text,
+// array(password), array(user, password), or by the names user and pass.
 func credentials(setting phpsource.Value) (user, password string) {
 	parts := setting.Entries()
 	switch {
@@ -78,8 +81,9 @@ func credentials(setting phpsource.Value) (user, password string) {
 	return "", ""
 }
 
-// servers reads the setting server as cachestore_redis::new_redis() of 3.11 to 5.0 does: host, host:port, /socket, unix://socket; several are one a line, of
-// which only a cluster uses more than the first.
+// servers reads the setting server as cachestore_redis::new_redis() of 3.11 to 5.0 does: host,
+// host:port, /socket, unix://socket; several are one a line, of which only a cluster uses more than
+// the first.
 func servers(settings phpsource.Value) []server {
 	var list []server
 	for line := range strings.Lines(filled(settings.Get("server"))) {
@@ -129,7 +133,8 @@ func (s redisStore) drop(ctx context.Context, width rotate.Width) (int, error) {
 	return int(removed), s.failure(err)
 }
 
-// droppable are the fields of the hash, the tenant's own among them, without those that may hold another site's key pair.
+// droppable are the fields of the hash, the tenant's own among them, without those that may hold
+// another site's key pair.
 func (s redisStore) droppable(ctx context.Context, c *redis.Client) ([]string, error) {
 	all, err := c.HKeys(ctx, s.hash).Result()
 	if err != nil {
@@ -187,8 +192,9 @@ func (s redisStore) read(ctx context.Context, names []string) ([][]byte, error) 
 	return entries, s.failure(err)
 }
 
-// ask sends commands about the hash. In a cluster any seed knows which server has it, so a redirection followed once is all of the protocol that a single key
-// needs; a cluster client would ask for all slots and keep connections to all nodes.
+// ask sends commands about the hash. In a cluster any seed knows which server has it, so a
+// redirection followed once is all of the protocol that a single key needs; a cluster client would
+// ask for all slots and keep connections to all nodes.
 func ask[T any](ctx context.Context, s redisStore, command func(context.Context, *redis.Client) (T, error)) (none T, err error) {
 	if len(s.servers) == 0 {
 		return none, errNoServer
@@ -216,7 +222,8 @@ func askServer[T any](ctx context.Context, s redisStore, to server, command func
 		return none, err
 	}
 	client := redis.NewClient(&redis.Options{
-		// Connected here rather than by the client, which would try five times and write to stderr on its own.
+		// Connected here rather than by the client, which would try five times and write to stderr
+		// on its own.
 		Dialer:                   func(context.Context, string, string) (net.Conn, error) { return conn, nil },
 		OnConnect:                s.authenticate,
 		Protocol:                 2,
@@ -232,8 +239,9 @@ func askServer[T any](ctx context.Context, s redisStore, to server, command func
 	return command(ctx, client)
 }
 
-// authenticate sends AUTH with the password, and the user where there is one. A plain ERR is passed over as phpredis does: a server that has no password says so, and one that wants
-// another answers the next command with NOAUTH.
+// authenticate sends AUTH with the password, and the user where there is one. A plain ERR is passed
+// over as phpredis does: a server that has no password says so, and one that wants another answers
+// the next command with NOAUTH.
 func (s redisStore) authenticate(ctx context.Context, c *redis.Conn) error {
 	if s.password == "" {
 		return nil

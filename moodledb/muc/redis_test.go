@@ -22,7 +22,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// oneServer has core/config in this server alone, beside the default file store. password is as it stands in a PHP literal.
+// oneServer has core/config in this server alone, beside the default file store. password is as it
+// stands in a PHP literal.
 func (s site) oneServer(server, prefix, password string) {
 	s.configure("redis-4.1", "127.0.0.1:6379", server, "lms_", prefix, `it\'s \\secret\\`, password)
 }
@@ -89,7 +90,8 @@ func TestRedisStoreDropsItsFieldsAndThenItsHash(t *testing.T) {
 	}
 }
 
-// Several sites can share a hash: the cached pair of one may be its only copy, and is not dropped for another.
+// Several sites can share a hash: the cached pair of one may be its only copy, and is not dropped
+// for another.
 func TestTheKeyPairOfAnotherSiteIsSparedAtWidthDefinition(t *testing.T) {
 	server := testbed.Redis(t, "")
 	const hash = "1b088c226629b3fa247ff7ef67dad266"
@@ -264,7 +266,8 @@ func TestRedisStoreSpeaksTLS(t *testing.T) {
 	}
 }
 
-// The path comes from a file that the web user writes: what stands there must neither hold a run up nor fill its memory.
+// The path comes from a file that the web user writes: what stands there must neither hold a run up
+// nor fill its memory.
 func TestCAFileThatIsNoFileOfOneMiBIsRefusedAtOnce(t *testing.T) {
 	dir := t.TempDir()
 	pipe, large := filepath.Join(dir, "pipe.pem"), filepath.Join(dir, "large.pem")

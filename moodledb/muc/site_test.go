@@ -16,7 +16,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// identifier is the siteidentifier of table config on the site that testdata/*.php were written for.
+// identifier is the siteidentifier of table config on the site that testdata/*.php were written
+// for.
 const identifier = "hsv9Sd8dhfmVXo3aJyLqtc0wq2OFBf8ymoodle.example.org"
 
 // site is a dataroot of a test, without any Moodle.
@@ -47,7 +48,8 @@ func (s site) write(name, content string) string {
 	return path
 }
 
-// configure writes muc/config.php: a file of testdata with pairs of old and new text replaced. Each old text must be there.
+// configure writes muc/config.php: a file of testdata with pairs of old and new text replaced. Each
+// old text must be there.
 func (s site) configure(fixture string, replace ...string) {
 	s.t.Helper()
 	s.write("muc/config.php", fixtureText(s.t, fixture, replace...))
@@ -69,7 +71,8 @@ func fixtureText(t testing.TB, fixture string, replace ...string) string {
 	return text
 }
 
-// entry is where the file store of dir keeps a key of core/config. dir is relative to the dataroot and ends with core_config, or the revision below it.
+// entry is where the file store of dir keeps a key of core/config. dir is relative to the dataroot
+// and ends with core_config, or the revision below it.
 func entry(dir, cacheIdentifier, key string) string {
 	name := entryName(cacheIdentifier, key)
 	return filepath.Join(dir, name[:3]+"-cache", name+".cache")
@@ -131,7 +134,8 @@ func (s site) present(paths ...string) {
 	}
 }
 
-// unprivileged is true in a process that file permissions hold for. Root runs the test again as nobody and gets false.
+// unprivileged is true in a process that file permissions hold for. Root runs the test again as
+// nobody and gets false.
 func unprivileged(t *testing.T) bool {
 	t.Helper()
 	if os.Getuid() != 0 {
@@ -167,7 +171,8 @@ func unprivileged(t *testing.T) bool {
 	return false
 }
 
-// takeCoverage has cmd write its coverage into dir, since it may not write into where it belongs; what it returns moves it there.
+// takeCoverage has cmd write its coverage into dir, since it may not write into where it belongs;
+// what it returns moves it there.
 func takeCoverage(t *testing.T, cmd *exec.Cmd, dir, into string) func() {
 	t.Helper()
 	for _, err := range []error{os.Mkdir(dir, 0o755), os.Chmod(dir, 0o777)} {

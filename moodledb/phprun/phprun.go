@@ -1,5 +1,7 @@
-// Package phprun has a php run a script of ours that loads a site's config.php, whole or with a stand-in for Moodle. What that file does is not ours, so
-// the run is bounded in time, in its answer and, where we are root, in its rights; and what it prints is never shown: it can quote passwords.
+// Package phprun has a php run a script of ours that loads a site's config.php, whole or with a
+// stand-in for Moodle. What that file does is not ours, so the run is bounded in time, in its
+// answer and, where we are root, in its rights; and what it prints is never shown: it can quote
+// passwords.
 package phprun
 
 import (
@@ -38,8 +40,9 @@ type Script struct {
 	Limit    time.Duration     // for the whole run
 }
 
-// Run returns what the script wrote to file descriptor 3, however php ended: its exit code is config.php's. An error is the context's, or says what
-// php failed to do, never what it wrote. It is a *siteuser.UnsafeError where root must not run the site.
+// Run returns what the script wrote to file descriptor 3, however php ended: its exit code is
+// config.php's. An error is the context's, or says what php failed to do, never what it wrote. It
+// is a *siteuser.UnsafeError where root must not run the site.
 func (s Script) Run(ctx context.Context) ([]byte, error) {
 	limited, cancel := context.WithTimeout(ctx, s.Limit)
 	defer cancel()
@@ -69,7 +72,8 @@ func (s Script) Run(ctx context.Context) ([]byte, error) {
 }
 
 func (s Script) arguments(within []string) []string {
-	// Arguments of an exception can be passwords: they must not even reach a log. On the command line php would take whatever memory there is.
+	// Arguments of an exception can be passwords: they must not even reach a log. On the command
+	// line php would take whatever memory there is.
 	args := []string{"-d", "zend.exception_ignore_args=1", "-d", "display_errors=0", "-d", "log_errors=0", "-d", "memory_limit=512M"}
 	if within != nil {
 		args = append(args, "-d", "open_basedir="+strings.Join(within, string(filepath.ListSeparator)))
@@ -80,7 +84,8 @@ func (s Script) arguments(within []string) []string {
 	return append(append(args, "--", s.Config), s.Args...)
 }
 
-// environment is without our own variables, one of which may hold a password. A web server hands the request over by it, too.
+// environment is without our own variables, one of which may hold a password. A web server hands
+// the request over by it, too.
 func (s Script) environment() []string {
 	environ := s.Environ
 	if environ == nil {
@@ -111,7 +116,8 @@ func Array(values map[string]string) string {
 	return b.String() + ")"
 }
 
-// Quote writes a text as a string literal in single quotes, where only backslash and quote are escaped.
+// Quote writes a text as a string literal in single quotes, where only backslash and quote are
+// escaped.
 func Quote(text string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(text) + "'"
 }

@@ -36,7 +36,8 @@ func script(t *testing.T, php string) Script {
 	return s
 }
 
-// What php has started ends with it at the time limit: else a config.php that hangs in a command would leave one behind at each run.
+// What php has started ends with it at the time limit: else a config.php that hangs in a command
+// would leave one behind at each run.
 func TestAtTheTimeLimitAllEnds(t *testing.T) {
 	s := script(t, "sleep 61 & echo $! >&3; wait")
 	s.Limit = time.Second
@@ -160,8 +161,8 @@ func TestRootBecomesTheOwnerOfDataroot(t *testing.T) {
 	}
 }
 
-// TestRootDoesNotRunWhatAnotherUserHasWritten has a config.php of root's include a file of another user's: it runs as the owner of
-// dataroot, and where that is root not at all.
+// TestRootDoesNotRunWhatAnotherUserHasWritten has a config.php of root's include a file of another
+// user's: it runs as the owner of dataroot, and where that is root not at all.
 func TestRootDoesNotRunWhatAnotherUserHasWritten(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can become another user")

@@ -1,4 +1,5 @@
-// Package phpserial reads what PHP's serialize writes of arrays: settings of Moodle, in the database and in its cache.
+// Package phpserial reads what PHP's serialize writes of arrays: settings of Moodle, in the
+// database and in its cache.
 package phpserial
 
 import (
@@ -7,14 +8,15 @@ import (
 	"strings"
 )
 
-// Element is one of a PHP array, in the array's own order. A key is an int64 or a string, as PHP has it; a value nil, a
-// bool, int64, float64, string or []Element.
+// Element is one of a PHP array, in the array's own order. A key is an int64 or a string, as PHP
+// has it; a value nil, a bool, int64, float64, string or []Element.
 type Element struct{ Key, Value any }
 
-// Array reads PHP's serialize of an array: exactly what PHP's own unserialize reads (ext/standard/var_unserializer.re),
-// and nothing else, because what is taken for a history is what is written back in its place. References and objects are no
-// part of what is read here and refused, as is what stands behind the value, which PHP before 8.3 passes over. The problem
-// names no content: that may be a private key.
+// Array reads PHP's serialize of an array: exactly what PHP's own unserialize reads
+// (ext/standard/var_unserializer.re), and nothing else, because what is taken for a history is what
+// is written back in its place. References and objects are no part of what is read here and
+// refused, as is what stands behind the value, which PHP before 8.3 passes over. The problem names
+// no content: that may be a private key.
 func Array(raw string) (array []Element, problem string) {
 	r := &serialized{text: strings.TrimRight(raw, " \t\r\n")}
 	value, ok := r.value(0)

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// Text is the value converted by PHP's (string). Numbers that are not known, arrays and objects give "".
+// Text is the value converted by PHP's (string). Numbers that are not known, arrays and objects
+// give "".
 func (v Value) Text() string {
 	switch v.kind {
 	case Bool:
@@ -48,7 +49,8 @@ var (
 	decimal = regexp.MustCompile(`^[ \t\n\r\v\f]*[+-]?\.`)
 )
 
-// integer is PHP's (int). A string may go on behind its digits, but not as a float, whose size and rounding are PHP's.
+// integer is PHP's (int). A string may go on behind its digits, but not as a float, whose size and
+// rounding are PHP's.
 func integer(v Value) (n int64, known bool) {
 	switch v.kind {
 	case Null, Bool, Int:
@@ -64,7 +66,8 @@ func integer(v Value) (n int64, known bool) {
 	return 0, false
 }
 
-// numberLike says that PHP might take a string for a number when it compares: which it does depends on its version.
+// numberLike says that PHP might take a string for a number when it compares: which it does depends
+// on its version.
 func numberLike(s string) bool {
 	s = strings.Trim(s, " \t\n\r\v\f")
 	return s != "" && strings.IndexByte("+-.0123456789", s[0]) >= 0
@@ -81,7 +84,8 @@ func key(v Value) (text string, ok bool) {
 	return "", false
 }
 
-// integerKey says whether a key is one of PHP's integer keys: decimal, no leading zero, no plus sign, not -0.
+// integerKey says whether a key is one of PHP's integer keys: decimal, no leading zero, no plus
+// sign, not -0.
 func integerKey(s string) (int64, bool) {
 	n, err := strconv.ParseInt(s, 10, 64)
 	return n, err == nil && strconv.FormatInt(n, 10) == s
@@ -123,7 +127,8 @@ func loose(a, b Value) (equal, known bool) {
 	return false, false
 }
 
-// arithmetic is known for integers whose result cannot leave the range; with a number that is not known neither is the result.
+// arithmetic is known for integers whose result cannot leave the range; with a number that is not
+// known neither is the result.
 func arithmetic(op string, a, b Value) (v Value, known bool) {
 	if a.kind == Number && b.kind == Number || a.kind == Number && b.kind == Int || a.kind == Int && b.kind == Number {
 		return Value{kind: Number}, op != "/" && op != "%"

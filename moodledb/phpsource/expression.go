@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// precedence of PHP 8's binary operators; a higher one binds tighter. Assignment (4) belongs to the place on its left.
+// precedence of PHP 8's binary operators; a higher one binds tighter. Assignment (4) belongs to the
+// place on its left.
 var precedence = map[string]int{
 	"or": 1, "and": 3, "?": 5, "??": 6, "||": 7, "&&": 8, "|": 9, "^": 10, "&": 11,
 	"==": comparison, "!=": comparison, "<>": comparison, "===": comparison, "!==": comparison, "<": 13, "<=": 13, ">": 13, ">=": 13,

@@ -94,7 +94,8 @@ func (l *lexer) advance(n int) string {
 
 func (l *lexer) rest() string { return l.src[l.pos:] }
 
-// near is the rest as far as a number, a cast or an escape can reach: regular expressions are slow on a long text.
+// near is the rest as far as a number, a cast or an escape can reach: regular expressions are slow
+// on a long text.
 func (l *lexer) near() string { return l.src[l.pos:min(len(l.src), l.pos+400)] }
 
 func (l *lexer) has(prefix string) bool { return strings.HasPrefix(l.rest(), prefix) }
@@ -112,7 +113,8 @@ func labelByte(c byte) bool {
 	return c == '_' || c >= 0x80 || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
 
-// page lexes a file: PHP from its first byte, and nothing but white space between `?>` and the next `<?php`.
+// page lexes a file: PHP from its first byte, and nothing but white space between `?>` and the next
+// `<?php`.
 func (l *lexer) page() {
 	for first := true; ; first = false {
 		i := strings.IndexByte(l.rest(), '<')

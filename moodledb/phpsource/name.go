@@ -21,7 +21,8 @@ func words(s string) map[string]bool {
 	return set
 }
 
-// name reads an expression that starts with a word: a constant, a call, `array(…)`, `new`, `isset`, `require`.
+// name reads an expression that starts with a word: a constant, a call, `array(…)`, `new`, `isset`,
+// `require`.
 func (r *reader) name() Value {
 	t := r.peek()
 	word := strings.TrimPrefix(strings.ToLower(t.text), `\`)
@@ -107,11 +108,13 @@ func (r *reader) constant(name string) (Value, bool) {
 	return share(v), ok
 }
 
-// ofApplications are how the names of constants begin that neither PHP nor an extension has: those of Moodle and of sites.
+// ofApplications are how the names of constants begin that neither PHP nor an extension has: those
+// of Moodle and of sites.
 var ofApplications = strings.Fields(`ABORT_AFTER_CONFIG AJAX_SCRIPT APP_ BEHAT_ CACHE_DISABLE_ CLI_SCRIPT CLI_VMOODLE CONTEXT_CACHE C_ DB_ IGNORE_COMPONENT_CACHE MDL_ MOODLE
 	NO_ PHPUNIT_ SITE_ TEST_ VMOODLE WEB_CRON WS_SERVER`)
 
-// mayBePHPs says whether PHP itself may have a constant of this name, or none can have it. Which constants it has depends on its extensions.
+// mayBePHPs says whether PHP itself may have a constant of this name, or none can have it. Which
+// constants it has depends on its extensions.
 func mayBePHPs(name string) bool {
 	for _, prefix := range ofApplications {
 		if strings.HasPrefix(name, prefix) {
@@ -248,8 +251,9 @@ func (r *reader) include(word string) Value {
 	return result
 }
 
-// location is where a path leads to. It is not known where PHP's functions go different ways: with a slash or a dot at the end, with .. behind what may be
-// a link or nothing, and where the path is relative or too long.
+// location is where a path leads to. It is not known where PHP's functions go different ways: with
+// a slash or a dot at the end, with .. behind what may be a link or nothing, and where the path is
+// relative or too long.
 func (r *reader) location(v Value) (file string, known bool) {
 	if v.kind != String || !path.IsAbs(v.text) || strings.Contains(v.text, "\x00") || len(v.text) > maxPath || strings.HasSuffix(v.text, "/") || strings.HasSuffix(v.text, "/.") {
 		return "", false
@@ -275,7 +279,8 @@ func (r *reader) special(file string) bool {
 	return false
 }
 
-// contents reads a file; found is false when there is none. What cannot be read here PHP, as another user, may be able to read.
+// contents reads a file; found is false when there is none. What cannot be read here PHP, as
+// another user, may be able to read.
 func (r *reader) contents(file string) (text []byte, found bool) {
 	if r.env.Read == nil || r.special(file) {
 		r.unknown("reads a file that is not known here")

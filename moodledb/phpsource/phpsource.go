@@ -1,10 +1,11 @@
-// Package phpsource reads what a PHP configuration file assigns, without executing anything: Moodle's config.php, local_vmoodle's vconfig.php
-// and the cache's muc/config.php.
+// Package phpsource reads what a PHP configuration file assigns, without executing anything:
+// Moodle's config.php, local_vmoodle's vconfig.php and the cache's muc/config.php.
 //
-// It knows a small language exactly: assignments to variables, elements and the properties of a stdClass; literals, constants and expressions over
-// them; `if` whose condition it can decide; includes of a file whose path it can decide; and a few functions. One statement outside it and nothing is
-// said of the whole file, for that statement may assign anything: Parse then gives a *ComputedError. What PHP versions from 7.2 on disagree about is
-// outside it, too.
+// It knows a small language exactly: assignments to variables, elements and the properties of a
+// stdClass; literals, constants and expressions over them; `if` whose condition it can decide;
+// includes of a file whose path it can decide; and a few functions. One statement outside it and
+// nothing is said of the whole file, for that statement may assign anything: Parse then gives a
+// *ComputedError. What PHP versions from 7.2 on disagree about is outside it, too.
 package phpsource
 
 import (
@@ -44,8 +45,9 @@ type Assignments struct {
 	OfRequest bool // Env.Server was asked
 }
 
-// ComputedError is a file that says something outside the language that is known here, or that is no PHP: what it assigns cannot be told, whatever else
-// it says. It names the construct, never a value of the file.
+// ComputedError is a file that says something outside the language that is known here, or that is
+// no PHP: what it assigns cannot be told, whatever else it says. It names the construct, never a
+// value of the file.
 type ComputedError struct {
 	Position
 	Problem string // "calls gethostname()"
@@ -58,8 +60,8 @@ func (e *ComputedError) Error() string {
 	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Problem)
 }
 
-// EndError is a file that ends by itself before the file that Env.Stop names: by exit or die, or the outermost one by return. Without Env.Stop a return is
-// that of any included file.
+// EndError is a file that ends by itself before the file that Env.Stop names: by exit or die, or
+// the outermost one by return. Without Env.Stop a return is that of any included file.
 type EndError struct {
 	Position
 	By string // exit or return
@@ -69,7 +71,8 @@ func (e *EndError) Error() string {
 	return fmt.Sprintf("%s:%d: ends by %s", e.File, e.Line, e.By)
 }
 
-// Parse reads source, whose `__FILE__` is file (absolute), and everything it includes. The error is a *ComputedError or an *EndError.
+// Parse reads source, whose `__FILE__` is file (absolute), and everything it includes. The error is
+// a *ComputedError or an *EndError.
 //
 //	a, err := phpsource.Parse(file, source, phpsource.Env{})
 //	stores := a.Variable("configuration").Get("stores").Entries()

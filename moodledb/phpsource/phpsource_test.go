@@ -84,7 +84,8 @@ func env() Env {
 	}
 }
 
-// TestValues assigns each expression to $CFG->x in /srv/moodle/config.php. What is not known is told with its reason.
+// TestValues assigns each expression to $CFG->x in /srv/moodle/config.php. What is not known is
+// told with its reason.
 func TestValues(t *testing.T) {
 	tests := []struct{ name, code, want string }{
 		{"single quotes escape only themselves and the backslash", `'a\'b\\c\n$x'`, `"a'b\\c\\n$x"`},

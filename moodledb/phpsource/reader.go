@@ -2,7 +2,8 @@ package phpsource
 
 import "strings"
 
-// reader walks over the tokens once and evaluates as it goes: there is no tree, since nothing is evaluated twice.
+// reader walks over the tokens once and evaluates as it goes: there is no tree, since nothing is
+// evaluated twice.
 type reader struct {
 	env       Env
 	a         *Assignments
@@ -144,7 +145,8 @@ func (r *reader) expect(op string) {
 	}
 }
 
-// stop ends the reading. What stands behind is not run, but PHP compiles it before it runs anything: what it would refuse is still looked for.
+// stop ends the reading. What stands behind is not run, but PHP compiles it before it runs
+// anything: what it would refuse is still looked for.
 func (r *reader) stop() {
 	r.a.Stopped, r.skip = true, true
 	for src := r.src; src != nil; src = src.outer {

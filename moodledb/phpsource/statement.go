@@ -147,7 +147,8 @@ func (r *reader) unsetStatement() {
 	r.expect(")")
 }
 
-// harmless reads a call whose effect no value of the file can depend on, where it is a statement of its own; false when there is none.
+// harmless reads a call whose effect no value of the file can depend on, where it is a statement of
+// its own; false when there is none.
 func (r *reader) harmless() bool {
 	start := r.src.pos
 	for r.accept("@") {

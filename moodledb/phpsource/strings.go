@@ -136,7 +136,8 @@ func (l *lexer) simple() []token {
 	return append(code, token{kind: tEnd, line: line})
 }
 
-// simpleIndex is the unquoted key, number or variable that stands before a closing bracket, and how long it is.
+// simpleIndex is the unquoted key, number or variable that stands before a closing bracket, and how
+// long it is.
 func simpleIndex(s string) (index token, length int) {
 	switch {
 	case strings.HasPrefix(s, "$"):

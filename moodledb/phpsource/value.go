@@ -48,7 +48,8 @@ type Entry struct {
 	Value Value
 }
 
-// list is copied when it is assigned, as PHP's arrays are; the copy is made when one of the two changes. An object's never is: it is held once.
+// list is copied when it is assigned, as PHP's arrays are; the copy is made when one of the two
+// changes. An object's never is: it is held once.
 type list struct {
 	entries  []Entry
 	next     int64 // key that `[] =` gives
@@ -106,7 +107,8 @@ func (v Value) Get(key string) Value {
 	return Value{}
 }
 
-// Entries are the elements of an array or the properties of an object in order. The caller must not change them.
+// Entries are the elements of an array or the properties of an object in order. The caller must not
+// change them.
 func (v Value) Entries() []Entry {
 	if v.list == nil {
 		return nil

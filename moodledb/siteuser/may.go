@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// Web is the web server's user by a site's dataroot: its owner. found is false if that is root or nobody, and unless we are root: all is then judged by
-// our own rights.
+// Web is the web server's user by a site's dataroot: its owner. found is false if that is root or
+// nobody, and unless we are root: all is then judged by our own rights.
 func Web(dataroot string) (u User, found bool) {
 	info, err := os.Stat(dataroot)
 	if err != nil || os.Geteuid() != 0 || !filepath.IsAbs(dataroot) {
@@ -29,7 +29,8 @@ const (
 // maxLinks is how many links Linux follows.
 const maxLinks = 40
 
-// May tells by modes whether u may do at path what right says. Where nothing is, all may read as much as root. Access control lists are not known here.
+// May tells by modes whether u may do at path what right says. Where nothing is, all may read as
+// much as root. Access control lists are not known here.
 func (u User) May(path string, right fs.FileMode) bool {
 	groups := u.Groups()
 	at, ahead := "/", strings.Split(path, "/")

@@ -13,12 +13,13 @@ import (
 // PHP is how a site's PHP code may be run.
 type PHP struct {
 	Credential *syscall.Credential // as whom; nil: as we are
-	// Within are the only directories that code may come from (PHP's open_basedir); nil: any. They are set where root runs a site
-	// that is root's: there all has been looked at.
+	// Within are the only directories that code may come from (PHP's open_basedir); nil: any. They
+	// are set where root runs a site that is root's: there all has been looked at.
 	Within []string
 }
 
-// UnsafeError is a site whose code root does not run, since another user could have written it, or since it is not known whose it is.
+// UnsafeError is a site whose code root does not run, since another user could have written it, or
+// since it is not known whose it is.
 type UnsafeError struct{ Path, Problem string }
 
 func (e *UnsafeError) Error() string {
@@ -30,10 +31,12 @@ func (e *UnsafeError) Hint() string {
 	return "as the web server's user, run: sudo -u www-data renew_mnetkeys …"
 }
 
-// ForPHP tells how to run the site of config (the absolute path of config.php) with this dataroot and dirroot ("" where it is
-// config.php's directory). As anybody but root we stay who we are. Root becomes the owner of dataroot, who is the web server's user:
-// config.php, and all that it includes, can be written by others. A site whose dataroot is root's own, or is not known or not there,
-// is run by root only where no other user can write its code. The error is an [*UnsafeError].
+// ForPHP tells how to run the site of config (the absolute path of config.php) with this dataroot
+// and dirroot ("" where it is config.php's directory). As anybody but root we stay who we are. Root
+// becomes the owner of dataroot, who is the web server's user: config.php, and all that it
+// includes, can be written by others. A site whose dataroot is root's own, or is not known or not
+// there, is run by root only where no other user can write its code. The error is an
+// [*UnsafeError].
 //
 // What access control lists allow besides is not known here.
 func ForPHP(config, dataroot, dirroot string) (PHP, error) {
@@ -55,8 +58,9 @@ func ForPHP(config, dataroot, dirroot string) (PHP, error) {
 	return ofRoot(config, dataroot, dirroot)
 }
 
-// ofRoot looks at all that such a site can load. Of dataroot that is what lies at its top and in muc: there are too many files
-// in it, and what is in a directory that is root's, root has put there.
+// ofRoot looks at all that such a site can load. Of dataroot that is what lies at its top and in
+// muc: there are too many files in it, and what is in a directory that is root's, root has put
+// there.
 func ofRoot(config, dataroot, dirroot string) (PHP, error) {
 	var within []string
 	for _, tree := range []string{filepath.Dir(config), dirroot} {
@@ -128,7 +132,8 @@ func rootsDirectory(dir string) error {
 	return roots(real(dir), false)
 }
 
-// rootsPath refuses a path of which another user could replace a part, as it is written and as links lead.
+// rootsPath refuses a path of which another user could replace a part, as it is written and as
+// links lead.
 func rootsPath(path string) error {
 	for _, way := range []string{path, real(path)} {
 		for way = filepath.Clean(way); ; way = filepath.Dir(way) {
@@ -143,8 +148,8 @@ func rootsPath(path string) error {
 	return nil
 }
 
-// roots refuses what is not root's alone. above: it is a directory on the way, in which others may make files of theirs where it is
-// sticky (/tmp).
+// roots refuses what is not root's alone. above: it is a directory on the way, in which others may
+// make files of theirs where it is sticky (/tmp).
 func roots(path string, above bool) error {
 	info, err := os.Lstat(path)
 	if err != nil {

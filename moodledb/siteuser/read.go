@@ -11,8 +11,10 @@ import (
 	"syscall"
 )
 
-// ReadFile reads a regular file of at most limit bytes: no pipe or device may stop or flood us. What u may not read is not read for root either, since the
-// path may come from a file of u's: the error is as if we were u. What access control lists allow besides is not known here. Errors are *fs.PathError.
+// ReadFile reads a regular file of at most limit bytes: no pipe or device may stop or flood us.
+// What u may not read is not read for root either, since the path may come from a file of u's: the
+// error is as if we were u. What access control lists allow besides is not known here. Errors are
+// *fs.PathError.
 func (u User) ReadFile(path string, limit int64) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -22,7 +24,8 @@ func (u User) ReadFile(path string, limit int64) ([]byte, error) {
 	return u.ReadOpen(f, path, limit)
 }
 
-// ReadOpen is [User.ReadFile] for a file that was opened, with O_NONBLOCK, and that the caller closes. path is for errors.
+// ReadOpen is [User.ReadFile] for a file that was opened, with O_NONBLOCK, and that the caller
+// closes. path is for errors.
 func (u User) ReadOpen(f *os.File, path string, limit int64) ([]byte, error) {
 	info, err := f.Stat() // of what is read, whatever the path stands for by then
 	switch {
@@ -38,7 +41,8 @@ func (u User) ReadOpen(f *os.File, path string, limit int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, limit))
 }
 
-// mayRead tells whether u could have opened the file, by the modes of the file and of all directories above it.
+// mayRead tells whether u could have opened the file, by the modes of the file and of all
+// directories above it.
 func (u User) mayRead(f *os.File) bool {
 	if u.UID == 0 {
 		return true

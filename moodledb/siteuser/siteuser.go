@@ -1,4 +1,5 @@
-// Package siteuser tells from a site's files as whom to work on them. It only looks: whom to advise to run as, and whom root shall become, is for others.
+// Package siteuser tells from a site's files as whom to work on them. It only looks: whom to advise
+// to run as, and whom root shall become, is for others.
 package siteuser
 
 import (
@@ -17,14 +18,15 @@ type User struct {
 	GID uint32 // of the file where the account is not known, else its own
 }
 
-// Owner is the owner of path, or of the nearest directory above it that can be seen: below one that we may not search nothing can.
+// Owner is the owner of path, or of the nearest directory above it that can be seen: below one that
+// we may not search nothing can.
 func Owner(path string) User {
 	stat, _ := look(path)
 	return owner(stat)
 }
 
-// Reader is the user for whom path is readable: its owner or, where that is root, the user that its group is named after and made readable for
-// (root:www-data 0640).
+// Reader is the user for whom path is readable: its owner or, where that is root, the user that its
+// group is named after and made readable for (root:www-data 0640).
 func Reader(path string) User {
 	stat, mode := look(path)
 	if stat.Uid == 0 && stat.Gid != 0 && mode.Perm()&0o040 != 0 {
@@ -40,8 +42,9 @@ func Reader(path string) User {
 // webServers are the accounts under which packages run PHP.
 var webServers = []string{"www-data", "apache", "nginx", "wwwrun", "http", "php-fpm", "daemon", "bitnami"}
 
-// WebServer is the user who can read path and is meant to run a site: its owner, or the first web server's user whose it is by group or for all. found is
-// false where only root is left. Below a directory that we may not search nothing is known but whose that is.
+// WebServer is the user who can read path and is meant to run a site: its owner, or the first web
+// server's user whose it is by group or for all. found is false where only root is left. Below a
+// directory that we may not search nothing is known but whose that is.
 func WebServer(path string) (u User, found bool) {
 	stat, mode := look(path)
 	if stat.Uid != 0 {

@@ -16,9 +16,10 @@ import (
 // driftThreshold is Moodle's default of drift_threshold.
 const driftThreshold = 15 * time.Second
 
-// Call makes a sealed system/listServices to another site that it knows, as mnet_xmlrpc_client::send of
-// mnet/xmlrpc/client.php does: it stores the certificate that a sealed 7025 names and calls once more, and whose
-// signature that 7025 bears does not matter to it. A fault is a *FaultError.
+// Call makes a sealed system/listServices to another site that it knows, as
+// mnet_xmlrpc_client::send of mnet/xmlrpc/client.php does: it stores the certificate that a sealed
+// 7025 names and calls once more, and whose signature that 7025 bears does not matter to it. A
+// fault is a *FaultError.
 func (s *Site) Call(ctx context.Context, wwwroot string) error {
 	s.mu.Lock()
 	faults := append(faultSet{}, s.faults...)
@@ -93,9 +94,10 @@ func (s *Site) callOnce(ctx context.Context, wwwroot string, faults faultSet) er
 	return err
 }
 
-// heal is what a site does when a caller's signature does not verify: it asks the caller for its certificate by a
-// keyswap and, unless that is the one it holds, calls the caller sealed to the one it holds. The 7025 that answers that
-// call is what makes it store the new one. It returns what it holds then, nil when that is still the old one.
+// heal is what a site does when a caller's signature does not verify: it asks the caller for its
+// certificate by a keyswap and, unless that is the one it holds, calls the caller sealed to the one
+// it holds. The 7025 that answers that call is what makes it store the new one. It returns what it
+// holds then, nil when that is still the old one.
 func (s *Site) heal(ctx context.Context, caller string, held *envelope.Certificate, faults faultSet) *envelope.Certificate {
 	shown, err := s.askCertificate(ctx, caller, faults)
 	if err == nil && shown.Equal(held) {

@@ -12,8 +12,8 @@ type Exchange struct {
 	Request Request // as far as it was answered
 }
 
-// Exchanges are those so far, in the order in which they began. Other than Requests they tell of connections too on
-// which no request came.
+// Exchanges are those so far, in the order in which they began. Other than Requests they tell of
+// connections too on which no request came.
 func (s *Site) Exchanges() []Exchange {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -44,7 +44,8 @@ func (s *Site) meet() *Exchange {
 	return e
 }
 
-// begin gives a request the exchange of its connection, or one of its own where that has had a request.
+// begin gives a request the exchange of its connection, or one of its own where that has had a
+// request.
 func (s *Site) begin(ctx context.Context) *Exchange {
 	c, _ := ctx.Value(connKey{}).(*conn)
 	s.mu.Lock()

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Fault is one way to misbehave. Those of connections and of HTTP concern every request, those of keys and seals the
-// calls they are about.
+// Fault is one way to misbehave. Those of connections and of HTTP concern every request, those of
+// keys and seals the calls they are about.
 type Fault string
 
 // Of connections. Those of TLS are for sites with an Options.Authority.
@@ -65,8 +65,8 @@ const (
 	Deaf               Fault = "deaf"                // it cannot call anybody back, so that it cannot heal
 )
 
-// OnSealed and OnPlain commit a fault that writes around the XML (Notices to Padded) on answers of that form only, InSeal
-// on the XML-RPC in a sealed answer.
+// OnSealed and OnPlain commit a fault that writes around the XML (Notices to Padded) on answers of
+// that form only, InSeal on the XML-RPC in a sealed answer.
 func OnSealed(f Fault) Fault { return "on sealed " + f }
 
 // OnPlain: see OnSealed.
@@ -84,12 +84,12 @@ func Drip(d time.Duration) Fault { return Fault("drip " + d.String()) }
 // Answers makes the site answer every XML-RPC call with a plain fault of that code.
 func Answers(code int) Fault { return Fault(fmt.Sprintf("answers fault %d", code)) }
 
-// AnswersSealed makes the site answer every sealed call that it has opened and verified with a fault of that code, signed
-// and sealed.
+// AnswersSealed makes the site answer every sealed call that it has opened and verified with a
+// fault of that code, signed and sealed.
 func AnswersSealed(code int) Fault { return Fault(fmt.Sprintf("answers sealed fault %d", code)) }
 
-// Maintenance is 503 with an HTML page, and Retry-After in seconds: Moodle's CLI maintenance. Without that field it is
-// Status(503).
+// Maintenance is 503 with an HTML page, and Retry-After in seconds: Moodle's CLI maintenance.
+// Without that field it is Status(503).
 func Maintenance(retryAfter int) Fault { return Fault(fmt.Sprintf("maintenance %d", retryAfter)) }
 
 // Status makes the web server answer with that status and a page.

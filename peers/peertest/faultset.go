@@ -10,7 +10,8 @@ import (
 // faultSet are the faults that are in force for one request.
 type faultSet []Fault
 
-// faultsNow are those in force for a node, those that the connection met, and one of those that pass.
+// faultsNow are those in force for a node, those that the connection met, and one of those that
+// pass.
 func (s *Site) faultsNow(met faultSet, node int) faultSet {
 	s.mu.Lock()
 	defer s.mu.Unlock()

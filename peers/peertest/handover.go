@@ -75,7 +75,8 @@ func (v *visit) drips(answer []byte) bool {
 	return true
 }
 
-// finish writes the end of an answer, and notes before that it was written: the other side may look at once.
+// finish writes the end of an answer, and notes before that it was written: the other side may look
+// at once.
 func (v *visit) finish(c net.Conn, end []byte) {
 	v.log.Whole = true
 	v.note()
@@ -87,7 +88,8 @@ func (v *visit) finish(c net.Conn, end []byte) {
 // settle lets what was written arrive: a reset would take back what has not.
 func settle() { time.Sleep(5 * time.Millisecond) }
 
-// takeOver gives the connection to a fault; net/http has no more to do with it. Its request has been read.
+// takeOver gives the connection to a fault; net/http has no more to do with it. Its request has
+// been read.
 func (v *visit) takeOver() net.Conn {
 	c, _, err := http.NewResponseController(v.w).Hijack()
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// keyswap answers with the site's certificate, whoever asks; only the forced form of a patched Moodle stores
-// (mnet_keyswap of mnet/xmlrpc/serverlib.php, and local_vmoodle's patch of it).
+// keyswap answers with the site's certificate, whoever asks; only the forced form of a patched
+// Moodle stores (mnet_keyswap of mnet/xmlrpc/serverlib.php, and local_vmoodle's patch of it).
 func (v *visit) keyswap(call methodCall) []byte {
 	params := make([]string, max(4, len(call.Params)))
 	for i, p := range call.Params {
@@ -37,7 +37,8 @@ func (v *visit) keyswap(call methodCall) []byte {
 	return v.encodeString(published)
 }
 
-// store is the forced mode: only for a host it knows, only a certificate that is that host's. nil when stored.
+// store is the forced mode: only for a host it knows, only a certificate that is that host's. nil
+// when stored.
 func (v *visit) store(from, certificate string) []byte {
 	_, known, err := v.o.Store.Held(v.ctx, from)
 	if err != nil {

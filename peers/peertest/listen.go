@@ -7,7 +7,8 @@ import (
 	"net"
 )
 
-// faultyListener gives each connection the faults that it meets, and commits those that need no request.
+// faultyListener gives each connection the faults that it meets, and commits those that need no
+// request.
 type faultyListener struct {
 	net.Listener
 	site  *Site

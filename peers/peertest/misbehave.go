@@ -90,7 +90,8 @@ func (v *visit) raw(beginning, line string) {
 	}
 }
 
-// bomb is 64 MiB of zeros, packed into some 300 KB: gzip members that follow each other are one file.
+// bomb is 64 MiB of zeros, packed into some 300 KB: gzip members that follow each other are one
+// file.
 func (v *visit) bomb() {
 	v.w.Header().Set("Content-Encoding", "gzip")
 	var member bytes.Buffer

@@ -16,22 +16,25 @@ type node struct {
 	history []*envelope.KeyPair
 }
 
-// NodeCaches makes a web server of the site work with this pair and these retired ones, as one with a stale cache does,
-// whatever the store says. 0 is the first, i the i-th of Options.Nodes. Without a pair it works with the store again.
+// NodeCaches makes a web server of the site work with this pair and these retired ones, as one with
+// a stale cache does, whatever the store says. 0 is the first, i the i-th of Options.Nodes. Without
+// a pair it works with the store again.
 func (s *Site) NodeCaches(i int, current *envelope.KeyPair, history ...*envelope.KeyPair) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.nodes[i].current, s.nodes[i].history = current, history
 }
 
-// NodeMisbehaves makes one web server of the site commit these faults from now on, besides those of the site.
+// NodeMisbehaves makes one web server of the site commit these faults from now on, besides those of
+// the site.
 func (s *Site) NodeMisbehaves(i int, faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.nodes[i].faults = slices.Clone(faults)
 }
 
-// NodeAddrs are host and port of each web server, as a caller names it; those that share an address have the same.
+// NodeAddrs are host and port of each web server, as a caller names it; those that share an address
+// have the same.
 func (s *Site) NodeAddrs() []string {
 	_, port, _ := net.SplitHostPort(s.addr)
 	addrs := []string{s.addr}

@@ -10,8 +10,9 @@ import (
 	"renew_mnetkeys/peers/peertest"
 )
 
-// A site of three web servers. Two are behind one address, where a load balancer gives them connections in turn, and the
-// second of these has a stale cache; the third has an address of its own and is down.
+// A site of three web servers. Two are behind one address, where a load balancer gives them
+// connections in turn, and the second of these has a stale cache; the third has an address of its
+// own and is down.
 func Example_nodes() {
 	site, err := peertest.Start(peertest.Options{Kind: peertest.Stock, Nodes: []string{"", "127.0.0.2"}})
 	if err != nil {
@@ -41,7 +42,8 @@ func Example_nodes() {
 	// 503 current: false former: false
 }
 
-// What a web server with a stale cache cannot open, its siblings can; what it is asked by keyswap comes from the database.
+// What a web server with a stale cache cannot open, its siblings can; what it is asked by keyswap
+// comes from the database.
 func TestANodeWithAStaleCacheAnswersAsOne(t *testing.T) {
 	caller := peertest.Run(t, peertest.Options{})
 	site := peertest.Run(t, peertest.Options{Kind: peertest.Stock, Nodes: []string{""}})
@@ -95,7 +97,8 @@ func TestNodesWithAddressesOfTheirOwn(t *testing.T) {
 	}
 }
 
-// A caller is Moodle: it takes nothing from a site that writes around its XML but white space and a byte order mark.
+// A caller is Moodle: it takes nothing from a site that writes around its XML but white space and a
+// byte order mark.
 func TestACallerRefusesOutputAroundTheXML(t *testing.T) {
 	caller, site := peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{})
 	must(t, caller.Know(site.Wwwroot(), site.Certificate()))

@@ -11,7 +11,8 @@ var noises = map[Fault]struct{ before, behind string }{
 	Padded:   {before: "\r\n \ufeff", behind: "\r\n\n"},
 }
 
-// noisy is text with what the faults of one place write around it; place is "" or what OnSealed and its kin say.
+// noisy is text with what the faults of one place write around it; place is "" or what OnSealed and
+// its kin say.
 func (f faultSet) noisy(text []byte, places ...Fault) []byte {
 	for fault, noise := range noises {
 		for _, place := range places {

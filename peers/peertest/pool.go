@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// Pool is a number of workers that sites share, as the virtual hosts of one PHP-FPM pool do. A request waits for a
-// worker and holds it until it is answered, calls back to other sites included.
+// Pool is a number of workers that sites share, as the virtual hosts of one PHP-FPM pool do. A
+// request waits for a worker and holds it until it is answered, calls back to other sites included.
 type Pool struct {
 	workers chan struct{}
 	prefork bool
@@ -16,8 +16,8 @@ type Pool struct {
 // NewPool makes a pool of n workers, each held for one request.
 func NewPool(n int) *Pool { return &Pool{workers: make(chan struct{}, n)} }
 
-// NewPreforkPool makes a pool of n workers, each held for as long as a connection is open, as Apache's prefork module
-// with mod_php does.
+// NewPreforkPool makes a pool of n workers, each held for as long as a connection is open, as
+// Apache's prefork module with mod_php does.
 func NewPreforkPool(n int) *Pool { return &Pool{workers: make(chan struct{}, n), prefork: true} }
 
 // work waits for a worker for a request; done gives it back.

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// FullQueue listens on a port of 127.0.0.1 and never accepts; its queue is full, so that a connection is not even
-// established. The caller ends it. Linux leaves such a connection to its time-out; where a kernel does otherwise, that is
-// an error.
+// FullQueue listens on a port of 127.0.0.1 and never accepts; its queue is full, so that a
+// connection is not even established. The caller ends it. Linux leaves such a connection to its
+// time-out; where a kernel does otherwise, that is an error.
 func FullQueue(ctx context.Context) (addr string, end func(), err error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

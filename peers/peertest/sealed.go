@@ -13,7 +13,8 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// SealCall signs payload with key as the site from, and seals that to the peer whose public key is to: the body of a sealed call, and of the answer to one.
+// SealCall signs payload with key as the site from, and seals that to the peer whose public key is
+// to: the body of a sealed call, and of the answer to one.
 func SealCall(payload []byte, from string, stamped time.Time, key *rsa.PrivateKey, to *rsa.PublicKey, random io.Reader) ([]byte, error) {
 	signed, err := envelope.Sign(payload, from, stamped, key)
 	if err != nil {
@@ -24,8 +25,9 @@ func SealCall(payload []byte, from string, stamped time.Time, key *rsa.PrivateKe
 
 var outerWwwroot = regexp.MustCompile(`<wwwroot>([^<]*)</wwwroot>`)
 
-// sealedCall opens, verifies and carries out a sealed call, and seals the answer: mnet_server_strip_encryption,
-// mnet_server_strip_signature and mnet_server_dispatch of mnet/xmlrpc/serverlib.php, in that order.
+// sealedCall opens, verifies and carries out a sealed call, and seals the answer:
+// mnet_server_strip_encryption, mnet_server_strip_signature and mnet_server_dispatch of
+// mnet/xmlrpc/serverlib.php, in that order.
 func (v *visit) sealedCall() []byte {
 	if found := outerWwwroot.FindSubmatch(v.body); found != nil {
 		v.log.From = html.UnescapeString(string(found[1]))
@@ -72,7 +74,8 @@ func (v *visit) sealedCall() []byte {
 	return v.signedCall(signed, current, caller)
 }
 
-// sealedTo is the certificate to which the call is sealed, of all that the store or the node's cache has.
+// sealedTo is the certificate to which the call is sealed, of all that the store or the node's
+// cache has.
 func (v *visit) sealedTo() string {
 	current, history, err := v.o.Store.Keys(v.ctx)
 	if err != nil || current == nil {

@@ -97,7 +97,8 @@ func (v *visit) route(r *http.Request) {
 	}
 }
 
-// below is a path without that of the wwwroot, whatever its letter case: a web server on a file system that ignores it.
+// below is a path without that of the wwwroot, whatever its letter case: a web server on a file
+// system that ignores it.
 func (s *Site) below(path string) string {
 	if n := len(s.path); len(path) >= n && strings.EqualFold(path[:n], s.path) {
 		return path[n:]

@@ -1,11 +1,13 @@
-// Package peertest is a fake MNet site for tests. It does not pretend: it opens the seals it is sent, verifies
-// signatures under the certificates it holds, heals the way Moodle and Mahara do (mnet/xmlrpc/serverlib.php,
-// mnet_server_strip_signature). It has its own small XML-RPC and its own HTTP, so that it checks package peers
-// independently. It refuses nothing that a real site would take.
+// Package peertest is a fake MNet site for tests. It does not pretend: it opens the seals it is
+// sent, verifies signatures under the certificates it holds, heals the way Moodle and Mahara do
+// (mnet/xmlrpc/serverlib.php, mnet_server_strip_signature). It has its own small XML-RPC and its
+// own HTTP, so that it checks package peers independently. It refuses nothing that a real site
+// would take.
 //
-// It misbehaves on request (Site.Misbehave), or by chance: with Options.Chance each connection may meet a fault, the same
-// ones in the same order for one Options.Seed. It knows what it did, so that a test can compare what a caller says of it
-// with the truth (Site.Truth), and tells its state, over HTTP too for tests in other languages (Site.Management).
+// It misbehaves on request (Site.Misbehave), or by chance: with Options.Chance each connection may
+// meet a fault, the same ones in the same order for one Options.Seed. It knows what it did, so that
+// a test can compare what a caller says of it with the truth (Site.Truth), and tells its state,
+// over HTTP too for tests in other languages (Site.Management).
 package peertest
 
 import (
@@ -186,7 +188,8 @@ func (s *Site) Certificate() string {
 	return current.Certificate.PEM
 }
 
-// Pairs are its current pair and the retired ones, newest first, as a tenant's tables would tell them.
+// Pairs are its current pair and the retired ones, newest first, as a tenant's tables would tell
+// them.
 func (s *Site) Pairs() (current *envelope.KeyPair, history []*envelope.KeyPair, err error) {
 	return s.o.Store.Keys(context.Background())
 }
@@ -213,8 +216,8 @@ func (s *Site) KnowMahara(wwwroot, certificate string) error {
 	return s.Know(wwwroot, certificate)
 }
 
-// Renew gives the site a new pair. With archive the old one goes to the front of the history, as it should; without, it
-// is forgotten, as by VMoodle's PHP script. The store must be a Renewer.
+// Renew gives the site a new pair. With archive the old one goes to the front of the history, as it
+// should; without, it is forgotten, as by VMoodle's PHP script. The store must be a Renewer.
 func (s *Site) Renew(archive bool) error {
 	renewer, ok := s.o.Store.(Renewer)
 	if !ok {

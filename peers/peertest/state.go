@@ -44,8 +44,8 @@ func (s *Site) State() State {
 	return state
 }
 
-// Management lets tests in other languages read a site's state and tell it what to do. It is to be served on an address
-// of its own, where no fault reaches it:
+// Management lets tests in other languages read a site's state and tell it what to do. It is to be
+// served on an address of its own, where no fault reaches it:
 //
 //	GET /state                     the State, as JSON
 //	PUT /faults   ["hang"]         as Misbehave

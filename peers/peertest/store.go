@@ -9,16 +9,18 @@ import (
 
 // Store is where a site keeps its keys and host rows. It must be safe for concurrent use.
 type Store interface {
-	// Keys are the pairs that its web side uses: the current one, and the retired ones, newest first.
+	// Keys are the pairs that its web side uses: the current one, and the retired ones, newest
+	// first.
 	Keys(ctx context.Context) (current *envelope.KeyPair, history []*envelope.KeyPair, err error)
-	// Held is the certificate of a host's row, the site's own row included; known is false where there is none.
+	// Held is the certificate of a host's row, the site's own row included; known is false where
+	// there is none.
 	Held(ctx context.Context, wwwroot string) (certificate string, known bool, err error)
 	// Hold writes it.
 	Hold(ctx context.Context, wwwroot, certificate string) error
 }
 
-// Publisher is a Store whose own host row may differ from the pair that its web side uses, as it does while a cache is
-// stale: a keyswap is answered with Published, everything else with Keys.
+// Publisher is a Store whose own host row may differ from the pair that its web side uses, as it
+// does while a cache is stale: a keyswap is answered with Published, everything else with Keys.
 type Publisher interface {
 	Published(ctx context.Context) (certificate string, err error)
 }
@@ -114,7 +116,8 @@ func (s *Site) hold(ctx context.Context, wwwroot, certificate string) error {
 	return nil
 }
 
-// formerly is the certificate that the site held of another before that of its row, nil when there was none.
+// formerly is the certificate that the site held of another before that of its row, nil when there
+// was none.
 func (s *Site) formerly(wwwroot string) *envelope.Certificate {
 	s.mu.Lock()
 	text := s.formers[wwwroot]

@@ -26,8 +26,8 @@ type Truth struct {
 	Last    Exchange
 }
 
-// Truth judges the last exchange, which must have been the caller's: a talk ends with the exchange that decides it. A caller
-// that was never heard of is pending.
+// Truth judges the last exchange, which must have been the caller's: a talk ends with the exchange
+// that decides it. A caller that was never heard of is pending.
 func (s *Site) Truth(caller, certificate string) Truth {
 	truth := Truth{Holds: s.Held(caller) == certificate, Verdict: Pending}
 	all := s.Exchanges()
@@ -48,13 +48,15 @@ func (s *Site) Truth(caller, certificate string) Truth {
 // isPage says that an exchange was about the page that shows the certificate.
 func isPage(e Exchange) bool { return strings.HasPrefix(e.Request.Method, http.MethodGet) }
 
-// severalKeys says that the last call was opened, and an earlier one that was sealed to the same certificate was not.
+// severalKeys says that the last call was opened, and an earlier one that was sealed to the same
+// certificate was not.
 func severalKeys(all []Exchange) bool {
 	last := all[len(all)-1].Request
 	return slices.ContainsFunc(all, func(e Exchange) bool { return e.Request.Fault == 7023 && e.Request.SealedTo == last.SealedTo })
 }
 
-// unopened says that the last sealed call of a talk was not opened: what was asked after it was to tell why.
+// unopened says that the last sealed call of a talk was not opened: what was asked after it was to
+// tell why.
 func unopened(all []Exchange) bool {
 	for _, e := range slices.Backward(all) {
 		if e.Request.Sealed {
@@ -94,7 +96,8 @@ func (e Exchange) judge() (Verdict, []string) {
 	return Refused, nil
 }
 
-// proves says that an answer shows that the keys of both sides work: a sealed fault does, unless it is about them.
+// proves says that an answer shows that the keys of both sides work: a sealed fault does, unless it
+// is about them.
 func (r Request) proves() bool {
 	return r.Fault == NoFault || r.SealedAnswer && !slices.Contains([]int{704, 710, 6012, 7025}, r.Fault)
 }
@@ -111,7 +114,8 @@ func (e Exchange) unserved() []string {
 	return []string{"tls"}
 }
 
-// wrong is the reason for which an answer that arrived whole proves nothing, "" where nothing is wrong with it.
+// wrong is the reason for which an answer that arrived whole proves nothing, "" where nothing is
+// wrong with it.
 func (e Exchange) wrong() string {
 	met, r := faultSet(e.Faults), e.Request
 	for _, page := range []Fault{HTML, Empty, Gzip, UnknownVhost} {

@@ -67,7 +67,8 @@ func (e *FaultError) Error() string { return fmt.Sprintf("fault %d: %.60s", e.Co
 
 // parseAnswer reads an answer; a fault is a *FaultError.
 func parseAnswer(body []byte) (value, error) {
-	// Moodle trims white space; a parser takes a byte order mark, and nothing else before or behind.
+	// Moodle trims white space; a parser takes a byte order mark, and nothing else before or
+	// behind.
 	body = bytes.TrimPrefix(bytes.TrimSpace(body), []byte("\ufeff"))
 	if !bytes.HasPrefix(body, []byte("<?xml ")) && !bytes.HasPrefix(body, []byte("<methodResponse")) || !bytes.HasSuffix(body, []byte("</methodResponse>")) {
 		return value{}, errors.New("XML parse error in payload")
@@ -126,7 +127,8 @@ func encodeCall(method string, params ...string) []byte {
 	return []byte(b.String())
 }
 
-// encodeValue is an answer of one value, given as the element of its type, in the form of 3.11 or of 4.1 and later.
+// encodeValue is an answer of one value, given as the element of its type, in the form of 3.11 or
+// of 4.1 and later.
 func encodeValue(modern bool, element string) []byte {
 	if modern {
 		return []byte("<?xml version=\"1.0\"?>\n<methodResponse>\n<params>\n<param>\n<value>" + element +
