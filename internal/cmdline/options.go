@@ -212,7 +212,7 @@ var groups = []group{
 		{name: "pre-hook", arg: "COMMAND", of: changing, example: "/usr/bin/true",
 			set:  text(func(o *Options) *string { return &o.PreHook }),
 			help: "run COMMAND first; if it fails, change nothing"},
-		{name: "cache-hook", arg: "COMMAND", of: changing, example: "php /var/www/moodle/admin/cli/purge_caches.php",
+		{name: "cache-hook", arg: "COMMAND", of: changing, example: "systemctl reload php8.2-fpm",
 			set:  text(func(o *Options) *string { return &o.CacheHook }),
 			help: "run COMMAND to purge Moodle's configuration cache, instead of the built-in way"},
 		{name: "post-hook", arg: "COMMAND", of: changing, example: "/usr/bin/true",
