@@ -61,7 +61,7 @@ func TestAPairThatWasOverwrittenIsKeptInTheHistory(t *testing.T) {
 			if w.tenant.Pair != theirs || !slices.Equal(got, want) {
 				t.Errorf("Moodle's pair is current: %v; %d retired, want %d, or other ones", w.tenant.Pair == theirs, len(got), len(want))
 			}
-			if said := strings.Contains(report.Error, "ours could not be kept"); said == c.kept {
+			if said := strings.Contains(report.Error, "the new key could not be kept"); said == c.kept {
 				t.Error(report.Err)
 			}
 			if told := len(w.happened("push")) > 0; told != (c.outcome == Renewed) {

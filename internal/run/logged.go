@@ -19,10 +19,11 @@ type loggedTenant struct {
 }
 
 var (
-	_ rotate.Store    = loggedTenant{}
-	_ rotate.Locker   = loggedTenant{}
-	_ rotate.Starter  = loggedTenant{}
-	_ rotate.PeerRows = loggedTenant{}
+	_ rotate.Store         = loggedTenant{}
+	_ rotate.SiteDescriber = loggedTenant{}
+	_ rotate.Locker        = loggedTenant{}
+	_ rotate.Starter       = loggedTenant{}
+	_ rotate.PeerRows      = loggedTenant{}
 )
 
 // step logs a step that began at started.
@@ -79,6 +80,14 @@ func (l loggedTenant) StorePeer(ctx context.Context, p rotate.Peer, c *envelope.
 	stored, err := l.db.StorePeer(ctx, p, c)
 	l.step(started, "stored the certificate of "+p.Wwwroot, "", 0, err)
 	return stored, err
+}
+
+// DescribeSite implements rotate.SiteDescriber.
+func (l loggedTenant) DescribeSite(ctx context.Context, peers []rotate.Peer, now time.Time) rotate.Site {
+	started := time.Now()
+	site := l.db.DescribeSite(ctx, peers, now)
+	l.step(started, "read the release of Moodle and the use of the links", "peers", len(peers), nil)
+	return site
 }
 
 // Lock implements rotate.Locker.
