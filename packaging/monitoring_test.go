@@ -199,7 +199,11 @@ func TestTheServiceMayWriteWhereTheDocumentsSay(t *testing.T) {
 	}
 	dirs, found := writable(t), map[string]int{}
 	pattern := regexp.MustCompile(`(report|prometheus-file) ?= ?(/[\w./-]+)`)
-	for name, text := range map[string]string{"the sample of options": sample, "operating.md": file(t, "../docs/operating.md"), "README.md": file(t, "README.md")} {
+	texts := map[string]string{"the sample of options": sample, "README.md": file(t, "README.md")}
+	for _, name := range []string{"operating.md", "quick-start.md", "fr/operating.md", "fr/quick-start.md"} {
+		texts[name] = file(t, "../docs/"+name)
+	}
+	for name, text := range texts {
 		for _, option := range pattern.FindAllStringSubmatch(text, -1) {
 			found[name]++
 			if !slices.Contains(dirs, filepath.Dir(option[2])) {

@@ -30,15 +30,14 @@ func optionsIn(help string) map[string]string {
 }
 
 // options are the placeholders of all options by name, "" for one without a value. They come from
-// the README, whose block a test in ./test compares with --help.
+// docs/options.md, whose block a test in ./test compares with --help.
 func options(t *testing.T) map[string]string {
 	t.Helper()
-	_, help, _ := strings.Cut(file(t, "../README.md"), "\n## Options\n")
-	_, help, _ = strings.Cut(help, "```\n")
+	_, help, _ := strings.Cut(file(t, "../docs/options.md"), "```\n")
 	help, _, _ = strings.Cut(help, "```\n")
 	known := optionsIn(help)
 	if known["config"] != "PATH" || known["deadline"] != "DURATION" {
-		t.Fatal("the README has no block of options")
+		t.Fatal("docs/options.md has no block of options")
 	}
 	return known
 }

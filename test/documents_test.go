@@ -15,7 +15,7 @@ var again = regexp.MustCompile(`(?i)\b(run|renew|try) (it |the (same )?command )
 
 func TestNoDocumentSaysRunItAgain(t *testing.T) {
 	var files []string
-	for _, pattern := range []string{"*.md", "docs/*.md", "packaging/*.md", "*.go", "internal/*/*.go"} {
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/fr/*.md", "packaging/*.md", "*.go", "internal/*/*.go"} {
 		found, err := filepath.Glob(filepath.Join(testbed.Root(t), pattern))
 		if err != nil || len(found) == 0 {
 			t.Fatalf("%s: %d files, error %v", pattern, len(found), err)
@@ -46,33 +46,70 @@ func TestNoDocumentSaysRunItAgain(t *testing.T) {
 	}
 }
 
-// The README shows --help as it is.
-func TestTheREADMEShowsTheHelp(t *testing.T) {
-	readme, err := os.ReadFile(filepath.Join(testbed.Root(t), "README.md"))
-	if err != nil {
-		t.Fatal(err)
+// shows compares what stands between two texts of a document with what it must be. make docs writes it there.
+func shows(t *testing.T, document, before, want, after string) {
+	t.Helper()
+	text := textOf(t, document)
+	at := strings.Index(text, before)
+	if at < 0 {
+		t.Fatalf("%s lacks %q", document, before)
 	}
+	at += len(before)
+	end := strings.Index(text[at:], "\n"+after)
+	if end < 0 {
+		t.Fatalf("%s: nothing ends what begins with %q", document, before)
+	}
+	end += at + 1
+	switch {
+	case text[at:end] == want:
+	case os.Getenv("MNETKEYS_TEST_WRITE") != "":
+		written := text[:at] + want + text[end:]
+		if err := os.WriteFile(filepath.Join(testbed.Root(t), document), []byte(written), 0o644); err != nil {
+			t.Error(err)
+		}
+	default:
+		t.Errorf("%s is not as it must be; make docs writes it:\n%s", document, want)
+	}
+}
+
+func TestTheDocumentOfOptionsShowsTheHelp(t *testing.T) {
 	help := run1(t, command(t, "--help")).stdout
-	if help == "" || !strings.Contains(string(readme), "```\n"+help+"```\n") {
-		t.Errorf("README.md does not show the help as it is now:\n%s", help)
+	if help == "" {
+		t.Fatal("there is no help")
 	}
+	shows(t, "docs/options.md", "```\n", help, "```\n")
 	// What its table says of an exit code begins as in the help.
 	_, codes, _ := strings.Cut(help, "Exit codes:\n")
+	document, next := textOf(t, "docs/options.md"), regexp.MustCompile(`: (the next step|run push).*`)
 	for line := range strings.Lines(codes) {
 		code, means, ok := strings.Cut(strings.TrimSpace(line), "  ")
-		means, _, _ = strings.Cut(means, ": run push")
-		if !ok || !strings.Contains(string(readme), "\n| "+code+" | "+means) {
+		means = next.ReplaceAllString(means, "")
+		if !ok || !strings.Contains(document, "\n| "+code+" | "+means) {
 			t.Errorf("the table of exit codes does not say %q of %s", means, code)
 		}
 	}
 }
 
-// The README has a row for every command but the renewal, which it is all about.
-func TestTheREADMEHasARowForEveryCommand(t *testing.T) {
-	readme := textOf(t, "README.md")
+// The options have a row for every command but the renewal, which all is about, and help.
+func TestTheDocumentOfOptionsHasARowForEveryCommand(t *testing.T) {
+	document := textOf(t, "docs/options.md")
 	for _, cmd := range allCommands(t)[1:] {
-		if !strings.Contains(readme, "\n| `"+cmd+"` | ") {
-			t.Errorf("README.md has no row for %s", cmd)
+		if !strings.Contains(document, "\n| `"+cmd+"` | ") {
+			t.Errorf("docs/options.md has no row for %s", cmd)
+		}
+	}
+}
+
+// Who finds the project sees at once how to try it, and everything else by links.
+func TestTheREADMEIsShortAndBeginsWithTwoCommands(t *testing.T) {
+	readme := textOf(t, "README.md")
+	if lines := strings.Count(readme, "\n"); lines > 150 {
+		t.Errorf("it has %d lines", lines)
+	}
+	screen := strings.Join(strings.SplitAfter(readme, "\n")[:20], "")
+	for _, want := range []string{"\ngo run ./smoke ", "\n./test.sh ", "docs/terminal.svg"} {
+		if !strings.Contains(screen, want) {
+			t.Errorf("the first screen lacks %q", want)
 		}
 	}
 }
