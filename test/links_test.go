@@ -39,7 +39,7 @@ func documents(t *testing.T) []string {
 	var found []string
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		name, _ := filepath.Rel(root, path)
-		if err == nil && entry.IsDir() && (strings.HasPrefix(name, ".") && name != "." || name == "testdata" || name == "dist") {
+		if err == nil && entry.IsDir() && (strings.HasPrefix(name, ".") && name != "." || entry.Name() == "testdata" || name == "dist") {
 			return fs.SkipDir
 		}
 		if strings.HasSuffix(name, ".md") {
