@@ -18,6 +18,9 @@ func TestTheFrenchDocumentsFollowTheEnglish(t *testing.T) {
 	for _, file := range files {
 		name := filepath.Base(file)
 		english, french := textOf(t, "docs/"+name), textOf(t, "docs/fr/"+name)
+		if len(levels(english)) < 5 || len(commandLines(english)) < 5 {
+			t.Errorf("%s has %d headings and %d lines of code", name, len(levels(english)), len(commandLines(english)))
+		}
 		same(t, name+": levels of headings", levels(english), levels(french))
 		same(t, name+": lines of code", commandLines(english), commandLines(french))
 		same(t, name+": rows of tables", firstCells(english), firstCells(french))
@@ -39,9 +42,6 @@ func same(t *testing.T, what string, english, french []string) {
 			t.Errorf("%s, number %d: %q in English, %q in French", what, i+1, e, f)
 			return
 		}
-	}
-	if len(english) == 0 {
-		t.Errorf("%s: there are none", what)
 	}
 }
 
