@@ -5,8 +5,12 @@ ARCHS ?= amd64 arm64
 
 .PHONY: build test docs pictures dist clean
 
+# Without git both are empty, and --version says that the revision is unknown.
+REVISION = $(shell git describe --always --abbrev=40 --exclude='*' --dirty 2>/dev/null)
+DATE = $(shell TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%d 2>/dev/null)
+
 build:
-	go build -buildvcs=auto -tags urfave_cli_no_docs -o renew_mnetkeys .
+	go build -tags urfave_cli_no_docs -ldflags '-X main.revision=$(REVISION) -X main.date=$(DATE)' -o renew_mnetkeys .
 
 test:
 	./test.sh

@@ -206,6 +206,15 @@ static_checks() {
     return $code
 }
 
+# Vet compiles: what is Linux's alone must be in a file of its own.
+other_systems() {
+    local system code=0
+    for system in darwin freebsd; do
+        step env GOOS="$system" CGO_ENABLED=0 go vet ./... ./smoke/... || code=1
+    done
+    return $code
+}
+
 step() {
     if "$@"; then echo "ok: $*"; else echo "FAILED: $*" && return 1; fi
 }
@@ -242,6 +251,7 @@ main() {
     check "gofmt" formatted
     check "go vet" go vet -race ./...
     check "go vet, smoke" in_smoke go vet -race ./...
+    check "go vet, other systems" other_systems
     aside "static checks" static_checks
     check "go mod tidy" go mod tidy -diff
     check "go mod tidy, smoke" in_smoke go mod tidy -diff

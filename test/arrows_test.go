@@ -14,7 +14,7 @@ import (
 // arrows are what each package of the product imports of the others, and may import.
 // They point down: docs/architecture.md draws them.
 var arrows = map[string][]string{
-	"":                    {"internal/run", "internal/output"},
+	"":                    {"internal/run", "internal/output", "internal/cmdline"},
 	"internal/run":        {"internal/output", "internal/cmdline", "internal/report", "internal/metrics", "internal/hooks", "internal/atomicfile", "internal/killsteps", "rotate", "peers", "moodledb", "moodledb/config", "moodledb/muc", "moodledb/phprun", "moodledb/siteuser", "envelope"},
 	"internal/output":     {"internal/printable", "internal/cmdline", "rotate"},
 	"internal/cmdline":    {"rotate", "peers", "moodledb/config"},

@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -147,29 +146,5 @@ func TestEveryLineOfTheSampleIsAcceptedWhenItIsUncommented(t *testing.T) {
 	}
 	if asRead(Commands[0], "--options="+path) == nil {
 		t.Error("an option that is none is accepted too")
-	}
-}
-
-func TestTheVersionNamesWhatWasBuilt(t *testing.T) {
-	stamped := func(modified string) []debug.BuildSetting {
-		return []debug.BuildSetting{{Key: "vcs.revision", Value: "0a1b2c"}, {Key: "vcs.modified", Value: modified}}
-	}
-	for _, c := range []struct{ name, version, want string }{
-		{"a release", "v1.2.3", "v1.2.3 0a1b2c go1.26.0"},
-		{"a release with changes", "v1.2.3+dirty", "v1.2.3 0a1b2c-dirty go1.26.0"},
-		{"without a version", "(devel)", "devel 0a1b2c go1.26.0"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			info := &debug.BuildInfo{GoVersion: "go1.26.0", Settings: stamped("false")}
-			if info.Main.Version = c.version; strings.HasSuffix(c.version, "+dirty") {
-				info.Settings = stamped("true")
-			}
-			if got := versionOf(info); got != c.want {
-				t.Errorf("%s, not %s", got, c.want)
-			}
-		})
-	}
-	if got := versionOf(&debug.BuildInfo{GoVersion: "go1.26.0"}); got != "devel go1.26.0" {
-		t.Errorf("without git: %s", got)
 	}
 }

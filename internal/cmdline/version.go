@@ -1,33 +1,52 @@
 package cmdline
 
 import (
+	"cmp"
 	"runtime/debug"
+	"slices"
 	"strings"
 )
 
-// Version tells what was built: the release, its revision and the Go it was built with.
+// Build is what the build knew of itself. Fields are empty if it did not.
+type Build struct {
+	Release  string // 1.0.0
+	Revision string // of git, in full, with -dirty behind it if files were changed since
+	Date     string // of that revision: 2006-01-02, UTC
+}
+
+// Built is set once, by main, before anything reads it.
+var Built Build
+
+// Version says what was built: the release first, then its revision, the date of that, and the Go that built it.
 func Version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return "unknown"
+		info = &debug.BuildInfo{GoVersion: "unknown Go"}
 	}
-	return versionOf(info)
+	return Built.describe(info)
 }
 
-// versionOf reads what go build stamps: the tag of the revision, or a version made
-// of its time and hash. Without git, as in an unpacked source, it is "devel".
-func versionOf(info *debug.BuildInfo) string {
-	version, revision, dirty := strings.TrimSuffix(info.Main.Version, "+dirty"), "", ""
-	if version == "" || version == "(devel)" {
-		version = "devel"
+func (b Build) describe(info *debug.BuildInfo) string {
+	if b.Revision == "" {
+		b = b.stamped(info)
 	}
+	words := []string{"revision " + cmp.Or(b.Revision, "unknown"), b.Date, info.GoVersion}
+	if b.Date == "" {
+		words = slices.Delete(words, 1, 2)
+	}
+	return cmp.Or(strings.TrimSpace(b.Release), "devel") + " (" + strings.Join(words, ", ") + ")"
+}
+
+// stamped takes revision and date from what go build found in git.
+func (b Build) stamped(info *debug.BuildInfo) Build {
+	stamps := map[string]string{}
 	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision":
-			revision = " " + s.Value
-		case s.Key == "vcs.modified" && s.Value == "true":
-			dirty = "-dirty"
-		}
+		stamps[s.Key] = s.Value
 	}
-	return version + revision + dirty + " " + info.GoVersion
+	b.Revision = stamps["vcs.revision"]
+	b.Date, _, _ = strings.Cut(stamps["vcs.time"], "T")
+	if b.Revision != "" && stamps["vcs.modified"] == "true" {
+		b.Revision += "-dirty"
+	}
+	return b
 }

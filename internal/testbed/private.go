@@ -66,7 +66,7 @@ func newMariaDB(t testing.TB, options ...string) (*Server, *process) {
 func memory() string {
 	const dir, room = "/dev/shm", 2 << 30
 	var s syscall.Statfs_t
-	if err := syscall.Statfs(dir, &s); err != nil || s.Bavail*uint64(s.Bsize) < room {
+	if err := syscall.Statfs(dir, &s); err != nil || uint64(s.Bavail)*uint64(s.Bsize) < room {
 		return ""
 	}
 	return dir
