@@ -7,20 +7,19 @@ import (
 	"time"
 )
 
-// ladder is how the local web server is made to use a stored key: the cache entry
-// alone, dropped again a few times because a request under way may refill it with
-// what it had read before; then the whole definition; then Moodle itself. The
-// waits stand before each try and add up to less than five seconds.
+// ladder lists the steps that make the local web server use a stored key. The first drops the cache
+// entry alone, a few times, because a request under way may refill it with what it had read before.
+// The next drops the whole definition, and the last asks Moodle itself. Each try comes after its
+// wait; the waits add up to less than five seconds.
 var ladder = []rung{
 	{width: WidthEntry, waits: []time.Duration{0, 100 * time.Millisecond, 400 * time.Millisecond}},
 	{width: WidthDefinition, waits: []time.Duration{0, 500 * time.Millisecond}},
 	{width: WidthPHP, waits: []time.Duration{0, time.Second, 2 * time.Second}},
 }
 
-// hookLadder is the same for a [HookedCache]. A web server that reloads has the time
-// to end before it is made to reload again, and a request under way to end before
-// the cache that it refilled is dropped once more: that is what the second run is
-// for. Seven seconds in all.
+// hookLadder is the same for a [HookedCache]. A web server that reloads has the time to finish
+// before it must reload again, and a request under way has the time to finish before the cache that
+// it refilled is dropped once more: the second run is for that. The waits add up to seven seconds.
 var hookLadder = []rung{
 	{width: WidthEntry, waits: []time.Duration{0, 250 * time.Millisecond, 750 * time.Millisecond}, once: true},
 	{width: WidthDefinition, waits: []time.Duration{time.Second, time.Second}, once: true},
@@ -30,7 +29,7 @@ var hookLadder = []rung{
 type rung struct {
 	width Width
 	waits []time.Duration // before the site is asked
-	once  bool            // dropped before the first question alone
+	once  bool            // dropped only before the first question
 }
 
 func (r *Renewal) hooked() bool {
@@ -45,18 +44,17 @@ func (r *Renewal) ladder() []rung {
 	return ladder
 }
 
-// waitUntilActive drops the cached configuration until the local site, asked each time,
-// uses the pair of id. Of a site that was proven before, only a proof counts; of
-// one without RC4 that it shows the key, and of one that may not be called that
-// its page does. A site that does not answer is waited for: a web server that is
-// just reloading proves nothing. With --self-check=off the cache is dropped, and
-// nothing is known.
+// waitUntilActive drops the cached configuration until the local site uses the pair of id; it asks
+// the site each time. If the site was proven before, only a proof counts; if it has no RC4, it must
+// show the key; if it may not be called, its page must show it. The function waits for a site that
+// does not answer: a web server that is just reloading proves nothing. With --self-check=off the
+// cache is dropped, and the result is unknown.
 func (r *Renewal) waitUntilActive(ctx context.Context, t *Tenant, id Identity, before SelfCheck) (SelfCheck, error) {
 	check := SelfSkipped
 	lost := &OwnSiteError{}
 	for _, step := range r.ladder() {
 		if check == SelfUnreachable {
-			step.width = WidthEntry // no wider store is the cause, and several sites may share it
+			step.width = WidthEntry // a larger scope cannot help, and several sites may share the store
 		}
 		for i, wait := range step.waits {
 			if err := r.Sleep(ctx, wait); err != nil {
@@ -72,7 +70,7 @@ func (r *Renewal) waitUntilActive(ctx context.Context, t *Tenant, id Identity, b
 			case check == SelfProven, check == SelfSkipped, check == SelfNoRC4 && before != SelfProven:
 				return check, nil
 			case t.stopping(check, lost.Failure) != nil && check != SelfUnreachable:
-				return check, lost // no cache is the cause
+				return check, lost // the cache is not the cause
 			}
 		}
 	}
@@ -87,7 +85,7 @@ func (r *Renewal) drop(ctx context.Context, t *Tenant, width Width) error {
 	return err
 }
 
-// undo puts the old pair back, and the new one to the end of the history.
+// undo puts the old pair back, and the new one at the end of the history.
 func (r *Renewal) undo(ctx context.Context, t *Tenant, stored Stored, history []Retired, report *TenantReport) (SelfCheck, error) {
 	now, err := r.Store.Read(ctx)
 	if err != nil {
@@ -108,7 +106,7 @@ func (r *Renewal) undo(ctx context.Context, t *Tenant, stored Stored, history []
 	return r.waitUntilActive(ctx, back, *id, SelfSkipped)
 }
 
-// with is the tenant once the pair of id is stored.
+// with is the tenant after the pair of id is stored.
 func (t *Tenant) with(id *Identity) *Tenant {
 	stored := *t
 	own := Peer{}
@@ -121,11 +119,11 @@ func (t *Tenant) with(id *Identity) *Tenant {
 	return &stored
 }
 
-// activate stores the new key and sees to it that the local site uses it:
-// database, cache, proof, in this order. It returns an error when nobody may be
-// told of the key; then the old one is back, or the report says that it is not.
+// activate stores the new key and makes the local site use it: database, cache, proof, in this
+// order. If it returns an error, the key must not be pushed to any peer; then the old key was
+// restored, or the report says that it was not.
 func (r *Renewal) activate(ctx context.Context, t *Tenant, next Identity, history []Retired, before SelfCheck, report *TenantReport) error {
-	// From here to the proof a signal must not leave a stored key unused.
+	// From here until the proof, a signal must not leave a stored key unused.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), safePointLimit)
 	defer cancel()
 
@@ -161,12 +159,13 @@ func (r *Renewal) activate(ctx context.Context, t *Tenant, next Identity, histor
 	return r.giveUp(ctx, t, keys, err, report)
 }
 
-// giveUp puts the old pair back where the local site was not proven to use the new
-// one. Where that fails, or there is none, an operator has to act.
+// giveUp puts the old pair back if the local site was not proven to use the new one. If that fails,
+// or there is no old pair, an operator has to act.
 func (r *Renewal) giveUp(ctx context.Context, t *Tenant, keys Keys, cause error, report *TenantReport) error {
 	report.skipPeers(t, "not pushed: the local site does not use the new key")
 	if t.Pair.Present() {
-		// Whatever time settling took, putting the old key back has its own.
+		// However long the wait for the local site took, putting the old key back has its own
+		// limit.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), safePointLimit)
 		defer cancel()
 		check, err := r.undo(ctx, t, keys.Stored, t.historyWithUndone(keys.Stored), report)
@@ -180,6 +179,6 @@ func (r *Renewal) giveUp(ctx context.Context, t *Tenant, keys Keys, cause error,
 	return fmt.Errorf("%w: %w", ErrNotFollowed, cause)
 }
 
-// safePointLimit bounds the work between storing a key and knowing that the own
-// site uses it, which a cancelled context must not cut in two.
+// safePointLimit bounds the work between storing a key and knowing that the local site uses it. A
+// cancelled context must not cut that work in two.
 const safePointLimit = 5 * time.Minute

@@ -8,12 +8,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A hook may reload a web server: each run of it has its time, and a refilled cache
-// its second run.
+// A hook may reload a web server: its runs have enough time between them, and a refilled cache is
+// dropped by the second run.
 func TestACacheHookIsRunSeldom(t *testing.T) {
 	for name, c := range map[string]struct {
 		breakIt func(*world)
-		want    []Width // of the runs before the pair is stored again, or to the end
+		want    []Width // of the runs until the pair is stored again, or until the end
 		undone  bool
 	}{
 		"it works":                             {func(*world) {}, []Width{WidthEntry}, false},
@@ -33,7 +33,7 @@ func TestACacheHookIsRunSeldom(t *testing.T) {
 				t.Fatalf("%s: %v", report.Outcome, report.Err)
 			}
 			got := cache.runs
-			if c.undone { // the undoing has runs of its own, each width once
+			if c.undone { // the undoing has its own runs, one for each width
 				got = got[:min(len(got), len(c.want))]
 				if len(cache.runs) > 2*len(hookLadder) {
 					t.Errorf("%d runs", len(cache.runs))
@@ -51,7 +51,7 @@ func TestACacheHookIsRunSeldom(t *testing.T) {
 	}
 }
 
-// countedHook keeps when it was run.
+// countedHook records when it was run.
 type countedHook struct {
 	*world
 	now  time.Duration

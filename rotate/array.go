@@ -14,53 +14,51 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Array renews many tenants of one code base in two phases: first every selected
-// tenant gets its new key and is brought to use it, and only then anybody is
-// told. A tenant told of others while they still renew would be told twice, or of
-// a key that is gone by then.
+// Array renews many tenants of one code base in two phases: first every selected tenant gets its
+// new key and is made to use it, and only then the keys are pushed. If keys were pushed to tenants
+// that still renew, they would have to be pushed twice, or a pushed key would be replaced at once.
 //
-// Runs at once share the tenants: each renews those whose locks it gets, and
-// tells everybody of them before it gives the locks back; the others it reports
-// as locked. When all have ended, every row is right that none has reported as
-// not proven, and a push finds the rest.
+// Runs at the same time share the tenants: each renews those whose locks it gets, and pushes their
+// keys to all peers before it releases the locks; it reports the others as locked. When all runs
+// have ended, every row is right that no run has reported as not proven, and a push finds the rest.
 //
-// Nothing in it grows with the number of links but one byte for each: peers are
-// read one tenant at a time. Of each tenant one pair is kept until it is reported:
-// where somebody has overwritten it meanwhile, no other copy may exist.
+// Memory grows with the number of links by only one byte for each: peers are read one tenant at a
+// time. One pair of each tenant is kept until the tenant is reported: if another program has
+// overwritten it meanwhile, there may be no other copy.
 type Array struct {
 	ArrayOptions
 	// Template is what all tenants have in common: everything of a Renewal but
 	// its Store, Locker, Starter, Cache and Bind.
 	Template Renewal
-	// Members are all sites of the array, the master among them: whoever may
-	// hold a row of a tenant that is renewed.
+	// Members are all sites of the array, including the master: each of them may have a row of a
+	// tenant that is renewed.
 	Members []Member
 	// Selected are the indexes of the members to renew.
 	Selected []int
-	// Emit takes the report of each tenant as soon as it is complete, from one
-	// goroutine at a time.
+	// Emit receives the report of each tenant as soon as it is complete, from one goroutine at a
+	// time.
 	Emit func(TenantReport)
-	// Phase is told how far a phase is, from one goroutine at a time; may be nil.
+	// Phase receives the progress of a phase, from one goroutine at a time; may be nil.
 	Phase func(phase string, done, total, failed int)
 
-	wellProven atomic.Bool // the web servers have proven themselves by as many answers as a single tenant takes
+	wellProven atomic.Bool // one tenant's web servers have given as many answers as prove a single tenant
 }
 
-// ArrayOptions are how an array is renewed.
+// ArrayOptions say how an array is renewed.
 type ArrayOptions struct {
-	Parallel    int           // tenants worked on at once
+	Parallel    int           // number of tenants worked on at the same time
 	Fresh       time.Duration // a key younger than this is not renewed again
 	PushOnly    bool          // no key is renewed
-	RollBack    bool          // the newest retired pairs become current again, instead of new ones
-	Canary      int           // how many tenants go first; one that fails stops all others
-	MaxFailures int           // phase one stops after so many tenants that failed while they were renewed; 0 never
+	RollBack    bool          // the newest retired pairs become current again; no new pairs are made
+	Canary      int           // how many tenants go first; if one of them fails, all others are stopped
+	MaxFailures int           // phase one stops after this many tenants failed while they were renewed; 0: no limit
 	FullStop    bool          // phase one stops at the first tenant that fails, or that could not be renewed at all
-	ByKeyswap   bool          // tell members like anybody else, over HTTP
-	ProveCalls  int           // sealed calls to members that each tenant makes besides; -1 to all
+	ByKeyswap   bool          // push to members over HTTP, as to all other peers
+	ProveCalls  int           // number of sealed calls that each tenant makes to members in addition; -1: to all
 }
 
-// byDatabase are the wwwroots of the sites that are told of new keys, and proven, by
-// their databases.
+// byDatabase are the wwwroots of the sites to which keys are pushed, and whose links are proven,
+// through their databases.
 func (a *Array) byDatabase() map[string]bool {
 	if a.ByKeyswap {
 		return nil
@@ -75,8 +73,8 @@ func (a *Array) byDatabase() map[string]bool {
 // Member is a site of the array.
 type Member struct {
 	Wwwroot string
-	// Lock keeps other renewals of the member away until release. Its error says
-	// what was being done.
+	// Lock keeps other renewals of the member away until release. Its error says what was being
+	// done.
 	Lock func(ctx context.Context, wait time.Duration) (release func(), err error)
 	// Open waits for one of the few places on the member's database server.
 	Open func(ctx context.Context) (*Session, error)
@@ -91,31 +89,31 @@ type Session struct {
 	Close    func()
 }
 
-// renewing is a selected tenant on its way.
+// renewing is a selected tenant during the run.
 type renewing struct {
 	member   Member
 	at       int // index of the member
 	release  func()
 	before   SelfCheck
 	fresh    bool // it was renewed a short while ago
-	kept     bool // its key is young enough, or none is to be renewed
+	kept     bool // its key is young enough, or no key is to be renewed
 	starts   bool // MNet is to be started there
 	report   TenantReport
-	current  *Identity         // in use and to be told, without its history; nil where the tenant failed
+	current  *Identity         // the key in use that is to be pushed, without its history; nil if the tenant failed
 	replaced string            // the certificate that current replaces, PEM
-	side     *side             // what a survey has read of it; nil where it is to be read
+	side     *side             // what a survey has read of it; nil if it is still to be read
 	canary   bool              // it goes first
 	checked  [sha256.Size]byte // the key that was checked before any was written
 }
 
-// use makes a key the one that everybody is told of.
+// use makes a key the one that is pushed to all peers.
 func (t *renewing) use(id Identity, replaced string) {
-	id.Retired = nil // private keys that nobody needs before the tenant is read again
+	id.Retired = nil // private keys that are not needed before the tenant is read again
 	t.report.Exit, t.current, t.replaced = ExitOK, &id, replaced
 }
 
-// Run renews the selected tenants. Reports go to Emit; it returns the exit code
-// of the whole.
+// Run renews the selected tenants. Emit receives the reports; Run returns the exit code of the
+// whole run.
 func (a *Array) Run(ctx context.Context) int {
 	tenants := a.start()
 	defer func() {
@@ -128,7 +126,7 @@ func (a *Array) Run(ctx context.Context) int {
 	return a.finishAll(ctx, tenants, a.pushToMembers(ctx, tenants))
 }
 
-// start makes the selected tenants ready to go.
+// start prepares the selected tenants.
 func (a *Array) start() []*renewing {
 	tenants := make([]*renewing, len(a.Selected))
 	for i, at := range a.Selected {
@@ -138,18 +136,18 @@ func (a *Array) start() []*renewing {
 	return tenants
 }
 
-// behindCanary is how many answers prove the web server of a tenant once more have
-// proven that of another: all tenants have the same web servers.
+// behindCanary is how many answers prove the web server of a tenant, after full proof of another
+// tenant's: all tenants have the same web servers.
 const behindCanary = 2
 
-// proven notes a tenant whose web server all answers have proven.
+// proven notes a tenant whose web server was proven by all answers.
 func (a *Array) proven(t *renewing, r *Renewal) {
 	if t.report.SelfCheck == SelfProven && r.Answers != behindCanary {
 		a.wellProven.Store(true)
 	}
 }
 
-// keyOf is what a check was made for: pair, own row and history.
+// keyOf identifies what a check was made for: pair, local host row and history.
 func keyOf(t *Tenant) [sha256.Size]byte {
 	h := sha256.New()
 	own := ""
@@ -160,8 +158,8 @@ func keyOf(t *Tenant) [sha256.Size]byte {
 	return [sha256.Size]byte(h.Sum(nil))
 }
 
-// each works on the tenants that are still on their way, a few at once, and
-// counts for the phase. work reports failures in the tenant.
+// each runs work for the tenants that are still in the run, a few at a time, and counts for the
+// phase. work reports failures in the tenant.
 func (a *Array) each(phase string, tenants []*renewing, work func(*renewing)) {
 	var group errgroup.Group
 	group.SetLimit(max(a.Parallel, 1))
@@ -182,11 +180,11 @@ func (a *Array) each(phase string, tenants []*renewing, work func(*renewing)) {
 			return nil
 		})
 	}
-	_ = group.Wait() // every failure stands in its tenant's report
+	_ = group.Wait() // every failure is in its tenant's report
 }
 
-// emitter emits the report of each tenant as soon as it is complete, and lets go of
-// its lock and its peers; in the end it gives the exit code.
+// emitter emits the report of each tenant as soon as it is complete, and releases its lock and its
+// peers. code gives the exit code at the end.
 func (a *Array) emitter() (emit func(*renewing), code func() int) {
 	var mu sync.Mutex
 	exits := exitCount{}
@@ -210,7 +208,7 @@ func (a *Array) renewal(s *Session) *Renewal {
 	return &r
 }
 
-// within opens the tenant's session for do, and keeps its error in the report.
+// within opens the tenant's session for do, and puts its error into the report.
 func (a *Array) within(ctx context.Context, t *renewing, do func(*Session, *Renewal) error) {
 	err := a.inSession(ctx, t, func(s *Session) error {
 		r := a.renewal(s)
@@ -235,7 +233,7 @@ func (a *Array) inSession(ctx context.Context, t *renewing, do func(*Session) er
 	return do(session)
 }
 
-// sample draws n of the peers, all where n is negative.
+// sample draws n of the peers, or all if n is negative.
 func (a *Array) sample(peers []Peer, n int) ([]Peer, error) {
 	if n < 0 || n >= len(peers) {
 		return peers, nil

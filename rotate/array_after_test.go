@@ -9,8 +9,8 @@ import (
 	"testing/iotest"
 )
 
-// After its key is stored and members were told: the tenant stays renewed, and
-// what could not be found out is said.
+// Failures after the key was stored and pushed to members: the tenant stays renewed, and what could
+// not be found out is reported.
 func TestATenantOfAnArrayThatBreaksAfterMembersWereTold(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -58,8 +58,8 @@ func TestATenantOfAnArrayThatBreaksAfterMembersWereTold(t *testing.T) {
 	}
 }
 
-// A web request that was under way refills the cache with the old pair while the
-// peers are told: they are told again, outside and inside.
+// A web request that was under way refills the cache with the old pair during the push: the key is
+// pushed again, outside and inside.
 func TestAnArraysTenantThatWentBackIsCuredAndItsPeersToldAgain(t *testing.T) {
 	f := newFleet(t, 3)
 	s := f.sites[0]
@@ -85,15 +85,15 @@ func TestAnArraysTenantThatWentBackIsCuredAndItsPeersToldAgain(t *testing.T) {
 	f.proven(f.sites...)
 }
 
-// What became of the key in the database of one member.
+// The results for the key in the database of one member.
 func TestWhatAMemberHoldsAfterwards(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		spoil  func(member, s *fleetSite)
 		held   []StoreResult // instead of what the member would answer
 		links  string
-		called bool // as another peer is, besides the one call to itself
-		holds  bool // the key, although the link is not proven
+		called bool // like any other peer, in addition to the one call to itself
+		holds  bool // the member has the key, although the link is not proven
 	}{
 		{name: "it holds the key", spoil: func(_, _ *fleetSite) {}, links: "accepted database", called: true},
 		{name: "it never had MNet, and holds the key", spoil: func(m, _ *fleetSite) { m.off(true) }, links: "refused mnet_off", holds: true},
@@ -136,7 +136,7 @@ func TestWhatAMemberHoldsAfterwards(t *testing.T) {
 	}
 }
 
-// heldRows answers something else than what it holds.
+// heldRows answers something different from what it has.
 type heldRows struct {
 	PeerRows
 	held []StoreResult
@@ -146,8 +146,7 @@ func (h heldRows) StorePeerKeys(context.Context, []HostKey) ([]StoreResult, erro
 	return h.held, nil
 }
 
-// No member can be drawn without randomness; what their rows hold is known all
-// the same.
+// Without randomness no member can be drawn; which keys their rows have is known all the same.
 func TestASampleThatCannotBeDrawnIsSaid(t *testing.T) {
 	f := newFleet(t, 4)
 	a := f.array(ArrayOptions{PushOnly: true, ProveCalls: 1}, 0)
@@ -160,7 +159,7 @@ func TestASampleThatCannotBeDrawnIsSaid(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	for _, member := range f.sites[1:] {
-		if calls := f.count("prove " + member.tenant.Wwwroot); calls != 1 { // each to itself
+		if calls := f.count("prove " + member.tenant.Wwwroot); calls != 1 { // each calls itself
 			t.Errorf("%d calls to %s", calls, member.tenant.Wwwroot)
 		}
 	}

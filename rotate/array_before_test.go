@@ -9,8 +9,7 @@ import (
 	"testing/iotest"
 )
 
-// failsAt makes the site's database fail at the n-th call of a name, and from
-// then on.
+// failsAt makes the site's database fail at the n-th call of that name, and at all later ones.
 func (s *fleetSite) failsAt(call string, n int) {
 	s.fails = func(c string) error {
 		if c == call {
@@ -29,7 +28,7 @@ func (s *fleetSite) full(t *testing.T) {
 		pair := testPair(t, s.tenant.Wwwroot, clock.AddDate(0, 0, -50-30*i))
 		s.tenant.History = append(s.tenant.History, Retired{Stored: storedPair(pair), Expires: pair.Certificate.NotAfter.Unix()})
 	}
-	fresh := testPair(t, s.tenant.Wwwroot, clock.AddDate(0, 0, -1)) // far from its end
+	fresh := testPair(t, s.tenant.Wwwroot, clock.AddDate(0, 0, -1)) // it expires in the far future
 	s.tenant.Pair, s.cached = storedPair(fresh), nil
 	s.tenant.Own.Certificate, s.tenant.Own.Expires = fresh.Certificate.PEM, fresh.Certificate.NotAfter.Unix()
 	for _, other := range s.f.sites {
@@ -39,7 +38,7 @@ func (s *fleetSite) full(t *testing.T) {
 	}
 }
 
-// outside gives the site a peer that is no member of the array.
+// outside gives the site a peer that is not a member of the array.
 func (s *fleetSite) outside(wwwroot string) *fleetSite {
 	peer := &fleetSite{f: s.f, tenant: Tenant{Wwwroot: wwwroot, Pair: storedPair(testPair(s.f.t, wwwroot, clock))},
 		rows: map[string]*fleetRow{s.tenant.Wwwroot: {certificate: s.tenant.Pair.Certificate}}}
@@ -51,8 +50,8 @@ func (s *fleetSite) outside(wwwroot string) *fleetSite {
 
 const outsider = "https://outside.example"
 
-// Nobody need be asked whom a renewal may lock out: the history grows as long as a
-// peer may need it.
+// Before a renewal no peer need be asked whether it would be locked out: the history grows as long
+// as a peer may need it.
 func TestAFullHistoryStopsNoRenewalOfAnArray(t *testing.T) {
 	for _, o := range []ArrayOptions{{}, {ByKeyswap: true}} {
 		f := newFleet(t, 2)
@@ -74,7 +73,7 @@ func TestAFullHistoryStopsNoRenewalOfAnArray(t *testing.T) {
 	}
 }
 
-// Between the check of all tenants and the renewal of one of them.
+// Failures between the check of all tenants and the renewal of one of them.
 func TestATenantOfAnArrayThatBreaksBeforeItsKeyIsStored(t *testing.T) {
 	for _, c := range []struct {
 		name  string

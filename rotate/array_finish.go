@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// finishAll tells the peers outside of the array, looks at each own site once
-// more, and emits the reports. It gives the exit code of the run.
+// finishAll pushes to the peers outside of the array, checks each local site once more, and emits
+// the reports. It gives the exit code of the run.
 func (a *Array) finishAll(ctx context.Context, tenants []*renewing, m *linkResults) int {
 	emit, code := a.emitter()
 	var pushed []*renewing
@@ -18,8 +18,8 @@ func (a *Array) finishAll(ctx context.Context, tenants []*renewing, m *linkResul
 		pushed = append(pushed, t)
 	}
 	a.each("prove", pushed, func(t *renewing) {
-		// What has ended the run ends the calls to peers; a tenant with a new key
-		// is looked at and reported all the same.
+		// If the context has ended the run, it also ends the calls to peers; a tenant with a new
+		// key is checked and reported all the same.
 		a.within(context.WithoutCancel(ctx), t, func(s *Session, r *Renewal) error { return a.finish(ctx, t, s, r, m) })
 		if t.report.Err != nil && t.report.Exit == ExitOK {
 			t.report.Exit = ExitPeers
@@ -69,8 +69,8 @@ func (a *Array) finish(ctx context.Context, t *renewing, s *Session, r *Renewal,
 	return err
 }
 
-// finishOverwritten is for a tenant whose key somebody has overwritten while members
-// were told of it: they can heal as long as it stands in the history.
+// finishOverwritten is for a tenant whose key was overwritten by another program while the key was
+// pushed to members: they can heal as long as the key is in the history.
 func (t *renewing) finishOverwritten(ctx context.Context, s *Session, r *Renewal, now *Tenant) error {
 	t.report.Exit = ExitPeers
 	conflict := fmt.Errorf("while the key was pushed to the array: %w", r.keepLost(ctx, *t.current, now, &t.report))
@@ -86,14 +86,13 @@ func (t *renewing) finishOverwritten(ctx context.Context, s *Session, r *Renewal
 	return conflict
 }
 
-// onlyLooks tells whether peers of a tenant that is kept are only told where they
-// are not proven.
+// onlyLooks reports whether peers of a tenant whose key is kept are pushed to only if they are not
+// proven.
 func (a *Array) onlyLooks() bool { return a.Template.Due.OnlyIfDue }
 
-// peerReports tells the peers outside over HTTP, and those inside by what was seen
-// of the link in the databases and of the web servers; some or all of the latter are
-// called as well. Its error is of what could not be done besides: all peers are
-// reported nevertheless.
+// peerReports pushes to the peers outside over HTTP. It judges those inside by the link's rows in
+// the databases and by the web servers; some or all of the latter are called as well. Its error is
+// about other things that could not be done: all peers are reported nevertheless.
 func (a *Array) peerReports(ctx context.Context, t *renewing, list []Peer, own Identity, s *Session, r *Renewal, m *linkResults, push pushFunc) error {
 	var outside, inside []Peer
 	for _, p := range list {
@@ -143,7 +142,7 @@ func (a *Array) peerReports(ctx context.Context, t *renewing, list []Peer, own I
 	return lost
 }
 
-// callPeers proves peers whose links are proven by rows by sealed calls too.
+// callPeers also makes sealed calls to peers whose links are proven by rows.
 func (r *Renewal) callPeers(held map[string]PeerReport) pushFunc {
 	return func(ctx context.Context, own Identity, peers []Peer) []PeerReport {
 		return r.workOn(peers, func(p Peer) PeerReport {

@@ -17,7 +17,7 @@ func cmpErr(errs ...error) error {
 // failureLimit stops phase one before damage spreads. It is safe for concurrent use.
 type failureLimit struct {
 	mu    sync.Mutex
-	limit int // 0: none
+	limit int // 0: no limit
 	n     int
 	cause error
 }
@@ -39,14 +39,14 @@ func (f *failureLimit) stop(cause error) {
 	f.cause = cause
 }
 
-// reached gives why no other tenant may be renewed, nil while one may.
+// reached gives the reason why no other tenant may be renewed, nil if one may.
 func (f *failureLimit) reached() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.cause
 }
 
-// exitCount makes one exit code of those of the tenants.
+// exitCount computes one exit code from those of the tenants.
 type exitCount map[int]int
 
 func (e exitCount) add(r TenantReport) {
@@ -57,9 +57,8 @@ func (e exitCount) add(r TenantReport) {
 	e[code]++
 }
 
-// code: an own site that does not use its key is the worst. Where some tenants
-// were renewed, anything else that went wrong is a 3; where none was, it is what
-// went wrong with all.
+// code: a local site that does not use its key is the worst. If some tenants were renewed, any
+// other failure makes a 3; if none was, the code is that of the failure that all share.
 func (e exitCount) code() int {
 	total := 0
 	for _, n := range e {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A tenant that could not be renewed at all has shown nothing of what renewing does.
+// A tenant that could not be renewed at all says nothing about what a renewal does.
 func TestWhichFailuresStopAnArray(t *testing.T) {
 	for _, c := range []struct {
 		name         string
@@ -81,7 +81,7 @@ func TestWhichKeysAreFresh(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		made time.Time
-		want bool // where a key is fresh for an hour
+		want bool // with keys that are fresh for an hour
 	}{
 		{"made just now", clock, true},
 		{"made a while ago", clock.Add(-59 * time.Minute), true},
@@ -105,10 +105,10 @@ func TestWhichKeysAreFresh(t *testing.T) {
 	}
 }
 
-// A tenant whose key is not due says nothing of whether this run's renewals work.
+// A tenant whose key is not due does not show whether this run's renewals work.
 func TestATenantThatIsNotDueIsNoCanary(t *testing.T) {
 	f := newFleet(t, 6)
-	for i, s := range f.sites { // the first was renewed five days ago, the others end tomorrow
+	for i, s := range f.sites { // the first was renewed five days ago, the others expire tomorrow
 		age := 27
 		if i == 0 {
 			age = 5
@@ -123,7 +123,7 @@ func TestATenantThatIsNotDueIsNoCanary(t *testing.T) {
 		}
 	}
 	for _, s := range f.sites {
-		s.web() // its cache is warm
+		s.web() // fills its cache
 	}
 	f.sites[1].sticky = true
 	a := f.array(ArrayOptions{Canary: 1}, 0, 1, 2, 3, 4, 5)

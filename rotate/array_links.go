@@ -6,8 +6,8 @@ import (
 	"errors"
 )
 
-// report judges the link between a tenant and a member by all that was seen of it
-// but the tenant's own web server, which is weighed last (weighLinks).
+// report judges the link between a tenant and a member by everything that was seen of it, except
+// the tenant's own web server, which is weighed last (weighLinks).
 func (m *linkResults) report(ctx context.Context, p Peer, tenant string) PeerReport {
 	report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application, Attempts: 1}
 	if f := m.broken(ctx, p.Wwwroot, tenant); f != nil {
@@ -18,8 +18,8 @@ func (m *linkResults) report(ctx context.Context, p Peer, tenant string) PeerRep
 	return report
 }
 
-// broken is what stands against a link, nil where nothing does. What a call of the
-// tenant would meet first comes first, so that verify says the same of one tenant.
+// broken is the failure of a link, nil if there is none. What a call of the tenant would meet first
+// comes first, so that verify says the same of one tenant.
 func (m *linkResults) broken(ctx context.Context, member, tenant string) *Failure {
 	if f := cmp.Or(m.sideFailure(ctx, member, tenant), m.rowFailure(member, tenant)); f != nil {
 		return f
@@ -38,8 +38,7 @@ func (m *linkResults) broken(ctx context.Context, member, tenant string) *Failur
 	return &Failure{Reason: ReasonUnknownToPeer, Detail: "this site has no row of the peer any more"}
 }
 
-// sideFailure is what stands against all links of a member or of a tenant, nil where
-// nothing does.
+// sideFailure is the failure of all links of a member or of a tenant, nil if there is none.
 func (m *linkResults) sideFailure(ctx context.Context, member, tenant string) *Failure {
 	theirs, ours := m.sides[m.member[member]], m.sides[m.member[tenant]]
 	switch {
@@ -51,7 +50,7 @@ func (m *linkResults) sideFailure(ctx context.Context, member, tenant string) *F
 	return theirs.unproven
 }
 
-// rowFailure is what a member's row of a tenant is wrong in, nil where in nothing.
+// rowFailure is what is wrong in a member's row of a tenant, nil if nothing is.
 func (m *linkResults) rowFailure(member, tenant string) *Failure {
 	switch m.heldBy(member, tenant) {
 	case KeyPresent, KeyStored:
@@ -75,7 +74,7 @@ func (m *linkResults) heldBy(member, site string) StoreResult {
 	return held[key]
 }
 
-// databaseFailure is a failure of links that could not be looked at.
+// databaseFailure is the failure of links that could not be examined.
 func databaseFailure(ctx context.Context, whose string, err error) *Failure {
 	late := errors.Is(err, context.DeadlineExceeded)
 	switch {
@@ -87,8 +86,8 @@ func databaseFailure(ctx context.Context, whose string, err error) *Failure {
 	return &Failure{Reason: ReasonConnect, Detail: whose + err.Error(), Pending: true}
 }
 
-// cutShort is the failure of a link on which a signal, or the run's deadline, has ended
-// the work.
+// cutShort is the failure of a link on which the work was ended by a signal or by the run's
+// deadline.
 func cutShort(ctx context.Context) *Failure {
 	why := "the run was interrupted"
 	if cause := context.Cause(ctx); cause != nil {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// class is what an outcome comes to: proven, pending or refused.
+// class is the class of an outcome: proven, pending or refused.
 func class(p PeerReport) string {
 	if p.Outcome.Proven() {
 		return "proven"
@@ -25,7 +25,8 @@ func linkTo(r TenantReport, wwwroot string) PeerReport {
 	return r.Peers[at]
 }
 
-// verify is what verify says of one site alone, as with --host: with calls both ways.
+// verify is the result of verify for this site alone, as with --host: with calls in both
+// directions.
 func (s *fleetSite) verify(t *testing.T) TenantReport {
 	t.Helper()
 	r := s.f.array(ArrayOptions{}, 0).Template
@@ -40,20 +41,20 @@ func (s *fleetSite) verify(t *testing.T) TenantReport {
 	return r.Verify(t.Context())
 }
 
-// halfRenewed is what VMoodle's PHP script leaves: a new pair in the settings, the
-// old certificate in the own row, the old pair in the cache.
+// halfRenewed is the state after VMoodle's PHP script: a new pair in the settings, the old
+// certificate in the local host row, the old pair in the cache.
 func (s *fleetSite) halfRenewed() {
 	s.tenant.Pair = storedPair(testPair(s.f.t, s.tenant.Wwwroot, clock.AddDate(0, 0, -1)))
 }
 
-// brokenLinks are the ways in which the link from a tenant to the master, which no
-// default selects, can be broken.
+// brokenLinks are the ways in which the link from a tenant to the master, which is not selected by
+// default, can be broken.
 var brokenLinks = []struct {
 	name    string
 	spoil   func(tenant, master *fleetSite)
 	looked  string // what surveys say of the link
 	mended  string // what a run says of it
-	repairs bool   // the tenant's row of the master
+	repairs bool   // the run repairs the tenant's row of the master
 }{
 	{"nothing is wrong", func(_, _ *fleetSite) {}, "accepted database", "accepted database", false},
 	{"the tenant's row holds a forgotten certificate of the master", func(s, m *fleetSite) {
@@ -79,8 +80,8 @@ var brokenLinks = []struct {
 	}, "refused cannot_open", "accepted database", false},
 }
 
-// A link is proven when both rows hold what both web servers use, and not before.
-// All ways to look at it say the same, but for the reason.
+// A link is proven if both rows have what both web servers use, and only then. All commands judge
+// it the same, except for the reason.
 func TestEveryCommandJudgesALinkOfAnArrayByTheSameRule(t *testing.T) {
 	for _, c := range brokenLinks {
 		foretold := strings.Replace(c.mended, "accepted database", "skipped ", 1)
@@ -135,8 +136,8 @@ func TestEveryCommandJudgesALinkOfAnArrayByTheSameRule(t *testing.T) {
 	}
 }
 
-// Of two tenants that are both selected the same holds, and each one's failure is
-// that of the other's link.
+// The same is true between two selected tenants, and the failure of each is the failure of the
+// other's link.
 func TestLinksToATenantThatFailsAreNotProven(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -171,7 +172,7 @@ func TestLinksToATenantThatFailsAreNotProven(t *testing.T) {
 	}
 }
 
-// A working link is not cut: what a member's web server was not proven to use is
+// A working link is not broken: a certificate that a member's web server was not proven to use is
 // stored in no row.
 func TestARowIsOnlyRepairedWithWhatAWebServerUses(t *testing.T) {
 	f := newFleet(t, 3)
@@ -185,12 +186,12 @@ func TestARowIsOnlyRepairedWithWhatAWebServerUses(t *testing.T) {
 	}
 }
 
-// Another run, which holds the lock, renews a member while its rows are repaired.
+// Another run, which has the lock, renews a member while its rows are repaired.
 func TestARepairDoesNotUndoWhatAnotherRunHasTold(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		event  string // of the tenant, at which the member is renewed
-		pushed bool   // and this tenant told
+		pushed bool   // the member's new key was pushed to this tenant
 		link   string
 	}{
 		{"renewed and told before the row is looked at", "hold", true, "accepted database"},
@@ -248,7 +249,7 @@ func TestARowThatCannotBeRepairedIsNoProvenLink(t *testing.T) {
 	}
 }
 
-// One tenant of many: every member is asked once, none is called by another.
+// One tenant of many: every member is asked once, and none is called by another.
 func TestTheMembersThatAreNotSelectedAreAskedOnce(t *testing.T) {
 	f := newFleet(t, 9)
 	if code := f.array(ArrayOptions{}, 4).Run(t.Context()); code != ExitOK {
@@ -264,7 +265,7 @@ func TestTheMembersThatAreNotSelectedAreAskedOnce(t *testing.T) {
 	}
 }
 
-// Links that a signal has left are pending, and a push finds them.
+// Links on which a signal ended the work are pending, and a push finds them.
 func TestLinksThatASignalHasLeftAreInterrupted(t *testing.T) {
 	for _, event := range []string{"store", "prove https://t00.example", "hold"} {
 		f := newFleet(t, 3)

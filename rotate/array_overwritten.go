@@ -8,11 +8,11 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// An array takes longer than one tenant between storing a key and the last report of
-// it: somebody who overwrites the pair (overwritten.go) is looked for before members
-// are told, after that, and on every way out.
+// An array takes longer than one tenant between storing a key and its last report. So the run
+// checks whether another program has overwritten the pair (superseded.go) before it pushes to
+// members, after that, and on every way out.
 
-// again reads a tenant once more before anybody is told of its key.
+// again reads a tenant once more before its key is pushed to any peer.
 func (a *Array) again(ctx context.Context, to, t *renewing) side {
 	a.within(ctx, to, func(s *Session, r *Renewal) error {
 		now, err := r.Store.Read(ctx)
@@ -30,22 +30,22 @@ func (a *Array) again(ctx context.Context, to, t *renewing) side {
 	case t.current != nil && t.report.SelfCheck == SelfProven:
 		return side{uses: t.current.Key.Certificate}
 	}
-	return a.ask(ctx, to, true) // which says why
+	return a.ask(ctx, to, true) // the error says why
 }
 
-// stores tells whether the tenant's key still is the current one.
+// stores reports whether the tenant's key still is the current one.
 func (t *renewing) stores(now *Tenant) bool {
 	return storesKeyOf(now, t.current.Key.Certificate)
 }
 
-// storesKeyOf compares certificates, not texts: the stored one may be written otherwise.
+// storesKeyOf compares certificates, not texts: the stored text may be formatted differently.
 func storesKeyOf(t *Tenant, c *envelope.Certificate) bool {
 	id := t.identity()
 	return id != nil && id.Key.Certificate.Equal(c)
 }
 
-// overwritten ends the way of a tenant whose key is the current one no more, before
-// anybody was told of it. Its web server may have shown it to somebody all the same.
+// overwritten ends the work on a tenant whose key is no longer the current one, before the key was
+// pushed to any peer. Its web server may have shown it to a peer all the same.
 func (a *Array) overwritten(ctx context.Context, t *renewing, s *Session, r *Renewal, now *Tenant) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), safePointLimit)
 	defer cancel()
@@ -59,12 +59,12 @@ func (a *Array) overwritten(ctx context.Context, t *renewing, s *Session, r *Ren
 	t.current = nil
 }
 
-// keepFailed is for a tenant that failed with its pair stored: where that is so because
-// somebody has overwritten it, the pair is kept, and that is the cause.
+// keepFailed is for a tenant that failed with its pair stored: if the cause is that another program
+// has overwritten the pair, the pair is kept, and that cause is reported.
 func (t *renewing) keepFailed(ctx context.Context, r *Renewal, ours *Identity, cause error) error {
 	reported := t.report.Certificate
 	if ours == nil || reported == nil || reported.SHA256 != ours.Key.Certificate.Fingerprint() {
-		return cause // it was not stored, or is put back
+		return cause // it was not stored, or was put back
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), safePointLimit)
 	defer cancel()
@@ -76,8 +76,8 @@ func (t *renewing) keepFailed(ctx context.Context, r *Renewal, ours *Identity, c
 	return fmt.Errorf("%w: %w", r.keepLost(ctx, *ours, now, &t.report), cause)
 }
 
-// readAnyway reads a tenant whose database may fail for a moment: what is not seen now
-// may be lost.
+// readAnyway reads a tenant whose database may fail for a moment: a pair that is not seen now may
+// be lost.
 func readAnyway(ctx context.Context, r *Renewal) (t *Tenant, err error) {
 	for range 3 {
 		if t, err = r.Store.Read(ctx); err == nil {

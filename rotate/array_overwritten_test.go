@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Moodle's own renewal, which had read before our key was stored, writes over it.
+// Moodle's own renewal read the tenant before this run's key was stored, and overwrites the key.
 func TestAKeyThatIsOverwrittenStandsInTheHistory(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -49,7 +49,7 @@ func TestAKeyThatIsOverwrittenStandsInTheHistory(t *testing.T) {
 						}
 					}
 					a := f.array(ArrayOptions{PushOnly: kept}, 1)
-					a.Phase = func(phase string, _, _, _ int) { // which ends with the proof of the own site
+					a.Phase = func(phase string, _, _, _ int) { // which ends with the proof of the local site
 						if c.event == "phase" && phase == map[bool]string{true: "check", false: "renew"}[kept] {
 							overwrite()
 						}
@@ -83,7 +83,7 @@ func TestAKeyThatIsOverwrittenStandsInTheHistory(t *testing.T) {
 	}
 }
 
-// A signal after the key was stored, and somebody overwrites it before the report.
+// A signal arrives after the key was stored, and another program overwrites it before the report.
 func TestAKeyThatIsOverwrittenInAnInterruptedRunStandsInTheHistory(t *testing.T) {
 	f := newFleet(t, 3)
 	s := f.sites[1]
@@ -109,7 +109,7 @@ func TestAKeyThatIsOverwrittenInAnInterruptedRunStandsInTheHistory(t *testing.T)
 	}
 }
 
-// With --push=keyswap nobody is told before the tenant is read again.
+// With --push=keyswap no key is pushed before the tenant is read again.
 func TestAKeyThatIsOverwrittenBeforeKeyswapsIsToldToNobody(t *testing.T) {
 	f := newFleet(t, 3)
 	s := f.sites[1]
@@ -136,7 +136,7 @@ func TestAKeyThatIsOverwrittenBeforeKeyswapsIsToldToNobody(t *testing.T) {
 	}
 }
 
-// The proof of the own site fails because somebody has overwritten the pair.
+// The proof of the local site fails because another program has overwritten the pair.
 func TestAKeyThatIsOverwrittenBeforeItsProofStandsInTheHistory(t *testing.T) {
 	for _, kept := range []bool{true, false} {
 		for _, fault := range []string{"", "the database fails for a moment"} {

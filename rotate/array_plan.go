@@ -6,10 +6,10 @@ import (
 	"slices"
 )
 
-// Plan is the dry run of an array: what Run would do with each tenant, found out
-// without a lock, a write or a keyswap. Peers outside of the array are connected to.
-// Members would be told by their databases, which are read for that; those that are not
-// selected prove their own key, as in Run.
+// Plan is the dry run of an array: it finds out what Run would do with each tenant, without a lock,
+// a write or a keyswap. It connects to peers outside of the array. It reads the databases of
+// members, through which Run would push to them; members that are not selected prove their own key,
+// as in Run.
 func (a *Array) Plan(ctx context.Context) int {
 	tenants := a.start()
 	emit, code := a.emitter()
@@ -57,12 +57,12 @@ func (a *Array) planTenant(ctx context.Context, t *renewing, r *Renewal) error {
 		t.report.NotDue = !a.PushOnly
 		t.report.warn("its key would be kept and " + a.distributed())
 	}
-	t.current = tenant.identity() // of which a run may make another
+	t.current = tenant.identity() // a run may replace it by another
 	return nil
 }
 
-// planMembers finds out how every member stands, and which rows the members have of the
-// tenants. A tenant that nothing stops is taken for proven.
+// planMembers finds out the state of every member, and which rows the members have of the tenants.
+// A tenant that nothing stops counts as proven.
 func (a *Array) planMembers(ctx context.Context, tenants []*renewing) *linkResults {
 	ready := map[int]bool{}
 	for _, t := range tenants {
@@ -80,7 +80,7 @@ func (a *Array) planMembers(ctx context.Context, tenants []*renewing) *linkResul
 	return m
 }
 
-// planPeers says of each peer of a tenant whether it can be reached.
+// planPeers reports for each peer of a tenant whether it can be reached.
 func (a *Array) planPeers(ctx context.Context, t *renewing, s *Session, r *Renewal, m *linkResults) error {
 	list, err := s.PeerRows.PeerList(ctx)
 	if err != nil {
@@ -100,8 +100,8 @@ func (a *Array) planPeers(ctx context.Context, t *renewing, s *Session, r *Renew
 	return nil
 }
 
-// planned is what a run would meet at a member. Certificates that are not the current
-// ones would be replaced.
+// planned is what a run would meet at a member. Certificates that are not the current ones would be
+// replaced.
 func (m *linkResults) planned(ctx context.Context, p Peer, tenant string) PeerReport {
 	report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application, Outcome: Skipped, Detail: "would get the certificate by its database"}
 	if len(m.sides) == 0 { // no tenant has a readable key to look for
@@ -117,7 +117,7 @@ func (m *linkResults) planned(ctx context.Context, p Peer, tenant string) PeerRe
 	return report
 }
 
-// distributed says what becomes of a key that is kept.
+// distributed says what happens to a key that is kept.
 func (a *Array) distributed() string {
 	if a.onlyLooks() {
 		return "sent to peers that are not proven"
@@ -125,7 +125,7 @@ func (a *Array) distributed() string {
 	return "distributed"
 }
 
-// planWords name the certificate that peers would be sent.
+// planWords describe the certificate that would be sent to peers.
 func (a *Array) planWords(t *renewing) string {
 	switch {
 	case a.RollBack:

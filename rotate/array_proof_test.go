@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// links are the outcomes and reasons of a tenant's peers, each once, sorted.
+// links are the outcomes and reasons of a tenant's peers, without duplicates, sorted.
 func links(r TenantReport) string {
 	var all []string
 	for _, p := range r.Peers {
@@ -20,9 +20,9 @@ func links(r TenantReport) string {
 	return strings.Join(slices.Compact(all), ", ")
 }
 
-// A row that holds the certificate proves nothing of a site that uses another key.
+// A row with the certificate proves nothing about a site that uses another key.
 func TestLinksAreProvenByRowsOnlyTogetherWithTheOwnSite(t *testing.T) {
-	without := &Failure{Reason: "fault_7023"} // RC4
+	without := &Failure{Reason: "fault_7023"} // without RC4
 	for _, c := range []struct {
 		name  string
 		own   *Failure
@@ -52,7 +52,7 @@ func TestLinksAreProvenByRowsOnlyTogetherWithTheOwnSite(t *testing.T) {
 	}
 }
 
-// What happens to a site after the members were told of its key.
+// Events at a site after its key was pushed to the members.
 func TestASiteThatGoesBackProvesNoLink(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -73,7 +73,7 @@ func TestASiteThatGoesBackProvesNoLink(t *testing.T) {
 			s := f.sites[0]
 			proven := 0
 			f.on = func(e string) {
-				// Before, while and after it is renewed; then members are told.
+				// Before, during and after its renewal; then the key is pushed to members.
 				if e == "prove "+s.tenant.Wwwroot {
 					if proven++; proven == 3 {
 						c.do(s)
@@ -99,7 +99,7 @@ func TestAnExpiredSiteIsNotCalledToDistributeItsKey(t *testing.T) {
 	if r := f.reports[f.sites[0].tenant.Wwwroot]; !errors.Is(r.Err, ErrExpired) || r.Outcome != Failed {
 		t.Errorf("%+v", r)
 	}
-	if len(f.events) > 0 { // such a call would have Moodle renew by itself
+	if len(f.events) > 0 { // such a call would make Moodle renew by itself
 		t.Error(f.events)
 	}
 }
@@ -139,8 +139,8 @@ func TestASignalWhileAKeptTenantIsLookedAtStopsTheArray(t *testing.T) {
 	}
 }
 
-// The register names a database that is another site's: nothing is written there,
-// and nothing that stands there proves a link.
+// The register names a database that belongs to another site: nothing is written to it, and nothing
+// in it proves a link.
 func TestAMemberWhoseDatabaseIsAnothersIsNotTold(t *testing.T) {
 	f := newFleet(t, 3)
 	other, writes := f.sites[2], 0

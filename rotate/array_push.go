@@ -2,27 +2,27 @@ package rotate
 
 import "context"
 
-// linkResults is what was seen of the members, and of the rows they have of each other,
-// one byte for each.
+// linkResults is what was seen of the members, and of the rows they have of each other, one byte
+// for each row.
 type linkResults struct {
 	member     map[string]int  // by wwwroot
 	key        map[string]int  // index of keys, by wwwroot
-	keys       []HostKey       // those of the tenants first
-	tenantKeys int             // how many of keys are of tenants
+	keys       []HostKey       // the keys of the tenants first
+	tenantKeys int             // how many of keys belong to tenants
 	sides      []side          // by member
-	held       [][]StoreResult // by member, then by key; tenants' rows of all keys, others' of the tenants' alone
+	held       [][]StoreResult // by member, then by key; tenants' rows of all keys, other members' rows of the tenants' keys only
 }
 
-// inside tells whether a site is a member of the array.
+// inside reports whether a site is a member of the array.
 func (m *linkResults) inside(wwwroot string) bool {
 	_, ok := m.member[wwwroot]
 	return ok
 }
 
-// pushToMembers stores the certificates of the tenants in the databases of all
-// members, the ones that were not selected too, and in the tenants' databases those
-// of members that were proven to use them. Rows of mnet_host are not cached by
-// Moodle: what is read back is what the member's web side uses.
+// pushToMembers stores the certificates of the tenants in the databases of all members, including
+// those that were not selected. In the tenants' databases it stores the certificates of members
+// that were proven to use them. Moodle does not cache rows of mnet_host: the member's web server
+// uses what is read back.
 func (a *Array) pushToMembers(ctx context.Context, tenants []*renewing) *linkResults {
 	if a.ByKeyswap {
 		return &linkResults{}
@@ -45,8 +45,8 @@ func (a *Array) pushToMembers(ctx context.Context, tenants []*renewing) *linkRes
 	return m
 }
 
-// meet finds out how every member stands, the ones that are not selected too. ask is
-// given the tenant that a member is, nil where it is none that has a key to be told.
+// meet finds out the state of every member, including those that were not selected. ask receives
+// the tenant that belongs to the member, nil if there is none that has a key to push.
 func (a *Array) meet(tenants []*renewing, ask func(to, t *renewing) side) *linkResults {
 	m := &linkResults{member: map[string]int{}, key: map[string]int{}}
 	with := byMember(tenants)
@@ -59,8 +59,7 @@ func (a *Array) meet(tenants []*renewing, ask func(to, t *renewing) side) *linkR
 	}
 	a.each("ask", a.receivers(), func(to *renewing) { m.sides[to.at] = ask(to, with[to.at]) })
 	for _, t := range tenants {
-		// Of a tenant that could not be read again it is not known whether its key is
-		// the current one.
+		// If a tenant could not be read again, it is not known whether its key is the current one.
 		if t.current != nil && m.sides[t.at].err == nil {
 			m.add(HostKey{Wwwroot: t.member.Wwwroot, Certificate: t.current.Key.Certificate, Replaces: t.replaced})
 		}
@@ -79,7 +78,7 @@ func (m *linkResults) add(key HostKey) {
 	m.keys = append(m.keys, key)
 }
 
-// byMember are the tenants that have a key to be told, by their members' indexes.
+// byMember maps members' indexes to the tenants that have a key to push.
 func byMember(tenants []*renewing) map[int]*renewing {
 	with := map[int]*renewing{}
 	for _, t := range tenants {
@@ -90,7 +89,7 @@ func byMember(tenants []*renewing) map[int]*renewing {
 	return with
 }
 
-// receivers are all members, to be worked on.
+// receivers are all members, as work for each.
 func (a *Array) receivers() []*renewing {
 	all := make([]*renewing, len(a.Members))
 	for i, member := range a.Members {
@@ -99,8 +98,8 @@ func (a *Array) receivers() []*renewing {
 	return all
 }
 
-// visit has every member asked about the certificates of the tenants; tenants also
-// about those of the other members, which matter to none but them.
+// visit asks every member about the certificates of the tenants; it asks tenants also about those
+// of the other members, which only tenants need.
 func (a *Array) visit(ctx context.Context, phase string, tenants []*renewing, m *linkResults, ask func(s *Session, keys, others []HostKey) ([]StoreResult, error)) {
 	if m.tenantKeys == 0 {
 		return

@@ -12,8 +12,8 @@ import (
 
 // preflightAll locks and checks every tenant before the first key is written.
 func (a *Array) preflightAll(ctx context.Context, tenants []*renewing) {
-	// The wait for locks is one for the whole run: where another run holds
-	// many, it is not paid for each.
+	// The wait for locks is one for the whole run: if another run has many locks, the wait is not
+	// paid for each.
 	until := a.Template.Now().Add(a.Template.LockWait)
 	var once sync.Once
 	waiting := func(upTo time.Duration) { once.Do(func() { a.Template.waiting(upTo) }) }
@@ -56,19 +56,19 @@ func (a *Array) preflight(ctx context.Context, t *renewing, r *Renewal) error {
 	return nil
 }
 
-// ready finds what must stop the renewal of a tenant whose MNet is on.
+// ready finds what must stop the renewal of a tenant with MNet on.
 func (a *Array) ready(ctx context.Context, t *renewing, r *Renewal, tenant *Tenant) (err error) {
 	t.before, err = r.preflight(ctx, tenant)
 	t.report.SelfCheck, t.checked = t.before, keyOf(tenant)
 	return err
 }
 
-// starts tells whether MNet is to be started before the renewal (--newkey).
+// starts reports whether MNet is to be started before the renewal (--newkey).
 func (a *Array) starts(t *Tenant) bool {
 	return a.Template.NewKey && !a.PushOnly && !a.RollBack && (!t.MNetOn() || t.Own == nil)
 }
 
-// keeps tells whether the tenant's key is left as it is.
+// keeps reports whether the tenant's key is left as it is.
 func (a *Array) keeps(t *Tenant) bool {
 	if a.RollBack || a.PushOnly {
 		return a.PushOnly
@@ -76,10 +76,9 @@ func (a *Array) keeps(t *Tenant) bool {
 	return !a.starts(t) && (a.fresh(t) || !a.Template.Due.due(t, a.Template.Now()))
 }
 
-// fresh tells a tenant that was renewed a short while ago, by a run that may
-// have been killed before it told everybody, or by Moodle itself: which of both a
-// certificate does not say. A key that is not valid yet was made by a clock that
-// was wrong, and is not waited for.
+// fresh reports whether a tenant was renewed a short while ago: by a run that may have been killed
+// before it pushed to all peers, or by Moodle itself; the certificate does not say which. A key
+// that is not valid yet was made with a wrong clock, and the run does not wait for it.
 func (a *Array) fresh(t *Tenant) bool {
 	c, err := envelope.ParseCertificate(t.Pair.Certificate)
 	if err != nil || t.Own == nil || t.Own.Certificate != t.Pair.Certificate {
@@ -89,7 +88,7 @@ func (a *Array) fresh(t *Tenant) bool {
 	return !now.Before(c.NotBefore) && now.Sub(c.NotBefore) < a.Fresh && c.NotAfter.After(now)
 }
 
-// keep brings the own site to use the key that is stored.
+// keep makes the local site use the key that is stored.
 func (a *Array) keep(ctx context.Context, t *renewing, r *Renewal, tenant *Tenant) error {
 	id, err := r.keep(ctx, tenant, &t.report)
 	if err != nil {
@@ -104,10 +103,10 @@ func (a *Array) keep(ctx context.Context, t *renewing, r *Renewal, tenant *Tenan
 	return nil
 }
 
-// renewAll gives the tenants that passed their keys: the canaries first, the
-// others while not too many fail. A tenant that was renewed a short while ago,
-// and uses its key, is canary enough: a run that was killed must not stop at the
-// first tenant left, which the others had gone along with.
+// renewAll gives the tenants that passed the checks their keys: the canaries first, then the others
+// unless too many fail. A tenant that was renewed a short while ago, and uses its key, is canary
+// enough: after a run that was killed, the next must not stop at the first tenant left, whose
+// failure would not have stopped the first run.
 func (a *Array) renewAll(ctx context.Context, tenants []*renewing) {
 	due := slices.DeleteFunc(slices.Clone(tenants), func(t *renewing) bool { return t.kept || t.report.Err != nil })
 	failures := &failureLimit{limit: a.MaxFailures}
@@ -136,9 +135,8 @@ func (a *Array) renewAll(ctx context.Context, tenants []*renewing) {
 	a.renewSome(ctx, "renew", due[canaries:], failures)
 }
 
-// renewSome renews tenants while nothing stops the run. Keys are made before a
-// place at the database is taken, so that all cores make some however few places
-// there are.
+// renewSome renews tenants as long as nothing stops the run. Keys are made before a place at the
+// database is taken, so that all cores make keys even if there are few places.
 func (a *Array) renewSome(ctx context.Context, phase string, due []*renewing, failures *failureLimit) {
 	stopped := func() error { return cmpErr(context.Cause(ctx), failures.reached()) }
 	a.each(phase, due, func(t *renewing) {
@@ -158,11 +156,11 @@ func (a *Array) renewSome(ctx context.Context, phase string, due []*renewing, fa
 	})
 }
 
-// renew stores one tenant's new key and proves its own site.
+// renew stores one tenant's new key and proves its local site.
 func (a *Array) renew(ctx context.Context, t *renewing, r *Renewal, key generated) error {
 	tenant, err := r.read(ctx)
-	// What was checked may have been long ago: somebody may have renewed since, in the
-	// table alone, so that the key in use stands in the cache.
+	// The check may have been long ago: another program may have renewed since, in the table alone,
+	// so that only the cache has the key in use.
 	if err == nil && (t.starts || keyOf(tenant) != t.checked) {
 		err = a.ready(ctx, t, r, tenant)
 	}

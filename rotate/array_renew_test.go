@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// off switches MNet off at a site that once had it, or never had.
+// off switches MNet off at a site, which once had it or never had it.
 func (s *fleetSite) off(never bool) {
 	s.tenant.DispatcherMode = "off"
 	if never {
@@ -82,7 +82,7 @@ func TestMNetIsNotStartedWhereNothingIsRenewed(t *testing.T) {
 	}
 }
 
-// Few places at the database must not keep cores from making keys.
+// If there are few places at the database, all cores must still make keys.
 func TestKeysAreMadeWithoutAPlaceAtTheDatabase(t *testing.T) {
 	const tenants = 4
 	f := newFleet(t, tenants)

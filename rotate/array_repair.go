@@ -10,9 +10,9 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// repair brings the rows up to date that tenants have of members that are none
-// themselves, where they hold another certificate than the member's web server was
-// proven to use: under that no call of the tenant is opened.
+// repair updates the rows that tenants have of members that are not tenants themselves, if a row
+// has another certificate than the one that the member's web server was proven to use: with such a
+// row, no call of the tenant can be opened.
 func (a *Array) repair(ctx context.Context, tenants []*renewing, m *linkResults) {
 	var wrong []*renewing
 	for _, t := range tenants {
@@ -23,7 +23,7 @@ func (a *Array) repair(ctx context.Context, tenants []*renewing, m *linkResults)
 	if len(wrong) == 0 {
 		return
 	}
-	// In this order: the rows, then the members, then the writing (see writeRows).
+	// In this order: first read the rows, then the members, then write (see writeRows).
 	rows := make(map[int][]memberRow, len(wrong)) // by member
 	var mu sync.Mutex
 	a.each("repair", wrong, func(t *renewing) {
@@ -38,7 +38,7 @@ func (a *Array) repair(ctx context.Context, tenants []*renewing, m *linkResults)
 		held := m.held[t.at]
 		for _, k := range m.wrong(t) {
 			if uses[k] != nil || t.report.Err != nil {
-				held[k] = NotAsked // until it is known better
+				held[k] = NotAsked // until the result is known
 			}
 		}
 		if t.report.Err == nil {
@@ -50,8 +50,8 @@ func (a *Array) repair(ctx context.Context, tenants []*renewing, m *linkResults)
 	})
 }
 
-// wrong are the indexes of the keys, of members that are no tenants, in whose rows
-// the tenant holds another certificate.
+// wrong are the indexes of keys, of members that are not tenants, for which the tenant's row has
+// another certificate.
 func (m *linkResults) wrong(t *renewing) (keys []int) {
 	if m.tenantKeys == 0 || m.sides[t.at].err != nil || len(m.held[t.at]) < len(m.keys) {
 		return nil
@@ -64,9 +64,9 @@ func (m *linkResults) wrong(t *renewing) (keys []int) {
 	return keys
 }
 
-// stillUse reads the members again whose rows are wrong, each once: the certificate
-// that it was proven to use, or the one it has meanwhile, if it is proven to use
-// that; nil where that is not known.
+// stillUse reads the members whose rows are wrong again, each once. It gives the certificate that a
+// member was proven to use, or the one it has meanwhile, if it is proven to use that; nil if that
+// is not known.
 func (a *Array) stillUse(ctx context.Context, rows map[int][]memberRow, m *linkResults) map[int]*envelope.Certificate {
 	uses := map[int]*envelope.Certificate{}
 	var asked []*renewing
@@ -91,7 +91,7 @@ func (a *Array) stillUse(ctx context.Context, rows map[int][]memberRow, m *linkR
 	return uses
 }
 
-// memberRow is a tenant's row of a member, and what is to be in it.
+// memberRow is a tenant's row of a member, and the certificate to store in it.
 type memberRow struct {
 	key  int
 	peer Peer
@@ -119,18 +119,18 @@ func (a *Array) rowsOf(ctx context.Context, t *renewing, m *linkResults, keys []
 	return rows, err
 }
 
-// writeRows stores what members use in a tenant's rows of them. It needs no lock of
-// the members, whose keys other runs may be renewing: the tenant's rows were read,
-// then the members once more, and only over what was read is anything written. A run
-// that renews a member meanwhile has either stored its key before, which was then
-// seen, or tells the tenant after.
+// writeRows stores what members use in a tenant's rows of them. It needs no lock of the members,
+// whose keys other runs may be renewing: the tenant's rows were read first, then the members once
+// more, and a row is only written if it still is as it was read. A run that renews a member
+// meanwhile either has stored its key before, which was then seen, or pushes to the tenant
+// afterwards.
 func (a *Array) writeRows(ctx context.Context, t *renewing, rows []memberRow, uses map[int]*envelope.Certificate, held []StoreResult) error {
 	return a.inSession(ctx, t, func(s *Session) error {
 		var errs []error
 		for _, row := range rows {
 			c := uses[row.key]
 			if c == nil {
-				continue // left as it is
+				continue // the row is left as it is
 			}
 			stored, err := s.Store.StorePeer(ctx, row.peer, c)
 			switch {
@@ -139,7 +139,7 @@ func (a *Array) writeRows(ctx context.Context, t *renewing, rows []memberRow, us
 			case stored:
 				held[row.key] = KeyStored
 			default:
-				held[row.key] = KeyOther // somebody else has written to it
+				held[row.key] = KeyOther // another program has written to it
 			}
 		}
 		return errors.Join(errs...)

@@ -11,17 +11,17 @@ import (
 
 // side is what is known of one member's side of its links.
 type side struct {
-	err      error                 // its database could not be asked, or is another site's
-	uses     *envelope.Certificate // what its web server was proven to use, which is what it stores; nil where it was not
-	unproven *Failure              // why it was not
+	err      error                 // its database could not be read, or belongs to another site
+	uses     *envelope.Certificate // the certificate it stores, if its web server was proven to use it; else nil
+	unproven *Failure              // why it was not proven
 }
 
-// askAgain is how long a member is waited for whose web server does not use the
-// stored key: another run, just between storing a key and its proof, looks the same.
+// askAgain is how long the run waits for a member whose web server does not use the stored key:
+// another run that is between storing a key and its proof looks the same.
 const askAgain = time.Second
 
-// ask reads a member and, with calls, has its web server prove the stored key by
-// one call.
+// ask reads a member. With calls, it makes one call for which the web server must prove the stored
+// key.
 func (a *Array) ask(ctx context.Context, to *renewing, calls bool) side {
 	found, another := a.askOnce(ctx, to, calls)
 	if another && a.Template.Sleep(ctx, askAgain) == nil {
@@ -30,8 +30,8 @@ func (a *Array) ask(ctx context.Context, to *renewing, calls bool) side {
 	return found
 }
 
-// askOnce makes no call that would have Moodle write, and keeps no place at the
-// database while it calls. another: the web server uses another key than the stored.
+// askOnce makes no call that would make Moodle write, and keeps no place at the database during the
+// call. another: the web server uses a different key from the stored one.
 func (a *Array) askOnce(ctx context.Context, to *renewing, calls bool) (s side, another bool) {
 	tenant := a.readSide(ctx, to)
 	if tenant == nil {
@@ -45,21 +45,21 @@ func (a *Array) askOnce(ctx context.Context, to *renewing, calls bool) (s side, 
 	if check == SelfProven {
 		return side{uses: tenant.identity().Key.Certificate}, false
 	}
-	if ctx.Err() != nil { // a call that was cut short tells nothing of the site
+	if ctx.Err() != nil { // a call that was cut short says nothing about the site
 		return side{unproven: cutShort(ctx)}, false
 	}
 	return side{unproven: memberFailure(tenant.Wwwroot, check, failure)}, check == SelfFailed
 }
 
-// readSide reads a member. It is nil where the database cannot be asked, or is
-// another site's: what its rows hold is not what the member goes by.
+// readSide reads a member. It is nil if the database cannot be read, or belongs to another site:
+// its rows are then not the ones that the member uses.
 func (a *Array) readSide(ctx context.Context, to *renewing) (tenant *Tenant) {
 	a.within(ctx, to, func(_ *Session, r *Renewal) error {
 		read, err := r.Store.Read(ctx)
 		if err != nil {
 			return fmt.Errorf("read the tenant: %w", err)
 		}
-		// One without a row of its own may be the member's, before MNet was ever on there.
+		// A database without a local host row may be the member's, if MNet was never on there.
 		if err := read.checkOwnRow(); err != nil && !errors.Is(err, ErrNoOwnHost) {
 			return err
 		}
@@ -69,8 +69,8 @@ func (a *Array) readSide(ctx context.Context, to *renewing) (tenant *Tenant) {
 	return tenant
 }
 
-// notToAsk is why a member's database alone says that no link to it is proven:
-// nothing could be shown by its web server, or the call would have Moodle write.
+// notToAsk is the reason why a member's database alone shows that no link to it is proven: its web
+// server could not show anything, or the call would make Moodle write.
 func (r *Renewal) notToAsk(t *Tenant) *Failure {
 	switch {
 	case !t.MNetOn() || t.Own == nil:
@@ -85,13 +85,12 @@ func (r *Renewal) notToAsk(t *Tenant) *Failure {
 	return nil
 }
 
-// nextOfMember is for a link to a site of the array whose own side is at fault.
+// nextOfMember is the next step for a link to a site of the array whose own side is at fault.
 func nextOfMember(wwwroot string) string {
 	return "that site must prove its own key first. Run: renew_mnetkeys push --host=" + wwwroot
 }
 
-// memberFailure is what a member's proof of its own key came to, as a failure of the
-// links to it.
+// memberFailure is the result of a member's proof of its own key, as a failure of the links to it.
 func memberFailure(wwwroot string, check SelfCheck, f *Failure) *Failure {
 	switch {
 	case f == nil:

@@ -7,27 +7,27 @@ import (
 	"time"
 )
 
-// Survey is what is looked at in an array without changing it.
+// Survey says what is examined in an array without changing it.
 type Survey int
 
 // The surveys.
 const (
 	SurveyStatus Survey = iota // what the databases say
-	SurveyVerify               // all web servers and peers outside by sealed calls, rows of members by their databases
+	SurveyVerify               // sealed calls to all web servers and peers outside; rows of members in their databases
 	SurveyLive                 // both
-	SurveyDoctor               // each tenant diagnosed by itself
+	SurveyDoctor               // a diagnosis of each tenant by itself
 )
 
-// calls tells whether sealed calls are made.
+// calls reports whether sealed calls are made.
 func (s Survey) calls() bool { return s == SurveyVerify || s == SurveyLive }
 
-// details tells whether the peers' certificates are reported.
+// details reports whether the peers' certificates are reported.
 func (s Survey) details() bool { return s == SurveyStatus || s == SurveyLive }
 
-// Survey looks at the selected tenants, a few at once, and writes nothing. Links
-// between members are judged as Run judges them: by the rows on both sides, and,
-// where calls are made, one to the web server of every member. Reports go to Emit,
-// each as soon as it is complete; it returns the exit code of the whole.
+// Survey examines the selected tenants, a few at a time, and writes nothing. It judges links
+// between members as Run does: by the rows on both sides and, if calls are made, by one call to the
+// web server of every member. Emit receives each report as soon as it is complete; Survey returns
+// the exit code of the whole run.
 func (a *Array) Survey(ctx context.Context, what Survey) int {
 	tenants := a.start()
 	emit, code := a.emitter()
@@ -62,7 +62,7 @@ func (a *Array) Survey(ctx context.Context, what Survey) int {
 	return code()
 }
 
-// nameUnread names a tenant whose database did not say who it is.
+// nameUnread names a tenant whose database did not give its wwwroot.
 func (t *renewing) nameUnread() {
 	t.report.Wwwroot = t.member.Wwwroot
 	for i := range t.report.Findings {
@@ -72,7 +72,7 @@ func (t *renewing) nameUnread() {
 	}
 }
 
-// look reads one tenant, and proves its own site where calls are made.
+// look reads one tenant, and proves its local site if calls are made.
 func (a *Array) look(ctx context.Context, t *renewing, r *Renewal, what Survey) error {
 	tenant, err := r.Store.Read(ctx)
 	if err != nil {
@@ -103,8 +103,8 @@ func (a *Array) look(ctx context.Context, t *renewing, r *Renewal, what Survey) 
 	return nil
 }
 
-// lookAtMembers reads which certificates the members' rows hold, and has the web
-// servers of those asked that are no tenants, or were not proven.
+// lookAtMembers reads which certificates the members' rows have. It also asks the web servers of
+// members that are not tenants, or were not proven.
 func (a *Array) lookAtMembers(ctx context.Context, tenants []*renewing, what Survey) *linkResults {
 	m := a.meet(tenants, func(to, t *renewing) side {
 		if t != nil && t.side != nil {
@@ -172,8 +172,8 @@ func (a *Array) surveyPeers(ctx context.Context, t *renewing, s *Session, r *Ren
 	return nil
 }
 
-// surveyed says what a member holds of a tenant: the outcome of the link where links
-// are proven, else only that.
+// surveyed says what a member has of a tenant: the outcome of the link if links are proven, else
+// only which certificate.
 func (m *linkResults) surveyed(ctx context.Context, p Peer, tenant string, what Survey) PeerReport {
 	report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application, Outcome: Skipped}
 	database := m.sides[m.member[p.Wwwroot]].err

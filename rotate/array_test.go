@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// proven holds for every link between sites of the fleet: the row a site has of
-// another is the certificate the other uses.
+// proven checks every link between these sites of the fleet: the row that a site has of another
+// must have the certificate that the other uses.
 func (f *fleet) proven(sites ...*fleetSite) {
 	f.t.Helper()
 	for _, a := range sites {
@@ -172,8 +172,8 @@ func TestAKilledArrayIsFinishedBySameCommand(t *testing.T) {
 	f.proven(f.sites...)
 }
 
-// A signal between the phases: those that were renewed are looked at once more,
-// and their peers are reported although no peer has the new key.
+// A signal arrives between the phases: the tenants that were renewed are checked once more, and
+// their peers are reported although no peer has the new key.
 func TestAnInterruptedArrayReportsAllItHasRenewed(t *testing.T) {
 	f := newFleet(t, 4)
 	outsider := "https://outside.example"
@@ -217,8 +217,8 @@ func TestATenantThatIsLostAfterItWasRenewedIsNoneThatWasNot(t *testing.T) {
 	}
 }
 
-// What a killed run has renewed has shown that renewing works: the next canary
-// is not the tenant that the first run would have tried among many others.
+// A tenant that was renewed by a killed run has shown that renewing works: the next canary need not
+// be a tenant that the first run would have tried together with many others.
 func TestAFreshTenantIsCanaryEnough(t *testing.T) {
 	f := newFleet(t, 6)
 	f.array(ArrayOptions{}, 0, 1).Run(t.Context())
@@ -273,7 +273,7 @@ func TestMembersMayBeCalledBesides(t *testing.T) {
 					calls++
 				}
 			}
-			if got := (calls - 3*5) / 5; got != c.calls { // three calls to each own site
+			if got := (calls - 3*5) / 5; got != c.calls { // three calls to each local site
 				t.Errorf("%d calls a tenant", got)
 			}
 			if c.calls == 4 && code != ExitPeers {

@@ -32,9 +32,9 @@ const (
 // rounds of 50 ms as 32 exchanges at once need for a keyswap and a sealed call each.
 func BenchmarkPeers200(b *testing.B) { benchmarkPeers(b, 0) }
 
-// BenchmarkPeers200Silent5 has five peers among them that never answer. ratio is
-// what is left of the wall time without their time-out budget, over the ideal:
-// above 1.5, silent peers delay the others.
+// BenchmarkPeers200Silent5 has five peers among them that never answer. ratio is what is left of
+// the wall time without their time-out budget, over the ideal: above 1.5, silent peers delay the
+// others.
 func BenchmarkPeers200Silent5(b *testing.B) { benchmarkPeers(b, 5) }
 
 func benchmarkPeers(b *testing.B, silent int) {
@@ -76,7 +76,7 @@ func unproven(report rotate.TenantReport) string {
 	return lines.String()
 }
 
-// residentMiB is the memory of this process, which here holds the peers as well.
+// residentMiB is the memory of this process, which includes the peers here.
 func residentMiB(b *testing.B) float64 {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
@@ -92,7 +92,7 @@ func residentMiB(b *testing.B) float64 {
 	return 0
 }
 
-// tenant is a site with its peers, all over HTTP, whose database is memory.
+// tenant is a site with its peers, all over HTTP; its database is in memory.
 type tenant struct {
 	site *peertest.Site
 
@@ -137,7 +137,7 @@ func (t *tenant) renewal(client *peers.Client) *rotate.Renewal {
 	}
 }
 
-// What rotate asks of a tenant.
+// The interfaces through which rotate uses a tenant.
 
 func (t *tenant) Read(context.Context) (*rotate.Tenant, error) {
 	t.mu.Lock()
@@ -181,7 +181,7 @@ func (t *tenant) Drop(context.Context, string, rotate.Width) error    { return n
 
 func (t *tenant) Cached(context.Context, string, bool) ([]rotate.Stored, error) { return nil, nil }
 
-// What the own site asks of it.
+// The endpoints of the local site.
 
 func (t *tenant) Keys(context.Context) (*envelope.KeyPair, []*envelope.KeyPair, error) {
 	t.mu.Lock()

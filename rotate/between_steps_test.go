@@ -11,7 +11,7 @@ import (
 
 var errLost = errors.New("connection lost")
 
-// at does something once, when the n-th event of the name is about to take place.
+// at runs do once, just before the n-th event of that name.
 func (w *world) at(event string, n int, do func()) {
 	w.on = func(e string) {
 		if e != event {
@@ -23,7 +23,7 @@ func (w *world) at(event string, n int, do func()) {
 	}
 }
 
-// wantStored holds what the report says of the key against the database.
+// wantStored compares what the report says of the key with the database.
 func (w *world) wantStored(report TenantReport) {
 	w.t.Helper()
 	if w.tenant.identity() != nil && (report.Certificate == nil || report.Certificate.SHA256 != mustParse(w.tenant.Pair.Certificate).Fingerprint()) {
@@ -37,13 +37,13 @@ func (w *world) wantStored(report TenantReport) {
 	}
 }
 
-// Before the key is stored nothing has changed, whatever breaks.
+// Before the key is stored nothing has changed, whatever fails.
 func TestARenewalThatBreaksBeforeTheKeyIsStored(t *testing.T) {
 	off := func(w *world) { w.tenant.DispatcherMode = "off" }
 	for _, c := range []struct {
 		name    string
 		breakIt func(*world, *Renewal)
-		started bool // MNet
+		started bool // MNet was started
 		says    string
 	}{
 		{"MNet cannot be started", func(w *world, _ *Renewal) { off(w); w.startErr = errLost }, false, "start MNet"},
@@ -83,8 +83,7 @@ func TestARenewalThatBreaksBeforeTheKeyIsStored(t *testing.T) {
 	}
 }
 
-// The entries that stand in the cache of a site without MNet are dropped once
-// more with the key.
+// The cache entries of a site without MNet are dropped once more with the key.
 func TestACacheThatFailsAtTheStartOfMNetIsDroppedWithTheKey(t *testing.T) {
 	w := newWorld(t)
 	w.addPeer("https://a.example", fakePeer{})
@@ -99,7 +98,7 @@ func TestACacheThatFailsAtTheStartOfMNetIsDroppedWithTheKey(t *testing.T) {
 	}
 }
 
-// The own site keeps the old key, and something stands against putting it back.
+// The local site keeps the old key, and something prevents its restoration.
 func TestAnUndoingThatFails(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -141,7 +140,7 @@ func TestAnUndoingThatFails(t *testing.T) {
 	}
 }
 
-// Somebody else has renewed while the own site was waited for: that key is left.
+// Another program has renewed while the run waited for the local site: that key is left.
 func TestAnotherKeyIsNotUndone(t *testing.T) {
 	w := newWorld(t)
 	w.sticky = true
@@ -158,7 +157,7 @@ func TestAnotherKeyIsNotUndone(t *testing.T) {
 	w.nothingLost(ours)
 }
 
-// Nothing is known of the site before, and nothing can be found out after.
+// Nothing is known of the site before, and nothing can be found out afterwards.
 func TestAPairThatCouldNotBeReadComesBackWhereTheSiteMustBeProven(t *testing.T) {
 	w := newWorld(t)
 	w.tenant.Pair = Stored{Certificate: "broken", PrivateKey: "broken"}
@@ -178,7 +177,7 @@ func TestAPairThatCouldNotBeReadComesBackWhereTheSiteMustBeProven(t *testing.T) 
 	w.wantStored(report)
 }
 
-// The database goes away after the push, when the last look is made.
+// The database goes away after the push, before the last check.
 func TestTheLastLookWithoutADatabase(t *testing.T) {
 	for _, c := range []struct {
 		name    string

@@ -10,13 +10,13 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// maxBinding bounds the hosts that are connected at once: each may open a
-// database of the array.
+// maxBinding bounds the hosts that are connected at the same time: each may open a database of the
+// array.
 const maxBinding = 8
 
-// bindHosts connects the hosts of --bindhost before anybody is told of the key,
-// and gives the tenant's peers with them. What could not be connected is
-// reported, and is no reason to keep the key from the others.
+// bindHosts connects the hosts of --bindhost before the key is pushed to any peer, and gives the
+// tenant's peers together with them. Hosts that could not be connected are reported, and the key is
+// pushed to the others all the same.
 func (r *Renewal) bindHosts(ctx context.Context, t *Tenant, own Identity) (peers []Peer, failed []PeerReport) {
 	known := make(map[string]Peer, len(t.Peers))
 	for _, p := range t.Peers {
@@ -33,7 +33,7 @@ func (r *Renewal) bindHosts(ctx context.Context, t *Tenant, own Identity) (peers
 			return nil
 		})
 	}
-	_ = group.Wait() // reported one by one
+	_ = group.Wait() // each host has its own report
 	peers = append(peers, t.Peers...)
 	for i := range r.Bind {
 		_, isKnown := known[envelope.FoldWwwroot(connected[i].Wwwroot)]
@@ -47,7 +47,7 @@ func (r *Renewal) bindHosts(ctx context.Context, t *Tenant, own Identity) (peers
 	return peers, failed
 }
 
-// connect registers and binds one host, on both sides where both are at hand.
+// connect registers and binds one host, on both sides if both databases are available.
 func (r *Renewal) connect(ctx context.Context, t *Tenant, own Identity, link Link, host Peer, known bool) (Peer, *PeerReport) {
 	report := PeerReport{Wwwroot: link.Wwwroot, Application: "moodle", Attempts: 1}
 	if !known {
@@ -69,7 +69,7 @@ func (r *Renewal) connect(ctx context.Context, t *Tenant, own Identity, link Lin
 		}
 	}
 	if err != nil {
-		// Not the host has refused: a database was not reached, or not in order.
+		// The host has not refused: a database was not reached, or has a problem.
 		report.fail(&Failure{Reason: ReasonConnect, Detail: "not connected as a peer: " + err.Error(), Pending: true})
 		return Peer{}, &report
 	}
@@ -77,8 +77,8 @@ func (r *Renewal) connect(ctx context.Context, t *Tenant, own Identity, link Lin
 	return host, nil
 }
 
-// merge adds the hosts that could not be connected to the reports: to their own,
-// where they are peers already.
+// merge adds the hosts that could not be connected to the reports: to their existing report if they
+// are peers already.
 func merge(reports, unbound []PeerReport) []PeerReport {
 	for _, u := range unbound {
 		at := slices.IndexFunc(reports, func(p PeerReport) bool { return p.Wwwroot == u.Wwwroot })
@@ -91,7 +91,7 @@ func merge(reports, unbound []PeerReport) []PeerReport {
 	return reports
 }
 
-// ipAddress is what mnet_host says of a site's address: "" where it has none.
+// ipAddress is what mnet_host says of a site's address: "" if the site has none.
 func (r *Renewal) ipAddress(ctx context.Context, wwwroot string) string {
 	locator, ok := r.Network.(Locator)
 	if !ok {

@@ -17,8 +17,8 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// Limits of the DN attributes, in characters (X.520 upper bounds, which OpenSSL
-// enforces and Moodle cuts to), and of emailAddress (PKCS #9 ub-emailaddress).
+// Limits of the DN attributes, in characters (X.520 upper bounds, which OpenSSL enforces and to
+// which Moodle truncates), and of emailAddress (PKCS #9 ub-emailaddress).
 const (
 	maxOrganization = 64
 	maxCommonName   = 64
@@ -42,18 +42,17 @@ var (
 	oidBasicConstraints = asn1.ObjectIdentifier{2, 5, 29, 19}
 )
 
-// Subject is what a tenant's certificate says about it.
+// Subject is what a tenant's certificate says about the tenant.
 type Subject struct {
 	Wwwroot string // whole URL without trailing slash; peers compare it byte by byte
 	Site    string // course.fullname of id 1; "" falls back to the host name
-	Email   string // noreply address; what IA5String cannot hold falls back to noreply@host
+	Email   string // noreply address; if IA5String cannot encode it, noreply@host is used
 }
 
-// Certify makes the self-signed certificate Moodle would make for key: the same
-// attributes, order, string types and extensions as mnet_generate_keypair. It
-// differs where no peer looks: SHA-256, a positive random serial (RFC 5280
-// 4.1.2.2). The pair it returns has been read back
-// and checked by the rules by which a peer would refuse it.
+// Certify makes the self-signed certificate that Moodle would make for key: the same attributes,
+// order, string types and extensions as mnet_generate_keypair. It differs only in what no peer
+// checks: SHA-256, and a positive random serial (RFC 5280 4.1.2.2). The pair it returns has been
+// read back and checked by the rules by which a peer would refuse it.
 func Certify(key *rsa.PrivateKey, s Subject, now time.Time, days int, random io.Reader) (*envelope.KeyPair, error) {
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
@@ -90,8 +89,8 @@ func certify(key *rsa.PrivateKey, s Subject, now time.Time, days int, random io.
 	return x509.CreateCertificate(random, template, template, &key.PublicKey, key)
 }
 
-// distinguishedName is subject and issuer. The subjectAltName among the
-// attributes of the DN, not among the extensions, is Moodle's own way.
+// distinguishedName is both subject and issuer. Moodle itself puts the subjectAltName among the
+// attributes of the DN instead of among the extensions.
 func distinguishedName(s Subject) pkix.RDNSequence {
 	host := "localhost"
 	if u, err := url.Parse(s.Wwwroot); err == nil && u.Hostname() != "" {
@@ -135,8 +134,7 @@ func moodleExtensions(key *rsa.PublicKey) []pkix.Extension {
 	}
 }
 
-// encode is for values of fixed types whose strings are raw: nothing of what a
-// tenant says of itself can make them fail.
+// encode is for values of fixed types whose strings are raw: no text of a tenant can make it fail.
 func encode(value any) []byte {
 	der, err := asn1.Marshal(value)
 	if err != nil {
@@ -163,7 +161,7 @@ func pemBlock(kind string, der []byte) string {
 	return string(text)
 }
 
-// truncate shortens s to at most n characters, never through one.
+// truncate shortens s to at most n characters and never splits one.
 func truncate(s string, n int) string {
 	if r := []rune(s); len(r) > n {
 		return string(r[:n])

@@ -19,8 +19,8 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// shape is what a certificate is made of, without its values: version, string
-// types and order of the DN, extensions in order, kinds of time.
+// shape is the structure of a certificate, without its values: version, string types and order of
+// the DN, extensions in order, kinds of time.
 type shape struct {
 	Version           int
 	Issuer, Subject   []string
@@ -185,7 +185,7 @@ func TestASerialIsPositiveAndNeverTwiceTheSame(t *testing.T) {
 	}
 }
 
-// What a peer would refuse is not stored: the pair is read back first.
+// A pair that a peer would refuse is not stored: it is read back first.
 func TestWhatMakesNoCertificate(t *testing.T) {
 	key, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// Distribute tells every peer of the key that is stored, and renews nothing.
+// Distribute pushes the stored key to every peer, and renews nothing.
 func (r *Renewal) Distribute(ctx context.Context) TenantReport {
 	return reported(ctx, func(ctx context.Context, report *TenantReport) error {
 		release, tenant, err := r.locked(ctx, report)
@@ -26,9 +26,9 @@ func (r *Renewal) Distribute(ctx context.Context) TenantReport {
 	})
 }
 
-// keep brings the local site to use the key that is stored: a run may have been
-// killed between the database and the cache. A site that uses it already is left
-// alone; one that cannot be brought to it gets the pair back that it uses.
+// keep makes the local site use the key that is stored: a run may have been killed between the
+// database and the cache. A site that uses it already is left alone. If a site cannot be made to
+// use it, the pair that the site uses is restored.
 func (r *Renewal) keep(ctx context.Context, t *Tenant, report *TenantReport) (*Identity, error) {
 	if err := r.mayKeep(t); err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ func (r *Renewal) keep(ctx context.Context, t *Tenant, report *TenantReport) (*I
 	report.SelfCheck = check
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return nil, stoppedOr(ctx, err) // calls that were cut short tell nothing of the site
+		return nil, stoppedOr(ctx, err) // calls that were cut short say nothing about the site
 	case errors.Is(err, ErrNotFollowed):
 		return nil, r.goBack(ctx, t, err, report)
 	case err != nil:
@@ -61,8 +61,8 @@ func (r *Renewal) keep(ctx context.Context, t *Tenant, report *TenantReport) (*I
 	return id, nil
 }
 
-// mayKeep finds what must stop a run that leaves the stored key as it is: no call may
-// be made under it, or the call would have Moodle write.
+// mayKeep finds what must stop a run that leaves the stored key as it is: no call may be made under
+// that key, or the call would make Moodle write.
 func (r *Renewal) mayKeep(t *Tenant) error {
 	switch {
 	case !t.MNetOn():
@@ -79,11 +79,11 @@ func (r *Renewal) mayKeep(t *Tenant) error {
 	return nil
 }
 
-// goBack puts the pair that the web server uses back in place of the stored one,
-// which goes into the history: so a run is finished that was killed between
-// storing a key, which the web server does not take, and undoing that. Which pair
-// it uses, its publickey.php tells: a sealed call under another one than that of
-// the own row would make the site write. Proven it is by the undoing itself.
+// goBack restores the pair that the web server uses, and moves the stored one into the history.
+// This completes a run that was killed after it stored a key that the web server does not take, and
+// before it undid that. The site's publickey.php shows which pair it uses: a sealed call under
+// another key than that of the local host row would make the site write. The proof of the pair is
+// made by the undoing itself.
 func (r *Renewal) goBack(ctx context.Context, t *Tenant, cause error, report *TenantReport) error {
 	report.SelfCheck, report.Exit = SelfFailed, ExitOwnSite
 	used, found := r.shownPair(ctx, t)
@@ -105,7 +105,7 @@ func (r *Renewal) goBack(ctx context.Context, t *Tenant, cause error, report *Te
 	return fmt.Errorf("%w: the web server uses it: %w", ErrUndone, ownSiteError(cause))
 }
 
-// ownSiteError is what is behind ErrNotFollowed, which asks for somebody to act.
+// ownSiteError is the cause inside of ErrNotFollowed, which asks an operator to act.
 func ownSiteError(err error) error {
 	var own *OwnSiteError
 	if errors.As(err, &own) {
@@ -114,8 +114,8 @@ func ownSiteError(err error) error {
 	return errors.New(err.Error())
 }
 
-// shownPair is the retired pair that all web servers of the local site show to be
-// theirs, if they agree on one that is valid still.
+// shownPair is the retired pair that all web servers of the local site show as theirs, if they
+// agree on one that is still valid.
 func (r *Renewal) shownPair(ctx context.Context, t *Tenant) (Stored, bool) {
 	shown, asked := r.shown(ctx, t)
 	if !asked || slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !c.Equal(shown[0]) }) {
@@ -131,12 +131,11 @@ func (r *Renewal) shownPair(ctx context.Context, t *Tenant) (Stored, bool) {
 	return Stored{}, false
 }
 
-// pushFunc is a way to bring peers to use the identity's key.
+// pushFunc is a way to make peers use the identity's key.
 type pushFunc func(ctx context.Context, own Identity, peers []Peer) []PeerReport
 
-// distribute tells every peer, proves each, and looks at the local site again: a
-// web request that had read the old pair before it was replaced may have refilled
-// the cache after it was dropped.
+// distribute pushes to every peer, proves each, and checks the local site again: a web request that
+// had read the old pair before it was replaced may have refilled the cache after it was dropped.
 func (r *Renewal) distribute(ctx context.Context, t *Tenant, next Identity, push pushFunc, report *TenantReport) error {
 	peers, unbound := r.bindHosts(ctx, t, next)
 	report.Peers = push(ctx, next, peers)

@@ -14,23 +14,22 @@ type Severity string
 // The severities of a finding.
 const (
 	SeverityError   Severity = "error"   // does not work
-	SeverityWarning Severity = "warning" // will not work some day, or under some condition
+	SeverityWarning Severity = "warning" // will stop working some day, or fails under some condition
 	SeverityInfo    Severity = "info"    // good to know
 )
 
-// Finding is one thing that the diagnosis of a tenant has found.
+// Finding is one problem or fact that the diagnosis of a tenant has found.
 type Finding struct {
-	// Code is a stable word. It begins with what it is about: own_ the tenant
-	// itself, cache_ a store of Moodle's cache, peer_ one peer, peers_ several.
-	// Where a sealed call to a peer has failed, it is peer_ and the reason of the
-	// failure, like peer_timeout or peer_fault_710.
+	// Code is a stable word. Its beginning names its subject: own_ the tenant itself, cache_ a
+	// store of Moodle's cache, peer_ one peer, peers_ several. If a sealed call to a peer failed,
+	// it is peer_ and the reason of the failure, like peer_timeout or peer_fault_710.
 	Code     string   `json:"code"`
 	Severity Severity `json:"severity"`
 	Subject  string   `json:"subject"` // wwwroot of the peer or of the tenant, or the name of the cache store
-	Message  string   `json:"message"` // the cause, one line: the same for everything with this cause
-	Detail   string   `json:"detail"`  // what was seen here, one line; "" where Message says all
+	Message  string   `json:"message"` // the cause, one line: the same for all findings with this cause
+	Detail   string   `json:"detail"`  // what was seen here, one line; "" if Message says everything
 	Next     string   `json:"next"`    // what to do about it; never empty
-	// Peers are the wwwroots that a peers_ code is about, in the order of the peers.
+	// Peers are the wwwroots of the peers that a peers_ code is about, in the order of the peers.
 	Peers []string `json:"peers,omitempty"`
 }
 
@@ -51,10 +50,10 @@ type diagnosis struct {
 }
 
 // Diagnose finds out what is wrong with the tenant's MNet. It takes no lock and writes nothing,
-// here or at a peer; of a peer that fetches our certificate because we call it, the peer itself
-// writes its own row, as it would at any other call. The report's findings stand in the order of
+// here or at a peer; if a peer fetches this site's certificate because of a call, the peer itself
+// writes its own row, as it would at any other call. The report's findings are in the order of
 // their severity, the worst first; its peers are what the sealed calls found, and its Exit is that
-// of exitOf. Err is set only where the tenant could not be read at all.
+// of exitOf. Err is set only if the tenant could not be read at all.
 func (r *Renewal) Diagnose(ctx context.Context) TenantReport {
 	d := &diagnosis{Renewal: r}
 	d.report = reported(ctx, d.run)
@@ -99,16 +98,16 @@ func (d *diagnosis) run(ctx context.Context, report *TenantReport) error {
 	return nil
 }
 
-// unreadable is the finding on a tenant of which nothing else is known.
+// unreadable is the finding for a tenant that could not be read.
 func unreadable(wwwroot string, err error) Finding {
 	return newFinding(SeverityError, "own_unreadable", wwwroot, adviceOf(err, "check the database that config.php names, and the rights of its account"),
 		"the tenant cannot be read", "%v", err)
 }
 
-// mustNotCall says why no site may be called, "" if they may. A peer that does not know
-// our key yet calls us back, sealed, and so do we: a Moodle whose key has expired, or
-// whose row does not fit its key pair, would write because of such a call. The others
-// have no name or key to call with.
+// mustNotCall says why no peer may be called, "" if they may. This site's calls are sealed, and so is
+// the call back of a peer that does not know its key yet: because of such a call, a Moodle whose key
+// has expired, or whose row does not fit its key pair, would write. In the other cases there is no
+// name or key to call with.
 func (d *diagnosis) mustNotCall() string {
 	t := d.tenant
 	switch {
@@ -130,13 +129,13 @@ func (d *diagnosis) find(s Severity, code, subject, next, message, detail string
 	d.findings = append(d.findings, newFinding(s, code, subject, next, message, detail, args...))
 }
 
-// newFinding makes a finding. Names, numbers and times belong into the detail: findings
-// of one message are one group where many tenants are diagnosed.
+// newFinding makes a finding. Names, numbers and times belong in the detail: if many tenants are
+// diagnosed, findings with the same message form one group.
 func newFinding(s Severity, code, subject, next, message, detail string, args ...any) Finding {
 	return Finding{Code: code, Severity: s, Subject: subject, Message: message, Detail: fmt.Sprintf(detail, args...), Next: next}
 }
 
-// own notes what concerns the tenant itself.
+// own notes a finding about the tenant itself.
 func (d *diagnosis) own(s Severity, code, next, message, detail string, args ...any) {
 	d.find(s, "own_"+code, d.tenant.Wwwroot, next, message, detail, args...)
 }
@@ -145,11 +144,10 @@ func (s Severity) rank() int {
 	return slices.Index([]Severity{SeverityError, SeverityWarning, SeverityInfo}, s)
 }
 
-// exitOf is the exit code of a diagnosis: 4 where the own site does not use the
-// stored key, or shows another certificate than that of its pair; 1 where anything
-// else about the tenant or its cache is an error; 3 where a peer is an error or a
-// warning; 1 where only warnings about the tenant or its cache are left; 0 where
-// nothing is above info.
+// exitOf is the exit code of a diagnosis: 4 if the local site does not use the stored key, or shows
+// another certificate than that of its pair; 1 if anything else about the tenant or its cache is an
+// error; 3 if a peer is an error or a warning; 1 if only warnings about the tenant or its cache
+// remain; 0 if nothing is above info.
 func exitOf(findings []Finding) int {
 	is := func(match func(Finding) bool) bool { return slices.ContainsFunc(findings, match) }
 	peer := func(f Finding) bool { return strings.HasPrefix(f.Code, "peer") && f.Severity != SeverityInfo }

@@ -12,8 +12,8 @@ type checkup struct {
 	forced   Forced
 }
 
-// callPeers makes a sealed call to every peer that can be called, and finds out of
-// those that are proven what they do with a forced key.
+// callPeers makes a sealed call to every peer that can be called, and finds out what those that are
+// proven do with a forced keyswap.
 func (d *diagnosis) callPeers(ctx context.Context, own Identity) []PeerReport {
 	var mu sync.Mutex
 	checkups := make(map[int64]checkup, len(d.tenant.Peers))
@@ -63,8 +63,8 @@ func (d *diagnosis) callPeer(ctx context.Context, own Identity, p Peer) checkup 
 		c.report.Detail = "not called: its key has expired, and a sealed call would make it renew by itself"
 		return c
 	}
-	// A keyswap may be made on the way: that comes only after an answer which shows
-	// that the peer has a row of us, so that mnet_register_allhosts adds none.
+	// Prove may make a keyswap in between: it does so only after an answer which shows that the
+	// peer has a row of this site, so that mnet_register_allhosts adds none.
 	proof := d.Network.Prove(ctx, own, p, nil, true)
 	c.report.prove(Push{}, proof)
 	switch f := proof.Failure; {
@@ -92,14 +92,14 @@ func (d *diagnosis) callPeer(ctx context.Context, own Identity, p Peer) checkup 
 	return c
 }
 
-// hasRenewed tells whether a peer whose certificate here has expired uses a newer one
-// already. publickey.php is a page, which makes no Moodle renew.
+// hasRenewed reports whether a peer whose certificate here has expired already uses a newer one. It
+// reads publickey.php, a page that makes no Moodle renew.
 func (d *diagnosis) hasRenewed(ctx context.Context, p Peer) bool {
 	shown, f := d.Network.PublicKey(ctx, p)
 	return f == nil && shown.NotAfter.After(d.Now())
 }
 
-// proven is what else there is to say of a peer that is proven.
+// proven gives the other findings about a peer that is proven.
 func proven(p Peer, proof Proof) []Finding {
 	if !proof.Healed {
 		return nil

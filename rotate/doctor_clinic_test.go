@@ -13,7 +13,7 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// clinic is a world whose network and cache can be asked more.
+// clinic is a world with more interfaces of its network and cache.
 type clinic struct {
 	*world
 	readErr   error
@@ -33,7 +33,7 @@ var (
 
 const peerA, peerB = "https://a.example", "https://b.example"
 
-// newClinic is a healthy tenant with a history and two peers, patched and stock.
+// newClinic is a healthy tenant with a history and two peers, one patched and one stock.
 func newClinic(t *testing.T) *clinic {
 	c := &clinic{world: newWorld(t), proofs: map[string]Proof{}, shown: map[string]*envelope.Certificate{},
 		forced:    map[string]Forced{peerA: ForcedTaken, peerB: ForcedIgnored},
@@ -48,7 +48,7 @@ func newClinic(t *testing.T) *clinic {
 	return c
 }
 
-// copy is a clinic that can be made ill without harm to this one: keys are dear.
+// copy is a clinic that can be broken without changing this one: keys are expensive.
 func (c *clinic) copy(t *testing.T) *clinic {
 	w := &world{t: t, tenant: c.tenant, peers: map[string]*fakePeer{}}
 	own, cached := *c.tenant.Own, *c.cached
@@ -121,7 +121,7 @@ func (c *clinic) Describe(context.Context, string) ([]CacheStore, error) {
 	return c.stores, c.storesErr
 }
 
-// diagnose is the diagnosis, after a look at whether it has changed anything.
+// diagnose is the diagnosis, after a check that it has changed nothing.
 func (c *clinic) diagnose(t *testing.T) (TenantReport, []Finding) {
 	t.Helper()
 	r := c.renewal(Options{})
@@ -148,7 +148,7 @@ func (c *clinic) diagnose(t *testing.T) (TenantReport, []Finding) {
 	return report, findings
 }
 
-// state is all that a run could change: rows, cache, and what peers hold of us.
+// state is all that a run could change: rows, cache, and what peers have of this site.
 func (c *clinic) state() any {
 	knows := map[string]string{}
 	for wwwroot, p := range c.peers {

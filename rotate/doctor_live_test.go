@@ -51,8 +51,8 @@ func (r *readOnly) Drop(context.Context, string, rotate.Width) error {
 	return nil
 }
 
-// Over HTTP, with peers of every kind: each is told for what it is, and holds of
-// us after the diagnosis what it held before.
+// Over HTTP, with peers of every kind: each is recognised, and after the diagnosis it has the same
+// certificate of this site as before.
 func TestTheDiagnosisTellsPeersForWhatTheyAreAndChangesNone(t *testing.T) {
 	own := peertest.Run(t, peertest.Options{})
 	former := own.Certificate()
@@ -73,8 +73,8 @@ func TestTheDiagnosisTellsPeersForWhatTheyAreAndChangesNone(t *testing.T) {
 		name  string
 		site  peertest.Options
 		fault []peertest.Fault
-		holds string // of us; "" does not know us
-		code  string // of the finding that it must stand in
+		holds string // of this site; "" does not know this site
+		code  string // of the finding that must name it
 	}{
 		{"patched", peertest.Options{}, nil, own.Certificate(), "peers_patched"},
 		{"stock", peertest.Options{Kind: peertest.Stock}, nil, own.Certificate(), "peers_stock"},

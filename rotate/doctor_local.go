@@ -10,17 +10,17 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// expiringSoon is how long before its expiry a key is worth a warning: a cron job has
+// expiringSoon is how long before its expiry a key is worth a warning: a cron job has usually
 // renewed it by then.
 const expiringSoon = 3 * 24 * time.Hour
 
 const (
 	adviceRenew = "renew the key: that writes key pair, row and expiry again. Run: renew_mnetkeys"
-	// advicePush brings what this site has of peers up to date.
+	// advicePush is the advice if this site's rows of peers are out of date.
 	advicePush = "a push asks for the certificate and stores it. Run: renew_mnetkeys push"
 )
 
-// localRow looks at MNet's switch and the site's own row.
+// localRow examines MNet's switch and the local host row.
 func (d *diagnosis) localRow() {
 	t := d.tenant
 	if !t.MNetOn() {
@@ -44,8 +44,8 @@ func (d *diagnosis) localRow() {
 	}
 }
 
-// localKey looks at the pair, and at what the own row says of it. A pair in another
-// site's database is not this site's.
+// localKey examines the pair, and what the local host row says of it. A pair in another site's
+// database is not this site's.
 func (d *diagnosis) localKey() {
 	t := d.tenant
 	var other *OtherSiteError
@@ -104,8 +104,7 @@ func (d *diagnosis) localRights(ctx context.Context) {
 	}
 }
 
-// localSite asks the local web server for its key, and says why no peer may be
-// called after it.
+// localSite asks the local web server for its key, and says why no peer may be called afterwards.
 func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent string) {
 	t := d.tenant
 	check, f := d.ask(ctx, t, *t.identity(), d.answersForProof())
@@ -138,9 +137,9 @@ func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent
 	return ""
 }
 
-// localHistory looks at the retired keys, by which peers learn a new one. An empty
-// history is that of a site that was never renewed, or one that a tool has lost: a peer
-// that does not know the current key tells which.
+// localHistory examines the retired keys, from which peers learn a new one. An empty history means
+// that the site was never renewed, or that a tool has lost the history: a peer that does not know
+// the current key shows which.
 func (d *diagnosis) localHistory(peers []PeerReport) {
 	t := d.tenant
 	lost := slices.ContainsFunc(peers, func(p PeerReport) bool {
@@ -174,8 +173,8 @@ func (d *diagnosis) localHistory(peers []PeerReport) {
 	}
 }
 
-// historyInOrder tells whether the retired keys stand newest first. A pair that
-// was undone stands at the end, newer than the current one.
+// historyInOrder reports whether the retired keys are sorted, newest first. A pair that was undone
+// is at the end, although it is newer than the current one.
 func (t *Tenant) historyInOrder() bool {
 	current, _ := envelope.ParseCertificate(t.Pair.Certificate)
 	var before *envelope.Certificate
@@ -192,9 +191,9 @@ func (t *Tenant) historyInOrder() bool {
 	return true
 }
 
-// localAddress compares where this machine finds the own site with where it finds
-// its peers: what is proven at a private address says nothing of the way that
-// peers on the internet take. Only peers that answered are looked up.
+// localAddress compares where this machine finds the local site with where it finds the peers: a
+// proof at a private address says nothing about the route that peers on the internet take. Only
+// peers that answered are looked up.
 func (d *diagnosis) localAddress(ctx context.Context, peers []PeerReport) {
 	locator, ok := d.Network.(Locator)
 	if !ok {

@@ -8,7 +8,7 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// peerRows looks at what the database says of the peers, without a call.
+// peerRows examines what the database says of the peers, without a call.
 func (d *diagnosis) peerRows() {
 	spellings := map[string][]string{}
 	var unverified, plain []string
@@ -36,8 +36,8 @@ func (d *diagnosis) peerRows() {
 		"these peers have no TLS at all")
 }
 
-// several notes what is true of some peers in one finding: no operator reads two
-// hundred lines of one kind.
+// several reports in one finding what is true of some peers: operators do not read two hundred
+// lines of one kind.
 func (d *diagnosis) several(s Severity, code string, peers []string, next, message string) {
 	if len(peers) == 0 {
 		return
@@ -82,7 +82,7 @@ func (d *diagnosis) peerCertificate(p Peer, note func(s Severity, code, next, me
 	case err != nil:
 		note(SeverityError, "certificate_unreadable", advicePush, "the certificate of the peer cannot be read", "%v", err)
 	default:
-		// A slash at the end has a finding of its own.
+		// A slash at the end has its own finding.
 		if err := c.CheckWwwroot(strings.TrimRight(p.Wwwroot, "/")); err != nil {
 			note(SeverityWarning, "certificate_other_name", "compare the wwwroot of the row with the name that the peer gives itself. If they are equal, "+advicePush,
 				"the stored certificate of the peer belongs to another site", "%v", err)
@@ -94,12 +94,12 @@ func (d *diagnosis) peerCertificate(p Peer, note func(s Severity, code, next, me
 	}
 }
 
-// isOwn tells a row that names the own site in another way.
+// isOwn recognises a row that names the local site in another way.
 func (d *diagnosis) isOwn(p Peer) bool {
 	return envelope.SameWwwroot(p.Wwwroot, d.tenant.Wwwroot)
 }
 
-// callable tells whether the wwwroot is one that can be called.
+// callable reports whether the wwwroot can be called.
 func callable(p Peer) bool {
 	u, err := url.Parse(p.Wwwroot)
 	return err == nil && slices.Contains([]string{"http", "https"}, strings.ToLower(u.Scheme)) && u.Host != ""

@@ -6,31 +6,31 @@ import (
 	"time"
 )
 
-// Site is what the database says of a site beside its key. What is empty is not known.
+// Site is what the database says of a site in addition to its key. An empty field means not known.
 type Site struct {
 	Release      string  // config.release, like "4.5.6 (Build: 20250811)"
 	Version      float64 // config.version, like 2024100706.00
 	SingleSignOn SingleSignOn
-	Use          map[int64]LinkUse // by Peer.ID; a peer that is not there is not used
-	Unknown      []string          // what could not be read, and why, each one line
+	Use          map[int64]LinkUse // by Peer.ID; a peer without an entry is not used
+	Unknown      []string          // what could not be read, and why, one line each
 }
 
-// SingleSignOn is the state of Moodle's plugin auth_mnet, which MNet's single sign-on is.
+// SingleSignOn is the state of Moodle's plugin auth_mnet, which implements MNet's single sign-on.
 type SingleSignOn string
 
 // The states of single sign-on.
 const (
 	SignOnUnknown SingleSignOn = ""
 	SignOnOn      SingleSignOn = "on"
-	SignOnOff     SingleSignOn = "off"    // installed, and not among the authentication methods
+	SignOnOff     SingleSignOn = "off"    // installed, but not among the authentication methods
 	SignOnAbsent  SingleSignOn = "absent" // not installed
 )
 
-// withoutSignOn is the version of Moodle 5.0, which comes without auth_mnet, and whose
-// upgrade uninstalls it (lib/db/upgrade.php, 2025030600.05).
+// withoutSignOn is the version of Moodle 5.0, which comes without auth_mnet, and whose upgrade
+// uninstalls it (lib/db/upgrade.php, 2025030600.05).
 const withoutSignOn = 2025030600.05
 
-// LinkUse is how the link to a peer is used. What is nil is not known.
+// LinkUse is how the link to a peer is used. A nil field means not known.
 type LinkUse struct {
 	Users    *int64     `json:"users,omitempty"`     // users here who come from the peer (user.mnethostid), without deleted ones
 	Sessions *int64     `json:"sessions,omitempty"`  // rows of mnet_session that have not expired, of users of both sites
@@ -38,22 +38,22 @@ type LinkUse struct {
 	LastCall *time.Time `json:"last_call,omitempty"` // last signed call of the peer to this site, whatever it was for
 }
 
-// InUse tells whether users travel by the link.
+// InUse reports whether users move between the sites by the link.
 func (u *LinkUse) InUse() bool {
 	return u != nil && (u.Users != nil && *u.Users > 0 || u.Sessions != nil && *u.Sessions > 0)
 }
 
-// SiteReport is what the diagnosis tells of a tenant's site. What is empty is not known.
+// SiteReport is what the diagnosis reports about a tenant's site. An empty field means not known.
 type SiteReport struct {
 	Moodle       string       `json:"moodle"`           // release
-	PHPWeb       string       `json:"php_web"`          // that the web server names
-	PHPCommand   string       `json:"php_command_line"` // found on this machine, where the web server names none
+	PHPWeb       string       `json:"php_web"`          // as named by the web server
+	PHPCommand   string       `json:"php_command_line"` // found on this machine, if the web server names none
 	SingleSignOn SingleSignOn `json:"single_sign_on"`
-	RC4          string       `json:"rc4"` // of the web server's PHP, as a sealed call shows: yes, no
+	RC4          string       `json:"rc4"` // of the web server's PHP, as shown by a sealed call: yes, no
 }
 
-// site tells which Moodle and PHP this is and who uses its links: administrators want
-// to know what an upgrade to Moodle 5 costs them.
+// site reports which Moodle and PHP this is and who uses its links: administrators need to know
+// what they lose by an upgrade to Moodle 5.
 func (d *diagnosis) site(ctx context.Context, report *TenantReport) {
 	describer, ok := d.Store.(SiteDescriber)
 	if !ok {
@@ -85,12 +85,12 @@ func (d *diagnosis) site(ctx context.Context, report *TenantReport) {
 	}
 }
 
-// rc4Words say whether the web server's PHP can do RC4, which no OpenSSL 3 can without
-// its legacy provider.
+// rc4Words say whether the web server's PHP supports RC4, which no OpenSSL 3 does without its
+// legacy provider.
 var rc4Words = map[SelfCheck]string{SelfProven: "yes", SelfNoRC4: "no"}
 
-// php finds out which PHP the site runs on. Only the web server's counts; if that says
-// nothing, the one on the command line is often the same.
+// php finds out which PHP the site runs on. Only the web server's PHP counts; if it is not named,
+// the one on the command line is often the same.
 func (d *diagnosis) php(ctx context.Context, report *TenantReport) {
 	if teller, ok := d.Network.(PHPTeller); ok && report.SelfCheck != SelfSkipped && report.SelfCheck != SelfUnreachable {
 		site := d.tenant.localSite("")

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// described is a clinic whose database and web server tell more of the site.
+// described is a clinic whose database and web server give more information about the site.
 type described struct {
 	*clinic
 	site Site
@@ -58,11 +58,11 @@ func TestWhatIsToldOfASite(t *testing.T) {
 	}
 }
 
-// An administrator learns which links an upgrade to Moodle 5 ends, and that is no fault.
+// An administrator learns which links an upgrade to Moodle 5 ends, and that this is no fault.
 func TestTheLinksThatMoodle5Ends(t *testing.T) {
 	for name, c := range map[string]struct {
 		arrange func(*described)
-		code    string // about the first peer; "" nothing
+		code    string // about the first peer; "" for none
 		exit    int
 	}{
 		"single sign-on is used":                {func(*described) {}, "peers_single_sign_on", ExitOK},
@@ -97,7 +97,7 @@ func TestWhatIsNotKnownOfASiteIsANote(t *testing.T) {
 	}
 }
 
-// Peers that are not called are told of, too: the site may be switched off since long.
+// The use of peers that are not called is reported, too: MNet may have been off for a long time.
 func TestTheUseOfLinksIsToldWithoutCalls(t *testing.T) {
 	d := newDescribed(t)
 	d.tenant.DispatcherMode = "off"

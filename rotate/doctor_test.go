@@ -32,8 +32,8 @@ func TestAHealthyTenantHasNothingAboveInfo(t *testing.T) {
 	}
 }
 
-// ailment is something wrong with a tenant, and what must be found beside what a
-// healthy one has.
+// ailment is a problem of a tenant, and what must be found in addition to the findings of a healthy
+// one.
 type ailment struct {
 	name    string
 	arrange func(*clinic)
@@ -217,7 +217,7 @@ func TestATenantThatCannotBeReadIsAFinding(t *testing.T) {
 	}
 }
 
-// Only who is proven is asked for the force: the question is harmless there.
+// Only proven peers are asked for the force: the question is harmless there.
 func TestOnlyProvenPeersAreAskedForTheForce(t *testing.T) {
 	c := newClinic(t)
 	c.fails("unknown_to_peer", false)
@@ -281,7 +281,7 @@ func TestEveryReasonHasANextStep(t *testing.T) {
 	}
 }
 
-// The expiry that counts for Moodle is that of the row.
+// The expiry that counts for Moodle is the one in the row.
 func TestAKeyThatIsNearlyOverIsNotCalled(t *testing.T) {
 	c := newClinic(t)
 	c.tenant.Own.Expires = clock.Add(30 * time.Second).Unix()
@@ -296,7 +296,7 @@ type hinting struct{ error }
 
 func (hinting) Hint() string { return "name the server that takes writes" }
 
-// What is nearest to the fault knows best what to do about it.
+// The error nearest to the fault knows best what to do about it.
 func TestTheAdviceOfAFault(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -315,7 +315,7 @@ func TestTheAdviceOfAFault(t *testing.T) {
 	}
 }
 
-// While the mapped stores are not ready Moodle uses another: an operator must know.
+// As long as the mapped stores are not ready, Moodle uses another: an operator must know that.
 func TestAFallbackStoreIsCalledOne(t *testing.T) {
 	c := newClinic(t)
 	c.stores[0].Fallback = true
@@ -326,7 +326,7 @@ func TestAFallbackStoreIsCalledOne(t *testing.T) {
 	}
 }
 
-// A network that cannot tell where sites are says nothing of addresses, and all else.
+// Without a network that knows where sites are, only the findings on addresses are missing.
 func TestADiagnosisWithoutAddresses(t *testing.T) {
 	c := newClinic(t)
 	r := c.renewal(Options{})

@@ -8,18 +8,18 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// DuePolicy says when a key is renewed. The zero value renews always.
+// DuePolicy says when a key is renewed. The zero value always renews.
 type DuePolicy struct {
 	OnlyIfDue bool
-	// Before is how long before its expiry a key is renewed; 0 is a third of its
-	// life, or the gap of VMoodle's own renewal where that is larger.
+	// Before is how long before its expiry a key is renewed; 0 is a third of its lifetime, or the
+	// gap of VMoodle's own renewal if that is larger.
 	Before time.Duration
 }
 
-// RenewBeforeError says that a key would be due as long as it lives.
+// RenewBeforeError says that every key would be due for its whole lifetime.
 type RenewBeforeError struct {
 	Before time.Duration
-	Days   int // the life of a new certificate
+	Days   int // lifetime of a new certificate
 }
 
 func (e *RenewBeforeError) Error() string {
@@ -33,7 +33,7 @@ func (e *RenewBeforeError) Hint() string {
 
 func lifeOf(days int) time.Duration { return time.Duration(days) * 24 * time.Hour }
 
-// inWords is a time span as options are written.
+// inWords formats a time span as it is written in options.
 func inWords(d time.Duration) string {
 	if d >= 48*time.Hour && d%(24*time.Hour) == 0 {
 		return fmt.Sprintf("%dd", d/(24*time.Hour))
@@ -41,8 +41,8 @@ func inWords(d time.Duration) string {
 	return d.String()
 }
 
-// checkDue refuses what cannot be honoured: a time before expiry that is not shorter
-// than the life of the key that a renewal would make.
+// checkDue refuses a setting that cannot work: a time before expiry that is not shorter than the
+// lifetime of the key that a renewal would make.
 func (r *Renewal) checkDue(t *Tenant) error {
 	if days := r.days(t); r.Due.OnlyIfDue && r.Due.Before >= lifeOf(days) {
 		return &RenewBeforeError{r.Due.Before, days}
@@ -50,8 +50,8 @@ func (r *Renewal) checkDue(t *Tenant) error {
 	return nil
 }
 
-// due tells whether the tenant's key is to be renewed now. A pair that cannot be
-// read, or that is not the one of the own row, is due: renewing is the cure.
+// due reports whether the tenant's key is to be renewed now. A pair that cannot be read, or that is
+// not the one of the local host row, is due: renewing is the cure.
 func (p DuePolicy) due(t *Tenant, now time.Time) bool {
 	if !p.OnlyIfDue {
 		return true
@@ -63,8 +63,8 @@ func (p DuePolicy) due(t *Tenant, now time.Time) bool {
 	return !now.Before(p.renewAt(t, c))
 }
 
-// renewAt is when the key becomes due: as long before its expiry as was asked for. By
-// itself no key is due in the first third of its life, whatever VMoodle's gap.
+// renewAt is when the key becomes due: the configured time before its expiry. With the automatic
+// default no key is due in the first third of its lifetime, whatever VMoodle's gap.
 func (p DuePolicy) renewAt(t *Tenant, c *envelope.Certificate) time.Time {
 	third := c.NotAfter.Sub(c.NotBefore) / 3
 	before := p.Before
@@ -74,8 +74,8 @@ func (p DuePolicy) renewAt(t *Tenant, c *envelope.Certificate) time.Time {
 	return t.ends(c).Add(-before)
 }
 
-// ends is when Moodle takes the key for expired and renews it by itself: by what
-// stands in the own row, where that comes first.
+// ends is when Moodle considers the key expired and renews it by itself: at the expiry in the local
+// host row, if that is earlier than the certificate's.
 func (t *Tenant) ends(c *envelope.Certificate) time.Time {
 	if t.Own != nil && t.Own.Expires < c.NotAfter.Unix() {
 		return time.Unix(t.Own.Expires, 0)
@@ -83,8 +83,8 @@ func (t *Tenant) ends(c *envelope.Certificate) time.Time {
 	return c.NotAfter
 }
 
-// checkUp is the renewal of a key that is not due: the own site is looked at,
-// and peers that are not proven are pushed to.
+// checkUp is what a renewal does with a key that is not due: it checks the local site, and pushes
+// to peers that are not proven.
 func (r *Renewal) checkUp(ctx context.Context, t *Tenant, report *TenantReport) error {
 	id, err := r.keep(ctx, t, report)
 	if err != nil {
@@ -93,7 +93,7 @@ func (r *Renewal) checkUp(ctx context.Context, t *Tenant, report *TenantReport) 
 	return r.distribute(ctx, t, *id, r.lookAtPeers, report)
 }
 
-// lookAtPeers proves each peer, and tells those that are not proven.
+// lookAtPeers proves each peer, and pushes to those that are not proven.
 func (r *Renewal) lookAtPeers(ctx context.Context, own Identity, peers []Peer) []PeerReport {
 	return r.workOn(peers, func(p Peer) PeerReport {
 		started := r.Now()
@@ -102,7 +102,7 @@ func (r *Renewal) lookAtPeers(ctx context.Context, own Identity, peers []Peer) [
 			if report := r.pushToPeer(ctx, own, &p); report.Attempts > 0 {
 				return report
 			}
-			// Nothing was sent to a peer that had not answered a moment ago.
+			// Nothing was sent to the peer, because it had not answered a moment ago.
 		}
 		report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application}
 		report.prove(Push{}, proof)

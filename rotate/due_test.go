@@ -14,7 +14,7 @@ func TestWhenAKeyIsDue(t *testing.T) {
 	for _, c := range []struct {
 		name        string
 		before, gap time.Duration
-		rowEnds     time.Time // of the own row; its certificate's end unless set
+		rowEnds     time.Time // expiry in the local host row; that of its certificate unless set
 		want        time.Time
 	}{
 		{name: "a third of its life before its end", want: ends.Add(-third)},
@@ -58,8 +58,8 @@ func TestAKeyOfAShortLifeIsNotAlwaysDue(t *testing.T) {
 	}
 }
 
-// A key that is due as long as it lives would be renewed at every run: that is refused
-// with the reason, for what a new key would live, whatever is left of the stored one.
+// A key that is due for its whole lifetime would be renewed at every run: that is refused with the
+// reason. The lifetime of a new key counts, whatever is left of the stored one.
 func TestATimeBeforeExpiryThatIsLongerThanTheLifeIsRefused(t *testing.T) {
 	const day = 24 * time.Hour
 	for _, c := range []struct {

@@ -6,56 +6,58 @@ import (
 	"errors"
 )
 
-// What stops a renewal, for exit codes and hints.
+// The errors that stop a renewal, for exit codes and hints.
 var (
 	// ErrLocked: another run holds the tenant's lock. A Locker wraps it.
 	ErrLocked = error(&hinted{"another run has the lock of this tenant", "wait for it to end, or give --lock-wait more time"})
-	// ErrConflict: the key changed under us. A Store wraps it.
+	// ErrConflict: another program has changed the key during the run. A Store wraps it.
 	ErrConflict = error(&hinted{"the key was changed by another program meanwhile", "Moodle renewed the key by itself, or an administrator did. To distribute the key that is stored now, run: renew_mnetkeys push"})
-	// ErrOverwritten: the key was stored, or may have been, and somebody has written over it. A
-	// Store wraps it with ErrConflict.
+	// ErrOverwritten: the key was stored, or may have been, and another program has overwritten it.
+	// A Store wraps it with ErrConflict.
 	ErrOverwritten = errors.New("the new key may have been stored before")
 	// ErrUncertain: the database did not say whether the key was stored. A Store wraps it.
 	ErrUncertain = error(&hinted{"it is not known whether the new key was stored", "no new key is needed. When the database answers again, run: renew_mnetkeys push"})
-	// ErrMNetOff: the tenant's dispatcher answers nobody.
+	// ErrMNetOff: the tenant's dispatcher answers no call.
 	ErrMNetOff = error(&hinted{"MNet is switched off on this site", "to start MNet and make a new key, run: renew_mnetkeys --newkey"})
-	// ErrMNetForcedOff: so it is, and no table can say otherwise. It is an ErrMNetOff.
+	// ErrMNetForcedOff: config.php switches MNet off, and no table can change that. It is an
+	// ErrMNetOff.
 	ErrMNetForcedOff = error(&forcedOffError{})
 	// ErrNoOwnHost: config.mnet_localhost_id names no row of mnet_host.
 	ErrNoOwnHost = error(&hinted{"the site has no mnet_host row of its own", "to create the row and make a new key, run: renew_mnetkeys --newkey"})
-	// ErrOwnUnreachable: the local site does not answer, or says nothing of keys.
+	// ErrOwnUnreachable: the local site does not answer, or not as an MNet site.
 	ErrOwnUnreachable = errors.New("the local site cannot be asked which key it uses")
 	// ErrNotFollowed: the local web server uses another key than the stored one, and nothing made
-	// it follow.
+	// it change.
 	ErrNotFollowed = errors.New("the web server does not use the key that is stored in the database")
 	// ErrOnlyCopy: the cache may hold the only copy of the key that the web server uses.
 	ErrOnlyCopy = errors.New("the cache was not purged: it may have the only copy of the key that the web server uses")
-	// ErrOwnClock: answers of the own site are stamped too far ahead, so that neither it nor a peer
-	// can be proven.
+	// ErrOwnClock: answers of the local site have timestamps too far in the future, so that neither
+	// it nor a peer can be proven.
 	ErrOwnClock = error(&hinted{"the clocks of this machine and of the local site differ", "set both clocks by NTP: peers refuse answers from the future, too"})
-	// ErrUndone: the old key is back, because the local site was not proven to use the new one.
+	// ErrUndone: the old key was restored, because the local site was not proven to use the new
+	// one.
 	ErrUndone = errors.New("the old key is back")
 	// ErrNoKey: no readable pair is stored.
 	ErrNoKey = error(&hinted{"the stored key is missing or cannot be read", adviseRenewal})
-	// ErrIncoherent: the own row does not hold the certificate of the pair.
+	// ErrIncoherent: the local host row has another certificate than the pair.
 	ErrIncoherent = error(&hinted{"key pair and local host row differ", adviseRenewal})
-	// ErrExpired: the key is over, or about to be, so that Moodle renews it at its next call.
+	// ErrExpired: the key has expired, or expires so soon that Moodle renews it at its next call.
 	ErrExpired = error(&hinted{"the key has expired", adviseRenewal})
 	// ErrNothingArchived: there is no retired pair to go back to.
 	ErrNothingArchived = error(&hinted{"the key history is empty: there is no key to go back to", adviseRenewal})
-	// errNotSeen: neither the own site nor the database could be asked again after the push.
+	// errNotSeen: neither the local site nor the database could be asked again after the push.
 	errNotSeen = errors.New("it is not known whether the new key is still the one in use")
-	// ErrCacheByHand: a cache store lives where only an operator can clear it. A Cache wraps it.
+	// ErrCacheByHand: a cache store that only an operator can clear. A Cache wraps it.
 	ErrCacheByHand = errors.New("a cache store can only be cleared manually")
 )
 
-// hinted is an error that carries nothing but its identity and what to do about it.
+// hinted is an error that has only its identity and a hint.
 type hinted struct{ problem, hint string }
 
 func (e *hinted) Error() string { return e.problem }
 func (e *hinted) Hint() string  { return e.hint }
 
-// adviseRenewal is for a stored key that only a new one can stand in for.
+// adviseRenewal is the hint for a stored key that only a new one can replace.
 const adviseRenewal = "to make a new key, run: renew_mnetkeys"
 
 type forcedOffError struct{}
@@ -68,9 +70,8 @@ func (*forcedOffError) Hint() string {
 	return "remove $CFG->mnet_dispatcher_mode from config.php, or set it to strict: no option can switch MNet on while config.php switches it off"
 }
 
-// HintOf is what the errors in the tree of err say should be done, the outermost first;
-// "" where none says anything. Every error that knows a cure has Hint() string: a
-// sentence in lower case, without a full stop.
+// HintOf is the hint of the errors in the tree of err, the outermost first; "" if none has a hint.
+// Every error that knows a cure has Hint() string: a sentence in lower case, without a full stop.
 func HintOf(err error) string {
 	hint := hintIn(err)
 	if hint == "" && errors.Is(err, context.DeadlineExceeded) {
@@ -98,8 +99,8 @@ func hintIn(err error) string {
 	return ""
 }
 
-// OtherSiteError says that the database is another site's: its own host row has
-// another wwwroot. Renewing would give that site a certificate in our name.
+// OtherSiteError says that the database belongs to another site: its local host row has another
+// wwwroot. Renewing would give that site a certificate in the tenant's name.
 type OtherSiteError struct{ Wwwroot, Row string }
 
 func (e *OtherSiteError) Error() string {
@@ -111,12 +112,12 @@ func (e *OtherSiteError) Hint() string {
 	return "check --host, dbname and prefix, or the tenant's row in the register. If the site has moved, write its new wwwroot into its row of mnet_host first"
 }
 
-// OtherNameError says that the site which answers at the tenant's wwwroot calls
-// itself otherwise, or does not know that wwwroot: its letters count, those of the
-// path too. No peer would take its key for the tenant's.
+// OtherNameError says that the site which answers at the tenant's wwwroot uses another name for
+// itself, or does not know that wwwroot. Upper and lower case count, also in the path. No peer
+// would accept its key as the tenant's.
 type OtherNameError struct {
 	Wwwroot string
-	Answers string // the wwwroot it gives itself, "" where it only does not know Wwwroot
+	Answers string // the wwwroot that it uses for itself, "" if it only does not know Wwwroot
 }
 
 func (e *OtherNameError) Error() string {
@@ -126,11 +127,10 @@ func (e *OtherNameError) Error() string {
 	return "the site that answers at " + e.Wwwroot + " calls itself " + e.Answers
 }
 
-// OwnSiteError says that the own web side does not use the stored key, and what
-// stood in the way of making it.
+// OwnSiteError says that the local web server does not use the stored key, and what prevented it.
 type OwnSiteError struct {
-	Failure *Failure // what the last sealed call came to, nil where none was made
-	Cache   error    // what could not be dropped, nil where everything was
+	Failure *Failure // result of the last sealed call, nil if none was made
+	Cache   error    // what could not be dropped, nil if everything was
 }
 
 func (e *OwnSiteError) Error() string {
@@ -145,18 +145,18 @@ func (e *OwnSiteError) Error() string {
 
 func (e *OwnSiteError) Unwrap() error { return e.Cache }
 
-// Hint is what the cache needs, where that is known, else what is left to do by hand.
+// Hint is what the cache needs, if that is known, else what an operator must do manually.
 func (e *OwnSiteError) Hint() string { return cmp.Or(HintOf(e.Cache), AdvisePurge) }
 
-// AdvisePurge is what is left to do by hand where nothing made the web servers use the
-// stored key.
+// AdvisePurge is what an operator must do manually if nothing made the web servers use the stored
+// key.
 const AdvisePurge = "purge Moodle's caches on every web server, and restart php-fpm if APCu is used. Then prove the stored key. Run: php admin/cli/purge_caches.php && renew_mnetkeys push"
 
-// UnreachableError says that the local site does not answer, or nothing of keys.
+// UnreachableError says that the local site does not answer, or not as an MNet site.
 type UnreachableError struct {
 	Wwwroot string
 	Failure error
-	// Stray: something stands before or behind the XML of its answers.
+	// Stray: there is other text before or after the XML of its answers.
 	Stray bool
 	// Loopback: a web server on this machine answers for the wwwroot.
 	Loopback bool
@@ -179,8 +179,8 @@ func (e *UnreachableError) Hint() string {
 	return "make sure that this machine can open " + e.Wwwroot + ", or name its web server with --node=HOST[:PORT]. To renew without this proof (exit code 3), add --self-check=off, but never on a copy of a live site: its peers would accept the key of the copy"
 }
 
-// OnlyCopyError says that the cache may have the only copy of a key that peers
-// know, and cannot be read.
+// OnlyCopyError says that the cache may have the only copy of a key that peers know, and cannot be
+// read.
 type OnlyCopyError struct{ Err error }
 
 func (e *OnlyCopyError) Error() string   { return ErrOnlyCopy.Error() + ": " + e.Err.Error() }

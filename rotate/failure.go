@@ -1,23 +1,24 @@
 package rotate
 
-// Failure is why a peer did not do what was asked. It is the one error type of a
+// Failure is the reason why a peer did not do what it was asked. It is the only error type of a
 // Network.
 type Failure struct {
 	Reason  Reason
 	Detail  string // for people: one line of printable text, free of secrets
 	Err     error  // the cause, may be nil
-	Pending bool   // it was not reached, as opposed to: it answered otherwise
-	Next    string // what to do about it, "" as Reason.NextStep says
-	// NoRoute says that no address was tried over the network: this machine has no
-	// route to any, or does not speak their family. A neighbour that is switched off
-	// is not among them.
+	Pending bool   // it was not reached; if false, it answered otherwise
+	Next    string // what to do about it; if "", Reason.NextStep says it
+	// NoRoute says that no address was tried over the network: this machine has no route to any, or
+	// does not support their address family. A neighbour that is switched off does not count as
+	// that.
 	NoRoute bool
-	Refused bool // nobody listens at the last address that was tried
-	// Other is the wwwroot of another site, as it says, in whose name a sealed answer
-	// that verifies, or a certificate, came; "" for none. The path counts to the letter.
+	Refused bool // no process listens at the last address that was tried
+	// Other is the wwwroot of another site, as that site writes it, if a sealed answer that
+	// verifies, or a certificate, came in its name; "" for none. Upper and lower case count in the
+	// path.
 	Other      string
 	RetryAfter string // the answer's header field of that name (RFC 9110 §10.2.3), "" for none
-	Suppressed bool   // nothing was sent, because of what an earlier call had come to
+	Suppressed bool   // nothing was sent, because of the result of an earlier call
 }
 
 func (f *Failure) Error() string {

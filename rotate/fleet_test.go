@@ -16,8 +16,8 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// fleet is an array in memory: sites that all know each other, each with its
-// rows and a web side behind a cache.
+// fleet is an array in memory: sites that all know each other, each with its rows and a web server
+// with a cache.
 type fleet struct {
 	t      *testing.T
 	mu     sync.Mutex
@@ -36,15 +36,15 @@ type fleetSite struct {
 	tenant    Tenant
 	version   int
 	cached    *Stored
-	sticky    bool     // its web side keeps the old key
-	down      bool     // its database
-	own       *Failure // what its calls to itself come to, nil as its web side answers
-	webDown   *Failure // what all calls to it come to, nil as its web side answers
+	sticky    bool     // its web server keeps the old key
+	down      bool     // its database does not answer
+	own       *Failure // the result of its calls to itself, nil: as its web server answers
+	webDown   *Failure // the result of all calls to it, nil: as its web server answers
 	readErr   error
 	loadErr   error
 	lockErr   error
-	fails     func(call string) error // its database, at each call: read, list, load, hold, look
-	rows      map[string]*fleetRow    // by the other's wwwroot
+	fails     func(call string) error // of its database, for each call: read, list, load, hold, look
+	rows      map[string]*fleetRow    // by the other site's wwwroot
 	order     []string
 	proveFail Reason // reason of sealed calls to it by others
 }
@@ -95,7 +95,7 @@ func (f *fleet) event(format string, args ...any) {
 	f.events = append(f.events, e)
 }
 
-// count is how often something happened.
+// count is how often an event happened.
 func (f *fleet) count(event string) (n int) {
 	for _, e := range f.events {
 		if e == event {
@@ -292,7 +292,7 @@ func (s *fleetSite) StorePeerKeys(_ context.Context, keys []HostKey) ([]StoreRes
 	})
 }
 
-// eachRow visits the rows of the keys' sites, of those that are there.
+// eachRow visits the rows of the keys' sites that exist.
 func (s *fleetSite) eachRow(event string, keys []HostKey, visit func(*fleetRow, HostKey) StoreResult) ([]StoreResult, error) {
 	s.f.mu.Lock()
 	defer s.f.mu.Unlock()
@@ -314,7 +314,7 @@ func (s *fleetSite) eachRow(event string, keys []HostKey, visit func(*fleetRow, 
 	return results, nil
 }
 
-// Network: own sites, members called by others, and nobody else.
+// Network: local sites, members called by others, and no other site.
 
 func (f *fleet) Push(_ context.Context, own Identity, p Peer) Push {
 	f.mu.Lock()
@@ -343,7 +343,7 @@ func (f *fleet) Prove(_ context.Context, own Identity, p Peer, answered *envelop
 	return Proof{Certificate: c, Attempts: 1}
 }
 
-// answers is what a sealed call to the site comes to, nil where it is answered.
+// answers is the failure of a sealed call to the site, nil if it is answered.
 func (s *fleetSite) answers(own Identity, p Peer, answered *envelope.Certificate) *Failure {
 	sealed := p.Certificate
 	if answered != nil {
@@ -394,7 +394,7 @@ func (f *fleet) Nodes(context.Context, string) ([]string, *Failure) {
 	return []string{"192.0.2.1"}, nil
 }
 
-// Cached gives what the web side has cached.
+// Cached gives the pairs in the web server's cache.
 func (s *fleetSite) Cached(context.Context, string, bool) ([]Stored, error) {
 	s.f.mu.Lock()
 	defer s.f.mu.Unlock()

@@ -9,22 +9,22 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// The history is Moodle's list of retired key pairs (openssl_history), newest
-// first. A peer that missed a renewal heals by the pair whose certificate it
-// holds, so storing a key drops none: only when everybody was proven with the
-// current key is the history shortened to what Moodle itself keeps.
+// The history is Moodle's list of retired key pairs (openssl_history), newest first. A peer that
+// missed a renewal heals by the pair whose certificate it has, so storing a key drops none: only
+// when every peer was proven with the current key is the history shortened to what Moodle itself
+// keeps.
 
-// historyAfterRetiring is the history after the stored pair has been retired: the pair in
-// front. A pair that stands there already, which a run killed between two steps
-// may leave, is not kept twice.
+// historyAfterRetiring is the history after the stored pair has been retired: that pair comes
+// first. If the pair is in the history already, as after a run that was killed between two steps,
+// it is not kept twice.
 func (t *Tenant) historyAfterRetiring() []Retired {
 	history := make([]Retired, 0, len(t.History)+1)
 	if t.Pair.Present() {
 		history = append(history, Retired{Stored: t.Pair, Expires: t.expires()})
 	}
 	history = append(history, t.retiredBut(t.Pair)...)
-	// One that is longer already, by Moodle's setting or by what was rescued, is not
-	// cut to the bound at once: one renewal drops one pair at most.
+	// If the history is longer already, by Moodle's setting or by rescued pairs, it is not cut to
+	// the limit at once: one renewal drops one pair at most.
 	return history[:min(len(history), max(MaxHistory, t.Generations, len(t.History)))]
 }
 
@@ -33,8 +33,8 @@ func (t *Tenant) retiredBut(pair Stored) []Retired {
 	return slices.DeleteFunc(slices.Clone(t.History), func(h Retired) bool { return !h.Present() || h.Stored == pair })
 }
 
-// dropsOne tells whether a pair of the history is not in the next one, nor current
-// then.
+// dropsOne reports whether a pair of the history is neither in the next history nor the next
+// current pair.
 func (t *Tenant) dropsOne(next Keys) bool {
 	return slices.ContainsFunc(t.History, func(h Retired) bool {
 		return h.Present() && h.Stored != next.Stored &&
@@ -42,10 +42,9 @@ func (t *Tenant) dropsOne(next Keys) bool {
 	})
 }
 
-// byAge puts pairs into a history where they belong, newest first: a pair goes in
-// front of the first one that is not younger: of two made in the same second the one
-// that is added was in use last. Pairs that cannot be read, or were undone, say nothing
-// of the order.
+// byAge inserts pairs into a history at their places, newest first. A pair goes before the first
+// one that is not younger: of two pairs made in the same second, the one that is added was in use
+// last. Pairs that cannot be read, or were undone, are ignored for the order.
 func byAge(added, history []Retired) []Retired {
 	history = slices.Clone(history)
 	for _, a := range added {
@@ -62,16 +61,16 @@ func byAge(added, history []Retired) []Retired {
 	return history
 }
 
-// undone is the expiry that marks a pair in the history which was put back before
-// the local site used it. Moodle reads no expiry there (mnet/xmlrpc/serverlib.php
-// tries every pair), and 0 is what an entry without one reads as.
+// undone is the expiry that marks a pair in the history which was put back before the local site
+// used it. Moodle reads no expiry there (mnet/xmlrpc/serverlib.php tries every pair), and an entry
+// without an expiry reads as 0.
 const undone = 1
 
-// historyWithUndone is the history of before with an undone pair at the end: a
-// peer may have fetched its certificate by a keyswap in between, and must stay
-// able to learn better. In a full history one that was undone earlier makes room
-// for it, and never a pair that was in use: the history may be one longer. A pair
-// that came from the history is there already.
+// historyWithUndone is the history before the renewal, with an undone pair at the end: a peer may
+// have fetched its certificate by a keyswap meanwhile, and must still be able to learn the right
+// one. In a full history the undone pair replaces one that was undone earlier, but never a pair
+// that was in use: the history may become longer by one. If the pair came from the history, it is
+// there already.
 func (t *Tenant) historyWithUndone(pair Stored) []Retired {
 	if slices.ContainsFunc(t.History, func(h Retired) bool { return h.Stored == pair }) {
 		return slices.Clone(t.History)
@@ -83,8 +82,8 @@ func (t *Tenant) historyWithUndone(pair Stored) []Retired {
 	return append(history, Retired{Stored: pair, Expires: undone})
 }
 
-// replaced is the tenant under the pair it retired last, and the history once that
-// is current again: the pair it replaces in front. Pairs that were undone were
+// newestRetired is the tenant with the pair that was retired last as its key, and the history after
+// that pair is current again: the pair that it replaces comes first. Pairs that were undone were
 // never in use.
 func (t *Tenant) newestRetired(now time.Time) (*Identity, []Retired, error) {
 	at := slices.IndexFunc(t.History, func(h Retired) bool { return h.Present() && h.Expires != undone })
@@ -106,8 +105,8 @@ func (t *Tenant) newestRetired(now time.Time) (*Identity, []Retired, error) {
 	return &Identity{Wwwroot: t.Wwwroot, Key: key, Retired: readable(history), Drift: t.Drift}, history, nil
 }
 
-// exchanged is the history once a pair of it is current again: the stored pair in
-// front, one for one.
+// exchanged is the history after one of its pairs is current again: the stored pair takes its
+// place, at the front.
 func (t *Tenant) exchanged(pair Stored) []Retired {
 	history := t.retiredBut(pair)
 	if t.Pair.Present() {
@@ -117,7 +116,7 @@ func (t *Tenant) exchanged(pair Stored) []Retired {
 	return history
 }
 
-// knows tells whether a certificate is that of the stored pair or of a retired one.
+// knows reports whether a certificate is that of the stored pair or of a retired one.
 func (t *Tenant) knows(c *envelope.Certificate) bool {
 	if current, err := envelope.ParseCertificate(t.Pair.Certificate); err == nil && current.Equal(c) {
 		return true
@@ -128,18 +127,17 @@ func (t *Tenant) knows(c *envelope.Certificate) bool {
 	})
 }
 
-// trim shortens the history to what Moodle keeps, at the end of a run in which
-// every peer was proven with the key that is stored (or where they are given up, as
-// those are that --ignore-peer names),
-// in a transaction of its own: a run that dies before it has merely kept more. now is
-// the tenant as the last look found it, under that key; what has changed since is not
-// shortened. The cached history goes with it, or a later run would take it for keys
-// that only the cache has.
+// trim shortens the history to what Moodle keeps, at the end of a run in which every peer was
+// proven with the stored key (or is given up, like the peers that --ignore-peer names). It uses its
+// own transaction: if a run dies before it, the history has merely kept more. now is the tenant as
+// the last check found it, under that key; if anything has changed since, the history is not
+// shortened. The cached history is dropped too, or a later run would take it for keys that only the
+// cache has.
 func (r *Renewal) trim(ctx context.Context, now *Tenant, report *TenantReport) {
 	allProven := report.SelfCheck == SelfProven && report.Err == nil &&
 		!slices.ContainsFunc(report.Peers, func(p PeerReport) bool { return !p.Outcome.Proven() && p.Outcome != Ignored })
 	abandoned := r.AbandonPending && (report.SelfCheck == SelfProven || report.SelfCheck == SelfNoRC4)
-	// Of a run that was interrupted nobody knows who would have been proven.
+	// If a run was interrupted, it is not known which peers would have been proven.
 	if !allProven && !abandoned || report.History <= 1 || ctx.Err() != nil {
 		return
 	}

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// States in which the tool once lost a key, or said yes to what it had not seen.
+// States in which an earlier version lost a key, or reported a success that it had not seen.
 
-// older pairs fill the history, newest first.
+// retire fills the history with n older pairs, newest first.
 func (w *world) retire(n int) {
 	for i := range n {
 		pair := storedPair(testPair(w.t, ownURL, clock.AddDate(0, 0, -21-i)))
@@ -22,8 +22,8 @@ func (w *world) hasRetired(pair Stored) bool {
 	return slices.ContainsFunc(w.tenant.History, func(h Retired) bool { return h.Stored == pair })
 }
 
-// The cache reads as empty, since it is elsewhere, and the web server shows a key
-// that the database does not have: what Drop reaches may be the only copy.
+// The cache reads as empty, since it is on another machine, and the web server shows a key that the
+// database does not have: what Drop can remove may be the only copy.
 func TestAKeyThatIsNowhereToBeReadIsNotPurged(t *testing.T) {
 	for name, prepare := range map[string]func(*world){
 		"another pair is stored": func(w *world) { w.own(testPair(w.t, ownURL, clock)) },
@@ -43,7 +43,7 @@ func TestAKeyThatIsNowhereToBeReadIsNotPurged(t *testing.T) {
 					t.Errorf("exit %d: %v; %v", report.Exit, report.Err, w.events)
 				}
 			}
-			w.hidden, w.events = false, nil // read after all
+			w.hidden, w.events = false, nil // can be read after all
 			w.own(testPair(t, ownURL, clock))
 			w.cached = &used
 			report := w.renewal(Options{}).Run(t.Context())
@@ -54,7 +54,7 @@ func TestAKeyThatIsNowhereToBeReadIsNotPurged(t *testing.T) {
 	}
 }
 
-// MNet is started on a site whose cache has a key that the table lost.
+// MNet is started on a site whose cache has a key that the table has lost.
 func TestAKeyInTheCacheOutlivesTheStartOfMNet(t *testing.T) {
 	w := newWorld(t)
 	used := w.tenant.Pair
@@ -65,7 +65,7 @@ func TestAKeyInTheCacheOutlivesTheStartOfMNet(t *testing.T) {
 	}
 }
 
-// Retired pairs out of a stale cache go where they belong, and push out nothing.
+// Pairs rescued from a stale cache are put at the place of their age, and push nothing out.
 func TestRescuedPairsStandInTheOrderOfTheirAge(t *testing.T) {
 	w := newWorld(t)
 	w.addPeer("https://a.example", fakePeer{dead: true})
@@ -88,7 +88,7 @@ func TestRescuedPairsStandInTheOrderOfTheirAge(t *testing.T) {
 	}
 }
 
-// One renewal drops one pair at most, of a history that is longer than twelve.
+// One renewal drops one pair at most, even if the history is longer than twelve.
 func TestALongHistoryIsNotCutAtOnce(t *testing.T) {
 	w := newWorld(t)
 	w.addPeer("https://a.example", fakePeer{dead: true})
@@ -103,7 +103,7 @@ func TestALongHistoryIsNotCutAtOnce(t *testing.T) {
 	}
 }
 
-// Peers are not given up by a run that a signal has ended before it told them.
+// No peer is given up by a run that was ended by a signal before its push.
 func TestAnInterruptedRunGivesUpNobody(t *testing.T) {
 	w := newWorld(t)
 	w.addPeer("https://a.example", fakePeer{dead: true})
@@ -115,7 +115,7 @@ func TestAnInterruptedRunGivesUpNobody(t *testing.T) {
 	}
 }
 
-// A pair that was overwritten is kept although the database is away for a while.
+// A pair that was overwritten is kept even if the database is away for a while.
 func TestAnOverwrittenPairIsKeptOnceTheDatabaseIsBack(t *testing.T) {
 	w := newWorld(t)
 	w.addPeer("https://a.example", fakePeer{})
@@ -133,7 +133,7 @@ func TestAnOverwrittenPairIsKeptOnceTheDatabaseIsBack(t *testing.T) {
 	}
 }
 
-// A web server that goes back to the old key time and again is not proven.
+// A web server that goes back to the old key repeatedly is not proven.
 func TestAWebServerThatGoesBackTimeAndAgainIsNotProven(t *testing.T) {
 	w := newWorld(t)
 	old := w.tenant.Pair
@@ -148,7 +148,7 @@ func TestAWebServerThatGoesBackTimeAndAgainIsNotProven(t *testing.T) {
 	}
 }
 
-// Addresses that are all left out have shown no certificate.
+// If all addresses are left out, no certificate was shown.
 func TestASiteOfWhichNoAddressIsLeftHasShownNothing(t *testing.T) {
 	w := newWorld(t)
 	r := w.renewal(Options{})
@@ -159,7 +159,7 @@ func TestASiteOfWhichNoAddressIsLeftHasShownNothing(t *testing.T) {
 	}
 }
 
-// A cache that a hook empties may be one of each web server: the last look is at as
+// A cache that is emptied by a hook may be separate on each web server: the last check asks for as
 // many answers as the proof.
 func TestTheLastLookAtACacheOfEachWebServerIsAProof(t *testing.T) {
 	w := newWorld(t)
@@ -180,7 +180,7 @@ func TestTheLastLookAtACacheOfEachWebServerIsAProof(t *testing.T) {
 	}
 }
 
-// What changes while the peers are told takes the proof back.
+// A change during the push undoes the proof.
 func TestTheLastLookSeesWhatHasChanged(t *testing.T) {
 	for name, c := range map[string]struct {
 		then func(*world)
@@ -205,7 +205,7 @@ func TestTheLastLookSeesWhatHasChanged(t *testing.T) {
 	}
 }
 
-// Web servers of a peer that use different keys: nothing is stored by chance.
+// If a peer's web servers use different keys, no key is stored by chance.
 func TestTheRowOfAPeerWithSeveralCachesIsLeft(t *testing.T) {
 	w := newWorld(t)
 	p := w.addPeer("https://a.example", fakePeer{refuses: "several_caches"})
@@ -217,7 +217,7 @@ func TestTheRowOfAPeerWithSeveralCachesIsLeft(t *testing.T) {
 	}
 }
 
-// The pair that a push has put aside was never in use: nobody rolls back to it.
+// The pair that a push has put aside was never in use: no rollback returns to it.
 func TestARollBackDoesNotTakeUpWhatAPushHasPutAside(t *testing.T) {
 	w, old, unused := halfway(t)
 	if report := w.renewal(Options{}).Distribute(t.Context()); report.Outcome != Undone || w.tenant.Pair != old {
@@ -229,7 +229,7 @@ func TestARollBackDoesNotTakeUpWhatAPushHasPutAside(t *testing.T) {
 	}
 }
 
-// Web servers that take turns: the one opens the call, the other shows the page.
+// Two web servers take turns: one opens the call, the other shows the page.
 func TestWebServersThatTakeTurnsAreNotCalledWithoutRC4(t *testing.T) {
 	w := newWorld(t)
 	w.answer = func(_ string, n int) *Failure {

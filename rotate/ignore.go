@@ -7,8 +7,8 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// ignore takes the peers of IgnorePeers that are not proven out of the count. A host
-// that this run was to connect counts.
+// ignore does not count the peers of IgnorePeers that are not proven. A host that this run was to
+// connect always counts.
 func (r *Renewal) ignore(report *TenantReport) {
 	for i := range report.Peers {
 		p := &report.Peers[i]
@@ -23,7 +23,7 @@ func (r *Renewal) ignores(wwwroot string) bool {
 		!slices.ContainsFunc(r.Bind, func(l Link) bool { return envelope.SameWwwroot(l.Wwwroot, wwwroot) })
 }
 
-// ignore leaves nothing to do about peers of IgnorePeers that are not proven.
+// ignore changes the findings on peers of IgnorePeers that are not proven: nothing is to be done.
 func (d *diagnosis) ignore(peers []PeerReport) {
 	for i := range d.findings {
 		f := &d.findings[i]

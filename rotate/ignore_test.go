@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// withRetired gives the tenant so many retired pairs, all readable.
+// withRetired gives the tenant n retired pairs, all readable.
 func (w *world) withRetired(n int) {
 	for i := range n {
 		w.tenant.History = append(w.tenant.History, Retired{Stored: storedPair(testPair(w.t, ownURL, clock.AddDate(0, 0, -30-i)))})
@@ -79,7 +79,7 @@ func TestAPeerThatIsIgnored(t *testing.T) {
 	}
 }
 
-// Who asks for a host to be connected wants to know that it was not.
+// An operator who asks for a host to be connected must learn that it was not.
 func TestAHostThatIsToBeConnectedIsNotIgnored(t *testing.T) {
 	w := newWorld(t)
 	w.addPeer(peerA, fakePeer{dead: true})
@@ -90,7 +90,7 @@ func TestAHostThatIsToBeConnectedIsNotIgnored(t *testing.T) {
 	}
 }
 
-// A local site that is not proven is not made well by ignoring everybody.
+// A local site that is not proven remains a failure if all peers are ignored.
 func TestIgnoringAllPeersDoesNotHideTheLocalSite(t *testing.T) {
 	w := newWorld(t)
 	w.addPeer(peerA, fakePeer{})

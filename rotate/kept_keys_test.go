@@ -18,9 +18,9 @@ func provenPeers(r TenantReport) (n int) {
 	return n
 }
 
-// The web server keeps an old pair that cannot be purged from here (APCu, a purge
-// that went to another site): however often a renewal is tried, the pair that web
-// server and peers use stays.
+// The web server keeps an old pair that cannot be purged from here (APCu, or a purge that reached
+// another site): however often a renewal is tried, the pair that the web server and the peers use
+// is kept.
 func TestAWebServerThatFollowsNoRenewalLosesNoKey(t *testing.T) {
 	for name, prepare := range map[string]func(*world){
 		"the stored pair has been replaced in the table alone": func(w *world) {
@@ -58,7 +58,7 @@ func TestAWebServerThatFollowsNoRenewalLosesNoKey(t *testing.T) {
 					t.Fatal("something was stored or pushed")
 				}
 			}
-			w.sticky = false // the purge that was missing
+			w.sticky = false // the missing purge
 			report := w.renewal(Options{}).Run(t.Context())
 			if report.Exit != ExitOK || provenPeers(report) != 2 {
 				t.Errorf("after a purge: exit %d, %+v", report.Exit, report.Peers)
@@ -67,14 +67,14 @@ func TestAWebServerThatFollowsNoRenewalLosesNoKey(t *testing.T) {
 	}
 }
 
-// A push may give the web server the pair back that it uses.
+// A push may restore the pair that the web server uses.
 func TestAPushTakesUpThePairThatTheWebServerUses(t *testing.T) {
 	w := newWorld(t)
 	w.addPeer("https://a.example", fakePeer{stock: true})
 	used := w.tenant.Pair
 	w.own(testPair(t, ownURL, clock))
 	stored := w.tenant.Pair
-	w.cached, w.sticky = &used, true // and nowhere else
+	w.cached, w.sticky = &used, true // and in no other place
 	w.peers["https://a.example"].knows = used.Certificate
 	report := w.renewal(Options{}).Distribute(t.Context())
 	if report.Outcome != Undone || report.Exit != ExitNotRenewed || !errors.Is(report.Err, ErrUndone) {
@@ -88,7 +88,7 @@ func TestAPushTakesUpThePairThatTheWebServerUses(t *testing.T) {
 	}
 }
 
-// What cannot be read may be the only copy: it is not purged.
+// A cache that cannot be read may have the only copy: it is not purged.
 func TestACacheThatCannotBeReadIsNotPurgedWhileItMayHaveTheOnlyCopy(t *testing.T) {
 	w := newWorld(t)
 	w.addPeer("https://a.example", fakePeer{stock: true})
@@ -120,8 +120,7 @@ func TestACacheThatCannotBeReadIsPurgedIfItsKeyIsKnown(t *testing.T) {
 	}
 }
 
-// The database has the certificate and a damaged key to it: the whole pair may stand in
-// the cache alone.
+// The database has the certificate with a damaged key: only the cache may have the complete pair.
 func TestACacheThatCannotBeReadIsNotPurgedForACertificateWithoutItsKey(t *testing.T) {
 	for name, prepare := range map[string]func(w *world, damaged Stored){
 		"of a retired pair": func(w *world, damaged Stored) {
@@ -140,7 +139,7 @@ func TestACacheThatCannotBeReadIsNotPurgedForACertificateWithoutItsKey(t *testin
 			if report.Exit == ExitOK || !errors.Is(report.Err, ErrOnlyCopy) || len(w.happened("drop", "store", "push")) > 0 {
 				t.Errorf("exit %d: %v; %v", report.Exit, report.Err, w.events)
 			}
-			w.cachedErr = nil // read after all
+			w.cachedErr = nil // can be read after all
 			report = w.renewal(Options{}).Run(t.Context())
 			if report.Outcome != Renewed || !w.hasRetired(used) {
 				t.Errorf("once it can be read: %s: %v", report.Outcome, report.Err)
@@ -149,7 +148,7 @@ func TestACacheThatCannotBeReadIsNotPurgedForACertificateWithoutItsKey(t *testin
 	}
 }
 
-// A site without RC4 proves nobody: renewals drop no key meanwhile.
+// A site without RC4 proves no peer: renewals drop no key meanwhile.
 func TestASiteWithoutRC4LosesNoKeyUntilItCanDoIt(t *testing.T) {
 	w := newWorld(t)
 	for _, url := range []string{"https://a.example", "https://b.example", "https://c.example"} {
@@ -170,7 +169,7 @@ func TestASiteWithoutRC4LosesNoKeyUntilItCanDoIt(t *testing.T) {
 	}
 }
 
-// Whatever a peer answers that is not a proof, its key is kept: up to twelve.
+// If a peer gives any answer that is not a proof, its key is kept, up to twelve.
 func TestAPeerThatIsNotProvenKeepsTheHistoryWhole(t *testing.T) {
 	for _, reason := range []Reason{"not_xmlrpc", "http_301", "too_large", "no_rc4", "clock", "http_403", "bad_signature", "http_503", "mnet_off", "stray_output", "new_reason"} {
 		t.Run(string(reason), func(t *testing.T) {
@@ -234,7 +233,7 @@ func TestTheHistoryIsShortenedOnlyWhenAllIsProven(t *testing.T) {
 	}
 }
 
-// A push that proves everybody shortens the history as well.
+// A push that proves every peer shortens the history as well.
 func TestAPushShortensTheHistory(t *testing.T) {
 	w := newWorld(t)
 	p := w.addPeer("https://a.example", fakePeer{dead: true})
@@ -247,7 +246,7 @@ func TestAPushShortensTheHistory(t *testing.T) {
 	}
 }
 
-// An undone pair was never in use: nobody goes back to it.
+// An undone pair was never in use: no rollback returns to it.
 func TestARollBackAfterAnUndoneRenewalDoesNotTakeTheUndonePair(t *testing.T) {
 	w := newWorld(t)
 	w.sticky = true

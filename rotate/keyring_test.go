@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// keyring makes each key once for all tests of the package: keys are dear, and
-// certificates tell pairs apart. It is safe for concurrent use.
+// keyring makes each key once for all tests of the package: keys are expensive, and tests
+// distinguish pairs by their certificates. It is safe for concurrent use.
 type keyring struct {
 	mu   sync.Mutex
 	keys map[string]*rsa.PrivateKey
@@ -19,8 +19,8 @@ type keyring struct {
 
 var testKeys = keyring{keys: map[string]*rsa.PrivateKey{}}
 
-// enough is how many renewals go by before a key comes again: more than any
-// array of these tests has tenants.
+// enough is the number of renewals before a key is used again: more than any array of these tests
+// has tenants.
 const enough = 24
 
 // of is the key of a site that was made at that time.

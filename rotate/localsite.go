@@ -9,8 +9,8 @@ import (
 // localServerURL is where a Moodle answers MNet calls (mnet_application).
 const localServerURL = "/mnet/xmlrpc/server.php"
 
-// answersWanted is how many answers, each on a new connection, prove a web server:
-// a load balancer hides nodes, of which one may have an old key in its cache.
+// answersWanted is how many answers, each on a new connection, prove a web server: a load balancer
+// hides nodes, and one of them may have an old key in its cache.
 const answersWanted = 5
 
 // localSite is the tenant as its own peer, with that certificate (PEM).
@@ -25,12 +25,11 @@ func (t *Tenant) localSite(certificate string) Peer {
 // question is one way to ask a web server of the local site which key it uses.
 type question func(ctx context.Context, node Peer) (SelfCheck, *Failure)
 
-// ask asks the local site whether it uses the pair of id, which is the stored one:
-// by sealed calls, so many to each web server. A site whose key has expired, or is
-// about to, is only asked for the page that shows its key, and so is one whose row
-// is not that of its pair: a sealed call makes such a Moodle write by itself
-// (mnet/environment.php). The page proves nothing: the check is SelfSkipped then,
-// without a failure.
+// ask asks the local site whether it uses the pair of id, which is the stored one: by the given
+// number of sealed calls to each web server. If the site's key has expired or is about to, or its
+// row is not that of its pair, ask only reads the page that shows the key: a sealed call makes such
+// a Moodle write by itself (mnet/environment.php). The page proves nothing: the check is
+// SelfSkipped then, without a failure.
 func (r *Renewal) ask(ctx context.Context, t *Tenant, id Identity, answers int) (SelfCheck, *Failure) {
 	switch {
 	case r.SelfCheck == SelfCheckOff:
@@ -54,9 +53,8 @@ func (r *Renewal) answersForProof() int {
 	return answersWanted
 }
 
-// byCall asks by a sealed call. Only an answer at the first call under the very
-// key counts: a site that answers 7025 and heals has just shown that it uses
-// another.
+// byCall asks by a sealed call. Only an answer to the first call under the very same key counts: a
+// site that answers 7025 and heals has just shown that it uses another.
 func (r *Renewal) byCall(id Identity) question {
 	return func(ctx context.Context, node Peer) (SelfCheck, *Failure) {
 		proof := r.Network.Prove(ctx, id, node, nil, false)
@@ -69,12 +67,12 @@ func (r *Renewal) byCall(id Identity) question {
 		}
 		switch f.Reason.Row().LocalSite {
 		case SelfNoRC4:
-			// Either it uses another key, or its OpenSSL cannot do RC4 and it fails every
-			// sealed call with this fault. What it shows tells which.
+			// Either it uses another key, or its OpenSSL has no RC4 and it fails every sealed call
+			// with this fault. The certificate that it shows decides which.
 			if shown, failure := r.Network.PublicKey(ctx, node); failure != nil || !id.Key.Certificate.Equal(shown) {
 				return SelfFailed, f
 			}
-			// Or another web server has shown it, which takes turns with this one.
+			// Or the page came from another web server, which takes turns with this one.
 			if again := r.Network.Prove(ctx, id, node, nil, false); again.Failure == nil {
 				return SelfFailed, &Failure{Reason: ReasonSeveralCaches, Detail: ReasonSeveralCaches.Row().Means}
 			}
@@ -82,7 +80,7 @@ func (r *Renewal) byCall(id Identity) question {
 		case SelfFailed:
 			return SelfFailed, f
 		}
-		return SelfUnreachable, f // whatever answered, it said nothing of keys
+		return SelfUnreachable, f // what answered said nothing about keys
 	}
 }
 
@@ -102,14 +100,13 @@ func (r *Renewal) byPage(id Identity) question {
 	}
 }
 
-// stale tells of an answer that another pair than the stored one, or other
-// settings, may be cached: dropping the cache may cure it.
+// stale reports an answer that may come from a cache with another pair than the stored one, or with
+// other settings: dropping the cache may cure it.
 func stale(check SelfCheck, f *Failure) bool {
 	return check == SelfFailed && f != nil && f.Other == "" && f.Reason != ReasonClock && f.Reason != ReasonUnknownToPeer
 }
 
-// stopping gives the error for an answer that no cache is the cause of, nil where
-// the run may go on.
+// stopping gives the error for an answer that is not caused by a cache, nil if the run may go on.
 func (t *Tenant) stopping(check SelfCheck, f *Failure) error {
 	switch {
 	case f == nil, check == SelfNoRC4, stale(check, f):
@@ -124,7 +121,7 @@ func (t *Tenant) stopping(check SelfCheck, f *Failure) error {
 	return &UnreachableError{Wwwroot: t.Wwwroot, Failure: f, Stray: f.Reason == ReasonStrayOutput}
 }
 
-// stopped is stopping, for a run that has to end: it finds out what to advise.
+// stopped is stopping for a run that has to end: it also finds out what to advise.
 func (r *Renewal) stopped(ctx context.Context, t *Tenant, check SelfCheck, f *Failure) error {
 	err := t.stopping(check, f)
 	var away *UnreachableError

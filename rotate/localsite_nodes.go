@@ -9,18 +9,18 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// nodeAnswer is what one question to one web server came to.
+// nodeAnswer is the result of one question to one web server.
 type nodeAnswer struct {
 	node  string
 	check SelfCheck
 	*Failure
 }
 
-// maxAsked bounds the questions to the local site that are under way at once.
+// maxAsked bounds the number of questions to the local site that are asked at the same time.
 const maxAsked = 16
 
-// askNodes asks every web server of the local site, so many times, all at once: each
-// call is on a connection of its own, as those of different users are.
+// askNodes asks every web server of the local site the given number of times, all at once: each
+// call uses its own connection, like calls for different users.
 func (r *Renewal) askNodes(ctx context.Context, site Peer, answers int, ask question) (SelfCheck, *Failure) {
 	nodes, f := r.localNodes(ctx, site)
 	if f != nil {
@@ -51,13 +51,12 @@ func askEach(ctx context.Context, nodes []Peer, ask question) []nodeAnswer {
 			return nil
 		})
 	}
-	_ = group.Wait() // what failed stands in the answers
+	_ = group.Wait() // failures are in the answers
 	return answers
 }
 
-// localNodes are the web servers of the local site: those of --node, whose TLS
-// certificate is not verified since the seal is the proof, else one for each
-// address of its name.
+// localNodes are the web servers of the local site: those of --node, else one for each address of
+// its name. The TLS certificate of a --node is not verified, since the seal is the proof.
 func (r *Renewal) localNodes(ctx context.Context, site Peer) ([]Peer, *Failure) {
 	named := r.Nodes
 	if len(named) > 0 {
@@ -80,8 +79,8 @@ func (r *Renewal) localNodes(ctx context.Context, site Peer) ([]Peer, *Failure) 
 	return nodes, nil
 }
 
-// verdict is what the answers of all web servers come to: proven if all prove the
-// key, else what stands most against it.
+// verdict sums up the answers of all web servers: proven if all prove the key, else the worst
+// failure.
 func (r *Renewal) verdict(answers []nodeAnswer) (SelfCheck, *Failure) {
 	answers = slices.DeleteFunc(slices.Clone(answers), func(a nodeAnswer) bool { return r.elsewhere(a, answers) })
 	worst := answers[0]
@@ -106,7 +105,7 @@ func (r *Renewal) verdict(answers []nodeAnswer) (SelfCheck, *Failure) {
 		"its web servers use different keys: %d of %d answers were given with the stored one; %s", n, len(answers), worst.at(answers))}
 }
 
-// rankOf orders answers, the worst first.
+// rankOf gives the order of answers, the worst first.
 func rankOf(a nodeAnswer) int {
 	if a.Failure != nil && (a.Other != "" || a.Reason == ReasonClock) {
 		return -1
@@ -114,7 +113,7 @@ func rankOf(a nodeAnswer) int {
 	return slices.Index([]SelfCheck{SelfFailed, SelfUnreachable, SelfNoRC4, SelfSkipped, SelfProven}, a.check)
 }
 
-// at names the web server where there are several.
+// at names the web server if there are several.
 func (a nodeAnswer) at(answers []nodeAnswer) *Failure {
 	if a.Failure == nil || a.node == "" || !slices.ContainsFunc(answers, func(b nodeAnswer) bool { return b.node != a.node }) {
 		return a.Failure
@@ -124,11 +123,10 @@ func (a nodeAnswer) at(answers []nodeAnswer) *Failure {
 	return &f
 }
 
-// elsewhere tells of an IPv6 address that is none of the site's web servers: this
-// machine has no way to it, or nobody listens there, while all IPv4 addresses
-// answer. A name with an AAAA record and a web server that listens on IPv4 alone is
-// common. An address that has answered in this run is never left out, nor one that
-// stays silent.
+// elsewhere reports an IPv6 address that does not belong to the site's web servers: this machine
+// has no route to it, or no process listens there, while all IPv4 addresses answer. It is common
+// that a name has an AAAA record and the web server listens on IPv4 alone. An address that has
+// answered in this run is never left out, and neither is one that does not respond at all.
 func (r *Renewal) elsewhere(a nodeAnswer, answers []nodeAnswer) bool {
 	if ipVersion(a.node) != 6 || len(r.Nodes) > 0 || r.answered[a.node] || !unconnected(a) {
 		return false
@@ -137,7 +135,7 @@ func (r *Renewal) elsewhere(a nodeAnswer, answers []nodeAnswer) bool {
 		slices.ContainsFunc(answers, func(b nodeAnswer) bool { return ipVersion(b.node) == 4 })
 }
 
-// unconnected tells that no connection came about.
+// unconnected reports that no connection was made.
 func unconnected(a nodeAnswer) bool {
 	return a.Failure != nil && (a.NoRoute || a.Refused)
 }
@@ -154,7 +152,7 @@ func (r *Renewal) remember(answers []nodeAnswer) {
 	}
 }
 
-// ipVersion is 4 or 6, 0 for what is no address.
+// ipVersion is 4 or 6, or 0 if node is not an address.
 func ipVersion(node string) int {
 	address, err := netip.ParseAddr(node)
 	switch {
@@ -166,7 +164,7 @@ func ipVersion(node string) int {
 	return 6
 }
 
-// leftOut tells of an address that did not answer when the site was asked.
+// leftOut reports an address that did not answer when the site was asked.
 func (r *Renewal) leftOut(node string) bool {
 	return ipVersion(node) == 6 && len(r.Nodes) == 0 && len(r.answered) > 0 && !r.answered[node]
 }

@@ -7,8 +7,8 @@ import (
 
 const node4, other4, node6, none = "192.0.2.1", "192.0.2.2", "2001:db8::1", "-"
 
-// A web server is proven by five answers, each on a connection of its own, and a
-// site by those of all its web servers.
+// A web server is proven by five answers, each on its own connection, and a site by those of all
+// its web servers.
 func TestWhatProvesTheLocalSite(t *testing.T) {
 	stale := &Failure{Reason: "fault_7023"}
 	refused := &Failure{Reason: "connect", Pending: true, Refused: true}

@@ -50,7 +50,7 @@ func TestWhichCertificateOfAPeerIsKept(t *testing.T) {
 	older := func(w *world) *envelope.KeyPair { return testPair(w.t, "https://a.example", clock.AddDate(0, 0, -30)) }
 	for _, c := range []struct {
 		name   string
-		own    func(*world) *envelope.KeyPair // the peer's pair, its row holds another
+		own    func(*world) *envelope.KeyPair // the peer's pair; the row has another
 		answer func(*world) *envelope.KeyPair
 		want   func(*fakePeer, string) string
 	}{
@@ -145,7 +145,7 @@ func TestADryRunTouchesNothing(t *testing.T) {
 	w.addPeer("https://a.example", fakePeer{})
 	w.addPeer("https://b.example", fakePeer{dead: true})
 	report := w.renewal(Options{}).Plan(t.Context())
-	if report.Outcome != Kept || report.Exit != ExitPeers || report.SelfCheck != SelfProven { // one is down
+	if report.Outcome != Kept || report.Exit != ExitPeers || report.SelfCheck != SelfProven { // one peer does not answer
 		t.Errorf("report %+v", report)
 	}
 	if report.Peers[0].Outcome != Skipped || report.Peers[1].Outcome != Pending {
@@ -184,7 +184,7 @@ func TestHostsAreConnectedBeforeThePush(t *testing.T) {
 	w := newWorld(t)
 	w.addPeer("https://new.example", fakePeer{})
 	w.addPeer("https://dead.example", fakePeer{dead: true})
-	w.tenant.Peers = nil // they exist, but are no peers yet
+	w.tenant.Peers = nil // they exist, but are not peers yet
 	near, far := &oneSide{w: w}, &oneSide{w: w}
 	dead := &oneSide{w: w}
 	report := w.renewal(Options{Bind: []Link{
@@ -205,8 +205,8 @@ func TestHostsAreConnectedBeforeThePush(t *testing.T) {
 	}
 }
 
-// What is held of a peer is only replaced by what it has proven; and what could
-// not be stored is not proven.
+// The stored certificate of a peer is only replaced by one that the peer has proven; and if that
+// could not be stored, the link is not proven.
 func TestARowOfAPeerThatIsNotAsItShouldBe(t *testing.T) {
 	newer := func(p *fakePeer, w *world) { p.own = testPair(w.t, peerA, clock.AddDate(0, 0, -1)) }
 	for _, c := range []struct {
@@ -253,7 +253,7 @@ func TestARowOfAPeerThatIsNotAsItShouldBe(t *testing.T) {
 			if report.Outcome != Renewed || report.SelfCheck != SelfProven || (report.Exit == ExitOK) != c.outcome.Proven() {
 				t.Errorf("%+v", report)
 			}
-			if calls := w.happened("prove"); len(calls)-3 != c.called { // three of the own site
+			if calls := w.happened("prove"); len(calls)-3 != c.called { // three calls to the local site
 				t.Errorf("calls %v", calls)
 			}
 			if kept := w.tenant.Peers[0].Certificate == held; kept != c.kept {

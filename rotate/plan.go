@@ -8,11 +8,10 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// Plan is the dry run: what Run would do, found out without changing anything
-// here or at a peer. It takes no lock, makes no key, writes no row, and sends no
-// keyswap; peers are only connected to. The own site is asked by a sealed call
-// where pair and host row agree - where they do not, the call itself would make
-// the site repair its row.
+// Plan is the dry run: it finds out what Run would do, without changing anything here or at a peer.
+// It takes no lock, makes no key, writes no row, and sends no keyswap; it only connects to peers.
+// It asks the local site by a sealed call if pair and host row agree; if they do not, the call
+// itself would make the site repair its row.
 func (r *Renewal) Plan(ctx context.Context) TenantReport {
 	return r.planned(ctx, func(t *Tenant, report *TenantReport) (string, error) {
 		if err := r.checkDue(t); err != nil {
@@ -48,8 +47,8 @@ func wouldBeSent(which string) string {
 	return "would be sent the " + which + " certificate and proven by a sealed call"
 }
 
-// planned finds out what a run would meet. check says what the run would do with
-// a peer, or what stands against it.
+// planned finds out what a run would meet. check says what the run would do with a peer, or what
+// prevents the run.
 func (r *Renewal) planned(ctx context.Context, check func(*Tenant, *TenantReport) (string, error)) TenantReport {
 	return reported(ctx, func(ctx context.Context, report *TenantReport) error {
 		t, err := r.plan(ctx, report)
@@ -99,8 +98,8 @@ func (r *Renewal) plan(ctx context.Context, report *TenantReport) (*Tenant, erro
 	return t, nil
 }
 
-// exitByPlan is the exit code of the run that is foretold, as far as it can be: of a
-// site that is not asked now, or that purging its cache may cure, it is not known.
+// exitByPlan is the expected exit code of the run, as far as it can be known: it is not known for a
+// site that is not asked now, or that may be cured by purging its cache.
 func (r *TenantReport) exitByPlan(mode SelfCheckMode) {
 	r.Exit = ExitOK
 	if r.Unproven() > 0 || r.SelfCheck == SelfNoRC4 || mode == SelfCheckOff {
@@ -108,7 +107,7 @@ func (r *TenantReport) exitByPlan(mode SelfCheckMode) {
 	}
 }
 
-// planBinding says which hosts would be connected, and gives the peers with them.
+// planBinding says which hosts would be connected, and gives the tenant's peers together with them.
 func (r *Renewal) planBinding(t *Tenant, report *TenantReport) []Peer {
 	peers := slices.Clone(t.Peers)
 	for _, link := range r.Bind {

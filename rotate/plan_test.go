@@ -10,7 +10,7 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// planning are the dry runs, with what they stand for.
+// planning are the dry runs, with the runs that they plan.
 var planning = map[string]struct {
 	plan, run func(*Renewal, context.Context) TenantReport
 }{
@@ -19,7 +19,7 @@ var planning = map[string]struct {
 	"roll back":  {(*Renewal).PlanRollBack, (*Renewal).RollBack},
 }
 
-// What stops a run stops its dry run, for the same reason.
+// If something stops a run, it stops its dry run for the same reason.
 func TestADryRunIsStoppedByWhatStopsTheRun(t *testing.T) {
 	every := []string{"distribute", "renewal", "roll back"}
 	for _, c := range []struct {
@@ -84,7 +84,7 @@ func TestADryRunSaysWhatWouldBecomeOfTheTenant(t *testing.T) {
 		what    string
 		says    []string // of the warnings
 		peers   []string // outcomes
-		asked   bool     // the own site
+		asked   bool     // the local site is asked
 	}{
 		{"the key goes back", func(*world) {}, Options{}, "roll back", []string{"would go back to "}, []string{known + " skipped"}, true},
 		{"MNet is started, and nobody is asked", func(w *world) { w.tenant.DispatcherMode, w.tenant.Own = "", nil }, Options{NewKey: true}, "renewal",
@@ -146,7 +146,7 @@ func (w *world) own(p *envelope.KeyPair) {
 	}
 }
 
-// A roll back that is stopped, or cannot begin, changes nothing.
+// A rollback that is stopped, or cannot begin, changes nothing.
 func TestARollBackThatDoesNotHappen(t *testing.T) {
 	stop := errors.New("stopped by hand")
 	for _, c := range []struct {

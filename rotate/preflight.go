@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// read reads the tenant under its lock, and starts MNet where that was asked.
+// read reads the tenant under its lock, and starts MNet if that was requested.
 func (r *Renewal) read(ctx context.Context) (*Tenant, error) {
 	t, err := r.Store.Read(ctx)
 	if err != nil {
@@ -30,13 +30,13 @@ func (r *Renewal) read(ctx context.Context) (*Tenant, error) {
 		return nil, err
 	}
 	if err := r.Cache.Drop(ctx, t.SiteIdentifier, WidthEntry); err != nil {
-		// The same entries are dropped again once the key is stored, and proven.
+		// The same entries are dropped again after the key is stored, and proven.
 		r.Log.Debug().Err(err).Msg("cache not dropped after MNet was started")
 	}
 	return t, nil
 }
 
-// mayStart finds what must stop the start of MNet, and changes nothing.
+// mayStart finds what must prevent the start of MNet, and changes nothing.
 func (r *Renewal) mayStart(ctx context.Context, t *Tenant) error {
 	if !t.MNetOn() && t.DispatcherForced {
 		return ErrMNetForcedOff
@@ -52,8 +52,8 @@ func (r *Renewal) mayStart(ctx context.Context, t *Tenant) error {
 	return r.reachable(ctx, t)
 }
 
-// reachable is for a site that cannot be asked which key it uses, since it has
-// none: somebody must listen where it will be asked.
+// reachable is for a site that cannot be asked which key it uses, since it has none: a web server
+// must listen where the site will be asked.
 func (r *Renewal) reachable(ctx context.Context, t *Tenant) error {
 	if r.SelfCheck == SelfCheckOff {
 		return nil
@@ -67,10 +67,9 @@ func (r *Renewal) reachable(ctx context.Context, t *Tenant) error {
 	return r.stopped(ctx, t, SelfUnreachable, f)
 }
 
-// preflight finds what must stop a renewal while nothing has changed, and sees to
-// it that the local site uses the stored pair: with a stale cache a new key would
-// not help, and only push out of the history what is in use. t is read anew if a
-// key was found in the cache.
+// preflight finds what must stop a renewal before anything has changed, and makes the local site
+// use the stored pair: with a stale cache a new key would not help, and would only push the pair in
+// use out of the history. t is read again if a key was found in the cache.
 func (r *Renewal) preflight(ctx context.Context, t *Tenant) (SelfCheck, error) {
 	check, failure, err := r.examine(ctx, t)
 	switch {
@@ -86,11 +85,10 @@ func (r *Renewal) preflight(ctx context.Context, t *Tenant) (SelfCheck, error) {
 	return check, r.rescue(ctx, t, seen)
 }
 
-// examine is the half of preflight that changes nothing. A check that is failed,
-// without an error, is one that dropping the cache may cure: whether the web server
-// follows will show then, also where a cache store can only be cleared manually. A
-// web server that uses the stored key has shown no such thing, and would go on with
-// it while the database has a new one.
+// examine is the half of preflight that changes nothing. If the check failed without an error,
+// dropping the cache may cure it; the drop shows whether the web server follows, even if a cache
+// store can only be cleared manually. A web server that uses the stored key has not shown that it
+// follows, and could go on with that key while the database has a new one.
 func (r *Renewal) examine(ctx context.Context, t *Tenant) (SelfCheck, *Failure, error) {
 	if !t.MNetOn() {
 		return SelfSkipped, nil, t.off()
@@ -116,14 +114,14 @@ func (r *Renewal) examine(ctx context.Context, t *Tenant) (SelfCheck, *Failure, 
 	return check, failure, allowed
 }
 
-// cure brings a local site that uses another pair than the stored one to use it,
-// and keeps the other pair.
+// cure makes a local site that uses another pair than the stored one use the stored one, and keeps
+// the other pair.
 func (r *Renewal) cure(ctx context.Context, t *Tenant, cause *Failure) (SelfCheck, error) {
 	r.Log.Info().Str("failure", cause.Error()).Msg("the web server does not use the stored key: its cache is dropped")
 	if now, err := r.Store.Read(ctx); err != nil {
 		return SelfFailed, fmt.Errorf("read the tenant: %w", err)
 	} else if now.Pair != t.Pair {
-		return SelfFailed, ErrConflict // it is right to use another
+		return SelfFailed, ErrConflict // it rightly uses another
 	}
 	if err := r.rescue(ctx, t, usesAnother); errors.Is(err, ErrConflict) {
 		return SelfFailed, err
@@ -143,8 +141,8 @@ func (r *Renewal) cure(ctx context.Context, t *Tenant, cause *Failure) (SelfChec
 	return check, fmt.Errorf("%w: %w", ErrNotFollowed, err)
 }
 
-// allowed tells whether the key could be stored and the cache be dropped, while
-// nothing has changed.
+// allowed reports whether the key could be stored and the cache dropped, before anything has
+// changed.
 func (r *Renewal) allowed(ctx context.Context, t *Tenant) error {
 	if err := r.Store.CheckRights(ctx); err != nil {
 		return fmt.Errorf("the key could not be stored: %w", err)

@@ -10,13 +10,13 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// maxWaiting bounds the peers that are worked on at once. The network keeps far
-// fewer calls open; the rest wait for a slot, at a few kilobytes each, so that
-// many peers of one slow address hold up nobody of another.
+// maxWaiting bounds the peers in work at the same time. The network keeps far fewer calls open; the
+// rest wait for a slot, at a few kilobytes each, so that many peers at one slow address do not
+// delay those at others.
 const maxWaiting = 512
 
-// pushToPeers pushes the key to every peer and proves each, all at once as far as
-// the network lets them. Reports stand in the order of peers.
+// pushToPeers pushes the key to every peer and proves each, with as many at the same time as the
+// network permits. The reports are in the order of peers.
 func (r *Renewal) pushToPeers(ctx context.Context, own Identity, peers []Peer) []PeerReport {
 	return r.workOnEach(peers, func(p *Peer) PeerReport { return r.pushToPeer(ctx, own, p) })
 }
@@ -45,12 +45,12 @@ func (r *Renewal) workOnEach(peers []Peer, work func(*Peer) PeerReport) []PeerRe
 			return nil
 		})
 	}
-	_ = group.Wait() // no peer's failure is an error of the run
+	_ = group.Wait() // a peer's failure is not an error of the run
 	return reports
 }
 
-// pushToPeer pushes the key to one peer, proves it, and stores the certificate the
-// peer turned out to use, in p too.
+// pushToPeer pushes the key to one peer, proves it, and stores the certificate that the peer was
+// found to use, also in p.
 func (r *Renewal) pushToPeer(ctx context.Context, own Identity, p *Peer) PeerReport {
 	started := r.Now()
 	report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application}
@@ -63,8 +63,8 @@ func (r *Renewal) pushToPeer(ctx context.Context, own Identity, p *Peer) PeerRep
 	case f != nil && f.Reason == ReasonBadCertificate && certificateOf(*p) == nil:
 		report.fail(f)
 	default:
-		// A keyswap that was refused otherwise decides nothing: the peer may
-		// still fetch the certificate itself when we call it.
+		// Any other refusal of the keyswap decides nothing: the peer may still fetch the
+		// certificate itself when it is called.
 		proof := r.prove(ctx, own, p, push.PeerCertificate)
 		report.prove(push, proof)
 		r.keepCertificate(ctx, p, proof, &report)
@@ -75,19 +75,18 @@ func (r *Renewal) pushToPeer(ctx context.Context, own Identity, p *Peer) PeerRep
 	return report
 }
 
-// interruptedBy is for a peer whose proof the end of the context has cut short.
+// interruptedBy is for a peer whose proof was cut short by the end of the context.
 func (p *PeerReport) interruptedBy(ctx context.Context) {
 	if ctx.Err() != nil && !p.Outcome.Proven() {
 		p.fail(cutShort(ctx))
 	}
 }
 
-// prove makes the sealed call, to the certificate that the keyswap answered where
-// there is one. A peer that has forgotten its old key cannot call us back to heal
-// while our row has the old certificate, under which our web server would verify
-// it. Where the peer has signed its refusal with another key than that of our row,
-// this certificate is stored, and the call made once more. p becomes what the row
-// then has.
+// prove makes the sealed call, with the certificate that the keyswap answered if there is one. A
+// peer that has lost its old key cannot heal by calling back while this site's row has the old
+// certificate, since the local web server would verify the call under it. If the peer has signed
+// its refusal with another key than that of the row, this certificate is stored, and the call is
+// made once more. p then becomes what the row has.
 func (r *Renewal) prove(ctx context.Context, own Identity, p *Peer, answered *envelope.Certificate) Proof {
 	proof := r.Network.Prove(ctx, own, *p, answered, true)
 	if proof.Failure == nil || proof.Failure.Reason == ReasonSeveralCaches || proof.Certificate == nil || proof.Certificate.Equal(certificateOf(*p)) {
@@ -103,14 +102,13 @@ func (r *Renewal) prove(ctx context.Context, own Identity, p *Peer, answered *en
 	return again
 }
 
-// keepCertificate stores what the peer uses: the certificate under which a signed
-// answer of it has verified, whatever its dates. What a keyswap answers proves
-// nothing. A link whose certificate cannot be stored is not proven: this site will
-// not use it.
+// keepCertificate stores what the peer uses: the certificate under which a signed answer of the
+// peer has verified, whatever its dates. The answer to a keyswap proves nothing. If the certificate
+// cannot be stored, the link is not proven: this site will not use it.
 func (r *Renewal) keepCertificate(ctx context.Context, p *Peer, proof Proof, report *PeerReport) {
 	c := proof.Certificate
 	if c == nil || c.Equal(certificateOf(*p)) && p.Expires == c.NotAfter.Unix() ||
-		proof.Failure != nil && proof.Failure.Reason == ReasonSeveralCaches { // whose it is depends on who answers
+		proof.Failure != nil && proof.Failure.Reason == ReasonSeveralCaches { // whose certificate it is depends on which web server answers
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
@@ -131,12 +129,12 @@ func (r *Renewal) keepCertificate(ctx context.Context, p *Peer, proof Proof, rep
 	report.fail(&Failure{Reason: ReasonNotStored, Detail: why, Pending: true})
 }
 
-// older tells whether a was made before b.
+// older reports whether a was made before b.
 func older(a, b *envelope.Certificate) bool {
 	return a != nil && b != nil && a.NotBefore.Before(b.NotBefore)
 }
 
-// pushOnceMore tells the peers again whose refusal may have passed by now.
+// pushOnceMore pushes again to the peers whose refusal may be temporary.
 func (r *Renewal) pushOnceMore(ctx context.Context, own Identity, peers []Peer, reports []PeerReport) {
 	var again []Peer
 	var at []int
@@ -154,7 +152,7 @@ func (r *Renewal) pushOnceMore(ctx context.Context, own Identity, peers []Peer, 
 	}
 }
 
-// onceMoreAfter is how long a link is given to settle.
+// onceMoreAfter is how long a link has to settle.
 const onceMoreAfter = time.Second
 
 func (p *PeerReport) fail(f *Failure) {
@@ -170,7 +168,7 @@ func (p *PeerReport) prove(push Push, proof Proof) {
 	case proof.Failure != nil:
 		p.fail(proof.Failure)
 	case proof.Healed || push.Failure != nil:
-		// The keyswap was refused or the first call failed: it fetched the key.
+		// The keyswap was refused or the first call failed: the peer fetched the key.
 		p.Outcome, p.Reason = Healed, ""
 		if push.Failure != nil {
 			p.Detail = "the keyswap was refused (" + push.Failure.Error() + ")"

@@ -27,7 +27,7 @@ func TestASignalWhileTheOwnSiteIsLookedAtIsNoFaultOfTheSite(t *testing.T) {
 				w.on = func(e string) {
 					if e == "prove "+ownURL {
 						cancel(signal)
-						w.unreachable = true // what a call that is cut short comes to
+						w.unreachable = true // as for a call that is cut short
 					}
 				}
 				report := run(w, ctx)
@@ -42,8 +42,8 @@ func TestASignalWhileTheOwnSiteIsLookedAtIsNoFaultOfTheSite(t *testing.T) {
 	}
 }
 
-// halfway is a world that a run has left which was killed between storing a new
-// pair, that its web side does not take, and putting the old one back.
+// halfway is a world after a run that was killed between two steps: it had stored a new pair, which
+// the web server does not take, and had not yet put the old one back.
 func halfway(t *testing.T) (w *world, old, unused Stored) {
 	w = newWorld(t)
 	w.addPeer("https://peer.example", fakePeer{})
@@ -108,7 +108,7 @@ func TestWhatCannotBeUndoneCallsForAnOperator(t *testing.T) {
 	}
 }
 
-// Without asking the own site nobody knows which pair it uses.
+// If the local site is not asked, it is not known which pair it uses.
 func TestASiteThatIsNotToBeAskedIsNotTakenBack(t *testing.T) {
 	w, _, unused := halfway(t)
 	w.dropErr = errors.New("permission denied")

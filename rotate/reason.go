@@ -51,33 +51,31 @@ const (
 	ReasonOwnSite        Reason = "own_site"
 )
 
-// ReasonRow is all that is known of a reason.
+// ReasonRow is everything that is known about a reason.
 type ReasonRow struct {
 	Code  Reason
 	Means string // what is wrong; "it" is the site that was called
-	// Next is what an operator does about it, whoever has failed: the local site or a
-	// peer. NextPushed takes its place once the key was sent to the peer, and then its
-	// administrator has to act; "" if that changes nothing.
+	// Next is what an operator does about it, whether the local site or a peer has failed. After
+	// the key was sent to the peer, NextPushed replaces it, and then the peer's administrator has
+	// to act; "" if the push makes no difference.
 	Next, NextPushed string
-	NextLocal        string // in place of Next for the local site, "" if it says that too
-	Faults           []int  // the MNet faults that mean this, instead of fault_N
+	NextLocal        string // replaces Next for the local site; "" if Next fits it too
+	Faults           []int  // the MNet faults with this meaning, instead of fault_N
 
-	// Pending says that the peer was not reached, so that a later run may succeed with
-	// nothing changed. Every other reason is a refusal.
+	// Pending says that the peer was not reached, so that a later run may succeed without any
+	// change. Every other reason is a refusal.
 	Pending    bool
-	Unanswered bool // nothing came back, or not all of an answer
-	// SettlesSoon is for refusals that two sites get which renew at the same moment: each
-	// calls the other while its own web server still changes over. A second later the
-	// link is in order.
+	Unanswered bool // no answer came back, or not a complete one
+	// SettlesSoon is for refusals between two sites that renew at the same moment: each calls the
+	// other while its own web server is still changing over. A second later the link works.
 	SettlesSoon bool
 	Outdated    bool // it has an older certificate of this site than the current one
-	// LocalSite is what the reason says of the local site, when that was called: it does
-	// not use the stored key (SelfFailed), or may have no RC4 (SelfNoRC4). "" says nothing
-	// of keys.
+	// LocalSite is what the reason says about the local site, if that was called: it does not use
+	// the stored key (SelfFailed), or may have no RC4 (SelfNoRC4). "" says nothing about keys.
 	LocalSite SelfCheck
 }
 
-// Next steps of more than one reason.
+// Next steps that several reasons share.
 const (
 	nextIfDown        = "check whether the site is down. When a peer is back, nothing else is needed: it fetches the new key by itself"
 	nextSomethingElse = "another service answers at the wwwroot: check the address and the web server there"
@@ -177,8 +175,8 @@ var Reasons = []ReasonRow{
 		Next: "this side of the link must be proven first. To see what is wrong with the local site, run: renew_mnetkeys doctor"},
 }
 
-// families are the rows of codes that [Reasons] lacks, by what they begin with: the first
-// that fits.
+// families are the rows for codes that are not in [Reasons], by their prefix: the first that
+// matches.
 var families = []ReasonRow{
 	{Code: "http_3", Means: "it redirects to another address",
 		Next: "compare the wwwroot with the address that the site uses now: neither this tool nor Moodle follows redirects"},
@@ -189,10 +187,10 @@ var families = []ReasonRow{
 	{Code: "", Means: "it answered with a fault"},
 }
 
-// HTTPReason is the reason of an answer with another status than 200.
+// HTTPReason is the reason for an answer with another status than 200.
 func HTTPReason(status int) Reason { return Reason(fmt.Sprintf("http_%d", status)) }
 
-// FaultReason is the reason of an MNet fault.
+// FaultReason is the reason for an MNet fault.
 func FaultReason(code int) Reason {
 	for _, row := range Reasons {
 		if slices.Contains(row.Faults, code) {
@@ -210,14 +208,14 @@ func (r Reason) Row() ReasonRow {
 		}
 	}
 	i := slices.IndexFunc(families, func(f ReasonRow) bool { return strings.HasPrefix(string(r), string(f.Code)) })
-	return families[i] // the last one fits everything
+	return families[i] // the last row matches everything
 }
 
-// IsServerError tells of an answer with a status of 500 and above.
+// IsServerError reports an answer with a status of 500 or above.
 func (r Reason) IsServerError() bool { return strings.HasPrefix(string(r), "http_5") }
 
-// NextStep is what to do about the reason, never "". pushed says that the key has just
-// been sent to the peer.
+// NextStep is what to do about the reason, never "". pushed says that the key has just been sent to
+// the peer.
 func (r Reason) NextStep(pushed bool) string {
 	row := r.Row()
 	if pushed && row.NextPushed != "" {
@@ -226,9 +224,9 @@ func (r Reason) NextStep(pushed bool) string {
 	return cmp.Or(row.Next, nextLog)
 }
 
-// NextStep is what to do about one peer of the report, "" where there is nothing to
-// do. It fits what the run has seen: a peer that could not fetch the key from a
-// local site that did not answer has no fault of its own.
+// NextStep is what to do about one peer of the report, "" if there is nothing to do. It takes into
+// account what the run has seen: if the local site did not answer, a peer that could not fetch the
+// key from it is not at fault.
 func (r *TenantReport) NextStep(p PeerReport, pushed bool) string {
 	switch {
 	case p.Outcome.Proven() || p.Outcome == Skipped || p.Outcome == Ignored:

@@ -12,31 +12,31 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// SelfCheckMode says how much the proof of the own site counts.
+// SelfCheckMode says how much the proof of the local site counts.
 type SelfCheckMode string
 
 // The modes of --self-check.
 const (
 	SelfCheckRequire SelfCheckMode = "require" // the same as auto
-	SelfCheckAuto    SelfCheckMode = "auto"    // asked; where it cannot be, nothing is stored
-	SelfCheckOff     SelfCheckMode = "off"     // not asked: then no link is proven
+	SelfCheckAuto    SelfCheckMode = "auto"    // the site is asked; if it cannot be asked, nothing is stored
+	SelfCheckOff     SelfCheckMode = "off"     // the site is not asked: then no link is proven
 )
 
 // Options of one renewal.
 type Options struct {
-	NewKey    bool   // start MNet first where it is off
+	NewKey    bool   // start MNet first if it is off
 	Bind      []Link // hosts to connect before the push
 	SelfCheck SelfCheckMode
 	LockWait  time.Duration
-	Days      int // life of the new certificate, 0 as the site says
+	Days      int // lifetime of the new certificate, 0: as the site says
 	KeyBits   int
 
 	Due DuePolicy
-	// AbandonPending renews even where that drops the last key that a peer which
-	// was not reached may still hold.
+	// AbandonPending renews even if that drops the last key that a peer which was not reached may
+	// still have.
 	AbandonPending bool
-	// IgnorePeers are peers that do not count while they are not proven. They are tried
-	// like all others; no retired pair is kept for them.
+	// IgnorePeers are peers that do not count as long as they are not proven. They are tried like
+	// all others; no retired pair is kept for them.
 	IgnorePeers Globs
 	// Answers is how many answers prove a web server of the local site; 0 is five.
 	Answers int
@@ -45,8 +45,8 @@ type Options struct {
 	Nodes []string
 }
 
-// Renewal renews one tenant. All fields must be set that are not said to be optional; a Renewal is
-// used once, by one goroutine.
+// Renewal renews one tenant. All fields must be set unless they are marked as optional; a Renewal
+// is used once, by one goroutine.
 type Renewal struct {
 	Options
 	Store   Store
@@ -54,35 +54,36 @@ type Renewal struct {
 	Starter Starter
 	Cache   Cache
 	Network Network
-	// Introducer is needed where Bind names hosts.
+	// Introducer is needed if Bind names hosts.
 	Introducer Introducer
-	// Counterpart gives a peer whose database is at hand, else nil; may be nil.
-	// Verify and Status use it, several at once.
+	// Counterpart gives a peer whose database is available, else nil; may be nil. Verify and Status
+	// call it concurrently.
 	Counterpart func(context.Context, Peer) (*Counterpart, error)
 
 	// CommandLinePHP is the version of the php on this machine, "" if there is none; may
 	// be nil. Diagnose uses it.
 	CommandLinePHP func(context.Context) string
 
-	// GenerateKey is asked once the tenant is known to be due; it may have begun earlier.
+	// GenerateKey is called after the tenant is known to be due; the key may have been started
+	// earlier.
 	GenerateKey func(bits int) (*rsa.PrivateKey, error)
 	Random      io.Reader
 	Now         func() time.Time
 	Sleep       func(context.Context, time.Duration) error
 	Log         zerolog.Logger
-	Progress    func(done, total int) // called as peers are finished, from one goroutine at a time; may be nil
-	Waiting     func(time.Duration)   // called once if another run has the lock, before the wait of at most so long; may be nil
+	Progress    func(done, total int) // called for each finished peer, from one goroutine at a time; may be nil
+	Waiting     func(time.Duration)   // called once with the limit of the wait, if another run has the lock; may be nil
 
 	answered map[string]bool // addresses of the local site that have answered in this run
 }
 
-// Run renews the tenant's key and proves it. What went wrong stands in the
-// report; the report is complete whatever happened. Cancelling ctx ends the run
-// at the next safe point: before the key is stored nothing has changed, after it
-// the own site is brought to use the key and only peers are left pending.
+// Run renews the tenant's key and proves it. What went wrong is in the report; the report is
+// complete whatever happened. Cancelling ctx ends the run at the next safe point: before the key is
+// stored nothing has changed; after it the local site is made to use the key, and only peers are
+// left pending.
 //
-// With Options.Due a key that has enough of its life left is kept: then only
-// peers that are not proven are pushed to.
+// With Options.Due, a key that does not expire soon is kept: then the key is only pushed to peers
+// that are not proven.
 func (r *Renewal) Run(ctx context.Context) TenantReport { return reported(ctx, r.run) }
 
 // reported is the report of what do did, whatever happened.
@@ -95,7 +96,7 @@ func reported(ctx context.Context, do func(context.Context, *TenantReport) error
 	return report
 }
 
-// exitFor gives the exit code of an error that has its own, else code.
+// exitFor gives the exit code that belongs to the error, or code if none does.
 func exitFor(err error, code int) int {
 	var other *OtherSiteError
 	var name *OtherNameError
@@ -156,7 +157,7 @@ func (r *Renewal) locked(ctx context.Context, report *TenantReport) (release fun
 	return release, t, nil
 }
 
-// lockOrWait takes a lock. If another run has it, that is said before the wait begins.
+// lockOrWait takes a lock. If another run has it, that is reported before the wait begins.
 func lockOrWait(ctx context.Context, lock func(context.Context, time.Duration) (func(), error), wait time.Duration, waiting func(time.Duration)) (func(), error) {
 	release, err := lock(ctx, 0)
 	if !errors.Is(err, ErrLocked) || wait <= 0 {
@@ -172,8 +173,8 @@ func (r *Renewal) waiting(upTo time.Duration) {
 	}
 }
 
-// stoppedOr names the signal or the deadline that ended the context, instead of
-// what it broke.
+// stoppedOr gives the signal or the deadline that ended the context, instead of the error that this
+// caused.
 func stoppedOr(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
 		return err
@@ -181,7 +182,7 @@ func stoppedOr(ctx context.Context, err error) error {
 	return fmt.Errorf("stopped before the key was changed: %w", context.Cause(ctx))
 }
 
-// nextIdentity is the tenant under its new key.
+// nextIdentity is the tenant with its new key.
 func (r *Renewal) nextIdentity(t *Tenant, g generated) (*Identity, error) {
 	if g.err != nil {
 		return nil, fmt.Errorf("generate the key: %w", g.err)
@@ -194,7 +195,7 @@ func (r *Renewal) nextIdentity(t *Tenant, g generated) (*Identity, error) {
 	return &Identity{Wwwroot: t.Wwwroot, Key: pair, Retired: readable(t.historyAfterRetiring()), Drift: t.Drift}, nil
 }
 
-// days is the life of a new certificate: as asked for, or as the site says.
+// days is the lifetime of a new certificate: the option's, or the site's setting.
 func (r *Renewal) days(t *Tenant) int { return cmp.Or(r.Days, t.LifetimeDays) }
 
 type generated struct {

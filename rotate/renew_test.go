@@ -34,8 +34,8 @@ func TestARenewalGoesDatabaseCacheProofPushProofLook(t *testing.T) {
 	}
 }
 
-// Each case breaks the world in one way and says how the run must end: what is
-// reported, what the database holds, and whether anybody was told.
+// Each case breaks the world in one way and says how the run must end: what is reported, what the
+// database has, and whether the key was pushed to the peer.
 func TestHowARenewalEnds(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -45,7 +45,7 @@ func TestHowARenewalEnds(t *testing.T) {
 		outcome Outcome
 		check   SelfCheck
 		exit    int
-		cause   error // in Err, where set
+		cause   error // must be in Err, if set
 		stored  bool  // a new pair is current afterwards
 		pushed  bool  // the peer was pushed to
 	}{
@@ -221,19 +221,18 @@ func TestHowARenewalEnds(t *testing.T) {
 
 var errNotAllowed = errors.New("not allowed")
 
-// someOther is a certificate of nobody's.
+// someOther is a certificate of no known site.
 func (w *world) someOther() string {
 	return testPair(w.t, ownURL, clock.AddDate(0, 0, -40)).Certificate.PEM
 }
 
-// otherPair is a pair that stands in the cache alone.
+// otherPair is a pair that only the cache has.
 func (w *world) otherPair() *Stored {
 	other := storedPair(testPair(w.t, ownURL, clock.AddDate(0, 0, -3)))
 	return &other
 }
 
-// nothingLost holds whatever happened: the pair that was current is current, or
-// in the history.
+// nothingLost is true after every run: the pair that was current is current, or in the history.
 func (w *world) nothingLost(old Stored) {
 	w.t.Helper()
 	kept := w.tenant.Pair == old || !old.Present()
@@ -345,7 +344,7 @@ func TestARunThatIsStopped(t *testing.T) {
 	}
 }
 
-// Moodle renewed by itself after we had: its newer key is right.
+// Moodle renewed by itself after this run: its newer key is right.
 func TestASiteThatRenewedAgainMeanwhileIsNoAlarm(t *testing.T) {
 	w := newWorld(t)
 	w.addPeer("https://a.example", fakePeer{})
@@ -361,13 +360,13 @@ func TestASiteThatRenewedAgainMeanwhileIsNoAlarm(t *testing.T) {
 	}
 }
 
-// always is an answer of one reason to every sealed call to the own wwwroot.
+// always answers every sealed call to the local wwwroot with the same reason.
 func always(reason Reason) func(string, int) *Failure {
 	return func(string, int) *Failure { return &Failure{Reason: reason} }
 }
 
-// A web server that reloads while the own site is proven: the stale answer
-// before counts, the missing one does not.
+// A web server reloads while the local site is proven: the stale answer before counts, the missing
+// one does not.
 func TestAnOwnSiteThatIsAwayForAMomentIsWaitedFor(t *testing.T) {
 	w := newWorld(t)
 	w.addPeer("https://a.example", fakePeer{})
@@ -405,7 +404,7 @@ func TestAWebSideThatWentBackAndThenAwayIsNotCalledProven(t *testing.T) {
 
 func TestUndonePairsPushNoKeyOut(t *testing.T) {
 	w := newWorld(t)
-	for range 3 { // a full history, of keys that peers may hold
+	for range 3 { // a full history, of keys that peers may have
 		w.renewed(t)
 	}
 	held := slices.Clone(w.tenant.History)
@@ -418,7 +417,7 @@ func TestUndonePairsPushNoKeyOut(t *testing.T) {
 	}
 }
 
-// renewed is a renewal that must succeed, of a site at rest.
+// renewed runs a renewal of an undisturbed site, which must succeed.
 func (w *world) renewed(t *testing.T) {
 	t.Helper()
 	if report := w.renewal(Options{AbandonPending: true}).Run(t.Context()); report.Outcome != Renewed {
@@ -480,7 +479,7 @@ func TestRollingBackLosesNoPair(t *testing.T) {
 	}
 }
 
-// Who waits for another run hears it before, and once.
+// If a run waits for another, that is reported before the wait, and once.
 func TestAWaitForTheLockIsSaidBeforeItBegins(t *testing.T) {
 	for _, c := range []struct {
 		name   string

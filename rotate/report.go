@@ -10,11 +10,11 @@ import (
 
 // Exit codes of the command, stable (users script against them).
 const (
-	ExitOK         = 0 // all proven, or nothing due
+	ExitOK         = 0 // all proven, or no key due
 	ExitNotRenewed = 1 // not renewed, nothing changed, or undone
 	ExitUsage      = 2 // usage or configuration
 	ExitPeers      = 3 // renewed, but a peer is pending or refused
-	ExitOwnSite    = 4 // the own site does not use the stored key
+	ExitOwnSite    = 4 // the local site does not use the stored key
 	ExitLocked     = 5 // another run has the lock
 )
 
@@ -25,23 +25,23 @@ type Outcome string
 const (
 	Renewed Outcome = "renewed" // the new key is stored and in use
 	Kept    Outcome = "kept"    // the key was left as it is
-	Undone  Outcome = "undone"  // the old key is back, because the own site kept using it
+	Undone  Outcome = "undone"  // the old key was restored, because the local site kept using it
 	Failed  Outcome = "failed"
 )
 
-// SelfCheck is what the sealed call to the own wwwroot showed.
+// SelfCheck is the result of the sealed call to the local site.
 type SelfCheck string
 
-// The outcomes of the own proof.
+// The results of the proof of the local site.
 const (
 	SelfProven      SelfCheck = "proven"
 	SelfNoRC4       SelfCheck = "no_rc4"      // shows the new certificate, but its OpenSSL cannot do RC4
-	SelfUnreachable SelfCheck = "unreachable" // no MNet site answers at the own wwwroot from here
+	SelfUnreachable SelfCheck = "unreachable" // no MNet site answers at the local wwwroot from here
 	SelfSkipped     SelfCheck = "skipped"
-	SelfFailed      SelfCheck = "failed" // answers, and does not use the stored key
+	SelfFailed      SelfCheck = "failed" // answers, but does not use the stored key
 )
 
-// PeerOutcome is what became of a peer.
+// PeerOutcome is the result for a peer.
 type PeerOutcome string
 
 // The outcomes of a peer.
@@ -49,21 +49,20 @@ const (
 	Accepted PeerOutcome = "accepted" // proven at once
 	Healed   PeerOutcome = "healed"   // proven after it fetched the key itself
 	Pending  PeerOutcome = "pending"  // not reached
-	Refused  PeerOutcome = "refused"  // answered, and does not use the new key
+	Refused  PeerOutcome = "refused"  // answered, but does not use the new key
 	Skipped  PeerOutcome = "skipped"
 	Ignored  PeerOutcome = "ignored" // not proven, and matches IgnorePeers: it does not count
 )
 
-// Proven reports whether a sealed call showed that the peer holds the new key.
+// Proven reports whether a sealed call showed that the peer has the new key.
 func (o PeerOutcome) Proven() bool { return o == Accepted || o == Healed }
 
-// TenantReport is what a renewal of one tenant came to. Its JSON form is the
-// contract of --json.
+// TenantReport is the result of the renewal of one tenant. Its JSON form is the contract of --json.
 type TenantReport struct {
 	Wwwroot     string       `json:"wwwroot"`
 	Outcome     Outcome      `json:"outcome"`
 	Error       string       `json:"error"`
-	Hint        string       `json:"hint"` // what to do about Error, "" where there is nothing
+	Hint        string       `json:"hint"` // what to do about Error, "" if nothing
 	SelfCheck   SelfCheck    `json:"self_check"`
 	Certificate *KeyReport   `json:"certificate,omitempty"`
 	Previous    *KeyReport   `json:"previous,omitempty"`
@@ -76,23 +75,23 @@ type TenantReport struct {
 	// Findings are what the diagnosis has found (doctor).
 	Findings []Finding `json:"findings,omitempty"`
 
-	// Site is what else is known of the site (doctor).
+	// Site is additional information about the site (doctor).
 	Site *SiteReport `json:"site,omitempty"`
 
-	// Err is the cause behind Error, for exit codes and hints.
+	// Err is the cause of Error, for exit codes and hints.
 	Err error `json:"-"`
-	// Warnings are lines for people that change no outcome.
+	// Warnings are lines for people; they change no outcome.
 	Warnings []string `json:"-"`
 	// NotDue is set by the dry run of a renewal that would keep the key.
 	NotDue bool `json:"-"`
-	// Exit is the exit code this tenant asks for.
+	// Exit is the exit code of this tenant.
 	Exit int `json:"-"`
 
-	rowEnds time.Time // what the own row says of the key, the zero time where it says nothing of its own
+	rowEnds time.Time // expiry of the key in the local host row, zero if there is no such row
 }
 
-// Ends is when Moodle takes the key for expired: when its certificate ends, or
-// earlier, where the own row says so. ok is false where no certificate is known.
+// Ends is when Moodle considers the key expired: at the expiry of its certificate, or earlier if
+// the local host row says so. ok is false if no certificate is known.
 func (r *TenantReport) Ends() (end time.Time, ok bool) {
 	switch {
 	case r.Certificate == nil:
@@ -115,16 +114,16 @@ type PeerReport struct {
 	Wwwroot     string      `json:"wwwroot"`
 	Application string      `json:"application"`
 	Outcome     PeerOutcome `json:"outcome"`
-	Reason      Reason      `json:"reason"` // stable code, "" when proven at once
+	Reason      Reason      `json:"reason"` // stable code, "" if proven at once
 	Detail      string      `json:"detail"`
-	Next        string      `json:"next"` // what to do about it, "" where there is nothing
+	Next        string      `json:"next"` // what to do about it, "" if nothing
 	Attempts    int         `json:"attempts"`
 	TookMS      int64       `json:"took_ms"`
 
-	// Certificate is the one we hold of it (status).
+	// Certificate is this site's copy of the peer's certificate (status).
 	Certificate *KeyReport `json:"certificate,omitempty"`
-	// Holds says which certificate of ours it holds, where its database is at
-	// hand: current, archived, other, none (status).
+	// Holds says which certificate of this site the peer has, if its database is available:
+	// current, archived, other, none (status).
 	Holds string `json:"holds,omitempty"`
 
 	// Use is how the link is used (doctor).
@@ -147,8 +146,8 @@ func (r *TenantReport) Unproven() int {
 	return n
 }
 
-// weighLinks takes back what calls to peers have proven, unless the local site was
-// proven too: a link has two sides. It ends with what does not count.
+// weighLinks undoes the proofs by calls to peers, unless the local site was proven too: a link has
+// two sides. At the end it marks the peers that do not count.
 func (r *Renewal) weighLinks(report *TenantReport, localProven bool) {
 	for i := range report.Peers {
 		if p := &report.Peers[i]; p.Outcome.Proven() && !localProven {
@@ -159,7 +158,7 @@ func (r *Renewal) weighLinks(report *TenantReport, localProven bool) {
 	r.ignore(report)
 }
 
-// localSiteWords say what was not seen of the local site.
+// localSiteWords say what was not proven about the local site.
 var localSiteWords = map[SelfCheck]string{
 	SelfSkipped:     "the local site was not asked which key it uses",
 	SelfUnreachable: "the local site could not be asked which key it uses",
@@ -177,8 +176,8 @@ func (r *TenantReport) describe(t *Tenant) {
 	}
 }
 
-// renewed moves the certificate described before to previous, which the
-// contract names without not_before.
+// renewed moves the certificate described before to previous, which has no not_before in the
+// contract.
 func (r *TenantReport) renewed(c *envelope.Certificate, history int) {
 	if old := r.Certificate; old != nil {
 		r.Previous = &KeyReport{SHA256: old.SHA256, NotAfter: old.NotAfter}
@@ -186,8 +185,8 @@ func (r *TenantReport) renewed(c *envelope.Certificate, history int) {
 	r.Outcome, r.Certificate, r.History, r.rowEnds = Renewed, keyReport(c), history, time.Time{}
 }
 
-// restored is for a pair that is back in the database: the report names what is
-// stored, whatever becomes of the own site.
+// restored is for a pair that is back in the database: the report names the stored pair, whatever
+// the local site uses.
 func (r *TenantReport) restored(pair Stored, history int) {
 	r.Certificate, r.Previous, r.History, r.rowEnds = certificateReport(pair.Certificate), nil, history, time.Time{}
 }
@@ -199,10 +198,10 @@ func (r *TenantReport) skipPeers(t *Tenant, why string) {
 	}
 }
 
-// wentBack is for an own site that does not use the new key any more, or of which
-// that is not known.
+// wentBack is for a local site that does not use the new key any more, or for which that is not
+// known.
 func (r *TenantReport) wentBack(err error) {
-	if errors.Is(err, ErrConflict) || errors.Is(err, errNotSeen) { // it uses a newer one, or nothing is known against it
+	if errors.Is(err, ErrConflict) || errors.Is(err, errNotSeen) { // it uses a newer one, or no failure was seen
 		if r.Exit != ExitOwnSite {
 			r.Exit = ExitPeers
 		}

@@ -13,21 +13,19 @@ import (
 type usage int
 
 const (
-	usesUnknown usage = iota // it was not asked
-	usesStored               // the stored one
-	usesAnother              // another than the stored one
+	usesUnknown usage = iota // the web server was not asked
+	usesStored               // the stored key
+	usesAnother              // another key than the stored one
 )
 
-// rescue puts the key pairs that stand nowhere but in Moodle's cache into the
-// history, before anything drops them there. VMoodle's PHP renewal leaves such
-// pairs: it overwrites the stored pair and not the cached one, with which the web
-// server goes on, and whose certificate the peers have. t is read anew if it has
-// changed.
+// rescue puts the key pairs that exist only in Moodle's cache into the history, before anything
+// drops them there. VMoodle's PHP renewal leaves such pairs: it overwrites the stored pair but not
+// the cached one, which the web server goes on using, and whose certificate the peers have. t is
+// read again if it has changed.
 //
-// A store may be unreadable from here, or hidden: then what is dropped may be the
-// only copy. So unless the web server was seen to use the stored pair, it must show
-// a certificate whose pair the database has; where it shows none, every store must
-// have been read.
+// A store may be unreadable or invisible from here: then a drop may destroy the only copy. So
+// unless the web server was seen to use the stored pair, it must show a certificate whose pair the
+// database has; if it shows none, every store must have been read.
 func (r *Renewal) rescue(ctx context.Context, t *Tenant, seen usage) error {
 	if t.neverHadKey() {
 		return nil
@@ -51,7 +49,7 @@ func (r *Renewal) rescue(ctx context.Context, t *Tenant, seen usage) error {
 	return &OnlyCopyError{err}
 }
 
-// errNowhere: what the web server shows is in no cache that was read.
+// errNowhere: the certificate that the web server shows is in no cache that was read.
 var errNowhere = errors.New("the web server shows a certificate whose key is neither in the database nor in a cache that can be read")
 
 func ignoreUnread(err error) error {
@@ -61,8 +59,8 @@ func ignoreUnread(err error) error {
 	return err
 }
 
-// mayDrop tells whether the cache has no only copy. unread is what reading it came to:
-// what was not read may be the key to a certificate of which the database has no more.
+// mayDrop reports whether the cache has no only copy. unread is the error of reading the cache:
+// what was not read may be the key of a certificate for which the database no longer has it.
 func (r *Renewal) mayDrop(ctx context.Context, t *Tenant, unread error) bool {
 	shown, asked := r.shown(ctx, t)
 	if !asked {
@@ -75,7 +73,7 @@ func (r *Renewal) mayDrop(ctx context.Context, t *Tenant, unread error) bool {
 	return !slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !kept(c) })
 }
 
-// neverHadKey is for a site on which MNet was never on.
+// neverHadKey is true for a site on which MNet was never on.
 func (t *Tenant) neverHadKey() bool {
 	return !t.Pair.Present() && len(t.History) == 0 && (t.Own == nil || t.Own.Certificate == "")
 }
@@ -83,7 +81,7 @@ func (t *Tenant) neverHadKey() bool {
 // errUnreadCache marks that a cache store could not be read.
 var errUnreadCache = errors.New("the cached key pair cannot be read")
 
-// keepCached reads the cache and stores what is missing in the history.
+// keepCached reads the cache and stores the pairs that are missing in the history.
 func (r *Renewal) keepCached(ctx context.Context, t *Tenant, withPHP bool) error {
 	cached, unread := r.Cache.Cached(ctx, t.SiteIdentifier, withPHP)
 	if unread != nil {
@@ -105,13 +103,12 @@ func (r *Renewal) keepCached(ctx context.Context, t *Tenant, withPHP bool) error
 	return unread
 }
 
-// missing are the cached pairs of this tenant that can be used and that the
-// database does not have, as entries of the history. A cache that several sites
-// share may have pairs of others.
+// missing are the cached pairs of this tenant that are usable and not in the database, as entries
+// of the history. If several sites share a cache, it may have pairs of others.
 func (t *Tenant) missing(cached []Stored) []Retired {
 	var missing []Retired
 	for _, c := range cached {
-		if c == t.Pair { // nearly always: there is no need to parse it
+		if c == t.Pair { // the usual case: it need not be parsed
 			continue
 		}
 		pair, err := envelope.ParseKeyPair(c.Certificate, c.PrivateKey)
@@ -123,8 +120,7 @@ func (t *Tenant) missing(cached []Stored) []Retired {
 	return missing
 }
 
-// has tells whether the database has the pair of a certificate, in a form that can be
-// read.
+// has reports whether the database has the pair of a certificate, in a form that can be read.
 func (t *Tenant) has(c *envelope.Certificate) bool {
 	for _, s := range append([]Retired{{Stored: t.Pair}}, t.History...) {
 		if known, err := envelope.ParseKeyPair(s.Certificate, s.PrivateKey); err == nil && known.Certificate.Equal(c) {
@@ -134,8 +130,8 @@ func (t *Tenant) has(c *envelope.Certificate) bool {
 	return false
 }
 
-// shown are the certificates that the web servers of the local site show by their
-// publickey.php; asked is false where not all of them do, or there are none.
+// shown are the certificates that the web servers of the local site show by their publickey.php;
+// asked is false if some of them show none, or there are no web servers.
 func (r *Renewal) shown(ctx context.Context, t *Tenant) (shown []*envelope.Certificate, asked bool) {
 	if r.SelfCheck == SelfCheckOff {
 		return nil, false

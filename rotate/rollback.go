@@ -2,8 +2,8 @@ package rotate
 
 import "context"
 
-// RollBack makes the newest retired pair the current one again, keeps the one it
-// replaces in the history, and tells and proves everybody as a renewal does.
+// RollBack makes the newest retired pair the current one again, keeps the pair that it replaces in
+// the history, and pushes to and proves every peer as a renewal does.
 func (r *Renewal) RollBack(ctx context.Context) TenantReport {
 	return reported(ctx, func(ctx context.Context, report *TenantReport) error {
 		release, tenant, err := r.locked(ctx, report)

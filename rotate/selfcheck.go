@@ -1,6 +1,6 @@
 package rotate
 
-// Means is what the local site showed, without a subject.
+// Means is what the local site showed, as a predicate without a subject.
 func (c SelfCheck) Means() string {
 	switch c {
 	case SelfProven:
@@ -17,8 +17,8 @@ func (c SelfCheck) Means() string {
 	return ""
 }
 
-// NextStep is what to do about it, "" if nothing. It never is a purge by hand, which could lose a
-// key that only the cache has; a push saves that first.
+// NextStep is what to do about it, "" if nothing. It is never a manual purge, which could lose a
+// key that only the cache has; a push saves that key first.
 func (c SelfCheck) NextStep() string {
 	switch c {
 	case SelfNoRC4:

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Sleep waits, or ends with the context's error. It is what Renewal.Sleep is outside
-// of tests.
+// Sleep waits for d, or until the context ends, and then returns its error. It is the Renewal.Sleep
+// of the product; tests use another.
 func Sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return ctx.Err()

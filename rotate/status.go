@@ -9,8 +9,8 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// Status tells what the database says of the tenant's key and peers, without a
-// call to anybody. With live it verifies them besides.
+// Status reports what the database says of the tenant's key and peers, without any call. With live
+// it also verifies them.
 func (r *Renewal) Status(ctx context.Context, live bool) TenantReport {
 	return reported(ctx, func(ctx context.Context, report *TenantReport) error {
 		t, err := r.Store.Read(ctx)
@@ -40,7 +40,7 @@ func (r *Renewal) Status(ctx context.Context, live bool) TenantReport {
 	})
 }
 
-// belongs says so if the database is another site's.
+// belongs returns an error if the database belongs to another site.
 func (t *Tenant) belongs() error {
 	err := t.checkOwnRow()
 	if errors.As(err, new(*OtherSiteError)) {
@@ -49,8 +49,7 @@ func (t *Tenant) belongs() error {
 	return nil
 }
 
-// describeAll describes the tenant, its retired keys, and what is wrong with its
-// rows.
+// describeAll describes the tenant, its retired keys, and what is wrong with its rows.
 func (r *TenantReport) describeAll(t *Tenant) {
 	r.describe(t)
 	for _, h := range t.History {
@@ -61,7 +60,7 @@ func (r *TenantReport) describeAll(t *Tenant) {
 	switch {
 	case !t.MNetOn():
 		r.warn(t.off().Error())
-	case t.belongs() != nil: // it is an error of every command
+	case t.belongs() != nil: // every command reports it as an error
 	case t.Own == nil:
 		r.warn(ErrNoOwnHost.Error())
 	case t.identity() == nil:
@@ -86,7 +85,7 @@ func (r *Renewal) peerStatus(ctx context.Context, t *Tenant, p Peer) PeerReport 
 	return report
 }
 
-// certificateReport names a stored certificate, nil where it cannot be read.
+// certificateReport describes a stored certificate, nil if it cannot be read.
 func certificateReport(text string) *KeyReport {
 	c, err := envelope.ParseCertificate(text)
 	if err != nil {
@@ -95,7 +94,7 @@ func certificateReport(text string) *KeyReport {
 	return keyReport(c)
 }
 
-// holding says which of our certificates somebody holds.
+// holding says which certificate of this site the given one is.
 func (t *Tenant) holding(certificate string) string {
 	if certificate == "" {
 		return "none"
@@ -113,7 +112,7 @@ func (t *Tenant) holding(certificate string) string {
 	return "other"
 }
 
-// Has says in words which certificate of this site the peer has, "" if that was not looked at.
+// Has says in words which certificate of this site the peer has, "" if that was not checked.
 func (p *PeerReport) Has() string {
 	switch p.Holds {
 	case "":

@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// Moodle's own renewal at expiry locks nothing: a request may have read pair and
-// history before our COMMIT, and writes its own over ours after it.
+// Moodle's own renewal at expiry takes no locks: a request may have read pair and history before
+// this program's COMMIT, and overwrite both afterwards.
 
-// supersededByMoodle tells whether the own site does not use our stored key because it
-// is right to use another, which it then has proven. Nobody was told of ours.
+// supersededByMoodle reports whether the local site rightly uses another key than the one stored by
+// this run; the site has then proven that other key. The run's key was pushed to no peer.
 func (r *Renewal) supersededByMoodle(ctx context.Context, t *Tenant, ours Identity, report *TenantReport) (bool, error) {
 	now, err := r.Store.Read(ctx)
 	if err != nil || storesKeyOf(now, ours.Key.Certificate) {
-		return false, nil // giving up says the rest
+		return false, nil // giveUp reports the rest
 	}
 	conflict := r.keepOverwritten(ctx, ours, now)
 	if now, err = r.Store.Read(ctx); err != nil || now.checkOwnRow() != nil || now.Own.Certificate != now.Pair.Certificate {
@@ -36,11 +36,10 @@ func (r *Renewal) supersededByMoodle(ctx context.Context, t *Tenant, ours Identi
 	return true, fmt.Errorf("the local site uses a newer key: %w", conflict)
 }
 
-// keepOverwritten sees to it that a pair that is not the current one any more, as
-// now shows, stands in the history: where Moodle has overwritten it unseen, whoever
-// contains learnt its certificate could else never heal. It is put in front, since
-// nothing there is newer. The error is ErrConflict, and
-// what stood in the way.
+// keepOverwritten makes sure that a pair that is no longer the current one, as now shows, is in the
+// history: if Moodle has overwritten it unseen, a peer that has learnt its certificate could
+// otherwise never heal. It is put in front, since no pair there is newer. The error is ErrConflict,
+// with what prevented this, if anything did.
 func (r *Renewal) keepOverwritten(ctx context.Context, ours Identity, now *Tenant) error {
 	overwritten := Retired{Stored: Stored{Certificate: ours.Key.Certificate.PEM, PrivateKey: ours.Key.PEM}, Expires: ours.Key.Certificate.NotAfter.Unix()}
 	for tries := keepTries; ; tries-- {
@@ -49,7 +48,7 @@ func (r *Renewal) keepOverwritten(ctx context.Context, ours Identity, now *Tenan
 		}
 		err := r.Store.StoreHistory(ctx, now, slices.Insert(slices.Clone(now.History), 0, overwritten), false)
 		if err == nil {
-			// Somebody may have left a pair of his own in the cache alone.
+			// Another program may have left a pair of its own in the cache alone.
 			if now, err = r.Store.Read(ctx); err == nil {
 				err = r.rescue(ctx, now, usesUnknown)
 			}
@@ -61,7 +60,7 @@ func (r *Renewal) keepOverwritten(ctx context.Context, ours Identity, now *Tenan
 			}
 			return ErrConflict
 		}
-		// It was still writing, or the database is away for a moment.
+		// Moodle was still writing, or the database is away for a moment.
 		if tries == 1 || !errors.Is(err, ErrConflict) && r.Sleep(ctx, time.Second) != nil {
 			return fmt.Errorf("%w; the new key could not be kept in the key history: %w", ErrConflict, err)
 		}
@@ -71,12 +70,12 @@ func (r *Renewal) keepOverwritten(ctx context.Context, ours Identity, now *Tenan
 	}
 }
 
-// keepTries is how often, a second apart, a pair is tried to be kept.
+// keepTries is how many attempts are made to keep a pair, a second apart.
 const keepTries = 15
 
-// keepLost keeps a pair in the history that somebody has overwritten, and reports
-// the one that is stored instead. A site that does not use that is the worst of it.
-// The error is ErrConflict, and what stood in the way.
+// keepLost keeps a pair in the history that another program has overwritten, and reports the stored
+// one instead. If the site does not use the stored one, that is the worst failure. The error is
+// ErrConflict, with what prevented this, if anything did.
 func (r *Renewal) keepLost(ctx context.Context, ours Identity, now *Tenant, report *TenantReport) error {
 	conflict := r.keepOverwritten(ctx, ours, now)
 	if again, err := r.Store.Read(ctx); err == nil {
@@ -95,19 +94,17 @@ func (r *Renewal) keepLost(ctx context.Context, ours Identity, now *Tenant, repo
 	return conflict
 }
 
-// recheckLocalSite proves the local site once more. again is true when it had gone back
-// to the old key and was brought to the new one: what peers were told in between
-// may have made them fetch the old certificate. A site that does not answer now is
-// reported as such.
+// recheckLocalSite proves the local site once more. again is true if the site had gone back to the
+// old key and was made to use the new one: peers to which the key was pushed meanwhile may have
+// fetched the old certificate. A site that does not answer now is reported as such.
 //
-// The database is asked whether the key still is the stored one: a run whose lock
-// was lost with its connection must not take itself for the last, and a web server
-// that answers under the key may do so out of its cache.
+// The database is asked whether the key still is the stored one: a run whose lock was lost with its
+// connection must not assume that it was the last, and a web server that answers under the key may
+// read it from its cache.
 //
-// One answer of each web server is enough where they share the store that we have
-// dropped and a request may have filled again: of a server that keeps another, the
-// answers before anybody was told have shown it. What a hook empties may be a store of
-// each.
+// One answer of each web server is enough if the web servers share the store that was dropped and
+// that a request may have filled again: the answers before the push have shown whether a server
+// keeps another. A store that is emptied by a hook may be separate on each server.
 func (r *Renewal) recheckLocalSite(ctx context.Context, t *Tenant, id Identity, report *TenantReport) (now *Tenant, again bool, err error) {
 	answers := 1
 	if r.hooked() {
@@ -125,7 +122,7 @@ func (r *Renewal) recheckLocalSite(ctx context.Context, t *Tenant, id Identity, 
 	case err != nil:
 		return now, false, fmt.Errorf("%w: read the tenant: %w", errNotSeen, err)
 	case !storesKeyOf(now, id.Key.Certificate):
-		return now, false, r.keepLost(ctx, id, now, report) // it is right to use another
+		return now, false, r.keepLost(ctx, id, now, report) // it rightly uses another
 	case !now.MNetOn():
 		return now, false, fmt.Errorf("%w: %w", errNotSeen, ErrMNetOff)
 	case now.Own == nil || r.expiring(now):
@@ -144,9 +141,9 @@ func (r *Renewal) recheckLocalSite(ctx context.Context, t *Tenant, id Identity, 
 	return now, true, nil
 }
 
-// recheckUntilStill looks at the local site again, and has the peers told again, until
-// it has not gone back: a site that goes back over and over is not proven. It gives the
-// tenant as the database had it then.
+// recheckUntilStill checks the local site again, and has the key pushed again, until the site has
+// not gone back: a site that goes back repeatedly is not proven. It gives the tenant as the
+// database had it at the last check.
 func (r *Renewal) recheckUntilStill(ctx context.Context, t *Tenant, id Identity, report *TenantReport, push func()) (*Tenant, error) {
 	for range maxLooks {
 		now, again, err := r.recheckLocalSite(ctx, t, id, report)

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// overwrites is Moodle's own renewal that had read the tenant before our COMMIT
-// and writes after it: our pair is nowhere any more.
+// overwrites is Moodle's own renewal that read the tenant before this run's COMMIT and writes after
+// it: the run's pair is no longer in any place.
 func (w *world) overwrites(old Stored) (ours, theirs Stored) {
 	ours, theirs = w.tenant.Pair, storedPair(testPair(w.t, ownURL, clock))
 	w.version++
@@ -17,7 +17,7 @@ func (w *world) overwrites(old Stored) (ours, theirs Stored) {
 	return ours, theirs
 }
 
-// Whoever was told of our key must stay able to learn better.
+// A peer to which the run's key was pushed must still be able to learn the right one.
 func TestAPairThatWasOverwrittenIsKeptInTheHistory(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -40,7 +40,7 @@ func TestAPairThatWasOverwrittenIsKeptInTheHistory(t *testing.T) {
 			w := newWorld(t)
 			w.addPeer("https://a.example", fakePeer{})
 			old := w.tenant.Pair
-			w.tenant.Own.Expires = clock.Unix() // so that the own site is proven only after the writing
+			w.tenant.Own.Expires = clock.Unix() // so that the local site is proven only after Moodle has written
 			var ours, theirs Stored
 			w.at(c.event, 1, func() {
 				ours, theirs = w.overwrites(old)

@@ -7,12 +7,12 @@ import (
 	"testing"
 )
 
-// wrote is whether anything was written or told.
+// wrote reports whether anything was written or pushed.
 func (f *fleet) wrote() bool {
 	return slices.ContainsFunc(f.events, func(e string) bool { return !strings.HasPrefix(e, "prove") && !strings.HasPrefix(e, "look") })
 }
 
-// What cannot be looked at of one tenant is said of it, and of no other.
+// What cannot be examined at one tenant is reported for it, and for no other.
 func TestWhatASurveyCannotLookAt(t *testing.T) {
 	const tenant, peers = "read the tenant", "read the peers"
 	for _, c := range []struct {
@@ -23,7 +23,7 @@ func TestWhatASurveyCannotLookAt(t *testing.T) {
 		says  string
 	}{
 		{"its database is lost at once", []Survey{SurveyStatus, SurveyVerify, SurveyLive, SurveyDoctor}, func(s *fleetSite) { s.failsAt("read", 1) }, errDown, tenant},
-		// Reads: the tenant, itself as a member where it was not proven, the tenant with its peers.
+		// Reads: the tenant, itself as a member if it was not proven, the tenant with its peers.
 		{"its database is lost while members are looked at", []Survey{SurveyStatus, SurveyVerify, SurveyLive}, func(s *fleetSite) { s.failsAt("read", 2) }, errDown, tenant},
 		{"its database is lost after members were looked at", []Survey{SurveyStatus}, func(s *fleetSite) { s.failsAt("read", 3) }, errDown, tenant},
 		{"its peers cannot be listed", []Survey{SurveyStatus, SurveyVerify, SurveyLive}, func(s *fleetSite) { s.failsAt("list", 1) }, errDown, peers},
@@ -76,7 +76,7 @@ func TestWhatASurveyCannotLookAt(t *testing.T) {
 	}
 }
 
-// A member whose database fails is no link that is proven.
+// If a member's database fails, its links are not proven.
 func TestASurveyWithAMemberThatCannotBeAsked(t *testing.T) {
 	f := newFleet(t, 3)
 	f.sites[2].failsAt("look", 1)
@@ -89,7 +89,7 @@ func TestASurveyWithAMemberThatCannotBeAsked(t *testing.T) {
 	}
 }
 
-// A member that cannot be listed in a dry run leaves the others as they are.
+// If a member cannot be listed in a dry run, the others are unchanged.
 func TestADryRunOfAnArrayWithATenantWhosePeersCannotBeListed(t *testing.T) {
 	f := newFleet(t, 2)
 	f.sites[0].failsAt("list", 1)
@@ -105,7 +105,7 @@ func TestADryRunOfAnArrayWithATenantWhosePeersCannotBeListed(t *testing.T) {
 	}
 }
 
-// A member that was there at the check, and is gone when it is to be told.
+// A member that was available at the check is gone when the key is pushed.
 func TestAMemberThatCannotBeReadIsNotTold(t *testing.T) {
 	f := newFleet(t, 2)
 	s, member := f.sites[0], f.sites[1]

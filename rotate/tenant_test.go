@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// A stored pair may come into a log inside of anything that holds it.
+// A stored pair may get into a log inside of anything that contains it.
 func TestAStoredPairPrintsNothingOfItsKey(t *testing.T) {
 	const secret = "TUlJRXZR"
 	pair := Stored{Certificate: "certificate " + secret, PrivateKey: "private key " + secret}

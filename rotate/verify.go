@@ -8,17 +8,16 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// Counterpart is a peer whose database is at hand, like a tenant of the same
-// array: what it holds of us can be read, and its call to us be made.
+// Counterpart is a peer whose database is available, like a tenant of the same array: its row of
+// this site can be read, and its call to this site can be made.
 type Counterpart struct {
-	As    *Identity // nil where it has no readable key
-	Holds string    // the certificate in its row of us, PEM; "" where it has none
+	As    *Identity // nil if it has no readable key
+	Holds string    // the certificate in its row of this site, PEM; "" if it has none
 }
 
-// Verify proves the own site and every peer under the stored key by sealed calls,
-// both ways where the peer's own key is at hand. It takes no lock and writes
-// nothing; a peer that fetches our certificate because of the call writes its own
-// row.
+// Verify proves the local site and every peer under the stored key by sealed calls, in both
+// directions if the peer's own key is available. It takes no lock and writes nothing; a peer that
+// fetches this site's certificate because of the call writes its own row.
 func (r *Renewal) Verify(ctx context.Context) TenantReport {
 	return reported(ctx, func(ctx context.Context, report *TenantReport) error {
 		t, err := r.Store.Read(ctx)
@@ -37,8 +36,8 @@ func (r *Renewal) Verify(ctx context.Context) TenantReport {
 	})
 }
 
-// verifyOwn proves the own site. It makes no call that would have Moodle write: to
-// a site whose key is over, or whose row is not that of its pair.
+// verifyOwn proves the local site. It makes no call to a site whose key has expired, or whose row
+// is not that of its pair: such a call would make Moodle write.
 func (r *Renewal) verifyOwn(ctx context.Context, t *Tenant, report *TenantReport) (*Identity, error) {
 	if err := r.mayKeep(t); err != nil {
 		if errors.Is(err, ErrIncoherent) {
@@ -61,7 +60,7 @@ func (r *Renewal) verifyOwn(ctx context.Context, t *Tenant, report *TenantReport
 	return id, nil
 }
 
-// verifyPeer calls a peer, and has it call us where that is possible.
+// verifyPeer calls a peer, and makes the peer's call to this site if that is possible.
 func (r *Renewal) verifyPeer(ctx context.Context, own Identity, p Peer) PeerReport {
 	started := r.Now()
 	report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application}
@@ -76,22 +75,21 @@ func (r *Renewal) verifyPeer(ctx context.Context, own Identity, p Peer) PeerRepo
 	return report
 }
 
-// outdated is the failure of a link of which this site's row has another
-// certificate than the peer has proven to use: only what writes can mend that. nil
-// where the row is right.
+// outdated is the failure of a link if this site's row has another certificate than the peer has
+// proven to use: only a command that writes can repair that. It is nil if the row is right.
 func outdated(p Peer, proof Proof) *Failure {
 	if proof.Failure != nil || proof.Certificate == nil || proof.Certificate.Equal(certificateOf(p)) {
 		return nil
 	}
-	reason := ReasonFault7025 // it knows the key that it had before
+	reason := ReasonFault7025 // it knows the key that the peer had before
 	if proof.Forgotten {
 		reason = ReasonFault7023
 	}
 	return &Failure{Reason: reason, Detail: "this site has another certificate of the peer than the peer uses"}
 }
 
-// verifyBack makes the peer's own call to us, where its database is at hand: a link
-// is proven both ways then, or not at all.
+// verifyBack makes the peer's own call to this site, if its database is available: the link is then
+// proven in both directions, or not at all.
 func (r *Renewal) verifyBack(ctx context.Context, own Identity, p Peer, report *PeerReport) {
 	if !report.Outcome.Proven() {
 		return
@@ -123,7 +121,7 @@ func (r *Renewal) verifyBack(ctx context.Context, own Identity, p Peer, report *
 	report.Detail = join(report.Detail, "both ways")
 }
 
-// counterpart is the other side of a link, nil where it is not at hand.
+// counterpart is the other side of a link, nil if its database is not available.
 func (r *Renewal) counterpart(ctx context.Context, p Peer) (*Counterpart, error) {
 	if r.Counterpart == nil {
 		return nil, nil
@@ -131,8 +129,8 @@ func (r *Renewal) counterpart(ctx context.Context, p Peer) (*Counterpart, error)
 	return r.Counterpart(ctx, p)
 }
 
-// CounterpartOf is a site, read from its own database, as the counterpart of the
-// one with this wwwroot. Its Peers must be whole.
+// CounterpartOf is a site, read from its own database, as the counterpart of the site with this
+// wwwroot. The Peers of t must have all fields.
 func CounterpartOf(t *Tenant, wwwroot string) *Counterpart {
 	c := &Counterpart{As: t.identity()}
 	for _, p := range t.Peers {
@@ -143,7 +141,7 @@ func CounterpartOf(t *Tenant, wwwroot string) *Counterpart {
 	return c
 }
 
-// exitByProof is the exit code of a report whose peers have been proven or not.
+// exitByProof is the exit code of a report by whether its peers have been proven.
 func (r *TenantReport) exitByProof() {
 	r.Exit = ExitOK
 	if r.Unproven() > 0 || r.SelfCheck != SelfProven {

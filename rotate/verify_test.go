@@ -11,8 +11,7 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// spoiled are the ways in which a tenant's own side is not in order, and what
-// verify says of each.
+// spoiled are the problems on a tenant's own side, and what verify says of each.
 var spoiled = []struct {
 	name   string
 	spoil  func(*world)
@@ -20,7 +19,7 @@ var spoiled = []struct {
 	err    error
 	exit   int
 	warns  string // of status
-	called bool   // the own site
+	called bool   // the local site is called
 }{
 	{"it is in order", func(*world) {}, "", nil, ExitOK, "", true},
 	{"MNet is off", func(w *world) { w.tenant.DispatcherMode = "off" }, "", ErrMNetOff, ExitNotRenewed, ErrMNetOff.Error(), false},
@@ -36,7 +35,7 @@ var spoiled = []struct {
 	{"its database cannot be read", func(w *world) { w.readErr = errLost }, "", errLost, ExitNotRenewed, "", false},
 }
 
-// sameCause compares by identity, and what carries fields by its type.
+// sameCause compares by identity, or by type if the error has fields.
 func sameCause(err, want error) bool {
 	switch want.(type) {
 	case nil:
@@ -91,7 +90,7 @@ func TestWhatVerifyAndStatusSayOfTheOwnSide(t *testing.T) {
 	}
 }
 
-// A link is proven both ways where the other side's database is at hand.
+// A link is proven in both directions if the other side's database is available.
 func TestALinkIsVerifiedFromBothSides(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -157,12 +156,13 @@ func TestALinkIsVerifiedFromBothSides(t *testing.T) {
 	}
 }
 
-// site is the peer as its own database has it, with that certificate of us.
+// site is the peer as in its own database, with that certificate of the local site.
 func (p *fakePeer) site(ours string) *Tenant {
 	return &Tenant{Wwwroot: peerA, Pair: storedPair(p.own), Peers: []Peer{{Wwwroot: "https://else.example", Certificate: "x"}, {Wwwroot: ownURL, Certificate: ours}}}
 }
 
-// callers lets peers call us: only one that holds what our web side uses can.
+// callers makes calls of peers possible: a call only succeeds if the peer has what the local web
+// server uses.
 type callers struct{ *world }
 
 func (c callers) Prove(ctx context.Context, own Identity, p Peer, answered *envelope.Certificate, mayKeyswap bool) Proof {

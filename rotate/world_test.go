@@ -16,8 +16,8 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// world is a tenant with its database, its web side behind a cache, and its
-// peers, all in memory. It keeps the order in which things happened.
+// world is a tenant with its database, its web server with a cache, and its peers, all in memory.
+// It records the order of events.
 type world struct {
 	t  *testing.T
 	mu sync.Mutex
@@ -25,19 +25,19 @@ type world struct {
 	tenant  Tenant
 	version int
 
-	cached      *Stored // what the web side has cached of the pair; nil reads the database
-	refill      func()  // called after a drop, as a web request under way would
+	cached      *Stored // the pair in the web server's cache; nil reads the database
+	refill      func()  // called after a drop, like a web request under way
 	cachedErr   error
-	alsoCached  []Stored // retired pairs, as the cache has them
+	alsoCached  []Stored // retired pairs in the cache
 	hidden      bool     // the cache cannot be read from here
-	sticky      bool     // dropping does nothing: the web side keeps what it has
-	clockAhead  bool     // the web side stamps answers of the future
-	unreachable bool     // nobody answers at the own wwwroot
+	sticky      bool     // dropping does nothing: the web server keeps what it has
+	clockAhead  bool     // the web server's answers have timestamps in the future
+	unreachable bool     // no web server answers at the local wwwroot
 	nodes       []string
-	pages       map[string]string                     // what publickey.php shows, by node, where that is not what the web side uses
-	asked       int                                   // sealed calls to the own wwwroot
-	answer      func(node string, asked int) *Failure // what these come to, nil as the rest says
-	rc4less     bool                                  // the web side's OpenSSL has no RC4
+	pages       map[string]string                     // what publickey.php shows, by node, if it is not what the web server uses
+	asked       int                                   // sealed calls to the local wwwroot
+	answer      func(node string, asked int) *Failure // result of these calls, nil: as the other fields say
+	rc4less     bool                                  // the web server's OpenSSL has no RC4
 	dropErr     error
 	checkErr    error
 	lockErr     error
@@ -49,19 +49,19 @@ type world struct {
 
 	peers  map[string]*fakePeer
 	events []string
-	on     func(event string) // called with every event, before it takes place
+	on     func(event string) // called with every event, before it happens
 }
 
 type fakePeer struct {
 	stock    bool // stores nothing at a keyswap, heals at the call
 	dead     bool
-	forgot   bool   // it has no old key: it heals only where our row holds its new certificate
-	knows    string // the certificate it holds of us
+	forgot   bool   // it has lost its old key: it heals only if this site's row has its new certificate
+	knows    string // its certificate of this site
 	own      *envelope.KeyPair
 	answers  *envelope.KeyPair     // what a keyswap answers, own unless set
 	refuses  Reason                // reason of a refused proof
 	verified *envelope.Certificate // under which that refusal verified
-	foreign  bool                  // its keyswap answers another site's certificate
+	foreign  bool                  // its keyswap answers with another site's certificate
 }
 
 const ownURL = "https://own.example"
@@ -125,7 +125,7 @@ func (w *world) renewal(o Options) *Renewal {
 	}
 }
 
-// web is the pair the web side uses.
+// web is the pair that the web server uses.
 func (w *world) web() Stored {
 	if w.cached == nil {
 		pair := w.tenant.Pair
@@ -186,7 +186,7 @@ func (w *world) StoreHistory(_ context.Context, read *Tenant, history []Retired,
 	return nil
 }
 
-// keepsAll is what a Store refuses otherwise.
+// keepsAll fails if the history loses a pair, which a Store would refuse.
 func (w *world) keepsAll(history []Retired, current Stored) {
 	for _, h := range w.tenant.History {
 		if h.Stored != current && len(history) < MaxHistory && !slices.ContainsFunc(history, func(o Retired) bool { return o.Stored == h.Stored }) {
@@ -235,7 +235,7 @@ func (w *world) StartMNet(context.Context, string) error {
 
 func (w *world) Check(context.Context, string) error { return w.checkErr }
 
-// Cached gives what the web side has cached.
+// Cached gives the pairs in the web server's cache.
 func (w *world) Cached(context.Context, string, bool) ([]Stored, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -300,7 +300,7 @@ func (w *world) Prove(_ context.Context, own Identity, p Peer, answered *envelop
 	}
 	healable := slices.ContainsFunc(w.tenant.History, func(h Retired) bool { return h.Certificate == peer.knows })
 	if row := slices.IndexFunc(w.tenant.Peers, func(q Peer) bool { return q.ID == p.ID }); peer.forgot && w.tenant.Peers[row].Certificate != peer.own.Certificate.PEM {
-		return Proof{Certificate: peer.own.Certificate, Failure: &Failure{Reason: "fault_710"}, Attempts: 1} // which it signs
+		return Proof{Certificate: peer.own.Certificate, Failure: &Failure{Reason: "fault_710"}, Attempts: 1} // which the peer signs
 	}
 	if peer.knows != own.Key.Certificate.PEM {
 		if !healable || w.web() != w.tenant.Pair {
