@@ -9,13 +9,13 @@ import (
 	"strings"
 )
 
-// block matches one PEM block (RFC 7468) wherever it stands: encoding/pem wants it at the start of
-// a line, but a certificate may come inside a page of HTML, with CRLF, indented, or wrapped at any
+// block matches one PEM block (RFC 7468) anywhere in a text. encoding/pem expects it at the start
+// of a line, but a certificate may be inside a page of HTML, with CRLF, indented, or wrapped at any
 // column.
 var block = regexp.MustCompile(`-----BEGIN ([A-Z0-9 ]+)-----([^-]*)-----END ([A-Z0-9 ]+)-----`)
 
-// dearmor decodes the one block of text that is labelled as one of labels. Its errors show nothing
-// of the text.
+// dearmor decodes the only block of text that has one of the labels. Its errors show nothing of the
+// text.
 func dearmor(text string, labels ...string) (label string, data []byte, err error) {
 	if len(text) > MaxSize {
 		return "", nil, ErrTooLarge

@@ -5,10 +5,10 @@ import (
 	"fmt"
 )
 
-// OpenCall opens body with the first of keys that can and reads the signed document in it, which
-// must be of the same site as the seal (else ErrWwwroot). The caller still has to compare that
-// wwwroot with the one it talked to, and to Verify the signature. The int is the index of the key
-// that opened the seal, -1 where none did.
+// OpenCall opens body with the first of keys that can open it, and reads the signed document in it.
+// That document must name the same site as the seal (else ErrWwwroot). The caller still has to
+// compare that wwwroot with the one it called, and to Verify the signature. The int is the index of
+// the key that opened the seal, or -1 if none did.
 func OpenCall(body []byte, keys ...*rsa.PrivateKey) (*Signed, int, error) {
 	opened, err := Open(body, keys...)
 	if err != nil {

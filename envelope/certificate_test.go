@@ -152,7 +152,7 @@ func TestCheckWwwrootDecidesAsAPeerDoes(t *testing.T) {
 	for name, c := range map[string]struct {
 		certificate *envelope.Certificate
 		wwwroot     string
-		attribute   string // the one found wrong, "" for none
+		attribute   string // the attribute that is wrong, "" for none
 	}{
 		"both names are the wwwroot":                      {certificate(from, from), from, ""},
 		"no subjectAltName, as Mahara makes it":           {certificate(from, ""), from, ""},

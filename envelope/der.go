@@ -2,7 +2,7 @@ package envelope
 
 import "fmt"
 
-// Tags of X.690 §8 as they stand in a certificate.
+// Tags of X.690 §8 that occur in certificates.
 const (
 	tagInteger         = 0x02
 	tagBitString       = 0x03
@@ -21,13 +21,14 @@ const (
 	tagVersion         = 0xa0 // [0] EXPLICIT of RFC 5280 §4.1
 )
 
-// walk goes through one level of DER. The first error stays, in all levels of one walk, and
-// everything after it is empty, so that the caller asks once, at the end. x509.ParseCertificate
+// walk reads one level of DER. The first error stays, in all levels of one walk, and everything
+// after it is empty, so that the caller checks for an error once, at the end. x509.ParseCertificate
 // refuses much that OpenSSL reads: negative serials, an @ in a PrintableString, UniversalString, a
-// modulus without its leading zero. This checks lengths and the tags on its way, and nothing else.
+// modulus without its leading zero. walk checks the lengths and tags that it passes, and nothing
+// else.
 type walk struct {
 	rest []byte
-	at   int // offset of rest in the whole, for errors
+	at   int // offset of rest in the whole document, for errors
 	err  *error
 }
 
@@ -39,7 +40,7 @@ func (w *walk) in(tag byte) *walk {
 	return &walk{rest: content, at: w.at - len(content), err: w.err}
 }
 
-// next returns the content of the next value, which must have tag.
+// next returns the content of the next value, which must have the given tag.
 func (w *walk) next(tag byte) []byte {
 	if got := w.tag(); got != tag {
 		w.fail("tag %#02x where %#02x is wanted", got, tag)
@@ -49,7 +50,7 @@ func (w *walk) next(tag byte) []byte {
 	return content
 }
 
-// tag is that of the next value, 0 at the end.
+// tag is the tag of the next value, 0 at the end.
 func (w *walk) tag() byte {
 	if len(w.rest) == 0 {
 		return 0
@@ -59,7 +60,7 @@ func (w *walk) tag() byte {
 
 func (w *walk) more() bool { return *w.err == nil && len(w.rest) > 0 }
 
-// any returns the next value whatever it is.
+// any returns the next value, whatever its tag.
 func (w *walk) any() (tag byte, content []byte) {
 	if *w.err != nil {
 		return 0, nil
@@ -74,8 +75,9 @@ func (w *walk) any() (tag byte, content []byte) {
 		return 0, nil
 	}
 	if length >= 0x80 {
-		// OpenSSL takes lengths written longer than need be. More than 4 bytes cannot fit in
-		// MaxSize, none at all is BER's indefinite form, which no signer of X.509 writes.
+		// OpenSSL accepts lengths that are written longer than necessary. A length of more than 4
+		// bytes cannot fit in MaxSize; a length of no bytes is BER's indefinite form, which no
+		// signer of X.509 writes.
 		n := length & 0x7f
 		if n == 0 || n > 4 || len(w.rest) < header+n {
 			w.fail("length of %d bytes", n)

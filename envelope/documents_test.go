@@ -21,7 +21,7 @@ const (
 
 var stamp = time.Unix(1795295510, 0).UTC()
 
-// testPair is the callee of the first vector: making keys is slow, and these protect nothing.
+// testPair is the callee of the first vector: making keys is slow, and these keys protect nothing.
 func testPair(t testing.TB) *envelope.KeyPair {
 	return loadVector(t, "01_list_services").Callee.pairs(t)[current]
 }
@@ -267,8 +267,8 @@ func TestNoChangedByteLetsAnotherPayloadVerify(t *testing.T) {
 			t.Fatalf("byte %d changed and verified: %q", i, signed.Payload)
 		}
 	}
-	// What may change unseen is what nobody reads or signs: white space, attributes, the wwwroot,
-	// the stamp.
+	// What may change unnoticed is what no code reads or signs: white space, attributes, the
+	// wwwroot, the timestamp.
 	if least := len(document) / 2; refused < least {
 		t.Errorf("%d of %d changes refused, want %d at least", refused, len(document), least)
 	}

@@ -8,7 +8,7 @@ import (
 // MaxSize is the largest document, text or payload this package reads or writes, in bytes.
 const MaxSize = 1 << 20
 
-// What can be wrong with a document. Match with errors.Is; the text around them says where.
+// Errors of a document. Match them with errors.Is; the text around them says where.
 var (
 	ErrMalformed  = errors.New("malformed MNet document")
 	ErrDoubled    = errors.New("element given twice")
@@ -20,14 +20,14 @@ var (
 	ErrWwwroot    = errors.New("wwwroot does not match")
 )
 
-// What can be wrong with a stored or answered key. Match with errors.Is.
+// Errors of a stored or received key. Match them with errors.Is.
 var (
 	ErrCertificate = errors.New("unreadable certificate")
 	ErrPrivateKey  = errors.New("unreadable private key")
 	ErrMismatch    = errors.New("certificate and private key do not belong together")
 )
 
-// WwwrootError says which name in a certificate is not that of the site; it is an ErrWwwroot.
+// WwwrootError says which name in a certificate is not the name of the site; it is an ErrWwwroot.
 type WwwrootError struct {
 	Attribute string // "CN" or "subjectAltName"
 	Got, Want string

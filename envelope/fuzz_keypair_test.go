@@ -10,8 +10,9 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// FuzzParseKeyPair looks for a private key that makes the reader panic, that is taken for one of
-// another certificate, or that an error shows. Keys stand in the database as some PHP wrote them.
+// FuzzParseKeyPair looks for a private key that makes the reader panic, that is accepted with the
+// certificate of another key, or that an error shows. The database has keys in whatever form some
+// PHP wrote them.
 func FuzzParseKeyPair(f *testing.F) {
 	pair, other := testPair(f), otherPair(f)
 	pkcs1 := string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(pair.Private)}))

@@ -35,8 +35,8 @@ func isOne(err error) bool {
 	return false
 }
 
-// FuzzOpen takes input for a sealed document to the test pair, and for a signed one. What is read
-// must come back from a document of our own making.
+// FuzzOpen reads the input as a sealed document to the test pair, and as a signed one. What was
+// read must be the same after it was written and read again.
 func FuzzOpen(f *testing.F) {
 	pair := testPair(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -73,8 +73,8 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-// FuzzParseCertificate takes input for PEM if it says so, else for DER. crypto/x509 is stricter:
-// what it reads, we read, and alike.
+// FuzzParseCertificate reads the input as PEM if it says so, else as DER. crypto/x509 is stricter:
+// what it reads, this package must read too, with the same result.
 func FuzzParseCertificate(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		der := ""

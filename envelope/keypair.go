@@ -10,16 +10,16 @@ import (
 )
 
 // KeyPair is a certificate and its private key: one generation of a site's identity. However it is
-// printed, encoded or logged, only the certificate's fingerprint shows. fmt calls no methods on
-// unexported fields: keep a pointer there.
+// printed, encoded or logged, only the certificate's fingerprint shows. fmt does not call methods
+// on unexported fields: a struct must keep a pointer there.
 type KeyPair struct {
 	Certificate *Certificate
 	Private     *rsa.PrivateKey
 	PEM         string // the private key as stored
 }
 
-// ParseKeyPair reads both halves of what Moodle stores; the key in PKCS #8 or, on old sites, PKCS
-// #1. The errors are ErrCertificate, ErrPrivateKey and, where the halves are of two keys,
+// ParseKeyPair reads both halves of what Moodle stores. The key is in PKCS #8 or, on old sites,
+// PKCS #1. The errors are ErrCertificate, ErrPrivateKey and, if the halves belong to two keys,
 // ErrMismatch; none shows any of the content.
 func ParseKeyPair(certificate, privateKey string) (*KeyPair, error) {
 	c, err := ParseCertificate(certificate)
@@ -36,7 +36,7 @@ func ParseKeyPair(certificate, privateKey string) (*KeyPair, error) {
 	return &KeyPair{Certificate: c, Private: private, PEM: privateKey}, nil
 }
 
-// parsePrivateKey makes its own errors: those of crypto/x509 tell numbers of the key.
+// parsePrivateKey makes its own errors, because those of crypto/x509 show numbers of the key.
 func parsePrivateKey(text string) (*rsa.PrivateKey, error) {
 	if strings.Contains(text, "ENCRYPTED") { // the label of PKCS #8, or a header of the block
 		return nil, errors.New("protected by a passphrase")
@@ -64,7 +64,7 @@ func parsePrivateKey(text string) (*rsa.PrivateKey, error) {
 	return private, nil
 }
 
-// String stands for the pair in every text.
+// String is the only text form of the pair.
 func (k KeyPair) String() string {
 	if k.Certificate == nil {
 		return "key pair without certificate"
@@ -72,7 +72,7 @@ func (k KeyPair) String() string {
 	return "key pair " + k.Certificate.Fingerprint()
 }
 
-// Format is String under every verb, %#v too: %x and %d would go through the fields.
+// Format prints String under every verb, %#v too: %x and %d would print the fields.
 func (k KeyPair) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) }
 
 // MarshalText is String, for encoding/json, encoding/xml and loggers such as zerolog and slog.

@@ -19,7 +19,7 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// secrets are texts that only the private key has.
+// secrets are texts that occur only in the private key.
 func secrets(pair *envelope.KeyPair) []string {
 	lines := strings.Split(pair.PEM, "\n")
 	return []string{

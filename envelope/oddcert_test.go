@@ -23,13 +23,13 @@ func tlv(tag byte, parts ...[]byte) []byte {
 	return append([]byte{tag, 0x82, byte(n >> 8), byte(n)}, content...)
 }
 
-// attribute is one RDN of one attribute. The OID is given by its content.
+// attribute is one RDN of one attribute. The OID is given as its DER content.
 func attribute(oid string, tag byte, value string) []byte {
 	return tlv(0x31, tlv(0x30, tlv(0x06, []byte(oid)), tlv(tag, []byte(value))))
 }
 
-// oddCertificate is what a test changes of an otherwise plain certificate; nil means as usual. Its
-// signature is nonsense, which nobody in MNet looks at.
+// oddCertificate is what a test changes of an otherwise plain certificate; nil means unchanged. Its
+// signature is nonsense, which no MNet site looks at.
 type oddCertificate struct {
 	version, serial, algorithm, validity, subject, key, after []byte
 }
@@ -76,7 +76,8 @@ func rsaInfo(oid string, modulus, exponent []byte) []byte {
 	return tlv(0x30, tlv(0x30, tlv(0x06, []byte(oid)), tlv(0x05)), tlv(0x03, []byte{0}, key))
 }
 
-// oddCertificates are all good for OpenSSL, and so for us. The value is the CN to be read.
+// oddCertificates are all accepted by OpenSSL, so this package must accept them. The value is the
+// CN to be read.
 func oddCertificates(t testing.TB) map[string]struct {
 	oddCertificate
 	cn string

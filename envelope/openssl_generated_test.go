@@ -10,25 +10,25 @@ import (
 	"renew_mnetkeys/internal/testbed"
 )
 
-// certificates writes certificates at random, odd in ways that OpenSSL takes.
+// certificates writes random certificates that are odd in ways that OpenSSL accepts.
 type certificates struct{ *rand.Rand }
 
 func pick[T any](r certificates, of ...T) T { return of[r.IntN(len(of))] }
 
-// text is a value of a name in one of the string types, with some of the characters that it can
-// hold.
+// text is a value of a name in one of the string types, with some of the characters that the type
+// allows.
 func (r certificates) text() (tag byte, value string) {
 	runes := []rune{'a'}
 	alphabet := []rune("aZ0 .:/-@é€ñ😀")
 	tag = pick[byte](r, utf8String, printable, t61, ia5, universal, bmp)
-	most := map[byte]int{utf8String: 13, printable: 9, t61: 10, ia5: 9, universal: 13, bmp: 12}[tag] // so many of the alphabet: OpenSSL reads no surrogates
+	most := map[byte]int{utf8String: 13, printable: 9, t61: 10, ia5: 9, universal: 13, bmp: 12}[tag] // length of the usable alphabet: OpenSSL reads no surrogates
 	if tag == t61 {
 		alphabet = []rune("aZ0 .:/-@é")
 	}
 	for range r.IntN(30) {
 		runes = append(runes, alphabet[r.IntN(min(most, len(alphabet)))])
 	}
-	return tag, encode(tag, append(runes, 'a')) // a space at the end is lost in what OpenSSL prints
+	return tag, encode(tag, append(runes, 'a')) // OpenSSL's output loses a space at the end
 }
 
 func encode(tag byte, runes []rune) string {
@@ -36,7 +36,7 @@ func encode(tag byte, runes []rune) string {
 	for _, c := range runes {
 		switch tag {
 		case t61:
-			b = append(b, byte(c)) // ISO 8859-1, as everybody does
+			b = append(b, byte(c)) // ISO 8859-1, as everyone writes it
 		case universal:
 			b = append(b, byte(c>>24), byte(c>>16), byte(c>>8), byte(c))
 		case bmp:
@@ -50,7 +50,7 @@ func encode(tag byte, runes []rune) string {
 	return string(b)
 }
 
-// subject is a name of some attributes, several of them in one RDN at times.
+// subject is a name of some attributes; one RDN sometimes has several of them.
 func (r certificates) subject() []byte {
 	var name []byte
 	for range r.IntN(6) {
@@ -82,7 +82,7 @@ func (r certificates) odd(t testing.TB) oddCertificate {
 	for i := range serial {
 		serial[i] = byte(r.IntN(256))
 	}
-	if len(serial) == 1 || !(serial[0] == 0 && serial[1] < 0x80 || serial[0] == 0xff && serial[1] >= 0x80) { // else not minimal: OpenSSL refuses it
+	if len(serial) == 1 || !(serial[0] == 0 && serial[1] < 0x80 || serial[0] == 0xff && serial[1] >= 0x80) { // otherwise not minimal: OpenSSL refuses it
 		o.serial = tlv(0x02, serial)
 	}
 	o.algorithm = pick(r, nil, tlv(0x30, tlv(0x06, []byte("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x05")), tlv(0x05)), tlv(0x30, tlv(0x06, []byte("\x2a\x03\x04"))))
@@ -91,7 +91,7 @@ func (r certificates) odd(t testing.TB) oddCertificate {
 	return o
 }
 
-// What OpenSSL reads in a certificate, we read in it.
+// This package must read in a certificate what OpenSSL reads in it.
 func TestOpenSSLReadsGeneratedCertificatesAsWeDo(t *testing.T) {
 	seed := testbed.Seed(t)
 	r := certificates{rand.New(rand.NewPCG(seed, 0))}

@@ -52,7 +52,8 @@ func TestCertificatesThatOpenSSLMakesAreRead(t *testing.T) {
 	}
 }
 
-// compareWithOpenSSL reads text here and by `openssl x509`, and wants the same from both.
+// compareWithOpenSSL reads text with this package and with `openssl x509`, and expects the same
+// from both.
 func compareWithOpenSSL(t *testing.T, text string) *envelope.Certificate {
 	t.Helper()
 	c, err := envelope.ParseCertificate(text)
@@ -62,7 +63,7 @@ func compareWithOpenSSL(t *testing.T, text string) *envelope.Certificate {
 	out := string(tool(t, []byte(text), "openssl", "x509", "-fingerprint", "-sha256", "-modulus", "-dates", "-dateopt", "iso_8601",
 		"-subject", "-nameopt", "sname,sep_multiline,utf8"))
 	said := map[string]string{}
-	for line := range strings.Lines(strings.ReplaceAll(out, " + ", "\n")) { // which joins attributes of one RDN
+	for line := range strings.Lines(strings.ReplaceAll(out, " + ", "\n")) { // openssl joins the attributes of one RDN
 		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
 		if _, twice := said[name]; !twice { // the first CN counts
 			said[name] = value
@@ -90,7 +91,7 @@ func TestPrivateKeysThatOpenSSLWritesAreRead(t *testing.T) {
 	pair := testPair(t)
 	for name, c := range map[string]struct {
 		args []string
-		want string // of the error, "" for none
+		want string // text of the error, "" for none
 	}{
 		"PKCS #1":                   {[]string{"rsa", "-traditional"}, ""},
 		"PKCS #8":                   {[]string{"pkey"}, ""},

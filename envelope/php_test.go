@@ -71,7 +71,7 @@ func TestWhatWeSealPHPOpensAndVerifies(t *testing.T) {
 	}
 }
 
-// counting is a repeatable source of RC4 keys; what they seal protects nothing.
+// counting is a repeatable source of RC4 keys; what these keys seal needs no protection.
 type counting struct{}
 
 func (counting) Read(p []byte) (int, error) {
@@ -85,7 +85,7 @@ func TestWhatPHPSealsAndSignsWeOpenAndVerify(t *testing.T) {
 	fromPHP(t, otherPair(t), testPair(t))
 }
 
-// OpenSSL works with keys that Go's crypto/rsa refuses unless rsa1024min=0 is in force.
+// OpenSSL accepts keys that Go's crypto/rsa refuses unless rsa1024min=0 is in force.
 func TestShortKeysWorkAsPHPsDo(t *testing.T) {
 	for _, bits := range []int{512, 768, 1023} {
 		t.Run(strconv.Itoa(bits), func(t *testing.T) {
@@ -108,7 +108,7 @@ func TestShortKeysWorkAsPHPsDo(t *testing.T) {
 	}
 }
 
-// shortPair makes a pair with a key of that many bits.
+// shortPair makes a pair with a key of the given number of bits.
 func shortPair(t *testing.T, bits int) *envelope.KeyPair {
 	t.Helper()
 	key, err := rsa.GenerateKey(cryptorand.Reader, bits)
@@ -142,7 +142,7 @@ func fromPHP(t *testing.T, caller, callee *envelope.KeyPair) {
 	}, &made)
 
 	encode := func(data []byte) []byte { return []byte(base64.StdEncoding.EncodeToString(data)) }
-	// PKCS #1 v1.5 signatures are not random: PHP's must be the one in our document.
+	// PKCS #1 v1.5 signatures are not random: PHP's must be the same as the one in our document.
 	if !bytes.Contains(document, []byte("<SignatureValue>"+string(encode(made.Signature))+"</SignatureValue>")) {
 		t.Error("PHP signs otherwise")
 	}
@@ -159,15 +159,15 @@ func fromPHP(t *testing.T, caller, callee *envelope.KeyPair) {
 	}
 }
 
-// phpCertificate is what openssl_x509_parse says of a certificate, null in Expires where it cannot
+// phpCertificate is what openssl_x509_parse says about a certificate; Expires is null if it cannot
 // be read at all.
 type phpCertificate struct {
 	Expires *int64
-	CN, SAN any // text, a list where there are several, null where there is none
+	CN, SAN any // a text, a list if there are several, null if there is none
 	Modulus []byte
 }
 
-// readByPHP reads all texts at once, since PHP takes longer to start than to read them.
+// readByPHP reads all texts in one run, since PHP takes longer to start than to read them.
 func readByPHP(t *testing.T, texts []string) []phpCertificate {
 	t.Helper()
 	var read []phpCertificate
@@ -194,7 +194,7 @@ func TestEveryCertificateThatPHPReadsWeReadAsItDoes(t *testing.T) {
 	}
 	slices.Sort(texts)
 	plain := len(texts)
-	// Most changes of a byte or two leave something that OpenSSL still reads.
+	// After most changes of one or two bytes, OpenSSL can still read the certificate.
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 3000 {
 		block, _ := pem.Decode([]byte(texts[random.IntN(plain)]))
@@ -215,14 +215,14 @@ func TestEveryCertificateThatPHPReadsWeReadAsItDoes(t *testing.T) {
 		readable++
 		got, err := envelope.ParseCertificate(texts[i])
 		if err != nil {
-			// The one thing we want and OpenSSL does not: times that are times, since the expiry is
-			// stored.
+			// This is the only check that OpenSSL does not make: times must be valid times, since
+			// the expiry is stored.
 			if i < plain || !strings.Contains(err.Error(), "unreadable time") {
 				t.Errorf("%v\n%+v\n%s", err, want, texts[i])
 			}
 			continue
 		}
-		// PHP takes the years 50 to 67 for 2050 to 2067, against RFC 5280.
+		// PHP reads the years 50 to 67 as 2050 to 2067, against RFC 5280.
 		if *want.Expires > 0 && got.NotAfter.Year() >= 1968 && got.NotAfter.Unix() != *want.Expires {
 			t.Errorf("expires %d, PHP says %d\n%s", got.NotAfter.Unix(), *want.Expires, texts[i])
 		}

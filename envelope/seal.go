@@ -22,12 +22,12 @@ const (
 	encryptedKey = "EncryptedKey"
 )
 
-// keySize is OpenSSL's key length for RC4, in bytes, and so that of every openssl_seal.
+// keySize is OpenSSL's key length for RC4, in bytes, and therefore that of every openssl_seal.
 const keySize = 16
 
-// Seal wraps document in an encryptedMessage of wwwroot that the holder of to's private key can
-// open, as Moodle's mnet_encrypt_message does. The RC4 key is read from random; the RSA padding
-// comes from the system's generator whatever random is, since crypto/rsa lets nobody choose it.
+// Seal wraps document in an encryptedMessage of wwwroot that only the owner of to's private key can
+// open, as Moodle's mnet_encrypt_message does. The RC4 key is read from random. The RSA padding
+// always comes from the system's generator, since crypto/rsa lets no caller choose it.
 func Seal(document []byte, wwwroot string, to *rsa.PublicKey, random io.Reader) ([]byte, error) {
 	if len(document) > MaxSize {
 		return nil, fmt.Errorf("seal: %w", ErrTooLarge)
@@ -63,7 +63,8 @@ func Seal(document []byte, wwwroot string, to *rsa.PublicKey, random io.Reader) 
 	return render(root)
 }
 
-// describe begins EncryptedData and EncryptedKey alike and returns the KeyInfo to fill.
+// describe writes the common beginning of EncryptedData and EncryptedKey and returns the KeyInfo to
+// fill.
 func describe(part *etree.Element, id, algorithm string) *etree.Element {
 	part.CreateAttr("Id", id)
 	part.CreateAttr("xmlns", xmlenc)
@@ -77,7 +78,7 @@ func addCipher(part *etree.Element, value []byte) {
 	part.CreateElement("CipherData").CreateElement("CipherValue").SetText(base64.StdEncoding.EncodeToString(value))
 }
 
-// crypt is RC4 both ways. The key is keySize bytes, which RC4 takes.
+// crypt encrypts or decrypts with RC4. The key has keySize bytes, which RC4 accepts.
 func crypt(key, data []byte) []byte {
 	stream, err := rc4.NewCipher(key)
 	if err != nil {
@@ -88,23 +89,23 @@ func crypt(key, data []byte) []byte {
 	return out
 }
 
-// IsSealed says whether body is meant as an encryptedMessage. Whether Moodle would take it as one,
-// Open tells.
+// IsSealed says whether body is meant as an encryptedMessage. Open says whether Moodle would accept
+// it as one.
 func IsSealed(body []byte) bool {
 	root := rootAt(body, "encryptedMessage")
 	return root >= 0 && bytes.Contains(body[:root], []byte("<?xml"))
 }
 
-// Opened is what stood in a seal.
+// Opened is the content of a seal.
 type Opened struct {
 	Document []byte
-	Wwwroot  string // of the sender, as it says
+	Wwwroot  string // of the sender, according to the document
 	Key      int    // index of the key that opened it
 }
 
 // Open undoes Seal with the first of keys that can, as PHP's openssl_open does. The errors are
-// ErrTooLarge, ErrMalformed, *StrayError, ErrDoubled, ErrDTD and, where the document is sound but
-// for nobody here, ErrCannotOpen. Elements nobody asks for are skipped (Mahara's X1).
+// ErrTooLarge, ErrMalformed, *StrayError, ErrDoubled, ErrDTD and, if the document is sound but none
+// of keys opens it, ErrCannotOpen. Elements that are not needed are skipped (Mahara's X1).
 func Open(body []byte, keys ...*rsa.PrivateKey) (*Opened, error) {
 	if len(body) > MaxSize {
 		return nil, fmt.Errorf("open: %w", ErrTooLarge)
@@ -116,7 +117,7 @@ func Open(body []byte, keys ...*rsa.PrivateKey) (*Opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Moodle's parser takes the first two wherever they stand.
+	// Moodle's parser takes the first two, wherever they are.
 	if occurrences(root, "CipherValue") > 2 {
 		return nil, fmt.Errorf("open: %w: CipherValue", ErrDoubled)
 	}
@@ -136,8 +137,9 @@ func Open(body []byte, keys ...*rsa.PrivateKey) (*Opened, error) {
 		if private == nil {
 			continue
 		}
-		// Telling bad padding apart invites Bleichenbacher's attack, which needs many thousand
-		// answers to seals of the attacker's making; we open the few that answer our own calls.
+		// An error of its own for bad padding would allow Bleichenbacher's attack, which needs many
+		// thousand answers to seals that the attacker made. This tool opens only the few documents
+		// that answer its own calls.
 		//lint:ignore SA1019 MNet seals with PKCS #1 v1.5; no peer understands anything else
 		key, err := rsa.DecryptPKCS1v15(nil, private, sealedKey)
 		if err == nil && len(key) == keySize {

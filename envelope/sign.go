@@ -18,8 +18,8 @@ import (
 // sha1Digest is the identifier of XML Signature §6.2.1.
 const sha1Digest = dsig.Namespace + "sha1"
 
-// Sign wraps payload in a signedMessage of wwwroot, stamped in whole seconds, as Moodle's
-// mnet_sign_message does, byte for byte. Neither wwwroot nor stamp is covered by the signature.
+// Sign wraps payload in a signedMessage of wwwroot with a timestamp in whole seconds, byte for byte
+// as Moodle's mnet_sign_message does. The signature covers neither wwwroot nor timestamp.
 func Sign(payload []byte, wwwroot string, stamped time.Time, key *rsa.PrivateKey) ([]byte, error) {
 	if len(payload) > MaxSize {
 		return nil, fmt.Errorf("sign: %w", ErrTooLarge)
@@ -53,9 +53,9 @@ func Sign(payload []byte, wwwroot string, stamped time.Time, key *rsa.PrivateKey
 	return render(root)
 }
 
-// signPayload is PHP's openssl_sign with its default digest: over the payload itself, where XML
-// Signature §3.2 would sign the canonical SignedInfo. goxmldsig has the same for SAML's query
-// strings.
+// signPayload is PHP's openssl_sign with its default digest. It signs the payload itself, whereas
+// XML Signature §3.2 signs the canonical SignedInfo. goxmldsig signs SAML's query strings in the
+// same way.
 func signPayload(payload []byte, key *rsa.PrivateKey) ([]byte, error) {
 	if key == nil {
 		return nil, errors.New("no private key")
@@ -70,16 +70,16 @@ func signPayload(payload []byte, key *rsa.PrivateKey) ([]byte, error) {
 	return signer.SignString(string(payload))
 }
 
-// digest is hexadecimal where XML Signature §4.3.3.6 wants base64: PHP's sha1 answers so.
+// digest is hexadecimal because PHP's sha1 returns that; XML Signature §4.3.3.6 demands base64.
 func digest(payload []byte) string {
 	sum := sha1.Sum(payload)
 	return hex.EncodeToString(sum[:])
 }
 
-// Signed is a signedMessage whose digest is right and whose signature is still to be verified.
+// Signed is a signedMessage whose digest is right and whose signature is not verified yet.
 type Signed struct {
 	Payload []byte
-	Wwwroot string    // of the signer, as it says
+	Wwwroot string    // of the signer, according to the document
 	Stamped time.Time // UTC, whole seconds, by the signer's clock
 
 	signature []byte
@@ -114,7 +114,7 @@ func ParseSigned(document []byte) (*Signed, error) {
 	return signed, nil
 }
 
-// readSignature returns the signature's bytes once the digest is known to be that of payload.
+// readSignature returns the signature's bytes after it has compared the digest with payload.
 func readSignature(root *etree.Element, payload []byte) ([]byte, error) {
 	outer, err := only(root, dsig.SignatureTag)
 	if err != nil {
@@ -130,7 +130,7 @@ func readSignature(root *etree.Element, payload []byte) ([]byte, error) {
 	if err := expectAlgorithm(info, sha1Digest, dsig.ReferenceTag, dsig.DigestMethodTag); err != nil {
 		return nil, err
 	}
-	// Counted over the whole document, like every value that decides something.
+	// It is counted over the whole document, like every value that decides something.
 	stated, err := leaf(root, dsig.SignatureTag, dsig.SignedInfoTag, dsig.ReferenceTag, dsig.DigestValueTag)
 	if err != nil {
 		return nil, err
@@ -141,7 +141,7 @@ func readSignature(root *etree.Element, payload []byte) ([]byte, error) {
 	return base64Leaf(root, dsig.SignatureTag, dsig.SignatureValueTag)
 }
 
-// Verify says whether key made the signature over the payload, as PHP's openssl_verify does; the
+// Verify says whether key made the signature over the payload, as PHP's openssl_verify does. The
 // error is ErrSignature.
 func (s *Signed) Verify(key *rsa.PublicKey) error {
 	if key == nil {

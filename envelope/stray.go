@@ -8,20 +8,20 @@ import (
 	"unicode/utf8"
 )
 
-// StrayError says that something stands before or behind an XML document: PHP notices, an echo in
+// StrayError says that there is text before or after an XML document: PHP notices, an echo in
 // config.php, the footer of a theme. Moodle's parser (mnet_encxml_parser in
-// mnet/xmlrpc/xmlparser.php, and that of XML-RPC) refuses such a document whole. It is an
+// mnet/xmlrpc/xmlparser.php, and that of XML-RPC) refuses such a document as a whole. It is an
 // ErrMalformed.
 type StrayError struct {
-	Behind bool   // behind the root element; else before the document
-	Text   []byte // what stands there, as the other side wrote it: not fit to print
+	Behind bool   // after the root element; otherwise before the document
+	Text   []byte // the stray text as the other side wrote it: not safe to print
 }
 
 func (e *StrayError) Error() string {
 	return fmt.Sprintf("%d stray bytes %s the XML", len(e.Text), e.Where())
 }
 
-// Where is "before" or "behind".
+// Where returns "before" or "behind".
 func (e *StrayError) Where() string {
 	if e.Behind {
 		return "behind"
@@ -38,9 +38,9 @@ const (
 
 // CheckStray says whether text is one document with that root and nothing around it but white
 // space. A byte order mark may precede it, but not a byte order mark and white space before a
-// declaration: expat and libxml refuse that. Comments behind the root count, though some parsers
-// take them: others do not. The error is a *StrayError. Text that has no such root, or does not end
-// it, is nobody's business here.
+// declaration: expat and libxml refuse that. Comments after the root count as stray, because some
+// parsers refuse them. The error is a *StrayError. CheckStray says nothing about a text that has no
+// such root or does not end it.
 func CheckStray(text []byte, root string) error {
 	at := rootAt(text, root)
 	if at < 0 || !bytes.Contains(text[at:], []byte("</"+root)) {
@@ -64,8 +64,8 @@ func CheckStray(text []byte, root string) error {
 	return nil
 }
 
-// before is what stands before the declaration of a document, or before its root if that leaves
-// nothing.
+// before returns what precedes the declaration of a document, or what precedes its root if there is
+// nothing before the declaration.
 func before(text []byte) []byte {
 	if at := bytes.LastIndex(text, []byte("<?xml")); len(bytes.Trim(text[:max(at, 0)], whiteSpace)) > 0 {
 		text = text[:at]
@@ -73,13 +73,13 @@ func before(text []byte) []byte {
 	return bytes.TrimLeft(bytes.TrimPrefix(bytes.Trim(text, whiteSpace), []byte(byteOrderMark)), whiteSpace)
 }
 
-// declares says that text begins with an XML declaration (XML 1.0 §2.8).
+// declares says whether text begins with an XML declaration (XML 1.0 §2.8).
 func declares(text []byte) bool {
 	after, found := bytes.CutPrefix(text, []byte("<?xml"))
 	return found && len(after) > 0 && bytes.IndexByte([]byte(whiteSpace), after[0]) >= 0
 }
 
-// rootAt is where the first start tag of that name stands, -1 if there is none.
+// rootAt is the offset of the first start tag of that name, -1 if there is none.
 func rootAt(text []byte, name string) int {
 	tag := []byte("<" + name)
 	for from := 0; ; {
@@ -94,13 +94,13 @@ func rootAt(text []byte, name string) int {
 	}
 }
 
-// rootEnd is the offset behind the root element. begun is false if anything else than comments,
-// instructions and a document type precedes it. An element that does not end reaches to the end of
-// the text.
+// rootEnd is the offset after the root element. begun is false if anything other than comments,
+// instructions and a document type precedes the root. An element that does not end reaches to the
+// end of the text.
 func rootEnd(text []byte, name string) (end int, begun bool) {
 	text = bytes.Clone(text)
 	for i, b := range text {
-		if b >= utf8.RuneSelf { // UTF-8, or what a decoder of UTF-8 stops at
+		if b >= utf8.RuneSelf { // UTF-8, or a byte at which a decoder of UTF-8 stops
 			text[i] = 'x'
 		}
 	}

@@ -8,9 +8,9 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// What expat says of the same texts was looked up with PHP's xmlrpc_decode, white space around them
-// trimmed as Moodle's client trims it (mnet/xmlrpc/client.php). Only comments and instructions
-// behind the root it takes, and we do not.
+// PHP's xmlrpc_decode was used to find out what expat says of the same texts, with the white space
+// around them trimmed as Moodle's client does (mnet/xmlrpc/client.php). The only difference: expat
+// accepts comments and instructions after the root, and this package does not.
 func TestWhatStandsAroundADocumentIsFound(t *testing.T) {
 	const mark, declaration, root = "\xef\xbb\xbf", `<?xml version="1.0" encoding="iso-8859-1"?>`, "<a><b>x</b></a>"
 	const document = declaration + "\n    " + root

@@ -7,8 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-// names reads a distinguished name (RFC 5280 §4.1.2.4) for the two attributes MNet knows a site by,
-// the first of each kind. A value that has no text is skipped, as PHP's openssl_x509_parse does.
+// names reads a distinguished name (RFC 5280 §4.1.2.4) and returns the two attributes by which MNet
+// knows a site, the first of each kind. It skips a value that has no text, as PHP's
+// openssl_x509_parse does.
 func (w *walk) names() (commonName, subjectAltName string) {
 	var haveCN, haveSAN bool
 	for w.more() {
@@ -27,8 +28,8 @@ func (w *walk) names() (commonName, subjectAltName string) {
 	return commonName, subjectAltName
 }
 
-// dnText decodes a string as OpenSSL's ASN1_STRING_to_UTF8 does, which takes every one-byte type,
-// T61String (Teletex) included, for ISO 8859-1.
+// dnText decodes a string as OpenSSL's ASN1_STRING_to_UTF8 does, which reads every one-byte type,
+// T61String (Teletex) included, as ISO 8859-1.
 func dnText(tag byte, content []byte) (string, bool) {
 	var runes []rune
 	switch tag {
@@ -64,8 +65,8 @@ func dnText(tag byte, content []byte) (string, bool) {
 	return string(runes), true
 }
 
-// time reads a Time of RFC 5280 §4.1.2.5 and the forms of X.690 §11.7 that older signers wrote: no
-// seconds, an offset instead of Z, fractions.
+// time reads a Time of RFC 5280 §4.1.2.5 and the forms of X.690 §11.7 that older signers wrote:
+// without seconds, with an offset instead of Z, with fractions.
 func (w *walk) time() time.Time {
 	tag, content := w.any()
 	var layouts []string
@@ -81,7 +82,7 @@ func (w *walk) time() time.Time {
 			continue
 		}
 		if tag == tagUTCTime && t.Year() >= 2050 {
-			t = t.AddDate(-100, 0, 0) // the pivot of RFC 5280; Go's is 1969
+			t = t.AddDate(-100, 0, 0) // RFC 5280 splits the centuries at 1950, Go at 1969
 		}
 		return t.UTC()
 	}

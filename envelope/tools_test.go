@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// legacyConf lets OpenSSL 3 do RC4 and MD5, as every site that speaks MNet must have it.
+// legacyConf allows RC4 and MD5 in OpenSSL 3; every site that speaks MNet needs it.
 const legacyConf = `openssl_conf = init
 [init]
 providers = providers
@@ -20,8 +20,8 @@ legacy = on
 activate = 1
 `
 
-// tool runs an installed program under legacyConf. Where it is missing the test is skipped, in CI
-// it fails.
+// tool runs an installed program under legacyConf. If the program is missing, the test is skipped;
+// in CI it fails.
 func tool(t *testing.T, stdin []byte, name string, args ...string) []byte {
 	t.Helper()
 	path, err := exec.LookPath(name)
@@ -47,8 +47,8 @@ func tool(t *testing.T, stdin []byte, name string, args ...string) []byte {
 	return out
 }
 
-// php runs a script that finds input in $in and leaves its answer in $out, both by JSON, bytes in
-// base64.
+// php runs a script that finds its input in $in and leaves its answer in $out. Both are passed as
+// JSON, bytes in base64.
 func php(t *testing.T, script string, input, output any) {
 	t.Helper()
 	stdin, err := json.Marshal(input)

@@ -25,10 +25,10 @@ type generation struct {
 
 type site struct {
 	generation
-	History []json.RawMessage // objects, or an empty list where Mahara began its history
+	History []json.RawMessage // objects, or an empty list if Mahara began its history
 }
 
-// vector is one real exchange; null where the recorder could not see a thing.
+// vector is one real exchange; a value is null if the recorder could not see it.
 type vector struct {
 	From, To       string
 	Caller, Callee site
@@ -39,21 +39,21 @@ type vector struct {
 	ResponseRaw    string  `json:"response_raw"`
 	ResponseXMLRPC *string `json:"response_xmlrpc"`
 
-	// What OpenSSL said: "current", "history 0", null for none; in the later files.
+	// What OpenSSL said, in the later files: "current", "history 0", or null for none.
 	RequestOpens   *string `json:"request_opens_with_callee"`
 	RequestSigner  *string `json:"request_signed_by_caller"`
 	ResponseOpens  *string `json:"response_opens_with_caller"`
 	ResponseSigner *string `json:"response_signed_by_callee"`
 }
 
-// Which key of a site opens or signed a document, as the vectors name them.
+// These name the key of a site that opens or signed a document, as the vectors do.
 const (
 	current  = "current"
 	archived = "history 0"
 	none     = ""
 )
 
-// expectation is a row of the vectors' README. plain means that the response is not sealed at all.
+// expectation is a row of the vectors' README. plain means that the response is not sealed.
 type expectation struct {
 	requestOpens, responseOpens, responseSigner string
 	plain                                       bool
@@ -71,7 +71,8 @@ var expectations = map[string]expectation{
 	"14_moodle41_fault_7025":                 {archived, current, archived, false},
 	"17_mahara_callee":                       {current, current, current, false},
 	"19_mahara_fault_7025_signed_by_new_key": {archived, current, current, false},
-	// Sealed to a certificate the callee never had, so the request opens with none of its keys.
+	// The request is sealed to a certificate that the callee never had, so none of its keys opens
+	// it.
 	"20_mahara_fault_7025_no_certificate": {none, current, current, false},
 	"21_mahara_heals_but_fault_0":         {current, none, none, true},
 }
@@ -89,7 +90,7 @@ func loadVector(t testing.TB, name string) *vector {
 	return v
 }
 
-// pairs are the site's keys by the name the vectors give them.
+// pairs are the site's keys, by the names that the vectors give them.
 func (s site) pairs(t testing.TB) map[string]*envelope.KeyPair {
 	t.Helper()
 	pairs := map[string]*envelope.KeyPair{current: parsePair(t, s.generation)}
@@ -161,7 +162,7 @@ func TestEveryVectorOpensVerifiesOrFailsAsItsReadmeSays(t *testing.T) {
 	}
 }
 
-// checkOpens opens body with each key alone: only the wanted one may do it.
+// checkOpens opens body with each key alone: only the expected one may open it.
 func checkOpens(t *testing.T, body []byte, keys map[string]*envelope.KeyPair, want string) *envelope.Signed {
 	t.Helper()
 	if want != none && keys[want] == nil {
@@ -184,7 +185,7 @@ func checkOpens(t *testing.T, body []byte, keys map[string]*envelope.KeyPair, wa
 	return opened
 }
 
-// checkSigned verifies with each key of the signer: only the wanted one may do.
+// checkSigned verifies with each key of the signer: only the expected one may verify.
 func checkSigned(t *testing.T, signed *envelope.Signed, wwwroot string, keys map[string]*envelope.KeyPair, want string) {
 	t.Helper()
 	if signed.Wwwroot != wwwroot {
@@ -254,8 +255,8 @@ func TestSigningAVectorsPayloadAgainGivesItsDocumentByteForByte(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// One of the recorded sites runs a renamed Moodle, which renamed this too. Nobody reads
-			// it.
+			// One of the recorded sites runs a renamed Moodle, which renamed this too. No code
+			// reads it.
 			moodle := strings.Replace(*v.RequestSigned, `Id="agpuSignature"`, `Id="MoodleSignature"`, 1)
 			if diff := cmp.Diff(moodle, string(again)); diff != "" {
 				t.Errorf("(-Moodle +ours):\n%s", diff)
@@ -282,7 +283,8 @@ func TestSealingUnderAVectorsOwnRC4KeyGivesItsDocumentByteForByte(t *testing.T) 
 			if err != nil {
 				t.Fatal(err)
 			}
-			// The RSA padding is random: with the vector's, all the rest must be the same.
+			// The RSA padding is random: after it is replaced by the vector's, everything else must
+			// be the same.
 			ours = bytes.Replace(ours, cipherValues(t, ours)[1], values[1], 1)
 			if diff := cmp.Diff(v.RequestSealed, string(ours)); diff != "" {
 				t.Errorf("(-Moodle +ours):\n%s", diff)

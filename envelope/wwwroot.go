@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// FoldWwwroot gives the form in which all spellings of one site are equal: scheme and host in small
-// letters, no slash at the end. The path is left as it is: a web server may serve /Moodle and
-// /moodle to different sites, and Moodle itself compares wwwroots to the byte (mnet/lib.php,
+// FoldWwwroot gives the form in which all spellings of one site are equal: scheme and host in lower
+// case, no slash at the end. The path stays unchanged: a web server may serve /Moodle and /moodle
+// as different sites, and Moodle itself compares wwwroots byte by byte (mnet/lib.php,
 // mnet/peer.php).
 func FoldWwwroot(wwwroot string) string {
 	wwwroot = strings.TrimRight(wwwroot, "/")
@@ -19,5 +19,6 @@ func FoldWwwroot(wwwroot string) string {
 	return u.String()
 }
 
-// SameWwwroot tells whether two wwwroots name one site: see FoldWwwroot for what does not count.
+// SameWwwroot says whether two wwwroots name one site; see FoldWwwroot for the differences that do
+// not count.
 func SameWwwroot(a, b string) bool { return FoldWwwroot(a) == FoldWwwroot(b) }

@@ -14,23 +14,23 @@ import (
 const (
 	declaration = `version="1.0" encoding="iso-8859-1"`
 
-	// A sealed document has 5 levels and about 40 tags; a mebibyte of empty elements would cost 50
-	// MiB of tree.
+	// A sealed document has 5 levels and about 40 tags; a tree of one mebibyte of empty elements
+	// would need 50 MiB.
 	maxDepth  = 16
 	maxMarkup = 256
 )
 
-// render writes root as Moodle's templates have it: the root four spaces in, no line end at the
-// end. Servers look for the root's name within the first 100 bytes, but not at offset 0, so the
-// declaration must be there.
+// render writes root as Moodle's templates have it: the root is indented by four spaces, without a
+// line end at the end. Servers look for the root's name within the first 100 bytes, but not at
+// offset 0, so the declaration must be there.
 func render(root *etree.Element) ([]byte, error) {
-	// etree indents children, never the root: for a moment it is one.
+	// etree indents children, never the root: so the root becomes a child for a moment.
 	margin := etree.NewElement("margin")
 	margin.AddChild(root)
 	margin.IndentWithSettings(etree.NewIndentSettings())
 
 	document := etree.NewDocument()
-	document.WriteSettings = etree.WriteSettings{CanonicalText: true, CanonicalAttrVal: true} // escapes no more than must be
+	document.WriteSettings = etree.WriteSettings{CanonicalText: true, CanonicalAttrVal: true} // escapes only what it must
 	document.CreateProcInst("xml", declaration)
 	document.CreateText("\n    ")
 	document.AddChild(root)
@@ -45,7 +45,7 @@ func render(root *etree.Element) ([]byte, error) {
 }
 
 // read parses a document whose root must be called name, with nothing around it (CheckStray). Bytes
-// are taken as they are: the declaration says iso-8859-1, and Moodle puts its UTF-8 strings in all
+// are taken as they are: the declaration says iso-8859-1, but Moodle puts its UTF-8 strings in all
 // the same.
 func read(text []byte, name string) (*etree.Element, error) {
 	if len(text) > MaxSize {
@@ -63,7 +63,7 @@ func read(text []byte, name string) (*etree.Element, error) {
 	document := etree.NewDocument()
 	document.ReadSettings.MaxDepth = maxDepth
 	if err := document.ReadFromBytes(text); err != nil {
-		// The parser's own text may quote a mebibyte of the peer's input.
+		// The parser's own text may quote one mebibyte of the peer's input.
 		var syntax *xml.SyntaxError
 		if errors.As(err, &syntax) {
 			return nil, fmt.Errorf("read %s: %w: line %d", name, ErrMalformed, syntax.Line)
@@ -77,7 +77,7 @@ func read(text []byte, name string) (*etree.Element, error) {
 	return root, nil
 }
 
-// declaresType finds DOCTYPE and its kin (XML 1.0 §2.8) before anything parses them.
+// declaresType finds DOCTYPE and similar declarations (XML 1.0 §2.8) before a parser reads them.
 func declaresType(text []byte) bool {
 	for {
 		_, after, found := bytes.Cut(text, []byte("<!"))
@@ -91,9 +91,8 @@ func declaresType(text []byte) bool {
 	}
 }
 
-// only follows path down from scope. Moodle takes an element by its name wherever it stands, so a
-// name that occurs a second time anywhere in the scope could make it read something else than we
-// do.
+// only follows path down from scope. Moodle takes an element by its name, wherever it is. If a name
+// occurred a second time anywhere in the scope, Moodle could read something else than this package.
 func only(scope *etree.Element, path ...string) (*etree.Element, error) {
 	at := scope
 	for _, name := range path {
@@ -119,8 +118,8 @@ func occurrences(scope *etree.Element, name string) int {
 	return n
 }
 
-// leaf is the text of the one element at path. A comment or element in it is refused: readers
-// differ in what they make of "http://a<!-- -->.example".
+// leaf is the text of the one element at path. A comment or element in it is refused, because
+// readers differ in how they read "http://a<!-- -->.example".
 func leaf(scope *etree.Element, path ...string) (string, error) {
 	element, err := only(scope, path...)
 	if err != nil {
@@ -137,7 +136,8 @@ func leaf(scope *etree.Element, path ...string) (string, error) {
 	return text.String(), nil
 }
 
-// base64Leaf decodes strictly, so that no changed character goes unseen, but for white space.
+// base64Leaf decodes strictly, so that no changed character stays unnoticed, except for white
+// space.
 func base64Leaf(scope *etree.Element, path ...string) ([]byte, error) {
 	text, err := leaf(scope, path...)
 	if err != nil {
@@ -150,7 +150,7 @@ func base64Leaf(scope *etree.Element, path ...string) ([]byte, error) {
 	return data, nil
 }
 
-// expectAlgorithm refuses a document that says it was made otherwise than MNet makes them.
+// expectAlgorithm refuses a document that names another algorithm than MNet uses.
 func expectAlgorithm(scope *etree.Element, algorithm string, path ...string) error {
 	method, err := only(scope, path...)
 	if err != nil {

@@ -1,9 +1,9 @@
-// Command lint runs the analyzers that find what a tool with connections gets wrong: responses and
-// rows that are left open, errors that are compared where they may be wrapped. Its module is not
-// the command's, so that nothing of it comes near the command; that module's go.mod pins the other
-// tools as well.
+// Command lint runs the analyzers that find typical mistakes of a tool with connections: responses
+// and rows that are left open, errors that are compared although they may be wrapped. It has a
+// module of its own, so that none of its dependencies becomes one of the command; that module's
+// go.mod pins the other tools as well.
 //
-// Left out is contextcheck: docs/reliability.md says what it finds here.
+// contextcheck is left out: docs/reliability.md says what it finds here.
 package main
 
 import (
