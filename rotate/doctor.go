@@ -104,10 +104,10 @@ func unreadable(wwwroot string, err error) Finding {
 		"the tenant cannot be read", "%v", err)
 }
 
-// mustNotCall says why no peer may be called, "" if they may. This site's calls are sealed, and so is
-// the call back of a peer that does not know its key yet: because of such a call, a Moodle whose key
-// has expired, or whose row does not fit its key pair, would write. In the other cases there is no
-// name or key to call with.
+// mustNotCall says why no peer may be called, "" if they may. This site's calls are sealed, and so
+// is the call back of a peer that does not know its key yet: because of such a call, a Moodle whose
+// key has expired, or whose row does not fit its key pair, would write. In the other cases there is
+// no name or key to call with.
 func (d *diagnosis) mustNotCall() string {
 	t := d.tenant
 	switch {

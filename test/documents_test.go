@@ -46,7 +46,8 @@ func TestNoDocumentSaysRunItAgain(t *testing.T) {
 	}
 }
 
-// shows compares what stands between two texts of a document with what it must be. make docs writes it there.
+// shows compares what stands between two texts of a document with what it must be. make docs writes
+// it there.
 func shows(t *testing.T, document, before, want, after string) {
 	t.Helper()
 	text := textOf(t, document)

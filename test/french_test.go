@@ -55,7 +55,8 @@ func levels(text string) []string {
 	return found
 }
 
-// commandLines are the lines of all blocks of code, without comments, blank lines, and the words that are echoed.
+// commandLines are the lines of all blocks of code, without comments, blank lines, and the words
+// that are echoed.
 func commandLines(text string) []string {
 	comment, said := regexp.MustCompile(`(^|\s+)#.*$`), regexp.MustCompile(`echo '[^'=]*'`)
 	var found []string
@@ -69,7 +70,8 @@ func commandLines(text string) []string {
 	return found
 }
 
-// firstCells are the first cells of all tables that are code, such as reasons; of others only that they are there.
+// firstCells are the first cells of all tables that are code, such as reasons; of others only that
+// they are there.
 func firstCells(text string) []string {
 	var found []string
 	for line := range strings.Lines(fenced.ReplaceAllString(text, "")) {

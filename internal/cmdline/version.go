@@ -17,7 +17,8 @@ type Build struct {
 // Built is set once, by main, before anything reads it.
 var Built Build
 
-// Version says what was built: the release first, then its revision, the date of that, and the Go that built it.
+// Version says what was built: the release first, then its revision, the date of that, and the Go
+// that built it.
 func Version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

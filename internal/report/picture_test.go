@@ -30,7 +30,8 @@ func TestThePictureOfThePageIsSmall(t *testing.T) {
 	}
 }
 
-// pictured is an array of twelve sites, one of which is down, with the next step that the command advises.
+// pictured is an array of twelve sites, one of which is down, with the next step that the command
+// advises.
 func pictured() *report.Page {
 	const sites, down = 12, 7
 	page := report.New()

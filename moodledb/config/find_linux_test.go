@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// As a user who cannot read it: config.php in the working directory is not passed over for another that is.
+// As a user who cannot read it: config.php in the working directory is not passed over for another
+// that is.
 func TestAConfigInTheWorkingDirectoryThatCannotBeReadIsNotPassedOver(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can become a user who cannot read a file of its own")
