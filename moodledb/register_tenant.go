@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/internal/spelling"
 	"renew_mnetkeys/moodledb/config"
 )
 
@@ -90,7 +91,7 @@ func nearest(host string, known []string) string {
 	}
 	best, least := "", 3
 	for _, wwwroot := range known {
-		d := distance(bare(host), bare(wwwroot))
+		d := spelling.Distance(bare(host), bare(wwwroot))
 		if strings.HasPrefix(bare(wwwroot), bare(host)+"/") {
 			d = 1
 		}
@@ -99,25 +100,4 @@ func nearest(host string, known []string) string {
 		}
 	}
 	return best
-}
-
-// distance counts the bytes to insert, delete or replace (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replace := diagonal
-			if a[i] != b[j] {
-				replace++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replace, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -30,12 +30,8 @@ func (a *Array) Plan(ctx context.Context) int {
 }
 
 func (a *Array) planTenant(ctx context.Context, t *renewing, r *Renewal) error {
-	tenant, err := r.Store.Read(ctx)
+	tenant, err := t.read(ctx, r)
 	if err != nil {
-		return fmt.Errorf("read the tenant: %w", err)
-	}
-	t.report.describe(tenant)
-	if err := r.checkDue(tenant); err != nil {
 		return err
 	}
 	t.kept = a.keeps(tenant)

@@ -31,12 +31,8 @@ func (a *Array) preflightAll(ctx context.Context, tenants []*renewing) {
 }
 
 func (a *Array) preflight(ctx context.Context, t *renewing, r *Renewal) error {
-	tenant, err := r.Store.Read(ctx)
+	tenant, err := t.read(ctx, r)
 	if err != nil {
-		return fmt.Errorf("read the tenant: %w", err)
-	}
-	t.report.describe(tenant)
-	if err := r.checkDue(tenant); err != nil {
 		return err
 	}
 	t.fresh = a.fresh(tenant)
@@ -54,6 +50,17 @@ func (a *Array) preflight(ctx context.Context, t *renewing, r *Renewal) error {
 		return stoppedOr(ctx, err)
 	}
 	return nil
+}
+
+// read gives the tenant as it is, and what the report says of it. The error is also that of a
+// --renew-before that does not fit the tenant.
+func (t *renewing) read(ctx context.Context, r *Renewal) (*Tenant, error) {
+	tenant, err := r.Store.Read(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the tenant: %w", err)
+	}
+	t.report.describe(tenant)
+	return tenant, r.checkDue(tenant)
 }
 
 // ready finds what must stop the renewal of a tenant with MNet on.

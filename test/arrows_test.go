@@ -17,13 +17,13 @@ var arrows = map[string][]string{
 	"":                    {"internal/run", "internal/output", "internal/cmdline"},
 	"internal/run":        {"internal/output", "internal/cmdline", "internal/report", "internal/metrics", "internal/hooks", "internal/atomicfile", "internal/killsteps", "rotate", "peers", "moodledb", "moodledb/config", "moodledb/muc", "moodledb/phprun", "moodledb/siteuser", "envelope"},
 	"internal/output":     {"internal/printable", "internal/cmdline", "rotate"},
-	"internal/cmdline":    {"rotate", "peers", "moodledb/config"},
+	"internal/cmdline":    {"internal/spelling", "rotate", "peers", "moodledb/config"},
 	"internal/report":     {"internal/printable", "rotate"},
 	"internal/metrics":    {"rotate", "internal/atomicfile"},
 	"internal/atomicfile": {"internal/killsteps"},
 	"rotate":              {"envelope"},
 	"peers":               {"internal/printable", "rotate", "envelope"},
-	"moodledb":            {"rotate", "envelope", "moodledb/config", "moodledb/phpserial"},
+	"moodledb":            {"internal/spelling", "rotate", "envelope", "moodledb/config", "moodledb/phpserial"},
 	"moodledb/config":     {"moodledb/phpsource", "moodledb/phprun", "moodledb/siteuser"},
 	"moodledb/muc":        {"internal/printable", "rotate", "envelope", "moodledb", "moodledb/config", "moodledb/phprun", "moodledb/phpserial", "moodledb/phpsource", "moodledb/siteuser", "internal/killsteps"},
 	"moodledb/phprun":     {"moodledb/siteuser"},
@@ -33,6 +33,7 @@ var arrows = map[string][]string{
 	"envelope":            {},
 	"internal/hooks":      {"internal/printable"},
 	"internal/printable":  {},
+	"internal/spelling":   {},
 	"internal/killsteps":  {},
 }
 

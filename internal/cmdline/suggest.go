@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"renew_mnetkeys/internal/spelling"
 )
 
 // unknownOption explains an option that the command does not take, by its name without dashes:
@@ -103,7 +105,7 @@ func similar(words []string, typed string) int {
 	begins := func(word string) bool { return strings.HasPrefix(word, typed) }
 	best, least := -1, 2+len(typed)/4
 	for i, word := range words {
-		if d := distance(word, typed); d < least {
+		if d := spelling.Distance(word, typed); d < least {
 			best, least = i, d
 		}
 	}
@@ -112,26 +114,4 @@ func similar(words []string, typed string) int {
 		return first
 	}
 	return best
-}
-
-// distance is how many letters must be inserted, removed or replaced to make one word of another
-// (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -80,14 +80,3 @@ func TestAMistypedLineOfAFileIsAnsweredWithTheOneThatIsMeant(t *testing.T) {
 		}
 	}
 }
-
-func TestTheDistanceOfWordsIsTheNumberOfChanges(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"host", "host", 0}, {"", "abc", 3}, {"host", "hosts", 1}, {"host", "hst", 1}, {"host", "most", 1}, {"kitten", "sitting", 3}} {
-		if d, back := distance(c.a, c.b), distance(c.b, c.a); d != c.want || back != d {
-			t.Errorf("%s and %s: %d, and back %d", c.a, c.b, d, back)
-		}
-	}
-}
