@@ -89,3 +89,29 @@ func TestMessagesAreInPlainWords(t *testing.T) {
 		}
 	}
 }
+
+// Operators read these documents. Code and what is quoted are left out.
+func TestDocumentsAreInPlainWords(t *testing.T) {
+	t.Parallel()
+	forOperators := []string{"README.md", "SECURITY.md", "packaging/README.md"}
+	for _, name := range documents(t) {
+		dir, file := filepath.Split(name)
+		if dir == "docs/" && file != "architecture.md" {
+			forOperators = append(forOperators, name)
+		}
+	}
+	quoted := regexp.MustCompile("`[^`]*`|\"[^\"\n]*\"|\\]\\([^)]*\\)")
+	for _, name := range forOperators {
+		lines := strings.Split(fenced.ReplaceAllStringFunc(textOf(t, name), func(block string) string {
+			return strings.Repeat("\n", strings.Count(block, "\n"))
+		}), "\n")
+		for i, line := range lines {
+			line = quoted.ReplaceAllString(line, "`x`")
+			for _, word := range hardWords {
+				if found := regexp.MustCompile(`(?i)` + word.pattern).FindString(line); found != "" {
+					t.Errorf("%s:%d says %q: better %s", name, i+1, found, word.instead)
+				}
+			}
+		}
+	}
+}
