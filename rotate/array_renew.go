@@ -57,7 +57,7 @@ func (a *Array) preflight(ctx context.Context, t *renewing, r *Renewal) error {
 func (t *renewing) read(ctx context.Context, r *Renewal) (*Tenant, error) {
 	tenant, err := r.Store.Read(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read the tenant: %w", err)
+		return nil, stoppedOr(ctx, fmt.Errorf("read the tenant: %w", err))
 	}
 	t.report.describe(tenant)
 	return tenant, r.checkDue(tenant)

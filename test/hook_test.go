@@ -203,7 +203,7 @@ func TestWhatKeepsARunFromBeginningChangesNothing(t *testing.T) {
 		"a post-hook with half a pipe":         {[]string{"--post-hook=logger renewed |"}, 2, []string{"error: --post-hook: sh: cannot read the command"}},
 		"one of several that is not there":     {[]string{"--pre-hook=true; nothing-like-that"}, 1, []string{"error: nothing was done: the pre-hook failed: sh: exit code 127", "nothing-like-that: not found"}},
 		"a quote that nobody closes":           {[]string{"--post-hook=sh -c 'true"}, 2, []string{"error: --post-hook: ", "not closed"}},
-		"a hook that is nothing":               {[]string{"--post-hook="}, 2, []string{"error: --post-hook is empty"}},
+		"a hook that is nothing":               {[]string{"--post-hook="}, 2, []string{"error: --post-hook must not be empty"}},
 		"a post-hook that only comes too late": {[]string{"--pre-hook=true", "--cache-hook=true", "--post-hook=/nowhere/to/be/found"}, 2, []string{"error: --post-hook: "}},
 	} {
 		t.Run(name, func(t *testing.T) {

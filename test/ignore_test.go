@@ -52,8 +52,8 @@ func TestAPeerThatIsGoneDoesNotCount(t *testing.T) {
 			}
 		}
 		operate(t, own.ConfigFile, "push", []string{"--retries=0", "--ignore-peer=" + glob}, own).expect(t, 0, "1 of 1 peer proven, 1 ignored")
-		operate(t, own.ConfigFile, "check", []string{"--retries=0", "--ignore-peer=" + glob}, own).expect(t, 0, "OK: ", "1 of 1 peer proven")
-		operate(t, own.ConfigFile, "doctor", []string{"--retries=0", "--ignore-peer=" + glob}, own).expect(t, 0, "nothing to do: --ignore-peer names this peer")
+		operate(t, own.ConfigFile, "check", []string{"--retries=0", "--ignore-peer=" + glob}, own).expect(t, 0, "MNET OK - ", "1 of 1 peer proven")
+		operate(t, own.ConfigFile, "doctor", []string{"--verbose", "--retries=0", "--ignore-peer=" + glob}, own).expect(t, 0, "nothing to do: --ignore-peer names this peer")
 		operate(t, own.ConfigFile, "push", []string{"--retries=0", "--ignore-peer=http://nothing.example"}, own).
 			expect(t, 3, "warning: --ignore-peer=http://nothing.example matches no peer")
 	})

@@ -85,7 +85,7 @@ func TestPushRefusesAKeyThatOnlyARenewalCanCure(t *testing.T) {
 		says  []string
 		cure  []string
 	}{
-		{"MNet is off", func() { own.SetMNet(t, false) }, []string{"error: MNet is switched off on this site", "hint: start it in the same run with --newkey: renew_mnetkeys --newkey"}, []string{"--newkey"}},
+		{"MNet is off", func() { own.SetMNet(t, false) }, []string{"error: MNet is switched off on this site", "hint: to start MNet and make a new key, run: "}, []string{"--newkey"}},
 		{"the row holds another certificate", func() { own.BrokenPHPRenewal(t) }, []string{"error: key pair and local host row differ", renew}, nil},
 		{"the key has expired", func() { own.Expire(t) }, []string{"error: the key has expired", renew}, nil},
 		{"there is no key", func() {
@@ -99,7 +99,7 @@ func TestPushRefusesAKeyThatOnlyARenewalCanCure(t *testing.T) {
 					operate(t, own.ConfigFile, "push", args, own).expect(t, 1, append(c.says, "failed "+own.Wwwroot)...)
 				}
 			}, own, peer)
-			renewIt(t, own, c.cure...).expect(t, 0, "1 of 1 peers proven")
+			renewIt(t, own, c.cure...).expect(t, 0, "1 of 1 peer proven")
 		})
 	}
 	coherent(t, own)

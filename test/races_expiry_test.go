@@ -45,7 +45,7 @@ func TestMoodleRenewsAtExpiryBetweenOurReadingAndOurWriting(t *testing.T) {
 			}
 			release()
 			end := <-run.done
-			end.expect(t, 1, "the key was changed by another program meanwhile", "hint: Moodle renewed by itself at expiry")
+			end.expect(t, 1, "the key was changed by another program meanwhile", "hint: Moodle renewed the key by itself")
 			if pairOf(t, own) != theirs || coherent(t, own) != certificate {
 				t.Error("Moodle's key is not the current one")
 			}
@@ -81,10 +81,10 @@ func TestMoodleOverwritesOurKeyWithItsRenewalAtExpiry(t *testing.T) {
 		code  int
 		texts []string
 	}{
-		"with everything, before our proof":            {history, false, 1, []string{"the key was changed by another program meanwhile", "hint: Moodle renewed by itself"}},
+		"with everything, before our proof":            {history, false, 1, []string{"the key was changed by another program meanwhile", "hint: Moodle renewed the key by itself"}},
 		"with pair and row, before our proof":          {pair, false, 1, []string{"the key was changed by another program meanwhile"}},
 		"with the row alone, before our proof":         {row, false, 1, []string{"the old key is back"}},
-		"with everything, while our peers are told":    {history, true, 3, []string{"the key was changed by another program meanwhile", "hint: Moodle renewed by itself"}},
+		"with everything, while our peers are told":    {history, true, 3, []string{"the key was changed by another program meanwhile", "hint: Moodle renewed the key by itself"}},
 		"with pair and row, while our peers are told":  {pair, true, 3, []string{"the key was changed by another program meanwhile"}},
 		"with the row alone, while our peers are told": {row, true, 4, []string{"the local site went back to the old key"}},
 	} {

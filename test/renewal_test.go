@@ -119,7 +119,7 @@ func TestADryRunWritesNothing(t *testing.T) {
 	peer.Stop()
 	renewIt(t, own, "--dry-run").expect(t, 3, "0 of 1 peer can be reached", "pending")
 	own.SetMNet(t, false)
-	renewIt(t, own, "--dry-run").expect(t, 1, "error: MNet is switched off on this site", "hint: start it in the same run with --newkey")
+	renewIt(t, own, "--dry-run").expect(t, 1, "error: MNet is switched off on this site", "hint: to start MNet and make a new key, run: ")
 }
 
 // contents is a checksum of all tables of a site.
@@ -152,7 +152,7 @@ func TestNewkeyStartsMNet(t *testing.T) {
 	own.Peer(t, peer)
 	own.SetMNet(t, false)
 	own.Warm(t) // the web side has cached that MNet is off
-	renewIt(t, own).expect(t, 1, "error: MNet is switched off on this site", "hint: start it in the same run with --newkey")
+	renewIt(t, own).expect(t, 1, "error: MNet is switched off on this site", "hint: to start MNet and make a new key, run: ")
 	renewIt(t, own, "--newkey").expect(t, 0, "1 of 1 peer proven")
 	coherent(t, own)
 	linked(t, own, peer)
