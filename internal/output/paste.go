@@ -43,6 +43,20 @@ func (out *Printer) Complete(text, wwwroot string) string {
 	return text[:at] + strings.Join(commands, chain)
 }
 
+// CompleteGroup is a hint about several sites, of which first is one, or about first alone, with
+// complete commands. A push may go to all tenants at once. Any other command is that of the first:
+// to renew the keys of all is no cure for those of some, and a script purges the caches of one site.
+func (out *Printer) CompleteGroup(text, first string, several bool) string {
+	if several && strings.HasSuffix(text, "un: "+tool+" push") {
+		return out.Complete(text, "")
+	}
+	completed := out.Complete(text, first)
+	if several && completed != text && strings.Contains(completed, first) {
+		return "for " + first + " and so on: " + completed
+	}
+	return completed
+}
+
 func (out *Printer) complete(command, wwwroot string) string {
 	if wwwroot != "" {
 		command = strings.ReplaceAll(command, here, quoted(wwwroot))
