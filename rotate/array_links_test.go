@@ -3,6 +3,7 @@ package rotate
 import (
 	"context"
 	"errors"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -290,5 +291,15 @@ func TestLinksThatASignalHasLeftAreInterrupted(t *testing.T) {
 			t.Errorf("%s: exit %d of the push afterwards", event, code)
 		}
 		f.proven(f.sites...)
+	}
+}
+
+// Whoever writes the register must not get a command of his own pasted.
+func TestTheCommandForAMemberIsOneForTheShell(t *testing.T) {
+	const wwwroot = "https://m.example/$(id);x' && id"
+	command, _ := strings.CutPrefix(nextOfMember(wwwroot), "that site must prove its own key first. Run: renew_mnetkeys ")
+	said, err := exec.Command("/bin/sh", "-c", "printf '%s\\0' "+command).Output()
+	if want := "push\x00--host=" + wwwroot + "\x00"; err != nil || string(said) != want {
+		t.Errorf("got %q of %q: %v", said, command, err)
 	}
 }

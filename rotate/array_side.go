@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"renew_mnetkeys/envelope"
@@ -85,8 +86,12 @@ func (r *Renewal) notToAsk(t *Tenant) *Failure {
 	return nil
 }
 
-// nextOfMember is the next step for a link to a site of the array whose own side is at fault.
+// nextOfMember is for a link to a site of the array whose own side is at fault. The command is one
+// to paste into a shell, and whoever writes the register writes the wwwroot.
 func nextOfMember(wwwroot string) string {
+	if strings.ContainsAny(wwwroot, " \t\r\n'\"\\`$&;|<>()*?[]{}~#!^") {
+		wwwroot = "'" + strings.ReplaceAll(wwwroot, "'", `'\''`) + "'"
+	}
 	return "that site must prove its own key first. Run: renew_mnetkeys push --host=" + wwwroot
 }
 

@@ -47,3 +47,20 @@ type exitCodeRecord struct{ code *int }
 
 func (exitCodeRecord) Add(rotate.TenantReport) {}
 func (r exitCodeRecord) Finish(code int) error { *r.code = code; return nil }
+
+// A command without a tenant is one for the master.
+func TestAnArraysNextStepsOfLinksAreCompleteCommands(t *testing.T) {
+	refused := rotate.PeerReport{Wwwroot: "https://p.example", Outcome: rotate.Refused, Reason: rotate.ReasonCannotOpen}
+	alone := rotate.PeerReport{Wwwroot: "https://q.example", Outcome: rotate.Refused, Reason: rotate.ReasonFault710}
+	var stdout strings.Builder
+	out := NewArray(&Printer{Options: cmdline.Options{Command: cmdline.Verify, All: true}, stdout: &Results{W: &stdout}, Site: Site{Config: "/c.php"}})
+	out.Begin(2, 2)
+	out.Tenant(rotate.TenantReport{Wwwroot: "https://t0.example", Peers: []rotate.PeerReport{refused, alone}})
+	out.Tenant(rotate.TenantReport{Wwwroot: "https://t1.example", Peers: []rotate.PeerReport{refused}})
+	out.Finish(rotate.ExitPeers, nil)
+	for _, want := range []string{"run: renew_mnetkeys push --config=/c.php --all\n", "run: curl https://t0.example/mnet/publickey.php\n"} {
+		if !strings.Contains(stdout.String(), want) {
+			t.Errorf("nothing says %q:\n%s", want, stdout.String())
+		}
+	}
+}

@@ -18,7 +18,7 @@ func (a *Array) summary() string {
 	if a.doctor == nil {
 		a.peerSummary(&b)
 	} else {
-		b.WriteString(a.doctor.text(a.paint, a.Complete))
+		b.WriteString(a.doctor.text(a.paint, a.CompleteGroup))
 	}
 	if slices.Sort(a.notes); len(a.notes) > 0 { // each begins with its tenant
 		b.WriteString("\n" + strings.Join(a.notes, ""))
@@ -73,8 +73,8 @@ func (a *Array) failureSummary(b *strings.Builder) {
 			who, others = count(len(names), "tenant"), some(names)
 		}
 		fmt.Fprintf(b, "\n%s %s\n  error: %s\n", a.paint(string(r.Outcome), string(r.Outcome)), printable.Line(who, 0), printable.Line(r.Error, 0))
-		if r.Hint != "" { // a command in it is for the first of them
-			fmt.Fprintf(b, "  hint: %s\n", printable.Line(a.Complete(r.Hint, r.Wwwroot), 0))
+		if r.Hint != "" {
+			fmt.Fprintf(b, "  hint: %s\n", printable.Line(a.CompleteGroup(r.Hint, r.Wwwroot, others != ""), 0))
 		}
 		if others != "" {
 			fmt.Fprintf(b, "  tenants: %s\n", printable.Line(others, 0))
@@ -123,7 +123,7 @@ func (a *Array) peerSummary(b *strings.Builder) {
 		fmt.Fprintf(b, "\n%s %s: %s\n  for example %s at %s\n", a.paint(string(u.example.Outcome), string(u.example.Outcome)), count(u.links, "link"),
 			printable.Line(reasonWords(u.example), 0), printable.Line(u.of, 0), printable.Line(u.example.Wwwroot, 0))
 		if next := u.example.Next; next != "" {
-			fmt.Fprintf(b, "  next: %s\n", printable.Line(next, 0))
+			fmt.Fprintf(b, "  next: %s\n", printable.Line(a.CompleteGroup(next, u.of, u.links > 1), 0))
 		}
 	}
 }

@@ -83,9 +83,12 @@ func (d *doctorText) add(r rotate.TenantReport) {
 	}
 }
 
+// completer is [Printer.CompleteGroup].
+type completer = func(hint, first string, several bool) string
+
 // text lists errors first, then warnings, of an array what most tenants have. Notes stand
 // behind them, if they were asked for.
-func (d *doctorText) text(paint func(word, padded string) string, complete func(hint, wwwroot string) string) string {
+func (d *doctorText) text(paint func(word, padded string) string, complete completer) string {
 	var b strings.Builder
 	if d.array { // tenants come in no order
 		slices.SortFunc(d.order, func(x, y cause) int {
@@ -111,7 +114,7 @@ func (d *doctorText) text(paint func(word, padded string) string, complete func(
 var severityWords = map[rotate.Severity]string{rotate.SeverityError: "error", rotate.SeverityWarning: "warning", rotate.SeverityInfo: "note"}
 
 // group writes one cause: what, where, and what to do.
-func (d *doctorText) group(b *strings.Builder, key cause, paint func(word, padded string) string, complete func(hint, wwwroot string) string) {
+func (d *doctorText) group(b *strings.Builder, key cause, paint func(word, padded string) string, complete completer) {
 	g := d.causes[key]
 	fmt.Fprintf(b, "\n%s %s\n", paint(severityColours[key.severity], fmt.Sprintf("%-7s", severityWords[key.severity])), printable.Line(key.message+" ["+key.code+"]", 0))
 	line := func(format string, args ...any) {
@@ -122,7 +125,7 @@ func (d *doctorText) group(b *strings.Builder, key cause, paint func(word, padde
 		line("%s: %s", count(len(g.tenants), "tenant"), some(g.tenants))
 	}
 	g.seen(line, key.code, d.array)
-	line("%s", g.step(complete))
+	line("next: %s", complete(g.next, g.tenants[0], len(g.tenants) > 1))
 }
 
 // seen writes what the cause was found of. Of one tenant each detail counts, of an array
@@ -153,20 +156,6 @@ func (g *causeGroup) seen(line func(format string, args ...any), code string, ar
 	}
 }
 
-// step is what to do. A push may go to all tenants at once; any other command is that of
-// one tenant, since to renew the keys of all is no cure for those of some.
-func (g *causeGroup) step(complete func(hint, wwwroot string) string) string {
-	of := g.tenants[0]
-	if len(g.tenants) > 1 && strings.HasSuffix(g.next, tool+" push") {
-		of = ""
-	}
-	next := complete(g.next, of)
-	if len(g.tenants) > 1 && of != "" && next != g.next {
-		return "next, for " + of + " and so on: " + next
-	}
-	return "next: " + next
-}
-
 // found counts the causes.
 func (d *doctorText) found() map[rotate.Severity]int {
 	found := map[rotate.Severity]int{}
@@ -180,7 +169,7 @@ func (d *doctorText) found() map[rotate.Severity]int {
 func renderFindings(r rotate.TenantReport, verbose bool, paint func(word, padded string) string) string {
 	d := newDoctorText(verbose, false)
 	d.add(r)
-	return printable.Line(r.Wwwroot, 0) + "\n" + d.text(paint, func(hint, _ string) string { return hint }) // completed already
+	return printable.Line(r.Wwwroot, 0) + "\n" + d.text(paint, func(hint, _ string, _ bool) string { return hint }) // completed already
 }
 
 // some names a few of many.

@@ -168,13 +168,16 @@ func TestTheCommandForSeveralTenants(t *testing.T) {
 	}{
 		{"Run: renew_mnetkeys push", 1, "        next: Run: sudo -u www-data renew_mnetkeys push --config=/c.php --host=https://t0.example\n"},
 		{"Run: renew_mnetkeys push", 2, "        next: Run: sudo -u www-data renew_mnetkeys push --config=/c.php --all --withmaster\n"},
-		{"Run: renew_mnetkeys", 2, "        next, for https://t0.example and so on: Run: sudo -u www-data renew_mnetkeys --config=/c.php --host=https://t0.example\n"},
+		{"Run: renew_mnetkeys", 2, "        next: for https://t0.example and so on: Run: sudo -u www-data renew_mnetkeys --config=/c.php --host=https://t0.example\n"},
+		{"Run: renew_mnetkeys --newkey", 2, "        next: for https://t0.example and so on: Run: sudo -u www-data renew_mnetkeys --newkey --config=/c.php --host=https://t0.example\n"},
+		{"Run: php admin/cli/purge_caches.php && renew_mnetkeys push", 2, "        next: for https://t0.example and so on: Run: sudo -u www-data php /v/purge_caches.php --host=https://t0.example && sudo -u www-data renew_mnetkeys push --config=/c.php --host=https://t0.example\n"},
 		{"check the clock", 2, "        next: check the clock\n"},
 	} {
 		o := cmdline.Options{Command: cmdline.Doctor, All: true}
 		o.Array.WithMaster = true
 		var stdout strings.Builder
-		out := NewArray(&Printer{Options: o, stdout: &Results{W: &stdout}, Started: time.Now(), Site: Site{Config: "/c.php", User: "www-data"}})
+		out := NewArray(&Printer{Options: o, stdout: &Results{W: &stdout}, Started: time.Now(), Site: Site{Config: "/c.php", User: "www-data",
+			Tenant: func(string) bool { return true }, Purge: "/purge_caches.php", PurgeTenant: "/v/purge_caches.php"}})
 		out.Begin(c.tenants, 2)
 		for i := range c.tenants {
 			out.Tenant(examined(fmt.Sprintf("https://t%d.example", i), rotate.Finding{Code: "own_x", Severity: rotate.SeverityError, Message: "m", Next: c.next}))

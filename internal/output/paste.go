@@ -43,6 +43,20 @@ func (out *Printer) Complete(text, wwwroot string) string {
 	return text[:at] + strings.Join(commands, chain)
 }
 
+// CompleteGroup is a hint about several sites, of which first is one, or about first alone, with
+// complete commands. A push may go to all tenants at once. Any other command is that of the first:
+// to renew the keys of all is no cure for those of some, and a script purges the caches of one site.
+func (out *Printer) CompleteGroup(text, first string, several bool) string {
+	if several && strings.HasSuffix(text, "un: "+tool+" push") {
+		return out.Complete(text, "")
+	}
+	completed := out.Complete(text, first)
+	if several && completed != text && strings.Contains(completed, first) {
+		return "for " + first + " and so on: " + completed
+	}
+	return completed
+}
+
 func (out *Printer) complete(command, wwwroot string) string {
 	if wwwroot != "" {
 		command = strings.ReplaceAll(command, here, quoted(wwwroot))
@@ -68,21 +82,25 @@ func (out *Printer) sudo() string {
 // withSite names the configuration and the tenant, unless the command says whom it is for.
 func (out *Printer) withSite(command, wwwroot string) string {
 	has := func(option string) bool { return strings.Contains(command, " --"+option) }
+	site := words(given(out.Arguments, "cfg", "php", "options", "node"))
 	if !has("config") && out.Site.Config != "" {
-		command += " --config=" + quoted(out.Site.Config)
+		site = " --config=" + quoted(out.Site.Config) + site
 	}
-	command += words(findsSite(out.Arguments))
+	selected := words(given(out.Arguments, "match", "exclude", "shard"))
 	switch {
-	case has("host"), has("all"):
+	case has("host"):
+	case has("all"):
+		site += selected
 	case wwwroot != "":
-		command += " --host=" + quoted(wwwroot)
+		site += " --host=" + quoted(wwwroot)
 	case out.Options.All: // without a tenant it would be the master's
-		command += " --all"
+		site += " --all"
 		if out.Options.Array.WithMaster {
-			command += " --withmaster"
+			site += " --withmaster"
 		}
+		site += selected
 	}
-	return command
+	return command + site
 }
 
 // purge is Moodle's script for the site itself, VMoodle's for a tenant: Moodle's purges nothing of
@@ -97,13 +115,13 @@ func (s Site) purge(wwwroot string) string {
 	return "php " + quoted(s.PurgeTenant) + " --host=" + quoted(wwwroot)
 }
 
-// findsSite are the arguments of this run by which it found the site, and its web server. What
-// stands in the environment or in the file of options is found again without.
-func findsSite(args []string) []string {
+// given are the arguments of this run that set one of these options: by which it found the site and
+// its web server, or selected tenants. What stands in the file of options is found again without.
+func given(args []string, options ...string) []string {
 	var found []string
 	for i, arg := range args {
 		name, _, joined := strings.Cut(strings.TrimLeft(arg, "-"), "=")
-		if !strings.HasPrefix(arg, "--") || !slices.Contains([]string{"cfg", "php", "options", "node"}, name) {
+		if !strings.HasPrefix(arg, "--") || !slices.Contains(options, name) {
 			continue
 		}
 		found = append(found, arg)

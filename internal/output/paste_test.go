@@ -60,6 +60,33 @@ func TestCommandsFindTheSiteAsTheirRunDid(t *testing.T) {
 	}
 }
 
+// A tenant that is left out may be one that nobody may touch.
+func TestCommandsForAllAreForTheTenantsOfTheirRun(t *testing.T) {
+	out := inArray("push", "--all", "--exclude", "https://old.example.org*", "--match=*")
+	out.Options.All = true
+	const site = "run: sudo -u www-data renew_mnetkeys push"
+	for hint, want := range map[string]string{
+		"run: renew_mnetkeys push":       site + " --config='/srv/my moodle/config.php' --all --exclude 'https://old.example.org*' '--match=*'",
+		"run: renew_mnetkeys push --all": site + " --all --config='/srv/my moodle/config.php' --exclude 'https://old.example.org*' '--match=*'",
+	} {
+		if got := out.Complete(hint, ""); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+	if got := out.Complete("run: renew_mnetkeys push", tenant1); strings.Contains(got, "--exclude") {
+		t.Errorf("of one tenant: %s", got)
+	}
+}
+
+// What stands in a path is no option of the command.
+func TestAPathIsNoOption(t *testing.T) {
+	out := inArray()
+	out.Site.Config = "/srv/moodle --all/config.php"
+	if got := out.Complete("run: renew_mnetkeys push", tenant1); !strings.HasSuffix(got, " --host="+tenant1) {
+		t.Error(got)
+	}
+}
+
 func TestAShellTakesQuotedWordsAsTheyWere(t *testing.T) {
 	given := []string{"plain", "", "two words", "it's", `"$HOME"`, "`id`", "a;b", "ü", "-x=*", "line\nbreak", "~root"}
 	said, err := exec.Command("/bin/sh", "-c", "printf '%s\\0'"+words(given)).Output()

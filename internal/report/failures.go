@@ -16,7 +16,8 @@ type group struct {
 	Title, Next string
 	Count       int
 	Of          string // what is counted: tenant, finding or link
-	tenant      string // wwwroot of the only tenant, "" for several
+	tenant      string // wwwroot of the first
+	several     bool   // tenants
 	Rows        []groupRow
 }
 
@@ -66,9 +67,7 @@ func (p *Page) linkFailures(tenants []tenant, short shortener, how mode) []group
 			ofTenant[l.tenant]++
 			ofPeer[l.peer]++
 		}
-		if len(ofTenant) == 1 {
-			g.tenant = p.sites[links[0].tenant].name
-		}
+		g.tenant, g.several = p.sites[links[0].tenant].name, len(ofTenant) > 1
 		type end struct {
 			site   uint32
 			isPeer bool
@@ -165,23 +164,22 @@ type saying struct {
 func (p *Page) tenantGroups(tenants []tenant, short shortener, of string, says func(tenant) []saying) []group {
 	type key struct{ outcome, title, next string }
 	type line struct{ about, text string }
-	marks, rows, only := map[key]mark{}, map[key]map[line][]named{}, map[key]string{}
+	marks, rows := map[key]mark{}, map[key]map[line][]named{}
+	first, several := map[key]string{}, map[key]bool{}
 	for _, t := range tenants {
 		for _, s := range says(t) {
 			at := key{s.mark.Outcome, s.title, s.next}
 			if rows[at] == nil {
-				marks[at], rows[at], only[at] = s.mark, map[line][]named{}, t.report.Wwwroot
+				marks[at], rows[at], first[at] = s.mark, map[line][]named{}, t.report.Wwwroot
 			}
-			if only[at] != t.report.Wwwroot {
-				only[at] = ""
-			}
+			several[at] = several[at] || first[at] != t.report.Wwwroot
 			on := line{s.about, s.text}
 			rows[at][on] = append(rows[at][on], named{short.short(t.report.Wwwroot), s.peers})
 		}
 	}
 	var groups []group
 	for at, texts := range rows {
-		g := group{mark: marks[at], Title: at.title, Next: printable.Line(at.next, 0), Of: of, tenant: only[at]}
+		g := group{mark: marks[at], Title: at.title, Next: printable.Line(at.next, 0), Of: of, tenant: first[at], several: several[at]}
 		for on, names := range texts {
 			row := groupRow{Head: printable.Line(on.about, 0), IsPeer: true, Count: len(names), Detail: printable.Line(on.text, 0)}
 			var peers string

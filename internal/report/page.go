@@ -35,16 +35,16 @@ type Run struct {
 	Took     time.Duration // Started+Took is the "now" of the page
 	ExitCode int           // one of rotate's, or 128 and the signal
 	Version  string
-	// Complete completes the commands of a next step for the tenant with this wwwroot, "" for
-	// several; nil leaves them as they are.
-	Complete func(next, wwwroot string) string
+	// Complete completes the commands of a next step for the tenant with this wwwroot, or for
+	// several of which it is one; nil leaves them as they are.
+	Complete func(next, wwwroot string, several bool) string
 }
 
-func (r Run) complete(next, wwwroot string) string {
+func (r Run) complete(next, wwwroot string, several bool) string {
 	if r.Complete == nil {
 		return next
 	}
-	return printable.Line(r.Complete(next, wwwroot), 0)
+	return printable.Line(r.Complete(next, wwwroot, several), 0)
 }
 
 func (r Run) mode() mode { return mode{r.Command, r.DryRun} }

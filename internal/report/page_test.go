@@ -222,7 +222,12 @@ func TestAnArrayOf500IsSmallInMemoryAndOnDisk(t *testing.T) {
 }
 
 func TestCommandsOnThePageAreCompletedForTheirTenant(t *testing.T) {
-	complete := func(next, wwwroot string) string { return next + " of [" + wwwroot + "]" }
+	complete := func(next, wwwroot string, several bool) string {
+		if several {
+			wwwroot = "all as " + wwwroot
+		}
+		return next + " of [" + wwwroot + "]"
+	}
 	one := rotate.TenantReport{Wwwroot: "https://one.example", Outcome: rotate.Failed, Error: "it failed", Hint: "run: push", Exit: 1,
 		Peers: []rotate.PeerReport{{Wwwroot: "https://p.example", Outcome: rotate.Refused, Reason: rotate.ReasonInterrupted}}}
 	two := one
@@ -236,5 +241,5 @@ func TestCommandsOnThePageAreCompletedForTheirTenant(t *testing.T) {
 	}
 	contains(t, of(one), "run: push of [https://one.example]", "do something about interrupted of [https://one.example]")
 	two.Hint = "run: doctor"
-	contains(t, of(one, two), "run: push of [https://one.example]", "run: doctor of [https://two.example]", "do something about interrupted of []")
+	contains(t, of(one, two), "run: push of [https://one.example]", "run: doctor of [https://two.example]", "do something about interrupted of [all as https://one.example]")
 }

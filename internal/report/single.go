@@ -70,7 +70,7 @@ func (s *single) complete(run Run) {
 		next = append(next, &s.Findings[i].Next)
 	}
 	for _, text := range next {
-		*text = run.complete(*text, s.Wwwroot)
+		*text = run.complete(*text, s.Wwwroot, false)
 	}
 }
 

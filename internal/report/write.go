@@ -103,7 +103,7 @@ func (p *Page) view(run Run) view {
 	v.Notes = p.notes(tenants, v.Left)
 	for _, groups := range [][]group{v.TenantFailure, v.Findings, v.LinkFailures, v.Notes} {
 		for i := range groups {
-			groups[i].Next = run.complete(groups[i].Next, groups[i].tenant)
+			groups[i].Next = run.complete(groups[i].Next, groups[i].tenant, groups[i].several)
 		}
 	}
 	v.Matrix = p.matrix(tenants, v.Left, how)

@@ -47,7 +47,7 @@ type pageSink struct {
 // Finish implements a sink of package output.
 func (p *pageSink) Finish(code int) error {
 	run := report.Run{Command: pageCommand(p.out.Options.Command.Row()), DryRun: p.out.Options.DryRun, Started: p.out.Started, Took: time.Since(p.out.Started),
-		ExitCode: code, Version: cmdline.Version(), Complete: p.out.Complete}
+		ExitCode: code, Version: cmdline.Version(), Complete: p.out.CompleteGroup}
 	err := atomicfile.Replace(p.out.Options.Report, func(w io.Writer) error { return p.Write(w, run) })
 	if err != nil {
 		return fmt.Errorf("write the page: %w", err)
