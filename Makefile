@@ -1,9 +1,10 @@
-# build for this machine, test everything, pack a release into dist/.
+# build for this machine, test everything, pack a release into dist/: see docs/release.md.
 
 DIST ?= dist
-ARCHS ?= amd64 arm64
+# TARGETS=linux/amd64,darwin/arm64 packs only these.
+TARGETS ?=
 
-.PHONY: build test docs pictures dist clean
+.PHONY: build test docs pictures release clean
 
 # Without git both are empty, and --version says that the revision is unknown.
 REVISION = $(shell git describe --always --abbrev=40 --exclude='*' --dirty 2>/dev/null)
@@ -23,8 +24,8 @@ docs:
 pictures:
 	MNETKEYS_TEST_WRITE=1 go test -count=1 -run 'Picture' ./smoke ./internal/report
 
-dist:
-	packaging/dist.sh $(DIST) $(ARCHS)
+release:
+	cd tools && GOWORK=off go run ./release -dist '$(abspath $(DIST))' -targets '$(TARGETS)'
 
 clean:
 	rm -rf renew_mnetkeys dist

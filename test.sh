@@ -26,6 +26,8 @@ promtool            prometheus
 visudo              sudo
 chromium            chromium fonts-dejavu-core
 make                make
+rpm                 rpm
+bsdtar              libarchive-tools
 man                 man-db
 zsh                 zsh
 fish                fish'
@@ -262,6 +264,7 @@ main() {
     check "go test" go test -race -cover -parallel 4 -timeout "$limit" ./test ./...
     # Its test builds the command: with -race too, nothing else has to be compiled for it.
     check "go test, smoke" in_smoke env GOFLAGS=-race go test -timeout "$limit" ./...
+    check "go test, tools" in_tools go test ./release
     check "static checks" done_aside "static checks"
     if [ -n "${MNETKEYS_TEST_LONG:-}" ]; then
         check "benchmarks" go test -run '^$' -bench . -timeout 2h ./...

@@ -4,158 +4,167 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
+	"syscall"
 	"testing"
-	"time"
 
 	"renew_mnetkeys/internal/testbed"
 )
 
 const (
-	name     = "renew-mnetkeys"
-	optional = "/etc/renew_mnetkeys.conf"
-	timer    = "renew_mnetkeys.timer"
-	enabled  = "/etc/systemd/system/timers.target.wants/" + timer
+	name        = "renew-mnetkeys"
+	optionsFile = "/etc/renew_mnetkeys.conf"
+	timer       = "renew_mnetkeys.timer"
+	enabled     = "/etc/systemd/system/timers.target.wants/" + timer
 )
 
-// isInstalledAndRemoved installs the package on this machine, whose dpkg, man, systemctl and shells
-// then know it, and takes it away again.
-func isInstalledAndRemoved(t *testing.T, deb string) {
+var debArch = map[string]string{"amd64": "amd64", "arm64": "arm64", "armv7": "armhf"}
+
+// tree is a directory that dpkg installs into, as if it was the root of a machine. Nothing of this machine is touched.
+type tree string
+
+// isInstalledAndRemoved installs the release before this one, upgrades it, and takes it away again.
+func isInstalledAndRemoved(t *testing.T, deb, revision string) {
 	if os.Geteuid() != 0 {
 		testbed.Missing(t, "only root can install a package")
 	}
 	testbed.Program(t, "dpkg")
-	for _, path := range []string{optional, "/usr/bin/renew_mnetkeys"} {
-		if _, err := os.Lstat(path); err == nil {
-			testbed.Missing(t, path+" is there: this machine has an installation of its own, which is left alone")
+	root := tree(t.TempDir())
+	for _, dir := range []string{"updates", "info", "triggers"} {
+		if err := os.MkdirAll(root.path("/var/lib/dpkg/"+dir), 0o755); err != nil {
+			t.Fatal(err)
 		}
 	}
-	t.Cleanup(func() { dpkg(t, "--purge", name) })
-	dpkg(t, "--install", deb)
-	paths := strings.Fields(output(t, "dpkg", "--listfiles", name))
+	place(t, root.path("/var/lib/dpkg/status"), nil)
 
-	isUsable(t)
-	if got := strings.Fields(output(t, "dpkg-query", "--show", "--showformat=${Conffiles}", name)); len(got) != 2 || got[0] != optional {
-		t.Errorf("conffiles: %q", got)
+	root.dpkg(t, "--install", older(t, deb))
+	root.timerIsOff(t)
+	root.optionsAreRead(t)
+	root.dpkg(t, "--force-confdef", "--force-confold", "--install", deb)
+	paths := strings.Fields(output(t, "dpkg-query", "--admindir="+root.path("/var/lib/dpkg"), "--listfiles", name))
+	root.isUsable(t, revision)
+	if _, err := os.Lstat(root.path(enabled)); err != nil {
+		t.Errorf("the upgrade disabled the timer: %v", err)
 	}
-	optionsAreRead(t)
-	timerIsOff(t)
+	if kept := file(t, root.path(optionsFile)); !strings.Contains(kept, "/no/such/config.php") {
+		t.Error("the upgrade took away what the administrator wrote")
+	}
+	if offered := file(t, root.path(optionsFile+".dpkg-dist")); strings.Contains(offered, "older") {
+		t.Error("what the new release has is not beside the administrator's file")
+	}
 
-	dpkg(t, "--remove", name)
-	if _, err := os.Lstat(enabled); err == nil {
+	root.dpkg(t, "--remove", name)
+	if _, err := os.Lstat(root.path(enabled)); err == nil {
 		t.Errorf("%s is left of an enabled timer", enabled)
 	}
-	if text, err := os.ReadFile(optional); err != nil || !strings.Contains(string(text), "/no/such/config.php") {
-		t.Errorf("what the administrator wrote is gone with the package, not when it is purged: %v", err)
+	if !strings.Contains(file(t, root.path(optionsFile)), "/no/such/config.php") {
+		t.Error("what the administrator wrote is gone with the package, not when it is purged")
 	}
-	dpkg(t, "--purge", name)
-	isGone(t, paths)
+	root.dpkg(t, "--purge", name)
+	root.isGone(t, paths)
 }
 
-// dpkg waits for others who install something.
-func dpkg(t *testing.T, args ...string) {
+// older is the package with a lower version and another file of options.
+func older(t *testing.T, deb string) string {
 	t.Helper()
-	for begun := time.Now(); ; time.Sleep(time.Second) {
-		cmd := exec.Command("dpkg", args...)
-		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8")
-		said, err := cmd.CombinedOutput()
-		if err == nil {
-			return
-		}
-		if !strings.Contains(string(said), "lock") || time.Since(begun) > time.Minute {
-			t.Fatalf("dpkg %s: %v\n%s", args, err, said)
-		}
+	dir, path := t.TempDir(), filepath.Join(t.TempDir(), "older.deb")
+	output(t, "dpkg-deb", "--raw-extract", deb, dir)
+	control := filepath.Join(dir, "DEBIAN/control")
+	place(t, control, []byte(broken(t, file(t, control), "Version: "+release(t), "Version: 0.9.0")))
+	place(t, filepath.Join(dir, optionsFile), []byte("# older\n"))
+	output(t, "dpkg-deb", "-Znone", "--build", dir, path)
+	return path
+}
+
+func (r tree) path(name string) string { return filepath.Join(string(r), name) }
+
+func (r tree) dpkg(t *testing.T, args ...string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "dpkg", append([]string{"--root=" + string(r), "--force-script-chrootless", "--log=" + r.path("/dpkg.log")}, args...)...)
+	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8")
+	if said, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("dpkg %s: %v\n%s", args, err, said)
 	}
 }
 
-func isUsable(t *testing.T) {
+// command runs what was installed, which needs nothing else of a machine.
+func (r tree) command(t *testing.T, args ...string) (string, int) {
 	t.Helper()
-	version := output(t, "/usr/bin/renew_mnetkeys", "--version")
-	// One that git has: HEAD may be another by now.
-	if revision := regexp.MustCompile(`\b[0-9a-f]{40}\b`).FindString(version); revision == "" {
-		t.Errorf("--version names no revision: %q", version)
-	} else {
-		output(t, "git", "cat-file", "-e", revision+"^{commit}")
+	cmd := exec.CommandContext(t.Context(), "/usr/bin/renew_mnetkeys", args...)
+	cmd.Env, cmd.Dir = []string{"PATH=/usr/bin"}, "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: string(r)}
+	said, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil {
+		t.Fatal(err)
 	}
-	if help := output(t, "/usr/bin/renew_mnetkeys", "--help"); !strings.Contains(help, "--dry-run") {
-		t.Errorf("--help: %q", help)
+	return string(said), cmd.ProcessState.ExitCode()
+}
+
+func (r tree) isUsable(t *testing.T, revision string) {
+	t.Helper()
+	if said, code := r.command(t, "--version"); code != 0 || !strings.Contains(said, release(t)+" (revision "+revision+", 2030-01-02, go") {
+		t.Errorf("--version, exit code %d: %q", code, said)
 	}
-	if path := output(t, "man", "-w", "renew_mnetkeys"); !strings.Contains(path, "/usr/share/man/man8/renew_mnetkeys.8.gz") {
+	if said, code := r.command(t, "--help"); code != 0 || !strings.Contains(said, "--dry-run") {
+		t.Errorf("--help, exit code %d: %q", code, said)
+	}
+	if path := output(t, "man", "--manpath="+r.path("/usr/share/man"), "-w", "renew_mnetkeys"); !strings.HasSuffix(path, "/usr/share/man/man8/renew_mnetkeys.8.gz\n") {
 		t.Errorf("man finds %q", path)
 	}
-	// Where the shells look by themselves; what is completed is tested at their terminals, in the
-	// folder above.
-	if said := output(t, "zsh", "-fc", "autoload -Uz compinit && compinit -u -D && print $_comps[renew_mnetkeys]"); said != "_renew_mnetkeys\n" {
+	// What is completed is tested at terminals, in the folder test.
+	zsh := "fpath=(" + r.path("/usr/share/zsh/vendor-completions") + " $fpath); autoload -Uz compinit && compinit -u -D && print $_comps[renew_mnetkeys]"
+	if said := output(t, "zsh", "-fc", zsh); said != "_renew_mnetkeys\n" {
 		t.Errorf("zsh completes with %q", said)
 	}
-	if said := output(t, "fish", "-c", "complete -C 'renew_mnetkeys chec'"); !strings.HasPrefix(said, "check\t") {
+	fish := "set fish_complete_path " + r.path("/usr/share/fish/vendor_completions.d") + "; set PATH " + r.path("/usr/bin") + " $PATH; complete -C 'renew_mnetkeys chec'"
+	if said := output(t, "fish", "-c", fish); !strings.HasPrefix(said, "check\t") {
 		t.Errorf("fish completes %q", said)
 	}
-	if said := output(t, "bash", "-c", "source /usr/share/bash-completion/completions/renew_mnetkeys && complete -p renew_mnetkeys"); !strings.Contains(said, "_renew_mnetkeys") {
+	bash := "source " + r.path("/usr/share/bash-completion/completions/renew_mnetkeys") + " && complete -p renew_mnetkeys"
+	if said := output(t, "bash", "-c", bash); !strings.Contains(said, "_renew_mnetkeys") {
 		t.Errorf("bash completes by %q", said)
 	}
 }
 
-// optionsAreRead runs the command with the file as it was installed, then with a line of its own in
-// it.
-func optionsAreRead(t *testing.T) {
+// optionsAreRead writes a line into the file as an administrator does, and runs the command, which reads it unasked.
+func (r tree) optionsAreRead(t *testing.T) {
 	t.Helper()
-	refused := func(want string, args ...string) {
-		t.Helper()
-		cmd := exec.Command("/usr/bin/renew_mnetkeys", args...)
-		cmd.Env, cmd.Dir = []string{"PATH=" + os.Getenv("PATH")}, t.TempDir()
-		if said, err := cmd.CombinedOutput(); cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != 2 || !strings.Contains(string(said), want) {
-			t.Errorf("renew_mnetkeys %s: %v\n%s", args, err, said)
-		}
+	text := file(t, r.path(optionsFile))
+	place(t, r.path(optionsFile), []byte(text+"config = /no/such/config.php\n"))
+	if said, code := r.command(t, "status"); code != 2 || !strings.Contains(said, "/no/such/config.php") {
+		t.Errorf("status, exit code %d: %s", code, said)
 	}
-	refused("/no/other/config.php", "status", "--config=/no/other/config.php", "--options="+optional)
-	file, err := os.OpenFile(optional, os.O_APPEND|os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := file.WriteString("config = /no/such/config.php\n"); err != nil {
-		t.Fatal(err)
-	}
-	file.Close()
-	refused("/no/such/config.php", "status")
 }
 
-// timerIsOff leaves the timer enabled, for the removal to find.
-func timerIsOff(t *testing.T) {
+// timerIsOff enables the timer by the documented command, for the upgrade to keep and the removal to find.
+func (r tree) timerIsOff(t *testing.T) {
 	t.Helper()
-	said, err := exec.Command(testbed.Program(t, "systemctl"), "is-enabled", timer).CombinedOutput()
+	said, err := exec.CommandContext(t.Context(), testbed.Program(t, "systemctl"), "--root="+string(r), "is-enabled", timer).CombinedOutput()
 	if err == nil || strings.TrimSpace(string(said)) != "disabled" {
 		t.Errorf("systemctl is-enabled: %q, %v", said, err)
 	}
-	if said := output(t, "systemd-analyze", "verify", "--man=no", "/lib/systemd/system/renew_mnetkeys.service", "/lib/systemd/system/"+timer); said != "" {
-		t.Errorf("systemd says of the units: %s", said)
-	}
-	output(t, "systemctl", "enable", timer)
-	if _, err := os.Lstat(enabled); err != nil {
+	output(t, "systemctl", "--root="+string(r), "enable", timer)
+	if _, err := os.Lstat(r.path(enabled)); err != nil {
 		t.Error(err)
 	}
 }
 
 // isGone wants no file of the package left, and no word of it with dpkg.
-func isGone(t *testing.T, paths []string) {
+func (r tree) isGone(t *testing.T, paths []string) {
 	t.Helper()
-	files := 0
-	for _, path := range paths { // /lib may be a link to a directory
-		if info, err := os.Stat(path); err == nil && !info.IsDir() {
+	gone := 0
+	for _, path := range paths {
+		if info, err := os.Stat(r.path(path)); err == nil && !info.IsDir() {
 			t.Errorf("%s is left", path)
 		} else if err != nil {
-			files++
+			gone++
 		}
 	}
-	if files < 10 {
-		t.Errorf("the package had only %d files: %v", files, paths)
+	if gone < 10 {
+		t.Errorf("the package had only %d files: %v", gone, paths)
 	}
-	left, err := filepath.Glob("/var/lib/dpkg/info/" + name + ".*")
+	left, err := filepath.Glob(r.path("/var/lib/dpkg/info/" + name + ".*"))
 	if err != nil || len(left) != 0 {
 		t.Errorf("dpkg keeps %v, %v", left, err)
-	}
-	if _, err := os.Stat("/usr/share/doc/" + name); err == nil {
-		t.Error("its directory is left")
 	}
 }

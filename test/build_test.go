@@ -61,7 +61,7 @@ func built(t testing.TB, args ...string) string {
 	}
 	file := filepath.Join(builds.dir, fmt.Sprint(len(builds.done)), "renew_mnetkeys")
 	build := exec.Command("go", append(append([]string{"build", "-o", file}, args...), "renew_mnetkeys")...)
-	if slices.Contains(args, "-trimpath") { // as make dist builds
+	if slices.Contains(args, "-trimpath") { // as make release builds
 		build.Env = append(build.Environ(), "CGO_ENABLED=0")
 	}
 	if out, err := build.CombinedOutput(); err != nil {

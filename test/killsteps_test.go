@@ -21,7 +21,7 @@ import (
 // MNETKEYS_TEST_LONG is set.
 func TestARunThatIsKilledAtAnyStepIsFinishedByTheNext(t *testing.T) {
 	t.Parallel()
-	// It can be killed at a step. Built as make dist does, so that Go's own packages are compiled
+	// It can be killed at a step. Built as make release does, so that Go's own packages are compiled
 	// once for both.
 	binary := built(t, "-trimpath", "-tags", "killsteps")
 	for _, c := range []struct {
