@@ -19,8 +19,8 @@ const (
 	enabled  = "/etc/systemd/system/timers.target.wants/" + timer
 )
 
-// isInstalledAndRemoved installs the package on this machine, whose dpkg, man, systemctl and shells
-// then know it, and takes it away again.
+// isInstalledAndRemoved installs the package on this machine, checks that dpkg, man, systemctl and
+// the shells know it, and removes it again.
 func isInstalledAndRemoved(t *testing.T, deb string) {
 	if os.Geteuid() != 0 {
 		testbed.Missing(t, "only root can install a package")
@@ -53,7 +53,7 @@ func isInstalledAndRemoved(t *testing.T, deb string) {
 	isGone(t, paths)
 }
 
-// dpkg waits for others who install something.
+// dpkg runs dpkg, which waits for other installations that are under way.
 func dpkg(t *testing.T, args ...string) {
 	t.Helper()
 	for begun := time.Now(); ; time.Sleep(time.Second) {
@@ -72,7 +72,7 @@ func dpkg(t *testing.T, args ...string) {
 func isUsable(t *testing.T) {
 	t.Helper()
 	version := output(t, "/usr/bin/renew_mnetkeys", "--version")
-	// One that git has: HEAD may be another by now.
+	// It must be a revision that git has: HEAD may be another one by now.
 	if revision := regexp.MustCompile(`\b[0-9a-f]{40}\b`).FindString(version); revision == "" {
 		t.Errorf("--version names no revision: %q", version)
 	} else {
@@ -84,8 +84,8 @@ func isUsable(t *testing.T) {
 	if path := output(t, "man", "-w", "renew_mnetkeys"); !strings.Contains(path, "/usr/share/man/man8/renew_mnetkeys.8.gz") {
 		t.Errorf("man finds %q", path)
 	}
-	// Where the shells look by themselves; what is completed is tested at their terminals, in the
-	// folder above.
+	// The shells look in these places by themselves. Tests at their terminals, in the folder above,
+	// check what is completed.
 	if said := output(t, "zsh", "-fc", "autoload -Uz compinit && compinit -u -D && print $_comps[renew_mnetkeys]"); said != "_renew_mnetkeys\n" {
 		t.Errorf("zsh completes with %q", said)
 	}
@@ -121,7 +121,7 @@ func optionsAreRead(t *testing.T) {
 	refused("/no/such/config.php", "status")
 }
 
-// timerIsOff leaves the timer enabled, for the removal to find.
+// timerIsOff leaves the timer enabled, so that the removal finds it.
 func timerIsOff(t *testing.T) {
 	t.Helper()
 	said, err := exec.Command(testbed.Program(t, "systemctl"), "is-enabled", timer).CombinedOutput()
@@ -137,7 +137,7 @@ func timerIsOff(t *testing.T) {
 	}
 }
 
-// isGone wants no file of the package left, and no word of it with dpkg.
+// isGone demands that no file of the package is left, and that dpkg does not mention it.
 func isGone(t *testing.T, paths []string) {
 	t.Helper()
 	files := 0

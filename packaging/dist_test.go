@@ -1,5 +1,5 @@
-// Package packaging_test packs a release as make dist does, looks into it, and installs its
-// Debian package. It also reads the files for cron, systemd and Kubernetes as those will, and
+// Package packaging_test packs a release as make dist does, looks into it, and installs its Debian
+// package. It also reads the files for cron, systemd and Kubernetes as those programs will, and
 // their command lines as renew_mnetkeys will.
 package packaging_test
 
@@ -27,8 +27,8 @@ import (
 
 func TestMain(m *testing.M) { testbed.Main(m) }
 
-// machines are the architectures of a release that are tried: all of them takes a
-// machine with nothing in Go's cache another minute, so that a longer run does.
+// machines are the architectures of a release that are tested. All of them would cost another
+// minute on a machine with an empty Go cache, so only a longer run tests all.
 func machines(t *testing.T) map[string]elf.Machine {
 	all := map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}
 	if testbed.Long() {
@@ -40,7 +40,7 @@ func machines(t *testing.T) map[string]elf.Machine {
 
 func TestARelease(t *testing.T) {
 	dist, machines := t.TempDir(), machines(t)
-	// Without anything in Go's cache it compiles all of it twice.
+	// With an empty Go cache, it compiles everything twice.
 	ctx, cancel := context.WithTimeout(t.Context(), 7*time.Minute)
 	defer cancel()
 	if said, err := exec.CommandContext(ctx, testbed.Program(t, "make"), "-C", "..", "dist", "DIST="+dist, "ARCHS="+strings.Join(slices.Sorted(maps.Keys(machines)), " ")).CombinedOutput(); err != nil {
@@ -64,7 +64,7 @@ func one(t *testing.T, dir, pattern string) string {
 	return paths[0]
 }
 
-// output is what a command prints, which must not fail.
+// output is what a command prints; the command must not fail.
 func output(t *testing.T, command ...string) string {
 	t.Helper()
 	said, err := exec.CommandContext(t.Context(), testbed.Program(t, command[0]), command[1:]...).CombinedOutput()
@@ -100,7 +100,8 @@ func sumsHold(t *testing.T, dist string, machines int) {
 	}
 }
 
-// holdsAll reads an archive: all in one directory, nobody's in particular, with a static binary.
+// holdsAll reads an archive: all files are in one directory, without a particular owner, with a
+// static binary.
 func holdsAll(t *testing.T, path string, machine elf.Machine) {
 	top := strings.TrimSuffix(filepath.Base(path), ".tar.gz") + "/"
 	dir, held := t.TempDir(), map[string]bool{}
@@ -169,8 +170,8 @@ func each(t *testing.T, path string, do func(*tar.Header, io.Reader)) {
 	}
 }
 
-// namesItsParts wants every module that go.mod requires for the command itself, and that whatever
-// depends on something depends on what is listed.
+// namesItsParts demands every module that go.mod requires for the command itself, and that every
+// dependency of a listed part is listed.
 func namesItsParts(t *testing.T, path, arch string) {
 	text, err := os.ReadFile(path)
 	if err != nil {
