@@ -60,7 +60,7 @@ func TestStoreKey(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := renewed()
-			if strings.HasPrefix(name, "its host in another case") { // peers know the site by this spelling
+			if strings.HasPrefix(name, "its host in another case") { // the spelling that peers know
 				want.ownWwwroot = "HTTPS://OWN.example/moodle"
 			}
 			if got := s.stored(t); got != want {

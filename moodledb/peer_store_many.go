@@ -144,7 +144,7 @@ type peerStore struct {
 	keys      []rotate.HostKey
 	hashes    [][sha256.Size]byte // of their certificates
 	byWwwroot map[string]int      // folded wwwroot: index of keys
-	written   map[int64]bool      // rows to which this call has written a certificate, perhaps in vain
+	written   map[int64]bool      // rows that this call has written, perhaps in vain
 }
 
 // peerRow is a row of mnet_host to which a key belongs.

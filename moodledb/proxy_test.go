@@ -21,7 +21,7 @@ const (
 	hangsUp            // the client's connection ends at once, the server gets the statement later
 	isCutShort         // the server runs it, and the connection ends just before the end of its answer
 	isAskedTwice       // the server runs it twice, and answers twice
-	isLostForGood      // the connection ends before the server has the statement, and no further connection is accepted
+	isLostForGood      // as isLost, and no further connection is accepted
 )
 
 // proxy is between a tenant and its server, sees every statement, and cuts connections.

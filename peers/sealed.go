@@ -15,7 +15,7 @@ import (
 type sealedAnswer struct {
 	fault  *fault           // nil: the call was carried out
 	signed *envelope.Signed // nil: the fault came unsealed
-	key    int              // index of our key that opened it: 0 the current one, otherwise a retired one
+	key    int              // index of our key that opened it: 0 the current, else a retired one
 }
 
 // call makes a sealed system/listServices, which needs no service and no permission, under the

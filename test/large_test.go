@@ -23,7 +23,7 @@ type crowd struct {
 	own       *fleetTenant
 	sites     []*peertest.Site
 	committed map[string]peertest.Fault // by wwwroot
-	authority string                    // file of the certificate that signs those of the https peers
+	authority string                    // file of the certificate that signs those for https
 }
 
 // perFault of a hundred peers commit each fault.

@@ -75,7 +75,7 @@ func TestMoodleOverwritesOurKeyWithItsRenewalAtExpiry(t *testing.T) {
 	t.Parallel()
 	const history, pair, row = "\x0fopenssl_history", "\x07openssl", "SET wwwroot = ?, ip_address = ?"
 	for name, c := range map[string]struct {
-		late  string // which of the site's statements, with all that follow, comes after the run's COMMIT
+		late  string // the first of the site's statements after the run's COMMIT
 		told  bool   // it comes while the run pushes to its peers, otherwise before its first proof
 		code  int
 		texts []string

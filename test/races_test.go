@@ -190,7 +190,7 @@ func TestAnAdministratorChangesAPeerBetweenOurReadingAndOurWriting(t *testing.T)
 			rows := allRows(t, r.own)
 			release()
 			end := <-run.done
-			end.expect(t, 3, "not_stored") // the row does not have the certificate that the peer uses
+			end.expect(t, 3, "not_stored") // the row lacks the peer's certificate
 			if got := allRows(t, r.own); got != rows {
 				t.Errorf("rows are\n%s\nwere\n%s", got, rows)
 			}

@@ -113,7 +113,7 @@ type settings struct {
 	fixed     map[string]string      // what the command line sets
 	ofRequest bool                   // what was read may depend on the web request that --host describes
 	host      string                 // the site that --host names, if ofRequest
-	looked    map[string]fs.FileMode // for our own reader: the files it has opened or checked, and what for
+	looked    map[string]fs.FileMode // for our own reader: the files it used, and what for
 	evaluated bool                   // for php: lines are those of its answer
 	unknown   *Error                 // why nothing of the file is known; then only settings of the command line are
 }

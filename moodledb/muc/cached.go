@@ -23,7 +23,7 @@ var errTooLarge = errors.New("the entry is larger than 1 MiB")
 type cachedSettings struct {
 	Store    string            // name of the instance
 	Settings map[string]string // by name; nil: none are cached
-	Err      error             // nil or an *UnreadableError: then the content of the store is unknown
+	Err      error             // nil or an *UnreadableError: then the content is unknown
 }
 
 // Format shows which store, never its content.

@@ -69,7 +69,7 @@ func TestDescribeTellsWhatServesTheConfigurationAndLeavesIt(t *testing.T) {
 	}
 }
 
-// compare compares; Place, Problem and Advice of want only need to be parts of the text.
+// compare compares got with want, whose Place, Problem and Advice may be parts of the text.
 func compare(t *testing.T, got, want rotate.CacheStore) {
 	t.Helper()
 	for _, part := range [][2]string{{got.Place, want.Place}, {got.Problem, want.Problem}, {got.Advice, want.Advice}} {

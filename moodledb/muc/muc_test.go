@@ -115,7 +115,7 @@ func TestTheCacheShowsRetiredPairsToo(t *testing.T) {
 	site.Renew(t, testbed.Renewal{})
 	site.Purge(t)
 	site.Warm(t)
-	pairs, err := cacheOfSite(t, site, "").Cached(t.Context(), true) // no php: only the readable stores are read
+	pairs, err := cacheOfSite(t, site, "").Cached(t.Context(), true) // no php: readable stores only
 	if got := texts(pairs); err != nil || len(got) != 2 || got[0] != site.DB.Value(t, thePair) || got[1] != first {
 		t.Errorf("%d pairs, %v", len(got), err)
 	}

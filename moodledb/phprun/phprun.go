@@ -33,7 +33,7 @@ type Script struct {
 	Source   string            // goes to stdin: it may contain what arguments, which all users can see, must not
 	Config   string            // absolute path of config.php, the script's first argument; php runs in its directory
 	Args     []string          // the script's other arguments
-	Dataroot string            // if the tool is root, php runs as its owner, see siteuser.ForPHP; "": not known
+	Dataroot string            // root runs php as its owner, see siteuser.ForPHP; "": not known
 	Dirroot  string            // "": not known
 	Request  map[string]string // the values of a web request for $_SERVER and the environment, "" for none
 	Environ  []string          // the environment of php, since config.php may read its passwords there; nil: that of this process

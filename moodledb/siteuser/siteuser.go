@@ -76,7 +76,7 @@ func look(path string) (*syscall.Stat_t, fs.FileMode) {
 		}
 		parent := filepath.Dir(path)
 		if parent == path {
-			return &syscall.Stat_t{}, 0 // not even the root of the file system, which belongs to root
+			return &syscall.Stat_t{}, 0 // not even the root directory, which belongs to root
 		}
 		path = parent
 	}

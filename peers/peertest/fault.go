@@ -40,7 +40,7 @@ const (
 	Redirect     Fault = "redirect"      // to another host
 	HTML         Fault = "html"          // a login page
 	Empty        Fault = "empty"         // an empty body
-	Gzip         Fault = "gzip"          // compressed, though the client did not ask: 64 MiB of zeros
+	Gzip         Fault = "gzip"          // compressed without request: 64 MiB of zeros
 	Off          Fault = "off"           // MNet disabled: Moodle answers 404 and a page, Mahara 403 and nothing
 	UnknownVhost Fault = "unknown vhost" // VMoodle does not know the host
 	Notices      Fault = "notices"       // PHP notices before the XML declaration, as HTML
@@ -52,8 +52,8 @@ const (
 
 // Faults of keys and seals.
 const (
-	OtherCertificate   Fault = "other certificate"   // keyswap answers the certificate of another site
-	GarbageCertificate Fault = "garbage certificate" // keyswap answers something that is no certificate
+	OtherCertificate   Fault = "other certificate"   // keyswap answers that of another site
+	GarbageCertificate Fault = "garbage certificate" // keyswap answers no certificate
 	OldCertificate     Fault = "old certificate"     // keyswap answers the previous certificate
 	BadSignature       Fault = "bad signature"       // sealed answers are signed with a foreign key
 	OtherSeal          Fault = "other seal"          // sealed answers are sealed to a foreign certificate

@@ -56,9 +56,9 @@ type Options struct {
 	TLS         *tls.Config     // https
 	Authority   *Authority      // https, with certificates that it signs
 	Chance      float64         // probability that a connection meets a fault, 0 to 1; each connection then serves one request
-	Seed        uint64          // for the random faults: the same seed gives the same faults in the same order
+	Seed        uint64          // of the random faults; it also decides their order
 	Faults      []Fault         // the faults that are drawn; SilentFaults and ChanceFaults
-	Client      *http.Client    // for the calls that the site makes; one that verifies no TLS certificate
+	Client      *http.Client    // for its own calls; one that verifies no TLS certificate
 	Now         func() time.Time
 }
 
@@ -256,7 +256,7 @@ type Request struct {
 	Params   int    // number of parameters
 	Force    bool   // keyswap with a fourth parameter that is true
 	Sealed   bool
-	Verified bool // its signature verified under the certificate of the caller, before or after healing
+	Verified bool // its signature verified under the caller's certificate, perhaps after healing
 	Fault    int  // code of the XML-RPC fault in the answer; NoFault for none
 	Status   int  // HTTP status of the answer
 	Whole    bool // its answer was written to the end
