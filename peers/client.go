@@ -94,7 +94,8 @@ func New(o Options) *Client {
 }
 
 // Close ends the use of the client. Nothing stays open between calls, so there is nothing to wait
-// for. The method exists so that callers close a Client that keeps connections one day.
+// for. The method exists so that callers already close a Client that might keep connections one
+// day.
 func (c *Client) Close() {}
 
 func orDefault[T int | time.Duration](v, otherwise T) T {

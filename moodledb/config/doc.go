@@ -17,8 +17,8 @@
 // also refused if it contains a return anywhere and does not reach lib/setup.php, because PHP does
 // not distinguish a return from the end.
 //
-// If the tool runs as root, the reader opens no file that the owner of dataroot may not read: PHP
-// then reads it, as that user.
+// If the tool runs as root, the reader uses no file that the owner of dataroot may not reach: PHP
+// then evaluates config.php, as that user.
 //
 // It refuses: a file that only PHP can evaluate if there is no PHP; a file that ends before
 // lib/setup.php; a site that depends on a web request if none is given; a key that config.php
