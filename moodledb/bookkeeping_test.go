@@ -11,7 +11,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// mnetConfig is what table config says of MNet.
+// mnetConfig is what table config says about MNet.
 func (s *site) mnetConfig(t *testing.T) map[string]string {
 	t.Helper()
 	got := map[string]string{}
@@ -305,8 +305,8 @@ func TestServicesStrategy(t *testing.T) {
 	})
 }
 
-// TestEverySQLMode makes a site from nothing and renews its key in sessions that are not set up as
-// Open does it.
+// TestEverySQLMode makes a site from nothing and renews its key in sessions whose settings differ
+// from those that Open makes.
 func TestEverySQLMode(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"", "STRICT_ALL_TABLES", "TRADITIONAL,ANSI_QUOTES,NO_BACKSLASH_ESCAPES,ONLY_FULL_GROUP_BY"} {

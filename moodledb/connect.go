@@ -15,20 +15,20 @@ import (
 
 const (
 	defaultConnectTimeout = 10 * time.Second
-	// ioTimeout ends what the server leaves unanswered. It is longer than any lock wait the session
-	// allows, so that the server's own error, which tells the reason, comes first.
+	// ioTimeout ends a statement that the server does not answer. It is longer than any lock wait
+	// of the session, so that the server's own error, which names the reason, comes first.
 	ioTimeout = 30 * time.Second
-	// maxConnections is what a tenant may use at once: one is pinned by the lock, the others store
-	// what peers answer.
+	// maxConnections is the number of connections that a tenant may use at the same time: the lock
+	// occupies one, the others store what peers answer.
 	maxConnections = 4
 )
 
-// session is set on every connection, so that nothing depends on how the server or the account is
-// set up.
+// session is set on every connection, so that nothing depends on the settings of the server or the
+// account.
 func session() map[string]string {
 	return map[string]string{
 		"autocommit": "1",
-		// As Moodle itself sets it. Without it a key that does not fit would be cut without a word.
+		// Moodle itself sets this mode. Without it, a key that does not fit would be cut silently.
 		"sql_mode":                 "'STRICT_ALL_TABLES'",
 		"innodb_lock_wait_timeout": "10", // seconds; rows
 		"lock_wait_timeout":        "10", // seconds; table definitions: a running ALTER TABLE
@@ -37,8 +37,8 @@ func session() map[string]string {
 }
 
 // connect opens a pool on the database of c, always the primary: dboptions readonly replicas are
-// for readers that may be late. Who gets it closes it. The connection reads and writes utf8mb4 and
-// counts the rows that match, not those that change.
+// for readers that accept old data. The caller closes it. The connection reads and writes utf8mb4
+// and counts the rows that match, not those that change.
 func connect(ctx context.Context, c *config.Config) (*sql.DB, error) {
 	if err := c.CheckDBType(); err != nil {
 		return nil, err
@@ -84,8 +84,8 @@ func driverSettings(c *config.Config) (*mysql.Config, error) {
 		s.Timeout = defaultConnectTimeout
 	}
 	s.ClientFoundRows = true
-	// One round trip a statement instead of three. Safe with utf8mb4, in which no byte of a
-	// character is a quote.
+	// This makes one round trip per statement instead of three. It is safe with utf8mb4, in which
+	// no byte of a character is a quote.
 	s.InterpolateParams = true
 	s.Params = session()
 	s.Logger = &mysql.NopLogger{} // errors are returned; nothing else may write to stderr
@@ -111,9 +111,9 @@ func tlsSettings(ssl string) (config *tls.Config, plaintextAllowed bool) {
 	}
 }
 
-// server names a database to an operator: without the password, with the network that was used.
+// server names a database for an operator: without the password, with the network that was used.
 func server(c *config.Config) string {
-	network, address, _ := c.Endpoint() // an error has kept us from connecting
+	network, address, _ := c.Endpoint() // an error would have prevented the connection
 	if network == "unix" {
 		address = "socket " + address
 	}

@@ -14,8 +14,8 @@ import (
 	"renew_mnetkeys/moodledb/config"
 )
 
-// A server may answer any statement with a demand for a file (LOCAL INFILE), the first of a session
-// too.
+// A server may answer any statement, even the first of a session, with a demand for a file (LOCAL
+// INFILE).
 func TestADatabaseServerGetsNoFileOfOurs(t *testing.T) {
 	t.Parallel()
 	secret := filepath.Join(t.TempDir(), "secret")
@@ -61,8 +61,8 @@ func TestADatabaseServerGetsNoFileOfOurs(t *testing.T) {
 	}
 }
 
-// demand greets one client, takes any password, answers its first statement with a demand for a
-// file, and returns what it is sent then.
+// demand greets one client, accepts any password, answers its first statement with a demand for a
+// file, and returns what it receives then.
 func demand(listener net.Listener, file string) (sent []byte) {
 	conn, err := listener.Accept()
 	if err != nil {
@@ -77,7 +77,7 @@ func demand(listener net.Listener, file string) (sent []byte) {
 
 	greeting := bytes.NewBufferString("\x0a10.11.0\x00")              // protocol, version
 	greeting.WriteString("\x01\x00\x00\x0012345678\x00")              // connection, first part of the salt
-	greeting.WriteString("\xff\xf7\x2d\x02\x00\xff\x81\x15")          // what it can but for TLS, utf8mb4, autocommit, the length of the salt
+	greeting.WriteString("\xff\xf7\x2d\x02\x00\xff\x81\x15")          // capabilities without TLS, utf8mb4, autocommit, the length of the salt
 	greeting.WriteString(strings.Repeat("\x00", 10))                  // reserved
 	greeting.WriteString("123456789012\x00mysql_native_password\x00") // second part of the salt
 	say(0, greeting.Bytes())

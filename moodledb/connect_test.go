@@ -144,7 +144,7 @@ func TestSessionDoesNotDependOnTheServersSettings(t *testing.T) {
 	}
 }
 
-// TestTLS has a server that offers TLS with a certificate nobody trusts.
+// TestTLS uses a server that offers TLS with a certificate that no one trusts.
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	for ssl, check := range map[string]func(t *testing.T, handshake, open error){
@@ -172,14 +172,15 @@ func TestTLS(t *testing.T) {
 }
 
 func encrypted(t *testing.T, handshake, open error) {
-	if handshake != nil || open == nil { // the server hangs up after the handshake
+	if handshake != nil || open == nil { // the server closes the connection after the handshake
 		t.Errorf("handshake %v, error %v", handshake, open)
 	}
 }
 
 var errPlaintext = errors.New("the client answered in plain text")
 
-// tlsServer greets like a MySQL server that offers TLS, shakes hands and hangs up.
+// tlsServer greets like a MySQL server that offers TLS, makes the handshake and closes the
+// connection.
 func tlsServer(t *testing.T) (port int, handshake <-chan error) {
 	t.Helper()
 	https := httptest.NewUnstartedServer(nil)
@@ -201,8 +202,8 @@ func greet(listener net.Listener, config *tls.Config) error {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
-	// Protocol::HandshakeV10: version, name, connection id, scramble, capabilities (protocol 41,
-	// TLS, secure connection, plugin).
+	// The greeting is Protocol::HandshakeV10: version, name, connection id, scramble, capabilities
+	// (protocol 41, TLS, secure connection, plugin).
 	const capabilities = 1<<9 | 1<<11 | 1<<15 | 1<<19
 	greeting := append([]byte{10}, "8.0.0\x00\x01\x00\x00\x0012345678\x00"...)
 	greeting = binary.LittleEndian.AppendUint16(greeting, capabilities&0xffff)

@@ -8,7 +8,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// TestTablesThatAreNotAsMoodleMakesThem have rows that come twice, or go while they are worked on.
+// TestTablesThatAreNotAsMoodleMakesThem has rows that exist twice, or that disappear during the
+// work.
 func TestTablesThatAreNotAsMoodleMakesThem(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

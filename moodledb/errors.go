@@ -7,13 +7,13 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// ErrLockLost says that the lock was held and is not any more: its connection has ended.
+// ErrLockLost says that this run had the lock and lost it: its connection has ended.
 var ErrLockLost = errors.New("the lock of this tenant is lost, its connection has ended")
 
-// LockedError is rotate.ErrLocked with the connection that holds the lock, where the server tells.
+// LockedError is rotate.ErrLocked with the connection that has the lock, if the server shows it.
 type LockedError struct {
-	Connection int64  // id of the server's connection, 0 when not known
-	Holder     string // user@host of that connection, "" when we may not see it
+	Connection int64  // id of the server's connection, 0 if not known
+	Holder     string // user@host of that connection, "" if this account may not see it
 }
 
 func (e *LockedError) Error() string {
@@ -29,12 +29,12 @@ func (e *LockedError) Error() string {
 
 func (e *LockedError) Unwrap() error { return rotate.ErrLocked }
 
-// AccessError is a database that does not let us in or does not let us work: not reached, wrong
-// password, unknown database, missing right, read-only server.
+// AccessError is a database that refuses the connection or the work: not reached, wrong password,
+// unknown database, missing right, read-only server.
 type AccessError struct {
 	Server  string // database, address, user; never the password
 	Problem string
-	Advice  string // "" when there is none
+	Advice  string // "" if there is none
 	Err     error
 }
 
@@ -42,11 +42,11 @@ func (e *AccessError) Error() string { return e.Server + ": " + e.Problem }
 
 func (e *AccessError) Unwrap() error { return e.Err }
 
-// Hint is what to do about it.
+// Hint says what to do about it.
 func (e *AccessError) Hint() string { return e.Advice }
 
-// MissingTableError is a table that Moodle's installer makes and this database does not have: a
-// wrong prefix or database.
+// MissingTableError is a table that Moodle's installer makes and this database does not have: the
+// prefix or the database is wrong.
 type MissingTableError struct {
 	Server string // database, address, user; never the password
 	Prefix string
@@ -58,11 +58,11 @@ func (e *MissingTableError) Error() string { return fmt.Sprintf("%s: %v", e.Serv
 
 func (e *MissingTableError) Unwrap() error { return e.Err }
 
-// Hint is what to do about it.
+// Hint says what to do about it.
 func (e *MissingTableError) Hint() string { return e.Advice }
 
-// HistoryError is an openssl_history that cannot be read. It may hold the only copy of a key, so
-// nothing may be written over it.
+// HistoryError is an openssl_history that cannot be read. It may contain the only copy of a key, so
+// it must not be overwritten.
 type HistoryError struct {
 	Problem string // position or kind, never content
 	Advice  string
@@ -70,5 +70,5 @@ type HistoryError struct {
 
 func (e *HistoryError) Error() string { return "openssl_history cannot be read: " + e.Problem }
 
-// Hint is what to do about it.
+// Hint says what to do about it.
 func (e *HistoryError) Hint() string { return e.Advice }

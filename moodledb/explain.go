@@ -16,7 +16,7 @@ import (
 	"renew_mnetkeys/moodledb/config"
 )
 
-// Error numbers of MySQL and MariaDB that something is decided on.
+// Error numbers of MySQL and MariaDB on which the code decides.
 const (
 	errRecordChanged       = 1020
 	errDiskFull            = 1021
@@ -53,8 +53,8 @@ func isNumber(err error, numbers ...uint16) bool {
 	return errors.As(err, &answer) && slices.Contains(numbers, answer.Number)
 }
 
-// isAnswer says whether err shows a server that is up: it answered, or the driver would not go on
-// with what it offered. Another tenant's account or dboptions may fare better.
+// isAnswer says whether err shows that the server is up: it answered, or the driver refused what it
+// offered. Another tenant's account or dboptions may succeed.
 func isAnswer(err error) bool {
 	return errors.As(err, new(*mysql.MySQLError)) || wantsOldPassword(err) ||
 		errors.Is(err, mysql.ErrNoTLS) || errors.As(err, new(*tls.CertificateVerificationError))
@@ -66,8 +66,8 @@ func wantsOldPassword(err error) bool {
 	return errors.Is(err, mysql.ErrOldPassword) || errors.Is(err, mysql.ErrUnknownPlugin) || errors.Is(err, mysql.ErrCleartextPassword)
 }
 
-// explain says what was being done and turns an error of the driver into one of this package where
-// there is one.
+// explain says what was being done, and turns an error of the driver into one of this package if
+// there is a matching one.
 func (t *Tenant) explain(op string, err error) error {
 	return fmt.Errorf("%s: %w", op, explain(t.config, err))
 }
@@ -77,8 +77,8 @@ func explain(c *config.Config, err error) error {
 	if errors.As(err, &answer) {
 		return explainAnswer(c, answer)
 	}
-	// The run is over: nothing is wrong with the database. Not errors.Is, to which a network
-	// timeout is a deadline as well.
+	// The run has ended: nothing is wrong with the database. This is not errors.Is, for which a
+	// network timeout is a deadline as well.
 	if slices.Contains([]error{context.Canceled, context.DeadlineExceeded}, err) {
 		return err
 	}
@@ -88,8 +88,8 @@ func explain(c *config.Config, err error) error {
 	return err
 }
 
-// explainAnswer decides on the number. A message is only shown where the server makes it from
-// names.
+// explainAnswer decides by the number. It shows a message only if the server makes it from names
+// alone.
 func explainAnswer(c *config.Config, answer *mysql.MySQLError) error {
 	access := func(hint string) error {
 		return &AccessError{Server: server(c), Problem: answer.Error(), Advice: hint, Err: answer}
@@ -118,15 +118,15 @@ func explainAnswer(c *config.Config, answer *mysql.MySQLError) error {
 		return &MissingTableError{Server: server(c), Prefix: c.Prefix, Err: answer,
 			Advice: fmt.Sprintf("check dbname and prefix (%q): is this Moodle's database?", c.Prefix)}
 	case errParse:
-		// The server quotes the statement, which may hold a private key.
+		// The server quotes the statement, which may contain a private key.
 		return fmt.Errorf("error %d: the server does not understand the statement", answer.Number)
 	default:
 		return answer
 	}
 }
 
-// networkProblem names what the C client calls 2002, 2003, 2005, 2013 and 2026. "" when err is none
-// of them.
+// networkProblem names what the C client calls 2002, 2003, 2005, 2013 and 2026. It is "" for any
+// other error.
 func networkProblem(c *config.Config, err error) (problem, hint string) {
 	var dns *net.DNSError
 	var verification *tls.CertificateVerificationError

@@ -13,13 +13,14 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// operation is what a run does with a tenant's database, and what it gives.
+// operation is what a run does with a tenant's database, and its result.
 type operation struct {
-	before string // makes the site what the operation is for
+	before string // prepares the site for the operation
 	do     func(context.Context, *Tenant) (any, error)
 }
 
-// operations are all that use a tenant's database, so made that they use every statement they have.
+// operations are all uses of a tenant's database, made such that they use every statement that they
+// have.
 func operations(seen *rotate.Tenant) map[string]operation {
 	change, other := renewal(seen), rotate.Peer{Wwwroot: "https://new.example", Name: "New", Certificate: newCert}
 	first := change
@@ -89,8 +90,8 @@ func lockAndReleaseOfAnArray(ctx context.Context, t *Tenant) (any, error) {
 }
 
 // TestAFaultAtAnyStatement runs each operation with a fault at its first statement, then at its
-// second, and so on to its last. Stored is then what was before or what is to be, the error tells
-// no secret, and a second call does what the first could not.
+// second, and so on to its last. Afterwards the tables have either the old or the new state, the
+// error shows no secret, and a second call does what the first could not.
 func TestAFaultAtAnyStatement(t *testing.T) {
 	t.Parallel()
 	for name := range operations(&rotate.Tenant{Own: &rotate.Peer{}}) {
@@ -111,17 +112,17 @@ func TestAFaultAtAnyStatement(t *testing.T) {
 	}
 }
 
-// faulty is a site behind a proxy that lets one statement meet a fault, and what an operation makes
-// of the site without one.
+// faulty is a site behind a proxy that makes one statement fail, and the result of the operation on
+// the site without a fault.
 type faulty struct {
 	*site
 	operation
 	config        config.Config // through the proxy
 	fault         atomic.Int32  // a fate
 	next          atomic.Int32  // statements until the fault, counted down; 0: none
-	said          string        // what the operation gives
+	said          string        // the result of the operation
 	start, change string        // of the tables
-	changed       bool          // the tables are not those of the start
+	changed       bool          // the tables differ from those of the start
 }
 
 func newFaulty(t *testing.T, name string) *faulty {
@@ -156,7 +157,7 @@ func (f *faulty) decide(query string) fate {
 	return passes
 }
 
-// at runs the operation with the fault at its statement n; false when it has none.
+// at runs the operation with the fault at its statement n; false if it has fewer statements.
 func (f *faulty) at(t *testing.T, fault fate, n int) bool {
 	t.Helper()
 	if f.changed {
@@ -172,7 +173,7 @@ func (f *faulty) at(t *testing.T, fault fate, n int) bool {
 	if f.next.Swap(0) > 0 {
 		return false
 	}
-	if fault == isAskedTwice { // who takes an old answer for that to its COMMIT does not wait for it
+	if fault == isAskedTwice { // a caller that reads an old answer as that to its COMMIT does not wait for it
 		_ = tenant.Close()
 		f.awaitNoConnection(t)
 		tenant = openConfig(t, &f.config)
@@ -226,8 +227,8 @@ func (f *faulty) restore(t *testing.T) {
 	f.changed = false
 }
 
-// tables are all rows of them, without the ids that each try makes anew: of a setting that is one,
-// the host it names.
+// tables are all rows of these tables, without the ids that each try makes again: a setting that is
+// an id is shown as the host it names.
 func (s *site) tables(t *testing.T) string {
 	t.Helper()
 	list := func(columns, from string) string {

@@ -27,7 +27,7 @@ func realHistories(t testing.TB) (histories []string) {
 	return histories
 }
 
-// vectorParty is one side of a vector: openssl_history as it is stored, and what PHP reads in it.
+// vectorParty is one side of a vector: openssl_history as it is stored, and as PHP reads it.
 type vectorParty struct {
 	HistoryRaw string `json:"history_raw"`
 	History    json.RawMessage
@@ -66,8 +66,8 @@ func oddHistories() []string {
 	}
 }
 
-// FuzzHistory looks for a history that makes the reader panic or show a key, or that is not the
-// same once written again.
+// FuzzHistory looks for a history that makes the reader panic or show a key, or that changes when
+// it is written again.
 func FuzzHistory(f *testing.F) {
 	for _, raw := range append(realHistories(f), oddHistories()...) {
 		f.Add(raw)
@@ -96,7 +96,7 @@ func FuzzHistory(f *testing.F) {
 	})
 }
 
-// FuzzStrategy reads whatever stands in local_vmoodle/services_strategy.
+// FuzzStrategy reads any text as local_vmoodle/services_strategy.
 func FuzzStrategy(f *testing.F) {
 	for _, raw := range []string{
 		`a:2:{s:20:"main_sso_idp_publish";i:1;s:22:"main_sso_idp_subscribe";s:1:"1";}`, `a:1:{s:20:"peer_sso_idp_publish";b:1;}`, `a:0:{}`, "a:1:{i:0;N;}", "N;", "",

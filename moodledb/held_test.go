@@ -5,7 +5,8 @@ import (
 	"database/sql"
 )
 
-// Held asks the server whether the lock still is ours: [ErrLockLost] when its connection has ended.
+// Held asks the server whether this run still has the lock: [ErrLockLost] if its connection has
+// ended.
 func (l *Lock) Held(ctx context.Context) error {
 	var held sql.NullBool
 	err := l.conn.QueryRowContext(ctx, "SELECT IS_USED_LOCK(?) = CONNECTION_ID() FOR UPDATE", l.name).Scan(&held)
@@ -18,8 +19,8 @@ func (l *Lock) Held(ctx context.Context) error {
 	return nil
 }
 
-// Held asks the server whether the lock still is ours: [ErrLockLost] when the connection that held
-// it has ended.
+// Held asks the server whether this run still has the lock: [ErrLockLost] if its connection has
+// ended.
 func (l *ArrayLock) Held(ctx context.Context) error {
 	if err := l.server.take(ctx); err != nil {
 		return err

@@ -13,9 +13,9 @@ const historyHint = "it may have the only copy of a key, so it is left as it is:
 
 // decodeHistory reads config_plugins mnet/openssl_history, newest first (Moodle
 // mnet/environment.php, get_keypair): PHP's serialize of a list of {certificate, keypair_PEM,
-// expires}. Absent, "" and a:0:{} are empty. Mahara leaves entries that are empty arrays; they and
-// others without a private key hold nothing that could be lost, and are passed over. expires is a
-// string, or an int in old rows.
+// expires}. Absent, "" and a:0:{} are empty. Mahara leaves entries that are empty arrays. These and
+// other entries without a private key contain nothing that could be lost, and are skipped. expires
+// is a string, or an int in old rows.
 func decodeHistory(raw string) ([]rotate.Retired, error) {
 	if raw == "" {
 		return nil, nil
@@ -65,14 +65,14 @@ func retired(entry any) (r rotate.Retired, problem string) {
 	case int64:
 		r.Expires = expires
 	case string:
-		r.Expires, _ = strconv.ParseInt(expires, 10, 64) // 0 is as good as any other nonsense: nothing is decided on it
+		r.Expires, _ = strconv.ParseInt(expires, 10, 64) // 0 is as good as any other invalid value: nothing is decided on it
 	}
 	return r, problem
 }
 
-// PairsIn gives the key pairs that a copy of plugin mnet's settings holds, as Moodle's cache has
-// one: the current one first, then the retired ones, newest first. The error, a [*HistoryError],
-// does not keep the current one away.
+// PairsIn gives the key pairs in a copy of plugin mnet's settings, such as Moodle's cache has: the
+// current one first, then the retired ones, newest first. Even with an error, a [*HistoryError], it
+// returns the current one.
 func PairsIn(settings map[string]string) ([]rotate.Stored, error) {
 	var pairs []rotate.Stored
 	if pair := splitPair(settings["openssl"]); pair.Certificate != "" && pair.PrivateKey != "" {
@@ -86,7 +86,7 @@ func PairsIn(settings map[string]string) ([]rotate.Stored, error) {
 }
 
 // encodeHistory writes what PHP's serialize makes of the list, byte for byte as Moodle does:
-// expires as the string that it is when it comes from the database.
+// expires is a string, because it is one when it comes from the database.
 func encodeHistory(history []rotate.Retired) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "a:%d:{", len(history))
@@ -100,5 +100,5 @@ func encodeHistory(history []rotate.Retired) string {
 	return b.String()
 }
 
-// serializeString is PHP's serialize of a string: its length in bytes, then the bytes as they are.
+// serializeString is PHP's serialize of a string: its length in bytes, then the bytes unchanged.
 func serializeString(s string) string { return fmt.Sprintf("s:%d:\"%s\";", len(s), s) }

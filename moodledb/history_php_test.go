@@ -12,7 +12,7 @@ import (
 	"renew_mnetkeys/internal/testbed"
 )
 
-// damaged is a history, mostly a small one, with some bytes other than they were.
+// damaged is a history, usually a small one, with some bytes changed.
 func damaged(r *rand.Rand, of []string) string {
 	b := []byte(of[r.IntN(len(of))])
 	for range 1 + r.IntN(3) {
@@ -40,7 +40,7 @@ func damaged(r *rand.Rand, of []string) string {
 	return string(b)
 }
 
-// whatPHPReads has PHP read each text as Moodle does, and list the entries with a key: certificate
+// whatPHPReads lets PHP read each text as Moodle does, and list the entries with a key: certificate
 // and key.
 const whatPHPReads = `error_reporting(0);
 foreach (json_decode(stream_get_contents(STDIN)) as $raw) {
@@ -57,8 +57,8 @@ foreach (json_decode(stream_get_contents(STDIN)) as $raw) {
 	echo "+" . implode(",", $all) . "\n";
 }`
 
-// What we take for a history, PHP takes for the same one. We may refuse more: then nothing is
-// touched.
+// If the tool reads a text as a history, PHP reads the same one. The tool may refuse more: then
+// nothing is changed.
 func TestPHPReadsADamagedHistoryAsWeDo(t *testing.T) {
 	t.Parallel()
 	php, seed := testbed.PHP(t), testbed.Seed(t)

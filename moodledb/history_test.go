@@ -145,7 +145,7 @@ func TestUnreadableHistoryIsAnErrorThatShowsNoKey(t *testing.T) {
 	}
 }
 
-// TestHistoryAndPHP has PHP read what we write and write it again.
+// TestHistoryAndPHP lets PHP read what the tool writes and write it again.
 func TestHistoryAndPHP(t *testing.T) {
 	t.Parallel()
 	php := testbed.PHP(t)
@@ -181,7 +181,7 @@ func TestNothingPrintsAPrivateKey(t *testing.T) {
 	}
 }
 
-// runPHP runs code with a line of its own on standard input, so that keys do not stand in argv.
+// runPHP runs code with a line on its standard input, so that keys do not appear in argv.
 func runPHP(t *testing.T, php, code, input string) string {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), php, "-n", "-r", code)

@@ -9,22 +9,22 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// StoreKey implements rotate.Store: history, pair and local host row in one transaction. It
-// compares what it replaces with what was read byte by byte, in Go, where no collation can take two
-// different values for equal, and holds the rows while it does. The local host row keeps its
-// wwwroot, but for a slash at its end, which Moodle corrects here too (mnet/environment.php,
-// replace_keys).
+// StoreKey implements rotate.Store: it stores history, pair and local host row in one transaction.
+// It compares the values that it replaces with those that were read, byte by byte, in Go, where no
+// collation can treat two different values as equal, and it locks the rows meanwhile. The local
+// host row keeps its wwwroot, except for a slash at its end, which Moodle corrects here too
+// (mnet/environment.php, replace_keys).
 //
-// Errors: rotate.ErrConflict when Moodle renewed first; rotate.ErrNoOwnHost; a [*LostPairError] for
-// a change that would lose a pair; a *rotate.OtherSiteError when the local host row is another
-// site's; rotate.ErrUncertain when the answer to COMMIT was lost and the database could not be
-// asked within a time limit either. After any other error nothing is changed.
+// Errors: rotate.ErrConflict if Moodle renewed first; rotate.ErrNoOwnHost; a [*LostPairError] for a
+// change that would lose a pair; a *rotate.OtherSiteError if the local host row belongs to another
+// site; rotate.ErrUncertain if the answer to COMMIT was lost and the database could not be reached
+// within a time limit either. After any other error nothing is changed.
 //
 // On tables without transactions (MyISAM, Aria) the statements take effect one by one, in an order
 // that loses nothing if it stops between them: first the old pair is in the history, twice for a
-// moment, then the new one is current, then the local host row shows it. A second run finds pair
-// and row different and renews. Nothing is locked there between the comparison and the writing, so
-// that each statement compares once more what it replaces.
+// moment, then the new one is current, then the local host row shows it. A second run finds that
+// pair and row differ, and renews. Nothing is locked there between the comparison and the writing,
+// so each statement compares again what it replaces.
 func (t *Tenant) StoreKey(ctx context.Context, read *rotate.Tenant, next rotate.Keys) error {
 	if err := checkChange(read, next); err != nil {
 		return err
@@ -72,8 +72,8 @@ func (t *Tenant) put(ctx context.Context, tx *sql.Tx, name, value, old string, e
 	return err
 }
 
-// swap runs an UPDATE of the row that was read a moment ago. Where that row is not there as it was,
-// which only tables without transactions allow, somebody else was faster.
+// swap runs an UPDATE of the row that was read a moment ago. If that row has changed, which is only
+// possible on tables without transactions, another program was faster.
 func (t *Tenant) swap(ctx context.Context, tx *sql.Tx, op, query string, args ...any) error {
 	result, err := tx.ExecContext(ctx, t.sql(query), args...)
 	if err != nil {
@@ -90,7 +90,7 @@ func (t *Tenant) swap(ctx context.Context, tx *sql.Tx, op, query string, args ..
 	return nil
 }
 
-// keyState is what the tenant's key is made of, comparable to the byte.
+// keyState is everything that makes up the tenant's key, comparable byte by byte.
 type keyState struct {
 	pair, history       string
 	hasPair, hasHistory bool
@@ -101,8 +101,8 @@ func stateRead(t *rotate.Tenant) keyState {
 	return keyState{t.Read.Pair, t.Read.History, t.Read.HasPair, t.Read.HasHistory, t.Own.Certificate}
 }
 
-// keyState reads the state, and the wwwroot of the local host row, and locks them against everybody
-// until the transaction ends: the rows, and where a setting does not exist yet, its place.
+// keyState reads the state and the wwwroot of the local host row, and locks them against all others
+// until the transaction ends: the rows, and for a setting that does not exist yet, its place.
 func (t *Tenant) keyState(ctx context.Context, tx *sql.Tx, ownID int64) (s keyState, wwwroot string, err error) {
 	stored, err := t.settings(ctx, tx, "read the key again",
 		"SELECT name, value FROM {config_plugins} WHERE plugin = 'mnet' AND name IN (?, ?) FOR UPDATE", "openssl", "openssl_history")

@@ -11,18 +11,19 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// LostPairError is a change of the key after which a retired pair would be nowhere: a peer that
-// still uses it could never heal.
+// LostPairError is a change of the key that would remove a retired pair from everywhere: a peer
+// that still uses it could never heal.
 type LostPairError struct {
-	Lost int // how many pairs
-	Kept int // how long the new history would be
+	Lost int // number of pairs
+	Kept int // length of the new history
 }
 
 func (e *LostPairError) Error() string {
 	return fmt.Sprintf("the new key history has %d pairs, and %d that are stored now would be lost", e.Kept, e.Lost)
 }
 
-// mayBecome tells whether a local host row with the wwwroot row may get another spelling of it.
+// mayBecome refuses to rewrite the wwwroot of a local host row, except in another spelling of the
+// same site.
 func mayBecome(row, wwwroot string) error {
 	if row == "" || envelope.SameWwwroot(row, wwwroot) {
 		return nil
@@ -30,13 +31,13 @@ func mayBecome(row, wwwroot string) error {
 	return &rotate.OtherSiteError{Row: row, Wwwroot: wwwroot}
 }
 
-// localRowName is what the local host row says afterwards: its own spelling, by which peers know
-// the site, without a slash at the end.
+// localRowName is the wwwroot of the local host row afterwards: its own spelling, by which peers
+// know the site, without a slash at the end.
 func localRowName(row, wwwroot string) string {
 	return cmp.Or(strings.TrimRight(row, "/"), wwwroot)
 }
 
-// checkChange refuses a change that would lose a key. It is the last place that can.
+// checkChange refuses a change that would lose a key. It is the last check that can.
 func checkChange(read *rotate.Tenant, next rotate.Keys) error {
 	switch {
 	case read == nil || read.Wwwroot == "" || next.Expires <= 0 || next.Certificate == "":
@@ -50,12 +51,12 @@ func checkChange(read *rotate.Tenant, next rotate.Keys) error {
 	return checkHistory(read.History, next)
 }
 
-// checkHistory refuses to lose a retired pair. Of a history that is full the oldest may go, and
-// only they. Moodle reads the whole history, however long it is (mnet/xmlrpc/serverlib.php,
-// mnet/environment.php), so nothing but its size speaks against keeping them.
+// checkHistory refuses to lose a retired pair. Only the oldest pairs of a full history may go.
+// Moodle reads the whole history, however long it is (mnet/xmlrpc/serverlib.php,
+// mnet/environment.php), so only the size is a reason not to keep them.
 func checkHistory(history []rotate.Retired, next rotate.Keys) error {
 	lost, younger := 0, false        // younger: than one that is kept
-	seen := map[rotate.Stored]bool{} // what stands there twice is old by its newer place
+	seen := map[rotate.Stored]bool{} // a pair that occurs twice counts by its newer place
 	for _, r := range history {
 		switch kept := keeps(next, r.Stored); {
 		case seen[r.Stored]:
@@ -72,8 +73,8 @@ func checkHistory(history []rotate.Retired, next rotate.Keys) error {
 	return &LostPairError{Lost: lost, Kept: len(next.History)}
 }
 
-// keeps tells whether a pair is there after the change: current, which one that is rolled back to
-// becomes, or retired.
+// keeps says whether a pair still exists after the change: as the current pair, for example after a
+// rollback, or as a retired one.
 func keeps(next rotate.Keys, pair rotate.Stored) bool {
 	return next.Stored == pair || slices.ContainsFunc(next.History, func(h rotate.Retired) bool { return h.Stored == pair })
 }

@@ -98,7 +98,7 @@ func TestAPairThatBecomesCurrentAgainIsNotLost(t *testing.T) {
 	}
 }
 
-// The history alone is replaced: pair and own row stay, whatever stands there.
+// Only the history is replaced: pair and local host row stay, whatever they are.
 func TestStoreHistoryReplacesTheHistoryAlone(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -152,7 +152,7 @@ func TestStoreHistoryIsRefusedWhenSomebodyWasFaster(t *testing.T) {
 	}
 }
 
-// The answer to COMMIT is lost on the way: what became of it is read back.
+// The answer to COMMIT is lost on the way: the tool reads back what happened.
 func TestStoreHistoryWhoseAnswerIsLost(t *testing.T) {
 	t.Parallel()
 	s := withHistory(t, pairs("a", "b"))
@@ -213,7 +213,7 @@ func TestStoreKeyLeavesTheRowOfAnotherSite(t *testing.T) {
 	})
 }
 
-// A renewal of a pair without a private key that is undone puts back what stood there.
+// If a renewal of a pair without a private key is undone, the old values are put back.
 func TestAPairWithoutAPrivateKeyIsPutBack(t *testing.T) {
 	s := newSite(t, "mdl_")
 	s.Exec(t, "UPDATE {config_plugins} SET value = ? WHERE name = 'openssl'", ownCert+pairSeparator)

@@ -11,24 +11,24 @@ import (
 )
 
 const (
-	// readBackLimit is how long the database is asked what became of a COMMIT. A restart of the
-	// server fits in.
+	// readBackLimit is how long the tool tries to find out what happened to a COMMIT. A restart of
+	// the server fits in.
 	readBackLimit = 40 * time.Second
 	readBackPause = 500 * time.Millisecond
 )
 
-// answerLost says whether err leaves open what became of a COMMIT. It does not where the server has
-// said that it rolled back: for the sake of another transaction, or since it has just been made
-// read-only, as the old primary is when another takes over.
+// answerLost says whether err leaves it unknown if a COMMIT took effect. It is known if the server
+// has said that it rolled back: in favour of another transaction, or because it has just become
+// read-only, as the old primary does when another server takes over.
 func answerLost(err error) bool {
 	return errors.As(err, new(*commitError)) &&
 		!isNumber(err, errDeadlock, errLockWaitTimeout, errRecordChanged, errReadOnlyServer, errReadOnlyTransaction, errReadOnlyMode)
 }
 
-// decide finds out what became of a COMMIT whose answer did not arrive. It asks on a new
-// connection, under a context of its own: the answer matters most when the run was just cancelled.
-// Reading with a lock makes it wait for a server that is still at work on the old connection's
-// transaction, so that the answer is final.
+// decide finds out whether a COMMIT whose answer did not arrive took effect. It asks on a new
+// connection, under a context of its own: the answer matters most if the run was just cancelled. It
+// reads with a lock, so it waits if the server still works on the old connection's transaction; so
+// the answer is final.
 func (t *Tenant) decide(ctx context.Context, read *rotate.Tenant, wanted keyState, lost error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readBackLimit)
 	defer cancel()

@@ -19,8 +19,7 @@ var (
 	lockWait = &mysql.MySQLError{Number: errLockWaitTimeout}
 )
 
-// throughProxy opens the site with a proxy in between that decides on every COMMIT that follows a
-// write.
+// throughProxy opens the site with a proxy in between that decides on every COMMIT after a write.
 func (s *site) throughProxy(t *testing.T, fates ...fate) (*Tenant, *proxy) {
 	t.Helper()
 	var wrote atomic.Bool
@@ -133,7 +132,7 @@ func TestStoreKeyWhenTheAnswerToCommitIsLost(t *testing.T) {
 	})
 }
 
-// TestStoreKeyWhenTheConnectionIsLost cuts it at every statement before COMMIT.
+// TestStoreKeyWhenTheConnectionIsLost cuts the connection at every statement before COMMIT.
 func TestStoreKeyWhenTheConnectionIsLost(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "mdl_")
@@ -165,7 +164,8 @@ func TestStoreKeyWhenTheConnectionIsLost(t *testing.T) {
 	}
 }
 
-// TestStatements counts the round trips of a renewal's database side: its speed on a remote server.
+// TestStatements counts the round trips of a renewal's database work: they decide its speed on a
+// remote server.
 func TestStatements(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "mdl_")
@@ -196,7 +196,7 @@ func TestStatements(t *testing.T) {
 }
 
 // TestStoreKeyCutShortWithoutTransactions stops the writing of MyISAM tables after every statement.
-// No key may be lost, and a second run must put it right.
+// No key may be lost, and a second run must repair the state.
 func TestStoreKeyCutShortWithoutTransactions(t *testing.T) {
 	t.Parallel()
 	for statements := range 4 {

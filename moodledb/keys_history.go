@@ -8,8 +8,9 @@ import (
 )
 
 // StoreHistory implements rotate.Store: it replaces openssl_history alone, in a transaction of its
-// own, if pair, history and local host row still are what read found. With trim it is shorter on
-// purpose; else no retired pair may be missing, but for the oldest of a full history.
+// own, if pair, history and local host row are still those that were read. With trim, the new
+// history is shorter on purpose; otherwise no retired pair may be missing, except the oldest of a
+// full history.
 //
 // Errors: those of [Tenant.StoreKey].
 func (t *Tenant) StoreHistory(ctx context.Context, read *rotate.Tenant, history []rotate.Retired, trim bool) error {

@@ -13,7 +13,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// stored is what the tables say of the tenant's key.
+// stored is the tenant's key according to the tables.
 type stored struct{ pair, history, ownKey, ownExpires, ownWwwroot string }
 
 func (s *site) stored(t *testing.T) stored {
@@ -28,7 +28,7 @@ func (s *site) stored(t *testing.T) stored {
 	}
 }
 
-// renewed is what stands there after the change that renewal makes to a new site.
+// renewed is what the tables contain after the change that renewal makes to a new site.
 func renewed() stored {
 	return stored{newCert + pairSeparator + newKey, encodeHistory([]rotate.Retired{{Stored: rotate.Stored{Certificate: ownCert, PrivateKey: ownKey}, Expires: 1800000000}}), newCert, "1900000000", ownWwwroot}
 }
@@ -60,7 +60,7 @@ func TestStoreKey(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := renewed()
-			if strings.HasPrefix(name, "its host in another case") { // by which peers know it
+			if strings.HasPrefix(name, "its host in another case") { // the spelling that peers know
 				want.ownWwwroot = "HTTPS://OWN.example/moodle"
 			}
 			if got := s.stored(t); got != want {
@@ -167,8 +167,8 @@ func TestStoreKeyNoticesWhoWasFaster(t *testing.T) {
 	})
 }
 
-// TestStoreKeyWaitsForMoodle has Moodle renew in a transaction of its own while StoreKey is at
-// work: it must wait for the end of that, and then see it.
+// TestStoreKeyWaitsForMoodle lets Moodle renew in a transaction of its own while StoreKey is at
+// work: StoreKey must wait until that ends, and then see its result.
 func TestStoreKeyWaitsForMoodle(t *testing.T) {
 	t.Parallel()
 	const pair = "UPDATE {config_plugins} SET value = 'moodle@@@@@@@@key' WHERE plugin = 'mnet' AND name = 'openssl'"
@@ -228,7 +228,7 @@ var reWaits = regexp.MustCompile(`(?s)\nLOCK WAIT .*?\nMariaDB thread id (\d+)`)
 
 // waitsForRow returns true as soon as a connection whose column of the process list has that value
 // waits for a row. It asks InnoDB's monitor: information_schema.innodb_trx repeats its last answer
-// until nobody has asked for 100 ms, and tests ask side by side.
+// until 100 ms have passed without a query, and tests query it side by side.
 func (s *site) waitsForRow(t *testing.T, column, value string) bool {
 	t.Helper()
 	for range 1000 {
@@ -247,8 +247,8 @@ func (s *site) waitsForRow(t *testing.T, column, value string) bool {
 	return false
 }
 
-// TestStoreKeyAsTheVictimOfADeadlock has a heavier transaction lock the gap in which the first key
-// of a site belongs, and then want the own row that StoreKey has locked by then.
+// TestStoreKeyAsTheVictimOfADeadlock lets a heavier transaction lock the gap in which the first key
+// of a site belongs, and then request the local host row that StoreKey has locked by then.
 func TestStoreKeyAsTheVictimOfADeadlock(t *testing.T) {
 	t.Parallel()
 	s := emptySite(t, "mdl_") // rows that were deleted a moment ago would still be locked
@@ -277,8 +277,8 @@ func TestStoreKeyAsTheVictimOfADeadlock(t *testing.T) {
 	}
 }
 
-// TestTwoStoreKeysAtOnce has two runs that read the same state store at once: one wins, the other
-// is told, and no key is lost.
+// TestTwoStoreKeysAtOnce lets two runs that read the same state store at the same time: one
+// succeeds, the other gets an error, and no key is lost.
 func TestTwoStoreKeysAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "mdl_")

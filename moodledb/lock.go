@@ -14,36 +14,36 @@ import (
 )
 
 const (
-	// lockSlice is how long one GET_LOCK waits, so that a longer wait stays within the time limit
-	// of an answer (ioTimeout) and a cancelled context is noticed.
+	// lockSlice is how long one GET_LOCK waits. It is short, so that a longer wait stays within the
+	// time limit of an answer (ioTimeout) and a cancelled context is noticed.
 	lockSlice = 5 * time.Second
-	// releaseTimeout ends a release that gets no answer. The server releases by itself when the
-	// connection is gone.
+	// releaseTimeout ends a release that gets no answer. The server releases the lock itself when
+	// the connection ends.
 	releaseTimeout = 5 * time.Second
 )
 
-// Lock is the right to renew the tenant's key, held by a connection of its own: when the process
-// dies, however it does, the server releases it. Moodle does not know of it; against Moodle's own
-// renewal the comparison in [Tenant.StoreKey] stands. In a Galera cluster it holds on one node
-// only.
+// Lock is the right to renew the tenant's key. A connection of its own has it: when the process
+// dies, in whatever way, the server releases it. Moodle does not know this lock; the comparison in
+// [Tenant.StoreKey] protects against Moodle's own renewal. In a Galera cluster it applies to one
+// node only.
 //
-// Its statements end with FOR UPDATE, although there is no row: a proxy that splits reads from
-// writes sends them to one server by that.
+// Its statements end with FOR UPDATE, although there is no row: therefore a proxy that splits reads
+// from writes sends all of them to one server.
 type Lock struct {
 	conn    *sql.Conn
 	name    string
 	release sync.Once
 }
 
-// lockName names the lock of a tenant on its server, within the 64 characters MySQL allows. Locks
-// are the server's, not the database's, and one database can hold several sites under different
-// prefixes.
+// lockName names the lock of a tenant on its server, within the 64 characters that MySQL allows.
+// Locks belong to the server, not to the database, and one database can contain several sites under
+// different prefixes.
 func lockName(c *config.Config) string {
 	sum := sha256.Sum256([]byte(c.DBName + "\x00" + c.Prefix))
 	return "renew_mnetkeys " + hex.EncodeToString(sum[:20])
 }
 
-// Lock implements rotate.Locker, by [Tenant.Acquire].
+// Lock implements rotate.Locker, using [Tenant.Acquire].
 func (t *Tenant) Lock(ctx context.Context, wait time.Duration) (release func(), err error) {
 	lock, err := t.Acquire(ctx, wait)
 	if err != nil {
@@ -53,9 +53,9 @@ func (t *Tenant) Lock(ctx context.Context, wait time.Duration) (release func(), 
 	return func() { _ = lock.Release() }, nil
 }
 
-// Acquire takes the tenant's lock, waiting for it as long as wait says (whole seconds are waited; 0
-// tries once). What was read before must be read again after it. The error is a [*LockedError] when
-// another run holds it.
+// Acquire takes the tenant's lock; it waits for the lock at most wait (in whole seconds; 0 tries
+// once). What was read before must be read again afterwards. The error is a [*LockedError] if
+// another run has the lock.
 func (t *Tenant) Acquire(ctx context.Context, wait time.Duration) (*Lock, error) {
 	const op = "lock the tenant"
 	conn, err := t.db.Conn(ctx)
@@ -85,7 +85,7 @@ func (t *Tenant) Acquire(ctx context.Context, wait time.Duration) (*Lock, error)
 	}
 }
 
-// holder tells who has the lock. What cannot be found out is left out.
+// holder says who has the lock. What cannot be found out is left out.
 func (l *Lock) holder(ctx context.Context) *LockedError {
 	e := &LockedError{}
 	var id sql.NullInt64
@@ -93,8 +93,8 @@ func (l *Lock) holder(ctx context.Context) *LockedError {
 		return e
 	}
 	e.Connection = id.Int64
-	// Without the right PROCESS an account sees its own connections only; those of another run on
-	// this tenant usually are.
+	// Without the right PROCESS an account sees its own connections only; usually those of another
+	// run on this tenant are among them.
 	var user, host string
 	err := l.conn.QueryRowContext(ctx, "SELECT user, host FROM information_schema.processlist WHERE id = ?", e.Connection).
 		Scan(&user, &host)
@@ -104,9 +104,9 @@ func (l *Lock) holder(ctx context.Context) *LockedError {
 	return e
 }
 
-// Release gives the lock back, at the latest by closing its connection; the error says that it came
-// to that, and asks for nothing. A second call does nothing. It needs no context: it is called when
-// that of the run may be cancelled already.
+// Release gives the lock back, at the latest by closing its connection. The error says that the
+// connection had to be closed; nothing needs to be done about it. A second call does nothing. It
+// needs no context: when it is called, that of the run may be cancelled already.
 func (l *Lock) Release() error {
 	var err error
 	l.release.Do(func() {
@@ -122,8 +122,8 @@ func (l *Lock) Release() error {
 	return err
 }
 
-// discard closes the connection itself instead of handing it back to the pool, where it could go on
-// holding the lock.
+// discard closes the connection itself instead of giving it back to the pool, where it could keep
+// the lock.
 func (l *Lock) discard() {
 	_ = l.conn.Raw(func(any) error { return driver.ErrBadConn })
 	_ = l.conn.Close()

@@ -90,7 +90,8 @@ func TestLock(t *testing.T) {
 	})
 }
 
-// awaitState returns when a connection of the site's account is in a state that begins so.
+// awaitState returns when a connection of the site's account is in a state that begins with the
+// given text.
 func (s *site) awaitState(t *testing.T, state string) {
 	t.Helper()
 	for range 500 {
@@ -132,7 +133,7 @@ func TestLockThatLostItsConnection(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	_ = l.Release()
-	again, err := tenant.Acquire(t.Context(), 10*time.Second) // the server may take a moment to notice
+	again, err := tenant.Acquire(t.Context(), 10*time.Second) // the server may need a moment to notice
 	if err != nil {
 		t.Fatal(err)
 	}

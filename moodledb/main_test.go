@@ -25,8 +25,8 @@ const (
 	peerCert   = "-----BEGIN CERTIFICATE-----\ncGVlcg==\n-----END CERTIFICATE-----\n"
 )
 
-// site is a Moodle site in a database of its own: MNet on, an own row of id 1, the all-hosts row of
-// id 2, and one active peer.
+// site is a Moodle site in a database of its own: MNet enabled, a local host row with id 1, the
+// all-hosts row with id 2, and one active peer.
 type site struct {
 	*testbed.Database
 	config *config.Config
@@ -104,7 +104,7 @@ func storeKey(ctx context.Context, t *Tenant, c keyChange) error {
 	return t.StoreKey(ctx, c.Read, c.Keys)
 }
 
-// state is what is stored after it.
+// state is what the tables contain after the change.
 func (c keyChange) state() keyState {
 	return keyState{joinPair(c.Stored), encodeHistory(c.History), true, true, c.Certificate}
 }
@@ -117,8 +117,8 @@ func byID(ids ...int64) (peers []rotate.Peer) {
 	return peers
 }
 
-// renewal is the change a renewal makes: the old pair to the front of the history, the new one
-// current.
+// renewal is the change that a renewal makes: the old pair goes to the front of the history, the
+// new one becomes current.
 func renewal(read *rotate.Tenant) keyChange {
 	history := []rotate.Retired{{Stored: read.Pair, Expires: read.Own.Expires}}
 	return keyChange{Read: read, Keys: rotate.Keys{Stored: rotate.Stored{Certificate: newCert, PrivateKey: newKey}, Expires: 1900000000,

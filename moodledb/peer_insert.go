@@ -11,10 +11,10 @@ import (
 // maxHostName is the width of mnet_host.name in characters.
 const maxHostName = 80
 
-// insertHost makes a row of mnet_host. Which columns there are depends on Moodle's version: those
-// it does not have are left out, and those that must have a value and have no default, which would
-// be an error in strict mode, are filled. h.ID 0 lets the database choose, another stands even
-// where a table has lost its AUTO_INCREMENT; h.applicationID 0 is Moodle.
+// insertHost makes a row of mnet_host. Its columns depend on Moodle's version: columns that do not
+// exist are left out, and columns that need a value and have no default, which would be an error in
+// strict mode, are filled. With h.ID 0 the database chooses the id; another id is used even if a
+// table has lost its AUTO_INCREMENT. h.applicationID 0 is Moodle.
 func (t *Tenant) insertHost(ctx context.Context, tx *sql.Tx, h host) (int64, error) {
 	columns, err := t.hostColumns(ctx, tx)
 	if err != nil {
@@ -58,17 +58,17 @@ func (t *Tenant) insertHost(ctx context.Context, tx *sql.Tx, h host) (int64, err
 		return 0, err
 	case h.ID != 0:
 		return h.ID, nil
-	case id == 0: // stored as mnet_localhost_id it would name no row
+	case id == 0: // as mnet_localhost_id it would name no row
 		return 0, errors.New(op + ": the server does not say its id")
 	}
 	return id, nil
 }
 
-// hostColumn is a column of mnet_host as this database has it.
+// hostColumn is a column of mnet_host in this database.
 type hostColumn struct {
 	name, kind string
 	required   bool // NOT NULL without default
-	narrow     bool // text of a character set that ends at three bytes (utf8), as before Moodle 3.1
+	narrow     bool // its character set ends at three bytes (utf8), as before Moodle 3.1
 }
 
 func (c hostColumn) zero() any {
@@ -112,8 +112,8 @@ func cutName(name string) string {
 	return name
 }
 
-// threeByte replaces what a column of three-byte utf8 cannot hold: an emoji in a site's title is no
-// reason to fail.
+// threeByte replaces what a column of three-byte utf8 cannot store: an emoji in a site's title is
+// no reason to fail.
 func threeByte(value any) any {
 	text, ok := value.(string)
 	if !ok {

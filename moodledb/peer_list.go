@@ -9,8 +9,9 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// PeerList implements rotate.PeerRows: the peers that [Tenant.Read] would read, in the same order,
-// without name and certificate: some hundred bytes each, where a whole row has some thousand.
+// PeerList implements rotate.PeerRows: it lists the peers that [Tenant.Read] would read, in the
+// same order, without name and certificate: some hundred bytes each, whereas a whole row has some
+// thousand.
 func (t *Tenant) PeerList(ctx context.Context) ([]rotate.Peer, error) {
 	var peers []rotate.Peer
 	err := t.look(ctx, func(tx *sql.Tx) error {
@@ -66,8 +67,8 @@ func (t *Tenant) peerRefs(ctx context.Context, tx *sql.Tx, applications map[int6
 	return peers, nil
 }
 
-// LoadPeers implements rotate.PeerRows: the whole rows of some peers, in the order of their
-// wwwroots. Those that are no longer there or are deleted are left out.
+// LoadPeers implements rotate.PeerRows: it reads the whole rows of some peers, in the order of
+// their wwwroots. Those that no longer exist or are deleted are left out.
 func (t *Tenant) LoadPeers(ctx context.Context, listed []rotate.Peer) (peers []rotate.Peer, err error) {
 	if len(listed) == 0 {
 		return nil, nil

@@ -12,12 +12,12 @@ import (
 )
 
 // RegisterPeer returns the mnet_host row of the host with p's wwwroot, and makes it if there is
-// none (Moodle mnet/peer.php, bootstrap and commit). An active row is returned as it is. A deleted
-// one is revived, keeping its id, to which the users who came from there belong, its name and its
+// none (Moodle mnet/peer.php, bootstrap and commit). An active row is returned unchanged. A deleted
+// one is revived: it keeps its id, to which the users who came from there belong, its name and its
 // sslverification; address, application and, if p has one, certificate become p's.
 //
-// p.Application is a name of mnet_application, "" is moodle. p.Name is cut to the 80 characters of
-// its column.
+// p.Application is a name of mnet_application; "" means moodle. p.Name is cut to the 80 characters
+// of its column.
 func (t *Tenant) RegisterPeer(ctx context.Context, p rotate.Peer) (rotate.Peer, error) {
 	p.Wwwroot = strings.TrimSuffix(p.Wwwroot, "/")
 	switch {
@@ -40,8 +40,8 @@ func (t *Tenant) RegisterPeer(ctx context.Context, p rotate.Peer) (rotate.Peer, 
 }
 
 func (t *Tenant) registerPeer(ctx context.Context, tx *sql.Tx, h host) (host, error) {
-	// The wwwroot has no index, let alone a unique one: this locks the table, so that Moodle cannot
-	// make the same row meanwhile.
+	// The wwwroot has no index, let alone a unique one: this statement locks the table, so that
+	// Moodle cannot make the same row meanwhile.
 	if _, err := tx.ExecContext(ctx, t.sql("SELECT id FROM {mnet_host} WHERE wwwroot = ? FOR UPDATE"), h.Wwwroot); err != nil {
 		return host{}, t.explain("look for its row", err)
 	}
@@ -72,7 +72,7 @@ func (t *Tenant) registerPeer(ctx context.Context, tx *sql.Tx, h host) (host, er
 	return t.host(ctx, tx, h.ID)
 }
 
-// rowOf is the row of a wwwroot, an active one before a deleted one, and one with the very spelling
+// rowOf is the row of a wwwroot; an active row goes before a deleted one, and exactly this spelling
 // before another. nil: none.
 func rowOf(hosts []host, wwwroot string) *host {
 	rank := func(h host) int {
@@ -120,7 +120,7 @@ func (t *Tenant) host(ctx context.Context, tx *sql.Tx, id int64) (host, error) {
 	return host{}, fmt.Errorf("row %d of mnet_host is gone", id)
 }
 
-// applicationID finds an application by name, "" is Moodle.
+// applicationID finds an application by name; "" means Moodle.
 func applicationID(applications map[int64]application, name string) (int64, error) {
 	if name == "" || name == moodle.name {
 		return moodleID(applications), nil
@@ -133,7 +133,7 @@ func applicationID(applications map[int64]application, name string) (int64, erro
 	return 0, fmt.Errorf("application %q is not in mnet_application", name)
 }
 
-// moodleID is that of Moodle; without a row for it 1, the default of the column.
+// moodleID is the id of Moodle; without a row for it 1, the default of the column.
 func moodleID(applications map[int64]application) int64 {
 	for id, a := range applications {
 		if a.name == moodle.name {

@@ -11,8 +11,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// host is a row of mnet_host with what its row in mnet_application says. The wwwroot "" is that of
-// the all-hosts row; sslverification is 0 where the column does not exist yet.
+// host is a row of mnet_host with the data of its row in mnet_application. The all-hosts row has
+// the wwwroot ""; sslverification is 0 if the column does not exist yet.
 type host struct {
 	rotate.Peer
 	applicationID int64
@@ -22,11 +22,11 @@ type host struct {
 // application is a row of mnet_application.
 type application struct{ name, serverURL string }
 
-// moodle is what a host runs whose application is not known: the only one before mnet_application,
-// and the default of the column.
+// moodle is the application of a host whose application is not known: the only one before
+// mnet_application, and the default of the column.
 var moodle = application{name: "moodle", serverURL: "/mnet/xmlrpc/server.php"}
 
-// hosts reads all rows of mnet_host. All columns, because which there are depends on Moodle's
+// hosts reads all rows of mnet_host. It reads all columns, because their set depends on Moodle's
 // version.
 func (t *Tenant) hosts(ctx context.Context, tx *sql.Tx) ([]host, error) {
 	return t.hostsWhere(ctx, tx, "")
@@ -120,19 +120,19 @@ func (t *Tenant) applications(ctx context.Context, tx *sql.Tx) (map[int64]applic
 	return applications, nil
 }
 
-// localRows are the rows of mnet_host that stand for no other site.
+// localRows are the rows of mnet_host that are not another site's.
 type localRows struct {
 	own, allHosts int64
 	wwwroot       string // the tenant's
 }
 
-// contains says so of a row. One with the own wwwroot is never a peer, whatever its id: sites that
-// were moved or cloned have one.
+// contains says whether a row is one of them. A row with the site's own wwwroot is never a peer,
+// whatever its id: sites that were moved or cloned have one.
 func (n localRows) contains(id int64, wwwroot string) bool {
 	return id == n.own || id == n.allHosts || wwwroot == "" || envelope.SameWwwroot(wwwroot, n.wwwroot)
 }
 
-// sortHosts tells the local host row and the peers from the rest.
+// sortHosts separates the local host row and the peers from the rest.
 func sortHosts(hosts []host, others localRows) (own *rotate.Peer, peers []rotate.Peer) {
 	for _, h := range hosts {
 		switch {

@@ -9,11 +9,11 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// StorePeer implements rotate.Store: it stores a certificate of peer p, if the peer's row still
-// holds the one that p was read with, byte by byte, and the host is not deleted. stored says that
-// the row holds the certificate and its expiry afterwards, whoever wrote them: Moodle, healing at
-// the same call, or another run may have been faster. false: it holds something else, or the host
-// is gone.
+// StorePeer implements rotate.Store: it stores a certificate of peer p, if the peer's row still has
+// the one that p was read with, byte by byte, and the host is not deleted. stored says that the row
+// has the certificate and its expiry afterwards, whoever wrote them: Moodle, healing at the same
+// call, or another run may have been faster. false: it has something else, or the host does not
+// exist any more.
 func (t *Tenant) StorePeer(ctx context.Context, p rotate.Peer, c *envelope.Certificate) (stored bool, err error) {
 	return t.storePeerKey(ctx, p.ID, p.Certificate, c.PEM, c.NotAfter.Unix())
 }
@@ -39,7 +39,7 @@ func (t *Tenant) storePeerKey(ctx context.Context, hostID int64, held, certifica
 
 // swapPeerKey is a single statement, so that it is safe without transactions too.
 func (t *Tenant) swapPeerKey(ctx context.Context, hostID int64, held, certificate string, expires int64) (bool, error) {
-	// As binary strings: no collation may take two certificates for equal.
+	// The values are compared as binary strings: no collation may treat two certificates as equal.
 	result, err := t.db.ExecContext(ctx, t.sql("UPDATE {mnet_host} SET public_key = ?, public_key_expires = ? "+
 		"WHERE id = ? AND deleted = 0 AND CAST(public_key AS BINARY) = CAST(? AS BINARY)"), certificate, expires, hostID, held)
 	if err != nil {
@@ -49,8 +49,8 @@ func (t *Tenant) swapPeerKey(ctx context.Context, hostID int64, held, certificat
 	return matched == 1, err
 }
 
-// holdsPeerKey tells whether the row holds the certificate, and corrects its expiry, which a Moodle
-// that healed leaves as it was.
+// holdsPeerKey says whether the row has the certificate, and corrects its expiry, which a Moodle
+// that healed leaves unchanged.
 func (t *Tenant) holdsPeerKey(ctx context.Context, hostID int64, certificate string, expires int64) (holds bool, err error) {
 	err = t.transaction(ctx, false, func(tx *sql.Tx) error {
 		const op = "read the peer's row again"

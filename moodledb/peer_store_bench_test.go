@@ -17,7 +17,7 @@ func (s *site) manyPeers(t testing.TB, n int) {
 		"SELECT 99 + seq, CONCAT('https://tenant', seq, '.example'), seq, CONCAT('held ', seq, REPEAT(' certificate', 110)), 1800000000 FROM seq_1_to_%d", n))
 }
 
-// keysOfAll are the certificates for manyPeers that the renewal of that number gave them.
+// keysOfAll are the certificates of the peers of manyPeers after the given renewal.
 func keysOfAll(n, renewal int) []rotate.HostKey {
 	keys := make([]rotate.HostKey, n)
 	for i := range keys {

@@ -13,16 +13,17 @@ import (
 )
 
 // StorePeerKeys implements rotate.PeerRows: it stores certificates of many peers in one
-// transaction, each in the row it has, and tells for each key, in the order of keys, what became of
-// it. It makes no row. What a row holds is replaced whatever its dates: the caller has the lock of
-// the tenant whose certificate it is, and under that lock the tenant's stored pair is the truth.
-// Each wwwroot may be there once.
+// transaction, each in its existing row, and returns for each key, in the order of keys, what
+// happened to it. It makes no row. It replaces the certificate of a row whatever its dates: the
+// caller has the lock of the tenant that owns the certificate, and under that lock the tenant's
+// stored pair is the truth. Each wwwroot may occur once.
 //
-// The number of statements does not depend on the number of keys, but for one UPDATE per 100 rows.
+// The number of statements does not depend on the number of keys, except for one UPDATE per 100
+// rows.
 //
-// All keys are stored or none. With rotate.ErrUncertain the answer to COMMIT was lost and the
-// server not reached again in time. After any error it can be called again, with the same result as
-// if it had not failed.
+// All keys are stored or none. rotate.ErrUncertain means that the answer to COMMIT was lost and the
+// server was not reached again in time. After any error it can be called again, with the same
+// result as if it had not failed.
 func (t *Tenant) StorePeerKeys(ctx context.Context, keys []rotate.HostKey) ([]rotate.StoreResult, error) {
 	const op = "store the peers' certificates"
 	if len(keys) == 0 {
@@ -47,9 +48,9 @@ func (t *Tenant) StorePeerKeys(ctx context.Context, keys []rotate.HostKey) ([]ro
 	return s.kept(rows), nil
 }
 
-// HeldKeys implements rotate.PeerRows: it tells what [Tenant.StorePeerKeys] would find, and writes
-// and locks nothing. A row may hold the certificate in another spelling, like one without the last
-// line end, which is as good to Moodle: that is KeyPresent, too.
+// HeldKeys implements rotate.PeerRows: it returns what [Tenant.StorePeerKeys] would find, and
+// writes and locks nothing. A row may have the certificate in another spelling, for example without
+// the last line end, which is as good for Moodle: that is KeyPresent, too.
 func (t *Tenant) HeldKeys(ctx context.Context, keys []rotate.HostKey) ([]rotate.StoreResult, error) {
 	held, err := t.heldKeys(ctx, keys)
 	if err != nil || !slices.Contains(held, rotate.KeyOther) {
@@ -73,7 +74,7 @@ func (t *Tenant) HeldKeys(ctx context.Context, keys []rotate.HostKey) ([]rotate.
 		c, err := envelope.ParseCertificate(p.Certificate)
 		return err == nil && c.Equal(keys[other[envelope.FoldWwwroot(p.Wwwroot)]].Certificate)
 	}
-	for _, p := range list { // of which one wwwroot may have several
+	for _, p := range list { // one wwwroot may have several of them
 		held[other[envelope.FoldWwwroot(p.Wwwroot)]] = rotate.KeyPresent
 	}
 	for _, p := range list {
@@ -84,7 +85,7 @@ func (t *Tenant) HeldKeys(ctx context.Context, keys []rotate.HostKey) ([]rotate.
 	return held, nil
 }
 
-// heldKeys is HeldKeys to the byte.
+// heldKeys is HeldKeys, compared byte by byte.
 func (t *Tenant) heldKeys(ctx context.Context, keys []rotate.HostKey) ([]rotate.StoreResult, error) {
 	const op = "read the peers' certificates"
 	if len(keys) == 0 {
@@ -128,7 +129,7 @@ func newPeerStore(t *Tenant, keys []rotate.HostKey) (*peerStore, error) {
 	return s, nil
 }
 
-// kept is what became of each key, by what became of its rows.
+// kept is the result for each key, derived from the results of its rows.
 func (s *peerStore) kept(rows []peerRow) []rotate.StoreResult {
 	kept := slices.Repeat([]rotate.StoreResult{rotate.NoRow}, len(s.keys))
 	for _, row := range rows {
@@ -142,24 +143,24 @@ type peerStore struct {
 	t         *Tenant
 	keys      []rotate.HostKey
 	hashes    [][sha256.Size]byte // of their certificates
-	byWwwroot map[string]int      // folded: index of keys
-	written   map[int64]bool      // rows this call has given a certificate, perhaps in vain
+	byWwwroot map[string]int      // folded wwwroot: index of keys
+	written   map[int64]bool      // rows that this call has written, perhaps in vain
 }
 
-// peerRow is a row of mnet_host that a key is for.
+// peerRow is a row of mnet_host to which a key belongs.
 type peerRow struct {
 	id      int64
 	key     int // index of keys
 	deleted bool
 	hash    [sha256.Size]byte // of public_key
 	expires int64
-	kept    rotate.StoreResult // what is to become of it
-	write   bool               // the row is to be changed
+	kept    rotate.StoreResult // what must happen to it
+	write   bool               // whether the row must be changed
 }
 
-// settle stores. Where the answer to COMMIT is lost, it does so again on a new connection: reading
-// the rows with a lock waits for a server that is still at work on the old one's transaction, and
-// then shows whether they are stored.
+// settle stores. If the answer to COMMIT is lost, it stores again on a new connection: reading the
+// rows with a lock waits for a server that is still at work on the old one's transaction, and then
+// shows whether they are stored.
 func (s *peerStore) settle(ctx context.Context) ([]peerRow, error) {
 	rows, err := s.storeAndRead(ctx)
 	if !answerLost(err) {
@@ -176,8 +177,8 @@ func (s *peerStore) settle(ctx context.Context) ([]peerRow, error) {
 	return rows, nil
 }
 
-// storeAndRead stores until what is read back is what was stored. Where it is not, somebody else
-// has written to a row since, and all is decided again.
+// storeAndRead stores until what is read back is what was stored. If it differs, another program
+// has written to a row since, and everything is decided again.
 func (s *peerStore) storeAndRead(ctx context.Context) (rows []peerRow, err error) {
 	for range maxAttempts {
 		err = retry(ctx, func() error {
@@ -201,8 +202,8 @@ func (s *peerStore) storeAndRead(ctx context.Context) (rows []peerRow, err error
 // store is the transaction.
 func (s *peerStore) store(ctx context.Context) (rows []peerRow, err error) {
 	err = s.t.transaction(ctx, false, func(tx *sql.Tx) error {
-		// First of all what locks: a snapshot from before could show an older state than the rows
-		// that are locked, and MariaDB refuses to lock what has changed since a snapshot
+		// The locking statement must be the first one: an earlier snapshot could show an older
+		// state than the locked rows, and MariaDB refuses to lock what has changed since a snapshot
 		// (innodb_snapshot_isolation).
 		if rows, err = s.rows(ctx, tx, " FOR UPDATE"); err != nil {
 			return err
@@ -213,7 +214,7 @@ func (s *peerStore) store(ctx context.Context) (rows []peerRow, err error) {
 	return rows, err
 }
 
-// decide says what is to become of each row.
+// decide says what must happen to each row.
 func (s *peerStore) decide(rows []peerRow) {
 	for i := range rows {
 		row := &rows[i]

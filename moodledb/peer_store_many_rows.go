@@ -17,17 +17,19 @@ const (
 	rootsPerSelect = 1000      // wwwroots, of at most 255 characters
 )
 
-// keyHash is the SHA-256 of a row's certificate, computed by the server: what is
-// held is seldom needed itself, and fifty times as long.
+// keyHash is the SHA-256 of a row's certificate, computed by the server: the certificate itself is
+// seldom needed, and fifty times as long.
 const keyHash = "UNHEX(SHA2(COALESCE(public_key, ''), 256))"
 
-// maybeWwwroot is what all spellings of a site have in common under any collation, and others too.
+// maybeWwwroot is what all spellings of a site have in common under any collation; other sites may
+// share it.
 const maybeWwwroot = "LOWER(TRIM(TRAILING '/' FROM wwwroot))"
 
-// rows reads the rows the keys are for, and locks them: nobody deletes or changes one before the
-// transaction ends. Since wwwroot contains no index, other rows are locked for that long too.
+// rows reads the rows to which the keys belong, and locks them: no other program deletes or changes
+// one before the transaction ends. Since wwwroot has no index, other rows are locked for that time
+// too.
 //
-// lock is " FOR UPDATE", or "" only to look.
+// lock is " FOR UPDATE", or "" to read without a lock.
 func (s *peerStore) rows(ctx context.Context, tx *sql.Tx, lock string) ([]peerRow, error) {
 	var rows []peerRow
 	for keys := range slices.Chunk(s.keys, rootsPerSelect) {
@@ -45,8 +47,8 @@ func (s *peerStore) rows(ctx context.Context, tx *sql.Tx, lock string) ([]peerRo
 	return slices.DeleteFunc(rows, func(r peerRow) bool { return others.contains(r.id, s.keys[r.key].Wwwroot) }), err
 }
 
-// read reads rows that keys are for. Which those are is decided here, not by the database, whose
-// collation takes different wwwroots for equal: /T1 and /t1 are two sites.
+// read reads rows to which keys belong. This code decides which those are, not the database, whose
+// collation treats different wwwroots as equal: /T1 and /t1 are two sites.
 func (s *peerStore) read(ctx context.Context, tx *sql.Tx, condition string, args []any) ([]peerRow, error) {
 	const op = "read the peers' rows"
 	found, err := tx.QueryContext(ctx, s.t.sql("SELECT id, wwwroot, COALESCE(deleted, 1) <> 0, "+keyHash+", COALESCE(public_key_expires, 0) FROM {mnet_host} WHERE "+condition), args...)
@@ -73,11 +75,11 @@ func (s *peerStore) read(ctx context.Context, tx *sql.Tx, condition string, args
 	return rows, nil
 }
 
-// write changes the rows, many in one statement. They are locked; on tables that know no locks
-// (MyISAM) one that has been deleted since stays as it is all the same.
+// write changes the rows, many in one statement. They are locked; on tables without locks (MyISAM),
+// a row that has been deleted since stays deleted.
 //
-// The statements are prepared, and so sent without quoting: for half a megabyte of certificates the
-// server's parser would take as long as for storing them.
+// The statements are prepared, and therefore sent without quoting: for half a megabyte of
+// certificates, the server's parser would need as long as the storing itself.
 func (s *peerStore) write(ctx context.Context, tx *sql.Tx, rows []peerRow) error {
 	const op = "write the peers' rows"
 	var update *sql.Stmt // Tx closes it
@@ -104,7 +106,7 @@ func (s *peerStore) write(ctx context.Context, tx *sql.Tx, rows []peerRow) error
 	return nil
 }
 
-// fit says how many of the rows go into one statement.
+// fit says how many of the rows fit into one statement.
 func (s *peerStore) fit(rows []peerRow) int {
 	n, size := 0, 0
 	for n < len(rows) && n < rowsPerUpdate {
@@ -123,9 +125,9 @@ func updateRows(n int) string {
 		"public_key_expires = CASE id" + cases + " ELSE public_key_expires END WHERE deleted = 0 AND id IN (" + marks(n) + ")"
 }
 
-// readBack looks whether the rows hold what was stored. It does so in a transaction of its own and
-// with a lock, which a proxy in front of several servers sends to the one that was written to.
-// again: at least one holds something else.
+// readBack checks whether the rows have what was stored. It does so in a transaction of its own and
+// with a lock, so that a proxy in front of several servers sends it to the one that was written to.
+// again: at least one has something else.
 func (s *peerStore) readBack(ctx context.Context, rows []peerRow) (again bool, err error) {
 	written := map[int64]*peerRow{}
 	var ids []any

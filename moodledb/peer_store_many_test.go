@@ -14,25 +14,25 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// The certificates of these tests are "v1", "v2" and so on, perhaps with something behind.
+// The certificates of these tests are "v1", "v2" and so on, sometimes with text after it.
 
 // offer is version n for a peer, which expires at n.
 func offer(wwwroot string, n int) rotate.HostKey {
 	return rotate.HostKey{Wwwroot: wwwroot, Certificate: expiring(int64(n), "v%d", n)}
 }
 
-// expiring is a certificate of that text.
+// expiring is a certificate with the given text.
 func expiring(at int64, text string, args ...any) *envelope.Certificate {
 	return &envelope.Certificate{PEM: fmt.Sprintf(text, args...), NotAfter: time.Unix(at, 0)}
 }
 
-// rows shows mnet_host but for the first three: id, certificate, expiry.
+// rows shows mnet_host without the first three: id, certificate, expiry.
 func (s *site) rows(t *testing.T) string {
 	t.Helper()
 	return s.Value(t, "SELECT GROUP_CONCAT(CONCAT_WS(' ', id, public_key, public_key_expires) ORDER BY id SEPARATOR ', ') FROM {mnet_host} WHERE id > 3")
 }
 
-// row inserts a row of mnet_host that holds version n.
+// row inserts a row of mnet_host that has version n.
 func (s *site) row(t *testing.T, id int, wwwroot string, n int) {
 	t.Helper()
 	s.Exec(t, "INSERT INTO {mnet_host} (id, wwwroot, public_key, public_key_expires) VALUES (?, ?, ?, ?)", id, wwwroot, fmt.Sprintf("v%d", n), n)
@@ -94,7 +94,7 @@ func TestStorePeerKeys(t *testing.T) {
 			if s.Value(t, special) != untouched {
 				t.Error("other rows were changed")
 			}
-			for i, k := range c.want { // once more
+			for i, k := range c.want { // again
 				if k == rotate.KeyStored {
 					c.want[i] = rotate.KeyPresent
 				}
@@ -166,8 +166,8 @@ func (s *site) keys(t *testing.T) map[string]string {
 	return keys
 }
 
-// TestStorePeerKeysOfManyRows counts statements, and measures them: none may come near an old
-// server's max_allowed_packet.
+// TestStorePeerKeysOfManyRows counts statements, and measures them: none may be nearly as large as
+// an old server's max_allowed_packet.
 func TestStorePeerKeysOfManyRows(t *testing.T) {
 	t.Parallel()
 	statements := func(peers, size int) int {
@@ -193,7 +193,7 @@ func TestStorePeerKeysOfManyRows(t *testing.T) {
 		if p.largest() > 700<<10 {
 			t.Errorf("a statement of %d bytes", p.largest())
 		}
-		// Closing a prepared statement is no statement: there is no answer to wait for.
+		// Closing a prepared statement does not count: there is no answer to wait for.
 		return len(slices.DeleteFunc(p.seen("")[before:], func(q string) bool { return q == "" }))
 	}
 	few, many := statements(3, 0), statements(400, 0)

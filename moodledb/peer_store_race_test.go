@@ -15,7 +15,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// between opens the site with a proxy that runs do, once, before the first statement that holds
+// between opens the site with a proxy that runs do, once, before the first statement that contains
 // part reaches the server.
 func (s *site) between(t *testing.T, part string, do func()) *Tenant {
 	t.Helper()
@@ -28,7 +28,7 @@ func (s *site) between(t *testing.T, part string, do func()) *Tenant {
 	})
 }
 
-// proxied opens the site through a proxy that decides so.
+// proxied opens the site through a proxy that decides with the given function.
 func (s *site) proxied(t *testing.T, decide func(query string) fate) *Tenant {
 	t.Helper()
 	config := *s.config
@@ -111,7 +111,7 @@ func TestStorePeerKeysWaitsForItsTurnNoLongerThanTheRun(t *testing.T) {
 	}
 }
 
-// TestStorePeerKeysHoldsItsRows has Moodle delete the peer while StorePeerKeys is between its
+// TestStorePeerKeysHoldsItsRows lets Moodle delete the peer while StorePeerKeys is between its
 // SELECT and its UPDATE: Moodle waits.
 func TestStorePeerKeysHoldsItsRows(t *testing.T) {
 	t.Parallel()
@@ -139,8 +139,8 @@ func TestStorePeerKeysHoldsItsRows(t *testing.T) {
 	}
 }
 
-// TestStorePeerKeysAsTheVictimOfADeadlock has a heavier transaction hold the last row, for which
-// StorePeerKeys waits with all before it locked, and then want one of those.
+// TestStorePeerKeysAsTheVictimOfADeadlock lets a heavier transaction lock the last row, for which
+// StorePeerKeys waits with all earlier rows locked, and then request one of those.
 func TestStorePeerKeysAsTheVictimOfADeadlock(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "mdl_")
@@ -216,9 +216,9 @@ func TestStorePeerKeysWhenTheAnswerToCommitIsLost(t *testing.T) {
 	})
 }
 
-// TestManyStorePeerKeysAtOnce has many runs offer all kinds of versions in every order, without the
-// lock that keeps them apart otherwise: in the end each row holds one of them whole, certificate
-// and expiry.
+// TestManyStorePeerKeysAtOnce lets many runs offer all kinds of versions in every order, without
+// the lock that otherwise keeps them apart: in the end each row has one of them complete,
+// certificate and expiry.
 func TestManyStorePeerKeysAtOnce(t *testing.T) {
 	t.Parallel()
 	const peers, runs, rounds = 30, 6, 12
@@ -266,7 +266,7 @@ func TestManyStorePeerKeysAtOnce(t *testing.T) {
 	}
 }
 
-// heavy is a transaction that a server rather lets go on than ours: it has written 100 rows, and
+// heavy is a transaction that a server prefers to ours in a deadlock: it has written 100 rows, and
 // done a statement.
 func (s *site) heavy(t *testing.T, statement string) *sql.Tx {
 	t.Helper()

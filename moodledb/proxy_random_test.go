@@ -19,13 +19,13 @@ import (
 
 // mishap is what happens to one packet, of either direction, once.
 type mishap struct {
-	at int    // which packet of the connection pool, counted over both directions from 1
-	do string // cut, cut after, delay, twice; gone, gone after: cut, and nobody gets to the server any more
+	at int    // number of the packet in the connection pool, counted over both directions from 1
+	do string // cut, cut after, delay, twice; gone, gone after: cut, and the server accepts no more connections
 }
 
 func (m mishap) String() string { return fmt.Sprintf("%s packet %d", m.do, m.at) }
 
-// troubled stands between a tenant and its server, and has a mishap ready.
+// troubled is a proxy between a tenant and its server that causes one mishap.
 type troubled struct {
 	mishap
 	passed atomic.Int64 // packets so far
@@ -62,7 +62,7 @@ func (s *site) through(t *testing.T, p *troubled) *config.Config {
 	return &config
 }
 
-// copy passes packets on, which begin the same in both directions: length, number.
+// copy passes packets on; they begin in the same way in both directions: length, number.
 func (p *troubled) copy(to, from net.Conn, end func()) {
 	defer end()
 	for {
@@ -93,8 +93,8 @@ func (p *troubled) copy(to, from net.Conn, end func()) {
 	}
 }
 
-// packets counts what passes while nothing happens: until the key has been read, and until it is
-// stored. The last is the answer to COMMIT.
+// packets counts the packets without a mishap: until the key has been read, and until it is stored.
+// The last is the answer to COMMIT.
 func (s *site) packets(t *testing.T) (untilRead, all int) {
 	t.Helper()
 	p := &troubled{}
@@ -108,7 +108,7 @@ func (s *site) packets(t *testing.T) (untilRead, all int) {
 	return untilRead, int(p.passed.Load())
 }
 
-// drawn is a mishap by chance, one of two within StoreKey.
+// drawn is a random mishap; every second one is within StoreKey.
 func drawn(seed uint64, untilRead, all int) mishap {
 	random := rand.New(rand.NewPCG(seed, 0))
 	m := mishap{1 + random.IntN(all), []string{"cut", "cut after", "delay", "twice", "gone", "gone after"}[random.IntN(6)]}
@@ -125,9 +125,9 @@ const (
 	notStoredPerhaps = "not stored, and said to be uncertain"
 )
 
-// The property: whatever happens to a single packet between us and the server, StoreKey says truly
-// what became of the change, the state is the one before or the one after, and a second run that
-// nothing happens to ends with a new key and the old one kept.
+// The property: whatever happens to a single packet between the tool and the server, StoreKey
+// reports truthfully whether the change took effect, the state is the one before or the one after,
+// and a second run without a mishap ends with a new key and the old one kept.
 func TestStoreKeyWhateverHappensToAPacket(t *testing.T) {
 	t.Parallel()
 	seeds := testbed.Seeds(t, 40, 2000)
@@ -146,7 +146,7 @@ func TestStoreKeyWhateverHappensToAPacket(t *testing.T) {
 			t.Fatalf("%s: %s of %d and %d: %s", of, m, untilRead, all-untilRead, result)
 		}
 	}
-	// Few draws hit these, and each outcome is to be seen in every run.
+	// Random draws seldom hit these, and each outcome must occur in every run.
 	for _, m := range []mishap{{all, "cut"}, {all, "gone"}, {all - 1, "cut"}, {all - 1, "gone"}} {
 		try(m, "COMMIT or its answer")
 	}
@@ -177,7 +177,7 @@ func (s *site) storeBeside(t *testing.T, m mishap) (said string) {
 	if int(p.passed.Load()) < m.at {
 		t.Errorf("only %d packets have passed", p.passed.Load())
 	}
-	s.awaitNoConnection(t) // a server that is gone for us may still be at the COMMIT
+	s.awaitNoConnection(t) // a server that cannot be reached any more may still be at the COMMIT
 	now := s.stored(t)
 	switch {
 	case err == nil && now == renewed():
@@ -204,7 +204,7 @@ func (s *site) storeBeside(t *testing.T, m mishap) (said string) {
 	return said
 }
 
-// renewThrough is a run, from the first connection on.
+// renewThrough is a run, from its first connection on.
 func (s *site) renewThrough(t *testing.T, p *troubled, before stored) error {
 	t.Helper()
 	tenant, err := Open(t.Context(), s.through(t, p))
@@ -223,9 +223,9 @@ func (s *site) renewThrough(t *testing.T, p *troubled, before stored) error {
 	if err != nil {
 		return err
 	}
-	// A command that arrives twice is answered twice, and the driver takes the first of the two
-	// answers for that of the next command. What it makes of it does not pass for what is stored
-	// when that is to be replaced.
+	// A command that arrives twice is answered twice, and the driver takes one of the two answers
+	// for that of the next command. What it reads from that is not accepted as the stored value
+	// when the stored value must be replaced.
 	if p.do != "twice" && (seen.Read.Pair != before.pair || seen.Read.History != before.history || seen.Own.Certificate != before.ownKey) {
 		t.Errorf("read what is not stored: %+v", seen)
 	}

@@ -11,15 +11,15 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// splitter is a proxy that splits reads from writes as MaxScale's readwritesplit and ProxySQL do:
-// what only reads, and is in no read-write transaction, goes to a replica. The replica is late: a
-// database that nobody writes to.
+// splitter is a proxy that splits reads from writes as MaxScale's readwritesplit and ProxySQL do: a
+// statement that only reads, outside a read-write transaction, goes to a replica. The replica is
+// late: a database that is never written to.
 type splitter struct {
 	*proxy
 	replica string // name of its database
 	// sticky: all of a read-write transaction goes to the primary (MaxScale; ProxySQL with
-	// transaction_persistent=1, its default). Else only what locks does, as ProxySQL's usual rules
-	// have it.
+	// transaction_persistent=1, its default). Otherwise only statements that lock go there, as with
+	// ProxySQL's usual rules.
 	sticky bool
 
 	mu   sync.Mutex
@@ -28,7 +28,7 @@ type splitter struct {
 
 // connection gives the router of one client.
 func (s *splitter) connection() func(query string) string {
-	writes := false // within a read-write transaction
+	writes := false // inside a read-write transaction
 	return func(query string) string {
 		switch query {
 		case "START TRANSACTION":
@@ -55,7 +55,7 @@ func (s *splitter) toReplica() []string {
 	return sent
 }
 
-// split opens the site by such a proxy. The replica holds what a new site holds, for good.
+// split opens the site through such a proxy. The replica always has the content of a new site.
 func (s *site) split(t *testing.T, sticky bool, decide func(query string) fate) (*Tenant, *splitter) {
 	t.Helper()
 	replica := newSite(t, "mdl_")
@@ -82,7 +82,7 @@ func TestWhoOnlyLooksReadsTheReplica(t *testing.T) {
 	}
 }
 
-// throughProxies runs a test of a tenant that is going to change, behind each kind of proxy.
+// throughProxies runs a test of a tenant that will change, behind each kind of proxy.
 func throughProxies(t *testing.T, test func(t *testing.T, s *site, tenant *Tenant)) {
 	for name, sticky := range map[string]bool{"a proxy that keeps transactions together": true, "a proxy that splits transactions too": false} {
 		t.Run(name, func(t *testing.T) {
@@ -101,7 +101,7 @@ func TestARunThatChangesReadsWhatItWrote(t *testing.T) {
 		if err := storeKey(t.Context(), tenant, renewal(first)); err != nil {
 			t.Fatal(err)
 		}
-		// As an undo does: read what is stored now, and put the old pair back.
+		// This is what an undo does: it reads what is stored now, and puts the old pair back.
 		own := *tenant
 		own.WithoutPeers()
 		for _, again := range []*Tenant{tenant, &own} {
@@ -127,7 +127,7 @@ func TestWhoOnlyLooksNeedsNoMoreThanToRead(t *testing.T) {
 	s := newSite(t, "mdl_")
 	s.Exec(t, "REVOKE ALL ON "+s.Name+".* FROM "+s.User+"; GRANT SELECT ON "+s.Name+".* TO "+s.User)
 	tenant := s.open(t)
-	moodle, err := s.DB.Begin() // holds the pair
+	moodle, err := s.DB.Begin() // locks the pair
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +187,8 @@ func TestPeersKeysAreReadBackOnThePrimary(t *testing.T) {
 				t.Errorf("%d. time: %v, %v", i+1, kept, err)
 			}
 		}
-		// The replica still has the first certificate of the peer, and so does who read it there.
+		// The replica still has the peer's first certificate, and so has a caller that read it
+		// there.
 		if stored, err := tenant.storePeerKey(t.Context(), 3, peerCert, "v6", 6); !stored || err != nil {
 			t.Errorf("what is there: %v, %v", stored, err)
 		}

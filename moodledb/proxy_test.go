@@ -11,20 +11,20 @@ import (
 	"testing"
 )
 
-// fate is what becomes of a statement on its way to the server.
+// fate is what happens to a statement on its way to the server.
 type fate int
 
 const (
 	passes        fate = iota
-	isLost             // the connection ends before the server has it
+	isLost             // the connection ends before the server has the statement
 	goesUnsaid         // the server runs it, and the connection ends before its answer arrives
 	hangsUp            // the client's connection ends at once, the server gets the statement later
 	isCutShort         // the server runs it, and the connection ends just before the end of its answer
 	isAskedTwice       // the server runs it twice, and answers twice
-	isLostForGood      // the connection ends before the server has it, and nobody gets another one
+	isLostForGood      // as isLost, and no further connection is accepted
 )
 
-// proxy stands between a tenant and its server, sees every statement, and cuts connections.
+// proxy is between a tenant and its server, sees every statement, and cuts connections.
 type proxy struct {
 	port   int
 	leave  func() // accepts no more connections
@@ -38,7 +38,7 @@ type proxy struct {
 	mu      sync.Mutex
 	queries []string
 	longest int // packet of the client, bytes
-	// route gives for every connection what changes its statements; nil: nothing does.
+	// route gives for every connection the function that changes its statements; nil: nothing does.
 	route func() func(query string) string
 }
 
@@ -87,7 +87,7 @@ func (p *proxy) serve(client net.Conn) {
 		return
 	}
 	defer func() { _ = server.Close() }()
-	var mute sync.Mutex   // held: answers do not reach the client
+	var mute sync.Mutex   // locked: answers do not reach the client
 	var short atomic.Bool // the next answer is cut
 	answered := make(chan struct{}, 1)
 	route := func(query string) string { return query }
@@ -166,7 +166,7 @@ func (p *proxy) serve(client net.Conn) {
 	}
 }
 
-// endOfRows is the size of the packet behind the last row, with its header.
+// endOfRows is the size of the packet after the last row, with its header.
 const endOfRows = 9
 
 // readPacket reads a packet of the client. query is the statement of a COM_QUERY or
@@ -191,7 +191,7 @@ func readPacket(client net.Conn) (packet []byte, query string, err error) {
 	return append(packet, payload...), query, nil
 }
 
-// withQuery is the packet of a statement with another one in its place.
+// withQuery is the packet of a statement, with another statement in its place.
 func withQuery(packet []byte, query string) []byte {
 	n := 1 + len(query)
 	return slices.Concat([]byte{byte(n), byte(n >> 8), byte(n >> 16), packet[3], packet[4]}, []byte(query))

@@ -14,7 +14,7 @@ import (
 type RegisterRow struct {
 	config.TenantRow
 	Name    string
-	MNet    int // -1 without MNet, 0 unbound, else the number of its sub-network
+	MNet    int // -1 without MNet, 0 unbound, otherwise the number of its sub-network
 	Enabled bool
 }
 

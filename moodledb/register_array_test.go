@@ -14,7 +14,7 @@ import (
 	"renew_mnetkeys/moodledb/config"
 )
 
-// manyTenants puts n more tenants into the register.
+// manyTenants adds n tenants to the register.
 func (a *array) manyTenants(t testing.TB, n int) {
 	t.Helper()
 	a.Exec(t, fmt.Sprintf(`INSERT INTO {local_vmoodle} (vhostname, name, mnet, enabled, vdbtype, vdbhost, vdblogin, vdbpass, vdbname, vdbprefix, vdatapath)
@@ -37,12 +37,12 @@ func TestTenantsFromRowsAreTheTenantsOfTheirWwwroots(t *testing.T) {
 			want[row.Wwwroot] = *c
 		}
 	}
-	a.Exec(t, "DROP TABLE {local_vmoodle}") // so that a query would not go unseen
+	a.Exec(t, "DROP TABLE {local_vmoodle}") // so that a query would fail
 	for _, row := range rows {
 		c, err := master.ForTenant(t.Context(), row.TenantRow)
 		known, ok := want[row.Wwwroot]
 		switch {
-		case !row.Enabled: // FindTenant refuses it; here its caller decides
+		case !row.Enabled: // FindTenant refuses it; here the caller decides
 			if err != nil || c.DBName != "off" {
 				t.Errorf("%s: %v, %v", row.Wwwroot, c, err)
 			}
@@ -59,8 +59,8 @@ func TestTenantsFromRowsAreTheTenantsOfTheirWwwroots(t *testing.T) {
 	}
 }
 
-// BenchmarkForTenant resolves an array of 400 tenants: once as config.php usually is, once where
-// only php knows what it derives from the tenant's values.
+// BenchmarkForTenant resolves an array of 400 tenants: once with a usual config.php, and once with
+// one of which only php knows what it derives from the tenant's values.
 func BenchmarkForTenant(b *testing.B) {
 	a := newArray(b)
 	a.manyTenants(b, 400)

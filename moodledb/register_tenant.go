@@ -12,12 +12,12 @@ import (
 
 const hintNoArray = "leave out --host to work on the site of config.php, or name another config.php with --config"
 
-// UnknownTenantError is a --host that is no tenant to work on: not in the register, disabled there,
-// or there is no register.
+// UnknownTenantError is a --host that is not a tenant to work on: it is not in the register, it is
+// disabled there, or there is no register.
 type UnknownTenantError struct {
-	Host    string // "" when no certain host was asked for
+	Host    string // "" if no certain host was given
 	Problem string
-	Nearest string // the known wwwroot that looks most like Host, "" when none does
+	Nearest string // the known wwwroot that is most similar to Host, "" if none is
 	Err     error  // cause, may be nil
 
 	hint string
@@ -40,12 +40,12 @@ func (e *UnknownTenantError) Hint() string {
 	return e.hint
 }
 
-// FindTenant is the configuration of the tenant whose wwwroot is host: master itself where that is
+// FindTenant is the configuration of the tenant whose wwwroot is host: master itself if that is
 // config.php's own site, else that of the register's row, see [config.Config.ForTenant]. One
 // trailing slash and the case of the host do not matter. Errors are an *UnknownTenantError, a
 // *config.Error, a *config.UnsupportedDBError, or those of connecting to the register.
 func FindTenant(ctx context.Context, master *config.Config, host string) (*config.Config, error) {
-	// Where config.php takes any host for its own, the register tells whose it is.
+	// If config.php accepts any host as its own, the register says to which site the host belongs.
 	echoed := master.WwwrootOfRequest() && master.Register != nil
 	if !echoed && envelope.SameWwwroot(host, master.Wwwroot) {
 		return master, nil
@@ -79,8 +79,8 @@ func FindTenant(ctx context.Context, master *config.Config, host string) (*confi
 	return nil, e
 }
 
-// nearest is the wwwroot that differs least from host, scheme aside: by one or two letters, or by a
-// path that host lacks. "" when none is that near.
+// nearest is the wwwroot that differs least from host, ignoring the scheme: by one or two letters,
+// or by a path that host lacks. "" if none is that similar.
 func nearest(host string, known []string) string {
 	bare := func(s string) string {
 		s = envelope.FoldWwwroot(s)

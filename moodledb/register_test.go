@@ -83,8 +83,8 @@ func TestTenantsAreTheRowsOfTheRegister(t *testing.T) {
 func TestTenant(t *testing.T) {
 	t.Parallel()
 	a := newArray(t)
-	// dboptions are the array's, the rest is the row's; what config.php derives behind vconfig.php
-	// is the tenant's, and VMoodle's defaults for tenants hold.
+	// The dboptions are the array's, and the rest is the row's; what config.php derives after
+	// vconfig.php is the tenant's, and VMoodle's defaults for tenants apply.
 	one := config.Config{
 		DBType: "mariadb", DBHost: "db.example.org:3310", DBName: "one", DBUser: "one", DBPass: "SECRET-21", Prefix: "o_",
 		DBPort: 3306, DBSocket: "/run/array.sock", Wwwroot: "https://one.example.org",
@@ -207,7 +207,7 @@ func TestTenantPassesOnWhatIsWrongWithDatabases(t *testing.T) {
 	})
 }
 
-// configured is the path of config.php, in which old is replaced.
+// configured is the path of a config.php in which old is replaced.
 func (a array) configured(t *testing.T, old, replacement string) string {
 	t.Helper()
 	path := filepath.Join(a.dir, "config.php")

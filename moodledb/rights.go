@@ -5,18 +5,20 @@ import (
 	"fmt"
 )
 
-// smallestPacket is what a statement with a history of the largest keys may come to, in bytes. A
-// server that is sent more hangs up, often before it can be heard why.
+// smallestPacket is the maximum size of a statement with a history of the largest keys, in bytes. A
+// server that receives a larger packet than it allows closes the connection, often before its error
+// can be read.
 const smallestPacket = 64 << 10
 
-// CheckRights finds out before anything is changed whether the renewal will be allowed to write. It
-// has the server prepare the statements, which checks table and rights, and runs none. SHOW GRANTS
-// would not do: it names patterns and roles, and needs them to be resolved the way the server does.
+// CheckRights finds out before any change whether the renewal will be allowed to write. It lets the
+// server prepare the statements, which checks table and rights, and runs none. SHOW GRANTS would
+// not be enough: it names patterns and roles, and they would have to be resolved as the server
+// does.
 //
-// FOR UPDATE without a row has a proxy ask the server that is written to.
+// FOR UPDATE without a row makes a proxy ask the server that is written to.
 //
-// A read-only server is refused whatever rights the account has: it is a replica. So is one that
-// takes only tiny statements.
+// A read-only server is refused whatever rights the account has: it is a replica. So is a server
+// that accepts only tiny statements.
 func (t *Tenant) CheckRights(ctx context.Context) error {
 	const op = "check rights"
 	for _, query := range []string{
@@ -44,7 +46,7 @@ func (t *Tenant) CheckRights(ctx context.Context) error {
 	return nil
 }
 
-// mayRun has the server prepare a statement that is not run.
+// mayRun lets the server prepare a statement, which is not run.
 func (t *Tenant) mayRun(ctx context.Context, query string) error {
 	statement, err := t.db.PrepareContext(ctx, t.sql(query))
 	if err != nil {

@@ -15,14 +15,13 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// TestAServerInTrouble stores a key on a server that is read-only, has no room left, or takes no
-// packet of that size. Nothing may be half stored, the error must say what to do and no secret, and
-// once the server is well the same change must go through.
+// TestAServerInTrouble stores a key on a server that is read-only, has no room left, or refuses a
+// packet of that size. Nothing may be half stored, the error must say what to do and show no
+// secret, and after the server is repaired the same change must succeed.
 func TestAServerInTrouble(t *testing.T) {
 	t.Parallel()
-	// A tablespace that may not grow is a disk that is full, as far as InnoDB's answers go, and
-	// needs no file system of its own. What it takes to undo is elsewhere, or nothing could be
-	// deleted either.
+	// For InnoDB's answers, a tablespace that may not grow is like a full disk, and it needs no
+	// file system of its own. The undo data is elsewhere, or nothing could be deleted either.
 	server := testbed.PrivateMariaDB(t, "--innodb-file-per-table=0", "--innodb-data-file-path=ibdata1:24M", "--innodb-undo-tablespaces=2")
 	for _, c := range []struct {
 		name    string
@@ -30,9 +29,10 @@ func TestAServerInTrouble(t *testing.T) {
 		late    bool // it begins just before COMMIT
 		checked bool // CheckRights finds it
 		mend    string
-		says    []string // one of these
+		says    []string // one of these texts
 	}{
-		// First: what is free must not become more while it is counted, as behind the other cases.
+		// This case comes first: the free space must not grow while it is counted, as it would
+		// after the other cases.
 		{"no room left", fill, false, false, "DELETE FROM filler", []string{"is full"}},
 		{"read-only", runs("SET GLOBAL read_only = 1"), false, true, "SET GLOBAL read_only = 0", []string{"read-only"}},
 		{"read-only just before COMMIT", runs("SET GLOBAL read_only = 1"), true, false, "SET GLOBAL read_only = 0", []string{"read-only"}},
@@ -47,7 +47,7 @@ func TestAServerInTrouble(t *testing.T) {
 				tenant = s.between(t, "COMMIT", func() { c.trouble(t, s) })
 			} else {
 				c.trouble(t, s)
-				tenant = s.open(t) // a session keeps the packet size that it began with
+				tenant = s.open(t) // a session keeps the packet size with which it began
 				var access *AccessError
 				if err := tenant.CheckRights(t.Context()); errors.As(err, &access) != c.checked || c.checked && access.Hint() == "" {
 					t.Errorf("CheckRights: %v", err)
@@ -77,8 +77,8 @@ func TestAServerInTrouble(t *testing.T) {
 	}
 }
 
-// onceThereIsRoom repeats what found none: what is deleted is room only once the server has cleaned
-// up behind itself.
+// onceThereIsRoom repeats a statement that found no room: deleted space is free only after the
+// server has cleaned up.
 func onceThereIsRoom(err error, again func() error) error {
 	for range 100 {
 		if !isNumber(err, errTableFull) {
@@ -101,8 +101,8 @@ func largeRenewal(seen *rotate.Tenant) keyChange {
 	return c
 }
 
-// fill leaves the server without room for a large value. It stops short of an error: InnoDB does
-// not always survive having no page left.
+// fill leaves the server without room for a large value. It stops before an error: InnoDB does not
+// always survive having no page left.
 func fill(t *testing.T, s *site) {
 	t.Helper()
 	s.Exec(t, "CREATE TABLE filler (id INT AUTO_INCREMENT PRIMARY KEY, v LONGTEXT)")
@@ -119,8 +119,8 @@ func fill(t *testing.T, s *site) {
 	t.Fatal("the server does not fill up")
 }
 
-// TestStoreKeyWaitsForARowOnlySoLong has somebody hold the tenant's key for longer than the server
-// lets us wait. The wait that we ask for, ten seconds, is shortened on the way.
+// TestStoreKeyWaitsForARowOnlySoLong lets another connection lock the tenant's key for longer than
+// the server lets the tool wait. The tool's limit, ten seconds, is shortened by the proxy.
 func TestStoreKeyWaitsForARowOnlySoLong(t *testing.T) {
 	t.Parallel()
 	for name, forEver := range map[string]bool{"and stores it when it is let go": false, "and gives up in the end": true} {
@@ -163,8 +163,8 @@ func TestStoreKeyWaitsForARowOnlySoLong(t *testing.T) {
 	}
 }
 
-// TestStoreKeyWithoutTransactionsIsNotBlind has Moodle renew between any two statements of ours on
-// tables that lock nothing: Moodle's pair stays, and nobody's key is lost.
+// TestStoreKeyWithoutTransactionsIsNotBlind lets Moodle renew between any two statements of the
+// tool on tables that lock nothing: Moodle's pair stays, and no key is lost.
 func TestStoreKeyWithoutTransactionsIsNotBlind(t *testing.T) {
 	t.Parallel()
 	const (
@@ -174,7 +174,7 @@ func TestStoreKeyWithoutTransactionsIsNotBlind(t *testing.T) {
 	)
 	for _, engine := range []string{"MyISAM", "Aria"} {
 		for name, c := range map[string]struct {
-			before string // the statement that Moodle is just faster than
+			before string // the statement before which Moodle writes
 			moodle string
 		}{
 			"before our history":               {"SET value = 'a:", moodleHistory + moodlePair + moodleRow},
@@ -200,8 +200,8 @@ func TestStoreKeyWithoutTransactionsIsNotBlind(t *testing.T) {
 	}
 }
 
-// TestStoreKeyOfWhatIsNoASCII has a pair that nobody can read, in tables of another character set:
-// it is compared as it was read.
+// TestStoreKeyOfWhatIsNoASCII has an unreadable pair, in tables of another character set: it is
+// compared as it was read.
 func TestStoreKeyOfWhatIsNoASCII(t *testing.T) {
 	t.Parallel()
 	for _, charset := range []string{"latin1", "utf8mb3", "utf8mb4"} {
@@ -221,9 +221,9 @@ func TestStoreKeyOfWhatIsNoASCII(t *testing.T) {
 	}
 }
 
-// TestStoreKeyIsDecidedWithoutTheLock has the connection that holds the lock end while a run is at
-// work, and another run take the lock and renew. The first is told, wherever it was: the lock is
-// for order, and what keeps keys is the comparison.
+// TestStoreKeyIsDecidedWithoutTheLock lets the connection that has the lock end while a run is at
+// work, and another run take the lock and renew. The first run gets an error, wherever it was: the
+// lock is for order, and the comparison is what protects keys.
 func TestStoreKeyIsDecidedWithoutTheLock(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "mdl_")

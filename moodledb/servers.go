@@ -11,24 +11,25 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// Servers bounds what a run over many tenants holds open on each database server, told apart by
-// [config.Config.Endpoint]. On each, one connection holds the locks of all its tenants; the other
-// places are for tenants at work. It is safe for concurrent use; who made it closes it, after the
-// tenants it opened.
+// Servers bounds the connections that a run over many tenants keeps open on each database server;
+// servers are distinguished by [config.Config.Endpoint]. On each, one connection has the locks of
+// all its tenants; the other places are for tenants at work. It is safe for concurrent use; the
+// caller that made it closes it, after the tenants that it opened.
 //
-// A server that cannot be reached costs its tenants one time limit, not each of them its own.
+// A server that cannot be reached costs its tenants one time limit together, not one for each
+// tenant.
 type Servers struct {
 	perServer int
-	sleep     func(context.Context, time.Duration) error // between two looks at a lock
+	sleep     func(context.Context, time.Duration) error // between two attempts to get a lock
 
 	mu     sync.Mutex
 	known  map[endpoint]*dbServer
 	closed bool
 }
 
-// maxBulk is how many tenants of one server store certificates of many peers at once: half a
-// megabyte each, and as much of undo. More of them stand in each other's way in the server's log;
-// seven at once take a fourth longer than three.
+// maxBulk is how many tenants of one server store certificates of many peers at the same time: half
+// a megabyte each, and as much of undo. More of them hinder each other in the server's log; seven
+// at once need a fourth longer than three.
 const maxBulk = 3
 
 type endpoint struct{ network, address string }
@@ -38,14 +39,14 @@ type dbServer struct {
 	reach  reach
 	places chan struct{} // one element per tenant at work
 	bulk   chan struct{} // one element per StorePeerKeys at work
-	turn   chan struct{} // one element: somebody uses locks; a channel, so that waiting ends with its context
-	locks  *lockSession  // nil until the first lock and after its connection was lost
+	turn   chan struct{} // one element: locks is in use; a channel, so that waiting ends with its context
+	locks  *lockSession  // nil until the first lock, and after its connection was lost
 }
 
 var errServersClosed = errors.New("the run's database connections are closed already")
 
-// NewServers allows perServer connections on each server. There are at least two: one holds locks,
-// one works.
+// NewServers allows perServer connections on each server. There are at least two: one for locks,
+// one for work.
 func NewServers(perServer int) *Servers {
 	return &Servers{perServer: max(2, perServer), sleep: rotate.Sleep, known: map[endpoint]*dbServer{}}
 }
@@ -68,7 +69,7 @@ func (s *Servers) of(c *config.Config) (*dbServer, error) {
 }
 
 // Open is [Open] with a single connection, after waiting for a place on the tenant's server.
-// [Tenant.Close] gives the place back. [Tenant.Lock] would keep that one connection to itself: the
+// [Tenant.Close] gives the place back. [Tenant.Lock] would keep that one connection for itself: the
 // lock for such a tenant is [Servers.Lock].
 func (s *Servers) Open(ctx context.Context, c *config.Config) (*Tenant, error) {
 	server, err := s.of(c)
@@ -99,7 +100,7 @@ func (s *Servers) Open(ctx context.Context, c *config.Config) (*Tenant, error) {
 	return t, nil
 }
 
-// Close ends the connections that hold locks, and with them what locks are left.
+// Close ends the connections that have locks, and thereby the remaining locks.
 func (s *Servers) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,18 +8,19 @@ import (
 	"renew_mnetkeys/moodledb/config"
 )
 
-// reach remembers that a server could not be reached. Of the hundred tenants of a server that
-// swallows packets each would wait for its time limit, and keep the others waiting. So who waits
-// for a connection while another's attempt fails is told the same, and from then on one at a time
-// asks again, while the others are told at once. An answer, even one that refuses, ends that.
+// reach remembers that a server could not be reached. Each of the hundred tenants of a server that
+// swallows packets would wait for its time limit, and would delay the others. So a caller that
+// waits for a connection while another's attempt fails gets the same error. From then on one caller
+// at a time tries again, while the others get the error at once. An answer, even a refusal, ends
+// that state.
 type reach struct {
 	mu       sync.Mutex
-	down     *AccessError // of the last attempt, nil when the server answered or nobody has asked yet
+	down     *AccessError // of the last attempt, nil if the server answered or no attempt was made yet
 	failures int
-	asking   bool // somebody finds out whether it still is down
+	asking   bool // whether a caller is trying whether it is still down
 }
 
-// ask is called before waiting for anything; what it returns belongs into try. An error: the server
+// ask is called before waiting for anything; its result must be passed to try. An error: the server
 // is down.
 func (r *reach) ask(c *config.Config) (seen int, err error) {
 	r.mu.Lock()
@@ -30,7 +31,7 @@ func (r *reach) ask(c *config.Config) (seen int, err error) {
 	return r.failures, nil
 }
 
-// try connects, unless others have found meanwhile that it is of no use.
+// try connects, unless other callers have found meanwhile that it is useless.
 func (r *reach) try(c *config.Config, seen int, connect func() error) error {
 	r.mu.Lock()
 	if r.down != nil && (r.asking || r.failures != seen) {
@@ -59,7 +60,7 @@ func (r *reach) try(c *config.Config, seen int, connect func() error) error {
 	return err
 }
 
-// tell says of this tenant's database what was found out about the server at another's.
+// tell is the error for this tenant's database that was found at another tenant of the same server.
 func (r *reach) tell(c *config.Config) error {
 	return fmt.Errorf("connect: %w", &AccessError{Server: server(c), Problem: r.down.Problem, Advice: r.down.Advice, Err: r.down.Err})
 }

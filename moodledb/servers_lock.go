@@ -13,11 +13,11 @@ import (
 	"renew_mnetkeys/moodledb/config"
 )
 
-// lockPause is how often a lock that another run holds is looked at.
+// lockPause is the time between two attempts to get a lock that another run has.
 const lockPause = 250 * time.Millisecond
 
-// ArrayLock is the right to renew a tenant's key, against [Lock] and its like of other runs, but
-// held by the connection that holds the locks of all tenants of its server.
+// ArrayLock is the right to renew a tenant's key. It excludes a [Lock] or an ArrayLock of another
+// run, but the connection that has it also has the locks of all other tenants of its server.
 type ArrayLock struct {
 	server  *dbServer
 	session *lockSession
@@ -25,7 +25,7 @@ type ArrayLock struct {
 	release sync.Once
 }
 
-// Lock is [Servers.Acquire] as a rotate.Member has it.
+// Lock is [Servers.Acquire] in the form of rotate.Member.
 func (s *Servers) Lock(ctx context.Context, c *config.Config, wait time.Duration) (release func(), err error) {
 	lock, err := s.Acquire(ctx, c, wait)
 	if err != nil {
@@ -35,11 +35,11 @@ func (s *Servers) Lock(ctx context.Context, c *config.Config, wait time.Duration
 	return func() { _ = lock.Release() }, nil
 }
 
-// Acquire takes the tenant's lock as [Tenant.Lock] does, waiting for it as long as wait says (0
-// tries once). It needs no open tenant, and waiting for one tenant's lock holds up no other:
-// nothing waits inside the server.
+// Acquire takes the tenant's lock as [Tenant.Lock] does; it waits for the lock at most wait (0
+// tries once). It needs no open tenant, and waiting for one tenant's lock delays no other: nothing
+// waits inside the server.
 //
-// The error is a [*LockedError] when another run holds it, or this one already.
+// The error is a [*LockedError] if another run has it, or this run already has it.
 func (s *Servers) Acquire(ctx context.Context, c *config.Config, wait time.Duration) (*ArrayLock, error) {
 	const op = "lock the tenant"
 	server, err := s.of(c)
@@ -84,7 +84,7 @@ func (l *ArrayLock) try(ctx context.Context, c *config.Config) (got bool, err er
 	}
 	session := l.server.locks
 	if session.names[l.name] {
-		return false, nil // to the same connection the server would give it again
+		return false, nil // the server would give it again to the same connection
 	}
 	var answer sql.NullInt64
 	if err := l.server.query(ctx, &answer, "SELECT GET_LOCK(?, 0) FOR UPDATE", l.name); err != nil {
@@ -100,7 +100,7 @@ func (l *ArrayLock) try(ctx context.Context, c *config.Config) (got bool, err er
 	return true, nil
 }
 
-// holder tells who has the lock.
+// holder says who has the lock.
 func (l *ArrayLock) holder(ctx context.Context) *LockedError {
 	if l.server.take(ctx) != nil {
 		return &LockedError{}
@@ -114,9 +114,9 @@ func (l *ArrayLock) holder(ctx context.Context) *LockedError {
 	return (&Lock{conn: l.server.locks.conn, name: l.name}).holder(ctx)
 }
 
-// Release gives the lock back. The error is [ErrLockLost] when it was lost before; it asks for
-// nothing. A second call does nothing. It needs no context: it is called when that of the run may
-// be cancelled already, and what it waits for has time limits.
+// Release gives the lock back. The error is [ErrLockLost] if it was lost before; nothing needs to
+// be done about it. A second call does nothing. It needs no context: when it is called, that of the
+// run may be cancelled already, and everything it waits for has a time limit.
 func (l *ArrayLock) Release() error {
 	var err error
 	l.release.Do(func() {
@@ -136,16 +136,16 @@ func (l *ArrayLock) Release() error {
 	return err
 }
 
-// lockSession is a connection that holds locks: many at once, which servers can since MySQL 5.7.5
-// and MariaDB 10.0.2. It is used by who has the turn.
+// lockSession is a connection with locks: many at once, which servers support since MySQL 5.7.5 and
+// MariaDB 10.0.2. Only the caller that has the turn uses it.
 type lockSession struct {
 	db    *sql.DB
 	conn  *sql.Conn
-	names map[string]bool // those held
+	names map[string]bool // of the locks that it has
 }
 
-// openLockSession connects as the account of one tenant. A lock needs no right, so any account will
-// do for all.
+// openLockSession connects with the account of one tenant. A lock needs no right, so the account of
+// any tenant works for all.
 func openLockSession(ctx context.Context, c *config.Config) (*lockSession, error) {
 	db, err := connect(ctx, c)
 	if err != nil {
@@ -162,7 +162,7 @@ func openLockSession(ctx context.Context, c *config.Config) (*lockSession, error
 
 // close ends the connection, and with it its locks.
 func (s *lockSession) close() error {
-	_ = s.conn.Close() // it has nothing to say about a connection that is gone
+	_ = s.conn.Close() // its error about a lost connection does not matter
 	return s.db.Close()
 }
 
@@ -177,8 +177,8 @@ func (d *dbServer) take(ctx context.Context) error {
 
 func (d *dbServer) pass() { <-d.turn }
 
-// query runs a statement about a lock. Where the connection did not outlive it, all its locks are
-// gone.
+// query runs a statement about a lock. If the connection did not survive it, all its locks are
+// lost.
 func (d *dbServer) query(ctx context.Context, into any, query string, args ...any) error {
 	ctx, cancel := statementTime(ctx)
 	defer cancel()
@@ -190,8 +190,8 @@ func (d *dbServer) query(ctx context.Context, into any, query string, args ...an
 	return err
 }
 
-// statementTime is for one short statement. One run's end must not cancel it: the driver would
-// close the connection, on which there are others' locks.
+// statementTime is for one short statement. The end of one run must not cancel it: the driver would
+// close the connection, which also has the locks of others.
 func statementTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 }

@@ -21,7 +21,7 @@ func arrayLock(t *testing.T, servers *Servers, s *site) *ArrayLock {
 	return l
 }
 
-// holderOf is the connection that holds the site's lock, "" when none does.
+// holderOf is the connection that has the site's lock, "" if none has.
 func (s *site) holderOf(t *testing.T) string {
 	t.Helper()
 	return s.Value(t, "SELECT IS_USED_LOCK(?)", lockName(s.config))
@@ -117,7 +117,7 @@ func TestArrayLockWaits(t *testing.T) {
 			if d > lockPause {
 				t.Errorf("a pause of %v", d)
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // who waits here waits for ever
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // a caller that waits here waits forever
 			defer cancel()
 			l, err := servers.Acquire(ctx, two.config, 0)
 			if err != nil {
@@ -168,7 +168,7 @@ func TestArrayLocksThatLostTheirConnection(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	}
-	again, err := servers.Acquire(t.Context(), one.config, 10*time.Second) // the server may take a moment to notice
+	again, err := servers.Acquire(t.Context(), one.config, 10*time.Second) // the server may need a moment to notice
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,8 +209,8 @@ func TestAnArrayLockWhoseServerIsBusy(t *testing.T) {
 	}
 }
 
-// TestManyArrayLocksAtOnce has two runs lock the same tenants, each many at once: never do both
-// hold one.
+// TestManyArrayLocksAtOnce lets two runs lock the same tenants, each many at once: never do both
+// have the same lock.
 func TestManyArrayLocksAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "mdl_")

@@ -12,9 +12,9 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// TestAMeshOfTenants has two runs at once, each of which has renewed half of a mesh, give every
-// tenant the keys of all others, as the renewal of an array does: with a few connections, and with
-// all new keys in the end.
+// TestAMeshOfTenants has two runs at once, each of which has renewed half of a mesh. They give
+// every tenant the keys of all others, as the renewal of an array does: with a few connections, and
+// with all new keys in the end.
 func TestAMeshOfTenants(t *testing.T) {
 	t.Parallel()
 	const tenants, perServer = 8, 3
@@ -57,7 +57,7 @@ func TestAMeshOfTenants(t *testing.T) {
 				return
 			case <-time.After(10 * time.Millisecond):
 			}
-			// The server forgets a closed connection a moment after us.
+			// The server forgets a closed connection a moment later than the tool.
 			n, _ := strconv.Atoi(sites[0].Value(t, "SELECT COUNT(*) FROM information_schema.processlist WHERE command <> 'Quit' AND user IN ("+users+"')"))
 			if n > 2*perServer+2 {
 				t.Errorf("%d connections", n)
@@ -69,7 +69,7 @@ func TestAMeshOfTenants(t *testing.T) {
 	counts.Wait()
 	for i, s := range sites {
 		peers := read(t, s.open(t)).Peers
-		if len(peers) != tenants { // one of them is newSite's
+		if len(peers) != tenants { // one of them is the peer of newSite
 			t.Fatalf("%d peers", len(peers))
 		}
 		if slices.ContainsFunc(peers, func(p rotate.Peer) bool { return p.ID >= 10 && p.Certificate != "v3" }) {

@@ -28,7 +28,7 @@ func newServers(t *testing.T, perServer int) *Servers {
 	return s
 }
 
-// soon is a context for what must not wait.
+// soon is a context for calls that must not wait.
 func soon(t *testing.T) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
@@ -121,7 +121,7 @@ func TestServersBoundConnections(t *testing.T) {
 func TestServersAreToldApart(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "mdl_")
-	servers := newServers(t, 1) // two, in fact
+	servers := newServers(t, 1) // which gives two
 	down := *s.config
 	down.DBPort = closedPort(t)
 	tenant, err := servers.Open(t.Context(), s.config)
@@ -174,8 +174,7 @@ func TestServersThatAreClosed(t *testing.T) {
 }
 
 // TestAServerThatSwallowsPackets has many tenants of a server that accepts connections and never
-// says a word, a few at a time, as a run would: they share its time limits instead of waiting for
-// each their own.
+// answers, a few at a time, as in a run: they share its time limits instead of waiting one by one.
 func TestAServerThatSwallowsPackets(t *testing.T) {
 	t.Parallel()
 	const tenants, atOnce = 60, 12

@@ -6,15 +6,14 @@ import (
 	"fmt"
 )
 
-// Binding is what a host may use of a service: publish, it may call ours; subscribe, we may call
-// its.
+// Binding says how a host may use a service: publish, it may call ours; subscribe, we may call its.
 type Binding struct {
 	Service            string // name in mnet_service
 	Publish, Subscribe bool
 }
 
-// BindServices writes the bindings to mnet_host2service; others of the host stay. A service that is
-// not installed here is an error.
+// BindServices writes the bindings to mnet_host2service; the host's other bindings stay. A service
+// that is not installed here is an error.
 func (t *Tenant) BindServices(ctx context.Context, hostID int64, bindings []Binding) error {
 	err := retry(ctx, func() error {
 		return t.transaction(ctx, false, func(tx *sql.Tx) error { return t.bindServices(ctx, tx, hostID, bindings) })
@@ -55,7 +54,7 @@ func (t *Tenant) bindServices(ctx context.Context, tx *sql.Tx, hostID int64, bin
 	return nil
 }
 
-// ids reads rows of something and an id.
+// ids reads rows of a text and an id.
 func (t *Tenant) ids(ctx context.Context, tx *sql.Tx, op, query string, args ...any) (map[string]int64, error) {
 	rows, err := tx.QueryContext(ctx, t.sql(query), args...)
 	if err != nil {

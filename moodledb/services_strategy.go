@@ -11,22 +11,22 @@ import (
 	"renew_mnetkeys/moodledb/phpserial"
 )
 
-// Role is what this tenant is to the host it is bound to.
+// Role is the role of this tenant towards the host to which it is bound.
 type Role int
 
 // The roles in a VMoodle array.
 const (
 	RolePeer   Role = iota // neither is the other's master
-	RoleMaster             // we are the VMoodle master, the host is one of its tenants
-	RoleSub                // the host is our VMoodle master
+	RoleMaster             // this site is the VMoodle master, the host is one of its tenants
+	RoleSub                // the host is the VMoodle master of this site
 )
 
 // ServicesStrategy says how VMoodle would bind every installed service to a host, in the order of
 // their names (local_vmoodle lib.php, vmoodle_get_service_strategy). subnetwork: both are in one
-// numbered sub-network, to all of which the master belongs; for those a strategy recorded in
-// config_plugins local_vmoodle/services_strategy takes the place of the default, which is single
-// sign-on both ways and nothing else. Between master and tenant the services by which the master
-// administers its tenants are always bound.
+// numbered sub-network; the master belongs to all of them. For these, a strategy recorded in
+// config_plugins local_vmoodle/services_strategy replaces the default, which is single sign-on both
+// ways and nothing else. Between master and tenant, the services by which the master administers
+// its tenants are always bound.
 func (t *Tenant) ServicesStrategy(ctx context.Context, role Role, subnetwork bool) ([]Binding, error) {
 	const op = "read the services strategy"
 	var installed map[string]int64
@@ -65,7 +65,7 @@ func defaultBinding(service string) Binding {
 	return Binding{Service: service, Publish: sso, Subscribe: sso}
 }
 
-// domain of a strategy's keys: main between master and tenant, else peer.
+// domain is the prefix of a strategy's keys: main between master and tenant, else peer.
 func domain(role Role) string {
 	if role == RolePeer {
 		return "peer"
@@ -73,8 +73,8 @@ func domain(role Role) string {
 	return "main"
 }
 
-// speaksOf tells whether a strategy has anything to say of this kind of link. One that does not
-// leaves the default.
+// speaksOf says whether a strategy contains anything about this kind of link. If not, the default
+// applies.
 func speaksOf(strategy map[string]any, role Role) bool {
 	for name := range strategy {
 		if strings.HasPrefix(name, domain(role)+"_") {
@@ -85,7 +85,7 @@ func speaksOf(strategy map[string]any, role Role) bool {
 }
 
 // recordedBinding reads <domain>_<service>_publish and _subscribe. Domain main is written from the
-// master's point of view: what it publishes its tenants subscribe to.
+// master's point of view: its tenants subscribe to what it publishes.
 func recordedBinding(strategy map[string]any, role Role, service string) Binding {
 	on := func(what string) bool {
 		switch value := strategy[domain(role)+"_"+service+"_"+what].(type) {
@@ -105,7 +105,8 @@ func recordedBinding(strategy map[string]any, role Role, service string) Binding
 	return b
 }
 
-// administered adds what master and tenant need of each other whatever the strategy says.
+// administered adds what master and tenant always need of each other, whatever the strategy
+// contains.
 func administered(b Binding, role Role) Binding {
 	masterPublishes := b.Service == "sso_sp" || b.Service == "dataexchange"
 	masterSubscribes := b.Service == "sso_idp" || b.Service == "mnetadmin"

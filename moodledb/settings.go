@@ -10,8 +10,8 @@ import (
 	"renew_mnetkeys/moodledb/config"
 )
 
-// Moodle's defaults, and the bounds beyond which a stored value is nonsense and its default is
-// taken.
+// These are Moodle's defaults, and the bounds beyond which a stored value is invalid and its
+// default is used.
 const (
 	defaultLifetimeDays = 28 // mnet/lib.php, mnet_generate_keypair
 	maxLifetimeDays     = 36500
@@ -21,8 +21,7 @@ const (
 	maxDrift            = 24 * time.Hour
 )
 
-// force puts what config.php says in place of what stands in the tables, as Moodle's get_config
-// does.
+// force replaces values of the tables by those of config.php, as Moodle's get_config does.
 func force(c *config.Config, settings, plugins map[string]string) {
 	for name, text := range c.Forced {
 		switch name {
@@ -66,7 +65,8 @@ func autoRenewGap(stored string) time.Duration {
 	return 0
 }
 
-// noReplyAddress is what Moodle writes into a certificate (mnet/lib.php, mnet_generate_keypair).
+// noReplyAddress is the address that Moodle writes into a certificate (mnet/lib.php,
+// mnet_generate_keypair).
 func noReplyAddress(c *config.Config, stored string) string {
 	for _, address := range []string{c.NoReplyAddress, stored} {
 		if strings.Contains(address, "@") {
@@ -79,7 +79,7 @@ func noReplyAddress(c *config.Config, stored string) string {
 	return "noreply@localhost"
 }
 
-// number reads a number as it stands in a text column. 0 is no number, and Moodle's empty().
+// number reads a number from a text column. 0 is no number, as for Moodle's empty().
 func number(text string) float64 {
 	n, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
 	if err != nil || math.IsNaN(n) || math.IsInf(n, 0) {

@@ -11,21 +11,22 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// pairSeparator stands between certificate and private key in config_plugins mnet/openssl
+// pairSeparator is between certificate and private key in config_plugins mnet/openssl
 // (mnet/lib.php, mnet_get_keypair).
 const pairSeparator = "@@@@@@@@"
 
 // Read implements rotate.Store. It reads the tenant in one snapshot, by seven short statements,
-// nine [Tenant.ForChanges]. Peers are the active hosts (deleted=0) other than the own and the
-// all-hosts row, in the order of their wwwroots; [Tenant.WithoutPeers] leaves them out.
+// nine after [Tenant.ForChanges]. Peers are the active hosts (deleted=0) other than the local host
+// row and the all-hosts row, in the order of their wwwroots; [Tenant.WithoutPeers] leaves them out.
 //
-// Settings are as Moodle takes them: config.php over table config over Moodle's default.
+// Settings are read as Moodle does: config.php overrides table config, which overrides Moodle's
+// default.
 //
-// Errors: [*HistoryError] when the history cannot be read, [*MissingTableError], [*AccessError].
+// Errors: [*HistoryError] if the history cannot be read, [*MissingTableError], [*AccessError].
 func (t *Tenant) Read(ctx context.Context) (*rotate.Tenant, error) {
 	var s *rotate.Tenant
-	// Not statement by statement: Moodle renewing in between would look like a pair and a local
-	// host row that do not fit.
+	// It is not read statement by statement: if Moodle renewed in between, pair and local host row
+	// would seem not to match.
 	err := t.look(ctx, func(tx *sql.Tx) error {
 		var err error
 		if s, err = t.readSettings(ctx, tx); err != nil {
@@ -52,9 +53,9 @@ func (t *Tenant) hostsToRead(ctx context.Context, tx *sql.Tx, s *rotate.Tenant) 
 	return t.hosts(ctx, tx)
 }
 
-// ownSpelling is the wwwroot as the local host row spells it, where config.php or the register
-// differ from that in the case of scheme or host alone: peers know the site by the row's letters,
-// and compare them to the byte.
+// ownSpelling is the wwwroot as the local host row spells it, if config.php or the register differ
+// from that only in the case of scheme or host: peers know the site by the row's letters, and
+// compare them byte by byte.
 func ownSpelling(wwwroot string, own *rotate.Peer) string {
 	if own != nil && envelope.SameWwwroot(own.Wwwroot, wwwroot) && !strings.HasSuffix(own.Wwwroot, "/") {
 		return own.Wwwroot
@@ -62,10 +63,10 @@ func ownSpelling(wwwroot string, own *rotate.Peer) string {
 	return wwwroot
 }
 
-// readSettings reads all but the hosts.
+// readSettings reads everything except the hosts.
 func (t *Tenant) readSettings(ctx context.Context, tx *sql.Tx) (*rotate.Tenant, error) {
-	// What locks comes first: a snapshot from before could show an older state than the rows that
-	// are locked.
+	// The locking statement comes first: an earlier snapshot could show an older state than the
+	// locked rows.
 	mnet, err := t.pluginSettings(ctx, tx)
 	if err != nil {
 		return nil, err
@@ -112,7 +113,7 @@ func (t *Tenant) pluginSettings(ctx context.Context, tx *sql.Tx) (map[string]str
 	if !t.changes {
 		return t.settings(ctx, tx, op, query, names...)
 	}
-	// The pair's rows alone are locked: Moodle writes others while pages are shown.
+	// Only the pair's rows are locked: Moodle writes others while it shows pages.
 	locked, err := t.settings(ctx, tx, op, "SELECT name, value FROM {config_plugins} WHERE plugin = 'mnet' AND name IN (?, ?) FOR UPDATE", names[:2]...)
 	if err != nil {
 		return nil, err
@@ -127,8 +128,8 @@ func (t *Tenant) pluginSettings(ctx context.Context, tx *sql.Tx) (map[string]str
 	return all, nil
 }
 
-// readOwnAgain takes the local host row from the server that is written to, where the run changes
-// something. That is a statement of its own: to lock the peers' rows as well would keep Moodle
+// readOwnAgain reads the local host row from the server that is written to, if the run changes
+// something. This is a statement of its own: locking the peers' rows as well would keep Moodle
 // waiting.
 func (t *Tenant) readOwnAgain(ctx context.Context, tx *sql.Tx, s *rotate.Tenant) error {
 	if !t.changes || s.Own == nil {
@@ -149,7 +150,7 @@ func (t *Tenant) readOwnAgain(ctx context.Context, tx *sql.Tx, s *rotate.Tenant)
 }
 
 // settings reads rows of name and value. MySQL compares names without case and accents, Moodle's
-// PHP does not: what is asked for by name later is what stands there exactly so.
+// PHP does not: only an exactly equal name is found later.
 func (t *Tenant) settings(ctx context.Context, tx *sql.Tx, op, query string, args ...any) (map[string]string, error) {
 	rows, err := tx.QueryContext(ctx, t.sql(query), args...)
 	if err != nil {
@@ -176,7 +177,7 @@ func has(settings map[string]string, name string) bool {
 	return ok
 }
 
-// splitPair is what Moodle's explode makes of the pair; more than two parts do not occur, and the
+// splitPair splits the pair as Moodle's explode does; more than two parts do not occur, and the
 // rest is dropped as there.
 func splitPair(raw string) rotate.Stored {
 	certificate, rest, _ := strings.Cut(raw, pairSeparator)

@@ -125,7 +125,7 @@ func TestReadOfOddSites(t *testing.T) {
 	}
 }
 
-// What config.php says counts, whatever stands in the tables: Moodle's get_config takes it.
+// config.php takes precedence over the tables: Moodle's get_config uses it.
 func TestSettingsThatConfigPHPForcesBeatTheTables(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "config.php")
@@ -234,7 +234,7 @@ func TestCheckRights(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, "mdl_")
-			c.change(t, s) // before the connection: the server looks a database's rights up once
+			c.change(t, s) // before the connection: the server reads a database's rights only once
 			tenant := s.open(t)
 			before := s.Value(t, "SELECT value FROM {config_plugins} WHERE name = 'openssl'")
 			err := tenant.CheckRights(t.Context())

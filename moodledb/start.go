@@ -10,17 +10,17 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// StartMNet implements rotate.Starter: it makes what a site needs before it can have a key, where
-// it is missing: its local host row, the all-hosts row, both ids in table config, and the
-// dispatcher mode strict (unless it is on already, or config.php says it). That is what Moodle does
-// at installation (lib/db/install.php), in mnet/environment.php, init, and VMoodle in
-// cli/start_mnet.php. A site that has it all stays as it is. ipAddress is that of the own host, ""
-// when it is not known.
+// StartMNet implements rotate.Starter: it makes what a site needs before it can have a key, as far
+// as it is missing: its local host row, the all-hosts row, both ids in table config, and the
+// dispatcher mode strict (unless MNet is enabled already, or config.php sets the mode). Moodle does
+// that at installation (lib/db/install.php) and in mnet/environment.php, init, and VMoodle in
+// cli/start_mnet.php. A site that has it all stays unchanged. ipAddress is that of the local host,
+// "" if it is not known.
 //
-// A row that mnet_localhost_id names and that is another site's is a *rotate.OtherSiteError, and
-// nothing is changed.
+// If mnet_localhost_id names a row that belongs to another site, the error is a
+// *rotate.OtherSiteError, and nothing is changed.
 //
-// It changes table config: the cached entry core has to be dropped afterwards, not only mnet.
+// It changes table config: the cached entry core must be dropped afterwards, not only mnet.
 func (t *Tenant) StartMNet(ctx context.Context, ipAddress string) error {
 	return retry(ctx, func() error {
 		return t.transaction(ctx, false, func(tx *sql.Tx) error { return t.startMNet(ctx, tx, ipAddress) })
@@ -71,10 +71,10 @@ func (t *Tenant) startMNet(ctx context.Context, tx *sql.Tx, ipAddress string) er
 	return nil
 }
 
-// ensureHost returns the id of the row that stands for h: the one the configuration names; if it
-// names none, one with h's wwwroot; else a new one, under the configured id if there is one:
-// user.mnethostid and mnet_host2service.hostid refer to it, so that naming another row instead
-// would lock the users out.
+// ensureHost returns the id of the row for h: the one that the configuration names; if it names
+// none, one with h's wwwroot; else a new one, under the configured id if there is one.
+// user.mnethostid and mnet_host2service.hostid refer to that id, so that another row would lock the
+// users out.
 func (t *Tenant) ensureHost(ctx context.Context, tx *sql.Tx, hosts []host, h host) (int64, error) {
 	for _, row := range hosts {
 		if h.ID == row.ID || h.ID == 0 && envelope.SameWwwroot(h.Wwwroot, row.Wwwroot) {
@@ -84,8 +84,8 @@ func (t *Tenant) ensureHost(ctx context.Context, tx *sql.Tx, hosts []host, h hos
 	return t.insertHost(ctx, tx, h)
 }
 
-// setConfig is Moodle's set_config (lib/moodlelib.php) for table config, where config is what
-// stands there.
+// setConfig is Moodle's set_config (lib/moodlelib.php) for table config; config is its present
+// content.
 func (t *Tenant) setConfig(ctx context.Context, tx *sql.Tx, config map[string]string, name, value string) error {
 	op := "store setting " + name
 	switch {

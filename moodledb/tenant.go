@@ -11,18 +11,18 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// Tenant is the database of one Moodle site. It is safe for concurrent use; who opened it closes
-// it.
+// Tenant is the database of one Moodle site. It is safe for concurrent use; the caller that opened
+// it closes it.
 //
-// It works at any sql_mode of the server, on MySQL 5.7 and later and MariaDB 10.2 and later, with
-// the tables of Moodle 2.0 and later. Of these the older have no mnet_host.sslverification (read as
-// 0: they verify no TLS) and may have no row in mnet_application for a host (read as moodle).
+// It works with any sql_mode of the server, on MySQL 5.7 and later and MariaDB 10.2 and later, with
+// the tables of Moodle 2.0 and later. Older ones of these have no mnet_host.sslverification (read
+// as 0: they verify no TLS) and may have no row in mnet_application for a host (read as moodle).
 type Tenant struct {
 	config *config.Config
 	db     *sql.DB
 	sleep  func(context.Context, time.Duration) error // between attempts to reach the server again; an error ends them
-	leave  func()                                     // gives the place of [Servers] back; nil when there is none
-	bulk   chan struct{}                              // what [Servers] lets write much at once; nil when nothing bounds it
+	leave  func()                                     // gives the place of [Servers] back; nil if there is none
+	bulk   chan struct{}                              // limit of [Servers] for large writes at the same time; nil if there is no limit
 	// changes is set for a run that changes something: see ForChanges.
 	changes      bool
 	withoutPeers bool
@@ -37,15 +37,15 @@ var (
 	_ rotate.SiteDescriber = (*Tenant)(nil)
 )
 
-// ForChanges has all reads come from the server that is written to, which a proxy that splits reads
-// from writes (MaxScale readwritesplit, ProxySQL) would else send to a replica that may be late:
-// they run in read-write transactions, and what the key is made of is read with a lock. On MySQL
-// that needs the rights of a renewal, and Moodle may wait for it, so whoever only looks does
-// without. It is to be called before anything else.
+// ForChanges makes all reads come from the server that is written to. A proxy that splits reads
+// from writes (MaxScale readwritesplit, ProxySQL) would otherwise send them to a replica that may
+// be late. So the reads run in read-write transactions, and everything that makes up the key is
+// read with a lock. On MySQL that needs the rights of a renewal, and Moodle may wait for it, so
+// runs that only read do not call it. It must be called before anything else.
 func (t *Tenant) ForChanges() { t.changes = true }
 
-// WithoutPeers has [Tenant.Read] leave the peers out, which it does not even read: however many
-// there are, it needs the same memory. An array has N². It is to be called before anything else.
+// WithoutPeers makes [Tenant.Read] leave the peers out, without even reading them: however many
+// there are, it needs the same memory. An array has N². It must be called before anything else.
 func (t *Tenant) WithoutPeers() { t.withoutPeers = true }
 
 // look runs do in a transaction that reads.
@@ -56,7 +56,7 @@ func (t *Tenant) look(ctx context.Context, do func(*sql.Tx) error) error {
 	return retry(ctx, func() error { return t.transaction(ctx, false, do) })
 }
 
-// Open connects to the tenant's database and asks it for a sign of life. Errors:
+// Open connects to the tenant's database and checks that it answers. Errors:
 // [*config.UnsupportedDBError], [*AccessError].
 func Open(ctx context.Context, c *config.Config) (*Tenant, error) {
 	db, err := connect(ctx, c)
@@ -66,7 +66,7 @@ func Open(ctx context.Context, c *config.Config) (*Tenant, error) {
 	return &Tenant{config: c, db: db, sleep: rotate.Sleep}, nil
 }
 
-// Close ends the connections, but for that of a [Lock], which its Release ends.
+// Close ends the connections, except that of a [Lock], which its Release ends.
 func (t *Tenant) Close() error {
 	if t.leave != nil {
 		defer t.leave()
@@ -74,15 +74,15 @@ func (t *Tenant) Close() error {
 	return t.db.Close()
 }
 
-// sql writes the tables of a query with their prefix. They stand in braces, as in Moodle's own
-// queries: {mnet_host}. The prefix is the one thing that is spliced into SQL; reading config.php
+// sql writes the tables of a query with their prefix. They are in braces, as in Moodle's own
+// queries: {mnet_host}. The prefix is the only thing that is spliced into SQL; reading config.php
 // has validated it.
 func (t *Tenant) sql(query string) string {
 	return strings.NewReplacer("{", "`"+t.config.Prefix, "}", "`").Replace(query)
 }
 
-// transaction runs do in a transaction and commits it. Repeatable read is said aloud: read
-// committed, which some servers are set to, cannot be written to a statement-based binary log
+// transaction runs do in a transaction and commits it. It sets repeatable read explicitly: read
+// committed, which some servers use by default, cannot be written to a statement-based binary log
 // (error 1665).
 //
 // The error of a COMMIT is a [*commitError]: unlike all others it leaves open whether the change is
@@ -92,8 +92,8 @@ func (t *Tenant) transaction(ctx context.Context, readOnly bool, do func(*sql.Tx
 	if err != nil {
 		return t.explain("begin transaction", err)
 	}
-	// After a commit this does nothing; after an error there is nobody to tell that the rollback
-	// failed too: the connection is gone then, and the server rolls back.
+	// After a commit this does nothing. After an error, a failed rollback need not be reported: the
+	// connection is lost then, and the server rolls back.
 	defer func() { _ = tx.Rollback() }()
 	if err := do(tx); err != nil {
 		return err
@@ -110,12 +110,12 @@ func (e *commitError) Error() string { return e.err.Error() }
 
 func (e *commitError) Unwrap() error { return e.err }
 
-// maxAttempts is how often a transaction is tried when the server takes another one's side in a
-// deadlock or lets it wait too long, or will not lock a row that has changed since the
-// transaction's snapshot (MariaDB, innodb_snapshot_isolation).
+// maxAttempts is how often a transaction is tried if the server prefers another one in a deadlock
+// or lets it wait too long, or will not lock a row that has changed since the transaction's
+// snapshot (MariaDB, innodb_snapshot_isolation).
 const maxAttempts = 4
 
-// retry repeats what the server rolled back for the sake of somebody else. It needs no pause: a
+// retry repeats what the server rolled back in favour of another transaction. It needs no pause: a
 // deadlock is resolved when it is reported, and a lock wait timeout has waited already.
 func retry(ctx context.Context, do func() error) error {
 	for attempt := 1; ; attempt++ {

@@ -11,11 +11,11 @@ import (
 )
 
 // usageLimit is for one statement about the use of links, in seconds: the tables of users and of
-// what they did can be large.
+// their actions can be large.
 const usageLimit = 5
 
-// limitedSelect begins a SELECT that the server itself ends: the comment of the first kind is read
-// by MariaDB alone, the other by MySQL.
+// limitedSelect begins a SELECT that the server itself ends: only MariaDB reads the first comment,
+// only MySQL the second.
 var limitedSelect = fmt.Sprintf("/*M! SET STATEMENT max_statement_time = %d FOR */ SELECT /*+ MAX_EXECUTION_TIME(%d) */ ", usageLimit, usageLimit*1000)
 
 // usersOf and newestOf are what is read of the large tables, up to the ids of the peers.
@@ -24,12 +24,12 @@ const (
 	newestOf = "MAX(id) AS id FROM {mnet_log} WHERE hostid IN "
 )
 
-// DescribeSite implements rotate.SiteDescriber: release and version are those of table config,
-// single sign-on is on if auth_mnet is installed (config_plugins) and among the methods of
+// DescribeSite implements rotate.SiteDescriber: release and version are those of table config;
+// single sign-on is enabled if auth_mnet is installed (config_plugins) and among the methods of
 // config.auth, as the table has it.
 //
 // Users are counted by the index of (mnethostid, username), and only those of the peers are read.
-// Of mnet_log only the newest entry of a peer is.
+// Of mnet_log only the newest entry of each peer is read.
 func (t *Tenant) DescribeSite(ctx context.Context, peers []rotate.Peer, now time.Time) rotate.Site {
 	s := rotate.Site{Use: map[int64]rotate.LinkUse{}}
 	t.release(ctx, &s)
@@ -53,7 +53,7 @@ func (t *Tenant) DescribeSite(ctx context.Context, peers []rotate.Peer, now time
 	return s
 }
 
-// release reads what the site is.
+// release reads release, version and single sign-on of the site.
 func (t *Tenant) release(ctx context.Context, s *rotate.Site) {
 	const query = "name, value FROM {config} WHERE name IN ('release', 'version', 'auth') UNION ALL " +
 		"SELECT 'auth_mnet', value FROM {config_plugins} WHERE plugin = 'auth_mnet' AND name = 'version'"
@@ -78,7 +78,7 @@ func (t *Tenant) release(ctx context.Context, s *rotate.Site) {
 	}
 }
 
-// perPeer reads two numbers for each peer. One that has no row has 0 of them.
+// perPeer reads two numbers for each peer. Without a row they are 0.
 func (t *Tenant) perPeer(ctx context.Context, s *rotate.Site, what, query string, args []any, peers []rotate.Peer, set func(u *rotate.LinkUse, count, newest int64)) {
 	read := map[int64][2]int64{}
 	err := t.limited(ctx, query, args, func(scan func(...any) error) error {
@@ -98,9 +98,9 @@ func (t *Tenant) perPeer(ctx context.Context, s *rotate.Site, what, query string
 	}
 }
 
-// limited runs a SELECT, written without that word, for no longer than usageLimit.
+// limited runs a SELECT, written without that word, for at most usageLimit.
 func (t *Tenant) limited(ctx context.Context, query string, args []any, row func(scan func(...any) error) error) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*usageLimit*time.Second) // the server ends it before, unless it hangs
+	ctx, cancel := context.WithTimeout(ctx, 2*usageLimit*time.Second) // the server ends it earlier, unless it hangs
 	defer cancel()
 	rows, err := t.db.QueryContext(ctx, t.sql(limitedSelect+query), args...)
 	if err != nil {
@@ -115,7 +115,7 @@ func (t *Tenant) limited(ctx context.Context, query string, args []any, row func
 	return rows.Err()
 }
 
-// later is the later of two times, the other one in unix seconds, 0 for none.
+// later is the later of two times; the other one is in unix seconds, 0 for none.
 func later(a *time.Time, unix int64) *time.Time {
 	b := time.Unix(unix, 0).UTC()
 	if unix <= 0 || a != nil && !b.After(*a) {

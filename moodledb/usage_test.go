@@ -10,7 +10,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// usedSite is a site with two peers: users of the first are here, nobody of the second is.
+// usedSite is a site with two peers: the first has users here, the second has none.
 func usedSite(t *testing.T) (s *site, peers []rotate.Peer, now time.Time) {
 	t.Helper()
 	s, now = newSite(t, "mdl_"), time.Unix(1_800_000_000, 0)
@@ -37,7 +37,7 @@ func TestTheUseOfLinksIsReadFromTheTables(t *testing.T) {
 	}
 }
 
-// Users are counted by an index, and the log is not read through: either table may have millions of
+// Users are counted by an index, and the log is not scanned: either table may have millions of
 // rows.
 func TestTheUseOfLinksIsReadByIndexes(t *testing.T) {
 	s, _, _ := usedSite(t)
@@ -102,7 +102,7 @@ func TestSingleSignOnIsOnOffOrAbsent(t *testing.T) {
 	}
 }
 
-// A statement that takes too long is ended by the server, and nothing is known then.
+// The server ends a statement that takes too long, and then nothing is known.
 func TestASlowTableIsGivenUp(t *testing.T) {
 	t.Parallel()
 	s, _, _ := usedSite(t)

@@ -11,7 +11,7 @@ import (
 )
 
 // The path of a wwwroot is compared exactly, its scheme and host without case: on a real server,
-// whose collations know no case.
+// whose collations ignore case.
 
 func TestTheRegistersRowsAreToldApartByThePathsCase(t *testing.T) {
 	t.Parallel()

@@ -11,8 +11,8 @@ import (
 
 const cronFile = "cron.d/renew_mnetkeys"
 
-// cronFields are the five fields of crontab(5) and their ranges; names of months and days are not
-// for us.
+// cronFields are the five fields of crontab(5) and their ranges; the packaged files use no names of
+// months and days.
 var cronFields = []struct {
 	name        string
 	first, last int
@@ -25,8 +25,8 @@ var (
 )
 
 // readCron reads a file of /etc/cron.d (crontab(5)) and returns the commands of its lines. It is
-// stricter than cron, which drops a line it does not understand, or the whole file, with a word in
-// syslog.
+// stricter than cron, which drops a line that it does not understand, or the whole file, with only
+// a word in syslog.
 func readCron(text string) (commands []string, err error) {
 	if !strings.HasSuffix(text, "\n") {
 		return nil, fmt.Errorf("cron ignores a last line without its end")
@@ -100,7 +100,7 @@ func TestCronTakesTheFile(t *testing.T) {
 	if mode := info.Mode(); !mode.IsRegular() || mode.Perm()&0o111 != 0 {
 		t.Errorf("%s is %v", cronFile, mode)
 	}
-	// Debian's cron passes over other names, those with a dot above all.
+	// Debian's cron ignores other names, above all those with a dot.
 	if !regexp.MustCompile(`^[A-Za-z0-9_-]+$`).MatchString(info.Name()) {
 		t.Errorf("cron passes over the name %s", info.Name())
 	}

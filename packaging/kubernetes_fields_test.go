@@ -9,8 +9,8 @@ import (
 )
 
 // cronJobFields are the fields of the Kubernetes API that the manifest may have: batch/v1 CronJob
-// and Job, core/v1 Pod, as of Kubernetes 1.33. Behind each stands its type, or its values, and
-// whether the API insists on it. A sequence's one item stands for all.
+// and Job, core/v1 Pod, as of Kubernetes 1.33. Each is followed by its type, or its values, and by
+// whether the API requires it. One item of a sequence describes all of them.
 const cronJobFields = `
 apiVersion: batch/v1, required
 kind: CronJob, required
@@ -92,8 +92,8 @@ spec:
                 claimName: name, required
 `
 
-// scalarTypes are the types of cronJobFields by how their values are written. A string is one
-// unless YAML reads something else.
+// scalarTypes are the types of cronJobFields, by the form of their values. A scalar is a string
+// unless YAML reads it as something else.
 var scalarTypes = map[string]*regexp.Regexp{
 	"int":      regexp.MustCompile(`^(0|[1-9]\d*)$`),
 	"bool":     regexp.MustCompile(`^(true|false)$`),
@@ -102,8 +102,7 @@ var scalarTypes = map[string]*regexp.Regexp{
 	"name":     regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`),
 }
 
-// notString is what YAML 1.1 reads as a number, a truth value, nothing or a time when it is not
-// quoted.
+// notString is what YAML 1.1 reads as a number, a truth value, null or a time if it is not quoted.
 var notString = regexp.MustCompile(`(?i)^(y|n|yes|no|on|off|true|false|null|~|[-+.]?[0-9][0-9_.,:eExXoO+-]*|[-+]?\.(inf|nan)|0x[0-9a-f]+)$`)
 
 func conforms(n, table *node) error {

@@ -23,7 +23,7 @@ func cronJob(t *testing.T) *node {
 	return n
 }
 
-// must is the value at a path that the manifest has to have.
+// must is the value at a path that the manifest must have.
 func must(t *testing.T, job *node, path string) *node {
 	t.Helper()
 	n := job.in(path)
@@ -76,7 +76,7 @@ func TestThePodsRunACommandWeKnow(t *testing.T) {
 	}
 }
 
-// checkSchedule reads the five fields as cron does: Kubernetes takes them from there.
+// checkSchedule reads the five fields as cron does; Kubernetes took them from cron.
 func checkSchedule(schedule string) error {
 	_, err := readCronLine(schedule + " www-data " + binary)
 	return err

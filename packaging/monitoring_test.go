@@ -20,7 +20,7 @@ const (
 	rulesTestFile = "prometheus/renew_mnetkeys.rules.test.yml"
 )
 
-// matched is what the one match of a pattern in a file has in brackets.
+// matched is the text in brackets of the only match of a pattern in a file.
 func matched(t *testing.T, path, pattern string) string {
 	t.Helper()
 	found := regexp.MustCompile(pattern).FindAllStringSubmatch(file(t, path), -1)
@@ -67,7 +67,7 @@ func TestMonitoringWatchesTheWholeArrayByTheCommandThatSudoAllows(t *testing.T) 
 			if err := checkCommand(options(t), append([]string{binary}, words[6:]...)); err != nil {
 				t.Error(err)
 			}
-			for _, option := range []string{"--all", "--withmaster", "--deadline=50s"} { // the last: NRPE and Icinga wait a minute
+			for _, option := range []string{"--all", "--withmaster", "--deadline=50s"} { // the last counts: NRPE and Icinga wait a minute
 				if !slices.Contains(words, option) {
 					t.Errorf("%q has no %s", words, option)
 				}
@@ -98,13 +98,13 @@ func TestSudoTakesItsFile(t *testing.T) {
 	if visudo(broken(t, text, "NOPASSWD:", "NOPASSWORD:")) == nil {
 		t.Error("a broken file is taken as well")
 	}
-	// sudo passes over names with a dot, and files that others may write.
+	// sudo ignores names with a dot, and files that others may write.
 	if info, err := os.Stat(sudoersFile); err != nil || strings.Contains(info.Name(), ".") || info.Mode().Perm()&0o022 != 0 {
 		t.Errorf("%v, %v", info, err)
 	}
 }
 
-// promtool tests the rules, of which change alters one.
+// promtool tests the rules, one of which change alters.
 func promtool(t *testing.T, change func(string) string) (said string, err error) {
 	t.Helper()
 	dir := t.TempDir()
@@ -163,8 +163,8 @@ func TestAlertsAreOnMetricsThatAreWritten(t *testing.T) {
 	}
 }
 
-// What all runs have in common is for /etc/renew_mnetkeys.conf, which an option on the
-// command line would beat.
+// Options that all runs share belong into /etc/renew_mnetkeys.conf; an option on the command line
+// would override it.
 func TestTheJobsLeaveToTheFileOfOptionsWhatAdministratorsSet(t *testing.T) {
 	commands, err := readCron(file(t, cronFile))
 	if err != nil || len(commands) != 1 {

@@ -13,7 +13,8 @@ const binary = "/usr/bin/renew_mnetkeys"
 // optionLine is a line of --help: short form, long form, placeholder of the value.
 var optionLine = regexp.MustCompile(`(?m)^ +(?:-\w, )?--([a-z][a-z-]+)(?:=(\S+))?(?:  |$)`)
 
-// values says what an option takes in place of each placeholder. Others take anything but nothing.
+// values says what an option accepts for each placeholder. Other placeholders accept anything but
+// an empty value.
 var values = map[string]*regexp.Regexp{
 	"N":        regexp.MustCompile(`^(0|[1-9]\d*)$`),
 	"I/N":      regexp.MustCompile(`^(\d+|\$\(JOB_COMPLETION_INDEX\))/[1-9]\d*$`),

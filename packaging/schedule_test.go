@@ -18,7 +18,7 @@ func file(t *testing.T, path string) string {
 	return string(text)
 }
 
-// broken is text with the one occurrence of old replaced: what a check must refuse.
+// broken is text with the only occurrence of old replaced: a check must refuse it.
 func broken(t *testing.T, text, old, replacement string) string {
 	t.Helper()
 	if n := strings.Count(text, old); n != 1 {

@@ -18,14 +18,14 @@ const (
 	timerFile   = "systemd/renew_mnetkeys.timer"
 
 	// exposure is the most that systemd-analyze security may find, in tenths of its scale of 0 to
-	// 10. It finds 14: mostly the network, which a service that calls others cannot do without.
+	// 10. It finds 14: mostly the network, which a service that calls other sites needs.
 	exposure = 15
 )
 
 // settings are the values of a unit by section and name, "Service.User".
 type settings map[string][]string
 
-// readUnit reads what systemd.syntax(7) has and our units need: no continued lines.
+// readUnit reads the part of systemd.syntax(7) that our units need: no continued lines.
 func readUnit(text string) (settings, error) {
 	read, section := settings{}, ""
 	for i, line := range strings.Split(text, "\n") {
@@ -54,7 +54,7 @@ func unit(t *testing.T, path string) settings {
 	return read
 }
 
-// one is the value of a setting that must be there once.
+// one is the value of a setting that must occur once.
 func (s settings) one(t *testing.T, name string) string {
 	t.Helper()
 	if len(s[name]) != 1 {
@@ -102,8 +102,8 @@ func argument(t *testing.T, service settings, option string) string {
 	return ""
 }
 
-// installed writes both units into a directory and returns their paths. change, where not nil,
-// alters the service. The binary is one that is there: systemd-analyze looks for it.
+// installed writes both units into a directory and returns their paths. change, if not nil, alters
+// the service. The binary is an existing one: systemd-analyze looks for it.
 func installed(t *testing.T, change func(string) string) []string {
 	t.Helper()
 	dir, paths := t.TempDir(), []string(nil)
@@ -120,7 +120,7 @@ func installed(t *testing.T, change func(string) string) []string {
 	return paths
 }
 
-// verify returns what systemd-analyze verify has to say, which is nothing of good units. Its exit
+// verify returns the output of systemd-analyze verify, which is empty for good units. Its exit
 // status is 0 for misspelt settings too.
 func verify(t *testing.T, change func(string) string) string {
 	t.Helper()
@@ -152,7 +152,7 @@ func TestSystemdComplainsOfAUnit(t *testing.T) {
 	}
 }
 
-// tooExposed returns what systemd-analyze security finds when that is more than exposure, else "".
+// tooExposed returns what systemd-analyze security finds if that is more than exposure, else "".
 func tooExposed(t *testing.T, change func(string) string) string {
 	t.Helper()
 	found, err := exec.Command(testbed.Program(t, "systemd-analyze"), "security", "--no-pager", "--offline=true",

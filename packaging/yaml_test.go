@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// node is a value of a YAML document: a mapping where fields is not nil, a sequence where items is
-// not nil, else a scalar.
+// node is a value of a YAML document: a mapping if fields is not nil, a sequence if items is not
+// nil, else a scalar.
 type node struct {
 	line   int
 	scalar string
@@ -18,8 +18,8 @@ type node struct {
 }
 
 // yamlReader reads the part of YAML that people read without surprises: block mappings and
-// sequences, two spaces a level, plain and double-quoted scalars on one line, comments on their own
-// lines. It refuses the rest, and what YAML forbids: a key given twice.
+// sequences, two spaces per level, plain and double-quoted scalars on one line, comments on their
+// own lines. It refuses the rest, and what YAML forbids: a key given twice.
 type yamlReader struct{ lines []yamlLine }
 
 type yamlLine struct {
@@ -57,7 +57,8 @@ func (r *yamlReader) refuse(why string) error {
 	return fmt.Errorf("line %d: %q %s", r.lines[0].number, r.lines[0].text, why)
 }
 
-// at reports whether the next line is of the block that is indented so, and an item of a sequence or not.
+// at reports whether the next line belongs to the block with that indentation, and whether it is an
+// item of a sequence.
 func (r *yamlReader) at(indent int, item bool) bool {
 	return len(r.lines) > 0 && r.lines[0].indent == indent && strings.HasPrefix(r.lines[0].text, "- ") == item
 }
@@ -93,7 +94,7 @@ func (r *yamlReader) mapping(indent int) (*node, error) {
 	return n, nil
 }
 
-// value is the rest of the line behind its key, or the block below it.
+// value is the rest of the line after its key, or the block below it.
 func (r *yamlReader) value(indent int, rest string) (*node, error) {
 	if rest != "" {
 		return r.scalar(rest)
@@ -136,7 +137,7 @@ func (r *yamlReader) scalar(text string) (*node, error) {
 	return n, nil
 }
 
-// in is the value at a path, "spec.rules.0.action"; nil where there is none.
+// in is the value at a path, "spec.rules.0.action"; nil if there is none.
 func (n *node) in(path string) *node {
 	for name := range strings.SplitSeq(path, ".") {
 		if n == nil {

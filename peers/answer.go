@@ -13,20 +13,20 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// application names of mnet_application.
+// mahara is the name of Mahara in mnet_application.
 const mahara = "mahara"
 
-// refusal is what the HTTP status of an answer means; nil for 200, which XML-RPC uses for answers
-// and faults alike.
+// refusal is what the HTTP status of an answer means. It is nil for 200, which XML-RPC uses for
+// answers and faults alike.
 func (a *answer) refusal(p rotate.Peer) *rotate.Failure {
 	switch {
 	case a.status == http.StatusOK:
 		return nil
-	// Moodle 4.1 and later answer 404 to XML that they cannot read, too; the name of the error
-	// stands in the page in every language.
+	// Moodle 4.1 and later answer 404 also to XML that they cannot read. The page then contains the
+	// name of the error, in every language.
 	case a.status == http.StatusNotFound && bytes.Contains(a.body, []byte("mnetdisabled")):
 		return failedAs(rotate.ReasonMNetOff)
-	// With a page in it, it comes from a web server in front.
+	// A 403 with a page in it comes from a web server in front.
 	case a.status == http.StatusForbidden && p.Application == mahara && len(bytes.TrimSpace(a.body)) == 0:
 		return failedAs(rotate.ReasonMNetOff)
 	}
@@ -35,11 +35,11 @@ func (a *answer) refusal(p rotate.Peer) *rotate.Failure {
 	return f
 }
 
-// hint is what else an unwelcome answer says about itself: where it redirects to, or the title of
+// hint is what else an unexpected answer says about itself: where it redirects to, or the title of
 // its page.
 func (a *answer) hint() string {
 	if to, err := url.Parse(a.header.Get("Location")); err == nil && to.Path+to.Host != "" {
-		// No query: it may carry a session.
+		// The query is left out: it may contain a session.
 		return fmt.Sprintf(": redirects to %s", (&url.URL{Scheme: to.Scheme, Host: to.Host, Path: to.Path}))
 	}
 	if title := pageTitle(a.body); title != "" {
@@ -57,7 +57,7 @@ func (a *answer) notXMLRPC(cause error) *rotate.Failure {
 	switch {
 	case len(body) == 0:
 		return failed(rotate.ReasonNotXMLRPC, cause, "answered nothing")
-	// local_vmoodle's own words for a host that is not in its register.
+	// These are local_vmoodle's own words for a host that is not in its register.
 	case bytes.HasPrefix(body, []byte("VMoodling")):
 		return failed(rotate.ReasonNotXMLRPC, cause, "unknown virtual host: %s", body[:min(len(body), detailLimit)])
 	case pageTitle(a.body) != "":
@@ -69,7 +69,7 @@ func (a *answer) notXMLRPC(cause error) *rotate.Failure {
 // strayLimit is how much of a stray output is shown, in characters.
 const strayLimit = 80
 
-// strayFailure is what output around the XML means, nil if that is not what is wrong.
+// strayFailure is the failure for output around the XML; nil if err is something else.
 func strayFailure(err error) *rotate.Failure {
 	var stray *envelope.StrayError
 	if !errors.As(err, &stray) {
@@ -79,8 +79,8 @@ func strayFailure(err error) *rotate.Failure {
 		stray.Where(), clean(string(stray.Text), strayLimit))
 }
 
-// refusal is what an XML-RPC fault means. The text that a peer sends with it is in its own
-// language, or the same for all.
+// refusal is what an XML-RPC fault means. The text that a peer sends with it does not help: it is
+// in the peer's language, or the same for all faults.
 func (f *fault) refusal() *rotate.Failure {
 	reason := rotate.FaultReason(f.code)
 	return failed(reason, nil, "%s: %s", reason.Row().Means, f.text)
@@ -91,7 +91,7 @@ var titleElement = regexp.MustCompile(`(?is)<title(?:\s[^>]*)?>(.*?)</title\s*>`
 // titleLimit is the size of mnet_host.name, in characters.
 const titleLimit = 80
 
-// pageTitle is the title of an HTML page, one line of at most titleLimit characters, "" when it has
+// pageTitle is the title of an HTML page, one line of at most titleLimit characters; "" if it has
 // none.
 func pageTitle(page []byte) string {
 	found := titleElement.FindSubmatch(page)

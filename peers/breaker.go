@@ -10,16 +10,17 @@ import (
 // openFor is how long a peer that did not answer is not called again.
 const openFor = time.Minute
 
-// breaker is a circuit breaker: it remembers which peers did not answer a moment ago. In an
-// array with hundreds of tenants, each calls the same peers. A peer that swallows packets would
+// breaker is a circuit breaker: it remembers which peers did not answer a moment ago. In an array
+// with hundreds of tenants, each tenant calls the same peers. A peer that swallows packets would
 // cost each tenant all its tries, a few at a time as limits allows, and the run would end before
-// the last tenants have called the peers that do answer. With the breaker it costs only the
-// tenants that call at the moment: who waits for a place meanwhile, and who comes within
-// openFor, gets their failure.
+// the last tenants have called the peers that do answer. With the breaker, the peer costs only the
+// tenants that call it at the moment: those that wait for a place meanwhile, and those that come
+// within openFor, get the failure of these calls.
 //
-// All tries of an exchange must have failed: retrying is for what passes. What was interrupted
-// is no evidence, and any answer closes the breaker. A site that calls itself passes it: it is
-// asked over and over to see when it begins to use a key. It is safe for concurrent use.
+// The breaker opens only if all tries of an exchange have failed, because retries are for short
+// failures. An interrupted call is no evidence, and any answer closes the breaker. It does not
+// apply to a site that calls itself: such calls are repeated to see when the site begins to use a
+// key. It is safe for concurrent use.
 type breaker struct {
 	now func() time.Time
 
@@ -27,10 +28,10 @@ type breaker struct {
 	outages map[breakerKey]outage
 }
 
-// breakerKey is who did not answer, and whether only to sealed calls: a peer that
-// calls us back in vain before it answers one takes a keyswap all the same.
+// breakerKey names a peer that did not answer, and whether it did not answer sealed calls only: a
+// peer that calls this site back in vain before it answers a sealed call still answers a keyswap.
 type breakerKey struct {
-	wwwroot, node string // the nodes of one site have a breaker each
+	wwwroot, node string // each node of a site has its own breaker
 	sealed        bool
 }
 
@@ -46,7 +47,7 @@ func newBreaker(now func() time.Time) *breaker {
 	return &breaker{now: now, outages: map[breakerKey]outage{}}
 }
 
-// failure is that of a call that is not to be made, nil if it is to be made.
+// failure is the failure of a call that must not be made; nil if the call may be made.
 func (b *breaker) failure(t target) *rotate.Failure {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -62,7 +63,7 @@ func (b *breaker) failure(t target) *rotate.Failure {
 	return f
 }
 
-// record notes how an exchange with all its tries ended.
+// record notes how an exchange, with all its tries, ended.
 func (b *breaker) record(t target, f *rotate.Failure) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -38,9 +38,9 @@ func impatient(o *peers.Options) { o.Timeout, o.Retries = 500*time.Millisecond, 
 func TestWhoDidNotAnswerIsNotAskedAgainForAMinute(t *testing.T) {
 	for name, c := range map[string]struct {
 		fault  peertest.Fault
-		at     string // another wwwroot than the peer's
-		reason string // of the second try as of the first
-		asked  bool   // the second time too
+		at     string // a wwwroot that differs from the peer's
+		reason string // of the second try and of the first
+		asked  bool   // whether the peer is called the second time too
 	}{
 		"a peer that hangs":                 {fault: peertest.Hang, reason: "timeout"},
 		"a peer that drops connections":     {fault: peertest.Drop, reason: "connect"},
@@ -94,8 +94,8 @@ func TestWhoDidNotAnswerIsNotAskedAgainForAMinute(t *testing.T) {
 	}
 }
 
-// Of those that wait for their turn at one silent peer the first pays for it, and at most one more,
-// that takes its place before the first has said what it found.
+// Several calls wait for their turn at one silent peer. The first waits for the whole timeout, and
+// at most one more, which may take its place before the first has recorded the result.
 func TestWhoQueuesForASilentPeerIsToldWhatTheFirstFound(t *testing.T) {
 	t.Parallel()
 	own, peer := peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{})
@@ -155,7 +155,8 @@ func TestATryThatWasCutShortIsNoEvidence(t *testing.T) {
 	}
 }
 
-// Two calls are under way at once: one gets no connection, the other an answer, and that counts.
+// Two calls are under way at once: one gets no connection, the other gets an answer, and the answer
+// counts.
 func TestAnAnswerEndsTheSilence(t *testing.T) {
 	t.Parallel()
 	own, peer := peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{})
@@ -196,8 +197,8 @@ func TestAnAnswerEndsTheSilence(t *testing.T) {
 	}
 }
 
-// A peer that tries to call us back in vain before it answers keeps its caller
-// waiting, and takes a forced keyswap all the same.
+// A peer that tries in vain to call this site back before it answers keeps its caller waiting, but
+// it still accepts a forced keyswap.
 func TestASealedCallWithoutAnswerKeepsNoKeyswapBack(t *testing.T) {
 	own, peer := peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{})
 	introduce(t, own, peer)

@@ -18,13 +18,13 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// chaos is one site of ours that has renewed its key, and what its peers are made of.
+// chaos is one local site that has renewed its key, and what its peers are made of.
 type chaos struct {
 	own       *peertest.Site
 	who       rotate.Identity
-	former    string // certificate that everybody holds of us
+	former    string // the local certificate that all peers have
 	authority *peertest.Authority
-	keys      [2]*rsa.PrivateKey // of all peers, the current and the retired one
+	keys      [2]*rsa.PrivateKey // of all peers: the current and the retired one
 }
 
 func newChaos(t *testing.T) *chaos {
@@ -44,8 +44,8 @@ func newChaos(t *testing.T) *chaos {
 	return c
 }
 
-// stranger is a peer by chance: what it is, how it is reached, and how our row of it wants it
-// verified.
+// stranger is a random peer: what it is, how it is reached, and how its row in the local site
+// demands TLS verification.
 func (c *chaos) stranger(random *mathrand.Rand, faults []peertest.Fault) (*peertest.Site, rotate.Peer, error) {
 	o := peertest.Options{
 		Kind:   []peertest.Kind{peertest.Patched, peertest.Stock, peertest.Mahara, peertest.Array}[random.IntN(4)],
@@ -74,10 +74,10 @@ func (c *chaos) stranger(random *mathrand.Rand, faults []peertest.Fault) (*peert
 	return site, held, site.Know(c.own.Wwwroot(), c.former)
 }
 
-// lateStore is filled once the wwwroot is known.
+// lateStore is filled as soon as the wwwroot is known.
 type lateStore struct{ *peertest.Memory }
 
-// tell pushes our certificate and proves it, as rotate does.
+// tell pushes the local certificate to a peer and proves it, as rotate does.
 func (c *chaos) tell(ctx context.Context, client *peers.Client, to rotate.Peer) (verdict peertest.Verdict, reason string, proven *envelope.Certificate) {
 	push := client.Push(ctx, c.who, to)
 	f := push.Failure
@@ -94,7 +94,7 @@ func (c *chaos) tell(ctx context.Context, client *peers.Client, to rotate.Peer) 
 	return peertest.Refused, string(f.Reason), proven
 }
 
-// talk tells one peer by chance, and compares what is said of it with what it knows itself.
+// talk pushes to one random peer, and compares the result with what the peer itself knows.
 func (c *chaos) talk(ctx context.Context, seed uint64, timeout time.Duration, faults []peertest.Fault) error {
 	random := mathrand.New(mathrand.NewPCG(seed, 0))
 	site, to, err := c.stranger(random, faults)
@@ -141,10 +141,10 @@ func several(n int, work func(int)) {
 	all.Wait()
 }
 
-// The property: whatever a peer does, what is said of it is what it knows itself. Proven is exactly
-// who showed that it holds our certificate, pending exactly who did not get as far as an answer.
-// Those that say nothing are tried apart, for the time they take; the others have enough of it on
-// the slowest machine.
+// The property: whatever a peer does, the result for it agrees with what the peer itself knows. It
+// is proven exactly if the peer showed that it has the local certificate, and pending exactly if
+// the exchange did not reach an answer. Silent peers are tested apart, because they take so much
+// time; the others have enough of it on the slowest machine.
 func TestWhatIsSaidOfAPeerThatMisbehavesByChanceIsTheTruth(t *testing.T) {
 	for _, run := range []struct {
 		name       string

@@ -11,14 +11,14 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// introduce makes two sites know each other's current certificates.
+// introduce gives each of two sites the current certificate of the other.
 func introduce(t testing.TB, a, b *peertest.Site) {
 	t.Helper()
 	know(t, a, b)
 	know(t, b, a)
 }
 
-// know makes one site hold the current certificate of another.
+// know gives one site the current certificate of another.
 func know(t testing.TB, a, b *peertest.Site) {
 	t.Helper()
 	tell := a.Know
@@ -30,7 +30,7 @@ func know(t testing.TB, a, b *peertest.Site) {
 	}
 }
 
-// renew gives a site a new key, the old one archived or forgotten.
+// renew gives a site a new key; the old one is archived or forgotten.
 func renew(t testing.TB, s *peertest.Site, archive bool) {
 	t.Helper()
 	if err := s.Renew(archive); err != nil {
@@ -38,7 +38,7 @@ func renew(t testing.TB, s *peertest.Site, archive bool) {
 	}
 }
 
-// identity is a site as its tables tell it now.
+// identity is a site's identity according to its tables now.
 func identity(t testing.TB, s *peertest.Site) rotate.Identity {
 	t.Helper()
 	current, history, err := s.Pairs()
@@ -48,7 +48,7 @@ func identity(t testing.TB, s *peertest.Site) rotate.Identity {
 	return rotate.Identity{Wwwroot: s.Wwwroot(), Key: current, Retired: func() []*envelope.KeyPair { return history }}
 }
 
-// row is a site as one that holds its current certificate knows it.
+// row is a site's row in the tables of a site that has its current certificate.
 func row(s *peertest.Site) rotate.Peer {
 	return rotate.Peer{
 		Wwwroot:     s.Wwwroot(),
@@ -67,7 +67,7 @@ func quick(change ...func(*peers.Options)) peers.Options {
 	return o
 }
 
-// client makes a client for the length of a test.
+// client makes a client that a test closes at its end.
 func client(t testing.TB, o peers.Options) *peers.Client {
 	t.Helper()
 	c := peers.New(o)
@@ -75,7 +75,7 @@ func client(t testing.TB, o peers.Options) *peers.Client {
 	return c
 }
 
-// reason is the reason of a failure, "" without one.
+// reason is the reason of a failure, "" if there is no failure.
 func reason(f *rotate.Failure) string {
 	if f == nil {
 		return ""

@@ -12,9 +12,9 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// connect opens a connection to the first address of the target that takes one, TLS included. The
-// context must have a deadline; each address gets its share of what is left, so that a black hole
-// in front leaves time for the next.
+// connect opens a connection to the first address of the target that accepts one, including TLS.
+// The context must have a deadline. Each address gets its share of the time left, so that an
+// address that swallows packets leaves time for the next.
 func (c *Client) connect(ctx context.Context, t target, addrs []netip.Addr) (net.Conn, *rotate.Failure) {
 	var conn net.Conn
 	var err error
@@ -53,8 +53,8 @@ func (c *Client) dialOne(ctx context.Context, addr string, share int) (net.Conn,
 	return c.o.Dial(ctx, "tcp", addr)
 }
 
-// unrouted says that this machine itself sent nothing. EHOSTUNREACH, "no route to host", is not
-// among these errors: Linux says it of a neighbour that does not answer, too, and that may be a
+// unrouted says whether this machine itself sent nothing. EHOSTUNREACH, "no route to host", is not
+// among these errors: Linux also returns it for a neighbour that does not answer, and that may be a
 // node which will be back.
 func unrouted(err error) bool {
 	return errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EAFNOSUPPORT) || errors.Is(err, syscall.EADDRNOTAVAIL)
@@ -63,7 +63,7 @@ func unrouted(err error) bool {
 // networkFailure classifies what went wrong below HTTP in the operation op.
 func networkFailure(ctx context.Context, err error, op string) *rotate.Failure {
 	var waited net.Error
-	var named *net.OpError // its text says itself what was being done
+	var named *net.OpError // its text names the operation itself
 	switch {
 	case ctx.Err() != nil || errors.As(err, &waited) && waited.Timeout():
 		return failed(rotate.ReasonTimeout, err, "no answer in time (%s)", op)
@@ -73,7 +73,7 @@ func networkFailure(ctx context.Context, err error, op string) *rotate.Failure {
 	return failed(rotate.ReasonConnect, err, "%s: %v", op, err)
 }
 
-// Reachable connects, TCP and for https TLS as the peer's row demands, and sends nothing.
+// Reachable connects by TCP, and for https by TLS as the peer's row demands, and sends nothing.
 func (c *Client) Reachable(ctx context.Context, p rotate.Peer) *rotate.Failure {
 	t, f := targetOf(p, "")
 	if f != nil {

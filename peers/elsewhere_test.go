@@ -18,7 +18,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// counted is a server that is called, or should not be.
+// counted is a server that counts its calls.
 func counted(t *testing.T, answer http.HandlerFunc) (server *httptest.Server, calls *atomic.Int32) {
 	t.Helper()
 	calls = &atomic.Int32{}
@@ -47,7 +47,7 @@ func TestARedirectLeadsNowhere(t *testing.T) {
 	}
 }
 
-// The name is none of the machine's own, for which proxies are passed over anyway.
+// The name is not one of this machine, because proxies are never used for those.
 func TestNoCallGoesThroughAProxy(t *testing.T) {
 	proxy, reached := counted(t, nothing)
 	peer, called := counted(t, nothing)
@@ -71,7 +71,7 @@ func TestNoCallGoesThroughAProxy(t *testing.T) {
 	}
 }
 
-// Each of twenty pieces comes in good time, and the last a minute after the first.
+// Each of twenty pieces arrives in time, but the last a minute after the first.
 func TestAnAnswerThatComesInPiecesIsEnded(t *testing.T) {
 	own, peer := peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{})
 	introduce(t, own, peer)

@@ -10,8 +10,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// A site has a new key. A stock Moodle answers the keyswap and stores nothing: only the sealed
-// call, for which it fetches the certificate by itself, proves that it has the new one.
+// A site has a new key. A stock Moodle answers the keyswap and stores nothing. Only the sealed
+// call, for which it fetches the certificate itself, proves that it has the new one.
 func Example() {
 	site, err := peertest.Start(peertest.Options{})
 	if err != nil {

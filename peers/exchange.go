@@ -15,20 +15,20 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// headLimit bounds status line and header fields of an answer, in bytes, on top of envelope.MaxSize
-// for the body.
+// headLimit bounds the status line and the header fields of an answer, in bytes, on top of
+// envelope.MaxSize for the body.
 const headLimit = 64 << 10
 
-// answer is an HTTP answer, whole.
+// answer is a whole HTTP answer.
 type answer struct {
 	status int
 	header http.Header
 	body   []byte // at most envelope.MaxSize bytes
 }
 
-// within runs do inside the limits: a place for the peer's address and one over all, and
-// Options.Timeout from then on. The breaker is asked again with the place: others may have found
-// out while this one waited.
+// within runs do inside the limits: it waits for a place for the peer's address and one of all
+// places, and Options.Timeout starts after that. Then it asks the breaker again, because other
+// calls may have found an outage while this one waited.
 func (c *Client) within(ctx context.Context, t target, do func(context.Context, []netip.Addr) *rotate.Failure) *rotate.Failure {
 	if f := c.breaker.failure(t); f != nil {
 		return f
@@ -37,8 +37,8 @@ func (c *Client) within(ctx context.Context, t target, do func(context.Context, 
 	if f != nil {
 		return f
 	}
-	// A host with several addresses counts under its first, which is the one that is dialled unless
-	// it is down.
+	// A host with several addresses counts under its first address, which is dialled unless it is
+	// down.
 	release, err := c.limits.acquire(ctx, addrs[0])
 	if err != nil {
 		return failed(rotate.ReasonInterrupted, err, "interrupted while it waited for its turn")
@@ -55,8 +55,8 @@ func (c *Client) within(ctx context.Context, t target, do func(context.Context, 
 // errTimeLimit is why an exchange is ended that took longer than Options.Timeout.
 var errTimeLimit = errors.New("no answer in time")
 
-// orInterrupted is f, or that the caller's context was over before anything else ended the
-// exchange. inTime is the context of the exchange, made of the caller's.
+// orInterrupted returns f, or an interruption if the caller's context ended before anything else
+// ended the exchange. inTime is the context of the exchange, derived from the caller's.
 func orInterrupted(caller, inTime context.Context, f *rotate.Failure) *rotate.Failure {
 	if f == nil || !f.Reason.Row().Unanswered || errors.Is(context.Cause(inTime), errTimeLimit) || !over(caller) {
 		return f
@@ -86,7 +86,7 @@ func (c *Client) exchange(ctx context.Context, t target, method string, body []b
 }
 
 // newRequest makes a request as Moodle's client does (User-Agent, Content-Type). It asks for no
-// compression, and for the connection to be closed after it.
+// compression, and it asks the server to close the connection afterwards.
 func newRequest(ctx context.Context, t target, method string, body []byte) *http.Request {
 	r := (&http.Request{
 		Method: method,
@@ -106,19 +106,19 @@ func newRequest(ctx context.Context, t target, method string, body []byte) *http
 // roundTrip writes the request and reads the answer on a connection of its own, which the caller
 // closes.
 //
-// No http.Transport, because of what one would have to be told not to do: a kept-alive connection
-// occupies a worker of a preforking web server as long as a call does, outside the limit per
-// address that protects PHP pools; redirects, proxies of the environment, compression and HTTP/2
-// would be off as well. Proxies are no loss: Moodle's sealed calls use none
-// (mnet/xmlrpc/client.php), so a proof through one would prove a way that Moodle does not take.
+// It uses no http.Transport, because too much of it would have to be switched off: a kept-alive
+// connection occupies a worker of a preforking web server as long as a call does, outside the limit
+// per address that protects PHP pools; redirects, proxies of the environment, compression and
+// HTTP/2 would have to be off as well. Proxies are no loss: Moodle's sealed calls use none
+// (mnet/xmlrpc/client.php), so a proof through a proxy would prove a path that Moodle does not
+// take.
 func roundTrip(ctx context.Context, conn net.Conn, r *http.Request) (*answer, *rotate.Failure) {
 	deadline, _ := ctx.Deadline()
 	_ = conn.SetDeadline(deadline)
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 
-	// A server may answer (503, 413) and close without having read the request: what it said
-	// counts.
+	// A server may answer (503, 413) and close without having read the request: its answer counts.
 	sent := r.Write(conn)
 	limited := &io.LimitedReader{R: conn, N: envelope.MaxSize + headLimit}
 	response, err := readResponse(bufio.NewReader(limited), r)
@@ -142,7 +142,7 @@ func roundTrip(ctx context.Context, conn net.Conn, r *http.Request) (*answer, *r
 	return nil, failed(rotate.ReasonNotXMLRPC, err, "answered something that is not HTTP")
 }
 
-// readResponse skips the informational answers (1xx) that may come before the real one.
+// readResponse skips the informational answers (1xx) that may precede the real one.
 func readResponse(from *bufio.Reader, r *http.Request) (*http.Response, error) {
 	for {
 		response, err := http.ReadResponse(from, r)

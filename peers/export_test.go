@@ -11,7 +11,7 @@ func (c *Client) Keyswap(ctx context.Context, own rotate.Identity, p rotate.Peer
 	return c.keyswap(ctx, own, p)
 }
 
-// Title is its second half.
+// Title is the second half of Introduce, for tests.
 func (c *Client) Title(ctx context.Context, wwwroot string, sslVerification int) (string, *rotate.Failure) {
 	return c.title(ctx, wwwroot, sslVerification)
 }

@@ -54,8 +54,8 @@ func TestWhetherAPeerTakesAForcedKey(t *testing.T) {
 	}
 }
 
-// Whatever a peer held, the question gives it no key: only its row of our very
-// name, without the slash, could take one.
+// Whatever certificate a peer has, the question gives it no key: only the row with exactly our
+// name, without the slash, could accept one.
 func TestAskingForTheForceTellsAPatchedPeerNoKey(t *testing.T) {
 	own, peer := peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{})
 	introduce(t, own, peer)

@@ -18,7 +18,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// played is a connection on which a server says what it says, whatever it is sent.
+// played is a connection on which a server sends a fixed answer, whatever it receives.
 type played struct {
 	net.Conn
 	says *bytes.Reader
@@ -30,11 +30,11 @@ func (p played) SetDeadline(time.Time) error      { return nil }
 func (p played) SetReadDeadline(time.Time) error  { return nil }
 func (p played) SetWriteDeadline(time.Time) error { return nil }
 
-// fuzzedReasons are those of an exchange that went wrong on a connection that was there.
+// fuzzedReasons are those of an exchange that failed after the connection was made.
 var fuzzedReasons = regexp.MustCompile(`^(connect|not_xmlrpc|too_large)$`)
 
-// FuzzExchange plays whatever a server may say as a whole HTTP answer: status line, header, chunks.
-// It must end in an answer that is not too large, or in a Failure that is fit to print.
+// FuzzExchange plays any bytes as a whole HTTP answer: status line, header, chunks. The exchange
+// must end in an answer that is not too large, or in a Failure that is safe to print.
 func FuzzExchange(f *testing.F) {
 	captures, err := filepath.Glob(filepath.Join("..", "testdata", "captures", "*.http"))
 	if err != nil || len(captures) == 0 {
@@ -86,7 +86,7 @@ func FuzzExchange(f *testing.F) {
 	})
 }
 
-// FuzzXMLRPC reads whatever stands in an answer as XML-RPC, and any text back out of the two forms
+// FuzzXMLRPC reads any bytes in an answer as XML-RPC, and reads any text back out of the two forms
 // in which Moodle writes it.
 func FuzzXMLRPC(f *testing.F) {
 	for _, text := range []string{
@@ -97,7 +97,7 @@ func FuzzXMLRPC(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		// As the answer, and as what stands in one.
+		// The text is once the whole answer, and once the content of one.
 		for _, body := range []string{text, "<methodResponse><params><param>" + text + "</param></params></methodResponse>",
 			"<methodResponse><fault>" + text + "</fault></methodResponse>"} {
 			value, refused, err := decodeAnswer([]byte(body))
@@ -127,7 +127,7 @@ func FuzzXMLRPC(f *testing.F) {
 	})
 }
 
-// inXML says that a text can stand in XML 1.0 (its production Char).
+// inXML says whether XML 1.0 can contain a text (its production Char).
 func inXML(text string) bool {
 	for _, r := range text {
 		if r == utf8.RuneError || r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xfffe || r == 0xffff {

@@ -16,23 +16,23 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// known tells whether an answer can be given that reason: one of the table, for something that came
-// back, or one of a family.
+// known says whether an answer can be given that reason: one of the table, for an answer that
+// arrived, or one of a family.
 func known(reason rotate.Reason) bool {
 	return slices.ContainsFunc(rotate.Reasons, func(row rotate.ReasonRow) bool { return row.Code == reason && !row.Unanswered }) ||
 		regexp.MustCompile(`^(http_\d+|fault_-?\d+)$`).MatchString(string(reason))
 }
 
-// FuzzAnswer reads whatever a server may answer as the answer to a keyswap, to a sealed call and as
-// a page. It must neither panic nor believe: every answer ends in something readable or in a
-// Failure that is fit to print.
+// FuzzAnswer reads anything that a server may answer as the answer to a keyswap, to a sealed call
+// and as a page. The client must neither panic nor believe it: every answer ends in something
+// readable or in a Failure that is safe to print.
 func FuzzAnswer(f *testing.F) {
 	own := seeds(f)
 	p := rotate.Peer{Wwwroot: "http://peer.example", Application: mahara}
 	f.Fuzz(func(t *testing.T, number uint, body []byte) {
 		status := 100 + int(number%900) // net/http takes three digits
 		if len(body) > envelope.MaxSize {
-			return // the exchange ends before
+			return // the exchange fails before this
 		}
 		a := &answer{status: status, header: http.Header{"Location": {string(body)}}, body: body}
 		check(t, a.refusal(p))
@@ -54,7 +54,7 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
-// seeds adds everything that real servers were seen to answer and returns an identity that opens
+// seeds adds everything that real servers were seen to answer, and returns an identity that opens
 // some of it.
 func seeds(f *testing.F) rotate.Identity {
 	f.Helper()
@@ -108,7 +108,7 @@ func seeds(f *testing.F) rotate.Identity {
 	return own
 }
 
-// answered is the seed of a status.
+// answered is the fuzz seed of an HTTP status.
 func answered(status int) uint { return uint(status - 100) }
 
 func check(t *testing.T, f *rotate.Failure) {

@@ -13,8 +13,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// Wherever a call is when its caller's context is over, that is what it says. The two ends are a
-// signal and the deadline of the run.
+// Wherever a call is when its caller's context ends, it reports that. The two causes are a signal
+// and the deadline of the run.
 func TestACallThatItsCallerEndsIsInterrupted(t *testing.T) {
 	ends := map[string]func(context.Context) (context.Context, context.CancelFunc){
 		"cancelled": func(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -43,7 +43,7 @@ func TestACallThatItsCallerEndsIsInterrupted(t *testing.T) {
 		{"while the answer drips", peertest.Drip(time.Hour), nil, "before an answer"},
 		{"while it waits to try again", peertest.Status(500), func(o *peers.Options) {
 			o.Sleep = func(ctx context.Context, _ time.Duration) error { return untilOver(ctx) }
-		}, ""}, // the text: TestAnInterruptedPauseSaysSoAndNamesTheLastFailure
+		}, ""}, // for the text see TestAnInterruptedPauseSaysSoAndNamesTheLastFailure
 	} {
 		for how, end := range ends {
 			t.Run(c.name+", "+how, func(t *testing.T) {
@@ -69,7 +69,7 @@ func TestACallThatItsCallerEndsIsInterrupted(t *testing.T) {
 				if reason(got.Failure) != "interrupted" || !got.Failure.Pending || !strings.Contains(got.Failure.Detail, c.detail) {
 					t.Errorf("failure is %v", got.Failure)
 				}
-				// It is no evidence against the peer.
+				// The interruption is no evidence against the peer.
 				ctx, cancel = context.WithTimeout(t.Context(), 50*time.Millisecond)
 				defer cancel()
 				if again := network.Prove(ctx, who, to, nil, false); again.Attempts != 1 || reason(again.Failure) != "interrupted" {
@@ -103,7 +103,7 @@ func TestACallThatIsEndedWhileItWaitsForItsTurnIsInterrupted(t *testing.T) {
 	}
 }
 
-// The caller has more time than the exchange: it is the peer that did not answer.
+// The caller has more time than the exchange: so the peer did not answer.
 func TestOptionsTimeoutIsNoInterruption(t *testing.T) {
 	own, peer := peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{})
 	introduce(t, own, peer)

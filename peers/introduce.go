@@ -6,7 +6,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// The client is the network of a renewal.
+// Client implements the network of a renewal.
 var (
 	_ rotate.Network     = (*Client)(nil)
 	_ rotate.Introducer  = (*Client)(nil)
@@ -14,8 +14,8 @@ var (
 	_ rotate.ForceProber = (*Client)(nil)
 )
 
-// Introduce implements rotate.Introducer. It makes a plain keyswap: the forced mode is for hosts
-// that have a row of this site.
+// Introduce implements rotate.Introducer. It makes a plain keyswap, because the forced mode is for
+// hosts that have a row of this site.
 func (c *Client) Introduce(ctx context.Context, own rotate.Identity, wwwroot string) (rotate.Peer, *rotate.Failure) {
 	host := rotate.NewPeer(wwwroot)
 	swap := c.keyswap(ctx, own, host)

@@ -10,12 +10,12 @@ import (
 )
 
 // Push implements rotate.Network: it sends system/keyswap with our certificate, and with the fourth
-// parameter that makes a Moodle patched for VMoodle store it. Others ignore that parameter.
+// parameter that makes a Moodle patched for VMoodle store it. Other sites ignore that parameter.
 func (c *Client) Push(ctx context.Context, own rotate.Identity, p rotate.Peer) rotate.Push {
 	return c.push(ctx, own, p, true)
 }
 
-// keyswap sends the plain system/keyswap, of three parameters.
+// keyswap sends the plain system/keyswap with three parameters.
 func (c *Client) keyswap(ctx context.Context, own rotate.Identity, p rotate.Peer) rotate.Push {
 	return c.push(ctx, own, p, false)
 }
@@ -41,7 +41,7 @@ func (c *Client) talk(own rotate.Identity, p rotate.Peer) *talk {
 	return &talk{c: c, own: own, peer: p}
 }
 
-// post sends an XML-RPC body to the peer's server, with retries, and returns the answer when its
+// post sends an XML-RPC body to the peer's server, with retries, and returns the answer if its
 // status is 200.
 func (t *talk) post(ctx context.Context, body []byte) (*answer, *rotate.Failure) {
 	to, f := targetOf(t.peer, t.peer.ServerURL)
@@ -63,11 +63,11 @@ func (t *talk) post(ctx context.Context, body []byte) (*answer, *rotate.Failure)
 	return a, f
 }
 
-// toLocalSite says that we talk to ourselves.
+// toLocalSite says whether the local site calls itself.
 func (t *talk) toLocalSite() bool { return envelope.SameWwwroot(t.own.Wwwroot, t.peer.Wwwroot) }
 
-// keyswap is one plain system/keyswap: our wwwroot, our certificate, what the peer runs, and the
-// force.
+// keyswap is one plain system/keyswap with our wwwroot, our certificate, what the peer runs, and
+// the force.
 func (t *talk) keyswap(ctx context.Context, force bool) (*envelope.Certificate, *rotate.Failure) {
 	params := []any{t.own.Wwwroot, t.own.Key.Certificate.PEM, t.peer.Application}
 	if force {
@@ -99,7 +99,7 @@ func readKeyswap(p rotate.Peer, a *answer) (*envelope.Certificate, *rotate.Failu
 		return nil, failed(rotate.ReasonUnknownToPeer, nil, "keyswap answered an empty string")
 	case nil:
 		return nil, failed(rotate.ReasonUnknownToPeer, nil, "keyswap answered nothing")
-	case bool: // Moodle patched for VMoodle; a trailing slash in our wwwroot is enough
+	case bool: // Moodle patched for VMoodle; it answers so if our wwwroot has a trailing slash
 		if !v {
 			return nil, failedAs(rotate.ReasonUnknownToPeer)
 		}

@@ -8,12 +8,12 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// limits bounds how many exchanges are under way, over all and with one IP address.
+// limits bounds how many exchanges are under way, in total and with one IP address.
 //
-// The limit per address is no courtesy. A stock peer that must heal calls our site back while it
-// holds a worker of its PHP pool, and hosts of one VMoodle array share one pool with our own site:
-// when our calls fill the pool, none is left to answer the call-backs, and all of them wait until
-// they time out. PHP pools start at 5 workers; 4 leaves one free.
+// The limit per address is more than courtesy. A stock peer that must heal calls our site back
+// while it occupies a worker of its PHP pool, and the hosts of one VMoodle array share one pool
+// with our own site. If our calls fill the pool, no worker is left to answer the call-backs, and
+// all of them wait until they time out. PHP pools start at 5 workers; 4 calls leave one free.
 type limits struct {
 	all        *semaphore.Weighted
 	perAddress int64
@@ -30,8 +30,8 @@ func newLimits(all, perAddress int) *limits {
 	}
 }
 
-// acquire waits for a place. The address comes first: those who queue for a slow address hold no
-// place of the others.
+// acquire waits for a place. It waits for the address first, so that those who queue for a slow
+// address take no place from the others.
 func (l *limits) acquire(ctx context.Context, addr netip.Addr) (release func(), err error) {
 	l.mu.Lock()
 	one := l.byAddress[addr]

@@ -15,7 +15,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// array is a VMoodle array: our own site and stock peers, all on one address, whose workers they
+// array is a VMoodle array: the local site and stock peers, all on one address, whose workers they
 // share.
 func array(t testing.TB, pool *peertest.Pool, size int, callTimeout time.Duration) (own *peertest.Site, others []*peertest.Site) {
 	t.Helper()
@@ -63,9 +63,9 @@ func rowsOf(sites []*peertest.Site) []rotate.Peer {
 	return rows
 }
 
-// A stock peer calls us back while it holds a worker. With five workers for all and four calls of
-// ours, one is left for the call-backs; with six, all workers wait for one another until the
-// call-backs time out.
+// A stock peer calls the local site back while it occupies a worker. With five workers and four
+// calls, one worker is left for the call-backs; with six calls, all workers wait for each other
+// until the call-backs time out.
 func TestFourCallsPerAddressLeaveAPoolOfFiveRoomToHeal(t *testing.T) {
 	const workers, size = 5, 12
 
@@ -97,10 +97,10 @@ func TestFourCallsPerAddressLeaveAPoolOfFiveRoomToHeal(t *testing.T) {
 	})
 }
 
-// gate is a network on which every connection waits until the gate is opened, and that counts those
-// under way.
+// gate is a network on which every connection waits until the gate is opened. It counts the waiting
+// connections.
 type gate struct {
-	real   func(addr string) string // where an address really is
+	real   func(addr string) string // the real location of an address
 	opened chan struct{}
 
 	mu     sync.Mutex
@@ -138,8 +138,8 @@ func (g *gate) count(host string, by int) int {
 	return g.now
 }
 
-// fill waits until that many connections wait at the gate, and a little longer for one too many,
-// then opens it.
+// fill waits until the given number of connections wait at the gate, and a little longer for one
+// too many, then opens it.
 func (g *gate) fill(t *testing.T, want int) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); g.count("none", 0) < want; time.Sleep(time.Millisecond) {
@@ -191,7 +191,7 @@ func TestLimitsHoldOverAllAndPerAddress(t *testing.T) {
 	}
 }
 
-// Virtual hosts of one array are many names and one address: they share its limit.
+// Virtual hosts of one array have many names and one address: they share its limit.
 func TestTheLimitIsOfTheAddressNotOfTheName(t *testing.T) {
 	const perAddress = 2
 	site := peertest.Run(t, peertest.Options{})
@@ -218,10 +218,10 @@ func TestTheLimitIsOfTheAddressNotOfTheName(t *testing.T) {
 	}
 }
 
-// A dozen silent peers on three addresses, more than there are places over all, among thirty that
-// answer: these must not wait for those.
+// A dozen silent peers on three addresses, more than there are places in total, are among thirty
+// peers that answer: the thirty must not wait for them.
 func TestSilentPeersDelayNobodyElse(t *testing.T) {
-	const timeout = 20 * time.Second // which the test does not wait for unless it fails
+	const timeout = 20 * time.Second // the test does not wait this long unless it fails
 	own := peertest.Run(t, peertest.Options{})
 	shared := peertest.NewKeyPair("shared", 1024).Private
 	var silent, live []rotate.Peer
@@ -245,7 +245,7 @@ func TestSilentPeersDelayNobodyElse(t *testing.T) {
 	ctx, enough := context.WithCancel(t.Context())
 	var waiting sync.WaitGroup
 	waiting.Go(func() { proveAll(ctx, c, who, silent) })
-	time.Sleep(20 * time.Millisecond) // they come first
+	time.Sleep(20 * time.Millisecond) // the silent peers come first
 	got := proveAll(t.Context(), c, who, live)
 	if got.proven != len(live) || got.took >= timeout {
 		t.Errorf("%d of %d live peers proven in %v, want all before the silent ones time out (%v)", got.proven, len(live), got.took, timeout)

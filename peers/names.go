@@ -10,9 +10,9 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// names gives each host name one answer per client, the first: the limit per address counts on it,
-// and a name server must not send the calls of one run to two places. A failed look-up is not kept,
-// a retry may cure it.
+// names gives each host name one answer per client, the first one: the limit per address counts on
+// it, and a name server must not send the calls of one run to two places. A failed look-up is not
+// kept, because a retry may cure it.
 type names struct {
 	resolve func(context.Context, string) ([]netip.Addr, error)
 	timeout time.Duration
@@ -37,9 +37,9 @@ func (n *names) lookup(ctx context.Context, host string) ([]netip.Addr, *rotate.
 		return addrs, nil
 	}
 
-	// Not under the lock: a name server that is silent about one name must not hold up the others.
-	// Two callers that ask for one name at once both ask, which costs less than it would to wait
-	// for each other; both get what came first.
+	// The look-up is made without the lock: a name server that is silent about one name must not
+	// delay the other names. Two callers that ask for one name at once both send a query, which
+	// costs less than to wait for each other; both get the answer that came first.
 	inTime, cancel := context.WithTimeoutCause(ctx, n.timeout, errTimeLimit)
 	defer cancel()
 	found, err := n.resolve(inTime, host)
@@ -61,7 +61,7 @@ func (n *names) lookup(ctx context.Context, host string) ([]netip.Addr, *rotate.
 	return found, nil
 }
 
-// Address implements rotate.Locator: the first address of a wwwroot's host, for
+// Address implements rotate.Locator: it returns the first address of a wwwroot's host, for
 // mnet_host.ip_address. The error is a *rotate.Failure.
 func (c *Client) Address(ctx context.Context, wwwroot string) (netip.Addr, error) {
 	addrs, f := c.addresses(ctx, wwwroot)
@@ -84,7 +84,7 @@ func (c *Client) Nodes(ctx context.Context, wwwroot string) ([]string, *rotate.F
 	return nodes, nil
 }
 
-// addresses are all that the host of a wwwroot resolves to, at least one.
+// addresses are all addresses to which the host of a wwwroot resolves, at least one.
 func (c *Client) addresses(ctx context.Context, wwwroot string) ([]netip.Addr, *rotate.Failure) {
 	t, f := parseTarget(wwwroot, 0)
 	if f != nil {

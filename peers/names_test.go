@@ -9,8 +9,8 @@ import (
 	"renew_mnetkeys/peers"
 )
 
-// A name server that gives every question another address, and two that ask at the same moment: the
-// second answer counts for nobody.
+// A name server answers every query with another address, and two callers ask at the same moment:
+// neither gets the second answer.
 func TestWhoAsksForANameAtOnceGetsTheSameAddress(t *testing.T) {
 	const wwwroot = "http://peer.example"
 	bothAsk := make(chan struct{})

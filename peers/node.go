@@ -11,10 +11,10 @@ import (
 // Node is one web server of a site.
 type Node struct {
 	Host string // an address, or a name in small letters
-	Port string // "" is that of the site's wwwroot
+	Port string // "" means the port of the site's wwwroot
 }
 
-// String writes it as ParseNode reads it.
+// String writes the node in the form that ParseNode reads.
 func (n Node) String() string {
 	if n.Port == "" {
 		return n.Host
@@ -53,8 +53,8 @@ func ParseNode(s string) (Node, bool) {
 	return Node{Host: host, Port: strconv.FormatUint(n, 10)}, !address.IsUnspecified()
 }
 
-// A name of labels (RFC 1123 2.1, and the underscore that names have in practice). The last is no
-// number: 127.0.0.300 is a mistyped address.
+// hostLabel is one label of a name (RFC 1123 2.1, plus the underscore that names have in practice).
+// The last label must not be a number: 127.0.0.300 is a mistyped address.
 var (
 	hostLabel  = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$`)
 	onlyDigits = regexp.MustCompile(`^[0-9]+$`)

@@ -17,7 +17,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// nowhere resolves no name, so that only a node leads anywhere.
+// nowhere resolves no name, so that a peer is reached by its node only.
 func nowhere(o *peers.Options) {
 	o.Resolve = func(_ context.Context, host string) ([]netip.Addr, error) {
 		if host == "node.example" {
@@ -27,7 +27,7 @@ func nowhere(o *peers.Options) {
 	}
 }
 
-// An array's tenant answers to its own name only, so that this proves the Host header too.
+// An array's tenant answers only to its own name, so this proves the Host header too.
 func TestAPeerIsCalledOnItsNodeUnderItsOwnName(t *testing.T) {
 	own := peertest.Run(t, peertest.Options{})
 	peer := peertest.Run(t, peertest.Options{Kind: peertest.Array, Wwwroot: "http://peer.example/moodle"})
@@ -42,7 +42,7 @@ func TestAPeerIsCalledOnItsNodeUnderItsOwnName(t *testing.T) {
 		to.Node = node
 		onNode(t, c, own, to)
 	}
-	// Without a port it is that of the wwwroot.
+	// A node without a port has the port of the wwwroot.
 	to := row(peer)
 	to.Wwwroot = "http://peer.example:" + port + "/moodle"
 	for _, node := range []string{"127.0.0.1", "node.example"} {
@@ -153,7 +153,8 @@ func TestNodesOfOneSiteAreSilentEachForItself(t *testing.T) {
 	}
 }
 
-// Each call has a connection of its own, so that a load balancer in front shows its web servers.
+// Each call has a connection of its own, so that calls through a load balancer reach the web
+// servers behind it.
 func TestOverlappingCallsToTheOwnSiteMeetAllWebServers(t *testing.T) {
 	own := peertest.Run(t, peertest.Options{Nodes: []string{""}})
 	stale := identity(t, own).Key
@@ -194,7 +195,7 @@ func TestAFailureTellsWhetherThereWasARoute(t *testing.T) {
 	refused := &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	for _, c := range []struct {
 		name string
-		errs []error // of one address after another
+		errs []error // of each address, in turn
 		want bool
 	}{
 		{"network unreachable", []error{&net.OpError{Op: "dial", Net: "tcp", Err: syscall.ENETUNREACH}}, true},
@@ -244,8 +245,8 @@ func TestAnAnswerInAnotherSitesNameNamesIt(t *testing.T) {
 			if reason(got.Failure) != c.reason || got.Failure != nil && got.Failure.Other != c.other {
 				t.Errorf("%+v", got.Failure)
 			}
-			// What it shows is read as strictly as Moodle reads it, and named only if the site is
-			// another.
+			// The page of the node is read as strictly as Moodle reads it, and the site is named
+			// only if it is another one.
 			_, f := client(t, quick(nowhere)).PublicKey(t.Context(), to)
 			if (f != nil) != (to.Wwwroot != c.answers) || f != nil && (f.Reason != "bad_certificate" || f.Other != c.other) {
 				t.Errorf("its page: %+v", f)

@@ -9,13 +9,13 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// lineBreak is what an HTML page puts where a PEM block has its line ends.
+// lineBreak is the line break of an HTML page inside a PEM block.
 var lineBreak = regexp.MustCompile(`(?i)<br\s*/?>`)
 
 // PublicKey reads the certificate that wwwroot/mnet/publickey.php shows: text around a PEM block
-// (Moodle's mnet/publickey.php says text/plain; a theme or a notice may make a page of it). It is
-// what the web side signs with, where the keyswap answer is what the database says. Mahara has no
-// such page.
+// (Moodle's mnet/publickey.php sends text/plain; a theme or a notice may make a page of it). The
+// web server signs with this certificate, whereas the keyswap answers with the one in the database.
+// Mahara has no such page.
 func (c *Client) PublicKey(ctx context.Context, p rotate.Peer) (*envelope.Certificate, *rotate.Failure) {
 	certificate, _, f := c.publicKey(ctx, p)
 	return certificate, f
@@ -38,10 +38,11 @@ func (c *Client) publicKey(ctx context.Context, p rotate.Peer) (certificate *env
 	return certificate, attempts, f
 }
 
-// phpVersion finds the version in what PHP says of itself, unless expose_php is off.
+// phpVersion finds the version in PHP's own header, which is there unless expose_php is off.
 var phpVersion = regexp.MustCompile(`^PHP/([0-9][0-9A-Za-z.+~-]{0,30})`)
 
-// PHP implements rotate.PHPTeller: the version in the X-Powered-By header of publickey.php.
+// PHP implements rotate.PHPTeller: it returns the version in the X-Powered-By header of
+// publickey.php.
 func (c *Client) PHP(ctx context.Context, p rotate.Peer) string {
 	t, f := targetOf(p, "/mnet/publickey.php")
 	if f != nil {
@@ -60,8 +61,8 @@ func (c *Client) PHP(ctx context.Context, p rotate.Peer) string {
 }
 
 // title reads the title of a site's home page, as Moodle's mnet/peer.php does to name a new host:
-// one line of at most 80 characters, "" when the page has none. A home page that redirects, to a
-// login say, is a failure as any other that does not answer 200.
+// one line of at most 80 characters, "" if the page has none. A home page that redirects, for
+// example to a login, is a failure like any other page that does not answer 200.
 func (c *Client) title(ctx context.Context, wwwroot string, sslVerification int) (string, *rotate.Failure) {
 	t, f := parseTarget(wwwroot+"/", sslVerification)
 	if f != nil {

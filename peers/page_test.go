@@ -16,7 +16,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// strict is an HTTP client that verifies TLS, as a Moodle whose row of us says sslverification 2.
+// strict is an HTTP client that verifies TLS, as a Moodle does whose row of the site has
+// sslverification 2.
 func strict() *http.Client { return &http.Client{} }
 
 func TestTitle(t *testing.T) {

@@ -7,20 +7,21 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// maxCalls bounds the sealed calls of one proof. The longest honest way is 7023, then another
+// maxCalls bounds the sealed calls of one proof. The longest honest sequence is 7023, then another
 // certificate, 7025, and fault 0 of a Mahara that heals.
 const maxCalls = 6
 
-// Prove makes sealed calls until one is answered in a way that settles it: proven only if the
-// answer opens with own.Key, is signed by the peer and says so, and is not stamped more than
-// DriftThreshold ahead, nor a day behind. A fault that comes so proves the keys of both sides as
-// well, but for those that say that the key or MNet itself is the matter. It seals to answered,
-// what the peer answered a keyswap with, or if that is nil to the certificate we hold of it. If
-// only a keyswap can tell what a refusal means it makes one (the plain form of three parameters),
-// if it may; it may always read the peer's publickey.php, which changes nothing there.
+// Prove makes sealed calls until one is answered in a way that settles the matter. The peer is
+// proven only if the answer opens with own.Key, is signed by the peer and names it, and its
+// timestamp is at most DriftThreshold ahead and not a day behind. A fault that arrives in this way
+// proves the keys of both sides as well, except a fault about the key or about MNet itself. Prove
+// seals to answered, the peer's answer to a keyswap, or, if that is nil, to the peer's certificate
+// in our row. If only a keyswap can show what a refusal means, Prove makes one (the plain form with
+// three parameters), if it is allowed to. It may always read the peer's publickey.php, which
+// changes nothing there.
 //
-// A peer that holds our old certificate fetches the new one before it answers the first call,
-// unnoticed from here.
+// A peer that has our old certificate fetches the new one before it answers the first call; this is
+// not visible here.
 func (c *Client) Prove(ctx context.Context, own rotate.Identity, p rotate.Peer, answered *envelope.Certificate, mayKeyswap bool) rotate.Proof {
 	t := c.talk(own, p)
 	w := &proving{talk: t, answered: answered, mayKeyswap: mayKeyswap, again: map[int]bool{}}
@@ -35,14 +36,14 @@ func (c *Client) Prove(ctx context.Context, own rotate.Identity, p rotate.Peer, 
 // proving is the state of one proof.
 type proving struct {
 	*talk
-	held, answered *envelope.Certificate // what to seal to: the row's, the keyswap's; nil when there is none
+	held, answered *envelope.Certificate // what to seal to: the row's, the keyswap's; nil if there is none
 	mayKeyswap     bool
-	notAnswered    *rotate.Failure       // of the keyswap that was to tell what to seal to
+	notAnswered    *rotate.Failure       // of the keyswap that should have shown what to seal to
 	shown          *envelope.Certificate // what its publickey.php shows, nil if that was not read
 
 	unopened []*envelope.Certificate // calls sealed to these were answered with 7023
-	again    map[int]bool            // faults after which the same call was made once more
-	opened   bool                    // it opened a call of ours, so it can do RC4
+	again    map[int]bool            // faults after which the same call was repeated
+	opened   bool                    // the peer opened one of our calls, so it supports RC4
 	healed   bool
 
 	verified *envelope.Certificate // see Proof.Certificate
@@ -69,9 +70,9 @@ func (w *proving) run(ctx context.Context) *rotate.Failure {
 	return f
 }
 
-// settles says that an answer proves the keys, if it is to be believed: the call was carried out,
-// or failed for a reason that has nothing to do with them. Moodle seals a fault only once it has
-// opened the call and knows the caller.
+// settles says that an answer proves the keys, provided that it can be believed: the call was
+// carried out, or failed for a reason that is independent of the keys. Moodle seals a fault only
+// after it has opened the call and knows the caller.
 func (a *sealedAnswer) settles() bool {
 	if a.fault == nil {
 		return true
@@ -124,8 +125,8 @@ func (w *proving) verifyUnder(got *sealedAnswer, under *envelope.Certificate) *r
 	return f
 }
 
-// next says under which certificate to call again after a fault that settles nothing, or why not
-// to.
+// next says under which certificate to call again after a fault that settles nothing, or why no
+// further call is made.
 func (w *proving) next(ctx context.Context, got *sealedAnswer, under *envelope.Certificate) (*envelope.Certificate, *rotate.Failure) {
 	code, refused := got.fault.code, got.fault.refusal()
 	switch {
@@ -140,8 +141,8 @@ func (w *proving) next(ctx context.Context, got *sealedAnswer, under *envelope.C
 			return nil, f
 		}
 	}
-	// Mahara answers the call on which it heals with a plain fault 0. A peer whose call-back to us
-	// failed answers 710 and tries again on the next call.
+	// Mahara answers the call on which it heals with a plain fault 0. A peer whose call-back to
+	// this site failed answers 710 and tries again on the next call.
 	if mayPass := code == 710 || code == 0; !mayPass || w.again[code] {
 		return nil, refused
 	}

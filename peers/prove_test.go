@@ -11,25 +11,25 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// scene is one peer and our own site in front of a proof. Both know each other; ours has renewed
-// its key.
+// scene is one peer and the local site before a proof. Both know each other; the local site has
+// renewed its key.
 type scene struct {
 	t         *testing.T
 	own, peer *peertest.Site
 	who       rotate.Identity
-	row       rotate.Peer           // with the certificate we held before
+	row       rotate.Peer           // with the peer's certificate from before
 	answered  *envelope.Certificate // nil unless pushed
-	keyswap   bool                  // may keyswap
+	keyswap   bool                  // whether a keyswap is allowed
 }
 
-// replaced gives the peer a new pair as VMoodle's PHP script does: the web side works with it, the
-// row shows the old one.
+// replaced gives the peer a new pair as VMoodle's PHP script does: the web server works with it,
+// but the row shows the old one.
 func (s *scene) replaced() {
 	s.t.Helper()
 	s.peer.NodeCaches(0, peertest.NewKeyPair(s.peer.Wwwroot(), 1024))
 }
 
-// push tells the peer and stores what it answered, as the renewal does.
+// push pushes to the peer and stores what it answered, as the renewal does.
 func (s *scene) push() {
 	s.t.Helper()
 	got := client(s.t, quick()).Push(context.Background(), s.who, s.row)
@@ -40,7 +40,7 @@ func (s *scene) push() {
 	s.hold(got.PeerCertificate)
 }
 
-// hold writes the peer's certificate into our own tables.
+// hold writes the peer's certificate into the tables of the local site.
 func (s *scene) hold(certificate *envelope.Certificate) {
 	s.t.Helper()
 	know := s.own.Know
@@ -62,15 +62,15 @@ type proofCase struct {
 	name     string
 	peer     peertest.Options
 	arrange  func(*scene)
-	reason   string // "" when proven
+	reason   string // "" if proven
 	detail   string
 	healed   bool
 	attempts int
 	other    string // of the failure
-	verified bool   // a certificate is named although it is not proven
+	verified bool   // a certificate is named although the peer is not proven
 }
 
-// Kinds of peers, short for the tables.
+// These are kinds of peers, with short names for the tables.
 func mahara() peertest.Options { return peertest.Options{Kind: peertest.Mahara} }
 func stock() peertest.Options  { return peertest.Options{Kind: peertest.Stock} }
 func modern() peertest.Options { return peertest.Options{Kind: peertest.Stock, Modern: true} }
@@ -87,7 +87,7 @@ func TestProveAPeer(t *testing.T) {
 	})
 }
 
-// 7025 is how a peer says that it has a new key.
+// A peer says by 7025 that it has a new key.
 func TestProveAPeerWithANewKey(t *testing.T) {
 	prove(t, []proofCase{
 		{name: "a peer with a new key says so signed with the old one, and is called again", peer: stock(),
@@ -121,7 +121,7 @@ func TestProveAPeerWithANewKey(t *testing.T) {
 	})
 }
 
-// 710 is how a peer says that our signature does not verify and that it could not heal.
+// A peer says by 710 that our signature does not verify and that it could not heal.
 func TestProveAPeerThatCannotHeal(t *testing.T) {
 	prove(t, []proofCase{
 		{name: "a peer that cannot call us back answers 710", peer: stock(),
@@ -139,7 +139,7 @@ func TestProveAPeerThatCannotHeal(t *testing.T) {
 	})
 }
 
-// 7023 is how a peer says that it cannot open our call.
+// A peer says by 7023 that it cannot open our call.
 func TestProveAPeerThatOpensNothing(t *testing.T) {
 	prove(t, []proofCase{
 		{name: "a peer that forgot the key we hold is called under the one it answered", peer: stock(),
@@ -183,7 +183,7 @@ func TestProveAPeerThatOpensNothing(t *testing.T) {
 	})
 }
 
-// Without RC4 a peer answers keyswap and page as ever, and every sealed call with 7023.
+// Without RC4, a peer answers keyswap and page as usual, and every sealed call with 7023.
 func TestProveAPeerWithoutRC4(t *testing.T) {
 	const sure, orElse = "not even one sealed to the certificate of its publickey.php", "or it works with another key"
 	prove(t, []proofCase{
@@ -242,7 +242,7 @@ func TestProveAPeerWhateverTheDates(t *testing.T) {
 	}
 }
 
-// What must not pass for a proof, whatever else is right.
+// These answers must not count as a proof, even if everything else is right.
 func TestProveRefuses(t *testing.T) {
 	prove(t, []proofCase{
 		{name: "an answer signed by somebody else", arrange: func(s *scene) { s.push(); s.peer.Misbehave(peertest.BadSignature) },
@@ -325,8 +325,8 @@ func prove(t *testing.T, cases []proofCase) {
 	}
 }
 
-// proven checks from the peer's side what a proof claims: that it holds our new certificate, and
-// that it signs with the certificate the proof names. Then both call each other.
+// proven checks from the peer's side what a proof claims: that the peer has our new certificate,
+// and that it signs with the certificate that the proof names. Then both call each other.
 func proven(t *testing.T, s *scene, got rotate.Proof) {
 	t.Helper()
 	if s.peer.Held(s.own.Wwwroot()) != s.own.Certificate() {

@@ -19,11 +19,11 @@ type pushCase struct {
 	name   string
 	peer   peertest.Options
 	faults []peertest.Fault
-	row    func(*rotate.Peer)     // changes what we know of it
-	own    func(*rotate.Identity) // changes who we say we are
-	reason string                 // "" when it answers its certificate
+	row    func(*rotate.Peer)     // changes what our row says of the peer
+	own    func(*rotate.Identity) // changes our identity
+	reason string                 // "" if it answers its certificate
 	detail string                 // part of the detail
-	stored bool                   // it holds our new certificate afterwards
+	stored bool                   // it has our new certificate afterwards
 }
 
 func TestPushClassifiesWhatMNetAnswers(t *testing.T) {

@@ -10,15 +10,15 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// afterUnopened answers a 7023: no key of the peer, current or archived, opens what is sealed to
-// this certificate. Either it has forgotten that key, or it uses another than it shows (its cache
-// is stale, or a script replaced the key and left the row), or its OpenSSL has no RC4 and it opens
-// nothing at all. Each certificate that it shows is tried: that of its keyswap, which is what its
-// row says, that of our row, and that of its publickey.php.
+// afterUnopened reacts to a 7023: no key of the peer, current or archived, opens a document sealed
+// to this certificate. There are three causes. The peer has lost that key; or it uses another key
+// than it shows (its cache is stale, or a script replaced the key and not the row); or its OpenSSL
+// has no RC4 and it opens nothing at all. Each certificate that the peer shows is tried: that of
+// its keyswap, which is the one in its row, that of our row, and that of its publickey.php.
 func (w *proving) afterUnopened(ctx context.Context, refused *rotate.Failure, under *envelope.Certificate) (*envelope.Certificate, *rotate.Failure) {
 	w.unopened = append(w.unopened, under)
 	if w.opened {
-		return nil, refused // it can do RC4
+		return nil, refused // it supports RC4
 	}
 	if w.answered == nil && w.notAnswered == nil && w.mayKeyswap {
 		w.answered, w.notAnswered = w.keyswap(ctx, false)
@@ -34,25 +34,26 @@ func (w *proving) afterUnopened(ctx context.Context, refused *rotate.Failure, un
 	return w.afterPage(ctx, refused)
 }
 
-// untried tells whether a certificate may be sealed to that no call was answered 7023 for.
+// untried says whether a certificate is worth a call: no call sealed to it was answered with 7023.
 func (w *proving) untried(c *envelope.Certificate) bool {
 	return c != nil && !slices.ContainsFunc(w.unopened, c.Equal)
 }
 
-// unknown is what a call is that was not opened, when the exchange that was to tell why did not
-// arrive: the next run asks again.
+// unknown is the failure of a call that was not opened, if the exchange that should show the reason
+// did not arrive: the next run asks again.
 func (w *proving) unknown(f, refused *rotate.Failure) *rotate.Failure {
 	unknown := failed(f.Reason, f, "%s, after it answered: %s", f.Detail, refused.Detail)
 	unknown.NoRoute = f.NoRoute
 	return unknown
 }
 
-// afterPage reads the certificate with which the peer's web side works. That page and the private
-// key come out of one setting (config_plugins mnet/openssl): a peer that does not open what is
-// sealed to that one, twice since two web servers may have answered, cannot do RC4.
+// afterPage reads the certificate with which the peer's web server works. That page and the private
+// key come from one setting (config_plugins mnet/openssl). A peer that does not open what is sealed
+// to this certificate does not support RC4. The call is made twice, since two web servers may have
+// answered.
 //
-// Not of the own site: a web side that works with another pair than the stored one answers under
-// that, and that proves just what is wrong.
+// It is not used for the local site: a web server that works with another pair than the stored one
+// answers under that pair, which would prove exactly what is wrong.
 func (w *proving) afterPage(ctx context.Context, refused *rotate.Failure) (*envelope.Certificate, *rotate.Failure) {
 	if w.toLocalSite() {
 		return nil, refused
@@ -77,7 +78,7 @@ func (w *proving) afterPage(ctx context.Context, refused *rotate.Failure) (*enve
 	switch {
 	case w.notAnswered != nil:
 		return nil, failed(refused.Reason, w.notAnswered, "%s; keyswap: %v", refused.Detail, w.notAnswered)
-	case w.answered == nil: // and no keyswap may be made: it may have forgotten the key
+	case w.answered == nil: // and no keyswap is allowed: the peer may have lost the key
 		return nil, refused
 	}
 	f := failed(rotate.ReasonNoRC4, nil, "opens no call sealed to the certificate that it answers: "+
@@ -96,10 +97,10 @@ func (w *proving) readPage(ctx context.Context) (f *rotate.Failure) {
 	return f
 }
 
-// afterRenewed answers a 7025: the peer has a new key and names its certificate. Moodle signs that
-// with the key we used, which proves it. Mahara signs with the new key: its keyswap must name the
-// same certificate. For a key that it never had, Mahara names none: its keyswap tells, and the next
-// call proves.
+// afterRenewed reacts to a 7025: the peer has a new key and names its certificate. Moodle signs
+// that answer with the key that we used, which proves it. Mahara signs with the new key, so its
+// keyswap must name the same certificate. If Mahara never had the key that we used, it names no
+// certificate: its keyswap names it, and the next call proves it.
 func (w *proving) afterRenewed(ctx context.Context, got *sealedAnswer, under *envelope.Certificate) (*envelope.Certificate, *rotate.Failure) {
 	refused := got.fault.refusal()
 	named, err := envelope.ParseCertificate(got.fault.text)
@@ -119,7 +120,8 @@ func (w *proving) afterRenewed(ctx context.Context, got *sealedAnswer, under *en
 	if w.peer.Application != mahara || !errors.Is(f.Err, envelope.ErrSignature) || !w.mayKeyswap {
 		return nil, f
 	}
-	// It names the key and signs with it: that shows nothing until a call is answered under it.
+	// The answer names the key and is signed with it: that shows nothing until a call is answered
+	// under that key.
 	if f := w.verify(got.signed, named); f != nil {
 		return nil, f
 	}
@@ -133,8 +135,8 @@ func (w *proving) afterRenewed(ctx context.Context, got *sealedAnswer, under *en
 	return named, nil
 }
 
-// current asks the peer for its certificate by keyswap, where that can be another than the one it
-// would not take.
+// current asks the peer for its certificate by keyswap, if that can differ from the certificate
+// that the peer refused.
 func (w *proving) current(ctx context.Context, refused *rotate.Failure, under *envelope.Certificate) (*envelope.Certificate, *rotate.Failure) {
 	if !w.mayKeyswap {
 		return nil, refused

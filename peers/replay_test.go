@@ -22,10 +22,10 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// What real sites answered, as testdata/vectors and testdata/captures have it, goes through the
-// whole client here: a server on a socket says it again, byte for byte.
+// This file replays what real sites answered (testdata/vectors and testdata/captures) through the
+// whole client: a server on a socket sends it again, byte for byte.
 
-// vector is as much of a file of testdata/vectors as is needed here; its README says more.
+// vector is the part of a file of testdata/vectors that is needed here; its README says more.
 type vector struct {
 	From           string `json:"from"`
 	To             string `json:"to"`
@@ -59,7 +59,7 @@ func pair(t testing.TB, certificate, key string) *envelope.KeyPair {
 	return p
 }
 
-// stamped is when the answer of a vector was signed, or now where it cannot be told.
+// stamped is when the answer of a vector was signed, or now if that cannot be found out.
 func stamped(v vector, keys ...*envelope.KeyPair) time.Time {
 	for _, k := range keys {
 		if signed, _, err := envelope.OpenCall([]byte(v.Response), k.Private); err == nil {
@@ -69,8 +69,8 @@ func stamped(v vector, keys ...*envelope.KeyPair) time.Time {
 	return time.Now()
 }
 
-// canned answers HTTP requests on a socket, each with what the next function makes of its body, and
-// leads every name to it.
+// canned answers HTTP requests on a socket and leads every name to it. Each request is answered by
+// the next function, which gets the body.
 func canned(t *testing.T, answers ...func(request []byte) []byte) func(*peers.Options) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -192,8 +192,8 @@ func keyswapAnswer(certificate string) []byte {
 		strings.ReplaceAll(certificate, "\n", "&#10;") + "</string>\n  </value>\n </param>\n</params>\n</methodResponse>\n")
 }
 
-// answerAgain opens the second call with the callee's current key, which the first answer told, and
-// answers it.
+// answerAgain opens the second call with the callee's current key, which the first answer named,
+// and answers it.
 func answerAgain(t *testing.T, v vector, request []byte, caller, callee *envelope.KeyPair, now time.Time) []byte {
 	signed, _, err := envelope.OpenCall(request, callee.Private)
 	if err != nil {
@@ -232,7 +232,7 @@ func TestRealKeyswapAnswers(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			text := capture(t, c.capture)
 			if _, body, _ := bytes.Cut(text, []byte("\r\n\r\n")); body[0] == '<' || body[0] == 'V' {
-				// These two were written down with their chunks joined.
+				// These two were recorded with their chunks joined.
 				text = bytes.Replace(text, []byte("Transfer-Encoding: chunked\r\n"), nil, 1)
 			}
 			addr := sayRaw(t, text)
@@ -275,8 +275,8 @@ func sayRaw(t *testing.T, answer []byte) (addr string) {
 	return listener.Addr().String()
 }
 
-// element is an XML element without the white space between elements, which XML-RPC gives no
-// meaning.
+// element is an XML element without the white space between elements, which has no meaning in
+// XML-RPC.
 type element struct {
 	XMLName  xml.Name
 	Text     string    `xml:",chardata"`

@@ -16,15 +16,16 @@ import (
 
 const (
 	firstPause = 500 * time.Millisecond
-	// longestPause bounds the back-off and what a Retry-After is honoured for. A peer in
-	// maintenance says minutes: no pause that this run could afford cures that, so it is not tried
-	// again.
+	// longestPause bounds the back-off, and the Retry-After that is obeyed. A peer in maintenance
+	// asks for minutes: no pause that this run could afford cures that, so the exchange is not
+	// repeated.
 	longestPause = 10 * time.Second
 )
 
-// retry makes an exchange, and again what a retry can cure: dns, connect, timeout and 5xx, never a
-// refusal. The place among the limits is free while it waits. Giving up returns the last failure,
-// interrupted if the context was over before it was done; attempts counts the tries.
+// retry makes an exchange, and repeats it after failures that a retry can cure: dns, connect,
+// timeout and 5xx, never a refusal. It occupies no place among the limits while it waits. If it
+// gives up, it returns the last failure, or an interruption if the context ended first; attempts
+// counts the tries.
 func (c *Client) retry(ctx context.Context, t target, try func(context.Context) (*answer, *rotate.Failure)) (a *answer, attempts int, f *rotate.Failure) {
 	a, attempts, f = c.tries(ctx, try)
 	c.breaker.record(t, f)
@@ -55,7 +56,7 @@ func (c *Client) tries(ctx context.Context, try func(context.Context) (*answer, 
 	}
 }
 
-// pause waits between two tries, unless the context is over.
+// pause waits between two tries, unless the context ends.
 func (c *Client) pause(ctx context.Context, d time.Duration) error {
 	if over(ctx) {
 		return whyOver(ctx)
@@ -63,23 +64,23 @@ func (c *Client) pause(ctx context.Context, d time.Duration) error {
 	return c.o.Sleep(ctx, d)
 }
 
-// over says whether the context has ended, or is about to: its deadline may have passed before its
+// over says whether the context has ended or is about to: its deadline may have passed before its
 // timer has fired.
 func over(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
 	return ctx.Err() != nil || ok && time.Until(deadline) <= 0
 }
 
-// whyOver is the cause of a context that is over.
+// whyOver is the cause of a context that has ended.
 func whyOver(ctx context.Context) error { return cmp.Or(context.Cause(ctx), context.DeadlineExceeded) }
 
 func curable(f *rotate.Failure) bool {
 	return f.Reason.Row().Unanswered && f.Reason != rotate.ReasonInterrupted || f.Reason.IsServerError()
 }
 
-// jitter spreads a pause over half to one and a half of it, so that 200 peers behind one broken
-// switch do not come back at once. Of the client's own random source: the one inside backoff cannot
-// be passed in.
+// jitter spreads a pause over half to one and a half times its length, so that 200 peers behind one
+// broken switch do not come back at once. It uses the client's own random source, because the one
+// inside backoff cannot be replaced.
 func (c *Client) jitter(pause time.Duration) time.Duration {
 	var b [8]byte
 	if _, err := io.ReadFull(c.o.Random, b[:]); err != nil {
@@ -88,7 +89,7 @@ func (c *Client) jitter(pause time.Duration) time.Duration {
 	return pause/2 + time.Duration(binary.BigEndian.Uint64(b[:])%uint64(pause))
 }
 
-// retryAfter reads the header field of that name (RFC 9110 §10.2.3): seconds, or a date.
+// retryAfter reads the Retry-After header field (RFC 9110 §10.2.3): seconds, or a date.
 func retryAfter(field string, now time.Time) (time.Duration, bool) {
 	if seconds, err := strconv.ParseUint(field, 10, 31); err == nil {
 		return time.Duration(seconds) * time.Second, true

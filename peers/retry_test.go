@@ -15,8 +15,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// zeros is randomness that makes every pause the shortest it can be: half of what the back-off
-// says.
+// zeros is randomness that makes every pause as short as possible: half of the back-off.
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) {
@@ -83,7 +82,7 @@ func TestOnlyWhatARetryCanCureIsTriedAgain(t *testing.T) {
 			if !slices.Equal(pauses, c.pauses) {
 				t.Errorf("waited %v, want %v", pauses, c.pauses)
 			}
-			// What fails before anything is sent counts no exchange.
+			// A failure before anything is sent counts no exchange.
 			if want := len(c.pauses) + 1; got.Attempts != want && to.Wwwroot != "moodle.example" {
 				t.Errorf("took %d attempts, want %d", got.Attempts, want)
 			}
@@ -191,7 +190,7 @@ func TestTheSecondAddressIsTriedWhenTheFirstIsDead(t *testing.T) {
 	}
 }
 
-// The first address is a black hole: it may use up its share of the time, and no more.
+// The first address swallows packets: it may use its share of the time, and no more.
 func TestABlackHoleLeavesTimeForTheNextAddress(t *testing.T) {
 	peer := peertest.Run(t, peertest.Options{})
 	c := client(t, quick(func(o *peers.Options) {

@@ -11,11 +11,11 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// sealedAnswer is what came back from a sealed call, read and not yet believed.
+// sealedAnswer is the answer to a sealed call, read but not verified yet.
 type sealedAnswer struct {
 	fault  *fault           // nil: the call was carried out
-	signed *envelope.Signed // nil: the fault came plain
-	key    int              // which of our keys opened it: 0 the current one, else a retired one
+	signed *envelope.Signed // nil: the fault came unsealed
+	key    int              // index of our key that opened it: 0 the current, else a retired one
 }
 
 // call makes a sealed system/listServices, which needs no service and no permission, under the
@@ -37,8 +37,8 @@ func (t *talk) call(ctx context.Context, under *envelope.Certificate) (*sealedAn
 	return readSealed(t.own, a)
 }
 
-// readSealed opens the answer to a sealed call. Faults from before the peer knew whom it talks to
-// come plain; a plain answer that is no fault proves nothing and is refused.
+// readSealed opens the answer to a sealed call. Faults from before the peer knew who called come
+// unsealed. Any other unsealed answer proves nothing and is refused.
 func readSealed(own rotate.Identity, a *answer) (*sealedAnswer, *rotate.Failure) {
 	if !envelope.IsSealed(a.body) {
 		_, refused, err := decodeAnswer(a.body)
@@ -86,14 +86,13 @@ func openFailure(err error) *rotate.Failure {
 	return failed(rotate.ReasonNotXMLRPC, err, "its sealed answer: %v", err)
 }
 
-// oldest is how far behind our clock an answer may be stamped. Moodle takes any; more than a day is
-// a wrong clock, or an old answer that somebody sends again.
+// oldest is how far behind our clock an answer's timestamp may be. Moodle accepts any; more than a
+// day means a wrong clock, or an old answer that an attacker sends again.
 const oldest = 24 * time.Hour
 
-// verify says whether the peer signed the answer under the given certificate, and stamped it no
-// more than the threshold ahead of us; Moodle's client refuses what is stamped later
-// (drift_threshold). The stamp stands outside the signature, like the wwwroot: both tell mistakes,
-// not attackers.
+// verify says whether the peer signed the answer under the given certificate, with a timestamp no
+// more than the threshold ahead of our clock; Moodle's client refuses later ones (drift_threshold).
+// The timestamp is outside the signature, like the wwwroot: both reveal mistakes, not attackers.
 func (t *talk) verify(s *envelope.Signed, under *envelope.Certificate) *rotate.Failure {
 	if err := s.Verify(under.PublicKey); err != nil {
 		return failed(rotate.ReasonBadSignature, err, "its answer does not verify under its certificate")
@@ -115,8 +114,8 @@ func (t *talk) verify(s *envelope.Signed, under *envelope.Certificate) *rotate.F
 // wwwrootLimit is the size of mnet_host.wwwroot, in characters.
 const wwwrootLimit = 255
 
-// otherSite is named, a wwwroot that an answer gives, if it names another site than the peer; else
-// "".
+// otherSite returns named, a wwwroot in an answer, if it names another site than the peer;
+// otherwise "".
 func otherSite(named string, p rotate.Peer) string {
 	if _, f := parseTarget(named, 0); f != nil || envelope.SameWwwroot(named, p.Wwwroot) {
 		return ""

@@ -8,9 +8,9 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// signedCall keeps the last signed call. Every peer is asked the same, and what
-// is signed names neither the peer nor anything of it: all calls of one second
-// are one document, and signing is the dearest part of a call on our side.
+// signedCall keeps the last signed call. Every peer gets the same question, and the signed document
+// does not mention the peer: so all calls of one second are one document, and signing is the most
+// expensive part of a call on our side.
 type signedCall struct {
 	mu       sync.Mutex
 	key      *rsa.PrivateKey
@@ -19,7 +19,7 @@ type signedCall struct {
 	document []byte // read only
 }
 
-// sign gives system/listServices, signed by own and stamped now.
+// sign returns system/listServices, signed by own with the current time.
 func (s *signedCall) sign(c *Client, own rotate.Identity) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

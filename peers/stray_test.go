@@ -8,8 +8,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// What Moodle's parser refuses proves nothing: before and behind the XML, of a keyswap, a sealed
-// answer, what stands in the seal, and a plain fault.
+// A document that Moodle's parser refuses proves nothing. The test puts text before and after the
+// XML of a keyswap, of a sealed answer, of the content of the seal, and of an unsealed fault.
 func TestOutputAroundTheXMLIsNoAnswer(t *testing.T) {
 	noises := map[peertest.Fault]string{
 		peertest.Notices:  "before the XML, so Moodle cannot read the answer: <br /> <b>Notice</b>",
@@ -47,7 +47,7 @@ func TestOutputAroundTheXMLIsNoAnswer(t *testing.T) {
 					t.Error(push.Failure)
 				}
 				proof := c.Prove(t.Context(), identity(t, own), row(peer), nil, false)
-				if place.name == "keyswap" { // which leaves sealed answers alone
+				if place.name == "keyswap" { // it leaves sealed answers alone
 					if proof.Failure != nil {
 						t.Error(proof.Failure)
 					}
@@ -73,7 +73,7 @@ func TestWhiteSpaceAndAByteOrderMarkAroundTheXMLHarmNobody(t *testing.T) {
 	own, peer := peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{Kind: peertest.Stock})
 	introduce(t, own, peer)
 	renew(t, own, true)
-	own.Misbehave(peertest.Padded) // the peer reads ours, too
+	own.Misbehave(peertest.Padded) // the peer reads our answers, too
 	peer.Misbehave(peertest.Padded, peertest.InSeal(peertest.Padded))
 	c := client(t, quick())
 	if push := c.Push(t.Context(), identity(t, own), row(peer)); push.Failure != nil {
@@ -84,7 +84,7 @@ func TestWhiteSpaceAndAByteOrderMarkAroundTheXMLHarmNobody(t *testing.T) {
 	}
 }
 
-// Around the PEM of publickey.php there may be anything: Moodle reads none of it.
+// The PEM block of publickey.php may have anything around it: Moodle reads none of it.
 func TestOutputAroundAPageIsNoMatter(t *testing.T) {
 	peer := peertest.Run(t, peertest.Options{})
 	peer.Misbehave(peertest.Notices, peertest.Footer)

@@ -10,11 +10,11 @@ import (
 type target struct {
 	url          *url.URL // http or https, with a host
 	verification int      // as mnet_host.sslverification
-	peer         string   // wwwroot that the breaker knows it by, "" for a page and for the own site
-	sealed       bool     // a sealed call, for which it may call us back before it answers
+	peer         string   // the wwwroot by which the breaker knows it, "" for a page and for the local site
+	sealed       bool     // a sealed call: the peer may call back before it answers
 
 	node             string // as Peer.Node has it, "" for none
-	dialHost, dialTo string // host, an address or a name, and port to connect to
+	dialHost, dialTo string // host (an address or a name) and port to connect to
 }
 
 // parseTarget refuses everything that is not http or https with a host: a wwwroot comes from a
@@ -22,7 +22,7 @@ type target struct {
 func parseTarget(address string, verification int) (target, *rotate.Failure) {
 	u, err := url.Parse(address)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" {
-		// The parser's own error repeats the text, with a password where it has one.
+		// The parser's own error repeats the text, with a password if there is one.
 		return target{}, failed(rotate.ReasonConnect, nil, "its wwwroot is not an http or https address")
 	}
 	t := target{url: u, verification: verification, dialHost: u.Hostname(), dialTo: u.Port()}
@@ -32,7 +32,7 @@ func parseTarget(address string, verification int) (target, *rotate.Failure) {
 	return t, nil
 }
 
-// targetOf is where a peer's page or server of that path is, on its node if it has one.
+// targetOf is the URL of a peer's page or server with that path, on its node if it has one.
 func targetOf(p rotate.Peer, path string) (target, *rotate.Failure) {
 	t, f := parseTarget(p.Wwwroot+path, p.SSLVerification)
 	if f != nil || p.Node == "" {

@@ -14,10 +14,10 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// tlsConfig is how the peer's row wants its TLS certificate verified (mnet_host.sslverification, as
-// mnet/xmlrpc/client.php gives it to curl): 0 not at all, 1 the host name only, 2 host name and
-// chain. A number that Moodle does not know is verified fully. TLS certificates have nothing to do
-// with MNet's own.
+// tlsConfig verifies the peer's TLS certificate as its row demands (mnet_host.sslverification,
+// which mnet/xmlrpc/client.php passes to curl): 0 not at all, 1 the host name only, 2 host name and
+// chain. A number that Moodle does not know means full verification. TLS certificates are
+// independent of MNet's own.
 func (c *Client) tlsConfig(t target) *tls.Config {
 	host := t.url.Hostname()
 	config := &tls.Config{ServerName: host, RootCAs: c.o.RootCAs, VerifyConnection: refuseWeak}
@@ -25,7 +25,7 @@ func (c *Client) tlsConfig(t target) *tls.Config {
 	case c.o.TLSSkipVerify || t.verification == 0:
 		config.InsecureSkipVerify = true
 	case t.verification == 1:
-		config.InsecureSkipVerify = true // the chain only; the name is verified here
+		config.InsecureSkipVerify = true // the chain only; the name is verified below
 		config.VerifyConnection = func(state tls.ConnectionState) error {
 			return errors.Join(refuseWeak(state), verifyHostname(state.PeerCertificates[0], host))
 		}
@@ -33,8 +33,8 @@ func (c *Client) tlsConfig(t target) *tls.Config {
 	return config
 }
 
-// refuseWeak keeps out of TLS the short keys that rsa1024min=0 lets MNet use (see warnWeak): no
-// authority signs them, and whoever breaks one is the server.
+// refuseWeak refuses in TLS the short keys that rsa1024min=0 allows for MNet (see warnWeak): no
+// authority signs them, and an attacker who breaks one can pose as the server.
 func refuseWeak(state tls.ConnectionState) error {
 	for _, c := range state.PeerCertificates {
 		if key, ok := c.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < weakBits {
@@ -44,10 +44,10 @@ func refuseWeak(state tls.ConnectionState) error {
 	return nil
 }
 
-// verifyHostname is curl's VERIFYHOST: subject alternative names and, in a certificate that has
-// none, the common name. Go dropped the latter, rightly where a chain is verified; without a chain
-// it protects against mistakes only, and the self-signed certificates that sslverification=1 is
-// chosen for often have nothing else.
+// verifyHostname is curl's VERIFYHOST: it compares subject alternative names and, in a certificate
+// that has none, the common name. Go no longer reads the common name, rightly if a chain is
+// verified. Without a chain, the check protects against mistakes only, and the self-signed
+// certificates for which sslverification=1 is chosen often have nothing else.
 func verifyHostname(certificate *x509.Certificate, host string) error {
 	if len(certificate.DNSNames)+len(certificate.IPAddresses) > 0 {
 		return certificate.VerifyHostname(host)
@@ -58,9 +58,9 @@ func verifyHostname(certificate *x509.Certificate, host string) error {
 	return nil
 }
 
-// handshakeFailure tells a handshake that was refused from a network that failed under it.
+// handshakeFailure distinguishes a handshake that was refused from a network that failed during it.
 func handshakeFailure(ctx context.Context, err error) *rotate.Failure {
-	// crypto/tls wraps alerts in a net.OpError too; its Op is then "local error" or "remote error".
+	// crypto/tls wraps alerts in a net.OpError too; Op is then "local error" or "remote error".
 	var broken *net.OpError
 	network := errors.As(err, &broken) && (broken.Op == "read" || broken.Op == "write")
 	if ctx.Err() != nil || errors.Is(err, io.EOF) || network {

@@ -127,7 +127,7 @@ func TestTLSIsVerifiedAsThePeersRowSays(t *testing.T) {
 	}
 }
 
-// The short keys that MNet may have are none for TLS, whatever the row says.
+// The short keys that MNet allows are refused in TLS, whatever the row says.
 func TestAShortTLSKeyIsRefused(t *testing.T) {
 	for bits, want := range map[int]string{768: "tls", 1024: ""} {
 		key, err := rsa.GenerateKey(rand.Reader, bits)

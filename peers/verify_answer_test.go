@@ -12,7 +12,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// What no honest site answers, and a broken or hostile one may.
+// These are answers that no honest site gives, but a broken or hostile one may.
 
 const liar = "http://liar.example"
 
@@ -28,7 +28,7 @@ func TestProveBelievesNobodyTooMuch(t *testing.T) {
 	ours := peertest.NewKeyPair("http://own.example", 1024)
 	first, second, third := peertest.NewKeyPair(liar, 1024), peertest.NewKeyPair(liar, 1024), peertest.NewKeyPair(liar, 1024)
 	foreign := peertest.NewKeyPair("http://foreign.example", 1024)
-	// sealed is an answer that the liar signs with that key.
+	// sealed is an answer that the liar signs with the given key.
 	sealed := func(by *envelope.KeyPair, payload []byte) []byte {
 		body, err := peertest.SealCall(payload, liar, time.Now(), by.Private, ours.Certificate.PublicKey, rand.Reader)
 		if err != nil {
@@ -40,7 +40,7 @@ func TestProveBelievesNobodyTooMuch(t *testing.T) {
 
 	for _, c := range []struct {
 		name    string
-		mahara  bool     // and a keyswap may be made
+		mahara  bool     // and a keyswap is allowed
 		answers [][]byte // in order; the proof begins under the first certificate
 		reason  string
 		detail  string // of the failure, or of the fault that proves

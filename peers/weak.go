@@ -2,12 +2,12 @@ package peers
 
 import "renew_mnetkeys/envelope"
 
-// weakBits is the size, in bits, below which Go's crypto/rsa takes no key by itself. OpenSSL does,
-// and so do the peers: go.mod has rsa1024min=0 for their sake.
+// weakBits is the size, in bits, below which Go's crypto/rsa by default accepts no key. OpenSSL and
+// the peers do accept such keys, so go.mod has rsa1024min=0.
 const weakBits = 1024
 
-// warnWeak says once of a peer that its key is one that can be broken. No certificate (nil) is no
-// matter.
+// warnWeak warns once per peer if its key is so short that it can be broken. No certificate (nil)
+// is fine.
 func (t *talk) warnWeak(c *envelope.Certificate) {
 	if c == nil || c.PublicKey.N.BitLen() >= weakBits {
 		return

@@ -12,7 +12,7 @@ import (
 	"renew_mnetkeys/peers/peertest"
 )
 
-// OpenSSL takes such keys, so Moodle talks to such a peer.
+// OpenSSL accepts such keys, so Moodle talks to such a peer.
 func TestAPeerWithAShortKeyIsProvenAndWarnedOfOnce(t *testing.T) {
 	for bits, warned := range map[int]int{512: 1, 768: 1, 1023: 1, 1024: 0} {
 		key, err := rsa.GenerateKey(rand.Reader, bits)
@@ -38,7 +38,7 @@ func TestAPeerWithAShortKeyIsProvenAndWarnedOfOnce(t *testing.T) {
 	}
 }
 
-// Ours has the length of Moodle's, but one that is older may be short: it still reads what was
+// Our key has the length of Moodle's, but an older one may be short: it must still open what was
 // sealed to it.
 func TestAShortRetiredKeyOfOursStillReads(t *testing.T) {
 	own := peertest.Run(t, peertest.Options{})

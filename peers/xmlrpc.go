@@ -17,11 +17,11 @@ import (
 // fault is an XML-RPC fault.
 type fault struct {
 	code int
-	text string // the peer's words; Mahara has one sentence for nearly everything, only the code tells
+	text string // the peer's words; Mahara has one sentence for nearly everything, so only the code has a meaning
 }
 
 // encodeCall is an XML-RPC call with strings and ints. Without parameters it has an empty <params>,
-// which old servers want to see.
+// which old servers require.
 func encodeCall(method string, params ...any) []byte {
 	var b bytes.Buffer
 	b.WriteString(`<?xml version="1.0" encoding="UTF-8"?><methodCall><methodName>` + method + "</methodName><params>")
@@ -40,15 +40,15 @@ func encodeCall(method string, params ...any) []byte {
 
 var errNotXMLRPC = errors.New("no XML-RPC answer")
 
-// An answer of more is none of MNet's: the longest, of system/listServices, has some thousand tags,
-// ten deep. It would cost a hundred times its size.
+// These limits are above every MNet answer: the longest, of system/listServices, has about a
+// thousand tags, ten deep. The tree of a document needs a hundred times its size.
 const (
 	maxTags  = 1 << 16
 	maxDepth = 64
 )
 
 // decodeAnswer reads an XML-RPC answer: a value or a fault. Output around it is an
-// *envelope.StrayError. A declared encoding is passed over: what is no UTF-8 is ISO 8859-1.
+// *envelope.StrayError. A declared encoding is ignored: bytes that are not UTF-8 are ISO 8859-1.
 func decodeAnswer(body []byte) (any, *fault, error) {
 	start := bytes.Index(body, []byte("<methodResponse"))
 	if start < 0 || !bytes.Contains(body[start:], []byte("</methodResponse>")) {
@@ -81,8 +81,8 @@ func decodeAnswer(body []byte) (any, *fault, error) {
 	return nil, &fault{code: int(code), text: text}, nil
 }
 
-// decodeValue reads a <value>: a string (base64 too, as it stands), an int64, a float64, a bool, a
-// slice, a map, or nil. One without a type is a string.
+// decodeValue reads a <value>: a string (base64 too, undecoded), an int64, a float64, a bool, a
+// slice, a map, or nil. A value without a type is a string.
 func decodeValue(v *etree.Element) (any, error) {
 	if v == nil {
 		return nil, errNotXMLRPC
@@ -160,7 +160,7 @@ func decodeStruct(e *etree.Element) (any, error) {
 	return members, nil
 }
 
-// toUTF8 takes bytes that are no UTF-8 for ISO 8859-1, the default of PHP's xmlrpc extension.
+// toUTF8 reads bytes that are not UTF-8 as ISO 8859-1, the default of PHP's xmlrpc extension.
 func toUTF8(b []byte) []byte {
 	if utf8.Valid(b) {
 		return b

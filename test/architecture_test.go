@@ -20,11 +20,12 @@ var (
 	// inSource is a file or directory of the source, with what is defined there:
 	// rotate/push.go:pushToPeer.
 	inSource = regexp.MustCompile(`(?:^|[\s("'` + "`" + `]|\./)((?:docs|envelope|internal|moodledb|packaging|peers|rotate|smoke|test|testdata|tools)(?:/[\w-]+)*(?:\.\w+)*)(?::([\w.]+\w))?`)
-	// inRoot is a file of the root; any other is named with its directory.
+	// inRoot is a file in the root directory; any other file is named with its directory.
 	inRoot = regexp.MustCompile(`(?:^|[\s("'` + "`" + `]|\./)(\.?[\w-]+\.(?:go|md|mod|sh|json|sql|work))\b`)
 )
 
-// What documents for developers name is there: files, directories, and what is defined in a file.
+// Everything that documents for developers name must exist: files, directories, and what is defined
+// in a file.
 func TestWhatDevelopersAreToldOfIsThere(t *testing.T) {
 	root := testbed.Root(t)
 	for _, name := range forDevelopers {
@@ -62,8 +63,8 @@ func textOf(t *testing.T, path string) string {
 	return string(text)
 }
 
-// defines tells whether a source has a function, method, type, variable or constant. A method may
-// stand with its type: Client.Push.
+// defines says whether a source has a function, method, type, variable or constant. A method may be
+// given with its type: Client.Push.
 func defines(source, name string) bool {
 	receiver := `(?:\([^)]*\) )?`
 	if of, method, ok := strings.Cut(name, "."); ok {
@@ -73,7 +74,7 @@ func defines(source, name string) bool {
 }
 
 // The page has a row for every package, with the imports that arrows allows, and draws each package
-// above what it may import.
+// above those that it may import.
 func TestTheArchitectureIsAsItIsDrawn(t *testing.T) {
 	page := textOf(t, "docs/architecture.md")
 	listed := map[string][]string{}

@@ -15,13 +15,13 @@ import (
 	"renew_mnetkeys/internal/testbed"
 )
 
-// BenchmarkArray renews whole arrays, full mesh, in one MariaDB, and compares what
-// that takes with what the keys alone would take:
+// BenchmarkArray renews whole arrays, full mesh, in one MariaDB, and compares the time with what
+// the keys alone would need:
 //
 //	go test -run '^$' -bench BenchmarkArray -timeout 20m ./test
 //
-// The command is a process of its own, built as for use. The web sides are fakes
-// in this one; they and MariaDB share the machine with it.
+// The command is a process of its own, built as for use. The web servers are fakes in this process;
+// they and MariaDB share the machine with the command.
 func BenchmarkArray(b *testing.B) {
 	sizes := []int{50, 100, 200, 400}
 	if testing.Short() {
@@ -66,9 +66,9 @@ func BenchmarkArray(b *testing.B) {
 	}
 }
 
-// roomyDatabase gives MariaDB what an array of hundreds needs, and has: memory for
-// all its rows of hosts, and a redo log that does not make it write every page
-// at once. The server of the tests is set up to start fast.
+// roomyDatabase gives MariaDB what an array of hundreds needs: memory for all its rows of hosts,
+// and a redo log that does not make it write every page at once. The test server's own settings are
+// for a fast start.
 func roomyDatabase(b *testing.B) {
 	b.Helper()
 	db := testbed.MariaDB(b).Database(b, "mdl_")
@@ -79,10 +79,10 @@ func roomyDatabase(b *testing.B) {
 	}
 }
 
-// oneKey is how long this machine takes for a key, on one core.
+// oneKey is how long this machine needs for a key, on one core.
 func oneKey(b *testing.B) time.Duration {
 	b.Helper()
-	const keys = 50 // the luck of finding primes evens out
+	const keys = 50 // finding primes depends on luck, which evens out
 	started := time.Now()
 	for range keys {
 		if _, err := rsa.GenerateKey(rand.Reader, 2048); err != nil {
@@ -92,17 +92,17 @@ func oneKey(b *testing.B) time.Duration {
 	return time.Since(started) / keys
 }
 
-// arrayCost is what a renewal of an array took.
+// arrayCost is what a renewal of an array needed.
 type arrayCost struct {
 	took          time.Duration
 	keys          int
 	statements    int64 // SQL, of the command alone
 	calls         int   // HTTP
-	memory, files int64 // at their peaks: resident KiB, open descriptors
+	memory, files int64 // peaks: resident KiB, open descriptors
 	says          string
 }
 
-// measure renews the whole fleet, and sees to it that it is renewed.
+// measure renews the whole fleet, and checks that it is renewed.
 func (f *fleet) measure(b *testing.B, binary string, args ...string) arrayCost {
 	b.Helper()
 	statements, calls, pair := f.statements(b), f.calls(), pairOf(b, f.tenants[0].Site)
@@ -124,7 +124,7 @@ func (f *fleet) measure(b *testing.B, binary string, args ...string) arrayCost {
 
 func (f *fleet) links() int { return len(f.tenants) * (len(f.tenants) - 1 + len(f.outsiders)) }
 
-// statements counts what MariaDB has been asked, but by the web sides.
+// statements counts the statements that MariaDB has run, without those of the web servers.
 func (f *fleet) statements(b *testing.B) int64 {
 	b.Helper()
 	var name string
@@ -146,8 +146,8 @@ func (f *fleet) calls() (n int) {
 	return n
 }
 
-// watch reads a process's peaks until it ends. The rusage of a child will not do:
-// Linux counts into it what its parent, with hundreds of sites, was before exec.
+// watch reads a process's peaks until it ends. The rusage of a child is not usable: Linux counts
+// into it the memory of its parent, with hundreds of sites, before exec.
 func watch(pid int) (peaks func() (kib, files int64)) {
 	type pair struct{ kib, files int64 }
 	done := make(chan pair, 1)

@@ -16,8 +16,7 @@ func (f *fleet) glob(i int) string {
 	return f.tenants[i].Wwwroot[:strings.LastIndex(f.tenants[i].Wwwroot, ":")] + ":*"
 }
 
-// state is all that a run could change: tables, cached settings, what outsiders
-// were sent.
+// state is everything that a run could change: tables, cached settings, what outsiders received.
 func (f *fleet) state(t testing.TB) string {
 	t.Helper()
 	var all []string
@@ -94,8 +93,8 @@ func (r ran) wwwroots(t testing.TB) (all []string) {
 	return all
 }
 
-// shape is what two ways to renew a whole array must have in common: how often
-// each tenant was renewed, which rows are wrong, and all that is no key.
+// shape is what two ways to renew a whole array must have in common: how often each tenant was
+// renewed, which rows are wrong, and everything that is not a key.
 func (f *fleet) shape(t testing.TB) string {
 	t.Helper()
 	all := f.wrongLinks(t)
@@ -109,7 +108,7 @@ func (f *fleet) shape(t testing.TB) string {
 func TestTwoShardsOneAfterAnotherAreOneWholeRun(t *testing.T) {
 	t.Parallel()
 	var f *fleet
-	for split := 0; split == 0 || split == len(f.tenants); { // ports differ, and shards with them: in one of 32 fleets all are in one
+	for split := 0; split == 0 || split == len(f.tenants); { // ports differ, and shards with them: in one of 32 fleets all tenants are in one shard
 		f, split = newFleet(t, fleetOptions{tenants: 6, outsiders: 1}), 0
 		for _, s := range f.tenants {
 			if (rotate.Selection{Shard: 0, Shards: 2}).Includes(s.Wwwroot) {
@@ -178,7 +177,7 @@ func TestHowAnArrayIsToldAndProven(t *testing.T) {
 	t.Parallel()
 	const n = 4
 	f := newFleet(t, fleetOptions{tenants: n, outsiders: 1})
-	// calls counts what members have been sent by each other.
+	// calls counts what members have received from each other.
 	calls := func() (keyswaps, sealed int) {
 		for _, s := range f.tenants {
 			for _, r := range s.web.Requests() {
@@ -208,7 +207,7 @@ func TestHowAnArrayIsToldAndProven(t *testing.T) {
 		{"again, by keyswap", "push", []string{"--push=keyswap"}, n * (n - 1), n * (n - 1), "", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			// What only another run can have left: rows with no key.
+			// Only another run can have left this: rows without a key.
 			for i, s := range f.tenants {
 				s.DB.Exec(t, "UPDATE {mnet_host} SET public_key = '', public_key_expires = 0 WHERE wwwroot = ?", f.tenants[(i+1)%n].Wwwroot)
 			}
@@ -241,8 +240,8 @@ func TestHowAnArrayIsToldAndProven(t *testing.T) {
 	}
 }
 
-// The first tenant alone has a peer outside, which hangs until all other tenants
-// stand on standard output. Were they kept until the end, it would hang for ever.
+// Only the first tenant has a peer outside, which hangs until all other tenants are on standard
+// output. If these were kept until the end, it would hang forever.
 func TestTheJSONOfAnArrayIsStreamed(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, fleetOptions{tenants: 4, outsiders: 1})

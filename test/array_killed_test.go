@@ -16,9 +16,9 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// The property: wherever a run over the mesh is killed, and however often, no
-// key is lost, nobody holds a certificate whose key is lost, and one run more
-// leaves the mesh as a run that nobody killed.
+// The property: wherever a run over the mesh is killed, and however often, no key is lost, no site
+// has a certificate whose key is lost, and one more run leaves the mesh like a run that was not
+// killed.
 func TestAnArrayThatIsKilledAnywhereIsFinishedByTheSameCommand(t *testing.T) {
 	t.Parallel()
 	for _, seed := range testbed.Seeds(t, 3, 3) {
@@ -35,9 +35,9 @@ func TestAnArrayThatIsKilledAnywhereIsFinishedByTheSameCommand(t *testing.T) {
 	}
 }
 
-// kill kills a run somewhere: in phase one by the calls that own sites have been
-// asked, or while the tenant that keeps its key has been given another; in phase
-// two by the rows that members have been told; and a little later.
+// kill kills a run somewhere. In phase one it counts the calls to the local sites, or strikes after
+// the tenant that keeps its key has stored another one; in phase two it counts the rows that
+// members have received. It kills the run a little later.
 func (m *troubledMesh) kill(t *testing.T, random *rand.Rand) {
 	t.Helper()
 	const never = int64(1 << 62)
@@ -65,7 +65,7 @@ func (m *troubledMesh) kill(t *testing.T, random *rand.Rand) {
 		pairOf(t, m.sticky.Site) != m.before[m.sticky.Wwwroot].pair, strings.ReplaceAll(r.stdout, "\n", "; "))
 }
 
-// asked counts the calls to all web sides.
+// asked counts the calls to all web servers.
 func (f *fleet) asked() (n int64) {
 	for _, s := range f.tenants {
 		n += s.side.asked.Load()
@@ -87,8 +87,8 @@ func (f *fleet) told(t testing.TB) (n int64) {
 	return n
 }
 
-// nothingIsLost holds for a mesh in which every tenant has its first pair still,
-// and a pair for each of its certificates that anybody holds.
+// nothingIsLost checks that every tenant still has its first pair, and a pair for each of its
+// certificates that any site has.
 func (m *troubledMesh) nothingIsLost(t *testing.T) {
 	t.Helper()
 	for _, s := range m.tenants {
@@ -114,7 +114,7 @@ func (m *troubledMesh) nothingIsLost(t *testing.T) {
 // running is a command that was started on the array.
 type running struct {
 	cmd  *exec.Cmd
-	done chan ran // gets one, when the command has ended
+	done chan ran // receives one when the command has ended
 }
 
 func (f *fleet) start(t testing.TB, args ...string) *running {
@@ -128,17 +128,17 @@ func (f *fleet) start(t testing.TB, args ...string) *running {
 
 func (r *running) ended() bool { return len(r.done) > 0 }
 
-// Two runs over one array, and one over a tenant of it, take what locks they get.
+// Two runs over one array, and one over a tenant of it, take the locks that they get.
 //
-// The promise: whoever renews a tenant tells everybody of it before the lock is
-// given back, so that when all have ended every row is right. Where one is not,
-// for two that changed their keys at the same moment and told each other over
-// HTTP, a run has said so, and a last push finds what is left.
+// The promise: a run that renews a tenant pushes the key to all others before it gives the lock
+// back, so that after all runs have ended every row is right. If a row is wrong, because two
+// tenants changed their keys at the same moment and pushed to each other over HTTP, a run has said
+// so, and a last push repairs the rest.
 func TestRunsAtOnceLeaveNoLinkUnproven(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name    string
-		renewed int // how many the first has renewed when the others start
+		renewed int // how many tenants the first run has renewed when the others start
 		args    []string
 	}{
 		{"two that start together, and share the tenants", 0, []string{"--fresh=0s", "--lock-wait=2s"}},
@@ -191,7 +191,7 @@ func (f *fleet) renewals(t testing.TB) (n int) {
 	return n
 }
 
-// unproven are the links that a run says it has left, both ways.
+// unproven are the links that a run reports as not proven, both ways.
 func (r ran) unproven(t testing.TB) (links []string) {
 	t.Helper()
 	for _, tenant := range r.document(t).Tenants {
@@ -260,8 +260,8 @@ func TestASignalInPhaseTwoLeavesWhoWasNotReachedPending(t *testing.T) {
 	f.finishes(t, kept)
 }
 
-// finishes holds for a fleet that the next run leaves proven, with these outcomes
-// where it does not renew.
+// finishes checks that the next run leaves the fleet proven, with these outcomes for tenants that
+// it does not renew.
 func (f *fleet) finishes(t testing.TB, outcomes map[*fleetTenant]rotate.Outcome) {
 	t.Helper()
 	r := f.renew(t, "--all", "--withmaster", "--json")

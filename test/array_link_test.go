@@ -13,16 +13,15 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// vmoodle is an array: sites that share one code base and one config.php. Each
-// site's web side runs as usual; the array's config.php is for the command, and
-// for the php that it asks.
+// vmoodle is an array: sites that share one code base and one config.php. Each site's web server
+// runs as usual; the array's config.php is for the command, and for the php that it runs.
 type vmoodle struct {
 	config string // path of config.php
 	master *testbed.Site
 	sites  []*testbed.Site // the master first
 }
 
-// arrayEnd is how config.php of an array ends: VMoodle's guard and its vconfig.php.
+// arrayEnd is the end of an array's config.php: VMoodle's guard and its vconfig.php.
 const arrayEnd = `$CFG->dirroot   = '%s';
 
 if (isset($CLI_VMOODLE_PRECHECK) && $CLI_VMOODLE_PRECHECK) {
@@ -50,8 +49,8 @@ vmoodle_get_hostname();
 vmoodle_boot_configuration();
 `
 
-// bootlibPHP stands in for VMoodle's: it puts the values of the register's row
-// over $CFG, as MNET.md says.
+// bootlibPHP replaces VMoodle's own file: it overrides $CFG by the values of the register's row, as
+// MNET.md says.
 const bootlibPHP = `<?php
 function vmoodle_get_hostname() {
 }
@@ -68,7 +67,7 @@ function vmoodle_boot_configuration() {
 }
 `
 
-// newVMoodle makes an array out of running sites, all tenants of no sub-network.
+// newVMoodle makes an array out of running sites, all of them tenants without a sub-network.
 func newVMoodle(t testing.TB, master *testbed.Site, tenants ...*testbed.Site) *vmoodle {
 	t.Helper()
 	v := &vmoodle{config: filepath.Join(t.TempDir(), "config.php"), master: master, sites: append([]*testbed.Site{master}, tenants...)}
@@ -108,7 +107,7 @@ func (v *vmoodle) says(t testing.TB, tenant *testbed.Site, change string) {
 	v.master.DB.Exec(t, "UPDATE {local_vmoodle} SET "+change+" WHERE vhostname = ?", tenant.Wwwroot)
 }
 
-// renew runs the command with the array's config.php and keeps an eye on all secrets.
+// renew runs the command with the array's config.php and checks that no secret is shown.
 func (v *vmoodle) renew(t testing.TB, args ...string) ran {
 	t.Helper()
 	before := v.secrets(t)
@@ -125,8 +124,8 @@ func (v *vmoodle) secrets(t testing.TB) (all []string) {
 	return all
 }
 
-// rows are all rows of a site, but for the certificates of the hosts in renewed;
-// where it is among them itself, but for its pair and history too.
+// rows are all rows of a site, without the certificates of the hosts in renewed; if the site itself
+// is among them, also without its pair and history.
 func rows(t testing.TB, s *testbed.Site, renewed ...*testbed.Site) string {
 	t.Helper()
 	var hosts []string
@@ -145,8 +144,8 @@ func rows(t testing.TB, s *testbed.Site, renewed ...*testbed.Site) string {
 	}, "\n\n")
 }
 
-// cached are the entries of a site's configuration cache; files with their
-// times, so that one that was dropped and filled again is another.
+// cached are the entries of a site's configuration cache; files are listed with their times, so
+// that an entry that was dropped and filled again differs.
 func cached(t *testing.T, s *testbed.Site) string {
 	t.Helper()
 	var entries []string
@@ -169,9 +168,9 @@ func cached(t *testing.T, s *testbed.Site) string {
 	return strings.Join(entries, "\n")
 }
 
-// knows holds for a site whose row of other is as VMoodle makes it, with the
-// certificate that other uses now, and whose services are bound as said: name,
-// publish, subscribe; those that are neither are left out.
+// knows checks that a site's row of other is as VMoodle makes it, with the certificate that other
+// uses now, and that its services are bound as given: name, publish, subscribe; services with
+// neither are left out.
 func knows(t *testing.T, s, other *testbed.Site, services string) {
 	t.Helper()
 	row := s.DB.Value(t, `SELECT GROUP_CONCAT(CONCAT_WS('|', h.deleted, h.ip_address, h.name, a.name, h.sslverification, h.public_key_expires))
@@ -189,7 +188,7 @@ func knows(t *testing.T, s, other *testbed.Site, services string) {
 	}
 }
 
-// What MNET.md §6 says is bound.
+// These services are bound according to MNET.md §6.
 const (
 	singleSignOn = "sso_idp 11, sso_sp 11"
 	masterSide   = "dataexchange 10, mnetadmin 01, " + singleSignOn
@@ -216,8 +215,8 @@ func TestHostRenewsThatTenantAndNoOther(t *testing.T) {
 	}{
 		"the tenant of --host":      {files, []string{"--host=" + files.Wwwroot + "/"}, ""},
 		"without --host the master": {master, nil, ""},
-		// Our own reading of muc/config.php is led astray: Moodle alone finds the
-		// tenant's cache, if php loads it as that tenant.
+		// The tool's own reading of muc/config.php is led astray: only Moodle finds the tenant's
+		// cache, if php loads it as that tenant.
 		"a tenant whose cache only PHP finds": {redis, []string{"--host", redis.Wwwroot, "--cfg", "altcacheconfigpath=" + t.TempDir()}, os.Getenv("PATH")},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -236,7 +235,7 @@ func TestHostRenewsThatTenantAndNoOther(t *testing.T) {
 			if history := historyOf(t, c.renewed); len(history) == 0 || history[0] != old || pairOf(t, c.renewed) == old {
 				t.Error("it has no new pair, or the old one is not first in the history")
 			}
-			certificate := coherent(t, c.renewed) // for which its stale cache had to go
+			certificate := coherent(t, c.renewed) // its stale cache had to be dropped for this
 			for _, s := range v.sites {
 				if after := rows(t, s, c.renewed); after != before[s] {
 					t.Errorf("%s: other rows have changed:\n%s\n\nwere\n%s", s.Wwwroot, after, before[s])
@@ -326,7 +325,7 @@ func TestBindhostOfATenantConnectsBothSides(t *testing.T) {
 		ours, its string
 	}{
 		{sister, recorded, recorded},
-		{stranger, singleSignOn, singleSignOn}, // not of our sub-network
+		{stranger, singleSignOn, singleSignOn}, // not of this sub-network
 		{master, subSide, masterSide},
 	} {
 		knows(t, a, other.site, other.ours)

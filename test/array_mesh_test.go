@@ -15,11 +15,11 @@ type troubledMesh struct {
 	*fleet                 // ten tenants, the master among them, and two outsiders
 	good   []*fleetTenant  // the other eight
 	down   *fleetTenant    // its database server is down
-	sticky *fleetTenant    // its web side keeps its cache where nobody looks for it
+	sticky *fleetTenant    // its web server keeps its cache in an unusual place
 	before map[string]site // by wwwroot
 }
 
-// site is what a tenant's database says.
+// site is the state of a tenant's database.
 type site struct{ pair, rows, contents string }
 
 func newTroubledMesh(t testing.TB) *troubledMesh {
@@ -44,12 +44,12 @@ func (m *troubledMesh) look(t testing.TB, s *fleetTenant) site {
 	return site{pairOf(t, s.Site), rows(t, s.Site, m.sites...), contents(t, s.Site)}
 }
 
-// ended holds for the mesh after a run of which r is what it said: eight tenants
-// are renewed, once since the mesh was made, and every link of theirs is proven;
-// the others are reported each in its way; nothing else has changed.
+// ended checks the mesh after a run with the result r: eight tenants are renewed, once since the
+// mesh was made, and every link of theirs is proven; the others are reported, each in its way;
+// nothing else has changed.
 //
-// A run that was killed between storing the sticky one's key and putting the old
-// one back leaves it halfway; the next finds it so, and puts the old one back.
+// A run that was killed between storing the sticky tenant's key and putting the old one back leaves
+// it halfway; the next run finds that state, and puts the old key back.
 func (m *troubledMesh) ended(t testing.TB, r ran) {
 	t.Helper()
 	r.expect(t, 3)
@@ -70,7 +70,7 @@ func (m *troubledMesh) ended(t testing.TB, r ran) {
 	m.unharmed(t)
 }
 
-// proven holds for a good tenant that was renewed and whose report says so.
+// proven checks that a good tenant was renewed and that its report says so.
 func (m *troubledMesh) proven(t testing.TB, s *fleetTenant, r rotate.TenantReport) {
 	t.Helper()
 	coherent(t, s.Site)
@@ -98,8 +98,8 @@ func (m *troubledMesh) isOutsider(wwwroot string) bool {
 	return slices.ContainsFunc(m.outsiders, func(o *peertest.Site) bool { return o.Wwwroot() == wwwroot })
 }
 
-// unharmed holds for the mesh whose only wrong rows are those of the tenant whose
-// database is down, and of which no other row has changed.
+// unharmed checks that only the rows of the tenant whose database is down are wrong, and that no
+// other row has changed.
 func (m *troubledMesh) unharmed(t testing.TB) {
 	t.Helper()
 	var expected []string
@@ -123,7 +123,7 @@ func (m *troubledMesh) unharmed(t testing.TB) {
 	}
 }
 
-// repair brings database and cache back to where they belong.
+// repair brings database and cache back to their places.
 func (m *troubledMesh) repair(t testing.TB) {
 	t.Helper()
 	m.says(t, m.down.Site, "vdbhost = '127.0.0.1'")
@@ -162,8 +162,8 @@ func TestAMeshIsProvenButForWhatIsReported(t *testing.T) {
 	}
 
 	m.repair(t)
-	// It need not wait for the next run: as every MNet site it fetches a key that
-	// it does not know at its first call, or at its caller's.
+	// It need not wait for the next run: like every MNet site, it fetches an unknown key at its
+	// first call, or at its caller's.
 	call(t, m.down.web, m.good[0].web)
 	call(t, m.good[1].web, m.down.web)
 	r := m.renew(t, "--all", "--withmaster", "--json")

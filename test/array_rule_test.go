@@ -14,7 +14,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// forgotten is a pair of the tenant that nobody has any more.
+// forgotten is a pair of the tenant that no site has any more.
 func (s *fleetTenant) forgotten(t testing.TB) (certificate, pair string) {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 1024)
@@ -28,8 +28,8 @@ func (s *fleetTenant) forgotten(t testing.TB) (certificate, pair string) {
 	return made.Certificate.PEM, made.Certificate.PEM + "@@@@@@@@" + made.PEM
 }
 
-// The default leaves the master out: that a link to it is broken must be seen all the
-// same, by every command, and by one tenant looked at alone.
+// The default leaves the master out. Still, every command must show that a link to it is broken,
+// even if it looks at one tenant alone.
 func TestABrokenMasterIsSeenByEveryCommandOfAnArray(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -132,7 +132,7 @@ func TestABrokenMasterIsSeenByEveryCommandOfAnArray(t *testing.T) {
 	}
 }
 
-// Moodle itself may have stored a certificate without its last line end, or with others.
+// Moodle itself may have stored a certificate without its last line end, or with other line ends.
 func TestACertificateInAnotherSpellingIsTheSame(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, fleetOptions{tenants: 3, kind: peertest.Stock})

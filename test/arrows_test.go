@@ -11,8 +11,8 @@ import (
 	"renew_mnetkeys/internal/testbed"
 )
 
-// arrows are what each package of the product imports of the others, and may import.
-// They point down: docs/architecture.md draws them.
+// arrows are what each package of the product imports from the others, and may import. They point
+// down, as docs/architecture.md draws them.
 var arrows = map[string][]string{
 	"":                    {"internal/run", "internal/output", "internal/cmdline"},
 	"internal/run":        {"internal/output", "internal/cmdline", "internal/report", "internal/metrics", "internal/hooks", "internal/atomicfile", "internal/killsteps", "rotate", "peers", "moodledb", "moodledb/config", "moodledb/muc", "moodledb/phprun", "moodledb/siteuser", "envelope"},
@@ -73,15 +73,15 @@ func TestArrowsPointDown(t *testing.T) {
 	}
 }
 
-// forTests tells of packages that no part of the product is made of.
+// forTests says whether a package is used by tests only.
 func forTests(name string) bool {
 	return slices.ContainsFunc([]string{"test", "internal/testbed", "peers/peertest", "packaging"}, func(root string) bool {
 		return name == root || strings.HasPrefix(name, root+"/")
 	})
 }
 
-// commandByName is a command that is known by its name instead of by a field of its row. Phases of
-// an array have names of their own.
+// commandByName matches a command that is identified by its name instead of by a field of its row.
+// Phases of an array have names of their own.
 var commandByName = regexp.MustCompile(`cmdline\.(Renew|Push|Rollback|Verify|Status|Check|Doctor)\b|(?i)command(\.name)? [!=]= "\w`)
 
 func TestOnlyTheRowsKnowWhatACommandIs(t *testing.T) {

@@ -14,10 +14,10 @@ import (
 	"renew_mnetkeys/internal/testbed"
 )
 
-// envCommand names a binary that is run instead of the one that is built here: coverage.sh sets it.
+// envCommand names a binary that is run instead of the one that is built here; coverage.sh sets it.
 const envCommand = "MNETKEYS_TEST_COMMAND"
 
-// noSleep is for GORACE: without it every process of a race build sleeps for a second at its end.
+// noSleep is for GORACE: without it, every process of a race build sleeps for a second at its end.
 const noSleep = "atexit_sleep_ms=0"
 
 // forRace are the arguments that build the command with the race detector, if the tests have it.
@@ -39,7 +39,7 @@ var builds struct {
 	done map[string]string
 }
 
-// built is the command, built with these arguments of go build: once for all tests of the process.
+// built is the command, built with these arguments of go build, once for all tests of the process.
 func built(t testing.TB, args ...string) string {
 	t.Helper()
 	builds.Lock()
@@ -71,9 +71,9 @@ func built(t testing.TB, args ...string) string {
 	return file
 }
 
-// noteSources reads all directories of sources: go test then repeats these tests, instead of
-// printing a cached result, when a file in them has changed. The tests do not import the command,
-// so that it would not know.
+// noteSources reads all directories of sources: so go test repeats these tests, instead of printing
+// a cached result, when a file in them has changed. The tests do not import the command, so that go
+// test would not know.
 func noteSources(t testing.TB) {
 	t.Helper()
 	root := testbed.Root(t)

@@ -35,7 +35,7 @@ func renewWith(t *testing.T, own *testbed.Site, php bool, args ...string) ran {
 	return r
 }
 
-// keysOf is all of the tenant that a renewal changes.
+// keysOf is everything of the tenant that a renewal changes.
 func keysOf(t *testing.T, s *testbed.Site) string {
 	t.Helper()
 	return strings.Join(append(historyOf(t, s), pairOf(t, s), s.Certificate(t), s.Expires(t)), "\n")
@@ -89,7 +89,8 @@ func TestAnOwnSiteThatIsDownIsNotRenewedWhateverServesTheCache(t *testing.T) {
 	}
 }
 
-// What VMoodle's PHP script leaves: the key of web server and peers is in the cache alone.
+// This is the state that VMoodle's PHP script leaves: only the cache has the key that web server
+// and peers use.
 func TestAKeyThatAnotherFactorysCacheHasAloneIsRescuedOrLeftThere(t *testing.T) {
 	t.Parallel()
 	for _, c := range testbed.CacheSetups {
@@ -118,8 +119,8 @@ func TestAKeyThatAnotherFactorysCacheHasAloneIsRescuedOrLeftThere(t *testing.T) 
 	}
 }
 
-// As root php may use the directories of code and dataroot only: a store elsewhere is not ready
-// there, and what Moodle then drops is not what it uses.
+// If php runs as root, it may use the directories of code and dataroot only: a store elsewhere is
+// not ready there, and what Moodle then drops is not what the site uses.
 func TestAStoreThatPHPMayNotUseIsNotTakenForDropped(t *testing.T) {
 	t.Parallel()
 	if os.Getuid() != 0 {

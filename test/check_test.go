@@ -6,15 +6,15 @@ import (
 	"renew_mnetkeys/peers/peertest"
 )
 
-// mnetOff switches MNet off as an administrator does.
+// mnetOff disables MNet as an administrator does.
 func (s *fleetTenant) mnetOff(t testing.TB) {
 	t.Helper()
 	s.DB.Exec(t, "UPDATE {config} SET value = 'off' WHERE name = 'mnet_dispatcher_mode'")
 	s.web.Misbehave(peertest.Off)
 }
 
-// A tenant is judged by what is wrong with it, whichever way it is looked at. Otherwise a
-// monitoring system that watches the array would sleep, and one that watches the tenant not.
+// A tenant is judged by its problems, in whichever way it is checked. Otherwise a monitoring system
+// that watches the array would stay silent, while one that watches the tenant would not.
 func TestACheckSaysTheSameOfATenantAloneAndInItsArray(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -65,7 +65,7 @@ func TestACheckSaysTheSameOfATenantAloneAndInItsArray(t *testing.T) {
 	}
 }
 
-// MNet may be off on purpose: the operator can then leave the tenant out.
+// MNet may be disabled on purpose: the operator can then leave the tenant out.
 func TestATenantWhoseMNetIsOffIsAWarningUntilItIsExcluded(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, fleetOptions{tenants: 2})

@@ -10,10 +10,9 @@ import (
 	"renew_mnetkeys/peers/peertest"
 )
 
-// BenchmarkFourPeers runs the built command, process start included, for a
-// tenant on a real MariaDB with a real PHP web side and four live peers on
-// loopback. ms/run is the whole process; key-ms one key generation, which is part
-// of it; MiB-resident is the most the process held.
+// BenchmarkFourPeers runs the built command, process start included, for a tenant on a real MariaDB
+// with a real PHP web server and four live peers on loopback. ms/run is the whole process; key-ms
+// is one key generation, which is part of it; MiB-resident is the peak memory of the process.
 func BenchmarkFourPeers(b *testing.B) {
 	binary := built(b) // as it is released: without the race detector
 	own := testbed.PHPSite(b, testbed.Options{Socket: true})

@@ -20,7 +20,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// ran is what the command did.
+// ran is the result of a run of the command.
 type ran struct {
 	code           int
 	stdout, stderr string
@@ -45,7 +45,7 @@ func run1(t testing.TB, cmd *exec.Cmd) ran {
 	return begin(t, cmd)()
 }
 
-// begin starts a command; end waits for it. Between them it may be signalled.
+// begin starts a command; end waits for it. Between them it may get signals.
 func begin(t testing.TB, cmd *exec.Cmd) (end func() ran) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -63,7 +63,7 @@ func begin(t testing.TB, cmd *exec.Cmd) (end func() ran) {
 	}
 }
 
-// renewIt runs the command for a site and keeps an eye on its secrets.
+// renewIt runs the command for a site and checks that no secret is shown.
 func renewIt(t testing.TB, s *testbed.Site, args ...string) ran {
 	t.Helper()
 	before := secrets(t, s)
@@ -110,7 +110,7 @@ func (r ran) expect(t testing.TB, code int, texts ...string) {
 }
 
 // allCommands are the commands, as --help names them; renew is the one without a word. generate is
-// not among them: it works on no site.
+// left out, because it works on no site.
 func allCommands(t testing.TB) (all []string) {
 	t.Helper()
 	help := run1(t, command(t, "--help")).stdout
@@ -128,11 +128,11 @@ func allCommands(t testing.TB) (all []string) {
 	return all
 }
 
-// changes tells whether a command changes a site. Those that do not can run at once on the sites of
-// one test.
+// changes says whether a command changes a site. Those that do not can run at the same time on the
+// sites of one test.
 func changes(word string) bool { return slices.Contains([]string{"renew", "push", "rollback"}, word) }
 
-// peer is the report's line on a host.
+// peer is the report's line about a host.
 func (d document) peer(t testing.TB, wwwroot string) rotate.PeerReport {
 	t.Helper()
 	for _, p := range d.Tenants[0].Peers {
@@ -171,7 +171,7 @@ func (r ran) revealsNothing(t testing.TB, secrets ...[]string) {
 	}
 }
 
-// What the database and the web side of a site say.
+// This is what the database and the web server of a site say.
 
 func pairOf(t testing.TB, s *testbed.Site) string {
 	t.Helper()
@@ -214,8 +214,8 @@ func fetch(t testing.TB, method, url, body string) string {
 	return strings.ReplaceAll(string(text), "&#10;", "\n")
 }
 
-// coherent holds for a site that uses the key it stores: pair, host row,
-// publickey.php and the answer to a keyswap are one certificate.
+// coherent checks that a site uses the key that it stores: pair, host row, publickey.php and the
+// answer to a keyswap have one certificate.
 func coherent(t testing.TB, s *testbed.Site) (certificate string) {
 	t.Helper()
 	certificate, _, _ = strings.Cut(pairOf(t, s), "@@@@@@@@")
@@ -234,7 +234,7 @@ func coherent(t testing.TB, s *testbed.Site) (certificate string) {
 	return certificate
 }
 
-// linked holds for two sites that can call each other, the first attempt counting.
+// linked checks that two sites can call each other at the first attempt.
 func linked(t testing.TB, a, b *testbed.Site) {
 	t.Helper()
 	if called := a.Call(t, b.Wwwroot); !called.OK {

@@ -10,8 +10,8 @@ import (
 	"renew_mnetkeys/internal/testbed"
 )
 
-// reachable lets every user into a test's directory, and gives dataroot to the
-// web server's user, as whom root has config.php evaluated.
+// reachable lets every user into a test's directory, and gives dataroot to the web server's user,
+// as whom root evaluates config.php.
 func reachable(t *testing.T, s *testbed.Site) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -27,7 +27,7 @@ func reachable(t *testing.T, s *testbed.Site) {
 	}
 }
 
-// placeFile writes a file of the site's.
+// placeFile writes a file of the site.
 func placeFile(t *testing.T, path, text string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -38,14 +38,14 @@ func placeFile(t *testing.T, path, text string) {
 	}
 }
 
-// computedConfigs are ways in which sites name their database. Each stands before lib/setup.php is
-// required; a line far above names a wrong one. NAME is the database, DIR the directory of the
+// computedConfigs are ways in which sites name their database. Each is placed before the require of
+// lib/setup.php; a line far above names a wrong one. NAME is the database, DIR the directory of the
 // code.
 var computedConfigs = map[string]struct {
 	lines     string
 	files     map[string]string
 	host      bool   // needs --host
-	construct string // what only PHP can evaluate, and its line behind the first of lines; "": none
+	construct string // what only PHP can evaluate, and its line after the first of lines; "": none
 }{
 	"phpdotenv": {lines: "require_once __DIR__ . '/vendor/autoload.php';\nDotenv\\Dotenv::createImmutable(__DIR__)->load();\n$CFG->dbname = $_ENV['DB'] ?? 'wrong';",
 		files: map[string]string{".env": "DB=NAME\n", "vendor/autoload.php": `<?php namespace Dotenv; class Dotenv {
@@ -61,8 +61,8 @@ var computedConfigs = map[string]struct {
 	"the machine name": {lines: "if (gethostname() !== 'no-such-machine') { $CFG->dbname = 'NAME'; return require_once(__DIR__ . '/lib/setup.php'); }", construct: "config.php:LINE1: calls gethostname()"},
 }
 
-// The real PHP site reads the same config.php, so the tenant that is renewed is the
-// one that it works on, or there is none.
+// The real PHP site reads the same config.php: so the renewed tenant is the one on which the site
+// works, or none is renewed.
 func TestAConfigThatComputesRenewsTheTenantThatMoodleWorksOnOrNone(t *testing.T) {
 	t.Parallel()
 	own, stock := testbed.PHPSite(t, testbed.Options{}), testbed.PHPSite(t, testbed.Options{Kind: testbed.Stock})
@@ -112,8 +112,8 @@ func TestAConfigThatComputesRenewsTheTenantThatMoodleWorksOnOrNone(t *testing.T)
 	}
 }
 
-// One code base serves two sites by the host of the request. Where only PHP finds the
-// cache it must load the site that was asked for, and drop nothing of the other.
+// One code base serves two sites by the host of the request. If only PHP finds the cache, it must
+// load the requested site, and drop nothing of the other.
 func TestTheCacheOfASiteThatTheHostChoosesIsItsOwn(t *testing.T) {
 	t.Parallel()
 	other, own := testbed.PHPSite(t, testbed.Options{Cache: testbed.RedisCache}), testbed.PHPSite(t, testbed.Options{Cache: testbed.RedisCache})
@@ -140,7 +140,7 @@ func TestTheCacheOfASiteThatTheHostChoosesIsItsOwn(t *testing.T) {
 	own.Warm(t)
 	other.Warm(t)
 	before, theirs, entries := own.Certificate(t), other.Certificate(t), cached(t, other)
-	misled := "--cfg=altcacheconfigpath=" + t.TempDir() // our own reading finds no store; php does
+	misled := "--cfg=altcacheconfigpath=" + t.TempDir() // our own reader finds no store; php does
 	r := renewIt(t, own, "--host="+own.Wwwroot, misled)
 	r.expect(t, 0)
 	if certificate := coherent(t, own); certificate == before {

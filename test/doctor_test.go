@@ -8,8 +8,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// An administrator learns from doctor which Moodle and PHP the site has, and which links
-// an upgrade to Moodle 5 ends.
+// An administrator learns from doctor which Moodle and PHP the site has, and which links an upgrade
+// to Moodle 5 ends.
 func TestDoctorTellsWhoUsesALink(t *testing.T) {
 	t.Parallel()
 	own, peer, quiet := patched(t), patched(t), patched(t)

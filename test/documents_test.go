@@ -10,7 +10,7 @@ import (
 	"renew_mnetkeys/internal/testbed"
 )
 
-// again is what no document and no message says of the command: what to run is named.
+// again matches what no document and no message says about the command without naming what to run.
 var again = regexp.MustCompile(`(?i)\b(run|renew|try) (it |the (same )?command )?again\b`)
 
 func TestNoDocumentSaysRunItAgain(t *testing.T) {
@@ -22,7 +22,7 @@ func TestNoDocumentSaysRunItAgain(t *testing.T) {
 		}
 		files = append(files, found...)
 	}
-	// Where it is the cure, or is advised against.
+	// These sentences are right: a new run is the cure, or is advised against.
 	right := []string{"Do not renew again for their sake", "Before you renew again, make the store one that can be cleared"}
 	for _, name := range files {
 		text, err := os.ReadFile(name)
@@ -46,8 +46,8 @@ func TestNoDocumentSaysRunItAgain(t *testing.T) {
 	}
 }
 
-// shows compares what stands between two texts of a document with what it must be. make docs writes
-// it there.
+// shows compares the text between two texts of a document with what it must be. make docs writes it
+// there.
 func shows(t *testing.T, document, before, want, after string) {
 	t.Helper()
 	text := textOf(t, document)
@@ -79,7 +79,7 @@ func TestTheDocumentOfOptionsShowsTheHelp(t *testing.T) {
 		t.Fatal("there is no help")
 	}
 	shows(t, "docs/options.md", "```\n", help, "```\n")
-	// What its table says of an exit code begins as in the help.
+	// The text for an exit code in the table begins as in the help.
 	_, codes, _ := strings.Cut(help, "Exit codes:\n")
 	document, next := textOf(t, "docs/options.md"), regexp.MustCompile(`: (the next step|run push).*`)
 	for line := range strings.Lines(codes) {
@@ -91,7 +91,8 @@ func TestTheDocumentOfOptionsShowsTheHelp(t *testing.T) {
 	}
 }
 
-// The options have a row for every command but the renewal, which all is about, and help.
+// The options have a row for every command, except help and the renewal, which is the subject of
+// all of them.
 func TestTheDocumentOfOptionsHasARowForEveryCommand(t *testing.T) {
 	document := textOf(t, "docs/options.md")
 	for _, cmd := range allCommands(t)[1:] {
@@ -101,7 +102,7 @@ func TestTheDocumentOfOptionsHasARowForEveryCommand(t *testing.T) {
 	}
 }
 
-// Who finds the project sees at once how to try it, and everything else by links.
+// A reader who finds the project sees at once how to try it, and finds everything else by links.
 func TestTheREADMEIsShortAndBeginsWithTwoCommands(t *testing.T) {
 	readme := textOf(t, "README.md")
 	if lines := strings.Count(readme, "\n"); lines > 150 {

@@ -12,8 +12,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// operate runs a command for the site of a config.php, and keeps an eye on the
-// secrets of all sites.
+// operate runs a command for the site of a config.php, and checks that no secret of any site is
+// shown.
 func operate(t testing.TB, config, word string, args []string, sites ...*testbed.Site) ran {
 	t.Helper()
 	var known [][]string
@@ -29,7 +29,7 @@ func operate(t testing.TB, config, word string, args []string, sites ...*testbed
 	return r
 }
 
-// unchanged holds for sites whose tables a run has left as they were.
+// unchanged checks that a run has left the tables of the sites unchanged.
 func unchanged(t testing.TB, run func(), sites ...*testbed.Site) {
 	t.Helper()
 	var before []string
@@ -44,7 +44,7 @@ func unchanged(t testing.TB, run func(), sites ...*testbed.Site) {
 	}
 }
 
-// certify makes a small key of that age and life.
+// certify makes a small key of the given age and lifetime.
 func certify(t testing.TB, wwwroot string, age time.Duration, lifeDays int) *envelope.KeyPair {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 1024)
@@ -58,7 +58,7 @@ func certify(t testing.TB, wwwroot string, age time.Duration, lifeDays int) *env
 	return made
 }
 
-// aged gives a site a key of that age and life, which it and its peers use.
+// aged gives a site a key of the given age and lifetime, which it and its peers use.
 func aged(t testing.TB, s *testbed.Site, age time.Duration, lifeDays int, peers ...*testbed.Site) (pair string) {
 	t.Helper()
 	made := certify(t, s.Wwwroot, age, lifeDays)
@@ -139,7 +139,7 @@ func TestAKeyIsRenewedWhenItIsDue(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name    string
-		age     time.Duration // of a key that lives 27 days, a third of which is 9
+		age     time.Duration // of a key that is valid for 27 days, a third of which is 9
 		gap     string        // mnet_key_autorenew_gap, hours
 		args    []string
 		spoil   string // a statement
@@ -195,7 +195,7 @@ func TestAKeyIsRenewedWhenItIsDue(t *testing.T) {
 	})
 }
 
-// As long as a peer may need the oldest retired key, no new one pushes that out.
+// As long as a peer may need the oldest retired key, no new key removes it.
 func TestAForcedRenewalDoesNotLockOutAPeerThatIsDown(t *testing.T) {
 	t.Parallel()
 	own, forced, stock := threeSites(t)

@@ -16,9 +16,9 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// Each case breaks a working tenant in one way. It says how the command ends,
-// what it says, and whether the key may have been replaced. In every case the
-// link to the peer works in the end as it did before.
+// Each case breaks a working tenant in one way. It says how the command ends, what it says, and
+// whether the key may have been replaced. In every case the link to the peer works in the end as it
+// did before.
 func TestAFailureEndsWithItsMessageAndNothingLost(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -96,7 +96,7 @@ func TestAFailureEndsWithItsMessageAndNothingLost(t *testing.T) {
 				t.Errorf("key replaced: %v", renewed)
 			}
 			if mend == nil {
-				return // the web side itself has lost its cache server
+				return // the web server itself has lost its cache server
 			}
 			mend()
 			coherent(t, own)
@@ -105,7 +105,7 @@ func TestAFailureEndsWithItsMessageAndNothingLost(t *testing.T) {
 	}
 }
 
-// Where config.php computes its wwwroot, --host must be the name the database knows.
+// If config.php computes its wwwroot, --host must be the name that the database has.
 func TestAWwwrootThatOnlyTheCommandLineSaysIsConfirmed(t *testing.T) {
 	t.Parallel()
 	own := testbed.PHPSite(t, testbed.Options{})
@@ -142,8 +142,8 @@ func write(t *testing.T, text string) string {
 	return file
 }
 
-// holdLock takes the tenant's lock as another run does, by running one against a
-// peer that answers late.
+// holdLock takes the tenant's lock as another run does, by running one against a peer that answers
+// late.
 func holdLock(t *testing.T, own *testbed.Site) (release func()) {
 	t.Helper()
 	slow, err := peertest.Start(peertest.Options{})
@@ -174,7 +174,7 @@ func waitFor(t *testing.T, what string, done func() bool) {
 	}
 }
 
-// addFake makes a fake site a peer of a PHP site, both knowing each other.
+// addFake makes a fake site a peer of a PHP site; both know each other.
 func addFake(t testing.TB, own *testbed.Site, fake *peertest.Site) {
 	t.Helper()
 	own.DB.Exec(t, `INSERT INTO {mnet_host} (wwwroot, name, public_key, public_key_expires, applicationid)
@@ -197,8 +197,8 @@ func TestAnOwnSiteWithoutRC4IsToldHowToSwitchItOn(t *testing.T) {
 	}
 }
 
-// The own web side reads its settings out of a Redis that muc/config.php does
-// not name, as another web node's might be.
+// The local web server reads its settings from a Redis that muc/config.php does not name, as that
+// of another web node may be.
 func TestAnOwnSiteThatKeepsTheOldKeyGetsItBack(t *testing.T) {
 	own, peer := testbed.PHPSite(t, testbed.Options{Cache: testbed.RedisCache}), testbed.PHPSite(t, testbed.Options{Kind: testbed.Patched})
 	own.Peer(t, peer)
@@ -224,8 +224,8 @@ func TestAnOwnSiteThatKeepsTheOldKeyGetsItBack(t *testing.T) {
 	}
 }
 
-// A peer that misbehaves is reported as what it does, and keeps nobody else from
-// being proven.
+// The report says how a peer misbehaves, and that peer does not prevent the others from being
+// proven.
 func TestAPeerThatMisbehavesIsReportedAsWhatItDoes(t *testing.T) {
 	t.Parallel()
 	own, good := testbed.PHPSite(t, testbed.Options{}), testbed.PHPSite(t, testbed.Options{Kind: testbed.Patched})
@@ -278,8 +278,7 @@ func TestAPeerThatMisbehavesIsReportedAsWhatItDoes(t *testing.T) {
 	linked(t, own, good)
 }
 
-// As somebody who may not write Moodle's cache, nothing is changed and the hint
-// names who may.
+// If the user may not write Moodle's cache, nothing is changed and the hint names the user who may.
 func TestACacheThatIsNotOursIsNoSurprise(t *testing.T) {
 	t.Parallel()
 	if os.Getuid() != 0 {
@@ -309,7 +308,7 @@ func TestACacheThatIsNotOursIsNoSurprise(t *testing.T) {
 	run1(t, cmd).expect(t, 2, "error: "+own.ConfigFile, "hint: only root can read it")
 }
 
-// open lets everybody pass through directories.
+// open lets all users pass through directories.
 func open(t *testing.T, dirs ...string) {
 	t.Helper()
 	for _, dir := range dirs {

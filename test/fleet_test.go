@@ -18,34 +18,33 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// fleet is an array whose sites are small enough for hundreds of them: each has
-// a database and an account of its own, but its web side is a fake in this
-// process that reads them, through a file cache, as Moodle does. Everybody knows
-// everybody, the outsiders too.
+// fleet is an array whose sites are small enough for hundreds of them: each has a database and an
+// account of its own, but its web server is a fake in this process that reads them, through a file
+// cache, as Moodle does. All sites know each other, the outsiders too.
 type fleet struct {
 	*vmoodle
-	tenants   []*fleetTenant // the master first; by wwwroot, as long as they are less than 90
+	tenants   []*fleetTenant // the master first; by wwwroot, if there are fewer than 90
 	outsiders []*peertest.Site
 }
 
 type fleetTenant struct {
-	*testbed.Site // without its web side
+	*testbed.Site // without its web server
 	web           *peertest.Site
 	side          *webSide
 }
 
-// fleetOptions say what a fleet is made of.
+// fleetOptions say what a fleet consists of.
 type fleetOptions struct {
 	tenants   int // the master among them
-	outsiders int // stock Moodles that are no tenants
+	outsiders int // stock Moodles that are not tenants
 	kind      peertest.Kind
 	nodes     []string        // web servers of each tenant besides the first, as peertest.Options has them
 	host      string          // of the wwwroot, instead of the address: a name that leads nowhere
-	key       *rsa.PrivateKey // of all first pairs; nil: each its own, which takes long for hundreds
+	key       *rsa.PrivateKey // of all first pairs; nil: each has its own, which takes long for hundreds
 }
 
-// firstDays is the age of every first pair: nothing that a run would keep for
-// being fresh, nor anything that Moodle would renew by itself.
+// firstDays is the age of every first pair: not so new that a run would keep it as fresh, and not
+// so old that Moodle would renew it by itself.
 const firstDays = 10
 
 func newFleet(t testing.TB, o fleetOptions) *fleet {
@@ -77,7 +76,7 @@ func newFleet(t testing.TB, o fleetOptions) *fleet {
 	return f
 }
 
-// newFleetTenant makes a tenant that nobody knows yet, itself included.
+// newFleetTenant makes a tenant that no site knows yet, not even itself.
 func newFleetTenant(t testing.TB, i int, o fleetOptions) (*fleetTenant, *envelope.KeyPair) {
 	t.Helper()
 	side := &webSide{pairs: map[string]*envelope.KeyPair{}}
@@ -103,7 +102,7 @@ func newFleetTenant(t testing.TB, i int, o fleetOptions) (*fleetTenant, *envelop
 		t.Fatal(err)
 	}
 	db := testbed.MariaDB(t).Database(t, "mdl_")
-	db.DB.SetMaxIdleConns(-1) // hundreds of idle ones would be more than the server takes
+	db.DB.SetMaxIdleConns(-1) // hundreds of idle ones would be more than the server accepts
 	dir := t.TempDir()
 	site := &testbed.Site{Wwwroot: web.Wwwroot(), DB: db, Dirroot: dir, Dataroot: filepath.Join(dir, "moodledata"), ConfigFile: filepath.Join(dir, "config.php")}
 	db.Exec(t, `INSERT INTO {config} (name, value) VALUES ('siteidentifier', ?), ('mnet_dispatcher_mode', 'strict'), ('mnet_all_hosts_id', '1'), ('mnet_localhost_id', ?)`,
@@ -116,7 +115,7 @@ func newFleetTenant(t testing.TB, i int, o fleetOptions) (*fleetTenant, *envelop
 	return &fleetTenant{site, web, side}, pair
 }
 
-// freeAddress is one on which nobody listens, a moment ago.
+// freeAddress is an address on which no process listened a moment ago.
 func freeAddress(t testing.TB) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -127,11 +126,11 @@ func freeAddress(t testing.TB) string {
 	return listener.Addr().String()
 }
 
-// ownRow is the id of a tenant's row of itself. All have the same rows of hosts
-// under the same ids, the one of all hosts first; only which is their own differs.
+// ownRow is the id of a tenant's row of itself. All tenants have the same rows of hosts under the
+// same ids, the all-hosts row first; only the local host row differs.
 func ownRow(i int) int { return 2 + i }
 
-// introduce fills everybody's rows of hosts.
+// introduce fills the rows of hosts of all sites.
 func (f *fleet) introduce(t testing.TB, pairs []*envelope.KeyPair) {
 	t.Helper()
 	const row = "(?, '127.0.0.1', ?, ?, ?, 1, 2)"
@@ -186,8 +185,8 @@ $CFG->dataroot  = '%s';
 require_once(__DIR__ . '/lib/setup.php');
 `
 
-// wrongLinks are the links, "holder > of", in which the holder's row, or its
-// expiry, is not of the certificate that the other's web side uses.
+// wrongLinks are the links, "holder > of", in which the holder's row, or its expiry, does not match
+// the certificate that the other's web server uses.
 func (f *fleet) wrongLinks(t testing.TB) (wrong []string) {
 	t.Helper()
 	used := map[string]string{}
@@ -216,7 +215,7 @@ func (f *fleet) wrongLinks(t testing.TB) (wrong []string) {
 	return wrong
 }
 
-// hosts are a tenant's active rows, its own too: certificate and expiry by wwwroot.
+// hosts are a tenant's active rows, the local host row too: certificate and expiry by wwwroot.
 func (s *fleetTenant) hosts(t testing.TB) map[string]string {
 	t.Helper()
 	rows, err := s.DB.DB.QueryContext(t.Context(), s.DB.SQL("SELECT wwwroot, CONCAT(public_key, public_key_expires) FROM {mnet_host} WHERE deleted = 0 AND wwwroot <> ''"))
@@ -246,7 +245,7 @@ func (f *fleet) sitesOnTheWeb() []*peertest.Site {
 	return all
 }
 
-// call has two sites call each other sealed, as they do when a user signs on.
+// call lets two sites call each other sealed, as they do when a user signs on.
 func call(t testing.TB, a, b *peertest.Site) {
 	t.Helper()
 	for _, way := range [][2]*peertest.Site{{a, b}, {b, a}} {

@@ -23,23 +23,23 @@ import (
 	"renew_mnetkeys/peers/peertest"
 )
 
-// webSide is what a tenant's web side reads and writes: rows of hosts in the
-// database, and its key pair through Moodle's file cache, which it fills where
-// the entry is missing. So it uses an old pair for as long as nobody drops that.
+// webSide is the data that a tenant's web server reads and writes: rows of hosts in the database,
+// and its key pair through Moodle's file cache, which it fills if the entry is missing. So it uses
+// an old pair until the entry is dropped.
 type webSide struct {
-	db      *sql.DB // connected to the server; the tables are named with their database
+	db      *sql.DB // connected to the server; queries name the tables with their database
 	tables  string  // `database`.`mdl_
-	own     int     // id of its own row
+	own     int     // id of the local host row
 	wwwroot string
 	entry   atomic.Pointer[string] // file of the cached settings of plugin mnet
 
 	statements atomic.Int64                  // that it has run
-	asked      atomic.Int64                  // how often it has been asked for its keys, which is once in every call
-	gate       atomic.Pointer[chan struct{}] // what its refilling of the cache waits for; nil: nothing
+	asked      atomic.Int64                  // how often it was asked for its keys, which happens once in every call
+	gate       atomic.Pointer[chan struct{}] // the refilling of the cache waits for it; nil: it does not wait
 	next       atomic.Pointer[func()]        // what the next request that finds no entry does first, alone; it may write one
 
 	mu    sync.Mutex
-	pairs map[string]*envelope.KeyPair // by their text: to parse one takes as long as to use it
+	pairs map[string]*envelope.KeyPair // by their text: parsing one takes as long as using it
 }
 
 var (
@@ -53,14 +53,14 @@ func (w *webSide) open(t testing.TB, db *sql.DB, site *testbed.Site, i int) {
 	w.cacheIn(site, site.Dataroot)
 }
 
-// holdRefill makes the web side slow to read a new key, until it is released.
+// holdRefill makes the web server wait before it reads a new key, until release is called.
 func (w *webSide) holdRefill() (release func()) {
 	gate := make(chan struct{})
 	w.gate.Store(&gate)
 	return sync.OnceFunc(func() { close(gate) })
 }
 
-// cacheIn says under which dataroot the web side keeps its cache.
+// cacheIn sets the dataroot under which the web server keeps its cache.
 func (w *webSide) cacheIn(site *testbed.Site, dataroot string) {
 	identifier := fmt.Sprintf("%x", md5.Sum([]byte("identifier of "+site.Wwwroot)))
 	definition := fmt.Sprintf("%x", md5.Sum([]byte("1/core/config/"+identifier)))
@@ -77,7 +77,7 @@ func (w *webSide) row(ctx context.Context, into any, query string, args ...any) 
 // settings are a site's pair and its history, as stored.
 type settings struct{ Pair, History string }
 
-// cached is what Moodle's file store makes of them.
+// cached is the form of the settings in Moodle's file store.
 func (s settings) cached() []byte {
 	return fmt.Appendf(nil, `a:2:{s:7:"openssl";s:%d:"%s";s:15:"openssl_history";s:%d:"%s";}`, len(s.Pair), s.Pair, len(s.History), s.History)
 }
@@ -115,8 +115,8 @@ func (w *webSide) Keys(ctx context.Context) (*envelope.KeyPair, []*envelope.KeyP
 	return current, history, nil
 }
 
-// refill writes the entry beside its place and moves it there, so that nobody
-// reads half of it. Like Moodle's it is as old as what was read before it.
+// refill writes the entry under another name and moves it to its place, so that no reader sees half
+// of it. Like Moodle's, it is as old as the data that were read before.
 func (w *webSide) refill(ctx context.Context) ([]byte, error) {
 	if gate := w.gate.Load(); gate != nil {
 		<-*gate
@@ -129,7 +129,7 @@ func (w *webSide) refill(ctx context.Context) ([]byte, error) {
 	}
 	var s settings
 	const value = "config_plugins` WHERE plugin = 'mnet' AND name = "
-	// One statement: a renewal must not come between the pair and its history.
+	// It is one statement: a renewal must not happen between the pair and its history.
 	var both string
 	err := w.row(ctx, &both, "SELECT JSON_OBJECT('Pair', (SELECT value FROM "+w.tables+value+"'openssl'), "+
 		"'History', (SELECT value FROM "+w.tables+value+"'openssl_history'))")
@@ -188,8 +188,8 @@ func (w *webSide) Published(ctx context.Context) (certificate string, err error)
 	return certificate, err
 }
 
-// Held implements peertest.Store. Its own row is found by its id: wwwroot has no
-// index, and a site of a large array is fast at nothing but answering itself.
+// Held implements peertest.Store. The local host row is found by its id: wwwroot has no index, and
+// a site of a large array answers only questions about itself quickly.
 func (w *webSide) Held(ctx context.Context, wwwroot string) (certificate string, known bool, err error) {
 	if wwwroot == w.wwwroot {
 		certificate, err = w.Published(ctx)

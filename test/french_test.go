@@ -27,7 +27,7 @@ func TestTheFrenchDocumentsFollowTheEnglish(t *testing.T) {
 	}
 }
 
-// same compares two lists, and says where they part.
+// same compares two lists, and says where they begin to differ.
 func same(t *testing.T, what string, english, french []string) {
 	t.Helper()
 	for i := range max(len(english), len(french)) {
@@ -45,7 +45,7 @@ func same(t *testing.T, what string, english, french []string) {
 	}
 }
 
-// levels are those of a document's headings, with the numbers that these begin with.
+// levels are the levels of a document's headings, with the numbers at the start of the headings.
 func levels(text string) []string {
 	var found []string
 	number := regexp.MustCompile(`^[\d, ]*`)
@@ -55,8 +55,8 @@ func levels(text string) []string {
 	return found
 }
 
-// commandLines are the lines of all blocks of code, without comments, blank lines, and the words
-// that are echoed.
+// commandLines are the lines of all blocks of code, without comments, blank lines, and echoed
+// words.
 func commandLines(text string) []string {
 	comment, said := regexp.MustCompile(`(^|\s+)#.*$`), regexp.MustCompile(`echo '[^'=]*'`)
 	var found []string
@@ -70,8 +70,8 @@ func commandLines(text string) []string {
 	return found
 }
 
-// firstCells are the first cells of all tables that are code, such as reasons; of others only that
-// they are there.
+// firstCells are the first cells of all tables if they are code, such as reasons; for other cells
+// only their existence counts.
 func firstCells(text string) []string {
 	var found []string
 	for line := range strings.Lines(fenced.ReplaceAllString(text, "")) {

@@ -16,7 +16,8 @@ import (
 	"renew_mnetkeys/internal/testbed"
 )
 
-// The command is a function that shows its arguments: what the completed line would have run.
+// shownArguments makes the command a function that shows its arguments: what the completed line
+// would have run.
 const shownArguments = "renew_mnetkeys() { printf '<%s>' \"$@\"; echo; }\n"
 
 const (
@@ -71,14 +72,14 @@ func completesAtATerminal(t *testing.T, dir string, shell ...string) {
 	}
 }
 
-// fish completes without a terminal as with one.
+// fish completes without a terminal in the same way as with one.
 func TestFishCompletes(t *testing.T) {
 	dir := t.TempDir()
 	place(t, dir, "completion", completion(t, "fish"))
 	place(t, dir, "moodle_config.php", "")
 	for _, c := range []struct {
 		name, typed string
-		want        string // the completions, without what is said of them
+		want        string // the completions, without their descriptions
 	}{
 		{"a command", "chec", "check"},
 		{"an option", "--pu", "--push"},
@@ -109,9 +110,9 @@ func TestFishCompletes(t *testing.T) {
 	}
 }
 
-// atATerminal runs a shell on a terminal of its own, types once it has printed its prompt, and
-// gives what was on the screen in the end. Only when all of it was read the shell is told to exit:
-// what a terminal has not handed over by then is lost.
+// atATerminal runs a shell on a terminal of its own, types after the shell has printed its prompt,
+// and returns what was on the screen in the end. The shell is only asked to exit after everything
+// was read: what a terminal has not delivered by then is lost.
 func atATerminal(t *testing.T, dir string, shell []string, typed string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -138,7 +139,7 @@ func atATerminal(t *testing.T, dir string, shell []string, typed string) string 
 			}
 			steps = steps[1:]
 		}
-		if err != nil { // EIO, once the shell has closed its side
+		if err != nil { // EIO, after the shell has closed its side
 			break
 		}
 	}

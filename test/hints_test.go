@@ -20,11 +20,13 @@ import (
 	"renew_mnetkeys/peers/peertest"
 )
 
-// ourCommand is a command of this tool, or Moodle's script that purges the caches, in a sentence.
+// ourCommand matches a command of this tool, or Moodle's script that purges the caches, in a
+// sentence.
 var ourCommand = regexp.MustCompile(`\brenew_mnetkeys( (push|rollback|verify|status|check|doctor|--\w|…)|$|[.,;:)])|purge_caches\.php`)
 
-// hintsInSource are the texts of the product's packages that advise a command, with where they
-// stand. What package cmdline says is about the command line itself; paste.go completes commands.
+// hintsInSource are the texts of the product's packages that advise a command, with their
+// positions. The texts of package cmdline are about the command line itself; paste.go completes
+// commands.
 func hintsInSource(t *testing.T) map[string]token.Position {
 	t.Helper()
 	hints := map[string]token.Position{}
@@ -55,14 +57,14 @@ func hintsInSource(t *testing.T) map[string]token.Position {
 	return hints
 }
 
-// afterRun begins the commands of a hint, which end it: what stands behind a command would be
-// pasted with it.
+// afterRun matches the start of a hint's commands, which must be at its end: any text after a
+// command would be pasted with it.
 var afterRun = regexp.MustCompile(`[rR]un: (.*)$`)
 
 func TestCommandsInHintsStandAtTheirEnd(t *testing.T) {
 	t.Parallel()
 	for text, at := range hintsInSource(t) {
-		said := strings.ReplaceAll(text, "--cache-hook='php admin/cli/purge_caches.php'", "") // an option, completed where it stands
+		said := strings.ReplaceAll(text, "--cache-hook='php admin/cli/purge_caches.php'", "") // an option, which is completed at its place
 		before, _, _ := strings.Cut(said, "un: ")
 		if m := afterRun.FindStringSubmatch(said); ourCommand.MatchString(before) || m == nil && ourCommand.MatchString(said) || m != nil && strings.ContainsAny(m[1], ";,()") {
 			t.Errorf("%s: a command in the middle of a sentence cannot be pasted: %q", at, text)
@@ -85,8 +87,8 @@ func advised(t *testing.T) (hints []string) {
 	return hints
 }
 
-// shellWith is a folder for PATH in which renew_mnetkeys is the command, and sudo runs what it is
-// given as whoever runs the tests.
+// shellWith is a folder for PATH in which renew_mnetkeys is the command, and sudo runs its
+// arguments as the user who runs the tests.
 func shellWith(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()

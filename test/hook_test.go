@@ -14,13 +14,13 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// recorder is a hook that keeps what it is given.
+// recorder is a hook that keeps its input.
 type recorder struct {
 	dir  string
 	line string // the command
 }
 
-// newRecorder makes a hook that keeps what it is given, and then does something.
+// newRecorder makes a hook that keeps its input, and then does something.
 func newRecorder(t testing.TB, then string) recorder {
 	t.Helper()
 	h := recorder{dir: t.TempDir()}
@@ -33,13 +33,13 @@ func newRecorder(t testing.TB, then string) recorder {
 	return h
 }
 
-// hookRun is what a hook was given once.
+// hookRun is what a hook received in one run.
 type hookRun struct {
-	env   map[string]string // what begins with MNET
+	env   map[string]string // variables that begin with MNET
 	stdin string
 }
 
-// runs are all of its runs, in which no secret may stand.
+// runs are all of its runs, in which no secret may occur.
 func (h recorder) runs(t testing.TB, secrets ...string) (all []hookRun) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(h.dir, "*.in"))
@@ -78,7 +78,7 @@ func (h recorder) once(t testing.TB, secrets ...string) hookRun {
 	return all[0]
 }
 
-// document is what it was given, as the schema of --json has it.
+// document is what the hook received, as the schema of --json describes it.
 func (r hookRun) document(t testing.TB) (d document) {
 	t.Helper()
 	ofSchema(t, r.stdin)
@@ -111,7 +111,7 @@ func TestHooksAreToldWhatHappensAndNoSecret(t *testing.T) {
 	pair, before := pairOf(t, one.Site), f.secrets(t)
 
 	cmd := command(t, "--config="+f.config, "--host="+one.Wwwroot, "--pre-hook="+pre.line, "--cache-hook", purge.line, "--post-hook="+post.line)
-	cmd.Env = append(cmd.Env, "MNETKEYS_CFG=dbpass=@"+write(t, f.master.DB.Password)) // no option is for them
+	cmd.Env = append(cmd.Env, "MNETKEYS_CFG=dbpass=@"+write(t, f.master.DB.Password)) // these have no option
 	run1(t, cmd).expect(t, 0)
 	coherent(t, one.Site)
 	if pairOf(t, one.Site) == pair {
@@ -281,7 +281,7 @@ func TestACacheHookTakesThePlaceOfOurOwnInvalidation(t *testing.T) {
 		renewed    bool
 		drops      []string // of its runs
 	}{
-		{"one that does nothing", "true", 1, []string{"error: the old key is back", "fault_7023"}, false, []string{"all", "definition", "entry", "entry"}}, // the last is of the undoing
+		{"one that does nothing", "true", 1, []string{"error: the old key is back", "fault_7023"}, false, []string{"all", "definition", "entry", "entry"}}, // the last one belongs to the undo
 		{"one that purges", purge, 0, []string{"1 of 1 peer proven"}, true, []string{"entry"}},
 	} {
 		own.Warm(t)

@@ -9,7 +9,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// A peer that is known to be gone keeps no cron job talking, wherever it is named.
+// A peer that is known to be gone does not make a cron job print anything, wherever it is named.
 func TestAPeerThatIsGoneDoesNotCount(t *testing.T) {
 	t.Parallel()
 	own, gone, _ := threeSites(t)

@@ -11,8 +11,8 @@ import (
 	"renew_mnetkeys/peers/peertest"
 )
 
-// A run is killed wherever a clock happens to strike; whatever it leaves, every
-// link works or heals, nothing is lost, and the next run ends coherent.
+// A run is killed at random times. Whatever it leaves, every link works or heals, nothing is lost,
+// and the next run ends coherent.
 func TestARunThatIsKilledAnywhereIsFinishedByTheNext(t *testing.T) {
 	t.Parallel()
 	own := testbed.PHPSite(t, testbed.Options{})
@@ -30,7 +30,7 @@ func TestARunThatIsKilledAnywhereIsFinishedByTheNext(t *testing.T) {
 	const kills = 6
 	for i := range kills {
 		pair := pairOf(t, own)
-		// Spread over the run, each a little elsewhere every time.
+		// The times are spread over the run, each a little different every time.
 		after := time.Duration(float64(whole) * (float64(i) + random.Float64()) / kills)
 		cmd := command(t, "--config="+own.ConfigFile)
 		if err := cmd.Start(); err != nil {

@@ -16,9 +16,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// Whatever step a run is killed at, nothing is lost, and the next run ends as if
-// there had been no other. Of runs that take long a few steps are drawn, unless
-// MNETKEYS_TEST_LONG is set.
+// At whatever step a run is killed, nothing is lost, and the next run ends as if there had been no
+// other. For runs that take long, a few steps are drawn, unless MNETKEYS_TEST_LONG is set.
 func TestARunThatIsKilledAtAnyStepIsFinishedByTheNext(t *testing.T) {
 	t.Parallel()
 	// It can be killed at a step. Built as make release does, so that Go's own packages are compiled
@@ -46,16 +45,16 @@ func TestARunThatIsKilledAtAnyStepIsFinishedByTheNext(t *testing.T) {
 			}
 			return s
 		}},
-		// Its keys are ten days old before the run that is killed. The next keeps
-		// those of the tenants that it had come to.
+		// Its keys are ten days old before the run that is killed. The next run keeps those of the
+		// tenants that this run had reached.
 		{"an array of six", 4, true, func(t *testing.T) *sweep {
 			s := newSweep(t, binary, 6, "--all", "--withmaster")
 			s.remember(t)
 			s.prepare = func() { s.restore(t) }
 			return s
 		}},
-		// Its own site does not take the key, since its cache is where nobody looks
-		// for it, and the old one is put back. That takes five idle seconds.
+		// Its local site does not use the new key, since its cache is in an unusual place, and the
+		// old key is put back. That takes five idle seconds.
 		{"a tenant that is undone", 2, false, func(t *testing.T) *sweep {
 			s := newSweep(t, binary, 1)
 			s.remember(t)
@@ -80,7 +79,7 @@ func TestARunThatIsKilledAtAnyStepIsFinishedByTheNext(t *testing.T) {
 				wanted := all
 				if c.drawn > 0 && !testbed.Long() {
 					t.Logf("%s=%d", testbed.EnvSeed, seed)
-					random := rand.New(rand.NewPCG(seed, 0)) // every part draws the same
+					random := rand.New(rand.NewPCG(seed, 0)) // every part draws the same steps
 					random.Shuffle(all, func(i, j int) { steps[i], steps[j] = steps[j], steps[i] })
 					wanted = c.drawn
 				}
@@ -119,7 +118,7 @@ func newSweep(t *testing.T, binary string, tenants int, args ...string) *sweep {
 	return &sweep{fleet: newFleet(t, fleetOptions{tenants: tenants, outsiders: 1}), binary: binary, args: args}
 }
 
-// keepRecords has every run write a page and metrics.
+// keepRecords makes every run write a page and metrics.
 func (s *sweep) keepRecords(t *testing.T) {
 	t.Helper()
 	page, file := filepath.Join(t.TempDir(), "page.html"), filepath.Join(t.TempDir(), "mnet.prom")
@@ -127,7 +126,7 @@ func (s *sweep) keepRecords(t *testing.T) {
 	s.args = append(s.args, "--report="+page, "--prometheus-file="+file)
 }
 
-// recordsAreWhole holds for records that are there from end to end, or not at all.
+// recordsAreWhole checks that each record is complete or does not exist.
 func (s *sweep) recordsAreWhole(t *testing.T, mayBeMissing bool) {
 	t.Helper()
 	for path, end := range s.records {
@@ -149,7 +148,7 @@ func (s *sweep) run(t *testing.T, variable, value string) ran {
 	return run1(t, cmd)
 }
 
-// finish is a run that nobody kills, after which all is proven.
+// finish is a run that is not killed, after which everything is proven.
 func (s *sweep) finish(t *testing.T) {
 	t.Helper()
 	r := s.run(t, "MNETKEYS_TEST_KILL", "")
@@ -164,7 +163,7 @@ func (s *sweep) finish(t *testing.T) {
 	s.recordsAreWhole(t, false)
 }
 
-// callAll has every tenant and those that know it call each other.
+// callAll makes every tenant and the sites that know it call each other.
 func (s *sweep) callAll(t *testing.T) {
 	t.Helper()
 	for i, tenant := range s.tenants {
@@ -177,8 +176,8 @@ func (s *sweep) callAll(t *testing.T) {
 	}
 }
 
-// steps are those of one run, with names that the fleet's next run has too, in
-// an order that any fleet has.
+// steps are the steps of one run, with names that are also valid in the fleet's next run, in the
+// same order for any fleet.
 func (s *sweep) steps(t *testing.T) []string {
 	t.Helper()
 	if s.prepare != nil {
@@ -213,9 +212,9 @@ func (s *sweep) readable(step string) string {
 	return strings.NewReplacer(names...).Replace(step)
 }
 
-// killedAt kills a run, looks at what it leaves, and finishes it. With callBetween
-// users sign on before that. Tenants that take turns do not use the same number of
-// connections in every run: a step that is not reached in three runs is not killed.
+// killedAt kills a run, checks what it leaves, and finishes it. With callBetween, users sign on
+// before that. Tenants that take turns do not use the same number of connections in every run: a
+// step that is not reached in three runs is not killed.
 func (s *sweep) killedAt(t *testing.T, step string, callBetween bool) (killed bool) {
 	t.Helper()
 	for range 3 {
@@ -260,9 +259,8 @@ func (s *sweep) tryToKill(t *testing.T, step string, callBetween bool) (killed b
 	return killed
 }
 
-// nothingIsLost holds for a tenant with one pair, of which its own row is, a
-// history that PHP reads, and a pair for each of its certificates that anybody
-// holds and for the one that it had before.
+// nothingIsLost checks that a tenant has one pair, with a matching local host row, a history that
+// PHP reads, and a pair for each of its certificates that any site has and for its previous one.
 func (s *sweep) nothingIsLost(t *testing.T, tenant *fleetTenant, before string) {
 	t.Helper()
 	if n := tenant.DB.Value(t, "SELECT COUNT(*) FROM {config_plugins} WHERE plugin = 'mnet' AND name LIKE 'openssl%'"); n != "2" {
@@ -276,7 +274,8 @@ func (s *sweep) nothingIsLost(t *testing.T, tenant *fleetTenant, before string) 
 	if !slices.Contains(kept, before) {
 		t.Errorf("%s has lost the pair it had before", tenant.Wwwroot)
 	}
-	// A run that undoes its key marks the pair, and was perhaps killed before.
+	// A run that undoes its key marks the pair, and an earlier run may have been killed before
+	// that.
 	undone := []string{}
 	if s.exit == rotate.ExitNotRenewed {
 		undone = slices.DeleteFunc(slices.Clone(kept), func(pair string) bool { return pair == before })
@@ -312,8 +311,8 @@ func parsed(t *testing.T, pair, wwwroot string) *envelope.Certificate {
 	return p.Certificate
 }
 
-// serialized is PHP's serialize of Moodle's openssl_history, with the mark that
-// rotate gives a pair that was undone.
+// serialized is PHP's serialize of Moodle's openssl_history, with the mark that rotate gives to a
+// pair that was undone.
 func serialized(t *testing.T, pairs []string, undone ...string) string {
 	t.Helper()
 	var b strings.Builder
@@ -334,7 +333,7 @@ func serialized(t *testing.T, pairs []string, undone ...string) string {
 	return b.String() + "}"
 }
 
-// remember keeps what the databases say, for restore.
+// remember keeps the content of the databases, for restore.
 func (s *sweep) remember(t *testing.T) {
 	t.Helper()
 	for _, tenant := range s.tenants {
@@ -342,7 +341,7 @@ func (s *sweep) remember(t *testing.T) {
 	}
 }
 
-// restore makes a fleet of the first hour of it.
+// restore gives the fleet its original state back.
 func (s *sweep) restore(t *testing.T) {
 	t.Helper()
 	for _, tenant := range s.tenants {

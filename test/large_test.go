@@ -18,12 +18,12 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// crowd are the many peers of one tenant, some of which commit one fault each, for ever.
+// crowd are the many peers of one tenant, some of which commit one fault each, always.
 type crowd struct {
 	own       *fleetTenant
 	sites     []*peertest.Site
 	committed map[string]peertest.Fault // by wwwroot
-	authority string                    // file of the certificate that signs for those of https
+	authority string                    // file of the certificate that signs those for https
 }
 
 // perFault of a hundred peers commit each fault.
@@ -39,7 +39,7 @@ func newCrowd(t *testing.T, n int) *crowd {
 	for i := range n {
 		o := peertest.Options{
 			Kind: []peertest.Kind{peertest.Patched, peertest.Stock, peertest.Mahara, peertest.Array}[i%4], Modern: i%3 == 0,
-			Address: fmt.Sprintf("127.9.%d.%d:0", i/200, 1+i%200), // else the limit of one address is what is measured
+			Address: fmt.Sprintf("127.9.%d.%d:0", i/200, 1+i%200), // otherwise the limit of one address would be measured
 		}
 		fault := peertest.Fault("")
 		if of := i / max(1, n*perFault/100); of < len(faults) {
@@ -69,7 +69,7 @@ func newCrowd(t *testing.T, n int) *crowd {
 	return c
 }
 
-// lateStore is filled once the wwwroot is known.
+// lateStore is filled as soon as the wwwroot is known.
 type lateStore struct{ *peertest.Memory }
 
 func testKey(t testing.TB) *rsa.PrivateKey {
@@ -81,7 +81,7 @@ func testKey(t testing.TB) *rsa.PrivateKey {
 	return key
 }
 
-// introduce gives the tenant a row of each, a hundred in a statement.
+// introduce gives the tenant a row of each peer, a hundred per statement.
 func (c *crowd) introduce(t *testing.T) {
 	t.Helper()
 	c.own.DB.Exec(t, `INSERT INTO {mnet_application} (id, name, display_name, xmlrpc_server_url) VALUES (2, 'mahara', 'Mahara', '/api/xmlrpc/server.php')`)
@@ -101,11 +101,11 @@ func (c *crowd) introduce(t *testing.T) {
 	}
 }
 
-// taken is what a run of the command took, seen from outside.
+// taken is what a run of the command used, measured from outside.
 type taken struct {
 	time        time.Duration
-	resident    int64 // bytes, the most it held
-	descriptors int   // the most that were seen open
+	resident    int64 // bytes, the peak
+	descriptors int   // peak number of open descriptors
 }
 
 // renew runs the command and measures it.
@@ -137,7 +137,7 @@ func (c *crowd) renew(t *testing.T) (ran, taken) {
 	return r, took
 }
 
-// verdict is a report's outcome in the words of those who know.
+// verdict is a report's outcome as a verdict of peertest.
 func verdict(o rotate.PeerOutcome) peertest.Verdict {
 	if o.Proven() {
 		return peertest.Proven
@@ -145,7 +145,8 @@ func verdict(o rotate.PeerOutcome) peertest.Verdict {
 	return peertest.Verdict(o)
 }
 
-// judge compares what was said of every peer with what it knows, and counts by fault and outcome.
+// judge compares the report of every peer with what the peer itself knows, and counts by fault and
+// outcome.
 func (c *crowd) judge(t *testing.T, r ran) map[string]int {
 	t.Helper()
 	said := map[string]rotate.PeerReport{}
@@ -172,9 +173,9 @@ func (c *crowd) judge(t *testing.T, r ran) map[string]int {
 	return counted
 }
 
-// Of many peers each hundredth commits one fault, and each fault has its hundredth. What is said of
-// every one is what it knows itself, and the run costs no more than what is bounded: memory,
-// descriptors, and the time that the silent ones take.
+// Among many peers, one in a hundred commits each fault. The report of every peer is what it knows
+// itself, and the run uses no more than the limits allow: memory, descriptors, and the time of the
+// silent peers.
 func TestOfManyPeersThatMisbehaveEachIsReportedAsWhatItIs(t *testing.T) {
 	n, most := 60, taken{time: 2 * time.Minute, resident: 256 << 20, descriptors: 64}
 	if testbed.Long() {

@@ -12,13 +12,13 @@ import (
 )
 
 var (
-	// link is one of a document, or a picture in it.
+	// link matches a link of a document, or a picture in it.
 	link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
-	// fenced is a block of code, from line to line.
+	// fenced matches a block of code, from line to line.
 	fenced = regexp.MustCompile("(?ms)^ *```[^\n]*\n(.*?)^ *```$")
-	// heading is one of a document, with its level.
+	// heading matches a heading of a document, with its level.
 	heading = regexp.MustCompile(`(?m)^(#{1,6}) (.+)$`)
-	// notInAnchor is what an anchor leaves out of its heading.
+	// notInAnchor matches what an anchor leaves out of its heading.
 	notInAnchor = regexp.MustCompile(`[^\pL\pN _-]`)
 )
 
@@ -32,7 +32,8 @@ func anchors(text string) map[string]bool {
 	return found
 }
 
-// documents are all Markdown files of the repository but vectors, by their path in it.
+// documents are all Markdown files of the repository except those of the vectors, by their path in
+// it.
 func documents(t *testing.T) []string {
 	t.Helper()
 	root := testbed.Root(t)
@@ -73,7 +74,7 @@ func TestEveryLinkOfADocumentLeadsSomewhere(t *testing.T) {
 	}
 }
 
-// A document that nothing leads to is not found.
+// Readers do not find a document to which no link leads.
 func TestTheREADMELeadsToEveryDocument(t *testing.T) {
 	readme := textOf(t, "README.md")
 	for _, name := range documents(t) {

@@ -1,6 +1,6 @@
 // Package test runs the command as its users do, and looks at exit codes, output, tables and peers.
-// It knows nothing of the command but what it prints. Sites are real PHP (testbed.PHPSite), or an
-// array whose web sides are fakes in this process ([fleet]).
+// It knows nothing of the command except its output. Sites are real PHP (testbed.PHPSite), or an
+// array whose web servers are fakes in this process ([fleet]).
 package test
 
 import (

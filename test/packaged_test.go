@@ -27,7 +27,7 @@ func packaged(t testing.TB) map[string][]string {
 	return all
 }
 
-// The lines are run as they are; config.php is where the operator's file of options says.
+// The lines are run unchanged; the operator's file of options says where config.php is.
 func TestThePackagedCommandsWatchAndRenewTheWholeArray(t *testing.T) {
 	t.Parallel()
 	own, tenant, outside := threeSites(t)

@@ -10,10 +10,11 @@ import (
 	"renew_mnetkeys/peers/peertest"
 )
 
-// What the tool may call proven, and which keys it must keep, tried on sites whose
-// database, cache and web server are real or work as real ones do.
+// These tests check what the tool may call proven, and which keys it must keep, on sites whose
+// database, cache and web server are real or work like real ones.
 
-// one is a tenant with two stock outsiders, its master: nobody takes a forced key.
+// one is a single tenant, the master of its array, with two stock outsiders: no peer accepts a
+// forced key.
 func one(t *testing.T) (f *fleet, own *fleetTenant, run func(args ...string) ran) {
 	t.Helper()
 	f = newFleet(t, fleetOptions{tenants: 1, outsiders: 2})
@@ -23,7 +24,7 @@ func one(t *testing.T) (f *fleet, own *fleetTenant, run func(args ...string) ran
 	}
 }
 
-// saidBy is what a command says of the links of a tenant.
+// saidBy is what a command says about the links of a tenant.
 func saidBy(t *testing.T, own *fleetTenant, word string, args ...string) (exit int, links map[string]string) {
 	t.Helper()
 	words := []string{"--config=" + own.ConfigFile, "--retries=0", "--json"}
@@ -43,8 +44,8 @@ func saidBy(t *testing.T, own *fleetTenant, word string, args ...string) (exit i
 	return r.code, links
 }
 
-// The web server keeps its old key in a cache that nobody reaches from here (APCu,
-// another node): three renewals lose nothing, and once it is purged all is proven.
+// The web server keeps its old key in a cache that cannot be reached from here (APCu, another
+// node): three renewals lose nothing, and after a purge everything is proven.
 func TestAWebServerWhoseCacheIsOutOfReachLosesNoKey(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -79,8 +80,8 @@ func TestAWebServerWhoseCacheIsOutOfReachLosesNoKey(t *testing.T) {
 	}
 }
 
-// newer replaces the stored pair and the own row, as a run does that is killed
-// before it drops the cache; archived says whether the old pair is in the history.
+// newer replaces the stored pair and the local host row, like a run that is killed before it drops
+// the cache; archived says whether the old pair is in the history.
 func newer(t *testing.T, own *fleetTenant, archived bool) (pair string) {
 	t.Helper()
 	old := pairOf(t, own.Site)
@@ -94,8 +95,8 @@ func newer(t *testing.T, own *fleetTenant, archived bool) (pair string) {
 	return pair
 }
 
-// VMoodle's PHP script has replaced the pair in the table: what web server and
-// peers use stands in the cache alone, and a purge would lose it.
+// VMoodle's PHP script has replaced the pair in the table: only the cache has the pair that web
+// server and peers use, and a purge would lose it.
 func TestAKeyThatStandsInTheCacheAloneIsRescued(t *testing.T) {
 	t.Parallel()
 	for _, cache := range []testbed.Cache{testbed.FileCache, testbed.RedisCache, testbed.StackedCache} {
@@ -147,8 +148,8 @@ func TestAPeerThatMissedNineRenewalsHeals(t *testing.T) {
 	linked(t, own, stock)
 }
 
-// Where the local site does not let us ask, nothing is stored: its cache may be
-// elsewhere, and a copy with a web server of its own would lock the live site out.
+// If the local site cannot be asked, nothing is stored: its cache may be elsewhere, and a copy with
+// a web server of its own would lock the live site out.
 func TestNothingIsStoredWhereTheLocalSiteCannotBeAsked(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]peertest.Fault{
@@ -172,7 +173,8 @@ func TestNothingIsStoredWhereTheLocalSiteCannotBeAsked(t *testing.T) {
 					t.Error("a peer was called")
 				}
 			}
-			// Without the proof on request: renewed, and nothing is called proven.
+			// If the proof is switched off on request, the key is renewed, and nothing is called
+			// proven.
 			forced := run("--self-check=off")
 			if forced.expect(t, 3); strings.Contains(forced.stdout, "accepted") || strings.Contains(forced.stdout, "healed") {
 				t.Errorf("something is called proven:\n%s", forced.stdout)
@@ -181,7 +183,7 @@ func TestNothingIsStoredWhereTheLocalSiteCannotBeAsked(t *testing.T) {
 	}
 }
 
-// A copy of the database under another web server: the live site goes on.
+// A copy of the database runs under another web server: the live site keeps working.
 func TestACopyOfASiteDoesNotLockTheLiveOneOut(t *testing.T) {
 	t.Parallel()
 	f, live, _ := one(t)
@@ -212,8 +214,7 @@ func TestACopyOfASiteDoesNotLockTheLiveOneOut(t *testing.T) {
 	}
 }
 
-// Several web servers, of which one keeps another key: behind one address, and on
-// addresses of their own.
+// One of several web servers keeps another key: behind one address, and on addresses of their own.
 func TestAWebServerOfSeveralThatKeepsAnotherKeyIsFound(t *testing.T) {
 	t.Parallel()
 	for name, nodes := range map[string][]string{"behind one address": {""}, "on two addresses": {"127.7.9.1"}} {
@@ -249,7 +250,7 @@ func TestAWebServerOfSeveralThatKeepsAnotherKeyIsFound(t *testing.T) {
 	}
 }
 
-// A peer that was restored from a backup uses an older key than our row has: what
+// A peer that was restored from a backup uses an older key than our row has: the certificate that
 // it proves is stored, whatever its date.
 func TestAPeerRestoredFromABackupIsProvenAndStored(t *testing.T) {
 	t.Parallel()
@@ -279,14 +280,14 @@ func TestAPeerRestoredFromABackupIsProvenAndStored(t *testing.T) {
 	}
 }
 
-// Every command says the same of the same broken link.
+// Every command says the same about the same broken link.
 func TestEveryCommandSaysTheSameOfABrokenLink(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		spoil func(t *testing.T, own *fleetTenant, peer *peertest.Site)
 		args  []string
-		all   bool // the local side: no link is proven
-		ends  bool // renew and push end before peers are told
+		all   bool // the local site: no link is proven
+		ends  bool // renew and push end before they push to peers
 	}{
 		"nothing is broken":              {func(*testing.T, *fleetTenant, *peertest.Site) {}, nil, false, false},
 		"notices before the peer's XML":  {misbehaving(peertest.Notices), nil, false, false},
@@ -336,7 +337,7 @@ func misbehaving(fault peertest.Fault) func(*testing.T, *fleetTenant, *peertest.
 	return func(_ *testing.T, _ *fleetTenant, peer *peertest.Site) { peer.Misbehave(fault) }
 }
 
-// A name that this machine cannot reach: the web server is named by --node.
+// This machine cannot resolve the name: --node names the web server.
 func TestALocalSiteThatIsReachedByItsNodeOnly(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, fleetOptions{tenants: 1, host: "moodle.invalid", kind: peertest.Patched})
@@ -360,8 +361,8 @@ func TestALocalSiteThatIsReachedByItsNodeOnly(t *testing.T) {
 	}
 }
 
-// A register that spells a tenant otherwise than its own row does: peers know the
-// letters of the row, and compare them to the byte.
+// The register spells a tenant differently from the tenant's local host row: peers know the letters
+// of the row, and compare them byte by byte.
 func TestATenantThatTheRegisterSpellsOtherwiseKeepsItsName(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, fleetOptions{tenants: 3, outsiders: 1})

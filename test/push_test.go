@@ -9,7 +9,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// threeSites are a site with a peer that takes a forced key and one that fetches it.
+// threeSites are a site with a peer that accepts a forced key and one that fetches it.
 func threeSites(t *testing.T) (own, forced, stock *testbed.Site) {
 	t.Helper()
 	own, forced, stock = patched(t), patched(t), testbed.PHPSite(t, testbed.Options{})
@@ -71,8 +71,8 @@ func TestPushBringsEveryPeerToTheStoredKey(t *testing.T) {
 	})
 }
 
-// Each case is a key that cannot be distributed; nobody is told of it, and a
-// renewal is the cure.
+// Each case is a key that cannot be distributed; it is pushed to no peer, and a renewal is the
+// cure.
 func TestPushRefusesAKeyThatOnlyARenewalCanCure(t *testing.T) {
 	t.Parallel()
 	own, peer := patched(t), patched(t)
@@ -165,7 +165,7 @@ func TestRollbackGoesToTheFormerKeyAndBack(t *testing.T) {
 		own.Warm(t)
 		lost := pairOf(t, own)
 		own.DB.Exec(t, "UPDATE {config_plugins} SET value = '' WHERE plugin = 'mnet' AND name = 'openssl'")
-		// The cache has it still, with which web server and peers work.
+		// The cache still has it, and web server and peers work with it.
 		rollback("-y").expect(t, 0, "rolled back "+own.Wwwroot, "2 of 2 peers proven")
 		if pairOf(t, own) != lost || forced.Held(t, own.Wwwroot) != coherent(t, own) {
 			t.Error("the current pair is not the one that was lost, or the peer does not have it")
@@ -183,7 +183,7 @@ func TestRollbackGoesToTheFormerKeyAndBack(t *testing.T) {
 	})
 }
 
-// The own web side reads its settings where the command does not look for them.
+// The local web server reads its settings from a place where the command does not look for them.
 func TestARollbackThatTheOwnSiteDoesNotFollowIsUndone(t *testing.T) {
 	t.Parallel()
 	own, peer := testbed.PHPSite(t, testbed.Options{Cache: testbed.RedisCache}), patched(t)

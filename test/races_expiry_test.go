@@ -14,10 +14,9 @@ import (
 	"renew_mnetkeys/internal/testbed"
 )
 
-// A PHP site whose key has expired renews in the next sealed call, in or out, as
-// Moodle does. The run does not call an expired site, so that it is held on its
-// way to the database: before the statement that locks the rows, or the site
-// would have to wait for us.
+// A PHP site whose key has expired renews in the next sealed call, in or out, as Moodle does. The
+// run does not call an expired site, so the run is stopped on its way to the database: before the
+// statement that locks the rows, or the site would have to wait for the run.
 func TestMoodleRenewsAtExpiryBetweenOurReadingAndOurWriting(t *testing.T) {
 	t.Parallel()
 	for name, call := range map[string]func(own, stock *testbed.Site) testbed.Called{
@@ -69,15 +68,15 @@ func TestMoodleRenewsAtExpiryBetweenOurReadingAndOurWriting(t *testing.T) {
 	}
 }
 
-// The other order: the PHP site has found its key expired before our COMMIT, and
-// writes its renewal over ours after it. Its statements take effect one by one,
-// so that it may have written some when we read.
+// The other order: the PHP site has found its key expired before the run's COMMIT, and writes its
+// renewal over the run's after it. Its statements take effect one by one, so it may have written
+// some when the run reads.
 func TestMoodleOverwritesOurKeyWithItsRenewalAtExpiry(t *testing.T) {
 	t.Parallel()
 	const history, pair, row = "\x0fopenssl_history", "\x07openssl", "SET wwwroot = ?, ip_address = ?"
 	for name, c := range map[string]struct {
-		late  string // what of the site's statements, and all that follow, comes after our COMMIT
-		told  bool   // it comes while our peers are told, else before our first proof
+		late  string // the first of the site's statements after the run's COMMIT
+		told  bool   // it comes while the run pushes to its peers, otherwise before its first proof
 		code  int
 		texts []string
 	}{
@@ -97,9 +96,9 @@ func TestMoodleOverwritesOurKeyWithItsRenewalAtExpiry(t *testing.T) {
 			old := pairOf(t, own)
 			own.Expire(t)
 			way := reachesItsDatabaseBy(t, own)
-			held, reads := way, "h.wwwroot = ? AND" // our first proof, as it comes in
+			held, reads := way, "h.wwwroot = ? AND" // the run's first proof, as it comes in
 			if c.told {
-				held, reads = reachesItsDatabaseBy(t, stock), "_mnet_host2service b" // its answer to us, once it has learnt our key
+				held, reads = reachesItsDatabaseBy(t, stock), "_mnet_host2service b" // its answer to the run, after it has learnt the run's key
 			}
 			writes, letWrite := way.hold(t, c.late)
 			renewing := make(chan testbed.Called, 1)
@@ -150,8 +149,8 @@ func TestMoodleOverwritesOurKeyWithItsRenewalAtExpiry(t *testing.T) {
 	}
 }
 
-// reachesItsDatabaseBy gives a site a way to its database on which it can be
-// held. It is restarted, since PHP keeps a compiled config.php for a while.
+// reachesItsDatabaseBy gives a site a way to its database on which its statements can be stopped.
+// It is restarted, since PHP keeps a compiled config.php for a while.
 func reachesItsDatabaseBy(t *testing.T, s *testbed.Site) *passage {
 	t.Helper()
 	p := passageTo(t, s.DB)
@@ -178,21 +177,21 @@ func startFor(t *testing.T, s *testbed.Site, args ...string) *running {
 	return r
 }
 
-// passage is a way to a database, by its port, on which statements can be held.
+// passage is a way to a database, by its port, on which statements can be stopped.
 type passage struct {
 	port   int
 	mu     sync.Mutex
 	holds  map[string]func() // by a text of the statement
-	passed map[string]int    // how many more of them go by, by the same
+	passed map[string]int    // how many of them pass before that, by the same text
 }
 
-// hold stops the next statement that has text in it. reached is closed when it is there.
+// hold stops the next statement that contains text. reached is closed when the statement arrives.
 func (p *passage) hold(t *testing.T, text string) (reached <-chan struct{}, release func()) {
 	t.Helper()
 	return p.holdAfter(t, 0, text)
 }
 
-// holdAfter lets so many go by first.
+// holdAfter lets the given number of statements pass first.
 func (p *passage) holdAfter(t *testing.T, passed int, text string) (reached <-chan struct{}, release func()) {
 	t.Helper()
 	there, gate := make(chan struct{}), make(chan struct{})

@@ -15,10 +15,10 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// Here every interleaving is forced: somebody is held at one point until the
-// other has done what he does.
+// These tests force every interleaving: one side is stopped at a certain point until the other has
+// done its part.
 
-// race is a tenant, its web side, and two peers that take a forced keyswap.
+// race is a tenant, its web server, and two peers that accept a forced keyswap.
 type race struct {
 	*fleet
 	own   *fleetTenant
@@ -32,8 +32,8 @@ func newRace(t *testing.T) *race {
 	return &race{fleet: f, own: f.tenants[0], peers: f.tenants[1:], old: pairOf(t, f.tenants[0].Site)}
 }
 
-// hold stops the next sealed call that the site gets, before it looks up its
-// keys. reached is closed when it is there.
+// hold stops the next sealed call that the site receives, before it looks up its keys. reached is
+// closed when the call arrives.
 func (s *fleetTenant) hold(t *testing.T) (reached chan struct{}, release func()) {
 	t.Helper()
 	reached, gate := make(chan struct{}), make(chan struct{})
@@ -73,7 +73,7 @@ func (r *running) at(t *testing.T, moment <-chan struct{}) {
 	}
 }
 
-// ended holds for a tenant of which everybody has what its web side uses.
+// ended checks that all sites have the certificate that the tenant's web server uses.
 func (r *race) ended(t *testing.T, retired ...string) {
 	t.Helper()
 	coherent(t, r.own.Site)
@@ -114,8 +114,8 @@ func TestTwoRunsOfWhichOneHoldsTheLock(t *testing.T) {
 	r.ended(t, history...)
 }
 
-// The connection that holds the lock ends in the middle of the run, as when
-// somebody kills it or the server's wait_timeout is over, and another run gets it.
+// The connection that has the lock ends in the middle of the run, for example because an
+// administrator kills it or the server's wait_timeout has expired, and another run gets the lock.
 func TestARunWhoseLockIsLostDoesNotTakeItselfForTheLast(t *testing.T) {
 	t.Parallel()
 	for _, check := range []string{"auto", "off"} {
@@ -124,7 +124,7 @@ func TestARunWhoseLockIsLostDoesNotTakeItselfForTheLast(t *testing.T) {
 			r := newRace(t)
 			reached, release := r.peers[0].hold(t)
 			first := r.start(t, "--timeout=60s", "--concurrency=1", "--self-check="+check, "--json")
-			first.at(t, reached) // its key is stored, and one peer has been told
+			first.at(t, reached) // its key is stored, and pushed to one peer
 			mine := pairOf(t, r.own.Site)
 			r.own.DB.Exec(t, "KILL CONNECTION "+r.own.DB.Value(t, "SELECT IS_USED_LOCK(?)", lockOf(r.own)))
 			second := r.renew(t, "--json", "--lock-wait=10s")
@@ -135,7 +135,7 @@ func TestARunWhoseLockIsLostDoesNotTakeItselfForTheLast(t *testing.T) {
 			if got := historyOf(t, r.own.Site); !slices.Equal(got, []string{mine, r.old}) {
 				t.Errorf("%d retired pairs", len(got))
 			}
-			for _, peer := range r.peers { // whoever was told the older key last heals
+			for _, peer := range r.peers { // a peer that received the older key last heals
 				call(t, peer.web, r.own.web)
 			}
 			run1(t, command(t, "push", "--config="+r.config)).expect(t, 0)
@@ -182,7 +182,7 @@ func TestAnAdministratorChangesAPeerBetweenOurReadingAndOurWriting(t *testing.T)
 			t.Parallel()
 			r := newRace(t)
 			peer := r.peers[0]
-			renewedByMoodle(t, peer) // so that its new certificate is to be stored
+			renewedByMoodle(t, peer) // so that its new certificate must be stored
 			reached, release := peer.hold(t)
 			run := r.start(t, "--timeout=60s")
 			run.at(t, reached)
@@ -190,7 +190,7 @@ func TestAnAdministratorChangesAPeerBetweenOurReadingAndOurWriting(t *testing.T)
 			rows := allRows(t, r.own)
 			release()
 			end := <-run.done
-			end.expect(t, 3, "not_stored") // what the peer uses does not stand in the row
+			end.expect(t, 3, "not_stored") // the row lacks the peer's certificate
 			if got := allRows(t, r.own); got != rows {
 				t.Errorf("rows are\n%s\nwere\n%s", got, rows)
 			}
@@ -202,8 +202,8 @@ func TestAnAdministratorChangesAPeerBetweenOurReadingAndOurWriting(t *testing.T)
 	}
 }
 
-// A web request had read the settings before our key was stored, and fills the
-// cache with them after we have dropped it.
+// A web request had read the settings before our key was stored, and fills the cache with them
+// after the run has dropped it.
 func TestAWebRequestFillsTheCacheWithTheOldKey(t *testing.T) {
 	t.Parallel()
 	t.Run("before the first proof", func(t *testing.T) {
@@ -236,7 +236,7 @@ func TestAWebRequestFillsTheCacheWithTheOldKey(t *testing.T) {
 	})
 }
 
-// fillAgain writes the cached settings as they are now.
+// fillAgain writes the cached settings in their present state.
 func (s *fleetTenant) fillAgain(t *testing.T) func() {
 	t.Helper()
 	entry := *s.side.entry.Load()
@@ -251,14 +251,14 @@ func (s *fleetTenant) fillAgain(t *testing.T) func() {
 	}
 }
 
-// allRows are the rows of hosts but the own one.
+// allRows are the rows of hosts except the local host row.
 func allRows(t *testing.T, s *fleetTenant) string {
 	t.Helper()
 	return s.DB.Value(t, "SELECT GROUP_CONCAT(CONCAT_WS('|', id, wwwroot, SHA1(public_key), public_key_expires, deleted) ORDER BY id SEPARATOR '\n') FROM {mnet_host} WHERE wwwroot <> ?", s.Wwwroot)
 }
 
-// renewedByMoodle gives a site a new pair as Moodle does by itself: history, pair,
-// own row, cache.
+// renewedByMoodle gives a site a new pair as Moodle does by itself: history, pair, local host row,
+// cache.
 func renewedByMoodle(t *testing.T, s *fleetTenant) (pair string) {
 	t.Helper()
 	old := pairOf(t, s.Site)
@@ -271,7 +271,7 @@ func renewedByMoodle(t *testing.T, s *fleetTenant) (pair string) {
 	return pair
 }
 
-// freshPair is a new one of the site.
+// freshPair is a new pair of the site.
 func freshPair(t *testing.T, wwwroot string) *envelope.KeyPair {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 1024)

@@ -16,11 +16,11 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// reasonFamilies are the reasons with a number in them.
+// reasonFamilies match the reasons that contain a number.
 var reasonFamilies = regexp.MustCompile(`^(http_\d{3}|fault_-?\d+)$`)
 
-// listedReasons is what a list of the reasons must name: every one that is of no family, and the
-// families.
+// listedReasons is what a list of the reasons must name: every reason that belongs to no family,
+// and the families.
 func listedReasons(families ...string) []string {
 	listed := families
 	for _, row := range rotate.Reasons {
@@ -32,8 +32,8 @@ func listedReasons(families ...string) []string {
 	return listed
 }
 
-// sameReasons compares what a document lists with what it must, and says what is missing and what
-// is too much.
+// sameReasons compares what a document lists with what it must list, and says what is missing and
+// what is superfluous.
 func sameReasons(t *testing.T, document string, listed, must []string) {
 	t.Helper()
 	for _, reason := range must {
@@ -71,7 +71,7 @@ func TestEveryConstantOfAReasonHasOneRow(t *testing.T) {
 	sameReasons(t, "the table of rotate/reason.go", rows, constants)
 }
 
-// A reason that is spelled where it is used is one that nobody finds.
+// A reason that is spelled out where it is used cannot be found.
 func TestNoSourceButTheTableSpellsAReason(t *testing.T) {
 	spelled := regexp.MustCompile(`(?:\bReason(?:: |\(| [!=]= )|\bfailed\()"\w+"|"(?:fault|http)_[\d%][^"]*"`)
 	for _, dir := range []string{"rotate", "peers", "internal/output", "internal/report", "internal/metrics", "internal/run"} {

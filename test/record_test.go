@@ -14,7 +14,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// records are a page and metrics that runs are told to write.
+// records are the page and the metrics that runs write.
 type records struct{ dir, page, metrics string }
 
 func newRecords(t testing.TB) records {
@@ -47,7 +47,7 @@ func read(t testing.TB, file string) string {
 	return string(text)
 }
 
-// metric gives the samples of a metric by the value of a label.
+// metric returns the samples of a metric by the value of a label.
 func (k records) metric(t testing.TB, name, label string) map[string]float64 {
 	t.Helper()
 	parser := expfmt.NewTextParser(model.UTF8Validation)
@@ -66,7 +66,7 @@ func (k records) metric(t testing.TB, name, label string) map[string]float64 {
 	return values
 }
 
-// files are what stands in the directory.
+// files are the files in the directory.
 func (k records) files(t testing.TB) (names []string) {
 	t.Helper()
 	entries, err := os.ReadDir(k.dir)
@@ -181,7 +181,7 @@ func TestWhatCannotBeWrittenIsFoundBeforeAnythingIsDone(t *testing.T) {
 	}
 }
 
-// What alerts compare must be there after the first run, even if that could not read a thing.
+// Metrics that alerts compare must exist after the first run, even if that run could read nothing.
 func TestMetricsBeginWithARunThatCannotReachTheDatabase(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, fleetOptions{tenants: 2})

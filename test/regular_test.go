@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// What an option names may be a pipe that nobody writes to, or a device that never
-// ends: it is refused at once, and nothing is opened that opening changes.
+// An option may name a pipe to which no process writes, or a device that never ends: it is refused
+// at once, and nothing is opened that opening changes.
 func TestOnlyRegularFilesAreRead(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -43,7 +43,7 @@ func TestOnlyRegularFilesAreRead(t *testing.T) {
 			}
 			t.Run(option+what, func(t *testing.T) {
 				t.Parallel()
-				if option == "config=" { // whose errors are moodledb's
+				if option == "config=" { // its errors are moodledb's
 					run1(t, command(t, word, "--config="+file)).expect(t, 2)
 					return
 				}
@@ -53,7 +53,7 @@ func TestOnlyRegularFilesAreRead(t *testing.T) {
 	}
 }
 
-// A link to a regular file is one, and stdin that was redirected from one.
+// A link to a regular file is read, and so is stdin that was redirected from one.
 func TestALinkToARegularFileIsRead(t *testing.T) {
 	t.Parallel()
 	file, link := write(t, "secret\n"), filepath.Join(t.TempDir(), "link")

@@ -151,7 +151,7 @@ func TestNewkeyStartsMNet(t *testing.T) {
 	own, peer := testbed.PHPSite(t, testbed.Options{}), testbed.PHPSite(t, testbed.Options{Kind: testbed.Patched})
 	own.Peer(t, peer)
 	own.SetMNet(t, false)
-	own.Warm(t) // the web side has cached that MNet is off
+	own.Warm(t) // the web server has cached that MNet is disabled
 	renewIt(t, own).expect(t, 1, "error: MNet is switched off on this site", "hint: to start MNet and make a new key, run: ")
 	renewIt(t, own, "--newkey").expect(t, 0, "1 of 1 peer proven")
 	coherent(t, own)
@@ -162,7 +162,7 @@ func TestBindhostConnectsAStranger(t *testing.T) {
 	t.Parallel()
 	own, stranger := testbed.PHPSite(t, testbed.Options{}), testbed.PHPSite(t, testbed.Options{Kind: testbed.Patched, FullName: "A & Stranger"})
 	r := renewIt(t, own, "--json", "--bindhost="+stranger.Wwwroot+"/")
-	r.expect(t, 3) // it does not know us, and says so
+	r.expect(t, 3) // it does not know this site, and says so
 	if p := r.document(t).peer(t, stranger.Wwwroot); p.Outcome != rotate.Refused || p.Reason != "unknown_to_peer" {
 		t.Errorf("%+v", p)
 	}
@@ -177,7 +177,7 @@ func TestBindhostConnectsAStranger(t *testing.T) {
 	if bound != "sso_idp11,sso_sp11" {
 		t.Errorf("services bound: %s", bound)
 	}
-	// Once the other side has been told of us by hand, the same run proves it.
+	// After the local site was registered manually on the other side, the same run proves it.
 	own.DB.Exec(t, "DELETE FROM {mnet_host2service}")
 	own.DB.Exec(t, "DELETE FROM {mnet_host} WHERE wwwroot = ?", stranger.Wwwroot)
 	own.Peer(t, stranger)

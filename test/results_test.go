@@ -11,7 +11,7 @@ import (
 	"renew_mnetkeys/internal/testbed"
 )
 
-// losingOutput are the ways in which a stdout takes nothing.
+// losingOutput are the ways in which a stdout accepts nothing.
 var losingOutput = map[string]func(t *testing.T, cmd *exec.Cmd){
 	"a full disk": func(t *testing.T, cmd *exec.Cmd) {
 		full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
@@ -36,13 +36,13 @@ var losingOutput = map[string]func(t *testing.T, cmd *exec.Cmd){
 	},
 }
 
-// throughShell has a shell redirect a command.
+// throughShell lets a shell redirect a command.
 func throughShell(cmd *exec.Cmd, redirection string) {
 	cmd.Args = slices.Concat([]string{"sh", "-c", `exec "$0" "$@" ` + redirection, cmd.Path}, cmd.Args[1:])
 	cmd.Path = "/bin/sh"
 }
 
-// lost runs a command whose stdout takes nothing.
+// lost runs a command whose stdout accepts nothing.
 func lost(t *testing.T, lose func(*testing.T, *exec.Cmd), args ...string) ran {
 	t.Helper()
 	cmd := command(t, args...)
@@ -53,8 +53,7 @@ func lost(t *testing.T, lose func(*testing.T, *exec.Cmd), args ...string) ran {
 	return ran{code: cmd.ProcessState.ExitCode(), stderr: stderr.String()}
 }
 
-// A result that could not be written is no success, whatever the command, and is
-// said once.
+// A result that could not be written is no success, whatever the command, and is reported once.
 func TestEveryCommandSaysThatItsResultCouldNotBeWritten(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, fleetOptions{tenants: 2, outsiders: 1})
@@ -77,7 +76,7 @@ func TestEveryCommandSaysThatItsResultCouldNotBeWritten(t *testing.T) {
 	for name, args := range commands {
 		for way, lose := range losingOutput {
 			if way != "a full disk" && strings.Contains(name, "--") {
-				continue // these are written as the others are
+				continue // these are written like the others
 			}
 			t.Run(name+" to "+way, func(t *testing.T) {
 				if !changes(strings.Fields(name)[0]) {
@@ -92,8 +91,8 @@ func TestEveryCommandSaysThatItsResultCouldNotBeWritten(t *testing.T) {
 	}
 }
 
-// What went wrong besides stays the exit code; but a check that has not said its
-// line knows nothing, and 2 would be critical.
+// The exit code of another problem stays. But a check that has not printed its line knows nothing,
+// and 2 would be critical.
 func TestAnExitCodeSurvivesAResultThatCouldNotBeWritten(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -113,7 +112,7 @@ func TestAnExitCodeSurvivesAResultThatCouldNotBeWritten(t *testing.T) {
 	}
 }
 
-// Whoever does not want the result is not told that it is lost.
+// A user who throws the result away gets no message that it is lost.
 func TestAResultThatIsThrownAwayIsWritten(t *testing.T) {
 	t.Parallel()
 	for name, redirection := range map[string]string{

@@ -16,10 +16,10 @@ const schemaFile = "../docs/schema/renew_mnetkeys.schema.json"
 var schema = sync.OnceValues(func() (*jsonschema.Schema, error) {
 	compiler := jsonschema.NewCompiler()
 	compiler.AssertFormat()
-	return compiler.Compile(schemaFile) // which holds it against the schema of schemas, too
+	return compiler.Compile(schemaFile) // which checks it against the schema of schemas, too
 })
 
-// againstSchema gives what the schema has against a JSON text.
+// againstSchema returns the schema's objections to a JSON text.
 func againstSchema(t testing.TB, text string) error {
 	t.Helper()
 	s, err := schema()
@@ -33,7 +33,7 @@ func againstSchema(t testing.TB, text string) error {
 	return s.Validate(instance)
 }
 
-// ofSchema holds for a document as the schema describes it.
+// ofSchema checks that a document follows the schema.
 func ofSchema(t testing.TB, text string) {
 	t.Helper()
 	if err := againstSchema(t, text); err != nil {
@@ -52,7 +52,7 @@ func TestTheDocumentOfEveryCommandIsOfTheSchema(t *testing.T) {
 					t.Parallel()
 				}
 				r := f.command(t, cmd, append(more[cmd], which, "--json")...)
-				d := r.document(t) // which holds it against the schema
+				d := r.document(t) // which checks it against the schema
 				if d.Command != cmd || len(d.Tenants) != tenants {
 					t.Errorf("%s of %d tenants", d.Command, len(d.Tenants))
 				}
@@ -74,7 +74,7 @@ func TestTheDocumentOfEveryCommandIsOfTheSchema(t *testing.T) {
 	})
 }
 
-// command runs a command with the array's config.php and keeps an eye on all secrets.
+// command runs a command with the array's config.php and checks that no secret is shown.
 func (v *vmoodle) command(t testing.TB, name string, args ...string) ran {
 	t.Helper()
 	before := v.secrets(t)
@@ -87,7 +87,7 @@ func (v *vmoodle) command(t testing.TB, name string, args ...string) ran {
 	return r
 }
 
-// goodDocument is one of a command, with all that it can hold.
+// goodDocument is a document of a command, with everything that it can contain.
 func goodDocument(command string) string {
 	const certificate = `{"sha256":"SHA","not_before":"2030-01-01T00:00:00Z","not_after":"2030-01-29T00:00:00Z"}`
 	tenant, peer := "", ""

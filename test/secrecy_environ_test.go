@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A run as somebody may have a password in its environment, which others of the same user must not
+// A run may have a password in its environment, which other processes of the same user must not
 // see.
 func TestNobodyReadsTheEnvironmentOfARun(t *testing.T) {
 	t.Parallel()

@@ -12,8 +12,8 @@ import (
 	"renew_mnetkeys/internal/testbed"
 )
 
-// A database that accepts and says nothing keeps the command in its place while
-// it is looked at from outside.
+// A database that accepts and never answers keeps the command waiting while it is inspected from
+// outside.
 func TestNobodyReadsTheMemoryOfARun(t *testing.T) {
 	t.Parallel()
 	dir, config, silent := silentDatabase(t)
@@ -29,8 +29,8 @@ func TestNobodyReadsTheMemoryOfARun(t *testing.T) {
 			t.Errorf("a core dump would be written: %s", line)
 		}
 	}
-	// The kernel gives the files of a process that must not be dumped to root: that
-	// is what keeps its own user from its memory.
+	// The kernel gives the files of a process that must not be dumped to root: this is how its own
+	// user is kept from its memory.
 	child := command(t, "--config="+config, "--deadline=20s")
 	child.Path = filepath.Join(dir, "renew_mnetkeys")
 	copyFile(t, built(t, forRace...), child.Path)
@@ -55,7 +55,7 @@ func TestNobodyReadsTheMemoryOfARun(t *testing.T) {
 	}
 }
 
-// silentDatabase is a site in dir whose database accepts connections and says nothing.
+// silentDatabase is a site in dir whose database accepts connections and never answers.
 func silentDatabase(t *testing.T) (dir, config string, silent net.Listener) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -76,7 +76,7 @@ func silentDatabase(t *testing.T) (dir, config string, silent net.Listener) {
 	return dir, config, silent
 }
 
-// hold accepts a connection and keeps it open: one that nobody refers to is closed.
+// hold accepts a connection and keeps it open: a connection without a reference is closed.
 func hold(t *testing.T, l net.Listener) {
 	t.Helper()
 	conn, err := l.Accept()

@@ -12,7 +12,7 @@ import (
 	"renew_mnetkeys/internal/testbed"
 )
 
-// SECURITY.md names tests and modules; both must be there.
+// SECURITY.md names tests and modules; both must exist.
 func TestWhatSECURITYNamesExists(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(testbed.Root(t), "SECURITY.md"))
 	if err != nil {

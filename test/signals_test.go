@@ -14,8 +14,8 @@ import (
 	"renew_mnetkeys/peers/peertest"
 )
 
-// atCommit runs the command with a cache-hook that does something between COMMIT
-// and the end of the cached key, and then drops it.
+// atCommit runs the command with a cache-hook that does something between COMMIT and the removal of
+// the cached key, and then drops it.
 func (r *race) atCommit(t *testing.T, does string, args ...string) *exec.Cmd {
 	t.Helper()
 	hook := filepath.Join(t.TempDir(), "hook.sh")
@@ -26,8 +26,8 @@ func (r *race) atCommit(t *testing.T, does string, args ...string) *exec.Cmd {
 	return command(t, append([]string{"--config=" + r.config, "--cache-hook=. '" + hook + "'"}, args...)...)
 }
 
-// hearsHangups has commands started with SIGHUP as it is by default, although the
-// tests may run under nohup.
+// hearsHangups starts commands with the default action for SIGHUP, although the tests may run under
+// nohup.
 func hearsHangups(t *testing.T) {
 	t.Helper()
 	caught := make(chan os.Signal, 1)
@@ -35,8 +35,8 @@ func hearsHangups(t *testing.T) {
 	t.Cleanup(func() { signal.Stop(caught) })
 }
 
-// A run that is ended between storing the key and dropping the cache goes on until
-// the web side uses the key, tells nobody, and leaves the rest to a push.
+// A run that is ended between storing the key and dropping the cache goes on until the web server
+// uses the key, pushes to no peer, and leaves the rest to a push.
 func TestASignalAtCommitDoesNotLeaveTheCachedKey(t *testing.T) {
 	hearsHangups(t)
 	for name, s := range map[string]syscall.Signal{
@@ -86,8 +86,8 @@ func TestASecondSignalEndsTheRunAtOnce(t *testing.T) {
 	}
 }
 
-// A terminal that is closed sends SIGHUP twice, and timeout(1) SIGTERM: both are one
-// wish to end, at a safe point.
+// A terminal that is closed sends SIGHUP twice, and timeout(1) sends SIGTERM: both are one request
+// to end, at a safe point.
 func TestASignalThatComesTwiceIsOne(t *testing.T) {
 	hearsHangups(t)
 	for name, c := range map[string]struct {
@@ -121,7 +121,7 @@ func TestUnderNohupARunSurvivesTheTerminal(t *testing.T) {
 	r.ended(t, r.old)
 }
 
-// Whoever reads the log goes away between COMMIT and the cache drop, as head(1) does.
+// The reader of the log goes away between COMMIT and the cache drop, as head(1) does.
 func TestALogThatNobodyReadsDoesNotEndTheRun(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -168,7 +168,7 @@ func TestALogThatNobodyReadsDoesNotEndTheRun(t *testing.T) {
 	}
 }
 
-// After a look nobody is advised to push.
+// After a command that only looks, the advice is not to push.
 func TestWhatWritesNothingIsJustStartedAgainAfterASignal(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, fleetOptions{tenants: 1, outsiders: 1})

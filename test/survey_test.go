@@ -10,11 +10,11 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// reading are the commands that write nothing, as they are called.
+// reading are the commands that write nothing, with their arguments.
 var reading = [][]string{{"status"}, {"status", "--live"}, {"verify"}, {"check"}, {"doctor"}}
 
-// tables is a checksum of every table of every tenant's database, and of what
-// outsiders hold.
+// tables is a checksum of every table of every tenant's database, and of the certificates that
+// outsiders have.
 func (f *fleet) tables(t testing.TB) string {
 	t.Helper()
 	var all []string
@@ -50,7 +50,7 @@ func (f *fleet) survey(t testing.TB, command []string) (text ran, reports map[st
 	return text, r.byTenant(t)
 }
 
-// links are what reports say of peers: "outcome reason holds" by "holder > of".
+// links are what reports say about peers: "outcome reason holds" by "holder > of".
 func links(reports map[string]rotate.TenantReport) map[string]string {
 	all := map[string]string{}
 	for of, r := range reports {
@@ -61,12 +61,12 @@ func links(reports map[string]rotate.TenantReport) map[string]string {
 	return all
 }
 
-// surveyed is one way to look at an array that is not in order in one way.
+// surveyed is one way to look at an array that has one problem.
 type surveyed struct {
 	code int
 	says []string
-	link string // what is said of the link in question
-	back string // and of its other direction, "" as of any other
+	link string // what is said about the link in question
+	back string // and about its other direction, "" if the same as about any other
 }
 
 func TestAnArrayIsLookedAtAndNotWritten(t *testing.T) {
@@ -215,7 +215,7 @@ func TestAnArrayIsRolledBack(t *testing.T) {
 			t.Errorf("%s: %+v", wwwroot, tenant)
 		}
 	}
-	// The one that it went back from is a way forward again.
+	// The key from which it went back can be used to go forward again.
 	f.command(t, "rollback", "--host="+f.tenants[1].Wwwroot, "--yes").expect(t, 0, "4 of 4 peers proven")
 	if wrong := f.wrongLinks(t); len(wrong) > 0 || pairOf(t, f.tenants[1].Site) != second[1] {
 		t.Errorf("wrong links: %q", wrong)

@@ -43,7 +43,7 @@ func onTerminal(t *testing.T, cmd *exec.Cmd) *screen {
 			x.mu.Lock()
 			x.written.Write(buffer[:n])
 			x.mu.Unlock()
-			if err != nil { // EIO once nobody has the terminal open
+			if err != nil { // EIO after no process has the terminal open
 				return
 			}
 		}
@@ -62,7 +62,7 @@ func (x *screen) text() string {
 	return strings.ReplaceAll(strings.Join(kept, ""), "[K", "")
 }
 
-// says waits for a text.
+// says waits until a text is on the screen.
 func (x *screen) says(text string) {
 	x.t.Helper()
 	waitFor(x.t, text, func() bool { return strings.Contains(x.text(), text) })
@@ -76,7 +76,7 @@ func (x *screen) types(keys string) {
 	}
 }
 
-// end waits for the command.
+// end waits for the command to end.
 func (x *screen) end() ran {
 	_ = x.cmd.Wait()
 	<-x.ended
@@ -117,7 +117,7 @@ func TestRollbackAsksOnATerminal(t *testing.T) {
 	}
 }
 
-// Who waits knows why, before the wait is over.
+// A user who waits learns why, before the wait ends.
 func TestAWaitForAnotherRunIsSaidAtOnce(t *testing.T) {
 	t.Parallel()
 	r := newRace(t)
@@ -157,12 +157,12 @@ func (s *safeBuffer) String() string {
 	return s.b.String()
 }
 
-// However many tenants there are, what Ctrl-C says fits a screen.
+// However many tenants there are, the message after Ctrl-C fits on a screen.
 func TestCtrlCOnAnArrayIsShort(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name  string
-		hangs func(*fleet) // what does not answer
+		hangs func(*fleet) // the part that does not answer
 		says  string       // before Ctrl-C
 		after string
 	}{

@@ -10,8 +10,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// An array of a master and a tenant, with a peer outside, is looked at by every
-// command that writes nothing.
+// Every command that writes nothing looks at an array of a master and a tenant, with a peer
+// outside.
 func TestLookingWritesNothing(t *testing.T) {
 	t.Parallel()
 	own, tenant, outside := threeSites(t)
@@ -61,7 +61,7 @@ func TestLookingWritesNothing(t *testing.T) {
 	})
 
 	t.Run("status says what the rows say", func(t *testing.T) {
-		// Nobody can be asked.
+		// No site can be asked.
 		for _, s := range []*testbed.Site{own, tenant, outside} {
 			s.Stop()
 			defer s.Start(t)
@@ -122,7 +122,7 @@ func TestLookingWritesNothing(t *testing.T) {
 	})
 }
 
-// lineWith is the first line of a text that holds a word.
+// lineWith is the first line of a text that contains a word.
 func lineWith(text, word string) string {
 	for line := range strings.Lines(text) {
 		if strings.Contains(line, word) {
@@ -132,15 +132,15 @@ func lineWith(text, word string) string {
 	return ""
 }
 
-// answer is what a monitoring system reads out of a check.
+// answer is what a monitoring system reads from a check.
 type answer struct {
 	code        int
 	state, text string
 	data        map[string]string // value by label
 }
 
-// The Monitoring Plugins' guidelines: a state and text, a bar, and of each number
-// its label, value, and the ranges and limits behind semicolons.
+// These patterns follow the Monitoring Plugins' guidelines: a state and text, a bar, and for each
+// number its label, value, and the ranges and limits after semicolons.
 var (
 	answerForm = regexp.MustCompile(`^MNET (OK|WARNING|CRITICAL|UNKNOWN) - ([^|]*[^| ])(?: \|((?: [a-z_]+=\S+)+))?$`)
 	numberForm = regexp.MustCompile(`^([a-z_]+)=(-?[0-9]+(?:\.[0-9]+)?);([0-9.]+:?)?;([0-9.]+:?)?(?:;([0-9.]+))?$`)

@@ -14,14 +14,14 @@ import (
 	"renew_mnetkeys/internal/testbed"
 )
 
-// spoken are the rooms of the product whose texts people read.
+// spoken are the packages of the product whose texts people read.
 var spoken = []string{"rotate", "peers", "moodledb", "envelope", "internal"}
 
-// notSpoken are texts in the source that nobody reads: SQL, PHP, globs, what is sent.
+// notSpoken matches texts in the source that people do not read: SQL, PHP, globs, what is sent.
 var notSpoken = regexp.MustCompile(`^(SELECT|INSERT|UPDATE|DELETE|SET|SHOW|START|RELEASE)\b|<\?php|^\s*<|\$[a-z_]+\s*=|^[\x00-\x7f]*\{\}`)
 
-// hardWords are words and phrases that readers with English as a second language read twice, each
-// with what is said instead.
+// hardWords are words and phrases that readers with English as a second language have to read
+// twice, each with its replacement.
 var hardWords = []struct{ pattern, instead string }{
 	{`nearly over|\bis over\b|are over\b`, "expires soon, expired"},
 	{`\bits end\b|\bends in\b`, "expiry, expires in"},
@@ -40,7 +40,7 @@ var hardWords = []struct{ pattern, instead string }{
 	{`must be nothing`, "must not be"},
 }
 
-// messages are the texts of the product that people may read, with where they stand.
+// messages are the texts of the product that people may read, with their positions.
 func messages(t *testing.T) map[string]token.Position {
 	t.Helper()
 	found, files := map[string]token.Position{}, token.NewFileSet()

@@ -1,8 +1,9 @@
 package config
 
 // caches reads which class chooses the cache stores (lib/setup.php, cache_factory::instance()), and
-// what that of tool_forcedcache reads (tool_forcedcache_cache_config::read_config_file()). A
-// setting of that plugin is only looked at where a factory is set.
+// the settings that the class of tool_forcedcache reads
+// (tool_forcedcache_cache_config::read_config_file()). The settings of that plugin only matter if a
+// factory is set.
 func (s *settings) caches(c *Config) error {
 	if err := s.fill(field{"alternative_cache_factory_class", &c.CacheFactory, false}); err != nil || c.CacheFactory == "" {
 		return err

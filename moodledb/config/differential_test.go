@@ -14,9 +14,9 @@ import (
 )
 
 // oracle says what php makes of a config.php that a script of Moodle requires: its $CFG->dbpass, or
-// how the script ends before that. It shares nothing with what the tool itself has php run. For
-// each file, a line on descriptor 4, it forks, and the file has a php of its own: to start one
-// takes ten times as long.
+// how the script ends before that. It shares no code with what the tool itself runs in php. For
+// each file, named in a line on descriptor 4, it forks, so that each file has a php process of its
+// own: to start one takes ten times as long.
 const oracle = `<?php
 define('ORACLE', fopen('php://fd/3', 'w'));
 $oracle_asked = fopen('php://fd/4', 'r');
@@ -69,9 +69,9 @@ try {
 }
 `
 
-// verdict is what the oracle or the tool says of a file.
+// verdict is the result of the oracle or the tool for a file.
 type verdict struct {
-	how   string // end, return, either of them, exit, error; of the tool end or error
+	how   string // oracle: end, return, either, exit or error; tool: end or error
 	kind  string // of the value, as gettype() has it
 	value string
 	err   error
@@ -108,7 +108,7 @@ type running struct {
 	answers *bufio.Reader
 }
 
-// in is an oracle in that environment, which is given back by keep.
+// in takes an oracle of that environment, which keep gives back.
 func (o *oracles) in(environ []string) (*running, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -132,7 +132,7 @@ func (o *oracles) in(environ []string) (*running, error) {
 	return &running{cmd, ask, bufio.NewReader(answers)}, err
 }
 
-// answer is what an oracle says of a file.
+// answer is the answer of an oracle for a file.
 func (o *oracles) answer(path string, environ []string) (string, error) {
 	r, err := o.in(environ)
 	if err != nil {
@@ -161,7 +161,7 @@ func (o *oracles) end() {
 	}
 }
 
-// shared is a directory into which every user may look.
+// shared is a directory that every user may read.
 func shared(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "config")
@@ -182,7 +182,8 @@ func chmod(t testing.TB, path string, mode os.FileMode) {
 	}
 }
 
-// owned gives a dataroot to a web server's user where we are root, as whom no php runs.
+// owned gives a dataroot to a web server's user if the test runs as root, because no php runs as
+// root.
 func owned(t testing.TB, dataroot string) {
 	t.Helper()
 	if os.Geteuid() == 0 {
@@ -192,7 +193,7 @@ func owned(t testing.TB, dataroot string) {
 	}
 }
 
-// asked is what php itself says. It ends no test, since it can run in another goroutine than the
+// asked is php's own answer. It never ends the test, since it can run in another goroutine than the
 // test's.
 func (d differential) asked(t testing.TB, path string, environ []string) verdict {
 	t.Helper()
@@ -205,13 +206,13 @@ func (d differential) asked(t testing.TB, path string, environ []string) verdict
 	if err != nil {
 		t.Error(err)
 	}
-	if fields[0] == "" { // it died before it could say anything
+	if fields[0] == "" { // it died before it could answer
 		fields[0] = "error"
 	}
 	return verdict{how: fields[0], kind: fields[1], value: string(value)}
 }
 
-// read is what the tool says, which is given all settings but the password.
+// read is the tool's answer, with all settings but the password given.
 func (d differential) read(t testing.TB, path string, environ []string, php, host string) verdict {
 	t.Helper()
 	c, err := Read(t.Context(), path, Options{PHP: php, Environ: environ, Wwwroot: host, Overrides: map[string]string{
@@ -225,7 +226,7 @@ func (d differential) read(t testing.TB, path string, environ []string, php, hos
 	return verdict{how: "end", value: c.DBPass}
 }
 
-// compare reads one file both ways. alone says whether the reader could do it without php.
+// compare reads one file in both ways. alone says whether the reader could do it without php.
 func (d differential) compare(t testing.TB, path string, environ []string, host string) (alone bool) {
 	t.Helper()
 	if host != "" {
@@ -234,7 +235,7 @@ func (d differential) compare(t testing.TB, path string, environ []string, host 
 	want := d.asked(t, path, environ)
 	for _, php := range []string{"", d.php} {
 		if alone {
-			break // php is not asked
+			break // php is not needed
 		}
 		got := d.read(t, path, environ, php, host)
 		alone = php == "" && got.how == "end"
@@ -248,8 +249,8 @@ func (d differential) compare(t testing.TB, path string, environ []string, host 
 	return alone
 }
 
-// refusedByRule is what is refused although php would give a value: Moodle itself would not come
-// up, or would see a request.
+// refusedByRule says whether a file is refused although php would give a value: Moodle itself would
+// not start, or would see a request.
 func refusedByRule(err error) bool {
 	return strings.Contains(err.Error(), "web request") || strings.Contains(err.Error(), "config.php ends here by return") ||
 		strings.Contains(err.Error(), "is not a text") || strings.Contains(err.Error(), "must be a stdClass")
@@ -288,8 +289,8 @@ func environOf(text string) []string {
 	return environ
 }
 
-// Each file of the cases has one construct that decides the password. The value is PHP's, or there
-// is none.
+// Each file of the cases has one construct that decides the password. The tool must give PHP's
+// value, or none.
 func TestEveryCaseIsReadAsPHPDoesOrRefused(t *testing.T) {
 	t.Parallel()
 	d := newDifferential(t)
@@ -297,7 +298,7 @@ func TestEveryCaseIsReadAsPHPDoesOrRefused(t *testing.T) {
 	if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", "cases"))); err != nil {
 		t.Fatal(err)
 	}
-	// Behind the link .. leads to elsewhere for some functions of PHP, and to the directory of the
+	// After the link, .. leads to elsewhere for some functions of PHP, and to the directory of the
 	// files for others.
 	write(t, filepath.Join(dir, "elsewhere", "by-way.inc"), "<?php $CFG->dbpass = 'elsewhere';")
 	write(t, filepath.Join(dir, "by-way.inc"), "<?php $CFG->dbpass = 'here';")
@@ -327,8 +328,8 @@ func TestEveryCaseIsReadAsPHPDoesOrRefused(t *testing.T) {
 	}
 }
 
-// The files of testdata/shapes are as people have them: none needs PHP, and all are read as PHP
-// reads them.
+// The files of testdata/shapes are like real ones: none needs PHP, and all are read as PHP reads
+// them.
 func TestFilesAsPeopleHaveThemAreReadWithoutPHP(t *testing.T) {
 	t.Parallel()
 	d := newDifferential(t)

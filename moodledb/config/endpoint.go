@@ -7,17 +7,17 @@ import (
 	"strings"
 )
 
-// sockets are where MariaDB and MySQL listen when nothing else is said: Debian, Red Hat, SUSE, the
-// sources, XAMPP, Homebrew.
+// sockets are where MariaDB and MySQL listen by default: Debian, Red Hat, SUSE, the sources, XAMPP,
+// Homebrew.
 var sockets = []string{
 	"/var/run/mysqld/mysqld.sock", "/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock", "/run/mysql/mysql.sock", "/tmp/mysql.sock",
 	"/opt/lampp/var/mysql/mysql.sock", "/opt/bitnami/mariadb/tmp/mysql.sock",
 }
 
 // Endpoint says where the database server is: network "unix" with a socket path, or "tcp" with
-// host:port (IPv6 in brackets). It reads dbhost as PHP's mysqli does: localhost, or nothing, is the
-// unix socket whatever the port; a port in dbhost wins over dboptions dbport, also behind
-// localhost, which is TCP then. The error is an *Error.
+// host:port (IPv6 in brackets). It reads dbhost as PHP's mysqli does: localhost, or an empty host,
+// is the unix socket, whatever the port. A port in dbhost overrides dboptions dbport, also after
+// localhost, which then means TCP. The error is an *Error.
 func (c *Config) Endpoint() (network, address string, err error) {
 	host := withoutPersistence(c.DBHost)
 	if host == "" || strings.EqualFold(host, "localhost") {
@@ -44,7 +44,7 @@ func (c *Config) Endpoint() (network, address string, err error) {
 	return "tcp", net.JoinHostPort(host, strconv.Itoa(port)), nil
 }
 
-// withoutPersistence takes off mysqli's mark of a persistent connection.
+// withoutPersistence removes mysqli's mark of a persistent connection.
 func withoutPersistence(host string) string {
 	if len(host) >= 2 && strings.EqualFold(host[:2], "p:") {
 		return host[2:]
@@ -52,8 +52,8 @@ func withoutPersistence(host string) string {
 	return host
 }
 
-// socket is dboptions dbsocket, else the first usual place where there is one. Where there is none,
-// connecting says so.
+// socket is dboptions dbsocket, else the first usual path that exists. If none exists, the
+// connection attempt reports it.
 func (c *Config) socket() string {
 	if c.DBSocket != "" {
 		return c.DBSocket

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestEndpoint: what PHP 8.2's mysqli did with each host was measured.
+// TestEndpoint compares with PHP 8.2's mysqli, whose behaviour was measured for each host.
 func TestEndpoint(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {

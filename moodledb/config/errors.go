@@ -6,8 +6,8 @@ import "fmt"
 // to do. None shows a value of the file.
 type Error struct {
 	File    string
-	Line    int    // 0: not a certain line
-	Setting string // as in config.php without $CFG->, "" when it is about the file
+	Line    int    // 0: no certain line
+	Setting string // as in config.php without $CFG->, "" if it is about the file
 	Problem string
 	Advice  string
 	Err     error // cause, may be nil
@@ -29,7 +29,7 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Hint is what to do about it.
+// Hint says what to do about it.
 func (e *Error) Hint() string { return e.Advice }
 
 // UnsupportedDBError is a $CFG->dbtype that is not MySQL: pgsql, sqlsrv, oci.

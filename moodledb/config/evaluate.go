@@ -17,14 +17,14 @@ import (
 	"renew_mnetkeys/moodledb/siteuser"
 )
 
-// evaluateLimit bounds php, which takes some 30 ms.
+// evaluateLimit bounds a run of php, which usually takes some 30 ms.
 const evaluateLimit = 10 * time.Second
 
 //go:embed evaluate.php
 var evaluateScript string
 
-// evaluation has php run config.php with a stand-in for lib/setup.php, so that nothing of Moodle is
-// loaded.
+// evaluation lets php run config.php with a substitute for lib/setup.php, so that nothing of Moodle
+// is loaded.
 type evaluation struct {
 	why     *phpsource.ComputedError
 	php     string
@@ -34,21 +34,21 @@ type evaluation struct {
 	request map[string]string // nil: none
 	guard   bool              // define the constant that lib/setup.php would
 
-	dataroot string // its owner is who evaluates where we are root, see siteuser.ForPHP
-	within   bool   // php is kept to the directories of the site
+	dataroot string // if the tool is root, php runs as its owner, see siteuser.ForPHP
+	within   bool   // php may read the directories of the site only
 }
 
-// answer is what php made of config.php.
+// answer is the result of php for config.php.
 type answer struct {
 	cfg          phpsource.Value
-	setup        string // path of lib/setup.php where the evaluation came to it
-	how, problem string // exit, return or error; what php said of it
+	setup        string // path of lib/setup.php if the evaluation reached it
+	how, problem string // exit, return or error; php's message about it
 	file         string
 	line         int
 }
 
-// evaluate has php say what our reader cannot, which is why. likely is the dataroot, "" if the
-// reader does not know.
+// evaluate asks php for what our reader cannot evaluate; why is the reason. likely is the dataroot,
+// "" if the reader does not know it.
 func evaluate(ctx context.Context, path string, o Options, tenant map[string]string, why *phpsource.ComputedError, likely string) (*settings, error) {
 	source, err := siteuser.User{}.ReadFile(path, phpsource.MaxSize)
 	if err != nil {
@@ -89,9 +89,9 @@ func computedError(why *phpsource.ComputedError) *Error {
 	return e
 }
 
-// asOwner evaluates as the user whom siteuser.ForPHP chooses where we are root: the owner of
-// dataroot. Until config.php was evaluated dataroot is a guess, which decides no more than who
-// evaluates first: what counts is the answer that the owner of the dataroot in it got.
+// asOwner evaluates as the user whom siteuser.ForPHP chooses if the tool is root: the owner of
+// dataroot. Until config.php was evaluated, dataroot is a guess, which only decides who evaluates
+// first. The answer that counts is the one from the owner of the dataroot named in it.
 func (e *evaluation) asOwner(ctx context.Context, likely, known string) (answer, error) {
 	e.dataroot = cmp.Or(known, likely)
 	first, err := e.owner()
@@ -116,7 +116,7 @@ func (e *evaluation) asOwner(ctx context.Context, likely, known string) (answer,
 	return again, err
 }
 
-// owner is as whom php evaluates.
+// owner is the user as whom php evaluates.
 func (e *evaluation) owner() (siteuser.PHP, error) {
 	as, err := siteuser.ForPHP(e.path, e.dataroot, "")
 	if err != nil {
@@ -129,8 +129,8 @@ func (e *evaluation) owner() (siteuser.PHP, error) {
 
 var reLiteral = regexp.MustCompile(`(?m)^[ \t]*\$CFG->(\w+)\s*=\s*(?:'([^'\\]*)'|"([^"\\$]*)")\s*;`)
 
-// literal is the last value that a line of source assigns to a setting as a plain string, "" when
-// none does. It is a guess: no more may depend on it than who runs php, or which.
+// literal is the last value that a line of source assigns to a setting as a plain string, "" if no
+// line does. It is a guess: it may only decide who runs php, or which php.
 func literal(source []byte, setting string) (text string) {
 	for _, m := range reLiteral.FindAllSubmatch(source, -1) {
 		if string(m[1]) == setting {
@@ -140,8 +140,8 @@ func literal(source []byte, setting string) (text string) {
 	return text
 }
 
-// run evaluates once, or twice where the file ends itself unless the guard is defined. An error is
-// an *Error or the context's.
+// run evaluates once, or twice if the file ends itself unless the guard is defined. An error is an
+// *Error or the context's.
 func (e *evaluation) run(ctx context.Context) (answer, error) {
 	a, err := e.ask(ctx)
 	if err == nil && a.how == "exit" && !e.guard {
@@ -170,12 +170,12 @@ func (e *evaluation) run(ctx context.Context) (answer, error) {
 	return a, nil
 }
 
-// ask runs php. The script and the tenant's values, which hold a password, go to stdin; what $CFG
-// is then comes back as PHP source over a pipe of its own and is read as any other.
+// ask runs php. The script and the tenant's values, which contain a password, go to stdin. The
+// resulting $CFG comes back as PHP source over a pipe of its own and is read like any other source.
 func (e *evaluation) ask(ctx context.Context) (answer, error) {
 	settings := []string{"opcache.enable_cli=0", "auto_append_file="}
 	if e.within {
-		settings = append(settings, "disable_functions=glob") // it leaves out what open_basedir forbids, and says nothing
+		settings = append(settings, "disable_functions=glob") // it leaves out what open_basedir forbids, without a message
 	}
 	text, err := phprun.Script{
 		PHP:      e.php,

@@ -31,7 +31,7 @@ func TestPHPEvaluatesAFileThatComputes(t *testing.T) {
 	}
 }
 
-// byPHP is a file that php evaluates although it need not.
+// byPHP is the result of php for a file that the reader could read too.
 func byPHP(t *testing.T, path string, o Options, tenant map[string]string) *settings {
 	t.Helper()
 	s, err := evaluate(t.Context(), path, o, tenant, &phpsource.ComputedError{}, "")
@@ -44,7 +44,7 @@ func byPHP(t *testing.T, path string, o Options, tenant map[string]string) *sett
 	return s
 }
 
-// TestPHPAgreesWithTheReader has php evaluate what the reader can read too: both must give the
+// TestPHPAgreesWithTheReader lets php evaluate what the reader can read too: both must give the
 // same.
 func TestPHPAgreesWithTheReader(t *testing.T) {
 	t.Parallel()
@@ -55,7 +55,7 @@ func TestPHPAgreesWithTheReader(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := Options{PHP: php, Environ: environment(variables), Wwwroot: "https://m.example.org:8443"}
-			if os.Geteuid() == 0 && strings.HasPrefix(name, "split") { // root lets the owner of dataroot evaluate what includes files from elsewhere
+			if os.Geteuid() == 0 && strings.HasPrefix(name, "split") { // root lets the owner of dataroot evaluate a file that includes others from elsewhere
 				o.Overrides = map[string]string{"dataroot": dataOf(t, 65534), "cachedir": "/srv/cache"}
 			}
 			want, err := Read(t.Context(), fixture(t, name), Options{Environ: o.Environ, Wwwroot: o.Wwwroot, Overrides: o.Overrides})
@@ -97,7 +97,7 @@ func TestPHPLoadsNothingOfMoodleAndNothingOfVMoodle(t *testing.T) {
 	}
 }
 
-// A directory lib that is a link leads to a setup.php of another name, which must not be run
+// The directory lib is a link and leads to a setup.php of another name, which must not be run
 // either.
 func TestPHPDoesNotLoadASetupThatALinkLeadsTo(t *testing.T) {
 	t.Parallel()
@@ -134,7 +134,7 @@ func computing(t *testing.T, lines string) (path string) {
 	return path
 }
 
-// An exception out of a call about files must leave the stand-in for lib/setup.php in place.
+// An exception from a call about files must leave the substitute for lib/setup.php in place.
 func TestPHPDoesNotLoadASetupBehindAnException(t *testing.T) {
 	for _, throws := range []string{
 		"new DirectoryIterator('/missing');", "new SplFileObject('/missing');", "new RecursiveDirectoryIterator('/missing');", "(new SplFileInfo('/missing'))->getMTime();",
@@ -209,9 +209,9 @@ func TestPHPGetsNoSecretOfOursInArgumentsOrEnvironment(t *testing.T) {
 	}
 }
 
-// TestPHPThatFails: the word SECRET stands in every source, as a password or as what PHP quotes.
-// Its own words are told, with file and line.
-func TestPHPThatFails(t *testing.T) { // alone: php has ten seconds for each, and one case fills its memory
+// TestPHPThatFails has the word SECRET in every source, as a password or as text that PHP quotes.
+// PHP's own words are shown, with file and line.
+func TestPHPThatFails(t *testing.T) { // alone: php has ten seconds for each case, and one fills its memory
 	const lines = "<?php\n$CFG = new stdClass();\n$CFG->dbpass = 'SECRET';\n$CFG->dbtype = strrev('ilqsym');\n"
 	garbled := filepath.Join(t.TempDir(), "php")
 	write(t, garbled, "#!/bin/sh\nprintf \"<?php 'SECRET\" >&3\n")
@@ -258,7 +258,8 @@ func TestPHPThatFails(t *testing.T) { // alone: php has ten seconds for each, an
 	}
 }
 
-// What config.php writes goes nowhere, and what a script that is run from a file has is there.
+// The output of config.php goes nowhere, and it finds everything that a script has which is run
+// from a file.
 func TestConfigThatWritesToTheStandardStreamsIsEvaluated(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "config.php")
@@ -331,8 +332,8 @@ func TestASiteThatIsChosenByTheRequestsHostIsThatOfHost(t *testing.T) {
 	}
 }
 
-// A config.php that looks at the request and sets nothing by it that counts needs no --host, if php
-// can show that.
+// A config.php that reads the request, but sets nothing relevant by it, needs no --host if php can
+// show that.
 func TestARequestThatDecidesNothingNeedsNoHost(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "config.php")
@@ -352,8 +353,8 @@ require_once(__DIR__ . '/lib/setup.php');`)
 	}
 }
 
-// A guard against direct calls asks for a constant that comes only with lib/setup.php; PHP and the
-// reader take the file as it is meant.
+// A guard against direct calls checks for a constant that only lib/setup.php defines; PHP and the
+// reader read the file as it is meant.
 func TestAGuardAgainstDirectCallsDoesNotStopTheReading(t *testing.T) {
 	t.Parallel()
 	const settings = "$CFG = new stdClass(); $CFG->dbtype = 'mysqli'; $CFG->dbname = 'n'; $CFG->dbuser = 'u'; $CFG->wwwroot = 'http://x'; $CFG->dataroot = '/d';"
@@ -388,7 +389,7 @@ func TestRootHasTheOwnerOfDatarootEvaluate(t *testing.T) {
 	}
 	dir := shared(t)
 	php, path := filepath.Join(dir, "php"), filepath.Join(dir, "config.php")
-	// answers writes a php that says as whom it runs, and that dataroot is that one.
+	// answers writes a php that says as whom it runs, and that dataroot is the given one.
 	answers := func(dataroot string) {
 		write(t, php, "#!/bin/sh\necho \"<?php \\$CFG = (object)array('dbtype' => 'mysqli', 'dbname' => '$(id -u)', 'dbuser' => 'u', 'wwwroot' => 'http://x', 'dataroot' => '"+dataroot+
 			"'); \\$ended = array('how' => '');\" >&3\n")
@@ -429,8 +430,8 @@ func TestRootHasTheOwnerOfDatarootEvaluate(t *testing.T) {
 	}
 }
 
-// Who is root may only let code of root's see its own directories: a file elsewhere that is left
-// out silently would give another configuration.
+// Root may only let code that root owns see its own directories: a file elsewhere that is left out
+// silently would give another configuration.
 func TestRootRefusesWhatItsOwnCodeCannotSee(t *testing.T) {
 	t.Parallel()
 	if os.Getuid() != 0 {
@@ -455,7 +456,7 @@ func TestRootRefusesWhatItsOwnCodeCannotSee(t *testing.T) {
 	}
 }
 
-// dataOf is a dataroot of a user's.
+// dataOf is a dataroot that a user owns.
 func dataOf(t *testing.T, uid int) string {
 	t.Helper()
 	dir := t.TempDir()

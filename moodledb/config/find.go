@@ -10,16 +10,16 @@ import (
 	"slices"
 )
 
-// usualPlaces are where packages, guides and images put Moodle, tried last.
+// usualPlaces are where packages, guides and images put Moodle; they are tried last.
 var usualPlaces = []string{
 	"/var/www/html/moodle/config.php", "/var/www/moodle/config.php", "/var/www/html/config.php", "/srv/moodle/config.php",
 	"/srv/www/moodle/config.php", "/usr/share/moodle/config.php", "/etc/moodle/config.php", "/opt/moodle/config.php", "/opt/bitnami/moodle/config.php",
 	"/bitnami/moodle/config.php", "/usr/share/nginx/html/moodle/config.php",
 }
 
-// Find finds Moodle's config.php: explicit (--config) where it is given, else $MOODLE_CONFIG, else
-// upwards from workdir, else in the usual places. The first two may also name Moodle's directory.
-// The error is an *Error.
+// Find finds Moodle's config.php: explicit (--config) if given, else $MOODLE_CONFIG, else upwards
+// from workdir, else in the usual places. The first two may also name Moodle's directory. The error
+// is an *Error.
 func Find(explicit string, env func(string) string, workdir string) (string, error) {
 	return findIn(explicit, env, workdir, usualPlaces)
 }
@@ -40,7 +40,7 @@ func findIn(explicit string, env func(string) string, workdir string, usual []st
 	}
 	for _, path := range append(searched, usual...) {
 		switch found, err := isMoodles(path); {
-		case err != nil: // it may be the one that is meant: no other is taken in its place
+		case err != nil: // it may be the right one, so no other file replaces it
 			return "", unreadable(path, err)
 		case found:
 			return path, nil
@@ -53,7 +53,7 @@ func findIn(explicit string, env func(string) string, workdir string, usual []st
 // UsualPlaces are the paths that [Find] tries last.
 func UsualPlaces() []string { return slices.Clone(usualPlaces) }
 
-// named is a path that somebody gave: it must be there, whatever stands in it.
+// named is a path that was given explicitly: it must exist, whatever its content.
 func named(path, workdir, by string) (string, error) {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(workdir, path)
@@ -71,9 +71,9 @@ func named(path, workdir, by string) (string, error) {
 	return path, nil
 }
 
-// isMoodles tells Moodle's config.php from those of others: Moodle's library is beside it, or it
-// mentions $CFG. One that may not be read counts where the library is: reading it says as whom to
-// run. Else it is an error.
+// isMoodles distinguishes Moodle's config.php from those of other software: Moodle's library is
+// beside it, or it mentions $CFG. A file that may not be read counts if the library is there:
+// reading it says as whom to run. Otherwise it is an error.
 func isMoodles(path string) (bool, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrPermission) {

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// As a user who cannot read it: config.php in the working directory is not passed over for another
-// that is.
+// The test runs as a user who cannot read it: a config.php in the working directory is not skipped
+// in favour of another one.
 func TestAConfigInTheWorkingDirectoryThatCannotBeReadIsNotPassedOver(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can become a user who cannot read a file of its own")
@@ -27,7 +27,7 @@ func TestAConfigInTheWorkingDirectoryThatCannotBeReadIsNotPassedOver(t *testing.
 	}
 }
 
-// asNobody runs f with the rights of a user who owns nothing, and gives what it returns.
+// asNobody runs f with the rights of a user who owns nothing, and returns f's result.
 func asNobody(t *testing.T, f func() (string, error)) string {
 	t.Helper()
 	done := make(chan string)

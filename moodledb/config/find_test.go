@@ -99,7 +99,7 @@ func TestReadExplainsWhatItCannotOpen(t *testing.T) {
 	}
 }
 
-// The hint never says root, whose PHP could be anybody's.
+// The hint never suggests root, because the PHP code may be anyone's.
 func TestAConfigThatCannotBeReadNamesTheUserWhoCan(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can give files away")

@@ -8,7 +8,7 @@ import (
 )
 
 // FuzzConfigAgainstPHP looks for a config.php that is read without php and that php reads
-// otherwise, or refuses. PHP runs nothing but what the reader has found to be of its small
+// differently, or refuses. PHP only runs files that the reader has found to be within its small
 // language.
 func FuzzConfigAgainstPHP(f *testing.F) {
 	for _, pattern := range []string{"cases/*.php", "shapes/*.php", "sites/*.php"} {
@@ -36,8 +36,8 @@ func FuzzConfigAgainstPHP(f *testing.F) {
 		}
 		want := d.asked(t, path, environ)
 		if i := strings.LastIndex(text, "lib/setup.php"); i >= 0 && want.how == "error" {
-			// Behind lib/setup.php, where nothing counts any more, not all that PHP refuses is
-			// found: it is asked without that.
+			// After lib/setup.php, where nothing counts any more, the reader does not find
+			// everything that PHP refuses: PHP gets the file without that part.
 			statement, _, _ := strings.Cut(text[i:], ";")
 			write(t, path, text[:i]+statement+";")
 			want = d.asked(t, path, environ)

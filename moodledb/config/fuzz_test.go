@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// FuzzRead looks for a config.php that makes the reader panic, that gives a configuration nobody
-// could use, or whose password is printed.
+// FuzzRead looks for a config.php that makes the reader panic, that gives an unusable
+// configuration, or whose password is printed.
 func FuzzRead(f *testing.F) {
 	files, err := filepath.Glob(filepath.Join("testdata", "sites", "*.php"))
 	if err != nil || len(files) == 0 {

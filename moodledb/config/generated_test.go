@@ -13,12 +13,12 @@ import (
 	"renew_mnetkeys/internal/testbed"
 )
 
-// configs writes config.php files at random, in the ways of real ones.
+// configs writes random config.php files, in the style of real ones.
 type configs struct{ *rand.Rand }
 
 func (g configs) of(choices ...string) string { return choices[g.IntN(len(choices))] }
 
-// literal is a string literal of text, which has nothing that needs quoting.
+// literal is a string literal of text, which must need no quoting.
 func (g configs) literal(text string) string {
 	switch g.IntN(5) {
 	case 0:
@@ -51,7 +51,7 @@ func (g configs) expression(text string) string {
 	return g.literal(text)
 }
 
-// assign sets a name of $CFG to text, by some detour.
+// assign sets a name of $CFG to text, directly or indirectly.
 func (g configs) assign(name, text string) string {
 	value := g.expression(text)
 	switch g.IntN(9) {
@@ -100,7 +100,7 @@ func (g configs) file() string {
 		b.WriteString(g.comment() + g.assign(s[0], s[1]))
 	}
 	port := fmt.Sprint(1024 + g.IntN(60000))
-	switch g.IntN(24) { // 5 and 6 the reader leaves to PHP
+	switch g.IntN(24) { // the reader leaves 5 and 6 to PHP
 	case 0, 1, 2, 3, 4:
 		fmt.Fprintf(&b, "$CFG->dboptions = array('dbpersist' => 0, 'dbport' => %s, 'dbsocket' => '',);\n", g.of(port, "'"+port+"'", "(int) '"+port+"'"))
 	case 5:
@@ -113,8 +113,8 @@ func (g configs) file() string {
 	return b.String()
 }
 
-// What the reader makes of a config.php, PHP makes of it. Where the reader says that it cannot, PHP
-// is asked, so that is no matter; but it must read most of them.
+// PHP must read a config.php as the reader does. If the reader says that it cannot, PHP is asked,
+// which is fine; but the reader must read most of them.
 func TestPHPReadsAGeneratedConfigAsWeDo(t *testing.T) {
 	t.Parallel()
 	php, seed := testbed.PHP(t), testbed.Seed(t)

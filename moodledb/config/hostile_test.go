@@ -13,8 +13,8 @@ import (
 	"renew_mnetkeys/internal/testbed"
 )
 
-// traces are statements that leave a file MARK behind where they are run, each in a form that may
-// give a setting its value.
+// traces are statements that leave a file MARK behind if they are run, each in a form that may give
+// a setting its value.
 var traces = map[string]string{
 	"a function of PHP":         `file_put_contents('MARK', 'x');`,
 	"a shell by backticks":      "`touch MARK`;",
@@ -31,8 +31,9 @@ var traces = map[string]string{
 	"a condition":               `touch('MARK') ? 'a' : 'b';`,
 }
 
-// Each statement stands alone and as the value of a setting; either way nothing of the file can be
-// told. That php, which stands in no option, does leave the file shows that the statement would.
+// Each statement is tested alone and as the value of a setting; either way nothing of the file must
+// be read. The php run, which no option names, does leave the file and so shows that the statement
+// would.
 func TestNothingInConfigPHPIsExecuted(t *testing.T) {
 	t.Parallel()
 	php := testbed.PHP(t)
@@ -65,7 +66,7 @@ func TestNothingInConfigPHPIsExecuted(t *testing.T) {
 	}
 }
 
-// noFiles puts what is no file of at most 1 MiB to path.
+// noFiles put something at path that is not a file of at most 1 MiB.
 var noFiles = map[string]func(path string) error{
 	"a pipe":                   func(path string) error { return syscall.Mkfifo(path, 0o600) },
 	"a directory":              func(path string) error { return os.Mkdir(path, 0o700) },
@@ -112,8 +113,8 @@ func TestWhatIsNoFileInPlaceOfConfigPHPIsRefusedAtOnce(t *testing.T) {
 	}
 }
 
-// Who may write config.php shall not learn by it, through a database host of his
-// own, what root alone may read.
+// Whoever may write config.php must not learn from it, through a database host of his own, what
+// only root may read.
 func TestRootReadsNothingForConfigPHPThatItsUserMayNotRead(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
@@ -148,7 +149,7 @@ func TestRootReadsNothingForConfigPHPThatItsUserMayNotRead(t *testing.T) {
 	}
 }
 
-// A root that reads for the web server must not see what that does not see.
+// If root reads for the web server, it must not see what the web server does not see.
 func TestRootLeavesToPHPWhatTheOwnerOfDatarootSeesOtherwise(t *testing.T) {
 	if os.Geteuid() != 0 {
 		testbed.Missing(t, "only root can look where another may not")

@@ -16,7 +16,7 @@ import (
 )
 
 // Read reads config.php and what it includes, VMoodle's vconfig.php too, up to lib/setup.php.
-// Nothing is executed, unless one of the files says something outside the language of [phpsource]:
+// Nothing is executed, unless one of the files uses something outside the language of [phpsource]:
 // then php evaluates it. The result is the configuration of config.php's own site;
 // [Config.ForTenant] gives that of another tenant. Errors are an *Error or an *UnsupportedDBError.
 func Read(ctx context.Context, path string, o Options) (*Config, error) {
@@ -30,8 +30,8 @@ func Read(ctx context.Context, path string, o Options) (*Config, error) {
 	return readFor(ctx, absolute, o, nil)
 }
 
-// readFor reads config.php as a tenant sees it: the values of the array's register stand where
-// VMoodle puts them. nil reads it for its own site.
+// readFor reads config.php as a tenant sees it: the values of the array's register replace those of
+// config.php where VMoodle does so. With nil it reads the file for its own site.
 func readFor(ctx context.Context, path string, o Options, tenant map[string]string) (*Config, error) {
 	s, err := readSource(path, o, tenant)
 	if err == nil {
@@ -67,7 +67,7 @@ func usedSettings() []string {
 	}
 }
 
-// check finds a --cfg that would do nothing.
+// check finds a --cfg that would have no effect.
 func (o Options) check() error {
 	known := map[string]bool{}
 	for _, name := range usedSettings() {
@@ -88,7 +88,8 @@ func (o Options) check() error {
 	return nil
 }
 
-// environment looks a variable up in what php would inherit. One that is set and empty is there.
+// environment looks a variable up in the environment that php would inherit. A variable that is set
+// and empty exists.
 func (o Options) environment(name string) (string, bool) {
 	if o.Environ == nil {
 		if strings.HasPrefix(name, "MNETKEYS_") {
@@ -104,20 +105,20 @@ func (o Options) environment(name string) (string, bool) {
 	return "", false
 }
 
-// settings are what a reading of config.php gave.
+// settings are the result of reading a config.php.
 type settings struct {
 	file      string
-	dir       string                 // the code's directory as lib/setup.php tells it
+	dir       string                 // the code's directory as lib/setup.php shows it
 	cfg       phpsource.Value        // $CFG
 	fixed     map[string]string      // what the command line sets
-	ofRequest bool                   // what was read may depend on the web request that --host stands for
-	host      string                 // the site that --host asks for, if ofRequest
-	looked    map[string]fs.FileMode // by our own reader: the files it has looked at, and what for
-	evaluated bool                   // by php: lines are those of its answer
-	unknown   *Error                 // why nothing of the file is known; only what the command line sets is
+	ofRequest bool                   // what was read may depend on the web request that --host describes
+	host      string                 // the site that --host names, if ofRequest
+	looked    map[string]fs.FileMode // for our own reader: the files it used, and what for
+	evaluated bool                   // for php: lines are those of its answer
+	unknown   *Error                 // why nothing of the file is known; then only settings of the command line are
 }
 
-// numbers finds a setting that is a number of which PHP knows how it is written.
+// numbers finds a setting that is a number whose string form only PHP knows.
 func (s *settings) numbers() error {
 	for _, name := range append(usedSettings(), "dboptions.dbport", "dboptions.dbsocket", "dboptions.ssl", "dboptions.connecttimeout") {
 		if v := s.value(name); v.Kind() == phpsource.Number {
@@ -127,7 +128,7 @@ func (s *settings) numbers() error {
 	return nil
 }
 
-// rights finds a file that the web server's user may see otherwise than root does.
+// rights finds a file that the web server's user may see differently from root.
 func (s *settings) rights(dataroot string) error {
 	web, found := siteuser.Web(dataroot)
 	for file, right := range s.looked {
@@ -139,20 +140,20 @@ func (s *settings) rights(dataroot string) error {
 }
 
 // guard is the constant by which included files see that Moodle includes them. lib/setup.php
-// defines it, so that config.php comes too early for it.
+// defines it, so config.php runs before it exists.
 const guard = "MOODLE_INTERNAL"
 
 // readSource reads config.php by our own reader.
 func readSource(path string, o Options, tenant map[string]string) (*settings, error) {
-	source, err := siteuser.User{}.ReadFile(path, phpsource.MaxSize) // it was named by whoever runs us
+	source, err := siteuser.User{}.ReadFile(path, phpsource.MaxSize) // the user of this tool named it
 	if err != nil {
 		return nil, unreadable(path, err)
 	}
 	var ended *phpsource.EndError
 	s, err := readLanguage(path, source, o, tenant, false)
 	if errors.As(err, &ended) {
-		// A file that ends unless the constant is defined is meant to be read with it: there is no
-		// other reading that gives a site.
+		// A file that ends unless the constant is defined is meant to be read with the constant: no
+		// other reading gives a site.
 		if s, err = readLanguage(path, source, o, tenant, true); errors.As(err, new(*phpsource.EndError)) {
 			return nil, endedEarly(ended.File, ended.Line, ended.By, Request(o.asked(tenant))["HTTP_HOST"])
 		}
@@ -160,7 +161,7 @@ func readSource(path string, o Options, tenant map[string]string) (*settings, er
 	return s, err
 }
 
-// endedEarly is a config.php with which Moodle does not come up.
+// endedEarly is the error of a config.php with which Moodle does not start.
 func endedEarly(file string, line int, by, host string) *Error {
 	e := &Error{File: file, Line: line, Problem: "config.php ends here by " + by + ", before lib/setup.php: Moodle cannot start with it",
 		Advice: "check under which condition it ends, and run with the same environment as the web server"}
@@ -170,9 +171,9 @@ func endedEarly(file string, line int, by, host string) *Error {
 	return e
 }
 
-// readLanguage reads source with the guard defined or not. tenant is put over $CFG where VMoodle
-// does it: where bootlib.php's functions are called, so that what config.php derives afterwards, a
-// cachedir below dataroot, is the tenant's, and what it assigns afterwards wins.
+// readLanguage reads source with the guard defined or not. tenant overrides $CFG where VMoodle does
+// it: at the call of bootlib.php's functions. So what config.php derives afterwards, such as a
+// cachedir below dataroot, is the tenant's, and what it assigns afterwards takes precedence.
 func readLanguage(path string, source []byte, o Options, tenant map[string]string, guarded bool) (*settings, error) {
 	reader := siteuser.Reader(path)
 	s := &settings{file: path, dir: filepath.Dir(real(path)), fixed: map[string]string{}, looked: map[string]fs.FileMode{}}
@@ -185,8 +186,8 @@ func readLanguage(path string, source []byte, o Options, tenant map[string]strin
 		switched = true
 	}
 	env := phpsource.Env{
-		// As a script of VMoodle reads it at its second pass: with a tenant chosen, and without
-		// $CLI_VMOODLE_PRECHECK.
+		// The file is read as a script of VMoodle reads it at its second pass: with a tenant
+		// chosen, and without $CLI_VMOODLE_PRECHECK.
 		Constants: map[string]phpsource.Value{"CLI_SCRIPT": phpsource.BoolValue(true), "CLI_VMOODLE_OVERRIDE": phpsource.StringValue(tenant["wwwroot"])},
 		Getenv:    o.environment,
 		Server:    known(Request(o.asked(tenant))),
@@ -202,7 +203,7 @@ func readLanguage(path string, source []byte, o Options, tenant map[string]strin
 				for _, name := range reFunction.FindAllSubmatch(text, -1) {
 					boot[strings.ToLower(string(name[1]))] = true
 				}
-				return nil, nil // functions, whose effect is what tenant is
+				return nil, nil // functions, whose effect is already in tenant
 			}
 			return text, err
 		},
@@ -237,7 +238,7 @@ func readLanguage(path string, source []byte, o Options, tenant map[string]strin
 	return s, nil
 }
 
-// real is the path without symbolic links, as PHP's `__FILE__` has it, or the path itself where
+// real is the path without symbolic links, as PHP's `__FILE__` has it, or the path itself if
 // nothing is there.
 func real(path string) string {
 	if resolved, err := filepath.EvalSymlinks(path); err == nil {
@@ -246,8 +247,8 @@ func real(path string) string {
 	return path
 }
 
-// isSetup tells Moodle's lib/setup.php from one of something else: by its directory, or by what
-// stands beside it. One that is not there is nothing else.
+// isSetup distinguishes Moodle's lib/setup.php from that of other software: by its directory, or by
+// the files beside it. A file that does not exist is judged by its name alone.
 func isSetup(file string, roots ...string) bool {
 	for _, root := range roots {
 		for _, name := range []string{"lib/setup.php", "public/lib/setup.php"} {
@@ -267,11 +268,11 @@ func isBootlib(file string) bool { return strings.HasSuffix(file, "/local/vmoodl
 
 var reFunction = regexp.MustCompile(`(?m)^\s*function\s+(\w+)\s*\(`)
 
-// rePlain are patterns that every engine matches alike.
+// rePlain matches patterns that every regular expression engine reads in the same way.
 var rePlain = regexp.MustCompile(`^(?:[A-Za-z0-9_:@.^$|-]|\\[.-])*$`)
 
-// defaults is the file that VMoodle includes last (bootlib.php, vmoodle_boot_configuration), ""
-// when there is none. Which tenants a pattern excludes PHP's engine alone knows, unless it is a
+// defaults is the file that VMoodle includes last (bootlib.php, vmoodle_boot_configuration), "" if
+// there is none. Only PHP's engine knows which tenants a pattern excludes, unless the pattern is a
 // plain one.
 func defaults(cfg phpsource.Value, tenant bool) (file string, known bool) {
 	name := cfg.Get("vmoodlehardmasterdefaults").Text()

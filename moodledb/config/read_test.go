@@ -124,8 +124,8 @@ func plain(c Config) any {
 	return []string{fmt.Sprintf("%#v", f), fmt.Sprintf("%#v", r)}
 }
 
-// TestReadSaysWhatIsMissing reads sources in which the other settings are literal. The word SECRET
-// stands in each.
+// TestReadSaysWhatIsMissing reads sources in which the other settings are literal. Each contains
+// the word SECRET.
 func TestReadSaysWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	const before = "<?php $CFG = new stdClass(); // SECRET\n"

@@ -8,14 +8,14 @@ import (
 )
 
 // Register says where the register of a VMoodle array is: the vmaster* settings, with the
-// credentials that hold for all tenants. It prints without its passwords.
+// credentials that apply to all tenants. It prints without its passwords.
 type Register struct {
 	DBType, DBHost, DBName, DBUser, DBPass string
 	Prefix                                 string // validated like Config.Prefix
-	TenantUser, TenantPass                 string // vchildsdblogin and vchildsdbpass: over the row's credentials; "" when not set
+	TenantUser, TenantPass                 string // vchildsdblogin and vchildsdbpass: override the row's credentials; "" when not set
 }
 
-// TenantRow is what the register's row of a tenant says in place of config.php. It prints without
+// TenantRow is what the tenant's row in the register says instead of config.php. It prints without
 // its password.
 type TenantRow struct {
 	Wwwroot                                        string // vhostname, no trailing slash
@@ -39,8 +39,8 @@ func (r TenantRow) Format(f fmt.State, _ rune) {
 // MarshalJSON writes what Format prints.
 func (r TenantRow) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(r)) }
 
-// register reads the vmaster* settings; nil when there are none, or empty ones as vconfig-dist.php
-// has them.
+// register reads the vmaster* settings; nil if there are none, or empty ones as in
+// vconfig-dist.php.
 func (s *settings) register() (*Register, error) {
 	if s.value("vmasterdbname").Text() == "" {
 		return nil, nil
@@ -57,9 +57,9 @@ func (s *settings) register() (*Register, error) {
 	return r, nil
 }
 
-// OfRegister is the configuration of the database that the register is in; there must be a
-// Register. VMoodle connects there without dboptions; ours hold where the host is config.php's own,
-// since then it is the same server, and everywhere for TLS.
+// OfRegister is the configuration of the database that contains the register; there must be a
+// Register. VMoodle connects there without dboptions. This tool uses config.php's dboptions if the
+// host is config.php's own, since then it is the same server; it always uses those about TLS.
 func (c *Config) OfRegister() *Config {
 	r, m := c.Register, *c
 	if !strings.EqualFold(withoutPersistence(r.DBHost), withoutPersistence(c.DBHost)) {
@@ -75,14 +75,14 @@ func (c *Config) OfRegister() *Config {
 // ForTenant is the configuration of the tenant of a row, enabled or not: config.php read again with
 // the values of the row, as VMoodle does (local/vmoodle/bootlib.php, vmoodle_feed_config); there
 // must be a Register. It makes no query, so that a whole array is resolved at the price of one, at
-// half a millisecond a tenant; if only PHP can evaluate what the register does not say, one PHP a
-// tenant. Errors are an *Error or an *UnsupportedDBError.
+// half a millisecond per tenant. If only PHP can evaluate what the register does not say, it runs
+// one PHP per tenant. Errors are an *Error or an *UnsupportedDBError.
 func (c *Config) ForTenant(ctx context.Context, row TenantRow) (*Config, error) {
 	r := c.Register
 	values := map[string]string{
 		"dbtype": row.DBType, "dbhost": row.DBHost, "dbname": row.DBName, "dbuser": row.DBUser, "dbpass": row.DBPass, "prefix": row.Prefix,
 		"wwwroot": row.Wwwroot, "dataroot": row.Dataroot,
-		// The register is the same for all, and known: php need not be asked for it again.
+		// The register is the same for all, and known: php need not evaluate it again.
 		"vmasterdbtype": r.DBType, "vmasterdbhost": r.DBHost, "vmasterdbname": r.DBName, "vmasterdblogin": r.DBUser, "vmasterdbpass": r.DBPass,
 		"vmasterprefix": r.Prefix, "vchildsdblogin": r.TenantUser, "vchildsdbpass": r.TenantPass,
 	}

@@ -31,7 +31,7 @@ func TestTenantsThatAnArrayExcludesHaveNoDefaults(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		exclude string
-		days    int // the lifetime that the array's defaults say
+		days    int // the lifetime in the array's defaults
 	}{
 		"no pattern":                             {"", 14},
 		"a pattern of another tenant":            {"two\\.example", 14},

@@ -12,8 +12,8 @@ import (
 
 const hintHost = "name the site with --host=URL"
 
-// Request is what $_SERVER has of a request to this wwwroot, "" where it has nothing; nil if none
-// is named.
+// Request is the part of $_SERVER that a request to this wwwroot sets, "" for an element that it
+// does not set; nil if no wwwroot is given.
 func Request(wwwroot string) map[string]string {
 	u, err := url.Parse(wwwroot)
 	if wwwroot == "" || err != nil {
@@ -26,8 +26,8 @@ func Request(wwwroot string) map[string]string {
 	return request
 }
 
-// known are the elements of $_SERVER that are known of a request. Nobody calls a script of the
-// command line: Moodle ends one that has a REMOTE_ADDR.
+// known are the elements of $_SERVER that are known of a request. A script of the command line has
+// no caller: Moodle ends one that has a REMOTE_ADDR.
 func known(request map[string]string) map[string]phpsource.Value {
 	server := map[string]phpsource.Value{"REMOTE_ADDR": {}}
 	for name, text := range request {
@@ -39,7 +39,7 @@ func known(request map[string]string) map[string]phpsource.Value {
 	return server
 }
 
-// asked is the wwwroot that is read for: the tenant's, else --host.
+// asked is the wwwroot for which the file is read: the tenant's, else --host.
 func (o Options) asked(tenant map[string]string) string {
 	if wwwroot := tenant["wwwroot"]; wwwroot != "" {
 		return wwwroot
@@ -47,7 +47,7 @@ func (o Options) asked(tenant map[string]string) string {
 	return o.Wwwroot
 }
 
-// proxied is what a request has besides that has come through a proxy.
+// proxied adds what a request has in addition if it came through a proxy.
 func proxied(request map[string]string) {
 	for _, name := range []string{"HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_SERVER", "SERVER_ADDR"} {
 		request[name] = request["SERVER_NAME"]
@@ -61,8 +61,8 @@ func proxied(request map[string]string) {
 	}
 }
 
-// sameForAnotherRequest finds a config.php that depends on the request where nothing is known of
-// any: php then evaluates it once more, as for one that nobody makes, and must give the same.
+// sameForAnotherRequest finds a config.php that depends on the request although no request is
+// known: php then evaluates it again for an invented request, and must give the same.
 func (e *evaluation) sameForAnotherRequest(ctx context.Context, a answer) error {
 	other := *e
 	other.request = Request("https://request-that-nobody-makes.invalid")
@@ -79,7 +79,7 @@ func (e *evaluation) sameForAnotherRequest(ctx context.Context, a answer) error 
 	return nil
 }
 
-// plainValue makes values comparable without their places.
+// plainValue makes values comparable without their positions.
 func plainValue(v phpsource.Value) any {
 	if v.Kind() != phpsource.Array && v.Kind() != phpsource.Object {
 		return []any{v.Kind(), v.Text()}

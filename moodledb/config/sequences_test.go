@@ -10,17 +10,17 @@ import (
 	"renew_mnetkeys/internal/testbed"
 )
 
-// sequences writes config.php files of random statements: most of the language that is read without
-// php, some beside it, some that PHP itself refuses.
+// sequences writes config.php files of random statements: most of them from the language that is
+// read without php, some outside it, some that PHP itself refuses.
 type sequences struct {
 	*rand.Rand
 	depth int
-	tame  bool // of what is read without php alone, as far as that can be told without running it
+	tame  bool // only what is read without php, as far as that can be known without running it
 }
 
 func (g *sequences) of(choices ...string) string { return choices[g.IntN(len(choices))] }
 
-// one runs one of these.
+// one runs one of the choices.
 func (g *sequences) one(choices ...func() string) string { return choices[g.IntN(len(choices))]() }
 
 func (g *sequences) variable() string { return g.of("$a", "$b", "$c", "$d") }
@@ -156,7 +156,7 @@ func (g *sequences) statement() string {
 	switch g.IntN(44) {
 	case 42, 43:
 		return g.copies()
-	case 40, 41: // what is not run PHP compiles all the same
+	case 40, 41: // PHP also compiles what it does not run
 		tame := g.tame
 		g.tame = false
 		defer func() { g.tame = tame }()
@@ -202,7 +202,7 @@ func (g *sequences) statement() string {
 	return assign()
 }
 
-// copies changes one of two variables that have the same arrays inside, and looks at the other.
+// copies changes one of two variables that contain the same arrays, and looks at the other.
 func (g *sequences) copies() string {
 	n := g.IntN(1e9)
 	copied := g.of("$d = $n;", "$d['q'] = $n;", "$d = [$n, $n];", "$d = $n['k'];", fmt.Sprintf("define('C_%d', $n); $d = C_%d;", n, n), "$d = (object)['q' => $n];", "$CFG->d = $n; $d = $CFG->d;")
@@ -228,7 +228,7 @@ func (g *sequences) beside() string {
 		"parse_str('a=p', $m);\n", "preg_match('/(.)/', 'z', $m);\n", "chdir('/');\n", "class K"+fmt.Sprint(g.IntN(1e9))+" { public $x = 1; }\n", "abstract;\n", "label: $a = 1;\n")
 }
 
-// file writes a whole config.php. What decides is the password.
+// file writes a whole config.php. The password is the value that counts.
 func (g *sequences) file() string {
 	g.tame = g.IntN(3) > 0
 	var b strings.Builder
@@ -256,8 +256,7 @@ func surroundings(t testing.TB, dir string) {
 	chmod(t, filepath.Join(dir, "lib"), 0o755)
 }
 
-// What the tool makes of a sequence of statements PHP makes of it, with php at hand or without; or
-// it refuses.
+// The tool reads a sequence of statements as PHP does, with and without php, or it refuses.
 func TestGeneratedSequencesAreReadAsPHPDoesOrRefused(t *testing.T) {
 	t.Parallel()
 	d, seed := newDifferential(t), testbed.Seed(t)

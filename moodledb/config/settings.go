@@ -13,7 +13,7 @@ import (
 	"renew_mnetkeys/moodledb/phpsource"
 )
 
-// config makes a Config of the settings. What is not used is not looked at: it may be anything.
+// config makes a Config of the settings. Unused settings are not checked: they may be anything.
 func (s *settings) config(o Options) (*Config, error) {
 	if s.unknown != nil {
 		if err := s.onlyFixed(o); err != nil {
@@ -48,7 +48,7 @@ func (s *settings) config(o Options) (*Config, error) {
 	return c, nil
 }
 
-// onlyFixed asks for every setting on the command line where nothing of config.php is known.
+// onlyFixed demands that the command line gives every setting if nothing of config.php is known.
 func (s *settings) onlyFixed(o Options) error {
 	var missing []string
 	for _, name := range usedSettings() {
@@ -70,7 +70,7 @@ func (s *settings) onlyFixed(o Options) error {
 	return s.unknown
 }
 
-// optionFixed says that the command line sets one of dboptions, and by that says what they are.
+// optionFixed says whether the command line sets one of dboptions; then it decides all of them.
 func (s *settings) optionFixed() bool {
 	for name := range s.fixed {
 		if strings.HasPrefix(name, "dboptions.") {
@@ -80,7 +80,7 @@ func (s *settings) optionFixed() bool {
 	return false
 }
 
-// field is a text setting and where it goes.
+// field is a text setting and its destination.
 type field struct {
 	name     string
 	to       *string
@@ -138,8 +138,8 @@ func (s *settings) site(c *Config) error {
 	return nil
 }
 
-// forced reads what config.php says in place of the tables, as get_config (lib/moodlelib.php) takes
-// it: null, an array or an object is no setting at all.
+// forced reads what config.php sets instead of the tables, as get_config (lib/moodlelib.php) reads
+// it: null, an array or an object counts as not set.
 func (s *settings) forced(c *Config) error {
 	c.Forced = map[string]string{}
 	if v, set := s.find("mnet_dispatcher_mode"); set {
@@ -157,7 +157,7 @@ func (s *settings) forced(c *Config) error {
 	return nil
 }
 
-// dboptions are read as lib/dml/mysqli_native_moodle_database.php does: dbsocket only when it is a
+// dboptions are read as lib/dml/mysqli_native_moodle_database.php does: dbsocket only if it is a
 // path.
 func (s *settings) dboptions(c *Config) error {
 	read := map[string]phpsource.Value{}
@@ -178,8 +178,8 @@ func (s *settings) dboptions(c *Config) error {
 		c.SSL = mode
 	case "", "0", "disable":
 	default:
-		// Moodle 4.4 refuses it, older ones ignore the option: what works either way is TLS where
-		// the server has it.
+		// Moodle 4.4 refuses the value, older versions ignore the option. TLS if the server
+		// supports it works with both.
 		c.SSL = "prefer"
 	}
 	return nil
@@ -197,13 +197,13 @@ func (s *settings) wwwroot() (string, error) {
 	return text, nil
 }
 
-// value is a setting, null when it is not set. dboptions.x is an element of dboptions.
+// value is a setting, null if it is not set. dboptions.x is an element of dboptions.
 func (s *settings) value(name string) phpsource.Value {
 	v, _ := s.find(name)
 	return v
 }
 
-// find also says whether a setting is set, if only to null.
+// find also says whether a setting is set, even if only to null.
 func (s *settings) find(name string) (v phpsource.Value, set bool) {
 	if text, fixed := s.fixed[name]; fixed {
 		return phpsource.StringValue(text), true
@@ -216,7 +216,7 @@ func (s *settings) find(name string) (v phpsource.Value, set bool) {
 	return v, set
 }
 
-// text is a setting as PHP makes a string of it. required: nothing is an error.
+// text is a setting as PHP converts it to a string. required: an empty value is an error.
 func (s *settings) text(name string, required bool) (string, error) {
 	v := s.value(name)
 	fail := func(problem string) (string, error) {
@@ -238,13 +238,13 @@ func (s *settings) text(name string, required bool) (string, error) {
 	return fail("is not set")
 }
 
-// unsetVariable says that a setting is false where nobody writes false: getenv() of a variable that
-// is not set, as under cron.
+// unsetVariable says that a setting is false although false is not written in the file: getenv() of
+// a variable that is not set, as under cron.
 func unsetVariable(name string, v phpsource.Value) bool {
 	return v.Kind() == phpsource.Bool && (name == "dbhost" || name == "dbpass" || name == "prefix")
 }
 
-// line is the line of a place in config.php, 0 where php told the value and not the place.
+// line is the line of a position in config.php, 0 if php gave the value without its position.
 func (s *settings) line(at phpsource.Position) int {
 	if s.evaluated {
 		return 0
@@ -285,7 +285,7 @@ func (c *Config) CheckDBType() error {
 	return &UnsupportedDBError{DBType: c.DBType}
 }
 
-// rePrefix is what may be spliced into SQL. With 30 characters Moodle's longest table names still
+// rePrefix is what may be spliced into SQL. With 30 characters, Moodle's longest table names still
 // fit into MySQL's 64.
 var rePrefix = regexp.MustCompile(`^[A-Za-z0-9_]{0,30}$`)
 

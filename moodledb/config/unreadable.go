@@ -8,7 +8,7 @@ import (
 	"renew_mnetkeys/moodledb/siteuser"
 )
 
-// unreadable explains why config.php cannot be read, and as whom it can.
+// unreadable explains why config.php cannot be read, and which user can read it.
 func unreadable(path string, err error) *Error {
 	var inner *fs.PathError
 	e := &Error{File: path, Problem: err.Error(), Err: err}

@@ -12,21 +12,21 @@ import (
 	"renew_mnetkeys/moodledb/phpserial"
 )
 
-// maxEntry is how large an entry may be, in bytes, as it is stored and as it is unpacked. That of
-// plugin mnet has some 2 KiB a key pair.
+// maxEntry is how large an entry may be, in bytes, both stored and unpacked. That of plugin mnet
+// needs some 2 KiB per key pair.
 const maxEntry = 1 << 20
 
 var errTooLarge = errors.New("the entry is larger than 1 MiB")
 
-// cachedSettings is what a store holds of the settings of plugin mnet. It prints without them: one
-// is a private key.
+// cachedSettings are the settings of plugin mnet in one store. It prints without them: one is a
+// private key.
 type cachedSettings struct {
 	Store    string            // name of the instance
 	Settings map[string]string // by name; nil: none are cached
-	Err      error             // nil or an *UnreadableError: then nobody knows what the store holds
+	Err      error             // nil or an *UnreadableError: then the content is unknown
 }
 
-// Format shows which store, never what it holds.
+// Format shows which store, never its content.
 func (c cachedSettings) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "cache store %q with %d settings of plugin mnet", c.Store, len(c.Settings))
 }
@@ -36,7 +36,7 @@ func (c cachedSettings) MarshalJSON() ([]byte, error) {
 	return fmt.Appendf(nil, "%q", fmt.Sprint(c)), nil
 }
 
-// UnreadableError is a store whose entry cannot be read. It may hold the only copy of a key.
+// UnreadableError is a store whose entry cannot be read. It may contain the only copy of a key.
 type UnreadableError struct {
 	Store string
 	Err   error // never shows content
@@ -48,7 +48,7 @@ func (e *UnreadableError) Error() string {
 
 func (e *UnreadableError) Unwrap() error { return e.Err }
 
-// Hint says who can read it. It is never to purge the cache: with it the key would be gone.
+// Hint says who can read it. It never advises to purge the cache: that would destroy the key.
 func (e *UnreadableError) Hint() string {
 	var denied *PermissionError
 	if errors.As(e.Err, &denied) {
@@ -57,9 +57,9 @@ func (e *UnreadableError) Hint() string {
 	return "run it where the web server runs, as its user and with its php; do not purge the cache before: it may have the only copy of a key"
 }
 
-// cachedSettings reads the entry of plugin mnet from all stores, the lowest first, and changes
-// nothing. A store can be there more than once. Whose settings they are is to be looked at: several
-// sites can share a store.
+// cached reads the entry of plugin mnet from all stores, the lowest first, and changes nothing. A
+// store can occur more than once. The caller must check whose settings they are: several sites can
+// share a store.
 func (c *builtin) cached(ctx context.Context) []cachedSettings {
 	var all []cachedSettings
 	for _, s := range c.stores {
@@ -99,8 +99,8 @@ func (c *builtin) readStore(ctx context.Context, s store) (found []map[string]st
 }
 
 // unpack reads an entry as the stores write it: PHP's serialize of a map, which cachestore_redis
-// may compress (compress(), gzencode). What it is shows in its first bytes, whatever the
-// configuration of the store says by now. The error shows none of it.
+// may compress (compress(), gzencode). Its first bytes show the format, whatever the store's
+// configuration says now. The error shows nothing of the entry.
 func unpack(entry []byte) (map[string]string, error) {
 	switch {
 	case bytes.HasPrefix(entry, []byte{0x1f, 0x8b}):
@@ -128,12 +128,12 @@ func unpack(entry []byte) (map[string]string, error) {
 	return settings, nil
 }
 
-// leastPair is less than any key pair takes, in bytes, however well it is compressed: key and
+// leastPair is less than any key pair needs, in bytes, however well it is compressed: key and
 // certificate are random numbers.
 const leastPair = 512
 
-// mayHoldKey tells of an entry that is none of the tenant's whether a key pair may be in it:
-// several sites can share a store, and the cached pair of one of them may be its only copy.
+// mayHoldKey says whether an entry that is not the tenant's may contain a key pair: several sites
+// can share a store, and the cached pair of one of them may be its only copy.
 func mayHoldKey(entry []byte) bool {
 	if len(entry) < leastPair {
 		return false
@@ -158,7 +158,7 @@ func gunzip(entry []byte) ([]byte, error) {
 	return plain, nil
 }
 
-// merge joins what was read in two ways: a store that one of them could read is not unreadable.
+// merge joins what was read in two ways: a store that one of them could read counts as readable.
 func merge(a, b []cachedSettings) []cachedSettings {
 	read := map[string]bool{}
 	for _, way := range [][]cachedSettings{a, b} {

@@ -29,7 +29,7 @@ var held = fmt.Sprintf(`a:3:{s:7:"openssl";s:%d:"%s";s:15:"openssl_history";s:%d
 
 var heldSettings = map[string]string{"openssl": heldPair, "openssl_history": heldHistory, "version": "2022041900"}
 
-// read gives what was read, and checks that no error shows any of it.
+// read returns what was read, and checks that no error shows any of it.
 func (s site) read() []cachedSettings {
 	s.t.Helper()
 	all := s.open().cached(s.t.Context())
@@ -42,7 +42,7 @@ func (s site) read() []cachedSettings {
 	return all
 }
 
-// same compares but for errors, of which it compares whether there is one.
+// same compares everything except errors, of which it compares only whether there is one.
 func same(t *testing.T, got []cachedSettings, want ...cachedSettings) {
 	t.Helper()
 	failed := cmp.Comparer(func(a, b error) bool { return (a == nil) == (b == nil) })
@@ -173,8 +173,8 @@ func TestRedisStoreShowsWhatIsCached(t *testing.T) {
 	})
 }
 
-// TestWhatPHPWritesToRedisIsRead has the extension write, by the serializers and compressors of
-// cachestore_redis.
+// TestWhatPHPWritesToRedisIsRead lets PHP's Redis extension write with the serializers and
+// compressors of cachestore_redis.
 func TestWhatPHPWritesToRedisIsRead(t *testing.T) {
 	php, server := testbed.PHP(t, "redis"), testbed.Redis(t, "")
 	host, port, _ := strings.Cut(server.Addr, ":")

@@ -14,10 +14,10 @@ import (
 
 // configuration is what muc/config.php says about core/config.
 type configuration struct {
-	instances []instance // that serve it, lowest first
-	// siteIdentifier goes into the names of entries as it is: md5 of the site's identifier when the
-	// file was made, on a cloned site that of its origin, or "unknown". Empty: Moodle has not
-	// written it yet.
+	instances []instance // those that serve it, lowest first
+	// siteIdentifier goes unchanged into the names of entries: the md5 of the site's identifier
+	// when the file was made, on a cloned site that of its origin, or "unknown". Empty: Moodle has
+	// not written it yet.
 	siteIdentifier string
 	sharing        int64  // selectedsharingoption
 	sharingKey     string // userinputsharingkey
@@ -26,13 +26,13 @@ type configuration struct {
 // instance is one configured store.
 type instance struct {
 	name, plugin string
-	fallback     bool            // not mapped, but what Moodle takes when no mapped store is ready
+	fallback     bool            // not mapped: Moodle uses it if no mapped store is ready
 	settings     phpsource.Value // of the plugin, like path or server
 }
 
 // configPath is cache_config::get_config_file_path(). A directory or file that the web server may
-// not write counts as not set: as root we judge by the rights of the owner of dataroot, else by our
-// own. The error is a *ConfigError.
+// not write counts as not set. If the tool runs as root, the rights of the owner of dataroot
+// decide, otherwise the tool's own. The error is a *ConfigError.
 func configPath(where location) (string, error) {
 	usual := filepath.Join(where.Dataroot, "muc", "config.php")
 	alternative := where.AltCacheConfigPath
@@ -51,7 +51,7 @@ func configPath(where location) (string, error) {
 	}
 	info, err := os.Stat(alternative)
 	if found && !web.May(alternative, siteuser.Look) {
-		err = fs.ErrNotExist // to Moodle
+		err = fs.ErrNotExist // for Moodle
 	}
 	switch {
 	case err == nil && info.IsDir() && writable(alternative):
@@ -62,8 +62,8 @@ func configPath(where location) (string, error) {
 	return usual, nil
 }
 
-// readConfiguration reads file; one that does not exist means the stores Moodle will configure at
-// the next request.
+// readConfiguration reads file; if it does not exist, the stores are those that Moodle will
+// configure at the next request.
 func readConfiguration(file string) (*configuration, error) {
 	source, err := readSource(file)
 	switch {
@@ -90,8 +90,8 @@ func readSource(file string) ([]byte, error) {
 	return source, err
 }
 
-// parseConfiguration reads what cache_config_writer::config_save() has written: $configuration as
-// var_export does it.
+// parseConfiguration reads what cache_config_writer::config_save() has written: $configuration in
+// the form of var_export.
 func parseConfiguration(file string, source []byte) (*configuration, error) {
 	assigned, err := phpsource.Parse(file, source, phpsource.Env{Constants: map[string]phpsource.Value{"MOODLE_INTERNAL": phpsource.BoolValue(true)}})
 	if err != nil {

@@ -41,8 +41,8 @@ func TestWhatIsNoFileInPlaceOfTheConfigurationIsRefusedAtOnce(t *testing.T) {
 	}
 }
 
-// The file is data: what only PHP can tell, in the array or beside it, leaves no trace and is
-// refused.
+// The file is data: code that only PHP can evaluate, in the array or beside it, leaves no trace and
+// is refused.
 func TestNothingInTheConfigurationIsExecuted(t *testing.T) {
 	mark := filepath.Join(t.TempDir(), "mark")
 	for name, source := range map[string]string{

@@ -147,9 +147,9 @@ func TestNothingPrintsAPassword(t *testing.T) {
 	}
 }
 
-// FuzzConfiguration looks for a file that makes the reader panic, or that gives a store nothing can
-// be done with. With seeds of this size it needs -fuzzminimizetime=10x, or it spends its time on
-// making the first new input smaller.
+// FuzzConfiguration looks for a file that makes the reader panic, or that gives an unusable store.
+// With seeds of this size it needs -fuzzminimizetime=10x; otherwise it spends its time on making
+// the first new input smaller.
 func FuzzConfiguration(f *testing.F) {
 	seeds, err := filepath.Glob("testdata/*.php")
 	if err != nil || len(seeds) == 0 {

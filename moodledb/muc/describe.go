@@ -20,7 +20,7 @@ func (c *Cache) Describe(ctx context.Context, site string) ([]rotate.CacheStore,
 	return stores, nil
 }
 
-// described asks Moodle itself about the stores that only it knows, where there is a php.
+// described asks Moodle itself about the stores that only it knows, if there is a php.
 func (c *Cache) described(ctx context.Context, site string) ([]rotate.CacheStore, error) {
 	own, err := c.open(site)
 	if moodles, _ := split(err); moodles != nil && c.php != "" {
@@ -51,9 +51,9 @@ func (c *Cache) described(ctx context.Context, site string) ([]rotate.CacheStore
 	return all, nil
 }
 
-// describe tells which stores serve core/config and whether each can be cleared from here, the
-// lowest first, as check finds it. It changes nothing. The error is the context's alone: what is
-// wrong with a store stands in its description.
+// describe says which stores serve core/config and whether each can be cleared from here, the
+// lowest first, as check finds it. It changes nothing. The error is only the context's: a problem
+// with a store is in its description.
 func (c *builtin) describe(ctx context.Context) ([]rotate.CacheStore, error) {
 	report, _ := c.check(ctx)
 	if err := ctx.Err(); err != nil {

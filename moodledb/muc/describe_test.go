@@ -19,7 +19,7 @@ func TestDescribeTellsWhatServesTheConfigurationAndLeavesIt(t *testing.T) {
 		name   string
 		site   func(site)
 		adjust func(site, *location)
-		want   []rotate.CacheStore // Place, Problem and Advice hold a part of it
+		want   []rotate.CacheStore // Place, Problem and Advice contain a part of the text
 	}{
 		{name: "without a configuration file, Moodle's default file store",
 			want: []rotate.CacheStore{{Name: "default_application", Plugin: "file", Place: "cache/cachestore_file/default_application", State: rotate.CacheReady}}},
@@ -69,7 +69,7 @@ func TestDescribeTellsWhatServesTheConfigurationAndLeavesIt(t *testing.T) {
 	}
 }
 
-// compare takes Place, Problem and Advice of want for parts.
+// compare compares got with want, whose Place, Problem and Advice may be parts of the text.
 func compare(t *testing.T, got, want rotate.CacheStore) {
 	t.Helper()
 	for _, part := range [][2]string{{got.Place, want.Place}, {got.Problem, want.Problem}, {got.Advice, want.Advice}} {

@@ -3,7 +3,7 @@ package muc
 import "strings"
 
 // factoryOf is the class that chooses the stores instead of Moodle's own one:
-// $CFG->alternative_cache_factory_class, "" where that is not set (PHP's empty()) or names Moodle's
+// $CFG->alternative_cache_factory_class, "" if that is not set (PHP's empty()) or names Moodle's
 // class, which is core_cache\factory since 4.5.
 func factoryOf(class string) string {
 	switch className(class) {
@@ -13,12 +13,12 @@ func factoryOf(class string) string {
 	return class
 }
 
-// className is a class as PHP compares it.
+// className is a class name as PHP compares it.
 func className(class string) string { return strings.ToLower(strings.TrimPrefix(class, `\`)) }
 
-// configuration settles what is known of the stores, and gives the name of what says it. With
-// another factory muc/config.php says nothing: it is what was configured before, and its stores
-// hold what was cached then. The error is a *ConfigError, a *PermissionError or a *FactoryError.
+// configuration finds out what is known of the stores, and returns the name of the source. With
+// another factory, muc/config.php says nothing: it is the configuration from before, and its stores
+// contain what was cached then. The error is a *ConfigError, a *PermissionError or a *FactoryError.
 func (where location) configuration() (conf *configuration, from string, err error) {
 	switch {
 	case factoryOf(where.Factory) == "":
@@ -33,7 +33,7 @@ func (where location) configuration() (conf *configuration, from string, err err
 	return conf, from, err
 }
 
-// FactoryError is a cache factory of which only Moodle itself knows what stores it chooses.
+// FactoryError is a cache factory whose choice of stores only Moodle itself knows.
 type FactoryError struct{ Class string }
 
 func (e *FactoryError) Error() string {

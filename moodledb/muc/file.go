@@ -22,21 +22,21 @@ import (
 )
 
 // fileStore is an instance of cachestore_file. Everything below its directory is reached through
-// os.Root, so that a link cannot lead a caller who may be root out of the cache.
+// os.Root, so that a link cannot lead a caller, who may be root, out of the cache.
 type fileStore struct {
 	instance
 	dir             string // of the store
-	base            base   // that dir is in, or is
+	base            base   // the directory that contains dir, or is dir
 	singleDirectory bool
 	asyncPurge      bool
-	reader          siteuser.User // what he may not read is not read for root either
+	reader          siteuser.User // root does not read what this user may not read
 	names           []string
 }
 
 // definitionDir is where cachestore_file::initialise() keeps core/config.
 const definitionDir = "core_config"
 
-// notInName is what cachestore_file leaves out of a store's name to make a directory of it.
+// notInName is what cachestore_file removes from a store's name to make a directory name of it.
 var notInName = regexp.MustCompile(`[^a-zA-Z0-9._-]+`)
 
 func newFileStore(i instance, where location, names []string) fileStore {
@@ -93,8 +93,8 @@ func (s fileStore) drop(ctx context.Context, width rotate.Width) (int, error) {
 	return removed, nil
 }
 
-// spared tells of a file that may hold another site's key pair. One that cannot be read from here
-// is read by the web server whose it is.
+// spared says whether a file may contain another site's key pair. A file that cannot be read from
+// here is readable for the web server that owns it.
 func (s fileStore) spared(root *os.Root, name string) bool {
 	if slices.Contains(s.names, strings.TrimSuffix(path.Base(name), ".cache")) {
 		return false
@@ -109,14 +109,14 @@ func (s fileStore) spared(root *os.Root, name string) bool {
 }
 
 // dropAll removes every *.cache below core_config, also those of revisions and directory layouts
-// the store no longer uses, but no other site's key pair. Directories stay: the web server may be
-// about to write there.
+// that the store no longer uses, but no other site's key pair. Directories stay: the web server may
+// be about to write there.
 func (s fileStore) dropAll(ctx context.Context, root *os.Root) (int, error) {
 	removed := 0
 	var failed error
 	err := fs.WalkDir(root.FS(), definitionDir, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
-			// One directory that cannot be read is no reason to leave the others.
+			// If one directory cannot be read, the others are removed all the same.
 			failed = errors.Join(failed, s.failure(name, err))
 			return nil
 		}
@@ -136,8 +136,8 @@ func (s fileStore) dropAll(ctx context.Context, root *os.Root) (int, error) {
 	return removed, errors.Join(failed, err)
 }
 
-// revision is the directory that cachestore_file reads now: with asyncpurge, which 5.0 has, it is
-// named by when the definition was last purged.
+// revision is the directory that cachestore_file reads now: with asyncpurge, which 5.0 has, its
+// name is the time of the definition's last purge.
 func (s fileStore) revision(root *os.Root) (string, error) {
 	if !s.asyncPurge {
 		return definitionDir, nil
@@ -184,7 +184,7 @@ func (s fileStore) read(ctx context.Context, names []string) ([][]byte, error) {
 	return entries, ctx.Err()
 }
 
-// readFile is nil for what is not there.
+// readFile returns nil for a file that does not exist.
 func (s fileStore) readFile(root *os.Root, name string) ([]byte, error) {
 	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -194,8 +194,8 @@ func (s fileStore) readFile(root *os.Root, name string) ([]byte, error) {
 	return s.reader.ReadOpen(f, name, maxEntry)
 }
 
-// check asks for the right to remove from the directories that the entries are in, or will be when
-// the web server writes them.
+// check finds out whether the caller may remove entries from the directories that have them, or
+// will have them after the web server has written them.
 func (s fileStore) check(context.Context) error {
 	if err := s.base.check(); err != nil {
 		return err
@@ -224,8 +224,8 @@ func (s fileStore) access(dir string, mode uint32) error {
 	return s.failure(dir, unix.Access(filepath.Join(s.dir, dir), mode))
 }
 
-// remove unlinks a file, or a link itself, never a directory. What is not there, or has just gone,
-// is no error.
+// remove unlinks a file, or a link itself, never a directory. A file that does not exist, or has
+// just disappeared, is no error.
 func remove(root *os.Root, name string) (bool, error) {
 	info, err := root.Lstat(name)
 	if err != nil || info.IsDir() {
@@ -244,8 +244,8 @@ func ignoreAbsent(err error) error {
 	return err
 }
 
-// failure makes an error of a path relative to the store one of this package; nil for what does not
-// exist.
+// failure turns an error about a path relative to the store into one of this package; nil if the
+// path does not exist.
 func (s fileStore) failure(name string, err error) error {
 	full := filepath.Join(s.dir, filepath.FromSlash(name))
 	switch {

@@ -83,7 +83,7 @@ func TestFileStoreDropsItsEntries(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, want := range []int{2, 0} { // the second time there is nothing, and that is success
+			for _, want := range []int{2, 0} { // the second time nothing is there, which is a success
 				r, err := cache.drop(t.Context(), rotate.WidthEntry)
 				if err != nil || removed(r) != want {
 					t.Errorf("removed %d, want %d; error %v", removed(r), want, err)
@@ -154,7 +154,7 @@ func TestFileStoreAtWidthDefinitionLosesItsCacheFilesAndNothingElse(t *testing.T
 			t.Fatal(err)
 		}
 	}
-	if r := s.drop(rotate.WidthDefinition); removed(r) != 5 { // with the link out.cache itself
+	if r := s.drop(rotate.WidthDefinition); removed(r) != 5 { // including the link out.cache itself
 		t.Errorf("removed %d", removed(r))
 	}
 	s.absent(append(entries, other, stray)...)

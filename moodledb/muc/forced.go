@@ -13,9 +13,9 @@ import (
 
 // forced is the configuration that admin/tool/forcedcache makes instead of muc/config.php
 // (tool_forcedcache_cache_config, generate_config_array): from an array of config.php, or from a
-// JSON file. It has no siteidentifier unless $CFG had one by then, which is the case of 'unknown'.
-// What that plugin refuses stops the site as well; it is a *ConfigError here, like all that depends
-// on the plugin's or Moodle's release.
+// JSON file. It has no siteidentifier unless $CFG already had one at that time; this is the case of
+// 'unknown'. What the plugin refuses stops the site as well; it is a *ConfigError here, like
+// everything that depends on the release of the plugin or of Moodle.
 func (where location) forced() (*configuration, string, error) {
 	from, all := "$CFG->tool_forcedcache_config_array", where.ForcedCache
 	fail := func(problem string) (*configuration, string, error) {
@@ -80,8 +80,8 @@ func readForced(file string) (none phpsource.Value, err error) {
 	return assigned.Variable("forced"), nil
 }
 
-// override applies definitionoverrides of core/config. The problem is one that changes what an
-// entry is or is named by.
+// override applies definitionoverrides of core/config. The problem is an override that changes the
+// content or the name of an entry.
 func (c *configuration) override(settings phpsource.Value) (problem string) {
 	for _, e := range settings.Entries() {
 		switch e.Key {
@@ -97,9 +97,9 @@ func (c *configuration) override(settings phpsource.Value) (problem string) {
 	return ""
 }
 
-// forcedStores are the names of the stores of core/config, first to be read first: those of the
-// first rule whose conditions the definition meets (generate_definition_mappings_from_rules), nil
-// where there is none.
+// forcedStores are the names of the stores of core/config, in the order in which they are read:
+// those of the first rule whose conditions the definition meets
+// (generate_definition_mappings_from_rules), nil if there is none.
 func forcedStores(rules, override phpsource.Value) (names []string, problem string) {
 	for _, r := range rules.Entries() {
 		stores := r.Value.Get("stores")
@@ -121,8 +121,8 @@ func forcedStores(rules, override phpsource.Value) (names []string, problem stri
 	return nil, ""
 }
 
-// meets compares with the definition of core/config in Moodle's lib/db/caches.php, by ===. name is
-// the definition's id.
+// meets compares the conditions with the definition of core/config in Moodle's lib/db/caches.php,
+// by ===. name is the definition's id.
 func meets(conditions, override phpsource.Value) (met bool, problem string) {
 	met = true
 	for _, c := range conditions.Entries() {
@@ -151,8 +151,8 @@ func meets(conditions, override phpsource.Value) (met bool, problem string) {
 	return met, ""
 }
 
-// forcedInstances are the stores of these names, lowest first, and Moodle's default store, which is
-// there whatever the plugin is told.
+// forcedInstances are the stores of these names, lowest first, and Moodle's default store, which
+// always exists, whatever the plugin's settings are.
 func forcedInstances(stores phpsource.Value, names []string) (all []instance, problem string) {
 	const defaultStore = "default_application"
 	for _, name := range names {
@@ -160,7 +160,7 @@ func forcedInstances(stores phpsource.Value, names []string) (all []instance, pr
 		i := instance{name: name, plugin: s.Get("type").Text(), settings: s.Get("config")}
 		switch {
 		case name == defaultStore:
-			i = instance{name: name, plugin: "file"} // the plugin puts Moodle's own over one of that name
+			i = instance{name: name, plugin: "file"} // the plugin replaces a store of that name by Moodle's own
 		case s.Kind() == phpsource.Null:
 			continue // Moodle leaves out a mapping to no store (cache_config::load)
 		case i.plugin == "" || i.settings.Kind() != phpsource.Array:

@@ -168,7 +168,7 @@ func TestForcedFilesThatCannotBeUsedAreRefused(t *testing.T) {
 	}
 }
 
-// PHP itself says what json_decode makes of a file.
+// PHP itself says how json_decode reads a file.
 func TestJSONIsReadAsPHPDoes(t *testing.T) {
 	const source = `{"a": {"1": "x", "b": [1, -2, true, false, null, "it's \\ \u00e9 $x"]}, "": [], "n": 12345678901234567890, "f": 1.5, "a2": {"z": 1, "y": 2, "z": 3}}`
 	literal, err := jsonAsPHP([]byte(source))

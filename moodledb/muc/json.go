@@ -11,10 +11,11 @@ import (
 	"renew_mnetkeys/moodledb/phprun"
 )
 
-// errJSON has no cause: that would quote the file.
+// errJSON has no cause, because that would quote the file.
 var errJSON = errors.New("is not JSON")
 
-// jsonAsPHP writes the literal of what json_decode($source, true) gives, in the order of the file.
+// jsonAsPHP writes the result of json_decode($source, true) as a PHP literal, in the order of the
+// file.
 func jsonAsPHP(source []byte) ([]byte, error) {
 	if !utf8.Valid(source) {
 		return nil, errJSON

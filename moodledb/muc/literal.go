@@ -8,15 +8,16 @@ import (
 )
 
 var (
-	// notCode is what may say anything: comments, and strings without a variable.
+	// notCode matches what may contain any text: comments, and strings without a variable.
 	notCode = regexp.MustCompile(`(?s)'(?:[^'\\]|\\.)*'|"(?:[^"\\$]|\\.)*"|/\*.*?\*/|(?:#|//)(?:[^\n?]|\?+[^\n?>])*`)
 	word    = regexp.MustCompile(`\$?\b[A-Za-z_]\w*|[$"` + "`" + `]`)
-	// ofLiterals are the words that an array of literals and the guard before it are made of.
+	// ofLiterals are the words that may occur in an array of literals and in the guard before it.
 	ofLiterals = []string{"php", "defined", "or", "die", "exit", "array", "true", "false", "null", "$configuration"}
 )
 
-// literal refuses a configuration that says more than its array of literals, which is all that cache_config_writer writes: what an administrator has put
-// in, a getenv() or $CFG->x, means something else here than in the site.
+// literal refuses a configuration that contains more than its array of literals, which is all that
+// cache_config_writer writes: a getenv() or $CFG->x that an administrator has added means something
+// else here than in the site.
 func literal(file string, source []byte) error {
 	code := notCode.ReplaceAllFunc(source, func(found []byte) []byte { return bytes.Repeat([]byte("\n"), bytes.Count(found, []byte("\n"))) })
 	for _, at := range word.FindAllIndex(code, -1) {

@@ -7,8 +7,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// manualStore is a store out of reach: its memory belongs to the web server's processes, or its
-// protocol is not spoken here.
+// manualStore is a store out of reach: its memory belongs to the web server's processes, or this
+// package does not speak its protocol.
 type manualStore struct{ instance }
 
 func (s manualStore) drop(context.Context, rotate.Width) (int, error) { return 0, s.refuse() }
@@ -24,10 +24,11 @@ func (s manualStore) refuse() error {
 }
 
 const (
-	// adviseHook is not a manual purge: a hook is run once what only the cache has is saved.
+	// adviseHook is no advice to purge manually: a hook runs after what only the cache has is
+	// saved.
 	adviseHook = "give a --cache-hook that clears it: --cache-hook='php admin/cli/purge_caches.php'"
-	// adviseReload works because the hook runs when the new key is stored: what the web server
-	// caches then is the new one.
+	// adviseReload works because the hook runs when the new key is stored: whatever the web server
+	// caches then is the new key.
 	adviseReload = "let a --cache-hook empty it once the new key is stored: --cache-hook='systemctl reload php8.2-fpm', with your php-fpm and on every web node; " +
 		"or map Moodle's cache definition core/config to a file or Redis store (Site administration, Plugins, Caching)"
 	// adviseMoodle is for what only Moodle knows.
@@ -44,5 +45,5 @@ func advice(plugin string) string {
 	return adviseMoodle + "; if the store lives in the web server's memory: --cache-hook='systemctl reload php8.2-fpm'"
 }
 
-// apcu is the plugin whose memory not even Moodle's own code reaches from outside the web server.
+// apcu is the plugin whose memory even Moodle's own code cannot reach from outside the web server.
 const apcu = "apcu"

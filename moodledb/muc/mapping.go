@@ -14,9 +14,9 @@ const (
 
 // servingStores are the stores of core/config, lowest first, as
 // cache_config::get_stores_for_definition() and cache_helper::get_stores_suitable_for_definition()
-// choose them: those mapped to the definition, else those mapped to its mode. The default store
-// comes on top of that, since Moodle falls back to it while no mapped store is ready, and what it
-// left there will be read again at the next such time.
+// choose them: those mapped to the definition, else those mapped to its mode. The default store is
+// added, since Moodle falls back to it while no mapped store is ready, and what it left there will
+// be read again at the next such time.
 func servingStores(all phpsource.Value) []instance {
 	available := availableStores(all)
 	var serving []instance
@@ -44,7 +44,7 @@ func servingStores(all phpsource.Value) []instance {
 	return serving
 }
 
-// availableStores are the stores that can hold application data, by name.
+// availableStores are the stores that support application data, by name.
 func availableStores(all phpsource.Value) map[string]phpsource.Value {
 	available := map[string]phpsource.Value{}
 	for _, e := range all.Get("stores").Entries() {

@@ -8,13 +8,13 @@ import (
 	"syscall"
 )
 
-// base is a directory without which there is no telling whether a cache is empty. Moodle ends at
-// once when its dataroot is not there (lib/setup.php), and makes dataroot/cache and what is below
-// when it needs it (lib/setuplib.php, make_cache_directory), so that those may be absent. It makes
-// a cachedir or a store's path elsewhere as well; but these are what administrators mount, and on a
-// site that runs they are there.
+// base is a directory that must exist; without it, it is unknown whether a cache is empty. Moodle
+// ends at once if its dataroot does not exist (lib/setup.php). It makes dataroot/cache and what is
+// below when it needs it (lib/setuplib.php, make_cache_directory), so those may be absent. It makes
+// a cachedir or a store's path elsewhere as well; but administrators mount these, and on a running
+// site they exist.
 type base struct {
-	store string // "" when all stores need it
+	store string // "" if all stores need it
 	what  string
 	path  string
 }
@@ -31,7 +31,7 @@ func (where location) cacheBase(store string) base {
 	return base{store: store, what: "cachedir", path: where.CacheDir}
 }
 
-// check gives a *MissingDirectoryError or a *PermissionError.
+// check returns a *MissingDirectoryError or a *PermissionError.
 func (b base) check() error {
 	info, err := os.Stat(b.path)
 	switch {

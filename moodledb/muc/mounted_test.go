@@ -11,8 +11,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// TestMissingDirectoriesAreNoClearCache: a machine without the site's mounts has no entry to
-// remove, the web server still has them all.
+// TestMissingDirectoriesAreNoClearCache runs on a machine without the site's mounts: it has no
+// entry to remove, but the web server still has them all.
 func TestMissingDirectoriesAreNoClearCache(t *testing.T) {
 	tests := []struct {
 		name   string

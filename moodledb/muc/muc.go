@@ -1,13 +1,13 @@
 // Package muc drops Moodle's cached configuration (cache definition core/config) from every store
-// that serves it, so that the web server reads a new MNet key from the database. It mirrors which
-// stores cache/classes/config.php (cache_config) picks and what cachestore_file and
-// cachestore_redis name an entry. It never writes an entry: one that is gone is refilled by the
-// next request. It reads only that of plugin mnet, which holds the key pair, since the cached one
-// may be the only copy of a key.
+// that serves it, so that the web server reads a new MNet key from the database. It mirrors how
+// cache/classes/config.php (cache_config) chooses the stores, and how cachestore_file and
+// cachestore_redis name an entry. It never writes an entry: the next request refills a missing one.
+// It reads only the entry of plugin mnet, which contains the key pair, since the cached pair may be
+// the only copy of a key.
 //
-// What lives in the memory of a web server (APCu) or in a store this package does not know is an
-// error with advice, never a silent success. Moodle itself, run by php, clears and reads what only
-// it knows.
+// A cache in the memory of a web server (APCu), or in a store that this package does not know, is
+// an error with advice, never a silent success. Moodle itself, run by php, clears and reads what
+// only it knows.
 package muc
 
 import (
@@ -27,12 +27,12 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// Cache is one tenant's cached configuration. What this package does not reach by itself it
-// leaves to Moodle's own code, if there is a php. It is safe for concurrent use.
+// Cache is one tenant's cached configuration. What this package cannot reach itself it leaves to
+// Moodle's own code, if there is a php. It is safe for concurrent use.
 type Cache struct {
 	config *config.Config
-	php    string // path of php, "" when there is none
-	tenant bool   // of an array, for PHP to choose; else it is config.php's own site
+	php    string // path of php, "" if there is none
+	tenant bool   // a tenant of an array, which PHP must choose; otherwise config.php's own site
 	log    zerolog.Logger
 
 	once    sync.Once
@@ -45,8 +45,8 @@ var (
 	_ rotate.CacheDescriber = (*Cache)(nil)
 )
 
-// New gives the cache of a tenant of master's array, or of master itself, if both are the same.
-// php is its path; "" leaves it to be found.
+// New gives the cache of a tenant of master's array, or of master itself, if both are the same. php
+// is the path of php; with "" it is searched for.
 func New(master, tenant *config.Config, php string, log zerolog.Logger) *Cache {
 	return &Cache{config: tenant, php: cmp.Or(php, phprun.Find(tenant.PathToPHP)), tenant: tenant != master, log: log}
 }
@@ -84,10 +84,10 @@ func (c *Cache) Drop(ctx context.Context, site string, width rotate.Width) error
 	if failed := (*PHPError)(nil); errors.As(phpErr, &failed) {
 		rest = err
 	}
-	return outOfReach(errors.Join(phpErr, rest)) // the first one is what the hint is of
+	return outOfReach(errors.Join(phpErr, rest)) // the hint comes from the first one
 }
 
-// moodle is what php loads.
+// moodle is the site that php loads.
 func (c *Cache) moodle() phpSite {
 	return phpSite{PHP: c.php, ConfigFile: c.config.File, Wwwroot: c.config.Wwwroot, Tenant: c.tenant, Request: config.Request(c.config.Wwwroot),
 		Dataroot: c.config.Dataroot, Dirroot: c.config.Dirroot, Environ: os.Environ()}
@@ -104,13 +104,13 @@ func (c *Cache) Cached(ctx context.Context, site string, withPHP bool) ([]rotate
 		byPHP, phpErr := c.moodle().cached(ctx)
 		stores = merge(stores, byPHP)
 		if phpErr == nil {
-			err = nil // Moodle knows its stores, whatever its configuration looks like to us
+			err = nil // Moodle knows its stores, even if this package cannot read the configuration
 		} else {
 			c.log.Debug().Err(phpErr).Msg("cache not read by php")
 			err = errors.Join(err, phpErr)
 		}
 		if own != nil && !unread(stores) {
-			err = nil // all was read, by the one or the other
+			err = nil // one of the two ways read all stores
 		}
 	}
 	pairs, unreadable := pairsIn(stores)
@@ -121,15 +121,15 @@ func unread(stores []cachedSettings) bool {
 	return slices.ContainsFunc(stores, func(s cachedSettings) bool { return s.Err != nil })
 }
 
-// pairsIn gives the key pairs that the stores hold, each once: those that can be used. The error
-// names the stores that could not be read.
+// pairsIn gives the usable key pairs of the stores, each once. The error names the stores that
+// could not be read.
 func pairsIn(stores []cachedSettings) ([]rotate.Stored, error) {
 	var pairs []rotate.Stored
 	var errs []error
 	for _, s := range stores {
 		held, err := moodledb.PairsIn(s.Settings)
 		if err != nil {
-			err = &UnreadableError{Store: s.Store, Err: errors.New(err.Error())} // without the hint, which is for a history in the database
+			err = &UnreadableError{Store: s.Store, Err: errors.New(err.Error())} // without the hint, which is about a history in the database
 		}
 		errs = append(errs, s.Err, err)
 		for _, pair := range held {

@@ -35,7 +35,7 @@ func (c siteCache) Cached(ctx context.Context, withPHP bool) ([]rotate.Stored, e
 	return c.Cache.Cached(ctx, c.site, withPHP)
 }
 
-// cacheOfSite is how a run reads what the site's cache holds. php is "" for none.
+// cacheOfSite is the site's cache as a run reads it. php is "" for none.
 func cacheOfSite(t *testing.T, site *testbed.Site, php string) siteCache {
 	t.Helper()
 	tenant, err := config.Read(t.Context(), site.ConfigFile, config.Options{PHP: php})
@@ -64,7 +64,7 @@ func texts(pairs []rotate.Stored) []string {
 	return all
 }
 
-// TestTheCacheShowsAPairThatStandsNowhereElse is of what VMoodle's PHP script leaves.
+// TestTheCacheShowsAPairThatStandsNowhereElse is about the state that VMoodle's PHP script leaves.
 func TestTheCacheShowsAPairThatStandsNowhereElse(t *testing.T) {
 	php := testbed.PHP(t)
 	for _, kind := range []testbed.Cache{testbed.FileCache, testbed.RedisCache, testbed.StackedCache} {
@@ -115,7 +115,7 @@ func TestTheCacheShowsRetiredPairsToo(t *testing.T) {
 	site.Renew(t, testbed.Renewal{})
 	site.Purge(t)
 	site.Warm(t)
-	pairs, err := cacheOfSite(t, site, "").Cached(t.Context(), true) // no php: what can be read is
+	pairs, err := cacheOfSite(t, site, "").Cached(t.Context(), true) // no php: readable stores only
 	if got := texts(pairs); err != nil || len(got) != 2 || got[0] != site.DB.Value(t, thePair) || got[1] != first {
 		t.Errorf("%d pairs, %v", len(got), err)
 	}
@@ -140,7 +140,7 @@ func TestAnEntryThatCannotBeReadIsAnError(t *testing.T) {
 	}
 }
 
-// Without any php each of these caches is known here, or said to be out of reach.
+// Without any php, each of these caches is known here, or is reported as out of reach.
 func TestWithoutPHPACacheIsKnownOrNotTakenForDropped(t *testing.T) {
 	t.Parallel()
 	for _, c := range testbed.CacheSetups {

@@ -1,7 +1,7 @@
 package muc
 
 import (
-	"crypto/md5" // not ours to choose: Moodle names its entries by these hashes
+	"crypto/md5" // Moodle names its entries by these hashes
 	"crypto/sha1"
 	"encoding/hex"
 	"errors"
@@ -19,7 +19,7 @@ const (
 
 var errVersionShared = errors.New("entries are shared by Moodle version, which is not settled yet when Moodle names them")
 
-// entryNames are the names under which the stores may hold the entries of a renewal: the file's
+// entryNames are the names under which the stores may have the entries of a renewal: the file's
 // name without .cache, the field of a Redis hash. identifier is the siteidentifier of table config.
 // The error says why they cannot be named for certain.
 func (c *configuration) entryNames(identifier string) ([]string, error) {
@@ -29,14 +29,14 @@ func (c *configuration) entryNames(identifier string) ([]string, error) {
 // namesOf is entryNames for some keys of core/config.
 func (c *configuration) namesOf(identifier string, keys ...string) ([]string, error) {
 	if c.sharing&sharingAll == 0 && c.sharing&sharingVersion != 0 {
-		// cache_helper::get_site_version() is asked while $CFG is being loaded from this very
-		// cache: what it says depends on Moodle's release.
+		// cache_helper::get_site_version() is called while $CFG is loaded from this very cache: its
+		// result depends on Moodle's release.
 		return nil, errVersionShared
 	}
 	sites := []string{c.siteIdentifier}
 	if c.siteIdentifier == "" {
-		// Until muc/config.php has it, a request uses the word unknown and one that has loaded its
-		// configuration uses the hash.
+		// Until muc/config.php has it, a request uses the word unknown, and a request that has
+		// loaded its configuration uses the hash.
 		sites = []string{md5Hex(identifier), "unknown"}
 	}
 	var names []string

@@ -26,7 +26,7 @@ func TestMissingRightsNameThePathAndTheOwner(t *testing.T) {
 	}
 	tests := []struct {
 		name  string
-		close func(site) string // returns the directory it took rights from
+		close func(site) string // returns the directory from which it took the rights
 		mode  os.FileMode
 		width rotate.Width
 	}{
@@ -61,8 +61,8 @@ func TestMissingRightsNameThePathAndTheOwner(t *testing.T) {
 	}
 }
 
-// Another site's entry that we may remove and not read: its own web server reads it, and may have
-// its key from nowhere else.
+// This is another site's entry that this user may remove but not read: its own web server can read
+// it, and may have its key from nowhere else.
 func TestAnEntryThatCannotBeReadIsSparedAtWidthDefinition(t *testing.T) {
 	if !unprivileged(t) {
 		return
@@ -122,14 +122,14 @@ func TestDirectoriesThatMayNotBeWrittenAreNotAltcacheconfigpath(t *testing.T) {
 	where := s.location()
 	for _, path := range []string{alternative, alternative + "/cacheconfig.php", alternative + "/new.php"} {
 		where.AltCacheConfigPath = path
-		// Like Moodle, which needs to write there and else takes the usual place.
+		// It behaves like Moodle, which needs to write there and otherwise uses the usual place.
 		if got, err := configPath(where); err != nil || got != filepath.Join(s.root, "muc/config.php") {
 			t.Errorf("%s leads to %s, %v", path, got, err)
 		}
 	}
 }
 
-// Root may write everywhere, the web server may not.
+// Root may write everywhere, but the web server may not.
 func TestRootJudgesAltcacheconfigpathByTheRightsOfTheWebServer(t *testing.T) {
 	if os.Geteuid() != 0 {
 		testbed.Missing(t, "only root can give files away")
@@ -159,7 +159,7 @@ func TestRootJudgesAltcacheconfigpathByTheRightsOfTheWebServer(t *testing.T) {
 			t.Errorf("%s leads to %s, %v", path, got, err)
 		}
 	}
-	// Whose site it is does not show.
+	// It is not visible whose site it is.
 	where.AltCacheConfigPath = filepath.Dir(open)
 	for _, err := range []error{os.Chown(s.root, 0, 0), os.Chmod(s.root, 0o777)} {
 		if err != nil {

@@ -16,10 +16,10 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// phpLimit bounds one run of php, which takes Moodle some 60 ms.
+// phpLimit bounds one run of php, in which Moodle needs some 60 ms.
 const phpLimit = time.Minute
 
-// answerLimit is how much is shown of a text that a script answers, in characters.
+// answerLimit is how much of a script's text answer is shown, in characters.
 const answerLimit = 300
 
 var (
@@ -35,24 +35,26 @@ var (
 	loadScript string
 )
 
-// phpSite is what php has to load.
+// phpSite is the site that php loads.
 type phpSite struct {
 	PHP        string // path of php
 	ConfigFile string // absolute path of config.php
 	Wwwroot    string // of the site that config.php must load
-	Tenant     bool   // Wwwroot is a tenant of a VMoodle array, which must be chosen; else it is config.php's own site
-	// Request is what $_SERVER has of a request to Wwwroot: config.php may choose its site by that.
+	Tenant     bool   // Wwwroot is a tenant of a VMoodle array, which must be chosen; otherwise it is config.php's own site
+	// Request is the part of $_SERVER that a request to Wwwroot sets: config.php may choose its
+	// site by it.
 	Request map[string]string
-	// Of $CFG. As root php runs as the owner of Dataroot, see siteuser.ForPHP.
+	// Dataroot and Dirroot are those of $CFG. If the tool is root, php runs as the owner of
+	// Dataroot, see siteuser.ForPHP.
 	Dataroot, Dirroot string
-	Environ           []string // what php shall inherit, nil: this process's; see [phprun.Script]
+	Environ           []string // the environment of php, nil: this process's; see [phprun.Script]
 }
 
-// drop has php load the site and drop the two entries through Moodle's own cache
+// drop lets php load the site and drop the two entries through Moodle's own cache
 // (cache_helper::invalidate_by_definition), which reaches every store that is shared between
 // processes, whichever factory chose it. Files that Moodle writes meanwhile belong to the caller
-// or, where that is root, to the owner of dataroot: either should be the web server's. The error is
-// a *PHPError or the context's, or that of a store which this php cannot reach.
+// or, if that is root, to the owner of dataroot: either should be the web server's user. The error
+// is a *PHPError or the context's, or that of a store which this php cannot reach.
 func (s phpSite) drop(ctx context.Context) error {
 	report, err := s.stores(ctx, "drop the cache", dropScript)
 	if err != nil {
@@ -61,8 +63,8 @@ func (s phpSite) drop(ctx context.Context) error {
 	return report.err()
 }
 
-// check has php load the site and tell which stores Moodle's own cache uses. It drops nothing; to
-// load the site may refill the cache, as any request does. Result and error are those of drop.
+// check lets php load the site and report which stores Moodle's own cache uses. It drops nothing;
+// loading the site may refill the cache, as any request does. Result and error are those of drop.
 func (s phpSite) check(ctx context.Context) (result, error) {
 	report, err := s.stores(ctx, "find the cache stores", storesScript)
 	if err != nil {
@@ -71,7 +73,7 @@ func (s phpSite) check(ctx context.Context) (result, error) {
 	return report, report.err()
 }
 
-// describe is builtin.describe, by Moodle itself. The error is a *PHPError or the context's.
+// describe is builtin.describe, done by Moodle itself. The error is a *PHPError or the context's.
 func (s phpSite) describe(ctx context.Context) ([]rotate.CacheStore, error) {
 	report, err := s.stores(ctx, "find the cache stores", storesScript)
 	if err != nil {
@@ -108,7 +110,7 @@ func (s phpSite) stores(ctx context.Context, op, script string) (r result, err e
 	return r, nil
 }
 
-// decode reads an answer that is an object of JSON. Any other is the script's complaint.
+// decode reads an answer that is a JSON object. Any other answer is the script's error message.
 func (s phpSite) decode(answer []byte, op string, to any) error {
 	if err := json.Unmarshal(answer, to); err != nil { // the error would quote it
 		problem := "its answer cannot be read"
@@ -120,9 +122,9 @@ func (s phpSite) decode(answer []byte, op string, to any) error {
 	return nil
 }
 
-// cached has php load the site and read the entry of plugin mnet from every store that Moodle's own
-// cache knows, without filling any: what builtin.cached does, for stores that only Moodle can read.
-// To load the site may refill the entry of table config, as any request does. The error is a
+// cached lets php load the site and read the entry of plugin mnet from every store that Moodle's
+// own cache knows, without filling any. This is builtin.cached for stores that only Moodle can
+// read. Loading the site may refill the entry of table config, as any request does. The error is a
 // *PHPError, or the context's.
 func (s phpSite) cached(ctx context.Context) ([]cachedSettings, error) {
 	const op = "read the cache"

@@ -21,7 +21,7 @@ import (
 
 const databasePassword = "S3cret-of-the-database"
 
-// site is what php loads of it: its own site, wwwroot "", or a tenant.
+// site is the site that php loads: the stub's own site with wwwroot "", or a tenant.
 func (s stub) site(php, wwwroot, fault string) phpSite {
 	own := wwwroot == ""
 	if own {
@@ -30,7 +30,7 @@ func (s stub) site(php, wwwroot, fault string) phpSite {
 	return phpSite{PHP: php, ConfigFile: s.config, Wwwroot: wwwroot, Tenant: !own, Dataroot: s.dataroot, Environ: s.environ(fault)}
 }
 
-// stub is the site of testdata/moodle, and what it was asked to drop.
+// stub is the site of testdata/moodle, with what it was asked to drop.
 type stub struct{ config, dataroot string }
 
 func newStub(t *testing.T) stub {
@@ -69,7 +69,7 @@ func TestDropByPHPDropsBothEntriesOfTheRightSite(t *testing.T) {
 			}
 			want := map[string]any{
 				"site": test.site, "definition": "core/config", "identifiers": []any{}, "keys": []any{"mnet", "core"},
-				"dbpass": databasePassword, // of the environment, which config.php may need
+				"dbpass": databasePassword, // a variable that config.php may need
 				"ours":   false,            // MNETKEYS_ variables are not for the site
 			}
 			if diff := cmp.Diff(want, seen); diff != "" {
@@ -116,7 +116,7 @@ func TestDropByPHPSaysWhatWentWrongWithoutWhatPHPWrote(t *testing.T) {
 	}
 }
 
-// A config.php that chooses its site by the name in the request chooses the one that was read.
+// A config.php that chooses its site by the name in the request must choose the one that was read.
 func TestPHPLoadsTheSiteOfTheHostThatWasRead(t *testing.T) {
 	php := testbed.PHP(t)
 	for host, request := range map[string]map[string]string{
@@ -137,7 +137,7 @@ func TestPHPLoadsTheSiteOfTheHostThatWasRead(t *testing.T) {
 	}
 }
 
-// Moodle's own scripts have them, so a config.php may write to them.
+// Moodle's own scripts have these streams, so a config.php may write to them.
 func TestASiteThatWritesToTheStandardStreamsIsLoaded(t *testing.T) {
 	s := newStub(t)
 	if _, err := s.site(testbed.PHP(t), "", "streams").check(t.Context()); err != nil {
@@ -215,8 +215,8 @@ func TestDropByPHPRunsAnotherUsersSiteAsThatUser(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// A dataroot of root's that all may write to, as many a manual has it: what lies there can be
-	// anybody's.
+	// The dataroot belongs to root and all users may write to it, as many manuals advise: so its
+	// files can be anyone's.
 	if err := os.Chown(s.dataroot, 0, 0); err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// redisStore is an instance of cachestore_redis: one hash for core/config, one field an entry, in
+// redisStore is an instance of cachestore_redis: one hash for core/config, one field per entry, in
 // database 0.
 type redisStore struct {
 	instance
@@ -31,13 +31,13 @@ type redisStore struct {
 	hash     string
 	fields   []string
 	timeout  time.Duration
-	file     string // where the settings come from, for advice
+	file     string // the source of the settings, for advice
 }
 
 type server struct{ network, address string }
 
-// errNoServer is an error although Moodle passes over such a store: it would also be one whose
-// servers stand in a setting that is not known here.
+// errNoServer is an error although Moodle skips such a store: the same state would occur if a
+// store's servers were in a setting that is not known here.
 var errNoServer = errors.New("it is configured without a server")
 
 func newRedisStore(i instance, timeout time.Duration, file string, names []string) redisStore {
@@ -56,7 +56,7 @@ func newRedisStore(i instance, timeout time.Duration, file string, names []strin
 	}
 }
 
-// filled is a setting that cachestore_redis takes unless it is empty() to PHP.
+// filled is a setting that cachestore_redis uses unless it is empty() for PHP.
 func filled(setting phpsource.Value) string {
 	if !setting.Truth() {
 		return ""
@@ -64,8 +64,8 @@ func filled(setting phpsource.Value) string {
 	return setting.Text()
 }
 
-// credentials reads the setting password as Redis::auth() of phpredis takes it: a text,
-// array(password), array(user, password), or by the names user and pass.
+// credentials reads the setting password as Redis::auth() of phpredis does: a text,
+// array(password), array(user, password), or the names user and pass.
 func credentials(setting phpsource.Value) (user, password string) {
 	parts := setting.Entries()
 	switch {
@@ -82,8 +82,8 @@ func credentials(setting phpsource.Value) (user, password string) {
 }
 
 // servers reads the setting server as cachestore_redis::new_redis() of 3.11 to 5.0 does: host,
-// host:port, /socket, unix://socket; several are one a line, of which only a cluster uses more than
-// the first.
+// host:port, /socket, unix://socket; several are listed one per line, and only a cluster uses more
+// than the first.
 func servers(settings phpsource.Value) []server {
 	var list []server
 	for line := range strings.Lines(filled(settings.Get("server"))) {
@@ -133,7 +133,7 @@ func (s redisStore) drop(ctx context.Context, width rotate.Width) (int, error) {
 	return int(removed), s.failure(err)
 }
 
-// droppable are the fields of the hash, the tenant's own among them, without those that may hold
+// droppable are the fields of the hash, the tenant's own among them, without those that may contain
 // another site's key pair.
 func (s redisStore) droppable(ctx context.Context, c *redis.Client) ([]string, error) {
 	all, err := c.HKeys(ctx, s.hash).Result()
@@ -170,7 +170,7 @@ func (s redisStore) check(ctx context.Context) error {
 func (s redisStore) read(ctx context.Context, names []string) ([][]byte, error) {
 	entries, err := ask(ctx, s, func(ctx context.Context, c *redis.Client) (entries [][]byte, err error) {
 		for _, name := range names {
-			// Its size first: what is too large must not even arrive.
+			// The size is read first: a value that is too large must not even be received.
 			size, err := c.HStrLen(ctx, s.hash, name).Result()
 			switch {
 			case err != nil:
@@ -192,9 +192,9 @@ func (s redisStore) read(ctx context.Context, names []string) ([][]byte, error) 
 	return entries, s.failure(err)
 }
 
-// ask sends commands about the hash. In a cluster any seed knows which server has it, so a
-// redirection followed once is all of the protocol that a single key needs; a cluster client would
-// ask for all slots and keep connections to all nodes.
+// ask sends commands about the hash. In a cluster, any seed knows which server has it, so following
+// a redirection once is all of the protocol that a single key needs. A cluster client would ask for
+// all slots and keep connections to all nodes.
 func ask[T any](ctx context.Context, s redisStore, command func(context.Context, *redis.Client) (T, error)) (none T, err error) {
 	if len(s.servers) == 0 {
 		return none, errNoServer
@@ -205,7 +205,7 @@ func ask[T any](ctx context.Context, s redisStore, command func(context.Context,
 		if address, moved := redis.IsMovedError(err); moved {
 			host, port, _ := net.SplitHostPort(address)
 			seed, _, _ := net.SplitHostPort(to.address)
-			// An empty host means that of the server which redirects.
+			// An empty host means the host of the server that redirects.
 			n, err = askServer(ctx, s, server{"tcp", net.JoinHostPort(cmp.Or(host, seed), port)}, command)
 		}
 		if err == nil {
@@ -222,8 +222,8 @@ func askServer[T any](ctx context.Context, s redisStore, to server, command func
 		return none, err
 	}
 	client := redis.NewClient(&redis.Options{
-		// Connected here rather than by the client, which would try five times and write to stderr
-		// on its own.
+		// This code connects itself, because the client would try five times and write to stderr on
+		// its own.
 		Dialer:                   func(context.Context, string, string) (net.Conn, error) { return conn, nil },
 		OnConnect:                s.authenticate,
 		Protocol:                 2,
@@ -239,9 +239,9 @@ func askServer[T any](ctx context.Context, s redisStore, to server, command func
 	return command(ctx, client)
 }
 
-// authenticate sends AUTH with the password, and the user where there is one. A plain ERR is passed
-// over as phpredis does: a server that has no password says so, and one that wants another answers
-// the next command with NOAUTH.
+// authenticate sends AUTH with the password, and the user if there is one. It ignores a plain ERR
+// as phpredis does: a server without a password answers so, and a server that demands another
+// password answers the next command with NOAUTH.
 func (s redisStore) authenticate(ctx context.Context, c *redis.Conn) error {
 	if s.password == "" {
 		return nil

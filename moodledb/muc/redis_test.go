@@ -22,8 +22,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// oneServer has core/config in this server alone, beside the default file store. password is as it
-// stands in a PHP literal.
+// oneServer has core/config in this server alone, in addition to the default file store. password
+// is a PHP literal.
 func (s site) oneServer(server, prefix, password string) {
 	s.configure("redis-4.1", "127.0.0.1:6379", server, "lms_", prefix, `it\'s \\secret\\`, password)
 }
@@ -91,7 +91,7 @@ func TestRedisStoreDropsItsFieldsAndThenItsHash(t *testing.T) {
 }
 
 // Several sites can share a hash: the cached pair of one may be its only copy, and is not dropped
-// for another.
+// for another site.
 func TestTheKeyPairOfAnotherSiteIsSparedAtWidthDefinition(t *testing.T) {
 	server := testbed.Redis(t, "")
 	const hash = "1b088c226629b3fa247ff7ef67dad266"
@@ -266,7 +266,7 @@ func TestRedisStoreSpeaksTLS(t *testing.T) {
 	}
 }
 
-// The path comes from a file that the web user writes: what stands there must neither hold a run up
+// The path comes from a file that the web user writes: whatever is there must neither delay a run
 // nor fill its memory.
 func TestCAFileThatIsNoFileOfOneMiBIsRefusedAtOnce(t *testing.T) {
 	dir := t.TempDir()
@@ -297,7 +297,7 @@ func TestCAFileThatIsNoFileOfOneMiBIsRefusedAtOnce(t *testing.T) {
 	}
 }
 
-// forward takes TLS off for a Redis server that speaks none.
+// forward removes TLS for a Redis server that does not speak it.
 func forward(from net.Listener, to string) {
 	for {
 		in, err := from.Accept()

@@ -23,8 +23,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// tlsPair makes a certificate for an address, signed by itself, and the path of the file that
-// trusts it.
+// tlsPair makes a self-signed certificate for an address, and returns the path of the file with
+// which a client trusts it.
 func tlsPair(t *testing.T, address string) (file string, pair tls.Certificate) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -66,7 +66,7 @@ func TestRedisClusterIsFollowedToTheServerThatHasTheHash(t *testing.T) {
 	}
 }
 
-// startCluster runs two servers that share the slots, and returns their addresses once they agree.
+// startCluster runs two servers that share the slots, and returns their addresses when they agree.
 func startCluster(t *testing.T) []string {
 	t.Helper()
 	daemon, err := exec.LookPath("redis-server")
@@ -75,8 +75,8 @@ func startCluster(t *testing.T) []string {
 	}
 	var addrs []string
 	for slots := range 2 {
-		// Port 0 would be taken by Redis for no port at all; the cluster's own port is given too,
-		// or it would be 10000 higher than this one, which may be too high.
+		// Redis would read port 0 as no port. The cluster's own port is given too; otherwise it
+		// would be 10000 higher than this one, which may be too high.
 		port, bus := testbed.FreePort(t), testbed.FreePort(t)
 		addr := fmt.Sprintf("127.0.0.1:%d", port)
 		cmd := exec.CommandContext(t.Context(), daemon, "--bind", "127.0.0.1", "--port", fmt.Sprint(port), "--cluster-port", fmt.Sprint(bus), "--dir", t.TempDir(),
@@ -117,8 +117,8 @@ func portOf(addr string) string {
 	return port
 }
 
-// busOf asks a server for the port that the other servers talk to: the number after @ in what it
-// says of itself.
+// busOf asks a server for the port to which the other servers talk: the number after @ in its
+// description of itself.
 func busOf(t *testing.T, addr string) string {
 	t.Helper()
 	client := redis.NewClient(&redis.Options{Addr: addr})

@@ -72,7 +72,7 @@ func fixtureText(t testing.TB, fixture string, replace ...string) string {
 }
 
 // entry is where the file store of dir keeps a key of core/config. dir is relative to the dataroot
-// and ends with core_config, or the revision below it.
+// and ends with core_config, or with the revision below it.
 func entry(dir, cacheIdentifier, key string) string {
 	name := entryName(cacheIdentifier, key)
 	return filepath.Join(dir, name[:3]+"-cache", name+".cache")
@@ -80,7 +80,7 @@ func entry(dir, cacheIdentifier, key string) string {
 
 const defaultStore = "cache/cachestore_file/default_application/core_config"
 
-// warm writes entries, and beside them what must survive width Entry: another key of core/config.
+// warm writes entries, and beside them another key of core/config, which must survive width Entry.
 func (s site) warm(dir, cacheIdentifier string) (gone []string, other string) {
 	s.t.Helper()
 	for _, key := range []string{"mnet", "core"} {
@@ -134,14 +134,14 @@ func (s site) present(paths ...string) {
 	}
 }
 
-// unprivileged is true in a process that file permissions hold for. Root runs the test again as
+// unprivileged is true in a process to which file permissions apply. Root runs the test again as
 // nobody and gets false.
 func unprivileged(t *testing.T) bool {
 	t.Helper()
 	if os.Getuid() != 0 {
 		return true
 	}
-	// The directory that go test builds in is closed to others.
+	// Other users may not enter the directory in which go test builds.
 	dir, err := os.MkdirTemp("", "muc")
 	if err != nil {
 		t.Fatal(err)
@@ -171,8 +171,8 @@ func unprivileged(t *testing.T) bool {
 	return false
 }
 
-// takeCoverage has cmd write its coverage into dir, since it may not write into where it belongs;
-// what it returns moves it there.
+// takeCoverage lets cmd write its coverage into dir, since it may not write to the right place; the
+// returned function moves it there.
 func takeCoverage(t *testing.T, cmd *exec.Cmd, dir, into string) func() {
 	t.Helper()
 	for _, err := range []error{os.Mkdir(dir, 0o755), os.Chmod(dir, 0o777)} {

@@ -12,8 +12,8 @@ import (
 	"renew_mnetkeys/moodledb/phprun"
 )
 
-// A config.php that never stops growing takes 512 MiB and no more, and ends long
-// before its time is over.
+// A config.php that never stops growing gets 512 MiB and no more, and ends long before its time
+// limit.
 func TestPHPIsNotGivenAllMemory(t *testing.T) {
 	php, err := exec.LookPath("php")
 	if err != nil {

@@ -1,7 +1,7 @@
-// Package phprun has a php run a script of ours that loads a site's config.php, whole or with a
-// stand-in for Moodle. What that file does is not ours, so the run is bounded in time, in its
-// answer and, where we are root, in its rights; and what it prints is never shown: it can quote
-// passwords.
+// Package phprun runs a script of this tool in php, which loads a site's config.php, completely or
+// with a substitute for Moodle. What that file does is beyond our control. So the run is bounded in
+// time, in the size of its answer and, if the tool is root, in its rights; and its output is never
+// shown, because it can quote passwords.
 package phprun
 
 import (
@@ -29,20 +29,20 @@ const MaxAnswer = 1 << 20
 // Script is one run of php.
 type Script struct {
 	PHP      string            // path of php
-	Settings []string          // of php.ini, name=value, besides those that keep errors out of sight
-	Source   string            // goes to stdin: it may hold what arguments, which everybody can see, must not
+	Settings []string          // of php.ini, name=value, in addition to those that hide errors
+	Source   string            // goes to stdin: it may contain what arguments, which all users can see, must not
 	Config   string            // absolute path of config.php, the script's first argument; php runs in its directory
 	Args     []string          // the script's other arguments
-	Dataroot string            // whose owner root becomes, see siteuser.ForPHP; "": not known
+	Dataroot string            // root runs php as its owner, see siteuser.ForPHP; "": not known
 	Dirroot  string            // "": not known
-	Request  map[string]string // what $_SERVER and the environment have of a web request, "" where they have nothing
-	Environ  []string          // what php inherits, since config.php may take its passwords from it; nil: the environment of this process
+	Request  map[string]string // the values of a web request for $_SERVER and the environment, "" for none
+	Environ  []string          // the environment of php, since config.php may read its passwords there; nil: that of this process
 	Limit    time.Duration     // for the whole run
 }
 
 // Run returns what the script wrote to file descriptor 3, however php ended: its exit code is
 // config.php's. An error is the context's, or says what php failed to do, never what it wrote. It
-// is a *siteuser.UnsafeError where root must not run the site.
+// is a *siteuser.UnsafeError if root must not run the site.
 func (s Script) Run(ctx context.Context) ([]byte, error) {
 	limited, cancel := context.WithTimeout(ctx, s.Limit)
 	defer cancel()
@@ -55,7 +55,7 @@ func (s Script) Run(ctx context.Context) ([]byte, error) {
 	cmd.Dir = filepath.Dir(s.Config)
 	cmd.Env = s.environment()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as.Credential, Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) } // with all that it has started
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) } // with all processes that it has started
 	cmd.WaitDelay = time.Second                                                          // for a grandchild that keeps stdin open
 	answer, err := output(cmd)
 	switch {
@@ -73,7 +73,7 @@ func (s Script) Run(ctx context.Context) ([]byte, error) {
 
 func (s Script) arguments(within []string) []string {
 	// Arguments of an exception can be passwords: they must not even reach a log. On the command
-	// line php would take whatever memory there is.
+	// line, php would otherwise use all available memory.
 	args := []string{"-d", "zend.exception_ignore_args=1", "-d", "display_errors=0", "-d", "log_errors=0", "-d", "memory_limit=512M"}
 	if within != nil {
 		args = append(args, "-d", "open_basedir="+strings.Join(within, string(filepath.ListSeparator)))
@@ -84,14 +84,14 @@ func (s Script) arguments(within []string) []string {
 	return append(append(args, "--", s.Config), s.Args...)
 }
 
-// environment is without our own variables, one of which may hold a password. A web server hands
-// the request over by it, too.
+// environment leaves out the tool's own variables, one of which may contain a password. It adds the
+// request, because a web server passes it in the environment, too.
 func (s Script) environment() []string {
 	environ := s.Environ
 	if environ == nil {
 		environ = os.Environ()
 	}
-	kept := []string{} // nil would mean all of ours
+	kept := []string{} // nil would mean the whole environment
 	for _, e := range environ {
 		name, _, _ := strings.Cut(e, "=")
 		if _, ofRequest := s.Request[name]; !ofRequest && !strings.HasPrefix(e, "MNETKEYS_") {
@@ -106,7 +106,7 @@ func (s Script) environment() []string {
 	return kept
 }
 
-// Array writes PHP source.
+// Array writes an array as PHP source.
 func Array(values map[string]string) string {
 	var b strings.Builder
 	b.WriteString("array(")
@@ -116,7 +116,7 @@ func Array(values map[string]string) string {
 	return b.String() + ")"
 }
 
-// Quote writes a text as a string literal in single quotes, where only backslash and quote are
+// Quote writes a text as a string literal in single quotes, in which only backslash and quote are
 // escaped.
 func Quote(text string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(text) + "'"

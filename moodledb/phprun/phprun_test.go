@@ -16,7 +16,7 @@ import (
 	"renew_mnetkeys/moodledb/siteuser"
 )
 
-// script is a run by a php that is a shell script, in a directory that any user can enter.
+// script is a run with a php that is a shell script, in a directory that any user can enter.
 func script(t *testing.T, php string) Script {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "phprun")
@@ -36,8 +36,8 @@ func script(t *testing.T, php string) Script {
 	return s
 }
 
-// What php has started ends with it at the time limit: else a config.php that hangs in a command
-// would leave one behind at each run.
+// Processes that php has started end with it at the time limit. Otherwise a config.php that hangs
+// in a command would leave one behind at each run.
 func TestAtTheTimeLimitAllEnds(t *testing.T) {
 	s := script(t, "sleep 61 & echo $! >&3; wait")
 	s.Limit = time.Second
@@ -55,7 +55,7 @@ func TestAtTheTimeLimitAllEnds(t *testing.T) {
 	t.Errorf("%d still runs", pid)
 }
 
-// A request is there both ways, and what it has not the environment has not either.
+// A request is passed in both ways, and what it does not have is missing in the environment too.
 func TestARequestIsInTheEnvironmentAndInTheServersArray(t *testing.T) {
 	s := script(t, "")
 	s.PHP = testbed.PHP(t)
@@ -161,8 +161,8 @@ func TestRootBecomesTheOwnerOfDataroot(t *testing.T) {
 	}
 }
 
-// TestRootDoesNotRunWhatAnotherUserHasWritten has a config.php of root's include a file of another
-// user's: it runs as the owner of dataroot, and where that is root not at all.
+// TestRootDoesNotRunWhatAnotherUserHasWritten lets a config.php of root include a file of another
+// user: it runs as the owner of dataroot, and if that is root, it does not run.
 func TestRootDoesNotRunWhatAnotherUserHasWritten(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can become another user")

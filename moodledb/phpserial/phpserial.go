@@ -1,4 +1,4 @@
-// Package phpserial reads what PHP's serialize writes of arrays: settings of Moodle, in the
+// Package phpserial reads the output of PHP's serialize for arrays: settings of Moodle, in the
 // database and in its cache.
 package phpserial
 
@@ -8,15 +8,15 @@ import (
 	"strings"
 )
 
-// Element is one of a PHP array, in the array's own order. A key is an int64 or a string, as PHP
-// has it; a value nil, a bool, int64, float64, string or []Element.
+// Element is an element of a PHP array, in the array's own order. A key is an int64 or a string, as
+// in PHP; a value is nil, a bool, int64, float64, string or []Element.
 type Element struct{ Key, Value any }
 
 // Array reads PHP's serialize of an array: exactly what PHP's own unserialize reads
-// (ext/standard/var_unserializer.re), and nothing else, because what is taken for a history is what
-// is written back in its place. References and objects are no part of what is read here and
-// refused, as is what stands behind the value, which PHP before 8.3 passes over. The problem names
-// no content: that may be a private key.
+// (ext/standard/var_unserializer.re), and nothing else, because the tool writes a history back in
+// place of the one that it read. References and objects are not needed and are refused, as is text
+// after the value, which PHP before 8.3 ignores. The problem shows no content: that may be a
+// private key.
 func Array(raw string) (array []Element, problem string) {
 	r := &serialized{text: strings.TrimRight(raw, " \t\r\n")}
 	value, ok := r.value(0)
@@ -34,16 +34,16 @@ func Array(raw string) (array []Element, problem string) {
 	return array, ""
 }
 
-// maxDepth is how many arrays may stand in each other; what is read here has two.
+// maxDepth is how deep arrays may be nested; what is read here has two levels.
 const maxDepth = 16
 
-// serialized is a text and how far it is read.
+// serialized is a text and how far it has been read.
 type serialized struct {
 	text string
 	at   int
 }
 
-// skip reads what must stand here.
+// skip reads the literal, which must come next.
 func (r *serialized) skip(literal string) bool {
 	if !strings.HasPrefix(r.text[r.at:], literal) {
 		if strings.HasPrefix(literal, r.text[r.at:]) {
@@ -104,7 +104,7 @@ func (r *serialized) integer() (any, bool) {
 	return n, ok && err == nil
 }
 
-// float reads what ParseFloat does in the decimal notations; PHP writes no other.
+// float reads the decimal notations that ParseFloat reads; PHP writes no other.
 func (r *serialized) float() (any, bool) {
 	text, ok := r.until(";")
 	f, err := strconv.ParseFloat(text, 64)
@@ -128,7 +128,7 @@ func (r *serialized) array(depth int) (any, bool) {
 	}
 	array, place := []Element{}, map[any]int{}
 	for range count {
-		key, ok := r.value(maxDepth) // an array is no key
+		key, ok := r.value(maxDepth) // an array cannot be a key
 		if !ok {
 			return nil, false
 		}
@@ -143,7 +143,7 @@ func (r *serialized) array(depth int) (any, bool) {
 		if !ok {
 			return nil, false
 		}
-		if at, again := place[key]; again { // the last one counts, where the first one stood
+		if at, again := place[key]; again { // the last value counts, at the place of the first
 			array[at].Value = value
 			continue
 		}
@@ -153,7 +153,7 @@ func (r *serialized) array(depth int) (any, bool) {
 	return array, r.skip("}")
 }
 
-// asKey is what a string is as the key of a PHP array: an int where it is written as one.
+// asKey is a string as the key of a PHP array: an int if it is written as one.
 func asKey(s string) any {
 	if n, err := strconv.ParseInt(s, 10, 64); err == nil && strconv.FormatInt(n, 10) == s {
 		return n

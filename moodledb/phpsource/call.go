@@ -22,7 +22,7 @@ func (r *reader) arguments() (args []Value) {
 	return args
 }
 
-// function is a PHP function whose result is known, with how many arguments of it are.
+// function is a PHP function whose result is known, with the number of its arguments.
 type function struct {
 	min, max int
 	run      func(r *reader, args []Value) (v Value, known bool)
@@ -53,7 +53,7 @@ func init() {
 	}
 }
 
-// call evaluates one of the functions above; what is skipped may call any.
+// call evaluates one of the functions above; code that is skipped may call any.
 func (r *reader) call(name string) Value {
 	at := r.src.pos - 1
 	switch name {
@@ -81,7 +81,8 @@ func (r *reader) call(name string) Value {
 	return Value{}
 }
 
-// more reads a file that a function of the caller's includes: only $CFG is the same there.
+// more reads a file that one of the caller's functions includes: it shares only $CFG with this
+// file.
 func (r *reader) more(file string) {
 	if file == "" {
 		return
@@ -98,7 +99,7 @@ func (r *reader) more(file string) {
 	r.a.variables = outer
 }
 
-// lastElement is end() of a variable, which it leaves as it is for all that is known here.
+// lastElement is end() of a variable, which does not change anything that is known here.
 func (r *reader) lastElement() Value {
 	r.expect("(")
 	p := r.named()
@@ -133,13 +134,13 @@ func (r *reader) propertyExists() Value {
 	return BoolValue(v.list.find(name.text) >= 0)
 }
 
-// environment is getenv(): false when the variable is not set.
+// environment is getenv(): false if the variable is not set.
 func (r *reader) environment(args []Value) (Value, bool) {
 	name := args[0].text
 	if r.env.Getenv == nil || args[0].kind != String || name == "" || strings.ContainsAny(name, "=\x00") {
 		return Value{}, false
 	}
-	if ofRequest(name) { // a web server hands them over as variables of the environment, too
+	if ofRequest(name) { // a web server also passes them as variables of the environment
 		v := r.requested(name)
 		return cmp.Or(v, BoolValue(false)), true
 	}
@@ -168,7 +169,7 @@ func (r *reader) defined(args []Value) (Value, bool) {
 	return BoolValue(there), args[0].kind == String && (there || !mayBePHPs(name) && !reserved[strings.ToLower(name)])
 }
 
-// dirname takes trailing slashes off before the last part, as PHP does.
+// dirname removes trailing slashes before the last part, as PHP does.
 func dirname(_ *reader, args []Value) (Value, bool) {
 	name, levels := args[0].text, int64(1)
 	if len(args) == 2 {
@@ -195,7 +196,8 @@ func dirname(_ *reader, args []Value) (Value, bool) {
 	return StringValue(name), true
 }
 
-// stat looks at a file; info is nil if there is none, known says that this is for certain.
+// stat returns the properties of a file; info is nil if there is none, known says whether this is
+// certain.
 func (r *reader) stat(v Value) (file string, info fs.FileInfo, known bool) {
 	file, ok := r.location(v)
 	if r.env.Stat == nil || !ok || r.special(file) {
@@ -215,7 +217,7 @@ func fileIs(what func(fs.FileInfo) bool) func(*reader, []Value) (Value, bool) {
 	}
 }
 
-// readable is is_readable() of a file: that of a directory is not known.
+// readable is is_readable() of a file: for a directory it is not known.
 func (r *reader) readable(args []Value) (Value, bool) {
 	file, info, known := r.stat(args[0])
 	if info == nil || !known {
@@ -233,7 +235,7 @@ func (r *reader) realpath(args []Value) (Value, bool) {
 	return StringValue(r.env.Real(file)), known
 }
 
-// fileContents is file_get_contents() of a local file: how container images pass secrets.
+// fileContents is file_get_contents() of a local file: container images pass secrets in this way.
 func (r *reader) fileContents(args []Value) (Value, bool) {
 	file, info, known := r.stat(args[0])
 	if info == nil || !known {
@@ -243,7 +245,7 @@ func (r *reader) fileContents(args []Value) (Value, bool) {
 	return StringValue(string(text)), found
 }
 
-// trim is trim() and its like; a range of characters (`a..z`) is not known.
+// trim is trim() and similar functions; a range of characters (`a..z`) is not known.
 func trim(f func(s, cutset string) string) func(*reader, []Value) (Value, bool) {
 	return func(_ *reader, args []Value) (Value, bool) {
 		cutset := " \t\n\r\x00\v"

@@ -23,7 +23,7 @@ func (v Value) Text() string {
 	return ""
 }
 
-// Int is the value converted by PHP's (int). What integer does not know gives 0.
+// Int is the value converted by PHP's (int). A value that integer does not know gives 0.
 func (v Value) Int() int64 {
 	n, _ := integer(v)
 	return n
@@ -49,8 +49,8 @@ var (
 	decimal = regexp.MustCompile(`^[ \t\n\r\v\f]*[+-]?\.`)
 )
 
-// integer is PHP's (int). A string may go on behind its digits, but not as a float, whose size and
-// rounding are PHP's.
+// integer is PHP's (int). A string may continue after its digits, but not as a float, whose size
+// and rounding only PHP knows.
 func integer(v Value) (n int64, known bool) {
 	switch v.kind {
 	case Null, Bool, Int:
@@ -66,14 +66,14 @@ func integer(v Value) (n int64, known bool) {
 	return 0, false
 }
 
-// numberLike says that PHP might take a string for a number when it compares: which it does depends
-// on its version.
+// numberLike says that PHP might treat a string as a number when it compares; the details depend on
+// its version.
 func numberLike(s string) bool {
 	s = strings.Trim(s, " \t\n\r\v\f")
 	return s != "" && strings.IndexByte("+-.0123456789", s[0]) >= 0
 }
 
-// key is PHP's array key for a value; ok is false for what cannot be one or is not known.
+// key is PHP's array key for a value; ok is false for a value that cannot be a key or is not known.
 func key(v Value) (text string, ok bool) {
 	switch v.kind {
 	case Null, String:
@@ -91,7 +91,7 @@ func integerKey(s string) (int64, bool) {
 	return n, err == nil && strconv.FormatInt(n, 10) == s
 }
 
-// identical is `===`; of arrays it is not known.
+// identical is `===`; for arrays the result is not known.
 func identical(a, b Value) (same, known bool) {
 	if a.kind != b.kind && a.kind != Number && b.kind != Number {
 		return false, true
@@ -99,7 +99,7 @@ func identical(a, b Value) (same, known bool) {
 	return a.num == b.num && a.text == b.text, a.kind == b.kind && a.kind < Array && a.kind != Number
 }
 
-// loose is `==`, where all versions of PHP agree.
+// loose is `==`, as far as all versions of PHP agree.
 func loose(a, b Value) (equal, known bool) {
 	if a.kind > b.kind {
 		a, b = b, a
@@ -127,8 +127,8 @@ func loose(a, b Value) (equal, known bool) {
 	return false, false
 }
 
-// arithmetic is known for integers whose result cannot leave the range; with a number that is not
-// known neither is the result.
+// arithmetic is known for integers whose result cannot exceed the range; if a number is not known,
+// the result is not known either.
 func arithmetic(op string, a, b Value) (v Value, known bool) {
 	if a.kind == Number && b.kind == Number || a.kind == Number && b.kind == Int || a.kind == Int && b.kind == Number {
 		return Value{kind: Number}, op != "/" && op != "%"
@@ -186,7 +186,7 @@ func cast(kind string, v Value) (to Value, known bool) {
 	return v, false
 }
 
-// object is an array cast to an object. Keys that are no names of properties are not known.
+// object is an array cast to an object. Keys that are not names of properties are not known.
 func object(v Value) (Value, bool) {
 	if v.kind != Array {
 		return v, false

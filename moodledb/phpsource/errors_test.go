@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestErrorsGivePlaceAndNoContent: the word SECRET stands in every source.
+// TestErrorsGivePlaceAndNoContent has the word SECRET in every source.
 func TestErrorsGivePlaceAndNoContent(t *testing.T) {
 	tests := []struct {
 		name, source string

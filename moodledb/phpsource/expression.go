@@ -15,14 +15,14 @@ var precedence = map[string]int{
 
 const (
 	assignment = 4
-	comparison = 12 // it and 13 bind neither to the left nor to the right
+	comparison = 12 // this one and 13 are not associative
 	not        = 18
 	sign       = 20
 )
 
 var assignments = map[string]string{"=": "", ".=": ".", "+=": "+", "-=": "-", "*=": "*", "??=": "??", "|=": "|", "&=": "&"}
 
-// expression reads what binds at least as tight as min.
+// expression reads operators that bind at least as tightly as min.
 func (r *reader) expression(min int) Value {
 	r.enter()
 	v := r.unary()
@@ -38,7 +38,7 @@ func (r *reader) expression(min int) Value {
 			break
 		}
 		if p == precedence[last] && (p == comparison || p == comparison+1) || op == "?" && (last == "?" || last == "?:" && !elvis(r.src)) {
-			r.unexpected() // PHP 8 does not take it
+			r.unexpected() // PHP 8 refuses it
 		}
 		if op == "." && r.sum {
 			r.unknown("has + or - beside . without brackets")
@@ -66,15 +66,15 @@ func (r *reader) expression(min int) Value {
 	return v
 }
 
-// elvis says whether the `?` that comes next is a `?:`.
+// elvis says whether the next `?` is a `?:`.
 func elvis(s *source) bool { return s.tokens[s.pos+1].text == ":" }
 
-// infix reads the right side of an operator that needs both.
+// infix reads the right side of an operator that needs both sides.
 func (r *reader) infix(op string, left Value, p int) (v Value) {
 	var right Value
 	r.beside(func() { right = r.expression(p + 1) })
 	if op == "." && r.sum {
-		r.unknown("has + or - beside . without brackets") // to PHP 7 they bind alike
+		r.unknown("has + or - beside . without brackets") // in PHP 7 they bind equally
 	}
 	return r.binary(op, left, right)
 }
@@ -94,7 +94,7 @@ func (r *reader) ternary(condition Value) Value {
 	return no
 }
 
-// choice is the left side, or what comes now.
+// choice is the left side if chosen, otherwise the expression that follows.
 func (r *reader) choice(left Value, chosen bool, p int) Value {
 	var other Value
 	r.skipping(chosen, func() { other = r.expression(p) })
@@ -104,7 +104,7 @@ func (r *reader) choice(left Value, chosen bool, p int) Value {
 	return other
 }
 
-// logical is `&&` and `||`: decisive is the value of one side that decides alone.
+// logical is `&&` and `||`: decisive is the value with which one side alone decides.
 func (r *reader) logical(left Value, decisive bool, p int) Value {
 	decided := r.truth(left) == decisive
 	var right Value
@@ -115,7 +115,7 @@ func (r *reader) logical(left Value, decisive bool, p int) Value {
 	return BoolValue(r.truth(right))
 }
 
-// truth is PHP's (bool); of what is skipped it is false.
+// truth is PHP's (bool); for skipped code it is false.
 func (r *reader) truth(v Value) bool {
 	if v.kind == Number && !r.skip {
 		r.unknown("decides by a number that is not known here")
@@ -182,7 +182,7 @@ func (r *reader) unary() Value {
 	return Value{}
 }
 
-// known gives up where a result is not known.
+// known gives up if a result is not known.
 func (r *reader) known(v Value, known bool) Value {
 	if !known && !r.skip {
 		r.unknown("converts a value in a way that is not known here")
@@ -215,14 +215,14 @@ func (r *reader) prefix(op string) Value {
 		r.next()
 		return r.binary("^", r.expression(sign), intValue(-1))
 	}
-	if !strings.Contains(" & ++ -- + ... $ , :: ", " "+op+" ") { // those PHP knows there
+	if !strings.Contains(" & ++ -- + ... $ , :: ", " "+op+" ") { // those that PHP allows there
 		panic(&ComputedError{Position: r.here(), Problem: "has " + op + " where a value must be", refused: true})
 	}
 	r.unexpected()
 	return Value{}
 }
 
-// suffixes reads `[key]` behind an array that is no variable.
+// suffixes reads `[key]` after an array that is no variable.
 func (r *reader) suffixes(v Value) Value {
 	for r.accept("[") {
 		var k Value
@@ -263,7 +263,7 @@ func (r *reader) interpolate(parts []part) Value {
 	return text
 }
 
-// number reads a number literal. One that is no integer of 64 bits is a float.
+// number reads a number literal. One that is not a 64-bit integer is a float.
 func (r *reader) number(text string) Value {
 	digits := strings.TrimLeft(text, "0123456789")
 	switch hex := len(text) > 1 && (text[1] == 'x' || text[1] == 'X'); {

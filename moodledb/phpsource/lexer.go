@@ -10,7 +10,7 @@ type tokenKind uint8
 const (
 	tEnd      tokenKind = iota
 	tUnknown            // what is not known here: text says what; nothing follows
-	tRefused            // what is no PHP, likewise
+	tRefused            // what is not PHP, likewise
 	tVariable           // text without the dollar sign
 	tName               // identifier or keyword, perhaps with a leading backslash
 	tNumber             // text as written
@@ -94,13 +94,13 @@ func (l *lexer) advance(n int) string {
 
 func (l *lexer) rest() string { return l.src[l.pos:] }
 
-// near is the rest as far as a number, a cast or an escape can reach: regular expressions are slow
-// on a long text.
+// near is the rest of the source, as far as a number, a cast or an escape can reach: regular
+// expressions are slow on a long text.
 func (l *lexer) near() string { return l.src[l.pos:min(len(l.src), l.pos+400)] }
 
 func (l *lexer) has(prefix string) bool { return strings.HasPrefix(l.rest(), prefix) }
 
-// label is the identifier that s starts with, "" when it starts with none.
+// label is the identifier at the start of s, "" if there is none.
 func label(s string) string {
 	n := 0
 	for n < len(s) && labelByte(s[n]) && (n > 0 || s[n] < '0' || s[n] > '9') {
@@ -145,7 +145,7 @@ func (l *lexer) page() {
 	}
 }
 
-// code lexes PHP up to `?>`; false at the end of the file.
+// code lexes PHP up to `?>`; it returns false at the end of the file.
 func (l *lexer) code() bool {
 	for {
 		l.space()
@@ -199,7 +199,7 @@ func (l *lexer) one() {
 				l.fail("uses a namespace")
 			}
 			if len(bare) < len(rest) && (reserved[strings.ToLower(name)] || strings.HasPrefix(name, "__")) {
-				l.fail("uses a namespace") // \true is a constant, \isset is nothing
+				l.fail("uses a namespace") // \true is a constant, \isset has no meaning
 			}
 			l.emit(tName, l.advance(len(rest)-len(bare)+len(name)), line)
 			return
@@ -224,7 +224,7 @@ func (l *lexer) space() {
 		case strings.IndexByte(" \t\r\n", c) >= 0:
 			l.advance(1)
 		case l.has("#["):
-			l.fail("has an attribute") // to PHP 7 it is a comment
+			l.fail("has an attribute") // in PHP 7 it is a comment
 		case c == '#' || l.has("//"):
 			rest := l.rest()
 			end := len(rest)

@@ -45,7 +45,7 @@ func (r *reader) name() Value {
 	}
 	v, ok := r.constant(strings.TrimPrefix(t.text, `\`))
 	if !ok {
-		r.src.pos-- // for the line. The name is not told: a password without quotes reads as a constant
+		r.src.pos-- // for the line. The name is not shown: a password without quotes reads as a constant
 		r.unknown("uses a constant that is not known here")
 	}
 	return v
@@ -77,11 +77,11 @@ func (r *reader) construct(word string) Value {
 	return r.include(word)
 }
 
-// opaque are constants of which versions of PHP differ.
+// opaque are constants whose values differ between versions of PHP.
 var opaque = words(`E_ALL E_ERROR E_WARNING E_PARSE E_NOTICE E_STRICT E_DEPRECATED E_CORE_ERROR E_CORE_WARNING E_COMPILE_ERROR E_COMPILE_WARNING E_USER_ERROR
 	E_USER_WARNING E_USER_NOTICE E_USER_DEPRECATED E_RECOVERABLE_ERROR LC_ALL LC_CTYPE LC_NUMERIC LC_TIME LC_COLLATE LC_MONETARY LC_MESSAGES`)
 
-// constant gives a constant's value, false when there is none that is known.
+// constant gives a constant's value, false if it is not known.
 func (r *reader) constant(name string) (Value, bool) {
 	switch strings.ToUpper(name) {
 	case "TRUE", "FALSE":
@@ -108,13 +108,13 @@ func (r *reader) constant(name string) (Value, bool) {
 	return share(v), ok
 }
 
-// ofApplications are how the names of constants begin that neither PHP nor an extension has: those
-// of Moodle and of sites.
+// ofApplications are the beginnings of names of constants that neither PHP nor an extension has:
+// those of Moodle and of sites.
 var ofApplications = strings.Fields(`ABORT_AFTER_CONFIG AJAX_SCRIPT APP_ BEHAT_ CACHE_DISABLE_ CLI_SCRIPT CLI_VMOODLE CONTEXT_CACHE C_ DB_ IGNORE_COMPONENT_CACHE MDL_ MOODLE
 	NO_ PHPUNIT_ SITE_ TEST_ VMOODLE WEB_CRON WS_SERVER`)
 
-// mayBePHPs says whether PHP itself may have a constant of this name, or none can have it. Which
-// constants it has depends on its extensions.
+// mayBePHPs says whether PHP itself may have a constant of this name, or no constant can have it.
+// Which constants PHP has depends on its extensions.
 func mayBePHPs(name string) bool {
 	for _, prefix := range ofApplications {
 		if strings.HasPrefix(name, prefix) {
@@ -151,7 +151,7 @@ func (r *reader) isset() Value {
 	return BoolValue(result)
 }
 
-// empty takes a variable, or an expression; an object is never empty.
+// empty reads empty() of a variable or an expression; an object is never empty.
 func (r *reader) empty() (v Value) {
 	r.expect("(")
 	if r.peek().kind == tVariable {
@@ -204,14 +204,14 @@ func (r *reader) element(l *list, k, v Value, keyed bool) {
 	case keyed && !ok:
 		r.unknown("uses a key that is not known here")
 	case keyed:
-		r.spend(1 + len(l.entries)) // to look for the key
+		r.spend(1 + len(l.entries)) // for the search for the key
 		l.set(name, share(v))
 	case !l.push(share(v)):
 		r.unknown("counts on from a key that is not known here")
 	}
 }
 
-// include reads another file in this place. The reading ends at Env.Stop.
+// include reads another file at this place. The reading ends at Env.Stop.
 func (r *reader) include(word string) Value {
 	at := r.src.pos - 1
 	v := r.expression(0)
@@ -225,12 +225,12 @@ func (r *reader) include(word string) Value {
 	}
 	file, ok := r.location(v)
 	if !ok {
-		r.unknown("includes a file whose path is not known here") // a relative one is looked for in several places
+		r.unknown("includes a file whose path is not known here") // PHP searches for a relative path in several places
 	}
 	if r.env.Stop != nil && r.env.Stop(file, r.a) {
 		r.stop()
 		r.src.pos = after
-		if !r.is(";") && !r.is(")") { // what stands behind in this statement may be what PHP refuses
+		if !r.is(";") && !r.is(")") { // the rest of this statement may be something that PHP refuses
 			panic(&ComputedError{Position: r.here(), Problem: "goes on behind the path in the statement that includes lib/setup.php", refused: true})
 		}
 		return Value{}
@@ -251,9 +251,9 @@ func (r *reader) include(word string) Value {
 	return result
 }
 
-// location is where a path leads to. It is not known where PHP's functions go different ways: with
-// a slash or a dot at the end, with .. behind what may be a link or nothing, and where the path is
-// relative or too long.
+// location is where a path leads. It is not known if PHP's functions differ: for a slash or a dot
+// at the end, for .. after what may be a link or missing, and for a path that is relative or too
+// long.
 func (r *reader) location(v Value) (file string, known bool) {
 	if v.kind != String || !path.IsAbs(v.text) || strings.Contains(v.text, "\x00") || len(v.text) > maxPath || strings.HasSuffix(v.text, "/") || strings.HasSuffix(v.text, "/.") {
 		return "", false
@@ -266,7 +266,7 @@ func (r *reader) location(v Value) (file string, known bool) {
 	return path.Clean(v.text), true
 }
 
-// special says that a path leads where each process sees something else.
+// special says that each process sees something else under the path.
 func (r *reader) special(file string) bool {
 	if r.env.Real != nil {
 		file = r.env.Real(file)
@@ -279,8 +279,8 @@ func (r *reader) special(file string) bool {
 	return false
 }
 
-// contents reads a file; found is false when there is none. What cannot be read here PHP, as
-// another user, may be able to read.
+// contents reads a file; found is false if there is none. PHP, as another user, may be able to read
+// what cannot be read here.
 func (r *reader) contents(file string) (text []byte, found bool) {
 	if r.env.Read == nil || r.special(file) {
 		r.unknown("reads a file that is not known here")

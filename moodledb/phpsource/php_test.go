@@ -51,8 +51,8 @@ func exact(v Value) string {
 	return "a(" + strings.Join(all, ",") + ")"
 }
 
-// TestPHPAgrees evaluates generated expressions with PHP and with the reader. Where the reader
-// gives a value it must be PHP's, to the bit.
+// TestPHPAgrees evaluates generated expressions with PHP and with the reader. If the reader gives a
+// value, it must be PHP's, to the bit.
 func TestPHPAgrees(t *testing.T) {
 	php := testbed.PHP(t)
 	const count = 2000

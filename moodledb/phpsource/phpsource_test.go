@@ -84,8 +84,8 @@ func env() Env {
 	}
 }
 
-// TestValues assigns each expression to $CFG->x in /srv/moodle/config.php. What is not known is
-// told with its reason.
+// TestValues assigns each expression to $CFG->x in /srv/moodle/config.php. For an unknown result,
+// the reason is expected.
 func TestValues(t *testing.T) {
 	tests := []struct{ name, code, want string }{
 		{"single quotes escape only themselves and the backslash", `'a\'b\\c\n$x'`, `"a'b\\c\\n$x"`},
@@ -209,7 +209,7 @@ func result(a *Assignments, err error, name string) string {
 	return show(a.Variable("CFG").Get(name))
 }
 
-// TestStatements reads each code behind `<?php $CFG = new stdClass();` and looks at $CFG.
+// TestStatements reads each code after `<?php $CFG = new stdClass();` and looks at $CFG.
 func TestStatements(t *testing.T) {
 	tests := []struct{ name, code, want string }{
 		{"comments of all three kinds", "# a ' \n// b \" \n/* c ; */ $CFG->a /* d */ = /* e */ 1 // f\n;", `{a: 1}`},

@@ -2,12 +2,12 @@ package phpsource
 
 import "strings"
 
-// place is what can be assigned: `$root->key['key'][]`.
+// place is something that can be assigned: `$root->key['key'][]`.
 type place struct {
 	root    string
 	steps   []step
 	at      Position
-	dynamic bool // a key is no literal
+	dynamic bool // a key is not a literal
 }
 
 type step struct {
@@ -16,7 +16,7 @@ type step struct {
 	push     bool // `[]`
 }
 
-// foreign are variables that others than the file assign.
+// foreign are variables that are also assigned outside the file.
 var foreign = map[string]bool{
 	"GLOBALS": true, "_GET": true, "_POST": true, "_COOKIE": true, "_FILES": true, "_REQUEST": true, "_SESSION": true, "_ENV": true,
 	"argv": true, "argc": true, "this": true, "php_errormsg": true, "http_response_header": true, "HTTP_RAW_POST_DATA": true,
@@ -50,7 +50,8 @@ func (r *reader) place() *place {
 	return nil
 }
 
-// named reads a place that is not assigned to: PHP refuses `[]` in it, be it run or not.
+// named reads a place that is not assigned to: PHP refuses `[]` in it, even in code that is not
+// run.
 func (r *reader) named() *place {
 	p := r.place()
 	r.mustBeNamed(p)
@@ -81,7 +82,7 @@ func (r *reader) index(p *place) step {
 	return step{key: k}
 }
 
-// assignable reads a variable and, where one follows, the assignment to it.
+// assignable reads a variable and, if one follows, the assignment to it.
 func (r *reader) assignable() Value {
 	p := r.place()
 	t := r.peek()
@@ -124,7 +125,7 @@ func (r *reader) assigned(p *place, op string) Value {
 	return v
 }
 
-// holds is the value at a place, null where there is none.
+// holds is the value at a place, null if there is none.
 func (r *reader) holds(p *place) Value {
 	v := r.a.variables[p.root]
 	steps := p.steps
@@ -147,7 +148,7 @@ func (r *reader) holds(p *place) Value {
 	return v
 }
 
-// read is the value at a place where it is used. An object would get a second name by that.
+// read is the value at a place that is used. Using an object would give it a second name.
 func (r *reader) read(p *place) Value {
 	r.mustBeNamed(p)
 	if r.skip {
@@ -160,7 +161,8 @@ func (r *reader) read(p *place) Value {
 	return share(v)
 }
 
-// server is an element of $_SERVER: what the file assigned, or what is known of the request.
+// server is an element of $_SERVER: the value that the file assigned, or what is known of the
+// request.
 func (r *reader) server(name string) Value {
 	own := r.a.variables["_SERVER"]
 	if own.list != nil && own.list.find(name) >= 0 {
@@ -179,7 +181,7 @@ func (r *reader) requested(name string) Value {
 	panic(&ComputedError{Position: r.here(), Problem: "uses $_SERVER or its like, which depends on the web request", Request: !named && ofRequest(name)})
 }
 
-// ofRequest says that a web server sets an element of $_SERVER from the request.
+// ofRequest says whether a web server sets an element of $_SERVER from the request.
 func ofRequest(name string) bool {
 	for _, prefix := range []string{"HTTP", "SERVER_", "REQUEST_"} {
 		if strings.HasPrefix(name, prefix) {
@@ -208,7 +210,7 @@ func (r *reader) store(p *place, v Value) {
 	r.a.variables[p.root] = r.put(r.a.variables[p.root], p.steps, share(v))
 }
 
-// hold notes that an object has its one place.
+// hold notes that an object now has its only place.
 func (r *reader) hold(v Value) {
 	if v.list.held {
 		r.unknown("makes an alias of an object")
@@ -216,7 +218,7 @@ func (r *reader) hold(v Value) {
 	v.list.held = true
 }
 
-// own is a list that may be changed: another one if it is shared.
+// own is a list that may be changed: a copy if the list is shared.
 func (r *reader) own(l *list) *list {
 	if !l.shared {
 		return l
@@ -275,7 +277,7 @@ func (r *reader) unset(p *place) {
 		return
 	case s.property && v.kind == Object:
 		v.list.remove(s.key)
-	case !s.property && v.kind == Array: // whoever holds one of the arrays around it holds it, too: put finds out
+	case !s.property && v.kind == Array: // a value that contains one of the arrays around it contains it, too: put finds out
 		v.list = r.own(share(v).list)
 		v.list.remove(s.key)
 		r.a.variables[p.root] = r.put(r.a.variables[p.root], outer.steps, v)

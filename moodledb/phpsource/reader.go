@@ -2,16 +2,16 @@ package phpsource
 
 import "strings"
 
-// reader walks over the tokens once and evaluates as it goes: there is no tree, since nothing is
-// evaluated twice.
+// reader goes through the tokens once and evaluates at the same time: there is no tree, since
+// nothing is evaluated twice.
 type reader struct {
 	env       Env
 	a         *Assignments
 	constants map[string]Value
 	included  map[string]bool
 	src       *source
-	skip      bool // what is read is not run: a branch that is not taken, or what stands behind a return
-	pending   int  // operators around us whose left side is evaluated: PHP may look at a variable of it after what stands here
+	skip      bool // the code is read but not run: a branch that is not taken, or code after a return
+	pending   int  // enclosing operators whose left side is evaluated: PHP may read a variable of it after the code here
 	sum       bool // the expression just read is a sum without brackets
 	depth     int
 	files     int
@@ -28,7 +28,7 @@ type source struct {
 	returned Value   // what it returned
 }
 
-// file reads a whole file as PHP would at this place, and returns what it returns.
+// file reads a whole file as PHP would at this place, and returns its return value.
 func (r *reader) file(path string, text []byte) Value {
 	if r.files++; r.files > maxFiles {
 		r.unknown("includes too many files")
@@ -48,14 +48,14 @@ func (r *reader) file(path string, text []byte) Value {
 	return returned
 }
 
-// enter bounds the recursion; the caller takes one off r.depth again.
+// enter bounds the recursion; the caller decrements r.depth afterwards.
 func (r *reader) enter() {
 	if r.depth++; r.depth > maxDepth {
 		r.unknown("is nested too deeply")
 	}
 }
 
-// skipping runs f as what is not run, when skip says so or when what stands around it is not.
+// skipping runs f on code that is not run, if skip says so or the surrounding code is not run.
 func (r *reader) skipping(skip bool, f func()) {
 	outer := r.skip
 	r.skip = outer || skip
@@ -63,19 +63,19 @@ func (r *reader) skipping(skip bool, f func()) {
 	r.skip = outer || r.src.ended || r.a.Stopped
 }
 
-// beside runs f as the right side of an operator, see reader.pending.
+// beside runs f on the right side of an operator, see reader.pending.
 func (r *reader) beside(f func()) {
 	r.pending++
 	f()
 	r.pending--
 }
 
-// unknown gives the whole file up.
+// unknown gives up the whole file.
 func (r *reader) unknown(problem string) {
 	panic(&ComputedError{Position: r.here(), Problem: problem})
 }
 
-// unexpected gives up at a token that stands where nothing is known of it.
+// unexpected gives up at a token that is not known at this place.
 func (r *reader) unexpected() {
 	switch t := r.peek(); {
 	case t.kind == tUnknown:
@@ -145,8 +145,8 @@ func (r *reader) expect(op string) {
 	}
 }
 
-// stop ends the reading. What stands behind is not run, but PHP compiles it before it runs
-// anything: what it would refuse is still looked for.
+// stop ends the reading. The code after it is not run, but PHP compiles it before it runs anything:
+// so the reader still looks for code that PHP would refuse.
 func (r *reader) stop() {
 	r.a.Stopped, r.skip = true, true
 	for src := r.src; src != nil; src = src.outer {
@@ -156,7 +156,7 @@ func (r *reader) stop() {
 	}
 }
 
-// unbalanced says which bracket, string or statement of a file does not end.
+// unbalanced names the bracket, string or statement of a file that does not end.
 func (s *source) unbalanced() string {
 	closing := map[string]string{"(": ")", "[": "]", "{": "}"}
 	var open []string

@@ -28,7 +28,7 @@ func (r *reader) end() {
 	r.expect(";")
 }
 
-// keyword reads the statement that starts with this word; false when it is an expression.
+// keyword reads the statement that starts with this word; false if it is an expression.
 func (r *reader) keyword(word string) bool {
 	switch word {
 	case "if":
@@ -90,7 +90,8 @@ func (r *reader) ifStatement() {
 	}
 }
 
-// branch reads a condition and what depends on it, and says whether that is written with a colon.
+// branch reads a condition and the code that depends on it, and says whether it is written with a
+// colon.
 func (r *reader) branch(taken *bool) (colon bool) {
 	var v Value
 	r.expect("(")
@@ -103,7 +104,7 @@ func (r *reader) branch(taken *bool) (colon bool) {
 	return colon
 }
 
-// body reads one statement, or with a colon those up to the next keyword of the `if`.
+// body reads one statement, or with a colon all statements up to the next keyword of the `if`.
 func (r *reader) body(colon bool) {
 	if !colon {
 		r.statement()
@@ -147,8 +148,8 @@ func (r *reader) unsetStatement() {
 	r.expect(")")
 }
 
-// harmless reads a call whose effect no value of the file can depend on, where it is a statement of
-// its own; false when there is none.
+// harmless reads a call whose effect cannot influence any value of the file, if it is a statement
+// of its own; false if there is no such call.
 func (r *reader) harmless() bool {
 	start := r.src.pos
 	for r.accept("@") {
@@ -169,7 +170,7 @@ func (r *reader) harmless() bool {
 	return true
 }
 
-// harmlessCalls are functions by name, and whether PHP takes these arguments.
+// harmlessCalls are functions by name, with a check whether PHP accepts these arguments.
 var harmlessCalls = map[string]func([]Value) bool{
 	"ini_set": func(args []Value) bool {
 		return len(args) == 2 && args[0].kind == String && args[1].kind < Array && harmlessSetting(args[0].text)
@@ -185,7 +186,7 @@ var harmlessCalls = map[string]func([]Value) bool{
 	},
 }
 
-// harmlessSetting knows the settings of php.ini that change no value and no file that is found.
+// harmlessSetting knows the settings of php.ini that change no value and no search for files.
 func harmlessSetting(name string) bool {
 	switch name {
 	case "display_errors", "display_startup_errors", "log_errors", "error_log", "error_reporting", "html_errors", "precision", "serialize_precision",

@@ -42,7 +42,7 @@ func (l *lexer) quoted(quote byte) {
 	}
 }
 
-// emitTemplate emits a string with its parts, as a plain one where nothing is to be interpolated.
+// emitTemplate emits a string with its parts, as a plain string if nothing is interpolated.
 func (l *lexer) emitTemplate(parts []part, line int) {
 	switch {
 	case len(parts) == 0:
@@ -91,7 +91,7 @@ func (l *lexer) template() (parts []part) {
 	return nil
 }
 
-// braces lexes what stands in braces inside a string, up to the closing one.
+// braces lexes the code in braces inside a string, up to the closing one.
 func (l *lexer) braces() []token {
 	in := &lexer{src: l.src, pos: l.pos, line: l.line}
 	for {
@@ -105,7 +105,7 @@ func (l *lexer) braces() []token {
 			l.pos, l.line = in.pos, in.line
 			return in.tokens
 		case in.has(`"`):
-			l.fail("has a string inside a string") // so that strings are not nested without end
+			l.fail("has a string inside a string") // so that strings are not nested without limit
 		}
 		in.one()
 	}
@@ -120,7 +120,7 @@ func (l *lexer) simple() []token {
 	op := func(text string) token { return token{kind: tOperator, text: text, line: line} }
 	switch property := strings.TrimPrefix(l.rest(), "->"); {
 	case l.has("?->"):
-		l.fail("has ?-> inside a string") // to PHP 7 it is text
+		l.fail("has ?-> inside a string") // in PHP 7 it is text
 	case l.has("->") && label(property) != "":
 		l.advance(2 + len(label(property)))
 		code = append(code, op("->"), token{kind: tName, text: label(property), line: line})
@@ -136,8 +136,7 @@ func (l *lexer) simple() []token {
 	return append(code, token{kind: tEnd, line: line})
 }
 
-// simpleIndex is the unquoted key, number or variable that stands before a closing bracket, and how
-// long it is.
+// simpleIndex is the unquoted key, number or variable before a closing bracket, and its length.
 func simpleIndex(s string) (index token, length int) {
 	switch {
 	case strings.HasPrefix(s, "$"):
@@ -156,7 +155,7 @@ func simpleIndex(s string) (index token, length int) {
 	return index, length
 }
 
-// escape reads one escape sequence of a double-quoted string; an unknown one stands for itself.
+// escape reads one escape sequence of a double-quoted string; an unknown one means itself.
 func (l *lexer) escape() string {
 	rest := l.near()
 	if m := reOctal.FindStringSubmatch(rest); m != nil {
@@ -175,7 +174,7 @@ func (l *lexer) escape() string {
 			l.refuse("has an escape that is not a Unicode character")
 		}
 		n, err := strconv.ParseUint(m[1], 16, 31)
-		if err != nil || !utf8.ValidRune(rune(n)) { // of half a character PHP makes bytes
+		if err != nil || !utf8.ValidRune(rune(n)) { // PHP makes bytes of half a character
 			l.fail("has an escape that is not a Unicode character")
 		}
 		l.advance(len(m[0]))
@@ -188,5 +187,5 @@ func (l *lexer) escape() string {
 		l.advance(2)
 		return "\n\t\r\v\x1b\f\\$\""[i : i+1]
 	}
-	return l.advance(2) // a { behind it opens nothing
+	return l.advance(2) // a { after it opens nothing
 }

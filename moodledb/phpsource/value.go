@@ -13,7 +13,7 @@ type Kind uint8
 
 const (
 	Null   Kind = iota // null, and also: never assigned, or unset
-	Number             // a number of which only that is known: a float, or a constant whose value depends on PHP's version
+	Number             // a number whose value is not known: a float, or a constant whose value depends on PHP's version
 	Bool
 	Int
 	String
@@ -25,8 +25,8 @@ func (k Kind) String() string {
 	return [...]string{"null", "number", "bool", "int", "string", "array", "object"}[k]
 }
 
-// Value is one PHP value and where it was written. The zero Value is null.
-// Configuration files hold passwords: a Value never prints its content, Text gives it.
+// Value is one PHP value and where it was written. The zero Value is null. Configuration files
+// contain passwords: a Value never prints its content, Text gives it.
 type Value struct {
 	kind Kind
 	num  int64  // Bool 0 or 1, Int
@@ -41,25 +41,25 @@ type Position struct {
 	Line int
 }
 
-// Entry is one element of an array or one property of an object, in PHP's order.
-// Key is the text of PHP's key: PHP itself treats 8 and '8' as the same key.
+// Entry is one element of an array or one property of an object, in PHP's order. Key is the text of
+// PHP's key: PHP itself treats 8 and '8' as the same key.
 type Entry struct {
 	Key   string
 	Value Value
 }
 
-// list is copied when it is assigned, as PHP's arrays are; the copy is made when one of the two
-// changes. An object's never is: it is held once.
+// list is copied at an assignment, as PHP's arrays are; the copy is made when one of the two
+// changes. An object's list is never copied: an object has one place only.
 type list struct {
 	entries  []Entry
 	next     int64 // key that `[] =` gives
 	negative bool  // a negative key came before any other number: what `[] =` gives then depends on PHP's version
-	shared   bool  // another Value may hold it: never to be changed again
+	shared   bool  // another Value may have it: it must never be changed again
 	held     bool  // an object that was assigned: a second place would be an alias
-	objects  bool  // an array that has objects: its copy would have the same
+	objects  bool  // an array that contains objects: its copy would contain the same ones
 }
 
-// share marks an array that is about to be held a second time.
+// share marks an array that is about to get a second place.
 func share(v Value) Value {
 	if v.kind == Array {
 		v.list.shared = true
@@ -67,7 +67,7 @@ func share(v Value) Value {
 	return v
 }
 
-// clone is a copy, whose inner arrays are held twice from now on.
+// clone is a copy, whose inner arrays have two places from now on.
 func (l *list) clone() *list {
 	c := *l
 	c.shared, c.entries = false, slices.Clone(l.entries)
@@ -77,10 +77,10 @@ func (l *list) clone() *list {
 	return &c
 }
 
-// StringValue is the PHP string s, assigned nowhere.
+// StringValue is the PHP string s, without a position.
 func StringValue(s string) Value { return Value{kind: String, text: s} }
 
-// BoolValue is PHP's true or false, assigned nowhere.
+// BoolValue is PHP's true or false, without a position.
 func BoolValue(b bool) Value {
 	if b {
 		return Value{kind: Bool, num: 1}
@@ -90,13 +90,13 @@ func BoolValue(b bool) Value {
 
 func intValue(n int64) Value { return Value{kind: Int, num: n} }
 
-// Kind of the value.
+// Kind is the kind of the value.
 func (v Value) Kind() Kind { return v.kind }
 
 // At is where the value was assigned.
 func (v Value) At() Position { return v.at }
 
-// Get returns the element or property with this key: null when there is none or v has no elements.
+// Get returns the element or property with this key: null if there is none or v has no elements.
 func (v Value) Get(key string) Value {
 	if v.list == nil {
 		return Value{}
@@ -149,7 +149,7 @@ func (l *list) set(key string, v Value) {
 	}
 }
 
-// push is `[] =` in place, as set is; false when the key is not known.
+// push is `[] =` in place, as set is; false if the key is not known.
 func (l *list) push(v Value) bool {
 	if l.negative {
 		return false

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// Web is the web server's user by a site's dataroot: its owner. found is false if that is root or
-// nobody, and unless we are root: all is then judged by our own rights.
+// Web is the web server's user, derived from a site's dataroot: its owner. found is false if that
+// is root or nobody, and if the tool is not root: then the tool's own rights decide everything.
 func Web(dataroot string) (u User, found bool) {
 	info, err := os.Stat(dataroot)
 	if err != nil || os.Geteuid() != 0 || !filepath.IsAbs(dataroot) {
@@ -21,7 +21,7 @@ func Web(dataroot string) (u User, found bool) {
 
 // Rights are the bits of a mode, as for others.
 const (
-	Look  fs.FileMode = 0 // to see whether something is there
+	Look  fs.FileMode = 0 // to see whether something exists
 	Write fs.FileMode = 0o2
 	Read  fs.FileMode = 0o4
 )
@@ -29,8 +29,8 @@ const (
 // maxLinks is how many links Linux follows.
 const maxLinks = 40
 
-// May tells by modes whether u may do at path what right says. Where nothing is, all may read as
-// much as root. Access control lists are not known here.
+// May says, judging by modes, whether u may do at path what right says. At a path that does not
+// exist, every user may look and read, as root may. Access control lists are not known here.
 func (u User) May(path string, right fs.FileMode) bool {
 	groups := u.Groups()
 	at, ahead := "/", strings.Split(path, "/")
@@ -58,7 +58,7 @@ func (u User) May(path string, right fs.FileMode) bool {
 		case !u.permits(info, groups, 0o1):
 			return false
 		}
-		at, ahead = filepath.Join(at, ahead[0]), ahead[1:] // without links at is, so that .. leads where it should
+		at, ahead = filepath.Join(at, ahead[0]), ahead[1:] // at contains no links, so that .. leads to the right place
 	}
 	return right != Write
 }

@@ -10,35 +10,34 @@ import (
 	"syscall"
 )
 
-// PHP is how a site's PHP code may be run.
+// PHP says how a site's PHP code may be run.
 type PHP struct {
-	Credential *syscall.Credential // as whom; nil: as we are
-	// Within are the only directories that code may come from (PHP's open_basedir); nil: any. They
-	// are set where root runs a site that is root's: there all has been looked at.
+	Credential *syscall.Credential // as which user; nil: as the tool's own
+	// Within are the only directories from which code may come (PHP's open_basedir); nil: any. They
+	// are set if root runs a site that belongs to root: there, everything has been checked.
 	Within []string
 }
 
-// UnsafeError is a site whose code root does not run, since another user could have written it, or
-// since it is not known whose it is.
+// UnsafeError is a site whose code root does not run, because another user could have written it,
+// or because its owner is not known.
 type UnsafeError struct{ Path, Problem string }
 
 func (e *UnsafeError) Error() string {
 	return "root does not run this site's PHP code: " + e.Path + " " + e.Problem
 }
 
-// Hint says as whom to run.
+// Hint says as which user to run.
 func (e *UnsafeError) Hint() string {
 	return "as the web server's user, run: sudo -u www-data renew_mnetkeys …"
 }
 
-// ForPHP tells how to run the site of config (the absolute path of config.php) with this dataroot
-// and dirroot ("" where it is config.php's directory). As anybody but root we stay who we are. Root
-// becomes the owner of dataroot, who is the web server's user: config.php, and all that it
-// includes, can be written by others. A site whose dataroot is root's own, or is not known or not
-// there, is run by root only where no other user can write its code. The error is an
-// [*UnsafeError].
+// ForPHP says how to run the site of config (the absolute path of config.php) with this dataroot
+// and dirroot ("" if it is config.php's directory). Any user but root stays the same user. Root
+// becomes the owner of dataroot, who is the web server's user: other users may be able to write
+// config.php and what it includes. If dataroot belongs to root, is not known or does not exist,
+// root runs the site only if no other user can write its code. The error is an [*UnsafeError].
 //
-// What access control lists allow besides is not known here.
+// Additional rights from access control lists are not known here.
 func ForPHP(config, dataroot, dirroot string) (PHP, error) {
 	if os.Geteuid() != 0 {
 		return PHP{}, nil
@@ -58,9 +57,8 @@ func ForPHP(config, dataroot, dirroot string) (PHP, error) {
 	return ofRoot(config, dataroot, dirroot)
 }
 
-// ofRoot looks at all that such a site can load. Of dataroot that is what lies at its top and in
-// muc: there are too many files in it, and what is in a directory that is root's, root has put
-// there.
+// ofRoot checks everything that such a site can load. In dataroot, it checks only the top and muc:
+// there are too many files in it, and if a directory belongs to root, root has put its files there.
 func ofRoot(config, dataroot, dirroot string) (PHP, error) {
 	var within []string
 	for _, tree := range []string{filepath.Dir(config), dirroot} {
@@ -92,10 +90,10 @@ func ofRoot(config, dataroot, dirroot string) (PHP, error) {
 	return PHP{Within: within}, nil
 }
 
-// maxFiles is more than any Moodle has, some 40 000. A larger tree is no Moodle's.
+// maxFiles is more than any Moodle has, some 40 000. A larger tree is not a Moodle.
 const maxFiles = 400_000
 
-// rootsTree refuses a directory that is not root's with all that is below and above it.
+// rootsTree refuses a directory that does not belong to root with everything below and above it.
 func rootsTree(dir string) error {
 	if err := rootsPath(dir); err != nil {
 		return err
@@ -112,7 +110,8 @@ func rootsTree(dir string) error {
 	})
 }
 
-// rootsDirectory is rootsTree without what lies deeper. One that is not there is nobody's.
+// rootsDirectory is rootsTree without the deeper levels. A directory that does not exist is
+// accepted.
 func rootsDirectory(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -132,7 +131,7 @@ func rootsDirectory(dir string) error {
 	return roots(real(dir), false)
 }
 
-// rootsPath refuses a path of which another user could replace a part, as it is written and as
+// rootsPath refuses a path of which another user could replace a part, both as it is written and as
 // links lead.
 func rootsPath(path string) error {
 	for _, way := range []string{path, real(path)} {
@@ -148,8 +147,8 @@ func rootsPath(path string) error {
 	return nil
 }
 
-// roots refuses what is not root's alone. above: it is a directory on the way, in which others may
-// make files of theirs where it is sticky (/tmp).
+// roots refuses a file that does not belong to root alone. above: it is a directory on the way, in
+// which others may make files of their own if it is sticky (/tmp).
 func roots(path string, above bool) error {
 	info, err := os.Lstat(path)
 	if err != nil {
@@ -171,7 +170,7 @@ func roots(path string, above bool) error {
 	return nil
 }
 
-// real is the path without links, or as it is where nothing is there.
+// real is the path without links, or unchanged if nothing is there.
 func real(path string) string {
 	if resolved, err := filepath.EvalSymlinks(path); err == nil {
 		return resolved

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// code is a site of root's: config.php, lib/setup.php, and a dataroot beside it.
+// code is a site that belongs to root: config.php, lib/setup.php, and a dataroot beside it.
 func code(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -34,7 +34,7 @@ func TestRootRunsASiteOfItsOwnOnlyWhereNobodyElseCanWriteIt(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		change func(dir string) error
-		unsafe string // the path that is named, relative; "": it is safe
+		unsafe string // the path named in the error, relative; "": it is safe
 	}{
 		"as it is":                            {func(string) error { return nil }, ""},
 		"a file that its group, root, writes": {chmod("code/config.php", 0o664), ""},

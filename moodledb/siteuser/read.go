@@ -11,10 +11,10 @@ import (
 	"syscall"
 )
 
-// ReadFile reads a regular file of at most limit bytes: no pipe or device may stop or flood us.
-// What u may not read is not read for root either, since the path may come from a file of u's: the
-// error is as if we were u. What access control lists allow besides is not known here. Errors are
-// *fs.PathError.
+// ReadFile reads a regular file of at most limit bytes: a pipe or device must not block the tool or
+// fill its memory. What u may not read is not read for root either, since the path may come from a
+// file that u can write: the error is as if the tool ran as u. Additional rights from access
+// control lists are not known here. Errors are *fs.PathError.
 func (u User) ReadFile(path string, limit int64) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -24,10 +24,10 @@ func (u User) ReadFile(path string, limit int64) ([]byte, error) {
 	return u.ReadOpen(f, path, limit)
 }
 
-// ReadOpen is [User.ReadFile] for a file that was opened, with O_NONBLOCK, and that the caller
+// ReadOpen is [User.ReadFile] for a file that was opened with O_NONBLOCK and that the caller
 // closes. path is for errors.
 func (u User) ReadOpen(f *os.File, path string, limit int64) ([]byte, error) {
-	info, err := f.Stat() // of what is read, whatever the path stands for by then
+	info, err := f.Stat() // of the open file, whatever the path names by then
 	switch {
 	case err != nil:
 		return nil, err
@@ -41,7 +41,7 @@ func (u User) ReadOpen(f *os.File, path string, limit int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, limit))
 }
 
-// mayRead tells whether u could have opened the file, by the modes of the file and of all
+// mayRead says whether u could have opened the file, judging by the modes of the file and of all
 // directories above it.
 func (u User) mayRead(f *os.File) bool {
 	if u.UID == 0 {
@@ -65,7 +65,8 @@ func (u User) mayRead(f *os.File) bool {
 	}
 }
 
-// permits tells whether a mode lets u do what bit says: 4 to read, 1 to pass (path_resolution(7)).
+// permits says whether a mode allows u to do what bit says: 4 to read, 1 to pass
+// (path_resolution(7)).
 func (u User) permits(info fs.FileInfo, groups []uint32, bit fs.FileMode) bool {
 	stat, mode := info.Sys().(*syscall.Stat_t), info.Mode().Perm()
 	switch {

@@ -12,11 +12,10 @@ import (
 	"renew_mnetkeys/internal/testbed"
 )
 
-// stranger is nobody that this machine knows.
+// stranger is a user whom this machine does not know.
 var stranger = User{54321, 54322}
 
-// passable lets everybody into a temporary directory, whose own directory is the
-// tester's.
+// passable lets all users enter a temporary directory, whose own directory belongs to the tester.
 func passable(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -1,5 +1,5 @@
-// Package siteuser tells from a site's files as whom to work on them. It only looks: whom to advise
-// to run as, and whom root shall become, is for others.
+// Package siteuser derives from a site's files as which user to work on them. It only looks: other
+// packages advise the operator which user to use, and change the user if the tool is root.
 package siteuser
 
 import (
@@ -15,18 +15,18 @@ import (
 // User is an account by its numbers.
 type User struct {
 	UID uint32
-	GID uint32 // of the file where the account is not known, else its own
+	GID uint32 // of the file if the account is not known, otherwise the account's own
 }
 
-// Owner is the owner of path, or of the nearest directory above it that can be seen: below one that
-// we may not search nothing can.
+// Owner is the owner of path, or of the nearest directory above it that is visible: nothing is
+// visible below a directory that the tool may not search.
 func Owner(path string) User {
 	stat, _ := look(path)
 	return owner(stat)
 }
 
-// Reader is the user for whom path is readable: its owner or, where that is root, the user that its
-// group is named after and made readable for (root:www-data 0640).
+// Reader is the user for whom path is readable: its owner or, if that is root, the user with the
+// name of its group, for which it was made readable (root:www-data 0640).
 func Reader(path string) User {
 	stat, mode := look(path)
 	if stat.Uid == 0 && stat.Gid != 0 && mode.Perm()&0o040 != 0 {
@@ -43,8 +43,9 @@ func Reader(path string) User {
 var webServers = []string{"www-data", "apache", "nginx", "wwwrun", "http", "php-fpm", "daemon", "bitnami"}
 
 // WebServer is the user who can read path and is meant to run a site: its owner, or the first web
-// server's user whose it is by group or for all. found is false where only root is left. Below a
-// directory that we may not search nothing is known but whose that is.
+// server's user who may read it by group or as any other user. found is false if only root is left.
+// Below a directory that the tool may not search, nothing is known except the owner of that
+// directory.
 func WebServer(path string) (u User, found bool) {
 	stat, mode := look(path)
 	if stat.Uid != 0 {
@@ -66,7 +67,7 @@ func WebServer(path string) (u User, found bool) {
 	return User{}, false
 }
 
-// look follows links: whose the file is, not who has put a link to it.
+// look follows links: the owner of the file counts, not the owner of a link to it.
 func look(path string) (*syscall.Stat_t, fs.FileMode) {
 	for {
 		info, err := os.Stat(path)
@@ -75,7 +76,7 @@ func look(path string) (*syscall.Stat_t, fs.FileMode) {
 		}
 		parent := filepath.Dir(path)
 		if parent == path {
-			return &syscall.Stat_t{}, 0 // not even the root of the file system, which is root's
+			return &syscall.Stat_t{}, 0 // not even the root directory, which belongs to root
 		}
 		path = parent
 	}
@@ -94,7 +95,7 @@ func known(account *user.User) User {
 	return User{uint32(uid), uint32(gid)}
 }
 
-// String is the user's name, or #number when it has none, as sudo -u takes both.
+// String is the user's name, or #number if there is none; sudo -u accepts both.
 func (u User) String() string {
 	if account, err := user.LookupId(number(u.UID)); err == nil {
 		return account.Username
@@ -102,7 +103,7 @@ func (u User) String() string {
 	return "#" + number(u.UID)
 }
 
-// Groups are those the user is in, its own among them.
+// Groups are the groups of the user, its own among them.
 func (u User) Groups() []uint32 {
 	groups := []uint32{u.GID}
 	account, err := user.LookupId(number(u.UID))

@@ -14,13 +14,13 @@ import (
 	"time"
 )
 
-// Authority signs the TLS certificates of sites, which have nothing to do with those of MNet.
+// Authority signs the TLS certificates of sites, which are independent of those of MNet.
 type Authority struct {
-	key         *ecdsa.PrivateKey // its own, and that of all it signs
+	key         *ecdsa.PrivateKey // of the authority and of all certificates that it signs
 	certificate *x509.Certificate
 }
 
-// NewAuthority makes one. It panics when it cannot.
+// NewAuthority makes an authority. It panics if it cannot.
 func NewAuthority() *Authority {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -36,12 +36,12 @@ func NewAuthority() *Authority {
 	return a
 }
 
-// PEM is its certificate, for who is to trust it.
+// PEM is the authority's certificate, for clients that must trust it.
 func (a *Authority) PEM() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.certificate.Raw})
 }
 
-// Pool holds its certificate.
+// Pool contains the authority's certificate.
 func (a *Authority) Pool() *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(a.certificate)
@@ -65,7 +65,7 @@ func (a *Authority) sign(template, parent *x509.Certificate) []byte {
 	return der
 }
 
-// tlsConfig gives each connection the certificate, and the version, that its faults want.
+// tlsConfig gives each connection the certificate and the TLS version that its faults demand.
 func (s *Site) tlsConfig() *tls.Config {
 	host, _, err := net.SplitHostPort(s.host)
 	if err != nil {
@@ -80,7 +80,7 @@ func (s *Site) tlsConfig() *tls.Config {
 	}}
 }
 
-// config is that of a server of the given name or address.
+// config is the TLS configuration of a server of the given name or address.
 func (a *Authority) config(host string, met faultSet) *tls.Config {
 	if met.has(TLSWrongName) {
 		host = "elsewhere.example"

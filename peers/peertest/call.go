@@ -17,9 +17,9 @@ import (
 const driftThreshold = 15 * time.Second
 
 // Call makes a sealed system/listServices to another site that it knows, as
-// mnet_xmlrpc_client::send of mnet/xmlrpc/client.php does: it stores the certificate that a sealed
-// 7025 names and calls once more, and whose signature that 7025 bears does not matter to it. A
-// fault is a *FaultError.
+// mnet_xmlrpc_client::send of mnet/xmlrpc/client.php does. It stores the certificate that a sealed
+// 7025 names and calls once more; like Moodle, it does not check who signed that 7025. A fault is a
+// *FaultError.
 func (s *Site) Call(ctx context.Context, wwwroot string) error {
 	s.mu.Lock()
 	faults := append(faultSet{}, s.faults...)
@@ -94,16 +94,17 @@ func (s *Site) callOnce(ctx context.Context, wwwroot string, faults faultSet) er
 	return err
 }
 
-// heal is what a site does when a caller's signature does not verify: it asks the caller for its
-// certificate by a keyswap and, unless that is the one it holds, calls the caller sealed to the one
-// it holds. The 7025 that answers that call is what makes it store the new one. It returns what it
-// holds then, nil when that is still the old one.
+// heal is what a site does if a caller's signature does not verify: it asks the caller for its
+// certificate by a keyswap. Unless the answer is the certificate that the site already has, it
+// calls the caller, sealed to the old certificate. The caller answers that call with a 7025, and
+// the site stores the certificate named there. heal returns the certificate that the site has then,
+// nil if that is still the old one.
 func (s *Site) heal(ctx context.Context, caller string, held *envelope.Certificate, faults faultSet) *envelope.Certificate {
 	shown, err := s.askCertificate(ctx, caller, faults)
 	if err == nil && shown.Equal(held) {
 		return nil
 	}
-	_ = s.call(ctx, caller, faults) // what it holds afterwards is what counts
+	_ = s.call(ctx, caller, faults) // only the stored certificate counts afterwards
 	text, _, err := s.o.Store.Held(ctx, caller)
 	if err != nil {
 		return nil
@@ -115,7 +116,7 @@ func (s *Site) heal(ctx context.Context, caller string, held *envelope.Certifica
 	return renewed
 }
 
-// askCertificate is mnet_get_public_key: a keyswap of three parameters, from Mahara of two.
+// askCertificate is mnet_get_public_key: a keyswap with three parameters, from Mahara with two.
 func (s *Site) askCertificate(ctx context.Context, wwwroot string, faults faultSet) (*envelope.Certificate, error) {
 	params := []string{s.o.Wwwroot, s.Certificate(), "moodle"}
 	if s.o.Kind == Mahara {

@@ -10,7 +10,7 @@ type chance struct {
 	of     float64
 	faults []Fault
 	random *rand.Rand
-	next   Fault // drawn already, so that it can be told; "" for none
+	next   Fault // drawn already, so that a test can ask for it; "" for none
 }
 
 func newChance(o Options) *chance {
@@ -22,11 +22,11 @@ func newChance(o Options) *chance {
 	return c
 }
 
-// draw gives the fault of a connection, "" for none.
+// draw returns the fault of a connection, "" for none.
 func (c *chance) draw() Fault {
 	drawn := c.next
 	c.next = ""
-	// Always two numbers: a seed's faults are the same whatever the chance is.
+	// It always draws two numbers: a seed's faults are the same, whatever the chance is.
 	happens, which := c.random.Float64() < c.of, c.random.IntN(max(1, len(c.faults)))
 	if happens && len(c.faults) > 0 {
 		c.next = c.faults[which]
@@ -37,7 +37,7 @@ func (c *chance) draw() Fault {
 // SilentFaults last until the caller gives up.
 func SilentFaults() []Fault { return []Fault{Unaccepted, Hang, Drip(time.Hour)} }
 
-// ChanceFaults are one of each kind, but for the silent ones, with those of TLS or without.
+// ChanceFaults are one fault of each kind, without the silent ones; those of TLS only if secured.
 func ChanceFaults(secured bool) []Fault {
 	faults := []Fault{
 		ResetAtOnce, ResetUnanswered, ResetWithin, ResetAfter, HTTP10, KeepsOpen, BadChunks, Drip(100 * time.Millisecond),

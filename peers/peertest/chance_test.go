@@ -8,7 +8,7 @@ import (
 	"renew_mnetkeys/peers/peertest"
 )
 
-// drawn are the faults that a number of connections met.
+// drawn are the faults that the given number of connections met.
 func drawn(t *testing.T, o peertest.Options, connections int) []peertest.Fault {
 	t.Helper()
 	site := peertest.Run(t, o)
@@ -57,7 +57,7 @@ func TestChanceDrawsTheSameForASeedAndAsOftenAsItIsTold(t *testing.T) {
 	}
 }
 
-// What is told to come next is what comes next.
+// The fault that the site announces is the next one that comes.
 func TestTheNextFaultCanBeAskedFor(t *testing.T) {
 	site := peertest.Run(t, peertest.Options{Chance: 1, Seed: 3, Faults: []peertest.Fault{peertest.HTML, peertest.Empty, peertest.Status(500)}})
 	for range 10 {

@@ -7,7 +7,7 @@ import (
 	"renew_mnetkeys/peers/peertest"
 )
 
-// A peer of which every second connection goes wrong, the same way whenever the seed is the same.
+// Every second connection to a peer goes wrong, in the same way whenever the seed is the same.
 func Example() {
 	site, err := peertest.Start(peertest.Options{
 		Kind: peertest.Stock, Chance: 0.5, Seed: 1, Faults: []peertest.Fault{peertest.Status(503), peertest.Truncate},

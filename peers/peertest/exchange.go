@@ -7,13 +7,13 @@ import (
 
 // Exchange is one connection to a site, or a further request on one.
 type Exchange struct {
-	Faults  []Fault // that it met: those in force, and the one that chance drew
+	Faults  []Fault // the faults it met: those in force, and the one drawn by chance
 	Served  bool    // a request was read
 	Request Request // as far as it was answered
 }
 
-// Exchanges are those so far, in the order in which they began. Other than Requests they tell of
-// connections too on which no request came.
+// Exchanges are those so far, in the order in which they began. Unlike Requests, they also show
+// connections on which no request came.
 func (s *Site) Exchanges() []Exchange {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -44,7 +44,7 @@ func (s *Site) meet() *Exchange {
 	return e
 }
 
-// begin gives a request the exchange of its connection, or one of its own where that has had a
+// begin gives a request the exchange of its connection, or a new one if that exchange already had a
 // request.
 func (s *Site) begin(ctx context.Context) *Exchange {
 	c, _ := ctx.Value(connKey{}).(*conn)
@@ -63,7 +63,8 @@ func (s *Site) begin(ctx context.Context) *Exchange {
 	return e
 }
 
-// note writes down how far an exchange has come. Who is answered may ask at once.
+// note writes down how far an exchange has come. It is called before the answer is written, because
+// the caller may ask at once.
 func (v *visit) note() {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -29,14 +29,14 @@ func connect(t *testing.T, site *peertest.Site) net.Conn {
 	return conn
 }
 
-// What stands on the wire, read without the help of a client.
+// The test reads what is on the wire itself, without an HTTP client.
 func TestAFaultOfAConnectionIsCommitted(t *testing.T) {
 	const whole = "-----END CERTIFICATE-----\n"
 	for _, c := range []struct {
 		fault  peertest.Fault
-		begins string // the bytes that come
-		whole  bool   // they end with the page's end
-		reset  bool   // then comes RST, else FIN
+		begins string // the bytes that arrive first
+		whole  bool   // they end with the end of the page
+		reset  bool   // RST follows, otherwise FIN
 	}{
 		{peertest.ResetUnanswered, "", false, true},
 		{peertest.ResetWithin, "HTTP/1.1 200 OK\r\n", false, true},
@@ -67,7 +67,7 @@ func TestAFaultOfAConnectionIsCommitted(t *testing.T) {
 	}
 }
 
-// Whether the caller learns of it when it connects, writes or reads is a matter of microseconds.
+// Whether the caller notices it when it connects, writes or reads is a matter of microseconds.
 func TestAConnectionIsResetAtOnce(t *testing.T) {
 	site := peertest.Run(t, peertest.Options{})
 	site.Misbehave(peertest.ResetAtOnce)
@@ -88,7 +88,7 @@ func TestAConnectionIsResetAtOnce(t *testing.T) {
 func TestAConnectionIsLeftAlone(t *testing.T) {
 	for _, c := range []struct {
 		fault  peertest.Fault
-		answer bool // comes before the silence
+		answer bool // an answer precedes the silence
 	}{{peertest.Unaccepted, false}, {peertest.Hang, false}, {peertest.Drip(time.Hour), true}, {peertest.KeepsOpen, true}} {
 		t.Run(string(c.fault), func(t *testing.T) {
 			site, err := peertest.Start(peertest.Options{})
@@ -144,7 +144,7 @@ func TestAFaultOfTLSIsCommitted(t *testing.T) {
 		if truth := site.Truth("http://caller.example", ""); truth.Verdict != peertest.Pending || truth.Last.Served {
 			t.Errorf("%s: it says %+v", fault, truth)
 		}
-		must(t, ask(&tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10})) // who looks at nothing is answered
+		must(t, ask(&tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10})) // a client that verifies nothing is answered
 	}
 }
 

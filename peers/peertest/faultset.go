@@ -10,8 +10,8 @@ import (
 // faultSet are the faults that are in force for one request.
 type faultSet []Fault
 
-// faultsNow are those in force for a node, those that the connection met, and one of those that
-// pass.
+// faultsNow are those in force for a node, those that the connection met, and one of the passing
+// faults.
 func (s *Site) faultsNow(met faultSet, node int) faultSet {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -37,7 +37,7 @@ func (f faultSet) has(fault Fault) bool {
 	return false
 }
 
-// argument returns what follows the name of a fault that has one.
+// argument returns what follows the name of a fault that has an argument.
 func (f faultSet) argument(name string) (string, bool) {
 	for _, one := range f {
 		if argument, ok := strings.CutPrefix(string(one), name); ok {
@@ -53,7 +53,7 @@ func (f faultSet) number(name string) (int, bool) {
 	return number, ok && err == nil
 }
 
-// duration is that of a fault that has one, 0 without the fault.
+// duration is the argument of a fault that has a duration, 0 without the fault.
 func (f faultSet) duration(name string) time.Duration {
 	argument, _ := f.argument(name)
 	d, _ := time.ParseDuration(argument)

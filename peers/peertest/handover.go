@@ -8,10 +8,11 @@ import (
 	"time"
 )
 
-// pieces is how many a dripping answer comes in.
+// pieces is the number of pieces of a dripping answer.
 const pieces = 20
 
-// handsOver writes an answer in a way of its own; false where it is to go the usual way.
+// handsOver writes an answer in the way that a fault demands. It returns false if the answer must
+// be written in the usual way.
 func (v *visit) handsOver(status int, contentType string, body []byte) bool {
 	head := fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\n", status, http.StatusText(status), contentType)
 	sized := fmt.Appendf(bytes.Clone(head), "Content-Length: %d\r\n", len(body))
@@ -75,8 +76,8 @@ func (v *visit) drips(answer []byte) bool {
 	return true
 }
 
-// finish writes the end of an answer, and notes before that it was written: the other side may look
-// at once.
+// finish writes the end of an answer. It notes before that the answer was written, because the
+// other side may ask at once.
 func (v *visit) finish(c net.Conn, end []byte) {
 	v.log.Whole = true
 	v.note()
@@ -85,11 +86,11 @@ func (v *visit) finish(c net.Conn, end []byte) {
 	}
 }
 
-// settle lets what was written arrive: a reset would take back what has not.
+// settle lets the written bytes arrive: a reset would discard those that have not arrived.
 func settle() { time.Sleep(5 * time.Millisecond) }
 
-// takeOver gives the connection to a fault; net/http has no more to do with it. Its request has
-// been read.
+// takeOver gives the connection to a fault; net/http does no more with it. Its request has been
+// read.
 func (v *visit) takeOver() net.Conn {
 	c, _, err := http.NewResponseController(v.w).Hijack()
 	if err != nil {

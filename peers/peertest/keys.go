@@ -14,9 +14,9 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// NewKeyPair makes an RSA key of that many bits (1024 is quick; rsa1024min=0 in go.mod lets Go take
-// fewer) and a self-signed certificate as Moodle makes one: CN is the wwwroot cut to 64 bytes, and
-// attribute 2.5.29.17 of the DN the whole of it. It panics when it cannot.
+// NewKeyPair makes an RSA key of the given number of bits (1024 is quick; rsa1024min=0 in go.mod
+// lets Go accept fewer) and a self-signed certificate as Moodle makes one: CN is the wwwroot cut to
+// 64 bytes, and attribute 2.5.29.17 of the DN is the whole wwwroot. It panics if it cannot.
 func NewKeyPair(wwwroot string, bits int) *envelope.KeyPair {
 	key, err := rsa.GenerateKey(rand.Reader, bits)
 	if err != nil {
@@ -25,8 +25,8 @@ func NewKeyPair(wwwroot string, bits int) *envelope.KeyPair {
 	return Certify(key, wwwroot)
 }
 
-// Certify makes a pair of a key that is there already, for tests with hundreds of sites. It panics
-// when it cannot.
+// Certify makes a pair with an existing key, for tests with hundreds of sites. It panics if it
+// cannot.
 func Certify(key *rsa.PrivateKey, wwwroot string) *envelope.KeyPair {
 	return CertifyAt(key, wwwroot, time.Now().Add(-time.Hour))
 }

@@ -6,8 +6,9 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// keyswap answers with the site's certificate, whoever asks; only the forced form of a patched
-// Moodle stores (mnet_keyswap of mnet/xmlrpc/serverlib.php, and local_vmoodle's patch of it).
+// keyswap answers every caller with the site's certificate. Only the forced form of a patched
+// Moodle stores the caller's (mnet_keyswap of mnet/xmlrpc/serverlib.php, and local_vmoodle's patch
+// of it).
 func (v *visit) keyswap(call methodCall) []byte {
 	params := make([]string, max(4, len(call.Params)))
 	for i, p := range call.Params {
@@ -37,8 +38,8 @@ func (v *visit) keyswap(call methodCall) []byte {
 	return v.encodeString(published)
 }
 
-// store is the forced mode: only for a host it knows, only a certificate that is that host's. nil
-// when stored.
+// store is the forced mode: it stores only for a host that it knows, and only a certificate of that
+// host. It returns nil if it stored.
 func (v *visit) store(from, certificate string) []byte {
 	_, known, err := v.o.Store.Held(v.ctx, from)
 	if err != nil {
@@ -48,7 +49,7 @@ func (v *visit) store(from, certificate string) []byte {
 		return encodeValue(v.o.Modern, "<boolean>0</boolean>")
 	}
 	parsed, err := envelope.ParseCertificate(certificate)
-	// Moodle cleans the text (PARAM_PEM: LF, lines of 64) and refuses what cleaning changes.
+	// Moodle cleans the text (PARAM_PEM: LF, lines of 64) and refuses a text that cleaning changes.
 	if err != nil || strings.TrimSpace(certificate) != strings.TrimSpace(parsed.PEM) || parsed.CheckWwwroot(from) != nil {
 		if v.o.Modern {
 			return v.fault(17, "Internal server error")
@@ -61,8 +62,8 @@ func (v *visit) store(from, certificate string) []byte {
 	return nil
 }
 
-// register is mnet_register_allhosts: a host that is known keeps its row as it is
-// (mnet_peer::bootstrap of mnet/peer.php).
+// register is mnet_register_allhosts: a known host keeps its row unchanged (mnet_peer::bootstrap of
+// mnet/peer.php).
 func (v *visit) register(wwwroot, certificate string) {
 	_, known, err := v.o.Store.Held(v.ctx, wwwroot)
 	parsed, unreadable := envelope.ParseCertificate(certificate)
@@ -72,7 +73,7 @@ func (v *visit) register(wwwroot, certificate string) {
 	_ = v.hold(v.ctx, wwwroot, parsed.PEM)
 }
 
-// published is the certificate in the site's own host row.
+// published is the certificate in the site's local host row.
 func (v *visit) published() (string, error) {
 	if v.faults.has(OldCertificate) {
 		if _, history, err := v.o.Store.Keys(v.ctx); err == nil && len(history) > 0 {

@@ -17,7 +17,7 @@ type faultyListener struct {
 	accepted int
 }
 
-// conn is a connection and what came of it.
+// conn is a connection and the exchange that it became.
 type conn struct {
 	net.Conn
 	exchange *Exchange
@@ -43,7 +43,7 @@ func (l *faultyListener) Accept() (net.Conn, error) {
 	}
 }
 
-// leave says nothing to who has connected until that goes away, or the site.
+// leave sends nothing to a connected client until the client or the site closes.
 func (s *Site) leave(c net.Conn) {
 	stop := make(chan struct{})
 	go func() {
@@ -65,7 +65,7 @@ func reset(c net.Conn) {
 	_ = c.Close()
 }
 
-// tcp is what a connection is below TLS and what a site wraps it in.
+// tcp is the TCP connection below TLS and below the types of this package.
 func tcp(c net.Conn) *net.TCPConn {
 	switch below := c.(type) {
 	case *net.TCPConn:
@@ -82,7 +82,7 @@ func tcp(c net.Conn) *net.TCPConn {
 
 type connKey struct{}
 
-// remember is the http.Server.ConnContext that tells a request its connection.
+// remember is the http.Server.ConnContext from which a request learns its connection.
 func remember(ctx context.Context, c net.Conn) context.Context {
 	if secured, ok := c.(*tls.Conn); ok {
 		c = secured.NetConn()

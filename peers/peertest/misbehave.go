@@ -8,7 +8,7 @@ import (
 	"strconv"
 )
 
-// misbehaves commits a fault of HTTP; false when there is none to commit.
+// misbehaves commits a fault of HTTP; it returns false if there is none to commit.
 func (v *visit) misbehaves() bool {
 	mahara := v.o.Kind == Mahara
 	switch {
@@ -57,7 +57,7 @@ func (v *visit) unknownVhost() {
 		". Identified root is http://master.example May be faked."))
 }
 
-// status answers with a page and a status of its own.
+// status answers with a page and the status that a fault names.
 func (v *visit) status() bool {
 	if seconds, ok := v.faults.number("maintenance "); ok {
 		v.w.Header().Set("Retry-After", strconv.Itoa(seconds))
@@ -71,7 +71,7 @@ func (v *visit) status() bool {
 	return ok
 }
 
-// pour writes the same until the client goes away.
+// pour writes the same line until the client goes away.
 func (v *visit) pour(line string) {
 	for v.ctx.Err() == nil {
 		if _, err := v.w.Write([]byte(line)); err != nil {
@@ -90,7 +90,7 @@ func (v *visit) raw(beginning, line string) {
 	}
 }
 
-// bomb is 64 MiB of zeros, packed into some 300 KB: gzip members that follow each other are one
+// bomb is 64 MiB of zeros, compressed into some 300 KB: gzip members that follow each other are one
 // file.
 func (v *visit) bomb() {
 	v.w.Header().Set("Content-Encoding", "gzip")

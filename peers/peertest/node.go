@@ -12,7 +12,7 @@ import (
 // node is one web server of a site.
 type node struct {
 	faults  []Fault
-	current *envelope.KeyPair // with which it works, out of a cache of its own; nil: what the store says
+	current *envelope.KeyPair // the pair in its own cache; nil: the pair of the store
 	history []*envelope.KeyPair
 }
 
@@ -25,8 +25,8 @@ func (s *Site) NodeCaches(i int, current *envelope.KeyPair, history ...*envelope
 	s.nodes[i].current, s.nodes[i].history = current, history
 }
 
-// NodeMisbehaves makes one web server of the site commit these faults from now on, besides those of
-// the site.
+// NodeMisbehaves makes one web server of the site commit these faults from now on, in addition to
+// those of the site.
 func (s *Site) NodeMisbehaves(i int, faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -48,7 +48,7 @@ func (s *Site) NodeAddrs() []string {
 	return addrs
 }
 
-// listenAsNodes begins to serve, on the first listener and on one of each other address.
+// listenAsNodes begins to serve on the first listener and on one for each other address.
 func (s *Site) listenAsNodes(first net.Listener) error {
 	s.nodes = make([]node, 1+len(s.o.Nodes))
 	byAddr := map[string][]int{}
@@ -78,7 +78,7 @@ func nodeOf(ctx context.Context) int {
 	return i
 }
 
-// cached are the pairs out of that web server's cache; false without one.
+// cached are the pairs in the cache of that web server; false if it has no cache of its own.
 func (s *Site) cached(ctx context.Context) (*envelope.KeyPair, []*envelope.KeyPair, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,8 +10,8 @@ import (
 	"renew_mnetkeys/peers/peertest"
 )
 
-// A site of three web servers. Two are behind one address, where a load balancer gives them
-// connections in turn, and the second of these has a stale cache; the third has an address of its
+// A site has three web servers. Two are behind one address, where a load balancer gives them
+// connections in turn, and the second of these has a stale cache. The third has an address of its
 // own and is down.
 func Example_nodes() {
 	site, err := peertest.Start(peertest.Options{Kind: peertest.Stock, Nodes: []string{"", "127.0.0.2"}})
@@ -42,8 +42,8 @@ func Example_nodes() {
 	// 503 current: false former: false
 }
 
-// What a web server with a stale cache cannot open, its siblings can; what it is asked by keyswap
-// comes from the database.
+// The other web servers can open what a web server with a stale cache cannot. All of them answer a
+// keyswap from the database.
 func TestANodeWithAStaleCacheAnswersAsOne(t *testing.T) {
 	caller := peertest.Run(t, peertest.Options{})
 	site := peertest.Run(t, peertest.Options{Kind: peertest.Stock, Nodes: []string{""}})
@@ -84,7 +84,7 @@ func TestNodesWithAddressesOfTheirOwn(t *testing.T) {
 			t.Errorf("node %d is at %s, the first at %s", i, addr, addrs[0])
 		}
 		met := site.State().Exchanges
-		response, err := http.Get("https://" + addr) // whose certificate nobody here trusts
+		response, err := http.Get("https://" + addr) // no one here trusts its certificate
 		if err == nil {
 			_ = response.Body.Close()
 		}
@@ -97,8 +97,8 @@ func TestNodesWithAddressesOfTheirOwn(t *testing.T) {
 	}
 }
 
-// A caller is Moodle: it takes nothing from a site that writes around its XML but white space and a
-// byte order mark.
+// A caller behaves like Moodle: it accepts nothing from a site that writes around its XML, except
+// white space and a byte order mark.
 func TestACallerRefusesOutputAroundTheXML(t *testing.T) {
 	caller, site := peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{})
 	must(t, caller.Know(site.Wwwroot(), site.Certificate()))

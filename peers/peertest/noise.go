@@ -11,8 +11,8 @@ var noises = map[Fault]struct{ before, behind string }{
 	Padded:   {before: "\r\n \ufeff", behind: "\r\n\n"},
 }
 
-// noisy is text with what the faults of one place write around it; place is "" or what OnSealed and
-// its kin say.
+// noisy is text with what the faults of one place write around it; place is "" or the prefix of
+// OnSealed and the like.
 func (f faultSet) noisy(text []byte, places ...Fault) []byte {
 	for fault, noise := range noises {
 		for _, place := range places {
@@ -24,7 +24,7 @@ func (f faultSet) noisy(text []byte, places ...Fault) []byte {
 	return text
 }
 
-// stray says that an answer of that form had something around its XML that no parser takes.
+// stray says whether an answer of that form had something around its XML that no parser accepts.
 func (f faultSet) stray(sealed bool) bool {
 	places := []Fault{"", OnPlain("")}
 	if sealed {

@@ -7,20 +7,21 @@ import (
 )
 
 // Pool is a number of workers that sites share, as the virtual hosts of one PHP-FPM pool do. A
-// request waits for a worker and holds it until it is answered, calls back to other sites included.
+// request waits for a worker and keeps it until it is answered, including its call-backs to other
+// sites.
 type Pool struct {
 	workers chan struct{}
 	prefork bool
 }
 
-// NewPool makes a pool of n workers, each held for one request.
+// NewPool makes a pool of n workers, each occupied for the time of one request.
 func NewPool(n int) *Pool { return &Pool{workers: make(chan struct{}, n)} }
 
-// NewPreforkPool makes a pool of n workers, each held for as long as a connection is open, as
-// Apache's prefork module with mod_php does.
+// NewPreforkPool makes a pool of n workers, each occupied as long as a connection is open, as in
+// Apache's prefork module with mod_php.
 func NewPreforkPool(n int) *Pool { return &Pool{workers: make(chan struct{}, n), prefork: true} }
 
-// work waits for a worker for a request; done gives it back.
+// work waits for a worker for a request; done frees it.
 func (p *Pool) work(ctx context.Context) (done func(), err error) {
 	if p == nil || p.prefork {
 		return func() {}, nil
@@ -33,7 +34,7 @@ func (p *Pool) work(ctx context.Context) (done func(), err error) {
 	}
 }
 
-// listen makes connections wait for a worker where the pool is one of connections.
+// listen makes connections wait for a worker if the pool gives its workers to connections.
 func (p *Pool) listen(l net.Listener) net.Listener {
 	if p == nil || !p.prefork {
 		return l
@@ -48,7 +49,7 @@ type preforkListener struct {
 	closed chan struct{}
 }
 
-// Accept leaves further connections in the kernel's queue while there is no worker.
+// Accept leaves further connections in the kernel's queue as long as no worker is free.
 func (l *preforkListener) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
 	if err != nil {

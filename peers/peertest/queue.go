@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// FullQueue listens on a port of 127.0.0.1 and never accepts; its queue is full, so that a
-// connection is not even established. The caller ends it. Linux leaves such a connection to its
-// time-out; where a kernel does otherwise, that is an error.
+// FullQueue listens on a port of 127.0.0.1 and never accepts; its queue is full, so a connection is
+// not even established. The caller ends it. Linux leaves such a connection to its time-out; if a
+// kernel does otherwise, that is an error.
 func FullQueue(ctx context.Context) (addr string, end func(), err error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -25,7 +25,7 @@ func FullQueue(ctx context.Context) (addr string, end func(), err error) {
 	}
 	raw, err := listener.(*net.TCPListener).SyscallConn()
 	if err == nil {
-		err = errors.Join(raw.Control(func(fd uintptr) { err = syscall.Listen(int(fd), 0) }), err) // once more, with a queue of one
+		err = errors.Join(raw.Control(func(fd uintptr) { err = syscall.Listen(int(fd), 0) }), err) // again, with a queue of one
 	}
 	const most, wait = 16, 150 * time.Millisecond
 	for len(held) < most && err == nil {

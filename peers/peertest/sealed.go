@@ -13,8 +13,8 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// SealCall signs payload with key as the site from, and seals that to the peer whose public key is
-// to: the body of a sealed call, and of the answer to one.
+// SealCall signs payload with key as the site from, and seals it to the peer whose public key is
+// to. The result is the body of a sealed call, or of the answer to one.
 func SealCall(payload []byte, from string, stamped time.Time, key *rsa.PrivateKey, to *rsa.PublicKey, random io.Reader) ([]byte, error) {
 	signed, err := envelope.Sign(payload, from, stamped, key)
 	if err != nil {
@@ -74,8 +74,7 @@ func (v *visit) sealedCall() []byte {
 	return v.signedCall(signed, current, caller)
 }
 
-// sealedTo is the certificate to which the call is sealed, of all that the store or the node's
-// cache has.
+// sealedTo is the certificate to which the call is sealed, if the store or the node's cache has it.
 func (v *visit) sealedTo() string {
 	current, history, err := v.o.Store.Keys(v.ctx)
 	if err != nil || current == nil {
@@ -100,7 +99,7 @@ func privates(pairs []*envelope.KeyPair) []*rsa.PrivateKey {
 	return keys
 }
 
-// signedCall verifies the signature, heals where it does not verify, and dispatches.
+// signedCall verifies the signature, heals if it does not verify, and dispatches.
 func (v *visit) signedCall(signed *envelope.Signed, current *envelope.KeyPair, caller *envelope.Certificate) []byte {
 	if signed.Verify(caller.PublicKey) != nil {
 		renewed := v.heal(v.ctx, v.log.From, caller, v.faults)
@@ -111,7 +110,7 @@ func (v *visit) signedCall(signed *envelope.Signed, current *envelope.KeyPair, c
 			return v.seal(v.fault(710, "mnet/verifysignature-invalid"), current, caller)
 		}
 		caller = renewed
-		if v.o.Kind == Mahara { // it has healed, and fails this call all the same
+		if v.o.Kind == Mahara { // it has healed, and this call fails all the same
 			v.log.Verified = true
 			return v.fault(0, generic)
 		}
@@ -152,7 +151,7 @@ func (v *visit) dispatch(method string) []byte {
 		"</struct></value>\n</data>\n</array>")
 }
 
-// seal signs and seals an answer to what the site holds of the caller.
+// seal signs an answer and seals it to the caller's certificate that the site has.
 func (v *visit) seal(payload []byte, by *envelope.KeyPair, to *envelope.Certificate) []byte {
 	if v.faults.has(BadSignature) {
 		by = NewKeyPair("http://foreign.example", 1024)

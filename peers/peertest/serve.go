@@ -13,7 +13,7 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// silent keeps http.Server quiet about the connections that faults break.
+// silent stops http.Server from logging the connections that faults break.
 var silent = log.New(io.Discard, "", 0)
 
 // visit is one request while it is answered.
@@ -30,7 +30,8 @@ type visit struct {
 
 // ServeHTTP answers /, /mnet/publickey.php and the XML-RPC server.
 func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// Read first: net/http notices that a client went away only once its request is read.
+	// The body is read first, because net/http notices that a client went away only after its
+	// request is read.
 	body, err := io.ReadAll(io.LimitReader(r.Body, 2*envelope.MaxSize))
 	if err != nil {
 		return
@@ -64,7 +65,7 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		AcceptEncoding: r.Header.Get("Accept-Encoding"),
 		Close:          r.Close,
 	}}
-	defer func() { // deferred, because some faults end in a panic that net/http wants
+	defer func() { // deferred, because some faults end in a panic that net/http expects
 		v.note()
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -97,8 +98,8 @@ func (v *visit) route(r *http.Request) {
 	}
 }
 
-// below is a path without that of the wwwroot, whatever its letter case: a web server on a file
-// system that ignores it.
+// below is a path without the path of the wwwroot. It ignores the letter case, like a web server on
+// a file system that ignores it.
 func (s *Site) below(path string) string {
 	if n := len(s.path); len(path) >= n && strings.EqualFold(path[:n], s.path) {
 		return path[n:]
@@ -124,7 +125,7 @@ func page(title string) []byte {
 		"<body><p>page</p></body></html>\n", html.EscapeString(title))
 }
 
-// publicKey is mnet/publickey.php: what the web side uses.
+// publicKey is mnet/publickey.php: the certificate that the web server uses.
 func (v *visit) publicKey() {
 	current, _, err := v.keys(v.ctx, v.faults)
 	if err != nil {
@@ -168,11 +169,11 @@ func (v *visit) xmlrpc(httpMethod string) {
 	}
 }
 
-// generic is what Mahara says of nearly every fault.
+// generic is Mahara's text for nearly every fault.
 const generic = "Sorry, we could not log you into Mahara at this time. Please try again shortly. " +
 	"If the problem persists, contact your administrator."
 
-// fault notes the fault and encodes it, plain.
+// fault notes the fault and encodes it, unsealed.
 func (v *visit) fault(code int, text string) []byte {
 	v.log.Fault = code
 	return encodeFault(code, text)
@@ -189,7 +190,7 @@ func (v *visit) reply(body []byte) {
 	v.answer(http.StatusOK, "text/xml; charset=utf-8", body)
 }
 
-// keys are the pairs that the web side uses.
+// keys are the pairs that the web server uses.
 func (s *Site) keys(ctx context.Context, faults faultSet) (*envelope.KeyPair, []*envelope.KeyPair, error) {
 	current, history, err := s.o.Store.Keys(ctx)
 	stale, staleHistory, caches := s.cached(ctx)

@@ -1,12 +1,12 @@
-// Package peertest is a fake MNet site for tests. It does not pretend: it opens the seals it is
-// sent, verifies signatures under the certificates it holds, heals the way Moodle and Mahara do
-// (mnet/xmlrpc/serverlib.php, mnet_server_strip_signature). It has its own small XML-RPC and its
-// own HTTP, so that it checks package peers independently. It refuses nothing that a real site
-// would take.
+// Package peertest is a fake MNet site for tests. It really works: it opens the seals that it
+// receives, verifies signatures under the certificates that it has, and heals the way Moodle and
+// Mahara do (mnet/xmlrpc/serverlib.php, mnet_server_strip_signature). It has its own small XML-RPC
+// and its own HTTP, so that it checks package peers independently. It refuses nothing that a real
+// site would accept.
 //
 // It misbehaves on request (Site.Misbehave), or by chance: with Options.Chance each connection may
 // meet a fault, the same ones in the same order for one Options.Seed. It knows what it did, so that
-// a test can compare what a caller says of it with the truth (Site.Truth), and tells its state,
+// a test can compare what a caller says of it with the truth (Site.Truth). It reports its state,
 // over HTTP too for tests in other languages (Site.Management).
 package peertest
 
@@ -26,39 +26,39 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// Kind is the software a site behaves as.
+// Kind is the software that a site behaves like.
 type Kind int
 
 const (
 	Patched Kind = iota // Moodle with VMoodle's forced keyswap
-	Stock               // Moodle as released: answers a keyswap, stores nothing, heals on a sealed call
+	Stock               // Moodle as released: it answers a keyswap, stores nothing, and heals on a sealed call
 	Mahara              // Mahara 23.04
-	Array               // a tenant of a VMoodle array without the forced mode: a stock Moodle that has one name only
+	Array               // a tenant of a VMoodle array without the forced mode: a stock Moodle with only one name
 )
 
 func (k Kind) String() string { return [...]string{"patched", "stock", "mahara", "array"}[k] }
 
-// Options of a site. Where a field is zero, the default named here holds.
+// Options of a site. If a field is zero, the default named here applies.
 type Options struct {
 	Kind        Kind
 	Modern      bool            // wire form of Moodle 4.1 and later (PhpXmlRpc) instead of 3.11 (ext/xmlrpc)
-	RegisterAll bool            // mnet_register_allhosts: a plain keyswap registers a host that it does not know yet
+	RegisterAll bool            // mnet_register_allhosts: a plain keyswap registers an unknown host
 	Address     string          // where it listens; 127.0.0.1:0
-	Nodes       []string        // its web servers besides the first: "" shares Address in turn, an IP address listens there, on the same port
+	Nodes       []string        // web servers besides the first: "" uses Address in turn, an IP address listens there, on the same port
 	Wwwroot     string          // http, or https with TLS, and the address
 	Name        string          // title of its home page; "Site " and the wwwroot
 	Store       Store           // NewMemory with a pair of Key
-	Key         *rsa.PrivateKey // of its first pair; a fresh one of 1024 bits. Hundreds of sites may share one
-	Latency     time.Duration   // before each answer, while a worker is held
-	Workers     int             // size of a pool of its own; unlimited
-	Pool        *Pool           // shared with other sites; wins over Workers
-	CallTimeout time.Duration   // of one call that it makes itself; 5s
+	Key         *rsa.PrivateKey // key of the first pair; a new one of 1024 bits. Hundreds of sites may share one
+	Latency     time.Duration   // before each answer, while a worker is occupied
+	Workers     int             // size of the site's own pool; unlimited
+	Pool        *Pool           // shared with other sites; takes precedence over Workers
+	CallTimeout time.Duration   // of one call that the site itself makes; 5s
 	TLS         *tls.Config     // https
 	Authority   *Authority      // https, with certificates that it signs
-	Chance      float64         // that a connection meets a fault, 0 to 1; each then serves one request
-	Seed        uint64          // of what chance draws: the same faults in the same order
-	Faults      []Fault         // what it draws from; SilentFaults and ChanceFaults
-	Client      *http.Client    // for the calls it makes; one that verifies no TLS certificate
+	Chance      float64         // probability that a connection meets a fault, 0 to 1; each connection then serves one request
+	Seed        uint64          // of the random faults; it also decides their order
+	Faults      []Fault         // the faults that are drawn; SilentFaults and ChanceFaults
+	Client      *http.Client    // for its own calls; one that verifies no TLS certificate
 	Now         func() time.Time
 }
 
@@ -69,7 +69,7 @@ type Site struct {
 	addr   string
 	host   string        // of its wwwroot, with the port
 	path   string        // of its wwwroot, "" or with a slash before it
-	closed chan struct{} // ends what hangs
+	closed chan struct{} // ends requests that hang
 
 	mu       sync.Mutex
 	faults   []Fault
@@ -80,7 +80,7 @@ type Site struct {
 
 	chance    *chance
 	exchanges []*Exchange
-	formers   map[string]string // certificates held of others before those of their rows
+	formers   map[string]string // the certificates of other sites before those of their rows
 }
 
 // Start runs a site; the caller closes it.
@@ -138,7 +138,7 @@ func Start(o Options) (*Site, error) {
 	return s, nil
 }
 
-// serve answers what arrives at a listener of some of the site's nodes.
+// serve answers requests on a listener of some of the site's nodes.
 func (s *Site) serve(listener net.Listener, nodes []int) {
 	listener = &faultyListener{Listener: s.o.Pool.listen(listener), site: s, nodes: nodes}
 	if s.o.Authority != nil {
@@ -149,19 +149,19 @@ func (s *Site) serve(listener net.Listener, nodes []int) {
 	go func() { _ = s.server.Serve(listener) }()
 }
 
-// Close stops the site and ends what it is still answering.
+// Close stops the site and ends the answers that are under way.
 func (s *Site) Close() {
 	close(s.closed)
 	_ = s.server.Close()
 }
 
-// Wwwroot is where the site lives.
+// Wwwroot is the wwwroot of the site.
 func (s *Site) Wwwroot() string { return s.o.Wwwroot }
 
-// Addr is the host and port where it listens, which its wwwroot need not name.
+// Addr is the host and port where the site listens, which may differ from its wwwroot.
 func (s *Site) Addr() string { return s.addr }
 
-// Application is the name of what it runs, as in mnet_application.
+// Application is the name of the site's software, as in mnet_application.
 func (s *Site) Application() string {
 	if s.o.Kind == Mahara {
 		return "mahara"
@@ -179,7 +179,7 @@ func serverURL(mahara bool) string {
 	return "/mnet/xmlrpc/server.php"
 }
 
-// Certificate is the PEM of its current pair, "" when its store has none.
+// Certificate is the PEM of the site's current pair, "" if its store has none.
 func (s *Site) Certificate() string {
 	current, _, err := s.o.Store.Keys(context.Background())
 	if err != nil || current == nil {
@@ -188,13 +188,13 @@ func (s *Site) Certificate() string {
 	return current.Certificate.PEM
 }
 
-// Pairs are its current pair and the retired ones, newest first, as a tenant's tables would tell
-// them.
+// Pairs are the site's current pair and the retired ones, newest first, as a tenant's tables would
+// have them.
 func (s *Site) Pairs() (current *envelope.KeyPair, history []*envelope.KeyPair, err error) {
 	return s.o.Store.Keys(context.Background())
 }
 
-// Held is the certificate it holds of another site, "" when it does not know that.
+// Held is the certificate that the site has of another site, "" if it does not know that site.
 func (s *Site) Held(wwwroot string) string {
 	certificate, _, err := s.o.Store.Held(context.Background(), wwwroot)
 	if err != nil {
@@ -203,7 +203,7 @@ func (s *Site) Held(wwwroot string) string {
 	return certificate
 }
 
-// Know registers another Moodle, with the certificate to begin with.
+// Know registers another Moodle, with its first certificate.
 func (s *Site) Know(wwwroot, certificate string) error {
 	return s.hold(context.Background(), wwwroot, certificate)
 }
@@ -216,8 +216,8 @@ func (s *Site) KnowMahara(wwwroot, certificate string) error {
 	return s.Know(wwwroot, certificate)
 }
 
-// Renew gives the site a new pair. With archive the old one goes to the front of the history, as it
-// should; without, it is forgotten, as by VMoodle's PHP script. The store must be a Renewer.
+// Renew gives the site a new pair. With archive, the old pair goes to the front of the history, as
+// it should; without, it is lost, as with VMoodle's PHP script. The store must be a Renewer.
 func (s *Site) Renew(archive bool) error {
 	renewer, ok := s.o.Store.(Renewer)
 	if !ok {
@@ -226,7 +226,8 @@ func (s *Site) Renew(archive bool) error {
 	return renewer.Renew(context.Background(), NewKeyPair(s.o.Wwwroot, 1024), archive)
 }
 
-// Misbehave makes the site commit these faults from now on; without arguments it behaves.
+// Misbehave makes the site commit these faults from now on; without arguments the site behaves
+// well.
 func (s *Site) Misbehave(faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -240,37 +241,38 @@ func (s *Site) MisbehaveTimes(n int, fault Fault) {
 	s.passing = slices.Repeat([]Fault{fault}, n)
 }
 
-// MisbehaveInTurn makes the site commit one of the faults on each of the next requests; "" is none.
+// MisbehaveInTurn makes the site commit one of the faults on each of the next requests; "" means
+// none.
 func (s *Site) MisbehaveInTurn(faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.passing = slices.Clone(faults)
 }
 
-// Request is one thing a site was sent.
+// Request is one request that a site received.
 type Request struct {
-	Method   string // "system/keyswap", "system/listServices", or "GET /mnet/publickey.php"; "" when unreadable
-	From     string // wwwroot of the caller, "" when it did not say
+	Method   string // "system/keyswap", "system/listServices", or "GET /mnet/publickey.php"; "" if unreadable
+	From     string // wwwroot of the caller, "" if not given
 	Params   int    // number of parameters
 	Force    bool   // keyswap with a fourth parameter that is true
 	Sealed   bool
-	Verified bool // its signature verified under the certificate held, before or after healing
-	Fault    int  // code of the XML-RPC fault answered; NoFault for none
-	Status   int  // HTTP status answered
+	Verified bool // its signature verified under the caller's certificate, perhaps after healing
+	Fault    int  // code of the XML-RPC fault in the answer; NoFault for none
+	Status   int  // HTTP status of the answer
 	Whole    bool // its answer was written to the end
 
-	SealedAnswer bool   // it was answered sealed
-	SealedTo     string // the certificate of the site, as PEM, to which it was sealed; "" if to none that it has
-	Node         int    // which web server answered, as in Options.Nodes
+	SealedAnswer bool   // the answer was sealed
+	SealedTo     string // the certificate of the site, as PEM, to which it was sealed; "" if the site has no such certificate
+	Node         int    // index of the web server that answered, as in Options.Nodes
 
 	UserAgent, ContentType, AcceptEncoding string
-	Close                                  bool // it asked for the connection to be closed
+	Close                                  bool // the client asked to close the connection
 }
 
-// NoFault is Request.Fault of an answer without one; 0 is a code.
+// NoFault is Request.Fault of an answer without a fault; 0 is a code.
 const NoFault = -1
 
-// Requests are those answered so far, in the order in which they were.
+// Requests are those answered so far, in the order of their answers.
 func (s *Site) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()

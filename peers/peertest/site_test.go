@@ -36,7 +36,7 @@ func introduce(t *testing.T, a, b *peertest.Site) {
 	}
 }
 
-// faultOf is the code of the fault in an error, peertest.NoFault where there is none.
+// faultOf is the code of the fault in an error, peertest.NoFault if there is none.
 func faultOf(err error) int {
 	var fault *peertest.FaultError
 	if errors.As(err, &fault) {
@@ -111,7 +111,7 @@ func TestSitesCallEachOtherAndHeal(t *testing.T) {
 	}
 }
 
-// other stands for an error that is no fault.
+// other is the code for an error that is no fault.
 const other = -2
 
 // renewed makes the caller (0) or the callee (1) renew its key.
@@ -121,7 +121,7 @@ func renewed(which int) func(*testing.T, *peertest.Site, *peertest.Site) {
 	}
 }
 
-// The fake is fed what real Moodles sent: it must open, verify and answer that.
+// The fake gets what real Moodles sent: it must open, verify and answer that.
 func TestItUnderstandsRealRequests(t *testing.T) {
 	for _, c := range []struct {
 		name, vector string
@@ -211,7 +211,7 @@ func TestAHostIsRegisteredWhereAllHostsAre(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		known bool
-		want  string // how what it then holds begins
+		want  string // how the certificate that it has then begins
 	}{
 		{"one that is not known is registered", false, "-----BEGIN"},
 		{"one that is known keeps its row", true, "old"},
@@ -229,7 +229,7 @@ func TestAHostIsRegisteredWhereAllHostsAre(t *testing.T) {
 	}
 }
 
-// published is a store whose cache is stale: its row is ahead of the pair it uses.
+// published is a store whose cache is stale: its row is newer than the pair that it uses.
 type published struct {
 	*peertest.Memory
 	certificate string
@@ -293,7 +293,7 @@ func TestClosingASiteEndsWhatHangs(t *testing.T) {
 	}
 }
 
-// vector is as much of a file of testdata/vectors as is needed here.
+// vector is the part of a file of testdata/vectors that is needed here.
 type vector struct {
 	From    string `json:"from"`
 	To      string `json:"to"`
@@ -326,7 +326,7 @@ func pair(t *testing.T, certificate, key string) *envelope.KeyPair {
 	return p
 }
 
-// post sends a body to the site's XML-RPC server and returns what it answers.
+// post sends a body to the site's XML-RPC server and returns the answer.
 func post(t *testing.T, site *peertest.Site, body string) string {
 	t.Helper()
 	response, err := http.Post("http://"+site.Addr()+site.ServerURL(), "text/xml", strings.NewReader(body))

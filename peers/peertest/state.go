@@ -8,20 +8,20 @@ import (
 	"slices"
 )
 
-// State is what a site says of itself when it is asked (Site.State, Site.Management).
+// State is what a site says about itself (Site.State, Site.Management).
 type State struct {
 	Wwwroot     string            `json:"wwwroot"`
 	Kind        string            `json:"kind"`
 	Certificate string            `json:"certificate"` // PEM
-	Holds       map[string]string `json:"holds"`       // the certificates of the hosts it was told of, by wwwroot
+	Holds       map[string]string `json:"holds"`       // the certificates of the hosts it was given, by wwwroot
 	Faults      []Fault           `json:"faults"`      // in force
 	Next        Fault             `json:"next"`        // what chance has drawn for the next connection, "" for nothing
 	Did         map[Fault]int     `json:"did"`         // how many exchanges met each fault
-	Exchanges   int               `json:"exchanges"`   // in all
+	Exchanges   int               `json:"exchanges"`   // total
 	Last        Exchange          `json:"last"`
 }
 
-// State tells what the site holds, what it has done, and what it will do next.
+// State returns which certificates the site has, what it has done, and what it will do next.
 func (s *Site) State() State {
 	state := State{Wwwroot: s.o.Wwwroot, Kind: s.o.Kind.String(), Certificate: s.Certificate(), Holds: map[string]string{}, Did: map[Fault]int{}}
 	all := s.Exchanges()
@@ -44,14 +44,14 @@ func (s *Site) State() State {
 	return state
 }
 
-// Management lets tests in other languages read a site's state and tell it what to do. It is to be
-// served on an address of its own, where no fault reaches it:
+// Management lets tests in other languages read a site's state and change it. It must be served on
+// an address of its own, where no fault reaches it:
 //
 //	GET /state                     the State, as JSON
 //	PUT /faults   ["hang"]         as Misbehave
 //	PUT /hosts    {"http://…": "-----BEGIN CERTIFICATE-----…"}   as Know
 //
-// A change is answered with the new state, what cannot be read with 400.
+// The answer to a change is the new state; the answer to an unreadable request is 400.
 func (s *Site) Management() http.Handler {
 	mux := http.NewServeMux()
 	tell := func(w http.ResponseWriter, _ *http.Request) {

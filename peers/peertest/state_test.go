@@ -11,7 +11,7 @@ import (
 	"renew_mnetkeys/peers/peertest"
 )
 
-// ordered sends a management call and reads the state that answers it.
+// ordered sends a management call and reads the state from the answer.
 func ordered(t *testing.T, method, url, body string) (status int, state peertest.State) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
@@ -55,7 +55,7 @@ func TestASiteIsManagedOverHTTP(t *testing.T) {
 	}
 }
 
-// A tenant of an array answers to one name, whatever else arrives at its address.
+// A tenant of an array answers to one name only, whatever else arrives at its address.
 func TestATenantOfAnArrayHasOneName(t *testing.T) {
 	site := peertest.Run(t, peertest.Options{Kind: peertest.Array})
 	for _, host := range []string{site.Addr(), "other.example"} {

@@ -9,18 +9,18 @@ import (
 
 // Store is where a site keeps its keys and host rows. It must be safe for concurrent use.
 type Store interface {
-	// Keys are the pairs that its web side uses: the current one, and the retired ones, newest
-	// first.
+	// Keys are the pairs that the site's web server uses: the current one, and the retired ones,
+	// newest first.
 	Keys(ctx context.Context) (current *envelope.KeyPair, history []*envelope.KeyPair, err error)
-	// Held is the certificate of a host's row, the site's own row included; known is false where
-	// there is none.
+	// Held is the certificate of a host's row, the site's local host row included; known is false
+	// if there is no row.
 	Held(ctx context.Context, wwwroot string) (certificate string, known bool, err error)
-	// Hold writes it.
+	// Hold writes the certificate of a host's row.
 	Hold(ctx context.Context, wwwroot, certificate string) error
 }
 
-// Publisher is a Store whose own host row may differ from the pair that its web side uses, as it
-// does while a cache is stale: a keyswap is answered with Published, everything else with Keys.
+// Publisher is a Store whose local host row may differ from the pair that its web server uses, as
+// happens while a cache is stale: a keyswap is answered with Published, everything else with Keys.
 type Publisher interface {
 	Published(ctx context.Context) (certificate string, err error)
 }
@@ -55,7 +55,7 @@ func (m *Memory) Keys(context.Context) (*envelope.KeyPair, []*envelope.KeyPair, 
 	return m.current, m.history, nil
 }
 
-// Held implements Store; the own row holds the current certificate.
+// Held implements Store; the local host row has the current certificate.
 func (m *Memory) Held(_ context.Context, wwwroot string) (string, bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -91,7 +91,7 @@ func (m *Memory) Renew(_ context.Context, next *envelope.KeyPair, archive bool) 
 	return nil
 }
 
-// Restore puts back what a backup has: pairs and no more. The store must be a *Memory.
+// Restore puts back what a backup contains, which is only pairs. The store must be a *Memory.
 func (s *Site) Restore(current *envelope.KeyPair, history ...*envelope.KeyPair) {
 	m := s.o.Store.(*Memory)
 	m.mu.Lock()
@@ -99,7 +99,7 @@ func (s *Site) Restore(current *envelope.KeyPair, history ...*envelope.KeyPair) 
 	m.current, m.history = current, history
 }
 
-// hold writes a host's certificate, and remembers the one before.
+// hold writes a host's certificate, and remembers the previous one.
 func (s *Site) hold(ctx context.Context, wwwroot, certificate string) error {
 	held, known, err := s.o.Store.Held(ctx, wwwroot)
 	if err != nil {
@@ -111,13 +111,13 @@ func (s *Site) hold(ctx context.Context, wwwroot, certificate string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, told := s.formers[wwwroot]; !told || known && held != certificate {
-		s.formers[wwwroot] = held // "" when it is the first
+		s.formers[wwwroot] = held // "" for the first certificate
 	}
 	return nil
 }
 
-// formerly is the certificate that the site held of another before that of its row, nil when there
-// was none.
+// formerly is the certificate that the site had of another site before that of its row, nil if
+// there was none.
 func (s *Site) formerly(wwwroot string) *envelope.Certificate {
 	s.mu.Lock()
 	text := s.formers[wwwroot]

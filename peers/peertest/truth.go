@@ -8,26 +8,26 @@ import (
 	"time"
 )
 
-// Verdict is what a caller should say of a site in the end.
+// Verdict is what a caller should finally say of a site.
 type Verdict string
 
 // The verdicts.
 const (
-	Proven  Verdict = "proven"  // it was shown that the site holds the caller's certificate
+	Proven  Verdict = "proven"  // it was shown that the site has the caller's certificate
 	Pending Verdict = "pending" // the site was not reached, or its answer did not arrive whole
 	Refused Verdict = "refused" // it answered, and did not show it
 )
 
 // Truth is what a site knows of a caller's last exchange with it.
 type Truth struct {
-	Holds   bool // the certificate asked about
+	Holds   bool // whether it has the certificate in question
 	Verdict Verdict
-	Reasons []string // the caller should name one of them (the stable codes of package peers); nil: the fault of XML-RPC tells
+	Reasons []string // the caller should name one of them (the stable codes of package peers); nil: the XML-RPC fault decides
 	Last    Exchange
 }
 
-// Truth judges the last exchange, which must have been the caller's: a talk ends with the exchange
-// that decides it. A caller that was never heard of is pending.
+// Truth judges the last exchange, which must have been the caller's: a conversation ends with the
+// exchange that decides it. A caller from which nothing ever arrived is pending.
 func (s *Site) Truth(caller, certificate string) Truth {
 	truth := Truth{Holds: s.Held(caller) == certificate, Verdict: Pending}
 	all := s.Exchanges()
@@ -45,18 +45,18 @@ func (s *Site) Truth(caller, certificate string) Truth {
 	return truth
 }
 
-// isPage says that an exchange was about the page that shows the certificate.
+// isPage says whether an exchange was about the page that shows the certificate.
 func isPage(e Exchange) bool { return strings.HasPrefix(e.Request.Method, http.MethodGet) }
 
-// severalKeys says that the last call was opened, and an earlier one that was sealed to the same
-// certificate was not.
+// severalKeys says whether the last call was opened although an earlier one that was sealed to the
+// same certificate was not.
 func severalKeys(all []Exchange) bool {
 	last := all[len(all)-1].Request
 	return slices.ContainsFunc(all, func(e Exchange) bool { return e.Request.Fault == 7023 && e.Request.SealedTo == last.SealedTo })
 }
 
-// unopened says that the last sealed call of a talk was not opened: what was asked after it was to
-// tell why.
+// unopened says whether the last sealed call of a conversation was not opened: the requests after
+// it tried to find out why.
 func unopened(all []Exchange) bool {
 	for _, e := range slices.Backward(all) {
 		if e.Request.Sealed {
@@ -66,7 +66,7 @@ func unopened(all []Exchange) bool {
 	return false
 }
 
-// judge says what must become of an exchange, by what was done in it.
+// judge says how an exchange must end, given what was done in it.
 func (e Exchange) judge() (Verdict, []string) {
 	met, r := faultSet(e.Faults), e.Request
 	switch {
@@ -96,8 +96,8 @@ func (e Exchange) judge() (Verdict, []string) {
 	return Refused, nil
 }
 
-// proves says that an answer shows that the keys of both sides work: a sealed fault does, unless it
-// is about them.
+// proves says whether an answer shows that the keys of both sides work: a sealed fault does, unless
+// it is about the keys.
 func (r Request) proves() bool {
 	return r.Fault == NoFault || r.SealedAnswer && !slices.Contains([]int{704, 710, 6012, 7025}, r.Fault)
 }
@@ -114,8 +114,8 @@ func (e Exchange) unserved() []string {
 	return []string{"tls"}
 }
 
-// wrong is the reason for which an answer that arrived whole proves nothing, "" where nothing is
-// wrong with it.
+// wrong is the reason why an answer that arrived whole proves nothing, "" if nothing is wrong with
+// it.
 func (e Exchange) wrong() string {
 	met, r := faultSet(e.Faults), e.Request
 	for _, page := range []Fault{HTML, Empty, Gzip, UnknownVhost} {

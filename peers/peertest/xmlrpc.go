@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// methodCall and methodResponse are as much of XML-RPC as MNet uses.
+// methodCall and methodResponse are the part of XML-RPC that MNet uses.
 type methodCall struct {
 	XMLName xml.Name `xml:"methodCall"`
 	Method  string   `xml:"methodName"`
@@ -44,7 +44,7 @@ func (v value) text() string {
 	return v.Bare
 }
 
-// parseCall reads a call. It is strict where old servers are: the method must be there.
+// parseCall reads a call. It is as strict as old servers are: the method must be there.
 func parseCall(body []byte) (methodCall, error) {
 	var call methodCall
 	if err := xml.Unmarshal(body, &call); err != nil {
@@ -56,7 +56,7 @@ func parseCall(body []byte) (methodCall, error) {
 	return call, nil
 }
 
-// FaultError is a fault that a site answered to a call of another.
+// FaultError is the fault that a site answered to another site's call.
 type FaultError struct {
 	Code   int
 	Text   string
@@ -67,8 +67,8 @@ func (e *FaultError) Error() string { return fmt.Sprintf("fault %d: %.60s", e.Co
 
 // parseAnswer reads an answer; a fault is a *FaultError.
 func parseAnswer(body []byte) (value, error) {
-	// Moodle trims white space; a parser takes a byte order mark, and nothing else before or
-	// behind.
+	// Moodle trims white space; a parser accepts a byte order mark, and nothing else before or
+	// after the document.
 	body = bytes.TrimPrefix(bytes.TrimSpace(body), []byte("\ufeff"))
 	if !bytes.HasPrefix(body, []byte("<?xml ")) && !bytes.HasPrefix(body, []byte("<methodResponse")) || !bytes.HasSuffix(body, []byte("</methodResponse>")) {
 		return value{}, errors.New("XML parse error in payload")
@@ -94,7 +94,7 @@ func parseAnswer(body []byte) (value, error) {
 	return *answer.Value, nil
 }
 
-// escape is how ext/xmlrpc of PHP writes text: everything unusual by number, line ends too.
+// escape writes text as ext/xmlrpc of PHP does: every unusual character by number, line ends too.
 func escape(s string) string {
 	var b strings.Builder
 	for _, r := range s {
@@ -107,7 +107,7 @@ func escape(s string) string {
 	return b.String()
 }
 
-// escapeXML is how PhpXmlRpc and Moodle's own faults write it: line ends stay.
+// escapeXML writes text as PhpXmlRpc and Moodle's own faults do: line ends stay.
 var escapeXML = strings.NewReplacer("<", "&lt;", ">", "&gt;", "&", "&amp;", `"`, "&quot;", "'", "&apos;")
 
 // encodeCall is a call with string parameters, in Moodle 3.11's form.
@@ -145,7 +145,7 @@ func (s *Site) encodeString(text string) []byte {
 	return encodeValue(false, "<string>"+escape(text)+"</string>")
 }
 
-// encodeFault is mnet_server_fault_xml; every version writes it the same.
+// encodeFault is mnet_server_fault_xml; every version writes it in the same way.
 func encodeFault(code int, text string) []byte {
 	return fmt.Appendf(nil, "<?xml version=\"1.0\"?>\n<methodResponse>\n   <fault>\n      <value>\n         <struct>\n"+
 		"            <member>\n               <name>faultCode</name>\n               <value><int>%d</int></value>\n            </member>\n"+
