@@ -14,7 +14,7 @@ func TestAPhaseLastsFromTheEndOfTheOneBefore(t *testing.T) {
 	var stdout strings.Builder
 	out := NewArray(&Printer{Options: cmdline.Options{Command: "renew"}, stdout: &Results{W: &stdout}})
 	out.Begin(3, 4)
-	out.phaseStarted = out.phaseStarted.Add(-time.Hour) // the only canary took so long
+	out.phaseStarted = out.phaseStarted.Add(-time.Hour) // how long the only canary took
 	out.Phase("canary", 1, 1, 0)
 	out.Phase("renew", 1, 2, 0)
 	out.Phase("renew", 2, 2, 1)
@@ -42,7 +42,7 @@ func TestAJSONDocumentThatCannotBeWrittenIsAnError(t *testing.T) {
 	}
 }
 
-// exitCodeRecord keeps the exit code it is told.
+// exitCodeRecord keeps the exit code that it receives.
 type exitCodeRecord struct{ code *int }
 
 func (exitCodeRecord) Add(rotate.TenantReport) {}

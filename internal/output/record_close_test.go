@@ -12,7 +12,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// brokenRecord is one that fails.
+// brokenRecord is a record that fails.
 type brokenRecord struct{ told *[]int }
 
 func (brokenRecord) Add(rotate.TenantReport) {}

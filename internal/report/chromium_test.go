@@ -128,8 +128,8 @@ func TestChromiumRunsNothingThatComesFromANameAndLogsNothing(t *testing.T) {
 	}, dark)
 }
 
-// TestTheConsoleOfChromiumIsLookedAt shows that the tests above would have seen an error, and
-// that the policy holds.
+// TestTheConsoleOfChromiumIsLookedAt shows that the tests above would have seen an error, and that
+// the policy is in force.
 func TestTheConsoleOfChromiumIsLookedAt(t *testing.T) {
 	t.Parallel()
 	b := newBrowser(t)

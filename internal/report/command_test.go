@@ -48,7 +48,7 @@ func TestWordsAndExitCodesAreThoseOfTheCommand(t *testing.T) {
 }
 
 func TestAFailureWithoutAHintLeadsToItsExitCode(t *testing.T) {
-	for n, want := range map[int]int{1: 1, 3: 1} { // alone, and one group of an array
+	for n, want := range map[int]int{1: 1, 3: 1} { // alone, and as one group of an array
 		p := newPage()
 		for i := range n {
 			p.Add(rotate.TenantReport{Wwwroot: site(i), Outcome: rotate.Failed, SelfCheck: rotate.SelfSkipped, Error: "strange", Exit: rotate.ExitOwnSite})
@@ -74,7 +74,7 @@ func TestStatusShowsWhatBothSidesHold(t *testing.T) {
 	contains(t, written(t, p, run), "Retired keys", "1, the newest until 2026-11-23", held)
 }
 
-// found are what a diagnosis may have found, the worst not first.
+// found has findings that a diagnosis may have, not sorted by severity.
 func found(wwwroot string) rotate.TenantReport {
 	r := kept(wwwroot, 1)
 	r.Findings = []rotate.Finding{

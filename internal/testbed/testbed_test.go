@@ -89,7 +89,7 @@ func TestMissing(t *testing.T) {
 	})
 }
 
-// verdict is a testing.TB that only notes how a test was ended.
+// verdict is a testing.TB that only records how a test was ended.
 type verdict struct {
 	testing.TB
 	failed, skipped bool
