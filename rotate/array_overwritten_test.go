@@ -49,7 +49,8 @@ func TestAKeyThatIsOverwrittenStandsInTheHistory(t *testing.T) {
 						}
 					}
 					a := f.array(ArrayOptions{PushOnly: kept}, 1)
-					a.Phase = func(phase string, _, _, _ int) { // which ends with the proof of the local site
+					// The phase ends with the proof of the local site.
+					a.Phase = func(phase string, _, _, _ int) {
 						if c.event == "phase" && phase == map[bool]string{true: "check", false: "renew"}[kept] {
 							overwrite()
 						}

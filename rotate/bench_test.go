@@ -27,9 +27,9 @@ const (
 	inParallel   = 32              // the client's default
 )
 
-// BenchmarkPeers200 renews a tenant with 200 peers on 200 addresses that answer
-// after 50 ms. ratio is wall time over the ideal: one key generation, and as many
-// rounds of 50 ms as 32 exchanges at once need for a keyswap and a sealed call each.
+// BenchmarkPeers200 renews a tenant with 200 peers on 200 addresses that answer after 50 ms. ratio
+// is wall time over the ideal: one key generation, and as many rounds of 50 ms as 32 exchanges at
+// once need for a keyswap and a sealed call each.
 func BenchmarkPeers200(b *testing.B) { benchmarkPeers(b, 0) }
 
 // BenchmarkPeers200Silent5 has five peers among them that never answer. ratio is what is left of

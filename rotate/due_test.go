@@ -107,7 +107,8 @@ func TestATimeBeforeExpiryThatIsLongerThanTheLifeIsRefused(t *testing.T) {
 
 func TestAKeyThatMoodleTakesForExpiredIsDue(t *testing.T) {
 	pair := testPair(t, ownURL, clock)
-	tenant := &Tenant{Wwwroot: ownURL, Pair: storedPair(pair), Own: &Peer{Wwwroot: ownURL, Certificate: pair.Certificate.PEM}} // expires 0
+	// Expires is 0.
+	tenant := &Tenant{Wwwroot: ownURL, Pair: storedPair(pair), Own: &Peer{Wwwroot: ownURL, Certificate: pair.Certificate.PEM}}
 	if !(DuePolicy{OnlyIfDue: true}).due(tenant, clock) {
 		t.Error("a row without expiry is not due")
 	}

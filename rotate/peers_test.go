@@ -145,7 +145,8 @@ func TestADryRunTouchesNothing(t *testing.T) {
 	w.addPeer("https://a.example", fakePeer{})
 	w.addPeer("https://b.example", fakePeer{dead: true})
 	report := w.renewal(Options{}).Plan(t.Context())
-	if report.Outcome != Kept || report.Exit != ExitPeers || report.SelfCheck != SelfProven { // one peer does not answer
+	// One peer does not answer.
+	if report.Outcome != Kept || report.Exit != ExitPeers || report.SelfCheck != SelfProven {
 		t.Errorf("report %+v", report)
 	}
 	if report.Peers[0].Outcome != Skipped || report.Peers[1].Outcome != Pending {
@@ -253,7 +254,7 @@ func TestARowOfAPeerThatIsNotAsItShouldBe(t *testing.T) {
 			if report.Outcome != Renewed || report.SelfCheck != SelfProven || (report.Exit == ExitOK) != c.outcome.Proven() {
 				t.Errorf("%+v", report)
 			}
-			if calls := w.happened("prove"); len(calls)-3 != c.called { // three calls to the local site
+			if calls := w.happened("prove"); len(calls)-3 != c.called { // 3 to the local site
 				t.Errorf("calls %v", calls)
 			}
 			if kept := w.tenant.Peers[0].Certificate == held; kept != c.kept {

@@ -40,7 +40,7 @@ func TestAPairThatWasOverwrittenIsKeptInTheHistory(t *testing.T) {
 			w := newWorld(t)
 			w.addPeer("https://a.example", fakePeer{})
 			old := w.tenant.Pair
-			w.tenant.Own.Expires = clock.Unix() // so that the local site is proven only after Moodle has written
+			w.tenant.Own.Expires = clock.Unix() // the proof comes only after Moodle's write
 			var ours, theirs Stored
 			w.at(c.event, 1, func() {
 				ours, theirs = w.overwrites(old)

@@ -131,7 +131,7 @@ func (c *checks) json(s *scene, r result, pair *envelope.KeyPair) {
 	}
 	for _, p := range []struct {
 		peer
-		outcomes []string // a stock site may have healed itself within the call, which cannot be seen from here
+		outcomes []string // a stock site may have healed itself within the call, unseen from here
 	}{
 		{s.patched, []string{"accepted"}},
 		{s.stock, []string{"accepted", "healed"}},

@@ -69,9 +69,10 @@ func withStderr(err error) error {
 // code other than 0 is not an error.
 func (c command) run(ctx context.Context, show io.Writer) (result, error) {
 	cmd := exec.CommandContext(ctx, c.binary, c.args...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it stops at a safe point
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // stops at a safe point
 	cmd.WaitDelay = 5 * time.Second
-	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { // settings of the caller's own site must not matter
+	// Settings of the caller's own site must not matter.
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "MNETKEYS_") || strings.HasPrefix(v, "MOODLE_CONFIG=")
 	})
 	var stdout, stderr bytes.Buffer

@@ -20,8 +20,8 @@ type scene struct {
 	old    *envelope.KeyPair
 	own    *peertest.Site
 
-	patched peer // stores the tenant's key at a forced keyswap; has itself renewed since the tenant last heard of it
-	stock   peer // stores nothing at a keyswap, must fetch the key from the tenant when the tenant calls it
+	patched peer // stores the key at a forced keyswap; has renewed, which the tenant does not know
+	stock   peer // stores nothing at a keyswap, must fetch the key when the tenant calls it
 	off     peer // has MNet switched off
 	dead    peer // no process listens there
 }

@@ -42,7 +42,7 @@ type database struct {
 
 // startDatabase serves one empty database. The caller closes it.
 func startDatabase(ctx context.Context, who account) (*database, error) {
-	logrus.SetOutput(io.Discard) // the only way to silence the engine; its errors reach the client as well
+	logrus.SetOutput(io.Discard) // the only way to silence it; its errors reach the client, too
 	gms.SystemVariables.AddSystemVariables([]gms.SystemVariable{lockWait})
 	provider := memory.NewDBProvider(memory.NewDatabase(who.Database))
 	engine := sqle.NewDefault(provider)
@@ -107,7 +107,8 @@ func grant(engine *sqle.Engine, provider *memory.DbProvider, who account) error 
 	session := memory.NewSession(gms.NewBaseSessionWithClientServer("", gms.Client{User: "root", Address: "localhost"}, 1), provider)
 	ctx := gms.NewContext(context.Background(), gms.WithSession(session))
 	for _, statement := range []string{
-		fmt.Sprintf("CREATE USER '%s'@'localhost' IDENTIFIED BY '%s'", who.User, who.Password), // the server's name for 127.0.0.1
+		// The server calls 127.0.0.1 localhost.
+		fmt.Sprintf("CREATE USER '%s'@'localhost' IDENTIFIED BY '%s'", who.User, who.Password),
 		fmt.Sprintf("GRANT ALL ON %s.* TO '%s'@'localhost'", who.Database, who.User),
 		"DROP USER root@localhost",
 	} {

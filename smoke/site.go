@@ -76,7 +76,8 @@ func (w *webSide) cached() (map[string]string, error) {
 	}
 	array, err := phpserialize.UnmarshalAssociativeArray(raw)
 	if err != nil {
-		return nil, errors.New("the cached entry is not what PHP's serialize writes") // the library's error may quote a key
+		// The library's error may quote a key.
+		return nil, errors.New("the cached entry is not what PHP's serialize writes")
 	}
 	settings := make(map[string]string, len(array))
 	for name, value := range array {

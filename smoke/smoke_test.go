@@ -40,7 +40,8 @@ func TestSmoke(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			temp := t.TempDir()
 			t.Setenv("TMPDIR", temp)
-			t.Setenv("MNETKEYS_HOST", "http://elsewhere.example") // of the caller's own site, must not matter
+			// The variable of the caller's own site must not matter.
+			t.Setenv("MNETKEYS_HOST", "http://elsewhere.example")
 			var out transcript
 			err := run(t.Context(), c.args, &out)
 			if c.failed == "" {
@@ -65,7 +66,7 @@ func TestInterruptLeavesNothingBehind(t *testing.T) {
 	defer cancel()
 	out := transcript{seen: func(line string) {
 		if strings.HasPrefix(line, "$ ") {
-			time.AfterFunc(200*time.Millisecond, cancel) // the command is then waiting for the dead peer
+			time.AfterFunc(200*time.Millisecond, cancel) // then the command waits for the dead peer
 		}
 	}}
 	if err := run(ctx, nil, &out); err == nil {
@@ -81,7 +82,7 @@ func empty(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), "renew_mnetkeys-smoke-") { // the go command has its own temporary files
+		if strings.HasPrefix(e.Name(), "renew_mnetkeys-smoke-") { // not one of go
 			t.Errorf("%s is left behind", e.Name())
 		}
 	}

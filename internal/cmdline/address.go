@@ -8,8 +8,7 @@ import (
 	"renew_mnetkeys/peers"
 )
 
-// wwwroot checks the URL of an option and gives it without trailing slash, as
-// Moodle stores it.
+// wwwroot checks the URL of an option and gives it without trailing slash, as Moodle stores it.
 func wwwroot(s string) (string, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {

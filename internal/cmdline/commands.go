@@ -68,7 +68,7 @@ const (
 	PrintsLinks                  // the same, and the peers in any case
 	PrintsStored                 // what its database has
 	PrintsFindings               // what is wrong with it
-	PrintsState                  // a state of the Monitoring Plugins, whose exit codes the command uses, too
+	PrintsState                  // a state of the Monitoring Plugins, with their exit codes
 )
 
 // Commands are all commands; the one without a word comes first.

@@ -87,13 +87,13 @@ func (o *option) variable() string {
 
 func (o *option) isSwitch() bool { return o.arg == "" }
 
-// isFile tells whether the value is a path.
+// isFile reports whether the value is a path.
 func (o *option) isFile() bool { return o.arg == "PATH" || o.arg == "FILE" }
 
-// isMeasure tells whether the value is a number or a duration.
+// isMeasure reports whether the value is a number or a duration.
 func (o *option) isMeasure() bool { return o.arg == "N" || o.arg == "DURATION" }
 
-// takenBy tells whether a command has the option.
+// takenBy reports whether a command has the option.
 func (o *option) takenBy(command Name) bool {
 	return len(o.of) == 0 || slices.Contains(o.of, command)
 }

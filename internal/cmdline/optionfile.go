@@ -112,8 +112,8 @@ const byteOrderMark = "\ufeff"
 // switches are the possible values of a switch in an option file.
 var switches = map[string]string{"yes": "true", "on": "true", "true": "true", "1": "true", "no": "false", "off": "false", "false": "false", "0": "false"}
 
-// parseOptionFile reads lines of NAME, NAME=VALUE or NAME = VALUE; # begins a
-// comment at the start of a line.
+// parseOptionFile reads lines of NAME, NAME=VALUE or NAME = VALUE; # begins a comment at the start
+// of a line.
 func parseOptionFile(path string) ([]fileOption, error) {
 	text, err := readTrusted(path)
 	if err != nil {

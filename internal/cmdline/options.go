@@ -99,7 +99,7 @@ var groups = []group{
 			set:  maybe(func(o *Options) *string { return &o.PHP }),
 			help: "use this PHP if config.php has to be evaluated (default: $CFG->pathtophp, PATH, the usual places)"},
 		{name: "options", arg: "FILE", preset: defaultOptionFile,
-			set:  text(func(*Options) *string { return new(string) }), // the file has been read already
+			set:  text(func(*Options) *string { return new(string) }), // it was read already
 			help: "read options from FILE, one per line; command line and environment take precedence"},
 	}},
 	{"Array", []*option{

@@ -126,7 +126,7 @@ func (all settings) named(name string) *setting {
 	return nil
 }
 
-// on tells whether a switch is on.
+// on reports whether a switch is on.
 func (all settings) on(name string) bool {
 	s := all.named(name)
 	return s != nil && s.inEffect(s.String())
@@ -165,7 +165,7 @@ func (all settings) checkConflicts() error {
 				continue
 			}
 			second := other.origin().name(other.option)
-			if from := other.origin(); from.file != "" { // the same file as that of the first option
+			if from := other.origin(); from.file != "" { // the same file as the first option's
 				second = fmt.Sprintf("%s (line %d)", other.name, from.line)
 			}
 			problem := cmp.Or(c.problem, "cannot be used with") + " " + second

@@ -15,7 +15,8 @@ func (g group) end() {
 	if !g.signal(syscall.SIGTERM) {
 		return
 	}
-	g.signal(syscall.SIGCONT) // a stopped process, such as one that read from the terminal, would not receive SIGTERM
+	// A stopped process, such as one that read from the terminal, would not receive SIGTERM.
+	g.signal(syscall.SIGCONT)
 	deadline := time.NewTimer(grace)
 	defer deadline.Stop()
 	again := time.NewTicker(5 * time.Millisecond)

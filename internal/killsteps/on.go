@@ -17,8 +17,9 @@ import (
 
 // The two variables of the build.
 const (
-	envList = "MNETKEYS_TEST_STEPS" // a file to which the name of every step is appended when it is reached
-	envKill = "MNETKEYS_TEST_KILL"  // the name of the step at which the process kills itself
+	// The file to which the name of every step is appended when it is reached.
+	envList = "MNETKEYS_TEST_STEPS"
+	envKill = "MNETKEYS_TEST_KILL" // the name of the step at which the process kills itself
 )
 
 // DialFunc is net.Dialer.DialContext.
@@ -129,7 +130,8 @@ func (c *sqlConn) Write(packet []byte) (int, error) {
 	}
 	name, account := statement(packet[4:]), c.account
 	if strings.Contains(name, "_LOCK(") {
-		account = "any" // any tenant's connection may take the locks of an array: that of the first one
+		// The locks of an array may be taken by any tenant's connection: that of the first one.
+		account = "any"
 	}
 	s := begin("sql " + account + " " + name)
 	n, err := c.Conn.Write(packet)

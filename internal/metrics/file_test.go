@@ -128,7 +128,8 @@ func TestDirectoryThatMayNotBeWritten(t *testing.T) {
 	program, dir := copyOfTest(t), filepath.Dir(path)
 	c := asWriter(path, "4096")
 	c.Path, c.Args[0], c.Dir = program, program, "/"
-	c.Env = append(c.Env, "GOCOVERDIR="+os.TempDir()) // with -cover, or it could not write to the directory of the test
+	// With -cover, or it could not write to the directory of the test.
+	c.Env = append(c.Env, "GOCOVERDIR="+os.TempDir())
 	c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	if err := errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.Chmod(dir, 0o755)); err != nil {
 		t.Fatal(err)
@@ -167,7 +168,8 @@ func TestFullDiskLeavesTheOldFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "mnet.prom")
 	write(t, path, run(1, 0), report("https://a.example", 20))
 	before := read(t, path)
-	said, err := asWriter(path, "4096").CombinedOutput() // a limit on the file size: as on a full disk, the write comes back short
+	// A limit on the file size: as on a full disk, the write comes back short.
+	said, err := asWriter(path, "4096").CombinedOutput()
 	if want := "metrics file " + path + ": cannot be written: file too large"; string(said) != want || err != nil {
 		t.Errorf("%s, error %v", said, err)
 	}

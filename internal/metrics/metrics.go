@@ -128,7 +128,8 @@ func (t *tenant) outcomes() map[string]float64 {
 // order.
 func (f *File) families(run Run, before previous) []family {
 	command := text(run.Command)
-	before.runs[lastSuccess][command] = max(before.runs[lastSuccess][command], 0) // the series begins with the first run
+	// The series begins with the first run.
+	before.runs[lastSuccess][command] = max(before.runs[lastSuccess][command], 0)
 	before.runs[lastRun][command], before.runs[duration][command], before.runs[exitCode][command] = run.ended(), run.Took.Seconds(), float64(run.ExitCode)
 	if run.ExitCode == rotate.ExitOK {
 		before.runs[lastSuccess][command] = run.ended()

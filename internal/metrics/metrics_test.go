@@ -197,7 +197,8 @@ func TestAnyWwwrootComesThrough(t *testing.T) {
 		reports, again = append(reports, report(wwwroot, 20)), append(again, failed(wwwroot))
 		want[read] = seconds(day(20))
 	}
-	for _, reports := range [][]rotate.TenantReport{reports, again} { // the second from the file that the first has written
+	// The second run starts from the file that the first has written.
+	for _, reports := range [][]rotate.TenantReport{reports, again} {
 		write(t, path, run(1, 0), reports...)
 		if diff := cmp.Diff(want, values(t, path, notAfter, "wwwroot")); diff != "" {
 			t.Error(diff)

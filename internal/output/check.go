@@ -72,7 +72,7 @@ func (c *checkSummary) add(r rotate.TenantReport) {
 	for _, p := range r.Peers {
 		c.addPeer(r.Wwwroot, p)
 	}
-	if len(c.problems) == known && r.Exit != rotate.ExitOK { // whatever the reason is, something failed
+	if len(c.problems) == known && r.Exit != rotate.ExitOK { // for any other reason
 		text := fmt.Sprintf("not everything is proven (exit code %d of verify)", r.Exit)
 		c.problem(warning, r.Wwwroot, text, text)
 	}

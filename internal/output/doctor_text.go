@@ -145,7 +145,7 @@ func (g *causeGroup) seen(line func(format string, args ...any), code string, ar
 		line("%s: %s", count(len(names), thing), some(names))
 	}
 	switch {
-	case g.detail == "", strings.HasPrefix(code, "peers_"): // which has the number of peers as its detail
+	case g.detail == "", strings.HasPrefix(code, "peers_"): // the detail is the number of peers
 	case g.several:
 		line("for example: %s", g.detail)
 	default:
@@ -180,7 +180,8 @@ func (d *doctorText) found() map[rotate.Severity]int {
 func renderFindings(r rotate.TenantReport, verbose bool, paint func(word, padded string) string) string {
 	d := newDoctorText(verbose, false)
 	d.add(r)
-	return printable.Line(r.Wwwroot, 0) + "\n" + d.text(paint, func(hint, _ string) string { return hint }) // already completed
+	// The hints are completed already.
+	return printable.Line(r.Wwwroot, 0) + "\n" + d.text(paint, func(hint, _ string) string { return hint })
 }
 
 // some lists a few of many names.

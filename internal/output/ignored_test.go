@@ -73,7 +73,8 @@ func TestAGlobThatMatchesNoPeerIsWarnedOf(t *testing.T) {
 					array.Begin(1, 1)
 					array.Tenant(c.r)
 					array.Finish(c.r.Exit, nil)
-					c.stderr = strings.TrimPrefix(c.stderr, "error: its database is down\n") // which is in the summary
+					// The error is in the summary.
+					c.stderr = strings.TrimPrefix(c.stderr, "error: its database is down\n")
 				}
 				if stderr.String() != c.stderr {
 					t.Errorf("it says %q, want %q", stderr.String(), c.stderr)

@@ -26,7 +26,8 @@ func TestAnEventIsOneLineWhateverAPeerIsCalled(t *testing.T) {
 				out := New(cmdline.Options{Debug: true, LogFormat: format}, &Results{W: &stdout}, &stderr, os.Getenv)
 				out.Log.Warn().Err(errors.New(hostile)).Str("peer", hostile).Msg("exchange failed")
 				want := 1
-				if format == "json" { // the log contains errors that end the run, and lines printed beside the result
+				// The log contains errors that end the run, and lines printed beside the result.
+				if format == "json" {
 					out.fail(errors.New(hostile))
 					out.Tell("warning: %s", hostile)
 					want = 3

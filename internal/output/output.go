@@ -193,7 +193,7 @@ func (out *Printer) Tell(format string, args ...any) {
 		fmt.Fprintf(out.Stderr, format+"\n", args...)
 		return
 	}
-	log := out.Log.Level(zerolog.InfoLevel) // the level is for the log: these lines are always printed
+	log := out.Log.Level(zerolog.InfoLevel) // only for the log: these lines are always printed
 	log.Info().Msgf(format, args...)
 }
 

@@ -53,7 +53,7 @@ func TestTheSchemaNamesTheFieldsOfTheReport(t *testing.T) {
 				continue
 			}
 			all = append(all, field)
-			if option != "omitempty" || name == "certificate" { // but previous has a type of its own
+			if option != "omitempty" || name == "certificate" { // but previous has its own type
 				always = append(always, field)
 			}
 		}

@@ -9,8 +9,8 @@ import (
 // Site has what a command that can be pasted must name of the run's site.
 type Site struct {
 	Config string                    // absolute path of config.php, "" if it is not known yet
-	User   string                    // user for sudo, "" for none: the web server's user runs this, or is not known
-	Tenant func(wwwroot string) bool // whether it is a tenant of VMoodle, and not config.php's own site
+	User   string                    // user for sudo; "" for none, or if not known
+	Tenant func(wwwroot string) bool // whether it is a tenant of VMoodle
 	// Purge is the path of Moodle's script that purges the caches of config.php's own site, but of
 	// no tenant of VMoodle; PurgeTenant is that of VMoodle's script.
 	Purge, PurgeTenant string

@@ -141,7 +141,7 @@ func (t tenant) next(m mode) string {
 		return t.report.Hint
 	}
 	const where = "docs/recovery.md says what to do, by exit code"
-	if t.report.Exit == rotate.ExitOK { // the run's code may be one of check, which is not in the document
+	if t.report.Exit == rotate.ExitOK { // the run's code may be one of check, not of the document
 		return where
 	}
 	return fmt.Sprintf("exit code %d of this tenant means: %s; %s", t.report.Exit, m.exitMeaning(t.report.Exit, t.report.Outcome == rotate.Renewed), where)

@@ -50,7 +50,7 @@ type dataRow struct {
 	Name    string `json:"name"`   // short name
 	Full    string `json:"full"`
 	Outcome string `json:"outcome"`
-	Cells   []int  `json:"cells"` // pairs of a kind and the number of columns with it; kind -1 is no link
+	Cells   []int  `json:"cells"` // pairs: a kind, the number of columns with it; -1 is no link
 }
 
 // matrix has the tenants, which are sorted, as rows and their peers as columns: tenants first, in

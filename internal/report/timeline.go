@@ -70,7 +70,7 @@ func (p *Page) timeline(tenants []tenant, short shortener, now time.Time) timeli
 		if rows[at] == nil {
 			rows[at] = &holder{life: l}
 		}
-		rows[at].until = earlier(rows[at].until, l.until) // the first of them to expire counts for all
+		rows[at].until = earlier(rows[at].until, l.until) // the first to expire counts for all
 		rows[at].tenants = append(rows[at].tenants, t)
 	}
 	line := timeline{Now: place(now, first, last), Ticks: ticks(first, last, now)}

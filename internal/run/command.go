@@ -27,8 +27,8 @@ func Main(args []string, getenv func(string) string, stdout, stderr io.Writer) i
 	return results.Settle(cmd.Name, obey(ctx, cmd, args, getenv, results, stderr), stderr)
 }
 
-// printGenerated lets results return the error if only half a page could be installed, as on a full
-// disk.
+// printGenerated does not check its write: results reports an error if only half a page could be
+// written, as on a full disk.
 func printGenerated(words []string, stdout, stderr io.Writer) int {
 	text, err := cmdline.Generate(words)
 	if err != nil {

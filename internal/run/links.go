@@ -22,7 +22,7 @@ func resolveLinks(ctx context.Context, hosts []string, master, tenant *config.Co
 		return nil, err
 	}
 	var links []rotate.Link
-	seen := map[string]bool{envelope.FoldWwwroot(tenant.Wwwroot): true} // a site is not its own peer
+	seen := map[string]bool{envelope.FoldWwwroot(tenant.Wwwroot): true} // no site is its own peer
 	add := func(wwwroot string) {
 		if site := envelope.FoldWwwroot(wwwroot); !seen[site] {
 			seen[site] = true

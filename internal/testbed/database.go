@@ -14,8 +14,10 @@ import (
 // exists until the end of its test.
 type Database struct {
 	Server
-	Name, Prefix   string
-	User, Password string  // all rights on Name, by TCP and by socket; the password is unique, so that a test can look for it
+	Name, Prefix string
+	// User has all rights on Name, by TCP and by socket. Password is unique, so that a test can
+	// look for it.
+	User, Password string
 	DB             *sql.DB // connected to Name as root; takes several statements at once
 }
 
@@ -25,7 +27,8 @@ func (s *Server) Database(t testing.TB, prefix string) *Database {
 	id := strings.ToLower(rand.Text()[:12])
 	d := &Database{Server: *s, Name: "moodle_" + id, Prefix: prefix, User: "u_" + id, Password: "pw-" + rand.Text()}
 	admin := s.root(t, "")
-	admin.SetMaxIdleConns(-1) // it is needed only twice; each of hundreds of databases would keep a connection open
+	// It is needed only twice; each of hundreds of databases would keep a connection open.
+	admin.SetMaxIdleConns(-1)
 	if _, err := admin.Exec("CREATE DATABASE " + d.Name + "; CREATE USER " + d.User + " IDENTIFIED BY '" + d.Password + "';" +
 		"GRANT ALL ON " + d.Name + ".* TO " + d.User); err != nil {
 		t.Fatalf("testbed: create database: %v", err)

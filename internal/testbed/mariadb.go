@@ -15,7 +15,7 @@ import (
 // The server that test.sh has started for the whole run; without these variables each test process
 // starts its own.
 const (
-	envSocket = "MNETKEYS_TEST_MARIADB_SOCKET" // path of its unix socket, where root needs no password
+	envSocket = "MNETKEYS_TEST_MARIADB_SOCKET" // path of its unix socket; root needs no password
 	envPort   = "MNETKEYS_TEST_MARIADB_PORT"   // its port on 127.0.0.1
 )
 

@@ -23,7 +23,7 @@ type Cache string
 const (
 	FileCache    Cache = "file"    // Moodle's default application store
 	RedisCache   Cache = "redis"   // one Redis store for all application caches
-	StackedCache Cache = "stacked" // core/config is mapped to Redis first, and to the file store after it
+	StackedCache Cache = "stacked" // core/config is mapped to Redis first, then to the file store
 )
 
 // Options describe a site; the zero value is a stock Moodle with a file cache and the prefix mdl_.
@@ -34,7 +34,7 @@ type Options struct {
 	RedisPrefix   string
 	Prefix        string // of its tables
 	FullName      string // title of its home page and organisation in its certificate
-	Socket        bool   // config.php names localhost and the database's socket instead of 127.0.0.1 and its port
+	Socket        bool   // config.php names the socket instead of 127.0.0.1 and the port
 	NoRC4         bool   // OpenSSL without its legacy provider
 	Workers       int    // PHP processes, 4 if 0; a site that heals needs two at once
 }

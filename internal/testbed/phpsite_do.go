@@ -9,7 +9,7 @@ import (
 
 // Called is the result of a sealed call from one site to another.
 type Called struct {
-	OK       bool     // the answer was sealed to the caller's key and signed by the callee's key that the caller has
+	OK       bool     // the answer was sealed to the caller's key and signed by the callee's
 	Fault    int      // the answer was a fault
 	Error    string   // text of the fault, or why no answer could be read
 	Learned  bool     // the caller stored a newer certificate of the callee

@@ -38,7 +38,8 @@ func newMariaDB(t testing.TB, options ...string) (*Server, *process) {
 		t.Fatal(err)
 	}
 	data := filepath.Join(dir, "data")
-	options = append([]string{"--tmpdir=" + dir}, options...) // two servers that share one can remove each other's temporary tables
+	// Two servers that share one can remove each other's temporary tables.
+	options = append([]string{"--tmpdir=" + dir}, options...)
 	out, err := exec.Command(install, append([]string{"--no-defaults", "--force", "--datadir=" + data, "--user=" + me.Username, "--skip-test-db",
 		"--auth-root-authentication-method=normal"}, options...)...).CombinedOutput()
 	if err != nil {

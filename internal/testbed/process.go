@@ -130,7 +130,8 @@ func FreePort(t testing.TB) int {
 	t.Helper()
 	for range 100 {
 		port := 20000 + rand.IntN(12000)
-		reserved, err := net.Listen("unix", fmt.Sprintf("@renew_mnetkeys-port-%d", port)) // no file: it ends with this process
+		// This socket is not a file: it ends with this process.
+		reserved, err := net.Listen("unix", fmt.Sprintf("@renew_mnetkeys-port-%d", port))
 		if err != nil {
 			continue
 		}
