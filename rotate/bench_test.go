@@ -52,7 +52,7 @@ func benchmarkPeers(b *testing.B, silent int) {
 	for b.Loop() {
 		report := tenant.renewal(client).Run(b.Context())
 		if report.Unproven() != silent || report.SelfCheck != rotate.SelfProven {
-			b.Fatalf("%d peers unproven, own site %s (%v): %s", report.Unproven(), report.SelfCheck, report.Err, unproven(report))
+			b.Fatalf("%d peers unproven, local site %s (%v): %s", report.Unproven(), report.SelfCheck, report.Err, unproven(report))
 		}
 	}
 	wall := b.Elapsed() / time.Duration(b.N)

@@ -104,7 +104,7 @@ func TestOpenRefusesWhatCannotBeWritten(t *testing.T) {
 				t.Fatalf("error %v", err)
 			}
 			if strings.Contains(err.Error(), ".tmp") {
-				t.Errorf("error %v names a file that nobody knows", err)
+				t.Errorf("error %v names a file that users do not know", err)
 			}
 		})
 	}
@@ -174,7 +174,7 @@ func TestFullDiskLeavesTheOldFile(t *testing.T) {
 		t.Errorf("%s, error %v", said, err)
 	}
 	if read(t, path) != before || names(t, filepath.Dir(path)) != "mnet.prom" {
-		t.Errorf("the directory holds %s", names(t, filepath.Dir(path)))
+		t.Errorf("the directory has %s", names(t, filepath.Dir(path)))
 	}
 }
 
@@ -250,7 +250,7 @@ func TestSymbolicLinkIsReplacedAndItsTargetLeft(t *testing.T) {
 				t.Errorf("%v", got)
 			}
 			if left, err := os.ReadFile(target); string(left) != content || (err == nil) != (content != "") {
-				t.Errorf("the target holds %q, error %v", left, err)
+				t.Errorf("the target has %q, error %v", left, err)
 			}
 		})
 	}

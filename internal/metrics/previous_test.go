@@ -132,7 +132,7 @@ func TestTheFirstRunWritesEverySeriesWhateverItCannotRead(t *testing.T) {
 			t.Errorf("%d outcomes of peers", n)
 		}
 		if known := values(t, path, notAfter, "wwwroot"); len(known) != 0 {
-			t.Errorf("an expiry that nobody has seen: %v", known)
+			t.Errorf("an expiry that is not known: %v", known)
 		}
 	}
 }

@@ -35,7 +35,7 @@ func TestAJSONDocumentThatCannotBeWrittenIsAnError(t *testing.T) {
 	out := NewArray(&Printer{Options: cmdline.Options{JSON: true}, stdout: &Results{W: fullDisk{}}, Stderr: &stderr, Sinks: sinks{exitCodeRecord{told}}})
 	out.Tenant(rotate.TenantReport{Wwwroot: "https://t.example"})
 	if code := out.Finish(rotate.ExitOK, nil); code != rotate.ExitPeers || *told != code {
-		t.Errorf("exit code %d, a record was told %d", code, *told)
+		t.Errorf("exit code %d, a record got %d", code, *told)
 	}
 	if strings.Count(stderr.String(), "error: the result could not be written: no space left on device") != 1 {
 		t.Errorf("it says %q", stderr.String())

@@ -55,7 +55,7 @@ func TestAFailureWithoutAHintLeadsToItsExitCode(t *testing.T) {
 		}
 		page := written(t, p, runWith(4))
 		if got := strings.Count(page, "exit code 4 of this tenant means: a local site does not use the stored key: act now; docs/recovery.md says what to do"); got != want {
-			t.Errorf("of %d tenants, %d are told", n, got)
+			t.Errorf("of %d tenants, %d are on the page", n, got)
 		}
 	}
 }
@@ -95,7 +95,7 @@ func TestFindingsOfOneTenantStandByTheirSeverity(t *testing.T) {
 	for _, row := range []string{`>✗</span> error</td>`, `>!</span> warning</td>`, `>i</span> info</td>`} {
 		i := strings.Index(list, row)
 		if i <= at {
-			t.Errorf("%s stands at %d", row, i)
+			t.Errorf("%s is at %d", row, i)
 		}
 		at = i
 	}
@@ -113,6 +113,6 @@ func TestFindingsOfAnArrayStandByTheirCode(t *testing.T) {
 		t.Error("what all tenants share is not said once")
 	}
 	if e, w := strings.Index(page, "error: peer_dns"), strings.Index(page, "warning: peers_same"); e > w {
-		t.Error("a warning stands before an error")
+		t.Error("a warning comes before an error")
 	}
 }

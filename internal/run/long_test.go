@@ -88,7 +88,7 @@ func TestRenewalsInARowLeaveNothingBehind(t *testing.T) {
 		for _, peer := range peers {
 			current, _, _ := strings.Cut(own.DB.Value(t, thePair), "@@@@@@@@")
 			if peer.Held(own.Wwwroot) != current || own.Certificate(t) != current {
-				t.Fatalf("renewal %d: %s holds another certificate than the current one", i+1, peer.Wwwroot())
+				t.Fatalf("renewal %d: %s has another certificate than the current one", i+1, peer.Wwwroot())
 			}
 			peer.Forget()
 		}

@@ -28,7 +28,7 @@ func TestSitesTalkSealed(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a host that is not known is told so", func(t *testing.T) {
+	t.Run("an unknown host gets an answer that says so", func(t *testing.T) {
 		stranger := PHPSite(t, Options{})
 		stranger.know(t, stock)
 		if called := stranger.Call(t, stock.Wwwroot); called.Fault != 7020 {
@@ -44,7 +44,7 @@ func TestSiteRenewsByItself(t *testing.T) {
 			own.Renew(t, Renewal{})
 			called := own.Call(t, peer.Wwwroot)
 			if !called.OK || peer.Held(t, own.Wwwroot) != own.Certificate(t) {
-				t.Fatalf("%+v, and the peer holds the new key: %t", called, peer.Held(t, own.Wwwroot) == own.Certificate(t))
+				t.Fatalf("%+v, and the peer has the new key: %t", called, peer.Held(t, own.Wwwroot) == own.Certificate(t))
 			}
 		})
 	}

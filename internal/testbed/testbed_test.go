@@ -65,7 +65,7 @@ func TestRedis(t *testing.T) {
 			t.Fatal("let in")
 		}
 	})
-	t.Run("a stopped server answers nobody", func(t *testing.T) {
+	t.Run("a stopped server does not answer", func(t *testing.T) {
 		r.Stop()
 		if conn, err := net.Dial("tcp", r.Addr); err == nil {
 			_ = conn.Close()
