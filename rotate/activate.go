@@ -54,7 +54,8 @@ func (r *Renewal) waitUntilActive(ctx context.Context, t *Tenant, id Identity, b
 	lost := &OwnSiteError{}
 	for _, step := range r.ladder() {
 		if check == SelfUnreachable {
-			step.width = WidthEntry // a larger scope cannot help, and several sites may share the store
+			// A larger scope cannot help, and several sites may share the store.
+			step.width = WidthEntry
 		}
 		for i, wait := range step.waits {
 			if err := r.Sleep(ctx, wait); err != nil {

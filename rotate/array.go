@@ -27,8 +27,8 @@ import (
 // overwritten it meanwhile, there may be no other copy.
 type Array struct {
 	ArrayOptions
-	// Template is what all tenants have in common: everything of a Renewal but
-	// its Store, Locker, Starter, Cache and Bind.
+	// Template is what all tenants have in common: everything of a Renewal but its Store, Locker,
+	// Starter, Cache and Bind.
 	Template Renewal
 	// Members are all sites of the array, including the master: each of them may have a row of a
 	// tenant that is renewed.
@@ -41,7 +41,7 @@ type Array struct {
 	// Phase receives the progress of a phase, from one goroutine at a time; may be nil.
 	Phase func(phase string, done, total, failed int)
 
-	wellProven atomic.Bool // one tenant's web servers have given as many answers as prove a single tenant
+	wellProven atomic.Bool // as many answers were given as prove a single tenant
 }
 
 // ArrayOptions say how an array is renewed.
@@ -49,12 +49,12 @@ type ArrayOptions struct {
 	Parallel    int           // number of tenants worked on at the same time
 	Fresh       time.Duration // a key younger than this is not renewed again
 	PushOnly    bool          // no key is renewed
-	RollBack    bool          // the newest retired pairs become current again; no new pairs are made
-	Canary      int           // how many tenants go first; if one of them fails, all others are stopped
-	MaxFailures int           // phase one stops after this many tenants failed while they were renewed; 0: no limit
-	FullStop    bool          // phase one stops at the first tenant that fails, or that could not be renewed at all
+	RollBack    bool          // the newest retired pairs become current; no new pairs are made
+	Canary      int           // number of tenants that go first; if one fails, all others stop
+	MaxFailures int           // number of failures during renewal that stops phase one; 0: no limit
+	FullStop    bool          // the first tenant that fails, or cannot be renewed, stops phase one
 	ByKeyswap   bool          // push to members over HTTP, as to all other peers
-	ProveCalls  int           // number of sealed calls that each tenant makes to members in addition; -1: to all
+	ProveCalls  int           // additional sealed calls of each tenant to members; -1: to all
 }
 
 // byDatabase are the wwwroots of the sites to which keys are pushed, and whose links are proven,
@@ -99,7 +99,7 @@ type renewing struct {
 	kept     bool // its key is young enough, or no key is to be renewed
 	starts   bool // MNet is to be started there
 	report   TenantReport
-	current  *Identity         // the key in use that is to be pushed, without its history; nil if the tenant failed
+	current  *Identity         // the key to push, without its history; nil after a failure
 	replaced string            // the certificate that current replaces, PEM
 	side     *side             // what a survey has read of it; nil if it is still to be read
 	canary   bool              // it goes first

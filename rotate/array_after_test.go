@@ -21,14 +21,14 @@ func TestATenantOfAnArrayThatBreaksAfterMembersWereTold(t *testing.T) {
 		// Reads: at the check, before the key is stored, before members write, here.
 		{"its database cannot be read", func(s *fleetSite) { s.failsAt("read", 4) }, errDown, "read the tenant"},
 		{"its peers cannot be listed", func(s *fleetSite) { s.failsAt("list", 1) }, errDown, "read the peers"},
-		{"somebody else has renewed it", func(s *fleetSite) {
+		{"another program has renewed it", func(s *fleetSite) {
 			s.f.on = func(e string) {
 				if strings.HasPrefix(e, "hold") {
 					s.tenant.Pair = storedPair(testPair(s.f.t, s.tenant.Wwwroot, clock))
 				}
 			}
 		}, ErrConflict, "while the key was pushed to the array"},
-		{"somebody else has left it without a readable key", func(s *fleetSite) {
+		{"another program has left it without a readable key", func(s *fleetSite) {
 			s.f.on = func(e string) {
 				if strings.HasPrefix(e, "hold") {
 					s.tenant.Pair = Stored{}
@@ -49,7 +49,7 @@ func TestATenantOfAnArrayThatBreaksAfterMembersWereTold(t *testing.T) {
 				t.Errorf("%+v", r)
 			}
 			if slices.Contains(f.events, "push "+outsider) {
-				t.Error("a peer was told of a key that is not known to be the tenant's")
+				t.Error("a key was pushed that is not known to be the tenant's")
 			}
 			if len(f.locked) > 0 || f.open > 0 {
 				t.Errorf("%d locks and %d sessions left", len(f.locked), f.open)
@@ -77,10 +77,10 @@ func TestAnArraysTenantThatWentBackIsCuredAndItsPeersToldAgain(t *testing.T) {
 		t.Errorf("exit %d: %+v", code, f.reports)
 	}
 	if pushed != 2 || s.web() != s.tenant.Pair || s.tenant.Pair == old {
-		t.Errorf("told %d times, web side on the stored pair: %v", pushed, s.web() == s.tenant.Pair)
+		t.Errorf("pushed %d times, web server on the stored pair: %v", pushed, s.web() == s.tenant.Pair)
 	}
 	if out.rows[s.tenant.Wwwroot].certificate != s.tenant.Pair.Certificate {
-		t.Error("the peer outside holds another certificate")
+		t.Error("the peer outside has another certificate")
 	}
 	f.proven(f.sites...)
 }
@@ -95,9 +95,9 @@ func TestWhatAMemberHoldsAfterwards(t *testing.T) {
 		called bool // like any other peer, in addition to the one call to itself
 		holds  bool // the member has the key, although the link is not proven
 	}{
-		{name: "it holds the key", spoil: func(_, _ *fleetSite) {}, links: "accepted database", called: true},
-		{name: "it never had MNet, and holds the key", spoil: func(m, _ *fleetSite) { m.off(true) }, links: "refused mnet_off", holds: true},
-		{name: "it held one of a later date", spoil: func(m, s *fleetSite) {
+		{name: "it has the key", spoil: func(_, _ *fleetSite) {}, links: "accepted database", called: true},
+		{name: "it never had MNet, and has the key", spoil: func(m, _ *fleetSite) { m.off(true) }, links: "refused mnet_off", holds: true},
+		{name: "it had one of a later date", spoil: func(m, s *fleetSite) {
 			m.rows[s.tenant.Wwwroot].certificate = testPair(s.f.t, s.tenant.Wwwroot, clock.AddDate(0, 0, 1)).Certificate.PEM
 		}, links: "accepted database", called: true},
 		{name: "it has no row", spoil: func(m, s *fleetSite) { delete(m.rows, s.tenant.Wwwroot) }, links: "refused unknown_to_peer"},

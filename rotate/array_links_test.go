@@ -58,11 +58,11 @@ var brokenLinks = []struct {
 	repairs bool   // the run repairs the tenant's row of the master
 }{
 	{"nothing is wrong", func(_, _ *fleetSite) {}, "accepted database", "accepted database", false},
-	{"the tenant's row holds a forgotten certificate of the master", func(s, m *fleetSite) {
+	{"the tenant's row has a forgotten certificate of the master", func(s, m *fleetSite) {
 		s.rows[m.tenant.Wwwroot].certificate = testPair(s.f.t, m.tenant.Wwwroot, clock.AddDate(-1, 0, 0)).Certificate.PEM
 	}, "refused fault_7023", "accepted database", true},
 	{"the tenant's row of the master is empty", func(s, m *fleetSite) { s.rows[m.tenant.Wwwroot].certificate = "" }, "refused fault_7023", "accepted database", true},
-	{"the tenant's row holds a certificate of the master of a later date", func(s, m *fleetSite) {
+	{"the tenant's row has a certificate of the master of a later date", func(s, m *fleetSite) {
 		s.rows[m.tenant.Wwwroot].certificate = testPair(s.f.t, m.tenant.Wwwroot, clock).Certificate.PEM
 	}, "refused fault_7023", "accepted database", true},
 	{"MNet is off at the master", func(_, m *fleetSite) { m.tenant.DispatcherMode = "off" }, "refused mnet_off", "refused mnet_off", false},
@@ -76,7 +76,7 @@ var brokenLinks = []struct {
 	}, "refused fault_7023", "refused fault_7023", false},
 	{"the master has no key", func(_, m *fleetSite) { m.tenant.Pair = Stored{} }, "refused bad_signature", "refused bad_signature", false},
 	{"the master has no row of the tenant", func(s, m *fleetSite) { delete(m.rows, s.tenant.Wwwroot) }, "refused unknown_to_peer", "refused unknown_to_peer", false},
-	{"the master's row of the tenant holds another certificate", func(s, m *fleetSite) {
+	{"the master's row of the tenant has another certificate", func(s, m *fleetSite) {
 		m.rows[s.tenant.Wwwroot].certificate = testPair(s.f.t, s.tenant.Wwwroot, clock.AddDate(-1, 0, 0)).Certificate.PEM
 	}, "refused cannot_open", "accepted database", false},
 }
@@ -146,7 +146,7 @@ func TestLinksToATenantThatFailsAreNotProven(t *testing.T) {
 		links string // of the other tenants to it
 	}{
 		{"its web server goes on with the old key, which is put back", func(s *fleetSite) { s.sticky = true }, "accepted database"},
-		{"another run holds its lock", func(s *fleetSite) { s.lockErr = ErrLocked }, "accepted database"},
+		{"another run has its lock", func(s *fleetSite) { s.lockErr = ErrLocked }, "accepted database"},
 		{"its web server is down", func(s *fleetSite) { s.webDown = &Failure{Reason: "http_503", Pending: true} }, "pending http_503"},
 		{"MNet is off", func(s *fleetSite) { s.tenant.DispatcherMode = "off" }, "refused mnet_off"},
 		{"it cannot do RC4", func(s *fleetSite) { s.own = &Failure{Reason: "fault_7023"} }, "refused no_rc4"},
@@ -183,7 +183,7 @@ func TestARowIsOnlyRepairedWithWhatAWebServerUses(t *testing.T) {
 	master.tenant.Own.Certificate, master.cached, master.sticky = master.tenant.Pair.Certificate, &old, true
 	f.array(ArrayOptions{}, 1, 2).Run(t.Context())
 	if s.rows[master.tenant.Wwwroot].certificate != old.Certificate {
-		t.Error("the row holds a certificate that the web server does not use")
+		t.Error("the row has a certificate that the web server does not use")
 	}
 }
 
@@ -195,9 +195,9 @@ func TestARepairDoesNotUndoWhatAnotherRunHasTold(t *testing.T) {
 		pushed bool   // the member's new key was pushed to this tenant
 		link   string
 	}{
-		{"renewed and told before the row is looked at", "hold", true, "accepted database"},
+		{"renewed and pushed before the row is read", "hold", true, "accepted database"},
 		{"renewed before the row is written", "look", false, "accepted database"},
-		{"renewed and told before the row is written", "peer", true, "refused fault_7023"},
+		{"renewed and pushed before the row is written", "peer", true, "refused fault_7023"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFleet(t, 2)
@@ -222,7 +222,7 @@ func TestARepairDoesNotUndoWhatAnotherRunHasTold(t *testing.T) {
 				t.Errorf("%s, want %s: %s", got, c.link, p.Detail)
 			}
 			if s.rows[master.tenant.Wwwroot].certificate != master.tenant.Pair.Certificate {
-				t.Error("the row holds what the member used before")
+				t.Error("the row has what the member used before")
 			}
 		})
 	}

@@ -19,9 +19,9 @@ func TestAKeyThatIsOverwrittenStandsInTheHistory(t *testing.T) {
 		outcome Outcome
 		peers   string
 	}{
-		{"before anybody is told", "phase", ExitNotRenewed, false, Failed, "skipped "},
-		{"while members are told", "hold https://t02.example", ExitPeers, true, Renewed, "pending own_site"},
-		{"while peers outside are told", "push " + outsider, ExitPeers, true, Renewed, "pending own_site"},
+		{"before the push", "phase", ExitNotRenewed, false, Failed, "skipped "},
+		{"during the push to members", "hold https://t02.example", ExitPeers, true, Renewed, "pending own_site"},
+		{"during the push to peers outside", "push " + outsider, ExitPeers, true, Renewed, "pending own_site"},
 	} {
 		for _, cached := range []bool{true, false} {
 			for _, kept := range []bool{true, false} {
@@ -49,7 +49,8 @@ func TestAKeyThatIsOverwrittenStandsInTheHistory(t *testing.T) {
 						}
 					}
 					a := f.array(ArrayOptions{PushOnly: kept}, 1)
-					a.Phase = func(phase string, _, _, _ int) { // which ends with the proof of the local site
+					// The phase ends with the proof of the local site.
+					a.Phase = func(phase string, _, _, _ int) {
 						if c.event == "phase" && phase == map[bool]string{true: "check", false: "renew"}[kept] {
 							overwrite()
 						}
@@ -68,7 +69,7 @@ func TestAKeyThatIsOverwrittenStandsInTheHistory(t *testing.T) {
 						t.Error("the key that was overwritten is lost")
 					}
 					if told := f.sites[0].rows[s.tenant.Wwwroot].certificate == ours.Certificate; told != (c.pushed || kept) {
-						t.Errorf("members were told: %v", told)
+						t.Errorf("the key was pushed to members: %v", told)
 					}
 					if s.web() != s.tenant.Pair {
 						t.Error("the web server does not use the stored key")
@@ -132,7 +133,7 @@ func TestAKeyThatIsOverwrittenBeforeKeyswapsIsToldToNobody(t *testing.T) {
 		t.Error("the key that was overwritten is lost")
 	}
 	if slices.ContainsFunc(f.events, func(e string) bool { return strings.HasPrefix(e, "push") }) {
-		t.Errorf("somebody was told: %q", f.events)
+		t.Errorf("the key was pushed: %q", f.events)
 	}
 }
 
@@ -174,7 +175,7 @@ func TestAKeyThatIsOverwrittenBeforeItsProofStandsInTheHistory(t *testing.T) {
 					t.Errorf("the key that was overwritten is lost: %+v", f.reports[s.tenant.Wwwroot])
 				}
 				if f.count("hold "+f.sites[0].tenant.Wwwroot) > 0 {
-					t.Error("members were told")
+					t.Error("the key was pushed to members")
 				}
 			})
 		}

@@ -63,7 +63,7 @@ func TestASiteThatGoesBackProvesNoLink(t *testing.T) {
 			old := s.tenant.History[0].Stored
 			s.cached, s.sticky = &old, true
 		}, ExitOwnSite},
-		{"and somebody else renews it", func(s *fleetSite) {
+		{"and another program renews it", func(s *fleetSite) {
 			s.tenant.Pair = storedPair(testPair(s.f.t, s.tenant.Wwwroot, clock.Add(time.Minute)))
 			s.cached = nil
 		}, ExitPeers},

@@ -5,12 +5,14 @@ import "context"
 // linkResults is what was seen of the members, and of the rows they have of each other, one byte
 // for each row.
 type linkResults struct {
-	member     map[string]int  // by wwwroot
-	key        map[string]int  // index of keys, by wwwroot
-	keys       []HostKey       // the keys of the tenants first
-	tenantKeys int             // how many of keys belong to tenants
-	sides      []side          // by member
-	held       [][]StoreResult // by member, then by key; tenants' rows of all keys, other members' rows of the tenants' keys only
+	member     map[string]int // by wwwroot
+	key        map[string]int // index of keys, by wwwroot
+	keys       []HostKey      // the keys of the tenants first
+	tenantKeys int            // how many of keys belong to tenants
+	sides      []side         // by member
+	// held is by member, then by key: tenants' rows of all keys, other members' rows of the
+	// tenants' keys only.
+	held [][]StoreResult
 }
 
 // inside reports whether a site is a member of the array.

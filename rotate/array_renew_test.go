@@ -65,7 +65,7 @@ func TestMNetIsNotStartedWhereNothingIsRenewed(t *testing.T) {
 			func(r TenantReport) bool { return r.Outcome == Kept && r.Err != nil }},
 		{"the database is another site's", ArrayOptions{}, SelfCheckAuto, func(f *fleet) { f.sites[0].tenant.Own.Wwwroot = "https://foreign.example" },
 			func(r TenantReport) bool { return r.Exit == ExitUsage }},
-		{"the own site must be proven, and does not answer", ArrayOptions{}, SelfCheckRequire, func(f *fleet) { f.sites[0].own = &Failure{Reason: "connect", Pending: true} },
+		{"the local site must be proven, and does not answer", ArrayOptions{}, SelfCheckRequire, func(f *fleet) { f.sites[0].own = &Failure{Reason: "connect", Pending: true} },
 			func(r TenantReport) bool { return errors.Is(r.Err, ErrOwnUnreachable) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {

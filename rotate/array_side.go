@@ -12,9 +12,10 @@ import (
 
 // side is what is known of one member's side of its links.
 type side struct {
-	err      error                 // its database could not be read, or belongs to another site
-	uses     *envelope.Certificate // the certificate it stores, if its web server was proven to use it; else nil
-	unproven *Failure              // why it was not proven
+	err error // its database could not be read, or belongs to another site
+	// uses is the certificate it stores, if its web server was proven to use it; else nil.
+	uses     *envelope.Certificate
+	unproven *Failure // why it was not proven
 }
 
 // askAgain is how long the run waits for a member whose web server does not use the stored key:

@@ -13,7 +13,7 @@ type Survey int
 // The surveys.
 const (
 	SurveyStatus Survey = iota // what the databases say
-	SurveyVerify               // sealed calls to all web servers and peers outside; rows of members in their databases
+	SurveyVerify               // calls to web servers and outside peers; members' rows in databases
 	SurveyLive                 // both
 	SurveyDoctor               // a diagnosis of each tenant by itself
 )
@@ -39,7 +39,7 @@ func (a *Array) Survey(ctx context.Context, what Survey) int {
 				t.nameUnread()
 				return t.report.Err
 			})
-			if err := t.report.Err; err != nil && len(t.report.Findings) == 0 { // its database could not be opened
+			if err := t.report.Err; err != nil && len(t.report.Findings) == 0 { // it was not opened
 				t.report.Findings = []Finding{unreadable(t.member.Wwwroot, err)}
 			}
 			emit(t)

@@ -16,7 +16,7 @@ func (f *fleet) proven(sites ...*fleetSite) {
 	for _, a := range sites {
 		for _, b := range sites {
 			if row := b.rows[a.tenant.Wwwroot]; row != nil && !row.deleted && row.certificate != a.web().Certificate {
-				f.t.Errorf("%s holds another certificate of %s than it uses", b.tenant.Wwwroot, a.tenant.Wwwroot)
+				f.t.Errorf("%s has another certificate of %s than it uses", b.tenant.Wwwroot, a.tenant.Wwwroot)
 			}
 		}
 	}
@@ -37,11 +37,11 @@ func TestAnArrayIsRenewedInTwoPhases(t *testing.T) {
 			firstHold = i
 		}
 		if strings.HasPrefix(e, "push") {
-			t.Errorf("a member was told over HTTP: %s", e)
+			t.Errorf("a key was pushed to a member over HTTP: %s", e)
 		}
 	}
 	if lastStore > firstHold {
-		t.Error("somebody was told while others still renewed")
+		t.Error("a key was pushed while others still renewed")
 	}
 	for _, r := range f.reports {
 		if r.Outcome != Renewed || r.SelfCheck != SelfProven || len(r.Peers) != 7 || r.Unproven() != 0 {
@@ -79,7 +79,7 @@ func TestWhatFailsInAnArrayFailsAlone(t *testing.T) {
 		t.Errorf("database down: %+v", r)
 	}
 	if r := report(2); r.Outcome != Undone || f.sites[2].tenant.Pair != old {
-		t.Errorf("own site keeps its key: %+v", r)
+		t.Errorf("local site keeps its key: %+v", r)
 	}
 	if r := report(3); r.Exit != ExitLocked {
 		t.Errorf("locked: %+v", r)

@@ -27,9 +27,9 @@ const (
 	inParallel   = 32              // the client's default
 )
 
-// BenchmarkPeers200 renews a tenant with 200 peers on 200 addresses that answer
-// after 50 ms. ratio is wall time over the ideal: one key generation, and as many
-// rounds of 50 ms as 32 exchanges at once need for a keyswap and a sealed call each.
+// BenchmarkPeers200 renews a tenant with 200 peers on 200 addresses that answer after 50 ms. ratio
+// is wall time over the ideal: one key generation, and as many rounds of 50 ms as 32 exchanges at
+// once need for a keyswap and a sealed call each.
 func BenchmarkPeers200(b *testing.B) { benchmarkPeers(b, 0) }
 
 // BenchmarkPeers200Silent5 has five peers among them that never answer. ratio is what is left of
@@ -52,7 +52,7 @@ func benchmarkPeers(b *testing.B, silent int) {
 	for b.Loop() {
 		report := tenant.renewal(client).Run(b.Context())
 		if report.Unproven() != silent || report.SelfCheck != rotate.SelfProven {
-			b.Fatalf("%d peers unproven, own site %s (%v): %s", report.Unproven(), report.SelfCheck, report.Err, unproven(report))
+			b.Fatalf("%d peers unproven, local site %s (%v): %s", report.Unproven(), report.SelfCheck, report.Err, unproven(report))
 		}
 	}
 	wall := b.Elapsed() / time.Duration(b.N)

@@ -30,7 +30,7 @@ func (w *world) wantStored(report TenantReport) {
 		w.t.Errorf("the report names another certificate than the stored one: %+v", report.Certificate)
 	}
 	if report.History != len(w.tenant.History) {
-		w.t.Errorf("the report tells of %d retired pairs, there are %d", report.History, len(w.tenant.History))
+		w.t.Errorf("the report has %d retired pairs, there are %d", report.History, len(w.tenant.History))
 	}
 	if report.Previous != nil && report.Certificate != nil && report.Previous.SHA256 == report.Certificate.SHA256 {
 		w.t.Error("the report names one certificate as both the current and the one before")
@@ -108,7 +108,7 @@ func TestAnUndoingThatFails(t *testing.T) {
 	}{
 		{"the database cannot be read", func(w *world) { w.at("store", 1, func() { w.readErr = errLost }) }, errLost, false},
 		{"the database takes no more", func(w *world) { w.at("store", 2, func() { w.storeErr = errLost }) }, errLost, false},
-		{"the web side takes up a third key just then", func(w *world) {
+		{"the web server changes to a third key just then", func(w *world) {
 			w.at("store", 2, func() {
 				other := storedPair(testPair(w.t, ownURL, clock.AddDate(0, 0, -3)))
 				w.cached = &other
@@ -152,7 +152,7 @@ func TestAnotherKeyIsNotUndone(t *testing.T) {
 		t.Errorf("%+v", report)
 	}
 	if w.tenant.Pair != theirs {
-		t.Error("the key of somebody else was replaced")
+		t.Error("another program's key was replaced")
 	}
 	w.nothingLost(ours)
 }
@@ -187,11 +187,11 @@ func TestTheLastLookWithoutADatabase(t *testing.T) {
 		check   SelfCheck
 		exit    int
 	}{
-		{"the own site uses the new key, which may not be the stored one", SelfCheckAuto, func(*world, Stored) {}, Renewed, SelfProven, ExitPeers},
-		{"the own site does not answer: nothing is known against it", SelfCheckAuto, func(w *world, _ Stored) { w.unreachable = true },
+		{"the local site uses the new key, which may not be the stored one", SelfCheckAuto, func(*world, Stored) {}, Renewed, SelfProven, ExitPeers},
+		{"the local site does not answer: no failure is known", SelfCheckAuto, func(w *world, _ Stored) { w.unreachable = true },
 			Renewed, SelfUnreachable, ExitPeers},
-		{"the own site is not to be asked: nothing is known against it", SelfCheckOff, func(*world, Stored) {}, Renewed, SelfSkipped, ExitPeers},
-		{"the own site uses the old key: act now", SelfCheckAuto, func(w *world, old Stored) { w.cached = &old }, Failed, SelfFailed, ExitOwnSite},
+		{"the local site must not be asked: no failure is known", SelfCheckOff, func(*world, Stored) {}, Renewed, SelfSkipped, ExitPeers},
+		{"the local site uses the old key: act now", SelfCheckAuto, func(w *world, old Stored) { w.cached = &old }, Failed, SelfFailed, ExitOwnSite},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -200,7 +200,7 @@ func TestTheLastLookWithoutADatabase(t *testing.T) {
 			w.at("prove https://a.example", 1, func() { w.readErr = errLost; c.then(w, old) })
 			report := w.renewal(Options{SelfCheck: c.mode}).Run(t.Context())
 			if report.Outcome != c.outcome || report.SelfCheck != c.check || report.Exit != c.exit {
-				t.Errorf("%s, own site %s, exit %d: %v", report.Outcome, report.SelfCheck, report.Exit, report.Err)
+				t.Errorf("%s, local site %s, exit %d: %v", report.Outcome, report.SelfCheck, report.Exit, report.Err)
 			}
 			if lost := errors.Is(report.Err, errLost); lost != (c.exit != ExitOK) {
 				t.Error(report.Err)

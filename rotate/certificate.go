@@ -25,8 +25,8 @@ const (
 	maxEmail        = 128
 )
 
-// Object identifiers of the DN in Moodle's order (mnet/lib.php,
-// mnet_generate_keypair) and of the extensions OpenSSL adds by default.
+// Object identifiers of the DN in Moodle's order (mnet/lib.php, mnet_generate_keypair) and of the
+// extensions OpenSSL adds by default.
 var (
 	oidCountry        = asn1.ObjectIdentifier{2, 5, 4, 6}
 	oidProvince       = asn1.ObjectIdentifier{2, 5, 4, 8}
@@ -153,8 +153,8 @@ func randomSerial(random io.Reader) (*big.Int, error) {
 	return new(big.Int).SetBytes(b[:]), nil
 }
 
-// pemBlock writes base64 lines of 64 characters and LF, which is all that
-// Moodle's certificate cleaning accepts.
+// pemBlock writes base64 lines of 64 characters and LF, which is all that Moodle's certificate
+// cleaning accepts.
 func pemBlock(kind string, der []byte) string {
 	text := pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
 	defer clear(text)

@@ -149,7 +149,7 @@ func TestWhatGoesIntoACertificate(t *testing.T) {
 		{"a long wwwroot is cut in CN and whole in subjectAltName", Subject{Wwwroot: long}, long[:64], long, ""},
 		{"no site name falls back to the host", Subject{Wwwroot: ownURL}, ownURL, ownURL, "own.example"},
 		{"a name of 70 umlauts is cut to 64", Subject{Wwwroot: ownURL, Site: strings.Repeat("ü", 70)}, ownURL, ownURL, strings.Repeat("ü", 64)},
-		{"an address IA5String cannot hold falls back", Subject{Wwwroot: ownURL, Email: "ü@own.example"}, ownURL, ownURL, "noreply@own.example"},
+		{"an address that IA5String cannot encode falls back", Subject{Wwwroot: ownURL, Email: "ü@own.example"}, ownURL, ownURL, "noreply@own.example"},
 		{"broken UTF-8 in the name is dropped", Subject{Wwwroot: ownURL, Site: "a\xffb"}, ownURL, ownURL, "ab"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -205,7 +205,7 @@ func TestWhatMakesNoCertificate(t *testing.T) {
 	}{
 		{"a name that is longer in bytes than in characters, which peers cut otherwise", "https://" + strings.Repeat("ü", 60) + ".example", 28, key, rand.Reader, "check the new certificate"},
 		{"a name that is no text", "https://\xff.example", 28, key, rand.Reader, "check the new certificate"},
-		{"a name so long that nobody would read the certificate", "https://" + strings.Repeat("x", envelope.MaxSize), 28, key, rand.Reader, "read the new key pair back"},
+		{"a name that is too long for a certificate that peers read", "https://" + strings.Repeat("x", envelope.MaxSize), 28, key, rand.Reader, "read the new key pair back"},
 		{"a key whose halves are of two keys", ownURL, 28, &rsa.PrivateKey{PublicKey: other.PublicKey, D: key.D, Primes: key.Primes}, rand.Reader, "encode the private key"},
 		{"an end beyond the year 9999", ownURL, 365 * 9000, key, rand.Reader, "make the certificate"},
 		{"no randomness", ownURL, 28, key, iotest.ErrReader(errLost), "draw a serial number"},

@@ -14,7 +14,7 @@ type Severity string
 // The severities of a finding.
 const (
 	SeverityError   Severity = "error"   // does not work
-	SeverityWarning Severity = "warning" // will stop working some day, or fails under some condition
+	SeverityWarning Severity = "warning" // will fail some day, or under some condition
 	SeverityInfo    Severity = "info"    // good to know
 )
 
@@ -25,9 +25,9 @@ type Finding struct {
 	// it is peer_ and the reason of the failure, like peer_timeout or peer_fault_710.
 	Code     string   `json:"code"`
 	Severity Severity `json:"severity"`
-	Subject  string   `json:"subject"` // wwwroot of the peer or of the tenant, or the name of the cache store
-	Message  string   `json:"message"` // the cause, one line: the same for all findings with this cause
-	Detail   string   `json:"detail"`  // what was seen here, one line; "" if Message says everything
+	Subject  string   `json:"subject"` // wwwroot of the peer or tenant, or name of the cache store
+	Message  string   `json:"message"` // the cause, one line: the same for all findings with it
+	Detail   string   `json:"detail"`  // what was seen here, one line; "" if Message says all
 	Next     string   `json:"next"`    // what to do about it; never empty
 	// Peers are the wwwroots of the peers that a peers_ code is about, in the order of the peers.
 	Peers []string `json:"peers,omitempty"`

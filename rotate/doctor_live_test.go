@@ -108,7 +108,7 @@ func TestTheDiagnosisTellsPeersForWhatTheyAreAndChangesNone(t *testing.T) {
 	findings := report.Findings
 
 	if report.SelfCheck != rotate.SelfProven || report.Exit != rotate.ExitPeers {
-		t.Errorf("own site %s, exit %d", report.SelfCheck, report.Exit)
+		t.Errorf("local site %s, exit %d", report.SelfCheck, report.Exit)
 	}
 	for i, k := range kinds {
 		wwwroot := sites[i].Wwwroot()
@@ -118,7 +118,7 @@ func TestTheDiagnosisTellsPeersForWhatTheyAreAndChangesNone(t *testing.T) {
 			t.Errorf("%s: not found as %s: %+v", k.name, k.code, report.Peers[i])
 		}
 		if got := sites[i].Held(own.Wwwroot()); got != k.holds || sites[i].Held(own.Wwwroot()+"/") != "" {
-			t.Errorf("%s: what it holds of us has changed", k.name)
+			t.Errorf("%s: its certificate of this site has changed", k.name)
 		}
 		for _, request := range sites[i].Requests() {
 			if request.Force && !strings.HasSuffix(request.From, "/") {

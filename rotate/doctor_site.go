@@ -32,10 +32,14 @@ const withoutSignOn = 2025030600.05
 
 // LinkUse is how the link to a peer is used. A nil field means not known.
 type LinkUse struct {
-	Users    *int64     `json:"users,omitempty"`     // users here who come from the peer (user.mnethostid), without deleted ones
-	Sessions *int64     `json:"sessions,omitempty"`  // rows of mnet_session that have not expired, of users of both sites
-	LastUsed *time.Time `json:"last_used,omitempty"` // newest access or login of these users, or entry of the peer in mnet_log
-	LastCall *time.Time `json:"last_call,omitempty"` // last signed call of the peer to this site, whatever it was for
+	// Users are the users here who come from the peer (user.mnethostid), without deleted ones.
+	Users *int64 `json:"users,omitempty"`
+	// Sessions are the rows of mnet_session that have not expired, of users of both sites.
+	Sessions *int64 `json:"sessions,omitempty"`
+	// LastUsed is the newest access or login of these users, or entry of the peer in mnet_log.
+	LastUsed *time.Time `json:"last_used,omitempty"`
+	// LastCall is the last signed call of the peer to this site, whatever it was for.
+	LastCall *time.Time `json:"last_call,omitempty"`
 }
 
 // InUse reports whether users move between the sites by the link.
@@ -47,9 +51,9 @@ func (u *LinkUse) InUse() bool {
 type SiteReport struct {
 	Moodle       string       `json:"moodle"`           // release
 	PHPWeb       string       `json:"php_web"`          // as named by the web server
-	PHPCommand   string       `json:"php_command_line"` // found on this machine, if the web server names none
+	PHPCommand   string       `json:"php_command_line"` // of this machine, if PHPWeb is ""
 	SingleSignOn SingleSignOn `json:"single_sign_on"`
-	RC4          string       `json:"rc4"` // of the web server's PHP, as shown by a sealed call: yes, no
+	RC4          string       `json:"rc4"` // whether the web server's PHP supports it: yes, no
 }
 
 // site reports which Moodle and PHP this is and who uses its links: administrators need to know

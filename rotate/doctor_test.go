@@ -90,13 +90,13 @@ func TestWhatIsWrongWithTheHistory(t *testing.T) {
 	own := func(finding string) []string { return []string{finding + " " + ownURL} }
 	daysAgo := func(c *clinic, days int) *envelope.KeyPair { return testPair(c.t, ownURL, clock.AddDate(0, 0, -days)) }
 	diagnoseAll(t, []ailment{
-		{"it is empty, and nobody needs it", func(c *clinic) { c.tenant.History = nil }, own("info own_history_empty"), ExitOK, 2},
+		{"it is empty, and no peer needs it", func(c *clinic) { c.tenant.History = nil }, own("info own_history_empty"), ExitOK, 2},
 		{"it is empty, and a peer needs it", func(c *clinic) { c.tenant.History = nil; c.fails("fault_710", false) },
 			[]string{"error peer_fault_710 " + peerA, "warning own_history_empty " + ownURL}, ExitPeers, 2},
 		{"an entry cannot be read", func(c *clinic) { c.tenant.History[0].PrivateKey = "garbage" }, own("warning own_history_unreadable"), ExitNotRenewed, 2},
 		{"it is longer than the generations", func(c *clinic) { c.tenant.Generations = 1; c.retire(daysAgo(c, 76)) }, own("info own_history_long"), ExitOK, 2},
-		{"an older key stands before a younger one", func(c *clinic) { c.retire(daysAgo(c, 30)) }, own("info own_history_order"), ExitOK, 2},
-		{"a key that was undone stands at the end", func(c *clinic) { c.retire(daysAgo(c, 1)) }, nil, ExitOK, 2},
+		{"an older key is before a younger one", func(c *clinic) { c.retire(daysAgo(c, 30)) }, own("info own_history_order"), ExitOK, 2},
+		{"a key that was undone is at the end", func(c *clinic) { c.retire(daysAgo(c, 1)) }, nil, ExitOK, 2},
 	})
 }
 
@@ -113,7 +113,7 @@ func TestWhatIsWrongWithTheCache(t *testing.T) {
 			[]string{"info cache_store fast"}, ExitOK, 2},
 		{"a store in the memory of the web server", store(CacheByHand), []string{"warning cache_by_hand fast"}, ExitNotRenewed, 2},
 		{"a Redis that is down", store(CacheUnreachable), []string{"error cache_unreachable fast"}, ExitNotRenewed, 2},
-		{"a directory of somebody else", store(CacheNotWritable), []string{"error cache_not_writable fast"}, ExitNotRenewed, 2},
+		{"a directory of another user", store(CacheNotWritable), []string{"error cache_not_writable fast"}, ExitNotRenewed, 2},
 		{"a directory that is not mounted", store(CacheNotMounted), []string{"error cache_not_mounted fast"}, ExitNotRenewed, 2},
 		{"a configuration that cannot be read", func(c *clinic) { c.stores, c.storesErr = nil, errors.New("config.php:3: surprise") },
 			[]string{"error cache_unknown " + ownURL}, ExitNotRenewed, 2},
@@ -135,7 +135,7 @@ func TestWhatIsWrongWithARowOfAPeer(t *testing.T) {
 			c.peer().Certificate = other.PEM
 			c.proofs[peerA] = Proof{Certificate: other}
 		}, a("warning peer_certificate_other_name"), ExitPeers, 2},
-		{"no certificate is held of it", func(c *clinic) { c.peer().Certificate = "" }, a("error peer_certificate_missing"), ExitPeers, 1},
+		{"there is no certificate of it", func(c *clinic) { c.peer().Certificate = "" }, a("error peer_certificate_missing"), ExitPeers, 1},
 		{"its certificate is garbage", func(c *clinic) { c.peer().Certificate = "garbage" }, a("error peer_certificate_unreadable"), ExitPeers, 1},
 		{"its wwwroot ends with a slash", func(c *clinic) { c.rename(peerA + "/") },
 			[]string{"warning peer_trailing_slash " + peerA + "/"}, ExitPeers, 2},
@@ -163,13 +163,13 @@ func TestWhatASealedCallFinds(t *testing.T) {
 		{"its clock is ahead", func(c *clinic) { c.fails("clock", false) }, a("error peer_clock"), ExitPeers, 2},
 		{"it is down", func(c *clinic) { c.fails("connect", true) }, a("warning peer_connect"), ExitPeers, 2},
 		{"it is in maintenance", func(c *clinic) { c.fails("http_503", true) }, a("warning peer_http_503"), ExitPeers, 2},
-		{"it answers what nobody has seen before", func(c *clinic) { c.fails("fault_4711", false) }, a("error peer_fault_4711"), ExitPeers, 2},
+		{"it answers an unknown fault", func(c *clinic) { c.fails("fault_4711", false) }, a("error peer_fault_4711"), ExitPeers, 2},
 		{"it has healed", func(c *clinic) { c.proofs[peerA] = Proof{Certificate: c.peers[peerA].own.Certificate, Healed: true} },
 			a("info peer_healed"), ExitOK, 2},
 		{"it uses a newer certificate", func(c *clinic) {
 			c.proofs[peerA] = Proof{Certificate: testPair(c.t, peerA, clock).Certificate, Healed: true}
 		}, a("error peer_fault_7025"), ExitPeers, 1},
-		{"whether it takes a forced key cannot be told", func(c *clinic) { delete(c.forced, peerA) },
+		{"it is not known whether it takes a forced key", func(c *clinic) { delete(c.forced, peerA) },
 			[]string{"info peers_mode_unknown " + ownURL}, ExitOK, 2},
 		{"an error of the tenant counts more than one of a peer", func(c *clinic) { c.fails("clock", false); c.clockAhead = true },
 			[]string{"error own_clock " + ownURL, "error peer_clock " + peerA}, ExitNotRenewed, 2},
@@ -287,7 +287,7 @@ func TestAKeyThatIsNearlyOverIsNotCalled(t *testing.T) {
 	c.tenant.Own.Expires = clock.Add(30 * time.Second).Unix()
 	report, _ := c.diagnose(t)
 	if calls := c.happened("prove", "probe"); calls != nil || report.SelfCheck != SelfSkipped {
-		t.Errorf("did %v, own site %s", calls, report.SelfCheck)
+		t.Errorf("did %v, local site %s", calls, report.SelfCheck)
 	}
 }
 

@@ -25,7 +25,7 @@ func TestWhenAKeyIsDue(t *testing.T) {
 		{name: "VMoodle's gap before, where that is longer than a third", gap: 13 * day, want: ends.Add(-13 * day)},
 		{name: "a third before, where VMoodle's gap is shorter", gap: 3 * day, want: ends.Add(-third)},
 		{name: "as long before as was asked, whatever VMoodle's gap", before: 3 * day, gap: 13 * day, want: ends.Add(-3 * day)},
-		{name: "before the end that the own row says, by which Moodle goes", rowEnds: made.Add(10 * day), want: made.Add(10 * day).Add(-third)},
+		{name: "before the expiry in the local host row, which counts for Moodle", rowEnds: made.Add(10 * day), want: made.Add(10 * day).Add(-third)},
 		{name: "not later for a row that says so", rowEnds: ends.Add(10 * day), want: ends.Add(-third)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -107,7 +107,8 @@ func TestATimeBeforeExpiryThatIsLongerThanTheLifeIsRefused(t *testing.T) {
 
 func TestAKeyThatMoodleTakesForExpiredIsDue(t *testing.T) {
 	pair := testPair(t, ownURL, clock)
-	tenant := &Tenant{Wwwroot: ownURL, Pair: storedPair(pair), Own: &Peer{Wwwroot: ownURL, Certificate: pair.Certificate.PEM}} // expires 0
+	// Expires is 0.
+	tenant := &Tenant{Wwwroot: ownURL, Pair: storedPair(pair), Own: &Peer{Wwwroot: ownURL, Certificate: pair.Certificate.PEM}}
 	if !(DuePolicy{OnlyIfDue: true}).due(tenant, clock) {
 		t.Error("a row without expiry is not due")
 	}

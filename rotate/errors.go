@@ -8,7 +8,7 @@ import (
 
 // The errors that stop a renewal, for exit codes and hints.
 var (
-	// ErrLocked: another run holds the tenant's lock. A Locker wraps it.
+	// ErrLocked: another run has the lock of the tenant. A Locker wraps it.
 	ErrLocked = error(&hinted{"another run has the lock of this tenant", "wait for it to end, or give --lock-wait more time"})
 	// ErrConflict: another program has changed the key during the run. A Store wraps it.
 	ErrConflict = error(&hinted{"the key was changed by another program meanwhile", "Moodle renewed the key by itself, or an administrator did. To distribute the key that is stored now, run: renew_mnetkeys push"})
@@ -29,7 +29,7 @@ var (
 	// ErrNotFollowed: the local web server uses another key than the stored one, and nothing made
 	// it change.
 	ErrNotFollowed = errors.New("the web server does not use the key that is stored in the database")
-	// ErrOnlyCopy: the cache may hold the only copy of the key that the web server uses.
+	// ErrOnlyCopy: the cache may have the only copy of the key that the web server uses.
 	ErrOnlyCopy = errors.New("the cache was not purged: it may have the only copy of the key that the web server uses")
 	// ErrOwnClock: answers of the local site have timestamps too far in the future, so that neither
 	// it nor a peer can be proven.

@@ -43,7 +43,7 @@ type fleetSite struct {
 	readErr   error
 	loadErr   error
 	lockErr   error
-	fails     func(call string) error // of its database, for each call: read, list, load, hold, look
+	fails     func(call string) error // of its database, by call: read, list, load, hold, look
 	rows      map[string]*fleetRow    // by the other site's wwwroot
 	order     []string
 	proveFail Reason // reason of sealed calls to it by others

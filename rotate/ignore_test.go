@@ -12,8 +12,8 @@ func (w *world) withRetired(n int) {
 	}
 }
 
-// A peer that is known to be gone is tried like any other. If it is not proven, it does
-// not count: not for the exit code, and not for the key history.
+// A peer that is known to be gone is tried like any other. If it is not proven, it does not count:
+// not for the exit code, and not for the key history.
 func TestAPeerThatIsIgnored(t *testing.T) {
 	const gone = "https://gone.example/moodle"
 	commands := map[string]func(*Renewal) TenantReport{

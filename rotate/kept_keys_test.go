@@ -215,7 +215,7 @@ func TestTheHistoryIsShortenedOnlyWhenAllIsProven(t *testing.T) {
 		{"the local site is not asked", func(*world) {}, Options{SelfCheck: SelfCheckOff}, 6},
 		{"the local site is not asked, and peers are given up", func(*world) {}, Options{SelfCheck: SelfCheckOff, AbandonPending: true}, 6},
 		{"the local site does not answer at the end", func(w *world) { w.at("prove https://a.example", 1, func() { w.unreachable = true }) }, Options{}, 6},
-		{"somebody writes the key meanwhile", func(w *world) { w.at("store-history", 1, func() { w.version++ }) }, Options{}, 6},
+		{"another program writes the key meanwhile", func(w *world) { w.at("store-history", 1, func() { w.version++ }) }, Options{}, 6},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)

@@ -21,7 +21,7 @@ func TestWhatBecomesOfAPeer(t *testing.T) {
 	}{
 		{name: "one that takes the key is proven", outcome: Accepted},
 		{name: "one that stores nothing at a keyswap heals at the call", peer: fakePeer{stock: true}, outcome: Accepted},
-		{name: "one that has a new key and no old one heals once our row holds it", peer: fakePeer{stock: true, forgot: true}, outcome: Healed,
+		{name: "one that has a new key and no old one heals when our row has it", peer: fakePeer{stock: true, forgot: true}, outcome: Healed,
 			prepare: func(w *world, p *fakePeer) { p.own = testPair(w.t, "https://a.example", clock.AddDate(0, 0, -1)) }},
 		{name: "one that is down stays pending", peer: fakePeer{dead: true}, outcome: Pending, reason: "connect", exit: ExitPeers},
 		{name: "one that cannot be called back is refused", peer: fakePeer{stock: true}, outcome: Refused, reason: "fault_710", exit: ExitPeers,
@@ -39,7 +39,7 @@ func TestWhatBecomesOfAPeer(t *testing.T) {
 				t.Errorf("got %s %q, exit %d; want %s %q, %d", got.Outcome, got.Reason, report.Exit, c.outcome, c.reason, c.exit)
 			}
 			if holds := p.knows == w.tenant.Pair.Certificate; holds != got.Outcome.Proven() {
-				t.Errorf("reported %s, and it holds the new certificate: %v", got.Outcome, holds)
+				t.Errorf("reported %s, and it has the new certificate: %v", got.Outcome, holds)
 			}
 		})
 	}
@@ -71,7 +71,7 @@ func TestWhichCertificateOfAPeerIsKept(t *testing.T) {
 			}
 			w.renewal(Options{}).Run(t.Context())
 			if got := w.tenant.Peers[0].Certificate; got != c.want(p, held) {
-				t.Error("the row holds another certificate than it should")
+				t.Error("the row has another certificate than it should")
 			}
 		})
 	}
@@ -122,7 +122,7 @@ func TestTheHistoryAfterARenewal(t *testing.T) {
 		{"none falls out, whatever Moodle keeps", current, []Retired{entry("a"), entry("b"), entry("c")}, 3, []string{"current", "a", "b", "c"}},
 		{"past twelve the oldest falls out", current, entries("abcdefghijkl"), 3, []string{"current", "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"}},
 		{"no pair yet", Stored{}, []Retired{entry("a")}, 3, []string{"a"}},
-		{"a pair that stands there already is not kept twice", current, []Retired{entry("a"), entry("current")}, 3, []string{"current", "a"}},
+		{"a pair that is there already is not kept twice", current, []Retired{entry("a"), entry("current")}, 3, []string{"current", "a"}},
 		{"empty entries, which Mahara writes, are dropped", current, []Retired{{}, entry("a")}, 3, []string{"current", "a"}},
 		{"one generation keeps all", current, []Retired{entry("a")}, 1, []string{"current", "a"}},
 		{"no generation would lose the only copy: one is kept", current, nil, 0, []string{"current"}},
@@ -145,7 +145,8 @@ func TestADryRunTouchesNothing(t *testing.T) {
 	w.addPeer("https://a.example", fakePeer{})
 	w.addPeer("https://b.example", fakePeer{dead: true})
 	report := w.renewal(Options{}).Plan(t.Context())
-	if report.Outcome != Kept || report.Exit != ExitPeers || report.SelfCheck != SelfProven { // one peer does not answer
+	// One peer does not answer.
+	if report.Outcome != Kept || report.Exit != ExitPeers || report.SelfCheck != SelfProven {
 		t.Errorf("report %+v", report)
 	}
 	if report.Peers[0].Outcome != Skipped || report.Peers[1].Outcome != Pending {
@@ -219,9 +220,9 @@ func TestARowOfAPeerThatIsNotAsItShouldBe(t *testing.T) {
 		called  int // by sealed calls, once its key is stored
 		kept    bool
 	}{
-		{"it answers another site's certificate, and none is held to call it with", fakePeer{foreign: true},
+		{"it answers another site's certificate, and there is none to call it with", fakePeer{foreign: true},
 			func(w *world, _ *fakePeer) { w.tenant.Peers[0].Certificate = "" }, Refused, "bad_certificate", "", 0, true},
-		{"it answers another site's certificate, and is called with the one that is held", fakePeer{foreign: true, stock: true},
+		{"it answers another site's certificate, and is called with the one in the row", fakePeer{foreign: true, stock: true},
 			func(*world, *fakePeer) {}, Healed, "", "the keyswap was refused (bad_certificate)", 1, true},
 		{"it answers an older certificate, and is not proven", fakePeer{refuses: "fault_1"},
 			func(w *world, p *fakePeer) { p.answers = testPair(w.t, peerA, clock.AddDate(0, 0, -30)) }, Refused, "fault_1",
@@ -253,7 +254,7 @@ func TestARowOfAPeerThatIsNotAsItShouldBe(t *testing.T) {
 			if report.Outcome != Renewed || report.SelfCheck != SelfProven || (report.Exit == ExitOK) != c.outcome.Proven() {
 				t.Errorf("%+v", report)
 			}
-			if calls := w.happened("prove"); len(calls)-3 != c.called { // three calls to the local site
+			if calls := w.happened("prove"); len(calls)-3 != c.called { // 3 to the local site
 				t.Errorf("calls %v", calls)
 			}
 			if kept := w.tenant.Peers[0].Certificate == held; kept != c.kept {

@@ -40,13 +40,13 @@ func TestADryRunIsStoppedByWhatStopsTheRun(t *testing.T) {
 		{"it is another site's database, without a readable key", func(w *world) {
 			w.tenant.Own.Wwwroot, w.tenant.Pair.PrivateKey = "https://other.example", ""
 		}, Options{}, every, &OtherSiteError{}},
-		{"the own site must be proven, and does not answer", func(w *world) { w.unreachable = true }, Options{SelfCheck: SelfCheckRequire}, every, ErrOwnUnreachable},
-		{"the own site's clock is ahead", func(w *world) { w.clockAhead = true }, Options{}, every, ErrOwnClock},
+		{"the local site must be proven, and does not answer", func(w *world) { w.unreachable = true }, Options{SelfCheck: SelfCheckRequire}, every, ErrOwnUnreachable},
+		{"the local site's clock is ahead", func(w *world) { w.clockAhead = true }, Options{}, every, ErrOwnClock},
 		{"nothing is there to go back to", func(w *world) { w.tenant.History = nil }, Options{}, []string{"roll back"}, ErrNothingArchived},
-		{"what is there to go back to is over", func(w *world) {
+		{"the key to go back to has expired", func(w *world) {
 			w.tenant.History[0].Stored = storedPair(testPair(w.t, ownURL, clock.AddDate(0, 0, -40)))
 		}, Options{}, []string{"roll back"}, ErrExpired},
-		{"the key is over, and only to be distributed", func(w *world) { w.tenant.Own.Expires = clock.Unix() }, Options{}, []string{"distribute"}, ErrExpired},
+		{"the key has expired, and is only to be pushed", func(w *world) { w.tenant.Own.Expires = clock.Unix() }, Options{}, []string{"distribute"}, ErrExpired},
 		{"MNet is to be started in another site's database", func(w *world) { w.tenant.DispatcherMode = ""; w.tenant.Own.Wwwroot = "https://other.example" },
 			Options{NewKey: true}, []string{"renewal"}, &OtherSiteError{}},
 		{"MNet is to be started at a site that must be proven, and cannot be reached", func(w *world) { w.tenant.DispatcherMode = ""; w.unreachable = true },
@@ -87,7 +87,7 @@ func TestADryRunSaysWhatWouldBecomeOfTheTenant(t *testing.T) {
 		asked   bool     // the local site is asked
 	}{
 		{"the key goes back", func(*world) {}, Options{}, "roll back", []string{"would go back to "}, []string{known + " skipped"}, true},
-		{"MNet is started, and nobody is asked", func(w *world) { w.tenant.DispatcherMode, w.tenant.Own = "", nil }, Options{NewKey: true}, "renewal",
+		{"MNet is started, and no site is asked", func(w *world) { w.tenant.DispatcherMode, w.tenant.Own = "", nil }, Options{NewKey: true}, "renewal",
 			[]string{"it would be started first"}, []string{known + " skipped"}, false},
 		{"hosts are connected, those that are none yet are tried", func(w *world) {
 			w.addPeer(peerB, fakePeer{dead: true})
@@ -156,7 +156,7 @@ func TestARollBackThatDoesNotHappen(t *testing.T) {
 		exit  int
 	}{
 		{"another run has the lock", func(w *world, _ context.CancelCauseFunc) { w.lockErr = ErrLocked }, ErrLocked, ExitLocked},
-		{"it is stopped while the own site is asked", func(w *world, cancel context.CancelCauseFunc) { w.at("prove "+ownURL, 1, func() { cancel(stop) }) }, stop, ExitNotRenewed},
+		{"it is stopped while the local site is asked", func(w *world, cancel context.CancelCauseFunc) { w.at("prove "+ownURL, 1, func() { cancel(stop) }) }, stop, ExitNotRenewed},
 		{"the retired pair cannot be read", func(w *world, _ context.CancelCauseFunc) { w.tenant.History[0].PrivateKey = "garbage" }, envelope.ErrPrivateKey, ExitNotRenewed},
 		{"the retired pair carries another name", func(w *world, _ context.CancelCauseFunc) {
 			w.tenant.History[0].Stored = storedPair(testPair(w.t, "https://old.example", clock))

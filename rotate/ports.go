@@ -37,8 +37,8 @@ type Keys struct {
 	History []Retired
 }
 
-// MaxHistory is how many retired pairs are kept while a peer may still need one.
-// Moodle reads the whole history, however long it is (mnet/xmlrpc/serverlib.php).
+// MaxHistory is how many retired pairs are kept while a peer may still need one. Moodle reads the
+// whole history, however long it is (mnet/xmlrpc/serverlib.php).
 const MaxHistory = 12
 
 // Starter turns MNet on if it is off (--newkey): mode strict, the all-hosts row and the local host
@@ -103,7 +103,7 @@ type Network interface {
 // Push is the outcome of a keyswap. It proves nothing: a stock Moodle answers with its certificate
 // but does not store the one it was sent.
 type Push struct {
-	PeerCertificate *envelope.Certificate // nil unless it answered with a certificate that has its wwwroot
+	PeerCertificate *envelope.Certificate // nil unless it answered with one for its wwwroot
 	Failure         *Failure
 	Attempts        int
 }
@@ -113,11 +113,13 @@ type Proof struct {
 	// Certificate is the one under which a signed answer of the peer verified, including the signed
 	// fault of a peer that is not proven; nil if there was no such answer.
 	Certificate *envelope.Certificate
-	Healed      bool   // proven, but not at the first call
-	Forgotten   bool   // the peer cannot open calls sealed to the certificate of this site's row of it, which this site uses to call it
-	Fault       string // proven by a fault that was signed and sealed: its reason and text; "" for none
-	Failure     *Failure
-	Attempts    int
+	Healed      bool // proven, but not at the first call
+	// Forgotten: the peer cannot open calls sealed to the certificate in this site's row of it,
+	// which this site uses to call it.
+	Forgotten bool
+	Fault     string // reason and text of a signed and sealed fault that proved it; "" for none
+	Failure   *Failure
+	Attempts  int
 }
 
 // HookedCache is a Cache that is dropped by a command of the operator, which may reload a web
@@ -134,7 +136,7 @@ type CacheDescriber interface {
 	Describe(ctx context.Context, site string) ([]CacheStore, error)
 }
 
-// CacheStore is a store of Moodle's cache that may hold the key pair.
+// CacheStore is a store of Moodle's cache that may contain the key pair.
 type CacheStore struct {
 	Name     string
 	Plugin   string // file, redis, apcu, …
@@ -152,7 +154,7 @@ type CacheState string
 // The states of a store.
 const (
 	CacheReady       CacheState = "ready"
-	CacheByHand      CacheState = "by_hand"      // in the web server's memory, or of an unknown plugin
+	CacheByHand      CacheState = "by_hand"      // in the web server's memory, or an unknown plugin
 	CacheUnreachable CacheState = "unreachable"  // its server does not answer, or refuses
 	CacheNotWritable CacheState = "not_writable" // its files belong to another user
 	CacheNotMounted  CacheState = "not_mounted"  // its directory is not on this machine
@@ -237,7 +239,7 @@ type PeerRows interface {
 type HostKey struct {
 	Wwwroot     string
 	Certificate *envelope.Certificate
-	Replaces    string // the certificate before it, PEM, "" if not known: what nearly all members have
+	Replaces    string // the certificate before it, PEM, which nearly all members have; "": unknown
 }
 
 // StoreResult is the result for a HostKey at a member. If there are several rows of one wwwroot,

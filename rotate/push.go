@@ -104,11 +104,12 @@ func (r *Renewal) prove(ctx context.Context, own Identity, p *Peer, answered *en
 
 // keepCertificate stores what the peer uses: the certificate under which a signed answer of the
 // peer has verified, whatever its dates. The answer to a keyswap proves nothing. If the certificate
-// cannot be stored, the link is not proven: this site will not use it.
+// cannot be stored, the link is not proven: this site will not use it. With ReasonSeveralCaches
+// nothing is stored, since the certificate depends on which web server answers.
 func (r *Renewal) keepCertificate(ctx context.Context, p *Peer, proof Proof, report *PeerReport) {
 	c := proof.Certificate
 	if c == nil || c.Equal(certificateOf(*p)) && p.Expires == c.NotAfter.Unix() ||
-		proof.Failure != nil && proof.Failure.Reason == ReasonSeveralCaches { // whose certificate it is depends on which web server answers
+		proof.Failure != nil && proof.Failure.Reason == ReasonSeveralCaches {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)

@@ -65,11 +65,11 @@ func TestTheUndoingOfAKilledRunIsFinished(t *testing.T) {
 				t.Errorf("%+v", report)
 			}
 			if w.tenant.Pair != old || w.tenant.Own.Certificate != old.Certificate {
-				t.Error("the pair that the web side uses is not back")
+				t.Error("the pair that the web server uses was not restored")
 			}
 			want := []Retired{{Stored: unused, Expires: undone}}
 			if !slices.Equal(w.tenant.History, want) {
-				t.Errorf("the history holds %d pairs, want the unused one alone", len(w.tenant.History))
+				t.Errorf("the history has %d pairs, want the unused one alone", len(w.tenant.History))
 			}
 			if pushes := w.happened("push"); len(pushes) > 0 {
 				t.Error(pushes)

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// Reason is the stable code for why a link is not proven. A new one needs a constant and a
-// row of [Reasons], and nothing else in this package: test/reasons_test.go then names the
-// documents that lack it.
+// Reason is the stable code for why a link is not proven. A new one needs a constant and a row of
+// [Reasons], and nothing else in this package: test/reasons_test.go then names the documents that
+// lack it.
 type Reason string
 
 // The reasons that code decides on, or that have a next step of their own.
@@ -86,8 +86,8 @@ const (
 	nextFetchPeersKey = "fetch the peer's certificate again in Moodle's peer settings: the peer has no key for the one that this site has"
 )
 
-// Reasons is the table of the reasons. Nothing writes to it. The faults are those of
-// Moodle's mnet/xmlrpc/server.php and serverlib.php, and of Mahara's api/xmlrpc.
+// Reasons is the table of the reasons. Nothing writes to it. The faults are those of Moodle's
+// mnet/xmlrpc/server.php and serverlib.php, and of Mahara's api/xmlrpc.
 var Reasons = []ReasonRow{
 	{Code: ReasonDNS, Means: "the host name does not resolve",
 		Pending: true, Unanswered: true,

@@ -18,7 +18,7 @@ type SelfCheckMode string
 // The modes of --self-check.
 const (
 	SelfCheckRequire SelfCheckMode = "require" // the same as auto
-	SelfCheckAuto    SelfCheckMode = "auto"    // the site is asked; if it cannot be asked, nothing is stored
+	SelfCheckAuto    SelfCheckMode = "auto"    // it is asked; if that fails, nothing is stored
 	SelfCheckOff     SelfCheckMode = "off"     // the site is not asked: then no link is proven
 )
 
@@ -40,8 +40,8 @@ type Options struct {
 	IgnorePeers Globs
 	// Answers is how many answers prove a web server of the local site; 0 is five.
 	Answers int
-	// Nodes are the web servers of the local site, as Peer.Node names one; without
-	// them it is asked at every address of its name.
+	// Nodes are the web servers of the local site, as Peer.Node names one; without them it is asked
+	// at every address of its name.
 	Nodes []string
 }
 
@@ -60,8 +60,8 @@ type Renewal struct {
 	// call it concurrently.
 	Counterpart func(context.Context, Peer) (*Counterpart, error)
 
-	// CommandLinePHP is the version of the php on this machine, "" if there is none; may
-	// be nil. Diagnose uses it.
+	// CommandLinePHP is the version of the php on this machine, "" if there is none; may be nil.
+	// Diagnose uses it.
 	CommandLinePHP func(context.Context) string
 
 	// GenerateKey is called after the tenant is known to be due; the key may have been started
@@ -71,8 +71,10 @@ type Renewal struct {
 	Now         func() time.Time
 	Sleep       func(context.Context, time.Duration) error
 	Log         zerolog.Logger
-	Progress    func(done, total int) // called for each finished peer, from one goroutine at a time; may be nil
-	Waiting     func(time.Duration)   // called once with the limit of the wait, if another run has the lock; may be nil
+	// Progress is called for each finished peer, from one goroutine at a time; may be nil.
+	Progress func(done, total int)
+	// Waiting is called once with the limit of the wait, if another run has the lock; may be nil.
+	Waiting func(time.Duration)
 
 	answered map[string]bool // addresses of the local site that have answered in this run
 }

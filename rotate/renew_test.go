@@ -27,7 +27,7 @@ func TestARenewalGoesDatabaseCacheProofPushProofLook(t *testing.T) {
 		t.Error("the old pair is not first in the history")
 	}
 	if w.peers["https://a.example"].knows != w.tenant.Pair.Certificate {
-		t.Error("the peer does not hold the new certificate")
+		t.Error("the peer does not have the new certificate")
 	}
 	if report.Previous == nil || report.Certificate == nil || report.Previous.SHA256 == report.Certificate.SHA256 {
 		t.Errorf("certificates of the report: %+v, previous %+v", report.Certificate, report.Previous)
@@ -71,14 +71,14 @@ func TestHowARenewalEnds(t *testing.T) {
 		{name: "the database is another site's",
 			breakIt: func(w *world) { w.tenant.Own.Wwwroot = "https://other.example" },
 			outcome: Failed, check: SelfSkipped, exit: ExitUsage},
-		{name: "the own row has a trailing slash, which makes no other site",
+		{name: "the local host row has a trailing slash, which makes no other site",
 			breakIt: func(w *world) { w.tenant.Own.Wwwroot = "https://OWN.example/" },
 			outcome: Renewed, check: SelfProven, exit: ExitOK, stored: true, pushed: true},
 		{name: "MNet is to be started on a site that cannot be asked, which was required",
 			breakIt: func(w *world) { w.tenant.DispatcherMode = "off"; w.unreachable = true },
 			options: Options{NewKey: true, SelfCheck: SelfCheckRequire},
 			outcome: Failed, check: SelfSkipped, exit: ExitNotRenewed, cause: ErrOwnUnreachable},
-		{name: "the cache may not be dropped by us",
+		{name: "this user may not drop the cache",
 			breakIt: func(w *world) { w.checkErr = errNotAllowed },
 			outcome: Failed, check: SelfSkipped, exit: ExitNotRenewed, cause: errNotAllowed},
 		{name: "the database would refuse the write",
@@ -90,16 +90,16 @@ func TestHowARenewalEnds(t *testing.T) {
 		{name: "the database does not say whether it wrote: act now",
 			breakIt: func(w *world) { w.storeErr = ErrUncertain },
 			outcome: Failed, check: SelfFailed, exit: ExitOwnSite, cause: ErrUncertain},
-		{name: "the own site keeps the old key although it was coherent: undone",
+		{name: "the local site keeps the old key although it was coherent: undone",
 			breakIt: func(w *world) { w.sticky = true },
 			outcome: Undone, check: SelfProven, exit: ExitNotRenewed},
-		{name: "the own site keeps another key as it did before: act now",
+		{name: "the local site keeps another key as it did before: act now",
 			breakIt: func(w *world) { w.sticky = true; w.cached = &Stored{Certificate: w.someOther()} },
 			outcome: Failed, check: SelfFailed, exit: ExitOwnSite, cause: ErrNotFollowed},
-		{name: "the own site uses another key from a stale cache, and follows: renewed",
+		{name: "the local site uses another key from a stale cache, and follows: renewed",
 			breakIt: func(w *world) { w.cached = w.otherPair() },
 			outcome: Renewed, check: SelfProven, exit: ExitOK, stored: true, pushed: true},
-		{name: "the own site cannot be asked: nothing is stored",
+		{name: "the local site cannot be asked: nothing is stored",
 			breakIt: func(w *world) { w.unreachable = true },
 			outcome: Failed, check: SelfUnreachable, exit: ExitNotRenewed, cause: ErrOwnUnreachable},
 		{name: "what answers says nothing of keys: nothing is stored",
@@ -108,29 +108,29 @@ func TestHowARenewalEnds(t *testing.T) {
 		{name: "a plain fault that says nothing of keys: nothing is stored",
 			breakIt: func(w *world) { w.answer = always("fault_17") },
 			outcome: Failed, check: SelfUnreachable, exit: ExitNotRenewed, cause: ErrOwnUnreachable},
-		{name: "something stands before the XML: nothing is stored",
+		{name: "there is text before the XML: nothing is stored",
 			breakIt: func(w *world) { w.answer = always("stray_output") },
 			outcome: Failed, check: SelfUnreachable, exit: ExitNotRenewed, cause: ErrOwnUnreachable},
-		{name: "the own site calls itself otherwise: nothing is stored",
+		{name: "the local site uses another name for itself: nothing is stored",
 			breakIt: func(w *world) {
 				w.answer = func(string, int) *Failure {
 					return &Failure{Reason: "bad_signature", Other: "https://own.example/Path"}
 				}
 			},
 			outcome: Failed, check: SelfFailed, exit: ExitUsage},
-		{name: "the own site does not know its own wwwroot: nothing is stored",
+		{name: "the local site does not know its wwwroot: nothing is stored",
 			breakIt: func(w *world) { w.answer = always("unknown_to_peer") },
 			outcome: Failed, check: SelfFailed, exit: ExitUsage},
 		{name: "the web server says that MNet is off, and a purge does not help: nothing is stored",
 			breakIt: func(w *world) { w.answer = always("mnet_off") },
 			outcome: Failed, check: SelfFailed, exit: ExitNotRenewed, cause: ErrOwnUnreachable},
-		{name: "the own site cannot be asked, which was required",
+		{name: "the local site cannot be asked, which was required",
 			breakIt: func(w *world) { w.unreachable = true }, options: Options{SelfCheck: SelfCheckRequire},
 			outcome: Failed, check: SelfUnreachable, exit: ExitNotRenewed, cause: ErrOwnUnreachable},
-		{name: "the own site is not to be asked",
+		{name: "the local site must not be asked",
 			breakIt: func(w *world) { w.sticky = true }, options: Options{SelfCheck: SelfCheckOff},
 			outcome: Renewed, check: SelfSkipped, exit: ExitPeers, stored: true, pushed: true},
-		{name: "the own site is not to be asked and the cache is for hands only: nobody would notice",
+		{name: "the local site must not be asked and the cache can only be cleared manually: a failure would not be noticed",
 			breakIt: func(w *world) { w.checkErr, w.dropErr = ErrCacheByHand, ErrCacheByHand }, options: Options{SelfCheck: SelfCheckOff},
 			outcome: Failed, check: SelfSkipped, exit: ExitNotRenewed, cause: ErrCacheByHand},
 		{name: "the cache is for hands only: nothing is stored that the web server would not follow",
@@ -149,10 +149,10 @@ func TestHowARenewalEnds(t *testing.T) {
 		{name: "MNet is to be started, and the cache is for hands only: it is not started",
 			breakIt: func(w *world) { w.tenant.DispatcherMode = "off"; w.checkErr = ErrCacheByHand }, options: Options{NewKey: true},
 			outcome: Failed, check: SelfSkipped, exit: ExitNotRenewed, cause: ErrCacheByHand},
-		{name: "the own site's clock is ahead",
+		{name: "the local site's clock is ahead",
 			breakIt: func(w *world) { w.clockAhead = true },
 			outcome: Failed, check: SelfFailed, exit: ExitNotRenewed, cause: ErrOwnClock},
-		{name: "the own site answered before, and is down when it is to prove the key: undone",
+		{name: "the local site answered before, and is down when it must prove the key: undone",
 			breakIt: func(w *world) {
 				w.on = func(e string) {
 					if e == "store" {
@@ -164,13 +164,13 @@ func TestHowARenewalEnds(t *testing.T) {
 		{name: "MNet is to be started, and the cache may not be dropped: it is not started",
 			breakIt: func(w *world) { w.tenant.DispatcherMode = "off"; w.checkErr = errNotAllowed }, options: Options{NewKey: true},
 			outcome: Failed, check: SelfSkipped, exit: ExitNotRenewed, cause: errNotAllowed},
-		{name: "the own site is not to be asked and the cache not to be dropped",
+		{name: "the local site must not be asked and the cache must not be dropped",
 			breakIt: func(w *world) { w.dropErr = errNotAllowed }, options: Options{SelfCheck: SelfCheckOff},
 			outcome: Failed, check: SelfFailed, exit: ExitOwnSite, cause: errNotAllowed},
-		{name: "the own site has no RC4: told, but nothing proven",
+		{name: "the local site has no RC4: pushed, but nothing proven",
 			breakIt: func(w *world) { w.rc4less = true },
 			outcome: Renewed, check: SelfNoRC4, exit: ExitPeers, stored: true, pushed: true},
-		{name: "the own site has no RC4 and keeps the old key",
+		{name: "the local site has no RC4 and keeps the old key",
 			breakIt: func(w *world) { w.rc4less = true; w.sticky = true },
 			outcome: Undone, check: SelfNoRC4, exit: ExitNotRenewed},
 		{name: "the PHP script left pair and host row apart",
@@ -196,7 +196,7 @@ func TestHowARenewalEnds(t *testing.T) {
 			old := w.tenant.Pair
 			report := w.renewal(c.options).Run(t.Context())
 			if report.Outcome != c.outcome || report.SelfCheck != c.check || report.Exit != c.exit {
-				t.Errorf("got %s, own site %s, exit %d (%v); want %s, %s, %d",
+				t.Errorf("got %s, local site %s, exit %d (%v); want %s, %s, %d",
 					report.Outcome, report.SelfCheck, report.Exit, report.Err, c.outcome, c.check, c.exit)
 			}
 			if c.cause != nil && !errors.Is(report.Err, c.cause) {
@@ -206,7 +206,7 @@ func TestHowARenewalEnds(t *testing.T) {
 				t.Errorf("new pair stored: %v, want %v", stored, c.stored)
 			}
 			if told := len(w.happened("push")) > 0; told != c.pushed {
-				t.Errorf("peer told: %v, want %v", told, c.pushed)
+				t.Errorf("pushed to the peer: %v, want %v", told, c.pushed)
 			}
 			if w.tenant.Own != nil && c.outcome != Failed && w.tenant.Own.Certificate != w.tenant.Pair.Certificate {
 				t.Error("own host row and pair differ afterwards")
@@ -306,7 +306,7 @@ func TestAWebSideThatWentBackIsCuredAndPeersAreToldAgain(t *testing.T) {
 	}
 	report := w.renewal(Options{}).Run(t.Context())
 	if report.Exit != ExitOK || len(w.happened("push")) != 2 || w.web() != w.tenant.Pair {
-		t.Errorf("exit %d, pushes %v, web side on the stored pair: %v", report.Exit, w.happened("push"), w.web() == w.tenant.Pair)
+		t.Errorf("exit %d, pushes %v, web server on the stored pair: %v", report.Exit, w.happened("push"), w.web() == w.tenant.Pair)
 	}
 }
 
@@ -318,7 +318,7 @@ func TestARunThatIsStopped(t *testing.T) {
 		exit     int
 	}{
 		{"before the key is stored nothing has changed", "read", false, ExitNotRenewed},
-		{"once it is stored the own site is brought to use it and peers stay pending", "store", true, ExitPeers},
+		{"once it is stored the local site is made to use it and peers stay pending", "store", true, ExitPeers},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -335,7 +335,7 @@ func TestARunThatIsStopped(t *testing.T) {
 				t.Errorf("stored %v, exit %d (%v)", w.tenant.Pair != old, report.Exit, report.Err)
 			}
 			if c.stored && (report.SelfCheck != SelfProven || report.Peers[0].Outcome != Pending) {
-				t.Errorf("own site %s, peer %+v", report.SelfCheck, report.Peers[0])
+				t.Errorf("local site %s, peer %+v", report.SelfCheck, report.Peers[0])
 			}
 			if !c.stored && !errors.Is(report.Err, stop) {
 				t.Errorf("error %v does not say why", report.Err)
@@ -356,7 +356,7 @@ func TestASiteThatRenewedAgainMeanwhileIsNoAlarm(t *testing.T) {
 	}
 	report := w.renewal(Options{}).Run(t.Context())
 	if report.Exit != ExitPeers || !errors.Is(report.Err, ErrConflict) || report.SelfCheck != SelfProven {
-		t.Errorf("exit %d, own site %s: %v", report.Exit, report.SelfCheck, report.Err)
+		t.Errorf("exit %d, local site %s: %v", report.Exit, report.SelfCheck, report.Err)
 	}
 }
 
@@ -383,7 +383,7 @@ func TestAnOwnSiteThatIsAwayForAMomentIsWaitedFor(t *testing.T) {
 		}
 	}
 	if report := w.renewal(Options{}).Run(t.Context()); report.Exit != ExitOK || report.SelfCheck != SelfProven || w.web() != w.tenant.Pair {
-		t.Errorf("exit %d, own site %s, %v", report.Exit, report.SelfCheck, report.Err)
+		t.Errorf("exit %d, local site %s, %v", report.Exit, report.SelfCheck, report.Err)
 	}
 }
 
@@ -398,7 +398,7 @@ func TestAWebSideThatWentBackAndThenAwayIsNotCalledProven(t *testing.T) {
 	}
 	report := w.renewal(Options{}).Run(t.Context())
 	if report.Exit != ExitOwnSite || report.SelfCheck != SelfFailed {
-		t.Errorf("exit %d, own site %s", report.Exit, report.SelfCheck)
+		t.Errorf("exit %d, local site %s", report.Exit, report.SelfCheck)
 	}
 }
 
@@ -489,7 +489,7 @@ func TestAWaitForTheLockIsSaidBeforeItBegins(t *testing.T) {
 	}{
 		{"the lock is free", nil, time.Minute, 0},
 		{"another run has it", ErrLocked, time.Minute, 1},
-		{"another run has it, and nobody waits", ErrLocked, 0, 0},
+		{"another run has it, and the run does not wait", ErrLocked, 0, 0},
 		{"the database is down", errLost, time.Minute, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -35,7 +35,7 @@ type SelfCheck string
 // The results of the proof of the local site.
 const (
 	SelfProven      SelfCheck = "proven"
-	SelfNoRC4       SelfCheck = "no_rc4"      // shows the new certificate, but its OpenSSL cannot do RC4
+	SelfNoRC4       SelfCheck = "no_rc4"      // shows the new certificate, but OpenSSL has no RC4
 	SelfUnreachable SelfCheck = "unreachable" // no MNet site answers at the local wwwroot from here
 	SelfSkipped     SelfCheck = "skipped"
 	SelfFailed      SelfCheck = "failed" // answers, but does not use the stored key
@@ -201,7 +201,7 @@ func (r *TenantReport) skipPeers(t *Tenant, why string) {
 // wentBack is for a local site that does not use the new key any more, or for which that is not
 // known.
 func (r *TenantReport) wentBack(err error) {
-	if errors.Is(err, ErrConflict) || errors.Is(err, errNotSeen) { // it uses a newer one, or no failure was seen
+	if errors.Is(err, ErrConflict) || errors.Is(err, errNotSeen) { // a newer key, or nothing known
 		if r.Exit != ExitOwnSite {
 			r.Exit = ExitPeers
 		}

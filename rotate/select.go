@@ -11,7 +11,7 @@ import (
 // Selection says which tenants of an array a run renews.
 type Selection struct {
 	Match, Exclude Globs // an empty Match matches all
-	Shard, Shards  int   // this machine's part, counted from 0, and the number of parts; Shards 0 is one machine
+	Shard, Shards  int   // this machine's part, from 0, and the number of parts; 0: one machine
 }
 
 // Includes reports whether a tenant is selected.

@@ -28,8 +28,8 @@ func TestAPairThatWasOverwrittenIsKeptInTheHistory(t *testing.T) {
 		exit    int
 		kept    bool
 	}{
-		{"before the own site was proven: nobody is told", "prove " + ownURL, func(*world) {}, SelfProven, Failed, ExitNotRenewed, true},
-		{"while peers are told", "prove https://a.example", func(*world) {}, SelfProven, Renewed, ExitPeers, true},
+		{"before the local site was proven: no push", "prove " + ownURL, func(*world) {}, SelfProven, Failed, ExitNotRenewed, true},
+		{"during the push", "prove https://a.example", func(*world) {}, SelfProven, Renewed, ExitPeers, true},
 		{"Moodle writes once more beside it: tried again", "prove https://a.example",
 			func(w *world) { w.at("store-history", 1, func() { w.version++ }) }, SelfProven, Renewed, ExitPeers, true},
 		{"the database takes no more: said", "prove https://a.example", func(w *world) { w.storeErr = errLost }, SelfProven, Renewed, ExitPeers, false},
@@ -40,7 +40,7 @@ func TestAPairThatWasOverwrittenIsKeptInTheHistory(t *testing.T) {
 			w := newWorld(t)
 			w.addPeer("https://a.example", fakePeer{})
 			old := w.tenant.Pair
-			w.tenant.Own.Expires = clock.Unix() // so that the local site is proven only after Moodle has written
+			w.tenant.Own.Expires = clock.Unix() // the proof comes only after Moodle's write
 			var ours, theirs Stored
 			w.at(c.event, 1, func() {
 				ours, theirs = w.overwrites(old)
@@ -48,7 +48,7 @@ func TestAPairThatWasOverwrittenIsKeptInTheHistory(t *testing.T) {
 			})
 			report := w.renewal(Options{}).Run(t.Context())
 			if report.Outcome != c.outcome || report.SelfCheck != c.check || report.Exit != c.exit || !errors.Is(report.Err, ErrConflict) {
-				t.Errorf("%s, own site %s, exit %d: %v", report.Outcome, report.SelfCheck, report.Exit, report.Err)
+				t.Errorf("%s, local site %s, exit %d: %v", report.Outcome, report.SelfCheck, report.Exit, report.Err)
 			}
 			want := []Stored{ours, old}
 			if !c.kept {
@@ -65,7 +65,7 @@ func TestAPairThatWasOverwrittenIsKeptInTheHistory(t *testing.T) {
 				t.Error(report.Err)
 			}
 			if told := len(w.happened("push")) > 0; told != (c.outcome == Renewed) {
-				t.Errorf("the peer was told: %v", told)
+				t.Errorf("the key was pushed to the peer: %v", told)
 			}
 			if c.outcome == Failed {
 				w.wantStored(report)

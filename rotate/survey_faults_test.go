@@ -37,7 +37,7 @@ func TestWhatASurveyCannotLookAt(t *testing.T) {
 				}
 			}
 		}, ErrConflict, "peers not looked at"},
-		{"its own site uses another key", []Survey{SurveyVerify, SurveyLive}, func(s *fleetSite) {
+		{"its web server uses another key", []Survey{SurveyVerify, SurveyLive}, func(s *fleetSite) {
 			other := storedPair(testPair(s.f.t, s.tenant.Wwwroot, clock))
 			s.cached = &other
 		}, &OwnSiteError{}, ErrNotFollowed.Error()},
@@ -59,7 +59,7 @@ func TestWhatASurveyCannotLookAt(t *testing.T) {
 				}
 				for _, finding := range broken.Findings {
 					if finding.Subject != s.tenant.Wwwroot {
-						t.Errorf("a finding of nobody: %+v", finding)
+						t.Errorf("a finding about no site: %+v", finding)
 					}
 				}
 				if well.Err != nil || what != SurveyDoctor && len(well.Peers) != 2 {

@@ -19,8 +19,8 @@ type Tenant struct {
 	DispatcherForced bool          // config.php sets the mode: the stored mode does not count
 	LifetimeDays     int           // lifetime of a key that Moodle would make, in days
 	Generations      int           // how many retired pairs Moodle keeps (openssl_generations)
-	Drift            time.Duration // how far in the future the timestamp of a peer's answer may be (drift_threshold)
-	AutoRenewGap     time.Duration // how long before expiry VMoodle renews a key (mnet_key_autorenew_gap), 0 if not set
+	Drift            time.Duration // how far ahead a peer's timestamps may be (drift_threshold)
+	AutoRenewGap     time.Duration // before expiry, VMoodle's mnet_key_autorenew_gap; 0 if not set
 
 	Own     *Peer  // the local host row, nil if there is none
 	Pair    Stored // the current key pair, as stored
@@ -120,7 +120,9 @@ type Identity struct {
 	// Retired are the retired pairs, newest first; nil if there are none. They are only needed to
 	// read answers of peers that missed a renewal, which is rare: they are parsed at the first use.
 	Retired func() []*envelope.KeyPair
-	Drift   time.Duration // how far in the future an answer's timestamp may be (the site's drift_threshold); 0: the network's default
+	// Drift is how far in the future an answer's timestamp may be (the site's drift_threshold); 0:
+	// the network's default.
+	Drift time.Duration
 }
 
 // checkOwnRow refuses a database that is not the tenant's: because of a mistyped name, a wrong row

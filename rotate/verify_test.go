@@ -106,20 +106,20 @@ func TestALinkIsVerifiedFromBothSides(t *testing.T) {
 		{"it has no key to call with", func(w *world, _ *fakePeer) (*Counterpart, error) {
 			return CounterpartOf(&Tenant{Wwwroot: peerA, Peers: []Peer{{Wwwroot: ownURL, Certificate: w.tenant.Pair.Certificate}}}, ownURL), nil
 		}, Refused, "bad_signature", "no readable key", "current"},
-		{"it holds the current certificate", func(w *world, p *fakePeer) (*Counterpart, error) {
+		{"it has the current certificate", func(w *world, p *fakePeer) (*Counterpart, error) {
 			return CounterpartOf(p.site(w.tenant.Pair.Certificate), ownURL), nil
 		}, Accepted, "", "both ways", "current"},
-		{"it holds a retired one", func(w *world, p *fakePeer) (*Counterpart, error) {
+		{"it has a retired one", func(w *world, p *fakePeer) (*Counterpart, error) {
 			return CounterpartOf(p.site(w.tenant.History[0].Certificate), ownURL), nil
 		}, Refused, "fault_7023", "its call to this site fails", "archived"},
-		{"it holds somebody else's", func(w *world, p *fakePeer) (*Counterpart, error) {
+		{"it has another site's", func(w *world, p *fakePeer) (*Counterpart, error) {
 			return CounterpartOf(p.site(w.someOther()), ownURL), nil
 		}, Refused, "fault_7023", "its call to this site fails", "other"},
-		{"it holds garbage", func(_ *world, p *fakePeer) (*Counterpart, error) {
+		{"it has garbage", func(_ *world, p *fakePeer) (*Counterpart, error) {
 			return CounterpartOf(p.site("garbage"), ownURL), nil
 		},
 			Refused, "fault_7023", "its call to this site fails", "other"},
-		{"it holds none", func(_ *world, p *fakePeer) (*Counterpart, error) { return CounterpartOf(p.site(""), ownURL), nil },
+		{"it has none", func(_ *world, p *fakePeer) (*Counterpart, error) { return CounterpartOf(p.site(""), ownURL), nil },
 			Refused, "fault_7023", "its call to this site fails", "none"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -34,18 +34,19 @@ type world struct {
 	clockAhead  bool     // the web server's answers have timestamps in the future
 	unreachable bool     // no web server answers at the local wwwroot
 	nodes       []string
-	pages       map[string]string                     // what publickey.php shows, by node, if it is not what the web server uses
-	asked       int                                   // sealed calls to the local wwwroot
-	answer      func(node string, asked int) *Failure // result of these calls, nil: as the other fields say
-	rc4less     bool                                  // the web server's OpenSSL has no RC4
-	dropErr     error
-	checkErr    error
-	lockErr     error
-	storeErr    error
-	rightsErr   error
-	readErr     error
-	startErr    error
-	peerErr     error // of StorePeer
+	// pages are what publickey.php shows, by node, if it is not what the web server uses.
+	pages     map[string]string
+	asked     int                                   // sealed calls to the local wwwroot
+	answer    func(node string, asked int) *Failure // nil: as the other fields say
+	rc4less   bool                                  // the web server's OpenSSL has no RC4
+	dropErr   error
+	checkErr  error
+	lockErr   error
+	storeErr  error
+	rightsErr error
+	readErr   error
+	startErr  error
+	peerErr   error // of StorePeer
 
 	peers  map[string]*fakePeer
 	events []string
@@ -55,7 +56,7 @@ type world struct {
 type fakePeer struct {
 	stock    bool // stores nothing at a keyswap, heals at the call
 	dead     bool
-	forgot   bool   // it has lost its old key: it heals only if this site's row has its new certificate
+	forgot   bool   // it has no old key: it heals only if this site's row has its new certificate
 	knows    string // its certificate of this site
 	own      *envelope.KeyPair
 	answers  *envelope.KeyPair     // what a keyswap answers, own unless set
@@ -300,7 +301,8 @@ func (w *world) Prove(_ context.Context, own Identity, p Peer, answered *envelop
 	}
 	healable := slices.ContainsFunc(w.tenant.History, func(h Retired) bool { return h.Certificate == peer.knows })
 	if row := slices.IndexFunc(w.tenant.Peers, func(q Peer) bool { return q.ID == p.ID }); peer.forgot && w.tenant.Peers[row].Certificate != peer.own.Certificate.PEM {
-		return Proof{Certificate: peer.own.Certificate, Failure: &Failure{Reason: "fault_710"}, Attempts: 1} // which the peer signs
+		// The peer signs this fault.
+		return Proof{Certificate: peer.own.Certificate, Failure: &Failure{Reason: "fault_710"}, Attempts: 1}
 	}
 	if peer.knows != own.Key.Certificate.PEM {
 		if !healable || w.web() != w.tenant.Pair {

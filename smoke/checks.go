@@ -14,13 +14,13 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// checks prints one line for each and counts.
+// checks prints one line for each check and counts.
 type checks struct {
 	out           io.Writer
 	total, failed int
 }
 
-// that states a claim; err is why it does not hold.
+// that reports a claim; err is the reason why it is false.
 func (c *checks) that(claim string, err error) {
 	c.total++
 	if err != nil {
@@ -31,7 +31,7 @@ func (c *checks) that(claim string, err error) {
 	fmt.Fprintf(c.out, "ok      %s\n", claim)
 }
 
-// verdict closes the story with one line: printed when all is well, else as the error.
+// verdict ends the story with one line: printed if all checks passed, else returned as the error.
 func (c *checks) verdict(start time.Time) error {
 	if c.failed > 0 {
 		return fmt.Errorf("%d of %d checks failed", c.failed, c.total)
@@ -40,8 +40,8 @@ func (c *checks) verdict(start time.Time) error {
 	return nil
 }
 
-// renewed checks everything that must be so after a renewal of the pairs in before, newest first,
-// and gives the new pair, nil when there is none to read.
+// renewed checks everything that must be true after a renewal of the pairs in before, newest first,
+// and gives the new pair, nil if there is none to read.
 func (c *checks) renewed(ctx context.Context, s *scene, r result, before ...*envelope.KeyPair) *envelope.KeyPair {
 	c.that("exit code 3: renewed, but two of four peers cannot be proven", want(r.code, 3))
 	var missing error
@@ -74,7 +74,7 @@ func (c *checks) renewed(ctx context.Context, s *scene, r result, before ...*env
 	return pair
 }
 
-// web checks what the own site tells anybody who asks.
+// web checks what the local site shows to anyone who asks.
 func (c *checks) web(ctx context.Context, s *scene, pair *envelope.KeyPair) {
 	shown, err := fetchCertificate(ctx, http.MethodGet, s.own.Wwwroot()+"/mnet/publickey.php", "")
 	c.that("own site: publickey.php shows the new certificate", errors.Join(err, sameCertificate(shown, pair.Certificate)))
@@ -110,7 +110,7 @@ type report struct {
 	}
 }
 
-// json checks that the second run's document says what is true.
+// json checks that the document of the second run is true.
 func (c *checks) json(s *scene, r result, pair *envelope.KeyPair) {
 	var doc report
 	err := json.Unmarshal(r.stdout, &doc)
@@ -131,7 +131,7 @@ func (c *checks) json(s *scene, r result, pair *envelope.KeyPair) {
 	}
 	for _, p := range []struct {
 		peer
-		outcomes []string // a stock site may have healed itself within our call, which cannot be seen from here
+		outcomes []string // a stock site may have healed itself within the call, unseen from here
 	}{
 		{s.patched, []string{"accepted"}},
 		{s.stock, []string{"accepted", "healed"}},
@@ -142,8 +142,8 @@ func (c *checks) json(s *scene, r result, pair *envelope.KeyPair) {
 	}
 }
 
-// secrets checks that nothing of a private key and no password stands in what was printed, the
-// debug log included.
+// secrets checks that what was printed, including the debug log, contains nothing of a private key
+// and no password.
 func (c *checks) secrets(password string, pairs []*envelope.KeyPair, runs ...result) {
 	var printed, logged []byte
 	for _, r := range runs {

@@ -28,14 +28,14 @@ func (c command) String() string {
 	return strings.Join(append([]string{filepath.Base(c.binary)}, c.args...), " ")
 }
 
-// result is how one run of it ended.
+// result is the result of one run of it.
 type result struct {
 	code           int
 	stdout, stderr []byte
 	took           time.Duration
 }
 
-// repository is the top of the root module, wherever inside the repository we were started.
+// repository is the top of the root module, from any working directory inside the repository.
 func repository(ctx context.Context) (string, error) {
 	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "renew_mnetkeys").Output()
 	if err != nil {
@@ -44,8 +44,8 @@ func repository(ctx context.Context) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-// build compiles the command into dir. Without the workspace, which would raise its dependencies to
-// those of the embedded server: what is tested is what is released.
+// build compiles the command into dir. It ignores the workspace, which would raise its dependencies
+// to those of the embedded server: the test must use what is released.
 func build(ctx context.Context, repository, dir string) (string, error) {
 	binary := filepath.Join(dir, "renew_mnetkeys")
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", binary, ".")
@@ -65,13 +65,14 @@ func withStderr(err error) error {
 	return err
 }
 
-// run starts the command and keeps what it prints, which goes to show as it comes. Its exit code is
-// no error.
+// run starts the command and keeps what it prints, which is also written to show at once. An exit
+// code other than 0 is not an error.
 func (c command) run(ctx context.Context, show io.Writer) (result, error) {
 	cmd := exec.CommandContext(ctx, c.binary, c.args...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it stops at a safe point
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // stops at a safe point
 	cmd.WaitDelay = 5 * time.Second
-	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { // the caller's site is none of our business
+	// Settings of the caller's own site must not matter.
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "MNETKEYS_") || strings.HasPrefix(v, "MOODLE_CONFIG=")
 	})
 	var stdout, stderr bytes.Buffer

@@ -49,8 +49,8 @@ func sameHistory(got, want []*envelope.KeyPair) error {
 	return fmt.Errorf("it is %v, want %v", got, want) // a pair prints as its fingerprint
 }
 
-// secretsOf are the forms in which a private key gets into an output: the lines of its PEM, short
-// enough to survive a wrapping that keeps lines, and the numbers that %v prints of an
+// secretsOf are the forms in which a private key could appear in an output: the lines of its PEM,
+// short enough to survive a wrapping that keeps lines, and the numbers that %v prints of an
 // rsa.PrivateKey.
 func secretsOf(pairs []*envelope.KeyPair) (secrets []string) {
 	for _, pair := range pairs {
@@ -66,7 +66,7 @@ func secretsOf(pairs []*envelope.KeyPair) (secrets []string) {
 	return secrets
 }
 
-// fresh says why the cached entry would keep the web side on another pair than the database's.
+// fresh says why the cached entry would keep the web server on another pair than the database's.
 func (w *webSide) fresh(stored map[string]string) error {
 	cached, err := w.cached()
 	if errors.Is(err, fs.ErrNotExist) {
@@ -85,8 +85,8 @@ func pairCertificate(settings map[string]string) string {
 
 var pemBlock = regexp.MustCompile(`(?s)-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----`)
 
-// fetchCertificate is how any client would read one: whatever stands around it, page or XML-RPC
-// answer.
+// fetchCertificate reads a certificate as any client would: from whatever text is around it, a page
+// or an XML-RPC answer.
 func fetchCertificate(ctx context.Context, method, url, body string) (*envelope.Certificate, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()

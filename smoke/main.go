@@ -1,8 +1,7 @@
-// Command smoke renews the MNet key of a small Moodle world and checks that the world is whole
-// afterwards: a tenant on an embedded MySQL server, its web side behind a configuration cache, and
-// four peers, of which two are in trouble. Nothing needs to be installed but Go, and nothing
-// outside the loopback interface is asked. What it runs is the real command; options after -- are
-// passed on to it.
+// Command smoke renews the MNet key of a small Moodle world and checks that everything works
+// afterwards: a tenant on an embedded MySQL server, its web server with a configuration cache, and
+// four peers, two of which have problems. Only Go must be installed, and only the loopback
+// interface is used. It runs the real command; options after -- are passed on to it.
 //
 //	go run ./smoke
 //	go run ./smoke -- --concurrency=1
@@ -31,8 +30,8 @@ func main() {
 	}
 }
 
-// run is the story. Both the command and the checks write to out, at times at once. nil means that
-// every check holds.
+// run is the story. Both the command and the checks write to out, sometimes concurrently. nil means
+// that every check passed.
 func run(ctx context.Context, extra []string, out io.Writer) (err error) {
 	if len(extra) > 0 && extra[0] == "--" {
 		extra = extra[1:]
@@ -85,7 +84,7 @@ func run(ctx context.Context, extra []string, out io.Writer) (err error) {
 	return c.verdict(start)
 }
 
-// tell introduces the cast.
+// tell introduces the sites.
 func tell(out io.Writer, s *scene) {
 	fmt.Fprintf(out, "A Moodle tenant at %s, database on port %d, with four peers:\n", s.own.Wwwroot(), s.db.Port)
 	for _, p := range []struct{ peer, what string }{

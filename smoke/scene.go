@@ -20,13 +20,13 @@ type scene struct {
 	old    *envelope.KeyPair
 	own    *peertest.Site
 
-	patched peer // stores our key when a forced keyswap brings it; has itself renewed since we last heard of it
-	stock   peer // stores nothing, must fetch the key from us when we call it
+	patched peer // stores the key at a forced keyswap; has renewed, which the tenant does not know
+	stock   peer // stores nothing at a keyswap, must fetch the key when the tenant calls it
 	off     peer // has MNet switched off
-	dead    peer // nobody listens there
+	dead    peer // no process listens there
 }
 
-// peer is a host that the tenant knows; certificate is what its row holds before the renewal.
+// peer is a host that the tenant knows; certificate is the one in its row before the renewal.
 type peer struct {
 	name, wwwroot string
 	certificate   *envelope.Certificate
@@ -73,7 +73,7 @@ func stage(ctx context.Context, repository, dir string) (s *scene, err error) {
 	return s, s.rehearse(ctx)
 }
 
-// start runs a peer that holds the tenant's old certificate.
+// start runs a peer that has the tenant's old certificate.
 func (s *scene) start(p *peer, name string, kind peertest.Kind) error {
 	site, err := peertest.Start(peertest.Options{Kind: kind, Name: name})
 	if err != nil {
@@ -86,7 +86,7 @@ func (s *scene) start(p *peer, name string, kind peertest.Kind) error {
 	return site.Know(s.own.Wwwroot(), s.old.Certificate.PEM)
 }
 
-// bury makes a peer of a port that was free a moment ago. Nothing here listens on a new one
+// bury makes a peer of a port that was free a moment ago. No process here listens on a new port
 // afterwards.
 func (s *scene) bury(p *peer, name string) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -98,8 +98,8 @@ func (s *scene) bury(p *peer, name string) error {
 	return l.Close()
 }
 
-// rehearse makes calls both ways with every peer, which also warms the own site's cache. Then
-// trouble begins.
+// rehearse makes calls in both directions with every peer, which also fills the local site's cache.
+// Then it causes the problems.
 func (s *scene) rehearse(ctx context.Context) error {
 	for _, p := range []peer{s.patched, s.stock, s.off} {
 		if err := errors.Join(s.callsUs(ctx, p), s.weCall(ctx, p)); err != nil {
@@ -110,25 +110,25 @@ func (s *scene) rehearse(ctx context.Context) error {
 	return s.patched.site.Renew(true)
 }
 
-// callTime is the limit of one sealed call, healing included. On the loopback interface it takes
+// callTime is the limit of one sealed call, including healing. On the loopback interface it takes
 // milliseconds.
 const callTime = 5 * time.Second
 
-// callsUs has the peer call the tenant, sealed.
+// callsUs makes the peer's sealed call to the tenant.
 func (s *scene) callsUs(ctx context.Context, p peer) error {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
 	return p.site.Call(ctx, s.own.Wwwroot())
 }
 
-// weCall has the tenant's web side call the peer, sealed.
+// weCall makes the sealed call of the tenant's web server to the peer.
 func (s *scene) weCall(ctx context.Context, p peer) error {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
 	return s.own.Call(ctx, p.wwwroot)
 }
 
-// Close stops whatever was started.
+// Close stops everything that was started.
 func (s *scene) Close() {
 	for _, site := range []*peertest.Site{s.own, s.patched.site, s.stock.site, s.off.site} {
 		if site != nil {

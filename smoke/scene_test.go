@@ -28,7 +28,7 @@ func testScene(t *testing.T) *scene {
 	return s
 }
 
-// storeByHand is the renewal without its second half: the database is right, the cache was
+// storeByHand is the renewal without its second half: the database is right, but the cache was
 // forgotten.
 func storeByHand(t *testing.T, s *scene) *envelope.KeyPair {
 	t.Helper()
@@ -53,7 +53,7 @@ func publicKey(ctx context.Context, t *testing.T, s *scene) *envelope.Certificat
 	return shown
 }
 
-// A web side that read the database each time would let a renewal pass that forgets the cache.
+// If the web server read the database each time, a renewal that forgets the cache would pass.
 func TestOwnSiteUsesTheCachedPairUntilItsEntryIsDropped(t *testing.T) {
 	s := testScene(t)
 	if _, err := os.Stat(s.web.entry); err != nil {
@@ -84,7 +84,7 @@ func TestOwnSiteUsesTheCachedPairUntilItsEntryIsDropped(t *testing.T) {
 	}
 }
 
-// failures runs the checks and gives the claims that do not hold.
+// failures runs the checks and gives the claims that are false.
 func failures(check func(c *checks)) (claims []string) {
 	var out strings.Builder
 	check(&checks{out: &out})

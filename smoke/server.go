@@ -21,7 +21,7 @@ import (
 )
 
 // turnWait is how long a statement waits while another connection has a transaction open. InnoDB
-// waits 50 s; nothing here has a reason to hold a transaction for longer than a few statements.
+// waits 50 s; here no transaction needs longer than a few statements.
 const turnWait = 10 * time.Second
 
 // account is a user of the embedded server with all rights on one database, none elsewhere.
@@ -42,7 +42,7 @@ type database struct {
 
 // startDatabase serves one empty database. The caller closes it.
 func startDatabase(ctx context.Context, who account) (*database, error) {
-	logrus.SetOutput(io.Discard) // the engine's only way to be quiet; its errors reach the client as well
+	logrus.SetOutput(io.Discard) // the only way to silence it; its errors reach the client, too
 	gms.SystemVariables.AddSystemVariables([]gms.SystemVariable{lockWait})
 	provider := memory.NewDBProvider(memory.NewDatabase(who.Database))
 	engine := sqle.NewDefault(provider)
@@ -74,7 +74,7 @@ func startDatabase(ctx context.Context, who account) (*database, error) {
 	return db, nil
 }
 
-// lockWait is a variable of sessions too in MySQL. The engine knows it as a global one only, and
+// lockWait is also a session variable in MySQL. The engine knows it only as a global one, and
 // refuses clients that set it.
 var lockWait = &gms.MysqlSystemVariable{
 	Name:    "innodb_lock_wait_timeout",
@@ -99,7 +99,7 @@ func (a account) connection() *mysql.Config {
 	return c
 }
 
-// grant makes the account. Until then the server lets everybody in.
+// grant makes the account. Until then the server accepts every client.
 func grant(engine *sqle.Engine, provider *memory.DbProvider, who account) error {
 	users := engine.Analyzer.Catalog.MySQLDb
 	users.SetPersister(forgetful{})
@@ -107,7 +107,8 @@ func grant(engine *sqle.Engine, provider *memory.DbProvider, who account) error 
 	session := memory.NewSession(gms.NewBaseSessionWithClientServer("", gms.Client{User: "root", Address: "localhost"}, 1), provider)
 	ctx := gms.NewContext(context.Background(), gms.WithSession(session))
 	for _, statement := range []string{
-		fmt.Sprintf("CREATE USER '%s'@'localhost' IDENTIFIED BY '%s'", who.User, who.Password), // the server calls 127.0.0.1 so
+		// The server calls 127.0.0.1 localhost.
+		fmt.Sprintf("CREATE USER '%s'@'localhost' IDENTIFIED BY '%s'", who.User, who.Password),
 		fmt.Sprintf("GRANT ALL ON %s.* TO '%s'@'localhost'", who.Database, who.User),
 		"DROP USER root@localhost",
 	} {
@@ -122,18 +123,18 @@ func grant(engine *sqle.Engine, provider *memory.DbProvider, who account) error 
 	return nil
 }
 
-// forgetful keeps no copy of the accounts; without one, CREATE USER panics.
+// forgetful keeps no copy of the accounts; without an object for that, CREATE USER panics.
 type forgetful struct{}
 
 func (forgetful) Persist(*gms.Context, []byte) error { return nil }
 
 // turns lets one transaction at a time use the tables. At COMMIT the memory engine writes back
-// every table that the transaction has touched, those it only read too; two at once would undo each
-// other's rows. It also gives SELECT … FOR UPDATE, which the engine reads as a plain SELECT, the
-// meaning it has in InnoDB.
+// every table that the transaction has used, even those it only read; two transactions at once
+// would undo each other's rows. turns also gives SELECT … FOR UPDATE, which the engine treats as a
+// plain SELECT, the meaning it has in InnoDB.
 type turns struct {
 	vitess.Handler
-	taken chan struct{} // full while a connection has its turn
+	taken chan struct{} // full as long as a connection has its turn
 }
 
 func (t *turns) ComQuery(ctx context.Context, c *vitess.Conn, query string, callback vitess.ResultSpoolFn) error {
@@ -188,5 +189,5 @@ func (t *turns) turn(ctx context.Context, c *vitess.Conn, query string, run func
 	return err
 }
 
-// inTransaction is what the server would tell the client in its next answer.
+// inTransaction is the state that the server would report to the client in its next answer.
 func inTransaction(c *vitess.Conn) bool { return c.StatusFlags&uint16(vitess.ServerInTransaction) != 0 }

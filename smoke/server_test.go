@@ -32,8 +32,8 @@ func count(t *testing.T, db *database) (n int) {
 	return n
 }
 
-// TestDatabase is about what the story needs of the embedded server and its memory engine does not
-// give by itself.
+// TestDatabase checks what the story needs of the embedded server and its memory engine does not
+// provide by itself.
 func TestDatabase(t *testing.T) {
 	for name, check := range map[string]func(*testing.T, *database){
 		"a wrong password is refused with MySQL's number": func(t *testing.T, db *database) {
@@ -116,7 +116,7 @@ func TestDatabase(t *testing.T) {
 	}
 }
 
-// number is MySQL's for the error, 0 for another.
+// number is MySQL's number of the error, 0 for another error.
 func number(err error) uint16 {
 	var refused *mysql.MySQLError
 	if !errors.As(err, &refused) {

@@ -16,9 +16,9 @@ import (
 	"renew_mnetkeys/peers/peertest"
 )
 
-// webSide is the half of the own site that answers other sites. Like a Moodle it reads mnet_host
-// from the database and its key pair through the configuration cache, which it fills when the entry
-// is missing; so it goes on using an old pair for as long as nobody drops the entry.
+// webSide is the half of the local site that answers other sites. Like a Moodle it reads mnet_host
+// from the database and its key pair through the configuration cache, which it fills if the entry
+// is missing; so it goes on using an old pair until the entry is dropped.
 type webSide struct {
 	db    *sql.DB
 	entry string // file of the cached settings of plugin mnet
@@ -29,7 +29,7 @@ var (
 	_ peertest.Publisher = (*webSide)(nil)
 )
 
-// Keys is the pair in use and those retired, newest first, as the cache has them.
+// Keys is the pair in use and the retired ones, newest first, as they are in the cache.
 func (w *webSide) Keys(ctx context.Context) (*envelope.KeyPair, []*envelope.KeyPair, error) {
 	settings, err := w.cached()
 	if errors.Is(err, fs.ErrNotExist) {
@@ -43,8 +43,7 @@ func (w *webSide) Keys(ctx context.Context) (*envelope.KeyPair, []*envelope.KeyP
 	return readKeys(settings)
 }
 
-// Published is what a keyswap answers: the certificate of the own host row, which no cache holds
-// back.
+// Published is the answer to a keyswap: the certificate of the local host row, which is not cached.
 func (w *webSide) Published(ctx context.Context) (string, error) {
 	row, err := hostRow(ctx, w.db, "id", ownID)
 	return row.certificate, err
@@ -77,7 +76,8 @@ func (w *webSide) cached() (map[string]string, error) {
 	}
 	array, err := phpserialize.UnmarshalAssociativeArray(raw)
 	if err != nil {
-		return nil, errors.New("the cached entry is not what PHP's serialize writes") // the library's error may quote a key
+		// The library's error may quote a key.
+		return nil, errors.New("the cached entry is not what PHP's serialize writes")
 	}
 	settings := make(map[string]string, len(array))
 	for name, value := range array {
@@ -86,7 +86,8 @@ func (w *webSide) cached() (map[string]string, error) {
 	return settings, nil
 }
 
-// refill writes the entry beside its place and moves it there, so that no reader finds half of it.
+// refill writes the entry to a temporary file and moves it to its place, so that no reader finds
+// half of it.
 func (w *webSide) refill(settings map[string]string) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "a:%d:{", len(settings))
@@ -108,7 +109,7 @@ func (w *webSide) refill(settings map[string]string) error {
 	return os.Rename(f.Name(), w.entry)
 }
 
-// pluginSettings reads what config_plugins has of plugin mnet, past the cache.
+// pluginSettings reads the settings of plugin mnet from config_plugins, not from the cache.
 func pluginSettings(ctx context.Context, db *sql.DB) (map[string]string, error) {
 	rows, err := db.QueryContext(ctx, "SELECT name, value FROM mdl_config_plugins WHERE plugin = 'mnet'")
 	if err != nil {
@@ -126,7 +127,7 @@ func pluginSettings(ctx context.Context, db *sql.DB) (map[string]string, error) 
 	return settings, rows.Err()
 }
 
-// readKeys takes the pairs out of the settings openssl and openssl_history.
+// readKeys reads the pairs from the settings openssl and openssl_history.
 func readKeys(settings map[string]string) (*envelope.KeyPair, []*envelope.KeyPair, error) {
 	certificate, key, _ := strings.Cut(settings["openssl"], pairSeparator)
 	current, err := envelope.ParseKeyPair(certificate, key)
@@ -150,13 +151,14 @@ func readKeys(settings map[string]string) (*envelope.KeyPair, []*envelope.KeyPai
 	return current, history, nil
 }
 
-// host is what matters of a row of mnet_host.
+// host has the fields of a row of mnet_host that are needed here.
 type host struct {
 	certificate string
 	expires     int64
 }
 
-// hostRow reads the row that has value in column, id or wwwroot; sql.ErrNoRows without one.
+// hostRow reads the row that has value in column, which is id or wwwroot; sql.ErrNoRows if there is
+// none.
 func hostRow(ctx context.Context, db *sql.DB, column string, value any) (h host, err error) {
 	err = db.QueryRowContext(ctx, "SELECT public_key, public_key_expires FROM mdl_mnet_host WHERE deleted = 0 AND "+column+" = ?", value).
 		Scan(&h.certificate, &h.expires)

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// transcript keeps what the story prints, and may act on it.
+// transcript keeps what the story prints, and may react to it.
 type transcript struct {
 	sync.Mutex
 	bytes.Buffer
@@ -29,8 +29,8 @@ func (t *transcript) Write(p []byte) (int, error) {
 func TestSmoke(t *testing.T) {
 	for name, c := range map[string]struct {
 		args   []string
-		last   string // line printed when all is well
-		failed string // the check that fails otherwise
+		last   string // line printed if all checks pass
+		failed string // otherwise the check that fails
 	}{
 		"every check holds":                                          {last: "smoke: all "},
 		"options after -- are passed on":                             {args: []string{"--", "--concurrency=1", "--log-format=json"}, last: "smoke: all "},
@@ -40,7 +40,8 @@ func TestSmoke(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			temp := t.TempDir()
 			t.Setenv("TMPDIR", temp)
-			t.Setenv("MNETKEYS_HOST", "http://elsewhere.example") // of the caller's own site, must not matter
+			// The variable of the caller's own site must not matter.
+			t.Setenv("MNETKEYS_HOST", "http://elsewhere.example")
 			var out transcript
 			err := run(t.Context(), c.args, &out)
 			if c.failed == "" {
@@ -65,7 +66,7 @@ func TestInterruptLeavesNothingBehind(t *testing.T) {
 	defer cancel()
 	out := transcript{seen: func(line string) {
 		if strings.HasPrefix(line, "$ ") {
-			time.AfterFunc(200*time.Millisecond, cancel) // the command then waits for the dead peer
+			time.AfterFunc(200*time.Millisecond, cancel) // then the command waits for the dead peer
 		}
 	}}
 	if err := run(ctx, nil, &out); err == nil {
@@ -81,7 +82,7 @@ func empty(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), "renew_mnetkeys-smoke-") { // the go command has temporary files of its own
+		if strings.HasPrefix(e.Name(), "renew_mnetkeys-smoke-") { // not one of go
 			t.Errorf("%s is left behind", e.Name())
 		}
 	}

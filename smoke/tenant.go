@@ -14,9 +14,9 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// What Moodle's own tables say by convention.
+// Conventions of Moodle's tables.
 const (
-	ownID         = 1 // of the own row in mnet_host
+	ownID         = 1 // of the local host row in mnet_host
 	allHostsID    = 2
 	pairSeparator = "@@@@@@@@" // between certificate and private key in setting openssl
 )
@@ -24,7 +24,7 @@ const (
 const siteIdentifier = "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7cF0hL127.0.0.1"
 
 // makeTables gives the database Moodle's tables, empty, from the schema that the integration tests
-// use too.
+// also use.
 func makeTables(ctx context.Context, db *sql.DB, repository string) error {
 	schema, err := os.ReadFile(filepath.Join(repository, "testdata", "moodle.sql"))
 	if err != nil {

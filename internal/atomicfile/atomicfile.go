@@ -1,4 +1,4 @@
-// Package atomicfile replaces files so that nobody ever reads half of one, whenever the process is
+// Package atomicfile replaces files so that no reader ever sees half of one, even if the process is
 // killed.
 package atomicfile
 
@@ -13,8 +13,8 @@ import (
 	"renew_mnetkeys/internal/killsteps"
 )
 
-// Error says what could not be done, and the system's reason. It does not name the file beside,
-// which nobody would look for.
+// Error says what could not be done, and the system's reason. It does not name the temporary file,
+// whose name means nothing to the user.
 type Error struct {
 	Problem string
 	Err     error
@@ -26,8 +26,8 @@ func (e *Error) Error() string { return e.Problem + ": " + e.Err.Error() }
 // Unwrap is the reason.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Check makes sure, before anything else is done, that a file of this name can be written later.
-// Nothing stays of it. The error is an *Error.
+// Check makes sure, before anything else is done, that a file of this name can be written later. It
+// leaves nothing behind. The error is an *Error.
 func Check(path string) error {
 	f, err := beside(path)
 	if err != nil {
@@ -37,19 +37,21 @@ func Check(path string) error {
 	return problem("a file written beside it cannot be removed", step("remove", path, func() error { return os.Remove(f.Name()) }))
 }
 
-// Replace writes a file that everybody may read, and gives it its name when it is whole: a reader
-// sees the old file or the new one. Killed on the way, the old one stays, and maybe one beside it
-// whose name ends in .tmp. A symbolic link is replaced and not followed. The error is an *Error,
-// but for those of write, and leaves the old file.
+// Replace writes a file that everyone may read, and gives it its name when it is complete: a reader
+// sees the old file or the new one. If the process is killed meanwhile, the old file remains, and
+// perhaps a temporary one in the same directory whose name ends in .tmp. A symbolic link is
+// replaced and not followed. The error is an *Error, except for errors of write, and leaves the old
+// file.
 func Replace(path string, write func(io.Writer) error) error {
 	f, err := beside(path)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(f.Name()) }() // where it was not renamed
+	defer func() { _ = os.Remove(f.Name()) }() // if it was not renamed
 	w := bufio.NewWriter(f)
 	err = step("write", path, func() error {
-		// Synced before it gets its name, or a power failure could leave an empty file under that.
+		// Synced before it gets its name: otherwise a power failure could leave an empty file of
+		// that name.
 		return errors.Join(write(w), w.Flush(), f.Chmod(0o644), f.Sync(), f.Close())
 	})
 	if err != nil {
@@ -58,8 +60,8 @@ func Replace(path string, write func(io.Writer) error) error {
 	return problem("cannot be put in its place", step("rename", path, func() error { return os.Rename(f.Name(), path) }))
 }
 
-// beside makes an empty file in the same directory. Programs that read all files of one kind do not
-// read it: its name ends in .tmp.
+// beside makes an empty temporary file in the same directory. Programs that read all files of one
+// kind do not read it: its name ends in .tmp.
 func beside(path string) (f *os.File, err error) {
 	err = step("create", path, func() error {
 		f, err = os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
@@ -72,7 +74,7 @@ func step(doing, path string, do func() error) error {
 	return killsteps.File(doing+" "+filepath.Base(path), do)
 }
 
-// problem leaves out the name of the file beside.
+// problem leaves out the name of the temporary file.
 func problem(what string, err error) error {
 	var path *fs.PathError
 	var link *os.LinkError

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// content is what is in the one file of a directory.
+// content is the content of the only file in a directory.
 func content(t *testing.T, dir string) string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*"))

@@ -8,8 +8,7 @@ import (
 	"renew_mnetkeys/peers"
 )
 
-// wwwroot checks the URL of an option and gives it without trailing slash, as
-// Moodle stores it.
+// wwwroot checks the URL of an option and gives it without trailing slash, as Moodle stores it.
 func wwwroot(s string) (string, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
@@ -17,7 +16,7 @@ func wwwroot(s string) (string, error) {
 		err.Advice = "copy $CFG->wwwroot of the site's config.php"
 		return "", err
 	}
-	// Host names know no case, and Moodle writes them small.
+	// Host names are case-insensitive, and Moodle writes them in lower case.
 	return strings.TrimRight(strings.Replace(s, u.Host, strings.ToLower(u.Host), 1), "/"), nil
 }
 
@@ -29,9 +28,8 @@ func redactedURL(s string) string {
 	return s
 }
 
-// addNodes reads a value of --node as rotate.Options.Nodes takes it: an address or a
-// name, with a port or without. A comma parts several, since a variable of the
-// environment cannot be repeated.
+// addNodes reads a value of --node in the form of rotate.Options.Nodes: an address or a name, with
+// or without a port. A comma separates several, since an environment variable cannot be repeated.
 func addNodes(_ *option, o *Options, value string) error {
 	for word := range strings.SplitSeq(value, ",") {
 		node, ok := peers.ParseNode(strings.TrimSpace(word))

@@ -51,7 +51,7 @@ func TestWhatIsNoNodeIsRefused(t *testing.T) {
 	}
 }
 
-// A site that is not asked is not asked at a node; a file of options gives way.
+// A site that is not asked is not asked at a node either; a line of an option file is passed over.
 func TestANodeAndNoCheckContradictEachOther(t *testing.T) {
 	if _, err := optionsOf(t, "--node=web1", "--self-check=off"); err == nil || err.Error() != "--self-check cannot be off with --node" {
 		t.Errorf("%v", err)

@@ -6,9 +6,8 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// NewApp tames cli/v2 for one command: usage errors go to stderr as errors, never to stdout as
-// help; nothing but main exits; a stray word is an error and does not swallow the options after
-// it.
+// NewApp adapts cli/v2 for one command: usage errors go to stderr as errors, never to stdout as
+// help; only main exits; a stray word is an error and does not swallow the options after it.
 func NewApp(cmd Command, stdout, stderr io.Writer, action func(Options)) *cli.App {
 	all := settingsOf(cmd.Name)
 	var flags []cli.Flag
@@ -25,8 +24,8 @@ func NewApp(cmd Command, stdout, stderr io.Writer, action func(Options)) *cli.Ap
 		Description:           helpText(cmd),
 		CustomAppHelpTemplate: helpTemplate,
 		ExitErrHandler:        func(*cli.Context, error) {},
-		CommandNotFound: func(c *cli.Context, _ string) { // a word behind --help
-			_ = cli.ShowAppHelp(c) // stdout knows whether it was written to
+		CommandNotFound: func(c *cli.Context, _ string) { // a word after --help
+			_ = cli.ShowAppHelp(c) // stdout records whether it was written to
 		},
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
 			return misread(cmd, err)

@@ -21,8 +21,8 @@ const (
 	Doctor   Name = "doctor"
 )
 
-// Command is what the first word of the command line asks for; without one the
-// key is renewed.
+// Command is what the first word of the command line asks for; without such a word the key is
+// renewed.
 type Command struct {
 	Name     Name
 	Does     string // for --help
@@ -30,8 +30,8 @@ type Command struct {
 	MakesKey bool   // it renews the key, if that is due
 	Asks     bool   // it asks for confirmation, unless --yes is given
 	Prints   Prints
-	Good     rotate.Outcome // of a tenant with which it has done its work
-	about    string         // for its own --help: more of what it does
+	Good     rotate.Outcome // the outcome of a tenant if the command was successful
+	about    string         // for its own --help: more about what it does
 	examples []example
 	exits    string // for --help: its exit codes
 	Words
@@ -41,10 +41,10 @@ type Command struct {
 	Many func(*rotate.Array, context.Context, Options) int
 }
 
-// example is a command line to paste.
+// example is a command line that can be pasted.
 type example struct {
 	does string
-	args string // behind renew_mnetkeys
+	args string // after renew_mnetkeys
 }
 
 // line is the whole command line: the web server's user can read config.php and purge caches.
@@ -53,10 +53,10 @@ func (e example) line() string { return "sudo -u www-data renew_mnetkeys " + e.a
 // Words say what a command does to tenants, for people.
 type Words struct {
 	To    string // 3 tenants to …
-	Would string // of a dry run: … https://tenant.example
-	Done  string // of a dry run: 3 can be …; of a failure: not …
-	Did   string // 3 …; "" if the outcome's own word says it
-	Seen  string // as Did, on the page of --report; "" if that is the same
+	Would string // in a dry run: … https://tenant.example
+	Done  string // in a dry run: 3 can be …; after a failure: not …
+	Did   string // 3 …; "" if the word of the outcome is used
+	Seen  string // like Did, on the page of --report; "" if that is the same
 }
 
 // Prints is what a command prints for people about a tenant.
@@ -64,14 +64,14 @@ type Prints int
 
 // What commands print.
 const (
-	PrintsOutcome  Prints = iota // what became of it; the peers, if not all is well
+	PrintsOutcome  Prints = iota // its outcome; also the peers, if anything failed
 	PrintsLinks                  // the same, and the peers in any case
 	PrintsStored                 // what its database has
 	PrintsFindings               // what is wrong with it
-	PrintsState                  // a state of the Monitoring Plugins, whose exit codes it has, too
+	PrintsState                  // a state of the Monitoring Plugins, with their exit codes
 )
 
-// Commands are all, the one without a word first.
+// Commands are all commands; the one without a word comes first.
 var Commands = []Command{
 	{
 		Name: Renew, Does: "renew the key, push it to the peers and prove every link",
@@ -187,7 +187,7 @@ func (n Name) Row() Command {
 	return Commands[0]
 }
 
-// joined are names as one text.
+// joined writes names as one text.
 func joined(names []Name, separator string) string {
 	words := make([]string, len(names))
 	for i, n := range names {
@@ -196,7 +196,7 @@ func joined(names []Name, separator string) string {
 	return strings.Join(words, separator)
 }
 
-// namesOf are the names of the commands for which so is true.
+// namesOf are the names of the commands that match so.
 func namesOf(so func(Command) bool) (names []Name) {
 	for _, c := range Commands {
 		if so(c) {
@@ -213,5 +213,5 @@ func runOrPlan(a *rotate.Array, ctx context.Context, o Options) int {
 	return a.Run(ctx)
 }
 
-// Writes tells whether the run may write. If so, it must not read from a replica.
+// Writes reports whether the run may write. If so, it must not read from a replica.
 func (o Options) Writes() bool { return o.Command.Row().Changes && !o.DryRun }

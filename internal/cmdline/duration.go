@@ -27,7 +27,7 @@ func parseDuration(s string) (time.Duration, error) {
 	return d, nil
 }
 
-// longer tells whether the first of two durations is.
+// longer reports whether the first of two durations is longer.
 func longer(one, other string) bool {
 	a, errA := parseDuration(one)
 	b, errB := parseDuration(other)

@@ -1,6 +1,6 @@
 package cmdline
 
-// UsageError is a command line that cannot be meant.
+// UsageError is a command line that makes no sense.
 type UsageError struct{ Problem, Advice string }
 
 func (e *UsageError) Error() string { return e.Problem }

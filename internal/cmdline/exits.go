@@ -1,6 +1,6 @@
 package cmdline
 
-// What exit codes mean: of commands that change something, that only look, and of check.
+// The meaning of exit codes: of commands that change something, that only read, and of check.
 const (
 	exitsOfChange = `  0  everything is proven, or nothing is due
   1  failed: nothing was changed, or the change was undone

@@ -11,8 +11,8 @@ type generated struct {
 	text       func() string
 }
 
-// generators print what ships beside the command, from the tables that --help is
-// made of: so none of it knows an option that is not there, or lacks one that is.
+// generators print the files that are shipped with the command. They use the tables of --help, so
+// no file names an option that does not exist, or lacks one that does.
 func generators() []generated {
 	return []generated{
 		{"man", "the manual page", manPage},
@@ -25,7 +25,7 @@ func generators() []generated {
 
 const generateUsage = "renew_mnetkeys generate man|bash|zsh|fish|conf"
 
-// Generate gives the text that the words after generate ask for. Its error is a UsageError.
+// Generate gives the text for the words after generate. Its error is a UsageError.
 func Generate(words []string) (string, error) {
 	problem, advice := "", "usage: "+generateUsage
 	switch {

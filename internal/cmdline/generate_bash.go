@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// bashCompletion needs bash 4, and not the package bash-completion.
+// bashCompletion needs bash 4, but not the package bash-completion.
 func bashCompletion() string {
 	var files, free, words, options []string
 	for _, g := range optionsByTakers() {
@@ -40,7 +40,7 @@ func bashCompletion() string {
 	).Replace(bashTemplate)
 }
 
-// A word of the command line that readline has parted at = comes as three.
+// readline splits a word of the command line at =, so that it arrives as three words.
 const bashTemplate = `# Completion of renew_mnetkeys for bash.
 
 _renew_mnetkeys() {

@@ -9,13 +9,14 @@ func completedOptions() []*option {
 		&option{name: "version", short: "v", help: "print the version"})
 }
 
-// sharedOptions are some options that the same commands take.
+// sharedOptions are options that are taken by the same commands.
 type sharedOptions struct {
 	of      []Name // nil for all
 	options []*option
 }
 
-// optionsByTakers gathers the options by the commands that take them, all commands first.
+// optionsByTakers groups the options by the commands that take them; those of all commands come
+// first.
 func optionsByTakers() []sharedOptions {
 	list := []sharedOptions{{}}
 	for _, o := range completedOptions() {
@@ -29,7 +30,7 @@ func optionsByTakers() []sharedOptions {
 	return list
 }
 
-// generateWords are those that follow generate.
+// generateWords are the words that may follow generate.
 func generateWords() []string {
 	var words []string
 	for _, g := range generators() {

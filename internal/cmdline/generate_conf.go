@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// sampleOptionFile is a file for --options in which every option is commented out.
-// Explanations begin with "# ", options with "#" alone.
+// sampleOptionFile is a file for --options in which every option is commented out. Explanations
+// begin with "# ", options with "#" alone.
 func sampleOptionFile() string {
 	var b strings.Builder
 	b.WriteString(sampleHead)
 	for _, g := range groups {
 		fmt.Fprintf(&b, "\n# --- %s ---\n", g.title)
 		for _, o := range g.options {
-			if o.name != "options" { // which it cannot name itself
+			if o.name != "options" { // the file cannot name itself
 				does := strings.Join(wrapped(o.doesForTakers(), helpWidth-2), "\n# ")
 				fmt.Fprintf(&b, "\n# %s\n#%s = %s\n", does, o.name, o.sample())
 			}
@@ -23,7 +23,7 @@ func sampleOptionFile() string {
 	return b.String()
 }
 
-// sample is a value of the option that one could write.
+// sample is a possible value of the option.
 func (o *option) sample() string {
 	if o.isSwitch() {
 		return "true"

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// manPage is renew_mnetkeys(8). What is not in the tables of --help stands in the
-// constants below, as roff.
+// manPage is renew_mnetkeys(8). Text that is not in the tables of --help is in the constants in
+// generate_man_text.go, as roff.
 func manPage() string {
 	var b strings.Builder
 	release, _, _ := strings.Cut(Version(), " ")
@@ -32,7 +32,7 @@ func manPage() string {
 	return b.String()
 }
 
-// manCommands has a section for each command, and a list of the words that are none.
+// manCommands writes a section for each command, and a list of the words that are not commands.
 func manCommands(b *strings.Builder) {
 	b.WriteString(".SH COMMANDS\nThe command is the first word. Without a command the key is renewed.\n")
 	for _, c := range Commands {
@@ -44,7 +44,7 @@ func manCommands(b *strings.Builder) {
 	}
 }
 
-// manExamples has those of every command.
+// manExamples writes the examples of every command.
 func manExamples(b *strings.Builder) {
 	b.WriteString(".SH EXAMPLES\n")
 	for _, c := range Commands {
@@ -54,10 +54,10 @@ func manExamples(b *strings.Builder) {
 	}
 }
 
-// capital begins a sentence.
+// capital writes the first letter in upper case, as at the beginning of a sentence.
 func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
-// manOption is how an option is written: bold as typed, its value in italics.
+// manOption formats an option: its name is bold, its value is in italics.
 func manOption(o *option) string {
 	var names []string
 	for _, flag := range slices.Backward(o.flags()) { // the short name comes first
@@ -78,8 +78,7 @@ func (o *option) doesForTakers() string {
 	return o.does() + " [" + o.takers(", ") + "]"
 }
 
-// manExits has the exit codes of the commands that write, of those that look, and
-// of check.
+// manExits writes the exit codes of the commands that write, of those that only read, and of check.
 func manExits(b *strings.Builder) {
 	b.WriteString(".SH \"EXIT STATUS\"\n")
 	for _, first := range Commands {
@@ -95,7 +94,7 @@ func manExits(b *strings.Builder) {
 	}
 }
 
-// tagged writes a paragraph under a tag, which is roff already.
+// tagged writes a paragraph with a tag, which is already roff.
 func tagged(b *strings.Builder, tag, text string) {
 	fmt.Fprintf(b, ".TP\n%s\n%s\n", tag, roffLine(text))
 }
@@ -104,7 +103,8 @@ func roffBold(s string) string { return `\fB` + roff(s) + `\fR` }
 
 func roffQuoted(s string) string { return `"` + strings.ReplaceAll(roff(s), `"`, `\(dq`) + `"` }
 
-// roffLine is a line of text: one that began with a dot or a quote would be a request.
+// roffLine escapes a line of text: if it began with a dot or a quote, roff would take it as a
+// request.
 func roffLine(s string) string {
 	if strings.HasPrefix(s, ".") || strings.HasPrefix(s, "'") {
 		return `\&` + roff(s)
@@ -112,8 +112,8 @@ func roffLine(s string) string {
 	return roff(s)
 }
 
-// roff escapes what roff would take for its own or print as something else: a plain -
-// becomes a hyphen, which cannot be pasted into a shell. Beyond ASCII it is a code point.
+// roff escapes what roff would interpret or print as something else: a plain - becomes a hyphen,
+// which cannot be pasted into a shell. Characters beyond ASCII become code points.
 func roff(s string) string {
 	var b strings.Builder
 	for _, r := range s {

@@ -13,7 +13,7 @@ import (
 	"renew_mnetkeys/internal/testbed"
 )
 
-// man says what it dislikes of a page on stderr, and prints what a reader sees.
+// man prints warnings about a page on stderr, and the page as a reader sees it on stdout.
 func TestManHasNothingToSayOfThePage(t *testing.T) {
 	said, shown := shownByMan(t, manPage())
 	if said != "" {
@@ -55,8 +55,8 @@ func TestManHasNothingToSayOfThePage(t *testing.T) {
 	}
 }
 
-// shownByMan gives what man has to say, and the page as it shows it: unhyphenated, so that words
-// can be found in it.
+// shownByMan gives the warnings of man, and the page as man shows it: without hyphenation, so that
+// the tests find words in it.
 func shownByMan(t *testing.T, page string) (said, shown string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "renew_mnetkeys.8")
@@ -73,13 +73,13 @@ func shownByMan(t *testing.T, page string) (said, shown string) {
 	return stderr.String(), stdout.String()
 }
 
-// asRead gives the error that options are refused with, nil where they are accepted.
+// asRead gives the error with which options are refused, nil if they are accepted.
 func asRead(cmd Command, args ...string) error {
 	app := NewApp(cmd, os.Stdout, os.Stderr, func(Options) {})
 	return app.Run(slices.Concat([]string{"renew_mnetkeys"}, args))
 }
 
-// partners are the options that others go with.
+// partners are other options that the option needs.
 func partners(o *option) []string {
 	if o.needs != "" {
 		return []string{"--" + o.needs}
@@ -130,7 +130,7 @@ func TestEveryLineOfTheSampleIsAcceptedWhenItIsUncommented(t *testing.T) {
 	for _, o := range allOptions() {
 		name := o.name
 		if name == "options" {
-			continue // it cannot name itself
+			continue // the file cannot name itself
 		}
 		if err := os.WriteFile(path, []byte(strings.Replace(sample, "#"+lines[name]+"\n", lines[name]+"\n", 1)), 0o600); err != nil {
 			t.Fatal(err)

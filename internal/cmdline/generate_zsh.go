@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// zshCompletion is a file of $fpath, and can be sourced as well.
+// zshCompletion is a file for $fpath, which can be sourced as well.
 func zshCompletion() string {
 	var commands, options strings.Builder
 	for _, c := range Commands[1:] {
@@ -31,7 +31,7 @@ func zshCompletion() string {
 		"CASES", strings.Join(commandWords(), "|"), "GENERATED", strings.Join(generateWords(), " ")).Replace(zshTemplate)
 }
 
-// zshSpec gives an option as _arguments reads it: (excluded)names[sentence]:value:action.
+// zshSpec formats an option for _arguments: (excluded)names[sentence]:value:action.
 func zshSpec(o *option) string {
 	sentence := "[" + strings.NewReplacer(`\`, `\\`, "[", `\[`, "]", `\]`).Replace(o.does()) + "]"
 	long, short := "--"+o.name, "-"+o.short

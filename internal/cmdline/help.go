@@ -7,12 +7,12 @@ import (
 	"renew_mnetkeys/moodledb/config"
 )
 
-// helpTemplate leaves the layout to helpText: cli's own puts every option, its
-// variable and its default on one line of up to 200 characters.
+// helpTemplate leaves the layout to helpText: the template of cli puts every option, its variable
+// and its default on one line of up to 200 characters.
 const helpTemplate = "{{.Description}}"
 
-// helpText is the whole of --help: of the command without a word, with every
-// option there is; of the others, with those they take.
+// helpText is the complete text of --help: for the command without a word, with all options; for
+// the others, with those they take.
 func helpText(cmd Command) string {
 	var b strings.Builder
 	whole := cmd.Name == Commands[0].Name
@@ -78,8 +78,8 @@ func notes(cmd Command) string {
 	return text
 }
 
-// writeGroup lists the options of one group: all of them, each with its commands if renew is not
-// one of them; or only those that the command takes.
+// writeGroup lists the options of one group: if whole, all of them, each with its commands if renew
+// is not one of them; otherwise those that the command takes.
 func writeGroup(b *strings.Builder, g group, cmd Command, whole bool) {
 	begun := false
 	for _, o := range g.options {

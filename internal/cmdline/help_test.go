@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// helpOf is what --help, or help, prints.
+// helpOf is the output of --help, or help.
 func helpOf(t *testing.T, args ...string) string {
 	t.Helper()
 	args = Arguments(append([]string{"renew_mnetkeys"}, args...))
@@ -75,7 +75,7 @@ func TestAnExampleIsAcceptedByItsCommand(t *testing.T) {
 	}
 }
 
-// What most people need is on the first screen of options.
+// The options that most people need are on the first screen.
 func TestTheFirstGroupHasTheTenOptionsThatAreUsedMost(t *testing.T) {
 	var names []string
 	for _, o := range groups[0].options {

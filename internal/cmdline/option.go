@@ -12,34 +12,34 @@ type group struct {
 	options []*option
 }
 
-// option is a row of the table in options.go: all that is known of one option.
+// option is a row of the table in options.go: everything that is known about one option.
 type option struct {
 	name, short string     // without dashes; short may be ""
-	arg         string     // what --help calls its value, "" for a switch
+	arg         string     // name of its value in --help, "" for a switch
 	help        string     // what it does
 	of          []Name     // the commands that take it; all if none is named
 	repeats     bool       // it may be given more than once
-	preset      string     // its default, as it would be written
-	words       []string   // values to complete: all there are (see word), or some besides others
-	example     string     // a value for the sample file, if the preset will not do
-	needs       string     // the switch without which it means nothing
-	off         string     // of such a switch: the advice if it is missing
-	conflicts   []conflict // with others; which of the two has the row does not matter
+	preset      string     // its default, in the form in which it would be written
+	words       []string   // values to complete: all possible ones (see word), or some of them
+	example     string     // a value for the sample file, if the preset is not suitable
+	needs       string     // the switch without which it has no meaning
+	off         string     // for such a switch: the advice if it is missing
+	conflicts   []conflict // with others; either of the two may have the row
 	set         setter     // reads and checks a value
 }
 
-// conflict is another option that contradicts that of the row. On the command line both are an
-// error; a line of a file of options gives way.
+// conflict is another option that contradicts that of the row. Two options on the command line are
+// an error; a line of an option file is passed over.
 type conflict struct {
 	with    string
-	problem string // between the names of both: "cannot be used with", if it is empty
+	problem string // text between the two names; if empty: "cannot be used with"
 	advice  string
-	// when tells by both values, as they are written, whether they contradict each other. Without
-	// it they do whenever both are in effect.
+	// when reports whether the two values, as they are written, contradict each other. If it is
+	// nil, they contradict each other whenever both are in effect.
 	when func(own, other string) bool
 }
 
-// allOptions are those of all groups.
+// allOptions are the options of all groups.
 func allOptions() (all []*option) {
 	for _, g := range groups {
 		all = append(all, g.options...)
@@ -64,7 +64,7 @@ func (o *option) names() []string {
 	return []string{o.name, o.short}
 }
 
-// flags are the ways to write the option, as in --host and -H.
+// flags are the ways to write the option, like --host and -H.
 func (o *option) flags() []string {
 	if o.short == "" {
 		return []string{"--" + o.name}
@@ -72,7 +72,7 @@ func (o *option) flags() []string {
 	return []string{"--" + o.name, "-" + o.short}
 }
 
-// flag is the option as it is written by a name like this one: short for a single letter.
+// flag is the option as it is written with a name like this one: short for a single letter.
 func (o *option) flag(name string) string {
 	if len(name) == 1 && o.short != "" {
 		return "-" + o.short
@@ -80,25 +80,25 @@ func (o *option) flag(name string) string {
 	return "--" + o.name
 }
 
-// variable is the option's name in the environment.
+// variable is the option's environment variable.
 func (o *option) variable() string {
 	return variablePrefix + strings.ToUpper(strings.ReplaceAll(o.name, "-", "_"))
 }
 
 func (o *option) isSwitch() bool { return o.arg == "" }
 
-// isFile tells whether the value is a path.
+// isFile reports whether the value is a path.
 func (o *option) isFile() bool { return o.arg == "PATH" || o.arg == "FILE" }
 
-// isMeasure tells whether the value is a number or a duration.
+// isMeasure reports whether the value is a number or a duration.
 func (o *option) isMeasure() bool { return o.arg == "N" || o.arg == "DURATION" }
 
-// takenBy tells whether a command has the option.
+// takenBy reports whether a command has the option.
 func (o *option) takenBy(command Name) bool {
 	return len(o.of) == 0 || slices.Contains(o.of, command)
 }
 
-// takers are the commands of an option that not all take, as they are typed.
+// takers are the commands of an option that only some commands take, as they are typed.
 func (o *option) takers(separator string) string {
 	return joined(o.of, separator)
 }
@@ -127,8 +127,7 @@ func (o *option) does() string {
 	return does
 }
 
-// contradicts gives the conflict of the option with another at these values, nil if
-// there is none.
+// contradicts gives the conflict of the option with another at these values, nil if there is none.
 func (o *option) contradicts(own string, other *option, others string) *conflict {
 	if !o.inEffect(own) || !other.inEffect(others) {
 		return nil
@@ -141,10 +140,10 @@ func (o *option) contradicts(own string, other *option, others string) *conflict
 	return nil
 }
 
-// inEffect tells whether an option with this value asks for anything.
+// inEffect reports whether an option with this value has any effect.
 func (o *option) inEffect(value string) bool {
 	if o.isSwitch() {
-		on, _ := strconv.ParseBool(value) // what is neither is refused when it is set
+		on, _ := strconv.ParseBool(value) // other values are refused when the option is set
 		return on
 	}
 	return value != ""

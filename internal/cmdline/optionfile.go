@@ -9,23 +9,23 @@ import (
 	"syscall"
 )
 
-// fileOption is a line of the file of options.
+// fileOption is a line of the option file.
 type fileOption struct {
-	*option // nil if there is none of that name
+	*option // nil if there is no option of that name
 	written string
 	value   string
 	line    int
 }
 
-// readFile sets what the file of options says and neither the command line nor the environment
-// does. One file serves all runs: it may have options of other commands, of an array although one
-// tenant is asked for, and others that contradict the command line or the environment. Those are
-// passed over.
+// readFile sets the options of the file that neither the command line nor the environment sets. One
+// file serves all runs: it may have options of other commands, options of an array although only
+// one tenant is asked for, and options that contradict the command line or the environment. Those
+// are passed over.
 func (all settings) readFile() error {
 	file := all.named("options")
 	path := file.String()
 	if path == "" {
-		return nil // an error once it is set
+		return nil // an error only after it is set
 	}
 	lines, err := parseOptionFile(path)
 	if errors.Is(err, fs.ErrNotExist) && !file.IsSet() {
@@ -55,14 +55,14 @@ func (all settings) readFile() error {
 	return nil
 }
 
-// contradict tells whether a line of the file contradicts what is given already.
+// contradict reports whether a line of the file contradicts what is set already.
 func (all settings) contradict(l fileOption) bool {
 	return slices.ContainsFunc(all, func(s *setting) bool {
 		return s.IsSet() && (l.contradicts(l.value, s.option, s.String()) != nil || s.contradicts(s.String(), l.option, l.value) != nil)
 	})
 }
 
-// onWith tells whether a switch is on, by what is given or else by its last line of the
+// onWith reports whether a switch is on: by what is set already, or else by its last line in the
 // file, if none of its lines is passed over.
 func (all settings) onWith(lines []fileOption, name string) bool {
 	if all.named(name).IsSet() {
@@ -81,15 +81,15 @@ func (all settings) onWith(lines []fileOption, name string) bool {
 	return on
 }
 
-// readTrusted reads a file that may name a hook to run: one that everybody can write to is
-// refused, and for root one that anybody else can write to.
+// readTrusted reads a file that may name a hook to run: a file that everyone can write is refused,
+// and for root a file that anyone else can write.
 func readTrusted(path string) ([]byte, error) {
 	f, err := openRegular(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat() // of what is read, even if the name is another file by then
+	info, err := f.Stat() // of the opened file, even if the name is another file by then
 	if err != nil {
 		return nil, err
 	}
@@ -109,11 +109,11 @@ func readTrusted(path string) ([]byte, error) {
 // byteOrderMark is what some editors write at the start of a text.
 const byteOrderMark = "\ufeff"
 
-// switches are the values of a switch in a file of options.
+// switches are the possible values of a switch in an option file.
 var switches = map[string]string{"yes": "true", "on": "true", "true": "true", "1": "true", "no": "false", "off": "false", "false": "false", "0": "false"}
 
-// parseOptionFile reads lines of NAME, NAME=VALUE or NAME = VALUE; # begins a
-// comment at the start of a line.
+// parseOptionFile reads lines of NAME, NAME=VALUE or NAME = VALUE; # begins a comment at the start
+// of a line.
 func parseOptionFile(path string) ([]fileOption, error) {
 	text, err := readTrusted(path)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"renew_mnetkeys/internal/testbed"
 )
 
-// optionFile writes a file of options.
+// optionFile writes an option file.
 func optionFile(t testing.TB, lines ...string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "renew_mnetkeys.conf")
@@ -25,7 +25,8 @@ func optionFile(t testing.TB, lines ...string) string {
 	return file
 }
 
-// optionsOf reads the command line as the command does, up to where it would work.
+// optionsOf reads the command line as the command does, up to the point where it would start to
+// work.
 func optionsOf(t testing.TB, args ...string) (o Options, err error) {
 	t.Helper()
 	cmd, args := CommandOf(append([]string{"renew_mnetkeys"}, args...))
@@ -37,7 +38,7 @@ func TestAFileOfOptionsStandsForTheCommandLine(t *testing.T) {
 	ca := optionFile(t)
 	for name, c := range map[string]struct {
 		lines []string
-		same  []string // as these arguments
+		same  []string // the same result as with these arguments
 		args  []string // with and without the file
 		env   []string // name and value, with the file alone
 	}{
@@ -121,7 +122,7 @@ func TestNoFileOfOptionsIsFineUnlessOneIsNamed(t *testing.T) {
 func TestAMistakeInAFileOfOptionsSaysWhereItIs(t *testing.T) {
 	for name, c := range map[string]struct {
 		lines []string
-		at    string // behind the file's name
+		at    string // text after the file's name
 		says  string
 	}{
 		"a name that is none":                 {[]string{"# a comment", "", "day = 7"}, ":3: ", `unknown option "day"`},

@@ -12,14 +12,14 @@ import (
 type Options struct {
 	Command Name
 	Host    string
-	// Options are those of every renewal, but for the links that BindHost asks for.
+	// The options of every renewal, except for the links that BindHost asks for.
 	rotate.Options
 	BindHost []string
 	Debug    bool
 
 	Config string
 	Cfg    map[string]string
-	PHP    string // path of php, "": it is looked for
+	PHP    string // path of php; "": it is searched
 
 	DryRun    bool
 	JSON      bool
@@ -53,9 +53,9 @@ type ArrayOptions struct {
 // defaultOptionFile is read if it exists.
 const defaultOptionFile = "/etc/renew_mnetkeys.conf"
 
-// groups are all options, in the order of --help; those that most people need come first. A new
-// option is a row here and a field above: help, man page, completions, sample file, environment and
-// file of options range over the rows.
+// groups are all options, in the order of --help; those that most people need come first. To add an
+// option, add a row here and a field above: help, man page, completions, sample file, environment
+// and option file use the rows.
 var groups = []group{
 	{"Most used", []*option{
 		{name: "host", short: "H", arg: "URL", example: "https://tenant.example.org", set: setHost,
@@ -99,7 +99,7 @@ var groups = []group{
 			set:  maybe(func(o *Options) *string { return &o.PHP }),
 			help: "use this PHP if config.php has to be evaluated (default: $CFG->pathtophp, PATH, the usual places)"},
 		{name: "options", arg: "FILE", preset: defaultOptionFile,
-			set:  text(func(*Options) *string { return new(string) }), // it has been read by then
+			set:  text(func(*Options) *string { return new(string) }), // it was read already
 			help: "read options from FILE, one per line; command line and environment take precedence"},
 	}},
 	{"Array", []*option{
@@ -221,7 +221,7 @@ var groups = []group{
 	}},
 }
 
-// The commands of options that not all take.
+// The commands of options that only some commands take.
 var (
 	renew    = []Name{Renew}
 	renewing = []Name{Renew, Rollback}

@@ -2,7 +2,7 @@
 
 package cmdline
 
-// The thousand runs of a kill sweep make small keys.
+// The thousand runs of a kill sweep use small keys.
 func init() {
 	bits := optionNamed("key-bits")
 	bits.words = append(bits.words, "1024")

@@ -30,8 +30,7 @@ func TestDurationsAreWrittenAsTheContractSays(t *testing.T) {
 	}
 }
 
-// What a row says of others must be said of options that there are, and of the commands that take
-// it.
+// A row may only refer to options that exist, and to the commands that take them.
 func TestEveryRowIsWhole(t *testing.T) {
 	seen := map[string]bool{}
 	for _, o := range allOptions() {
@@ -65,7 +64,7 @@ func TestEveryRowIsWhole(t *testing.T) {
 	}
 }
 
-// A value is read from the first place that has one, and its error says which.
+// A value is read from the first place that has one, and its error names that place.
 func TestAValueThatCannotBeReadSaysWhereItComesFrom(t *testing.T) {
 	file := optionFile(t, "quiet", "days = a")
 	for _, c := range []struct {
@@ -138,7 +137,7 @@ func TestEveryRefusedValueSaysWhereItComesFrom(t *testing.T) {
 	}
 }
 
-// Of two options that contradict each other, both places are named.
+// If two options contradict each other, the error names both places.
 func TestAContradictionSaysWhereBothComeFrom(t *testing.T) {
 	file := optionFile(t, "host = https://a.example", "all")
 	if _, err := optionsOf(t, "--options="+file); err == nil || err.Error() != file+":2: all cannot be used with host (line 1)" {

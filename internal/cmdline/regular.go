@@ -8,12 +8,12 @@ import (
 	"syscall"
 )
 
-// smallFile is more than any password, list of authorities or file of options
-// takes, in bytes.
+// smallFile is more than the size of any password file, list of authorities or option file, in
+// bytes.
 const smallFile = 1 << 20
 
-// NotRegularError is a pipe, a device, a directory or the like where a file is
-// expected. It would hang the command, or never end.
+// NotRegularError is a pipe, a device, a directory or the like instead of an expected file. Reading
+// it would hang the command, or never end.
 type NotRegularError struct {
 	Name string
 	Mode fs.FileMode
@@ -36,9 +36,9 @@ func ReadSmall(name string) ([]byte, error) {
 	return readOpened(f)
 }
 
-// openRegular opens a regular file, or a link to one, and never waits. The name is
-// looked at first, since opening is enough to rewind a tape or start a watchdog; what
-// counts is what was opened, even if the name is another file by then.
+// openRegular opens a regular file, or a link to one, and never waits. It checks the name first,
+// since opening is enough to rewind a tape or start a watchdog; then it checks what was opened,
+// since the name may be another file by then.
 func openRegular(name string) (*os.File, error) {
 	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
 		return nil, &NotRegularError{name, info.Mode()}

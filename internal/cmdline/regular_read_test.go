@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A link to a regular file is one.
+// A link to a regular file counts as one.
 func TestASmallFileIsReadThroughALinkAndALongOneIsNot(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

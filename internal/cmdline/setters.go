@@ -12,8 +12,8 @@ import (
 )
 
 // setter reads the value of an option into its field, or refuses it. Its error says only what is
-// wrong with the value (see mustBe): the caller puts the option and the origin of the value in
-// front of it. Values that may have a password in them are not quoted.
+// wrong with the value (see mustBe): the caller adds the option and the origin of the value. Values
+// that may contain a password are not quoted.
 type setter func(opt *option, o *Options, value string) error
 
 // mustBe is the error of a setter: what is allowed, and what was given instead.
@@ -21,7 +21,7 @@ func mustBe(allowed, value string) *UsageError {
 	return &UsageError{Problem: fmt.Sprintf("must be %s, not %q", allowed, value)}
 }
 
-// on is a switch.
+// on sets a switch.
 func on(field func(*Options) *bool) setter {
 	return func(_ *option, o *Options, value string) (err error) {
 		if *field(o), err = strconv.ParseBool(value); err != nil {
@@ -31,7 +31,7 @@ func on(field func(*Options) *bool) setter {
 	}
 }
 
-// maybe is any text, be it empty.
+// maybe sets any text, which may be empty.
 func maybe(field func(*Options) *string) setter {
 	return func(_ *option, o *Options, value string) error {
 		*field(o) = value
@@ -39,7 +39,7 @@ func maybe(field func(*Options) *string) setter {
 	}
 }
 
-// text is any text that is not empty: an empty one is mostly a variable that is not set.
+// text sets any text that is not empty: an empty one usually comes from a variable that is not set.
 func text(field func(*Options) *string) setter {
 	return func(_ *option, o *Options, value string) error {
 		if value == "" {
@@ -50,7 +50,7 @@ func text(field func(*Options) *string) setter {
 	}
 }
 
-// addGlob is one more glob each time.
+// addGlob adds one more glob each time.
 func addGlob(field func(*Options) *rotate.Globs) setter {
 	return func(_ *option, o *Options, value string) error {
 		*field(o) = append(*field(o), value)
@@ -58,7 +58,7 @@ func addGlob(field func(*Options) *rotate.Globs) setter {
 	}
 }
 
-// word is one of the row's words.
+// word sets one of the row's words.
 func word(store func(*Options, string)) setter {
 	return func(opt *option, o *Options, value string) error {
 		if !slices.Contains(opt.words, value) {
@@ -69,7 +69,7 @@ func word(store func(*Options, string)) setter {
 	}
 }
 
-// number is a whole number from least to most; why says more of these limits.
+// number sets a whole number from least to most; why explains these limits.
 func number(least, most int, why string, field func(*Options) *int) setter {
 	allowed := fmt.Sprintf("a whole number from %d to %d%s", least, most, why)
 	if most == math.MaxInt {
@@ -85,7 +85,7 @@ func number(least, most int, why string, field func(*Options) *int) setter {
 	}
 }
 
-// span is a duration of at least that much.
+// span sets a duration of at least the given length.
 func span(least time.Duration, field func(*Options) *time.Duration) setter {
 	return func(_ *option, o *Options, value string) error {
 		d, err := parseDuration(value)

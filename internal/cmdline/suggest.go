@@ -8,8 +8,8 @@ import (
 	"renew_mnetkeys/internal/spelling"
 )
 
-// unknownOption explains an option that the command does not take, by its name without dashes:
-// another command may take it, or a similar one may be meant.
+// unknownOption explains an option, given without dashes, that the command does not take: another
+// command may take it, or a similar one may be meant.
 func unknownOption(cmd Command, name string) *UsageError {
 	usage := &UsageError{Problem: "unknown option --" + name, Advice: "see " + cmd.Line() + " --help"}
 	if len(name) == 1 {
@@ -35,7 +35,7 @@ func unknownOption(cmd Command, name string) *UsageError {
 	return usage
 }
 
-// unknownVariable explains a variable of the environment that is not an option's.
+// unknownVariable explains an environment variable that is not an option.
 func unknownVariable(name string) error {
 	usage := &UsageError{Problem: "unknown environment variable " + name, Advice: "see renew_mnetkeys --help: MNETKEYS_DRY_RUN is --dry-run"}
 	if o := similarOption(allOptions(), strings.TrimPrefix(name, variablePrefix)); o != nil {
@@ -44,7 +44,7 @@ func unknownVariable(name string) error {
 	return usage
 }
 
-// unknownLine explains a line of a file of options that does not name an option.
+// unknownLine explains a line of an option file that does not name an option.
 func unknownLine(path string, line int, name string) error {
 	usage := &UsageError{Problem: fmt.Sprintf("%s:%d: unknown option %q", path, line, name),
 		Advice: "use the long names of renew_mnetkeys --help, without dashes"}
@@ -56,13 +56,13 @@ func unknownLine(path string, line int, name string) error {
 	return usage
 }
 
-// optionsFor are the options that a command takes, with those that every command has.
+// optionsFor are the options that a command takes, including those of all commands.
 func optionsFor(cmd Command) []*option {
 	return slices.DeleteFunc(completedOptions(), func(o *option) bool { return !o.takenBy(cmd.Name) })
 }
 
-// similarOption gives the option that is most like a name, nil if none is. A single letter
-// is like the same letter of the other case.
+// similarOption gives the option that is most similar to a name, nil if none is similar. A single
+// letter is similar to the same letter in the other case.
 func similarOption(options []*option, name string) *option {
 	var names []string
 	for _, o := range options {
@@ -83,7 +83,8 @@ func similarOption(options []*option, name string) *option {
 	return nil
 }
 
-// lettersOf parts letters of switches that were written as one word; "" if they are something else.
+// lettersOf splits the letters of switches that were written as one word; "" if they are anything
+// else.
 func lettersOf(options []*option, word string) string {
 	var parts []string
 	for _, letter := range word {
@@ -95,8 +96,8 @@ func lettersOf(options []*option, word string) string {
 	return strings.Join(parts, " ")
 }
 
-// similar gives the place of the word that somebody may have meant, -1 if there is none: the only
-// one that begins so, or the one with the least difference, if that is small. Case is ignored.
+// similar gives the index of the word that may have been meant, -1 if there is none: the only one
+// with that beginning, or the one with the smallest difference, if that is small. Case is ignored.
 func similar(words []string, typed string) int {
 	typed = strings.ToLower(typed)
 	if typed == "" {

@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// setting is an option of the command, with the values that it is given: on the command
-// line, else by its variable, else by lines of the file of options. It is a flag of
-// cli/v2, and only writes values down: they are read once all of them are known.
+// setting is an option of the command, with its values: from the command line, else from its
+// variable, else from lines of the option file. It is a flag of cli/v2, and only records values:
+// they are read after all of them are known.
 type setting struct {
 	*option
 	given []given
@@ -24,11 +24,11 @@ type given struct {
 	from  origin
 }
 
-// origin is where a value comes from: the zero one is the command line.
+// origin is where a value comes from: the zero value is the command line.
 type origin struct {
-	variable string // of the environment
-	file     string // of options
-	line     int    // of the file, from 1
+	variable string // in the environment
+	file     string // the option file
+	line     int    // in the file, from 1
 }
 
 // name is the option as it is written there.
@@ -42,7 +42,7 @@ func (from origin) name(o *option) string {
 	return "--" + o.name
 }
 
-// refuse puts the option, as it is written there, in front of what is wrong with its value.
+// refuse adds the option, as it is written there, to the error of its value.
 func (from origin) refuse(o *option, err error) error {
 	usage := &UsageError{Problem: err.Error()}
 	errors.As(err, &usage)
@@ -57,14 +57,14 @@ func (s *setting) Apply(set *flag.FlagSet) error {
 	return nil
 }
 
-// Names implements cli.Flag. The short name is left out: of a flag with two, cli/v2 would
-// set the other as well, and a value would be there twice.
+// Names implements cli.Flag. It leaves out the short name: for a flag with two names, cli/v2 would
+// set the other as well, and the value would be there twice.
 func (s *setting) Names() []string { return []string{s.name} }
 
 // IsSet implements cli.Flag.
 func (s *setting) IsSet() bool { return len(s.given) > 0 }
 
-// IsBoolFlag lets package flag take a switch without a value.
+// IsBoolFlag makes package flag accept a switch without a value.
 func (s *setting) IsBoolFlag() bool { return s.isSwitch() }
 
 // Set implements flag.Value for the command line.
@@ -89,7 +89,7 @@ func (s *setting) origin() origin {
 	return origin{}
 }
 
-// read reads what is given, else the preset, into the option's field.
+// read reads the given values, or the preset, into the option's field.
 func (s *setting) read(o *Options) error {
 	values := s.given
 	if len(values) == 0 && s.preset != "" {
@@ -106,7 +106,7 @@ func (s *setting) read(o *Options) error {
 	return nil
 }
 
-// settings are those of all options of a command, in the order of --help.
+// settings are the settings of all options of a command, in the order of --help.
 type settings []*setting
 
 func settingsOf(command Name) (all settings) {
@@ -126,13 +126,13 @@ func (all settings) named(name string) *setting {
 	return nil
 }
 
-// on tells whether a switch is on.
+// on reports whether a switch is on.
 func (all settings) on(name string) bool {
 	s := all.named(name)
 	return s != nil && s.inEffect(s.String())
 }
 
-// options reads the options of a command, once those of the command line are set.
+// options reads the options of a command, after those of the command line are set.
 func (all settings) options(cmd Command) (Options, error) {
 	o := Options{Command: cmd.Name}
 	if err := checkVariables(os.Environ()); err != nil {
@@ -165,7 +165,7 @@ func (all settings) checkConflicts() error {
 				continue
 			}
 			second := other.origin().name(other.option)
-			if from := other.origin(); from.file != "" { // the same one as the first's
+			if from := other.origin(); from.file != "" { // the same file as the first option's
 				second = fmt.Sprintf("%s (line %d)", other.name, from.line)
 			}
 			problem := cmp.Or(c.problem, "cannot be used with") + " " + second
@@ -175,8 +175,8 @@ func (all settings) checkConflicts() error {
 	return nil
 }
 
-// readEnvironment sets what the command line has not. An empty variable leaves a number or a
-// duration as it is, and switches a switch off.
+// readEnvironment sets the options that the command line has not set. An empty variable leaves a
+// number or a duration unchanged, and turns a switch off.
 func (all settings) readEnvironment() {
 	for _, s := range all {
 		value, found := os.LookupEnv(s.variable())
@@ -195,8 +195,8 @@ const (
 	testVariables  = "MNETKEYS_TEST_" // of the tests, not of the command
 )
 
-// checkVariables refuses variables that look like options and are not: a
-// mistyped MNETKEYS_DRY_RUN must not renew for real.
+// checkVariables refuses variables that look like options but are not: a mistyped MNETKEYS_DRY_RUN
+// must not renew for real.
 func checkVariables(environ []string) error {
 	for _, v := range environ {
 		name, _, _ := strings.Cut(v, "=")

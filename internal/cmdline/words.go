@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// extras are the words of the command line that are no commands: they work on no tenant.
+// extras are the words of the command line that are not commands: they work on no tenant.
 var extras = []struct{ word, does string }{
 	{"generate", "print the man page, a shell completion or a sample options file"},
 	{"help", "show this help, or the help of a command: help COMMAND"},
 	{"version", "print the version"},
 }
 
-// commandWords are the commands as they are typed: renew is not.
+// commandWords are the commands as they are typed, without renew.
 func commandWords() []string {
 	var words []string
 	for _, c := range Commands[1:] {
@@ -22,7 +22,7 @@ func commandWords() []string {
 	return words
 }
 
-// extraWords are those of extras.
+// extraWords are the words of extras.
 func extraWords() []string {
 	var words []string
 	for _, e := range extras {
@@ -53,7 +53,7 @@ func Arguments(args []string) []string {
 	return args
 }
 
-// CommandOf takes the command's word off the command line.
+// CommandOf removes the command's word from the command line.
 func CommandOf(args []string) (Command, []string) {
 	if len(args) > 1 {
 		for _, cmd := range Commands[1:] {
@@ -65,7 +65,7 @@ func CommandOf(args []string) (Command, []string) {
 	return Commands[0], args
 }
 
-// Line is how the command is called.
+// Line is the beginning of a command line for the command.
 func (c Command) Line() string {
 	if c.Name == Commands[0].Name {
 		return "renew_mnetkeys"
@@ -73,8 +73,8 @@ func (c Command) Line() string {
 	return "renew_mnetkeys " + string(c.Name)
 }
 
-// strayWord explains the first word that is not an option. If it were a command in its place, it
-// would have been taken off.
+// strayWord explains the first word that is not an option. A command at the right place would have
+// been removed before.
 func strayWord(cmd Command, words []string) error {
 	renews := cmd.Name == Commands[0].Name
 	known := slices.Concat(commandWords(), extraWords())
@@ -103,7 +103,7 @@ func strayWord(cmd Command, words []string) error {
 	return usage
 }
 
-// misread explains what package flag says of a command line.
+// misread explains the error of package flag for a command line.
 func misread(cmd Command, err error) error {
 	if _, name, ok := strings.Cut(err.Error(), "flag provided but not defined: -"); ok {
 		return unknownOption(cmd, name)
@@ -124,7 +124,7 @@ func misread(cmd Command, err error) error {
 	return &UsageError{Problem: err.Error(), Advice: "see " + cmd.Line() + " --help"}
 }
 
-// enumerated writes words as a sentence does: a, b and c.
+// enumerated writes words as in a sentence: a, b and c.
 func enumerated[S ~string](words []S, last string) string {
 	var b strings.Builder
 	for i, w := range words {

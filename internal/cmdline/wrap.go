@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// helpWidth is how wide --help is: a terminal has 80 columns.
+// helpWidth is the width of --help: a terminal has 80 columns.
 const helpWidth = 80
 
 // The columns where explanations begin.
@@ -26,12 +26,12 @@ func wrapped(text string, width int) (lines []string) {
 	return append(lines, line)
 }
 
-// paragraph writes a text as wide as --help is.
+// paragraph writes a text in the width of --help.
 func paragraph(b *strings.Builder, text string) {
 	b.WriteString(strings.Join(wrapped(text, helpWidth), "\n") + "\n")
 }
 
-// hanging writes a term, and what it does from a column on.
+// hanging writes a term, and its explanation from a given column on.
 func hanging(b *strings.Builder, column int, term, does string) {
 	lines := wrapped(does, helpWidth-column)
 	if len(term) > column-4 {

@@ -14,16 +14,16 @@ import (
 
 const shell = "/bin/sh"
 
-// Command is what an operator wrote for /bin/sh to run. Nothing is ever put into it: what a command
-// is to know comes by its environment and its stdin, so that a wwwroot such as $(reboot) stays
-// text, as long as the command quotes it ("$MNET_WWWROOT") as in any script.
+// Command is what an operator wrote for /bin/sh to run. Nothing is ever inserted into it: the
+// command gets its data by its environment and its stdin, so that a wwwroot such as $(reboot)
+// remains text, if the command quotes it ("$MNET_WWWROOT") as in any script.
 type Command string
 
-// simple is a line whose first word sh takes as it stands: without variables, patterns and
-// assignments, and no function of the line's own.
+// simple is a line whose first word sh uses unchanged: it has no variables, patterns or
+// assignments, and is not a function of the line itself.
 var simple = regexp.MustCompile("^\\s*(?:'([^']+)'|\"([^\"\\\\$`]+)\"|([^\\s'\"\\\\$`*?\\[\\](){}<>;&|=~#!]+))(?:\\s*$|\\s+[^\\s(]|[;&|<>])")
 
-// program is the first word of the line, "" where only sh can tell which program that is.
+// program is the first word of the line, "" if only sh can find out which program that is.
 func (c Command) program() string {
 	found := simple.FindStringSubmatch(string(c))
 	if found == nil {
@@ -32,8 +32,8 @@ func (c Command) program() string {
 	return found[1] + found[2] + found[3]
 }
 
-// String is the program alone, and sh where the line may be more than one: the rest can hold what
-// the operator keeps to himself, a web hook's address for one.
+// String is the program alone, or sh if the line may be more than one command: the rest may contain
+// secrets of the operator, such as the address of a web hook.
 func (c Command) String() string {
 	program := c.program()
 	if program == "" || strings.ContainsAny(string(c), ";&|()\n`") {
@@ -42,8 +42,9 @@ func (c Command) String() string {
 	return printable.Line(program, 0)
 }
 
-// Check tells whether sh can read the line, and whether there is a program of its first word, without running it: so that a mistake in a hook is found
-// before anything is done. Whatever stands behind the first word is for sh to find. The error is an *Error, and shows no more of the line than its program.
+// Check tests without running the line whether sh can read it, and whether the program of its first
+// word exists: so a mistake in a hook is found before anything is done. Only sh can check what
+// follows the first word. The error is an *Error, and shows no more of the line than its program.
 func (c Command) Check() error {
 	switch {
 	case strings.TrimSpace(string(c)) == "":
@@ -51,7 +52,8 @@ func (c Command) Check() error {
 	case strings.IndexByte(string(c), 0) >= 0:
 		return c.failed("the command contains a NUL", nil)
 	}
-	// By stdin, since not every sh heeds -n with -c; and one that does not heed it at all ends at the first line.
+	// By stdin, since some shells ignore -n together with -c; a shell that ignores -n completely
+	// ends at the first line.
 	if err := ask("exit 0\n"+string(c), "-n"); err != nil {
 		var refused *exec.ExitError
 		if !errors.As(err, &refused) {
@@ -73,14 +75,14 @@ func (c Command) Check() error {
 	return nil
 }
 
-// ask runs sh for an answer by its exit code.
+// ask runs sh; its exit code is the answer.
 func ask(stdin string, args ...string) error {
 	cmd := exec.Command(shell, args...)
 	cmd.Stdin, cmd.Env = strings.NewReader(stdin), inherited(os.Environ())
 	return cmd.Run()
 }
 
-// notFound says why exec.LookPath gave no path.
+// notFound says why exec.LookPath found no path.
 func notFound(err error) string {
 	switch {
 	case errors.Is(err, exec.ErrDot):

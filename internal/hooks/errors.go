@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// Error says how a command failed, in words that hold neither its arguments nor its output.
+// Error says how a command failed, in words that contain neither its arguments nor its output.
 type Error struct {
 	Command string // the program, see Command.String
 	Problem string // such as "not found", "exit code 3", "took longer than 2m0s"
-	cause   error  // where code decides on it: the context's, or why it did not start
+	cause   error  // if code decides on it: the context's error, or why it did not start
 }
 
 // Error is the program and the problem.
@@ -35,7 +35,7 @@ func (c Command) notStarted(err error) *Error {
 	return c.failed("does not start: "+err.Error(), err)
 }
 
-// ended is the error of a command that ended by itself, nil after exit code 0.
+// ended is the error of a command that ended without being stopped, nil after exit code 0.
 func (c Command) ended(state *os.ProcessState) error {
 	if state.Success() {
 		return nil
@@ -54,7 +54,7 @@ func (c Command) ended(state *os.ProcessState) error {
 	return &Error{Command: c.String(), Problem: problem}
 }
 
-// cutShort is the error of a command that we have ended, or tried to.
+// cutShort is the error of a command that was stopped, or could not be stopped.
 func (c Command) cutShort(ctx context.Context, limit time.Duration, gone bool) error {
 	e := c.failed(fmt.Sprintf("took longer than %v", limit), nil)
 	if cause := ctx.Err(); cause != nil {

@@ -6,16 +6,17 @@ import (
 	"time"
 )
 
-// group is a process group, by the process that it was made for.
+// group is a process group, identified by the process for which it was made.
 type group int
 
-// end asks every process of the group to end, and after grace insists. A group that is already
-// empty costs nothing.
+// end asks every process of the group to terminate, and after grace kills them. For a group that is
+// already empty it returns at once.
 func (g group) end() {
 	if !g.signal(syscall.SIGTERM) {
 		return
 	}
-	g.signal(syscall.SIGCONT) // a stopped process, one that wanted to read the terminal for one, would not see SIGTERM
+	// A stopped process, such as one that read from the terminal, would not receive SIGTERM.
+	g.signal(syscall.SIGCONT)
 	deadline := time.NewTimer(grace)
 	defer deadline.Stop()
 	again := time.NewTicker(5 * time.Millisecond)
@@ -33,8 +34,9 @@ func (g group) end() {
 	}
 }
 
-// signal reports whether anybody is left in the group, be it somebody whom we may not signal, or a
-// zombie: where the container's first process does not reap orphans, they cost the whole grace.
+// signal reports whether the group has any process left, including one that may not be signalled,
+// or a zombie: if the container's first process does not reap orphans, zombies take the whole
+// grace.
 func (g group) signal(s syscall.Signal) bool {
 	return !errors.Is(syscall.Kill(-int(g), s), syscall.ESRCH)
 }

@@ -22,7 +22,7 @@ func testProgram(t *testing.T) string {
 	return program
 }
 
-// pids are the numbers in a command's output, the only thing there.
+// pids are the numbers in a command's output, which contains nothing else.
 func pids(t *testing.T, output string, want int) []int {
 	t.Helper()
 	var numbers []int
@@ -39,7 +39,7 @@ func pids(t *testing.T, output string, want int) []int {
 	return numbers
 }
 
-// runs reports whether there is such a process that is no zombie.
+// runs reports whether there is such a process that is not a zombie.
 func runs(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -59,7 +59,7 @@ func awaitGone(t *testing.T, pid int) {
 }
 
 func TestWholeGroupIsEnded(t *testing.T) {
-	const deaf = `trap '' TERM; ` // inherited by whatever it starts
+	const deaf = `trap '' TERM; ` // inherited by every process that it starts
 	tests := map[string]struct {
 		script   string
 		limit    time.Duration
@@ -84,7 +84,7 @@ func TestWholeGroupIsEnded(t *testing.T) {
 		took time.Duration
 	}
 	results := map[string]chan result{}
-	for name, test := range tests { // all at once: they only wait
+	for name, test := range tests { // all at the same time: they only wait
 		results[name] = make(chan result, 1)
 		go func(to chan<- result) {
 			started := time.Now()

@@ -6,8 +6,8 @@ import (
 	"renew_mnetkeys/internal/printable"
 )
 
-// output keeps the first and the last bytes written to it, half of size each: a command says first
-// what it does, and last why it failed.
+// output keeps the first and the last bytes written to it, half of size each: a command usually
+// says first what it does, and last why it failed.
 type output struct {
 	size int // bytes in all
 	head []byte
@@ -15,7 +15,7 @@ type output struct {
 	left int    // bytes that were dropped from the front of tail
 }
 
-// Write never fails: a command that says too much is not held up.
+// Write never fails: a command that writes too much is not delayed.
 func (o *output) Write(b []byte) (int, error) {
 	n := len(b)
 	if room := o.size - o.size/2 - len(o.head); room > 0 {
@@ -25,7 +25,7 @@ func (o *output) Write(b []byte) (int, error) {
 	for len(b) > 0 {
 		take := min(len(b), o.size)
 		o.tail, b = append(o.tail, b[:take]...), b[take:]
-		if len(o.tail) > o.size { // trimmed seldom, so that each byte is moved about once
+		if len(o.tail) > o.size { // trimmed rarely, so that each byte is moved about once
 			o.trim()
 		}
 	}

@@ -1,11 +1,12 @@
-// Package hooks runs an operator's command before and after a renewal, or in place of our own cache
-// invalidation.
+// Package hooks runs an operator's command before and after a renewal, or instead of the built-in
+// cache purge.
 //
 // The command is run by /bin/sh -c, with the rights and in the working directory of this process,
-// so that relative paths mean what they mean to whoever wrote the command line. Its whole process
-// group ends with it. The package hands on what it is given, by the environment and stdin and never
-// within the command, and has nothing else to hand on: it imports nothing of ours, so no key
-// reaches a hook unless a caller puts it into stdin or env, and none may.
+// so that relative paths have the meaning that the author of the command line expects. Its whole
+// process group ends with it. The package passes its inputs to the command by the environment and
+// stdin and never within the command, and it has no other data to pass: it imports no other package
+// that has keys, so no key reaches a hook unless a caller puts it into stdin or env, and no caller
+// may.
 package hooks
 
 import (
@@ -19,14 +20,14 @@ import (
 	"time"
 )
 
-// What Limits that are not given come to.
+// The values of Limits that are not given.
 const (
 	defaultTime   = 2 * time.Minute
 	defaultOutput = 64 << 10
 )
 
-// grace is how long a process group has between SIGTERM and SIGKILL, how long it is waited for
-// after that, and how long for output by processes that left the group and keep it open.
+// grace is how long a process group has between SIGTERM and SIGKILL, how long the run waits for it
+// after that, and how long for output by processes that left the group and keep the output open.
 const grace = 2 * time.Second
 
 // Limits of one run.
@@ -35,17 +36,17 @@ type Limits struct {
 	Output int           // bytes kept of stdout and stderr together; DefaultOutput when 0
 }
 
-// Run runs the command and returns what it wrote to stdout and stderr, printable, its middle left
-// out beyond the limit.
+// Run runs the command and returns what it wrote to stdout and stderr, printable; beyond the limit
+// the middle is left out.
 //
-// It reads stdin, which may stay unread, and inherits our environment without the variables that
-// start with MNETKEYS_ (they are our options, and can hold a password) but with env, each
-// "name=value". When the time is over or ctx ends, the process group gets SIGTERM and 2 s later
-// SIGKILL; so do processes that the command leaves behind in its group when it ends by itself. Run
-// returns in any case: at most 6 s after the limit, even when processes outside the group keep the
-// output open.
+// The command reads stdin, which may stay unread. It inherits the environment of this process
+// without the variables that start with MNETKEYS_ (they are options, and may contain a password),
+// together with env, each "name=value". After the time limit or the end of ctx, the process group
+// gets SIGTERM and 2 s later SIGKILL; so do processes that the command leaves behind in its group
+// when it exits. Run returns in any case: at most 6 s after the limit, even if processes outside
+// the group keep the output open.
 //
-// The error is an *Error; errors.Is finds the context's in it when ctx ended.
+// The error is an *Error; errors.Is finds the context's error in it if ctx ended.
 func (c Command) Run(ctx context.Context, stdin []byte, env []string, l Limits) (string, error) {
 	if l.Time <= 0 {
 		l.Time = defaultTime
@@ -77,7 +78,7 @@ func (c Command) Run(ctx context.Context, stdin []byte, env []string, l Limits) 
 	return output, c.ended(p.cmd.ProcessState)
 }
 
-// inherited is environ without our own variables.
+// inherited is environ without this command's variables.
 func inherited(environ []string) []string {
 	var kept []string
 	for _, e := range environ {
@@ -88,15 +89,15 @@ func inherited(environ []string) []string {
 	return kept
 }
 
-// process is a command that runs. Its pipes are ours and not exec's, since exec would wait for
-// whoever holds them before it says that the command ended: too long for the rest of the group to
-// be found under its number.
+// process is a command that runs. Its pipes are made here and not by exec, since exec would wait
+// for every process that has them open before it reports the end of the command: too long for the
+// rest of the group to be found under its number.
 type process struct {
 	cmd    *exec.Cmd
 	group  group
 	exited chan struct{} // closed when the command has ended
 	read   *os.File      // its stdout and stderr
-	output output        // not to be looked at before copied is closed
+	output output        // must not be read before copied is closed
 	copied chan struct{}
 }
 
@@ -118,8 +119,8 @@ func start(line string, env []string, stdin []byte, size int) (*process, error) 
 		return nil, err
 	}
 	p.group = group(p.cmd.Process.Pid)
-	go func() { // ends with the command at the latest: Wait closes in
-		_, _ = in.Write(stdin) // who does not read it does not want it
+	go func() { // ends at the latest with the command: Wait closes in
+		_, _ = in.Write(stdin) // a command that does not read it does not need it
 		_ = in.Close()
 	}()
 	go func() {
@@ -127,16 +128,16 @@ func start(line string, env []string, stdin []byte, size int) (*process, error) 
 		close(p.copied)
 	}()
 	go func() {
-		_ = p.cmd.Wait() // ProcessState says more
+		_ = p.cmd.Wait() // ProcessState has more details
 		close(p.exited)
 	}()
 	return p, nil
 }
 
-// awaitExit reports whether the command has ended, after its group was. One that hangs in the
-// kernel, or became another user, outlives SIGKILL.
+// awaitExit reports whether the command has ended, after its group was stopped. A command that
+// hangs in the kernel, or became another user, outlives SIGKILL.
 func (p *process) awaitExit() bool {
-	_ = p.cmd.Process.Kill() // should it have moved to another group; else it is gone
+	_ = p.cmd.Process.Kill() // in case it moved to another group; otherwise it is gone
 	select {
 	case <-p.exited:
 		return true
@@ -145,10 +146,10 @@ func (p *process) awaitExit() bool {
 	}
 }
 
-// finishOutput returns the output once nobody can add to it, or when the time for that is over.
+// finishOutput returns the output after all writers have closed it, or after a time limit.
 func (p *process) finishOutput() string {
 	if err := p.read.SetReadDeadline(time.Now().Add(grace)); errors.Is(err, os.ErrNoDeadline) {
-		_ = p.read.Close() // no such system is known; rather lose output than hang
+		_ = p.read.Close() // no known system needs this; it is better to lose output than to hang
 	}
 	<-p.copied
 	_ = p.read.Close()

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// helper in the environment makes the test program a command of its own.
+// helper in the environment turns the test program into a command of its own.
 const helper = "HOOKS_TEST_HELPER"
 
 func TestMain(m *testing.M) {
@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 	switch os.Getenv(helper) {
 	case "":
 		os.Exit(m.Run())
-	case "mover": // leaves the group it was put into
+	case "mover": // leaves the process group in which it was started
 		var parents int
 		if parents, err = syscall.Getpgid(os.Getppid()); err == nil {
 			err = syscall.Setpgid(0, parents)
@@ -217,8 +217,8 @@ func TestValuesAreNeverRun(t *testing.T) {
 	made := filepath.Join(t.TempDir(), "made")
 	for _, value := range []string{"$(touch " + made + ")", "`touch " + made + "`", "; touch " + made, "' ; touch " + made + " ; '", "\"; touch " + made + "; \"",
 		"() { :; }; touch " + made, "\n touch " + made + "\n", "-n", "x=y", "a \"b\" 'c' \\ %s * ~ #"} {
-		// As what it is told, the name of a variable of its own, an argument of a program, and
-		// unquoted.
+		// The value as stdin, as the value of the command's own variable, as an argument of a
+		// program, and unquoted.
 		out, err := Command(`printf %s "$VALUE"; cat; copy=$VALUE; sh -c 'printf %s "$1"' sh "$copy"; printf %s $VALUE >/dev/null`).
 			Run(t.Context(), []byte(value), []string{"VALUE=" + value}, Limits{})
 		if out != value+value+value || err != nil {

@@ -2,8 +2,8 @@
 
 // Package killsteps lets a test kill the command before and after each of its steps: every SQL
 // statement, every HTTP exchange, every file that it makes, writes, renames or removes. Only a
-// build with the tag killsteps has steps; in any other the functions here give back what they are
-// given.
+// build with the tag killsteps has steps; in any other build the functions here do nothing of their
+// own.
 package killsteps
 
 import (
@@ -14,8 +14,8 @@ import (
 // DialFunc is net.Dialer.DialContext.
 type DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// Peers is what dials other sites: nil, for the default.
+// Peers is the dial function for other sites: nil, for the default.
 func Peers() DialFunc { return nil }
 
-// File does what is to be done to a file.
+// File runs do, which works on a file.
 func File(_ string, do func() error) error { return do() }

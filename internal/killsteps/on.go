@@ -17,14 +17,15 @@ import (
 
 // The two variables of the build.
 const (
-	envList = "MNETKEYS_TEST_STEPS" // a file, to which the name of every step is appended when it is reached
-	envKill = "MNETKEYS_TEST_KILL"  // the name of the step at which the process kills itself
+	// The file to which the name of every step is appended when it is reached.
+	envList = "MNETKEYS_TEST_STEPS"
+	envKill = "MNETKEYS_TEST_KILL" // the name of the step at which the process kills itself
 )
 
 // DialFunc is net.Dialer.DialContext.
 type DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// Every connection to a database goes through here without moodledb's knowing.
+// Every connection to a database goes through here without the knowledge of moodledb.
 func init() {
 	for _, network := range []string{"tcp", "unix"} {
 		mysql.RegisterDialContext(network, func(ctx context.Context, addr string) (net.Conn, error) {
@@ -37,7 +38,7 @@ func init() {
 	}
 }
 
-// Peers is what dials other sites.
+// Peers is the dial function for other sites.
 func Peers() DialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := new(net.Dialer).DialContext(ctx, network, addr)
@@ -48,7 +49,7 @@ func Peers() DialFunc {
 	}
 }
 
-// File does what is to be done to a file.
+// File runs do, which works on a file.
 func File(name string, do func() error) error {
 	s := begin("file " + name)
 	err := do()
@@ -56,17 +57,16 @@ func File(name string, do func() error) error {
 	return err
 }
 
-// step is one that has begun.
+// step is a step that has begun.
 type step string
 
-// seen counts steps of the same name. It is the process that is killed, so it is the process that
-// counts.
+// seen counts steps of the same name. The process is killed, so the count is one for the process.
 var seen struct {
 	sync.Mutex
 	times map[string]int
 }
 
-// begin is before a step. Steps of one name are told apart by how many came before.
+// begin is called before a step. Steps of one name are distinguished by a number.
 func begin(name string) step {
 	seen.Lock()
 	defer seen.Unlock()
@@ -79,7 +79,7 @@ func begin(name string) step {
 	return s
 }
 
-// end is after it.
+// end is called after the step.
 func (s step) end() {
 	seen.Lock()
 	defer seen.Unlock()
@@ -118,8 +118,8 @@ const (
 	comClosePrepare = 0x19
 )
 
-// Write sees whole packets: that is how the driver sends them. Their sequence number is 0 where a
-// command begins.
+// Write sees complete packets, since the driver sends them so. Their sequence number is 0 at the
+// beginning of a command.
 func (c *sqlConn) Write(packet []byte) (int, error) {
 	if len(packet) < 5 || packet[3] != 0 {
 		const userAt = 4 + 4 + 4 + 1 + 23
@@ -130,7 +130,8 @@ func (c *sqlConn) Write(packet []byte) (int, error) {
 	}
 	name, account := statement(packet[4:]), c.account
 	if strings.Contains(name, "_LOCK(") {
-		account = "any" // the locks of an array are held by whichever tenant's connection was the first
+		// The locks of an array may be taken by any tenant's connection: that of the first one.
+		account = "any"
 	}
 	s := begin("sql " + account + " " + name)
 	n, err := c.Conn.Write(packet)
@@ -142,8 +143,7 @@ func (c *sqlConn) Write(packet []byte) (int, error) {
 	return n, err
 }
 
-// Read ends a statement with the first bytes of its answer: by then the server has done what was
-// asked.
+// Read ends a statement with the first bytes of its answer: by then the server has executed it.
 func (c *sqlConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if c.running != nil {
@@ -160,13 +160,13 @@ func statement(payload []byte) string {
 	}
 	text, _, _ := strings.Cut(string(payload[1:]), "'")
 	if strings.HasPrefix(text, "SET ") {
-		return "SET" // the driver's settings of a session, in any order
+		return "SET" // the driver's session settings, in any order
 	}
 	text = strings.Join(strings.Fields(text), " ")
 	return text[:min(len(text), 70)]
 }
 
-// httpConn is a connection to another site, which is for one request.
+// httpConn is a connection to another site, used for one request.
 type httpConn struct {
 	net.Conn
 	addr    string
@@ -182,7 +182,7 @@ func (c *httpConn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// Close is after the answer has been read.
+// Close is called after the answer has been read.
 func (c *httpConn) Close() error {
 	if c.request != nil {
 		c.request.end()

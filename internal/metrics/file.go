@@ -13,13 +13,13 @@ import (
 	"renew_mnetkeys/internal/atomicfile"
 )
 
-// File is a file for the textfile collector in the making. Open makes one.
+// File is a file for the textfile collector that is not yet written. Open makes one.
 type File struct {
 	path    string
 	tenants map[string]*tenant // by wwwroot
 }
 
-// Error says why a file cannot be written. Its cause, if there is one, is the system's.
+// Error says why a file cannot be written. Its cause, if there is one, comes from the system.
 type Error struct {
 	Path    string
 	Problem string
@@ -37,8 +37,8 @@ func (e *Error) Error() string {
 // Unwrap is the cause.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Open makes sure, before anything else is done, that the file can be written later. It writes
-// nothing that stays. The error is an *Error.
+// Open makes sure, before anything else is done, that the file can be written later. It leaves
+// nothing behind. The error is an *Error.
 func Open(path string) (*File, error) {
 	if !strings.HasSuffix(path, ".prom") {
 		return nil, &Error{Path: path, Problem: "its name must end in .prom: the textfile collector reads no other file"}
@@ -59,10 +59,10 @@ func Open(path string) (*File, error) {
 func (f *File) name() string { return filepath.Base(f.path) }
 
 // Write writes the file: all tenants that were added, and the run. A reader sees the old file or
-// the new one, never a half; killed on the way, the old one stays, and maybe a file beside it whose
-// name ends in .tmp, which the collector does not read. A symbolic link is replaced and not
-// followed: in a directory of others it could lead anywhere. Everybody may read the file. The error
-// is an *Error, and leaves the old file.
+// the new one, never a half; if the process is killed meanwhile, the old file remains, and perhaps
+// a temporary file whose name ends in .tmp, which the collector does not read. A symbolic link is
+// replaced and not followed: in a directory of others it could lead anywhere. Everyone may read the
+// file. The error is an *Error, and leaves the old file.
 func (f *File) Write(run Run) error {
 	before := readPrevious(f.path)
 	f.complete(run, before)
@@ -76,7 +76,7 @@ func (f *File) Write(run Run) error {
 	}))
 }
 
-// fileError is an *Error of what atomicfile gives, nil for nil.
+// fileError makes an *Error of an error of atomicfile, nil of nil.
 func fileError(path string, err error) error {
 	var known *atomicfile.Error
 	if errors.As(err, &known) {

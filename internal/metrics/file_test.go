@@ -17,8 +17,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// writer in the environment makes the test program write the file that it names, with the largest
-// file it may write in WRITER_LIMIT, again and again when that is "0".
+// writer in the environment makes the test program write the file that it names. WRITER_LIMIT is
+// the size limit of files for it; if it is "0", the program writes again and again.
 const writer = "METRICS_TEST_WRITER"
 
 func TestMain(m *testing.M) {
@@ -104,7 +104,7 @@ func TestOpenRefusesWhatCannotBeWritten(t *testing.T) {
 				t.Fatalf("error %v", err)
 			}
 			if strings.Contains(err.Error(), ".tmp") {
-				t.Errorf("error %v names a file that nobody knows", err)
+				t.Errorf("error %v names a file that users do not know", err)
 			}
 		})
 	}
@@ -124,11 +124,12 @@ func TestDirectoryThatMayNotBeWritten(t *testing.T) {
 		}
 		return
 	}
-	// Root may write anywhere: somebody else has to try.
+	// Root may write anywhere: another user has to try.
 	program, dir := copyOfTest(t), filepath.Dir(path)
 	c := asWriter(path, "4096")
 	c.Path, c.Args[0], c.Dir = program, program, "/"
-	c.Env = append(c.Env, "GOCOVERDIR="+os.TempDir()) // with -cover, or it could not write where the test does
+	// With -cover, or it could not write to the directory of the test.
+	c.Env = append(c.Env, "GOCOVERDIR="+os.TempDir())
 	c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	if err := errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.Chmod(dir, 0o755)); err != nil {
 		t.Fatal(err)
@@ -139,7 +140,7 @@ func TestDirectoryThatMayNotBeWritten(t *testing.T) {
 	}
 }
 
-// copyOfTest is the test program where every user can run it.
+// copyOfTest is a copy of the test program that every user can run.
 func copyOfTest(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "metrics")
@@ -167,12 +168,13 @@ func TestFullDiskLeavesTheOldFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "mnet.prom")
 	write(t, path, run(1, 0), report("https://a.example", 20))
 	before := read(t, path)
-	said, err := asWriter(path, "4096").CombinedOutput() // a file may not grow further: as on a full disk, the write comes back short
+	// A limit on the file size: as on a full disk, the write comes back short.
+	said, err := asWriter(path, "4096").CombinedOutput()
 	if want := "metrics file " + path + ": cannot be written: file too large"; string(said) != want || err != nil {
 		t.Errorf("%s, error %v", said, err)
 	}
 	if read(t, path) != before || names(t, filepath.Dir(path)) != "mnet.prom" {
-		t.Errorf("the directory holds %s", names(t, filepath.Dir(path)))
+		t.Errorf("the directory has %s", names(t, filepath.Dir(path)))
 	}
 }
 
@@ -248,7 +250,7 @@ func TestSymbolicLinkIsReplacedAndItsTargetLeft(t *testing.T) {
 				t.Errorf("%v", got)
 			}
 			if left, err := os.ReadFile(target); string(left) != content || (err == nil) != (content != "") {
-				t.Errorf("the target holds %q, error %v", left, err)
+				t.Errorf("the target has %q, error %v", left, err)
 			}
 		})
 	}

@@ -1,17 +1,17 @@
-// Package metrics writes what a run came to for the textfile collector of Prometheus' node
+// Package metrics writes the result of a run for the textfile collector of Prometheus' node
 // exporter.
 //
-// A file holds one job: some tenants, and what was last known of each. Tenants of another job, be
-// it another shard of an array, belong into another file, and each tenant into one file of a
-// directory only: the collector takes no series twice. For the same reason all that is about runs
-// carries the file's name.
+// A file belongs to one job: it has some tenants, and what was last known of each. Tenants of
+// another job, such as another shard of an array, belong in another file, and each tenant in only
+// one file of a directory: the collector accepts no series twice. For the same reason all series
+// about runs have the file's name as a label.
 //
-// No run may take from monitoring what it alerts on: neither one that fails, nor a manual one that
-// looks at a single tenant. So an expiry and the times of the last success stand until something
-// newer is known, and what a run has not looked at stands as it was: other commands always, other
-// tenants unless the run looked at all there are. The first run of all may fail as well: a last
-// success that never was is 0, which is long ago. Only an expiry that nobody has seen yet is left
-// out: 0 would be a key that has expired.
+// No run may remove from monitoring what it alerts on: neither a run that fails, nor a manual one
+// that examines a single tenant. So an expiry and the times of the last success remain until
+// something newer is known, and what a run has not examined remains as it was: other commands
+// always, other tenants unless the run examined all there are. The very first run may fail as well:
+// a last success that never was is 0, which is long ago. Only an expiry that is not known yet is
+// left out: 0 would be a key that has expired.
 package metrics
 
 import (
@@ -22,42 +22,42 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// Run is what the command came to as a whole.
+// Run is the result of the command as a whole.
 type Run struct {
 	Command  string // renew, push, …
 	Started  time.Time
 	Took     time.Duration
 	ExitCode int
-	// Whole says that the run looked at every tenant that the file is about: one that is missing
-	// from it is there no more, and goes. Else it stays with all that was known of it. An
-	// interrupted run, and one that saw no tenant, count as not whole.
+	// Whole says that the run examined every tenant that the file is about: a tenant that is
+	// missing from the run no longer exists, and is removed. Otherwise it remains with all that was
+	// known of it. An interrupted run, and one that saw no tenant, do not count as whole.
 	Whole bool
 }
 
-// ended is when the run was over.
+// ended is when the run ended.
 func (r Run) ended() float64 { return seconds(r.Started.Add(r.Took)) }
 
-// drops reports whether a tenant that is missing from the run is no tenant of the job any more.
+// drops reports whether a tenant that is missing from the run no longer belongs to the job.
 func (r Run) drops(tenants int) bool {
 	return r.Whole && tenants > 0 && r.ExitCode < 128 // from 128 on, a signal ended it
 }
 
-// seconds since 1970, to the millisecond. So as Prometheus counts time.
+// seconds is the time since 1970 in seconds, to the millisecond, as Prometheus counts time.
 func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
 
 // tenant is what is kept of a report: a few numbers, whatever the number of peers.
 type tenant struct {
-	seen     bool // by a run, of which outcome and peers are
+	seen     bool // by a run, which has set outcome and peers
 	outcome  rotate.Outcome
-	proven   bool    // it asks for exit code 0
+	proven   bool    // its exit code is 0
 	local    bool    // its local site was proven
 	notAfter float64 // 0: not known
 	success  float64 // 0: never, as far as is known
 	peers    map[rotate.PeerOutcome]int
 }
 
-// Add takes the report of a tenant into the file that Write will write. Of two reports on one
-// tenant the later counts. Not to be called concurrently.
+// Add adds the report of a tenant to the file that Write will write. If there are two reports on
+// one tenant, the later counts. It must not be called concurrently.
 func (f *File) Add(r rotate.TenantReport) {
 	if r.Wwwroot == "" {
 		return // the run failed before it knew any tenant
@@ -75,7 +75,7 @@ func (f *File) Add(r rotate.TenantReport) {
 	f.tenants[text(r.Wwwroot)] = t
 }
 
-// complete puts what stood in the file before into the gaps that the run leaves.
+// complete fills the gaps that the run leaves with what was in the file before.
 func (f *File) complete(run Run, before previous) {
 	drops := run.drops(len(f.tenants))
 	for wwwroot, was := range before.tenants {
@@ -86,7 +86,7 @@ func (f *File) complete(run Run, before previous) {
 				t.notAfter = was.notAfter
 			}
 			t.success = was.success
-			if t.outcome == rotate.Failed && len(t.peers) == 0 { // the run did not come to them
+			if t.outcome == rotate.Failed && len(t.peers) == 0 { // the run did not reach them
 				t.peers = was.peers
 			}
 		case !drops:
@@ -100,8 +100,7 @@ func (f *File) complete(run Run, before previous) {
 	}
 }
 
-// peersByOutcome has every outcome, so that a query for one finds a number where there is none of
-// it.
+// peersByOutcome has a number for every outcome, so that a query for one always finds a number.
 func (t *tenant) peersByOutcome() map[string]float64 {
 	n := map[string]float64{}
 	for _, outcome := range []rotate.PeerOutcome{rotate.Accepted, rotate.Healed, rotate.Pending, rotate.Refused, rotate.Skipped, rotate.Ignored} {
@@ -125,11 +124,12 @@ func (t *tenant) outcomes() map[string]float64 {
 	return n
 }
 
-// families are the metrics of a run and of what stood before it, each with its samples in a fixed
+// families are the metrics of a run and of the previous file, each with its samples in a fixed
 // order.
 func (f *File) families(run Run, before previous) []family {
 	command := text(run.Command)
-	before.runs[lastSuccess][command] = max(before.runs[lastSuccess][command], 0) // the series begins with the first run
+	// The series begins with the first run.
+	before.runs[lastSuccess][command] = max(before.runs[lastSuccess][command], 0)
 	before.runs[lastRun][command], before.runs[duration][command], before.runs[exitCode][command] = run.ended(), run.Took.Seconds(), float64(run.ExitCode)
 	if run.ExitCode == rotate.ExitOK {
 		before.runs[lastSuccess][command] = run.ended()

@@ -16,7 +16,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// day is the noon of a day of the tests, and seconds of it since 1970.
+// day is noon of a day of the tests.
 func day(n int) time.Time { return time.Date(2030, 1, n, 12, 0, 0, 0, time.UTC) }
 
 func run(n, code int) Run {
@@ -164,7 +164,7 @@ func TestPromtoolsLinterHasNothingToSay(t *testing.T) {
 			t.Errorf("%d metrics were linted", n)
 		}
 	}
-	// That the linter would say something.
+	// The linter does find a problem if there is one.
 	if problems, err := promlint.New(strings.NewReader("renew_mnetkeys_took_minutes 1\n")).Lint(); len(problems) == 0 || err != nil {
 		t.Errorf("no problems, error %v", err)
 	}
@@ -181,7 +181,7 @@ func TestFileIsTheSameWhateverTheOrder(t *testing.T) {
 }
 
 func TestAnyWwwrootComesThrough(t *testing.T) {
-	hostile := map[string]string{ // what the collector reads
+	hostile := map[string]string{ // as the collector reads it
 		`https://"quoted"} 1`:           `https://"quoted"} 1`,
 		"https://two\nlines\\n":         "https://two\nlines\\n",
 		`https://back\slash\`:           `https://back\slash\`,
@@ -197,7 +197,8 @@ func TestAnyWwwrootComesThrough(t *testing.T) {
 		reports, again = append(reports, report(wwwroot, 20)), append(again, failed(wwwroot))
 		want[read] = seconds(day(20))
 	}
-	for _, reports := range [][]rotate.TenantReport{reports, again} { // the second from what the first has written
+	// The second run starts from the file that the first has written.
+	for _, reports := range [][]rotate.TenantReport{reports, again} {
 		write(t, path, run(1, 0), reports...)
 		if diff := cmp.Diff(want, values(t, path, notAfter, "wwwroot")); diff != "" {
 			t.Error(diff)

@@ -15,14 +15,14 @@ import (
 // maxPrevious is how much of an old file is read, in bytes: an array of 10000 tenants writes 20 MB.
 const maxPrevious = 64 << 20
 
-// previous is what a file says from earlier runs. That it is read from one file is what bounds it.
+// previous is what a file says of earlier runs. Its size is limited by that of the one file.
 type previous struct {
 	tenants map[string]*tenant            // by wwwroot
 	runs    map[string]map[string]float64 // by metric, then by command
 }
 
-// readPrevious reads an old file leniently: what is not there, or not written by us, says nothing.
-// Whatever stands at the path must not hold us up, so a pipe is not waited for.
+// readPrevious reads an old file leniently: what is missing, or was not written by this package, is
+// ignored. No file at the path may block the run, so it does not wait for a pipe.
 func readPrevious(path string) previous {
 	s := previous{tenants: map[string]*tenant{}, runs: map[string]map[string]float64{lastRun: {}, duration: {}, exitCode: {}, lastSuccess: {}}}
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
@@ -39,7 +39,7 @@ func readPrevious(path string) previous {
 
 func (s previous) read(from io.Reader) {
 	lines := bufio.NewScanner(io.LimitReader(from, maxPrevious))
-	for lines.Scan() { // ends at a line of more than 64 KiB: none of ours
+	for lines.Scan() { // ends at a line of more than 64 KiB, which this package never writes
 		name, labels, value, ok := parseSample(lines.Text())
 		if !ok || !(value >= 0) || math.IsInf(value, 0) {
 			continue
@@ -54,7 +54,7 @@ func (s previous) read(from io.Reader) {
 	}
 }
 
-// readTenant takes a sample of a tenant, if it is one.
+// readTenant stores a sample if it belongs to a tenant.
 func (s previous) readTenant(wwwroot, name, outcome string, value float64) {
 	t := s.tenants[wwwroot]
 	if t == nil {
@@ -77,7 +77,7 @@ func (s previous) readTenant(wwwroot, name, outcome string, value float64) {
 	s.tenants[wwwroot] = t
 }
 
-// parseSample reads a line as family.write writes it.
+// parseSample reads a line that family.write has written.
 func parseSample(line string) (name string, labels map[string]string, value float64, ok bool) {
 	name, rest, found := strings.Cut(line, "{")
 	if !found || !strings.HasPrefix(name, "renew_mnetkeys_") {
@@ -89,7 +89,7 @@ func parseSample(line string) (name string, labels map[string]string, value floa
 		if !found {
 			return "", nil, 0, false
 		}
-		quoted, err := strconv.QuotedPrefix(after) // the format's escapes are among Go's
+		quoted, err := strconv.QuotedPrefix(after) // Go's escapes include those of the format
 		if err != nil {
 			return "", nil, 0, false
 		}

@@ -54,7 +54,7 @@ func TestWhatAFailedRunDoesNotKnowStands(t *testing.T) {
 			write(t, path, test.run, test.reports...)
 			outcome := values(t, path, tenantOutcome, "wwwroot")
 			for wwwroot := range outcome {
-				outcome[wwwroot] = 0 // that it is there is asked
+				outcome[wwwroot] = 0 // only its existence is checked
 			}
 			for _, diff := range []string{cmp.Diff(test.notAfter, values(t, path, notAfter, "wwwroot")), cmp.Diff(test.success, values(t, path, tenantSuccess, "wwwroot")),
 				cmp.Diff(test.seen, outcome), cmp.Diff(test.lastSuccess, values(t, path, lastSuccess, "command"))} {
@@ -115,8 +115,8 @@ func TestACommandByHandTakesNothingFromWhatItHasNotLookedAt(t *testing.T) {
 	}
 }
 
-// An alert compares a series: one that is not there alerts nobody. But an expiry of 0
-// would be a key that has expired.
+// An alert compares a series: a missing series triggers no alert. But an expiry of 0 would be a key
+// that has expired.
 func TestTheFirstRunWritesEverySeriesWhateverItCannotRead(t *testing.T) {
 	const a = "https://a.example"
 	path := filepath.Join(t.TempDir(), "mnet.prom")
@@ -132,7 +132,7 @@ func TestTheFirstRunWritesEverySeriesWhateverItCannotRead(t *testing.T) {
 			t.Errorf("%d outcomes of peers", n)
 		}
 		if known := values(t, path, notAfter, "wwwroot"); len(known) != 0 {
-			t.Errorf("an expiry that nobody has seen: %v", known)
+			t.Errorf("an expiry that is not known: %v", known)
 		}
 	}
 }
@@ -159,7 +159,7 @@ func TestALocalSiteIsProvenOnlyWhileNothingIsKnownAgainstIt(t *testing.T) {
 			other := run(2, 0)
 			other.Whole = false
 			write(t, path, run(1, c.exit), r)
-			write(t, path, other, report("https://b.example", 20)) // and it stands
+			write(t, path, other, report("https://b.example", 20)) // and it remains
 			if got := values(t, path, localSite, "wwwroot"); got[a] != c.want || got["https://b.example"] != 1 {
 				t.Errorf("%v", got)
 			}

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// The metrics. Their names are for alerts and dashboards of others: they stay.
+// The metrics. Alerts and dashboards of users depend on their names: they must not change.
 const (
 	lastRun       = "renew_mnetkeys_last_run_timestamp_seconds"
 	duration      = "renew_mnetkeys_last_run_duration_seconds"
@@ -33,7 +33,7 @@ type sample struct {
 	value  float64
 }
 
-// add adds a sample for each value that one more label takes.
+// add adds a sample for each value of one more label.
 func (f *family) add(labels []string, name string, values map[string]float64) {
 	for _, value := range slices.Sorted(maps.Keys(values)) {
 		f.samples = append(f.samples, sample{append(slices.Clip(labels), name, value), values[value]})
@@ -58,10 +58,9 @@ func (f family) write(w *bufio.Writer) {
 	}
 }
 
-// escaped is how a label's value is written; a Replacer is safe for concurrent use and is not
-// changed.
+// escaped escapes a label's value; a Replacer is safe for concurrent use and is not changed.
 var escaped = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
 
-// text is s as the format allows it: the collector refuses a whole file for one byte that is no
+// text is s as the format allows it: the collector refuses a whole file for one byte that is not
 // UTF-8.
 func text(s string) string { return strings.ToValidUTF8(s, "\ufffd") }

@@ -9,8 +9,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// jsonStream writes the document of --json tenant by tenant, in bounded memory.
-// The exit code stands behind them, where it is known.
+// jsonStream writes the document of --json tenant by tenant, in bounded memory. The exit code comes
+// last, when it is known.
 type jsonStream struct {
 	w     *Results
 	head  Document

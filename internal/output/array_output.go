@@ -10,8 +10,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// Array says what becomes of an array while it is renewed. It keeps counts
-// and the tenants that failed, not the reports: those are streamed.
+// Array prints what happens to an array while it is renewed. It keeps counts and the tenants that
+// failed, but not the reports: those are streamed.
 type Array struct {
 	*Printer
 	tenants      int
@@ -19,16 +19,16 @@ type Array struct {
 	json         *jsonStream
 
 	outcomes     map[rotate.Outcome]int
-	notDue       int // of a dry run, among those that are kept
-	proven       int // peers, of which
-	byRow        int // by database
+	notDue       int // in a dry run, included in those that are kept
+	proven       int // peers: how many were proven
+	byRow        int // proven by database
 	total        int
-	skipped      int                       // in a dry run they can be reached
-	ignoredLinks int                       // not of total
+	skipped      int                       // in a dry run, they can be reached
+	ignoredLinks int                       // not part of total
 	unproven     map[string]*unprovenPeers // by outcome and reason
 	failures     []rotate.TenantReport
 	notes        []string // of tenants that did not fail
-	held         []string // lines that are written once something happens
+	held         []string // lines that are written only if something happens
 	check        *checkSummary
 	doctor       *doctorText // of doctor
 }
@@ -36,7 +36,7 @@ type Array struct {
 // unprovenPeers are the peers of all tenants that share a reason.
 type unprovenPeers struct {
 	example rotate.PeerReport
-	of      string // the tenant of the example
+	of      string // the tenant in the example
 	links   int
 }
 
@@ -55,14 +55,14 @@ func NewArray(out *Printer) *Array {
 	return a
 }
 
-// Begin tells what is going to be done.
+// Begin says what is going to be done.
 func (a *Array) Begin(selected, members int) {
 	a.tenants, a.phaseStarted = selected, time.Now()
 	a.say("%s to %s, in an array of %s", count(selected, "tenant"), a.Options.Command.Row().To, count(members, "site"))
 }
 
-// say writes a line for people that is no result: nothing for scripts. A job that
-// may turn out to have nothing to do holds its lines until it has.
+// say writes a line for people that is not a result: scripts get no such line. A job that may have
+// nothing to do keeps its lines back until it has something to do.
 func (a *Array) say(format string, args ...any) {
 	if a.Options.Quiet || a.Options.JSON || a.check != nil {
 		return
@@ -78,7 +78,7 @@ func (a *Array) sayHeld() {
 	a.held = nil
 }
 
-// phaseWords say what the phases of rotate.Array do.
+// phaseWords say what happens in the phases of rotate.Array.
 var phaseWords = map[string]string{
 	"check": "checked", "canary": "renewed first", "renew": "renewed", "ask": "members checked", "tell": "pushed by database",
 	"repair": "rows of other sites repaired", "prove": "proven and reported",
@@ -109,7 +109,7 @@ func (a *Array) Phase(name string, done, total, failed int) {
 	a.phaseStarted = time.Now()
 }
 
-// Tenant takes a tenant's report: streamed as JSON, else counted.
+// Tenant takes a tenant's report: it is streamed as JSON, or else counted.
 func (a *Array) Tenant(r rotate.TenantReport) {
 	a.outcomes[r.Outcome]++
 	if r.NotDue {
@@ -154,8 +154,8 @@ func (a *Array) Tenant(r rotate.TenantReport) {
 	}
 }
 
-// note keeps what is to be said of a tenant that did not fail. What doctor says is all in
-// its findings, of a tenant that failed too.
+// note keeps the notes on a tenant that did not fail. What doctor has to say is completely in its
+// findings, also for a tenant that failed.
 func (a *Array) note(r rotate.TenantReport) {
 	switch {
 	case a.doctor != nil:
@@ -172,10 +172,10 @@ func (a *Array) note(r rotate.TenantReport) {
 	}
 }
 
-// Finish closes the JSON document, or writes the summary: failures first. It gives
-// the exit code, which for check is one of its own.
+// Finish closes the JSON document, or writes the summary: failures first. It gives the exit code,
+// which is a special one for check.
 func (a *Array) Finish(code int, err error) int {
-	if err != nil { // no tenant was come to
+	if err != nil { // no tenant was reached
 		a.Tenant(Failed("", code, err))
 	}
 	if a.check != nil {
@@ -184,7 +184,7 @@ func (a *Array) Finish(code int, err error) int {
 	code = a.settled(code)
 	switch {
 	case a.json != nil:
-		code = a.Close(code) // the exit code stands in the Document
+		code = a.Close(code) // the exit code is part of the Document
 		a.json.close(a.Document(code, nil))
 	case a.check != nil:
 		a.write(a.check.String())
@@ -204,7 +204,7 @@ func (a *Array) Finish(code int, err error) int {
 	return a.settled(code)
 }
 
-// overall is kept where every tenant was.
+// overall is kept if every tenant was kept.
 func (a *Array) overall() rotate.Outcome {
 	if a.outcomes[rotate.Kept] == a.tenants {
 		return rotate.Kept

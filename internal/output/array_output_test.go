@@ -14,7 +14,7 @@ func TestAPhaseLastsFromTheEndOfTheOneBefore(t *testing.T) {
 	var stdout strings.Builder
 	out := NewArray(&Printer{Options: cmdline.Options{Command: "renew"}, stdout: &Results{W: &stdout}})
 	out.Begin(3, 4)
-	out.phaseStarted = out.phaseStarted.Add(-time.Hour) // the only canary took so long
+	out.phaseStarted = out.phaseStarted.Add(-time.Hour) // how long the only canary took
 	out.Phase("canary", 1, 1, 0)
 	out.Phase("renew", 1, 2, 0)
 	out.Phase("renew", 2, 2, 1)
@@ -35,14 +35,14 @@ func TestAJSONDocumentThatCannotBeWrittenIsAnError(t *testing.T) {
 	out := NewArray(&Printer{Options: cmdline.Options{JSON: true}, stdout: &Results{W: fullDisk{}}, Stderr: &stderr, Sinks: sinks{exitCodeRecord{told}}})
 	out.Tenant(rotate.TenantReport{Wwwroot: "https://t.example"})
 	if code := out.Finish(rotate.ExitOK, nil); code != rotate.ExitPeers || *told != code {
-		t.Errorf("exit code %d, a record was told %d", code, *told)
+		t.Errorf("exit code %d, a record got %d", code, *told)
 	}
 	if strings.Count(stderr.String(), "error: the result could not be written: no space left on device") != 1 {
 		t.Errorf("it says %q", stderr.String())
 	}
 }
 
-// exitCodeRecord keeps the exit code it is told.
+// exitCodeRecord keeps the exit code that it receives.
 type exitCodeRecord struct{ code *int }
 
 func (exitCodeRecord) Add(rotate.TenantReport) {}

@@ -11,7 +11,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// summary is what an array says at the end: failures first, the counts last.
+// summary is the text at the end of an array: failures first, the counts last.
 func (a *Array) summary() string {
 	var b strings.Builder
 	a.failureSummary(&b)
@@ -28,7 +28,7 @@ func (a *Array) summary() string {
 	return b.String()
 }
 
-// linkSummary counts the links, as far as the command looks at them.
+// linkSummary counts the links, if the command examines them.
 func (a *Array) linkSummary() string {
 	text := ""
 	switch {
@@ -50,11 +50,11 @@ func (a *Array) linkSummary() string {
 	return text
 }
 
-// namedFailures is how many tenants that fail alike are shown one by one.
+// namedFailures is how many tenants with the same failure are shown one by one.
 const namedFailures = 3
 
-// failureSummary has one block for each tenant that failed, but one for all that failed
-// alike if they are many: three hundred tenants are interrupted by one Ctrl-C.
+// failureSummary has one block for each tenant that failed, but only one for many tenants with the
+// same failure: one Ctrl-C interrupts three hundred tenants.
 func (a *Array) failureSummary(b *strings.Builder) {
 	slices.SortFunc(a.failures, func(x, y rotate.TenantReport) int { return strings.Compare(x.Wwwroot, y.Wwwroot) })
 	type likeness struct{ outcome, problem, hint string }

@@ -16,43 +16,42 @@ const (
 	okay checkState = iota
 	warning
 	critical
-	Unknown // it could not be found out; package run needs it for errors of usage
+	Unknown // the state could not be found out; package run needs it for errors of usage
 )
 
-// String is the word that the guidelines have for it.
+// String is the guidelines' word for the state.
 func (s checkState) String() string {
 	return [...]string{"OK", "WARNING", "CRITICAL", "UNKNOWN"}[s]
 }
 
-// rank tells which of two states is worse: what is known to be wrong is worse than
-// what is not known.
+// rank says which of two states is worse: a known fault is worse than an unknown state.
 func (s checkState) rank() int {
 	return slices.Index([]checkState{okay, warning, Unknown, critical}, s)
 }
 
-// checkSummary makes one answer for a monitoring system out of the reports of a
-// verification, of one tenant or of many. What it says of a tenant is the same either way.
+// checkSummary makes one answer for a monitoring system from the reports of a verification, of one
+// tenant or of many. What it says of a tenant is the same in both cases.
 type checkSummary struct {
-	warning, critical time.Duration // of the key's life that is left
+	warning, critical time.Duration // of the remaining lifetime of a key
 	now               time.Time
 
 	tenants          int
 	proven, all      int // peers
 	pending, refused int
 	left             *time.Duration // of the key that expires first
-	first            string         // the tenant whose key that is
+	first            string         // the tenant that has this key
 	problems         []problem
 }
 
-// problem is what is wrong with a tenant, or with one of its links.
+// problem is a fault of a tenant, or of one of its links.
 type problem struct {
 	state        checkState
-	tenant, peer string // "" for what is not of one
-	cause        string // what problems of one kind have in common
-	detail       string // the cause with all that is known of this one
+	tenant, peer string // "" if it does not belong to one
+	cause        string // what problems of one kind share
+	detail       string // the cause with all details of this problem
 }
 
-// fail is for what is not of one tenant.
+// fail is for a problem that does not belong to one tenant.
 func (c *checkSummary) fail(err error) { c.problem(Unknown, "", err.Error(), err.Error()) }
 
 func (c *checkSummary) problem(s checkState, tenant, cause, detail string) {
@@ -73,28 +72,28 @@ func (c *checkSummary) add(r rotate.TenantReport) {
 	for _, p := range r.Peers {
 		c.addPeer(r.Wwwroot, p)
 	}
-	if len(c.problems) == known && r.Exit != rotate.ExitOK { // whatever it is, all is not well
+	if len(c.problems) == known && r.Exit != rotate.ExitOK { // for any other reason
 		text := fmt.Sprintf("not everything is proven (exit code %d of verify)", r.Exit)
 		c.problem(warning, r.Wwwroot, text, text)
 	}
 }
 
-// addError judges what kept a tenant from being looked at. That MNet is off is known, and
-// may be meant so: an operator can leave that tenant out (--exclude).
+// addError judges why a tenant could not be examined. If MNet is off, that is a known state, and
+// may be intended: an operator can leave that tenant out (--exclude).
 func (c *checkSummary) addError(r rotate.TenantReport) {
 	state, cause := Unknown, withoutTenant(r.Error, r.Wwwroot)
 	switch {
 	case r.Exit == rotate.ExitOwnSite, errors.Is(r.Err, rotate.ErrExpired):
 		state = critical
-	case errors.Is(r.Err, rotate.ErrOwnUnreachable), // as without the error
+	case errors.Is(r.Err, rotate.ErrOwnUnreachable), // judged as without the error
 		errors.Is(r.Err, rotate.ErrMNetOff):
 		state = warning
 	}
 	c.problem(state, r.Wwwroot, cause, cause)
 }
 
-// addOwnSite judges what the local site has shown. One that could not be asked may
-// work all the same; its links are not proven.
+// addOwnSite judges what the local site has shown. A site that could not be asked may work all the
+// same; its links are not proven.
 func (c *checkSummary) addOwnSite(r rotate.TenantReport) {
 	text := "local site " + ownSite(r.SelfCheck)
 	switch {
@@ -125,14 +124,14 @@ func (c *checkSummary) addPeer(tenant string, p rotate.PeerReport) {
 		fmt.Sprintf("peer %s %s: %s", p.Wwwroot, p.Outcome, reasonWords(p))})
 }
 
-// addLife judges what is left of a tenant's key.
+// addLife judges the remaining lifetime of a tenant's key.
 func (c *checkSummary) addLife(r rotate.TenantReport, left time.Duration) {
 	if c.left == nil || left < *c.left {
 		c.left, c.first = &left, r.Wwwroot
 	}
 	detail := "the key expires in " + days(left)
 	switch {
-	case errors.Is(r.Err, rotate.ErrExpired): // which is said already
+	case errors.Is(r.Err, rotate.ErrExpired): // which is reported already
 	case left <= 0:
 		c.problem(critical, r.Wwwroot, rotate.ErrExpired.Error(), rotate.ErrExpired.Error())
 	case left < c.critical:
@@ -152,8 +151,8 @@ func (c *checkSummary) state() checkState {
 	return worst
 }
 
-// close finishes the sinks of the run, of which one that fails is a problem like
-// any other, and gives the exit code.
+// close finishes the sinks of the run; if one fails, that is a problem like any other. It gives the
+// exit code.
 func (c *checkSummary) close(out *Printer) int {
 	_, failed := out.Sinks.finish(int(c.state()))
 	for _, err := range failed {
@@ -164,7 +163,7 @@ func (c *checkSummary) close(out *Printer) int {
 
 func inDays(d time.Duration) float64 { return d.Hours() / 24 }
 
-// days is a time span for people.
+// days formats a time span for people.
 func days(d time.Duration) string {
 	if d < 48*time.Hour {
 		return count(int(d.Hours()), "hour")

@@ -11,8 +11,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// Whatever a report says that is not proven, a check does not call it OK; a local
-// site that uses another key is critical.
+// If a report says that anything is not proven, a check is not OK; a local site that uses another
+// key is critical.
 func TestACheckIsNotOKWhereSomethingIsNotProven(t *testing.T) {
 	peer := func(o rotate.PeerOutcome, reason string) []rotate.PeerReport {
 		return []rotate.PeerReport{{Wwwroot: "https://p.example", Outcome: o, Reason: rotate.Reason(reason)}}
@@ -54,7 +54,7 @@ func TestACheckIsNotOKWhereSomethingIsNotProven(t *testing.T) {
 	}
 }
 
-// Tenants are looked at at once: the order in which they are done says nothing.
+// Tenants are examined concurrently: their order must not matter.
 func TestTheFirstLineOfACheckIsTheSameWhateverComesFirst(t *testing.T) {
 	add := map[string]func(*checkSummary){
 		"unknown": func(c *checkSummary) {
@@ -133,8 +133,8 @@ func TestACheckGroupsItsProblemsByCause(t *testing.T) {
 	}
 }
 
-// Monitoring systems cut what is longer, and with it the performance data. The line is
-// that of an array of 300 tenants of which nothing works.
+// Monitoring systems cut longer answers, and with them the performance data. This is the line of an
+// array of 300 tenants with every link broken.
 func TestACheckFitsWhatMonitoringSystemsRead(t *testing.T) {
 	for name, letter := range map[string]string{"in ASCII": "x", "in letters of four bytes": "😀", "in bars": "|"} {
 		t.Run(name, func(t *testing.T) {

@@ -10,8 +10,8 @@ import (
 	"renew_mnetkeys/internal/printable"
 )
 
-// What a check prints at most, in bytes. All of it fits the 4 KiB that old monitoring
-// systems read, and the first line the 1 KiB that NRPE passed on before its version 3.
+// The largest output of a check, in bytes. All of it fits the 4 KiB that old monitoring systems
+// read, and the first line the 1 KiB that NRPE transferred before its version 3.
 const (
 	maxAnswer = 4096
 	maxLine   = 1000
@@ -24,8 +24,8 @@ func (s checkState) Line(text string) string {
 	return "MNET " + s.String() + " - " + checkText(text, maxCause)
 }
 
-// checkText is text for a line of a check, at most limit bytes of it. The bar begins the
-// performance data, so none may stand in the text.
+// checkText is text for a line of a check, at most limit bytes of it. A bar begins the performance
+// data, so the text must not contain one.
 func checkText(text string, limit int) string {
 	const cut = "…"
 	text = strings.ReplaceAll(printable.Line(text, 0), "|", "¦")
@@ -35,7 +35,7 @@ func checkText(text string, limit int) string {
 	return strings.ToValidUTF8(text[:limit-len(cut)], "") + cut
 }
 
-// withoutTenant is a text that may begin with the tenant that it is about.
+// withoutTenant removes the tenant from the beginning of a text about it.
 func withoutTenant(text, tenant string) string {
 	if rest, found := strings.CutPrefix(text, tenant+": "); found && tenant != "" {
 		return rest
@@ -43,7 +43,7 @@ func withoutTenant(text, tenant string) string {
 	return text
 }
 
-// of is a text with the tenant that it is about before it.
+// of adds the problem's tenant at the beginning of a text.
 func (p problem) of(text string) string {
 	if p.tenant == "" || strings.HasPrefix(text, p.tenant) {
 		return text
@@ -54,7 +54,7 @@ func (p problem) of(text string) string {
 // group are the problems with one state and cause.
 type group []problem
 
-// String is one problem as it is, and several by what they have in common.
+// String is the whole text of a single problem, and for several what they share.
 func (g group) String() string {
 	first := g[0]
 	if len(g) == 1 {
@@ -81,9 +81,8 @@ func named(g group, site func(problem) string) string {
 	return fmt.Sprintf("%s, %s and %d more", all[0], all[1], len(all)-2)
 }
 
-// groups are the problems by cause, the worst first, then the most frequent. Their order
-// is not that in which tenants were done: the first line must not change from check to
-// check.
+// groups are the problems by cause, the worst first, then the most frequent. Their order does not
+// depend on the order of tenants: the first line must not change from check to check.
 func (c *checkSummary) groups() []group {
 	slices.SortFunc(c.problems, func(a, b problem) int {
 		return cmp.Or(cmp.Compare(b.state.rank(), a.state.rank()), strings.Compare(a.cause, b.cause), strings.Compare(a.of(a.detail), b.of(b.detail)))
@@ -101,8 +100,8 @@ func (c *checkSummary) groups() []group {
 	return all
 }
 
-// String is the whole answer: a line that has every cause, with performance data, and
-// then a line for each problem, if there are several. What does not fit is counted.
+// String is the whole answer: a line that has every cause, with performance data, and then a line
+// for each problem, if there are several. Problems that do not fit are counted.
 func (c *checkSummary) String() string {
 	groups, data := c.groups(), c.performance()
 	if len(groups) == 0 {
@@ -125,10 +124,10 @@ func (c *checkSummary) String() string {
 	return line + data + c.details(groups, maxAnswer-len(line)-len(data))
 }
 
-// details are the problems of groups, each on a line, in at most room bytes.
+// details are the problems of groups, each on its own line, in at most room bytes.
 func (c *checkSummary) details(groups []group, room int) string {
 	if len(c.problems) == 1 {
-		return "" // the first line has it
+		return "" // the first line contains it
 	}
 	const more = "and %d more, which the command verify shows\n"
 	room -= len(more) + 10 // for the number
@@ -148,7 +147,7 @@ func (c *checkSummary) details(groups []group, room int) string {
 	return b.String()
 }
 
-// wellness is what is said if there is no problem.
+// wellness is the text if there is no problem.
 func (c *checkSummary) wellness() string {
 	switch {
 	case c.left == nil:
@@ -159,11 +158,11 @@ func (c *checkSummary) wellness() string {
 	return fmt.Sprintf("%s: the first key expires in %s, %s proven", count(c.tenants, "tenant"), days(*c.left), outOf(c.proven, c.all, "link"))
 }
 
-// performance are the numbers behind the first line.
+// performance are the numbers after the first line.
 func (c *checkSummary) performance() string {
 	life := ""
 	if c.left != nil {
-		// Cut off, as in the text: 4.996 days are not 5.00.
+		// Rounded down, as in the text: 4.996 days are not 5.00.
 		life = fmt.Sprintf(" days_left=%.2f;%.2f:;%.2f:", math.Floor(100*inDays(*c.left))/100, inDays(c.warning), inDays(c.critical))
 	}
 	return fmt.Sprintf(" |%s peers_pending=%d;0;;0 peers_refused=%d;0;;0\n", life, c.pending, c.refused)

@@ -66,15 +66,15 @@ func dayOf(t *time.Time) string {
 	return t.UTC().Format(time.DateOnly)
 }
 
-// signOnWords say how it stands with single sign-on.
+// signOnWords describe the state of single sign-on.
 var signOnWords = map[rotate.SingleSignOn]string{
 	rotate.SignOnOn: "single sign-on (auth_mnet) on", rotate.SignOnOff: "single sign-on (auth_mnet) off", rotate.SignOnAbsent: "single sign-on (auth_mnet) not installed",
 }
 
-// rc4Words say whether OpenSSL's legacy provider is there for the web server's PHP.
+// rc4Words say whether the web server's PHP has OpenSSL's legacy provider.
 var rc4Words = map[string]string{"yes": "RC4 (OpenSSL's legacy provider) works", "no": "RC4 (OpenSSL's legacy provider) missing"}
 
-// siteWords are what is told of a site, in one line.
+// siteWords describe a site, in one line.
 func siteWords(s rotate.SiteReport) string {
 	php := "PHP not known"
 	switch {

@@ -11,17 +11,17 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// shown is how many names stand in a line; --json has all.
+// shown is how many names are listed in a line; --json has all.
 const shown = 5
 
-// doctorText collects what the diagnoses of one tenant or of many have found, by cause:
-// hundreds of tenants with one cause are one group.
+// doctorText collects the findings of the diagnoses of one or many tenants, by cause: hundreds of
+// tenants with one cause are one group.
 type doctorText struct {
 	verbose bool
 	array   bool // tenants are named
 	causes  map[cause]*causeGroup
-	order   []cause        // as they were found
-	sites   map[string]int // tenants by what is told of their sites
+	order   []cause        // in the order in which they were found
+	sites   map[string]int // tenants by the description of their sites
 	links   []usedLink
 	traffic struct {
 		links, used, unknown int
@@ -35,17 +35,17 @@ type usedLink struct {
 	use      rotate.LinkUse
 }
 
-// cause is what makes findings one group.
+// cause is what findings of one group share.
 type cause struct {
 	severity rotate.Severity
 	code     string
 	message  string
 }
 
-// causeGroup is everything that one cause was found of.
+// causeGroup is everything that has one cause.
 type causeGroup struct {
 	tenants  []string
-	subjects map[string]string // peers or cache stores, with what was seen of each
+	subjects map[string]string // peers or cache stores, with the details of each
 	detail   string            // of the first one
 	next     string
 	several  bool // details that differ
@@ -90,7 +90,7 @@ type completer = func(hint, first string, several bool) string
 // behind them, if they were asked for.
 func (d *doctorText) text(paint func(word, padded string) string, complete completer) string {
 	var b strings.Builder
-	if d.array { // tenants come in no order
+	if d.array { // the order of tenants is random
 		slices.SortFunc(d.order, func(x, y cause) int {
 			return cmp.Or(len(d.causes[y].tenants)-len(d.causes[x].tenants), strings.Compare(x.code, y.code), strings.Compare(x.message, y.message))
 		})
@@ -110,7 +110,7 @@ func (d *doctorText) text(paint func(word, padded string) string, complete compl
 	return b.String()
 }
 
-// severityWords are those that people read.
+// severityWords are the severities for people.
 var severityWords = map[rotate.Severity]string{rotate.SeverityError: "error", rotate.SeverityWarning: "warning", rotate.SeverityInfo: "note"}
 
 // group writes one cause: what, where, and what to do.
@@ -128,8 +128,8 @@ func (d *doctorText) group(b *strings.Builder, key cause, paint func(word, padde
 	line("next: %s", complete(g.next, g.tenants[0], len(g.tenants) > 1))
 }
 
-// seen writes what the cause was found of. Of one tenant each detail counts, of an array
-// one is the example.
+// seen writes the subjects that have the cause. For one tenant all details are shown, for an array
+// one as an example.
 func (g *causeGroup) seen(line func(format string, args ...any), code string, array bool) {
 	names, thing := slices.Sorted(maps.Keys(g.subjects)), "peer"
 	if strings.HasPrefix(code, "cache_") {
@@ -148,7 +148,7 @@ func (g *causeGroup) seen(line func(format string, args ...any), code string, ar
 		line("%s: %s", count(len(names), thing), some(names))
 	}
 	switch {
-	case g.detail == "", strings.HasPrefix(code, "peers_"): // whose detail is how many they are
+	case g.detail == "", strings.HasPrefix(code, "peers_"): // the detail is the number of peers
 	case g.several:
 		line("for example: %s", g.detail)
 	default:
@@ -172,7 +172,7 @@ func renderFindings(r rotate.TenantReport, verbose bool, paint func(word, padded
 	return printable.Line(r.Wwwroot, 0) + "\n" + d.text(paint, func(hint, _ string, _ bool) string { return hint }) // completed already
 }
 
-// some names a few of many.
+// some lists a few of many names.
 func some(names []string) string {
 	if len(names) <= shown+1 {
 		return strings.Join(names, ", ")

@@ -12,7 +12,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// noRC4, dead and stock are what tenants are told here.
+// noRC4, dead and stock are next steps for these tests.
 var (
 	noRC4 = rotate.Finding{Code: "own_no_rc4", Severity: rotate.SeverityError, Message: "no RC4", Next: "enable it"}
 	stock = rotate.Finding{Code: "peers_stock", Severity: rotate.SeverityInfo, Message: "as released", Next: "nothing to do"}
@@ -22,7 +22,7 @@ func dead(peer string) rotate.Finding {
 	return rotate.Finding{Code: "peer_timeout", Severity: rotate.SeverityWarning, Subject: peer, Message: "not reached", Detail: "no answer from " + peer, Next: "check it"}
 }
 
-// examined is the report of a tenant with findings and one peer, of which users come.
+// examined is the report of a tenant with findings and one peer, from which users come.
 func examined(wwwroot string, findings ...rotate.Finding) rotate.TenantReport {
 	users, sessions, used := int64(3), int64(1), time.Date(2026, 3, 1, 11, 0, 0, 0, time.UTC)
 	r := rotate.TenantReport{Wwwroot: wwwroot, Outcome: rotate.Kept, Site: &rotate.SiteReport{Moodle: "4.5.6", PHPWeb: "8.2.7", SingleSignOn: rotate.SignOnOn, RC4: "yes"},
@@ -64,7 +64,7 @@ users of the links of https://t.example
 	}
 }
 
-// Hundreds of peers that are down are a few lines of one tenant, too.
+// Hundreds of peers that are down are a few lines for one tenant, too.
 func TestManyPeersWithOneCauseAreAFewLines(t *testing.T) {
 	r := examined("https://t.example")
 	for i := range 300 {
@@ -159,7 +159,7 @@ func TestTenantsThatCannotBeReadAreOneGroup(t *testing.T) {
 	}
 }
 
-// What several tenants need is one command for all only where that does no more than needed.
+// Several tenants get one command for all only if it does no more than needed.
 func TestTheCommandForSeveralTenants(t *testing.T) {
 	for _, c := range []struct {
 		next    string

@@ -11,12 +11,11 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// hintUndone is for a renewal that was undone for the same cause: a push would
-// distribute the old key, which everybody has.
+// hintUndone is for a renewal that was undone for the same cause: a push would distribute the old
+// key, which all peers have.
 const hintUndone = "the cache must be purged by a --cache-hook, or core/config be mapped to a file or Redis store, before the next renewal. To see which store it is, run: renew_mnetkeys doctor"
 
-// advise fills in what is to be done about a tenant and each of its peers, where
-// rotate has not said it.
+// advise sets the hints for a tenant and each of its peers, unless rotate has set them.
 func (out *Printer) advise(r *rotate.TenantReport) {
 	if r.Hint == "" {
 		r.Hint = out.hintOf(*r)
@@ -28,8 +27,8 @@ func (out *Printer) advise(r *rotate.TenantReport) {
 	}
 }
 
-// Completed is the report with the commands of its hints completed for this tenant. What is said of
-// several tenants at once keeps the general form.
+// Completed is the report with the commands of its hints completed for this tenant. Texts about
+// several tenants keep the general form.
 func (out *Printer) Completed(r rotate.TenantReport) rotate.TenantReport {
 	r.Hint = out.Complete(r.Hint, r.Wwwroot)
 	r.Peers, r.Findings = slices.Clone(r.Peers), slices.Clone(r.Findings)
@@ -42,8 +41,8 @@ func (out *Printer) Completed(r rotate.TenantReport) rotate.TenantReport {
 	return r
 }
 
-// hintOf is what to do about a tenant's error. After a signal it is a push, whatever
-// else the signal has broken: renewing again would only retire one more key.
+// hintOf is what to do about a tenant's error. After a signal it is a push, whatever else the
+// signal has interrupted: renewing again would only retire one more key.
 func (out *Printer) hintOf(r rotate.TenantReport) string {
 	var sig *SignalError
 	var own *rotate.OwnSiteError
@@ -59,7 +58,7 @@ func (out *Printer) hintOf(r rotate.TenantReport) string {
 	return hint
 }
 
-// interruptedHint is what to do after a run that a signal has ended.
+// interruptedHint is what to do after a run that was ended by a signal.
 func interruptedHint(o cmdline.Options) string {
 	if !o.Command.Row().Changes || o.DryRun {
 		return "nothing was changed: start it again at any time"
@@ -74,8 +73,8 @@ func interruptedHint(o cmdline.Options) string {
 	return "no new key is needed: push distributes and proves the stored key (for cron: --if-due does so too). To finish, " + push
 }
 
-// ExplainFindings fills in what the diagnosis of a tenant that could not even be
-// read does not know: whose it is, and what the database's error advises.
+// ExplainFindings adds to the diagnosis of a tenant that could not be read what that diagnosis does
+// not know: which tenant it is, and the advice of the database's error.
 func ExplainFindings(report *rotate.TenantReport) {
 	for i := range report.Findings {
 		f := &report.Findings[i]
@@ -88,7 +87,7 @@ func ExplainFindings(report *rotate.TenantReport) {
 	}
 }
 
-// SignalError is the cause of a context that a signal ended.
+// SignalError is the cause of a context that was ended by a signal.
 type SignalError struct{ Signal syscall.Signal }
 
 func (e *SignalError) Error() string { return "interrupted by " + unix.SignalName(e.Signal) }

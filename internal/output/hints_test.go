@@ -10,8 +10,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// Where a key is stored that somebody was not told of, a push is the cure: a renewal
-// makes one more key.
+// If a key is stored that was not pushed to all peers, a push is the cure: a renewal makes one more
+// key.
 func TestNobodyIsToldToRenewWhereAPushIsTheCure(t *testing.T) {
 	interrupted := func(exit int) rotate.TenantReport {
 		return rotate.TenantReport{Err: fmt.Errorf("stopped: %w", &SignalError{1}), Exit: exit, Outcome: rotate.Kept}
@@ -21,7 +21,7 @@ func TestNobodyIsToldToRenewWhereAPushIsTheCure(t *testing.T) {
 	for name, c := range map[string]struct {
 		o    cmdline.Options
 		r    rotate.TenantReport
-		want string // what it says
+		want string // text of the hint
 	}{
 		"interrupted":                     {cmdline.Options{Command: "renew"}, interrupted(1), "run: renew_mnetkeys push"},
 		"a push that was":                 {cmdline.Options{Command: "push"}, interrupted(1), "run: renew_mnetkeys push"},

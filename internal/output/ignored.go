@@ -7,12 +7,12 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// ignoredGlobs are the globs of --ignore-peer that have matched no peer yet: the peer may
-// have been deleted, or the glob be mistyped.
+// ignoredGlobs are the globs of --ignore-peer that have matched no peer yet: the peer may have been
+// deleted, or the glob may be mistyped.
 type ignoredGlobs struct {
 	unmatched rotate.Globs
 	seen      map[string]bool // wwwroots: tenants of an array have the same peers
-	unread    bool            // the peers of a tenant are not known
+	unread    bool            // a tenant's peers could not be read
 }
 
 func (g *ignoredGlobs) add(r rotate.TenantReport) {
@@ -31,8 +31,8 @@ func (g *ignoredGlobs) add(r rotate.TenantReport) {
 	}
 }
 
-// tellUnmatched names the globs that matched no peer. A job that is silent otherwise does
-// not say it: a file of options is for many tenants, and cron mails whatever is written.
+// tellUnmatched names the globs that matched no peer. A job that prints nothing else does not print
+// this either: an option file is for many tenants, and cron sends a mail for any output.
 func (out *Printer) tellUnmatched() {
 	if out.ignored.unread || out.Options.Quiet {
 		return

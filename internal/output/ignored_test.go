@@ -11,7 +11,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// printerOf is a printer that writes to the two, as to files.
+// printerOf is a printer that writes to these two, as to files.
 func printerOf(o cmdline.Options, stdout, stderr *strings.Builder) *Printer {
 	if o.LogFormat == "" {
 		o.LogFormat = "console"
@@ -73,7 +73,8 @@ func TestAGlobThatMatchesNoPeerIsWarnedOf(t *testing.T) {
 					array.Begin(1, 1)
 					array.Tenant(c.r)
 					array.Finish(c.r.Exit, nil)
-					c.stderr = strings.TrimPrefix(c.stderr, "error: its database is down\n") // which stands in the summary
+					// The error is in the summary.
+					c.stderr = strings.TrimPrefix(c.stderr, "error: its database is down\n")
 				}
 				if stderr.String() != c.stderr {
 					t.Errorf("it says %q, want %q", stderr.String(), c.stderr)

@@ -10,8 +10,8 @@ import (
 	"renew_mnetkeys/internal/cmdline"
 )
 
-// What a peer or a row can put into an event is a field of it: a name, a detail, an error. None
-// writes a line of its own, in neither format.
+// Text that a peer or a row can put into an event is in one of its fields: a name, a detail, an
+// error. No such text begins a line of its own, in either format.
 func TestAnEventIsOneLineWhateverAPeerIsCalled(t *testing.T) {
 	for name, hostile := range map[string]string{
 		"a line of the log":       "x\n12:00:00 WRN forged",
@@ -26,7 +26,8 @@ func TestAnEventIsOneLineWhateverAPeerIsCalled(t *testing.T) {
 				out := New(cmdline.Options{Debug: true, LogFormat: format}, &Results{W: &stdout}, &stderr, os.Getenv)
 				out.Log.Warn().Err(errors.New(hostile)).Str("peer", hostile).Msg("exchange failed")
 				want := 1
-				if format == "json" { // errors that end the run, and what is told beside it, stand in the log
+				// The log contains errors that end the run, and lines printed beside the result.
+				if format == "json" {
 					out.fail(errors.New(hostile))
 					out.Tell("warning: %s", hostile)
 					want = 3

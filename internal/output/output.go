@@ -19,12 +19,12 @@ import (
 // Logger is the log of a run, on stderr.
 type Logger = zerolog.Logger
 
-// Printer is everything the command says: results on stdout, the log, progress
-// and errors on stderr.
+// Printer is everything that the command prints: results on stdout, the log, progress and errors on
+// stderr.
 type Printer struct {
 	Arguments []string // of the command line, without the name of the program
 	Options   cmdline.Options
-	Site      Site // once it was found
+	Site      Site // after it was found
 	Started   time.Time
 	Sinks     sinks
 	stdout    *Results
@@ -32,13 +32,13 @@ type Printer struct {
 	Terminal  bool // a person watches stdout
 	colour    bool
 	live      bool // a person watches stderr: progress may be drawn and wiped
-	said      bool // something is on stdout
+	said      bool // something was written to stdout
 	ignored   ignoredGlobs
 	Log       Logger
 }
 
-// New is the printer of one run. Whether it may draw and colour depends on what stdout and stderr
-// are; of the environment, getenv is asked for NO_COLOR and TERM.
+// New is the printer of one run. Whether it may draw progress and use colours depends on the kind
+// of stdout and stderr, and on NO_COLOR and TERM, for which it asks getenv.
 func New(o cmdline.Options, stdout *Results, stderr io.Writer, getenv func(string) string) *Printer {
 	out := &Printer{Options: o, Started: time.Now(), stdout: stdout, Stderr: stderr, Terminal: IsTerminal(stdout.W), live: IsTerminal(stderr)}
 	out.ignored.unmatched = o.IgnorePeers
@@ -52,14 +52,14 @@ func New(o cmdline.Options, stdout *Results, stderr io.Writer, getenv func(strin
 	switch {
 	case o.Debug:
 		level = zerolog.DebugLevel
-	case o.Quiet: // cron mails whatever is written
+	case o.Quiet: // cron sends a mail for any output
 		level = zerolog.ErrorLevel
 	}
 	out.Log = zerolog.New(w).Level(level).With().Timestamp().Logger()
 	return out
 }
 
-// IsTerminal tells whether a person may watch w.
+// IsTerminal reports whether a person may watch w.
 func IsTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && isatty.IsTerminal(f.Fd())
@@ -76,7 +76,7 @@ func (out *Printer) Progress(done, total int) {
 	}
 }
 
-// Waiting tells a person at once why nothing goes on.
+// Waiting informs a person at once that the run waits, and why.
 func (out *Printer) Waiting(upTo time.Duration) {
 	if !out.live {
 		out.Log.Debug().Stringer("lock_wait", upTo).Msg("another run has the lock: waiting")
@@ -85,8 +85,8 @@ func (out *Printer) Waiting(upTo time.Duration) {
 	fmt.Fprintf(out.Stderr, "\r\x1b[Kanother run is at work on this tenant: waiting up to %s for it to end (--lock-wait)\n", upTo.Round(time.Second))
 }
 
-// Print gives the result of one tenant: one JSON document, or text. It gives the
-// exit code, which for check is one of its own.
+// Print gives the result of one tenant: one JSON document, or text. It gives the exit code, which
+// is a special one for check.
 func (out *Printer) Print(report rotate.TenantReport, code int) int {
 	out.advise(&report)
 	out.ignored.add(report)
@@ -102,12 +102,12 @@ func (out *Printer) Print(report rotate.TenantReport, code int) int {
 		}
 	}
 	if out.Options.JSON {
-		code = out.Close(code) // the exit code stands in the Document
+		code = out.Close(code) // the exit code is part of the Document
 		out.printJSON(report, code)
 	} else if text := out.render(report, code); text != "" {
 		out.write(text)
 		out.tellUnmatched()
-	} else { // silent but for what somebody should know
+	} else { // prints nothing except notes that operators need
 		for _, w := range report.Warnings {
 			out.Tell("warning: %s", printable.Line(w, 0))
 		}
@@ -122,8 +122,8 @@ func (out *Printer) Print(report rotate.TenantReport, code int) int {
 	return out.settled(code)
 }
 
-// settled is the exit code once the result was printed, for the sinks that are
-// finished after it. A result that could not be written is said, once, and counts.
+// settled is the exit code after the result was printed, for the sinks that are finished
+// afterwards. A result that could not be written is reported, once, and changes the exit code.
 func (out *Printer) settled(code int) int {
 	if r := out.stdout; r.lost != nil && !r.told {
 		r.told = true
@@ -132,20 +132,19 @@ func (out *Printer) settled(code int) int {
 	return out.stdout.code(out.Options.Command, code)
 }
 
-// Failed reports what has ended a run before a tenant was worked on.
+// Failed reports an error that ended a run before the work on a tenant began.
 func Failed(wwwroot string, code int, err error) rotate.TenantReport {
 	return rotate.TenantReport{Wwwroot: wwwroot, Outcome: rotate.Failed, SelfCheck: rotate.SelfSkipped,
 		Error: err.Error(), Err: err, Exit: code, Peers: []rotate.PeerReport{}}
 }
 
-// render is the report for people. It is whole on a terminal and on failure, and
-// short where a job that went well is logged; a job that had nothing to do says
-// nothing.
+// render is the report for people. It is complete on a terminal and on failure, and short if a job
+// that succeeded is logged; a job that had nothing to do prints nothing.
 func (out *Printer) render(report rotate.TenantReport, code int) string {
 	if out.Options.Quiet && code == rotate.ExitOK || out.nothingHappened(report.Outcome, code) {
 		return ""
 	}
-	// Of a tenant that could not be read there is nothing to show but that.
+	// For a tenant that could not be read, the error is all there is to show.
 	read := report.Outcome != rotate.Failed
 	prints := out.Options.Command.Row().Prints
 	switch {
@@ -158,14 +157,14 @@ func (out *Printer) render(report rotate.TenantReport, code int) string {
 	return renderText(report, whole, out.Options, out.paint)
 }
 
-// nothingHappened is for cron: a key that was not due, and peers that were proven,
-// are no news.
+// nothingHappened is for cron: a key that was not due, and peers that were proven, are not worth a
+// mail.
 func (out *Printer) nothingHappened(outcome rotate.Outcome, code int) bool {
 	return out.Options.Due.OnlyIfDue && !out.Options.DryRun && !out.Terminal && outcome == rotate.Kept && code == rotate.ExitOK
 }
 
-// write puts text on stdout, which remembers what it did not take. An empty line parts
-// two texts, and never comes first.
+// write puts text on stdout, which remembers whether it failed. An empty line separates two texts,
+// and never comes first.
 func (out *Printer) write(text string) {
 	if !out.said {
 		text = strings.TrimLeft(text, "\n")
@@ -179,7 +178,7 @@ func (out *Printer) fail(err error) {
 	out.failHinted(err, out.Complete(rotate.HintOf(err), out.Options.Host))
 }
 
-// failHinted prints an error, as a line of the log where that is JSON.
+// failHinted prints an error, as a line of the log if the log is JSON.
 func (out *Printer) failHinted(err error, hint string) {
 	if out.Options.LogFormat != "json" {
 		printHinted(out.Stderr, err, hint)
@@ -188,14 +187,13 @@ func (out *Printer) failHinted(err error, hint string) {
 	out.Log.Error().Str("hint", printable.Line(hint, 0)).Msg(printable.Line(err.Error(), 0))
 }
 
-// Tell prints a line for people beside the result, or logs it where the log is
-// JSON.
+// Tell prints a line for people beside the result, or logs it if the log is JSON.
 func (out *Printer) Tell(format string, args ...any) {
 	if out.Options.LogFormat != "json" {
 		fmt.Fprintf(out.Stderr, format+"\n", args...)
 		return
 	}
-	log := out.Log.Level(zerolog.InfoLevel) // the level is for the log: what is told is told in any case
+	log := out.Log.Level(zerolog.InfoLevel) // only for the log: these lines are always printed
 	log.Info().Msgf(format, args...)
 }
 
@@ -225,7 +223,7 @@ func (out *Printer) Document(code int, tenants []rotate.TenantReport) Document {
 		Started: out.Started.UTC().Truncate(time.Millisecond), TookMS: time.Since(out.Started).Milliseconds(), Tenants: tenants}
 }
 
-// colours are chosen by what a word means; words never rely on colour alone.
+// colours depend on the meaning of a word; the words are clear without colour, too.
 var colours = map[string]string{
 	string(rotate.Renewed): "32", string(rotate.Accepted): "32", string(rotate.Healed): "32", string(rotate.SelfProven): "32",
 	string(rotate.Pending): "33", string(rotate.Undone): "33", string(rotate.SelfUnreachable): "33", string(rotate.SelfNoRC4): "33",

@@ -16,8 +16,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// The report and the schema name the same fields: one that is in the schema alone
-// would never be missed in a document.
+// The report and the schema name the same fields: without this test, a field that only the schema
+// has would not be noticed.
 func TestTheSchemaNamesTheFieldsOfTheReport(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(testbed.Root(t), "docs", "schema", "renew_mnetkeys.schema.json"))
 	if err != nil {
@@ -53,7 +53,7 @@ func TestTheSchemaNamesTheFieldsOfTheReport(t *testing.T) {
 				continue
 			}
 			all = append(all, field)
-			if option != "omitempty" || name == "certificate" { // but previous is a type of its own
+			if option != "omitempty" || name == "certificate" { // but previous has its own type
 				always = append(always, field)
 			}
 		}

@@ -6,30 +6,30 @@ import (
 	"strings"
 )
 
-// Site is what a command that can be pasted has to name of the site that a run is about.
+// Site has what a command that can be pasted must name of the run's site.
 type Site struct {
-	Config string                    // absolute path of config.php, "" while it is not known
-	User   string                    // whom to become by sudo, "" for nobody: the web server's user runs this, or is not known
-	Tenant func(wwwroot string) bool // not config.php's own site, but a tenant of VMoodle
-	// Purge is the path of Moodle's script that purges the caches of config.php's own site, and of
-	// no tenant of VMoodle's; PurgeTenant that of VMoodle's.
+	Config string                    // absolute path of config.php, "" if it is not known yet
+	User   string                    // user for sudo; "" for none, or if not known
+	Tenant func(wwwroot string) bool // whether it is a tenant of VMoodle
+	// Purge is the path of Moodle's script that purges the caches of config.php's own site, but of
+	// no tenant of VMoodle; PurgeTenant is that of VMoodle's script.
 	Purge, PurgeTenant string
 }
 
-// Hints are sentences. One that ends with "run: " and commands, joined by " && ", has them
-// completed here, so that they can be pasted; anything behind them would be pasted, too.
+// Hints are sentences. If one ends with "run: " and commands, joined by " && ", the commands are
+// completed here, so that they can be pasted; any text after them would be pasted, too.
 const (
 	chain = " && "
-	again = "renew_mnetkeys …"               // this very command line
-	tool  = "renew_mnetkeys"                 // with a command and options of it
-	purge = "php admin/cli/purge_caches.php" // of the site in question
+	again = "renew_mnetkeys …"               // this same command line
+	tool  = "renew_mnetkeys"                 // with a command and its options
+	purge = "php admin/cli/purge_caches.php" // for the site in question
 	here  = "WWWROOT"                        // of the site in question
 )
 
-// Complete is a hint about the site with this wwwroot, "" for all of the run, with complete
-// commands.
+// Complete is a hint about the site with this wwwroot, or about all of the run if it is "", with
+// complete commands.
 func (out *Printer) Complete(text, wwwroot string) string {
-	// A hook that purges is as good as its script is found.
+	// A hook that purges only works if its script is found.
 	text = strings.ReplaceAll(text, "='"+purge+"'", "="+always(out.Site.purge(wwwroot)))
 	at := max(strings.LastIndex(text, "run: "), strings.LastIndex(text, "Run: "))
 	if at < 0 {
@@ -79,7 +79,7 @@ func (out *Printer) sudo() string {
 	return "sudo -u " + quoted(out.Site.User) + " "
 }
 
-// withSite names the configuration and the tenant, unless the command says whom it is for.
+// withSite adds the configuration and the tenant, unless the command names its site already.
 func (out *Printer) withSite(command, wwwroot string) string {
 	has := func(option string) bool { return strings.Contains(command, " --"+option) }
 	site := words(given(out.Arguments, "cfg", "php", "options", "node"))
@@ -103,8 +103,8 @@ func (out *Printer) withSite(command, wwwroot string) string {
 	return command + site
 }
 
-// purge is Moodle's script for the site itself, VMoodle's for a tenant: Moodle's purges nothing of
-// a tenant.
+// purge is Moodle's script for the site itself, and VMoodle's for a tenant: Moodle's does not purge
+// a tenant's caches.
 func (s Site) purge(wwwroot string) string {
 	if s.Purge == "" { // the site was not found
 		return purge
@@ -134,7 +134,7 @@ func given(args []string, options ...string) []string {
 
 var plainWord = regexp.MustCompile(`^[\w@%+=:,./-]+$`)
 
-// quoted is a word as a shell takes it.
+// quoted is a word quoted for a shell.
 func quoted(word string) string {
 	if plainWord.MatchString(word) {
 		return word
@@ -144,7 +144,7 @@ func quoted(word string) string {
 
 func always(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
 
-// words are the arguments as a shell takes them, each behind a blank.
+// words are the arguments quoted for a shell, each after a blank.
 func words(args []string) string {
 	var b strings.Builder
 	for _, arg := range args {

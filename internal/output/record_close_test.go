@@ -12,7 +12,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// brokenRecord is one that fails.
+// brokenRecord is a record that fails.
 type brokenRecord struct{ told *[]int }
 
 func (brokenRecord) Add(rotate.TenantReport) {}
@@ -29,7 +29,7 @@ func TestARecordThatFailsTurnsNoFailureIntoAnother(t *testing.T) {
 			var stderr strings.Builder
 			out := &Printer{Stderr: &stderr, Sinks: sinks{brokenRecord{&told}, brokenRecord{&told}}}
 			if got := out.Close(code); got != want || !slices.Equal(told, []int{code, want}) {
-				t.Errorf("exit code %d, want %d; told %v", got, want, told)
+				t.Errorf("exit code %d, want %d; the record got %v", got, want, told)
 			}
 			if out.Close(want) != want || len(told) != 2 || strings.Count(stderr.String(), "error: no space left on device\n") != 2 {
 				t.Errorf("it was not once for each: %s", stderr.String())

@@ -10,12 +10,12 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// Results is stdout. It remembers that a result could not be written, whoever
-// wrote it, so that the exit code says it. Nothing is written behind a gap.
+// Results is stdout. It remembers that a result could not be written, whoever wrote it, so that the
+// exit code shows it. After a gap nothing more is written.
 type Results struct {
 	W    io.Writer
 	lost error
-	told bool // the error is printed
+	told bool // the error was printed
 }
 
 // Write implements io.Writer.
@@ -28,14 +28,14 @@ func (r *Results) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// fail is for a result that did not even become text.
+// fail is for a result that could not be converted to text.
 func (r *Results) fail(err error) {
 	if r.lost == nil {
 		r.lost = err
 	}
 }
 
-// close finds out about what a file system only says at the end, as NFS does.
+// close finds errors that a file system only reports at the end, as NFS does.
 func (r *Results) close() {
 	file, ok := r.W.(io.Closer)
 	if !ok {
@@ -44,8 +44,8 @@ func (r *Results) close() {
 	r.fail(file.Close())
 }
 
-// code is the exit code of a run that has come to code. A check that has not said
-// its line knows nothing; else only 0 would say that all is well.
+// code is the exit code of a run with this code. A check whose line was not printed is unknown; for
+// other commands only 0 changes, since it would say that everything succeeded.
 func (r *Results) code(command cmdline.Name, code int) int {
 	switch {
 	case r.lost == nil:
@@ -58,7 +58,8 @@ func (r *Results) code(command cmdline.Name, code int) int {
 	return code
 }
 
-// Settle is the end of every command: what was not written is said, and counts.
+// Settle is the end of every command: it reports a result that was not written, and changes the
+// exit code for it.
 func (r *Results) Settle(command cmdline.Name, code int, stderr io.Writer) int {
 	r.close()
 	if r.lost != nil && !r.told {
@@ -67,7 +68,7 @@ func (r *Results) Settle(command cmdline.Name, code int, stderr io.Writer) int {
 	return r.code(command, code)
 }
 
-// unwrittenError is a result that stdout did not take.
+// unwrittenError is the error for a result that stdout did not accept.
 type unwrittenError struct{ err error }
 
 func (e *unwrittenError) Error() string { return "the result could not be written: " + e.err.Error() }
@@ -81,20 +82,20 @@ func (e *unwrittenError) Hint() string {
 	return ""
 }
 
-// errClosed is what a write to a stdout says that was closed from the beginning.
+// errClosed is the error of writes to a stdout that was closed from the beginning.
 var errClosed = errors.New("stdout is closed")
 
-// closedOutput takes the place of such a stdout.
+// closedOutput replaces such a stdout.
 type closedOutput struct{}
 
 // Write implements io.Writer.
 func (closedOutput) Write([]byte) (int, error) { return 0, errClosed }
 
-// Standard is file, or what takes its place if it was closed when the process
-// began. Go's runtime opens /dev/null for reading and writing then, lest a database's
-// connection gets its number (runtime/fds_unix.go), and writes go nowhere. A shell's
-// >/dev/null is open for writing only, and a daemon's is shared by all three. So a
-// /dev/null that somebody opened for both and for stdout alone counts as closed, too.
+// Standard is file, or its replacement if it was closed when the process began. In that case Go's
+// runtime opens /dev/null for reading and writing, so that no database connection gets its number
+// (runtime/fds_unix.go), and all output is lost. A shell's >/dev/null is open for writing only, and
+// a daemon's is shared by all three. So a /dev/null that was opened for both, and for stdout alone,
+// counts as closed, too.
 func Standard(file interface {
 	io.Writer
 	Fd() uintptr
@@ -110,8 +111,8 @@ func Standard(file interface {
 	return closedOutput{}
 }
 
-// sharesFlags tells whether two descriptors are of one open file, by a flag that
-// means nothing for /dev/null.
+// sharesFlags reports whether two descriptors belong to one open file, by a flag that has no effect
+// on /dev/null.
 func sharesFlags(fd, other uintptr) bool {
 	flags := func(of uintptr) int {
 		f, _ := unix.FcntlInt(of, unix.F_GETFL, 0)

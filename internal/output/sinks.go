@@ -2,14 +2,13 @@ package output
 
 import "renew_mnetkeys/rotate"
 
-// sink takes the reports of a run besides its output: a page, metrics, a hook.
+// sink receives the reports of a run in addition to its output: a page, metrics, a hook.
 type sink interface {
 	Add(rotate.TenantReport)
 	Finish(code int) error
 }
 
-// sinks are finished in their order, once. Each is told the exit code that those before
-// it have left.
+// sinks are finished in their order, once. Each gets the exit code that those before it have left.
 type sinks []sink
 
 func (s sinks) add(r rotate.TenantReport) {
@@ -18,8 +17,8 @@ func (s sinks) add(r rotate.TenantReport) {
 	}
 }
 
-// finish finishes the sinks. One that fails does not undo the run, but 0 would say that
-// all is well: it gives the exit code there is then, and what failed.
+// finish finishes the sinks. A sink that fails does not undo the run, but 0 would say that
+// everything succeeded: finish gives the new exit code, and the errors.
 func (s *sinks) finish(code int) (int, []error) {
 	var failed []error
 	for _, kept := range *s {
@@ -34,8 +33,7 @@ func (s *sinks) finish(code int) (int, []error) {
 	return code, failed
 }
 
-// Close finishes the sinks, where nothing has had to do it before, and gives the exit
-// code.
+// Close finishes the sinks, unless that was done before, and gives the exit code.
 func (out *Printer) Close(code int) int {
 	code, failed := out.Sinks.finish(code)
 	for _, err := range failed {

@@ -63,7 +63,7 @@ func peerStatus(p rotate.PeerReport, now time.Time) string {
 	return strings.Join(words, "; ")
 }
 
-// statusLine is a tenant of an array in one line.
+// statusLine is one line about a tenant of an array.
 func statusLine(r rotate.TenantReport, now time.Time) string {
 	key := "no readable key"
 	if c := r.Certificate; c != nil {
@@ -92,5 +92,5 @@ func lifeLeft(end, now time.Time) string {
 	return "expired"
 }
 
-// short is as much of a fingerprint as tells certificates apart.
+// short is enough of a fingerprint to distinguish certificates.
 func short(sha256 string) string { return sha256[:min(len(sha256), 16)] }

@@ -10,9 +10,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// renderText is a report for people: one block for the tenant, one line a peer,
-// one summary line. Without whole, the peers are left to the summary. paint
-// colours a padded word.
+// renderText is a report for people: one block for the tenant, one line for each peer, one summary
+// line. Without whole, only the summary mentions the peers. paint colours a padded word.
 func renderText(r rotate.TenantReport, whole bool, o cmdline.Options, paint func(word, padded string) string) string {
 	var b strings.Builder
 	tenantBlock(&b, r, o, paint)
@@ -29,8 +28,8 @@ func renderText(r rotate.TenantReport, whole bool, o cmdline.Options, paint func
 	return b.String()
 }
 
-// outcomeWords say what a command did, or would do, where the outcome's own word
-// would be taken for something else.
+// outcomeWords say what a command did, or would do, if the outcome's own word could be
+// misunderstood.
 func outcomeWords(r rotate.TenantReport, o cmdline.Options) string {
 	command := o.Command.Row()
 	switch {
@@ -46,7 +45,7 @@ func outcomeWords(r rotate.TenantReport, o cmdline.Options) string {
 
 func tenantBlock(b *strings.Builder, r rotate.TenantReport, o cmdline.Options, paint func(word, padded string) string) {
 	if r.Wwwroot == "" && r.Certificate == nil {
-		return // the error alone says it
+		return // the error says everything
 	}
 	fmt.Fprintf(b, "%s %s\n", paint(string(r.Outcome), outcomeWords(r, o)), printable.Line(r.Wwwroot, 0))
 	line := func(name, format string, args ...any) {
@@ -70,7 +69,7 @@ func tenantBlock(b *strings.Builder, r rotate.TenantReport, o cmdline.Options, p
 	}
 }
 
-// ownSite says what the sealed call to the own wwwroot showed.
+// ownSite says what the sealed call to the local site showed.
 func ownSite(c rotate.SelfCheck) string {
 	if c == rotate.SelfSkipped || c.Means() == "" {
 		return string(c)
@@ -78,7 +77,7 @@ func ownSite(c rotate.SelfCheck) string {
 	return string(c) + ": " + c.Means()
 }
 
-// peerLines puts what needs attention last, next to the summary, where the eye is.
+// peerLines puts peers that need attention last, next to the summary, where the reader looks.
 func peerLines(b *strings.Builder, r rotate.TenantReport, paint func(word, padded string) string) {
 	width := 0
 	for _, p := range r.Peers {
@@ -145,7 +144,7 @@ func summarize(r rotate.TenantReport, dryRun bool) string {
 	return line + ignored
 }
 
-// count is a number of things in words.
+// count writes a number of things in words.
 func count(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing
@@ -153,10 +152,10 @@ func count(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// outOf is a part of a number of things in words.
+// outOf writes a part of a number of things in words.
 func outOf(n, total int, thing string) string { return fmt.Sprintf("%d of %s", n, count(total, thing)) }
 
-// PrintError is how every error that ends the command looks.
+// PrintError prints an error that ends the command; all of them look the same.
 func PrintError(w io.Writer, err error) { printHinted(w, err, rotate.HintOf(err)) }
 
 func printHinted(w io.Writer, err error, hint string) {

@@ -90,7 +90,7 @@ func TestAnOwnSiteWithoutRC4SaysWhatToDo(t *testing.T) {
 	}
 }
 
-// Every reason of the contract leads somewhere.
+// Every reason of the contract has a next step.
 func TestEveryReasonHasANextStep(t *testing.T) {
 	reasons := []rotate.Reason{rotate.HTTPReason(302), rotate.HTTPReason(404), rotate.HTTPReason(503), rotate.FaultReason(1), "a_reason_of_the_future"}
 	for _, row := range rotate.Reasons {
@@ -119,7 +119,7 @@ func TestSentinelErrorsHaveHints(t *testing.T) {
 	}
 }
 
-// A name out of a row, or a word of a peer, is part of its line wherever people read it.
+// A name from a row, or a word from a peer, stays inside its line in every text for people.
 func TestANameWritesNoLineOfItsOwn(t *testing.T) {
 	const forged = "https://a.example\nerror: forged"
 	tenant := reported(rotate.Renewed, rotate.SelfProven,

@@ -1,4 +1,4 @@
-// Package printable cleans texts that others sent (peers, rows of a database, commands, PHP), so
+// Package printable cleans texts from other sources (peers, rows of a database, commands, PHP), so
 // that they can be printed on a terminal, in a log, in a JSON document and on a page. It refuses
 // nothing: what cannot be printed is replaced. It escapes no HTML.
 package printable
@@ -9,8 +9,8 @@ import (
 	"unicode"
 )
 
-// Replacement stands for a character that is not printed: one that steers a terminal, that is
-// invisible, or that turns the direction of writing, which can forge the name of a site; and for
+// Replacement replaces a character that is not printed: one that controls a terminal, that is
+// invisible, or that changes the direction of writing, which can forge the name of a site; and
 // bytes that are not UTF-8.
 const Replacement = "\uFFFD"
 

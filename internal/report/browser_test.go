@@ -3,7 +3,7 @@ package report_test
 import (
 	"bytes"
 	"context"
-	_ "embed" // what is done on a page
+	_ "embed" // the steps on a page
 	"encoding/json"
 	"fmt"
 	"html"
@@ -24,10 +24,10 @@ var driverJS string
 // browserLimit is for one start of Chromium, which takes about a second.
 const browserLimit = 40 * time.Second
 
-// browser is a headless Chromium. It is started anew for each look, with a profile of its own.
+// browser is a headless Chromium. It is started again for each page, with its own profile.
 type browser struct {
 	path  string
-	phone bool // pages are looked at in a frame that is as wide as a phone: no window is so narrow
+	phone bool // pages are shown in a frame as wide as a phone: a window cannot be so narrow
 }
 
 func newBrowser(t *testing.T) browser {
@@ -42,8 +42,8 @@ func newBrowser(t *testing.T) browser {
 }
 
 // run starts Chromium on an address and gives its standard output and what pages wrote to the
-// console. Chromium logs every console line as INFO, errors of scripts and refusals of the policy
-// too; our page writes none, so that any is an error.
+// console. Chromium logs every console line as INFO, including errors of scripts and refusals of
+// the policy; the report page writes none, so every line is an error.
 func (b browser) run(t *testing.T, address string, options ...string) (out string, console []string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), browserLimit)
@@ -53,7 +53,7 @@ func (b browser) run(t *testing.T, address string, options ...string) (out strin
 	cmd := exec.CommandContext(ctx, b.path, append(arguments, address)...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	// Chromium is many processes; all of them end with it.
+	// Chromium is many processes; all of them must end with it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second
@@ -70,15 +70,15 @@ func (b browser) run(t *testing.T, address string, options ...string) (out strin
 	return stdout.String(), console
 }
 
-// phoneHTML shows a page as a phone does, and has the results of its steps.
+// phoneHTML shows a page as on a phone, and contains the results of its steps.
 const phoneHTML = `<!doctype html><iframe src="%s" style="width: 390px; height: 844px; border: 0"
 onload="document.body.append(this.contentDocument.getElementById('results'))"></iframe>`
 
-// step is something done on a page and what is then to be seen, as JSON.
+// step is an action on a page, and the expected result as JSON.
 type step struct{ name, do, want string }
 
-// drive opens a copy of the page in which the steps are done one after the other. The copy's
-// policy allows the script that does them, and nothing else that the page's own does not.
+// drive opens a copy of the page in which the steps are done one after the other. The policy of the
+// copy also allows the script that does them, and nothing else that the policy of the page refuses.
 func (b browser) drive(t *testing.T, page, hash string, steps []step, options ...string) {
 	t.Helper()
 	driver := driverJS
@@ -110,7 +110,7 @@ func (b browser) drive(t *testing.T, page, hash string, steps []step, options ..
 	}
 }
 
-// file keeps a page where Chromium can open it, and gives its address.
+// file puts a page where Chromium can open it, and gives its address.
 func file(t *testing.T, page string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "report.html")

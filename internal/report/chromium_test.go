@@ -25,10 +25,10 @@ func TestChromiumFiltersThePeersOfOneTenant(t *testing.T) {
 		{"its outcomes are pressed", "chips.filter(c => c.ariaPressed === 'true').map(c => c.dataset.outcome)", `["pending","refused"]`},
 		{"it is said how many", "seen('#shown')", `["Filter: refused, pending. 2 of 5 peers shown."]`},
 		{"a click takes one away", "(click('pending'), " + names + ")", `["https://off.example.org/moodle"]`},
-		{"and stands in the address", "location.hash", `"#outcome=refused"`},
+		{"and is in the address", "location.hash", `"#outcome=refused"`},
 		{"typing narrows it", "(type('nobody'), " + names + ")", `[]`},
 		{"and that nothing is left is said, to those who listen too", "[seen('#shown'), shown.ariaLive, seen('h2').includes('Peers')]", `[["Filter: refused, “nobody”. Nothing matches."],"polite",false]`},
-		{"and stands in the address too", "location.hash", `"#outcome=refused&name=nobody"`},
+		{"and is in the address too", "location.hash", `"#outcome=refused&name=nobody"`},
 		{"all again", "(clear(), [" + names + ".length, field.value, location.hash, shown.textContent])", `[5,"","",""]`},
 		{"and nothing is left to clear", "[clearing.disabled, document.activeElement === field]", `[true,true]`},
 		{"by name alone, in any case", "(type('EXAMPLE.org'), " + names + ".length)", `3`},
@@ -128,8 +128,8 @@ func TestChromiumRunsNothingThatComesFromANameAndLogsNothing(t *testing.T) {
 	}, dark)
 }
 
-// TestTheConsoleOfChromiumIsLookedAt shows that the tests above would have seen an error, and
-// that the policy holds.
+// TestTheConsoleOfChromiumIsLookedAt shows that the tests above would have seen an error, and that
+// the policy is in force.
 func TestTheConsoleOfChromiumIsLookedAt(t *testing.T) {
 	t.Parallel()
 	b := newBrowser(t)

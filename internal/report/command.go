@@ -7,15 +7,14 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// mode is what the words of the page depend on: what the command does, and whether it was a dry
-// run.
+// mode decides the words of the page: what the command does, and whether it was a dry run.
 type mode struct {
 	Command
 	dryRun bool
 }
 
-// said is a tenant's outcome as the headline says it. A dry run keeps every key: there it is what
-// the command could do.
+// said is a tenant's outcome in the words of the headline. A dry run keeps every key: its words are
+// what the command could do.
 func (m mode) said(r rotate.TenantReport) string {
 	switch {
 	case m.dryRun && r.Outcome == rotate.Kept && r.NotDue:
@@ -28,7 +27,7 @@ func (m mode) said(r rotate.TenantReport) string {
 	return printable.Line(string(r.Outcome), 0)
 }
 
-// renewed, kept and failed are what these outcomes mean.
+// renewed, kept and failed are the meanings of these outcomes.
 func (m mode) renewed() string {
 	if m.MakesKey {
 		return "the new key is stored and in use"
@@ -97,7 +96,7 @@ func meaning(run Run, renewed bool) string {
 	return run.mode().exitMeaning(run.ExitCode, renewed)
 }
 
-// exitMeaning is that of one of rotate's codes.
+// exitMeaning is the meaning of one of rotate's codes.
 func (m mode) exitMeaning(code int, renewed bool) string {
 	if m.ReadsOnly {
 		switch code {
@@ -135,14 +134,14 @@ func (m mode) exitMeaning(code int, renewed bool) string {
 	return "the run has failed"
 }
 
-// next is what to do about a tenant's error. If nothing better is known, it is what its exit code
-// means.
+// next is what to do about a tenant's error. If nothing better is known, it is the meaning of its
+// exit code.
 func (t tenant) next(m mode) string {
 	if t.report.Hint != "" || t.report.Error == "" {
 		return t.report.Hint
 	}
 	const where = "docs/recovery.md says what to do, by exit code"
-	if t.report.Exit == rotate.ExitOK { // the code of the run may be one of check, which are not in the document
+	if t.report.Exit == rotate.ExitOK { // the run's code may be one of check, not of the document
 		return where
 	}
 	return fmt.Sprintf("exit code %d of this tenant means: %s; %s", t.report.Exit, m.exitMeaning(t.report.Exit, t.report.Outcome == rotate.Renewed), where)

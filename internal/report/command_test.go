@@ -48,14 +48,14 @@ func TestWordsAndExitCodesAreThoseOfTheCommand(t *testing.T) {
 }
 
 func TestAFailureWithoutAHintLeadsToItsExitCode(t *testing.T) {
-	for n, want := range map[int]int{1: 1, 3: 1} { // alone, and one group of an array
+	for n, want := range map[int]int{1: 1, 3: 1} { // alone, and as one group of an array
 		p := newPage()
 		for i := range n {
 			p.Add(rotate.TenantReport{Wwwroot: site(i), Outcome: rotate.Failed, SelfCheck: rotate.SelfSkipped, Error: "strange", Exit: rotate.ExitOwnSite})
 		}
 		page := written(t, p, runWith(4))
 		if got := strings.Count(page, "exit code 4 of this tenant means: a local site does not use the stored key: act now; docs/recovery.md says what to do"); got != want {
-			t.Errorf("of %d tenants, %d are told", n, got)
+			t.Errorf("of %d tenants, %d are on the page", n, got)
 		}
 	}
 }
@@ -74,7 +74,7 @@ func TestStatusShowsWhatBothSidesHold(t *testing.T) {
 	contains(t, written(t, p, run), "Retired keys", "1, the newest until 2026-11-23", held)
 }
 
-// found are what a diagnosis may have found, the worst not first.
+// found has findings that a diagnosis may have, not sorted by severity.
 func found(wwwroot string) rotate.TenantReport {
 	r := kept(wwwroot, 1)
 	r.Findings = []rotate.Finding{
@@ -95,7 +95,7 @@ func TestFindingsOfOneTenantStandByTheirSeverity(t *testing.T) {
 	for _, row := range []string{`>✗</span> error</td>`, `>!</span> warning</td>`, `>i</span> info</td>`} {
 		i := strings.Index(list, row)
 		if i <= at {
-			t.Errorf("%s stands at %d", row, i)
+			t.Errorf("%s is at %d", row, i)
 		}
 		at = i
 	}
@@ -113,6 +113,6 @@ func TestFindingsOfAnArrayStandByTheirCode(t *testing.T) {
 		t.Error("what all tenants share is not said once")
 	}
 	if e, w := strings.Index(page, "error: peer_dns"), strings.Index(page, "warning: peers_same"); e > w {
-		t.Error("a warning stands before an error")
+		t.Error("a warning comes before an error")
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// group are failures, or notes, that have reason and next step in common.
+// group are failures, or notes, with the same reason and next step.
 type group struct {
 	mark
 	Title, Next string
@@ -21,17 +21,17 @@ type group struct {
 	Rows        []groupRow
 }
 
-// groupRow is one site and all it has failed with, or all tenants with one error or one finding.
+// groupRow is one site and all its failures, or all tenants with one error or one finding.
 type groupRow struct {
-	Head   string // "" if the names say all; of a finding its subject
-	IsPeer bool   // of the head; the names are tenants then, else peers
+	Head   string // "" if the names say all; for a finding its subject
+	IsPeer bool   // of the head; the names are then tenants, otherwise peers
 	Count  int
-	Names  string // a line each, short
-	Each   bool   // the names have their details, after a tab
+	Names  string // one line each, in short form
+	Each   bool   // each name has its own details, after a tab
 	Detail string
 }
 
-// Counted is the title's number of failures.
+// Counted is the number of failures in the title.
 func (g group) Counted() string { return counted(g.Count, g.Of) }
 
 // Others says how many sites are in Names.
@@ -102,7 +102,7 @@ func (k kind) saying() string {
 
 type named struct{ name, detail string }
 
-// list makes a line of each name. A detail that all share is said once.
+// list makes a line for each name. A detail that all of them share is given once.
 func list(all []named) (names, detail string) {
 	slices.SortFunc(all, func(a, b named) int { return cmp.Compare(a.name, b.name) })
 	same := !slices.ContainsFunc(all, func(n named) bool { return n.detail != all[0].detail })
@@ -140,7 +140,7 @@ func (p *Page) tenantFailures(tenants []tenant, short shortener, how mode) []gro
 	})
 }
 
-// notes are what changes no outcome: local sites that were not proven, and warnings.
+// notes are texts that change no outcome: local sites that were not proven, and warnings.
 func (p *Page) notes(tenants []tenant, short shortener) []group {
 	return p.tenantGroups(tenants, short, "tenant", func(t tenant) []saying {
 		var all []saying
@@ -154,7 +154,7 @@ func (p *Page) notes(tenants []tenant, short shortener) []group {
 	})
 }
 
-// saying is a line about a tenant, and the group it belongs to.
+// saying is a line about a tenant, and the group to which it belongs.
 type saying struct {
 	mark              mark
 	title, next, text string

@@ -18,7 +18,7 @@ func severityMarks() []mark {
 	}
 }
 
-// rank is the place of a severity; an unknown one comes last.
+// rank is the position of a severity; an unknown one comes last.
 func rank(severity string) int {
 	marks := severityMarks()
 	for i, m := range marks {
@@ -29,7 +29,7 @@ func rank(severity string) int {
 	return len(marks)
 }
 
-// finding is one of rotate's, with its peers as indices of Page.sites: hundreds of tenants may
+// finding is a finding of rotate, with its peers as indices of Page.sites: hundreds of tenants may
 // name the same hundreds of peers.
 type finding struct {
 	rotate.Finding
@@ -60,12 +60,12 @@ func (p *Page) peerNames(f finding, short shortener) []string {
 	return names
 }
 
-// findingRow is a finding about a run's only tenant.
+// findingRow is a finding about the only tenant of a run.
 type findingRow struct {
 	mark
 	Code, Subject, Message, Next string
 	Count                        int
-	Peers                        string // a line each
+	Peers                        string // one line each
 }
 
 // Others says how many peers there are.

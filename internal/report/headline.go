@@ -54,7 +54,7 @@ func headline(tenants []tenant, run Run) string {
 	return b.String() + "."
 }
 
-// tenantWords counts the tenants by what became of them, good ones first.
+// tenantWords counts the tenants by outcome, good ones first.
 func tenantWords(tenants []tenant, how mode) string {
 	var parts []string
 	for _, m := range tenantMarks(how) {
@@ -72,7 +72,7 @@ func tenantWords(tenants []tenant, how mode) string {
 }
 
 func linkWords(count map[rotate.PeerOutcome]int, total int, what string, how mode) string {
-	total -= count[rotate.Ignored] // which never counts
+	total -= count[rotate.Ignored] // which is never counted
 	if how.ReadsOnly && total > 0 && count[rotate.Skipped] == total {
 		return counted(total, what) + ", not called"
 	}
@@ -89,7 +89,7 @@ func linkWords(count map[rotate.PeerOutcome]int, total int, what string, how mod
 	return line
 }
 
-// tenantChips and peerChips count the outcomes that have happened.
+// tenantChips and peerChips count the outcomes that occurred.
 func tenantChips(tenants []tenant, how mode) []chip {
 	count := map[string]int{}
 	for _, t := range tenants {

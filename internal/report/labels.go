@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// labels are those of all sites.
+// labels are the labels of all sites.
 func (p *Page) labels(short shortener) []string {
 	names := make([]string, len(p.sites))
 	for i, s := range p.sites {
@@ -16,12 +16,12 @@ func (p *Page) labels(short shortener) []string {
 	return labels(names, short.Prefix())
 }
 
-// widest is how many letters a label at the edge of the matrix has at most.
+// widest is the largest number of letters of a label at the edge of the matrix.
 const widest = 28
 
 // labels are names that fit at the edge of the matrix: without prefix, and cut in the middle if
-// they are long. Names that would look alike show where they differ: two names never have one
-// label.
+// they are long. Names that would look the same show where they differ: two names never have the
+// same label.
 func labels(names []string, prefix string) []string {
 	all := make([]string, len(names))
 	for i, name := range names {
@@ -41,7 +41,7 @@ func labels(names []string, prefix string) []string {
 	return all
 }
 
-// alike are the places of texts that are there more than once.
+// alike are the indices of texts that occur more than once.
 func alike(texts []string) [][]int {
 	at := map[string][]int{}
 	for i, text := range texts {
@@ -51,7 +51,7 @@ func alike(texts []string) [][]int {
 	return slices.Collect(maps.Values(at))
 }
 
-// commonPrefix is how many letters the names at some places have in common at their beginning.
+// commonPrefix is how many letters at the beginning are the same in the names at these indices.
 func commonPrefix(names []string, places []int) int {
 	common := []rune(names[places[0]])
 	for _, i := range places[1:] {
@@ -67,7 +67,7 @@ func commonPrefix(names []string, places []int) int {
 	return len(common)
 }
 
-// cut leaves the middle of a long text out.
+// cut leaves out the middle of a long text.
 func cut(s string) string {
 	letters := []rune(s)
 	if len(letters) <= widest {
@@ -76,7 +76,7 @@ func cut(s string) string {
 	return string(letters[:widest/2]) + "…" + string(letters[len(letters)-widest/2+1:])
 }
 
-// around leaves out what is far from a place of a long text.
+// around leaves out what is far from a position in a long text.
 func around(s string, place int) string {
 	letters := []rune(s)
 	if len(letters) <= widest {

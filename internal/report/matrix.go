@@ -8,11 +8,11 @@ import (
 	"renew_mnetkeys/internal/printable"
 )
 
-// cellsInHTML is the largest number of cells of a matrix that is a table of HTML. The browser
-// would take seconds to lay out a larger one: the script draws the visible part of it.
+// cellsInHTML is the largest number of cells of a matrix that is an HTML table. The browser would
+// take seconds to lay out a larger one: the script draws the visible part of it.
 const cellsInHTML = 2500
 
-// heading is a site at the edge of the matrix. Short is its label, which no other has.
+// heading is a site at the edge of the matrix. Short is its label, which no other site has.
 type heading struct{ Short, Full string }
 
 // matrix has a row for each tenant and a column for each site that is a peer of one.
@@ -22,7 +22,7 @@ type matrix struct {
 	Data    data        // for the script
 }
 
-// Drawn tells whether the script draws the matrix, which is too large to be a table.
+// Drawn reports whether the script draws the matrix, because it is too large for a table.
 func (m matrix) Drawn() bool { return len(m.Data.Rows) > 0 }
 
 type matrixRow struct {
@@ -31,26 +31,26 @@ type matrixRow struct {
 	Cells []cell
 }
 
-// cell is a link; without an outcome there is none.
+// cell is a link; if there is no link, it has no outcome.
 type cell struct {
 	mark
 	Own  bool // the tenant itself
 	Says string
 }
 
-// data is what the script knows beyond the elements of the page.
+// data is what the script gets in addition to the elements of the page.
 type data struct {
-	Names [][2]string `json:"names"` // short and whole, of the columns
-	Kinds [][4]string `json:"kinds"` // outcome, letter, what was said, next step
+	Names [][2]string `json:"names"` // short and full names of the columns
+	Kinds [][4]string `json:"kinds"` // outcome, letter, details, next step
 	Rows  []dataRow   `json:"rows"`
 }
 
 type dataRow struct {
 	Column  int    `json:"column"` // of the tenant itself, -1 if it is not a peer of any tenant
-	Name    string `json:"name"`   // short
+	Name    string `json:"name"`   // short name
 	Full    string `json:"full"`
 	Outcome string `json:"outcome"`
-	Cells   []int  `json:"cells"` // kind and how many columns of it, again and again; kind -1 is no link
+	Cells   []int  `json:"cells"` // pairs: a kind, the number of columns with it; -1 is no link
 }
 
 // matrix has the tenants, which are sorted, as rows and their peers as columns: tenants first, in
@@ -130,7 +130,7 @@ func (p *Page) columns(tenants []tenant) []uint32 {
 	return append(columns, others...)
 }
 
-// runs writes equal neighbours once: a row of an array is mostly one kind.
+// runs writes equal neighbours once: most links in a row of an array are of one kind.
 func runs(kinds []int) []int {
 	var all []int
 	for _, k := range kinds {
@@ -143,7 +143,7 @@ func runs(kinds []int) []int {
 	return all
 }
 
-// sortTenants puts equal names in the order in which they came.
+// sortTenants keeps equal names in the order of their reports.
 func sortTenants(tenants []tenant) {
 	slices.SortStableFunc(tenants, func(a, b tenant) int { return cmp.Compare(a.report.Wwwroot, b.report.Wwwroot) })
 }

@@ -7,8 +7,8 @@ import (
 	"renew_mnetkeys/internal/printable"
 )
 
-// shortener leaves out what nearly all names share, where hundreds of names must fit on a page.
-// Names of another domain stay whole, so that two short names never mean the same.
+// shortener leaves out the part that nearly all names share, if hundreds of names must fit on a
+// page. Names of another domain stay complete, so that two short names never mean the same site.
 type shortener struct{ Scheme, Domain string }
 
 // newShortener finds the domain of the sites, if more than half of them share one.
@@ -25,8 +25,8 @@ func newShortener(sites []site) shortener {
 	return shortener{}
 }
 
-// splitName finds scheme and domain of a wwwroot without port and path:
-// https://tenant.example.org has https:// and .example.org.
+// splitName finds scheme and domain of a wwwroot without port and path: https://tenant.example.org
+// has https:// and .example.org.
 func splitName(name string) (shortener, bool) {
 	scheme, host, ok := strings.Cut(name, "://")
 	_, domain, dot := strings.Cut(host, ".")

@@ -1,8 +1,8 @@
-// Package report makes one HTML page of a run, for people: what happened, to whom, and what to do
-// about it.
+// Package report makes one HTML page of a run, for people: what happened, to which sites, and what
+// to do about it.
 //
 // The page is complete: style, script and data are in the file, nothing is loaded from elsewhere,
-// and a Content Security Policy makes the browser keep to that. It is a view of rotate's reports
+// and a Content Security Policy makes the browser enforce that. It is a view of rotate's reports
 // and decides nothing: Hint and Next of the reports say what an operator does about a failure.
 package report
 
@@ -15,16 +15,16 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// Command is what the page has to know of the command that ran.
+// Command is what the page must know about the command.
 type Command struct {
 	Name      string         // renew, push, …
-	ReadsOnly bool           // what it keeps says nothing about a key
+	ReadsOnly bool           // a key that it keeps says nothing about its use
 	MakesKey  bool           // it renews the key, if that is due
 	Checks    bool           // its exit codes are those of the Monitoring Plugins
-	Diagnoses bool           // that it finds nothing is a result, too
-	Good      rotate.Outcome // of a tenant with which it has done its work
+	Diagnoses bool           // no finding is a result, too
+	Good      rotate.Outcome // the outcome of a tenant if the command was successful
 	Done      string         // renewed, pushed, …: can be …, not …
-	Did       string         // https://tenant.example: …; "" if the outcome's own word says it
+	Did       string         // https://tenant.example: …; "" if the word of the outcome is used
 }
 
 // Run is what the page says of the run as a whole.
@@ -33,7 +33,7 @@ type Run struct {
 	DryRun   bool
 	Started  time.Time
 	Took     time.Duration // Started+Took is the "now" of the page
-	ExitCode int           // one of rotate's, or 128 and the signal
+	ExitCode int           // one of rotate's, or 128 plus the signal
 	Version  string
 	// Complete completes the commands of a next step for the tenant with this wwwroot, or for
 	// several of which it is one; nil leaves them as they are.
@@ -49,11 +49,11 @@ func (r Run) complete(next, wwwroot string, several bool) string {
 
 func (r Run) mode() mode { return mode{r.Command, r.DryRun} }
 
-// Page collects the reports of a run until they are written. It may be used by one goroutine at a
+// Page collects the reports of a run until they are written. It must be used by one goroutine at a
 // time.
 //
-// A link between a tenant and its peer takes twelve bytes, whatever became of it: what links have
-// in common is kept once.
+// A link between a tenant and its peer takes twelve bytes, whatever its outcome: data that links
+// share is kept once.
 type Page struct {
 	sites   []site
 	siteOf  map[string]uint32
@@ -65,8 +65,8 @@ type Page struct {
 // site is a tenant or a peer.
 type site struct{ name, application string }
 
-// kind is what can become of a link. An array of 500 tenants has 250 000 links, and mostly a
-// handful of kinds.
+// kind is a possible result of a link. An array of 500 tenants has 250 000 links, and usually only
+// a few kinds.
 type kind struct {
 	outcome              rotate.PeerOutcome
 	reason, detail, next string
@@ -92,7 +92,7 @@ type tenant struct {
 // New gives an empty page.
 func New() *Page { return &Page{siteOf: map[string]uint32{}, kindOf: map[kind]uint32{}} }
 
-// Add takes a tenant's report. Nothing of r.Peers is kept.
+// Add takes a tenant's report. It does not keep r.Peers.
 func (p *Page) Add(r rotate.TenantReport) {
 	t := tenant{site: p.site(r.Wwwroot, ""), report: r, links: make([]link, len(r.Peers)), count: map[rotate.PeerOutcome]int{}}
 	t.findings = p.findings(r.Findings)
@@ -133,7 +133,7 @@ func (p *Page) kind(k kind) uint32 {
 }
 
 // knownOf says which certificates both sides of a link have of each other, "" if the command does
-// not look at them.
+// not examine them.
 func knownOf(p rotate.PeerReport) string {
 	var parts []string
 	switch c := p.Certificate; {
@@ -148,5 +148,5 @@ func knownOf(p rotate.PeerReport) string {
 	return strings.Join(parts, "; ")
 }
 
-// unproven tells whether an outcome needs a next step.
+// unproven reports whether an outcome needs a next step.
 func unproven(o rotate.PeerOutcome) bool { return o == rotate.Pending || o == rotate.Refused }

@@ -15,7 +15,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// contains wants each text on the page, as a reader sees it.
+// contains checks that each text is on the page, as a reader sees it.
 func contains(t *testing.T, page string, texts ...string) {
 	t.Helper()
 	page = html.UnescapeString(page)
@@ -95,7 +95,7 @@ func TestEveryOutcomeAndOwnProofIsNamedAndMarked(t *testing.T) {
 	contains(t, page, "local site no_rc4", "local site unreachable", "local site failed", "enable OpenSSL's legacy provider")
 }
 
-// failureRow is a site and what it has failed with.
+// failureRow is a site and its failures.
 var failureRow = regexp.MustCompile(`<bdi class="n">([^<]*)</bdi></th><td>(as a peer of|to) .*?<td class="said"><bdi>([^<]*)<[^§]*?class="names">([^<]*)<`)
 
 func TestEveryFailureOfAnArrayIsListedOnce(t *testing.T) {
@@ -167,7 +167,7 @@ func TestNamesFromDatabasesAndPeersAreInert(t *testing.T) {
 				r := rotate.TenantReport{Wwwroot: fmt.Sprint(i, hostile), Outcome: rotate.Outcome(hostile), SelfCheck: rotate.SelfCheck(hostile), Error: hostile, Err: errors.New(hostile),
 					Warnings: []string{hostile}, Certificate: lives(0, 28), Findings: []rotate.Finding{{Code: hostile, Severity: rotate.Severity(hostile), Subject: fmt.Sprint("x", hostile),
 						Message: hostile, Next: hostile, Peers: []string{hostile}}}}
-				for j := range 2 * n { // 36 times 72: drawn
+				for j := range 2 * n { // 36 times 72 cells: drawn by the script
 					r.Peers = append(r.Peers, rotate.PeerReport{Wwwroot: fmt.Sprint(j, hostile), Application: hostile, Outcome: rotate.Refused, Reason: rotate.Reason(hostile), Detail: hostile, Holds: hostile},
 						rotate.PeerReport{Wwwroot: hostile, Outcome: rotate.PeerOutcome(hostile)})
 				}

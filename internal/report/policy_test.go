@@ -45,7 +45,7 @@ func TestThePageLoadsNothingAndItsPolicyAllowsOnlyItsOwnStyleAndScript(t *testin
 	}
 }
 
-// TestLettersCanBeReadOnTheirGround wants the contrast of WCAG 2 AA for small text, in light and
+// TestLettersCanBeReadOnTheirGround requires the contrast of WCAG 2 AA for small text, in light and
 // in dark.
 func TestLettersCanBeReadOnTheirGround(t *testing.T) {
 	p := newPage()
@@ -77,7 +77,7 @@ func contrast(t *testing.T, a, b string) float64 {
 	return (max(x, y) + .05) / (min(x, y) + .05)
 }
 
-// luminance is that of WCAG 2.
+// luminance is the relative luminance of WCAG 2.
 func luminance(t *testing.T, colour string) float64 {
 	t.Helper()
 	if len(colour) == 4 {

@@ -17,11 +17,11 @@ type single struct {
 	Previous             certificate
 	Archive              []certificate
 	Findings             []findingRow
-	Diagnosed            bool // without findings, that is a result, too
+	Diagnosed            bool // if there are no findings, that is a result, too
 	History              int
 	Warnings             []string
 	Peers                []peerRow
-	Marks                []mark // what the outcomes of the peers mean
+	Marks                []mark // the meaning of the peers' outcomes
 }
 
 type certificate struct{ SHA256, From, Until string }
@@ -52,7 +52,7 @@ func (p *Page) single(t tenant, how mode) *single {
 		s.Peers = append(s.Peers, peerRow{mark: markOf(peerMarks(how), string(k.outcome)), Name: printable.Line(peer.name, 0), Application: printable.Line(peer.application, 0),
 			Reason: printable.Line(k.reason, 0), Detail: printable.Line(k.detail, 0), Next: printable.Line(k.next, 0), Held: printable.Line(k.known, 0), Attempts: k.attempts, TookMS: number(int(l.tookMS))})
 	}
-	// What needs attention comes first.
+	// Peers that need attention come first.
 	urgency := []rotate.PeerOutcome{rotate.Refused, rotate.Pending, rotate.Skipped, rotate.Ignored, rotate.Healed, rotate.Accepted}
 	slices.SortStableFunc(s.Peers, func(a, b peerRow) int {
 		return cmp.Or(cmp.Compare(slices.Index(urgency, rotate.PeerOutcome(a.Outcome)), slices.Index(urgency, rotate.PeerOutcome(b.Outcome))), cmp.Compare(a.Name, b.Name))
@@ -60,7 +60,7 @@ func (p *Page) single(t tenant, how mode) *single {
 	return s
 }
 
-// complete completes the commands of all that is advised.
+// complete completes the commands of all advice.
 func (s *single) complete(run Run) {
 	next := []*string{&s.Hint, &s.SelfCheck.Next}
 	for i := range s.Peers {

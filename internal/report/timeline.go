@@ -10,7 +10,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// timeline is when certificates expire. Places on it are per cent of its width.
+// timeline shows when certificates expire. Positions on it are per cent of its width.
 type timeline struct {
 	Now   string
 	Ticks []tick
@@ -19,9 +19,9 @@ type timeline struct {
 
 type tick struct{ At, Label string }
 
-// lifeRow is one certificate, or all of an array that live from the same day to the same day.
+// lifeRow is one certificate, or all certificates of an array with the same first and last day.
 type lifeRow struct {
-	Names       string // a line each
+	Names       string // one line each
 	Count       int
 	Outcomes    string // words, for the filter
 	State       mark
@@ -33,7 +33,7 @@ type lifeRow struct {
 // Others says how many tenants share the row.
 func (r lifeRow) Others() string { return counted(r.Count, "tenant") }
 
-// eachAlone is the largest number of certificates that have a row each.
+// eachAlone is the largest number of certificates that have their own rows.
 const eachAlone = 40
 
 type life struct{ from, until time.Time }
@@ -70,7 +70,7 @@ func (p *Page) timeline(tenants []tenant, short shortener, now time.Time) timeli
 		if rows[at] == nil {
 			rows[at] = &holder{life: l}
 		}
-		rows[at].until = earlier(rows[at].until, l.until) // the first of them to run out speaks for all
+		rows[at].until = earlier(rows[at].until, l.until) // the first to expire counts for all
 		rows[at].tenants = append(rows[at].tenants, t)
 	}
 	line := timeline{Now: place(now, first, last), Ticks: ticks(first, last, now)}
@@ -124,7 +124,7 @@ func ticks(first, last, now time.Time) []tick {
 			break
 		}
 	}
-	for last.Sub(first) > 5*step { // a certificate may be for a hundred years
+	for last.Sub(first) > 5*step { // a certificate may be valid for a hundred years
 		step *= 2
 	}
 	layout := "2 Jan"
@@ -134,7 +134,7 @@ func ticks(first, last, now time.Time) []tick {
 	var all []tick
 	for t := first.UTC().Truncate(day).Add(day); !t.After(last.Add(-step / 3)); t = t.Add(step) {
 		if t.Sub(now).Abs() < last.Sub(first)/12 {
-			continue // the word now stands there
+			continue // this is the place of the word now
 		}
 		all = append(all, tick{At: place(t, first, last), Label: t.Format(layout)})
 	}

@@ -9,7 +9,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// mark is how an outcome looks besides its colour.
+// mark is how an outcome is shown in addition to its colour.
 type mark struct {
 	Outcome string // its word, and the class of its colour
 	Letter  string
@@ -44,7 +44,7 @@ func peerMarks(how mode) []mark {
 	}
 }
 
-// markOf finds an outcome among marks. One it does not know is shown all the same.
+// markOf finds an outcome among marks. An unknown outcome is shown all the same.
 func markOf(marks []mark, outcome string) mark {
 	for _, m := range marks {
 		if m.Outcome == outcome {
@@ -78,7 +78,7 @@ func counted(n int, what string) string {
 	return number(n) + " " + what
 }
 
-// span writes a duration as people say it: whole days once there are some.
+// span writes a duration for people: in whole days if it is at least one day.
 func span(d time.Duration) string {
 	switch {
 	case d >= 48*time.Hour:

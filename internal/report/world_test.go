@@ -15,7 +15,7 @@ import (
 
 var started = time.Date(2026, 11, 22, 3, 4, 5, 0, time.UTC)
 
-// The commands, as package run tells of them.
+// The commands, as package run describes them.
 var (
 	renew    = report.Command{Name: "renew", MakesKey: true, Good: rotate.Renewed, Done: "renewed"}
 	push     = report.Command{Name: "push", Good: rotate.Kept, Done: "pushed"}
@@ -26,7 +26,7 @@ var (
 	doctor   = report.Command{Name: "doctor", ReadsOnly: true, Diagnoses: true, Good: rotate.Kept, Did: "diagnosed"}
 )
 
-// advised is a page whose reports say what to do about what is wrong.
+// advised is a page whose reports have next steps for their failures.
 type advised struct{ *report.Page }
 
 func newPage() advised { return advised{report.New()} }
@@ -84,7 +84,7 @@ func one() rotate.TenantReport {
 
 func site(i int) string { return fmt.Sprintf("https://t%03d.example.org", i) }
 
-// faculty is the wwwroot of a tenant in a university: long, and mostly of one domain.
+// faculty is the wwwroot of a tenant in a university: long, and usually of one domain.
 func faculty(i int) string {
 	name := []string{"institut-universitaire-de-technologie-de-grenoble", "institut-universitaire-de-technologie-de-grenoble-2", "campus",
 		"departement-de-mathematiques-et-informatique", "formation-continue-et-apprentissage"}[i%5]
@@ -116,8 +116,8 @@ func university(n int) advised {
 }
 
 // array is n tenants that are each other's peers. Peer 3 is down for all, peer 7 has MNet off,
-// tenant 5 is unknown to all others, tenant 2 has failed, and a site outside has something to say
-// of its own.
+// tenant 5 is unknown to all others, tenant 2 has failed, and a site outside has a failure of its
+// own.
 func array(n int) advised {
 	p := newPage()
 	for i := range n {

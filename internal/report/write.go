@@ -27,7 +27,7 @@ var filterJS string
 //go:embed matrix.js
 var matrixJS string
 
-// view is what page.html is made from.
+// view is the data of page.html.
 type view struct {
 	Run                         Run
 	Policy                      string // Content-Security-Policy
@@ -67,7 +67,7 @@ type part struct {
 	X, Width string
 }
 
-// Write makes the page. It can be called again, after more reports too.
+// Write makes the page. It can be called again, also after more reports.
 func (p *Page) Write(w io.Writer, run Run) error {
 	t, err := template.New("page").Parse(pageHTML)
 	if err != nil {
@@ -148,8 +148,7 @@ func (t tenant) outcomes() string {
 	return strings.Join(slices.Compact(all), " ")
 }
 
-// policy lets the page's own style and script run and nothing else, and forbids to fetch
-// anything.
+// policy allows the page's own style and script, and nothing else; it forbids all requests.
 func policy(style, script string) string {
 	return fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; base-uri 'none'; form-action 'none'", digest(style), digest(script))
 }

@@ -26,8 +26,8 @@ func (r runner) workOnArray(ctx context.Context) int {
 	return out.Finish(exitAfterSignal(ctx, code), err)
 }
 
-// onArray puts the packages together for many tenants. Its error is one of the way
-// to them; what happens to each is reported.
+// onArray puts the packages together for many tenants. Its error is one that occurred before the
+// tenants were reached; the result of each tenant is in its report.
 func (r runner) onArray(ctx context.Context, out *output.Array) (int, error) {
 	o := r.o
 	master, _, err := resolve(ctx, o, r.getenv)
@@ -68,12 +68,12 @@ func (r runner) onArray(ctx context.Context, out *output.Array) (int, error) {
 	return r.cmd.Many(array, ctx, o), nil
 }
 
-// parallelTenants is how many tenants are worked on at once: enough to keep all cores
-// making keys while others wait for the database or the local site.
+// parallelTenants is how many tenants are worked on at the same time: enough to keep all cores
+// making keys while other tenants wait for the database or the local site.
 func parallelTenants() int { return 4*runtime.NumCPU() + 4 }
 
-// checkExclude finds a glob of --exclude that matches no site, disabled ones included:
-// mistyped, it would leave the key of a tenant to be renewed that nobody may touch.
+// checkExclude finds a glob of --exclude that matches no site, including disabled ones: if the glob
+// is mistyped, the run would renew the key of a tenant that must not be touched.
 func checkExclude(globs rotate.Globs, master *config.Config, rows []moodledb.RegisterRow) error {
 	for _, glob := range globs {
 		one := rotate.Globs{glob}
@@ -85,15 +85,15 @@ func checkExclude(globs rotate.Globs, master *config.Config, rows []moodledb.Reg
 	return nil
 }
 
-// othersHaveSome tells whether it is only by its shard that a run has nothing to
-// do: tenants fall into shards by chance, and some may stay empty.
+// othersHaveSome reports whether only the shard is the reason that a run has nothing to do: tenants
+// fall into shards by chance, and some shards may stay empty.
 func (w arrayWiring) othersHaveSome(members []rotate.Member) bool {
 	whole := w.o.Array.Selection
 	whole.Shard, whole.Shards = 0, 0
 	return w.o.Array.Shards > 1 && slices.ContainsFunc(members, func(m rotate.Member) bool { return whole.Includes(m.Wwwroot) })
 }
 
-// arrayWiring makes members of an array out of rows of the register.
+// arrayWiring makes members of an array from rows of the register.
 type arrayWiring struct {
 	o       cmdline.Options
 	servers *moodledb.Servers
@@ -102,14 +102,13 @@ type arrayWiring struct {
 	hooks   *hookRunner
 }
 
-// template is what all tenants have in common.
+// template is what all tenants share.
 func (w arrayWiring) template() rotate.Renewal {
 	return newRenewal(w.o, w.client, w.out)
 }
 
-// members are the master and all enabled tenants of the register; selected are
-// those to renew: with MNet, and as the options say. A site that stands twice
-// counts once.
+// members are the master and all enabled tenants of the register; selected are those to renew:
+// tenants with MNet that match the options. A site that is listed twice counts once.
 func (w arrayWiring) members(ctx context.Context, master *config.Config, rows []moodledb.RegisterRow) (members []rotate.Member, selected []int) {
 	seen := map[string]bool{}
 	add := func(member rotate.Member, renew bool) {
@@ -138,8 +137,7 @@ func (w arrayWiring) members(ctx context.Context, master *config.Config, rows []
 	return members, selected
 }
 
-// unreadable is a tenant whose row of the register makes no sense: it fails
-// alone.
+// unreadable is a tenant whose row of the register is invalid: only this tenant fails.
 func unreadable(wwwroot string, err error) rotate.Member {
 	return rotate.Member{
 		Wwwroot: wwwroot,
@@ -148,7 +146,7 @@ func unreadable(wwwroot string, err error) rotate.Member {
 	}
 }
 
-// member makes one site's database and cache ready to be opened.
+// member prepares one site's database and cache to be opened.
 func (w arrayWiring) member(master, tenant *config.Config) rotate.Member {
 	return rotate.Member{
 		Wwwroot: tenant.Wwwroot,

@@ -19,8 +19,8 @@ import (
 // errNo is an answer, and not an error of usage.
 var errNo = errors.New("not rolled back")
 
-// confirm asks before a roll back, which nobody does by habit. A signal ends the
-// question; what reads the answer is left behind then.
+// confirm asks before a rollback, which must not happen by habit. A signal ends the question; the
+// goroutine that reads the answer is then left behind.
 func confirm(ctx context.Context, o cmdline.Options, out *output.Printer, stdin *os.File) error {
 	if !o.Command.Row().Asks || o.Yes || o.DryRun {
 		return nil
@@ -48,7 +48,7 @@ func confirm(ctx context.Context, o cmdline.Options, out *output.Printer, stdin 
 		}
 		return nil
 	case <-ctx.Done():
-		fmt.Fprintln(out.Stderr) // behind the question
+		fmt.Fprintln(out.Stderr) // ends the line of the question
 		return fmt.Errorf("nothing was done: %w", context.Cause(ctx))
 	}
 }

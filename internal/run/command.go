@@ -27,8 +27,8 @@ func Main(args []string, getenv func(string) string, stdout, stderr io.Writer) i
 	return results.Settle(cmd.Name, obey(ctx, cmd, args, getenv, results, stderr), stderr)
 }
 
-// printGenerated leaves it to results to fail where half a page would be installed: on a
-// full disk.
+// printGenerated does not check its write: results reports an error if only half a page could be
+// written, as on a full disk.
 func printGenerated(words []string, stdout, stderr io.Writer) int {
 	text, err := cmdline.Generate(words)
 	if err != nil {
@@ -49,8 +49,8 @@ func obey(ctx context.Context, cmd cmdline.Command, args []string, getenv func(s
 	return code
 }
 
-// refuse prints an error of usage, and gives its exit code. A monitoring system
-// takes 2 for critical, and reads stdout.
+// refuse prints an error of usage, and gives its exit code. For a monitoring system 2 means
+// critical, and it reads stdout.
 func refuse(cmd cmdline.Command, err error, stdout, stderr io.Writer) int {
 	if cmd.Prints == cmdline.PrintsState {
 		fmt.Fprintln(stdout, output.Unknown.Line(err.Error()))
@@ -60,7 +60,7 @@ func refuse(cmd cmdline.Command, err error, stdout, stderr io.Writer) int {
 	return rotate.ExitUsage
 }
 
-// execute runs the command around its hooks and gives the exit code.
+// execute runs the command between its hooks and gives the exit code.
 func execute(ctx context.Context, cmd cmdline.Command, o cmdline.Options, args []string, getenv func(string) string, stdout *output.Results, stderr io.Writer) int {
 	out := output.New(o, stdout, stderr, getenv)
 	out.Arguments = slices.Concat(strings.Fields(cmd.Line())[1:], args[1:])

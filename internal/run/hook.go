@@ -15,7 +15,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// checkHooks finds what is wrong with hooks before anything is done.
+// checkHooks finds faults of hooks before anything is done.
 func checkHooks(o cmdline.Options) error {
 	for _, hook := range [][2]string{{"pre-hook", o.PreHook}, {"cache-hook", o.CacheHook}, {"post-hook", o.PostHook}} {
 		name, line := hook[0], hook[1]
@@ -41,7 +41,7 @@ func (e *hookError) Unwrap() error { return e.err }
 // hookRunner runs the hooks of one run.
 type hookRunner struct {
 	out   *output.Printer
-	cache *cacheHookRecord // nil where our own invalidation is used
+	cache *cacheHookRecord // nil if the built-in purge is used
 }
 
 func newHookRunner(out *output.Printer) *hookRunner {
@@ -52,8 +52,8 @@ func newHookRunner(out *output.Printer) *hookRunner {
 	return h
 }
 
-// run runs one hook, with a JSON document on its stdin, and logs what it says.
-// No key is in what it is given.
+// run runs one hook, with a JSON document on its stdin, and logs its output. The hook's input
+// contains no key.
 func (h *hookRunner) run(ctx context.Context, name, line string, input any, env ...string) error {
 	text, err := json.Marshal(input)
 	if err != nil {
@@ -76,7 +76,7 @@ func (h *hookRunner) run(ctx context.Context, name, line string, input any, env 
 	return nil
 }
 
-// pre runs before anything is done, and stands against it by failing.
+// pre runs before anything is done, and prevents the run by failing.
 func (h *hookRunner) pre(ctx context.Context) error {
 	o := h.out.Options
 	if o.PreHook == "" || o.DryRun {
@@ -89,14 +89,14 @@ func (h *hookRunner) pre(ctx context.Context) error {
 	return nil
 }
 
-// postHook is told what the run came to.
+// postHook receives the result of the run.
 type postHook struct {
 	runner   *hookRunner
 	reports  []rotate.TenantReport
 	unproven int // peers, of all tenants
 }
 
-// Add implements a sink of package output. Of an array the peers are left out: there are N² of
+// Add implements a sink of package output. For an array the peers are left out: there are N² of
 // them.
 func (h *postHook) Add(r rotate.TenantReport) {
 	h.unproven += r.Unproven()
@@ -117,15 +117,15 @@ func (h *postHook) Finish(code int) error {
 		r := reports[0]
 		env = append(env, "MNET_WWWROOT="+r.Wwwroot, "MNET_OUTCOME="+string(r.Outcome), "MNET_SELF_CHECK="+string(r.SelfCheck))
 	}
-	// A signal that ended the run must not keep its end from being told.
+	// If a signal ended the run, the hook must still be run.
 	return h.runner.run(context.Background(), "post-hook", h.runner.out.Options.PostHook, h.runner.out.Document(code, reports), env...)
 }
 
-// hookCache has a hook drop a tenant's cached configuration.
+// hookCache is a cache whose entries are dropped by a hook.
 type hookCache struct {
 	hooks   *hookRunner
 	wwwroot string
-	own     rotate.Cache // what it holds can be read, whoever drops it
+	own     rotate.Cache // its contents can be read, whatever drops them
 }
 
 var _ rotate.HookedCache = hookCache{}
@@ -133,7 +133,7 @@ var _ rotate.HookedCache = hookCache{}
 // Hooked implements rotate.HookedCache.
 func (hookCache) Hooked() bool { return true }
 
-// cacheOf is how a tenant's cache is dropped.
+// cacheOf is the cache that drops a tenant's entries: own, or that of the hook.
 func (h *hookRunner) cacheOf(own rotate.Cache, tenant *config.Config) rotate.Cache {
 	if h.out.Options.CacheHook == "" {
 		return own
@@ -146,7 +146,7 @@ func (c hookCache) Cached(ctx context.Context, site string, withPHP bool) ([]rot
 	return c.own.Cached(ctx, site, withPHP)
 }
 
-// Check implements rotate.Cache: that there is such a program was found out before.
+// Check implements rotate.Cache: it was checked before that the program exists.
 func (hookCache) Check(context.Context, string) error { return nil }
 
 // Drop implements rotate.Cache.
@@ -157,8 +157,8 @@ func (c hookCache) Drop(ctx context.Context, _ string, width rotate.Width) error
 	return err
 }
 
-// cacheHookRecord knows where the cache-hook failed at last. A tenant may be
-// proven all the same: the hook is broken, and will leave the next key unused.
+// cacheHookRecord records for which tenants the cache-hook failed at its last run. A tenant may be
+// proven all the same: the hook is broken, and the next key will remain unused because of it.
 type cacheHookRecord struct {
 	mu     sync.Mutex
 	failed map[string]error // by wwwroot
@@ -175,7 +175,8 @@ func (h *cacheHookRecord) ran(wwwroot string, err error) {
 	h.failed[wwwroot] = err
 }
 
-// Add implements a sink of package output. A tenant that failed says so itself.
+// Add implements a sink of package output. The report of a tenant that failed has this error
+// already.
 func (h *cacheHookRecord) Add(r rotate.TenantReport) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -11,9 +11,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// resolveLinks finds the hosts of --bindhost: a URL stands for itself, subs for
-// every enabled tenant of the array but this one. A host that the register knows
-// is connected on both sides.
+// resolveLinks finds the hosts of --bindhost: a URL names one host, subs means every enabled tenant
+// of the array except this one. A host that the register knows is connected on both sides.
 func resolveLinks(ctx context.Context, hosts []string, master, tenant *config.Config, db *moodledb.Tenant) ([]rotate.Link, error) {
 	if len(hosts) == 0 {
 		return nil, nil
@@ -23,7 +22,7 @@ func resolveLinks(ctx context.Context, hosts []string, master, tenant *config.Co
 		return nil, err
 	}
 	var links []rotate.Link
-	seen := map[string]bool{envelope.FoldWwwroot(tenant.Wwwroot): true} // nobody is its own peer
+	seen := map[string]bool{envelope.FoldWwwroot(tenant.Wwwroot): true} // no site is its own peer
 	add := func(wwwroot string) {
 		if site := envelope.FoldWwwroot(wwwroot); !seen[site] {
 			seen[site] = true
@@ -54,7 +53,7 @@ func resolveLinks(ctx context.Context, hosts []string, master, tenant *config.Co
 	return links, nil
 }
 
-// array is what the register says of the sites that share this code base.
+// array is the part of the register about the sites that share this code base.
 type array struct {
 	master *config.Config
 	rows   []moodledb.RegisterRow
@@ -70,7 +69,7 @@ func readArray(ctx context.Context, master *config.Config) (array, error) {
 	return a, err
 }
 
-// row is the register's on a tenant. The master has none.
+// row is the register's row of a tenant. The master has none.
 func (a array) row(wwwroot string) (row moodledb.RegisterRow, isTenant bool) {
 	for _, row := range a.rows {
 		if envelope.SameWwwroot(row.Wwwroot, wwwroot) {
@@ -118,7 +117,7 @@ func (a array) open(ctx context.Context, wwwroot string) (*moodledb.Tenant, func
 	if err != nil {
 		return nil, nil, err
 	}
-	db.ForChanges() // a link is made
+	db.ForChanges() // the link will be written
 	return db, func() { _ = db.Close() }, nil
 }
 

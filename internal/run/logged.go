@@ -10,8 +10,8 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// loggedTenant is a tenant's database that logs each step, for --debug: what was done,
-// how long it took, and how it failed. No value of a row is logged.
+// loggedTenant is a tenant's database that logs each step, for --debug: what was done, how long it
+// took, and how it failed. It logs no value of a row.
 type loggedTenant struct {
 	db      *moodledb.Tenant
 	wwwroot string
@@ -35,7 +35,7 @@ func (l loggedTenant) step(started time.Time, what, of string, n int, err error)
 	event.Stringer("took", took(started)).AnErr("error", err).Msg("database: " + what)
 }
 
-// took is how long something lasted, as people read it: 1.2ms, 3.4s.
+// took is the time since started, in a form for people: 1.2ms, 3.4s.
 func took(started time.Time) time.Duration { return time.Since(started).Round(100 * time.Microsecond) }
 
 // Read implements rotate.Store.

@@ -17,7 +17,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// held is what this process holds, after a collection.
+// held counts what this process uses, after a garbage collection.
 type held struct{ goroutines, descriptors, heap int }
 
 func holding(t *testing.T) held {
@@ -32,7 +32,7 @@ func holding(t *testing.T) held {
 	return held{runtime.NumGoroutine(), len(open), int(m.HeapAlloc)}
 }
 
-// settled is the least that is held within some time: connections of fakes end a moment after their
+// settled is the smallest usage within some time: connections of fakes end a moment after their
 // calls.
 func settled(t *testing.T) held {
 	t.Helper()
@@ -61,10 +61,10 @@ func median(durations []time.Duration) time.Duration {
 
 const thePair = "SELECT value FROM {config_plugins} WHERE plugin = 'mnet' AND name = 'openssl'"
 
-// One tenant renews its key over and over, in one process, on a real database. After each time the
-// history is exactly the three pairs before, every peer holds the current certificate, and nothing
-// of a renewal stays behind: no goroutine, no descriptor, no memory, and the last ones take as long
-// as the first.
+// One tenant renews its key many times, in one process, on a real database. After each time the
+// history is exactly the three pairs before, every peer has the current certificate, and nothing of
+// a renewal is left: no goroutine, no descriptor, no memory. The last renewals take as long as the
+// first.
 func TestRenewalsInARowLeaveNothingBehind(t *testing.T) {
 	times, some := 8, 3
 	if testbed.Long() {
@@ -88,7 +88,7 @@ func TestRenewalsInARowLeaveNothingBehind(t *testing.T) {
 		for _, peer := range peers {
 			current, _, _ := strings.Cut(own.DB.Value(t, thePair), "@@@@@@@@")
 			if peer.Held(own.Wwwroot) != current || own.Certificate(t) != current {
-				t.Fatalf("renewal %d: %s holds another certificate than the current one", i+1, peer.Wwwroot())
+				t.Fatalf("renewal %d: %s has another certificate than the current one", i+1, peer.Wwwroot())
 			}
 			peer.Forget()
 		}
@@ -108,7 +108,7 @@ func TestRenewalsInARowLeaveNothingBehind(t *testing.T) {
 	}
 }
 
-// peersOf are fake sites that the tenant and they know each other.
+// peersOf are fake sites; they and the tenant know each other.
 func peersOf(t *testing.T, own *testbed.Site, kinds ...peertest.Kind) (sites []*peertest.Site) {
 	t.Helper()
 	for _, kind := range kinds {
@@ -128,7 +128,7 @@ func peersOf(t *testing.T, own *testbed.Site, kinds ...peertest.Kind) (sites []*
 	return sites
 }
 
-// history are the retired pairs of a site, the newest first.
+// history are the retired pairs of a site, newest first.
 func history(t *testing.T, own *testbed.Site) (pairs []string) {
 	t.Helper()
 	value, err := phpserialize.UnmarshalIndexedArray([]byte(own.DB.Value(t, "SELECT value FROM {config_plugins} WHERE plugin = 'mnet' AND name = 'openssl_history'")))

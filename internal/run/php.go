@@ -12,13 +12,13 @@ import (
 	"renew_mnetkeys/moodledb/phprun"
 )
 
-// phpVersionLimit is for a php that only says its version.
+// phpVersionLimit is the time limit of a php that only prints its version.
 const phpVersionLimit = 5 * time.Second
 
 var phpVersion = regexp.MustCompile(`^[0-9][0-9A-Za-z.+~-]{0,30}$`)
 
-// commandLinePHP gives the version of the php on this machine, "" if there is none or it
-// does not say. It runs once, when it is first asked for, with the rights of [phprun].
+// commandLinePHP gives the version of the php on this machine, "" if there is none or it does not
+// print one. It runs once, at the first call, with the rights of [phprun].
 func commandLinePHP(site *config.Config, php string) func(context.Context) string {
 	var once sync.Once
 	var version string

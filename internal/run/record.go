@@ -13,7 +13,7 @@ import (
 	"renew_mnetkeys/internal/report"
 )
 
-// openSinks makes sure that everything can be written before anything is done.
+// openSinks makes sure that every file can be written before anything is done.
 func openSinks(out *output.Printer, hooks *hookRunner) error {
 	o := out.Options
 	if hooks.cache != nil {
@@ -38,7 +38,7 @@ func openSinks(out *output.Printer, hooks *hookRunner) error {
 	return nil
 }
 
-// pageSink is --report.
+// pageSink writes the page of --report.
 type pageSink struct {
 	out *output.Printer
 	*report.Page
@@ -55,13 +55,13 @@ func (p *pageSink) Finish(code int) error {
 	return nil
 }
 
-// pageCommand is what the page has to know of a command.
+// pageCommand is what the page must know about a command.
 func pageCommand(c cmdline.Command) report.Command {
 	return report.Command{Name: string(c.Name), ReadsOnly: !c.Changes, MakesKey: c.MakesKey, Checks: c.Prints == cmdline.PrintsState,
 		Diagnoses: c.Prints == cmdline.PrintsFindings, Good: c.Good, Done: c.Done, Did: cmp.Or(c.Seen, c.Did)}
 }
 
-// metricsSink is --prometheus-file.
+// metricsSink writes the file of --prometheus-file.
 type metricsSink struct {
 	out *output.Printer
 	*metrics.File

@@ -10,8 +10,8 @@ import (
 	"renew_mnetkeys/internal/cmdline"
 )
 
-// writable tells whether a file of this name can be written in the end. What is not a
-// regular file, like /dev/stdout or a link, is not for us to replace.
+// writable reports whether a file of this name can be written at the end. A file that is not
+// regular, like /dev/stdout or a link, must not be replaced.
 func writable(path string) error {
 	switch info, err := os.Lstat(path); {
 	case errors.Is(err, fs.ErrNotExist):

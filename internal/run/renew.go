@@ -19,7 +19,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// errDeadline is the cause of a context that --deadline ended.
+// errDeadline is the cause of a context that was ended by --deadline.
 var errDeadline = error(&deadlineError{})
 
 type deadlineError struct{}
@@ -29,8 +29,7 @@ func (*deadlineError) Error() string { return "the run's --deadline has passed" 
 // Hint is what to do about it.
 func (*deadlineError) Hint() string { return "give the run more time with --deadline" }
 
-// exitFor tells what is wrong with the configuration from what is wrong with the
-// database behind it.
+// exitFor distinguishes errors of the configuration from errors of the database.
 func exitFor(err error) int {
 	var unusable *config.Error
 	var unknown *moodledb.UnknownTenantError
@@ -52,11 +51,11 @@ func newRenewal(o cmdline.Options, client *peers.Client, out *output.Printer) ro
 	}
 }
 
-// resolve finds config.php and the tenant it, or the array's register, describes.
+// resolve finds config.php and the tenant that it, or the array's register, describes.
 func resolve(ctx context.Context, o cmdline.Options, getenv func(string) string) (master, tenant *config.Config, err error) {
 	workdir, err := os.Getwd()
 	if err != nil {
-		workdir = "/" // only one of the places that are searched
+		workdir = "/" // this is only one of the places that are searched
 	}
 	path, err := config.Find(o.Config, getenv, workdir)
 	if err != nil {
@@ -74,7 +73,7 @@ func resolve(ctx context.Context, o cmdline.Options, getenv func(string) string)
 func newClient(o cmdline.Options, log output.Logger) (*peers.Client, error) {
 	retries := o.Retries
 	if retries == 0 {
-		retries = -1 // the client's zero value is its default
+		retries = -1 // the client's zero value means its default
 	}
 	roots, err := certificateAuthorities(o.CAFile)
 	if err != nil {
@@ -84,8 +83,7 @@ func newClient(o cmdline.Options, log output.Logger) (*peers.Client, error) {
 		TLSSkipVerify: o.TLSSkipVerify, RootCAs: roots, Dial: killsteps.Peers(), Log: log}), nil
 }
 
-// certificateAuthorities are the system's and those of --ca-file; nil means the
-// system's alone.
+// certificateAuthorities are the system's and those of --ca-file; nil means the system's alone.
 func certificateAuthorities(file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil

@@ -12,20 +12,20 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// endingSignals end a run at its next safe point. SIGQUIT and SIGABRT are among
-// them although Go would print the stacks of all goroutines for them, whose
-// arguments may be words of a private key, and exit with 2, our code for wrong usage.
+// endingSignals end a run at its next safe point. SIGQUIT and SIGABRT are included because at these
+// Go would print the stacks of all goroutines, whose arguments may be words of a private key, and
+// exit with 2, which is this command's code for wrong usage.
 var endingSignals = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGABRT}
 
-// impatient is how long after the first signal a second one counts. A terminal that
-// is closed sends SIGHUP twice within a millisecond, and timeout(1) may send SIGTERM
-// to the process and to its group.
+// impatient is how long after the first signal a second one starts to count. A terminal that is
+// closed sends SIGHUP twice within a millisecond, and timeout(1) may send SIGTERM to the process
+// and to its group.
 const impatient = 2 * time.Second
 
-// untilSignal cancels the context at the first of endingSignals. A further one ends
-// the process at once, which loses nothing either: the next run converges. But it
-// must be somebody's decision: none counts that comes with the first, nor SIGHUP,
-// which nobody sends manually. Under nohup(1) SIGHUP stays ignored.
+// untilSignal cancels the context at the first of endingSignals. A further one ends the process at
+// once, which loses nothing either: the next run completes the work. But it must be the decision of
+// a person: a signal that comes together with the first does not count, and neither does SIGHUP,
+// which people do not send. Under nohup(1) SIGHUP stays ignored.
 func untilSignal(parent context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 2)
@@ -59,11 +59,11 @@ func untilSignal(parent context.Context) (context.Context, func()) {
 	}
 }
 
-// exitCodeOf is what a shell makes of a process that a signal has ended.
+// exitCodeOf is the exit code that a shell reports for a process that was ended by a signal.
 func exitCodeOf(s syscall.Signal) int { return 128 + int(s) }
 
-// exitAfterSignal gives the exit code of a run that a signal ended, unless the
-// own site needs somebody to act: that must not look like a safe point.
+// exitAfterSignal gives the exit code of a run that was ended by a signal, unless an operator must
+// act on the local site: that must not look like a safe point.
 func exitAfterSignal(ctx context.Context, code int) int {
 	var sig *output.SignalError
 	if code != rotate.ExitOwnSite && errors.As(context.Cause(ctx), &sig) {
@@ -72,8 +72,8 @@ func exitAfterSignal(ctx context.Context, code int) int {
 	return code
 }
 
-// KeepPipes makes a write to a closed pipe fail like any other. Without it Go ends
-// the process by SIGPIPE when the pipe is stdout or stderr: a log that nobody reads
-// any more would end a run between storing a key and dropping the cache. The signal
-// is caught and not ignored, since hooks and PHP would inherit that.
+// KeepPipes makes a write to a closed pipe fail like any other write. Without it Go ends the
+// process by SIGPIPE if the pipe is stdout or stderr: a log without a reader would end a run
+// between storing a key and dropping the cache. The signal is caught and not ignored, since hooks
+// and PHP would inherit that.
 func KeepPipes() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }

@@ -13,7 +13,7 @@ import (
 	"renew_mnetkeys/moodledb/siteuser"
 )
 
-// siteOf is what complete commands name of a site.
+// siteOf is what complete commands must name of a site.
 func siteOf(master *config.Config) output.Site {
 	return output.Site{
 		Config: master.File, User: webServersUser(master.Dataroot),
@@ -23,7 +23,7 @@ func siteOf(master *config.Config) output.Site {
 	}
 }
 
-// webServersUser is the owner of dataroot, "" if that is root, or who runs this.
+// webServersUser is the owner of dataroot, "" if that is root, or the user that runs this.
 func webServersUser(dataroot string) string {
 	uid := siteuser.Owner(dataroot).UID
 	if uid == 0 || int(uid) == os.Geteuid() || !filepath.IsAbs(dataroot) {
@@ -32,13 +32,13 @@ func webServersUser(dataroot string) string {
 	number := strconv.FormatUint(uint64(uid), 10)
 	account, err := user.LookupId(number)
 	if err != nil {
-		return "#" + number // as sudo takes it
+		return "#" + number // in the form for sudo
 	}
 	return account.Username
 }
 
-// script finds a script of Moodle, whose scripts for the command line stand above the directory
-// public since Moodle 5.1, and its plugins below it. One that is not found is named as from
+// script finds a script of Moodle. Since Moodle 5.1 its command line scripts are above the
+// directory public, and its plugins below it. The path of a script that is not found is relative to
 // Moodle's directory.
 func script(master *config.Config, name string) string {
 	top := filepath.Dir(master.File)

@@ -37,9 +37,9 @@ func (r runner) workOnTenant(ctx context.Context) int {
 	return r.out.Print(report, exitAfterSignal(ctx, report.Exit))
 }
 
-// onTenant puts the packages together for one tenant. Its error is one of the way to
-// the tenant, whose wwwroot alone is in the report then, once it is known; what happens
-// to the tenant stands in the report.
+// onTenant puts the packages together for one tenant. Its error is one that occurred before the
+// tenant was reached: the report then has only its wwwroot, if that is known. Otherwise the result
+// of the tenant is in the report.
 func (r runner) onTenant(ctx context.Context) (rotate.TenantReport, error) {
 	none, o, out := rotate.TenantReport{}, r.o, r.out
 	key := rsa.GenerateKey
@@ -90,12 +90,12 @@ func (r runner) onTenant(ctx context.Context) (rotate.TenantReport, error) {
 	return report, nil
 }
 
-// maxCounterparts bounds the databases of the array that are open at once.
+// maxCounterparts bounds the databases of the array that are open at the same time.
 const maxCounterparts = 8
 
-// counterparts finds the databases of peers that are sites of the same array: what
-// they hold of the tenant can be read there, and their calls be made. Where there
-// is no array, or its register cannot be read, no peer's is at hand.
+// counterparts finds the databases of peers that are sites of the same array: their rows of the
+// tenant can be read there, and their calls can be made. If there is no array, or its register
+// cannot be read, no peer's database is available.
 func counterparts(ctx context.Context, master, tenant *config.Config, log output.Logger) func(context.Context, rotate.Peer) (*rotate.Counterpart, error) {
 	array, err := readArray(ctx, master)
 	if err != nil {
@@ -131,8 +131,8 @@ func counterparts(ctx context.Context, master, tenant *config.Config, log output
 	}
 }
 
-// generateAhead starts making the key while config.php is read and the database
-// opened: it is the longest step, and a key that is not needed costs nothing.
+// generateAhead starts making the key while config.php is read and the database is opened: it is
+// the longest step, and a key that is not needed costs nothing.
 func generateAhead(bits int) func(io.Reader, int) (*rsa.PrivateKey, error) {
 	type made struct {
 		key *rsa.PrivateKey

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// KeyGeneration is what one key of 2048 bits takes on this machine, on average.
+// KeyGeneration is the time to make one key of 2048 bits on this machine, on average.
 func KeyGeneration(b *testing.B) time.Duration {
 	b.Helper()
 	const n = 10

@@ -10,12 +10,14 @@ import (
 	"testing"
 )
 
-// Database is a fresh database with Moodle's tables (testdata/moodle.sql) and a user of its own. It
-// lives as long as its test.
+// Database is a fresh database with Moodle's tables (testdata/moodle.sql) and its own user. It
+// exists until the end of its test.
 type Database struct {
 	Server
-	Name, Prefix   string
-	User, Password string  // all rights on Name, by TCP and by socket; the password is unique, so that a test can look for it
+	Name, Prefix string
+	// User has all rights on Name, by TCP and by socket. Password is unique, so that a test can
+	// look for it.
+	User, Password string
 	DB             *sql.DB // connected to Name as root; takes several statements at once
 }
 
@@ -25,7 +27,8 @@ func (s *Server) Database(t testing.TB, prefix string) *Database {
 	id := strings.ToLower(rand.Text()[:12])
 	d := &Database{Server: *s, Name: "moodle_" + id, Prefix: prefix, User: "u_" + id, Password: "pw-" + rand.Text()}
 	admin := s.root(t, "")
-	admin.SetMaxIdleConns(-1) // it is needed twice; of hundreds of databases each would keep a connection
+	// It is needed only twice; each of hundreds of databases would keep a connection open.
+	admin.SetMaxIdleConns(-1)
 	if _, err := admin.Exec("CREATE DATABASE " + d.Name + "; CREATE USER " + d.User + " IDENTIFIED BY '" + d.Password + "';" +
 		"GRANT ALL ON " + d.Name + ".* TO " + d.User); err != nil {
 		t.Fatalf("testbed: create database: %v", err)
@@ -54,7 +57,7 @@ func (d *Database) SQL(query string) string {
 	return braces.ReplaceAllString(query, "`"+d.Prefix+"$1`")
 }
 
-// Exec runs statements whose tables stand in braces, as root, and ends the test when they fail.
+// Exec runs statements with table names in braces, as root, and ends the test if they fail.
 func (d *Database) Exec(t testing.TB, query string, args ...any) sql.Result {
 	t.Helper()
 	result, err := d.DB.Exec(d.SQL(query), args...)

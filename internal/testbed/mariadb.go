@@ -12,10 +12,10 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-// The server that test.sh has started for the whole run; without them each test process starts its
-// own.
+// The server that test.sh has started for the whole run; without these variables each test process
+// starts its own.
 const (
-	envSocket = "MNETKEYS_TEST_MARIADB_SOCKET" // path of its unix socket, where root needs no password
+	envSocket = "MNETKEYS_TEST_MARIADB_SOCKET" // path of its unix socket; root needs no password
 	envPort   = "MNETKEYS_TEST_MARIADB_PORT"   // its port on 127.0.0.1
 )
 
@@ -59,12 +59,12 @@ func startMariaDB(t testing.TB) *Server {
 	return s
 }
 
-// arguments trade every durability for speed: nothing here is to survive the test.
+// arguments trade all durability for speed: no data here must survive the test.
 func (s *Server) arguments(data, account string) []string {
 	return []string{
 		"--no-defaults", "--user=" + account, "--datadir=" + data, "--socket=" + s.Socket, "--pid-file=" + data + "/pid",
-		// A server that starts removes what it takes for its own left-overs: those of another, if
-		// they share the directory.
+		// A server that starts removes files that it takes for its own left-overs: those of another
+		// server, if they share the directory.
 		"--tmpdir=" + filepath.Dir(s.Socket),
 		"--bind-address=" + s.Host, "--port=" + strconv.Itoa(s.Port), "--skip-name-resolve", "--skip-log-bin",
 		"--character-set-server=utf8mb4", "--collation-server=utf8mb4_unicode_ci", "--max-connections=300",

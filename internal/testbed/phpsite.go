@@ -13,17 +13,17 @@ import (
 type Kind string
 
 const (
-	Stock   Kind = "stock"   // answers its certificate and stores nothing
-	Patched Kind = "patched" // VMoodle's: stores the caller's certificate when it is forced
+	Stock   Kind = "stock"   // answers with its certificate and stores nothing
+	Patched Kind = "patched" // VMoodle's: stores the caller's certificate if the keyswap is forced
 )
 
-// Cache is what serves the site's configuration cache.
+// Cache is the store of the site's configuration cache.
 type Cache string
 
 const (
 	FileCache    Cache = "file"    // Moodle's default application store
 	RedisCache   Cache = "redis"   // one Redis store for all application caches
-	StackedCache Cache = "stacked" // core/config is mapped to Redis first and to the file store behind it
+	StackedCache Cache = "stacked" // core/config is mapped to Redis first, then to the file store
 )
 
 // Options describe a site; the zero value is a stock Moodle with a file cache and the prefix mdl_.
@@ -34,7 +34,7 @@ type Options struct {
 	RedisPrefix   string
 	Prefix        string // of its tables
 	FullName      string // title of its home page and organisation in its certificate
-	Socket        bool   // config.php names localhost and the database's socket instead of 127.0.0.1 and its port
+	Socket        bool   // config.php names the socket instead of 127.0.0.1 and the port
 	NoRC4         bool   // OpenSSL without its legacy provider
 	Workers       int    // PHP processes, 4 if 0; a site that heals needs two at once
 }
@@ -102,7 +102,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Start starts the web side, as PHPSite does, after [Site.Stop].
+// Start starts the web server, as PHPSite does, after [Site.Stop].
 func (s *Site) Start(t testing.TB) {
 	t.Helper()
 	address := fmt.Sprintf("127.0.0.1:%d", s.port)
@@ -117,7 +117,7 @@ func (s *Site) Start(t testing.TB) {
 	}
 }
 
-// Stop ends the web side: the site is down, its database stays.
+// Stop ends the web server: the site is down, its database remains.
 func (s *Site) Stop() { s.process.stop() }
 
 // page gets a page of the site that must be there, into answer if that is not nil.

@@ -7,12 +7,12 @@ import (
 	"testing"
 )
 
-// CacheSetup is a way to configure a site's cache other than by the muc/config.php that a Moodle
-// writes by itself.
+// CacheSetup is a configuration of a site's cache that differs from the muc/config.php that a
+// Moodle writes by itself.
 type CacheSetup struct {
 	Name string
-	// Config stands in config.php before lib/setup.php; MUC replaces muc/config.php if it is not
-	// empty. REDIS and DIR are filled in.
+	// Config is inserted into config.php before lib/setup.php; MUC replaces muc/config.php if it is
+	// not empty. REDIS and DIR are filled in.
 	Config, MUC string
 	Unknown     bool // only Moodle knows the stores
 }
@@ -34,7 +34,7 @@ $CFG->tool_forcedcache_config_path = 'DIR/forced.json';
 const forcedJSON = `{"stores": {"disk": {"type": "file", "config": {"path": "DIR/disk", "autocreate": 1}}},
 	"rules": {"application": [{"conditions": {"name": "core/config"}, "stores": ["disk"]}, {"stores": ["none"]}], "session": [], "request": []}}`
 
-// mucOf is a muc/config.php with one store more, which serves the mode.
+// mucOf is a muc/config.php with one additional store, which serves the mode.
 func mucOf(before, plugin, settings string) string {
 	return `<?php ` + before + `$configuration = array('siteidentifier' => 'abc', 'stores' => array(
 		'default_application' => array('name' => 'default_application', 'plugin' => 'file', 'configuration' => array(), 'modes' => 3, 'default' => true),
@@ -44,7 +44,7 @@ func mucOf(before, plugin, settings string) string {
 
 const ofRedis = `'prefix' => 'x', 'password' => 'S3cret', 'serializer' => 1, 'compressor' => 0, `
 
-// CacheSetups are the ways that tests try.
+// CacheSetups are the configurations that tests try.
 var CacheSetups = []CacheSetup{
 	{"forcedcache on Redis", forcedRedis, "", false},
 	{"forcedcache by JSON on files", forcedFile, "", false},
@@ -83,7 +83,7 @@ func (c CacheSetup) Start(t testing.TB) (own, peer *Site) {
 	return own, peer
 }
 
-// Memory is the directory that plays the memory of the web server, where APCu has its entries.
+// Memory is the directory that represents the memory of the web server, where APCu has its entries.
 func (s *Site) Memory() string { return filepath.Join(filepath.Dir(s.Dataroot), "memory") }
 
 // CacheInMemory is a cache in APCu, which no other process can clear.

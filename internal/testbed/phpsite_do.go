@@ -7,16 +7,16 @@ import (
 	"testing"
 )
 
-// Called is what came of a sealed call that one site made to another.
+// Called is the result of a sealed call from one site to another.
 type Called struct {
-	OK       bool     // the answer was sealed to the caller's key and signed by the one it holds of the callee
+	OK       bool     // the answer was sealed to the caller's key and signed by the callee's
 	Fault    int      // the answer was a fault
-	Error    string   // text of the fault, or why there was no answer that could be read
+	Error    string   // text of the fault, or why no answer could be read
 	Learned  bool     // the caller stored a newer certificate of the callee
-	Services []string // what the callee offers the caller
+	Services []string // what the callee offers to the caller
 }
 
-// Call has this site make a sealed call of system/listServices to the host of wwwroot, which it
+// Call makes this site send a sealed call of system/listServices to the host of wwwroot, which it
 // must know.
 func (s *Site) Call(t testing.TB, wwwroot string) Called {
 	t.Helper()
@@ -25,7 +25,7 @@ func (s *Site) Call(t testing.TB, wwwroot string) Called {
 	return called
 }
 
-// Peer makes the two sites know each other, with single sign-on bound both ways.
+// Peer makes the two sites know each other, with single sign-on bound in both directions.
 func (s *Site) Peer(t testing.TB, other *Site) {
 	t.Helper()
 	s.know(t, other)
@@ -41,40 +41,40 @@ func (s *Site) know(t testing.TB, other *Site) {
 		FROM {mnet_host} h, {mnet_service} s WHERE h.wwwroot = ? AND s.name IN ('sso_idp', 'sso_sp')`, other.Wwwroot)
 }
 
-// own is the condition that finds the site's own row.
+// own is the condition that finds the local host row.
 const own = "id = (SELECT value FROM {config} WHERE name = 'mnet_localhost_id')"
 
-// Certificate is the PEM in the site's own host row, what it answers to a keyswap.
+// Certificate is the PEM in the local host row, which the site answers to a keyswap.
 func (s *Site) Certificate(t testing.TB) string {
 	t.Helper()
 	return s.DB.Value(t, "SELECT public_key FROM {mnet_host} WHERE "+own)
 }
 
-// Expires is the own row's public_key_expires, in unix seconds.
+// Expires is public_key_expires of the local host row, in unix seconds.
 func (s *Site) Expires(t testing.TB) string {
 	t.Helper()
 	return s.DB.Value(t, "SELECT public_key_expires FROM {mnet_host} WHERE "+own)
 }
 
-// Held is the PEM that this site holds of the host of wwwroot, "" if it does not know it.
+// Held is the PEM in this site's row of the host of wwwroot, "" if it does not know it.
 func (s *Site) Held(t testing.TB, wwwroot string) string {
 	t.Helper()
 	return s.DB.Value(t, "SELECT public_key FROM {mnet_host} WHERE wwwroot = ?", wwwroot)
 }
 
-// Warm has the web side read its settings, so that its cache is filled.
+// Warm makes the web server read its settings, so that its cache is filled.
 func (s *Site) Warm(t testing.TB) { s.do(t, "/test/cache.php?do=warm") }
 
 // Purge empties the configuration cache.
 func (s *Site) Purge(t testing.TB) { s.do(t, "/test/cache.php?do=purge") }
 
-// Renewal says how thoroughly a site renews its key by itself. Every way it tells no peer.
+// Renewal says how thoroughly a site renews its key by itself. In no case does it push to a peer.
 type Renewal struct {
-	Forget bool // the old pair does not go to the history
+	Forget bool // the old pair is not put into the history
 	Stale  bool // the cache keeps the old pair
 }
 
-// Renew has the site replace its key.
+// Renew makes the site replace its key.
 func (s *Site) Renew(t testing.TB, r Renewal) {
 	t.Helper()
 	query := url.Values{}
@@ -87,16 +87,16 @@ func (s *Site) Renew(t testing.TB, r Renewal) {
 	s.do(t, "/test/renew.php?"+query.Encode())
 }
 
-// Expire lets the site's key have expired a minute ago: the next sealed call, in or out, makes it
-// renew by itself.
+// Expire makes the site's key one that expired a minute ago: the next sealed call, in or out, makes
+// the site renew by itself.
 func (s *Site) Expire(t testing.TB) {
 	t.Helper()
 	s.DB.Exec(t, "UPDATE {mnet_host} SET public_key_expires = UNIX_TIMESTAMP() - 60 WHERE "+own)
 }
 
 // BrokenPHPRenewal does to the site what VMoodle's PHP tool does: a new pair is stored past the
-// cache, the host row keeps the old certificate, that one is pushed to every peer, and the history
-// is not written.
+// cache, the host row keeps the old certificate, the old certificate is pushed to every peer, and
+// the history is not written.
 func (s *Site) BrokenPHPRenewal(t testing.TB) { s.do(t, "/test/broken_renewal.php") }
 
 // SetMNet switches the site's dispatcher on or off.

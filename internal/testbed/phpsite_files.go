@@ -57,8 +57,8 @@ func literal(text string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(text) + "'"
 }
 
-// opensslCNF is what OPENSSL_CONF names, so that the machine's own does not matter. It ends with
-// the list of providers.
+// opensslCNF is the file that OPENSSL_CONF names, so that the machine's own does not matter. It
+// ends with the list of providers.
 const opensslCNF = `openssl_conf = top
 [top]
 providers = providers
@@ -88,7 +88,7 @@ func (s *Site) environment() []string {
 	return []string{"OPENSSL_CONF=" + filepath.Join(s.Dirroot, "openssl.cnf"), "PHP_CLI_SERVER_WORKERS=" + strconv.Itoa(s.options.Workers)}
 }
 
-// install has PHP fill the site's tables.
+// install makes PHP fill the site's tables.
 func (s *Site) install(t testing.TB) {
 	t.Helper()
 	wish := map[string]any{"fullname": s.options.FullName, "cache": s.options.Cache, "redis": nil}

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// An answer that opens but is signed by a key that the caller does not hold any more: one from
-// before the renewal, played again.
+// The answer can be opened but is signed by a key that the caller no longer has: an answer from
+// before the renewal is replayed.
 func TestSiteBelievesNoForgedAnswer(t *testing.T) {
 	own, peer := pair(t, Options{})
 	peer.Stop()

@@ -28,7 +28,7 @@ func TestSitesTalkSealed(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a host that is not known is told so", func(t *testing.T) {
+	t.Run("an unknown host gets an answer that says so", func(t *testing.T) {
 		stranger := PHPSite(t, Options{})
 		stranger.know(t, stock)
 		if called := stranger.Call(t, stock.Wwwroot); called.Fault != 7020 {
@@ -44,7 +44,7 @@ func TestSiteRenewsByItself(t *testing.T) {
 			own.Renew(t, Renewal{})
 			called := own.Call(t, peer.Wwwroot)
 			if !called.OK || peer.Held(t, own.Wwwroot) != own.Certificate(t) {
-				t.Fatalf("%+v, and the peer holds the new key: %t", called, peer.Held(t, own.Wwwroot) == own.Certificate(t))
+				t.Fatalf("%+v, and the peer has the new key: %t", called, peer.Held(t, own.Wwwroot) == own.Certificate(t))
 			}
 		})
 	}
@@ -276,7 +276,8 @@ func TestBrokenPHPRenewal(t *testing.T) {
 	}
 }
 
-// pair is a stock site with a file cache, but for own's cache, and a peer with the other options.
+// pair is a stock site with a file cache, except for own's cache, and a peer with the other
+// options.
 func pair(t *testing.T, options Options) (own, peer *Site) {
 	t.Helper()
 	ownOptions := Options{Cache: options.Cache, RedisPassword: options.RedisPassword, RedisPrefix: options.RedisPrefix}
@@ -292,7 +293,7 @@ type reply struct {
 	body   string
 }
 
-// has says whether the text is in the body, whose line feeds may be character references.
+// has reports whether the text is in the body, whose line feeds may be character references.
 func (r reply) has(text string) bool {
 	return strings.Contains(strings.ReplaceAll(r.body, "&#10;", "\n"), strings.TrimSpace(text))
 }

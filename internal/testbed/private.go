@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// PrivateMariaDB is a server of one test alone, which may break it: set it read-only, fill it up,
-// stop it. It is installed and started with the options, which win over those of [MariaDB].
+// PrivateMariaDB is a server for one test, which may break it: set it read-only, fill it up, stop
+// it. It is installed and started with the options, which override those of [MariaDB].
 func PrivateMariaDB(t testing.TB, options ...string) *Server {
 	t.Helper()
 	s, p := newMariaDB(t, options...)
@@ -23,7 +23,7 @@ func PrivateMariaDB(t testing.TB, options ...string) *Server {
 	return s
 }
 
-// newMariaDB starts a server, which its caller stops.
+// newMariaDB starts a server; the caller must stop it.
 func newMariaDB(t testing.TB, options ...string) (*Server, *process) {
 	t.Helper()
 	install, daemon := Program(t, "mariadb-install-db", "mysql_install_db"), Program(t, "mariadbd", "mysqld")
@@ -31,14 +31,15 @@ func newMariaDB(t testing.TB, options ...string) (*Server, *process) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Not t.TempDir: the server may outlive the test that was first to need it. The name is short,
-	// as a socket's path must be.
+	// Not t.TempDir: the server may outlive the first test that needs it. The name is short,
+	// because a socket's path must be short.
 	dir, err := os.MkdirTemp(memory(), "mnetdb")
 	if err != nil {
 		t.Fatal(err)
 	}
 	data := filepath.Join(dir, "data")
-	options = append([]string{"--tmpdir=" + dir}, options...) // two that share one can take each other's temporary tables
+	// Two servers that share one can remove each other's temporary tables.
+	options = append([]string{"--tmpdir=" + dir}, options...)
 	out, err := exec.Command(install, append([]string{"--no-defaults", "--force", "--datadir=" + data, "--user=" + me.Username, "--skip-test-db",
 		"--auth-root-authentication-method=normal"}, options...)...).CombinedOutput()
 	if err != nil {
@@ -62,7 +63,7 @@ func newMariaDB(t testing.TB, options ...string) (*Server, *process) {
 
 // memory is a file system in memory with room for a server and its databases, "" if there is none.
 // On a busy disk it takes a quarter of a second to make a site's tables, and as long to drop them;
-// in memory 10 ms.
+// in memory it takes 10 ms.
 func memory() string {
 	const dir, room = "/dev/shm", 2 << 30
 	var s syscall.Statfs_t

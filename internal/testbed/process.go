@@ -18,10 +18,10 @@ const (
 	stopLimit  = 10 * time.Second
 )
 
-// lifeline runs the server "$2…" and ends its whole process group, then removes the directory $1,
-// when standard input is closed. The test process holds the other end, so that nothing is left
-// behind however it ends: by a panic, a time-out or kill -9 too. (A parent death signal would miss
-// the workers of php -S, and is known to Linux alone.)
+// lifeline runs the server "$2…" and, when standard input is closed, ends its whole process group
+// and removes the directory $1. The test process has the other end open, so that nothing is left
+// behind however it ends: also by a panic, a time-out or kill -9. (A parent death signal would miss
+// the workers of php -S, and exists only on Linux.)
 const lifeline = `
 dir=$1
 shift
@@ -36,7 +36,7 @@ wait
 rm -rf "$dir"
 `
 
-// process is a server of the tests, with a directory of its own.
+// process is a server of the tests, with its own directory.
 type process struct {
 	cmd  *exec.Cmd
 	line io.Closer
@@ -66,7 +66,7 @@ func start(dir, name string, arguments []string, environment ...string) (*proces
 	return p, nil
 }
 
-// stop asks the whole group to end, and insists after a while.
+// stop asks the whole group to end, and kills it after a while.
 func (p *process) stop() {
 	_ = p.line.Close()
 	select {
@@ -77,8 +77,8 @@ func (p *process) stop() {
 	}
 }
 
-// await returns nil once ready does, and an error with the process's output if it ends or takes too
-// long.
+// await returns nil as soon as ready does, and an error with the process's output if the process
+// ends or takes too long.
 func (p *process) await(ready func() error) error {
 	deadline := time.After(startLimit)
 	for {
@@ -105,7 +105,7 @@ func listens(address string) error {
 	return err
 }
 
-// output collects what a process writes while tests read it.
+// output collects what a process writes; tests can read it at the same time.
 type output struct {
 	sync.Mutex
 	buffer bytes.Buffer
@@ -123,14 +123,15 @@ func (o *output) String() string {
 	return o.buffer.String()
 }
 
-// FreePort is a loopback port that nobody listened on a moment ago, and that no other test, of any
-// package, gets before this one ends. It lies below the range from which the kernel takes the ports
-// of outgoing connections, or one of those could have it before the server has.
+// FreePort is a loopback port on which no process listened a moment ago, and that no other test, of
+// any package, gets before this one ends. It is below the range from which the kernel takes the
+// ports of outgoing connections, which could otherwise take it before the server.
 func FreePort(t testing.TB) int {
 	t.Helper()
 	for range 100 {
 		port := 20000 + rand.IntN(12000)
-		reserved, err := net.Listen("unix", fmt.Sprintf("@renew_mnetkeys-port-%d", port)) // no file: it ends with this process
+		// This socket is not a file: it ends with this process.
+		reserved, err := net.Listen("unix", fmt.Sprintf("@renew_mnetkeys-port-%d", port))
 		if err != nil {
 			continue
 		}

@@ -21,7 +21,7 @@ type RedisServer struct {
 	process *process
 }
 
-// Redis starts a server that asks for password ("" for none). It needs no sharing: it is up within
+// Redis starts a server that asks for password ("" for none). It is not shared: it starts within
 // some 20 ms.
 func Redis(t testing.TB, password string) *RedisServer {
 	t.Helper()
@@ -37,7 +37,7 @@ func Redis(t testing.TB, password string) *RedisServer {
 	if password != "" {
 		settings += fmt.Sprintf("requirepass %q\n", password)
 	}
-	// By a file: a password in argv would be there for all to see.
+	// By a file: every user could see a password in argv.
 	file := filepath.Join(dir, "redis.conf")
 	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
@@ -57,5 +57,5 @@ func Redis(t testing.TB, password string) *RedisServer {
 	return r
 }
 
-// Stop ends the server before its test does, for what happens when Redis is down.
+// Stop ends the server before its test ends, to test what happens if Redis is down.
 func (r *RedisServer) Stop() { r.process.stop() }

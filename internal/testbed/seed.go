@@ -7,14 +7,14 @@ import (
 	"testing"
 )
 
-// EnvSeed makes a test that draws try one seed, that of a failure, instead of new ones.
+// EnvSeed makes a randomised test try one seed, that of a failure, instead of new ones.
 const EnvSeed = "MNETKEYS_TEST_SEED"
 
-// Long tells whether tests are to try everything in full, however long that takes:
-// MNETKEYS_TEST_LONG is set.
+// Long reports whether tests must try everything, however long that takes: MNETKEYS_TEST_LONG is
+// set.
 func Long() bool { return os.Getenv("MNETKEYS_TEST_LONG") != "" }
 
-// Seeds are those to be tried: some new ones, many in a long run, or that of EnvSeed alone.
+// Seeds are the seeds to try: some new ones, many in a long run, or only that of EnvSeed.
 func Seeds(t testing.TB, some, many int) []uint64 {
 	t.Helper()
 	if fixed := os.Getenv(EnvSeed); fixed != "" {
@@ -34,7 +34,7 @@ func Seeds(t testing.TB, some, many int) []uint64 {
 	return seeds
 }
 
-// Seed is one seed, which is printed where the test fails.
+// Seed is one seed, which is printed if the test fails.
 func Seed(t testing.TB) uint64 {
 	t.Helper()
 	seed := Seeds(t, 1, 1)[0]

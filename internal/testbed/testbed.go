@@ -1,9 +1,9 @@
-// Package testbed gives tests the real parts a Moodle site is made of: a MariaDB server, Redis,
-// PHP, and a small MNet site that runs on them (testdata/phpsite). Everything listens on 127.0.0.1,
-// lives in a temporary directory and is stopped by its process id.
+// Package testbed gives tests the real parts of a Moodle site: a MariaDB server, Redis, PHP, and a
+// small MNet site that runs on them (testdata/phpsite). Everything listens on 127.0.0.1, uses a
+// temporary directory and is stopped by its process id.
 //
-// It holds no test of renew_mnetkeys itself and imports none of its packages, so that every package
-// can use it.
+// It contains no test of renew_mnetkeys itself and imports none of its packages, so that every
+// package can use it.
 package testbed
 
 import (
@@ -14,11 +14,11 @@ import (
 	"testing"
 )
 
-// runner is the part of *testing.M that matters here, so that a package can do something of its own
+// runner is the part of *testing.M that is needed here, so that a package can add its own steps
 // before and after.
 type runner interface{ Run() int }
 
-// shared is what lives as long as the test process: no test owns it, so only [Main] can stop it.
+// shared is what exists as long as the test process: no test owns it, so only [Main] can stop it.
 var shared struct {
 	sync.Mutex
 	entered bool
@@ -46,7 +46,7 @@ func run(m runner) int {
 	return m.Run()
 }
 
-// atExit has stop called when the last test of the process has ended.
+// atExit registers stop, which is called after the last test of the process has ended.
 func atExit(t testing.TB, stop func()) {
 	t.Helper()
 	shared.Lock()
@@ -69,8 +69,8 @@ func Missing(t testing.TB, reason string) {
 	}
 }
 
-// Program finds an executable, also where Debian keeps the servers but an unprivileged PATH does
-// not look.
+// Program finds an executable, also in the directories where Debian installs servers but which are
+// not in the PATH of unprivileged users.
 func Program(t testing.TB, names ...string) string {
 	t.Helper()
 	for _, name := range names {
@@ -84,7 +84,7 @@ func Program(t testing.TB, names ...string) string {
 	return ""
 }
 
-// Root is the top of the repository, found upwards from the working directory: go test starts in
+// Root is the top of the repository, searched upwards from the working directory: go test starts in
 // the package's own.
 func Root(t testing.TB) string {
 	t.Helper()

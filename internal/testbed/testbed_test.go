@@ -65,7 +65,7 @@ func TestRedis(t *testing.T) {
 			t.Fatal("let in")
 		}
 	})
-	t.Run("a stopped server answers nobody", func(t *testing.T) {
+	t.Run("a stopped server does not answer", func(t *testing.T) {
 		r.Stop()
 		if conn, err := net.Dial("tcp", r.Addr); err == nil {
 			_ = conn.Close()
@@ -89,7 +89,7 @@ func TestMissing(t *testing.T) {
 	})
 }
 
-// verdict is a testing.TB that only notes how a test was ended.
+// verdict is a testing.TB that only records how a test was ended.
 type verdict struct {
 	testing.TB
 	failed, skipped bool
