@@ -88,6 +88,8 @@ spec:
               secret:
                 secretName: name, required
                 defaultMode: mode
+              configMap:
+                name: name, required
               persistentVolumeClaim:
                 claimName: name, required
 `
@@ -192,9 +194,9 @@ func TestAManifestIsRefused(t *testing.T) {
 		"with a truth value for a string":       {`status: "True"`, "status: True"},
 		"with a string for a number":            {"runAsUser: 33", `runAsUser: "33"`},
 		"with yes for true":                     {"runAsNonRoot: true", "runAsNonRoot: yes"},
-		"with a decimal mode":                   {"defaultMode: 0444", "defaultMode: 444"},
+		"with a decimal mode":                   {"-database\n                defaultMode: 0444", "-database\n                defaultMode: 444"},
 		"with a name that is no DNS label":      {"claimName: moodledata", "claimName: moodle_data"},
-		"without a field the API insists on":    {"              image: registry.example.org/renew_mnetkeys:1.0\n", ""},
+		"without a field the API insists on":    {"              image: renew_mnetkeys:1.0.0\n", ""},
 		"with a single value for a sequence":    {"                  drop:\n                    - ALL", "                  drop: ALL"},
 		"with a mapping for a sequence":         {"            - name: config\n              secret:", "              secret:"},
 		"with a password in the environment":    {"              resources:\n", "              env:\n                - name: DB_PASS\n              resources:\n"},

@@ -59,6 +59,9 @@ func TestARelease(t *testing.T) {
 		arch = hostArch(t)
 	}
 	revision := strings.TrimSpace(output(t, "git", "-C", source, "rev-parse", "HEAD"))
+	t.Run("is installed from its archive as the quick start says", func(t *testing.T) {
+		isInstalledAsDocumented(t, one(t, dist, "*-linux-"+arch+".tar.gz"), arch)
+	})
 	t.Run("is installed, upgraded and removed by dpkg", func(t *testing.T) {
 		isInstalledAndRemoved(t, one(t, dist, "renew-mnetkeys_*_"+debArch[arch]+".deb"), revision)
 	})
@@ -153,6 +156,36 @@ func isTheSame(t *testing.T, source, dist, targets string) {
 	}
 }
 
+// isInstalledAsDocumented pastes the lines of docs/quick-start.md, with directories below a temporary one.
+func isInstalledAsDocumented(t *testing.T, path, arch string) {
+	_, lines, _ := strings.Cut(file(t, "../docs/quick-start.md"), "from the archive:\n\n```sh\n")
+	lines, _, found := strings.Cut(lines, "```\n")
+	if !found || !strings.Contains(lines, " /usr/bin/\n") || !strings.Contains(lines, " /etc/\n") {
+		t.Fatalf("docs/quick-start.md installs nothing from the archive: %s", lines)
+	}
+	root := t.TempDir()
+	for _, dir := range []string{"usr/bin", "etc"} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	script := strings.NewReplacer(" /usr/", " "+root+"/usr/", " /etc/", " "+root+"/etc/", "linux-amd64", "linux-"+arch).Replace(lines)
+	cmd := exec.CommandContext(t.Context(), "sh", "-euc", script)
+	cmd.Dir = t.TempDir()
+	if err := os.Symlink(path, filepath.Join(cmd.Dir, filepath.Base(path))); err != nil {
+		t.Fatal(err)
+	}
+	if said, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", script, err, said)
+	}
+	if said := output(t, filepath.Join(root, "usr/bin/renew_mnetkeys"), "--version"); !strings.Contains(said, release(t)) {
+		t.Errorf("--version: %q", said)
+	}
+	if sample := file(t, filepath.Join(root, "etc/renew_mnetkeys.conf")); !strings.Contains(sample, "config") {
+		t.Errorf("the sample of options: %q", sample)
+	}
+}
+
 func one(t *testing.T, dir, pattern string) string {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(dir, pattern))
@@ -195,7 +228,7 @@ func holdsAll(t *testing.T, path string, machine elf.Machine) {
 	})
 	for _, want := range []string{"renew_mnetkeys", "renew_mnetkeys.8", "renew_mnetkeys.conf", "completions/renew_mnetkeys.bash", "completions/_renew_mnetkeys",
 		"completions/renew_mnetkeys.fish", "packaging/README.md", "packaging/cron.d/renew_mnetkeys", "packaging/systemd/renew_mnetkeys.service",
-		"packaging/systemd/renew_mnetkeys.timer", "packaging/kubernetes/cronjob.yaml", "packaging/icinga2/renew_mnetkeys.conf",
+		"packaging/systemd/renew_mnetkeys.timer", "packaging/kubernetes/cronjob.yaml", "packaging/kubernetes/kustomization.yaml", "packaging/icinga2/renew_mnetkeys.conf",
 		"packaging/nagios/renew_mnetkeys.cfg", "packaging/nrpe/renew_mnetkeys.cfg", "packaging/sudoers.d/renew_mnetkeys",
 		"packaging/prometheus/renew_mnetkeys.rules.yml", "README.md", "LICENSE", "SECURITY.md", "CHANGELOG.md", "renew_mnetkeys.cdx.json",
 		"docs/schema/renew_mnetkeys.schema.json", "LICENSES/go/LICENSE"} {

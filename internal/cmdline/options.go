@@ -25,6 +25,7 @@ type Options struct {
 	JSON      bool
 	Quiet     bool
 	LogFormat string
+	Redact    bool
 
 	Timeout, Deadline    time.Duration
 	Concurrency, Retries int
@@ -207,6 +208,8 @@ var groups = []group{
 		{name: "log-format", arg: "FORMAT", preset: "console", words: []string{"console", "json"},
 			set:  word(func(o *Options, format string) { o.LogFormat = format }),
 			help: "write the log as console text or as json"},
+		{name: "redact", set: on(func(o *Options) *bool { return &o.Redact }),
+			help: "print pseudonyms for host names and addresses, for a report that others read"},
 	}},
 	{"Hooks", []*option{
 		{name: "pre-hook", arg: "COMMAND", of: changing, example: "/usr/bin/true",

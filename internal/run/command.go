@@ -42,7 +42,15 @@ func printGenerated(words []string, stdout, stderr io.Writer) int {
 // obey reads the command line and does what it says.
 func obey(ctx context.Context, cmd cmdline.Command, args []string, getenv func(string) string, stdout *output.Results, stderr io.Writer) int {
 	code := rotate.ExitOK
-	app := cmdline.NewApp(cmd, stdout, stderr, func(o cmdline.Options) { code = execute(ctx, cmd, o, args, getenv, stdout, stderr) })
+	app := cmdline.NewApp(cmd, stdout, stderr, func(o cmdline.Options) {
+		stderr := stderr
+		if o.Redact {
+			var finish func()
+			stderr, finish = stdout.Redact(stderr)
+			defer finish()
+		}
+		code = execute(ctx, cmd, o, args, getenv, stdout, stderr)
+	})
 	if err := app.RunContext(ctx, args); err != nil {
 		return refuse(cmd, err, stdout, stderr)
 	}

@@ -1,0 +1,109 @@
+package output
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+	"sync"
+)
+
+// Redaction replaces names of hosts and addresses by stable pseudonyms, for --redact: what is printed can then be
+// posted. The same name has the same pseudonym in all that a run prints. It takes too much rather than too little:
+// whatever has the form of a host name, but for the endings of files. Paths of files and URLs stay.
+type Redaction struct {
+	lock  sync.Mutex
+	names map[string]string
+}
+
+// hostForms are, in this order: an escape of JSON or Go, which stays; an address of IPv6, an address of IPv4; a host in
+// a URL or a DSN; a name with dots; a name before a port, or that was looked up.
+var hostForms = regexp.MustCompile(`\\u[0-9a-fA-F]{4}|\\.|` +
+	`\[([0-9a-fA-F:]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*)(?:%\w+)?\]|` +
+	`\b((?:\d{1,3}\.){3}\d{1,3})\b|` +
+	`(?:://|@tcp\()([^\s/"'\\()<>:?#\[\]]+)|` +
+	`((?:[\pL\pN_](?:[\pL\pN_-]*[\pL\pN])?\.)+\pL[\pL\pN-]*[\pL\pN])|` +
+	`\b([A-Za-z][A-Za-z0-9-]*):\d{2,5}\b|` +
+	`\blookup ([A-Za-z0-9-]+)\b`)
+
+// fileName is what has the form of a host name and is a file of the tool, of Moodle or of the system.
+var fileName = regexp.MustCompile(`(?i)\.(php|php-dist|json|jsonl|conf|cnf|cfg|ini|log|prom|html?|pem|crt|key|sock|pid|sh|go|mo|md|xml|txt|tmp|dat|cache|service|timer)$`)
+
+// Redact puts a redaction before stdout and stderr. Whoever is given the new stderr must call finish, once nothing more
+// is printed.
+func (r *Results) Redact(stderr io.Writer) (redacted io.Writer, finish func()) {
+	shared, stdout := new(Redaction), r.W
+	out, log := shared.Writer(stdout), shared.Writer(stderr)
+	r.W = out
+	return log, func() {
+		r.fail(out.Close())
+		r.W = stdout
+		_ = log.Close() // a log that is not written fails no run
+	}
+}
+
+// Writer is w behind the redaction. It writes whole lines; Close writes the rest, and does not close w.
+func (r *Redaction) Writer(w io.Writer) io.WriteCloser { return &redactingWriter{r: r, w: w} }
+
+type redactingWriter struct {
+	r    *Redaction
+	w    io.Writer
+	lock sync.Mutex
+	rest []byte
+}
+
+func (w *redactingWriter) Write(p []byte) (int, error) {
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	w.rest = append(w.rest, p...)
+	end := bytes.LastIndexByte(w.rest, '\n') + 1
+	if end == 0 {
+		return len(p), nil
+	}
+	lines := w.r.text(string(w.rest[:end]))
+	w.rest = append([]byte(nil), w.rest[end:]...)
+	if _, err := io.WriteString(w.w, lines); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+func (w *redactingWriter) Close() error {
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	_, err := io.WriteString(w.w, w.r.text(string(w.rest)))
+	w.rest = nil
+	return err
+}
+
+func (r *Redaction) text(text string) string {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	var b strings.Builder
+	end := 0
+	for _, at := range hostForms.FindAllStringSubmatchIndex(text, -1) {
+		for form := 1; form < len(at)/2; form++ {
+			if from, to := at[2*form], at[2*form+1]; from >= 0 {
+				b.WriteString(text[end:from] + r.pseudonym(text[from:to]))
+				end = to
+			}
+		}
+	}
+	return b.String() + text[end:]
+}
+
+// pseudonym is of a name without regard to case. This machine stays itself: that says nothing, and explains much.
+func (r *Redaction) pseudonym(name string) string {
+	key := strings.ToLower(strings.TrimSuffix(name, "."))
+	switch {
+	case key == "localhost", key == "::1", strings.HasPrefix(key, "127."), fileName.MatchString(key):
+		return name
+	case r.names == nil:
+		r.names = map[string]string{}
+	}
+	if r.names[key] == "" {
+		r.names[key] = fmt.Sprintf("host%d.example", len(r.names)+1)
+	}
+	return r.names[key]
+}
