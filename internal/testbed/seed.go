@@ -3,6 +3,7 @@ package testbed
 import (
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"strconv"
 	"testing"
 )
@@ -40,4 +41,20 @@ func Seed(t testing.TB) uint64 {
 	seed := Seeds(t, 1, 1)[0]
 	t.Logf("%s=%d", EnvSeed, seed)
 	return seed
+}
+
+// AddFiles gives a fuzz test the contents of the files that match a pattern to begin with.
+func AddFiles(f *testing.F, pattern string) {
+	f.Helper()
+	files, err := filepath.Glob(pattern)
+	if err != nil || len(files) == 0 {
+		f.Fatalf("no file matches %s (%v)", pattern, err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
 }

@@ -7,22 +7,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"renew_mnetkeys/internal/testbed"
 )
 
 // FuzzRead looks for a config.php that makes the reader panic, that gives an unusable
 // configuration, or whose password is printed.
 func FuzzRead(f *testing.F) {
-	files, err := filepath.Glob(filepath.Join("testdata", "sites", "*.php"))
-	if err != nil || len(files) == 0 {
-		f.Fatalf("no seeds: %v", err)
-	}
-	for _, file := range files {
-		source, err := os.ReadFile(file)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(source)
-	}
+	testbed.AddFiles(f, filepath.Join("testdata", "sites", "*.php"))
 	path := filepath.Join(f.TempDir(), "config.php")
 	f.Fuzz(func(t *testing.T, source []byte) {
 		if err := os.WriteFile(path, source, 0o600); err != nil {

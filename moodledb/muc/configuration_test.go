@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/rotate"
 
 	"github.com/rs/zerolog"
@@ -151,17 +152,7 @@ func TestNothingPrintsAPassword(t *testing.T) {
 // With seeds of this size it needs -fuzzminimizetime=10x; otherwise it spends its time on making
 // the first new input smaller.
 func FuzzConfiguration(f *testing.F) {
-	seeds, err := filepath.Glob("testdata/*.php")
-	if err != nil || len(seeds) == 0 {
-		f.Fatal("no seeds: ", err)
-	}
-	for _, path := range seeds {
-		source, err := os.ReadFile(path)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(source)
-	}
+	testbed.AddFiles(f, filepath.Join("testdata", "*.php"))
 	f.Fuzz(func(t *testing.T, source []byte) {
 		conf, err := parseConfiguration("/muc/config.php", source)
 		if err != nil {
