@@ -227,7 +227,7 @@ func (a *Array) within(ctx context.Context, t *renewing, do func(*Session, *Rene
 func (a *Array) inSession(ctx context.Context, t *renewing, do func(*Session) error) error {
 	session, err := t.member.Open(ctx)
 	if err != nil {
-		return stoppedOr(ctx, fmt.Errorf("open the tenant's database: %w", err))
+		return fmt.Errorf("open the tenant's database: %w", err)
 	}
 	defer session.Close()
 	return do(session)

@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -27,6 +28,10 @@ func (a *Array) preflightAll(ctx context.Context, tenants []*renewing) {
 		}
 		t.release = release
 		a.within(ctx, t, func(_ *Session, r *Renewal) error { return a.preflight(ctx, t, r) })
+		if err := t.report.Err; err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+			err = stoppedOr(ctx, err)
+			t.report.Err, t.report.Error = err, err.Error()
+		}
 	})
 }
 
@@ -57,7 +62,7 @@ func (a *Array) preflight(ctx context.Context, t *renewing, r *Renewal) error {
 func (t *renewing) read(ctx context.Context, r *Renewal) (*Tenant, error) {
 	tenant, err := r.Store.Read(ctx)
 	if err != nil {
-		return nil, stoppedOr(ctx, fmt.Errorf("read the tenant: %w", err))
+		return nil, fmt.Errorf("read the tenant: %w", err)
 	}
 	t.report.describe(tenant)
 	return tenant, r.checkDue(tenant)

@@ -81,7 +81,7 @@ var Commands = []Command{
 			{"renew one tenant", "--host=https://tenant.example.org"},
 			{"renew every tenant whose key expires soon (for cron)", "--all --withmaster --if-due --quiet"},
 		},
-		Changes: true, MakesKey: true, Good: rotate.Renewed, exits: exitsOfChange,
+		Changes: true, MakesKey: true, Good: rotate.Renewed, exits: rotate.ExitsOfChange.String(),
 		Words: Words{To: "renew", Would: "would renew", Done: "renewed"},
 		One:   func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.Run(ctx) },
 		Plan:  func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.Plan(ctx) },
@@ -93,7 +93,7 @@ var Commands = []Command{
 		examples: []example{
 			{"push again to the peers of one tenant", "push --host=https://tenant.example.org"},
 		},
-		Changes: true, Good: rotate.Kept, exits: exitsOfChange,
+		Changes: true, Good: rotate.Kept, exits: rotate.ExitsOfChange.String(),
 		Words: Words{To: "push", Would: "would push the key of", Done: "pushed"},
 		One:   func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.Distribute(ctx) },
 		Plan: func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport {
@@ -111,7 +111,7 @@ var Commands = []Command{
 			{"show what would be done", "rollback --host=https://a.example --dry-run"},
 			{"go back without being asked", "rollback --host=https://a.example --yes"},
 		},
-		Changes: true, Asks: true, Good: rotate.Renewed, exits: exitsOfChange,
+		Changes: true, Asks: true, Good: rotate.Renewed, exits: rotate.ExitsOfChange.String(),
 		Words: Words{To: "roll back", Would: "would roll back", Done: "rolled back", Did: "rolled back"},
 		One:   func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.RollBack(ctx) },
 		Plan: func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport {
@@ -128,7 +128,7 @@ var Commands = []Command{
 		examples: []example{
 			{"prove every link of one tenant", "verify --host=https://tenant.example.org"},
 		},
-		Prints: PrintsLinks, Good: rotate.Kept, exits: exitsOfLook,
+		Prints: PrintsLinks, Good: rotate.Kept, exits: rotate.ExitsOfLook.String(),
 		Words: Words{To: "verify", Did: "verified"},
 		One:   func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.Verify(ctx) },
 		Many:  func(a *rotate.Array, ctx context.Context, _ Options) int { return a.Survey(ctx, rotate.SurveyVerify) },
@@ -140,7 +140,7 @@ var Commands = []Command{
 			{"show one tenant", "status --host=https://tenant.example.org"},
 			{"show every tenant", "status --all --withmaster"},
 		},
-		Prints: PrintsStored, Good: rotate.Kept, exits: exitsOfLook,
+		Prints: PrintsStored, Good: rotate.Kept, exits: rotate.ExitsOfLook.String(),
 		Words: Words{To: "look at", Did: "read", Seen: "looked at"},
 		One: func(r *rotate.Renewal, ctx context.Context, o Options) rotate.TenantReport {
 			return r.Status(ctx, o.Live)
@@ -158,7 +158,7 @@ var Commands = []Command{
 		examples: []example{
 			{"check every tenant", "check --all --withmaster --warning=7d"},
 		},
-		Prints: PrintsState, Good: rotate.Kept, exits: exitsOfCheck,
+		Prints: PrintsState, Good: rotate.Kept, exits: rotate.ExitsOfCheck.String(),
 		Words: Words{To: "check", Seen: "looked at"},
 		One:   func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.Verify(ctx) },
 		Many:  func(a *rotate.Array, ctx context.Context, _ Options) int { return a.Survey(ctx, rotate.SurveyVerify) },
@@ -170,7 +170,7 @@ var Commands = []Command{
 			{"examine one tenant", "doctor --host=https://tenant.example.org"},
 			{"examine the array", "doctor --all --withmaster"},
 		},
-		Prints: PrintsFindings, Good: rotate.Kept, exits: exitsOfLook,
+		Prints: PrintsFindings, Good: rotate.Kept, exits: rotate.ExitsOfLook.String(),
 		Words: Words{To: "examine", Did: "examined", Seen: "diagnosed"},
 		One:   func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.Diagnose(ctx) },
 		Many:  func(a *rotate.Array, ctx context.Context, _ Options) int { return a.Survey(ctx, rotate.SurveyDoctor) },

@@ -58,16 +58,16 @@ func (m mode) failed() string {
 // checkStates are the exit codes of a command that checks.
 func checkStates() []checkState {
 	return []checkState{
-		{"OK", "", mark{Outcome: "good", Letter: "✓"}},
-		{"WARNING", "the key expires soon, or a peer is pending or refused", mark{Outcome: "warn", Letter: "!"}},
-		{"CRITICAL", "the key has expired or expires very soon, or the local site does not use it", mark{Outcome: "bad", Letter: "✗"}},
-		{"UNKNOWN", "it could not be found out", mark{Outcome: "warn", Letter: "?"}},
+		{"OK", mark{Outcome: "good", Letter: "✓"}},
+		{"WARNING", mark{Outcome: "warn", Letter: "!"}},
+		{"CRITICAL", mark{Outcome: "bad", Letter: "✗"}},
+		{"UNKNOWN", mark{Outcome: "warn", Letter: "?"}},
 	}
 }
 
 type checkState struct {
-	state, means string
-	mark         mark
+	state string
+	mark  mark
 }
 
 func isCheck(run Run) bool {
@@ -88,50 +88,20 @@ func verdict(run Run) mark {
 	return mark{Outcome: "bad", Letter: "✗"}
 }
 
-// meaning says what the run's exit code means, given whether any key was renewed.
-func meaning(run Run, renewed bool) string {
+// meaning says what the run's exit code means.
+func meaning(run Run) string {
 	if isCheck(run) {
-		return words(checkStates()[run.ExitCode].state, checkStates()[run.ExitCode].means)
+		return rotate.ExitsOfCheck.Means(run.ExitCode)
 	}
-	return run.mode().exitMeaning(run.ExitCode, renewed)
+	return run.mode().exits().Means(run.ExitCode)
 }
 
-// exitMeaning is the meaning of one of rotate's codes.
-func (m mode) exitMeaning(code int, renewed bool) string {
+// exits are the meanings of the command's exit codes.
+func (m mode) exits() rotate.Exits {
 	if m.ReadsOnly {
-		switch code {
-		case rotate.ExitOK:
-			return "all is well"
-		case rotate.ExitNotRenewed:
-			return "the tenant could not be looked at, or its own set-up is wrong"
-		case rotate.ExitPeers:
-			return "a peer is pending or refused"
-		}
-		if code > 128 {
-			return "interrupted"
-		}
+		return rotate.ExitsOfLook
 	}
-	switch code {
-	case rotate.ExitOK:
-		return "all proven, or nothing due"
-	case rotate.ExitNotRenewed:
-		return "not renewed: nothing changed, or undone"
-	case rotate.ExitUsage:
-		return "usage or configuration"
-	case rotate.ExitPeers:
-		if renewed {
-			return "renewed, but not all is proven"
-		}
-		return "not all is proven"
-	case rotate.ExitOwnSite:
-		return "a local site does not use the stored key: act now"
-	case rotate.ExitLocked:
-		return "another run has the lock"
-	}
-	if code > 128 {
-		return "interrupted at a safe point"
-	}
-	return "the run has failed"
+	return rotate.ExitsOfChange
 }
 
 // next is what to do about a tenant's error. If nothing better is known, it is the meaning of its
@@ -144,5 +114,5 @@ func (t tenant) next(m mode) string {
 	if t.report.Exit == rotate.ExitOK { // the run's code may be one of check, not of the document
 		return where
 	}
-	return fmt.Sprintf("exit code %d of this tenant means: %s; %s", t.report.Exit, m.exitMeaning(t.report.Exit, t.report.Outcome == rotate.Renewed), where)
+	return fmt.Sprintf("exit code %d of this tenant means: %s; %s", t.report.Exit, m.exits().Means(t.report.Exit), where)
 }

@@ -25,15 +25,15 @@ func TestWordsAndExitCodesAreThoseOfTheCommand(t *testing.T) {
 	}{
 		"a check that is well":           {check, false, 0, kept("https://a.example", 0), []string{"<h1>OK: https://a.example: looked at", `header class="good"`}, "nothing due"},
 		"a check that warns":             {check, false, 1, kept("https://a.example", 0), []string{"<h1>WARNING: https://a.example", "WARNING: the key expires soon", `header class="warn"`}, "not renewed"},
-		"a critical check":               {check, false, 2, kept("https://a.example", 0), []string{"<h1>CRITICAL: ", `header class="bad"`, "the local site does not use it"}, "usage"},
-		"a check that knows nothing":     {check, false, 3, kept("https://a.example", 0), []string{"<h1>UNKNOWN: ", `aria-hidden="true">?</span>`, "it could not be found out"}, "not all is proven"},
-		"a status":                       {status, false, 0, kept("https://a.example", 0), []string{"https://a.example: looked at; 1 peer, not called.", "all is well"}, "proven, or nothing due"},
-		"a verification":                 {verify, false, 3, kept("https://a.example", 3), []string{"https://a.example: verified", "a peer is pending or refused"}, "not all is proven"},
-		"a diagnosis":                    {doctor, false, 1, kept("https://a.example", 1), []string{"diagnosed; 0 errors, 0 warnings, 0 notes", "No problem was found.", "its own set-up is wrong"}, "not renewed"},
+		"a critical check":               {check, false, 2, kept("https://a.example", 0), []string{"<h1>CRITICAL: ", `header class="bad"`, "the web server does not use it"}, "usage"},
+		"a check that knows nothing":     {check, false, 3, kept("https://a.example", 0), []string{"<h1>UNKNOWN: ", `aria-hidden="true">?</span>`, "the state could not be determined"}, "not everything is proven"},
+		"a status":                       {status, false, 0, kept("https://a.example", 0), []string{"https://a.example: looked at; 1 peer, not called.", "everything is fine"}, "proven, or nothing due"},
+		"a verification":                 {verify, false, 3, kept("https://a.example", 3), []string{"https://a.example: verified", "not everything is proven"}, "done, but"},
+		"a diagnosis":                    {doctor, false, 1, kept("https://a.example", 1), []string{"diagnosed; 0 errors, 0 warnings, 0 notes", "No problem was found.", "its own setup is wrong"}, "not renewed"},
 		"a dry run of a push":            {push, true, 0, kept("https://a.example", 0), []string{"https://a.example: can be pushed"}, "can be renewed"},
 		"a dry run of a roll back":       {rollback, true, 0, kept("https://a.example", 0), []string{"https://a.example: can be rolled back"}, "can be renewed"},
 		"a dry run of what is not due":   {renew, true, 0, notDue, []string{"https://a.example: is not due"}, "<h1>x"},
-		"a renewal means what it always": {renew, false, 1, kept("https://a.example", 1), []string{"not renewed: nothing changed, or undone"}, "set-up"},
+		"a renewal means what it always": {renew, false, 1, kept("https://a.example", 1), []string{"failed: nothing was changed, or the change was undone"}, "setup"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPage()
@@ -54,7 +54,7 @@ func TestAFailureWithoutAHintLeadsToItsExitCode(t *testing.T) {
 			p.Add(rotate.TenantReport{Wwwroot: site(i), Outcome: rotate.Failed, SelfCheck: rotate.SelfSkipped, Error: "strange", Exit: rotate.ExitOwnSite})
 		}
 		page := written(t, p, runWith(4))
-		if got := strings.Count(page, "exit code 4 of this tenant means: a local site does not use the stored key: act now; docs/recovery.md says what to do"); got != want {
+		if got := strings.Count(page, "exit code 4 of this tenant means: the web server does not use the stored key: act now; docs/recovery.md says what to do"); got != want {
 			t.Errorf("of %d tenants, %d are on the page", n, got)
 		}
 	}

@@ -31,7 +31,7 @@ func TestThePageOfOneTenantSaysAllThatItsReportSays(t *testing.T) {
 	p.Add(one())
 	page := written(t, p, runWith(3))
 	contains(t, page, "https://tenant.example.org: renewed; 2 of 5 peers proven, 1 pending, 1 refused, 1 skipped.",
-		"Exit code 3", "renewed, but not all is proven", "took 41.3s", "v1.4.0", "2026-11-22 03:04 UTC until 2026-12-20 03:04 UTC",
+		"Exit code 3", "done, but not everything is proven", "took 41.3s", "v1.4.0", "2026-11-22 03:04 UTC until 2026-12-20 03:04 UTC",
 		"sha256 "+strings.Repeat("a1c03f1d", 8), "2 retired", "the history holds its 2 keys", "proven: it uses the stored key",
 		"dial tcp 192.0.2.7:443: connect: connection refused", "<b>Next:</b> do something about mnet_off", "<b>Next:</b> do something about connect",
 		`<td class="number tries">3</td><td class="number took">2,689</td>`, "27 days left")
@@ -54,17 +54,17 @@ func TestTheHeadlineSaysWhatHappened(t *testing.T) {
 		run     report.Run
 		want    []string
 	}{
-		"nobody":           {nil, report.Run{Command: renew}, []string{"No tenant was worked on.", "all proven, or nothing due"}},
+		"nobody":           {nil, report.Run{Command: renew}, []string{"No tenant was worked on.", "everything is proven, or nothing is due"}},
 		"one failed":       {[]rotate.TenantReport{failed}, report.Run{Command: renew, ExitCode: 5}, []string{"https://a.example: failed.", "another run has the lock", "hint for locked"}},
 		"a dry run of one": {[]rotate.TenantReport{planned}, report.Run{Command: renew, DryRun: true}, []string{"Dry run, nothing was changed. https://b.example: can be renewed; 1 of 2 peers can be reached, 1 pending."}},
 		"two":              {[]rotate.TenantReport{planned, undone}, report.Run{Command: renew, ExitCode: 4}, []string{"2 tenants: 1 kept, 1 undone; 0 of 2 links proven, 1 pending, 1 skipped.", "act now"}},
 		"some are ignored": {[]rotate.TenantReport{{Wwwroot: "https://c.example", Outcome: rotate.Renewed, SelfCheck: rotate.SelfProven, Peers: []rotate.PeerReport{
 			peer("https://x.example", rotate.Accepted, "", "", 1, 1), peer("https://gone.example", rotate.Ignored, "dns", "", 1, 1)}}},
 			report.Run{Command: renew}, []string{"https://c.example: renewed; 1 of 1 peer proven, 1 ignored."}},
-		"pushed":      {[]rotate.TenantReport{planned}, report.Run{Command: push, ExitCode: 3}, []string{"renew_mnetkeys push", "Exit code 3</strong>: not all is proven"}},
+		"pushed":      {[]rotate.TenantReport{planned}, report.Run{Command: push, ExitCode: 3}, []string{"renew_mnetkeys push", "Exit code 3</strong>: done, but not everything is proven"}},
 		"not renewed": {[]rotate.TenantReport{failed, undone}, report.Run{Command: renew, ExitCode: 1}, []string{"2 tenants: 1 undone, 1 failed.", "not renewed"}},
 		"interrupted": {nil, report.Run{Command: renew, ExitCode: 143}, []string{"interrupted at a safe point"}},
-		"usage":       {nil, report.Run{Command: renew, ExitCode: 2}, []string{"usage or configuration"}},
+		"usage":       {nil, report.Run{Command: renew, ExitCode: 2}, []string{"wrong usage or configuration"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPage()

@@ -82,11 +82,10 @@ func (p *Page) Write(w io.Writer, run Run) error {
 func (p *Page) view(run Run) view {
 	tenants := slices.Clone(p.tenants)
 	sortTenants(tenants)
-	renewed := slices.ContainsFunc(tenants, func(t tenant) bool { return t.report.Outcome == rotate.Renewed })
 	run.Version, run.Command.Name = printable.Line(run.Version, 0), printable.Line(run.Command.Name, 0)
 	how := run.mode()
 	v := view{Run: run, Style: template.CSS(pageCSS), Script: template.JS(filterJS + matrixJS), Policy: policy(pageCSS, filterJS+matrixJS),
-		Headline: headline(tenants, run), Meaning: meaning(run, renewed), Verdict: verdict(run),
+		Headline: headline(tenants, run), Meaning: meaning(run), Verdict: verdict(run),
 		Started: rotate.FormatTime(run.Started), Took: run.Took.Round(10 * time.Millisecond).String(),
 		TenantChips: tenantChips(tenants, how), PeerChips: peerChips(tenants, how), FindingChips: findingChips(tenants)}
 	now := run.Started.Add(run.Took)
