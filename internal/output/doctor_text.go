@@ -169,7 +169,8 @@ func (d *doctorText) found() map[rotate.Severity]int {
 func renderFindings(r rotate.TenantReport, verbose bool, paint func(word, padded string) string) string {
 	d := newDoctorText(verbose, false)
 	d.add(r)
-	return printable.Line(r.Wwwroot, 0) + "\n" + d.text(paint, func(hint, _ string, _ bool) string { return hint }) // already completed
+	// The hints are completed already.
+	return printable.Line(r.Wwwroot, 0) + "\n" + d.text(paint, func(hint, _ string, _ bool) string { return hint })
 }
 
 // some lists a few of many names.
