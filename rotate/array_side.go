@@ -87,8 +87,8 @@ func (r *Renewal) notToAsk(t *Tenant) *Failure {
 	return nil
 }
 
-// nextOfMember is for a link to a site of the array whose own side is at fault. The command is one
-// to paste into a shell, and whoever writes the register writes the wwwroot.
+// nextOfMember is the next step for a link to a site of the array whose own side is at fault. The
+// command is to be pasted into a shell, and the wwwroot comes from whoever writes the register.
 func nextOfMember(wwwroot string) string {
 	if strings.ContainsAny(wwwroot, " \t\r\n'\"\\`$&;|<>()*?[]{}~#!^") {
 		wwwroot = "'" + strings.ReplaceAll(wwwroot, "'", `'\''`) + "'"

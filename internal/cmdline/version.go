@@ -7,18 +7,18 @@ import (
 	"strings"
 )
 
-// Build is what the build knew of itself. Fields are empty if it did not.
+// Build is what the build knew about itself. A field is empty if it is not known.
 type Build struct {
 	Release  string // 1.0.0
-	Revision string // of git, in full, with -dirty behind it if files were changed since
+	Revision string // of git, complete, followed by -dirty if files were changed since
 	Date     string // of that revision: 2006-01-02, UTC
 }
 
 // Built is set once, by main, before anything reads it.
 var Built Build
 
-// Version says what was built: the release first, then its revision, the date of that, and the Go
-// that built it.
+// Version says what was built: the release first, then its revision, the revision's date, and the
+// Go version.
 func Version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -38,7 +38,7 @@ func (b Build) describe(info *debug.BuildInfo) string {
 	return cmp.Or(strings.TrimSpace(b.Release), "devel") + " (" + strings.Join(words, ", ") + ")"
 }
 
-// stamped takes revision and date from what go build found in git.
+// stamped reads revision and date from what go build found in git.
 func (b Build) stamped(info *debug.BuildInfo) Build {
 	stamps := map[string]string{}
 	for _, s := range info.Settings {

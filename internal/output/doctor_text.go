@@ -86,8 +86,8 @@ func (d *doctorText) add(r rotate.TenantReport) {
 // completer is [Printer.CompleteGroup].
 type completer = func(hint, first string, several bool) string
 
-// text lists errors first, then warnings, of an array what most tenants have. Notes stand
-// behind them, if they were asked for.
+// text lists errors first, then warnings; for an array, the causes of most tenants first. Notes
+// come last, if they were requested.
 func (d *doctorText) text(paint func(word, padded string) string, complete completer) string {
 	var b strings.Builder
 	if d.array { // the order of tenants is random
@@ -169,7 +169,8 @@ func (d *doctorText) found() map[rotate.Severity]int {
 func renderFindings(r rotate.TenantReport, verbose bool, paint func(word, padded string) string) string {
 	d := newDoctorText(verbose, false)
 	d.add(r)
-	return printable.Line(r.Wwwroot, 0) + "\n" + d.text(paint, func(hint, _ string, _ bool) string { return hint }) // completed already
+	// The hints are completed already.
+	return printable.Line(r.Wwwroot, 0) + "\n" + d.text(paint, func(hint, _ string, _ bool) string { return hint })
 }
 
 // some lists a few of many names.

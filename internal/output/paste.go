@@ -43,9 +43,9 @@ func (out *Printer) Complete(text, wwwroot string) string {
 	return text[:at] + strings.Join(commands, chain)
 }
 
-// CompleteGroup is a hint about several sites, of which first is one, or about first alone, with
-// complete commands. A push may go to all tenants at once. Any other command is that of the first:
-// to renew the keys of all is no cure for those of some, and a script purges the caches of one site.
+// CompleteGroup is a hint about several sites, one of which is first, or about first alone, with
+// complete commands. A push may be for all tenants at once. Any other command is for the first: a
+// renewal of all keys is no cure for some of them, and a script purges the caches of one site.
 func (out *Printer) CompleteGroup(text, first string, several bool) string {
 	if several && strings.HasSuffix(text, "un: "+tool+" push") {
 		return out.Complete(text, "")
@@ -93,7 +93,7 @@ func (out *Printer) withSite(command, wwwroot string) string {
 		site += selected
 	case wwwroot != "":
 		site += " --host=" + quoted(wwwroot)
-	case out.Options.All: // without a tenant it would be the master's
+	case out.Options.All: // without a tenant it would be for the master
 		site += " --all"
 		if out.Options.Array.WithMaster {
 			site += " --withmaster"
@@ -115,8 +115,9 @@ func (s Site) purge(wwwroot string) string {
 	return "php " + quoted(s.PurgeTenant) + " --host=" + quoted(wwwroot)
 }
 
-// given are the arguments of this run that set one of these options: by which it found the site and
-// its web server, or selected tenants. What stands in the file of options is found again without.
+// given are the arguments of this run that set one of these options, by which it found the site and
+// its web server, or selected tenants. Options in the environment or in the option file are found
+// again without them.
 func given(args []string, options ...string) []string {
 	var found []string
 	for i, arg := range args {

@@ -60,7 +60,7 @@ func TestCommandsFindTheSiteAsTheirRunDid(t *testing.T) {
 	}
 }
 
-// A tenant that is left out may be one that nobody may touch.
+// A tenant that is left out may be one that must not be touched.
 func TestCommandsForAllAreForTheTenantsOfTheirRun(t *testing.T) {
 	out := inArray("push", "--all", "--exclude", "https://old.example.org*", "--match=*")
 	out.Options.All = true
@@ -78,7 +78,7 @@ func TestCommandsForAllAreForTheTenantsOfTheirRun(t *testing.T) {
 	}
 }
 
-// What stands in a path is no option of the command.
+// Text in a path is not an option of the command.
 func TestAPathIsNoOption(t *testing.T) {
 	out := inArray()
 	out.Site.Config = "/srv/moodle --all/config.php"
