@@ -20,7 +20,8 @@ const (
 
 var debArch = map[string]string{"amd64": "amd64", "arm64": "arm64", "armv7": "armhf"}
 
-// tree is a directory that dpkg installs into, as if it was the root of a machine. Nothing of this machine is touched.
+// tree is a directory that dpkg installs into, as if it was the root of a machine. Nothing of this
+// machine is touched.
 type tree string
 
 // isInstalledAndRemoved installs the release before this one, upgrades it, and takes it away again.
@@ -126,7 +127,8 @@ func (r tree) isUsable(t *testing.T, revision string) {
 	}
 }
 
-// optionsAreRead writes a line into the file as an administrator does, and runs the command, which reads it unasked.
+// optionsAreRead writes a line into the file as an administrator does, and runs the command, which
+// reads it unasked.
 func (r tree) optionsAreRead(t *testing.T) {
 	t.Helper()
 	text := file(t, r.path(optionsFile))
@@ -136,7 +138,8 @@ func (r tree) optionsAreRead(t *testing.T) {
 	}
 }
 
-// timerIsOff enables the timer by the documented command, for the upgrade to keep and the removal to find.
+// timerIsOff enables the timer by the documented command, for the upgrade to keep and the removal
+// to find.
 func (r tree) timerIsOff(t *testing.T) {
 	t.Helper()
 	said, err := exec.CommandContext(t.Context(), testbed.Program(t, "systemctl"), "--root="+string(r), "is-enabled", timer).CombinedOutput()

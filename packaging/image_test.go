@@ -22,8 +22,8 @@ type descriptor struct {
 	Platform struct{ Architecture string }
 }
 
-// imageRuns reads the layout as a registry's client does, digest by digest, and runs what is in the file system that
-// comes out. tools/release has it read by a library too.
+// imageRuns reads the layout as a registry's client does, digest by digest, and runs what is in the
+// file system that comes out. tools/release has it read by a library too.
 func imageRuns(t *testing.T, dist string, count int, arch, revision string) {
 	dir := t.TempDir()
 	output(t, "tar", "-x", "-C", dir, "-f", one(t, dist, "renew_mnetkeys-*.oci.tar"))

@@ -1,6 +1,6 @@
-// Package packaging_test packs a release as make release does, looks into all that it made, and installs its
-// Debian package below a temporary directory. It also reads the files for cron, systemd and Kubernetes as those will,
-// and their command lines as renew_mnetkeys will.
+// Package packaging_test packs a release as make release does, looks into all that it made, and
+// installs its Debian package below a temporary directory. It also reads the files for cron,
+// systemd and Kubernetes as those will, and their command lines as renew_mnetkeys will.
 package packaging_test
 
 import (
@@ -156,7 +156,8 @@ func isTheSame(t *testing.T, source, dist, targets string) {
 	}
 }
 
-// isInstalledAsDocumented pastes the lines of docs/quick-start.md, with directories below a temporary one.
+// isInstalledAsDocumented pastes the lines of docs/quick-start.md, with directories below a
+// temporary one.
 func isInstalledAsDocumented(t *testing.T, path, arch string) {
 	_, lines, _ := strings.Cut(file(t, "../docs/quick-start.md"), "from the archive:\n\n```sh\n")
 	lines, _, found := strings.Cut(lines, "```\n")

@@ -32,7 +32,8 @@ func lists(t *testing.T, list string) {
 	}
 }
 
-// rpmHolds has rpm check the package, list it, and install it into a directory. No script of it is run.
+// rpmHolds has rpm check the package, list it, and install it into a directory. No script of it is
+// run.
 func rpmHolds(t *testing.T, path string) {
 	testbed.Program(t, "rpm")
 	root := t.TempDir()
@@ -55,8 +56,8 @@ func rpmHolds(t *testing.T, path string) {
 	unpacks(t, path)
 }
 
-// apkHolds reads the package as what it is: three archives one behind the other, in the first the script, in the
-// second .PKGINFO. Debian 12 has no apk.
+// apkHolds reads the package as what it is: three archives one behind the other, in the first the
+// script, in the second .PKGINFO. Debian 12 has no apk.
 func apkHolds(t *testing.T, path string) {
 	list := output(t, "tar", "--ignore-zeros", "--warning=no-unknown-keyword", "--list", "--gzip", "--file="+path)
 	lists(t, "/"+strings.ReplaceAll(list, "\n", "\n/"))

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// namesItsParts wants every module that go.mod requires for the command itself, and that whatever depends on something depends on what is listed.
+// namesItsParts wants every module that go.mod requires for the command itself, and that whatever
+// depends on something depends on what is listed.
 func namesItsParts(t *testing.T, path, arch string) {
 	text, err := os.ReadFile(path)
 	if err != nil {

@@ -9,16 +9,18 @@ import (
 	"sync"
 )
 
-// Redaction replaces names of hosts and addresses by stable pseudonyms, for --redact: what is printed can then be
-// posted. The same name has the same pseudonym in all that a run prints. It takes too much rather than too little:
-// whatever has the form of a host name, but for the endings of files. Paths of files and URLs stay.
+// Redaction replaces names of hosts and addresses by stable pseudonyms, for --redact: what is
+// printed can then be posted. The same name has the same pseudonym in all that a run prints. It
+// takes too much rather than too little: whatever has the form of a host name, but for the endings
+// of files. Paths of files and URLs stay.
 type Redaction struct {
 	lock  sync.Mutex
 	names map[string]string
 }
 
-// hostForms are, in this order: an escape of JSON or Go, which stays; an address of IPv6, an address of IPv4; a host in
-// a URL or a DSN; a name with dots; a name before a port, or that was looked up.
+// hostForms are, in this order: an escape of JSON or Go, which stays; an address of IPv6, an
+// address of IPv4; a host in a URL or a DSN; a name with dots; a name before a port, or that was
+// looked up.
 var hostForms = regexp.MustCompile(`\\u[0-9a-fA-F]{4}|\\.|` +
 	`\[([0-9a-fA-F:]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*)(?:%\w+)?\]|` +
 	`\b((?:\d{1,3}\.){3}\d{1,3})\b|` +
@@ -27,11 +29,12 @@ var hostForms = regexp.MustCompile(`\\u[0-9a-fA-F]{4}|\\.|` +
 	`\b([A-Za-z][A-Za-z0-9-]*):\d{2,5}\b|` +
 	`\blookup ([A-Za-z0-9-]+)\b`)
 
-// fileName is what has the form of a host name and is a file of the tool, of Moodle or of the system.
+// fileName is what has the form of a host name and is a file of the tool, of Moodle or of the
+// system.
 var fileName = regexp.MustCompile(`(?i)\.(php|php-dist|json|jsonl|conf|cnf|cfg|ini|log|prom|html?|pem|crt|key|sock|pid|sh|go|mo|md|xml|txt|tmp|dat|cache|service|timer)$`)
 
-// Redact puts a redaction before stdout and stderr. Whoever is given the new stderr must call finish, once nothing more
-// is printed.
+// Redact puts a redaction before stdout and stderr. Whoever is given the new stderr must call
+// finish, once nothing more is printed.
 func (r *Results) Redact(stderr io.Writer) (redacted io.Writer, finish func()) {
 	shared, stdout := new(Redaction), r.W
 	out, log := shared.Writer(stdout), shared.Writer(stderr)
@@ -43,7 +46,8 @@ func (r *Results) Redact(stderr io.Writer) (redacted io.Writer, finish func()) {
 	}
 }
 
-// Writer is w behind the redaction. It writes whole lines; Close writes the rest, and does not close w.
+// Writer is w behind the redaction. It writes whole lines; Close writes the rest, and does not
+// close w.
 func (r *Redaction) Writer(w io.Writer) io.WriteCloser { return &redactingWriter{r: r, w: w} }
 
 type redactingWriter struct {
@@ -93,7 +97,8 @@ func (r *Redaction) text(text string) string {
 	return b.String() + text[end:]
 }
 
-// pseudonym is of a name without regard to case. This machine stays itself: that says nothing, and explains much.
+// pseudonym is of a name without regard to case. This machine stays itself: that says nothing, and
+// explains much.
 func (r *Redaction) pseudonym(name string) string {
 	key := strings.ToLower(strings.TrimSuffix(name, "."))
 	switch {

@@ -27,7 +27,8 @@ func (r *release) archive(dir, name string) (err error) {
 	return packed.Close()
 }
 
-// writeTar writes a directory under the name of top, "" for none, in the order of names and as files of root.
+// writeTar writes a directory under the name of top, "" for none, in the order of names and as
+// files of root.
 func (r *release) writeTar(w io.Writer, dir, top string) error {
 	if err := r.normalise(dir); err != nil {
 		return err

@@ -13,7 +13,8 @@ import (
 	"strings"
 )
 
-// common is the directory of what every target has: documents, samples, licences, and what the command says of itself.
+// common is the directory of what every target has: documents, samples, licences, and what the
+// command says of itself.
 func (r *release) common() string { return filepath.Join(r.work, "common") }
 
 func (r *release) scripts() string { return filepath.Join(r.work, "scripts") }
@@ -44,7 +45,8 @@ func (r *release) gather(ctx context.Context) error {
 	return r.licences(ctx)
 }
 
-// copyTracked copies the files that git knows, as they are here: what lies about besides is nobody's.
+// copyTracked copies the files that git knows, as they are here: what lies about besides is
+// nobody's.
 func (r *release) copyTracked(ctx context.Context, dir string, paths ...string) error {
 	list, err := output(ctx, r.root, nil, "git", append([]string{"ls-files", "-z", "--"}, paths...)...)
 	if err != nil {
@@ -59,8 +61,8 @@ func (r *release) copyTracked(ctx context.Context, dir string, paths ...string) 
 	return nil
 }
 
-// generate has the command write its manual, completions and sample. The manual is there for people who unpack the
-// archive, and compressed for the packages.
+// generate has the command write its manual, completions and sample. The manual is there for people
+// who unpack the archive, and compressed for the packages.
 func (r *release) generate(ctx context.Context) error {
 	binary, err := r.build(ctx, host())
 	if err != nil {
@@ -97,7 +99,8 @@ func compressed(content []byte) []byte {
 
 var licenceFile = regexp.MustCompile(`(?i)^(licen[sc]e|copying|notice|patents)`)
 
-// licences copies those of all modules that any target links, and of Go: most of them ask to go with the binary.
+// licences copies those of all modules that any target links, and of Go: most of them ask to go
+// with the binary.
 func (r *release) licences(ctx context.Context) error {
 	modules := map[string]string{}
 	for _, t := range allTargets {
@@ -145,8 +148,8 @@ func copyLicences(from, to string) error {
 	return nil
 }
 
-// normalise gives all files the time of the commit, and modes that depend neither on the umask nor on how they were
-// checked out: only what the owner may run, everybody may run.
+// normalise gives all files the time of the commit, and modes that depend neither on the umask nor
+// on how they were checked out: only what the owner may run, everybody may run.
 func (r *release) normalise(dir string) error {
 	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {

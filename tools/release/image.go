@@ -23,7 +23,8 @@ import (
 // nobody is who the image runs as: distroless images call this user nonroot.
 const nobody = "65532"
 
-// images are made without a daemon: one layer with the binary, the authorities to trust, and the licences.
+// images are made without a daemon: one layer with the binary, the authorities to trust, and the
+// licences.
 type images struct {
 	r     *release
 	index v1.ImageIndex // of all architectures
@@ -126,7 +127,8 @@ func fillRoot(root, dir string) error {
 	return os.Chmod(filepath.Join(root, "tmp"), 0o777|os.ModeSticky)
 }
 
-// writeLayout writes all architectures as one OCI layout, for registries: skopeo copy, crane push, oras.
+// writeLayout writes all architectures as one OCI layout, for registries: skopeo copy, crane push,
+// oras.
 func (i *images) writeLayout() (err error) {
 	if manifests, err := i.index.IndexManifest(); err != nil || len(manifests.Manifests) == 0 {
 		return err // no target has an image

@@ -1,8 +1,10 @@
-// Command release packs the revision that is checked out: archives, packages, images, what they are made of (SBOM),
-// their sums, and a signature. It needs Go, git and the module cache; no daemon, no other program.
+// Command release packs the revision that is checked out: archives, packages, images, what they are
+// made of (SBOM), their sums, and a signature. It needs Go, git and the module cache; no daemon, no
+// other program.
 //
-// Whoever packs a revision, wherever and whenever, with the same Go, gets the same files to the byte: times are those of
-// the commit, and nothing of the machine gets in. docs/release.md says how a release is made and checked.
+// Whoever packs a revision, wherever and whenever, with the same Go, gets the same files to the
+// byte: times are those of the commit, and nothing of the machine gets in. docs/release.md says how
+// a release is made and checked.
 package main
 
 import (
@@ -90,7 +92,8 @@ func (r *release) packTarget(ctx context.Context, t target, images *images) erro
 	return images.add(t, dir)
 }
 
-// find reads which revision this is. A file that was changed since is packed as it is, and --version says so.
+// find reads which revision this is. A file that was changed since is packed as it is, and
+// --version says so.
 func (r *release) find(ctx context.Context) error {
 	root, err := output(ctx, ".", nil, "git", "rev-parse", "--show-toplevel")
 	if err != nil {

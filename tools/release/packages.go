@@ -26,8 +26,8 @@ The timer is installed and not enabled. Write into /etc/renew_mnetkeys.conf
 where config.php is, then: systemctl enable --now renew_mnetkeys.timer`
 )
 
-// placed are the files of an archive, and where a package puts them. Examples do nothing until somebody installs them:
-// above all what lets others run the command.
+// placed are the files of an archive, and where a package puts them. Examples do nothing until
+// somebody installs them: above all what lets others run the command.
 var placed = []files.Content{
 	{Source: "renew_mnetkeys", Destination: "/usr/bin/renew_mnetkeys"},
 	{Source: "completions/renew_mnetkeys.bash", Destination: "/usr/share/bash-completion/completions/renew_mnetkeys"},
@@ -49,7 +49,8 @@ var placed = []files.Content{
 	{Source: "packaging", Destination: docDir + "/packaging", Type: files.TypeTree},
 }
 
-// packages makes the .deb, the .rpm and the .apk of what dir has. They depend on nothing: the binary is static.
+// packages makes the .deb, the .rpm and the .apk of what dir has. They depend on nothing: the
+// binary is static.
 func (r *release) packages(t target, dir string) error {
 	for format, packager := range map[string]nfpm.Packager{"deb": deb.Default, "rpm": rpm.DefaultRPM, "apk": apk.Default} {
 		info := nfpm.WithDefaults(r.describe(t, dir))

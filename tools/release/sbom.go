@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 )
 
-// sbom writes what the binary of a target is made of, as CycloneDX. The maker, pinned in tools/go.mod, works on a clone
-// with the files as they are here, since it finds no version in a worktree. It asks no network, and writes neither a time
-// nor a serial number.
+// sbom writes what the binary of a target is made of, as CycloneDX. The maker, pinned in
+// tools/go.mod, works on a clone with the files as they are here, since it finds no version in a
+// worktree. It asks no network, and writes neither a time nor a serial number.
 func (r *release) sbom(ctx context.Context, t target, path string) error {
 	maker, source := filepath.Join(r.work, "cyclonedx-gomod"), filepath.Join(r.work, "source")
 	if _, err := os.Stat(source); errors.Is(err, fs.ErrNotExist) {

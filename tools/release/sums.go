@@ -46,8 +46,9 @@ func (r *release) sum() error {
 	return writeFile(filepath.Join(r.dist, sumsFile+".minisig"), sign(*key, sums.Bytes(), r))
 }
 
-// signingKey is minisign's secret key (minisign -G), from the environment: MINISIGN_KEY, or the file MINISIGN_KEY_FILE;
-// MINISIGN_PASSWORD opens it if it is encrypted. It is nil if neither is set. No error shows a part of it.
+// signingKey is minisign's secret key (minisign -G), from the environment: MINISIGN_KEY, or the
+// file MINISIGN_KEY_FILE; MINISIGN_PASSWORD opens it if it is encrypted. It is nil if neither is
+// set. No error shows a part of it.
 func signingKey() (*minisign.PrivateKey, error) {
 	text := []byte(os.Getenv("MINISIGN_KEY"))
 	if file := os.Getenv("MINISIGN_KEY_FILE"); len(text) == 0 && file != "" {
