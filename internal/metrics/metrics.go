@@ -32,6 +32,8 @@ type Run struct {
 	// from it is there no more, and goes. Else it stays with all that was known of it. An
 	// interrupted run, and one that saw no tenant, count as not whole.
 	Whole bool
+	// Excluded are tenants that a whole run left out: they stay.
+	Excluded rotate.Globs
 }
 
 // ended is when the run was over.
@@ -89,7 +91,7 @@ func (f *File) complete(run Run, before previous) {
 			if t.outcome == rotate.Failed && len(t.peers) == 0 { // the run did not come to them
 				t.peers = was.peers
 			}
-		case !drops:
+		case !drops, run.Excluded.Match(wwwroot):
 			f.tenants[wwwroot] = was
 		}
 	}

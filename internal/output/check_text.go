@@ -115,7 +115,7 @@ func (c *checkSummary) String() string {
 		if i > 0 {
 			text = "; " + text
 		}
-		more := fmt.Sprintf("; %d more causes", len(groups)-i)
+		more := "; " + count(len(groups)-i, "more cause")
 		if i > 0 && len(line)+len(text)+len(more) > room {
 			line += more
 			break
