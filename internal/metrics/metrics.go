@@ -32,6 +32,8 @@ type Run struct {
 	// missing from the run no longer exists, and is removed. Otherwise it remains with all that was
 	// known of it. An interrupted run, and one that saw no tenant, do not count as whole.
 	Whole bool
+	// Excluded are tenants that a whole run left out: they stay.
+	Excluded rotate.Globs
 }
 
 // ended is when the run ended.
@@ -89,7 +91,7 @@ func (f *File) complete(run Run, before previous) {
 			if t.outcome == rotate.Failed && len(t.peers) == 0 { // the run did not reach them
 				t.peers = was.peers
 			}
-		case !drops:
+		case !drops, run.Excluded.Match(wwwroot):
 			f.tenants[wwwroot] = was
 		}
 	}

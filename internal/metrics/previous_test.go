@@ -251,3 +251,16 @@ func FuzzSampleIsReadBack(f *testing.F) {
 		}
 	})
 }
+
+// Jobs that leave out a tenant for ever would else be alerted of deleted ones for ever.
+func TestATenantThatIsLeftOutStandsAndADeletedOneGoes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "mnet.prom")
+	write(t, path, run(1, 0), report("https://a.example", 20), report("https://deleted.example", 20), report("https://old.example", 20))
+	second := run(2, 0)
+	second.Excluded = rotate.Globs{"https://old.*"}
+	write(t, path, second, report("https://a.example", 20))
+	text := read(t, path)
+	if strings.Contains(text, "deleted.example") || !strings.Contains(text, notAfter+`{wwwroot="https://old.example"}`) {
+		t.Error(text)
+	}
+}

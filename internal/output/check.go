@@ -38,6 +38,7 @@ type checkSummary struct {
 	tenants          int
 	proven, all      int // peers
 	pending, refused int
+	ignored          int            // not of all
 	left             *time.Duration // of the key that expires first
 	first            string         // the tenant that has this key
 	problems         []problem
@@ -106,6 +107,7 @@ func (c *checkSummary) addOwnSite(r rotate.TenantReport) {
 
 func (c *checkSummary) addPeer(tenant string, p rotate.PeerReport) {
 	if p.Outcome == rotate.Ignored {
+		c.ignored++
 		return
 	}
 	c.all++

@@ -114,7 +114,7 @@ func (c *checkSummary) String() string {
 		if i > 0 {
 			text = "; " + text
 		}
-		more := fmt.Sprintf("; %d more causes", len(groups)-i)
+		more := "; " + count(len(groups)-i, "more cause")
 		if i > 0 && len(line)+len(text)+len(more) > room {
 			line += more
 			break
@@ -149,13 +149,17 @@ func (c *checkSummary) details(groups []group, room int) string {
 
 // wellness is the text if there is no problem.
 func (c *checkSummary) wellness() string {
+	ignored := ""
+	if c.ignored > 0 {
+		ignored = fmt.Sprintf(", %d ignored", c.ignored)
+	}
 	switch {
 	case c.left == nil:
 		return count(c.tenants, "tenant")
 	case c.tenants == 1:
-		return fmt.Sprintf("%s: the key expires in %s, %s proven", c.first, days(*c.left), outOf(c.proven, c.all, "peer"))
+		return fmt.Sprintf("%s: the key expires in %s, %s proven%s", c.first, days(*c.left), outOf(c.proven, c.all, "peer"), ignored)
 	}
-	return fmt.Sprintf("%s: the first key expires in %s, %s proven", count(c.tenants, "tenant"), days(*c.left), outOf(c.proven, c.all, "link"))
+	return fmt.Sprintf("%s: the first key expires in %s, %s proven%s", count(c.tenants, "tenant"), days(*c.left), outOf(c.proven, c.all, "link"), ignored)
 }
 
 // performance are the numbers after the first line.

@@ -35,11 +35,12 @@ type usedLink struct {
 	use      rotate.LinkUse
 }
 
-// cause is what findings of one group share.
+// cause is what makes findings one group: what is cured in different ways is not one.
 type cause struct {
 	severity rotate.Severity
 	code     string
 	message  string
+	next     string
 }
 
 // causeGroup is everything that has one cause.
@@ -47,8 +48,7 @@ type causeGroup struct {
 	tenants  []string
 	subjects map[string]string // peers or cache stores, with the details of each
 	detail   string            // of the first one
-	next     string
-	several  bool // details that differ
+	several  bool              // details that differ
 }
 
 func newDoctorText(verbose, array bool) *doctorText {
@@ -58,10 +58,10 @@ func newDoctorText(verbose, array bool) *doctorText {
 // add takes the diagnosis of one tenant.
 func (d *doctorText) add(r rotate.TenantReport) {
 	for _, f := range r.Findings {
-		key := cause{f.Severity, f.Code, f.Message}
+		key := cause{f.Severity, f.Code, f.Message, f.Next}
 		g := d.causes[key]
 		if g == nil {
-			g = &causeGroup{subjects: map[string]string{}, detail: f.Detail, next: f.Next}
+			g = &causeGroup{subjects: map[string]string{}, detail: f.Detail}
 			d.causes[key], d.order = g, append(d.order, key)
 		}
 		g.several = g.several || f.Detail != g.detail
@@ -92,7 +92,7 @@ func (d *doctorText) text(paint func(word, padded string) string, complete compl
 	var b strings.Builder
 	if d.array { // the order of tenants is random
 		slices.SortFunc(d.order, func(x, y cause) int {
-			return cmp.Or(len(d.causes[y].tenants)-len(d.causes[x].tenants), strings.Compare(x.code, y.code), strings.Compare(x.message, y.message))
+			return cmp.Or(len(d.causes[y].tenants)-len(d.causes[x].tenants), strings.Compare(x.code, y.code), strings.Compare(x.message, y.message), strings.Compare(x.next, y.next))
 		})
 	}
 	for _, severity := range []rotate.Severity{rotate.SeverityError, rotate.SeverityWarning, rotate.SeverityInfo} {
@@ -125,7 +125,7 @@ func (d *doctorText) group(b *strings.Builder, key cause, paint func(word, padde
 		line("%s: %s", count(len(g.tenants), "tenant"), some(g.tenants))
 	}
 	g.seen(line, key.code, d.array)
-	line("next: %s", complete(g.next, g.tenants[0], len(g.tenants) > 1))
+	line("next: %s", complete(key.next, g.tenants[0], len(g.tenants) > 1))
 }
 
 // seen writes the subjects that have the cause. For one tenant all details are shown, for an array

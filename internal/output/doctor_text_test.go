@@ -188,3 +188,16 @@ func TestTheCommandForSeveralTenants(t *testing.T) {
 		}
 	}
 }
+
+// The advice for one cause would hide the other.
+func TestWhatIsCuredInDifferentWaysIsNotOneGroup(t *testing.T) {
+	text := arrayOf(4, false, func(i int) rotate.TenantReport {
+		next := []string{"check dbpass", "start the server"}[i%2]
+		return examined(fmt.Sprintf("https://t%d.example", i), rotate.Finding{Code: "own_unreadable", Severity: rotate.SeverityError, Message: "cannot be read", Detail: next, Next: next})
+	})
+	for _, says := range []string{"next: check dbpass", "next: start the server", "2 tenants: https://t1.example, https://t3.example"} {
+		if !strings.Contains(text, says) {
+			t.Errorf("nothing says %q:\n%s", says, text)
+		}
+	}
+}

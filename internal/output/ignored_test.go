@@ -31,7 +31,7 @@ func TestAPeerThatIsIgnoredIsSaidAndNotCounted(t *testing.T) {
 	}
 	check := &checkSummary{now: *r.Certificate.NotBefore, warning: time.Hour}
 	check.add(r)
-	if line := check.String(); !strings.HasPrefix(line, "MNET OK - ") || !strings.Contains(line, "1 of 1 peer proven") {
+	if line := check.String(); !strings.HasPrefix(line, "MNET OK - ") || !strings.Contains(line, "1 of 1 peer proven, 1 ignored |") {
 		t.Error(line)
 	}
 	var stdout, stderr strings.Builder

@@ -70,5 +70,5 @@ type metricsSink struct {
 // Finish implements a sink of package output.
 func (m *metricsSink) Finish(code int) error {
 	return m.Write(metrics.Run{Command: string(m.out.Options.Command), Started: m.out.Started, Took: time.Since(m.out.Started), ExitCode: code,
-		Whole: m.out.Options.All && len(m.out.Options.Array.Match)+len(m.out.Options.Array.Exclude) == 0})
+		Whole: m.out.Options.All && len(m.out.Options.Array.Match) == 0, Excluded: m.out.Options.Array.Exclude})
 }
