@@ -44,14 +44,6 @@ type builtin struct {
 	log    zerolog.Logger
 }
 
-// store is one cache store instance that may serve core/config.
-type store interface {
-	describe() storeReport                                                 // name, plugin and place
-	drop(ctx context.Context, width rotate.Width) (removed int, err error) // idempotent: a missing entry is no error
-	check(ctx context.Context) error                                       // whether drop would be allowed, without changing anything
-	read(ctx context.Context, names []string) ([][]byte, error)            // the entries that exist, as they are stored
-}
-
 // open reads muc/config.php, or the configuration of another cache factory, and determines which
 // stores serve core/config; without that file it is Moodle's default file store. The error is a
 // *MissingDirectoryError for the dataroot, a *PermissionError, or a *ConfigError or *FactoryError
@@ -72,21 +64,11 @@ func open(where location, options options) (*builtin, error) {
 		c.wider = err.Error()
 	}
 	c.mnet, _ = conf.namesOf(where.SiteIdentifier, "mnet") // the error is the same
+	env := environment{location: where, file: file, names: names, timeout: options.DialTimeout}
 	for _, i := range conf.instances {
-		c.stores = append(c.stores, i.open(where, options, file, names))
+		c.stores = append(c.stores, i.open(env))
 	}
 	return c, nil
-}
-
-// open turns a plugin's instance into a store of this package.
-func (i instance) open(where location, options options, file string, names []string) store {
-	switch i.plugin {
-	case "file":
-		return newFileStore(i, where, names)
-	case "redis":
-		return newRedisStore(i, options.DialTimeout, file, names)
-	}
-	return manualStore{i}
 }
 
 // drop removes the cached configuration from all stores, the lowest first: a miss in a higher store

@@ -179,7 +179,7 @@ func FuzzConfiguration(f *testing.F) {
 			if i.name == "" || i.plugin == "" {
 				t.Fatalf("a store without name or plugin: %v", i.describe())
 			}
-			i.open(location{CacheDir: "/cache"}, options{}, "/muc/config.php", names).describe()
+			i.open(environment{location: location{CacheDir: "/cache"}, file: "/muc/config.php", names: names}).describe()
 		}
 	})
 }

@@ -73,17 +73,11 @@ func (report result) descriptions() []rotate.CacheStore {
 	return all
 }
 
+// stateOf is what the error says of its store. An error that says nothing is of a server.
 func stateOf(err error) rotate.CacheState {
-	var manual *ManualError
-	var permission *PermissionError
-	var missing *MissingDirectoryError
-	switch {
-	case errors.As(err, &manual):
-		return rotate.CacheByHand
-	case errors.As(err, &permission):
-		return rotate.CacheNotWritable
-	case errors.As(err, &missing):
-		return rotate.CacheNotMounted
+	var known interface{ state() rotate.CacheState }
+	if errors.As(err, &known) {
+		return known.state()
 	}
 	return rotate.CacheUnreachable
 }

@@ -9,7 +9,8 @@ import (
 )
 
 // Every error of this package about which an operator can do something has Hint() string: one
-// sentence, lower case, no full stop.
+// sentence, lower case, no full stop. An error of a store that does not mean
+// [rotate.CacheUnreachable] has state() as well: what doctor calls the store.
 
 // ManualError is a store that cannot be reached from outside the web server, or that this package
 // does not know.
@@ -24,6 +25,8 @@ func (e *ManualError) Error() string {
 
 // Hint says what to do manually.
 func (e *ManualError) Hint() string { return e.Advice }
+
+func (e *ManualError) state() rotate.CacheState { return rotate.CacheByHand }
 
 // UnreachableError is a store that did not answer, or that refused. Err is the cause.
 type UnreachableError struct {
@@ -61,6 +64,8 @@ func (e *PermissionError) Hint() string {
 	return fmt.Sprintf("as the owner of the cache, run: sudo -u %s renew_mnetkeys …", e.Owner)
 }
 
+func (e *PermissionError) state() rotate.CacheState { return rotate.CacheNotWritable }
+
 // MissingDirectoryError is a directory that every running site has and that is missing on this
 // machine. If it were treated as an empty cache, the web server would keep its entries.
 type MissingDirectoryError struct {
@@ -79,6 +84,8 @@ func (e *MissingDirectoryError) Unwrap() error { return e.Err }
 func (e *MissingDirectoryError) Hint() string {
 	return "is moodledata mounted here? run where the web server's files are"
 }
+
+func (e *MissingDirectoryError) state() rotate.CacheState { return rotate.CacheNotMounted }
 
 // ConfigError is a muc/config.php, or what replaces it, that only PHP can evaluate or that cannot
 // be used. It shows the position, never the content, which has passwords of cache servers.

@@ -39,12 +39,14 @@ const definitionDir = "core_config"
 // notInName is what cachestore_file removes from a store's name to make a directory name of it.
 var notInName = regexp.MustCompile(`[^a-zA-Z0-9._-]+`)
 
-func newFileStore(i instance, where location, names []string) fileStore {
+func init() { plugins["file"] = newFileStore }
+
+func newFileStore(i instance, env environment) store {
 	dir := i.settings.Get("path").Text()
 	in := base{store: i.name, what: fmt.Sprintf("path of cache store %q", i.name), path: dir}
 	if dir == "" {
-		dir = filepath.Join(where.CacheDir, "cachestore_file", notInName.ReplaceAllString(i.name, ""))
-		in = where.cacheBase(i.name)
+		dir = filepath.Join(env.CacheDir, "cachestore_file", notInName.ReplaceAllString(i.name, ""))
+		in = env.cacheBase(i.name)
 	}
 	return fileStore{
 		instance:        i,
@@ -52,8 +54,8 @@ func newFileStore(i instance, where location, names []string) fileStore {
 		base:            in,
 		singleDirectory: i.settings.Get("singledirectory").Truth(),
 		asyncPurge:      i.settings.Get("asyncpurge").Truth(),
-		names:           names,
-		reader:          siteuser.Owner(where.Dataroot),
+		names:           env.names,
+		reader:          siteuser.Owner(env.Dataroot),
 	}
 }
 

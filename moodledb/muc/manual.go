@@ -35,12 +35,18 @@ const (
 	adviseMoodle = "run it where Moodle's php is installed, so that Moodle clears its cache itself; or " + adviseHook
 )
 
+// adviceOf has the plugins that have advice of their own.
+var adviceOf = map[string]string{
+	apcu:        adviseReload,
+	"memcached": adviseMoodle,
+	"memcache":  adviseMoodle,
+	"mongodb":   adviseMoodle,
+	"session":   adviseMoodle,
+}
+
 func advice(plugin string) string {
-	switch plugin {
-	case apcu:
-		return adviseReload
-	case "memcached", "memcache", "mongodb", "session":
-		return adviseMoodle
+	if own, known := adviceOf[plugin]; known {
+		return own
 	}
 	return adviseMoodle + "; if the store lives in the web server's memory: --cache-hook='systemctl reload php8.2-fpm'"
 }

@@ -40,7 +40,9 @@ type server struct{ network, address string }
 // store's servers were in a setting that is not known here.
 var errNoServer = errors.New("it is configured without a server")
 
-func newRedisStore(i instance, timeout time.Duration, file string, names []string) redisStore {
+func init() { plugins["redis"] = newRedisStore }
+
+func newRedisStore(i instance, env environment) store {
 	user, password := credentials(i.settings.Get("password"))
 	return redisStore{
 		instance: i,
@@ -50,9 +52,9 @@ func newRedisStore(i instance, timeout time.Duration, file string, names []strin
 		tls:      i.settings.Get("encryption").Truth(),
 		caFile:   i.settings.Get("cafile").Text(),
 		hash:     filled(i.settings.Get("prefix")) + definitionHash(),
-		fields:   names,
-		timeout:  timeout,
-		file:     file,
+		fields:   env.names,
+		timeout:  env.timeout,
+		file:     env.file,
 	}
 }
 
