@@ -42,7 +42,7 @@ func TestADryRunIsStoppedByWhatStopsTheRun(t *testing.T) {
 		}, Options{}, every, &OtherSiteError{}},
 		{"the own site must be proven, and does not answer", func(w *world) { w.unreachable = true }, Options{SelfCheck: SelfCheckRequire}, every, ErrOwnUnreachable},
 		{"the own site's clock is ahead", func(w *world) { w.clockAhead = true }, Options{}, every, ErrOwnClock},
-		{"nothing is there to go back to", func(w *world) { w.tenant.History = nil }, Options{}, []string{"roll back"}, ErrNothingArchived},
+		{"nothing is there to go back to", func(w *world) { w.tenant.History = nil }, Options{}, []string{"roll back"}, ErrNothingRetired},
 		{"what is there to go back to is over", func(w *world) {
 			w.tenant.History[0].Stored = storedPair(testPair(w.t, ownURL, clock.AddDate(0, 0, -40)))
 		}, Options{}, []string{"roll back"}, ErrExpired},
