@@ -15,7 +15,7 @@ import (
 func (t *Tenant) PeerList(ctx context.Context) ([]rotate.Peer, error) {
 	var peers []rotate.Peer
 	err := t.look(ctx, func(tx *sql.Tx) error {
-		others, err := t.noPeers(ctx, tx)
+		others, err := t.readLocalRows(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -78,7 +78,7 @@ func (t *Tenant) LoadPeers(ctx context.Context, listed []rotate.Peer) (peers []r
 		ids[i] = p.ID
 	}
 	err = t.look(ctx, func(tx *sql.Tx) error {
-		others, err := t.noPeers(ctx, tx)
+		others, err := t.readLocalRows(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -92,7 +92,7 @@ func (t *Tenant) LoadPeers(ctx context.Context, listed []rotate.Peer) (peers []r
 	return peers, nil
 }
 
-func (t *Tenant) noPeers(ctx context.Context, tx *sql.Tx) (localRows, error) {
+func (t *Tenant) readLocalRows(ctx context.Context, tx *sql.Tx) (localRows, error) {
 	ids, err := t.settings(ctx, tx, "read table config", "SELECT name, value FROM {config} WHERE name IN (?, ?)",
 		"mnet_localhost_id", "mnet_all_hosts_id")
 	return localRows{int64(number(ids["mnet_localhost_id"])), int64(number(ids["mnet_all_hosts_id"])), t.config.Wwwroot}, err

@@ -43,7 +43,7 @@ func (s *peerStore) rows(ctx context.Context, tx *sql.Tx, lock string) ([]peerRo
 		}
 		rows = append(rows, found...)
 	}
-	others, err := s.t.noPeers(ctx, tx)
+	others, err := s.t.readLocalRows(ctx, tx)
 	return slices.DeleteFunc(rows, func(r peerRow) bool { return others.contains(r.id, s.keys[r.key].Wwwroot) }), err
 }
 

@@ -10,7 +10,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// afterUnopened reacts to a 7023: no key of the peer, current or archived, opens a document sealed
+// afterUnopened reacts to a 7023: no key of the peer, current or retired, opens a document sealed
 // to this certificate. There are three causes. The peer has lost that key; or it uses another key
 // than it shows (its cache is stale, or a script replaced the key and not the row); or its OpenSSL
 // has no RC4 and it opens nothing at all. Each certificate that the peer shows is tried: that of

@@ -86,7 +86,7 @@ func TestATenantOfAnArrayThatBreaksBeforeItsKeyIsStored(t *testing.T) {
 			a.Template.GenerateKey = func(int) (*rsa.PrivateKey, error) { return nil, errDown }
 		}, errDown},
 		{"no certificate can be made", ArrayOptions{}, func(_ *fleetSite, a *Array) { a.Template.Random = iotest.ErrReader(errDown) }, errDown},
-		{"nothing is there to go back to", ArrayOptions{RollBack: true}, func(*fleetSite, *Array) {}, ErrNothingArchived},
+		{"nothing is there to go back to", ArrayOptions{RollBack: true}, func(*fleetSite, *Array) {}, ErrNothingRetired},
 		{"what was there to go back to is gone meanwhile", ArrayOptions{RollBack: true}, func(s *fleetSite, _ *Array) {
 			s.full(s.f.t)
 			s.tenant.History[0] = Retired{Stored: storedPair(testPair(s.f.t, s.tenant.Wwwroot, clock.AddDate(0, 0, -5)))}
@@ -99,7 +99,7 @@ func TestATenantOfAnArrayThatBreaksBeforeItsKeyIsStored(t *testing.T) {
 				}
 				return nil
 			}
-		}, ErrNothingArchived},
+		}, ErrNothingRetired},
 		{"MNet, which was started, answers with a clock that is ahead", ArrayOptions{}, func(s *fleetSite, a *Array) {
 			s.off(false)
 			a.Template.NewKey = true

@@ -125,7 +125,7 @@ func (a *Array) distributed() string {
 func (a *Array) planWords(t *renewing) string {
 	switch {
 	case a.RollBack:
-		return "former"
+		return "previous"
 	case t.kept:
 		return "stored"
 	}

@@ -43,8 +43,8 @@ var (
 	ErrIncoherent = error(&hinted{"key pair and local host row differ", adviseRenewal})
 	// ErrExpired: the key has expired, or expires so soon that Moodle renews it at its next call.
 	ErrExpired = error(&hinted{"the key has expired", adviseRenewal})
-	// ErrNothingArchived: there is no retired pair to go back to.
-	ErrNothingArchived = error(&hinted{"the key history is empty: there is no key to go back to", adviseRenewal})
+	// ErrNothingRetired: there is no retired pair to go back to.
+	ErrNothingRetired = error(&hinted{"the key history is empty: there is no key to go back to", adviseRenewal})
 	// errNotSeen: neither the local site nor the database could be asked again after the push.
 	errNotSeen = errors.New("it is not known whether the new key is still the one in use")
 	// ErrCacheByHand: a cache store that only an operator can clear. A Cache wraps it.

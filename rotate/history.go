@@ -88,7 +88,7 @@ func (t *Tenant) historyWithUndone(pair Stored) []Retired {
 func (t *Tenant) newestRetired(now time.Time) (*Identity, []Retired, error) {
 	at := slices.IndexFunc(t.History, func(h Retired) bool { return h.Present() && h.Expires != undone })
 	if at < 0 {
-		return nil, nil, ErrNothingArchived
+		return nil, nil, ErrNothingRetired
 	}
 	last := t.History[at].Stored
 	key, err := envelope.ParseKeyPair(last.Certificate, last.PrivateKey)

@@ -255,7 +255,7 @@ func TestARollBackAfterAnUndoneRenewalDoesNotTakeTheUndonePair(t *testing.T) {
 		t.Fatalf("%s: %v", report.Outcome, report.Err)
 	}
 	w.sticky = false
-	if report := w.renewal(Options{}).RollBack(t.Context()); !errors.Is(report.Err, ErrNothingArchived) || w.tenant.Pair != old {
+	if report := w.renewal(Options{}).RollBack(t.Context()); !errors.Is(report.Err, ErrNothingRetired) || w.tenant.Pair != old {
 		t.Errorf("%s: %v", report.Outcome, report.Err)
 	}
 	w.renewed(t)

@@ -39,7 +39,7 @@ func (r *Renewal) PlanRollBack(ctx context.Context) TenantReport {
 		if err == nil {
 			report.warn("would go back to " + retired.Key.Certificate.Fingerprint() + ", valid until " + FormatTime(retired.Key.Certificate.NotAfter))
 		}
-		return wouldBeSent("former"), err
+		return wouldBeSent("previous"), err
 	})
 }
 

@@ -40,10 +40,10 @@ func TestADryRunIsStoppedByWhatStopsTheRun(t *testing.T) {
 		{"it is another site's database, without a readable key", func(w *world) {
 			w.tenant.Own.Wwwroot, w.tenant.Pair.PrivateKey = "https://other.example", ""
 		}, Options{}, every, &OtherSiteError{}},
-		{"the local site must be proven, and does not answer", func(w *world) { w.unreachable = true }, Options{SelfCheck: SelfCheckRequire}, every, ErrOwnUnreachable},
-		{"the local site's clock is ahead", func(w *world) { w.clockAhead = true }, Options{}, every, ErrOwnClock},
-		{"nothing is there to go back to", func(w *world) { w.tenant.History = nil }, Options{}, []string{"roll back"}, ErrNothingArchived},
-		{"the key to go back to has expired", func(w *world) {
+		{"the own site must be proven, and does not answer", func(w *world) { w.unreachable = true }, Options{SelfCheck: SelfCheckRequire}, every, ErrOwnUnreachable},
+		{"the own site's clock is ahead", func(w *world) { w.clockAhead = true }, Options{}, every, ErrOwnClock},
+		{"nothing is there to go back to", func(w *world) { w.tenant.History = nil }, Options{}, []string{"roll back"}, ErrNothingRetired},
+		{"what is there to go back to is over", func(w *world) {
 			w.tenant.History[0].Stored = storedPair(testPair(w.t, ownURL, clock.AddDate(0, 0, -40)))
 		}, Options{}, []string{"roll back"}, ErrExpired},
 		{"the key has expired, and is only to be pushed", func(w *world) { w.tenant.Own.Expires = clock.Unix() }, Options{}, []string{"distribute"}, ErrExpired},

@@ -69,8 +69,8 @@ type TenantReport struct {
 	History     int          `json:"history"` // retired pairs kept
 	Peers       []PeerReport `json:"peers"`
 
-	// Archive are the retired certificates, newest first (status).
-	Archive []KeyReport `json:"archive,omitempty"`
+	// Retired are the retired certificates, newest first (status).
+	Retired []KeyReport `json:"archive,omitempty"`
 
 	// Findings are what the diagnosis has found (doctor).
 	Findings []Finding `json:"findings,omitempty"`

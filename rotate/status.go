@@ -54,7 +54,7 @@ func (r *TenantReport) describeAll(t *Tenant) {
 	r.describe(t)
 	for _, h := range t.History {
 		if c, err := envelope.ParseCertificate(h.Certificate); err == nil {
-			r.Archive = append(r.Archive, *keyReport(c))
+			r.Retired = append(r.Retired, *keyReport(c))
 		}
 	}
 	switch {

@@ -86,11 +86,11 @@ func TestLookingWritesNothing(t *testing.T) {
 		holds(t, "deleted = 1", "none")
 		holds(t, "deleted = 0, public_key = '"+certificate+"'", "current")
 		d := look("status", "--json").document(t).Tenants[0]
-		if d.SelfCheck != rotate.SelfSkipped || len(d.Archive) != 1 || d.History != 1 || d.Certificate == nil || d.Archive[0].SHA256 == d.Certificate.SHA256 {
+		if d.SelfCheck != rotate.SelfSkipped || len(d.Retired) != 1 || d.History != 1 || d.Certificate == nil || d.Retired[0].SHA256 == d.Certificate.SHA256 {
 			t.Errorf("%+v", d)
 		}
 		r := look("status")
-		r.expect(t, 0, d.Certificate.SHA256, d.Archive[0].SHA256, "27 days left", "1 retired key\n", "has the current certificate of this site")
+		r.expect(t, 0, d.Certificate.SHA256, d.Retired[0].SHA256, "27 days left", "1 retired key\n", "has the current certificate of this site")
 		if outside := lineWith(r.stdout, outside.Wwwroot); !strings.Contains(outside, "its certificate ") || strings.Contains(outside, "holds") {
 			t.Errorf("it says of the peer outside %q", outside)
 		}

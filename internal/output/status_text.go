@@ -20,7 +20,7 @@ func renderStatus(r rotate.TenantReport, now time.Time, paint func(word, padded 
 		fmt.Fprintf(&b, "  %-12s none that can be read\n", "certificate")
 	}
 	fmt.Fprintf(&b, "  %-12s %s\n", "history", count(r.History, "retired key"))
-	for _, h := range r.Archive {
+	for _, h := range r.Retired {
 		fmt.Fprintf(&b, "  %-12s sha256 %s until %s\n", "", h.SHA256, rotate.FormatTime(h.NotAfter))
 	}
 	if r.SelfCheck != rotate.SelfSkipped {

@@ -111,7 +111,7 @@ func TestEveryReasonHasANextStep(t *testing.T) {
 }
 
 func TestSentinelErrorsHaveHints(t *testing.T) {
-	for _, err := range []error{rotate.ErrNoKey, rotate.ErrIncoherent, rotate.ErrExpired, rotate.ErrNothingArchived, rotate.ErrMNetOff, rotate.ErrNoOwnHost, rotate.ErrLocked, rotate.ErrConflict, rotate.ErrUncertain, &rotate.UnreachableError{Wwwroot: "https://own.example", Failure: &rotate.Failure{Reason: "connect"}}, rotate.ErrOwnClock,
+	for _, err := range []error{rotate.ErrNoKey, rotate.ErrIncoherent, rotate.ErrExpired, rotate.ErrNothingRetired, rotate.ErrMNetOff, rotate.ErrNoOwnHost, rotate.ErrLocked, rotate.ErrConflict, rotate.ErrUncertain, &rotate.UnreachableError{Wwwroot: "https://own.example", Failure: &rotate.Failure{Reason: "connect"}}, rotate.ErrOwnClock,
 		&rotate.OwnSiteError{Failure: &rotate.Failure{Reason: "fault_7023"}}} {
 		if rotate.HintOf(err) == "" {
 			t.Errorf("%v leaves the operator alone", err)

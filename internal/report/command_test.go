@@ -62,7 +62,7 @@ func TestAFailureWithoutAHintLeadsToItsExitCode(t *testing.T) {
 
 func TestStatusShowsWhatBothSidesHold(t *testing.T) {
 	r := kept("https://a.example", 0)
-	r.History, r.Archive = 1, []rotate.KeyReport{*lives(-27, 28)}
+	r.History, r.Retired = 1, []rotate.KeyReport{*lives(-27, 28)}
 	r.Peers[0].Certificate, r.Peers[0].Holds = lives(0, 28), "archived"
 	run := report.Run{Command: status, Started: started}
 	p := newPage()

@@ -15,7 +15,7 @@ type single struct {
 	SelfCheck            selfCheck
 	Certificate          certificate
 	Previous             certificate
-	Archive              []certificate
+	Retired              []certificate
 	Findings             []findingRow
 	Diagnosed            bool // if there are no findings, that is a result, too
 	History              int
@@ -41,8 +41,8 @@ func (p *Page) single(t tenant, how mode) *single {
 		SelfCheck: selfCheckOf(r.SelfCheck), Certificate: certificateOf(r.Certificate), Previous: certificateOf(r.Previous), History: r.History, Marks: peerMarks(how),
 		Findings: p.findingRows(t), Diagnosed: how.Diagnoses && r.Error == ""}
 	s.Marks = slices.DeleteFunc(s.Marks, func(m mark) bool { return t.count[rotate.PeerOutcome(m.Outcome)] == 0 })
-	for _, k := range r.Archive {
-		s.Archive = append(s.Archive, certificateOf(&k))
+	for _, k := range r.Retired {
+		s.Retired = append(s.Retired, certificateOf(&k))
 	}
 	for _, w := range r.Warnings {
 		s.Warnings = append(s.Warnings, printable.Line(w, 0))

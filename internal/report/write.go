@@ -42,7 +42,7 @@ type view struct {
 	Single                      *single
 	LinkFailures, TenantFailure []group
 	Findings, Notes             []group
-	Archived                    bool // retired keys are known
+	HasRetired                  bool // retired keys are known
 	Matrix                      matrix
 	Timeline                    timeline
 	Left                        shortener
@@ -109,7 +109,7 @@ func (p *Page) view(run Run) view {
 	v.Timeline = p.timeline(tenants, v.Left, now)
 	for _, t := range tenants {
 		row := rowOf(t, v.Left, how)
-		v.Archived = v.Archived || row.Retired != ""
+		v.HasRetired = v.HasRetired || row.Retired != ""
 		v.Tenants = append(v.Tenants, row)
 	}
 	return v
@@ -121,7 +121,7 @@ func rowOf(t tenant, short shortener, how mode) tenantRow {
 	if c := t.report.Certificate; c != nil {
 		row.Expires = c.NotAfter.UTC().Format(time.DateOnly)
 	}
-	if kept := t.report.Archive; len(kept) > 0 {
+	if kept := t.report.Retired; len(kept) > 0 {
 		row.Retired = number(len(kept)) + ", the newest until " + kept[0].NotAfter.UTC().Format(time.DateOnly)
 	}
 	before := 0

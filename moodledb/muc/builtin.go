@@ -20,34 +20,34 @@ type location struct {
 	Dataroot           string // absolute
 	CacheDir           string // $CFG->cachedir, "" means dataroot/cache
 	AltCacheConfigPath string // $CFG->altcacheconfigpath, "" when not set
-	SiteIdentifier     string // siteidentifier of table config, "" when there is none
+	SiteIdentifier     string // siteidentifier of table config, "" if there is none
 
 	Factory         string          // $CFG->alternative_cache_factory_class, "" when not set
 	ForcedCache     phpsource.Value // $CFG->tool_forcedcache_config_array
 	ForcedCachePath string          // $CFG->tool_forcedcache_config_path, "" when not set
 }
 
-// options are what a builtin needs besides its place. The zero value is usable.
+// options are what a builtin needs besides its location. The zero value is usable.
 type options struct {
-	DialTimeout time.Duration // to connect to Redis, and for each of its answers; 0 means 3 s, which is Moodle's own
+	DialTimeout time.Duration // to connect to Redis, and for each of its answers; 0 means 3 s, Moodle's own default
 	Log         zerolog.Logger
 }
 
-// builtin reaches the stores of one tenant's cached configuration by itself, without Moodle. It
-// holds no connection and is safe for concurrent use.
-// It prints without the stores' passwords under every fmt verb.
+// builtin reaches the stores of one tenant's cached configuration itself, without Moodle. It keeps
+// no connection and is safe for concurrent use. It prints without the stores' passwords under every
+// fmt verb.
 type builtin struct {
-	file   string   // the configuration file the stores come from
+	file   string   // the configuration file that names the stores
 	stores []store  // lowest first
 	mnet   []string // names that the entry of plugin mnet may have
-	wider  string   // why single entries cannot be named, "" when they can
+	wider  string   // why single entries cannot be named, "" if they can
 	log    zerolog.Logger
 }
 
-// open reads muc/config.php, or what another cache factory goes by, and settles which stores serve
-// core/config; without that file it is Moodle's default file store. The error is a
-// *MissingDirectoryError for the dataroot, a *PermissionError, or a *ConfigError or *FactoryError:
-// what only Moodle itself knows.
+// open reads muc/config.php, or the configuration of another cache factory, and determines which
+// stores serve core/config; without that file it is Moodle's default file store. The error is a
+// *MissingDirectoryError for the dataroot, a *PermissionError, or a *ConfigError or *FactoryError
+// for what only Moodle itself knows.
 func open(where location, options options) (*builtin, error) {
 	if err := where.base("").check(); err != nil {
 		return nil, err
@@ -72,9 +72,8 @@ func open(where location, options options) (*builtin, error) {
 }
 
 // drop removes the cached configuration from all stores, the lowest first: a miss in a higher store
-// is refilled from the one below. A store that fails does not keep the others from being tried. The
-// error joins those of the stores; it is nil when all are clear, whether there was something to
-// remove or not.
+// is refilled from the one below. If a store fails, the others are still tried. The error joins
+// those of the stores; it is nil if all are clear, whether or not there was something to remove.
 func (c *builtin) drop(ctx context.Context, width rotate.Width) (result, error) {
 	r := result{Width: width}
 	for _, s := range c.stores {
@@ -93,8 +92,8 @@ func (c *builtin) drop(ctx context.Context, width rotate.Width) (result, error) 
 	return r, r.err()
 }
 
-// check tells what would keep Drop from working, and changes nothing. Report and error are those of
-// Drop with nothing removed.
+// check finds what would keep drop from working, and changes nothing. Report and error are those of
+// drop with nothing removed.
 func (c *builtin) check(ctx context.Context) (result, error) {
 	var r result
 	for _, s := range c.stores {

@@ -8,15 +8,15 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// Every error of this package that an operator can do something about has Hint() string: one
-// sentence, lower case, no full stop. An error of a store that is not [rotate.CacheUnreachable] has
-// state() as well: what doctor calls the store.
+// Every error of this package about which an operator can do something has Hint() string: one
+// sentence, lower case, no full stop. An error of a store that does not mean
+// [rotate.CacheUnreachable] has state() as well: what doctor calls the store.
 
 // ManualError is a store that cannot be reached from outside the web server, or that this package
 // does not know.
 type ManualError struct{ Store, Plugin, Advice string }
 
-// OfMoodle tells whether Moodle's own PHP can reach the store.
+// OfMoodle says whether Moodle's own PHP can reach the store.
 func (e *ManualError) OfMoodle() bool { return e.Plugin != apcu }
 
 func (e *ManualError) Error() string {
@@ -31,7 +31,7 @@ func (e *ManualError) state() rotate.CacheState { return rotate.CacheByHand }
 // UnreachableError is a store that did not answer, or that refused. Err is the cause.
 type UnreachableError struct {
 	Store, Plugin, Advice string
-	Server                string // "" when none is configured
+	Server                string // "" if none is configured
 	Err                   error
 }
 
@@ -49,9 +49,9 @@ func (e *UnreachableError) Hint() string { return e.Advice }
 
 // PermissionError is a file or directory that the caller may not read or change.
 type PermissionError struct {
-	Store string // "" when Path is the configuration file
+	Store string // "" if Path is the configuration file
 	Path  string
-	Owner string // user name, or #number when it has none, of Path or of the nearest directory above it that can be seen
+	Owner string // user name, or #number without a name, of Path or of the nearest visible directory above it
 	Err   error
 }
 
@@ -66,8 +66,8 @@ func (e *PermissionError) Hint() string {
 
 func (e *PermissionError) state() rotate.CacheState { return rotate.CacheNotWritable }
 
-// MissingDirectoryError is a directory that every site which runs has, and this machine has not. To
-// take it for an empty cache would leave the web server's.
+// MissingDirectoryError is a directory that every running site has and that is missing on this
+// machine. If it were treated as an empty cache, the web server would keep its entries.
 type MissingDirectoryError struct {
 	What string // dataroot, cachedir, or which store's path
 	Path string
@@ -87,11 +87,11 @@ func (e *MissingDirectoryError) Hint() string {
 
 func (e *MissingDirectoryError) state() rotate.CacheState { return rotate.CacheNotMounted }
 
-// ConfigError is a muc/config.php, or what stands in its place, that only PHP can evaluate or that
-// cannot be used. It shows the place, never the content, which has passwords of cache servers.
+// ConfigError is a muc/config.php, or what replaces it, that only PHP can evaluate or that cannot
+// be used. It shows the position, never the content, which has passwords of cache servers.
 type ConfigError struct {
 	File    string
-	Line    int // 0: not a certain line
+	Line    int // 0: no certain line
 	Problem string
 }
 
@@ -105,13 +105,13 @@ func (e *ConfigError) Error() string {
 // Hint says what else drops the cache.
 func (e *ConfigError) Hint() string { return adviseMoodle }
 
-// PHPError is a php that did not drop or read the cache. It shows a class and a place, never what
-// PHP wrote: that can quote config.php.
+// PHPError is a php that did not drop or read the cache. It shows a class and a position, never
+// what PHP wrote, because that can quote config.php.
 type PHPError struct {
 	PHP, ConfigFile string
 	Op              string // drop the cache, read the cache
 	Problem         string
-	Err             error // nil when php answered
+	Err             error // nil if php answered
 }
 
 func (e *PHPError) Error() string {
@@ -120,7 +120,7 @@ func (e *PHPError) Error() string {
 
 func (e *PHPError) Unwrap() error { return e.Err }
 
-// Hint says what else drops the cache, or as whom to run.
+// Hint says what else drops the cache, or as which user to run.
 func (e *PHPError) Hint() string {
 	var known interface{ Hint() string }
 	if errors.As(e.Err, &known) {
@@ -129,7 +129,7 @@ func (e *PHPError) Hint() string {
 	return "see why php cannot load the site; or give a --cache-hook that clears the cache, for example --cache-hook='php admin/cli/purge_caches.php'"
 }
 
-// split parts what only Moodle's own code can do from what we failed at.
+// split separates what only Moodle's own code can do from what failed here.
 func split(err error) (moodles, rest error) {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, e := range joined.Unwrap() {
@@ -145,14 +145,14 @@ func split(err error) (moodles, rest error) {
 	return nil, err
 }
 
-// isUnknown says that it is not known here which stores there are.
+// isUnknown says whether err means that the stores are not known here.
 func isUnknown(err error) bool {
 	var config *ConfigError
 	var factory *FactoryError
 	return errors.As(err, &config) || errors.As(err, &factory)
 }
 
-// outOfReach marks an error that says no more than that stores are out of our reach.
+// outOfReach marks an error that only says that stores cannot be reached from here.
 func outOfReach(err error) error {
 	if err == nil || !onlyManual(err) {
 		return err

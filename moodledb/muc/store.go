@@ -10,9 +10,9 @@ import (
 // store is one cache store instance that may serve core/config.
 type store interface {
 	describe() storeReport                                                 // name, plugin and place
-	drop(ctx context.Context, width rotate.Width) (removed int, err error) // idempotent: what is not there is no error
-	check(ctx context.Context) error                                       // whether drop would be let, without changing anything
-	read(ctx context.Context, names []string) ([][]byte, error)            // the entries that are there, as they are stored
+	drop(ctx context.Context, width rotate.Width) (removed int, err error) // idempotent: a missing entry is no error
+	check(ctx context.Context) error                                       // whether drop would be allowed, without changing anything
+	read(ctx context.Context, names []string) ([][]byte, error)            // the entries that exist, as they are stored
 }
 
 // plugins has the function that makes a store of an instance, by the name of the plugin in Moodle.
