@@ -41,6 +41,10 @@ type Options struct {
 
 	All   bool
 	Array ArrayOptions
+
+	// Environment are the arguments that say what variables have set, but for hooks: sudo takes
+	// variables away.
+	Environment []string
 }
 
 // ArrayOptions are those that go with --all; without it they are not set.

@@ -173,3 +173,14 @@ func TestHooksAreForWhatChangesSomething(t *testing.T) {
 		}
 	}
 }
+
+// A command that is advised runs by sudo, which takes variables away: without this one it would renew.
+func TestWhatVariablesSetIsSaidAsArgumentsToo(t *testing.T) {
+	t.Setenv("MNETKEYS_DRY_RUN", "true")
+	t.Setenv("MNETKEYS_HOST", "https://a.example")
+	t.Setenv("MNETKEYS_POST_HOOK", "curl -H 'X-Token: secret' https://hook.example")
+	o, err := optionsOf(t, "--host=https://b.example")
+	if want := []string{"--dry-run=true"}; err != nil || !slices.Equal(o.Environment, want) {
+		t.Errorf("%q, error %v, want %q", o.Environment, err, want)
+	}
+}

@@ -139,6 +139,7 @@ func (all settings) options(cmd Command) (Options, error) {
 		return o, err
 	}
 	all.readEnvironment()
+	o.Environment = all.ofEnvironment()
 	if err := all.readFile(); err != nil {
 		return o, err
 	}
@@ -188,6 +189,19 @@ func (all settings) readEnvironment() {
 		}
 		s.given = []given{{value: value, from: origin{variable: s.variable()}}}
 	}
+}
+
+// ofEnvironment are the arguments that say what variables have set. Hooks are not among them: as a
+// variable, nobody else can read the secret that one may contain.
+func (all settings) ofEnvironment() (args []string) {
+	for _, s := range all {
+		for _, v := range s.given {
+			if v.from.variable != "" && !strings.HasSuffix(s.name, "-hook") {
+				args = append(args, "--"+s.name+"="+v.value)
+			}
+		}
+	}
+	return args
 }
 
 const (

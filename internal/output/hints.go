@@ -15,6 +15,9 @@ import (
 // key, which all peers have.
 const hintUndone = "the cache must be purged by a --cache-hook, or core/config be mapped to a file or Redis store, before the next renewal. To see which store it is, run: renew_mnetkeys doctor"
 
+// hintUnchanged is for a run that a signal has ended before it could change anything.
+const hintUnchanged = "nothing was changed: start it again at any time"
+
 // advise sets the hints for a tenant and each of its peers, unless rotate has set them.
 func (out *Printer) advise(r *rotate.TenantReport) {
 	if r.Hint == "" {
@@ -61,7 +64,7 @@ func (out *Printer) hintOf(r rotate.TenantReport) string {
 // interruptedHint is what to do after a run that was ended by a signal.
 func interruptedHint(o cmdline.Options) string {
 	if !o.Command.Row().Changes || o.DryRun {
-		return "nothing was changed: start it again at any time"
+		return hintUnchanged
 	}
 	push := "run: renew_mnetkeys push"
 	if o.All {

@@ -83,7 +83,11 @@ func (out *Printer) sudo() string {
 func (out *Printer) withSite(command, wwwroot string) string {
 	has := func(option string) bool { return strings.Contains(command, " --"+option) }
 	site := words(given(out.Arguments, "cfg", "php", "options", "node"))
-	if !has("config") && out.Site.Config != "" {
+	switch {
+	case has("config"):
+	case out.Site.Config == "":
+		site = words(given(out.Arguments, "config")) + site
+	default:
 		site = " --config=" + quoted(out.Site.Config) + site
 	}
 	selected := words(given(out.Arguments, "match", "exclude", "shard"))

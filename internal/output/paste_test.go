@@ -1,8 +1,10 @@
 package output
 
 import (
+	"fmt"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 
 	"renew_mnetkeys/internal/cmdline"
@@ -95,5 +97,23 @@ func TestAShellTakesQuotedWordsAsTheyWere(t *testing.T) {
 	}
 	if got := strings.Split(strings.TrimSuffix(string(said), "\x00"), "\x00"); strings.Join(got, "|") != strings.Join(given, "|") {
 		t.Errorf("got %q of %q", got, given)
+	}
+}
+
+// The default configuration would be that of another site.
+func TestCommandsNameTheConfigurationThatWasGivenUntilItIsFound(t *testing.T) {
+	out := inArray("push", "--config", "/srv/b/config.php")
+	out.Site = Site{}
+	if got := out.Complete("run: renew_mnetkeys push", tenant1); got != "run: renew_mnetkeys push --config /srv/b/config.php --host="+tenant1 {
+		t.Error(got)
+	}
+}
+
+func TestARunThatNeverBeganLeavesNothingToFinish(t *testing.T) {
+	var stdout, stderr strings.Builder
+	out := printerOf(cmdline.Options{Command: cmdline.Rollback}, &stdout, &stderr)
+	out.Stop(130, fmt.Errorf("nothing was done: %w", &SignalError{syscall.SIGINT}))
+	if said := stderr.String(); !strings.Contains(said, "nothing was changed") || strings.Contains(said, "push") {
+		t.Error(said)
 	}
 }

@@ -1,6 +1,10 @@
 package output
 
-import "renew_mnetkeys/rotate"
+import (
+	"errors"
+
+	"renew_mnetkeys/rotate"
+)
 
 // sink receives the reports of a run in addition to its output: a page, metrics, a hook.
 type sink interface {
@@ -44,5 +48,10 @@ func (out *Printer) Close(code int) int {
 
 // Stop ends a run before anything was done.
 func (out *Printer) Stop(code int, err error) int {
-	return out.Close(out.Print(Failed(out.Options.Host, code, err), code))
+	report := Failed(out.Options.Host, code, err)
+	var sig *SignalError
+	if errors.As(err, &sig) {
+		report.Hint = hintUnchanged
+	}
+	return out.Close(out.Print(report, code))
 }

@@ -71,7 +71,7 @@ func refuse(cmd cmdline.Command, err error, stdout, stderr io.Writer) int {
 // execute runs the command between its hooks and gives the exit code.
 func execute(ctx context.Context, cmd cmdline.Command, o cmdline.Options, args []string, getenv func(string) string, stdout *output.Results, stderr io.Writer) int {
 	out := output.New(o, stdout, stderr, getenv)
-	out.Arguments = slices.Concat(strings.Fields(cmd.Line())[1:], args[1:])
+	out.Arguments = slices.Concat(strings.Fields(cmd.Line())[1:], o.Environment, args[1:])
 	hooks := newHookRunner(out)
 	err := openSinks(out, hooks)
 	if err == nil {
