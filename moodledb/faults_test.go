@@ -36,9 +36,9 @@ func operations(seen *rotate.Tenant) map[string]operation {
 			changing.ForChanges()
 			return changing.Read(ctx)
 		}},
-		"PeerList":  {peers, func(ctx context.Context, t *Tenant) (any, error) { return t.PeerList(ctx) }},
-		"LoadPeers": {peers, func(ctx context.Context, t *Tenant) (any, error) { return t.LoadPeers(ctx, byID(3, 5)) }},
-		"HeldKeys":  {peers, func(ctx context.Context, t *Tenant) (any, error) { return t.HeldKeys(ctx, keys) }},
+		"PeerList":        {peers, func(ctx context.Context, t *Tenant) (any, error) { return t.PeerList(ctx) }},
+		"LoadPeers":       {peers, func(ctx context.Context, t *Tenant) (any, error) { return t.LoadPeers(ctx, byID(3, 5)) }},
+		"ComparePeerKeys": {peers, func(ctx context.Context, t *Tenant) (any, error) { return t.ComparePeerKeys(ctx, keys) }},
 		"StartMNet": {"DELETE FROM {config}; DELETE FROM {mnet_host}; INSERT INTO {config} (name, value) VALUES ('mnet_dispatcher_mode', 'off')",
 			func(ctx context.Context, t *Tenant) (any, error) { return nil, t.StartMNet(ctx, "") }},
 		"RegisterPeer": {"", func(ctx context.Context, t *Tenant) (any, error) {

@@ -41,23 +41,23 @@ func (t *Tenant) StorePeerKeys(ctx context.Context, keys []rotate.HostKey) ([]ro
 			return nil, fmt.Errorf("%s: wait for others to: %w", op, ctx.Err())
 		}
 	}
-	rows, err := s.settle(ctx)
+	rows, err := s.storeUntilKnown(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", op, err)
 	}
 	return s.kept(rows), nil
 }
 
-// HeldKeys implements rotate.PeerRows: it returns what [Tenant.StorePeerKeys] would find, and
+// ComparePeerKeys implements rotate.PeerRows: it returns what [Tenant.StorePeerKeys] would find, and
 // writes and locks nothing. A row may have the certificate in another spelling, for example without
 // the last line end, which is as good for Moodle: that is KeyPresent, too.
-func (t *Tenant) HeldKeys(ctx context.Context, keys []rotate.HostKey) ([]rotate.StoreResult, error) {
-	held, err := t.heldKeys(ctx, keys)
-	if err != nil || !slices.Contains(held, rotate.KeyOther) {
-		return held, err
+func (t *Tenant) ComparePeerKeys(ctx context.Context, keys []rotate.HostKey) ([]rotate.StoreResult, error) {
+	results, err := t.compareBytes(ctx, keys)
+	if err != nil || !slices.Contains(results, rotate.KeyOther) {
+		return results, err
 	}
 	other := map[string]int{}
-	for i, h := range held {
+	for i, h := range results {
 		if h == rotate.KeyOther {
 			other[envelope.FoldWwwroot(keys[i].Wwwroot)] = i
 		}
@@ -75,18 +75,18 @@ func (t *Tenant) HeldKeys(ctx context.Context, keys []rotate.HostKey) ([]rotate.
 		return err == nil && c.Equal(keys[other[envelope.FoldWwwroot(p.Wwwroot)]].Certificate)
 	}
 	for _, p := range list { // one wwwroot may have several of them
-		held[other[envelope.FoldWwwroot(p.Wwwroot)]] = rotate.KeyPresent
+		results[other[envelope.FoldWwwroot(p.Wwwroot)]] = rotate.KeyPresent
 	}
 	for _, p := range list {
 		if !spelledOtherwise(p) {
-			held[other[envelope.FoldWwwroot(p.Wwwroot)]] = rotate.KeyOther
+			results[other[envelope.FoldWwwroot(p.Wwwroot)]] = rotate.KeyOther
 		}
 	}
-	return held, nil
+	return results, nil
 }
 
-// heldKeys is HeldKeys, compared byte by byte.
-func (t *Tenant) heldKeys(ctx context.Context, keys []rotate.HostKey) ([]rotate.StoreResult, error) {
+// compareBytes is ComparePeerKeys, compared byte by byte.
+func (t *Tenant) compareBytes(ctx context.Context, keys []rotate.HostKey) ([]rotate.StoreResult, error) {
 	const op = "read the peers' certificates"
 	if len(keys) == 0 {
 		return nil, nil
@@ -158,10 +158,10 @@ type peerRow struct {
 	write   bool               // whether the row must be changed
 }
 
-// settle stores. If the answer to COMMIT is lost, it stores again on a new connection: reading the
-// rows with a lock waits for a server that is still at work on the old one's transaction, and then
-// shows whether they are stored.
-func (s *peerStore) settle(ctx context.Context) ([]peerRow, error) {
+// storeUntilKnown stores. If the answer to COMMIT is lost, it stores again on a new connection:
+// reading the rows with a lock waits for a server that is still at work on the old one's
+// transaction, and then shows whether they are stored.
+func (s *peerStore) storeUntilKnown(ctx context.Context) ([]peerRow, error) {
 	rows, err := s.storeAndRead(ctx)
 	if !answerLost(err) {
 		return rows, err

@@ -123,7 +123,7 @@ func TestStorePeerKeysRefusesWhatIsIncomplete(t *testing.T) {
 			if kept, err := tenant.StorePeerKeys(t.Context(), keys); err == nil {
 				t.Errorf("got %v", kept)
 			}
-			if kept, err := tenant.HeldKeys(t.Context(), keys); err == nil {
+			if kept, err := tenant.ComparePeerKeys(t.Context(), keys); err == nil {
 				t.Errorf("held %v", kept)
 			}
 			if got := s.Value(t, "SELECT public_key FROM {mnet_host} WHERE id = 3"); got != peerCert {
@@ -203,7 +203,7 @@ func TestStorePeerKeysOfManyRows(t *testing.T) {
 	statements(40, 60<<10)
 }
 
-func TestHeldKeysAreTold(t *testing.T) {
+func TestStoredPeerKeysAreCompared(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "mdl_")
 	for i := range 3 {
@@ -211,11 +211,11 @@ func TestHeldKeysAreTold(t *testing.T) {
 	}
 	s.Exec(t, "UPDATE {mnet_host} SET deleted = 1 WHERE id = 6")
 	tenant, before := s.open(t), s.rows(t)
-	got, err := tenant.HeldKeys(t.Context(), []rotate.HostKey{offer("https://p0.example", 5), offer("https://p1.example", 4), offer("https://p2.example", 5), offer("https://p3.example", 5)})
+	got, err := tenant.ComparePeerKeys(t.Context(), []rotate.HostKey{offer("https://p0.example", 5), offer("https://p1.example", 4), offer("https://p2.example", 5), offer("https://p3.example", 5)})
 	if err != nil || !slices.Equal(got, []rotate.StoreResult{rotate.KeyPresent, rotate.KeyOther, rotate.RowDeleted, rotate.NoRow}) || s.rows(t) != before {
 		t.Errorf("%v, %v", got, err)
 	}
-	if got, err := tenant.HeldKeys(t.Context(), nil); got != nil || err != nil {
+	if got, err := tenant.ComparePeerKeys(t.Context(), nil); got != nil || err != nil {
 		t.Errorf("of nobody: %v, %v", got, err)
 	}
 }

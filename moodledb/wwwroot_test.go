@@ -64,13 +64,13 @@ func TestTheOwnSiteIsNoPeerHoweverItIsSpelled(t *testing.T) {
 	}
 }
 
-func TestHeldKeysAreThoseOfTheVerySite(t *testing.T) {
+func TestComparedKeysAreThoseOfTheVerySite(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "mdl_")
 	s.row(t, 4, "https://a.example/T1", 5)
 	s.row(t, 5, "https://a.example/t1", 6)
 	s.row(t, 6, "HTTP://B.example/x/", 7)
-	got, err := s.open(t).HeldKeys(t.Context(), []rotate.HostKey{offer("https://a.example/t1", 6), offer("https://A.example/T1", 5), offer("http://b.example/x", 7), offer("http://b.example/X", 7)})
+	got, err := s.open(t).ComparePeerKeys(t.Context(), []rotate.HostKey{offer("https://a.example/t1", 6), offer("https://A.example/T1", 5), offer("http://b.example/x", 7), offer("http://b.example/X", 7)})
 	if err != nil || !slices.Equal(got, []rotate.StoreResult{rotate.KeyPresent, rotate.KeyPresent, rotate.KeyPresent, rotate.NoRow}) {
 		t.Errorf("%v, %v", got, err)
 	}

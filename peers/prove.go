@@ -25,21 +25,21 @@ const maxCalls = 6
 func (c *Client) Prove(ctx context.Context, own rotate.Identity, p rotate.Peer, answered *envelope.Certificate, mayKeyswap bool) rotate.Proof {
 	t := c.talk(own, p)
 	w := &proving{talk: t, answered: answered, mayKeyswap: mayKeyswap, again: map[int]bool{}}
-	if held, err := envelope.ParseCertificate(p.Certificate); err == nil {
-		w.held = held
+	if stored, err := envelope.ParseCertificate(p.Certificate); err == nil {
+		w.inRow = stored
 	}
 	f := w.run(ctx)
 	return rotate.Proof{Certificate: w.verified, Healed: f == nil && w.healed, Fault: w.fault,
-		Forgotten: w.held != nil && !w.untried(w.held), Failure: f, Attempts: t.attempts}
+		Forgotten: w.inRow != nil && !w.untried(w.inRow), Failure: f, Attempts: t.attempts}
 }
 
 // proving is the state of one proof.
 type proving struct {
 	*talk
-	held, answered *envelope.Certificate // what to seal to: the row's, the keyswap's; nil if there is none
-	mayKeyswap     bool
-	notAnswered    *rotate.Failure       // of the keyswap that should have shown what to seal to
-	shown          *envelope.Certificate // what its publickey.php shows, nil if that was not read
+	inRow, answered *envelope.Certificate // what to seal to: the row's, the keyswap's; nil if there is none
+	mayKeyswap      bool
+	notAnswered     *rotate.Failure       // of the keyswap that should have shown what to seal to
+	shown           *envelope.Certificate // what its publickey.php shows, nil if that was not read
 
 	unopened []*envelope.Certificate // calls sealed to these were answered with 7023
 	again    map[int]bool            // faults after which the same call was repeated
@@ -89,8 +89,8 @@ func (w *proving) first(ctx context.Context) (*envelope.Certificate, *rotate.Fai
 	switch {
 	case w.answered != nil:
 		return w.answered, nil
-	case w.held != nil:
-		return w.held, nil
+	case w.inRow != nil:
+		return w.inRow, nil
 	case !w.mayKeyswap:
 		return nil, failed(rotate.ReasonBadCertificate, nil, "this site has no readable certificate of it")
 	}

@@ -26,7 +26,7 @@ func (w *proving) afterUnopened(ctx context.Context, refused *rotate.Failure, un
 			return nil, w.unknown(f, refused)
 		}
 	}
-	for _, candidate := range []*envelope.Certificate{w.answered, w.held} {
+	for _, candidate := range []*envelope.Certificate{w.answered, w.inRow} {
 		if w.untried(candidate) {
 			return candidate, nil
 		}

@@ -70,7 +70,7 @@ func TestProveBelievesNobodyTooMuch(t *testing.T) {
 		{"a sealed fault that says so by Mahara's code", false, [][]byte{sealed(first, faultXML(6012, "no"))}, "mnet_off", "switched off", first.Certificate},
 		{"a sealed fault with output before its XML", false, [][]byte{sealed(first, append([]byte("Notice: x"), faultXML(7012, "no")...))},
 			"stray_output", "before the XML, so Moodle cannot read the answer: Notice: x", nil},
-		{"a seal around something that is not XML-RPC", false, [][]byte{sealed(first, []byte("hello"))}, "not_xmlrpc", "holds no XML-RPC", nil},
+		{"a seal around something that is not XML-RPC", false, [][]byte{sealed(first, []byte("hello"))}, "not_xmlrpc", "is not XML-RPC", nil},
 		{"a seal that is cut short", false, [][]byte{sealed(first, faultXML(0, "no"))[:900]}, "not_xmlrpc", "", nil},
 		{"an escape sequence for a fault", false, [][]byte{faultXML(7018, "\u009b31mred")}, "fault_7018", "no such function: red", nil},
 	} {

@@ -88,12 +88,12 @@ func TestAnArraysTenantThatWentBackIsCuredAndItsPeersToldAgain(t *testing.T) {
 // The results for the key in the database of one member.
 func TestWhatAMemberHoldsAfterwards(t *testing.T) {
 	for _, c := range []struct {
-		name   string
-		spoil  func(member, s *fleetSite)
-		held   []StoreResult // instead of what the member would answer
-		links  string
-		called bool // like any other peer, in addition to the one call to itself
-		holds  bool // the member has the key, although the link is not proven
+		name    string
+		spoil   func(member, s *fleetSite)
+		results []StoreResult // instead of what the member would answer
+		links   string
+		called  bool // like any other peer, in addition to the one call to itself
+		holds   bool // the member has the key, although the link is not proven
 	}{
 		{name: "it has the key", spoil: func(_, _ *fleetSite) {}, links: "accepted database", called: true},
 		{name: "it never had MNet, and has the key", spoil: func(m, _ *fleetSite) { m.off(true) }, links: "refused mnet_off", holds: true},
@@ -102,7 +102,7 @@ func TestWhatAMemberHoldsAfterwards(t *testing.T) {
 		}, links: "accepted database", called: true},
 		{name: "it has no row", spoil: func(m, s *fleetSite) { delete(m.rows, s.tenant.Wwwroot) }, links: "refused unknown_to_peer"},
 		{name: "its database fails while it is written", spoil: func(m, _ *fleetSite) { m.failsAt("hold", 1) }, links: "pending connect"},
-		{name: "its database leaves the row open", spoil: func(_, _ *fleetSite) {}, held: []StoreResult{NotAsked}, links: "pending connect"},
+		{name: "its database leaves the row open", spoil: func(_, _ *fleetSite) {}, results: []StoreResult{NotAsked}, links: "pending connect"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFleet(t, 2)
@@ -113,10 +113,10 @@ func TestWhatAMemberHoldsAfterwards(t *testing.T) {
 				before = row.certificate
 			}
 			a := f.array(ArrayOptions{ProveCalls: -1}, 0)
-			if c.held != nil {
+			if c.results != nil {
 				a.Members[1].Open = func(ctx context.Context) (*Session, error) {
 					session, err := member.openSession(ctx)
-					session.PeerRows = heldRows{session.PeerRows, c.held}
+					session.PeerRows = heldRows{session.PeerRows, c.results}
 					return session, err
 				}
 			}
@@ -139,11 +139,11 @@ func TestWhatAMemberHoldsAfterwards(t *testing.T) {
 // heldRows answers something different from what it has.
 type heldRows struct {
 	PeerRows
-	held []StoreResult
+	results []StoreResult
 }
 
 func (h heldRows) StorePeerKeys(context.Context, []HostKey) ([]StoreResult, error) {
-	return h.held, nil
+	return h.results, nil
 }
 
 // Without randomness no member can be drawn; which keys their rows have is known all the same.

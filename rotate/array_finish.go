@@ -143,10 +143,10 @@ func (a *Array) peerReports(ctx context.Context, t *renewing, list []Peer, own I
 }
 
 // callPeers also makes sealed calls to peers whose links are proven by rows.
-func (r *Renewal) callPeers(held map[string]PeerReport) pushFunc {
+func (r *Renewal) callPeers(known map[string]PeerReport) pushFunc {
 	return func(ctx context.Context, own Identity, peers []Peer) []PeerReport {
 		return r.workOn(peers, func(p Peer) PeerReport {
-			report := held[p.Wwwroot]
+			report := known[p.Wwwroot]
 			if report.Outcome != Accepted {
 				return report
 			}

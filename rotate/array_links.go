@@ -24,7 +24,7 @@ func (m *linkResults) broken(ctx context.Context, member, tenant string) *Failur
 	if f := cmp.Or(m.sideFailure(ctx, member, tenant), m.rowFailure(member, tenant)); f != nil {
 		return f
 	}
-	switch m.heldBy(tenant, member) {
+	switch m.resultOf(tenant, member) {
 	case KeyPresent, KeyStored:
 		return nil
 	case KeyOther:
@@ -52,7 +52,7 @@ func (m *linkResults) sideFailure(ctx context.Context, member, tenant string) *F
 
 // rowFailure is what is wrong in a member's row of a tenant, nil if nothing is.
 func (m *linkResults) rowFailure(member, tenant string) *Failure {
-	switch m.heldBy(member, tenant) {
+	switch m.resultOf(member, tenant) {
 	case KeyPresent, KeyStored:
 		return nil
 	case NoRow:
@@ -65,13 +65,13 @@ func (m *linkResults) rowFailure(member, tenant string) *Failure {
 	return &Failure{Reason: ReasonConnect, Detail: "the peer's database did not take the certificate", Pending: true}
 }
 
-// heldBy is what became of a site's key at a member.
-func (m *linkResults) heldBy(member, site string) StoreResult {
-	held, key := m.held[m.member[member]], m.key[site]
-	if _, known := m.key[site]; !known || key >= len(held) {
+// resultOf is what became of a site's key at a member.
+func (m *linkResults) resultOf(member, site string) StoreResult {
+	results, key := m.results[m.member[member]], m.key[site]
+	if _, known := m.key[site]; !known || key >= len(results) {
 		return NotAsked
 	}
-	return held[key]
+	return results[key]
 }
 
 // databaseFailure is the failure of links that could not be examined.

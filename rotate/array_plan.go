@@ -71,7 +71,7 @@ func (a *Array) planMembers(ctx context.Context, tenants []*renewing) *linkResul
 		return a.ask(ctx, to, true)
 	})
 	a.visit(ctx, "look", tenants, m, func(s *Session, keys, _ []HostKey) ([]StoreResult, error) {
-		return s.PeerRows.HeldKeys(ctx, keys)
+		return s.PeerRows.ComparePeerKeys(ctx, keys)
 	})
 	return m
 }
@@ -104,7 +104,7 @@ func (m *linkResults) planned(ctx context.Context, p Peer, tenant string) PeerRe
 		return report
 	}
 	f := m.sideFailure(ctx, p.Wwwroot, tenant)
-	if held := m.heldBy(p.Wwwroot, tenant); f == nil && (held == NoRow || held == RowDeleted) {
+	if found := m.resultOf(p.Wwwroot, tenant); f == nil && (found == NoRow || found == RowDeleted) {
 		f = m.rowFailure(p.Wwwroot, tenant)
 	}
 	if f != nil {

@@ -5,14 +5,12 @@ import "context"
 // linkResults is what was seen of the members, and of the rows they have of each other, one byte
 // for each row.
 type linkResults struct {
-	member     map[string]int // by wwwroot
-	key        map[string]int // index of keys, by wwwroot
-	keys       []HostKey      // the keys of the tenants first
-	tenantKeys int            // how many of keys belong to tenants
-	sides      []side         // by member
-	// held is by member, then by key: tenants' rows of all keys, other members' rows of the
-	// tenants' keys only.
-	held [][]StoreResult
+	member     map[string]int  // by wwwroot
+	key        map[string]int  // index of keys, by wwwroot
+	keys       []HostKey       // the keys of the tenants first
+	tenantKeys int             // how many of keys belong to tenants
+	sides      []side          // by member
+	results    [][]StoreResult // by member, then by key; tenants' rows of all keys, other members' rows of the tenants' keys only
 }
 
 // inside reports whether a site is a member of the array.
@@ -36,12 +34,12 @@ func (a *Array) pushToMembers(ctx context.Context, tenants []*renewing) *linkRes
 		return a.ask(ctx, to, true)
 	})
 	a.visit(ctx, "tell", tenants, m, func(s *Session, keys, others []HostKey) ([]StoreResult, error) {
-		held, err := s.PeerRows.StorePeerKeys(ctx, keys)
+		results, err := s.PeerRows.StorePeerKeys(ctx, keys)
 		if err != nil || len(others) == 0 {
-			return held, err
+			return results, err
 		}
-		seen, err := s.PeerRows.HeldKeys(ctx, others)
-		return append(held, seen...), err
+		seen, err := s.PeerRows.ComparePeerKeys(ctx, others)
+		return append(results, seen...), err
 	})
 	a.repair(ctx, tenants, m)
 	return m
@@ -55,7 +53,7 @@ func (a *Array) meet(tenants []*renewing, ask func(to, t *renewing) side) *linkR
 	if len(with) == 0 {
 		return m
 	}
-	m.sides, m.held = make([]side, len(a.Members)), make([][]StoreResult, len(a.Members))
+	m.sides, m.results = make([]side, len(a.Members)), make([][]StoreResult, len(a.Members))
 	for i, member := range a.Members {
 		m.member[member.Wwwroot] = i
 	}
@@ -116,7 +114,7 @@ func (a *Array) visit(ctx context.Context, phase string, tenants []*renewing, m 
 			others = nil
 		}
 		a.within(ctx, to, func(s *Session, _ *Renewal) (err error) {
-			m.held[to.at], err = ask(s, m.keys[:m.tenantKeys], others)
+			m.results[to.at], err = ask(s, m.keys[:m.tenantKeys], others)
 			return err
 		})
 		m.sides[to.at].err = to.report.Err

@@ -35,14 +35,14 @@ func (a *Array) repair(ctx context.Context, tenants []*renewing, m *linkResults)
 	})
 	uses := a.stillUse(ctx, rows, m)
 	a.each("repair", wrong, func(t *renewing) {
-		held := m.held[t.at]
+		results := m.results[t.at]
 		for _, k := range m.wrong(t) {
 			if uses[k] != nil || t.report.Err != nil {
-				held[k] = NotAsked // until the result is known
+				results[k] = NotAsked // until the result is known
 			}
 		}
 		if t.report.Err == nil {
-			t.report.Err = a.writeRows(ctx, t, rows[t.at], uses, held)
+			t.report.Err = a.writeRows(ctx, t, rows[t.at], uses, results)
 		}
 		if t.report.Err != nil {
 			a.Template.Log.Warn().Err(t.report.Err).Str("wwwroot", t.member.Wwwroot).Msg("rows of other sites of the array could not be brought up to date")
@@ -53,11 +53,11 @@ func (a *Array) repair(ctx context.Context, tenants []*renewing, m *linkResults)
 // wrong are the indexes of keys, of members that are not tenants, for which the tenant's row has
 // another certificate.
 func (m *linkResults) wrong(t *renewing) (keys []int) {
-	if m.tenantKeys == 0 || m.sides[t.at].err != nil || len(m.held[t.at]) < len(m.keys) {
+	if m.tenantKeys == 0 || m.sides[t.at].err != nil || len(m.results[t.at]) < len(m.keys) {
 		return nil
 	}
 	for k := m.tenantKeys; k < len(m.keys); k++ {
-		if m.held[t.at][k] == KeyOther {
+		if m.results[t.at][k] == KeyOther {
 			keys = append(keys, k)
 		}
 	}
@@ -124,7 +124,7 @@ func (a *Array) rowsOf(ctx context.Context, t *renewing, m *linkResults, keys []
 // more, and a row is only written if it still is as it was read. A run that renews a member
 // meanwhile either has stored its key before, which was then seen, or pushes to the tenant
 // afterwards.
-func (a *Array) writeRows(ctx context.Context, t *renewing, rows []memberRow, uses map[int]*envelope.Certificate, held []StoreResult) error {
+func (a *Array) writeRows(ctx context.Context, t *renewing, rows []memberRow, uses map[int]*envelope.Certificate, results []StoreResult) error {
 	return a.inSession(ctx, t, func(s *Session) error {
 		var errs []error
 		for _, row := range rows {
@@ -137,9 +137,9 @@ func (a *Array) writeRows(ctx context.Context, t *renewing, rows []memberRow, us
 			case err != nil:
 				errs = append(errs, fmt.Errorf("store the certificate of %s: %w", row.peer.Wwwroot, err))
 			case stored:
-				held[row.key] = KeyStored
+				results[row.key] = KeyStored
 			default:
-				held[row.key] = KeyOther // another program has written to it
+				results[row.key] = KeyOther // another program has written to it
 			}
 		}
 		return errors.Join(errs...)

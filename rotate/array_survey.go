@@ -113,7 +113,7 @@ func (a *Array) lookAtMembers(ctx context.Context, tenants []*renewing, what Sur
 		return a.ask(ctx, to, what.calls())
 	})
 	a.visit(ctx, "look", tenants, m, func(s *Session, keys, others []HostKey) ([]StoreResult, error) {
-		return s.PeerRows.HeldKeys(ctx, slices.Concat(keys, others))
+		return s.PeerRows.ComparePeerKeys(ctx, slices.Concat(keys, others))
 	})
 	return m
 }
@@ -185,7 +185,7 @@ func (m *linkResults) surveyed(ctx context.Context, p Peer, tenant string, what 
 		report.Detail = f.Detail
 	}
 	if what.details() && database == nil {
-		report.Holds = holds[m.heldBy(p.Wwwroot, tenant)]
+		report.Holds = holds[m.resultOf(p.Wwwroot, tenant)]
 	}
 	return report
 }

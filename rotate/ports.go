@@ -231,8 +231,8 @@ type PeerRows interface {
 	// StorePeerKeys stores the certificates of other sites in the member's rows of them, whatever
 	// the rows have, in one transaction, and reads them back. It gives the result for each.
 	StorePeerKeys(ctx context.Context, keys []HostKey) ([]StoreResult, error)
-	// HeldKeys finds out which of the certificates the member's rows have, and writes nothing.
-	HeldKeys(ctx context.Context, keys []HostKey) ([]StoreResult, error)
+	// ComparePeerKeys finds out which of the certificates are in the member's rows, and writes nothing.
+	ComparePeerKeys(ctx context.Context, keys []HostKey) ([]StoreResult, error)
 }
 
 // HostKey is a site's current certificate, for the rows that other members have of the site.
@@ -254,5 +254,5 @@ const (
 	RowDeleted                    // deleted rows are not touched
 	KeyPresent                    // the row has it already
 	KeyStored                     // stored, and read back after the commit
-	KeyOther                      // the row has another one: only HeldKeys says so
+	KeyOther                      // the row has another one: only ComparePeerKeys says so
 )

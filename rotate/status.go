@@ -99,14 +99,14 @@ func (t *Tenant) holding(certificate string) string {
 	if certificate == "" {
 		return "none"
 	}
-	held, err := envelope.ParseCertificate(certificate)
+	known, err := envelope.ParseCertificate(certificate)
 	if err != nil {
 		return "other"
 	}
-	if current, err := envelope.ParseCertificate(t.Pair.Certificate); err == nil && current.Equal(held) {
+	if current, err := envelope.ParseCertificate(t.Pair.Certificate); err == nil && current.Equal(known) {
 		return "current"
 	}
-	if t.knows(held) {
+	if t.knows(known) {
 		return "archived"
 	}
 	return "other"

@@ -28,7 +28,7 @@ type Array struct {
 	unproven     map[string]*unprovenPeers // by outcome and reason
 	failures     []rotate.TenantReport
 	notes        []string // of tenants that did not fail
-	held         []string // lines that are written only if something happens
+	delayed      []string // lines that are written once something happens
 	check        *checkSummary
 	doctor       *doctorText // of doctor
 }
@@ -67,15 +67,15 @@ func (a *Array) say(format string, args ...any) {
 	if a.Options.Quiet || a.Options.JSON || a.check != nil {
 		return
 	}
-	a.held = append(a.held, fmt.Sprintf(format+"\n", args...))
+	a.delayed = append(a.delayed, fmt.Sprintf(format+"\n", args...))
 	if !a.nothingHappened(rotate.Kept, rotate.ExitOK) {
 		a.sayHeld()
 	}
 }
 
 func (a *Array) sayHeld() {
-	a.write(strings.Join(a.held, ""))
-	a.held = nil
+	a.write(strings.Join(a.delayed, ""))
+	a.delayed = nil
 }
 
 // phaseWords say what happens in the phases of rotate.Array.

@@ -125,15 +125,15 @@ func (l loggedTenant) LoadPeers(ctx context.Context, peers []rotate.Peer) ([]rot
 // StorePeerKeys implements rotate.PeerRows.
 func (l loggedTenant) StorePeerKeys(ctx context.Context, keys []rotate.HostKey) ([]rotate.StoreResult, error) {
 	started := time.Now()
-	held, err := l.db.StorePeerKeys(ctx, keys)
+	results, err := l.db.StorePeerKeys(ctx, keys)
 	l.step(started, "stored certificates of tenants in one transaction", "tenants", len(keys), err)
-	return held, err
+	return results, err
 }
 
-// HeldKeys implements rotate.PeerRows.
-func (l loggedTenant) HeldKeys(ctx context.Context, keys []rotate.HostKey) ([]rotate.StoreResult, error) {
+// ComparePeerKeys implements rotate.PeerRows.
+func (l loggedTenant) ComparePeerKeys(ctx context.Context, keys []rotate.HostKey) ([]rotate.StoreResult, error) {
 	started := time.Now()
-	held, err := l.db.HeldKeys(ctx, keys)
+	results, err := l.db.ComparePeerKeys(ctx, keys)
 	l.step(started, "compared certificates of tenants", "tenants", len(keys), err)
-	return held, err
+	return results, err
 }

@@ -212,10 +212,10 @@ func (r *reader) store(p *place, v Value) {
 
 // hold notes that an object now has its only place.
 func (r *reader) hold(v Value) {
-	if v.list.held {
+	if v.list.assigned {
 		r.unknown("makes an alias of an object")
 	}
-	v.list.held = true
+	v.list.assigned = true
 }
 
 // own is a list that may be changed: a copy if the list is shared.

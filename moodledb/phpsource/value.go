@@ -55,7 +55,7 @@ type list struct {
 	next     int64 // key that `[] =` gives
 	negative bool  // a negative key came before any other number: what `[] =` gives then depends on PHP's version
 	shared   bool  // another Value may have it: it must never be changed again
-	held     bool  // an object that was assigned: a second place would be an alias
+	assigned bool  // an object that was assigned: a second place would be an alias
 	objects  bool  // an array that contains objects: its copy would contain the same ones
 }
 
