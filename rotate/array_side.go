@@ -87,7 +87,7 @@ func (r *Renewal) notToAsk(t *Tenant) *Failure {
 
 // nextOfMember is the next step for a link to a site of the array whose own side is at fault.
 func nextOfMember(wwwroot string) string {
-	return "that site must prove its own key first. Run: renew_mnetkeys push --host=" + wwwroot
+	return "the key of that site must be proven first. To see what is wrong there, run: renew_mnetkeys doctor --host=" + wwwroot
 }
 
 // memberFailure is the result of a member's proof of its own key, as a failure of the links to it.

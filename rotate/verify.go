@@ -115,6 +115,7 @@ func (r *Renewal) verifyBack(ctx context.Context, own Identity, p Peer, report *
 		f = outdated(us, proof)
 	}
 	if f != nil {
+		report.back = true
 		report.fail(&Failure{Reason: f.Reason, Detail: join("its call to this site fails", f.Detail), Pending: f.Pending})
 		return
 	}

@@ -27,8 +27,9 @@ type Array struct {
 	ignoredLinks int                       // not of total
 	unproven     map[string]*unprovenPeers // by outcome and reason
 	failures     []rotate.TenantReport
-	notes        []string // of tenants that did not fail
-	held         []string // lines that are written once something happens
+	notes        []string            // of tenants that did not fail
+	warned       map[string][]string // tenants, by what they are warned of
+	held         []string            // lines that are written once something happens
 	check        *checkSummary
 	doctor       *doctorText // of doctor
 }
@@ -42,7 +43,7 @@ type unprovenPeers struct {
 
 // NewArray is the printer of an array.
 func NewArray(out *Printer) *Array {
-	a := &Array{Printer: out, outcomes: map[rotate.Outcome]int{}, unproven: map[string]*unprovenPeers{}}
+	a := &Array{Printer: out, outcomes: map[rotate.Outcome]int{}, unproven: map[string]*unprovenPeers{}, warned: map[string][]string{}}
 	if out.Options.JSON {
 		a.json = &jsonStream{w: out.stdout, head: out.Document(0, nil)}
 	}
@@ -80,9 +81,9 @@ func (a *Array) sayHeld() {
 
 // phaseWords say what the phases of rotate.Array do.
 var phaseWords = map[string]string{
-	"check": "checked", "canary": "renewed first", "renew": "renewed", "ask": "members checked", "tell": "pushed by database",
+	"check": "checked", "canary": "renewed first", "renew": "renewed", "ask": "local sites tested", "tell": "pushed by database",
 	"repair": "rows of other sites repaired", "prove": "proven and reported",
-	"read": "read", "look": "looked at", "examine": "examined", "plan": "peers tried",
+	"read": "read", "look": "rows of peers read", "examine": "examined", "plan": "peers tested",
 }
 
 // Phase draws progress on a terminal, and writes a line at the end of a phase.
@@ -168,7 +169,7 @@ func (a *Array) note(r rotate.TenantReport) {
 		a.notes = append(a.notes, fmt.Sprintf("%s: local site %s\n  next: %s\n", printable.Line(r.Wwwroot, 0), ownSite(r.SelfCheck), rotate.SelfNoRC4.NextStep()))
 	}
 	for _, w := range r.Warnings {
-		a.notes = append(a.notes, fmt.Sprintf("%s: %s\n", printable.Line(r.Wwwroot, 0), printable.Line(w, 0)))
+		a.warned[w] = append(a.warned[w], r.Wwwroot)
 	}
 }
 
@@ -190,7 +191,7 @@ func (a *Array) Finish(code int, err error) int {
 		a.write(a.check.String())
 		return a.settled(code)
 	case err != nil:
-	case (!a.Options.Quiet || code != rotate.ExitOK) && (len(a.notes) > 0 || !a.nothingHappened(a.overall(), code)):
+	case (!a.Options.Quiet || code != rotate.ExitOK) && (len(a.notes)+len(a.warned) > 0 || !a.nothingHappened(a.overall(), code)):
 		a.sayHeld()
 		a.write(a.summary())
 		a.tellUnmatched()

@@ -32,9 +32,10 @@ func (g *ignoredGlobs) add(r rotate.TenantReport) {
 }
 
 // tellUnmatched names the globs that matched no peer. A job that is silent otherwise does
-// not say it: a file of options is for many tenants, and cron mails whatever is written.
+// not say it: cron mails whatever is written. One tenant does not have all peers that a file of
+// options names.
 func (out *Printer) tellUnmatched() {
-	if out.ignored.unread || out.Options.Quiet {
+	if out.ignored.unread || out.Options.Quiet || !out.Options.All && !out.Typed("ignore-peer") {
 		return
 	}
 	for _, glob := range out.ignored.unmatched {

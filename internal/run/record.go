@@ -67,8 +67,15 @@ type metricsSink struct {
 	*metrics.File
 }
 
+// whole reports whether the run looked at every tenant of the file. Those that the file of options
+// excludes are no tenants of it: what was written of them before would be an alert for ever.
+func (m *metricsSink) whole() bool {
+	array := m.out.Options.Array
+	return m.out.Options.All && len(array.Match) == 0 && (len(array.Exclude) == 0 || !m.out.Typed("exclude"))
+}
+
 // Finish implements a sink of package output.
 func (m *metricsSink) Finish(code int) error {
 	return m.Write(metrics.Run{Command: string(m.out.Options.Command), Started: m.out.Started, Took: time.Since(m.out.Started), ExitCode: code,
-		Whole: m.out.Options.All && len(m.out.Options.Array.Match)+len(m.out.Options.Array.Exclude) == 0})
+		Whole: m.whole()})
 }
