@@ -38,6 +38,7 @@ type Array struct {
 type unprovenPeers struct {
 	example rotate.PeerReport
 	of      string // the tenant of the example
+	several bool   // tenants have such links
 	links   int
 }
 
@@ -147,6 +148,7 @@ func (a *Array) Tenant(r rotate.TenantReport) {
 				a.unproven[key] = &unprovenPeers{example: p, of: r.Wwwroot}
 			}
 			a.unproven[key].links++
+			a.unproven[key].several = a.unproven[key].several || a.unproven[key].of != r.Wwwroot
 		}
 	}
 	if r.Err != nil && len(r.Findings) == 0 {

@@ -88,7 +88,7 @@ func (a *Array) failureSummary(b *strings.Builder) {
 			who, others = count(len(names), "tenant"), some(names)
 		}
 		fmt.Fprintf(b, "\n%s %s\n  error: %s\n", a.paint(string(r.Outcome), string(r.Outcome)), printable.Line(who, 0), printable.Line(r.Error, 0))
-		if r.Hint != "" { // a command in it is for the first of them
+		if r.Hint != "" && r.Hint != interruptedHint(a.Options) { // which is said at the end; a command in it is for the first of them
 			fmt.Fprintf(b, "  hint: %s\n", printable.Line(a.Complete(r.Hint, r.Wwwroot), 0))
 		}
 		if others != "" {
@@ -141,7 +141,11 @@ func (a *Array) peerSummary(b *strings.Builder) {
 		fmt.Fprintf(b, "\n%s %s: %s\n  for example from %s to %s\n", a.paint(string(u.example.Outcome), string(u.example.Outcome)), count(u.links, "link"),
 			printable.Line(reasonWords(u.example), 0), printable.Line(u.of, 0), printable.Line(u.example.Wwwroot, 0))
 		if next := u.example.Next; next != "" {
-			fmt.Fprintf(b, "  next: %s\n", printable.Line(next, 0))
+			of := u.of
+			if u.several { // so the command is for all
+				of = ""
+			}
+			fmt.Fprintf(b, "  next: %s\n", printable.Line(a.Complete(next, of), 0))
 		}
 	}
 }

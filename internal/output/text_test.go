@@ -183,3 +183,23 @@ func TestManyTenantsThatAreWarnedOfTheSameAreOneLine(t *testing.T) {
 		t.Error(stdout.String())
 	}
 }
+
+// A command in a next step is for those that it is about, never for the master alone.
+func TestTheNextStepOfLinksIsForTheirTenants(t *testing.T) {
+	for tenants, want := range map[int]string{1: " --host=https://t0.example\n", 2: " --all\n"} {
+		var stdout, stderr strings.Builder
+		out := printerOf(cmdline.Options{Command: "push", All: true}, &stdout, &stderr)
+		out.Site = Site{Config: "/c.php", User: "www-data", Tenant: func(string) bool { return true }}
+		array := NewArray(out)
+		array.Begin(tenants, tenants)
+		for i := range tenants {
+			r := reported(rotate.Kept, rotate.SelfProven, rotate.PeerReport{Wwwroot: "https://p.example", Outcome: rotate.Pending, Reason: "interrupted", Next: "run: renew_mnetkeys push"})
+			r.Wwwroot = fmt.Sprintf("https://t%d.example", i)
+			array.Tenant(r)
+		}
+		array.Finish(rotate.ExitPeers, nil)
+		if line := "\n  next: run: sudo -u www-data renew_mnetkeys push --config=/c.php" + want; !strings.Contains(stdout.String(), line) {
+			t.Errorf("%d tenants:\n%s", tenants, stdout.String())
+		}
+	}
+}

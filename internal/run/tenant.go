@@ -59,6 +59,9 @@ func (r runner) onTenant(ctx context.Context) (rotate.TenantReport, error) {
 	defer client.Close()
 	db, err := moodledb.Open(ctx, tenant)
 	if err != nil {
+		if ctx.Err() != nil { // what ended the run, not what became of the call
+			err = context.Cause(ctx)
+		}
 		return none, fmt.Errorf("open the tenant's database: %w", err)
 	}
 	defer db.Close()
