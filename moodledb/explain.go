@@ -97,9 +97,9 @@ func explainAnswer(c *config.Config, answer *mysql.MySQLError) error {
 	switch answer.Number {
 	case errAccessDenied, errAccessDeniedPlugin:
 		if network, _, _ := c.Endpoint(); network == "unix" {
-			return access("check dbuser and dbpass; the account may be one that only its own system user may use: run as that user")
+			return access("check dbuser and dbpass (of a tenant: vdblogin and vdbpass in VMoodle's register); the account may be one that only its own system user may use: run as that user")
 		}
-		return access("check dbuser and dbpass, and that the account may connect from this machine")
+		return access("check dbuser and dbpass (of a tenant: vdblogin and vdbpass in VMoodle's register), and that the account may connect from this machine")
 	case errHostNotAllowed:
 		return access("the account may not connect from this machine: run where the web server runs")
 	case errNoRightOnDatabase, errUnknownDatabase:
@@ -136,9 +136,9 @@ func networkProblem(c *config.Config, err error) (problem, hint string) {
 	case errors.Is(err, fs.ErrPermission):
 		return "permission denied", "the socket is not readable for this user: run as the web server's user (sudo -u www-data)"
 	case errors.Is(err, fs.ErrNotExist):
-		return "no such socket", "is the server running? set dboptions dbsocket to its socket, or dbhost to 127.0.0.1 for TCP"
+		return "no such socket", "check that the database server is running; set dboptions dbsocket to its socket, or dbhost to 127.0.0.1 for TCP"
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return "connection refused", "is the server running, and dbport right?"
+		return "connection refused", "check that the database server is running, and dbport"
 	case errors.As(err, &dns):
 		return "the host name does not resolve", "check dbhost"
 	case errors.Is(err, mysql.ErrNoTLS):

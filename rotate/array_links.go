@@ -78,12 +78,12 @@ func (m *linkResults) resultOf(member, site string) StoreResult {
 func databaseFailure(ctx context.Context, whose string, err error) *Failure {
 	late := errors.Is(err, context.DeadlineExceeded)
 	switch {
-	case errors.Is(err, context.Canceled), late && ctx.Err() != nil:
+	case errors.Is(err, context.Canceled), ctx.Err() != nil && (late || errors.Is(err, context.Cause(ctx))):
 		return cutShort(ctx)
 	case late:
-		return &Failure{Reason: ReasonTimeout, Detail: whose + err.Error(), Pending: true}
+		return &Failure{Reason: ReasonTimeout, Detail: whose + err.Error(), Pending: true, Next: ReasonDatabase.Row().Next}
 	}
-	return &Failure{Reason: ReasonConnect, Detail: whose + err.Error(), Pending: true}
+	return &Failure{Reason: ReasonConnect, Detail: whose + err.Error(), Pending: true, Next: ReasonDatabase.Row().Next}
 }
 
 // cutShort is the failure of a link on which the work was ended by a signal or by the run's

@@ -297,9 +297,9 @@ func TestLinksThatASignalHasLeftAreInterrupted(t *testing.T) {
 // Whoever writes the register must not get a command of his own pasted.
 func TestTheCommandForAMemberIsOneForTheShell(t *testing.T) {
 	const wwwroot = "https://m.example/$(id);x' && id"
-	command, _ := strings.CutPrefix(nextOfMember(wwwroot), "that site must prove its own key first. Run: renew_mnetkeys ")
+	command, _ := strings.CutPrefix(nextOfMember(wwwroot), "the key of that site must be proven first. To see what is wrong there, run: renew_mnetkeys ")
 	said, err := exec.Command("/bin/sh", "-c", "printf '%s\\0' "+command).Output()
-	if want := "push\x00--host=" + wwwroot + "\x00"; err != nil || string(said) != want {
+	if want := "doctor\x00--host=" + wwwroot + "\x00"; err != nil || string(said) != want {
 		t.Errorf("got %q of %q: %v", said, command, err)
 	}
 }

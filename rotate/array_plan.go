@@ -51,7 +51,7 @@ func (a *Array) planTenant(ctx context.Context, t *renewing, r *Renewal) error {
 	}
 	if t.kept {
 		t.report.NotDue = !a.PushOnly
-		t.report.warn("its key would be kept and " + a.distributed())
+		t.report.warn(a.keptWords())
 	}
 	t.current = tenant.identity() // a run may replace it by another
 	return nil
@@ -113,12 +113,15 @@ func (m *linkResults) planned(ctx context.Context, p Peer, tenant string) PeerRe
 	return report
 }
 
-// distributed says what happens to a key that is kept.
-func (a *Array) distributed() string {
-	if a.onlyLooks() {
-		return "sent to peers that are not proven"
+// keptWords say what happens to a key that is kept.
+func (a *Array) keptWords() string {
+	switch {
+	case a.PushOnly:
+		return "the stored key would be pushed"
+	case a.onlyLooks():
+		return "the key does not expire soon: it would not be renewed, only pushed to peers that are not proven"
 	}
-	return "distributed"
+	return "the key is younger than --fresh: it would not be renewed, only pushed"
 }
 
 // planWords describe the certificate that would be sent to peers.

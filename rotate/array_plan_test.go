@@ -18,9 +18,9 @@ func TestADryRunOfAnArraySaysWhatBecomesOfEachTenant(t *testing.T) {
 		err   error
 	}{
 		{name: "to be renewed", o: ArrayOptions{Fresh: time.Hour}},
-		{name: "fresh", o: ArrayOptions{Fresh: 100 * 24 * time.Hour}, warns: "its key would be kept and distributed"},
-		{name: "only to be distributed", o: ArrayOptions{PushOnly: true}, warns: "its key would be kept and distributed"},
-		{name: "not due", due: DuePolicy{OnlyIfDue: true, Before: 25 * time.Hour}, warns: "its key would be kept and sent to peers that are not proven"},
+		{name: "fresh", o: ArrayOptions{Fresh: 100 * 24 * time.Hour}, warns: "the key is younger than --fresh: it would not be renewed, only pushed"},
+		{name: "only to be distributed", o: ArrayOptions{PushOnly: true}, warns: "the stored key would be pushed"},
+		{name: "not due", due: DuePolicy{OnlyIfDue: true, Before: 25 * time.Hour}, warns: "the key does not expire soon: it would not be renewed, only pushed to peers that are not proven"},
 		{name: "expired, and only to be distributed", o: ArrayOptions{PushOnly: true},
 			spoil: func(s *fleetSite) { s.tenant.Own.Expires = clock.Unix() }, err: ErrExpired},
 		{name: "incoherent, and only to be distributed", o: ArrayOptions{PushOnly: true},
@@ -47,7 +47,7 @@ func TestADryRunOfAnArraySaysWhatBecomesOfEachTenant(t *testing.T) {
 			if r.Outcome != outcome || code != want {
 				t.Errorf("exit %d: %+v", code, r)
 			}
-			if kept := slices.ContainsFunc(r.Warnings, func(w string) bool { return w == c.warns }); kept != (c.warns != "") || c.warns == "" && strings.Contains(strings.Join(r.Warnings, " "), "kept") {
+			if kept := slices.ContainsFunc(r.Warnings, func(w string) bool { return w == c.warns }); kept != (c.warns != "") || c.warns == "" && strings.Contains(strings.Join(r.Warnings, " "), "pushed") {
 				t.Errorf("warns %q, want %q", r.Warnings, c.warns)
 			}
 		})

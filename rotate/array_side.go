@@ -93,7 +93,7 @@ func nextOfMember(wwwroot string) string {
 	if strings.ContainsAny(wwwroot, " \t\r\n'\"\\`$&;|<>()*?[]{}~#!^") {
 		wwwroot = "'" + strings.ReplaceAll(wwwroot, "'", `'\''`) + "'"
 	}
-	return "that site must prove its own key first. Run: renew_mnetkeys push --host=" + wwwroot
+	return "the key of that site must be proven first. To see what is wrong there, run: renew_mnetkeys doctor --host=" + wwwroot
 }
 
 // memberFailure is the result of a member's proof of its own key, as a failure of the links to it.

@@ -45,6 +45,7 @@ func (f Finding) Text() string {
 type diagnosis struct {
 	*Renewal
 	tenant   *Tenant
+	local    SelfCheck // what the local site showed
 	report   TenantReport
 	findings []Finding
 }

@@ -108,7 +108,7 @@ func (d *diagnosis) localRights(ctx context.Context) {
 func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent string) {
 	t := d.tenant
 	check, f := d.ask(ctx, t, *t.identity(), d.answersForProof())
-	report.SelfCheck = check
+	report.SelfCheck, d.local = check, check
 	switch {
 	case d.SelfCheck == SelfCheckOff:
 		d.own(SeverityWarning, "not_asked", "leave out --self-check=off", localSiteWords[SelfSkipped]+": no link is proven", "")
@@ -118,7 +118,7 @@ func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent
 	case check == SelfUnreachable && f.Reason == ReasonStrayOutput:
 		d.own(SeverityError, string(f.Reason), f.Reason.NextStep(false), "no other site can read the answers of the local site", "%v", f)
 	case check == SelfUnreachable:
-		d.own(SeverityError, "unreachable", "on this machine: "+f.Reason.NextStep(false),
+		d.own(SeverityError, "unreachable", check.NextStep(),
 			"the local site could not be reached, so it is not known which key it uses", "%v", f)
 	case check == SelfFailed && f.Other != "", check == SelfFailed && f.Reason == ReasonUnknownToPeer:
 		d.own(SeverityError, "other_name", "write the wwwroot in config.php, in VMoodle's register and in --host exactly as the site gives it",

@@ -141,14 +141,14 @@ func (r *Renewal) cure(ctx context.Context, t *Tenant, cause *Failure) (SelfChec
 	return check, fmt.Errorf("%w: %w", ErrNotFollowed, err)
 }
 
-// allowed reports whether the key could be stored and the cache dropped, before anything has
+// allowed reports whether the key could be stored and the cache purged, before anything has
 // changed.
 func (r *Renewal) allowed(ctx context.Context, t *Tenant) error {
 	if err := r.Store.CheckRights(ctx); err != nil {
 		return fmt.Errorf("the key could not be stored: %w", err)
 	}
 	if err := r.Cache.Check(ctx, t.SiteIdentifier); err != nil {
-		return fmt.Errorf("the cached configuration could not be dropped afterwards: %w", err)
+		return fmt.Errorf("this user cannot purge the cached configuration: %w", err)
 	}
 	return nil
 }

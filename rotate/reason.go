@@ -145,7 +145,7 @@ var Reasons = []ReasonRow{
 		Next: nextPeersLog},
 	{Code: ReasonFault710, Means: "it still has an old certificate of this site and could not download the new one",
 		SettlesSoon: true, Outdated: true, LocalSite: SelfFailed,
-		Next: "find out why the peer cannot download the key from this site: fix DNS, firewall or TLS there if this fails. On the peer's server run: curl WWWROOT/mnet/publickey.php"},
+		Next: "correct DNS, firewall or TLS until the peer's server can download the key from this site. To test this, on the peer's server run: curl WWWROOT/mnet/publickey.php"},
 	{Code: ReasonFault6001, Means: "it could not read the XML of the call"},
 	{Code: ReasonFault6004, Means: "it has a different certificate of this site",
 		Outdated: true,
@@ -231,6 +231,8 @@ func (r *TenantReport) NextStep(p PeerReport, pushed bool) string {
 	switch {
 	case p.Outcome.Proven() || p.Outcome == Skipped || p.Outcome == Ignored:
 		return ""
+	case r.SelfCheck == SelfSkipped && p.Reason == ReasonOwnSite:
+		return "leave out --self-check=off: this proves the local site and then the link. Run: renew_mnetkeys push"
 	case r.SelfCheck == SelfUnreachable && p.Reason == ReasonFault710:
 		return "the local site did not answer, so the peer could not fetch the key from it. Bring the local site back, then run: renew_mnetkeys push"
 	}

@@ -128,6 +128,8 @@ type PeerReport struct {
 
 	// Use is how the link is used (doctor).
 	Use *LinkUse `json:"use,omitempty"`
+
+	back bool // what failed is the peer's own call to this site
 }
 
 func keyReport(c *envelope.Certificate) *KeyReport {
@@ -150,9 +152,13 @@ func (r *TenantReport) Unproven() int {
 // two sides. At the end it marks the peers that do not count.
 func (r *Renewal) weighLinks(report *TenantReport, localProven bool) {
 	for i := range report.Peers {
-		if p := &report.Peers[i]; p.Outcome.Proven() && !localProven {
-			why := cmp.Or(localSiteWords[report.SelfCheck], "the key of the local site was changed meanwhile")
+		p := &report.Peers[i]
+		switch why := cmp.Or(localSiteWords[report.SelfCheck], "the key of the local site was changed meanwhile"); {
+		case localProven:
+		case p.Outcome.Proven():
 			p.fail(&Failure{Reason: ReasonOwnSite, Detail: join("the peer is in order, but "+why, p.Detail), Pending: true})
+		case p.back && report.SelfCheck.silent(): // so nobody's call succeeds
+			p.fail(&Failure{Reason: ReasonOwnSite, Detail: "the peer is in order, but " + why, Pending: true})
 		}
 	}
 	r.ignore(report)
@@ -162,7 +168,7 @@ func (r *Renewal) weighLinks(report *TenantReport, localProven bool) {
 var localSiteWords = map[SelfCheck]string{
 	SelfSkipped:     "the local site was not asked which key it uses",
 	SelfUnreachable: "the local site could not be asked which key it uses",
-	SelfNoRC4:       "the local site cannot do RC4, so that no sealed call works from it",
+	SelfNoRC4:       "the local site cannot do RC4, so it can make and open no sealed call",
 	SelfFailed:      "the local site does not use the stored key",
 }
 

@@ -17,6 +17,9 @@ func (c SelfCheck) Means() string {
 	return ""
 }
 
+// silent reports whether no call to the local site can succeed, whoever makes it.
+func (c SelfCheck) silent() bool { return c == SelfUnreachable || c == SelfNoRC4 }
+
 // NextStep is what to do about it, "" if nothing. It is never a manual purge, which could lose a
 // key that only the cache has; a push saves that key first.
 func (c SelfCheck) NextStep() string {
@@ -24,7 +27,7 @@ func (c SelfCheck) NextStep() string {
 	case SelfNoRC4:
 		return ReasonNoRC4.Row().NextLocal
 	case SelfUnreachable:
-		return "check from this machine whether the site can be reached: its address, its web server, its MNet setting"
+		return "make sure that this machine can open the wwwroot: check its address, its web server and its MNet setting, or name the web server with --node=HOST[:PORT]"
 	case SelfFailed:
 		return "do not purge the caches yourself: only a push saves a key that only the cache has. It also purges the caches and tests again. Run: renew_mnetkeys push"
 	}

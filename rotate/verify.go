@@ -115,10 +115,24 @@ func (r *Renewal) verifyBack(ctx context.Context, own Identity, p Peer, report *
 		f = outdated(us, proof)
 	}
 	if f != nil {
-		report.fail(&Failure{Reason: f.Reason, Detail: join("its call to this site fails", f.Detail), Pending: f.Pending})
+		report.back = true
+		report.fail(&Failure{Reason: f.Reason, Detail: join("its call to this site fails", f.Detail), Pending: f.Pending, Next: nextLocal(f.Reason)})
 		return
 	}
 	report.Detail = join(report.Detail, "both ways")
+}
+
+// nextLocal is the next step if a peer's call to this site shows that this site is at fault, ""
+// otherwise.
+func nextLocal(reason Reason) string {
+	row := reason.Row()
+	switch {
+	case row.NextLocal != "":
+		return row.NextLocal
+	case row.Unanswered && reason != ReasonInterrupted:
+		return "make sure that this machine can open this site, then run: renew_mnetkeys push"
+	}
+	return ""
 }
 
 // counterpart is the other side of a link, nil if its database is not available.

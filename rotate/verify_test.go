@@ -178,6 +178,29 @@ func (c callers) Prove(ctx context.Context, own Identity, p Peer, answered *enve
 	return Proof{Attempts: 1}
 }
 
+// The peer's own call fails as well, and its administrator can do nothing about that.
+func TestALocalSiteThatNobodyCanCallIsNoFaultOfItsPeers(t *testing.T) {
+	for check, spoil := range map[SelfCheck]func(*world){
+		SelfUnreachable: func(w *world) { w.unreachable = true },
+		SelfNoRC4:       func(w *world) { w.rc4less = true },
+	} {
+		t.Run(string(check), func(t *testing.T) {
+			w := newWorld(t)
+			peer := w.addPeer(peerA, fakePeer{})
+			spoil(w)
+			r := w.renewal(Options{})
+			r.Network = callers{w}
+			r.Counterpart = func(context.Context, Peer) (*Counterpart, error) {
+				return CounterpartOf(peer.site(w.someOther()), ownURL), nil
+			}
+			report := r.Verify(t.Context())
+			if p := report.Peers[0]; report.SelfCheck != check || p.Outcome != Pending || p.Reason != ReasonOwnSite {
+				t.Errorf("%s: %+v", report.SelfCheck, p)
+			}
+		})
+	}
+}
+
 func TestAVerificationThatIsInterruptedLeavesPeersPending(t *testing.T) {
 	w := newWorld(t)
 	w.addPeer(peerA, fakePeer{})

@@ -27,8 +27,9 @@ type Array struct {
 	ignoredLinks int                       // not part of total
 	unproven     map[string]*unprovenPeers // by outcome and reason
 	failures     []rotate.TenantReport
-	notes        []string // of tenants that did not fail
-	delayed      []string // lines that are written once something happens
+	notes        []string            // of tenants that did not fail
+	warned       map[string][]string // tenants, by what they are warned of
+	delayed      []string            // lines that are written once something happens
 	check        *checkSummary
 	doctor       *doctorText // of doctor
 }
@@ -36,13 +37,14 @@ type Array struct {
 // unprovenPeers are the peers of all tenants that share a reason.
 type unprovenPeers struct {
 	example rotate.PeerReport
-	of      string // the tenant in the example
+	of      string // the tenant of the example
+	several bool   // tenants have such links
 	links   int
 }
 
 // NewArray is the printer of an array.
 func NewArray(out *Printer) *Array {
-	a := &Array{Printer: out, outcomes: map[rotate.Outcome]int{}, unproven: map[string]*unprovenPeers{}}
+	a := &Array{Printer: out, outcomes: map[rotate.Outcome]int{}, unproven: map[string]*unprovenPeers{}, warned: map[string][]string{}}
 	if out.Options.JSON {
 		a.json = &jsonStream{w: out.stdout, head: out.Document(0, nil)}
 	}
@@ -80,9 +82,9 @@ func (a *Array) sayHeld() {
 
 // phaseWords say what happens in the phases of rotate.Array.
 var phaseWords = map[string]string{
-	"check": "checked", "canary": "renewed first", "renew": "renewed", "ask": "members checked", "tell": "pushed by database",
+	"check": "checked", "canary": "renewed first", "renew": "renewed", "ask": "local sites tested", "tell": "pushed by database",
 	"repair": "rows of other sites repaired", "prove": "proven and reported",
-	"read": "read", "look": "looked at", "examine": "examined", "plan": "peers tried",
+	"read": "read", "look": "rows of peers read", "examine": "examined", "plan": "peers tested",
 }
 
 // Phase draws progress on a terminal, and writes a line at the end of a phase.
@@ -146,6 +148,7 @@ func (a *Array) Tenant(r rotate.TenantReport) {
 				a.unproven[key] = &unprovenPeers{example: p, of: r.Wwwroot}
 			}
 			a.unproven[key].links++
+			a.unproven[key].several = a.unproven[key].several || a.unproven[key].of != r.Wwwroot
 		}
 	}
 	if r.Err != nil && len(r.Findings) == 0 {
@@ -168,7 +171,7 @@ func (a *Array) note(r rotate.TenantReport) {
 		a.notes = append(a.notes, fmt.Sprintf("%s: local site %s\n  next: %s\n", printable.Line(r.Wwwroot, 0), ownSite(r.SelfCheck), rotate.SelfNoRC4.NextStep()))
 	}
 	for _, w := range r.Warnings {
-		a.notes = append(a.notes, fmt.Sprintf("%s: %s\n", printable.Line(r.Wwwroot, 0), printable.Line(w, 0)))
+		a.warned[w] = append(a.warned[w], r.Wwwroot)
 	}
 }
 
@@ -190,7 +193,7 @@ func (a *Array) Finish(code int, err error) int {
 		a.write(a.check.String())
 		return a.settled(code)
 	case err != nil:
-	case (!a.Options.Quiet || code != rotate.ExitOK) && (len(a.notes) > 0 || !a.nothingHappened(a.overall(), code)):
+	case (!a.Options.Quiet || code != rotate.ExitOK) && (len(a.notes)+len(a.warned) > 0 || !a.nothingHappened(a.overall(), code)):
 		a.sayHeld()
 		a.write(a.summary())
 		a.tellUnmatched()

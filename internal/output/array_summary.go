@@ -20,8 +20,8 @@ func (a *Array) summary() string {
 	} else {
 		b.WriteString(a.doctor.text(a.paint, a.CompleteGroup))
 	}
-	if slices.Sort(a.notes); len(a.notes) > 0 { // each begins with its tenant
-		b.WriteString("\n" + strings.Join(a.notes, ""))
+	if notes := slices.Sorted(slices.Values(append(a.notes, a.warnings()...))); len(notes) > 0 {
+		b.WriteString("\n" + strings.Join(notes, ""))
 	}
 	fmt.Fprintf(&b, "\n%s: %s%s", count(a.tenants, "tenant"), a.outcomeSummary(), a.linkSummary())
 	fmt.Fprintf(&b, " (%s)\n", time.Since(a.Started).Round(10*time.Millisecond))
@@ -32,7 +32,7 @@ func (a *Array) summary() string {
 func (a *Array) linkSummary() string {
 	text := ""
 	switch {
-	case a.tenants == 0: // a shard may be empty
+	case a.tenants == 0, a.total == 0 && len(a.failures) > 0: // a shard may be empty, or no tenant was read
 		return ""
 	case a.Options.DryRun:
 		text = "; dry run: nothing was changed; " + outOf(a.skipped, a.total, "link") + " can be reached"
@@ -50,7 +50,22 @@ func (a *Array) linkSummary() string {
 	return text
 }
 
-// namedFailures is how many tenants with the same failure are shown one by one.
+// warnings name the tenants: one by one, or once if many are warned of the same.
+func (a *Array) warnings() (lines []string) {
+	for warning, names := range a.warned {
+		slices.Sort(names)
+		if len(names) > namedFailures {
+			lines = append(lines, fmt.Sprintf("%s: %s\n  tenants: %s\n", count(len(names), "tenant"), printable.Line(warning, 0), printable.Line(some(names), 0)))
+			continue
+		}
+		for _, name := range names {
+			lines = append(lines, fmt.Sprintf("%s: %s\n", printable.Line(name, 0), printable.Line(warning, 0)))
+		}
+	}
+	return lines
+}
+
+// namedFailures is how many tenants that fail alike are shown one by one.
 const namedFailures = 3
 
 // failureSummary has one block for each tenant that failed, but only one for many tenants with the
@@ -73,7 +88,7 @@ func (a *Array) failureSummary(b *strings.Builder) {
 			who, others = count(len(names), "tenant"), some(names)
 		}
 		fmt.Fprintf(b, "\n%s %s\n  error: %s\n", a.paint(string(r.Outcome), string(r.Outcome)), printable.Line(who, 0), printable.Line(r.Error, 0))
-		if r.Hint != "" {
+		if r.Hint != "" && r.Hint != interruptedHint(a.Options) { // that one is said at the end
 			fmt.Fprintf(b, "  hint: %s\n", printable.Line(a.CompleteGroup(r.Hint, r.Wwwroot, others != ""), 0))
 		}
 		if others != "" {
@@ -102,8 +117,11 @@ func (a *Array) outcomeSummary() string {
 			parts = append(parts, fmt.Sprintf("%d %s", n, word))
 		}
 	}
-	if a.notDue > 0 {
+	switch {
+	case a.notDue > 0 && a.Options.Due.OnlyIfDue:
 		parts = append(parts, fmt.Sprintf("%d not due", a.notDue))
+	case a.notDue > 0:
+		parts = append(parts, fmt.Sprintf("%d younger than --fresh", a.notDue))
 	}
 	if len(parts) == 0 {
 		return "nothing to do"
@@ -120,10 +138,10 @@ func (a *Array) peerSummary(b *strings.Builder) {
 	slices.SortFunc(keys, func(x, y string) int { return a.unproven[y].links - a.unproven[x].links })
 	for _, key := range keys {
 		u := a.unproven[key]
-		fmt.Fprintf(b, "\n%s %s: %s\n  for example %s at %s\n", a.paint(string(u.example.Outcome), string(u.example.Outcome)), count(u.links, "link"),
+		fmt.Fprintf(b, "\n%s %s: %s\n  for example from %s to %s\n", a.paint(string(u.example.Outcome), string(u.example.Outcome)), count(u.links, "link"),
 			printable.Line(reasonWords(u.example), 0), printable.Line(u.of, 0), printable.Line(u.example.Wwwroot, 0))
 		if next := u.example.Next; next != "" {
-			fmt.Fprintf(b, "  next: %s\n", printable.Line(a.CompleteGroup(next, u.of, u.links > 1), 0))
+			fmt.Fprintf(b, "  next: %s\n", printable.Line(a.CompleteGroup(next, u.of, u.several), 0))
 		}
 	}
 }

@@ -32,9 +32,10 @@ func (g *ignoredGlobs) add(r rotate.TenantReport) {
 }
 
 // tellUnmatched names the globs that matched no peer. A job that prints nothing else does not print
-// this either: an option file is for many tenants, and cron sends a mail for any output.
+// this either: an option file is for many tenants, and cron sends a mail for any output. One
+// tenant does not have all the peers that a file of options names.
 func (out *Printer) tellUnmatched() {
-	if out.ignored.unread || out.Options.Quiet {
+	if out.ignored.unread || out.Options.Quiet || !out.Options.All && !out.Typed("ignore-peer") {
 		return
 	}
 	for _, glob := range out.ignored.unmatched {

@@ -137,6 +137,15 @@ func given(args []string, options ...string) []string {
 	return found
 }
 
+// Typed reports whether the command line has the option: it does not come from the environment or
+// from the file of options.
+func (out *Printer) Typed(option string) bool {
+	return slices.ContainsFunc(out.Arguments, func(arg string) bool {
+		name, _, _ := strings.Cut(arg, "=")
+		return name == "--"+option
+	})
+}
+
 var plainWord = regexp.MustCompile(`^[\w@%+=:,./-]+$`)
 
 // quoted is a word quoted for a shell.

@@ -3,6 +3,7 @@ package output
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"renew_mnetkeys/internal/cmdline"
@@ -77,27 +78,36 @@ func ownSite(c rotate.SelfCheck) string {
 	return string(c) + ": " + c.Means()
 }
 
-// peerLines puts peers that need attention last, next to the summary, where the reader looks.
+// peerLines puts peers that need attention last, next to the summary, where the reader looks. Of
+// consecutive peers with the same next step only the last one shows it.
 func peerLines(b *strings.Builder, r rotate.TenantReport, paint func(word, padded string) string) {
 	width := 0
 	for _, p := range r.Peers {
 		width = max(width, min(len(p.Wwwroot), 50))
 	}
 	for _, good := range []bool{true, false} {
-		for _, p := range r.Peers {
-			if (p.Outcome.Proven() || p.Outcome == rotate.Skipped || p.Outcome == rotate.Ignored) != good {
-				continue
-			}
+		peers := slices.DeleteFunc(slices.Clone(r.Peers), func(p rotate.PeerReport) bool {
+			return (p.Outcome.Proven() || p.Outcome == rotate.Skipped || p.Outcome == rotate.Ignored) != good
+		})
+		for i, p := range peers {
 			fmt.Fprintf(b, "  %s %-*s %6d ms", paint(string(p.Outcome), fmt.Sprintf("%-9s", p.Outcome)), width, printable.Line(p.Wwwroot, 0), p.TookMS)
 			if why := reasonWords(p); why != "" {
 				fmt.Fprintf(b, "  %s", printable.Line(why, 0))
 			}
 			b.WriteByte('\n')
-			if p.Next != "" {
+			if p.Next != "" && nextOf(peers[i+1:]) != p.Next {
 				fmt.Fprintf(b, "  %9s next: %s\n", "", printable.Line(p.Next, 0))
 			}
 		}
 	}
+}
+
+// nextOf is the next step of the first of these peers.
+func nextOf(peers []rotate.PeerReport) string {
+	if len(peers) == 0 {
+		return ""
+	}
+	return peers[0].Next
 }
 
 func reasonWords(p rotate.PeerReport) string {

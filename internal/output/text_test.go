@@ -2,6 +2,7 @@ package output
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -140,6 +141,65 @@ func TestANameWritesNoLineOfItsOwn(t *testing.T) {
 	} {
 		if strings.Contains(text, "\nerror: forged") || !strings.Contains(text, "error: forged") {
 			t.Errorf("%s:\n%s", what, text)
+		}
+	}
+}
+
+// Ctrl-C leaves three hundred peers pending, for one reason.
+func TestPeersWithTheSameNextStepHaveItOnce(t *testing.T) {
+	peer := func(wwwroot, next string) rotate.PeerReport {
+		return rotate.PeerReport{Wwwroot: wwwroot, Outcome: rotate.Pending, Reason: "connect", Next: next}
+	}
+	good := rotate.PeerReport{Wwwroot: "https://b.example", Outcome: rotate.Accepted}
+	r := reported(rotate.Renewed, rotate.SelfProven, peer("https://a.example", "wait"), good, peer("https://c.example", "wait"), peer("https://d.example", "call"), peer("https://e.example", "wait"))
+	text := renderText(r, true, cmdline.Options{Command: "renew"}, plain)
+	const next = "\n            next: "
+	want := []string{"https://c.example" /* and that of a */, "https://d.example", "https://e.example"}
+	if parts := strings.Split(text, next); len(parts) != 1+len(want) || !strings.Contains(parts[0], "https://a.example") {
+		t.Error(text)
+	} else {
+		for i, wwwroot := range want {
+			if !strings.Contains(parts[i], wwwroot) {
+				t.Errorf("not behind %s:\n%s", wwwroot, text)
+			}
+		}
+	}
+}
+
+func TestManyTenantsThatAreWarnedOfTheSameAreOneLine(t *testing.T) {
+	var stdout, stderr strings.Builder
+	array := NewArray(printerOf(cmdline.Options{Command: "renew", All: true, DryRun: true}, &stdout, &stderr))
+	array.Begin(6, 6)
+	for i := range 6 {
+		r := rotate.TenantReport{Wwwroot: fmt.Sprintf("https://t%d.example", i), Outcome: rotate.Kept, Warnings: []string{"it is young"}}
+		if i == 5 {
+			r.Warnings = []string{"it is old"}
+		}
+		array.Tenant(r)
+	}
+	array.Finish(rotate.ExitOK, nil)
+	want := "\n5 tenants: it is young\n  tenants: https://t0.example, https://t1.example, https://t2.example, https://t3.example, https://t4.example\nhttps://t5.example: it is old\n"
+	if !strings.Contains(stdout.String(), want) {
+		t.Error(stdout.String())
+	}
+}
+
+// A command in a next step is for those that it is about, never for the master alone.
+func TestTheNextStepOfLinksIsForTheirTenants(t *testing.T) {
+	for tenants, want := range map[int]string{1: " --host=https://t0.example\n", 2: " --all\n"} {
+		var stdout, stderr strings.Builder
+		out := printerOf(cmdline.Options{Command: "push", All: true}, &stdout, &stderr)
+		out.Site = Site{Config: "/c.php", User: "www-data", Tenant: func(string) bool { return true }}
+		array := NewArray(out)
+		array.Begin(tenants, tenants)
+		for i := range tenants {
+			r := reported(rotate.Kept, rotate.SelfProven, rotate.PeerReport{Wwwroot: "https://p.example", Outcome: rotate.Pending, Reason: "interrupted", Next: "run: renew_mnetkeys push"})
+			r.Wwwroot = fmt.Sprintf("https://t%d.example", i)
+			array.Tenant(r)
+		}
+		array.Finish(rotate.ExitPeers, nil)
+		if line := "\n  next: run: sudo -u www-data renew_mnetkeys push --config=/c.php" + want; !strings.Contains(stdout.String(), line) {
+			t.Errorf("%d tenants:\n%s", tenants, stdout.String())
 		}
 	}
 }

@@ -34,7 +34,7 @@ func (r runner) onArray(ctx context.Context, out *output.Array) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	r.out.Site = siteOf(master)
+	r.out.Site = siteOf(master, r.getenv)
 	client, err := newClient(o, out.Log)
 	if err != nil {
 		return 0, err

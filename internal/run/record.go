@@ -11,6 +11,7 @@ import (
 	"renew_mnetkeys/internal/metrics"
 	"renew_mnetkeys/internal/output"
 	"renew_mnetkeys/internal/report"
+	"renew_mnetkeys/rotate"
 )
 
 // openSinks makes sure that every file can be written before anything is done.
@@ -67,8 +68,19 @@ type metricsSink struct {
 	*metrics.File
 }
 
+// kept are the tenants that the run left out and that stay in the file. Those excluded on the
+// command line are still watched by other runs; a file of options or a variable excludes for good,
+// and what was written before would be an alert for ever.
+func (m *metricsSink) kept() rotate.Globs {
+	if m.out.Typed("exclude") {
+		return m.out.Options.Array.Exclude
+	}
+	return nil
+}
+
 // Finish implements a sink of package output.
 func (m *metricsSink) Finish(code int) error {
-	return m.Write(metrics.Run{Command: string(m.out.Options.Command), Started: m.out.Started, Took: time.Since(m.out.Started), ExitCode: code,
-		Whole: m.out.Options.All && len(m.out.Options.Array.Match) == 0, Excluded: m.out.Options.Array.Exclude})
+	o := m.out.Options
+	return m.Write(metrics.Run{Command: string(o.Command), Started: m.out.Started, Took: time.Since(m.out.Started), ExitCode: code,
+		Whole: o.All && len(o.Array.Match) == 0, Excluded: m.kept()})
 }

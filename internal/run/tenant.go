@@ -50,7 +50,7 @@ func (r runner) onTenant(ctx context.Context) (rotate.TenantReport, error) {
 	if err != nil {
 		return none, err
 	}
-	out.Site = siteOf(master)
+	out.Site = siteOf(master, r.getenv)
 	none.Wwwroot = tenant.Wwwroot
 	client, err := newClient(o, out.Log)
 	if err != nil {
@@ -59,6 +59,9 @@ func (r runner) onTenant(ctx context.Context) (rotate.TenantReport, error) {
 	defer client.Close()
 	db, err := moodledb.Open(ctx, tenant)
 	if err != nil {
+		if ctx.Err() != nil { // what ended the run, not what became of the call
+			err = context.Cause(ctx)
+		}
 		return none, fmt.Errorf("open the tenant's database: %w", err)
 	}
 	defer db.Close()
@@ -99,7 +102,9 @@ const maxCounterparts = 8
 func counterparts(ctx context.Context, master, tenant *config.Config, log output.Logger) func(context.Context, rotate.Peer) (*rotate.Counterpart, error) {
 	array, err := readArray(ctx, master)
 	if err != nil {
-		log.Warn().Err(err).Msg("the register of the array cannot be read: links are looked at from this side only")
+		if ctx.Err() == nil { // otherwise the run says itself that it was interrupted
+			log.Warn().Err(err).Msg("the register of the array cannot be read: links are tested from this side only")
+		}
 		return nil
 	}
 	if master.Register == nil {
