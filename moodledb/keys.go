@@ -15,7 +15,7 @@ import (
 // host row keeps its wwwroot, except for a slash at its end, which Moodle corrects here too
 // (mnet/environment.php, replace_keys).
 //
-// Errors: rotate.ErrConflict if Moodle renewed first; rotate.ErrNoOwnHost; a [*LostPairError] for a
+// Errors: rotate.ErrConflict if Moodle renewed first; rotate.ErrNoLocalRow; a [*LostPairError] for a
 // change that would lose a pair; a *rotate.OtherSiteError if the local host row belongs to another
 // site; rotate.ErrUncertain if the answer to COMMIT was lost and the database could not be reached
 // within a time limit either. After any other error nothing is changed.

@@ -43,7 +43,7 @@ func checkChange(read *rotate.Tenant, next rotate.Keys) error {
 	case read == nil || read.Wwwroot == "" || next.Expires <= 0 || next.Certificate == "":
 		return errors.New("incomplete change of the key")
 	case read.Own == nil:
-		return rotate.ErrNoOwnHost
+		return rotate.ErrNoLocalRow
 	}
 	if next.Stored != read.Pair && read.Pair.PrivateKey != "" && !keeps(next, read.Pair) {
 		return errors.New("the pair that is replaced is not in the new history")

@@ -15,7 +15,7 @@ import (
 // Errors: those of [Tenant.StoreKey].
 func (t *Tenant) StoreHistory(ctx context.Context, read *rotate.Tenant, history []rotate.Retired, trim bool) error {
 	if read == nil || read.Own == nil {
-		return rotate.ErrNoOwnHost
+		return rotate.ErrNoLocalRow
 	}
 	if err := checkHistory(read.History, rotate.Keys{Stored: read.Pair, History: history}); err != nil && !trim {
 		return err

@@ -107,7 +107,7 @@ func TestStoreKeyRefusesWhatWouldLoseAKey(t *testing.T) {
 		"no certificate":                     {func(c *keyChange) { c.Certificate = "" }, nil},
 		"no expiry":                          {func(c *keyChange) { c.Expires = 0 }, nil},
 		"no wwwroot":                         {func(c *keyChange) { c.Read.Wwwroot = "" }, nil},
-		"no own row":                         {func(c *keyChange) { c.Read.Own = nil }, rotate.ErrNoOwnHost},
+		"no own row":                         {func(c *keyChange) { c.Read.Own = nil }, rotate.ErrNoLocalRow},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, "mdl_")

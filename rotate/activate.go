@@ -12,22 +12,22 @@ import (
 // The next drops the whole definition, and the last asks Moodle itself. Each try comes after its
 // wait; the waits add up to less than five seconds.
 var ladder = []rung{
-	{width: WidthEntry, waits: []time.Duration{0, 100 * time.Millisecond, 400 * time.Millisecond}},
-	{width: WidthDefinition, waits: []time.Duration{0, 500 * time.Millisecond}},
-	{width: WidthPHP, waits: []time.Duration{0, time.Second, 2 * time.Second}},
+	{scope: ScopeEntry, waits: []time.Duration{0, 100 * time.Millisecond, 400 * time.Millisecond}},
+	{scope: ScopeDefinition, waits: []time.Duration{0, 500 * time.Millisecond}},
+	{scope: ScopePHP, waits: []time.Duration{0, time.Second, 2 * time.Second}},
 }
 
 // hookLadder is the same for a [HookedCache]. A web server that reloads has the time to finish
 // before it must reload again, and a request under way has the time to finish before the cache that
 // it refilled is dropped once more: the second run is for that. The waits add up to seven seconds.
 var hookLadder = []rung{
-	{width: WidthEntry, waits: []time.Duration{0, 250 * time.Millisecond, 750 * time.Millisecond}, once: true},
-	{width: WidthDefinition, waits: []time.Duration{time.Second, time.Second}, once: true},
-	{width: WidthPHP, waits: []time.Duration{time.Second, time.Second, 2 * time.Second}, once: true},
+	{scope: ScopeEntry, waits: []time.Duration{0, 250 * time.Millisecond, 750 * time.Millisecond}, once: true},
+	{scope: ScopeDefinition, waits: []time.Duration{time.Second, time.Second}, once: true},
+	{scope: ScopePHP, waits: []time.Duration{time.Second, time.Second, 2 * time.Second}, once: true},
 }
 
 type rung struct {
-	width Width
+	scope Scope
 	waits []time.Duration // before the site is asked
 	once  bool            // dropped only before the first question
 }
@@ -51,18 +51,18 @@ func (r *Renewal) ladder() []rung {
 // cache is dropped, and the result is unknown.
 func (r *Renewal) waitUntilActive(ctx context.Context, t *Tenant, id Identity, before SelfCheck) (SelfCheck, error) {
 	check := SelfSkipped
-	lost := &OwnSiteError{}
+	lost := &LocalSiteError{}
 	for _, step := range r.ladder() {
 		if check == SelfUnreachable {
 			// A larger scope cannot help, and several sites may share the store.
-			step.width = WidthEntry
+			step.scope = ScopeEntry
 		}
 		for i, wait := range step.waits {
 			if err := r.Sleep(ctx, wait); err != nil {
 				return SelfFailed, fmt.Errorf("wait for the local site: %w", err)
 			}
 			if i == 0 || !step.once {
-				lost.Cache = r.drop(ctx, t, step.width)
+				lost.Cache = r.drop(ctx, t, step.scope)
 			}
 			check, lost.Failure = r.ask(ctx, t, id, r.answersForProof())
 			switch {
@@ -78,8 +78,8 @@ func (r *Renewal) waitUntilActive(ctx context.Context, t *Tenant, id Identity, b
 	return check, lost
 }
 
-func (r *Renewal) drop(ctx context.Context, t *Tenant, width Width) error {
-	err := r.Cache.Drop(ctx, t.SiteIdentifier, width)
+func (r *Renewal) drop(ctx context.Context, t *Tenant, scope Scope) error {
+	err := r.Cache.Drop(ctx, t.SiteIdentifier, scope)
 	if err != nil {
 		r.Log.Debug().Err(err).Msg("cache not dropped")
 	}
@@ -101,7 +101,7 @@ func (r *Renewal) undo(ctx context.Context, t *Tenant, stored Stored, history []
 	report.restored(t.Pair, len(history))
 	id := t.identity()
 	if id == nil {
-		return SelfSkipped, r.Cache.Drop(ctx, now.SiteIdentifier, WidthDefinition)
+		return SelfSkipped, r.Cache.Drop(ctx, now.SiteIdentifier, ScopeDefinition)
 	}
 	back := t.with(id)
 	return r.waitUntilActive(ctx, back, *id, SelfSkipped)
@@ -136,7 +136,7 @@ func (r *Renewal) activate(ctx context.Context, t *Tenant, next Identity, histor
 	if err := r.Store.StoreKey(ctx, t, keys); err != nil {
 		switch {
 		case errors.Is(err, ErrUncertain):
-			report.SelfCheck, report.Exit = SelfFailed, ExitOwnSite
+			report.SelfCheck, report.Exit = SelfFailed, ExitLocalSite
 		case errors.Is(err, ErrOverwritten):
 			if _, conflict := r.supersededByMoodle(ctx, t, next, report); conflict != nil {
 				err = conflict
@@ -176,7 +176,7 @@ func (r *Renewal) giveUp(ctx context.Context, t *Tenant, keys Keys, cause error,
 		}
 		cause = fmt.Errorf("%w; putting the old key back failed as well: %w", cause, err)
 	}
-	report.Outcome, report.SelfCheck, report.Exit = Failed, SelfFailed, ExitOwnSite
+	report.Outcome, report.SelfCheck, report.Exit = Failed, SelfFailed, ExitLocalSite
 	return fmt.Errorf("%w: %w", ErrNotFollowed, cause)
 }
 

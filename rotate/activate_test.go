@@ -13,12 +13,12 @@ import (
 func TestACacheHookIsRunSeldom(t *testing.T) {
 	for name, c := range map[string]struct {
 		breakIt func(*world)
-		want    []Width // of the runs until the pair is stored again, or until the end
+		want    []Scope // of the runs until the pair is stored again, or until the end
 		undone  bool
 	}{
-		"it works":                             {func(*world) {}, []Width{WidthEntry}, false},
-		"a request refills the cache after it": {func(w *world) { old := w.tenant.Pair; w.refill = func() { w.refill, w.cached = nil, &old } }, []Width{WidthEntry, WidthDefinition}, false},
-		"it does nothing":                      {func(w *world) { w.sticky = true }, []Width{WidthEntry, WidthDefinition, WidthPHP}, true},
+		"it works":                             {func(*world) {}, []Scope{ScopeEntry}, false},
+		"a request refills the cache after it": {func(w *world) { old := w.tenant.Pair; w.refill = func() { w.refill, w.cached = nil, &old } }, []Scope{ScopeEntry, ScopeDefinition}, false},
+		"it does nothing":                      {func(w *world) { w.sticky = true }, []Scope{ScopeEntry, ScopeDefinition, ScopePHP}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -33,7 +33,7 @@ func TestACacheHookIsRunSeldom(t *testing.T) {
 				t.Fatalf("%s: %v", report.Outcome, report.Err)
 			}
 			got := cache.runs
-			if c.undone { // the undoing has its own runs, one for each width
+			if c.undone { // the undoing has its own runs, one for each scope
 				got = got[:min(len(got), len(c.want))]
 				if len(cache.runs) > 2*len(hookLadder) {
 					t.Errorf("%d runs", len(cache.runs))
@@ -55,13 +55,13 @@ func TestACacheHookIsRunSeldom(t *testing.T) {
 type countedHook struct {
 	*world
 	now  time.Duration
-	runs []Width
+	runs []Scope
 	at   []time.Duration
 }
 
 func (*countedHook) Hooked() bool { return true }
 
-func (h *countedHook) Drop(ctx context.Context, site string, width Width) error {
-	h.runs, h.at = append(h.runs, width), append(h.at, h.now)
-	return h.world.Drop(ctx, site, width)
+func (h *countedHook) Drop(ctx context.Context, site string, scope Scope) error {
+	h.runs, h.at = append(h.runs, scope), append(h.at, h.now)
+	return h.world.Drop(ctx, site, scope)
 }

@@ -81,7 +81,7 @@ func (t *renewing) finishOverwritten(ctx context.Context, s *Session, r *Renewal
 	t.report.Peers = make([]PeerReport, len(list))
 	for i, p := range list {
 		t.report.Peers[i] = PeerReport{Wwwroot: p.Wwwroot, Application: p.Application}
-		t.report.Peers[i].fail(&Failure{Reason: ReasonOwnSite, Detail: "this site's key was overwritten meanwhile", Pending: true})
+		t.report.Peers[i].fail(&Failure{Reason: ReasonLocalSite, Detail: "this site's key was overwritten meanwhile", Pending: true})
 	}
 	return conflict
 }

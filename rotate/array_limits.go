@@ -67,8 +67,8 @@ func (e exitCount) code() int {
 	switch {
 	case total == 0: // a shard may be empty
 		return ExitOK
-	case e[ExitOwnSite] > 0:
-		return ExitOwnSite
+	case e[ExitLocalSite] > 0:
+		return ExitLocalSite
 	}
 	for code, n := range e {
 		if n == total {

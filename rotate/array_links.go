@@ -77,8 +77,9 @@ func (m *linkResults) resultOf(member, site string) StoreResult {
 // databaseFailure is the failure of links that could not be examined.
 func databaseFailure(ctx context.Context, whose string, err error) *Failure {
 	late := errors.Is(err, context.DeadlineExceeded)
+	stopped := ctx.Err() != nil && (late || errors.Is(err, context.Cause(ctx)))
 	switch {
-	case errors.Is(err, context.Canceled), ctx.Err() != nil && (late || errors.Is(err, context.Cause(ctx))):
+	case stopped, errors.Is(err, context.Canceled):
 		return cutShort(ctx)
 	case late:
 		return &Failure{Reason: ReasonTimeout, Detail: whose + err.Error(), Pending: true, Next: ReasonDatabase.Row().Next}

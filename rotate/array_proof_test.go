@@ -62,7 +62,7 @@ func TestASiteThatGoesBackProvesNoLink(t *testing.T) {
 		{"for good", func(s *fleetSite) {
 			old := s.tenant.History[0].Stored
 			s.cached, s.sticky = &old, true
-		}, ExitOwnSite},
+		}, ExitLocalSite},
 		{"and another program renews it", func(s *fleetSite) {
 			s.tenant.Pair = storedPair(testPair(s.f.t, s.tenant.Wwwroot, clock.Add(time.Minute)))
 			s.cached = nil

@@ -62,7 +62,7 @@ func (a *Array) readSide(ctx context.Context, to *renewing) (tenant *Tenant) {
 			return fmt.Errorf("read the tenant: %w", err)
 		}
 		// A database without a local host row may be the member's, if MNet was never on there.
-		if err := read.checkOwnRow(); err != nil && !errors.Is(err, ErrNoOwnHost) {
+		if err := read.checkLocalRow(); err != nil && !errors.Is(err, ErrNoLocalRow) {
 			return err
 		}
 		tenant = read
@@ -100,7 +100,7 @@ func nextOfMember(wwwroot string) string {
 func memberFailure(wwwroot string, check SelfCheck, f *Failure) *Failure {
 	switch {
 	case f == nil:
-		return &Failure{Reason: ReasonOwnSite, Detail: "the peer's web server was not asked which key it uses", Pending: true}
+		return &Failure{Reason: ReasonLocalSite, Detail: "the peer's web server was not asked which key it uses", Pending: true}
 	case check == SelfFailed && f.Reason != ReasonClock:
 		return &Failure{Reason: f.Reason, Detail: join("the peer's web server does not use its stored key", f.Detail), Next: nextOfMember(wwwroot)}
 	case f.Reason == ReasonNoRC4:

@@ -177,7 +177,7 @@ func (t *tenant) StorePeer(context.Context, rotate.Peer, *envelope.Certificate) 
 func (t *tenant) Lock(context.Context, time.Duration) (func(), error) { return func() {}, nil }
 func (t *tenant) StartMNet(context.Context, string) error             { return nil }
 func (t *tenant) Check(context.Context, string) error                 { return nil }
-func (t *tenant) Drop(context.Context, string, rotate.Width) error    { return nil }
+func (t *tenant) Drop(context.Context, string, rotate.Scope) error    { return nil }
 
 func (t *tenant) Cached(context.Context, string, bool) ([]rotate.Stored, error) { return nil, nil }
 

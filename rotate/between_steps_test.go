@@ -122,7 +122,7 @@ func TestAnUndoingThatFails(t *testing.T) {
 			w.sticky = true
 			c.breakIt(w)
 			report := w.renewal(Options{}).Run(t.Context())
-			if report.Outcome != Failed || report.SelfCheck != SelfFailed || report.Exit != ExitOwnSite || !strings.Contains(report.Error, "putting the old key back failed as well") {
+			if report.Outcome != Failed || report.SelfCheck != SelfFailed || report.Exit != ExitLocalSite || !strings.Contains(report.Error, "putting the old key back failed as well") {
 				t.Errorf("%+v", report)
 			}
 			if c.cause != nil && !errors.Is(report.Err, c.cause) {
@@ -148,7 +148,7 @@ func TestAnotherKeyIsNotUndone(t *testing.T) {
 	var ours Stored
 	w.at("drop 2", 3, func() { ours, w.tenant.Pair = w.tenant.Pair, theirs })
 	report := w.renewal(Options{}).Run(t.Context())
-	if report.Exit != ExitOwnSite || !errors.Is(report.Err, ErrConflict) {
+	if report.Exit != ExitLocalSite || !errors.Is(report.Err, ErrConflict) {
 		t.Errorf("%+v", report)
 	}
 	if w.tenant.Pair != theirs {
@@ -191,7 +191,7 @@ func TestTheLastLookWithoutADatabase(t *testing.T) {
 		{"the local site does not answer: no failure is known", SelfCheckAuto, func(w *world, _ Stored) { w.unreachable = true },
 			Renewed, SelfUnreachable, ExitPeers},
 		{"the local site must not be asked: no failure is known", SelfCheckOff, func(*world, Stored) {}, Renewed, SelfSkipped, ExitPeers},
-		{"the local site uses the old key: act now", SelfCheckAuto, func(w *world, old Stored) { w.cached = &old }, Failed, SelfFailed, ExitOwnSite},
+		{"the local site uses the old key: act now", SelfCheckAuto, func(w *world, old Stored) { w.cached = &old }, Failed, SelfFailed, ExitLocalSite},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)

@@ -67,8 +67,8 @@ func (r *Renewal) mayKeep(t *Tenant) error {
 	switch {
 	case !t.MNetOn():
 		return t.off()
-	case t.checkOwnRow() != nil:
-		return t.checkOwnRow()
+	case t.checkLocalRow() != nil:
+		return t.checkLocalRow()
 	case t.identity() == nil:
 		return ErrNoKey
 	case t.Own.Certificate != t.Pair.Certificate:
@@ -85,7 +85,7 @@ func (r *Renewal) mayKeep(t *Tenant) error {
 // another key than that of the local host row would make the site write. The proof of the pair is
 // made by the undoing itself.
 func (r *Renewal) goBack(ctx context.Context, t *Tenant, cause error, report *TenantReport) error {
-	report.SelfCheck, report.Exit = SelfFailed, ExitOwnSite
+	report.SelfCheck, report.Exit = SelfFailed, ExitLocalSite
 	used, found := r.shownPair(ctx, t)
 	if !found || errors.Is(cause, ErrOnlyCopy) {
 		return cause
@@ -102,12 +102,12 @@ func (r *Renewal) goBack(ctx context.Context, t *Tenant, cause error, report *Te
 		return fmt.Errorf("%w; putting the key back that it uses failed as well: %w", cause, err)
 	}
 	report.Outcome, report.SelfCheck, report.Exit = Undone, check, ExitNotRenewed
-	return fmt.Errorf("%w: the web server uses it: %w", ErrUndone, ownSiteError(cause))
+	return fmt.Errorf("%w: the web server uses it: %w", ErrUndone, localSiteError(cause))
 }
 
-// ownSiteError is the cause inside of ErrNotFollowed, which asks an operator to act.
-func ownSiteError(err error) error {
-	var own *OwnSiteError
+// localSiteError is the cause inside of ErrNotFollowed, which asks an operator to act.
+func localSiteError(err error) error {
+	var own *LocalSiteError
 	if errors.As(err, &own) {
 		return own
 	}

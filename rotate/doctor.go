@@ -114,7 +114,7 @@ func (d *diagnosis) mustNotCall() string {
 	switch {
 	case !t.MNetOn():
 		return t.off().Error()
-	case t.checkOwnRow() != nil:
+	case t.checkLocalRow() != nil:
 		return "the local host row is missing, or belongs to another site"
 	case t.identity() == nil:
 		return ErrNoKey.Error()
@@ -156,7 +156,7 @@ func exitOf(findings []Finding) int {
 	case is(func(f Finding) bool {
 		return slices.Contains([]string{"own_key_not_used", "own_several_caches", "own_row_certificate"}, f.Code)
 	}):
-		return ExitOwnSite
+		return ExitLocalSite
 	case is(func(f Finding) bool { return f.Severity == SeverityError && !peer(f) }):
 		return ExitNotRenewed
 	case is(peer):

@@ -17,7 +17,7 @@ func (d *diagnosis) cacheStores(ctx context.Context) {
 		switch s.State {
 		case CacheReady:
 			d.find(SeverityInfo, "cache_store", s.Name, "nothing to do: it can be cleared from here", "a store that can be cleared caches core/config", "%s", s.where())
-		case CacheByHand:
+		case CacheManual:
 			d.find(SeverityWarning, "cache_by_hand", s.Name, s.Advice, "core/config is cached in a store that only you can clear", "%s: %s", s.where(), s.Problem)
 		default:
 			d.find(SeverityError, "cache_"+string(s.State), s.Name, s.Advice, cacheWords[s.State], "%s: %s", s.where(), s.Problem)

@@ -46,7 +46,7 @@ func (r *readOnly) StorePeer(_ context.Context, p rotate.Peer, _ *envelope.Certi
 
 func (r *readOnly) Check(context.Context, string) error { return nil }
 
-func (r *readOnly) Drop(context.Context, string, rotate.Width) error {
+func (r *readOnly) Drop(context.Context, string, rotate.Scope) error {
 	r.Error("the cache was dropped")
 	return nil
 }

@@ -31,8 +31,8 @@ func (d *diagnosis) localRow() {
 		d.own(SeverityError, string(ReasonMNetOff), cure, why, "")
 	}
 	var other *OtherSiteError
-	switch err := t.checkOwnRow(); {
-	case errors.Is(err, ErrNoOwnHost):
+	switch err := t.checkLocalRow(); {
+	case errors.Is(err, ErrNoLocalRow):
 		d.own(SeverityError, "row_missing", "a start of MNet makes the row. Run: renew_mnetkeys --newkey", "the site has no row of its own in mnet_host", "")
 	case errors.As(err, &other):
 		d.own(SeverityError, "row_other_site", "check --host, dbname and prefix. If the site was cloned or has moved, write its wwwroot into its local host row "+
@@ -49,7 +49,7 @@ func (d *diagnosis) localRow() {
 func (d *diagnosis) localKey() {
 	t := d.tenant
 	var other *OtherSiteError
-	if errors.As(t.checkOwnRow(), &other) || !t.Pair.Present() && !t.MNetOn() {
+	if errors.As(t.checkLocalRow(), &other) || !t.Pair.Present() && !t.MNetOn() {
 		return
 	}
 	switch _, err := envelope.ParseKeyPair(t.Pair.Certificate, t.Pair.PrivateKey); {

@@ -54,7 +54,7 @@ func TestWhatIsWrongWithTheTenant(t *testing.T) {
 		{"its row has a slash at the end", func(c *clinic) { c.tenant.Own.Wwwroot += "/" }, own("warning own_row_spelling"), ExitNotRenewed, 2},
 		{"its row is in capitals", func(c *clinic) { c.tenant.Own.Wwwroot = "https://OWN.example" }, own("warning own_row_spelling"), ExitNotRenewed, 2},
 		{"its row has another certificate", func(c *clinic) { c.tenant.Own.Certificate = c.tenant.History[0].Certificate },
-			own("error own_row_certificate"), ExitOwnSite, 0},
+			own("error own_row_certificate"), ExitLocalSite, 0},
 		{"its row has another expiry", func(c *clinic) { c.tenant.Own.Expires += 3600 }, own("warning own_row_expiry"), ExitNotRenewed, 2},
 		{"it has no key", func(c *clinic) { c.tenant.Pair = Stored{} }, own("error own_key_missing"), ExitNotRenewed, 0},
 		{"its private key is garbage", func(c *clinic) { c.tenant.Pair.PrivateKey = "garbage" }, own("error own_key_unreadable"), ExitNotRenewed, 0},
@@ -75,7 +75,7 @@ func TestWhatIsWrongWithTheOwnSite(t *testing.T) {
 	own := func(finding string) []string { return []string{finding + " " + ownURL} }
 	private := func(c *clinic) { c.addresses[ownURL] = "127.0.1.1" }
 	diagnoseAll(t, []ailment{
-		{"it uses another key than the stored one", func(c *clinic) { c.cached = &c.tenant.History[0].Stored }, own("error own_key_not_used"), ExitOwnSite, 0},
+		{"it uses another key than the stored one", func(c *clinic) { c.cached = &c.tenant.History[0].Stored }, own("error own_key_not_used"), ExitLocalSite, 0},
 		{"it can do no RC4", func(c *clinic) { c.rc4less = true }, own("error own_no_rc4"), ExitNotRenewed, 2},
 		{"it cannot be reached from here", func(c *clinic) { c.unreachable = true }, own("error own_unreachable"), ExitNotRenewed, 2},
 		{"its clock is ahead", func(c *clinic) { c.clockAhead = true }, own("error own_clock"), ExitNotRenewed, 2},
@@ -111,7 +111,7 @@ func TestWhatIsWrongWithTheCache(t *testing.T) {
 			c.stores = append(c.stores, CacheStore{Name: "fast", Plugin: "redis", State: CacheReady})
 		},
 			[]string{"info cache_store fast"}, ExitOK, 2},
-		{"a store in the memory of the web server", store(CacheByHand), []string{"warning cache_by_hand fast"}, ExitNotRenewed, 2},
+		{"a store in the memory of the web server", store(CacheManual), []string{"warning cache_by_hand fast"}, ExitNotRenewed, 2},
 		{"a Redis that is down", store(CacheUnreachable), []string{"error cache_unreachable fast"}, ExitNotRenewed, 2},
 		{"a directory of another user", store(CacheNotWritable), []string{"error cache_not_writable fast"}, ExitNotRenewed, 2},
 		{"a directory that is not mounted", store(CacheNotMounted), []string{"error cache_not_mounted fast"}, ExitNotRenewed, 2},

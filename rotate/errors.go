@@ -22,8 +22,8 @@ var (
 	// ErrMNetForcedOff: config.php switches MNet off, and no table can change that. It is an
 	// ErrMNetOff.
 	ErrMNetForcedOff = error(&forcedOffError{})
-	// ErrNoOwnHost: config.mnet_localhost_id names no row of mnet_host.
-	ErrNoOwnHost = error(&hinted{"the site has no mnet_host row of its own", "to create the row and make a new key, run: renew_mnetkeys --newkey"})
+	// ErrNoLocalRow: config.mnet_localhost_id names no row of mnet_host.
+	ErrNoLocalRow = error(&hinted{"the site has no mnet_host row of its own", "to create the row and make a new key, run: renew_mnetkeys --newkey"})
 	// ErrOwnUnreachable: the local site does not answer, or not as an MNet site.
 	ErrOwnUnreachable = errors.New("the local site cannot be asked which key it uses")
 	// ErrNotFollowed: the local web server uses another key than the stored one, and nothing made
@@ -47,8 +47,8 @@ var (
 	ErrNothingRetired = error(&hinted{"the key history is empty: there is no key to go back to", adviseRenewal})
 	// errNotSeen: neither the local site nor the database could be asked again after the push.
 	errNotSeen = errors.New("it is not known whether the new key is still the one in use")
-	// ErrCacheByHand: a cache store that only an operator can clear. A Cache wraps it.
-	ErrCacheByHand = errors.New("a cache store can only be cleared manually")
+	// ErrCacheManual: a cache store that only an operator can clear. A Cache wraps it.
+	ErrCacheManual = errors.New("a cache store can only be cleared manually")
 )
 
 // hinted is an error that has only its identity and a hint.
@@ -127,13 +127,13 @@ func (e *OtherNameError) Error() string {
 	return "the site that answers at " + e.Wwwroot + " calls itself " + e.Answers
 }
 
-// OwnSiteError says that the local web server does not use the stored key, and what prevented it.
-type OwnSiteError struct {
+// LocalSiteError says that the local web server does not use the stored key, and what prevented it.
+type LocalSiteError struct {
 	Failure *Failure // result of the last sealed call, nil if none was made
 	Cache   error    // what could not be dropped, nil if everything was
 }
 
-func (e *OwnSiteError) Error() string {
+func (e *LocalSiteError) Error() string {
 	switch {
 	case e.Failure == nil:
 		return "the cached configuration could not be dropped: " + e.Cache.Error()
@@ -143,10 +143,10 @@ func (e *OwnSiteError) Error() string {
 	return e.Failure.Error() + "; its cache could not be purged: " + e.Cache.Error()
 }
 
-func (e *OwnSiteError) Unwrap() error { return e.Cache }
+func (e *LocalSiteError) Unwrap() error { return e.Cache }
 
 // Hint is what the cache needs, if that is known, else what an operator must do manually.
-func (e *OwnSiteError) Hint() string { return cmp.Or(HintOf(e.Cache), AdvisePurge) }
+func (e *LocalSiteError) Hint() string { return cmp.Or(HintOf(e.Cache), AdvisePurge) }
 
 // AdvisePurge is what an operator must do manually if nothing made the web servers use the stored
 // key.

@@ -24,7 +24,7 @@ var (
 		{[]int{ExitNotRenewed}, "failed: nothing was changed, or the change was undone"},
 		{[]int{ExitUsage}, "wrong usage or configuration"},
 		{[]int{ExitPeers}, "done, but not everything is proven, or a result could not be written"},
-		{[]int{ExitOwnSite}, "the web server does not use the stored key: act now"},
+		{[]int{ExitLocalSite}, "the web server does not use the stored key: act now"},
 		{[]int{ExitLocked}, "another run has the lock"},
 		{[]int{129, 130, 143}, "interrupted at a safe point (HUP, INT, TERM): run push next"},
 	}
@@ -33,7 +33,7 @@ var (
 		{[]int{ExitNotRenewed}, "the tenant could not be examined, or its own setup is wrong"},
 		{[]int{ExitUsage}, "wrong usage or configuration"},
 		{[]int{ExitPeers}, "not everything is proven, or a result could not be written"},
-		{[]int{ExitOwnSite}, "the web server does not use the stored key: act now"},
+		{[]int{ExitLocalSite}, "the web server does not use the stored key: act now"},
 		{[]int{129, 130, 143}, "interrupted (HUP, INT, TERM)"},
 	}
 	ExitsOfCheck = Exits{

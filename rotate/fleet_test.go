@@ -238,7 +238,7 @@ func (s *fleetSite) StartMNet(context.Context, string) error {
 
 func (s *fleetSite) Check(context.Context, string) error { return nil }
 
-func (s *fleetSite) Drop(context.Context, string, Width) error {
+func (s *fleetSite) Drop(context.Context, string, Scope) error {
 	s.f.mu.Lock()
 	defer s.f.mu.Unlock()
 	if !s.sticky {

@@ -150,7 +150,7 @@ func (r *Renewal) trim(ctx context.Context, now *Tenant, report *TenantReport) {
 	err := r.Store.StoreHistory(ctx, now, now.History[:generations], true)
 	if err == nil {
 		report.History = generations
-		err = r.Cache.Drop(ctx, now.SiteIdentifier, WidthEntry)
+		err = r.Cache.Drop(ctx, now.SiteIdentifier, ScopeEntry)
 	}
 	if err != nil {
 		r.Log.Info().Err(err).Msg("the key history was not shortened, or not in the cache; the next run tries again")

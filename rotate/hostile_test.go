@@ -143,7 +143,7 @@ func TestAWebServerThatGoesBackTimeAndAgainIsNotProven(t *testing.T) {
 			w.cached = &old
 		}
 	}
-	if report := w.renewal(Options{}).Run(t.Context()); report.Exit != ExitOwnSite || report.SelfCheck != SelfFailed {
+	if report := w.renewal(Options{}).Run(t.Context()); report.Exit != ExitLocalSite || report.SelfCheck != SelfFailed {
 		t.Errorf("exit %d, %s: %v", report.Exit, report.SelfCheck, report.Err)
 	}
 }

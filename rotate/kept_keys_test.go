@@ -51,7 +51,7 @@ func TestAWebServerThatFollowsNoRenewalLosesNoKey(t *testing.T) {
 			stored, row := w.tenant.Pair, w.tenant.Own.Certificate
 			for range 3 {
 				report := w.renewal(Options{}).Run(t.Context())
-				if report.Exit != ExitOwnSite || !errors.Is(report.Err, ErrNotFollowed) {
+				if report.Exit != ExitLocalSite || !errors.Is(report.Err, ErrNotFollowed) {
 					t.Fatalf("exit %d: %v", report.Exit, report.Err)
 				}
 				if w.tenant.Pair != stored || w.tenant.Own.Certificate != row || len(w.happened("push", "store")) > 0 {
@@ -99,7 +99,7 @@ func TestACacheThatCannotBeReadIsNotPurgedWhileItMayHaveTheOnlyCopy(t *testing.T
 		func(r *Renewal) TenantReport { return r.Run(t.Context()) }, func(r *Renewal) TenantReport { return r.Distribute(t.Context()) },
 	} {
 		report := run(w.renewal(Options{}))
-		if report.Exit != ExitOwnSite || !errors.Is(report.Err, ErrOnlyCopy) || len(w.happened("drop", "store", "push")) > 0 {
+		if report.Exit != ExitLocalSite || !errors.Is(report.Err, ErrOnlyCopy) || len(w.happened("drop", "store", "push")) > 0 {
 			t.Errorf("exit %d: %v; %v", report.Exit, report.Err, w.events)
 		}
 	}

@@ -62,25 +62,25 @@ type Locker interface {
 type Cache interface {
 	// Check reports whether Drop would be permitted, and changes nothing.
 	Check(ctx context.Context, site string) error
-	Drop(ctx context.Context, site string, width Width) error
+	Drop(ctx context.Context, site string, scope Scope) error
 	// Cached gives the key pairs in the stores, as far as they can be read, and changes nothing:
 	// the cached pair may be the only copy of a key. withPHP also asks Moodle's own code, which can
 	// read stores that nothing else can. An empty store is no error; one that cannot be read is.
 	Cached(ctx context.Context, site string, withPHP bool) ([]Stored, error)
 }
 
-// Width is how much of the cache Drop removes.
-type Width int
+// Scope is how much of the cache Drop removes.
+type Scope int
 
 // From a single entry to a purge that takes a PHP process; each includes the one before.
 const (
-	WidthEntry      Width = iota // the entries of the MNet settings
-	WidthDefinition              // everything of core/config; it refills from the database
-	WidthPHP                     // ask Moodle itself to do it
+	ScopeEntry      Scope = iota // the entries of the MNet settings
+	ScopeDefinition              // everything of core/config; it refills from the database
+	ScopePHP                     // ask Moodle itself to do it
 )
 
 // String is the scope as it is passed to a cache hook.
-func (w Width) String() string { return [...]string{"entry", "definition", "all"}[w] }
+func (w Scope) String() string { return [...]string{"entry", "definition", "all"}[w] }
 
 // Network speaks MNet. Its methods retry what a retry can cure and always return a result, whatever
 // the other side does.
@@ -154,7 +154,7 @@ type CacheState string
 // The states of a store.
 const (
 	CacheReady       CacheState = "ready"
-	CacheByHand      CacheState = "by_hand"      // in the web server's memory, or an unknown plugin
+	CacheManual      CacheState = "by_hand"      // in the web server's memory, or an unknown plugin
 	CacheUnreachable CacheState = "unreachable"  // its server does not answer, or refuses
 	CacheNotWritable CacheState = "not_writable" // its files belong to another user
 	CacheNotMounted  CacheState = "not_mounted"  // its directory is not on this machine

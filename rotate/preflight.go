@@ -29,7 +29,7 @@ func (r *Renewal) read(ctx context.Context) (*Tenant, error) {
 	if err := r.rescue(ctx, t, usesUnknown); err != nil {
 		return nil, err
 	}
-	if err := r.Cache.Drop(ctx, t.SiteIdentifier, WidthEntry); err != nil {
+	if err := r.Cache.Drop(ctx, t.SiteIdentifier, ScopeEntry); err != nil {
 		// The same entries are dropped again after the key is stored, and proven.
 		r.Log.Debug().Err(err).Msg("cache not dropped after MNet was started")
 	}
@@ -45,7 +45,7 @@ func (r *Renewal) mayStart(ctx context.Context, t *Tenant) error {
 		return err
 	}
 	if t.Own != nil {
-		if err := t.checkOwnRow(); err != nil {
+		if err := t.checkLocalRow(); err != nil {
 			return err
 		}
 	}
@@ -93,11 +93,11 @@ func (r *Renewal) examine(ctx context.Context, t *Tenant) (SelfCheck, *Failure, 
 	if !t.MNetOn() {
 		return SelfSkipped, nil, t.off()
 	}
-	if err := t.checkOwnRow(); err != nil {
+	if err := t.checkLocalRow(); err != nil {
 		return SelfSkipped, nil, err
 	}
 	allowed := r.allowed(ctx, t)
-	if allowed != nil && !errors.Is(allowed, ErrCacheByHand) {
+	if allowed != nil && !errors.Is(allowed, ErrCacheManual) {
 		return SelfSkipped, nil, allowed
 	}
 	id := t.identity()
@@ -129,7 +129,7 @@ func (r *Renewal) cure(ctx context.Context, t *Tenant, cause *Failure) (SelfChec
 		return SelfFailed, fmt.Errorf("%w: %w", ErrNotFollowed, err)
 	}
 	check, err := r.waitUntilActive(ctx, t, *t.identity(), SelfSkipped)
-	var lost *OwnSiteError
+	var lost *LocalSiteError
 	switch {
 	case err == nil:
 		return check, nil

@@ -98,7 +98,7 @@ func TestWhatCannotBeUndoneCallsForAnOperator(t *testing.T) {
 			w, _, unused := halfway(t)
 			spoil(w)
 			report := w.renewal(Options{}).Distribute(t.Context())
-			if report.Exit != ExitOwnSite || report.SelfCheck != SelfFailed || report.Outcome != Failed {
+			if report.Exit != ExitLocalSite || report.SelfCheck != SelfFailed || report.Outcome != Failed {
 				t.Errorf("%+v", report)
 			}
 			if w.tenant.Pair != unused {
@@ -161,7 +161,7 @@ func TestADistributionThatCannotBegin(t *testing.T) {
 		{"another run has the lock", func(w *world) { w.lockErr = ErrLocked }, ErrLocked, ExitLocked},
 		{"the database cannot be read", func(w *world) { w.readErr = errLost }, errLost, ExitNotRenewed},
 		{"MNet is off", func(w *world) { w.tenant.DispatcherMode = "off" }, ErrMNetOff, ExitNotRenewed},
-		{"it has no row of its own", func(w *world) { w.tenant.Own = nil }, ErrNoOwnHost, ExitNotRenewed},
+		{"it has no row of its own", func(w *world) { w.tenant.Own = nil }, ErrNoLocalRow, ExitNotRenewed},
 		{"it is another site's database", func(w *world) { w.tenant.Own.Wwwroot = "https://other.example" }, &OtherSiteError{}, ExitUsage},
 		{"it has no readable key", func(w *world) { w.tenant.Pair.PrivateKey = "" }, ErrNoKey, ExitNotRenewed},
 		{"pair and row differ", func(w *world) { w.tenant.Own.Certificate = "" }, ErrIncoherent, ExitNotRenewed},

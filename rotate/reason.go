@@ -48,7 +48,7 @@ const (
 	ReasonFault7025      Reason = "fault_7025"
 	ReasonDatabase       Reason = "database"
 	ReasonNotStored      Reason = "not_stored"
-	ReasonOwnSite        Reason = "own_site"
+	ReasonLocalSite      Reason = "own_site"
 )
 
 // ReasonRow is everything that is known about a reason.
@@ -171,7 +171,7 @@ var Reasons = []ReasonRow{
 		Next: "find out why the peer's database could not be read or written. Then run: renew_mnetkeys push"},
 	{Code: ReasonNotStored, Means: "its certificate could not be stored in this site's database",
 		Next: "find out why the database did not accept this peer's certificate. Then run: renew_mnetkeys push"},
-	{Code: ReasonOwnSite, Means: "this side of the link is not proven",
+	{Code: ReasonLocalSite, Means: "this side of the link is not proven",
 		Next: "this side of the link must be proven first. To see what is wrong with the local site, run: renew_mnetkeys doctor"},
 }
 
@@ -231,7 +231,7 @@ func (r *TenantReport) NextStep(p PeerReport, pushed bool) string {
 	switch {
 	case p.Outcome.Proven() || p.Outcome == Skipped || p.Outcome == Ignored:
 		return ""
-	case r.SelfCheck == SelfSkipped && p.Reason == ReasonOwnSite:
+	case r.SelfCheck == SelfSkipped && p.Reason == ReasonLocalSite:
 		return "leave out --self-check=off: this proves the local site and then the link. Run: renew_mnetkeys push"
 	case r.SelfCheck == SelfUnreachable && p.Reason == ReasonFault710:
 		return "the local site did not answer, so the peer could not fetch the key from it. Bring the local site back, then run: renew_mnetkeys push"

@@ -109,7 +109,7 @@ func exitFor(err error, code int) int {
 	case errors.As(err, &other), errors.As(err, &name), errors.As(err, &before):
 		return ExitUsage
 	case errors.Is(err, ErrNotFollowed):
-		return ExitOwnSite
+		return ExitLocalSite
 	}
 	return code
 }

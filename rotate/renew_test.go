@@ -67,7 +67,7 @@ func TestHowARenewalEnds(t *testing.T) {
 			options: Options{NewKey: true}, outcome: Renewed, check: SelfProven, exit: ExitOK, stored: true, pushed: true},
 		{name: "no own host row",
 			breakIt: func(w *world) { w.tenant.Own = nil },
-			outcome: Failed, check: SelfSkipped, exit: ExitNotRenewed, cause: ErrNoOwnHost},
+			outcome: Failed, check: SelfSkipped, exit: ExitNotRenewed, cause: ErrNoLocalRow},
 		{name: "the database is another site's",
 			breakIt: func(w *world) { w.tenant.Own.Wwwroot = "https://other.example" },
 			outcome: Failed, check: SelfSkipped, exit: ExitUsage},
@@ -89,13 +89,13 @@ func TestHowARenewalEnds(t *testing.T) {
 			outcome: Failed, check: SelfProven, exit: ExitNotRenewed, cause: errNotAllowed},
 		{name: "the database does not say whether it wrote: act now",
 			breakIt: func(w *world) { w.storeErr = ErrUncertain },
-			outcome: Failed, check: SelfFailed, exit: ExitOwnSite, cause: ErrUncertain},
+			outcome: Failed, check: SelfFailed, exit: ExitLocalSite, cause: ErrUncertain},
 		{name: "the local site keeps the old key although it was coherent: undone",
 			breakIt: func(w *world) { w.sticky = true },
 			outcome: Undone, check: SelfProven, exit: ExitNotRenewed},
 		{name: "the local site keeps another key as it did before: act now",
 			breakIt: func(w *world) { w.sticky = true; w.cached = &Stored{Certificate: w.someOther()} },
-			outcome: Failed, check: SelfFailed, exit: ExitOwnSite, cause: ErrNotFollowed},
+			outcome: Failed, check: SelfFailed, exit: ExitLocalSite, cause: ErrNotFollowed},
 		{name: "the local site uses another key from a stale cache, and follows: renewed",
 			breakIt: func(w *world) { w.cached = w.otherPair() },
 			outcome: Renewed, check: SelfProven, exit: ExitOK, stored: true, pushed: true},
@@ -131,24 +131,24 @@ func TestHowARenewalEnds(t *testing.T) {
 			breakIt: func(w *world) { w.sticky = true }, options: Options{SelfCheck: SelfCheckOff},
 			outcome: Renewed, check: SelfSkipped, exit: ExitPeers, stored: true, pushed: true},
 		{name: "the local site must not be asked and the cache can only be cleared manually: a failure would not be noticed",
-			breakIt: func(w *world) { w.checkErr, w.dropErr = ErrCacheByHand, ErrCacheByHand }, options: Options{SelfCheck: SelfCheckOff},
-			outcome: Failed, check: SelfSkipped, exit: ExitNotRenewed, cause: ErrCacheByHand},
+			breakIt: func(w *world) { w.checkErr, w.dropErr = ErrCacheManual, ErrCacheManual }, options: Options{SelfCheck: SelfCheckOff},
+			outcome: Failed, check: SelfSkipped, exit: ExitNotRenewed, cause: ErrCacheManual},
 		{name: "the cache is for hands only: nothing is stored that the web server would not follow",
-			breakIt: func(w *world) { w.checkErr, w.dropErr, w.sticky = ErrCacheByHand, ErrCacheByHand, true },
-			outcome: Failed, check: SelfProven, exit: ExitNotRenewed, cause: ErrCacheByHand},
+			breakIt: func(w *world) { w.checkErr, w.dropErr, w.sticky = ErrCacheManual, ErrCacheManual, true },
+			outcome: Failed, check: SelfProven, exit: ExitNotRenewed, cause: ErrCacheManual},
 		{name: "the cache is for hands only and another key in it: act now",
 			breakIt: func(w *world) {
-				w.checkErr, w.dropErr, w.sticky, w.cached = ErrCacheByHand, ErrCacheByHand, true, w.otherPair()
+				w.checkErr, w.dropErr, w.sticky, w.cached = ErrCacheManual, ErrCacheManual, true, w.otherPair()
 			},
-			outcome: Failed, check: SelfFailed, exit: ExitOwnSite, cause: ErrCacheByHand},
+			outcome: Failed, check: SelfFailed, exit: ExitLocalSite, cause: ErrCacheManual},
 		{name: "the cache is for hands only, and the web server was seen to follow: renewed",
 			breakIt: func(w *world) {
-				w.checkErr, w.cached = ErrCacheByHand, w.otherPair()
+				w.checkErr, w.cached = ErrCacheManual, w.otherPair()
 			},
 			outcome: Renewed, check: SelfProven, exit: ExitOK, stored: true, pushed: true},
 		{name: "MNet is to be started, and the cache is for hands only: it is not started",
-			breakIt: func(w *world) { w.tenant.DispatcherMode = "off"; w.checkErr = ErrCacheByHand }, options: Options{NewKey: true},
-			outcome: Failed, check: SelfSkipped, exit: ExitNotRenewed, cause: ErrCacheByHand},
+			breakIt: func(w *world) { w.tenant.DispatcherMode = "off"; w.checkErr = ErrCacheManual }, options: Options{NewKey: true},
+			outcome: Failed, check: SelfSkipped, exit: ExitNotRenewed, cause: ErrCacheManual},
 		{name: "the local site's clock is ahead",
 			breakIt: func(w *world) { w.clockAhead = true },
 			outcome: Failed, check: SelfFailed, exit: ExitNotRenewed, cause: ErrOwnClock},
@@ -166,7 +166,7 @@ func TestHowARenewalEnds(t *testing.T) {
 			outcome: Failed, check: SelfSkipped, exit: ExitNotRenewed, cause: errNotAllowed},
 		{name: "the local site must not be asked and the cache must not be dropped",
 			breakIt: func(w *world) { w.dropErr = errNotAllowed }, options: Options{SelfCheck: SelfCheckOff},
-			outcome: Failed, check: SelfFailed, exit: ExitOwnSite, cause: errNotAllowed},
+			outcome: Failed, check: SelfFailed, exit: ExitLocalSite, cause: errNotAllowed},
 		{name: "the local site has no RC4: pushed, but nothing proven",
 			breakIt: func(w *world) { w.rc4less = true },
 			outcome: Renewed, check: SelfNoRC4, exit: ExitPeers, stored: true, pushed: true},
@@ -397,7 +397,7 @@ func TestAWebSideThatWentBackAndThenAwayIsNotCalledProven(t *testing.T) {
 		}
 	}
 	report := w.renewal(Options{}).Run(t.Context())
-	if report.Exit != ExitOwnSite || report.SelfCheck != SelfFailed {
+	if report.Exit != ExitLocalSite || report.SelfCheck != SelfFailed {
 		t.Errorf("exit %d, local site %s", report.Exit, report.SelfCheck)
 	}
 }

@@ -14,7 +14,7 @@ const (
 	ExitNotRenewed = 1 // not renewed, nothing changed, or undone
 	ExitUsage      = 2 // usage or configuration
 	ExitPeers      = 3 // renewed, but a peer is pending or refused
-	ExitOwnSite    = 4 // the local site does not use the stored key
+	ExitLocalSite  = 4 // the local site does not use the stored key
 	ExitLocked     = 5 // another run has the lock
 )
 
@@ -156,9 +156,9 @@ func (r *Renewal) weighLinks(report *TenantReport, localProven bool) {
 		switch why := cmp.Or(localSiteWords[report.SelfCheck], "the key of the local site was changed meanwhile"); {
 		case localProven:
 		case p.Outcome.Proven():
-			p.fail(&Failure{Reason: ReasonOwnSite, Detail: join("the peer is in order, but "+why, p.Detail), Pending: true})
+			p.fail(&Failure{Reason: ReasonLocalSite, Detail: join("the peer is in order, but "+why, p.Detail), Pending: true})
 		case p.back && report.SelfCheck.silent(): // so nobody's call succeeds
-			p.fail(&Failure{Reason: ReasonOwnSite, Detail: "the peer is in order, but " + why, Pending: true})
+			p.fail(&Failure{Reason: ReasonLocalSite, Detail: "the peer is in order, but " + why, Pending: true})
 		}
 	}
 	r.ignore(report)
@@ -208,12 +208,12 @@ func (r *TenantReport) skipPeers(t *Tenant, why string) {
 // known.
 func (r *TenantReport) wentBack(err error) {
 	if errors.Is(err, ErrConflict) || errors.Is(err, errNotSeen) { // a newer key, or nothing known
-		if r.Exit != ExitOwnSite {
+		if r.Exit != ExitLocalSite {
 			r.Exit = ExitPeers
 		}
 		return
 	}
-	r.Outcome, r.SelfCheck, r.Exit = Failed, SelfFailed, ExitOwnSite
+	r.Outcome, r.SelfCheck, r.Exit = Failed, SelfFailed, ExitLocalSite
 }
 
 func (r *TenantReport) warn(line string) { r.Warnings = append(r.Warnings, line) }

@@ -42,7 +42,7 @@ func (r *Renewal) Status(ctx context.Context, live bool) TenantReport {
 
 // belongs returns an error if the database belongs to another site.
 func (t *Tenant) belongs() error {
-	err := t.checkOwnRow()
+	err := t.checkLocalRow()
 	if errors.As(err, new(*OtherSiteError)) {
 		return err
 	}
@@ -62,7 +62,7 @@ func (r *TenantReport) describeAll(t *Tenant) {
 		r.warn(t.off().Error())
 	case t.belongs() != nil: // every command reports it as an error
 	case t.Own == nil:
-		r.warn(ErrNoOwnHost.Error())
+		r.warn(ErrNoLocalRow.Error())
 	case t.identity() == nil:
 		r.warn("no readable key is stored")
 	case t.Own.Certificate != t.Pair.Certificate:

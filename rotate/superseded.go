@@ -19,7 +19,7 @@ func (r *Renewal) supersededByMoodle(ctx context.Context, t *Tenant, ours Identi
 		return false, nil // giveUp reports the rest
 	}
 	conflict := r.keepOverwritten(ctx, ours, now)
-	if now, err = r.Store.Read(ctx); err != nil || now.checkOwnRow() != nil || now.Own.Certificate != now.Pair.Certificate {
+	if now, err = r.Store.Read(ctx); err != nil || now.checkLocalRow() != nil || now.Own.Certificate != now.Pair.Certificate {
 		return false, nil
 	}
 	id := now.identity()
@@ -53,7 +53,7 @@ func (r *Renewal) keepOverwritten(ctx context.Context, ours Identity, now *Tenan
 				err = r.rescue(ctx, now, usesUnknown)
 			}
 			if err == nil {
-				err = r.Cache.Drop(ctx, now.SiteIdentifier, WidthEntry)
+				err = r.Cache.Drop(ctx, now.SiteIdentifier, ScopeEntry)
 			}
 			if err != nil {
 				r.Log.Debug().Err(err).Msg("cache not dropped after a pair was kept")
@@ -88,7 +88,7 @@ func (r *Renewal) keepLost(ctx context.Context, ours Identity, now *Tenant, repo
 	}
 	check, failure := r.ask(ctx, now, *now.identity(), r.answersForProof())
 	if report.SelfCheck = check; check == SelfFailed {
-		report.Exit = ExitOwnSite
+		report.Exit = ExitLocalSite
 		return fmt.Errorf("%w; the web server does not use the stored key: %w", conflict, failure)
 	}
 	return conflict

@@ -40,7 +40,7 @@ func TestWhatASurveyCannotLookAt(t *testing.T) {
 		{"its web server uses another key", []Survey{SurveyVerify, SurveyLive}, func(s *fleetSite) {
 			other := storedPair(testPair(s.f.t, s.tenant.Wwwroot, clock))
 			s.cached = &other
-		}, &OwnSiteError{}, ErrNotFollowed.Error()},
+		}, &LocalSiteError{}, ErrNotFollowed.Error()},
 	} {
 		for _, what := range c.what {
 			t.Run(map[Survey]string{SurveyStatus: "status", SurveyVerify: "verify", SurveyLive: "live", SurveyDoctor: "doctor"}[what]+": "+c.name, func(t *testing.T) {

@@ -125,12 +125,12 @@ type Identity struct {
 	Drift time.Duration
 }
 
-// checkOwnRow refuses a database that is not the tenant's: because of a mistyped name, a wrong row
+// checkLocalRow refuses a database that is not the tenant's: because of a mistyped name, a wrong row
 // in the register, or a clone. Upper and lower case in the path make another site, as
 // envelope.SameWwwroot says.
-func (t *Tenant) checkOwnRow() error {
+func (t *Tenant) checkLocalRow() error {
 	if t.Own == nil {
-		return ErrNoOwnHost
+		return ErrNoLocalRow
 	}
 	if t.Own.Wwwroot != "" && !envelope.SameWwwroot(t.Own.Wwwroot, t.Wwwroot) {
 		return &OtherSiteError{Wwwroot: t.Wwwroot, Row: t.Own.Wwwroot}

@@ -41,7 +41,7 @@ func (r *Renewal) Verify(ctx context.Context) TenantReport {
 func (r *Renewal) verifyOwn(ctx context.Context, t *Tenant, report *TenantReport) (*Identity, error) {
 	if err := r.mayKeep(t); err != nil {
 		if errors.Is(err, ErrIncoherent) {
-			report.Exit = ExitOwnSite
+			report.Exit = ExitLocalSite
 		}
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func (r *Renewal) verifyOwn(ctx context.Context, t *Tenant, report *TenantReport
 	case err != nil:
 		return nil, err
 	case check == SelfFailed:
-		return nil, fmt.Errorf("%w: %w", ErrNotFollowed, &OwnSiteError{Failure: failure})
+		return nil, fmt.Errorf("%w: %w", ErrNotFollowed, &LocalSiteError{Failure: failure})
 	}
 	report.Outcome = Kept
 	return id, nil

@@ -23,13 +23,13 @@ var spoiled = []struct {
 }{
 	{"it is in order", func(*world) {}, "", nil, ExitOK, "", true},
 	{"MNet is off", func(w *world) { w.tenant.DispatcherMode = "off" }, "", ErrMNetOff, ExitNotRenewed, ErrMNetOff.Error(), false},
-	{"it has no row of its own", func(w *world) { w.tenant.Own = nil }, "", ErrNoOwnHost, ExitNotRenewed, ErrNoOwnHost.Error(), false},
+	{"it has no row of its own", func(w *world) { w.tenant.Own = nil }, "", ErrNoLocalRow, ExitNotRenewed, ErrNoLocalRow.Error(), false},
 	{"it is another site's database", func(w *world) { w.tenant.Own.Wwwroot = "https://other.example" }, "", &OtherSiteError{}, ExitUsage, "", false},
 	{"it has no readable key", func(w *world) { w.tenant.Pair.PrivateKey = "garbage" }, "", ErrNoKey, ExitNotRenewed, "no readable key is stored", false},
-	{"pair and row differ", func(w *world) { w.tenant.Own.Certificate = "" }, "", ErrIncoherent, ExitOwnSite, "a renewal repairs that", false},
+	{"pair and row differ", func(w *world) { w.tenant.Own.Certificate = "" }, "", ErrIncoherent, ExitLocalSite, "a renewal repairs that", false},
 	{"its row says that the key is over", func(w *world) { w.tenant.Own.Expires = clock.Unix() }, "", ErrExpired, ExitNotRenewed, "says that the key expires at 2026-03-01 12:00 UTC", false},
 	{"its clock is ahead", func(w *world) { w.clockAhead = true }, "", ErrOwnClock, ExitNotRenewed, "", true},
-	{"it uses another key", func(w *world) { w.cached = &Stored{Certificate: w.someOther()} }, "", &OwnSiteError{}, ExitOwnSite, "", true},
+	{"it uses another key", func(w *world) { w.cached = &Stored{Certificate: w.someOther()} }, "", &LocalSiteError{}, ExitLocalSite, "", true},
 	{"it does not answer, whatever the mode", func(w *world) { w.unreachable = true }, SelfCheckRequire, nil, ExitPeers, "", true},
 	{"it does not answer", func(w *world) { w.unreachable = true }, "", nil, ExitPeers, "", true},
 	{"its database cannot be read", func(w *world) { w.readErr = errLost }, "", errLost, ExitNotRenewed, "", false},
@@ -43,8 +43,8 @@ func sameCause(err, want error) bool {
 	case *OtherSiteError:
 		var other *OtherSiteError
 		return errors.As(err, &other)
-	case *OwnSiteError:
-		var own *OwnSiteError
+	case *LocalSiteError:
+		var own *LocalSiteError
 		return errors.As(err, &own)
 	}
 	return errors.Is(err, want)
@@ -194,7 +194,7 @@ func TestALocalSiteThatNobodyCanCallIsNoFaultOfItsPeers(t *testing.T) {
 				return CounterpartOf(peer.site(w.someOther()), ownURL), nil
 			}
 			report := r.Verify(t.Context())
-			if p := report.Peers[0]; report.SelfCheck != check || p.Outcome != Pending || p.Reason != ReasonOwnSite {
+			if p := report.Peers[0]; report.SelfCheck != check || p.Outcome != Pending || p.Reason != ReasonLocalSite {
 				t.Errorf("%s: %+v", report.SelfCheck, p)
 			}
 		})

@@ -249,10 +249,10 @@ func (w *world) Cached(context.Context, string, bool) ([]Stored, error) {
 	return append([]Stored{*w.cached}, w.alsoCached...), nil
 }
 
-func (w *world) Drop(_ context.Context, _ string, width Width) error {
+func (w *world) Drop(_ context.Context, _ string, scope Scope) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.event("drop %d", width)
+	w.event("drop %d", scope)
 	if w.dropErr != nil {
 		return w.dropErr
 	}

@@ -64,7 +64,7 @@ func (f *File) Add(r rotate.TenantReport) {
 	if r.Wwwroot == "" {
 		return // the run failed before it knew any tenant
 	}
-	t := &tenant{seen: true, outcome: r.Outcome, proven: r.Exit == rotate.ExitOK, local: r.SelfCheck == rotate.SelfProven && r.Exit != rotate.ExitOwnSite,
+	t := &tenant{seen: true, outcome: r.Outcome, proven: r.Exit == rotate.ExitOK, local: r.SelfCheck == rotate.SelfProven && r.Exit != rotate.ExitLocalSite,
 		peers: map[rotate.PeerOutcome]int{}}
 	if end, ok := r.Ends(); ok {
 		t.notAfter = seconds(end)

@@ -146,8 +146,8 @@ func TestALocalSiteIsProvenOnlyWhileNothingIsKnownAgainstIt(t *testing.T) {
 	}{
 		"it was proven":                 {rotate.SelfProven, rotate.ExitOK, 1},
 		"it was proven, a peer was not": {rotate.SelfProven, rotate.ExitPeers, 1},
-		"it went back afterwards":       {rotate.SelfProven, rotate.ExitOwnSite, 0},
-		"it uses another key":           {rotate.SelfFailed, rotate.ExitOwnSite, 0},
+		"it went back afterwards":       {rotate.SelfProven, rotate.ExitLocalSite, 0},
+		"it uses another key":           {rotate.SelfFailed, rotate.ExitLocalSite, 0},
 		"it cannot do RC4":              {rotate.SelfNoRC4, rotate.ExitPeers, 0},
 		"it cannot be reached":          {rotate.SelfUnreachable, rotate.ExitPeers, 0},
 		"it was not asked":              {rotate.SelfSkipped, rotate.ExitPeers, 0},

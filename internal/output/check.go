@@ -84,7 +84,7 @@ func (c *checkSummary) add(r rotate.TenantReport) {
 func (c *checkSummary) addError(r rotate.TenantReport) {
 	state, cause := Unknown, withoutTenant(r.Error, r.Wwwroot)
 	switch {
-	case r.Exit == rotate.ExitOwnSite, errors.Is(r.Err, rotate.ErrExpired):
+	case r.Exit == rotate.ExitLocalSite, errors.Is(r.Err, rotate.ErrExpired):
 		state = critical
 	case errors.Is(r.Err, rotate.ErrOwnUnreachable), // judged as without the error
 		errors.Is(r.Err, rotate.ErrMNetOff):
@@ -98,7 +98,7 @@ func (c *checkSummary) addError(r rotate.TenantReport) {
 func (c *checkSummary) addOwnSite(r rotate.TenantReport) {
 	text := "local site " + ownSite(r.SelfCheck)
 	switch {
-	case r.Exit == rotate.ExitOwnSite, r.SelfCheck == rotate.SelfNoRC4, r.SelfCheck == rotate.SelfFailed:
+	case r.Exit == rotate.ExitLocalSite, r.SelfCheck == rotate.SelfNoRC4, r.SelfCheck == rotate.SelfFailed:
 		c.problem(critical, r.Wwwroot, text, text)
 	case r.SelfCheck != rotate.SelfProven:
 		c.problem(warning, r.Wwwroot, text, text)

@@ -48,12 +48,12 @@ func (out *Printer) Completed(r rotate.TenantReport) rotate.TenantReport {
 // signal has interrupted: renewing again would only retire one more key.
 func (out *Printer) hintOf(r rotate.TenantReport) string {
 	var sig *SignalError
-	var own *rotate.OwnSiteError
+	var own *rotate.LocalSiteError
 	hint := rotate.HintOf(r.Err)
 	switch {
 	case errors.As(r.Err, &own) && !out.Options.Command.Row().Changes:
 		return rotate.SelfFailed.NextStep()
-	case r.Exit != rotate.ExitOwnSite && errors.As(r.Err, &sig):
+	case r.Exit != rotate.ExitLocalSite && errors.As(r.Err, &sig):
 		return interruptedHint(out.Options)
 	case r.Outcome == rotate.Undone && errors.As(r.Err, &own) && hint == rotate.AdvisePurge:
 		return hintUndone

@@ -16,7 +16,7 @@ func TestNobodyIsToldToRenewWhereAPushIsTheCure(t *testing.T) {
 	interrupted := func(exit int) rotate.TenantReport {
 		return rotate.TenantReport{Err: fmt.Errorf("stopped: %w", &SignalError{1}), Exit: exit, Outcome: rotate.Kept}
 	}
-	own := &rotate.OwnSiteError{Failure: &rotate.Failure{Reason: "fault_7023"}}
+	own := &rotate.LocalSiteError{Failure: &rotate.Failure{Reason: "fault_7023"}}
 	array := cmdline.ArrayOptions{WithMaster: true}
 	for name, c := range map[string]struct {
 		o    cmdline.Options

@@ -51,7 +51,7 @@ func TestAFailureWithoutAHintLeadsToItsExitCode(t *testing.T) {
 	for n, want := range map[int]int{1: 1, 3: 1} { // alone, and as one group of an array
 		p := newPage()
 		for i := range n {
-			p.Add(rotate.TenantReport{Wwwroot: site(i), Outcome: rotate.Failed, SelfCheck: rotate.SelfSkipped, Error: "strange", Exit: rotate.ExitOwnSite})
+			p.Add(rotate.TenantReport{Wwwroot: site(i), Outcome: rotate.Failed, SelfCheck: rotate.SelfSkipped, Error: "strange", Exit: rotate.ExitLocalSite})
 		}
 		page := written(t, p, runWith(4))
 		if got := strings.Count(page, "exit code 4 of this tenant means: the web server does not use the stored key: act now; docs/recovery.md says what to do"); got != want {

@@ -150,9 +150,9 @@ func (c hookCache) Cached(ctx context.Context, site string, withPHP bool) ([]rot
 func (hookCache) Check(context.Context, string) error { return nil }
 
 // Drop implements rotate.Cache.
-func (c hookCache) Drop(ctx context.Context, _ string, width rotate.Width) error {
-	err := c.hooks.run(ctx, "cache-hook", c.hooks.out.Options.CacheHook, map[string]string{"wwwroot": c.wwwroot, "drop": width.String()},
-		"MNET_WWWROOT="+c.wwwroot, "MNET_DROP="+width.String())
+func (c hookCache) Drop(ctx context.Context, _ string, scope rotate.Scope) error {
+	err := c.hooks.run(ctx, "cache-hook", c.hooks.out.Options.CacheHook, map[string]string{"wwwroot": c.wwwroot, "drop": scope.String()},
+		"MNET_WWWROOT="+c.wwwroot, "MNET_DROP="+scope.String())
 	c.hooks.cache.ran(c.wwwroot, err)
 	return err
 }

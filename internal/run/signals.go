@@ -66,7 +66,7 @@ func exitCodeOf(s syscall.Signal) int { return 128 + int(s) }
 // act on the local site: that must not look like a safe point.
 func exitAfterSignal(ctx context.Context, code int) int {
 	var sig *output.SignalError
-	if code != rotate.ExitOwnSite && errors.As(context.Cause(ctx), &sig) {
+	if code != rotate.ExitLocalSite && errors.As(context.Cause(ctx), &sig) {
 		return exitCodeOf(sig.Signal)
 	}
 	return code

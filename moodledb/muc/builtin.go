@@ -74,18 +74,18 @@ func open(where location, options options) (*builtin, error) {
 // drop removes the cached configuration from all stores, the lowest first: a miss in a higher store
 // is refilled from the one below. If a store fails, the others are still tried. The error joins
 // those of the stores; it is nil if all are clear, whether or not there was something to remove.
-func (c *builtin) drop(ctx context.Context, width rotate.Width) (result, error) {
-	r := result{Width: width}
+func (c *builtin) drop(ctx context.Context, scope rotate.Scope) (result, error) {
+	r := result{Scope: scope}
 	for _, s := range c.stores {
 		d := s.describe()
-		d.Width = width
-		if width == rotate.WidthEntry && c.wider != "" {
-			d.Width, d.Why = rotate.WidthDefinition, c.wider
+		d.Scope = scope
+		if scope == rotate.ScopeEntry && c.wider != "" {
+			d.Scope, d.Why = rotate.ScopeDefinition, c.wider
 		}
 		if d.Err = ctx.Err(); d.Err == nil {
-			d.Removed, d.Err = s.drop(ctx, d.Width)
+			d.Removed, d.Err = s.drop(ctx, d.Scope)
 		}
-		c.log.Debug().Str("store", d.Store).Str("plugin", d.Plugin).Str("place", d.Place).Stringer("width", d.Width).
+		c.log.Debug().Str("store", d.Store).Str("plugin", d.Plugin).Str("place", d.Place).Stringer("scope", d.Scope).
 			Int("removed", d.Removed).AnErr("error", d.Err).Msg("cached configuration dropped")
 		r.Stores = append(r.Stores, d)
 	}

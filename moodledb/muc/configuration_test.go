@@ -69,11 +69,11 @@ func TestStoresOutOfReachAreReportedWithAdviceAndTheOthersDropped(t *testing.T) 
 			s := newSite(t)
 			s.configure(test.fixture, test.replace...)
 			entries, _ := s.warm(defaultStore, md5Hex(identifier))
-			for _, width := range []rotate.Width{rotate.WidthEntry, rotate.WidthDefinition} {
-				_, err := s.open().drop(t.Context(), width)
+			for _, scope := range []rotate.Scope{rotate.ScopeEntry, rotate.ScopeDefinition} {
+				_, err := s.open().drop(t.Context(), scope)
 				var manual *ManualError
 				if !errors.As(err, &manual) || manual.Store != test.store || manual.Plugin != test.plugin || !strings.Contains(manual.Hint(), test.advice) {
-					t.Errorf("width %s: got %v", width, err)
+					t.Errorf("scope %s: got %v", scope, err)
 				}
 			}
 			s.absent(entries...)
@@ -132,7 +132,7 @@ func TestNothingPrintsAPassword(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := cache.drop(t.Context(), rotate.WidthEntry)
+	report, err := cache.drop(t.Context(), rotate.ScopeEntry)
 	if err == nil {
 		t.Fatal("no Redis listens on port 1, and yet no error")
 	}

@@ -34,7 +34,7 @@ func (c *Cache) described(ctx context.Context, site string) ([]rotate.CacheStore
 		return nil, err
 	}
 	all, err := own.describe(ctx)
-	manual := func(d rotate.CacheStore) bool { return d.State == rotate.CacheByHand }
+	manual := func(d rotate.CacheStore) bool { return d.State == rotate.CacheManual }
 	if err != nil || c.php == "" || !slices.ContainsFunc(all, manual) {
 		return all, err
 	}

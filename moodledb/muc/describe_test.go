@@ -34,7 +34,7 @@ func TestDescribeTellsWhatServesTheConfigurationAndLeavesIt(t *testing.T) {
 		{name: "the memory of the web server, above the files", site: func(s site) { s.configure("apcu-3.11") },
 			want: []rotate.CacheStore{
 				{Name: "default_application", Plugin: "file", State: rotate.CacheReady},
-				{Name: "APCu", Plugin: "apcu", State: rotate.CacheByHand, Problem: "cannot be cleared from here", Advice: "systemctl reload"}}},
+				{Name: "APCu", Plugin: "apcu", State: rotate.CacheManual, Problem: "cannot be cleared from here", Advice: "systemctl reload"}}},
 		{name: "a directory that is not mounted here",
 			adjust: func(s site, l *location) { l.CacheDir = filepath.Join(s.root, "fast") },
 			want:   []rotate.CacheStore{{Name: "default_application", Plugin: "file", Place: "fast", State: rotate.CacheNotMounted, Problem: "cachedir", Advice: "mounted here?"}}},

@@ -26,7 +26,7 @@ func (e *ManualError) Error() string {
 // Hint says what to do manually.
 func (e *ManualError) Hint() string { return e.Advice }
 
-func (e *ManualError) state() rotate.CacheState { return rotate.CacheByHand }
+func (e *ManualError) state() rotate.CacheState { return rotate.CacheManual }
 
 // UnreachableError is a store that did not answer, or that refused. Err is the cause.
 type UnreachableError struct {
@@ -157,7 +157,7 @@ func outOfReach(err error) error {
 	if err == nil || !onlyManual(err) {
 		return err
 	}
-	return fmt.Errorf("%w: %w", rotate.ErrCacheByHand, err)
+	return fmt.Errorf("%w: %w", rotate.ErrCacheManual, err)
 }
 
 func onlyManual(err error) bool {

@@ -65,7 +65,7 @@ func (s fileStore) describe() storeReport {
 	return r
 }
 
-func (s fileStore) drop(ctx context.Context, width rotate.Width) (int, error) {
+func (s fileStore) drop(ctx context.Context, scope rotate.Scope) (int, error) {
 	if err := s.base.check(); err != nil {
 		return 0, err
 	}
@@ -74,7 +74,7 @@ func (s fileStore) drop(ctx context.Context, width rotate.Width) (int, error) {
 		return 0, s.failure("", err)
 	}
 	defer func() { _ = root.Close() }()
-	if width == rotate.WidthDefinition {
+	if scope == rotate.ScopeDefinition {
 		return s.dropAll(ctx, root)
 	}
 	removed := 0

@@ -84,7 +84,7 @@ func TestFileStoreDropsItsEntries(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, want := range []int{2, 0} { // the second time nothing is there, which is a success
-				r, err := cache.drop(t.Context(), rotate.WidthEntry)
+				r, err := cache.drop(t.Context(), rotate.ScopeEntry)
 				if err != nil || removed(r) != want {
 					t.Errorf("removed %d, want %d; error %v", removed(r), want, err)
 				}
@@ -107,10 +107,10 @@ func TestFileStoreWithAsyncpurgeReadsTheRevisionOfItsLastPurge(t *testing.T) {
 	}
 	now, _ := s.warm(dir+"/20250309010203", md5Hex(identifier))
 	old, _ := s.warm(dir+"/20240101000000", md5Hex(identifier))
-	s.drop(rotate.WidthEntry)
+	s.drop(rotate.ScopeEntry)
 	s.absent(now...)
 	s.present(old...)
-	s.drop(rotate.WidthDefinition)
+	s.drop(rotate.ScopeDefinition)
 	s.absent(old...)
 	s.present(stamp)
 }
@@ -123,7 +123,7 @@ func TestFileStoreWithAsyncpurgeThatWasNeverPurgedHasNoEntry(t *testing.T) {
 	if _, err := s.open().check(t.Context()); err != nil {
 		t.Error(err)
 	}
-	s.drop(rotate.WidthEntry)
+	s.drop(rotate.ScopeEntry)
 	s.present(old...)
 }
 
@@ -132,13 +132,13 @@ func TestFileStoreLeavesTheRestWhenTheRunIsCancelled(t *testing.T) {
 	entries, other := s.warm(defaultStore, md5Hex(identifier))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := s.open().stores[0].drop(ctx, rotate.WidthDefinition); !errors.Is(err, context.Canceled) {
+	if _, err := s.open().stores[0].drop(ctx, rotate.ScopeDefinition); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	s.present(append(entries, other)...)
 }
 
-func TestFileStoreAtWidthDefinitionLosesItsCacheFilesAndNothingElse(t *testing.T) {
+func TestFileStoreAtScopeDefinitionLosesItsCacheFilesAndNothingElse(t *testing.T) {
 	s := newSite(t)
 	entries, other := s.warm(defaultStore, md5Hex(identifier))
 	stray := s.write(defaultStore+"/from_an_old_layout.cache", "x")
@@ -154,7 +154,7 @@ func TestFileStoreAtWidthDefinitionLosesItsCacheFilesAndNothingElse(t *testing.T
 			t.Fatal(err)
 		}
 	}
-	if r := s.drop(rotate.WidthDefinition); removed(r) != 5 { // including the link out.cache itself
+	if r := s.drop(rotate.ScopeDefinition); removed(r) != 5 { // including the link out.cache itself
 		t.Errorf("removed %d", removed(r))
 	}
 	s.absent(append(entries, other, stray)...)
@@ -162,8 +162,8 @@ func TestFileStoreAtWidthDefinitionLosesItsCacheFilesAndNothingElse(t *testing.T
 }
 
 func TestFileStoreDoesNotFollowALinkOutOfTheCache(t *testing.T) {
-	for _, width := range []rotate.Width{rotate.WidthEntry, rotate.WidthDefinition} {
-		t.Run(width.String(), func(t *testing.T) {
+	for _, scope := range []rotate.Scope{rotate.ScopeEntry, rotate.ScopeDefinition} {
+		t.Run(scope.String(), func(t *testing.T) {
 			s := newSite(t)
 			entries, _ := s.warm("elsewhere", md5Hex(identifier))
 			link := filepath.Join(s.root, defaultStore)
@@ -173,7 +173,7 @@ func TestFileStoreDoesNotFollowALinkOutOfTheCache(t *testing.T) {
 			if err := os.Symlink(filepath.Join(s.root, "elsewhere"), link); err != nil {
 				t.Fatal(err)
 			}
-			_, err := s.open().drop(t.Context(), width)
+			_, err := s.open().drop(t.Context(), scope)
 			var unreachable *UnreachableError
 			if !errors.As(err, &unreachable) || unreachable.Hint() == "" {
 				t.Errorf("want an UnreachableError with a hint, got %v", err)
@@ -187,9 +187,9 @@ func TestVersionSharedEntriesAreDroppedByDefinition(t *testing.T) {
 	s := newSite(t)
 	s.configure("default-3.11", "'area' => 'config',\n      'selectedsharingoption' => 2", "'area' => 'config',\n      'selectedsharingoption' => 4")
 	entries, other := s.warm(defaultStore, "2024100700")
-	r := s.drop(rotate.WidthEntry)
+	r := s.drop(rotate.ScopeEntry)
 	s.absent(append(entries, other)...)
-	if got := r.Stores[0]; got.Width != rotate.WidthDefinition || got.Why == "" || r.Width != rotate.WidthEntry {
+	if got := r.Stores[0]; got.Scope != rotate.ScopeDefinition || got.Why == "" || r.Scope != rotate.ScopeEntry {
 		t.Errorf("the report does not say that it was widened: %+v", r)
 	}
 }

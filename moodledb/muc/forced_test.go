@@ -124,7 +124,7 @@ func TestForcedEntriesAreDroppedUnderTheNameOfASiteThatIsNotKnownYet(t *testing.
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.drop(t.Context(), rotate.WidthEntry); err != nil {
+	if _, err := c.drop(t.Context(), rotate.ScopeEntry); err != nil {
 		t.Fatal(err)
 	}
 	s.absent(gone...)
@@ -242,7 +242,7 @@ func TestRedisStoreSignsInAsItsUser(t *testing.T) {
 		fill(t, server.Client, hash)
 		s := newSite(t)
 		s.configure("redis-4.1", "127.0.0.1:6379", server.Addr, `'it\'s \\secret\\'`, php)
-		_, err := s.open().drop(t.Context(), rotate.WidthDefinition)
+		_, err := s.open().drop(t.Context(), rotate.ScopeDefinition)
 		if left := length(t, server.Client, hash); (err == nil) != works || (left == 0) != works {
 			t.Errorf("%s: %d left, %v", php, left, err)
 		}

@@ -11,7 +11,7 @@ import (
 // package does not speak its protocol.
 type manualStore struct{ instance }
 
-func (s manualStore) drop(context.Context, rotate.Width) (int, error) { return 0, s.refuse() }
+func (s manualStore) drop(context.Context, rotate.Scope) (int, error) { return 0, s.refuse() }
 
 func (s manualStore) check(context.Context) error { return s.refuse() }
 

@@ -53,7 +53,7 @@ func TestMissingDirectoriesAreNoClearCache(t *testing.T) {
 			dropped := checked
 			if checked == nil {
 				_, checked = cache.check(t.Context())
-				_, dropped = cache.drop(t.Context(), rotate.WidthEntry)
+				_, dropped = cache.drop(t.Context(), rotate.ScopeEntry)
 			}
 			for _, err := range []error{checked, dropped} {
 				if test.what == "" && err == nil {
@@ -76,10 +76,10 @@ func TestDatarootThatGoesAwayIsNoClearCache(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.Rename(s.root+".unmounted", s.root) })
-	for _, width := range []rotate.Width{rotate.WidthEntry, rotate.WidthDefinition} {
+	for _, scope := range []rotate.Scope{rotate.ScopeEntry, rotate.ScopeDefinition} {
 		var missing *MissingDirectoryError
-		if _, err := cache.drop(t.Context(), width); !errors.As(err, &missing) {
-			t.Errorf("width %s: %v", width, err)
+		if _, err := cache.drop(t.Context(), scope); !errors.As(err, &missing) {
+			t.Errorf("scope %s: %v", scope, err)
 		}
 	}
 }

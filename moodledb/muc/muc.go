@@ -67,16 +67,16 @@ func (c *Cache) Check(ctx context.Context, site string) error {
 }
 
 // Drop implements rotate.Cache.
-func (c *Cache) Drop(ctx context.Context, site string, width rotate.Width) error {
+func (c *Cache) Drop(ctx context.Context, site string, scope rotate.Scope) error {
 	own, err := c.open(site)
 	if err == nil {
-		_, err = own.drop(ctx, min(width, rotate.WidthDefinition))
+		_, err = own.drop(ctx, min(scope, rotate.ScopeDefinition))
 	}
 	moodles, rest := split(err)
-	if c.php == "" || moodles == nil && width < rotate.WidthPHP {
+	if c.php == "" || moodles == nil && scope < rotate.ScopePHP {
 		return outOfReach(err)
 	}
-	if width >= rotate.WidthPHP {
+	if scope >= rotate.ScopePHP {
 		rest = nil // Moodle reaches every shared store
 	}
 	phpErr := c.moodle().drop(ctx)

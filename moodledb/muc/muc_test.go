@@ -25,8 +25,8 @@ type siteCache struct {
 	site string // its identifier
 }
 
-func (c siteCache) Drop(ctx context.Context, width rotate.Width) error {
-	return c.Cache.Drop(ctx, c.site, width)
+func (c siteCache) Drop(ctx context.Context, scope rotate.Scope) error {
+	return c.Cache.Drop(ctx, c.site, scope)
 }
 
 func (c siteCache) Check(ctx context.Context) error { return c.Cache.Check(ctx, c.site) }
@@ -148,12 +148,12 @@ func TestWithoutPHPACacheIsKnownOrNotTakenForDropped(t *testing.T) {
 			t.Parallel()
 			own, _ := c.Start(t)
 			cache := cacheOfSite(t, own, "")
-			for _, width := range []rotate.Width{rotate.WidthEntry, rotate.WidthDefinition, rotate.WidthPHP} {
-				if err := cache.Drop(t.Context(), width); errors.Is(err, rotate.ErrCacheByHand) != c.Unknown || !c.Unknown && err != nil {
+			for _, scope := range []rotate.Scope{rotate.ScopeEntry, rotate.ScopeDefinition, rotate.ScopePHP} {
+				if err := cache.Drop(t.Context(), scope); errors.Is(err, rotate.ErrCacheManual) != c.Unknown || !c.Unknown && err != nil {
 					t.Errorf("%v", err)
 				}
 			}
-			if err := cache.Check(t.Context()); errors.Is(err, rotate.ErrCacheByHand) != c.Unknown {
+			if err := cache.Check(t.Context()); errors.Is(err, rotate.ErrCacheManual) != c.Unknown {
 				t.Errorf("%v", err)
 			}
 			_, err := cache.Cached(t.Context(), true)

@@ -28,14 +28,14 @@ func TestMissingRightsNameThePathAndTheOwner(t *testing.T) {
 		name  string
 		close func(site) string // returns the directory from which it took the rights
 		mode  os.FileMode
-		width rotate.Width
+		scope rotate.Scope
 	}{
-		{"an entry's directory is not writable", func(s site) string { return filepath.Dir(entries(s)) }, 0o555, rotate.WidthEntry},
-		{"an entry's directory is closed", func(s site) string { return filepath.Dir(entries(s)) }, 0, rotate.WidthEntry},
-		{"an entry's directory is not writable, all of the definition", func(s site) string { return filepath.Dir(entries(s)) }, 0o555, rotate.WidthDefinition},
-		{"an entry's directory is closed, all of the definition", func(s site) string { return filepath.Dir(entries(s)) }, 0, rotate.WidthDefinition},
-		{"the definition is closed", func(s site) string { entries(s); return filepath.Join(s.root, defaultStore) }, 0, rotate.WidthEntry},
-		{"the cache directory is closed", func(s site) string { entries(s); return filepath.Join(s.root, "cache") }, 0, rotate.WidthDefinition},
+		{"an entry's directory is not writable", func(s site) string { return filepath.Dir(entries(s)) }, 0o555, rotate.ScopeEntry},
+		{"an entry's directory is closed", func(s site) string { return filepath.Dir(entries(s)) }, 0, rotate.ScopeEntry},
+		{"an entry's directory is not writable, all of the definition", func(s site) string { return filepath.Dir(entries(s)) }, 0o555, rotate.ScopeDefinition},
+		{"an entry's directory is closed, all of the definition", func(s site) string { return filepath.Dir(entries(s)) }, 0, rotate.ScopeDefinition},
+		{"the definition is closed", func(s site) string { entries(s); return filepath.Join(s.root, defaultStore) }, 0, rotate.ScopeEntry},
+		{"the cache directory is closed", func(s site) string { entries(s); return filepath.Join(s.root, "cache") }, 0, rotate.ScopeDefinition},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -47,7 +47,7 @@ func TestMissingRightsNameThePathAndTheOwner(t *testing.T) {
 			t.Cleanup(func() { _ = os.Chmod(dir, 0o755) })
 			cache := s.open()
 			_, checked := cache.check(t.Context())
-			_, dropped := cache.drop(t.Context(), test.width)
+			_, dropped := cache.drop(t.Context(), test.scope)
 			for _, err := range []error{checked, dropped} {
 				var missing *PermissionError
 				if !errors.As(err, &missing) || !errors.Is(err, os.ErrPermission) {
@@ -63,7 +63,7 @@ func TestMissingRightsNameThePathAndTheOwner(t *testing.T) {
 
 // This is another site's entry that this user may remove but not read: its own web server can read
 // it, and may have its key from nowhere else.
-func TestAnEntryThatCannotBeReadIsSparedAtWidthDefinition(t *testing.T) {
+func TestAnEntryThatCannotBeReadIsSparedAtScopeDefinition(t *testing.T) {
 	if !unprivileged(t) {
 		return
 	}
@@ -75,7 +75,7 @@ func TestAnEntryThatCannotBeReadIsSparedAtWidthDefinition(t *testing.T) {
 	if err := os.Chmod(path, 0); err != nil {
 		t.Fatal(err)
 	}
-	s.drop(rotate.WidthDefinition)
+	s.drop(rotate.ScopeDefinition)
 	if _, err := os.Lstat(path); err != nil {
 		t.Error(err)
 	}

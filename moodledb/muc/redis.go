@@ -121,10 +121,10 @@ func (s redisStore) place() string {
 	return strings.Join(all, ", ")
 }
 
-func (s redisStore) drop(ctx context.Context, width rotate.Width) (int, error) {
+func (s redisStore) drop(ctx context.Context, scope rotate.Scope) (int, error) {
 	removed, err := ask(ctx, s, func(ctx context.Context, c *redis.Client) (int64, error) {
 		fields := s.fields
-		if width == rotate.WidthDefinition {
+		if scope == rotate.ScopeDefinition {
 			var err error
 			if fields, err = s.droppable(ctx, c); err != nil || len(fields) == 0 {
 				return 0, err

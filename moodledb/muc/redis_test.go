@@ -75,12 +75,12 @@ func TestRedisStoreDropsItsFieldsAndThenItsHash(t *testing.T) {
 			s := newSite(t)
 			s.oneServer(test.server, test.prefix, test.secret)
 			for _, step := range []struct {
-				width         rotate.Width
+				scope         rotate.Scope
 				removed, left int64
-			}{{rotate.WidthEntry, 2, 1}, {rotate.WidthEntry, 0, 1}, {rotate.WidthDefinition, 1, 0}, {rotate.WidthDefinition, 0, 0}} {
-				r := s.drop(step.width)
+			}{{rotate.ScopeEntry, 2, 1}, {rotate.ScopeEntry, 0, 1}, {rotate.ScopeDefinition, 1, 0}, {rotate.ScopeDefinition, 0, 0}} {
+				r := s.drop(step.scope)
 				if left := length(t, test.redis.Client, hash); int64(removed(r)) != step.removed || left != step.left {
-					t.Errorf("width %s: removed %d, %d left, want %d and %d", step.width, removed(r), left, step.removed, step.left)
+					t.Errorf("scope %s: removed %d, %d left, want %d and %d", step.scope, removed(r), left, step.removed, step.left)
 				}
 			}
 			if left := length(t, test.redis.Client, others); left != 3 {
@@ -92,7 +92,7 @@ func TestRedisStoreDropsItsFieldsAndThenItsHash(t *testing.T) {
 
 // Several sites can share a hash: the cached pair of one may be its only copy, and is not dropped
 // for another site.
-func TestTheKeyPairOfAnotherSiteIsSparedAtWidthDefinition(t *testing.T) {
+func TestTheKeyPairOfAnotherSiteIsSparedAtScopeDefinition(t *testing.T) {
 	server := testbed.Redis(t, "")
 	const hash = "1b088c226629b3fa247ff7ef67dad266"
 	pair := strings.Repeat("pair of another site\n", 100)
@@ -105,7 +105,7 @@ func TestTheKeyPairOfAnotherSiteIsSparedAtWidthDefinition(t *testing.T) {
 	}
 	s := newSite(t)
 	s.oneServer(server.Addr, "", "")
-	s.drop(rotate.WidthDefinition)
+	s.drop(rotate.ScopeDefinition)
 	left, err := server.Client.HKeys(t.Context(), hash).Result()
 	if slices.Sort(left); err != nil || !slices.Equal(left, []string{"packed", "theirs"}) {
 		t.Errorf("left are %q, %v", left, err)
@@ -130,7 +130,7 @@ func TestRedisStoreFindsWhatPHPWrites(t *testing.T) {
 	}
 	s := newSite(t)
 	s.oneServer(server.Addr, "lms_", "secret")
-	s.drop(rotate.WidthEntry)
+	s.drop(rotate.ScopeEntry)
 	if got := run(""); got != "false" {
 		t.Error("php still finds the entry: ", got)
 	}
@@ -163,7 +163,7 @@ func TestRedisStoreThatCannotBeAskedIsUnreachable(t *testing.T) {
 			}
 			_, checked := cache.check(t.Context())
 			start := time.Now()
-			r, dropped := cache.drop(t.Context(), rotate.WidthEntry)
+			r, dropped := cache.drop(t.Context(), rotate.ScopeEntry)
 			if took := time.Since(start); took > 2*time.Second {
 				t.Errorf("took %s", took)
 			}
@@ -192,7 +192,7 @@ func TestRedisStoreWithoutAServerIsNoSuccess(t *testing.T) {
 			entries, _ := s.warm(defaultStore, md5Hex(identifier)) // the fallback
 			cache := s.open()
 			_, checked := cache.check(t.Context())
-			_, dropped := cache.drop(t.Context(), rotate.WidthEntry)
+			_, dropped := cache.drop(t.Context(), rotate.ScopeEntry)
 			for _, err := range []error{checked, dropped} {
 				var unreachable *UnreachableError
 				if !errors.As(err, &unreachable) || unreachable.Store != "Shared Redis" || !strings.Contains(unreachable.Hint(), "name its server in "+s.root) {
@@ -222,7 +222,7 @@ func TestRedisStoreStopsWhenTheRunIsCancelled(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	start := time.Now()
-	if _, err := cache.drop(ctx, rotate.WidthEntry); err == nil || time.Since(start) > 5*time.Second {
+	if _, err := cache.drop(ctx, rotate.ScopeEntry); err == nil || time.Since(start) > 5*time.Second {
 		t.Errorf("after %s: %v", time.Since(start), err)
 	}
 }
@@ -258,7 +258,7 @@ func TestRedisStoreSpeaksTLS(t *testing.T) {
 			s := newSite(t)
 			s.configure("cluster-5.0", "127.0.0.1:7001", listener.Addr().String(), "lms:", "", "'password' => ''", "'password' => 'secret'",
 				"'encryption' => false", "'encryption' => true", "'cafile' => ''", "'cafile' => '"+test.cafile+"'", "'clustermode' => true", "'clustermode' => false")
-			_, err := s.open().drop(t.Context(), rotate.WidthEntry)
+			_, err := s.open().drop(t.Context(), rotate.ScopeEntry)
 			if gone := length(t, server.Client, hash) == 1; gone != test.works || (err == nil) != test.works {
 				t.Errorf("dropped: %t, error %v", gone, err)
 			}
@@ -281,7 +281,7 @@ func TestCAFileThatIsNoFileOfOneMiBIsRefusedAtOnce(t *testing.T) {
 			cache := s.open()
 			refused := make(chan error, 1)
 			go func() {
-				_, err := cache.drop(t.Context(), rotate.WidthEntry)
+				_, err := cache.drop(t.Context(), rotate.ScopeEntry)
 				refused <- err
 			}()
 			select {
@@ -326,7 +326,7 @@ func TestStackedStoresLoseTheEntryInEachLowestFirst(t *testing.T) {
 		entries = append(entries, s.write(filepath.Join("local/core_config", entryName(id, key)+".cache"), "x"))
 	}
 	fallback, _ := s.warm(defaultStore, id)
-	r := s.drop(rotate.WidthEntry)
+	r := s.drop(rotate.ScopeEntry)
 	s.absent(append(entries, fallback...)...)
 	if left := length(t, server.Client, hash); left != 1 {
 		t.Errorf("%d fields left", left)

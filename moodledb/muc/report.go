@@ -8,7 +8,7 @@ import (
 
 // result says what happened to each store, in the order of treatment: lowest first.
 type result struct {
-	Width  rotate.Width // as asked for
+	Scope  rotate.Scope // as asked for
 	Stores []storeReport
 }
 
@@ -18,8 +18,8 @@ type storeReport struct {
 	Plugin   string       // file, redis, apcu, …
 	Place    string       // directory, or servers separated by commas; never a password
 	Fallback bool         // not mapped: Moodle uses it while no mapped store is ready
-	Width    rotate.Width // what was dropped: Definition if the name of the entry cannot be computed
-	Why      string       // why Width is wider than asked for, else ""
+	Scope    rotate.Scope // what was dropped: Definition if the name of the entry cannot be computed
+	Why      string       // why Scope is wider than asked for, else ""
 	Removed  int          // files or hash fields; a whole Redis hash counts as 1
 	Err      error        // nil, *ManualError, *UnreachableError, *MissingDirectoryError, *PermissionError or the context's
 }

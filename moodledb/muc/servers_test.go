@@ -54,11 +54,11 @@ func TestRedisClusterIsFollowedToTheServerThatHasTheHash(t *testing.T) {
 			fill(t, client, hash)
 			s := newSite(t)
 			s.configure("cluster-5.0", "127.0.0.1:7001\r\n127.0.0.1:7002", strings.Join(seeds, "\r\n"))
-			s.drop(rotate.WidthEntry)
+			s.drop(rotate.ScopeEntry)
 			if left := length(t, client, hash); left != 1 {
 				t.Errorf("%d fields left", left)
 			}
-			s.drop(rotate.WidthDefinition)
+			s.drop(rotate.ScopeDefinition)
 			if left := length(t, client, hash); left != 0 {
 				t.Errorf("%d fields left of the definition", left)
 			}

@@ -80,7 +80,7 @@ func entry(dir, cacheIdentifier, key string) string {
 
 const defaultStore = "cache/cachestore_file/default_application/core_config"
 
-// warm writes entries, and beside them another key of core/config, which must survive width Entry.
+// warm writes entries, and beside them another key of core/config, which must survive scope Entry.
 func (s site) warm(dir, cacheIdentifier string) (gone []string, other string) {
 	s.t.Helper()
 	for _, key := range []string{"mnet", "core"} {
@@ -98,9 +98,9 @@ func (s site) open() *builtin {
 	return c
 }
 
-func (s site) drop(width rotate.Width) result {
+func (s site) drop(scope rotate.Scope) result {
 	s.t.Helper()
-	r, err := s.open().drop(s.t.Context(), width)
+	r, err := s.open().drop(s.t.Context(), scope)
 	if err != nil {
 		s.t.Fatal(err)
 	}

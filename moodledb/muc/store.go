@@ -10,7 +10,7 @@ import (
 // store is one cache store instance that may serve core/config.
 type store interface {
 	describe() storeReport                                                 // name, plugin and place
-	drop(ctx context.Context, width rotate.Width) (removed int, err error) // idempotent: a missing entry is no error
+	drop(ctx context.Context, scope rotate.Scope) (removed int, err error) // idempotent: a missing entry is no error
 	check(ctx context.Context) error                                       // whether drop would be allowed, without changing anything
 	read(ctx context.Context, names []string) ([][]byte, error)            // the entries that exist, as they are stored
 }
