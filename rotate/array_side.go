@@ -76,7 +76,8 @@ func (a *Array) readSide(ctx context.Context, to *renewing) (tenant *Tenant) {
 func (r *Renewal) notToAsk(t *Tenant) *Failure {
 	switch {
 	case !t.MNetOn() || t.Own == nil:
-		return &Failure{Reason: ReasonMNetOff, Detail: "MNet is off at the peer"}
+		return &Failure{Reason: ReasonMNetOff, Detail: "MNet is off at the peer",
+			Next: "the peer is a site of this array: enable its MNet or, if it is off on purpose, leave the peer out with --exclude and --ignore-peer"}
 	case t.identity() == nil:
 		return &Failure{Reason: ReasonBadSignature, Detail: "the peer's database has no readable key: renew its key"}
 	case t.Own.Certificate != t.Pair.Certificate:
@@ -104,7 +105,7 @@ func memberFailure(wwwroot string, check SelfCheck, f *Failure) *Failure {
 	case check == SelfFailed && f.Reason != ReasonClock:
 		return &Failure{Reason: f.Reason, Detail: join("the peer's web server does not use its stored key", f.Detail), Next: nextOfMember(wwwroot)}
 	case f.Reason == ReasonNoRC4:
-		return f
+		return &Failure{Reason: f.Reason, Detail: f.Detail, Pending: f.Pending, Next: nextLocal(f.Reason)}
 	}
 	return &Failure{Reason: f.Reason, Detail: f.Detail, Pending: f.Pending, Next: nextOfMember(wwwroot)}
 }

@@ -130,7 +130,7 @@ func nextLocal(reason Reason) string {
 	case row.NextLocal != "":
 		return row.NextLocal
 	case row.Unanswered && reason != ReasonInterrupted:
-		return "make sure that this machine can open this site, then run: renew_mnetkeys push"
+		return "make sure that this machine can open the local site, then run: renew_mnetkeys push"
 	}
 	return ""
 }

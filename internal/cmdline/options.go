@@ -69,7 +69,7 @@ var groups = []group{
 			set:  text(func(o *Options) *string { return &o.Config }),
 			help: "read this config.php of Moodle (default: MOODLE_CONFIG, else search the usual places)"},
 		{name: "all", set: on(func(o *Options) *bool { return &o.All }),
-			help: "work on every enabled tenant of the VMoodle array that uses MNet",
+			help: "work on every tenant of the VMoodle array that is enabled and has MNet in VMoodle's register",
 			off:  "to work on the array, add --all",
 			conflicts: []conflict{
 				{with: "host", advice: "--host selects one tenant, --all the array; for a part of it use --all --match=GLOB"},
