@@ -303,3 +303,10 @@ func TestTheCommandForAMemberIsOneForTheShell(t *testing.T) {
 		t.Errorf("got %q of %q: %v", said, command, err)
 	}
 }
+
+// Whoever runs the array administers this peer as well.
+func TestTheNextStepForAMemberWithoutMNetIsOneOfTheArray(t *testing.T) {
+	if f := (&Renewal{}).notToAsk(&Tenant{}); f.Reason != ReasonMNetOff || !strings.Contains(f.Next, "--exclude and --ignore-peer") {
+		t.Errorf("%+v", f)
+	}
+}
