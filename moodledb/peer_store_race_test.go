@@ -92,7 +92,7 @@ func TestStorePeerKeysGivesUpWhenSomebodyElseWritesAgainAndAgain(t *testing.T) {
 		return passes
 	})
 	kept, err := tenant.StorePeerKeys(t.Context(), []rotate.HostKey{offer("https://a.example", 6)})
-	if err == nil || !strings.Contains(err.Error(), "somebody else") || times != maxAttempts || s.rows(t) != "4 v3 6" {
+	if err == nil || !strings.Contains(err.Error(), "another program") || times != maxAttempts || s.rows(t) != "4 v3 6" {
 		t.Errorf("%v, %v after %d times, rows are %q", kept, err, times, s.rows(t))
 	}
 }
@@ -245,7 +245,7 @@ func TestManyStorePeerKeysAtOnce(t *testing.T) {
 				}
 				mu.Unlock()
 				kept, err := tenant.StorePeerKeys(context.Background(), keys)
-				if err != nil && !strings.Contains(err.Error(), "somebody else") {
+				if err != nil && !strings.Contains(err.Error(), "another program") {
 					t.Error(err)
 					return
 				}
