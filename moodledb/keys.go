@@ -15,10 +15,10 @@ import (
 // host row keeps its wwwroot, except for a slash at its end, which Moodle corrects here too
 // (mnet/environment.php, replace_keys).
 //
-// Errors: rotate.ErrConflict if Moodle renewed first; rotate.ErrNoLocalRow; a [*LostPairError] for a
-// change that would lose a pair; a *rotate.OtherSiteError if the local host row belongs to another
-// site; rotate.ErrUncertain if the answer to COMMIT was lost and the database could not be reached
-// within a time limit either. After any other error nothing is changed.
+// Errors: rotate.ErrConflict if Moodle renewed first; rotate.ErrNoLocalRow; a [*LostPairError] for
+// a change that would lose a pair; a *rotate.OtherSiteError if the local host row belongs to
+// another site; rotate.ErrUncertain if the answer to COMMIT was lost and the database could not be
+// reached within a time limit either. After any other error nothing is changed.
 //
 // On tables without transactions (MyISAM, Aria) the statements take effect one by one, in an order
 // that loses nothing if it stops between them: first the old pair is in the history, twice for a

@@ -48,9 +48,9 @@ func (t *Tenant) StorePeerKeys(ctx context.Context, keys []rotate.HostKey) ([]ro
 	return s.kept(rows), nil
 }
 
-// ComparePeerKeys implements rotate.PeerRows: it returns what [Tenant.StorePeerKeys] would find, and
-// writes and locks nothing. A row may have the certificate in another spelling, for example without
-// the last line end, which is as good for Moodle: that is KeyPresent, too.
+// ComparePeerKeys implements rotate.PeerRows: it returns what [Tenant.StorePeerKeys] would find,
+// and writes and locks nothing. A row may have the certificate in another spelling, for example
+// without the last line end, which is as good for Moodle: that is KeyPresent, too.
 func (t *Tenant) ComparePeerKeys(ctx context.Context, keys []rotate.HostKey) ([]rotate.StoreResult, error) {
 	results, err := t.compareBytes(ctx, keys)
 	if err != nil || !slices.Contains(results, rotate.KeyOther) {

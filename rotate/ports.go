@@ -231,7 +231,8 @@ type PeerRows interface {
 	// StorePeerKeys stores the certificates of other sites in the member's rows of them, whatever
 	// the rows have, in one transaction, and reads them back. It gives the result for each.
 	StorePeerKeys(ctx context.Context, keys []HostKey) ([]StoreResult, error)
-	// ComparePeerKeys finds out which of the certificates are in the member's rows, and writes nothing.
+	// ComparePeerKeys finds out which of the certificates are in the member's rows, and writes
+	// nothing.
 	ComparePeerKeys(ctx context.Context, keys []HostKey) ([]StoreResult, error)
 }
 

@@ -125,8 +125,8 @@ type Identity struct {
 	Drift time.Duration
 }
 
-// checkLocalRow refuses a database that is not the tenant's: because of a mistyped name, a wrong row
-// in the register, or a clone. Upper and lower case in the path make another site, as
+// checkLocalRow refuses a database that is not the tenant's: because of a mistyped name, a wrong
+// row in the register, or a clone. Upper and lower case in the path make another site, as
 // envelope.SameWwwroot says.
 func (t *Tenant) checkLocalRow() error {
 	if t.Own == nil {

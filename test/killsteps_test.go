@@ -20,8 +20,8 @@ import (
 // other. For runs that take long, a few steps are drawn, unless MNETKEYS_TEST_LONG is set.
 func TestARunThatIsKilledAtAnyStepIsFinishedByTheNext(t *testing.T) {
 	t.Parallel()
-	// It can be killed at a step. Built as make release does, so that Go's own packages are compiled
-	// once for both.
+	// It can be killed at a step. Built as make release does, so that Go's own packages are
+	// compiled once for both.
 	binary := built(t, "-trimpath", "-tags", "killsteps")
 	for _, c := range []struct {
 		name   string

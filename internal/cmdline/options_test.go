@@ -174,7 +174,8 @@ func TestHooksAreForWhatChangesSomething(t *testing.T) {
 	}
 }
 
-// A command that is advised runs by sudo, which takes variables away: without this one it would renew.
+// A command that is advised runs by sudo, which takes variables away: without this one it would
+// renew.
 func TestWhatVariablesSetIsSaidAsArgumentsToo(t *testing.T) {
 	t.Setenv("MNETKEYS_DRY_RUN", "true")
 	t.Setenv("MNETKEYS_HOST", "https://a.example")
