@@ -254,7 +254,7 @@ func TestProveRefuses(t *testing.T) {
 		{name: "a clock just within the threshold", arrange: func(s *scene) { s.push(); s.peer.Misbehave(peertest.ClockAhead(13 * time.Second)) },
 			attempts: 1},
 		{name: "a clock that is ahead", arrange: func(s *scene) { s.push(); s.peer.Misbehave(peertest.ClockAhead(time.Hour)) },
-			reason: "clock", detail: "ahead of ours", attempts: 1},
+			reason: "clock", detail: "ahead of this machine's", attempts: 1},
 		{name: "a clock that is ahead, on a site whose drift_threshold allows it",
 			arrange: func(s *scene) {
 				s.push()

@@ -172,7 +172,7 @@ func TestWhyPHPCannotSayWhatAFileHasIsTold(t *testing.T) {
 		"a site that is not there":                {"$all = array('a.example' => 'a'); $CFG->dbname = $all[$_SERVER['HTTP_HOST']] ?? null;", "", "https://b.example", "$CFG->dbname is not set: config.php may have no site for https://b.example"},
 		"a text that is an object":                {"$CFG->dbpass = new ArrayObject;", "", "", "$CFG->dbpass is not a text"},
 		"a mode that is an object":                {"$CFG->mnet_dispatcher_mode = new ArrayObject;", "", "", "$CFG->mnet_dispatcher_mode is not a text"},
-		"options that are an object":              {"$CFG->dboptions = (object)array('dbport' => 1);", "", "", "$CFG->dboptions is no array"},
+		"options that are an object":              {"$CFG->dboptions = (object)array('dbport' => 1);", "", "", "$CFG->dboptions is not an array"},
 		"an object in place of a stdClass":        {"$CFG = new ArrayObject((array)$CFG, ArrayObject::ARRAY_AS_PROPS);", "", "", "must be a stdClass"},
 		"an end for a site that is not there":     {"if ($_SERVER['HTTP_HOST'] !== 'a.example') { die; }", "", "https://b.example", "ends here by exit"},
 		"a return that is not that of the end":    {"if (strrev('x')) { return true; }", "", "", "ends here by return"},
