@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -176,13 +175,4 @@ func completion(t *testing.T, shell string) string {
 	r := run1(t, command(t, "generate", shell))
 	r.expect(t, 0)
 	return r.stdout
-}
-
-func place(t *testing.T, dir, name, text string) string {
-	t.Helper()
-	path := filepath.Join(dir, name)
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
 }

@@ -62,3 +62,12 @@ func TestAPeerThatIsGoneDoesNotCount(t *testing.T) {
 		operate(t, own.ConfigFile, "push", []string{"--ignore-peer=" + glob}, own).expect(t, 0, "2 of 2 peers proven")
 	})
 }
+
+func place(t *testing.T, dir, name, text string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
