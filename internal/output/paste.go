@@ -125,8 +125,8 @@ func (s Site) purge(wwwroot string) string {
 func given(args []string, options ...string) []string {
 	var found []string
 	for i, arg := range args {
-		name, _, joined := strings.Cut(strings.TrimLeft(arg, "-"), "=")
-		if !strings.HasPrefix(arg, "--") || !slices.Contains(options, name) {
+		name, joined := optionOf(arg)
+		if !slices.Contains(options, name) {
 			continue
 		}
 		found = append(found, arg)
@@ -141,9 +141,20 @@ func given(args []string, options ...string) []string {
 // from the file of options.
 func (out *Printer) Typed(option string) bool {
 	return slices.ContainsFunc(out.Arguments, func(arg string) bool {
-		name, _, _ := strings.Cut(arg, "=")
-		return name == "--"+option
+		name, _ := optionOf(arg)
+		return name == option
 	})
+}
+
+// optionOf is the option that an argument names, "" if it names none; one dash is as good as two.
+// joined says that the argument has the option's value, too.
+func optionOf(arg string) (name string, joined bool) {
+	dashed, _, joined := strings.Cut(arg, "=")
+	name = strings.TrimLeft(dashed, "-")
+	if dashes := len(dashed) - len(name); dashes < 1 || dashes > 2 {
+		return "", joined
+	}
+	return name, joined
 }
 
 var plainWord = regexp.MustCompile(`^[\w@%+=:,./-]+$`)

@@ -117,3 +117,15 @@ func TestARunThatNeverBeganLeavesNothingToFinish(t *testing.T) {
 		t.Error(said)
 	}
 }
+
+// A command that lost the selection would push for more tenants than the run was about.
+func TestCommandsKeepTheSelectionHoweverManyDashesItHas(t *testing.T) {
+	for _, dashes := range []string{"-", "--"} {
+		out := inArray(dashes+"all", dashes+"match=https://t1.*", dashes+"exclude", "https://old.example")
+		out.Options.All = true
+		got := out.Complete("run: renew_mnetkeys push", "")
+		if want := " --all '" + dashes + "match=https://t1.*' " + dashes + "exclude https://old.example"; !strings.HasSuffix(got, want) || !out.Typed("exclude") || out.Typed("shard") {
+			t.Errorf("got %s, want %s at its end", got, want)
+		}
+	}
+}
