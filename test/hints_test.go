@@ -1,16 +1,12 @@
 package test
 
 import (
-	"go/ast"
-	"go/parser"
 	"go/token"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -30,28 +26,10 @@ var ourCommand = regexp.MustCompile(`\brenew_mnetkeys( (push|rollback|verify|sta
 func hintsInSource(t *testing.T) map[string]token.Position {
 	t.Helper()
 	hints := map[string]token.Position{}
-	files := token.NewFileSet()
-	for _, top := range []string{"rotate", "peers", "moodledb", filepath.Join("internal", "output"), filepath.Join("internal", "run"), filepath.Join("internal", "report")} {
-		err := filepath.WalkDir(filepath.Join(testbed.Root(t), top), func(path string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.Contains(path, "peertest") || d.Name() == "paste.go" {
-				return err
-			}
-			file, err := parser.ParseFile(files, path, nil, parser.SkipObjectResolution)
-			if err != nil {
-				return err
-			}
-			ast.Inspect(file, func(n ast.Node) bool {
-				if l, ok := n.(*ast.BasicLit); ok && l.Kind == token.STRING {
-					if text, err := strconv.Unquote(l.Value); err == nil && strings.Contains(text, " ") && ourCommand.MatchString(text) {
-						hints[text] = files.Position(l.Pos())
-					}
-				}
-				return true
-			})
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
+	for _, l := range literals(t) {
+		if strings.Contains(l.text, " ") && ourCommand.MatchString(l.text) && filepath.Base(l.at.Filename) != "paste.go" &&
+			filepath.Base(filepath.Dir(l.at.Filename)) != "cmdline" {
+			hints[l.text] = l.at
 		}
 	}
 	return hints

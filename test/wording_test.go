@@ -40,10 +40,16 @@ var hardWords = []struct{ pattern, instead string }{
 	{`must be nothing`, "must not be"},
 }
 
-// messages are the texts of the product that people may read, with their positions.
-func messages(t *testing.T) map[string]token.Position {
+// literal is a string in the source of the product.
+type literal struct {
+	text string
+	at   token.Position
+}
+
+// literals are all strings in the source of the product's packages.
+func literals(t *testing.T) (found []literal) {
 	t.Helper()
-	found, files := map[string]token.Position{}, token.NewFileSet()
+	files := token.NewFileSet()
 	for _, top := range spoken {
 		err := filepath.WalkDir(filepath.Join(testbed.Root(t), top), func(path string, d fs.DirEntry, err error) error {
 			if d.IsDir() && (d.Name() == "peertest" || d.Name() == "testbed" || d.Name() == "killsteps" || d.Name() == "testdata") {
@@ -58,9 +64,8 @@ func messages(t *testing.T) map[string]token.Position {
 			}
 			ast.Inspect(file, func(n ast.Node) bool {
 				if l, ok := n.(*ast.BasicLit); ok && l.Kind == token.STRING {
-					text, err := strconv.Unquote(l.Value)
-					if err == nil && strings.Contains(strings.TrimSpace(text), " ") && !notSpoken.MatchString(text) {
-						found[text] = files.Position(l.Pos())
+					if text, err := strconv.Unquote(l.Value); err == nil {
+						found = append(found, literal{text, files.Position(l.Pos())})
 					}
 				}
 				return true
@@ -69,6 +74,18 @@ func messages(t *testing.T) map[string]token.Position {
 		})
 		if err != nil {
 			t.Fatal(err)
+		}
+	}
+	return found
+}
+
+// messages are the texts of the product that people may read, with their positions.
+func messages(t *testing.T) map[string]token.Position {
+	t.Helper()
+	found := map[string]token.Position{}
+	for _, l := range literals(t) {
+		if strings.Contains(strings.TrimSpace(l.text), " ") && !notSpoken.MatchString(l.text) {
+			found[l.text] = l.at
 		}
 	}
 	if len(found) < 500 {
