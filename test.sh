@@ -7,8 +7,12 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 limit=13m # for the tests of a package
-if [ -n "${MNETKEYS_TEST_LONG:-}" ]; then limit=6h; fi
-readonly limit
+go_test=(env CGO_ENABLED=0 go test) # for tests of whole commands
+if [ -n "${MNETKEYS_TEST_LONG:-}" ]; then
+    limit=6h
+    go_test=(go test -race)
+fi
+readonly limit go_test
 readonly many_sites='Array|Mesh|Concurrent|AtOnce' # in names of tests
 # Debian packages by what they bring. The server core has no service; gcc is for the race detector.
 readonly PACKAGES='
@@ -196,25 +200,22 @@ formatted() {
 # The tools of tools/go.mod, in the versions that stand there.
 static_checks() {
     local code=0
-    if ! in_tools env CGO_ENABLED=0 go build -trimpath -o "$scratch/bin/" ./lint tool; then
+    local system
+    if ! in_tools env CGO_ENABLED=0 go build -o "$scratch/bin/" ./lint ./vet tool; then
         not_checked "static checks" "the tools can not be built"
         ! in_ci
         return
     fi
-    export GOFLAGS=-race PATH=$scratch/bin:$PATH
+    export PATH=$scratch/bin:$PATH
+    # What is Linux's alone must be in a file of its own. This vet compiles nothing: see tools/vet.
+    for system in darwin freebsd; do
+        step env GOOS="$system" CGO_ENABLED=0 vet ./... ./smoke/... || code=1
+    done
+    export GOFLAGS=-race
     step staticcheck ./... ./smoke/... || code=1
     step in_tools env GOFLAGS= staticcheck ./... || code=1
     step lint -test=false ./... ./smoke/... || code=1
     vulnerable || code=1
-    return $code
-}
-
-# Vet compiles: what is Linux's alone must be in a file of its own.
-other_systems() {
-    local system code=0
-    for system in darwin freebsd; do
-        step env GOOS="$system" CGO_ENABLED=0 go vet ./... ./smoke/... || code=1
-    done
     return $code
 }
 
@@ -250,11 +251,10 @@ fuzzed() {
 
 main() {
     install_missing
-    # All with -race, vet and staticcheck too: so the many dependencies are compiled once and not twice.
+    # Two ways to compile, no more: with -race, vet and staticcheck too, and with CGO_ENABLED=0, as releases are and the tools.
     check "gofmt" formatted
     check "go vet" go vet -race ./...
     check "go vet, smoke" in_smoke go vet -race ./...
-    check "go vet, other systems" other_systems
     aside "static checks" static_checks
     check "go mod tidy" go mod tidy -diff
     check "go mod tidy, smoke" in_smoke go mod tidy -diff
@@ -265,10 +265,10 @@ main() {
     check "go test, packages" go test -race -cover -parallel 4 -timeout "$limit" $(go list ./... | grep -v '/test$')
     # ./test runs whole commands. With -race it takes three times as long: that is for those that work on many sites at once.
     check "go test, arrays" go test -race -parallel 4 -timeout "$limit" -run "$many_sites" ./test
-    check "go test, commands" go test ${MNETKEYS_TEST_LONG:+-race} -parallel 4 -timeout "$limit" -skip "$many_sites" ./test
+    check "go test, commands" "${go_test[@]}" -parallel 4 -timeout "$limit" -skip "$many_sites" ./test
     # Its test builds the command: with -race too, nothing else has to be compiled for it.
     check "go test, smoke" in_smoke env GOFLAGS=-race go test -timeout "$limit" ./...
-    check "go test, tools" in_tools go test ./release
+    check "go test, tools" in_tools env CGO_ENABLED=0 go test ./release
     check "static checks" done_aside "static checks"
     if [ -n "${MNETKEYS_TEST_LONG:-}" ]; then
         check "benchmarks" go test -run '^$' -bench . -timeout 2h ./...
