@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 limit=13m # for the tests of a package
-go_test=(env CGO_ENABLED=0 go test) # for tests of whole commands
+go_test=(env CGO_ENABLED=0 GOFLAGS=-trimpath go test) # for what needs no race detector
 if [ -n "${MNETKEYS_TEST_LONG:-}" ]; then
     limit=6h
     go_test=(go test -race)
@@ -201,7 +201,7 @@ formatted() {
 static_checks() {
     local code=0
     local system
-    if ! in_tools env CGO_ENABLED=0 go build -o "$scratch/bin/" ./lint ./vet tool; then
+    if ! in_tools env CGO_ENABLED=0 go build -trimpath -o "$scratch/bin/" ./lint ./vet tool; then
         not_checked "static checks" "the tools can not be built"
         ! in_ci
         return
@@ -217,6 +217,16 @@ static_checks() {
     step lint -test=false ./... ./smoke/... || code=1
     vulnerable || code=1
     return $code
+}
+
+# All packages but ./test: those that start goroutines or use sync, or with -v the others.
+concurrent() { # concurrent [-v]
+    local room kind
+    for room in $(go list -f '{{.Dir}}' ./... | grep -v '/test$'); do
+        kind=-v
+        if grep -qE '^\s+(go (func|[a-zA-Z.]+\()|"(sync|golang\.org/x/sync))' "$room"/*.go; then kind=; fi
+        if [ "${1:-}" = "$kind" ]; then echo "$room"; fi
+    done
 }
 
 step() {
@@ -251,7 +261,8 @@ fuzzed() {
 
 main() {
     install_missing
-    # Two ways to compile, no more: with -race, vet and staticcheck too, and with CGO_ENABLED=0, as releases are and the tools.
+    # Two ways to compile, no more: with -race, vet and staticcheck too; and as releases are, the tools too.
+    # -vet=off: go vet has seen the tests already.
     check "gofmt" formatted
     check "go vet" go vet -race ./...
     check "go vet, smoke" in_smoke go vet -race ./...
@@ -262,13 +273,16 @@ main() {
     check "race build" go build -race -o "$scratch/bin/renew_mnetkeys" .
     check "MariaDB" start_mariadb
     # Tests wait more than they compute: four at once keep two cores busy.
-    check "go test, packages" go test -race -cover -parallel 4 -timeout "$limit" $(go list ./... | grep -v '/test$')
+    # shellcheck disable=SC2046 # lists
+    check "go test, concurrent packages" go test -race -vet=off -parallel 4 -timeout "$limit" $(concurrent)
+    # shellcheck disable=SC2046
+    check "go test, other packages" "${go_test[@]}" -vet=off -parallel 4 -timeout "$limit" $(concurrent -v)
     # ./test runs whole commands. With -race it takes three times as long: that is for those that work on many sites at once.
-    check "go test, arrays" go test -race -parallel 4 -timeout "$limit" -run "$many_sites" ./test
-    check "go test, commands" "${go_test[@]}" -parallel 4 -timeout "$limit" -skip "$many_sites" ./test
+    check "go test, arrays" go test -race -vet=off -parallel 4 -timeout "$limit" -run "$many_sites" ./test
+    check "go test, commands" "${go_test[@]}" -vet=off -parallel 4 -timeout "$limit" -skip "$many_sites" ./test
     # Its test builds the command: with -race too, nothing else has to be compiled for it.
-    check "go test, smoke" in_smoke env GOFLAGS=-race go test -timeout "$limit" ./...
-    check "go test, tools" in_tools env CGO_ENABLED=0 go test ./release
+    check "go test, smoke" in_smoke env GOFLAGS=-race go test -vet=off -timeout "$limit" ./...
+    check "go test, tools" in_tools env CGO_ENABLED=0 GOFLAGS=-trimpath go test -vet=off ./release
     check "static checks" done_aside "static checks"
     if [ -n "${MNETKEYS_TEST_LONG:-}" ]; then
         check "benchmarks" go test -run '^$' -bench . -timeout 2h ./...
