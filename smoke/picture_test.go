@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -44,16 +45,7 @@ func TestThePictureOfATerminalShowsWhatTheCommandPrints(t *testing.T) {
 func steady(printed string) string {
 	printed = regexp.MustCompile(`--config=\S+`).ReplaceAllString(printed, "--config=/var/www/moodle/config.php")
 	printed = regexp.MustCompile(` --retries=\S+`).ReplaceAllString(printed, "")
-	// In the order in which they are printed, all as wide as a port of five digits makes them.
-	names := []string{"tenant1.example", "patched.example", "stock-1.example", "mnetoff.example", "offline.example"}
-	seen := map[string]string{}
-	printed = regexp.MustCompile(`127\.0\.0\.1:\d+ *`).ReplaceAllStringFunc(printed, func(address string) string {
-		host := strings.TrimRight(address, " ")
-		if seen[host] == "" && len(seen) < len(names) {
-			seen[host] = names[len(seen)]
-		}
-		return fmt.Sprintf("%-*s", len(address), seen[host])
-	})
+	printed = named(printed)
 	printed = strings.ReplaceAll(printed, "dial tcp offline.example", "dial tcp 192.0.2.7:80")
 	printed = strings.ReplaceAll(printed, "offline.example: connect", "192.0.2.7:80: connect")
 	keys := []string{"1d9a63f0c2b7584e", "8e04b7719fd2c365"}
@@ -66,6 +58,33 @@ func steady(printed string) string {
 		ReplaceAllString(printed, "2026-03-01 03:17 UTC until 2026-03-29 03:17 UTC")
 	return regexp.MustCompile(` *\d+ ms`).ReplaceAllStringFunc(printed, func(took string) string {
 		return fmt.Sprintf("%*s", len(took), "12 ms")
+	})
+}
+
+// peerLines are the lines about one peer.
+var peerLines = regexp.MustCompile(`(?m)^  (accepted|refused|pending) .*\n(?: {12}.*\n)*`)
+
+// named has names for addresses, all as wide as a port of five digits makes them. The command sorts
+// the peers by address, and the ports differ from run to run: here they stand by outcome.
+func named(printed string) string {
+	peers := peerLines.FindAllString(printed, -1)
+	order := []string{"accepted", "refused", "pending"}
+	slices.SortStableFunc(peers, func(a, b string) int {
+		return slices.Index(order, strings.Fields(a)[0]) - slices.Index(order, strings.Fields(b)[0])
+	})
+	next := 0
+	printed = peerLines.ReplaceAllStringFunc(printed, func(string) string {
+		next++
+		return peers[next-1]
+	})
+	names := []string{"tenant1.example", "patched.example", "stock-1.example", "mnetoff.example", "offline.example"}
+	seen := map[string]string{}
+	return regexp.MustCompile(`127\.0\.0\.1:\d+ *`).ReplaceAllStringFunc(printed, func(address string) string {
+		host := strings.TrimRight(address, " ")
+		if seen[host] == "" && len(seen) < len(names) {
+			seen[host] = names[len(seen)]
+		}
+		return fmt.Sprintf("%-*s", len(address), seen[host])
 	})
 }
 
