@@ -42,11 +42,9 @@ func TestADatabaseServerGetsNoFileOfOurs(t *testing.T) {
 				}
 				return
 			}
-			settings, err := driverSettings(c)
-			if err != nil {
-				t.Fatal(err)
-			}
-			settings.AllowAllFiles = true
+			settings := mysql.NewConfig()
+			settings.Net, settings.Addr, settings.User, settings.Passwd, settings.DBName = "tcp", listener.Addr().String(), "u", "p", "n"
+			settings.AllowAllFiles, settings.Params = true, map[string]string{"autocommit": "1"}
 			connector, err := mysql.NewConnector(settings)
 			if err != nil {
 				t.Fatal(err)

@@ -16,6 +16,9 @@ type LockedError struct {
 	Holder     string // user@host of that connection, "" if this account may not see it
 }
 
+// heldBy is the error for what [dialect.Locker] says of a lock's holder.
+func heldBy(connection int64, who string) *LockedError { return &LockedError{connection, who} }
+
 func (e *LockedError) Error() string {
 	switch {
 	case e.Connection == 0:

@@ -29,7 +29,7 @@ func TestExplain(t *testing.T) {
 		if !errors.As(err, &access) || !strings.Contains(access.Hint(), hint) || !strings.Contains(err.Error(), "database moodle at 127.0.0.1:3306 as www") {
 			t.Errorf("%d: %v", number, err)
 		}
-		if !isNumber(err, number) {
+		if !isMySQL(err, number) {
 			t.Errorf("%d cannot be decided on any more: %v", number, err)
 		}
 	}

@@ -26,12 +26,10 @@ func (l *ArrayLock) Held(ctx context.Context) error {
 		return err
 	}
 	defer l.server.pass()
-	if l.server.locks != l.session || !l.session.names[l.name] {
+	if l.server.locks[l.place] != l.session || !l.session.names[l.name] {
 		return ErrLockLost
 	}
-	var held sql.NullBool
-	if err := l.server.query(ctx, &held, "SELECT IS_USED_LOCK(?) = CONNECTION_ID() FOR UPDATE", l.name); err != nil || !held.Bool {
-		return ErrLockLost
-	}
-	return nil
+	return l.use(ctx, l.session, func(ctx context.Context) error {
+		return (&Lock{conn: l.session.conn, name: l.name}).Held(ctx)
+	})
 }

@@ -56,7 +56,7 @@ func (t *Tenant) storeKey(ctx context.Context, read *rotate.Tenant, wanted keySt
 			return err
 		}
 		return t.swap(ctx, tx, "store the local host row",
-			"UPDATE {mnet_host} SET public_key = ?, public_key_expires = ?, wwwroot = ? WHERE id = ? AND CAST(CONVERT(public_key USING utf8mb4) AS BINARY) = ?",
+			"UPDATE {mnet_host} SET public_key = ?, public_key_expires = ?, wwwroot = ? WHERE id = ? AND "+t.dialect.Same("public_key"),
 			wanted.ownKey, expires, localRowName(wwwroot, read.Wwwroot), read.Read.OwnID, now.ownKey)
 	})
 }
@@ -66,7 +66,7 @@ func (t *Tenant) put(ctx context.Context, tx *sql.Tx, name, value, old string, e
 	op := "store " + name
 	if exists {
 		return t.swap(ctx, tx, op,
-			"UPDATE {config_plugins} SET value = ? WHERE plugin = 'mnet' AND name = ? AND CAST(CONVERT(value USING utf8mb4) AS BINARY) = ?", value, name, old)
+			"UPDATE {config_plugins} SET value = ? WHERE plugin = 'mnet' AND name = ? AND "+t.dialect.Same("value"), value, name, old)
 	}
 	_, err := t.insert(ctx, tx, op, "INSERT INTO {config_plugins} (plugin, name, value) VALUES ('mnet', ?, ?)", name, value)
 	return err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"renew_mnetkeys/moodledb/dialect"
 	"renew_mnetkeys/rotate"
 )
 
@@ -21,8 +22,7 @@ const (
 // has said that it rolled back: in favour of another transaction, or because it has just become
 // read-only, as the old primary does when another server takes over.
 func answerLost(err error) bool {
-	return errors.As(err, new(*commitError)) &&
-		!isNumber(err, errDeadlock, errLockWaitTimeout, errRecordChanged, errReadOnlyServer, errReadOnlyTransaction, errReadOnlyMode)
+	return errors.As(err, new(*commitError)) && !is(err, dialect.Conflict, dialect.ReadOnly)
 }
 
 // decide finds out whether a COMMIT whose answer did not arrive took effect. It asks on a new

@@ -15,8 +15,8 @@ import (
 )
 
 var (
-	deadlock = &mysql.MySQLError{Number: errDeadlock}
-	lockWait = &mysql.MySQLError{Number: errLockWaitTimeout}
+	deadlock = &mysql.MySQLError{Number: 1213}
+	lockWait = &mysql.MySQLError{Number: 1205}
 )
 
 // throughProxy opens the site with a proxy in between that decides on every COMMIT after a write.

@@ -6,17 +6,16 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"encoding/hex"
-	"fmt"
 	"sync"
 	"time"
 
 	"renew_mnetkeys/moodledb/config"
+	"renew_mnetkeys/moodledb/dialect"
 )
 
 const (
-	// lockSlice is how long one GET_LOCK waits. It is short, so that a longer wait stays within the
-	// time limit of an answer (ioTimeout) and a cancelled context is noticed.
-	lockSlice = 5 * time.Second
+	// lockPause is the time between two attempts to get a lock that another run has.
+	lockPause = 250 * time.Millisecond
 	// releaseTimeout ends a release that gets no answer. The server releases the lock itself when
 	// the connection ends.
 	releaseTimeout = 5 * time.Second
@@ -24,12 +23,9 @@ const (
 
 // Lock is the right to renew the tenant's key. A connection of its own has it: when the process
 // dies, in whatever way, the server releases it. Moodle does not know this lock; the comparison in
-// [Tenant.StoreKey] protects against Moodle's own renewal. In a Galera cluster it applies to one
-// node only.
-//
-// Its statements end with FOR UPDATE, although there is no row: therefore a proxy that splits reads
-// from writes sends all of them to one server.
+// [Tenant.StoreKey] protects against Moodle's own renewal.
 type Lock struct {
+	locks   dialect.Locker
 	conn    *sql.Conn
 	name    string
 	release sync.Once
@@ -53,55 +49,44 @@ func (t *Tenant) Lock(ctx context.Context, wait time.Duration) (release func(), 
 	return func() { _ = lock.Release() }, nil
 }
 
-// Acquire takes the tenant's lock; it waits for the lock at most wait (in whole seconds; 0 tries
-// once). What was read before must be read again afterwards. The error is a [*LockedError] if
-// another run has the lock.
+// Acquire takes the tenant's lock; it waits for the lock at most wait (0 tries once). What was read
+// before must be read again afterwards. The error is a [*LockedError] if another run has the lock.
 func (t *Tenant) Acquire(ctx context.Context, wait time.Duration) (*Lock, error) {
 	const op = "lock the tenant"
 	conn, err := t.db.Conn(ctx)
 	if err != nil {
 		return nil, t.explain(op, err)
 	}
-	l := &Lock{conn: conn, name: lockName(t.config)}
-	for {
-		slice := min(wait, lockSlice)
-		wait -= slice
-		var got sql.NullInt64
-		err := conn.QueryRowContext(ctx, "SELECT GET_LOCK(?, ?) FOR UPDATE", l.name, int64(slice.Round(time.Second).Seconds())).Scan(&got)
-		switch {
-		case err != nil:
-			l.discard()
-			return nil, t.explain(op, err)
-		case got.Int64 == 1:
-			return l, nil
-		case !got.Valid:
-			l.discard()
-			return nil, fmt.Errorf("%s: the server could not make the lock", op)
-		case wait < time.Second:
-			err := l.holder(ctx)
-			l.discard()
-			return nil, err
-		}
+	l := &Lock{locks: t.dialect, conn: conn, name: lockName(t.config)}
+	if err := l.locks.StartLocks(ctx, conn); err != nil {
+		l.discard()
+		return nil, t.explain(op, err)
 	}
+	got, err := untilGot(ctx, t.sleep, wait, func() (bool, error) { return l.locks.TryLock(ctx, conn, l.name) })
+	switch {
+	case err != nil:
+		l.discard()
+		return nil, t.explain(op, err)
+	case !got:
+		defer l.discard()
+		return nil, heldBy(l.locks.Holder(ctx, conn, l.name))
+	}
+	return l, nil
 }
 
-// holder says who has the lock. What cannot be found out is left out.
-func (l *Lock) holder(ctx context.Context) *LockedError {
-	e := &LockedError{}
-	var id sql.NullInt64
-	if l.conn.QueryRowContext(ctx, "SELECT IS_USED_LOCK(?) FOR UPDATE", l.name).Scan(&id) != nil || !id.Valid {
-		return e
+// untilGot tries to get a lock until it has it, or has waited. Nothing waits inside the server,
+// where it would occupy the connection.
+func untilGot(ctx context.Context, sleep func(context.Context, time.Duration) error, wait time.Duration, try func() (bool, error)) (bool, error) {
+	for {
+		if got, err := try(); got || err != nil || wait <= 0 {
+			return got, err
+		}
+		pause := min(wait, lockPause)
+		wait -= pause
+		if err := sleep(ctx, pause); err != nil {
+			return false, err
+		}
 	}
-	e.Connection = id.Int64
-	// Without the right PROCESS an account sees its own connections only; usually those of another
-	// run on this tenant are among them.
-	var user, host string
-	err := l.conn.QueryRowContext(ctx, "SELECT user, host FROM information_schema.processlist WHERE id = ?", e.Connection).
-		Scan(&user, &host)
-	if err == nil {
-		e.Holder = user + "@" + host
-	}
-	return e
 }
 
 // Release gives the lock back, at the latest by closing its connection. The error says that the
@@ -112,8 +97,7 @@ func (l *Lock) Release() error {
 	l.release.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), releaseTimeout)
 		defer cancel()
-		var released sql.NullInt64
-		if err = l.conn.QueryRowContext(ctx, "SELECT RELEASE_LOCK(?) FOR UPDATE", l.name).Scan(&released); err != nil {
+		if err = l.locks.Unlock(ctx, l.conn, l.name); err != nil {
 			l.discard()
 			return
 		}

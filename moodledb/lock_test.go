@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -51,7 +52,9 @@ func TestLock(t *testing.T) {
 	})
 	t.Run("who waits gets it when it is released", func(t *testing.T) {
 		l := lock(t, one)
-		got := make(chan error, 1)
+		got, waits := make(chan error, 1), make(chan struct{})
+		pause := sync.OnceFunc(func() { close(waits) })
+		two.sleep = func(ctx context.Context, d time.Duration) error { pause(); return rotate.Sleep(ctx, d) }
 		go func() {
 			second, err := two.Acquire(context.Background(), 20*time.Second)
 			if err == nil {
@@ -59,7 +62,7 @@ func TestLock(t *testing.T) {
 			}
 			got <- err
 		}()
-		s.awaitState(t, "User lock")
+		<-waits
 		if err := l.Release(); err != nil {
 			t.Error(err)
 		}
@@ -88,19 +91,6 @@ func TestLock(t *testing.T) {
 			t.Error(err)
 		}
 	})
-}
-
-// awaitState returns when a connection of the site's account is in a state that begins with the
-// given text.
-func (s *site) awaitState(t *testing.T, state string) {
-	t.Helper()
-	for range 500 {
-		if s.Value(t, "SELECT COUNT(*) FROM information_schema.processlist WHERE user = ? AND state LIKE ?", s.User, state+"%") != "0" {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatalf("no connection is in state %q", state)
 }
 
 func TestLockIsReleasedOnce(t *testing.T) {

@@ -2,12 +2,16 @@ package moodledb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/go-sql-driver/mysql"
 
 	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/moodledb/config"
@@ -156,4 +160,10 @@ func plain(c config.Config) map[string]string {
 		fields["Register"] = fmt.Sprintf("%#v", register(*c.Register))
 	}
 	return fields
+}
+
+// isMySQL says whether err is an answer of MySQL or MariaDB with one of the numbers.
+func isMySQL(err error, numbers ...uint16) bool {
+	var answer *mysql.MySQLError
+	return errors.As(err, &answer) && slices.Contains(numbers, answer.Number)
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"strings"
 	"unicode/utf8"
+
+	"renew_mnetkeys/moodledb/dialect"
 )
 
 // maxHostName is the width of mnet_host.name in characters.
@@ -16,9 +18,9 @@ const maxHostName = 80
 // strict mode, are filled. With h.ID 0 the database chooses the id; another id is used even if a
 // table has lost its AUTO_INCREMENT. h.applicationID 0 is Moodle.
 func (t *Tenant) insertHost(ctx context.Context, tx *sql.Tx, h host) (int64, error) {
-	columns, err := t.hostColumns(ctx, tx)
+	columns, err := t.dialect.Columns(ctx, tx, t.sql("{mnet_host}"))
 	if err != nil {
-		return 0, err
+		return 0, t.explain("read the columns of mnet_host", err)
 	}
 	if h.applicationID == 0 {
 		applications, err := t.applications(ctx, tx)
@@ -39,17 +41,17 @@ func (t *Tenant) insertHost(ctx context.Context, tx *sql.Tx, h host) (int64, err
 	var names, marks []string
 	var values []any
 	for _, c := range columns {
-		value, ok := known[c.name]
+		value, ok := known[c.Name]
 		switch {
-		case ok && c.narrow:
+		case ok && c.Narrow:
 			value = threeByte(value)
 		case ok:
-		case c.required:
-			value = c.zero()
+		case c.Required:
+			value = zero(c)
 		default:
 			continue
 		}
-		names, marks, values = append(names, "`"+c.name+"`"), append(marks, "?"), append(values, value)
+		names, marks, values = append(names, t.dialect.Quote(c.Name)), append(marks, "?"), append(values, value)
 	}
 	const op = "insert a row of mnet_host"
 	id, err := t.insert(ctx, tx, op, "INSERT INTO {mnet_host} ("+strings.Join(names, ", ")+") VALUES ("+strings.Join(marks, ", ")+")", values...)
@@ -57,6 +59,9 @@ func (t *Tenant) insertHost(ctx context.Context, tx *sql.Tx, h host) (int64, err
 	case err != nil:
 		return 0, err
 	case h.ID != 0:
+		if err := t.dialect.Inserted(ctx, tx, t.sql("{mnet_host}"), h.ID); err != nil {
+			return 0, t.explain(op, err)
+		}
 		return h.ID, nil
 	case id == 0: // as mnet_localhost_id it would name no row
 		return 0, errors.New(op + ": the server does not say its id")
@@ -64,45 +69,12 @@ func (t *Tenant) insertHost(ctx context.Context, tx *sql.Tx, h host) (int64, err
 	return id, nil
 }
 
-// hostColumn is a column of mnet_host in this database.
-type hostColumn struct {
-	name, kind string
-	required   bool // NOT NULL without default
-	narrow     bool // its character set ends at three bytes (utf8), as before Moodle 3.1
-}
-
-func (c hostColumn) zero() any {
-	if strings.Contains(c.kind, "char") || strings.Contains(c.kind, "text") {
+// zero is a value for a column that must have one.
+func zero(c dialect.Column) any {
+	if strings.Contains(c.Kind, "char") || strings.Contains(c.Kind, "text") {
 		return ""
 	}
 	return 0
-}
-
-func (t *Tenant) hostColumns(ctx context.Context, tx *sql.Tx) ([]hostColumn, error) {
-	const op = "read the columns of mnet_host"
-	rows, err := tx.QueryContext(ctx, t.sql("SHOW FULL COLUMNS FROM {mnet_host}"))
-	if err != nil {
-		return nil, t.explain(op, err)
-	}
-	defer func() { _ = rows.Close() }()
-	var columns []hostColumn
-	for rows.Next() {
-		var name, kind, null, key, extra, privileges, comment string
-		var collation, byDefault sql.NullString
-		if err := rows.Scan(&name, &kind, &collation, &null, &key, &byDefault, &extra, &privileges, &comment); err != nil {
-			return nil, t.explain(op, err)
-		}
-		columns = append(columns, hostColumn{
-			name:     strings.ToLower(name),
-			kind:     strings.ToLower(kind),
-			required: null == "NO" && !byDefault.Valid && !strings.Contains(strings.ToLower(extra), "auto_increment"),
-			narrow:   collation.Valid && !strings.HasPrefix(collation.String, "utf8mb4"),
-		})
-	}
-	if err := rows.Err(); err != nil {
-		return nil, t.explain(op, err)
-	}
-	return columns, nil
 }
 
 func cutName(name string) string {

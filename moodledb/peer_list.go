@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"renew_mnetkeys/moodledb/dialect"
 	"renew_mnetkeys/rotate"
 )
 
@@ -34,37 +35,42 @@ func (t *Tenant) PeerList(ctx context.Context) ([]rotate.Peer, error) {
 	return peers, nil
 }
 
-func (t *Tenant) peerRefs(ctx context.Context, tx *sql.Tx, applications map[int64]application) ([]rotate.Peer, error) {
-	const op = "list the peers"
-	var rows *sql.Rows
-	var err error
+func (t *Tenant) peerRefs(ctx context.Context, tx *sql.Tx, applications map[int64]application) (peers []rotate.Peer, err error) {
 	for _, younger := range []string{"COALESCE(applicationid, 0), COALESCE(sslverification, 0)", "COALESCE(applicationid, 0), 0", "0, 0"} { // Moodle 3, 1.9, older
-		rows, err = tx.QueryContext(ctx, t.sql("SELECT id, wwwroot, "+younger+" FROM {mnet_host} WHERE deleted = 0 AND wwwroot <> ''"))
-		if !isNumber(err, errUnknownColumn) {
+		err = t.dialect.Try(ctx, tx, func() error {
+			rows, err := tx.QueryContext(ctx, t.sql("SELECT id, wwwroot, "+younger+" FROM {mnet_host} WHERE deleted = 0 AND wwwroot <> ''"))
+			if err != nil {
+				return err
+			}
+			peers, err = scanRefs(rows, applications)
+			return err
+		})
+		if !is(err, dialect.NoColumn) {
 			break
 		}
 	}
 	if err != nil {
-		return nil, t.explain(op, err)
+		return nil, t.explain("list the peers", err)
 	}
+	return peers, nil
+}
+
+// scanRefs reads and closes the rows.
+func scanRefs(rows *sql.Rows, applications map[int64]application) (peers []rotate.Peer, err error) {
 	defer func() { _ = rows.Close() }()
-	var peers []rotate.Peer
 	for rows.Next() {
 		var p rotate.Peer
 		var application int64
 		var sslVerification string
 		if err := rows.Scan(&p.ID, &p.Wwwroot, &application, &sslVerification); err != nil {
-			return nil, t.explain(op, err)
+			return nil, err
 		}
 		p.SSLVerification = int(number(sslVerification))
 		runs := runsOn(applications, application)
 		p.Application, p.ServerURL = runs.name, runs.serverURL
 		peers = append(peers, p)
 	}
-	if err := rows.Err(); err != nil {
-		return nil, t.explain(op, err)
-	}
-	return peers, nil
+	return peers, rows.Err()
 }
 
 // LoadPeers implements rotate.PeerRows: it reads the whole rows of some peers, in the order of

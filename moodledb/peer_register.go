@@ -40,9 +40,8 @@ func (t *Tenant) RegisterPeer(ctx context.Context, p rotate.Peer) (rotate.Peer, 
 }
 
 func (t *Tenant) registerPeer(ctx context.Context, tx *sql.Tx, h host) (host, error) {
-	// The wwwroot has no index, let alone a unique one: this statement locks the table, so that
-	// Moodle cannot make the same row meanwhile.
-	if _, err := tx.ExecContext(ctx, t.sql("SELECT id FROM {mnet_host} WHERE wwwroot = ? FOR UPDATE"), h.Wwwroot); err != nil {
+	// The wwwroot has no unique index: only the lock keeps Moodle from making the same row.
+	if err := t.dialect.LockTable(ctx, tx, t.sql("{mnet_host}")); err != nil {
 		return host{}, t.explain("look for its row", err)
 	}
 	applications, err := t.applications(ctx, tx)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/moodledb/dialect"
 	"renew_mnetkeys/rotate"
 )
 
@@ -95,26 +96,30 @@ func runsOn(applications map[int64]application, id int64) application {
 	return moodle
 }
 
+// applications are none if the table does not exist: it is younger than MNet.
 func (t *Tenant) applications(ctx context.Context, tx *sql.Tx) (map[int64]application, error) {
 	const op = "read table mnet_application"
-	rows, err := tx.QueryContext(ctx, t.sql("SELECT id, name, xmlrpc_server_url FROM {mnet_application}"))
-	if isNumber(err, errNoSuchTable) {
+	applications := map[int64]application{}
+	err := t.dialect.Try(ctx, tx, func() error {
+		rows, err := tx.QueryContext(ctx, t.sql("SELECT id, name, xmlrpc_server_url FROM {mnet_application}"))
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }()
+		for rows.Next() {
+			var id int64
+			var a application
+			if err := rows.Scan(&id, &a.name, &a.serverURL); err != nil {
+				return err
+			}
+			applications[id] = a
+		}
+		return rows.Err()
+	})
+	if is(err, dialect.NoTable) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, t.explain(op, err)
-	}
-	defer func() { _ = rows.Close() }()
-	applications := map[int64]application{}
-	for rows.Next() {
-		var id int64
-		var a application
-		if err := rows.Scan(&id, &a.name, &a.serverURL); err != nil {
-			return nil, t.explain(op, err)
-		}
-		applications[id] = a
-	}
-	if err := rows.Err(); err != nil {
 		return nil, t.explain(op, err)
 	}
 	return applications, nil

@@ -39,14 +39,12 @@ func (t *Tenant) storePeerKey(ctx context.Context, hostID int64, held, certifica
 
 // swapPeerKey is a single statement, so that it is safe without transactions too.
 func (t *Tenant) swapPeerKey(ctx context.Context, hostID int64, held, certificate string, expires int64) (bool, error) {
-	// The values are compared as binary strings: no collation may treat two certificates as equal.
-	result, err := t.db.ExecContext(ctx, t.sql("UPDATE {mnet_host} SET public_key = ?, public_key_expires = ? "+
-		"WHERE id = ? AND deleted = 0 AND CAST(public_key AS BINARY) = CAST(? AS BINARY)"), certificate, expires, hostID, held)
+	matched, err := t.dialect.Alone(ctx, t.db, t.sql("UPDATE {mnet_host} SET public_key = ?, public_key_expires = ? "+
+		"WHERE id = ? AND deleted = 0 AND "+t.dialect.Same("public_key")), certificate, expires, hostID, held)
 	if err != nil {
 		return false, t.explain("store the peer's certificate", err)
 	}
-	matched, err := result.RowsAffected()
-	return matched == 1, err
+	return matched == 1, nil
 }
 
 // holdsPeerKey says whether the row has the certificate, and corrects its expiry, which a Moodle

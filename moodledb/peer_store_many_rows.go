@@ -17,10 +17,6 @@ const (
 	rootsPerSelect = 1000      // wwwroots, of at most 255 characters
 )
 
-// keyHash is the SHA-256 of a row's certificate, computed by the server: the certificate itself is
-// seldom needed, and fifty times as long.
-const keyHash = "UNHEX(SHA2(COALESCE(public_key, ''), 256))"
-
 // maybeWwwroot is what all spellings of a site have in common under any collation; other sites may
 // share it.
 const maybeWwwroot = "LOWER(TRIM(TRAILING '/' FROM wwwroot))"
@@ -51,7 +47,8 @@ func (s *peerStore) rows(ctx context.Context, tx *sql.Tx, lock string) ([]peerRo
 // collation treats different wwwroots as equal: /T1 and /t1 are two sites.
 func (s *peerStore) read(ctx context.Context, tx *sql.Tx, condition string, args []any) ([]peerRow, error) {
 	const op = "read the peers' rows"
-	found, err := tx.QueryContext(ctx, s.t.sql("SELECT id, wwwroot, COALESCE(deleted, 1) <> 0, "+keyHash+", COALESCE(public_key_expires, 0) FROM {mnet_host} WHERE "+condition), args...)
+	// The hash is enough: the certificate itself is seldom needed, and fifty times as long.
+	found, err := tx.QueryContext(ctx, s.t.sql("SELECT id, wwwroot, COALESCE(deleted, 1) <> 0, "+s.t.dialect.Hash("public_key")+", COALESCE(public_key_expires, 0) FROM {mnet_host} WHERE "+condition), args...)
 	if err != nil {
 		return nil, s.t.explain(op, err)
 	}
@@ -77,17 +74,14 @@ func (s *peerStore) read(ctx context.Context, tx *sql.Tx, condition string, args
 
 // write changes the rows, many in one statement. They are locked; on tables without locks (MyISAM),
 // a row that has been deleted since stays deleted.
-//
-// The statements are prepared, and therefore sent without quoting: for half a megabyte of
-// certificates, the server's parser would need as long as the storing itself.
 func (s *peerStore) write(ctx context.Context, tx *sql.Tx, rows []peerRow) error {
 	const op = "write the peers' rows"
-	var update *sql.Stmt // Tx closes it
+	var update func(context.Context, ...any) error
 	for width := 0; len(rows) > 0; {
 		n := s.fit(rows)
 		if n != width {
 			var err error
-			if update, err = tx.PrepareContext(ctx, s.t.sql(updateRows(n))); err != nil {
+			if update, err = s.t.dialect.Bulk(ctx, tx, s.t.sql(updateRows(n))); err != nil {
 				return s.t.explain(op, err)
 			}
 			width = n
@@ -98,7 +92,7 @@ func (s *peerStore) write(ctx context.Context, tx *sql.Tx, rows []peerRow) error
 			certificates, expiries, ids = append(certificates, row.id, key.Certificate.PEM), append(expiries, row.id, key.Certificate.NotAfter.Unix()), append(ids, row.id)
 			s.written[row.id] = s.written[row.id] || row.kept == rotate.KeyStored
 		}
-		if _, err := update.ExecContext(ctx, slices.Concat(certificates, expiries, ids)...); err != nil {
+		if err := update(ctx, slices.Concat(certificates, expiries, ids)...); err != nil {
 			return s.t.explain(op, err)
 		}
 		rows = rows[n:]

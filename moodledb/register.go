@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"renew_mnetkeys/moodledb/config"
+	"renew_mnetkeys/moodledb/dialect"
 )
 
 // RegisterRow is a tenant in the register (table local_vmoodle of the master). It prints as
@@ -30,9 +31,9 @@ func Tenants(ctx context.Context, master *config.Config) ([]RegisterRow, error) 
 		return nil, fmt.Errorf("open the register of tenants: %w", err)
 	}
 	defer func() { _ = db.Close() }()
-	rows, err := readRegister(ctx, db, m.Prefix)
+	rows, err := readRegister(ctx, db, m)
 	if err != nil {
-		if isNumber(err, errNoSuchTable) {
+		if is(err, dialect.NoTable) {
 			return nil, &UnknownTenantError{Problem: "the register of tenants, table " + m.Prefix + "local_vmoodle of database " + m.DBName + ", does not exist",
 				hint: "check vmasterdbname and vmasterprefix, and that local_vmoodle is installed there", Err: err}
 		}
@@ -42,9 +43,10 @@ func Tenants(ctx context.Context, master *config.Config) ([]RegisterRow, error) 
 }
 
 // readRegister reads all rows: an array has at most some hundred.
-func readRegister(ctx context.Context, db *sql.DB, prefix string) ([]RegisterRow, error) {
-	rows, err := db.QueryContext(ctx, "SELECT vhostname, name, mnet, enabled, vdbtype, vdbhost, vdblogin, vdbpass, vdbname, vdbprefix, vdatapath FROM `"+
-		prefix+"local_vmoodle` WHERE vhostname <> '' ORDER BY vhostname, id")
+func readRegister(ctx context.Context, db *sql.DB, c *config.Config) ([]RegisterRow, error) {
+	d, _ := c.Dialect()
+	rows, err := db.QueryContext(ctx, d.SQL(c.Names(), "SELECT vhostname, name, mnet, enabled, vdbtype, vdbhost, vdblogin, vdbpass, vdbname, vdbprefix, vdatapath "+
+		"FROM {local_vmoodle} WHERE vhostname <> '' ORDER BY vhostname, id"))
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"renew_mnetkeys/internal/testbed"
+	"renew_mnetkeys/moodledb/dialect"
 	"renew_mnetkeys/rotate"
 )
 
@@ -81,7 +82,7 @@ func TestAServerInTrouble(t *testing.T) {
 // server has cleaned up.
 func onceThereIsRoom(err error, again func() error) error {
 	for range 100 {
-		if !isNumber(err, errTableFull) {
+		if !is(err, dialect.NoRoom) {
 			break
 		}
 		time.Sleep(100 * time.Millisecond)
@@ -156,7 +157,7 @@ func TestStoreKeyWaitsForARowOnlySoLong(t *testing.T) {
 				}
 				return
 			}
-			if got := s.stored(t); !isNumber(err, errLockWaitTimeout) || got != before || waits.Load() != maxAttempts {
+			if got := s.stored(t); !isMySQL(err, 1205) || got != before || waits.Load() != maxAttempts {
 				t.Errorf("%v after %d waits, stored %+v", err, waits.Load(), got)
 			}
 		})

@@ -37,10 +37,10 @@ type endpoint struct{ network, address string }
 // dbServer is one database server as this run sees it.
 type dbServer struct {
 	reach  reach
-	places chan struct{} // one element per tenant at work
-	bulk   chan struct{} // one element per StorePeerKeys at work
-	turn   chan struct{} // one element: locks is in use; a channel, so that waiting ends with its context
-	locks  *lockSession  // nil until the first lock, and after its connection was lost
+	places chan struct{}           // one element per tenant at work
+	bulk   chan struct{}           // one element per StorePeerKeys at work
+	turn   chan struct{}           // one element: locks is in use; a channel, so that waiting ends with its context
+	locks  map[string]*lockSession // by ArrayLock.place; none before the first lock, and after its connection was lost
 }
 
 var errServersClosed = errors.New("the run's database connections are closed already")
@@ -63,7 +63,7 @@ func (s *Servers) of(c *config.Config) (*dbServer, error) {
 	}
 	at := endpoint{network, address}
 	if s.known[at] == nil {
-		s.known[at] = &dbServer{places: make(chan struct{}, s.perServer-1), bulk: make(chan struct{}, maxBulk), turn: make(chan struct{}, 1)}
+		s.known[at] = &dbServer{places: make(chan struct{}, s.perServer-1), bulk: make(chan struct{}, maxBulk), turn: make(chan struct{}, 1), locks: map[string]*lockSession{}}
 	}
 	return s.known[at], nil
 }
@@ -108,10 +108,10 @@ func (s *Servers) Close() error {
 	var errs []error
 	for _, server := range s.known {
 		server.turn <- struct{}{} // a statement on it has its own time limit
-		if server.locks != nil {
-			errs = append(errs, server.locks.close())
-			server.locks = nil
+		for _, session := range server.locks {
+			errs = append(errs, session.close())
 		}
+		clear(server.locks)
 		<-server.turn
 	}
 	return errors.Join(errs...)

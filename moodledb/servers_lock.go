@@ -8,19 +8,18 @@ import (
 	"sync"
 	"time"
 
-	"github.com/go-sql-driver/mysql"
-
 	"renew_mnetkeys/moodledb/config"
+	"renew_mnetkeys/moodledb/dialect"
 )
 
-// lockPause is the time between two attempts to get a lock that another run has.
-const lockPause = 250 * time.Millisecond
-
 // ArrayLock is the right to renew a tenant's key. It excludes a [Lock] or an ArrayLock of another
-// run, but the connection that has it also has the locks of all other tenants of its server.
+// run, but the connection that has it also has the locks of all other tenants of its server, if the
+// server can do that.
 type ArrayLock struct {
 	server  *dbServer
+	locks   dialect.Locker
 	session *lockSession
+	place   string // of the session in dbServer.locks
 	name    string
 	release sync.Once
 }
@@ -46,22 +45,31 @@ func (s *Servers) Acquire(ctx context.Context, c *config.Config, wait time.Durat
 	if err != nil {
 		return nil, err
 	}
-	l := &ArrayLock{server: server, name: lockName(c)}
-	for {
-		switch got, err := l.try(ctx, c); {
-		case err != nil:
-			return nil, fmt.Errorf("%s: %w", op, err)
-		case got:
-			return l, nil
-		case wait <= 0:
-			return nil, l.holder(ctx)
-		}
-		pause := min(wait, lockPause)
-		wait -= pause
-		if err := s.sleep(ctx, pause); err != nil {
-			return nil, fmt.Errorf("%s: %w", op, err)
-		}
+	locks, err := c.Dialect()
+	if err != nil {
+		return nil, err
 	}
+	l := &ArrayLock{server: server, locks: locks, name: lockName(c)}
+	if !locks.OneForAll() {
+		l.place = l.name
+	}
+	got, err := untilGot(ctx, s.sleep, wait, func() (bool, error) { return l.try(ctx, c) })
+	if err == nil && !got {
+		err = l.holder(ctx)
+	}
+	if err != nil {
+		l.leave(ctx)
+		return nil, lockError(op, err)
+	}
+	return l, nil
+}
+
+// lockError says what was being done, unless the error is of a lock that another run has.
+func lockError(op string, err error) error {
+	if errors.As(err, new(*LockedError)) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", op, err)
 }
 
 func (l *ArrayLock) try(ctx context.Context, c *config.Config) (got bool, err error) {
@@ -73,31 +81,47 @@ func (l *ArrayLock) try(ctx context.Context, c *config.Config) (got bool, err er
 		return false, err
 	}
 	defer l.server.pass()
-	if l.server.locks == nil {
+	session := l.server.locks[l.place]
+	if session == nil {
 		err := l.server.reach.try(c, seen, func() (err error) {
-			l.server.locks, err = openLockSession(ctx, c)
+			session, err = openLockSession(ctx, c, l.locks)
 			return err
 		})
 		if err != nil {
 			return false, err
 		}
+		l.server.locks[l.place] = session
 	}
-	session := l.server.locks
 	if session.names[l.name] {
 		return false, nil // the server would give it again to the same connection
 	}
-	var answer sql.NullInt64
-	if err := l.server.query(ctx, &answer, "SELECT GET_LOCK(?, 0) FOR UPDATE", l.name); err != nil {
+	err = l.use(ctx, session, func(ctx context.Context) error {
+		got, err = l.locks.TryLock(ctx, session.conn, l.name)
+		return err
+	})
+	if err != nil {
 		return false, explain(c, err)
 	}
-	if !answer.Valid {
-		return false, errors.New("the server could not make the lock")
+	if got {
+		session.names[l.name], l.session = true, session
 	}
-	if answer.Int64 != 1 {
-		return false, nil
+	return got, nil
+}
+
+// use runs a statement about a lock. If the connection did not survive it, all its locks are lost.
+func (l *ArrayLock) use(ctx context.Context, session *lockSession, do func(context.Context) error) error {
+	ctx, cancel := statementTime(ctx)
+	defer cancel()
+	err := do(ctx)
+	if err != nil && (!isAnswer(err) || !l.locks.OneForAll()) {
+		l.drop(session)
 	}
-	session.names[l.name], l.session = true, session
-	return true, nil
+	return err
+}
+
+func (l *ArrayLock) drop(session *lockSession) {
+	_ = session.close()
+	delete(l.server.locks, l.place)
 }
 
 // holder says who has the lock.
@@ -106,12 +130,24 @@ func (l *ArrayLock) holder(ctx context.Context) *LockedError {
 		return &LockedError{}
 	}
 	defer l.server.pass()
-	if l.server.locks == nil {
+	session := l.server.locks[l.place]
+	if session == nil {
 		return &LockedError{}
 	}
 	ctx, cancel := statementTime(ctx)
 	defer cancel()
-	return (&Lock{conn: l.server.locks.conn, name: l.name}).holder(ctx)
+	return heldBy(l.locks.Holder(ctx, session.conn, l.name))
+}
+
+// leave closes a connection that can have this lock only, and does not have it.
+func (l *ArrayLock) leave(ctx context.Context) {
+	if l.locks.OneForAll() || l.server.take(context.WithoutCancel(ctx)) != nil {
+		return
+	}
+	defer l.server.pass()
+	if session := l.server.locks[l.place]; session != nil && !session.names[l.name] {
+		l.drop(session)
+	}
 }
 
 // Release gives the lock back. The error is [ErrLockLost] if it was lost before; nothing needs to
@@ -123,21 +159,21 @@ func (l *ArrayLock) Release() error {
 		ctx := context.Background()
 		_ = l.server.take(ctx)
 		defer l.server.pass()
-		if l.server.locks != l.session {
+		if l.server.locks[l.place] != l.session {
 			err = ErrLockLost
 			return
 		}
 		delete(l.session.names, l.name)
-		var released sql.NullInt64
-		if l.server.query(ctx, &released, "SELECT RELEASE_LOCK(?) FOR UPDATE", l.name) != nil || released.Int64 != 1 {
+		if l.use(ctx, l.session, func(ctx context.Context) error { return l.locks.Unlock(ctx, l.session.conn, l.name) }) != nil {
 			err = ErrLockLost
+		} else if !l.locks.OneForAll() {
+			l.drop(l.session)
 		}
 	})
 	return err
 }
 
-// lockSession is a connection with locks: many at once, which servers support since MySQL 5.7.5 and
-// MariaDB 10.0.2. Only the caller that has the turn uses it.
+// lockSession is a connection with locks. Only the caller that has the turn uses it.
 type lockSession struct {
 	db    *sql.DB
 	conn  *sql.Conn
@@ -145,8 +181,8 @@ type lockSession struct {
 }
 
 // openLockSession connects with the account of one tenant. A lock needs no right, so the account of
-// any tenant works for all.
-func openLockSession(ctx context.Context, c *config.Config) (*lockSession, error) {
+// any tenant works for all that may share the connection.
+func openLockSession(ctx context.Context, c *config.Config, locks dialect.Locker) (*lockSession, error) {
 	db, err := connect(ctx, c)
 	if err != nil {
 		return nil, err
@@ -157,7 +193,12 @@ func openLockSession(ctx context.Context, c *config.Config) (*lockSession, error
 		_ = db.Close()
 		return nil, err
 	}
-	return &lockSession{db, conn, map[string]bool{}}, nil
+	session := &lockSession{db, conn, map[string]bool{}}
+	if err := locks.StartLocks(ctx, conn); err != nil {
+		_ = session.close()
+		return nil, explain(c, err)
+	}
+	return session, nil
 }
 
 // close ends the connection, and with it its locks.
@@ -176,19 +217,6 @@ func (d *dbServer) take(ctx context.Context) error {
 }
 
 func (d *dbServer) pass() { <-d.turn }
-
-// query runs a statement about a lock. If the connection did not survive it, all its locks are
-// lost.
-func (d *dbServer) query(ctx context.Context, into any, query string, args ...any) error {
-	ctx, cancel := statementTime(ctx)
-	defer cancel()
-	err := d.locks.conn.QueryRowContext(ctx, query, args...).Scan(into)
-	if err != nil && !errors.As(err, new(*mysql.MySQLError)) {
-		_ = d.locks.close()
-		d.locks = nil
-	}
-	return err
-}
 
 // statementTime is for one short statement. The end of one run must not cancel it: the driver would
 // close the connection, which also has the locks of others.

@@ -4,10 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"strings"
 	"time"
 
 	"renew_mnetkeys/moodledb/config"
+	"renew_mnetkeys/moodledb/dialect"
 	"renew_mnetkeys/rotate"
 )
 
@@ -18,11 +18,12 @@ import (
 // the tables of Moodle 2.0 and later. Older ones of these have no mnet_host.sslverification (read
 // as 0: they verify no TLS) and may have no row in mnet_application for a host (read as moodle).
 type Tenant struct {
-	config *config.Config
-	db     *sql.DB
-	sleep  func(context.Context, time.Duration) error // between attempts to reach the server again; an error ends them
-	leave  func()                                     // gives the place of [Servers] back; nil if there is none
-	bulk   chan struct{}                              // limit of [Servers] for large writes at the same time; nil if there is no limit
+	config  *config.Config
+	dialect dialect.Dialect
+	db      *sql.DB
+	sleep   func(context.Context, time.Duration) error // between attempts to reach the server, or to get the lock; an error ends them
+	leave   func()                                     // gives the place of [Servers] back; nil if there is none
+	bulk    chan struct{}                              // limit of [Servers] for large writes at the same time; nil if there is no limit
 	// changes is set for a run that changes something: see ForChanges.
 	changes      bool
 	withoutPeers bool
@@ -63,7 +64,8 @@ func Open(ctx context.Context, c *config.Config) (*Tenant, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Tenant{config: c, db: db, sleep: rotate.Sleep}, nil
+	d, err := c.Dialect()
+	return &Tenant{config: c, dialect: d, db: db, sleep: rotate.Sleep}, err
 }
 
 // Close ends the connections, except that of a [Lock], which its Release ends.
@@ -74,21 +76,19 @@ func (t *Tenant) Close() error {
 	return t.db.Close()
 }
 
-// sql writes the tables of a query with their prefix. They are in braces, as in Moodle's own
-// queries: {mnet_host}. The prefix is the only thing that is spliced into SQL; reading config.php
-// has validated it.
+// sql writes a query for the server. Its tables are in braces, as in Moodle's own queries:
+// {mnet_host}. The prefix is the only thing that is spliced into SQL; reading config.php has
+// validated it.
 func (t *Tenant) sql(query string) string {
-	return strings.NewReplacer("{", "`"+t.config.Prefix, "}", "`").Replace(query)
+	return t.dialect.SQL(t.config.Names(), query)
 }
 
-// transaction runs do in a transaction and commits it. It sets repeatable read explicitly: read
-// committed, which some servers use by default, cannot be written to a statement-based binary log
-// (error 1665).
+// transaction runs do in a transaction and commits it.
 //
 // The error of a COMMIT is a [*commitError]: unlike all others it leaves open whether the change is
 // stored.
 func (t *Tenant) transaction(ctx context.Context, readOnly bool, do func(*sql.Tx) error) error {
-	tx, err := t.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: readOnly})
+	tx, err := t.dialect.Begin(ctx, t.db, readOnly)
 	if err != nil {
 		return t.explain("begin transaction", err)
 	}
@@ -112,7 +112,7 @@ func (e *commitError) Unwrap() error { return e.err }
 
 // maxAttempts is how often a transaction is tried if the server prefers another one in a deadlock
 // or lets it wait too long, or will not lock a row that has changed since the transaction's
-// snapshot (MariaDB, innodb_snapshot_isolation).
+// snapshot.
 const maxAttempts = 4
 
 // retry repeats what the server rolled back in favour of another transaction. It needs no pause: a
@@ -120,7 +120,7 @@ const maxAttempts = 4
 func retry(ctx context.Context, do func() error) error {
 	for attempt := 1; ; attempt++ {
 		err := do()
-		if !isNumber(err, errDeadlock, errLockWaitTimeout, errRecordChanged) || attempt == maxAttempts || ctx.Err() != nil {
+		if !is(err, dialect.Conflict) || attempt == maxAttempts || ctx.Err() != nil {
 			return err
 		}
 	}
@@ -140,9 +140,9 @@ func (t *Tenant) execOne(ctx context.Context, tx *sql.Tx, op, query string, args
 
 // insert runs an INSERT of one row and returns its id.
 func (t *Tenant) insert(ctx context.Context, tx *sql.Tx, op, query string, args ...any) (int64, error) {
-	result, err := tx.ExecContext(ctx, t.sql(query), args...)
+	id, err := t.dialect.Insert(ctx, tx, t.sql(query), args...)
 	if err != nil {
 		return 0, t.explain(op, err)
 	}
-	return result.LastInsertId()
+	return id, nil
 }

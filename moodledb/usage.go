@@ -2,7 +2,7 @@ package moodledb
 
 import (
 	"context"
-	"fmt"
+	"database/sql"
 	"slices"
 	"strings"
 	"time"
@@ -10,13 +10,9 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// usageLimit is for one statement about the use of links, in seconds: the tables of users and of
-// their actions can be large.
-const usageLimit = 5
-
-// limitedSelect begins a SELECT that the server itself ends: only MariaDB reads the first comment,
-// only MySQL the second.
-var limitedSelect = fmt.Sprintf("/*M! SET STATEMENT max_statement_time = %d FOR */ SELECT /*+ MAX_EXECUTION_TIME(%d) */ ", usageLimit, usageLimit*1000)
+// usageLimit is for one statement about the use of links: the tables of users and of their actions
+// can be large.
+const usageLimit = 5 * time.Second
 
 // usersOf and newestOf are what is read of the large tables, up to the ids of the peers.
 const (
@@ -100,19 +96,9 @@ func (t *Tenant) perPeer(ctx context.Context, s *rotate.Site, what, query string
 
 // limited runs a SELECT, written without that word, for at most usageLimit.
 func (t *Tenant) limited(ctx context.Context, query string, args []any, row func(scan func(...any) error) error) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*usageLimit*time.Second) // the server ends it earlier, unless it hangs
+	ctx, cancel := context.WithTimeout(ctx, 2*usageLimit) // the server ends it earlier, unless it hangs
 	defer cancel()
-	rows, err := t.db.QueryContext(ctx, t.sql(limitedSelect+query), args...)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		if err := row(rows.Scan); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+	return t.dialect.Limited(ctx, t.db, usageLimit, t.sql(query), args, func(rows *sql.Rows) error { return row(rows.Scan) })
 }
 
 // later is the later of two times; the other one is in unix seconds, 0 for none.

@@ -2,8 +2,6 @@ package config
 
 import (
 	"errors"
-	"net"
-	"path/filepath"
 	"testing"
 )
 
@@ -44,30 +42,5 @@ func TestEndpoint(t *testing.T) {
 				t.Errorf("%s %s %v", network, address, err)
 			}
 		})
-	}
-}
-
-func TestSocketWithoutDBSocketIsTheFirstUsualOneThatExists(t *testing.T) {
-	usual, dir := sockets, t.TempDir()
-	t.Cleanup(func() { sockets = usual })
-	none, file, socket := filepath.Join(dir, "none"), filepath.Join(dir, "file"), filepath.Join(dir, "socket")
-	write(t, file, "")
-	listener, err := net.Listen("unix", socket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = listener.Close() })
-	for name, c := range map[string]struct {
-		usual []string
-		want  string
-	}{
-		"one is there":    {[]string{none, file, socket}, socket},
-		"none of them is": {[]string{none, file}, none},
-	} {
-		sockets = c.usual
-		config := Config{DBHost: "localhost"}
-		if network, address, err := config.Endpoint(); err != nil || network != "unix" || address != c.want {
-			t.Errorf("%s: %s %s, %v", name, network, address, err)
-		}
 	}
 }

@@ -29,7 +29,7 @@ func FuzzRead(f *testing.F) {
 			}
 			return
 		}
-		if c.CheckDBType() != nil || checkPrefix("prefix", c.Prefix) != nil || c.DBPort < 0 || c.DBPort > 65535 || c.DBName == "" || c.DBUser == "" || c.Dataroot == "" {
+		if _, err := c.Dialect(); err != nil || checkPrefix("prefix", c.Prefix) != nil || c.DBPort < 0 || c.DBPort > 65535 || c.DBName == "" || c.DBUser == "" || c.Dataroot == "" {
 			t.Errorf("a configuration that nobody can use: %s, prefix %q, port %d", c.DBType, c.Prefix, c.DBPort)
 		}
 		if !strings.HasPrefix(strings.ToLower(c.Wwwroot), "http") || strings.HasSuffix(c.Wwwroot, "//") || c.KeyLifetimeDays < 0 {

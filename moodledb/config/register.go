@@ -4,7 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
+
+	"renew_mnetkeys/moodledb/dialect"
 )
 
 // Register says where the register of a VMoodle array is: the vmaster* settings, with the
@@ -62,12 +63,12 @@ func (s *settings) register() (*Register, error) {
 // host is config.php's own, since then it is the same server; it always uses those about TLS.
 func (c *Config) OfRegister() *Config {
 	r, m := c.Register, *c
-	if !strings.EqualFold(withoutPersistence(r.DBHost), withoutPersistence(c.DBHost)) {
-		m.DBPort, m.DBSocket = 0, ""
-	}
 	m.DBType, m.DBHost, m.DBName, m.DBUser, m.DBPass, m.Prefix = r.DBType, r.DBHost, r.DBName, r.DBUser, r.DBPass, r.Prefix
 	if m.DBType == "" {
 		m.DBType = "mysqli"
+	}
+	if !dialect.SameHost(r.DBHost, c.DBHost) {
+		m.DBPort, m.DBSocket = 0, ""
 	}
 	return &m
 }

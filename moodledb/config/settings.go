@@ -101,7 +101,7 @@ func (s *settings) database(c *Config) error {
 	if err := s.fill(field{"dbtype", &c.DBType, true}); err != nil {
 		return err
 	}
-	if err := c.CheckDBType(); err != nil {
+	if _, err := c.Dialect(); err != nil {
 		return err
 	}
 	if err := s.fill(field{"dbhost", &c.DBHost, false}, field{"dbname", &c.DBName, true}, field{"dbuser", &c.DBUser, true},
@@ -273,16 +273,6 @@ func hintFor(name string) string {
 		return fmt.Sprintf("replace it with --cfg %s=@FILE", name)
 	}
 	return fmt.Sprintf("replace it with --cfg %s=VALUE", name)
-}
-
-// CheckDBType refuses a database that is neither MySQL nor MariaDB; the error is an
-// *UnsupportedDBError.
-func (c *Config) CheckDBType() error {
-	switch c.DBType {
-	case "mysqli", "mariadb", "auroramysql":
-		return nil
-	}
-	return &UnsupportedDBError{DBType: c.DBType}
 }
 
 // rePrefix is what may be spliced into SQL. With 30 characters, Moodle's longest table names still

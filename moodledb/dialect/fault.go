@@ -1,0 +1,62 @@
+package dialect
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+)
+
+// Fault is what an error of a driver means. Other code decides on this alone.
+type Fault int
+
+// The faults. Those from Answered to Syntax are answers of the server.
+const (
+	None         Fault = iota // no error, or one that has nothing to do with a database
+	Answered                  // an answer on which nothing is decided
+	Conflict                  // rolled back in favour of another transaction: may be tried again
+	ReadOnly                  // the server or the account may only read
+	NoTable                   // the table does not exist
+	NoColumn                  // the column does not exist
+	Login                     // wrong account or password
+	LoginHost                 // the account may not connect from here
+	NoDatabase                // the database does not exist, or is not this account's
+	NoConnection              // the server has no connection left
+	NoRoom                    // the disk or the table is full
+	TooLarge                  // the server does not take statements of this size
+	NoRight                   // the account lacks a right on a table
+	Syntax                    // the statement is not understood; the message may quote it
+	NoTLS                     // the server does not offer TLS
+	Untrusted                 // the server's certificate is not trusted
+	LoginMethod               // the server wants the password in a way that the driver does not support
+	Lost                      // the connection is lost
+)
+
+// Refusal is an answer that was found by asking, not by an error of the server.
+type Refusal struct {
+	Fault   Fault
+	Problem string
+}
+
+func (e *Refusal) Error() string { return e.Problem }
+
+// FaultOf is the fault of an error, and the error to show for it: an answer of the server without
+// what was wrapped around it.
+func FaultOf(err error) (Fault, error) {
+	var refusal *Refusal
+	if errors.As(err, &refusal) {
+		return refusal.Fault, refusal
+	}
+	if fault, answer := faultOfMySQL(err); fault != None {
+		return fault, answer
+	}
+	var verification *tls.CertificateVerificationError
+	var authority x509.UnknownAuthorityError
+	if errors.As(err, &verification) || errors.As(err, &authority) {
+		return Untrusted, err
+	}
+	return None, err
+}
+
+// IsAnswer says whether a fault shows that the server is up: it answered, or the driver refused
+// what it offered. Another account or other options may succeed.
+func (f Fault) IsAnswer() bool { return f != None && f != Lost }

@@ -1,0 +1,51 @@
+package dialect
+
+import (
+	"errors"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+// mySQLFaults are the error numbers of MySQL and MariaDB on which the code decides.
+var mySQLFaults = map[uint16]Fault{
+	1020: Conflict, // the record has changed since the snapshot (MariaDB, innodb_snapshot_isolation)
+	1021: NoRoom,   // disk full
+	1040: NoConnection,
+	1044: NoDatabase, // no right on the database
+	1045: Login,
+	1049: NoDatabase,
+	1054: NoColumn,
+	1064: Syntax,
+	1114: NoRoom, // table full
+	1130: LoginHost,
+	1142: NoRight, // on a table
+	1143: NoRight, // on a column
+	1146: NoTable,
+	1153: TooLarge,
+	1203: NoConnection, // of this account
+	1205: Conflict,     // waited too long for a lock
+	1213: Conflict,     // deadlock
+	1227: NoRight,      // a privilege of the server
+	1290: ReadOnly,
+	1698: Login,    // by a plugin
+	1792: ReadOnly, // transaction
+	1836: ReadOnly, // mode
+}
+
+func faultOfMySQL(err error) (Fault, error) {
+	var answer *mysql.MySQLError
+	switch {
+	case errors.As(err, &answer):
+		if fault, known := mySQLFaults[answer.Number]; known {
+			return fault, answer
+		}
+		return Answered, answer
+	case errors.Is(err, mysql.ErrNoTLS):
+		return NoTLS, err
+	case errors.Is(err, mysql.ErrOldPassword), errors.Is(err, mysql.ErrUnknownPlugin), errors.Is(err, mysql.ErrCleartextPassword):
+		return LoginMethod, err
+	case errors.Is(err, mysql.ErrInvalidConn):
+		return Lost, err
+	}
+	return None, err
+}

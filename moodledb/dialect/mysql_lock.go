@@ -1,0 +1,51 @@
+package dialect
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+)
+
+// The locks of MySQL belong to the server and to a connection, which may have many since MySQL 5.7.5
+// and MariaDB 10.0.2. A lock needs no right. In a Galera cluster it applies to one node only.
+//
+// The statements end with FOR UPDATE, although there is no row: therefore a proxy that splits reads
+// from writes sends all of them to one server.
+
+func (mySQL) OneForAll() bool { return true }
+
+func (mySQL) StartLocks(context.Context, *sql.Conn) error { return nil }
+
+func (mySQL) TryLock(ctx context.Context, conn *sql.Conn, name string) (bool, error) {
+	var got sql.NullInt64
+	if err := conn.QueryRowContext(ctx, "SELECT GET_LOCK(?, 0) FOR UPDATE", name).Scan(&got); err != nil {
+		return false, err
+	}
+	if !got.Valid {
+		return false, &Refusal{Answered, "the server could not make the lock"}
+	}
+	return got.Int64 == 1, nil
+}
+
+func (mySQL) Holder(ctx context.Context, conn *sql.Conn, name string) (connection int64, who string) {
+	var id sql.NullInt64
+	if conn.QueryRowContext(ctx, "SELECT IS_USED_LOCK(?) FOR UPDATE", name).Scan(&id) != nil || !id.Valid {
+		return 0, ""
+	}
+	// Without the right PROCESS an account sees its own connections only; usually those of another
+	// run on this tenant are among them.
+	var user, host string
+	if conn.QueryRowContext(ctx, "SELECT user, host FROM information_schema.processlist WHERE id = ?", id.Int64).Scan(&user, &host) != nil {
+		return id.Int64, ""
+	}
+	return id.Int64, user + "@" + host
+}
+
+func (mySQL) Unlock(ctx context.Context, conn *sql.Conn, name string) error {
+	var released sql.NullInt64
+	err := conn.QueryRowContext(ctx, "SELECT RELEASE_LOCK(?) FOR UPDATE", name).Scan(&released)
+	if err == nil && released.Int64 != 1 {
+		err = errors.New("the connection does not have the lock")
+	}
+	return err
+}
