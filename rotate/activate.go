@@ -172,7 +172,7 @@ func (r *Renewal) giveUp(ctx context.Context, t *Tenant, keys Keys, cause error,
 		check, err := r.undo(ctx, t, keys.Stored, t.historyWithUndone(keys.Stored), report)
 		if err == nil {
 			report.Outcome, report.SelfCheck, report.Exit = Undone, check, ExitNotRenewed
-			return fmt.Errorf("%w: %w", ErrUndone, cause)
+			return fmt.Errorf("%w, because the web server was not proven to use the new one: %w", ErrUndone, cause)
 		}
 		cause = fmt.Errorf("%w; putting the old key back failed as well: %w", cause, err)
 	}

@@ -102,7 +102,7 @@ func (r *Renewal) goBack(ctx context.Context, t *Tenant, cause error, report *Te
 		return fmt.Errorf("%w; putting the key back that it uses failed as well: %w", cause, err)
 	}
 	report.Outcome, report.SelfCheck, report.Exit = Undone, check, ExitNotRenewed
-	return fmt.Errorf("%w: the web server uses it: %w", ErrUndone, localSiteError(cause))
+	return fmt.Errorf("%w, because the web server still uses it: %w", ErrUndone, localSiteError(cause))
 }
 
 // localSiteError is the cause inside of ErrNotFollowed, which asks an operator to act.

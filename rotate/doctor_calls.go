@@ -71,9 +71,9 @@ func (d *diagnosis) callPeer(ctx context.Context, own Identity, p Peer) checkup 
 	case f != nil && ctx.Err() != nil:
 		f = cutShort(ctx)
 		c.report.fail(f)
-		c.findings = append(c.findings, failing(p, f))
+		c.findings = append(c.findings, failing(p, f, d.local))
 	case f != nil:
-		c.findings = append(c.findings, failing(p, f))
+		c.findings = append(c.findings, failing(p, f, d.local))
 	default:
 		if f := outdated(p, proof); f != nil {
 			c.report.fail(f)
@@ -84,7 +84,7 @@ func (d *diagnosis) callPeer(ctx context.Context, own Identity, p Peer) checkup 
 			return c // the local site is the finding
 		}
 		if !c.report.Outcome.Proven() {
-			c.findings = append(c.findings, failing(p, &Failure{Reason: c.report.Reason, Detail: c.report.Detail, Pending: c.report.Outcome == Pending}))
+			c.findings = append(c.findings, failing(p, &Failure{Reason: c.report.Reason, Detail: c.report.Detail, Pending: c.report.Outcome == Pending}, d.local))
 			return c
 		}
 		c.findings = append(c.findings, proven(p, proof)...)

@@ -115,10 +115,10 @@ func certificateOf(p Peer) *envelope.Certificate {
 }
 
 // failing is the finding on a sealed call that failed.
-func failing(p Peer, f *Failure) Finding {
+func failing(p Peer, f *Failure, local SelfCheck) Finding {
 	severity, what := SeverityError, "the peer does not prove that it uses this site's key"
 	if f.Pending {
 		severity, what = SeverityWarning, "the peer could not be reached"
 	}
-	return newFinding(severity, "peer_"+string(f.Reason), p.Wwwroot, f.Reason.NextStep(false), what+" ("+string(f.Reason)+")", "%s", f.Detail)
+	return newFinding(severity, "peer_"+string(f.Reason), p.Wwwroot, local.nextForPeer(f.Reason, false), what+" ("+string(f.Reason)+")", "%s", f.Detail)
 }

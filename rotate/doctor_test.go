@@ -281,6 +281,28 @@ func TestEveryReasonHasANextStep(t *testing.T) {
 	}
 }
 
+// The peer asks the local site for the key, so nothing at the peer helps while that site is ill.
+func TestTheAdviceOnAPeerBeginsWithALocalSiteThatIsIll(t *testing.T) {
+	peer := PeerReport{Outcome: Refused, Reason: ReasonFault710}
+	for check, begins := range map[SelfCheck]string{
+		SelfNoRC4:       "begin with the local site: enable OpenSSL's legacy provider",
+		SelfUnreachable: "the local site did not answer",
+		SelfProven:      "correct DNS, firewall or TLS until the peer's server",
+	} {
+		report := &TenantReport{SelfCheck: check}
+		if got := report.NextStep(peer, true); !strings.HasPrefix(got, begins) {
+			t.Errorf("%s: %q", check, got)
+		}
+	}
+	c := newClinic(t)
+	c.rc4less = true
+	c.fails(ReasonFault710, false)
+	_, findings := c.diagnose(t)
+	if i := slices.IndexFunc(findings, func(f Finding) bool { return f.Code == "peer_fault_710" }); i < 0 || !strings.HasPrefix(findings[i].Next, "begin with the local site") {
+		t.Errorf("findings %+v", findings)
+	}
+}
+
 // The expiry that counts for Moodle is the one in the row.
 func TestAKeyThatIsNearlyOverIsNotCalled(t *testing.T) {
 	c := newClinic(t)

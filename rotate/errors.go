@@ -36,7 +36,7 @@ var (
 	ErrOwnClock = error(&hinted{"the clocks of this machine and of the local site differ", "set both clocks by NTP: peers refuse answers from the future, too"})
 	// ErrUndone: the old key was restored, because the local site was not proven to use the new
 	// one.
-	ErrUndone = errors.New("the old key is back")
+	ErrUndone = errors.New("the old key was restored")
 	// ErrNoKey: no readable pair is stored.
 	ErrNoKey = error(&hinted{"the stored key is missing or cannot be read", adviseRenewal})
 	// ErrIncoherent: the local host row has another certificate than the pair.
@@ -140,7 +140,7 @@ func (e *LocalSiteError) Error() string {
 	case e.Cache == nil:
 		return e.Failure.Error()
 	}
-	return e.Failure.Error() + "; its cache could not be purged: " + e.Cache.Error()
+	return e.Failure.Error() + "; the cache could not be purged: " + e.Cache.Error()
 }
 
 func (e *LocalSiteError) Unwrap() error { return e.Cache }

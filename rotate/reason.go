@@ -224,17 +224,25 @@ func (r Reason) NextStep(pushed bool) string {
 	return cmp.Or(row.Next, nextLog)
 }
 
-// NextStep is what to do about one peer of the report, "" if there is nothing to do. It takes into
-// account what the run has seen: if the local site did not answer, a peer that could not fetch the
-// key from it is not at fault.
+// NextStep is what to do about one peer of the report, "" if there is nothing to do.
 func (r *TenantReport) NextStep(p PeerReport, pushed bool) string {
 	switch {
 	case p.Outcome.Proven() || p.Outcome == Skipped || p.Outcome == Ignored:
 		return ""
 	case r.SelfCheck == SelfSkipped && p.Reason == ReasonLocalSite:
 		return "leave out --self-check=off: this proves the local site and then the link. Run: renew_mnetkeys push"
-	case r.SelfCheck == SelfUnreachable && p.Reason == ReasonFault710:
-		return "the local site did not answer, so the peer could not fetch the key from it. Bring the local site back, then run: renew_mnetkeys push"
 	}
-	return p.Reason.NextStep(pushed)
+	return r.SelfCheck.nextForPeer(p.Reason, pushed)
+}
+
+// nextForPeer takes into account what the run has seen of the local site: if that does not answer,
+// or cannot do RC4, a peer that could not fetch the key from it is not at fault.
+func (c SelfCheck) nextForPeer(reason Reason, pushed bool) string {
+	switch {
+	case reason == ReasonFault710 && c == SelfUnreachable:
+		return "the local site did not answer, so the peer could not fetch the key from it. Bring the local site back, then run: renew_mnetkeys push"
+	case reason == ReasonFault710 && c == SelfNoRC4:
+		return "begin with the local site: " + c.NextStep() + ". Then run: renew_mnetkeys push"
+	}
+	return reason.NextStep(pushed)
 }

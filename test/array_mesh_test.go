@@ -64,7 +64,7 @@ func (m *troubledMesh) ended(t testing.TB, r ran) {
 		!strings.Contains(r.Error, "127.0.0.1:1") || len(r.Peers) > 0 {
 		t.Errorf("the tenant whose database is down: %+v", r)
 	}
-	if r := reports[m.sticky.Wwwroot]; r.Outcome != rotate.Undone || r.SelfCheck != rotate.SelfProven || !strings.HasPrefix(r.Error, "the old key is back") {
+	if r := reports[m.sticky.Wwwroot]; r.Outcome != rotate.Undone || r.SelfCheck != rotate.SelfProven || !strings.HasPrefix(r.Error, "the old key was restored") {
 		t.Errorf("the tenant that keeps its key: %+v", r)
 	}
 	m.unharmed(t)

@@ -163,7 +163,7 @@ func TestAPCuIsRefusedWithTheAdviceOfTheDoctorWhichWorks(t *testing.T) {
 		coherent(t, own)
 		linked(t, own, peer)
 	}
-	renewWith(t, own, true, "--cache-hook=true").expect(t, 1, "the old key is back")
+	renewWith(t, own, true, "--cache-hook=true").expect(t, 1, "the old key was restored")
 	coherent(t, own)
 }
 

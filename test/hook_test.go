@@ -281,7 +281,7 @@ func TestACacheHookTakesThePlaceOfOurOwnInvalidation(t *testing.T) {
 		renewed    bool
 		drops      []string // of its runs
 	}{
-		{"one that does nothing", "true", 1, []string{"error: the old key is back", "fault_7023"}, false, []string{"all", "definition", "entry", "entry"}}, // the last one belongs to the undo
+		{"one that does nothing", "true", 1, []string{"error: the old key was restored", "fault_7023"}, false, []string{"all", "definition", "entry", "entry"}}, // the last one belongs to the undo
 		{"one that purges", purge, 0, []string{"1 of 1 peer proven"}, true, []string{"entry"}},
 	} {
 		own.Warm(t)

@@ -54,7 +54,7 @@ func TestAWebServerWhoseCacheIsOutOfReachLosesNoKey(t *testing.T) {
 		code    int
 		says    string
 	}{
-		{"it uses the stored key", func(*testing.T, *fleetTenant) {}, 1, "the old key is back"},
+		{"it uses the stored key", func(*testing.T, *fleetTenant) {}, 1, "the old key was restored"},
 		{"it uses the retired key", func(t *testing.T, own *fleetTenant) {
 			newer(t, own, true)
 		}, 4, "the web server does not use the key that is stored in the database"},
@@ -202,7 +202,7 @@ func TestACopyOfASiteDoesNotLockTheLiveOneOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	used := pairOf(t, live.Site)
-	run1(t, command(t, "--config="+config, "--retries=0")).expect(t, 1, "the old key is back")
+	run1(t, command(t, "--config="+config, "--retries=0")).expect(t, 1, "the old key was restored")
 	if pairOf(t, live.Site) != used || copied.Value(t, "SELECT value FROM {config_plugins} WHERE plugin = 'mnet' AND name = 'openssl'") != used {
 		t.Error("a key was replaced")
 	}

@@ -195,7 +195,7 @@ func TestARollbackThatTheOwnSiteDoesNotFollowIsUndone(t *testing.T) {
 	cmd := command(t, "rollback", "--config="+own.ConfigFile, "--yes", "--json", "--php=/nonexistent/php", "--cfg", "altcacheconfigpath="+t.TempDir()) // php would find the right cache
 	r := run1(t, cmd)
 	r.revealsNothing(t, secrets(t, own))
-	r.expect(t, 1, "the old key is back")
+	r.expect(t, 1, "the old key was restored")
 	d := r.document(t)
 	if got := d.Tenants[0]; got.Outcome != rotate.Undone || got.SelfCheck != rotate.SelfProven {
 		t.Errorf("%+v", got)

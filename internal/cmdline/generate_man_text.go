@@ -1,7 +1,7 @@
 package cmdline
 
 const manHead = `.SH NAME
-renew_mnetkeys \- renew the MNet keys of a Moodle and prove that its peers use them
+renew_mnetkeys \- renew the MNet keys of a Moodle site and prove that its peers use them
 .SH SYNOPSIS
 .B renew_mnetkeys
 .RI [ options ]
@@ -59,14 +59,14 @@ options, one per line, as
 or
 .BR "name = value" .
 A line that begins with # is a comment. Command line and environment take precedence. All commands can share the file: each
-ignores the options of others. The file is refused if every user can write to it. It may be missing.
+ignores the options of others. The file is refused if every user can write to it. It is optional.
 .TP
 .I config.php
 Moodle's configuration, from
 .BR \-\-config ,
 MOODLE_CONFIG, the working directory and upwards, or the places that
 .B \-\-help
-lists. It is only read, if possible; otherwise PHP evaluates it.
+lists. The tool reads it without running it. If that is not possible, PHP evaluates it.
 `
 
 const manTail = `.SH "SEE ALSO"

@@ -92,7 +92,7 @@ func TestAValueThatCannotBeReadSaysWhereItComesFrom(t *testing.T) {
 func refused(o *option) *string {
 	bad := ""
 	switch {
-	case slices.Contains([]string{"match", "exclude", "ignore-peer", "php", "options"}, o.name):
+	case slices.Contains([]string{"php", "options"}, o.name):
 		return nil
 	case o.isMeasure() || o.isSwitch() || len(o.words) > 0 || o.name == "shard":
 		bad = "?"

@@ -52,8 +52,12 @@ func text(field func(*Options) *string) setter {
 
 // addGlob adds one more glob each time.
 func addGlob(field func(*Options) *rotate.Globs) setter {
-	return func(_ *option, o *Options, value string) error {
-		*field(o) = append(*field(o), value)
+	return func(opt *option, o *Options, value string) error {
+		var glob string
+		if err := text(func(*Options) *string { return &glob })(opt, o, value); err != nil {
+			return err
+		}
+		*field(o) = append(*field(o), glob)
 		return nil
 	}
 }

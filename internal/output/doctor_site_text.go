@@ -119,12 +119,12 @@ func (d *doctorText) about(b *strings.Builder) {
 // use sums up who uses the links.
 func (d *doctorText) use(b *strings.Builder) {
 	t := d.traffic
-	fmt.Fprintf(b, "users come by %d of %s: %s, %s", t.used, count(t.links, "link"), count(int(t.users), "user"), count(int(t.sessions), "open session"))
+	fmt.Fprintf(b, "links in use: %d of %d (%s, %s)", t.used, t.links, count(int(t.users), "user"), count(int(t.sessions), "open session"))
 	if t.unknown > 0 {
-		fmt.Fprintf(b, "; not all is known of %s", count(t.unknown, "link"))
+		fmt.Fprintf(b, "; %s could not be counted completely", count(t.unknown, "link"))
 	}
 	if t.used > 0 && !d.verbose {
-		b.WriteString(" (--verbose lists them)")
+		b.WriteString("; --verbose lists them")
 	}
 	b.WriteByte('\n')
 }

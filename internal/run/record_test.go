@@ -1,10 +1,17 @@
 package run
 
 import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"renew_mnetkeys/internal/cmdline"
+	"renew_mnetkeys/internal/metrics"
 	"renew_mnetkeys/internal/output"
+	"renew_mnetkeys/moodledb"
 	"renew_mnetkeys/rotate"
 )
 
@@ -29,6 +36,26 @@ func TestTheFileOfOptionsSaysWhichTenantsTheMetricsAreAbout(t *testing.T) {
 				t.Errorf("%v", kept)
 			}
 		})
+	}
+}
+
+func TestAMistypedHostIsNoTenantInTheMetrics(t *testing.T) {
+	const typo, tenant = "https://typo.example", "https://tenant.example"
+	path := filepath.Join(t.TempDir(), "mnet.prom")
+	file, err := metrics.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sink := metricsSink{out: &output.Printer{Options: cmdline.Options{Command: "check"}}, File: file}
+	for host, cause := range map[string]error{typo: &moodledb.UnknownTenantError{Host: typo}, tenant: errors.New("the database is down")} {
+		sink.Add(output.Failed(host, 1, fmt.Errorf("find the tenant: %w", cause)))
+	}
+	if err := sink.Finish(1); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil || strings.Contains(string(text), typo) || !strings.Contains(string(text), tenant) {
+		t.Errorf("error %v, wrote\n%s", err, text)
 	}
 }
 

@@ -17,7 +17,7 @@ const (
 	packageName = "renew-mnetkeys" // a Debian package's name has no underscore
 	docDir      = "/usr/share/doc/" + packageName
 	maintainer  = "The renew_mnetkeys authors <authors@renew-mnetkeys.invalid>"
-	description = `renew the MNet keys of a Moodle and prove that its peers use them
+	description = `renew the MNet keys of a Moodle site and prove that its peers use them
 Renews the MNet key pair of a Moodle site, a VMoodle tenant or a whole array,
 stores it in Moodle's database, sends the certificate to every peer, and asks
 each of them for an answer that only the owner of its key can give.
