@@ -81,7 +81,7 @@ func closedPort(t *testing.T) int {
 
 func TestOpenRefusesOtherDatabases(t *testing.T) {
 	t.Parallel()
-	for _, dbtype := range []string{"pgsql", "sqlsrv", "oci", ""} {
+	for _, dbtype := range []string{"postgres", "sqlsrv", "oci", ""} {
 		_, err := Open(t.Context(), &config.Config{DBType: dbtype})
 		var unsupported *config.UnsupportedDBError
 		if !errors.As(err, &unsupported) || unsupported.DBType != dbtype {

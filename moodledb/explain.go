@@ -1,7 +1,6 @@
 package moodledb
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -33,11 +32,6 @@ func (t *Tenant) explain(op string, err error) error {
 
 // explain decides by the fault. It shows a message only if the server makes it from names alone.
 func explain(c *config.Config, err error) error {
-	// The run has ended: nothing is wrong with the database. This is not errors.Is, for which a
-	// network timeout is a deadline as well.
-	if slices.Contains([]error{context.Canceled, context.DeadlineExceeded}, err) {
-		return err
-	}
 	fault, answer := dialect.FaultOf(err)
 	access := func(problem, hint string) error {
 		return &AccessError{Server: server(c), Problem: problem, Advice: hint, Err: answer}
@@ -57,6 +51,9 @@ func explain(c *config.Config, err error) error {
 		if problem, hint := networkProblem(answer); problem != "" {
 			return access(problem, hint)
 		}
+		if errors.As(answer, new(*dialect.Answer)) {
+			return access(answer.Error(), "")
+		}
 		if fault == dialect.Lost {
 			return access("the connection was lost", "")
 		}
@@ -71,6 +68,7 @@ func explain(c *config.Config, err error) error {
 // hints are the faults whose message is shown, and what to do about them.
 var hints = map[dialect.Fault]string{
 	dialect.LoginHost:    "the account may not connect from this machine: run where the web server runs",
+	dialect.Refused:      "the server, or a connection pooler in front of it, refuses: check dbname, dbuser and dbpass",
 	dialect.LoginMethod:  "the account needs a password of a current kind",
 	dialect.NoDatabase:   "check dbname, and that the account has rights on it",
 	dialect.NoConnection: "the server has no connection left: try again later",

@@ -33,9 +33,13 @@ type Lock struct {
 
 // lockName names the lock of a tenant on its server, within the 64 characters that MySQL allows.
 // Locks belong to the server, not to the database, and one database can contain several sites under
-// different prefixes.
+// different prefixes, or in different schemas.
 func lockName(c *config.Config) string {
-	sum := sha256.Sum256([]byte(c.DBName + "\x00" + c.Prefix))
+	site := c.DBName + "\x00" + c.Prefix
+	if c.DBSchema != "" {
+		site += "\x00" + c.DBSchema
+	}
+	sum := sha256.Sum256([]byte(site))
 	return "renew_mnetkeys " + hex.EncodeToString(sum[:20])
 }
 

@@ -54,7 +54,7 @@ func TestTenantsFromRowsAreTheTenantsOfTheirWwwroots(t *testing.T) {
 			}
 		}
 	}
-	if len(want) != 5 {
+	if len(want) != 6 {
 		t.Errorf("%d tenants were compared", len(want))
 	}
 }

@@ -175,9 +175,13 @@ func TestTenantPassesOnWhatIsWrongWithDatabases(t *testing.T) {
 		}
 	}
 	t.Run("the tenant's dbtype", func(t *testing.T) {
+		if c, err := FindTenant(t.Context(), a.read(t, nil), "https://pg.example.org"); err != nil || c.DBType != "pgsql" {
+			t.Errorf("VMoodle's name of PostgreSQL: %v", err)
+		}
+		a.Exec(t, "UPDATE {local_vmoodle} SET vdbtype = 'oci' WHERE vhostname = 'https://pg.example.org'")
 		_, err := FindTenant(t.Context(), a.read(t, nil), "https://pg.example.org")
 		var unsupported *config.UnsupportedDBError
-		if !errors.As(err, &unsupported) || unsupported.DBType != "postgres" {
+		if !errors.As(err, &unsupported) || unsupported.DBType != "oci" {
 			t.Errorf("error %v", err)
 		}
 		noSecret(t, err)
@@ -191,7 +195,7 @@ func TestTenantPassesOnWhatIsWrongWithDatabases(t *testing.T) {
 		noSecret(t, err)
 	})
 	t.Run("the register's dbtype", func(t *testing.T) {
-		_, err := FindTenant(t.Context(), a.read(t, map[string]string{"vmasterdbtype": "postgres"}), "https://one.example.org")
+		_, err := FindTenant(t.Context(), a.read(t, map[string]string{"vmasterdbtype": "sqlsrv"}), "https://one.example.org")
 		var unsupported *config.UnsupportedDBError
 		if !errors.As(err, &unsupported) {
 			t.Errorf("error %v", err)

@@ -42,16 +42,23 @@ func (t *Tenant) bindServices(ctx context.Context, tx *sql.Tx, hostID int64, bin
 		op := "bind service " + b.Service
 		if row, ok := bound[fmt.Sprint(service)]; ok {
 			err = t.execOne(ctx, tx, op, "UPDATE {mnet_host2service} SET publish = ?, subscribe = ? WHERE id = ?",
-				b.Publish, b.Subscribe, row)
+				bit(b.Publish), bit(b.Subscribe), row)
 		} else {
 			_, err = t.insert(ctx, tx, op, "INSERT INTO {mnet_host2service} (hostid, serviceid, publish, subscribe) VALUES (?, ?, ?, ?)",
-				hostID, service, b.Publish, b.Subscribe)
+				hostID, service, bit(b.Publish), bit(b.Subscribe))
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func bit(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // ids reads rows of a text and an id.

@@ -26,7 +26,7 @@ var arrows = map[string][]string{
 	"moodledb":            {"internal/spelling", "rotate", "envelope", "moodledb/config", "moodledb/dialect", "moodledb/phpserial"},
 	"moodledb/config":     {"moodledb/dialect", "moodledb/phpsource", "moodledb/phprun", "moodledb/siteuser"},
 	"moodledb/muc":        {"internal/printable", "rotate", "envelope", "moodledb", "moodledb/config", "moodledb/phprun", "moodledb/phpserial", "moodledb/phpsource", "moodledb/siteuser", "internal/killsteps"},
-	"moodledb/dialect":    {},
+	"moodledb/dialect":    {"internal/killsteps"},
 	"moodledb/phprun":     {"moodledb/siteuser"},
 	"moodledb/phpsource":  {},
 	"moodledb/phpserial":  {},

@@ -45,9 +45,9 @@ func TestAFailureEndsWithItsMessageAndNothingLost(t *testing.T) {
 			breakIt: func(t *testing.T, own *testbed.Site) ([]string, func()) {
 				return []string{"--cfg", "dbhost=127.0.0.1", "--cfg", "dboptions.dbport=1"}, func() {}
 			}},
-		{name: "PostgreSQL", code: 2, says: []string{"error: ", "pgsql"},
+		{name: "a database that is not served", code: 2, says: []string{"error: ", "sqlsrv", "mariadb", "pgsql"},
 			breakIt: func(t *testing.T, own *testbed.Site) ([]string, func()) {
-				return []string{"--cfg", "dbtype=pgsql"}, func() {}
+				return []string{"--cfg", "dbtype=sqlsrv"}, func() {}
 			}},
 		{name: "no config.php", code: 2, says: []string{"error: ", "missing/config.php"},
 			breakIt: func(t *testing.T, own *testbed.Site) ([]string, func()) {

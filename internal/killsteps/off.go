@@ -17,5 +17,8 @@ type DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error
 // Peers is the dial function for other sites: nil, for the default.
 func Peers() DialFunc { return nil }
 
+// PostgreSQL is the connection itself.
+func PostgreSQL(conn net.Conn, _ string) net.Conn { return conn }
+
 // File runs do, which works on a file.
 func File(_ string, do func() error) error { return do() }

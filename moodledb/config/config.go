@@ -12,7 +12,7 @@ import (
 // VMoodle's values of the tenant. It prints without its passwords under every fmt verb and in JSON.
 type Config struct {
 	File    string // config.php, absolute
-	DBType  string // mysqli, mariadb or auroramysql
+	DBType  string // mysqli, mariadb, auroramysql or pgsql
 	DBHost  string // as written; Endpoint says where the server is
 	DBName  string
 	DBUser  string
@@ -21,8 +21,9 @@ type Config struct {
 	Wwwroot string // as the tenant's local host row in mnet_host has it, no trailing slash
 
 	DBPort         int           // dboptions dbport, 0 when not set
-	DBSocket       string        // dboptions dbsocket if it is a path, else ""
-	SSL            string        // dboptions ssl: "" no TLS; prefer; require: TLS, server not verified; verify-full
+	DBSocket       string        // dboptions dbsocket: a path, or anything else for the usual socket; "" when not set
+	DBSchema       string        // dboptions dbschema, a search_path of PostgreSQL; "" when not set
+	SSL            string        // dboptions ssl: "" when not set; disable; prefer; require: TLS, server not verified; verify-full
 	ConnectTimeout time.Duration // dboptions connecttimeout (seconds there), 0 when not set
 
 	Dataroot, Dirroot  string

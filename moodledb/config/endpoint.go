@@ -23,7 +23,7 @@ func (c *Config) Account() dialect.Account {
 }
 
 // Names are those of the tenant's tables.
-func (c *Config) Names() dialect.Names { return dialect.Names{Prefix: c.Prefix} }
+func (c *Config) Names() dialect.Names { return dialect.Names{Schema: c.DBSchema, Prefix: c.Prefix} }
 
 // Endpoint says where the database server is: network "unix" with a socket path, or "tcp" with
 // host:port (IPv6 in brackets). The error is an *Error.

@@ -32,9 +32,9 @@ func (e *Error) Unwrap() error { return e.Err }
 // Hint says what to do about it.
 func (e *Error) Hint() string { return e.Advice }
 
-// UnsupportedDBError is a $CFG->dbtype that is not MySQL: pgsql, sqlsrv, oci.
+// UnsupportedDBError is a $CFG->dbtype that is neither MySQL nor PostgreSQL: sqlsrv, oci.
 type UnsupportedDBError struct{ DBType string }
 
 func (e *UnsupportedDBError) Error() string {
-	return fmt.Sprintf("dbtype %q is not supported, only mysqli, mariadb and auroramysql are", e.DBType)
+	return fmt.Sprintf("dbtype %q is not supported: use MySQL (mysqli, mariadb, auroramysql) or PostgreSQL (pgsql)", e.DBType)
 }

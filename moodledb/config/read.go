@@ -67,19 +67,26 @@ func usedSettings() []string {
 	}
 }
 
+// usedOptions are the elements of dboptions that are read.
+func usedOptions() []string {
+	return []string{"dbport", "dbsocket", "dbschema", "ssl", "connecttimeout"}
+}
+
 // check finds a --cfg that would have no effect.
 func (o Options) check() error {
 	known := map[string]bool{}
 	for _, name := range usedSettings() {
 		known[name] = name != "dboptions"
 	}
-	for _, name := range []string{"dbport", "dbsocket", "ssl", "connecttimeout"} {
+	options := []string{}
+	for _, name := range usedOptions() {
 		known["dboptions."+name] = true
+		options = append(options, "dboptions."+name)
 	}
 	for name, text := range o.Overrides {
 		if !known[name] {
 			return &Error{Setting: name, Problem: "is not read, so --cfg cannot override it",
-				Advice: "known are " + strings.Join(append(usedSettings()[:16], "alternative_cache_factory_class", "tool_forcedcache_config_path"), ", ") + ", dboptions.dbport, dboptions.dbsocket, dboptions.ssl, dboptions.connecttimeout, and vconfig.php's"}
+				Advice: "known are " + strings.Join(append(usedSettings()[:16], "alternative_cache_factory_class", "tool_forcedcache_config_path"), ", ") + ", " + strings.Join(options, ", ") + ", and vconfig.php's"}
 		}
 		if name == "forced_plugin_settings" && text != "" {
 			return &Error{Setting: name, Problem: "can only be overridden by nothing: --cfg forced_plugin_settings="}
@@ -120,7 +127,11 @@ type settings struct {
 
 // numbers finds a setting that is a number whose string form only PHP knows.
 func (s *settings) numbers() error {
-	for _, name := range append(usedSettings(), "dboptions.dbport", "dboptions.dbsocket", "dboptions.ssl", "dboptions.connecttimeout") {
+	names := usedSettings()
+	for _, name := range usedOptions() {
+		names = append(names, "dboptions."+name)
+	}
+	for _, name := range names {
 		if v := s.value(name); v.Kind() == phpsource.Number {
 			return &phpsource.ComputedError{Position: v.At(), Problem: "sets $CFG->" + name + " to a number that is not known here"}
 		}

@@ -66,7 +66,7 @@ func TestRead(t *testing.T) {
 		}},
 		"every way to write a value": {file: "forms.php", want: Config{
 			DBType: "auroramysql", DBHost: "db.example.org:3310", DBName: "moodle_db", DBUser: "moodle_db", DBPass: `it's "SECRET-5" $here \n`, Prefix: "m_",
-			DBPort: 3306, Wwwroot: "https://3306.example.org/db", Dataroot: "/srv/moodledata", CacheDir: "/srv/moodledata/cache", Dirroot: fixture(t, ""),
+			DBPort: 3306, DBSocket: "1", Wwwroot: "https://3306.example.org/db", Dataroot: "/srv/moodledata", CacheDir: "/srv/moodledata/cache", Dirroot: fixture(t, ""),
 		}},
 		"a wwwroot that depends on the request, and --host": {file: "proxied.php", options: Options{Wwwroot: "https://proxied.example.org/"}, want: Config{
 			DBType: "mariadb", DBHost: "127.0.0.1", DBName: "bitnami_moodle", DBUser: "bn_moodle", DBPass: "SECRET-7", Prefix: "mdl_",
@@ -216,11 +216,11 @@ func write(t testing.TB, path, text string) {
 	}
 }
 
-func TestReadNamesADatabaseThatIsNotMySQL(t *testing.T) {
+func TestReadNamesADatabaseThatIsNotServed(t *testing.T) {
 	t.Parallel()
-	_, err := Read(t.Context(), fixture(t, "postgres.php"), Options{})
+	_, err := Read(t.Context(), fixture(t, "sqlsrv.php"), Options{})
 	var unsupported *UnsupportedDBError
-	if !errors.As(err, &unsupported) || unsupported.DBType != "pgsql" {
+	if !errors.As(err, &unsupported) || unsupported.DBType != "sqlsrv" {
 		t.Errorf("error %v", err)
 	}
 }
@@ -269,10 +269,13 @@ func TestSSLAndSocketOptions(t *testing.T) {
 		"nothing":                            {`[]`, Config{}},
 		"verify-full":                        {`['ssl' => 'verify-full']`, Config{SSL: "verify-full"}},
 		"ssl switched off":                   {`['ssl' => false]`, Config{}},
-		"ssl disabled":                       {`['ssl' => 'disable']`, Config{}},
+		"ssl disabled":                       {`['ssl' => 'disable']`, Config{SSL: "disable"}},
 		"ssl true, which no Moodle has":      {`['ssl' => true]`, Config{SSL: "prefer"}},
-		"a socket by default":                {`['dbsocket' => true]`, Config{}},
-		"a socket by number":                 {`['dbsocket' => 1]`, Config{}},
+		"a socket by default":                {`['dbsocket' => true]`, Config{DBSocket: "1"}},
+		"a socket by number":                 {`['dbsocket' => 1]`, Config{DBSocket: "1"}},
+		"no socket":                          {`['dbsocket' => false]`, Config{}},
+		"no socket by number":                {`['dbsocket' => 0]`, Config{}},
+		"a schema":                           {`['dbschema' => 'moodle', 'dbhandlesoptions' => true, 'fetchbuffersize' => 0]`, Config{DBSchema: "moodle"}},
 		"a socket by path":                   {`['dbsocket' => '/a/b.sock']`, Config{DBSocket: "/a/b.sock"}},
 		"an empty port":                      {`['dbport' => '']`, Config{}},
 		"a port as text":                     {`['dbport' => '3307']`, Config{DBPort: 3307}},
@@ -288,7 +291,7 @@ func TestSSLAndSocketOptions(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := Config{DBPort: c.DBPort, DBSocket: c.DBSocket, SSL: c.SSL, ConnectTimeout: c.ConnectTimeout}
+			got := Config{DBPort: c.DBPort, DBSocket: c.DBSocket, DBSchema: c.DBSchema, SSL: c.SSL, ConnectTimeout: c.ConnectTimeout}
 			if diff := cmp.Diff(plain(test.want), plain(got), cmpopts.EquateEmpty()); diff != "" {
 				t.Error(diff)
 			}

@@ -67,10 +67,21 @@ func (c *Config) OfRegister() *Config {
 	if m.DBType == "" {
 		m.DBType = "mysqli"
 	}
-	if !dialect.SameHost(r.DBHost, c.DBHost) {
+	m.DBType = ofRegister(m.DBType)
+	theirs, _ := m.Dialect()
+	if ours, _ := c.Dialect(); theirs != ours || !dialect.SameHost(r.DBHost, c.DBHost) {
 		m.DBPort, m.DBSocket = 0, ""
 	}
 	return &m
+}
+
+// ofRegister is the $CFG->dbtype for a type in VMoodle's register, which has a name of its own for
+// PostgreSQL (local/vmoodle/bootlib.php).
+func ofRegister(dbtype string) string {
+	if dbtype == "postgres" {
+		return "pgsql"
+	}
+	return dbtype
 }
 
 // ForTenant is the configuration of the tenant of a row, enabled or not: config.php read again with
@@ -81,7 +92,7 @@ func (c *Config) OfRegister() *Config {
 func (c *Config) ForTenant(ctx context.Context, row TenantRow) (*Config, error) {
 	r := c.Register
 	values := map[string]string{
-		"dbtype": row.DBType, "dbhost": row.DBHost, "dbname": row.DBName, "dbuser": row.DBUser, "dbpass": row.DBPass, "prefix": row.Prefix,
+		"dbtype": ofRegister(row.DBType), "dbhost": row.DBHost, "dbname": row.DBName, "dbuser": row.DBUser, "dbpass": row.DBPass, "prefix": row.Prefix,
 		"wwwroot": row.Wwwroot, "dataroot": row.Dataroot,
 		// The register is the same for all, and known: php need not evaluate it again.
 		"vmasterdbtype": r.DBType, "vmasterdbhost": r.DBHost, "vmasterdbname": r.DBName, "vmasterdblogin": r.DBUser, "vmasterdbpass": r.DBPass,

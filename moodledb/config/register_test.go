@@ -22,6 +22,10 @@ func TestRegisterIsReachedLikeTheSiteWhereItIsTheSameServer(t *testing.T) {
 	if other := c.OfRegister(); other.DBPort != 0 || other.DBSocket != "" || other.SSL != "require" {
 		t.Errorf("%+v", plain(*other))
 	}
+	c.Register.DBHost, c.Register.DBType = "db", "postgres"
+	if other := c.OfRegister(); other.DBPort != 0 || other.DBType != "pgsql" {
+		t.Errorf("another kind of server on the same host: %+v", plain(*other))
+	}
 	if c.DBPort != 3307 {
 		t.Error("the Config was changed")
 	}

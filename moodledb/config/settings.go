@@ -157,11 +157,12 @@ func (s *settings) forced(c *Config) error {
 	return nil
 }
 
-// dboptions are read as lib/dml/mysqli_native_moodle_database.php does: dbsocket only if it is a
-// path.
+// dboptions are read as lib/dml/mysqli_native_moodle_database.php and
+// pgsql_native_moodle_database.php do. Of the others, dbhandlesoptions and fetchbuffersize change
+// nothing here: the connections work with any pooler.
 func (s *settings) dboptions(c *Config) error {
 	read := map[string]phpsource.Value{}
-	for _, name := range []string{"dbport", "dbsocket", "ssl", "connecttimeout"} {
+	for _, name := range usedOptions() {
 		read[name] = s.value("dboptions." + name)
 	}
 	port := read["dbport"].Int()
@@ -169,14 +170,16 @@ func (s *settings) dboptions(c *Config) error {
 		return s.at("dboptions.dbport", &Error{Setting: "dboptions.dbport", Problem: "is not a port number"})
 	}
 	c.DBPort = int(port)
-	if socket := read["dbsocket"].Text(); strings.Contains(socket, "/") {
+	if socket := read["dbsocket"].Text(); socket != "0" { // which is nothing for PHP
 		c.DBSocket = socket
 	}
+	c.DBSchema = read["dbschema"].Text()
 	c.ConnectTimeout = time.Duration(max(0, min(read["connecttimeout"].Int(), 3600))) * time.Second
 	switch mode := read["ssl"].Text(); mode {
-	case "require", "verify-full":
+	case "", "disable", "require", "verify-full":
 		c.SSL = mode
-	case "", "0", "disable":
+	case "0":
+		c.SSL = "disable"
 	default:
 		// Moodle 4.4 refuses the value, older versions ignore the option. TLS if the server
 		// supports it works with both.

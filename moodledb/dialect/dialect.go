@@ -79,8 +79,7 @@ type Dialect interface {
 	LockTable(ctx context.Context, tx *sql.Tx, table string) error
 	// Columns are the columns of a table.
 	Columns(ctx context.Context, tx *sql.Tx, table string) ([]Column, error)
-	// MayRenew finds out, without a change, whether the account may write what a renewal writes. table
-	// is SQL for the name of a table.
+	// MayRenew finds out, without a change, whether the account may write what a renewal writes.
 	MayRenew(ctx context.Context, db *sql.DB, n Names) error
 
 	Locker
@@ -107,6 +106,8 @@ func For(dbtype string) (d Dialect, known bool) {
 	switch dbtype {
 	case "mysqli", "mariadb", "auroramysql":
 		return mySQL{}, true
+	case "pgsql":
+		return postgreSQL{}, true
 	}
 	return mySQL{}, false
 }

@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -27,8 +28,10 @@ const (
 	Syntax                    // the statement is not understood; the message may quote it
 	NoTLS                     // the server does not offer TLS
 	Untrusted                 // the server's certificate is not trusted
+	Refused                   // the server or a pooler does not serve the connection
 	LoginMethod               // the server wants the password in a way that the driver does not support
 	Lost                      // the connection is lost
+	Ended                     // the context has ended: nothing is wrong with the database
 )
 
 // Refusal is an answer that was found by asking, not by an error of the server.
@@ -46,9 +49,17 @@ func FaultOf(err error) (Fault, error) {
 	if errors.As(err, &refusal) {
 		return refusal.Fault, refusal
 	}
+	if end := contextEnd(err); end != nil {
+		return Ended, end
+	}
 	if fault, answer := faultOfMySQL(err); fault != None {
 		return fault, answer
 	}
+	fault, answer := faultOfPostgreSQL(err)
+	if fault != None {
+		return fault, answer
+	}
+	err = answer
 	var verification *tls.CertificateVerificationError
 	var authority x509.UnknownAuthorityError
 	if errors.As(err, &verification) || errors.As(err, &authority) {
@@ -57,6 +68,25 @@ func FaultOf(err error) (Fault, error) {
 	return None, err
 }
 
+// contextEnd finds the end of a context in an error, as it is and not as errors.Is sees it, for
+// which a timeout of the network is a deadline as well.
+func contextEnd(err error) error {
+	if err == context.Canceled || err == context.DeadlineExceeded {
+		return err
+	}
+	switch wrapped := err.(type) {
+	case interface{ Unwrap() error }:
+		return contextEnd(wrapped.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, err := range wrapped.Unwrap() {
+			if end := contextEnd(err); end != nil {
+				return end
+			}
+		}
+	}
+	return nil
+}
+
 // IsAnswer says whether a fault shows that the server is up: it answered, or the driver refused
 // what it offered. Another account or other options may succeed.
-func (f Fault) IsAnswer() bool { return f != None && f != Lost }
+func (f Fault) IsAnswer() bool { return f != None && f != Lost && f != Ended }

@@ -1,0 +1,58 @@
+package dialect
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/binary"
+)
+
+// The locks of PostgreSQL belong to the database. These also belong to a transaction, which is kept
+// open: a pooler would give the locks of a session to another client. A transaction gives back all
+// of its locks at once, so each lock needs a connection of its own.
+//
+// The transaction has no snapshot and no number while it is idle, so it keeps no VACUUM from its
+// work.
+
+func (postgreSQL) OneForAll() bool { return false }
+
+// StartLocks begins the transaction, and keeps the server from ending it for being idle or long.
+func (postgreSQL) StartLocks(ctx context.Context, conn *sql.Conn) error {
+	if _, err := conn.ExecContext(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED"); err != nil {
+		return err
+	}
+	_, err := conn.ExecContext(ctx, "SELECT set_config(name, '0', true) FROM pg_settings WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout')")
+	return err
+}
+
+// lockKey is the number of a lock.
+func lockKey(name string) int64 {
+	sum := sha256.Sum256([]byte(name))
+	return int64(binary.BigEndian.Uint64(sum[:])) //nolint:gosec // any number
+}
+
+func (postgreSQL) TryLock(ctx context.Context, conn *sql.Conn, name string) (got bool, err error) {
+	err = conn.QueryRowContext(ctx, "SELECT pg_try_advisory_xact_lock($1)", lockKey(name)).Scan(&got)
+	return got, err
+}
+
+func (postgreSQL) Holder(ctx context.Context, conn *sql.Conn, name string) (connection int64, who string) {
+	key := lockKey(name)
+	var id sql.NullInt64
+	var account sql.NullString
+	// The port is -1 on a unix socket, and NULL if this account may not see the connection.
+	err := conn.QueryRowContext(ctx, "SELECT l.pid, a.usename || '@' || CASE a.client_port WHEN -1 THEN 'localhost' ELSE host(a.client_addr) END "+
+		"FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid "+
+		"WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.classid = $1 AND l.objid = $2 "+
+		"AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+		int64(uint32(key>>32)), int64(uint32(key))).Scan(&id, &account) //nolint:gosec // the halves
+	if err != nil {
+		return 0, ""
+	}
+	return id.Int64, account.String
+}
+
+func (postgreSQL) Unlock(ctx context.Context, conn *sql.Conn, _ string) error {
+	_, err := conn.ExecContext(ctx, "ROLLBACK")
+	return err
+}
