@@ -153,7 +153,7 @@ func (r *Renewal) reportMove(report *TenantReport, t *Tenant, inside func(wwwroo
 			p.Next = "find out why the peer's database could not be read or written. Then run: renew_mnetkeys …"
 		case inside(p.Wwwroot) || !p.needsNewName():
 		default:
-			p.Next = "send the message below to the peer's administrator: the peer must replace " + r.MovedFrom + " by " + t.Wwwroot
+			p.Next = "send the message of this run to the peer's administrator: the peer must replace " + r.MovedFrom + " by " + t.Wwwroot
 			report.Moved.Message = moveMessage(r.MovedFrom, t)
 		}
 	}
