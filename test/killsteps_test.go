@@ -142,7 +142,7 @@ func (s *sweep) recordsAreWhole(t *testing.T, mayBeMissing bool) {
 
 func (s *sweep) run(t *testing.T, variable, value string) ran {
 	t.Helper()
-	cmd := command(t, append([]string{"--config=" + s.config, "--concurrency=1", "--key-bits=1024"}, s.args...)...)
+	cmd := command(t, append(slices.Clone(s.args), "--config="+s.config, "--concurrency=1", "--key-bits=1024")...)
 	cmd.Path = s.binary
 	cmd.Env = append(cmd.Env, variable+"="+value)
 	return run1(t, cmd)
