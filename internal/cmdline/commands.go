@@ -131,13 +131,13 @@ var Commands = []Command{
 		},
 	},
 	{
-		Name: Move, Does: "renew the key of a site that has a new wwwroot, and tell its peers",
+		Name: Move, Does: "give a site that has moved its new wwwroot, with a new key",
 		about: "Give the new wwwroot of config.php to the site's own mnet_host row, with a new key and certificate. " +
 			"The rows of this site in the databases of the same array get the new wwwroot and certificate. For all other peers, print a message that their administrators need. " +
-			"The command works on one site at a time; if you run it again, it pushes the key.",
+			"The command works on one site at a time; a second run only pushes the key.",
 		examples: []example{
 			{"show what would be done", "move --from=http://old.example.org --dry-run"},
-			{"give a tenant its new wwwroot", "move --host=https://new.example.org --from=https://old.example.org --yes"},
+			{"without being asked", "move --from=http://old.example.org --yes"},
 		},
 		Changes: true, MakesKey: true, Single: true, Unasked: rotate.ExitNotRenewed, Good: rotate.Renewed, exits: rotate.ExitsOfChange.String(),
 		Question: func(o Options) string {
