@@ -117,6 +117,31 @@ func TestRollbackAsksOnATerminal(t *testing.T) {
 	}
 }
 
+func TestAMoveAsksOnATerminal(t *testing.T) {
+	t.Parallel()
+	own := testbed.PHPSite(t, testbed.Options{})
+	old := formerly(t, own)
+	own.Purge(t)
+	row := rowOf(t, own, old)
+	for _, c := range []struct {
+		keys string
+		code int
+		says string
+		name string
+	}{
+		{"n\n", 1, "error: not moved", old},
+		{"y\n", 0, "moved " + own.Wwwroot, own.Wwwroot},
+	} {
+		x := onTerminal(t, command(t, "move", "--config="+own.ConfigFile, "--from="+old))
+		x.says("Has the tenant of config.php moved from " + old + ", which is not used any more? [y/N] ")
+		x.types(c.keys)
+		x.end().expect(t, c.code, c.says)
+		if got := named(t, own, row); got != c.name {
+			t.Errorf("the row has the wwwroot %s", got)
+		}
+	}
+}
+
 // A user who waits learns why, before the wait ends.
 func TestAWaitForAnotherRunIsSaidAtOnce(t *testing.T) {
 	t.Parallel()
