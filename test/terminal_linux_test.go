@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/peers/peertest"
 )
 
@@ -130,7 +131,7 @@ func TestAMoveAsksOnATerminal(t *testing.T) {
 		name string
 	}{
 		{"n\n", 1, "error: not moved", old},
-		{"y\n", 0, "moved " + own.Wwwroot, own.Wwwroot},
+		{"y\n", 0, "the key is renewed", own.Wwwroot},
 	} {
 		x := onTerminal(t, command(t, "move", "--config="+own.ConfigFile, "--from="+old))
 		x.says("Has the tenant of config.php moved from " + old + ", which is not used any more? [y/N] ")
