@@ -94,6 +94,9 @@ func (r *Renewal) mayMove(ctx context.Context, t *Tenant, rows PeerRows) error {
 	if err := t.checkLocalRow(); err != nil {
 		return err
 	}
+	if !t.MNetOn() && !t.DispatcherForced {
+		return errMoveOff
+	}
 	if t.Configured == "" {
 		return r.hasMoved(t)
 	}
@@ -107,6 +110,9 @@ func (r *Renewal) mayMove(ctx context.Context, t *Tenant, rows PeerRows) error {
 	}
 	return r.hasLeft(ctx, t)
 }
+
+// errMoveOff is ErrMNetOff with another hint: --newkey would refuse the row with the old wwwroot.
+var errMoveOff = error(&hinted{ErrMNetOff.Error(), "enable MNet in Moodle: Site administration > Networking. Then run: renew_mnetkeys …"})
 
 // hasMoved checks the old wwwroot of a site whose local host row has the new one already: a key
 // that was made for it shows that it was this site's.

@@ -111,6 +111,20 @@ func TestAMoveIsFinishedByTheNext(t *testing.T) {
 			}
 			f.sites[2].down = false
 		}, Kept},
+		{"its key has expired meanwhile", func(f *fleet) {
+			s := f.sites[0]
+			pair := testPair(f.t, oldURL, clock.AddDate(0, 0, -60))
+			s.tenant.Pair = storedPair(pair)
+			s.tenant.Own.Certificate, s.tenant.Own.Expires = pair.Certificate.PEM, pair.Certificate.NotAfter.Unix()
+			s.cached = nil
+		}, Renewed},
+		{"Moodle has renewed by itself, which gives its row the new wwwroot", func(f *fleet) {
+			s := f.sites[0]
+			next := testPair(f.t, s.tenant.Wwwroot, clock)
+			s.tenant.History = []Retired{{Stored: s.tenant.Pair, Expires: s.tenant.Own.Expires}}
+			s.tenant.Pair, s.cached = storedPair(next), nil
+			s.tenant.Own = &Peer{ID: 1, Wwwroot: s.tenant.Wwwroot, Certificate: next.Certificate.PEM, Expires: next.Certificate.NotAfter.Unix()}
+		}, Kept},
 		{"the row was corrected by SQL", func(f *fleet) { f.sites[0].tenant.Own.Wwwroot = f.sites[0].tenant.Wwwroot }, Renewed},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -213,6 +227,15 @@ func TestASiteThatHasMovedIsAdvisedToMove(t *testing.T) {
 	}
 	if hint := (&OtherSiteError{Row: "http://a b"}).Hint(); !strings.HasSuffix(hint, "--from='http://a b'") {
 		t.Errorf("hint: %s", hint)
+	}
+}
+
+// --newkey refuses a local host row of another wwwroot, so that it must not be advised.
+func TestAMoveOfASiteWithMNetOffAdvisesMoodlesOwnSwitch(t *testing.T) {
+	f := movedFleet(t, 2)
+	f.sites[0].tenant.DispatcherMode = "off"
+	if r, code := f.move(oldURL); code != ExitNotRenewed || r.Error != ErrMNetOff.Error() || strings.Contains(HintOf(r.Err), "--newkey") || f.count("store https://t00.example") > 0 {
+		t.Errorf("exit code %d: %+v", code, r)
 	}
 }
 
