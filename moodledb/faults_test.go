@@ -27,6 +27,8 @@ func operations(seen *rotate.Tenant) map[string]operation {
 	first.History = nil
 	first.Read = &rotate.Tenant{Wwwroot: ownWwwroot, Read: rotate.Snapshot{OwnID: 1}, Own: &rotate.Peer{ID: 1, Certificate: ownCert}}
 	keys := []rotate.HostKey{offer("https://a.example", 6), offer("https://b.example", 6), offer("https://peer.example", 6)}
+	moved := []rotate.HostKey{offer("https://new.example", 6)}
+	moved[0].Was = "https://a.example"
 	peers := "INSERT INTO {mnet_host} (id, wwwroot, public_key, public_key_expires, deleted) VALUES " +
 		"(4, 'https://a.example', 'v5', 5, 0), (5, 'https://b.example', 'v5', 99, 0), (6, 'https://gone.example', 'v5', 5, 1)"
 	return map[string]operation{
@@ -59,10 +61,12 @@ func operations(seen *rotate.Tenant) map[string]operation {
 		"StorePeerKey": {"", func(ctx context.Context, t *Tenant) (any, error) {
 			return t.storePeerKey(ctx, 3, peerCert, newCert, 77)
 		}},
-		"StorePeerKeys": {peers, func(ctx context.Context, t *Tenant) (any, error) { return t.StorePeerKeys(ctx, keys) }},
-		"CheckRights":   {"", func(ctx context.Context, t *Tenant) (any, error) { return nil, t.CheckRights(ctx) }},
-		"Lock":          {"", lockAndRelease},
-		"Servers.Lock":  {"", lockAndReleaseOfAnArray},
+		"StorePeerKeys":              {peers, func(ctx context.Context, t *Tenant) (any, error) { return t.StorePeerKeys(ctx, keys) }},
+		"StorePeerKeys after a move": {peers, func(ctx context.Context, t *Tenant) (any, error) { return t.StorePeerKeys(ctx, moved) }},
+		"RowsNamed":                  {peers, func(ctx context.Context, t *Tenant) (any, error) { return t.RowsNamed(ctx, "https://a.example") }},
+		"CheckRights":                {"", func(ctx context.Context, t *Tenant) (any, error) { return nil, t.CheckRights(ctx) }},
+		"Lock":                       {"", lockAndRelease},
+		"Servers.Lock":               {"", lockAndReleaseOfAnArray},
 	}
 }
 

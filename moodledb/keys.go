@@ -1,6 +1,7 @@
 package moodledb
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -13,7 +14,7 @@ import (
 // It compares the values that it replaces with those that were read, byte by byte, in Go, where no
 // collation can treat two different values as equal, and it locks the rows meanwhile. The local
 // host row keeps its wwwroot, except for a slash at its end, which Moodle corrects here too
-// (mnet/environment.php, replace_keys).
+// (mnet/environment.php, replace_keys), or if next names another one.
 //
 // Errors: rotate.ErrConflict if Moodle renewed first; rotate.ErrNoLocalRow; a [*LostPairError] for
 // a change that would lose a pair; a *rotate.OtherSiteError if the local host row belongs to
@@ -30,14 +31,14 @@ func (t *Tenant) StoreKey(ctx context.Context, read *rotate.Tenant, next rotate.
 		return err
 	}
 	wanted := keyState{joinPair(next.Stored), encodeHistory(next.History), true, true, next.Certificate}
-	err := retry(ctx, func() error { return t.storeKey(ctx, read, wanted, next.Expires) })
+	err := retry(ctx, func() error { return t.storeKey(ctx, read, wanted, next) })
 	if answerLost(err) {
 		return t.decide(ctx, read, wanted, err)
 	}
 	return err
 }
 
-func (t *Tenant) storeKey(ctx context.Context, read *rotate.Tenant, wanted keyState, expires int64) error {
+func (t *Tenant) storeKey(ctx context.Context, read *rotate.Tenant, wanted keyState, next rotate.Keys) error {
 	return t.transaction(ctx, false, func(tx *sql.Tx) error {
 		now, wwwroot, err := t.keyState(ctx, tx, read.Read.OwnID)
 		if err != nil {
@@ -57,7 +58,7 @@ func (t *Tenant) storeKey(ctx context.Context, read *rotate.Tenant, wanted keySt
 		}
 		return t.swap(ctx, tx, "store the local host row",
 			"UPDATE {mnet_host} SET public_key = ?, public_key_expires = ?, wwwroot = ? WHERE id = ? AND "+t.dialect.Same("public_key"),
-			wanted.ownKey, expires, localRowName(wwwroot, read.Wwwroot), read.Read.OwnID, now.ownKey)
+			wanted.ownKey, next.Expires, cmp.Or(next.Wwwroot, localRowName(wwwroot, read.Wwwroot)), read.Read.OwnID, now.ownKey)
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/moodledb/dialect"
 	"renew_mnetkeys/rotate"
 )
@@ -96,6 +97,35 @@ func (t *Tenant) LoadPeers(ctx context.Context, listed []rotate.Peer) (peers []r
 		return nil, err
 	}
 	return peers, nil
+}
+
+// RowsNamed implements rotate.PeerRows: it gives all rows of a wwwroot, whatever they are.
+func (t *Tenant) RowsNamed(ctx context.Context, wwwroot string) (ids []int64, err error) {
+	const op = "look for rows of a wwwroot"
+	err = t.look(ctx, func(tx *sql.Tx) error {
+		ids = nil
+		rows, err := tx.QueryContext(ctx, t.sql("SELECT id, wwwroot FROM {mnet_host} WHERE "+maybeWwwroot+" = ? ORDER BY id"),
+			strings.ToLower(strings.TrimRight(wwwroot, "/")))
+		if err != nil {
+			return t.explain(op, err)
+		}
+		defer func() { _ = rows.Close() }()
+		for rows.Next() {
+			var id int64
+			var named string
+			if err := rows.Scan(&id, &named); err != nil {
+				return t.explain(op, err)
+			}
+			if envelope.SameWwwroot(named, wwwroot) {
+				ids = append(ids, id)
+			}
+		}
+		if err := rows.Err(); err != nil {
+			return t.explain(op, err)
+		}
+		return nil
+	})
+	return ids, err
 }
 
 func (t *Tenant) readLocalRows(ctx context.Context, tx *sql.Tx) (localRows, error) {

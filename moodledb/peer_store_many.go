@@ -107,6 +107,11 @@ func (t *Tenant) compareBytes(ctx context.Context, keys []rotate.HostKey) ([]rot
 		switch row := &rows[i]; {
 		case row.deleted:
 			row.kept = rotate.RowDeleted
+		case row.former:
+			row.kept = rotate.RowNamedAsBefore
+			if hasSuccessor(rows, row.key) {
+				row.kept = rotate.RowTwice
+			}
 		case row.hash == s.hashes[row.key]:
 			row.kept = rotate.KeyPresent
 		default:
@@ -117,14 +122,22 @@ func (t *Tenant) compareBytes(ctx context.Context, keys []rotate.HostKey) ([]rot
 }
 
 func newPeerStore(t *Tenant, keys []rotate.HostKey) (*peerStore, error) {
-	s := &peerStore{t: t, keys: keys, byWwwroot: make(map[string]int, len(keys)), written: map[int64]bool{}}
+	s := &peerStore{t: t, keys: keys, byWwwroot: make(map[string]int, len(keys)), former: map[string]int{}, written: map[int64]bool{}}
 	for i, k := range keys {
 		site := envelope.FoldWwwroot(k.Wwwroot)
 		if _, twice := s.byWwwroot[site]; twice || k.Wwwroot == "" || k.Certificate == nil || k.Certificate.PEM == "" || k.Certificate.NotAfter.Unix() <= 0 {
 			return nil, fmt.Errorf("that for %q is incomplete, or there twice", k.Wwwroot)
 		}
 		s.byWwwroot[site] = i
+		if k.Was != "" {
+			s.former[envelope.FoldWwwroot(k.Was)] = i
+		}
 		s.hashes = append(s.hashes, sha256.Sum256([]byte(k.Certificate.PEM)))
+	}
+	for was, i := range s.former {
+		if _, other := s.byWwwroot[was]; other {
+			return nil, fmt.Errorf("%q cannot have moved from %q, which is another site of the array", keys[i].Wwwroot, keys[i].Was)
+		}
 	}
 	return s, nil
 }
@@ -144,6 +157,7 @@ type peerStore struct {
 	keys      []rotate.HostKey
 	hashes    [][sha256.Size]byte // of their certificates
 	byWwwroot map[string]int      // folded wwwroot: index of keys
+	former    map[string]int      // folded HostKey.Was: index of keys
 	written   map[int64]bool      // rows that this call has written, perhaps in vain
 }
 
@@ -152,6 +166,7 @@ type peerRow struct {
 	id      int64
 	key     int // index of keys
 	deleted bool
+	former  bool              // it has the key's HostKey.Was
 	hash    [sha256.Size]byte // of public_key
 	expires int64
 	kept    rotate.StoreResult // what must happen to it
@@ -221,6 +236,10 @@ func (s *peerStore) decide(rows []peerRow) {
 		switch {
 		case row.deleted:
 			row.kept = rotate.RowDeleted
+		case row.former && hasSuccessor(rows, row.key):
+			row.kept = rotate.RowTwice
+		case row.former:
+			row.kept, row.write = rotate.KeyStored, true
 		case row.hash != s.hashes[row.key]:
 			row.kept, row.write = rotate.KeyStored, true
 		default:
@@ -230,4 +249,11 @@ func (s *peerStore) decide(rows []peerRow) {
 			}
 		}
 	}
+}
+
+// hasSuccessor reports whether there is a row of the key's new wwwroot, a deleted one too: Moodle
+// finds a host by its wwwroot, whether it is deleted or not (mnet/peer.php, set_wwwroot), so there
+// must not be a second one.
+func hasSuccessor(rows []peerRow, key int) bool {
+	return slices.ContainsFunc(rows, func(r peerRow) bool { return r.key == key && !r.former })
 }

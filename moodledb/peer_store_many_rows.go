@@ -29,9 +29,12 @@ const maybeWwwroot = "LOWER(TRIM(TRAILING '/' FROM wwwroot))"
 func (s *peerStore) rows(ctx context.Context, tx *sql.Tx, lock string) ([]peerRow, error) {
 	var rows []peerRow
 	for keys := range slices.Chunk(s.keys, rootsPerSelect) {
-		roots := make([]any, len(keys))
-		for i, k := range keys {
-			roots[i] = strings.ToLower(strings.TrimRight(k.Wwwroot, "/"))
+		var roots []any
+		for _, k := range keys {
+			roots = append(roots, strings.ToLower(strings.TrimRight(k.Wwwroot, "/")))
+			if k.Was != "" {
+				roots = append(roots, strings.ToLower(strings.TrimRight(k.Was, "/")))
+			}
 		}
 		found, err := s.read(ctx, tx, maybeWwwroot+" IN ("+marks(len(roots))+")"+lock, roots)
 		if err != nil {
@@ -61,8 +64,13 @@ func (s *peerStore) read(ctx context.Context, tx *sql.Tx, condition string, args
 			return nil, s.t.explain(op, err)
 		}
 		copy(row.hash[:], hash)
+		site := envelope.FoldWwwroot(wwwroot)
 		var wanted bool
-		if row.key, wanted = s.byWwwroot[envelope.FoldWwwroot(wwwroot)]; wanted {
+		if row.key, wanted = s.byWwwroot[site]; !wanted {
+			row.key, row.former = s.former[site]
+			wanted = row.former
+		}
+		if wanted {
 			rows = append(rows, row)
 		}
 	}
@@ -76,6 +84,13 @@ func (s *peerStore) read(ctx context.Context, tx *sql.Tx, condition string, args
 // a row that has been deleted since stays deleted.
 func (s *peerStore) write(ctx context.Context, tx *sql.Tx, rows []peerRow) error {
 	const op = "write the peers' rows"
+	for _, row := range rows {
+		if row.former {
+			if err := s.t.execOne(ctx, tx, op, "UPDATE {mnet_host} SET wwwroot = ? WHERE id = ?", s.keys[row.key].Wwwroot, row.id); err != nil {
+				return err
+			}
+		}
+	}
 	var update func(context.Context, ...any) error
 	for width := 0; len(rows) > 0; {
 		n := s.fit(rows)
@@ -143,7 +158,7 @@ func (s *peerStore) readBack(ctx context.Context, rows []peerRow) (again bool, e
 			switch {
 			case row.deleted:
 				written[row.id].kept = rotate.RowDeleted
-			case row.hash != s.hashes[row.key] || row.expires != s.keys[row.key].Certificate.NotAfter.Unix():
+			case row.former || row.hash != s.hashes[row.key] || row.expires != s.keys[row.key].Certificate.NotAfter.Unix():
 				again = true
 			}
 		}

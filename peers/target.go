@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"cmp"
 	"net/url"
 
 	"renew_mnetkeys/rotate"
@@ -34,7 +35,7 @@ func parseTarget(address string, verification int) (target, *rotate.Failure) {
 
 // targetOf is the URL of a peer's page or server with that path, on its node if it has one.
 func targetOf(p rotate.Peer, path string) (target, *rotate.Failure) {
-	t, f := parseTarget(p.Wwwroot+path, p.SSLVerification)
+	t, f := parseTarget(cmp.Or(p.At, p.Wwwroot)+path, p.SSLVerification)
 	if f != nil || p.Node == "" {
 		return t, f
 	}

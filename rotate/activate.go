@@ -95,7 +95,8 @@ func (r *Renewal) undo(ctx context.Context, t *Tenant, stored Stored, history []
 	if now.Pair != stored {
 		return SelfFailed, ErrConflict
 	}
-	if err := r.Store.StoreKey(ctx, now, Keys{Stored: t.Pair, Expires: t.expires(), History: history}); err != nil {
+	keys := Keys{Stored: t.Pair, Expires: t.expires(), History: history, Wwwroot: now.renamed(t.Wwwroot)}
+	if err := r.Store.StoreKey(ctx, now, keys); err != nil {
 		return SelfFailed, fmt.Errorf("store the key: %w", err)
 	}
 	report.restored(t.Pair, len(history))
@@ -115,6 +116,9 @@ func (t *Tenant) with(id *Identity) *Tenant {
 		own = *t.Own
 	}
 	own.Certificate, own.Expires = id.Key.Certificate.PEM, id.Key.Certificate.NotAfter.Unix()
+	if id.Wwwroot == t.address() {
+		stored.Wwwroot, stored.Configured = id.Wwwroot, ""
+	}
 	stored.Pair = Stored{Certificate: id.Key.Certificate.PEM, PrivateKey: id.Key.PEM}
 	stored.Own = &own
 	return &stored
@@ -132,6 +136,7 @@ func (r *Renewal) activate(ctx context.Context, t *Tenant, next Identity, histor
 		Stored:  Stored{Certificate: next.Key.Certificate.PEM, PrivateKey: next.Key.PEM},
 		Expires: next.Key.Certificate.NotAfter.Unix(),
 		History: history,
+		Wwwroot: t.renamed(next.Wwwroot),
 	}
 	if err := r.Store.StoreKey(ctx, t, keys); err != nil {
 		switch {

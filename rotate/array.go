@@ -132,6 +132,10 @@ func (a *Array) start() []*renewing {
 	for i, at := range a.Selected {
 		tenants[i] = &renewing{member: a.Members[at], at: at, release: func() {}, report: TenantReport{Wwwroot: a.Members[at].Wwwroot,
 			Outcome: Failed, SelfCheck: SelfSkipped, Exit: ExitNotRenewed, Peers: []PeerReport{}}}
+		if from := a.Template.MovedFrom; from != "" {
+			a.Members[at] = a.Members[at].moved(from)
+			tenants[i].member, tenants[i].report.Moved = a.Members[at], &MoveReport{From: from}
+		}
 	}
 	return tenants
 }

@@ -60,6 +60,9 @@ func (a *Array) finish(ctx context.Context, t *renewing, s *Session, r *Renewal,
 		err = fmt.Errorf("after the push: %w", lost)
 	}
 	r.weighLinks(&t.report, proven && lost == nil)
+	if r.MovedFrom != "" {
+		r.reportMove(&t.report, tenant, m.inside)
+	}
 	if t.report.Exit == ExitOK {
 		t.report.exitByProof()
 	}

@@ -61,6 +61,10 @@ func (m *linkResults) rowFailure(member, tenant string) *Failure {
 		return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer's row of this site is deleted"}
 	case KeyOther:
 		return &Failure{Reason: ReasonCannotOpen, Detail: "the peer has another certificate of this site"}
+	case RowNamedAsBefore:
+		return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer's row of this site has the old wwwroot"}
+	case RowTwice:
+		return &Failure{Reason: ReasonTwoRows, Detail: "the peer's row with the old wwwroot was not changed, because the peer has another row with the new one"}
 	}
 	return &Failure{Reason: ReasonConnect, Detail: "the peer's database did not take the certificate", Pending: true}
 }

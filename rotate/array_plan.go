@@ -14,7 +14,7 @@ func (a *Array) Plan(ctx context.Context) int {
 	tenants := a.start()
 	emit, code := a.emitter()
 	a.each("check", tenants, func(t *renewing) {
-		a.within(ctx, t, func(_ *Session, r *Renewal) error { return a.planTenant(ctx, t, r) })
+		a.within(ctx, t, func(s *Session, r *Renewal) error { return a.planTenant(ctx, t, s, r) })
 	})
 	m := &linkResults{}
 	if !a.ByKeyswap {
@@ -29,8 +29,8 @@ func (a *Array) Plan(ctx context.Context) int {
 	return code()
 }
 
-func (a *Array) planTenant(ctx context.Context, t *renewing, r *Renewal) error {
-	tenant, err := t.read(ctx, r)
+func (a *Array) planTenant(ctx context.Context, t *renewing, s *Session, r *Renewal) error {
+	tenant, err := t.read(ctx, s, r)
 	if err != nil {
 		return err
 	}
@@ -45,7 +45,10 @@ func (a *Array) planTenant(ctx context.Context, t *renewing, r *Renewal) error {
 		}
 		plan = r.PlanDistribute
 	}
-	if t.report = plan(ctx); t.report.Err != nil {
+	moved := t.report.Moved
+	t.report = plan(ctx)
+	t.report.Moved = moved
+	if t.report.Err != nil {
 		t.report.Wwwroot = t.member.Wwwroot
 		return t.report.Err
 	}
@@ -90,9 +93,17 @@ func (a *Array) planPeers(ctx context.Context, t *renewing, s *Session, r *Renew
 		}
 	}
 	outside := slices.DeleteFunc(list, func(p Peer) bool { return inside[p.Wwwroot] })
-	t.report.Peers = append(t.report.Peers, r.tryPeers(ctx, outside, wouldBeSent(a.planWords(t)))...)
+	what := wouldBeSent(a.planWords(t))
+	moves := r.MovedFrom != "" && !t.kept
+	if moves {
+		what = "its administrator must replace " + r.MovedFrom + " by " + t.member.Wwwroot + "; the link is not proven before"
+	}
+	t.report.Peers = append(t.report.Peers, r.tryPeers(ctx, outside, what)...)
 	r.ignore(&t.report)
 	t.report.exitByPlan(r.SelfCheck)
+	if moves && slices.ContainsFunc(outside, func(p Peer) bool { return !r.ignores(p.Wwwroot) }) {
+		t.report.Exit = ExitPeers
+	}
 	return nil
 }
 
@@ -104,7 +115,7 @@ func (m *linkResults) planned(ctx context.Context, p Peer, tenant string) PeerRe
 		return report
 	}
 	f := m.sideFailure(ctx, p.Wwwroot, tenant)
-	if found := m.resultOf(p.Wwwroot, tenant); f == nil && (found == NoRow || found == RowDeleted) {
+	if found := m.resultOf(p.Wwwroot, tenant); f == nil && (found == NoRow || found == RowDeleted || found == RowTwice) {
 		f = m.rowFailure(p.Wwwroot, tenant)
 	}
 	if f != nil {
@@ -118,6 +129,8 @@ func (a *Array) keptWords() string {
 	switch {
 	case a.PushOnly:
 		return "the stored key would be pushed"
+	case a.Template.MovedFrom != "":
+		return "the site has its new wwwroot already: the stored key would be pushed"
 	case a.onlyLooks():
 		return "the key does not expire soon: it would not be renewed, only pushed to peers that are not proven"
 	}

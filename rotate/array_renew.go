@@ -27,7 +27,7 @@ func (a *Array) preflightAll(ctx context.Context, tenants []*renewing) {
 			return
 		}
 		t.release = release
-		a.within(ctx, t, func(_ *Session, r *Renewal) error { return a.preflight(ctx, t, r) })
+		a.within(ctx, t, func(s *Session, r *Renewal) error { return a.preflight(ctx, t, s, r) })
 		if err := t.report.Err; err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 			err = stoppedOr(ctx, err)
 			t.report.Err, t.report.Error = err, err.Error()
@@ -35,8 +35,8 @@ func (a *Array) preflightAll(ctx context.Context, tenants []*renewing) {
 	})
 }
 
-func (a *Array) preflight(ctx context.Context, t *renewing, r *Renewal) error {
-	tenant, err := t.read(ctx, r)
+func (a *Array) preflight(ctx context.Context, t *renewing, s *Session, r *Renewal) error {
+	tenant, err := t.read(ctx, s, r)
 	if err != nil {
 		return err
 	}
@@ -58,13 +58,16 @@ func (a *Array) preflight(ctx context.Context, t *renewing, r *Renewal) error {
 }
 
 // read gives the tenant as it is, and what the report says of it. The error is also that of a
-// --renew-before that does not fit the tenant.
-func (t *renewing) read(ctx context.Context, r *Renewal) (*Tenant, error) {
+// --renew-before or a --from that does not fit the tenant.
+func (t *renewing) read(ctx context.Context, s *Session, r *Renewal) (*Tenant, error) {
 	tenant, err := r.Store.Read(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read the tenant: %w", err)
 	}
 	t.report.describe(tenant)
+	if r.MovedFrom != "" {
+		return tenant, r.mayMove(ctx, tenant, s.PeerRows)
+	}
 	return tenant, r.checkDue(tenant)
 }
 
@@ -82,8 +85,11 @@ func (a *Array) starts(t *Tenant) bool {
 
 // keeps reports whether the tenant's key is left as it is.
 func (a *Array) keeps(t *Tenant) bool {
-	if a.RollBack || a.PushOnly {
+	switch {
+	case a.RollBack, a.PushOnly:
 		return a.PushOnly
+	case a.Template.MovedFrom != "":
+		return a.Template.settled(t)
 	}
 	return !a.starts(t) && (a.fresh(t) || !a.Template.Due.due(t, a.Template.Now()))
 }

@@ -88,13 +88,18 @@ func (r *Renewal) notToAsk(t *Tenant) *Failure {
 	return nil
 }
 
-// nextOfMember is the next step for a link to a site of the array whose own side is at fault. The
-// command is to be pasted into a shell, and the wwwroot comes from whoever writes the register.
+// nextOfMember is the next step for a link to a site of the array whose own side is at fault.
 func nextOfMember(wwwroot string) string {
+	return "the key of that site must be proven first. To see what is wrong there, run: renew_mnetkeys doctor --host=" + shellWord(wwwroot)
+}
+
+// shellWord is a wwwroot in a command that is to be pasted into a shell: it comes from whoever
+// writes the table.
+func shellWord(wwwroot string) string {
 	if strings.ContainsAny(wwwroot, " \t\r\n'\"\\`$&;|<>()*?[]{}~#!^") {
 		wwwroot = "'" + strings.ReplaceAll(wwwroot, "'", `'\''`) + "'"
 	}
-	return "the key of that site must be proven first. To see what is wrong there, run: renew_mnetkeys doctor --host=" + wwwroot
+	return wwwroot
 }
 
 // memberFailure is the result of a member's proof of its own key, as a failure of the links to it.

@@ -93,11 +93,10 @@ func (r *Renewal) goBack(ctx context.Context, t *Tenant, cause error, report *Te
 	// From here a signal must not leave the site between two keys.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), safePointLimit)
 	defer cancel()
-	before := *t
-	before.Pair = used
+	before := r.named(t, used)
 	history := t.exchanged(used)
 	history[0].Expires = undone // the web server never took it
-	check, err := r.undo(ctx, &before, t.Pair, history, report)
+	check, err := r.undo(ctx, before, t.Pair, history, report)
 	if err != nil {
 		return fmt.Errorf("%w; putting the key back that it uses failed as well: %w", cause, err)
 	}
@@ -124,7 +123,7 @@ func (r *Renewal) shownPair(ctx context.Context, t *Tenant) (Stored, bool) {
 	used := shown[0]
 	for _, h := range t.History {
 		pair, err := envelope.ParseKeyPair(h.Certificate, h.PrivateKey)
-		if err == nil && pair.Certificate.Equal(used) && used.NotAfter.After(r.Now().Add(time.Minute)) {
+		if err == nil && pair.Certificate.Equal(used) && (used.CheckWwwroot(t.Wwwroot) == nil || r.madeForOld(used)) && used.NotAfter.After(r.Now().Add(time.Minute)) {
 			return h.Stored, true
 		}
 	}

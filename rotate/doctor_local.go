@@ -35,8 +35,8 @@ func (d *diagnosis) localRow() {
 	case errors.Is(err, ErrNoLocalRow):
 		d.own(SeverityError, "row_missing", "a start of MNet makes the row. Run: renew_mnetkeys --newkey", "the site has no row of its own in mnet_host", "")
 	case errors.As(err, &other):
-		d.own(SeverityError, "row_other_site", "check --host, dbname and prefix. If the site was cloned or has moved, write its wwwroot into its local host row "+
-			"of mnet_host (config.mnet_localhost_id), then renew: otherwise the copy passes for the original",
+		d.own(SeverityError, "row_other_site", "check --host, dbname and prefix. If the site is a copy, write its wwwroot into its local host row "+
+			"of mnet_host (config.mnet_localhost_id), then renew: otherwise the copy passes for the original. If it has moved, run: renew_mnetkeys move --from="+shellWord(other.Row),
 			"the database belongs to another site: its local host row (mnet_host) says so", "%s", other.Row)
 	case t.Own.Wwwroot != t.Wwwroot:
 		d.own(SeverityWarning, "row_spelling", "a renewal writes the wwwroot into the row. Run: renew_mnetkeys",

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+
+	"renew_mnetkeys/envelope"
 )
 
 // The errors that stop a renewal, for exit codes and hints.
@@ -109,7 +111,7 @@ func (e *OtherSiteError) Error() string {
 
 // Hint is what to do about it.
 func (e *OtherSiteError) Hint() string {
-	return "check --host, dbname and prefix, or the tenant's row in the register. If the site has moved, write its new wwwroot into its row of mnet_host first"
+	return "check --host, dbname and prefix, or the tenant's row in the register. If the site has moved from there to " + e.Wwwroot + ", run: renew_mnetkeys move --from=" + shellWord(e.Row)
 }
 
 // OtherNameError says that the site which answers at the tenant's wwwroot uses another name for
@@ -121,8 +123,11 @@ type OtherNameError struct {
 }
 
 func (e *OtherNameError) Error() string {
-	if e.Answers == "" {
+	switch {
+	case e.Answers == "":
 		return "the site that answers at " + e.Wwwroot + " does not know this wwwroot"
+	case envelope.SameWwwroot(e.Answers, e.Wwwroot):
+		return "the site that answers at " + e.Wwwroot + " uses another database than this one: its own mnet_host row has that wwwroot already"
 	}
 	return "the site that answers at " + e.Wwwroot + " calls itself " + e.Answers
 }

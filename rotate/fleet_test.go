@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -194,7 +195,7 @@ func (s *fleetSite) StoreKey(_ context.Context, read *Tenant, next Keys) error {
 	}
 	s.version++
 	s.tenant.Pair, s.tenant.History = next.Stored, next.History
-	s.tenant.Own = &Peer{ID: 1, Wwwroot: s.tenant.Wwwroot, Certificate: next.Certificate, Expires: next.Expires}
+	s.tenant.Own = &Peer{ID: 1, Wwwroot: cmp.Or(next.Wwwroot, s.tenant.Own.Wwwroot), Certificate: next.Certificate, Expires: next.Expires}
 	return nil
 }
 
@@ -302,7 +303,22 @@ func (s *fleetSite) eachRow(event string, keys []HostKey, visit func(*fleetRow, 
 	}
 	results := make([]StoreResult, len(keys))
 	for i, k := range keys {
-		switch row := s.rows[k.Wwwroot]; {
+		row, former := s.rows[k.Wwwroot], s.rows[k.Was]
+		switch {
+		case row != nil && former != nil && !former.deleted:
+			visit(row, k)
+			results[i] = RowTwice
+			continue
+		case row == nil && former != nil && !former.deleted && event == "look":
+			results[i] = RowNamedAsBefore
+			continue
+		case row == nil && former != nil && !former.deleted:
+			s.rows[k.Wwwroot], row = former, former
+			delete(s.rows, k.Was)
+			s.order = append(s.order, k.Wwwroot)
+			slices.Sort(s.order)
+		}
+		switch {
 		case row == nil:
 			results[i] = NoRow
 		case row.deleted:
@@ -312,6 +328,15 @@ func (s *fleetSite) eachRow(event string, keys []HostKey, visit func(*fleetRow, 
 		}
 	}
 	return results, nil
+}
+
+func (s *fleetSite) RowsNamed(_ context.Context, wwwroot string) ([]int64, error) {
+	s.f.mu.Lock()
+	defer s.f.mu.Unlock()
+	if row := s.rows[wwwroot]; row != nil {
+		return []int64{99}, nil
+	}
+	return nil, nil
 }
 
 // Network: local sites, members called by others, and no other site.
@@ -335,7 +360,7 @@ func (f *fleet) Prove(_ context.Context, own Identity, p Peer, answered *envelop
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.event("prove %s", p.Wwwroot)
-	s := f.byURL[p.Wwwroot]
+	s := f.byURL[cmp.Or(p.At, p.Wwwroot)]
 	if failure := s.answers(own, p, answered); failure != nil {
 		return Proof{Failure: failure, Attempts: 1}
 	}
@@ -355,6 +380,8 @@ func (s *fleetSite) answers(own Identity, p Peer, answered *envelope.Certificate
 		return s.webDown
 	case s.tenant.DispatcherMode == "off":
 		return &Failure{Reason: "mnet_off"}
+	case p.Wwwroot == own.Wwwroot && s.tenant.Own != nil && s.tenant.Own.Wwwroot != own.Wwwroot:
+		return &Failure{Reason: "unknown_to_peer"} // a call is answered to a host that has a row
 	case p.Wwwroot == own.Wwwroot && s.own != nil:
 		return s.own
 	case p.Wwwroot == own.Wwwroot && s.web().Certificate != own.Key.Certificate.PEM:
@@ -376,9 +403,16 @@ func (s *fleetSite) answers(own Identity, p Peer, answered *envelope.Certificate
 func (f *fleet) PublicKey(_ context.Context, p Peer) (*envelope.Certificate, *Failure) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	shown, err := envelope.ParseCertificate(f.byURL[p.Wwwroot].web().Certificate)
+	s := f.byURL[cmp.Or(p.At, p.Wwwroot)]
+	if s == nil {
+		return nil, &Failure{Reason: "dns", Pending: true}
+	}
+	shown, err := envelope.ParseCertificate(s.web().Certificate)
 	if err != nil {
 		return nil, &Failure{Reason: "bad_certificate"}
+	}
+	if shown.CheckWwwroot(p.Wwwroot) != nil {
+		return nil, &Failure{Reason: "bad_certificate", Other: shown.SubjectAltName}
 	}
 	return shown, nil
 }

@@ -15,7 +15,7 @@ const answersWanted = 5
 
 // localSite is the tenant as its own peer, with that certificate (PEM).
 func (t *Tenant) localSite(certificate string) Peer {
-	site := Peer{Wwwroot: t.Wwwroot, Application: "moodle", ServerURL: localServerURL, Certificate: certificate}
+	site := Peer{Wwwroot: t.Wwwroot, At: t.Configured, Application: "moodle", ServerURL: localServerURL, Certificate: certificate}
 	if t.Own != nil {
 		site.SSLVerification = t.Own.SSLVerification
 	}
@@ -112,13 +112,13 @@ func (t *Tenant) stopping(check SelfCheck, f *Failure) error {
 	case f == nil, check == SelfNoRC4, stale(check, f):
 		return nil
 	case f.Other != "":
-		return &OtherNameError{Wwwroot: t.Wwwroot, Answers: f.Other}
+		return &OtherNameError{Wwwroot: t.address(), Answers: f.Other}
 	case f.Reason == ReasonUnknownToPeer:
-		return &OtherNameError{Wwwroot: t.Wwwroot}
+		return &OtherNameError{Wwwroot: t.address()}
 	case f.Reason == ReasonClock:
 		return fmt.Errorf("%w: %w", ErrOwnClock, f)
 	}
-	return &UnreachableError{Wwwroot: t.Wwwroot, Failure: f, Stray: f.Reason == ReasonStrayOutput}
+	return &UnreachableError{Wwwroot: t.address(), Failure: f, Stray: f.Reason == ReasonStrayOutput}
 }
 
 // stopped is stopping for a run that has to end: it also finds out what to advise.

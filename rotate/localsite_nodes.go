@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -62,7 +63,7 @@ func (r *Renewal) localNodes(ctx context.Context, site Peer) ([]Peer, *Failure) 
 	if len(named) > 0 {
 		site.SSLVerification = 0
 	} else {
-		addresses, f := r.Network.Nodes(ctx, site.Wwwroot)
+		addresses, f := r.Network.Nodes(ctx, cmp.Or(site.At, site.Wwwroot))
 		if f != nil {
 			return nil, f
 		}

@@ -32,6 +32,8 @@ type Store interface {
 type Keys struct {
 	Stored        // the new current pair
 	Expires int64 // notAfter of its certificate, unix seconds
+	// Wwwroot is the new wwwroot of the local host row of a site that has moved; "" keeps the row's.
+	Wwwroot string
 	// History is complete, newest first. A Store refuses to lose a retired pair that it has, unless
 	// the history is full (MaxHistory).
 	History []Retired
@@ -234,6 +236,8 @@ type PeerRows interface {
 	// ComparePeerKeys finds out which of the certificates are in the member's rows, and writes
 	// nothing.
 	ComparePeerKeys(ctx context.Context, keys []HostKey) ([]StoreResult, error)
+	// RowsNamed gives the ids of all rows of hosts with that wwwroot, deleted ones too.
+	RowsNamed(ctx context.Context, wwwroot string) ([]int64, error)
 }
 
 // HostKey is a site's current certificate, for the rows that other members have of the site.
@@ -241,6 +245,10 @@ type HostKey struct {
 	Wwwroot     string
 	Certificate *envelope.Certificate
 	Replaces    string // the certificate before it, PEM, which nearly all members have; "": unknown
+	// Was is the wwwroot that rows of a site that has moved may still have; "" for all other sites.
+	// Such a row gets the new wwwroot as well, unless there is a row of the new wwwroot already:
+	// Moodle looks a host up by its wwwroot, and users refer to the row's id.
+	Was string
 }
 
 // StoreResult is the result for a HostKey at a member. If there are several rows of one wwwroot,
@@ -250,10 +258,12 @@ type StoreResult uint8
 
 // The results for a HostKey.
 const (
-	NotAsked   StoreResult = iota // the database could not be asked, or did not accept it
-	NoRow                         // no row of the site, or only the member's own
-	RowDeleted                    // deleted rows are not touched
-	KeyPresent                    // the row has it already
-	KeyStored                     // stored, and read back after the commit
-	KeyOther                      // the row has another one: only ComparePeerKeys says so
+	NotAsked         StoreResult = iota // the database could not be asked, or did not accept it
+	NoRow                               // no row of the site, or only the member's own
+	RowDeleted                          // deleted rows are not touched
+	KeyPresent                          // the row has it already
+	KeyStored                           // stored, and read back after the commit
+	KeyOther                            // the row has another one: only ComparePeerKeys says so
+	RowNamedAsBefore                    // the row has HostKey.Was: only ComparePeerKeys says so
+	RowTwice                            // one row has HostKey.Was, which it keeps, and another the new wwwroot
 )

@@ -136,7 +136,7 @@ func (r *Renewal) cure(ctx context.Context, t *Tenant, cause *Failure) (SelfChec
 	case ctx.Err() != nil:
 		return check, err
 	case errors.As(err, &lost) && lost.Failure != nil && (check == SelfUnreachable || lost.Failure.Reason == ReasonMNetOff):
-		return check, &UnreachableError{Wwwroot: t.Wwwroot, Failure: err}
+		return check, &UnreachableError{Wwwroot: t.address(), Failure: err}
 	}
 	return check, fmt.Errorf("%w: %w", ErrNotFollowed, err)
 }

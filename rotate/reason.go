@@ -25,6 +25,7 @@ const (
 	ReasonStrayOutput    Reason = "stray_output"
 	ReasonTooLarge       Reason = "too_large"
 	ReasonUnknownToPeer  Reason = "unknown_to_peer"
+	ReasonTwoRows        Reason = "two_rows"
 	ReasonMNetOff        Reason = "mnet_off"
 	ReasonNoRC4          Reason = "no_rc4"
 	ReasonSeveralCaches  Reason = "several_caches"
@@ -117,6 +118,8 @@ var Reasons = []ReasonRow{
 	{Code: ReasonUnknownToPeer, Means: "this site is not one of its hosts",
 		Faults: []int{7020, 6003}, LocalSite: SelfFailed,
 		Next: "ask the peer's administrator to add this site, with its wwwroot written exactly as here"},
+	{Code: ReasonTwoRows, Means: "it has two rows of this site, one with the old wwwroot and one with the new",
+		Next: "decide which of the two rows the peer's users refer to (user.mnethostid), give the other one an unused wwwroot by SQL, then run: renew_mnetkeys …"},
 	{Code: ReasonMNetOff, Means: "its MNet is switched off",
 		Faults: []int{704, 6012}, LocalSite: SelfFailed,
 		Next: "ask the peer's administrator to enable MNet; the peer then fetches the key by itself"},

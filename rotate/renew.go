@@ -43,6 +43,8 @@ type Options struct {
 	// Nodes are the web servers of the local site, as Peer.Node names one; without them it is asked
 	// at every address of its name.
 	Nodes []string
+	// MovedFrom is the wwwroot that the site had before it moved; "" if it has not moved.
+	MovedFrom string
 }
 
 // Renewal renews one tenant. All fields must be set unless they are marked as optional; a Renewal
@@ -103,10 +105,11 @@ func exitFor(err error, code int) int {
 	var other *OtherSiteError
 	var name *OtherNameError
 	var before *RenewBeforeError
+	var moved *MoveError
 	switch {
 	case errors.Is(err, ErrLocked):
 		return ExitLocked
-	case errors.As(err, &other), errors.As(err, &name), errors.As(err, &before):
+	case errors.As(err, &other), errors.As(err, &name), errors.As(err, &before), errors.As(err, &moved):
 		return ExitUsage
 	case errors.Is(err, ErrNotFollowed):
 		return ExitLocalSite
@@ -189,12 +192,12 @@ func (r *Renewal) nextIdentity(t *Tenant, g generated) (*Identity, error) {
 	if g.err != nil {
 		return nil, fmt.Errorf("generate the key: %w", g.err)
 	}
-	subject := Subject{Wwwroot: t.Wwwroot, Site: t.Site, Email: t.NoReplyAddress}
+	subject := Subject{Wwwroot: t.address(), Site: t.Site, Email: t.NoReplyAddress}
 	pair, err := Certify(g.key, subject, r.Now(), r.days(t), r.Random)
 	if err != nil {
 		return nil, err
 	}
-	return &Identity{Wwwroot: t.Wwwroot, Key: pair, Retired: readable(t.historyAfterRetiring()), Drift: t.Drift}, nil
+	return &Identity{Wwwroot: t.address(), Key: pair, Retired: readable(t.historyAfterRetiring()), Drift: t.Drift}, nil
 }
 
 // days is the lifetime of a new certificate: the option's, or the site's setting.

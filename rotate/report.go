@@ -75,6 +75,9 @@ type TenantReport struct {
 	// Findings are what the diagnosis has found (doctor).
 	Findings []Finding `json:"findings,omitempty"`
 
+	// Moved says what is to be done after a move (move).
+	Moved *MoveReport `json:"moved,omitempty"`
+
 	// Site is additional information about the site (doctor).
 	Site *SiteReport `json:"site,omitempty"`
 
@@ -173,7 +176,7 @@ var localSiteWords = map[SelfCheck]string{
 }
 
 func (r *TenantReport) describe(t *Tenant) {
-	r.Wwwroot, r.History = t.Wwwroot, len(t.History)
+	r.Wwwroot, r.History = t.address(), len(t.History)
 	if c, err := envelope.ParseCertificate(t.Pair.Certificate); err == nil {
 		r.Certificate = keyReport(c)
 		if t.Own != nil {

@@ -145,6 +145,10 @@ func (r *Renewal) shown(ctx context.Context, t *Tenant) (shown []*envelope.Certi
 			continue
 		}
 		c, failure := r.Network.PublicKey(ctx, node)
+		if failure != nil && r.MovedFrom != "" && envelope.SameWwwroot(failure.Other, r.MovedFrom) {
+			node.Wwwroot, node.At = failure.Other, t.address()
+			c, failure = r.Network.PublicKey(ctx, node)
+		}
 		if failure != nil {
 			return nil, false
 		}

@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"sync"
@@ -12,7 +13,11 @@ import (
 // Tenant is what a renewal reads of one site: its settings, its key, and its peers, in one
 // consistent view.
 type Tenant struct {
-	Wwwroot          string // as the site itself writes it, without trailing slash
+	Wwwroot string // as the site itself writes it, without trailing slash
+	// Configured is the wwwroot of config.php, if the local host row of a site that has moved still
+	// has another one, which then is Wwwroot; else "". Moodle names itself by the row
+	// (mnet/lib.php, mnet_sign_message), and is reached at the wwwroot of config.php.
+	Configured       string
 	Site             string // course.fullname of id 1
 	NoReplyAddress   string
 	DispatcherMode   string        // mnet_dispatcher_mode: strict, dangerous, off; "" is off
@@ -93,6 +98,7 @@ type Retired struct {
 type Peer struct {
 	ID              int64
 	Wwwroot         string
+	At              string // where it is called, if it is not called at Wwwroot: its new wwwroot; else ""
 	Name            string // at most 80 characters
 	IPAddress       string // "" if it is not known
 	Application     string // moodle, mahara
@@ -124,6 +130,9 @@ type Identity struct {
 	// the network's default.
 	Drift time.Duration
 }
+
+// address is the wwwroot at which the site answers, and for which a new certificate is made.
+func (t *Tenant) address() string { return cmp.Or(t.Configured, t.Wwwroot) }
 
 // checkLocalRow refuses a database that is not the tenant's: because of a mistyped name, a wrong
 // row in the register, or a clone. Upper and lower case in the path make another site, as

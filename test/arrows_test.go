@@ -83,7 +83,7 @@ func forTests(name string) bool {
 
 // commandByName matches a command that is identified by its name instead of by a field of its row.
 // Phases of an array have names of their own.
-var commandByName = regexp.MustCompile(`cmdline\.(Renew|Push|Rollback|Verify|Status|Check|Doctor)\b|(?i)command(\.name)? [!=]= "\w`)
+var commandByName = regexp.MustCompile(`cmdline\.(Renew|Push|Rollback|Move|Verify|Status|Check|Doctor)\b|(?i)command(\.name)? [!=]= "\w`)
 
 func TestOnlyTheRowsKnowWhatACommandIs(t *testing.T) {
 	root := testbed.Root(t)

@@ -31,6 +31,7 @@ type webSide struct {
 	tables  string  // `database`.`mdl_
 	own     int     // id of the local host row
 	wwwroot string
+	moved   atomic.Bool            // the local host row may have another wwwroot
 	entry   atomic.Pointer[string] // file of the cached settings of plugin mnet
 
 	statements atomic.Int64                  // that it has run
@@ -45,6 +46,7 @@ type webSide struct {
 var (
 	_ peertest.Store     = (*webSide)(nil)
 	_ peertest.Publisher = (*webSide)(nil)
+	_ peertest.Namer     = (*webSide)(nil)
 )
 
 func (w *webSide) open(t testing.TB, db *sql.DB, site *testbed.Site, i int) {
@@ -188,10 +190,23 @@ func (w *webSide) Published(ctx context.Context) (certificate string, err error)
 	return certificate, err
 }
 
+// Named implements peertest.Namer.
+func (w *webSide) Named(ctx context.Context) (wwwroot string, err error) {
+	if !w.moved.Load() {
+		return w.wwwroot, nil
+	}
+	err = w.row(ctx, &wwwroot, "SELECT wwwroot FROM "+w.tables+"mnet_host` WHERE id = ?", w.own)
+	return wwwroot, err
+}
+
 // Held implements peertest.Store. The local host row is found by its id: wwwroot has no index, and
 // a site of a large array answers only questions about itself quickly.
 func (w *webSide) Held(ctx context.Context, wwwroot string) (certificate string, known bool, err error) {
-	if wwwroot == w.wwwroot {
+	named, err := w.Named(ctx)
+	if err != nil {
+		return "", false, err
+	}
+	if wwwroot == named {
 		certificate, err = w.Published(ctx)
 		return certificate, true, err
 	}

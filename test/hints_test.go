@@ -18,7 +18,7 @@ import (
 
 // ourCommand matches a command of this tool, or Moodle's script that purges the caches, in a
 // sentence.
-var ourCommand = regexp.MustCompile(`\brenew_mnetkeys( (push|rollback|verify|status|check|doctor|--\w|…)|$|[.,;:)])|purge_caches\.php`)
+var ourCommand = regexp.MustCompile(`\brenew_mnetkeys( (push|rollback|move|verify|status|check|doctor|--\w|…)|$|[.,;:)])|purge_caches\.php`)
 
 // hintsInSource are the texts of the product's packages that advise a command, with their
 // positions. The texts of package cmdline are about the command line itself; paste.go completes

@@ -142,7 +142,7 @@ func (s *sweep) recordsAreWhole(t *testing.T, mayBeMissing bool) {
 
 func (s *sweep) run(t *testing.T, variable, value string) ran {
 	t.Helper()
-	cmd := command(t, append([]string{"--config=" + s.config, "--concurrency=1", "--key-bits=1024"}, s.args...)...)
+	cmd := command(t, append(slices.Clone(s.args), "--config="+s.config, "--concurrency=1", "--key-bits=1024")...)
 	cmd.Path = s.binary
 	cmd.Env = append(cmd.Env, variable+"="+value)
 	return run1(t, cmd)
@@ -345,7 +345,7 @@ func (s *sweep) remember(t *testing.T) {
 func (s *sweep) restore(t *testing.T) {
 	t.Helper()
 	for _, tenant := range s.tenants {
-		tenant.DB.Exec(t, `UPDATE {mnet_host} h JOIN kept_host k ON k.id = h.id SET h.public_key = k.public_key, h.public_key_expires = k.public_key_expires;
+		tenant.DB.Exec(t, `UPDATE {mnet_host} h JOIN kept_host k ON k.id = h.id SET h.wwwroot = k.wwwroot, h.public_key = k.public_key, h.public_key_expires = k.public_key_expires;
 			UPDATE {config_plugins} p JOIN kept_plugins k ON k.id = p.id SET p.value = k.value`)
 		if err := os.Remove(*tenant.side.entry.Load()); err != nil && !os.IsNotExist(err) {
 			t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/peers/peertest"
 )
 
@@ -114,6 +115,31 @@ func TestRollbackAsksOnATerminal(t *testing.T) {
 				t.Errorf("the key went back: %v", back)
 			}
 		})
+	}
+}
+
+func TestAMoveAsksOnATerminal(t *testing.T) {
+	t.Parallel()
+	own := testbed.PHPSite(t, testbed.Options{})
+	old := formerly(t, own)
+	own.Purge(t)
+	row := rowOf(t, own, old)
+	for _, c := range []struct {
+		keys string
+		code int
+		says string
+		name string
+	}{
+		{"n\n", 1, "error: not moved", old},
+		{"y\n", 0, "the key is renewed", own.Wwwroot},
+	} {
+		x := onTerminal(t, command(t, "move", "--config="+own.ConfigFile, "--from="+old))
+		x.says("Has the tenant of config.php moved from " + old + ", which is not used any more? [y/N] ")
+		x.types(c.keys)
+		x.end().expect(t, c.code, c.says)
+		if got := named(t, own, row); got != c.name {
+			t.Errorf("the row has the wwwroot %s", got)
+		}
 	}
 }
 

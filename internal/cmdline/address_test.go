@@ -33,6 +33,7 @@ func TestANodeIsAHostAndMayHaveAPort(t *testing.T) {
 		t.Errorf("%q, error %v", o.Nodes, err)
 	}
 	t.Setenv("MNETKEYS_NODE", "web1,web2:81")
+	t.Setenv("MNETKEYS_FROM", "https://old.example") // move needs it
 	for _, cmd := range Commands {
 		if o, err := optionsOf(t, strings.TrimPrefix(string(cmd.Name), "renew")); cmd.Name != "renew" && (err != nil || !slices.Equal(o.Nodes, []string{"web1", "web2:81"})) {
 			t.Errorf("%s: %q, error %v", cmd.Name, o.Nodes, err)

@@ -19,6 +19,7 @@ const (
 	Status   Name = "status"
 	Check    Name = "check"
 	Doctor   Name = "doctor"
+	Move     Name = "move"
 )
 
 // Command is what the first word of the command line asks for; without such a word the key is
@@ -28,7 +29,13 @@ type Command struct {
 	Does     string // for --help
 	Changes  bool   // it may write
 	MakesKey bool   // it renews the key, if that is due
-	Asks     bool   // it asks for confirmation, unless --yes is given
+	// Question asks for confirmation, unless --yes is given; nil if the command does not ask. Unasked
+	// is the exit code if there is no terminal to ask on.
+	Question func(Options) string
+	Unasked  int
+	// Single commands work on one site at a time, by Many on an array of which that site alone is
+	// selected: they also write to the other members' databases.
+	Single   bool
 	Prints   Prints
 	Good     rotate.Outcome // the outcome of a tenant if the command was successful
 	about    string         // for its own --help: more about what it does
@@ -111,9 +118,10 @@ var Commands = []Command{
 			{"show what would be done", "rollback --host=https://a.example --dry-run"},
 			{"go back without being asked", "rollback --host=https://a.example --yes"},
 		},
-		Changes: true, Asks: true, Good: rotate.Renewed, exits: rotate.ExitsOfChange.String(),
-		Words: Words{To: "roll back", Would: "would roll back", Done: "rolled back", Did: "rolled back"},
-		One:   func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.RollBack(ctx) },
+		Changes: true, Unasked: rotate.ExitUsage, Good: rotate.Renewed, exits: rotate.ExitsOfChange.String(),
+		Question: func(o Options) string { return "Go back to the previous key of " + o.site() + "?" },
+		Words:    Words{To: "roll back", Would: "would roll back", Done: "rolled back", Did: "rolled back"},
+		One:      func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.RollBack(ctx) },
 		Plan: func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport {
 			return r.PlanRollBack(ctx)
 		},
@@ -121,6 +129,22 @@ var Commands = []Command{
 			a.RollBack = true
 			return runOrPlan(a, ctx, o)
 		},
+	},
+	{
+		Name: Move, Does: "give a site that has moved its new wwwroot, with a new key",
+		about: "Give the new wwwroot of config.php to the site's own mnet_host row, with a new key and certificate. " +
+			"The rows of this site in the databases of the same array get the new wwwroot and certificate. For all other peers, print a message that their administrators need. " +
+			"The command works on one site at a time; a second run only pushes the key.",
+		examples: []example{
+			{"show what would be done", "move --from=http://old.example.org --dry-run"},
+			{"without being asked", "move --from=http://old.example.org --yes"},
+		},
+		Changes: true, MakesKey: true, Single: true, Unasked: rotate.ExitNotRenewed, Good: rotate.Renewed, exits: rotate.ExitsOfChange.String(),
+		Question: func(o Options) string {
+			return "Has " + o.site() + " moved from " + o.MovedFrom + ", which is not used any more?"
+		},
+		Words: Words{To: "move", Would: "would move", Done: "moved", Did: "moved"},
+		Many:  runOrPlan,
 	},
 	{
 		Name: Verify, Does: "prove every link with sealed calls; changes nothing",
@@ -211,6 +235,17 @@ func runOrPlan(a *rotate.Array, ctx context.Context, o Options) int {
 		return a.Plan(ctx)
 	}
 	return a.Run(ctx)
+}
+
+// site names what the command works on.
+func (o Options) site() string {
+	switch {
+	case o.All:
+		return "every selected tenant of the array"
+	case o.Host == "":
+		return "the tenant of config.php"
+	}
+	return o.Host
 }
 
 // Writes reports whether the run may write. If so, it must not read from a replica.

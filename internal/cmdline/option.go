@@ -22,6 +22,7 @@ type option struct {
 	preset      string     // its default, in the form in which it would be written
 	words       []string   // values to complete: all possible ones (see word), or some of them
 	example     string     // a value for the sample file, if the preset is not suitable
+	required    bool       // the command cannot do without it
 	needs       string     // the switch without which it has no meaning
 	off         string     // for such a switch: the advice if it is missing
 	conflicts   []conflict // with others; either of the two may have the row

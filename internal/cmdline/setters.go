@@ -111,6 +111,11 @@ func setHost(opt *option, o *Options, value string) (err error) {
 	return err
 }
 
+func setFrom(_ *option, o *Options, value string) (err error) {
+	o.MovedFrom, err = wwwroot(value)
+	return err
+}
+
 func addBindHost(_ *option, o *Options, value string) (err error) {
 	if value != "subs" {
 		value, err = wwwroot(value)

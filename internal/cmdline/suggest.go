@@ -27,6 +27,9 @@ func unknownOption(cmd Command, name string) *UsageError {
 	case slices.Contains(meant.names(), name) && !meant.takenBy(cmd.Name):
 		usage.Problem = cmd.Line() + " has no option " + meant.flag(name)
 		usage.Advice = meant.flag(name) + " is an option of " + enumerated(meant.of, "and")
+		if cmd.Single && (meant.name == "all" || meant.needs == "all") {
+			usage.Advice = string(cmd.Name) + " works on one site at a time: select it with --host"
+		}
 	case !meant.takenBy(cmd.Name):
 		usage.Advice = fmt.Sprintf("did you mean %s, an option of %s?", meant.flag(name), enumerated(meant.of, "and"))
 	default:

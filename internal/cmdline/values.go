@@ -150,6 +150,9 @@ func (all settings) options(cmd Command) (Options, error) {
 			}
 			continue
 		}
+		if s.required && !s.IsSet() {
+			return o, &UsageError{Problem: cmd.Line() + " needs --" + s.name, Advice: "write " + cmd.Line() + " --" + s.name + "=" + s.arg + ": " + s.help}
+		}
 		if err := s.read(&o); err != nil {
 			return o, err
 		}

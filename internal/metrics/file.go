@@ -17,6 +17,7 @@ import (
 type File struct {
 	path    string
 	tenants map[string]*tenant // by wwwroot
+	moved   map[string]bool    // old wwwroots, which no longer belong to the job
 }
 
 // Error says why a file cannot be written. Its cause, if there is one, comes from the system.
@@ -53,7 +54,7 @@ func Open(path string) (*File, error) {
 	if err := atomicfile.Check(path); err != nil {
 		return nil, fileError(path, err)
 	}
-	return &File{path: path, tenants: map[string]*tenant{}}, nil
+	return &File{path: path, tenants: map[string]*tenant{}, moved: map[string]bool{}}, nil
 }
 
 func (f *File) name() string { return filepath.Base(f.path) }

@@ -75,6 +75,9 @@ func (f *File) Add(r rotate.TenantReport) {
 		}
 	}
 	f.tenants[text(r.Wwwroot)] = t
+	if r.Moved != nil && (r.Outcome == rotate.Renewed || r.Outcome == rotate.Kept) {
+		f.moved[text(r.Moved.From)] = true
+	}
 }
 
 // complete fills the gaps that the run leaves with what was in the file before.
@@ -91,6 +94,7 @@ func (f *File) complete(run Run, before previous) {
 			if t.outcome == rotate.Failed && len(t.peers) == 0 { // the run did not reach them
 				t.peers = was.peers
 			}
+		case f.moved[wwwroot]:
 		case !drops, run.Excluded.Match(wwwroot):
 			f.tenants[wwwroot] = was
 		}

@@ -2,8 +2,10 @@ package metrics
 
 import (
 	"bufio"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -13,6 +15,24 @@ import (
 
 	"renew_mnetkeys/rotate"
 )
+
+// Otherwise the expiry of a key that is not used any more would be an alert for ever.
+func TestTheOldWwwrootOfASiteThatHasMovedDoesNotStand(t *testing.T) {
+	const before, after, other = "http://a.example", "https://a.example", "https://b.example"
+	for outcome, want := range map[rotate.Outcome][]string{
+		rotate.Renewed: {after, other}, rotate.Kept: {after, other}, rotate.Undone: {before, after, other}, rotate.Failed: {before, after, other},
+	} {
+		path := filepath.Join(t.TempDir(), "mnet.prom")
+		write(t, path, run(1, 0), report(before, 20), report(other, 21))
+		moved, single := report(after, 25), run(2, 0)
+		moved.Outcome, moved.Moved, single.Whole = outcome, &rotate.MoveReport{From: before}, false
+		write(t, path, single, moved)
+		got := slices.Sorted(maps.Keys(values(t, path, tenantOutcome, "wwwroot")))
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", outcome, diff)
+		}
+	}
+}
 
 func TestWhatAFailedRunDoesNotKnowStands(t *testing.T) {
 	const a, b = "https://a.example", "https://b.example"

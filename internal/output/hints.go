@@ -23,6 +23,9 @@ func (out *Printer) advise(r *rotate.TenantReport) {
 	if r.Hint == "" {
 		r.Hint = out.hintOf(*r)
 	}
+	if r.Moved != nil && out.Options.Redact { // the certificate in the message names the site
+		r.Moved = &rotate.MoveReport{From: r.Moved.From}
+	}
 	for i := range r.Peers {
 		if p := &r.Peers[i]; p.Next == "" {
 			p.Next = r.NextStep(*p, out.Options.Command.Row().Changes)

@@ -61,6 +61,9 @@ func (out *Printer) complete(command, wwwroot string) string {
 	if wwwroot != "" {
 		command = strings.ReplaceAll(command, here, quoted(wwwroot))
 	}
+	if out.Options.Command.Row().Single && command == tool+" push" {
+		command = again // which also does what a push cannot do
+	}
 	switch {
 	case strings.HasSuffix(command, again):
 		return strings.TrimSuffix(command, " …") + words(out.Arguments)

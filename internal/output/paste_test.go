@@ -109,6 +109,21 @@ func TestCommandsNameTheConfigurationThatWasGivenUntilItIsFound(t *testing.T) {
 	}
 }
 
+// A push would not rename the rows of the array.
+func TestTheNextStepOfAMoveIsTheSameMove(t *testing.T) {
+	out := inArray("move", "--from=http://old.example", "--yes")
+	out.Options.Command = cmdline.Move
+	const want = "run: renew_mnetkeys move --from=http://old.example --yes"
+	for _, hint := range []string{"run: renew_mnetkeys push", "run: renew_mnetkeys …"} {
+		if got := out.Complete(hint, tenant1); got != want {
+			t.Errorf("%s: %s", hint, got)
+		}
+	}
+	if got := out.Complete("run: renew_mnetkeys doctor", tenant1); !strings.Contains(got, " doctor --config=") {
+		t.Error(got)
+	}
+}
+
 func TestARunThatNeverBeganLeavesNothingToFinish(t *testing.T) {
 	var stdout, stderr strings.Builder
 	out := printerOf(cmdline.Options{Command: cmdline.Rollback}, &stdout, &stderr)

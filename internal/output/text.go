@@ -26,6 +26,12 @@ func renderText(r rotate.TenantReport, whole bool, o cmdline.Options, paint func
 		}
 		b.WriteString(summary + "\n")
 	}
+	if r.Moved != nil && r.Moved.Message != "" {
+		b.WriteString("\nmessage for the administrators of the peers that are not proven:\n\n")
+		for line := range strings.Lines(r.Moved.Message) {
+			b.WriteString(printable.Line(strings.TrimRight(line, "\n"), 0) + "\n")
+		}
+	}
 	return b.String()
 }
 

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"math/big"
 	"os"
@@ -16,26 +15,23 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// errNo is an answer, and not an error of usage.
-var errNo = errors.New("not rolled back")
+// refusedError is an answer other than yes, or that nobody can be asked.
+type refusedError struct {
+	cmdline.UsageError
+	code int
+}
 
-// confirm asks before a rollback, which must not happen by habit. A signal ends the question; the
+// confirm asks before a command that must not run by habit. A signal ends the question; the
 // goroutine that reads the answer is then left behind.
 func confirm(ctx context.Context, o cmdline.Options, out *output.Printer, stdin *os.File) error {
-	if !o.Command.Row().Asks || o.Yes || o.DryRun {
+	cmd := o.Command.Row()
+	if cmd.Question == nil || o.Yes || o.DryRun {
 		return nil
 	}
 	if !output.IsTerminal(stdin) || !output.IsTerminal(out.Stderr) {
-		return &cmdline.UsageError{Problem: "rollback needs confirmation", Advice: "run it on a terminal, or add --yes"}
+		return &refusedError{cmdline.UsageError{Problem: string(cmd.Name) + " needs confirmation", Advice: "run it on a terminal, or add --yes"}, cmd.Unasked}
 	}
-	what := "of " + o.Host
-	switch {
-	case o.All:
-		what = "of every selected tenant of the array"
-	case o.Host == "":
-		what = "of the tenant of config.php"
-	}
-	fmt.Fprintf(out.Stderr, "Go back to the previous key %s? [y/N] ", what)
+	fmt.Fprintf(out.Stderr, "%s [y/N] ", cmd.Question(o))
 	answers := make(chan string, 1)
 	go func() {
 		answer, _ := bufio.NewReader(stdin).ReadString('\n')
@@ -44,7 +40,7 @@ func confirm(ctx context.Context, o cmdline.Options, out *output.Printer, stdin 
 	select {
 	case a := <-answers:
 		if a != "y" && a != "yes" {
-			return errNo
+			return &refusedError{cmdline.UsageError{Problem: "not " + cmd.Done}, rotate.ExitNotRenewed}
 		}
 		return nil
 	case <-ctx.Done():

@@ -80,9 +80,10 @@ func execute(ctx context.Context, cmd cmdline.Command, o cmdline.Options, args [
 	if err == nil {
 		err = confirm(ctx, o, out, os.Stdin)
 	}
-	if errors.Is(err, errNo) {
+	var refused *refusedError
+	if errors.As(err, &refused) {
 		output.PrintError(stderr, err)
-		return rotate.ExitNotRenewed
+		return refused.code
 	}
 	var usage *cmdline.UsageError
 	if errors.As(err, &usage) {

@@ -137,3 +137,11 @@ func (l loggedTenant) ComparePeerKeys(ctx context.Context, keys []rotate.HostKey
 	l.step(started, "compared certificates of tenants", "tenants", len(keys), err)
 	return results, err
 }
+
+// RowsNamed implements rotate.PeerRows.
+func (l loggedTenant) RowsNamed(ctx context.Context, wwwroot string) ([]int64, error) {
+	started := time.Now()
+	ids, err := l.db.RowsNamed(ctx, wwwroot)
+	l.step(started, "looked for rows of "+wwwroot, "rows", len(ids), err)
+	return ids, err
+}

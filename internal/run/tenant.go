@@ -30,7 +30,11 @@ type runner struct {
 
 // workOnTenant runs a command for one tenant and gives the exit code.
 func (r runner) workOnTenant(ctx context.Context) int {
-	report, err := r.onTenant(ctx)
+	work := r.onTenant
+	if r.cmd.Single {
+		work = r.onMember
+	}
+	report, err := work(ctx)
 	if err != nil {
 		report = output.Failed(cmp.Or(report.Wwwroot, r.o.Host), exitFor(err), err)
 	}

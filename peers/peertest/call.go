@@ -56,7 +56,11 @@ func (s *Site) callOnce(ctx context.Context, wwwroot string, faults faultSet) er
 	if err != nil {
 		return err
 	}
-	body, err := SealCall(encodeCall("system/listServices"), s.o.Wwwroot, s.o.Now(), current.Private, held.PublicKey, rand.Reader)
+	name, err := s.named(ctx)
+	if err != nil {
+		return err
+	}
+	body, err := SealCall(encodeCall("system/listServices"), name, s.o.Now(), current.Private, held.PublicKey, rand.Reader)
 	if err != nil {
 		return fmt.Errorf("call %s: %w", wwwroot, err)
 	}

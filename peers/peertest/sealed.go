@@ -164,7 +164,11 @@ func (v *visit) seal(payload []byte, by *envelope.KeyPair, to *envelope.Certific
 	}
 	payload = v.faults.noisy(payload, InSeal(""))
 	stamped := v.o.Now().Add(v.faults.duration("clock ahead "))
-	body, err := SealCall(payload, v.o.Wwwroot, stamped, by.Private, to.PublicKey, rand.Reader)
+	name, err := v.named(v.ctx)
+	if err != nil {
+		return v.fault(0, "cannot read the local host row")
+	}
+	body, err := SealCall(payload, name, stamped, by.Private, to.PublicKey, rand.Reader)
 	if err != nil {
 		return v.fault(0, "cannot seal")
 	}

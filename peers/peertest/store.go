@@ -25,6 +25,20 @@ type Publisher interface {
 	Published(ctx context.Context) (certificate string, err error)
 }
 
+// Namer is a Store whose local host row may have another wwwroot than the site is configured with,
+// as after the site has moved: Moodle names itself by that row (mnet/lib.php).
+type Namer interface {
+	Named(ctx context.Context) (wwwroot string, err error)
+}
+
+// named is the wwwroot by which the site names itself.
+func (s *Site) named(ctx context.Context) (string, error) {
+	if namer, ok := s.o.Store.(Namer); ok {
+		return namer.Named(ctx)
+	}
+	return s.o.Wwwroot, nil
+}
+
 // Renewer is a Store that Site.Renew works with.
 type Renewer interface {
 	Renew(ctx context.Context, next *envelope.KeyPair, archive bool) error
@@ -74,6 +88,16 @@ func (m *Memory) Hold(_ context.Context, wwwroot, certificate string) error {
 	defer m.mu.Unlock()
 	m.rows[wwwroot] = certificate
 	return nil
+}
+
+// Rename gives the row of a host another wwwroot, as the site's administrator does when that host
+// has moved. The store must be a *Memory.
+func (s *Site) Rename(from, to string) {
+	m := s.o.Store.(*Memory)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.rows[to] = m.rows[from]
+	delete(m.rows, from)
 }
 
 // generations is Moodle's default of openssl_generations.

@@ -30,6 +30,7 @@ function base64(string $text): string {
 function sign(string $payload, keypair $pair): string {
     openssl_sign($payload, $signature, $pair->private, OPENSSL_ALGO_SHA1);
     $wwwroot = htmlspecialchars($GLOBALS['CFG']->wwwroot, ENT_XML1);
+    $name = own_name();
     $dsig = 'http://www.w3.org/2000/09/xmldsig#';
     return implode("\n", [
         '<?xml version="1.0" encoding="iso-8859-1"?>',
@@ -42,7 +43,7 @@ function sign(string $payload, keypair $pair): string {
         '<SignatureValue>' . base64_encode($signature) . '</SignatureValue>',
         "<KeyInfo><RetrievalMethod URI=\"$wwwroot/mnet/publickey.php\"/></KeyInfo></Signature>",
         '<object ID="XMLRPC-MSG">' . base64_encode($payload) . '</object>',
-        "<wwwroot>$wwwroot</wwwroot>",
+        "<wwwroot>$name</wwwroot>",
         '<timestamp>' . time() . '</timestamp>',
         '</signedMessage>',
     ]);
@@ -52,7 +53,7 @@ function sign(string $payload, keypair $pair): string {
 function seal(string $document, string $certificate): string {
     $ok = @openssl_seal($document, $sealed, $keys, [openssl_pkey_get_public($certificate)], 'RC4');
     [$data, $key] = $ok ? [base64_encode($sealed), base64_encode($keys[0])] : ['', ''];
-    $wwwroot = htmlspecialchars($GLOBALS['CFG']->wwwroot, ENT_XML1);
+    $name = own_name();
     $enc = 'http://www.w3.org/2001/04/xmlenc#';
     $dsig = 'xmlns:ds="http://www.w3.org/2000/09/xmldsig#"';
     return implode("\n", [
@@ -65,9 +66,14 @@ function seal(string $document, string $certificate): string {
         "<ds:KeyInfo $dsig><ds:KeyName>SSLKEY</ds:KeyName></ds:KeyInfo>",
         "<CipherData><CipherValue>$key</CipherValue></CipherData>",
         '<ReferenceList><DataReference URI="#ED"/></ReferenceList><CarriedKeyName>XMLENC</CarriedKeyName></EncryptedKey>',
-        "<wwwroot>$wwwroot</wwwroot>",
+        "<wwwroot>$name</wwwroot>",
         '</encryptedMessage>',
     ]);
+}
+
+/** The wwwroot by which the site names itself: that of its own row, which may be an old one (mnet/lib.php). */
+function own_name(): string {
+    return htmlspecialchars(own_host()->wwwroot, ENT_XML1);
 }
 
 /** A sealed document that has been read but not opened. */
