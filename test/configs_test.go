@@ -307,6 +307,33 @@ func TestAnArrayOfConfigsThatIsKilledAnywhereIsFinishedByTheSameCommand(t *testi
 	}
 }
 
+// An alert about the site must not end because its config.php cannot be read.
+func TestMetricsKeepASiteWhoseConfigCannotBeRead(t *testing.T) {
+	t.Parallel()
+	s, kept := newSeparate(t), newRecords(t)
+	args := append([]string{"verify", "--all", "--config=" + s.path("site*")}, kept.args(t, "verify")...)
+	run1(t, command(t, args...)).expect(t, 0)
+	expiry := kept.metric(t, "certificate_not_after_timestamp_seconds", "wwwroot")[s.own[4].Wwwroot]
+	text, err := os.ReadFile(s.path("site4"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	placeFile(t, s.path("site4"), "<?php\n$CFG = new stdClass();\n$CFG->dbtype = 'mariadb';\n")
+	run1(t, command(t, args...)).expect(t, 3)
+	after := kept.metric(t, "certificate_not_after_timestamp_seconds", "wwwroot")
+	if expiry == 0 || after[s.own[4].Wwwroot] != expiry || len(after) != 5 {
+		t.Errorf("expiries %v, want %v of %s", after, expiry, s.own[4].Wwwroot)
+	}
+	if sites := kept.metric(t, "local_site_proven", "wwwroot"); len(sites) != 6 || sites[s.path("site4")] != 0 {
+		t.Errorf("sites of the metrics: %v", sites)
+	}
+	placeFile(t, s.path("site4"), string(text))
+	run1(t, command(t, args...)).expect(t, 0)
+	if sites := kept.metric(t, "local_site_proven", "wwwroot"); len(sites) != 5 {
+		t.Errorf("after it is repaired: %v", sites)
+	}
+}
+
 // A command that named another config.php, or none, would be for another site.
 func TestCommandsForASiteOfAnArrayNameItsOwnConfig(t *testing.T) {
 	t.Parallel()

@@ -105,6 +105,7 @@ type arrayWiring struct {
 func (w arrayWiring) members(sites []arraySite) (members []rotate.Member, selected []int) {
 	php := map[*config.Config]func(context.Context) string{} // by master
 	for _, s := range distinct(sites, w.out.Log) {
+		w.out.Partial = w.out.Partial || s.isUnknown() || s.contested
 		if s.wanted && w.selects(s) {
 			selected = append(selected, len(members))
 		}
