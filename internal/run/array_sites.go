@@ -148,10 +148,15 @@ func distinct(sites []arraySite, log output.Logger) (kept []arraySite) {
 			continue
 		}
 		k := &same[wwwroot][at]
-		k.wanted = k.wanted || s.wanted && k.file != s.file
-		if s.config != nil && k.config != nil && s.config.Dataroot != k.config.Dataroot && s.file != k.file {
-			log.Warn().Str("wwwroot", s.wwwroot).Str("config", s.file).Str("used", k.file).Msg("a second config.php of this site has another dataroot: it is not used")
+		if k.file == s.file { // a register that lists the site twice
+			continue
 		}
+		k.wanted = k.wanted || s.wanted
+		event := log.Debug()
+		if s.config.Dataroot != k.config.Dataroot {
+			event = log.Warn().Str("dataroot", s.config.Dataroot).Str("used_dataroot", k.config.Dataroot)
+		}
+		event.Str("wwwroot", s.wwwroot).Str("config", s.file).Str("used", k.file).Msg("a second config.php of this site is not used")
 	}
 	for _, wwwroot := range order {
 		kept = append(kept, contest(same[wwwroot])...)

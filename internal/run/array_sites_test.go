@@ -33,7 +33,7 @@ func TestEachSiteOfAnArrayIsThereOnce(t *testing.T) {
 		"different sites":           {[]arraySite{siteIn(a, "/1.php", "one"), siteIn(b, "/2.php", "two"), unreadable}, []string{a + " wanted", b + " wanted", "/c.php wanted: EOF"}, ""},
 		"one site of two files":     {[]arraySite{siteIn(a, "/1.php", "one"), siteIn(a+"/", "/2.php", "one")}, []string{a + " wanted"}, ""},
 		"wanted by the second":      {[]arraySite{unwanted(siteIn(a, "/1.php", "one")), siteIn("https://A.example", "/2.php", "one")}, []string{a + " wanted"}, ""},
-		"another dataroot":          {[]arraySite{siteIn(a, "/1.php", "one"), moved}, []string{a + " wanted"}, "another dataroot"},
+		"another dataroot":          {[]arraySite{siteIn(a, "/1.php", "one"), moved}, []string{a + " wanted"}, "used_dataroot"},
 		"a row that is there twice": {[]arraySite{unwanted(siteIn(a, "/1.php", "one")), siteIn(a, "/1.php", "two")}, []string{a}, ""},
 		"a disabled row":            {[]arraySite{disabled(siteIn(a, "/1.php", "one")), siteIn(b, "/1.php", "two")}, []string{b + " wanted"}, ""},
 		"one wwwroot of two databases": {[]arraySite{siteIn(a, "/1.php", "one"), siteIn(b, "/2.php", "two"), siteIn(a, "/3.php", "three")}, []string{
@@ -43,7 +43,7 @@ func TestEachSiteOfAnArrayIsThereOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var log strings.Builder
 			var got []string
-			for _, s := range distinct(c.sites, zerolog.New(&log)) {
+			for _, s := range distinct(c.sites, zerolog.New(&log).Level(zerolog.WarnLevel)) {
 				text := s.name()
 				if s.wanted {
 					text += " wanted"
