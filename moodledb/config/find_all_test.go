@@ -96,20 +96,14 @@ func TestFindAll(t *testing.T) {
 	})
 }
 
-// A site that nobody may see would otherwise be left out without a word.
+// A site that cannot be seen, whatever the reason, would otherwise be left out without a word.
 func TestAGlobKeepsWhatCannotBeSeen(t *testing.T) {
-	if os.Geteuid() == 0 {
-		t.Skip("root sees everything")
-	}
 	root := places(t)
-	for _, closed := range []string{"a", "deep"} {
-		if err := os.Chmod(filepath.Join(root, closed), 0); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = os.Chmod(filepath.Join(root, closed), 0o755) })
+	if err := os.Symlink("loop", filepath.Join(root, "loop")); err != nil {
+		t.Fatal(err)
 	}
-	got, err := FindAll([]string{root + "/[ab]/config.php", root + "/deep/*/config.php"}, func(string) string { return "" }, "/")
-	if diff := cmp.Diff([]string{root + "/a/config.php", root + "/b/config.php", root + "/deep/*/config.php"}, got.Files); err != nil || diff != "" {
+	got, err := FindAll([]string{root + "/[al]*/config.php", root + "/loop/*/config.php"}, func(string) string { return "" }, "/")
+	if diff := cmp.Diff([]string{root + "/a/config.php", root + "/loop/config.php", root + "/loop/*/config.php"}, got.Files); err != nil || diff != "" {
 		t.Errorf("%v\n%s", err, diff)
 	}
 }
