@@ -31,6 +31,17 @@ type Lock struct {
 	release sync.Once
 }
 
+// SameTables reports whether two configurations are of the same tables; it is false if one of them
+// is nil.
+func SameTables(a, b *config.Config) bool {
+	if a == nil || b == nil || lockName(a) != lockName(b) {
+		return false
+	}
+	networkA, addressA, errA := a.Endpoint()
+	networkB, addressB, errB := b.Endpoint()
+	return errA == nil && errB == nil && networkA == networkB && addressA == addressB
+}
+
 // lockName names the lock of a tenant on its server, within the 64 characters that MySQL allows.
 // Locks belong to the server, not to the database, and one database can contain several sites under
 // different prefixes, or in different schemas.

@@ -8,13 +8,12 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 )
 
-// Array renews many tenants of one code base in two phases: first every selected tenant gets its
+// Array renews many tenants in two phases: first every selected tenant gets its
 // new key and is made to use it, and only then the keys are pushed. If keys were pushed to tenants
 // that still renew, they would have to be pushed twice, or a pushed key would be replaced at once.
 //
@@ -28,7 +27,7 @@ import (
 type Array struct {
 	ArrayOptions
 	// Template is what all tenants have in common: everything of a Renewal but its Store, Locker,
-	// Starter, Cache and Bind.
+	// Starter, Cache, CommandLinePHP and Bind.
 	Template Renewal
 	// Members are all sites of the array, including the master: each of them may have a row of a
 	// tenant that is renewed.
@@ -41,7 +40,7 @@ type Array struct {
 	// Phase receives the progress of a phase, from one goroutine at a time; may be nil.
 	Phase func(phase string, done, total, failed int)
 
-	wellProven atomic.Bool // as many answers were given as prove a single tenant
+	wellProven sync.Map // the WebServers that gave as many answers as prove a single tenant
 }
 
 // ArrayOptions say how an array is renewed.
@@ -72,11 +71,16 @@ func (a *Array) byDatabase() map[string]bool {
 
 // Member is a site of the array.
 type Member struct {
+	// Wwwroot is the path of config.php if that cannot be read.
 	Wwwroot string
+	// WebServers is the same for members whose web servers are the same: the tenants of one
+	// VMoodle.
+	WebServers string
 	// Lock keeps other renewals of the member away until release. Its error says what was being
 	// done.
 	Lock func(ctx context.Context, wait time.Duration) (release func(), err error)
-	// Open waits for one of the few places on the member's database server.
+	// Open waits for one of the few places on the member's database server. Its error says what was
+	// being done.
 	Open func(ctx context.Context) (*Session, error)
 }
 
@@ -86,7 +90,9 @@ type Session struct {
 	Starter  Starter
 	Cache    Cache
 	PeerRows PeerRows
-	Close    func()
+	// CommandLinePHP is that of a Renewal.
+	CommandLinePHP func(context.Context) string
+	Close          func()
 }
 
 // renewing is a selected tenant during the run.
@@ -141,13 +147,13 @@ func (a *Array) start() []*renewing {
 }
 
 // behindCanary is how many answers prove the web server of a tenant, after full proof of another
-// tenant's: all tenants have the same web servers.
+// tenant's that has the same web servers.
 const behindCanary = 2
 
 // proven notes a tenant whose web server was proven by all answers.
 func (a *Array) proven(t *renewing, r *Renewal) {
 	if t.report.SelfCheck == SelfProven && r.Answers != behindCanary {
-		a.wellProven.Store(true)
+		a.wellProven.Store(t.member.WebServers, true)
 	}
 }
 
@@ -208,7 +214,7 @@ func (a *Array) emitter() (emit func(*renewing), code func() int) {
 // renewal is the renewal of one member while its session is open.
 func (a *Array) renewal(s *Session) *Renewal {
 	r := a.Template
-	r.Store, r.Starter, r.Cache = s.Store, s.Starter, s.Cache
+	r.Store, r.Starter, r.Cache, r.CommandLinePHP = s.Store, s.Starter, s.Cache, s.CommandLinePHP
 	return &r
 }
 
@@ -216,7 +222,7 @@ func (a *Array) renewal(s *Session) *Renewal {
 func (a *Array) within(ctx context.Context, t *renewing, do func(*Session, *Renewal) error) {
 	err := a.inSession(ctx, t, func(s *Session) error {
 		r := a.renewal(s)
-		if r.Answers == 0 && !t.canary && a.wellProven.Load() {
+		if _, proven := a.wellProven.Load(t.member.WebServers); proven && r.Answers == 0 && !t.canary {
 			r.Answers = behindCanary
 		}
 		return do(s, r)
@@ -231,7 +237,7 @@ func (a *Array) within(ctx context.Context, t *renewing, do func(*Session, *Rene
 func (a *Array) inSession(ctx context.Context, t *renewing, do func(*Session) error) error {
 	session, err := t.member.Open(ctx)
 	if err != nil {
-		return fmt.Errorf("open the tenant's database: %w", err)
+		return err
 	}
 	defer session.Close()
 	return do(session)

@@ -319,3 +319,29 @@ func TestADryRunOfAnArrayTouchesNothing(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// What the web servers of one site have shown says nothing of those of another.
+func TestOnlyTheSameWebServersAreProvenByFewerAnswers(t *testing.T) {
+	asked := func(servers ...string) (counts []int) {
+		f := newFleet(t, len(servers))
+		a := f.array(ArrayOptions{Canary: 1})
+		a.Template.Answers = 0
+		for i, at := range servers {
+			a.Members[i].WebServers = at
+		}
+		if code := a.Run(t.Context()); code != ExitOK {
+			t.Fatalf("exit code %d", code)
+		}
+		for _, s := range f.sites {
+			counts = append(counts, f.count("prove "+s.tenant.Wwwroot))
+		}
+		return counts
+	}
+	same, own := asked("a", "a", "a"), asked("a", "b", "c")
+	if same[1] >= same[0] || same[2] != same[1] {
+		t.Errorf("with the same web servers they were asked %v times", same)
+	}
+	if own[0] != same[0] || own[1] != own[0] || own[2] != own[0] {
+		t.Errorf("with their own web servers they were asked %v times", own)
+	}
+}

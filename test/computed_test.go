@@ -28,7 +28,7 @@ func reachable(t *testing.T, s *testbed.Site) {
 }
 
 // placeFile writes a file of the site.
-func placeFile(t *testing.T, path, text string) {
+func placeFile(t testing.TB, path, text string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)

@@ -49,9 +49,11 @@ func TestAFailureEndsWithItsMessageAndNothingLost(t *testing.T) {
 			breakIt: func(t *testing.T, own *testbed.Site) ([]string, func()) {
 				return []string{"--cfg", "dbtype=sqlsrv"}, func() {}
 			}},
-		{name: "no config.php", code: 2, says: []string{"error: ", "missing/config.php"},
+		{name: "no config.php", code: 2, says: []string{"error: ", "/config.php: there is no such file"},
 			breakIt: func(t *testing.T, own *testbed.Site) ([]string, func()) {
-				return []string{"--config=missing/config.php"}, func() {}
+				away := own.ConfigFile + ".away"
+				rename(t, own.ConfigFile, away)
+				return nil, func() { rename(t, away, own.ConfigFile) }
 			}},
 		{name: "MNet off", code: 1, says: []string{"error: MNet is switched off on this site", "--newkey"},
 			breakIt: func(t *testing.T, own *testbed.Site) ([]string, func()) {
@@ -102,6 +104,13 @@ func TestAFailureEndsWithItsMessageAndNothingLost(t *testing.T) {
 			coherent(t, own)
 			linked(t, own, peer)
 		})
+	}
+}
+
+func rename(t testing.TB, from, to string) {
+	t.Helper()
+	if err := os.Rename(from, to); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -1,11 +1,11 @@
 package test
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/rsa"
 	"fmt"
 	"net"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -40,6 +40,8 @@ type fleetOptions struct {
 	kind      peertest.Kind
 	nodes     []string        // web servers of each tenant besides the first, as peertest.Options has them
 	host      string          // of the wwwroot, instead of the address: a name that leads nowhere
+	separate  bool            // the first two have their tables in one database, and every other connects by the socket
+	outsider  peertest.Kind   // of the outsiders, instead of Stock
 	key       *rsa.PrivateKey // of all first pairs; nil: each has its own, which takes long for hundreds
 }
 
@@ -49,14 +51,26 @@ const firstDays = 10
 
 func newFleet(t testing.TB, o fleetOptions) *fleet {
 	t.Helper()
+	f := newSites(t, o)
+	var sites []*testbed.Site
+	for _, tenant := range f.tenants {
+		sites = append(sites, tenant.Site)
+	}
+	f.vmoodle = newVMoodle(t, sites[0], sites[1:]...)
+	return f
+}
+
+// newSites is a fleet without a register.
+func newSites(t testing.TB, o fleetOptions) *fleet {
+	t.Helper()
 	f := &fleet{}
 	var pairs []*envelope.KeyPair
 	for i := range o.tenants {
-		tenant, pair := newFleetTenant(t, i, o)
+		tenant, pair := newFleetTenant(t, i, o, f.database(t, o))
 		f.tenants, pairs = append(f.tenants, tenant), append(pairs, pair)
 	}
 	for i := range o.outsiders {
-		outsider, err := peertest.Start(peertest.Options{Kind: peertest.Stock, Address: fmt.Sprintf("127.8.0.%d:0", 10+i), Key: o.key})
+		outsider, err := peertest.Start(peertest.Options{Kind: cmp.Or(o.outsider, peertest.Stock), Address: fmt.Sprintf("127.8.0.%d:0", 10+i), Key: o.key})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -64,20 +78,26 @@ func newFleet(t testing.TB, o fleetOptions) *fleet {
 		f.outsiders = append(f.outsiders, outsider)
 	}
 	f.introduce(t, pairs)
-	var sites []*testbed.Site
 	for i, tenant := range f.tenants {
 		tenant.side.open(t, f.tenants[0].DB.DB, tenant.Site, i)
-		sites = append(sites, tenant.Site)
 		if tenant.web.Certificate() != pairs[i].Certificate.PEM { // and its cache is warm
 			t.Fatalf("the web side of %s does not use its key", tenant.Wwwroot)
 		}
 	}
-	f.vmoodle = newVMoodle(t, sites[0], sites[1:]...)
 	return f
 }
 
+// database has the tables of the next tenant.
+func (f *fleet) database(t testing.TB, o fleetOptions) *testbed.Database {
+	t.Helper()
+	if o.separate && len(f.tenants) == 1 {
+		return f.tenants[0].DB.Beside(t, "other_")
+	}
+	return testbed.MariaDB(t).Database(t, "mdl_")
+}
+
 // newFleetTenant makes a tenant that no site knows yet, not even itself.
-func newFleetTenant(t testing.TB, i int, o fleetOptions) (*fleetTenant, *envelope.KeyPair) {
+func newFleetTenant(t testing.TB, i int, o fleetOptions, db *testbed.Database) (*fleetTenant, *envelope.KeyPair) {
 	t.Helper()
 	side := &webSide{pairs: map[string]*envelope.KeyPair{}}
 	options := peertest.Options{Kind: o.kind, Store: side, Address: fmt.Sprintf("127.7.%d.%d:0", i/200, 10+i%200), Nodes: o.nodes}
@@ -101,7 +121,6 @@ func newFleetTenant(t testing.TB, i int, o fleetOptions) (*fleetTenant, *envelop
 	if err != nil {
 		t.Fatal(err)
 	}
-	db := testbed.MariaDB(t).Database(t, "mdl_")
 	db.DB.SetMaxIdleConns(-1) // hundreds of idle ones would be more than the server accepts
 	dir := t.TempDir()
 	site := &testbed.Site{Wwwroot: web.Wwwroot(), DB: db, Dirroot: dir, Dataroot: filepath.Join(dir, "moodledata"), ConfigFile: filepath.Join(dir, "config.php")}
@@ -112,6 +131,11 @@ func newFleetTenant(t testing.TB, i int, o fleetOptions) (*fleetTenant, *envelop
 	db.Exec(t, `INSERT INTO {course} (id, fullname, shortname, format) VALUES (1, 'A fleet', 'fleet', 'site');
 		INSERT INTO {mnet_application} (id, name, display_name, xmlrpc_server_url) VALUES (1, 'moodle', 'Moodle', '/mnet/xmlrpc/server.php');
 		INSERT INTO {mnet_service} (id, name, offer) VALUES (1, 'sso_idp', 1), (2, 'sso_sp', 1)`)
+	dboptions, host := fmt.Sprintf("'dbport' => %d", db.Port), db.Host
+	if i%2 == 0 && o.separate {
+		dboptions, host = "'dbsocket' => '"+db.Socket+"'", "localhost"
+	}
+	placeFile(t, site.ConfigFile, fmt.Sprintf(fleetConfig, host, db.Name, db.User, db.Password, db.Prefix, dboptions, site.Wwwroot, site.Dataroot))
 	return &fleetTenant{site, web, side}, pair
 }
 
@@ -158,15 +182,10 @@ func (f *fleet) introduce(t testing.TB, pairs []*envelope.KeyPair) {
 		strings.Join(insert, ", "), values...)
 	for _, tenant := range f.tenants {
 		if tenant.DB != first {
-			tenant.DB.Exec(t, "INSERT INTO {mnet_host} SELECT * FROM "+first.Name+".mdl_mnet_host")
+			tenant.DB.Exec(t, "INSERT INTO {mnet_host} SELECT * FROM "+first.Name+"."+first.Prefix+"mnet_host")
 		}
 		tenant.DB.Exec(t, `INSERT INTO {mnet_host2service} (hostid, serviceid, publish, subscribe)
 			SELECT h.id, s.id, 1, 1 FROM {mnet_host} h, {mnet_service} s WHERE h.wwwroot <> '' AND h.wwwroot <> ?`, tenant.Wwwroot)
-	}
-	master := f.tenants[0]
-	if err := os.WriteFile(master.ConfigFile, fmt.Appendf(nil, fleetConfig, first.Host, first.Name, first.User, first.Password, first.Port,
-		master.Wwwroot, master.Dataroot), 0o600); err != nil {
-		t.Fatal(err)
 	}
 }
 
@@ -177,8 +196,8 @@ $CFG->dbhost    = '%s';
 $CFG->dbname    = '%s';
 $CFG->dbuser    = '%s';
 $CFG->dbpass    = '%s';
-$CFG->prefix    = 'mdl_';
-$CFG->dboptions = array('dbport' => %d);
+$CFG->prefix    = '%s';
+$CFG->dboptions = array(%s);
 $CFG->wwwroot   = '%s';
 $CFG->dataroot  = '%s';
 

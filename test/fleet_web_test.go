@@ -51,7 +51,7 @@ var (
 
 func (w *webSide) open(t testing.TB, db *sql.DB, site *testbed.Site, i int) {
 	t.Helper()
-	w.db, w.tables, w.own, w.wwwroot = db, "`"+site.DB.Name+"`.`mdl_", ownRow(i), site.Wwwroot
+	w.db, w.tables, w.own, w.wwwroot = db, "`"+site.DB.Name+"`.`"+site.DB.Prefix, ownRow(i), site.Wwwroot
 	w.cacheIn(site, site.Dataroot)
 }
 

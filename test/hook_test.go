@@ -125,7 +125,7 @@ func TestHooksAreToldWhatHappensAndNoSecret(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 	cache := purge.once(t, secrets...)
-	cache.expect(t, map[string]string{"MNET_HOOK": "cache-hook", "MNET_COMMAND": "renew", "MNET_WWWROOT": one.Wwwroot, "MNET_DROP": "entry"})
+	cache.expect(t, map[string]string{"MNET_HOOK": "cache-hook", "MNET_COMMAND": "renew", "MNET_WWWROOT": one.Wwwroot, "MNET_CONFIG": f.config, "MNET_DROP": "entry"})
 	if want := fmt.Sprintf(`{"drop":"entry","wwwroot":%q}`+"\n", one.Wwwroot); cache.stdin != want {
 		t.Errorf("the cache-hook was given %s", cache.stdin)
 	}

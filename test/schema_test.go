@@ -66,7 +66,7 @@ func TestTheDocumentOfEveryCommandIsOfTheSchema(t *testing.T) {
 	}
 	t.Run("of one that fails", func(t *testing.T) {
 		for _, which := range []string{"--all", "--host=" + f.tenants[1].Wwwroot} {
-			r := f.command(t, "verify", "--json", "--config=missing/config.php", which)
+			r := run1(t, command(t, "verify", "--json", "--config=missing/config.php", which))
 			if d := r.document(t); r.code != 2 || len(d.Tenants) != 1 || d.Tenants[0].Outcome != rotate.Failed {
 				t.Errorf("%s: %+v", which, d)
 			}

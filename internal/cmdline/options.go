@@ -17,7 +17,7 @@ type Options struct {
 	BindHost []string
 	Debug    bool
 
-	Config string
+	Config []string // paths and globs
 	Cfg    map[string]string
 	PHP    string // path of php; "": it is searched
 
@@ -65,11 +65,11 @@ var groups = []group{
 	{"Most used", []*option{
 		{name: "host", short: "H", arg: "URL", example: "https://tenant.example.org", set: setHost,
 			help: "work on the tenant with this wwwroot (default: the site of config.php)"},
-		{name: "config", arg: "PATH", example: "/var/www/moodle/config.php",
-			set:  text(func(o *Options) *string { return &o.Config }),
-			help: "read this config.php of Moodle (default: MOODLE_CONFIG, else search the usual places)"},
+		{name: "config", arg: "PATH", repeats: true, example: "/var/www/moodle/config.php",
+			set:  addText(func(o *Options) *[]string { return &o.Config }),
+			help: "read this config.php of Moodle (default: MOODLE_CONFIG, else search the usual places); with --all also a glob"},
 		{name: "all", of: together, set: on(func(o *Options) *bool { return &o.All }),
-			help: "work on every tenant of the VMoodle array that is enabled and has MNet in VMoodle's register",
+			help: "work on every tenant that is enabled and has MNet in VMoodle's register, or on the sites of several --config",
 			off:  "to work on the array, add --all",
 			conflicts: []conflict{
 				{with: "host", advice: "--host selects one tenant, --all the array; for a part of it use --all --match=GLOB"},

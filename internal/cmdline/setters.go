@@ -50,6 +50,16 @@ func text(field func(*Options) *string) setter {
 	}
 }
 
+// addText adds one more text each time, which must not be empty.
+func addText(field func(*Options) *[]string) setter {
+	return func(opt *option, o *Options, value string) error {
+		var one string
+		err := text(func(*Options) *string { return &one })(opt, o, value)
+		*field(o) = append(*field(o), one)
+		return err
+	}
+}
+
 // addGlob adds one more glob each time.
 func addGlob(field func(*Options) *rotate.Globs) setter {
 	return func(opt *option, o *Options, value string) error {

@@ -63,6 +63,20 @@ func (a *Array) Begin(selected, members int) {
 	a.say("%s to %s, in an array of %s", count(selected, "tenant"), a.Options.Command.Row().To, count(members, "site"))
 }
 
+// LeftOut says which sites or files the run does not work on, and why.
+func (a *Array) LeftOut(kind, why string, names []string) {
+	if len(names) == 0 {
+		return
+	}
+	a.Log.Debug().Strs(kind, names).Msg("left out: " + why)
+	shown := names[:min(len(names), 5)]
+	more := ""
+	if n := len(names) - len(shown); n > 0 {
+		more = fmt.Sprintf(" and %d more", n)
+	}
+	a.say("%s left out: %s: %s%s", count(len(names), kind), why, printable.Line(strings.Join(shown, ", "), 0), more)
+}
+
 // say writes a line for people that is not a result: scripts get no such line. A job that may have
 // nothing to do keeps its lines back until it has something to do.
 func (a *Array) say(format string, args ...any) {

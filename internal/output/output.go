@@ -24,7 +24,9 @@ type Logger = zerolog.Logger
 type Printer struct {
 	Arguments []string // of the command line, without the name of the program
 	Options   cmdline.Options
-	Site      Site // after it was found
+	Site      Site                      // after it was found
+	SiteOf    func(wwwroot string) Site // in an array of several config.php, else nil; Site is then what all have in common
+	Partial   bool // not every site of the array is known
 	Started   time.Time
 	Sinks     sinks
 	stdout    *Results

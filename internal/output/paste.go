@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// Site has what a command that can be pasted must name of the run's site.
+// Site has what a command that can be pasted must name of a site.
 type Site struct {
-	Config string                    // absolute path of config.php, "" if it is not known yet
+	Config string                    // absolute path of config.php, "" if it is not known yet, or if there are several
 	User   string                    // user for sudo; "" for none, or if not known
 	Tenant func(wwwroot string) bool // whether it is a tenant of VMoodle
 	// Purge is the path of Moodle's script that purges the caches of config.php's own site, but of
@@ -30,7 +30,7 @@ const (
 // complete commands.
 func (out *Printer) Complete(text, wwwroot string) string {
 	// A hook that purges only works if its script is found.
-	text = strings.ReplaceAll(text, "='"+purge+"'", "="+always(out.Site.purge(wwwroot)))
+	text = strings.ReplaceAll(text, "='"+purge+"'", "="+always(out.site(wwwroot).purge(wwwroot)))
 	at := max(strings.LastIndex(text, "run: "), strings.LastIndex(text, "Run: "))
 	if at < 0 {
 		return text
@@ -68,36 +68,62 @@ func (out *Printer) complete(command, wwwroot string) string {
 	case strings.HasSuffix(command, again):
 		return strings.TrimSuffix(command, " …") + words(out.Arguments)
 	case command == tool || strings.HasPrefix(command, tool+" "):
-		return out.sudo() + out.withSite(command, wwwroot)
+		if named := hostIn(command); named != "" {
+			wwwroot = named
+		}
+		if strings.Contains(command, " --all") {
+			wwwroot = ""
+		}
+		return out.site(wwwroot).sudo() + out.withSite(command, wwwroot)
 	case command == purge:
-		return out.sudo() + out.Site.purge(wwwroot)
+		return out.site(wwwroot).sudo() + out.site(wwwroot).purge(wwwroot)
 	}
 	return command
 }
 
-func (out *Printer) sudo() string {
-	if out.Site.User == "" {
+// site is the site with this wwwroot, or what is common to all if it is "".
+func (out *Printer) site(wwwroot string) Site {
+	if out.SiteOf != nil && wwwroot != "" {
+		return out.SiteOf(wwwroot)
+	}
+	return out.Site
+}
+
+// hostIn is the site that a command names, "" if it names none.
+func hostIn(command string) string {
+	_, host, _ := strings.Cut(command, " --host=")
+	if rest, isQuoted := strings.CutPrefix(host, "'"); isQuoted {
+		host, _, _ = strings.Cut(rest, "'")
+		return host
+	}
+	host, _, _ = strings.Cut(host, " ")
+	return host
+}
+
+func (s Site) sudo() string {
+	if s.User == "" {
 		return ""
 	}
-	return "sudo -u " + quoted(out.Site.User) + " "
+	return "sudo -u " + quoted(s.User) + " "
 }
 
 // withSite adds the configuration and the tenant, unless the command names its site already.
 func (out *Printer) withSite(command, wwwroot string) string {
 	has := func(option string) bool { return strings.Contains(command, " --"+option) }
-	site := words(given(out.Arguments, "cfg", "php", "options", "node"))
+	site, at := words(given(out.Arguments, "cfg", "php", "options", "node")), out.site(wwwroot)
 	switch {
 	case has("config"):
-	case out.Site.Config == "":
+	case at.Config == "":
 		site = words(given(out.Arguments, "config")) + site
 	default:
-		site = " --config=" + quoted(out.Site.Config) + site
+		site = " --config=" + quoted(at.Config) + site
 	}
 	selected := words(given(out.Arguments, "match", "exclude", "shard"))
 	switch {
 	case has("host"):
 	case has("all"):
 		site += selected
+	case wwwroot != "" && wwwroot == at.Config: // it is not known whose config.php it is
 	case wwwroot != "":
 		site += " --host=" + quoted(wwwroot)
 	case out.Options.All: // without a tenant it would be for the master

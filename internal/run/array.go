@@ -2,11 +2,11 @@ package run
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"slices"
 	"time"
 
-	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/internal/cmdline"
 	"renew_mnetkeys/internal/output"
 	"renew_mnetkeys/moodledb"
@@ -30,21 +30,20 @@ func (r runner) workOnArray(ctx context.Context) int {
 // tenants were reached; the result of each tenant is in its report.
 func (r runner) onArray(ctx context.Context, out *output.Array) (int, error) {
 	o := r.o
-	master, _, err := resolve(ctx, o, r.getenv)
+	found, err := findConfigs(o, r.getenv)
 	if err != nil {
 		return 0, err
 	}
-	r.out.Site = siteOf(master, r.getenv)
+	sites, err := r.sites(ctx, found)
+	if err != nil {
+		return 0, err
+	}
 	client, err := newClient(o, out.Log)
 	if err != nil {
 		return 0, err
 	}
 	defer client.Close()
-	rows, err := moodledb.Tenants(ctx, master)
-	if err != nil {
-		return 0, err
-	}
-	if err := checkExclude(o.Array.Exclude, master, rows); err != nil {
+	if err := checkExclude(o.Array.Exclude, sites); err != nil {
 		return 0, err
 	}
 	servers := moodledb.NewServers(o.Array.DBConnections)
@@ -53,17 +52,17 @@ func (r runner) onArray(ctx context.Context, out *output.Array) (int, error) {
 	w := arrayWiring{o: o, servers: servers, client: client, out: r.out, hooks: r.hooks}
 	array := &rotate.Array{
 		ArrayOptions: o.Array.ArrayOptions,
-		Template:     w.template(),
+		Template:     newRenewal(o, client, r.out),
 		Emit:         out.Tenant,
 		Phase:        out.Phase,
 	}
 	array.Parallel = parallelTenants()
-	array.Template.CommandLinePHP = commandLinePHP(master, o.PHP)
-	array.Members, array.Selected = w.members(ctx, master, rows)
+	array.Members, array.Selected = w.members(w.withMNet(ctx, sites, out))
 	if len(array.Selected) == 0 && !w.othersHaveSome(array.Members) {
 		return 0, &cmdline.UsageError{Problem: "no tenant of the array is selected",
 			Advice: "check --match and --exclude; tenants that are disabled or without MNet are never selected"}
 	}
+	out.LeftOut("file", "not Moodle's", found.Foreign)
 	out.Begin(len(array.Selected), len(array.Members))
 	return r.cmd.Many(array, ctx, o), nil
 }
@@ -74,10 +73,9 @@ func parallelTenants() int { return 4*runtime.NumCPU() + 4 }
 
 // checkExclude finds a glob of --exclude that matches no site, including disabled ones: if the glob
 // is mistyped, the run would renew the key of a tenant that must not be touched.
-func checkExclude(globs rotate.Globs, master *config.Config, rows []moodledb.RegisterRow) error {
+func checkExclude(globs rotate.Globs, sites []arraySite) error {
 	for _, glob := range globs {
-		one := rotate.Globs{glob}
-		if !one.Match(master.Wwwroot) && !slices.ContainsFunc(rows, func(row moodledb.RegisterRow) bool { return one.Match(row.Wwwroot) }) {
+		if !slices.ContainsFunc(sites, func(s arraySite) bool { return rotate.Globs{glob}.Match(s.wwwroot) }) {
 			return &cmdline.UsageError{Problem: "--exclude=" + glob + " matches no site of the array",
 				Advice: "write a glob for the complete wwwroot, for example https://old.example.org*; leave out the option if the tenant was deleted"}
 		}
@@ -93,7 +91,7 @@ func (w arrayWiring) othersHaveSome(members []rotate.Member) bool {
 	return w.o.Array.Shards > 1 && slices.ContainsFunc(members, func(m rotate.Member) bool { return whole.Includes(m.Wwwroot) })
 }
 
-// arrayWiring makes members of an array from rows of the register.
+// arrayWiring makes members of an array from its sites.
 type arrayWiring struct {
 	o       cmdline.Options
 	servers *moodledb.Servers
@@ -102,69 +100,69 @@ type arrayWiring struct {
 	hooks   *hookRunner
 }
 
-// template is what all tenants share.
-func (w arrayWiring) template() rotate.Renewal {
-	return newRenewal(w.o, w.client, w.out)
-}
-
-// members are the master and all enabled tenants of the register; selected are those to renew:
-// tenants with MNet that match the options. A site that is listed twice counts once.
-func (w arrayWiring) members(ctx context.Context, master *config.Config, rows []moodledb.RegisterRow) (members []rotate.Member, selected []int) {
-	seen := map[string]bool{}
-	add := func(member rotate.Member, renew bool) {
-		site := envelope.FoldWwwroot(member.Wwwroot)
-		if seen[site] {
-			return
-		}
-		seen[site] = true
-		if renew && w.o.Array.Selection.Includes(member.Wwwroot) {
+// members are the enabled sites of the array; selected are those to work on: the wanted ones that
+// match the options.
+func (w arrayWiring) members(sites []arraySite) (members []rotate.Member, selected []int) {
+	php := map[*config.Config]func(context.Context) string{} // by master
+	for _, s := range distinct(sites, w.out.Log) {
+		w.out.Partial = w.out.Partial || s.isUnknown() || s.contested
+		if s.wanted && w.selects(s) {
 			selected = append(selected, len(members))
 		}
-		members = append(members, member)
-	}
-	add(w.member(master, master), w.o.Array.WithMaster)
-	for _, row := range rows {
-		if !row.Enabled {
+		if s.err != nil {
+			members = append(members, unusable(s))
 			continue
 		}
-		tenant, err := master.ForTenant(ctx, row.TenantRow)
-		if err != nil {
-			add(unreadable(row.Wwwroot, err), row.MNet >= 0)
-			continue
+		if php[s.master] == nil {
+			php[s.master] = commandLinePHP(s.master, w.o.PHP)
 		}
-		add(w.member(master, tenant), row.MNet >= 0)
+		members = append(members, w.member(s, php[s.master]))
 	}
 	return members, selected
 }
 
-// unreadable is a tenant whose row of the register is invalid: only this tenant fails.
-func unreadable(wwwroot string, err error) rotate.Member {
+// selects reports whether the options select a site. Of one whose wwwroot is not known, --match
+// says nothing.
+func (w arrayWiring) selects(s arraySite) bool {
+	selects := w.o.Array.Selection
+	if selects.Includes(s.wwwroot) {
+		return true
+	}
+	if selects.Match = nil; s.isUnknown() && selects.Includes(s.wwwroot) {
+		w.out.Log.Warn().Err(s.err).Str("config", s.file).Msg("not known whether --match selects this site: left out")
+	}
+	return false
+}
+
+// unusable is a member that cannot be opened: only this one fails.
+func unusable(s arraySite) rotate.Member {
 	return rotate.Member{
-		Wwwroot: wwwroot,
-		Lock:    func(context.Context, time.Duration) (func(), error) { return nil, err },
-		Open:    func(context.Context) (*rotate.Session, error) { return nil, err },
+		Wwwroot: s.name(),
+		Lock:    func(context.Context, time.Duration) (func(), error) { return nil, s.err },
+		Open:    func(context.Context) (*rotate.Session, error) { return nil, s.err },
 	}
 }
 
 // member prepares one site's database and cache to be opened.
-func (w arrayWiring) member(master, tenant *config.Config) rotate.Member {
+func (w arrayWiring) member(s arraySite, php func(context.Context) string) rotate.Member {
+	site := s.config
 	return rotate.Member{
-		Wwwroot: tenant.Wwwroot,
+		Wwwroot: site.Wwwroot, WebServers: s.file,
 		Lock: func(ctx context.Context, wait time.Duration) (func(), error) {
-			return w.servers.Lock(ctx, tenant, wait)
+			return w.servers.Lock(ctx, site, wait)
 		},
 		Open: func(ctx context.Context) (*rotate.Session, error) {
-			db, err := w.servers.Open(ctx, tenant)
+			db, err := w.servers.Open(ctx, site)
 			if err != nil {
-				return nil, err
+				return nil, fmt.Errorf("open the tenant's database: %w", err)
 			}
 			if w.o.Writes() {
 				db.ForChanges()
 			}
 			db.WithoutPeers()
-			logged := loggedTenant{db, tenant.Wwwroot, w.out.Log}
-			return &rotate.Session{Store: logged, Starter: logged, PeerRows: logged,
-				Cache: w.hooks.cacheOf(muc.New(master, tenant, w.o.PHP, w.out.Log), tenant), Close: func() { _ = db.Close() }}, nil
+			logged := loggedTenant{db, site.Wwwroot, w.out.Log}
+			return &rotate.Session{Store: logged, Starter: logged, PeerRows: logged, CommandLinePHP: php,
+				Cache: w.hooks.cacheOf(muc.New(s.master, site, w.o.PHP, w.out.Log), site), Close: func() { _ = db.Close() }}, nil
 		},
 	}
 }

@@ -125,6 +125,7 @@ func (h *postHook) Finish(code int) error {
 type hookCache struct {
 	hooks   *hookRunner
 	wwwroot string
+	config  string       // path of config.php
 	own     rotate.Cache // its contents can be read, whatever drops them
 }
 
@@ -138,7 +139,7 @@ func (h *hookRunner) cacheOf(own rotate.Cache, tenant *config.Config) rotate.Cac
 	if h.out.Options.CacheHook == "" {
 		return own
 	}
-	return hookCache{h, tenant.Wwwroot, own}
+	return hookCache{h, tenant.Wwwroot, tenant.File, own}
 }
 
 // Cached implements rotate.Cache.
@@ -152,7 +153,7 @@ func (hookCache) Check(context.Context, string) error { return nil }
 // Drop implements rotate.Cache.
 func (c hookCache) Drop(ctx context.Context, _ string, scope rotate.Scope) error {
 	err := c.hooks.run(ctx, "cache-hook", c.hooks.out.Options.CacheHook, map[string]string{"wwwroot": c.wwwroot, "drop": scope.String()},
-		"MNET_WWWROOT="+c.wwwroot, "MNET_DROP="+scope.String())
+		"MNET_WWWROOT="+c.wwwroot, "MNET_CONFIG="+c.config, "MNET_DROP="+scope.String())
 	c.hooks.cache.ran(c.wwwroot, err)
 	return err
 }

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"slices"
 
 	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/internal/cmdline"
@@ -28,37 +29,36 @@ func (r runner) onMember(ctx context.Context) (report rotate.TenantReport, err e
 		return report, err
 	}
 	defer client.Close()
-	all, err := readArray(ctx, master)
-	if err != nil {
+	sites := []arraySite{r.master(master)}
+	if master.Register != nil {
+		if sites, err = r.registered(ctx, master); err != nil {
+			return report, err
+		}
+	}
+	if err := checkFrom(o.MovedFrom, sites); err != nil {
 		return report, err
 	}
-	if err := all.checkFrom(o.MovedFrom); err != nil {
-		return report, err
+	for i := range sites {
+		s := &sites[i]
+		if s.wanted = envelope.SameWwwroot(s.wwwroot, tenant.Wwwroot); s.wanted { // the register may have it as disabled
+			s.disabled, s.config, s.err = false, tenant, nil
+		}
 	}
 	servers := moodledb.NewServers(memberConnections)
 	defer servers.Close()
 	w := arrayWiring{o: o, servers: servers, client: client, out: r.out, hooks: r.hooks}
-	array := &rotate.Array{Template: w.template(), Emit: func(t rotate.TenantReport) { report = t }}
+	array := &rotate.Array{Template: newRenewal(o, client, r.out), Emit: func(t rotate.TenantReport) { report = t }}
 	array.Parallel = parallelTenants()
 	array.Template.Progress = r.out.Progress
-	array.Members, _ = w.members(ctx, master, all.rows)
-	for i, m := range array.Members {
-		if envelope.SameWwwroot(m.Wwwroot, tenant.Wwwroot) {
-			array.Selected = []int{i}
-		}
-	}
-	if len(array.Selected) == 0 { // the register has it as disabled
-		array.Members = append(array.Members, w.member(master, tenant))
-		array.Selected = []int{len(array.Members) - 1}
-	}
+	array.Members, array.Selected = w.members(sites)
 	report.Exit = r.cmd.Many(array, ctx, o)
 	return report, nil
 }
 
 // checkFrom refuses the wwwroot of a site of the array, also of a disabled one: the rows of that
 // site must not become those of another.
-func (a array) checkFrom(from string) error {
-	if _, isTenant := a.row(from); !isTenant && !envelope.SameWwwroot(from, a.master.Wwwroot) {
+func checkFrom(from string, sites []arraySite) error {
+	if !slices.ContainsFunc(sites, func(s arraySite) bool { return envelope.SameWwwroot(s.wwwroot, from) }) {
 		return nil
 	}
 	return &cmdline.UsageError{Problem: "--from=" + from + " is the wwwroot of a site of config.php or of VMoodle's register",

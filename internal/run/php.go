@@ -28,7 +28,7 @@ func commandLinePHP(site *config.Config, php string) func(context.Context) strin
 				return
 			}
 			answer, err := phprun.Script{PHP: php, Source: `<?php fwrite(fopen('php://fd/3', 'w'), PHP_VERSION);`, Config: site.File,
-				Dataroot: site.Dataroot, Dirroot: site.Dirroot, Environ: os.Environ(), Limit: phpVersionLimit}.Run(ctx)
+				Dataroot: site.Dataroot, Dirroot: site.Dirroot, Shared: site.Shared, Environ: os.Environ(), Limit: phpVersionLimit}.Run(ctx)
 			if err == nil && phpVersion.Match(answer) {
 				version = string(answer)
 			}

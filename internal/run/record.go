@@ -92,5 +92,5 @@ func (m *metricsSink) kept() rotate.Globs {
 func (m *metricsSink) Finish(code int) error {
 	o := m.out.Options
 	return m.Write(metrics.Run{Command: string(o.Command), Started: m.out.Started, Took: time.Since(m.out.Started), ExitCode: code,
-		Whole: o.All && len(o.Array.Match) == 0, Excluded: m.kept()})
+		Whole: o.All && len(o.Array.Match) == 0 && !m.out.Partial, Excluded: m.kept()})
 }

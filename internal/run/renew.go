@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"os"
 	"time"
 
@@ -51,18 +52,30 @@ func newRenewal(o cmdline.Options, client *peers.Client, out *output.Printer) ro
 	}
 }
 
-// resolve finds config.php and the tenant that it, or the array's register, describes.
-func resolve(ctx context.Context, o cmdline.Options, getenv func(string) string) (master, tenant *config.Config, err error) {
+// findConfigs finds the config.php files that the run is about.
+func findConfigs(o cmdline.Options, getenv func(string) string) (config.Found, error) {
 	workdir, err := os.Getwd()
 	if err != nil {
 		workdir = "/" // this is only one of the places that are searched
 	}
-	path, err := config.Find(o.Config, getenv, workdir)
+	return config.FindAll(o.Config, getenv, workdir)
+}
+
+func readOptions(o cmdline.Options) config.Options {
+	return config.Options{Overrides: o.Cfg, PHP: o.PHP, FindPHP: phprun.Find, Wwwroot: o.Host}
+}
+
+// resolve finds config.php and the tenant that it, or the array's register, describes.
+func resolve(ctx context.Context, o cmdline.Options, getenv func(string) string) (master, tenant *config.Config, err error) {
+	found, err := findConfigs(o, getenv)
 	if err != nil {
 		return nil, nil, err
 	}
-	master, err = config.Read(ctx, path, config.Options{
-		Overrides: o.Cfg, PHP: o.PHP, FindPHP: phprun.Find, Wwwroot: o.Host})
+	if n := len(found.Files); n > 1 {
+		return nil, nil, &cmdline.UsageError{Problem: fmt.Sprintf("--config names %d files, and without --all only one can be used", n),
+			Advice: "to work on all of them add --all, else name one: --config=" + found.Files[0]}
+	}
+	master, err = config.Read(ctx, found.Files[0], readOptions(o))
 	if err != nil || o.Host == "" {
 		return master, master, err
 	}

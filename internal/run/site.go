@@ -23,6 +23,36 @@ func siteOf(master *config.Config, getenv func(string) string) output.Site {
 	}
 }
 
+// sitesForHints is what commands must name of an array of several config.php: group for commands
+// about all of its sites, which name no single config.php.
+func sitesForHints(sites []arraySite, getenv func(string) string) (group output.Site, of func(wwwroot string) output.Site) {
+	byMaster, byWwwroot := map[*config.Config]output.Site{}, map[string]output.Site{}
+	users := map[string]bool{}
+	for _, s := range sites {
+		site, known := byMaster[s.master]
+		switch {
+		case s.master == nil:
+			site = output.Site{Config: s.file}
+		case !known: // looking up a user takes time
+			site = siteOf(s.master, getenv)
+			byMaster[s.master], users[site.User] = site, true
+		}
+		byWwwroot[envelope.FoldWwwroot(s.wwwroot)] = site
+	}
+	for user := range users {
+		group.User = user
+	}
+	if len(users) > 1 {
+		group.User = "root" // who alone can work as the owner of each
+	}
+	return group, func(wwwroot string) output.Site {
+		if site, found := byWwwroot[envelope.FoldWwwroot(wwwroot)]; found {
+			return site
+		}
+		return group
+	}
+}
+
 // webServersUser is the owner of dataroot, "" if nobody must become that user to run a command.
 func webServersUser(dataroot string, getenv func(string) string) string {
 	uid := siteuser.Owner(dataroot).UID

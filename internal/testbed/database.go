@@ -41,12 +41,26 @@ func (s *Server) Database(t testing.TB, prefix string) *Database {
 	})
 	d.DB = s.root(t, d.Name)
 	t.Cleanup(func() { _ = d.DB.Close() })
+	d.install(t)
+	return d
+}
+
+// Beside makes Moodle's empty tables once more in the same database, under another prefix.
+func (d *Database) Beside(t testing.TB, prefix string) *Database {
+	t.Helper()
+	other := *d
+	other.Prefix = prefix
+	other.install(t)
+	return &other
+}
+
+func (d *Database) install(t testing.TB) {
+	t.Helper()
 	schema, err := os.ReadFile(filepath.Join(Root(t), "testdata", "moodle.sql"))
 	if err != nil {
 		t.Fatalf("testbed: %v", err)
 	}
-	d.Exec(t, strings.ReplaceAll(string(schema), "{prefix}", prefix))
-	return d
+	d.Exec(t, strings.ReplaceAll(string(schema), "{prefix}", d.Prefix))
 }
 
 // braces are Moodle's way to write a table: {mnet_host}.

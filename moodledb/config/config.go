@@ -45,6 +45,8 @@ type Config struct {
 
 	Register *Register // nil if the site is no VMoodle array
 
+	Shared bool // see Options
+
 	options   Options // needed to read config.php again for a tenant: what derives from dataroot follows the tenant's
 	ofRequest bool    // Wwwroot may depend on the request given by --host, whose host can be a tenant of the register
 }
@@ -56,6 +58,7 @@ type Options struct {
 	FindPHP   func(pathtophp string) string // finds php if PHP is empty, given the likely value of $CFG->pathtophp; nil or "": a config.php that computes is an error
 	Environ   []string                      // what getenv() and php see; the tool's own MNETKEYS_ variables are left out; nil: the environment of this process
 	Wwwroot   string                        // --host: also describes the web request
+	Shared    bool                          // it is one of the sites of several users: root trusts none with the files of another, see siteuser.CheckShared
 }
 
 // WwwrootOfRequest says that Wwwroot may come from the request that Options.Wwwroot describes, and

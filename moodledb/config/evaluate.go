@@ -35,6 +35,7 @@ type evaluation struct {
 	guard   bool              // define the constant that lib/setup.php would
 
 	dataroot string // if the tool is root, php runs as its owner, see siteuser.ForPHP
+	shared   bool   // see Options
 	within   bool   // php may read the directories of the site only
 }
 
@@ -54,7 +55,7 @@ func evaluate(ctx context.Context, path string, o Options, tenant map[string]str
 	if err != nil {
 		return nil, unreadable(path, err)
 	}
-	e := evaluation{why: why, path: path, environ: o.Environ, tenant: tenant, request: Request(o.asked(tenant)), php: o.PHP}
+	e := evaluation{why: why, path: path, environ: o.Environ, tenant: tenant, request: Request(o.asked(tenant)), php: o.PHP, shared: o.Shared}
 	if e.php == "" && o.FindPHP != nil {
 		e.php = o.FindPHP(literal(source, "pathtophp"))
 	}
@@ -118,7 +119,10 @@ func (e *evaluation) asOwner(ctx context.Context, likely, known string) (answer,
 
 // owner is the user as whom php evaluates.
 func (e *evaluation) owner() (siteuser.PHP, error) {
-	as, err := siteuser.ForPHP(e.path, e.dataroot, "")
+	as, err := siteuser.ForPHP(e.path, e.dataroot, "", e.shared)
+	if shared := (*siteuser.SharedError)(nil); errors.As(err, &shared) {
+		return as, &Error{Problem: err.Error(), Advice: shared.Hint(), Err: err}
+	}
 	if err != nil {
 		err = &Error{File: e.path, Problem: err.Error(), Err: err,
 			Advice: "give --cfg=dataroot=PATH. Or, as the web server's user, run: sudo -u www-data renew_mnetkeys …"}
@@ -183,6 +187,7 @@ func (e *evaluation) ask(ctx context.Context) (answer, error) {
 		Source:   fmt.Sprintf("<?php $mnetkeys = array('tenant' => %s, 'guard' => %t); ?>%s", phprun.Array(e.tenant), e.guard, evaluateScript),
 		Config:   e.path,
 		Dataroot: e.dataroot,
+		Shared:   e.shared,
 		Request:  e.request,
 		Environ:  e.environ,
 		Limit:    evaluateLimit,

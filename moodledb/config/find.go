@@ -55,9 +55,7 @@ func UsualPlaces() []string { return slices.Clone(usualPlaces) }
 
 // named is a path that was given explicitly: it must exist, whatever its content.
 func named(path, workdir, by string) (string, error) {
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(workdir, path)
-	}
+	path = absolute(path, workdir)
 	info, err := os.Stat(path)
 	if err == nil && info.IsDir() {
 		path = filepath.Join(path, "config.php")

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"renew_mnetkeys/moodledb/phpsource"
+	"renew_mnetkeys/moodledb/siteuser"
 )
 
 // config makes a Config of the settings. Unused settings are not checked: they may be anything.
@@ -41,6 +42,11 @@ func (s *settings) config(o Options) (*Config, error) {
 	}
 	if _, given := s.fixed["wwwroot"]; given {
 		c.ofRequest = false
+	}
+	if c.Shared = o.Shared; c.Shared {
+		if err := siteuser.CheckShared(c.File, c.Dataroot); err != nil {
+			return nil, err
+		}
 	}
 	if c.Wwwroot, err = s.wwwroot(); err != nil {
 		return nil, err

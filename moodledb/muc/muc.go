@@ -90,7 +90,7 @@ func (c *Cache) Drop(ctx context.Context, site string, scope rotate.Scope) error
 // moodle is the site that php loads.
 func (c *Cache) moodle() phpSite {
 	return phpSite{PHP: c.php, ConfigFile: c.config.File, Wwwroot: c.config.Wwwroot, Tenant: c.tenant, Request: config.Request(c.config.Wwwroot),
-		Dataroot: c.config.Dataroot, Dirroot: c.config.Dirroot, Environ: os.Environ()}
+		Dataroot: c.config.Dataroot, Dirroot: c.config.Dirroot, Shared: c.config.Shared, Environ: os.Environ()}
 }
 
 // Cached implements rotate.Cache.

@@ -47,6 +47,7 @@ type phpSite struct {
 	// Dataroot and Dirroot are those of $CFG. If the tool is root, php runs as the owner of
 	// Dataroot, see siteuser.ForPHP.
 	Dataroot, Dirroot string
+	Shared            bool     // see siteuser.CheckShared
 	Environ           []string // the environment of php, nil: this process's; see [phprun.Script]
 }
 
@@ -163,7 +164,7 @@ func (s phpSite) run(ctx context.Context, op, script string) ([]byte, error) {
 	}
 	answer, err := phprun.Script{
 		PHP: s.PHP, Source: siteScript + strings.TrimPrefix(script, "<?php") + strings.TrimPrefix(loadScript, "<?php"), Config: s.ConfigFile, Args: args,
-		Request: s.Request, Dataroot: s.Dataroot, Dirroot: s.Dirroot, Environ: s.Environ, Limit: phpLimit,
+		Request: s.Request, Dataroot: s.Dataroot, Dirroot: s.Dirroot, Shared: s.Shared, Environ: s.Environ, Limit: phpLimit,
 	}.Run(ctx)
 	switch {
 	case ctx.Err() != nil:

@@ -35,6 +35,7 @@ type Script struct {
 	Args     []string          // the script's other arguments
 	Dataroot string            // root runs php as its owner, see siteuser.ForPHP; "": not known
 	Dirroot  string            // "": not known
+	Shared   bool              // see siteuser.CheckShared
 	Request  map[string]string // the values of a web request for $_SERVER and the environment, "" for none
 	Environ  []string          // the environment of php, since config.php may read its passwords there; nil: that of this process
 	Limit    time.Duration     // for the whole run
@@ -42,11 +43,11 @@ type Script struct {
 
 // Run returns what the script wrote to file descriptor 3, however php ended: its exit code is
 // config.php's. An error is the context's, or says what php failed to do, never what it wrote. It
-// is a *siteuser.UnsafeError if root must not run the site.
+// is a *siteuser.UnsafeError or *siteuser.SharedError if root must not run the site.
 func (s Script) Run(ctx context.Context) ([]byte, error) {
 	limited, cancel := context.WithTimeout(ctx, s.Limit)
 	defer cancel()
-	as, err := siteuser.ForPHP(s.Config, s.Dataroot, s.Dirroot)
+	as, err := siteuser.ForPHP(s.Config, s.Dataroot, s.Dirroot, s.Shared)
 	if err != nil {
 		return nil, err
 	}

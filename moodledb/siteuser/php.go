@@ -37,8 +37,10 @@ func (e *UnsafeError) Hint() string {
 // config.php and what it includes. If dataroot belongs to root, is not known or does not exist,
 // root runs the site only if no other user can write its code. The error is an [*UnsafeError].
 //
+// shared: see [CheckShared], whose error it gives.
+//
 // Additional rights from access control lists are not known here.
-func ForPHP(config, dataroot, dirroot string) (PHP, error) {
+func ForPHP(config, dataroot, dirroot string, shared bool) (PHP, error) {
 	if os.Geteuid() != 0 {
 		return PHP{}, nil
 	}
@@ -49,7 +51,11 @@ func ForPHP(config, dataroot, dirroot string) (PHP, error) {
 		case err != nil || !info.IsDir():
 			return PHP{}, &UnsafeError{dataroot, "is not a readable directory, so its owner is not known"}
 		default:
-			if u := owner(info.Sys().(*syscall.Stat_t)); u.UID != 0 {
+			u := owner(info.Sys().(*syscall.Stat_t))
+			if shared && !writtenBy(config, u) {
+				return PHP{}, &SharedError{config, dataroot, u}
+			}
+			if u.UID != 0 {
 				return PHP{Credential: &syscall.Credential{Uid: u.UID, Gid: u.GID, Groups: u.Groups()}}, nil
 			}
 		}

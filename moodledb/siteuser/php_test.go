@@ -67,7 +67,7 @@ func TestRootRunsASiteOfItsOwnOnlyWhereNobodyElseCanWriteIt(t *testing.T) {
 			if err := test.change(dir); err != nil {
 				t.Fatal(err)
 			}
-			got, err := ForPHP(filepath.Join(dir, "code/config.php"), filepath.Join(dir, "data"), "")
+			got, err := ForPHP(filepath.Join(dir, "code/config.php"), filepath.Join(dir, "data"), "", false)
 			var unsafe *UnsafeError
 			switch {
 			case test.unsafe == "":
@@ -90,13 +90,13 @@ func TestConfigThroughALinkIsLookedAtWhereItLeads(t *testing.T) {
 	if err := errors.Join(os.Rename(path, filepath.Join(etc, "config.php")), os.Symlink(filepath.Join(etc, "config.php"), path)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ForPHP(path, filepath.Join(dir, "data"), ""); err != nil {
+	if _, err := ForPHP(path, filepath.Join(dir, "data"), "", false); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Chown(filepath.Join(etc, "config.php"), 33, 33); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := ForPHP(path, filepath.Join(dir, "data"), ""); !errors.As(err, new(*UnsafeError)) {
+	if got, err := ForPHP(path, filepath.Join(dir, "data"), "", false); !errors.As(err, new(*UnsafeError)) {
 		t.Errorf("%+v, %v", got, err)
 	}
 }

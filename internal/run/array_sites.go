@@ -1,0 +1,226 @@
+package run
+
+import (
+	"context"
+	"runtime"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/internal/cmdline"
+	"renew_mnetkeys/internal/output"
+	"renew_mnetkeys/moodledb"
+	"renew_mnetkeys/moodledb/config"
+	"renew_mnetkeys/moodledb/siteuser"
+)
+
+// arraySite is a site of an array.
+type arraySite struct {
+	wwwroot        string // path of config.php if the wwwroot is not known
+	file           string // config.php
+	master, config *config.Config
+	wanted         bool // worked on, unless the options leave it out
+	disabled       bool // in the register
+	registered     bool // as a tenant or the master of a register, which says which tenants have MNet
+	contested      bool // the wwwroot belongs to several sites
+	err            error
+}
+
+// name names the site in reports, where names are unique.
+func (s arraySite) name() string {
+	if s.contested {
+		return s.wwwroot + " (" + s.file + ")"
+	}
+	return s.wwwroot
+}
+
+// isUnknown reports whether it is not known which site, or which sites, config.php describes.
+func (s arraySite) isUnknown() bool { return s.wwwroot == s.file }
+
+// sites are the sites of an array: of one config.php the master and the tenants of its register; of
+// several, each with the tenants of its register, if it has one.
+func (r runner) sites(ctx context.Context, found config.Found) ([]arraySite, error) {
+	if !found.Several {
+		master, err := config.Read(ctx, found.Files[0], readOptions(r.o))
+		if err != nil {
+			return nil, err
+		}
+		r.out.Site = siteOf(master, r.getenv)
+		return r.registered(ctx, master)
+	}
+	if err := checkCfg(r.o.Cfg); err != nil {
+		return nil, err
+	}
+	shared := ofSeveralUsers(found.Files)
+	each := make([][]arraySite, len(found.Files))
+	var group errgroup.Group
+	group.SetLimit(runtime.NumCPU()) // some have to be evaluated by PHP
+	for i, file := range found.Files {
+		group.Go(func() error {
+			each[i] = r.sitesOf(ctx, file, shared)
+			return nil
+		})
+	}
+	_ = group.Wait() // every failure is that of its site
+	all := slices.Concat(each...)
+	r.out.Site, r.out.SiteOf = sitesForHints(all, r.getenv)
+	return all, nil
+}
+
+// checkCfg refuses settings of --cfg that can be right for one site only.
+func checkCfg(overrides map[string]string) error {
+	for _, name := range []string{"wwwroot", "dataroot", "cachedir", "dbname", "prefix"} {
+		if _, given := overrides[name]; given {
+			return &cmdline.UsageError{Problem: "--cfg=" + name + " cannot be used with several sites, which it would replace by one",
+				Advice: "correct it in config.php, or work on that site alone: leave out --all and name its --config=PATH"}
+		}
+	}
+	return nil
+}
+
+// sitesOf are the sites of one config.php among several. An error is that of a site: the others go
+// on.
+func (r runner) sitesOf(ctx context.Context, file string, shared bool) []arraySite {
+	failed := func(err error) arraySite { return arraySite{wwwroot: file, file: file, wanted: true, err: err} }
+	options := readOptions(r.o)
+	options.Shared = shared
+	own, err := config.Read(ctx, file, options)
+	if err != nil {
+		return []arraySite{failed(err)}
+	}
+	if own.Register == nil {
+		return []arraySite{{wwwroot: own.Wwwroot, file: file, master: own, config: own, wanted: true}}
+	}
+	all, err := r.registered(ctx, own)
+	if err != nil {
+		return []arraySite{r.master(own), failed(err)}
+	}
+	return all
+}
+
+// ofSeveralUsers reports whether different users can write the files.
+func ofSeveralUsers(files []string) bool {
+	first := siteuser.Writers(files[0])
+	return len(first) > 1 || slices.ContainsFunc(files, func(file string) bool { return !slices.Equal(siteuser.Writers(file), first) })
+}
+
+func (r runner) master(own *config.Config) arraySite {
+	return arraySite{wwwroot: own.Wwwroot, file: own.File, master: own, config: own, wanted: r.o.Array.WithMaster, registered: true}
+}
+
+// registered are the master and the tenants of its register. Those to be worked on are enabled and
+// have MNet there.
+func (r runner) registered(ctx context.Context, master *config.Config) ([]arraySite, error) {
+	rows, err := moodledb.Tenants(ctx, master)
+	if err != nil {
+		return nil, err
+	}
+	all := []arraySite{r.master(master)}
+	for _, row := range rows {
+		s := arraySite{wwwroot: row.Wwwroot, file: master.File, master: master, wanted: row.MNet >= 0, registered: true, disabled: !row.Enabled}
+		if row.Enabled {
+			s.config, s.err = master.ForTenant(ctx, row.TenantRow)
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// distinct are the enabled sites, each once: two files may be of one site, and a register may list
+// a site twice. If two sites have the same wwwroot, none of them can be worked on: which of them
+// the wwwroot reaches is not known.
+func distinct(sites []arraySite, log output.Logger) (kept []arraySite) {
+	same := map[string][]arraySite{} // different sites, by wwwroot
+	var order []string
+	for _, s := range sites {
+		if s.disabled {
+			continue
+		}
+		wwwroot := envelope.FoldWwwroot(s.wwwroot)
+		at := slices.IndexFunc(same[wwwroot], func(k arraySite) bool { return k.file == s.file || moodledb.SameTables(k.config, s.config) })
+		if at < 0 {
+			if same[wwwroot] == nil {
+				order = append(order, wwwroot)
+			}
+			same[wwwroot] = append(same[wwwroot], s)
+			continue
+		}
+		k := &same[wwwroot][at]
+		if k.file == s.file { // a register that lists the site twice
+			continue
+		}
+		k.wanted = k.wanted || s.wanted
+		event := log.Debug()
+		if s.config.Dataroot != k.config.Dataroot {
+			event = log.Warn().Str("dataroot", s.config.Dataroot).Str("used_dataroot", k.config.Dataroot)
+		}
+		event.Str("wwwroot", s.wwwroot).Str("config", s.file).Str("used", k.file).Msg("a second config.php of this site is not used")
+	}
+	for _, wwwroot := range order {
+		kept = append(kept, contest(same[wwwroot])...)
+	}
+	return kept
+}
+
+// contest gives different sites with the same wwwroot the error that says so.
+func contest(sites []arraySite) []arraySite {
+	for i := range sites {
+		if len(sites) > 1 {
+			sites[i].contested, sites[i].err = true, &contestedError{sites[0].wwwroot, sites[0].file, sites[1].file}
+		}
+	}
+	return sites
+}
+
+// contestedError is a wwwroot that is configured for two databases.
+type contestedError struct{ wwwroot, one, other string }
+
+func (e *contestedError) Error() string {
+	return e.one + " and " + e.other + " have the same wwwroot, " + e.wwwroot + ", and different databases"
+}
+
+// Hint says what to do about it.
+func (e *contestedError) Hint() string {
+	return "correct the wwwroot of the site that has another, or leave its config.php out of --config"
+}
+
+// withMNet leaves out sites with MNet off, as a register does, unless MNet is to be switched on. A
+// site whose database cannot be read stays: that is its failure.
+func (w arrayWiring) withMNet(ctx context.Context, sites []arraySite, out *output.Array) []arraySite {
+	if w.o.NewKey {
+		return sites
+	}
+	var mu sync.Mutex
+	var off []string
+	var group errgroup.Group
+	group.SetLimit(parallelTenants())
+	for i := range sites {
+		if s := &sites[i]; s.wanted && !s.registered && s.err == nil && w.o.Array.Selection.Includes(s.wwwroot) {
+			group.Go(func() error {
+				if s.wanted = !w.isOff(ctx, s.config); !s.wanted {
+					mu.Lock()
+					defer mu.Unlock()
+					off = append(off, s.wwwroot)
+				}
+				return nil
+			})
+		}
+	}
+	_ = group.Wait() // it has none
+	slices.Sort(off)
+	out.LeftOut("site", "MNet is off", off)
+	return sites
+}
+
+func (w arrayWiring) isOff(ctx context.Context, c *config.Config) bool {
+	db, err := w.servers.Open(ctx, c)
+	if err != nil {
+		return false
+	}
+	defer db.Close()
+	db.WithoutPeers()
+	site, err := db.Read(ctx)
+	return err == nil && !site.MNetOn()
+}

@@ -1,0 +1,83 @@
+package run
+
+import (
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
+
+	"renew_mnetkeys/internal/output"
+	"renew_mnetkeys/moodledb/config"
+)
+
+// siteIn is a site of a config.php in a database.
+func siteIn(wwwroot, file, database string) arraySite {
+	c := &config.Config{File: file, Wwwroot: wwwroot, DBHost: "localhost", DBSocket: "/run/db.sock", DBName: database, Dataroot: "/data/" + database}
+	return arraySite{wwwroot: wwwroot, file: file, master: c, config: c, wanted: true}
+}
+
+func TestEachSiteOfAnArrayIsThereOnce(t *testing.T) {
+	unwanted := func(s arraySite) arraySite { s.wanted = false; return s }
+	disabled := func(s arraySite) arraySite { s.disabled = true; return s }
+	unreadable := arraySite{wwwroot: "/c.php", file: "/c.php", wanted: true, err: io.EOF}
+	const a, b = "https://a.example", "https://b.example"
+	moved := siteIn(a, "/2.php", "one")
+	moved.config.Dataroot = "/elsewhere"
+	for name, c := range map[string]struct {
+		sites []arraySite
+		want  []string
+		log   string
+	}{
+		"different sites":           {[]arraySite{siteIn(a, "/1.php", "one"), siteIn(b, "/2.php", "two"), unreadable}, []string{a + " wanted", b + " wanted", "/c.php wanted: EOF"}, ""},
+		"one site of two files":     {[]arraySite{siteIn(a, "/1.php", "one"), siteIn(a+"/", "/2.php", "one")}, []string{a + " wanted"}, ""},
+		"wanted by the second":      {[]arraySite{unwanted(siteIn(a, "/1.php", "one")), siteIn("https://A.example", "/2.php", "one")}, []string{a + " wanted"}, ""},
+		"another dataroot":          {[]arraySite{siteIn(a, "/1.php", "one"), moved}, []string{a + " wanted"}, "used_dataroot"},
+		"a row that is there twice": {[]arraySite{unwanted(siteIn(a, "/1.php", "one")), siteIn(a, "/1.php", "two")}, []string{a}, ""},
+		"a disabled row":            {[]arraySite{disabled(siteIn(a, "/1.php", "one")), siteIn(b, "/1.php", "two")}, []string{b + " wanted"}, ""},
+		"one wwwroot of two databases": {[]arraySite{siteIn(a, "/1.php", "one"), siteIn(b, "/2.php", "two"), siteIn(a, "/3.php", "three")}, []string{
+			a + " (/1.php) wanted: /1.php and /3.php have the same wwwroot, " + a + ", and different databases",
+			a + " (/3.php) wanted: /1.php and /3.php have the same wwwroot, " + a + ", and different databases", b + " wanted"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log strings.Builder
+			var got []string
+			for _, s := range distinct(c.sites, zerolog.New(&log).Level(zerolog.WarnLevel)) {
+				text := s.name()
+				if s.wanted {
+					text += " wanted"
+				}
+				if s.err != nil {
+					text += ": " + s.err.Error()
+				}
+				got = append(got, text)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+			if !strings.Contains(log.String(), c.log) || c.log == "" && log.Len() > 0 {
+				t.Errorf("log: %s", log.String())
+			}
+		})
+	}
+}
+
+func TestCommandsForSeveralConfigsAreForTheirSites(t *testing.T) {
+	sites := []arraySite{siteIn("https://a.example", "/1.php", "one"), siteIn("https://b.example", "/2.php", "two"),
+		{wwwroot: "/3.php", file: "/3.php", wanted: true, err: io.EOF}}
+	out := &output.Printer{Arguments: []string{"--all", "--config=/*.php"}}
+	out.Options.All = true
+	out.Site, out.SiteOf = sitesForHints(sites, func(string) string { return "" })
+	for _, c := range [][3]string{
+		{"run: renew_mnetkeys push", "https://b.example/", "run: renew_mnetkeys push --config=/2.php --host=https://b.example/"},
+		{"run: renew_mnetkeys doctor --host=https://a.example", "https://b.example", "run: renew_mnetkeys doctor --host=https://a.example --config=/1.php"},
+		{"run: renew_mnetkeys doctor", "/3.php", "run: renew_mnetkeys doctor --config=/3.php"},
+		{"run: renew_mnetkeys push", "", "run: renew_mnetkeys push '--config=/*.php' --all"},
+		{"run: renew_mnetkeys push --all", "https://a.example", "run: renew_mnetkeys push --all '--config=/*.php'"},
+	} {
+		if got := out.Complete(c[0], c[1]); got != c[2] {
+			t.Errorf("%s of %q:\n%s, want\n%s", c[0], c[1], got, c[2])
+		}
+	}
+}

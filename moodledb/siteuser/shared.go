@@ -1,0 +1,65 @@
+package siteuser
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+)
+
+// SharedError is a config.php that names the dataroot of a user who does not own the file, among
+// sites of different users: it would work on the site of another.
+type SharedError struct {
+	Config, Dataroot string
+	Owner            User // of Dataroot
+}
+
+func (e *SharedError) Error() string {
+	return fmt.Sprintf("%s: the dataroot %s belongs to user %v, but the file or a directory above it to another: among sites of several users root does not trust it",
+		e.Config, e.Dataroot, e.Owner)
+}
+
+// Hint says whose the files must be.
+func (e *SharedError) Hint() string {
+	return fmt.Sprintf("give config.php and the directories above it to root or to %v, or work on this site alone: leave out --all and name its --config=PATH", e.Owner)
+}
+
+// CheckShared is for sites of several users on one machine, all of which root works on: one of them
+// could name the dataroot of another in his config.php, to have his code run as that user, or that
+// user's files changed. It demands that config.php and every directory above it belong to root or
+// to the owner of dataroot. A dataroot that does not exist, and any if the tool is not root, is
+// accepted. The error is a [*SharedError].
+func CheckShared(config, dataroot string) error {
+	info, err := os.Stat(dataroot)
+	if os.Geteuid() != 0 || err != nil {
+		return nil
+	}
+	if u := owner(info.Sys().(*syscall.Stat_t)); !writtenBy(config, u) {
+		return &SharedError{config, dataroot, u}
+	}
+	return nil
+}
+
+func writtenBy(path string, u User) bool {
+	return !slices.ContainsFunc(Writers(path), func(uid uint32) bool { return uid != u.UID })
+}
+
+// Writers are the users other than root who own the file or a directory on the way to it, as it is
+// written or as links lead: each of them can put another file in its place. They are sorted.
+func Writers(path string) (users []uint32) {
+	for _, way := range []string{filepath.Clean(path), real(path)} {
+		for ; ; way = filepath.Dir(way) {
+			if info, err := os.Lstat(way); err == nil {
+				if uid := info.Sys().(*syscall.Stat_t).Uid; uid != 0 {
+					users = append(users, uid)
+				}
+			}
+			if way == filepath.Dir(way) {
+				break
+			}
+		}
+	}
+	slices.Sort(users)
+	return slices.Compact(users)
+}
