@@ -67,7 +67,7 @@ var groups = []group{
 			help: "work on the tenant with this wwwroot (default: the site of config.php)"},
 		{name: "config", arg: "PATH", repeats: true, example: "/var/www/moodle/config.php",
 			set:  addText(func(o *Options) *[]string { return &o.Config }),
-			help: "read this config.php of Moodle (default: MOODLE_CONFIG, else search the usual places); with --all also a glob"},
+			help: "read this config.php of Moodle (default: MOODLE_CONFIG, else search the usual places); a glob, or several, make an array"},
 		{name: "all", of: together, set: on(func(o *Options) *bool { return &o.All }),
 			help: "work on every tenant that is enabled and has MNet in VMoodle's register, or on the sites of several --config",
 			off:  "to work on the array, add --all",
