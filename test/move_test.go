@@ -215,6 +215,19 @@ func TestATenantOfAnArrayThatHasMoved(t *testing.T) {
 	}
 }
 
+// The array is the sites of several config.php.
+func TestASiteOfSeveralConfigsThatHasMoved(t *testing.T) {
+	t.Parallel()
+	s := newSeparate(t)
+	const at = 2
+	moved, old := movedMesh(t, s.fleet, at)
+	s.command(t, "move", "--from="+old, "--yes").expect(t, 2, "--config names several sites", "select one of them with --host")
+	s.command(t, "move", "--host="+old, "--from="+old, "--yes").expect(t, 2, "no site of --config has the wwwroot "+old)
+	s.command(t, "move", "--host="+moved.Wwwroot, "--from="+s.own[0].Wwwroot, "--yes").expect(t, 2, "is the wwwroot of a site")
+	s.command(t, "move", "--host="+moved.Wwwroot, "--from="+old, "--yes").expect(t, 0, "moved "+moved.Wwwroot, "8 of 8 peers proven")
+	s.hasMoved(t, moved, at)
+}
+
 func TestAMemberWithTwoRowsOfASiteThatHasMoved(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, fleetOptions{tenants: 3})
