@@ -295,7 +295,7 @@ func TestAMoveSaysWhatPeersOutsideNeed(t *testing.T) {
 		t.Fatalf("exit code %d: %+v", code, r)
 	}
 	c := mustParse(f.sites[0].tenant.Pair.Certificate)
-	for _, part := range []string{`"Our site"`, "old address: " + oldURL + "\n", "new address: https://t00.example\n", colons(c.Fingerprint()), c.PEM,
+	for _, part := range []string{`The Moodle site "Our site"`, "old address: " + oldURL + "\n", "new address: https://t00.example\n", colons(c.Fingerprint()), c.PEM,
 		"SET wwwroot = 'https://t00.example' WHERE wwwroot = 'https://old.example';"} {
 		if !strings.Contains(r.Moved.Message, part) {
 			t.Errorf("the message lacks %q:\n%s", part, r.Moved.Message)
