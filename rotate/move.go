@@ -97,18 +97,30 @@ func (r *Renewal) mayMove(ctx context.Context, t *Tenant, rows PeerRows) error {
 	if !t.MNetOn() && !t.DispatcherForced {
 		return errMoveOff
 	}
+	var err error
 	if t.Configured == "" {
-		return r.hasMoved(t)
+		err = r.hasMoved(t)
+	} else {
+		err = t.isAlone(ctx, rows)
 	}
+	if err != nil {
+		return err
+	}
+	return r.hasLeft(ctx, t)
+}
+
+// isAlone makes sure that no other row of the site's own database has the new wwwroot: Moodle would
+// confuse it with the local host row.
+func (t *Tenant) isAlone(ctx context.Context, rows PeerRows) error {
 	others, err := rows.RowsNamed(ctx, t.Configured)
 	if err != nil {
 		return fmt.Errorf("look for other rows of the new wwwroot: %w", err)
 	}
-	if len(others) > 0 {
-		return &MoveError{fmt.Sprintf("the site's own database has another mnet_host row (id %d) with the wwwroot %s", others[0], t.Configured),
-			fmt.Sprintf("Moodle would confuse the two rows. See which users refer to it (user.mnethostid), then give it another wwwroot: UPDATE mdl_mnet_host SET wwwroot = '%s#unused' WHERE id = %d", sqlText(t.Configured), others[0])}
+	if len(others) == 0 {
+		return nil
 	}
-	return r.hasLeft(ctx, t)
+	return &MoveError{fmt.Sprintf("the site's own database has another mnet_host row (id %d) with the wwwroot %s", others[0], t.Configured),
+		fmt.Sprintf("Moodle would confuse the two rows. See which users refer to it (user.mnethostid), then give it another wwwroot: UPDATE mdl_mnet_host SET wwwroot = '%s#unused' WHERE id = %d", sqlText(t.Configured), others[0])}
 }
 
 // errMoveOff is ErrMNetOff with another hint: --newkey would refuse the row with the old wwwroot.
@@ -123,16 +135,17 @@ func (r *Renewal) hasMoved(t *Tenant) error {
 		}
 	}
 	return &MoveError{"the site's own mnet_host row has the wwwroot " + t.Wwwroot + " already, and none of its keys was made for " + r.MovedFrom,
-		"check --from. If the site was there once, its old keys are gone: change the wwwroot in the peers' rows of this site, then push. Run: renew_mnetkeys push"}
+		"check --from. If the site was there once, its old keys are gone: change the wwwroot in the peers' rows of this site, then push the key"}
 }
 
-// hasLeft makes sure that no site answers at the old wwwroot any more. If one does, this site may
-// be a copy of it, with a copied config.php, and would take over its peers.
+// hasLeft makes sure that no other site answers at the old wwwroot. If one does, this site may be a
+// copy of it, with a copied config.php, and would take over its peers; or the rows with the old
+// wwwroot have become those of another site.
 func (r *Renewal) hasLeft(ctx context.Context, t *Tenant) error {
 	ctx, cancel := context.WithTimeout(ctx, hasLeftLimit)
 	defer cancel()
 	_, failure := r.Network.PublicKey(ctx, Peer{Wwwroot: r.MovedFrom, Application: "moodle", ServerURL: localServerURL})
-	if failure != nil && failure.Other == "" {
+	if failure != nil && (failure.Other == "" || envelope.SameWwwroot(failure.Other, t.address())) {
 		return nil
 	}
 	return &MoveError{"a site with MNet still answers at " + r.MovedFrom,

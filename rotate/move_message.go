@@ -17,18 +17,18 @@ func moveMessage(from string, t *Tenant) string {
 	}
 	return fmt.Sprintf(`Subject: %[2]s has a new address: please change it in your MNet peers
 
-Our site "%[1]s" has moved.
+The Moodle site "%[1]s" has moved.
 
   old address: %[3]s
   new address: %[2]s
-  SHA-256 fingerprint of our new MNet certificate:
+  SHA-256 fingerprint of its new MNet certificate:
   %[4]s
 
-Until you change the old address on your site, your users and ours cannot
-log in between the two sites. Please do not add the new address as another
-peer, and do not delete the old one: your users belong to the old entry.
+Until you change the old address on your site, users cannot log in between
+the two sites. Please do not add the new address as another peer, and do not
+delete the old one: your users belong to the old entry.
 
-In Moodle: Site administration > Networking > Manage peers, choose our site.
+In Moodle: Site administration > Networking > Manage peers, choose the site.
 Replace the old address in "Hostname" by the new one and the text in
 "Public key" by the certificate below, both at once, and save.
 

@@ -80,6 +80,7 @@ func TestAMoveRenewsForTheNewNameAndRenamesTheRowsOfTheArray(t *testing.T) {
 func TestAMoveThatIsRepeatedIsAPush(t *testing.T) {
 	f := movedFleet(t, 3)
 	f.move(oldURL)
+	f.byURL[oldURL] = f.sites[0] // it answers there as well, under its new name
 	pair := f.sites[0].tenant.Pair
 	if r, code := f.move(oldURL); code != ExitOK || r.Outcome != Kept || f.sites[0].tenant.Pair != pair || f.count("store "+f.sites[0].tenant.Wwwroot) != 0 {
 		t.Errorf("exit code %d: %+v", code, r)
@@ -195,6 +196,10 @@ func TestWhatMustStopAMove(t *testing.T) {
 			"has the wwwroot https://t00.example already, and none of its keys was made for https://wrong.example"},
 		"its database has another row of the new wwwroot": {oldURL, func(f *fleet) { f.sites[0].rows["https://t00.example"] = &fleetRow{deleted: true} },
 			"has another mnet_host row (id 99) with the wwwroot https://t00.example"},
+		"a site answers at the old wwwroot of one that has moved": {oldURL, func(f *fleet) {
+			f.move(oldURL)
+			f.byURL[oldURL] = f.sites[2]
+		}, "a site with MNet still answers at https://old.example"},
 		"a site answers at the old wwwroot": {oldURL, func(f *fleet) { f.byURL[oldURL] = f.sites[0] }, "a site with MNet still answers at https://old.example"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -290,7 +295,7 @@ func TestAMoveSaysWhatPeersOutsideNeed(t *testing.T) {
 		t.Fatalf("exit code %d: %+v", code, r)
 	}
 	c := mustParse(f.sites[0].tenant.Pair.Certificate)
-	for _, part := range []string{`"Our site"`, "old address: " + oldURL + "\n", "new address: https://t00.example\n", colons(c.Fingerprint()), c.PEM,
+	for _, part := range []string{`The Moodle site "Our site"`, "old address: " + oldURL + "\n", "new address: https://t00.example\n", colons(c.Fingerprint()), c.PEM,
 		"SET wwwroot = 'https://t00.example' WHERE wwwroot = 'https://old.example';"} {
 		if !strings.Contains(r.Moved.Message, part) {
 			t.Errorf("the message lacks %q:\n%s", part, r.Moved.Message)

@@ -94,6 +94,9 @@ func TestEveryCommandThatIsAdvisedRunsAsItIsPrinted(t *testing.T) {
 		Config: own.ConfigFile, User: "www-data", Tenant: func(string) bool { return false },
 		Purge: filepath.Join(own.Dirroot, "admin", "cli", "purge_caches.php")}}
 	for _, hint := range advised(t) {
+		if strings.HasSuffix(hint, "--from=") { // of a site that has moved: TestASiteThatHasMoved runs it
+			continue
+		}
 		if strings.HasSuffix(hint, "--host=") { // of a member of an array
 			hint += own.Wwwroot
 		}

@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -62,7 +63,14 @@ func TestASiteThatHasMoved(t *testing.T) {
 			for _, word := range []string{"--if-due", "push", "verify"} {
 				run1(t, command(t, word, "--config="+own.ConfigFile)).expect(t, 2, "belongs to "+old, "move --from="+old+" --config="+own.ConfigFile)
 			}
-			run1(t, command(t, "doctor", "--config="+own.ConfigFile)).expect(t, 1, "move --from="+old+" --config="+own.ConfigFile)
+			r := run1(t, command(t, "doctor", "--config="+own.ConfigFile))
+			r.expect(t, 1, "move --from="+old+" --config="+own.ConfigFile)
+			// It runs as it is printed, and asks for confirmation.
+			r = run1(t, command(t, "status", "--config="+own.ConfigFile))
+			_, advised, _ := strings.Cut(strings.TrimSpace(r.stderr), "run: ")
+			cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c", advised)
+			cmd.Env = append(os.Environ(), "PATH="+shellWith(t)+":"+os.Getenv("PATH"), "GORACE="+noSleep)
+			run1(t, cmd).expect(t, 1, "move needs confirmation")
 		}, own, forced, stock)
 	})
 	t.Run("nothing is changed without confirmation, with a wrong --from, or by a dry run", func(t *testing.T) {
@@ -127,7 +135,7 @@ func TestAMoveIsUndoneWithItsWwwroot(t *testing.T) {
 	pair, row := pairOf(t, own), rowOf(t, own, old)
 	nowhere := []string{"--php=/nonexistent/php", "--cfg=altcacheconfigpath=" + t.TempDir(), "--cfg=cachedir=" + t.TempDir()}
 	r := operate(t, own.ConfigFile, "move", append(nowhere, "--from="+old, "--yes"), own, peer)
-	r.expect(t, 1, "the old key is back", "undone "+own.Wwwroot)
+	r.expect(t, 1, "the old key was restored", "undone "+own.Wwwroot)
 	if pairOf(t, own) != pair || named(t, own, row) != old || !holds(pair, own.Certificate(t)) {
 		t.Errorf("the row has the wwwroot %s", named(t, own, row))
 	}
@@ -213,6 +221,19 @@ func TestATenantOfAnArrayThatHasMoved(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The array is the sites of several config.php.
+func TestASiteOfSeveralConfigsThatHasMoved(t *testing.T) {
+	t.Parallel()
+	s := newSeparate(t)
+	const at = 2
+	moved, old := movedMesh(t, s.fleet, at)
+	s.command(t, "move", "--from="+old, "--yes").expect(t, 2, "--config names several sites", "select one of them with --host")
+	s.command(t, "move", "--host="+old, "--from="+old, "--yes").expect(t, 2, "no site of --config has the wwwroot "+old)
+	s.command(t, "move", "--host="+moved.Wwwroot, "--from="+s.own[0].Wwwroot, "--yes").expect(t, 2, "is the wwwroot of a site")
+	s.command(t, "move", "--host="+moved.Wwwroot, "--from="+old, "--yes").expect(t, 0, "moved "+moved.Wwwroot, "8 of 8 peers proven")
+	s.hasMoved(t, moved, at)
 }
 
 func TestAMemberWithTwoRowsOfASiteThatHasMoved(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/internal/cmdline"
 	"renew_mnetkeys/moodledb"
+	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/rotate"
 )
 
@@ -18,31 +19,18 @@ const memberConnections = 8
 // command also writes to the databases of the other members. Its error is as that of onTenant.
 func (r runner) onMember(ctx context.Context) (report rotate.TenantReport, err error) {
 	o := r.o
-	master, tenant, err := resolve(ctx, o, r.getenv)
+	sites, wwwroot, err := r.memberSites(ctx)
 	if err != nil {
 		return report, err
 	}
-	r.out.Site = siteOf(master, r.getenv)
-	report.Wwwroot = tenant.Wwwroot
+	report.Wwwroot = wwwroot
 	client, err := newClient(o, r.out.Log)
 	if err != nil {
 		return report, err
 	}
 	defer client.Close()
-	sites := []arraySite{r.master(master)}
-	if master.Register != nil {
-		if sites, err = r.registered(ctx, master); err != nil {
-			return report, err
-		}
-	}
 	if err := checkFrom(o.MovedFrom, sites); err != nil {
 		return report, err
-	}
-	for i := range sites {
-		s := &sites[i]
-		if s.wanted = envelope.SameWwwroot(s.wwwroot, tenant.Wwwroot); s.wanted { // the register may have it as disabled
-			s.disabled, s.config, s.err = false, tenant, nil
-		}
 	}
 	servers := moodledb.NewServers(memberConnections)
 	defer servers.Close()
@@ -53,6 +41,59 @@ func (r runner) onMember(ctx context.Context) (report rotate.TenantReport, err e
 	array.Members, array.Selected = w.members(sites)
 	report.Exit = r.cmd.Many(array, ctx, o)
 	return report, nil
+}
+
+// memberSites are the sites of the array to which one site belongs, and the wwwroot of that site,
+// which alone is wanted. Without an array it is the only one.
+func (r runner) memberSites(ctx context.Context) (sites []arraySite, wwwroot string, err error) {
+	found, err := findConfigs(r.o, r.getenv)
+	if err != nil {
+		return nil, "", err
+	}
+	if found.Several {
+		sites, err = r.sitesOfSeveral(ctx, found)
+		wwwroot = r.o.Host
+	} else {
+		sites, wwwroot, err = r.sitesOfOne(ctx)
+	}
+	for i := range sites {
+		sites[i].wanted = envelope.SameWwwroot(sites[i].wwwroot, wwwroot)
+	}
+	return sites, wwwroot, err
+}
+
+// sitesOfSeveral are the sites of several config.php; --host must be one of them.
+func (r runner) sitesOfSeveral(ctx context.Context, found config.Found) ([]arraySite, error) {
+	host := r.o.Host
+	if host == "" {
+		return nil, &cmdline.UsageError{Problem: "--config names several sites", Advice: "select one of them with --host"}
+	}
+	r.o.Host = "" // no config.php is to choose its site by it
+	sites, err := r.sites(ctx, found)
+	if err == nil && !slices.ContainsFunc(sites, func(s arraySite) bool { return !s.disabled && envelope.SameWwwroot(s.wwwroot, host) }) {
+		err = &cmdline.UsageError{Problem: "no site of --config has the wwwroot " + host, Advice: "write the new wwwroot into its config.php first"}
+	}
+	return sites, err
+}
+
+// sitesOfOne are the sites of one config.php, and the wwwroot of the one that --host selects. The
+// register may have that one as disabled.
+func (r runner) sitesOfOne(ctx context.Context) (sites []arraySite, wwwroot string, err error) {
+	master, tenant, err := resolve(ctx, r.o, r.getenv)
+	if err != nil {
+		return nil, "", err
+	}
+	r.out.Site = siteOf(master, r.getenv)
+	sites = []arraySite{r.master(master)}
+	if master.Register != nil {
+		sites, err = r.registered(ctx, master)
+	}
+	for i := range sites {
+		if s := &sites[i]; envelope.SameWwwroot(s.wwwroot, tenant.Wwwroot) {
+			s.disabled, s.config, s.err = false, tenant, nil
+		}
+	}
+	return sites, tenant.Wwwroot, err
 }
 
 // checkFrom refuses the wwwroot of a site of the array, also of a disabled one: the rows of that
