@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"strings"
 
 	"renew_mnetkeys/envelope"
 )
@@ -188,12 +189,15 @@ func (e *UnreachableError) Hint() string {
 // read.
 type OnlyCopyError struct{ Err error }
 
-func (e *OnlyCopyError) Error() string   { return ErrOnlyCopy.Error() + ": " + e.Err.Error() }
+func (e *OnlyCopyError) Error() string {
+	return ErrOnlyCopy.Error() + ": " + strings.ReplaceAll(e.Err.Error(), "\n", "; ") // of several stores
+}
+
 func (e *OnlyCopyError) Unwrap() []error { return []error{ErrOnlyCopy, e.Err} }
 
 // Hint is what to do about it.
 func (e *OnlyCopyError) Hint() string {
-	return "do not purge Moodle's caches: peers may know only this key. Run this as the web server's user on the web server, with php installed, so that the cache can be read; to give up the key, add --abandon-pending"
+	return "do not purge Moodle's caches: peers may know only this key. Run this as the web server's user on the web server, with php installed, so that the cache can be read. To give up the key, so that peers which know only this key lose trust in this site, run: renew_mnetkeys --abandon-pending"
 }
 
 // Hint is what to do about it.

@@ -147,7 +147,11 @@ func (r *Renewal) allowed(ctx context.Context, t *Tenant) error {
 	if err := r.Store.CheckRights(ctx); err != nil {
 		return fmt.Errorf("the key could not be stored: %w", err)
 	}
-	if err := r.Cache.Check(ctx, t.SiteIdentifier); err != nil {
+	err := r.Cache.Check(ctx, t.SiteIdentifier)
+	switch {
+	case errors.Is(err, ErrCacheManual): // no other user could do more
+		return err
+	case err != nil:
 		return fmt.Errorf("this user cannot purge the cached configuration: %w", err)
 	}
 	return nil

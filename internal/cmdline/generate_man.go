@@ -14,7 +14,7 @@ func manPage() string {
 	fmt.Fprintf(&b, ".TH RENEW_MNETKEYS 8 \"\" %s \"System Administration\"\n", roffQuoted("renew_mnetkeys "+release))
 	b.WriteString(manHead)
 	manCommands(&b)
-	b.WriteString(".SH OPTIONS\nSome options name commands in brackets: only these commands have the option. Options are written \\fB\\-\\-k=v\\fR or \\fB\\-\\-k v\\fR. " + roff("DURATION is written as 90s, 36h or 7d.") + "\n")
+	b.WriteString(".SH OPTIONS\nSome options name commands in brackets: only these commands have the option. A value follows an equals sign or a blank: \\fB\\-\\-days=28\\fR or \\fB\\-\\-days 28\\fR. " + roff("DURATION is written as 90s, 36h or 7d.") + "\n")
 	for _, g := range groups {
 		fmt.Fprintf(&b, ".SS %s\n", roffQuoted(g.title))
 		for _, o := range g.options {

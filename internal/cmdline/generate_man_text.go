@@ -20,7 +20,7 @@ Moodle sites trust each other over MNet. Each site has a key pair and a self\-si
 28 days.
 .B renew_mnetkeys
 reads the database of a Moodle site or VMoodle tenant. It makes a new key pair and certificate, stores them, moves the old
-pair to Moodle's key history, and purges Moodle's configuration cache. Then it sends the certificate to every peer. Last it
+pair to Moodle's key history, and purges Moodle's configuration cache. Then it sends the certificate to every peer. Finally it
 asks the local site and every peer for an answer that only a site with the new certificate can give.
 .PP
 Nothing is published before it is stored and in use. After an interruption at any point, run

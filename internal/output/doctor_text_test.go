@@ -49,7 +49,7 @@ warning not reached [peer_timeout]
         next: check it
 `
 	const site = "\nMoodle 4.5.6; PHP 8.2.7; single sign-on (auth_mnet) on; RC4 (OpenSSL's legacy provider) works\nlinks in use: 1 of 1 (3 users, 1 open session)"
-	short := head + site + " (--verbose lists them)\n1 error, 1 warning, 1 note (--verbose shows them)\n"
+	short := head + site + "; --verbose lists them\n1 error, 1 warning, 1 note (--verbose shows them)\n"
 	whole := head + `
 note    as released [peers_stock]
         next: nothing to do

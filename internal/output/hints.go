@@ -13,7 +13,7 @@ import (
 
 // hintUndone is for a renewal that was undone for the same cause: a push would distribute the old
 // key, which all peers have.
-const hintUndone = "the cache must be purged by a --cache-hook, or core/config be mapped to a file or Redis store, before the next renewal. To see which store it is, run: renew_mnetkeys doctor"
+const hintUndone = "before the next renewal, add a --cache-hook that purges the cache, or map core/config to a file or Redis store. To see which store it is, run: renew_mnetkeys doctor"
 
 // hintUnchanged is for a run that a signal has ended before it could change anything.
 const hintUnchanged = "nothing was changed: start it again at any time"

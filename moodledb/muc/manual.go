@@ -29,7 +29,7 @@ const (
 	adviseHook = "give a --cache-hook that clears it: --cache-hook='php admin/cli/purge_caches.php'"
 	// adviseReload works because the hook runs when the new key is stored: whatever the web server
 	// caches then is the new key.
-	adviseReload = "let a --cache-hook empty it once the new key is stored: --cache-hook='systemctl reload php8.2-fpm', with your php-fpm and on every web node; " +
+	adviseReload = "let a --cache-hook empty it once the new key is stored: --cache-hook='systemctl reload php8.2-fpm', with the name of your php-fpm service, on every web server; " +
 		"or map Moodle's cache definition core/config to a file or Redis store (Site administration, Plugins, Caching)"
 	// adviseMoodle is for what only Moodle knows.
 	adviseMoodle = "run it where Moodle's php is installed, so that Moodle clears its cache itself; or " + adviseHook
