@@ -75,15 +75,15 @@ func FaultOf(err error) (Fault, error) {
 // contextEnd finds the end of a context in an error, as it is and not as errors.Is sees it, for
 // which a timeout of the network is a deadline as well.
 func contextEnd(err error) error {
-	if slices.Contains([]error{context.Canceled, context.DeadlineExceeded}, err) {
-		return err
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		if slices.Contains([]error{context.Canceled, context.DeadlineExceeded}, e) {
+			return e
+		}
 	}
-	switch wrapped := err.(type) { //nolint:errorlint // each error is looked at by itself
-	case interface{ Unwrap() error }:
-		return contextEnd(wrapped.Unwrap())
-	case interface{ Unwrap() []error }:
-		for _, err := range wrapped.Unwrap() {
-			if end := contextEnd(err); end != nil {
+	var joined interface{ Unwrap() []error }
+	if errors.As(err, &joined) {
+		for _, e := range joined.Unwrap() {
+			if end := contextEnd(e); end != nil {
 				return end
 			}
 		}

@@ -42,15 +42,8 @@ func (mySQL) Alone(ctx context.Context, db *sql.DB, query string, args ...any) (
 
 // Bulk has the values sent without quoting: for half a megabyte of certificates, the server's parser
 // would need as long as the storing itself.
-func (mySQL) Bulk(ctx context.Context, tx *sql.Tx, query string) (func(context.Context, ...any) error, error) {
-	statement, err := tx.PrepareContext(ctx, query) //nolint:sqlclosecheck // tx closes it
-	if err != nil {
-		return nil, err
-	}
-	return func(ctx context.Context, args ...any) error {
-		_, err := statement.ExecContext(ctx, args...)
-		return err
-	}, nil
+func (mySQL) Bulk(ctx context.Context, tx *sql.Tx, query string) (Statement, error) {
+	return tx.PrepareContext(ctx, query)
 }
 
 // Limited uses that only MariaDB reads the first comment, and only MySQL the second.
