@@ -96,7 +96,7 @@ func networkProblem(err error) (problem, hint string) {
 	case errors.Is(err, fs.ErrPermission):
 		return "permission denied", "the socket is not readable for this user: run as the web server's user (sudo -u www-data)"
 	case errors.Is(err, fs.ErrNotExist):
-		return "no such socket", "check that the database server is running; set dboptions dbsocket to its socket, or dbhost to 127.0.0.1 for TCP"
+		return "no such socket", "check that the database server is running and where its socket is (dboptions dbsocket), or use TCP: dbhost 127.0.0.1 without dbsocket"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "connection refused", "check that the database server is running, and dbport"
 	case errors.As(err, &dns):

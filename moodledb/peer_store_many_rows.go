@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/moodledb/dialect"
 	"renew_mnetkeys/rotate"
 )
 
@@ -91,7 +92,7 @@ func (s *peerStore) write(ctx context.Context, tx *sql.Tx, rows []peerRow) error
 			}
 		}
 	}
-	var update func(context.Context, ...any) error
+	var update dialect.Statement
 	for width := 0; len(rows) > 0; {
 		n := s.fit(rows)
 		if n != width {
@@ -107,7 +108,7 @@ func (s *peerStore) write(ctx context.Context, tx *sql.Tx, rows []peerRow) error
 			certificates, expiries, ids = append(certificates, row.id, key.Certificate.PEM), append(expiries, row.id, key.Certificate.NotAfter.Unix()), append(ids, row.id)
 			s.written[row.id] = s.written[row.id] || row.kept == rotate.KeyStored
 		}
-		if err := update(ctx, slices.Concat(certificates, expiries, ids)...); err != nil {
+		if _, err := update.ExecContext(ctx, slices.Concat(certificates, expiries, ids)...); err != nil {
 			return s.t.explain(op, err)
 		}
 		rows = rows[n:]

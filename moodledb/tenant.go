@@ -14,9 +14,10 @@ import (
 // Tenant is the database of one Moodle site. It is safe for concurrent use; the caller that opened
 // it closes it.
 //
-// It works with any sql_mode of the server, on MySQL 5.7 and later and MariaDB 10.2 and later, with
-// the tables of Moodle 2.0 and later. Older ones of these have no mnet_host.sslverification (read
-// as 0: they verify no TLS) and may have no row in mnet_application for a host (read as moodle).
+// It works with any sql_mode of the server, on MySQL 5.7 and later, MariaDB 10.2 and later and
+// PostgreSQL 11 and later, with the tables of Moodle 2.0 and later. Older ones of these have no
+// mnet_host.sslverification (read as 0: they verify no TLS) and may have no row in mnet_application
+// for a host (read as moodle).
 type Tenant struct {
 	config  *config.Config
 	dialect dialect.Dialect

@@ -22,6 +22,6 @@
 //
 // It refuses: a file that only PHP can evaluate if there is no PHP; a file that ends before
 // lib/setup.php; a site that depends on a web request if none is given; a key that config.php
-// itself forces; a prefix that could change an SQL statement; a database that is not MySQL or
-// MariaDB. It opens no database: package moodledb reads the register of a VMoodle array.
+// itself forces; a prefix that could change an SQL statement; a database that is neither MySQL nor
+// PostgreSQL. It opens no database: package moodledb reads the register of a VMoodle array.
 package config

@@ -67,7 +67,7 @@ type Dialect interface {
 	// Alone runs one statement outside of a transaction, and counts the rows that match.
 	Alone(ctx context.Context, db *sql.DB, query string, args ...any) (int64, error)
 	// Bulk prepares a statement with very many values. It is usable until the transaction ends.
-	Bulk(ctx context.Context, tx *sql.Tx, query string) (exec func(ctx context.Context, args ...any) error, err error)
+	Bulk(ctx context.Context, tx *sql.Tx, query string) (Statement, error)
 	// Limited runs a SELECT, written without that word, which the server itself ends after limit.
 	Limited(ctx context.Context, db *sql.DB, limit time.Duration, query string, args []any, each func(*sql.Rows) error) error
 	// Insert runs an INSERT of one row into a table that chooses the id, and returns it.
@@ -83,6 +83,11 @@ type Dialect interface {
 	MayRenew(ctx context.Context, db *sql.DB, n Names) error
 
 	Locker
+}
+
+// Statement is a statement that is run several times, as *sql.Stmt.
+type Statement interface {
+	ExecContext(ctx context.Context, args ...any) (sql.Result, error)
 }
 
 // Locker gives locks that end with the connection which has them. Names are of the whole server or

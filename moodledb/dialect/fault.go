@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"slices"
 )
 
 // Fault is what an error of a driver means. Other code decides on this alone.
@@ -61,9 +62,12 @@ func FaultOf(err error) (Fault, error) {
 	}
 	err = answer
 	var verification *tls.CertificateVerificationError
+	if errors.As(err, &verification) {
+		return Untrusted, verification
+	}
 	var authority x509.UnknownAuthorityError
-	if errors.As(err, &verification) || errors.As(err, &authority) {
-		return Untrusted, err
+	if errors.As(err, &authority) {
+		return Untrusted, authority
 	}
 	return None, err
 }
@@ -71,15 +75,15 @@ func FaultOf(err error) (Fault, error) {
 // contextEnd finds the end of a context in an error, as it is and not as errors.Is sees it, for
 // which a timeout of the network is a deadline as well.
 func contextEnd(err error) error {
-	if err == context.Canceled || err == context.DeadlineExceeded {
-		return err
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		if slices.Contains([]error{context.Canceled, context.DeadlineExceeded}, e) {
+			return e
+		}
 	}
-	switch wrapped := err.(type) {
-	case interface{ Unwrap() error }:
-		return contextEnd(wrapped.Unwrap())
-	case interface{ Unwrap() []error }:
-		for _, err := range wrapped.Unwrap() {
-			if end := contextEnd(err); end != nil {
+	var joined interface{ Unwrap() []error }
+	if errors.As(err, &joined) {
+		for _, e := range joined.Unwrap() {
+			if end := contextEnd(e); end != nil {
 				return end
 			}
 		}

@@ -117,11 +117,18 @@ func (postgreSQL) Alone(ctx context.Context, db *sql.DB, query string, args ...a
 }
 
 // Bulk prepares nothing: values are sent beside the statement anyway.
-func (postgreSQL) Bulk(_ context.Context, tx *sql.Tx, query string) (func(context.Context, ...any) error, error) {
-	return func(ctx context.Context, args ...any) error {
-		_, err := tx.ExecContext(ctx, query, args...)
-		return err
-	}, nil
+func (postgreSQL) Bulk(_ context.Context, tx *sql.Tx, query string) (Statement, error) {
+	return unprepared{tx, query}, nil
+}
+
+type unprepared struct {
+	tx    *sql.Tx
+	query string
+}
+
+// ExecContext runs the statement.
+func (u unprepared) ExecContext(ctx context.Context, args ...any) (sql.Result, error) {
+	return u.tx.ExecContext(ctx, u.query, args...)
 }
 
 func (postgreSQL) Limited(ctx context.Context, db *sql.DB, limit time.Duration, query string, args []any, each func(*sql.Rows) error) error {
