@@ -26,7 +26,7 @@ type Printer struct {
 	Options   cmdline.Options
 	Site      Site                      // after it was found
 	SiteOf    func(wwwroot string) Site // in an array of several config.php, else nil; Site is then what all have in common
-	Partial   bool // not every site of the array is known
+	Partial   bool                      // not every site of the array is known
 	Started   time.Time
 	Sinks     sinks
 	stdout    *Results
