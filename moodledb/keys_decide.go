@@ -33,11 +33,11 @@ func (t *Tenant) decide(ctx context.Context, read *rotate.Tenant, wanted keyStat
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readBackLimit)
 	defer cancel()
 	for {
-		var now keyState
-		err := t.transaction(ctx, false, func(tx *sql.Tx) (err error) {
-			now, _, err = t.keyState(ctx, tx, read.Read.OwnID)
-			return err
-		})
+		now, err := t.keyNow(ctx, read.Read.OwnID)
+		if err == nil && now == stateRead(read) {
+			// The snapshot may be older than the end of the transaction that this one waited for.
+			now, err = t.keyNow(ctx, read.Read.OwnID)
+		}
 		switch {
 		case err == nil && now == wanted:
 			return nil
@@ -50,4 +50,13 @@ func (t *Tenant) decide(ctx context.Context, read *rotate.Tenant, wanted keyStat
 			return fmt.Errorf("%w: %w", rotate.ErrUncertain, err)
 		}
 	}
+}
+
+// keyNow is keyState in a transaction of its own.
+func (t *Tenant) keyNow(ctx context.Context, ownID int64) (now keyState, err error) {
+	err = t.transaction(ctx, false, func(tx *sql.Tx) (err error) {
+		now, _, err = t.keyState(ctx, tx, ownID)
+		return err
+	})
+	return now, err
 }

@@ -54,6 +54,9 @@ func postgreSQLStatement(messages []byte) string {
 		_, text, _ = bytes.Cut(text, []byte{0}) // the name of the statement
 	}
 	text, _, _ = bytes.Cut(text, []byte{0})
+	if string(text) == "-- ping" {
+		return "" // the driver asks whether the connection is alive, if it was idle for a second
+	}
 	name := strings.Join(strings.Fields(string(text)), " ")
 	return name[:min(len(name), 70)]
 }

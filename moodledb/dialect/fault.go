@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"slices"
 )
 
 // Fault is what an error of a driver means. Other code decides on this alone.
@@ -61,9 +62,12 @@ func FaultOf(err error) (Fault, error) {
 	}
 	err = answer
 	var verification *tls.CertificateVerificationError
+	if errors.As(err, &verification) {
+		return Untrusted, verification
+	}
 	var authority x509.UnknownAuthorityError
-	if errors.As(err, &verification) || errors.As(err, &authority) {
-		return Untrusted, err
+	if errors.As(err, &authority) {
+		return Untrusted, authority
 	}
 	return None, err
 }
@@ -71,10 +75,10 @@ func FaultOf(err error) (Fault, error) {
 // contextEnd finds the end of a context in an error, as it is and not as errors.Is sees it, for
 // which a timeout of the network is a deadline as well.
 func contextEnd(err error) error {
-	if err == context.Canceled || err == context.DeadlineExceeded {
+	if slices.Contains([]error{context.Canceled, context.DeadlineExceeded}, err) {
 		return err
 	}
-	switch wrapped := err.(type) {
+	switch wrapped := err.(type) { //nolint:errorlint // each error is looked at by itself
 	case interface{ Unwrap() error }:
 		return contextEnd(wrapped.Unwrap())
 	case interface{ Unwrap() []error }:

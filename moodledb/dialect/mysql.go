@@ -43,7 +43,7 @@ func (mySQL) Alone(ctx context.Context, db *sql.DB, query string, args ...any) (
 // Bulk has the values sent without quoting: for half a megabyte of certificates, the server's parser
 // would need as long as the storing itself.
 func (mySQL) Bulk(ctx context.Context, tx *sql.Tx, query string) (func(context.Context, ...any) error, error) {
-	statement, err := tx.PrepareContext(ctx, query) // tx closes it
+	statement, err := tx.PrepareContext(ctx, query) //nolint:sqlclosecheck // tx closes it
 	if err != nil {
 		return nil, err
 	}
@@ -130,11 +130,9 @@ func (d mySQL) MayRenew(ctx context.Context, db *sql.DB, n Names) error {
 		"UPDATE {config_plugins} SET value = ? WHERE plugin = 'mnet' AND name = ?",
 		"UPDATE {mnet_host} SET public_key = ?, public_key_expires = ?, wwwroot = ? WHERE id = ?",
 	} {
-		statement, err := db.PrepareContext(ctx, d.SQL(n, query))
-		if err != nil {
+		if err := mayRun(ctx, db, d.SQL(n, query)); err != nil {
 			return err
 		}
-		_ = statement.Close() // the server does not answer it
 	}
 	var readOnly string
 	var packet int64
@@ -147,5 +145,15 @@ func (d mySQL) MayRenew(ctx context.Context, db *sql.DB, n Names) error {
 	if packet < smallestPacket {
 		return &Refusal{TooLarge, fmt.Sprintf("the server takes statements of %d bytes only (max_allowed_packet)", packet)}
 	}
+	return nil
+}
+
+// mayRun lets the server prepare a statement, which is not run.
+func mayRun(ctx context.Context, db *sql.DB, query string) error {
+	statement, err := db.PrepareContext(ctx, query)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = statement.Close() }() // the server does not answer it
 	return nil
 }

@@ -85,7 +85,7 @@ func (d postgreSQL) Connector(a Account) (driver.Connector, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.Host, s.User, s.Password, s.Database = a.Host, a.User, a.Password, a.Name
+	s.User, s.Password, s.Database = a.User, a.Password, a.Name
 	s.DefaultQueryExecMode = pgx.QueryExecModeExec
 	// Poolers know these two, and refuse most others.
 	s.RuntimeParams = map[string]string{"client_encoding": "UTF8", "application_name": "renew_mnetkeys"}
@@ -101,7 +101,9 @@ func (d postgreSQL) Connector(a Account) (driver.Connector, error) {
 	s.TLSConfig, s.Fallbacks = nil, nil
 	if network != "unix" { // a socket stays on the machine
 		plaintextAllowed := false
-		host, _, _ := net.SplitHostPort(address)
+		host, port, _ := net.SplitHostPort(address)
+		n, _ := strconv.ParseUint(port, 10, 16)
+		s.Host, s.Port = host, uint16(n)
 		if s.TLSConfig, plaintextAllowed = postgreSQLTLS(a.SSL, host); plaintextAllowed {
 			s.Fallbacks = []*pgconn.FallbackConfig{{Host: s.Host, Port: s.Port}}
 		}
