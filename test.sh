@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks and tests everything. On Debian 12 with Go and git it needs nothing else: as root it installs what is missing.
 # As somebody else it runs with what there is: tests that lack a tool are skipped, with CI=true they fail.
-# MariaDB, Redis and PHP run as private copies on 127.0.0.1 in a temporary directory; nothing of the system's is used.
+# MariaDB, PostgreSQL, Redis and PHP run as private copies on 127.0.0.1 in a temporary directory; nothing of the system's is used.
 # MNETKEYS_TEST_LONG=1 ./test.sh tries everything in full, which takes hours: see docs/reliability.md.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -19,10 +19,13 @@ readonly PACKAGES='
 mariadbd            mariadb-server-core mariadb-client-core
 mariadb-install-db  mariadb-server-core mariadb-client-core
 my_print_defaults   mariadb-client-core
+postgres            postgresql
+pgbouncer           pgbouncer
 redis-server        redis-server
 gcc                 gcc libc6-dev
 php                 php-cli
 php:mysqli          php-mysql
+php:pgsql           php-pgsql
 php:pcntl           php-cli
 php:xmlrpc          php-xmlrpc
 php:redis           php-redis
@@ -44,18 +47,23 @@ in_ci() { [ "${CI:-}" = true ]; }
 say() { printf '\n== %s\n' "$*"; }
 
 scratch=$(mktemp -d /tmp/mnet.XXXXXX)
-database= # the directory of MariaDB
+databases=() # directories of MariaDB and PostgreSQL
 mariadb=
-policy=
+postgres=
+unwanted=() # files that tell Debian what not to do, while packages are installed
 declare -A asides=() # what runs beside the checks: pid by name
 ended() {
-    if [ -n "$policy" ]; then rm -f "$policy"; fi
+    rm -f "${unwanted[@]}"
     if [ ${#asides[@]} -gt 0 ]; then kill "${asides[@]}" 2>/dev/null || true; fi
     if [ -n "$mariadb" ]; then
         kill "$mariadb" 2>/dev/null || true
         wait "$mariadb" 2>/dev/null || true
     fi
-    if [ -n "$database" ]; then rm -rf "$database"; fi
+    if [ -n "$postgres" ]; then
+        kill -INT "$postgres" 2>/dev/null || true # it does not wait for connections
+        wait "$postgres" 2>/dev/null || true
+    fi
+    rm -rf "${databases[@]}"
     chmod -R u+w "$scratch" && rm -rf "$scratch"
 }
 trap ended EXIT
@@ -69,9 +77,13 @@ export TMPDIR=$scratch/tmp # whatever a test leaves behind goes with it
 
 # --- what is missing ---
 
+# Debian keeps a folder for each version, outside of PATH.
+of_postgres() { compgen -G "/usr/lib/postgresql/*/bin/$1" | sort -V | tail -1 || command -v "$1"; }
+
 present() {
     case $1 in
     php:*) command -v php >/dev/null && php -r "exit(extension_loaded('${1#php:}') ? 0 : 1);" ;;
+    postgres) [ -n "$(of_postgres "$1")" ] ;;
     *) command -v "$1" >/dev/null ;;
     esac
 }
@@ -84,23 +96,30 @@ missing() { # missing tools, or missing packages: those that are not there, on o
     done <<<"$PACKAGES" | sort -u | xargs
 }
 
+unless_there() { # unless_there FILE TEXT: until all is installed
+    [ ! -e "$1" ] || return 0
+    mkdir -p "$(dirname "$1")"
+    unwanted+=("$1")
+    # shellcheck disable=SC2059 # a format
+    printf "$2" >"$1"
+    chmod +x "$1"
+}
+
 install_missing() {
     local packages
     packages=$(missing packages)
     [ -n "$packages" ] || return 0
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         say "installing $packages"
-        # Debian would start redis-server and prometheus for the whole system: 101 forbids it.
-        if [ ! -e /usr/sbin/policy-rc.d ]; then
-            policy=/usr/sbin/policy-rc.d
-            printf '#!/bin/sh\nexit 101\n' >"$policy"
-            chmod +x "$policy"
-        fi
+        # Debian would start redis-server and others for the whole system, 101 forbids it; and make a cluster of databases.
+        unless_there /usr/sbin/policy-rc.d '#!/bin/sh\nexit 101\n'
+        unless_there /etc/postgresql-common/createcluster.d/renew_mnetkeys.conf 'create_main_cluster = false\n'
         export DEBIAN_FRONTEND=noninteractive
         # shellcheck disable=SC2086 # a list
         { apt-get -q update && apt-get -q install -y --no-install-recommends $packages; } || echo "apt-get has failed"
     fi
-    if [ -n "$policy" ]; then rm -f "$policy" && policy=; fi
+    rm -f "${unwanted[@]}"
+    unwanted=()
     packages=$(missing tools)
     [ -n "$packages" ] || return 0
     say "NOT INSTALLED: $packages"
@@ -111,16 +130,55 @@ install_missing() {
     echo "The tests that need them are skipped."
 }
 
-# --- the one MariaDB of the run; internal/testbed/mariadb.go reads the two variables ---
+# --- the one MariaDB and the one PostgreSQL of the run; internal/testbed reads the variables ---
+
+# In memory if there is room: the tables of a site are made there in 10 ms, on a busy disk in a quarter of a second.
+room_for_databases() { # sets db
+    local free
+    free=$(df --output=avail /dev/shm 2>/dev/null | tail -1)
+    if [ "${free:-0}" -gt 2000000 ]; then db=$(mktemp -d /dev/shm/mnet.XXXXXX); else db=$(mktemp -d "$scratch/db.XXXXXX"); fi
+    databases+=("$db")
+}
+
+start_postgres() {
+    present postgres || return 0
+    say "starting PostgreSQL"
+    local db port as=() account=postgres
+    room_for_databases
+    if [ "$(id -u)" = 0 ]; then # it refuses to run as root
+        id postgres >/dev/null 2>&1 || account=nobody
+        chown "$account" "$db"
+        as=(setpriv --reuid="$account" --regid="$(id -g "$account")" --clear-groups)
+    fi
+    chmod 755 "$db" # pgbouncer may run as somebody else
+    (cd "$db" && "${as[@]}" "$(of_postgres initdb)" --pgdata="$db/data" --username=postgres --auth=trust --encoding=UTF8 \
+        --locale=C.UTF-8 --no-sync >"$db/install.log" 2>&1) || { cat "$db/install.log"; return 1; }
+    # The administrator comes by the socket alone, everybody else has a password.
+    printf '%s\n' 'local all postgres trust' 'local all all scram-sha-256' 'host all all 127.0.0.1/32 scram-sha-256' >"$db/data/pg_hba.conf"
+    for _ in 1 2 3; do # the port may be somebody else's
+        port=$((20000 + RANDOM % 12000))
+        "${as[@]}" "$(of_postgres postgres)" -D "$db/data" -p "$port" -c listen_addresses=127.0.0.1 -c unix_socket_directories="$db" \
+            -c max_connections=300 -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c shared_buffers=64MB \
+            -c autovacuum=off >"$db/postgres.log" 2>&1 &
+        postgres=$!
+        for _ in {1..300}; do
+            kill -0 "$postgres" 2>/dev/null || break
+            if grep -qs 'ready to accept connections' "$db/postgres.log"; then
+                export MNETKEYS_TEST_POSTGRES_SOCKET=$db MNETKEYS_TEST_POSTGRES_PORT=$port
+                return 0
+            fi
+            sleep 0.1
+        done
+    done
+    cat "$db/postgres.log"
+    return 1
+}
 
 start_mariadb() {
     present mariadbd && present mariadb-install-db && present my_print_defaults || return 0
     say "starting MariaDB"
-    local port account free
-    # In memory if there is room: the tables of a site are made there in 10 ms, on a busy disk in a quarter of a second.
-    free=$(df --output=avail /dev/shm 2>/dev/null | tail -1)
-    if [ "${free:-0}" -gt 2000000 ]; then database=$(mktemp -d /dev/shm/mnet.XXXXXX); else database=$(mktemp -d "$scratch/db.XXXXXX"); fi
-    local db=$database
+    local db port account
+    room_for_databases
     local data=$db/data socket=$db/socket
     account=$(id -un)
     # --force: it needs no name of this machine.
@@ -272,6 +330,7 @@ main() {
     check "go mod tidy, tools" in_tools go mod tidy -diff
     check "race build" go build -race -o "$scratch/bin/renew_mnetkeys" .
     check "MariaDB" start_mariadb
+    check "PostgreSQL" start_postgres
     # Tests wait more than they compute: four at once keep two cores busy.
     # shellcheck disable=SC2046 # lists
     check "go test, concurrent packages" go test -race -vet=off -parallel 4 -timeout "$limit" $(concurrent)

@@ -94,9 +94,13 @@ func newVMoodle(t testing.TB, master *testbed.Site, tenants ...*testbed.Site) *v
 		}
 	}
 	for _, s := range tenants {
+		dbtype, host := s.DB.DBType, s.DB.Host
+		if dbtype == testbed.PostgreSQLType { // VMoodle's name of it; the port of config.php is that of the master's server
+			dbtype, host = "postgres", fmt.Sprintf("%s:%d", s.DB.Host, s.DB.Port)
+		}
 		db.Exec(t, `INSERT INTO {local_vmoodle} (name, shortname, vhostname, vdbtype, vdbhost, vdblogin, vdbpass, vdbname, vdbprefix, vdatapath)
-			VALUES ('a tenant', 't', ?, 'mariadb', ?, ?, ?, ?, ?, ?)`,
-			s.Wwwroot, s.DB.Host, s.DB.User, s.DB.Password, s.DB.Name, s.DB.Prefix, s.Dataroot)
+			VALUES ('a tenant', 't', ?, ?, ?, ?, ?, ?, ?, ?)`,
+			s.Wwwroot, dbtype, host, s.DB.User, s.DB.Password, s.DB.Name, s.DB.Prefix, s.Dataroot)
 	}
 	return v
 }
@@ -173,7 +177,7 @@ func cached(t *testing.T, s *testbed.Site) string {
 // neither are left out.
 func knows(t *testing.T, s, other *testbed.Site, services string) {
 	t.Helper()
-	row := s.DB.Value(t, `SELECT GROUP_CONCAT(CONCAT_WS('|', h.deleted, h.ip_address, h.name, a.name, h.sslverification, h.public_key_expires))
+	row := s.DB.Rows(t, `SELECT h.deleted, h.ip_address, h.name, a.name, h.sslverification, h.public_key_expires
 		FROM {mnet_host} h JOIN {mnet_application} a ON a.id = h.applicationid WHERE h.wwwroot = ?`, other.Wwwroot)
 	if want := "0|127.0.0.1|" + other.DB.Value(t, "SELECT fullname FROM {course} WHERE id = 1") + "|moodle|2|" + other.Expires(t); row != want {
 		t.Errorf("%s has the row %q of %s, want %q", s.Wwwroot, row, other.Wwwroot, want)
@@ -181,8 +185,9 @@ func knows(t *testing.T, s, other *testbed.Site, services string) {
 	if s.Held(t, other.Wwwroot) != other.Certificate(t) {
 		t.Errorf("%s holds another certificate of %s than it uses", s.Wwwroot, other.Wwwroot)
 	}
-	bound := s.DB.Value(t, `SELECT GROUP_CONCAT(s.name, ' ', b.publish, b.subscribe ORDER BY s.name SEPARATOR ', ') FROM {mnet_host2service} b
-		JOIN {mnet_service} s ON s.id = b.serviceid JOIN {mnet_host} h ON h.id = b.hostid WHERE h.wwwroot = ? AND b.publish + b.subscribe > 0`, other.Wwwroot)
+	bound := strings.ReplaceAll(s.DB.Rows(t, `SELECT CONCAT(s.name, ' ', b.publish, b.subscribe) FROM {mnet_host2service} b
+		JOIN {mnet_service} s ON s.id = b.serviceid JOIN {mnet_host} h ON h.id = b.hostid
+		WHERE h.wwwroot = ? AND b.publish + b.subscribe > 0 ORDER BY s.name`, other.Wwwroot), "\n", ", ")
 	if bound != services {
 		t.Errorf("%s has bound %q to %s, want %q", s.Wwwroot, bound, other.Wwwroot, services)
 	}

@@ -19,44 +19,74 @@ const (
 	envPort   = "MNETKEYS_TEST_MARIADB_PORT"   // its port on 127.0.0.1
 )
 
-// Server is a MariaDB server of the tests, on a unix socket and on a TCP port of 127.0.0.1.
+// Moodle's names of the kinds of database servers ($CFG->dbtype).
+const (
+	MariaDBType    = "mariadb"
+	PostgreSQLType = "pgsql"
+)
+
+// Server is a database server of the tests, on a unix socket and on a TCP port of 127.0.0.1.
 type Server struct {
+	DBType string // MariaDBType or PostgreSQLType
 	Host   string // 127.0.0.1
 	Port   int
-	Socket string
+	Socket string // as dboptions dbsocket: the path of the socket, of PostgreSQL its directory
 }
 
-var mariadb struct {
-	sync.Mutex
-	server *Server
+// EachDatabase runs a test on each kind of server, side by side.
+func EachDatabase(t *testing.T, test func(t *testing.T, server *Server)) {
+	t.Helper()
+	for name, server := range map[string]func(testing.TB) *Server{"MariaDB": MariaDB, "PostgreSQL": PostgreSQL} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, server(t))
+		})
+	}
 }
+
+// once is what all tests of a process share, made when the first one asks.
+type once[T any] struct {
+	sync.Mutex
+	value *T
+}
+
+// get makes it if no test has. A test that cannot make it ends, and the next one tries again.
+func (o *once[T]) get(make func() *T) *T {
+	o.Lock()
+	defer o.Unlock()
+	if o.value == nil {
+		o.value = make()
+	}
+	return o.value
+}
+
+var mariadb once[Server]
 
 // MariaDB is the server that all tests of this process share: that of test.sh, or a private one,
 // started at the first call.
 func MariaDB(t testing.TB) *Server {
 	t.Helper()
-	mariadb.Lock()
-	defer mariadb.Unlock()
-	if mariadb.server != nil {
-		return mariadb.server
-	}
-	if socket := os.Getenv(envSocket); socket != "" {
-		port, err := strconv.Atoi(os.Getenv(envPort))
-		if err != nil {
-			t.Fatalf("testbed: %s is set, %s is no port: %v", envSocket, envPort, err)
+	return mariadb.get(func() *Server {
+		if s := ofRun(t, MariaDBType, envSocket, envPort); s != nil {
+			return s
 		}
-		mariadb.server = &Server{Host: "127.0.0.1", Port: port, Socket: socket}
-		return mariadb.server
-	}
-	mariadb.server = startMariaDB(t)
-	return mariadb.server
+		s, p := newMariaDB(t)
+		atExit(t, p.stop)
+		return s
+	})
 }
 
-func startMariaDB(t testing.TB) *Server {
+// ofRun is the server that the variables name, nil without them.
+func ofRun(t testing.TB, dbtype, socket, port string) *Server {
 	t.Helper()
-	s, p := newMariaDB(t)
-	atExit(t, p.stop)
-	return s
+	if os.Getenv(socket) == "" {
+		return nil
+	}
+	n, err := strconv.Atoi(os.Getenv(port))
+	if err != nil {
+		t.Fatalf("testbed: %s is set, %s is no port: %v", socket, port, err)
+	}
+	return &Server{DBType: dbtype, Host: "127.0.0.1", Port: n, Socket: os.Getenv(socket)}
 }
 
 // arguments trade all durability for speed: no data here must survive the test.
@@ -73,9 +103,13 @@ func (s *Server) arguments(data, account string) []string {
 	}
 }
 
-// root connects as the administrator. Several statements in one Exec are allowed.
+// root connects as the administrator. Several statements in one Exec are allowed, on PostgreSQL
+// without arguments only.
 func (s *Server) root(t testing.TB, name string) *sql.DB {
 	t.Helper()
+	if s.DBType == PostgreSQLType {
+		return s.postgresRoot(t, name)
+	}
 	c := mysql.NewConfig()
 	c.User, c.Net, c.Addr, c.DBName, c.MultiStatements = "root", "unix", s.Socket, name, true
 	connector, err := mysql.NewConnector(c)

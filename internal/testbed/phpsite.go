@@ -32,11 +32,14 @@ type Options struct {
 	Cache         Cache
 	RedisPassword string // "" for none
 	RedisPrefix   string
-	Prefix        string // of its tables
-	FullName      string // title of its home page and organisation in its certificate
-	Socket        bool   // config.php names the socket instead of 127.0.0.1 and the port
-	NoRC4         bool   // OpenSSL without its legacy provider
-	Workers       int    // PHP processes, 4 if 0; a site that heals needs two at once
+	Prefix        string  // of its tables
+	FullName      string  // title of its home page and organisation in its certificate
+	Server        *Server // of its database, MariaDB if nil
+	Schema        string  // of PostgreSQL, where its tables are
+	Pooled        bool    // it and all others reach PostgreSQL through a pgbouncer
+	Socket        bool    // config.php names the socket instead of 127.0.0.1 and the port
+	NoRC4         bool    // OpenSSL without its legacy provider
+	Workers       int     // PHP processes, 4 if 0; a site that heals needs two at once
 }
 
 // Site is a running MNet site of testdata/phpsite. It ends with its test.
@@ -57,8 +60,14 @@ type Site struct {
 // PHPSite installs and starts a site.
 func PHPSite(t testing.TB, options Options) *Site {
 	t.Helper()
-	s := &Site{options: options.withDefaults(), php: PHP(t, "mysqli", "openssl", "xmlrpc", "redis"), port: FreePort(t)}
-	s.DB = MariaDB(t).Database(t, s.options.Prefix)
+	s := &Site{options: options.withDefaults(), php: PHP(t, "mysqli", "pgsql", "openssl", "xmlrpc", "redis"), port: FreePort(t)}
+	if s.options.Server == nil {
+		s.options.Server = MariaDB(t)
+	}
+	s.DB = s.options.Server.DatabaseIn(t, s.options.Prefix, s.options.Schema)
+	if s.options.Pooled {
+		s.DB = s.DB.Pooled(t)
+	}
 	if s.options.Cache != FileCache {
 		s.Redis = Redis(t, s.options.RedisPassword)
 	}

@@ -4,7 +4,9 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
+	"time"
 )
 
 // Called is the result of a sealed call from one site to another.
@@ -41,19 +43,26 @@ func (s *Site) know(t testing.TB, other *Site) {
 		FROM {mnet_host} h, {mnet_service} s WHERE h.wwwroot = ? AND s.name IN ('sso_idp', 'sso_sp')`, other.Wwwroot)
 }
 
-// own is the condition that finds the local host row.
-const own = "id = (SELECT value FROM {config} WHERE name = 'mnet_localhost_id')"
+// ownID is the id of the local host row.
+func (s *Site) ownID(t testing.TB) int {
+	t.Helper()
+	id, err := strconv.Atoi(s.DB.Value(t, "SELECT value FROM {config} WHERE name = 'mnet_localhost_id'"))
+	if err != nil {
+		t.Fatalf("testbed: mnet_localhost_id: %v", err)
+	}
+	return id
+}
 
 // Certificate is the PEM in the local host row, which the site answers to a keyswap.
 func (s *Site) Certificate(t testing.TB) string {
 	t.Helper()
-	return s.DB.Value(t, "SELECT public_key FROM {mnet_host} WHERE "+own)
+	return s.DB.Value(t, "SELECT public_key FROM {mnet_host} WHERE id = ?", s.ownID(t))
 }
 
 // Expires is public_key_expires of the local host row, in unix seconds.
 func (s *Site) Expires(t testing.TB) string {
 	t.Helper()
-	return s.DB.Value(t, "SELECT public_key_expires FROM {mnet_host} WHERE "+own)
+	return s.DB.Value(t, "SELECT public_key_expires FROM {mnet_host} WHERE id = ?", s.ownID(t))
 }
 
 // Held is the PEM in this site's row of the host of wwwroot, "" if it does not know it.
@@ -91,7 +100,7 @@ func (s *Site) Renew(t testing.TB, r Renewal) {
 // the site renew by itself.
 func (s *Site) Expire(t testing.TB) {
 	t.Helper()
-	s.DB.Exec(t, "UPDATE {mnet_host} SET public_key_expires = UNIX_TIMESTAMP() - 60 WHERE "+own)
+	s.DB.Exec(t, "UPDATE {mnet_host} SET public_key_expires = ? WHERE id = ?", time.Now().Unix()-60, s.ownID(t))
 }
 
 // BrokenPHPRenewal does to the site what VMoodle's PHP tool does: a new pair is stored past the

@@ -18,7 +18,7 @@ unset($CFG);
 global $CFG;
 $CFG = new stdClass();
 
-$CFG->dbtype    = 'mariadb';
+$CFG->dbtype    = %s;
 $CFG->dblibrary = 'native';
 $CFG->dbhost    = %s;
 $CFG->dbname    = %s;
@@ -29,8 +29,7 @@ $CFG->dboptions = array (
   'dbpersist' => 0,
   'dbport' => %d,
   'dbsocket' => %s,
-  'dbcollation' => 'utf8mb4_unicode_ci',
-);
+%s);
 
 $CFG->wwwroot   = %s;
 $CFG->dataroot  = %s;
@@ -48,8 +47,16 @@ func (s *Site) config() string {
 	if s.options.Socket {
 		host, socket = "localhost", s.DB.Socket
 	}
-	return fmt.Sprintf(configPHP, literal(host), literal(s.DB.Name), literal(s.DB.User), literal(s.DB.Password), literal(s.DB.Prefix),
-		s.DB.Port, literal(socket), literal(s.Wwwroot), literal(s.Dataroot), s.options.Kind == Patched)
+	more := "  'dbcollation' => 'utf8mb4_unicode_ci',\n"
+	if s.DB.DBType == PostgreSQLType {
+		schema := s.DB.Schema
+		if schema != "" {
+			schema = `"` + schema + `"` // it would be folded to lower case
+		}
+		more = fmt.Sprintf("  'dbschema' => %s,\n  'dbhandlesoptions' => %t,\n", literal(schema), s.options.Pooled)
+	}
+	return fmt.Sprintf(configPHP, literal(s.DB.DBType), literal(host), literal(s.DB.Name), literal(s.DB.User), literal(s.DB.Password), literal(s.DB.Prefix),
+		s.DB.Port, literal(socket), more, literal(s.Wwwroot), literal(s.Dataroot), s.options.Kind == Patched)
 }
 
 // literal is a PHP string.

@@ -15,7 +15,7 @@ import (
 )
 
 func TestSitesTalkSealed(t *testing.T) {
-	stock, patched := PHPSite(t, Options{Kind: Stock}), PHPSite(t, Options{Kind: Patched, Prefix: "x_", Socket: true})
+	stock, patched := PHPSite(t, Options{Kind: Stock}), PHPSite(t, Options{Kind: Patched, Prefix: "x_", Socket: true, Server: PostgreSQL(t), Schema: "Rooms"})
 	stock.Peer(t, patched)
 	for name, pair := range map[string][2]*Site{
 		"stock calls patched": {stock, patched},

@@ -46,7 +46,7 @@ func newMariaDB(t testing.TB, options ...string) (*Server, *process) {
 		_ = os.RemoveAll(dir)
 		t.Fatalf("testbed: mariadb-install-db: %v: %s", err, out)
 	}
-	s := &Server{Host: "127.0.0.1", Port: FreePort(t), Socket: filepath.Join(dir, "socket")}
+	s := &Server{DBType: MariaDBType, Host: "127.0.0.1", Port: FreePort(t), Socket: filepath.Join(dir, "socket")}
 	p, err := start(dir, daemon, append(s.arguments(data, me.Username), options...))
 	if err != nil {
 		_ = os.RemoveAll(dir)

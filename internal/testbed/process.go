@@ -25,13 +25,13 @@ const (
 const lifeline = `
 dir=$1
 shift
-trap : TERM # caught, not ignored: what is ignored would be inherited
+trap : TERM INT # caught, not ignored: what is ignored would be inherited
 exec 3<&0 </dev/null
 "$@" 3<&- &
 server=$!
 { cat <&3 >/dev/null; kill -TERM -$$; } &
 wait "$server"
-kill -TERM -$$
+kill -INT -$$ # for PostgreSQL, which after TERM waits until the last connection is closed
 wait
 rm -rf "$dir"
 `
@@ -46,11 +46,19 @@ type process struct {
 
 // start runs a server. dir is removed when it ends.
 func start(dir, name string, arguments []string, environment ...string) (*process, error) {
+	return startAs(nil, dir, name, arguments, environment...)
+}
+
+// startAs runs it as the attributes say, as this process if they are nil.
+func startAs(as *syscall.SysProcAttr, dir, name string, arguments []string, environment ...string) (*process, error) {
 	p := &process{log: &output{}, done: make(chan struct{})}
 	p.cmd = exec.Command("/bin/sh", append([]string{"-c", lifeline, "lifeline", dir, name}, arguments...)...)
 	p.cmd.Env = append(p.cmd.Environ(), environment...)
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if as != nil {
+		p.cmd.SysProcAttr.Credential, p.cmd.Dir = as.Credential, dir
+	}
 	p.cmd.WaitDelay = time.Second
 	var err error
 	if p.line, err = p.cmd.StdinPipe(); err == nil {

@@ -14,35 +14,76 @@ import (
 func TestMain(m *testing.M) { Main(m) }
 
 func TestDatabase(t *testing.T) {
-	db := MariaDB(t).Database(t, "mdl_")
-	db.Exec(t, "CREATE TABLE {room} (id INT); INSERT INTO {room} VALUES (7)")
-	reach := map[string]mysql.Config{
-		"its user reaches it over TCP":         {Net: "tcp", Addr: fmt.Sprintf("%s:%d", db.Host, db.Port)},
-		"its user reaches it over unix socket": {Net: "unix", Addr: db.Socket},
+	EachDatabase(t, func(t *testing.T, server *Server) {
+		db := server.Database(t, "mdl_")
+		db.Exec(t, "CREATE TABLE {room} (id INT); INSERT INTO {room} VALUES (7)")
+		db.Exec(t, "INSERT INTO {config} (name, value) VALUES (?, ?)", "a", "b")
+		if got := db.Value(t, "SELECT value FROM {config} WHERE name = ?", "a") + db.Rows(t, "SELECT id, NULL, id FROM {room}"); got != "b7||7" {
+			t.Errorf("read %q", got)
+		}
+		other := server.Database(t, "x_")
+		if other.Name == db.Name || other.Password == db.Password {
+			t.Error("a second one shares its name or password with the first")
+		}
+		if got := other.Value(t, "SELECT count(*) FROM {mnet_host}"); got != "0" {
+			t.Errorf("mnet_host has %s rows", got)
+		}
+	})
+}
+
+// TestDatabaseIsReached also by its user, who owns the tables.
+func TestDatabaseIsReached(t *testing.T) {
+	mariadb := MariaDB(t).Database(t, "mdl_")
+	postgresql := PostgreSQL(t).DatabaseIn(t, "mdl_", "Rooms")
+	pooled := postgresql.Pooled(t)
+	ofMySQL := func(network, address string) string {
+		c := mysql.Config{Net: network, Addr: address, User: mariadb.User, Passwd: mariadb.Password, DBName: mariadb.Name, AllowNativePasswords: true}
+		return c.FormatDSN()
 	}
-	for name, c := range reach {
+	ofPostgreSQL := func(d *Database, host string) string {
+		return fmt.Sprintf("host=%s port=%d user=%s password=%s dbname=%s default_query_exec_mode=exec", host, d.Port, d.User, d.Password, d.Name)
+	}
+	for name, c := range map[string]struct {
+		db          *Database
+		driver, dsn string
+	}{
+		"MariaDB over TCP":         {mariadb, "mysql", ofMySQL("tcp", fmt.Sprintf("%s:%d", mariadb.Host, mariadb.Port))},
+		"MariaDB over a socket":    {mariadb, "mysql", ofMySQL("unix", mariadb.Socket)},
+		"PostgreSQL over TCP":      {postgresql, "pgx", ofPostgreSQL(postgresql, postgresql.Host)},
+		"PostgreSQL over a socket": {postgresql, "pgx", ofPostgreSQL(postgresql, postgresql.Socket)},
+		"pgbouncer":                {pooled, "pgx", ofPostgreSQL(pooled, pooled.Host)},
+	} {
 		t.Run(name, func(t *testing.T) {
-			c.User, c.Passwd, c.DBName, c.AllowNativePasswords = db.User, db.Password, db.Name, true
-			conn, err := sql.Open("mysql", c.FormatDSN())
+			conn, err := sql.Open(c.driver, c.dsn)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer func() { _ = conn.Close() }()
-			var id int
-			if err := conn.QueryRow("SELECT id FROM mdl_room").Scan(&id); err != nil || id != 7 {
-				t.Fatalf("read %d, %v", id, err)
+			if _, err := conn.Exec(c.db.SQL("INSERT INTO {config} (name, value) VALUES (?, 'x')"), name); err != nil {
+				t.Fatal(err)
+			}
+			if c.db.Value(t, "SELECT value FROM {config} WHERE name = ?", name) != "x" {
+				t.Error("the row is not there")
 			}
 		})
 	}
-	t.Run("a second one is another database", func(t *testing.T) {
-		other := MariaDB(t).Database(t, "x_")
-		if other.Name == db.Name || other.Password == db.Password {
-			t.Fatal("shares its name or password with the first")
+}
+
+// TestBothServersHaveTheSameTables also in the order of their columns.
+func TestBothServersHaveTheSameTables(t *testing.T) {
+	columns := func(d *Database) string {
+		where := "table_schema = ?"
+		if d.DBType == PostgreSQLType {
+			where = "table_catalog = ? AND table_schema = 'public'"
 		}
-		if got := other.Value(t, "SELECT count(*) FROM {mnet_host}"); got != "0" {
-			t.Fatalf("mnet_host has %s rows", got)
-		}
-	})
+		return d.Rows(t, `SELECT lower(table_name), column_name, CASE WHEN is_nullable = 'NO' THEN 1 ELSE 0 END,
+			CASE WHEN data_type LIKE '%char%' THEN character_maximum_length END
+			FROM information_schema.columns WHERE `+where+" ORDER BY 1, ordinal_position", d.Name)
+	}
+	one, two := columns(MariaDB(t).Database(t, "mdl_")), columns(PostgreSQL(t).Database(t, "mdl_"))
+	if one != two || one == "" {
+		t.Errorf("MariaDB has\n%s\nPostgreSQL has\n%s", one, two)
+	}
 }
 
 func TestRedis(t *testing.T) {

@@ -28,11 +28,13 @@ function set_setting(string $plugin, string $name, string $value): void {
 
 /** Stores it in the database alone, leaving the cache stale. */
 function store_setting(string $plugin, string $name, string $value): void {
-    if ($plugin === 'core') {
-        $sql = 'INSERT INTO {config} (name, value) VALUES (?, ?) ON DUPLICATE KEY UPDATE value = VALUES(value)';
-        database::get()->run($sql, $name, $value);
-        return;
+    $table = $plugin === 'core' ? 'config' : 'config_plugins';
+    $key = ['name' => $name] + ($plugin === 'core' ? [] : ['plugin' => $plugin]);
+    $where = implode(' = ? AND ', array_keys($key)) . ' = ?';
+    $db = database::get();
+    if ($db->row("SELECT id FROM {{$table}} WHERE $where", ...array_values($key)) === null) {
+        $db->insert($table, $key + ['value' => $value]);
+    } else {
+        $db->rows("UPDATE {{$table}} SET value = ? WHERE $where", $value, ...array_values($key));
     }
-    $sql = 'INSERT INTO {config_plugins} (plugin, name, value) VALUES (?, ?, ?) ON DUPLICATE KEY UPDATE value = VALUES(value)';
-    database::get()->run($sql, $plugin, $name, $value);
 }

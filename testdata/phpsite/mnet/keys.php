@@ -81,7 +81,7 @@ function replace_pair(bool $archive, bool $stale = false): void {
     }
     $new = keypair::make((int) (settings('core')['mnetkeylifetime'] ?? 28));
     $store('mnet', 'openssl', $new->stored());
-    database::get()->run(
+    database::get()->rows(
         'UPDATE {mnet_host} SET wwwroot = ?, ip_address = ?, public_key = ?, public_key_expires = ? WHERE id = ?',
         $GLOBALS['CFG']->wwwroot,
         gethostbyname(parse_url($GLOBALS['CFG']->wwwroot, PHP_URL_HOST)),

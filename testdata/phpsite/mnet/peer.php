@@ -46,7 +46,7 @@ final class peer {
         $this->certificate = $certificate;
         $this->expires = $fields['validTo_time_t'];
         $sql = 'UPDATE {mnet_host} SET public_key = ?, public_key_expires = ? WHERE id = ?';
-        database::get()->run($sql, $certificate, $fields['validTo_time_t'], $this->id);
+        database::get()->rows($sql, $certificate, $fields['validTo_time_t'], $this->id);
         return true;
     }
 
