@@ -170,7 +170,7 @@ func TestALogInJSONIsOneObjectALine(t *testing.T) {
 		"of an array's":             {[]string{"--all", "--fresh=0s", "--debug"}, 0, "debug", "stored the new key"},
 		"of one that fails":         {[]string{"--cfg=dbname=none"}, 1, "error", "database none"},
 		"in silence":                {[]string{"--cfg=dbname=none", "--quiet"}, 1, "error", "database none"},
-		"of an array's that fails":  {[]string{"--all", "--config=missing/config.php"}, 2, "error", "missing/config.php"},
+		"of an array's that fails":  {[]string{"--all", "--exclude=http://none.example"}, 2, "error", "matches no site"},
 		"of a hook that fails":      {[]string{"--all", "--pre-hook=sh -c 'echo a; echo b; exit 1'"}, 1, "error", "a hook said"},
 		"of one that has to wait":   {[]string{"--all", "--random-delay=1ms"}, 0, "info", "waiting"},
 		"that stands before stdout": {[]string{"--all", "--json", "--post-hook=false"}, 3, "error", "the post-hook failed: false: exit code 1"},
