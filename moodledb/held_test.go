@@ -9,7 +9,7 @@ import (
 // ended.
 func (l *Lock) Held(ctx context.Context) error {
 	var held sql.NullBool
-	err := l.conn.QueryRowContext(ctx, "SELECT IS_USED_LOCK(?) = CONNECTION_ID() FOR UPDATE", l.name).Scan(&held)
+	err := l.conn.QueryRowContext(ctx, "SELECT IS_USED_LOCK(?) = CONNECTION_ID() FOR UPDATE", l.of.Name).Scan(&held)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -26,10 +26,10 @@ func (l *ArrayLock) Held(ctx context.Context) error {
 		return err
 	}
 	defer l.server.pass()
-	if l.server.locks[l.place] != l.session || !l.session.names[l.name] {
+	if l.server.locks[l.place] != l.session || !l.session.names[l.of.Name] {
 		return ErrLockLost
 	}
 	return l.use(ctx, l.session, func(ctx context.Context) error {
-		return (&Lock{conn: l.session.conn, name: l.name}).Held(ctx)
+		return (&Lock{conn: l.session.conn, of: l.of}).Held(ctx)
 	})
 }

@@ -2,10 +2,8 @@ package moodledb
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
 	"database/sql/driver"
-	"encoding/hex"
 	"sync"
 	"time"
 
@@ -27,14 +25,14 @@ const (
 type Lock struct {
 	locks   dialect.Locker
 	conn    *sql.Conn
-	name    string
+	of      dialect.Lock
 	release sync.Once
 }
 
 // SameTables reports whether two configurations are of the same tables; it is false if one of them
 // is nil.
 func SameTables(a, b *config.Config) bool {
-	if a == nil || b == nil || lockName(a) != lockName(b) {
+	if a == nil || b == nil || lockOf(a).Name != lockOf(b).Name {
 		return false
 	}
 	networkA, addressA, errA := a.Endpoint()
@@ -42,16 +40,9 @@ func SameTables(a, b *config.Config) bool {
 	return errA == nil && errB == nil && networkA == networkB && addressA == addressB
 }
 
-// lockName names the lock of a tenant on its server, within the 64 characters that MySQL allows.
-// Locks belong to the server, not to the database, and one database can contain several sites under
-// different prefixes, or in different schemas.
-func lockName(c *config.Config) string {
-	site := c.DBName + "\x00" + c.Prefix
-	if c.DBSchema != "" {
-		site += "\x00" + c.DBSchema
-	}
-	sum := sha256.Sum256([]byte(site))
-	return "renew_mnetkeys " + hex.EncodeToString(sum[:20])
+func lockOf(c *config.Config) dialect.Lock {
+	d, _ := c.Dialect()
+	return d.LockOf(c.Account(), c.Names())
 }
 
 // Lock implements rotate.Locker, using [Tenant.Acquire].
@@ -72,19 +63,19 @@ func (t *Tenant) Acquire(ctx context.Context, wait time.Duration) (*Lock, error)
 	if err != nil {
 		return nil, t.explain(op, err)
 	}
-	l := &Lock{locks: t.dialect, conn: conn, name: lockName(t.config)}
+	l := &Lock{locks: t.dialect, conn: conn, of: lockOf(t.config)}
 	if err := l.locks.StartLocks(ctx, conn); err != nil {
 		l.discard()
 		return nil, t.explain(op, err)
 	}
-	got, err := untilGot(ctx, t.sleep, wait, func() (bool, error) { return l.locks.TryLock(ctx, conn, l.name) })
+	got, err := untilGot(ctx, t.sleep, wait, func() (bool, error) { return l.locks.TryLock(ctx, conn, l.of) })
 	switch {
 	case err != nil:
 		l.discard()
 		return nil, t.explain(op, err)
 	case !got:
 		defer l.discard()
-		return nil, heldBy(l.locks.Holder(ctx, conn, l.name))
+		return nil, heldBy(l.locks.Holder(ctx, conn, l.of))
 	}
 	return l, nil
 }
@@ -112,7 +103,7 @@ func (l *Lock) Release() error {
 	l.release.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), releaseTimeout)
 		defer cancel()
-		if err = l.locks.Unlock(ctx, l.conn, l.name); err != nil {
+		if err = l.locks.Unlock(ctx, l.conn, l.of); err != nil {
 			l.discard()
 			return
 		}

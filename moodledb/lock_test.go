@@ -118,7 +118,7 @@ func TestLockThatLostItsConnection(t *testing.T) {
 	if err := l.Held(t.Context()); err != nil {
 		t.Error(err)
 	}
-	s.Exec(t, "KILL CONNECTION "+s.Value(t, "SELECT IS_USED_LOCK(?)", l.name))
+	s.Exec(t, "KILL CONNECTION "+s.Value(t, "SELECT IS_USED_LOCK(?)", l.of.Name))
 	if err := l.Held(t.Context()); !errors.Is(err, ErrLockLost) {
 		t.Errorf("got %v", err)
 	}
@@ -147,7 +147,7 @@ func TestALockThatIsNotGot(t *testing.T) {
 	}
 	defer func() { _ = holder.Close() }()
 	take := func() {
-		if _, err := holder.ExecContext(t.Context(), "DO GET_LOCK(?, 10)", lockName(s.config)); err != nil {
+		if _, err := holder.ExecContext(t.Context(), "DO GET_LOCK(?, 10)", lockOf(s.config).Name); err != nil {
 			t.Error(err)
 		}
 	}

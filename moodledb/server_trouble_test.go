@@ -231,7 +231,7 @@ func TestStoreKeyIsDecidedWithoutTheLock(t *testing.T) {
 	first, second := s.open(t), s.open(t)
 	held := lock(t, first)
 	seen := read(t, first)
-	s.Exec(t, "KILL CONNECTION "+s.Value(t, "SELECT IS_USED_LOCK(?)", held.name))
+	s.Exec(t, "KILL CONNECTION "+s.Value(t, "SELECT IS_USED_LOCK(?)", held.of.Name))
 	next, err := second.Acquire(t.Context(), 10*time.Second)
 	if err != nil {
 		t.Fatal(err)

@@ -20,7 +20,7 @@ type ArrayLock struct {
 	locks   dialect.Locker
 	session *lockSession
 	place   string // of the session in dbServer.locks
-	name    string
+	of      dialect.Lock
 	release sync.Once
 }
 
@@ -49,9 +49,9 @@ func (s *Servers) Acquire(ctx context.Context, c *config.Config, wait time.Durat
 	if err != nil {
 		return nil, err
 	}
-	l := &ArrayLock{server: server, locks: locks, name: lockName(c)}
+	l := &ArrayLock{server: server, locks: locks, of: lockOf(c)}
 	if !locks.OneForAll() {
-		l.place = l.name
+		l.place = l.of.Name
 	}
 	got, err := untilGot(ctx, s.sleep, wait, func() (bool, error) { return l.try(ctx, c) })
 	if err == nil && !got {
@@ -92,18 +92,18 @@ func (l *ArrayLock) try(ctx context.Context, c *config.Config) (got bool, err er
 		}
 		l.server.locks[l.place] = session
 	}
-	if session.names[l.name] {
+	if session.names[l.of.Name] {
 		return false, nil // the server would give it again to the same connection
 	}
 	err = l.use(ctx, session, func(ctx context.Context) error {
-		got, err = l.locks.TryLock(ctx, session.conn, l.name)
+		got, err = l.locks.TryLock(ctx, session.conn, l.of)
 		return err
 	})
 	if err != nil {
 		return false, explain(c, err)
 	}
 	if got {
-		session.names[l.name], l.session = true, session
+		session.names[l.of.Name], l.session = true, session
 	}
 	return got, nil
 }
@@ -136,7 +136,7 @@ func (l *ArrayLock) holder(ctx context.Context) *LockedError {
 	}
 	ctx, cancel := statementTime(ctx)
 	defer cancel()
-	return heldBy(l.locks.Holder(ctx, session.conn, l.name))
+	return heldBy(l.locks.Holder(ctx, session.conn, l.of))
 }
 
 // leave closes a connection that can have this lock only, and does not have it.
@@ -145,7 +145,7 @@ func (l *ArrayLock) leave(ctx context.Context) {
 		return
 	}
 	defer l.server.pass()
-	if session := l.server.locks[l.place]; session != nil && !session.names[l.name] {
+	if session := l.server.locks[l.place]; session != nil && !session.names[l.of.Name] {
 		l.drop(session)
 	}
 }
@@ -163,8 +163,8 @@ func (l *ArrayLock) Release() error {
 			err = ErrLockLost
 			return
 		}
-		delete(l.session.names, l.name)
-		if l.use(ctx, l.session, func(ctx context.Context) error { return l.locks.Unlock(ctx, l.session.conn, l.name) }) != nil {
+		delete(l.session.names, l.of.Name)
+		if l.use(ctx, l.session, func(ctx context.Context) error { return l.locks.Unlock(ctx, l.session.conn, l.of) }) != nil {
 			err = ErrLockLost
 		} else if !l.locks.OneForAll() {
 			l.drop(l.session)

@@ -24,7 +24,7 @@ func arrayLock(t *testing.T, servers *Servers, s *site) *ArrayLock {
 // holderOf is the connection that has the site's lock, "" if none has.
 func (s *site) holderOf(t *testing.T) string {
 	t.Helper()
-	return s.Value(t, "SELECT IS_USED_LOCK(?)", lockName(s.config))
+	return s.Value(t, "SELECT IS_USED_LOCK(?)", lockOf(s.config).Name)
 }
 
 func TestArrayLock(t *testing.T) {

@@ -112,7 +112,7 @@ func (e *OtherSiteError) Error() string {
 
 // Hint is what to do about it.
 func (e *OtherSiteError) Hint() string {
-	return "check --host, dbname and prefix, or the tenant's row in the register. If the site has moved from there to " + e.Wwwroot + ", run: renew_mnetkeys move --from=" + shellWord(e.Row)
+	return "check --host, dbname and prefix, or the tenant's row in the register. A copy of a site must not be moved: write its wwwroot into its row of mnet_host. If the site has moved from there to " + e.Wwwroot + ", run: renew_mnetkeys move --from=" + shellWord(e.Row)
 }
 
 // OtherNameError says that the site which answers at the tenant's wwwroot uses another name for

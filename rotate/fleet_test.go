@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strconv"
 	"sync"
@@ -30,6 +31,7 @@ type fleet struct {
 	open, maxOpen int // sessions
 	locked        map[string]bool
 	reports       map[string]TenantReport
+	nobody        Failure // of a call to a wwwroot at which there is no site
 }
 
 type fleetSite struct {
@@ -56,7 +58,7 @@ type fleetRow struct {
 }
 
 func newFleet(t *testing.T, n int) *fleet {
-	f := &fleet{t: t, byURL: map[string]*fleetSite{}, locked: map[string]bool{}, reports: map[string]TenantReport{}}
+	f := &fleet{t: t, byURL: map[string]*fleetSite{}, locked: map[string]bool{}, reports: map[string]TenantReport{}, nobody: Failure{Reason: ReasonDNS, Pending: true, Err: &net.DNSError{IsNotFound: true}}}
 	for i := range n {
 		f.add(fmt.Sprintf("https://t%02d.example", i))
 	}
@@ -405,7 +407,8 @@ func (f *fleet) PublicKey(_ context.Context, p Peer) (*envelope.Certificate, *Fa
 	defer f.mu.Unlock()
 	s := f.byURL[cmp.Or(p.At, p.Wwwroot)]
 	if s == nil {
-		return nil, &Failure{Reason: "dns", Pending: true}
+		nobody := f.nobody
+		return nil, &nobody
 	}
 	shown, err := envelope.ParseCertificate(s.web().Certificate)
 	if err != nil {

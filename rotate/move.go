@@ -3,7 +3,10 @@ package rotate
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"time"
 
 	"renew_mnetkeys/envelope"
@@ -140,16 +143,38 @@ func (r *Renewal) hasMoved(t *Tenant) error {
 
 // hasLeft makes sure that no other site answers at the old wwwroot. If one does, this site may be a
 // copy of it, with a copied config.php, and would take over its peers; or the rows with the old
-// wwwroot have become those of another site.
+// wwwroot have become those of another site. A copy is often made where the original cannot be
+// reached, so no answer shows nothing.
 func (r *Renewal) hasLeft(ctx context.Context, t *Tenant) error {
-	ctx, cancel := context.WithTimeout(ctx, hasLeftLimit)
+	limited, cancel := context.WithTimeout(ctx, hasLeftLimit)
 	defer cancel()
-	_, failure := r.Network.PublicKey(ctx, Peer{Wwwroot: r.MovedFrom, Application: "moodle", ServerURL: localServerURL})
-	if failure != nil && (failure.Other == "" || envelope.SameWwwroot(failure.Other, t.address())) {
-		return nil
+	_, failure := r.Network.PublicKey(limited, Peer{Wwwroot: r.MovedFrom, Application: "moodle", ServerURL: localServerURL})
+	const copied = "if this site is a copy, do not move it: it would take over the peers of the original. If it has really moved, make the web server at the old wwwroot redirect to the new one"
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("ask at %s: %w", r.MovedFrom, ctx.Err())
+	case failure == nil, failure.Other != "" && !envelope.SameWwwroot(failure.Other, t.address()):
+		return &MoveError{"a site with MNet still answers at " + r.MovedFrom, copied + ", then run: renew_mnetkeys …"}
+	case failure.hides():
+		return &MoveError{"it is not known whether a site with MNet is still at " + r.MovedFrom + ": " + failure.Error(),
+			copied + ", or take its name out of the DNS. Then run: renew_mnetkeys …"}
 	}
-	return &MoveError{"a site with MNet still answers at " + r.MovedFrom,
-		"if this site is a copy, do not move it: it would take over the peers of the original. If it has really moved, make the web server at the old wwwroot redirect to the new one, then run: renew_mnetkeys …"}
+	return nil
+}
+
+// hides reports whether a site with MNet may be where a call failed so: behind a firewall or a
+// login, too busy, or in maintenance.
+func (f *Failure) hides() bool {
+	switch f.Reason {
+	case ReasonConnect:
+		return !f.Refused
+	case ReasonDNS:
+		var dns *net.DNSError
+		return errors.As(f.Err, &dns) && !dns.IsNotFound
+	case ReasonTimeout, ReasonInterrupted, ReasonTLS, ReasonHTTP401, ReasonHTTP403, HTTPReason(http.StatusTooManyRequests):
+		return true
+	}
+	return f.Reason.IsServerError()
 }
 
 // hasLeftLimit is how long the old wwwroot may take to answer.

@@ -3,6 +3,7 @@ package rotate
 import (
 	"context"
 	"errors"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -218,6 +219,41 @@ func TestWhatMustStopAMove(t *testing.T) {
 			}
 			if f.sites[0].tenant.Own.Wwwroot != row || f.sites[0].tenant.Pair != pair || f.count("hold https://t01.example") > 0 {
 				t.Errorf("changed: %q", f.events)
+			}
+		})
+	}
+}
+
+// A copy is often made where the original cannot be reached.
+func TestAMoveNeedsToKnowWhatIsAtTheOldWwwroot(t *testing.T) {
+	for name, c := range map[string]struct {
+		failure Failure
+		moves   bool
+	}{
+		"no such name":            {Failure{Reason: ReasonDNS, Err: &net.DNSError{IsNotFound: true}}, true},
+		"no answer of the DNS":    {Failure{Reason: ReasonDNS, Err: &net.DNSError{IsTemporary: true}}, false},
+		"nobody listens":          {Failure{Reason: ReasonConnect, Refused: true}, true},
+		"no route":                {Failure{Reason: ReasonConnect, NoRoute: true}, false},
+		"a firewall":              {Failure{Reason: ReasonTimeout}, false},
+		"no TLS":                  {Failure{Reason: ReasonTLS}, false},
+		"a login":                 {Failure{Reason: ReasonHTTP401}, false},
+		"a list of addresses":     {Failure{Reason: ReasonHTTP403}, false},
+		"too many calls":          {Failure{Reason: "http_429"}, false},
+		"maintenance":             {Failure{Reason: "http_503"}, false},
+		"a redirect":              {Failure{Reason: "http_301"}, true},
+		"no such page":            {Failure{Reason: "http_404"}, true},
+		"a page of somebody else": {Failure{Reason: ReasonBadCertificate}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := movedFleet(t, 3)
+			f.nobody = c.failure
+			pair := f.sites[0].tenant.Pair
+			r, code := f.move(oldURL)
+			if moved := f.sites[0].tenant.Pair != pair; moved != c.moves {
+				t.Fatalf("exit code %d: %+v", code, r)
+			}
+			if !c.moves && (code != ExitUsage || !strings.Contains(r.Error, "not known whether") || f.sites[0].tenant.Own.Wwwroot != oldURL || f.sites[1].rows[oldURL] == nil) {
+				t.Errorf("exit code %d: %+v", code, r)
 			}
 		})
 	}

@@ -141,7 +141,7 @@ var Commands = []Command{
 		},
 		Changes: true, MakesKey: true, Single: true, Unasked: rotate.ExitNotRenewed, Good: rotate.Renewed, exits: rotate.ExitsOfChange.String(),
 		Question: func(o Options) string {
-			return "Has " + o.site() + " moved from " + o.MovedFrom + ", which is not used any more?"
+			return "Has " + o.site() + " moved from " + o.MovedFrom + "? It gets a new key, and takes that place in every database of its array: if it is a copy, the original loses its links."
 		},
 		Words: Words{To: "move", Would: "would move", Done: "moved", Did: "moved"},
 		Many:  runOrPlan,

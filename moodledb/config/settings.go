@@ -164,8 +164,8 @@ func (s *settings) forced(c *Config) error {
 }
 
 // dboptions are read as lib/dml/mysqli_native_moodle_database.php and
-// pgsql_native_moodle_database.php do. Of the others, dbhandlesoptions and fetchbuffersize change
-// nothing here: the connections work with any pooler.
+// pgsql_native_moodle_database.php do: with dbhandlesoptions Moodle does not send dbschema, so that
+// the database chooses the schema.
 func (s *settings) dboptions(c *Config) error {
 	read := map[string]phpsource.Value{}
 	for _, name := range usedOptions() {
@@ -179,7 +179,9 @@ func (s *settings) dboptions(c *Config) error {
 	if socket := read["dbsocket"].Text(); socket != "0" { // which is nothing for PHP
 		c.DBSocket = socket
 	}
-	c.DBSchema = read["dbschema"].Text()
+	if !s.value("dboptions.dbhandlesoptions").Truth() {
+		c.DBSchema = read["dbschema"].Text()
+	}
 	c.ConnectTimeout = time.Duration(max(0, min(read["connecttimeout"].Int(), 3600))) * time.Second
 	switch mode := read["ssl"].Text(); mode {
 	case "", "disable", "require", "verify-full":

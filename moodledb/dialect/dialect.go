@@ -5,9 +5,12 @@ package dialect
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"database/sql/driver"
+	"encoding/hex"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -90,20 +93,35 @@ type Statement interface {
 	ExecContext(ctx context.Context, args ...any) (sql.Result, error)
 }
 
-// Locker gives locks that end with the connection which has them. Names are of the whole server or
+// Lock is the lock of a site. Its name is the same for all spellings of the site's tables that are
+// known without asking the server, and has at most 64 characters.
+type Lock struct {
+	Name  string
+	table string // whose lock it is, quoted, on a server that knows it by the table
+}
+
+// newLock makes the name of what identifies a site on its server.
+func newLock(parts ...string) Lock {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return Lock{Name: "renew_mnetkeys " + hex.EncodeToString(sum[:20])}
+}
+
+// Locker gives locks that end with the connection which has them. They are of the whole server or
 // of the database, whatever the server can do.
 type Locker interface {
+	// LockOf is the lock of the site with these tables.
+	LockOf(a Account, n Names) Lock
 	// OneForAll says that one connection may have several locks, and give each back alone.
 	OneForAll() bool
 	// StartLocks prepares a connection. It is then used for locks only.
 	StartLocks(ctx context.Context, conn *sql.Conn) error
 	// TryLock takes a lock unless another connection has it.
-	TryLock(ctx context.Context, conn *sql.Conn, name string) (got bool, err error)
+	TryLock(ctx context.Context, conn *sql.Conn, l Lock) (got bool, err error)
 	// Holder says which connection has a lock, 0 if that is not known, and whose it is: user@host,
 	// "" if this account may not see it.
-	Holder(ctx context.Context, conn *sql.Conn, name string) (connection int64, who string)
+	Holder(ctx context.Context, conn *sql.Conn, l Lock) (connection int64, who string)
 	// Unlock gives a lock back. An error means that the connection did not have it.
-	Unlock(ctx context.Context, conn *sql.Conn, name string) error
+	Unlock(ctx context.Context, conn *sql.Conn, l Lock) error
 }
 
 // For is the dialect of a $CFG->dbtype. Unless it is known, that is MySQL's.

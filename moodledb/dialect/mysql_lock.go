@@ -14,11 +14,15 @@ import (
 
 func (mySQL) OneForAll() bool { return true }
 
+// LockOf must not change: runs of other versions have to find the same lock. Locks belong to the
+// server, not to the database, and one database can contain several sites under different prefixes.
+func (mySQL) LockOf(a Account, n Names) Lock { return newLock(a.Name, n.Prefix) }
+
 func (mySQL) StartLocks(context.Context, *sql.Conn) error { return nil }
 
-func (mySQL) TryLock(ctx context.Context, conn *sql.Conn, name string) (bool, error) {
+func (mySQL) TryLock(ctx context.Context, conn *sql.Conn, l Lock) (bool, error) {
 	var got sql.NullInt64
-	if err := conn.QueryRowContext(ctx, "SELECT GET_LOCK(?, 0) FOR UPDATE", name).Scan(&got); err != nil {
+	if err := conn.QueryRowContext(ctx, "SELECT GET_LOCK(?, 0) FOR UPDATE", l.Name).Scan(&got); err != nil {
 		return false, err
 	}
 	if !got.Valid {
@@ -27,9 +31,9 @@ func (mySQL) TryLock(ctx context.Context, conn *sql.Conn, name string) (bool, er
 	return got.Int64 == 1, nil
 }
 
-func (mySQL) Holder(ctx context.Context, conn *sql.Conn, name string) (connection int64, who string) {
+func (mySQL) Holder(ctx context.Context, conn *sql.Conn, l Lock) (connection int64, who string) {
 	var id sql.NullInt64
-	if conn.QueryRowContext(ctx, "SELECT IS_USED_LOCK(?) FOR UPDATE", name).Scan(&id) != nil || !id.Valid {
+	if conn.QueryRowContext(ctx, "SELECT IS_USED_LOCK(?) FOR UPDATE", l.Name).Scan(&id) != nil || !id.Valid {
 		return 0, ""
 	}
 	// Without the right PROCESS an account sees its own connections only; usually those of another
@@ -41,9 +45,9 @@ func (mySQL) Holder(ctx context.Context, conn *sql.Conn, name string) (connectio
 	return id.Int64, user + "@" + host
 }
 
-func (mySQL) Unlock(ctx context.Context, conn *sql.Conn, name string) error {
+func (mySQL) Unlock(ctx context.Context, conn *sql.Conn, l Lock) error {
 	var released sql.NullInt64
-	err := conn.QueryRowContext(ctx, "SELECT RELEASE_LOCK(?) FOR UPDATE", name).Scan(&released)
+	err := conn.QueryRowContext(ctx, "SELECT RELEASE_LOCK(?) FOR UPDATE", l.Name).Scan(&released)
 	if err == nil && released.Int64 != 1 {
 		err = errors.New("the connection does not have the lock")
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -40,8 +41,8 @@ func (d postgreSQL) SQL(n Names, query string) string {
 // tables. It is "" for the server's choice. Names without quotes are folded as the server does.
 func schemaOf(searchPath string) string {
 	first := strings.TrimSpace(searchPath)
-	if rest, quoted := strings.CutPrefix(first, `"`); quoted {
-		first, _, _ = strings.Cut(rest, `"`)
+	if quoted := quotedName.FindStringSubmatch(first); quoted != nil {
+		first = strings.ReplaceAll(quoted[1], `""`, `"`)
 	} else {
 		first, _, _ = strings.Cut(first, ",")
 		first = strings.ToLower(strings.TrimSpace(first))
@@ -51,6 +52,9 @@ func schemaOf(searchPath string) string {
 	}
 	return first
 }
+
+// quotedName is a name in quotes, in which two of them are one.
+var quotedName = regexp.MustCompile(`^"((?:[^"]|"")*)"`)
 
 func (postgreSQL) Quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 

@@ -2,9 +2,7 @@ package dialect
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/binary"
 )
 
 // The locks of PostgreSQL belong to the database. These also belong to a transaction, which is kept
@@ -25,34 +23,42 @@ func (postgreSQL) StartLocks(ctx context.Context, conn *sql.Conn) error {
 	return err
 }
 
-// lockKey is the number of a lock.
-func lockKey(name string) int64 {
-	sum := sha256.Sum256([]byte(name))
-	return int64(binary.BigEndian.Uint64(sum[:])) //nolint:gosec // any number
+// LockOf is the lock of a table, whatever the ways in which two configurations name it. Its name
+// has the account if the server chooses the schema, since it may choose that of the account.
+func (d postgreSQL) LockOf(a Account, n Names) Lock {
+	table, chosenFor := d.SQL(n, "{config_plugins}"), ""
+	if schemaOf(n.Schema) == "" {
+		chosenFor = a.User
+	}
+	l := newLock("pgsql", a.Name, table, chosenFor)
+	l.table = table
+	return l
 }
 
-func (postgreSQL) TryLock(ctx context.Context, conn *sql.Conn, name string) (got bool, err error) {
-	err = conn.QueryRowContext(ctx, "SELECT pg_try_advisory_xact_lock($1)", lockKey(name)).Scan(&got)
+// lockSpace is the first half of all lock numbers. The other half is the number of the table.
+const lockSpace = 0x6d6e6574
+
+func (postgreSQL) TryLock(ctx context.Context, conn *sql.Conn, l Lock) (got bool, err error) {
+	err = conn.QueryRowContext(ctx, "SELECT pg_try_advisory_xact_lock(($1::bigint << 32) | $2::regclass::oid::bigint)", lockSpace, l.table).Scan(&got)
 	return got, err
 }
 
-func (postgreSQL) Holder(ctx context.Context, conn *sql.Conn, name string) (connection int64, who string) {
-	key := lockKey(name)
+func (postgreSQL) Holder(ctx context.Context, conn *sql.Conn, l Lock) (connection int64, who string) {
 	var id sql.NullInt64
 	var account sql.NullString
 	// The port is -1 on a unix socket, and NULL if this account may not see the connection.
 	err := conn.QueryRowContext(ctx, "SELECT l.pid, a.usename || '@' || CASE a.client_port WHEN -1 THEN 'localhost' ELSE host(a.client_addr) END "+
 		"FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid "+
-		"WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.classid = $1 AND l.objid = $2 "+
+		"WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.classid = $1 AND l.objid = $2::regclass::oid "+
 		"AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-		int64(uint32(key>>32)), int64(uint32(key))).Scan(&id, &account) //nolint:gosec // the halves
+		int64(lockSpace), l.table).Scan(&id, &account)
 	if err != nil {
 		return 0, ""
 	}
 	return id.Int64, account.String
 }
 
-func (postgreSQL) Unlock(ctx context.Context, conn *sql.Conn, _ string) error {
+func (postgreSQL) Unlock(ctx context.Context, conn *sql.Conn, _ Lock) error {
 	_, err := conn.ExecContext(ctx, "ROLLBACK")
 	return err
 }

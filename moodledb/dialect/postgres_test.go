@@ -68,6 +68,7 @@ func TestPostgreSQLWritesTablesAndValues(t *testing.T) {
 		"a schema":                     {Names{"moodle", "m_"}, "{a} {b}", `"moodle"."m_a" "moodle"."m_b"`},
 		"a schema in capitals":         {Names{"Moodle", ""}, "{a}", `"moodle"."a"`},
 		"a schema in quotes":           {Names{`"Moo, dle"`, ""}, "{a}", `"Moo, dle"."a"`},
+		"a schema with quotes in it":   {Names{`"Moo""dle"`, ""}, "{a}", `"Moo""dle"."a"`},
 		"the first of several schemas": {Names{" one , public", ""}, "{a}", `"one"."a"`},
 		"the account's schema":         {Names{`"$user", public`, ""}, "{a}", `"a"`},
 		"what could end the name":      {Names{`x".y; --`, ""}, "{a}", `"x"".y; --"."a"`},
