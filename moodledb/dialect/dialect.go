@@ -14,6 +14,7 @@ import (
 // Account is a database, its server, and how to log in. It prints without its password.
 type Account struct {
 	Host, Socket         string // $CFG->dbhost and dboptions dbsocket, as written
+	DefaultSocket        string // php's mysqli.default_socket; "" when not known
 	Port                 int    // dboptions dbport, 0 when not set
 	SSL                  string // dboptions ssl: "", disable, prefer, require or verify-full
 	Timeout              time.Duration
