@@ -32,6 +32,17 @@ func (e *LockedError) Error() string {
 
 func (e *LockedError) Unwrap() error { return rotate.ErrLocked }
 
+// NoLocksError is a server that gives no locks to anybody, as some clusters do. The comparison in
+// [Tenant.StoreKey] protects the key nevertheless.
+type NoLocksError struct {
+	Server string // database, address, user; never the password
+	Err    error  // the server's answer
+}
+
+func (e *NoLocksError) Error() string { return fmt.Sprintf("%s gives no locks: %v", e.Server, e.Err) }
+
+func (e *NoLocksError) Unwrap() error { return e.Err }
+
 // AccessError is a database that refuses the connection or the work: not reached, wrong password,
 // unknown database, missing right, read-only server.
 type AccessError struct {

@@ -45,6 +45,8 @@ func explain(c *config.Config, err error) error {
 		return errors.New("the server does not understand the statement")
 	case dialect.Login:
 		return access(answer.Error(), loginHint(c))
+	case dialect.NoLocks:
+		return &NoLocksError{Server: server(c), Err: answer}
 	case dialect.NoTLS:
 		return access("the server does not offer TLS", "dboptions ssl demands it")
 	case dialect.None, dialect.Lost:

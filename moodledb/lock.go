@@ -56,14 +56,19 @@ func (t *Tenant) Lock(ctx context.Context, wait time.Duration) (release func(), 
 }
 
 // Acquire takes the tenant's lock; it waits for the lock at most wait (0 tries once). What was read
-// before must be read again afterwards. The error is a [*LockedError] if another run has the lock.
+// before must be read again afterwards. The error is a [*LockedError] if another run has the lock, a
+// [*NoLocksError] if the server gives none.
 func (t *Tenant) Acquire(ctx context.Context, wait time.Duration) (*Lock, error) {
+	return t.acquire(ctx, lockOf(t.config), wait)
+}
+
+func (t *Tenant) acquire(ctx context.Context, of dialect.Lock, wait time.Duration) (*Lock, error) {
 	const op = "lock the tenant"
 	conn, err := t.db.Conn(ctx)
 	if err != nil {
 		return nil, t.explain(op, err)
 	}
-	l := &Lock{locks: t.dialect, conn: conn, of: lockOf(t.config)}
+	l := &Lock{locks: t.dialect, conn: conn, of: of}
 	if err := l.locks.StartLocks(ctx, conn); err != nil {
 		l.discard()
 		return nil, t.explain(op, err)

@@ -38,7 +38,8 @@ func (s *Servers) Lock(ctx context.Context, c *config.Config, wait time.Duration
 // tries once). It needs no open tenant, and waiting for one tenant's lock delays no other: nothing
 // waits inside the server.
 //
-// The error is a [*LockedError] if another run has it, or this run already has it.
+// The error is a [*LockedError] if another run has it, or this run already has it; a
+// [*NoLocksError] if the server gives no locks.
 func (s *Servers) Acquire(ctx context.Context, c *config.Config, wait time.Duration) (*ArrayLock, error) {
 	const op = "lock the tenant"
 	server, err := s.of(c)

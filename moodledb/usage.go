@@ -3,10 +3,12 @@ package moodledb
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"slices"
 	"strings"
 	"time"
 
+	"renew_mnetkeys/moodledb/dialect"
 	"renew_mnetkeys/rotate"
 )
 
@@ -24,11 +26,14 @@ const (
 // single sign-on is enabled if auth_mnet is installed (config_plugins) and among the methods of
 // config.auth, as the table has it.
 //
+// Whether the server gives locks is found out by taking one.
+//
 // Users are counted by the index of (mnethostid, username), and only those of the peers are read.
 // Of mnet_log only the newest entry of each peer is read.
 func (t *Tenant) DescribeSite(ctx context.Context, peers []rotate.Peer, now time.Time) rotate.Site {
 	s := rotate.Site{Use: map[int64]rotate.LinkUse{}}
 	t.release(ctx, &s)
+	t.locks(ctx, &s)
 	if len(peers) == 0 {
 		return s
 	}
@@ -47,6 +52,22 @@ func (t *Tenant) DescribeSite(ctx context.Context, peers []rotate.Peer, now time
 	t.perPeer(ctx, &s, "calls of the peers", "id, 0, last_connect_time FROM {mnet_host} WHERE id IN "+in, ids, peers,
 		func(u *rotate.LinkUse, _, newest int64) { u.LastCall = later(u.LastCall, newest) })
 	return s
+}
+
+// locks finds out whether the server gives locks, by one that no run waits for.
+func (t *Tenant) locks(ctx context.Context, s *rotate.Site) {
+	ctx, cancel := context.WithTimeout(ctx, usageLimit)
+	defer cancel()
+	lock, err := t.acquire(ctx, dialect.Lock{Name: "renew_mnetkeys doctor"}, 0)
+	var none *NoLocksError
+	switch {
+	case err == nil:
+		_ = lock.Release() // at the latest with its connection
+	case errors.As(err, &none):
+		s.NoLocks = none.Err.Error()
+	case !errors.As(err, new(*LockedError)): // by another doctor
+		s.Unknown = append(s.Unknown, err.Error())
+	}
 }
 
 // release reads release, version and single sign-on of the site.

@@ -13,6 +13,7 @@ type Site struct {
 	SingleSignOn SingleSignOn
 	Use          map[int64]LinkUse // by Peer.ID; a peer without an entry is not used
 	Unknown      []string          // what could not be read, and why, one line each
+	NoLocks      string            // the database server's answer, if it gives no locks to anybody
 }
 
 // SingleSignOn is the state of Moodle's plugin auth_mnet, which implements MNet's single sign-on.
@@ -77,6 +78,11 @@ func (d *diagnosis) site(ctx context.Context, report *TenantReport) {
 	if len(site.Unknown) > 0 {
 		d.own(SeverityInfo, "site_unknown", "nothing to do for the keys. To learn it, give the database account of Moodle the right to read the table",
 			"some facts about the site are not known", "%s", strings.Join(site.Unknown, "; "))
+	}
+	if site.NoLocks != "" {
+		d.own(SeverityInfo, "no_locks", "never let two runs for this tenant overlap: in a timer or cron job, for example",
+			"the database server gives no locks, so two runs at once do not wait for each other. The key is safe: a run writes only over the key pair that it has read, "+
+				"so one of the two stops and changes nothing", "%s", site.NoLocks)
 	}
 	switch {
 	case site.SingleSignOn == SignOnOn && site.Version < withoutSignOn:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"sync"
 	"time"
 
 	"renew_mnetkeys/internal/cmdline"
@@ -49,7 +50,7 @@ func (r runner) onArray(ctx context.Context, out *output.Array) (int, error) {
 	servers := moodledb.NewServers(o.Array.DBConnections)
 	defer servers.Close()
 
-	w := arrayWiring{o: o, servers: servers, client: client, out: r.out, hooks: r.hooks}
+	w := arrayWiring{o: o, servers: servers, client: client, out: r.out, hooks: r.hooks, warned: new(sync.Once)}
 	array := &rotate.Array{
 		ArrayOptions: o.Array.ArrayOptions,
 		Template:     newRenewal(o, client, r.out),
@@ -98,6 +99,7 @@ type arrayWiring struct {
 	client  *peers.Client
 	out     *output.Printer
 	hooks   *hookRunner
+	warned  *sync.Once // of a server without locks
 }
 
 // members are the enabled sites of the array; selected are those to work on: the wanted ones that
@@ -146,11 +148,11 @@ func unusable(s arraySite) rotate.Member {
 // member prepares one site's database and cache to be opened.
 func (w arrayWiring) member(s arraySite, php func(context.Context) string) rotate.Member {
 	site := s.config
+	lock := lockIfGiven{warned: w.warned, log: w.out.Log, lock: func(ctx context.Context, wait time.Duration) (func(), error) {
+		return w.servers.Lock(ctx, site, wait)
+	}}
 	return rotate.Member{
-		Wwwroot: site.Wwwroot, WebServers: s.file,
-		Lock: func(ctx context.Context, wait time.Duration) (func(), error) {
-			return w.servers.Lock(ctx, site, wait)
-		},
+		Wwwroot: site.Wwwroot, WebServers: s.file, Lock: lock.Lock,
 		Open: func(ctx context.Context) (*rotate.Session, error) {
 			db, err := w.servers.Open(ctx, site)
 			if err != nil {

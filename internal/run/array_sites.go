@@ -53,13 +53,14 @@ func (r runner) sites(ctx context.Context, found config.Found) ([]arraySite, err
 	if err := checkCfg(r.o.Cfg); err != nil {
 		return nil, err
 	}
-	shared := ofSeveralUsers(found.Files)
+	options := readOptions(r.o)
+	options.Shared = ofSeveralUsers(found.Files)
 	each := make([][]arraySite, len(found.Files))
 	var group errgroup.Group
 	group.SetLimit(runtime.NumCPU()) // some have to be evaluated by PHP
 	for i, file := range found.Files {
 		group.Go(func() error {
-			each[i] = r.sitesOf(ctx, file, shared)
+			each[i] = r.sitesOf(ctx, file, options)
 			return nil
 		})
 	}
@@ -82,10 +83,8 @@ func checkCfg(overrides map[string]string) error {
 
 // sitesOf are the sites of one config.php among several. An error is that of a site: the others go
 // on.
-func (r runner) sitesOf(ctx context.Context, file string, shared bool) []arraySite {
+func (r runner) sitesOf(ctx context.Context, file string, options config.Options) []arraySite {
 	failed := func(err error) arraySite { return arraySite{wwwroot: file, file: file, wanted: true, err: err} }
-	options := readOptions(r.o)
-	options.Shared = shared
 	own, err := config.Read(ctx, file, options)
 	if err != nil {
 		return []arraySite{failed(err)}

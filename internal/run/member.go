@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"slices"
+	"sync"
 
 	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/internal/cmdline"
@@ -34,7 +35,7 @@ func (r runner) onMember(ctx context.Context) (report rotate.TenantReport, err e
 	}
 	servers := moodledb.NewServers(memberConnections)
 	defer servers.Close()
-	w := arrayWiring{o: o, servers: servers, client: client, out: r.out, hooks: r.hooks}
+	w := arrayWiring{o: o, servers: servers, client: client, out: r.out, hooks: r.hooks, warned: new(sync.Once)}
 	array := &rotate.Array{Template: newRenewal(o, client, r.out), Emit: func(t rotate.TenantReport) { report = t }}
 	array.Parallel = parallelTenants()
 	array.Template.Progress = r.out.Progress

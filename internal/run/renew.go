@@ -62,7 +62,7 @@ func findConfigs(o cmdline.Options, getenv func(string) string) (config.Found, e
 }
 
 func readOptions(o cmdline.Options) config.Options {
-	return config.Options{Overrides: o.Cfg, PHP: o.PHP, FindPHP: phprun.Find, Wwwroot: o.Host}
+	return config.Options{Overrides: o.Cfg, PHP: o.PHP, FindPHP: phprun.Find, DefaultSocket: defaultSockets(o.PHP), Wwwroot: o.Host}
 }
 
 // resolve finds config.php and the tenant that it, or the array's register, describes.

@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"fmt"
 	"io"
+	"sync"
 
 	"golang.org/x/sync/semaphore"
 
@@ -81,7 +82,8 @@ func (r runner) onTenant(ctx context.Context) (rotate.TenantReport, error) {
 	renewal.Bind, renewal.Progress = links, out.Progress
 	renewal.GenerateKey = func(bits int) (*rsa.PrivateKey, error) { return key(rand.Reader, bits) }
 	logged := loggedTenant{db, tenant.Wwwroot, out.Log}
-	renewal.Store, renewal.Locker, renewal.Starter = logged, logged, logged
+	renewal.Store, renewal.Starter = logged, logged
+	renewal.Locker = &lockIfGiven{lock: logged.Lock, warned: new(sync.Once), log: out.Log}
 	renewal.Cache = r.hooks.cacheOf(muc.New(master, tenant, o.PHP, out.Log), tenant)
 	renewal.CommandLinePHP = commandLinePHP(tenant, o.PHP)
 	renewal.Counterpart = counterparts(ctx, master, tenant, out.Log)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -47,6 +48,8 @@ type Config struct {
 
 	Shared bool // see Options
 
+	defaultSocket string // of Options
+
 	options   Options // needed to read config.php again for a tenant: what derives from dataroot follows the tenant's
 	ofRequest bool    // Wwwroot may depend on the request given by --host, whose host can be a tenant of the register
 }
@@ -56,9 +59,13 @@ type Options struct {
 	Overrides map[string]string             // --cfg name=value: overrides config.php's $CFG->name, but not what derives from it there; dboptions as dboptions.dbport
 	PHP       string                        // path of php, which evaluates a config.php that computes
 	FindPHP   func(pathtophp string) string // finds php if PHP is empty, given the likely value of $CFG->pathtophp; nil or "": a config.php that computes is an error
-	Environ   []string                      // what getenv() and php see; the tool's own MNETKEYS_ variables are left out; nil: the environment of this process
-	Wwwroot   string                        // --host: also describes the web request
-	Shared    bool                          // it is one of the sites of several users: root trusts none with the files of another, see siteuser.CheckShared
+	// DefaultSocket gives php's mysqli.default_socket for a site whose database is on localhost, and
+	// whose dboptions name no socket; "": not known. nil: it is not asked for.
+	DefaultSocket func(ctx context.Context, site *Config) string
+
+	Environ []string // what getenv() and php see; the tool's own MNETKEYS_ variables are left out; nil: the environment of this process
+	Wwwroot string   // --host: also describes the web request
+	Shared  bool     // it is one of the sites of several users: root trusts none with the files of another, see siteuser.CheckShared
 }
 
 // WwwrootOfRequest says that Wwwroot may come from the request that Options.Wwwroot describes, and

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	"errors"
 
 	"renew_mnetkeys/moodledb/dialect"
@@ -18,7 +19,7 @@ func (c *Config) Dialect() (dialect.Dialect, error) {
 
 // Account is how to reach the tenant's database and to log in.
 func (c *Config) Account() dialect.Account {
-	return dialect.Account{Host: c.DBHost, Socket: c.DBSocket, Port: c.DBPort, SSL: c.SSL, Timeout: c.ConnectTimeout,
+	return dialect.Account{Host: c.DBHost, Socket: c.DBSocket, DefaultSocket: c.defaultSocket, Port: c.DBPort, SSL: c.SSL, Timeout: c.ConnectTimeout,
 		Name: c.DBName, User: c.DBUser, Password: c.DBPass}
 }
 
@@ -35,4 +36,17 @@ func (c *Config) Endpoint() (network, address string, err error) {
 		err = &Error{File: c.File, Setting: "dbhost", Problem: host.Problem, Advice: host.Advice}
 	}
 	return network, address, err
+}
+
+// askForSocket asks php for its socket if the site's database, or the register, may be there.
+func (c *Config) askForSocket(ctx context.Context) {
+	ask := usesDefaultSocket(c) || c.Register != nil && usesDefaultSocket(c.OfRegister())
+	if ask && c.options.DefaultSocket != nil {
+		c.defaultSocket = c.options.DefaultSocket(ctx, c)
+	}
+}
+
+func usesDefaultSocket(c *Config) bool {
+	d, _ := c.Dialect()
+	return dialect.UsesDefaultSocket(d, c.Account())
 }

@@ -54,7 +54,11 @@ func readFor(ctx context.Context, path string, o Options, tenant map[string]stri
 			s.fixed[name] = text
 		}
 	}
-	return s.config(o)
+	c, err := s.config(o)
+	if err == nil {
+		c.askForSocket(ctx)
+	}
+	return c, err
 }
 
 // usedSettings are the names of $CFG that are read.

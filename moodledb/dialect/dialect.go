@@ -17,6 +17,7 @@ import (
 // Account is a database, its server, and how to log in. It prints without its password.
 type Account struct {
 	Host, Socket         string // $CFG->dbhost and dboptions dbsocket, as written
+	DefaultSocket        string // php's mysqli.default_socket; "" when not known
 	Port                 int    // dboptions dbport, 0 when not set
 	SSL                  string // dboptions ssl: "", disable, prefer, require or verify-full
 	Timeout              time.Duration
@@ -97,7 +98,7 @@ type Statement interface {
 // known without asking the server, and has at most 64 characters.
 type Lock struct {
 	Name  string
-	table string // whose lock it is, quoted, on a server that knows it by the table
+	table string // whose lock it is, quoted, on a server that knows it by the table; "": nobody's
 }
 
 // newLock makes the name of what identifies a site on its server.

@@ -27,6 +27,7 @@ const (
 	TooLarge                  // the server does not take statements of this size
 	NoRight                   // the account lacks a right on a table
 	Syntax                    // the statement is not understood; the message may quote it
+	NoLocks                   // the server gives no locks to anybody
 	NoTLS                     // the server does not offer TLS
 	Untrusted                 // the server's certificate is not trusted
 	Refused                   // the server or a pooler does not serve the connection

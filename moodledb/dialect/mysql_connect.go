@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,7 +25,7 @@ var mySQLSockets = []string{
 func (mySQL) Endpoint(a Account) (network, address string, err error) {
 	host := withoutPersistence(a.Host)
 	if host == "" || strings.EqualFold(host, "localhost") {
-		return "unix", mySQLSocket(a.Socket), nil
+		return "unix", mySQLSocket(a), nil
 	}
 	port := a.Port
 	switch bare, explicit, err := net.SplitHostPort(host); {
@@ -64,19 +65,30 @@ func SameHost(a, b string) bool {
 	return strings.EqualFold(withoutPersistence(a), withoutPersistence(b))
 }
 
-// mySQLSocket is dboptions dbsocket if it is a path (Moodle
-// lib/dml/mysqli_native_moodle_database.php), else the first usual path that exists. If none exists,
-// the connection attempt reports it.
-func mySQLSocket(socket string) string {
-	if strings.Contains(socket, "/") {
-		return socket
+// mySQLSocket is dboptions dbsocket if it is a path, else php's own default (Moodle
+// lib/dml/mysqli_native_moodle_database.php). php on the command line may have other settings than
+// that of the web server: if there is no such socket, it is the first usual path that exists. If
+// none exists, the connection attempt reports it.
+func mySQLSocket(a Account) string {
+	if strings.Contains(a.Socket, "/") {
+		return a.Socket
 	}
-	for _, path := range mySQLSockets {
+	usual := mySQLSockets
+	if a.DefaultSocket != "" {
+		usual = slices.Concat([]string{a.DefaultSocket}, usual)
+	}
+	for _, path := range usual {
 		if isSocket(path) {
 			return path
 		}
 	}
-	return mySQLSockets[0]
+	return usual[0]
+}
+
+// UsesDefaultSocket says that Account.DefaultSocket matters.
+func UsesDefaultSocket(d Dialect, a Account) bool {
+	network, _, err := d.Endpoint(a)
+	return d == mySQL{} && err == nil && network == "unix" && !strings.Contains(a.Socket, "/")
 }
 
 func isSocket(path string) bool {

@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -39,6 +40,9 @@ func faultOfMySQL(err error) (Fault, error) {
 		if fault, known := mySQLFaults[answer.Number]; known {
 			return fault, answer
 		}
+		if refusesLocks(answer) {
+			return NoLocks, answer
+		}
 		return Answered, answer
 	case errors.Is(err, mysql.ErrNoTLS):
 		return NoTLS, err
@@ -48,4 +52,17 @@ func faultOfMySQL(err error) (Fault, error) {
 		return Lost, err
 	}
 	return None, err
+}
+
+// refusesLocks recognises the answers of clusters in which GET_LOCK is forbidden. Both numbers also
+// stand for other errors, so the text decides:
+//
+//   - Percona XtraDB Cluster, error 1105: "Percona-XtraDB-Cluster prohibits use of GET_LOCK with
+//     pxc_strict_mode = ENFORCING"
+//   - MariaDB Galera Cluster 10.4.29, 10.5.20, 10.6.13, 10.11.3 and others (MDEV-30473; withdrawn by
+//     MDEV-31325), error 1235: "This version of MariaDB doesn't yet support 'GET_LOCK in cluster
+//     (WSREP_ON=ON)'"
+func refusesLocks(answer *mysql.MySQLError) bool {
+	cluster := map[uint16]string{1105: "pxc_strict_mode", 1235: "WSREP_ON"}[answer.Number]
+	return cluster != "" && strings.Contains(answer.Message, "GET_LOCK") && strings.Contains(answer.Message, cluster)
 }

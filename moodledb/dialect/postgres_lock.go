@@ -39,7 +39,7 @@ func (d postgreSQL) LockOf(a Account, n Names) Lock {
 const lockSpace = 0x6d6e6574
 
 func (postgreSQL) TryLock(ctx context.Context, conn *sql.Conn, l Lock) (got bool, err error) {
-	err = conn.QueryRowContext(ctx, "SELECT pg_try_advisory_xact_lock(($1::bigint << 32) | $2::regclass::oid::bigint)", lockSpace, l.table).Scan(&got)
+	err = conn.QueryRowContext(ctx, "SELECT pg_try_advisory_xact_lock(($1::bigint << 32) | coalesce(nullif($2::text, '')::regclass::oid::bigint, 0))", lockSpace, l.table).Scan(&got)
 	return got, err
 }
 
