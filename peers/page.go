@@ -82,7 +82,7 @@ func (c *Client) title(ctx context.Context, wwwroot string, sslVerification int)
 func (c *Client) get(ctx context.Context, t target) (a *answer, attempts int, f *rotate.Failure) {
 	return c.retry(ctx, t, func(ctx context.Context) (*answer, *rotate.Failure) {
 		a, f := c.exchange(ctx, t, http.MethodGet, nil)
-		if f == nil && a.status >= 500 {
+		if f == nil && (a.status >= 500 || a.status == http.StatusTooManyRequests) {
 			f = a.refusal(rotate.Peer{})
 		}
 		return a, f
