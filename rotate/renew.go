@@ -197,7 +197,7 @@ func (r *Renewal) nextIdentity(t *Tenant, g generated) (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Identity{Wwwroot: t.address(), Key: pair, Retired: readable(t.historyAfterRetiring()), Drift: t.Drift}, nil
+	return &Identity{Wwwroot: t.address(), Key: pair, Retired: readable(t.historyAfterRetiring()), Drift: t.Drift, Proxy: t.Proxy}, nil
 }
 
 // days is the lifetime of a new certificate: the option's, or the site's setting.
