@@ -115,7 +115,7 @@ var Reasons = []ReasonRow{
 		Next: nextBehindLogin},
 	{Code: ReasonHTTP429, Means: "the web server, or a filter in front of it, accepts no more calls for now",
 		Pending: true,
-		Next:    "wait an hour, then run: renew_mnetkeys push (before, if this happens again, lower --concurrency, or ask for this machine to be left out of the limit)"},
+		Next:    "if this happens again, lower --concurrency, or ask for this machine to be left out of the limit. Otherwise wait an hour, then run: renew_mnetkeys push"},
 	{Code: ReasonHTTP503, Means: "it is in maintenance mode, or its web server is overloaded",
 		Pending: true,
 		Next:    nextLater},
