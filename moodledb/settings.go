@@ -2,12 +2,14 @@ package moodledb
 
 import (
 	"math"
+	"net"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
 	"renew_mnetkeys/moodledb/config"
+	"renew_mnetkeys/rotate"
 )
 
 // These are Moodle's defaults, and the bounds beyond which a stored value is invalid and its
@@ -25,7 +27,7 @@ const (
 func force(c *config.Config, settings, plugins map[string]string) {
 	for name, text := range c.Forced {
 		switch name {
-		case "mnet_dispatcher_mode":
+		case "mnet_dispatcher_mode", "proxyhost", "proxyport", "proxytype", "proxyuser", "proxypassword", "proxybypass":
 			settings[name] = text
 		case "mnet/openssl_generations", "mnet/drift_threshold", "local_vmoodle/mnet_key_autorenew_gap":
 			_, setting, _ := strings.Cut(name, "/")
@@ -77,6 +79,28 @@ func noReplyAddress(c *config.Config, stored string) string {
 		return "noreply@" + u.Hostname()
 	}
 	return "noreply@localhost"
+}
+
+// proxyOf reads the settings as mnet_get_public_key does (mnet/lib.php). An empty port is 8080, as in
+// PhpXmlRpc; a host may be written with the scheme or the port that curl takes there.
+func proxyOf(settings map[string]string) *rotate.Proxy {
+	host := strings.TrimSpace(settings["proxyhost"])
+	if host == "" || host == "0" {
+		return nil
+	}
+	p := &rotate.Proxy{SOCKS: settings["proxytype"] == "SOCKS5", Port: "8080",
+		User: settings["proxyuser"], Password: settings["proxypassword"], Bypass: settings["proxybypass"]}
+	if scheme, rest, found := strings.Cut(host, "://"); found {
+		host, p.SOCKS = strings.TrimSuffix(rest, "/"), strings.HasPrefix(strings.ToLower(scheme), "socks")
+	}
+	p.Host = strings.Trim(host, "[]")
+	if name, port, err := net.SplitHostPort(host); err == nil {
+		p.Host, p.Port = name, port
+	}
+	if port := number(settings["proxyport"]); port >= 1 && port <= math.MaxUint16 {
+		p.Port = strconv.Itoa(int(port))
+	}
+	return p
 }
 
 // number reads a number from a text column. 0 is no number, as for Moodle's empty().

@@ -71,8 +71,9 @@ func (t *Tenant) readSettings(ctx context.Context, tx *sql.Tx) (*rotate.Tenant, 
 	if err != nil {
 		return nil, err
 	}
-	config, err := t.settings(ctx, tx, "read table config", "SELECT name, value FROM {config} WHERE name IN (?, ?, ?, ?, ?, ?)",
-		"siteidentifier", "mnet_dispatcher_mode", "mnet_localhost_id", "mnet_all_hosts_id", "noreplyaddress", "mnetkeylifetime")
+	config, err := t.settings(ctx, tx, "read table config", "SELECT name, value FROM {config} WHERE name IN (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		"siteidentifier", "mnet_dispatcher_mode", "mnet_localhost_id", "mnet_all_hosts_id", "noreplyaddress", "mnetkeylifetime",
+		"proxyhost", "proxyport", "proxytype", "proxyuser", "proxypassword", "proxybypass")
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +87,7 @@ func (t *Tenant) readSettings(ctx context.Context, tx *sql.Tx) (*rotate.Tenant, 
 		LifetimeDays:     lifetimeDays(t.config, config["mnetkeylifetime"]),
 		Drift:            driftThreshold(mnet["drift_threshold"]),
 		Generations:      generations(mnet["openssl_generations"]),
+		Proxy:            proxyOf(config),
 		AutoRenewGap:     autoRenewGap(mnet["mnet_key_autorenew_gap"]),
 		Read: rotate.Snapshot{
 			Pair: mnet["openssl"], HasPair: has(mnet, "openssl"),

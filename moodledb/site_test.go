@@ -131,6 +131,7 @@ func TestSettingsThatConfigPHPForcesBeatTheTables(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "config.php")
 	write(t, path, `<?php $CFG = new stdClass(); $CFG->dbtype = 'mariadb'; $CFG->dbname = 'n'; $CFG->dbuser = 'u'; $CFG->wwwroot = 'https://x.example'; $CFG->dataroot = '/d';
 $CFG->mnet_dispatcher_mode = 'off'; $CFG->mnetkeylifetime = 7; $CFG->noreplyaddress = 'no@forced.example';
+$CFG->proxyhost = 'proxy.example'; $CFG->proxyport = 3128; $CFG->proxypassword = 'forced'; $CFG->proxybypass = null;
 $CFG->forced_plugin_settings = ['mnet' => ['openssl_generations' => 9, 'drift_threshold' => '120'], 'local_vmoodle' => ['mnet_key_autorenew_gap' => 48, 'drift_threshold' => 1],
 	'other' => ['openssl_generations' => 1]];`)
 	c, err := config.Read(t.Context(), path, config.Options{})
@@ -140,12 +141,16 @@ $CFG->forced_plugin_settings = ['mnet' => ['openssl_generations' => 9, 'drift_th
 	s := newSite(t, "mdl_")
 	s.Exec(t, "INSERT INTO {config_plugins} (plugin, name, value) VALUES ('mnet', 'openssl_generations', '5'), ('mnet', 'drift_threshold', '60'), "+
 		"('local_vmoodle', 'mnet_key_autorenew_gap', '24')")
+	s.Exec(t, "INSERT INTO {config} (name, value) VALUES ('proxyhost', 'other.example'), ('proxyuser', 'moodle'), ('proxypassword', 'stored'), ('proxybypass', 'localhost')")
 	s.config.Forced, s.config.KeyLifetimeDays, s.config.NoReplyAddress = c.Forced, c.KeyLifetimeDays, c.NoReplyAddress
 	tenant := s.open(t)
 	got := read(t, tenant)
 	if got.DispatcherMode != "off" || !got.DispatcherForced || got.LifetimeDays != 7 || got.NoReplyAddress != "no@forced.example" || got.Generations != 9 ||
 		got.Drift != 2*time.Minute || got.AutoRenewGap != 48*time.Hour {
 		t.Errorf("%+v", got)
+	}
+	if want := (rotate.Proxy{Host: "proxy.example", Port: "3128", User: "moodle", Password: "forced", Bypass: "localhost"}); got.Proxy == nil || *got.Proxy != want {
+		t.Error("the proxy's settings are not those of config.php before those of the table")
 	}
 	s.Exec(t, "UPDATE {config} SET value = '' WHERE name = 'mnet_dispatcher_mode'")
 	if err := tenant.StartMNet(t.Context(), ""); err != nil {

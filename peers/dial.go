@@ -32,7 +32,12 @@ func (c *Client) connect(ctx context.Context, t target, addrs []netip.Addr) (net
 		f.Refused = f.Reason == rotate.ReasonConnect && errors.Is(err, syscall.ECONNREFUSED)
 		return nil, f
 	}
-	if t.url.Scheme == "http" {
+	passed, f := c.pass(ctx, conn, t)
+	if f != nil {
+		_ = conn.Close()
+		return nil, f
+	}
+	if conn = passed; t.url.Scheme == "http" {
 		return conn, nil
 	}
 	secured := tls.Client(conn, c.tlsConfig(t))

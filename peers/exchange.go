@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"time"
 
 	"renew_mnetkeys/envelope"
@@ -38,8 +39,12 @@ func (c *Client) within(ctx context.Context, t target, do func(context.Context, 
 		return f
 	}
 	// A host with several addresses counts under its first address, which is dialled unless it is
-	// down.
-	release, err := c.limits.acquire(ctx, addrs[0])
+	// down. Behind a proxy it counts under its name: the proxy serves many.
+	place := addrs[0].String()
+	if t.proxy != nil {
+		place = t.url.Hostname()
+	}
+	release, err := c.limits.acquire(ctx, place)
 	if err != nil {
 		return failed(rotate.ReasonInterrupted, err, "interrupted while it waited for its turn")
 	}
@@ -100,6 +105,10 @@ func newRequest(ctx context.Context, t target, method string, body []byte) *http
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		r.ContentLength = int64(len(body))
 	}
+	if t.byProxy() { // the request line has the whole address (RFC 9112 §3.2.2)
+		r.URL = &url.URL{Opaque: t.url.String()}
+		t.authorize(r)
+	}
 	return r
 }
 
@@ -109,9 +118,9 @@ func newRequest(ctx context.Context, t target, method string, body []byte) *http
 // It uses no http.Transport, because too much of it would have to be switched off: a kept-alive
 // connection occupies a worker of a preforking web server as long as a call does, outside the limit
 // per address that protects PHP pools; redirects, proxies of the environment, compression and
-// HTTP/2 would have to be off as well. Proxies are no loss: Moodle's sealed calls use none
-// (mnet/xmlrpc/client.php), so a proof through a proxy would prove a path that Moodle does not
-// take.
+// HTTP/2 would have to be off as well. Only the proxy of the site's own settings is used, and not
+// for sealed calls: Moodle's use none (mnet/xmlrpc/client.php), so a proof through a proxy would
+// prove a path that Moodle does not take.
 func roundTrip(ctx context.Context, conn net.Conn, r *http.Request) (*answer, *rotate.Failure) {
 	deadline, _ := ctx.Deadline()
 	_ = conn.SetDeadline(deadline)

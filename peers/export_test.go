@@ -13,5 +13,5 @@ func (c *Client) Keyswap(ctx context.Context, own rotate.Identity, p rotate.Peer
 
 // Title is the second half of Introduce, for tests.
 func (c *Client) Title(ctx context.Context, wwwroot string, sslVerification int) (string, *rotate.Failure) {
-	return c.title(ctx, wwwroot, sslVerification)
+	return c.title(ctx, rotate.Identity{}, rotate.Peer{Wwwroot: wwwroot, SSLVerification: sslVerification})
 }

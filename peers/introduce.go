@@ -23,7 +23,7 @@ func (c *Client) Introduce(ctx context.Context, own rotate.Identity, wwwroot str
 		return host, swap.Failure
 	}
 	host.Certificate, host.Expires = swap.PeerCertificate.PEM, swap.PeerCertificate.NotAfter.Unix()
-	title, f := c.title(ctx, wwwroot, host.SSLVerification)
+	title, f := c.title(ctx, own, host)
 	if f != nil || title == "" {
 		title = wwwroot // as good a name as any; the administrator can change it
 	}

@@ -52,6 +52,9 @@ func (t *talk) post(ctx context.Context, body []byte) (*answer, *rotate.Failure)
 		to.peer = t.peer.Wwwroot
 	}
 	to.sealed = envelope.IsSealed(body)
+	if !to.sealed {
+		to = to.forKeyswap(t.own.Proxy, t.peer)
+	}
 	a, attempts, f := t.c.retry(ctx, to, func(ctx context.Context) (*answer, *rotate.Failure) {
 		a, f := t.c.exchange(ctx, to, "POST", body)
 		if f != nil {

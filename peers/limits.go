@@ -2,7 +2,6 @@ package peers
 
 import (
 	"context"
-	"net/netip"
 	"sync"
 
 	"golang.org/x/sync/semaphore"
@@ -19,20 +18,20 @@ type limits struct {
 	perAddress int64
 
 	mu        sync.Mutex
-	byAddress map[netip.Addr]*semaphore.Weighted
+	byAddress map[string]*semaphore.Weighted
 }
 
 func newLimits(all, perAddress int) *limits {
 	return &limits{
 		all:        semaphore.NewWeighted(int64(all)),
 		perAddress: int64(perAddress),
-		byAddress:  map[netip.Addr]*semaphore.Weighted{},
+		byAddress:  map[string]*semaphore.Weighted{},
 	}
 }
 
 // acquire waits for a place. It waits for the address first, so that those who queue for a slow
 // address take no place from the others.
-func (l *limits) acquire(ctx context.Context, addr netip.Addr) (release func(), err error) {
+func (l *limits) acquire(ctx context.Context, addr string) (release func(), err error) {
 	l.mu.Lock()
 	one := l.byAddress[addr]
 	if one == nil {

@@ -27,6 +27,11 @@ func (c *Client) publicKey(ctx context.Context, p rotate.Peer) (certificate *env
 	if f != nil {
 		return nil, 0, f
 	}
+	return c.shownAt(ctx, t, p)
+}
+
+// shownAt reads the certificate on that page of a peer.
+func (c *Client) shownAt(ctx context.Context, t target, p rotate.Peer) (certificate *envelope.Certificate, attempts int, f *rotate.Failure) {
 	a, attempts, f := c.get(ctx, t)
 	if f == nil {
 		f = a.refusal(p)
@@ -63,12 +68,12 @@ func (c *Client) PHP(ctx context.Context, p rotate.Peer) string {
 // title reads the title of a site's home page, as Moodle's mnet/peer.php does to name a new host:
 // one line of at most 80 characters, "" if the page has none. A home page that redirects, for
 // example to a login, is a failure like any other page that does not answer 200.
-func (c *Client) title(ctx context.Context, wwwroot string, sslVerification int) (string, *rotate.Failure) {
-	t, f := parseTarget(wwwroot+"/", sslVerification)
+func (c *Client) title(ctx context.Context, own rotate.Identity, p rotate.Peer) (string, *rotate.Failure) {
+	t, f := targetOf(p, "/")
 	if f != nil {
 		return "", f
 	}
-	a, _, f := c.get(ctx, t)
+	a, _, f := c.get(ctx, t.forKeyswap(own.Proxy, p))
 	if f == nil {
 		f = a.refusal(rotate.Peer{})
 	}
@@ -82,7 +87,7 @@ func (c *Client) title(ctx context.Context, wwwroot string, sslVerification int)
 func (c *Client) get(ctx context.Context, t target) (a *answer, attempts int, f *rotate.Failure) {
 	return c.retry(ctx, t, func(ctx context.Context) (*answer, *rotate.Failure) {
 		a, f := c.exchange(ctx, t, http.MethodGet, nil)
-		if f == nil && a.status >= 500 {
+		if f == nil && (a.status >= 500 || a.status == http.StatusTooManyRequests) {
 			f = a.refusal(rotate.Peer{})
 		}
 		return a, f

@@ -23,7 +23,7 @@ const (
 )
 
 // retry makes an exchange, and repeats it after failures that a retry can cure: dns, connect,
-// timeout and 5xx, never a refusal. It occupies no place among the limits while it waits. If it
+// timeout, 5xx, and a 429 that says when to come back, never a refusal. It occupies no place among the limits while it waits. If it
 // gives up, it returns the last failure, or an interruption if the context ended first; attempts
 // counts the tries.
 func (c *Client) retry(ctx context.Context, t target, try func(context.Context) (*answer, *rotate.Failure)) (a *answer, attempts int, f *rotate.Failure) {
@@ -40,16 +40,17 @@ func (c *Client) tries(ctx context.Context, try func(context.Context) (*answer, 
 			return a, attempts, f
 		}
 		attempts++
-		if f == nil || attempts > c.o.Retries || !curable(f) {
+		if f == nil {
+			return a, attempts, nil
+		}
+		asked, later := retryAfter(f.RetryAfter, c.o.Now())
+		if later {
+			f.Next = f.Reason.NextAfter(c.o.Now().Add(asked))
+		}
+		if attempts > c.o.Retries || !curable(f) || asked > longestPause || later && endsWithin(ctx, asked) {
 			return a, attempts, f
 		}
-		pause := c.jitter(pauses.NextBackOff())
-		if asked, ok := retryAfter(f.RetryAfter, c.o.Now()); ok {
-			if asked > longestPause {
-				return a, attempts, f
-			}
-			pause = max(pause, asked)
-		}
+		pause := max(c.jitter(pauses.NextBackOff()), asked)
 		if err := c.pause(ctx, pause); err != nil {
 			return nil, attempts, failed(rotate.ReasonInterrupted, err, "interrupted before the next try; the last one ended: %v", f)
 		}
@@ -71,11 +72,19 @@ func over(ctx context.Context) bool {
 	return ctx.Err() != nil || ok && time.Until(deadline) <= 0
 }
 
+// endsWithin says whether the context's deadline comes before the pause that a peer has asked for is
+// over. Such a peer is reported as it is, not as interrupted.
+func endsWithin(ctx context.Context, pause time.Duration) bool {
+	deadline, ok := ctx.Deadline()
+	return ok && time.Until(deadline) <= pause
+}
+
 // whyOver is the cause of a context that has ended.
 func whyOver(ctx context.Context) error { return cmp.Or(context.Cause(ctx), context.DeadlineExceeded) }
 
 func curable(f *rotate.Failure) bool {
-	return f.Reason.Row().Unanswered && f.Reason != rotate.ReasonInterrupted || f.Reason.IsServerError()
+	return f.Reason.Row().Unanswered && f.Reason != rotate.ReasonInterrupted || f.Reason.IsServerError() ||
+		f.Reason == rotate.ReasonHTTP429 && f.RetryAfter != ""
 }
 
 // jitter spreads a pause over half to one and a half times its length, so that 200 peers behind one

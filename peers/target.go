@@ -2,7 +2,12 @@ package peers
 
 import (
 	"cmp"
+	"net"
 	"net/url"
+	"strings"
+	"unicode"
+
+	"golang.org/x/net/idna"
 
 	"renew_mnetkeys/rotate"
 )
@@ -14,8 +19,21 @@ type target struct {
 	peer         string   // the wwwroot by which the breaker knows it, "" for a page and for the local site
 	sealed       bool     // a sealed call: the peer may call back before it answers
 
-	node             string // as Peer.Node has it, "" for none
-	dialHost, dialTo string // host (an address or a name) and port to connect to
+	node             string        // as Peer.Node has it, "" for none; of a proxy its address
+	dialHost, dialTo string        // host (an address or a name) and port to connect to
+	proxy            *rotate.Proxy // that is dialled instead, nil for none
+}
+
+// port is that of the site.
+func (t target) port() string {
+	return cmp.Or(t.url.Port(), map[string]string{"http": "80", "https": "443"}[t.url.Scheme])
+}
+
+// through is the target by way of a proxy.
+func (t target) through(p *rotate.Proxy) target {
+	t.proxy, t.dialHost, t.dialTo = p, p.Host, p.Port
+	t.node = "proxy " + net.JoinHostPort(p.Host, p.Port)
+	return t
 }
 
 // parseTarget refuses everything that is not http or https with a host: a wwwroot comes from a
@@ -26,11 +44,30 @@ func parseTarget(address string, verification int) (target, *rotate.Failure) {
 		// The parser's own error repeats the text, with a password if there is one.
 		return target{}, failed(rotate.ReasonConnect, nil, "its wwwroot is not an http or https address")
 	}
-	t := target{url: u, verification: verification, dialHost: u.Hostname(), dialTo: u.Port()}
-	if t.dialTo == "" {
-		t.dialTo = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	if u.Host, err = asciiHost(u); err != nil {
+		return target{}, failed(rotate.ReasonDNS, nil, "its host name cannot be looked up: %v", err)
 	}
+	t := target{url: u, verification: verification, dialHost: u.Hostname()}
+	t.dialTo = t.port()
 	return t, nil
+}
+
+// lookupName prepares names of other scripts: they are looked up as curl does it (libidn2, nontransitional): mapped, and not
+// held to the rules of registries, since names with an underscore exist.
+var lookupName = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.Transitional(false), idna.StrictDomainName(false))
+
+// asciiHost is host and port of an address with the A-labels of an internationalised name (RFC
+// 5891): for the name server, TLS and the Host field, while the wwwroot stays as Moodle has it. A
+// name in ASCII is left as it is.
+func asciiHost(u *url.URL) (string, error) {
+	if !strings.ContainsFunc(u.Host, func(r rune) bool { return r > unicode.MaxASCII }) {
+		return u.Host, nil
+	}
+	host, err := lookupName.ToASCII(u.Hostname())
+	if port := u.Port(); port != "" {
+		host += ":" + port
+	}
+	return host, err
 }
 
 // targetOf is the URL of a peer's page or server with that path, on its node if it has one.

@@ -225,7 +225,11 @@ func (a *Array) within(ctx context.Context, t *renewing, do func(*Session, *Rene
 		if _, proven := a.wellProven.Load(t.member.WebServers); proven && r.Answers == 0 && !t.canary {
 			r.Answers = behindCanary
 		}
-		return do(s, r)
+		err := do(s, r)
+		if r.nodes != nil {
+			t.report.Nodes = r.nodes
+		}
+		return err
 	})
 	if err != nil {
 		t.report.Err, t.report.Error = err, err.Error()

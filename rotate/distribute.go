@@ -12,7 +12,7 @@ import (
 
 // Distribute pushes the stored key to every peer, and renews nothing.
 func (r *Renewal) Distribute(ctx context.Context) TenantReport {
-	return reported(ctx, func(ctx context.Context, report *TenantReport) error {
+	return r.reported(ctx, func(ctx context.Context, report *TenantReport) error {
 		release, tenant, err := r.locked(ctx, report)
 		if err != nil {
 			return err

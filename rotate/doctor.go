@@ -57,7 +57,7 @@ type diagnosis struct {
 // of exitOf. Err is set only if the tenant could not be read at all.
 func (r *Renewal) Diagnose(ctx context.Context) TenantReport {
 	d := &diagnosis{Renewal: r}
-	d.report = reported(ctx, d.run)
+	d.report = d.reported(ctx, d.run)
 	if err := d.report.Err; err != nil {
 		d.findings = append(d.findings, unreadable(d.report.Wwwroot, err))
 	} else {

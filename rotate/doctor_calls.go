@@ -84,7 +84,7 @@ func (d *diagnosis) callPeer(ctx context.Context, own Identity, p Peer) checkup 
 			return c // the local site is the finding
 		}
 		if !c.report.Outcome.Proven() {
-			c.findings = append(c.findings, failing(p, &Failure{Reason: c.report.Reason, Detail: c.report.Detail, Pending: c.report.Outcome == Pending}, d.local))
+			c.findings = append(c.findings, failing(p, &Failure{Reason: c.report.Reason, Detail: c.report.Detail, Next: c.report.Next, Pending: c.report.Outcome == Pending}, d.local))
 			return c
 		}
 		c.findings = append(c.findings, proven(p, proof)...)

@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"cmp"
 	"net/url"
 	"slices"
 	"strings"
@@ -120,5 +121,5 @@ func failing(p Peer, f *Failure, local SelfCheck) Finding {
 	if f.Pending {
 		severity, what = SeverityWarning, "the peer could not be reached"
 	}
-	return newFinding(severity, "peer_"+string(f.Reason), p.Wwwroot, local.nextForPeer(f.Reason, false), what+" ("+string(f.Reason)+")", "%s", f.Detail)
+	return newFinding(severity, "peer_"+string(f.Reason), p.Wwwroot, cmp.Or(f.Next, local.nextForPeer(f.Reason, false)), what+" ("+string(f.Reason)+")", "%s", f.Detail)
 }

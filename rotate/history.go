@@ -102,7 +102,7 @@ func (t *Tenant) newestRetired(now time.Time) (*Identity, []Retired, error) {
 		return nil, nil, fmt.Errorf("the newest retired key: %w", err)
 	}
 	history := t.exchanged(last)
-	return &Identity{Wwwroot: t.Wwwroot, Key: key, Retired: readable(history), Drift: t.Drift}, history, nil
+	return &Identity{Wwwroot: t.Wwwroot, Key: key, Retired: readable(history), Drift: t.Drift, Proxy: t.Proxy}, history, nil
 }
 
 // exchanged is the history after one of its pairs is current again: the stored pair takes its

@@ -29,6 +29,7 @@ func (r *Renewal) askNodes(ctx context.Context, site Peer, answers int, ask ques
 	}
 	all := askEach(ctx, slices.Repeat(nodes, answers), ask)
 	r.remember(all)
+	r.nodes = r.nodeReports(ctx, nodes, all)
 	check, f := r.verdict(all)
 	for i, node := range nodes {
 		if answers > 1 && r.elsewhere(all[i], all) {
@@ -39,6 +40,40 @@ func (r *Renewal) askNodes(ctx context.Context, site Peer, answers int, ask ques
 		r.Log.Debug().Str("check", string(check)).Str("failure", f.Error()).Int("nodes", len(nodes)).Msg("local site asked")
 	}
 	return check, f
+}
+
+// nodeReports sum up the answers of each web server.
+func (r *Renewal) nodeReports(ctx context.Context, nodes []Peer, all []nodeAnswer) []NodeReport {
+	reports := make([]NodeReport, len(nodes))
+	for i, node := range nodes {
+		reports[i] = NodeReport{Address: r.addressOf(ctx, node)}
+		if r.elsewhere(all[i], all) {
+			reports[i].SelfCheck, reports[i].Detail = SelfSkipped, "no web server listens there: left out"
+			continue
+		}
+		var own []nodeAnswer
+		for at := i; at < len(all); at += len(nodes) {
+			own = append(own, all[at])
+		}
+		check, f := r.verdict(own)
+		reports[i].SelfCheck = check
+		if f != nil {
+			reports[i].Reason, reports[i].Detail = f.Reason, f.Detail
+		}
+	}
+	return reports
+}
+
+// addressOf is where a web server was asked.
+func (r *Renewal) addressOf(ctx context.Context, node Peer) string {
+	if node.Node != "" {
+		return node.Node
+	}
+	addresses, f := r.Network.Nodes(ctx, cmp.Or(node.At, node.Wwwroot))
+	if f != nil {
+		return ""
+	}
+	return addresses[0]
 }
 
 func askEach(ctx context.Context, nodes []Peer, ask question) []nodeAnswer {

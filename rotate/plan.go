@@ -50,7 +50,7 @@ func wouldBeSent(which string) string {
 // planned finds out what a run would meet. check says what the run would do with a peer, or what
 // prevents the run.
 func (r *Renewal) planned(ctx context.Context, check func(*Tenant, *TenantReport) (string, error)) TenantReport {
-	return reported(ctx, func(ctx context.Context, report *TenantReport) error {
+	return r.reported(ctx, func(ctx context.Context, report *TenantReport) error {
 		t, err := r.plan(ctx, report)
 		if err != nil {
 			return err

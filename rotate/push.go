@@ -58,13 +58,13 @@ func (r *Renewal) pushToPeer(ctx context.Context, own Identity, p *Peer) PeerRep
 	report.Attempts = push.Attempts
 
 	switch f := push.Failure; {
-	case f != nil && (f.Pending || f.Reason == ReasonUnknownToPeer || f.Reason == ReasonMNetOff):
+	case f != nil && (f.Pending && !own.Proxy.Serves(p.Wwwroot) || f.Reason == ReasonUnknownToPeer || f.Reason == ReasonMNetOff):
 		report.fail(f)
 	case f != nil && f.Reason == ReasonBadCertificate && certificateOf(*p) == nil:
 		report.fail(f)
 	default:
-		// Any other refusal of the keyswap decides nothing: the peer may still fetch the
-		// certificate itself when it is called.
+		// Any other refusal of the keyswap decides nothing, nor does a proxy that does not work:
+		// the peer may still fetch the certificate itself when it is called.
 		proof := r.prove(ctx, own, p, push.PeerCertificate)
 		report.prove(push, proof)
 		r.keepCertificate(ctx, p, proof, &report)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Reason is the stable code for why a link is not proven. A new one needs a constant and a row of
@@ -21,6 +22,8 @@ const (
 	ReasonInterrupted    Reason = "interrupted"
 	ReasonHTTP401        Reason = "http_401"
 	ReasonHTTP403        Reason = "http_403"
+	ReasonHTTP429        Reason = "http_429"
+	ReasonHTTP503        Reason = "http_503"
 	ReasonNotXMLRPC      Reason = "not_xmlrpc"
 	ReasonStrayOutput    Reason = "stray_output"
 	ReasonTooLarge       Reason = "too_large"
@@ -79,6 +82,7 @@ type ReasonRow struct {
 // Next steps that several reasons share.
 const (
 	nextIfDown        = "check whether the site is down. When a peer is back, nothing else is needed: it fetches the new key by itself"
+	nextLater         = "nothing needs to be changed: wait an hour, then run: renew_mnetkeys push"
 	nextSomethingElse = "another service answers at the wwwroot: check the address and the web server there"
 	nextBehindLogin   = "a login or a filter protects the site: allow this machine and all peers to reach its XML-RPC server"
 	nextPeersLog      = "read the peer's log: the peer could not handle the call"
@@ -109,6 +113,12 @@ var Reasons = []ReasonRow{
 		Next: nextBehindLogin},
 	{Code: ReasonHTTP403, Means: "the web server refuses the call",
 		Next: nextBehindLogin},
+	{Code: ReasonHTTP429, Means: "the web server, or a filter in front of it, accepts no more calls for now",
+		Pending: true,
+		Next:    "if this happens again, lower --concurrency, or ask for this machine to be left out of the limit. Otherwise wait an hour, then run: renew_mnetkeys push"},
+	{Code: ReasonHTTP503, Means: "it is in maintenance mode, or its web server is overloaded",
+		Pending: true,
+		Next:    nextLater},
 	{Code: ReasonNotXMLRPC, Means: "the answer is not XML-RPC: HTML, an unknown virtual host, or not even HTTP",
 		Next: nextSomethingElse},
 	{Code: ReasonStrayOutput, Means: "there is other output before or after the XML, so Moodle cannot read the answer",
@@ -183,7 +193,7 @@ var Reasons = []ReasonRow{
 var families = []ReasonRow{
 	{Code: "http_3", Means: "it redirects to another address",
 		Next: "compare the wwwroot with the address that the site uses now: neither this tool nor Moodle follows redirects"},
-	{Code: "http_5", Means: "it is in maintenance mode, or its web server failed", Pending: true,
+	{Code: "http_5", Means: "its web server failed", Pending: true,
 		Next: nextIfDown},
 	{Code: "http_", Means: "the web server did not answer with status 200",
 		Next: "check the wwwroot and the web server there: no XML-RPC server answers"},
@@ -225,6 +235,15 @@ func (r Reason) NextStep(pushed bool) string {
 		return row.NextPushed
 	}
 	return cmp.Or(row.Next, nextLog)
+}
+
+// NextAfter is the next step for a site that has said when it accepts calls again; "" if the reason
+// is not one that time cures.
+func (r Reason) NextAfter(at time.Time) string {
+	if r != ReasonHTTP429 && r != ReasonHTTP503 {
+		return ""
+	}
+	return "nothing needs to be changed: wait until " + FormatTime(at) + ", then run: renew_mnetkeys push"
 }
 
 // NextStep is what to do about one peer of the report, "" if there is nothing to do.

@@ -79,6 +79,7 @@ type Renewal struct {
 	Waiting func(time.Duration)
 
 	answered map[string]bool // addresses of the local site that have answered in this run
+	nodes    []NodeReport    // of the last question to the local site
 }
 
 // Run renews the tenant's key and proves it. What went wrong is in the report; the report is
@@ -88,15 +89,16 @@ type Renewal struct {
 //
 // With Options.Due, a key that does not expire soon is kept: then the key is only pushed to peers
 // that are not proven.
-func (r *Renewal) Run(ctx context.Context) TenantReport { return reported(ctx, r.run) }
+func (r *Renewal) Run(ctx context.Context) TenantReport { return r.reported(ctx, r.run) }
 
 // reported is the report of what do did, whatever happened.
-func reported(ctx context.Context, do func(context.Context, *TenantReport) error) TenantReport {
+func (r *Renewal) reported(ctx context.Context, do func(context.Context, *TenantReport) error) TenantReport {
 	report := TenantReport{Outcome: Failed, SelfCheck: SelfSkipped, Exit: ExitNotRenewed, Peers: []PeerReport{}}
 	if err := do(ctx, &report); err != nil {
 		report.Err, report.Error = err, err.Error()
 		report.Exit = exitFor(err, report.Exit)
 	}
+	report.Nodes = r.nodes
 	return report
 }
 
@@ -197,7 +199,7 @@ func (r *Renewal) nextIdentity(t *Tenant, g generated) (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Identity{Wwwroot: t.address(), Key: pair, Retired: readable(t.historyAfterRetiring()), Drift: t.Drift}, nil
+	return &Identity{Wwwroot: t.address(), Key: pair, Retired: readable(t.historyAfterRetiring()), Drift: t.Drift, Proxy: t.Proxy}, nil
 }
 
 // days is the lifetime of a new certificate: the option's, or the site's setting.

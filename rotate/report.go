@@ -59,11 +59,14 @@ func (o PeerOutcome) Proven() bool { return o == Accepted || o == Healed }
 
 // TenantReport is the result of the renewal of one tenant. Its JSON form is the contract of --json.
 type TenantReport struct {
-	Wwwroot     string       `json:"wwwroot"`
-	Outcome     Outcome      `json:"outcome"`
-	Error       string       `json:"error"`
-	Hint        string       `json:"hint"` // what to do about Error, "" if nothing
-	SelfCheck   SelfCheck    `json:"self_check"`
+	Wwwroot   string    `json:"wwwroot"`
+	Outcome   Outcome   `json:"outcome"`
+	Error     string    `json:"error"`
+	Hint      string    `json:"hint"` // what to do about Error, "" if nothing
+	SelfCheck SelfCheck `json:"self_check"`
+	// Nodes are the web servers of the local site that were asked last, in the order of --node or
+	// of the addresses of its name.
+	Nodes       []NodeReport `json:"nodes,omitempty"`
 	Certificate *KeyReport   `json:"certificate,omitempty"`
 	Previous    *KeyReport   `json:"previous,omitempty"`
 	History     int          `json:"history"` // retired pairs kept
@@ -133,6 +136,22 @@ type PeerReport struct {
 	Use *LinkUse `json:"use,omitempty"`
 
 	back bool // what failed is the peer's own call to this site
+}
+
+// NodeReport is what one web server of the local site showed.
+type NodeReport struct {
+	Address   string    `json:"address"` // as --node names it, or an address of the site's name
+	SelfCheck SelfCheck `json:"self_check"`
+	Reason    Reason    `json:"reason"` // "" if it was proven, or not called
+	Detail    string    `json:"detail"`
+}
+
+// Means is what the web server showed, as a predicate.
+func (n NodeReport) Means() string {
+	if n.Detail != "" {
+		return join(n.SelfCheck.Means(), n.Detail)
+	}
+	return n.SelfCheck.Means()
 }
 
 func keyReport(c *envelope.Certificate) *KeyReport {

@@ -5,7 +5,7 @@ import "context"
 // RollBack makes the newest retired pair the current one again, keeps the pair that it replaces in
 // the history, and pushes to and proves every peer as a renewal does.
 func (r *Renewal) RollBack(ctx context.Context) TenantReport {
-	return reported(ctx, func(ctx context.Context, report *TenantReport) error {
+	return r.reported(ctx, func(ctx context.Context, report *TenantReport) error {
 		release, tenant, err := r.locked(ctx, report)
 		if err != nil {
 			return err

@@ -12,7 +12,7 @@ import (
 // Status reports what the database says of the tenant's key and peers, without any call. With live
 // it also verifies them.
 func (r *Renewal) Status(ctx context.Context, live bool) TenantReport {
-	return reported(ctx, func(ctx context.Context, report *TenantReport) error {
+	return r.reported(ctx, func(ctx context.Context, report *TenantReport) error {
 		t, err := r.Store.Read(ctx)
 		if err != nil {
 			return fmt.Errorf("read the tenant: %w", err)

@@ -25,6 +25,7 @@ type Tenant struct {
 	LifetimeDays     int           // lifetime of a key that Moodle would make, in days
 	Generations      int           // how many retired pairs Moodle keeps (openssl_generations)
 	Drift            time.Duration // how far ahead a peer's timestamps may be (drift_threshold)
+	Proxy            *Proxy        // for keyswaps; nil if there is none
 	AutoRenewGap     time.Duration // before expiry, VMoodle's mnet_key_autorenew_gap; 0 if not set
 
 	Own     *Peer  // the local host row, nil if there is none
@@ -129,6 +130,7 @@ type Identity struct {
 	// Drift is how far in the future an answer's timestamp may be (the site's drift_threshold); 0:
 	// the network's default.
 	Drift time.Duration
+	Proxy *Proxy // of the site's settings, nil if there is none
 }
 
 // address is the wwwroot at which the site answers, and for which a new certificate is made.
@@ -154,7 +156,7 @@ func (t *Tenant) identity() *Identity {
 	if err != nil {
 		return nil
 	}
-	return &Identity{Wwwroot: t.Wwwroot, Key: key, Retired: readable(t.History), Drift: t.Drift}
+	return &Identity{Wwwroot: t.Wwwroot, Key: key, Retired: readable(t.History), Drift: t.Drift, Proxy: t.Proxy}
 }
 
 // readable gives the retired pairs that can be parsed. An unreadable entry opens no message, but

@@ -19,7 +19,7 @@ type Counterpart struct {
 // directions if the peer's own key is available. It takes no lock and writes nothing; a peer that
 // fetches this site's certificate because of the call writes its own row.
 func (r *Renewal) Verify(ctx context.Context) TenantReport {
-	return reported(ctx, func(ctx context.Context, report *TenantReport) error {
+	return r.reported(ctx, func(ctx context.Context, report *TenantReport) error {
 		t, err := r.Store.Read(ctx)
 		if err != nil {
 			return fmt.Errorf("read the tenant: %w", err)

@@ -135,7 +135,7 @@ func TestTheGuideToRecoveryExplainsEveryReason(t *testing.T) {
 		name string
 		one  rotate.Reason
 	}{
-		{"http_3xx", rotate.HTTPReason(302)}, {"http_5xx", rotate.HTTPReason(503)},
+		{"http_3xx", rotate.HTTPReason(302)}, {"http_5xx", rotate.HTTPReason(500)},
 		{"http_<status>", rotate.HTTPReason(404)}, {"fault_<code>", rotate.FaultReason(1)},
 	} {
 		row(family.name, family.one)

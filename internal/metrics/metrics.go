@@ -56,6 +56,7 @@ type tenant struct {
 	notAfter float64 // 0: not known
 	success  float64 // 0: never, as far as is known
 	peers    map[rotate.PeerOutcome]int
+	nodes    map[string]float64 // web servers of its local site: 1 if proven
 }
 
 // Add adds the report of a tenant to the file that Write will write. If there are two reports on
@@ -65,7 +66,10 @@ func (f *File) Add(r rotate.TenantReport) {
 		return // the run failed before it knew any tenant
 	}
 	t := &tenant{seen: true, outcome: r.Outcome, proven: r.Exit == rotate.ExitOK, local: r.SelfCheck == rotate.SelfProven && r.Exit != rotate.ExitLocalSite,
-		peers: map[rotate.PeerOutcome]int{}}
+		peers: map[rotate.PeerOutcome]int{}, nodes: map[string]float64{}}
+	for _, n := range r.Nodes {
+		t.nodes[text(n.Address)] = bit(n.SelfCheck == rotate.SelfProven)
+	}
 	if end, ok := r.Ends(); ok {
 		t.notAfter = seconds(end)
 	}
@@ -93,6 +97,9 @@ func (f *File) complete(run Run, before previous) {
 			t.success = was.success
 			if t.outcome == rotate.Failed && len(t.peers) == 0 { // the run did not reach them
 				t.peers = was.peers
+			}
+			if len(t.nodes) == 0 { // the run did not ask them
+				t.nodes = was.nodes
 			}
 		case f.moved[wwwroot]:
 		case !drops, run.Excluded.Match(wwwroot):
@@ -155,6 +162,7 @@ func (f *File) families(run Run, before previous) []family {
 	expiry := family{name: notAfter, help: "When the tenant's MNet certificate expires."}
 	proven := family{name: tenantSuccess, help: "When the last run ended in which all was well with the tenant, 0 if none has."}
 	local := family{name: localSite, help: "Whether the tenant's local site was proven to use the stored key in the last run that looked at it: 1 or 0."}
+	nodes := family{name: nodeProven, help: "Whether a web server of the tenant's local site was proven to use the stored key in the last run that asked it: 1 or 0."}
 	outcomes := family{name: tenantOutcome, help: "What became of the tenant in the last run that looked at it: 1 for its outcome."}
 	found := family{name: peers, help: "The tenant's MNet peers by what became of them in the last run that looked at them."}
 	for _, wwwroot := range slices.Sorted(maps.Keys(f.tenants)) {
@@ -165,11 +173,12 @@ func (f *File) families(run Run, before previous) []family {
 		proven.samples = append(proven.samples, sample{label, t.success})
 		if t.seen {
 			local.samples = append(local.samples, sample{label, bit(t.local)})
+			nodes.add(label, "address", t.nodes)
 			outcomes.add(label, "outcome", t.outcomes())
 			found.add(label, "outcome", t.peersByOutcome())
 		}
 	}
-	return append(all, expiry, proven, local, outcomes, found)
+	return append(all, expiry, proven, local, nodes, outcomes, found)
 }
 
 // bit is 1 for yes and 0 for no.

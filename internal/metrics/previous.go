@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"bufio"
+	"cmp"
 	"io"
 	"math"
 	"os"
@@ -49,16 +50,17 @@ func (s previous) read(from io.Reader) {
 		case of != nil && command != "" && (value > 0 || name != lastRun):
 			of[command] = value
 		case of == nil && wwwroot != "":
-			s.readTenant(wwwroot, name, labels["outcome"], value)
+			s.readTenant(wwwroot, name, cmp.Or(labels["outcome"], labels["address"]), value)
 		}
 	}
 }
 
-// readTenant stores a sample if it belongs to a tenant.
-func (s previous) readTenant(wwwroot, name, outcome string, value float64) {
+// readTenant stores a sample if it belongs to a tenant. what is its other label: an outcome, or the
+// address of a web server.
+func (s previous) readTenant(wwwroot, name, what string, value float64) {
 	t := s.tenants[wwwroot]
 	if t == nil {
-		t = &tenant{peers: map[rotate.PeerOutcome]int{}}
+		t = &tenant{peers: map[rotate.PeerOutcome]int{}, nodes: map[string]float64{}}
 	}
 	switch {
 	case name == notAfter && value > 0:
@@ -67,10 +69,12 @@ func (s previous) readTenant(wwwroot, name, outcome string, value float64) {
 		t.success = value
 	case name == localSite:
 		t.local = value == 1
-	case name == tenantOutcome && value == 1 && outcome != "":
-		t.seen, t.outcome = true, rotate.Outcome(outcome)
-	case name == peers && value <= math.MaxInt32 && outcome != "":
-		t.seen, t.peers[rotate.PeerOutcome(outcome)] = true, int(value)
+	case name == nodeProven && what != "":
+		t.nodes[what] = bit(value == 1)
+	case name == tenantOutcome && value == 1 && what != "":
+		t.seen, t.outcome = true, rotate.Outcome(what)
+	case name == peers && value <= math.MaxInt32 && what != "":
+		t.seen, t.peers[rotate.PeerOutcome(what)] = true, int(value)
 	default:
 		return
 	}

@@ -18,6 +18,7 @@ const (
 	notAfter      = "renew_mnetkeys_certificate_not_after_timestamp_seconds"
 	tenantSuccess = "renew_mnetkeys_tenant_last_success_timestamp_seconds"
 	localSite     = "renew_mnetkeys_local_site_proven"
+	nodeProven    = "renew_mnetkeys_web_server_proven"
 	tenantOutcome = "renew_mnetkeys_tenant_outcome"
 	peers         = "renew_mnetkeys_peers"
 )

@@ -93,18 +93,8 @@ func siteWords(s rotate.SiteReport) string {
 // about ends the text with what the sites are, and who uses the links.
 func (d *doctorText) about(b *strings.Builder) {
 	b.WriteByte('\n')
-	lines := slices.SortedFunc(maps.Keys(d.sites), func(x, y string) int {
-		return cmp.Or(d.sites[y]-d.sites[x], strings.Compare(x, y))
-	})
-	for _, line := range lines[:min(len(lines), shown)] {
-		if d.array {
-			fmt.Fprintf(b, "%s: ", count(d.sites[line], "tenant"))
-		}
-		b.WriteString(line + "\n")
-	}
-	if more := len(lines) - shown; more > 0 {
-		fmt.Fprintf(b, "and %s, which --json lists\n", count(more, "other kind")+" of sites")
-	}
+	d.most(b, d.nodes, "other result of web servers", "other results of web servers")
+	d.most(b, d.sites, "other kind of sites", "other kinds of sites")
 	if len(d.sites) > 0 {
 		d.use(b)
 	}
@@ -114,6 +104,25 @@ func (d *doctorText) about(b *strings.Builder) {
 		b.WriteString(" (--verbose shows them)")
 	}
 	b.WriteByte('\n')
+}
+
+// most writes the lines that are true of most tenants.
+func (d *doctorText) most(b *strings.Builder, of map[string]int, other, others string) {
+	lines := slices.SortedFunc(maps.Keys(of), func(x, y string) int {
+		return cmp.Or(of[y]-of[x], strings.Compare(x, y))
+	})
+	for _, line := range lines[:min(len(lines), shown)] {
+		if d.array {
+			fmt.Fprintf(b, "%s: ", count(of[line], "tenant"))
+		}
+		b.WriteString(line + "\n")
+	}
+	switch more := len(lines) - shown; {
+	case more == 1:
+		fmt.Fprintf(b, "and 1 %s, which --json lists\n", other)
+	case more > 1:
+		fmt.Fprintf(b, "and %d %s, which --json lists\n", more, others)
+	}
 }
 
 // use sums up who uses the links.

@@ -22,6 +22,7 @@ type doctorText struct {
 	causes  map[cause]*causeGroup
 	order   []cause        // in the order in which they were found
 	sites   map[string]int // tenants by the description of their sites
+	nodes   map[string]int // tenants by what a web server showed for them
 	links   []usedLink
 	traffic struct {
 		links, used, unknown int
@@ -52,7 +53,7 @@ type causeGroup struct {
 }
 
 func newDoctorText(verbose, array bool) *doctorText {
-	return &doctorText{verbose: verbose, array: array, causes: map[cause]*causeGroup{}, sites: map[string]int{}}
+	return &doctorText{verbose: verbose, array: array, causes: map[cause]*causeGroup{}, sites: map[string]int{}, nodes: map[string]int{}}
 }
 
 // add takes the diagnosis of one tenant.
@@ -77,6 +78,9 @@ func (d *doctorText) add(r rotate.TenantReport) {
 	}
 	if r.Site != nil {
 		d.sites[siteWords(*r.Site)]++
+	}
+	for _, n := range r.Nodes {
+		d.nodes[nodeWords(n)]++
 	}
 	for _, p := range r.Peers {
 		d.link(r.Wwwroot, p)

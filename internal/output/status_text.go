@@ -26,6 +26,11 @@ func renderStatus(r rotate.TenantReport, now time.Time, paint func(word, padded 
 	if r.SelfCheck != rotate.SelfSkipped {
 		fmt.Fprintf(&b, "  %-12s %s\n", "local site", paint(string(r.SelfCheck), ownSite(r.SelfCheck)))
 	}
+	if len(r.Nodes) > 1 {
+		for _, n := range r.Nodes {
+			fmt.Fprintf(&b, "  %-12s %s\n", "", nodeWords(n))
+		}
+	}
 	for _, w := range r.Warnings {
 		fmt.Fprintf(&b, "  %-12s %s\n", "note", printable.Line(w, 0))
 	}

@@ -68,12 +68,22 @@ func tenantBlock(b *strings.Builder, r rotate.TenantReport, o cmdline.Options, p
 	if r.SelfCheck != rotate.SelfSkipped || r.Outcome == rotate.Renewed {
 		line("local site", "%s", paint(string(r.SelfCheck), ownSite(r.SelfCheck)))
 	}
+	if len(r.Nodes) > 1 {
+		for _, n := range r.Nodes {
+			line("", "%s", nodeWords(n))
+		}
+	}
 	if r.SelfCheck == rotate.SelfNoRC4 {
 		line("", "next: %s", rotate.SelfNoRC4.NextStep())
 	}
 	for _, w := range r.Warnings {
 		line("note", "%s", printable.Line(w, 0))
 	}
+}
+
+// nodeWords say what one web server of the local site showed.
+func nodeWords(n rotate.NodeReport) string {
+	return printable.Line(fmt.Sprintf("web server %s: %s: %s", n.Address, n.SelfCheck, n.Means()), 0)
 }
 
 // ownSite says what the sealed call to the local site showed.

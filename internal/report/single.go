@@ -13,6 +13,7 @@ type single struct {
 	mark
 	Wwwroot, Error, Hint string
 	SelfCheck            selfCheck
+	Nodes                []string // what each web server of the local site showed
 	Certificate          certificate
 	Previous             certificate
 	Retired              []certificate
@@ -41,6 +42,7 @@ func (p *Page) single(t tenant, how mode) *single {
 		SelfCheck: selfCheckOf(r.SelfCheck), Certificate: certificateOf(r.Certificate), Previous: certificateOf(r.Previous), History: r.History, Marks: peerMarks(how),
 		Findings: p.findingRows(t), Diagnosed: how.Diagnoses && r.Error == ""}
 	s.Marks = slices.DeleteFunc(s.Marks, func(m mark) bool { return t.count[rotate.PeerOutcome(m.Outcome)] == 0 })
+	s.Nodes = nodeLines(r.Nodes)
 	for _, k := range r.Retired {
 		s.Retired = append(s.Retired, certificateOf(&k))
 	}

@@ -57,6 +57,15 @@ func markOf(marks []mark, outcome string) mark {
 // selfCheck is what the call to the local site showed, and what to do about it.
 type selfCheck struct{ Word, Means, Next string }
 
+// nodeLines say what each web server of the local site showed.
+func nodeLines(nodes []rotate.NodeReport) []string {
+	lines := make([]string, len(nodes))
+	for i, n := range nodes {
+		lines[i] = printable.Line(n.Address+": "+string(n.SelfCheck)+": "+n.Means(), 0)
+	}
+	return lines
+}
+
 func selfCheckOf(c rotate.SelfCheck) selfCheck {
 	return selfCheck{Word: printable.Line(string(c), 0), Means: c.Means(), Next: c.NextStep()}
 }

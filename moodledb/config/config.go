@@ -36,8 +36,8 @@ type Config struct {
 	KeyLifetimeDays    int    // $CFG->mnetkeylifetime, 0 when not in config.php
 	PathToPHP          string // $CFG->pathtophp, "" when not in config.php
 
-	// Forced are the settings that config.php sets instead of the tables: mnet_dispatcher_mode, and
-	// from forced_plugin_settings those of mnet and local_vmoodle as mnet/name.
+	// Forced are the settings that config.php sets instead of the tables: mnet_dispatcher_mode, those
+	// of the proxy, with its password, and from forced_plugin_settings those of mnet and local_vmoodle as mnet/name.
 	Forced map[string]string
 
 	// ForcedCache is $CFG->tool_forcedcache_config_array. It may contain passwords of cache

@@ -151,6 +151,13 @@ func (s *settings) forced(c *Config) error {
 	if v, set := s.find("mnet_dispatcher_mode"); set {
 		c.Forced["mnet_dispatcher_mode"] = v.Text()
 	}
+	for _, name := range []string{"proxyhost", "proxyport", "proxytype", "proxyuser", "proxypassword", "proxybypass"} {
+		switch v := s.value(name); v.Kind() {
+		case phpsource.Null, phpsource.Array, phpsource.Object:
+		default:
+			c.Forced[name] = v.Text()
+		}
+	}
 	for _, plugin := range []string{"mnet", "local_vmoodle"} {
 		for _, e := range s.value("forced_plugin_settings").Get(plugin).Entries() {
 			c.Forced[plugin+"/"+e.Key] = e.Value.Text()

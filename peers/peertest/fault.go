@@ -92,5 +92,8 @@ func AnswersSealed(code int) Fault { return Fault(fmt.Sprintf("answers sealed fa
 // Without that field, use Status(503).
 func Maintenance(retryAfter int) Fault { return Fault(fmt.Sprintf("maintenance %d", retryAfter)) }
 
+// Throttled is 429 with Retry-After: seconds, or a date (RFC 9110 §10.2.3).
+func Throttled(retryAfter string) Fault { return Fault("throttled " + retryAfter) }
+
 // Status makes the web server answer with that status and a page.
 func Status(code int) Fault { return Fault(fmt.Sprintf("status %d", code)) }

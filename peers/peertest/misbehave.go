@@ -64,6 +64,11 @@ func (v *visit) status() bool {
 		v.answer(http.StatusServiceUnavailable, "text/html; charset=utf-8", page("This site is undergoing maintenance"))
 		return true
 	}
+	if after, ok := v.faults.argument("throttled "); ok {
+		v.w.Header().Set("Retry-After", after)
+		v.answer(http.StatusTooManyRequests, "text/html; charset=utf-8", page("Too many requests"))
+		return true
+	}
 	code, ok := v.faults.number("status ")
 	if ok {
 		v.answer(code, "text/html", page(fmt.Sprintf("%d %s", code, http.StatusText(code))))

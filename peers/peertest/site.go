@@ -265,8 +265,8 @@ type Request struct {
 	SealedTo     string // the certificate of the site, as PEM, to which it was sealed; "" if the site has no such certificate
 	Node         int    // index of the web server that answered, as in Options.Nodes
 
-	UserAgent, ContentType, AcceptEncoding string
-	Close                                  bool // the client asked to close the connection
+	Host, UserAgent, ContentType, AcceptEncoding string
+	Close                                        bool // the client asked to close the connection
 }
 
 // NoFault is Request.Fault of an answer without a fault; 0 is a code.

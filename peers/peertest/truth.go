@@ -82,7 +82,7 @@ func (e Exchange) judge() (Verdict, []string) {
 		return Pending, []string{"timeout"}
 	case !r.Whole:
 		return Pending, []string{"connect"}
-	case r.Status >= http.StatusInternalServerError:
+	case r.Status >= http.StatusInternalServerError, r.Status == http.StatusTooManyRequests:
 		return Pending, []string{fmt.Sprintf("http_%d", r.Status)}
 	case r.Status != http.StatusOK && !met.has(Off):
 		return Refused, []string{fmt.Sprintf("http_%d", r.Status)}
