@@ -14,10 +14,15 @@ function settings(string $plugin): array {
     $settings = config_cache::get()->entry($plugin, function () use ($plugin) {
         $rows = $plugin === 'core'
             ? database::get()->rows('SELECT name, value FROM {config}')
-            : database::get()->rows('SELECT name, value FROM {config_plugins} WHERE plugin = ?', $plugin);
+            : database::get()->rows('SELECT name, value FROM ' . plugins_table() . ' WHERE plugin = ?', $plugin);
         return array_column($rows, 'value', 'name');
     });
     return $plugin === 'core' ? array_filter((array) $GLOBALS['CFG'], is_scalar(...)) + $settings : $settings;
+}
+
+/** The table that is read: of the primary, or of a replica that lags. */
+function plugins_table(): string {
+    return isset($GLOBALS['CFG']->read_replica) ? '{replica_config_plugins}' : '{config_plugins}';
 }
 
 /** Stores a setting of the plugin and drops the cached entry. */
