@@ -4,8 +4,12 @@ import (
 	"bufio"
 	"context"
 	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"net/textproto"
 	"net/url"
 	"time"
 
@@ -80,15 +84,29 @@ func connectThrough(ctx context.Context, conn net.Conn, t target) *rotate.Failur
 	if err := r.Write(conn); err != nil {
 		return networkFailure(ctx, err, "send to the proxy")
 	}
-	// The server of a TLS connection waits for the client, so nothing after the answer is read.
-	response, err := readResponse(bufio.NewReaderSize(conn, headLimit), r)
-	if err != nil {
+	switch status, err := readStatus(conn); {
+	case err != nil:
 		return networkFailure(ctx, err, "answer of the proxy")
-	}
-	if response.StatusCode/100 != 2 {
-		return failed(rotate.HTTPReason(response.StatusCode), nil, "the proxy of $CFG->proxyhost answered: %s", http.StatusText(response.StatusCode))
+	case status/100 != 2:
+		return failed(rotate.HTTPReason(status), nil, "the proxy of $CFG->proxyhost answered: %s", http.StatusText(status))
 	}
 	return nil
+}
+
+// readStatus reads the head of an answer. The server of a TLS connection waits for the client, so
+// nothing that belongs to the tunnel is read.
+func readStatus(from io.Reader) (status int, err error) {
+	head := textproto.NewReader(bufio.NewReader(io.LimitReader(from, headLimit)))
+	line, err := head.ReadLine()
+	if err != nil {
+		return 0, err
+	}
+	var minor int
+	if n, _ := fmt.Sscanf(line, "HTTP/1.%d %d", &minor, &status); n != 2 || status < 100 || status > 599 {
+		return 0, errors.New("not HTTP")
+	}
+	_, err = head.ReadMIMEHeader()
+	return status, err
 }
 
 // authorize adds the account at an HTTP proxy. Of the two schemes that Moodle offers it is Basic:

@@ -170,6 +170,25 @@ func TestPromtoolsLinterHasNothingToSay(t *testing.T) {
 	}
 }
 
+func TestAWebServerThatIsNotProvenIsNamedUntilItIsAskedAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "job.prom")
+	asked := report("https://a.example", 20)
+	asked.Nodes = []rotate.NodeReport{{Address: "web1:80", SelfCheck: rotate.SelfProven}, {Address: "web2", SelfCheck: rotate.SelfUnreachable}}
+	write(t, path, run(1, 3), asked)
+	write(t, path, run(2, 1), failed("https://a.example")) // asks nobody
+	for _, line := range []string{`renew_mnetkeys_web_server_proven{wwwroot="https://a.example",address="web1:80"} 1`,
+		`renew_mnetkeys_web_server_proven{wwwroot="https://a.example",address="web2"} 0`} {
+		if !strings.Contains(read(t, path), line+"\n") {
+			t.Errorf("the file lacks %s:\n%s", line, read(t, path))
+		}
+	}
+	asked.Nodes = asked.Nodes[:1]
+	write(t, path, run(3, 0), asked)
+	if strings.Contains(read(t, path), "web2") {
+		t.Error("a web server that is asked no more still has a series")
+	}
+}
+
 func TestFileIsTheSameWhateverTheOrder(t *testing.T) {
 	one, two := filepath.Join(t.TempDir(), "mnet.prom"), filepath.Join(t.TempDir(), "mnet.prom")
 	a, b, c := report("https://a.example", 20, rotate.Healed, rotate.Pending), report("https://b.example", 21), failed("https://c.example")

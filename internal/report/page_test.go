@@ -43,6 +43,25 @@ func TestThePageOfOneTenantSaysAllThatItsReportSays(t *testing.T) {
 	}
 }
 
+func TestThePageNamesTheWebServersThatWereAsked(t *testing.T) {
+	asked := func(wwwroot string) rotate.TenantReport {
+		return rotate.TenantReport{Wwwroot: wwwroot, Outcome: rotate.Kept, SelfCheck: rotate.SelfFailed, Nodes: []rotate.NodeReport{
+			{Address: "web1.example:8443", SelfCheck: rotate.SelfProven}, {Address: "192.0.2.7", SelfCheck: rotate.SelfFailed, Reason: "fault_7023", Detail: "<old> key"}}}
+	}
+	for name, reports := range map[string][]rotate.TenantReport{
+		"one tenant": {asked("https://a.example")},
+		"an array":   {asked("https://a.example"), asked("https://b.example")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPage()
+			for _, r := range reports {
+				p.Add(r)
+			}
+			contains(t, written(t, p, runWith(4)), "web1.example:8443: proven: it uses the stored key", "192.0.2.7: failed: ", "&lt;old&gt; key")
+		})
+	}
+}
+
 func TestTheHeadlineSaysWhatHappened(t *testing.T) {
 	failed := rotate.TenantReport{Wwwroot: "https://a.example", Outcome: rotate.Failed, SelfCheck: rotate.SelfSkipped, Error: "locked", Err: errors.New("locked")}
 	undone := failed
