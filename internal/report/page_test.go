@@ -57,7 +57,7 @@ func TestThePageNamesTheWebServersThatWereAsked(t *testing.T) {
 			for _, r := range reports {
 				p.Add(r)
 			}
-			contains(t, written(t, p, runWith(4)), "web1.example:8443: proven: it uses the stored key", "192.0.2.7: failed: ", "&lt;old&gt; key")
+			contains(t, written(t, p, runWith(4)), "web1.example:8443: proven: it uses the stored key", "192.0.2.7: failed: ", "<old> key")
 		})
 	}
 }
