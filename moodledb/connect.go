@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"renew_mnetkeys/moodledb/config"
+	"renew_mnetkeys/moodledb/dialect"
+	"renew_mnetkeys/moodledb/siteuser"
 )
 
 const (
@@ -24,8 +26,12 @@ func connect(ctx context.Context, c *config.Config) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, _, err := c.Endpoint(); err != nil {
+	network, _, err := c.Endpoint()
+	if err != nil {
 		return nil, err
+	}
+	if network == "unix" && c.DBUser == "root" && c.Shared && os.Geteuid() == 0 && len(siteuser.Writers(c.File)) > 0 {
+		return nil, fmt.Errorf("connect: %w", rootsAccount(c))
 	}
 	account := c.Account()
 	if account.Timeout <= 0 {
@@ -51,6 +57,15 @@ func connect(ctx context.Context, c *config.Config) (*sql.DB, error) {
 		return nil, fmt.Errorf("connect: %w", explain(c, err))
 	}
 	return db, nil
+}
+
+// rootsAccount refuses the account that a server gives to root by its socket, without a password:
+// among sites of several users, one of them could have written it into his config.php to reach the
+// database of another. As an answer, it says nothing about the server to other tenants.
+func rootsAccount(c *config.Config) error {
+	answer := &dialect.Refusal{Fault: dialect.Login, Problem: "the account root by the server's socket is not used for a config.php that other users than root can write"}
+	return &AccessError{Server: server(c), Problem: answer.Problem, Err: answer,
+		Advice: "give the site an account of its own, or work on this site alone: leave out --all and name its --config=PATH"}
 }
 
 // server names a database for an operator: without the password, with the network that was used.

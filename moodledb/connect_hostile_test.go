@@ -2,6 +2,7 @@ package moodledb
 
 import (
 	"bytes"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -94,5 +95,39 @@ func demand(listener net.Listener, file string) (sent []byte) {
 			return sent
 		}
 		sent = append(sent, packet[4:]...)
+	}
+}
+
+// The servers of many systems let root in as root by their socket, whatever the password.
+func TestAmongSitesOfSeveralUsersNobodyGetsRootsAccount(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can try")
+	}
+	file := filepath.Join(t.TempDir(), "config.php")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		owner   int
+		change  func(*config.Config)
+		refused bool
+	}{
+		"a user's config.php": {65534, func(*config.Config) {}, true},
+		"root's":              {0, func(*config.Config) {}, false},
+		"of one user alone":   {65534, func(c *config.Config) { c.Shared = false }, false},
+		"by TCP":              {65534, func(c *config.Config) { c.DBHost, c.DBPort = "127.0.0.1", 1 }, false},
+		"another account":     {65534, func(c *config.Config) { c.DBUser = "moodle" }, false},
+	} {
+		if err := os.Chown(file, c.owner, -1); err != nil {
+			t.Fatal(err)
+		}
+		site := config.Config{File: file, DBType: "mariadb", DBHost: "localhost", DBSocket: "/no/socket", DBName: "bobs", DBUser: "root", Shared: true}
+		c.change(&site)
+		_, err := Open(t.Context(), &site)
+		var access *AccessError
+		if !errors.As(err, &access) || strings.Contains(access.Problem, "account root") != c.refused || isAnswer(err) != c.refused {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

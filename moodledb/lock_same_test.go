@@ -1,9 +1,13 @@
 package moodledb
 
 import (
+	"errors"
+	"strings"
 	"testing"
 
+	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/moodledb/config"
+	"renew_mnetkeys/rotate"
 )
 
 func TestTwoConfigurationsAreOfTheSameTablesOnOneServerOnly(t *testing.T) {
@@ -42,6 +46,33 @@ func TestTheNameOfTheLockOnMySQLStays(t *testing.T) {
 		c := config.Config{DBType: "mariadb", DBName: "moodle", Prefix: "mdl_", DBSchema: schema}
 		if got := lockOf(&c).Name; got != "renew_mnetkeys 54a6bcfe810b6f4ce011e3726fda4dd71c944eef" {
 			t.Errorf("with dbschema %q: %s", schema, got)
+		}
+	}
+}
+
+// The lock is that of the table, whatever its name is in config.php.
+func TestAllNamesOfATableOnPostgreSQLHaveOneLock(t *testing.T) {
+	t.Parallel()
+	d := testbed.PostgreSQL(t).Database(t, "mdl_")
+	site := config.Config{DBType: d.DBType, DBHost: d.Host, DBPort: d.Port, DBName: d.Name, DBUser: d.User, DBPass: d.Password, Prefix: d.Prefix}
+	capitals, schema, path := site, site, site
+	capitals.Prefix = "MDL_"
+	schema.DBSchema, path.DBSchema = "public", `PUBLIC, "$user"`
+	servers := NewServers(3)
+	t.Cleanup(func() { _ = servers.Close() })
+	all := []*config.Config{&site, &capitals, &schema, &path}
+	for _, one := range all {
+		l := lock(t, openConfig(t, one))
+		for _, other := range all {
+			if _, err := openConfig(t, other).Acquire(t.Context(), 0); !errors.Is(err, rotate.ErrLocked) || !strings.Contains(err.Error(), d.User+"@") {
+				t.Errorf("prefix %s, schema %q while %s, %q is locked: %v", other.Prefix, other.DBSchema, one.Prefix, one.DBSchema, err)
+			}
+			if _, err := servers.Acquire(t.Context(), other, 0); !errors.Is(err, rotate.ErrLocked) {
+				t.Errorf("prefix %s, schema %q in an array while %s, %q is locked: %v", other.Prefix, other.DBSchema, one.Prefix, one.DBSchema, err)
+			}
+		}
+		if err := l.Release(); err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -37,6 +37,17 @@ func TestSeveralConfigsAreSelectedLikeTenants(t *testing.T) {
 		t.Errorf("with MNet off at %s: %q", off, got)
 	}
 	s.renew(t, "--all", "--dry-run").expect(t, 3, "1 site left out: MNet is off: "+off)
+	checked := func() string {
+		return operate(t, s.config, "check", []string{"--all", "--match=" + off, "--match=" + s.own[0].Wwwroot}, s.sites...).stdout
+	}
+	const switchedOff = "MNet is switched off on this site"
+	if got := checked(); !strings.Contains(got, switchedOff) {
+		t.Errorf("a check of a site with a key: %s", got)
+	}
+	s.own[2].DB.Exec(t, "DELETE FROM {config_plugins} WHERE plugin = 'mnet' AND name = 'openssl'")
+	if got := checked(); strings.Contains(got, switchedOff) {
+		t.Errorf("a check of a site without a key: %s", got)
+	}
 	if got := selected("--newkey"); !slices.Contains(got, off) {
 		t.Errorf("with --newkey: %q", got)
 	}

@@ -221,5 +221,10 @@ func (w arrayWiring) isOff(ctx context.Context, c *config.Config) bool {
 	defer db.Close()
 	db.WithoutPeers()
 	site, err := db.Read(ctx)
-	return err == nil && !site.MNetOn()
+	switch {
+	case err != nil, site.MNetOn():
+		return false
+	}
+	// Monitoring is to notice a site whose MNet was switched off, as it does for one site alone.
+	return w.o.Command.Row().Prints != cmdline.PrintsState || !site.Pair.Present()
 }
