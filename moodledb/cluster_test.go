@@ -75,7 +75,7 @@ func TestWhoAsksForLocksFindsThem(t *testing.T) {
 	s := newSite(t, "mdl_")
 	tenant := s.open(t)
 	l := lock(t, tenant) // a run is not disturbed
-	other, err := tenant.acquire(t.Context(), dialect.Lock{Name: "renew_mnetkeys doctor"}, 10*time.Second)
+	other, err := tenant.acquire(t.Context(), dialect.Lock{Name: "renew_mnetkeys/doctor"}, 10*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}

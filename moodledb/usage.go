@@ -58,7 +58,7 @@ func (t *Tenant) DescribeSite(ctx context.Context, peers []rotate.Peer, now time
 func (t *Tenant) locks(ctx context.Context, s *rotate.Site) {
 	ctx, cancel := context.WithTimeout(ctx, usageLimit)
 	defer cancel()
-	lock, err := t.acquire(ctx, dialect.Lock{Name: "renew_mnetkeys doctor"}, 0)
+	lock, err := t.acquire(ctx, dialect.Lock{Name: "renew_mnetkeys/doctor"}, 0)
 	var none *NoLocksError
 	switch {
 	case err == nil:
