@@ -141,7 +141,7 @@ func newFaulty(t *testing.T, name string) *faulty {
 		s.Exec(t, "CREATE TABLE {saved_"+table+"} AS SELECT * FROM {"+table+"}")
 	}
 	f.start = s.tables(t)
-	f.config.DBPort = startProxy(t, fmt.Sprintf("%s:%d", s.Host, s.Port), f.decide).port
+	f.config.DBPort = startProxy(t, &s.Server, f.decide).port
 	said, err := f.do(t.Context(), tenant)
 	if err = errors.Join(err, tenant.Close()); err != nil {
 		t.Fatal(err)
