@@ -335,19 +335,36 @@ func TestTwoStoreKeysAtOnce(t *testing.T) {
 func TestStoreKeyNeedsRights(t *testing.T) {
 	t.Parallel()
 	testbed.EachDatabase(t, func(t *testing.T, server *testbed.Server) {
-		s := siteIn(t, server, "mdl_")
-		s.leaveRights(t, "SELECT")
-		tenant := s.open(t)
-		before := s.stored(t)
-		err := storeKey(t.Context(), tenant, renewal(read(t, tenant)))
-		var access *AccessError
-		if !errors.As(err, &access) || access.Hint() == "" || strings.Contains(err.Error(), "PRIVATE") {
-			t.Errorf("got %v", err)
-		}
-		if got := s.stored(t); got != before {
-			t.Errorf("stored %+v", got)
+		for name, change := range map[string]func(t *testing.T, s *site){
+			"to write":                   func(t *testing.T, s *site) { s.leaveRights(t, "SELECT") },
+			"and a transaction that may": readOnlyAccount,
+		} {
+			t.Run(name, func(t *testing.T) {
+				s := siteIn(t, server, "mdl_")
+				change(t, s)
+				tenant := s.open(t)
+				before := s.stored(t)
+				err := storeKey(t.Context(), tenant, renewal(read(t, tenant)))
+				var access *AccessError
+				if !errors.As(err, &access) || access.Hint() == "" || strings.Contains(err.Error(), "PRIVATE") {
+					t.Errorf("got %v", err)
+				}
+				if got := s.stored(t); got != before {
+					t.Errorf("stored %+v", got)
+				}
+			})
 		}
 	})
+}
+
+// readOnlyAccount is how PostgreSQL makes an account read-only, and what a standby server is too.
+// TestAServerInTrouble has MariaDB's way.
+func readOnlyAccount(t *testing.T, s *site) {
+	t.Helper()
+	if !s.postgresql() {
+		t.Skip("only PostgreSQL has this")
+	}
+	s.Exec(t, "ALTER ROLE "+s.User+" SET default_transaction_read_only = on")
 }
 
 func TestStorePeerKey(t *testing.T) {
@@ -417,7 +434,7 @@ func TestStorePeerKeyWhenTheAnswerIsLost(t *testing.T) {
 				s := siteIn(t, server, "mdl_")
 				var cut atomic.Bool
 				tenant := s.proxied(t, func(query string) fate {
-					if strings.HasPrefix(query, "UPDATE") && !cut.Swap(true) {
+					if strings.HasPrefix(query, s.by("UPDATE", "COMMIT")) && !cut.Swap(true) {
 						return c.end
 					}
 					return passes

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -94,15 +95,14 @@ func (s *site) killLock(t *testing.T, l *Lock) {
 	s.Exec(t, "KILL CONNECTION "+s.Value(t, "SELECT IS_USED_LOCK(?)", l.of.Name))
 }
 
-// leaveRights leaves the site's account nothing but some rights on all of its tables.
-func (s *site) leaveRights(t *testing.T, rights string) {
+// leaveRights leaves the site's account nothing but some rights on some tables, or on all of them.
+func (s *site) leaveRights(t *testing.T, rights string, tables ...string) {
 	t.Helper()
-	if s.postgresql() {
-		s.Exec(t, "REASSIGN OWNED BY "+s.User+" TO postgres; GRANT "+rights+" ON ALL TABLES IN SCHEMA public TO "+s.User+
-			"; GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO "+s.User)
-		return
+	if len(tables) == 0 {
+		tables = []string{s.by(s.Name+".*", "ALL TABLES IN SCHEMA public")}
 	}
-	s.Exec(t, "REVOKE ALL ON "+s.Name+".* FROM "+s.User+"; GRANT "+rights+" ON "+s.Name+".* TO "+s.User)
+	s.Exec(t, s.by("REVOKE ALL ON "+s.Name+".* FROM "+s.User, "REASSIGN OWNED BY "+s.User+" TO postgres"))
+	s.Exec(t, "GRANT "+rights+" ON "+strings.Join(tables, ", ")+" TO "+s.User)
 }
 
 // emptySite has what Moodle's installer puts into the tables, but nothing of MNet.

@@ -20,6 +20,9 @@ import (
 // part reaches the server.
 func (s *site) between(t *testing.T, part string, do func()) *Tenant {
 	t.Helper()
+	if there := atPostgreSQL[part]; s.postgresql() && there != "" {
+		part = there
+	}
 	var once sync.Once
 	return s.proxied(t, func(query string) fate {
 		if strings.Contains(query, part) {
@@ -43,6 +46,12 @@ const (
 	theUpdate   = "EXECUTE"
 	theReadBack = "FROM `mdl_mnet_host` WHERE id IN (4"
 )
+
+// atPostgreSQL are those whose text differs there.
+var atPostgreSQL = map[string]string{
+	theUpdate:   `UPDATE "mdl_mnet_host"`,
+	theReadBack: `FROM "mdl_mnet_host" WHERE id IN ($1`,
+}
 
 func TestStorePeerKeysBesideMoodle(t *testing.T) {
 	t.Parallel()
