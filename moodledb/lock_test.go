@@ -50,6 +50,7 @@ func TestLock(t *testing.T) {
 			lock(t, one)
 			config := *s.config
 			config.Prefix = "other_"
+			s.Exec(t, "CREATE TABLE other_config_plugins AS SELECT * FROM {config_plugins}") // PostgreSQL locks the table's number
 			lock(t, openConfig(t, &config))
 		})
 		t.Run("who waits gets it when it is released", func(t *testing.T) {
