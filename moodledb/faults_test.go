@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/rotate"
 )
@@ -98,22 +99,24 @@ func lockAndReleaseOfAnArray(ctx context.Context, t *Tenant) (any, error) {
 // error shows no secret, and a second call does what the first could not.
 func TestAFaultAtAnyStatement(t *testing.T) {
 	t.Parallel()
-	for name := range operations(&rotate.Tenant{Own: &rotate.Peer{}}) {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			f := newFaulty(t, name)
-			for _, fault := range []fate{isLost, isCutShort, isAskedTwice} {
-				n := 1
-				for f.at(t, fault, n) {
-					n++
+	testbed.EachDatabase(t, func(t *testing.T, server *testbed.Server) {
+		for name := range operations(&rotate.Tenant{Own: &rotate.Peer{}}) {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				f := newFaulty(t, server, name)
+				for _, fault := range []fate{isLost, isCutShort, isAskedTwice} {
+					n := 1
+					for f.at(t, fault, n) {
+						n++
+					}
+					if n == 1 && fault != isAskedTwice {
+						t.Errorf("the operation has no statement")
+					}
+					t.Logf("fault %d at %d statements", fault, n-1)
 				}
-				if n == 1 && fault != isAskedTwice {
-					t.Errorf("the operation has no statement")
-				}
-				t.Logf("fault %d at %d statements", fault, n-1)
-			}
-		})
-	}
+			})
+		}
+	})
 }
 
 // faulty is a site behind a proxy that makes one statement fail, and the result of the operation on
@@ -129,9 +132,9 @@ type faulty struct {
 	changed       bool          // the tables differ from those of the start
 }
 
-func newFaulty(t *testing.T, name string) *faulty {
+func newFaulty(t *testing.T, server *testbed.Server, name string) *faulty {
 	t.Helper()
-	s := newSite(t, "mdl_")
+	s := siteIn(t, server, "mdl_")
 	tenant := s.open(t)
 	f := &faulty{site: s, operation: operations(read(t, tenant))[name], config: *s.config}
 	if f.before != "" {
@@ -141,7 +144,7 @@ func newFaulty(t *testing.T, name string) *faulty {
 		s.Exec(t, "CREATE TABLE {saved_"+table+"} AS SELECT * FROM {"+table+"}")
 	}
 	f.start = s.tables(t)
-	f.config.DBPort = startProxy(t, fmt.Sprintf("%s:%d", s.Host, s.Port), f.decide).port
+	f.config.DBPort = startProxy(t, &s.Server, f.decide).port
 	said, err := f.do(t.Context(), tenant)
 	if err = errors.Join(err, tenant.Close()); err != nil {
 		t.Fatal(err)
@@ -210,7 +213,7 @@ func (f *faulty) at(t *testing.T, fault fate, n int) bool {
 func (s *site) awaitNoConnection(t *testing.T) {
 	t.Helper()
 	for range 500 {
-		if s.Value(t, "SELECT COUNT(*) FROM information_schema.processlist WHERE user = ?", s.User) == "0" {
+		if s.Value(t, "SELECT COUNT(*) FROM "+s.by("information_schema.processlist WHERE user", "pg_stat_activity WHERE usename")+" = ?", s.User) == "0" {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
@@ -235,12 +238,15 @@ func (f *faulty) restore(t *testing.T) {
 // an id is shown as the host it names.
 func (s *site) tables(t *testing.T) string {
 	t.Helper()
-	list := func(columns, from string) string {
-		return "(SELECT COALESCE(GROUP_CONCAT(CONCAT_WS('|', " + columns + ") ORDER BY 1 SEPARATOR '\n'), '') FROM {" + from + "})"
+	host := "(SELECT CONCAT('of ', wwwroot) FROM {mnet_host} h WHERE " + s.by("h.id", "CAST(h.id AS TEXT)") + " = value)"
+	var all []string
+	for _, query := range []string{
+		"SELECT name, CASE WHEN name LIKE '%_id' THEN " + host + " ELSE value END FROM {config} ORDER BY name",
+		"SELECT plugin, name, value FROM {config_plugins} ORDER BY plugin, name",
+		"SELECT wwwroot, name, ip_address, public_key, public_key_expires, applicationid, deleted FROM {mnet_host} ORDER BY wwwroot, name",
+		"SELECT hostid, serviceid, publish, subscribe FROM {mnet_host2service} ORDER BY hostid, serviceid",
+	} {
+		all = append(all, s.Rows(t, query))
 	}
-	return s.Value(t, "SELECT CONCAT_WS('\n--\n', "+
-		list("name, IF(name LIKE '%_id', (SELECT CONCAT('of ', wwwroot) FROM {mnet_host} h WHERE h.id = value), value)", "config")+", "+
-		list("plugin, name, value", "config_plugins")+", "+
-		list("wwwroot, name, ip_address, public_key, public_key_expires, applicationid, deleted", "mnet_host")+", "+
-		list("hostid, serviceid, publish, subscribe", "mnet_host2service")+")")
+	return strings.Join(all, "\n--\n")
 }

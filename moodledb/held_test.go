@@ -9,7 +9,11 @@ import (
 // ended.
 func (l *Lock) Held(ctx context.Context) error {
 	var held sql.NullBool
-	err := l.conn.QueryRowContext(ctx, "SELECT IS_USED_LOCK(?) = CONNECTION_ID() FOR UPDATE", l.of.Name).Scan(&held)
+	query, args := "SELECT IS_USED_LOCK(?) = CONNECTION_ID() FOR UPDATE", []any{l.of.Name}
+	if !l.locks.OneForAll() { // PostgreSQL
+		query, args = "SELECT COUNT(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()", nil
+	}
+	err := l.conn.QueryRowContext(ctx, query, args...).Scan(&held)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -30,6 +34,6 @@ func (l *ArrayLock) Held(ctx context.Context) error {
 		return ErrLockLost
 	}
 	return l.use(ctx, l.session, func(ctx context.Context) error {
-		return (&Lock{conn: l.session.conn, of: l.of}).Held(ctx)
+		return (&Lock{locks: l.locks, conn: l.session.conn, of: l.of}).Held(ctx)
 	})
 }

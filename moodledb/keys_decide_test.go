@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/rotate"
 )
 
@@ -24,7 +25,7 @@ func (s *site) throughProxy(t *testing.T, fates ...fate) (*Tenant, *proxy) {
 	t.Helper()
 	var wrote atomic.Bool
 	var next atomic.Int32
-	p := startProxy(t, fmt.Sprintf("%s:%d", s.Host, s.Port), func(query string) fate {
+	p := startProxy(t, &s.Server, func(query string) fate {
 		if strings.HasPrefix(query, "UPDATE") || strings.HasPrefix(query, "INSERT") {
 			wrote.Store(true)
 		}
@@ -45,90 +46,92 @@ func (s *site) throughProxy(t *testing.T, fates ...fate) (*Tenant, *proxy) {
 
 func TestStoreKeyWhenTheAnswerToCommitIsLost(t *testing.T) {
 	t.Parallel()
-	t.Run("the server had committed: stored", func(t *testing.T) {
-		s := newSite(t, "mdl_")
-		tenant, p := s.throughProxy(t, goesUnsaid)
-		if err := storeKey(t.Context(), tenant, renewal(read(t, tenant))); err != nil {
-			t.Error(err)
-		}
-		if got := s.stored(t); got != renewed() {
-			t.Errorf("stored %+v", got)
-		}
-		if n := len(p.seen("UPDATE")); n != 3 {
-			t.Errorf("%d updates", n)
-		}
-	})
-	t.Run("the server never got it: not stored, and said so", func(t *testing.T) {
-		s := newSite(t, "mdl_")
-		tenant, _ := s.throughProxy(t, isLost)
-		before := s.stored(t)
-		err := storeKey(t.Context(), tenant, renewal(read(t, tenant)))
-		if err == nil || errors.Is(err, rotate.ErrUncertain) || errors.Is(err, rotate.ErrConflict) {
-			t.Errorf("got %v", err)
-		}
-		if got := s.stored(t); got != before {
-			t.Errorf("stored %+v", got)
-		}
-	})
-	t.Run("the server gets it late: the answer waits for it", func(t *testing.T) {
-		s := newSite(t, "mdl_")
-		tenant, p := s.throughProxy(t, hangsUp)
-		change := renewal(read(t, tenant))
-		done := make(chan error, 1)
-		go func() { done <- storeKey(t.Context(), tenant, change) }()
-		s.awaitLockWait(t)
-		close(p.late)
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-		if got := s.stored(t); got != renewed() {
-			t.Errorf("stored %+v", got)
-		}
-	})
-	t.Run("somebody else was faster afterwards: a conflict", func(t *testing.T) {
-		s := newSite(t, "mdl_")
-		tenant, _ := s.throughProxy(t, isLost)
-		change := renewal(read(t, tenant))
-		lost := errors.New("lost")
-		s.Exec(t, "UPDATE {config_plugins} SET value = 'moodle@@@@@@@@key' WHERE plugin = 'mnet' AND name = 'openssl'")
-		if err := tenant.decide(t.Context(), change.Read, change.state(), lost); !errors.Is(err, rotate.ErrConflict) {
-			t.Errorf("got %v", err)
-		}
-	})
-	t.Run("the run is cancelled: decided all the same", func(t *testing.T) {
-		s := newSite(t, "mdl_")
-		tenant := s.open(t)
-		change := renewal(read(t, tenant))
-		if err := storeKey(t.Context(), tenant, change); err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		if err := tenant.decide(ctx, change.Read, change.state(), errors.New("lost")); err != nil {
-			t.Error(err)
-		}
-	})
-	t.Run("the server is gone: uncertain, after a limit", func(t *testing.T) {
-		s := newSite(t, "mdl_")
-		tenant, _ := s.throughProxy(t, isLostForGood)
-		change, before := renewal(read(t, tenant)), s.stored(t)
-		var pauses []time.Duration
-		tenant.sleep = func(_ context.Context, d time.Duration) error {
-			pauses = append(pauses, d)
-			if len(pauses) == 3 {
-				return context.DeadlineExceeded
+	testbed.EachDatabase(t, func(t *testing.T, server *testbed.Server) {
+		t.Run("the server had committed: stored", func(t *testing.T) {
+			s := siteIn(t, server, "mdl_")
+			tenant, p := s.throughProxy(t, goesUnsaid)
+			if err := storeKey(t.Context(), tenant, renewal(read(t, tenant))); err != nil {
+				t.Error(err)
 			}
-			return nil
-		}
-		if err := storeKey(t.Context(), tenant, change); !errors.Is(err, rotate.ErrUncertain) {
-			t.Errorf("got %v", err)
-		}
-		if got := s.stored(t); got != before {
-			t.Errorf("stored %+v", got)
-		}
-		if len(pauses) != 3 || pauses[0] != readBackPause {
-			t.Errorf("pauses %v", pauses)
-		}
+			if got := s.stored(t); got != renewed() {
+				t.Errorf("stored %+v", got)
+			}
+			if n := len(p.seen("UPDATE")); n != 3 {
+				t.Errorf("%d updates", n)
+			}
+		})
+		t.Run("the server never got it: not stored, and said so", func(t *testing.T) {
+			s := siteIn(t, server, "mdl_")
+			tenant, _ := s.throughProxy(t, isLost)
+			before := s.stored(t)
+			err := storeKey(t.Context(), tenant, renewal(read(t, tenant)))
+			if err == nil || errors.Is(err, rotate.ErrUncertain) || errors.Is(err, rotate.ErrConflict) {
+				t.Errorf("got %v", err)
+			}
+			if got := s.stored(t); got != before {
+				t.Errorf("stored %+v", got)
+			}
+		})
+		t.Run("the server gets it late: the answer waits for it", func(t *testing.T) {
+			s := siteIn(t, server, "mdl_")
+			tenant, p := s.throughProxy(t, hangsUp)
+			change := renewal(read(t, tenant))
+			done := make(chan error, 1)
+			go func() { done <- storeKey(t.Context(), tenant, change) }()
+			s.awaitLockWait(t)
+			close(p.late)
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+			if got := s.stored(t); got != renewed() {
+				t.Errorf("stored %+v", got)
+			}
+		})
+		t.Run("somebody else was faster afterwards: a conflict", func(t *testing.T) {
+			s := siteIn(t, server, "mdl_")
+			tenant, _ := s.throughProxy(t, isLost)
+			change := renewal(read(t, tenant))
+			lost := errors.New("lost")
+			s.Exec(t, "UPDATE {config_plugins} SET value = 'moodle@@@@@@@@key' WHERE plugin = 'mnet' AND name = 'openssl'")
+			if err := tenant.decide(t.Context(), change.Read, change.state(), lost); !errors.Is(err, rotate.ErrConflict) {
+				t.Errorf("got %v", err)
+			}
+		})
+		t.Run("the run is cancelled: decided all the same", func(t *testing.T) {
+			s := siteIn(t, server, "mdl_")
+			tenant := s.open(t)
+			change := renewal(read(t, tenant))
+			if err := storeKey(t.Context(), tenant, change); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			if err := tenant.decide(ctx, change.Read, change.state(), errors.New("lost")); err != nil {
+				t.Error(err)
+			}
+		})
+		t.Run("the server is gone: uncertain, after a limit", func(t *testing.T) {
+			s := siteIn(t, server, "mdl_")
+			tenant, _ := s.throughProxy(t, isLostForGood)
+			change, before := renewal(read(t, tenant)), s.stored(t)
+			var pauses []time.Duration
+			tenant.sleep = func(_ context.Context, d time.Duration) error {
+				pauses = append(pauses, d)
+				if len(pauses) == 3 {
+					return context.DeadlineExceeded
+				}
+				return nil
+			}
+			if err := storeKey(t.Context(), tenant, change); !errors.Is(err, rotate.ErrUncertain) {
+				t.Errorf("got %v", err)
+			}
+			if got := s.stored(t); got != before {
+				t.Errorf("stored %+v", got)
+			}
+			if len(pauses) != 3 || pauses[0] != readBackPause {
+				t.Errorf("pauses %v", pauses)
+			}
+		})
 	})
 }
 
@@ -142,7 +145,7 @@ func TestStoreKeyWhenTheConnectionIsLost(t *testing.T) {
 		for name, end := range map[string]fate{"before": isLost, "after": goesUnsaid} {
 			t.Run(name+" "+word, func(t *testing.T) {
 				var armed atomic.Bool
-				p := startProxy(t, fmt.Sprintf("%s:%d", s.Host, s.Port), func(query string) fate {
+				p := startProxy(t, &s.Server, func(query string) fate {
 					if strings.HasPrefix(query, word) && armed.Swap(false) {
 						return end
 					}
@@ -204,7 +207,7 @@ func TestStoreKeyCutShortWithoutTransactions(t *testing.T) {
 			s := newSite(t, "mdl_")
 			s.Exec(t, "ALTER TABLE {config_plugins} ENGINE=MyISAM; ALTER TABLE {mnet_host} ENGINE=MyISAM")
 			var ran atomic.Int32
-			p := startProxy(t, fmt.Sprintf("%s:%d", s.Host, s.Port), func(query string) fate {
+			p := startProxy(t, &s.Server, func(query string) fate {
 				if strings.HasPrefix(query, "UPDATE") && int(ran.Add(1)) > statements {
 					return isLost
 				}

@@ -7,7 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -52,7 +54,55 @@ func siteIn(t testing.TB, server *testbed.Server, prefix string) *site {
 	s.Exec(t, "INSERT INTO {mnet_host} (id, wwwroot, ip_address, name, public_key, public_key_expires, applicationid, sslverification) VALUES "+
 		"(1, ?, '192.0.2.1', '', ?, 1800000000, 1, 0), (2, '', '', 'All Hosts', '', 0, 1, 0), "+
 		"(3, 'https://peer.example', '192.0.2.3', 'Peer', ?, 1800000003, 1, 2)", ownWwwroot, ownCert, peerCert)
+	if s.postgresql() {
+		s.Exec(t, "ALTER SEQUENCE {mnet_host_id_seq} RESTART WITH 100") // it knows nothing of ids that were given
+	}
 	return s
+}
+
+func (s *site) postgresql() bool { return s.DBType == testbed.PostgreSQLType }
+
+// by is the text for the site's kind of server.
+func (s *site) by(mysql, postgresql string) string {
+	if s.postgresql() {
+		return postgresql
+	}
+	return mysql
+}
+
+// ofMySQL are changes of tables that other servers know nothing of.
+var ofMySQL = regexp.MustCompile(`ENGINE=|CHARACTER SET|MODIFY`)
+
+// change makes a site what a case needs. A case of MySQL's own is skipped elsewhere.
+func (s *site) change(t *testing.T, queries string) {
+	t.Helper()
+	if s.postgresql() && ofMySQL.MatchString(queries) {
+		t.Skip("only MySQL has this")
+	}
+	if queries != "" {
+		s.Exec(t, queries)
+	}
+}
+
+// killLock ends the connection that holds a lock, as an administrator may.
+func (s *site) killLock(t *testing.T, l *Lock) {
+	t.Helper()
+	if s.postgresql() {
+		s.Exec(t, "SELECT pg_terminate_backend(l.pid, 5000) FROM pg_locks l JOIN pg_database d ON d.oid = l.database "+
+			"WHERE l.locktype = 'advisory' AND l.granted AND d.datname = ?", s.Name)
+		return
+	}
+	s.Exec(t, "KILL CONNECTION "+s.Value(t, "SELECT IS_USED_LOCK(?)", l.of.Name))
+}
+
+// leaveRights leaves the site's account nothing but some rights on some tables, or on all of them.
+func (s *site) leaveRights(t *testing.T, rights string, tables ...string) {
+	t.Helper()
+	if len(tables) == 0 {
+		tables = []string{s.by(s.Name+".*", "ALL TABLES IN SCHEMA public")}
+	}
+	s.Exec(t, s.by("REVOKE ALL ON "+s.Name+".* FROM "+s.User, "REASSIGN OWNED BY "+s.User+" TO postgres"))
+	s.Exec(t, "GRANT "+rights+" ON "+strings.Join(tables, ", ")+" TO "+s.User)
 }
 
 // emptySite has what Moodle's installer puts into the tables, but nothing of MNet.
@@ -69,7 +119,7 @@ func emptySiteIn(t testing.TB, server *testbed.Server, prefix string) *site {
 		"(1, 'moodle', 'Moodle', '/mnet/xmlrpc/server.php'), (2, 'mahara', 'Mahara', '/api/xmlrpc/server.php')")
 	d.Exec(t, "INSERT INTO {mnet_service} (id, name) VALUES (1, 'sso_idp'), (2, 'sso_sp'), (3, 'mnet_enrol'), (4, 'mnetadmin'), (5, 'dataexchange')")
 	return &site{Database: d, config: &config.Config{
-		DBType: "mariadb", DBHost: d.Host, DBPort: d.Port, DBName: d.Name, DBUser: d.User, DBPass: d.Password,
+		DBType: d.DBType, DBHost: d.Host, DBPort: d.Port, DBName: d.Name, DBUser: d.User, DBPass: d.Password,
 		Prefix: prefix, Wwwroot: ownWwwroot, ConnectTimeout: 5 * time.Second,
 	}}
 }

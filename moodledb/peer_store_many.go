@@ -203,7 +203,11 @@ func (s *peerStore) storeAndRead(ctx context.Context) (rows []peerRow, err error
 		if err != nil {
 			return nil, err
 		}
-		again, err := s.readBack(ctx, rows)
+		var again bool
+		err = retry(ctx, func() error {
+			again, err = s.readBack(ctx, rows)
+			return err
+		})
 		if err != nil {
 			return nil, &commitError{err}
 		}

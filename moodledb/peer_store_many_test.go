@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/rotate"
 )
 
@@ -29,7 +30,7 @@ func expiring(at int64, text string, args ...any) *envelope.Certificate {
 // rows shows mnet_host without the first three: id, certificate, expiry.
 func (s *site) rows(t *testing.T) string {
 	t.Helper()
-	return s.Value(t, "SELECT GROUP_CONCAT(CONCAT_WS(' ', id, public_key, public_key_expires) ORDER BY id SEPARATOR ', ') FROM {mnet_host} WHERE id > 3")
+	return strings.NewReplacer("|", " ", "\n", ", ").Replace(s.Rows(t, "SELECT id, public_key, public_key_expires FROM {mnet_host} WHERE id > 3 ORDER BY id"))
 }
 
 // row inserts a row of mnet_host that has version n.
@@ -40,108 +41,112 @@ func (s *site) row(t *testing.T, id int, wwwroot string, n int) {
 
 func TestStorePeerKeys(t *testing.T) {
 	t.Parallel()
-	const a, b = "https://a.example", "https://b.example"
-	for name, c := range map[string]struct {
-		before string // after rows 4 and 5, of a and b, both with v5
-		keys   []rotate.HostKey
-		want   []rotate.StoreResult
-		rows   string
-	}{
-		"older certificates are replaced":            {"", []rotate.HostKey{offer(b, 7), offer(a, 6)}, []rotate.StoreResult{rotate.KeyStored, rotate.KeyStored}, "4 v6 6, 5 v7 7"},
-		"what is there already is left":              {"", []rotate.HostKey{offer(a, 5), offer(b, 6)}, []rotate.StoreResult{rotate.KeyPresent, rotate.KeyStored}, "4 v5 5, 5 v6 6"},
-		"its expiry is corrected":                    {"UPDATE {mnet_host} SET public_key_expires = 1 WHERE id = 4", []rotate.HostKey{offer(a, 5)}, []rotate.StoreResult{rotate.KeyPresent}, "4 v5 5, 5 v5 5"},
-		"and newer ones":                             {"", []rotate.HostKey{offer(a, 4), offer(b, 6)}, []rotate.StoreResult{rotate.KeyStored, rotate.KeyStored}, "4 v4 4, 5 v6 6"},
-		"whatever their expiry says":                 {"UPDATE {mnet_host} SET public_key_expires = 99 WHERE id = 4", []rotate.HostKey{offer(a, 4)}, []rotate.StoreResult{rotate.KeyStored}, "4 v4 4, 5 v5 5"},
-		"and none, whatever its expiry":              {"UPDATE {mnet_host} SET public_key = '', public_key_expires = 99 WHERE id = 4", []rotate.HostKey{offer(a, 6)}, []rotate.StoreResult{rotate.KeyStored}, "4 v6 6, 5 v5 5"},
-		"no row is made":                             {"", []rotate.HostKey{offer("https://c.example", 6)}, []rotate.StoreResult{rotate.NoRow}, "4 v5 5, 5 v5 5"},
-		"a deleted row stays as it is":               {"UPDATE {mnet_host} SET deleted = 1 WHERE id = 4", []rotate.HostKey{offer(a, 6)}, []rotate.StoreResult{rotate.RowDeleted}, "4 v5 5, 5 v5 5"},
-		"all rows of a wwwroot are written":          {"UPDATE {mnet_host} SET wwwroot = 'https://a.example' WHERE id = 5", []rotate.HostKey{offer(a, 6)}, []rotate.StoreResult{rotate.KeyStored}, "4 v6 6, 5 v6 6"},
-		"or the deleted one":                         {"UPDATE {mnet_host} SET wwwroot = 'https://a.example', deleted = 1 WHERE id = 5", []rotate.HostKey{offer(a, 6)}, []rotate.StoreResult{rotate.KeyStored}, "4 v6 6, 5 v5 5"},
-		"the tenant's own row stays as it is":        {"", []rotate.HostKey{offer(ownWwwroot, 6)}, []rotate.StoreResult{rotate.NoRow}, "4 v5 5, 5 v5 5"},
-		"also when it still has another's wwwroot":   {"UPDATE {config} SET value = '4' WHERE name = 'mnet_localhost_id'", []rotate.HostKey{offer(a, 6)}, []rotate.StoreResult{rotate.NoRow}, "4 v5 5, 5 v5 5"},
-		"scheme, host and slash make no other":       {"", []rotate.HostKey{offer("HTTPS://A.example", 6), offer("https://b.example/", 6)}, []rotate.StoreResult{rotate.KeyStored, rotate.KeyStored}, "4 v6 6, 5 v6 6"},
-		"neither in the row":                         {"UPDATE {mnet_host} SET wwwroot = 'HTTPS://A.Example/' WHERE id = 4", []rotate.HostKey{offer(a, 6)}, []rotate.StoreResult{rotate.KeyStored}, "4 v6 6, 5 v5 5"},
-		"nor under a binary collation":               {"ALTER TABLE {mnet_host} CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin; UPDATE {mnet_host} SET wwwroot = 'HTTPS://A.Example/' WHERE id = 4", []rotate.HostKey{offer(a, 6)}, []rotate.StoreResult{rotate.KeyStored}, "4 v6 6, 5 v5 5"},
-		"a path of another case is another site":     {"UPDATE {mnet_host} SET wwwroot = 'https://a.example/T1' WHERE id = 4; UPDATE {mnet_host} SET wwwroot = 'https://a.example/t1' WHERE id = 5", []rotate.HostKey{offer("https://a.example/t1", 6)}, []rotate.StoreResult{rotate.KeyStored}, "4 v5 5, 5 v6 6"},
-		"though it is the only one":                  {"UPDATE {mnet_host} SET wwwroot = 'https://a.example/T1' WHERE id = 4", []rotate.HostKey{offer("https://a.example/t1", 6)}, []rotate.StoreResult{rotate.NoRow}, "4 v5 5, 5 v5 5"},
-		"both get their own":                         {"UPDATE {mnet_host} SET wwwroot = 'https://a.example/T1' WHERE id = 4; UPDATE {mnet_host} SET wwwroot = 'https://a.example/t1' WHERE id = 5", []rotate.HostKey{offer("https://a.example/t1", 6), offer("https://a.example/T1", 7)}, []rotate.StoreResult{rotate.KeyStored, rotate.KeyStored}, "4 v7 7, 5 v6 6"},
-		"the tenant's own row in another case":       {"UPDATE {mnet_host} SET wwwroot = 'HTTPS://Own.example/moodle' WHERE id = 4", []rotate.HostKey{offer(ownWwwroot, 6)}, []rotate.StoreResult{rotate.NoRow}, "4 v5 5, 5 v5 5"},
-		"an accent too, and a blank at the end":      {"", []rotate.HostKey{offer("https://ä.example", 6), offer(b+" ", 6)}, []rotate.StoreResult{rotate.NoRow, rotate.NoRow}, "4 v5 5, 5 v5 5"},
-		"a held one that differs in case is older":   {"UPDATE {mnet_host} SET public_key = 'V5' WHERE id = 4", []rotate.HostKey{offer(a, 5)}, []rotate.StoreResult{rotate.KeyStored}, "4 v5 5, 5 v5 5"},
-		"one that differs in a blank at the end too": {"UPDATE {mnet_host} SET public_key = 'v5 ', public_key_expires = 4 WHERE id = 4", []rotate.HostKey{offer(a, 5)}, []rotate.StoreResult{rotate.KeyStored}, "4 v5 5, 5 v5 5"},
-		"tables without transactions":                {"ALTER TABLE {mnet_host} ENGINE=MyISAM", []rotate.HostKey{offer(a, 6), offer(b, 4)}, []rotate.StoreResult{rotate.KeyStored, rotate.KeyStored}, "4 v6 6, 5 v4 4"},
-		"tables of three-byte utf8":                  {"ALTER TABLE {mnet_host} CONVERT TO CHARACTER SET utf8mb3", []rotate.HostKey{offer(a, 6), offer(b, 4)}, []rotate.StoreResult{rotate.KeyStored, rotate.KeyStored}, "4 v6 6, 5 v4 4"},
-		"tables of a binary collation":               {"ALTER TABLE {mnet_host} CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", []rotate.HostKey{offer(a, 6), offer(b, 4)}, []rotate.StoreResult{rotate.KeyStored, rotate.KeyStored}, "4 v6 6, 5 v4 4"},
-		"nothing to do":                              {"", nil, nil, "4 v5 5, 5 v5 5"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := newSite(t, "mdl_")
-			s.row(t, 4, a, 5)
-			s.row(t, 5, b, 5)
-			if c.before != "" {
-				s.Exec(t, c.before)
-			}
-			special := "SELECT GROUP_CONCAT(CONCAT_WS('|', id, wwwroot, public_key, public_key_expires) ORDER BY id) FROM {mnet_host} WHERE id <= 3"
-			untouched := s.Value(t, special)
-			tenant := s.open(t)
-			got, err := tenant.StorePeerKeys(t.Context(), c.keys)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(c.want, got); diff != "" || s.rows(t) != c.rows {
-				t.Errorf("rows are %q; %s", s.rows(t), diff)
-			}
-			if s.Value(t, special) != untouched {
-				t.Error("other rows were changed")
-			}
-			for i, k := range c.want { // again
-				if k == rotate.KeyStored {
-					c.want[i] = rotate.KeyPresent
+	testbed.EachDatabase(t, func(t *testing.T, server *testbed.Server) {
+		const a, b = "https://a.example", "https://b.example"
+		for name, c := range map[string]struct {
+			before string // after rows 4 and 5, of a and b, both with v5
+			keys   []rotate.HostKey
+			want   []rotate.StoreResult
+			rows   string
+		}{
+			"older certificates are replaced":            {"", []rotate.HostKey{offer(b, 7), offer(a, 6)}, []rotate.StoreResult{rotate.KeyStored, rotate.KeyStored}, "4 v6 6, 5 v7 7"},
+			"what is there already is left":              {"", []rotate.HostKey{offer(a, 5), offer(b, 6)}, []rotate.StoreResult{rotate.KeyPresent, rotate.KeyStored}, "4 v5 5, 5 v6 6"},
+			"its expiry is corrected":                    {"UPDATE {mnet_host} SET public_key_expires = 1 WHERE id = 4", []rotate.HostKey{offer(a, 5)}, []rotate.StoreResult{rotate.KeyPresent}, "4 v5 5, 5 v5 5"},
+			"and newer ones":                             {"", []rotate.HostKey{offer(a, 4), offer(b, 6)}, []rotate.StoreResult{rotate.KeyStored, rotate.KeyStored}, "4 v4 4, 5 v6 6"},
+			"whatever their expiry says":                 {"UPDATE {mnet_host} SET public_key_expires = 99 WHERE id = 4", []rotate.HostKey{offer(a, 4)}, []rotate.StoreResult{rotate.KeyStored}, "4 v4 4, 5 v5 5"},
+			"and none, whatever its expiry":              {"UPDATE {mnet_host} SET public_key = '', public_key_expires = 99 WHERE id = 4", []rotate.HostKey{offer(a, 6)}, []rotate.StoreResult{rotate.KeyStored}, "4 v6 6, 5 v5 5"},
+			"no row is made":                             {"", []rotate.HostKey{offer("https://c.example", 6)}, []rotate.StoreResult{rotate.NoRow}, "4 v5 5, 5 v5 5"},
+			"a deleted row stays as it is":               {"UPDATE {mnet_host} SET deleted = 1 WHERE id = 4", []rotate.HostKey{offer(a, 6)}, []rotate.StoreResult{rotate.RowDeleted}, "4 v5 5, 5 v5 5"},
+			"all rows of a wwwroot are written":          {"UPDATE {mnet_host} SET wwwroot = 'https://a.example' WHERE id = 5", []rotate.HostKey{offer(a, 6)}, []rotate.StoreResult{rotate.KeyStored}, "4 v6 6, 5 v6 6"},
+			"or the deleted one":                         {"UPDATE {mnet_host} SET wwwroot = 'https://a.example', deleted = 1 WHERE id = 5", []rotate.HostKey{offer(a, 6)}, []rotate.StoreResult{rotate.KeyStored}, "4 v6 6, 5 v5 5"},
+			"the tenant's own row stays as it is":        {"", []rotate.HostKey{offer(ownWwwroot, 6)}, []rotate.StoreResult{rotate.NoRow}, "4 v5 5, 5 v5 5"},
+			"also when it still has another's wwwroot":   {"UPDATE {config} SET value = '4' WHERE name = 'mnet_localhost_id'", []rotate.HostKey{offer(a, 6)}, []rotate.StoreResult{rotate.NoRow}, "4 v5 5, 5 v5 5"},
+			"scheme, host and slash make no other":       {"", []rotate.HostKey{offer("HTTPS://A.example", 6), offer("https://b.example/", 6)}, []rotate.StoreResult{rotate.KeyStored, rotate.KeyStored}, "4 v6 6, 5 v6 6"},
+			"neither in the row":                         {"UPDATE {mnet_host} SET wwwroot = 'HTTPS://A.Example/' WHERE id = 4", []rotate.HostKey{offer(a, 6)}, []rotate.StoreResult{rotate.KeyStored}, "4 v6 6, 5 v5 5"},
+			"nor under a binary collation":               {"ALTER TABLE {mnet_host} CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin; UPDATE {mnet_host} SET wwwroot = 'HTTPS://A.Example/' WHERE id = 4", []rotate.HostKey{offer(a, 6)}, []rotate.StoreResult{rotate.KeyStored}, "4 v6 6, 5 v5 5"},
+			"a path of another case is another site":     {"UPDATE {mnet_host} SET wwwroot = 'https://a.example/T1' WHERE id = 4; UPDATE {mnet_host} SET wwwroot = 'https://a.example/t1' WHERE id = 5", []rotate.HostKey{offer("https://a.example/t1", 6)}, []rotate.StoreResult{rotate.KeyStored}, "4 v5 5, 5 v6 6"},
+			"though it is the only one":                  {"UPDATE {mnet_host} SET wwwroot = 'https://a.example/T1' WHERE id = 4", []rotate.HostKey{offer("https://a.example/t1", 6)}, []rotate.StoreResult{rotate.NoRow}, "4 v5 5, 5 v5 5"},
+			"both get their own":                         {"UPDATE {mnet_host} SET wwwroot = 'https://a.example/T1' WHERE id = 4; UPDATE {mnet_host} SET wwwroot = 'https://a.example/t1' WHERE id = 5", []rotate.HostKey{offer("https://a.example/t1", 6), offer("https://a.example/T1", 7)}, []rotate.StoreResult{rotate.KeyStored, rotate.KeyStored}, "4 v7 7, 5 v6 6"},
+			"the tenant's own row in another case":       {"UPDATE {mnet_host} SET wwwroot = 'HTTPS://Own.example/moodle' WHERE id = 4", []rotate.HostKey{offer(ownWwwroot, 6)}, []rotate.StoreResult{rotate.NoRow}, "4 v5 5, 5 v5 5"},
+			"an accent too, and a blank at the end":      {"", []rotate.HostKey{offer("https://ä.example", 6), offer(b+" ", 6)}, []rotate.StoreResult{rotate.NoRow, rotate.NoRow}, "4 v5 5, 5 v5 5"},
+			"a held one that differs in case is older":   {"UPDATE {mnet_host} SET public_key = 'V5' WHERE id = 4", []rotate.HostKey{offer(a, 5)}, []rotate.StoreResult{rotate.KeyStored}, "4 v5 5, 5 v5 5"},
+			"one that differs in a blank at the end too": {"UPDATE {mnet_host} SET public_key = 'v5 ', public_key_expires = 4 WHERE id = 4", []rotate.HostKey{offer(a, 5)}, []rotate.StoreResult{rotate.KeyStored}, "4 v5 5, 5 v5 5"},
+			"tables without transactions":                {"ALTER TABLE {mnet_host} ENGINE=MyISAM", []rotate.HostKey{offer(a, 6), offer(b, 4)}, []rotate.StoreResult{rotate.KeyStored, rotate.KeyStored}, "4 v6 6, 5 v4 4"},
+			"tables of three-byte utf8":                  {"ALTER TABLE {mnet_host} CONVERT TO CHARACTER SET utf8mb3", []rotate.HostKey{offer(a, 6), offer(b, 4)}, []rotate.StoreResult{rotate.KeyStored, rotate.KeyStored}, "4 v6 6, 5 v4 4"},
+			"tables of a binary collation":               {"ALTER TABLE {mnet_host} CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", []rotate.HostKey{offer(a, 6), offer(b, 4)}, []rotate.StoreResult{rotate.KeyStored, rotate.KeyStored}, "4 v6 6, 5 v4 4"},
+			"nothing to do":                              {"", nil, nil, "4 v5 5, 5 v5 5"},
+		} {
+			t.Run(name, func(t *testing.T) {
+				s := siteIn(t, server, "mdl_")
+				s.row(t, 4, a, 5)
+				s.row(t, 5, b, 5)
+				s.change(t, c.before)
+				special := "SELECT id, wwwroot, public_key, public_key_expires FROM {mnet_host} WHERE id <= 3 ORDER BY id"
+				untouched := s.Rows(t, special)
+				tenant := s.open(t)
+				got, err := tenant.StorePeerKeys(t.Context(), c.keys)
+				if err != nil {
+					t.Fatal(err)
 				}
-			}
-			again, err := tenant.StorePeerKeys(t.Context(), c.keys)
-			if err != nil || !slices.Equal(again, c.want) || s.rows(t) != c.rows {
-				t.Errorf("a second time: %v, %v, rows are %q", again, err, s.rows(t))
-			}
-		})
-	}
+				if diff := cmp.Diff(c.want, got); diff != "" || s.rows(t) != c.rows {
+					t.Errorf("rows are %q; %s", s.rows(t), diff)
+				}
+				if s.Rows(t, special) != untouched {
+					t.Error("other rows were changed")
+				}
+				for i, k := range c.want { // again
+					if k == rotate.KeyStored {
+						c.want[i] = rotate.KeyPresent
+					}
+				}
+				again, err := tenant.StorePeerKeys(t.Context(), c.keys)
+				if err != nil || !slices.Equal(again, c.want) || s.rows(t) != c.rows {
+					t.Errorf("a second time: %v, %v, rows are %q", again, err, s.rows(t))
+				}
+			})
+		}
+	})
 }
 
 func TestStorePeerKeysRefusesWhatIsIncomplete(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, "mdl_")
-	tenant := s.open(t)
-	good := offer("https://peer.example", 9)
-	for name, keys := range map[string][]rotate.HostKey{
-		"no wwwroot":       {good, {Certificate: expiring(9, "v9")}},
-		"no certificate":   {{Wwwroot: good.Wwwroot}, {Wwwroot: good.Wwwroot, Certificate: expiring(9, "")}},
-		"no expiry":        {{Wwwroot: good.Wwwroot, Certificate: expiring(0, "v9")}},
-		"a wwwroot twice":  {good, good},
-		"in two spellings": {good, offer("HTTPS://Peer.example/", 9)},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if kept, err := tenant.StorePeerKeys(t.Context(), keys); err == nil {
-				t.Errorf("got %v", kept)
-			}
-			if kept, err := tenant.ComparePeerKeys(t.Context(), keys); err == nil {
-				t.Errorf("held %v", kept)
-			}
-			if got := s.Value(t, "SELECT public_key FROM {mnet_host} WHERE id = 3"); got != peerCert {
-				t.Errorf("stored %q", got)
-			}
-		})
-	}
+	testbed.EachDatabase(t, func(t *testing.T, server *testbed.Server) {
+		s := siteIn(t, server, "mdl_")
+		tenant := s.open(t)
+		good := offer("https://peer.example", 9)
+		for name, keys := range map[string][]rotate.HostKey{
+			"no wwwroot":       {good, {Certificate: expiring(9, "v9")}},
+			"no certificate":   {{Wwwroot: good.Wwwroot}, {Wwwroot: good.Wwwroot, Certificate: expiring(9, "")}},
+			"no expiry":        {{Wwwroot: good.Wwwroot, Certificate: expiring(0, "v9")}},
+			"a wwwroot twice":  {good, good},
+			"in two spellings": {good, offer("HTTPS://Peer.example/", 9)},
+		} {
+			t.Run(name, func(t *testing.T) {
+				if kept, err := tenant.StorePeerKeys(t.Context(), keys); err == nil {
+					t.Errorf("got %v", kept)
+				}
+				if kept, err := tenant.ComparePeerKeys(t.Context(), keys); err == nil {
+					t.Errorf("held %v", kept)
+				}
+				if got := s.Value(t, "SELECT public_key FROM {mnet_host} WHERE id = 3"); got != peerCert {
+					t.Errorf("stored %q", got)
+				}
+			})
+		}
+	})
 }
 
 func TestStorePeerKeysNeedsRights(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, "mdl_")
-	s.Exec(t, "REVOKE ALL ON "+s.Name+".* FROM "+s.User+"; GRANT SELECT ON "+s.Name+".* TO "+s.User)
-	_, err := s.open(t).StorePeerKeys(t.Context(), []rotate.HostKey{offer("https://peer.example", 9)})
-	var access *AccessError
-	if !errors.As(err, &access) || access.Hint() == "" {
-		t.Errorf("got %v", err)
-	}
+	testbed.EachDatabase(t, func(t *testing.T, server *testbed.Server) {
+		s := siteIn(t, server, "mdl_")
+		s.leaveRights(t, "SELECT")
+		_, err := s.open(t).StorePeerKeys(t.Context(), []rotate.HostKey{offer("https://peer.example", 9)})
+		var access *AccessError
+		if !errors.As(err, &access) || access.Hint() == "" {
+			t.Errorf("got %v", err)
+		}
+	})
 }
 
 // keys are expiry and certificate of each wwwroot.
@@ -205,17 +210,19 @@ func TestStorePeerKeysOfManyRows(t *testing.T) {
 
 func TestStoredPeerKeysAreCompared(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, "mdl_")
-	for i := range 3 {
-		s.row(t, 4+i, fmt.Sprintf("https://p%d.example", i), 5)
-	}
-	s.Exec(t, "UPDATE {mnet_host} SET deleted = 1 WHERE id = 6")
-	tenant, before := s.open(t), s.rows(t)
-	got, err := tenant.ComparePeerKeys(t.Context(), []rotate.HostKey{offer("https://p0.example", 5), offer("https://p1.example", 4), offer("https://p2.example", 5), offer("https://p3.example", 5)})
-	if err != nil || !slices.Equal(got, []rotate.StoreResult{rotate.KeyPresent, rotate.KeyOther, rotate.RowDeleted, rotate.NoRow}) || s.rows(t) != before {
-		t.Errorf("%v, %v", got, err)
-	}
-	if got, err := tenant.ComparePeerKeys(t.Context(), nil); got != nil || err != nil {
-		t.Errorf("of nobody: %v, %v", got, err)
-	}
+	testbed.EachDatabase(t, func(t *testing.T, server *testbed.Server) {
+		s := siteIn(t, server, "mdl_")
+		for i := range 3 {
+			s.row(t, 4+i, fmt.Sprintf("https://p%d.example", i), 5)
+		}
+		s.Exec(t, "UPDATE {mnet_host} SET deleted = 1 WHERE id = 6")
+		tenant, before := s.open(t), s.rows(t)
+		got, err := tenant.ComparePeerKeys(t.Context(), []rotate.HostKey{offer("https://p0.example", 5), offer("https://p1.example", 4), offer("https://p2.example", 5), offer("https://p3.example", 5)})
+		if err != nil || !slices.Equal(got, []rotate.StoreResult{rotate.KeyPresent, rotate.KeyOther, rotate.RowDeleted, rotate.NoRow}) || s.rows(t) != before {
+			t.Errorf("%v, %v", got, err)
+		}
+		if got, err := tenant.ComparePeerKeys(t.Context(), nil); got != nil || err != nil {
+			t.Errorf("of nobody: %v, %v", got, err)
+		}
+	})
 }

@@ -1,7 +1,6 @@
 package moodledb
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -61,7 +60,7 @@ func (s *site) split(t *testing.T, sticky bool, decide func(query string) fate) 
 	replica := newSite(t, "mdl_")
 	s.Exec(t, "GRANT SELECT ON "+replica.Name+".* TO "+s.User)
 	p := &splitter{replica: replica.Name, sticky: sticky}
-	p.proxy = startProxy(t, fmt.Sprintf("%s:%d", s.Host, s.Port), decide)
+	p.proxy = startProxy(t, &s.Server, decide)
 	p.proxy.mu.Lock()
 	p.route = p.connection
 	p.proxy.mu.Unlock()
@@ -125,7 +124,7 @@ func TestARunThatChangesReadsWhatItWrote(t *testing.T) {
 func TestWhoOnlyLooksNeedsNoMoreThanToRead(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "mdl_")
-	s.Exec(t, "REVOKE ALL ON "+s.Name+".* FROM "+s.User+"; GRANT SELECT ON "+s.Name+".* TO "+s.User)
+	s.leaveRights(t, "SELECT")
 	tenant := s.open(t)
 	moodle, err := s.DB.Begin() // locks the pair
 	if err != nil {

@@ -2,13 +2,17 @@ package moodledb
 
 import (
 	"bytes"
+	"encoding/binary"
 	"io"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"renew_mnetkeys/internal/testbed"
 )
 
 // fate is what happens to a statement on its way to the server.
@@ -28,7 +32,7 @@ const (
 type proxy struct {
 	port   int
 	leave  func() // accepts no more connections
-	server string
+	server *testbed.Server
 	decide func(query string) fate
 	late   chan struct{} // closed: statements that hang up reach the server now
 	// rewrite changes a packet of the client in place, before the first connection is made; nil:
@@ -42,7 +46,7 @@ type proxy struct {
 	route func() func(query string) string
 }
 
-func startProxy(t *testing.T, server string, decide func(query string) fate) *proxy {
+func startProxy(t *testing.T, server *testbed.Server, decide func(query string) fate) *proxy {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -82,7 +86,7 @@ func (p *proxy) largest() int {
 
 func (p *proxy) serve(client net.Conn) {
 	defer func() { _ = client.Close() }()
-	server, err := net.Dial("tcp", p.server)
+	server, err := net.Dial("tcp", net.JoinHostPort(p.server.Host, strconv.Itoa(p.server.Port)))
 	if err != nil {
 		return
 	}
@@ -117,8 +121,12 @@ func (p *proxy) serve(client net.Conn) {
 			}
 		}
 	}()
+	read := readPacket
+	if p.server.DBType == testbed.PostgreSQLType {
+		read = readPostgreSQL()
+	}
 	for {
-		packet, query, err := readPacket(client)
+		packet, query, err := read(client)
 		if err != nil {
 			return
 		}
@@ -189,6 +197,58 @@ func readPacket(client net.Conn) (packet []byte, query string, err error) {
 		}
 	}
 	return append(packet, payload...), query, nil
+}
+
+// readPostgreSQL reads all messages of a client up to the one that makes the server answer. The
+// first ones, before a connection has begun, have no type. query is the text of the statement, in
+// which MySQL's driver and this one write COMMIT and ROLLBACK alike.
+func readPostgreSQL() func(client net.Conn) (packet []byte, query string, err error) {
+	begun := false
+	return func(client net.Conn) (packet []byte, query string, err error) {
+		for {
+			head := make([]byte, 8)
+			if begun {
+				head = head[:5]
+			}
+			if _, err := io.ReadFull(client, head); err != nil {
+				return nil, "", err
+			}
+			rest := length(head) - len(head)
+			message := slices.Concat(head, make([]byte, rest))
+			if _, err := io.ReadFull(client, message[len(head):]); err != nil {
+				return nil, "", err
+			}
+			packet = append(packet, message...)
+			if !begun {
+				const version3 = 3 << 16 // others ask for TLS, or to cancel a statement
+				begun = binary.BigEndian.Uint32(head[4:]) == version3
+				return packet, "", nil
+			}
+			switch message[0] {
+			case 'P': // the name of a prepared statement comes first
+				_, text, _ := bytes.Cut(message[5:], []byte{0})
+				text, _, _ = bytes.Cut(text, []byte{0})
+				query = string(text)
+			case 'Q':
+				query = strings.TrimRight(string(message[5:]), "\x00;")
+			}
+			if strings.Contains("QSXpH", string(message[0])) {
+				if query == "commit" || query == "rollback" {
+					query = strings.ToUpper(query)
+				}
+				return packet, query, nil
+			}
+		}
+	}
+}
+
+// length is that of a whole message of PostgreSQL, of which head has the first five bytes, or the
+// first eight if it has no type.
+func length(head []byte) int {
+	if len(head) == 5 {
+		return 1 + int(binary.BigEndian.Uint32(head[1:]))
+	}
+	return int(binary.BigEndian.Uint32(head))
 }
 
 // withQuery is the packet of a statement, with another statement in its place.

@@ -292,7 +292,7 @@ func TestTenantsOfARegisterThatFails(t *testing.T) {
 		}
 	})
 	t.Run("the connection ends within the answer", func(t *testing.T) {
-		p := startProxy(t, fmt.Sprintf("%s:%d", a.Host, a.Port), func(query string) fate {
+		p := startProxy(t, &a.Server, func(query string) fate {
 			if strings.Contains(query, "local_vmoodle") {
 				return isCutShort
 			}

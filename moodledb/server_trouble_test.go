@@ -134,7 +134,7 @@ func TestStoreKeyWaitsForARowOnlySoLong(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer func() { _ = holder.Rollback() }()
-			p := startProxy(t, fmt.Sprintf("%s:%d", s.Host, s.Port), func(query string) fate {
+			p := startProxy(t, &s.Server, func(query string) fate {
 				if query == "ROLLBACK" && waits.Add(1) == 2 && !forEver {
 					_ = holder.Rollback()
 				}
@@ -227,29 +227,31 @@ func TestStoreKeyOfWhatIsNoASCII(t *testing.T) {
 // lock is for order, and the comparison is what protects keys.
 func TestStoreKeyIsDecidedWithoutTheLock(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, "mdl_")
-	first, second := s.open(t), s.open(t)
-	held := lock(t, first)
-	seen := read(t, first)
-	s.Exec(t, "KILL CONNECTION "+s.Value(t, "SELECT IS_USED_LOCK(?)", held.of.Name))
-	next, err := second.Acquire(t.Context(), 10*time.Second)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = next.Release() }()
-	change := renewal(read(t, second))
-	if err := storeKey(context.Background(), second, change); err != nil {
-		t.Fatal(err)
-	}
-	other := renewal(seen)
-	other.Certificate = peerCert
-	if err := storeKey(t.Context(), first, other); !errors.Is(err, rotate.ErrConflict) {
-		t.Errorf("the first run: %v", err)
-	}
-	if got := s.stored(t); got != renewed() {
-		t.Errorf("stored %+v", got)
-	}
-	if err := held.Held(t.Context()); !errors.Is(err, ErrLockLost) {
-		t.Errorf("the first lock: %v", err)
-	}
+	testbed.EachDatabase(t, func(t *testing.T, server *testbed.Server) {
+		s := siteIn(t, server, "mdl_")
+		first, second := s.open(t), s.open(t)
+		held := lock(t, first)
+		seen := read(t, first)
+		s.killLock(t, held)
+		next, err := second.Acquire(t.Context(), 10*time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = next.Release() }()
+		change := renewal(read(t, second))
+		if err := storeKey(context.Background(), second, change); err != nil {
+			t.Fatal(err)
+		}
+		other := renewal(seen)
+		other.Certificate = peerCert
+		if err := storeKey(t.Context(), first, other); !errors.Is(err, rotate.ErrConflict) {
+			t.Errorf("the first run: %v", err)
+		}
+		if got := s.stored(t); got != renewed() {
+			t.Errorf("stored %+v", got)
+		}
+		if err := held.Held(t.Context()); !errors.Is(err, ErrLockLost) {
+			t.Errorf("the first lock: %v", err)
+		}
+	})
 }

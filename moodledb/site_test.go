@@ -9,120 +9,126 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/moodledb/config"
+	"renew_mnetkeys/moodledb/dialect"
 	"renew_mnetkeys/rotate"
 )
 
 func TestReadOfAWholeSite(t *testing.T) {
 	t.Parallel()
-	const title = "Ünï 学校 🎓"
-	for _, prefix := range []string{"mdl_", "", "a_long_prefix_of_a_tenant_1234_"} {
-		t.Run("prefix "+prefix, func(t *testing.T) {
-			s := newSite(t, prefix)
-			old := rotate.Retired{Stored: rotate.Stored{Certificate: "c\n", PrivateKey: "k\n"}, Expires: 1700000000}
-			s.Exec(t, "UPDATE {course} SET fullname = ?", title)
-			s.Exec(t, "UPDATE {config_plugins} SET value = ? WHERE name = 'openssl_history'", encodeHistory([]rotate.Retired{old}))
-			s.Exec(t, "INSERT INTO {config_plugins} (plugin, name, value) VALUES ('mnet', 'openssl_generations', '5'), "+
-				"('mnet', 'drift_threshold', '60'), ('other', 'drift_threshold', '7')")
-			s.Exec(t, "INSERT INTO {config} (name, value) VALUES ('noreplyaddress', 'no@own.example'), ('mnetkeylifetime', '90')")
-			s.Exec(t, "INSERT INTO {mnet_host} (id, wwwroot, name, public_key, deleted, applicationid) VALUES "+
-				"(4, 'https://gone.example', 'Gone', 'x', 1, 1), (5, 'https://Mahara.example', ?, '', 0, 2), (6, ?, 'a clone', 'x', 0, 1), "+
-				"(7, '', 'a second all-hosts row', '', 0, 1), (8, 'https://a.example', 'A', 'a', 0, 99)", title, ownWwwroot+"/")
-			want := &rotate.Tenant{
-				Wwwroot: ownWwwroot, SiteIdentifier: "sEcReTown.example", Site: title, DispatcherMode: "strict",
-				NoReplyAddress: "no@own.example", LifetimeDays: 90, Drift: time.Minute, Generations: 5,
-				Own: &rotate.Peer{ID: 1, Wwwroot: ownWwwroot, IPAddress: "192.0.2.1", Certificate: ownCert, Expires: 1800000000,
-					Application: "moodle", ServerURL: "/mnet/xmlrpc/server.php"},
-				Peers: []rotate.Peer{
-					{ID: 5, Wwwroot: "https://Mahara.example", Name: title, Application: "mahara", ServerURL: "/api/xmlrpc/server.php"},
-					{ID: 8, Wwwroot: "https://a.example", Name: "A", Certificate: "a", Application: "moodle", ServerURL: "/mnet/xmlrpc/server.php"},
-					{ID: 3, Wwwroot: "https://peer.example", Name: "Peer", IPAddress: "192.0.2.3", Certificate: peerCert, Expires: 1800000003,
-						Application: "moodle", ServerURL: "/mnet/xmlrpc/server.php", SSLVerification: 2},
-				},
-				Pair: rotate.Stored{Certificate: ownCert, PrivateKey: ownKey}, History: []rotate.Retired{old},
-				Read: rotate.Snapshot{Pair: ownCert + pairSeparator + ownKey, HasPair: true, History: encodeHistory([]rotate.Retired{old}), HasHistory: true,
-					OwnID: 1, AllHostsID: 2},
-			}
-			if diff := cmp.Diff(want, read(t, s.open(t))); diff != "" {
-				t.Error(diff)
-			}
-		})
-	}
+	testbed.EachDatabase(t, func(t *testing.T, server *testbed.Server) {
+		const title = "Ünï 学校 🎓"
+		for _, prefix := range []string{"mdl_", "", "a_long_prefix_of_a_tenant_1234_"} {
+			t.Run("prefix "+prefix, func(t *testing.T) {
+				s := siteIn(t, server, prefix)
+				old := rotate.Retired{Stored: rotate.Stored{Certificate: "c\n", PrivateKey: "k\n"}, Expires: 1700000000}
+				s.Exec(t, "UPDATE {course} SET fullname = ?", title)
+				s.Exec(t, "UPDATE {config_plugins} SET value = ? WHERE name = 'openssl_history'", encodeHistory([]rotate.Retired{old}))
+				s.Exec(t, "INSERT INTO {config_plugins} (plugin, name, value) VALUES ('mnet', 'openssl_generations', '5'), "+
+					"('mnet', 'drift_threshold', '60'), ('other', 'drift_threshold', '7')")
+				s.Exec(t, "INSERT INTO {config} (name, value) VALUES ('noreplyaddress', 'no@own.example'), ('mnetkeylifetime', '90')")
+				s.Exec(t, "INSERT INTO {mnet_host} (id, wwwroot, name, public_key, deleted, applicationid) VALUES "+
+					"(4, 'https://gone.example', 'Gone', 'x', 1, 1), (5, 'https://Mahara.example', ?, '', 0, 2), (6, ?, 'a clone', 'x', 0, 1), "+
+					"(7, '', 'a second all-hosts row', '', 0, 1), (8, 'https://a.example', 'A', 'a', 0, 99)", title, ownWwwroot+"/")
+				want := &rotate.Tenant{
+					Wwwroot: ownWwwroot, SiteIdentifier: "sEcReTown.example", Site: title, DispatcherMode: "strict",
+					NoReplyAddress: "no@own.example", LifetimeDays: 90, Drift: time.Minute, Generations: 5,
+					Own: &rotate.Peer{ID: 1, Wwwroot: ownWwwroot, IPAddress: "192.0.2.1", Certificate: ownCert, Expires: 1800000000,
+						Application: "moodle", ServerURL: "/mnet/xmlrpc/server.php"},
+					Peers: []rotate.Peer{
+						{ID: 5, Wwwroot: "https://Mahara.example", Name: title, Application: "mahara", ServerURL: "/api/xmlrpc/server.php"},
+						{ID: 8, Wwwroot: "https://a.example", Name: "A", Certificate: "a", Application: "moodle", ServerURL: "/mnet/xmlrpc/server.php"},
+						{ID: 3, Wwwroot: "https://peer.example", Name: "Peer", IPAddress: "192.0.2.3", Certificate: peerCert, Expires: 1800000003,
+							Application: "moodle", ServerURL: "/mnet/xmlrpc/server.php", SSLVerification: 2},
+					},
+					Pair: rotate.Stored{Certificate: ownCert, PrivateKey: ownKey}, History: []rotate.Retired{old},
+					Read: rotate.Snapshot{Pair: ownCert + pairSeparator + ownKey, HasPair: true, History: encodeHistory([]rotate.Retired{old}), HasHistory: true,
+						OwnID: 1, AllHostsID: 2},
+				}
+				if diff := cmp.Diff(want, read(t, s.open(t))); diff != "" {
+					t.Error(diff)
+				}
+			})
+		}
+	})
 }
 
 func TestReadOfOddSites(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
-		change string
-		check  func(t *testing.T, s *rotate.Tenant)
-	}{
-		"no sslverification, as before Moodle 3": {"ALTER TABLE {mnet_host} DROP COLUMN sslverification", func(t *testing.T, s *rotate.Tenant) {
-			if len(s.Peers) != 1 || s.Peers[0].SSLVerification != 0 || s.Peers[0].Certificate != peerCert {
-				t.Errorf("%+v", s.Peers)
-			}
-		}},
-		"no applications, as before Moodle 1.9": {"DROP TABLE {mnet_application}; ALTER TABLE {mnet_host} DROP COLUMN applicationid", func(t *testing.T, s *rotate.Tenant) {
-			if len(s.Peers) != 1 || s.Peers[0].Application != "moodle" || s.Peers[0].ServerURL != "/mnet/xmlrpc/server.php" {
-				t.Errorf("%+v", s.Peers)
-			}
-		}},
-		"columns that a plugin added": {"ALTER TABLE {mnet_host} ADD COLUMN extra BLOB, ADD COLUMN more DATETIME DEFAULT NOW()", func(t *testing.T, s *rotate.Tenant) {
-			if len(s.Peers) != 1 || s.Peers[0].Certificate != peerCert {
-				t.Errorf("%+v", s.Peers)
-			}
-		}},
-		"NULL where Moodle has none": {"ALTER TABLE {mnet_host} MODIFY public_key LONGTEXT, MODIFY name VARCHAR(80); UPDATE {mnet_host} SET public_key = NULL, name = NULL", func(t *testing.T, s *rotate.Tenant) {
-			if s.Own == nil || s.Own.Certificate != "" || len(s.Peers) != 1 || s.Peers[0].Name != "" {
-				t.Errorf("%+v %+v", s.Own, s.Peers)
-			}
-		}},
-		"MNet never started": {"DELETE FROM {config}; DELETE FROM {config_plugins}; DELETE FROM {mnet_host}", func(t *testing.T, s *rotate.Tenant) {
-			if s.Own != nil || s.Read.OwnID != 0 || s.Read.AllHostsID != 0 || s.Read.HasPair || s.Read.HasHistory || s.DispatcherMode != "" || len(s.Peers) != 0 {
-				t.Errorf("%+v", s)
-			}
-		}},
-		"mnet_localhost_id missing: the row with the own wwwroot is no peer": {"DELETE FROM {config} WHERE name = 'mnet_localhost_id'", func(t *testing.T, s *rotate.Tenant) {
-			if s.Own != nil || len(s.Peers) != 1 || s.Peers[0].ID != 3 {
-				t.Errorf("%+v %+v", s.Own, s.Peers)
-			}
-		}},
-		"the own row deleted from the table": {"DELETE FROM {mnet_host} WHERE id = 1", func(t *testing.T, s *rotate.Tenant) {
-			if s.Own != nil || s.Read.OwnID != 1 {
-				t.Errorf("%+v", s.Own)
-			}
-		}},
-		"no front page course": {"DELETE FROM {course}", func(t *testing.T, s *rotate.Tenant) {
-			if s.Site != "" || s.Own == nil {
-				t.Errorf("%q", s.Site)
-			}
-		}},
-		"an empty pair and an empty history": {"UPDATE {config_plugins} SET value = ''", func(t *testing.T, s *rotate.Tenant) {
-			if !s.Read.HasPair || !s.Read.HasHistory || s.Pair.Present() || s.History != nil {
-				t.Errorf("%+v", s)
-			}
-		}},
-		"settings of another case are other settings": {"UPDATE {config_plugins} SET name = 'OpenSSL' WHERE name = 'openssl'", func(t *testing.T, s *rotate.Tenant) {
-			if s.Read.HasPair {
-				t.Error(s.Read.Pair)
-			}
-		}},
-		"three-byte utf8 tables": {"ALTER TABLE {course} CONVERT TO CHARACTER SET utf8mb3; UPDATE {course} SET fullname = '学校'", func(t *testing.T, s *rotate.Tenant) {
-			if s.Site != "学校" {
-				t.Errorf("%q", s.Site)
-			}
-		}},
-		"MyISAM tables": {"ALTER TABLE {config_plugins} ENGINE=MyISAM; ALTER TABLE {mnet_host} ENGINE=MyISAM", func(t *testing.T, s *rotate.Tenant) {
-			if s.Own == nil || s.Pair.Certificate != ownCert {
-				t.Errorf("%+v", s)
-			}
-		}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := newSite(t, "mdl_")
-			s.Exec(t, c.change)
-			c.check(t, read(t, s.open(t)))
-		})
-	}
+	testbed.EachDatabase(t, func(t *testing.T, server *testbed.Server) {
+		for name, c := range map[string]struct {
+			change string
+			check  func(t *testing.T, s *rotate.Tenant)
+		}{
+			"no sslverification, as before Moodle 3": {"ALTER TABLE {mnet_host} DROP COLUMN sslverification", func(t *testing.T, s *rotate.Tenant) {
+				if len(s.Peers) != 1 || s.Peers[0].SSLVerification != 0 || s.Peers[0].Certificate != peerCert {
+					t.Errorf("%+v", s.Peers)
+				}
+			}},
+			"no applications, as before Moodle 1.9": {"DROP TABLE {mnet_application}; ALTER TABLE {mnet_host} DROP COLUMN applicationid", func(t *testing.T, s *rotate.Tenant) {
+				if len(s.Peers) != 1 || s.Peers[0].Application != "moodle" || s.Peers[0].ServerURL != "/mnet/xmlrpc/server.php" {
+					t.Errorf("%+v", s.Peers)
+				}
+			}},
+			"columns that a plugin added": {"ALTER TABLE {mnet_host} ADD COLUMN extra TEXT, ADD COLUMN more TIMESTAMP DEFAULT CURRENT_TIMESTAMP", func(t *testing.T, s *rotate.Tenant) {
+				if len(s.Peers) != 1 || s.Peers[0].Certificate != peerCert {
+					t.Errorf("%+v", s.Peers)
+				}
+			}},
+			"NULL where Moodle has none": {"ALTER TABLE {mnet_host} MODIFY public_key LONGTEXT, MODIFY name VARCHAR(80); UPDATE {mnet_host} SET public_key = NULL, name = NULL", func(t *testing.T, s *rotate.Tenant) {
+				if s.Own == nil || s.Own.Certificate != "" || len(s.Peers) != 1 || s.Peers[0].Name != "" {
+					t.Errorf("%+v %+v", s.Own, s.Peers)
+				}
+			}},
+			"MNet never started": {"DELETE FROM {config}; DELETE FROM {config_plugins}; DELETE FROM {mnet_host}", func(t *testing.T, s *rotate.Tenant) {
+				if s.Own != nil || s.Read.OwnID != 0 || s.Read.AllHostsID != 0 || s.Read.HasPair || s.Read.HasHistory || s.DispatcherMode != "" || len(s.Peers) != 0 {
+					t.Errorf("%+v", s)
+				}
+			}},
+			"mnet_localhost_id missing: the row with the own wwwroot is no peer": {"DELETE FROM {config} WHERE name = 'mnet_localhost_id'", func(t *testing.T, s *rotate.Tenant) {
+				if s.Own != nil || len(s.Peers) != 1 || s.Peers[0].ID != 3 {
+					t.Errorf("%+v %+v", s.Own, s.Peers)
+				}
+			}},
+			"the own row deleted from the table": {"DELETE FROM {mnet_host} WHERE id = 1", func(t *testing.T, s *rotate.Tenant) {
+				if s.Own != nil || s.Read.OwnID != 1 {
+					t.Errorf("%+v", s.Own)
+				}
+			}},
+			"no front page course": {"DELETE FROM {course}", func(t *testing.T, s *rotate.Tenant) {
+				if s.Site != "" || s.Own == nil {
+					t.Errorf("%q", s.Site)
+				}
+			}},
+			"an empty pair and an empty history": {"UPDATE {config_plugins} SET value = ''", func(t *testing.T, s *rotate.Tenant) {
+				if !s.Read.HasPair || !s.Read.HasHistory || s.Pair.Present() || s.History != nil {
+					t.Errorf("%+v", s)
+				}
+			}},
+			"settings of another case are other settings": {"UPDATE {config_plugins} SET name = 'OpenSSL' WHERE name = 'openssl'", func(t *testing.T, s *rotate.Tenant) {
+				if s.Read.HasPair {
+					t.Error(s.Read.Pair)
+				}
+			}},
+			"three-byte utf8 tables": {"ALTER TABLE {course} CONVERT TO CHARACTER SET utf8mb3; UPDATE {course} SET fullname = '学校'", func(t *testing.T, s *rotate.Tenant) {
+				if s.Site != "学校" {
+					t.Errorf("%q", s.Site)
+				}
+			}},
+			"MyISAM tables": {"ALTER TABLE {config_plugins} ENGINE=MyISAM; ALTER TABLE {mnet_host} ENGINE=MyISAM", func(t *testing.T, s *rotate.Tenant) {
+				if s.Own == nil || s.Pair.Certificate != ownCert {
+					t.Errorf("%+v", s)
+				}
+			}},
+		} {
+			t.Run(name, func(t *testing.T) {
+				s := siteIn(t, server, "mdl_")
+				s.change(t, c.change)
+				c.check(t, read(t, s.open(t)))
+			})
+		}
+	})
 }
 
 // config.php takes precedence over the tables: Moodle's get_config uses it.
@@ -164,28 +170,30 @@ $CFG->forced_plugin_settings = ['mnet' => ['openssl_generations' => 9, 'drift_th
 
 func TestReadFailsClearly(t *testing.T) {
 	t.Parallel()
-	for name, change := range map[string]func(t *testing.T, s *site){
-		"a prefix that has no tables": func(_ *testing.T, s *site) { s.config.Prefix = "other_" },
-		"no table mnet_host":          func(t *testing.T, s *site) { s.Exec(t, "DROP TABLE {mnet_host}") },
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := newSite(t, "mdl_")
-			change(t, s)
+	testbed.EachDatabase(t, func(t *testing.T, server *testbed.Server) {
+		for name, change := range map[string]func(t *testing.T, s *site){
+			"a prefix that has no tables": func(_ *testing.T, s *site) { s.config.Prefix = "other_" },
+			"no table mnet_host":          func(t *testing.T, s *site) { s.Exec(t, "DROP TABLE {mnet_host}") },
+		} {
+			t.Run(name, func(t *testing.T) {
+				s := siteIn(t, server, "mdl_")
+				change(t, s)
+				_, err := s.open(t).Read(t.Context())
+				var missing *MissingTableError
+				if !errors.As(err, &missing) || !strings.Contains(missing.Hint(), s.config.Prefix) || !strings.Contains(err.Error(), s.config.Prefix) {
+					t.Errorf("got %v", err)
+				}
+			})
+		}
+		t.Run("a history that cannot be read", func(t *testing.T) {
+			s := siteIn(t, server, "mdl_")
+			s.Exec(t, "UPDATE {config_plugins} SET value = ? WHERE name = 'openssl_history'", "a:1:{i:0;"+ownKey)
 			_, err := s.open(t).Read(t.Context())
-			var missing *MissingTableError
-			if !errors.As(err, &missing) || !strings.Contains(missing.Hint(), s.config.Prefix) || !strings.Contains(err.Error(), s.config.Prefix) {
+			var history *HistoryError
+			if !errors.As(err, &history) || strings.Contains(err.Error(), "PRIVATE") {
 				t.Errorf("got %v", err)
 			}
 		})
-	}
-	t.Run("a history that cannot be read", func(t *testing.T) {
-		s := newSite(t, "mdl_")
-		s.Exec(t, "UPDATE {config_plugins} SET value = CONCAT('a:1:{i:0;', ?) WHERE name = 'openssl_history'", ownKey)
-		_, err := s.open(t).Read(t.Context())
-		var history *HistoryError
-		if !errors.As(err, &history) || strings.Contains(err.Error(), "PRIVATE") {
-			t.Errorf("got %v", err)
-		}
 	})
 }
 
@@ -221,46 +229,49 @@ func TestSettle(t *testing.T) {
 
 func TestCheckRights(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
-		change func(t *testing.T, s *site)
-		want   string
-	}{
-		"all rights": {func(*testing.T, *site) {}, ""},
-		"read only": {func(t *testing.T, s *site) {
-			s.Exec(t, "REVOKE ALL ON "+s.Name+".* FROM "+s.User+"; GRANT SELECT ON "+s.Name+".* TO "+s.User)
-		}, "1142"},
-		"no right to insert": {func(t *testing.T, s *site) {
-			s.Exec(t, "REVOKE ALL ON "+s.Name+".* FROM "+s.User+"; GRANT SELECT, UPDATE ON "+s.Name+".* TO "+s.User)
-		}, "1142"},
-		"rights on one table only": {func(t *testing.T, s *site) {
-			s.Exec(t, "REVOKE ALL ON "+s.Name+".* FROM "+s.User+"; GRANT SELECT, INSERT, UPDATE ON {config_plugins} TO "+s.User+
-				"; GRANT SELECT ON {mnet_host} TO "+s.User)
-		}, "1142"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := newSite(t, "mdl_")
-			c.change(t, s) // before the connection: the server reads a database's rights only once
-			tenant := s.open(t)
-			before := s.Value(t, "SELECT value FROM {config_plugins} WHERE name = 'openssl'")
-			err := tenant.CheckRights(t.Context())
-			if c.want == "" && err != nil {
-				t.Error(err)
-			}
-			var access *AccessError
-			if c.want != "" && (!errors.As(err, &access) || !strings.Contains(err.Error(), c.want) || access.Hint() == "") {
+	testbed.EachDatabase(t, func(t *testing.T, server *testbed.Server) {
+		for name, c := range map[string]struct {
+			change func(t *testing.T, s *site)
+			want   dialect.Fault
+		}{
+			"all rights": {func(*testing.T, *site) {}, dialect.None},
+			"read only": {func(t *testing.T, s *site) {
+				s.leaveRights(t, "SELECT")
+			}, dialect.NoRight},
+			"no right to insert": {func(t *testing.T, s *site) {
+				s.leaveRights(t, "SELECT, UPDATE")
+			}, dialect.NoRight},
+			"rights on one table only": {func(t *testing.T, s *site) {
+				s.leaveRights(t, "SELECT, INSERT, UPDATE", "{config_plugins}")
+				s.Exec(t, "GRANT SELECT ON {mnet_host} TO "+s.User)
+			}, dialect.NoRight},
+			"an account that may only read": {readOnlyAccount, dialect.ReadOnly},
+		} {
+			t.Run(name, func(t *testing.T) {
+				s := siteIn(t, server, "mdl_")
+				c.change(t, s) // before the connection: the server reads a database's rights only once
+				tenant := s.open(t)
+				before := s.stored(t)
+				err := tenant.CheckRights(t.Context())
+				if c.want == dialect.None {
+					if err != nil || s.stored(t) != before {
+						t.Errorf("got %v, or the check has written", err)
+					}
+					return
+				}
+				var access *AccessError
+				if !errors.As(err, &access) || !is(err, c.want) || access.Hint() == "" || s.stored(t) != before {
+					t.Errorf("got %v, or the check has written", err)
+				}
+			})
+		}
+		t.Run("no table", func(t *testing.T) {
+			s := siteIn(t, server, "mdl_")
+			s.Exec(t, "DROP TABLE {mnet_host}")
+			var missing *MissingTableError
+			if err := s.open(t).CheckRights(t.Context()); !errors.As(err, &missing) {
 				t.Errorf("got %v", err)
 			}
-			if s.Value(t, "SELECT value FROM {config_plugins} WHERE name = 'openssl'") != before {
-				t.Error("the check has written")
-			}
 		})
-	}
-	t.Run("no table", func(t *testing.T) {
-		s := newSite(t, "mdl_")
-		s.Exec(t, "DROP TABLE {mnet_host}")
-		var missing *MissingTableError
-		if err := s.open(t).CheckRights(t.Context()); !errors.As(err, &missing) {
-			t.Errorf("got %v", err)
-		}
 	})
 }

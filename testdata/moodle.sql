@@ -1,4 +1,4 @@
--- The tables of a Moodle site that the renewal of its MNet key touches, empty, as Moodle 3.11 to 5.0 makes them on MySQL and MariaDB
+-- The tables of a Moodle site that the renewal of its MNet key touches, empty, as Moodle 3.11 to 5.0 makes them on MySQL and MariaDB; internal/testbed translates them for PostgreSQL
 -- (names and types: Moodle lib/db/install.xml and local/vmoodle/db/install.xml, mapped as its MySQL generator maps them).
 -- {prefix} is replaced by the site's table prefix. Tables that are wider in Moodle have only the columns that matter here.
 

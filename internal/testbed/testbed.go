@@ -1,5 +1,5 @@
-// Package testbed gives tests the real parts of a Moodle site: a MariaDB server, Redis, PHP, and a
-// small MNet site that runs on them (testdata/phpsite). Everything listens on 127.0.0.1, uses a
+// Package testbed gives tests the real parts of a Moodle site: a server of MariaDB or PostgreSQL,
+// Redis, PHP, and a small MNet site that runs on them (testdata/phpsite). Everything listens on 127.0.0.1, uses a
 // temporary directory and is stopped by its process id.
 //
 // It contains no test of renew_mnetkeys itself and imports none of its packages, so that every
