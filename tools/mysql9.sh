@@ -73,7 +73,7 @@ start() {
         server=$!
         for _ in {1..600}; do
             kill -0 "$server" 2>/dev/null || break
-            if grep -q 'ready for connections.*socket' "$database/mysql.log"; then
+            if grep -qs 'ready for connections.*socket' "$database/mysql.log"; then
                 export MNETKEYS_TEST_MYSQL_SOCKET=$database/socket MNETKEYS_TEST_MYSQL_PORT=$port
                 return 0
             fi
