@@ -14,13 +14,14 @@ import (
 	"testing"
 	"time"
 
+	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/moodledb/config"
 )
 
 func TestOpenSaysWhyItCannot(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "mdl_")
-	silent := silentServer(t)
+	silent, plain := silentServer(t), testbed.MariaDB(t).WithoutTLS(t).Port
 	for name, c := range map[string]struct {
 		change  func(*config.Config)
 		problem string // in the error
@@ -38,7 +39,7 @@ func TestOpenSaysWhyItCannot(t *testing.T) {
 		"nobody listens":                  {func(c *config.Config) { c.DBPort = closedPort(t) }, "refused", "running"},
 		"no such socket":                  {func(c *config.Config) { c.DBHost, c.DBSocket = "localhost", filepath.Join(t.TempDir(), "none") }, "no such socket", "dbsocket"},
 		"a server that is mute":           {func(c *config.Config) { c.DBPort, c.ConnectTimeout = silent, 200*time.Millisecond }, "no answer", "dbhost"},
-		"TLS is demanded and not offered": {func(c *config.Config) { c.SSL = "require" }, "TLS", "ssl"},
+		"TLS is demanded and not offered": {func(c *config.Config) { c.SSL, c.DBPort = "require", plain }, "TLS", "ssl"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := *s.config
@@ -102,10 +103,12 @@ func TestOpenRefusesAHostThatIsNone(t *testing.T) {
 func TestOpenByEveryWay(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "mdl_")
+	plain := testbed.MariaDB(t).WithoutTLS(t).Port
 	for name, change := range map[string]func(*config.Config){
 		"TCP":                          func(*config.Config) {},
 		"unix socket":                  func(c *config.Config) { c.DBHost, c.DBSocket = "localhost", s.Socket },
-		"TLS preferred, not offered":   func(c *config.Config) { c.SSL = "prefer" },
+		"TLS preferred":                func(c *config.Config) { c.SSL = "prefer" },
+		"TLS preferred, not offered":   func(c *config.Config) { c.SSL, c.DBPort = "prefer", plain },
 		"no TLS on a socket":           func(c *config.Config) { c.DBHost, c.DBSocket, c.SSL = "localhost", s.Socket, "require" },
 		"mysqli":                       func(c *config.Config) { c.DBType = "mysqli" },
 		"a time limit that is not set": func(c *config.Config) { c.ConnectTimeout = 0 },

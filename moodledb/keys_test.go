@@ -233,7 +233,7 @@ func (s *site) awaitLockWait(t *testing.T) {
 	}
 }
 
-var reWaits = regexp.MustCompile(`(?s)\nLOCK WAIT .*?\nMariaDB thread id (\d+)`)
+var reWaits = regexp.MustCompile(`(?s)\nLOCK WAIT .*?\n(?:MariaDB|MySQL) thread id (\d+)`)
 
 // waitsForRow returns true as soon as a connection whose column of the process list has that value
 // waits for a row. It asks InnoDB's monitor: information_schema.innodb_trx repeats its last answer

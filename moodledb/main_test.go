@@ -217,3 +217,10 @@ func isMySQL(err error, numbers ...uint16) bool {
 	var answer *mysql.MySQLError
 	return errors.As(err, &answer) && slices.Contains(numbers, answer.Number)
 }
+
+// numbers is a table of the numbers from 1 to %d, at most 9999, in SQL: column seq.
+const numbers = "(SELECT 1000 * d.n + 100 * c.n + 10 * b.n + a.n AS seq FROM " + digits + " a, " + digits + " b, " + digits + " c, " + digits + " d) numbers " +
+	"WHERE seq BETWEEN 1 AND %d"
+
+const digits = "(SELECT 0 AS n UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL " +
+	"SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9)"

@@ -14,7 +14,7 @@ import (
 func (s *site) manyPeers(t testing.TB, n int) {
 	t.Helper()
 	s.Exec(t, fmt.Sprintf("INSERT INTO {mnet_host} (id, wwwroot, name, public_key, public_key_expires) "+
-		"SELECT 99 + seq, CONCAT('https://tenant', seq, '.example'), seq, CONCAT('held ', seq, REPEAT(' certificate', 110)), 1800000000 FROM seq_1_to_%d", n))
+		"SELECT 99 + seq, CONCAT('https://tenant', seq, '.example'), seq, CONCAT('held ', seq, REPEAT(' certificate', 110)), 1800000000 FROM "+numbers, n))
 }
 
 // keysOfAll are the certificates of the peers of manyPeers after the given renewal.

@@ -293,7 +293,7 @@ func (s *site) heavy(t *testing.T, statement string) *sql.Tx {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = moodle.Rollback() })
-	for _, query := range []string{"INSERT INTO {config} (name, value) SELECT seq, '' FROM seq_1_to_100", statement} {
+	for _, query := range []string{fmt.Sprintf("INSERT INTO {config} (name, value) SELECT seq, '' FROM "+numbers, 100), statement} {
 		if _, err := moodle.Exec(s.SQL(query)); err != nil {
 			t.Fatal(err)
 		}

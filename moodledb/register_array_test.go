@@ -19,7 +19,7 @@ func (a *array) manyTenants(t testing.TB, n int) {
 	t.Helper()
 	a.Exec(t, fmt.Sprintf(`INSERT INTO {local_vmoodle} (vhostname, name, mnet, enabled, vdbtype, vdbhost, vdblogin, vdbpass, vdbname, vdbprefix, vdatapath)
 		SELECT CONCAT('https://t', seq, '.example.org'), seq, 1, 1, 'mariadb', 'localhost', 't', 'SECRET-31', CONCAT('t', seq), 'mdl_', CONCAT('/var/moodledata/t', seq)
-		FROM seq_1_to_%d`, n))
+		FROM `+numbers, n))
 }
 
 func TestTenantsFromRowsAreTheTenantsOfTheirWwwroots(t *testing.T) {

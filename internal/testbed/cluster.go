@@ -1,6 +1,7 @@
 package testbed
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"strconv"
@@ -31,9 +32,28 @@ func (s *Server) WithoutLocks(t testing.TB, refusal string) *Server {
 	})
 }
 
+// WithoutTLS is the server behind a proxy that hides from its greeting that it offers TLS.
+func (s *Server) WithoutTLS(t testing.TB) *Server {
+	t.Helper()
+	return s.behind(t, hideTLS, func() func(string) string { return func(query string) string { return query } })
+}
+
+// hideTLS changes a greeting (Protocol::HandshakeV10): number, version and a zero, connection, 8
+// bytes of scramble and a zero, capabilities.
+func hideTLS(greeting []byte) {
+	if end := bytes.IndexByte(greeting, 0); end >= 0 && len(greeting) > end+15 {
+		greeting[end+15] &^= 1 << 3 // CLIENT_SSL, 1 << 11
+	}
+}
+
 // Through is the server behind a proxy that may put another statement into the place of one.
 // connect gives the function that does so for one connection.
 func (s *Server) Through(t testing.TB, connect func() func(query string) string) *Server {
+	t.Helper()
+	return s.behind(t, func([]byte) {}, connect)
+}
+
+func (s *Server) behind(t testing.TB, greet func(greeting []byte), connect func() func(query string) string) *Server {
 	t.Helper()
 	listener, err := net.Listen("tcp", s.Host+":0")
 	if err != nil {
@@ -50,14 +70,14 @@ func (s *Server) Through(t testing.TB, connect func() func(query string) string)
 			if err != nil {
 				return
 			}
-			connections.Go(func() { s.forward(client, connect()) })
+			connections.Go(func() { s.forward(client, greet, connect()) })
 		}
 	})
-	return &Server{Host: s.Host, Port: listener.Addr().(*net.TCPAddr).Port}
+	return &Server{DBType: s.DBType, Host: s.Host, Port: listener.Addr().(*net.TCPAddr).Port}
 }
 
 // forward lasts until the client ends the connection, or the server does.
-func (s *Server) forward(client net.Conn, replace func(query string) string) {
+func (s *Server) forward(client net.Conn, greet func([]byte), replace func(query string) string) {
 	defer func() { _ = client.Close() }()
 	server, err := net.Dial("tcp", net.JoinHostPort(s.Host, strconv.Itoa(s.Port)))
 	if err != nil {
@@ -65,16 +85,19 @@ func (s *Server) forward(client net.Conn, replace func(query string) string) {
 	}
 	defer func() { _ = server.Close() }()
 	go func() {
-		_, _ = io.Copy(client, server)
-		_ = client.Close()
-	}()
-	for {
-		header := make([]byte, 4)
-		if _, err := io.ReadFull(client, header); err != nil {
+		defer func() { _ = client.Close() }()
+		header, greeting, err := packet(server)
+		if err != nil {
 			return
 		}
-		payload := make([]byte, int(header[0])|int(header[1])<<8|int(header[2])<<16)
-		if _, err := io.ReadFull(client, payload); err != nil {
+		greet(greeting)
+		if _, err := client.Write(append(header, greeting...)); err == nil {
+			_, _ = io.Copy(client, server)
+		}
+	}()
+	for {
+		header, payload, err := packet(client)
+		if err != nil {
 			return
 		}
 		const comQuery = 0x03
@@ -87,4 +110,14 @@ func (s *Server) forward(client net.Conn, replace func(query string) string) {
 			return
 		}
 	}
+}
+
+func packet(from io.Reader) (header, payload []byte, err error) {
+	header = make([]byte, 4)
+	if _, err := io.ReadFull(from, header); err != nil {
+		return nil, nil, err
+	}
+	payload = make([]byte, int(header[0])|int(header[1])<<8|int(header[2])<<16)
+	_, err = io.ReadFull(from, payload)
+	return header, payload, err
 }

@@ -17,6 +17,10 @@ import (
 const (
 	envSocket = "MNETKEYS_TEST_MARIADB_SOCKET" // path of its unix socket; root needs no password
 	envPort   = "MNETKEYS_TEST_MARIADB_PORT"   // its port on 127.0.0.1
+
+	// Another MySQL or MariaDB that the tests are to run on instead.
+	envOtherSocket = "MNETKEYS_TEST_MYSQL_SOCKET"
+	envOtherPort   = "MNETKEYS_TEST_MYSQL_PORT"
 )
 
 // Moodle's names of the kinds of database servers ($CFG->dbtype).
@@ -62,11 +66,14 @@ func (o *once[T]) get(make func() *T) *T {
 
 var mariadb once[Server]
 
-// MariaDB is the server that all tests of this process share: that of test.sh, or a private one,
-// started at the first call.
+// MariaDB is the server that all tests of this process share: the other one that is to be tested,
+// that of test.sh, or a private one, started at the first call.
 func MariaDB(t testing.TB) *Server {
 	t.Helper()
 	return mariadb.get(func() *Server {
+		if s := ofRun(t, MariaDBType, envOtherSocket, envOtherPort); s != nil {
+			return s
+		}
 		if s := ofRun(t, MariaDBType, envSocket, envPort); s != nil {
 			return s
 		}
