@@ -129,7 +129,8 @@ func (t *Tenant) with(id *Identity) *Tenant {
 // restored, or the report says that it was not.
 func (r *Renewal) activate(ctx context.Context, t *Tenant, next Identity, history []Retired, before SelfCheck, report *TenantReport) error {
 	// From here until the proof, a signal must not leave a stored key unused.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), safePointLimit)
+	run := ctx
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(run), safePointLimit)
 	defer cancel()
 
 	keys := Keys{
@@ -162,22 +163,26 @@ func (r *Renewal) activate(ctx context.Context, t *Tenant, next Identity, histor
 	if done, conflict := r.supersededByMoodle(ctx, t, next, report); done {
 		return conflict
 	}
-	return r.giveUp(ctx, t, keys, err, report)
+	return r.giveUp(run, t, keys, err, report)
 }
 
 // giveUp puts the old pair back if the local site was not proven to use the new one. If that fails,
 // or there is no old pair, an operator has to act.
-func (r *Renewal) giveUp(ctx context.Context, t *Tenant, keys Keys, cause error, report *TenantReport) error {
+func (r *Renewal) giveUp(run context.Context, t *Tenant, keys Keys, cause error, report *TenantReport) error {
 	report.skipPeers(t, "not pushed: the local site does not use the new key")
 	if t.Pair.Present() {
 		// However long the wait for the local site took, putting the old key back has its own
 		// limit.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), safePointLimit)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(run), safePointLimit)
 		defer cancel()
 		check, err := r.undo(ctx, t, keys.Stored, t.historyWithUndone(keys.Stored), report)
 		if err == nil {
 			report.Outcome, report.SelfCheck, report.Exit = Undone, check, ExitNotRenewed
-			return fmt.Errorf("%w, because the web server was not proven to use the new one: %w", ErrUndone, cause)
+			err = fmt.Errorf("%w, because the web server was not proven to use the new one: %w", ErrUndone, cause)
+			if errors.Is(run.Err(), context.Canceled) { // a signal often ends the hook or PHP that purges the cache
+				err = fmt.Errorf("%w: %w", context.Cause(run), err)
+			}
+			return err
 		}
 		cause = fmt.Errorf("%w; putting the old key back failed as well: %w", cause, err)
 	}

@@ -2,6 +2,8 @@ package rotate
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,4 +66,37 @@ func (*countedHook) Hooked() bool { return true }
 func (h *countedHook) Drop(ctx context.Context, site string, scope Scope) error {
 	h.runs, h.at = append(h.runs, scope), append(h.at, h.now)
 	return h.world.Drop(ctx, site, scope)
+}
+
+// A signal also ends the hook or the PHP that purges the cache: the error names the signal first.
+func TestAnUndoneRunThatWasInterruptedSaysSo(t *testing.T) {
+	for name, c := range map[string]struct {
+		end  func(context.Context) (context.Context, func())
+		says bool
+	}{
+		"a signal": {func(ctx context.Context) (context.Context, func()) {
+			ctx, cancel := context.WithCancelCause(ctx)
+			return ctx, func() { cancel(errors.New("interrupted by SIGTERM")) }
+		}, true},
+		"nothing": {func(ctx context.Context) (context.Context, func()) { return ctx, func() {} }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			old := w.tenant.Pair
+			w.sticky = true
+			ctx, end := c.end(t.Context())
+			w.on = func(event string) {
+				if event == "store" {
+					end()
+				}
+			}
+			report := w.renewal(Options{}).Run(ctx)
+			if report.Outcome != Undone || w.tenant.Pair != old || !errors.Is(report.Err, ErrUndone) {
+				t.Errorf("%+v", report)
+			}
+			if says := strings.HasPrefix(report.Error, "interrupted by SIGTERM: the old key was restored"); says != c.says {
+				t.Error(report.Error)
+			}
+		})
+	}
 }

@@ -62,6 +62,11 @@ func (a *Array) byDatabase() map[string]bool {
 	if a.ByKeyswap {
 		return nil
 	}
+	return a.members()
+}
+
+// members are the sites of the array, by wwwroot.
+func (a *Array) members() map[string]bool {
 	members := make(map[string]bool, len(a.Members))
 	for _, m := range a.Members {
 		members[m.Wwwroot] = true

@@ -304,9 +304,30 @@ func TestTheCommandForAMemberIsOneForTheShell(t *testing.T) {
 	}
 }
 
-// Whoever runs the array administers this peer as well.
+// Whoever runs the array administers this peer as well. doctor calls the peer and says the same.
 func TestTheNextStepForAMemberWithoutMNetIsOneOfTheArray(t *testing.T) {
-	if f := (&Renewal{}).notToAsk(&Tenant{}); f.Reason != ReasonMNetOff || !strings.Contains(f.Next, "--exclude and --ignore-peer") {
+	if f := (&Renewal{}).notToAsk(&Tenant{}); f.Reason != ReasonMNetOff || f.Next != nextMemberOff {
 		t.Errorf("%+v", f)
 	}
+	const wwwroot = "https://t01.example"
+	advised := func(findings []Finding) {
+		t.Helper()
+		at := slices.IndexFunc(findings, func(f Finding) bool { return f.Code == "peer_mnet_off" && f.Subject == wwwroot })
+		if at < 0 || findings[at].Next != nextMemberOff {
+			t.Errorf("%+v", findings)
+		}
+	}
+	f := newFleet(t, 2)
+	if f.sites[1].tenant.Wwwroot != wwwroot {
+		t.Fatal(f.sites[1].tenant.Wwwroot)
+	}
+	f.sites[1].tenant.DispatcherMode = "off"
+	f.array(ArrayOptions{}, 0).Survey(t.Context(), SurveyDoctor)
+	advised(f.reports[f.sites[0].tenant.Wwwroot].Findings)
+
+	w := newWorld(t)
+	w.addPeer(wwwroot, fakePeer{refuses: ReasonMNetOff})
+	r := w.renewal(Options{})
+	r.Counterpart = func(context.Context, Peer) (*Counterpart, error) { return &Counterpart{}, nil }
+	advised(r.Diagnose(t.Context()).Findings)
 }

@@ -118,6 +118,7 @@ func (a *Array) keep(ctx context.Context, t *renewing, r *Renewal, tenant *Tenan
 	}
 	a.proven(t, r)
 	t.use(*id, replaced)
+	t.report.NotDue = !a.PushOnly
 	return nil
 }
 

@@ -77,7 +77,7 @@ func (r *Renewal) notToAsk(t *Tenant) *Failure {
 	switch {
 	case !t.MNetOn() || t.Own == nil:
 		return &Failure{Reason: ReasonMNetOff, Detail: "MNet is off at the peer",
-			Next: "the peer is a site of this array: enable its MNet or, if it is off on purpose, leave the peer out with --exclude and --ignore-peer"}
+			Next: nextMemberOff}
 	case t.identity() == nil:
 		return &Failure{Reason: ReasonBadSignature, Detail: "the peer's database has no readable key: renew its key"}
 	case t.Own.Certificate != t.Pair.Certificate:
@@ -87,6 +87,9 @@ func (r *Renewal) notToAsk(t *Tenant) *Failure {
 	}
 	return nil
 }
+
+// nextMemberOff is the next step for a link to a site of the array whose MNet is off.
+const nextMemberOff = "the peer is a site of this array: enable its MNet or, if it is off on purpose, leave the peer out with --exclude and --ignore-peer"
 
 // nextOfMember is the next step for a link to a site of the array whose own side is at fault.
 func nextOfMember(wwwroot string) string {

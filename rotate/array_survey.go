@@ -32,9 +32,10 @@ func (a *Array) Survey(ctx context.Context, what Survey) int {
 	tenants := a.start()
 	emit, code := a.emitter()
 	if what == SurveyDoctor {
+		members := a.members()
 		a.each("examine", tenants, func(t *renewing) {
 			a.within(ctx, t, func(s *Session, r *Renewal) error {
-				r.Store = wholeStore{s.Store, s.PeerRows}
+				r.Store, r.members = wholeStore{s.Store, s.PeerRows}, members
 				t.report = r.Diagnose(ctx)
 				t.nameUnread()
 				return t.report.Err

@@ -269,7 +269,7 @@ func (s *fleetSite) PeerList(context.Context) ([]Peer, error) {
 	var peers []Peer
 	for i, w := range s.order {
 		if row := s.rows[w]; row != nil && !row.deleted {
-			peers = append(peers, Peer{ID: int64(i + 10), Wwwroot: w, Application: "moodle"})
+			peers = append(peers, Peer{ID: int64(i + 10), Wwwroot: w, Application: "moodle", ServerURL: localServerURL})
 		}
 	}
 	return peers, nil

@@ -62,6 +62,9 @@ type Renewal struct {
 	// call it concurrently.
 	Counterpart func(context.Context, Peer) (*Counterpart, error)
 
+	// members are the sites of the same array, by wwwroot; may be nil. Diagnose uses it.
+	members map[string]bool
+
 	// CommandLinePHP is the version of the php on this machine, "" if there is none; may be nil.
 	// Diagnose uses it.
 	CommandLinePHP func(context.Context) string

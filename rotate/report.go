@@ -88,7 +88,10 @@ type TenantReport struct {
 	Err error `json:"-"`
 	// Warnings are lines for people; they change no outcome.
 	Warnings []string `json:"-"`
-	// NotDue is set by the dry run of a renewal that would keep the key.
+	// Unconfirmed: the wwwroot is what --host says, and nothing that was read confirms it.
+	Unconfirmed bool `json:"-"`
+	// NotDue is set if a renewal keeps the key, or would, because it does not expire soon or is
+	// younger than --fresh.
 	NotDue bool `json:"-"`
 	// Exit is the exit code of this tenant.
 	Exit int `json:"-"`

@@ -66,6 +66,20 @@ func TestASignalAtCommitDoesNotLeaveTheCachedKey(t *testing.T) {
 	}
 }
 
+// A hook that the signal ended has not purged the cache.
+func TestASignalThatEndsTheHookRestoresTheOldKeyAndSaysSo(t *testing.T) {
+	t.Parallel()
+	r := newRace(t)
+	once := filepath.Join(t.TempDir(), "once") // a second signal would end the run at once
+	end := run1(t, command(t, "--config="+r.config, "--cache-hook=mkdir '"+once+"' && kill -TERM $PPID; exit 1"))
+	end.expect(t, 143, "error: interrupted by SIGTERM: the old key was restored", "hint: the site and all peers use the old key as before: start it again at any time")
+	if pairOf(t, r.own.Site) != r.old {
+		t.Error("the old key was not restored")
+	}
+	coherent(t, r.own.Site)
+	run1(t, command(t, "--config="+r.config)).expect(t, 0)
+}
+
 // The second signal does not wait for a safe point.
 func TestASecondSignalEndsTheRunAtOnce(t *testing.T) {
 	hearsHangups(t)

@@ -94,7 +94,7 @@ func refused(o *option) *string {
 	switch {
 	case slices.Contains([]string{"php", "options"}, o.name):
 		return nil
-	case o.isMeasure() || o.isSwitch() || len(o.words) > 0 || o.name == "shard":
+	case o.isMeasure() || o.isSwitch() || len(o.words) > 0:
 		bad = "?"
 	}
 	return &bad

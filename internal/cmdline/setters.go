@@ -150,10 +150,6 @@ func setRenewBefore(_ *option, o *Options, value string) error {
 
 // setShard reads I/N.
 func setShard(_ *option, o *Options, value string) error {
-	o.Array.Shard, o.Array.Shards = 0, 0
-	if value == "" {
-		return nil
-	}
 	i, n, _ := strings.Cut(value, "/")
 	shard, errI := strconv.Atoi(i)
 	shards, errN := strconv.Atoi(n)

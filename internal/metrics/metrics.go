@@ -50,6 +50,7 @@ func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
 // tenant is what is kept of a report: a few numbers, whatever the number of peers.
 type tenant struct {
 	seen     bool // by a run, which has set outcome and peers
+	guessed  bool // its name may be mistyped
 	outcome  rotate.Outcome
 	proven   bool    // its exit code is 0
 	local    bool    // its local site was proven
@@ -65,7 +66,7 @@ func (f *File) Add(r rotate.TenantReport) {
 	if r.Wwwroot == "" {
 		return // the run failed before it knew any tenant
 	}
-	t := &tenant{seen: true, outcome: r.Outcome, proven: r.Exit == rotate.ExitOK, local: r.SelfCheck == rotate.SelfProven && r.Exit != rotate.ExitLocalSite,
+	t := &tenant{seen: true, guessed: r.Unconfirmed, outcome: r.Outcome, proven: r.Exit == rotate.ExitOK, local: r.SelfCheck == rotate.SelfProven && r.Exit != rotate.ExitLocalSite,
 		peers: map[rotate.PeerOutcome]int{}, nodes: map[string]float64{}}
 	for _, n := range r.Nodes {
 		t.nodes[text(n.Address)] = bit(n.SelfCheck == rotate.SelfProven)
@@ -86,6 +87,7 @@ func (f *File) Add(r rotate.TenantReport) {
 
 // complete fills the gaps that the run leaves with what was in the file before.
 func (f *File) complete(run Run, before previous) {
+	maps.DeleteFunc(f.tenants, func(wwwroot string, t *tenant) bool { return t.guessed && before.tenants[wwwroot] == nil })
 	drops := run.drops(len(f.tenants))
 	for wwwroot, was := range before.tenants {
 		t := f.tenants[wwwroot]

@@ -19,7 +19,7 @@ type Array struct {
 	json         *jsonStream
 
 	outcomes     map[rotate.Outcome]int
-	notDue       int // in a dry run, included in those that are kept
+	notDue       int // included in those that are kept
 	proven       int // peers: how many were proven
 	byRow        int // proven by database
 	total        int
@@ -128,7 +128,7 @@ func (a *Array) Phase(name string, done, total, failed int) {
 // Tenant takes a tenant's report: it is streamed as JSON, or else counted.
 func (a *Array) Tenant(r rotate.TenantReport) {
 	a.outcomes[r.Outcome]++
-	if r.NotDue {
+	if r.NotDue && r.Outcome == rotate.Kept {
 		a.notDue++
 	}
 	ExplainFindings(&r)

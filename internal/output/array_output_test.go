@@ -64,3 +64,27 @@ func TestAnArraysNextStepsOfLinksAreCompleteCommands(t *testing.T) {
 		}
 	}
 }
+
+func TestAnArraySaysWhyKeysWereKept(t *testing.T) {
+	for _, c := range []struct {
+		o    cmdline.Options
+		due  bool
+		want string
+	}{
+		{cmdline.Options{Command: "renew", All: true}, false, "1 kept because younger than --fresh"},
+		{cmdline.Options{Command: "renew", All: true, DryRun: true}, false, "1 younger than --fresh"},
+		{cmdline.Options{Command: "renew", All: true}, true, "1 not due"},
+	} {
+		var stdout strings.Builder
+		c.o.Due.OnlyIfDue = c.due
+		out := NewArray(&Printer{Options: c.o, stdout: &Results{W: &stdout}})
+		out.Begin(3, 3)
+		out.Tenant(rotate.TenantReport{Wwwroot: "https://t0.example", Outcome: rotate.Kept, NotDue: true})
+		out.Tenant(rotate.TenantReport{Wwwroot: "https://t1.example", Outcome: rotate.Undone, NotDue: true}) // later
+		out.Tenant(rotate.TenantReport{Wwwroot: "https://t2.example", Outcome: rotate.Renewed})
+		out.Finish(rotate.ExitOK, nil)
+		if !strings.Contains(stdout.String(), c.want) || !strings.Contains(stdout.String(), "1 undone") || strings.Contains(stdout.String(), "1 kept,") {
+			t.Errorf("want %q in\n%s", c.want, stdout.String())
+		}
+	}
+}

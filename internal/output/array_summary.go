@@ -120,8 +120,10 @@ func (a *Array) outcomeSummary() string {
 	switch {
 	case a.notDue > 0 && a.Options.Due.OnlyIfDue:
 		parts = append(parts, fmt.Sprintf("%d not due", a.notDue))
-	case a.notDue > 0:
+	case a.notDue > 0 && a.Options.DryRun:
 		parts = append(parts, fmt.Sprintf("%d younger than --fresh", a.notDue))
+	case a.notDue > 0:
+		parts = append(parts, fmt.Sprintf("%d kept because younger than --fresh", a.notDue))
 	}
 	if len(parts) == 0 {
 		return "nothing to do"

@@ -18,6 +18,9 @@ const hintUndone = "before the next renewal, add a --cache-hook that purges the 
 // hintUnchanged is for a run that a signal has ended before it could change anything.
 const hintUnchanged = "nothing was changed: start it again at any time"
 
+// hintRestored is for a run that a signal has ended, and that had to restore the old key.
+const hintRestored = "the site and all peers use the old key as before: start it again at any time"
+
 // advise sets the hints for a tenant and each of its peers, unless rotate has set them.
 func (out *Printer) advise(r *rotate.TenantReport) {
 	if r.Hint == "" {
@@ -56,6 +59,8 @@ func (out *Printer) hintOf(r rotate.TenantReport) string {
 	switch {
 	case errors.As(r.Err, &own) && !out.Options.Command.Row().Changes:
 		return rotate.SelfFailed.NextStep()
+	case r.Outcome == rotate.Undone && errors.As(r.Err, &sig):
+		return hintRestored
 	case r.Exit != rotate.ExitLocalSite && errors.As(r.Err, &sig):
 		return interruptedHint(out.Options)
 	case r.Outcome == rotate.Undone && errors.As(r.Err, &own) && hint == rotate.AdvisePurge:

@@ -49,6 +49,7 @@ func (out *Printer) Close(code int) int {
 // Stop ends a run before anything was done.
 func (out *Printer) Stop(code int, err error) int {
 	report := Failed(out.Options.Host, code, err)
+	report.Unconfirmed = true
 	var sig *SignalError
 	if errors.As(err, &sig) {
 		report.Hint = hintUnchanged

@@ -2,7 +2,6 @@ package run
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -12,7 +11,6 @@ import (
 	"renew_mnetkeys/internal/metrics"
 	"renew_mnetkeys/internal/output"
 	"renew_mnetkeys/internal/report"
-	"renew_mnetkeys/moodledb"
 	"renew_mnetkeys/rotate"
 )
 
@@ -68,14 +66,6 @@ func pageCommand(c cmdline.Command) report.Command {
 type metricsSink struct {
 	out *output.Printer
 	*metrics.File
-}
-
-// Add implements a sink of package output. A --host that is no tenant is left out: it is a mistyped
-// name, and its series would stay until the next run of the whole array.
-func (m *metricsSink) Add(r rotate.TenantReport) {
-	if unknown := (*moodledb.UnknownTenantError)(nil); !errors.As(r.Err, &unknown) {
-		m.File.Add(r)
-	}
 }
 
 // kept are the tenants that the run left out and that stay in the file. Those excluded on the

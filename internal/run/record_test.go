@@ -3,6 +3,7 @@ package run
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,7 +12,6 @@ import (
 	"renew_mnetkeys/internal/cmdline"
 	"renew_mnetkeys/internal/metrics"
 	"renew_mnetkeys/internal/output"
-	"renew_mnetkeys/moodledb"
 	"renew_mnetkeys/rotate"
 )
 
@@ -39,23 +39,41 @@ func TestTheFileOfOptionsSaysWhichTenantsTheMetricsAreAbout(t *testing.T) {
 	}
 }
 
+// A run that fails before it has read anything knows of its tenant only what --host says.
 func TestAMistypedHostIsNoTenantInTheMetrics(t *testing.T) {
-	const typo, tenant = "https://typo.example", "https://tenant.example"
+	const typo, known, confirmed = "https://typo.example", "https://known.example", "https://confirmed.example"
 	path := filepath.Join(t.TempDir(), "mnet.prom")
-	file, err := metrics.Open(path)
-	if err != nil {
-		t.Fatal(err)
+	end := func(fails func(*output.Printer)) string {
+		file, err := metrics.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := output.New(cmdline.Options{Command: "check"}, &output.Results{W: io.Discard}, io.Discard, os.Getenv)
+		out.Sinks = append(out.Sinks, &metricsSink{out: out, File: file})
+		fails(out)
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
 	}
-	sink := metricsSink{out: &output.Printer{Options: cmdline.Options{Command: "check"}}, File: file}
-	for host, cause := range map[string]error{typo: &moodledb.UnknownTenantError{Host: typo}, tenant: errors.New("the database is down")} {
-		sink.Add(output.Failed(host, 1, fmt.Errorf("find the tenant: %w", cause)))
+	down := errors.New("the database is down")
+	end(func(out *output.Printer) {
+		out.Sinks[0].Add(rotate.TenantReport{Wwwroot: known, Outcome: rotate.Kept})
+		out.Close(rotate.ExitOK)
+	})
+	end(func(out *output.Printer) { out.Close(out.Print(output.Failed(confirmed, 1, down), 1)) })
+	for _, host := range []string{known, typo} {
+		end(func(out *output.Printer) { out.Options.Host = host; out.Stop(1, errors.New("the hook failed")) })
 	}
-	if err := sink.Finish(1); err != nil {
-		t.Fatal(err)
+	got := end(func(out *output.Printer) {
+		out.Close(runner{out: out, o: cmdline.Options{Command: "check", Host: typo, Config: []string{"/does/not/exist"}}, getenv: os.Getenv}.workOnTenant(t.Context()))
+	})
+	failed := func(wwwroot string) string {
+		return fmt.Sprintf("renew_mnetkeys_tenant_outcome{wwwroot=%q,outcome=\"failed\"} 1", wwwroot)
 	}
-	text, err := os.ReadFile(path)
-	if err != nil || strings.Contains(string(text), typo) || !strings.Contains(string(text), tenant) {
-		t.Errorf("error %v, wrote\n%s", err, text)
+	if strings.Contains(got, typo) || !strings.Contains(got, failed(known)) || !strings.Contains(got, failed(confirmed)) {
+		t.Errorf("wrote\n%s", got)
 	}
 }
 

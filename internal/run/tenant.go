@@ -37,7 +37,9 @@ func (r runner) workOnTenant(ctx context.Context) int {
 	}
 	report, err := work(ctx)
 	if err != nil {
+		confirmed := report.Wwwroot != ""
 		report = output.Failed(cmp.Or(report.Wwwroot, r.o.Host), exitFor(err), err)
+		report.Unconfirmed = !confirmed
 	}
 	return r.out.Print(report, exitAfterSignal(ctx, report.Exit))
 }
