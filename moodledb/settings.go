@@ -81,18 +81,24 @@ func noReplyAddress(c *config.Config, stored string) string {
 	return "noreply@localhost"
 }
 
-// proxyOf reads the settings as mnet_get_public_key does (mnet/lib.php). An empty port is 8080, as in
-// PhpXmlRpc; a host may be written with the scheme or the port that curl takes there.
+// proxyOf reads the settings as mnet_get_public_key does (mnet/lib.php). An empty port is 8080, as
+// in PhpXmlRpc. A host may be written with what curl takes there: scheme, account and port.
 func proxyOf(settings map[string]string) *rotate.Proxy {
 	host := strings.TrimSpace(settings["proxyhost"])
-	if host == "" || host == "0" {
+	if isEmpty(host) {
 		return nil
 	}
-	p := &rotate.Proxy{SOCKS: settings["proxytype"] == "SOCKS5", Port: "8080",
-		User: settings["proxyuser"], Password: settings["proxypassword"], Bypass: settings["proxybypass"]}
+	p := &rotate.Proxy{SOCKS: settings["proxytype"] == "SOCKS5", Port: "8080", Bypass: settings["proxybypass"]}
 	if scheme, rest, found := strings.Cut(host, "://"); found {
 		host, p.SOCKS = strings.TrimSuffix(rest, "/"), strings.HasPrefix(strings.ToLower(scheme), "socks")
 	}
+	// An account must not stay in the name, which failures print.
+	at := strings.LastIndex(host, "@")
+	p.User, p.Password = account(host[:max(at, 0)])
+	if user, password := settings["proxyuser"], settings["proxypassword"]; !isEmpty(user) && !isEmpty(password) {
+		p.User, p.Password = user, password
+	}
+	host = host[at+1:]
 	p.Host = strings.Trim(host, "[]")
 	if name, port, err := net.SplitHostPort(host); err == nil {
 		p.Host, p.Port = name, port
@@ -101,6 +107,20 @@ func proxyOf(settings map[string]string) *rotate.Proxy {
 		p.Port = strconv.Itoa(int(port))
 	}
 	return p
+}
+
+// isEmpty is PHP's empty() for a setting.
+func isEmpty(text string) bool { return text == "" || text == "0" }
+
+// account reads USER:PASSWORD of a URL, in which percent signs may encode characters.
+func account(text string) (user, password string) {
+	user, password, _ = strings.Cut(text, ":")
+	for _, part := range []*string{&user, &password} {
+		if plain, err := url.PathUnescape(*part); err == nil {
+			*part = plain
+		}
+	}
+	return user, password
 }
 
 // number reads a number from a text column. 0 is no number, as for Moodle's empty().

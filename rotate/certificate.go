@@ -46,7 +46,7 @@ var (
 type Subject struct {
 	Wwwroot string // whole URL without trailing slash; peers compare it byte by byte
 	Site    string // course.fullname of id 1; "" falls back to the host name
-	Email   string // noreply address; if IA5String cannot encode it, noreply@host is used
+	Email   string // noreply address; if IA5String cannot encode it, noreply@host or noreply@localhost is used
 }
 
 // Certify makes the self-signed certificate that Moodle would make for key: the same attributes,
@@ -103,6 +103,9 @@ func distinguishedName(s Subject) pkix.RDNSequence {
 	email := s.Email
 	if !isIA5(email) || email == "" || len(email) > maxEmail {
 		email = "noreply@" + host
+	}
+	if !isIA5(email) { // the host name has other letters than those of ASCII
+		email = "noreply@localhost"
 	}
 	var name pkix.RDNSequence
 	add := func(oid asn1.ObjectIdentifier, tag int, value string) {

@@ -150,6 +150,7 @@ func TestWhatGoesIntoACertificate(t *testing.T) {
 		{"no site name falls back to the host", Subject{Wwwroot: ownURL}, ownURL, ownURL, "own.example"},
 		{"a name of 70 umlauts is cut to 64", Subject{Wwwroot: ownURL, Site: strings.Repeat("ü", 70)}, ownURL, ownURL, strings.Repeat("ü", 64)},
 		{"an address that IA5String cannot encode falls back", Subject{Wwwroot: ownURL, Email: "ü@own.example"}, ownURL, ownURL, "noreply@own.example"},
+		{"a host name that IA5String cannot encode falls back, and the wwwroot keeps it", Subject{Wwwroot: "https://schüle.example"}, "https://schüle.example", "https://schüle.example", "noreply@localhost"},
 		{"broken UTF-8 in the name is dropped", Subject{Wwwroot: ownURL, Site: "a\xffb"}, ownURL, ownURL, "ab"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
