@@ -23,7 +23,7 @@ var arrows = map[string][]string{
 	"internal/atomicfile": {"internal/killsteps"},
 	"rotate":              {"envelope"},
 	"peers":               {"internal/printable", "rotate", "envelope"},
-	"moodledb":            {"internal/spelling", "rotate", "envelope", "moodledb/config", "moodledb/dialect", "moodledb/phpserial"},
+	"moodledb":            {"internal/spelling", "rotate", "envelope", "moodledb/config", "moodledb/dialect", "moodledb/phpserial", "moodledb/siteuser"},
 	"moodledb/config":     {"moodledb/dialect", "moodledb/phpsource", "moodledb/phprun", "moodledb/siteuser"},
 	"moodledb/muc":        {"internal/printable", "rotate", "envelope", "moodledb", "moodledb/config", "moodledb/phprun", "moodledb/phpserial", "moodledb/phpsource", "moodledb/siteuser", "internal/killsteps"},
 	"moodledb/dialect":    {"internal/killsteps"},
