@@ -70,7 +70,7 @@ func FindTenant(ctx context.Context, master *config.Config, host string) (*confi
 		return master.ForTenant(ctx, row.TenantRow)
 	}
 	e := &UnknownTenantError{Host: host, Problem: fmt.Sprintf("no such tenant among the %d of the register", len(rows)),
-		Nearest: nearest(host, known), hint: "VMoodle's administration lists the tenants; the wwwroot is to be given in full"}
+		Nearest: nearest(host, known), hint: "write the wwwroot in full, as VMoodle's administration lists it"}
 	if echoed {
 		e.hint = "if it is the site of config.php itself, add --cfg=wwwroot=" + host
 	} else if e.Nearest == "" {

@@ -4,6 +4,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -43,6 +45,7 @@ func isInstalledAndRemoved(t *testing.T, deb, revision string) {
 	root.optionsAreRead(t)
 	root.dpkg(t, "--force-confdef", "--force-confold", "--install", deb)
 	paths := strings.Fields(output(t, "dpkg-query", "--admindir="+root.path("/var/lib/dpkg"), "--listfiles", name))
+	haveWhatIsDocumented(t, paths)
 	root.isUsable(t, revision)
 	if _, err := os.Lstat(root.path(enabled)); err != nil {
 		t.Errorf("the upgrade disabled the timer: %v", err)
@@ -63,6 +66,31 @@ func isInstalledAndRemoved(t *testing.T, deb, revision string) {
 	}
 	root.dpkg(t, "--purge", name)
 	root.isGone(t, paths)
+}
+
+// haveWhatIsDocumented fails if a document names a file below the package's own directory that is
+// not among the paths.
+func haveWhatIsDocumented(t *testing.T, paths []string) {
+	t.Helper()
+	named := regexp.MustCompile("/usr/share/doc/" + name + `(/[\w-]+(\.\w+)*)+`)
+	seen := 0
+	for _, pattern := range []string{"../README.md", "../docs/*.md", "../docs/fr/*.md", "README.md"} {
+		documents, err := filepath.Glob(pattern)
+		if err != nil || len(documents) == 0 {
+			t.Fatalf("%s: %v", pattern, err)
+		}
+		for _, document := range documents {
+			for _, path := range named.FindAllString(file(t, document), -1) {
+				seen++
+				if !slices.Contains(paths, path) {
+					t.Errorf("%s names %s, which the package does not have", document, path)
+				}
+			}
+		}
+	}
+	if seen == 0 {
+		t.Error("no document names a file of the package")
+	}
 }
 
 // older is the package with a lower version and another file of options.

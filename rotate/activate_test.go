@@ -100,3 +100,25 @@ func TestAnUndoneRunThatWasInterruptedSaysSo(t *testing.T) {
 		})
 	}
 }
+
+// A push refuses a pair that differs from the local host row, so the command after the purge is a
+// renewal.
+func TestTheHintForASiteThatDoesNotFollowIsACommandThatWorks(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(*world)
+		want  string
+	}{
+		"pair and row agree":  {func(*world) {}, "purge_caches.php && renew_mnetkeys push"},
+		"pair and row differ": {func(w *world) { w.tenant.Own.Certificate = w.otherPair().Certificate }, "purge_caches.php && renew_mnetkeys"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.sticky, w.cached = true, w.otherPair()
+			c.spoil(w)
+			report := w.renewal(Options{}).Run(t.Context())
+			if report.Exit != ExitLocalSite || !strings.HasSuffix(HintOf(report.Err), c.want) {
+				t.Errorf("exit %d, %v, hint %q", report.Exit, report.Err, HintOf(report.Err))
+			}
+		})
+	}
+}

@@ -304,7 +304,8 @@ func TestTheCommandForAMemberIsOneForTheShell(t *testing.T) {
 	}
 }
 
-// Whoever runs the array administers this peer as well. doctor calls the peer and says the same.
+// Whoever runs the array administers this peer as well. The commands that
+// call the peer say the same.
 func TestTheNextStepForAMemberWithoutMNetIsOneOfTheArray(t *testing.T) {
 	if f := (&Renewal{}).notToAsk(&Tenant{}); f.Reason != ReasonMNetOff || f.Next != nextMemberOff {
 		t.Errorf("%+v", f)
@@ -330,4 +331,20 @@ func TestTheNextStepForAMemberWithoutMNetIsOneOfTheArray(t *testing.T) {
 	r := w.renewal(Options{})
 	r.Counterpart = func(context.Context, Peer) (*Counterpart, error) { return &Counterpart{}, nil }
 	advised(r.Diagnose(t.Context()).Findings)
+	for name, run := range map[string]func(*Renewal, context.Context) TenantReport{"push": (*Renewal).Distribute, "verify": (*Renewal).Verify} {
+		r := w.renewal(Options{})
+		r.Counterpart = func(context.Context, Peer) (*Counterpart, error) { return &Counterpart{}, nil }
+		if got := run(r, t.Context()).Peers; len(got) != 1 || got[0].Reason != ReasonMNetOff || got[0].Next != nextMemberOff {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+func TestAMembersKeyThatMustBeRenewedIsRenewedThere(t *testing.T) {
+	w := newWorld(t)
+	broken := w.tenant
+	broken.Pair = *w.otherPair()
+	if f := w.renewal(Options{}).notToAsk(&broken); f == nil || f.Next != "to make a new key for that site, run: renew_mnetkeys --host="+ownURL {
+		t.Errorf("%+v", f)
+	}
 }

@@ -74,16 +74,17 @@ func (a *Array) readSide(ctx context.Context, to *renewing) (tenant *Tenant) {
 // notToAsk is the reason why a member's database alone shows that no link to it is proven: its web
 // server could not show anything, or the call would make Moodle write.
 func (r *Renewal) notToAsk(t *Tenant) *Failure {
+	renew := "to make a new key for that site, run: renew_mnetkeys --host=" + shellWord(t.Wwwroot)
 	switch {
 	case !t.MNetOn() || t.Own == nil:
 		return &Failure{Reason: ReasonMNetOff, Detail: "MNet is off at the peer",
 			Next: nextMemberOff}
 	case t.identity() == nil:
-		return &Failure{Reason: ReasonBadSignature, Detail: "the peer's database has no readable key: renew its key"}
+		return &Failure{Reason: ReasonBadSignature, Detail: "the peer's database has no readable key", Next: renew}
 	case t.Own.Certificate != t.Pair.Certificate:
-		return &Failure{Reason: ReasonBadSignature, Detail: "the peer's key pair and its local host row differ: renew its key"}
+		return &Failure{Reason: ReasonBadSignature, Detail: "the peer's key pair and its local host row differ", Next: renew}
 	case r.expiring(t):
-		return &Failure{Reason: ReasonBadCertificate, Detail: "the peer's key has expired: renew its key", Pending: true}
+		return &Failure{Reason: ReasonBadCertificate, Detail: "the peer's key has expired", Pending: true, Next: renew}
 	}
 	return nil
 }

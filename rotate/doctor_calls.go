@@ -66,16 +66,15 @@ func (d *diagnosis) callPeer(ctx context.Context, own Identity, p Peer) checkup 
 	// Prove may make a keyswap in between: it does so only after an answer which shows that the
 	// peer has a row of this site, so that mnet_register_allhosts adds none.
 	proof := d.Network.Prove(ctx, own, p, nil, true)
-	if f := proof.Failure; f != nil && f.Reason == ReasonMNetOff && d.isMember(ctx, p) {
-		f.Next = nextMemberOff
-	}
 	c.report.prove(Push{}, proof)
+	d.adviseMember(ctx, p, &c.report)
 	switch f := proof.Failure; {
 	case f != nil && ctx.Err() != nil:
 		f = cutShort(ctx)
 		c.report.fail(f)
 		c.findings = append(c.findings, failing(p, f, d.local))
 	case f != nil:
+		f.Next = c.report.Next
 		c.findings = append(c.findings, failing(p, f, d.local))
 	default:
 		if f := outdated(p, proof); f != nil {
@@ -96,12 +95,6 @@ func (d *diagnosis) callPeer(ctx context.Context, own Identity, p Peer) checkup 
 		}
 	}
 	return c
-}
-
-// isMember reports whether a peer is a site of the same array.
-func (d *diagnosis) isMember(ctx context.Context, p Peer) bool {
-	other, err := d.counterpart(ctx, p)
-	return d.members[p.Wwwroot] || other != nil || err != nil
 }
 
 // hasRenewed reports whether a peer whose certificate here has expired already uses a newer one. It

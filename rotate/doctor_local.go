@@ -24,7 +24,7 @@ const (
 func (d *diagnosis) localRow() {
 	t := d.tenant
 	if !t.MNetOn() {
-		cure, why := "enable MNet in Moodle (Networking), or with a new key. Run: renew_mnetkeys --newkey", "MNet is off, so the site answers no peer"
+		cure, why := "enable MNet in Moodle (Networking). To enable it and make a new key, run: renew_mnetkeys --newkey", "MNet is off, so the site answers no peer"
 		if t.DispatcherForced {
 			cure, why = "in config.php, remove $CFG->mnet_dispatcher_mode or set it to strict", "config.php switches MNet off, so the site answers no peer"
 		}

@@ -137,6 +137,9 @@ func (e *OtherNameError) Error() string {
 type LocalSiteError struct {
 	Failure *Failure // result of the last sealed call, nil if none was made
 	Cache   error    // what could not be dropped, nil if everything was
+	// Incoherent: the local host row has another certificate than the stored pair, so that a push
+	// is refused.
+	Incoherent bool
 }
 
 func (e *LocalSiteError) Error() string {
@@ -152,11 +155,18 @@ func (e *LocalSiteError) Error() string {
 func (e *LocalSiteError) Unwrap() error { return e.Cache }
 
 // Hint is what the cache needs, if that is known, else what an operator must do manually.
-func (e *LocalSiteError) Hint() string { return cmp.Or(HintOf(e.Cache), AdvisePurge) }
+func (e *LocalSiteError) Hint() string {
+	if e.Incoherent {
+		return cmp.Or(HintOf(e.Cache), advisePurge+" && renew_mnetkeys")
+	}
+	return cmp.Or(HintOf(e.Cache), AdvisePurge)
+}
 
 // AdvisePurge is what an operator must do manually if nothing made the web servers use the stored
 // key.
-const AdvisePurge = "purge Moodle's caches on every web server, and restart php-fpm if APCu is used. Then prove the stored key. Run: php admin/cli/purge_caches.php && renew_mnetkeys push"
+const AdvisePurge = advisePurge + " && renew_mnetkeys push"
+
+const advisePurge = "purge Moodle's caches on every web server, and restart php-fpm if APCu is used. Then prove the key. Run: php admin/cli/purge_caches.php"
 
 // UnreachableError says that the local site does not answer, or not as an MNet site.
 type UnreachableError struct {

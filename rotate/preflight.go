@@ -138,6 +138,9 @@ func (r *Renewal) cure(ctx context.Context, t *Tenant, cause *Failure) (SelfChec
 	case errors.As(err, &lost) && lost.Failure != nil && (check == SelfUnreachable || lost.Failure.Reason == ReasonMNetOff):
 		return check, &UnreachableError{Wwwroot: t.address(), Failure: err}
 	}
+	if lost != nil {
+		lost.Incoherent = t.Own.Certificate != t.Pair.Certificate
+	}
 	return check, fmt.Errorf("%w: %w", ErrNotFollowed, err)
 }
 

@@ -70,6 +70,7 @@ func (r *Renewal) pushToPeer(ctx context.Context, own Identity, p *Peer) PeerRep
 		r.keepCertificate(ctx, p, proof, &report)
 		r.verifyBack(ctx, own, *p, &report)
 	}
+	r.adviseMember(ctx, *p, &report)
 	report.interruptedBy(ctx)
 	report.TookMS = r.Now().Sub(started).Milliseconds()
 	return report

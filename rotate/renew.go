@@ -58,8 +58,8 @@ type Renewal struct {
 	Network Network
 	// Introducer is needed if Bind names hosts.
 	Introducer Introducer
-	// Counterpart gives a peer whose database is available, else nil; may be nil. Verify and Status
-	// call it concurrently.
+	// Counterpart gives a peer whose database is available, else nil; may be nil. It is called
+	// concurrently.
 	Counterpart func(context.Context, Peer) (*Counterpart, error)
 
 	// members are the sites of the same array, by wwwroot; may be nil. Diagnose uses it.

@@ -70,6 +70,7 @@ func (r *Renewal) verifyPeer(ctx context.Context, own Identity, p Peer) PeerRepo
 		report.fail(f)
 	}
 	r.verifyBack(ctx, own, p, &report)
+	r.adviseMember(ctx, p, &report)
 	report.interruptedBy(ctx)
 	report.TookMS = r.Now().Sub(started).Milliseconds()
 	return report
@@ -133,6 +134,17 @@ func nextLocal(reason Reason) string {
 		return "make sure that this machine can open the local site, then run: renew_mnetkeys push"
 	}
 	return ""
+}
+
+// adviseMember sets the next step for a peer that is a site of the same array and has MNet off:
+// there is no other administrator to ask.
+func (r *Renewal) adviseMember(ctx context.Context, p Peer, report *PeerReport) {
+	if report.Reason != ReasonMNetOff || report.back {
+		return
+	}
+	if other, err := r.counterpart(ctx, p); r.members[p.Wwwroot] || other != nil || err != nil {
+		report.Next = nextMemberOff
+	}
 }
 
 // counterpart is the other side of a link, nil if its database is not available.

@@ -15,6 +15,9 @@ import (
 // key, which all peers have.
 const hintUndone = "before the next renewal, add a --cache-hook that purges the cache, or map core/config to a file or Redis store. To see which store it is, run: renew_mnetkeys doctor"
 
+// hintHook is the same if there is a hook.
+const hintHook = "before the next renewal, correct the --cache-hook: it must purge core/config for every web server. To see which store it is, run: renew_mnetkeys doctor"
+
 // hintUnchanged is for a run that a signal has ended before it could change anything.
 const hintUnchanged = "nothing was changed: start it again at any time"
 
@@ -63,6 +66,8 @@ func (out *Printer) hintOf(r rotate.TenantReport) string {
 		return hintRestored
 	case r.Exit != rotate.ExitLocalSite && errors.As(r.Err, &sig):
 		return interruptedHint(out.Options)
+	case r.Outcome == rotate.Undone && errors.As(r.Err, &own) && hint == rotate.AdvisePurge && out.Options.CacheHook != "":
+		return hintHook
 	case r.Outcome == rotate.Undone && errors.As(r.Err, &own) && hint == rotate.AdvisePurge:
 		return hintUndone
 	}

@@ -25,6 +25,14 @@ func TestAConfigInTheWorkingDirectoryThatCannotBeReadIsNotPassedOver(t *testing.
 	if !strings.Contains(found, path+": cannot be read by this user") {
 		t.Errorf("%s", found)
 	}
+	chmod(t, dir, 0o700)
+	for _, name := range []string{"it is there", "it is not there"} {
+		found := asNobody(t, func() (string, error) { return findIn("", func(string) string { return "" }, dir, []string{usual}) })
+		if !strings.Contains(found, path+": this user cannot look into its directory") {
+			t.Errorf("%s: %s", name, found)
+		}
+		_ = os.Remove(path)
+	}
 }
 
 // asNobody runs f with the rights of a user who owns nothing, and returns f's result.

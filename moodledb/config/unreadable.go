@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 
 	"renew_mnetkeys/moodledb/siteuser"
 )
@@ -18,6 +19,9 @@ func unreadable(path string, err error) *Error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		e.Problem, e.Advice = "there is no such file", "name Moodle's config.php with --config=PATH"
+	case errors.Is(err, fs.ErrPermission) && isHidden(path):
+		e.Problem = "this user cannot look into its directory"
+		e.Advice = "if Moodle's config.php is there, run this as the web server's user. Otherwise name it with --config=PATH"
 	case errors.Is(err, fs.ErrPermission):
 		e.Problem = "cannot be read by this user"
 		if u, found := siteuser.WebServer(path); found {
@@ -27,4 +31,10 @@ func unreadable(path string, err error) *Error {
 		}
 	}
 	return e
+}
+
+// isHidden reports whether this user cannot even know if the file exists.
+func isHidden(path string) bool {
+	_, err := os.Stat(path)
+	return errors.Is(err, fs.ErrPermission)
 }
