@@ -54,6 +54,9 @@ func build(ctx context.Context, repository, dir string) (string, error) {
 	if _, err := cmd.Output(); err != nil {
 		return "", fmt.Errorf("build renew_mnetkeys: %w", withStderr(err))
 	}
+	if err := os.WriteFile(noOptions(binary), nil, 0o600); err != nil {
+		return "", fmt.Errorf("write an empty file of options: %w", err)
+	}
 	return binary, nil
 }
 
@@ -65,6 +68,9 @@ func withStderr(err error) error {
 	return err
 }
 
+// noOptions is a file beside the binary that is read instead of the one in /etc.
+func noOptions(binary string) string { return binary + ".conf" }
+
 // run starts the command and keeps what it prints, which is also written to show at once. An exit
 // code other than 0 is not an error.
 func (c command) run(ctx context.Context, show io.Writer) (result, error) {
@@ -75,6 +81,7 @@ func (c command) run(ctx context.Context, show io.Writer) (result, error) {
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "MNETKEYS_") || strings.HasPrefix(v, "MOODLE_CONFIG=")
 	})
+	cmd.Env = append(cmd.Env, "MNETKEYS_OPTIONS="+noOptions(c.binary))
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = io.MultiWriter(&stdout, show), io.MultiWriter(&stderr, show)
 	start := time.Now()

@@ -4,6 +4,7 @@
 package test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -13,7 +14,14 @@ import (
 	"renew_mnetkeys/internal/testbed"
 )
 
-func TestMain(m *testing.M) { testbed.Main(withBuilds{m}) }
+func TestMain(m *testing.M) {
+	const installed = "/etc/renew_mnetkeys.conf"
+	if _, err := os.Stat(installed); err == nil {
+		fmt.Fprintln(os.Stderr, installed+" is on this machine, and every command would read it: move it away to run these tests")
+		os.Exit(1)
+	}
+	testbed.Main(withBuilds{m})
+}
 
 func TestScripts(t *testing.T) {
 	dir := filepath.Dir(binary(t))

@@ -26,7 +26,7 @@ func TestAMoveThatIsKilledAtAnyStepIsFinishedByTheSameCommand(t *testing.T) {
 			s.args = []string{"move", "--host=" + moved.Wwwroot, "--from=" + old, "--yes"}
 			s.remember(t)
 			s.prepare = func() { s.restore(t) }
-			steps, wanted := s.steps(t), 16 // half of them write
+			steps, wanted := s.steps(t), 8 // half of them write
 			if testbed.Long() {
 				wanted = len(steps)
 			} else {
