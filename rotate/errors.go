@@ -157,16 +157,16 @@ func (e *LocalSiteError) Unwrap() error { return e.Cache }
 // Hint is what the cache needs, if that is known, else what an operator must do manually.
 func (e *LocalSiteError) Hint() string {
 	if e.Incoherent {
-		return cmp.Or(HintOf(e.Cache), advisePurge+" && renew_mnetkeys")
+		return cmp.Or(HintOf(e.Cache), purgeCaches+"Then renew the key. Run: php admin/cli/purge_caches.php && renew_mnetkeys")
 	}
 	return cmp.Or(HintOf(e.Cache), AdvisePurge)
 }
 
 // AdvisePurge is what an operator must do manually if nothing made the web servers use the stored
 // key.
-const AdvisePurge = advisePurge + " && renew_mnetkeys push"
+const AdvisePurge = purgeCaches + "Then prove the key. Run: php admin/cli/purge_caches.php && renew_mnetkeys push"
 
-const advisePurge = "purge Moodle's caches on every web server, and restart php-fpm if APCu is used. Then prove the key. Run: php admin/cli/purge_caches.php"
+const purgeCaches = "purge Moodle's caches on every web server, and restart php-fpm if APCu is used. "
 
 // UnreachableError says that the local site does not answer, or not as an MNet site.
 type UnreachableError struct {
