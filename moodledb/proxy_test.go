@@ -48,25 +48,8 @@ type proxy struct {
 
 func startProxy(t *testing.T, server *testbed.Server, decide func(query string) fate) *proxy {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &proxy{port: listener.Addr().(*net.TCPAddr).Port, leave: func() { _ = listener.Close() }, server: server, decide: decide, late: make(chan struct{})}
-	var connections sync.WaitGroup
-	t.Cleanup(func() {
-		p.leave()
-		connections.Wait()
-	})
-	connections.Go(func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			connections.Go(func() { p.serve(client) })
-		}
-	})
+	p := &proxy{server: server, decide: decide, late: make(chan struct{})}
+	p.port, p.leave = testbed.Accept(t, p.serve)
 	return p
 }
 

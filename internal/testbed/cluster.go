@@ -55,13 +55,22 @@ func (s *Server) Through(t testing.TB, connect func() func(query string) string)
 
 func (s *Server) behind(t testing.TB, greet func(greeting []byte), connect func() func(query string) string) *Server {
 	t.Helper()
-	listener, err := net.Listen("tcp", s.Host+":0")
+	port, _ := Accept(t, func(client net.Conn) { s.forward(client, greet, connect()) })
+	return &Server{DBType: s.DBType, Host: s.Host, Port: port}
+}
+
+// Accept serves the connections to a free port of 127.0.0.1 until leave is called or the test ends,
+// which waits for them.
+func Accept(t testing.TB, serve func(client net.Conn)) (port int, leave func()) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	leave = func() { _ = listener.Close() }
 	var connections sync.WaitGroup
 	t.Cleanup(func() {
-		_ = listener.Close()
+		leave()
 		connections.Wait()
 	})
 	connections.Go(func() {
@@ -70,10 +79,10 @@ func (s *Server) behind(t testing.TB, greet func(greeting []byte), connect func(
 			if err != nil {
 				return
 			}
-			connections.Go(func() { s.forward(client, greet, connect()) })
+			connections.Go(func() { serve(client) })
 		}
 	})
-	return &Server{DBType: s.DBType, Host: s.Host, Port: listener.Addr().(*net.TCPAddr).Port}
+	return listener.Addr().(*net.TCPAddr).Port, leave
 }
 
 // forward lasts until the client ends the connection, or the server does.

@@ -66,17 +66,7 @@ func startPostgreSQL(t testing.TB) *Server {
 	} {
 		arguments = append(arguments, "-c", setting)
 	}
-	p, err := startAs(unprivileged(t), dir, daemon, arguments)
-	if err != nil {
-		_ = os.RemoveAll(dir)
-		t.Fatal(err)
-	}
-	root := s.root(t, "")
-	defer func() { _ = root.Close() }()
-	if err := p.await(root.Ping); err != nil {
-		p.stop()
-		t.Fatalf("testbed: %s: %v", daemon, err)
-	}
+	p := s.run(t, unprivileged(t), dir, daemon, arguments)
 	atExit(t, p.stop)
 	return s
 }

@@ -47,7 +47,13 @@ func newMariaDB(t testing.TB, options ...string) (*Server, *process) {
 		t.Fatalf("testbed: mariadb-install-db: %v: %s", err, out)
 	}
 	s := &Server{DBType: MariaDBType, Host: "127.0.0.1", Port: FreePort(t), Socket: filepath.Join(dir, "socket")}
-	p, err := start(dir, daemon, append(s.arguments(data, me.Username), options...))
+	return s, s.run(t, nil, dir, daemon, append(s.arguments(data, me.Username), options...))
+}
+
+// run starts the server, whose files are in dir, and waits until it answers.
+func (s *Server) run(t testing.TB, as *syscall.SysProcAttr, dir, daemon string, arguments []string) *process {
+	t.Helper()
+	p, err := startAs(as, dir, daemon, arguments)
 	if err != nil {
 		_ = os.RemoveAll(dir)
 		t.Fatal(err)
@@ -58,7 +64,7 @@ func newMariaDB(t testing.TB, options ...string) (*Server, *process) {
 		p.stop()
 		t.Fatalf("testbed: %s: %v", daemon, err)
 	}
-	return s, p
+	return p
 }
 
 // memory is a file system in memory with room for a server and its databases, "" if there is none.
