@@ -56,8 +56,8 @@ func (t *Tenant) Lock(ctx context.Context, wait time.Duration) (release func(), 
 }
 
 // Acquire takes the tenant's lock; it waits for the lock at most wait (0 tries once). What was read
-// before must be read again afterwards. The error is a [*LockedError] if another run has the lock, a
-// [*NoLocksError] if the server gives none.
+// before must be read again afterwards. The error is a [*LockedError] if another run has the lock,
+// a [*NoLocksError] if the server gives none.
 func (t *Tenant) Acquire(ctx context.Context, wait time.Duration) (*Lock, error) {
 	return t.acquire(ctx, lockOf(t.config), wait)
 }

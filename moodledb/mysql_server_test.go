@@ -9,8 +9,8 @@ import (
 )
 
 // An account of MySQL 8 or later has its password as caching_sha2_password. Its first login sends
-// the password itself: on a socket and over TLS as it is, else encrypted for the server's public key.
-// Later ones need not, until the server forgets the account.
+// the password itself: on a socket and over TLS as it is, else encrypted for the server's public
+// key. Later ones need not, until the server forgets the account.
 func TestAPasswordOfMySQL8IsTakenEveryWay(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "mdl_")

@@ -23,9 +23,9 @@ const (
 )
 
 // retry makes an exchange, and repeats it after failures that a retry can cure: dns, connect,
-// timeout, 5xx, and a 429 that says when to come back, never a refusal. It occupies no place among the limits while it waits. If it
-// gives up, it returns the last failure, or an interruption if the context ended first; attempts
-// counts the tries.
+// timeout, 5xx, and a 429 that says when to come back, never a refusal. It occupies no place among
+// the limits while it waits. If it gives up, it returns the last failure, or an interruption if the
+// context ended first; attempts counts the tries.
 func (c *Client) retry(ctx context.Context, t target, try func(context.Context) (*answer, *rotate.Failure)) (a *answer, attempts int, f *rotate.Failure) {
 	a, attempts, f = c.tries(ctx, try)
 	c.breaker.record(t, f)
@@ -72,8 +72,8 @@ func over(ctx context.Context) bool {
 	return ctx.Err() != nil || ok && time.Until(deadline) <= 0
 }
 
-// endsWithin says whether the context's deadline comes before the pause that a peer has asked for is
-// over. Such a peer is reported as it is, not as interrupted.
+// endsWithin says whether the context's deadline comes before the pause that a peer has asked for
+// is over. Such a peer is reported as it is, not as interrupted.
 func endsWithin(ctx context.Context, pause time.Duration) bool {
 	deadline, ok := ctx.Deadline()
 	return ok && time.Until(deadline) <= pause

@@ -52,8 +52,8 @@ func parseTarget(address string, verification int) (target, *rotate.Failure) {
 	return t, nil
 }
 
-// lookupName prepares names of other scripts: they are looked up as curl does it (libidn2, nontransitional): mapped, and not
-// held to the rules of registries, since names with an underscore exist.
+// lookupName prepares names of other scripts as curl does (libidn2, nontransitional): they are
+// mapped, and not held to the rules of registries, since names with an underscore exist.
 var lookupName = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.Transitional(false), idna.StrictDomainName(false))
 
 // asciiHost is host and port of an address with the A-labels of an internationalised name (RFC

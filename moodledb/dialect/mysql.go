@@ -40,8 +40,8 @@ func (mySQL) Alone(ctx context.Context, db *sql.DB, query string, args ...any) (
 	return result.RowsAffected()
 }
 
-// Bulk has the values sent without quoting: for half a megabyte of certificates, the server's parser
-// would need as long as the storing itself.
+// Bulk has the values sent without quoting: for half a megabyte of certificates, the server's
+// parser would need as long as the storing itself.
 func (mySQL) Bulk(ctx context.Context, tx *sql.Tx, query string) (Statement, error) {
 	return tx.PrepareContext(ctx, query)
 }

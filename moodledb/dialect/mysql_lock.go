@@ -6,9 +6,9 @@ import (
 	"errors"
 )
 
-// The locks of MySQL belong to the server and to a connection, which may have many since MySQL 5.7.5
-// and MariaDB 10.0.2. A lock needs no right. In a Galera cluster it applies to one node only, and some
-// clusters refuse it: see [NoLocks].
+// The locks of MySQL belong to the server and to a connection, which may have many since MySQL
+// 5.7.5 and MariaDB 10.0.2. A lock needs no right. In a Galera cluster it applies to one node only,
+// and some clusters refuse it: see [NoLocks].
 //
 // The statements end with FOR UPDATE, although there is no row: therefore a proxy that splits reads
 // from writes sends all of them to one server.

@@ -19,15 +19,15 @@ import (
 	"renew_mnetkeys/internal/killsteps"
 )
 
-// postgreSQLSockets are the directories where PostgreSQL listens by default: Debian and Red Hat, the
-// sources.
+// postgreSQLSockets are the directories where PostgreSQL listens by default: Debian and Red Hat,
+// the sources.
 var postgreSQLSockets = []string{"/var/run/postgresql", "/run/postgresql", "/tmp"}
 
-// Endpoint reads the host as Moodle does (lib/dml/pgsql_native_moodle_database.php, raw_connect) and
-// the C library behind it: dbsocket counts for localhost and 127.0.0.1 only, and is a directory or,
-// without a slash, the usual one. No host is the usual directory too, and a host that begins with
-// a slash is a directory. The port is part of the socket's name. A port in the host is VMoodle's
-// (local/vmoodle/bootlib.php), and overrides dbport.
+// Endpoint reads the host as Moodle does (lib/dml/pgsql_native_moodle_database.php, raw_connect)
+// and the C library behind it: dbsocket counts for localhost and 127.0.0.1 only, and is a directory
+// or, without a slash, the usual one. No host is the usual directory too, and a host that begins
+// with a slash is a directory. The port is part of the socket's name. A port in the host is
+// VMoodle's (local/vmoodle/bootlib.php), and overrides dbport.
 func (postgreSQL) Endpoint(a Account) (network, address string, err error) {
 	host, port := a.Host, strconv.Itoa(cmp.Or(a.Port, 5432))
 	if a.Socket != "" && (host == "localhost" || host == "127.0.0.1") {
@@ -111,9 +111,9 @@ func (d postgreSQL) Connector(a Account) (driver.Connector, error) {
 	return stdlib.GetConnector(*s), nil
 }
 
-// blankPostgreSQL is a configuration of the driver in which nothing is of this process's environment,
-// of ~/.pgpass or of a service file. The driver lets nobody make one without reading them: so it is
-// made once, when the program starts, without the variables.
+// blankPostgreSQL is a configuration of the driver in which nothing is of this process's
+// environment, of ~/.pgpass or of a service file. The driver lets nobody make one without reading
+// them: so it is made once, when the program starts, without the variables.
 var blankPostgreSQL = func() func() (*pgx.ConnConfig, error) {
 	for _, entry := range os.Environ() {
 		if name, value, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "PG") {
