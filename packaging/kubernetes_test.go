@@ -2,10 +2,12 @@ package packaging_test
 
 import (
 	"fmt"
-	"strconv"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 const (
@@ -14,50 +16,45 @@ const (
 	container   = podSpec + "containers.0."
 )
 
-func cronJob(t *testing.T) *node {
+var (
+	nameLine = regexp.MustCompile(`(?m)^[ -]*(?:n|secretN|claimN|containerN)ame: (.*)$`)
+	dnsLabel = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+)
+
+func cronJob(t *testing.T) any {
 	t.Helper()
-	n, err := readCronJob(t, file(t, cronJobFile))
+	job, err := readCronJob(t, file(t, cronJobFile))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return n
+	return job
 }
 
-// must is the value at a path that the manifest must have.
-func must(t *testing.T, job *node, path string) *node {
+// must is the value at a path, which has to be there and of that type.
+func must[T any](t *testing.T, value any, path string) T {
 	t.Helper()
-	n := job.in(path)
-	if n == nil {
-		t.Fatalf("%s is missing", path)
+	found, is := in(value, path).(T)
+	if !is {
+		t.Fatalf("%s is missing or no %T: %v", path, found, in(value, path))
 	}
-	return n
-}
-
-func number(t *testing.T, job *node, path string) int {
-	t.Helper()
-	i, err := strconv.Atoi(must(t, job, path).scalar)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return i
+	return found
 }
 
 // command is what the container runs.
-func command(job *node) (words []string) {
+func command(t *testing.T, job any) (words []string) {
+	t.Helper()
 	for _, field := range []string{"command", "args"} {
-		if n := job.in(container + field); n != nil {
-			for _, word := range n.items {
-				words = append(words, word.scalar)
-			}
+		for _, word := range must[[]any](t, job, container+field) {
+			words = append(words, word.(string))
 		}
 	}
 	return words
 }
 
 // flag is the value of an option of the container's command.
-func flag(t *testing.T, job *node, option string) string {
+func flag(t *testing.T, job any, option string) string {
 	t.Helper()
-	for _, word := range command(job) {
+	for _, word := range command(t, job) {
 		if value, is := strings.CutPrefix(word, option); is {
 			return value
 		}
@@ -68,10 +65,10 @@ func flag(t *testing.T, job *node, option string) string {
 
 func TestThePodsRunACommandWeKnow(t *testing.T) {
 	job := cronJob(t)
-	if err := checkCommand(options(t), command(job)); err != nil {
+	if err := checkCommand(options(t), command(t, job)); err != nil {
 		t.Error(err)
 	}
-	if err := checkSchedule(must(t, job, "spec.schedule").scalar); err != nil {
+	if err := checkSchedule(must[string](t, job, "spec.schedule")); err != nil {
 		t.Error(err)
 	}
 }
@@ -84,19 +81,16 @@ func checkSchedule(schedule string) error {
 
 func TestEveryShardHasItsPod(t *testing.T) {
 	job := cronJob(t)
-	completions := number(t, job, "spec.jobTemplate.spec.completions")
+	completions := must[int](t, job, "spec.jobTemplate.spec.completions")
 	if shard, want := flag(t, job, "--shard="), fmt.Sprintf("$(JOB_COMPLETION_INDEX)/%d", completions); shard != want {
 		t.Errorf("--shard=%s, and %d completions", shard, completions)
-	}
-	if must(t, job, "spec.jobTemplate.spec.completionMode").scalar != "Indexed" {
-		t.Error("only an Indexed Job numbers its pods")
 	}
 }
 
 func TestARetryOfAPodRenewsNobodyTwice(t *testing.T) {
 	job := cronJob(t)
-	all := time.Duration(number(t, job, "spec.jobTemplate.spec.activeDeadlineSeconds")) * time.Second
-	tries := time.Duration(number(t, job, "spec.jobTemplate.spec.backoffLimitPerIndex") + 1)
+	all := time.Duration(must[int](t, job, "spec.jobTemplate.spec.activeDeadlineSeconds")) * time.Second
+	tries := time.Duration(must[int](t, job, "spec.jobTemplate.spec.backoffLimitPerIndex") + 1)
 	if deadline := span(t, flag(t, job, "--deadline=")); tries*deadline >= all {
 		t.Errorf("%d runs of %v do not fit into the %v of the Job", tries, deadline, all)
 	}
@@ -105,46 +99,82 @@ func TestARetryOfAPodRenewsNobodyTwice(t *testing.T) {
 
 func TestThePodIsLockedDown(t *testing.T) {
 	job := cronJob(t)
-	for path, want := range map[string]string{
-		"spec.concurrencyPolicy":                               "Forbid",
-		podSpec + "automountServiceAccountToken":               "false",
-		podSpec + "securityContext.runAsNonRoot":               "true",
-		podSpec + "securityContext.seccompProfile.type":        "RuntimeDefault",
-		container + "securityContext.allowPrivilegeEscalation": "false",
-		container + "securityContext.readOnlyRootFilesystem":   "true",
-		container + "securityContext.capabilities.drop.0":      "ALL",
+	for path, want := range map[string]any{
+		podSpec + "automountServiceAccountToken": false,
+		podSpec + "enableServiceLinks":           false,
+		podSpec + "securityContext": map[string]any{
+			"runAsNonRoot": true, "runAsUser": 33, "runAsGroup": 33, "seccompProfile": map[string]any{"type": "RuntimeDefault"},
+		},
+		container + "securityContext": map[string]any{
+			"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": map[string]any{"drop": []any{"ALL"}},
+		},
+		// Passwords are in files.
+		container + "env":     nil,
+		container + "envFrom": nil,
+		// What else can be of the node's, or run beside it.
+		podSpec + "hostNetwork":    nil,
+		podSpec + "hostPID":        nil,
+		podSpec + "hostIPC":        nil,
+		podSpec + "initContainers": nil,
+		podSpec + "containers.1":   nil,
 	} {
-		if got := must(t, job, path).scalar; got != want {
-			t.Errorf("%s is %s, not %s", path, got, want)
+		if diff := cmp.Diff(want, in(job, path)); diff != "" {
+			t.Errorf("%s is another: %s", path, diff)
 		}
 	}
 	for _, limit := range []string{"requests.cpu", "requests.memory", "limits.cpu", "limits.memory"} {
-		must(t, job, container+"resources."+limit)
+		must[string](t, job, container+"resources."+limit)
+	}
+}
+
+// The schema has these words as strings; what they may be is known to the API server alone.
+func TestTheManifestUsesTheWordsOfTheAPI(t *testing.T) {
+	job := cronJob(t)
+	const rules = "spec.jobTemplate.spec.podFailurePolicy.rules."
+	for path, want := range map[string]string{
+		"apiVersion":                           "batch/v1",
+		"kind":                                 "CronJob",
+		"spec.concurrencyPolicy":               "Forbid",
+		podSpec + "restartPolicy":              "Never",
+		rules + "0.action":                     "Ignore",
+		rules + "0.onPodConditions.0.type":     "DisruptionTarget",
+		rules + "0.onPodConditions.0.status":   "True",
+		rules + "1.action":                     "FailIndex",
+		rules + "1.onExitCodes.operator":       "In",
+		rules + "1.onExitCodes.containerName":  must[string](t, job, container+"name"),
+		"spec.jobTemplate.spec.completionMode": "Indexed", // no other Job numbers its pods
+	} {
+		if got := must[string](t, job, path); got != want {
+			t.Errorf("%s is %s, not %s", path, got, want)
+		}
+	}
+	names := nameLine.FindAllStringSubmatch(file(t, cronJobFile), -1)
+	if must[string](t, job, "metadata.name"); len(names) < 10 {
+		t.Errorf("only %d names", len(names))
+	}
+	for _, name := range names {
+		if !dnsLabel.MatchString(name[1]) {
+			t.Errorf("%q is no DNS label", name[1])
+		}
 	}
 }
 
 func TestEveryMountHasItsVolume(t *testing.T) {
 	job := cronJob(t)
 	volumes := map[string]bool{}
-	for _, volume := range must(t, job, podSpec+"volumes").items {
-		if name := volume.in("name").scalar; volumes[name] || len(volume.fields) != 2 {
-			t.Errorf("volume %s is there twice, or of no kind or several", name)
-		} else {
-			volumes[name] = true
+	for _, volume := range must[[]any](t, job, podSpec+"volumes") {
+		name := must[string](t, volume, "name")
+		if volumes[name] || len(volume.(map[string]any)) != 2 || in(volume, "hostPath") != nil {
+			t.Errorf("volume %s is there twice, of no kind or several, or the node's", name)
 		}
+		if in(volume, "secret") != nil && in(volume, "secret.defaultMode") != 0o444 {
+			t.Errorf("the files of %s are not readable for the user of the pod, or for more", name)
+		}
+		volumes[name] = true
 	}
-	for _, mount := range must(t, job, container+"volumeMounts").items {
-		if name := mount.in("name").scalar; !volumes[name] {
+	for _, mount := range must[[]any](t, job, container+"volumeMounts") {
+		if name := must[string](t, mount, "name"); !volumes[name] {
 			t.Errorf("there is no volume %s", name)
-		}
-	}
-}
-
-func TestExitCodesAreTheContainersOwn(t *testing.T) {
-	job := cronJob(t)
-	for _, rule := range must(t, job, "spec.jobTemplate.spec.podFailurePolicy.rules").items {
-		if name := rule.in("onExitCodes.containerName"); name != nil && name.scalar != must(t, job, container+"name").scalar {
-			t.Errorf("there is no container %s", name.scalar)
 		}
 	}
 }

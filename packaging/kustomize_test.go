@@ -4,31 +4,48 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestTheImageIsTheReleasedOne(t *testing.T) {
-	if got, want := must(t, cronJob(t), container+"image").scalar, "renew_mnetkeys:"+release(t); got != want {
+	if got, want := must[string](t, cronJob(t), container+"image"), "renew_mnetkeys:"+release(t); got != want {
 		t.Errorf("the image is %s, and %s is released", got, want)
 	}
 }
 
+// kustomization has the fields of kustomize that ours may have; another one is an error.
+type kustomization struct {
+	APIVersion         string `yaml:"apiVersion"`
+	Kind               string
+	Resources          []string
+	ConfigMapGenerator []generator `yaml:"configMapGenerator"`
+}
+
+type generator struct {
+	Name  string
+	Files []string
+}
+
 // The pods read the file of options where the command looks for it, and its lines are options.
 func TestThePodsReadOptionsWeKnow(t *testing.T) {
-	n, err := readYAML(file(t, "kubernetes/kustomization.yaml"))
-	if err != nil {
+	var built kustomization
+	if err := readYAML(file(t, "kubernetes/kustomization.yaml"), &built); err != nil {
 		t.Fatal(err)
 	}
-	if must(t, n, "resources.0").scalar != "cronjob.yaml" || must(t, n, "configMapGenerator.0.files.0").scalar != "renew_mnetkeys.conf" {
-		t.Error("kustomization.yaml names other files")
+	const generated = "renew-mnetkeys-options"
+	want := kustomization{"kustomize.config.k8s.io/v1beta1", "Kustomization", []string{"cronjob.yaml"}, []generator{{generated, []string{"renew_mnetkeys.conf"}}}}
+	if diff := cmp.Diff(want, built); diff != "" {
+		t.Errorf("kustomization.yaml is another: %s", diff)
 	}
-	job, generated := cronJob(t), must(t, n, "configMapGenerator.0.name").scalar
+	job := cronJob(t)
 	mounts, volumes := map[string]string{}, map[string]string{}
-	for _, m := range must(t, job, container+"volumeMounts").items {
-		mounts[m.in("mountPath").scalar] = m.in("name").scalar
+	for _, m := range must[[]any](t, job, container+"volumeMounts") {
+		mounts[must[string](t, m, "mountPath")] = must[string](t, m, "name")
 	}
-	for _, v := range must(t, job, podSpec+"volumes").items {
-		if name := v.in("configMap.name"); name != nil {
-			volumes[v.in("name").scalar] = name.scalar
+	for _, v := range must[[]any](t, job, podSpec+"volumes") {
+		if in(v, "configMap") != nil {
+			volumes[must[string](t, v, "name")] = must[string](t, v, "configMap.name")
 		}
 	}
 	if volumes[mounts[optionsFile]] != generated {
