@@ -114,6 +114,7 @@ type renewing struct {
 	replaced string            // the certificate that current replaces, PEM
 	side     *side             // what a survey has read of it; nil if it is still to be read
 	canary   bool              // it goes first
+	key      chan generated    // receives the new key
 	checked  [sha256.Size]byte // the key that was checked before any was written
 }
 
@@ -132,8 +133,10 @@ func (a *Array) Run(ctx context.Context) int {
 			t.release()
 		}
 	}()
-	a.preflightAll(ctx, tenants)
+	keys := a.startKeys(ctx, len(tenants))
+	a.preflightAll(ctx, tenants, keys)
 	a.renewAll(ctx, tenants)
+	keys.stop()
 	return a.finishAll(ctx, tenants, a.pushToMembers(ctx, tenants))
 }
 
@@ -141,7 +144,7 @@ func (a *Array) Run(ctx context.Context) int {
 func (a *Array) start() []*renewing {
 	tenants := make([]*renewing, len(a.Selected))
 	for i, at := range a.Selected {
-		tenants[i] = &renewing{member: a.Members[at], at: at, release: func() {}, report: TenantReport{Wwwroot: a.Members[at].Wwwroot,
+		tenants[i] = &renewing{member: a.Members[at], at: at, release: func() {}, key: make(chan generated, 1), report: TenantReport{Wwwroot: a.Members[at].Wwwroot,
 			Outcome: Failed, SelfCheck: SelfSkipped, Exit: ExitNotRenewed, Peers: []PeerReport{}}}
 		if from := a.Template.MovedFrom; from != "" {
 			a.Members[at] = a.Members[at].moved(from)

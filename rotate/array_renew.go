@@ -11,8 +11,9 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// preflightAll locks and checks every tenant before the first key is written.
-func (a *Array) preflightAll(ctx context.Context, tenants []*renewing) {
+// preflightAll locks and checks every tenant before the first key is written. The key of a tenant
+// that passes is begun.
+func (a *Array) preflightAll(ctx context.Context, tenants []*renewing, keys *keyMaker) {
 	// The wait for locks is one for the whole run: if another run has many locks, the wait is not
 	// paid for each.
 	until := a.Template.Now().Add(a.Template.LockWait)
@@ -31,6 +32,9 @@ func (a *Array) preflightAll(ctx context.Context, tenants []*renewing) {
 		if err := t.report.Err; err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 			err = stoppedOr(ctx, err)
 			t.report.Err, t.report.Error = err, err.Error()
+		}
+		if t.report.Err == nil && !t.kept && !a.RollBack {
+			keys.begin(t)
 		}
 	})
 }
@@ -154,15 +158,15 @@ func (a *Array) renewAll(ctx context.Context, tenants []*renewing) {
 	a.renewSome(ctx, "renew", due[canaries:], failures)
 }
 
-// renewSome renews tenants as long as nothing stops the run. Keys are made before a place at the
-// database is taken, so that all cores make keys even if there are few places.
+// renewSome renews tenants as long as nothing stops the run. It waits for a tenant's key before it
+// takes a place at the database, so that few places do not keep cores from making keys.
 func (a *Array) renewSome(ctx context.Context, phase string, due []*renewing, failures *failureLimit) {
 	stopped := func() error { return cmpErr(context.Cause(ctx), failures.reached()) }
 	a.each(phase, due, func(t *renewing) {
 		var key generated
 		err := stopped()
 		if err == nil && !a.RollBack {
-			key.key, key.err = a.Template.GenerateKey(a.Template.KeyBits)
+			key = <-t.key
 			err = stopped()
 		}
 		if err != nil {

@@ -5,9 +5,10 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"errors"
+	"runtime"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -85,6 +86,7 @@ func TestMNetIsNotStartedWhereNothingIsRenewed(t *testing.T) {
 // If there are few places at the database, all cores must still make keys.
 func TestKeysAreMadeWithoutAPlaceAtTheDatabase(t *testing.T) {
 	const tenants = 4
+	cores := min(tenants, runtime.GOMAXPROCS(0))
 	f := newFleet(t, tenants)
 	a := f.array(ArrayOptions{})
 	a.Parallel = tenants
@@ -98,12 +100,12 @@ func TestKeysAreMadeWithoutAPlaceAtTheDatabase(t *testing.T) {
 			return session, err
 		}
 	}
-	var begun sync.WaitGroup
-	begun.Add(tenants)
+	var begun atomic.Int32
+	all := make(chan struct{})
 	a.Template.GenerateKey = func(int) (*rsa.PrivateKey, error) {
-		begun.Done()
-		all := make(chan struct{})
-		go func() { begun.Wait(); close(all) }()
+		if begun.Add(1) == int32(cores) {
+			close(all)
+		}
 		select {
 		case <-all:
 		case <-time.After(5 * time.Second):
@@ -125,5 +127,25 @@ func TestAKeyOfTheFutureIsRenewed(t *testing.T) {
 	f.array(ArrayOptions{Fresh: time.Hour}, 0).Run(t.Context())
 	if r := f.reports[s.tenant.Wwwroot]; r.Outcome != Renewed {
 		t.Errorf("%+v", r)
+	}
+}
+
+// A tenant that fails its check, or keeps its key, costs no key.
+func TestNoKeyIsMadeForATenantThatIsNotRenewed(t *testing.T) {
+	f := newFleet(t, 3)
+	f.sites[0].failsAt("read", 1)
+	a := f.array(ArrayOptions{Fresh: time.Hour})
+	pair := testPair(t, f.sites[1].tenant.Wwwroot, clock)
+	f.sites[1].tenant.Pair, f.sites[1].cached = storedPair(pair), nil
+	f.sites[1].tenant.Own.Certificate, f.sites[1].tenant.Own.Expires = pair.Certificate.PEM, pair.Certificate.NotAfter.Unix()
+	var made atomic.Int32
+	next := a.Template.GenerateKey
+	a.Template.GenerateKey = func(bits int) (*rsa.PrivateKey, error) {
+		made.Add(1)
+		return next(bits)
+	}
+	a.Run(t.Context())
+	if made.Load() != 1 {
+		t.Errorf("%d keys were made: %+v", made.Load(), f.reports)
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"renew_mnetkeys/internal/testbed"
 )
 
@@ -51,6 +53,10 @@ func BenchmarkArray(b *testing.B) {
 			b.ReportMetric(float64(cost.statements), "statements")
 			b.ReportMetric(float64(cost.calls), "calls")
 			b.ReportMetric(cost.took.Seconds()/bound.Seconds(), "of-bound") // 1.5 × (keys × one key / cores) + 10 s
+			keys, rows := keysAlone(b, n), f.rowsAlone(b)
+			b.ReportMetric(keys.Seconds(), "s-keys-alone")
+			b.ReportMetric(rows.Seconds(), "s-rows-alone")
+			b.ReportMetric(cost.took.Seconds()/(keys+rows).Seconds(), "of-floor")
 			b.ReportMetric(float64(cost.memory)/1024, "MiB-peak")
 			b.ReportMetric(float64(cost.files), "files-peak")
 			if n == sizes[0] {
@@ -90,6 +96,78 @@ func oneKey(b *testing.B) time.Duration {
 		}
 	}
 	return time.Since(started) / keys
+}
+
+// keysAlone is how long all cores need for n keys, and nothing else.
+func keysAlone(b *testing.B, n int) time.Duration {
+	b.Helper()
+	started := time.Now()
+	var group errgroup.Group
+	group.SetLimit(runtime.NumCPU())
+	for range n {
+		group.Go(func() error {
+			_, err := rsa.GenerateKey(rand.Reader, 2048)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		b.Fatal(err)
+	}
+	return time.Since(started)
+}
+
+// rowsAlone is how long MariaDB needs to change all rows that a renewal changes, in bare SQL: for
+// each tenant one statement with all its rows of hosts, and one with its pair and history, in one
+// transaction; as many at once as the processor has cores. It leaves the fleet unusable: each row
+// gets the certificate of the next one.
+func (f *fleet) rowsAlone(b *testing.B) time.Duration {
+	b.Helper()
+	statements := make([]string, len(f.tenants))
+	for i, tenant := range f.tenants {
+		statements[i] = tenant.bareUpdate(b)
+	}
+	started := time.Now()
+	var group errgroup.Group
+	group.SetLimit(runtime.NumCPU())
+	for i, tenant := range f.tenants {
+		group.Go(func() error {
+			_, err := tenant.DB.DB.ExecContext(b.Context(), statements[i])
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		b.Fatal(err)
+	}
+	return time.Since(started)
+}
+
+// bareUpdate is the script that rowsAlone runs in one tenant's database.
+func (s *fleetTenant) bareUpdate(b *testing.B) string {
+	b.Helper()
+	rows, err := s.DB.DB.QueryContext(b.Context(), s.DB.SQL("SELECT id, public_key, public_key_expires FROM {mnet_host} WHERE wwwroot <> ''"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer rows.Close()
+	var values []string
+	before := ""
+	for rows.Next() {
+		var id, expires int64
+		var certificate string
+		if err := rows.Scan(&id, &certificate, &expires); err != nil {
+			b.Fatal(err)
+		}
+		if before != "" {
+			values = append(values, fmt.Sprintf("(%d, '', '', '', '%s', %d, 1, 2)", id, before, expires))
+		}
+		before = certificate
+	}
+	if err := rows.Err(); err != nil {
+		b.Fatal(err)
+	}
+	const settings = "UPDATE {config_plugins} SET value = CONCAT(value, ' ') WHERE plugin = 'mnet' AND name IN ('openssl', 'openssl_history');"
+	return s.DB.SQL("START TRANSACTION; INSERT INTO {mnet_host} (id, wwwroot, ip_address, name, public_key, public_key_expires, applicationid, sslverification) VALUES " +
+		strings.Join(values, ", ") + " ON DUPLICATE KEY UPDATE public_key = VALUES(public_key), public_key_expires = VALUES(public_key_expires); " + settings + " COMMIT")
 }
 
 // arrayCost is what a renewal of an array needed.
