@@ -17,15 +17,16 @@ import (
 	"renew_mnetkeys/internal/testbed"
 )
 
-// BenchmarkArray renews whole arrays, full mesh, in one MariaDB, and compares the time with what
-// the keys alone would need:
+// BenchmarkArray renews whole arrays, full mesh, in one MariaDB, and compares the time with a floor
+// that is measured in the same run: the keys, the rows in bare SQL, and the sealed calls, each on
+// all cores with nothing else at work:
 //
-//	go test -run '^$' -bench BenchmarkArray -timeout 20m ./test
+//	go test -run '^$' -bench BenchmarkArray -benchtime 1x -timeout 40m ./test
 //
 // The command is a process of its own, built as for use. The web servers are fakes in this process;
 // they and MariaDB share the machine with the command.
 func BenchmarkArray(b *testing.B) {
-	sizes := []int{50, 100, 200, 400}
+	sizes := []int{50, 100, 200, 400, 1000}
 	if testing.Short() {
 		sizes = sizes[:2]
 	}
@@ -53,10 +54,12 @@ func BenchmarkArray(b *testing.B) {
 			b.ReportMetric(float64(cost.statements), "statements")
 			b.ReportMetric(float64(cost.calls), "calls")
 			b.ReportMetric(cost.took.Seconds()/bound.Seconds(), "of-bound") // 1.5 × (keys × one key / cores) + 10 s
-			keys, rows := keysAlone(b, n), f.rowsAlone(b)
+			keys, calls, rows := keysAlone(b, n), f.callsAlone(b, cost.calls), f.rowsAlone(b)
 			b.ReportMetric(keys.Seconds(), "s-keys-alone")
+			b.ReportMetric(calls.Seconds(), "s-calls-alone")
 			b.ReportMetric(rows.Seconds(), "s-rows-alone")
-			b.ReportMetric(cost.took.Seconds()/(keys+rows).Seconds(), "of-floor")
+			b.ReportMetric(cost.took.Seconds()/(keys+rows).Seconds(), "of-keys-and-rows")
+			b.ReportMetric(cost.took.Seconds()/(keys+rows+calls).Seconds(), "of-all-three")
 			b.ReportMetric(float64(cost.memory)/1024, "MiB-peak")
 			b.ReportMetric(float64(cost.files), "files-peak")
 			if n == sizes[0] {
@@ -98,17 +101,15 @@ func oneKey(b *testing.B) time.Duration {
 	return time.Since(started) / keys
 }
 
-// keysAlone is how long all cores need for n keys, and nothing else.
-func keysAlone(b *testing.B, n int) time.Duration {
+// together works on n things, as many at once as the processor has cores, and says how long it
+// took.
+func together(b *testing.B, n int, work func(int) error) time.Duration {
 	b.Helper()
-	started := time.Now()
 	var group errgroup.Group
 	group.SetLimit(runtime.NumCPU())
-	for range n {
-		group.Go(func() error {
-			_, err := rsa.GenerateKey(rand.Reader, 2048)
-			return err
-		})
+	started := time.Now()
+	for i := range n {
+		group.Go(func() error { return work(i) })
 	}
 	if err := group.Wait(); err != nil {
 		b.Fatal(err)
@@ -116,29 +117,38 @@ func keysAlone(b *testing.B, n int) time.Duration {
 	return time.Since(started)
 }
 
-// rowsAlone is how long MariaDB needs to change all rows that a renewal changes, in bare SQL: for
-// each tenant one statement with all its rows of hosts, and one with its pair and history, in one
-// transaction; as many at once as the processor has cores. It leaves the fleet unusable: each row
-// gets the certificate of the next one.
+// keysAlone is how long n keys need.
+func keysAlone(b *testing.B, n int) time.Duration {
+	b.Helper()
+	return together(b, n, func(int) error {
+		_, err := rsa.GenerateKey(rand.Reader, 2048)
+		return err
+	})
+}
+
+// callsAlone is how long as many sealed calls need as a renewal makes, both sides: each site calls
+// itself.
+func (f *fleet) callsAlone(b *testing.B, n int) time.Duration {
+	b.Helper()
+	return together(b, n, func(i int) error {
+		tenant := f.tenants[i%len(f.tenants)]
+		return tenant.web.Call(b.Context(), tenant.Wwwroot)
+	})
+}
+
+// rowsAlone is how long MariaDB needs to change all rows that a renewal changes, in bare SQL: in
+// each tenant's database one transaction, with one statement for all its rows of hosts and one for
+// its pair and history. It leaves the fleet unusable: each row gets the certificate of the next one.
 func (f *fleet) rowsAlone(b *testing.B) time.Duration {
 	b.Helper()
 	statements := make([]string, len(f.tenants))
 	for i, tenant := range f.tenants {
 		statements[i] = tenant.bareUpdate(b)
 	}
-	started := time.Now()
-	var group errgroup.Group
-	group.SetLimit(runtime.NumCPU())
-	for i, tenant := range f.tenants {
-		group.Go(func() error {
-			_, err := tenant.DB.DB.ExecContext(b.Context(), statements[i])
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
-		b.Fatal(err)
-	}
-	return time.Since(started)
+	return together(b, len(statements), func(i int) error {
+		_, err := f.tenants[i].DB.DB.ExecContext(b.Context(), statements[i])
+		return err
+	})
 }
 
 // bareUpdate is the script that rowsAlone runs in one tenant's database.

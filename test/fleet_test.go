@@ -78,6 +78,7 @@ func newSites(t testing.TB, o fleetOptions) *fleet {
 		f.outsiders = append(f.outsiders, outsider)
 	}
 	f.introduce(t, pairs)
+	f.tenants[0].DB.DB.SetMaxIdleConns(4) // all web servers use it
 	for i, tenant := range f.tenants {
 		tenant.side.open(t, f.tenants[0].DB.DB, tenant.Site, i)
 		if tenant.web.Certificate() != pairs[i].Certificate.PEM { // and its cache is warm
