@@ -27,6 +27,7 @@ type Array struct {
 	ignoredLinks int                       // not part of total
 	unproven     map[string]*unprovenPeers // by outcome and reason
 	failures     []rotate.TenantReport
+	notBegunYet  int                 // when a signal came
 	notes        []string            // of tenants that did not fail
 	warned       map[string][]string // tenants, by what they are warned of
 	delayed      []string            // lines that are written once something happens
@@ -165,6 +166,9 @@ func (a *Array) Tenant(r rotate.TenantReport) {
 			a.unproven[key].several = a.unproven[key].several || a.unproven[key].of != r.Wwwroot
 		}
 	}
+	if a.notBegun(r) {
+		a.notBegunYet++
+	}
 	if r.Err != nil && len(r.Findings) == 0 {
 		r.Peers = nil
 		a.failures = append(a.failures, r)
@@ -216,7 +220,7 @@ func (a *Array) Finish(code int, err error) int {
 	case err != nil:
 		a.fail(err)
 	case code > 128:
-		a.Tell("hint: %s", a.Complete(interruptedHint(a.Options), ""))
+		a.Tell("hint: %s", a.Complete(a.interruptedHint(), ""))
 	}
 	return a.settled(code)
 }
