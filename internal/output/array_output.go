@@ -50,7 +50,7 @@ func NewArray(out *Printer) *Array {
 		a.json = &jsonStream{w: out.stdout, head: out.Document(0, nil)}
 	}
 	if out.Options.Command.Row().Prints == cmdline.PrintsState {
-		a.check = &checkSummary{warning: out.Options.Warning, critical: out.Options.Critical, now: out.Started}
+		a.check = newCheckSummary(out)
 	}
 	if out.Options.Command.Row().Prints == cmdline.PrintsFindings {
 		a.doctor = newDoctorText(out.Options.Verbose, true)
