@@ -172,7 +172,7 @@ func TestATenantWhoseDatabaseIsDownFailsAlone(t *testing.T) {
 	if f.tables(t) != before {
 		t.Error("something was written")
 	}
-	f.command(t, "push", "--all", "--withmaster").expect(t, 3, "4 tenants: 3 kept, 1 failed", "9 of 12 links proven")
+	f.command(t, "push", "--all", "--withmaster").expect(t, 3, "4 tenants: 3 pushed, 1 failed", "9 of 12 links proven")
 }
 
 func TestAnArrayIsRolledBack(t *testing.T) {

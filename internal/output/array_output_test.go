@@ -73,8 +73,8 @@ func TestAnArraySaysWhyKeysWereKept(t *testing.T) {
 		due  bool
 		want string
 	}{
-		{cmdline.Options{Command: "renew", All: true}, false, "1 kept because younger than --fresh"},
-		{cmdline.Options{Command: "renew", All: true, DryRun: true}, false, "1 younger than --fresh"},
+		{cmdline.Options{Command: "renew", All: true}, false, "1 not renewed again (its key is younger than --fresh)"},
+		{cmdline.Options{Command: "renew", All: true, DryRun: true}, false, "1 not renewed again (its key is younger than --fresh)"},
 		{cmdline.Options{Command: "renew", All: true}, true, "1 not due"},
 	} {
 		var stdout strings.Builder

@@ -1,6 +1,7 @@
 package output
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -106,8 +107,10 @@ func (a *Array) outcomeSummary() string {
 		switch {
 		case a.Options.DryRun && o == rotate.Kept:
 			word = "can be " + command.Done
-		case command.Did != "" && o == command.Good:
-			word = command.Did
+		case o == command.Good:
+			word = cmp.Or(command.Did, command.Done)
+		case o == rotate.Kept:
+			word = "not " + command.Done
 		}
 		n := a.outcomes[o]
 		if o == rotate.Kept {
@@ -120,10 +123,10 @@ func (a *Array) outcomeSummary() string {
 	switch {
 	case a.notDue > 0 && a.Options.Due.OnlyIfDue:
 		parts = append(parts, fmt.Sprintf("%d not due", a.notDue))
-	case a.notDue > 0 && a.Options.DryRun:
-		parts = append(parts, fmt.Sprintf("%d younger than --fresh", a.notDue))
-	case a.notDue > 0:
-		parts = append(parts, fmt.Sprintf("%d kept because younger than --fresh", a.notDue))
+	case a.notDue == 1:
+		parts = append(parts, "1 not renewed again (its key is younger than --fresh)")
+	case a.notDue > 1:
+		parts = append(parts, fmt.Sprintf("%d not renewed again (their keys are younger than --fresh)", a.notDue))
 	}
 	if len(parts) == 0 {
 		return "nothing to do"
