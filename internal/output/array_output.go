@@ -1,6 +1,7 @@
 package output
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -102,9 +103,20 @@ var phaseWords = map[string]string{
 	"read": "read", "look": "rows of peers read", "examine": "examined", "plan": "peers tested",
 }
 
+// phaseWordsOfStatus replace them for a command that calls no site.
+var phaseWordsOfStatus = map[string]string{"ask": "other sites read", "prove": "reported"}
+
+// phaseWord says what has happened in a phase.
+func (a *Array) phaseWord(name string) string {
+	if a.Options.Command.Row().Prints == cmdline.PrintsStored && !a.Options.Live {
+		return cmp.Or(phaseWordsOfStatus[name], phaseWords[name])
+	}
+	return phaseWords[name]
+}
+
 // Phase draws progress on a terminal, and writes a line at the end of a phase.
 func (a *Array) Phase(name string, done, total, failed int) {
-	line := fmt.Sprintf("%s %d/%d", phaseWords[name], done, total)
+	line := fmt.Sprintf("%s %d/%d", a.phaseWord(name), done, total)
 	if failed > 0 {
 		line += fmt.Sprintf(", %d failed", failed)
 	}

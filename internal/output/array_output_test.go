@@ -74,7 +74,7 @@ func TestAnArraySaysWhyKeysWereKept(t *testing.T) {
 		want string
 	}{
 		{cmdline.Options{Command: "renew", All: true}, false, "1 not renewed again (its key is younger than --fresh)"},
-		{cmdline.Options{Command: "renew", All: true, DryRun: true}, false, "1 not renewed again (its key is younger than --fresh)"},
+		{cmdline.Options{Command: "renew", All: true, DryRun: true}, false, "1 would only be pushed (its key is younger than --fresh)"},
 		{cmdline.Options{Command: "renew", All: true}, true, "1 not due"},
 	} {
 		var stdout strings.Builder
@@ -126,5 +126,19 @@ func TestAfterASignalAnArrayNamesTheCommandThatGoesOn(t *testing.T) {
 				t.Errorf("each tenant has a hint as well:\n%s", stdout.String())
 			}
 		})
+	}
+}
+
+// A command that calls no site must not say that it has tested or proven one.
+func TestStatusOfAnArrayClaimsNoTest(t *testing.T) {
+	for _, live := range []bool{false, true} {
+		var stdout strings.Builder
+		out := NewArray(&Printer{Options: cmdline.Options{Command: cmdline.Status, All: true, Live: live}, stdout: &Results{W: &stdout}})
+		for _, phase := range []string{"read", "ask", "look", "prove"} {
+			out.Phase(phase, 1, 1, 0)
+		}
+		if claims := strings.Contains(stdout.String(), "tested") || strings.Contains(stdout.String(), "proven"); claims != live {
+			t.Errorf("live %v:\n%s", live, stdout.String())
+		}
 	}
 }

@@ -120,18 +120,28 @@ func (a *Array) outcomeSummary() string {
 			parts = append(parts, fmt.Sprintf("%d %s", n, word))
 		}
 	}
-	switch {
-	case a.notDue > 0 && a.Options.Due.OnlyIfDue:
-		parts = append(parts, fmt.Sprintf("%d not due", a.notDue))
-	case a.notDue == 1:
-		parts = append(parts, "1 not renewed again (its key is younger than --fresh)")
-	case a.notDue > 1:
-		parts = append(parts, fmt.Sprintf("%d not renewed again (their keys are younger than --fresh)", a.notDue))
+	if a.notDue > 0 {
+		parts = append(parts, fmt.Sprintf("%d %s", a.notDue, a.whyNotDue()))
 	}
 	if len(parts) == 0 {
 		return "nothing to do"
 	}
 	return strings.Join(parts, ", ")
+}
+
+// whyNotDue says why keys are not renewed, behind the number of tenants.
+func (a *Array) whyNotDue() string {
+	switch {
+	case a.Options.Due.OnlyIfDue:
+		return "not due"
+	case a.Options.DryRun && a.notDue == 1:
+		return "would only be pushed (its key is younger than --fresh)"
+	case a.Options.DryRun:
+		return "would only be pushed (their keys are younger than --fresh)"
+	case a.notDue == 1:
+		return "not renewed again (its key is younger than --fresh)"
+	}
+	return "not renewed again (their keys are younger than --fresh)"
 }
 
 // peerSummary has one line for each reason, with an example and its next step.
