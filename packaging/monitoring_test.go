@@ -134,6 +134,7 @@ func TestPrometheusAlertsWhenItShould(t *testing.T) {
 	for name, change := range map[string][2]string{
 		"on the exit code of any run":    {"max by (job, instance, file)", "min by (job, instance, file)"},
 		"on local sites that are proven": {"local_site_proven == 0", "local_site_proven == 1"},
+		"on web servers if all fail":     {"(renew_mnetkeys_web_server_proven) == 1", "(renew_mnetkeys_web_server_proven) < 2"},
 		"on metrics that have not gone":  {"unless\n", "and\n"},
 	} {
 		t.Run("and the test finds an alert "+name, func(t *testing.T) {

@@ -147,9 +147,9 @@ func (e *LocalSiteError) Error() string {
 	case e.Failure == nil:
 		return "the cached configuration could not be dropped: " + e.Cache.Error()
 	case e.Cache == nil:
-		return e.Failure.Error()
+		return "the call to the web server failed: " + e.Failure.Error()
 	}
-	return e.Failure.Error() + "; the cache could not be purged: " + e.Cache.Error()
+	return "the call to the web server failed: " + e.Failure.Error() + "; the cache could not be purged: " + e.Cache.Error()
 }
 
 func (e *LocalSiteError) Unwrap() error { return e.Cache }

@@ -26,7 +26,7 @@ var (
 		{[]int{ExitPeers}, "done, but not everything is proven, or a result could not be written"},
 		{[]int{ExitLocalSite}, "the web server does not use the stored key: act now"},
 		{[]int{ExitLocked}, "another run has the lock"},
-		{[]int{129, 130, 143}, "interrupted at a safe point (HUP, INT, TERM): run push next"},
+		{[]int{129, 130, 143}, "interrupted at a safe point (HUP, INT, TERM): follow the hint"},
 	}
 	ExitsOfLook = Exits{
 		{[]int{ExitOK}, "everything is fine"},

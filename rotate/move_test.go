@@ -332,6 +332,7 @@ func TestAMoveSaysWhatPeersOutsideNeed(t *testing.T) {
 	}
 	c := mustParse(f.sites[0].tenant.Pair.Certificate)
 	for _, part := range []string{`The Moodle site "Our site"`, "old address: " + oldURL + "\n", "new address: https://t00.example\n", colons(c.Fingerprint()), c.PEM,
+		"telephone", "openssl x509 -in mnet.pem -noout -fingerprint -sha256\n", `"WWW root"`,
 		"SET wwwroot = 'https://t00.example' WHERE wwwroot = 'https://old.example';"} {
 		if !strings.Contains(r.Moved.Message, part) {
 			t.Errorf("the message lacks %q:\n%s", part, r.Moved.Message)

@@ -71,8 +71,15 @@ func TestWhichTenantsOfAnArrayAreSelected(t *testing.T) {
 		f.renew(t, "--all", "--exclude=https://nobody.example").expect(t, 2, "error: --exclude=https://nobody.example matches no site of the array", "hint: write a glob")
 		f.renew(t, "--all", "--exclude=nobody", "--json").expect(t, 2)
 	})
+	t.Run("the master, with the wwwroot of a tenant", func(t *testing.T) {
+		tenant := f.tenants[1].Wwwroot
+		r := f.renew(t, "--all", "--withmaster", "--cfg=wwwroot="+tenant, "--dry-run")
+		r.expect(t, 3, "6 tenants to renew", "have the same wwwroot, "+tenant+", and different databases", tenant+" ("+f.config+")", "VMoodle's register in "+f.config, "hint: correct the wwwroot of the site that has another")
+	})
 	t.Run("what a dry run says", func(t *testing.T) {
-		f.renew(t, "--all", "--dry-run").expect(t, 0, "5 tenants to renew, in an array of 7 sites", "5 tenants: 5 can be renewed; dry run: nothing was changed")
+		f.renew(t, "--all", "--dry-run").expect(t, 0, "1 master left out: add --withmaster to include it: "+f.tenants[0].Wwwroot+"\n",
+			"2 tenants left out: disabled or without MNet in VMoodle's register: "+f.tenants[6].Wwwroot+", "+f.tenants[7].Wwwroot+"\n",
+			"5 tenants to renew, in an array of 7 sites", "5 tenants: 5 can be renewed; dry run: nothing was changed")
 		r := f.renew(t, "--all", "--dry-run", "--json")
 		if d := r.document(t); !d.DryRun || d.Tenants[0].Outcome != rotate.Kept || d.Tenants[0].SelfCheck != rotate.SelfProven || len(d.Tenants[0].Peers) != 8 {
 			t.Errorf("%+v", d)
@@ -160,17 +167,17 @@ func TestHowFarAnArrayGoesWhenOneFails(t *testing.T) {
 			t.Errorf("%s: a key has changed", c)
 		}
 	}
-	f.renew(t, "--all", "--withmaster").expect(t, 1, "not renewed: the canary "+canary.Wwwroot+" failed", "5 kept, 1 undone")
+	f.renew(t, "--all", "--withmaster").expect(t, 1, "not renewed: the canary "+canary.Wwwroot+" failed", "5 not renewed, 1 undone")
 	unchanged("a canary that fails")
 
 	canary.side.cacheIn(canary.Site, canary.Dataroot)
 	f.says(t, down.Site, "vdbhost = '127.0.0.1:1'")
 	for _, c := range []string{"--fullstop", "-s"} {
-		f.renew(t, "--all", "--withmaster", c).expect(t, 1, "--max-failures or --fullstop allow no more tenants that fail than 1", "5 kept, 1 failed")
+		f.renew(t, "--all", "--withmaster", c).expect(t, 1, "--max-failures or --fullstop allow no more tenants that fail than 1", "5 not renewed, 1 failed")
 		unchanged(c)
 	}
 	f.renew(t, "--all", "--withmaster", "--fullstop", "--exclude="+f.glob(3), "--match="+f.glob(1)).expect(t, 3, "1 renewed")
-	f.renew(t, "--all", "--withmaster", "--max-failures=2").expect(t, 3, "4 renewed, 1 failed, 1 kept because younger than --fresh")
+	f.renew(t, "--all", "--withmaster", "--max-failures=2").expect(t, 3, "4 renewed, 1 failed, 1 not renewed again (its key is younger than --fresh)")
 }
 
 func TestHowAnArrayIsToldAndProven(t *testing.T) {

@@ -197,11 +197,11 @@ func TestWhatKeepsARunFromBeginningChangesNothing(t *testing.T) {
 		code int
 		says []string
 	}{
-		"a pre-hook that fails":                {[]string{"--pre-hook=sh -c 'echo not today; exit 9'"}, 1, []string{"error: nothing was done: the pre-hook failed: sh: exit code 9", "not today"}},
-		"a pre-hook that is not there":         {[]string{"--pre-hook=nothing-like-that -v"}, 2, []string{"error: --pre-hook: nothing-like-that: not found"}},
+		"a pre-hook that fails":                {[]string{"--pre-hook=sh -c 'echo not today; exit 9'"}, 1, []string{"error: nothing was done: the pre-hook failed: sh ended with exit code 9", "not today"}},
+		"a pre-hook that is not there":         {[]string{"--pre-hook=nothing-like-that -v"}, 2, []string{"error: --pre-hook: nothing-like-that was not found"}},
 		"a cache-hook that is a directory":     {[]string{"--cache-hook=" + t.TempDir()}, 2, []string{"error: --cache-hook: ", "is a directory"}},
 		"a post-hook with half a pipe":         {[]string{"--post-hook=logger renewed |"}, 2, []string{"error: --post-hook: sh: cannot read the command"}},
-		"one of several that is not there":     {[]string{"--pre-hook=true; nothing-like-that"}, 1, []string{"error: nothing was done: the pre-hook failed: sh: exit code 127", "nothing-like-that: not found"}},
+		"one of several that is not there":     {[]string{"--pre-hook=true; nothing-like-that"}, 1, []string{"error: nothing was done: the pre-hook failed: sh ended with exit code 127", "nothing-like-that: not found"}},
 		"a quote that nobody closes":           {[]string{"--post-hook=sh -c 'true"}, 2, []string{"error: --post-hook: ", "not closed"}},
 		"a hook that is nothing":               {[]string{"--post-hook="}, 2, []string{"error: --post-hook must not be empty"}},
 		"a post-hook that only comes too late": {[]string{"--pre-hook=true", "--cache-hook=true", "--post-hook=/nowhere/to/be/found"}, 2, []string{"error: --post-hook: "}},
@@ -216,7 +216,7 @@ func TestWhatKeepsARunFromBeginningChangesNothing(t *testing.T) {
 			if cmd == "rollback" {
 				args = append(args, "--yes")
 			}
-			f.command(t, cmd, args...).expect(t, 1, "error: nothing was done: the pre-hook failed: false: exit code 1")
+			f.command(t, cmd, args...).expect(t, 1, "error: nothing was done: the pre-hook failed: false ended with exit code 1")
 		})
 	}
 	t.Run("as JSON", func(t *testing.T) {
@@ -224,7 +224,7 @@ func TestWhatKeepsARunFromBeginningChangesNothing(t *testing.T) {
 		for _, which := range []string{"--all", "--host=" + f.tenants[1].Wwwroot} {
 			r := f.renew(t, which, "--json", "--pre-hook=false", "--post-hook="+post.line)
 			r.expect(t, 1)
-			if d := r.document(t); len(d.Tenants) != 1 || d.Tenants[0].Outcome != rotate.Failed || !strings.Contains(d.Tenants[0].Error, "the pre-hook failed: false: exit code 1") {
+			if d := r.document(t); len(d.Tenants) != 1 || d.Tenants[0].Outcome != rotate.Failed || !strings.Contains(d.Tenants[0].Error, "the pre-hook failed: false ended with exit code 1") {
 				t.Errorf("%+v", d)
 			}
 		}
@@ -253,7 +253,7 @@ func TestAPostHookThatFailsShows(t *testing.T) {
 	f := newFleet(t, fleetOptions{tenants: 2, outsiders: 1})
 	const failing = "--post-hook=sh -c 'echo my disk is full; exit 7'"
 	for _, which := range []string{"--all", "--host=" + f.tenants[1].Wwwroot} {
-		says := []string{"error: the post-hook failed: sh: exit code 7", "my disk is full"}
+		says := []string{"error: the post-hook failed: sh ended with exit code 7", "my disk is full"}
 		f.command(t, "push", which, failing).expect(t, 3, append(says, "proven")...)
 		r := f.command(t, "push", which, failing, "--json")
 		r.expect(t, 3, says...)
@@ -264,7 +264,7 @@ func TestAPostHookThatFailsShows(t *testing.T) {
 	f.tenants[1].DB.Exec(t, "UPDATE {config} SET value = 'off' WHERE name = 'mnet_dispatcher_mode'")
 	for _, which := range []string{"--all", "--host=" + f.tenants[1].Wwwroot} {
 		r := f.command(t, "push", which, failing, "--json")
-		r.expect(t, 1, "error: the post-hook failed: sh: exit code 7")
+		r.expect(t, 1, "error: the post-hook failed: sh ended with exit code 7")
 		r.document(t)
 	}
 }
@@ -310,7 +310,7 @@ func TestACacheHookThatFailsShows(t *testing.T) {
 	f := newFleet(t, fleetOptions{tenants: 3, outsiders: 1, kind: peertest.Stock})
 	works, fails := f.tenants[1], f.tenants[2]
 	hook := "--cache-hook=" + newRecorder(t, fmt.Sprintf("[ $MNET_WWWROOT = '%s' ] || rm -r '%s/cache'\necho who am I; exit 5", fails.Wwwroot, works.Dataroot)).line
-	const failed = "the cache-hook failed: sh: exit code 5"
+	const failed = "the cache-hook failed: sh ended with exit code 5"
 
 	pair := pairOf(t, fails.Site)
 	r := f.renew(t, "--all", "--json", "--canary=0", hook)

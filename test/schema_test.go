@@ -173,7 +173,7 @@ func TestALogInJSONIsOneObjectALine(t *testing.T) {
 		"of an array's that fails":  {[]string{"--all", "--exclude=http://none.example"}, 2, "error", "matches no site"},
 		"of a hook that fails":      {[]string{"--all", "--pre-hook=sh -c 'echo a; echo b; exit 1'"}, 1, "error", "a hook said"},
 		"of one that has to wait":   {[]string{"--all", "--random-delay=1ms"}, 0, "info", "waiting"},
-		"that stands before stdout": {[]string{"--all", "--json", "--post-hook=false"}, 3, "error", "the post-hook failed: false: exit code 1"},
+		"that stands before stdout": {[]string{"--all", "--json", "--post-hook=false"}, 3, "error", "the post-hook failed: false ended with exit code 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := f.renew(t, append(c.args, "--log-format=json", "--abandon-pending")...)

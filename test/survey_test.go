@@ -172,7 +172,7 @@ func TestATenantWhoseDatabaseIsDownFailsAlone(t *testing.T) {
 	if f.tables(t) != before {
 		t.Error("something was written")
 	}
-	f.command(t, "push", "--all", "--withmaster").expect(t, 3, "4 tenants: 3 kept, 1 failed", "9 of 12 links proven")
+	f.command(t, "push", "--all", "--withmaster").expect(t, 3, "4 tenants: 3 pushed, 1 failed", "9 of 12 links proven")
 }
 
 func TestAnArrayIsRolledBack(t *testing.T) {
@@ -296,7 +296,7 @@ func TestAShardMayBeEmpty(t *testing.T) {
 func TestACheckThatComesToNoTenantIsUnknown(t *testing.T) {
 	for _, args := range [][]string{{}, {"--all"}} {
 		r := run1(t, command(t, append([]string{"check", "--config=missing/config.php"}, args...)...))
-		if r.code != 3 || !strings.HasPrefix(r.stdout, "MNET UNKNOWN - /") || !strings.Contains(r.stdout, "missing/config.php: there is no such file") || strings.Count(r.stdout, "\n") != 1 {
+		if r.code != 3 || !strings.HasPrefix(r.stdout, "MNET UNKNOWN - /") || !strings.Contains(r.stdout, "missing/config.php: there is no such file") || !strings.HasSuffix(r.stdout, "\nnext: name Moodle's config.php with --config=PATH\n") || strings.Count(r.stdout, "\n") != 2 {
 			t.Errorf("%q: exit code %d: %s%s", args, r.code, r.stdout, r.stderr)
 		}
 	}

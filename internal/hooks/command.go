@@ -48,9 +48,9 @@ func (c Command) String() string {
 func (c Command) Check() error {
 	switch {
 	case strings.TrimSpace(string(c)) == "":
-		return c.failed("the command is empty", nil)
+		return c.failed("got an empty command", nil)
 	case strings.IndexByte(string(c), 0) >= 0:
-		return c.failed("the command contains a NUL", nil)
+		return c.failed("got a command that contains a NUL", nil)
 	}
 	// By stdin, since some shells ignore -n together with -c; a shell that ignores -n completely
 	// ends at the first line.
@@ -86,13 +86,13 @@ func ask(stdin string, args ...string) error {
 func notFound(err error) string {
 	switch {
 	case errors.Is(err, exec.ErrDot):
-		return "found in the current directory alone: write it with its path"
+		return "was found in the current directory alone: write it with its path"
 	case errors.Is(err, exec.ErrNotFound), errors.Is(err, fs.ErrNotExist):
-		return "not found"
+		return "was not found"
 	case errors.Is(err, syscall.EISDIR):
 		return "is a directory"
 	case errors.Is(err, fs.ErrPermission):
-		return "not executable"
+		return "is not executable"
 	}
-	return err.Error()
+	return "cannot be used: " + err.Error()
 }

@@ -12,12 +12,12 @@ import (
 // Error says how a command failed, in words that contain neither its arguments nor its output.
 type Error struct {
 	Command string // the program, see Command.String
-	Problem string // such as "not found", "exit code 3", "took longer than 2m0s"
+	Problem string // what it did, such as "ended with exit code 3", "took longer than 2m0s"
 	cause   error  // if code decides on it: the context's error, or why it did not start
 }
 
-// Error is the program and the problem.
-func (e *Error) Error() string { return e.Command + ": " + e.Problem }
+// Error is a sentence about the program.
+func (e *Error) Error() string { return e.Command + " " + e.Problem }
 
 // Unwrap is the cause: context.Canceled or context.DeadlineExceeded of the caller's context, or the
 // system's error. Nil for a command that ran.
@@ -41,10 +41,10 @@ func (c Command) ended(state *os.ProcessState) error {
 		return nil
 	}
 	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		return c.failed(fmt.Sprintf("killed by signal %d (%v)", int(status.Signal()), status.Signal()), nil)
+		return c.failed(fmt.Sprintf("was killed by signal %d (%v)", int(status.Signal()), status.Signal()), nil)
 	}
 	code := state.ExitCode()
-	problem := fmt.Sprintf("exit code %d", code)
+	problem := fmt.Sprintf("ended with exit code %d", code)
 	switch code { // sh's own; its output names the command
 	case 126:
 		problem += ": a command is not executable"
@@ -58,7 +58,7 @@ func (c Command) ended(state *os.ProcessState) error {
 func (c Command) cutShort(ctx context.Context, limit time.Duration, gone bool) error {
 	e := c.failed(fmt.Sprintf("took longer than %v", limit), nil)
 	if cause := ctx.Err(); cause != nil {
-		e = c.failed("interrupted: "+cause.Error(), cause)
+		e = c.failed("was interrupted: "+cause.Error(), cause)
 	}
 	if !gone {
 		e.Problem += ", and could not be ended"

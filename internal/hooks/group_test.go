@@ -74,7 +74,7 @@ func TestWholeGroupIsEnded(t *testing.T) {
 		"also who is left behind with the output": {`sleep 60 & echo $!`, time.Minute, "", 1, 0, 10 * time.Second},
 		"also who is left behind with nothing":    {`sleep 60 </dev/null >/dev/null 2>&1 & echo $!`, time.Minute, "", 1, 0, 10 * time.Second},
 		"also who is left behind and deaf":        {deaf + `sleep 60 & echo $!`, time.Minute, "", 1, 2 * time.Second, 10 * time.Second},
-		"also who is left behind by a failure":    {`sleep 60 & echo $!; exit 3`, time.Minute, "exit code 3", 1, 0, 10 * time.Second},
+		"also who is left behind by a failure":    {`sleep 60 & echo $!; exit 3`, time.Minute, "ended with exit code 3", 1, 0, 10 * time.Second},
 		"with an exit code that no longer counts": {`exec 2>/dev/null; trap 'exit 0' TERM; echo $$; while :; do sleep 0.05; done`, time.Second,
 			"took longer than 1s", 1, time.Second, 10 * time.Second},
 	}
@@ -95,7 +95,7 @@ func TestWholeGroupIsEnded(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			r := <-results[name]
-			if r.err == nil && test.problem != "" || r.err != nil && r.err.Error() != "sh: "+test.problem {
+			if r.err == nil && test.problem != "" || r.err != nil && r.err.Error() != "sh "+test.problem {
 				t.Errorf("error %v", r.err)
 			}
 			for _, pid := range pids(t, r.out, test.pids) {
@@ -122,7 +122,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	time.AfterFunc(300*time.Millisecond, cancel)
 	started := time.Now()
 	out, err := Command(`sleep 60 & echo $!; wait`).Run(ctx, nil, nil, Limits{})
-	if !errors.Is(err, context.Canceled) || err.Error() != "sh: interrupted: context canceled" || time.Since(started) > 10*time.Second {
+	if !errors.Is(err, context.Canceled) || err.Error() != "sh was interrupted: context canceled" || time.Since(started) > 10*time.Second {
 		t.Errorf("after %v: %v", time.Since(started), err)
 	}
 	awaitGone(t, pids(t, out, 1)[0])
@@ -155,7 +155,7 @@ func TestCommandThatLeavesItsGroupIsEndedToo(t *testing.T) {
 	t.Parallel()
 	started := time.Now()
 	_, err := Command("'"+testProgram(t)+"'").Run(t.Context(), nil, []string{helper + "=mover"}, Limits{Time: 500 * time.Millisecond})
-	if took := time.Since(started); err == nil || !strings.HasSuffix(err.Error(), ": took longer than 500ms") || took > 10*time.Second {
+	if took := time.Since(started); err == nil || !strings.HasSuffix(err.Error(), " took longer than 500ms") || took > 10*time.Second {
 		t.Errorf("after %v: %v", took, err)
 	}
 }

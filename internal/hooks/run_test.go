@@ -118,38 +118,38 @@ func TestFailureOfACommandIsSaid(t *testing.T) {
 	plain := file("plain", "#!/bin/sh\n", 0o644)
 	orphan := file("orphan", "#!/no/such/interpreter\n", 0o755)
 	spaced := file("a hook", "#!/bin/sh\n", 0o755)
-	const notFound = "exit code 127: a command was not found, or what the first line of its script names after #!"
+	const notFound = "ended with exit code 127: a command was not found, or what the first line of its script names after #!"
 	tests := map[string]struct {
 		command       Command
 		name, problem string
 		check         string // what Check says of it
 	}{
-		"an exit code":                          {"sh -c 'exit 7'", "sh", "exit code 7", ""},
-		"an exit code of one that is not sh":    {"false --with=SECRET", "false", "exit code 1", ""},
-		"an exit code of one among several":     {"true SECRET; exit 7", "sh", "exit code 7", ""},
-		"killed":                                {"kill -9 $$", "kill", "killed by signal 9 (killed)", ""},
-		"terminated":                            {"kill -TERM $$", "kill", "killed by signal 15 (terminated)", ""},
-		"no such path":                          {Command(dir + "/none -v"), dir + "/none", notFound, "not found"},
-		"no such path, quoted":                  {Command("'" + dir + "/no hook' -v"), dir + "/no hook", notFound, "not found"},
-		"a path with blanks that is not quoted": {Command(spaced), dir + "/a", notFound, "not found"},
-		"nowhere in PATH":                       {"no-such-program-anywhere SECRET", "no-such-program-anywhere", notFound, "not found"},
-		"nowhere in PATH, before a pipe":        {"no-such-program-anywhere 2>&1 | exit 127", "sh", notFound, "not found"},
-		"without the executable bit":            {Command(plain), plain, "exit code 126: a command is not executable", "not executable"},
-		"a directory":                           {Command(dir), dir, "exit code 126: a command is not executable", "is a directory"},
+		"an exit code":                          {"sh -c 'exit 7'", "sh", "ended with exit code 7", ""},
+		"an exit code of one that is not sh":    {"false --with=SECRET", "false", "ended with exit code 1", ""},
+		"an exit code of one among several":     {"true SECRET; exit 7", "sh", "ended with exit code 7", ""},
+		"killed":                                {"kill -9 $$", "kill", "was killed by signal 9 (killed)", ""},
+		"terminated":                            {"kill -TERM $$", "kill", "was killed by signal 15 (terminated)", ""},
+		"no such path":                          {Command(dir + "/none -v"), dir + "/none", notFound, "was not found"},
+		"no such path, quoted":                  {Command("'" + dir + "/no hook' -v"), dir + "/no hook", notFound, "was not found"},
+		"a path with blanks that is not quoted": {Command(spaced), dir + "/a", notFound, "was not found"},
+		"nowhere in PATH":                       {"no-such-program-anywhere SECRET", "no-such-program-anywhere", notFound, "was not found"},
+		"nowhere in PATH, before a pipe":        {"no-such-program-anywhere 2>&1 | exit 127", "sh", notFound, "was not found"},
+		"without the executable bit":            {Command(plain), plain, "ended with exit code 126: a command is not executable", "is not executable"},
+		"a directory":                           {Command(dir), dir, "ended with exit code 126: a command is not executable", "is a directory"},
 		"an interpreter that is not there":      {Command(orphan), orphan, notFound, ""},
 		"too long":                              {Command("true " + strings.Repeat("x", 1<<20)), "true", "does not start: the command and its environment are too long", ""},
-		"a quote that is not closed":            {"true 'SECRET", "true", "exit code 2", "cannot read the command: a quote or a bracket is not closed, or an operator such as | has only one side"},
-		"a bracket that is not closed":          {"(true SECRET", "sh", "exit code 2", "cannot read the command: a quote or a bracket is not closed, or an operator such as | has only one side"},
-		"a NUL":                                 {"true SECRET\x00", "true", "does not start: fork/exec /bin/sh: invalid argument", "the command contains a NUL"},
+		"a quote that is not closed":            {"true 'SECRET", "true", "ended with exit code 2", "cannot read the command: a quote or a bracket is not closed, or an operator such as | has only one side"},
+		"a bracket that is not closed":          {"(true SECRET", "sh", "ended with exit code 2", "cannot read the command: a quote or a bracket is not closed, or an operator such as | has only one side"},
+		"a NUL":                                 {"true SECRET\x00", "true", "does not start: fork/exec /bin/sh: invalid argument", "got a command that contains a NUL"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			e := problem(t, test.command, t.Context(), Limits{})
-			if e.Problem != test.problem || e.Command != test.name || e.Error() != e.Command+": "+e.Problem {
+			if e.Problem != test.problem || e.Command != test.name || e.Error() != e.Command+" "+e.Problem {
 				t.Errorf("%+v", e)
 			}
 			err := test.command.Check()
-			if (err != nil) != (test.check != "") || err != nil && (!strings.HasSuffix(err.Error(), ": "+test.check) || strings.Contains(err.Error(), "SECRET")) {
+			if (err != nil) != (test.check != "") || err != nil && (!strings.HasSuffix(err.Error(), " "+test.check) || strings.Contains(err.Error(), "SECRET")) {
 				t.Errorf("Check: %v", err)
 			}
 		})
@@ -180,7 +180,7 @@ func TestCheckLetsPassWhatOnlyShKnows(t *testing.T) {
 		}
 	}
 	for _, line := range []Command{"", " \t\n"} {
-		if err := line.Check(); err == nil || err.Error() != "sh: the command is empty" {
+		if err := line.Check(); err == nil || err.Error() != "sh got an empty command" {
 			t.Errorf("%q: %v", line, err)
 		}
 	}
@@ -192,7 +192,7 @@ func TestProgramOfTheCurrentDirectoryNeedsItsPath(t *testing.T) {
 	if err := os.WriteFile("local", []byte("#!/bin/sh\necho here\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := Command("local").Check(); err == nil || err.Error() != "local: found in the current directory alone: write it with its path" {
+	if err := Command("local").Check(); err == nil || err.Error() != "local was found in the current directory alone: write it with its path" {
 		t.Errorf("%v", err)
 	}
 	if err := Command("./local").Check(); err != nil {

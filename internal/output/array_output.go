@@ -1,6 +1,7 @@
 package output
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -27,6 +28,7 @@ type Array struct {
 	ignoredLinks int                       // not part of total
 	unproven     map[string]*unprovenPeers // by outcome and reason
 	failures     []rotate.TenantReport
+	notBegunYet  int                 // when a signal came
 	notes        []string            // of tenants that did not fail
 	warned       map[string][]string // tenants, by what they are warned of
 	delayed      []string            // lines that are written once something happens
@@ -49,7 +51,7 @@ func NewArray(out *Printer) *Array {
 		a.json = &jsonStream{w: out.stdout, head: out.Document(0, nil)}
 	}
 	if out.Options.Command.Row().Prints == cmdline.PrintsState {
-		a.check = &checkSummary{warning: out.Options.Warning, critical: out.Options.Critical, now: out.Started}
+		a.check = newCheckSummary(out)
 	}
 	if out.Options.Command.Row().Prints == cmdline.PrintsFindings {
 		a.doctor = newDoctorText(out.Options.Verbose, true)
@@ -101,9 +103,20 @@ var phaseWords = map[string]string{
 	"read": "read", "look": "rows of peers read", "examine": "examined", "plan": "peers tested",
 }
 
+// phaseWordsOfStatus replace them for a command that calls no site.
+var phaseWordsOfStatus = map[string]string{"ask": "other sites read", "prove": "reported"}
+
+// phaseWord says what has happened in a phase.
+func (a *Array) phaseWord(name string) string {
+	if a.Options.Command.Row().Prints == cmdline.PrintsStored && !a.Options.Live {
+		return cmp.Or(phaseWordsOfStatus[name], phaseWords[name])
+	}
+	return phaseWords[name]
+}
+
 // Phase draws progress on a terminal, and writes a line at the end of a phase.
 func (a *Array) Phase(name string, done, total, failed int) {
-	line := fmt.Sprintf("%s %d/%d", phaseWords[name], done, total)
+	line := fmt.Sprintf("%s %d/%d", a.phaseWord(name), done, total)
 	if failed > 0 {
 		line += fmt.Sprintf(", %d failed", failed)
 	}
@@ -165,6 +178,9 @@ func (a *Array) Tenant(r rotate.TenantReport) {
 			a.unproven[key].several = a.unproven[key].several || a.unproven[key].of != r.Wwwroot
 		}
 	}
+	if a.notBegun(r) {
+		a.notBegunYet++
+	}
 	if r.Err != nil && len(r.Findings) == 0 {
 		r.Peers = nil
 		a.failures = append(a.failures, r)
@@ -216,7 +232,7 @@ func (a *Array) Finish(code int, err error) int {
 	case err != nil:
 		a.fail(err)
 	case code > 128:
-		a.Tell("hint: %s", a.Complete(interruptedHint(a.Options), ""))
+		a.Tell("hint: %s", a.Complete(a.interruptedHint(), ""))
 	}
 	return a.settled(code)
 }

@@ -2,7 +2,9 @@ package output
 
 import (
 	"errors"
+	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -71,8 +73,8 @@ func TestAnArraySaysWhyKeysWereKept(t *testing.T) {
 		due  bool
 		want string
 	}{
-		{cmdline.Options{Command: "renew", All: true}, false, "1 kept because younger than --fresh"},
-		{cmdline.Options{Command: "renew", All: true, DryRun: true}, false, "1 younger than --fresh"},
+		{cmdline.Options{Command: "renew", All: true}, false, "1 not renewed again (its key is younger than --fresh)"},
+		{cmdline.Options{Command: "renew", All: true, DryRun: true}, false, "1 would only be pushed (its key is younger than --fresh)"},
 		{cmdline.Options{Command: "renew", All: true}, true, "1 not due"},
 	} {
 		var stdout strings.Builder
@@ -85,6 +87,58 @@ func TestAnArraySaysWhyKeysWereKept(t *testing.T) {
 		out.Finish(rotate.ExitOK, nil)
 		if !strings.Contains(stdout.String(), c.want) || !strings.Contains(stdout.String(), "1 undone") || strings.Contains(stdout.String(), "1 kept,") {
 			t.Errorf("want %q in\n%s", c.want, stdout.String())
+		}
+	}
+}
+
+// A push does nothing for a tenant that was not begun, and a second rollback would undo the first.
+func TestAfterASignalAnArrayNamesTheCommandThatGoesOn(t *testing.T) {
+	signal := fmt.Errorf("not renewed: %w", &SignalError{syscall.SIGINT})
+	left := rotate.TenantReport{Wwwroot: "https://left.example", Outcome: rotate.Kept, Err: signal, Error: signal.Error(), Exit: rotate.ExitNotRenewed}
+	checked := left
+	checked.Wwwroot, checked.Outcome = "https://checked.example", rotate.Failed
+	renewed := rotate.TenantReport{Wwwroot: "https://renewed.example", Outcome: rotate.Renewed}
+	for name, c := range map[string]struct {
+		command string
+		args    []string
+		tenants []rotate.TenantReport
+		want    string
+	}{
+		"a renewal": {"renew", []string{"--all", "--match=*"}, []rotate.TenantReport{renewed, left, checked},
+			"hint: 2 of 3 tenants not renewed yet: the same command goes on with them (a key younger than --fresh is only pushed). To go on, run: renew_mnetkeys --all '--match=*'\n"},
+		"all were renewed": {"renew", []string{"--all"}, []rotate.TenantReport{renewed, renewed, renewed}, "hint: no new key is needed: "},
+		"a push":           {"push", []string{"push", "--all"}, []rotate.TenantReport{left, left, left}, "To finish, run: renew_mnetkeys push --all"},
+		"a rollback": {"rollback", []string{"rollback", "--all"}, []rotate.TenantReport{renewed, renewed, left},
+			"hint: 1 of 3 tenants not rolled back: name only these with --match, since the same command would undo it for the others. For those, run: renew_mnetkeys push --all"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var stdout, stderr strings.Builder
+			out := NewArray(&Printer{Options: cmdline.Options{Command: cmdline.Name(c.command), All: true, LogFormat: "console"}, Arguments: c.args, stdout: &Results{W: &stdout}, Stderr: &stderr})
+			out.Begin(3, 3)
+			for _, r := range c.tenants {
+				out.Tenant(r)
+			}
+			out.Finish(128+int(syscall.SIGINT), nil)
+			if !strings.Contains(stderr.String(), c.want) {
+				t.Errorf("it says %q, want %q", stderr.String(), c.want)
+			}
+			if strings.Contains(stdout.String(), "hint: ") {
+				t.Errorf("each tenant has a hint as well:\n%s", stdout.String())
+			}
+		})
+	}
+}
+
+// A command that calls no site must not say that it has tested or proven one.
+func TestStatusOfAnArrayClaimsNoTest(t *testing.T) {
+	for _, live := range []bool{false, true} {
+		var stdout strings.Builder
+		out := NewArray(&Printer{Options: cmdline.Options{Command: cmdline.Status, All: true, Live: live}, stdout: &Results{W: &stdout}})
+		for _, phase := range []string{"read", "ask", "look", "prove"} {
+			out.Phase(phase, 1, 1, 0)
+		}
+		if claims := strings.Contains(stdout.String(), "tested") || strings.Contains(stdout.String(), "proven"); claims != live {
+			t.Errorf("live %v:\n%s", live, stdout.String())
 		}
 	}
 }

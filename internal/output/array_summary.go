@@ -1,6 +1,7 @@
 package output
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -88,7 +89,7 @@ func (a *Array) failureSummary(b *strings.Builder) {
 			who, others = count(len(names), "tenant"), some(names)
 		}
 		fmt.Fprintf(b, "\n%s %s\n  error: %s\n", a.paint(string(r.Outcome), string(r.Outcome)), printable.Line(who, 0), printable.Line(r.Error, 0))
-		if r.Hint != "" && r.Hint != interruptedHint(a.Options) { // that one is said at the end
+		if r.Hint != "" && !slices.Contains([]string{hintNotBegun, interruptedHint(a.Options)}, r.Hint) { // those are said at the end
 			fmt.Fprintf(b, "  hint: %s\n", printable.Line(a.CompleteGroup(r.Hint, r.Wwwroot, others != ""), 0))
 		}
 		if others != "" {
@@ -106,8 +107,10 @@ func (a *Array) outcomeSummary() string {
 		switch {
 		case a.Options.DryRun && o == rotate.Kept:
 			word = "can be " + command.Done
-		case command.Did != "" && o == command.Good:
-			word = command.Did
+		case o == command.Good:
+			word = cmp.Or(command.Did, command.Done)
+		case o == rotate.Kept:
+			word = "not " + command.Done
 		}
 		n := a.outcomes[o]
 		if o == rotate.Kept {
@@ -117,18 +120,28 @@ func (a *Array) outcomeSummary() string {
 			parts = append(parts, fmt.Sprintf("%d %s", n, word))
 		}
 	}
-	switch {
-	case a.notDue > 0 && a.Options.Due.OnlyIfDue:
-		parts = append(parts, fmt.Sprintf("%d not due", a.notDue))
-	case a.notDue > 0 && a.Options.DryRun:
-		parts = append(parts, fmt.Sprintf("%d younger than --fresh", a.notDue))
-	case a.notDue > 0:
-		parts = append(parts, fmt.Sprintf("%d kept because younger than --fresh", a.notDue))
+	if a.notDue > 0 {
+		parts = append(parts, fmt.Sprintf("%d %s", a.notDue, a.whyNotDue()))
 	}
 	if len(parts) == 0 {
 		return "nothing to do"
 	}
 	return strings.Join(parts, ", ")
+}
+
+// whyNotDue says why keys are not renewed, behind the number of tenants.
+func (a *Array) whyNotDue() string {
+	switch {
+	case a.Options.Due.OnlyIfDue:
+		return "not due"
+	case a.Options.DryRun && a.notDue == 1:
+		return "would only be pushed (its key is younger than --fresh)"
+	case a.Options.DryRun:
+		return "would only be pushed (their keys are younger than --fresh)"
+	case a.notDue == 1:
+		return "not renewed again (its key is younger than --fresh)"
+	}
+	return "not renewed again (their keys are younger than --fresh)"
 }
 
 // peerSummary has one line for each reason, with an example and its next step.

@@ -1,6 +1,7 @@
 package output
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -34,6 +35,8 @@ func (s checkState) rank() int {
 type checkSummary struct {
 	warning, critical time.Duration // of the remaining lifetime of a key
 	now               time.Time
+	// complete makes the next steps of problems of one cause ready to be pasted, as CompleteGroup.
+	complete func(text, tenant string, several bool) string
 
 	tenants          int
 	proven, all      int // peers
@@ -50,13 +53,22 @@ type problem struct {
 	tenant, peer string // "" if it does not belong to one
 	cause        string // what problems of one kind share
 	detail       string // the cause with all details of this problem
+	next         string // what to do about it, "" if nothing
+}
+
+func newCheckSummary(out *Printer) *checkSummary {
+	return &checkSummary{warning: out.Options.Warning, critical: out.Options.Critical, now: out.Started, complete: out.CompleteGroup}
 }
 
 // fail is for a problem that does not belong to one tenant.
-func (c *checkSummary) fail(err error) { c.problem(Unknown, "", err.Error(), err.Error()) }
+func (c *checkSummary) fail(err error) {
+	c.problem(problem{state: Unknown, cause: err.Error(), next: rotate.HintOf(err)})
+}
 
-func (c *checkSummary) problem(s checkState, tenant, cause, detail string) {
-	c.problems = append(c.problems, problem{state: s, tenant: tenant, cause: cause, detail: detail})
+// problem adds one; its cause is the detail if it has no other.
+func (c *checkSummary) problem(p problem) {
+	p.detail = cmp.Or(p.detail, p.cause)
+	c.problems = append(c.problems, p)
 }
 
 func (c *checkSummary) add(r rotate.TenantReport) {
@@ -75,7 +87,7 @@ func (c *checkSummary) add(r rotate.TenantReport) {
 	}
 	if len(c.problems) == known && r.Exit != rotate.ExitOK { // for any other reason
 		text := fmt.Sprintf("not everything is proven (exit code %d of verify)", r.Exit)
-		c.problem(warning, r.Wwwroot, text, text)
+		c.problem(problem{state: warning, tenant: r.Wwwroot, cause: text, next: "run: renew_mnetkeys verify"})
 	}
 }
 
@@ -90,18 +102,21 @@ func (c *checkSummary) addError(r rotate.TenantReport) {
 		errors.Is(r.Err, rotate.ErrMNetOff):
 		state = warning
 	}
-	c.problem(state, r.Wwwroot, cause, cause)
+	c.problem(problem{state: state, tenant: r.Wwwroot, cause: cause, next: r.Hint})
 }
 
 // addOwnSite judges what the local site has shown. A site that could not be asked may work all the
 // same; its links are not proven.
 func (c *checkSummary) addOwnSite(r rotate.TenantReport) {
-	text := "local site " + ownSite(r.SelfCheck)
+	p := problem{tenant: r.Wwwroot, cause: "local site " + ownSite(r.SelfCheck), next: r.SelfCheck.NextStep()}
 	switch {
 	case r.Exit == rotate.ExitLocalSite, r.SelfCheck == rotate.SelfNoRC4, r.SelfCheck == rotate.SelfFailed:
-		c.problem(critical, r.Wwwroot, text, text)
+		p.state = critical
 	case r.SelfCheck != rotate.SelfProven:
-		c.problem(warning, r.Wwwroot, text, text)
+		p.state = warning
+	}
+	if p.state != okay {
+		c.problem(p)
 	}
 }
 
@@ -122,8 +137,8 @@ func (c *checkSummary) addPeer(tenant string, p rotate.PeerReport) {
 	case rotate.Refused:
 		c.refused++
 	}
-	c.problems = append(c.problems, problem{warning, tenant, p.Wwwroot, fmt.Sprintf("%s (%s)", p.Outcome, p.Reason),
-		fmt.Sprintf("peer %s %s: %s", p.Wwwroot, p.Outcome, reasonWords(p))})
+	c.problem(problem{warning, tenant, p.Wwwroot, fmt.Sprintf("%s (%s)", p.Outcome, p.Reason),
+		fmt.Sprintf("peer %s %s: %s", p.Wwwroot, p.Outcome, reasonWords(p)), p.Next})
 }
 
 // addLife judges the remaining lifetime of a tenant's key.
@@ -131,16 +146,21 @@ func (c *checkSummary) addLife(r rotate.TenantReport, left time.Duration) {
 	if c.left == nil || left < *c.left {
 		c.left, c.first = &left, r.Wwwroot
 	}
-	detail := "the key expires in " + days(left)
+	p := problem{tenant: r.Wwwroot, detail: "the key expires in " + days(left),
+		next: "look into the log of the job that renews the keys, and renew this one. Run: renew_mnetkeys"}
 	switch {
 	case errors.Is(r.Err, rotate.ErrExpired): // which is reported already
+		return
 	case left <= 0:
-		c.problem(critical, r.Wwwroot, rotate.ErrExpired.Error(), rotate.ErrExpired.Error())
+		p.state, p.cause, p.detail = critical, rotate.ErrExpired.Error(), ""
 	case left < c.critical:
-		c.problem(critical, r.Wwwroot, "the key expires in less than "+days(c.critical), detail)
+		p.state, p.cause = critical, "the key expires in less than "+days(c.critical)
 	case left < c.warning:
-		c.problem(warning, r.Wwwroot, "the key expires in less than "+days(c.warning), detail)
+		p.state, p.cause = warning, "the key expires in less than "+days(c.warning)
+	default:
+		return
 	}
+	c.problem(p)
 }
 
 func (c *checkSummary) state() checkState {

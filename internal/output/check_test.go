@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"renew_mnetkeys/internal/cmdline"
 	"renew_mnetkeys/rotate"
 )
 
@@ -42,7 +43,7 @@ func TestACheckIsNotOKWhereSomethingIsNotProven(t *testing.T) {
 		"the database of a tenant that fails": {rotate.TenantReport{Wwwroot: "https://t.example", Exit: 1, Err: errors.New("x"), Error: "https://t.example: x"}, Unknown, "UNKNOWN - https://t.example: x"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			sum := &checkSummary{now: time.Now()}
+			sum := newCheckSummary(&Printer{Started: time.Now()})
 			if c.r.Wwwroot == "" && !strings.HasPrefix(name, "nobody") {
 				c.r.Wwwroot = "https://t.example"
 			}
@@ -60,17 +61,19 @@ func TestTheFirstLineOfACheckIsTheSameWhateverComesFirst(t *testing.T) {
 		"unknown": func(c *checkSummary) {
 			c.add(rotate.TenantReport{Wwwroot: "https://b.example", Err: errors.New("x"), Error: "down | x\ny"})
 		},
-		"warning": func(c *checkSummary) { c.problem(warning, "https://c.example", "late", "late") },
+		"warning": func(c *checkSummary) { c.problem(problem{state: warning, tenant: "https://c.example", cause: "late"}) },
 		"critical": func(c *checkSummary) {
 			c.add(rotate.TenantReport{Wwwroot: "https://a.example", Err: rotate.ErrExpired, Error: "over"})
 		},
-		"other": func(c *checkSummary) { c.problem(critical, "https://d.example", "later", "later") },
+		"other": func(c *checkSummary) {
+			c.problem(problem{state: critical, tenant: "https://d.example", cause: "later"})
+		},
 	}
 	const want = "MNET CRITICAL - https://d.example: later; https://a.example: over; https://b.example: down ¦ x y; https://c.example: late" +
 		" | peers_pending=0;0;;0 peers_refused=0;0;;0\n" +
 		"[CRITICAL] https://d.example: later\n[CRITICAL] https://a.example: over\n[UNKNOWN] https://b.example: down ¦ x y\n[WARNING] https://c.example: late\n"
 	for _, order := range [][]string{{"unknown", "warning", "critical", "other"}, {"other", "critical", "warning", "unknown"}, {"warning", "other", "unknown", "critical"}} {
-		c := &checkSummary{}
+		c := newCheckSummary(&Printer{})
 		for _, name := range order {
 			add[name](c)
 		}
@@ -118,7 +121,7 @@ func TestACheckGroupsItsProblemsByCause(t *testing.T) {
 		"all is well": {[]rotate.TenantReport{expires(a, 240*time.Hour)}, "MNET OK - https://a.example: the key expires in 10 days, 0 of 0 peers proven"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			sum := &checkSummary{now: now, warning: 7 * 24 * time.Hour, critical: 48 * time.Hour}
+			sum := newCheckSummary(&Printer{Options: cmdline.Options{Warning: 7 * 24 * time.Hour, Critical: 48 * time.Hour}, Started: now})
 			for _, r := range c.reports {
 				sum.add(r)
 			}
@@ -126,7 +129,7 @@ func TestACheckGroupsItsProblemsByCause(t *testing.T) {
 			if got, _, _ := strings.Cut(line, " |"); got != c.want {
 				t.Errorf("%s\nwant %s", got, c.want)
 			}
-			if n := strings.Count(details, "\n"); n != len(sum.problems) && !(n == 0 && len(sum.problems) < 2) {
+			if n := strings.Count("\n"+details, "\n["); n != len(sum.problems) && !(n == 0 && len(sum.problems) < 2) {
 				t.Errorf("%d lines for %d problems:\n%s", n, len(sum.problems), details)
 			}
 		})
@@ -138,7 +141,7 @@ func TestACheckGroupsItsProblemsByCause(t *testing.T) {
 func TestACheckFitsWhatMonitoringSystemsRead(t *testing.T) {
 	for name, letter := range map[string]string{"in ASCII": "x", "in letters of four bytes": "😀", "in bars": "|"} {
 		t.Run(name, func(t *testing.T) {
-			sum := &checkSummary{}
+			sum := newCheckSummary(&Printer{})
 			for i := range 300 {
 				r := linked(fmt.Sprintf("https://%s%d.example", strings.Repeat(letter, 200), i), rotate.Refused, rotate.Reason(fmt.Sprintf("fault_%d", i%50)), "https://p.example", "https://q.example")
 				r.Err, r.Error = errors.New("x"), strings.Repeat(letter, 5000)+fmt.Sprint(i%7)
@@ -156,6 +159,47 @@ func TestACheckFitsWhatMonitoringSystemsRead(t *testing.T) {
 			shown := len(lines) - 2 // without the first line and the last
 			if _, err := fmt.Sscanf(lines[len(lines)-1], "and %d more", &left); err != nil || shown < 2 || shown+left != len(sum.problems) {
 				t.Errorf("%d lines of %d problems, then: %s", shown, len(sum.problems), lines[len(lines)-1])
+			}
+		})
+	}
+}
+
+// Who is called at night pastes a command that mends it. Half a command would do something else.
+func TestACheckNamesTheCommandThatMendsIt(t *testing.T) {
+	now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	const a, b, p = "https://a.example", "https://b.example", "https://p.example"
+	expiring := func(wwwroot string) rotate.TenantReport {
+		return rotate.TenantReport{Wwwroot: wwwroot, SelfCheck: rotate.SelfProven, Certificate: &rotate.KeyReport{NotAfter: now.Add(time.Hour)}}
+	}
+	long := rotate.TenantReport{Wwwroot: "https://" + strings.Repeat("x", 1000) + ".example", SelfCheck: rotate.SelfFailed, Exit: rotate.ExitLocalSite}
+	for name, c := range map[string]struct {
+		reports []rotate.TenantReport
+		want    string // the lines after the first
+	}{
+		"a key that expires": {[]rotate.TenantReport{expiring(a)},
+			"next: look into the log of the job that renews the keys, and renew this one. Run: renew_mnetkeys --config=/c.php --host=https://a.example\n"},
+		"two of them": {[]rotate.TenantReport{expiring(a), expiring(b)},
+			"[CRITICAL] https://a.example: the key expires in 1 hour\n" +
+				"next: for https://a.example and so on: look into the log of the job that renews the keys, and renew this one. Run: renew_mnetkeys --config=/c.php --host=https://a.example\n" +
+				"[CRITICAL] https://b.example: the key expires in 1 hour\n"},
+		"the local site": {[]rotate.TenantReport{{Wwwroot: a, SelfCheck: rotate.SelfFailed, Exit: rotate.ExitLocalSite}},
+			"next: " + strings.TrimSuffix(rotate.SelfFailed.NextStep(), "push") + "push --config=/c.php --host=https://a.example\n"},
+		"links of several tenants": {[]rotate.TenantReport{linked(a, rotate.Refused, rotate.ReasonCannotOpen, p), linked(b, rotate.Refused, rotate.ReasonCannotOpen, p)},
+			"[WARNING] https://a.example: peer https://p.example refused: cannot_open: of https://p.example\n" +
+				"next: the peer has an older certificate of this site. To send the current one, run: renew_mnetkeys push --config=/c.php --all\n" +
+				"[WARNING] https://b.example: peer https://p.example refused: cannot_open: of https://p.example\n"},
+		"the database is down":       {[]rotate.TenantReport{{Wwwroot: a, Exit: 1, Err: errors.New("down"), Error: "down", Hint: "start it"}}, "next: start it\n"},
+		"a command that is too long": {[]rotate.TenantReport{long}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out := &Printer{Options: cmdline.Options{Command: cmdline.Check, All: true, Critical: 48 * time.Hour}, Started: now, Site: Site{Config: "/c.php"}}
+			sum := newCheckSummary(out)
+			for _, r := range c.reports {
+				out.advise(&r)
+				sum.add(r)
+			}
+			if _, got, _ := strings.Cut(sum.String(), "\n"); got != c.want {
+				t.Errorf("%s\nwant\n%s", got, c.want)
 			}
 		})
 	}

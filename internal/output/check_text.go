@@ -124,17 +124,18 @@ func (c *checkSummary) String() string {
 	return line + data + c.details(groups, maxAnswer-len(line)-len(data))
 }
 
-// details are the problems of groups, each on its own line, in at most room bytes.
+// details are the problems of groups, each on its own line, in at most room bytes. The next step
+// of a group is below its first problem.
 func (c *checkSummary) details(groups []group, room int) string {
-	if len(c.problems) == 1 {
-		return "" // the first line contains it
+	if len(c.problems) == 1 { // the first line contains it
+		return c.next(groups[0], room)
 	}
 	const more = "and %d more, which the command verify shows\n"
 	room -= len(more) + 10 // for the number
 	var b strings.Builder
 	left := len(c.problems)
 	for _, g := range groups {
-		for _, p := range g {
+		for i, p := range g {
 			line := fmt.Sprintf("[%s] %s\n", p.state, checkText(p.of(p.detail), maxDetail))
 			if b.Len()+len(line) > room {
 				fmt.Fprintf(&b, more, left)
@@ -142,9 +143,27 @@ func (c *checkSummary) details(groups []group, room int) string {
 			}
 			b.WriteString(line)
 			left--
+			if i == 0 {
+				b.WriteString(c.next(g, room-b.Len()))
+			}
 		}
 	}
 	return b.String()
+}
+
+// next is the line with the next step of a group, "" if there is none, or if it does not fit: half
+// a command must not be pasted.
+func (c *checkSummary) next(g group, room int) string {
+	first := g[0]
+	if first.next == "" {
+		return ""
+	}
+	several := slices.ContainsFunc(g, func(p problem) bool { return p.tenant != first.tenant })
+	line := "next: " + checkText(c.complete(first.next, first.tenant, several), math.MaxInt) + "\n"
+	if len(line) > min(room, maxLine) {
+		return ""
+	}
+	return line
 }
 
 // wellness is the text if there is no problem.

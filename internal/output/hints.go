@@ -21,6 +21,9 @@ const hintHook = "before the next renewal, correct the --cache-hook: it must pur
 // hintUnchanged is for a run that a signal has ended before it could change anything.
 const hintUnchanged = "nothing was changed: start it again at any time"
 
+// hintNotBegun is for a tenant whose key a signal has spared.
+const hintNotBegun = "the key was not changed: the same command can be started again at any time"
+
 // hintRestored is for a run that a signal has ended, and that had to restore the old key.
 const hintRestored = "the site and all peers use the old key as before: start it again at any time"
 
@@ -54,7 +57,7 @@ func (out *Printer) Completed(r rotate.TenantReport) rotate.TenantReport {
 }
 
 // hintOf is what to do about a tenant's error. After a signal it is a push, whatever else the
-// signal has interrupted: renewing again would only retire one more key.
+// signal has interrupted, if the key was changed: renewing again would only retire one more key.
 func (out *Printer) hintOf(r rotate.TenantReport) string {
 	var sig *SignalError
 	var own *rotate.LocalSiteError
@@ -64,6 +67,8 @@ func (out *Printer) hintOf(r rotate.TenantReport) string {
 		return rotate.SelfFailed.NextStep()
 	case r.Outcome == rotate.Undone && errors.As(r.Err, &sig):
 		return hintRestored
+	case out.notBegun(r):
+		return hintNotBegun
 	case r.Exit != rotate.ExitLocalSite && errors.As(r.Err, &sig):
 		return interruptedHint(out.Options)
 	case r.Outcome == rotate.Undone && errors.As(r.Err, &own) && hint == rotate.AdvisePurge && out.Options.CacheHook != "":
@@ -74,11 +79,25 @@ func (out *Printer) hintOf(r rotate.TenantReport) string {
 	return hint
 }
 
-// interruptedHint is what to do after a run that was ended by a signal.
+// notBegun reports whether a signal came before the tenant's key was changed by a command that
+// changes keys.
+func (out *Printer) notBegun(r rotate.TenantReport) bool {
+	var sig *SignalError
+	row := out.Options.Command.Row()
+	return out.Options.Writes() && row.Good == rotate.Renewed && r.Exit != rotate.ExitLocalSite &&
+		(r.Outcome == rotate.Kept || r.Outcome == rotate.Failed) && errors.As(r.Err, &sig)
+}
+
+// interruptedHint is what to do after a run that was ended by a signal, and has changed keys.
 func interruptedHint(o cmdline.Options) string {
 	if !o.Command.Row().Changes || o.DryRun {
 		return hintUnchanged
 	}
+	return "no new key is needed: push distributes and proves the stored key (for cron: --if-due does so too). To finish, " + pushHint(o)
+}
+
+// pushHint is the push for the sites of the run.
+func pushHint(o cmdline.Options) string {
 	push := "run: renew_mnetkeys push"
 	if o.All {
 		push += " --all"
@@ -86,7 +105,7 @@ func interruptedHint(o cmdline.Options) string {
 	if o.All && o.Array.WithMaster {
 		push += " --withmaster"
 	}
-	return "no new key is needed: push distributes and proves the stored key (for cron: --if-due does so too). To finish, " + push
+	return push
 }
 
 // ExplainFindings adds to the diagnosis of a tenant that could not be read what that diagnosis does

@@ -14,7 +14,10 @@ import (
 // key.
 func TestNobodyIsToldToRenewWhereAPushIsTheCure(t *testing.T) {
 	interrupted := func(exit int) rotate.TenantReport {
-		return rotate.TenantReport{Err: fmt.Errorf("stopped: %w", &SignalError{1}), Exit: exit, Outcome: rotate.Kept}
+		return rotate.TenantReport{Err: fmt.Errorf("stopped: %w", &SignalError{1}), Exit: exit, Outcome: rotate.Renewed}
+	}
+	before := func(outcome rotate.Outcome) rotate.TenantReport {
+		return rotate.TenantReport{Err: fmt.Errorf("not renewed: %w", &SignalError{1}), Exit: 1, Outcome: outcome}
 	}
 	own := &rotate.LocalSiteError{Failure: &rotate.Failure{Reason: "fault_7023"}}
 	array := cmdline.ArrayOptions{WithMaster: true}
@@ -26,6 +29,9 @@ func TestNobodyIsToldToRenewWhereAPushIsTheCure(t *testing.T) {
 		"interrupted":                     {cmdline.Options{Command: "renew"}, interrupted(1), "run: renew_mnetkeys push"},
 		"a push that was":                 {cmdline.Options{Command: "push"}, interrupted(1), "run: renew_mnetkeys push"},
 		"a roll back that was":            {cmdline.Options{Command: "rollback"}, interrupted(1), "run: renew_mnetkeys push"},
+		"before the key was changed":      {cmdline.Options{Command: "renew"}, before(rotate.Failed), "the key was not changed: the same command can be started again"},
+		"in an array":                     {cmdline.Options{Command: "rollback", All: true}, before(rotate.Kept), "the key was not changed"},
+		"a push, before it had pushed":    {cmdline.Options{Command: "push"}, before(rotate.Kept), "run: renew_mnetkeys push"},
 		"an array that was":               {cmdline.Options{Command: "renew", All: true, Array: array}, interrupted(1), "run: renew_mnetkeys push --all --withmaster"},
 		"what writes nothing":             {cmdline.Options{Command: "verify"}, interrupted(1), "nothing was changed"},
 		"a dry run":                       {cmdline.Options{Command: "renew", DryRun: true}, interrupted(1), "nothing was changed"},

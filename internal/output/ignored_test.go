@@ -29,7 +29,7 @@ func TestAPeerThatIsIgnoredIsSaidAndNotCounted(t *testing.T) {
 			t.Errorf("nothing says %q:\n%s", says, text)
 		}
 	}
-	check := &checkSummary{now: *r.Certificate.NotBefore, warning: time.Hour}
+	check := newCheckSummary(&Printer{Options: cmdline.Options{Warning: time.Hour}, Started: *r.Certificate.NotBefore})
 	check.add(r)
 	if line := check.String(); !strings.HasPrefix(line, "MNET OK - ") || !strings.Contains(line, "1 of 1 peer proven, 1 ignored |") {
 		t.Error(line)

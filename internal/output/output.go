@@ -93,9 +93,8 @@ func (out *Printer) Print(report rotate.TenantReport, code int) int {
 	out.advise(&report)
 	out.ignored.add(report)
 	out.Sinks.add(report)
-	report = out.Completed(report)
 	if out.Options.Command.Row().Prints == cmdline.PrintsState {
-		sum := &checkSummary{warning: out.Options.Warning, critical: out.Options.Critical, now: out.Started}
+		sum := newCheckSummary(out)
 		sum.add(report)
 		code = sum.close(out)
 		if !out.Options.JSON {
@@ -103,6 +102,7 @@ func (out *Printer) Print(report rotate.TenantReport, code int) int {
 			return out.settled(code)
 		}
 	}
+	report = out.Completed(report)
 	if out.Options.JSON {
 		code = out.Close(code) // the exit code is part of the Document
 		out.printJSON(report, code)

@@ -65,7 +65,9 @@ func (out *Printer) complete(command, wwwroot string) string {
 		command = again // which also does what a push cannot do
 	}
 	switch {
-	case strings.HasSuffix(command, again):
+	case command == again:
+		return out.site(wwwroot).sudo() + tool + words(out.Arguments)
+	case strings.HasSuffix(command, again): // by another user
 		return strings.TrimSuffix(command, " …") + words(out.Arguments)
 	case command == tool || strings.HasPrefix(command, tool+" "):
 		if named := hostIn(command); named != "" {

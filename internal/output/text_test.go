@@ -129,7 +129,7 @@ func TestANameWritesNoLineOfItsOwn(t *testing.T) {
 	tenant.Findings = []rotate.Finding{{Code: "peers_http", Severity: rotate.SeverityInfo, Subject: forged, Message: forged, Next: forged}}
 	var stderr strings.Builder
 	PrintError(&stderr, errors.New(forged))
-	check := &checkSummary{now: time.Now()}
+	check := newCheckSummary(&Printer{Started: time.Now()})
 	check.add(tenant)
 	for what, text := range map[string]string{
 		"the report":   renderText(tenant, true, cmdline.Options{Command: "renew"}, plain),

@@ -63,6 +63,9 @@ func (r runner) onArray(ctx context.Context, out *output.Array) (int, error) {
 		return 0, &cmdline.UsageError{Problem: "no tenant of the array is selected",
 			Advice: "check --match and --exclude; tenants that are disabled or without MNet are never selected"}
 	}
+	masters, tenants := w.leftOut(sites, array)
+	out.LeftOut("master", "add --withmaster to include it", masters)
+	out.LeftOut("tenant", "disabled or without MNet in VMoodle's register", tenants)
 	out.LeftOut("file", "not Moodle's", found.Foreign)
 	out.Begin(len(array.Selected), len(array.Members))
 	return r.cmd.Many(array, ctx, o), nil

@@ -14,12 +14,14 @@ import (
 	"renew_mnetkeys/moodledb"
 	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/moodledb/siteuser"
+	"renew_mnetkeys/rotate"
 )
 
 // arraySite is a site of an array.
 type arraySite struct {
 	wwwroot        string // path of config.php if the wwwroot is not known
 	file           string // config.php
+	place          string // what says that there is such a site: config.php, or a row of its register
 	master, config *config.Config
 	wanted         bool // worked on, unless the options leave it out
 	disabled       bool // in the register
@@ -31,7 +33,7 @@ type arraySite struct {
 // name names the site in reports, where names are unique.
 func (s arraySite) name() string {
 	if s.contested {
-		return s.wwwroot + " (" + s.file + ")"
+		return s.wwwroot + " (" + s.place + ")"
 	}
 	return s.wwwroot
 }
@@ -84,13 +86,15 @@ func checkCfg(overrides map[string]string) error {
 // sitesOf are the sites of one config.php among several. An error is that of a site: the others go
 // on.
 func (r runner) sitesOf(ctx context.Context, file string, options config.Options) []arraySite {
-	failed := func(err error) arraySite { return arraySite{wwwroot: file, file: file, wanted: true, err: err} }
+	failed := func(err error) arraySite {
+		return arraySite{wwwroot: file, file: file, place: file, wanted: true, err: err}
+	}
 	own, err := config.Read(ctx, file, options)
 	if err != nil {
 		return []arraySite{failed(err)}
 	}
 	if own.Register == nil {
-		return []arraySite{{wwwroot: own.Wwwroot, file: file, master: own, config: own, wanted: true}}
+		return []arraySite{{wwwroot: own.Wwwroot, file: file, place: file, master: own, config: own, wanted: true}}
 	}
 	all, err := r.registered(ctx, own)
 	if err != nil {
@@ -106,7 +110,7 @@ func ofSeveralUsers(files []string) bool {
 }
 
 func (r runner) master(own *config.Config) arraySite {
-	return arraySite{wwwroot: own.Wwwroot, file: own.File, master: own, config: own, wanted: r.o.Array.WithMaster, registered: true}
+	return arraySite{wwwroot: own.Wwwroot, file: own.File, place: own.File, master: own, config: own, wanted: r.o.Array.WithMaster, registered: true}
 }
 
 // registered are the master and the tenants of its register. Those to be worked on are enabled and
@@ -118,7 +122,7 @@ func (r runner) registered(ctx context.Context, master *config.Config) ([]arrayS
 	}
 	all := []arraySite{r.master(master)}
 	for _, row := range rows {
-		s := arraySite{wwwroot: row.Wwwroot, file: master.File, master: master, wanted: row.MNet >= 0, registered: true, disabled: !row.Enabled}
+		s := arraySite{wwwroot: row.Wwwroot, file: master.File, place: "VMoodle's register in " + master.File + ", database " + row.DBName, master: master, wanted: row.MNet >= 0, registered: true, disabled: !row.Enabled}
 		if row.Enabled {
 			s.config, s.err = master.ForTenant(ctx, row.TenantRow)
 		}
@@ -128,7 +132,7 @@ func (r runner) registered(ctx context.Context, master *config.Config) ([]arrayS
 }
 
 // distinct are the enabled sites, each once: two files may be of one site, and a register may list
-// a site twice. If two sites have the same wwwroot, none of them can be worked on: which of them
+// a site twice, or the master. If two sites have the same wwwroot, none of them can be worked on: which of them
 // the wwwroot reaches is not known.
 func distinct(sites []arraySite, log output.Logger) (kept []arraySite) {
 	same := map[string][]arraySite{} // different sites, by wwwroot
@@ -138,7 +142,7 @@ func distinct(sites []arraySite, log output.Logger) (kept []arraySite) {
 			continue
 		}
 		wwwroot := envelope.FoldWwwroot(s.wwwroot)
-		at := slices.IndexFunc(same[wwwroot], func(k arraySite) bool { return k.file == s.file || moodledb.SameTables(k.config, s.config) })
+		at := slices.IndexFunc(same[wwwroot], func(k arraySite) bool { return k.place == s.place || moodledb.SameTables(k.config, s.config) })
 		if at < 0 {
 			if same[wwwroot] == nil {
 				order = append(order, wwwroot)
@@ -147,10 +151,10 @@ func distinct(sites []arraySite, log output.Logger) (kept []arraySite) {
 			continue
 		}
 		k := &same[wwwroot][at]
-		if k.file == s.file { // a register that lists the site twice
+		k.wanted = k.wanted || s.wanted
+		if k.file == s.file {
 			continue
 		}
-		k.wanted = k.wanted || s.wanted
 		event := log.Debug()
 		if s.config.Dataroot != k.config.Dataroot {
 			event = log.Warn().Str("dataroot", s.config.Dataroot).Str("used_dataroot", k.config.Dataroot)
@@ -167,7 +171,7 @@ func distinct(sites []arraySite, log output.Logger) (kept []arraySite) {
 func contest(sites []arraySite) []arraySite {
 	for i := range sites {
 		if len(sites) > 1 {
-			sites[i].contested, sites[i].err = true, &contestedError{sites[0].wwwroot, sites[0].file, sites[1].file}
+			sites[i].contested, sites[i].err = true, &contestedError{sites[0].wwwroot, sites[0].place, sites[1].place}
 		}
 	}
 	return sites
@@ -182,7 +186,22 @@ func (e *contestedError) Error() string {
 
 // Hint says what to do about it.
 func (e *contestedError) Hint() string {
-	return "correct the wwwroot of the site that has another, or leave its config.php out of --config"
+	return "correct the wwwroot of the site that has another: in config.php, --cfg or VMoodle's register. Or leave its config.php out of --config"
+}
+
+// leftOut are the masters and tenants that the run does not work on although no option says so.
+func (w arrayWiring) leftOut(sites []arraySite, array *rotate.Array) (masters, tenants []string) {
+	for _, s := range sites {
+		worksOn := func(at int) bool { return envelope.SameWwwroot(array.Members[at].Wwwroot, s.wwwroot) }
+		switch {
+		case !s.registered, s.wanted && !s.disabled, !w.o.Array.Selection.Includes(s.wwwroot), slices.ContainsFunc(array.Selected, worksOn):
+		case s.place == s.file:
+			masters = append(masters, s.wwwroot)
+		default:
+			tenants = append(tenants, s.wwwroot)
+		}
+	}
+	return masters, tenants
 }
 
 // withMNet leaves out sites with MNet off, as a register does, unless MNet is to be switched on. A

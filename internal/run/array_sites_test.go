@@ -10,12 +10,38 @@ import (
 
 	"renew_mnetkeys/internal/output"
 	"renew_mnetkeys/moodledb/config"
+	"renew_mnetkeys/rotate"
 )
 
 // siteIn is a site of a config.php in a database.
 func siteIn(wwwroot, file, database string) arraySite {
 	c := &config.Config{File: file, Wwwroot: wwwroot, DBHost: "localhost", DBSocket: "/run/db.sock", DBName: database, Dataroot: "/data/" + database}
-	return arraySite{wwwroot: wwwroot, file: file, master: c, config: c, wanted: true}
+	return arraySite{wwwroot: wwwroot, file: file, place: file, master: c, config: c, wanted: true}
+}
+
+// row is a tenant of the register in a config.php.
+func row(wwwroot, file, database string) arraySite {
+	s := siteIn(wwwroot, file, database)
+	s.place, s.registered = "register "+database, true
+	return s
+}
+
+// Nobody is to believe that --all is all.
+func TestAnArraySaysWhoIsLeftOut(t *testing.T) {
+	unwanted := func(s arraySite) arraySite { s.wanted, s.registered = false, true; return s }
+	disabled := func(s arraySite) arraySite { s.disabled = true; return s }
+	sites := []arraySite{
+		unwanted(siteIn("https://m.example", "/1.php", "m")), row("https://a.example", "/1.php", "a"), disabled(row("https://old.example", "/1.php", "b")),
+		unwanted(row("https://no.example", "/1.php", "c")), unwanted(row("https://x.example", "/1.php", "d")),
+		unwanted(siteIn("https://listed.example", "/2.php", "e")), row("https://listed.example", "/2.php", "e"),
+	}
+	w := arrayWiring{out: &output.Printer{Log: zerolog.Nop()}}
+	w.o.Array.Exclude = rotate.Globs{"*x.example"}
+	array := &rotate.Array{Members: []rotate.Member{{Wwwroot: "https://m.example"}, {Wwwroot: "https://a.example"}, {Wwwroot: "https://listed.example"}}, Selected: []int{1, 2}}
+	masters, tenants := w.leftOut(sites, array)
+	if diff := cmp.Diff([][]string{{"https://m.example"}, {"https://old.example", "https://no.example"}}, [][]string{masters, tenants}); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func TestEachSiteOfAnArrayIsThereOnce(t *testing.T) {
@@ -34,8 +60,12 @@ func TestEachSiteOfAnArrayIsThereOnce(t *testing.T) {
 		"one site of two files":     {[]arraySite{siteIn(a, "/1.php", "one"), siteIn(a+"/", "/2.php", "one")}, []string{a + " wanted"}, ""},
 		"wanted by the second":      {[]arraySite{unwanted(siteIn(a, "/1.php", "one")), siteIn("https://A.example", "/2.php", "one")}, []string{a + " wanted"}, ""},
 		"another dataroot":          {[]arraySite{siteIn(a, "/1.php", "one"), moved}, []string{a + " wanted"}, "used_dataroot"},
-		"a row that is there twice": {[]arraySite{unwanted(siteIn(a, "/1.php", "one")), siteIn(a, "/1.php", "two")}, []string{a}, ""},
-		"a disabled row":            {[]arraySite{disabled(siteIn(a, "/1.php", "one")), siteIn(b, "/1.php", "two")}, []string{b + " wanted"}, ""},
+		"a row of the master":       {[]arraySite{unwanted(siteIn(a, "/1.php", "one")), row(a, "/1.php", "one")}, []string{a + " wanted"}, ""},
+		"a row that is there twice": {[]arraySite{row(a, "/1.php", "two"), row(a, "/1.php", "two")}, []string{a + " wanted"}, ""},
+		"a row with the master's wwwroot, as --cfg=wwwroot makes it": {[]arraySite{unwanted(siteIn(a, "/1.php", "one")), row(a, "/1.php", "two")}, []string{
+			a + " (/1.php): /1.php and register two have the same wwwroot, " + a + ", and different databases",
+			a + " (register two) wanted: /1.php and register two have the same wwwroot, " + a + ", and different databases"}, ""},
+		"a disabled row": {[]arraySite{disabled(siteIn(a, "/1.php", "one")), siteIn(b, "/1.php", "two")}, []string{b + " wanted"}, ""},
 		"one wwwroot of two databases": {[]arraySite{siteIn(a, "/1.php", "one"), siteIn(b, "/2.php", "two"), siteIn(a, "/3.php", "three")}, []string{
 			a + " (/1.php) wanted: /1.php and /3.php have the same wwwroot, " + a + ", and different databases",
 			a + " (/3.php) wanted: /1.php and /3.php have the same wwwroot, " + a + ", and different databases", b + " wanted"}, ""},

@@ -1,0 +1,18 @@
+package output
+
+import "fmt"
+
+// interruptedHint is what to do after a run that was ended by a signal. A renewal that is started
+// again goes on with the tenants that were not begun, thanks to --fresh. A rollback would also
+// return the others to the key that it has just retired.
+func (a *Array) interruptedHint() string {
+	row := a.Options.Command.Row()
+	if a.notBegunYet == 0 {
+		return interruptedHint(a.Options)
+	}
+	left := fmt.Sprintf("%s not %s", outOf(a.notBegunYet, a.tenants, "tenant"), row.Done)
+	if row.MakesKey {
+		return left + " yet: the same command goes on with them (a key younger than --fresh is only pushed). To go on, run: " + again
+	}
+	return left + ": name only these with --match, since the same command would undo it for the others. For those, " + pushHint(a.Options)
+}
