@@ -112,17 +112,23 @@ func newLock(parts ...string) Lock {
 type Locker interface {
 	// LockOf is the lock of the site with these tables.
 	LockOf(a Account, n Names) Lock
-	// OneForAll says that one connection may have several locks, and give each back alone.
-	OneForAll() bool
+	// LockPlace says which sites of a server may have their locks on one connection: those for
+	// whose accounts it is the same.
+	LockPlace(a Account) string
+	// FreeConnections is how many connections the server gives to accounts without privileges,
+	// beside those that it has.
+	FreeConnections(ctx context.Context, db *sql.DB) (int, error)
 	// StartLocks prepares a connection. It is then used for locks only.
 	StartLocks(ctx context.Context, conn *sql.Conn) error
-	// TryLock takes a lock unless another connection has it.
+	// TryLock takes a lock unless another connection has it. An error that is an answer of the
+	// server leaves the connection its other locks.
 	TryLock(ctx context.Context, conn *sql.Conn, l Lock) (got bool, err error)
 	// Holder says which connection has a lock, 0 if that is not known, and whose it is: user@host,
 	// "" if this account may not see it.
 	Holder(ctx context.Context, conn *sql.Conn, l Lock) (connection int64, who string)
-	// Unlock gives a lock back. An error means that the connection did not have it.
-	Unlock(ctx context.Context, conn *sql.Conn, l Lock) error
+	// Unlock gives a lock back, at the latest with the last one of its connection, which must be
+	// closed then. An error means that the connection did not have it.
+	Unlock(ctx context.Context, conn *sql.Conn, l Lock, last bool) error
 }
 
 // For is the dialect of a $CFG->dbtype. Unless it is known, that is MySQL's.

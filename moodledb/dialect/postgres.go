@@ -88,7 +88,14 @@ func beginPostgreSQL(ctx context.Context, db *sql.DB, o sql.TxOptions, set strin
 }
 
 func (postgreSQL) Try(ctx context.Context, tx *sql.Tx, do func() error) error {
-	if _, err := tx.ExecContext(ctx, "SAVEPOINT try"); err != nil {
+	return trySavepoint(ctx, tx, do)
+}
+
+// trySavepoint runs do on a connection that is in a transaction. Its error does not end that one.
+func trySavepoint(ctx context.Context, conn interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}, do func() error) error {
+	if _, err := conn.ExecContext(ctx, "SAVEPOINT try"); err != nil {
 		return err
 	}
 	err := do()
@@ -96,7 +103,7 @@ func (postgreSQL) Try(ctx context.Context, tx *sql.Tx, do func() error) error {
 	if err != nil {
 		end = "ROLLBACK TO SAVEPOINT try"
 	}
-	_, ended := tx.ExecContext(ctx, end)
+	_, ended := conn.ExecContext(ctx, end)
 	return errors.Join(err, ended)
 }
 
