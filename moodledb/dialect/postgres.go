@@ -67,11 +67,20 @@ func (postgreSQL) Hash(column string) string {
 	return "sha256(convert_to(COALESCE(" + column + ", ''), 'UTF8'))"
 }
 
+// Folded has the collation C, in which only the letters A to Z have case: in Turkish, for example,
+// the small letter of I is not i.
+func (postgreSQL) Folded(column string) string { return "LOWER(" + column + ` COLLATE "C")` }
+
 // Begin sets the limit for locks after BEGIN, which takes no snapshot: the snapshot is that of the
-// first query. A row that has changed since cannot be locked (40001), where MySQL gives its newest
-// state: that is a Conflict.
-func (postgreSQL) Begin(ctx context.Context, db *sql.DB, readOnly bool) (*sql.Tx, error) {
-	return beginPostgreSQL(ctx, db, sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: readOnly},
+// first query. A row that has changed since cannot be locked (40001), which is a Conflict. MySQL
+// gives its newest state there, as PostgreSQL does in read committed: there each statement has a
+// snapshot of its own, and waits for a row that another transaction is changing.
+func (postgreSQL) Begin(ctx context.Context, db *sql.DB, a Access) (*sql.Tx, error) {
+	o := sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: a == Read}
+	if a == Write {
+		o.Isolation = sql.LevelReadCommitted
+	}
+	return beginPostgreSQL(ctx, db, o,
 		"SET LOCAL lock_timeout = "+strconv.FormatInt(lockWait.Milliseconds(), 10))
 }
 
