@@ -155,7 +155,7 @@ $CFG->forced_plugin_settings = ['mnet' => ['openssl_generations' => 9, 'drift_th
 		got.Drift != 2*time.Minute || got.AutoRenewGap != 48*time.Hour {
 		t.Errorf("%+v", got)
 	}
-	if want := (rotate.Proxy{Host: "proxy.example", Port: "3128", User: "moodle", Password: "forced", Bypass: "localhost"}); got.Proxy == nil || *got.Proxy != want {
+	if want := (rotate.Proxy{Kind: "http", Host: "proxy.example", Port: "3128", User: "moodle", Password: "forced", Bypass: "localhost"}); got.Proxy == nil || *got.Proxy != want {
 		t.Error("the proxy's settings are not those of config.php before those of the table")
 	}
 	s.Exec(t, "UPDATE {config} SET value = '' WHERE name = 'mnet_dispatcher_mode'")
