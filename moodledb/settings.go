@@ -26,11 +26,11 @@ const (
 // force replaces values of the tables by those of config.php, as Moodle's get_config does.
 func force(c *config.Config, settings, plugins map[string]string) {
 	for name, text := range c.Forced {
-		switch name {
-		case "mnet_dispatcher_mode", "proxyhost", "proxyport", "proxytype", "proxyuser", "proxypassword", "proxybypass":
+		_, setting, ofPlugin := strings.Cut(name, "/")
+		switch {
+		case !ofPlugin:
 			settings[name] = text
-		case "mnet/openssl_generations", "mnet/drift_threshold", "local_vmoodle/mnet_key_autorenew_gap":
-			_, setting, _ := strings.Cut(name, "/")
+		case name == "mnet/openssl_generations", name == "mnet/drift_threshold", name == "local_vmoodle/mnet_key_autorenew_gap":
 			plugins[setting] = text
 		}
 	}
