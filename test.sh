@@ -344,7 +344,8 @@ main() {
     check "go test, tools" in_tools env CGO_ENABLED=0 GOFLAGS=-trimpath go test -vet=off ./release
     check "static checks" done_aside "static checks"
     if [ -n "${MNETKEYS_TEST_LONG:-}" ]; then
-        check "tests on Debian's newest MySQL" tools/mysql9.sh
+        check "tests on Debian's newest MySQL" tools/other_database.sh mysql
+        check "tests on Debian 13's MariaDB" tools/other_database.sh mariadb
         check "benchmarks" go test -run '^$' -bench . -timeout 2h ./...
         check "fuzzing" fuzzed
     fi

@@ -3,6 +3,8 @@ package moodledb
 import (
 	"context"
 	"database/sql"
+
+	"renew_mnetkeys/moodledb/dialect"
 )
 
 // Held asks the server whether this run still has the lock: [ErrLockLost] if its connection has
@@ -10,7 +12,7 @@ import (
 func (l *Lock) Held(ctx context.Context) error {
 	var held sql.NullBool
 	query, args := "SELECT IS_USED_LOCK(?) = CONNECTION_ID() FOR UPDATE", []any{l.of.Name}
-	if !l.locks.OneForAll() { // PostgreSQL
+	if l.locks.LockPlace(dialect.Account{Name: "x"}) != "" { // PostgreSQL
 		query, args = "SELECT COUNT(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()", nil
 	}
 	err := l.conn.QueryRowContext(ctx, query, args...).Scan(&held)

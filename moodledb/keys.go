@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"renew_mnetkeys/moodledb/dialect"
 	"renew_mnetkeys/rotate"
 )
 
@@ -39,7 +40,7 @@ func (t *Tenant) StoreKey(ctx context.Context, read *rotate.Tenant, next rotate.
 }
 
 func (t *Tenant) storeKey(ctx context.Context, read *rotate.Tenant, wanted keyState, next rotate.Keys) error {
-	return t.transaction(ctx, false, func(tx *sql.Tx) error {
+	return t.transaction(ctx, dialect.Write, func(tx *sql.Tx) error {
 		now, wwwroot, err := t.keyState(ctx, tx, read.Read.OwnID)
 		if err != nil {
 			return err

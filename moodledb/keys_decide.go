@@ -54,7 +54,7 @@ func (t *Tenant) decide(ctx context.Context, read *rotate.Tenant, wanted keyStat
 
 // keyNow is keyState in a transaction of its own.
 func (t *Tenant) keyNow(ctx context.Context, ownID int64) (now keyState, err error) {
-	err = t.transaction(ctx, false, func(tx *sql.Tx) (err error) {
+	err = t.transaction(ctx, dialect.Write, func(tx *sql.Tx) (err error) {
 		now, _, err = t.keyState(ctx, tx, ownID)
 		return err
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 
+	"renew_mnetkeys/moodledb/dialect"
 	"renew_mnetkeys/rotate"
 )
 
@@ -23,7 +24,7 @@ func (t *Tenant) StoreHistory(ctx context.Context, read *rotate.Tenant, history 
 	wanted := stateRead(read)
 	wanted.history, wanted.hasHistory = encodeHistory(history), true
 	err := retry(ctx, func() error {
-		return t.transaction(ctx, false, func(tx *sql.Tx) error {
+		return t.transaction(ctx, dialect.Write, func(tx *sql.Tx) error {
 			now, _, err := t.keyState(ctx, tx, read.Read.OwnID)
 			if err != nil {
 				return err

@@ -100,19 +100,16 @@ func untilGot(ctx context.Context, sleep func(context.Context, time.Duration) er
 	}
 }
 
-// Release gives the lock back, at the latest by closing its connection. The error says that the
-// connection had to be closed; nothing needs to be done about it. A second call does nothing. It
+// Release gives the lock back, and closes its connection. The error says that the lock was lost
+// before; nothing needs to be done about it. A second call does nothing. It
 // needs no context: when it is called, that of the run may be cancelled already.
 func (l *Lock) Release() error {
 	var err error
 	l.release.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), releaseTimeout)
 		defer cancel()
-		if err = l.locks.Unlock(ctx, l.conn, l.of); err != nil {
-			l.discard()
-			return
-		}
-		err = l.conn.Close()
+		err = l.locks.Unlock(ctx, l.conn, l.of, true)
+		l.discard()
 	})
 	return err
 }

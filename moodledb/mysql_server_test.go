@@ -15,7 +15,7 @@ func TestAPasswordOfMySQL8IsTakenEveryWay(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "mdl_")
 	if s.Value(t, "SELECT plugin_name FROM information_schema.plugins WHERE plugin_name = 'caching_sha2_password' AND plugin_status = 'ACTIVE'") == "" {
-		t.Skip("only MySQL has such passwords: tools/mysql9.sh")
+		t.Skip("only MySQL has such passwords: tools/other_database.sh mysql")
 	}
 	plain := testbed.MariaDB(t).WithoutTLS(t).Port
 	for name, change := range map[string]func(*config.Config){

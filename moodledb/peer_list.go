@@ -104,8 +104,8 @@ func (t *Tenant) RowsNamed(ctx context.Context, wwwroot string) (ids []int64, er
 	const op = "look for rows of a wwwroot"
 	err = t.look(ctx, func(tx *sql.Tx) error {
 		ids = nil
-		rows, err := tx.QueryContext(ctx, t.sql("SELECT id, wwwroot FROM {mnet_host} WHERE "+maybeWwwroot+" = ? ORDER BY id"),
-			strings.ToLower(strings.TrimRight(wwwroot, "/")))
+		rows, err := tx.QueryContext(ctx, t.sql("SELECT id, wwwroot FROM {mnet_host} WHERE "+t.maybeWwwroot()+" = ? ORDER BY id"),
+			maybeSame(wwwroot))
 		if err != nil {
 			return t.explain(op, err)
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/moodledb/dialect"
 	"renew_mnetkeys/rotate"
 )
 
@@ -28,7 +29,7 @@ func (t *Tenant) RegisterPeer(ctx context.Context, p rotate.Peer) (rotate.Peer, 
 	}
 	var registered host
 	err := retry(ctx, func() error {
-		return t.transaction(ctx, false, func(tx *sql.Tx) (err error) {
+		return t.transaction(ctx, dialect.Write, func(tx *sql.Tx) (err error) {
 			registered, err = t.registerPeer(ctx, tx, host{Peer: p})
 			return err
 		})

@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/moodledb/dialect"
 	"renew_mnetkeys/rotate"
 )
 
@@ -50,7 +51,7 @@ func (t *Tenant) swapPeerKey(ctx context.Context, hostID int64, held, certificat
 // holdsPeerKey says whether the row has the certificate, and corrects its expiry, which a Moodle
 // that healed leaves unchanged.
 func (t *Tenant) holdsPeerKey(ctx context.Context, hostID int64, certificate string, expires int64) (holds bool, err error) {
-	err = t.transaction(ctx, false, func(tx *sql.Tx) error {
+	err = t.transaction(ctx, dialect.Write, func(tx *sql.Tx) error {
 		const op = "read the peer's row again"
 		var now string
 		var until int64

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/moodledb/dialect"
 	"renew_mnetkeys/rotate"
 )
 
@@ -220,7 +221,7 @@ func (s *peerStore) storeAndRead(ctx context.Context) (rows []peerRow, err error
 
 // store is the transaction.
 func (s *peerStore) store(ctx context.Context) (rows []peerRow, err error) {
-	err = s.t.transaction(ctx, false, func(tx *sql.Tx) error {
+	err = s.t.transaction(ctx, dialect.Write, func(tx *sql.Tx) error {
 		// The locking statement must be the first one: an earlier snapshot could show an older
 		// state than the locked rows, and MariaDB refuses to lock what has changed since a snapshot
 		// (innodb_snapshot_isolation).

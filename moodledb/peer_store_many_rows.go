@@ -18,26 +18,23 @@ const (
 	rootsPerSelect = 1000      // wwwroots, of at most 255 characters
 )
 
-// maybeWwwroot is what all spellings of a site have in common under any collation; other sites may
-// share it.
-const maybeWwwroot = "LOWER(TRIM(TRAILING '/' FROM wwwroot))"
-
 // rows reads the rows to which the keys belong, and locks them: no other program deletes or changes
 // one before the transaction ends. Since wwwroot has no index, other rows are locked for that time
 // too.
 //
-// lock is " FOR UPDATE", or "" to read without a lock.
+// lock is " FOR UPDATE", or "" to read without a lock. All runs lock in the order of the ids, so that
+// they wait for each other and do not end in a deadlock.
 func (s *peerStore) rows(ctx context.Context, tx *sql.Tx, lock string) ([]peerRow, error) {
 	var rows []peerRow
 	for keys := range slices.Chunk(s.keys, rootsPerSelect) {
 		var roots []any
 		for _, k := range keys {
-			roots = append(roots, strings.ToLower(strings.TrimRight(k.Wwwroot, "/")))
+			roots = append(roots, maybeSame(k.Wwwroot))
 			if k.Was != "" {
-				roots = append(roots, strings.ToLower(strings.TrimRight(k.Was, "/")))
+				roots = append(roots, maybeSame(k.Was))
 			}
 		}
-		found, err := s.read(ctx, tx, maybeWwwroot+" IN ("+marks(len(roots))+")"+lock, roots)
+		found, err := s.read(ctx, tx, s.t.maybeWwwroot()+" IN ("+marks(len(roots))+") ORDER BY id"+lock, roots)
 		if err != nil {
 			return nil, err
 		}
@@ -45,6 +42,19 @@ func (s *peerStore) rows(ctx context.Context, tx *sql.Tx, lock string) ([]peerRo
 	}
 	others, err := s.t.readLocalRows(ctx, tx)
 	return slices.DeleteFunc(rows, func(r peerRow) bool { return others.contains(r.id, s.keys[r.key].Wwwroot) }), err
+}
+
+// maybeWwwroot is an expression that is [maybeSame] of the wwwroot for all spellings of a site, and
+// perhaps for other sites too.
+func (t *Tenant) maybeWwwroot() string { return t.dialect.Folded("TRIM(TRAILING '/' FROM wwwroot)") }
+
+func maybeSame(wwwroot string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, strings.TrimRight(wwwroot, "/"))
 }
 
 // read reads rows to which keys belong. This code decides which those are, not the database, whose
@@ -149,8 +159,8 @@ func (s *peerStore) readBack(ctx context.Context, rows []peerRow) (again bool, e
 	if len(ids) == 0 {
 		return false, nil
 	}
-	err = s.t.transaction(ctx, false, func(tx *sql.Tx) error {
-		now, err := s.read(ctx, tx, "id IN ("+marks(len(ids))+") FOR UPDATE", ids)
+	err = s.t.transaction(ctx, dialect.Write, func(tx *sql.Tx) error {
+		now, err := s.read(ctx, tx, "id IN ("+marks(len(ids))+") ORDER BY id FOR UPDATE", ids)
 		if err != nil {
 			return err
 		}

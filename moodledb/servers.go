@@ -13,7 +13,8 @@ import (
 
 // Servers bounds the connections that a run over many tenants keeps open on each database server;
 // servers are distinguished by [config.Config.Endpoint]. On each, one connection has the locks of
-// all its tenants; the other places are for tenants at work. It is safe for concurrent use; the
+// all its tenants, on PostgreSQL one for each database and account; the other places are for
+// tenants at work. It is safe for concurrent use; the
 // caller that made it closes it, after the tenants that it opened.
 //
 // A server that cannot be reached costs its tenants one time limit together, not one for each
@@ -40,7 +41,7 @@ type dbServer struct {
 	places chan struct{}           // one element per tenant at work
 	bulk   chan struct{}           // one element per StorePeerKeys at work
 	turn   chan struct{}           // one element: locks is in use; a channel, so that waiting ends with its context
-	locks  map[string]*lockSession // by ArrayLock.place; none before the first lock, and after its connection was lost
+	locks  map[string]*lockSession // by ArrayLock.place; none before the first lock, after the last one, and after its connection was lost
 }
 
 var errServersClosed = errors.New("the run's database connections are closed already")

@@ -13,8 +13,8 @@ import (
 )
 
 // ArrayLock is the right to renew a tenant's key. It excludes a [Lock] or an ArrayLock of another
-// run, but the connection that has it also has the locks of all other tenants of its server, if the
-// server can do that.
+// run, but the connection that has it also has the locks of other tenants: of all on its server, or
+// on PostgreSQL of those in its database.
 type ArrayLock struct {
 	server  *dbServer
 	locks   dialect.Locker
@@ -50,16 +50,12 @@ func (s *Servers) Acquire(ctx context.Context, c *config.Config, wait time.Durat
 	if err != nil {
 		return nil, err
 	}
-	l := &ArrayLock{server: server, locks: locks, of: lockOf(c)}
-	if !locks.OneForAll() {
-		l.place = l.of.Name
-	}
+	l := &ArrayLock{server: server, locks: locks, of: lockOf(c), place: locks.LockPlace(c.Account())}
 	got, err := untilGot(ctx, s.sleep, wait, func() (bool, error) { return l.try(ctx, c) })
 	if err == nil && !got {
 		err = l.holder(ctx)
 	}
 	if err != nil {
-		l.leave(ctx)
 		return nil, lockError(op, err)
 	}
 	return l, nil
@@ -114,7 +110,7 @@ func (l *ArrayLock) use(ctx context.Context, session *lockSession, do func(conte
 	ctx, cancel := statementTime(ctx)
 	defer cancel()
 	err := do(ctx)
-	if err != nil && (!isAnswer(err) || !l.locks.OneForAll()) {
+	if err != nil && !isAnswer(err) {
 		l.drop(session)
 	}
 	return err
@@ -140,18 +136,8 @@ func (l *ArrayLock) holder(ctx context.Context) *LockedError {
 	return heldBy(l.locks.Holder(ctx, session.conn, l.of))
 }
 
-// leave closes a connection that can have this lock only, and does not have it.
-func (l *ArrayLock) leave(ctx context.Context) {
-	if l.locks.OneForAll() || l.server.take(context.WithoutCancel(ctx)) != nil {
-		return
-	}
-	defer l.server.pass()
-	if session := l.server.locks[l.place]; session != nil && !session.names[l.of.Name] {
-		l.drop(session)
-	}
-}
-
-// Release gives the lock back. The error is [ErrLockLost] if it was lost before; nothing needs to
+// Release gives the lock back. On PostgreSQL others get it when this run has given back all of the
+// database. The error is [ErrLockLost] if it was lost before; nothing needs to
 // be done about it. A second call does nothing. It needs no context: when it is called, that of the
 // run may be cancelled already, and everything it waits for has a time limit.
 func (l *ArrayLock) Release() error {
@@ -165,9 +151,11 @@ func (l *ArrayLock) Release() error {
 			return
 		}
 		delete(l.session.names, l.of.Name)
-		if l.use(ctx, l.session, func(ctx context.Context) error { return l.locks.Unlock(ctx, l.session.conn, l.of) }) != nil {
+		last := len(l.session.names) == 0
+		if l.use(ctx, l.session, func(ctx context.Context) error { return l.locks.Unlock(ctx, l.session.conn, l.of, last) }) != nil {
 			err = ErrLockLost
-		} else if !l.locks.OneForAll() {
+		}
+		if last {
 			l.drop(l.session)
 		}
 	})

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+
+	"renew_mnetkeys/moodledb/dialect"
 )
 
 // Binding says how a host may use a service: publish, it may call ours; subscribe, we may call its.
@@ -16,7 +18,7 @@ type Binding struct {
 // that is not installed here is an error.
 func (t *Tenant) BindServices(ctx context.Context, hostID int64, bindings []Binding) error {
 	err := retry(ctx, func() error {
-		return t.transaction(ctx, false, func(tx *sql.Tx) error { return t.bindServices(ctx, tx, hostID, bindings) })
+		return t.transaction(ctx, dialect.Write, func(tx *sql.Tx) error { return t.bindServices(ctx, tx, hostID, bindings) })
 	})
 	if err != nil {
 		return fmt.Errorf("bind services: %w", err)

@@ -26,11 +26,11 @@ const (
 // force replaces values of the tables by those of config.php, as Moodle's get_config does.
 func force(c *config.Config, settings, plugins map[string]string) {
 	for name, text := range c.Forced {
-		switch name {
-		case "mnet_dispatcher_mode", "proxyhost", "proxyport", "proxytype", "proxyuser", "proxypassword", "proxybypass":
+		_, setting, ofPlugin := strings.Cut(name, "/")
+		switch {
+		case !ofPlugin:
 			settings[name] = text
-		case "mnet/openssl_generations", "mnet/drift_threshold", "local_vmoodle/mnet_key_autorenew_gap":
-			_, setting, _ := strings.Cut(name, "/")
+		case name == "mnet/openssl_generations", name == "mnet/drift_threshold", name == "local_vmoodle/mnet_key_autorenew_gap":
 			plugins[setting] = text
 		}
 	}
@@ -81,16 +81,21 @@ func noReplyAddress(c *config.Config, stored string) string {
 	return "noreply@localhost"
 }
 
-// proxyOf reads the settings as mnet_get_public_key does (mnet/lib.php). An empty port is 8080, as
-// in PhpXmlRpc. A host may be written with what curl takes there: scheme, account and port.
+// proxyOf reads the settings as mnet_get_public_key does (mnet/lib.php): every proxytype but SOCKS5
+// is HTTP. An empty port is 8080, as in PhpXmlRpc (prepareCurlHandle), which Moodle uses since 4.1;
+// before, it was curl's 1080. A host may be written with what curl takes there: scheme, account and
+// port. The scheme then says the kind.
 func proxyOf(settings map[string]string) *rotate.Proxy {
 	host := strings.TrimSpace(settings["proxyhost"])
 	if isEmpty(host) {
 		return nil
 	}
-	p := &rotate.Proxy{SOCKS: settings["proxytype"] == "SOCKS5", Port: "8080", Bypass: settings["proxybypass"]}
+	p := &rotate.Proxy{Kind: rotate.ProxyHTTP, Port: "8080", Bypass: settings["proxybypass"]}
+	if settings["proxytype"] == "SOCKS5" {
+		p.Kind = rotate.ProxySOCKS5
+	}
 	if scheme, rest, found := strings.Cut(host, "://"); found {
-		host, p.SOCKS = strings.TrimSuffix(rest, "/"), strings.HasPrefix(strings.ToLower(scheme), "socks")
+		host, p.Kind = strings.TrimSuffix(rest, "/"), strings.ToLower(scheme)
 	}
 	// An account must not stay in the name, which failures print.
 	at := strings.LastIndex(host, "@")

@@ -2,6 +2,7 @@ package moodledb
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -155,7 +156,7 @@ $CFG->forced_plugin_settings = ['mnet' => ['openssl_generations' => 9, 'drift_th
 		got.Drift != 2*time.Minute || got.AutoRenewGap != 48*time.Hour {
 		t.Errorf("%+v", got)
 	}
-	if want := (rotate.Proxy{Host: "proxy.example", Port: "3128", User: "moodle", Password: "forced", Bypass: "localhost"}); got.Proxy == nil || *got.Proxy != want {
+	if want := (rotate.Proxy{Kind: "http", Host: "proxy.example", Port: "3128", User: "moodle", Password: "forced"}); got.Proxy == nil || *got.Proxy != want {
 		t.Error("the proxy's settings are not those of config.php before those of the table")
 	}
 	s.Exec(t, "UPDATE {config} SET value = '' WHERE name = 'mnet_dispatcher_mode'")
@@ -165,6 +166,39 @@ $CFG->forced_plugin_settings = ['mnet' => ['openssl_generations' => 9, 'drift_th
 	var mode string
 	if err := s.DB.QueryRow("SELECT value FROM mdl_config WHERE name = 'mnet_dispatcher_mode'").Scan(&mode); err != nil || mode != "" {
 		t.Errorf("the mode that config.php forces was stored: %q, %v", mode, err)
+	}
+}
+
+// Moodle's get_config leaves out what config.php sets to null or to an array, so initialise_cfg
+// leaves it as it is in $CFG: what the tables say does not count.
+func TestASettingThatConfigPHPSetsToNullIsEmpty(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "config.php")
+	s := newSite(t, "mdl_")
+	s.Exec(t, "INSERT INTO {config} (name, value) VALUES ('proxyhost', 'other.example'), ('mnetkeylifetime', '99'), ('noreplyaddress', 'no@table.example')")
+	for value, off := range map[string]bool{"null": true, "[]": true, "''": true, "": false} {
+		settings := "$CFG->dbtype = 'mariadb'; $CFG->dbname = 'n'; $CFG->dbuser = 'u'; $CFG->wwwroot = 'https://x.example'; $CFG->dataroot = '/d';"
+		for _, name := range []string{"mnet_dispatcher_mode", "proxyhost", "mnetkeylifetime", "noreplyaddress"} {
+			if off && (value != "[]" || name == "proxyhost") {
+				settings += fmt.Sprintf(" $CFG->%s = %s;", name, value)
+			}
+		}
+		write(t, path, "<?php $CFG = new stdClass(); "+settings)
+		c, err := config.Read(t.Context(), path, config.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.config.Forced, s.config.KeyLifetimeDays, s.config.NoReplyAddress = c.Forced, c.KeyLifetimeDays, c.NoReplyAddress
+		got := read(t, s.open(t))
+		if (got.Proxy == nil) != off {
+			t.Errorf("%s: proxy %v", value, got.Proxy)
+		}
+		if value == "[]" {
+			continue // PHP fails at the others
+		}
+		if got.MNetOn() == off || got.DispatcherForced != off || (got.LifetimeDays == 28) != off || (got.NoReplyAddress == "noreply@own.example") != off {
+			t.Errorf("%s: mode %q, forced: %v, %d days, %s", value, got.DispatcherMode, got.DispatcherForced, got.LifetimeDays, got.NoReplyAddress)
+		}
 	}
 }
 

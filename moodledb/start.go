@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/moodledb/dialect"
 	"renew_mnetkeys/rotate"
 )
 
@@ -23,7 +24,7 @@ import (
 // It changes table config: the cached entry core must be dropped afterwards, not only mnet.
 func (t *Tenant) StartMNet(ctx context.Context, ipAddress string) error {
 	return retry(ctx, func() error {
-		return t.transaction(ctx, false, func(tx *sql.Tx) error { return t.startMNet(ctx, tx, ipAddress) })
+		return t.transaction(ctx, dialect.Write, func(tx *sql.Tx) error { return t.startMNet(ctx, tx, ipAddress) })
 	})
 }
 

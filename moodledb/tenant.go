@@ -53,9 +53,9 @@ func (t *Tenant) WithoutPeers() { t.withoutPeers = true }
 // look runs do in a transaction that reads.
 func (t *Tenant) look(ctx context.Context, do func(*sql.Tx) error) error {
 	if !t.changes {
-		return t.transaction(ctx, true, do)
+		return t.transaction(ctx, dialect.Read, do)
 	}
-	return retry(ctx, func() error { return t.transaction(ctx, false, do) })
+	return retry(ctx, func() error { return t.transaction(ctx, dialect.ReadPrimary, do) })
 }
 
 // Open connects to the tenant's database and checks that it answers. Errors:
@@ -88,8 +88,8 @@ func (t *Tenant) sql(query string) string {
 //
 // The error of a COMMIT is a [*commitError]: unlike all others it leaves open whether the change is
 // stored.
-func (t *Tenant) transaction(ctx context.Context, readOnly bool, do func(*sql.Tx) error) error {
-	tx, err := t.dialect.Begin(ctx, t.db, readOnly)
+func (t *Tenant) transaction(ctx context.Context, a dialect.Access, do func(*sql.Tx) error) error {
+	tx, err := t.dialect.Begin(ctx, t.db, a)
 	if err != nil {
 		return t.explain("begin transaction", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/rotate"
 )
 
@@ -74,6 +75,31 @@ func TestComparedKeysAreThoseOfTheVerySite(t *testing.T) {
 	if err != nil || !slices.Equal(got, []rotate.StoreResult{rotate.KeyPresent, rotate.KeyPresent, rotate.KeyPresent, rotate.NoRow}) {
 		t.Errorf("%v, %v", got, err)
 	}
+}
+
+// In Turkish the small letter of I is not i: a database with that collation must find the rows too.
+func TestPeersAreFoundInADatabaseThatIsTurkish(t *testing.T) {
+	t.Parallel()
+	testbed.EachDatabase(t, func(t *testing.T, server *testbed.Server) {
+		s := siteIn(t, server, "mdl_")
+		s.Exec(t, s.by("ALTER TABLE {mnet_host} MODIFY wwwroot VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_turkish_ci NOT NULL DEFAULT ''",
+			`ALTER TABLE {mnet_host} ALTER COLUMN wwwroot TYPE VARCHAR(255) COLLATE "tr-TR-x-icu"`))
+		s.row(t, 4, "https://a.example/Istanbul", 5)
+		s.row(t, 5, "HTTPS://IZMIR.example", 5)
+		keys := []rotate.HostKey{offer("https://a.example/Istanbul", 6), offer("https://izmir.example", 6), offer("https://a.example/istanbul", 6)}
+		tenant := s.open(t)
+		if ids, err := tenant.RowsNamed(t.Context(), "https://Izmir.example/"); err != nil || !slices.Equal(ids, []int64{5}) {
+			t.Errorf("rows named so: %v, %v", ids, err)
+		}
+		before, err := tenant.ComparePeerKeys(t.Context(), keys)
+		if err != nil || !slices.Equal(before, []rotate.StoreResult{rotate.KeyOther, rotate.KeyOther, rotate.NoRow}) {
+			t.Errorf("before: %v, %v", before, err)
+		}
+		kept, err := tenant.StorePeerKeys(t.Context(), keys)
+		if err != nil || !slices.Equal(kept, []rotate.StoreResult{rotate.KeyStored, rotate.KeyStored, rotate.NoRow}) || s.rows(t) != "4 v6 6, 5 v6 6" {
+			t.Errorf("%v, %v, rows are %q", kept, err, s.rows(t))
+		}
+	})
 }
 
 func TestAPeerIsRegisteredBesideOneWhosePathDiffersInCase(t *testing.T) {

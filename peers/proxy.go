@@ -33,8 +33,12 @@ func (c *Client) pass(ctx context.Context, conn net.Conn, t target) (net.Conn, *
 	switch {
 	case t.proxy == nil:
 		return conn, nil
-	case t.proxy.SOCKS:
+	case t.proxy.Kind == rotate.ProxySOCKS5:
 		return c.passSOCKS(ctx, conn, t)
+	case t.proxy.Kind != rotate.ProxyHTTP: // it must not get the account, nor the request, in plain text
+		f := failed(rotate.ReasonConnect, nil, "the proxy of $CFG->proxyhost is neither for HTTP nor SOCKS5: no other kind is supported")
+		f.Pending, f.Next = false, rotate.NextOtherProxy
+		return nil, f
 	case t.url.Scheme == "https":
 		return conn, connectThrough(ctx, conn, t)
 	}
@@ -118,7 +122,9 @@ func (t target) authorize(r *http.Request) {
 }
 
 // byProxy says whether the requests themselves go to an HTTP proxy.
-func (t target) byProxy() bool { return t.proxy != nil && !t.proxy.SOCKS && t.url.Scheme == "http" }
+func (t target) byProxy() bool {
+	return t.proxy != nil && t.proxy.Kind == rotate.ProxyHTTP && t.url.Scheme == "http"
+}
 
 // behindProxy explains a peer that did not answer a sealed call, although it is up: it has just
 // answered a keyswap through the proxy, or shows its certificate there. Moodle cannot call it

@@ -66,7 +66,7 @@ func (p *aProxy) used() string {
 
 func (p *aProxy) settings() *rotate.Proxy {
 	host, port, _ := net.SplitHostPort(p.listener.Addr().String())
-	return &rotate.Proxy{Host: host, Port: port, User: "moodle", Password: proxyPassword}
+	return &rotate.Proxy{Kind: rotate.ProxyHTTP, Host: host, Port: port, User: "moodle", Password: proxyPassword}
 }
 
 func (p *aProxy) pipe(from io.Reader, conn net.Conn) {
@@ -154,13 +154,13 @@ func TestAKeyswapGoesThroughTheProxyAndASealedCallDoesNot(t *testing.T) {
 	for name, c := range map[string]struct {
 		options peertest.Options
 		serve   func(*aProxy, net.Conn)
-		socks   bool
+		kind    string
 		line    string
 	}{
-		"HTTP proxy, http":    {options: peertest.Options{Wwwroot: "http://peer.example/moodle"}, serve: serveHTTP, line: "POST http://peer.example/moodle/mnet/xmlrpc/server.php"},
-		"HTTP proxy, https":   {options: peertest.Options{Wwwroot: "https://peer.example", TLS: selfSigned(t)}, serve: serveHTTP, line: "CONNECT peer.example:443"},
-		"SOCKS5 proxy, http":  {options: peertest.Options{Wwwroot: "http://peer.example"}, serve: serveSOCKS, socks: true, line: "SOCKS 192.0.2.7"},
-		"SOCKS5 proxy, https": {options: peertest.Options{Wwwroot: "https://peer.example", TLS: selfSigned(t)}, serve: serveSOCKS, socks: true, line: "SOCKS 192.0.2.7"},
+		"HTTP proxy, http":    {options: peertest.Options{Wwwroot: "http://peer.example/moodle"}, serve: serveHTTP, kind: rotate.ProxyHTTP, line: "POST http://peer.example/moodle/mnet/xmlrpc/server.php"},
+		"HTTP proxy, https":   {options: peertest.Options{Wwwroot: "https://peer.example", TLS: selfSigned(t)}, serve: serveHTTP, kind: rotate.ProxyHTTP, line: "CONNECT peer.example:443"},
+		"SOCKS5 proxy, http":  {options: peertest.Options{Wwwroot: "http://peer.example"}, serve: serveSOCKS, kind: rotate.ProxySOCKS5, line: "SOCKS 192.0.2.7"},
+		"SOCKS5 proxy, https": {options: peertest.Options{Wwwroot: "https://peer.example", TLS: selfSigned(t)}, serve: serveSOCKS, kind: rotate.ProxySOCKS5, line: "SOCKS 192.0.2.7"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			own, peer := peertest.Run(t, peertest.Options{}), peertest.Run(t, c.options)
@@ -168,7 +168,7 @@ func TestAKeyswapGoesThroughTheProxyAndASealedCallDoesNot(t *testing.T) {
 			proxy := newProxy(t, c.serve, peer)
 			id := identity(t, own)
 			id.Proxy = proxy.settings()
-			id.Proxy.SOCKS = c.socks
+			id.Proxy.Kind = c.kind
 
 			push := walled(t, proxy).Push(t.Context(), id, row(peer))
 			if push.Failure != nil || push.PeerCertificate == nil || proxy.used() != c.line {
@@ -208,12 +208,12 @@ func TestAProxyThatRefusesShowsNoPassword(t *testing.T) {
 	for name, c := range map[string]struct {
 		options peertest.Options
 		serve   func(*aProxy, net.Conn)
-		socks   bool
+		kind    string
 		reason  rotate.Reason
 	}{
-		"http":   {peertest.Options{Wwwroot: "http://peer.example"}, serveHTTP, false, "http_407"},
-		"https":  {peertest.Options{Wwwroot: "https://peer.example", TLS: selfSigned(t)}, serveHTTP, false, "http_407"},
-		"SOCKS5": {peertest.Options{Wwwroot: "http://peer.example"}, serveSOCKS, true, rotate.ReasonConnect},
+		"http":   {peertest.Options{Wwwroot: "http://peer.example"}, serveHTTP, rotate.ProxyHTTP, "http_407"},
+		"https":  {peertest.Options{Wwwroot: "https://peer.example", TLS: selfSigned(t)}, serveHTTP, rotate.ProxyHTTP, "http_407"},
+		"SOCKS5": {peertest.Options{Wwwroot: "http://peer.example"}, serveSOCKS, rotate.ProxySOCKS5, rotate.ReasonConnect},
 	} {
 		t.Run(name, func(t *testing.T) {
 			own, peer := peertest.Run(t, peertest.Options{}), peertest.Run(t, c.options)
@@ -221,7 +221,7 @@ func TestAProxyThatRefusesShowsNoPassword(t *testing.T) {
 			proxy := newProxy(t, c.serve, peer)
 			id := identity(t, own)
 			id.Proxy = proxy.settings()
-			id.Proxy.Password, id.Proxy.SOCKS = "another secret", c.socks
+			id.Proxy.Password, id.Proxy.Kind = "another secret", c.kind
 			f := walled(t, proxy).Push(t.Context(), id, row(peer)).Failure
 			if f == nil || f.Reason != c.reason {
 				t.Fatalf("it ended with %v, want %s", f, c.reason)
@@ -267,4 +267,27 @@ func TestAnExceptionGoesPastTheProxy(t *testing.T) {
 func selfSigned(t *testing.T) *tls.Config {
 	t.Helper()
 	return newAuthority(t).issue(t, "peer.example", "", true)
+}
+
+// Moodle leaves schemes of $CFG->proxyhost to curl. Those that are spoken otherwise must not get the
+// account.
+func TestAProxyOfAnotherKindGetsNothing(t *testing.T) {
+	for _, kind := range []string{"https", "socks4", "socks", "socks5h", "ftp"} {
+		own, peer := peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{Wwwroot: "http://peer.example"})
+		got := make(chan int, 1)
+		proxy := newProxy(t, func(_ *aProxy, conn net.Conn) {
+			n, _ := conn.Read(make([]byte, 1))
+			got <- n
+		}, peer)
+		id := identity(t, own)
+		id.Proxy = proxy.settings()
+		id.Proxy.Kind = kind
+		f := walled(t, proxy).Push(t.Context(), id, row(peer)).Failure
+		if f == nil || f.Pending || f.Next != rotate.NextOtherProxy {
+			t.Errorf("%s: the keyswap ended with %v", kind, f)
+		}
+		if n := <-got; n > 0 {
+			t.Errorf("%s: the proxy got something", kind)
+		}
+	}
 }

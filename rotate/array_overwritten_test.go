@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Moodle's own renewal read the tenant before this run's key was stored, and overwrites the key.
@@ -80,6 +81,54 @@ func TestAKeyThatIsOverwrittenStandsInTheHistory(t *testing.T) {
 					}
 				})
 			}
+		}
+	}
+}
+
+// A run has lost its lock, and a second one renews and pushes between any two phases of it: then the
+// first must not say that its links are proven unless they are, and no key may be lost.
+func TestARunOfAnArrayThatLostItsLocksClaimsNothing(t *testing.T) {
+	for _, phase := range []string{"check", "renew", "ask", "tell"} {
+		for _, kept := range []bool{true, false} {
+			t.Run(fmt.Sprintf("after %s, kept: %v", phase, kept), func(t *testing.T) {
+				f := newFleet(t, 3)
+				s := f.sites[1]
+				keys := []Stored{s.tenant.Pair}
+				second := f.array(ArrayOptions{}, 1)
+				for i := range second.Members {
+					second.Members[i].Lock = func(context.Context, time.Duration) (func(), error) { return func() {}, nil }
+				}
+				a := f.array(ArrayOptions{PushOnly: kept}, 1)
+				met := false
+				a.Phase = func(name string, done, total, _ int) {
+					if name != phase || done < total || met {
+						return
+					}
+					met = true
+					keys = append(keys, s.tenant.Pair)
+					if code := second.Run(t.Context()); code != ExitOK {
+						t.Errorf("exit %d of the second run: %+v", code, f.reports)
+					}
+					keys = append(keys, s.tenant.Pair)
+				}
+				code := a.Run(t.Context())
+				r := f.reports[s.tenant.Wwwroot]
+				if !met && !(kept && phase == "renew") {
+					t.Error("there was no second run")
+				}
+				for _, key := range keys {
+					if key != s.tenant.Pair && !slices.ContainsFunc(s.tenant.History, func(h Retired) bool { return h.Stored == key }) {
+						t.Error("a key is lost")
+					}
+				}
+				told := f.sites[0].rows[s.tenant.Wwwroot].certificate == s.tenant.Pair.Certificate
+				if code == ExitOK && !told {
+					t.Errorf("exit 0, and a member has another certificate: %s, %v", links(r), r.Err)
+				}
+				if code := f.array(ArrayOptions{PushOnly: true}, 1).Run(t.Context()); code != ExitOK {
+					t.Errorf("exit %d of the push afterwards: %+v", code, f.reports)
+				}
+			})
 		}
 	}
 }

@@ -12,11 +12,20 @@ import (
 // (mnet/xmlrpc/client.php). It contains a password, so printing it shows nothing.
 type Proxy struct {
 	Host, Port string
-	SOCKS      bool // SOCKS5, with names resolved here (CURLPROXY_SOCKS5); otherwise HTTP
+	Kind       string // ProxyHTTP, ProxySOCKS5, or another scheme of curl's, which is not supported
 	User       string
 	Password   string
 	Bypass     string // $CFG->proxybypass: beginnings of addresses and ends of names, separated by commas
 }
+
+// The kinds of proxies that can be used. Names are resolved here for SOCKS5 (CURLPROXY_SOCKS5).
+const (
+	ProxyHTTP   = "http"
+	ProxySOCKS5 = "socks5"
+)
+
+// NextOtherProxy is the next step for a proxy that cannot be used.
+const NextOtherProxy = "set $CFG->proxyhost to a proxy for HTTP or SOCKS5, or add the peer to $CFG->proxybypass"
 
 // Serves reports whether Moodle sends the keyswap with that wwwroot through the proxy: unless the
 // list of exceptions says otherwise, as is_proxybypass() reads it. Whatever matches the beginning

@@ -58,10 +58,16 @@ func (r runner) onArray(ctx context.Context, out *output.Array) (int, error) {
 		Phase:        out.Phase,
 	}
 	array.Parallel = parallelTenants()
-	array.Members, array.Selected = w.members(w.withMNet(ctx, sites, out))
+	var selected []*config.Config
+	array.Members, array.Selected, selected = w.members(w.withMNet(ctx, sites, out))
 	if len(array.Selected) == 0 && !w.othersHaveSome(array.Members) {
 		return 0, &cmdline.UsageError{Problem: "no tenant of the array is selected",
 			Advice: "check --match and --exclude; tenants that are disabled or without MNet are never selected"}
+	}
+	if o.Writes() {
+		if err := servers.EnoughFor(ctx, selected); err != nil {
+			return 0, err
+		}
 	}
 	masters, tenants := w.leftOut(sites, array)
 	out.LeftOut("master", "add --withmaster to include it", masters)
@@ -105,14 +111,17 @@ type arrayWiring struct {
 	warned  *sync.Once // of a server without locks
 }
 
-// members are the enabled sites of the array; selected are those to work on: the wanted ones that
-// match the options.
-func (w arrayWiring) members(sites []arraySite) (members []rotate.Member, selected []int) {
+// members are the enabled sites of the array; selected are those to work on, the wanted ones that
+// match the options, and configs what is known of those.
+func (w arrayWiring) members(sites []arraySite) (members []rotate.Member, selected []int, configs []*config.Config) {
 	php := map[*config.Config]func(context.Context) string{} // by master
 	for _, s := range distinct(sites, w.out.Log) {
 		w.out.Partial = w.out.Partial || s.isUnknown() || s.contested
 		if s.wanted && w.selects(s) {
 			selected = append(selected, len(members))
+			if s.err == nil {
+				configs = append(configs, s.config)
+			}
 		}
 		if s.err != nil {
 			members = append(members, unusable(s))
@@ -123,7 +132,7 @@ func (w arrayWiring) members(sites []arraySite) (members []rotate.Member, select
 		}
 		members = append(members, w.member(s, php[s.master]))
 	}
-	return members, selected
+	return members, selected, configs
 }
 
 // selects reports whether the options select a site. Of one whose wwwroot is not known, --match

@@ -39,7 +39,7 @@ func (r runner) onMember(ctx context.Context) (report rotate.TenantReport, err e
 	array := &rotate.Array{Template: newRenewal(o, client, r.out), Emit: func(t rotate.TenantReport) { report = t }}
 	array.Parallel = parallelTenants()
 	array.Template.Progress = r.out.Progress
-	array.Members, array.Selected = w.members(sites)
+	array.Members, array.Selected, _ = w.members(sites)
 	report.Exit = r.cmd.Many(array, ctx, o)
 	return report, nil
 }

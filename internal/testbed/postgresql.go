@@ -1,6 +1,7 @@
 package testbed
 
 import (
+	"cmp"
 	"database/sql"
 	"fmt"
 	"net"
@@ -8,6 +9,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 	"testing"
@@ -76,9 +78,18 @@ func postgresProgram(t testing.TB, name string) string {
 	t.Helper()
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/" + name)
 	if len(found) > 0 {
-		return found[len(found)-1]
+		return slices.MaxFunc(found, byVersion)
 	}
 	return Program(t, name)
+}
+
+// byVersion compares the versions in VERSION/bin/PROGRAM, of which 17 is newer than 9.6.
+func byVersion(a, b string) int {
+	version := func(program string) float64 {
+		v, _ := strconv.ParseFloat(filepath.Base(filepath.Dir(filepath.Dir(program))), 64) // 0 if it is none
+		return v
+	}
+	return cmp.Compare(version(a), version(b))
 }
 
 // unprivileged are the attributes of a process that refuses to run as root: as root it runs as

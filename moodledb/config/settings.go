@@ -144,17 +144,14 @@ func (s *settings) site(c *Config) error {
 	return nil
 }
 
-// forced reads what config.php sets instead of the tables, as get_config (lib/moodlelib.php) reads
-// it: null, an array or an object counts as not set.
+// forced reads what config.php sets instead of the tables. What it sets to null, an array or an
+// object is empty: get_config (lib/moodlelib.php) leaves it out, so initialise_cfg does not replace
+// it by what the tables say.
 func (s *settings) forced(c *Config) error {
 	c.Forced = map[string]string{}
-	if v, set := s.find("mnet_dispatcher_mode"); set {
-		c.Forced["mnet_dispatcher_mode"] = v.Text()
-	}
-	for _, name := range []string{"proxyhost", "proxyport", "proxytype", "proxyuser", "proxypassword", "proxybypass"} {
-		switch v := s.value(name); v.Kind() {
-		case phpsource.Null, phpsource.Array, phpsource.Object:
-		default:
+	for _, name := range []string{"mnet_dispatcher_mode", "mnetkeylifetime", "noreplyaddress",
+		"proxyhost", "proxyport", "proxytype", "proxyuser", "proxypassword", "proxybypass"} {
+		if v, set := s.find(name); set {
 			c.Forced[name] = v.Text()
 		}
 	}

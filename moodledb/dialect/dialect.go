@@ -45,6 +45,17 @@ type HostError struct{ Problem, Advice string }
 
 func (e *HostError) Error() string { return e.Problem }
 
+// Access is what a transaction is for.
+type Access int
+
+// The transactions: the first two see one snapshot. One that writes locks what it reads, if it
+// decides on that, and thereby gets the newest state.
+const (
+	Read        Access = iota
+	ReadPrimary        // read from the server that takes writes, perhaps with locks
+	Write
+)
+
 // Dialect is one kind of server. Queries have been through SQL, and so have names of tables.
 type Dialect interface {
 	// Endpoint says where the server is: network "unix" with the path of a socket, or "tcp" with
@@ -60,11 +71,14 @@ type Dialect interface {
 	Quote(name string) string
 	// Same is a condition: the bytes of a text column are those of the value ?.
 	Same(column string) string
+	// Folded is an expression of a text column for comparisons in which the case of the letters A to
+	// Z does not count, whatever the collation of the column. Other differences may not count either.
+	Folded(column string) string
 	// Hash is the SHA-256 of a text column, computed by the server, as bytes. NULL counts as "".
 	Hash(column string) string
 
-	// Begin begins a transaction that sees one snapshot, and waits ten seconds for a lock.
-	Begin(ctx context.Context, db *sql.DB, readOnly bool) (*sql.Tx, error)
+	// Begin begins a transaction that waits ten seconds for a lock.
+	Begin(ctx context.Context, db *sql.DB, a Access) (*sql.Tx, error)
 	// Try runs a part of a transaction that may fail without making the transaction unusable. All
 	// rows must be closed at its end.
 	Try(ctx context.Context, tx *sql.Tx, do func() error) error
@@ -112,17 +126,23 @@ func newLock(parts ...string) Lock {
 type Locker interface {
 	// LockOf is the lock of the site with these tables.
 	LockOf(a Account, n Names) Lock
-	// OneForAll says that one connection may have several locks, and give each back alone.
-	OneForAll() bool
+	// LockPlace says which sites of a server may have their locks on one connection: those for
+	// whose accounts it is the same.
+	LockPlace(a Account) string
+	// FreeConnections is how many connections the server gives to accounts without privileges,
+	// beside those that it has.
+	FreeConnections(ctx context.Context, db *sql.DB) (int, error)
 	// StartLocks prepares a connection. It is then used for locks only.
 	StartLocks(ctx context.Context, conn *sql.Conn) error
-	// TryLock takes a lock unless another connection has it.
+	// TryLock takes a lock unless another connection has it. An error that is an answer of the
+	// server leaves the connection its other locks.
 	TryLock(ctx context.Context, conn *sql.Conn, l Lock) (got bool, err error)
 	// Holder says which connection has a lock, 0 if that is not known, and whose it is: user@host,
 	// "" if this account may not see it.
 	Holder(ctx context.Context, conn *sql.Conn, l Lock) (connection int64, who string)
-	// Unlock gives a lock back. An error means that the connection did not have it.
-	Unlock(ctx context.Context, conn *sql.Conn, l Lock) error
+	// Unlock gives a lock back, at the latest with the last one of its connection, which must be
+	// closed then. An error means that the connection did not have it.
+	Unlock(ctx context.Context, conn *sql.Conn, l Lock, last bool) error
 }
 
 // For is the dialect of a $CFG->dbtype. Unless it is known, that is MySQL's.

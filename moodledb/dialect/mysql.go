@@ -24,10 +24,16 @@ func (mySQL) Same(column string) string {
 
 func (mySQL) Hash(column string) string { return "UNHEX(SHA2(COALESCE(" + column + ", ''), 256))" }
 
+// Folded uses a collation that every server has, and that is not of one language.
+func (mySQL) Folded(column string) string {
+	return "CONVERT(" + column + " USING utf8mb4) COLLATE utf8mb4_general_ci"
+}
+
 // Begin sets repeatable read explicitly: read committed, which some servers use by default, cannot
-// be written to a statement-based binary log (error 1665).
-func (mySQL) Begin(ctx context.Context, db *sql.DB, readOnly bool) (*sql.Tx, error) {
-	return db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: readOnly})
+// be written to a statement-based binary log (error 1665). Reading with a lock gives the newest state
+// nevertheless.
+func (mySQL) Begin(ctx context.Context, db *sql.DB, a Access) (*sql.Tx, error) {
+	return db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: a == Read})
 }
 
 func (mySQL) Try(_ context.Context, _ *sql.Tx, do func() error) error { return do() }

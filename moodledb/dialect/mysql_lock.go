@@ -13,7 +13,17 @@ import (
 // The statements end with FOR UPDATE, although there is no row: therefore a proxy that splits reads
 // from writes sends all of them to one server.
 
-func (mySQL) OneForAll() bool { return true }
+func (mySQL) LockPlace(Account) string { return "" }
+
+func (mySQL) FreeConnections(ctx context.Context, db *sql.DB) (free int, err error) {
+	var name string
+	var used int
+	if err = db.QueryRowContext(ctx, "SHOW GLOBAL STATUS LIKE 'Threads_connected'").Scan(&name, &used); err != nil {
+		return 0, err
+	}
+	err = db.QueryRowContext(ctx, "SELECT @@max_connections").Scan(&free)
+	return free - used, err
+}
 
 // LockOf must not change: runs of other versions have to find the same lock. Locks belong to the
 // server, not to the database, and one database can contain several sites under different prefixes.
@@ -46,7 +56,7 @@ func (mySQL) Holder(ctx context.Context, conn *sql.Conn, l Lock) (connection int
 	return id.Int64, user + "@" + host
 }
 
-func (mySQL) Unlock(ctx context.Context, conn *sql.Conn, l Lock) error {
+func (mySQL) Unlock(ctx context.Context, conn *sql.Conn, l Lock, _ bool) error {
 	var released sql.NullInt64
 	err := conn.QueryRowContext(ctx, "SELECT RELEASE_LOCK(?) FOR UPDATE", l.Name).Scan(&released)
 	if err == nil && released.Int64 != 1 {

@@ -67,11 +67,20 @@ func (postgreSQL) Hash(column string) string {
 	return "sha256(convert_to(COALESCE(" + column + ", ''), 'UTF8'))"
 }
 
+// Folded has the collation C, in which only the letters A to Z have case: in Turkish, for example,
+// the small letter of I is not i.
+func (postgreSQL) Folded(column string) string { return "LOWER(" + column + ` COLLATE "C")` }
+
 // Begin sets the limit for locks after BEGIN, which takes no snapshot: the snapshot is that of the
-// first query. A row that has changed since cannot be locked (40001), where MySQL gives its newest
-// state: that is a Conflict.
-func (postgreSQL) Begin(ctx context.Context, db *sql.DB, readOnly bool) (*sql.Tx, error) {
-	return beginPostgreSQL(ctx, db, sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: readOnly},
+// first query. A row that has changed since cannot be locked (40001), which is a Conflict. MySQL
+// gives its newest state there, as PostgreSQL does in read committed: there each statement has a
+// snapshot of its own, and waits for a row that another transaction is changing.
+func (postgreSQL) Begin(ctx context.Context, db *sql.DB, a Access) (*sql.Tx, error) {
+	o := sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: a == Read}
+	if a == Write {
+		o.Isolation = sql.LevelReadCommitted
+	}
+	return beginPostgreSQL(ctx, db, o,
 		"SET LOCAL lock_timeout = "+strconv.FormatInt(lockWait.Milliseconds(), 10))
 }
 
@@ -88,7 +97,14 @@ func beginPostgreSQL(ctx context.Context, db *sql.DB, o sql.TxOptions, set strin
 }
 
 func (postgreSQL) Try(ctx context.Context, tx *sql.Tx, do func() error) error {
-	if _, err := tx.ExecContext(ctx, "SAVEPOINT try"); err != nil {
+	return trySavepoint(ctx, tx, do)
+}
+
+// trySavepoint runs do on a connection that is in a transaction. Its error does not end that one.
+func trySavepoint(ctx context.Context, conn interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}, do func() error) error {
+	if _, err := conn.ExecContext(ctx, "SAVEPOINT try"); err != nil {
 		return err
 	}
 	err := do()
@@ -96,7 +112,7 @@ func (postgreSQL) Try(ctx context.Context, tx *sql.Tx, do func() error) error {
 	if err != nil {
 		end = "ROLLBACK TO SAVEPOINT try"
 	}
-	_, ended := tx.ExecContext(ctx, end)
+	_, ended := conn.ExecContext(ctx, end)
 	return errors.Join(err, ended)
 }
 

@@ -6,13 +6,22 @@ import (
 )
 
 // The locks of PostgreSQL belong to the database. These also belong to a transaction, which is kept
-// open: a pooler would give the locks of a session to another client. A transaction gives back all
-// of its locks at once, so each lock needs a connection of its own.
+// open: a pooler would give the locks of a session to another client. A transaction has the locks of
+// all sites of a database, and gives them back all at once, when the last one is done.
 //
 // The transaction has no snapshot and no number while it is idle, so it keeps no VACUUM from its
 // work.
 
-func (postgreSQL) OneForAll() bool { return false }
+// LockPlace has the account, which may not see the tables of another, or see other tables under the
+// same name.
+func (postgreSQL) LockPlace(a Account) string { return a.Name + "\x00" + a.User }
+
+// FreeConnections counts the connections to all databases, of all accounts.
+func (postgreSQL) FreeConnections(ctx context.Context, db *sql.DB) (free int, err error) {
+	err = db.QueryRowContext(ctx, "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int "+
+		"- (SELECT sum(numbackends) FROM pg_stat_database)::int").Scan(&free)
+	return free, err
+}
 
 // StartLocks begins the transaction, and keeps the server from ending it for being idle or long.
 func (postgreSQL) StartLocks(ctx context.Context, conn *sql.Conn) error {
@@ -39,7 +48,9 @@ func (d postgreSQL) LockOf(a Account, n Names) Lock {
 const lockSpace = 0x6d6e6574
 
 func (postgreSQL) TryLock(ctx context.Context, conn *sql.Conn, l Lock) (got bool, err error) {
-	err = conn.QueryRowContext(ctx, "SELECT pg_try_advisory_xact_lock(($1::bigint << 32) | coalesce(nullif($2::text, '')::regclass::oid::bigint, 0))", lockSpace, l.table).Scan(&got)
+	err = trySavepoint(ctx, conn, func() error {
+		return conn.QueryRowContext(ctx, "SELECT pg_try_advisory_xact_lock(($1::bigint << 32) | coalesce(nullif($2::text, '')::regclass::oid::bigint, 0))", lockSpace, l.table).Scan(&got)
+	})
 	return got, err
 }
 
@@ -47,18 +58,23 @@ func (postgreSQL) Holder(ctx context.Context, conn *sql.Conn, l Lock) (connectio
 	var id sql.NullInt64
 	var account sql.NullString
 	// The port is -1 on a unix socket, and NULL if this account may not see the connection.
-	err := conn.QueryRowContext(ctx, "SELECT l.pid, a.usename || '@' || CASE a.client_port WHEN -1 THEN 'localhost' ELSE host(a.client_addr) END "+
-		"FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid "+
-		"WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.classid = $1 AND l.objid = $2::regclass::oid "+
-		"AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-		int64(lockSpace), l.table).Scan(&id, &account)
+	err := trySavepoint(ctx, conn, func() error {
+		return conn.QueryRowContext(ctx, "SELECT l.pid, a.usename || '@' || CASE a.client_port WHEN -1 THEN 'localhost' ELSE host(a.client_addr) END "+
+			"FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid "+
+			"WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.classid = $1 AND l.objid = $2::regclass::oid "+
+			"AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+			int64(lockSpace), l.table).Scan(&id, &account)
+	})
 	if err != nil {
 		return 0, ""
 	}
 	return id.Int64, account.String
 }
 
-func (postgreSQL) Unlock(ctx context.Context, conn *sql.Conn, _ Lock) error {
+func (postgreSQL) Unlock(ctx context.Context, conn *sql.Conn, _ Lock, last bool) error {
+	if !last {
+		return nil
+	}
 	_, err := conn.ExecContext(ctx, "ROLLBACK")
 	return err
 }

@@ -1,21 +1,28 @@
 #!/usr/bin/env bash
-# Runs a command, else the tests of the store, the lock, packet faults and renewals, on the MySQL of Debian's development suite.
-# tools/mysql9.sh [COMMAND…]
+# Runs a command, else the tests of the store, the lock, packet faults and renewals, on another server than Debian 12's:
+# the MySQL of Debian's development suite, or the MariaDB of Debian 13.
+# tools/other_database.sh mysql|mariadb [COMMAND…]
 # Its packages, with all libraries, are fetched into a temporary directory by a private copy of apt, which checks their signatures;
 # nothing is installed, and nothing of it is left. It works on Debian and needs neither root nor a running server.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-readonly MIRROR=${MIRROR:-http://deb.debian.org/debian} SUITE=sid
+readonly MIRROR=${MIRROR:-http://deb.debian.org/debian} KIND=${1:-}
+case $KIND in
+mysql) readonly SUITE=sid PACKAGE=mysql-server-core PROGRAM=mysqld OPTIONS=(--mysqlx=OFF --secure-file-priv=NULL --innodb-redo-log-capacity=64M) ;;
+mariadb) readonly SUITE=trixie PACKAGE=mariadb-server-core PROGRAM=mariadbd OPTIONS=() ;;
+*) echo "usage: $0 mysql|mariadb [COMMAND…]" >&2; exit 2 ;;
+esac
+shift
 readonly KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
 scratch=$(mktemp -d /tmp/mnetmy.XXXXXX)
 database=
-server=
+process=
 ended() {
-    if [ -n "$server" ]; then
-        kill "$server" 2>/dev/null || true
-        wait "$server" 2>/dev/null || true
+    if [ -n "$process" ]; then
+        kill "$process" 2>/dev/null || true
+        wait "$process" 2>/dev/null || true
     fi
     if [ -n "$database" ]; then rm -rf "$database"; fi
     chmod -R u+w "$scratch" && rm -rf "$scratch"
@@ -39,7 +46,7 @@ fetch() {
     echo "deb [signed-by=$KEYRING] $MIRROR $SUITE main" >"$scratch/apt/etc/sources.list"
     {
         private_apt apt-get update
-        private_apt apt-get -y --no-install-recommends --download-only install mysql-server-core
+        private_apt apt-get -y --no-install-recommends --download-only install "$PACKAGE"
     } >"$scratch/apt.log" 2>&1 || { cat "$scratch/apt.log"; return 1; }
     local package
     for package in "$scratch"/apt/cache/archives/*.deb; do
@@ -52,28 +59,44 @@ fetch() {
 }
 
 # The server is run by the C library that came with it.
-mysqld() {
+server() {
     local root=$scratch/root loader library
     loader=$(find "$root" -name 'ld-linux*.so.*' | head -1)
     library=$(dirname "$(find "$root" -name 'libc.so.6' | head -1)")
-    exec "$loader" --library-path "$library" "$root/usr/sbin/mysqld" --no-defaults --user="$(id -un)" --basedir="$root/usr" \
-        --lc-messages-dir="$root/usr/share/mysql" --character-sets-dir="$root/usr/share/mysql/charsets" --datadir="$database/data" --tmpdir="$database" --secure-file-priv=NULL "$@"
+    exec "$loader" --library-path "$library" "$root/usr/sbin/$PROGRAM" --no-defaults --user="$(id -un)" --basedir="$root/usr" \
+        --lc-messages-dir="$root/usr/share/$KIND" --character-sets-dir="$root/usr/share/$KIND/charsets" --datadir="$database/data" --tmpdir="$database" "$@"
+}
+
+# install makes the data directory, whose root needs no password.
+install() {
+    local scripts=$scratch/root/usr/share/mariadb
+    case $KIND in
+    mysql) (server --secure-file-priv=NULL --initialize-insecure) ;;
+    mariadb)
+        mkdir "$database/data"
+        {
+            printf '%s;\n' "CREATE DATABASE mysql" "USE mysql" "SET @auth_root_socket = NULL"
+            cat "$scripts"/mariadb_{system_tables,performance_tables,system_tables_data}.sql
+        } >"$database/install.sql"
+        (server --bootstrap <"$database/install.sql")
+        ;;
+    esac
 }
 
 start() {
     local free port
     free=$(df --output=avail /dev/shm 2>/dev/null | tail -1)
     if [ "${free:-0}" -gt 2000000 ]; then database=$(mktemp -d /dev/shm/mnet.XXXXXX); else database=$(mktemp -d "$scratch/db.XXXXXX"); fi
-    (mysqld --initialize-insecure) >"$database/install.log" 2>&1 || { cat "$database/install.log"; return 1; }
+    install >"$database/install.log" 2>&1 || { cat "$database/install.log"; return 1; }
     for _ in 1 2 3; do # the port may be somebody else's
         port=$((20000 + RANDOM % 12000))
-        mysqld --socket="$database/socket" --pid-file="$database/pid" --bind-address=127.0.0.1 --port="$port" --mysqlx=OFF --skip-name-resolve --skip-log-bin \
-            --max-connections=500 --innodb-flush-log-at-trx-commit=0 --innodb-fast-shutdown=2 --innodb-redo-log-capacity=64M \
-            --performance-schema=OFF >"$database/mysql.log" 2>&1 &
-        server=$!
+        server --socket="$database/socket" --pid-file="$database/pid" --bind-address=127.0.0.1 --port="$port" --skip-name-resolve --skip-log-bin \
+            --max-connections=500 --innodb-flush-log-at-trx-commit=0 --innodb-fast-shutdown=2 --performance-schema=OFF \
+            "${OPTIONS[@]}" >"$database/mysql.log" 2>&1 &
+        process=$!
         for _ in {1..600}; do
-            kill -0 "$server" 2>/dev/null || break
-            if grep -qs 'ready for connections.*socket' "$database/mysql.log"; then
+            kill -0 "$process" 2>/dev/null || break
+            if grep -qs 'ready for connections' "$database/mysql.log"; then
                 export MNETKEYS_TEST_MYSQL_SOCKET=$database/socket MNETKEYS_TEST_MYSQL_PORT=$port
                 return 0
             fi
@@ -91,5 +114,5 @@ tests() {
 
 fetch
 start
-(mysqld --version) | sed 's/.*Ver/MySQL/'
+(server --version) | sed "s/.*Ver/$KIND/"
 if [ $# -gt 0 ]; then "$@"; else tests; fi
