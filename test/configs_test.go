@@ -16,7 +16,8 @@ import (
 )
 
 // separate are sites on one machine that --config makes one array: five Moodles, each with its own
-// config.php, and a VMoodle with its master and two tenants. A Mahara is their peer.
+// config.php, three of them on MariaDB and two on PostgreSQL, and a VMoodle with its master and two
+// tenants. A Mahara is their peer.
 //
 // Beside their directories are those of what is no site to work on: a config.php that PHP does not
 // take, the Mahara's, and a second name of a site.
@@ -31,7 +32,7 @@ type separate struct {
 
 func newSeparate(t testing.TB) *separate {
 	t.Helper()
-	f := newSites(t, fleetOptions{tenants: 8, outsiders: 1, outsider: peertest.Mahara, separate: true})
+	f := newSites(t, fleetOptions{tenants: 8, outsiders: 1, outsider: peertest.Mahara, separate: true, postgresql: []int{3, 4}})
 	s := &separate{fleet: f, dir: t.TempDir(), own: f.tenants[:5], tenant: f.tenants[6:]}
 	f.vmoodle = newVMoodle(t, f.tenants[5].Site, f.tenants[6].Site, f.tenants[7].Site)
 	s.place(t, "vmoodle", f.config)

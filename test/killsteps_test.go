@@ -337,16 +337,21 @@ func serialized(t *testing.T, pairs []string, undone ...string) string {
 func (s *sweep) remember(t *testing.T) {
 	t.Helper()
 	for _, tenant := range s.tenants {
-		tenant.DB.Exec(t, "CREATE TABLE kept_host SELECT * FROM {mnet_host}; CREATE TABLE kept_plugins SELECT * FROM {config_plugins}")
+		tenant.DB.Exec(t, "CREATE TABLE kept_host AS SELECT * FROM {mnet_host}; CREATE TABLE kept_plugins AS SELECT * FROM {config_plugins}")
 	}
 }
+
+// restoring is SQL that each database takes.
+const restoring = `UPDATE {mnet_host} SET wwwroot = (SELECT k.wwwroot FROM kept_host k WHERE k.id = {mnet_host}.id),
+		public_key = (SELECT k.public_key FROM kept_host k WHERE k.id = {mnet_host}.id),
+		public_key_expires = (SELECT k.public_key_expires FROM kept_host k WHERE k.id = {mnet_host}.id);
+	UPDATE {config_plugins} SET value = (SELECT k.value FROM kept_plugins k WHERE k.id = {config_plugins}.id)`
 
 // restore gives the fleet its original state back.
 func (s *sweep) restore(t *testing.T) {
 	t.Helper()
 	for _, tenant := range s.tenants {
-		tenant.DB.Exec(t, `UPDATE {mnet_host} h JOIN kept_host k ON k.id = h.id SET h.wwwroot = k.wwwroot, h.public_key = k.public_key, h.public_key_expires = k.public_key_expires;
-			UPDATE {config_plugins} p JOIN kept_plugins k ON k.id = p.id SET p.value = k.value`)
+		tenant.DB.Exec(t, restoring)
 		if err := os.Remove(*tenant.side.entry.Load()); err != nil && !os.IsNotExist(err) {
 			t.Fatal(err)
 		}
