@@ -29,26 +29,16 @@ func TestARunThatIsKilledAtAnyStepIsFinishedByTheNext(t *testing.T) {
 		varies bool // not every run has the same steps
 		begin  func(t *testing.T) *sweep
 	}{
-		// The history is full, so that each run drops a key.
 		{"one tenant", 16, false, func(t *testing.T) *sweep {
-			s := newSweep(t, binary, 1)
-			s.keepRecords(t)
-			patched, err := peertest.Start(peertest.Options{Kind: peertest.Patched, Address: "127.9.0.1:0"})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(patched.Close)
-			addFake(t, s.tenants[0].Site, patched)
-			s.outsiders = append(s.outsiders, patched)
-			for range 3 {
-				s.finish(t)
-			}
-			return s
+			return recordedSweep(t, newSweep(t, binary, fleetOptions{tenants: 1}))
+		}},
+		{"one tenant on PostgreSQL", 4, false, func(t *testing.T) *sweep {
+			return recordedSweep(t, newSweep(t, binary, fleetOptions{tenants: 1, postgresql: []int{0}}))
 		}},
 		// Its keys are ten days old before the run that is killed. The next run keeps those of the
 		// tenants that this run had reached.
 		{"an array of six", 4, true, func(t *testing.T) *sweep {
-			s := newSweep(t, binary, 6, "--all", "--withmaster")
+			s := newSweep(t, binary, fleetOptions{tenants: 6, postgresql: []int{2, 4}}, "--all", "--withmaster")
 			s.remember(t)
 			s.prepare = func() { s.restore(t) }
 			return s
@@ -56,7 +46,7 @@ func TestARunThatIsKilledAtAnyStepIsFinishedByTheNext(t *testing.T) {
 		// Its local site does not use the new key, since its cache is in an unusual place, and the
 		// old key is put back. That takes five idle seconds.
 		{"a tenant that is undone", 2, false, func(t *testing.T) *sweep {
-			s := newSweep(t, binary, 1)
+			s := newSweep(t, binary, fleetOptions{tenants: 1})
 			s.remember(t)
 			own := s.tenants[0]
 			s.prepare = func() {
@@ -114,8 +104,27 @@ type sweep struct {
 	records map[string]string // files that a run writes, and how each ends
 }
 
-func newSweep(t *testing.T, binary string, tenants int, args ...string) *sweep {
-	return &sweep{fleet: newFleet(t, fleetOptions{tenants: tenants, outsiders: 1}), binary: binary, args: args}
+func newSweep(t *testing.T, binary string, o fleetOptions, args ...string) *sweep {
+	o.outsiders = 1
+	return &sweep{fleet: newFleet(t, o), binary: binary, args: args}
+}
+
+// recordedSweep is a sweep whose runs write records. The history is full, so that each run drops a
+// key.
+func recordedSweep(t *testing.T, s *sweep) *sweep {
+	t.Helper()
+	s.keepRecords(t)
+	patched, err := peertest.Start(peertest.Options{Kind: peertest.Patched, Address: "127.9.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(patched.Close)
+	addFake(t, s.tenants[0].Site, patched)
+	s.outsiders = append(s.outsiders, patched)
+	for range 3 {
+		s.finish(t)
+	}
+	return s
 }
 
 // keepRecords makes every run write a page and metrics.
