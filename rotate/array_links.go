@@ -61,7 +61,7 @@ func (m *linkResults) rowFailure(member, site string) *Failure {
 	case RowNotOurs:
 		k := m.keys[m.key[site]]
 		return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer's row with the old wwwroot has no certificate of this site: it may be another site's, and stays as it is",
-			Next: fmt.Sprintf("find out whose users refer to that row (user.mnethostid). Only if they are this site's, in the peer's database: UPDATE mdl_mnet_host SET wwwroot = '%s' WHERE wwwroot = '%s'. Then run: renew_mnetkeys …", sqlText(k.Wwwroot), sqlText(k.Was))}
+			Next: fmt.Sprintf("find out whose users refer to that row (user.mnethostid); only if they are this site's, give it the new wwwroot in the peer's database (UPDATE mdl_mnet_host SET wwwroot = '%s' WHERE wwwroot = '%s'), then run: renew_mnetkeys …", sqlText(k.Wwwroot), sqlText(k.Was))}
 	case RowDeleted:
 		return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer's row of this site is deleted"}
 	case KeyOther:
