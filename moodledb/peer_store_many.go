@@ -106,6 +106,8 @@ func (t *Tenant) compareBytes(ctx context.Context, keys []rotate.HostKey) ([]rot
 	}
 	for i := range rows {
 		switch row := &rows[i]; {
+		case row.foreign:
+			row.kept = rotate.RowNotOurs
 		case row.deleted:
 			row.kept = rotate.RowDeleted
 		case row.former:
@@ -168,6 +170,7 @@ type peerRow struct {
 	key     int // index of keys
 	deleted bool
 	former  bool              // it has the key's HostKey.Was
+	foreign bool              // and no certificate of the key's site
 	hash    [sha256.Size]byte // of public_key
 	expires int64
 	kept    rotate.StoreResult // what must happen to it
@@ -239,6 +242,8 @@ func (s *peerStore) decide(rows []peerRow) {
 	for i := range rows {
 		row := &rows[i]
 		switch {
+		case row.foreign:
+			row.kept = rotate.RowNotOurs
 		case row.deleted:
 			row.kept = rotate.RowDeleted
 		case row.former && hasSuccessor(rows, row.key):

@@ -61,8 +61,12 @@ func maybeSame(wwwroot string) string {
 // collation treats different wwwroots as equal: /T1 and /t1 are two sites.
 func (s *peerStore) read(ctx context.Context, tx *sql.Tx, condition string, args []any) ([]peerRow, error) {
 	const op = "read the peers' rows"
-	// The hash is enough: the certificate itself is seldom needed, and fifty times as long.
-	found, err := tx.QueryContext(ctx, s.t.sql("SELECT id, wwwroot, COALESCE(deleted, 1) <> 0, "+s.t.dialect.Hash("public_key")+", COALESCE(public_key_expires, 0) FROM {mnet_host} WHERE "+condition), args...)
+	// The hash is enough for most: the certificate itself is fifty times as long.
+	certificate := "''"
+	if len(s.former) > 0 {
+		certificate = "COALESCE(public_key, '')"
+	}
+	found, err := tx.QueryContext(ctx, s.t.sql("SELECT id, wwwroot, COALESCE(deleted, 1) <> 0, "+s.t.dialect.Hash("public_key")+", COALESCE(public_key_expires, 0), "+certificate+" FROM {mnet_host} WHERE "+condition), args...)
 	if err != nil {
 		return nil, s.t.explain(op, err)
 	}
@@ -71,7 +75,7 @@ func (s *peerStore) read(ctx context.Context, tx *sql.Tx, condition string, args
 	for found.Next() {
 		var row peerRow
 		var wwwroot, hash string
-		if err := found.Scan(&row.id, &wwwroot, &row.deleted, &hash, &row.expires); err != nil {
+		if err := found.Scan(&row.id, &wwwroot, &row.deleted, &hash, &row.expires, &certificate); err != nil {
 			return nil, s.t.explain(op, err)
 		}
 		copy(row.hash[:], hash)
@@ -80,6 +84,7 @@ func (s *peerStore) read(ctx context.Context, tx *sql.Tx, condition string, args
 		if row.key, wanted = s.byWwwroot[site]; !wanted {
 			row.key, row.former = s.former[site]
 			wanted = row.former
+			row.foreign = wanted && !s.keys[row.key].Owns(certificate)
 		}
 		if wanted {
 			rows = append(rows, row)

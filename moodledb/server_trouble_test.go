@@ -21,60 +21,87 @@ import (
 // secret, and after the server is repaired the same change must succeed.
 func TestAServerInTrouble(t *testing.T) {
 	t.Parallel()
-	// For InnoDB's answers, a tablespace that may not grow is like a full disk, and it needs no
-	// file system of its own. The undo data is elsewhere, or nothing could be deleted either.
-	server := testbed.PrivateMariaDB(t, "--innodb-file-per-table=0", "--innodb-data-file-path=ibdata1:24M", "--innodb-undo-tablespaces=2")
-	for _, c := range []struct {
-		name    string
-		trouble func(*testing.T, *site)
-		late    bool // it begins just before COMMIT
-		checked bool // CheckRights finds it
-		mend    string
-		says    []string // one of these texts
+	for _, kind := range []struct {
+		name   string
+		server func(*testing.T) *testbed.Server
+		cases  []trouble
 	}{
-		// This case comes first: the free space must not grow while it is counted, as it would
-		// after the other cases.
-		{"no room left", fill, false, false, "DELETE FROM filler", []string{"is full"}},
-		{"read-only", runs("SET GLOBAL read_only = 1"), false, true, "SET GLOBAL read_only = 0", []string{"read-only"}},
-		{"read-only just before COMMIT", runs("SET GLOBAL read_only = 1"), true, false, "SET GLOBAL read_only = 0", []string{"read-only"}},
-		{"takes small packets only", runs("SET GLOBAL max_allowed_packet = 1024"), false, true, "SET GLOBAL max_allowed_packet = 16777216",
-			[]string{"max_allowed_packet", "the connection was lost"}},
+		// For InnoDB's answers, a tablespace that may not grow is like a full disk, and it needs no
+		// file system of its own. The undo data is elsewhere, or nothing could be deleted either.
+		{"MariaDB", func(t *testing.T) *testbed.Server {
+			return testbed.PrivateMariaDB(t, "--innodb-file-per-table=0", "--innodb-data-file-path=ibdata1:24M", "--innodb-undo-tablespaces=2")
+		}, []trouble{
+			// This case comes first: the free space must not grow while it is counted, as it would
+			// after the other cases.
+			{"no room left", fill, false, false, runs("DELETE FROM filler"), full, []string{"is full"}},
+			{"read-only", runs("SET GLOBAL read_only = 1"), false, true, runs("SET GLOBAL read_only = 0"), replica, []string{"read-only"}},
+			{"read-only just before COMMIT", runs("SET GLOBAL read_only = 1"), true, false, runs("SET GLOBAL read_only = 0"), replica, []string{"read-only"}},
+			{"takes small packets only", runs("SET GLOBAL max_allowed_packet = 1024"), false, true, runs("SET GLOBAL max_allowed_packet = 16777216"), "",
+				[]string{"max_allowed_packet", "the connection was lost"}},
+		}},
+		{"PostgreSQL", func(t *testing.T) *testbed.Server { return testbed.CrampedPostgreSQL(t) }, []trouble{
+			// The standby comes first: it has no file system for the tablespace.
+			{"read-only", useStandby, false, true, func(_ *testing.T, s *site) { s.config.DBPort = s.Port }, replica, []string{"read-only"}},
+			{"no room left", fillTablespace, false, false, runs("DROP TABLE filler"), full, []string{"No space left on device"}},
+		}},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			s := siteIn(t, server, "mdl_")
-			change, before := largeRenewal(read(t, s.open(t))), s.stored(t)
-			var tenant *Tenant
-			if c.late {
-				tenant = s.between(t, "COMMIT", func() { c.trouble(t, s) })
-			} else {
-				c.trouble(t, s)
-				tenant = s.open(t) // a session keeps the packet size with which it began
-				var access *AccessError
-				if err := tenant.CheckRights(t.Context()); errors.As(err, &access) != c.checked || c.checked && access.Hint() == "" {
-					t.Errorf("CheckRights: %v", err)
-				}
-			}
-			err := storeKey(t.Context(), tenant, change)
-			if !slices.Contains(c.says, "is full") {
-				err = onceThereIsRoom(err, func() error { return storeKey(t.Context(), tenant, change) })
-			}
-			said := slices.ContainsFunc(c.says, func(text string) bool { return strings.Contains(fmt.Sprint(err), text) })
-			if !errors.As(err, new(*AccessError)) || !said || strings.Contains(fmt.Sprint(err), "PRIVATE") {
-				t.Errorf("got %v", err)
-			}
-			s.Exec(t, c.mend)
-			if got := s.stored(t); got != before {
-				t.Error("something was stored")
-			}
-			again := s.open(t)
-			store := func() error { return storeKey(t.Context(), again, change) }
-			if err := onceThereIsRoom(store(), store); err != nil {
-				t.Fatal(err)
-			}
-			if got := s.stored(t); got.pair != joinPair(change.Stored) || got.history != encodeHistory(change.History) || got.ownKey != change.Certificate {
-				t.Error("it was not stored once the server was well")
+		t.Run(kind.name, func(t *testing.T) {
+			t.Parallel()
+			server := kind.server(t)
+			for _, c := range kind.cases {
+				t.Run(c.name, func(t *testing.T) { c.befalls(t, siteIn(t, server, "mdl_")) })
 			}
 		})
+	}
+}
+
+// How hints begin.
+const full, replica = "the server has no room left", "is it a replica?"
+
+// trouble is what a server may be in.
+type trouble struct {
+	name    string
+	begin   func(*testing.T, *site)
+	late    bool // it begins just before COMMIT
+	checked bool // CheckRights finds it
+	mend    func(*testing.T, *site)
+	hint    string   // begins so
+	says    []string // one of these texts
+}
+
+func (c trouble) befalls(t *testing.T, s *site) {
+	change, before := largeRenewal(read(t, s.open(t))), s.stored(t)
+	var tenant *Tenant
+	if c.late {
+		tenant = s.between(t, "COMMIT", func() { c.begin(t, s) })
+	} else {
+		c.begin(t, s)
+		tenant = s.open(t) // a session keeps the packet size with which it began
+		var access *AccessError
+		if err := tenant.CheckRights(t.Context()); errors.As(err, &access) != c.checked || c.checked && access.Hint() == "" {
+			t.Errorf("CheckRights: %v", err)
+		}
+	}
+	err := storeKey(t.Context(), tenant, change)
+	if c.hint != full {
+		err = onceThereIsRoom(err, func() error { return storeKey(t.Context(), tenant, change) })
+	}
+	said := slices.ContainsFunc(c.says, func(text string) bool { return strings.Contains(fmt.Sprint(err), text) })
+	var access *AccessError
+	if !errors.As(err, &access) || !strings.HasPrefix(access.Hint(), c.hint) || !said || strings.Contains(fmt.Sprint(err), "PRIVATE") {
+		t.Errorf("got %v", err)
+	}
+	c.mend(t, s)
+	if got := s.stored(t); got != before {
+		t.Error("something was stored")
+	}
+	again := s.open(t)
+	store := func() error { return storeKey(t.Context(), again, change) }
+	if err := onceThereIsRoom(store(), store); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.stored(t); got.pair != joinPair(change.Stored) || got.history != encodeHistory(change.History) || got.ownKey != change.Certificate {
+		t.Error("it was not stored once the server was well")
 	}
 }
 
@@ -118,6 +145,23 @@ func fill(t *testing.T, s *site) {
 		s.Exec(t, "INSERT INTO filler (v) VALUES (REPEAT('x', 500000))")
 	}
 	t.Fatal("the server does not fill up")
+}
+
+// useStandby lets the site's config.php name a standby, as after two servers have changed places.
+func useStandby(t *testing.T, s *site) { s.config.DBPort = s.Standby(t).Port }
+
+// fillTablespace leaves no room for the settings.
+func fillTablespace(t *testing.T, s *site) {
+	t.Helper()
+	s.Exec(t, "CREATE TABLESPACE cramped LOCATION '"+s.Cramped()+"'")
+	s.Exec(t, "ALTER TABLE {config_plugins} SET TABLESPACE cramped; CREATE TABLE filler (v TEXT) TABLESPACE cramped")
+	var err error
+	for rows := 100_000; rows > 0 && err == nil; rows-- {
+		_, err = s.DB.Exec("INSERT INTO filler SELECT md5(i::text) FROM generate_series(1, 10000) i")
+	}
+	if !is(err, dialect.NoRoom) {
+		t.Fatalf("the server does not fill up: %v", err)
+	}
 }
 
 // TestStoreKeyWaitsForARowOnlySoLong lets another connection lock the tenant's key for longer than

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"renew_mnetkeys/envelope"
 )
 
 // Array renews many tenants in two phases: first every selected tenant gets its
@@ -102,26 +104,26 @@ type Session struct {
 
 // renewing is a selected tenant during the run.
 type renewing struct {
-	member   Member
-	at       int // index of the member
-	release  func()
-	before   SelfCheck
-	fresh    bool // it was renewed a short while ago
-	kept     bool // its key is young enough, or no key is to be renewed
-	starts   bool // MNet is to be started there
-	report   TenantReport
-	current  *Identity         // the key to push, without its history; nil after a failure
-	replaced string            // the certificate that current replaces, PEM
-	side     *side             // what a survey has read of it; nil if it is still to be read
-	canary   bool              // it goes first
-	key      chan generated    // receives the new key
-	checked  [sha256.Size]byte // the key that was checked before any was written
+	member  Member
+	at      int // index of the member
+	release func()
+	before  SelfCheck
+	fresh   bool // it was renewed a short while ago
+	kept    bool // its key is young enough, or no key is to be renewed
+	starts  bool // MNet is to be started there
+	report  TenantReport
+	current *Identity               // the key to push, without its history; nil after a failure
+	had     []*envelope.Certificate // of a site that moves: of its keys before current
+	side    *side                   // what a survey has read of it; nil if it is still to be read
+	canary  bool                    // it goes first
+	key     chan generated          // receives the new key
+	checked [sha256.Size]byte       // the key that was checked before any was written
 }
 
 // use makes a key the one that is pushed to all peers.
-func (t *renewing) use(id Identity, replaced string) {
+func (t *renewing) use(id Identity) {
 	id.Retired = nil // private keys that are not needed before the tenant is read again
-	t.report.Exit, t.current, t.replaced = ExitOK, &id, replaced
+	t.report.Exit, t.current = ExitOK, &id
 }
 
 // Run renews the selected tenants. Emit receives the reports; Run returns the exit code of the

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 )
 
 // report judges the link between a tenant and a member by everything that was seen of it, except
@@ -50,13 +51,17 @@ func (m *linkResults) sideFailure(ctx context.Context, member, tenant string) *F
 	return theirs.unproven
 }
 
-// rowFailure is what is wrong in a member's row of a tenant, nil if nothing is.
-func (m *linkResults) rowFailure(member, tenant string) *Failure {
-	switch m.resultOf(member, tenant) {
+// rowFailure is what is wrong in a member's row of a site, nil if nothing is.
+func (m *linkResults) rowFailure(member, site string) *Failure {
+	switch m.resultOf(member, site) {
 	case KeyPresent, KeyStored:
 		return nil
 	case NoRow:
 		return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer has no host with this site's wwwroot"}
+	case RowNotOurs:
+		k := m.keys[m.key[site]]
+		return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer's row with the old wwwroot has no certificate of this site: it may be another site's, and stays as it is",
+			Next: fmt.Sprintf("find out whose users refer to that row (user.mnethostid); only if they are this site's, give it the new wwwroot in the peer's database (UPDATE mdl_mnet_host SET wwwroot = '%s' WHERE wwwroot = '%s'), then run: renew_mnetkeys …", sqlText(k.Wwwroot), sqlText(k.Was))}
 	case RowDeleted:
 		return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer's row of this site is deleted"}
 	case KeyOther:

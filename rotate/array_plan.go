@@ -57,6 +57,7 @@ func (a *Array) planTenant(ctx context.Context, t *renewing, s *Session, r *Rene
 		t.report.warn(a.keptWords())
 	}
 	t.current = tenant.identity() // a run may replace it by another
+	t.had = r.certificatesOf(tenant)
 	return nil
 }
 
@@ -115,7 +116,7 @@ func (m *linkResults) planned(ctx context.Context, p Peer, tenant string) PeerRe
 		return report
 	}
 	f := m.sideFailure(ctx, p.Wwwroot, tenant)
-	if found := m.resultOf(p.Wwwroot, tenant); f == nil && (found == NoRow || found == RowDeleted || found == RowTwice) {
+	if found := m.resultOf(p.Wwwroot, tenant); f == nil && (found == NoRow || found == RowNotOurs || found == RowDeleted || found == RowTwice) {
 		f = m.rowFailure(p.Wwwroot, tenant)
 	}
 	if f != nil {

@@ -61,7 +61,7 @@ func (a *Array) meet(tenants []*renewing, ask func(to, t *renewing) side) *linkR
 	for _, t := range tenants {
 		// If a tenant could not be read again, it is not known whether its key is the current one.
 		if t.current != nil && m.sides[t.at].err == nil {
-			m.add(HostKey{Wwwroot: t.member.Wwwroot, Certificate: t.current.Key.Certificate, Replaces: t.replaced, Was: a.Template.MovedFrom})
+			m.add(HostKey{Wwwroot: t.member.Wwwroot, Certificate: t.current.Key.Certificate, Was: a.Template.MovedFrom, Had: t.had})
 		}
 	}
 	m.tenantKeys = len(m.keys)

@@ -116,12 +116,9 @@ func (a *Array) keep(ctx context.Context, t *renewing, r *Renewal, tenant *Tenan
 	if err != nil {
 		return t.keepFailed(ctx, r, tenant.identity(), err)
 	}
-	replaced := ""
-	if len(tenant.History) > 0 {
-		replaced = tenant.History[0].Certificate
-	}
 	a.proven(t, r)
-	t.use(*id, replaced)
+	t.use(*id)
+	t.had = r.certificatesOf(tenant)
 	t.report.NotDue = !a.PushOnly
 	return nil
 }
@@ -204,6 +201,7 @@ func (a *Array) renew(ctx context.Context, t *renewing, r *Renewal, key generate
 		return t.keepFailed(ctx, r, next, err)
 	}
 	a.proven(t, r)
-	t.use(*next, tenant.Pair.Certificate)
+	t.use(*next)
+	t.had = r.certificatesOf(tenant)
 	return nil
 }

@@ -96,7 +96,7 @@ func (a *Array) look(ctx context.Context, t *renewing, r *Renewal, what Survey) 
 	t.report.Outcome, t.report.Exit = Kept, ExitOK
 	if id != nil {
 		a.proven(t, r)
-		t.use(*id, "")
+		t.use(*id)
 		if t.report.SelfCheck == SelfProven {
 			t.side = &side{uses: id.Key.Certificate}
 		}

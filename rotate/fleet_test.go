@@ -306,6 +306,10 @@ func (s *fleetSite) eachRow(event string, keys []HostKey, visit func(*fleetRow, 
 	results := make([]StoreResult, len(keys))
 	for i, k := range keys {
 		row, former := s.rows[k.Wwwroot], s.rows[k.Was]
+		if former != nil && !k.Owns(former.certificate) {
+			former = nil
+			results[i] = RowNotOurs
+		}
 		switch {
 		case row != nil && former != nil && !former.deleted:
 			visit(row, k)
@@ -322,7 +326,7 @@ func (s *fleetSite) eachRow(event string, keys []HostKey, visit func(*fleetRow, 
 		}
 		switch {
 		case row == nil:
-			results[i] = NoRow
+			results[i] = max(results[i], NoRow)
 		case row.deleted:
 			results[i] = RowDeleted
 		default:

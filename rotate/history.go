@@ -118,13 +118,17 @@ func (t *Tenant) exchanged(pair Stored) []Retired {
 
 // knows reports whether a certificate is that of the stored pair or of a retired one.
 func (t *Tenant) knows(c *envelope.Certificate) bool {
-	if current, err := envelope.ParseCertificate(t.Pair.Certificate); err == nil && current.Equal(c) {
-		return true
+	return slices.ContainsFunc(t.certificates(), c.Equal)
+}
+
+// certificates are those of the stored pair and of the retired ones, as far as they can be read.
+func (t *Tenant) certificates() (all []*envelope.Certificate) {
+	for _, s := range append([]Retired{{Stored: t.Pair}}, t.History...) {
+		if c, err := envelope.ParseCertificate(s.Certificate); err == nil {
+			all = append(all, c)
+		}
 	}
-	return slices.ContainsFunc(t.History, func(h Retired) bool {
-		retired, err := envelope.ParseCertificate(h.Certificate)
-		return err == nil && retired.Equal(c)
-	})
+	return all
 }
 
 // trim shortens the history to what Moodle keeps, at the end of a run in which every peer was

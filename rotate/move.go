@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"renew_mnetkeys/envelope"
@@ -81,6 +82,15 @@ func (r *Renewal) madeForOld(c *envelope.Certificate) bool {
 	return r.MovedFrom != "" && (envelope.SameWwwroot(c.SubjectAltName, r.MovedFrom) || c.CheckWwwroot(r.MovedFrom) == nil)
 }
 
+// certificatesOf are the certificates by which members' rows of a site that moves are known to be
+// its; nil if it does not move.
+func (r *Renewal) certificatesOf(t *Tenant) []*envelope.Certificate {
+	if r.MovedFrom == "" {
+		return nil
+	}
+	return t.certificates()
+}
+
 // settled reports whether the site has the key and the row of its new wwwroot: then a move only has
 // to push them.
 func (r *Renewal) settled(t *Tenant) bool {
@@ -103,8 +113,9 @@ func (r *Renewal) mayMove(ctx context.Context, t *Tenant, rows PeerRows) error {
 	var err error
 	if t.Configured == "" {
 		err = r.hasMoved(t)
-	} else {
-		err = t.isAlone(ctx, rows)
+	}
+	if err == nil {
+		err = r.isAlone(ctx, t, rows)
 	}
 	if err != nil {
 		return err
@@ -112,18 +123,23 @@ func (r *Renewal) mayMove(ctx context.Context, t *Tenant, rows PeerRows) error {
 	return r.hasLeft(ctx, t)
 }
 
-// isAlone makes sure that no other row of the site's own database has the new wwwroot: Moodle would
-// confuse it with the local host row.
-func (t *Tenant) isAlone(ctx context.Context, rows PeerRows) error {
-	others, err := rows.RowsNamed(ctx, t.Configured)
+// isAlone makes sure that no other row of the site's own database has the wwwroot that the local
+// host row does not have yet, or would have again if the move was undone: Moodle would confuse the
+// two rows.
+func (r *Renewal) isAlone(ctx context.Context, t *Tenant, rows PeerRows) error {
+	wwwroot := cmp.Or(t.Configured, r.MovedFrom)
+	others, err := rows.RowsNamed(ctx, wwwroot)
 	if err != nil {
-		return fmt.Errorf("look for other rows of the new wwwroot: %w", err)
+		return fmt.Errorf("look for other rows of the site's own database: %w", err)
 	}
 	if len(others) == 0 {
 		return nil
 	}
-	return &MoveError{fmt.Sprintf("the site's own database has another mnet_host row (id %d) with the wwwroot %s", others[0], t.Configured),
-		fmt.Sprintf("Moodle would confuse the two rows. See which users refer to it (user.mnethostid), then give it another wwwroot: UPDATE mdl_mnet_host SET wwwroot = '%s#unused' WHERE id = %d", sqlText(t.Configured), others[0])}
+	advice := fmt.Sprintf("Moodle would confuse the two rows. See which users refer to it (user.mnethostid), then give it another wwwroot: UPDATE mdl_mnet_host SET wwwroot = '%s#unused' WHERE id = %d", sqlText(wwwroot), others[0])
+	if t.Configured == "" {
+		advice = "the local host row has the new wwwroot already, and that row may be another site's: to push the key, run: renew_mnetkeys push"
+	}
+	return &MoveError{fmt.Sprintf("the site's own database has another mnet_host row (id %d) with the wwwroot %s", others[0], wwwroot), advice}
 }
 
 // errMoveOff is ErrMNetOff with another hint: --newkey would refuse the row with the old wwwroot.
@@ -132,10 +148,8 @@ var errMoveOff = error(&hinted{ErrMNetOff.Error(), "enable MNet in Moodle: Site 
 // hasMoved checks the old wwwroot of a site whose local host row has the new one already: a key
 // that was made for it shows that it was this site's.
 func (r *Renewal) hasMoved(t *Tenant) error {
-	for _, s := range append([]Retired{{Stored: t.Pair}}, t.History...) {
-		if c, err := envelope.ParseCertificate(s.Certificate); err == nil && r.madeForOld(c) {
-			return nil
-		}
+	if slices.ContainsFunc(t.certificates(), r.madeForOld) {
+		return nil
 	}
 	return &MoveError{"the site's own mnet_host row has the wwwroot " + t.Wwwroot + " already, and none of its keys was made for " + r.MovedFrom,
 		"check --from. If the site was there once, its old keys are gone: change the wwwroot in the peers' rows of this site, then push the key"}

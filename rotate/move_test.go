@@ -119,6 +119,9 @@ func TestAMoveIsFinishedByTheNext(t *testing.T) {
 			s.tenant.Pair = storedPair(pair)
 			s.tenant.Own.Certificate, s.tenant.Own.Expires = pair.Certificate.PEM, pair.Certificate.NotAfter.Unix()
 			s.cached = nil
+			for _, other := range f.sites[1:] {
+				other.rows[oldURL].certificate = pair.Certificate.PEM
+			}
 		}, Renewed},
 		{"Moodle has renewed by itself, which gives its row the new wwwroot", func(f *fleet) {
 			s := f.sites[0]
@@ -197,6 +200,10 @@ func TestWhatMustStopAMove(t *testing.T) {
 			"has the wwwroot https://t00.example already, and none of its keys was made for https://wrong.example"},
 		"its database has another row of the new wwwroot": {oldURL, func(f *fleet) { f.sites[0].rows["https://t00.example"] = &fleetRow{deleted: true} },
 			"has another mnet_host row (id 99) with the wwwroot https://t00.example"},
+		"its database has a row of the old wwwroot, to which an undone move would return": {oldURL, func(f *fleet) {
+			f.move(oldURL)
+			f.sites[0].rows[oldURL] = &fleetRow{}
+		}, "has another mnet_host row (id 99) with the wwwroot https://old.example"},
 		"a site answers at the old wwwroot of one that has moved": {oldURL, func(f *fleet) {
 			f.move(oldURL)
 			f.byURL[oldURL] = f.sites[2]

@@ -3,6 +3,7 @@ package rotate
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"time"
 
 	"renew_mnetkeys/envelope"
@@ -244,11 +245,21 @@ type PeerRows interface {
 type HostKey struct {
 	Wwwroot     string
 	Certificate *envelope.Certificate
-	Replaces    string // the certificate before it, PEM, which nearly all members have; "": unknown
 	// Was is the wwwroot that rows of a site that has moved may still have; "" for all other sites.
 	// Such a row gets the new wwwroot as well, unless there is a row of the new wwwroot already:
 	// Moodle looks a host up by its wwwroot, and users refer to the row's id.
 	Was string
+	// Had are the certificates by which a row of Was is known to be the site's. Another site may
+	// have come to Was since, and such a row would have the only certificate that the member has of
+	// it. A row without a certificate shows nothing either, and its users would become those of
+	// whoever gets the row.
+	Had []*envelope.Certificate
+}
+
+// Owns reports whether a row of Was with this certificate, PEM, is the site's.
+func (k HostKey) Owns(certificate string) bool {
+	c, err := envelope.ParseCertificate(certificate)
+	return err == nil && (c.Equal(k.Certificate) || slices.ContainsFunc(k.Had, c.Equal))
 }
 
 // StoreResult is the result for a HostKey at a member. If there are several rows of one wwwroot,
@@ -260,6 +271,7 @@ type StoreResult uint8
 const (
 	NotAsked         StoreResult = iota // the database could not be asked, or did not accept it
 	NoRow                               // no row of the site, or only the member's own
+	RowNotOurs                          // a row has HostKey.Was, and no certificate of the site: it is not touched
 	RowDeleted                          // deleted rows are not touched
 	KeyPresent                          // the row has it already
 	KeyStored                           // stored, and read back after the commit

@@ -87,7 +87,7 @@ func (r *Renewal) keepCached(ctx context.Context, t *Tenant, withPHP bool) error
 	if unread != nil {
 		unread = fmt.Errorf("%w: %w", errUnreadCache, unread)
 	}
-	missing := t.missing(cached)
+	missing := r.missing(ctx, t, cached)
 	if len(missing) == 0 {
 		return unread
 	}
@@ -105,19 +105,33 @@ func (r *Renewal) keepCached(ctx context.Context, t *Tenant, withPHP bool) error
 
 // missing are the cached pairs of this tenant that are usable and not in the database, as entries
 // of the history. If several sites share a cache, it may have pairs of others.
-func (t *Tenant) missing(cached []Stored) []Retired {
+func (r *Renewal) missing(ctx context.Context, t *Tenant, cached []Stored) []Retired {
 	var missing []Retired
 	for _, c := range cached {
 		if c == t.Pair { // the usual case: it need not be parsed
 			continue
 		}
 		pair, err := envelope.ParseKeyPair(c.Certificate, c.PrivateKey)
-		if err != nil || t.has(pair.Certificate) || pair.Certificate.CheckWwwroot(t.Wwwroot) != nil || slices.ContainsFunc(missing, func(m Retired) bool { return m.Stored == c }) {
+		if err != nil || t.has(pair.Certificate) || slices.ContainsFunc(missing, func(m Retired) bool { return m.Stored == c }) || !r.isOurs(ctx, t, pair.Certificate) {
 			continue
 		}
 		missing = append(missing, Retired{Stored: c, Expires: pair.Certificate.NotAfter.Unix()})
 	}
 	return missing
+}
+
+// isOurs reports whether a cached certificate is the tenant's. It may have another name than the
+// local host row, which of a site that has moved can be corrected before its key is: then it is the
+// tenant's if another key of the tenant has that name, or the tenant's web server shows it.
+func (r *Renewal) isOurs(ctx context.Context, t *Tenant, c *envelope.Certificate) bool {
+	named := func(known *envelope.Certificate) bool {
+		return known.SubjectAltName != "" && c.CheckWwwroot(known.SubjectAltName) == nil
+	}
+	if c.CheckWwwroot(t.Wwwroot) == nil || r.madeForOld(c) || slices.ContainsFunc(t.certificates(), named) {
+		return true
+	}
+	shown, _ := r.shown(ctx, t)
+	return slices.ContainsFunc(shown, c.Equal)
 }
 
 // has reports whether the database has the pair of a certificate, in a form that can be read.
@@ -145,7 +159,7 @@ func (r *Renewal) shown(ctx context.Context, t *Tenant) (shown []*envelope.Certi
 			continue
 		}
 		c, failure := r.Network.PublicKey(ctx, node)
-		if failure != nil && r.MovedFrom != "" && envelope.SameWwwroot(failure.Other, r.MovedFrom) {
+		if failure != nil && failure.Other != "" { // it has moved, and its key is still that of the old name
 			node.Wwwroot, node.At = failure.Other, t.address()
 			c, failure = r.Network.PublicKey(ctx, node)
 		}

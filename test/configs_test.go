@@ -16,7 +16,8 @@ import (
 )
 
 // separate are sites on one machine that --config makes one array: five Moodles, each with its own
-// config.php, and a VMoodle with its master and two tenants. A Mahara is their peer.
+// config.php, three of them on MariaDB and two on PostgreSQL, and a VMoodle with its master and two
+// tenants. A Mahara is their peer.
 //
 // Beside their directories are those of what is no site to work on: a config.php that PHP does not
 // take, the Mahara's, and a second name of a site.
@@ -31,7 +32,7 @@ type separate struct {
 
 func newSeparate(t testing.TB) *separate {
 	t.Helper()
-	f := newSites(t, fleetOptions{tenants: 8, outsiders: 1, outsider: peertest.Mahara, separate: true})
+	f := newSites(t, fleetOptions{tenants: 8, outsiders: 1, outsider: peertest.Mahara, separate: true, postgresql: []int{3, 4}})
 	s := &separate{fleet: f, dir: t.TempDir(), own: f.tenants[:5], tenant: f.tenants[6:]}
 	f.vmoodle = newVMoodle(t, f.tenants[5].Site, f.tenants[6].Site, f.tenants[7].Site)
 	s.place(t, "vmoodle", f.config)
@@ -182,6 +183,8 @@ func TestEveryCommandTakesSeveralConfigs(t *testing.T) {
 	if s.tables(t) != before {
 		t.Error("a command that only reads has changed something")
 	}
+	run1(t, command(t, slices.Concat(given, []string{"--quiet", "--canary=1", "--match=" + s.own[3].Wwwroot, "--match=" + s.own[1].Wwwroot})...)).expect(t, 0)
+	s.renewedOnce(t, s.own[1], s.own[3])
 	run1(t, command(t, slices.Concat(given, []string{"--quiet"})...)).expect(t, 0)
 	s.renewedOnce(t, s.own...)
 	for i := range s.own {
@@ -214,15 +217,16 @@ func TestConfigsOfAnArrayComeFromFileAndEnvironmentToo(t *testing.T) {
 func TestAnArrayOfConfigsStopsAtItsCanary(t *testing.T) {
 	t.Parallel()
 	s := newSeparate(t)
-	s.own[0].side.cacheIn(s.own[0].Site, t.TempDir())
-	s.own[0].web.Certificate() // fills it
+	canary := s.own[3] // on PostgreSQL
+	canary.side.cacheIn(canary.Site, t.TempDir())
+	canary.web.Certificate() // fills it
 	var before []string
 	for _, tenant := range s.tenants {
 		before = append(before, pairOf(t, tenant.Site))
 	}
-	r := s.renew(t, "--all", "--withmaster", "--json")
+	r := s.renew(t, "--all", "--withmaster", "--json", "--exclude="+s.own[0].Wwwroot, "--exclude="+s.own[1].Wwwroot, "--exclude="+s.own[2].Wwwroot)
 	r.expect(t, 1)
-	if report := r.byTenant(t)[s.own[0].Wwwroot]; report.Outcome != rotate.Undone {
+	if report := r.byTenant(t)[canary.Wwwroot]; report.Outcome != rotate.Undone {
 		t.Errorf("the canary: %+v", report)
 	}
 	for i, tenant := range s.tenants {

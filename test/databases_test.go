@@ -160,3 +160,27 @@ func TestATenantOnPostgreSQL(t *testing.T) {
 	}
 	linked(t, master, tenant)
 }
+
+// What a database says of a standby, and of an account without rights, stops a run in time.
+func TestADatabaseThatTakesNoWritesEndsARunBeforeItChangesAnything(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		postgresql []int
+		refuse     string
+		says       string
+	}{
+		"MariaDB":    {nil, "REVOKE ALL ON %[1]s.* FROM %[2]s; GRANT SELECT ON %[1]s.* TO %[2]s", "denied"},
+		"PostgreSQL": {[]int{0}, "ALTER ROLE %[2]s SET default_transaction_read_only = on", "hint: is it a replica? dbhost must be the primary"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFleet(t, fleetOptions{tenants: 1, outsiders: 1, postgresql: c.postgresql})
+			own := f.tenants[0]
+			own.DB.Exec(t, fmt.Sprintf(c.refuse, own.DB.Name, own.DB.User))
+			unchanged(t, func() {
+				f.renew(t).expect(t, 1, c.says)
+				f.renew(t, "--dry-run").expect(t, 1, c.says)
+			}, own.Site)
+		})
+	}
+}

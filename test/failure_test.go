@@ -187,8 +187,8 @@ func waitFor(t *testing.T, what string, done func() bool) {
 func addFake(t testing.TB, own *testbed.Site, fake *peertest.Site) {
 	t.Helper()
 	own.DB.Exec(t, `INSERT INTO {mnet_host} (wwwroot, name, public_key, public_key_expires, applicationid)
-		VALUES (?, 'fake', ?, UNIX_TIMESTAMP() + 86400, (SELECT id FROM {mnet_application} WHERE name = ?))`,
-		fake.Wwwroot(), fake.Certificate(), fake.Application())
+		VALUES (?, 'fake', ?, ?, (SELECT id FROM {mnet_application} WHERE name = ?))`,
+		fake.Wwwroot(), fake.Certificate(), time.Now().AddDate(0, 0, 1).Unix(), fake.Application())
 	if err := fake.Know(own.Wwwroot, own.Certificate(t)); err != nil {
 		t.Fatal(err)
 	}

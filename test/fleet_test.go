@@ -43,6 +43,9 @@ type fleetOptions struct {
 	separate  bool            // the first two have their tables in one database, and every other connects by the socket
 	outsider  peertest.Kind   // of the outsiders, instead of Stock
 	key       *rsa.PrivateKey // of all first pairs; nil: each has its own, which takes long for hundreds
+	// postgresql are the indexes of the tenants whose database is there. VMoodle cannot start on it:
+	// if the master is there, it has no register.
+	postgresql []int
 }
 
 // firstDays is the age of every first pair: not so new that a run would keep it as fresh, and not
@@ -52,6 +55,10 @@ const firstDays = 10
 func newFleet(t testing.TB, o fleetOptions) *fleet {
 	t.Helper()
 	f := newSites(t, o)
+	if master := f.tenants[0].Site; master.DB.DBType == testbed.PostgreSQLType {
+		f.vmoodle = &vmoodle{config: master.ConfigFile, master: master, sites: []*testbed.Site{master}}
+		return f
+	}
 	var sites []*testbed.Site
 	for _, tenant := range f.tenants {
 		sites = append(sites, tenant.Site)
@@ -80,7 +87,7 @@ func newSites(t testing.TB, o fleetOptions) *fleet {
 	f.introduce(t, pairs)
 	f.tenants[0].DB.DB.SetMaxIdleConns(4) // all web servers use it
 	for i, tenant := range f.tenants {
-		tenant.side.open(t, f.tenants[0].DB.DB, tenant.Site, i)
+		tenant.side.open(f.tenants[0].DB, tenant.Site, i)
 		if tenant.web.Certificate() != pairs[i].Certificate.PEM { // and its cache is warm
 			t.Fatalf("the web side of %s does not use its key", tenant.Wwwroot)
 		}
@@ -91,7 +98,10 @@ func newSites(t testing.TB, o fleetOptions) *fleet {
 // database has the tables of the next tenant.
 func (f *fleet) database(t testing.TB, o fleetOptions) *testbed.Database {
 	t.Helper()
-	if o.separate && len(f.tenants) == 1 {
+	switch i := len(f.tenants); {
+	case slices.Contains(o.postgresql, i):
+		return testbed.PostgreSQL(t).Database(t, "mdl_")
+	case o.separate && i == 1:
 		return f.tenants[0].DB.Beside(t, "other_")
 	}
 	return testbed.MariaDB(t).Database(t, "mdl_")
@@ -126,7 +136,7 @@ func newFleetTenant(t testing.TB, i int, o fleetOptions, db *testbed.Database) (
 	dir := t.TempDir()
 	site := &testbed.Site{Wwwroot: web.Wwwroot(), DB: db, Dirroot: dir, Dataroot: filepath.Join(dir, "moodledata"), ConfigFile: filepath.Join(dir, "config.php")}
 	db.Exec(t, `INSERT INTO {config} (name, value) VALUES ('siteidentifier', ?), ('mnet_dispatcher_mode', 'strict'), ('mnet_all_hosts_id', '1'), ('mnet_localhost_id', ?)`,
-		"identifier of "+site.Wwwroot, ownRow(i))
+		"identifier of "+site.Wwwroot, fmt.Sprint(ownRow(i)))
 	db.Exec(t, `INSERT INTO {config_plugins} (plugin, name, value) VALUES ('mnet', 'openssl', ?), ('mnet', 'openssl_history', 'a:0:{}'), ('auth_mnet', 'rpc_negotiation_timeout', '30')`,
 		pair.Certificate.PEM+"@@@@@@@@"+pair.PEM)
 	db.Exec(t, `INSERT INTO {course} (id, fullname, shortname, format) VALUES (1, 'A fleet', 'fleet', 'site');
@@ -134,9 +144,9 @@ func newFleetTenant(t testing.TB, i int, o fleetOptions, db *testbed.Database) (
 		INSERT INTO {mnet_service} (id, name, offer) VALUES (1, 'sso_idp', 1), (2, 'sso_sp', 1)`)
 	dboptions, host := fmt.Sprintf("'dbport' => %d", db.Port), db.Host
 	if i%2 == 0 && o.separate {
-		dboptions, host = "'dbsocket' => '"+db.Socket+"'", "localhost"
+		dboptions, host = dboptions+", 'dbsocket' => '"+db.Socket+"'", "localhost"
 	}
-	placeFile(t, site.ConfigFile, fmt.Sprintf(fleetConfig, host, db.Name, db.User, db.Password, db.Prefix, dboptions, site.Wwwroot, site.Dataroot))
+	placeFile(t, site.ConfigFile, fmt.Sprintf(fleetConfig, db.DBType, host, db.Name, db.User, db.Password, db.Prefix, dboptions, site.Wwwroot, site.Dataroot))
 	return &fleetTenant{site, web, side}, pair
 }
 
@@ -179,10 +189,11 @@ func (f *fleet) introduce(t testing.TB, pairs []*envelope.KeyPair) {
 		add(outsider.Wwwroot(), pair.Certificate)
 	}
 	first := f.tenants[0].DB
-	first.Exec(t, `INSERT INTO {mnet_host} (wwwroot, ip_address, name, public_key, public_key_expires, applicationid, sslverification) VALUES `+
-		strings.Join(insert, ", "), values...)
 	for _, tenant := range f.tenants {
-		if tenant.DB != first {
+		if tenant.DB == first || tenant.DB.DBType != first.DBType || first.DBType == testbed.PostgreSQLType {
+			tenant.DB.Exec(t, `INSERT INTO {mnet_host} (wwwroot, ip_address, name, public_key, public_key_expires, applicationid, sslverification) VALUES `+
+				strings.Join(insert, ", "), values...)
+		} else { // a copy is faster
 			tenant.DB.Exec(t, "INSERT INTO {mnet_host} SELECT * FROM "+first.Name+"."+first.Prefix+"mnet_host")
 		}
 		tenant.DB.Exec(t, `INSERT INTO {mnet_host2service} (hostid, serviceid, publish, subscribe)
@@ -192,7 +203,7 @@ func (f *fleet) introduce(t testing.TB, pairs []*envelope.KeyPair) {
 
 const fleetConfig = `<?php
 $CFG = new stdClass();
-$CFG->dbtype    = 'mariadb';
+$CFG->dbtype    = '%s';
 $CFG->dbhost    = '%s';
 $CFG->dbname    = '%s';
 $CFG->dbuser    = '%s';

@@ -5,7 +5,6 @@ import (
 	"crypto/md5"
 	"crypto/sha1"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,7 +13,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"testing"
 
 	"github.com/elliotchance/phpserialize"
 
@@ -27,9 +25,9 @@ import (
 // and its key pair through Moodle's file cache, which it fills if the entry is missing. So it uses
 // an old pair until the entry is dropped.
 type webSide struct {
-	db      *sql.DB // connected to the server; queries name the tables with their database
-	tables  string  // `database`.`mdl_
-	own     int     // id of the local host row
+	db      *sql.DB                   // connected to the server; queries name the tables with their database
+	sql     func(query string) string // for that server
+	own     int                       // id of the local host row
 	wwwroot string
 	moved   atomic.Bool            // the local host row may have another wwwroot
 	entry   atomic.Pointer[string] // file of the cached settings of plugin mnet
@@ -49,9 +47,15 @@ var (
 	_ peertest.Namer     = (*webSide)(nil)
 )
 
-func (w *webSide) open(t testing.TB, db *sql.DB, site *testbed.Site, i int) {
-	t.Helper()
-	w.db, w.tables, w.own, w.wwwroot = db, "`"+site.DB.Name+"`.`"+site.DB.Prefix, ownRow(i), site.Wwwroot
+// open connects the web side of the site with this index. Sites on MariaDB share the connections of
+// the first, since there are hundreds; those of PostgreSQL lead to one database only.
+func (w *webSide) open(first *testbed.Database, site *testbed.Site, i int) {
+	w.db, w.own, w.wwwroot = first.DB, ownRow(i), site.Wwwroot
+	w.sql = strings.NewReplacer("{", "`"+site.DB.Name+"`.`"+site.DB.Prefix, "}", "`").Replace
+	if site.DB.DBType == testbed.PostgreSQLType {
+		w.db, w.sql = site.DB.DB, site.DB.SQL
+		w.db.SetMaxIdleConns(1)
+	}
 	w.cacheIn(site, site.Dataroot)
 }
 
@@ -73,7 +77,7 @@ func (w *webSide) cacheIn(site *testbed.Site, dataroot string) {
 
 func (w *webSide) row(ctx context.Context, into any, query string, args ...any) error {
 	w.statements.Add(1)
-	return w.db.QueryRowContext(ctx, query, args...).Scan(into)
+	return w.db.QueryRowContext(ctx, w.sql(query), args...).Scan(into)
 }
 
 // settings are a site's pair and its history, as stored.
@@ -130,14 +134,10 @@ func (w *webSide) refill(ctx context.Context) ([]byte, error) {
 		}
 	}
 	var s settings
-	const value = "config_plugins` WHERE plugin = 'mnet' AND name = "
+	const value = "(SELECT value FROM {config_plugins} WHERE plugin = 'mnet' AND name = "
 	// It is one statement: a renewal must not happen between the pair and its history.
-	var both string
-	err := w.row(ctx, &both, "SELECT JSON_OBJECT('Pair', (SELECT value FROM "+w.tables+value+"'openssl'), "+
-		"'History', (SELECT value FROM "+w.tables+value+"'openssl_history'))")
-	if err == nil {
-		err = json.Unmarshal([]byte(both), &s)
-	}
+	w.statements.Add(1)
+	err := w.db.QueryRowContext(ctx, w.sql("SELECT "+value+"'openssl'), "+value+"'openssl_history')")).Scan(&s.Pair, &s.History)
 	if err != nil {
 		return nil, fmt.Errorf("read the settings of plugin mnet: %w", err)
 	}
@@ -186,7 +186,7 @@ func (w *webSide) parse(pair string) (*envelope.KeyPair, error) {
 
 // Published implements peertest.Publisher.
 func (w *webSide) Published(ctx context.Context) (certificate string, err error) {
-	err = w.row(ctx, &certificate, "SELECT public_key FROM "+w.tables+"mnet_host` WHERE id = ?", w.own)
+	err = w.row(ctx, &certificate, "SELECT public_key FROM {mnet_host} WHERE id = ?", w.own)
 	return certificate, err
 }
 
@@ -195,7 +195,7 @@ func (w *webSide) Named(ctx context.Context) (wwwroot string, err error) {
 	if !w.moved.Load() {
 		return w.wwwroot, nil
 	}
-	err = w.row(ctx, &wwwroot, "SELECT wwwroot FROM "+w.tables+"mnet_host` WHERE id = ?", w.own)
+	err = w.row(ctx, &wwwroot, "SELECT wwwroot FROM {mnet_host} WHERE id = ?", w.own)
 	return wwwroot, err
 }
 
@@ -210,7 +210,7 @@ func (w *webSide) Held(ctx context.Context, wwwroot string) (certificate string,
 		certificate, err = w.Published(ctx)
 		return certificate, true, err
 	}
-	err = w.row(ctx, &certificate, "SELECT public_key FROM "+w.tables+"mnet_host` WHERE deleted = 0 AND wwwroot = ?", wwwroot)
+	err = w.row(ctx, &certificate, "SELECT public_key FROM {mnet_host} WHERE deleted = 0 AND wwwroot = ?", wwwroot)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", false, nil
 	}
@@ -224,7 +224,7 @@ func (w *webSide) Hold(ctx context.Context, wwwroot, certificate string) error {
 		return err
 	}
 	w.statements.Add(1)
-	_, err = w.db.ExecContext(ctx, "UPDATE "+w.tables+"mnet_host` SET public_key = ?, public_key_expires = ? WHERE deleted = 0 AND wwwroot = ?",
+	_, err = w.db.ExecContext(ctx, w.sql("UPDATE {mnet_host} SET public_key = ?, public_key_expires = ? WHERE deleted = 0 AND wwwroot = ?"),
 		certificate, c.NotAfter.Unix(), wwwroot)
 	return err
 }

@@ -29,26 +29,16 @@ func TestARunThatIsKilledAtAnyStepIsFinishedByTheNext(t *testing.T) {
 		varies bool // not every run has the same steps
 		begin  func(t *testing.T) *sweep
 	}{
-		// The history is full, so that each run drops a key.
 		{"one tenant", 16, false, func(t *testing.T) *sweep {
-			s := newSweep(t, binary, 1)
-			s.keepRecords(t)
-			patched, err := peertest.Start(peertest.Options{Kind: peertest.Patched, Address: "127.9.0.1:0"})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(patched.Close)
-			addFake(t, s.tenants[0].Site, patched)
-			s.outsiders = append(s.outsiders, patched)
-			for range 3 {
-				s.finish(t)
-			}
-			return s
+			return recordedSweep(t, newSweep(t, binary, fleetOptions{tenants: 1}))
+		}},
+		{"one tenant on PostgreSQL", 4, false, func(t *testing.T) *sweep {
+			return recordedSweep(t, newSweep(t, binary, fleetOptions{tenants: 1, postgresql: []int{0}}))
 		}},
 		// Its keys are ten days old before the run that is killed. The next run keeps those of the
 		// tenants that this run had reached.
 		{"an array of six", 4, true, func(t *testing.T) *sweep {
-			s := newSweep(t, binary, 6, "--all", "--withmaster")
+			s := newSweep(t, binary, fleetOptions{tenants: 6, postgresql: []int{2, 4}}, "--all", "--withmaster")
 			s.remember(t)
 			s.prepare = func() { s.restore(t) }
 			return s
@@ -56,7 +46,7 @@ func TestARunThatIsKilledAtAnyStepIsFinishedByTheNext(t *testing.T) {
 		// Its local site does not use the new key, since its cache is in an unusual place, and the
 		// old key is put back. That takes five idle seconds.
 		{"a tenant that is undone", 2, false, func(t *testing.T) *sweep {
-			s := newSweep(t, binary, 1)
+			s := newSweep(t, binary, fleetOptions{tenants: 1})
 			s.remember(t)
 			own := s.tenants[0]
 			s.prepare = func() {
@@ -114,8 +104,27 @@ type sweep struct {
 	records map[string]string // files that a run writes, and how each ends
 }
 
-func newSweep(t *testing.T, binary string, tenants int, args ...string) *sweep {
-	return &sweep{fleet: newFleet(t, fleetOptions{tenants: tenants, outsiders: 1}), binary: binary, args: args}
+func newSweep(t *testing.T, binary string, o fleetOptions, args ...string) *sweep {
+	o.outsiders = 1
+	return &sweep{fleet: newFleet(t, o), binary: binary, args: args}
+}
+
+// recordedSweep is a sweep whose runs write records. The history is full, so that each run drops a
+// key.
+func recordedSweep(t *testing.T, s *sweep) *sweep {
+	t.Helper()
+	s.keepRecords(t)
+	patched, err := peertest.Start(peertest.Options{Kind: peertest.Patched, Address: "127.9.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(patched.Close)
+	addFake(t, s.tenants[0].Site, patched)
+	s.outsiders = append(s.outsiders, patched)
+	for range 3 {
+		s.finish(t)
+	}
+	return s
 }
 
 // keepRecords makes every run write a page and metrics.
@@ -337,16 +346,21 @@ func serialized(t *testing.T, pairs []string, undone ...string) string {
 func (s *sweep) remember(t *testing.T) {
 	t.Helper()
 	for _, tenant := range s.tenants {
-		tenant.DB.Exec(t, "CREATE TABLE kept_host SELECT * FROM {mnet_host}; CREATE TABLE kept_plugins SELECT * FROM {config_plugins}")
+		tenant.DB.Exec(t, "CREATE TABLE kept_host AS SELECT * FROM {mnet_host}; CREATE TABLE kept_plugins AS SELECT * FROM {config_plugins}")
 	}
 }
+
+// restoring is SQL that each database takes.
+const restoring = `UPDATE {mnet_host} SET wwwroot = (SELECT k.wwwroot FROM kept_host k WHERE k.id = {mnet_host}.id),
+		public_key = (SELECT k.public_key FROM kept_host k WHERE k.id = {mnet_host}.id),
+		public_key_expires = (SELECT k.public_key_expires FROM kept_host k WHERE k.id = {mnet_host}.id);
+	UPDATE {config_plugins} SET value = (SELECT k.value FROM kept_plugins k WHERE k.id = {config_plugins}.id)`
 
 // restore gives the fleet its original state back.
 func (s *sweep) restore(t *testing.T) {
 	t.Helper()
 	for _, tenant := range s.tenants {
-		tenant.DB.Exec(t, `UPDATE {mnet_host} h JOIN kept_host k ON k.id = h.id SET h.wwwroot = k.wwwroot, h.public_key = k.public_key, h.public_key_expires = k.public_key_expires;
-			UPDATE {config_plugins} p JOIN kept_plugins k ON k.id = p.id SET p.value = k.value`)
+		tenant.DB.Exec(t, restoring)
 		if err := os.Remove(*tenant.side.entry.Load()); err != nil && !os.IsNotExist(err) {
 			t.Fatal(err)
 		}

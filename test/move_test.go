@@ -51,7 +51,13 @@ func rowOf(t testing.TB, s *testbed.Site, wwwroot string) string {
 // it.
 func TestASiteThatHasMoved(t *testing.T) {
 	t.Parallel()
-	own, forced, stock := threeSites(t)
+	testbed.EachDatabase(t, hasMovedAlone)
+}
+
+func hasMovedAlone(t *testing.T, server *testbed.Server) {
+	own, forced, stock := testbed.PHPSite(t, testbed.Options{Server: server}), patched(t), testbed.PHPSite(t, testbed.Options{Server: server})
+	own.Peer(t, forced)
+	own.Peer(t, stock)
 	old := formerly(t, own, forced, stock)
 	own.Purge(t)
 	own.Warm(t)
@@ -127,23 +133,25 @@ func TestASiteThatHasMoved(t *testing.T) {
 
 func TestAMoveIsUndoneWithItsWwwroot(t *testing.T) {
 	t.Parallel()
-	own, peer := patched(t), patched(t)
-	own.Peer(t, peer)
-	old := formerly(t, own, peer)
-	own.Purge(t)
-	own.Warm(t)
-	pair, row := pairOf(t, own), rowOf(t, own, old)
-	nowhere := []string{"--php=/nonexistent/php", "--cfg=altcacheconfigpath=" + t.TempDir(), "--cfg=cachedir=" + t.TempDir()}
-	r := operate(t, own.ConfigFile, "move", append(nowhere, "--from="+old, "--yes"), own, peer)
-	r.expect(t, 1, "the old key was restored", "undone "+own.Wwwroot)
-	if pairOf(t, own) != pair || named(t, own, row) != old || !holds(pair, own.Certificate(t)) {
-		t.Errorf("the row has the wwwroot %s", named(t, own, row))
-	}
-	if peer.Held(t, own.Wwwroot) != "" || !holds(pair, peer.Held(t, old)) {
-		t.Error("the peer was told")
-	}
-	operate(t, own.ConfigFile, "move", []string{"--from=" + old, "--yes"}, own, peer).expect(t, 3, "moved "+own.Wwwroot)
-	coherent(t, own)
+	testbed.EachDatabase(t, func(t *testing.T, server *testbed.Server) {
+		own, peer := testbed.PHPSite(t, testbed.Options{Server: server}), patched(t)
+		own.Peer(t, peer)
+		old := formerly(t, own, peer)
+		own.Purge(t)
+		own.Warm(t)
+		pair, row := pairOf(t, own), rowOf(t, own, old)
+		nowhere := []string{"--php=/nonexistent/php", "--cfg=altcacheconfigpath=" + t.TempDir(), "--cfg=cachedir=" + t.TempDir()}
+		r := operate(t, own.ConfigFile, "move", append(nowhere, "--from="+old, "--yes"), own, peer)
+		r.expect(t, 1, "the old key was restored", "undone "+own.Wwwroot)
+		if pairOf(t, own) != pair || named(t, own, row) != old || !holds(pair, own.Certificate(t)) {
+			t.Errorf("the row has the wwwroot %s", named(t, own, row))
+		}
+		if peer.Held(t, own.Wwwroot) != "" || !holds(pair, peer.Held(t, old)) {
+			t.Error("the peer was told")
+		}
+		operate(t, own.ConfigFile, "move", []string{"--from=" + old, "--yes"}, own, peer).expect(t, 3, "moved "+own.Wwwroot)
+		coherent(t, own)
+	})
 }
 
 // movedMesh is an array of six, whose tenant with the index at has moved, and an outsider that
@@ -189,10 +197,10 @@ func (f *fleet) hasMoved(t testing.TB, moved *fleetTenant, at int) {
 
 func TestATenantOfAnArrayThatHasMoved(t *testing.T) {
 	t.Parallel()
-	for name, at := range map[string]int{"the master": 0, "a tenant": 3} {
+	for name, at := range map[string]int{"the master": 0, "a tenant on PostgreSQL": 3} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := newFleet(t, fleetOptions{tenants: 6, outsiders: 1})
+			f := newFleet(t, fleetOptions{tenants: 6, outsiders: 1, postgresql: []int{3, 5}})
 			moved, old := movedMesh(t, f, at)
 			host, all := "--host="+moved.Wwwroot, make([]*testbed.Site, len(f.tenants))
 			for i, tenant := range f.tenants {
@@ -227,7 +235,7 @@ func TestATenantOfAnArrayThatHasMoved(t *testing.T) {
 func TestASiteOfSeveralConfigsThatHasMoved(t *testing.T) {
 	t.Parallel()
 	s := newSeparate(t)
-	const at = 2
+	const at = 4
 	moved, old := movedMesh(t, s.fleet, at)
 	s.command(t, "move", "--from="+old, "--yes").expect(t, 2, "--config names several sites", "select one of them with --host")
 	s.command(t, "move", "--host="+old, "--from="+old, "--yes").expect(t, 2, "no site of --config has the wwwroot "+old)
@@ -236,22 +244,30 @@ func TestASiteOfSeveralConfigsThatHasMoved(t *testing.T) {
 	s.hasMoved(t, moved, at)
 }
 
-func TestAMemberWithTwoRowsOfASiteThatHasMoved(t *testing.T) {
+func TestMembersWhoseRowsOfASiteThatHasMovedAreLeft(t *testing.T) {
 	t.Parallel()
-	f := newFleet(t, fleetOptions{tenants: 3})
+	f := newFleet(t, fleetOptions{tenants: 4, postgresql: []int{2}})
 	moved, old := movedMesh(t, f, 1)
-	member := f.tenants[2]
+	member, foreign := f.tenants[2], f.tenants[3]
 	member.DB.Exec(t, "INSERT INTO {mnet_host} (wwwroot, name, public_key, public_key_expires, applicationid) VALUES (?, 'again', '', 0, 1)", moved.Wwwroot)
-	held := member.Held(t, old)
+	foreign.DB.Exec(t, "UPDATE {mnet_host} SET public_key = ? WHERE wwwroot = ?", foreign.Certificate(t), old) // any but that of the site
+	held, before := member.Held(t, old), contents(t, foreign.Site)
 	r := f.command(t, "move", "--host="+moved.Wwwroot, "--from="+old, "--yes")
-	r.expect(t, 3, "1 of 2 peers proven, 1 refused", "two_rows", "user.mnethostid", "run: renew_mnetkeys move --config="+f.config+" --host="+moved.Wwwroot)
+	r.expect(t, 3, "1 of 3 peers proven, 2 refused", "two_rows", "user.mnethostid", "run: renew_mnetkeys move --config="+f.config+" --host="+moved.Wwwroot,
+		foreign.Wwwroot, "may be another site's", "UPDATE mdl_mnet_host SET wwwroot = '"+moved.Wwwroot+"' WHERE wwwroot = '"+old+"'")
 	if member.Held(t, old) != held || !holds(pairOf(t, moved.Site), member.Held(t, moved.Wwwroot)) {
 		t.Error("the row with the old wwwroot was changed, or the other did not get the certificate")
 	}
+	if contents(t, foreign.Site) != before {
+		t.Error("the row of another site was changed")
+	}
 	// Its users refer to the old row.
 	member.DB.Exec(t, "UPDATE {mnet_host} SET wwwroot = CONCAT(wwwroot, '#unused') WHERE wwwroot = ?", moved.Wwwroot)
-	f.command(t, "move", "--host="+moved.Wwwroot, "--from="+old, "--yes").expect(t, 0, "2 of 2 peers proven")
-	if got := named(t, member.Site, fmt.Sprint(ownRow(1))); got != moved.Wwwroot {
-		t.Errorf("the old row has the wwwroot %s", got)
+	foreign.DB.Exec(t, "UPDATE {mnet_host} SET wwwroot = ? WHERE wwwroot = ?", moved.Wwwroot, old)
+	f.command(t, "move", "--host="+moved.Wwwroot, "--from="+old, "--yes").expect(t, 0, "3 of 3 peers proven")
+	for _, tenant := range []*fleetTenant{member, foreign} {
+		if got := named(t, tenant.Site, fmt.Sprint(ownRow(1))); got != moved.Wwwroot || !holds(pairOf(t, moved.Site), tenant.Held(t, got)) {
+			t.Errorf("%s: the old row has the wwwroot %s", tenant.Wwwroot, got)
+		}
 	}
 }

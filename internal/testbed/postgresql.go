@@ -40,14 +40,26 @@ func PostgreSQL(t testing.TB) *Server {
 
 // hba lets the administrator in by the socket alone, and everybody else with a password.
 const hba = `local all postgres trust
+local replication postgres trust
 local all all scram-sha-256
 host all all 127.0.0.1/32 scram-sha-256
 `
 
 func startPostgreSQL(t testing.TB) *Server {
 	t.Helper()
-	initdb, daemon := postgresProgram(t, "initdb"), postgresProgram(t, "postgres")
-	dir := privateDir(t, "mnetpg")
+	dir := installPostgreSQL(t)
+	s := &Server{DBType: PostgreSQLType, Host: "127.0.0.1", Port: FreePort(t), Socket: dir}
+	daemon, arguments := s.postgres(t)
+	p := s.run(t, unprivileged(t), dir, daemon, arguments)
+	atExit(t, p.stop)
+	return s
+}
+
+// installPostgreSQL makes the files of a server, and gives their directory.
+func installPostgreSQL(t testing.TB) (dir string) {
+	t.Helper()
+	initdb := postgresProgram(t, "initdb")
+	dir = privateDir(t, "mnetpg")
 	data := filepath.Join(dir, "data")
 	install := exec.Command(initdb, "--pgdata="+data, "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
 	install.Dir, install.SysProcAttr = dir, unprivileged(t)
@@ -59,18 +71,21 @@ func startPostgreSQL(t testing.TB) *Server {
 		_ = os.RemoveAll(dir)
 		t.Fatalf("testbed: initdb: %v: %s", err, out)
 	}
-	s := &Server{DBType: PostgreSQLType, Host: "127.0.0.1", Port: FreePort(t), Socket: dir}
-	arguments := []string{"-D", data, "-p", strconv.Itoa(s.Port)}
+	return dir
+}
+
+// postgres is the command of the server, whose files are in the directory of its socket.
+func (s *Server) postgres(t testing.TB) (daemon string, arguments []string) {
+	t.Helper()
+	arguments = []string{"-D", filepath.Join(s.Socket, "data"), "-p", strconv.Itoa(s.Port)}
 	// No data here must survive the test.
 	for _, setting := range []string{
-		"listen_addresses=" + s.Host, "unix_socket_directories=" + dir, "max_connections=300",
+		"listen_addresses=" + s.Host, "unix_socket_directories=" + s.Socket, "max_connections=300",
 		"fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=64MB", "autovacuum=off",
 	} {
 		arguments = append(arguments, "-c", setting)
 	}
-	p := s.run(t, unprivileged(t), dir, daemon, arguments)
-	atExit(t, p.stop)
-	return s
+	return postgresProgram(t, "postgres"), arguments
 }
 
 // postgresProgram finds a program of the newest version: Debian links few of them into the PATH.
