@@ -200,7 +200,7 @@ func TestWhatKeepsARunFromBeginningChangesNothing(t *testing.T) {
 		"a pre-hook that fails":                {[]string{"--pre-hook=sh -c 'echo not today; exit 9'"}, 1, []string{"error: nothing was done: the pre-hook failed: sh ended with exit code 9", "not today"}},
 		"a pre-hook that is not there":         {[]string{"--pre-hook=nothing-like-that -v"}, 2, []string{"error: --pre-hook: nothing-like-that was not found"}},
 		"a cache-hook that is a directory":     {[]string{"--cache-hook=" + t.TempDir()}, 2, []string{"error: --cache-hook: ", "is a directory"}},
-		"a post-hook with half a pipe":         {[]string{"--post-hook=logger renewed |"}, 2, []string{"error: --post-hook: sh: cannot read the command"}},
+		"a post-hook with half a pipe":         {[]string{"--post-hook=logger renewed |"}, 2, []string{"error: --post-hook: sh cannot read the command"}},
 		"one of several that is not there":     {[]string{"--pre-hook=true; nothing-like-that"}, 1, []string{"error: nothing was done: the pre-hook failed: sh ended with exit code 127", "nothing-like-that: not found"}},
 		"a quote that nobody closes":           {[]string{"--post-hook=sh -c 'true"}, 2, []string{"error: --post-hook: ", "not closed"}},
 		"a hook that is nothing":               {[]string{"--post-hook="}, 2, []string{"error: --post-hook must not be empty"}},
