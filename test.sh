@@ -277,14 +277,16 @@ static_checks() {
     return $code
 }
 
-# All packages but ./test: those that start goroutines or use sync, or with -v the others.
+# All packages but ./test: those that start goroutines or use sync, or with -v the others, the test bed among them.
 concurrent() { # concurrent [-v]
-    local room kind
-    for room in $(go list -f '{{.Dir}}' ./... | grep -v '/test$'); do
+    local room files kind
+    while read -r room files; do
         kind=-v
-        if grep -qE '^\s+(go (func|[a-zA-Z.]+\()|"(sync|golang\.org/x/sync))' "$room"/*.go; then kind=; fi
+        # shellcheck disable=SC2086 # a list
+        if [ "${room##*/}" != testbed ] && [ -n "$files" ] &&
+            (cd "$room" && grep -qE '^\s+(go (func|[a-zA-Z.]+\()|"(sync|golang\.org/x/sync))' $files); then kind=; fi
         if [ "${1:-}" = "$kind" ]; then echo "$room"; fi
-    done
+    done < <(go list -f '{{.Dir}}{{range .GoFiles}} {{.}}{{end}}' ./... | grep -vE '/test( |$)')
 }
 
 step() {
@@ -331,14 +333,16 @@ main() {
     check "race build" go build -race -o "$scratch/bin/renew_mnetkeys" .
     check "MariaDB" start_mariadb
     check "PostgreSQL" start_postgres
-    # Tests wait more than they compute: four at once keep two cores busy.
+    # Tests wait more than they compute: two groups at a time, and four tests of a package, keep two cores busy.
     # shellcheck disable=SC2046 # lists
-    check "go test, concurrent packages" go test -race -vet=off -parallel 4 -timeout "$limit" $(concurrent)
+    aside "go test, other packages" "${go_test[@]}" -vet=off -parallel 4 -timeout "$limit" $(concurrent -v)
     # shellcheck disable=SC2046
-    check "go test, other packages" "${go_test[@]}" -vet=off -parallel 4 -timeout "$limit" $(concurrent -v)
+    check "go test, concurrent packages" go test -race -vet=off -parallel 4 -timeout "$limit" $(concurrent)
     # ./test runs whole commands. With -race it takes three times as long: that is for those that work on many sites at once.
-    check "go test, arrays" go test -race -vet=off -parallel 4 -timeout "$limit" -run "$many_sites" ./test
+    aside "go test, arrays" go test -race -vet=off -parallel 4 -timeout "$limit" -run "$many_sites" ./test
+    check "go test, other packages" done_aside "go test, other packages"
     check "go test, commands" "${go_test[@]}" -vet=off -parallel 4 -timeout "$limit" -skip "$many_sites" ./test
+    check "go test, arrays" done_aside "go test, arrays"
     # Its test builds the command: with -race too, nothing else has to be compiled for it.
     check "go test, smoke" in_smoke env GOFLAGS=-race go test -vet=off -timeout "$limit" ./...
     check "go test, tools" in_tools env CGO_ENABLED=0 GOFLAGS=-trimpath go test -vet=off ./release
