@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"slices"
 	"sync"
@@ -122,13 +123,18 @@ func (r runner) registered(ctx context.Context, master *config.Config) ([]arrayS
 	}
 	all := []arraySite{r.master(master)}
 	for _, row := range rows {
-		s := arraySite{wwwroot: row.Wwwroot, file: master.File, place: "VMoodle's register in " + master.File + ", database " + row.DBName, master: master, wanted: row.MNet >= 0, registered: true, disabled: !row.Enabled}
+		s := arraySite{wwwroot: row.Wwwroot, file: master.File, place: placeOf(master.File, row.TenantRow), master: master, wanted: row.MNet >= 0, registered: true, disabled: !row.Enabled}
 		if row.Enabled {
 			s.config, s.err = master.ForTenant(ctx, row.TenantRow)
 		}
 		all = append(all, s)
 	}
 	return all, nil
+}
+
+// placeOf is a row of the register in a config.php.
+func placeOf(file string, row config.TenantRow) string {
+	return fmt.Sprintf("VMoodle's register in %s, tables %s* of database %s at %s", file, row.Prefix, row.DBName, row.DBHost)
 }
 
 // distinct are the enabled sites, each once: two files may be of one site, and a register may list
