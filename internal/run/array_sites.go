@@ -197,10 +197,13 @@ func (e *contestedError) Hint() string {
 
 // leftOut are the masters and tenants that the run does not work on although no option says so.
 func (w arrayWiring) leftOut(sites []arraySite, array *rotate.Array) (masters, tenants []string) {
+	worksOn := map[string]bool{}
+	for _, at := range array.Selected {
+		worksOn[envelope.FoldWwwroot(array.Members[at].Wwwroot)] = true
+	}
 	for _, s := range sites {
-		worksOn := func(at int) bool { return envelope.SameWwwroot(array.Members[at].Wwwroot, s.wwwroot) }
 		switch {
-		case !s.registered, s.wanted && !s.disabled, !w.o.Array.Selection.Includes(s.wwwroot), slices.ContainsFunc(array.Selected, worksOn):
+		case !s.registered, s.wanted && !s.disabled, !w.o.Array.Selection.Includes(s.wwwroot), worksOn[envelope.FoldWwwroot(s.wwwroot)]:
 		case s.place == s.file:
 			masters = append(masters, s.wwwroot)
 		default:
