@@ -68,7 +68,7 @@ func (s *Servers) EnoughFor(ctx context.Context, members []*config.Config, selec
 			}
 		}
 	}
-	return ctx.Err()
+	return context.Cause(ctx)
 }
 
 func freeConnections(ctx context.Context, c *config.Config) (int, error) {

@@ -1,6 +1,7 @@
 package moodledb
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strconv"
@@ -46,6 +47,12 @@ func TestARunKnowsBeforehandWhetherItsLocksNeedTooManyConnections(t *testing.T) 
 			if c.enough && err != nil || !c.enough && (!errors.As(err, &few) || few.Needed < c.perServer || few.Free < 1 || few.Free >= most) {
 				t.Errorf("%s: %v", name, err)
 			}
+		}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		signal := errors.New("a signal")
+		cancel(signal)
+		if err := newServers(t, 8).EnoughFor(ctx, apart, all); !errors.Is(err, signal) {
+			t.Errorf("after a signal: %v", err)
 		}
 	})
 }
