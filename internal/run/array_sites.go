@@ -132,9 +132,9 @@ func (r runner) registered(ctx context.Context, master *config.Config) ([]arrayS
 	return all, nil
 }
 
-// placeOf is a row of the register in a config.php.
+// placeOf is a row of the register in a config.php. Redaction knows the words before the host.
 func placeOf(file string, row config.TenantRow) string {
-	return fmt.Sprintf("VMoodle's register in %s, tables %s* of database %s at %s", file, row.Prefix, row.DBName, row.DBHost)
+	return fmt.Sprintf("VMoodle's register in %s, tables %s* of database %s on host %s", file, row.Prefix, row.DBName, row.DBHost)
 }
 
 // distinct are the enabled sites, each once: two files may be of one site, and a register may list
