@@ -138,8 +138,8 @@ func placeOf(file string, row config.TenantRow) string {
 }
 
 // distinct are the enabled sites, each once: two files may be of one site, and a register may list
-// a site twice, or the master. If two sites have the same wwwroot, none of them can be worked on: which of them
-// the wwwroot reaches is not known.
+// a site twice, or the master. If two sites have the same wwwroot, none of them can be worked on:
+// which of them the wwwroot reaches is not known.
 func distinct(sites []arraySite, log output.Logger) (kept []arraySite) {
 	same := map[string][]arraySite{} // different sites, by wwwroot
 	var order []string
