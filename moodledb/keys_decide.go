@@ -34,8 +34,9 @@ func (t *Tenant) decide(ctx context.Context, read *rotate.Tenant, wanted keyStat
 	defer cancel()
 	for {
 		now, err := t.keyNow(ctx, read.Read.OwnID)
-		if err == nil && now == stateRead(read) {
-			// The snapshot may be older than the end of the transaction that this one waited for.
+		if err == nil && now != wanted {
+			// The snapshot may be older than the end of the transaction that this one waited for, and
+			// on PostgreSQL lack only the rows that that one has inserted.
 			now, err = t.keyNow(ctx, read.Read.OwnID)
 		}
 		switch {

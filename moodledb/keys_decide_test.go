@@ -87,6 +87,19 @@ func TestStoreKeyWhenTheAnswerToCommitIsLost(t *testing.T) {
 				t.Errorf("stored %+v", got)
 			}
 		})
+		t.Run("the server gets it late, with the site's first history: the answer waits for that too", func(t *testing.T) {
+			s := siteIn(t, server, "mdl_")
+			s.Exec(t, "DELETE FROM {config_plugins} WHERE plugin = 'mnet' AND name = 'openssl_history'")
+			tenant, p := s.throughProxy(t, hangsUp)
+			change := renewal(read(t, tenant))
+			done := make(chan error, 1)
+			go func() { done <- storeKey(t.Context(), tenant, change) }()
+			s.awaitLockWait(t)
+			close(p.late)
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		})
 		t.Run("somebody else was faster afterwards: a conflict", func(t *testing.T) {
 			s := siteIn(t, server, "mdl_")
 			tenant, _ := s.throughProxy(t, isLost)

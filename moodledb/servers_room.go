@@ -3,6 +3,7 @@ package moodledb
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"renew_mnetkeys/moodledb/config"
 )
@@ -19,20 +20,29 @@ func (e *LocksError) Error() string {
 
 // Hint says what to do about it.
 func (*LocksError) Hint() string {
-	return "on PostgreSQL the locks of each database need a connection: select a part of the sites with --match or --shard, or raise max_connections"
+	return "on PostgreSQL the locks of each database need a connection: lower --db-connections, select a part of the sites with --match or --shard, or raise max_connections"
 }
 
-// EnoughFor says whether the locks of all these tenants can be had at the same time: a [*LocksError]
-// if their servers have too few connections left, of which the web servers need some too. It asks
-// only servers on which the locks need more than one connection. A server that does not answer is
-// not its error: opening the tenants will tell.
-func (s *Servers) EnoughFor(ctx context.Context, tenants []*config.Config) error {
+// EnoughFor says whether the locks of the selected members can be had at the same time, beside the
+// work on all members: a [*LocksError] if their servers have too few connections left, of which the
+// web servers need some too. It asks only servers on which the locks need more than one connection.
+// A server that does not answer is not its error: opening the tenants will tell. A member of which
+// nothing is known is nil; selected are indexes of members in their order.
+func (s *Servers) EnoughFor(ctx context.Context, members []*config.Config, selected []int) error {
+	work := map[*dbServer]int{}                         // members of each server
 	places := map[*dbServer]map[string]*config.Config{} // one tenant of each place
-	for _, c := range tenants {
+	for i, c := range members {
+		if c == nil {
+			continue
+		}
 		server, err := s.of(c)
 		locks, unknown := c.Dialect()
 		if err != nil || unknown != nil {
 			continue // its own error later
+		}
+		work[server]++
+		if _, locked := slices.BinarySearch(selected, i); !locked {
+			continue
 		}
 		if places[server] == nil {
 			places[server] = map[string]*config.Config{}
@@ -43,13 +53,14 @@ func (s *Servers) EnoughFor(ctx context.Context, tenants []*config.Config) error
 		if len(tenants) == 1 {
 			continue
 		}
+		needed := len(tenants) + min(work[at], s.perServer-1)
 		for _, c := range tenants {
 			var free int
 			err := at.reach.try(c, 0, func() (err error) {
 				free, err = freeConnections(ctx, c)
 				return err
 			})
-			if needed := len(tenants) + s.perServer - 1; err == nil && needed > free/2 {
+			if err == nil && needed > free/2 {
 				return &LocksError{server(c), needed, free}
 			}
 			if err == nil || !isAnswer(err) {
@@ -57,7 +68,7 @@ func (s *Servers) EnoughFor(ctx context.Context, tenants []*config.Config) error
 			}
 		}
 	}
-	return ctx.Err()
+	return context.Cause(ctx)
 }
 
 func freeConnections(ctx context.Context, c *config.Config) (int, error) {

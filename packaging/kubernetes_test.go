@@ -2,12 +2,15 @@ package packaging_test
 
 import (
 	"fmt"
+	"path"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"renew_mnetkeys/rotate"
 )
 
 const (
@@ -175,11 +178,18 @@ func TestEveryMountHasItsVolume(t *testing.T) {
 		if name := must[string](t, mount, "name"); !volumes[name] {
 			t.Errorf("there is no volume %s", name)
 		}
+		if file := path.Base(must[string](t, mount, "mountPath")); in(mount, "subPath") != nil && in(mount, "subPath") != file {
+			t.Errorf("%s is another file", file)
+		}
 	}
 }
 
 func TestExitCodesAreTheContainersOwn(t *testing.T) {
 	job := cronJob(t)
+	final := must[[]any](t, job, "spec.jobTemplate.spec.podFailurePolicy.rules.1.onExitCodes.values")
+	if diff := cmp.Diff([]any{rotate.ExitUsage, rotate.ExitLocalSite}, final); diff != "" {
+		t.Errorf("other exit codes are not tried again: %s", diff)
+	}
 	for _, rule := range must[[]any](t, job, "spec.jobTemplate.spec.podFailurePolicy.rules") {
 		if name := in(rule, "onExitCodes.containerName"); name != nil && name != in(job, container+"name") {
 			t.Errorf("there is no container %s", name)

@@ -1,6 +1,10 @@
 package output
 
-import "fmt"
+import (
+	"fmt"
+
+	"renew_mnetkeys/rotate"
+)
 
 // interruptedHint is what to do after a run that was ended by a signal. A renewal that is started
 // again goes on with the tenants that were not begun, thanks to --fresh. A rollback would also
@@ -15,4 +19,9 @@ func (a *Array) interruptedHint() string {
 		return left + " yet: the same command goes on with them (a key younger than --fresh is only pushed). To go on, run: " + again
 	}
 	return left + ": name only these with --match, since the same command would undo it for the others. For those, " + pushHint(a.Options)
+}
+
+// saidAtTheEnd reports whether a tenant's hint is that of all tenants that a signal has spared.
+func (a *Array) saidAtTheEnd(r rotate.TenantReport) bool {
+	return r.Hint == hintNotBegun || r.Hint == interruptedHint(a.Options)
 }

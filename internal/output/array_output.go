@@ -3,6 +3,7 @@ package output
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -231,7 +232,7 @@ func (a *Array) Finish(code int, err error) int {
 	switch {
 	case err != nil:
 		a.fail(err)
-	case code > 128:
+	case code > 128, slices.ContainsFunc(a.failures, a.saidAtTheEnd):
 		a.Tell("hint: %s", a.Complete(a.interruptedHint(), ""))
 	}
 	return a.settled(code)

@@ -129,6 +129,20 @@ func TestAfterASignalAnArrayNamesTheCommandThatGoesOn(t *testing.T) {
 	}
 }
 
+// Such a run does not end with the exit code of a signal, but some of its tenants were spared by one.
+func TestAnArrayThatWasInterruptedSaysHowToGoOnThoughASiteNeedsHelp(t *testing.T) {
+	var stdout, stderr strings.Builder
+	out := NewArray(&Printer{Options: cmdline.Options{Command: "renew", All: true, LogFormat: "console"}, Arguments: []string{"--all"}, stdout: &Results{W: &stdout}, Stderr: &stderr})
+	out.Begin(2, 2)
+	out.Tenant(rotate.TenantReport{Wwwroot: "https://a.example", Outcome: rotate.Failed, Exit: rotate.ExitLocalSite, Err: rotate.ErrNotFollowed, Error: "not followed"})
+	signal := fmt.Errorf("not renewed: %w", &SignalError{syscall.SIGINT})
+	out.Tenant(rotate.TenantReport{Wwwroot: "https://b.example", Outcome: rotate.Kept, Exit: rotate.ExitNotRenewed, Err: signal, Error: signal.Error()})
+	code := out.Finish(rotate.ExitLocalSite, nil)
+	if said := stdout.String() + stderr.String(); code != rotate.ExitLocalSite || !strings.Contains(said, "hint: 1 of 2 tenants not renewed yet: the same command goes on with them") {
+		t.Errorf("exit code %d: %s", code, said)
+	}
+}
+
 // A command that calls no site must not say that it has tested or proven one.
 func TestStatusOfAnArrayClaimsNoTest(t *testing.T) {
 	for _, live := range []bool{false, true} {

@@ -89,7 +89,7 @@ func (a *Array) failureSummary(b *strings.Builder) {
 			who, others = count(len(names), "tenant"), some(names)
 		}
 		fmt.Fprintf(b, "\n%s %s\n  error: %s\n", a.paint(string(r.Outcome), string(r.Outcome)), printable.Line(who, 0), printable.Line(r.Error, 0))
-		if r.Hint != "" && !slices.Contains([]string{hintNotBegun, interruptedHint(a.Options)}, r.Hint) { // those are said at the end
+		if r.Hint != "" && !a.saidAtTheEnd(r) {
 			fmt.Fprintf(b, "  hint: %s\n", printable.Line(a.CompleteGroup(r.Hint, r.Wwwroot, others != ""), 0))
 		}
 		if others != "" {

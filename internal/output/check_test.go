@@ -190,6 +190,7 @@ func TestACheckNamesTheCommandThatMendsIt(t *testing.T) {
 				"[WARNING] https://b.example: peer https://p.example refused: cannot_open: of https://p.example\n"},
 		"the database is down":       {[]rotate.TenantReport{{Wwwroot: a, Exit: 1, Err: errors.New("down"), Error: "down", Hint: "start it"}}, "next: start it\n"},
 		"a command that is too long": {[]rotate.TenantReport{long}, ""},
+		"a command with a bar":       {[]rotate.TenantReport{expiring(a + "/x|y")}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			out := &Printer{Options: cmdline.Options{Command: cmdline.Check, All: true, Critical: 48 * time.Hour}, Started: now, Site: Site{Config: "/c.php"}}

@@ -151,16 +151,17 @@ func (c *checkSummary) details(groups []group, room int) string {
 	return b.String()
 }
 
-// next is the line with the next step of a group, "" if there is none, or if it does not fit: half
-// a command must not be pasted.
+// next is the line with the next step of a group, "" if there is none, or if it does not fit or has a
+// bar: half a command, or another one, must not be pasted.
 func (c *checkSummary) next(g group, room int) string {
 	first := g[0]
 	if first.next == "" {
 		return ""
 	}
 	several := slices.ContainsFunc(g, func(p problem) bool { return p.tenant != first.tenant })
-	line := "next: " + checkText(c.complete(first.next, first.tenant, several), math.MaxInt) + "\n"
-	if len(line) > min(room, maxLine) {
+	step := c.complete(first.next, first.tenant, several)
+	line := "next: " + checkText(step, math.MaxInt) + "\n"
+	if len(line) > min(room, maxLine) || strings.Contains(step, "|") {
 		return ""
 	}
 	return line

@@ -19,15 +19,16 @@ type Redaction struct {
 }
 
 // hostForms are, in this order: an escape of JSON or Go, which stays; an address of IPv6, an
-// address of IPv4; a host in a URL or a DSN; a name with dots; a name before a port, or that was
-// looked up.
+// address of IPv4; a host in a URL or a DSN; a name with dots; a name before a port, that was
+// looked up, or that is called a host.
 var hostForms = regexp.MustCompile(`\\u[0-9a-fA-F]{4}|\\.|` +
 	`\[([0-9a-fA-F:]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*)(?:%\w+)?\]|` +
 	`\b((?:\d{1,3}\.){3}\d{1,3})\b|` +
 	`(?:://|@tcp\()([^\s/"'\\()<>:?#\[\]]+)|` +
 	`((?:[\pL\pN_](?:[\pL\pN_-]*[\pL\pN])?\.)+\pL[\pL\pN-]*[\pL\pN])|` +
 	`\b([A-Za-z][A-Za-z0-9-]*):\d{2,5}\b|` +
-	`\blookup ([A-Za-z0-9-]+)\b`)
+	`\blookup ([A-Za-z0-9-]+)\b|` +
+	`\bon host ([^\s,()"\\]+)`)
 
 // fileName is what has the form of a host name and is a file of the tool, of Moodle or of the
 // system.

@@ -28,6 +28,7 @@ func TestNamesOfHostsAreReplaced(t *testing.T) {
 		"https://A.example.org and b.example.org and a.EXAMPLE.org": "https://host1.example and host2.example and host1.example",
 		"http://intranet/moodle":                                    "http://host1.example/moodle",
 		"dial tcp: lookup db1 on 10.1.2.3:53: no such host":         "dial tcp: lookup host1.example on host2.example:53: no such host",
+		"database moodle on host db1 and (on host localhost)":       "database moodle on host host1.example and (on host localhost)",
 		"moodle:secret@tcp(db1:3306)/moodle":                        "moodle:secret@tcp(host1.example:3306)/moodle",
 		"dial tcp [2001:db8::5]:443 and db1:3306":                   "dial tcp [host1.example]:443 and host2.example:3306",
 		"https://schule-köln.de/ and xn--kln-sna.de":                "https://host1.example/ and host2.example",

@@ -58,14 +58,14 @@ func (r runner) onArray(ctx context.Context, out *output.Array) (int, error) {
 		Phase:        out.Phase,
 	}
 	array.Parallel = parallelTenants()
-	var selected []*config.Config
-	array.Members, array.Selected, selected = w.members(w.withMNet(ctx, sites, out))
+	var configs []*config.Config
+	array.Members, array.Selected, configs = w.members(w.withMNet(ctx, sites, out))
 	if len(array.Selected) == 0 && !w.othersHaveSome(array.Members) {
 		return 0, &cmdline.UsageError{Problem: "no tenant of the array is selected",
 			Advice: "check --match and --exclude; tenants that are disabled or without MNet are never selected"}
 	}
 	if o.Writes() {
-		if err := servers.EnoughFor(ctx, selected); err != nil {
+		if err := servers.EnoughFor(ctx, configs, array.Selected); err != nil {
 			return 0, err
 		}
 	}
@@ -112,25 +112,22 @@ type arrayWiring struct {
 }
 
 // members are the enabled sites of the array; selected are those to work on, the wanted ones that
-// match the options, and configs what is known of those.
+// match the options, and configs what is known of each member, nil if nothing is.
 func (w arrayWiring) members(sites []arraySite) (members []rotate.Member, selected []int, configs []*config.Config) {
 	php := map[*config.Config]func(context.Context) string{} // by master
 	for _, s := range distinct(sites, w.out.Log) {
 		w.out.Partial = w.out.Partial || s.isUnknown() || s.contested
 		if s.wanted && w.selects(s) {
 			selected = append(selected, len(members))
-			if s.err == nil {
-				configs = append(configs, s.config)
-			}
 		}
 		if s.err != nil {
-			members = append(members, unusable(s))
+			members, configs = append(members, unusable(s)), append(configs, nil)
 			continue
 		}
 		if php[s.master] == nil {
 			php[s.master] = commandLinePHP(s.master, w.o.PHP)
 		}
-		members = append(members, w.member(s, php[s.master]))
+		members, configs = append(members, w.member(s, php[s.master])), append(configs, s.config)
 	}
 	return members, selected, configs
 }

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"slices"
 	"sync"
@@ -122,7 +123,7 @@ func (r runner) registered(ctx context.Context, master *config.Config) ([]arrayS
 	}
 	all := []arraySite{r.master(master)}
 	for _, row := range rows {
-		s := arraySite{wwwroot: row.Wwwroot, file: master.File, place: "VMoodle's register in " + master.File + ", database " + row.DBName, master: master, wanted: row.MNet >= 0, registered: true, disabled: !row.Enabled}
+		s := arraySite{wwwroot: row.Wwwroot, file: master.File, place: placeOf(master.File, row.TenantRow), master: master, wanted: row.MNet >= 0, registered: true, disabled: !row.Enabled}
 		if row.Enabled {
 			s.config, s.err = master.ForTenant(ctx, row.TenantRow)
 		}
@@ -131,9 +132,14 @@ func (r runner) registered(ctx context.Context, master *config.Config) ([]arrayS
 	return all, nil
 }
 
+// placeOf is a row of the register in a config.php. Redaction knows the words before the host.
+func placeOf(file string, row config.TenantRow) string {
+	return fmt.Sprintf("VMoodle's register in %s, tables %s* of database %s on host %s", file, row.Prefix, row.DBName, row.DBHost)
+}
+
 // distinct are the enabled sites, each once: two files may be of one site, and a register may list
-// a site twice, or the master. If two sites have the same wwwroot, none of them can be worked on: which of them
-// the wwwroot reaches is not known.
+// a site twice, or the master. If two sites have the same wwwroot, none of them can be worked on:
+// which of them the wwwroot reaches is not known.
 func distinct(sites []arraySite, log output.Logger) (kept []arraySite) {
 	same := map[string][]arraySite{} // different sites, by wwwroot
 	var order []string
@@ -191,10 +197,13 @@ func (e *contestedError) Hint() string {
 
 // leftOut are the masters and tenants that the run does not work on although no option says so.
 func (w arrayWiring) leftOut(sites []arraySite, array *rotate.Array) (masters, tenants []string) {
+	worksOn := map[string]bool{}
+	for _, at := range array.Selected {
+		worksOn[envelope.FoldWwwroot(array.Members[at].Wwwroot)] = true
+	}
 	for _, s := range sites {
-		worksOn := func(at int) bool { return envelope.SameWwwroot(array.Members[at].Wwwroot, s.wwwroot) }
 		switch {
-		case !s.registered, s.wanted && !s.disabled, !w.o.Array.Selection.Includes(s.wwwroot), slices.ContainsFunc(array.Selected, worksOn):
+		case !s.registered, s.wanted && !s.disabled, !w.o.Array.Selection.Includes(s.wwwroot), worksOn[envelope.FoldWwwroot(s.wwwroot)]:
 		case s.place == s.file:
 			masters = append(masters, s.wwwroot)
 		default:

@@ -93,6 +93,32 @@ func TestEachSiteOfAnArrayIsThereOnce(t *testing.T) {
 	}
 }
 
+// Two rows of a register may be of one wwwroot, and of tables of one database, or of databases of one
+// name: it is not known which of them the wwwroot reaches.
+func TestRowsOfARegisterWithOtherTablesAreOtherSites(t *testing.T) {
+	const a = "https://a.example"
+	one := config.TenantRow{Wwwroot: a, DBHost: "db1", DBName: "moodle", Prefix: "m1_"}
+	otherTables, otherServer := one, one
+	otherTables.Prefix, otherServer.DBHost = "m2_", "db2"
+	for name, c := range map[string]struct {
+		row  config.TenantRow
+		same bool
+	}{"the same row": {one, true}, "other tables": {otherTables, false}, "another server": {otherServer, false}} {
+		t.Run(name, func(t *testing.T) {
+			var sites []arraySite
+			for _, row := range []config.TenantRow{one, c.row} {
+				s := siteIn(a, "/1.php", row.DBName)
+				s.place, s.registered, s.config.DBHost, s.config.Prefix = placeOf("/1.php", row), true, row.DBHost, row.Prefix
+				sites = append(sites, s)
+			}
+			kept := distinct(sites, zerolog.Nop())
+			if c.same != (len(kept) == 1 && kept[0].err == nil) || !c.same && (len(kept) != 2 || kept[0].err == nil || kept[0].name() == kept[1].name()) {
+				t.Errorf("%+v", kept)
+			}
+		})
+	}
+}
+
 func TestCommandsForSeveralConfigsAreForTheirSites(t *testing.T) {
 	sites := []arraySite{siteIn("https://a.example", "/1.php", "one"), siteIn("https://b.example", "/2.php", "two"),
 		{wwwroot: "/3.php", file: "/3.php", wanted: true, err: io.EOF}}
