@@ -69,9 +69,9 @@ func (r *Renewal) Diagnose(ctx context.Context) TenantReport {
 }
 
 func (d *diagnosis) run(ctx context.Context, report *TenantReport) error {
-	t, err := d.Store.Read(ctx)
+	t, err := d.load(ctx)
 	if err != nil {
-		return fmt.Errorf("read the tenant: %w", err)
+		return err
 	}
 	d.tenant = t
 	report.describe(t)

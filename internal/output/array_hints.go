@@ -10,9 +10,12 @@ func (a *Array) interruptedHint() string {
 	if a.notBegunYet == 0 {
 		return interruptedHint(a.Options)
 	}
+	if a.notBegunYet == a.tenants && !row.MakesKey {
+		return hintNotBegun
+	}
 	left := fmt.Sprintf("%s not %s", outOf(a.notBegunYet, a.tenants, "tenant"), row.Done)
 	if row.MakesKey {
 		return left + " yet: the same command goes on with them (a key younger than --fresh is only pushed). To go on, run: " + again
 	}
-	return left + ": name only these with --match, since the same command would undo it for the others. For those, " + pushHint(a.Options)
+	return left + ": name only these with --match, since the same command would undo it for the others. For the others, " + pushHint(a.Options)
 }

@@ -229,6 +229,8 @@ func (a *Array) Finish(code int, err error) int {
 		a.tellUnmatched()
 	}
 	switch {
+	case err != nil && code > 128:
+		a.failHinted(err, hintUnchanged)
 	case err != nil:
 		a.fail(err)
 	case code > 128:

@@ -109,7 +109,9 @@ func TestAfterASignalAnArrayNamesTheCommandThatGoesOn(t *testing.T) {
 		"all were renewed": {"renew", []string{"--all"}, []rotate.TenantReport{renewed, renewed, renewed}, "hint: no new key is needed: "},
 		"a push":           {"push", []string{"push", "--all"}, []rotate.TenantReport{left, left, left}, "To finish, run: renew_mnetkeys push --all"},
 		"a rollback": {"rollback", []string{"rollback", "--all"}, []rotate.TenantReport{renewed, renewed, left},
-			"hint: 1 of 3 tenants not rolled back: name only these with --match, since the same command would undo it for the others. For those, run: renew_mnetkeys push --all"},
+			"hint: 1 of 3 tenants not rolled back: name only these with --match, since the same command would undo it for the others. For the others, run: renew_mnetkeys push --all"},
+		"a rollback that has not begun": {"rollback", []string{"rollback", "--all"}, []rotate.TenantReport{left, left, left},
+			"hint: the key was not changed: the same command can be started again at any time\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var stdout, stderr strings.Builder
