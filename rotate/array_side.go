@@ -89,7 +89,7 @@ func (r *Renewal) notToAsk(t *Tenant) *Failure {
 }
 
 // nextMemberOff is the next step for a link to a site of the array whose MNet is off.
-const nextMemberOff = "the peer is a site of this array: enable its MNet or, if it is off on purpose, leave the peer out with --exclude and --ignore-peer"
+const nextMemberOff = "the peer is a site of this array: enable its MNet or, if it is off on purpose, leave it out: write the lines exclude = URL and ignore-peer = URL into the options file"
 
 // nextOfMember is the next step for a link to a site of the array whose own side is at fault.
 func nextOfMember(wwwroot string) string {
