@@ -41,7 +41,7 @@ func (a *Array) Survey(ctx context.Context, what Survey) int {
 				return t.report.Err
 			})
 			if err := t.report.Err; err != nil && len(t.report.Findings) == 0 { // it was not opened
-				t.report.Findings = []Finding{unreadable(t.member.Wwwroot, err)}
+				t.report.Findings = []Finding{unreadable(ctx, t.member.Wwwroot, err)}
 			}
 			emit(t)
 		})

@@ -118,7 +118,7 @@ func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent
 	case check == SelfUnreachable && ctx.Err() != nil:
 		cause := context.Cause(ctx)
 		report.SelfCheck, d.nodes = SelfSkipped, nil
-		d.own(SeverityWarning, "not_asked", adviceOf(cause, "nothing was changed: start it again at any time"), localSiteWords[SelfSkipped], "%v", cause)
+		d.own(SeverityWarning, "not_asked", adviceOf(cause, adviseAgain), localSiteWords[SelfSkipped], "%v", cause)
 	case check == SelfUnreachable && f.Reason == ReasonStrayOutput:
 		d.own(SeverityError, string(f.Reason), f.Reason.NextStep(false), "no other site can read the answers of the local site", "%v", f)
 	case check == SelfUnreachable:

@@ -62,6 +62,9 @@ type hinted struct{ problem, hint string }
 func (e *hinted) Error() string { return e.problem }
 func (e *hinted) Hint() string  { return e.hint }
 
+// adviseAgain is the next step after a diagnosis that a signal has ended.
+const adviseAgain = "nothing was changed: start it again at any time"
+
 // adviseRenewal is the hint for a stored key that only a new one can replace.
 const adviseRenewal = "to make a new key, run: renew_mnetkeys"
 

@@ -64,6 +64,9 @@ func TestARunThatEndsWhileTheTenantIsReadSaysWhatEndedIt(t *testing.T) {
 			if !errors.Is(report.Err, stop) || strings.Contains(report.Error, context.Canceled.Error()) {
 				t.Errorf("it says %q", report.Error)
 			}
+			if slices.ContainsFunc(report.Findings, func(f Finding) bool { return strings.Contains(f.Next, "database") }) {
+				t.Errorf("findings that blame the database: %+v", report.Findings)
+			}
 		})
 	}
 }
