@@ -82,7 +82,7 @@ var hints = map[dialect.Fault]string{
 }
 
 func loginHint(c *config.Config) string {
-	const hint = "check dbuser and dbpass (of a tenant: vdblogin and vdbpass in VMoodle's register)"
+	const hint = "check dbuser and dbpass (of a tenant: vdblogin and vdbpass in VMoodle's register; of the register itself: vmasterdblogin and vmasterdbpass)"
 	if network, _, _ := c.Endpoint(); network == "unix" {
 		return hint + "; the account may be one that only its own system user may use: run as that user"
 	}

@@ -88,9 +88,9 @@ func (r *Renewal) drop(ctx context.Context, t *Tenant, scope Scope) error {
 
 // undo puts the old pair back, and the new one at the end of the history.
 func (r *Renewal) undo(ctx context.Context, t *Tenant, stored Stored, history []Retired, report *TenantReport) (SelfCheck, error) {
-	now, err := r.Store.Read(ctx)
+	now, err := r.load(ctx)
 	if err != nil {
-		return SelfFailed, fmt.Errorf("read the tenant: %w", err)
+		return SelfFailed, err
 	}
 	if now.Pair != stored {
 		return SelfFailed, ErrConflict

@@ -244,6 +244,7 @@ func (a *Array) within(ctx context.Context, t *renewing, do func(*Session, *Rene
 	if err != nil {
 		t.report.Err, t.report.Error = err, err.Error()
 		t.report.Exit = exitFor(err, t.report.Exit)
+		t.report.forgetCutShort(ctx)
 	}
 }
 

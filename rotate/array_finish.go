@@ -32,9 +32,9 @@ func (a *Array) finishAll(ctx context.Context, tenants []*renewing, m *linkResul
 // finish reports on all peers of one tenant.
 func (a *Array) finish(ctx context.Context, t *renewing, s *Session, r *Renewal, m *linkResults) error {
 	safe := context.WithoutCancel(ctx)
-	tenant, err := r.Store.Read(safe)
+	tenant, err := r.load(safe)
 	if err != nil {
-		return fmt.Errorf("read the tenant: %w", err)
+		return err
 	}
 	if _, known := m.key[t.member.Wwwroot]; !t.stores(tenant) && !known {
 		a.overwritten(safe, t, s, r, tenant)

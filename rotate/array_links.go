@@ -86,7 +86,8 @@ func (m *linkResults) resultOf(member, site string) StoreResult {
 // databaseFailure is the failure of links that could not be examined.
 func databaseFailure(ctx context.Context, whose string, err error) *Failure {
 	late := errors.Is(err, context.DeadlineExceeded)
-	stopped := ctx.Err() != nil && (late || errors.Is(err, context.Cause(ctx)))
+	// A commit that was cut short says neither yes nor no.
+	stopped := ctx.Err() != nil && (late || errors.Is(err, context.Cause(ctx)) || errors.Is(err, ErrUncertain))
 	switch {
 	case stopped, errors.Is(err, context.Canceled):
 		return cutShort(ctx)

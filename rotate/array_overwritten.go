@@ -15,9 +15,9 @@ import (
 // again reads a tenant once more before its key is pushed to any peer.
 func (a *Array) again(ctx context.Context, to, t *renewing) side {
 	a.within(ctx, to, func(s *Session, r *Renewal) error {
-		now, err := r.Store.Read(ctx)
+		now, err := r.load(ctx)
 		if err != nil {
-			return fmt.Errorf("read the tenant: %w", err)
+			return err
 		}
 		if !t.stores(now) {
 			a.overwritten(ctx, t, s, r, now)

@@ -64,9 +64,9 @@ func (a *Array) preflight(ctx context.Context, t *renewing, s *Session, r *Renew
 // read gives the tenant as it is, and what the report says of it. The error is also that of a
 // --renew-before or a --from that does not fit the tenant.
 func (t *renewing) read(ctx context.Context, s *Session, r *Renewal) (*Tenant, error) {
-	tenant, err := r.Store.Read(ctx)
+	tenant, err := r.load(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read the tenant: %w", err)
+		return nil, err
 	}
 	t.report.describe(tenant)
 	if r.MovedFrom != "" {

@@ -3,7 +3,6 @@ package rotate
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -57,9 +56,9 @@ func (a *Array) askOnce(ctx context.Context, to *renewing, calls bool) (s side, 
 // its rows are then not the ones that the member uses.
 func (a *Array) readSide(ctx context.Context, to *renewing) (tenant *Tenant) {
 	a.within(ctx, to, func(_ *Session, r *Renewal) error {
-		read, err := r.Store.Read(ctx)
+		read, err := r.load(ctx)
 		if err != nil {
-			return fmt.Errorf("read the tenant: %w", err)
+			return err
 		}
 		// A database without a local host row may be the member's, if MNet was never on there.
 		if err := read.checkLocalRow(); err != nil && !errors.Is(err, ErrNoLocalRow) {
@@ -90,7 +89,7 @@ func (r *Renewal) notToAsk(t *Tenant) *Failure {
 }
 
 // nextMemberOff is the next step for a link to a site of the array whose MNet is off.
-const nextMemberOff = "the peer is a site of this array: enable its MNet or, if it is off on purpose, leave the peer out with --exclude and --ignore-peer"
+const nextMemberOff = "the peer is a site of this array: enable its MNet or, if it is off on purpose, leave it out: write the lines exclude = URL and ignore-peer = URL into the options file"
 
 // nextOfMember is the next step for a link to a site of the array whose own side is at fault.
 func nextOfMember(wwwroot string) string {

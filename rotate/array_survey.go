@@ -41,7 +41,7 @@ func (a *Array) Survey(ctx context.Context, what Survey) int {
 				return t.report.Err
 			})
 			if err := t.report.Err; err != nil && len(t.report.Findings) == 0 { // it was not opened
-				t.report.Findings = []Finding{unreadable(t.member.Wwwroot, err)}
+				t.report.Findings = []Finding{unreadable(ctx, t.member.Wwwroot, err)}
 			}
 			emit(t)
 		})
@@ -75,9 +75,9 @@ func (t *renewing) nameUnread() {
 
 // look reads one tenant, and proves its local site if calls are made.
 func (a *Array) look(ctx context.Context, t *renewing, r *Renewal, what Survey) error {
-	tenant, err := r.Store.Read(ctx)
+	tenant, err := r.load(ctx)
 	if err != nil {
-		return fmt.Errorf("read the tenant: %w", err)
+		return err
 	}
 	if what.details() {
 		t.report.describeAll(tenant)
@@ -121,9 +121,9 @@ func (a *Array) lookAtMembers(ctx context.Context, tenants []*renewing, what Sur
 
 // surveyPeers reports on all peers of one tenant.
 func (a *Array) surveyPeers(ctx context.Context, t *renewing, s *Session, r *Renewal, what Survey, m *linkResults) error {
-	tenant, err := r.Store.Read(ctx)
+	tenant, err := r.load(ctx)
 	if err != nil {
-		return fmt.Errorf("read the tenant: %w", err)
+		return err
 	}
 	id := tenant.identity()
 	if !t.stores(tenant) {

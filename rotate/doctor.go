@@ -59,7 +59,7 @@ func (r *Renewal) Diagnose(ctx context.Context) TenantReport {
 	d := &diagnosis{Renewal: r}
 	d.report = d.reported(ctx, d.run)
 	if err := d.report.Err; err != nil {
-		d.findings = append(d.findings, unreadable(d.report.Wwwroot, err))
+		d.findings = append(d.findings, unreadable(ctx, d.report.Wwwroot, err))
 	} else {
 		d.report.Exit = exitOf(d.findings)
 	}
@@ -69,9 +69,9 @@ func (r *Renewal) Diagnose(ctx context.Context) TenantReport {
 }
 
 func (d *diagnosis) run(ctx context.Context, report *TenantReport) error {
-	t, err := d.Store.Read(ctx)
+	t, err := d.load(ctx)
 	if err != nil {
-		return fmt.Errorf("read the tenant: %w", err)
+		return err
 	}
 	d.tenant = t
 	report.describe(t)
@@ -100,8 +100,12 @@ func (d *diagnosis) run(ctx context.Context, report *TenantReport) error {
 }
 
 // unreadable is the finding for a tenant that could not be read.
-func unreadable(wwwroot string, err error) Finding {
-	return newFinding(SeverityError, "own_unreadable", wwwroot, adviceOf(err, "check the database that config.php names, and the rights of its account"),
+func unreadable(ctx context.Context, wwwroot string, err error) Finding {
+	advice := "check the database that config.php names, and the rights of its account"
+	if ctx.Err() != nil {
+		advice = adviseAgain
+	}
+	return newFinding(SeverityError, "own_unreadable", wwwroot, adviceOf(err, advice),
 		"the tenant cannot be read", "%v", err)
 }
 

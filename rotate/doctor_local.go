@@ -115,6 +115,10 @@ func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent
 	case check == SelfNoRC4:
 		d.own(SeverityError, "no_rc4", check.NextStep(),
 			"the web server's PHP has no RC4 (OpenSSL's legacy provider), so MNet cannot work, whatever the key", "")
+	case check == SelfUnreachable && ctx.Err() != nil:
+		cause := context.Cause(ctx)
+		report.SelfCheck, d.nodes = SelfSkipped, nil
+		d.own(SeverityWarning, "not_asked", adviceOf(cause, adviseAgain), localSiteWords[SelfSkipped], "%v", cause)
 	case check == SelfUnreachable && f.Reason == ReasonStrayOutput:
 		d.own(SeverityError, string(f.Reason), f.Reason.NextStep(false), "no other site can read the answers of the local site", "%v", f)
 	case check == SelfUnreachable:

@@ -48,6 +48,8 @@ var (
 	ErrExpired = error(&hinted{"the key has expired", adviseRenewal})
 	// ErrNothingRetired: there is no retired pair to go back to.
 	ErrNothingRetired = error(&hinted{"the key history is empty: there is no key to go back to", adviseRenewal})
+	// errOtherWwwroot: the newest retired pair is from before the site moved.
+	errOtherWwwroot = error(&hinted{"the key was made for another wwwroot", adviseRenewal})
 	// errNotSeen: neither the local site nor the database could be asked again after the push.
 	errNotSeen = errors.New("it is not known whether the new key is still the one in use")
 	// ErrCacheManual: a cache store that only an operator can clear. A Cache wraps it.
@@ -59,6 +61,9 @@ type hinted struct{ problem, hint string }
 
 func (e *hinted) Error() string { return e.problem }
 func (e *hinted) Hint() string  { return e.hint }
+
+// adviseAgain is the next step after a diagnosis that a signal has ended.
+const adviseAgain = "nothing was changed: start it again at any time"
 
 // adviseRenewal is the hint for a stored key that only a new one can replace.
 const adviseRenewal = "to make a new key, run: renew_mnetkeys"

@@ -99,7 +99,7 @@ func (t *Tenant) newestRetired(now time.Time) (*Identity, []Retired, error) {
 		return nil, nil, fmt.Errorf("the newest retired key: %w: until %s", ErrExpired, FormatTime(expiry))
 	}
 	if err := key.Certificate.CheckWwwroot(t.Wwwroot); err != nil {
-		return nil, nil, fmt.Errorf("the newest retired key: %w", err)
+		return nil, nil, fmt.Errorf("the newest retired key: %w: %w", errOtherWwwroot, err)
 	}
 	history := t.exchanged(last)
 	return &Identity{Wwwroot: t.Wwwroot, Key: key, Retired: readable(history), Drift: t.Drift, Proxy: t.Proxy}, history, nil

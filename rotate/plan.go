@@ -2,7 +2,6 @@ package rotate
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"renew_mnetkeys/envelope"
@@ -68,9 +67,9 @@ func (r *Renewal) planned(ctx context.Context, check func(*Tenant, *TenantReport
 }
 
 func (r *Renewal) plan(ctx context.Context, report *TenantReport) (*Tenant, error) {
-	t, err := r.Store.Read(ctx)
+	t, err := r.load(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read the tenant: %w", err)
+		return nil, err
 	}
 	report.describe(t)
 	if r.NewKey && (!t.MNetOn() || t.Own == nil) {

@@ -172,6 +172,9 @@ func TestARollBackThatDoesNotHappen(t *testing.T) {
 			before, history := w.tenant.Pair, slices.Clone(w.tenant.History)
 			report := w.renewal(Options{}).RollBack(ctx)
 			var name *envelope.WwwrootError
+			if c.err == nil && HintOf(report.Err) != adviseRenewal {
+				t.Errorf("hint %q", HintOf(report.Err))
+			}
 			if c.err != nil && !errors.Is(report.Err, c.err) || c.err == nil && !errors.As(report.Err, &name) {
 				t.Errorf("error %v, want %v", report.Err, c.err)
 			}

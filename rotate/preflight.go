@@ -9,9 +9,9 @@ import (
 
 // read reads the tenant under its lock, and starts MNet if that was requested.
 func (r *Renewal) read(ctx context.Context) (*Tenant, error) {
-	t, err := r.Store.Read(ctx)
+	t, err := r.load(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read the tenant: %w", err)
+		return nil, err
 	}
 	if !r.NewKey || t.MNetOn() && t.Own != nil {
 		return t, nil
@@ -23,8 +23,8 @@ func (r *Renewal) read(ctx context.Context) (*Tenant, error) {
 		return nil, fmt.Errorf("start MNet: %w", err)
 	}
 	r.Log.Info().Str("wwwroot", t.Wwwroot).Msg("MNet started")
-	if t, err = r.Store.Read(ctx); err != nil {
-		return nil, fmt.Errorf("read the tenant: %w", err)
+	if t, err = r.load(ctx); err != nil {
+		return nil, err
 	}
 	if err := r.rescue(ctx, t, usesUnknown); err != nil {
 		return nil, err
@@ -118,8 +118,8 @@ func (r *Renewal) examine(ctx context.Context, t *Tenant) (SelfCheck, *Failure, 
 // the other pair.
 func (r *Renewal) cure(ctx context.Context, t *Tenant, cause *Failure) (SelfCheck, error) {
 	r.Log.Info().Str("failure", cause.Error()).Msg("the web server does not use the stored key: its cache is dropped")
-	if now, err := r.Store.Read(ctx); err != nil {
-		return SelfFailed, fmt.Errorf("read the tenant: %w", err)
+	if now, err := r.load(ctx); err != nil {
+		return SelfFailed, err
 	} else if now.Pair != t.Pair {
 		return SelfFailed, ErrConflict // it rightly uses another
 	}

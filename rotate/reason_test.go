@@ -1,6 +1,9 @@
 package rotate
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestPendingIsWhatWasNotReached(t *testing.T) {
 	for reason, want := range map[Reason]bool{
@@ -13,5 +16,13 @@ func TestPendingIsWhatWasNotReached(t *testing.T) {
 		if got := reason.Row().Pending; got != want {
 			t.Errorf("pending of %s is %v, want %v", reason, got, want)
 		}
+	}
+}
+
+// A peer that knows this site by the wwwroot it had before it moved must not get a second entry:
+// the accounts of its users belong to the first.
+func TestTheAdviceOnAPeerThatDoesNotKnowThisSiteKeepsAnOldEntry(t *testing.T) {
+	if next := ReasonUnknownToPeer.NextStep(true); !strings.Contains(next, "old wwwroot") || !strings.Contains(next, "replace") {
+		t.Error(next)
 	}
 }

@@ -102,7 +102,16 @@ func (r *Renewal) reported(ctx context.Context, do func(context.Context, *Tenant
 		report.Exit = exitFor(err, report.Exit)
 	}
 	report.Nodes = r.nodes
+	report.forgetCutShort(ctx)
 	return report
+}
+
+// forgetCutShort takes back that the local site is unreachable if the run was ended while the site
+// was asked: calls that were cut short say nothing about it.
+func (report *TenantReport) forgetCutShort(ctx context.Context) {
+	if report.SelfCheck == SelfUnreachable && ctx.Err() != nil && errors.Is(report.Err, context.Cause(ctx)) {
+		report.SelfCheck, report.Nodes = SelfSkipped, nil
+	}
 }
 
 // exitFor gives the exit code that belongs to the error, or code if none does.
@@ -165,6 +174,18 @@ func (r *Renewal) locked(ctx context.Context, report *TenantReport) (release fun
 	}
 	report.describe(t)
 	return release, t, nil
+}
+
+// load reads the tenant as it is now. If the run was ended meanwhile, the error says what ended it.
+func (r *Renewal) load(ctx context.Context) (*Tenant, error) {
+	t, err := r.Store.Read(ctx)
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the tenant: %w", err)
+	}
+	return t, nil
 }
 
 // lockOrWait takes a lock. If another run has it, that is reported before the wait begins.

@@ -95,9 +95,9 @@ func (r *Renewal) keepCached(ctx context.Context, t *Tenant, withPHP bool) error
 		return fmt.Errorf("keep the key pair that only the cache has: %w", err)
 	}
 	r.Log.Info().Int("pairs", len(missing)).Msg("the key history has key pairs now that only the cache had")
-	now, err := r.Store.Read(ctx)
+	now, err := r.load(ctx)
 	if err != nil {
-		return fmt.Errorf("read the tenant: %w", err)
+		return err
 	}
 	*t = *now
 	return unread

@@ -3,7 +3,6 @@ package rotate
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"renew_mnetkeys/envelope"
@@ -13,9 +12,9 @@ import (
 // it also verifies them.
 func (r *Renewal) Status(ctx context.Context, live bool) TenantReport {
 	return r.reported(ctx, func(ctx context.Context, report *TenantReport) error {
-		t, err := r.Store.Read(ctx)
+		t, err := r.load(ctx)
 		if err != nil {
-			return fmt.Errorf("read the tenant: %w", err)
+			return err
 		}
 		report.Outcome = Kept
 		report.describeAll(t)

@@ -20,9 +20,9 @@ type Counterpart struct {
 // fetches this site's certificate because of the call writes its own row.
 func (r *Renewal) Verify(ctx context.Context) TenantReport {
 	return r.reported(ctx, func(ctx context.Context, report *TenantReport) error {
-		t, err := r.Store.Read(ctx)
+		t, err := r.load(ctx)
 		if err != nil {
-			return fmt.Errorf("read the tenant: %w", err)
+			return err
 		}
 		report.describe(t)
 		id, err := r.verifyOwn(ctx, t, report)
@@ -49,6 +49,8 @@ func (r *Renewal) verifyOwn(ctx context.Context, t *Tenant, report *TenantReport
 	check, failure := r.ask(ctx, t, *id, r.answersForProof())
 	report.SelfCheck = check
 	switch err := t.stopping(check, failure); {
+	case check == SelfUnreachable && ctx.Err() != nil:
+		return nil, fmt.Errorf("ask the local site: %w", context.Cause(ctx))
 	case check == SelfUnreachable:
 		report.warn(err.Error())
 	case err != nil:

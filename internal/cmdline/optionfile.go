@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -112,6 +113,10 @@ const byteOrderMark = "\ufeff"
 // switches are the possible values of a switch in an option file.
 var switches = map[string]string{"yes": "true", "on": "true", "true": "true", "1": "true", "no": "false", "off": "false", "false": "false", "0": "false"}
 
+// quoted is a value in quotes: a shell would remove them, here they would be a part of it. Only
+// commands, which a shell runs, may begin and end with quotes.
+var quoted = regexp.MustCompile(`^(".*"|'.*')$`)
+
 // parseOptionFile reads lines of NAME, NAME=VALUE or NAME = VALUE; # begins a comment at the start
 // of a line.
 func parseOptionFile(path string) ([]fileOption, error) {
@@ -135,6 +140,8 @@ func parseOptionFile(path string) ([]fileOption, error) {
 			return nil, from.refuse(o, mustBe("yes, no, on, off, true, false, 1 or 0", value))
 		case isSwitch:
 			value = switches[strings.ToLower(value)]
+		case o != nil && o.arg != command && quoted.MatchString(value):
+			return nil, from.refuse(o, &UsageError{Problem: "must be written without quotes"})
 		case o != nil && value == "":
 			return nil, from.refuse(o, &UsageError{Problem: "must have a value"})
 		}

@@ -131,6 +131,7 @@ func TestAMistakeInAFileOfOptionsSaysWhereItIs(t *testing.T) {
 		"a file in a file":                    {[]string{"quiet", "options = /x"}, ":2: ", `unknown option "options"`},
 		"help":                                {[]string{"help"}, ":1: ", `unknown option "help"`},
 		"a section, as other programs have":   {[]string{"[renew]"}, ":1: ", `unknown option "[renew]"`},
+		"quotes, as in a shell":               {[]string{`config = "/srv/moodle/config.php"`}, ":1: ", "config must be written without quotes"},
 		"no value":                            {[]string{"quiet", "host"}, ":2: ", "host must have a value"},
 		"an empty value":                      {[]string{"quiet", "", "host = "}, ":3: ", "host must have a value"},
 		"a switch that is neither on nor off": {[]string{"quiet = maybe"}, ":1: ", "quiet must be yes, no, on, off, true, false, 1 or 0"},

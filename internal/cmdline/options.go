@@ -218,17 +218,20 @@ var groups = []group{
 			help: "print pseudonyms for host names and addresses, for a report that others read"},
 	}},
 	{"Hooks", []*option{
-		{name: "pre-hook", arg: "COMMAND", of: changing, example: "/usr/bin/true",
+		{name: "pre-hook", arg: command, of: changing, example: "/usr/bin/true",
 			set:  text(func(o *Options) *string { return &o.PreHook }),
 			help: "run COMMAND first; if it fails, change nothing"},
-		{name: "cache-hook", arg: "COMMAND", of: changing, example: "systemctl reload php8.2-fpm",
+		{name: "cache-hook", arg: command, of: changing, example: "systemctl reload php8.2-fpm",
 			set:  text(func(o *Options) *string { return &o.CacheHook }),
 			help: "run COMMAND to purge Moodle's configuration cache, instead of the built-in way"},
-		{name: "post-hook", arg: "COMMAND", of: changing, example: "/usr/bin/true",
+		{name: "post-hook", arg: command, of: changing, example: "/usr/bin/true",
 			set:  text(func(o *Options) *string { return &o.PostHook }),
 			help: "run COMMAND at the end, with the JSON document on stdin"},
 	}},
 }
+
+// command is the argument that is run by a shell.
+const command = "COMMAND"
 
 // The commands of options that only some commands take.
 var (

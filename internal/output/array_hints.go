@@ -14,11 +14,17 @@ func (a *Array) interruptedHint() string {
 	if a.notBegunYet == 0 {
 		return interruptedHint(a.Options)
 	}
+	if a.notBegunYet == a.tenants && !row.MakesKey {
+		return hintNotBegun
+	}
 	left := fmt.Sprintf("%s not %s", outOf(a.notBegunYet, a.tenants, "tenant"), row.Done)
+	if row.MakesKey && a.Options.Array.Fresh == 0 && a.notBegunYet < a.tenants {
+		return left + " yet: start the same command without --fresh=0s to go on with them. With it, all are renewed again"
+	}
 	if row.MakesKey {
 		return left + " yet: the same command goes on with them (a key younger than --fresh is only pushed). To go on, run: " + again
 	}
-	return left + ": name only these with --match, since the same command would undo it for the others. For those, " + pushHint(a.Options)
+	return left + ": name only these with --match, since the same command would undo it for the others. For the others, " + pushHint(a.Options)
 }
 
 // saidAtTheEnd reports whether a tenant's hint is that of all tenants that a signal has spared.

@@ -230,6 +230,8 @@ func (a *Array) Finish(code int, err error) int {
 		a.tellUnmatched()
 	}
 	switch {
+	case err != nil && code > 128:
+		a.failHinted(err, hintUnchanged)
 	case err != nil:
 		a.fail(err)
 	case code > 128, slices.ContainsFunc(a.failures, a.saidAtTheEnd):

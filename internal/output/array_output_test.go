@@ -3,6 +3,7 @@ package output
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -106,14 +107,22 @@ func TestAfterASignalAnArrayNamesTheCommandThatGoesOn(t *testing.T) {
 	}{
 		"a renewal": {"renew", []string{"--all", "--match=*"}, []rotate.TenantReport{renewed, left, checked},
 			"hint: 2 of 3 tenants not renewed yet: the same command goes on with them (a key younger than --fresh is only pushed). To go on, run: renew_mnetkeys --all '--match=*'\n"},
+		"a renewal of fresh keys too": {"renew", []string{"--all", "--fresh=0s"}, []rotate.TenantReport{renewed, left, checked},
+			"hint: 2 of 3 tenants not renewed yet: start the same command without --fresh=0s to go on with them. With it, all are renewed again\n"},
 		"all were renewed": {"renew", []string{"--all"}, []rotate.TenantReport{renewed, renewed, renewed}, "hint: no new key is needed: "},
 		"a push":           {"push", []string{"push", "--all"}, []rotate.TenantReport{left, left, left}, "To finish, run: renew_mnetkeys push --all"},
 		"a rollback": {"rollback", []string{"rollback", "--all"}, []rotate.TenantReport{renewed, renewed, left},
-			"hint: 1 of 3 tenants not rolled back: name only these with --match, since the same command would undo it for the others. For those, run: renew_mnetkeys push --all"},
+			"hint: 1 of 3 tenants not rolled back: name only these with --match, since the same command would undo it for the others. For the others, run: renew_mnetkeys push --all"},
+		"a rollback that has not begun": {"rollback", []string{"rollback", "--all"}, []rotate.TenantReport{left, left, left},
+			"hint: the key was not changed: the same command can be started again at any time\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var stdout, stderr strings.Builder
-			out := NewArray(&Printer{Options: cmdline.Options{Command: cmdline.Name(c.command), All: true, LogFormat: "console"}, Arguments: c.args, stdout: &Results{W: &stdout}, Stderr: &stderr})
+			options := cmdline.Options{Command: cmdline.Name(c.command), All: true, LogFormat: "console"}
+			if !slices.Contains(c.args, "--fresh=0s") {
+				options.Array.Fresh = time.Hour
+			}
+			out := NewArray(&Printer{Options: options, Arguments: c.args, stdout: &Results{W: &stdout}, Stderr: &stderr})
 			out.Begin(3, 3)
 			for _, r := range c.tenants {
 				out.Tenant(r)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"renew_mnetkeys/internal/printable"
+	"renew_mnetkeys/rotate"
 )
 
 // The largest output of a check, in bytes. All of it fits the 4 KiB that old monitoring systems
@@ -22,6 +23,11 @@ const (
 // Line is the first line of a check without its performance data.
 func (s checkState) Line(text string) string {
 	return "MNET " + s.String() + " - " + checkText(text, maxCause)
+}
+
+// Unchecked is what a check prints that could not begin.
+func Unchecked(err error) string {
+	return Unknown.Line(err.Error()) + "\n" + nextLine(rotate.HintOf(err), maxLine)
 }
 
 // checkText is text for a line of a check, at most limit bytes of it. A bar begins the performance
@@ -151,17 +157,18 @@ func (c *checkSummary) details(groups []group, room int) string {
 	return b.String()
 }
 
-// next is the line with the next step of a group, "" if there is none, or if it does not fit or has a
-// bar: half a command, or another one, must not be pasted.
+// next is the line with the next step of a group.
 func (c *checkSummary) next(g group, room int) string {
 	first := g[0]
-	if first.next == "" {
-		return ""
-	}
 	several := slices.ContainsFunc(g, func(p problem) bool { return p.tenant != first.tenant })
-	step := c.complete(first.next, first.tenant, several)
+	return nextLine(c.complete(first.next, first.tenant, several), min(room, maxLine))
+}
+
+// nextLine is "" if there is no next step, or if the line has no room, or has a bar, which begins
+// performance data: half a command, or another one, must not be pasted.
+func nextLine(step string, room int) string {
 	line := "next: " + checkText(step, math.MaxInt) + "\n"
-	if len(line) > min(room, maxLine) || strings.Contains(step, "|") {
+	if step == "" || len(line) > room || strings.Contains(step, "|") {
 		return ""
 	}
 	return line

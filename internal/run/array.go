@@ -22,6 +22,7 @@ func (r runner) workOnArray(ctx context.Context) int {
 	out := output.NewArray(r.out)
 	code, err := r.onArray(ctx, out)
 	if err != nil {
+		err = endedBy(ctx, err)
 		code = exitFor(err)
 	}
 	return out.Finish(exitAfterSignal(ctx, code), err)

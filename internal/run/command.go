@@ -61,7 +61,7 @@ func obey(ctx context.Context, cmd cmdline.Command, args []string, getenv func(s
 // critical, and it reads stdout.
 func refuse(cmd cmdline.Command, err error, stdout, stderr io.Writer) int {
 	if cmd.Prints == cmdline.PrintsState {
-		fmt.Fprintln(stdout, output.Unknown.Line(err.Error()))
+		fmt.Fprint(stdout, output.Unchecked(err))
 		return int(output.Unknown)
 	}
 	output.PrintError(stderr, err)

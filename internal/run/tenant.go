@@ -37,11 +37,20 @@ func (r runner) workOnTenant(ctx context.Context) int {
 	}
 	report, err := work(ctx)
 	if err != nil {
+		err = endedBy(ctx, err)
 		confirmed := report.Wwwroot != ""
 		report = output.Failed(cmp.Or(report.Wwwroot, r.o.Host), exitFor(err), err)
 		report.Unconfirmed = !confirmed
 	}
 	return r.out.Print(report, exitAfterSignal(ctx, report.Exit))
+}
+
+// endedBy gives what ended a run before it reached a tenant, instead of the error that this caused.
+func endedBy(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	return fmt.Errorf("nothing was done: %w", context.Cause(ctx))
 }
 
 // onTenant puts the packages together for one tenant. Its error is one that occurred before the

@@ -1,0 +1,86 @@
+package rotate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// interruptible are the runs of one tenant that ask the local site.
+var interruptible = map[string]func(*Renewal, context.Context) TenantReport{
+	"renew":  (*Renewal).Run,
+	"push":   (*Renewal).Distribute,
+	"verify": (*Renewal).Verify,
+	"doctor": (*Renewal).Diagnose,
+}
+
+// A call that was cut short says nothing about the site: whoever reads that no web server answers
+// looks for a fault that is not there.
+func TestARunThatEndsBeforeTheLocalSiteHasAnsweredDoesNotCallItUnreachable(t *testing.T) {
+	stop := errors.New("interrupted by SIGINT")
+	for name, run := range interruptible {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.addPeer(peerA, fakePeer{})
+			ctx, cancel := context.WithCancelCause(t.Context())
+			w.on = func(e string) {
+				if e == "prove "+ownURL {
+					cancel(stop)
+					w.unreachable = true
+				}
+			}
+			report := run(w.renewal(Options{}), ctx)
+			if report.SelfCheck != SelfSkipped || len(report.Nodes) > 0 {
+				t.Errorf("the local site: %s, its web servers: %+v", report.SelfCheck, report.Nodes)
+			}
+			says := func(f Finding) bool { return strings.Contains(f.Detail, stop.Error()) }
+			if !errors.Is(report.Err, stop) && !slices.ContainsFunc(report.Findings, says) {
+				t.Errorf("it does not say what ended it: %v, %+v", report.Err, report.Findings)
+			}
+			if slices.ContainsFunc(report.Findings, func(f Finding) bool { return f.Code == "own_unreachable" }) {
+				t.Errorf("findings: %+v", report.Findings)
+			}
+		})
+	}
+}
+
+// "context canceled" tells an operator nothing, and what ended the run decides about the hint.
+func TestARunThatEndsWhileTheTenantIsReadSaysWhatEndedIt(t *testing.T) {
+	stop := errors.New("interrupted by SIGINT")
+	for name, run := range interruptible {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			ctx, cancel := context.WithCancelCause(t.Context())
+			w.on = func(e string) {
+				if e == "read" {
+					cancel(stop)
+					w.readErr = context.Canceled
+				}
+			}
+			report := run(w.renewal(Options{}), ctx)
+			if !errors.Is(report.Err, stop) || strings.Contains(report.Error, context.Canceled.Error()) {
+				t.Errorf("it says %q", report.Error)
+			}
+			if slices.ContainsFunc(report.Findings, func(f Finding) bool { return strings.Contains(f.Next, "database") }) {
+				t.Errorf("findings that blame the database: %+v", report.Findings)
+			}
+		})
+	}
+}
+
+// It is not known whether the rows were written, but why is: the database is well, and a push ends
+// the work.
+func TestACommitThatASignalHasCutShortIsNoFaultOfTheDatabase(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("interrupted by SIGINT"))
+	err := fmt.Errorf("store the peers' certificates: %w", ErrUncertain)
+	if f := databaseFailure(ctx, "its database: ", err); f.Reason != ReasonInterrupted {
+		t.Errorf("after a signal: %v", f)
+	}
+	if f := databaseFailure(t.Context(), "its database: ", err); f.Reason != ReasonConnect {
+		t.Errorf("without a signal: %v", f)
+	}
+}
