@@ -141,7 +141,9 @@ func TestAfterASignalAnArrayNamesTheCommandThatGoesOn(t *testing.T) {
 // Such a run does not end with the exit code of a signal, but some of its tenants were spared by one.
 func TestAnArrayThatWasInterruptedSaysHowToGoOnThoughASiteNeedsHelp(t *testing.T) {
 	var stdout, stderr strings.Builder
-	out := NewArray(&Printer{Options: cmdline.Options{Command: "renew", All: true, LogFormat: "console"}, Arguments: []string{"--all"}, stdout: &Results{W: &stdout}, Stderr: &stderr})
+	options := cmdline.Options{Command: "renew", All: true, LogFormat: "console"}
+	options.Array.Fresh = time.Hour
+	out := NewArray(&Printer{Options: options, Arguments: []string{"--all"}, stdout: &Results{W: &stdout}, Stderr: &stderr})
 	out.Begin(2, 2)
 	out.Tenant(rotate.TenantReport{Wwwroot: "https://a.example", Outcome: rotate.Failed, Exit: rotate.ExitLocalSite, Err: rotate.ErrNotFollowed, Error: "not followed"})
 	signal := fmt.Errorf("not renewed: %w", &SignalError{syscall.SIGINT})
