@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -29,15 +31,41 @@ type Lock struct {
 	release sync.Once
 }
 
-// SameTables reports whether two configurations are of the same tables; it is false if one of them
-// is nil.
+// SameTables reports whether two configurations of one wwwroot are of the same tables; it is false
+// if one of them is nil.
 func SameTables(a, b *config.Config) bool {
-	if a == nil || b == nil || lockOf(a).Name != lockOf(b).Name {
-		return false
-	}
+	return a != nil && b != nil && lockOf(a).Name == lockOf(b).Name && sameServer(a, b)
+}
+
+// sameServer reports whether two configurations name the same database server. This machine's has
+// several names: VMoodle's register may have 127.0.0.1 where config.php has localhost, which is a
+// socket.
+func sameServer(a, b *config.Config) bool {
 	networkA, addressA, errA := a.Endpoint()
 	networkB, addressB, errB := b.Endpoint()
-	return errA == nil && errB == nil && networkA == networkB && addressA == addressB
+	if errA != nil || errB != nil {
+		return false
+	}
+	if networkA == "unix" && networkB == "unix" {
+		return addressA == addressB
+	}
+	return onThisMachine(networkA, addressA) == onThisMachine(networkB, addressB)
+}
+
+// onThisMachine is an address, with one spelling for all that lead to the usual port of this
+// machine.
+func onThisMachine(network, address string) string {
+	if network == "unix" {
+		return "this machine"
+	}
+	host, port, err := net.SplitHostPort(address)
+	if ip, notIP := netip.ParseAddr(host); err != nil || host != "localhost" && (notIP != nil || !ip.IsLoopback()) {
+		return address
+	}
+	if port == "3306" || port == "5432" {
+		return "this machine"
+	}
+	return "this machine, port " + port
 }
 
 func lockOf(c *config.Config) dialect.Lock {

@@ -33,7 +33,7 @@ func (c *Client) pass(ctx context.Context, conn net.Conn, t target) (net.Conn, *
 	switch {
 	case t.proxy == nil:
 		return conn, nil
-	case t.proxy.Kind == rotate.ProxySOCKS5:
+	case t.proxy.Kind == rotate.ProxySOCKS5, t.proxy.Kind == rotate.ProxySOCKS5H:
 		return c.passSOCKS(ctx, conn, t)
 	case t.proxy.Kind != rotate.ProxyHTTP: // it must not get the account, nor the request, in plain text
 		f := failed(rotate.ReasonConnect, nil, "the proxy of $CFG->proxyhost is neither for HTTP nor SOCKS5: no other kind is supported")
@@ -45,12 +45,15 @@ func (c *Client) pass(ctx context.Context, conn net.Conn, t target) (net.Conn, *
 	return conn, nil
 }
 
-// passSOCKS asks a SOCKS5 proxy (RFC 1928). The name is looked up here, as curl does for
-// CURLPROXY_SOCKS5.
+// passSOCKS asks a SOCKS5 proxy (RFC 1928), which looks up the name if it is of the kind for that.
 func (c *Client) passSOCKS(ctx context.Context, conn net.Conn, t target) (net.Conn, *rotate.Failure) {
-	addrs, f := c.names.lookup(ctx, t.url.Hostname())
-	if f != nil {
-		return nil, f
+	host := t.url.Hostname()
+	if t.proxy.Kind == rotate.ProxySOCKS5 {
+		addrs, f := c.names.lookup(ctx, host)
+		if f != nil {
+			return nil, f
+		}
+		host = addrs[0].String()
 	}
 	var auth *proxy.Auth
 	if t.proxy.User != "" {
@@ -58,7 +61,7 @@ func (c *Client) passSOCKS(ctx context.Context, conn net.Conn, t target) (net.Co
 	}
 	dialer, err := proxy.SOCKS5("tcp", t.dialTo, auth, opened{conn})
 	if err == nil {
-		conn, err = dialer.(proxy.ContextDialer).DialContext(ctx, "tcp", net.JoinHostPort(addrs[0].String(), t.port()))
+		conn, err = dialer.(proxy.ContextDialer).DialContext(ctx, "tcp", net.JoinHostPort(host, t.port()))
 	}
 	if err != nil {
 		return nil, networkFailure(ctx, err, "SOCKS5 proxy")

@@ -123,13 +123,14 @@ func serveSOCKS(p *aProxy, conn net.Conn) {
 		return
 	}
 	_, _ = conn.Write([]byte{1, 0})
-	if head := read(4); head[3] != 1 {
-		p.note(fmt.Sprintf("address of type %d", head[3]))
-		return
+	switch head := read(4); head[3] {
+	case 1:
+		ip, _ := netip.AddrFromSlice(read(4))
+		p.note("SOCKS " + ip.String())
+	case 3:
+		p.note("SOCKS " + string(read(int(read(1)[0]))))
 	}
-	ip, _ := netip.AddrFromSlice(read(4))
 	read(2)
-	p.note("SOCKS " + ip.String())
 	_, _ = conn.Write([]byte{5, 0, 0, 1, 0, 0, 0, 0, 0, 0})
 	p.pipe(from, conn)
 }
@@ -160,6 +161,7 @@ func TestAKeyswapGoesThroughTheProxyAndASealedCallDoesNot(t *testing.T) {
 		"HTTP proxy, http":    {options: peertest.Options{Wwwroot: "http://peer.example/moodle"}, serve: serveHTTP, kind: rotate.ProxyHTTP, line: "POST http://peer.example/moodle/mnet/xmlrpc/server.php"},
 		"HTTP proxy, https":   {options: peertest.Options{Wwwroot: "https://peer.example", TLS: selfSigned(t)}, serve: serveHTTP, kind: rotate.ProxyHTTP, line: "CONNECT peer.example:443"},
 		"SOCKS5 proxy, http":  {options: peertest.Options{Wwwroot: "http://peer.example"}, serve: serveSOCKS, kind: rotate.ProxySOCKS5, line: "SOCKS 192.0.2.7"},
+		"SOCKS5, its names":   {options: peertest.Options{Wwwroot: "http://peer.example"}, serve: serveSOCKS, kind: rotate.ProxySOCKS5H, line: "SOCKS peer.example"},
 		"SOCKS5 proxy, https": {options: peertest.Options{Wwwroot: "https://peer.example", TLS: selfSigned(t)}, serve: serveSOCKS, kind: rotate.ProxySOCKS5, line: "SOCKS 192.0.2.7"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -272,7 +274,7 @@ func selfSigned(t *testing.T) *tls.Config {
 // Moodle leaves schemes of $CFG->proxyhost to curl. Those that are spoken otherwise must not get the
 // account.
 func TestAProxyOfAnotherKindGetsNothing(t *testing.T) {
-	for _, kind := range []string{"https", "socks4", "socks", "socks5h", "ftp"} {
+	for _, kind := range []string{"https", "socks4", "socks", "ftp"} {
 		own, peer := peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{Wwwroot: "http://peer.example"})
 		got := make(chan int, 1)
 		proxy := newProxy(t, func(_ *aProxy, conn net.Conn) {

@@ -29,7 +29,7 @@ func (a *Array) preflightAll(ctx context.Context, tenants []*renewing, keys *key
 		}
 		t.release = release
 		a.within(ctx, t, func(s *Session, r *Renewal) error { return a.preflight(ctx, t, s, r) })
-		if err := t.report.Err; err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		if err := t.report.Err; ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))) {
 			err = stoppedOr(ctx, err)
 			t.report.Err, t.report.Error = err, err.Error()
 		}

@@ -12,16 +12,18 @@ import (
 // (mnet/xmlrpc/client.php). It contains a password, so printing it shows nothing.
 type Proxy struct {
 	Host, Port string
-	Kind       string // ProxyHTTP, ProxySOCKS5, or another scheme of curl's, which is not supported
+	Kind       string // ProxyHTTP and so on, or another scheme of curl's, which is not supported
 	User       string
 	Password   string
 	Bypass     string // $CFG->proxybypass: beginnings of addresses and ends of names, separated by commas
 }
 
-// The kinds of proxies that can be used. Names are resolved here for SOCKS5 (CURLPROXY_SOCKS5).
+// The kinds of proxies that can be used. For SOCKS5 names are looked up here (CURLPROXY_SOCKS5), for
+// SOCKS5H by the proxy (CURLPROXY_SOCKS5_HOSTNAME).
 const (
-	ProxyHTTP   = "http"
-	ProxySOCKS5 = "socks5"
+	ProxyHTTP    = "http"
+	ProxySOCKS5  = "socks5"
+	ProxySOCKS5H = "socks5h"
 )
 
 // NextOtherProxy is the next step for a proxy that cannot be used.
