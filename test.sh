@@ -7,13 +7,13 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 limit=13m # for the tests of a package
-go_test=(env CGO_ENABLED=0 GOFLAGS=-trimpath go test) # for what needs no race detector
+go_test=(released go test) # for what needs no race detector
 if [ -n "${MNETKEYS_TEST_LONG:-}" ]; then
     limit=6h
     go_test=(go test -race)
 fi
 readonly limit go_test
-readonly many_sites='Array|Mesh|Concurrent|AtOnce' # in names of tests
+readonly whole_arrays='Mesh|AtOnce|ToldAndProven' # in names of tests
 # Debian packages by what they bring. The server core has no service; gcc is for the race detector.
 readonly PACKAGES='
 mariadbd            mariadb-server-core mariadb-client-core
@@ -248,6 +248,7 @@ done_aside() { # done_aside NAME
 
 in_smoke() { (cd smoke && "$@"); }
 in_tools() { (cd tools && GOWORK=off "$@"); }
+released() { CGO_ENABLED=0 GOFLAGS=-trimpath "$@"; } # compiled as releases are
 
 formatted() {
     local files
@@ -259,7 +260,7 @@ formatted() {
 static_checks() {
     local code=0
     local system
-    if ! in_tools env CGO_ENABLED=0 go build -trimpath -o "$scratch/bin/" ./lint ./vet tool; then
+    if ! in_tools released go build -o "$scratch/bin/" ./lint ./vet tool; then
         not_checked "static checks" "the tools can not be built"
         ! in_ci
         return
@@ -270,9 +271,11 @@ static_checks() {
         step env GOOS="$system" CGO_ENABLED=0 vet ./... ./smoke/... || code=1
     done
     export GOFLAGS=-race
-    step staticcheck ./... ./smoke/... || code=1
-    step in_tools env GOFLAGS= staticcheck ./... || code=1
-    step lint -test=false ./... ./smoke/... || code=1
+    step staticcheck ./... || code=1
+    step in_smoke released staticcheck ./... || code=1
+    step in_tools released staticcheck ./... || code=1
+    step lint -test=false ./... || code=1
+    step in_smoke released lint -test=false ./... || code=1
     vulnerable || code=1
     return $code
 }
@@ -321,11 +324,11 @@ fuzzed() {
 
 main() {
     install_missing
-    # Two ways to compile, no more: with -race, vet and staticcheck too; and as releases are, the tools too.
+    # Two ways to compile, no more: with -race, vet and staticcheck too; and as releases are, smoke and the tools too.
     # -vet=off: go vet has seen the tests already.
     check "gofmt" formatted
     check "go vet" go vet -race ./...
-    check "go vet, smoke" in_smoke go vet -race ./...
+    check "go vet, smoke" in_smoke released go vet ./...
     aside "static checks" static_checks
     check "go mod tidy" go mod tidy -diff
     check "go mod tidy, smoke" in_smoke go mod tidy -diff
@@ -338,14 +341,13 @@ main() {
     aside "go test, other packages" "${go_test[@]}" -vet=off -parallel 4 -timeout "$limit" $(concurrent -v)
     # shellcheck disable=SC2046
     check "go test, concurrent packages" go test -race -vet=off -parallel 4 -timeout "$limit" $(concurrent)
-    # ./test runs whole commands. With -race it takes three times as long: that is for those that work on many sites at once.
-    aside "go test, arrays" go test -race -vet=off -parallel 4 -timeout "$limit" -run "$many_sites" ./test
+    # ./test runs whole commands. With -race it takes three times as long: that is for a few that work on many sites at once.
+    aside "go test, arrays" go test -race -vet=off -parallel 4 -timeout "$limit" -run "$whole_arrays" ./test
     check "go test, other packages" done_aside "go test, other packages"
-    check "go test, commands" "${go_test[@]}" -vet=off -parallel 4 -timeout "$limit" -skip "$many_sites" ./test
+    check "go test, commands" "${go_test[@]}" -vet=off -parallel 4 -timeout "$limit" -skip "$whole_arrays" ./test
     check "go test, arrays" done_aside "go test, arrays"
-    # Its test builds the command: with -race too, nothing else has to be compiled for it.
-    check "go test, smoke" in_smoke env GOFLAGS=-race go test -vet=off -timeout "$limit" ./...
-    check "go test, tools" in_tools env CGO_ENABLED=0 GOFLAGS=-trimpath go test -vet=off ./release
+    check "go test, smoke" in_smoke released go test -vet=off -timeout "$limit" ./...
+    check "go test, tools" in_tools released go test -vet=off ./release
     check "static checks" done_aside "static checks"
     if [ -n "${MNETKEYS_TEST_LONG:-}" ]; then
         check "tests on Debian's newest MySQL" tools/other_database.sh mysql

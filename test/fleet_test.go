@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -42,7 +43,7 @@ type fleetOptions struct {
 	host      string          // of the wwwroot, instead of the address: a name that leads nowhere
 	separate  bool            // the first two have their tables in one database, and every other connects by the socket
 	outsider  peertest.Kind   // of the outsiders, instead of Stock
-	key       *rsa.PrivateKey // of all first pairs; nil: each has its own, which takes long for hundreds
+	key       *rsa.PrivateKey // of all first pairs; nil: each has its own
 	// postgresql are the indexes of the tenants whose database is there. VMoodle cannot start on it:
 	// if the master is there, it has no register.
 	postgresql []int
@@ -124,9 +125,7 @@ func newFleetTenant(t testing.TB, i int, o fleetOptions, db *testbed.Database) (
 	t.Cleanup(web.Close)
 	key := o.key
 	if key == nil {
-		if key, err = rsa.GenerateKey(rand.Reader, 1024); err != nil {
-			t.Fatal(err)
-		}
+		key = firstKey(t, i)
 	}
 	pair, err := rotate.Certify(key, rotate.Subject{Wwwroot: web.Wwwroot(), Site: "A fleet"}, time.Now().AddDate(0, 0, -firstDays), 28, rand.Reader)
 	if err != nil {
@@ -148,6 +147,26 @@ func newFleetTenant(t testing.TB, i int, o fleetOptions, db *testbed.Database) (
 	}
 	placeFile(t, site.ConfigFile, fmt.Sprintf(fleetConfig, db.DBType, host, db.Name, db.User, db.Password, db.Prefix, dboptions, site.Wwwroot, site.Dataroot))
 	return &fleetTenant{site, web, side}, pair
+}
+
+// firstKeys are those of the first pairs in all fleets: making them takes long.
+var firstKeys struct {
+	sync.Mutex
+	made []*rsa.PrivateKey
+}
+
+func firstKey(t testing.TB, i int) *rsa.PrivateKey {
+	t.Helper()
+	firstKeys.Lock()
+	defer firstKeys.Unlock()
+	for len(firstKeys.made) <= i {
+		key, err := rsa.GenerateKey(rand.Reader, 1024)
+		if err != nil {
+			t.Fatal(err)
+		}
+		firstKeys.made = append(firstKeys.made, key)
+	}
+	return firstKeys.made[i]
 }
 
 // freeAddress is an address on which no process listened a moment ago.
