@@ -106,7 +106,7 @@ func (s *story) startsMNet(t *testing.T) {
 	s.own.SetMNet(t, false)
 	s.own.Warm(t)
 	pair := pairOf(t, s.own)
-	renewIt(t, s.own).expect(t, 1, "error: MNet is switched off on this site", "hint: to start MNet and make a new key, run: ")
+	renewIt(t, s.own).expect(t, 1, "error: MNet is switched off on this site", "To start MNet and make a new key, run: ")
 	renewIt(t, s.own, "--newkey").expect(t, 0, "2 of 2 peers proven")
 	if mode := s.own.DB.Value(t, "SELECT value FROM {config} WHERE name = 'mnet_dispatcher_mode'"); mode != "strict" || pairOf(t, s.own) == pair {
 		t.Errorf("MNet is %s, or the key is the old one", mode)

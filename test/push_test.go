@@ -85,7 +85,7 @@ func TestPushRefusesAKeyThatOnlyARenewalCanCure(t *testing.T) {
 		says  []string
 		cure  []string
 	}{
-		{"MNet is off", func() { own.SetMNet(t, false) }, []string{"error: MNet is switched off on this site", "hint: to start MNet and make a new key, run: "}, []string{"--newkey"}},
+		{"MNet is off", func() { own.SetMNet(t, false) }, []string{"error: MNet is switched off on this site", "To start MNet and make a new key, run: "}, []string{"--newkey"}},
 		{"the row holds another certificate", func() { own.BrokenPHPRenewal(t) }, []string{"error: key pair and local host row differ", renew}, nil},
 		{"the key has expired", func() { own.Expire(t) }, []string{"error: the key has expired", renew}, nil},
 		{"there is no key", func() {

@@ -119,7 +119,7 @@ func TestADryRunWritesNothing(t *testing.T) {
 	peer.Stop()
 	renewIt(t, own, "--dry-run").expect(t, 3, "0 of 1 peer can be reached", "pending")
 	own.SetMNet(t, false)
-	renewIt(t, own, "--dry-run").expect(t, 1, "error: MNet is switched off on this site", "hint: to start MNet and make a new key, run: ")
+	renewIt(t, own, "--dry-run").expect(t, 1, "error: MNet is switched off on this site", "To start MNet and make a new key, run: ")
 }
 
 // contents are all rows of a site.
@@ -138,7 +138,7 @@ func TestNewkeyStartsMNet(t *testing.T) {
 	own.Peer(t, peer)
 	own.SetMNet(t, false)
 	own.Warm(t) // the web server has cached that MNet is disabled
-	renewIt(t, own).expect(t, 1, "error: MNet is switched off on this site", "hint: to start MNet and make a new key, run: ")
+	renewIt(t, own).expect(t, 1, "error: MNet is switched off on this site", "To start MNet and make a new key, run: ")
 	renewIt(t, own, "--newkey").expect(t, 0, "1 of 1 peer proven")
 	coherent(t, own)
 	linked(t, own, peer)

@@ -147,8 +147,8 @@ var Commands = []Command{
 		Many:  runOrPlan,
 	},
 	{
-		Name: Verify, Does: "prove every link with sealed calls; changes nothing",
-		about: "Call the local site and every peer with the stored key. If the peer is in the same array, prove its calls to this site as well.",
+		Name: Verify, Does: "prove every link; changes nothing",
+		about: "Call the local site and every peer with the stored key. If the peer is in the same array, prove its calls to this site as well. With --all, links within the array are proven by the rows of both databases and a call to each web server.",
 		examples: []example{
 			{"prove every link of one tenant", "verify --host=https://tenant.example.org"},
 		},
@@ -177,8 +177,8 @@ var Commands = []Command{
 		},
 	},
 	{
-		Name: Check, Does: "verify for Nagios and Icinga: one line, exit code 0 to 3",
-		about: "Prove every link as verify does, and print one line with performance data, as the Monitoring Plugins do. It changes nothing.",
+		Name: Check, Does: "verify for Nagios and Icinga, with their exit codes 0 to 3",
+		about: "Prove every link as verify does, and print a line with performance data and then the problems, as the Monitoring Plugins do. It changes nothing.",
 		examples: []example{
 			{"check every tenant", "check --all --withmaster --warning=7d"},
 		},

@@ -18,7 +18,7 @@ func (a *Array) interruptedHint() string {
 		return hintNotBegun
 	}
 	left := fmt.Sprintf("%s not %s", outOf(a.notBegunYet, a.tenants, "tenant"), row.Done)
-	if row.MakesKey && a.Options.Array.Fresh == 0 && a.notBegunYet < a.tenants {
+	if row.MakesKey && a.Options.Array.Fresh == 0 {
 		return left + " yet: start the same command without --fresh=0s to go on with them. With it, all are renewed again"
 	}
 	if row.MakesKey {

@@ -27,6 +27,7 @@ type Printer struct {
 	Site      Site                      // after it was found
 	SiteOf    func(wwwroot string) Site // in an array of several config.php, else nil; Site is then what all have in common
 	Partial   bool                      // not every site of the array is known
+	Masters   []string                  // wwwroots of masters that the run leaves out
 	Started   time.Time
 	Sinks     sinks
 	stdout    *Results

@@ -71,6 +71,7 @@ func (r runner) onArray(ctx context.Context, out *output.Array) (int, error) {
 		}
 	}
 	masters, tenants := w.leftOut(sites, array)
+	r.out.Masters = masters
 	out.LeftOut("master", "add --withmaster to include it", masters)
 	out.LeftOut("tenant", "disabled or without MNet in VMoodle's register", tenants)
 	out.LeftOut("file", "not Moodle's", found.Foreign)

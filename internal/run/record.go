@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"renew_mnetkeys/internal/atomicfile"
@@ -68,14 +69,15 @@ type metricsSink struct {
 	*metrics.File
 }
 
-// kept are the tenants that the run left out and that stay in the file. Those excluded on the
-// command line are still watched by other runs; a file of options or a variable excludes for good,
-// and what was written before would be an alert for ever.
+// kept are the tenants that the run left out and that stay in the file. A master without
+// --withmaster, and those excluded on the command line, are still watched by other runs; a file of
+// options or a variable excludes for good, and what was written before would be an alert for ever.
 func (m *metricsSink) kept() rotate.Globs {
+	kept := rotate.Globs(slices.Clone(m.out.Masters))
 	if m.out.Typed("exclude") {
-		return m.out.Options.Array.Exclude
+		kept = append(kept, m.out.Options.Array.Exclude...)
 	}
-	return nil
+	return kept
 }
 
 // Finish implements a sink of package output.

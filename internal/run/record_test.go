@@ -22,16 +22,18 @@ func TestTheFileOfOptionsSaysWhichTenantsTheMetricsAreAbout(t *testing.T) {
 	for name, c := range map[string]struct {
 		exclude rotate.Globs
 		args    []string
+		masters []string
 		kept    int
 	}{
-		"all":                                {nil, nil, 0},
-		"excluded by the file of options":    {glob, []string{"--all"}, 0},
-		"excluded on the command line":       {glob, []string{"--exclude=" + glob[0]}, 1},
-		"excluded on the command line, also": {glob, []string{"--exclude", glob[0]}, 1},
+		"all":                                {nil, nil, nil, 0},
+		"all but the master":                 {nil, []string{"--all"}, []string{"https://master.example"}, 1},
+		"excluded by the file of options":    {glob, []string{"--all"}, nil, 0},
+		"excluded on the command line":       {glob, []string{"--exclude=" + glob[0]}, nil, 1},
+		"excluded on the command line, also": {glob, []string{"--exclude", glob[0]}, nil, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			array := cmdline.ArrayOptions{Selection: rotate.Selection{Exclude: c.exclude}}
-			sink := metricsSink{out: &output.Printer{Options: cmdline.Options{All: true, Array: array}, Arguments: c.args}}
+			sink := metricsSink{out: &output.Printer{Options: cmdline.Options{All: true, Array: array}, Arguments: c.args, Masters: c.masters}}
 			if kept := sink.kept(); len(kept) != c.kept {
 				t.Errorf("%v", kept)
 			}

@@ -61,8 +61,8 @@ func TestStoresOutOfReachAreReportedWithAdviceAndTheOthersDropped(t *testing.T) 
 		replace                        []string
 	}{
 		{"apcu-3.11", "APCu", "apcu", "systemctl reload", nil},
-		{"memcached-3.9", "memcached", "memcached", "purge_caches.php", nil},
-		{"memcached-3.9", "memcached", "mongodb", "purge_caches.php", []string{"'plugin' => 'memcached'", "'plugin' => 'mongodb'"}},
+		{"memcached-3.9", "memcached", "memcached", "give a --cache-hook", nil},
+		{"memcached-3.9", "memcached", "mongodb", "give a --cache-hook", []string{"'plugin' => 'memcached'", "'plugin' => 'mongodb'"}},
 		{"memcached-3.9", "memcached", "couchbase", "systemctl reload", []string{"'plugin' => 'memcached'", "'plugin' => 'couchbase'"}},
 	} {
 		t.Run(test.plugin, func(t *testing.T) {

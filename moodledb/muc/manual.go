@@ -26,7 +26,7 @@ func (s manualStore) refuse() error {
 const (
 	// adviseHook is no advice to purge manually: a hook runs after what only the cache has is
 	// saved.
-	adviseHook = "give a --cache-hook that clears it: --cache-hook='php admin/cli/purge_caches.php'"
+	adviseHook = "give a --cache-hook that clears it, as docs/caches.md shows"
 	// adviseReload works because the hook runs when the new key is stored: whatever the web server
 	// caches then is the new key.
 	adviseReload = "let a --cache-hook empty it once the new key is stored: --cache-hook='systemctl reload php8.2-fpm', with the name of your php-fpm service, on every web server; " +
