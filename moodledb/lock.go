@@ -38,16 +38,17 @@ func SameTables(a, b *config.Config) bool {
 }
 
 // sameServer reports whether two configurations name the same database server. This machine's has
-// several names: VMoodle's register may have 127.0.0.1 where config.php has localhost, which is a
-// socket.
+// several names: VMoodle's register may have 127.0.0.1 where its config.php has localhost, which is
+// a socket. Two config.php may be of a site and its copy, on two servers of one machine: there only
+// the same name counts.
 func sameServer(a, b *config.Config) bool {
 	networkA, addressA, errA := a.Endpoint()
 	networkB, addressB, errB := b.Endpoint()
 	if errA != nil || errB != nil {
 		return false
 	}
-	if networkA == "unix" && networkB == "unix" {
-		return addressA == addressB
+	if networkA == "unix" && networkB == "unix" || a.File != b.File {
+		return networkA == networkB && addressA == addressB
 	}
 	return onThisMachine(networkA, addressA) == onThisMachine(networkB, addressB)
 }

@@ -24,6 +24,7 @@ func TestTwoConfigurationsAreOfTheSameTablesOnOneServerOnly(t *testing.T) {
 		"another database":       {&mariadb, changed(mariadb, func(c *config.Config) { c.DBName = "other" }), false},
 		"another socket":         {&mariadb, changed(mariadb, func(c *config.Config) { c.DBSocket = "/run/other.sock" }), false},
 		"a socket and TCP":       {&mariadb, changed(mariadb, func(c *config.Config) { c.DBHost, c.DBSocket = "127.0.0.1", "" }), true},
+		"a socket, another file": {&mariadb, changed(mariadb, func(c *config.Config) { c.DBHost, c.DBSocket, c.File = "127.0.0.1", "", "/copy/config.php" }), false},
 		"a socket, another port": {&mariadb, changed(mariadb, func(c *config.Config) { c.DBHost, c.DBSocket, c.DBPort = "127.0.0.1", "", 3307 }), false},
 		"a socket, a host":       {&mariadb, changed(mariadb, func(c *config.Config) { c.DBHost, c.DBSocket = "db.example", "" }), false},
 		"IPv6 and IPv4":          {changed(pgsql, func(c *config.Config) { c.DBHost = "::1" }), changed(pgsql, func(c *config.Config) { c.DBHost = "127.0.0.1" }), true},
