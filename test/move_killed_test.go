@@ -28,7 +28,8 @@ func TestAMoveThatIsKilledAtAnyStepIsFinishedByTheSameCommand(t *testing.T) {
 			t.Parallel()
 			s := newSweep(t, binary, fleetOptions{tenants: 6, postgresql: postgresql})
 			moved, old := movedMesh(t, s.fleet, at)
-			s.args = []string{"move", "--host=" + moved.Wwwroot, "--from=" + old, "--yes"}
+			// Each try at the old wwwroot, where nothing is, would be followed by a pause.
+			s.args = []string{"move", "--host=" + moved.Wwwroot, "--from=" + old, "--yes", "--retries=0"}
 			s.remember(t)
 			s.prepare = func() { s.restore(t) }
 			steps, wanted := s.steps(t), 4 // half of them write
