@@ -151,7 +151,25 @@ func (s *peerStore) kept(rows []peerRow) []rotate.StoreResult {
 	for _, row := range rows {
 		kept[row.key] = max(kept[row.key], row.kept)
 	}
+	for _, key := range s.former {
+		if hasTwoRows(rows, key) {
+			kept[key] = rotate.RowTwice
+		}
+	}
 	return kept
+}
+
+// hasTwoRows reports whether a site that has moved has an active row with its new wwwroot, or gets
+// one, and another beside it. Moodle makes a host's row some time after it has looked for one, and
+// without a lock, so a member's Moodle can make one while the old row is being renamed.
+func hasTwoRows(rows []peerRow, key int) bool {
+	n, active := 0, false
+	for _, row := range rows {
+		if row.key == key && (!row.former || row.kept == rotate.KeyStored || row.kept == rotate.RowNamedAsBefore) {
+			n, active = n+1, active || !row.deleted
+		}
+	}
+	return n > 1 && active
 }
 
 // peerStore is one StorePeerKeys at work.

@@ -152,11 +152,12 @@ func updateRows(n int) string {
 
 // readBack checks whether the rows have what was stored. It does so in a transaction of its own and
 // with a lock, so that a proxy in front of several servers sends it to the one that was written to.
-// again: at least one has something else.
+// again: at least one has something else, or a site that has moved has a row more.
 func (s *peerStore) readBack(ctx context.Context, rows []peerRow) (again bool, err error) {
-	written := map[int64]*peerRow{}
+	known, written := map[int64]bool{}, map[int64]*peerRow{}
 	var ids []any
 	for i, row := range rows {
+		known[row.id] = true
 		if row.write {
 			ids, written[row.id] = append(ids, row.id), &rows[i]
 		}
@@ -165,20 +166,37 @@ func (s *peerStore) readBack(ctx context.Context, rows []peerRow) (again bool, e
 		return false, nil
 	}
 	err = s.t.transaction(ctx, dialect.Write, func(tx *sql.Tx) error {
-		now, err := s.read(ctx, tx, "id IN ("+marks(len(ids))+") ORDER BY id FOR UPDATE", ids)
+		now, err := s.readAgain(ctx, tx, ids)
 		if err != nil {
 			return err
 		}
-		again = len(now) != len(ids)
+		found := 0
+		again = false
 		for _, row := range now {
+			was := written[row.id]
+			if was != nil {
+				found++
+			}
 			switch {
+			case was == nil:
+				again = again || !known[row.id]
 			case row.deleted:
-				written[row.id].kept = rotate.RowDeleted
+				was.kept = rotate.RowDeleted
 			case row.former || row.hash != s.hashes[row.key] || row.expires != s.keys[row.key].Certificate.NotAfter.Unix():
 				again = true
 			}
 		}
+		again = again || found != len(ids)
 		return nil
 	})
 	return again, err
+}
+
+// readAgain reads the written rows and, if a site has moved, all rows of the sites: see
+// [hasTwoRows].
+func (s *peerStore) readAgain(ctx context.Context, tx *sql.Tx, ids []any) ([]peerRow, error) {
+	if len(s.former) > 0 {
+		return s.rows(ctx, tx, " FOR UPDATE")
+	}
+	return s.read(ctx, tx, "id IN ("+marks(len(ids))+") ORDER BY id FOR UPDATE", ids)
 }

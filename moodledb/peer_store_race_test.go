@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/rotate"
 )
@@ -83,6 +84,59 @@ func TestStorePeerKeysBesideMoodle(t *testing.T) {
 				kept, err := tenant.StorePeerKeys(t.Context(), []rotate.HostKey{offer(a, 6)})
 				if err != nil || kept[0] != c.want || s.rows(t) != c.rows || !reached {
 					t.Errorf("%v, %v, rows are %q, changed meanwhile: %v", kept, err, s.rows(t), reached)
+				}
+			})
+		}
+	})
+}
+
+// Moodle looks for a host and makes its row later, without a lock, and wwwroot has no unique index.
+// So a member's Moodle that meets the site under its new wwwroot during a move can make a second
+// row. Users refer to the old row, which has the new wwwroot too by then; Moodle may use either.
+func TestARowThatMoodleMakesDuringAMoveIsReportedAndKept(t *testing.T) {
+	t.Parallel()
+	testbed.EachDatabase(t, func(t *testing.T, server *testbed.Server) {
+		const before, after = "http://a.example", "https://a.example"
+		for name, c := range map[string]struct {
+			prepare string
+			renamed bool // Moodle's row comes after the old one is renamed and committed, else before that
+		}{
+			"before the old row is renamed":                       {"", false},
+			"without transactions, before the old row is renamed": {"ALTER TABLE {mnet_host} ENGINE=MyISAM", false},
+			"after the commit":                                    {"", true},
+		} {
+			t.Run(name, func(t *testing.T) {
+				s := siteIn(t, server, "mdl_")
+				s.change(t, c.prepare)
+				if !c.renamed && c.prepare == "" && !s.postgresql() {
+					t.Skip("InnoDB keeps the row out until the commit")
+				}
+				known := certificatesOf(t, before, "OLD", "NEW")
+				s.Exec(t, "INSERT INTO {mnet_host} (id, wwwroot, public_key, public_key_expires) VALUES (4, ?, ?, 5)", before, known["OLD"].PEM)
+				reads, made := 0, false
+				tenant := s.proxied(t, func(query string) fate {
+					if strings.Contains(query, "SELECT id, wwwroot") {
+						reads++
+					}
+					if now := !c.renamed && strings.Contains(query, "SET wwwroot") || reads == 2; now && !made {
+						made = true
+						s.Exec(t, "INSERT INTO {mnet_host} (id, wwwroot, public_key, public_key_expires) VALUES (9, ?, 'v3', 3)", after)
+					}
+					return passes
+				})
+				keys := []rotate.HostKey{{Wwwroot: after, Certificate: known["NEW"], Was: before, Had: []*envelope.Certificate{known["OLD"]}}}
+				for range 2 {
+					kept, err := tenant.StorePeerKeys(t.Context(), keys)
+					if got := s.named(t, known); err != nil || kept[0] != rotate.RowTwice || got != "4 https://a.example NEW, 9 https://a.example NEW" {
+						t.Fatalf("%v, %v, rows are %q", kept, err, got)
+					}
+				}
+				if seen, err := tenant.ComparePeerKeys(t.Context(), keys); err != nil || seen[0] != rotate.RowTwice {
+					t.Errorf("compared: %v, %v", seen, err)
+				}
+				s.Exec(t, "UPDATE {mnet_host} SET wwwroot = 'https://a.example#unused' WHERE id = 9")
+				if kept, err := tenant.StorePeerKeys(t.Context(), keys); err != nil || kept[0] != rotate.KeyPresent {
+					t.Errorf("after its administrator chose a row: %v, %v", kept, err)
 				}
 			})
 		}

@@ -69,7 +69,7 @@ func (m *linkResults) rowFailure(member, site string) *Failure {
 	case RowNamedAsBefore:
 		return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer's row of this site has the old wwwroot"}
 	case RowTwice:
-		return &Failure{Reason: ReasonTwoRows, Detail: "the peer's row with the old wwwroot was not changed, because the peer has another row with the new one"}
+		return &Failure{Reason: ReasonTwoRows, Detail: "the peer has two rows of this site: none was deleted, and one with the old wwwroot was not changed"}
 	}
 	return &Failure{Reason: ReasonConnect, Detail: "the peer's database did not take the certificate", Pending: true}
 }

@@ -277,5 +277,5 @@ const (
 	KeyStored                           // stored, and read back after the commit
 	KeyOther                            // the row has another one: only ComparePeerKeys says so
 	RowNamedAsBefore                    // the row has HostKey.Was: only ComparePeerKeys says so
-	RowTwice                            // one row has HostKey.Was, which it keeps, and another the new wwwroot
+	RowTwice                            // of a key with HostKey.Was: one row keeps that and another has the new wwwroot, or both have the new
 )

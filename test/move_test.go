@@ -270,4 +270,14 @@ func TestMembersWhoseRowsOfASiteThatHasMovedAreLeft(t *testing.T) {
 			t.Errorf("%s: the old row has the wwwroot %s", tenant.Wwwroot, got)
 		}
 	}
+	// A Moodle that had looked for the site under its new wwwroot before has made a row of it.
+	member.DB.Exec(t, "INSERT INTO {mnet_host} (wwwroot, name, public_key, public_key_expires, applicationid) VALUES (?, 'late', '', 0, 1)", moved.Wwwroot)
+	for range 2 {
+		f.command(t, "move", "--host="+moved.Wwwroot, "--from="+old, "--yes").expect(t, 3, "2 of 3 peers proven, 1 refused", "two_rows", "user.mnethostid")
+	}
+	if n := member.DB.Value(t, "SELECT COUNT(*) FROM {mnet_host} WHERE deleted = 0 AND wwwroot = ? AND public_key = ?", moved.Wwwroot, moved.Certificate(t)); n != "2" {
+		t.Errorf("%s rows have the certificate", n)
+	}
+	member.DB.Exec(t, "UPDATE {mnet_host} SET wwwroot = CONCAT(wwwroot, '#unused') WHERE name = 'late'")
+	f.command(t, "move", "--host="+moved.Wwwroot, "--from="+old, "--yes").expect(t, 0, "3 of 3 peers proven")
 }
