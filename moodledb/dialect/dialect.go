@@ -10,6 +10,7 @@ import (
 	"database/sql/driver"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 )
@@ -121,6 +122,20 @@ func newLock(parts ...string) Lock {
 	return Lock{Name: "renew_mnetkeys " + hex.EncodeToString(sum[:20])}
 }
 
+// Free are connections that are left, by what limits them: the server, which keeps some for accounts
+// with privileges, the account, the database. [Unlimited] if there is no such limit.
+type Free struct{ Server, Account, Database int }
+
+// Unlimited is more connections than any server has.
+const Unlimited = math.MaxInt32
+
+func left(limited bool, limit, used int) int {
+	if !limited {
+		return Unlimited
+	}
+	return limit - used
+}
+
 // Locker gives locks that end with the connection which has them. They are of the whole server or
 // of the database, whatever the server can do.
 type Locker interface {
@@ -129,9 +144,9 @@ type Locker interface {
 	// LockPlace says which sites of a server may have their locks on one connection: those for
 	// whose accounts it is the same.
 	LockPlace(a Account) string
-	// FreeConnections is how many connections the server gives to accounts without privileges,
-	// beside those that it has.
-	FreeConnections(ctx context.Context, db *sql.DB) (int, error)
+	// FreeConnections is how many connections the server gives to the account of db, beside those
+	// that there are.
+	FreeConnections(ctx context.Context, db *sql.DB) (Free, error)
 	// StartLocks prepares a connection. It is then used for locks only.
 	StartLocks(ctx context.Context, conn *sql.Conn) error
 	// TryLock takes a lock unless another connection has it. An error that is an answer of the

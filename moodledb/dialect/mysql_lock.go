@@ -15,14 +15,20 @@ import (
 
 func (mySQL) LockPlace(Account) string { return "" }
 
-func (mySQL) FreeConnections(ctx context.Context, db *sql.DB) (free int, err error) {
+// FreeConnections reads the limit of the account from the session, which has the account's own or
+// else that of all accounts. 0 is none, and -1, on MariaDB, is none for those who are in already.
+func (mySQL) FreeConnections(ctx context.Context, db *sql.DB) (Free, error) {
+	free := Free{Database: Unlimited}
 	var name string
-	var used int
-	if err = db.QueryRowContext(ctx, "SHOW GLOBAL STATUS LIKE 'Threads_connected'").Scan(&name, &used); err != nil {
-		return 0, err
+	var used, own, limit int
+	if err := db.QueryRowContext(ctx, "SHOW GLOBAL STATUS LIKE 'Threads_connected'").Scan(&name, &used); err != nil {
+		return free, err
 	}
-	err = db.QueryRowContext(ctx, "SELECT @@max_connections").Scan(&free)
-	return free - used, err
+	err := db.QueryRowContext(ctx, "SELECT @@max_connections, @@session.max_user_connections, COUNT(*) FROM information_schema.processlist "+
+		"WHERE user = SUBSTRING_INDEX(CURRENT_USER(), '@', 1)").Scan(&free.Server, &limit, &own)
+	free.Server -= used
+	free.Account = left(limit > 0, limit, own)
+	return free, err
 }
 
 // LockOf must not change: runs of other versions have to find the same lock. Locks belong to the
