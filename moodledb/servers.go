@@ -14,8 +14,8 @@ import (
 // Servers bounds the connections that a run over many tenants keeps open on each database server;
 // servers are distinguished by [config.Config.Endpoint]. On each, one connection has the locks of
 // all its tenants, on PostgreSQL one for each database and account; the other places are for
-// tenants at work. It is safe for concurrent use; the
-// caller that made it closes it, after the tenants that it opened.
+// tenants at work. It is safe for concurrent use; the caller that made it closes it, after the
+// tenants that it opened.
 //
 // A server that cannot be reached costs its tenants one time limit together, not one for each
 // tenant.

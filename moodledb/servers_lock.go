@@ -137,9 +137,9 @@ func (l *ArrayLock) holder(ctx context.Context) *LockedError {
 }
 
 // Release gives the lock back. On PostgreSQL others get it when this run has given back all of the
-// database. The error is [ErrLockLost] if it was lost before; nothing needs to
-// be done about it. A second call does nothing. It needs no context: when it is called, that of the
-// run may be cancelled already, and everything it waits for has a time limit.
+// database. The error is [ErrLockLost] if it was lost before; nothing needs to be done about it. A
+// second call does nothing. It needs no context: when it is called, that of the run may be
+// cancelled already, and everything it waits for has a time limit.
 func (l *ArrayLock) Release() error {
 	var err error
 	l.release.Do(func() {
