@@ -215,6 +215,21 @@ func (e *OnlyCopyError) Hint() string {
 	return "do not purge Moodle's caches: peers may know only this key. Run this as the web server's user on the web server, with php installed, so that the cache can be read. To give up the key, so that peers which know only this key lose trust in this site, run: renew_mnetkeys --abandon-pending"
 }
 
+// SharedCacheError says that Moodle's cache has the key of another site in the place of this one's,
+// and that the other site's web server uses it.
+type SharedCacheError struct {
+	Wwwroot string // of the other site
+}
+
+func (e *SharedCacheError) Error() string {
+	return "Moodle's cache has the key of " + e.Wwwroot + ": the two sites share one cache, so each can get the key of the other"
+}
+
+// Hint is what to do about it.
+func (e *SharedCacheError) Hint() string {
+	return "do not purge the cache. In Moodle (Site administration > Plugins > Caching), give the cache store of the site that is a copy another prefix or another server. Then run: renew_mnetkeys …"
+}
+
 // Hint is what to do about it.
 func (e *OtherNameError) Hint() string {
 	return "write the wwwroot exactly as the site does, letters of the path too: in --host, in config.php, and in VMoodle's register"

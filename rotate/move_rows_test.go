@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -92,6 +93,32 @@ func TestAKeyOfTheOldNameThatOnlyTheCacheHasIsKept(t *testing.T) {
 			a.Run(t.Context())
 			if !slices.ContainsFunc(s.tenant.History, func(h Retired) bool { return h.Stored == only }) {
 				t.Errorf("the key is lost: %+v", f.reports[s.tenant.Wwwroot])
+			}
+		})
+	}
+}
+
+// A copy of a site that kept its siteidentifier and its Redis finds the entries of the original in
+// the cache, and the original finds those of the copy.
+func TestAKeyOfASiteThatSharesTheCacheIsNotTaken(t *testing.T) {
+	const originalURL = "https://t01.example"
+	for name, retired := range map[string][]Retired{
+		"the copy has former keys of the original": {{Stored: storedPair(testPair(t, originalURL, clock.AddDate(0, 0, -40)))}},
+		"only its web server shows the key":        nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFleet(t, 3)
+			s, others := f.sites[0], f.sites[1].tenant.Pair
+			s.cached, s.tenant.History = &others, retired
+			pair := s.tenant.Pair
+			f.array(ArrayOptions{}, 0).Run(t.Context())
+			r := f.reports[s.tenant.Wwwroot]
+			var shared *SharedCacheError
+			if !errors.As(r.Err, &shared) || shared.Wwwroot != originalURL || r.Outcome != Failed || r.Exit == ExitOK || !strings.Contains(HintOf(r.Err), "another prefix") {
+				t.Errorf("%+v", r)
+			}
+			if s.tenant.Pair != pair || len(s.tenant.History) != len(retired) || s.cached == nil || *s.cached != others {
+				t.Errorf("the key was taken, or its entry was dropped: %d in the history", len(s.tenant.History))
 			}
 		})
 	}

@@ -88,6 +88,9 @@ func (r *Renewal) keepCached(ctx context.Context, t *Tenant, withPHP bool) error
 		unread = fmt.Errorf("%w: %w", errUnreadCache, unread)
 	}
 	missing := r.missing(ctx, t, cached)
+	if err := r.notShared(ctx, t, missing); err != nil {
+		return err
+	}
 	if len(missing) == 0 {
 		return unread
 	}
@@ -118,6 +121,27 @@ func (r *Renewal) missing(ctx context.Context, t *Tenant, cached []Stored) []Ret
 		missing = append(missing, Retired{Stored: c, Expires: pair.Certificate.NotAfter.Unix()})
 	}
 	return missing
+}
+
+// notShared makes sure that no cached pair under another name is the key of a site that answers at
+// that name. It is then not ours: a copy of a site that kept its siteidentifier and its cache server
+// finds the entries of the original there, and the original finds those of the copy. To drop the
+// entry could destroy the other site's only copy, and helps nobody: the next request of either site
+// fills it again for both.
+func (r *Renewal) notShared(ctx context.Context, t *Tenant, missing []Retired) error {
+	for _, m := range missing {
+		c, err := envelope.ParseCertificate(m.Certificate)
+		if err != nil || c.SubjectAltName == "" || c.CheckWwwroot(t.Wwwroot) == nil || envelope.SameWwwroot(c.SubjectAltName, t.address()) || r.madeForOld(c) {
+			continue
+		}
+		limited, cancel := context.WithTimeout(ctx, hasLeftLimit)
+		shown, failure := r.Network.PublicKey(limited, Peer{Wwwroot: c.SubjectAltName, Application: "moodle", ServerURL: localServerURL})
+		cancel()
+		if failure == nil && shown.Equal(c) {
+			return &SharedCacheError{Wwwroot: c.SubjectAltName}
+		}
+	}
+	return nil
 }
 
 // isOurs reports whether a cached certificate is the tenant's. It may have another name than the
