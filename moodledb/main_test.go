@@ -202,7 +202,7 @@ func plain(c config.Config) map[string]string {
 	fields := map[string]string{}
 	v := reflect.ValueOf(c)
 	for i := range v.NumField() {
-		if name := v.Type().Field(i).Name; v.Type().Field(i).IsExported() && name != "Register" && name != "Forced" {
+		if name := v.Type().Field(i).Name; v.Type().Field(i).IsExported() && name != "Register" {
 			fields[name] = fmt.Sprintf("%#v", v.Field(i).Interface())
 		}
 	}

@@ -129,8 +129,7 @@ func (t *Tenant) RowsNamed(ctx context.Context, wwwroot string) (ids []int64, er
 }
 
 func (t *Tenant) readLocalRows(ctx context.Context, tx *sql.Tx) (localRows, error) {
-	ids, err := t.settings(ctx, tx, "read table config", "SELECT name, value FROM {config} WHERE name IN (?, ?)",
-		"mnet_localhost_id", "mnet_all_hosts_id")
+	ids, err := t.configSettings(ctx, tx, "", "mnet_localhost_id", "mnet_all_hosts_id")
 	return localRows{int64(number(ids["mnet_localhost_id"])), int64(number(ids["mnet_all_hosts_id"])), t.config.Wwwroot}, err
 }
 

@@ -88,12 +88,12 @@ func TestTenant(t *testing.T) {
 	one := config.Config{
 		DBType: "mariadb", DBHost: "db.example.org:3310", DBName: "one", DBUser: "one", DBPass: "SECRET-21", Prefix: "o_",
 		DBPort: 3306, DBSocket: "/run/array.sock", Wwwroot: "https://one.example.org",
-		Dataroot: "/var/moodledata/one", CacheDir: "/var/moodledata/one/cache", Dirroot: a.dir, KeyLifetimeDays: 14,
+		Dataroot: "/var/moodledata/one", CacheDir: "/var/moodledata/one/cache", Dirroot: a.dir, Forced: map[string]string{"mnetkeylifetime": "14"},
 	}
 	two := config.Config{
 		DBType: "mysqli", DBHost: "localhost", DBName: "two", DBUser: "two", Prefix: "mdl_",
 		DBPort: 3306, DBSocket: "/run/array.sock", Wwwroot: "https://Two.example.org/moodle",
-		Dataroot: "/var/moodledata/two", CacheDir: "/var/moodledata/two/cache", Dirroot: a.dir, KeyLifetimeDays: 14,
+		Dataroot: "/var/moodledata/two", CacheDir: "/var/moodledata/two/cache", Dirroot: a.dir, Forced: map[string]string{"mnetkeylifetime": "14"},
 	}
 	changed := func(c config.Config, change func(*config.Config)) config.Config { change(&c); return c }
 	tests := map[string]struct {

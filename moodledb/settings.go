@@ -1,6 +1,8 @@
 package moodledb
 
 import (
+	"context"
+	"database/sql"
 	"math"
 	"net"
 	"net/url"
@@ -23,24 +25,38 @@ const (
 	maxDrift            = 24 * time.Hour
 )
 
-// force replaces values of the tables by those of config.php, as Moodle's get_config does.
-func force(c *config.Config, settings, plugins map[string]string) {
-	for name, text := range c.Forced {
-		_, setting, ofPlugin := strings.Cut(name, "/")
-		switch {
-		case !ofPlugin:
+// configSettings reads settings of table config as Moodle does: one that config.php sets is not
+// read from the table (lib/setuplib.php, initialise_cfg). lock is " FOR UPDATE", or "".
+func (t *Tenant) configSettings(ctx context.Context, tx *sql.Tx, lock string, names ...string) (map[string]string, error) {
+	var args []any
+	for _, name := range names {
+		args = append(args, name)
+	}
+	settings, err := t.settings(ctx, tx, "read table config", "SELECT name, value FROM {config} WHERE name IN ("+marks(len(args))+")"+lock, args...)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if text, forced := t.config.Forced[name]; forced {
 			settings[name] = text
-		case name == "mnet/openssl_generations", name == "mnet/drift_threshold", name == "local_vmoodle/mnet_key_autorenew_gap":
-			plugins[setting] = text
+		}
+	}
+	return settings, nil
+}
+
+// forcePlugins replaces settings of plugins by those of config.php, as Moodle's get_config does.
+func forcePlugins(c *config.Config, settings map[string]string) {
+	for _, name := range []string{"mnet/openssl_generations", "mnet/drift_threshold", "local_vmoodle/mnet_key_autorenew_gap"} {
+		if text, forced := c.Forced[name]; forced {
+			_, setting, _ := strings.Cut(name, "/")
+			settings[setting] = text
 		}
 	}
 }
 
-func lifetimeDays(c *config.Config, stored string) int {
-	for _, days := range []float64{float64(c.KeyLifetimeDays), number(stored)} {
-		if days >= 1 && days <= maxLifetimeDays {
-			return int(days)
-		}
+func lifetimeDays(setting string) int {
+	if days := number(setting); days >= 1 && days <= maxLifetimeDays {
+		return int(days)
 	}
 	return defaultLifetimeDays
 }
@@ -69,13 +85,11 @@ func autoRenewGap(stored string) time.Duration {
 
 // noReplyAddress is the address that Moodle writes into a certificate (mnet/lib.php,
 // mnet_generate_keypair).
-func noReplyAddress(c *config.Config, stored string) string {
-	for _, address := range []string{c.NoReplyAddress, stored} {
-		if strings.Contains(address, "@") {
-			return address
-		}
+func noReplyAddress(setting, wwwroot string) string {
+	if strings.Contains(setting, "@") {
+		return setting
 	}
-	if u, err := url.Parse(c.Wwwroot); err == nil && u.Hostname() != "" {
+	if u, err := url.Parse(wwwroot); err == nil && u.Hostname() != "" {
 		return "noreply@" + u.Hostname()
 	}
 	return "noreply@localhost"

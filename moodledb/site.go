@@ -71,20 +71,19 @@ func (t *Tenant) readSettings(ctx context.Context, tx *sql.Tx) (*rotate.Tenant, 
 	if err != nil {
 		return nil, err
 	}
-	config, err := t.settings(ctx, tx, "read table config", "SELECT name, value FROM {config} WHERE name IN (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		"siteidentifier", "mnet_dispatcher_mode", "mnet_localhost_id", "mnet_all_hosts_id", "noreplyaddress", "mnetkeylifetime",
+	config, err := t.configSettings(ctx, tx, "", "siteidentifier", "mnet_dispatcher_mode", "mnet_localhost_id", "mnet_all_hosts_id", "noreplyaddress", "mnetkeylifetime",
 		"proxyhost", "proxyport", "proxytype", "proxyuser", "proxypassword", "proxybypass")
 	if err != nil {
 		return nil, err
 	}
-	force(t.config, config, mnet)
+	forcePlugins(t.config, mnet)
 	_, forced := t.config.Forced["mnet_dispatcher_mode"]
 	s := &rotate.Tenant{
 		SiteIdentifier:   config["siteidentifier"],
 		DispatcherMode:   config["mnet_dispatcher_mode"],
 		DispatcherForced: forced,
-		NoReplyAddress:   noReplyAddress(t.config, config["noreplyaddress"]),
-		LifetimeDays:     lifetimeDays(t.config, config["mnetkeylifetime"]),
+		NoReplyAddress:   noReplyAddress(config["noreplyaddress"], t.config.Wwwroot),
+		LifetimeDays:     lifetimeDays(config["mnetkeylifetime"]),
 		Drift:            driftThreshold(mnet["drift_threshold"]),
 		Generations:      generations(mnet["openssl_generations"]),
 		Proxy:            proxyOf(config),

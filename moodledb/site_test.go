@@ -149,7 +149,7 @@ $CFG->forced_plugin_settings = ['mnet' => ['openssl_generations' => 9, 'drift_th
 	s.Exec(t, "INSERT INTO {config_plugins} (plugin, name, value) VALUES ('mnet', 'openssl_generations', '5'), ('mnet', 'drift_threshold', '60'), "+
 		"('local_vmoodle', 'mnet_key_autorenew_gap', '24')")
 	s.Exec(t, "INSERT INTO {config} (name, value) VALUES ('proxyhost', 'other.example'), ('proxyuser', 'moodle'), ('proxypassword', 'stored'), ('proxybypass', 'localhost')")
-	s.config.Forced, s.config.KeyLifetimeDays, s.config.NoReplyAddress = c.Forced, c.KeyLifetimeDays, c.NoReplyAddress
+	s.config.Forced = c.Forced
 	tenant := s.open(t)
 	got := read(t, tenant)
 	if got.DispatcherMode != "off" || !got.DispatcherForced || got.LifetimeDays != 7 || got.NoReplyAddress != "no@forced.example" || got.Generations != 9 ||
@@ -167,6 +167,43 @@ $CFG->forced_plugin_settings = ['mnet' => ['openssl_generations' => 9, 'drift_th
 	if err := s.DB.QueryRow("SELECT value FROM mdl_config WHERE name = 'mnet_dispatcher_mode'").Scan(&mode); err != nil || mode != "" {
 		t.Errorf("the mode that config.php forces was stored: %q, %v", mode, err)
 	}
+}
+
+// A config.php that several sites share, or one of a site whose table config is not its own, may set
+// the ids itself: Moodle then takes that row as the local host row.
+func TestTheLocalHostRowThatConfigPHPNames(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "config.php")
+	write(t, path, `<?php $CFG = new stdClass(); $CFG->dbtype = 'mariadb'; $CFG->dbname = 'n'; $CFG->dbuser = 'u'; $CFG->wwwroot = 'https://x.example'; $CFG->dataroot = '/d';
+$CFG->mnet_localhost_id = 7; $CFG->mnet_all_hosts_id = '8'; $CFG->siteidentifier = 'forced';`)
+	c, err := config.Read(t.Context(), path, config.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	testbed.EachDatabase(t, func(t *testing.T, server *testbed.Server) {
+		s := siteIn(t, server, "mdl_")
+		s.config.Forced = c.Forced
+		s.Exec(t, "INSERT INTO {mnet_host} (id, wwwroot, public_key, public_key_expires) VALUES (7, ?, ?, 1800000000), (8, 'https://all.example', 'x', 5)", ownWwwroot, ownCert)
+		s.Exec(t, "UPDATE {mnet_host} SET wwwroot = 'https://before.example', public_key = 'v5' WHERE id = 1")
+		tenant := s.open(t)
+		got := read(t, tenant)
+		if got.Own == nil || got.Own.ID != 7 || got.Read.AllHostsID != 8 || got.SiteIdentifier != "forced" || len(got.Peers) != 2 {
+			t.Fatalf("%+v", got)
+		}
+		if list, err := tenant.PeerList(t.Context()); err != nil || len(list) != 2 || list[0].ID != 1 || list[1].ID != 3 {
+			t.Errorf("%v, %v", list, err)
+		}
+		if err := storeKey(t.Context(), tenant, renewal(got)); err != nil || s.Value(t, "SELECT public_key FROM {mnet_host} WHERE id = 7") != newCert {
+			t.Errorf("%v, or the key is in another row", err)
+		}
+		before := s.Rows(t, "SELECT name, value FROM {config} ORDER BY name")
+		if err := tenant.StartMNet(t.Context(), ""); err != nil {
+			t.Fatal(err)
+		}
+		if now := s.Rows(t, "SELECT name, value FROM {config} ORDER BY name"); now != before || s.Value(t, "SELECT public_key FROM {mnet_host} WHERE id = 1") != "v5" {
+			t.Errorf("config is %s", now)
+		}
+	})
 }
 
 // Moodle's get_config leaves out what config.php sets to null or to an array, so initialise_cfg
@@ -188,7 +225,7 @@ func TestASettingThatConfigPHPSetsToNullIsEmpty(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.config.Forced, s.config.KeyLifetimeDays, s.config.NoReplyAddress = c.Forced, c.KeyLifetimeDays, c.NoReplyAddress
+		s.config.Forced = c.Forced
 		got := read(t, s.open(t))
 		if (got.Proxy == nil) != off {
 			t.Errorf("%s: proxy %v", value, got.Proxy)
@@ -234,12 +271,12 @@ func TestReadFailsClearly(t *testing.T) {
 func TestSettle(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ got, want any }{
-		"the lifetime of config.php wins":         {lifetimeDays(&config.Config{KeyLifetimeDays: 7}, "90"), 7},
-		"then that of table config":               {lifetimeDays(&config.Config{}, " 90 "), 90},
-		"then 28":                                 {lifetimeDays(&config.Config{}, ""), 28},
-		"a lifetime of nothing is none":           {lifetimeDays(&config.Config{KeyLifetimeDays: -1}, "0"), 28},
-		"a lifetime beyond sense is none":         {lifetimeDays(&config.Config{}, "1e300"), 28},
-		"a lifetime that is no number is none":    {lifetimeDays(&config.Config{}, "a month"), 28},
+		"the lifetime that is set":                {lifetimeDays(" 90 "), 90},
+		"without one, 28 days":                    {lifetimeDays(""), 28},
+		"a lifetime of nothing is none":           {lifetimeDays("0"), 28},
+		"a lifetime below nothing is none":        {lifetimeDays("-1"), 28},
+		"a lifetime beyond sense is none":         {lifetimeDays("1e300"), 28},
+		"a lifetime that is no number is none":    {lifetimeDays("a month"), 28},
 		"generations are 3":                       {generations(""), 3},
 		"generations as stored":                   {generations("7"), 7},
 		"0 generations are 3, as for Moodle":      {generations("0"), 3},
@@ -249,11 +286,10 @@ func TestSettle(t *testing.T) {
 		"drift as stored":                         {driftThreshold("2.5"), 2500 * time.Millisecond},
 		"drift of nothing is 15 seconds":          {driftThreshold("0"), 15 * time.Second},
 		"drift that is not a number is 15 s":      {driftThreshold("NaN"), 15 * time.Second},
-		"the address of config.php wins":          {noReplyAddress(&config.Config{NoReplyAddress: "a@b"}, "c@d"), "a@b"},
-		"then that of table config, as address":   {noReplyAddress(&config.Config{}, "c@d"), "c@d"},
-		"then noreply@host":                       {noReplyAddress(&config.Config{Wwwroot: "https://own.example:8443/moodle"}, ""), "noreply@own.example"},
-		"what is no address is passed over":       {noReplyAddress(&config.Config{NoReplyAddress: "nobody", Wwwroot: "https://o.example"}, "-"), "noreply@o.example"},
-		"a wwwroot without a host gives no panic": {noReplyAddress(&config.Config{Wwwroot: "::"}, ""), "noreply@localhost"},
+		"the address that is set":                 {noReplyAddress("c@d", "https://own.example"), "c@d"},
+		"without one, noreply@host":               {noReplyAddress("", "https://own.example:8443/moodle"), "noreply@own.example"},
+		"what is no address is passed over":       {noReplyAddress("nobody", "https://o.example"), "noreply@o.example"},
+		"a wwwroot without a host gives no panic": {noReplyAddress("", "::"), "noreply@localhost"},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s: got %v, want %v", name, c.got, c.want)

@@ -29,8 +29,7 @@ func (t *Tenant) StartMNet(ctx context.Context, ipAddress string) error {
 }
 
 func (t *Tenant) startMNet(ctx context.Context, tx *sql.Tx, ipAddress string) error {
-	config, err := t.settings(ctx, tx, "read table config", "SELECT name, value FROM {config} WHERE name IN (?, ?, ?) FOR UPDATE",
-		"mnet_dispatcher_mode", "mnet_localhost_id", "mnet_all_hosts_id")
+	config, err := t.configSettings(ctx, tx, " FOR UPDATE", "mnet_dispatcher_mode", "mnet_localhost_id", "mnet_all_hosts_id")
 	if err != nil {
 		return err
 	}
@@ -60,11 +59,13 @@ func (t *Tenant) startMNet(ctx context.Context, tx *sql.Tx, ipAddress string) er
 	}
 	type setting struct{ name, value string }
 	settings := []setting{{"mnet_localhost_id", strconv.FormatInt(own.ID, 10)}, {"mnet_all_hosts_id", strconv.FormatInt(all.ID, 10)}}
-	_, forced := t.config.Forced["mnet_dispatcher_mode"]
-	if mode := config["mnet_dispatcher_mode"]; !forced && mode != "strict" && mode != "dangerous" {
+	if mode := config["mnet_dispatcher_mode"]; mode != "strict" && mode != "dangerous" {
 		settings = append(settings, setting{"mnet_dispatcher_mode", "strict"})
 	}
 	for _, setting := range settings {
+		if _, forced := t.config.Forced[setting.name]; forced {
+			continue // the table's value does not count
+		}
 		if err := t.setConfig(ctx, tx, config, setting.name, setting.value); err != nil {
 			return err
 		}

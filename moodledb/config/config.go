@@ -32,12 +32,11 @@ type Config struct {
 	AltCacheConfigPath string // $CFG->altcacheconfigpath, "" when not set
 	CacheFactory       string // $CFG->alternative_cache_factory_class, "" when not set
 	ForcedCachePath    string // $CFG->tool_forcedcache_config_path, "" when not set
-	NoReplyAddress     string // "" when not in config.php
-	KeyLifetimeDays    int    // $CFG->mnetkeylifetime, 0 when not in config.php
 	PathToPHP          string // $CFG->pathtophp, "" when not in config.php
 
-	// Forced are the settings that config.php sets instead of the tables: mnet_dispatcher_mode, those
-	// of the proxy, with its password, and from forced_plugin_settings those of mnet and local_vmoodle as mnet/name.
+	// Forced are the settings that config.php sets instead of the tables: by their names, with the
+	// password of the proxy, and from forced_plugin_settings those of mnet and local_vmoodle as
+	// mnet/name. One that is set to nothing is "".
 	Forced map[string]string
 
 	// ForcedCache is $CFG->tool_forcedcache_config_array. It may contain passwords of cache

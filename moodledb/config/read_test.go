@@ -51,7 +51,7 @@ func TestRead(t *testing.T) {
 			DBType: "mysqli", DBHost: "db.example.org", DBName: "moodle", DBUser: "username", DBPass: "#not//a/*comment*/?>SECRET-2", Prefix: "m311_",
 			DBPort: 3307, SSL: "require", ConnectTimeout: 5 * time.Second,
 			Wwwroot: "http://localhost/moodle", Dataroot: "/home/example/moodledata", CacheDir: "/var/cache/moodle", AltCacheConfigPath: "/etc/moodle/muc.php",
-			NoReplyAddress: "noreply@example.org", KeyLifetimeDays: 56, Dirroot: fixture(t, ""),
+			Forced: map[string]string{"noreplyaddress": "noreply@example.org", "mnetkeylifetime": "56"}, Dirroot: fixture(t, ""),
 		}},
 		"an image without its environment has the defaults": {file: "container.php", options: Options{Environ: environment(map[string]string{"MOODLE_DB_PASS": "p"})}, want: Config{
 			DBType: "mariadb", DBHost: "mariadb", DBName: "moodle", DBUser: "moodle", DBPass: "p", Prefix: "mdl_", DBPort: 3306,
@@ -89,7 +89,7 @@ func TestRead(t *testing.T) {
 			"alternative_cache_factory_class": "",
 		}}, want: Config{
 			DBType: "mysqli", DBHost: "127.0.0.1", DBName: "moodle_prod", DBUser: "moodle", DBPass: "p", Prefix: "mdl_", DBPort: 3307,
-			Wwwroot: "https://computed.example.org", Dataroot: "/srv/data", CacheDir: "/c", Dirroot: "/d", KeyLifetimeDays: 7,
+			Wwwroot: "https://computed.example.org", Dataroot: "/srv/data", CacheDir: "/c", Dirroot: "/d", Forced: map[string]string{"mnetkeylifetime": "7", "noreplyaddress": "", "mnet_dispatcher_mode": "strict"},
 		}},
 		"what derives from a replaced value stays, as php would have it": {file: "container.php", options: Options{Overrides: map[string]string{"dataroot": "/elsewhere", "dboptions.dbsocket": "/s", "dbpass": ""}}, want: Config{
 			DBType: "mariadb", DBHost: "mariadb", DBName: "moodle", DBUser: "moodle", Prefix: "mdl_", DBPort: 3306, DBSocket: "/s",
@@ -115,7 +115,10 @@ func plain(c Config) any {
 	type fields Config
 	type register Register
 	f := fields(c)
-	f.options, f.ofRequest, f.Forced = Options{}, false, nil
+	f.options, f.ofRequest = Options{}, false
+	if len(f.Forced) == 0 {
+		f.Forced = nil
+	}
 	var r *register
 	if f.Register != nil {
 		copied := register(*f.Register)

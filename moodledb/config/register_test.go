@@ -35,12 +35,12 @@ func TestTenantsThatAnArrayExcludesHaveNoDefaults(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		exclude string
-		days    int // the lifetime in the array's defaults
+		days    string // the lifetime in the array's defaults
 	}{
-		"no pattern":                             {"", 14},
-		"a pattern of another tenant":            {"two\\.example", 14},
-		"a pattern of this tenant":               {"one\\.example", 0},
-		"a pattern that only PHP's engine knows": {"^(?!https:..two)", 0},
+		"no pattern":                             {"", "14"},
+		"a pattern of another tenant":            {"two\\.example", "14"},
+		"a pattern of this tenant":               {"one\\.example", ""},
+		"a pattern that only PHP's engine knows": {"^(?!https:..two)", ""},
 	} {
 		for _, php := range []string{"", testbed.PHP(t)} {
 			t.Run(fmt.Sprintf("%s, by php: %t", name, php != ""), func(t *testing.T) {
@@ -69,8 +69,8 @@ func TestTenantsThatAnArrayExcludesHaveNoDefaults(t *testing.T) {
 					}
 					return
 				}
-				if err != nil || one.KeyLifetimeDays != c.days || (one.AltCacheConfigPath == "/a") != (php != "") {
-					t.Errorf("%v, %v, %d days, %q", one, err, one.KeyLifetimeDays, one.AltCacheConfigPath)
+				if err != nil || one.Forced["mnetkeylifetime"] != c.days || (one.AltCacheConfigPath == "/a") != (php != "") {
+					t.Errorf("%v, %v, %q days, %q", one, err, one.Forced["mnetkeylifetime"], one.AltCacheConfigPath)
 				}
 			})
 		}

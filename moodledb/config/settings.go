@@ -123,8 +123,7 @@ func (s *settings) database(c *Config) error {
 
 func (s *settings) site(c *Config) error {
 	if err := s.fill(field{"dataroot", &c.Dataroot, true}, field{"dirroot", &c.Dirroot, false}, field{"cachedir", &c.CacheDir, false},
-		field{"altcacheconfigpath", &c.AltCacheConfigPath, false}, field{"noreplyaddress", &c.NoReplyAddress, false},
-		field{"pathtophp", &c.PathToPHP, false}); err != nil {
+		field{"altcacheconfigpath", &c.AltCacheConfigPath, false}, field{"pathtophp", &c.PathToPHP, false}); err != nil {
 		return err
 	}
 	if c.Dirroot == "" {
@@ -133,7 +132,7 @@ func (s *settings) site(c *Config) error {
 	if c.CacheDir == "" {
 		c.CacheDir = filepath.Join(c.Dataroot, "cache")
 	}
-	for _, name := range []string{"mnetkeylifetime", "mnet_dispatcher_mode"} {
+	for _, name := range []string{"mnetkeylifetime", "mnet_dispatcher_mode", "noreplyaddress"} {
 		if _, err := s.text(name, false); err != nil {
 			return err
 		}
@@ -141,8 +140,14 @@ func (s *settings) site(c *Config) error {
 	if kind := s.value("dboptions").Kind(); kind != phpsource.Null && kind != phpsource.Array {
 		return s.at("dboptions", &Error{Setting: "dboptions", Problem: "is not an array"})
 	}
-	c.KeyLifetimeDays = int(max(0, min(s.value("mnetkeylifetime").Int(), 36500)))
 	return nil
+}
+
+// forcible are the settings of table config that matter here: initialise_cfg (lib/setuplib.php) reads
+// from the table only what config.php has not set.
+func forcible() []string {
+	return []string{"siteidentifier", "mnet_dispatcher_mode", "mnet_localhost_id", "mnet_all_hosts_id", "mnetkeylifetime", "noreplyaddress",
+		"proxyhost", "proxyport", "proxytype", "proxyuser", "proxypassword", "proxybypass"}
 }
 
 // forced reads what config.php sets instead of the tables. What it sets to null, an array or an
@@ -150,8 +155,7 @@ func (s *settings) site(c *Config) error {
 // it by what the tables say.
 func (s *settings) forced(c *Config) error {
 	c.Forced = map[string]string{}
-	for _, name := range []string{"mnet_dispatcher_mode", "mnetkeylifetime", "noreplyaddress",
-		"proxyhost", "proxyport", "proxytype", "proxyuser", "proxypassword", "proxybypass"} {
+	for _, name := range forcible() {
 		if v, set := s.find(name); set {
 			c.Forced[name] = v.Text()
 		}
