@@ -33,8 +33,9 @@ func TestAMoveThatIsKilledAtAnyStepIsFinishedByTheSameCommand(t *testing.T) {
 			s.remember(t)
 			s.prepare = func() { s.restore(t) }
 			steps, wanted := s.steps(t), 4 // half of them write
+			all := len(steps)
 			if testbed.Long() {
-				wanted = len(steps)
+				wanted = all
 			} else {
 				t.Logf("%s=%d", testbed.EnvSeed, seed)
 				random := rand.New(rand.NewPCG(seed, 0)) // every part draws the same steps
@@ -48,7 +49,7 @@ func TestAMoveThatIsKilledAtAnyStepIsFinishedByTheSameCommand(t *testing.T) {
 					killed++
 				}
 			}
-			t.Logf("killed at %d of %d steps", killed, len(steps))
+			t.Logf("killed at %d of %d steps", killed, all)
 			if killed == 0 {
 				t.Error("no run was killed")
 			}
