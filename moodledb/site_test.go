@@ -169,8 +169,8 @@ $CFG->forced_plugin_settings = ['mnet' => ['openssl_generations' => 9, 'drift_th
 	}
 }
 
-// A config.php that several sites share, or one of a site whose table config is not its own, may set
-// the ids itself: Moodle then takes that row as the local host row.
+// A config.php that several sites share, or one of a site whose table config is not its own, may
+// set the ids itself: Moodle then takes that row as the local host row.
 func TestTheLocalHostRowThatConfigPHPNames(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "config.php")

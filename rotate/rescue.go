@@ -124,10 +124,10 @@ func (r *Renewal) missing(ctx context.Context, t *Tenant, cached []Stored) []Ret
 }
 
 // notShared makes sure that no cached pair under another name is the key of a site that answers at
-// that name. It is then not ours: a copy of a site that kept its siteidentifier and its cache server
-// finds the entries of the original there, and the original finds those of the copy. To drop the
-// entry could destroy the other site's only copy, and helps nobody: the next request of either site
-// fills it again for both.
+// that name. It is then not ours: a copy of a site that kept its siteidentifier and its cache
+// server finds the entries of the original there, and the original finds those of the copy. To drop
+// the entry could destroy the other site's only copy, and helps nobody: the next request of either
+// site fills it again for both.
 func (r *Renewal) notShared(ctx context.Context, t *Tenant, missing []Retired) error {
 	for _, m := range missing {
 		c, err := envelope.ParseCertificate(m.Certificate)

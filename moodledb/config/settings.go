@@ -143,8 +143,8 @@ func (s *settings) site(c *Config) error {
 	return nil
 }
 
-// forcible are the settings of table config that matter here: initialise_cfg (lib/setuplib.php) reads
-// from the table only what config.php has not set.
+// forcible are the settings of table config that matter here: initialise_cfg (lib/setuplib.php)
+// reads from the table only what config.php has not set.
 func forcible() []string {
 	return []string{"siteidentifier", "mnet_dispatcher_mode", "mnet_localhost_id", "mnet_all_hosts_id", "mnetkeylifetime", "noreplyaddress",
 		"proxyhost", "proxyport", "proxytype", "proxyuser", "proxypassword", "proxybypass"}

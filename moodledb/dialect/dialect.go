@@ -72,8 +72,9 @@ type Dialect interface {
 	Quote(name string) string
 	// Same is a condition: the bytes of a text column are those of the value ?.
 	Same(column string) string
-	// Folded is an expression of a text column for comparisons in which the case of the letters A to
-	// Z does not count, whatever the collation of the column. Other differences may not count either.
+	// Folded is an expression of a text column for comparisons in which the case of the letters A
+	// to Z does not count, whatever the collation of the column. Other differences may not count
+	// either.
 	Folded(column string) string
 	// Hash is the SHA-256 of a text column, computed by the server, as bytes. NULL counts as "".
 	Hash(column string) string
@@ -122,8 +123,8 @@ func newLock(parts ...string) Lock {
 	return Lock{Name: "renew_mnetkeys " + hex.EncodeToString(sum[:20])}
 }
 
-// Free are connections that are left, by what limits them: the server, which keeps some for accounts
-// with privileges, the account, the database. [Unlimited] if there is no such limit.
+// Free are connections that are left, by what limits them: the server, which keeps some for
+// accounts with privileges, the account, the database. [Unlimited] if there is no such limit.
 type Free struct{ Server, Account, Database int }
 
 // Unlimited is more connections than any server has.
