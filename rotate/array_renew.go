@@ -84,7 +84,7 @@ func (a *Array) ready(ctx context.Context, t *renewing, r *Renewal, tenant *Tena
 
 // starts reports whether MNet is to be started before the renewal (--newkey).
 func (a *Array) starts(t *Tenant) bool {
-	return a.Template.NewKey && !a.PushOnly && !a.RollBack && (!t.MNetOn() || t.Own == nil)
+	return a.Template.NewKey && !a.PushOnly && !a.RollBack && t.isOff()
 }
 
 // keeps reports whether the tenant's key is left as it is.
