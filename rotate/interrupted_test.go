@@ -80,7 +80,30 @@ func TestACommitThatASignalHasCutShortIsNoFaultOfTheDatabase(t *testing.T) {
 	if f := databaseFailure(ctx, "its database: ", err); f.Reason != ReasonInterrupted {
 		t.Errorf("after a signal: %v", f)
 	}
-	if f := databaseFailure(t.Context(), "its database: ", err); f.Reason != ReasonConnect {
+	if f := databaseFailure(t.Context(), "its database: ", err); f.Reason != ReasonDatabase {
 		t.Errorf("without a signal: %v", f)
+	}
+}
+
+// The advice is that of the database's error, if it has one. A command in it would be completed for
+// another site than the one whose database it is.
+func TestTheNextStepAfterAnErrorOfAMembersDatabase(t *testing.T) {
+	other := &OtherSiteError{Wwwroot: "https://a.example", Row: "https://b.example"}
+	for _, c := range []struct {
+		name string
+		err  error
+		want string
+	}{
+		{"a password that is refused", hinting{errors.New("access denied")}, "name the server that takes writes. Then run: renew_mnetkeys push"},
+		{"an error without advice", errDown, ReasonDatabase.NextStep(true)},
+		{"a command", other, ReasonDatabase.NextStep(true)},
+		{"no answer in time", context.DeadlineExceeded, "the database or the site did not answer in time: check whether they run. Then run: renew_mnetkeys push"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := databaseFailure(t.Context(), "its database: ", fmt.Errorf("open: %w", c.err))
+			if f.Reason != ReasonDatabase || !f.Pending || f.Next != c.want || !strings.HasPrefix(f.Detail, "its database: open: ") {
+				t.Errorf("%+v", f)
+			}
+		})
 	}
 }

@@ -198,7 +198,7 @@ func TestADryRunSaysWhatTheDatabaseOfAPeerShows(t *testing.T) {
 		"MNet is off":              {func(s *fleetSite) { s.tenant.DispatcherMode = "off" }, ReasonMNetOff},
 		"MNet was never on":        {func(s *fleetSite) { s.tenant.Own = nil }, ReasonMNetOff},
 		"it has no readable key":   {func(s *fleetSite) { s.tenant.Pair.PrivateKey = "" }, ReasonBadSignature},
-		"its database is down":     {func(s *fleetSite) { s.readErr = errDown }, ReasonConnect},
+		"its database is down":     {func(s *fleetSite) { s.readErr = errDown }, ReasonDatabase},
 		"everything is as it must": {func(*fleetSite) {}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

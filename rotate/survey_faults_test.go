@@ -84,7 +84,7 @@ func TestASurveyWithAMemberThatCannotBeAsked(t *testing.T) {
 		t.Errorf("exit %d", code)
 	}
 	r := f.reports[f.sites[0].tenant.Wwwroot]
-	if links(r) != "accepted database, pending connect" || r.Err != nil || !strings.Contains(r.Peers[1].Detail, errDown.Error()) {
+	if links(r) != "accepted database, pending database" || r.Err != nil || !strings.Contains(r.Peers[1].Detail, errDown.Error()) {
 		t.Errorf("%+v", r)
 	}
 }
@@ -114,7 +114,7 @@ func TestAMemberThatCannotBeReadIsNotTold(t *testing.T) {
 	if code := f.array(ArrayOptions{}, 0).Run(t.Context()); code != ExitPeers {
 		t.Errorf("exit %d", code)
 	}
-	if r := f.reports[s.tenant.Wwwroot]; links(r) != "pending connect" || r.Outcome != Renewed || r.Err != nil {
+	if r := f.reports[s.tenant.Wwwroot]; links(r) != "pending database" || r.Outcome != Renewed || r.Err != nil {
 		t.Errorf("%+v", r)
 	}
 	if member.rows[s.tenant.Wwwroot].certificate != before || slices.Contains(f.events, "hold "+member.tenant.Wwwroot) {

@@ -101,7 +101,7 @@ func TestALinkIsVerifiedFromBothSides(t *testing.T) {
 		holds   string // of status
 	}{
 		{"its database is not at hand", func(*world, *fakePeer) (*Counterpart, error) { return nil, nil }, Accepted, "", "", ""},
-		{"its database is down: its own call is not known", func(*world, *fakePeer) (*Counterpart, error) { return nil, errLost }, Pending, "connect",
+		{"its database is down: its own call is not known", func(*world, *fakePeer) (*Counterpart, error) { return nil, errLost }, Pending, ReasonDatabase,
 			"its database: connection lost", ""},
 		{"it has no key to call with", func(w *world, _ *fakePeer) (*Counterpart, error) {
 			return CounterpartOf(&Tenant{Wwwroot: peerA, DispatcherMode: "strict", Own: &Peer{Wwwroot: peerA}, Peers: []Peer{{Wwwroot: ownURL, Certificate: w.tenant.Pair.Certificate}}}, ownURL), nil
