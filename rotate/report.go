@@ -134,6 +134,9 @@ type PeerReport struct {
 	// Holds says which certificate of this site the peer has, if its database is available:
 	// current, archived, other, none (status).
 	Holds string `json:"holds,omitempty"`
+	// Member says that the peer is a site of the array that is surveyed, whether its database was
+	// read or not.
+	Member bool `json:"-"`
 
 	// Use is how the link is used (doctor).
 	Use *LinkUse `json:"use,omitempty"`

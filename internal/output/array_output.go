@@ -25,7 +25,7 @@ type Array struct {
 	proven       int // peers: how many were proven
 	byRow        int // proven by database
 	total        int
-	skipped      int                       // in a dry run, they can be reached
+	skipped      int                       // in a dry run they can be reached, else nothing was tried
 	ignoredLinks int                       // not part of total
 	unproven     map[string]*unprovenPeers // by outcome and reason
 	failures     []rotate.TenantReport
@@ -104,13 +104,20 @@ var phaseWords = map[string]string{
 	"read": "read", "look": "rows of peers read", "examine": "examined", "plan": "peers tested",
 }
 
-// phaseWordsOfStatus replace them for a command that calls no site.
-var phaseWordsOfStatus = map[string]string{"ask": "other sites read", "prove": "reported"}
+// phaseWordsOfStatus and phaseWordsOfDoctor replace them for commands that call no site in these
+// phases.
+var (
+	phaseWordsOfStatus = map[string]string{"ask": "other sites read", "prove": "reported"}
+	phaseWordsOfDoctor = map[string]string{"ask": "databases read"}
+)
 
 // phaseWord says what has happened in a phase.
 func (a *Array) phaseWord(name string) string {
-	if a.Options.Command.Row().Prints == cmdline.PrintsStored && !a.Options.Live {
+	switch prints := a.Options.Command.Row().Prints; {
+	case prints == cmdline.PrintsStored && !a.Options.Live:
 		return cmp.Or(phaseWordsOfStatus[name], phaseWords[name])
+	case prints == cmdline.PrintsFindings:
+		return cmp.Or(phaseWordsOfDoctor[name], phaseWords[name])
 	}
 	return phaseWords[name]
 }

@@ -3,6 +3,7 @@ package output
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"syscall"
@@ -165,5 +166,42 @@ func TestStatusOfAnArrayClaimsNoTest(t *testing.T) {
 		if claims := strings.Contains(stdout.String(), "tested") || strings.Contains(stdout.String(), "proven"); claims != live {
 			t.Errorf("live %v:\n%s", live, stdout.String())
 		}
+	}
+}
+
+// A tenant whose MNet is off calls no peer: doctor lists its links, and verify does not. Both count
+// the same links as proven or not.
+func TestTheLinksThatAnArrayCountsAreThoseThatWereTried(t *testing.T) {
+	peers := func(outcomes ...rotate.PeerOutcome) (all []rotate.PeerReport) {
+		for i, o := range outcomes {
+			all = append(all, rotate.PeerReport{Wwwroot: fmt.Sprintf("https://p%d.example", i), Outcome: o})
+		}
+		return all
+	}
+	for want, reports := range map[string][]rotate.TenantReport{
+		"; 1 of 2 links proven (":                      {{Peers: peers(rotate.Accepted, rotate.Pending)}, {Err: rotate.ErrMNetOff}},
+		"; 1 of 2 links proven, 2 skipped (":           {{Peers: peers(rotate.Accepted, rotate.Pending)}, {Peers: peers(rotate.Skipped, rotate.Skipped)}},
+		"; 1 of 1 link proven, 1 skipped, 1 ignored (": {{Peers: peers(rotate.Accepted, rotate.Ignored, rotate.Skipped)}},
+		"; 2 links skipped (":                          {{Peers: peers(rotate.Skipped, rotate.Skipped)}},
+	} {
+		var stdout strings.Builder
+		out := NewArray(&Printer{Options: cmdline.Options{Command: cmdline.Doctor, All: true}, stdout: &Results{W: &stdout}, Stderr: io.Discard})
+		out.Begin(len(reports), len(reports))
+		for _, r := range reports {
+			out.Tenant(r)
+		}
+		out.Finish(rotate.ExitPeers, nil)
+		if !strings.Contains(stdout.String(), want) {
+			t.Errorf("nothing says %q:\n%s", want, stdout.String())
+		}
+	}
+}
+
+// The members that could not be read count, too.
+func TestTheStatusOfAnArrayCountsTheSitesThatCouldNotBeRead(t *testing.T) {
+	line := statusLine(rotate.TenantReport{Wwwroot: "https://t.example", Peers: []rotate.PeerReport{
+		{Member: true, Holds: "current"}, {Member: true, Holds: "other"}, {Member: true}, {}}}, time.Now())
+	if want := "4 peers, 1 of 3 in the array have it (1 could not be read)\n"; !strings.HasSuffix(line, want) {
+		t.Errorf("%q", line)
 	}
 }

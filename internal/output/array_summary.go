@@ -39,8 +39,13 @@ func (a *Array) linkSummary() string {
 		text = "; dry run: nothing was changed; " + outOf(a.skipped, a.total, "link") + " can be reached"
 	case a.Options.Command.Row().Prints == cmdline.PrintsStored && !a.Options.Live:
 		return "; " + count(a.total, "link")
-	default:
-		text = "; " + outOf(a.proven, a.total, "link") + " proven"
+	case a.skipped > 0 && a.skipped == a.total:
+		text = "; " + count(a.total, "link") + " skipped"
+	default: // as many as for a command that does not even list the links of such tenants
+		text = "; " + outOf(a.proven, a.total-a.skipped, "link") + " proven"
+		if a.skipped > 0 {
+			text += fmt.Sprintf(", %d skipped", a.skipped)
+		}
 	}
 	if a.ignoredLinks > 0 {
 		text += fmt.Sprintf(", %d ignored", a.ignoredLinks)
