@@ -102,7 +102,7 @@ func (a *Array) look(ctx context.Context, t *renewing, r *Renewal, what Survey) 
 		return err
 	}
 	if what.details() {
-		t.report.describeAll(tenant)
+		t.report.describeAll(tenant, r.Now())
 	} else {
 		t.report.describe(tenant)
 	}

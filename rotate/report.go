@@ -75,6 +75,9 @@ type TenantReport struct {
 	// Retired are the retired certificates, newest first (status).
 	Retired []KeyReport `json:"archive,omitempty"`
 
+	// Back is the retired pair that a rollback would make current again, nil if it could not (status).
+	Back *KeyReport `json:"-"`
+
 	// Findings are what the diagnosis has found (doctor).
 	Findings []Finding `json:"findings,omitempty"`
 

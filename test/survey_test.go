@@ -188,7 +188,7 @@ func TestAnArrayIsRolledBack(t *testing.T) {
 	f.renew(t, "--all", "--withmaster").expect(t, 0)
 	second := pairs()
 	before := f.tables(t)
-	f.command(t, "rollback", "--all", "--withmaster").expect(t, rotate.ExitUsage, "error: rollback needs confirmation", "add --yes")
+	f.command(t, "rollback", "--all", "--withmaster").expect(t, rotate.ExitNotRenewed, "error: rollback needs confirmation", "add --yes")
 	f.command(t, "rollback", "--all", "--withmaster", "--dry-run").expect(t, 0, "4 tenants: 4 can be rolled back; dry run: nothing was changed")
 	if f.tables(t) != before {
 		t.Error("something was written before it was said")
