@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"renew_mnetkeys/moodledb/config"
+	"renew_mnetkeys/rotate"
 )
 
 // LocksError is an array that needs more connections for its locks than a server should give it.
@@ -62,6 +63,9 @@ func (s *Servers) EnoughFor(ctx context.Context, members []*config.Config, selec
 			})
 			if err == nil && needed > free/2 {
 				return &LocksError{server(c), needed, free}
+			}
+			if ctx.Err() != nil {
+				return fmt.Errorf("count the free connections: %w", rotate.Ended(ctx, err))
 			}
 			if err == nil || !isAnswer(err) {
 				break

@@ -87,9 +87,13 @@ func (m *linkResults) resultOf(member, site string) StoreResult {
 // databaseFailure is the failure of links that could not be examined.
 func databaseFailure(ctx context.Context, whose string, err error) *Failure {
 	// A commit that was cut short says neither yes nor no.
-	ended := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Cause(ctx)) || errors.Is(err, ErrUncertain)
-	if ctx.Err() != nil && ended || errors.Is(err, context.Canceled) {
-		return cutShort(ctx)
+	stopped := ctx.Err() != nil && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Cause(ctx)) || errors.Is(err, ErrUncertain))
+	if stopped || errors.Is(err, context.Canceled) {
+		f := cutShort(ctx)
+		if late := Ended(ctx, err); errors.As(late, new(*lateError)) {
+			f.Detail = "not finished: " + whose + late.Error()
+		}
+		return f
 	}
 	return &Failure{Reason: ReasonDatabase, Detail: whose + err.Error(), Pending: true, Next: nextOfDatabase(err)}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // interruptible are the runs of one tenant that ask the local site.
@@ -105,5 +106,37 @@ func TestTheNextStepAfterAnErrorOfAMembersDatabase(t *testing.T) {
 				t.Errorf("%+v", f)
 			}
 		})
+	}
+}
+
+// A deadline hides nothing of the database that did not answer; a signal says nothing about it, nor
+// does a database that was not asked any more.
+func TestWhatADeadlineHasCutShort(t *testing.T) {
+	deadline, signal := errors.New("the run's --deadline has passed"), errors.New("interrupted by SIGINT")
+	late, cancel := context.WithDeadlineCause(t.Context(), time.Unix(0, 0), deadline)
+	defer cancel()
+	stopped, stop := context.WithCancelCause(t.Context())
+	stop(signal)
+	hangs := fmt.Errorf("connect: %w", fmt.Errorf("database a: no answer in time: %w", context.DeadlineExceeded))
+	for _, c := range []struct {
+		name  string
+		ctx   context.Context
+		err   error
+		want  string
+		cause error
+	}{
+		{"the run goes on", t.Context(), hangs, hangs.Error(), context.DeadlineExceeded},
+		{"a database hangs", late, hangs, deadline.Error() + ": " + hangs.Error(), deadline},
+		{"the same, once more", late, fmt.Errorf("read: %w", Ended(late, hangs)), "read: " + deadline.Error() + ": " + hangs.Error(), deadline},
+		{"nothing was asked any more", late, context.DeadlineExceeded, deadline.Error(), deadline},
+		{"a site hangs", late, &UnreachableError{Failure: &Failure{Reason: ReasonTimeout, Err: context.DeadlineExceeded}}, deadline.Error(), deadline},
+		{"a signal", stopped, fmt.Errorf("connect: %w", context.Canceled), signal.Error(), signal},
+	} {
+		if got := Ended(c.ctx, c.err); got.Error() != c.want || !errors.Is(got, c.cause) {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+	if f := databaseFailure(late, "its database: ", hangs); f.Reason != ReasonInterrupted || !strings.HasSuffix(f.Detail, "database a: no answer in time: context deadline exceeded") {
+		t.Errorf("%+v", f)
 	}
 }
