@@ -149,7 +149,7 @@ func (a *Array) renewAll(ctx context.Context, tenants []*renewing) {
 	a.renewSome(ctx, "canary", due[:canaries], failures)
 	for _, t := range due[:canaries] {
 		if t.report.Err != nil {
-			failures.stop(fmt.Errorf("the canary %s failed", t.member.Wwwroot))
+			failures.stop(&limitError{"the canary " + t.member.Wwwroot + " failed"})
 		}
 	}
 	a.renewSome(ctx, "renew", due[canaries:], failures)

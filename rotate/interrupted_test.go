@@ -140,3 +140,41 @@ func TestWhatADeadlineHasCutShort(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 }
+
+// stop is a signal.
+type stop struct{ error }
+
+func (stop) StopsRun() {}
+
+// A tenant that was not begun has not failed, whether a signal is the reason or another tenant.
+func TestTheProgressOfAnArrayCountsNoStopAsAFailure(t *testing.T) {
+	for name, c := range map[string]struct {
+		options ArrayOptions
+		spoil   func(*fleet, func(error))
+		phase   string
+		want    Progress
+	}{
+		"a signal before the canary": {ArrayOptions{Canary: 1}, func(f *fleet, cancel func(error)) {
+			f.on = func(e string) {
+				if strings.HasPrefix(e, "prove") {
+					cancel(stop{errors.New("interrupted by SIGINT")})
+				}
+			}
+		}, "canary", Progress{Done: 1, Total: 1, Stopped: 1}},
+		"a canary that fails": {ArrayOptions{Canary: 1, Parallel: 1}, func(f *fleet, _ func(error)) { f.sites[0].sticky = true },
+			"renew", Progress{Done: 2, Total: 2, Stopped: 2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFleet(t, 3)
+			ctx, cancel := context.WithCancelCause(t.Context())
+			c.spoil(f, cancel)
+			a := f.array(c.options, 0, 1, 2)
+			last := map[string]Progress{}
+			a.Phase = func(phase string, p Progress) { last[phase] = p }
+			a.Run(ctx)
+			if last[c.phase] != c.want {
+				t.Errorf("%+v", last)
+			}
+		})
+	}
+}

@@ -30,6 +30,8 @@ type Array struct {
 	unproven     map[string]*unprovenPeers // by outcome and reason
 	failures     []rotate.TenantReport
 	notBegunYet  int                 // when a signal came
+	interrupted  int                 // included in those that failed
+	hinted       bool                // the end says how to go on after a signal
 	notes        []string            // of tenants that did not fail
 	warned       map[string][]string // tenants, by what they are warned of
 	delayed      []string            // lines that are written once something happens
@@ -122,19 +124,23 @@ func (a *Array) phaseWord(name string) string {
 	return phaseWords[name]
 }
 
-// Phase draws progress on a terminal, and writes a line at the end of a phase.
-func (a *Array) Phase(name string, done, total, failed int) {
-	line := fmt.Sprintf("%s %d/%d", a.phaseWord(name), done, total)
-	if failed > 0 {
-		line += fmt.Sprintf(", %d failed", failed)
+// Phase draws progress on a terminal, and writes a line at the end of a phase. What was stopped was
+// neither done, nor has it failed.
+func (a *Array) Phase(name string, p rotate.Progress) {
+	line := fmt.Sprintf("%s %d/%d", a.phaseWord(name), p.Done-p.Stopped, p.Total)
+	if p.Failed > 0 {
+		line += fmt.Sprintf(", %d failed", p.Failed)
+	}
+	if p.Stopped > 0 {
+		line += fmt.Sprintf(", %d not done", p.Stopped)
 	}
 	took := time.Since(a.phaseStarted)
 	if name == "canary" || name == "renew" {
 		a.sayHeld()
 	}
-	if done < total {
+	if p.Done < p.Total {
 		if a.live {
-			left := took / time.Duration(done) * time.Duration(total-done)
+			left := took / time.Duration(p.Done) * time.Duration(p.Total-p.Done)
 			fmt.Fprintf(a.Stderr, "\r\x1b[K%s, about %s left", line, left.Round(time.Second))
 		}
 		return
@@ -189,6 +195,9 @@ func (a *Array) Tenant(r rotate.TenantReport) {
 	if a.notBegun(r) {
 		a.notBegunYet++
 	}
+	if r.Interrupted() {
+		a.interrupted++
+	}
 	if r.Err != nil && len(r.Findings) == 0 {
 		r.Peers = nil
 		a.failures = append(a.failures, r)
@@ -223,6 +232,7 @@ func (a *Array) Finish(code int, err error) int {
 		code = a.check.close(a.Printer)
 	}
 	code = a.settled(code)
+	a.hinted = err == nil && (code > 128 || slices.ContainsFunc(a.failures, a.saidAtTheEnd))
 	switch {
 	case a.json != nil:
 		code = a.Close(code) // the exit code is part of the Document
@@ -241,7 +251,7 @@ func (a *Array) Finish(code int, err error) int {
 		a.failHinted(err, hintUnchanged)
 	case err != nil:
 		a.fail(err)
-	case code > 128, slices.ContainsFunc(a.failures, a.saidAtTheEnd):
+	case a.hinted:
 		a.Tell("hint: %s", a.Complete(a.interruptedHint(), ""))
 	}
 	return a.settled(code)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -107,7 +108,7 @@ func (out *Printer) Print(report rotate.TenantReport, code int) int {
 	if out.Options.JSON {
 		code = out.Close(code) // the exit code is part of the Document
 		out.printJSON(report, code)
-	} else if text := out.render(report, code); text != "" {
+	} else if text := out.render(withoutHinted(report, code), code); text != "" {
 		out.write(text)
 		out.tellUnmatched()
 	} else { // prints nothing except notes that operators need
@@ -123,6 +124,17 @@ func (out *Printer) Print(report rotate.TenantReport, code int) int {
 		out.Tell("hint: %s", rotate.SelfNoRC4.NextStep())
 	}
 	return out.settled(code)
+}
+
+// withoutHinted is the report without the next steps that the hint after a signal repeats.
+func withoutHinted(r rotate.TenantReport, code int) rotate.TenantReport {
+	r.Peers = slices.Clone(r.Peers)
+	for i := range r.Peers {
+		if p := &r.Peers[i]; code > 128 && p.Reason == rotate.ReasonInterrupted {
+			p.Next = ""
+		}
+	}
+	return r
 }
 
 // settled is the exit code after the result was printed, for the sinks that are finished
@@ -230,7 +242,7 @@ func (out *Printer) Document(code int, tenants []rotate.TenantReport) Document {
 var colours = map[string]string{
 	string(rotate.Renewed): "32", string(rotate.Accepted): "32", string(rotate.Healed): "32", string(rotate.SelfProven): "32",
 	string(rotate.Pending): "33", string(rotate.Undone): "33", string(rotate.SelfUnreachable): "33", string(rotate.SelfNoRC4): "33",
-	string(rotate.Refused): "31", string(rotate.Failed): "31",
+	string(rotate.Refused): "31", string(rotate.Failed): "31", interrupted: "33",
 }
 
 func (out *Printer) paint(word, padded string) string {

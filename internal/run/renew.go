@@ -30,6 +30,9 @@ func (*deadlineError) Error() string { return "the run's --deadline has passed" 
 // Hint is what to do about it.
 func (*deadlineError) Hint() string { return "give the run more time with --deadline" }
 
+// StopsRun implements rotate.Stop.
+func (*deadlineError) StopsRun() {}
+
 // exitFor distinguishes errors of the configuration from errors of the database.
 func exitFor(err error) int {
 	var unusable *config.Error
