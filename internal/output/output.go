@@ -2,6 +2,7 @@ package output
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -147,9 +148,14 @@ func (out *Printer) settled(code int) int {
 	return out.stdout.code(out.Options.Command, code)
 }
 
-// Failed reports an error that ended a run before the work on a tenant began.
+// Failed reports an error that ended a run before the work on a tenant began. After a signal there is
+// nothing to finish, and it may not even be known for which site a command would be.
 func Failed(wwwroot string, code int, err error) rotate.TenantReport {
-	return rotate.TenantReport{Wwwroot: wwwroot, Outcome: rotate.Failed, SelfCheck: rotate.SelfSkipped,
+	hint := ""
+	if errors.As(err, new(*SignalError)) {
+		hint = hintUnchanged
+	}
+	return rotate.TenantReport{Hint: hint, Wwwroot: wwwroot, Outcome: rotate.Failed, SelfCheck: rotate.SelfSkipped,
 		Error: err.Error(), Err: err, Exit: code, Peers: []rotate.PeerReport{}}
 }
 
