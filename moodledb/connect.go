@@ -22,6 +22,9 @@ const (
 // connect opens a pool on the database of c, always the primary: dboptions readonly replicas are
 // for readers that accept old data. The caller closes it.
 func connect(ctx context.Context, c *config.Config) (*sql.DB, error) {
+	if ctx.Err() != nil { // so that no server is said not to have answered
+		return nil, ctx.Err()
+	}
 	d, err := c.Dialect()
 	if err != nil {
 		return nil, err

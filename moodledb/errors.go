@@ -24,7 +24,7 @@ func (e *LockedError) Error() string {
 	case e.Connection == 0:
 		return rotate.ErrLocked.Error()
 	case e.Holder == "":
-		return fmt.Sprintf("%v: connection %d", rotate.ErrLocked, e.Connection)
+		return fmt.Sprintf("%v: connection %d, of an account that this one may not see", rotate.ErrLocked, e.Connection)
 	default:
 		return fmt.Sprintf("%v: connection %d, %s", rotate.ErrLocked, e.Connection, e.Holder)
 	}

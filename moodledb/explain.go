@@ -1,6 +1,7 @@
 package moodledb
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -47,6 +48,11 @@ func explain(c *config.Config, err error) error {
 		return access(answer.Error(), loginHint(c))
 	case dialect.NoLocks:
 		return &NoLocksError{Server: server(c), Err: answer}
+	case dialect.Ended:
+		if answer == context.DeadlineExceeded {
+			return &unansweredError{server(c)}
+		}
+		return answer
 	case dialect.NoTLS:
 		return access("the server does not offer TLS", "dboptions ssl demands it")
 	case dialect.None, dialect.Lost:
@@ -66,6 +72,13 @@ func explain(c *config.Config, err error) error {
 	}
 	return answer
 }
+
+// unansweredError is a server that has not answered when the deadline of a statement or of the run
+// passed. That may have been soon, and the server in order: so this is no [*AccessError].
+type unansweredError struct{ server string }
+
+func (e *unansweredError) Error() string { return e.server + ": no answer in time" }
+func (e *unansweredError) Unwrap() error { return context.DeadlineExceeded }
 
 // hints are the faults whose message is shown, and what to do about them.
 var hints = map[dialect.Fault]string{

@@ -37,11 +37,14 @@ func TestExplain(t *testing.T) {
 		"an answer nothing is decided on": &mysql.MySQLError{Number: 1205},
 		"an error of our own":             rotate.ErrConflict,
 		"a cancelled context":             context.Canceled,
-		"the deadline of the run":         context.DeadlineExceeded,
 	} {
 		if got := explain(config, err); got != err {
 			t.Errorf("%s becomes %v", name, got)
 		}
+	}
+	late := explain(config, fmt.Errorf("timeout: %w", context.DeadlineExceeded))
+	if late.Error() != "database moodle at 127.0.0.1:3306 as www: no answer in time" || !errors.Is(late, context.DeadlineExceeded) || errors.As(late, new(*AccessError)) {
+		t.Errorf("a deadline becomes %v", late)
 	}
 }
 

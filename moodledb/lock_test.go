@@ -163,7 +163,7 @@ func TestALockThatIsNotGot(t *testing.T) {
 		take()
 		_, err := s.open(t).Acquire(t.Context(), 0)
 		var locked *LockedError
-		if !errors.As(err, &locked) || locked.Connection == 0 || locked.Holder != "" || !strings.HasSuffix(err.Error(), fmt.Sprintf("connection %d", locked.Connection)) {
+		if !errors.As(err, &locked) || locked.Connection == 0 || locked.Holder != "" || !strings.HasSuffix(err.Error(), fmt.Sprintf("connection %d, of an account that this one may not see", locked.Connection)) {
 			t.Errorf("got %v", err)
 		}
 	})

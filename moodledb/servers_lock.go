@@ -53,7 +53,7 @@ func (s *Servers) Acquire(ctx context.Context, c *config.Config, wait time.Durat
 	l := &ArrayLock{server: server, locks: locks, of: lockOf(c), place: locks.LockPlace(c.Account())}
 	got, err := untilGot(ctx, s.sleep, wait, func() (bool, error) { return l.try(ctx, c) })
 	if err == nil && !got {
-		err = l.holder(ctx)
+		err = l.holder(ctx, c)
 	}
 	if err != nil {
 		return nil, lockError(op, err)
@@ -121,8 +121,9 @@ func (l *ArrayLock) drop(session *lockSession) {
 	delete(l.server.locks, l.place)
 }
 
-// holder says who has the lock.
-func (l *ArrayLock) holder(ctx context.Context) *LockedError {
+// holder says who has the lock. The account of the session may be another tenant's, and see nothing
+// of a run on this tenant alone, which uses the tenant's own account.
+func (l *ArrayLock) holder(ctx context.Context, c *config.Config) *LockedError {
 	if l.server.take(ctx) != nil {
 		return &LockedError{}
 	}
@@ -133,7 +134,16 @@ func (l *ArrayLock) holder(ctx context.Context) *LockedError {
 	}
 	ctx, cancel := statementTime(ctx)
 	defer cancel()
-	return heldBy(l.locks.Holder(ctx, session.conn, l.of))
+	found := heldBy(l.locks.Holder(ctx, session.conn, l.of))
+	if found.Connection == 0 || found.Holder != "" {
+		return found
+	}
+	own, err := openLockSession(ctx, c, l.locks)
+	if err != nil {
+		return found
+	}
+	defer func() { _ = own.close() }()
+	return heldBy(l.locks.Holder(ctx, own.conn, l.of))
 }
 
 // Release gives the lock back. On PostgreSQL others get it when this run has given back all of the

@@ -124,6 +124,12 @@ func TestArrayLock(t *testing.T) {
 			locked(t, err, one.User)
 			_ = held.Release()
 		})
+		t.Run("a run on one tenant is seen from the connection of another tenant, too", func(t *testing.T) {
+			l, held := arrayLock(t, servers, one), lock(t, two.open(t))
+			_, err := servers.Acquire(t.Context(), two.config, 0)
+			locked(t, err, two.User)
+			_, _ = held.Release(), l.Release()
+		})
 		t.Run("it keeps another run out", func(t *testing.T) {
 			arrayLock(t, servers, one)
 			_, err := others.Acquire(t.Context(), one.config, 0)
@@ -251,11 +257,11 @@ func TestAnArrayLockIsLostWithoutAnybodyNoticing(t *testing.T) {
 func TestAnArrayLockWhoseServerIsBusy(t *testing.T) {
 	t.Parallel()
 	busy := &ArrayLock{server: &dbServer{turn: make(chan struct{}, 1)}}
-	if err := busy.holder(t.Context()); !errors.Is(err, rotate.ErrLocked) || err.Connection != 0 {
+	if err := busy.holder(t.Context(), nil); !errors.Is(err, rotate.ErrLocked) || err.Connection != 0 {
 		t.Errorf("its connection is gone: %v", err)
 	}
 	busy.server.turn <- struct{}{}
-	if err := busy.holder(soon(t)); !errors.Is(err, rotate.ErrLocked) || err.Connection != 0 {
+	if err := busy.holder(soon(t), nil); !errors.Is(err, rotate.ErrLocked) || err.Connection != 0 {
 		t.Errorf("nobody can be asked: %v", err)
 	}
 	if err := busy.Held(soon(t)); !errors.Is(err, context.DeadlineExceeded) {

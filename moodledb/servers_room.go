@@ -7,6 +7,7 @@ import (
 
 	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/moodledb/dialect"
+	"renew_mnetkeys/rotate"
 )
 
 // ConnectionsError is an array that needs more connections than a server should give it.
@@ -88,6 +89,9 @@ func (s *Servers) EnoughFor(ctx context.Context, members []*config.Config, selec
 			}
 			if err == nil && needed > may {
 				return &ConnectionsError{server(c), at.of, needed, may, left}
+			}
+			if ctx.Err() != nil {
+				return fmt.Errorf("count the free connections: %w", rotate.Ended(ctx, err))
 			}
 			if err == nil || !isAnswer(err) {
 				break

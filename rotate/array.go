@@ -40,10 +40,14 @@ type Array struct {
 	// time.
 	Emit func(TenantReport)
 	// Phase receives the progress of a phase, from one goroutine at a time; may be nil.
-	Phase func(phase string, done, total, failed int)
+	Phase func(phase string, p Progress)
 
 	wellProven sync.Map // the WebServers that gave as many answers as prove a single tenant
 }
+
+// Progress counts the tenants, or members, of a phase. Stopped are those of Done for which the run was
+// stopped before; they have not failed.
+type Progress struct{ Done, Total, Failed, Stopped int }
 
 // ArrayOptions say how an array is renewed.
 type ArrayOptions struct {
@@ -184,18 +188,21 @@ func (a *Array) each(phase string, tenants []*renewing, work func(*renewing)) {
 	var group errgroup.Group
 	group.SetLimit(max(a.Parallel, 1))
 	var mu sync.Mutex
-	done, failed := 0, 0
+	p := Progress{Total: len(tenants)}
 	for _, t := range tenants {
 		group.Go(func() error {
 			work(t)
 			mu.Lock()
 			defer mu.Unlock()
-			done++
-			if t.report.Err != nil {
-				failed++
+			p.Done++
+			switch {
+			case IsStopped(t.report.Err):
+				p.Stopped++
+			case t.report.Err != nil:
+				p.Failed++
 			}
 			if a.Phase != nil {
-				a.Phase(phase, done, len(tenants), failed)
+				a.Phase(phase, p)
 			}
 			return nil
 		})

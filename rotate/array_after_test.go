@@ -101,8 +101,8 @@ func TestWhatAMemberHoldsAfterwards(t *testing.T) {
 			m.rows[s.tenant.Wwwroot].certificate = testPair(s.f.t, s.tenant.Wwwroot, clock.AddDate(0, 0, 1)).Certificate.PEM
 		}, links: "accepted database", called: true},
 		{name: "it has no row", spoil: func(m, s *fleetSite) { delete(m.rows, s.tenant.Wwwroot) }, links: "refused unknown_to_peer"},
-		{name: "its database fails while it is written", spoil: func(m, _ *fleetSite) { m.failsAt("hold", 1) }, links: "pending connect"},
-		{name: "its database leaves the row open", spoil: func(_, _ *fleetSite) {}, results: []StoreResult{NotAsked}, links: "pending connect"},
+		{name: "its database fails while it is written", spoil: func(m, _ *fleetSite) { m.failsAt("hold", 1) }, links: "pending database"},
+		{name: "its database leaves the row open", spoil: func(_, _ *fleetSite) {}, results: []StoreResult{NotAsked}, links: "pending database"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFleet(t, 2)

@@ -138,7 +138,7 @@ func (a *Array) peerReports(ctx context.Context, t *renewing, list []Peer, own I
 		report, known := reports[p.Wwwroot]
 		if !known {
 			report = PeerReport{Wwwroot: p.Wwwroot, Application: p.Application}
-			report.fail(&Failure{Reason: ReasonConnect, Detail: "not pushed: its row could not be read", Pending: true})
+			report.fail(&Failure{Reason: ReasonDatabase, Detail: "not pushed: its row could not be read", Pending: true})
 		}
 		t.report.Peers[i] = report
 	}

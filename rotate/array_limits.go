@@ -14,6 +14,14 @@ func cmpErr(errs ...error) error {
 	return nil
 }
 
+// limitError is why no other tenant is renewed after failures.
+type limitError struct{ problem string }
+
+func (e *limitError) Error() string { return e.problem }
+
+// StopsRun implements Stop.
+func (*limitError) StopsRun() {}
+
 // failureLimit stops phase one before damage spreads. It is safe for concurrent use.
 type failureLimit struct {
 	mu    sync.Mutex
@@ -29,7 +37,7 @@ func (f *failureLimit) count(err error) {
 		return
 	}
 	if f.n++; f.limit > 0 && f.n >= f.limit && f.cause == nil {
-		f.cause = fmt.Errorf("--max-failures or --fullstop allow no more tenants that fail than %d", f.n)
+		f.cause = &limitError{fmt.Sprintf("--max-failures or --fullstop allow no more tenants that fail than %d", f.n)}
 	}
 }
 

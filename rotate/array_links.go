@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // report judges the link between a tenant and a member by everything that was seen of it, except
@@ -71,7 +72,7 @@ func (m *linkResults) rowFailure(member, site string) *Failure {
 	case RowTwice:
 		return &Failure{Reason: ReasonTwoRows, Detail: "the peer has two rows of this site: none was deleted, and one with the old wwwroot was not changed"}
 	}
-	return &Failure{Reason: ReasonConnect, Detail: "the peer's database did not take the certificate", Pending: true}
+	return &Failure{Reason: ReasonDatabase, Detail: "the peer's database did not take the certificate", Pending: true}
 }
 
 // resultOf is what became of a site's key at a member.
@@ -85,16 +86,25 @@ func (m *linkResults) resultOf(member, site string) StoreResult {
 
 // databaseFailure is the failure of links that could not be examined.
 func databaseFailure(ctx context.Context, whose string, err error) *Failure {
-	late := errors.Is(err, context.DeadlineExceeded)
 	// A commit that was cut short says neither yes nor no.
-	stopped := ctx.Err() != nil && (late || errors.Is(err, context.Cause(ctx)) || errors.Is(err, ErrUncertain))
-	switch {
-	case stopped, errors.Is(err, context.Canceled):
-		return cutShort(ctx)
-	case late:
-		return &Failure{Reason: ReasonTimeout, Detail: whose + err.Error(), Pending: true, Next: ReasonDatabase.Row().Next}
+	stopped := ctx.Err() != nil && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Cause(ctx)) || errors.Is(err, ErrUncertain))
+	if stopped || errors.Is(err, context.Canceled) {
+		f := cutShort(ctx)
+		if late := Ended(ctx, err); errors.As(late, new(*lateError)) {
+			f.Detail = "not finished: " + whose + late.Error()
+		}
+		return f
 	}
-	return &Failure{Reason: ReasonConnect, Detail: whose + err.Error(), Pending: true, Next: ReasonDatabase.Row().Next}
+	return &Failure{Reason: ReasonDatabase, Detail: whose + err.Error(), Pending: true, Next: nextOfDatabase(err)}
+}
+
+// nextOfDatabase is the next step after an error of a database, whose hint may know the cure.
+func nextOfDatabase(err error) string {
+	hint := HintOf(err)
+	if hint == "" || strings.Contains(hint, "run: ") { // a command that is for the other site
+		return ReasonDatabase.Row().Next
+	}
+	return hint + thenPush
 }
 
 // cutShort is the failure of a link on which the work was ended by a signal or by the run's

@@ -51,7 +51,7 @@ func TestAKeyThatIsOverwrittenStandsInTheHistory(t *testing.T) {
 					}
 					a := f.array(ArrayOptions{PushOnly: kept}, 1)
 					// The phase ends with the proof of the local site.
-					a.Phase = func(phase string, _, _, _ int) {
+					a.Phase = func(phase string, _ Progress) {
 						if c.event == "phase" && phase == map[bool]string{true: "check", false: "renew"}[kept] {
 							overwrite()
 						}
@@ -100,8 +100,8 @@ func TestARunOfAnArrayThatLostItsLocksClaimsNothing(t *testing.T) {
 				}
 				a := f.array(ArrayOptions{PushOnly: kept}, 1)
 				met := false
-				a.Phase = func(name string, done, total, _ int) {
-					if name != phase || done < total || met {
+				a.Phase = func(name string, p Progress) {
+					if name != phase || p.Done < p.Total || met {
 						return
 					}
 					met = true
@@ -140,7 +140,7 @@ func TestAKeyThatIsOverwrittenInAnInterruptedRunStandsInTheHistory(t *testing.T)
 	ctx, cancel := context.WithCancel(t.Context())
 	var ours Stored
 	a := f.array(ArrayOptions{}, 1)
-	a.Phase = func(phase string, _, _, _ int) {
+	a.Phase = func(phase string, _ Progress) {
 		if phase == "renew" {
 			cancel()
 			ours = s.tenant.Pair
@@ -165,7 +165,7 @@ func TestAKeyThatIsOverwrittenBeforeKeyswapsIsToldToNobody(t *testing.T) {
 	s := f.sites[1]
 	var ours Stored
 	a := f.array(ArrayOptions{ByKeyswap: true}, 1)
-	a.Phase = func(phase string, _, _, _ int) {
+	a.Phase = func(phase string, _ Progress) {
 		if phase == "renew" {
 			ours = s.tenant.Pair
 			s.tenant.Pair, s.tenant.History = storedPair(testPair(t, s.tenant.Wwwroot, clock.Add(1))), nil

@@ -154,7 +154,7 @@ func TestAMemberWhoseDatabaseIsAnothersIsNotTold(t *testing.T) {
 		t.Errorf("exit %d, %d writes", code, writes)
 	}
 	for _, i := range []int{0, 1} {
-		if r := f.reports[f.sites[i].tenant.Wwwroot]; links(r) != "accepted database, pending connect" || !strings.Contains(r.Peers[1].Detail, "belongs to https://foreign.example") {
+		if r := f.reports[f.sites[i].tenant.Wwwroot]; links(r) != "accepted database, pending database" || !strings.Contains(r.Peers[1].Detail, "belongs to https://foreign.example") {
 			t.Errorf("%+v", r)
 		}
 	}
@@ -170,7 +170,7 @@ func TestRowsThatCannotBeReadLoseNothingThatIsKnownByDatabase(t *testing.T) {
 		t.Errorf("exit %d", code)
 	}
 	r := f.reports[s.tenant.Wwwroot]
-	if links(r) != "accepted database, pending connect" || len(r.Peers) != 3 || r.Outcome != Renewed || !errors.Is(r.Err, errDown) {
+	if links(r) != "accepted database, pending database" || len(r.Peers) != 3 || r.Outcome != Renewed || !errors.Is(r.Err, errDown) {
 		t.Errorf("%+v", r)
 	}
 }

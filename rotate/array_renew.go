@@ -84,7 +84,7 @@ func (a *Array) ready(ctx context.Context, t *renewing, r *Renewal, tenant *Tena
 
 // starts reports whether MNet is to be started before the renewal (--newkey).
 func (a *Array) starts(t *Tenant) bool {
-	return a.Template.NewKey && !a.PushOnly && !a.RollBack && (!t.MNetOn() || t.Own == nil)
+	return a.Template.NewKey && !a.PushOnly && !a.RollBack && t.isOff()
 }
 
 // keeps reports whether the tenant's key is left as it is.
@@ -149,7 +149,7 @@ func (a *Array) renewAll(ctx context.Context, tenants []*renewing) {
 	a.renewSome(ctx, "canary", due[:canaries], failures)
 	for _, t := range due[:canaries] {
 		if t.report.Err != nil {
-			failures.stop(fmt.Errorf("the canary %s failed", t.member.Wwwroot))
+			failures.stop(&limitError{"the canary " + t.member.Wwwroot + " failed"})
 		}
 	}
 	a.renewSome(ctx, "renew", due[canaries:], failures)

@@ -28,9 +28,9 @@ func TestMNetIsStartedInPhaseTwo(t *testing.T) {
 	a := f.array(ArrayOptions{})
 	a.Template.NewKey = true
 	checked := 0
-	a.Phase = func(phase string, done, _, _ int) {
+	a.Phase = func(phase string, p Progress) {
 		if phase == "check" {
-			checked = done
+			checked = p.Done
 		}
 	}
 	f.on = func(e string) {

@@ -75,9 +75,8 @@ func (a *Array) readSide(ctx context.Context, to *renewing) (tenant *Tenant) {
 func (r *Renewal) notToAsk(t *Tenant) *Failure {
 	renew := "to make a new key for that site, run: renew_mnetkeys --host=" + shellWord(t.Wwwroot)
 	switch {
-	case !t.MNetOn() || t.Own == nil:
-		return &Failure{Reason: ReasonMNetOff, Detail: "MNet is off at the peer",
-			Next: nextMemberOff}
+	case t.isOff():
+		return memberOff()
 	case t.identity() == nil:
 		return &Failure{Reason: ReasonBadSignature, Detail: "the peer's database has no readable key", Next: renew}
 	case t.Own.Certificate != t.Pair.Certificate:
@@ -86,6 +85,11 @@ func (r *Renewal) notToAsk(t *Tenant) *Failure {
 		return &Failure{Reason: ReasonBadCertificate, Detail: "the peer's key has expired", Pending: true, Next: renew}
 	}
 	return nil
+}
+
+// memberOff is the failure of links to a site of the array whose MNet is off.
+func memberOff() *Failure {
+	return &Failure{Reason: ReasonMNetOff, Detail: "MNet is off at the peer", Next: nextMemberOff}
 }
 
 // nextMemberOff is the next step for a link to a site of the array whose MNet is off.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -32,19 +33,7 @@ func (a *Array) Survey(ctx context.Context, what Survey) int {
 	tenants := a.start()
 	emit, code := a.emitter()
 	if what == SurveyDoctor {
-		members := a.members()
-		a.each("examine", tenants, func(t *renewing) {
-			a.within(ctx, t, func(s *Session, r *Renewal) error {
-				r.Store, r.members = wholeStore{s.Store, s.PeerRows}, members
-				t.report = r.Diagnose(ctx)
-				t.nameUnread()
-				return t.report.Err
-			})
-			if err := t.report.Err; err != nil && len(t.report.Findings) == 0 { // it was not opened
-				t.report.Findings = []Finding{unreadable(ctx, t.member.Wwwroot, err)}
-			}
-			emit(t)
-		})
+		a.diagnose(ctx, tenants, emit)
 		return code()
 	}
 	a.each("read", tenants, func(t *renewing) {
@@ -61,6 +50,39 @@ func (a *Array) Survey(ctx context.Context, what Survey) int {
 		emit(t)
 	})
 	return code()
+}
+
+// diagnose examines each tenant by itself. A peer that answers the tenant's call, but whose database
+// cannot be read, is not proven, as in every other survey: nobody has seen its side of the link.
+func (a *Array) diagnose(ctx context.Context, tenants []*renewing, emit func(*renewing)) {
+	members, unread := a.members(), a.unread(ctx)
+	a.each("examine", tenants, func(t *renewing) {
+		a.within(ctx, t, func(s *Session, r *Renewal) error {
+			r.Store, r.members = wholeStore{s.Store, s.PeerRows}, members
+			r.Counterpart = func(_ context.Context, p Peer) (*Counterpart, error) { return nil, unread[p.Wwwroot] }
+			t.report = r.Diagnose(ctx)
+			t.nameUnread()
+			return t.report.Err
+		})
+		if err := t.report.Err; err != nil && len(t.report.Findings) == 0 { // it was not opened
+			t.report.Findings = []Finding{unreadable(ctx, t.member.Wwwroot, err)}
+		}
+		emit(t)
+	})
+}
+
+// unread are the errors of the members whose databases cannot be read, by wwwroot.
+func (a *Array) unread(ctx context.Context) map[string]error {
+	errs := map[string]error{}
+	var mu sync.Mutex
+	a.each("ask", a.receivers(), func(to *renewing) {
+		if a.readSide(ctx, to) == nil {
+			mu.Lock()
+			defer mu.Unlock()
+			errs[to.member.Wwwroot] = to.report.Err
+		}
+	})
+	return errs
 }
 
 // nameUnread names a tenant whose database did not give its wwwroot.
@@ -80,7 +102,7 @@ func (a *Array) look(ctx context.Context, t *renewing, r *Renewal, what Survey) 
 		return err
 	}
 	if what.details() {
-		t.report.describeAll(tenant)
+		t.report.describeAll(tenant, r.Now())
 	} else {
 		t.report.describe(tenant)
 	}
@@ -185,6 +207,7 @@ func (m *linkResults) surveyed(ctx context.Context, p Peer, tenant string, what 
 	} else if f := m.rowFailure(p.Wwwroot, tenant); f != nil {
 		report.Detail = f.Detail
 	}
+	report.Member = true
 	if what.details() && database == nil {
 		report.Holds = holds[m.resultOf(p.Wwwroot, tenant)]
 	}

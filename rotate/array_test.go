@@ -84,7 +84,7 @@ func TestWhatFailsInAnArrayFailsAlone(t *testing.T) {
 	if r := report(3); r.Exit != ExitLocked {
 		t.Errorf("locked: %+v", r)
 	}
-	want := map[int]string{0: "accepted database", 1: "pending connect", 2: "accepted database", 3: "accepted database",
+	want := map[int]string{0: "accepted database", 1: "pending database", 2: "accepted database", 3: "accepted database",
 		5: "refused unknown_to_peer", 6: "refused unknown_to_peer", 7: "accepted database"}
 	for i, w := range want {
 		at := slices.IndexFunc(report(4).Peers, func(p PeerReport) bool { return p.Wwwroot == f.sites[i].tenant.Wwwroot })

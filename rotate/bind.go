@@ -70,7 +70,7 @@ func (r *Renewal) connect(ctx context.Context, t *Tenant, own Identity, link Lin
 	}
 	if err != nil {
 		// The host has not refused: a database was not reached, or has a problem.
-		report.fail(&Failure{Reason: ReasonConnect, Detail: "not connected as a peer: " + err.Error(), Pending: true})
+		report.fail(&Failure{Reason: ReasonDatabase, Detail: "not connected as a peer: " + err.Error(), Pending: true})
 		return Peer{}, &report
 	}
 	r.Log.Info().Str("peer", link.Wwwroot).Bool("both_sides", link.Far != nil).Msg("connected")

@@ -130,8 +130,8 @@ func TestAMemberThatIsIgnored(t *testing.T) {
 				t.Errorf("exit code %d", code)
 			}
 			for _, r := range f.reports {
-				for _, p := range []string{gone.tenant.Wwwroot, outside} {
-					if got := linkTo(r, p); got.Outcome != Ignored || got.Reason != "connect" {
+				for p, reason := range map[string]Reason{gone.tenant.Wwwroot: ReasonDatabase, outside: ReasonConnect} {
+					if got := linkTo(r, p); got.Outcome != Ignored || got.Reason != reason {
 						t.Errorf("%s: %+v", r.Wwwroot, got)
 					}
 				}

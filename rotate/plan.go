@@ -72,7 +72,7 @@ func (r *Renewal) plan(ctx context.Context, report *TenantReport) (*Tenant, erro
 		return nil, err
 	}
 	report.describe(t)
-	if r.NewKey && (!t.MNetOn() || t.Own == nil) {
+	if r.NewKey && t.isOff() {
 		if err := r.mayStart(ctx, t); err != nil {
 			return t, err
 		}
@@ -118,13 +118,18 @@ func (r *Renewal) planBinding(t *Tenant, report *TenantReport) []Peer {
 	return peers
 }
 
-// tryPeers connects to every peer and says what a run would do with it.
+// tryPeers connects to every peer and says what a run would do with it. Of a peer whose database is
+// available it says what that shows: a site with MNet off accepts connections, too.
 func (r *Renewal) tryPeers(ctx context.Context, peers []Peer, what string) []PeerReport {
 	return r.workOn(peers, func(p Peer) PeerReport {
 		started := r.Now()
 		report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application, Outcome: Skipped, Attempts: 1,
 			Detail: what}
-		if f := r.Network.Reachable(ctx, p); f != nil {
+		f := r.Network.Reachable(ctx, p)
+		if f == nil {
+			_, f = r.callable(ctx, p)
+		}
+		if f != nil {
 			report.fail(f)
 		}
 		report.TookMS = r.Now().Sub(started).Milliseconds()

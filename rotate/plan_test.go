@@ -187,3 +187,44 @@ func TestARollBackThatDoesNotHappen(t *testing.T) {
 		})
 	}
 }
+
+// A peer that is a site of the same array accepts connections although its MNet is off, and whatever
+// its database is like. The dry runs of one tenant and of the array say the same of it.
+func TestADryRunSaysWhatTheDatabaseOfAPeerShows(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(*fleetSite)
+		want  Reason
+	}{
+		"MNet is off":              {func(s *fleetSite) { s.tenant.DispatcherMode = "off" }, ReasonMNetOff},
+		"MNet was never on":        {func(s *fleetSite) { s.tenant.Own = nil }, ReasonMNetOff},
+		"it has no readable key":   {func(s *fleetSite) { s.tenant.Pair.PrivateKey = "" }, ReasonBadSignature},
+		"its database is down":     {func(s *fleetSite) { s.readErr = errDown }, ReasonDatabase},
+		"everything is as it must": {func(*fleetSite) {}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFleet(t, 2)
+			peer := f.sites[1]
+			c.spoil(peer)
+			f.array(ArrayOptions{}, 0).Plan(t.Context())
+			ofArray := linkTo(f.reports[f.sites[0].tenant.Wwwroot], peer.tenant.Wwwroot)
+
+			w := newWorld(t)
+			w.addPeer(peer.tenant.Wwwroot, fakePeer{})
+			r := w.renewal(Options{})
+			r.Counterpart = func(context.Context, Peer) (*Counterpart, error) {
+				return CounterpartOf(&peer.tenant, ownURL), peer.readErr
+			}
+			report := r.Plan(t.Context())
+			single := report.Peers[0]
+			if single.Outcome != ofArray.Outcome || single.Reason != ofArray.Reason || single.Reason != c.want || c.want == ReasonMNetOff && single.Next != ofArray.Next {
+				t.Errorf("one tenant: %+v; the array: %+v", single, ofArray)
+			}
+			if foretold := report.Exit == ExitPeers; foretold != (c.want != "") {
+				t.Errorf("exit %d", report.Exit)
+			}
+			if did := w.happened("lock", "store", "store-peer", "push", "start-mnet"); did != nil {
+				t.Errorf("the dry run did %v", did)
+			}
+		})
+	}
+}

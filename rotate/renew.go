@@ -179,17 +179,17 @@ func (r *Renewal) locked(ctx context.Context, report *TenantReport) (release fun
 // load reads the tenant as it is now. If the run was ended meanwhile, the error says what ended it.
 func (r *Renewal) load(ctx context.Context) (*Tenant, error) {
 	t, err := r.Store.Read(ctx)
-	if err != nil && ctx.Err() != nil {
-		err = context.Cause(ctx)
-	}
 	if err != nil {
-		return nil, fmt.Errorf("read the tenant: %w", err)
+		return nil, fmt.Errorf("read the tenant: %w", Ended(ctx, err))
 	}
 	return t, nil
 }
 
 // lockOrWait takes a lock. If another run has it, that is reported before the wait begins.
 func lockOrWait(ctx context.Context, lock func(context.Context, time.Duration) (func(), error), wait time.Duration, waiting func(time.Duration)) (func(), error) {
+	if ctx.Err() != nil { // no database is asked any more
+		return nil, ctx.Err()
+	}
 	release, err := lock(ctx, 0)
 	if !errors.Is(err, ErrLocked) || wait <= 0 {
 		return release, err
@@ -210,7 +210,7 @@ func stoppedOr(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
 		return err
 	}
-	return fmt.Errorf("stopped before the key was changed: %w", context.Cause(ctx))
+	return fmt.Errorf("stopped before the key was changed: %w", Ended(ctx, err))
 }
 
 // nextIdentity is the tenant with its new key.

@@ -75,6 +75,9 @@ type TenantReport struct {
 	// Retired are the retired certificates, newest first (status).
 	Retired []KeyReport `json:"archive,omitempty"`
 
+	// Back is the retired pair that a rollback would make current again, nil if it could not (status).
+	Back *KeyReport `json:"-"`
+
 	// Findings are what the diagnosis has found (doctor).
 	Findings []Finding `json:"findings,omitempty"`
 
@@ -134,6 +137,9 @@ type PeerReport struct {
 	// Holds says which certificate of this site the peer has, if its database is available:
 	// current, archived, other, none (status).
 	Holds string `json:"holds,omitempty"`
+	// Member says that the peer is a site of the array that is surveyed, whether its database was
+	// read or not.
+	Member bool `json:"-"`
 
 	// Use is how the link is used (doctor).
 	Use *LinkUse `json:"use,omitempty"`

@@ -17,7 +17,7 @@ func (r *Renewal) Status(ctx context.Context, live bool) TenantReport {
 			return err
 		}
 		report.Outcome = Kept
-		report.describeAll(t)
+		report.describeAll(t, r.Now())
 		report.Peers = r.workOn(t.Peers, func(p Peer) PeerReport { return r.peerStatus(ctx, t, p) })
 		report.Exit = ExitOK
 		if err := t.belongs(); err != nil || !live {
@@ -49,8 +49,11 @@ func (t *Tenant) belongs() error {
 }
 
 // describeAll describes the tenant, its retired keys, and what is wrong with its rows.
-func (r *TenantReport) describeAll(t *Tenant) {
+func (r *TenantReport) describeAll(t *Tenant, now time.Time) {
 	r.describe(t)
+	if back, _, err := t.newestRetired(now); err == nil {
+		r.Back = keyReport(back.Key.Certificate)
+	}
 	for _, h := range t.History {
 		if c, err := envelope.ParseCertificate(h.Certificate); err == nil {
 			r.Retired = append(r.Retired, *keyReport(c))

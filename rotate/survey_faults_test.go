@@ -22,7 +22,8 @@ func TestWhatASurveyCannotLookAt(t *testing.T) {
 		err   error
 		says  string
 	}{
-		{"its database is lost at once", []Survey{SurveyStatus, SurveyVerify, SurveyLive, SurveyDoctor}, func(s *fleetSite) { s.failsAt("read", 1) }, errDown, tenant},
+		{"its database is lost at once", []Survey{SurveyStatus, SurveyVerify, SurveyLive}, func(s *fleetSite) { s.failsAt("read", 1) }, errDown, tenant},
+		{"its database is lost after members were read", []Survey{SurveyDoctor}, func(s *fleetSite) { s.failsAt("read", 2) }, errDown, tenant},
 		// Reads: the tenant, itself as a member if it was not proven, the tenant with its peers.
 		{"its database is lost while members are looked at", []Survey{SurveyStatus, SurveyVerify, SurveyLive}, func(s *fleetSite) { s.failsAt("read", 2) }, errDown, tenant},
 		{"its database is lost after members were looked at", []Survey{SurveyStatus}, func(s *fleetSite) { s.failsAt("read", 3) }, errDown, tenant},
@@ -84,7 +85,7 @@ func TestASurveyWithAMemberThatCannotBeAsked(t *testing.T) {
 		t.Errorf("exit %d", code)
 	}
 	r := f.reports[f.sites[0].tenant.Wwwroot]
-	if links(r) != "accepted database, pending connect" || r.Err != nil || !strings.Contains(r.Peers[1].Detail, errDown.Error()) {
+	if links(r) != "accepted database, pending database" || r.Err != nil || !strings.Contains(r.Peers[1].Detail, errDown.Error()) {
 		t.Errorf("%+v", r)
 	}
 }
@@ -114,10 +115,39 @@ func TestAMemberThatCannotBeReadIsNotTold(t *testing.T) {
 	if code := f.array(ArrayOptions{}, 0).Run(t.Context()); code != ExitPeers {
 		t.Errorf("exit %d", code)
 	}
-	if r := f.reports[s.tenant.Wwwroot]; links(r) != "pending connect" || r.Outcome != Renewed || r.Err != nil {
+	if r := f.reports[s.tenant.Wwwroot]; links(r) != "pending database" || r.Outcome != Renewed || r.Err != nil {
 		t.Errorf("%+v", r)
 	}
 	if member.rows[s.tenant.Wwwroot].certificate != before || slices.Contains(f.events, "hold "+member.tenant.Wwwroot) {
 		t.Error("a database that could not be read was written to")
+	}
+}
+
+// The web server of a site may answer although its database is not the one that the register names:
+// nobody has then seen its side of the links. Every survey counts the same links.
+func TestEverySurveyCountsTheLinksToASiteThatCannotBeRead(t *testing.T) {
+	for _, what := range []Survey{SurveyStatus, SurveyVerify, SurveyLive, SurveyDoctor} {
+		f := newFleet(t, 3)
+		unread := f.sites[2]
+		unread.readErr = errDown
+		f.array(ArrayOptions{}, 0, 1, 2).Survey(t.Context(), what)
+		proven, all := 0, 0
+		for _, r := range f.reports {
+			for _, p := range r.Peers {
+				all++
+				if p.Outcome.Proven() {
+					proven++
+				}
+				if what.details() && !p.Member {
+					t.Errorf("%s is no member for %s", p.Wwwroot, r.Wwwroot)
+				}
+				if p.Wwwroot == unread.tenant.Wwwroot && what != SurveyStatus && (p.Outcome != Pending || p.Reason != ReasonDatabase) {
+					t.Errorf("survey %d: %+v", what, p)
+				}
+			}
+		}
+		if len(f.reports) != 3 || all != 4 || what != SurveyStatus && proven != 2 {
+			t.Errorf("survey %d: %d of %d links of %d tenants", what, proven, all, len(f.reports))
+		}
 	}
 }

@@ -64,6 +64,9 @@ func (t *Tenant) MNetOn() bool {
 	return t.DispatcherMode == "strict" || t.DispatcherMode == "dangerous"
 }
 
+// isOff reports whether MNet is off, or was never on: there is no local host row then.
+func (t *Tenant) isOff() bool { return !t.MNetOn() || t.Own == nil }
+
 // off is the reason why the dispatcher answers no calls.
 func (t *Tenant) off() error {
 	if t.DispatcherForced {

@@ -13,6 +13,7 @@ import (
 type Counterpart struct {
 	As    *Identity // nil if it has no readable key
 	Holds string    // the certificate in its row of this site, PEM; "" if it has none
+	Off   bool      // its MNet is off, or was never on
 }
 
 // Verify proves the local site and every peer under the stored key by sealed calls, in both
@@ -97,15 +98,11 @@ func (r *Renewal) verifyBack(ctx context.Context, own Identity, p Peer, report *
 	if !report.Outcome.Proven() {
 		return
 	}
-	other, err := r.counterpart(ctx, p)
-	switch {
-	case err != nil:
-		report.fail(databaseFailure(ctx, "its database: ", err))
-		return
-	case other == nil:
-		return
-	case other.As == nil:
-		report.fail(&Failure{Reason: ReasonBadSignature, Detail: "its database has no readable key to call this site with"})
+	other, f := r.callable(ctx, p)
+	if f != nil {
+		report.fail(f)
+	}
+	if other == nil {
 		return
 	}
 	us := Peer{Wwwroot: own.Wwwroot, Application: "moodle", ServerURL: localServerURL, Certificate: other.Holds}
@@ -113,8 +110,7 @@ func (r *Renewal) verifyBack(ctx context.Context, own Identity, p Peer, report *
 		us.Node = r.Nodes[0]
 	}
 	proof := r.Network.Prove(ctx, *other.As, us, nil, false)
-	f := proof.Failure
-	if f == nil {
+	if f = proof.Failure; f == nil {
 		f = outdated(us, proof)
 	}
 	if f != nil {
@@ -123,6 +119,23 @@ func (r *Renewal) verifyBack(ctx context.Context, own Identity, p Peer, report *
 		return
 	}
 	report.Detail = join(report.Detail, "both ways")
+}
+
+// callable is the other side of a link, nil if its database is not available, or if that database
+// shows why the link cannot be proven.
+func (r *Renewal) callable(ctx context.Context, p Peer) (*Counterpart, *Failure) {
+	other, err := r.counterpart(ctx, p)
+	switch {
+	case err != nil:
+		return nil, databaseFailure(ctx, "its database: ", err)
+	case other == nil:
+		return nil, nil
+	case other.Off:
+		return nil, memberOff()
+	case other.As == nil:
+		return nil, &Failure{Reason: ReasonBadSignature, Detail: "its database has no readable key to call this site with"}
+	}
+	return other, nil
 }
 
 // nextLocal is the next step if a peer's call to this site shows that this site is at fault, ""
@@ -160,7 +173,7 @@ func (r *Renewal) counterpart(ctx context.Context, p Peer) (*Counterpart, error)
 // CounterpartOf is a site, read from its own database, as the counterpart of the site with this
 // wwwroot. The Peers of t must have all fields.
 func CounterpartOf(t *Tenant, wwwroot string) *Counterpart {
-	c := &Counterpart{As: t.identity()}
+	c := &Counterpart{As: t.identity(), Off: t.isOff()}
 	for _, p := range t.Peers {
 		if envelope.SameWwwroot(p.Wwwroot, wwwroot) {
 			c.Holds = p.Certificate

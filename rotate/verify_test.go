@@ -101,11 +101,16 @@ func TestALinkIsVerifiedFromBothSides(t *testing.T) {
 		holds   string // of status
 	}{
 		{"its database is not at hand", func(*world, *fakePeer) (*Counterpart, error) { return nil, nil }, Accepted, "", "", ""},
-		{"its database is down: its own call is not known", func(*world, *fakePeer) (*Counterpart, error) { return nil, errLost }, Pending, "connect",
+		{"its database is down: its own call is not known", func(*world, *fakePeer) (*Counterpart, error) { return nil, errLost }, Pending, ReasonDatabase,
 			"its database: connection lost", ""},
 		{"it has no key to call with", func(w *world, _ *fakePeer) (*Counterpart, error) {
-			return CounterpartOf(&Tenant{Wwwroot: peerA, Peers: []Peer{{Wwwroot: ownURL, Certificate: w.tenant.Pair.Certificate}}}, ownURL), nil
+			return CounterpartOf(&Tenant{Wwwroot: peerA, DispatcherMode: "strict", Own: &Peer{Wwwroot: peerA}, Peers: []Peer{{Wwwroot: ownURL, Certificate: w.tenant.Pair.Certificate}}}, ownURL), nil
 		}, Refused, "bad_signature", "no readable key", "current"},
+		{"its MNet is off, although its web server still answers", func(w *world, p *fakePeer) (*Counterpart, error) {
+			off := p.site(w.tenant.Pair.Certificate)
+			off.DispatcherMode = "off"
+			return CounterpartOf(off, ownURL), nil
+		}, Refused, "mnet_off", "MNet is off at the peer", "current"},
 		{"it has the current certificate", func(w *world, p *fakePeer) (*Counterpart, error) {
 			return CounterpartOf(p.site(w.tenant.Pair.Certificate), ownURL), nil
 		}, Accepted, "", "both ways", "current"},
@@ -158,7 +163,8 @@ func TestALinkIsVerifiedFromBothSides(t *testing.T) {
 
 // site is the peer as in its own database, with that certificate of the local site.
 func (p *fakePeer) site(ours string) *Tenant {
-	return &Tenant{Wwwroot: peerA, Pair: storedPair(p.own), Peers: []Peer{{Wwwroot: "https://else.example", Certificate: "x"}, {Wwwroot: ownURL, Certificate: ours}}}
+	own := &Peer{Wwwroot: peerA, Certificate: p.own.Certificate.PEM}
+	return &Tenant{Wwwroot: peerA, DispatcherMode: "strict", Own: own, Pair: storedPair(p.own), Peers: []Peer{{Wwwroot: "https://else.example", Certificate: "x"}, {Wwwroot: ownURL, Certificate: ours}}}
 }
 
 // callers makes calls of peers possible: a call only succeeds if the peer has what the local web

@@ -84,7 +84,7 @@ func (m *troubledMesh) proven(t testing.TB, s *fleetTenant, r rotate.TenantRepor
 		want := "accepted database"
 		switch {
 		case p.Wwwroot == m.down.Wwwroot:
-			want = "pending connect"
+			want = "pending database"
 		case m.isOutsider(p.Wwwroot):
 			want = "accepted "
 		}

@@ -37,7 +37,7 @@ func TestDoctorTellsWhoUsesALink(t *testing.T) {
 	}
 	short := operate(t, own.ConfigFile, "doctor", nil, own)
 	short.expect(t, 0, "Moodle 4.5.6 (Build: 20250811); PHP "+tenant.Site.PHPWeb+"; single sign-on (auth_mnet) on; RC4 (OpenSSL's legacy provider) works\n",
-		"links in use: 1 of 2 (1 user, 1 open session); --verbose lists them\n")
+		"links in use: 1 of the 2 in the databases (1 user, 1 open session); --verbose lists them\n")
 	whole := operate(t, own.ConfigFile, "doctor", []string{"--verbose"}, own)
 	whole.expect(t, 0, "\nusers of the links of "+own.Wwwroot+"\n  "+peer.Wwwroot+"        1 user      1 session  last used 2023-11-14  last call ", "[peers_single_sign_on]\n        1 peer: "+peer.Wwwroot+"\n")
 	if strings.Contains(short.stdout, "\nnote ") || !strings.Contains(whole.stdout, "\nnote ") {

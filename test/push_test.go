@@ -124,7 +124,7 @@ func TestRollbackGoesToTheFormerKeyAndBack(t *testing.T) {
 	third := pairOf(t, own)
 	t.Run("neither without an answer nor in a dry run", func(t *testing.T) {
 		unchanged(t, func() {
-			if r := rollback(); r.code != 2 || r.stdout != "" || !strings.Contains(r.stderr, "rollback needs confirmation\nhint: run it on a terminal, or add --yes") {
+			if r := rollback(); r.code != 1 || r.stdout != "" || !strings.Contains(r.stderr, "rollback needs confirmation\nhint: run it on a terminal, or add --yes") {
 				t.Errorf("%+v", r)
 			}
 			rollback("--dry-run").expect(t, 0, "would roll back "+own.Wwwroot, "would go back to ", "2 of 2 peers can be reached")

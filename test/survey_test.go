@@ -150,10 +150,10 @@ func TestATenantWhoseDatabaseIsDownFailsAlone(t *testing.T) {
 		says []string
 		link string // of every other tenant to it
 	}{
-		"status":        {3, []string{"4 tenants: 3 read, 1 failed; 12 links ("}, "skipped"},
-		"status --live": {3, []string{"9 of 12 links proven", "pending 3 links: connect: its database: "}, "pending connect"},
-		"verify":        {3, []string{"9 of 12 links proven (6 by database)", "pending 3 links: connect: its database: ", "next: "}, "pending connect"},
-		"check":         {3, []string{"MNET UNKNOWN - " + down.Wwwroot + ": ", "; 3 links pending (connect) from ", " and 1 more to " + down.Wwwroot + " |", "[WARNING] ", "peers_pending=3;"}, "pending connect"},
+		"status":        {3, []string{"4 tenants: 3 read, 1 failed; 12 links (", "4 peers, 2 of 3 in the array have it (1 could not be read)"}, "skipped"},
+		"status --live": {3, []string{"9 of 12 links proven", "pending 3 links: database: its database: "}, "pending database"},
+		"verify":        {3, []string{"9 of 12 links proven (6 by database)", "pending 3 links: database: its database: ", "next: "}, "pending database"},
+		"check":         {3, []string{"MNET UNKNOWN - " + down.Wwwroot + ": ", "; 3 links pending (database) from ", " and 1 more to " + down.Wwwroot + " |", "[WARNING] ", "peers_pending=3;"}, "pending database"},
 		"doctor":        {3, []string{"[peer_http_500]\n        3 tenants: ", "[own_unreadable]\n        1 tenant: " + down.Wwwroot + "\n"}, "pending http_500"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -188,7 +188,7 @@ func TestAnArrayIsRolledBack(t *testing.T) {
 	f.renew(t, "--all", "--withmaster").expect(t, 0)
 	second := pairs()
 	before := f.tables(t)
-	f.command(t, "rollback", "--all", "--withmaster").expect(t, rotate.ExitUsage, "error: rollback needs confirmation", "add --yes")
+	f.command(t, "rollback", "--all", "--withmaster").expect(t, rotate.ExitNotRenewed, "error: rollback needs confirmation", "add --yes")
 	f.command(t, "rollback", "--all", "--withmaster", "--dry-run").expect(t, 0, "4 tenants: 4 can be rolled back; dry run: nothing was changed")
 	if f.tables(t) != before {
 		t.Error("something was written before it was said")

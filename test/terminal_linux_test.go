@@ -10,8 +10,10 @@ import (
 	"syscall"
 	"testing"
 
+	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/peers/peertest"
+	"renew_mnetkeys/rotate"
 )
 
 // screen is a command on a terminal of its own.
@@ -92,8 +94,16 @@ const (
 func TestRollbackAsksOnATerminal(t *testing.T) {
 	t.Parallel()
 	own, _, _ := threeSites(t)
+	former := pairOf(t, own)
 	renewIt(t, own).expect(t, 0)
 	stored := pairOf(t, own)
+	key := func(pair string) string {
+		c, err := envelope.ParseCertificate(strings.Split(pair, "@@@@")[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return "sha256 " + c.Fingerprint() + ", valid until " + rotate.FormatTime(c.NotAfter) + "\n"
+	}
 	for _, c := range []struct {
 		name, keys string
 		code       int
@@ -108,13 +118,33 @@ func TestRollbackAsksOnATerminal(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			x := onTerminal(t, command(t, "rollback", "--config="+own.ConfigFile))
-			x.says("Go back to the previous key of the tenant of config.php? [y/N] ")
+			x.says(own.Wwwroot + "\n  current key   " + key(stored) + "  previous key  " + key(former) + "Go back to the previous key of the tenant of config.php? [y/N] ")
 			x.types(c.keys)
 			x.end().expect(t, c.code, c.says)
 			if back := pairOf(t, own) != stored; back != c.again {
 				t.Errorf("the key went back: %v", back)
 			}
 		})
+	}
+}
+
+// The keys of every tenant are named before the question. A tenant that cannot be read is named, too.
+func TestTheRollbackOfAnArrayNamesTheKeys(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, fleetOptions{tenants: 3})
+	f.renew(t, "--all").expect(t, 0)
+	f.says(t, f.tenants[2].Site, "vdbhost = '127.0.0.1:1'")
+	before := f.tables(t)
+	x := onTerminal(t, command(t, "rollback", "--config="+f.config, "--all"))
+	x.says("Go back to the previous key of every selected tenant of the array? [y/N] ")
+	shown := x.text()
+	if strings.Count(shown, "current key   sha256 ") != 1 || strings.Count(shown, "previous key  sha256 ") != 1 || !strings.Contains(shown, f.tenants[2].Wwwroot+"\n  could not be read: ") {
+		t.Error(shown)
+	}
+	x.types("n\n")
+	x.end().expect(t, 1, "error: not rolled back")
+	if f.tables(t) != before {
+		t.Error("something was written")
 	}
 }
 
@@ -196,7 +226,7 @@ func TestCtrlCOnAnArrayIsShort(t *testing.T) {
 			for _, s := range f.tenants[7:] {
 				s.web.Misbehave(peertest.Hang)
 			}
-		}, "checked 6/13", "failed 7 tenants\n  error: stopped before the key was changed: interrupted by SIGINT"},
+		}, "checked 6/13", "interrupted 7 tenants\n  error: stopped before the key was changed: interrupted by SIGINT"},
 		{"while peers are pushed to", func(f *fleet) { f.outsiders[0].Misbehave(peertest.Hang) }, "pushed by database 14/14", "pending 13 links: interrupted"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

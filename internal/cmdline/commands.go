@@ -29,10 +29,10 @@ type Command struct {
 	Does     string // for --help
 	Changes  bool   // it may write
 	MakesKey bool   // it renews the key, if that is due
-	// Question asks for confirmation, unless --yes is given; nil if the command does not ask. Unasked
-	// is the exit code if there is no terminal to ask on.
-	Question func(Options) string
-	Unasked  int
+	// Question asks for confirmation, unless --yes is given; nil if the command does not ask. With
+	// NamesKeys it comes after the keys that a rollback replaces and brings back.
+	Question  func(Options) string
+	NamesKeys bool
 	// Single commands work on one site at a time, by Many on an array of which that site alone is
 	// selected: they also write to the other members' databases.
 	Single   bool
@@ -118,7 +118,7 @@ var Commands = []Command{
 			{"show what would be done", "rollback --host=https://a.example --dry-run"},
 			{"go back without being asked", "rollback --host=https://a.example --yes"},
 		},
-		Changes: true, Unasked: rotate.ExitUsage, Good: rotate.Renewed, exits: rotate.ExitsOfChange.String(),
+		Changes: true, NamesKeys: true, Good: rotate.Renewed, exits: rotate.ExitsOfChange.String(),
 		Question: func(o Options) string { return "Go back to the previous key of " + o.site() + "?" },
 		Words:    Words{To: "roll back", Would: "would roll back", Done: "rolled back", Did: "rolled back"},
 		One:      func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.RollBack(ctx) },
@@ -139,7 +139,7 @@ var Commands = []Command{
 			{"show what would be done", "move --from=http://old.example.org --dry-run"},
 			{"without being asked", "move --from=http://old.example.org --yes"},
 		},
-		Changes: true, MakesKey: true, Single: true, Unasked: rotate.ExitNotRenewed, Good: rotate.Renewed, exits: rotate.ExitsOfChange.String(),
+		Changes: true, MakesKey: true, Single: true, Good: rotate.Renewed, exits: rotate.ExitsOfChange.String(),
 		Question: func(o Options) string {
 			return "Has " + o.site() + " moved from " + o.MovedFrom + "? It gets a new key, and takes that place in every database of its array: if it is a copy, the original loses its links."
 		},

@@ -25,11 +25,13 @@ type Array struct {
 	proven       int // peers: how many were proven
 	byRow        int // proven by database
 	total        int
-	skipped      int                       // in a dry run, they can be reached
+	skipped      int                       // in a dry run they can be reached, else nothing was tried
 	ignoredLinks int                       // not part of total
 	unproven     map[string]*unprovenPeers // by outcome and reason
 	failures     []rotate.TenantReport
 	notBegunYet  int                 // when a signal came
+	interrupted  int                 // included in those that failed
+	hinted       bool                // the end says how to go on after a signal
 	notes        []string            // of tenants that did not fail
 	warned       map[string][]string // tenants, by what they are warned of
 	delayed      []string            // lines that are written once something happens
@@ -104,30 +106,41 @@ var phaseWords = map[string]string{
 	"read": "read", "look": "rows of peers read", "examine": "examined", "plan": "peers tested",
 }
 
-// phaseWordsOfStatus replace them for a command that calls no site.
-var phaseWordsOfStatus = map[string]string{"ask": "other sites read", "prove": "reported"}
+// phaseWordsOfStatus and phaseWordsOfDoctor replace them for commands that call no site in these
+// phases.
+var (
+	phaseWordsOfStatus = map[string]string{"ask": "other sites read", "prove": "reported"}
+	phaseWordsOfDoctor = map[string]string{"ask": "databases read"}
+)
 
 // phaseWord says what has happened in a phase.
 func (a *Array) phaseWord(name string) string {
-	if a.Options.Command.Row().Prints == cmdline.PrintsStored && !a.Options.Live {
+	switch prints := a.Options.Command.Row().Prints; {
+	case prints == cmdline.PrintsStored && !a.Options.Live:
 		return cmp.Or(phaseWordsOfStatus[name], phaseWords[name])
+	case prints == cmdline.PrintsFindings:
+		return cmp.Or(phaseWordsOfDoctor[name], phaseWords[name])
 	}
 	return phaseWords[name]
 }
 
-// Phase draws progress on a terminal, and writes a line at the end of a phase.
-func (a *Array) Phase(name string, done, total, failed int) {
-	line := fmt.Sprintf("%s %d/%d", a.phaseWord(name), done, total)
-	if failed > 0 {
-		line += fmt.Sprintf(", %d failed", failed)
+// Phase draws progress on a terminal, and writes a line at the end of a phase. What was stopped was
+// neither done, nor has it failed.
+func (a *Array) Phase(name string, p rotate.Progress) {
+	line := fmt.Sprintf("%s %d/%d", a.phaseWord(name), p.Done-p.Stopped, p.Total)
+	if p.Failed > 0 {
+		line += fmt.Sprintf(", %d failed", p.Failed)
+	}
+	if p.Stopped > 0 {
+		line += fmt.Sprintf(", %d not done", p.Stopped)
 	}
 	took := time.Since(a.phaseStarted)
 	if name == "canary" || name == "renew" {
 		a.sayHeld()
 	}
-	if done < total {
+	if p.Done < p.Total {
 		if a.live {
-			left := took / time.Duration(done) * time.Duration(total-done)
+			left := took / time.Duration(p.Done) * time.Duration(p.Total-p.Done)
 			fmt.Fprintf(a.Stderr, "\r\x1b[K%s, about %s left", line, left.Round(time.Second))
 		}
 		return
@@ -182,6 +195,9 @@ func (a *Array) Tenant(r rotate.TenantReport) {
 	if a.notBegun(r) {
 		a.notBegunYet++
 	}
+	if r.Interrupted() {
+		a.interrupted++
+	}
 	if r.Err != nil && len(r.Findings) == 0 {
 		r.Peers = nil
 		a.failures = append(a.failures, r)
@@ -216,6 +232,7 @@ func (a *Array) Finish(code int, err error) int {
 		code = a.check.close(a.Printer)
 	}
 	code = a.settled(code)
+	a.hinted = err == nil && (code > 128 || slices.ContainsFunc(a.failures, a.saidAtTheEnd))
 	switch {
 	case a.json != nil:
 		code = a.Close(code) // the exit code is part of the Document
@@ -234,7 +251,7 @@ func (a *Array) Finish(code int, err error) int {
 		a.failHinted(err, hintUnchanged)
 	case err != nil:
 		a.fail(err)
-	case code > 128, slices.ContainsFunc(a.failures, a.saidAtTheEnd):
+	case a.hinted:
 		a.Tell("hint: %s", a.Complete(a.interruptedHint(), ""))
 	}
 	return a.settled(code)

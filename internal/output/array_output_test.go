@@ -3,6 +3,7 @@ package output
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"syscall"
@@ -18,9 +19,9 @@ func TestAPhaseLastsFromTheEndOfTheOneBefore(t *testing.T) {
 	out := NewArray(&Printer{Options: cmdline.Options{Command: "renew"}, stdout: &Results{W: &stdout}})
 	out.Begin(3, 4)
 	out.phaseStarted = out.phaseStarted.Add(-time.Hour) // how long the only canary took
-	out.Phase("canary", 1, 1, 0)
-	out.Phase("renew", 1, 2, 0)
-	out.Phase("renew", 2, 2, 1)
+	out.Phase("canary", rotate.Progress{Done: 1, Total: 1})
+	out.Phase("renew", rotate.Progress{Done: 1, Total: 2})
+	out.Phase("renew", rotate.Progress{Done: 2, Total: 2, Failed: 1})
 	for _, line := range []string{"3 tenants to renew, in an array of 4 sites\n", "renewed first 1/1 (1h0m", "renewed 2/2, 1 failed (0s)\n"} {
 		if !strings.Contains(stdout.String(), line) {
 			t.Errorf("nothing says %q:\n%s", line, stdout.String())
@@ -160,10 +161,76 @@ func TestStatusOfAnArrayClaimsNoTest(t *testing.T) {
 		var stdout strings.Builder
 		out := NewArray(&Printer{Options: cmdline.Options{Command: cmdline.Status, All: true, Live: live}, stdout: &Results{W: &stdout}})
 		for _, phase := range []string{"read", "ask", "look", "prove"} {
-			out.Phase(phase, 1, 1, 0)
+			out.Phase(phase, rotate.Progress{Done: 1, Total: 1})
 		}
 		if claims := strings.Contains(stdout.String(), "tested") || strings.Contains(stdout.String(), "proven"); claims != live {
 			t.Errorf("live %v:\n%s", live, stdout.String())
 		}
+	}
+}
+
+// A tenant whose MNet is off calls no peer: doctor lists its links, and verify does not. Both count
+// the same links as proven or not.
+func TestTheLinksThatAnArrayCountsAreThoseThatWereTried(t *testing.T) {
+	peers := func(outcomes ...rotate.PeerOutcome) (all []rotate.PeerReport) {
+		for i, o := range outcomes {
+			all = append(all, rotate.PeerReport{Wwwroot: fmt.Sprintf("https://p%d.example", i), Outcome: o})
+		}
+		return all
+	}
+	for want, reports := range map[string][]rotate.TenantReport{
+		"; 1 of 2 links proven (":                      {{Peers: peers(rotate.Accepted, rotate.Pending)}, {Err: rotate.ErrMNetOff}},
+		"; 1 of 2 links proven, 2 skipped (":           {{Peers: peers(rotate.Accepted, rotate.Pending)}, {Peers: peers(rotate.Skipped, rotate.Skipped)}},
+		"; 1 of 1 link proven, 1 skipped, 1 ignored (": {{Peers: peers(rotate.Accepted, rotate.Ignored, rotate.Skipped)}},
+		"; 2 links skipped (":                          {{Peers: peers(rotate.Skipped, rotate.Skipped)}},
+	} {
+		var stdout strings.Builder
+		out := NewArray(&Printer{Options: cmdline.Options{Command: cmdline.Doctor, All: true}, stdout: &Results{W: &stdout}, Stderr: io.Discard})
+		out.Begin(len(reports), len(reports))
+		for _, r := range reports {
+			out.Tenant(r)
+		}
+		out.Finish(rotate.ExitPeers, nil)
+		if !strings.Contains(stdout.String(), want) {
+			t.Errorf("nothing says %q:\n%s", want, stdout.String())
+		}
+	}
+}
+
+// The members that could not be read count, too.
+func TestTheStatusOfAnArrayCountsTheSitesThatCouldNotBeRead(t *testing.T) {
+	line := statusLine(rotate.TenantReport{Wwwroot: "https://t.example", Peers: []rotate.PeerReport{
+		{Member: true, Holds: "current"}, {Member: true, Holds: "other"}, {Member: true}, {}}}, time.Now())
+	if want := "4 peers, 1 of 3 in the array have it (1 could not be read)\n"; !strings.HasSuffix(line, want) {
+		t.Errorf("%q", line)
+	}
+}
+
+// What a signal has ended has not failed, and the end says once how to go on.
+func TestWhatWasInterruptedHasNotFailed(t *testing.T) {
+	signal := fmt.Errorf("stopped before the key was changed: %w", &SignalError{syscall.SIGINT})
+	cut := rotate.PeerReport{Wwwroot: "https://p.example", Outcome: rotate.Pending, Reason: rotate.ReasonInterrupted}
+	for name, command := range map[string]cmdline.Name{"renew": cmdline.Renew, "push": cmdline.Push} {
+		t.Run(name, func(t *testing.T) {
+			var stdout, stderr strings.Builder
+			options := cmdline.Options{Command: command, All: true, LogFormat: "console"}
+			options.Array.Fresh = time.Hour
+			out := NewArray(&Printer{Options: options, Arguments: []string{string(command), "--all"}, stdout: &Results{W: &stdout}, Stderr: &stderr, Site: Site{Config: "/c.php"}})
+			out.Begin(3, 3)
+			out.Phase("check", rotate.Progress{Done: 3, Total: 3, Failed: 1, Stopped: 1})
+			out.Tenant(rotate.TenantReport{Wwwroot: "https://a.example", Outcome: rotate.Failed, Err: signal, Error: signal.Error(), Exit: rotate.ExitNotRenewed})
+			out.Tenant(rotate.TenantReport{Wwwroot: "https://b.example", Outcome: rotate.Failed, Err: rotate.ErrMNetOff, Error: "off", Exit: rotate.ExitNotRenewed})
+			out.Tenant(rotate.TenantReport{Wwwroot: "https://c.example", Outcome: options.Command.Row().Good, Peers: []rotate.PeerReport{cut}, Exit: rotate.ExitPeers})
+			out.Finish(128+int(syscall.SIGINT), nil)
+			said := stdout.String() + stderr.String()
+			for _, want := range []string{"checked 2/3, 1 failed, 1 not done (", "interrupted https://a.example\n", "failed https://b.example\n", "1 failed, 1 interrupted; ", "pending 1 link: interrupted"} {
+				if !strings.Contains(said, want) {
+					t.Errorf("nothing says %q:\n%s", want, said)
+				}
+			}
+			if strings.Count(said, "push --config=/c.php --all") > 1 || strings.Contains(stdout.String(), "next: ") && strings.Contains(stdout.String(), "To finish") || strings.Count(said, "hint: ") != 2 {
+				t.Errorf("the same is said twice:\n%s", said)
+			}
+		})
 	}
 }

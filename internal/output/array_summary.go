@@ -39,8 +39,13 @@ func (a *Array) linkSummary() string {
 		text = "; dry run: nothing was changed; " + outOf(a.skipped, a.total, "link") + " can be reached"
 	case a.Options.Command.Row().Prints == cmdline.PrintsStored && !a.Options.Live:
 		return "; " + count(a.total, "link")
-	default:
-		text = "; " + outOf(a.proven, a.total, "link") + " proven"
+	case a.skipped > 0 && a.skipped == a.total:
+		text = "; " + count(a.total, "link") + " skipped"
+	default: // as many as for a command that does not even list the links of such tenants
+		text = "; " + outOf(a.proven, a.total-a.skipped, "link") + " proven"
+		if a.skipped > 0 {
+			text += fmt.Sprintf(", %d skipped", a.skipped)
+		}
 	}
 	if a.ignoredLinks > 0 {
 		text += fmt.Sprintf(", %d ignored", a.ignoredLinks)
@@ -88,7 +93,7 @@ func (a *Array) failureSummary(b *strings.Builder) {
 			}
 			who, others = count(len(names), "tenant"), some(names)
 		}
-		fmt.Fprintf(b, "\n%s %s\n  error: %s\n", a.paint(string(r.Outcome), string(r.Outcome)), printable.Line(who, 0), printable.Line(r.Error, 0))
+		fmt.Fprintf(b, "\n%s %s\n  error: %s\n", a.paint(outcomeOf(r), outcomeOf(r)), printable.Line(who, 0), printable.Line(r.Error, 0))
 		if r.Hint != "" && !a.saidAtTheEnd(r) {
 			fmt.Fprintf(b, "  hint: %s\n", printable.Line(a.CompleteGroup(r.Hint, r.Wwwroot, others != ""), 0))
 		}
@@ -113,12 +118,18 @@ func (a *Array) outcomeSummary() string {
 			word = "not " + command.Done
 		}
 		n := a.outcomes[o]
-		if o == rotate.Kept {
+		switch o {
+		case rotate.Kept:
 			n -= a.notDue
+		case rotate.Failed:
+			n -= a.interrupted
 		}
 		if n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, word))
 		}
+	}
+	if a.interrupted > 0 {
+		parts = append(parts, fmt.Sprintf("%d %s", a.interrupted, interrupted))
 	}
 	if a.notDue > 0 {
 		parts = append(parts, fmt.Sprintf("%d %s", a.notDue, a.whyNotDue()))
@@ -155,7 +166,7 @@ func (a *Array) peerSummary(b *strings.Builder) {
 		u := a.unproven[key]
 		fmt.Fprintf(b, "\n%s %s: %s\n  for example from %s to %s\n", a.paint(string(u.example.Outcome), string(u.example.Outcome)), count(u.links, "link"),
 			printable.Line(reasonWords(u.example), 0), printable.Line(u.of, 0), printable.Line(u.example.Wwwroot, 0))
-		if next := u.example.Next; next != "" {
+		if next := u.example.Next; next != "" && !(a.hinted && u.example.Reason == rotate.ReasonInterrupted) {
 			fmt.Fprintf(b, "  next: %s\n", printable.Line(a.CompleteGroup(next, u.of, u.several), 0))
 		}
 	}

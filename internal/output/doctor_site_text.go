@@ -128,7 +128,7 @@ func (d *doctorText) most(b *strings.Builder, of map[string]int, other, others s
 // use sums up who uses the links.
 func (d *doctorText) use(b *strings.Builder) {
 	t := d.traffic
-	fmt.Fprintf(b, "links in use: %d of %d (%s, %s)", t.used, t.links, count(int(t.users), "user"), count(int(t.sessions), "open session"))
+	fmt.Fprintf(b, "links in use: %d of the %d in the databases (%s, %s)", t.used, t.links, count(int(t.users), "user"), count(int(t.sessions), "open session"))
 	if t.unknown > 0 {
 		fmt.Fprintf(b, "; %s could not be counted completely", count(t.unknown, "link"))
 	}

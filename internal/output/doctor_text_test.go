@@ -48,7 +48,7 @@ warning not reached [peer_timeout]
         peer https://q.example: no answer from https://q.example
         next: check it
 `
-	const site = "\nMoodle 4.5.6; PHP 8.2.7; single sign-on (auth_mnet) on; RC4 (OpenSSL's legacy provider) works\nlinks in use: 1 of 1 (3 users, 1 open session)"
+	const site = "\nMoodle 4.5.6; PHP 8.2.7; single sign-on (auth_mnet) on; RC4 (OpenSSL's legacy provider) works\nlinks in use: 1 of the 1 in the databases (3 users, 1 open session)"
 	short := head + site + "; --verbose lists them\n1 error, 1 warning, 1 note (--verbose shows them)\n"
 	whole := head + `
 note    as released [peers_stock]
@@ -83,7 +83,7 @@ func TestWhatIsNotKnownOfASiteIsCalledSo(t *testing.T) {
 	r.Site, r.Peers[0].Use = &rotate.SiteReport{PHPCommand: "8.4.1"}, &rotate.LinkUse{}
 	text := renderFindings(r, false, plain)
 	for _, want := range []string{"Moodle release not known; PHP 8.4.1 on the command line; single sign-on not known; RC4 (OpenSSL's legacy provider) not tested\n",
-		"links in use: 0 of 1 (0 users, 0 open sessions); 1 link could not be counted completely\n", "0 errors, 0 warnings, 0 notes\n"} {
+		"links in use: 0 of the 1 in the databases (0 users, 0 open sessions); 1 link could not be counted completely\n", "0 errors, 0 warnings, 0 notes\n"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("nothing says %q:\n%s", want, text)
 		}
@@ -109,7 +109,7 @@ func TestThreeHundredTenantsWithOneCauseFitAScreen(t *testing.T) {
 	})
 	for _, want := range []string{
 		"error   no RC4 [own_no_rc4]\n        300 tenants: https://t000.example, https://t001.example, https://t002.example, https://t003.example, https://t004.example and 295 more\n",
-		"301 peers: ", "300 tenants: Moodle 4.5.6; PHP 8.2.7;", "links in use: 300 of 300 (900 users, 300 open sessions)",
+		"301 peers: ", "300 tenants: Moodle 4.5.6; PHP 8.2.7;", "links in use: 300 of the 300 in the databases (900 users, 300 open sessions)",
 		"1 error, 1 warning, 1 note (--verbose shows them)\n", "300 tenants: 300 examined; 0 of 300 links proven",
 	} {
 		if !strings.Contains(text, want) {

@@ -126,3 +126,6 @@ func ExplainFindings(report *rotate.TenantReport) {
 type SignalError struct{ Signal syscall.Signal }
 
 func (e *SignalError) Error() string { return "interrupted by " + unix.SignalName(e.Signal) }
+
+// StopsRun implements rotate.Stop.
+func (*SignalError) StopsRun() {}

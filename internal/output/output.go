@@ -2,9 +2,11 @@ package output
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -107,7 +109,7 @@ func (out *Printer) Print(report rotate.TenantReport, code int) int {
 	if out.Options.JSON {
 		code = out.Close(code) // the exit code is part of the Document
 		out.printJSON(report, code)
-	} else if text := out.render(report, code); text != "" {
+	} else if text := out.render(withoutHinted(report, code), code); text != "" {
 		out.write(text)
 		out.tellUnmatched()
 	} else { // prints nothing except notes that operators need
@@ -125,6 +127,17 @@ func (out *Printer) Print(report rotate.TenantReport, code int) int {
 	return out.settled(code)
 }
 
+// withoutHinted is the report without the next steps that the hint after a signal repeats.
+func withoutHinted(r rotate.TenantReport, code int) rotate.TenantReport {
+	r.Peers = slices.Clone(r.Peers)
+	for i := range r.Peers {
+		if p := &r.Peers[i]; code > 128 && p.Reason == rotate.ReasonInterrupted {
+			p.Next = ""
+		}
+	}
+	return r
+}
+
 // settled is the exit code after the result was printed, for the sinks that are finished
 // afterwards. A result that could not be written is reported, once, and changes the exit code.
 func (out *Printer) settled(code int) int {
@@ -135,9 +148,14 @@ func (out *Printer) settled(code int) int {
 	return out.stdout.code(out.Options.Command, code)
 }
 
-// Failed reports an error that ended a run before the work on a tenant began.
+// Failed reports an error that ended a run before the work on a tenant began. After a signal there is
+// nothing to finish, and it may not even be known for which site a command would be.
 func Failed(wwwroot string, code int, err error) rotate.TenantReport {
-	return rotate.TenantReport{Wwwroot: wwwroot, Outcome: rotate.Failed, SelfCheck: rotate.SelfSkipped,
+	hint := ""
+	if errors.As(err, new(*SignalError)) {
+		hint = hintUnchanged
+	}
+	return rotate.TenantReport{Hint: hint, Wwwroot: wwwroot, Outcome: rotate.Failed, SelfCheck: rotate.SelfSkipped,
 		Error: err.Error(), Err: err, Exit: code, Peers: []rotate.PeerReport{}}
 }
 
@@ -230,7 +248,7 @@ func (out *Printer) Document(code int, tenants []rotate.TenantReport) Document {
 var colours = map[string]string{
 	string(rotate.Renewed): "32", string(rotate.Accepted): "32", string(rotate.Healed): "32", string(rotate.SelfProven): "32",
 	string(rotate.Pending): "33", string(rotate.Undone): "33", string(rotate.SelfUnreachable): "33", string(rotate.SelfNoRC4): "33",
-	string(rotate.Refused): "31", string(rotate.Failed): "31",
+	string(rotate.Refused): "31", string(rotate.Failed): "31", interrupted: "33",
 }
 
 func (out *Printer) paint(word, padded string) string {

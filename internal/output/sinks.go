@@ -1,10 +1,6 @@
 package output
 
-import (
-	"errors"
-
-	"renew_mnetkeys/rotate"
-)
+import "renew_mnetkeys/rotate"
 
 // sink receives the reports of a run in addition to its output: a page, metrics, a hook.
 type sink interface {
@@ -50,9 +46,5 @@ func (out *Printer) Close(code int) int {
 func (out *Printer) Stop(code int, err error) int {
 	report := Failed(out.Options.Host, code, err)
 	report.Unconfirmed = true
-	var sig *SignalError
-	if errors.As(err, &sig) {
-		report.Hint = hintUnchanged
-	}
 	return out.Close(out.Print(report, code))
 }

@@ -74,18 +74,24 @@ func statusLine(r rotate.TenantReport, now time.Time) string {
 	if c := r.Certificate; c != nil {
 		key = short(c.SHA256) + " until " + rotate.FormatTime(c.NotAfter) + ", " + lifeLeft(c.NotAfter, now)
 	}
-	current, known := 0, 0
+	current, unread, members := 0, 0, 0
 	for _, p := range r.Peers {
-		if p.Holds != "" {
-			known++
-		}
-		if p.Holds == "current" {
+		switch {
+		case !p.Member:
+			continue
+		case p.Holds == "current":
 			current++
+		case p.Holds == "":
+			unread++
 		}
+		members++
 	}
 	line := fmt.Sprintf("%s: %s; %d retired; %s", printable.Line(r.Wwwroot, 0), key, r.History, count(len(r.Peers), "peer"))
-	if known > 0 {
-		line += fmt.Sprintf(", %d of %d in the array have it", current, known)
+	if members > 0 {
+		line += fmt.Sprintf(", %d of %d in the array have it", current, members)
+	}
+	if unread > 0 {
+		line += fmt.Sprintf(" (%d could not be read)", unread)
 	}
 	return line + "\n"
 }

@@ -47,6 +47,17 @@ func outcomeWords(r rotate.TenantReport, o cmdline.Options) string {
 	case command.Did != "" && r.Outcome == command.Good:
 		return command.Did
 	}
+	return outcomeOf(r)
+}
+
+// interrupted is the word for a tenant whose work a signal or the deadline has ended.
+const interrupted = "interrupted"
+
+// outcomeOf is the outcome of a tenant, in a word.
+func outcomeOf(r rotate.TenantReport) string {
+	if r.Interrupted() {
+		return interrupted
+	}
 	return string(r.Outcome)
 }
 
@@ -54,7 +65,7 @@ func tenantBlock(b *strings.Builder, r rotate.TenantReport, o cmdline.Options, p
 	if r.Wwwroot == "" && r.Certificate == nil {
 		return // the error says everything
 	}
-	fmt.Fprintf(b, "%s %s\n", paint(string(r.Outcome), outcomeWords(r, o)), printable.Line(r.Wwwroot, 0))
+	fmt.Fprintf(b, "%s %s\n", paint(outcomeOf(r), outcomeWords(r, o)), printable.Line(r.Wwwroot, 0))
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(b, "  %-12s %s\n", name, fmt.Sprintf(format, args...))
 	}

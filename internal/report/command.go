@@ -23,6 +23,8 @@ func (m mode) said(r rotate.TenantReport) string {
 		return "can be " + m.Done
 	case m.Did != "" && r.Outcome == m.Good:
 		return m.Did
+	case r.Interrupted():
+		return "interrupted"
 	}
 	return printable.Line(string(r.Outcome), 0)
 }

@@ -76,6 +76,9 @@ func linkWords(count map[rotate.PeerOutcome]int, total int, what string, how mod
 	if how.ReadsOnly && total > 0 && count[rotate.Skipped] == total {
 		return counted(total, what) + ", not called"
 	}
+	if !how.dryRun {
+		total -= count[rotate.Skipped] // nobody has tried to prove them
+	}
 	done, verb := count[rotate.Accepted]+count[rotate.Healed], "proven"
 	if how.dryRun {
 		done, verb = count[rotate.Skipped], "can be reached"

@@ -30,7 +30,7 @@ func TestThePageOfOneTenantSaysAllThatItsReportSays(t *testing.T) {
 	p := newPage()
 	p.Add(one())
 	page := written(t, p, runWith(3))
-	contains(t, page, "https://tenant.example.org: renewed; 2 of 5 peers proven, 1 pending, 1 refused, 1 skipped.",
+	contains(t, page, "https://tenant.example.org: renewed; 2 of 4 peers proven, 1 pending, 1 refused, 1 skipped.",
 		"Exit code 3", "done, but not everything is proven", "took 41.3s", "v1.4.0", "2026-11-22 03:04 UTC until 2026-12-20 03:04 UTC",
 		"sha256 "+strings.Repeat("a1c03f1d", 8), "2 retired", "the history holds its 2 keys", "proven: it uses the stored key",
 		"dial tcp 192.0.2.7:443: connect: connection refused", "<b>Next:</b> do something about mnet_off", "<b>Next:</b> do something about connect",
@@ -76,7 +76,7 @@ func TestTheHeadlineSaysWhatHappened(t *testing.T) {
 		"nobody":           {nil, report.Run{Command: renew}, []string{"No tenant was worked on.", "everything is proven, or nothing is due"}},
 		"one failed":       {[]rotate.TenantReport{failed}, report.Run{Command: renew, ExitCode: 5}, []string{"https://a.example: failed.", "another run has the lock", "hint for locked"}},
 		"a dry run of one": {[]rotate.TenantReport{planned}, report.Run{Command: renew, DryRun: true}, []string{"Dry run, nothing was changed. https://b.example: can be renewed; 1 of 2 peers can be reached, 1 pending."}},
-		"two":              {[]rotate.TenantReport{planned, undone}, report.Run{Command: renew, ExitCode: 4}, []string{"2 tenants: 1 kept, 1 undone; 0 of 2 links proven, 1 pending, 1 skipped.", "act now"}},
+		"two":              {[]rotate.TenantReport{planned, undone}, report.Run{Command: renew, ExitCode: 4}, []string{"2 tenants: 1 kept, 1 undone; 0 of 1 link proven, 1 pending, 1 skipped.", "act now"}},
 		"some are ignored": {[]rotate.TenantReport{{Wwwroot: "https://c.example", Outcome: rotate.Renewed, SelfCheck: rotate.SelfProven, Peers: []rotate.PeerReport{
 			peer("https://x.example", rotate.Accepted, "", "", 1, 1), peer("https://gone.example", rotate.Ignored, "dns", "", 1, 1)}}},
 			report.Run{Command: renew}, []string{"https://c.example: renewed; 1 of 1 peer proven, 1 ignored."}},

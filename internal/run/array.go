@@ -167,10 +167,7 @@ func (w arrayWiring) member(s arraySite, php func(context.Context) string) rotat
 		Open: func(ctx context.Context) (*rotate.Session, error) {
 			db, err := w.servers.Open(ctx, site)
 			if err != nil {
-				if ctx.Err() != nil { // what ended the run, not what became of the call
-					err = context.Cause(ctx)
-				}
-				return nil, fmt.Errorf("open the tenant's database: %w", err)
+				return nil, fmt.Errorf("open the tenant's database: %w", rotate.Ended(ctx, err))
 			}
 			if w.o.Writes() {
 				db.ForChanges()

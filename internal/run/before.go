@@ -15,21 +15,21 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// refusedError is an answer other than yes, or that nobody can be asked.
-type refusedError struct {
-	cmdline.UsageError
-	code int
-}
+// refusedError is an answer other than yes, or that nobody can be asked: nothing is changed.
+type refusedError struct{ cmdline.UsageError }
 
-// confirm asks before a command that must not run by habit. A signal ends the question; the
-// goroutine that reads the answer is then left behind.
-func confirm(ctx context.Context, o cmdline.Options, out *output.Printer, stdin *os.File) error {
+// confirm asks before a command that must not run by habit. keys says which keys the question is
+// about. A signal ends the question; the goroutine that reads the answer is then left behind.
+func confirm(ctx context.Context, o cmdline.Options, out *output.Printer, stdin *os.File, keys func(context.Context) string) error {
 	cmd := o.Command.Row()
 	if cmd.Question == nil || o.Yes || o.DryRun {
 		return nil
 	}
 	if !output.IsTerminal(stdin) || !output.IsTerminal(out.Stderr) {
-		return &refusedError{cmdline.UsageError{Problem: string(cmd.Name) + " needs confirmation", Advice: "run it on a terminal, or add --yes"}, cmd.Unasked}
+		return &refusedError{cmdline.UsageError{Problem: string(cmd.Name) + " needs confirmation", Advice: "run it on a terminal, or add --yes"}}
+	}
+	if cmd.NamesKeys {
+		fmt.Fprint(out.Stderr, keys(ctx))
 	}
 	fmt.Fprintf(out.Stderr, "%s [y/N] ", cmd.Question(o))
 	answers := make(chan string, 1)
@@ -40,7 +40,7 @@ func confirm(ctx context.Context, o cmdline.Options, out *output.Printer, stdin 
 	select {
 	case a := <-answers:
 		if a != "y" && a != "yes" {
-			return &refusedError{cmdline.UsageError{Problem: "not " + cmd.Done}, rotate.ExitNotRenewed}
+			return &refusedError{cmdline.UsageError{Problem: "not " + cmd.Done}}
 		}
 		return nil
 	case <-ctx.Done():

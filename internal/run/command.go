@@ -78,12 +78,11 @@ func execute(ctx context.Context, cmd cmdline.Command, o cmdline.Options, args [
 		err = checkHooks(o)
 	}
 	if err == nil {
-		err = confirm(ctx, o, out, os.Stdin)
+		err = confirm(ctx, o, out, os.Stdin, keysBefore(o, getenv))
 	}
-	var refused *refusedError
-	if errors.As(err, &refused) {
+	if errors.As(err, new(*refusedError)) {
 		output.PrintError(stderr, err)
-		return refused.code
+		return rotate.ExitNotRenewed
 	}
 	var usage *cmdline.UsageError
 	if errors.As(err, &usage) {

@@ -30,6 +30,9 @@ func (*deadlineError) Error() string { return "the run's --deadline has passed" 
 // Hint is what to do about it.
 func (*deadlineError) Hint() string { return "give the run more time with --deadline" }
 
+// StopsRun implements rotate.Stop.
+func (*deadlineError) StopsRun() {}
+
 // exitFor distinguishes errors of the configuration from errors of the database.
 func exitFor(err error) int {
 	var unusable *config.Error
@@ -73,14 +76,36 @@ func resolve(ctx context.Context, o cmdline.Options, getenv func(string) string)
 	}
 	if n := len(found.Files); n > 1 {
 		return nil, nil, &cmdline.UsageError{Problem: fmt.Sprintf("--config names %d files, and without --all only one can be used", n),
-			Advice: "to work on all of them add --all, else name one: --config=" + found.Files[0]}
+			Advice: "to work on all of them add --all, else name one: --config=" + fileOf(ctx, o, found.Files)}
 	}
-	master, err = config.Read(ctx, found.Files[0], readOptions(o))
-	if err != nil || o.Host == "" {
+	return read(ctx, found.Files[0], readOptions(o))
+}
+
+// read reads config.php, and the register if --host is one of its tenants.
+func read(ctx context.Context, file string, o config.Options) (master, tenant *config.Config, err error) {
+	master, err = config.Read(ctx, file, o)
+	if err != nil || o.Wwwroot == "" {
 		return master, master, err
 	}
-	tenant, err = moodledb.FindTenant(ctx, master, o.Host)
+	tenant, err = moodledb.FindTenant(ctx, master, o.Wwwroot)
 	return master, tenant, err
+}
+
+// fileOf is the one of several config.php that has the site of --host, or PATH if that is not known.
+// Without --host the first is as good as any.
+func fileOf(ctx context.Context, o cmdline.Options, files []string) string {
+	if o.Host == "" {
+		return files[0]
+	}
+	options := readOptions(o)
+	options.Shared = ofSeveralUsers(files)
+	for _, file := range files {
+		// A config.php that takes any host for its own says nothing.
+		if master, _, err := read(ctx, file, options); err == nil && !master.WwwrootOfRequest() {
+			return file
+		}
+	}
+	return "PATH"
 }
 
 func newClient(o cmdline.Options, log output.Logger) (*peers.Client, error) {

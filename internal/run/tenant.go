@@ -45,12 +45,12 @@ func (r runner) workOnTenant(ctx context.Context) int {
 	return r.out.Print(report, exitAfterSignal(ctx, report.Exit))
 }
 
-// endedBy gives what ended a run before it reached a tenant, instead of the error that this caused.
+// endedBy gives what ended a run before it reached a tenant, as [rotate.Ended] does.
 func endedBy(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
 		return err
 	}
-	return fmt.Errorf("nothing was done: %w", context.Cause(ctx))
+	return fmt.Errorf("nothing was done: %w", rotate.Ended(ctx, err))
 }
 
 // onTenant puts the packages together for one tenant. Its error is one that occurred before the
@@ -75,10 +75,7 @@ func (r runner) onTenant(ctx context.Context) (rotate.TenantReport, error) {
 	defer client.Close()
 	db, err := moodledb.Open(ctx, tenant)
 	if err != nil {
-		if ctx.Err() != nil { // what ended the run, not what became of the call
-			err = context.Cause(ctx)
-		}
-		return none, fmt.Errorf("open the tenant's database: %w", err)
+		return none, fmt.Errorf("open the tenant's database: %w", rotate.Ended(ctx, err))
 	}
 	defer db.Close()
 	if o.Writes() {

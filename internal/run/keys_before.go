@@ -1,0 +1,39 @@
+package run
+
+import (
+	"context"
+	"io"
+
+	"renew_mnetkeys/internal/cmdline"
+	"renew_mnetkeys/internal/output"
+	"renew_mnetkeys/rotate"
+)
+
+// keysBefore says which keys a rollback replaces and brings back, as the databases have them before
+// the question. It reads as status does, and prints nothing.
+func keysBefore(o cmdline.Options, getenv func(string) string) func(context.Context) string {
+	return func(ctx context.Context) string {
+		o.Command, o.JSON, o.Quiet, o.LogFormat = cmdline.Status, false, true, "console"
+		ctx, cancel := context.WithTimeoutCause(ctx, o.Deadline, errDeadline)
+		defer cancel()
+		out := output.New(o, &output.Results{W: io.Discard}, io.Discard, getenv)
+		var found collector
+		out.Sinks = append(out.Sinks, &found)
+		r := runner{cmd: o.Command.Row(), o: o, getenv: getenv, out: out, hooks: newHookRunner(out)}
+		work := r.workOnTenant
+		if o.All {
+			work = r.workOnArray
+		}
+		work(ctx)
+		return output.KeysOfRollback(found.reports)
+	}
+}
+
+// collector keeps the reports of a run.
+type collector struct{ reports []rotate.TenantReport }
+
+// Add implements a sink of package output.
+func (c *collector) Add(r rotate.TenantReport) { c.reports = append(c.reports, r) }
+
+// Finish implements a sink of package output.
+func (c *collector) Finish(int) error { return nil }

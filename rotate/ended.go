@@ -1,0 +1,45 @@
+package rotate
+
+import (
+	"context"
+	"errors"
+)
+
+// Ended is what ended the run, instead of the error that this caused; err if the run goes on. After
+// a deadline it also says which database did not answer until then, however soon that was.
+func Ended(ctx context.Context, err error) error {
+	cause := context.Cause(ctx)
+	switch late := ctx.Err(); {
+	case late == nil:
+		return err
+	case errors.As(err, new(*lateError)):
+		return err
+	case !errors.Is(late, context.DeadlineExceeded), !errors.Is(err, late), err == late, errors.As(err, new(*Failure)):
+		return cause
+	}
+	return &lateError{cause, err}
+}
+
+// lateError is a deadline with what it has cut short. What that error says of a database or a site
+// is not known, so it is not wrapped.
+type lateError struct{ cause, what error }
+
+func (e *lateError) Error() string { return e.cause.Error() + ": " + e.what.Error() }
+func (e *lateError) Unwrap() error { return e.cause }
+
+// Stop is an error that ends a run, and that is no failure of the tenants that were not worked on: a
+// signal, the deadline, or too many failures of others.
+type Stop interface {
+	error
+	StopsRun()
+}
+
+// IsStopped reports whether an error is because of a Stop.
+func IsStopped(err error) bool {
+	var stop Stop
+	return errors.As(err, &stop)
+}
+
+// Interrupted reports whether a Stop came before the work on the tenant ended. It is no failure, for
+// which Outcome has no word of its own.
+func (r *TenantReport) Interrupted() bool { return r.Outcome == Failed && IsStopped(r.Err) }
