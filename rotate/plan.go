@@ -17,7 +17,7 @@ func (r *Renewal) Plan(ctx context.Context) TenantReport {
 			return "", err
 		}
 		if !r.Due.due(t, r.Now()) {
-			report.NotDue = true
+			report.NotDue, report.DueAt = true, r.Due.dueAt(t)
 			return "would be tested; if the test fails, the certificate is sent again", nil
 		}
 		return wouldBeSent("new"), nil

@@ -49,7 +49,7 @@ func helpText(cmd Command) string {
 			b.WriteString("  " + path + "\n")
 		}
 	}
-	b.WriteString("\nExit codes:\n" + cmd.exits)
+	b.WriteString("\nExit codes:\n" + cmd.Exits.String())
 	return b.String()
 }
 

@@ -62,6 +62,9 @@ func tenantBlock(b *strings.Builder, r rotate.TenantReport, o cmdline.Options, p
 		line("certificate", "sha256 %s", c.SHA256)
 		line("valid", "%s until %s", rotate.FormatTime(*c.NotBefore), rotate.FormatTime(c.NotAfter))
 	}
+	if !r.DueAt.IsZero() {
+		line("not due", "the key will be renewed after %s", rotate.FormatTime(r.DueAt))
+	}
 	if p := r.Previous; p != nil {
 		line("replaces", "sha256 %s (%d in the history)", p.SHA256, r.History)
 	}

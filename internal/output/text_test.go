@@ -85,6 +85,21 @@ func TestAReportSaysWhatItsCommandDid(t *testing.T) {
 	}
 }
 
+// On a terminal somebody asks why the key was not renewed. A job has nothing to report.
+func TestAKeyThatIsNotDueSaysWhenItIs(t *testing.T) {
+	kept := reported(rotate.Kept, rotate.SelfProven)
+	kept.NotDue, kept.DueAt = true, time.Date(2026, 3, 20, 3, 20, 0, 0, time.UTC)
+	o := cmdline.Options{Command: "renew"}
+	o.Due.OnlyIfDue = true
+	for _, terminal := range []bool{true, false} {
+		out := &Printer{Options: o, Terminal: terminal}
+		text := out.render(kept, rotate.ExitOK)
+		if strings.Contains(text, "\n  not due      the key will be renewed after 2026-03-20 03:20 UTC\n") != terminal || (text == "") == terminal {
+			t.Errorf("terminal %v: %q", terminal, text)
+		}
+	}
+}
+
 func TestAnOwnSiteWithoutRC4SaysWhatToDo(t *testing.T) {
 	if text := renderText(reported(rotate.Renewed, rotate.SelfNoRC4), true, cmdline.Options{Command: "renew"}, plain); !strings.Contains(text, "next: "+rotate.SelfNoRC4.NextStep()) {
 		t.Error(text)
