@@ -10,7 +10,12 @@ import (
 	"renew_mnetkeys/moodledb/config"
 )
 
-const hintNoArray = "leave out --host to work on the site of config.php, or name another config.php with --config"
+// The files that config.php includes, such as vconfig.php, may be readable for another user alone;
+// for PHP, a file that it cannot include is only worth a warning.
+const (
+	hintNoArray  = "leave out --host to work on the site of config.php, or name another config.php with --config"
+	hintNoTenant = "leave out --all to work on the site of config.php, or name the config.php of an array with --config; this user must also be able to read VMoodle's vconfig.php"
+)
 
 // UnknownTenantError is a --host that is not a tenant to work on: it is not in the register, it is
 // disabled there, or there is no register.

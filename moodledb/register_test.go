@@ -163,6 +163,10 @@ func TestTenantThatCannotBeWorkedOn(t *testing.T) {
 			}
 		})
 	}
+	var none *UnknownTenantError
+	if _, err := Tenants(t.Context(), a.read(t, map[string]string{"vmasterdbname": ""})); !errors.As(err, &none) || !strings.Contains(none.Hint(), "leave out --all") || strings.Contains(none.Hint(), "--host") {
+		t.Errorf("all of no array: %v", err)
+	}
 }
 
 func TestTenantPassesOnWhatIsWrongWithDatabases(t *testing.T) {

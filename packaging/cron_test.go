@@ -3,6 +3,8 @@ package packaging_test
 import (
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -23,6 +25,9 @@ var (
 	cronUser     = regexp.MustCompile(`^[a-z_][a-z0-9_-]*$`)
 	cronPart     = regexp.MustCompile(`^(?:\*|(\d+)(?:-(\d+))?)(?:/([1-9]\d*))?$`)
 )
+
+// guard lets cron do nothing, without a mail, if the program is gone and its line is not.
+const guard = "test -x " + binary + " && "
 
 // readCron reads a file of /etc/cron.d (crontab(5)) and returns the commands of its lines. It is
 // stricter than cron, which drops a line that it does not understand, or the whole file, with only
@@ -59,7 +64,10 @@ func readCronLine(line string) (string, error) {
 	if user := words[len(cronFields)]; !cronUser.MatchString(user) {
 		return "", fmt.Errorf("%q is no user", user)
 	}
-	command := strings.Join(words[len(cronFields)+1:], " ")
+	command, guarded := strings.CutPrefix(strings.Join(words[len(cronFields)+1:], " "), guard)
+	if !guarded {
+		return "", fmt.Errorf("cron would mail an error every day after the program is removed")
+	}
 	if strings.ContainsAny(command, "%|&;<>()$`\\\"'*?#~") {
 		return "", fmt.Errorf("the command has a character of the shell, or a percent sign, which is a new line to cron")
 	}
@@ -92,6 +100,13 @@ func TestCronRunsACommandWeKnow(t *testing.T) {
 	}
 }
 
+func TestCronSendsNoMailIfTheProgramIsGone(t *testing.T) {
+	gone := strings.ReplaceAll(guard+binary, binary, filepath.Join(t.TempDir(), "renew_mnetkeys"))
+	if printed, _ := exec.Command("/bin/sh", "-c", gone).CombinedOutput(); len(printed) > 0 {
+		t.Errorf("%s", printed)
+	}
+}
+
 func TestCronTakesTheFile(t *testing.T) {
 	info, err := os.Stat(cronFile)
 	if err != nil {
@@ -107,7 +122,7 @@ func TestCronTakesTheFile(t *testing.T) {
 }
 
 func TestACronLineIsRefused(t *testing.T) {
-	const line = "17 3 * * *  www-data  " + binary
+	const line = "17 3 * * *  www-data  " + guard + binary
 	text := file(t, cronFile)
 	for name, replacement := range map[string]string{
 		"without a user":                 "17 3 * * *  " + binary,
@@ -121,6 +136,7 @@ func TestACronLineIsRefused(t *testing.T) {
 		"with a percent sign":            line + " --match=%",
 		"with output sent away":          line + " >/dev/null",
 		"with a second command after it": line + " ; true",
+		"with no test for the program":   "17 3 * * *  www-data  " + binary,
 	} {
 		t.Run(name, func(t *testing.T) {
 			if commands, err := readCron(broken(t, text, line, replacement)); err == nil {

@@ -78,7 +78,7 @@ func TestThePodsRunACommandWeKnow(t *testing.T) {
 
 // checkSchedule reads the five fields as cron does; Kubernetes took them from cron.
 func checkSchedule(schedule string) error {
-	_, err := readCronLine(schedule + " www-data " + binary)
+	_, err := readCronLine(schedule + " www-data " + guard + binary)
 	return err
 }
 

@@ -132,8 +132,10 @@ func TestPrometheusAlertsWhenItShould(t *testing.T) {
 		t.Fatalf("%v\n%s", err, said)
 	}
 	for name, change := range map[string][2]string{
-		"on the exit code of any run":    {"max by (job, instance, file)", "min by (job, instance, file)"},
-		"on local sites that are proven": {"local_site_proven == 0", "local_site_proven == 1"},
+		"on the exit code of any run":    {"max by (job, instance, file) (renew_mnetkeys_last_run", "min by (job, instance, file) (renew_mnetkeys_last_run"},
+		"that a failed push ends":        {"max by (job, instance, file) (renew_mnetkeys_last_success", "max by (job, instance, file) (renew_mnetkeys_last_run"},
+		"after a run that cured it":      {"            and on (job, instance)\n            renew_mnetkeys_local_site_proven == 0\n", ""},
+		"on local sites that are proven": {"expr: renew_mnetkeys_local_site_proven == 0", "expr: renew_mnetkeys_local_site_proven == 1"},
 		"on web servers if all fail":     {"(renew_mnetkeys_web_server_proven) == 1", "(renew_mnetkeys_web_server_proven) < 2"},
 		"on metrics that have not gone":  {"unless\n", "and\n"},
 	} {

@@ -36,7 +36,7 @@ func (c *Client) pass(ctx context.Context, conn net.Conn, t target) (net.Conn, *
 	case t.proxy.Kind == rotate.ProxySOCKS5, t.proxy.Kind == rotate.ProxySOCKS5H:
 		return c.passSOCKS(ctx, conn, t)
 	case t.proxy.Kind != rotate.ProxyHTTP: // it must not get the account, nor the request, in plain text
-		f := failed(rotate.ReasonConnect, nil, "the proxy of $CFG->proxyhost is neither for HTTP nor SOCKS5: no other kind is supported")
+		f := failed(rotate.ReasonConnect, nil, "the proxy of $CFG->proxyhost is neither an HTTP nor a SOCKS5 proxy: other kinds are not supported")
 		f.Pending, f.Next = false, rotate.NextOtherProxy
 		return nil, f
 	case t.url.Scheme == "https":

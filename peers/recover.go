@@ -68,7 +68,7 @@ func (w *proving) afterPage(ctx context.Context, refused *rotate.Failure) (*enve
 			w.again[7023] = true
 			return w.shown, nil
 		case f == nil:
-			return nil, failed(rotate.ReasonNoRC4, nil, "it opens no call, not even one sealed to the certificate of its publickey.php: "+
+			return nil, failed(rotate.ReasonNoRC4, nil, "it cannot open any call, not even one sealed to the certificate of its publickey.php: "+
 				"its OpenSSL cannot do RC4 (legacy provider)")
 		case f.Pending:
 			return nil, w.unknown(f, refused)
@@ -81,7 +81,7 @@ func (w *proving) afterPage(ctx context.Context, refused *rotate.Failure) (*enve
 	case w.answered == nil: // and no keyswap is allowed: the peer may have lost the key
 		return nil, refused
 	}
-	f := failed(rotate.ReasonNoRC4, nil, "it opens no call sealed to the certificate that it answers: "+
+	f := failed(rotate.ReasonNoRC4, nil, "it cannot open a call that is sealed to the certificate that it answers: "+
 		"its OpenSSL cannot do RC4 (legacy provider), or it works with another key; %s", why)
 	f.Other = other
 	return nil, f

@@ -50,17 +50,21 @@ func (r *Renewal) checkDue(t *Tenant) error {
 	return nil
 }
 
-// due reports whether the tenant's key is to be renewed now. A pair that cannot be read, or that is
-// not the one of the local host row, is due: renewing is the cure.
-func (p DuePolicy) due(t *Tenant, now time.Time) bool {
+// due reports whether the tenant's key is to be renewed now.
+func (p DuePolicy) due(t *Tenant, now time.Time) bool { return !now.Before(p.dueAt(t)) }
+
+// dueAt is when the tenant's key is to be renewed: the zero time, which is over, without --if-due.
+// It is the same for a pair that cannot be read, or that is not the one of the local host row:
+// renewing is the cure.
+func (p DuePolicy) dueAt(t *Tenant) time.Time {
 	if !p.OnlyIfDue {
-		return true
+		return time.Time{}
 	}
 	c, err := envelope.ParseCertificate(t.Pair.Certificate)
 	if err != nil || t.identity() == nil || t.Own == nil || t.Own.Certificate != t.Pair.Certificate {
-		return true
+		return time.Time{}
 	}
-	return !now.Before(p.renewAt(t, c))
+	return p.renewAt(t, c)
 }
 
 // renewAt is when the key becomes due: the configured time before its expiry. With the automatic
@@ -86,6 +90,7 @@ func (t *Tenant) ends(c *envelope.Certificate) time.Time {
 // checkUp is what a renewal does with a key that is not due: it checks the local site, and pushes
 // to peers that are not proven.
 func (r *Renewal) checkUp(ctx context.Context, t *Tenant, report *TenantReport) error {
+	report.NotDue, report.DueAt = true, r.Due.dueAt(t)
 	id, err := r.keep(ctx, t, report)
 	if err != nil {
 		return err

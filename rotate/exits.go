@@ -16,11 +16,11 @@ type ExitRow struct {
 	Means string
 }
 
-// The exit codes of commands that change something, of those that only read, and of check, which
-// are those of the Monitoring Plugins' guidelines.
+// The exit codes of commands that change something, of a renewal, which may have nothing to do, of
+// commands that only read, and of check, which are those of the Monitoring Plugins' guidelines.
 var (
 	ExitsOfChange = Exits{
-		{[]int{ExitOK}, "everything is proven, or nothing is due"},
+		{[]int{ExitOK}, "everything is proven"},
 		{[]int{ExitNotRenewed}, "failed: nothing was changed, or the change was undone"},
 		{[]int{ExitUsage}, "wrong usage or configuration"},
 		{[]int{ExitPeers}, "done, but not everything is proven, or a result could not be written"},
@@ -28,7 +28,8 @@ var (
 		{[]int{ExitLocked}, "another run has the lock"},
 		{[]int{129, 130, 143}, "interrupted at a safe point (HUP, INT, TERM): follow the hint"},
 	}
-	ExitsOfLook = Exits{
+	ExitsOfRenewal = append(Exits{{[]int{ExitOK}, "everything is proven, or nothing is due"}}, ExitsOfChange[1:]...)
+	ExitsOfLook    = Exits{
 		{[]int{ExitOK}, "everything is fine"},
 		{[]int{ExitNotRenewed}, "the tenant could not be examined, or its own setup is wrong"},
 		{[]int{ExitUsage}, "wrong usage or configuration"},

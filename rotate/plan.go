@@ -17,7 +17,7 @@ func (r *Renewal) Plan(ctx context.Context) TenantReport {
 			return "", err
 		}
 		if !r.Due.due(t, r.Now()) {
-			report.NotDue = true
+			report.NotDue, report.DueAt = true, r.Due.dueAt(t)
 			return "would be tested; if the test fails, the certificate is sent again", nil
 		}
 		return wouldBeSent("new"), nil
@@ -36,7 +36,7 @@ func (r *Renewal) PlanRollBack(ctx context.Context) TenantReport {
 	return r.planned(ctx, func(t *Tenant, report *TenantReport) (string, error) {
 		retired, _, err := t.newestRetired(r.Now())
 		if err == nil {
-			report.warn("would go back to " + retired.Key.Certificate.Fingerprint() + ", valid until " + FormatTime(retired.Key.Certificate.NotAfter))
+			report.warn("would go back to the certificate with sha256 " + retired.Key.Certificate.Fingerprint() + ", valid until " + FormatTime(retired.Key.Certificate.NotAfter))
 		}
 		return wouldBeSent("previous"), err
 	})

@@ -94,8 +94,9 @@ type TenantReport struct {
 	// Unconfirmed: the wwwroot is what --host says, and nothing that was read confirms it.
 	Unconfirmed bool `json:"-"`
 	// NotDue is set if a renewal keeps the key, or would, because it does not expire soon or is
-	// younger than --fresh.
-	NotDue bool `json:"-"`
+	// younger than --fresh. DueAt is when one tenant alone becomes due.
+	NotDue bool      `json:"-"`
+	DueAt  time.Time `json:"-"`
 	// Exit is the exit code of this tenant.
 	Exit int `json:"-"`
 

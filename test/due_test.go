@@ -90,7 +90,7 @@ func TestAKeyThatIsNotDueIsKeptInSilence(t *testing.T) {
 	pair := pairOf(t, own)
 	t.Run("a peer that stays down is reported", func(t *testing.T) {
 		unchanged(t, func() {
-			renewIt(t, own, "--if-due", "--retries=0").expect(t, 3, "kept "+own.Wwwroot, "pending   "+stock.Wwwroot, "connection refused", "1 of 2 peers proven, 1 pending")
+			renewIt(t, own, "--if-due", "--retries=0").expect(t, 3, "kept "+own.Wwwroot, "not due      the key will be renewed after 20", "pending   "+stock.Wwwroot, "connection refused", "1 of 2 peers proven, 1 pending")
 		}, own, forced)
 		r := renewIt(t, own, "--if-due", "--retries=0", "--json")
 		r.expect(t, 3)

@@ -38,9 +38,9 @@ type Command struct {
 	Single   bool
 	Prints   Prints
 	Good     rotate.Outcome // the outcome of a tenant if the command was successful
+	Exits    rotate.Exits   // the meanings of its exit codes
 	about    string         // for its own --help: more about what it does
 	examples []example
-	exits    string // for --help: its exit codes
 	Words
 	// One and Plan work on one tenant; Plan is the dry run, nil if there is none.
 	One, Plan func(*rotate.Renewal, context.Context, Options) rotate.TenantReport
@@ -88,7 +88,7 @@ var Commands = []Command{
 			{"renew one tenant", "--host=https://tenant.example.org"},
 			{"renew every tenant whose key expires soon (for cron)", "--all --withmaster --if-due --quiet"},
 		},
-		Changes: true, MakesKey: true, Good: rotate.Renewed, exits: rotate.ExitsOfChange.String(),
+		Changes: true, MakesKey: true, Good: rotate.Renewed, Exits: rotate.ExitsOfRenewal,
 		Words: Words{To: "renew", Would: "would renew", Done: "renewed"},
 		One:   func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.Run(ctx) },
 		Plan:  func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.Plan(ctx) },
@@ -100,7 +100,7 @@ var Commands = []Command{
 		examples: []example{
 			{"push again to the peers of one tenant", "push --host=https://tenant.example.org"},
 		},
-		Changes: true, Good: rotate.Kept, exits: rotate.ExitsOfChange.String(),
+		Changes: true, Good: rotate.Kept, Exits: rotate.ExitsOfChange,
 		Words: Words{To: "push", Would: "would push the key of", Done: "pushed"},
 		One:   func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.Distribute(ctx) },
 		Plan: func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport {
@@ -118,7 +118,7 @@ var Commands = []Command{
 			{"show what would be done", "rollback --host=https://a.example --dry-run"},
 			{"go back without being asked", "rollback --host=https://a.example --yes"},
 		},
-		Changes: true, NamesKeys: true, Good: rotate.Renewed, exits: rotate.ExitsOfChange.String(),
+		Changes: true, NamesKeys: true, Good: rotate.Renewed, Exits: rotate.ExitsOfChange,
 		Question: func(o Options) string { return "Go back to the previous key of " + o.site() + "?" },
 		Words:    Words{To: "roll back", Would: "would roll back", Done: "rolled back", Did: "rolled back"},
 		One:      func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.RollBack(ctx) },
@@ -139,7 +139,7 @@ var Commands = []Command{
 			{"show what would be done", "move --from=http://old.example.org --dry-run"},
 			{"without being asked", "move --from=http://old.example.org --yes"},
 		},
-		Changes: true, MakesKey: true, Single: true, Good: rotate.Renewed, exits: rotate.ExitsOfChange.String(),
+		Changes: true, MakesKey: true, Single: true, Good: rotate.Renewed, Exits: rotate.ExitsOfChange,
 		Question: func(o Options) string {
 			return "Has " + o.site() + " moved from " + o.MovedFrom + "? It gets a new key, and takes that place in every database of its array: if it is a copy, the original loses its links."
 		},
@@ -152,19 +152,19 @@ var Commands = []Command{
 		examples: []example{
 			{"prove every link of one tenant", "verify --host=https://tenant.example.org"},
 		},
-		Prints: PrintsLinks, Good: rotate.Kept, exits: rotate.ExitsOfLook.String(),
+		Prints: PrintsLinks, Good: rotate.Kept, Exits: rotate.ExitsOfLook,
 		Words: Words{To: "verify", Did: "verified"},
 		One:   func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.Verify(ctx) },
 		Many:  func(a *rotate.Array, ctx context.Context, _ Options) int { return a.Survey(ctx, rotate.SurveyVerify) },
 	},
 	{
 		Name: Status, Does: "show key, key history and peers from the database; changes nothing",
-		about: "Show the stored key, its expiry, the key history, and the certificates that the peers have. No site is called unless you add --live.",
+		about: "Show the stored key, its expiry, the key history, and the certificates that the peers have. No site is called unless you add --live: without it, the options below \"Reaching peers\" have no effect, except --deadline.",
 		examples: []example{
 			{"show one tenant", "status --host=https://tenant.example.org"},
 			{"show every tenant", "status --all --withmaster"},
 		},
-		Prints: PrintsStored, Good: rotate.Kept, exits: rotate.ExitsOfLook.String(),
+		Prints: PrintsStored, Good: rotate.Kept, Exits: rotate.ExitsOfLook,
 		Words: Words{To: "look at", Did: "read", Seen: "looked at"},
 		One: func(r *rotate.Renewal, ctx context.Context, o Options) rotate.TenantReport {
 			return r.Status(ctx, o.Live)
@@ -182,7 +182,7 @@ var Commands = []Command{
 		examples: []example{
 			{"check every tenant", "check --all --withmaster --warning=7d"},
 		},
-		Prints: PrintsState, Good: rotate.Kept, exits: rotate.ExitsOfCheck.String(),
+		Prints: PrintsState, Good: rotate.Kept, Exits: rotate.ExitsOfCheck,
 		Words: Words{To: "check", Seen: "looked at"},
 		One:   func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.Verify(ctx) },
 		Many:  func(a *rotate.Array, ctx context.Context, _ Options) int { return a.Survey(ctx, rotate.SurveyVerify) },
@@ -194,7 +194,7 @@ var Commands = []Command{
 			{"examine one tenant", "doctor --host=https://tenant.example.org"},
 			{"examine the array", "doctor --all --withmaster"},
 		},
-		Prints: PrintsFindings, Good: rotate.Kept, exits: rotate.ExitsOfLook.String(),
+		Prints: PrintsFindings, Good: rotate.Kept, Exits: rotate.ExitsOfLook,
 		Words: Words{To: "examine", Did: "examined", Seen: "diagnosed"},
 		One:   func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.Diagnose(ctx) },
 		Many:  func(a *rotate.Array, ctx context.Context, _ Options) int { return a.Survey(ctx, rotate.SurveyDoctor) },

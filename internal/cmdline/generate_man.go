@@ -82,12 +82,12 @@ func (o *option) doesForTakers() string {
 func manExits(b *strings.Builder) {
 	b.WriteString(".SH \"EXIT STATUS\"\n")
 	for _, first := range Commands {
-		same := namesOf(func(c Command) bool { return c.exits == first.exits })
+		same := namesOf(func(c Command) bool { return c.Exits.String() == first.Exits.String() })
 		if same[0] != first.Name {
 			continue
 		}
 		fmt.Fprintf(b, ".SS %s\n", roffQuoted(capital(enumerated(same, "and"))))
-		for line := range strings.Lines(first.exits) {
+		for line := range strings.Lines(first.Exits.String()) {
 			code, means, _ := strings.Cut(strings.TrimSpace(line), "  ")
 			tagged(b, roffBold(code), means)
 		}

@@ -36,7 +36,7 @@ func TestManHasNothingToSayOfThePage(t *testing.T) {
 		}
 	}
 	for _, cmd := range Commands {
-		for line := range strings.Lines(cmd.exits) {
+		for line := range strings.Lines(cmd.Exits.String()) {
 			if _, means, _ := strings.Cut(strings.TrimSpace(line), "  "); !strings.Contains(words, means) {
 				t.Errorf("the page does not say %q, which is an exit code of %s", means, cmd.Name)
 			}

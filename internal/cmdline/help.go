@@ -49,7 +49,7 @@ func helpText(cmd Command) string {
 			b.WriteString("  " + path + "\n")
 		}
 	}
-	b.WriteString("\nExit codes:\n" + cmd.exits)
+	b.WriteString("\nExit codes:\n" + cmd.Exits.String())
 	return b.String()
 }
 
@@ -71,7 +71,7 @@ func notes(cmd Command) string {
 	if cmd.Changes {
 		example = "MNETKEYS_DRY_RUN for --dry-run"
 	}
-	text := "Every option has an environment variable: MNETKEYS_HOST for --host, " + example + ". DURATION is written as 90s, 36h or 7d."
+	text := "Every option has an environment variable: MNETKEYS_HOST for --host, " + example + ". DURATION is written as 90s, 36h or 7d. GLOB must match the complete wwwroot: * is any characters, ? is one."
 	if cmd.Changes {
 		text += " COMMAND is run by /bin/sh -c: quote paths that contain spaces."
 	}

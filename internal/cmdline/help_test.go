@@ -43,7 +43,7 @@ func TestTheHelpOfACommandHasOnlyItsOptionsItsExamplesAndItsExitCodes(t *testing
 		help := helpOf(t, string(cmd.Name), "--help")
 		words := strings.Join(strings.Fields(help), " ")
 		for _, want := range []string{cmd.Line() + ": " + cmd.Does, cmd.about, "Usage: " + cmd.Line() + " [options]",
-			"Exit codes: " + strings.Join(strings.Fields(cmd.exits), " ")} {
+			"Exit codes: " + strings.Join(strings.Fields(cmd.Exits.String()), " ")} {
 			if !strings.Contains(words, want) {
 				t.Errorf("%s: the help lacks %q", cmd.Name, want)
 			}
@@ -58,6 +58,30 @@ func TestTheHelpOfACommandHasOnlyItsOptionsItsExamplesAndItsExitCodes(t *testing
 			if has := strings.Contains(words, strings.TrimSpace(written)+" "+does); has != o.takenBy(cmd.Name) {
 				t.Errorf("%s: the help has --%s: %v", cmd.Name, o.name, has)
 			}
+		}
+	}
+}
+
+// A push or a rollback always has something to do.
+func TestOnlyARenewalEndsWith0IfNothingIsDue(t *testing.T) {
+	for _, cmd := range Commands {
+		if says := strings.Contains(helpOf(t, "help", string(cmd.Name)), "nothing is due"); says != (cmd.Name == Renew) {
+			t.Errorf("%s: the help says that nothing may be due: %v", cmd.Name, says)
+		}
+	}
+}
+
+// An option that has no effect without another one names it.
+func TestTheHelpOfAnOptionNamesTheOneItNeeds(t *testing.T) {
+	for _, o := range allOptions() {
+		if o.needs != "" && !strings.Contains(o.does(), "--"+o.needs) {
+			t.Errorf("--%s does not name --%s: %s", o.name, o.needs, o.does())
+		}
+	}
+	status := strings.Join(strings.Fields(helpOf(t, "help", "status")), " ")
+	for _, want := range []string{`add --live: without it, the options below "Reaching peers" have no effect, except --deadline`, " Reaching peers: --timeout="} {
+		if !strings.Contains(status, want) {
+			t.Errorf("the help of status lacks %q", want)
 		}
 	}
 }

@@ -32,11 +32,8 @@ func (all settings) readFile() error {
 	if errors.Is(err, fs.ErrNotExist) && !file.IsSet() {
 		return nil
 	}
-	if usage := (*UsageError)(nil); err != nil && !errors.As(err, &usage) {
-		err = &UsageError{Problem: "cannot read the options file: " + err.Error()}
-	}
 	if err != nil {
-		return err
+		return unreadable(err)
 	}
 	var taken []fileOption
 	for _, l := range lines {
@@ -54,6 +51,23 @@ func (all settings) readFile() error {
 		s.given = append(s.given, given{l.value, origin{file: path, line: l.line}})
 	}
 	return nil
+}
+
+// unreadable adds to the error of an option file what to do about it.
+func unreadable(err error) error {
+	if errors.As(err, new(*UsageError)) {
+		return err
+	}
+	usage := &UsageError{"cannot read the options file: " + err.Error(), "check the file and its file system"}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		usage.Advice = "check the path; renew_mnetkeys generate conf prints a sample"
+	case errors.Is(err, fs.ErrPermission):
+		usage.Advice = "run the command as a user who can read the file, or let this user read it"
+	case errors.As(err, new(*NotRegularError)):
+		usage.Advice = "name a file, not a directory, a pipe or a device"
+	}
+	return usage
 }
 
 // contradict reports whether a line of the file contradicts what is set already.
@@ -117,6 +131,10 @@ var switches = map[string]string{"yes": "true", "on": "true", "true": "true", "1
 // commands, which a shell runs, may begin and end with quotes.
 var quoted = regexp.MustCompile(`^(".*"|'.*')$`)
 
+// comment is what begins one behind a value in other files, and in commands. Here it would be a
+// part of the value.
+var comment = regexp.MustCompile(`\s#`)
+
 // parseOptionFile reads lines of NAME, NAME=VALUE or NAME = VALUE; # begins a comment at the start
 // of a line.
 func parseOptionFile(path string) ([]fileOption, error) {
@@ -131,9 +149,12 @@ func parseOptionFile(path string) ([]fileOption, error) {
 			continue
 		}
 		name, value, ok := strings.Cut(line, "=")
+		name = comment.Split(name, 2)[0]
 		name, value = strings.TrimLeft(strings.TrimSpace(name), "-"), strings.TrimSpace(value)
 		o, from := optionNamed(name), origin{file: path, line: i + 1}
 		switch isSwitch := o != nil && o.isSwitch(); {
+		case o != nil && o.arg != command && comment.MatchString(line):
+			return nil, from.refuse(o, &UsageError{"must be written without a comment behind it", "write the comment on a line of its own, with # as its first character"})
 		case isSwitch && !ok:
 			value = "true"
 		case isSwitch && switches[strings.ToLower(value)] == "":

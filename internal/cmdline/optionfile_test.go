@@ -2,11 +2,14 @@ package cmdline
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -111,8 +114,9 @@ func TestNoFileOfOptionsIsFineUnlessOneIsNamed(t *testing.T) {
 		t.Errorf("%+v, error %v", o, err)
 	}
 	missing := filepath.Join(t.TempDir(), "renew_mnetkeys.conf")
-	if _, err := optionsOf(t, "--options="+missing); err == nil || !strings.Contains(err.Error(), missing+": no such file") {
-		t.Errorf("--options: error %v", err)
+	if _, err := optionsOf(t, "--options="+missing); err == nil || !strings.Contains(err.Error(), missing+": no such file") ||
+		adviceOf(err) != "check the path; renew_mnetkeys generate conf prints a sample" {
+		t.Errorf("--options: error %v, hint %q", err, adviceOf(err))
 	}
 	t.Setenv("MNETKEYS_OPTIONS", missing)
 	if _, err := optionsOf(t); err == nil || !strings.Contains(err.Error(), missing+": no such file") {
@@ -141,6 +145,9 @@ func TestAMistakeInAFileOfOptionsSaysWhereItIs(t *testing.T) {
 		"a duration that is none":             {[]string{"timeout = 7"}, ":1: ", "timeout must be a duration such as "},
 		"what contradicts itself":             {[]string{"all", "host = https://a.example"}, ":1: ", "all cannot be used with host (line 2)"},
 		"a switch that is neither":            {[]string{"debug = perhaps"}, ":1: ", "debug must be "},
+		"a comment behind a value":            {[]string{"quiet", "report = /srv/mnet.html # the page"}, ":2: ", "report must be written without a comment behind it"},
+		"a comment behind a switch":           {[]string{"quiet # no mail"}, ":1: ", "quiet must be written without a comment behind it"},
+		"a comment behind a switch's value":   {[]string{"quiet = yes\t# no mail"}, ":1: ", "quiet must be written without a comment behind it"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := optionFile(t, c.lines...)
@@ -149,6 +156,19 @@ func TestAMistakeInAFileOfOptionsSaysWhereItIs(t *testing.T) {
 				t.Errorf("error %v", err)
 			}
 		})
+	}
+}
+
+func TestAFileOfOptionsThatCannotBeReadSaysWhatToDo(t *testing.T) {
+	for err, want := range map[error]string{
+		&fs.PathError{Op: "open", Path: "/x", Err: fs.ErrPermission}:   "run the command as a user who can read the file, or let this user read it",
+		&fs.PathError{Op: "open", Path: "/x", Err: syscall.EIO}:        "check the file and its file system",
+		&NotRegularError{Name: "/x", Mode: fs.ModeDir}:                 "name a file, not a directory, a pipe or a device",
+		fmt.Errorf("reading: %w", &UsageError{"too open", "chmod it"}): "chmod it",
+	} {
+		if got := unreadable(err); adviceOf(got) != want {
+			t.Errorf("%v: hint %q", err, adviceOf(got))
+		}
 	}
 }
 

@@ -110,7 +110,7 @@ var groups = []group{
 	{"Array", []*option{
 		{name: "match", arg: "GLOB", repeats: true, of: together, needs: "all", example: "https://*.example.org",
 			set:  addGlob(func(o *Options) *rotate.Globs { return &o.Array.Match }),
-			help: "with --all: only tenants whose wwwroot matches; * also matches slashes"},
+			help: "with --all: only tenants whose wwwroot matches"},
 		{name: "exclude", arg: "GLOB", repeats: true, of: together, needs: "all", example: "https://old.example.org",
 			set:  addGlob(func(o *Options) *rotate.Globs { return &o.Array.Exclude }),
 			help: "with --all: leave out tenants that match"},
@@ -198,7 +198,7 @@ var groups = []group{
 				advice: "--node says where to check the local site, --self-check=off does not check it"}}},
 		{name: "node", arg: "HOST[:PORT]", repeats: true, example: "127.0.0.1", set: addNodes,
 			help: "reach the local site at this web server, not at the addresses of its name"},
-		{name: "ignore-peer", arg: "GLOB", repeats: true, example: "https://closed.example.org*",
+		{name: "ignore-peer", arg: "GLOB", repeats: true, example: "https://closed.example.org",
 			set:  addGlob(func(o *Options) *rotate.Globs { return &o.IgnorePeers }),
 			help: "try peers that match, but do not count them if they are not proven"},
 		{name: "tls-skip-verify", set: on(func(o *Options) *bool { return &o.TLSSkipVerify }),

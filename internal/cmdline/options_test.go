@@ -58,7 +58,7 @@ func TestEveryRowIsWhole(t *testing.T) {
 		}
 	}
 	for _, c := range Commands {
-		if c.Does == "" || c.about == "" || len(c.examples) == 0 || c.exits == "" || c.To == "" || c.Good == "" || c.Single == (c.One != nil) || c.Many == nil || c.Changes != (c.Plan != nil || c.Single) || c.Changes != (c.Done != "") {
+		if c.Does == "" || c.about == "" || len(c.examples) == 0 || len(c.Exits) == 0 || c.To == "" || c.Good == "" || c.Single == (c.One != nil) || c.Many == nil || c.Changes != (c.Plan != nil || c.Single) || c.Changes != (c.Done != "") {
 			t.Errorf("the row of %s lacks something: %+v", c.Name, c)
 		}
 	}

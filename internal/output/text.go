@@ -18,7 +18,7 @@ func renderText(r rotate.TenantReport, whole bool, o cmdline.Options, paint func
 	tenantBlock(&b, r, o, paint)
 	if whole && len(r.Peers) > 0 {
 		b.WriteByte('\n')
-		peerLines(&b, r, paint)
+		peerLines(&b, r, o.DryRun, paint)
 	}
 	if summary := summarize(r, o.DryRun); summary != "" {
 		if whole {
@@ -70,8 +70,15 @@ func tenantBlock(b *strings.Builder, r rotate.TenantReport, o cmdline.Options, p
 		fmt.Fprintf(b, "  %-12s %s\n", name, fmt.Sprintf(format, args...))
 	}
 	if c := r.Certificate; c != nil {
-		line("certificate", "sha256 %s", c.SHA256)
+		name := "certificate"
+		if o.DryRun {
+			name = "stored now" // not the one that the peers would be sent
+		}
+		line(name, "sha256 %s", c.SHA256)
 		line("valid", "%s until %s", rotate.FormatTime(*c.NotBefore), rotate.FormatTime(c.NotAfter))
+	}
+	if !r.DueAt.IsZero() {
+		line("not due", "the key will be renewed after %s", rotate.FormatTime(r.DueAt))
 	}
 	if p := r.Previous; p != nil {
 		line("replaces", "sha256 %s (%d in the history)", p.SHA256, r.History)
@@ -106,8 +113,9 @@ func ownSite(c rotate.SelfCheck) string {
 }
 
 // peerLines puts peers that need attention last, next to the summary, where the reader looks. Of
-// consecutive peers with the same next step only the last one shows it.
-func peerLines(b *strings.Builder, r rotate.TenantReport, paint func(word, padded string) string) {
+// consecutive peers with the same next step only the last one shows it. A dry run skips the peers that
+// it can reach.
+func peerLines(b *strings.Builder, r rotate.TenantReport, dryRun bool, paint func(word, padded string) string) {
 	width := 0
 	for _, p := range r.Peers {
 		width = max(width, min(len(p.Wwwroot), 50))
@@ -117,7 +125,11 @@ func peerLines(b *strings.Builder, r rotate.TenantReport, paint func(word, padde
 			return (p.Outcome.Proven() || p.Outcome == rotate.Skipped || p.Outcome == rotate.Ignored) != good
 		})
 		for i, p := range peers {
-			fmt.Fprintf(b, "  %s %-*s %6d ms", paint(string(p.Outcome), fmt.Sprintf("%-9s", p.Outcome)), width, printable.Line(p.Wwwroot, 0), p.TookMS)
+			word := string(p.Outcome)
+			if dryRun && p.Outcome == rotate.Skipped {
+				word = "reachable"
+			}
+			fmt.Fprintf(b, "  %s %-*s %6d ms", paint(string(p.Outcome), fmt.Sprintf("%-9s", word)), width, printable.Line(p.Wwwroot, 0), p.TookMS)
 			if why := reasonWords(p); why != "" {
 				fmt.Fprintf(b, "  %s", printable.Line(why, 0))
 			}

@@ -85,6 +85,41 @@ func TestAReportSaysWhatItsCommandDid(t *testing.T) {
 	}
 }
 
+func TestADryRunSaysWhichCertificateItShowsAndWhichPeersItReached(t *testing.T) {
+	plan := reported(rotate.Kept, rotate.SelfProven,
+		rotate.PeerReport{Wwwroot: "https://a.example", Outcome: rotate.Skipped, Detail: "would be sent the new certificate and proven by a sealed call", TookMS: 2},
+		rotate.PeerReport{Wwwroot: "https://b.example", Outcome: rotate.Ignored, Reason: rotate.ReasonConnect, TookMS: 1})
+	plan.Previous = nil
+	want := `would renew https://t.example
+  stored now   sha256 aa11
+  valid        2026-03-01 11:00 UTC until 2026-03-29 12:00 UTC
+  local site   proven: it uses the stored key
+
+  reachable https://a.example      2 ms  would be sent the new certificate and proven by a sealed call
+  ignored   https://b.example      1 ms  connect
+
+dry run: nothing was changed; 1 of 1 peer can be reached, 1 ignored
+`
+	if diff := cmp.Diff(want, renderText(plan, true, cmdline.Options{Command: "renew", DryRun: true}, plain)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// On a terminal somebody asks why the key was not renewed. A job has nothing to report.
+func TestAKeyThatIsNotDueSaysWhenItIs(t *testing.T) {
+	kept := reported(rotate.Kept, rotate.SelfProven)
+	kept.NotDue, kept.DueAt = true, time.Date(2026, 3, 20, 3, 20, 0, 0, time.UTC)
+	o := cmdline.Options{Command: "renew"}
+	o.Due.OnlyIfDue = true
+	for _, terminal := range []bool{true, false} {
+		out := &Printer{Options: o, Terminal: terminal}
+		text := out.render(kept, rotate.ExitOK)
+		if strings.Contains(text, "\n  not due      the key will be renewed after 2026-03-20 03:20 UTC\n") != terminal || (text == "") == terminal {
+			t.Errorf("terminal %v: %q", terminal, text)
+		}
+	}
+}
+
 func TestAnOwnSiteWithoutRC4SaysWhatToDo(t *testing.T) {
 	if text := renderText(reported(rotate.Renewed, rotate.SelfNoRC4), true, cmdline.Options{Command: "renew"}, plain); !strings.Contains(text, "next: "+rotate.SelfNoRC4.NextStep()) {
 		t.Error(text)

@@ -98,12 +98,12 @@ func meaning(run Run) string {
 	return run.mode().exits().Means(run.ExitCode)
 }
 
-// exits are the meanings of the command's exit codes.
+// exits are the meanings of the exit codes of tenants: those of a check are the same as verify's.
 func (m mode) exits() rotate.Exits {
-	if m.ReadsOnly {
+	if m.Checks {
 		return rotate.ExitsOfLook
 	}
-	return rotate.ExitsOfChange
+	return m.Exits
 }
 
 // next is what to do about a tenant's error. If nothing better is known, it is the meaning of its

@@ -23,6 +23,7 @@ type Command struct {
 	Checks    bool           // its exit codes are those of the Monitoring Plugins
 	Diagnoses bool           // no finding is a result, too
 	Good      rotate.Outcome // the outcome of a tenant if the command was successful
+	Exits     rotate.Exits   // the meanings of its exit codes
 	Done      string         // renewed, pushed, …: can be …, not …
 	Did       string         // https://tenant.example: …; "" if the word of the outcome is used
 }

@@ -17,13 +17,13 @@ var started = time.Date(2026, 11, 22, 3, 4, 5, 0, time.UTC)
 
 // The commands, as package run describes them.
 var (
-	renew    = report.Command{Name: "renew", MakesKey: true, Good: rotate.Renewed, Done: "renewed"}
-	push     = report.Command{Name: "push", Good: rotate.Kept, Done: "pushed"}
-	rollback = report.Command{Name: "rollback", Good: rotate.Renewed, Done: "rolled back", Did: "rolled back"}
-	verify   = report.Command{Name: "verify", ReadsOnly: true, Good: rotate.Kept, Did: "verified"}
-	status   = report.Command{Name: "status", ReadsOnly: true, Good: rotate.Kept, Did: "looked at"}
-	check    = report.Command{Name: "check", ReadsOnly: true, Checks: true, Good: rotate.Kept, Did: "looked at"}
-	doctor   = report.Command{Name: "doctor", ReadsOnly: true, Diagnoses: true, Good: rotate.Kept, Did: "diagnosed"}
+	renew    = report.Command{Name: "renew", MakesKey: true, Good: rotate.Renewed, Exits: rotate.ExitsOfRenewal, Done: "renewed"}
+	push     = report.Command{Name: "push", Good: rotate.Kept, Exits: rotate.ExitsOfChange, Done: "pushed"}
+	rollback = report.Command{Name: "rollback", Good: rotate.Renewed, Exits: rotate.ExitsOfChange, Done: "rolled back", Did: "rolled back"}
+	verify   = report.Command{Name: "verify", ReadsOnly: true, Good: rotate.Kept, Exits: rotate.ExitsOfLook, Did: "verified"}
+	status   = report.Command{Name: "status", ReadsOnly: true, Good: rotate.Kept, Exits: rotate.ExitsOfLook, Did: "looked at"}
+	check    = report.Command{Name: "check", ReadsOnly: true, Checks: true, Good: rotate.Kept, Exits: rotate.ExitsOfCheck, Did: "looked at"}
+	doctor   = report.Command{Name: "doctor", ReadsOnly: true, Diagnoses: true, Good: rotate.Kept, Exits: rotate.ExitsOfLook, Did: "diagnosed"}
 )
 
 // advised is a page whose reports have next steps for their failures.

@@ -60,7 +60,7 @@ func (p *pageSink) Finish(code int) error {
 // pageCommand is what the page must know about a command.
 func pageCommand(c cmdline.Command) report.Command {
 	return report.Command{Name: string(c.Name), ReadsOnly: !c.Changes, MakesKey: c.MakesKey, Checks: c.Prints == cmdline.PrintsState,
-		Diagnoses: c.Prints == cmdline.PrintsFindings, Good: c.Good, Done: c.Done, Did: cmp.Or(c.Seen, c.Did)}
+		Diagnoses: c.Prints == cmdline.PrintsFindings, Good: c.Good, Exits: c.Exits, Done: c.Done, Did: cmp.Or(c.Seen, c.Did)}
 }
 
 // metricsSink writes the file of --prometheus-file.

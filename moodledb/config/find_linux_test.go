@@ -28,7 +28,7 @@ func TestAConfigInTheWorkingDirectoryThatCannotBeReadIsNotPassedOver(t *testing.
 	chmod(t, dir, 0o700)
 	for _, name := range []string{"it is there", "it is not there"} {
 		found := asNobody(t, func() (string, error) { return findIn("", func(string) string { return "" }, dir, []string{usual}) })
-		if !strings.Contains(found, path+": this user cannot look into its directory") {
+		if !strings.Contains(found, path+": this user may not read its directory") {
 			t.Errorf("%s: %s", name, found)
 		}
 		_ = os.Remove(path)

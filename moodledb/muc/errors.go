@@ -126,7 +126,7 @@ func (e *PHPError) Hint() string {
 	if errors.As(e.Err, &known) {
 		return known.Hint()
 	}
-	return "see why php cannot load the site; or give a --cache-hook that clears the cache, as docs/caches.md shows"
+	return "find out why php cannot load the site, or give a --cache-hook that purges the cache, as docs/caches.md shows"
 }
 
 // split separates what only Moodle's own code can do from what failed here.
