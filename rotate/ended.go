@@ -14,7 +14,7 @@ func Ended(ctx context.Context, err error) error {
 		return err
 	case errors.As(err, new(*lateError)):
 		return err
-	case !errors.Is(late, context.DeadlineExceeded), !errors.Is(err, late), err == late, errors.As(err, new(*Failure)):
+	case !errors.Is(late, context.DeadlineExceeded), !errors.Is(err, late), err.Error() == late.Error(), errors.As(err, new(*Failure)):
 		return cause
 	}
 	return &lateError{cause, err}
