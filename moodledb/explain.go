@@ -49,7 +49,7 @@ func explain(c *config.Config, err error) error {
 	case dialect.NoLocks:
 		return &NoLocksError{Server: server(c), Err: answer}
 	case dialect.Ended:
-		if answer == context.DeadlineExceeded {
+		if errors.Is(answer, context.DeadlineExceeded) {
 			return &unansweredError{server(c)}
 		}
 		return answer

@@ -178,9 +178,9 @@ func (out *Printer) Typed(option string) bool {
 	})
 }
 
-// optionOf is the option that an argument names, "" if it names none. One dash is as good as two, as
-// in package flag: letters are never read together, so a long name with one dash is not ambiguous.
-// joined says that the argument has the option's value, too.
+// optionOf is the option that an argument names, "" if it names none. One dash is as good as two,
+// as in package flag: letters are never read together, so a long name with one dash is not
+// ambiguous. joined says that the argument has the option's value, too.
 func optionOf(arg string) (name string, joined bool) {
 	dashed, _, joined := strings.Cut(arg, "=")
 	name = strings.TrimLeft(dashed, "-")
