@@ -45,8 +45,8 @@ type Array struct {
 	wellProven sync.Map // the WebServers that gave as many answers as prove a single tenant
 }
 
-// Progress counts the tenants, or members, of a phase. Stopped are those of Done for which the run was
-// stopped before; they have not failed.
+// Progress counts the tenants, or members, of a phase. Stopped are those of Done for which the run
+// was stopped before; they have not failed.
 type Progress struct{ Done, Total, Failed, Stopped int }
 
 // ArrayOptions say how an array is renewed.

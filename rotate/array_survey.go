@@ -52,8 +52,9 @@ func (a *Array) Survey(ctx context.Context, what Survey) int {
 	return code()
 }
 
-// diagnose examines each tenant by itself. A peer that answers the tenant's call, but whose database
-// cannot be read, is not proven, as in every other survey: nobody has seen its side of the link.
+// diagnose examines each tenant by itself. A peer that answers the tenant's call, but whose
+// database cannot be read, is not proven, as in every other survey: nobody has seen its side of the
+// link.
 func (a *Array) diagnose(ctx context.Context, tenants []*renewing, emit func(*renewing)) {
 	members, unread := a.members(), a.unread(ctx)
 	a.each("examine", tenants, func(t *renewing) {

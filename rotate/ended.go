@@ -27,8 +27,8 @@ type lateError struct{ cause, what error }
 func (e *lateError) Error() string { return e.cause.Error() + ": " + e.what.Error() }
 func (e *lateError) Unwrap() error { return e.cause }
 
-// Stop is an error that ends a run, and that is no failure of the tenants that were not worked on: a
-// signal, the deadline, or too many failures of others.
+// Stop is an error that ends a run, and that is no failure of the tenants that were not worked on:
+// a signal, the deadline, or too many failures of others.
 type Stop interface {
 	error
 	StopsRun()
@@ -40,6 +40,6 @@ func IsStopped(err error) bool {
 	return errors.As(err, &stop)
 }
 
-// Interrupted reports whether a Stop came before the work on the tenant ended. It is no failure, for
-// which Outcome has no word of its own.
+// Interrupted reports whether a Stop came before the work on the tenant ended. It is no failure,
+// for which Outcome has no word of its own.
 func (r *TenantReport) Interrupted() bool { return r.Outcome == Failed && IsStopped(r.Err) }

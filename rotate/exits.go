@@ -17,7 +17,8 @@ type ExitRow struct {
 }
 
 // The exit codes of commands that change something, of a renewal, which may have nothing to do, of
-// commands that only read, and of check, which are those of the Monitoring Plugins' guidelines.
+// commands that only look, of status, which judges nothing without --live, and of check, which are
+// those of the Monitoring Plugins' guidelines.
 var (
 	ExitsOfChange = Exits{
 		{[]int{ExitOK}, "everything is proven"},
@@ -35,6 +36,14 @@ var (
 		{[]int{ExitUsage}, "wrong usage or configuration"},
 		{[]int{ExitPeers}, "not everything is proven, or a result could not be written"},
 		{[]int{ExitLocalSite}, "the web server does not use the stored key: act now"},
+		{[]int{129, 130, 143}, "interrupted (HUP, INT, TERM)"},
+	}
+	ExitsOfStatus = Exits{
+		{[]int{ExitOK}, "the databases were read, even if MNet is off; --live: everything is fine"},
+		{[]int{ExitNotRenewed}, "a tenant could not be read; --live: or its own setup is wrong"},
+		{[]int{ExitUsage}, "wrong usage or configuration"},
+		{[]int{ExitPeers}, "not all tenants were read or (--live) proven, or a result was not written"},
+		{[]int{ExitLocalSite}, "--live: the web server does not use the stored key: act now"},
 		{[]int{129, 130, 143}, "interrupted (HUP, INT, TERM)"},
 	}
 	ExitsOfCheck = Exits{

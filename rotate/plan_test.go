@@ -188,8 +188,8 @@ func TestARollBackThatDoesNotHappen(t *testing.T) {
 	}
 }
 
-// A peer that is a site of the same array accepts connections although its MNet is off, and whatever
-// its database is like. The dry runs of one tenant and of the array say the same of it.
+// A peer that is a site of the same array accepts connections although its MNet is off, and
+// whatever its database is like. The dry runs of one tenant and of the array say the same of it.
 func TestADryRunSaysWhatTheDatabaseOfAPeerShows(t *testing.T) {
 	for name, c := range map[string]struct {
 		spoil func(*fleetSite)

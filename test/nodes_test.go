@@ -79,7 +79,7 @@ func TestFourWebServersBehindABalancer(t *testing.T) {
 	r.expect(t, 4)
 	want(r, 2, rotate.SelfFailed)
 	doctor := operate(t, own.ConfigFile, "doctor", append(args[:4:4], "--retries=0"), own)
-	doctor.expect(t, 4, "web server "+nodes[1].Addr+": proven: ", "web server "+nodes[2].Addr+": failed: ")
+	doctor.expect(t, 4, "3 web servers proven to use the stored key: ", nodes[1].Addr, "web server "+nodes[2].Addr+": failed: ")
 	purge(t, nodes[2])
 
 	// The last one is down: nothing is stored.

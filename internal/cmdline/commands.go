@@ -159,12 +159,12 @@ var Commands = []Command{
 	},
 	{
 		Name: Status, Does: "show key, key history and peers from the database; changes nothing",
-		about: "Show the stored key, its expiry, the key history, and the certificates that the peers have. No site is called unless you add --live: without it, the options below \"Reaching peers\" have no effect, except --deadline.",
+		about: "Show the stored key, its expiry, the key history, and the certificates that the peers have. No site is called unless you add --live: without it, the options below \"Reaching peers\" have no effect, except --deadline, and the exit code says nothing about the key or MNet; use check or verify for that.",
 		examples: []example{
 			{"show one tenant", "status --host=https://tenant.example.org"},
 			{"show every tenant", "status --all --withmaster"},
 		},
-		Prints: PrintsStored, Good: rotate.Kept, Exits: rotate.ExitsOfLook,
+		Prints: PrintsStored, Good: rotate.Kept, Exits: rotate.ExitsOfStatus,
 		Words: Words{To: "look at", Did: "read", Seen: "looked at"},
 		One: func(r *rotate.Renewal, ctx context.Context, o Options) rotate.TenantReport {
 			return r.Status(ctx, o.Live)

@@ -139,7 +139,8 @@ func TestAfterASignalAnArrayNamesTheCommandThatGoesOn(t *testing.T) {
 	}
 }
 
-// Such a run does not end with the exit code of a signal, but some of its tenants were spared by one.
+// Such a run does not end with the exit code of a signal, but some of its tenants were spared by
+// one.
 func TestAnArrayThatWasInterruptedSaysHowToGoOnThoughASiteNeedsHelp(t *testing.T) {
 	var stdout, stderr strings.Builder
 	options := cmdline.Options{Command: "renew", All: true, LogFormat: "console"}

@@ -167,7 +167,7 @@ func TestACheckFitsWhatMonitoringSystemsRead(t *testing.T) {
 // Who is called at night pastes a command that mends it. Half a command would do something else.
 func TestACheckNamesTheCommandThatMendsIt(t *testing.T) {
 	now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
-	const a, b, p = "https://a.example", "https://b.example", "https://p.example"
+	const a, b, p, q = "https://a.example", "https://b.example", "https://p.example", "https://q.example"
 	expiring := func(wwwroot string) rotate.TenantReport {
 		return rotate.TenantReport{Wwwroot: wwwroot, SelfCheck: rotate.SelfProven, Certificate: &rotate.KeyReport{NotAfter: now.Add(time.Hour)}}
 	}
@@ -180,7 +180,7 @@ func TestACheckNamesTheCommandThatMendsIt(t *testing.T) {
 			"next: look into the log of the job that renews the keys, and renew this one. Run: renew_mnetkeys --config=/c.php --host=https://a.example\n"},
 		"two of them": {[]rotate.TenantReport{expiring(a), expiring(b)},
 			"[CRITICAL] https://a.example: the key expires in 1 hour\n" +
-				"next: for https://a.example and so on: look into the log of the job that renews the keys, and renew this one. Run: renew_mnetkeys --config=/c.php --host=https://a.example\n" +
+				"next: for each of these tenants by itself, for example for https://a.example: look into the log of the job that renews the keys, and renew this one. Run: renew_mnetkeys --config=/c.php --host=https://a.example\n" +
 				"[CRITICAL] https://b.example: the key expires in 1 hour\n"},
 		"the local site": {[]rotate.TenantReport{{Wwwroot: a, SelfCheck: rotate.SelfFailed, Exit: rotate.ExitLocalSite}},
 			"next: " + strings.TrimSuffix(rotate.SelfFailed.NextStep(), "push") + "push --config=/c.php --host=https://a.example\n"},
@@ -188,6 +188,13 @@ func TestACheckNamesTheCommandThatMendsIt(t *testing.T) {
 			"[WARNING] https://a.example: peer https://p.example refused: cannot_open: of https://p.example\n" +
 				"next: the peer has an older certificate of this site. To send the current one, run: renew_mnetkeys push --config=/c.php --all\n" +
 				"[WARNING] https://b.example: peer https://p.example refused: cannot_open: of https://p.example\n"},
+		"links that are cured in different ways": {[]rotate.TenantReport{{Wwwroot: a, SelfCheck: rotate.SelfProven, Exit: rotate.ExitPeers, Peers: []rotate.PeerReport{
+			{Wwwroot: p, Outcome: rotate.Pending, Reason: rotate.ReasonDatabase, Next: "start its database"}, {Wwwroot: q, Outcome: rotate.Pending, Reason: rotate.ReasonDatabase, Next: "correct its password"}}}},
+			"[WARNING] https://a.example: peer https://p.example pending: database\nnext: for example for https://p.example: start its database\n[WARNING] https://a.example: peer https://q.example pending: database\n"},
+		"several tenants to be looked at": {[]rotate.TenantReport{linked(a, rotate.Pending, rotate.ReasonLocalSite, p), linked(b, rotate.Pending, rotate.ReasonLocalSite, p)},
+			"[WARNING] https://a.example: peer https://p.example pending: own_site: of https://p.example\n" +
+				"next: this side of the link must be proven first. To see what is wrong with the local site, run: renew_mnetkeys doctor --config=/c.php --all\n" +
+				"[WARNING] https://b.example: peer https://p.example pending: own_site: of https://p.example\n"},
 		"the database is down":       {[]rotate.TenantReport{{Wwwroot: a, Exit: 1, Err: errors.New("down"), Error: "down", Hint: "start it"}}, "next: start it\n"},
 		"a command that is too long": {[]rotate.TenantReport{long}, ""},
 		"a command with a bar":       {[]rotate.TenantReport{expiring(a + "/x|y")}, ""},

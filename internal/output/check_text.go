@@ -157,11 +157,16 @@ func (c *checkSummary) details(groups []group, room int) string {
 	return b.String()
 }
 
-// next is the line with the next step of a group.
+// next is the line with the next step of a group. If the steps of its problems differ, it says whose
+// the first one is.
 func (c *checkSummary) next(g group, room int) string {
 	first := g[0]
 	several := slices.ContainsFunc(g, func(p problem) bool { return p.tenant != first.tenant })
-	return nextLine(c.complete(first.next, first.tenant, several), min(room, maxLine))
+	step := c.complete(first.next, first.tenant, several)
+	if first.next != "" && slices.ContainsFunc(g, func(p problem) bool { return p.next != first.next }) {
+		step = "for example for " + cmp.Or(first.peer, first.tenant) + ": " + c.complete(first.next, first.tenant, false)
+	}
+	return nextLine(step, min(room, maxLine))
 }
 
 // nextLine is "" if there is no next step, or if the line has no room, or has a bar, which begins

@@ -93,6 +93,10 @@ func siteWords(s rotate.SiteReport) string {
 // about ends the text with what the sites are, and who uses the links.
 func (d *doctorText) about(b *strings.Builder) {
 	b.WriteByte('\n')
+	maps.DeleteFunc(d.proven, func(_ string, proven bool) bool { return !proven })
+	if addresses := slices.Sorted(maps.Keys(d.proven)); len(addresses) > 0 && !d.verbose {
+		fmt.Fprintf(b, "%s proven to use the stored key: %s\n", count(len(addresses), "web server"), printable.Line(some(addresses), 0))
+	}
 	d.most(b, d.nodes, "other result of web servers", "other results of web servers")
 	d.most(b, d.sites, "other kind of sites", "other kinds of sites")
 	if len(d.sites) > 0 {

@@ -20,9 +20,10 @@ type doctorText struct {
 	verbose bool
 	array   bool // tenants are named
 	causes  map[cause]*causeGroup
-	order   []cause        // in the order in which they were found
-	sites   map[string]int // tenants by the description of their sites
-	nodes   map[string]int // tenants by what a web server showed for them
+	order   []cause         // in the order in which they were found
+	sites   map[string]int  // tenants by the description of their sites
+	nodes   map[string]int  // tenants by what a web server showed for them; with --verbose of all
+	proven  map[string]bool // whether a web server was proven for every tenant, by address
 	links   []usedLink
 	traffic struct {
 		links, used, unknown int
@@ -53,7 +54,7 @@ type causeGroup struct {
 }
 
 func newDoctorText(verbose, array bool) *doctorText {
-	return &doctorText{verbose: verbose, array: array, causes: map[cause]*causeGroup{}, sites: map[string]int{}, nodes: map[string]int{}}
+	return &doctorText{verbose: verbose, array: array, causes: map[cause]*causeGroup{}, sites: map[string]int{}, nodes: map[string]int{}, proven: map[string]bool{}}
 }
 
 // add takes the diagnosis of one tenant.
@@ -80,7 +81,11 @@ func (d *doctorText) add(r rotate.TenantReport) {
 		d.sites[siteWords(*r.Site)]++
 	}
 	for _, n := range r.Nodes {
-		d.nodes[nodeWords(n)]++
+		before, seen := d.proven[n.Address]
+		d.proven[n.Address] = n.SelfCheck == rotate.SelfProven && (before || !seen)
+		if n.SelfCheck != rotate.SelfProven || d.verbose {
+			d.nodes[nodeWords(n)]++
+		}
 	}
 	for _, p := range r.Peers {
 		d.link(r.Wwwroot, p)

@@ -168,9 +168,10 @@ func TestTheCommandForSeveralTenants(t *testing.T) {
 	}{
 		{"Run: renew_mnetkeys push", 1, "        next: Run: sudo -u www-data renew_mnetkeys push --config=/c.php --host=https://t0.example\n"},
 		{"Run: renew_mnetkeys push", 2, "        next: Run: sudo -u www-data renew_mnetkeys push --config=/c.php --all --withmaster\n"},
-		{"Run: renew_mnetkeys", 2, "        next: for https://t0.example and so on: Run: sudo -u www-data renew_mnetkeys --config=/c.php --host=https://t0.example\n"},
-		{"Run: renew_mnetkeys --newkey", 2, "        next: for https://t0.example and so on: Run: sudo -u www-data renew_mnetkeys --newkey --config=/c.php --host=https://t0.example\n"},
-		{"Run: php admin/cli/purge_caches.php && renew_mnetkeys push", 2, "        next: for https://t0.example and so on: Run: sudo -u www-data php /v/purge_caches.php --host=https://t0.example && sudo -u www-data renew_mnetkeys push --config=/c.php --host=https://t0.example\n"},
+		{"Run: renew_mnetkeys verify", 2, "        next: Run: sudo -u www-data renew_mnetkeys verify --config=/c.php --all --withmaster\n"},
+		{"Run: renew_mnetkeys", 2, "        next: for each of these tenants by itself, for example for https://t0.example: Run: sudo -u www-data renew_mnetkeys --config=/c.php --host=https://t0.example\n"},
+		{"Run: renew_mnetkeys --newkey", 2, "        next: for each of these tenants by itself, for example for https://t0.example: Run: sudo -u www-data renew_mnetkeys --newkey --config=/c.php --host=https://t0.example\n"},
+		{"Run: php admin/cli/purge_caches.php && renew_mnetkeys push", 2, "        next: for each of these tenants by itself, for example for https://t0.example: Run: sudo -u www-data php /v/purge_caches.php --host=https://t0.example && sudo -u www-data renew_mnetkeys push --config=/c.php --host=https://t0.example\n"},
 		{"check the clock", 2, "        next: check the clock\n"},
 	} {
 		o := cmdline.Options{Command: cmdline.Doctor, All: true}
@@ -199,5 +200,24 @@ func TestWhatIsCuredInDifferentWaysIsNotOneGroup(t *testing.T) {
 		if !strings.Contains(text, says) {
 			t.Errorf("nothing says %q:\n%s", says, text)
 		}
+	}
+}
+
+// Every tenant is asked on every address: that all of them are proven is one line.
+func TestWebServersThatAreProvenAreOneLine(t *testing.T) {
+	node := func(address string, check rotate.SelfCheck) rotate.NodeReport {
+		return rotate.NodeReport{Address: address, SelfCheck: check}
+	}
+	of := func(i int) rotate.TenantReport {
+		r := examined(fmt.Sprintf("https://t%d.example", i))
+		r.Nodes = []rotate.NodeReport{node("10.0.0.1", rotate.SelfProven), node("10.0.0.2", rotate.SelfProven), node("10.0.0.3", rotate.SelfUnreachable)}
+		return r
+	}
+	text := arrayOf(5, false, of)
+	if !strings.Contains(text, "2 web servers proven to use the stored key: 10.0.0.1, 10.0.0.2\n5 tenants: web server 10.0.0.3: unreachable: ") || strings.Count(text, "10.0.0.1") != 1 {
+		t.Error(text)
+	}
+	if text := arrayOf(5, true, of); !strings.Contains(text, "5 tenants: web server 10.0.0.1: proven: it uses the stored key\n") {
+		t.Error(text)
 	}
 }

@@ -44,15 +44,16 @@ func (out *Printer) Complete(text, wwwroot string) string {
 }
 
 // CompleteGroup is a hint about several sites, one of which is first, or about first alone, with
-// complete commands. A push may be for all tenants at once. Any other command is for the first: a
-// renewal of all keys is no cure for some of them, and a script purges the caches of one site.
+// complete commands. A push, or a command that only reads, is for all tenants at once. Any other
+// command is for each by itself: a renewal of all keys is no cure for some of them, and a script
+// purges the caches of one site.
 func (out *Printer) CompleteGroup(text, first string, several bool) string {
-	if several && strings.HasSuffix(text, "un: "+tool+" push") {
+	if several && slices.ContainsFunc([]string{"push", "verify", "doctor"}, func(command string) bool { return strings.HasSuffix(text, "un: "+tool+" "+command) }) {
 		return out.Complete(text, "")
 	}
 	completed := out.Complete(text, first)
 	if several && completed != text && strings.Contains(completed, first) {
-		return "for " + first + " and so on: " + completed
+		return "for each of these tenants by itself, for example for " + first + ": " + completed
 	}
 	return completed
 }
@@ -177,9 +178,9 @@ func (out *Printer) Typed(option string) bool {
 	})
 }
 
-// optionOf is the option that an argument names, "" if it names none. One dash is as good as two, as
-// in package flag: letters are never read together, so a long name with one dash is not ambiguous.
-// joined says that the argument has the option's value, too.
+// optionOf is the option that an argument names, "" if it names none. One dash is as good as two,
+// as in package flag: letters are never read together, so a long name with one dash is not
+// ambiguous. joined says that the argument has the option's value, too.
 func optionOf(arg string) (name string, joined bool) {
 	dashed, _, joined := strings.Cut(arg, "=")
 	name = strings.TrimLeft(dashed, "-")

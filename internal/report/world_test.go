@@ -21,7 +21,7 @@ var (
 	push     = report.Command{Name: "push", Good: rotate.Kept, Exits: rotate.ExitsOfChange, Done: "pushed"}
 	rollback = report.Command{Name: "rollback", Good: rotate.Renewed, Exits: rotate.ExitsOfChange, Done: "rolled back", Did: "rolled back"}
 	verify   = report.Command{Name: "verify", ReadsOnly: true, Good: rotate.Kept, Exits: rotate.ExitsOfLook, Did: "verified"}
-	status   = report.Command{Name: "status", ReadsOnly: true, Good: rotate.Kept, Exits: rotate.ExitsOfLook, Did: "looked at"}
+	status   = report.Command{Name: "status", ReadsOnly: true, Good: rotate.Kept, Exits: rotate.ExitsOfStatus, Did: "looked at"}
 	check    = report.Command{Name: "check", ReadsOnly: true, Checks: true, Good: rotate.Kept, Exits: rotate.ExitsOfCheck, Did: "looked at"}
 	doctor   = report.Command{Name: "doctor", ReadsOnly: true, Diagnoses: true, Good: rotate.Kept, Exits: rotate.ExitsOfLook, Did: "diagnosed"}
 )

@@ -91,8 +91,8 @@ func read(ctx context.Context, file string, o config.Options) (master, tenant *c
 	return master, tenant, err
 }
 
-// fileOf is the one of several config.php that has the site of --host, or PATH if that is not known.
-// Without --host the first is as good as any.
+// fileOf is the one of several config.php that has the site of --host, or PATH if that is not
+// known. Without --host the first is as good as any.
 func fileOf(ctx context.Context, o cmdline.Options, files []string) string {
 	if o.Host == "" {
 		return files[0]
