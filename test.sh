@@ -72,7 +72,8 @@ trap 'exit 143' TERM
 # As /tmp is, for tests that try what somebody else may do; but MariaDB's root has no password.
 chmod 711 "$scratch"
 mkdir -m 1777 "$scratch/tmp"
-mkdir -m 700 "$scratch/bin"
+mkdir -m 700 "$scratch/bin" # the tools
+PATH=$scratch/bin:$PATH
 export TMPDIR=$scratch/tmp # whatever a test leaves behind goes with it
 
 # --- what is missing ---
@@ -256,16 +257,25 @@ formatted() {
     [ -z "$files" ] || { echo "gofmt would change: $files"; return 1; }
 }
 
+tidy() {
+    local code=0
+    step go mod tidy -diff || code=1
+    step in_smoke go mod tidy -diff || code=1
+    step in_tools go mod tidy -diff || code=1
+    return $code
+}
+
 # The tools of tools/go.mod, in the versions that stand there.
+build_tools() {
+    in_tools released go build -o "$scratch/bin/" ./lint ./vet tool && return
+    not_checked "static checks" "the tools can not be built"
+    ! in_ci
+}
+
 static_checks() {
     local code=0
     local system
-    if ! in_tools released go build -o "$scratch/bin/" ./lint ./vet tool; then
-        not_checked "static checks" "the tools can not be built"
-        ! in_ci
-        return
-    fi
-    export PATH=$scratch/bin:$PATH
+    [ -x "$scratch/bin/staticcheck" ] || return 0 # build_tools has said so
     # What is Linux's alone must be in a file of its own. This vet compiles nothing: see tools/vet.
     for system in darwin freebsd; do
         step env GOOS="$system" CGO_ENABLED=0 vet ./... ./smoke/... || code=1
@@ -290,6 +300,15 @@ concurrent() { # concurrent [-v]
             (cd "$room" && grep -qE '^\s+(go (func|[a-zA-Z.]+\()|"(sync|golang\.org/x/sync))' $files); then kind=; fi
         if [ "${1:-}" = "$kind" ]; then echo "$room"; fi
     done < <(go list -f '{{.Dir}}{{range .GoFiles}} {{.}}{{end}}' ./... | grep -vE '/test( |$)')
+}
+
+# ./test runs whole commands. With -race it takes three times as long: that is for a few that work on many sites at once.
+raced() {
+    local code=0
+    # shellcheck disable=SC2046 # a list
+    go test -race -vet=off -parallel 4 -timeout "$limit" $(concurrent) || code=1
+    go test -race -vet=off -parallel 4 -timeout "$limit" -run "$whole_arrays" ./test || code=1
+    return $code
 }
 
 step() {
@@ -324,31 +343,25 @@ fuzzed() {
 
 main() {
     install_missing
-    # Two ways to compile, no more: with -race, vet too; and as releases are, the static checks, smoke and the tools too.
-    # -vet=off: go vet has seen the tests already.
     check "gofmt" formatted
-    check "go vet" go vet -race ./...
-    check "go vet, smoke" in_smoke released go vet ./...
-    aside "static checks" static_checks
-    check "go mod tidy" go mod tidy -diff
-    check "go mod tidy, smoke" in_smoke go mod tidy -diff
-    check "go mod tidy, tools" in_tools go mod tidy -diff
-    check "race build" go build -race -o "$scratch/bin/renew_mnetkeys" .
     check "MariaDB" start_mariadb
     check "PostgreSQL" start_postgres
+    # Two ways to compile, and two lanes, which share nothing: with -race here, and as releases are below.
     # Tests wait more than they compute: two groups at a time, and four tests of a package, keep two cores busy.
-    # shellcheck disable=SC2046 # lists
-    aside "go test, other packages" "${go_test[@]}" -vet=off -parallel 4 -timeout "$limit" $(concurrent -v)
-    # shellcheck disable=SC2046
-    check "go test, concurrent packages" go test -race -vet=off -parallel 4 -timeout "$limit" $(concurrent)
-    # ./test runs whole commands. With -race it takes three times as long: that is for a few that work on many sites at once.
-    aside "go test, arrays" go test -race -vet=off -parallel 4 -timeout "$limit" -run "$whole_arrays" ./test
-    check "go test, other packages" done_aside "go test, other packages"
+    aside "go test, -race" raced
+    check "tools" build_tools
+    check "go vet, smoke" in_smoke released go vet ./...
+    check "go vet" released go vet ./...
+    aside "static checks" static_checks # when all that they read is compiled
+    check "go mod tidy" tidy
+    # -vet=off: go vet has seen the tests already.
+    # shellcheck disable=SC2046 # a list
+    check "go test, other packages" "${go_test[@]}" -vet=off -parallel 4 -timeout "$limit" $(concurrent -v)
     check "go test, commands" "${go_test[@]}" -vet=off -parallel 4 -timeout "$limit" -skip "$whole_arrays" ./test
-    check "go test, arrays" done_aside "go test, arrays"
     check "go test, smoke" in_smoke released go test -vet=off -timeout "$limit" ./...
     check "go test, tools" in_tools released go test -vet=off ./release
     check "static checks" done_aside "static checks"
+    check "go test, -race" done_aside "go test, -race"
     if [ -n "${MNETKEYS_TEST_LONG:-}" ]; then
         check "tests on Debian's newest MySQL" tools/other_database.sh mysql
         check "tests on Debian 13's MariaDB" tools/other_database.sh mariadb
