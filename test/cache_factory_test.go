@@ -59,7 +59,7 @@ func TestWhateverServesTheCacheARenewalEndsProvenOrIsRefused(t *testing.T) {
 						args, code = []string{"--self-check=off"}, 3
 					}
 					if c.Unknown && !php {
-						renewWith(t, own, php, args...).expect(t, 1, "error: ", "give a --cache-hook that clears the cache")
+						renewWith(t, own, php, args...).expect(t, 1, "error: ", "give a --cache-hook that purges the cache")
 						if keysOf(t, own) != before {
 							t.Error("something was stored")
 						}

@@ -29,10 +29,11 @@ type Command struct {
 	Does     string // for --help
 	Changes  bool   // it may write
 	MakesKey bool   // it renews the key, if that is due
-	// Question asks for confirmation, unless --yes is given; nil if the command does not ask. With
-	// NamesKeys it comes after the keys that a rollback replaces and brings back.
-	Question  func(Options) string
-	NamesKeys bool
+	// Question asks for confirmation, unless --yes is given; nil if the command does not ask. Before
+	// it come the keys that a rollback replaces and brings back, as the command KeysFrom reads them;
+	// none if that is "".
+	Question func(Options) string
+	KeysFrom Name
 	// Single commands work on one site at a time, by Many on an array of which that site alone is
 	// selected: they also write to the other members' databases.
 	Single   bool
@@ -118,7 +119,7 @@ var Commands = []Command{
 			{"show what would be done", "rollback --host=https://a.example --dry-run"},
 			{"go back without being asked", "rollback --host=https://a.example --yes"},
 		},
-		Changes: true, NamesKeys: true, Good: rotate.Renewed, Exits: rotate.ExitsOfChange,
+		Changes: true, KeysFrom: Status, Good: rotate.Renewed, Exits: rotate.ExitsOfChange,
 		Question: func(o Options) string { return "Go back to the previous key of " + o.site() + "?" },
 		Words:    Words{To: "roll back", Would: "would roll back", Done: "rolled back", Did: "rolled back"},
 		One:      func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.RollBack(ctx) },

@@ -69,7 +69,6 @@ func TestChromiumDrawsTheMatrixOf500(t *testing.T) {
 	t.Parallel()
 	b := newBrowser(t)
 	b.drive(t, written(t, array(500), runWith(3)), "", []step{
-		{"it takes about a second, and on a busy machine not for ever", "performance.now() < 10000", `true`},
 		{"cells are painted", "colours(drawing.cells) > 20", `true`},
 		{"and the whole beside them", "colours(drawing.overview) > 5", `true`},
 		{"no more than is looked at", "drawing.cells.width < 2000 && drawing.cells.height < 2000", `true`},

@@ -28,7 +28,7 @@ func confirm(ctx context.Context, o cmdline.Options, out *output.Printer, stdin 
 	if !output.IsTerminal(stdin) || !output.IsTerminal(out.Stderr) {
 		return &refusedError{cmdline.UsageError{Problem: string(cmd.Name) + " needs confirmation", Advice: "run it on a terminal, or add --yes"}}
 	}
-	if cmd.NamesKeys {
+	if cmd.KeysFrom != "" {
 		fmt.Fprint(out.Stderr, keys(ctx))
 	}
 	fmt.Fprintf(out.Stderr, "%s [y/N] ", cmd.Question(o))

@@ -10,10 +10,10 @@ import (
 )
 
 // keysBefore says which keys a rollback replaces and brings back, as the databases have them before
-// the question. It reads as status does, and prints nothing.
+// the question. It reads with the command that the row names, and prints nothing.
 func keysBefore(o cmdline.Options, getenv func(string) string) func(context.Context) string {
 	return func(ctx context.Context) string {
-		o.Command, o.JSON, o.Quiet, o.LogFormat = cmdline.Status, false, true, "console"
+		o.Command, o.JSON, o.Quiet, o.LogFormat = o.Command.Row().KeysFrom, false, true, "console"
 		ctx, cancel := context.WithTimeoutCause(ctx, o.Deadline, errDeadline)
 		defer cancel()
 		out := output.New(o, &output.Results{W: io.Discard}, io.Discard, getenv)
