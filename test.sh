@@ -6,13 +6,19 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-limit=13m # for the tests of a package
-go_test=(released go test) # for what needs no race detector
+# Compilers and checkers are short-lived and need not collect garbage, which takes a third of their time. Tests do.
+export GOGC=off GOMEMLIMIT=1GiB
+readonly as_users='env -u GOGC -u GOMEMLIMIT'
+
+limit=13m        # for the tests of a package
+unraced=released # how to compile what needs no race detector
+systems=(darwin) # that it must compile for, beside Linux
 if [ -n "${MNETKEYS_TEST_LONG:-}" ]; then
     limit=6h
-    go_test=(go test -race)
+    unraced=raced
+    systems=(darwin freebsd)
 fi
-readonly limit go_test
+readonly limit unraced systems
 readonly whole_arrays='Mesh|AtOnce|ToldAndProven' # in names of tests
 # Debian packages by what they bring. The server core has no service; gcc is for the race detector.
 readonly PACKAGES='
@@ -232,7 +238,7 @@ unchecked() { # for the last line
     if [ -e "$scratch/unchecked" ]; then printf ', NOT CHECKED: %s' "$(sort -u "$scratch/unchecked" | xargs)"; fi
 }
 
-# What takes a processor is done beside the tests, which wait more than they compute; it is said when its turn comes.
+# What runs beside the checks is said when its turn comes.
 aside() { # aside NAME COMMAND…
     local name=$1
     shift
@@ -250,6 +256,9 @@ done_aside() { # done_aside NAME
 in_smoke() { (cd smoke && "$@"); }
 in_tools() { (cd tools && GOWORK=off "$@"); }
 released() { CGO_ENABLED=0 GOFLAGS=-trimpath "$@"; } # compiled as releases are
+raced() { "$1" -race "${@:2}"; }
+# -vet=off: go vet has seen the tests already. Four tests of a package at a time, since they wait more than they compute.
+go_test() { go test -exec "$as_users" -vet=off -parallel 4 -timeout "$limit" "$@"; }
 
 formatted() {
     local files
@@ -272,15 +281,14 @@ build_tools() {
     ! in_ci
 }
 
-static_checks() {
-    local code=0
-    local system
+static_checks() ( # in a shell of its own, for its variables
+    code=0
+    export CGO_ENABLED=0 GOFLAGS=-trimpath # all read what releases are compiled from
     [ -x "$scratch/bin/staticcheck" ] || return 0 # build_tools has said so
     # What is Linux's alone must be in a file of its own. This vet compiles nothing: see tools/vet.
-    for system in darwin freebsd; do
-        step env GOOS="$system" CGO_ENABLED=0 vet ./... ./smoke/... || code=1
+    for system in "${systems[@]}"; do
+        step env GOOS="$system" vet ./... ./smoke/... || code=1
     done
-    export CGO_ENABLED=0 GOFLAGS=-trimpath
     step staticcheck ./... || code=1
     step in_smoke staticcheck ./... || code=1
     step in_tools staticcheck ./... || code=1
@@ -288,7 +296,7 @@ static_checks() {
     step in_smoke lint -test=false ./... || code=1
     vulnerable || code=1
     return $code
-}
+)
 
 # All packages but ./test: those that start goroutines or use sync, or with -v the others, the test bed among them.
 concurrent() { # concurrent [-v]
@@ -303,11 +311,11 @@ concurrent() { # concurrent [-v]
 }
 
 # ./test runs whole commands. With -race it takes three times as long: that is for a few that work on many sites at once.
-raced() {
+race_tests() {
     local code=0
     # shellcheck disable=SC2046 # a list
-    go test -race -vet=off -parallel 4 -timeout "$limit" $(concurrent) || code=1
-    go test -race -vet=off -parallel 4 -timeout "$limit" -run "$whole_arrays" ./test || code=1
+    raced go_test $(concurrent) || code=1
+    raced go_test -run "$whole_arrays" ./test || code=1
     return $code
 }
 
@@ -346,22 +354,20 @@ main() {
     check "gofmt" formatted
     check "MariaDB" start_mariadb
     check "PostgreSQL" start_postgres
-    # Two ways to compile, and two lanes, which share nothing: with -race here, and as releases are below.
-    # Tests wait more than they compute: two groups at a time, and four tests of a package, keep two cores busy.
-    aside "go test, -race" raced
+    # Two ways to compile: with -race, and as releases are. What waits more than it computes runs beside what compiles.
+    aside "go test, -race" race_tests
+    check "go vet" released go vet ./...
+    aside "go test, commands" $unraced go_test -skip "$whole_arrays" ./test
+    check "go mod tidy" tidy
     check "tools" build_tools
     check "go vet, smoke" in_smoke released go vet ./...
-    check "go vet" released go vet ./...
-    aside "static checks" static_checks # when all that they read is compiled
-    check "go mod tidy" tidy
-    # -vet=off: go vet has seen the tests already.
     # shellcheck disable=SC2046 # a list
-    check "go test, other packages" "${go_test[@]}" -vet=off -parallel 4 -timeout "$limit" $(concurrent -v)
-    check "go test, commands" "${go_test[@]}" -vet=off -parallel 4 -timeout "$limit" -skip "$whole_arrays" ./test
-    check "go test, smoke" in_smoke released go test -vet=off -timeout "$limit" ./...
-    check "go test, tools" in_tools released go test -vet=off ./release
-    check "static checks" done_aside "static checks"
+    check "go test, other packages" $unraced go_test $(concurrent -v)
+    check "go test, smoke" in_smoke released go_test ./...
+    check "go test, tools" in_tools released go_test ./release
+    check "static checks" static_checks
     check "go test, -race" done_aside "go test, -race"
+    check "go test, commands" done_aside "go test, commands"
     if [ -n "${MNETKEYS_TEST_LONG:-}" ]; then
         check "tests on Debian's newest MySQL" tools/other_database.sh mysql
         check "tests on Debian 13's MariaDB" tools/other_database.sh mariadb

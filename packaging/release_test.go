@@ -68,7 +68,9 @@ func TestARelease(t *testing.T) {
 	t.Run("is listed and unpacked as an rpm", func(t *testing.T) { rpmHolds(t, one(t, dist, "*."+rpmArch[arch]+".rpm")) })
 	t.Run("is listed and unpacked as an apk", func(t *testing.T) { apkHolds(t, one(t, dist, "*_"+apkArch[arch]+".apk")) })
 	t.Run("runs from its image", func(t *testing.T) { imageRuns(t, dist, len(arches), arch, revision) })
-	t.Run("is the same by the byte from another folder at another time", func(t *testing.T) { isTheSame(t, source, dist, targets) })
+	if testbed.Long() {
+		t.Run("is the same by the byte from another folder at another time", func(t *testing.T) { isTheSame(t, source, dist, targets) })
+	}
 }
 
 // snapshot is a repository of its own with the files that are here, committed or not.

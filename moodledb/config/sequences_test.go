@@ -260,7 +260,7 @@ func surroundings(t testing.TB, dir string) {
 func TestGeneratedSequencesAreReadAsPHPDoesOrRefused(t *testing.T) {
 	t.Parallel()
 	d, seed := newDifferential(t), testbed.Seed(t)
-	count := 200
+	count := 80
 	if testbed.Long() {
 		count = 2000
 	}
