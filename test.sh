@@ -310,15 +310,6 @@ concurrent() { # concurrent [-v]
     done < <(go list -f '{{.Dir}}{{range .GoFiles}} {{.}}{{end}}' ./... | grep -vE '/test( |$)')
 }
 
-# ./test runs whole commands. With -race it takes three times as long: that is for a few that work on many sites at once.
-race_tests() {
-    local code=0
-    # shellcheck disable=SC2046 # a list
-    raced go_test $(concurrent) || code=1
-    raced go_test -run "$whole_arrays" ./test || code=1
-    return $code
-}
-
 step() {
     if "$@"; then echo "ok: $*"; else echo "FAILED: $*" && return 1; fi
 }
@@ -352,22 +343,26 @@ fuzzed() {
 main() {
     install_missing
     check "gofmt" formatted
-    check "MariaDB" start_mariadb
-    check "PostgreSQL" start_postgres
-    # Two ways to compile: with -race, and as releases are. What waits more than it computes runs beside what compiles.
-    aside "go test, -race" race_tests
-    check "go vet" released go vet ./...
-    aside "go test, commands" $unraced go_test -skip "$whole_arrays" ./test
+    # First what compiles and computes, which is fastest alone: with an empty cache it is half of the work.
     check "go mod tidy" tidy
+    check "go vet" released go vet ./...
     check "tools" build_tools
     check "go vet, smoke" in_smoke released go vet ./...
-    # shellcheck disable=SC2046 # a list
-    check "go test, other packages" $unraced go_test $(concurrent -v)
+    check "static checks" static_checks
+    check "MariaDB" start_mariadb
+    check "PostgreSQL" start_postgres
+    # Tests wait more than they compute: two groups at a time keep two cores busy.
+    # shellcheck disable=SC2046 # lists
+    aside "go test, other packages" $unraced go_test $(concurrent -v)
+    # shellcheck disable=SC2046
+    check "go test, concurrent packages" raced go_test $(concurrent)
+    # ./test runs whole commands. With -race it takes three times as long: that is for a few that work on many sites at once.
+    aside "go test, arrays" raced go_test -run "$whole_arrays" ./test
+    check "go test, other packages" done_aside "go test, other packages"
+    check "go test, commands" $unraced go_test -skip "$whole_arrays" ./test
+    check "go test, arrays" done_aside "go test, arrays"
     check "go test, smoke" in_smoke released go_test ./...
     check "go test, tools" in_tools released go_test ./release
-    check "static checks" static_checks
-    check "go test, -race" done_aside "go test, -race"
-    check "go test, commands" done_aside "go test, commands"
     if [ -n "${MNETKEYS_TEST_LONG:-}" ]; then
         check "tests on Debian's newest MySQL" tools/other_database.sh mysql
         check "tests on Debian 13's MariaDB" tools/other_database.sh mariadb

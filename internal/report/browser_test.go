@@ -22,7 +22,7 @@ import (
 var driverJS string
 
 // browserLimit is for one start of Chromium, which takes about a second.
-const browserLimit = 40 * time.Second
+const browserLimit = 2 * time.Minute
 
 // browser is a headless Chromium. It is started again for each page, with its own profile.
 type browser struct {
