@@ -57,7 +57,7 @@ type ArrayOptions struct {
 	RollBack    bool          // the newest retired pairs become current; no new pairs are made
 	Canary      int           // number of tenants that go first; if one fails, all others stop
 	MaxFailures int           // number of failures during renewal that stops phase one; 0: no limit
-	FullStop    bool          // the first tenant that fails, or cannot be renewed, stops phase one
+	FullStop    bool          // after the first tenant that fails nothing more is begun
 	ByKeyswap   bool          // push to members over HTTP, as to all other peers
 	ProveCalls  int           // additional sealed calls of each tenant to members; -1: to all
 }
@@ -140,8 +140,10 @@ func (a *Array) Run(ctx context.Context) int {
 		}
 	}()
 	keys := a.startKeys(ctx, len(tenants))
-	a.preflightAll(ctx, tenants, keys)
-	a.renewAll(ctx, tenants)
+	failures := a.limit()
+	a.preflightAll(ctx, tenants, keys, failures)
+	a.renewAll(ctx, tenants, failures)
+	a.leaveOutRest(tenants, failures)
 	keys.stop()
 	return a.finishAll(ctx, tenants, a.pushToMembers(ctx, tenants))
 }

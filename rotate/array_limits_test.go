@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 )
@@ -42,6 +43,85 @@ func TestWhichFailuresStopAnArray(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What is said of the tenants that are left out names the tenant that failed first, and the option
+// for which that stops the run.
+func TestWhyTenantsAreLeftOut(t *testing.T) {
+	const failed = "https://t05.example failed, and --fullstop stops then"
+	for _, c := range []struct {
+		name   string
+		o      ArrayOptions
+		breaks func(*fleet)
+		want   string
+	}{
+		{"a check failed, not the canary", ArrayOptions{Canary: 1, FullStop: true}, func(f *fleet) { f.sites[5].down = true }, "not renewed: " + failed},
+		{"the same with more canaries", ArrayOptions{Canary: 3, FullStop: true}, func(f *fleet) { f.sites[5].down = true }, "not renewed: " + failed},
+		{"the canary failed", ArrayOptions{Canary: 1}, func(f *fleet) { f.sites[0].sticky = true }, "not renewed: the canary https://t00.example failed"},
+		{"one failure is the limit", ArrayOptions{MaxFailures: 1}, func(f *fleet) { f.sites[0].sticky = true }, "not renewed: https://t00.example failed, and --max-failures=1 stops then"},
+		{"two are", ArrayOptions{MaxFailures: 2}, func(f *fleet) { f.sites[0].sticky, f.sites[1].sticky = true, true }, "not renewed: 2 tenants failed, and --max-failures=2 stops then"},
+		{"in a rollback", ArrayOptions{RollBack: true, Canary: 1, FullStop: true}, func(f *fleet) { f.sites[5].down = true }, "not rolled back: " + failed},
+		{"in a push", ArrayOptions{PushOnly: true, FullStop: true}, func(f *fleet) { f.sites[5].down = true }, "not pushed: " + failed},
+		{"in a push, the web server of one fails", ArrayOptions{PushOnly: true, FullStop: true}, func(f *fleet) { f.sites[5].own = &Failure{Reason: "connect", Pending: true} }, "not pushed: " + failed},
+		{"in a renewal of keys that are all fresh", ArrayOptions{Canary: 1, FullStop: true, Fresh: 24 * 365 * time.Hour}, func(f *fleet) { f.sites[7].down = true }, "not pushed: https://t07.example failed, and --fullstop stops then"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for _, dry := range []bool{false, true} {
+				if dry && !c.o.FullStop { // only a run finds out what fails while it renews
+					continue
+				}
+				f := newFleet(t, 8)
+				for _, s := range f.sites {
+					s.tenant.History = []Retired{{Stored: storedPair(testPair(t, s.tenant.Wwwroot, clock.AddDate(0, 0, -25)))}}
+				}
+				c.breaks(f)
+				a := f.array(c.o)
+				a.Parallel = 1
+				run := a.Run
+				if dry {
+					run = a.Plan
+				}
+				code := run(t.Context())
+				left := 0
+				for _, s := range f.sites {
+					switch r := f.reports[s.tenant.Wwwroot]; {
+					case r.Outcome == Renewed, r.Err == nil:
+						t.Errorf("%s: %s, %v (dry run: %v)", r.Wwwroot, r.Outcome, r.Err, dry)
+					case r.LeftOut() && r.Error == c.want && len(r.Peers) == 0:
+						left++
+					case r.LeftOut():
+						t.Errorf("%s: %s, want %s (dry run: %v)", r.Wwwroot, r.Error, c.want, dry)
+					}
+				}
+				if left < 6 || code != ExitNotRenewed {
+					t.Errorf("%d left out, exit %d (dry run: %v)", left, code, dry)
+				}
+				for _, e := range f.events {
+					if strings.HasPrefix(e, "hold") || strings.HasPrefix(e, "push") {
+						t.Errorf("a key was pushed: %s", e)
+					}
+				}
+			}
+		})
+	}
+}
+
+// A full stop leaves no tenant whose web server uses a key that its peers were not sent.
+func TestAFullStopFinishesWhatWasRenewedBefore(t *testing.T) {
+	f := newFleet(t, 6)
+	f.sites[3].sticky = true
+	a := f.array(ArrayOptions{FullStop: true})
+	a.Parallel = 1
+	if code := a.Run(t.Context()); code != ExitPeers {
+		t.Errorf("exit %d", code)
+	}
+	for i, s := range f.sites {
+		r := f.reports[s.tenant.Wwwroot]
+		if i < 3 && (r.Outcome != Renewed || r.Err != nil) || i > 3 && !r.LeftOut() {
+			t.Errorf("tenant %d: %s, %v", i, r.Outcome, r.Err)
+		}
+	}
+	f.proven(f.sites...)
 }
 
 func TestTheExitCodeOfAnArray(t *testing.T) {

@@ -13,9 +13,12 @@ import (
 func (a *Array) Plan(ctx context.Context) int {
 	tenants := a.start()
 	emit, code := a.emitter()
+	failures := a.limit()
 	a.each("check", tenants, func(t *renewing) {
 		a.within(ctx, t, func(s *Session, r *Renewal) error { return a.planTenant(ctx, t, s, r) })
+		failures.checked(t)
 	})
+	a.leaveOutRest(tenants, failures)
 	m := &linkResults{}
 	if !a.ByKeyswap {
 		m = a.planMembers(ctx, tenants)
@@ -53,7 +56,7 @@ func (a *Array) planTenant(ctx context.Context, t *renewing, s *Session, r *Rene
 		return t.report.Err
 	}
 	if t.kept {
-		t.report.NotDue = !a.PushOnly
+		t.report.NotDue, t.report.DueAt = !a.PushOnly, r.Due.dueAt(tenant)
 		t.report.warn(a.keptWords())
 	}
 	t.current = tenant.identity() // a run may replace it by another

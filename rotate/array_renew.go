@@ -3,7 +3,6 @@ package rotate
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -13,13 +12,18 @@ import (
 
 // preflightAll locks and checks every tenant before the first key is written. The key of a tenant
 // that passes is begun.
-func (a *Array) preflightAll(ctx context.Context, tenants []*renewing, keys *keyMaker) {
+func (a *Array) preflightAll(ctx context.Context, tenants []*renewing, keys *keyMaker, failures *failureLimit) {
 	// The wait for locks is one for the whole run: if another run has many locks, the wait is not
 	// paid for each.
 	until := a.Template.Now().Add(a.Template.LockWait)
 	var once sync.Once
 	waiting := func(upTo time.Duration) { once.Do(func() { a.Template.waiting(upTo) }) }
 	a.each("check", tenants, func(t *renewing) {
+		if cause := failures.reached(); cause != nil {
+			a.leaveOut(t, cause)
+			return
+		}
+		defer failures.checked(t)
 		release, err := lockOrWait(ctx, t.member.Lock, until.Sub(a.Template.Now()), waiting)
 		if err != nil {
 			err = stoppedOr(ctx, err)
@@ -119,7 +123,7 @@ func (a *Array) keep(ctx context.Context, t *renewing, r *Renewal, tenant *Tenan
 	a.proven(t, r)
 	t.use(*id)
 	t.had = r.certificatesOf(tenant)
-	t.report.NotDue = !a.PushOnly
+	t.report.NotDue, t.report.DueAt = !a.PushOnly, r.Due.dueAt(tenant)
 	return nil
 }
 
@@ -127,17 +131,10 @@ func (a *Array) keep(ctx context.Context, t *renewing, r *Renewal, tenant *Tenan
 // unless too many fail. A tenant that was renewed a short while ago, and uses its key, is canary
 // enough: after a run that was killed, the next must not stop at the first tenant left, whose
 // failure would not have stopped the first run.
-func (a *Array) renewAll(ctx context.Context, tenants []*renewing) {
+func (a *Array) renewAll(ctx context.Context, tenants []*renewing, failures *failureLimit) {
 	due := slices.DeleteFunc(slices.Clone(tenants), func(t *renewing) bool { return t.kept || t.report.Err != nil })
-	failures := &failureLimit{limit: a.MaxFailures}
-	if a.FullStop {
-		failures.limit = 1
-	}
 	canaries := a.Canary
 	for _, t := range tenants {
-		if a.FullStop {
-			failures.count(t.report.Err)
-		}
 		if t.fresh && t.report.SelfCheck == SelfProven {
 			canaries--
 		}
@@ -148,8 +145,8 @@ func (a *Array) renewAll(ctx context.Context, tenants []*renewing) {
 	}
 	a.renewSome(ctx, "canary", due[:canaries], failures)
 	for _, t := range due[:canaries] {
-		if t.report.Err != nil {
-			failures.stop(&limitError{"the canary " + t.member.Wwwroot + " failed"})
+		if t.failed() {
+			failures.stop("the canary %s failed", t.member.Wwwroot)
 		}
 	}
 	a.renewSome(ctx, "renew", due[canaries:], failures)
@@ -167,12 +164,11 @@ func (a *Array) renewSome(ctx context.Context, phase string, due []*renewing, fa
 			err = stopped()
 		}
 		if err != nil {
-			err = fmt.Errorf("not renewed: %w", err)
-			t.report.Outcome, t.report.Err, t.report.Error = Kept, err, err.Error()
+			a.leaveOut(t, err)
 			return
 		}
 		a.within(ctx, t, func(_ *Session, r *Renewal) error { return a.renew(ctx, t, r, key) })
-		failures.count(t.report.Err)
+		failures.renewed(t)
 	})
 }
 

@@ -43,3 +43,6 @@ func IsStopped(err error) bool {
 // Interrupted reports whether a Stop came before the work on the tenant ended. It is no failure,
 // for which Outcome has no word of its own.
 func (r *TenantReport) Interrupted() bool { return r.Outcome == Failed && IsStopped(r.Err) }
+
+// LeftOut reports whether a Stop came before anything was done to the tenant.
+func (r *TenantReport) LeftOut() bool { return r.Outcome == Kept && IsStopped(r.Err) }

@@ -21,7 +21,7 @@ var (
 	// ErrUncertain: the database did not say whether the key was stored. A Store wraps it.
 	ErrUncertain = error(&hinted{"it is not known whether the new key was stored", "no new key is needed. When the database answers again, run: renew_mnetkeys push"})
 	// ErrMNetOff: the tenant's dispatcher answers no call.
-	ErrMNetOff = error(&hinted{"MNet is switched off on this site", "if it is off on purpose, leave the site out with --exclude, and on its peers with --ignore-peer. To start MNet and make a new key, run: renew_mnetkeys --newkey"})
+	ErrMNetOff = error(&hinted{"MNet is switched off on this site", "if it is off on purpose, name the site with --exclude in runs with --all, and with --ignore-peer in runs on its peers. To start MNet and make a new key, run: renew_mnetkeys --newkey"})
 	// ErrMNetForcedOff: config.php switches MNet off, and no table can change that. It is an
 	// ErrMNetOff.
 	ErrMNetForcedOff = error(&forcedOffError{})

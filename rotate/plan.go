@@ -110,10 +110,12 @@ func (r *TenantReport) exitByPlan(mode SelfCheckMode) {
 func (r *Renewal) planBinding(t *Tenant, report *TenantReport) []Peer {
 	peers := slices.Clone(t.Peers)
 	for _, link := range r.Bind {
-		report.warn("would connect " + link.Wwwroot + " as a peer and bind its services")
-		if !slices.ContainsFunc(peers, func(p Peer) bool { return envelope.SameWwwroot(p.Wwwroot, link.Wwwroot) }) {
-			peers = append(peers, NewPeer(link.Wwwroot))
+		if slices.ContainsFunc(peers, func(p Peer) bool { return envelope.SameWwwroot(p.Wwwroot, link.Wwwroot) }) {
+			report.warn("would bind the services of " + link.Wwwroot + ", which is a peer already")
+			continue
 		}
+		report.warn("would connect " + link.Wwwroot + " as a peer and bind its services")
+		peers = append(peers, NewPeer(link.Wwwroot))
 	}
 	return peers
 }

@@ -93,7 +93,7 @@ func TestADryRunSaysWhatWouldBecomeOfTheTenant(t *testing.T) {
 			w.addPeer(peerB, fakePeer{dead: true})
 			w.tenant.Peers = w.tenant.Peers[:1]
 		}, Options{Bind: []Link{{Wwwroot: known}, {Wwwroot: peerB}}}, "renewal",
-			[]string{"would connect " + known, "would connect " + peerB}, []string{known + " skipped", peerB + " pending"}, true},
+			[]string{"would bind the services of " + known + ", which is a peer already", "would connect " + peerB}, []string{known + " skipped", peerB + " pending"}, true},
 		{"the key is distributed", func(*world) {}, Options{}, "distribute", nil, []string{known + " skipped"}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -94,7 +94,7 @@ type TenantReport struct {
 	// Unconfirmed: the wwwroot is what --host says, and nothing that was read confirms it.
 	Unconfirmed bool `json:"-"`
 	// NotDue is set if a renewal keeps the key, or would, because it does not expire soon or is
-	// younger than --fresh. DueAt is when one tenant alone becomes due.
+	// younger than --fresh. DueAt is when the key becomes due, with --if-due.
 	NotDue bool      `json:"-"`
 	DueAt  time.Time `json:"-"`
 	// Exit is the exit code of this tenant.

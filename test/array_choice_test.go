@@ -173,9 +173,10 @@ func TestHowFarAnArrayGoesWhenOneFails(t *testing.T) {
 	canary.side.cacheIn(canary.Site, canary.Dataroot)
 	f.says(t, down.Site, "vdbhost = '127.0.0.1:1'")
 	for _, c := range []string{"--fullstop", "-s"} {
-		f.renew(t, "--all", "--withmaster", c).expect(t, 1, "--max-failures or --fullstop allow no more tenants that fail than 1", "5 not renewed, 1 failed")
+		f.renew(t, "--all", "--withmaster", c).expect(t, 1, "not renewed: "+down.Wwwroot+" failed, and --fullstop stops then", "5 not renewed, 1 failed")
 		unchanged(c)
 	}
+	f.renew(t, "push", "--all", "--withmaster", "--fullstop").expect(t, 1, "not pushed: "+down.Wwwroot+" failed, and --fullstop stops then", "5 not pushed, 1 failed")
 	f.renew(t, "--all", "--withmaster", "--fullstop", "--exclude="+f.glob(3), "--match="+f.glob(1)).expect(t, 3, "1 renewed")
 	f.renew(t, "--all", "--withmaster", "--max-failures=2").expect(t, 3, "4 renewed, 1 failed, 1 not renewed again (its key is younger than --fresh)")
 }

@@ -196,7 +196,7 @@ var Commands = []Command{
 			{"examine the array", "doctor --all --withmaster"},
 		},
 		Prints: PrintsFindings, Good: rotate.Kept, Exits: rotate.ExitsOfLook,
-		Words: Words{To: "examine", Did: "examined", Seen: "diagnosed"},
+		Words: Words{To: "examine", Did: "examined"},
 		One:   func(r *rotate.Renewal, ctx context.Context, _ Options) rotate.TenantReport { return r.Diagnose(ctx) },
 		Many:  func(a *rotate.Array, ctx context.Context, _ Options) int { return a.Survey(ctx, rotate.SurveyDoctor) },
 	},

@@ -40,11 +40,15 @@ func Arguments(args []string) []string {
 		}
 		return ""
 	}
+	// These have no help of their own.
+	general := word(2) == string(Commands[0].Name) || word(2) == "help" || word(2) == "version"
 	switch {
+	case word(1) == "help" && len(args) == 2:
+		return []string{args[0], "--help"}
+	case word(1) == "help" && general, word(1) == "version" && word(2) == "help":
+		return slices.Concat(args[:1], []string{"--help"}, args[3:])
 	case word(1) == "version":
 		return slices.Concat(args[:1], []string{"--version"}, args[2:])
-	case word(1) == "help" && (word(2) == "" || word(2) == string(Commands[0].Name)):
-		return []string{args[0], "--help"}
 	case word(1) == "help":
 		return slices.Concat(args[:1], args[2:3], []string{"--help"}, args[3:])
 	case word(2) == "help" && !strings.HasPrefix(word(1), "-"):
@@ -63,6 +67,24 @@ func CommandOf(args []string) (Command, []string) {
 		}
 	}
 	return Commands[0], args
+}
+
+// BehindHelp explains a stray word behind --help or --version, behind which package cli looks at
+// nothing; nil if there is none. A command behind --help is none.
+func BehindHelp(cmd Command, args []string) error {
+	if len(args) < 3 || strings.HasPrefix(args[2], "-") {
+		return nil
+	}
+	switch strings.TrimLeft(args[1], "-") {
+	case "help", "h":
+		if slices.Contains(slices.Concat(commandWords(), extraWords()), args[2]) {
+			return nil
+		}
+	case "version", "v":
+	default:
+		return nil
+	}
+	return &UsageError{Problem: fmt.Sprintf("unexpected word %q", args[2]), Advice: "leave the word out; see " + cmd.Line() + " --help"}
 }
 
 // Line is the beginning of a command line for the command.

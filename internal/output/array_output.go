@@ -21,9 +21,10 @@ type Array struct {
 	json         *jsonStream
 
 	outcomes     map[rotate.Outcome]int
-	notDue       int // included in those that are kept
-	proven       int // peers: how many were proven
-	byRow        int // proven by database
+	notDue       int       // included in those that are kept
+	nextDue      time.Time // when the first of them is due, zero if that is not known
+	proven       int       // peers: how many were proven
+	byRow        int       // proven by database
 	total        int
 	skipped      int                       // in a dry run they can be reached, else nothing was tried
 	ignoredLinks int                       // not part of total
@@ -31,6 +32,7 @@ type Array struct {
 	failures     []rotate.TenantReport
 	notBegunYet  int                 // when a signal came
 	interrupted  int                 // included in those that failed
+	leftOut      int                 // included in those that are kept: because others failed, or of a signal
 	hinted       bool                // the end says how to go on after a signal
 	notes        []string            // of tenants that did not fail
 	warned       map[string][]string // tenants, by what they are warned of
@@ -65,7 +67,11 @@ func NewArray(out *Printer) *Array {
 // Begin says what is going to be done.
 func (a *Array) Begin(selected, members int) {
 	a.tenants, a.phaseStarted = selected, time.Now()
-	a.say("%s to %s, in an array of %s", count(selected, "tenant"), a.Options.Command.Row().To, count(members, "site"))
+	what := "to " + a.Options.Command.Row().To
+	if a.Options.Due.OnlyIfDue {
+		what = "to look at (keys that are due are renewed)"
+	}
+	a.say("%s %s, in an array of %s", count(selected, "tenant"), what, count(members, "site"))
 }
 
 // LeftOut says which sites or files the run does not work on, and why.
@@ -101,25 +107,29 @@ func (a *Array) sayHeld() {
 
 // phaseWords say what happens in the phases of rotate.Array.
 var phaseWords = map[string]string{
-	"check": "checked", "canary": "renewed first", "renew": "renewed", "ask": "local sites tested", "tell": "pushed by database",
+	"check": "checked", "ask": "local sites tested", "tell": "pushed by database",
 	"repair": "rows of other sites repaired", "prove": "proven and reported",
 	"read": "read", "look": "rows of peers read", "examine": "examined", "plan": "peers tested",
 }
 
-// phaseWordsOfStatus and phaseWordsOfDoctor replace them for commands that call no site in these
+// phaseWordsOfStatus and phaseWordsWithoutCalls replace them if no local site is called in these
 // phases.
 var (
-	phaseWordsOfStatus = map[string]string{"ask": "other sites read", "prove": "reported"}
-	phaseWordsOfDoctor = map[string]string{"ask": "databases read"}
+	phaseWordsOfStatus     = map[string]string{"ask": "other sites read", "prove": "reported"}
+	phaseWordsWithoutCalls = map[string]string{"ask": "databases read"}
 )
 
 // phaseWord says what has happened in a phase.
 func (a *Array) phaseWord(name string) string {
-	switch prints := a.Options.Command.Row().Prints; {
-	case prints == cmdline.PrintsStored && !a.Options.Live:
+	switch row := a.Options.Command.Row(); {
+	case name == "canary":
+		return row.Done + " first"
+	case name == "renew":
+		return row.Done
+	case row.Prints == cmdline.PrintsStored && !a.Options.Live:
 		return cmp.Or(phaseWordsOfStatus[name], phaseWords[name])
-	case prints == cmdline.PrintsFindings:
-		return cmp.Or(phaseWordsOfDoctor[name], phaseWords[name])
+	case row.Prints == cmdline.PrintsFindings, a.Options.SelfCheck == rotate.SelfCheckOff:
+		return cmp.Or(phaseWordsWithoutCalls[name], phaseWords[name])
 	}
 	return phaseWords[name]
 }
@@ -155,8 +165,14 @@ func (a *Array) Phase(name string, p rotate.Progress) {
 // Tenant takes a tenant's report: it is streamed as JSON, or else counted.
 func (a *Array) Tenant(r rotate.TenantReport) {
 	a.outcomes[r.Outcome]++
-	if r.NotDue && r.Outcome == rotate.Kept {
+	switch {
+	case r.LeftOut():
+		a.leftOut++
+	case r.NotDue && r.Outcome == rotate.Kept:
 		a.notDue++
+		if r.DueAt.After(a.Started) && (a.nextDue.IsZero() || r.DueAt.Before(a.nextDue)) {
+			a.nextDue = r.DueAt
+		}
 	}
 	ExplainFindings(&r)
 	a.advise(&r)

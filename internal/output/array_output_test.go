@@ -29,6 +29,67 @@ func TestAPhaseLastsFromTheEndOfTheOneBefore(t *testing.T) {
 	}
 }
 
+func TestAPhaseIsNamedByWhatTheCommandDoes(t *testing.T) {
+	off := rotate.Options{SelfCheck: rotate.SelfCheckOff}
+	for _, c := range []struct {
+		o     cmdline.Options
+		phase string
+		want  string
+	}{
+		{cmdline.Options{Command: cmdline.Renew}, "canary", "renewed first"},
+		{cmdline.Options{Command: cmdline.Rollback}, "canary", "rolled back first"},
+		{cmdline.Options{Command: cmdline.Rollback}, "renew", "rolled back"},
+		{cmdline.Options{Command: cmdline.Verify}, "ask", "local sites tested"},
+		{cmdline.Options{Command: cmdline.Verify, Options: off}, "ask", "databases read"},
+		{cmdline.Options{Command: cmdline.Push, Options: off}, "ask", "databases read"},
+		{cmdline.Options{Command: cmdline.Status}, "ask", "other sites read"},
+		{cmdline.Options{Command: cmdline.Status, Live: true}, "ask", "local sites tested"},
+	} {
+		var stdout strings.Builder
+		NewArray(&Printer{Options: c.o, stdout: &Results{W: &stdout}}).Phase(c.phase, rotate.Progress{Done: 2, Total: 2})
+		if !strings.HasPrefix(stdout.String(), c.want+" 2/2 (") {
+			t.Errorf("%s of %s: %q", c.phase, c.o.Command, stdout.String())
+		}
+	}
+}
+
+// A push that left out tenants has not pushed them, though their outcome is that of a push.
+func TestTenantsThatAreLeftOutAreNotCountedAsDone(t *testing.T) {
+	stopped := fmt.Errorf("not pushed: %w", &SignalError{syscall.SIGTERM})
+	for _, dry := range []bool{false, true} {
+		var stdout, stderr strings.Builder
+		out := NewArray(printerOf(cmdline.Options{Command: cmdline.Push, All: true, DryRun: dry}, &stdout, &stderr))
+		out.Begin(3, 3)
+		out.Tenant(rotate.TenantReport{Wwwroot: "https://t0.example", Outcome: rotate.Failed, Err: errors.New("down"), Exit: rotate.ExitNotRenewed})
+		for _, name := range []string{"https://t1.example", "https://t2.example"} {
+			out.Tenant(rotate.TenantReport{Wwwroot: name, Outcome: rotate.Kept, Err: stopped, Exit: rotate.ExitNotRenewed})
+		}
+		out.Finish(rotate.ExitNotRenewed, nil)
+		if !strings.Contains(stdout.String(), "3 tenants: 2 not pushed, 1 failed") {
+			t.Errorf("dry run %v:\n%s", dry, stdout.String())
+		}
+	}
+}
+
+func TestAnArraySaysWhenTheNextKeyIsDue(t *testing.T) {
+	var stdout, stderr strings.Builder
+	o := cmdline.Options{Command: "renew", All: true}
+	o.Due.OnlyIfDue = true
+	out := printerOf(o, &stdout, &stderr)
+	out.Terminal, out.Started = true, time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	array := NewArray(out)
+	array.Begin(3, 4)
+	for day, name := range map[int]string{20: "https://t0.example", 9: "https://t1.example", -5: "https://t2.example"} { // the last is fresh, though it would be due
+		array.Tenant(rotate.TenantReport{Wwwroot: name, Outcome: rotate.Kept, NotDue: true, DueAt: time.Date(2026, 3, day, 3, 20, 0, 0, time.UTC)})
+	}
+	array.Finish(rotate.ExitOK, nil)
+	for _, want := range []string{"3 tenants to look at (keys that are due are renewed), in an array of 4 sites\n", "3 tenants: 3 not due (the next one is due after 2026-03-09 03:20 UTC)"} {
+		if !strings.Contains(stdout.String(), want) {
+			t.Errorf("nothing says %q:\n%s", want, stdout.String())
+		}
+	}
+}
+
 type fullDisk struct{}
 
 func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }

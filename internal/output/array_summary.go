@@ -120,12 +120,15 @@ func (a *Array) outcomeSummary() string {
 		n := a.outcomes[o]
 		switch o {
 		case rotate.Kept:
-			n -= a.notDue
+			n -= a.notDue + a.leftOut
 		case rotate.Failed:
 			n -= a.interrupted
 		}
 		if n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, word))
+		}
+		if o == rotate.Kept && a.leftOut > 0 {
+			parts = append(parts, fmt.Sprintf("%d not %s", a.leftOut, command.Done))
 		}
 	}
 	if a.interrupted > 0 {
@@ -143,8 +146,10 @@ func (a *Array) outcomeSummary() string {
 // whyNotDue says why keys are not renewed, behind the number of tenants.
 func (a *Array) whyNotDue() string {
 	switch {
-	case a.Options.Due.OnlyIfDue:
+	case a.Options.Due.OnlyIfDue && a.nextDue.IsZero():
 		return "not due"
+	case a.Options.Due.OnlyIfDue:
+		return "not due (the next one is due after " + rotate.FormatTime(a.nextDue) + ")"
 	case a.Options.DryRun && a.notDue == 1:
 		return "would only be pushed (its key is younger than --fresh)"
 	case a.Options.DryRun:

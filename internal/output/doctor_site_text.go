@@ -102,10 +102,13 @@ func (d *doctorText) about(b *strings.Builder) {
 	if len(d.sites) > 0 {
 		d.use(b)
 	}
-	found := d.found()
-	fmt.Fprintf(b, "%s, %s, %s", count(found[rotate.SeverityError], "error"), count(found[rotate.SeverityWarning], "warning"), count(found[rotate.SeverityInfo], "note"))
-	if found[rotate.SeverityInfo] > 0 && !d.verbose {
+	errors, warnings, notes := d.found[rotate.SeverityError], d.found[rotate.SeverityWarning], d.found[rotate.SeverityInfo]
+	fmt.Fprintf(b, "%s, %s, %s", count(errors, "error"), count(warnings, "warning"), count(notes, "note"))
+	if notes > 0 && !d.verbose {
 		b.WriteString(" (--verbose shows them)")
+	}
+	if errors+warnings+notes > len(d.causes) {
+		b.WriteString("; those with the same cause are listed once")
 	}
 	b.WriteByte('\n')
 }

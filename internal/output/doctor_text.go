@@ -20,10 +20,11 @@ type doctorText struct {
 	verbose bool
 	array   bool // tenants are named
 	causes  map[cause]*causeGroup
-	order   []cause         // in the order in which they were found
-	sites   map[string]int  // tenants by the description of their sites
-	nodes   map[string]int  // tenants by what a web server showed for them; with --verbose of all
-	proven  map[string]bool // whether a web server was proven for every tenant, by address
+	found   map[rotate.Severity]int // findings, as the page counts them
+	order   []cause                 // in the order in which they were found
+	sites   map[string]int          // tenants by the description of their sites
+	nodes   map[string]int          // tenants by what a web server showed for them; with --verbose of all
+	proven  map[string]bool         // whether a web server was proven for every tenant, by address
 	links   []usedLink
 	traffic struct {
 		links, used, unknown int
@@ -54,12 +55,13 @@ type causeGroup struct {
 }
 
 func newDoctorText(verbose, array bool) *doctorText {
-	return &doctorText{verbose: verbose, array: array, causes: map[cause]*causeGroup{}, sites: map[string]int{}, nodes: map[string]int{}, proven: map[string]bool{}}
+	return &doctorText{verbose: verbose, array: array, causes: map[cause]*causeGroup{}, found: map[rotate.Severity]int{}, sites: map[string]int{}, nodes: map[string]int{}, proven: map[string]bool{}}
 }
 
 // add takes the diagnosis of one tenant.
 func (d *doctorText) add(r rotate.TenantReport) {
 	for _, f := range r.Findings {
+		d.found[f.Severity]++
 		key := cause{f.Severity, f.Code, f.Message, f.Next}
 		g := d.causes[key]
 		if g == nil {
@@ -163,15 +165,6 @@ func (g *causeGroup) seen(line func(format string, args ...any), code string, ar
 	default:
 		line("%s", g.detail)
 	}
-}
-
-// found counts the causes.
-func (d *doctorText) found() map[rotate.Severity]int {
-	found := map[rotate.Severity]int{}
-	for key := range d.causes {
-		found[key.severity]++
-	}
-	return found
 }
 
 // renderFindings lists what the diagnosis of one tenant has found, and what to do.

@@ -49,14 +49,14 @@ warning not reached [peer_timeout]
         next: check it
 `
 	const site = "\nMoodle 4.5.6; PHP 8.2.7; single sign-on (auth_mnet) on; RC4 (OpenSSL's legacy provider) works\nlinks in use: 1 of the 1 in the databases (3 users, 1 open session)"
-	short := head + site + "; --verbose lists them\n1 error, 1 warning, 1 note (--verbose shows them)\n"
+	short := head + site + "; --verbose lists them\n1 error, 2 warnings, 1 note (--verbose shows them); those with the same cause are listed once\n"
 	whole := head + `
 note    as released [peers_stock]
         next: nothing to do
 
 users of the links of https://t.example
   https://p.example       3 users      1 session  last used 2026-03-01  last call -
-` + site + "\n1 error, 1 warning, 1 note\n"
+` + site + "\n1 error, 2 warnings, 1 note; those with the same cause are listed once\n"
 	for verbose, want := range map[bool]string{false: short, true: whole} {
 		if diff := cmp.Diff(want, renderFindings(r, verbose, plain)); diff != "" {
 			t.Errorf("verbose %v: %s", verbose, diff)
@@ -110,7 +110,7 @@ func TestThreeHundredTenantsWithOneCauseFitAScreen(t *testing.T) {
 	for _, want := range []string{
 		"error   no RC4 [own_no_rc4]\n        300 tenants: https://t000.example, https://t001.example, https://t002.example, https://t003.example, https://t004.example and 295 more\n",
 		"301 peers: ", "300 tenants: Moodle 4.5.6; PHP 8.2.7;", "links in use: 300 of the 300 in the databases (900 users, 300 open sessions)",
-		"1 error, 1 warning, 1 note (--verbose shows them)\n", "300 tenants: 300 examined; 0 of 300 links proven",
+		"300 errors, 600 warnings, 300 notes (--verbose shows them); those with the same cause are listed once\n", "300 tenants: 300 examined; 0 of 300 links proven",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("nothing says %q:\n%s", want, text)

@@ -112,7 +112,7 @@ func (out *Printer) Print(report rotate.TenantReport, code int) int {
 	} else if text := out.render(withoutHinted(report, code), code); text != "" {
 		out.write(text)
 		out.tellUnmatched()
-	} else { // prints nothing except notes that operators need
+	} else if !out.Options.Quiet { // prints nothing except notes that operators need
 		for _, w := range report.Warnings {
 			out.Tell("warning: %s", printable.Line(w, 0))
 		}

@@ -43,12 +43,13 @@ func renderStatus(r rotate.TenantReport, now time.Time, paint func(word, padded 
 	for _, p := range r.Peers {
 		width = max(width, min(len(p.Wwwroot), 50))
 	}
-	for _, p := range r.Peers {
+	for i, p := range r.Peers {
 		outcome := ""
 		if p.Outcome != rotate.Skipped {
 			outcome = paint(string(p.Outcome), fmt.Sprintf("%-9s", p.Outcome)) + " "
 		}
 		fmt.Fprintf(&b, "  %s%-*s  %s\n", outcome, width, printable.Line(p.Wwwroot, 0), printable.Line(peerStatus(p, now), 0))
+		peersNext(&b, r.Peers[i:])
 	}
 	return b.String()
 }

@@ -134,19 +134,18 @@ func peerLines(b *strings.Builder, r rotate.TenantReport, dryRun bool, paint fun
 				fmt.Fprintf(b, "  %s", printable.Line(why, 0))
 			}
 			b.WriteByte('\n')
-			if p.Next != "" && nextOf(peers[i+1:]) != p.Next {
-				fmt.Fprintf(b, "  %9s next: %s\n", "", printable.Line(p.Next, 0))
-			}
+			peersNext(b, peers[i:])
 		}
 	}
 }
 
-// nextOf is the next step of the first of these peers.
-func nextOf(peers []rotate.PeerReport) string {
-	if len(peers) == 0 {
-		return ""
+// peersNext writes the next step of the first of these peers, unless the second has the same.
+func peersNext(b *strings.Builder, peers []rotate.PeerReport) {
+	next := peers[0].Next
+	if next == "" || len(peers) > 1 && peers[1].Next == next {
+		return
 	}
-	return peers[0].Next
+	fmt.Fprintf(b, "  %9s next: %s\n", "", printable.Line(next, 0))
 }
 
 func reasonWords(p rotate.PeerReport) string {

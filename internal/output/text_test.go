@@ -238,3 +238,31 @@ func TestTheNextStepOfLinksIsForTheirTenants(t *testing.T) {
 		}
 	}
 }
+
+func TestStatusShowsTheNextStepOfPeers(t *testing.T) {
+	down := rotate.PeerReport{Outcome: rotate.Pending, Reason: rotate.ReasonConnect, Next: "check whether it is down"}
+	a, b, c := down, down, down
+	a.Wwwroot, b.Wwwroot, c.Wwwroot, c.Next = "https://a.example", "https://b.example", "https://c.example", "renew its key"
+	text := renderStatus(reported(rotate.Kept, rotate.SelfProven, a, b, c), time.Now(), plain)
+	_, peers, _ := strings.Cut(text, "\n\n")
+	var order []string
+	for line := range strings.Lines(peers) {
+		order = append(order, strings.Fields(line)[0])
+	}
+	if got := strings.Join(order, " "); got != "pending pending next: pending next:" {
+		t.Errorf("%s:\n%s", got, text)
+	}
+}
+
+// A note that does not change the exit code is none of what --quiet prints.
+func TestAQuietRunPrintsNoNotes(t *testing.T) {
+	for quiet, want := range map[bool]string{false: "MNet is switched off", true: ""} {
+		var stdout, stderr strings.Builder
+		r := reported(rotate.Kept, rotate.SelfSkipped)
+		r.Warnings = []string{"MNet is switched off"}
+		printerOf(cmdline.Options{Command: cmdline.Status, Quiet: quiet}, &stdout, &stderr).Print(r, rotate.ExitOK)
+		if said := stdout.String() + stderr.String(); quiet && said != "" || !strings.Contains(said, want) {
+			t.Errorf("quiet %v: %q", quiet, said)
+		}
+	}
+}

@@ -17,6 +17,8 @@ type mode struct {
 // what the command could do.
 func (m mode) said(r rotate.TenantReport) string {
 	switch {
+	case r.LeftOut():
+		return "not " + m.Done
 	case m.dryRun && r.Outcome == rotate.Kept && r.NotDue:
 		return "is not due"
 	case m.dryRun && r.Outcome == rotate.Kept:

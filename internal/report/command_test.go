@@ -29,7 +29,7 @@ func TestWordsAndExitCodesAreThoseOfTheCommand(t *testing.T) {
 		"a check that knows nothing":     {check, false, 3, kept("https://a.example", 0), []string{"<h1>UNKNOWN: ", `aria-hidden="true">?</span>`, "the state could not be determined"}, "not everything is proven"},
 		"a status":                       {status, false, 0, kept("https://a.example", 0), []string{"https://a.example: looked at; 1 peer, not called.", "everything is fine"}, "proven, or nothing due"},
 		"a verification":                 {verify, false, 3, kept("https://a.example", 3), []string{"https://a.example: verified", "not everything is proven"}, "done, but"},
-		"a diagnosis":                    {doctor, false, 1, kept("https://a.example", 1), []string{"diagnosed; 0 errors, 0 warnings, 0 notes", "No problem was found.", "its own setup is wrong"}, "not renewed"},
+		"a diagnosis":                    {doctor, false, 1, kept("https://a.example", 1), []string{"examined; 0 errors, 0 warnings, 0 notes", "No problem was found.", "its own setup is wrong"}, "not renewed"},
 		"a dry run of a push":            {push, true, 0, kept("https://a.example", 0), []string{"https://a.example: can be pushed"}, "can be renewed"},
 		"a dry run of a roll back":       {rollback, true, 0, kept("https://a.example", 0), []string{"https://a.example: can be rolled back"}, "can be renewed"},
 		"a dry run of what is not due":   {renew, true, 0, notDue, []string{"https://a.example: is not due"}, "<h1>x"},
@@ -89,10 +89,10 @@ func TestFindingsOfOneTenantStandByTheirSeverity(t *testing.T) {
 	p := newPage()
 	p.Add(found("https://a.example"))
 	page := written(t, p, report.Run{Command: doctor, Started: started, ExitCode: 1})
-	contains(t, page, "diagnosed; 1 error, 1 warning, 1 note", "https://p.example\nhttps://q.example", "<b>Next:</b> check the wwwroot", "2 of 5 peers: one key")
+	contains(t, page, "examined; 1 error, 1 warning, 1 note", "https://p.example\nhttps://q.example", "<b>Next:</b> check the wwwroot", "2 of 5 peers: one key")
 	_, list, _ := strings.Cut(page, `id="findings-title"`)
 	at := -1
-	for _, row := range []string{`>✗</span> error</td>`, `>!</span> warning</td>`, `>i</span> info</td>`} {
+	for _, row := range []string{`>✗</span> error</td>`, `>!</span> warning</td>`, `>i</span> note</td>`} {
 		i := strings.Index(list, row)
 		if i <= at {
 			t.Errorf("%s is at %d", row, i)
@@ -107,7 +107,7 @@ func TestFindingsOfAnArrayStandByTheirCode(t *testing.T) {
 		p.Add(found(site(i)))
 	}
 	page := written(t, p, report.Run{Command: doctor, Started: started, ExitCode: 1})
-	contains(t, page, "error: peer_dns <span class=\"count\">3 findings", "warning: peers_same", "info: own_history", `<bdi class="n">https://x.example</bdi>: <bdi>no such host`,
+	contains(t, page, "error: peer_dns <span class=\"count\">3 findings", "warning: peers_same", "note: own_history", `<bdi class="n">https://x.example</bdi>: <bdi>no such host`,
 		"2 of 5 peers: one key; peers: https://p.example, https://q.example", site(0)+"\n"+site(1)+"\n"+site(2), "3 errors, 3 warnings, 3 notes")
 	if strings.Count(page, "no such host") != 1 {
 		t.Error("what all tenants share is not said once")

@@ -14,8 +14,16 @@ func severityMarks() []mark {
 	return []mark{
 		{string(rotate.SeverityError), "✗", "does not work"},
 		{string(rotate.SeverityWarning), "!", "will not work some day, or under some condition"},
-		{string(rotate.SeverityInfo), "i", "good to know"},
+		{severityWord(rotate.SeverityInfo), "i", "good to know"},
 	}
+}
+
+// severityWord is what people read: the text of doctor has the same words.
+func severityWord(s rotate.Severity) string {
+	if s == rotate.SeverityInfo {
+		return "note"
+	}
+	return string(s)
 }
 
 // rank is the position of a severity; an unknown one comes last.
@@ -46,7 +54,7 @@ func (p *Page) findings(all []rotate.Finding) []finding {
 		}
 	}
 	slices.SortStableFunc(kept, func(a, b finding) int {
-		return cmp.Compare(rank(string(a.Severity)), rank(string(b.Severity)))
+		return cmp.Compare(rank(severityWord(a.Severity)), rank(severityWord(b.Severity)))
 	})
 	return kept
 }
@@ -74,7 +82,7 @@ func (f findingRow) Others() string { return counted(f.Count, "peer") }
 func (p *Page) findingRows(t tenant) []findingRow {
 	var rows []findingRow
 	for _, f := range t.findings {
-		rows = append(rows, findingRow{mark: markOf(severityMarks(), string(f.Severity)), Code: printable.Line(f.Code, 0), Subject: printable.Line(f.Subject, 0),
+		rows = append(rows, findingRow{mark: markOf(severityMarks(), severityWord(f.Severity)), Code: printable.Line(f.Code, 0), Subject: printable.Line(f.Subject, 0),
 			Message: printable.Line(f.Text(), 0), Next: printable.Line(f.Next, 0), Count: len(f.peers), Peers: strings.Join(p.peerNames(f, shortener{}), "\n")})
 	}
 	return rows
@@ -85,7 +93,7 @@ func (p *Page) findingGroups(tenants []tenant, short shortener) []group {
 	groups := p.tenantGroups(tenants, short, "finding", func(t tenant) []saying {
 		var all []saying
 		for _, f := range t.findings {
-			s := saying{mark: markOf(severityMarks(), string(f.Severity)), title: printable.Line(f.Code, 0), next: f.Next, text: f.Text(), peers: strings.Join(p.peerNames(f, short), ", ")}
+			s := saying{mark: markOf(severityMarks(), severityWord(f.Severity)), title: printable.Line(f.Code, 0), next: f.Next, text: f.Text(), peers: strings.Join(p.peerNames(f, short), ", ")}
 			if f.Subject != t.report.Wwwroot {
 				s.about = f.Subject
 			}
@@ -104,7 +112,7 @@ func severities(tenants []tenant) map[string]int {
 	count := map[string]int{}
 	for _, t := range tenants {
 		for _, f := range t.findings {
-			count[string(f.Severity)]++
+			count[severityWord(f.Severity)]++
 		}
 	}
 	return count
@@ -113,5 +121,5 @@ func severities(tenants []tenant) map[string]int {
 // findingWords are the numbers of findings, in a few words.
 func findingWords(count map[string]int) string {
 	return strings.Join([]string{counted(count[string(rotate.SeverityError)], "error"), counted(count[string(rotate.SeverityWarning)], "warning"),
-		counted(count[string(rotate.SeverityInfo)], "note")}, ", ")
+		counted(count[severityWord(rotate.SeverityInfo)], "note")}, ", ")
 }

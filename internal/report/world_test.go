@@ -23,7 +23,7 @@ var (
 	verify   = report.Command{Name: "verify", ReadsOnly: true, Good: rotate.Kept, Exits: rotate.ExitsOfLook, Did: "verified"}
 	status   = report.Command{Name: "status", ReadsOnly: true, Good: rotate.Kept, Exits: rotate.ExitsOfStatus, Did: "looked at"}
 	check    = report.Command{Name: "check", ReadsOnly: true, Checks: true, Good: rotate.Kept, Exits: rotate.ExitsOfCheck, Did: "looked at"}
-	doctor   = report.Command{Name: "doctor", ReadsOnly: true, Diagnoses: true, Good: rotate.Kept, Exits: rotate.ExitsOfLook, Did: "diagnosed"}
+	doctor   = report.Command{Name: "doctor", ReadsOnly: true, Diagnoses: true, Good: rotate.Kept, Exits: rotate.ExitsOfLook, Did: "examined"}
 )
 
 // advised is a page whose reports have next steps for their failures.

@@ -41,6 +41,9 @@ func printGenerated(words []string, stdout, stderr io.Writer) int {
 
 // obey reads the command line and does what it says.
 func obey(ctx context.Context, cmd cmdline.Command, args []string, getenv func(string) string, stdout *output.Results, stderr io.Writer) int {
+	if err := cmdline.BehindHelp(cmd, args); err != nil {
+		return refuse(cmd, err, stdout, stderr)
+	}
 	code := rotate.ExitOK
 	app := cmdline.NewApp(cmd, stdout, stderr, func(o cmdline.Options) {
 		stderr := stderr
