@@ -109,7 +109,7 @@ func TestSudoTakesItsFile(t *testing.T) {
 	if err := visudo(text); err != nil {
 		t.Error(err)
 	}
-	if visudo(broken(t, text, "NOPASSWD:", "NOPASSWORD:")) == nil {
+	if visudo(strings.ReplaceAll(text, "NOPASSWD:", "NOPASSWORD:")) == nil {
 		t.Error("a broken file is taken as well")
 	}
 	// sudo ignores names with a dot, and files that others may write.

@@ -176,7 +176,7 @@ func TestHowFarAnArrayGoesWhenOneFails(t *testing.T) {
 		f.renew(t, "--all", "--withmaster", c).expect(t, 1, "not renewed: "+down.Wwwroot+" failed, and --fullstop stops then", "5 not renewed, 1 failed")
 		unchanged(c)
 	}
-	f.renew(t, "push", "--all", "--withmaster", "--fullstop").expect(t, 1, "not pushed: "+down.Wwwroot+" failed, and --fullstop stops then", "5 not pushed, 1 failed")
+	f.command(t, "push", "--all", "--withmaster", "--fullstop").expect(t, 1, "not pushed: "+down.Wwwroot+" failed, and --fullstop stops then", "5 not pushed, 1 failed")
 	f.renew(t, "--all", "--withmaster", "--fullstop", "--exclude="+f.glob(3), "--match="+f.glob(1)).expect(t, 3, "1 renewed")
 	f.renew(t, "--all", "--withmaster", "--max-failures=2").expect(t, 3, "4 renewed, 1 failed, 1 not renewed again (its key is younger than --fresh)")
 }
