@@ -3,6 +3,7 @@ package test
 import (
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -178,7 +179,23 @@ func TestHowFarAnArrayGoesWhenOneFails(t *testing.T) {
 	}
 	f.command(t, "push", "--all", "--withmaster", "--fullstop").expect(t, 1, "not pushed: "+down.Wwwroot+" failed, and --fullstop stops then", "5 not pushed, 1 failed")
 	f.renew(t, "--all", "--withmaster", "--fullstop", "--exclude="+f.glob(3), "--match="+f.glob(1)).expect(t, 3, "1 renewed")
-	f.renew(t, "--all", "--withmaster", "--max-failures=2").expect(t, 3, "4 renewed, 1 failed, 1 not renewed again (its key is younger than --fresh)")
+	r := f.renew(t, "--all", "--withmaster", "--max-failures=2")
+	r.expect(t, 3, "4 renewed, 1 failed, 1 not renewed again (its key is younger than --fresh)")
+	sample, err := os.ReadFile("../docs/arrays.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := phases(r.stdout), phases(string(sample)); !slices.Equal(got, want) {
+		t.Errorf("the phases of a run are %q, and in docs/arrays.md %q", got, want)
+	}
+}
+
+// phases are the words of the lines that say how far a run is.
+func phases(text string) (words []string) {
+	for _, line := range regexp.MustCompile(`(?m)^([a-z ]+) \d+/\d+`).FindAllStringSubmatch(text, -1) {
+		words = append(words, line[1])
+	}
+	return words
 }
 
 func TestHowAnArrayIsToldAndProven(t *testing.T) {
