@@ -171,7 +171,7 @@ func (a *Array) renewSome(ctx context.Context, phase string, due []*renewing, fa
 			t.report.Outcome, t.report.Err, t.report.Error = Kept, err, err.Error()
 			return
 		}
-		a.within(ctx, t, func(_ *Session, r *Renewal) error { return a.renew(ctx, t, r, key) })
+		a.within(ctx, t, func(_ *Session, r *Renewal) error { return r.stopAgain(ctx, a.renew(ctx, t, r, key)) })
 		failures.count(t.report.Err)
 	})
 }

@@ -181,9 +181,15 @@ type UnreachableError struct {
 	Stray bool
 	// Loopback: a web server on this machine answers for the wwwroot.
 	Loopback bool
+	// Off: it answers that MNet is off, although the database says that MNet is on. Purged: it says
+	// so even after its cache was purged.
+	Off, Purged bool
 }
 
 func (e *UnreachableError) Error() string {
+	if e.Off {
+		return "the web server says that MNet is off, but the database says that it is on, so it is not known which key the web server uses: " + e.Failure.Error()
+	}
 	return ErrOwnUnreachable.Error() + ": " + e.Failure.Error()
 }
 
@@ -192,6 +198,10 @@ func (e *UnreachableError) Unwrap() []error { return []error{ErrOwnUnreachable, 
 // Hint is what to do about it.
 func (e *UnreachableError) Hint() string {
 	switch {
+	case e.Off && !e.Purged:
+		return ReasonMNetOff.Row().NextLocal
+	case e.Off:
+		return purgeCaches + "The config.php of the web server must not set $CFG->mnet_dispatcher_mode to off either. Then run: renew_mnetkeys …"
 	case e.Stray:
 		return "the web server must print nothing around its answers: switch off display_errors in PHP and debugdisplay in Moodle, and look for an echo or a blank line outside <?php in config.php"
 	case e.Loopback:

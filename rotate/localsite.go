@@ -101,9 +101,13 @@ func (r *Renewal) byPage(id Identity) question {
 }
 
 // stale reports an answer that may come from a cache with another pair than the stored one, or with
-// other settings: dropping the cache may cure it.
+// other settings: dropping the cache may cure it. A site that says that MNet is off, although the
+// database says that it is on, has shown no key.
 func stale(check SelfCheck, f *Failure) bool {
-	return check == SelfFailed && f != nil && f.Other == "" && f.Reason != ReasonClock && f.Reason != ReasonUnknownToPeer
+	if f == nil || f.Other != "" {
+		return false
+	}
+	return f.Reason == ReasonMNetOff || check == SelfFailed && f.Reason != ReasonClock && f.Reason != ReasonUnknownToPeer
 }
 
 // stopping gives the error for an answer that is not caused by a cache, nil if the run may go on.

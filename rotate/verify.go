@@ -52,6 +52,8 @@ func (r *Renewal) verifyOwn(ctx context.Context, t *Tenant, report *TenantReport
 	switch err := t.stopping(check, failure); {
 	case check == SelfUnreachable && ctx.Err() != nil:
 		return nil, fmt.Errorf("ask the local site: %w", context.Cause(ctx))
+	case check == SelfUnreachable && stale(check, failure):
+		return nil, &UnreachableError{Wwwroot: t.address(), Failure: failure, Off: true}
 	case check == SelfUnreachable:
 		report.warn(err.Error())
 	case err != nil:
