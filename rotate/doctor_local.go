@@ -115,7 +115,7 @@ func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent
 	case check == SelfNoRC4:
 		d.own(SeverityError, "no_rc4", check.NextStep(),
 			"the web server's PHP has no RC4 (OpenSSL's legacy provider), so MNet cannot work, whatever the key", "")
-	case check == SelfUnreachable && ctx.Err() != nil:
+	case check == SelfUnreachable && over(ctx) != nil:
 		cause := context.Cause(ctx)
 		report.SelfCheck, d.nodes = SelfSkipped, nil
 		d.own(SeverityWarning, "not_asked", adviceOf(cause, adviseAgain), localSiteWords[SelfSkipped], "%v", cause)
@@ -128,6 +128,10 @@ func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent
 	case check == SelfUnreachable:
 		d.own(SeverityError, "unreachable", check.NextStep(),
 			"the local site could not be reached, so it is not known which key it uses", "%v", f)
+	case check == SelfFailed && f.Node != "":
+		err := t.stopping(check, f)
+		d.own(SeverityError, "other_name", HintOf(err), "a --node is the web server of another site", "%v", err)
+		return "a --node is the web server of another site"
 	case check == SelfFailed && f.Other != "", check == SelfFailed && f.Reason == ReasonUnknownToPeer:
 		d.own(SeverityError, "other_name", "write the wwwroot in config.php, in VMoodle's register and in --host exactly as the site gives it",
 			"another site answers at the wwwroot", "%v", t.stopping(check, f))

@@ -126,10 +126,13 @@ func (e *OtherSiteError) Hint() string {
 type OtherNameError struct {
 	Wwwroot string
 	Answers string // the wwwroot that it uses for itself, "" if it only does not know Wwwroot
+	Node    string // the --node whose web server it is, "" if it was reached otherwise
 }
 
 func (e *OtherNameError) Error() string {
 	switch {
+	case e.Node != "":
+		return "the web server of --node=" + e.Node + " is that of another site: it answers as " + e.Answers + ", not as " + e.Wwwroot
 	case e.Answers == "":
 		return "the site that answers at " + e.Wwwroot + " does not know this wwwroot"
 	case envelope.SameWwwroot(e.Answers, e.Wwwroot):
@@ -242,5 +245,8 @@ func (e *SharedCacheError) Hint() string {
 
 // Hint is what to do about it.
 func (e *OtherNameError) Hint() string {
+	if e.Node != "" {
+		return "correct --node: it must name a web server of " + e.Wwwroot + ". Leave it out if this machine can open that address"
+	}
 	return "write the wwwroot exactly as the site does, letters of the path too: in --host, in config.php, and in VMoodle's register"
 }

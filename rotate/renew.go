@@ -219,7 +219,7 @@ func (r *Renewal) waiting(upTo time.Duration) {
 // stoppedOr gives the signal or the deadline that ended the context, instead of the error that this
 // caused.
 func stoppedOr(ctx context.Context, err error) error {
-	if ctx.Err() == nil {
+	if over(ctx) == nil {
 		return err
 	}
 	return fmt.Errorf("stopped before the key was changed: %w", Ended(ctx, err))

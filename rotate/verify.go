@@ -50,7 +50,7 @@ func (r *Renewal) verifyOwn(ctx context.Context, t *Tenant, report *TenantReport
 	check, failure := r.ask(ctx, t, *id, r.answersForProof())
 	report.SelfCheck = check
 	switch err := t.stopping(check, failure); {
-	case check == SelfUnreachable && ctx.Err() != nil:
+	case check == SelfUnreachable && over(ctx) != nil:
 		return nil, fmt.Errorf("ask the local site: %w", context.Cause(ctx))
 	case check == SelfUnreachable && stale(check, failure):
 		return nil, &UnreachableError{Wwwroot: t.address(), Failure: failure, Off: true}
