@@ -107,9 +107,12 @@ func (d *diagnosis) localRights(ctx context.Context) {
 // localSite asks the local web server for its key, and says why no peer may be called afterwards.
 func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent string) {
 	t := d.tenant
-	check, f := d.ask(ctx, t, *t.identity(), d.answersForProof())
+	check, f, err := d.askSettled(ctx, t)
 	report.SelfCheck, d.local = check, check
 	switch {
+	case err != nil:
+		d.own(SeverityWarning, "not_asked", adviceOf(err, adviseAgain), localSiteWords[SelfSkipped], "%v", err)
+		return err.Error()
 	case d.SelfCheck == SelfCheckOff:
 		d.own(SeverityWarning, "not_asked", "leave out --self-check=off", localSiteWords[SelfSkipped]+": no link is proven", "")
 	case check == SelfNoRC4:

@@ -132,6 +132,8 @@ func exitFor(err error, code int) int {
 		return start.exit()
 	case errors.Is(err, ErrNotFollowed):
 		return ExitLocalSite
+	case errors.Is(err, ErrUnderWay):
+		return ExitPeers
 	}
 	return code
 }

@@ -30,6 +30,7 @@ type Array struct {
 	unproven     map[string]*unprovenPeers // by outcome and reason
 	failures     []rotate.TenantReport
 	notBegunYet  int                 // when a signal came
+	youngest     time.Time           // of the keys of those, zero if none is known
 	interrupted  int                 // included in those that failed
 	hinted       bool                // the end says how to go on after a signal
 	notes        []string            // of tenants that did not fail
@@ -194,6 +195,9 @@ func (a *Array) Tenant(r rotate.TenantReport) {
 	}
 	if a.notBegun(r) {
 		a.notBegunYet++
+		if c := r.Certificate; c != nil && c.NotBefore != nil && c.NotBefore.After(a.youngest) {
+			a.youngest = *c.NotBefore
+		}
 	}
 	if r.Interrupted() {
 		a.interrupted++
