@@ -94,6 +94,30 @@ func TestStartMNet(t *testing.T) {
 	}
 }
 
+func TestStopMNetPutsBackOnlyTheModeThatAStartReplaced(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		now, was, want string
+		err            error
+	}{
+		"it was off":                            {"strict", "off", "off", nil},
+		"it had no mode":                        {"strict", "", "off", nil},
+		"it is off already":                     {"off", "off", "off", nil},
+		"an administrator has set it meanwhile": {"dangerous", "off", "dangerous", rotate.ErrConflict},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := emptySite(t, "mdl_")
+			s.Exec(t, "INSERT INTO {config} (name, value) VALUES ('mnet_localhost_id', '1'), ('mnet_dispatcher_mode', '"+c.now+"')")
+			if err := s.open(t).StopMNet(t.Context(), c.was); !errors.Is(err, c.err) {
+				t.Error(err)
+			}
+			if got := s.mnetConfig(t); got["mnet_dispatcher_mode"] != c.want || got["mnet_localhost_id"] != "1" {
+				t.Errorf("config %v", got)
+			}
+		})
+	}
+}
+
 func TestStartMNetLeavesARowOfAnotherSite(t *testing.T) {
 	t.Parallel()
 	s := emptySite(t, "mdl_")

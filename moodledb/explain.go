@@ -117,7 +117,7 @@ func networkProblem(err error) (problem, hint string) {
 	case errors.As(err, &dns):
 		return "the host name does not resolve", "check dbhost"
 	case errors.As(err, &timeout) && timeout.Timeout():
-		return "no answer in time", "is dbhost right, and no firewall between?"
+		return "no answer in time", "check dbhost, and that no firewall is between"
 	case errors.As(err, new(*net.OpError)):
 		return "the connection was lost", ""
 	}

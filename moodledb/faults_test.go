@@ -44,6 +44,8 @@ func operations(seen *rotate.Tenant) map[string]operation {
 		"ComparePeerKeys": {peers, func(ctx context.Context, t *Tenant) (any, error) { return t.ComparePeerKeys(ctx, keys) }},
 		"StartMNet": {"DELETE FROM {config}; DELETE FROM {mnet_host}; INSERT INTO {config} (name, value) VALUES ('mnet_dispatcher_mode', 'off')",
 			func(ctx context.Context, t *Tenant) (any, error) { return nil, t.StartMNet(ctx, "") }},
+		"StopMNet": {"UPDATE {config} SET value = 'strict' WHERE name = 'mnet_dispatcher_mode'",
+			func(ctx context.Context, t *Tenant) (any, error) { return nil, t.StopMNet(ctx, "off") }},
 		"RegisterPeer": {"", func(ctx context.Context, t *Tenant) (any, error) {
 			h, err := t.RegisterPeer(ctx, other)
 			h.ID = 0

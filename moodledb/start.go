@@ -73,6 +73,26 @@ func (t *Tenant) startMNet(ctx context.Context, tx *sql.Tx, ipAddress string) er
 	return nil
 }
 
+// StopMNet implements rotate.Starter. An empty mode becomes off, which Moodle reads as the same.
+func (t *Tenant) StopMNet(ctx context.Context, mode string) error {
+	const setting = "mnet_dispatcher_mode"
+	if mode == "" {
+		mode = "off"
+	}
+	return retry(ctx, func() error {
+		return t.transaction(ctx, dialect.Write, func(tx *sql.Tx) error {
+			config, err := t.configSettings(ctx, tx, " FOR UPDATE", setting)
+			if err != nil {
+				return err
+			}
+			if now := config[setting]; now != "strict" && now != mode {
+				return rotate.ErrConflict
+			}
+			return t.setConfig(ctx, tx, config, setting, mode)
+		})
+	})
+}
+
 // ensureHost returns the id of the row for h: the one that the configuration names; if it names
 // none, one with h's wwwroot; else a new one, under the configured id if there is one.
 // user.mnethostid and mnet_host2service.hostid refer to that id, so that another row would lock the

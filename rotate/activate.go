@@ -53,7 +53,7 @@ func (r *Renewal) waitUntilActive(ctx context.Context, t *Tenant, id Identity, b
 	check := SelfSkipped
 	lost := &LocalSiteError{}
 	for _, step := range r.ladder() {
-		if check == SelfUnreachable {
+		if check == SelfUnreachable && !stale(check, lost.Failure) {
 			// A larger scope cannot help, and several sites may share the store.
 			step.scope = ScopeEntry
 		}
@@ -184,11 +184,15 @@ func (r *Renewal) giveUp(run context.Context, t *Tenant, keys Keys, cause error,
 			}
 			return err
 		}
-		cause = fmt.Errorf("%w; putting the old key back failed as well: %w", cause, err)
+		cause = fmt.Errorf("%w; %w: %w", cause, errNotPutBack, err)
 	}
 	report.Outcome, report.SelfCheck, report.Exit = Failed, SelfFailed, ExitLocalSite
 	return fmt.Errorf("%w: %w", ErrNotFollowed, cause)
 }
+
+// errNotPutBack: the database has the new key or the old one, and the web server was proven to use
+// neither.
+var errNotPutBack = errors.New("putting the old key back failed as well")
 
 // safePointLimit bounds the work between storing a key and knowing that the local site uses it. A
 // cancelled context must not cut that work in two.

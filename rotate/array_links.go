@@ -87,7 +87,7 @@ func (m *linkResults) resultOf(member, site string) StoreResult {
 // databaseFailure is the failure of links that could not be examined.
 func databaseFailure(ctx context.Context, whose string, err error) *Failure {
 	// A commit that was cut short says neither yes nor no.
-	stopped := ctx.Err() != nil && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Cause(ctx)) || errors.Is(err, ErrUncertain))
+	stopped := over(ctx) != nil && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Cause(ctx)) || errors.Is(err, ErrUncertain))
 	if stopped || errors.Is(err, context.Canceled) {
 		f := cutShort(ctx)
 		if late := Ended(ctx, err); errors.As(late, new(*lateError)) {
@@ -104,7 +104,10 @@ func nextOfDatabase(err error) string {
 	if hint == "" || strings.Contains(hint, "run: ") { // a command that is for the other site
 		return ReasonDatabase.Row().Next
 	}
-	return hint + thenPush
+	if strings.HasSuffix(hint, "?") {
+		return hint + thenPush
+	}
+	return hint + "." + thenPush
 }
 
 // cutShort is the failure of a link on which the work was ended by a signal or by the run's

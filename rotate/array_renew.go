@@ -167,7 +167,7 @@ func (a *Array) renewSome(ctx context.Context, phase string, due []*renewing, fa
 			a.leaveOut(t, err)
 			return
 		}
-		a.within(ctx, t, func(_ *Session, r *Renewal) error { return a.renew(ctx, t, r, key) })
+		a.within(ctx, t, func(_ *Session, r *Renewal) error { return r.stopAgain(ctx, a.renew(ctx, t, r, key)) })
 		failures.renewed(t)
 	})
 }

@@ -49,7 +49,7 @@ func (a *Array) askOnce(ctx context.Context, to *renewing, calls bool) (s side, 
 	if ctx.Err() != nil { // a call that was cut short says nothing about the site
 		return side{unproven: cutShort(ctx)}, false
 	}
-	return side{unproven: memberFailure(tenant.Wwwroot, check, failure)}, check == SelfFailed
+	return side{unproven: memberFailure(tenant.Wwwroot, check, failure)}, stale(check, failure)
 }
 
 // readSide reads a member. It is nil if the database cannot be read, or belongs to another site:

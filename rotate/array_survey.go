@@ -59,7 +59,7 @@ func (a *Array) diagnose(ctx context.Context, tenants []*renewing, emit func(*re
 	members, unread := a.members(), a.unread(ctx)
 	a.each("examine", tenants, func(t *renewing) {
 		a.within(ctx, t, func(s *Session, r *Renewal) error {
-			r.Store, r.members = wholeStore{s.Store, s.PeerRows}, members
+			r.Locker, r.Store, r.members = lockFunc(t.member.Lock), wholeStore{s.Store, s.PeerRows}, members
 			r.Counterpart = func(_ context.Context, p Peer) (*Counterpart, error) { return nil, unread[p.Wwwroot] }
 			t.report = r.Diagnose(ctx)
 			t.nameUnread()
@@ -109,6 +109,7 @@ func (a *Array) look(ctx context.Context, t *renewing, r *Renewal, what Survey) 
 	}
 	id := tenant.identity()
 	if what.calls() {
+		r.Locker = lockFunc(t.member.Lock)
 		if id, err = r.verifyOwn(ctx, tenant, &t.report); err != nil {
 			return err
 		}

@@ -176,6 +176,7 @@ func (t *tenant) StorePeer(context.Context, rotate.Peer, *envelope.Certificate) 
 
 func (t *tenant) Lock(context.Context, time.Duration) (func(), error) { return func() {}, nil }
 func (t *tenant) StartMNet(context.Context, string) error             { return nil }
+func (t *tenant) StopMNet(context.Context, string) error              { return nil }
 func (t *tenant) Check(context.Context, string) error                 { return nil }
 func (t *tenant) Drop(context.Context, string, rotate.Scope) error    { return nil }
 

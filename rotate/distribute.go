@@ -41,7 +41,7 @@ func (r *Renewal) keep(ctx context.Context, t *Tenant, report *TenantReport) (*I
 	}
 	var err error
 	switch {
-	case failure != nil && check == SelfFailed:
+	case stale(check, failure):
 		check, err = r.cure(ctx, t, failure)
 	case r.SelfCheck == SelfCheckOff:
 		if err = r.rescue(ctx, t, usesUnknown); err == nil {

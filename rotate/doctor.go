@@ -102,7 +102,7 @@ func (d *diagnosis) run(ctx context.Context, report *TenantReport) error {
 // unreadable is the finding for a tenant that could not be read.
 func unreadable(ctx context.Context, wwwroot string, err error) Finding {
 	advice := "check the database that config.php names, and the rights of its account"
-	if ctx.Err() != nil {
+	if over(ctx) != nil {
 		advice = adviseAgain
 	}
 	return newFinding(SeverityError, "own_unreadable", wwwroot, adviceOf(err, advice),

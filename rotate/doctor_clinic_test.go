@@ -133,7 +133,7 @@ func (c *clinic) diagnose(t *testing.T) (TenantReport, []Finding) {
 		t.Error("the diagnosis changed something")
 	}
 	for _, e := range c.events[events:] {
-		if !slices.Contains([]string{"read", "prove", "probe", "page"}, strings.Fields(e)[0]) {
+		if !slices.Contains([]string{"read", "prove", "probe", "page", "lock", "release"}, strings.Fields(e)[0]) {
 			t.Errorf("the diagnosis did %s", e)
 		}
 	}

@@ -107,23 +107,34 @@ func (d *diagnosis) localRights(ctx context.Context) {
 // localSite asks the local web server for its key, and says why no peer may be called afterwards.
 func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent string) {
 	t := d.tenant
-	check, f := d.ask(ctx, t, *t.identity(), d.answersForProof())
+	check, f, err := d.askSettled(ctx, t)
 	report.SelfCheck, d.local = check, check
 	switch {
+	case err != nil:
+		d.own(SeverityWarning, "not_asked", adviceOf(err, adviseAgain), localSiteWords[SelfSkipped], "%v", err)
+		return err.Error()
 	case d.SelfCheck == SelfCheckOff:
 		d.own(SeverityWarning, "not_asked", "leave out --self-check=off", localSiteWords[SelfSkipped]+": no link is proven", "")
 	case check == SelfNoRC4:
 		d.own(SeverityError, "no_rc4", check.NextStep(),
 			"the web server's PHP has no RC4 (OpenSSL's legacy provider), so MNet cannot work, whatever the key", "")
-	case check == SelfUnreachable && ctx.Err() != nil:
+	case check == SelfUnreachable && over(ctx) != nil:
 		cause := context.Cause(ctx)
 		report.SelfCheck, d.nodes = SelfSkipped, nil
 		d.own(SeverityWarning, "not_asked", adviceOf(cause, adviseAgain), localSiteWords[SelfSkipped], "%v", cause)
 	case check == SelfUnreachable && f.Reason == ReasonStrayOutput:
 		d.own(SeverityError, string(f.Reason), f.Reason.NextStep(false), "no other site can read the answers of the local site", "%v", f)
+	case check == SelfUnreachable && stale(check, f):
+		d.own(SeverityError, string(f.Reason), f.Reason.Row().NextLocal,
+			"the web server says that MNet is off, but the database says that it is on, so it is not known which key the web server uses", "%v", f)
+		return "the web server of the local site says that MNet is off"
 	case check == SelfUnreachable:
 		d.own(SeverityError, "unreachable", check.NextStep(),
 			"the local site could not be reached, so it is not known which key it uses", "%v", f)
+	case check == SelfFailed && f.Node != "":
+		err := t.stopping(check, f)
+		d.own(SeverityError, "other_name", HintOf(err), "a --node is the web server of another site", "%v", err)
+		return "a --node is the web server of another site"
 	case check == SelfFailed && f.Other != "", check == SelfFailed && f.Reason == ReasonUnknownToPeer:
 		d.own(SeverityError, "other_name", "write the wwwroot in config.php, in VMoodle's register and in --host exactly as the site gives it",
 			"another site answers at the wwwroot", "%v", t.stopping(check, f))

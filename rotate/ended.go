@@ -3,13 +3,15 @@ package rotate
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // Ended is what ended the run, instead of the error that this caused; err if the run goes on. After
 // a deadline it also says which database did not answer until then, however soon that was.
 func Ended(ctx context.Context, err error) error {
+	late := over(ctx)
 	cause := context.Cause(ctx)
-	switch late := ctx.Err(); {
+	switch {
 	case late == nil:
 		return err
 	case errors.As(err, new(*lateError)):
@@ -18,6 +20,15 @@ func Ended(ctx context.Context, err error) error {
 		return cause
 	}
 	return &lateError{cause, err}
+}
+
+// over is ctx.Err(). The timer of a connection may be earlier than that of the context whose deadline
+// the connection has: over waits for the latter.
+func over(ctx context.Context) error {
+	if deadline, limited := ctx.Deadline(); limited && time.Until(deadline) <= 0 {
+		<-ctx.Done()
+	}
+	return ctx.Err()
 }
 
 // lateError is a deadline with what it has cut short. What that error says of a database or a site

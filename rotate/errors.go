@@ -126,10 +126,13 @@ func (e *OtherSiteError) Hint() string {
 type OtherNameError struct {
 	Wwwroot string
 	Answers string // the wwwroot that it uses for itself, "" if it only does not know Wwwroot
+	Node    string // the --node whose web server it is, "" if it was reached otherwise
 }
 
 func (e *OtherNameError) Error() string {
 	switch {
+	case e.Node != "":
+		return "the web server of --node=" + e.Node + " is that of another site: it answers as " + e.Answers + ", not as " + e.Wwwroot
 	case e.Answers == "":
 		return "the site that answers at " + e.Wwwroot + " does not know this wwwroot"
 	case envelope.SameWwwroot(e.Answers, e.Wwwroot):
@@ -181,9 +184,15 @@ type UnreachableError struct {
 	Stray bool
 	// Loopback: a web server on this machine answers for the wwwroot.
 	Loopback bool
+	// Off: it answers that MNet is off, although the database says that MNet is on. Purged: it says
+	// so even after its cache was purged.
+	Off, Purged bool
 }
 
 func (e *UnreachableError) Error() string {
+	if e.Off {
+		return "the web server says that MNet is off, but the database says that it is on, so it is not known which key the web server uses: " + e.Failure.Error()
+	}
 	return ErrOwnUnreachable.Error() + ": " + e.Failure.Error()
 }
 
@@ -192,6 +201,10 @@ func (e *UnreachableError) Unwrap() []error { return []error{ErrOwnUnreachable, 
 // Hint is what to do about it.
 func (e *UnreachableError) Hint() string {
 	switch {
+	case e.Off && !e.Purged:
+		return ReasonMNetOff.Row().NextLocal
+	case e.Off:
+		return purgeCaches + "The config.php of the web server must not set $CFG->mnet_dispatcher_mode to off either. Then run: renew_mnetkeys …"
 	case e.Stray:
 		return "the web server must print nothing around its answers: switch off display_errors in PHP and debugdisplay in Moodle, and look for an echo or a blank line outside <?php in config.php"
 	case e.Loopback:
@@ -232,5 +245,8 @@ func (e *SharedCacheError) Hint() string {
 
 // Hint is what to do about it.
 func (e *OtherNameError) Hint() string {
+	if e.Node != "" {
+		return "correct --node: it must name a web server of " + e.Wwwroot + ". Leave it out if this machine can open that address"
+	}
 	return "write the wwwroot exactly as the site does, letters of the path too: in --host, in config.php, and in VMoodle's register"
 }

@@ -239,6 +239,14 @@ func (s *fleetSite) StartMNet(context.Context, string) error {
 	return nil
 }
 
+func (s *fleetSite) StopMNet(_ context.Context, mode string) error {
+	s.f.mu.Lock()
+	defer s.f.mu.Unlock()
+	s.f.event("stop %s", s.tenant.Wwwroot)
+	s.tenant.DispatcherMode = mode
+	return nil
+}
+
 func (s *fleetSite) Check(context.Context, string) error { return nil }
 
 func (s *fleetSite) Drop(context.Context, string, Scope) error {

@@ -1,9 +1,13 @@
 package rotate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+
+	"renew_mnetkeys/envelope"
 )
 
 // localServerURL is where a Moodle answers MNet calls (mnet_application).
@@ -37,7 +41,31 @@ func (r *Renewal) ask(ctx context.Context, t *Tenant, id Identity, answers int) 
 	case r.expiring(t) || t.Own.Certificate != id.Key.Certificate.PEM:
 		return r.askNodes(ctx, t.localSite(id.Key.Certificate.PEM), 1, r.byPage(id))
 	}
-	return r.askNodes(ctx, t.localSite(id.Key.Certificate.PEM), answers, r.byCall(id))
+	check, f := r.askNodes(ctx, t.localSite(id.Key.Certificate.PEM), answers, r.byCall(id))
+	if check == SelfFailed && f.Other == "" {
+		f = cmp.Or(r.otherSite(ctx, t), f)
+	}
+	return check, f
+}
+
+// otherSite reports a --node that is the web server of another site: it shows a certificate of a
+// wwwroot that no key of this site has.
+func (r *Renewal) otherSite(ctx context.Context, t *Tenant) *Failure {
+	if len(r.Nodes) == 0 {
+		return nil
+	}
+	nodes, _ := r.localNodes(ctx, t.localSite("")) // those of --node are not looked up
+	for _, node := range nodes {
+		_, f := r.Network.PublicKey(ctx, node)
+		if f == nil || f.Other == "" || envelope.SameWwwroot(f.Other, r.MovedFrom) {
+			continue
+		}
+		ours := func(c *envelope.Certificate) bool { return envelope.SameWwwroot(c.SubjectAltName, f.Other) }
+		if !slices.ContainsFunc(t.certificates(), ours) {
+			return &Failure{Reason: ReasonBadCertificate, Detail: f.Detail, Other: f.Other, Node: node.Node}
+		}
+	}
+	return nil
 }
 
 func (r *Renewal) expiring(t *Tenant) bool {
@@ -101,9 +129,13 @@ func (r *Renewal) byPage(id Identity) question {
 }
 
 // stale reports an answer that may come from a cache with another pair than the stored one, or with
-// other settings: dropping the cache may cure it.
+// other settings: dropping the cache may cure it. A site that says that MNet is off, although the
+// database says that it is on, has shown no key.
 func stale(check SelfCheck, f *Failure) bool {
-	return check == SelfFailed && f != nil && f.Other == "" && f.Reason != ReasonClock && f.Reason != ReasonUnknownToPeer
+	if f == nil || f.Other != "" {
+		return false
+	}
+	return f.Reason == ReasonMNetOff || check == SelfFailed && f.Reason != ReasonClock && f.Reason != ReasonUnknownToPeer
 }
 
 // stopping gives the error for an answer that is not caused by a cache, nil if the run may go on.
@@ -112,7 +144,7 @@ func (t *Tenant) stopping(check SelfCheck, f *Failure) error {
 	case f == nil, check == SelfNoRC4, stale(check, f):
 		return nil
 	case f.Other != "":
-		return &OtherNameError{Wwwroot: t.address(), Answers: f.Other}
+		return &OtherNameError{Wwwroot: t.address(), Answers: f.Other, Node: f.Node}
 	case f.Reason == ReasonUnknownToPeer:
 		return &OtherNameError{Wwwroot: t.address()}
 	case f.Reason == ReasonClock:

@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"renew_mnetkeys/envelope"
@@ -12,10 +13,7 @@ import (
 // It asks the local site by a sealed call if pair and host row agree; if they do not, the call
 // itself would make the site repair its row.
 func (r *Renewal) Plan(ctx context.Context) TenantReport {
-	return r.planned(ctx, func(t *Tenant, report *TenantReport) (string, error) {
-		if err := r.checkDue(t); err != nil {
-			return "", err
-		}
+	return r.planned(ctx, r.checkDue, func(t *Tenant, report *TenantReport) (string, error) {
 		if !r.Due.due(t, r.Now()) {
 			report.NotDue, report.DueAt = true, r.Due.dueAt(t)
 			return "would be tested; if the test fails, the certificate is sent again", nil
@@ -26,14 +24,13 @@ func (r *Renewal) Plan(ctx context.Context) TenantReport {
 
 // PlanDistribute is the dry run of Distribute.
 func (r *Renewal) PlanDistribute(ctx context.Context) TenantReport {
-	return r.planned(ctx, func(t *Tenant, _ *TenantReport) (string, error) {
-		return wouldBeSent("stored"), r.mayKeep(t)
-	})
+	return r.planned(ctx, r.mayKeep, func(*Tenant, *TenantReport) (string, error) { return wouldBeSent("stored"), nil })
 }
 
 // PlanRollBack is the dry run of RollBack.
 func (r *Renewal) PlanRollBack(ctx context.Context) TenantReport {
-	return r.planned(ctx, func(t *Tenant, report *TenantReport) (string, error) {
+	may := func(*Tenant) error { return nil }
+	return r.planned(ctx, may, func(t *Tenant, report *TenantReport) (string, error) {
 		retired, _, err := t.newestRetired(r.Now())
 		if err == nil {
 			report.warn("would go back to the certificate with sha256 " + retired.Key.Certificate.Fingerprint() + ", valid until " + FormatTime(retired.Key.Certificate.NotAfter))
@@ -46,12 +43,19 @@ func wouldBeSent(which string) string {
 	return "would be sent the " + which + " certificate and proven by a sealed call"
 }
 
-// planned finds out what a run would meet. check says what the run would do with a peer, or what
-// prevents the run.
-func (r *Renewal) planned(ctx context.Context, check func(*Tenant, *TenantReport) (string, error)) TenantReport {
+// planned finds out what a run would meet. may says what stops the run before it asks the local site,
+// and check what the run would do with a peer, or what prevents the run.
+func (r *Renewal) planned(ctx context.Context, may func(*Tenant) error, check func(*Tenant, *TenantReport) (string, error)) TenantReport {
 	return r.reported(ctx, func(ctx context.Context, report *TenantReport) error {
-		t, err := r.plan(ctx, report)
+		t, err := r.load(ctx)
 		if err != nil {
+			return err
+		}
+		report.describe(t)
+		if err := may(t); err != nil {
+			return err
+		}
+		if err := r.plan(ctx, t, report); err != nil {
 			return err
 		}
 		what, err := check(t, report)
@@ -66,24 +70,22 @@ func (r *Renewal) planned(ctx context.Context, check func(*Tenant, *TenantReport
 	})
 }
 
-func (r *Renewal) plan(ctx context.Context, report *TenantReport) (*Tenant, error) {
-	t, err := r.load(ctx)
-	if err != nil {
-		return nil, err
-	}
-	report.describe(t)
+// plan finds out what a run would do with the local site. t gets the keys that the run would put
+// into the history.
+func (r *Renewal) plan(ctx context.Context, t *Tenant, report *TenantReport) error {
+	r.planning = true
 	if r.NewKey && t.isOff() {
 		if err := r.mayStart(ctx, t); err != nil {
-			return t, err
+			return err
 		}
 		report.warn("MNet is off; it would be started first")
-		return t, nil
+		return r.rescue(ctx, t, usesUnknown)
 	}
 	check, failure, err := r.examine(ctx, t)
 	report.SelfCheck = check
 	switch {
 	case err != nil:
-		return nil, err
+		return err
 	case t.identity() == nil:
 		report.warn("no readable key pair is stored; a renewal would repair that")
 	case t.Own.Certificate != t.Pair.Certificate:
@@ -91,10 +93,27 @@ func (r *Renewal) plan(ctx context.Context, report *TenantReport) (*Tenant, erro
 	case r.expiring(t):
 		report.warn("the key has expired; the local site is not called, because that would make it renew by itself")
 	}
-	if failure != nil && check == SelfFailed {
-		report.warn("the web server does not use the stored key (" + failure.Error() + "): its cache would be purged first; if it still does not follow, nothing is stored and the exit code is 4")
+	switch {
+	case stale(check, failure):
+		return r.planCure(ctx, t, failure, report)
+	case r.SelfCheck == SelfCheckOff || t.identity() == nil:
+		return r.rescue(ctx, t, usesUnknown)
 	}
-	return t, nil
+	return nil
+}
+
+// planCure is what a run does first with a web server that does not use what is stored.
+func (r *Renewal) planCure(ctx context.Context, t *Tenant, failure *Failure, report *TenantReport) (err error) {
+	if report.SelfCheck, err = r.keepUsed(ctx, t, failure); err != nil {
+		return err
+	}
+	what, code := "does not use the stored key", ExitLocalSite
+	if failure.Reason == ReasonMNetOff {
+		what, code = "says that MNet is off", ExitNotRenewed
+		report.SelfCheck = SelfUnreachable
+	}
+	report.warn(fmt.Sprintf("the web server %s (%v): its cache would be purged first; if it still does not follow, nothing is stored and the exit code is %d", what, failure, code))
+	return nil
 }
 
 // exitByPlan is the expected exit code of the run, as far as it can be known: it is not known for a

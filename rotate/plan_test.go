@@ -49,6 +49,12 @@ func TestADryRunIsStoppedByWhatStopsTheRun(t *testing.T) {
 		{"the key has expired, and is only to be pushed", func(w *world) { w.tenant.Own.Expires = clock.Unix() }, Options{}, []string{"distribute"}, ErrExpired},
 		{"MNet is to be started in another site's database", func(w *world) { w.tenant.DispatcherMode = ""; w.tenant.Own.Wwwroot = "https://other.example" },
 			Options{NewKey: true}, []string{"renewal"}, &OtherSiteError{}},
+		{"the web server has the only copy of the key that it uses", func(w *world) { w.cached, w.hidden, w.sticky = w.otherPair(), true, true }, Options{}, every, ErrOnlyCopy},
+		{"the same without a question to the web server", func(w *world) { w.cachedErr = errLost }, Options{SelfCheck: SelfCheckOff}, every, ErrOnlyCopy},
+		{"MNet is to be started, and the cache cannot be read", func(w *world) {
+			w.tenant.DispatcherMode, w.cachedErr, w.pages = "off", errLost, map[string]string{"": w.someOther()}
+		},
+			Options{NewKey: true}, []string{"renewal"}, ErrOnlyCopy},
 		{"MNet is to be started at a site that must be proven, and cannot be reached", func(w *world) { w.tenant.DispatcherMode = ""; w.unreachable = true },
 			Options{NewKey: true, SelfCheck: SelfCheckRequire}, []string{"renewal"}, ErrOwnUnreachable},
 	} {
@@ -67,7 +73,7 @@ func TestADryRunIsStoppedByWhatStopsTheRun(t *testing.T) {
 				if !sameCause(planned.Err, c.err) || !sameCause(ran.Err, c.err) || planned.Exit != ran.Exit {
 					t.Errorf("planned: exit %d, %v; ran: exit %d, %v; want %v", planned.Exit, planned.Err, ran.Exit, ran.Err, c.err)
 				}
-				if planned.Outcome != Failed || w.tenant.Pair != before.Pair || len(w.happened("store", "push", "start-mnet")) > 0 {
+				if planned.Outcome != Failed || w.tenant.Pair != before.Pair || w.tenant.DispatcherMode != before.DispatcherMode || len(w.happened("store", "push")) > 0 {
 					t.Errorf("%s; did %v", planned.Outcome, w.events)
 				}
 			})

@@ -49,6 +49,9 @@ const MaxHistory = 12
 type Starter interface {
 	// ipAddress is that of the local host row, "" if it is not known.
 	StartMNet(ctx context.Context, ipAddress string) error
+	// StopMNet puts the mode back that StartMNet has replaced by strict. It fails with ErrConflict,
+	// changing nothing, if the mode is neither of the two.
+	StopMNet(ctx context.Context, mode string) error
 }
 
 // Locker prevents two renewals of one tenant at the same time. Whoever gets the lock must read the

@@ -7,51 +7,6 @@ import (
 	"fmt"
 )
 
-// read reads the tenant under its lock, and starts MNet if that was requested.
-func (r *Renewal) read(ctx context.Context) (*Tenant, error) {
-	t, err := r.load(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if !r.NewKey || t.MNetOn() && t.Own != nil {
-		return t, nil
-	}
-	if err := r.mayStart(ctx, t); err != nil {
-		return nil, err
-	}
-	if err := r.Starter.StartMNet(ctx, r.ipAddress(ctx, t.Wwwroot)); err != nil {
-		return nil, fmt.Errorf("start MNet: %w", err)
-	}
-	r.Log.Info().Str("wwwroot", t.Wwwroot).Msg("MNet started")
-	if t, err = r.load(ctx); err != nil {
-		return nil, err
-	}
-	if err := r.rescue(ctx, t, usesUnknown); err != nil {
-		return nil, err
-	}
-	if err := r.Cache.Drop(ctx, t.SiteIdentifier, ScopeEntry); err != nil {
-		// The same entries are dropped again after the key is stored, and proven.
-		r.Log.Debug().Err(err).Msg("cache not dropped after MNet was started")
-	}
-	return t, nil
-}
-
-// mayStart finds what must prevent the start of MNet, and changes nothing.
-func (r *Renewal) mayStart(ctx context.Context, t *Tenant) error {
-	if !t.MNetOn() && t.DispatcherForced {
-		return ErrMNetForcedOff
-	}
-	if err := r.allowed(ctx, t); err != nil {
-		return err
-	}
-	if t.Own != nil {
-		if err := t.checkLocalRow(); err != nil {
-			return err
-		}
-	}
-	return r.reachable(ctx, t)
-}
-
 // reachable is for a site that cannot be asked which key it uses, since it has none: a web server
 // must listen where the site will be asked.
 func (r *Renewal) reachable(ctx context.Context, t *Tenant) error {
@@ -75,7 +30,7 @@ func (r *Renewal) preflight(ctx context.Context, t *Tenant) (SelfCheck, error) {
 	switch {
 	case err != nil:
 		return check, err
-	case failure != nil && check == SelfFailed:
+	case stale(check, failure):
 		return r.cure(ctx, t, failure)
 	}
 	seen := usesUnknown
@@ -108,7 +63,7 @@ func (r *Renewal) examine(ctx context.Context, t *Tenant) (SelfCheck, *Failure, 
 	if err := r.stopped(ctx, t, check, failure); err != nil {
 		return check, failure, err
 	}
-	if failure != nil && check == SelfFailed {
+	if stale(check, failure) {
 		return check, failure, nil
 	}
 	return check, failure, allowed
@@ -117,16 +72,14 @@ func (r *Renewal) examine(ctx context.Context, t *Tenant) (SelfCheck, *Failure, 
 // cure makes a local site that uses another pair than the stored one use the stored one, and keeps
 // the other pair.
 func (r *Renewal) cure(ctx context.Context, t *Tenant, cause *Failure) (SelfCheck, error) {
-	r.Log.Info().Str("failure", cause.Error()).Msg("the web server does not use the stored key: its cache is dropped")
+	r.Log.Info().Str("failure", cause.Error()).Msg("the web server does not use what is stored: its cache is dropped")
 	if now, err := r.load(ctx); err != nil {
 		return SelfFailed, err
 	} else if now.Pair != t.Pair {
 		return SelfFailed, ErrConflict // it rightly uses another
 	}
-	if err := r.rescue(ctx, t, usesAnother); errors.Is(err, ErrConflict) {
-		return SelfFailed, err
-	} else if err != nil {
-		return SelfFailed, fmt.Errorf("%w: %w", ErrNotFollowed, err)
+	if check, err := r.keepUsed(ctx, t, cause); err != nil {
+		return check, err
 	}
 	check, err := r.waitUntilActive(ctx, t, *t.identity(), SelfSkipped)
 	var lost *LocalSiteError
@@ -135,13 +88,28 @@ func (r *Renewal) cure(ctx context.Context, t *Tenant, cause *Failure) (SelfChec
 		return check, nil
 	case ctx.Err() != nil:
 		return check, err
-	case errors.As(err, &lost) && lost.Failure != nil && (check == SelfUnreachable || lost.Failure.Reason == ReasonMNetOff):
-		return check, &UnreachableError{Wwwroot: t.address(), Failure: err}
+	case errors.As(err, &lost) && lost.Failure != nil && check == SelfUnreachable:
+		return check, &UnreachableError{Wwwroot: t.address(), Failure: err, Off: lost.Failure.Reason == ReasonMNetOff, Purged: true}
 	}
 	if lost != nil {
 		lost.Incoherent = t.Own.Certificate != t.Pair.Certificate
 	}
 	return check, fmt.Errorf("%w: %w", ErrNotFollowed, err)
+}
+
+// keepUsed keeps the pair that a web server uses in place of the stored one, so that the cache may be
+// dropped.
+func (r *Renewal) keepUsed(ctx context.Context, t *Tenant, cause *Failure) (SelfCheck, error) {
+	err := r.rescue(ctx, t, usesAnother)
+	switch {
+	case err == nil:
+		return SelfFailed, nil
+	case cause.Reason == ReasonMNetOff: // which says nothing of keys
+		return SelfUnreachable, err
+	case errors.Is(err, ErrConflict):
+		return SelfFailed, err
+	}
+	return SelfFailed, fmt.Errorf("%w: %w", ErrNotFollowed, err)
 }
 
 // allowed reports whether the key could be stored and the cache purged, before anything has

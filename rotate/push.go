@@ -78,7 +78,7 @@ func (r *Renewal) pushToPeer(ctx context.Context, own Identity, p *Peer) PeerRep
 
 // interruptedBy is for a peer whose proof was cut short by the end of the context.
 func (p *PeerReport) interruptedBy(ctx context.Context) {
-	if ctx.Err() != nil && !p.Outcome.Proven() {
+	if !p.Outcome.Proven() && over(ctx) != nil {
 		p.fail(cutShort(ctx))
 	}
 }

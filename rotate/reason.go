@@ -87,7 +87,7 @@ const (
 	nextBehindLogin   = "a login or a filter protects the site: allow this machine and all peers to reach its XML-RPC server"
 	nextPeersLog      = "read the peer's log: the peer could not handle the call"
 	nextLog           = "read the log of the site that answered"
-	thenPush          = ". Then run: renew_mnetkeys push"
+	thenPush          = " Then run: renew_mnetkeys push"
 	nextPush          = "to store the certificate that the peer uses, run: renew_mnetkeys push"
 	nextFetchPeersKey = "fetch the peer's certificate again in Moodle's peer settings: the peer has no key for the one that this site has"
 )
@@ -132,8 +132,9 @@ var Reasons = []ReasonRow{
 	{Code: ReasonTwoRows, Means: "it has two rows of this site: one with the old wwwroot and one with the new, or both with the new",
 		Next: "decide which of the two rows the peer's users refer to (user.mnethostid), give the other one an unused wwwroot by SQL, then run: renew_mnetkeys …"},
 	{Code: ReasonMNetOff, Means: "its MNet is switched off",
-		Faults: []int{704, 6012}, LocalSite: SelfFailed,
-		Next: "ask the peer's administrator to enable MNet; the peer then fetches the key by itself"},
+		Faults:    []int{704, 6012},
+		Next:      "ask the peer's administrator to enable MNet; the peer then fetches the key by itself",
+		NextLocal: "the web server of this site has an old setting in its cache: a push purges the cache and tests again. Run: renew_mnetkeys push"},
 	{Code: ReasonNoRC4, Means: "its OpenSSL cannot do RC4, so it cannot open any sealed call",
 		LocalSite: SelfNoRC4,
 		Next:      "ask the peer's administrator to enable OpenSSL's legacy provider for PHP (OPENSSL_CONF): without it, MNet cannot work there",
@@ -182,7 +183,7 @@ var Reasons = []ReasonRow{
 		Next:       nextPush,
 		NextPushed: nextFetchPeersKey},
 	{Code: ReasonDatabase, Means: "the link between two tenants was judged by both databases, not by a call; if it is not proven, one of them could not be read or written",
-		Next: "find out why the database that the report names could not be read or written" + thenPush},
+		Next: "find out why the database that the report names could not be read or written." + thenPush},
 	{Code: ReasonNotStored, Means: "its certificate could not be stored in this site's database",
 		Next: "find out why the database did not accept this peer's certificate. Then run: renew_mnetkeys push"},
 	{Code: ReasonLocalSite, Means: "this side of the link is not proven",

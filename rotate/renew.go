@@ -83,6 +83,8 @@ type Renewal struct {
 
 	answered map[string]bool // addresses of the local site that have answered in this run
 	nodes    []NodeReport    // of the last question to the local site
+	wasOff   *Tenant         // as it was before this run started MNet; nil if it did not
+	planning bool            // a dry run: keys that a run would keep are not stored
 }
 
 // Run renews the tenant's key and proves it. What went wrong is in the report; the report is
@@ -120,13 +122,18 @@ func exitFor(err error, code int) int {
 	var name *OtherNameError
 	var before *RenewBeforeError
 	var moved *MoveError
+	var start *startError
 	switch {
 	case errors.Is(err, ErrLocked):
 		return ExitLocked
 	case errors.As(err, &other), errors.As(err, &name), errors.As(err, &before), errors.As(err, &moved):
 		return ExitUsage
+	case errors.As(err, &start):
+		return start.exit()
 	case errors.Is(err, ErrNotFollowed):
 		return ExitLocalSite
+	case errors.Is(err, ErrUnderWay):
+		return ExitPeers
 	}
 	return code
 }
@@ -138,28 +145,34 @@ func (r *Renewal) run(ctx context.Context, report *TenantReport) error {
 	}
 	defer release()
 	if err := r.checkDue(tenant); err != nil {
-		return err
+		return r.stopAgain(ctx, err)
 	}
 	if !r.Due.due(tenant, r.Now()) {
 		return r.checkUp(ctx, tenant, report)
 	}
-	before, err := r.preflight(ctx, tenant)
-	report.SelfCheck = before
+	next, err := r.renew(ctx, tenant, report)
 	if err != nil {
-		return stoppedOr(ctx, err)
-	}
-	key, err := r.GenerateKey(r.KeyBits)
-	next, err := r.nextIdentity(tenant, generated{key, err})
-	if err != nil {
-		return err
-	}
-	if err := ctx.Err(); err != nil {
-		return stoppedOr(ctx, err)
-	}
-	if err := r.activate(ctx, tenant, *next, tenant.historyAfterRetiring(), before, report); err != nil {
-		return err
+		return r.stopAgain(ctx, err)
 	}
 	return r.distribute(ctx, tenant, *next, r.pushToPeers, report)
+}
+
+// renew gives the tenant a new key, and proves that the local site uses it.
+func (r *Renewal) renew(ctx context.Context, t *Tenant, report *TenantReport) (*Identity, error) {
+	before, err := r.preflight(ctx, t)
+	report.SelfCheck = before
+	if err != nil {
+		return nil, stoppedOr(ctx, err)
+	}
+	key, err := r.GenerateKey(r.KeyBits)
+	next, err := r.nextIdentity(t, generated{key, err})
+	if err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, stoppedOr(ctx, err)
+	}
+	return next, r.activate(ctx, t, *next, t.historyAfterRetiring(), before, report)
 }
 
 // locked takes the lock, and reads and describes the tenant under it.
@@ -169,6 +182,7 @@ func (r *Renewal) locked(ctx context.Context, report *TenantReport) (release fun
 		return nil, nil, stoppedOr(ctx, err)
 	}
 	if t, err = r.read(ctx); err != nil {
+		err = r.stopAgain(ctx, err)
 		release()
 		return nil, nil, err
 	}
@@ -207,7 +221,7 @@ func (r *Renewal) waiting(upTo time.Duration) {
 // stoppedOr gives the signal or the deadline that ended the context, instead of the error that this
 // caused.
 func stoppedOr(ctx context.Context, err error) error {
-	if ctx.Err() == nil {
+	if over(ctx) == nil {
 		return err
 	}
 	return fmt.Errorf("stopped before the key was changed: %w", Ended(ctx, err))

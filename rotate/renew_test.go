@@ -123,7 +123,7 @@ func TestHowARenewalEnds(t *testing.T) {
 			outcome: Failed, check: SelfFailed, exit: ExitUsage},
 		{name: "the web server says that MNet is off, and a purge does not help: nothing is stored",
 			breakIt: func(w *world) { w.answer = always("mnet_off") },
-			outcome: Failed, check: SelfFailed, exit: ExitNotRenewed, cause: ErrOwnUnreachable},
+			outcome: Failed, check: SelfUnreachable, exit: ExitNotRenewed, cause: ErrOwnUnreachable},
 		{name: "the local site cannot be asked, which was required",
 			breakIt: func(w *world) { w.unreachable = true }, options: Options{SelfCheck: SelfCheckRequire},
 			outcome: Failed, check: SelfUnreachable, exit: ExitNotRenewed, cause: ErrOwnUnreachable},

@@ -94,7 +94,12 @@ func (r *Renewal) keepCached(ctx context.Context, t *Tenant, withPHP bool) error
 	if len(missing) == 0 {
 		return unread
 	}
-	if err := r.Store.StoreHistory(ctx, t, byAge(missing, t.History), false); err != nil {
+	history := byAge(missing, t.History)
+	if r.planning {
+		t.History = history
+		return unread
+	}
+	if err := r.Store.StoreHistory(ctx, t, history, false); err != nil {
 		return fmt.Errorf("keep the key pair that only the cache has: %w", err)
 	}
 	r.Log.Info().Int("pairs", len(missing)).Msg("the key history has key pairs now that only the cache had")

@@ -115,6 +115,7 @@ func (r *Renewal) recheckLocalSite(ctx context.Context, t *Tenant, id Identity, 
 		report.SelfCheck = check
 	}
 	now, err = r.Store.Read(ctx)
+	another := stale(check, failure)
 	if err != nil && check == SelfFailed {
 		return now, false, fmt.Errorf("the local site does not answer with the new key (%w), and the database does not answer either: read the tenant: %w", failure, err)
 	}
@@ -127,11 +128,11 @@ func (r *Renewal) recheckLocalSite(ctx context.Context, t *Tenant, id Identity, 
 		return now, false, fmt.Errorf("%w: %w", errNotSeen, ErrMNetOff)
 	case now.Own == nil || r.expiring(now):
 		return now, false, fmt.Errorf("%w: %w", errNotSeen, ErrExpired)
-	case check == SelfUnreachable, check == SelfFailed && t.stopping(check, failure) != nil:
+	case !another && (check == SelfUnreachable || check == SelfFailed):
 		report.SelfCheck = SelfUnreachable
 		report.warn("the local site was not proven any more after the push: " + failure.Error())
 		return now, false, nil
-	case check != SelfFailed:
+	case !another:
 		return now, false, nil
 	}
 	r.Log.Warn().Str("failure", failure.Error()).Msg("the local site went back to the old key")

@@ -17,7 +17,7 @@ type Counterpart struct {
 }
 
 // Verify proves the local site and every peer under the stored key by sealed calls, in both
-// directions if the peer's own key is available. It takes no lock and writes nothing; a peer that
+// directions if the peer's own key is available. It writes nothing, and keeps no lock; a peer that
 // fetches this site's certificate because of the call writes its own row.
 func (r *Renewal) Verify(ctx context.Context) TenantReport {
 	return r.reported(ctx, func(ctx context.Context, report *TenantReport) error {
@@ -46,12 +46,16 @@ func (r *Renewal) verifyOwn(ctx context.Context, t *Tenant, report *TenantReport
 		}
 		return nil, err
 	}
-	id := t.identity()
-	check, failure := r.ask(ctx, t, *id, r.answersForProof())
+	check, failure, err := r.askSettled(ctx, t)
 	report.SelfCheck = check
+	if err != nil {
+		return nil, err
+	}
 	switch err := t.stopping(check, failure); {
-	case check == SelfUnreachable && ctx.Err() != nil:
+	case check == SelfUnreachable && over(ctx) != nil:
 		return nil, fmt.Errorf("ask the local site: %w", context.Cause(ctx))
+	case check == SelfUnreachable && stale(check, failure):
+		return nil, &UnreachableError{Wwwroot: t.address(), Failure: failure, Off: true}
 	case check == SelfUnreachable:
 		report.warn(err.Error())
 	case err != nil:
@@ -60,7 +64,7 @@ func (r *Renewal) verifyOwn(ctx context.Context, t *Tenant, report *TenantReport
 		return nil, fmt.Errorf("%w: %w", ErrNotFollowed, &LocalSiteError{Failure: failure})
 	}
 	report.Outcome = Kept
-	return id, nil
+	return t.identity(), nil
 }
 
 // verifyPeer calls a peer, and makes the peer's call to this site if that is possible.

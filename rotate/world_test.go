@@ -46,6 +46,7 @@ type world struct {
 	rightsErr error
 	readErr   error
 	startErr  error
+	stopErr   error
 	peerErr   error // of StorePeer
 
 	peers  map[string]*fakePeer
@@ -231,6 +232,15 @@ func (w *world) StartMNet(context.Context, string) error {
 	if w.tenant.Own == nil {
 		w.tenant.Own = &Peer{ID: 1, Wwwroot: ownURL}
 	}
+	return nil
+}
+
+func (w *world) StopMNet(_ context.Context, mode string) error {
+	w.event("stop-mnet")
+	if w.stopErr != nil {
+		return w.stopErr
+	}
+	w.tenant.DispatcherMode = mode
 	return nil
 }
 

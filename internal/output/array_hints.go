@@ -2,6 +2,8 @@ package output
 
 import (
 	"fmt"
+	"strings"
+	"time"
 
 	"renew_mnetkeys/rotate"
 )
@@ -19,12 +21,27 @@ func (a *Array) interruptedHint() string {
 	}
 	left := fmt.Sprintf("%s not %s", outOf(a.notBegunYet, a.tenants, "tenant"), row.Done)
 	if row.MakesKey && a.Options.Array.Fresh == 0 {
-		return left + " yet: start the same command without --fresh=0s to go on with them. With it, all are renewed again"
+		return left + " yet. The same command would renew the others again. To go on with those, run: " + again + " --fresh=" + a.freshFor(time.Now())
 	}
 	if row.MakesKey {
 		return left + " yet: the same command goes on with them (a key younger than --fresh is only pushed). To go on, run: " + again
 	}
 	return left + ": name only these with --match, since the same command would undo it for the others. For the others, " + pushHint(a.Options)
+}
+
+// freshFor is the --fresh that tells the keys that the run has made from those that it has not
+// reached: less than the age of the youngest of the latter, which only grow older, and a day at most.
+// The longer it is, the later the command can be started.
+func (a *Array) freshFor(now time.Time) string {
+	const day = 24 * time.Hour
+	age := day
+	if !a.youngest.IsZero() {
+		age = min(age, now.Sub(a.youngest))
+	}
+	if age >= 2*time.Minute {
+		return strings.TrimSuffix(age.Truncate(time.Minute).String(), "0s")
+	}
+	return max(age, time.Second).Truncate(time.Second).String()
 }
 
 // saidAtTheEnd reports whether a tenant's hint is that of all tenants that a signal has spared.

@@ -31,6 +31,7 @@ type Array struct {
 	unproven     map[string]*unprovenPeers // by outcome and reason
 	failures     []rotate.TenantReport
 	notBegunYet  int                 // when a signal came
+	youngest     time.Time           // of the keys of those, zero if none is known
 	interrupted  int                 // included in those that failed
 	leftOut      int                 // included in those that are kept: because others failed, or of a signal
 	hinted       bool                // the end says how to go on after a signal
@@ -210,6 +211,9 @@ func (a *Array) Tenant(r rotate.TenantReport) {
 	}
 	if a.notBegun(r) {
 		a.notBegunYet++
+		if c := r.Certificate; c != nil && c.NotBefore != nil && c.NotBefore.After(a.youngest) {
+			a.youngest = *c.NotBefore
+		}
 	}
 	if r.Interrupted() {
 		a.interrupted++

@@ -161,6 +161,8 @@ func TestAfterASignalAnArrayNamesTheCommandThatGoesOn(t *testing.T) {
 	checked := left
 	checked.Wwwroot, checked.Outcome = "https://checked.example", rotate.Failed
 	renewed := rotate.TenantReport{Wwwroot: "https://renewed.example", Outcome: rotate.Renewed}
+	hourOld, made := left, time.Now().Add(-time.Hour-30*time.Second)
+	hourOld.Certificate = &rotate.KeyReport{NotBefore: &made}
 	for name, c := range map[string]struct {
 		command string
 		args    []string
@@ -170,7 +172,9 @@ func TestAfterASignalAnArrayNamesTheCommandThatGoesOn(t *testing.T) {
 		"a renewal": {"renew", []string{"--all", "--match=*"}, []rotate.TenantReport{renewed, left, checked},
 			"hint: 2 of 3 tenants not renewed yet: the same command goes on with them (a key younger than --fresh is only pushed). To go on, run: renew_mnetkeys --all '--match=*'\n"},
 		"a renewal of fresh keys too": {"renew", []string{"--all", "--fresh=0s"}, []rotate.TenantReport{renewed, left, checked},
-			"hint: 2 of 3 tenants not renewed yet: start the same command without --fresh=0s to go on with them. With it, all are renewed again\n"},
+			"hint: 2 of 3 tenants not renewed yet. The same command would renew the others again. To go on with those, run: renew_mnetkeys --all --fresh=24h0m\n"},
+		"a renewal of fresh keys too, some of them an hour old": {"renew", []string{"--all", "--fresh", "0s", "--quiet"}, []rotate.TenantReport{renewed, left, hourOld},
+			"run: renew_mnetkeys --all --quiet --fresh=1h0m\n"},
 		"all were renewed": {"renew", []string{"--all"}, []rotate.TenantReport{renewed, renewed, renewed}, "hint: no new key is needed: "},
 		"a push":           {"push", []string{"push", "--all"}, []rotate.TenantReport{left, left, left}, "To finish, run: renew_mnetkeys push --all"},
 		"a rollback": {"rollback", []string{"rollback", "--all"}, []rotate.TenantReport{renewed, renewed, left},
@@ -181,7 +185,7 @@ func TestAfterASignalAnArrayNamesTheCommandThatGoesOn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var stdout, stderr strings.Builder
 			options := cmdline.Options{Command: cmdline.Name(c.command), All: true, LogFormat: "console"}
-			if !slices.Contains(c.args, "--fresh=0s") {
+			if !slices.ContainsFunc(c.args, func(arg string) bool { return strings.HasPrefix(arg, "--fresh") }) {
 				options.Array.Fresh = time.Hour
 			}
 			out := NewArray(&Printer{Options: options, Arguments: c.args, stdout: &Results{W: &stdout}, Stderr: &stderr})

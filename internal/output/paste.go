@@ -65,9 +65,13 @@ func (out *Printer) complete(command, wwwroot string) string {
 	if out.Options.Command.Row().Single && command == tool+" push" {
 		command = again // which also does what a push cannot do
 	}
+	changed, isAgain := strings.CutPrefix(command, again+" ")
 	switch {
 	case command == again:
 		return out.site(wwwroot).sudo() + tool + words(out.Arguments)
+	case isAgain: // with another value of an option
+		name, _ := optionOf(changed)
+		return out.site(wwwroot).sudo() + tool + words(without(out.Arguments, name)) + " " + changed
 	case strings.HasSuffix(command, again): // by another user
 		return strings.TrimSuffix(command, " …") + words(out.Arguments)
 	case command == tool || strings.HasPrefix(command, tool+" "):
@@ -167,6 +171,21 @@ func given(args []string, options ...string) []string {
 		}
 	}
 	return found
+}
+
+// without are the arguments of this run without those that set one option, which takes a value.
+func without(args []string, option string) []string {
+	var kept []string
+	for i := 0; i < len(args); i++ {
+		name, joined := optionOf(args[i])
+		switch {
+		case name != option:
+			kept = append(kept, args[i])
+		case !joined: // the value is the next argument
+			i++
+		}
+	}
+	return kept
 }
 
 // Typed reports whether the command line has the option: it does not come from the environment or

@@ -106,6 +106,14 @@ func (l loggedTenant) StartMNet(ctx context.Context, ipAddress string) error {
 	return err
 }
 
+// StopMNet implements rotate.Starter.
+func (l loggedTenant) StopMNet(ctx context.Context, mode string) error {
+	started := time.Now()
+	err := l.db.StopMNet(ctx, mode)
+	l.step(started, "switched MNet off again", "", 0, err)
+	return err
+}
+
 // PeerList implements rotate.PeerRows.
 func (l loggedTenant) PeerList(ctx context.Context) ([]rotate.Peer, error) {
 	started := time.Now()

@@ -47,10 +47,11 @@ func (r runner) workOnTenant(ctx context.Context) int {
 
 // endedBy gives what ended a run before it reached a tenant, as [rotate.Ended] does.
 func endedBy(ctx context.Context, err error) error {
+	ended := rotate.Ended(ctx, err)
 	if ctx.Err() == nil {
 		return err
 	}
-	return fmt.Errorf("nothing was done: %w", rotate.Ended(ctx, err))
+	return fmt.Errorf("nothing was done: %w", ended)
 }
 
 // onTenant puts the packages together for one tenant. Its error is one that occurred before the
@@ -116,7 +117,7 @@ const maxCounterparts = 8
 func counterparts(ctx context.Context, master, tenant *config.Config, log output.Logger) func(context.Context, rotate.Peer) (*rotate.Counterpart, error) {
 	array, err := readArray(ctx, master)
 	if err != nil {
-		if ctx.Err() == nil { // otherwise the run says itself that it was interrupted
+		if err = rotate.Ended(ctx, err); ctx.Err() == nil { // otherwise the run says itself that it was interrupted
 			log.Warn().Err(err).Msg("the register of the array cannot be read: links are tested from this side only")
 		}
 		return nil

@@ -1,0 +1,66 @@
+package rotate
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+)
+
+// The database says that MNet is on, and the web server that it is off: every command gives it one
+// name, one code, and a next step.
+func TestAWebServerThatSaysThatMNetIsOffIsTheSameForEveryCommand(t *testing.T) {
+	for name, c := range map[string]struct {
+		do   func(*Renewal, context.Context) TenantReport
+		next string
+	}{
+		"renew":  {(*Renewal).Run, "restart php-fpm"},
+		"push":   {(*Renewal).Distribute, "restart php-fpm"},
+		"verify": {(*Renewal).Verify, "renew_mnetkeys push"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.addPeer("https://a.example", fakePeer{})
+			w.answer = always(ReasonMNetOff)
+			before := w.tenant.Pair
+			report := c.do(w.renewal(Options{}), t.Context())
+			var off *UnreachableError
+			if report.Exit != ExitNotRenewed || report.SelfCheck != SelfUnreachable || !errors.As(report.Err, &off) || !off.Off {
+				t.Errorf("%+v", report)
+			}
+			if !strings.Contains(HintOf(report.Err), c.next) {
+				t.Error(HintOf(report.Err))
+			}
+			if w.tenant.Pair != before || len(w.happened("push", "prove https://a.example")) > 0 {
+				t.Error(w.events)
+			}
+		})
+	}
+	w := newWorld(t)
+	w.answer = always(ReasonMNetOff)
+	report := w.renewal(Options{}).Diagnose(t.Context())
+	if report.Exit != ExitNotRenewed || report.SelfCheck != SelfUnreachable || report.Findings[0].Code != "own_mnet_off" || !strings.Contains(report.Findings[0].Next, "renew_mnetkeys push") {
+		t.Errorf("doctor: %+v", report)
+	}
+}
+
+// The setting comes from a cache like the key, so that each scope is tried.
+func TestAWebServerThatHasMNetOffInItsCacheIsCured(t *testing.T) {
+	w := newWorld(t)
+	w.addPeer("https://a.example", fakePeer{})
+	off := true
+	w.answer = func(string, int) *Failure {
+		if off {
+			return &Failure{Reason: ReasonMNetOff}
+		}
+		return nil
+	}
+	w.on = func(e string) {
+		if e == "drop 1" {
+			off = false
+		}
+	}
+	if report := w.renewal(Options{}).Run(t.Context()); report.Outcome != Renewed || report.Exit != ExitOK {
+		t.Errorf("%+v", report)
+	}
+}
