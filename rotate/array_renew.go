@@ -118,7 +118,7 @@ func (a *Array) keep(ctx context.Context, t *renewing, r *Renewal, tenant *Tenan
 	}
 	a.proven(t, r)
 	t.use(*id)
-	t.had = r.certificatesOf(tenant)
+	t.had = tenant.certificates()
 	t.report.NotDue = !a.PushOnly
 	return nil
 }
@@ -202,6 +202,6 @@ func (a *Array) renew(ctx context.Context, t *renewing, r *Renewal, key generate
 	}
 	a.proven(t, r)
 	t.use(*next)
-	t.had = r.certificatesOf(tenant)
+	t.had = tenant.certificates()
 	return nil
 }
