@@ -97,3 +97,28 @@ func TestNoLinkIsProvenWhileTheRegisterCannotBeRead(t *testing.T) {
 		}
 	}
 }
+
+// The tenant's database was restored from a backup, and the renewed key is lost.
+func TestAMemberWithANewerCertificateOfTheTenantLeadsToTheRecovery(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, fleetOptions{tenants: 3, kind: peertest.Stock})
+	tenant, member := f.tenants[1], f.tenants[2]
+	newer, _ := tenant.forgotten(t)
+	member.DB.Exec(t, "UPDATE {mnet_host} SET public_key = ? WHERE wwwroot = ?", newer, tenant.Wwwroot)
+	before := f.tables(t)
+	for _, command := range []string{"verify", "check", "doctor"} {
+		one, all, code := f.oneAndAll(t, command, tenant, member.Wwwroot)
+		said := []rotate.PeerReport{one, all}
+		if command == "doctor" { // of the array, it reads no member's rows
+			said = said[:1]
+		}
+		for _, p := range said {
+			if p.Outcome != rotate.Refused || !strings.Contains(p.Detail, "the peer has a newer certificate of this site, whose key this site does not have") || !strings.Contains(p.Next, `"After the worst" in docs/recovery.md`) {
+				t.Errorf("%s: %+v", command, p)
+			}
+		}
+		if code[0] == 0 || code[1] == 0 || f.tables(t) != before {
+			t.Errorf("%s: exit codes %d, or something was written", command, code)
+		}
+	}
+}
