@@ -71,19 +71,26 @@ func (t *Tenant) ComparePeerKeys(ctx context.Context, keys []rotate.HostKey) ([]
 	if list, err = t.LoadPeers(ctx, list); err != nil {
 		return nil, err
 	}
-	spelledOtherwise := func(p rotate.Peer) bool {
-		c, err := envelope.ParseCertificate(p.Certificate)
-		return err == nil && c.Equal(keys[other[envelope.FoldWwwroot(p.Wwwroot)]].Certificate)
-	}
 	for _, p := range list { // one wwwroot may have several of them
 		results[other[envelope.FoldWwwroot(p.Wwwroot)]] = rotate.KeyPresent
 	}
 	for _, p := range list {
-		if !spelledOtherwise(p) {
-			results[other[envelope.FoldWwwroot(p.Wwwroot)]] = rotate.KeyOther
-		}
+		i := other[envelope.FoldWwwroot(p.Wwwroot)]
+		results[i] = max(results[i], compared(keys[i], p.Certificate))
 	}
 	return results, nil
+}
+
+// compared is the result for a row with that certificate, whatever its spelling.
+func compared(key rotate.HostKey, inRow string) rotate.StoreResult {
+	c, err := envelope.ParseCertificate(inRow)
+	switch {
+	case err == nil && c.Equal(key.Certificate):
+		return rotate.KeyPresent
+	case err == nil && key.IsNewer(c):
+		return rotate.KeyNewer
+	}
+	return rotate.KeyOther
 }
 
 // compareBytes is ComparePeerKeys, compared byte by byte.

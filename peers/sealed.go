@@ -77,7 +77,7 @@ func openFailure(err error) *rotate.Failure {
 	}
 	switch {
 	case errors.Is(err, envelope.ErrCannotOpen):
-		return failed(rotate.ReasonCannotOpen, err, "it uses a certificate of this site whose key no longer exists")
+		return failed(rotate.ReasonCannotOpen, err, "it uses another certificate of this site, whose key this site does not have")
 	case errors.Is(err, envelope.ErrDigest), errors.Is(err, envelope.ErrWwwroot):
 		return failed(rotate.ReasonBadSignature, err, "%v", err)
 	case errors.Is(err, envelope.ErrTooLarge):

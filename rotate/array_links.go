@@ -29,7 +29,7 @@ func (m *linkResults) broken(ctx context.Context, member, tenant string) *Failur
 	switch m.resultOf(tenant, member) {
 	case KeyPresent, KeyStored:
 		return nil
-	case KeyOther:
+	case KeyOther, KeyNewer:
 		return &Failure{Reason: ReasonFault7023, Detail: "this site has another certificate of the peer than the peer uses; a push to the array stores that one"}
 	case NotAsked:
 		if ctx.Err() != nil {
@@ -67,6 +67,8 @@ func (m *linkResults) rowFailure(member, site string) *Failure {
 		return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer's row of this site is deleted"}
 	case KeyOther:
 		return &Failure{Reason: ReasonCannotOpen, Detail: "the peer has another certificate of this site"}
+	case KeyNewer:
+		return &Failure{Reason: ReasonCannotOpen, Detail: newerAtPeer, Next: nextRestored}
 	case RowNamedAsBefore:
 		return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer's row of this site has the old wwwroot"}
 	case RowTwice:
@@ -74,6 +76,13 @@ func (m *linkResults) rowFailure(member, site string) *Failure {
 	}
 	return &Failure{Reason: ReasonDatabase, Detail: "the peer's database did not take the certificate", Pending: true}
 }
+
+// newerAtPeer is the detail for a peer that has a certificate of this site which is newer than the
+// stored one, and whose key this site does not have.
+const newerAtPeer = "the peer has a newer certificate of this site, whose key this site does not have"
+
+// nextRestored is the next step for it.
+const nextRestored = "this site's database is older than the peer's, as after a restored backup: see \"After the worst\" in docs/recovery.md"
 
 // resultOf is what became of a site's key at a member.
 func (m *linkResults) resultOf(member, site string) StoreResult {

@@ -66,6 +66,8 @@ var brokenLinks = []struct {
 		s.rows[m.tenant.Wwwroot].certificate = testPair(s.f.t, m.tenant.Wwwroot, clock).Certificate.PEM
 	}, "refused fault_7023", "accepted database", true},
 	{"MNet is off at the master", func(_, m *fleetSite) { m.tenant.DispatcherMode = "off" }, "refused mnet_off", "refused mnet_off", false},
+	{"MNet is off in the master's database only", func(_, m *fleetSite) { m.tenant.DispatcherMode, m.stillOn = "off", true }, "refused mnet_off", "refused mnet_off", false},
+	{"the master's own row says that its key has expired", func(_, m *fleetSite) { m.tenant.Own.Expires = clock.Unix() - 1 }, "pending bad_certificate", "pending bad_certificate", false},
 	{"the master's web server is down", func(_, m *fleetSite) { m.webDown = &Failure{Reason: "connect", Detail: "refused", Pending: true} }, "pending connect", "pending connect", false},
 	{"something else answers for the master", func(_, m *fleetSite) { m.webDown = &Failure{Reason: "http_403", Detail: "forbidden"} }, "refused http_403", "refused http_403", false},
 	{"the master was half renewed by the PHP script", func(_, m *fleetSite) { m.halfRenewed() }, "refused bad_signature", "refused bad_signature", false},
@@ -103,8 +105,9 @@ func TestEveryCommandJudgesALinkOfAnArrayByTheSameRule(t *testing.T) {
 				master, s := f.sites[0], f.sites[1]
 				c.spoil(s, master)
 				was := s.rows[master.tenant.Wwwroot].certificate
+				var alone PeerReport
 				if name == "verify" {
-					if alone := linkTo(s.verify(t), master.tenant.Wwwroot); class(alone) != strings.Replace(strings.Fields(c.looked)[0], "accepted", "proven", 1) {
+					if alone = linkTo(s.verify(t), master.tenant.Wwwroot); class(alone) != strings.Replace(strings.Fields(c.looked)[0], "accepted", "proven", 1) {
 						t.Errorf("verify of the tenant alone says %+v", alone)
 					}
 				}
@@ -118,6 +121,10 @@ func TestEveryCommandJudgesALinkOfAnArrayByTheSameRule(t *testing.T) {
 				p := linkTo(f.reports[s.tenant.Wwwroot], master.tenant.Wwwroot)
 				if got := string(p.Outcome) + " " + string(p.Reason); got != run.want {
 					t.Errorf("%s, want %s: %s", got, run.want, p.Detail)
+				}
+				_, unproven := map[string]bool{"refused mnet_off": true, "pending bad_certificate": true, "refused bad_signature": true}[c.looked]
+				if name == "verify" && (unproven || strings.Contains(p.Detail, "stored key")) && (alone.Reason != p.Reason || alone.Detail != p.Detail || alone.Next != p.Next) {
+					t.Errorf("the tenant alone: %+v; the array: %+v", alone, p)
 				}
 				if (code == ExitOK) != (run.want == "accepted database" || run.want == "skipped ") {
 					t.Errorf("exit %d", code)
@@ -329,11 +336,11 @@ func TestTheNextStepForAMemberWithoutMNetIsOneOfTheArray(t *testing.T) {
 	w := newWorld(t)
 	w.addPeer(wwwroot, fakePeer{refuses: ReasonMNetOff})
 	r := w.renewal(Options{})
-	r.Counterpart = func(context.Context, Peer) (*Counterpart, error) { return &Counterpart{}, nil }
+	r.Counterpart = func(context.Context, Peer) (*Counterpart, error) { return &Counterpart{Site: &Tenant{}}, nil }
 	advised(r.Diagnose(t.Context()).Findings)
 	for name, run := range map[string]func(*Renewal, context.Context) TenantReport{"push": (*Renewal).Distribute, "verify": (*Renewal).Verify} {
 		r := w.renewal(Options{})
-		r.Counterpart = func(context.Context, Peer) (*Counterpart, error) { return &Counterpart{}, nil }
+		r.Counterpart = func(context.Context, Peer) (*Counterpart, error) { return &Counterpart{Site: &Tenant{}}, nil }
 		if got := run(r, t.Context()).Peers; len(got) != 1 || got[0].Reason != ReasonMNetOff || got[0].Next != nextMemberOff {
 			t.Errorf("%s: %+v", name, got)
 		}
@@ -346,5 +353,35 @@ func TestAMembersKeyThatMustBeRenewedIsRenewedThere(t *testing.T) {
 	broken.Pair = *w.otherPair()
 	if f := w.renewal(Options{}).notToAsk(&broken); f == nil || f.Next != "to make a new key for that site, run: renew_mnetkeys --host="+ownURL {
 		t.Errorf("%+v", f)
+	}
+}
+
+// The web server answers on, as with a setting that is still cached.
+func TestTheDoctorOfAnArrayProvesNoLinkToASiteThatTheArrayDoesNotProve(t *testing.T) {
+	for want, spoil := range map[Reason]func(*fleetSite){
+		ReasonMNetOff:        func(s *fleetSite) { s.tenant.DispatcherMode, s.stillOn = "off", true },
+		ReasonBadCertificate: func(s *fleetSite) { s.tenant.Own.Expires = clock.Unix() - 1 },
+		ReasonFault7023: func(s *fleetSite) {
+			old := s.tenant.Pair
+			s.halfRenewed()
+			s.tenant.Own.Certificate, s.cached, s.sticky = s.tenant.Pair.Certificate, &old, true
+		},
+	} {
+		f := newFleet(t, 3)
+		spoil(f.sites[1])
+		wwwroot := f.sites[1].tenant.Wwwroot
+		f.array(ArrayOptions{}, 0, 1, 2).Survey(t.Context(), SurveyVerify)
+		verified := linkTo(f.reports[f.sites[0].tenant.Wwwroot], wwwroot)
+		f.array(ArrayOptions{}, 0, 1, 2).Survey(t.Context(), SurveyDoctor)
+		for _, at := range []int{0, 2} {
+			report := f.reports[f.sites[at].tenant.Wwwroot]
+			p := linkTo(report, wwwroot)
+			if p.Reason != want || p.Outcome != verified.Outcome || p.Detail != verified.Detail || p.Next != verified.Next || report.Exit != ExitPeers {
+				t.Errorf("exit %d: %+v; verify: %+v", report.Exit, p, verified)
+			}
+			if !slices.ContainsFunc(report.Findings, func(f Finding) bool { return f.Code == "peer_"+string(want) && f.Subject == wwwroot }) {
+				t.Errorf("%s is no finding: %+v", want, report.Findings)
+			}
+		}
 	}
 }

@@ -60,7 +60,7 @@ func (a *Array) planTenant(ctx context.Context, t *renewing, s *Session, r *Rene
 		t.report.warn(a.keptWords())
 	}
 	t.current = tenant.identity() // a run may replace it by another
-	t.had = r.certificatesOf(tenant)
+	t.had = tenant.certificates()
 	return nil
 }
 

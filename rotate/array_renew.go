@@ -122,7 +122,7 @@ func (a *Array) keep(ctx context.Context, t *renewing, r *Renewal, tenant *Tenan
 	}
 	a.proven(t, r)
 	t.use(*id)
-	t.had = r.certificatesOf(tenant)
+	t.had = tenant.certificates()
 	t.report.NotDue, t.report.DueAt = !a.PushOnly, r.Due.dueAt(tenant)
 	return nil
 }
@@ -198,6 +198,6 @@ func (a *Array) renew(ctx context.Context, t *renewing, r *Renewal, key generate
 	}
 	a.proven(t, r)
 	t.use(*next)
-	t.had = r.certificatesOf(tenant)
+	t.had = tenant.certificates()
 	return nil
 }

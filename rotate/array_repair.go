@@ -57,7 +57,7 @@ func (m *linkResults) wrong(t *renewing) (keys []int) {
 		return nil
 	}
 	for k := m.tenantKeys; k < len(m.keys); k++ {
-		if m.results[t.at][k] == KeyOther {
+		if r := m.results[t.at][k]; r == KeyOther || r == KeyNewer {
 			keys = append(keys, k)
 		}
 	}

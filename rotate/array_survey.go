@@ -52,15 +52,14 @@ func (a *Array) Survey(ctx context.Context, what Survey) int {
 	return code()
 }
 
-// diagnose examines each tenant by itself. A peer that answers the tenant's call, but whose
-// database cannot be read, is not proven, as in every other survey: nobody has seen its side of the
-// link.
+// diagnose examines each tenant by itself. A link to a member is judged by the member's database
+// too, as in every other survey. The member's own call is made when the member is examined.
 func (a *Array) diagnose(ctx context.Context, tenants []*renewing, emit func(*renewing)) {
-	members, unread := a.members(), a.unread(ctx)
+	members, sides := a.members(), a.readSides(ctx)
 	a.each("examine", tenants, func(t *renewing) {
 		a.within(ctx, t, func(s *Session, r *Renewal) error {
 			r.Locker, r.Store, r.members = lockFunc(t.member.Lock), wholeStore{s.Store, s.PeerRows}, members
-			r.Counterpart = func(_ context.Context, p Peer) (*Counterpart, error) { return nil, unread[p.Wwwroot] }
+			r.Counterpart = func(_ context.Context, p Peer) (*Counterpart, error) { return sides[p.Wwwroot].counterpart() }
 			t.report = r.Diagnose(ctx)
 			t.nameUnread()
 			return t.report.Err
@@ -72,18 +71,32 @@ func (a *Array) diagnose(ctx context.Context, tenants []*renewing, emit func(*re
 	})
 }
 
-// unread are the errors of the members whose databases cannot be read, by wwwroot.
-func (a *Array) unread(ctx context.Context) map[string]error {
-	errs := map[string]error{}
+// readSides reads every member, by wwwroot.
+func (a *Array) readSides(ctx context.Context) map[string]memberSide {
+	sides := map[string]memberSide{}
 	var mu sync.Mutex
 	a.each("ask", a.receivers(), func(to *renewing) {
-		if a.readSide(ctx, to) == nil {
-			mu.Lock()
-			defer mu.Unlock()
-			errs[to.member.Wwwroot] = to.report.Err
-		}
+		site := a.readSide(ctx, to)
+		read := memberSide{site, to.report.Err}
+		mu.Lock()
+		defer mu.Unlock()
+		sides[to.member.Wwwroot] = read
 	})
-	return errs
+	return sides
+}
+
+// memberSide is a member's database, as it was read once for all tenants. The zero value is that of
+// a peer that is no member.
+type memberSide struct {
+	site *Tenant
+	err  error
+}
+
+func (s memberSide) counterpart() (*Counterpart, error) {
+	if s.site == nil {
+		return nil, s.err
+	}
+	return &Counterpart{Site: s.site, OneWay: true}, nil
 }
 
 // nameUnread names a tenant whose database did not give its wwwroot.
@@ -121,6 +134,7 @@ func (a *Array) look(ctx context.Context, t *renewing, r *Renewal, what Survey) 
 	if id != nil {
 		a.proven(t, r)
 		t.use(*id)
+		t.had = tenant.certificates()
 		if t.report.SelfCheck == SelfProven {
 			t.side = &side{uses: id.Key.Certificate}
 		}
@@ -216,7 +230,7 @@ func (m *linkResults) surveyed(ctx context.Context, p Peer, tenant string, what 
 	return report
 }
 
-var holds = map[StoreResult]string{KeyPresent: "current", KeyStored: "current", KeyOther: "other", NoRow: "none", RowDeleted: "none"}
+var holds = map[StoreResult]string{KeyPresent: "current", KeyStored: "current", KeyOther: "other", KeyNewer: "other", NoRow: "none", RowDeleted: "none"}
 
 // wholeStore reads a tenant with its peers, which an array's Store leaves out.
 type wholeStore struct {

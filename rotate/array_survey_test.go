@@ -1,12 +1,19 @@
 package rotate
 
-import "context"
+import (
+	"context"
+
+	"renew_mnetkeys/envelope"
+)
 
 // ComparePeerKeys implements PeerRows.
 func (s *fleetSite) ComparePeerKeys(_ context.Context, keys []HostKey) ([]StoreResult, error) {
 	return s.eachRow("look", keys, func(row *fleetRow, k HostKey) StoreResult {
 		if row.certificate == k.Certificate.PEM {
 			return KeyStored
+		}
+		if c, err := envelope.ParseCertificate(row.certificate); err == nil && k.IsNewer(c) {
+			return KeyNewer
 		}
 		return KeyOther
 	})

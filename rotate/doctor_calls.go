@@ -51,11 +51,14 @@ func (d *diagnosis) forcedModes(modes map[Forced][]string) {
 
 func (d *diagnosis) callPeer(ctx context.Context, own Identity, p Peer) checkup {
 	c := checkup{report: PeerReport{Wwwroot: p.Wwwroot, Application: p.Application, Outcome: Skipped}}
-	held := certificateOf(p)
-	switch {
-	case d.isOwn(p), !callable(p), p.ServerURL == "":
+	if d.isOwn(p) || !callable(p) || p.ServerURL == "" {
 		c.report.Detail = "not called: its row is not in order"
 		return c
+	}
+	held, far := certificateOf(p), d.farSide(ctx, p)
+	switch {
+	case far.broken != nil:
+		return c.fail(p, far.broken, d.local)
 	case held == nil:
 		c.report.fail(&Failure{Reason: ReasonBadCertificate, Detail: "this site has no readable certificate of the peer"})
 		return c
@@ -67,33 +70,28 @@ func (d *diagnosis) callPeer(ctx context.Context, own Identity, p Peer) checkup 
 	// peer has a row of this site, so that mnet_register_allhosts adds none.
 	proof := d.Network.Prove(ctx, own, p, nil, true)
 	c.report.prove(Push{}, proof)
-	d.adviseMember(ctx, p, &c.report)
-	switch f := proof.Failure; {
-	case f != nil && ctx.Err() != nil:
-		f = cutShort(ctx)
+	if f := outdated(p, proof); f != nil {
 		c.report.fail(f)
-		c.findings = append(c.findings, failing(p, f, d.local))
-	case f != nil:
-		f.Next = c.report.Next
-		c.findings = append(c.findings, failing(p, f, d.local))
-	default:
-		if f := outdated(p, proof); f != nil {
-			c.report.fail(f)
-		} else {
-			d.verifyBack(ctx, own, p, &c.report)
-		}
-		if c.report.back && d.local.silent() {
-			return c // the local site is the finding
-		}
-		if !c.report.Outcome.Proven() {
-			c.findings = append(c.findings, failing(p, &Failure{Reason: c.report.Reason, Detail: c.report.Detail, Next: c.report.Next, Pending: c.report.Outcome == Pending}, d.local))
-			return c
-		}
-		c.findings = append(c.findings, proven(p, proof)...)
-		if prober, ok := d.Network.(ForceProber); ok {
-			c.forced, _ = prober.TakesForce(ctx, own, p)
-		}
 	}
+	d.verifyFarSide(ctx, own, p, far, proof, &c.report)
+	c.report.interruptedBy(ctx)
+	switch {
+	case c.report.back && d.local.silent():
+		return c // the local site is the finding
+	case !c.report.Outcome.Proven():
+		return c.fail(p, &Failure{Reason: c.report.Reason, Detail: c.report.Detail, Next: c.report.Next, Pending: c.report.Outcome == Pending}, d.local)
+	}
+	c.findings = append(c.findings, proven(p, proof)...)
+	if prober, ok := d.Network.(ForceProber); ok {
+		c.forced, _ = prober.TakesForce(ctx, own, p)
+	}
+	return c
+}
+
+// fail is the result for a peer that is not proven.
+func (c checkup) fail(p Peer, f *Failure, local SelfCheck) checkup {
+	c.report.fail(f)
+	c.findings = append(c.findings, failing(p, f, local))
 	return c
 }
 

@@ -163,7 +163,7 @@ func (d *diagnosis) localHistory(peers []PeerReport) {
 	switch {
 	case len(t.History) == 0 && lost:
 		d.own(SeverityWarning, "history_empty", "if a peer still refuses after a push, its administrator must delete and fetch this site's key. Run: renew_mnetkeys push",
-			"the key history is empty, and a peer has an older certificate. Without that key the peer cannot fetch the new one by itself", "")
+			"the key history is empty, and a peer has another certificate. Without that key the peer cannot fetch the new one by itself", "")
 	case len(t.History) == 0 && len(t.Peers) > 0:
 		d.own(SeverityInfo, "history_empty", "nothing to do: the next renewal begins it",
 			"the key history is empty: the site was never renewed, or by a tool that keeps no history", "")

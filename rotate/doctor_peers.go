@@ -119,7 +119,10 @@ func certificateOf(p Peer) *envelope.Certificate {
 func failing(p Peer, f *Failure, local SelfCheck) Finding {
 	severity, what := SeverityError, "the peer does not prove that it uses this site's key"
 	if f.Pending {
-		severity, what = SeverityWarning, "the peer could not be reached"
+		severity, what = SeverityWarning, "the link to the peer is not proven"
+		if f.Reason.Row().Pending {
+			what = "the peer could not be reached"
+		}
 	}
 	return newFinding(severity, "peer_"+string(f.Reason), p.Wwwroot, cmp.Or(f.Next, local.nextForPeer(f.Reason, false)), what+" ("+string(f.Reason)+")", "%s", f.Detail)
 }

@@ -102,6 +102,10 @@ func (r *Renewal) checkUp(ctx context.Context, t *Tenant, report *TenantReport) 
 func (r *Renewal) lookAtPeers(ctx context.Context, own Identity, peers []Peer) []PeerReport {
 	return r.workOn(peers, func(p Peer) PeerReport {
 		started := r.Now()
+		far := r.farSide(ctx, p)
+		if far.broken != nil {
+			return r.pushToPeer(ctx, own, &p)
+		}
 		proof := r.Network.Prove(ctx, own, p, nil, false)
 		if proof.Failure != nil {
 			if report := r.pushToPeer(ctx, own, &p); report.Attempts > 0 {
@@ -112,7 +116,7 @@ func (r *Renewal) lookAtPeers(ctx context.Context, own Identity, peers []Peer) [
 		report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application}
 		report.prove(Push{}, proof)
 		r.keepCertificate(ctx, &p, proof, &report)
-		r.verifyBack(ctx, own, p, &report)
+		r.verifyFarSide(ctx, own, p, far, proof, &report)
 		report.TookMS = r.Now().Sub(started).Milliseconds()
 		return report
 	})

@@ -40,6 +40,7 @@ type fleetSite struct {
 	version   int
 	cached    *Stored
 	sticky    bool     // its web server keeps the old key
+	stillOn   bool     // its web server answers although its database says that MNet is off
 	down      bool     // its database does not answer
 	own       *Failure // the result of its calls to itself, nil: as its web server answers
 	webDown   *Failure // the result of all calls to it, nil: as its web server answers
@@ -392,7 +393,7 @@ func (s *fleetSite) answers(own Identity, p Peer, answered *envelope.Certificate
 	switch {
 	case s.webDown != nil:
 		return s.webDown
-	case s.tenant.DispatcherMode == "off":
+	case s.tenant.DispatcherMode == "off" && !s.stillOn:
 		return &Failure{Reason: "mnet_off"}
 	case p.Wwwroot == own.Wwwroot && s.tenant.Own != nil && s.tenant.Own.Wwwroot != own.Wwwroot:
 		return &Failure{Reason: "unknown_to_peer"} // a call is answered to a host that has a row

@@ -82,15 +82,6 @@ func (r *Renewal) madeForOld(c *envelope.Certificate) bool {
 	return r.MovedFrom != "" && (envelope.SameWwwroot(c.SubjectAltName, r.MovedFrom) || c.CheckWwwroot(r.MovedFrom) == nil)
 }
 
-// certificatesOf are the certificates by which members' rows of a site that moves are known to be
-// its; nil if it does not move.
-func (r *Renewal) certificatesOf(t *Tenant) []*envelope.Certificate {
-	if r.MovedFrom == "" {
-		return nil
-	}
-	return t.certificates()
-}
-
 // settled reports whether the site has the key and the row of its new wwwroot: then a move only has
 // to push them.
 func (r *Renewal) settled(t *Tenant) bool {

@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -148,7 +149,8 @@ func (r *Renewal) tryPeers(ctx context.Context, peers []Peer, what string) []Pee
 			Detail: what}
 		f := r.Network.Reachable(ctx, p)
 		if f == nil {
-			_, f = r.callable(ctx, p)
+			far := r.farSide(ctx, p)
+			f = cmp.Or(far.unread, far.broken)
 		}
 		if f != nil {
 			report.fail(f)

@@ -252,7 +252,8 @@ type HostKey struct {
 	// Such a row gets the new wwwroot as well, unless there is a row of the new wwwroot already:
 	// Moodle looks a host up by its wwwroot, and users refer to the row's id.
 	Was string
-	// Had are the certificates by which a row of Was is known to be the site's. Another site may
+	// Had are the site's own certificates, retired ones too: by them a row of Was is known to be the
+	// site's. Another site may
 	// have come to Was since, and such a row would have the only certificate that the member has of
 	// it. A row without a certificate shows nothing either, and its users would become those of
 	// whoever gets the row.
@@ -263,6 +264,12 @@ type HostKey struct {
 func (k HostKey) Owns(certificate string) bool {
 	c, err := envelope.ParseCertificate(certificate)
 	return err == nil && (c.Equal(k.Certificate) || slices.ContainsFunc(k.Had, c.Equal))
+}
+
+// IsNewer reports whether a certificate in a row of the site was made after the current one, and
+// the site does not have its key: the site's database is then older than the row.
+func (k HostKey) IsNewer(c *envelope.Certificate) bool {
+	return older(k.Certificate, c) && c.CheckWwwroot(k.Wwwroot) == nil && !slices.ContainsFunc(k.Had, c.Equal)
 }
 
 // StoreResult is the result for a HostKey at a member. If there are several rows of one wwwroot,
@@ -279,6 +286,7 @@ const (
 	KeyPresent                          // the row has it already
 	KeyStored                           // stored, and read back after the commit
 	KeyOther                            // the row has another one: only ComparePeerKeys says so
+	KeyNewer                            // that one is later than the current one, and of a key that the site does not have
 	RowNamedAsBefore                    // the row has HostKey.Was: only ComparePeerKeys says so
 	RowTwice                            // of a key with HostKey.Was: one row keeps that and another has the new wwwroot, or both have the new
 )

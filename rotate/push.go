@@ -65,12 +65,16 @@ func (r *Renewal) pushToPeer(ctx context.Context, own Identity, p *Peer) PeerRep
 	default:
 		// Any other refusal of the keyswap decides nothing, nor does a proxy that does not work:
 		// the peer may still fetch the certificate itself when it is called.
+		far := r.farSide(ctx, *p)
+		if far.broken != nil {
+			report.fail(far.broken)
+			break
+		}
 		proof := r.prove(ctx, own, p, push.PeerCertificate)
 		report.prove(push, proof)
 		r.keepCertificate(ctx, p, proof, &report)
-		r.verifyBack(ctx, own, *p, &report)
+		r.verifyFarSide(ctx, own, *p, far, proof, &report)
 	}
-	r.adviseMember(ctx, *p, &report)
 	report.interruptedBy(ctx)
 	report.TookMS = r.Now().Sub(started).Milliseconds()
 	return report

@@ -73,7 +73,7 @@ type ReasonRow struct {
 	// SettlesSoon is for refusals between two sites that renew at the same moment: each calls the
 	// other while its own web server is still changing over. A second later the link works.
 	SettlesSoon bool
-	Outdated    bool // it has an older certificate of this site than the current one
+	Outdated    bool // it has another certificate of this site than the current one
 	// LocalSite is what the reason says about the local site, if that was called: it does not use
 	// the stored key (SelfFailed), or may have no RC4 (SelfNoRC4). "" says nothing about keys.
 	LocalSite SelfCheck
@@ -141,16 +141,16 @@ var Reasons = []ReasonRow{
 		NextLocal: "enable OpenSSL's legacy provider for the web server's PHP (set OPENSSL_CONF to a file that activates the default and legacy providers), then restart PHP"},
 	{Code: ReasonSeveralCaches, Means: "its web servers use different keys: some open the call and others do not",
 		Next: "on that site, push first (this saves keys that only a cache has). Then purge Moodle's caches on each of its web servers, restart php-fpm if APCu is used, and push again"},
-	{Code: ReasonBadCertificate, Means: "it answered no certificate, or one that is not its own",
+	{Code: ReasonBadCertificate, Means: "it answered no certificate, or one that is not its own; if it is pending: it is a site of the same array whose key has expired",
 		LocalSite: SelfFailed,
 		Next:      "compare the certificate in the peer's settings with the one that the peer shows, and fetch it again"},
 	{Code: ReasonBadSignature, Means: "its answer is not signed with the key of its certificate",
 		SettlesSoon: true, LocalSite: SelfFailed,
 		Next: "ask the peer's administrator to renew its key: the peer signs with a key that does not match its certificate"},
-	{Code: ReasonCannotOpen, Means: "its answer is sealed with an older certificate of this site",
+	{Code: ReasonCannotOpen, Means: "its answer is sealed with another certificate of this site than the current one",
 		SettlesSoon: true, Outdated: true, LocalSite: SelfFailed,
-		Next:       "the peer has an older certificate of this site. To send the current one, run: renew_mnetkeys push",
-		NextPushed: "ask the peer's administrator to delete this site's key and to fetch it again: the key was sent, but the peer still uses an older certificate of this site"},
+		Next:       "the peer has another certificate of this site. To send the current one, run: renew_mnetkeys push",
+		NextPushed: "ask the peer's administrator to delete this site's key and to fetch it again: the key was sent, but the peer still uses another certificate of this site"},
 	{Code: ReasonClock, Means: "its clock is ahead of this machine's clock, or a day behind it",
 		LocalSite: SelfFailed,
 		Next:      "set the clocks of both machines by NTP: MNet refuses answers from the future, and this tool refuses answers older than a day"},

@@ -4,16 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	"renew_mnetkeys/envelope"
 )
 
 // Counterpart is a peer whose database is available, like a tenant of the same array: its row of
 // this site can be read, and its call to this site can be made.
 type Counterpart struct {
-	As    *Identity // nil if it has no readable key
-	Holds string    // the certificate in its row of this site, PEM; "" if it has none
-	Off   bool      // its MNet is off, or was never on
+	Site  *Tenant // the peer, as its own database has it
+	Holds string  // the certificate in its row of this site, PEM; "" if it has none
+	// OneWay: its rows were not read, so its call to this site is not made.
+	OneWay bool
 }
 
 // Verify proves the local site and every peer under the stored key by sealed calls, in both
@@ -71,13 +70,17 @@ func (r *Renewal) verifyOwn(ctx context.Context, t *Tenant, report *TenantReport
 func (r *Renewal) verifyPeer(ctx context.Context, own Identity, p Peer) PeerReport {
 	started := r.Now()
 	report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application}
-	proof := r.Network.Prove(ctx, own, p, nil, false)
-	report.prove(Push{}, proof)
-	if f := outdated(p, proof); f != nil {
-		report.fail(f)
+	far := r.farSide(ctx, p)
+	if far.broken != nil {
+		report.fail(far.broken)
+	} else {
+		proof := r.Network.Prove(ctx, own, p, nil, false)
+		report.prove(Push{}, proof)
+		if f := outdated(p, proof); f != nil {
+			report.fail(f)
+		}
+		r.verifyFarSide(ctx, own, p, far, proof, &report)
 	}
-	r.verifyBack(ctx, own, p, &report)
-	r.adviseMember(ctx, p, &report)
 	report.interruptedBy(ctx)
 	report.TookMS = r.Now().Sub(started).Milliseconds()
 	return report
@@ -96,52 +99,6 @@ func outdated(p Peer, proof Proof) *Failure {
 	return &Failure{Reason: reason, Detail: "this site has another certificate of the peer than the peer uses"}
 }
 
-// verifyBack makes the peer's own call to this site, if its database is available: the link is then
-// proven in both directions, or not at all.
-func (r *Renewal) verifyBack(ctx context.Context, own Identity, p Peer, report *PeerReport) {
-	if !report.Outcome.Proven() {
-		return
-	}
-	other, f := r.callable(ctx, p)
-	if f != nil {
-		report.fail(f)
-	}
-	if other == nil {
-		return
-	}
-	us := Peer{Wwwroot: own.Wwwroot, Application: "moodle", ServerURL: localServerURL, Certificate: other.Holds}
-	if len(r.Nodes) > 0 {
-		us.Node = r.Nodes[0]
-	}
-	proof := r.Network.Prove(ctx, *other.As, us, nil, false)
-	if f = proof.Failure; f == nil {
-		f = outdated(us, proof)
-	}
-	if f != nil {
-		report.back = true
-		report.fail(&Failure{Reason: f.Reason, Detail: join("its call to this site fails", f.Detail), Pending: f.Pending, Next: nextLocal(f.Reason)})
-		return
-	}
-	report.Detail = join(report.Detail, "both ways")
-}
-
-// callable is the other side of a link, nil if its database is not available, or if that database
-// shows why the link cannot be proven.
-func (r *Renewal) callable(ctx context.Context, p Peer) (*Counterpart, *Failure) {
-	other, err := r.counterpart(ctx, p)
-	switch {
-	case err != nil:
-		return nil, databaseFailure(ctx, "its database: ", err)
-	case other == nil:
-		return nil, nil
-	case other.Off:
-		return nil, memberOff()
-	case other.As == nil:
-		return nil, &Failure{Reason: ReasonBadSignature, Detail: "its database has no readable key to call this site with"}
-	}
-	return other, nil
-}
-
 // nextLocal is the next step if a peer's call to this site shows that this site is at fault, ""
 // otherwise.
 func nextLocal(reason Reason) string {
@@ -153,37 +110,6 @@ func nextLocal(reason Reason) string {
 		return "make sure that this machine can open the local site, then run: renew_mnetkeys push"
 	}
 	return ""
-}
-
-// adviseMember sets the next step for a peer that is a site of the same array and has MNet off:
-// there is no other administrator to ask.
-func (r *Renewal) adviseMember(ctx context.Context, p Peer, report *PeerReport) {
-	if report.Reason != ReasonMNetOff || report.back {
-		return
-	}
-	if other, err := r.counterpart(ctx, p); r.members[p.Wwwroot] || other != nil || err != nil {
-		report.Next = nextMemberOff
-	}
-}
-
-// counterpart is the other side of a link, nil if its database is not available.
-func (r *Renewal) counterpart(ctx context.Context, p Peer) (*Counterpart, error) {
-	if r.Counterpart == nil {
-		return nil, nil
-	}
-	return r.Counterpart(ctx, p)
-}
-
-// CounterpartOf is a site, read from its own database, as the counterpart of the site with this
-// wwwroot. The Peers of t must have all fields.
-func CounterpartOf(t *Tenant, wwwroot string) *Counterpart {
-	c := &Counterpart{As: t.identity(), Off: t.isOff()}
-	for _, p := range t.Peers {
-		if envelope.SameWwwroot(p.Wwwroot, wwwroot) {
-			c.Holds = p.Certificate
-		}
-	}
-	return c
 }
 
 // exitByProof is the exit code of a report by whether its peers have been proven.

@@ -111,6 +111,21 @@ func TestALinkIsVerifiedFromBothSides(t *testing.T) {
 			off.DispatcherMode = "off"
 			return CounterpartOf(off, ownURL), nil
 		}, Refused, "mnet_off", "MNet is off at the peer", "current"},
+		{"its own row says that its key has expired", func(w *world, p *fakePeer) (*Counterpart, error) {
+			expired := p.site(w.tenant.Pair.Certificate)
+			expired.Own.Expires = clock.Unix() - 1
+			return CounterpartOf(expired, ownURL), nil
+		}, Pending, "bad_certificate", "the peer's key has expired", "current"},
+		{"its web server does not use the key of its database, and so its call is not believed here", func(w *world, p *fakePeer) (*Counterpart, error) {
+			site := p.site("garbage")
+			site.Pair = storedPair(testPair(w.t, peerA, clock))
+			site.Own.Certificate = site.Pair.Certificate
+			return CounterpartOf(site, ownURL), nil
+		}, Refused, "cannot_open", "the peer's web server does not use its stored key; sealed with another key", "other"},
+		{"its database and its web server use another key than this site has of it", func(w *world, p *fakePeer) (*Counterpart, error) {
+			p.own = testPair(w.t, peerA, clock)
+			return CounterpartOf(p.site(w.tenant.Pair.Certificate), ownURL), nil
+		}, Refused, "fault_7025", "this site has another certificate of the peer than the peer uses", "current"},
 		{"it has the current certificate", func(w *world, p *fakePeer) (*Counterpart, error) {
 			return CounterpartOf(p.site(w.tenant.Pair.Certificate), ownURL), nil
 		}, Accepted, "", "both ways", "current"},
@@ -144,6 +159,9 @@ func TestALinkIsVerifiedFromBothSides(t *testing.T) {
 			if p := report.Peers[0]; p.Outcome != c.outcome || p.Reason != c.reason || !strings.Contains(p.Detail, c.detail) || c.detail == "" && p.Detail != "" {
 				t.Errorf("%+v", p)
 			}
+			if called := len(w.happened("prove")) > answersWanted; c.reason == "bad_certificate" && called {
+				t.Errorf("it was called, which makes it renew by itself: %q", w.events)
+			}
 			if proven := report.Exit == ExitOK; proven != c.outcome.Proven() || report.Err != nil {
 				t.Errorf("exit %d, %v", report.Exit, report.Err)
 			}
@@ -163,7 +181,7 @@ func TestALinkIsVerifiedFromBothSides(t *testing.T) {
 
 // site is the peer as in its own database, with that certificate of the local site.
 func (p *fakePeer) site(ours string) *Tenant {
-	own := &Peer{Wwwroot: peerA, Certificate: p.own.Certificate.PEM}
+	own := &Peer{Wwwroot: peerA, Certificate: p.own.Certificate.PEM, Expires: p.own.Certificate.NotAfter.Unix()}
 	return &Tenant{Wwwroot: peerA, DispatcherMode: "strict", Own: own, Pair: storedPair(p.own), Peers: []Peer{{Wwwroot: "https://else.example", Certificate: "x"}, {Wwwroot: ownURL, Certificate: ours}}}
 }
 
@@ -172,6 +190,15 @@ func (p *fakePeer) site(ours string) *Tenant {
 type callers struct{ *world }
 
 func (c callers) Prove(ctx context.Context, own Identity, p Peer, answered *envelope.Certificate, mayKeyswap bool) Proof {
+	if p.Wwwroot == own.Wwwroot && p.Wwwroot == peerA { // to itself
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.event("ask %s", p.Wwwroot)
+		if uses := c.peers[peerA].own; !uses.Certificate.Equal(own.Key.Certificate) {
+			return Proof{Failure: &Failure{Reason: ReasonCannotOpen, Detail: "sealed with another key"}}
+		}
+		return Proof{Certificate: own.Key.Certificate}
+	}
 	if own.Wwwroot == ownURL || p.Wwwroot != ownURL {
 		return c.world.Prove(ctx, own, p, answered, mayKeyswap)
 	}
@@ -249,5 +276,37 @@ func TestAKeyEndsWhenTheOwnRowSaysSoIfThatIsEarlier(t *testing.T) {
 	report := w.renewal(Options{}).Status(t.Context(), false)
 	if _, ok := report.Ends(); ok {
 		t.Error("a key that is not there ends")
+	}
+}
+
+// The database of this site was restored from a backup.
+func TestAPeerWithANewerCertificateOfThisSiteIsNamed(t *testing.T) {
+	for name, c := range map[string]struct {
+		days  int  // how much later the peer's certificate was made
+		knows bool // whether this site has its key
+		newer bool
+	}{
+		"newer, and its key is lost": {1, false, true},
+		"newer, before a rollback":   {1, true, false},
+		"older, and its key is lost": {-1, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFleet(t, 3)
+			s, member := f.sites[1], f.sites[2]
+			made := mustParse(s.tenant.Pair.Certificate).NotBefore
+			other := testPair(t, s.tenant.Wwwroot, made.AddDate(0, 0, c.days))
+			member.rows[s.tenant.Wwwroot].certificate = other.Certificate.PEM
+			if c.knows {
+				s.tenant.History = []Retired{{Stored: storedPair(other)}}
+			}
+			alone := linkTo(s.verify(t), member.tenant.Wwwroot)
+			f.array(ArrayOptions{}, 1).Survey(t.Context(), SurveyVerify)
+			ofArray := linkTo(f.reports[s.tenant.Wwwroot], member.tenant.Wwwroot)
+			for _, p := range []PeerReport{alone, ofArray} {
+				if p.Outcome != Refused || strings.Contains(p.Detail, newerAtPeer) != c.newer || (p.Next == nextRestored) != c.newer {
+					t.Errorf("%+v", p)
+				}
+			}
+		})
 	}
 }

@@ -95,7 +95,7 @@ func (r runner) onTenant(ctx context.Context) (rotate.TenantReport, error) {
 	renewal.Locker = &lockIfGiven{lock: logged.Lock, warned: new(sync.Once), log: out.Log}
 	renewal.Cache = r.hooks.cacheOf(muc.New(master, tenant, o.PHP, out.Log), tenant)
 	renewal.CommandLinePHP = commandLinePHP(tenant, o.PHP)
-	renewal.Counterpart = counterparts(ctx, master, tenant, out.Log)
+	renewal.Counterpart = counterparts(ctx, master, tenant)
 	work := r.cmd.One
 	if o.DryRun {
 		work = r.cmd.Plan
@@ -112,15 +112,18 @@ func (r runner) onTenant(ctx context.Context) (rotate.TenantReport, error) {
 const maxCounterparts = 8
 
 // counterparts finds the databases of peers that are sites of the same array: their rows of the
-// tenant can be read there, and their calls can be made. If there is no array, or its register
-// cannot be read, no peer's database is available.
-func counterparts(ctx context.Context, master, tenant *config.Config, log output.Logger) func(context.Context, rotate.Peer) (*rotate.Counterpart, error) {
+// tenant can be read there, and their calls can be made. If the register of the array cannot be read,
+// no Moodle's side of a link is known: each may be a site of the array.
+func counterparts(ctx context.Context, master, tenant *config.Config) func(context.Context, rotate.Peer) (*rotate.Counterpart, error) {
 	array, err := readArray(ctx, master)
 	if err != nil {
-		if err = rotate.Ended(ctx, err); ctx.Err() == nil { // otherwise the run says itself that it was interrupted
-			log.Warn().Err(err).Msg("the register of the array cannot be read: links are tested from this side only")
+		err = rotate.Ended(ctx, err)
+		return func(_ context.Context, p rotate.Peer) (*rotate.Counterpart, error) {
+			if p.Application == "mahara" { // the register has Moodles only
+				return nil, nil
+			}
+			return nil, fmt.Errorf("not found, because the register of the array cannot be read: %w", err)
 		}
-		return nil
 	}
 	if master.Register == nil {
 		return nil

@@ -1,0 +1,138 @@
+package rotate
+
+import (
+	"context"
+
+	"renew_mnetkeys/envelope"
+)
+
+// farSide is what is known of a peer's side of a link before the peer is called.
+type farSide struct {
+	*Counterpart          // nil if its database is not available
+	unread       *Failure // why its side cannot be judged, although the peer is, or may be, a site of the array
+	// broken is what its database alone shows: the link cannot be proven, and a sealed call could
+	// make the peer's Moodle write.
+	broken *Failure
+}
+
+// farSide reads the peer's side of a link.
+func (r *Renewal) farSide(ctx context.Context, p Peer) (far farSide) {
+	other, err := r.counterpart(ctx, p)
+	switch {
+	case err != nil:
+		far.unread = databaseFailure(ctx, "its database: ", err)
+	case other != nil:
+		far.Counterpart, far.broken = other, r.notToAsk(other.Site)
+	}
+	return far
+}
+
+// counterpart is the other side of a link, nil if its database is not available.
+func (r *Renewal) counterpart(ctx context.Context, p Peer) (*Counterpart, error) {
+	if r.Counterpart == nil {
+		return nil, nil
+	}
+	return r.Counterpart(ctx, p)
+}
+
+// CounterpartOf is a site, read from its own database, as the counterpart of the site with this
+// wwwroot. The Peers of t must have all fields.
+func CounterpartOf(t *Tenant, wwwroot string) *Counterpart {
+	c := &Counterpart{Site: t}
+	for _, p := range t.Peers {
+		if envelope.SameWwwroot(p.Wwwroot, wwwroot) {
+			c.Holds = p.Certificate
+		}
+	}
+	return c
+}
+
+// verifyFarSide judges a link on which the peer was called. If the peer's database is available,
+// the peer's own call to this site is made too: the link is then proven in both directions, or not
+// at all. A link that is not proven may be the fault of the peer's web server. This is found out as
+// for a member of an array, and said in the same words.
+func (r *Renewal) verifyFarSide(ctx context.Context, own Identity, p Peer, far farSide, proof Proof, report *PeerReport) {
+	switch {
+	case far.unread != nil && report.Outcome.Proven():
+		report.fail(far.unread)
+	case far.Counterpart == nil:
+	default:
+		if report.Outcome.Proven() && !far.OneWay {
+			r.verifyBack(ctx, own, far.Counterpart, report)
+		}
+		r.verifyFarKey(ctx, p, far, proof, report)
+	}
+	if report.Outcome == Refused && report.Reason.Row().Outdated && far.hasNewer(own) {
+		report.Detail, report.Next = join(newerAtPeer, report.Detail), nextRestored
+	}
+	// There is no other administrator to ask.
+	if report.Reason == ReasonMNetOff && !report.back && (far.Counterpart != nil || r.members[p.Wwwroot]) {
+		report.Next = nextMemberOff
+	}
+}
+
+// verifyBack makes the peer's own call to this site.
+func (r *Renewal) verifyBack(ctx context.Context, own Identity, other *Counterpart, report *PeerReport) {
+	us := Peer{Wwwroot: own.Wwwroot, Application: "moodle", ServerURL: localServerURL, Certificate: other.Holds}
+	if len(r.Nodes) > 0 {
+		us.Node = r.Nodes[0]
+	}
+	proof := r.Network.Prove(ctx, *other.Site.identity(), us, nil, false)
+	f := proof.Failure
+	if f == nil {
+		f = outdated(us, proof)
+	}
+	if f != nil {
+		report.back = true
+		report.fail(&Failure{Reason: f.Reason, Detail: join("its call to this site fails", f.Detail), Pending: f.Pending, Next: nextLocal(f.Reason)})
+		return
+	}
+	report.Detail = join(report.Detail, "both ways")
+}
+
+// verifyFarKey finds out whether the peer's web server uses the key that the peer's database has,
+// unless the proof has shown that it does, or the link could not be tried.
+func (r *Renewal) verifyFarKey(ctx context.Context, p Peer, far farSide, proof Proof, report *PeerReport) {
+	uses := proof.Certificate != nil && proof.Certificate.Equal(far.Site.identity().Key.Certificate)
+	if report.Outcome == Pending || report.Outcome.Proven() && uses {
+		return
+	}
+	check, f := r.askFarSide(ctx, far.Site)
+	if check == SelfFailed && r.Sleep(ctx, askAgain) == nil {
+		if again := r.farSide(ctx, p); again.Counterpart != nil && again.broken == nil {
+			far = again
+		}
+		check, f = r.askFarSide(ctx, far.Site)
+	}
+	switch {
+	case check == SelfFailed:
+		report.back = false
+		report.fail(memberFailure(p.Wwwroot, check, f))
+	case report.Outcome.Proven():
+		report.fail(&Failure{Reason: ReasonSeveralCaches, Detail: "the peer's web server answered with another key than the one in the peer's database", Next: nextOfMember(p.Wwwroot)})
+	}
+}
+
+// askFarSide asks the web server of a site of the array for its stored key, as [Array.ask] does.
+// --node names web servers of the local site.
+func (r *Renewal) askFarSide(ctx context.Context, site *Tenant) (SelfCheck, *Failure) {
+	asker := *r
+	asker.Nodes, asker.answered = nil, nil
+	return asker.ask(ctx, site, *site.identity(), 1)
+}
+
+// hasNewer reports whether the peer's row has a certificate of own that is newer than the stored
+// one, and whose key own does not have.
+func (far farSide) hasNewer(own Identity) bool {
+	if far.Counterpart == nil {
+		return false
+	}
+	c, err := envelope.ParseCertificate(far.Holds)
+	key := HostKey{Wwwroot: own.Wwwroot, Certificate: own.Key.Certificate}
+	if own.Retired != nil {
+		for _, pair := range own.Retired() {
+			key.Had = append(key.Had, pair.Certificate)
+		}
+	}
+	return err == nil && key.IsNewer(c)
+}
