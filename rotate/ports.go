@@ -33,7 +33,8 @@ type Store interface {
 type Keys struct {
 	Stored        // the new current pair
 	Expires int64 // notAfter of its certificate, unix seconds
-	// Wwwroot is the new wwwroot of the local host row of a site that has moved; "" keeps the row's.
+	// Wwwroot is the new wwwroot of the local host row of a site that has moved; "" keeps the
+	// row's.
 	Wwwroot string
 	// History is complete, newest first. A Store refuses to lose a retired pair that it has, unless
 	// the history is full (MaxHistory).
@@ -252,11 +253,10 @@ type HostKey struct {
 	// Such a row gets the new wwwroot as well, unless there is a row of the new wwwroot already:
 	// Moodle looks a host up by its wwwroot, and users refer to the row's id.
 	Was string
-	// Had are the site's own certificates, retired ones too: by them a row of Was is known to be the
-	// site's. Another site may
-	// have come to Was since, and such a row would have the only certificate that the member has of
-	// it. A row without a certificate shows nothing either, and its users would become those of
-	// whoever gets the row.
+	// Had are the site's own certificates, retired ones too: by them a row of Was is known to be
+	// the site's. Another site may have come to Was since, and such a row would have the only
+	// certificate that the member has of it. A row without a certificate shows nothing either, and
+	// its users would become those of whoever gets the row.
 	Had []*envelope.Certificate
 }
 

@@ -112,8 +112,8 @@ func (r runner) onTenant(ctx context.Context) (rotate.TenantReport, error) {
 const maxCounterparts = 8
 
 // counterparts finds the databases of peers that are sites of the same array: their rows of the
-// tenant can be read there, and their calls can be made. If the register of the array cannot be read,
-// no Moodle's side of a link is known: each may be a site of the array.
+// tenant can be read there, and their calls can be made. If the register of the array cannot be
+// read, no Moodle's side of a link is known: each may be a site of the array.
 func counterparts(ctx context.Context, master, tenant *config.Config) func(context.Context, rotate.Peer) (*rotate.Counterpart, error) {
 	array, err := readArray(ctx, master)
 	if err != nil {
