@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"strings"
 	"time"
 
 	"renew_mnetkeys/moodledb/phprun"
@@ -165,6 +166,9 @@ func (e *evaluation) run(ctx context.Context) (answer, error) {
 			failed.Advice = hintHost + ", or " + failed.Advice
 		}
 		return a, failed
+	case a.how == "error" && strings.HasPrefix(a.problem, "ParseError"): // any other php says the same
+		return a, &Error{File: a.file, Line: a.line, Problem: "php cannot read config.php: " + a.problem,
+			Advice: fmt.Sprintf("correct %s at line %d, or in a line above; php -l tests the file", a.file, a.line)}
 	case a.how == "error":
 		return a, &Error{File: a.file, Line: a.line, Problem: "php cannot evaluate config.php: " + a.problem,
 			Advice: "name another php with --php=PATH. Or, with the environment of the web server's user, run: sudo -u www-data renew_mnetkeys …"}

@@ -251,6 +251,9 @@ func TestPHPThatFails(t *testing.T) { // alone: php has ten seconds for each cas
 			if !strings.Contains(unusable.Problem, test.problem) || unusable.Line != test.line || unusable.File != path || unusable.Hint() == "" {
 				t.Errorf("%v, hint %q", unusable, unusable.Hint())
 			}
+			if broken := strings.HasPrefix(test.problem, "ParseError"); strings.Contains(unusable.Hint(), fmt.Sprintf("correct %s at line %d", path, test.line)) != broken || broken && strings.Contains(unusable.Hint(), "--php") {
+				t.Errorf("hint %q", unusable.Hint())
+			}
 			if text := fmt.Sprintf("%v %+v %s", err, *unusable, unusable.Hint()); strings.Contains(text, "SECRET") {
 				t.Errorf("content is shown: %s", text)
 			}

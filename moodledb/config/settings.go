@@ -250,7 +250,8 @@ func (s *settings) text(name string, required bool) (string, error) {
 	case v.Kind() != phpsource.Null:
 		return fail("is empty; does it come from an environment variable that is not set here?")
 	case s.cfg.Kind() == phpsource.Null:
-		return fail("is not set: is this Moodle's config.php?")
+		return "", s.at(name, &Error{File: s.file, Setting: name, Problem: "is not set: the file sets nothing of $CFG, so it is not Moodle's config.php",
+			Advice: "name Moodle's config.php with --config=PATH"})
 	}
 	if s.host != "" {
 		return fail("is not set: config.php may have no site for " + s.host)
