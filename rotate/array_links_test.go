@@ -122,7 +122,7 @@ func TestEveryCommandJudgesALinkOfAnArrayByTheSameRule(t *testing.T) {
 				if got := string(p.Outcome) + " " + string(p.Reason); got != run.want {
 					t.Errorf("%s, want %s: %s", got, run.want, p.Detail)
 				}
-				_, unproven := map[string]bool{"refused mnet_off": true, "pending bad_certificate": true, "refused bad_signature": true}[c.looked]
+				unproven := slices.Contains([]string{"refused mnet_off", "pending bad_certificate", "refused bad_signature"}, c.looked)
 				if name == "verify" && (unproven || strings.Contains(p.Detail, "stored key")) && (alone.Reason != p.Reason || alone.Detail != p.Detail || alone.Next != p.Next) {
 					t.Errorf("the tenant alone: %+v; the array: %+v", alone, p)
 				}
