@@ -50,7 +50,7 @@ type diagnosis struct {
 	findings []Finding
 }
 
-// Diagnose finds out what is wrong with the tenant's MNet. It takes no lock and writes nothing,
+// Diagnose finds out what is wrong with the tenant's MNet. It keeps no lock and writes nothing,
 // here or at a peer; if a peer fetches this site's certificate because of a call, the peer itself
 // writes its own row, as it would at any other call. The report's findings are in the order of
 // their severity, the worst first; its peers are what the sealed calls found, and its Exit is that
