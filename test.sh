@@ -59,8 +59,12 @@ postgres=
 unwanted=() # files that tell Debian what not to do, while packages are installed
 declare -A asides=() # what runs beside the checks: pid by name
 ended() {
+    local pid
     rm -f "${unwanted[@]}"
-    if [ ${#asides[@]} -gt 0 ]; then kill "${asides[@]}" 2>/dev/null || true; fi
+    for pid in "${asides[@]}"; do
+        kill -- "-$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
+    done
     if [ -n "$mariadb" ]; then
         kill "$mariadb" 2>/dev/null || true
         wait "$mariadb" 2>/dev/null || true
@@ -242,7 +246,9 @@ unchecked() { # for the last line
 aside() { # aside NAME COMMAND…
     local name=$1
     shift
+    set -m # a process group of its own, so that all of it can be ended
     (trap - EXIT; "$@") >"$scratch/$name.log" 2>&1 &
+    set +m
     asides[$name]=$!
 }
 done_aside() { # done_aside NAME
@@ -277,7 +283,8 @@ tidy() {
 # The tools of tools/go.mod, in the versions that stand there.
 build_tools() {
     in_tools released go build -o "$scratch/bin/" ./lint ./vet tool && return
-    not_checked "static checks" "the tools can not be built"
+    not_checked tools "can not be built"
+    not_checked "static checks" "have no tools"
     ! in_ci
 }
 
@@ -364,6 +371,7 @@ main() {
     check "go test, smoke" in_smoke released go_test ./...
     check "go test, tools" in_tools released go_test ./release
     if [ -n "${MNETKEYS_TEST_LONG:-}" ]; then
+        unset GOGC GOMEMLIMIT
         check "tests on Debian's newest MySQL" tools/other_database.sh mysql
         check "tests on Debian 13's MariaDB" tools/other_database.sh mariadb
         check "benchmarks" go test -run '^$' -bench . -timeout 2h ./...

@@ -103,6 +103,7 @@ func TestStopMNetPutsBackOnlyTheModeThatAStartReplaced(t *testing.T) {
 		"it was off":                            {"strict", "off", "off", nil},
 		"it had no mode":                        {"strict", "", "off", nil},
 		"it is off already":                     {"off", "off", "off", nil},
+		"it still has no mode":                  {"", "", "", nil},
 		"an administrator has set it meanwhile": {"dangerous", "off", "dangerous", rotate.ErrConflict},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -23,7 +23,7 @@ func (e *ConnectionsError) Error() string {
 
 // Hint says what to do about it.
 func (e *ConnectionsError) Hint() string {
-	return "on PostgreSQL the locks of each database need a connection: lower --db-connections, select a part of the sites with --match or --shard, or raise " + limits[e.Of].raise
+	return "lower --db-connections, select a part of the sites with --match or --shard (on PostgreSQL the locks of each database need a connection), or raise " + limits[e.Of].raise
 }
 
 // Limit is what limits the connections to a server.

@@ -76,6 +76,7 @@ func (t *Tenant) startMNet(ctx context.Context, tx *sql.Tx, ipAddress string) er
 // StopMNet implements rotate.Starter. An empty mode becomes off, which Moodle reads as the same.
 func (t *Tenant) StopMNet(ctx context.Context, mode string) error {
 	const setting = "mnet_dispatcher_mode"
+	was := mode
 	if mode == "" {
 		mode = "off"
 	}
@@ -85,7 +86,11 @@ func (t *Tenant) StopMNet(ctx context.Context, mode string) error {
 			if err != nil {
 				return err
 			}
-			if now := config[setting]; now != "strict" && now != mode {
+			switch config[setting] {
+			case was:
+				return nil // MNet was not started
+			case "strict", mode:
+			default:
 				return rotate.ErrConflict
 			}
 			return t.setConfig(ctx, tx, config, setting, mode)

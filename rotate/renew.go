@@ -84,6 +84,7 @@ type Renewal struct {
 	answered map[string]bool // addresses of the local site that have answered in this run
 	nodes    []NodeReport    // of the last question to the local site
 	wasOff   *Tenant         // as it was before this run started MNet; nil if it did not
+	rescued  bool            // after MNet was started, the keys in the cache were found to be kept
 	planning bool            // a dry run: keys that a run would keep are not stored
 }
 
@@ -124,6 +125,8 @@ func exitFor(err error, code int) int {
 	var moved *MoveError
 	var start *startError
 	switch {
+	case errors.As(err, &start) && start.lost != nil: // whatever the cause was
+		return ExitLocalSite
 	case errors.Is(err, ErrLocked):
 		return ExitLocked
 	case errors.As(err, &other), errors.As(err, &name), errors.As(err, &before), errors.As(err, &moved):

@@ -18,11 +18,14 @@ func (r *Renewal) read(ctx context.Context) (*Tenant, error) {
 	if err := r.mayStart(ctx, t); err != nil {
 		return nil, err
 	}
-	if err := r.Starter.StartMNet(ctx, r.ipAddress(ctx, t.Wwwroot)); err != nil {
-		return nil, fmt.Errorf("start MNet: %w", err)
-	}
 	if !t.MNetOn() {
 		r.wasOff = t
+	}
+	if err := r.Starter.StartMNet(ctx, r.ipAddress(ctx, t.Wwwroot)); err != nil {
+		if now, unread := r.load(ctx); unread == nil && !now.MNetOn() {
+			r.wasOff = nil // it was not started; otherwise the answer to COMMIT was lost
+		}
+		return nil, fmt.Errorf("start MNet: %w", err)
 	}
 	r.Log.Info().Str("wwwroot", t.Wwwroot).Msg("MNet started")
 	if t, err = r.load(ctx); err != nil {
@@ -31,6 +34,7 @@ func (r *Renewal) read(ctx context.Context) (*Tenant, error) {
 	if err := r.rescue(ctx, t, usesUnknown); err != nil {
 		return nil, err
 	}
+	r.rescued = true
 	if err := r.Cache.Drop(ctx, t.SiteIdentifier, ScopeEntry); err != nil {
 		// The same entries are dropped again after the key is stored, and proven.
 		r.Log.Debug().Err(err).Msg("cache not dropped after MNet was started")
@@ -57,7 +61,8 @@ func (r *Renewal) mayStart(ctx context.Context, t *Tenant) error {
 // stopAgain switches MNet off again if this run has started it and then failed, with the error
 // cause, before the web server was proven to use the stored key. Only the mode goes back: the rows
 // of mnet_host are those that every Moodle has from its installation on, and a peer may have fetched
-// the certificate of a new pair while MNet was on, so that the pair stays.
+// the certificate of a new pair while MNet was on, so that the pair stays. The cache is purged only
+// after its keys were rescued: before, this run has not purged it either.
 func (r *Renewal) stopAgain(ctx context.Context, cause error) error {
 	was := r.wasOff
 	if cause == nil || was == nil {
@@ -66,19 +71,24 @@ func (r *Renewal) stopAgain(ctx context.Context, cause error) error {
 	r.wasOff = nil
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), safePointLimit)
 	defer cancel()
-	err := r.Starter.StopMNet(ctx, was.DispatcherMode)
-	if err == nil {
-		err = r.Cache.Drop(ctx, was.SiteIdentifier, ScopeDefinition)
+	failed := &startError{cause: cause}
+	if err := r.Starter.StopMNet(ctx, was.DispatcherMode); err != nil {
+		failed.lost = fmt.Errorf("MNet could not be switched off again: %w", err)
+	} else if r.rescued {
+		if err := r.Cache.Drop(ctx, was.SiteIdentifier, ScopeDefinition); err != nil {
+			failed.lost = fmt.Errorf("MNet was switched off again in the database, but the cache could not be purged: %w", err)
+		}
 	}
-	return &startError{cause, err}
+	return failed
 }
 
-// startError says that a run which had started MNet has failed, and whether MNet is off again.
+// startError says that a run which had started MNet has failed, and why MNet may still be on; lost
+// is nil if it is off again.
 type startError struct{ cause, lost error }
 
 func (e *startError) Error() string {
 	if e.lost != nil {
-		return e.cause.Error() + "; MNet could not be switched off again: " + e.lost.Error()
+		return e.cause.Error() + "; " + e.lost.Error()
 	}
 	return e.cause.Error() + "; MNet was switched off again"
 }

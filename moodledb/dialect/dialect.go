@@ -130,6 +130,9 @@ type Free struct{ Server, Account, Database int }
 // Unlimited is more connections than any server has.
 const Unlimited = math.MaxInt32
 
+// itself is the connection that counts, which is closed then.
+const itself = 1
+
 func left(limited bool, limit, used int) int {
 	if !limited {
 		return Unlimited

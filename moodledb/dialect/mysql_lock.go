@@ -26,8 +26,8 @@ func (mySQL) FreeConnections(ctx context.Context, db *sql.DB) (Free, error) {
 	}
 	err := db.QueryRowContext(ctx, "SELECT @@max_connections, @@session.max_user_connections, COUNT(*) FROM information_schema.processlist "+
 		"WHERE user = SUBSTRING_INDEX(CURRENT_USER(), '@', 1)").Scan(&free.Server, &limit, &own)
-	free.Server -= used
-	free.Account = left(limit > 0, limit, own)
+	free.Server -= used - itself
+	free.Account = left(limit > 0, limit, own-itself)
 	return free, err
 }
 

@@ -17,16 +17,18 @@ import (
 func (postgreSQL) LockPlace(a Account) string { return a.Name + "\x00" + a.User }
 
 // FreeConnections counts the connections to all databases, of all accounts. A superuser has no
-// limits of its own. PostgreSQL has reserved_connections from 16 on.
+// limits of its own. PostgreSQL has reserved_connections from 16 on. The backend_type of other
+// accounts' connections is NULL to accounts without pg_read_all_stats.
 func (postgreSQL) FreeConnections(ctx context.Context, db *sql.DB) (free Free, err error) {
 	var account, database, accountHas, databaseHas int
 	err = db.QueryRowContext(ctx, "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int "+
 		"- COALESCE(current_setting('reserved_connections', true)::int, 0) - (SELECT sum(numbackends) FROM pg_stat_database)::int, "+
-		"CASE WHEN r.rolsuper THEN -1 ELSE r.rolconnlimit END, (SELECT COUNT(*) FROM pg_stat_activity WHERE usesysid = r.oid AND backend_type = 'client backend'), "+
-		"CASE WHEN r.rolsuper THEN -1 ELSE d.datconnlimit END, (SELECT COUNT(*) FROM pg_stat_activity WHERE datid = d.oid AND backend_type = 'client backend') "+
+		"CASE WHEN r.rolsuper THEN -1 ELSE r.rolconnlimit END, (SELECT COUNT(*) FROM pg_stat_activity WHERE usesysid = r.oid AND COALESCE(backend_type, 'client backend') = 'client backend'), "+
+		"CASE WHEN r.rolsuper THEN -1 ELSE d.datconnlimit END, (SELECT COUNT(*) FROM pg_stat_activity WHERE datid = d.oid AND COALESCE(backend_type, 'client backend') = 'client backend') "+
 		"FROM pg_roles r, pg_database d WHERE r.rolname = session_user AND d.datname = current_database()").
 		Scan(&free.Server, &account, &accountHas, &database, &databaseHas)
-	free.Account, free.Database = left(account >= 0, account, accountHas), left(database >= 0, database, databaseHas)
+	free.Server += itself
+	free.Account, free.Database = left(account >= 0, account, accountHas-itself), left(database >= 0, database, databaseHas-itself)
 	return free, err
 }
 
