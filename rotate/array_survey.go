@@ -1,8 +1,10 @@
 package rotate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -57,18 +59,57 @@ func (a *Array) Survey(ctx context.Context, what Survey) int {
 func (a *Array) diagnose(ctx context.Context, tenants []*renewing, emit func(*renewing)) {
 	members, sides := a.members(), a.readSides(ctx)
 	a.each("examine", tenants, func(t *renewing) {
-		a.within(ctx, t, func(s *Session, r *Renewal) error {
-			r.Locker, r.Store, r.members = lockFunc(t.member.Lock), wholeStore{s.Store, s.PeerRows}, members
-			r.Counterpart = func(_ context.Context, p Peer) (*Counterpart, error) { return sides[p.Wwwroot].counterpart() }
-			t.report = r.Diagnose(ctx)
-			t.nameUnread()
-			return t.report.Err
-		})
+		doubted := a.examine(ctx, t, members, sides)
+		if now := a.readAgain(ctx, sides, doubted); now != nil {
+			t.report.Findings = nil
+			a.examine(ctx, t, members, now)
+		}
 		if err := t.report.Err; err != nil && len(t.report.Findings) == 0 { // it was not opened
 			t.report.Findings = []Finding{unreadable(ctx, t.member.Wwwroot, err)}
 		}
 		emit(t)
 	})
+}
+
+// examine examines one tenant. Members that were asked for twice are doubted: what was read of them
+// is not what their web servers use.
+func (a *Array) examine(ctx context.Context, t *renewing, members map[string]bool, sides map[string]memberSide) (doubted map[string]bool) {
+	var mu sync.Mutex
+	doubted = map[string]bool{}
+	a.within(ctx, t, func(s *Session, r *Renewal) error {
+		r.Locker, r.Store, r.members = lockFunc(t.member.Lock), wholeStore{s.Store, s.PeerRows}, members
+		r.Counterpart = func(_ context.Context, p Peer) (*Counterpart, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			_, asked := doubted[p.Wwwroot]
+			doubted[p.Wwwroot] = asked
+			return sides[p.Wwwroot].counterpart()
+		}
+		t.report = r.Diagnose(ctx)
+		t.nameUnread()
+		return t.report.Err
+	})
+	return doubted
+}
+
+// readAgain reads the doubted members again; nil if none has another key than before. It is for
+// after the examination: whoever has a place at the database server must not wait for another.
+func (a *Array) readAgain(ctx context.Context, sides map[string]memberSide, doubted map[string]bool) (now map[string]memberSide) {
+	for at, member := range a.Members {
+		before := sides[member.Wwwroot].site
+		if before == nil || !doubted[member.Wwwroot] {
+			continue
+		}
+		site := a.readSide(ctx, &renewing{member: member, at: at})
+		if site == nil || keyOf(site) == keyOf(before) {
+			continue
+		}
+		if now == nil {
+			now = maps.Clone(sides)
+		}
+		now[member.Wwwroot] = memberSide{site: site}
+	}
+	return now
 }
 
 // readSides reads every member, by wwwroot.
@@ -115,19 +156,17 @@ func (a *Array) look(ctx context.Context, t *renewing, r *Renewal, what Survey) 
 	if err != nil {
 		return err
 	}
+	id := tenant.identity()
+	if what.calls() {
+		r.Locker = lockFunc(t.member.Lock)
+		id, err = r.verifyOwn(ctx, tenant, &t.report)
+	}
 	if what.details() {
 		t.report.describeAll(tenant, r.Now())
 	} else {
 		t.report.describe(tenant)
 	}
-	id := tenant.identity()
-	if what.calls() {
-		r.Locker = lockFunc(t.member.Lock)
-		if id, err = r.verifyOwn(ctx, tenant, &t.report); err != nil {
-			return err
-		}
-	}
-	if err := tenant.belongs(); err != nil {
+	if err := cmp.Or(err, tenant.belongs()); err != nil {
 		return err
 	}
 	t.report.Outcome, t.report.Exit = Kept, ExitOK

@@ -108,6 +108,7 @@ func (d *diagnosis) localRights(ctx context.Context) {
 func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent string) {
 	t := d.tenant
 	check, f, err := d.askSettled(ctx, t)
+	report.describe(t) // another run may have renewed the key meanwhile
 	report.SelfCheck, d.local = check, check
 	switch {
 	case err != nil:

@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"cmp"
 	"context"
 
 	"renew_mnetkeys/envelope"
@@ -52,9 +53,12 @@ func CounterpartOf(t *Tenant, wwwroot string) *Counterpart {
 // at all. A link that is not proven may be the fault of the peer's web server. This is found out as
 // for a member of an array, and said in the same words.
 func (r *Renewal) verifyFarSide(ctx context.Context, own Identity, p Peer, far farSide, proof Proof, report *PeerReport) {
-	switch {
-	case far.unread != nil && report.Outcome.Proven():
-		report.fail(far.unread)
+	if report.Outcome.Proven() && !far.fits(own, proof) {
+		far = r.farSide(ctx, p) // the call healed it, or the peer has renewed its key meanwhile
+	}
+	switch f := cmp.Or(far.unread, far.broken); {
+	case f != nil && report.Outcome.Proven():
+		report.fail(f)
 	case far.Counterpart == nil:
 	default:
 		if report.Outcome.Proven() && !far.OneWay {
@@ -69,6 +73,22 @@ func (r *Renewal) verifyFarSide(ctx context.Context, own Identity, p Peer, far f
 	if report.Reason == ReasonMNetOff && !report.back && (far.Counterpart != nil || r.members[p.Wwwroot]) {
 		report.Next = nextMemberOff
 	}
+}
+
+// fits reports whether the peer's side, as it was read before the call, is that of a link that the
+// call has proven.
+func (far farSide) fits(own Identity, proof Proof) bool {
+	if far.Counterpart == nil {
+		return true
+	}
+	holds := certificateOf(Peer{Certificate: far.Holds})
+	return far.uses(proof) && (far.OneWay || holds != nil && holds.Equal(own.Key.Certificate))
+}
+
+// uses reports whether the proof has shown that the peer's web server uses the key that the peer's
+// database has.
+func (far farSide) uses(proof Proof) bool {
+	return proof.Certificate != nil && proof.Certificate.Equal(far.Site.identity().Key.Certificate)
 }
 
 // verifyBack makes the peer's own call to this site.
@@ -93,14 +113,16 @@ func (r *Renewal) verifyBack(ctx context.Context, own Identity, other *Counterpa
 // verifyFarKey finds out whether the peer's web server uses the key that the peer's database has,
 // unless the proof has shown that it does, or the link could not be tried.
 func (r *Renewal) verifyFarKey(ctx context.Context, p Peer, far farSide, proof Proof, report *PeerReport) {
-	uses := proof.Certificate != nil && proof.Certificate.Equal(far.Site.identity().Key.Certificate)
-	if report.Outcome == Pending || report.Outcome.Proven() && uses {
+	if report.Outcome == Pending || report.Outcome.Proven() && far.uses(proof) {
 		return
 	}
 	check, f := r.askFarSide(ctx, far.Site)
 	if check == SelfFailed && r.Sleep(ctx, askAgain) == nil {
 		if again := r.farSide(ctx, p); again.Counterpart != nil && again.broken == nil {
 			far = again
+		}
+		if report.Outcome.Proven() && far.uses(proof) {
+			return
 		}
 		check, f = r.askFarSide(ctx, far.Site)
 	}

@@ -16,16 +16,16 @@ func (r *Renewal) Status(ctx context.Context, live bool) TenantReport {
 		if err != nil {
 			return err
 		}
-		report.Outcome = Kept
+		report.Outcome, report.Exit = Kept, ExitOK
+		var id *Identity
+		if err = t.belongs(); err == nil && live {
+			if id, err = r.verifyOwn(ctx, t, report); err != nil {
+				report.Exit = max(report.Exit, ExitNotRenewed)
+			}
+		}
 		report.describeAll(t, r.Now())
 		report.Peers = r.workOn(t.Peers, func(p Peer) PeerReport { return r.peerStatus(ctx, t, p) })
-		report.Exit = ExitOK
-		if err := t.belongs(); err != nil || !live {
-			return err
-		}
-		id, err := r.verifyOwn(ctx, t, report)
-		if err != nil {
-			report.Exit = max(report.Exit, ExitNotRenewed)
+		if err != nil || !live {
 			return err
 		}
 		verified := r.workOn(t.Peers, func(p Peer) PeerReport { return r.verifyPeer(ctx, *id, p) })

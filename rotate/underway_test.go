@@ -3,6 +3,7 @@ package rotate
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 )
@@ -74,5 +75,68 @@ func TestAStaleWebServerIsAFaultIfNoRunIsUnderWay(t *testing.T) {
 	}
 	if len(w.happened("lock")) != len(w.happened("release")) {
 		t.Errorf("the lock is kept: %v", w.events)
+	}
+}
+
+// What another run has stored meanwhile is what was proven: its key, and the peers of its time.
+func TestAfterAWaitForAnotherRunTheReportIsOfWhatThatRunHasStored(t *testing.T) {
+	for command, run := range map[string]func(*Renewal, context.Context) TenantReport{
+		"verify": (*Renewal).Verify, "doctor": (*Renewal).Diagnose,
+		"status": func(r *Renewal, ctx context.Context) TenantReport { return r.Status(ctx, true) },
+	} {
+		t.Run(command, func(t *testing.T) {
+			w := newWorld(t)
+			w.addPeer(peerA, fakePeer{})
+			w.cached, w.sticky, w.lockErr = w.otherPair(), true, ErrLocked
+			r := w.renewal(Options{})
+			r.Sleep = func(ctx context.Context, _ time.Duration) error {
+				w.tenant.History = []Retired{{Stored: w.tenant.Pair}}
+				w.tenant.Pair = storedPair(testPair(t, ownURL, clock))
+				w.tenant.Own = &Peer{ID: 1, Wwwroot: ownURL, Certificate: w.tenant.Pair.Certificate, Expires: mustParse(w.tenant.Pair.Certificate).NotAfter.Unix()}
+				w.cached, w.lockErr = nil, nil
+				w.peers[peerA].knows = w.tenant.Pair.Certificate
+				w.addPeer(peerB, fakePeer{})
+				slices.Reverse(w.tenant.Peers)
+				return ctx.Err()
+			}
+			report := run(r, t.Context())
+			if now := mustParse(w.tenant.Pair.Certificate).Fingerprint(); report.SelfCheck != SelfProven || report.Certificate.SHA256 != now || report.History != 1 {
+				t.Errorf("%s: %+v, want %s", report.SelfCheck, report.Certificate, now)
+			}
+			if command == "status" && (len(report.Retired) != 1 || len(report.Warnings) > 0) {
+				t.Errorf("%+v, %q", report.Retired, report.Warnings)
+			}
+			if len(report.Peers) != 2 {
+				t.Fatalf("%+v", report.Peers)
+			}
+			for _, p := range report.Peers {
+				has := w.peers[p.Wwwroot].own.Certificate.Fingerprint()
+				if !p.Outcome.Proven() || command == "status" && p.Certificate.SHA256 != has {
+					t.Errorf("%+v", p)
+				}
+			}
+		})
+	}
+}
+
+func TestAfterAWaitForAnotherRunASurveyIsOfWhatThatRunHasStored(t *testing.T) {
+	for _, what := range []Survey{SurveyVerify, SurveyLive, SurveyDoctor} {
+		f := newFleet(t, 2)
+		s := f.sites[0]
+		other := storedPair(testPair(t, s.tenant.Wwwroot, clock.AddDate(0, 0, -1)))
+		s.cached, s.lockErr = &other, ErrLocked
+		a := f.array(ArrayOptions{}, 0)
+		a.Template.Sleep = func(ctx context.Context, _ time.Duration) error {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			s.renewed()
+			s.lockErr = nil
+			return ctx.Err()
+		}
+		a.Survey(t.Context(), what)
+		report, now := f.reports[s.tenant.Wwwroot], mustParse(s.tenant.Pair.Certificate).Fingerprint()
+		if report.SelfCheck != SelfProven || report.Certificate.SHA256 != now || report.History != 1 {
+			t.Errorf("survey %d: %s: %+v, want %s", what, report.SelfCheck, report.Certificate, now)
+		}
 	}
 }

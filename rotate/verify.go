@@ -24,8 +24,8 @@ func (r *Renewal) Verify(ctx context.Context) TenantReport {
 		if err != nil {
 			return err
 		}
-		report.describe(t)
 		id, err := r.verifyOwn(ctx, t, report)
+		report.describe(t)
 		if err != nil {
 			return err
 		}
@@ -37,7 +37,8 @@ func (r *Renewal) Verify(ctx context.Context) TenantReport {
 }
 
 // verifyOwn proves the local site. It makes no call to a site whose key has expired, or whose row
-// is not that of its pair: such a call would make Moodle write.
+// is not that of its pair: such a call would make Moodle write. After a wait for another run, t is
+// what that run has stored: it is described afterwards.
 func (r *Renewal) verifyOwn(ctx context.Context, t *Tenant, report *TenantReport) (*Identity, error) {
 	if err := r.mayKeep(t); err != nil {
 		if errors.Is(err, ErrIncoherent) {

@@ -1,0 +1,128 @@
+package rotate
+
+import (
+	"context"
+	"slices"
+	"testing"
+)
+
+// A renewal was killed before its push. The peer fetches the key because of this run's call.
+func TestALinkThatIsHealedByTheCallIsJudgedByWhatThePeerHasAfterwards(t *testing.T) {
+	for name, c := range map[string]struct {
+		after   func(*Tenant) error // what becomes of the peer's database after the call
+		outcome PeerOutcome
+		reason  Reason
+	}{
+		"its row is right":                 {func(*Tenant) error { return nil }, Accepted, ""},
+		"its database is down":             {func(*Tenant) error { return errLost }, Pending, ReasonDatabase},
+		"its MNet is switched off":         {func(s *Tenant) error { s.DispatcherMode = "off"; return nil }, Refused, ReasonMNetOff},
+		"its row was overwritten at once":  {func(s *Tenant) error { s.Peers[1].Certificate = "garbage"; return nil }, Refused, ReasonFault7023},
+		"its row has another site's again": {func(s *Tenant) error { s.Peers[1].Certificate = s.Own.Certificate; return nil }, Refused, ReasonFault7023},
+	} {
+		for command, run := range map[string]func(*Renewal, context.Context) TenantReport{
+			"verify": (*Renewal).Verify, "doctor": (*Renewal).Diagnose,
+			"status": func(r *Renewal, ctx context.Context) TenantReport { return r.Status(ctx, true) },
+		} {
+			t.Run(command+": "+name, func(t *testing.T) {
+				w := newWorld(t)
+				peer := w.addPeer(peerA, fakePeer{})
+				retired := storedPair(testPair(t, ownURL, clock.AddDate(0, 0, -48)))
+				w.tenant.History = []Retired{{Stored: retired}}
+				peer.knows = retired.Certificate
+				r := w.renewal(Options{})
+				r.Network = callers{w}
+				r.Counterpart = func(context.Context, Peer) (*Counterpart, error) {
+					w.mu.Lock()
+					defer w.mu.Unlock()
+					site := peer.site(peer.knows)
+					if peer.knows != retired.Certificate {
+						if err := c.after(site); err != nil {
+							return nil, err
+						}
+					}
+					return CounterpartOf(site, ownURL), nil
+				}
+				if p := run(r, t.Context()).Peers[0]; p.Outcome != c.outcome || p.Reason != c.reason {
+					t.Errorf("%+v", p)
+				}
+				if peer.knows != w.tenant.Pair.Certificate {
+					t.Error("the peer was not healed")
+				}
+			})
+		}
+	}
+}
+
+func TestAPeerThatRenewsItsKeyDuringAPushIsNotBlamed(t *testing.T) {
+	for _, shownAt := range []int{2, 3} { // which read of its database shows the new key
+		w := newWorld(t)
+		peer := w.addPeer(peerA, fakePeer{})
+		before := peer.site(w.tenant.Pair.Certificate)
+		r := w.renewal(Options{})
+		r.Network = callers{w}
+		reads := 0
+		r.Counterpart = func(context.Context, Peer) (*Counterpart, error) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			if reads++; reads == 1 {
+				peer.own = testPair(t, peerA, clock)
+			}
+			if reads < shownAt {
+				return CounterpartOf(before, ownURL), nil
+			}
+			return CounterpartOf(peer.site(w.tenant.Pair.Certificate), ownURL), nil
+		}
+		report := r.Distribute(t.Context())
+		if p := report.Peers[0]; report.Exit != ExitOK || !p.Outcome.Proven() {
+			t.Errorf("read %d: exit %d, %+v", shownAt, report.Exit, p)
+		}
+		if pushes := w.happened("push"); len(pushes) != 1 || reads != shownAt {
+			t.Errorf("read %d: %d reads, %q", shownAt, reads, pushes)
+		}
+		if w.tenant.Peers[0].Certificate != peer.own.Certificate.PEM {
+			t.Error("the new certificate is not stored")
+		}
+	}
+}
+
+// The doctor of an array reads all members once at its start. A big array takes minutes.
+func TestAMemberThatRenewsItsKeyDuringTheDoctorOfAnArrayIsNotBlamed(t *testing.T) {
+	f := newFleet(t, 3)
+	s, member := f.sites[0], f.sites[1]
+	reads := 0
+	s.fails = func(call string) error {
+		if call == "read" {
+			reads++
+		}
+		if call == "read" && reads == 2 { // the first one was for the members' sides
+			member.renewed()
+		}
+		return nil
+	}
+	f.array(ArrayOptions{}, 0).Survey(t.Context(), SurveyDoctor)
+	report := f.reports[s.tenant.Wwwroot]
+	if p := linkTo(report, member.tenant.Wwwroot); !p.Outcome.Proven() {
+		t.Errorf("%+v", p)
+	}
+	if slices.ContainsFunc(report.Findings, func(f Finding) bool { return f.Code == "peer_several_caches" }) {
+		t.Errorf("%+v", report.Findings)
+	}
+	if f.maxOpen > 3 || s.rows[member.tenant.Wwwroot].certificate != member.tenant.Pair.Certificate {
+		t.Errorf("%d sessions", f.maxOpen)
+	}
+}
+
+// renewed is the state after a complete renewal by another run, which has the fleet's lock.
+func (s *fleetSite) renewed() {
+	retired := s.tenant.Pair
+	s.tenant.Pair = storedPair(testPair(s.f.t, s.tenant.Wwwroot, clock))
+	s.tenant.Own = &Peer{ID: 1, Wwwroot: s.tenant.Wwwroot, Certificate: s.tenant.Pair.Certificate, Expires: mustParse(s.tenant.Pair.Certificate).NotAfter.Unix()}
+	s.tenant.History = []Retired{{Stored: retired}}
+	s.cached = nil
+	s.version++
+	for _, other := range s.f.sites {
+		if row := other.rows[s.tenant.Wwwroot]; row != nil {
+			row.certificate = s.tenant.Pair.Certificate
+		}
+	}
+}
