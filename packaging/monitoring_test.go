@@ -44,10 +44,11 @@ func watching(t *testing.T) map[string][]string {
 }
 
 // allowed are the commands that the sudoers file allows, for an array and for a single Moodle,
-// without their backslashes (sudoers(5), "Other special characters and reserved words").
+// without their backslashes (sudoers(5), "Other special characters and reserved words"). They run in
+// the root directory: without --config, a config.php in a directory that nagios chose would be run.
 func allowed(t *testing.T) (array, single []string) {
 	t.Helper()
-	lines := regexp.MustCompile(`(?m)^nagios ALL = \(www-data\) NOPASSWD: (.*)$`).FindAllStringSubmatch(file(t, sudoersFile), -1)
+	lines := regexp.MustCompile(`(?m)^nagios ALL = \(www-data\) CWD=/ NOPASSWD: (.*)$`).FindAllStringSubmatch(file(t, sudoersFile), -1)
 	if len(lines) != 2 {
 		t.Fatalf("%d commands are allowed: %q", len(lines), lines)
 	}
@@ -147,8 +148,9 @@ func TestPrometheusAlertsWhenItShould(t *testing.T) {
 	}
 	for name, change := range map[string][2]string{
 		"on the exit code of any run":    {"max by (job, instance, file) (renew_mnetkeys_last_run", "min by (job, instance, file) (renew_mnetkeys_last_run"},
-		"that a failed push ends":        {"max by (job, instance, file) (renew_mnetkeys_last_success", "max by (job, instance, file) (renew_mnetkeys_last_run"},
-		"after a run that cured it":      {"            and on (job, instance)\n            renew_mnetkeys_local_site_proven == 0\n", ""},
+		"that a failed push ends":        {"> on (job, instance) group_left", "< on (job, instance) group_left"},
+		"that another site's cure ends":  {"min by (job, instance) (", "max by (job, instance) ("},
+		"after a run that cured it":      {"              and on (job, instance, wwwroot)\n              renew_mnetkeys_local_site_proven == 0\n", ""},
 		"on local sites that are proven": {"expr: renew_mnetkeys_local_site_proven == 0", "expr: renew_mnetkeys_local_site_proven == 1"},
 		"on web servers if all fail":     {"(renew_mnetkeys_web_server_proven) == 1", "(renew_mnetkeys_web_server_proven) < 2"},
 		"on metrics that have not gone":  {"unless\n", "and\n"},
