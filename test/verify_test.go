@@ -112,7 +112,7 @@ func TestLookingWritesNothing(t *testing.T) {
 		unwritten(t, func() {
 			r := look("verify")
 			r.expect(t, 3, "1 of 2 peers proven, 1 refused", "To send the current one, run: ", "renew_mnetkeys push")
-			if line := lineWith(r.stdout, tenant.Wwwroot); !strings.Contains(line, "refused") || !strings.Contains(line, "it uses a certificate of this site whose key no longer exists") {
+			if line := lineWith(r.stdout, tenant.Wwwroot); !strings.Contains(line, "refused") || !strings.Contains(line, "it uses another certificate of this site, whose key this site does not have") {
 				t.Errorf("it says of the tenant %q", line)
 			}
 			if answer := checked(t, look("check")); answer.state != "WARNING" || answer.code != 1 || answer.data["peers_refused"] != "1" || answer.data["peers_pending"] != "0" || !strings.Contains(answer.text, tenant.Wwwroot) {
