@@ -27,7 +27,7 @@ func TestWordsAndExitCodesAreThoseOfTheCommand(t *testing.T) {
 		"a check that warns":             {check, false, 1, kept("https://a.example", 0), []string{"<h1>WARNING: https://a.example", "WARNING: the key expires soon", `header class="warn"`}, "not renewed"},
 		"a critical check":               {check, false, 2, kept("https://a.example", 0), []string{"<h1>CRITICAL: ", `header class="bad"`, "the web server does not use it"}, "usage"},
 		"a check that knows nothing":     {check, false, 3, kept("https://a.example", 0), []string{"<h1>UNKNOWN: ", `aria-hidden="true">?</span>`, "the state could not be determined"}, "not everything is proven"},
-		"a status":                       {status, false, 0, kept("https://a.example", 0), []string{"https://a.example: looked at; 1 peer, not called.", "everything is fine"}, "proven, or nothing due"},
+		"a status":                       {status, false, 0, kept("https://a.example", 0), []string{"https://a.example: looked at; 1 peer skipped.", "everything is fine"}, "proven, or nothing due"},
 		"a verification":                 {verify, false, 3, kept("https://a.example", 3), []string{"https://a.example: verified", "not everything is proven"}, "done, but"},
 		"a diagnosis":                    {doctor, false, 1, kept("https://a.example", 1), []string{"examined; 0 errors, 0 warnings, 0 notes", "No problem was found.", "its own setup is wrong"}, "not renewed"},
 		"a dry run of a push":            {push, true, 0, kept("https://a.example", 0), []string{"https://a.example: can be pushed"}, "can be renewed"},

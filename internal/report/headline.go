@@ -14,6 +14,7 @@ import (
 type chip struct {
 	mark
 	Count string
+	Words string // what is counted: the outcome, or what the headline calls it, such as "failed, 2 interrupted"
 }
 
 // headline is what happened, in one sentence.
@@ -57,6 +58,35 @@ func headline(tenants []tenant, run Run) string {
 // tenantWords counts the tenants by outcome, good ones first.
 func tenantWords(tenants []tenant, how mode) string {
 	var parts []string
+	for _, c := range tenantChips(tenants, how) {
+		parts = append(parts, c.Count+" "+c.Words)
+	}
+	return strings.Join(parts, ", ")
+}
+
+func linkWords(count map[rotate.PeerOutcome]int, total int, what string, how mode) string {
+	total -= count[rotate.Ignored] // which is never counted
+	skipped := count[rotate.Skipped]
+	var line string
+	switch {
+	case how.dryRun:
+		line = fmt.Sprintf("%s of %s can be reached", number(skipped), counted(total, what))
+	case skipped > 0 && skipped == total:
+		line = counted(total, what) + " skipped"
+	default: // nobody has tried to prove those that were skipped
+		line = fmt.Sprintf("%s of %s proven", number(count[rotate.Accepted]+count[rotate.Healed]), counted(total-skipped, what))
+	}
+	for _, o := range []rotate.PeerOutcome{rotate.Pending, rotate.Refused, rotate.Skipped, rotate.Ignored} {
+		if count[o] > 0 && !(o == rotate.Skipped && (how.dryRun || skipped == total)) {
+			line += fmt.Sprintf(", %s %s", number(count[o]), o)
+		}
+	}
+	return line
+}
+
+// tenantChips count the tenants in the words of the headline, which may have several for one
+// outcome. The filter knows only outcomes, so there is one chip for each.
+func tenantChips(tenants []tenant, how mode) (all []chip) {
 	for _, m := range tenantMarks(how) {
 		count := map[string]int{}
 		for _, t := range tenants {
@@ -64,43 +94,18 @@ func tenantWords(tenants []tenant, how mode) string {
 				count[how.said(t.report)]++
 			}
 		}
+		var parts []string
 		for _, said := range slices.Sorted(maps.Keys(count)) {
 			parts = append(parts, number(count[said])+" "+said)
 		}
-	}
-	return strings.Join(parts, ", ")
-}
-
-func linkWords(count map[rotate.PeerOutcome]int, total int, what string, how mode) string {
-	total -= count[rotate.Ignored] // which is never counted
-	if how.ReadsOnly && total > 0 && count[rotate.Skipped] == total {
-		return counted(total, what) + ", not called"
-	}
-	if !how.dryRun {
-		total -= count[rotate.Skipped] // nobody has tried to prove them
-	}
-	done, verb := count[rotate.Accepted]+count[rotate.Healed], "proven"
-	if how.dryRun {
-		done, verb = count[rotate.Skipped], "can be reached"
-	}
-	line := fmt.Sprintf("%s of %s %s", number(done), counted(total, what), verb)
-	for _, o := range []rotate.PeerOutcome{rotate.Pending, rotate.Refused, rotate.Skipped, rotate.Ignored} {
-		if count[o] > 0 && !(how.dryRun && o == rotate.Skipped) {
-			line += fmt.Sprintf(", %s %s", number(count[o]), o)
+		if n, words, some := strings.Cut(strings.Join(parts, ", "), " "); some {
+			all = append(all, chip{m, n, words})
 		}
 	}
-	return line
+	return all
 }
 
-// tenantChips and peerChips count the outcomes that occurred.
-func tenantChips(tenants []tenant, how mode) []chip {
-	count := map[string]int{}
-	for _, t := range tenants {
-		count[string(t.report.Outcome)]++
-	}
-	return chips(tenantMarks(how), count)
-}
-
+// peerChips count the links by outcome.
 func peerChips(tenants []tenant, how mode) []chip {
 	count := map[string]int{}
 	for _, t := range tenants {
@@ -115,7 +120,7 @@ func chips(marks []mark, count map[string]int) []chip {
 	var all []chip
 	for _, m := range marks {
 		if n := count[m.Outcome]; n > 0 {
-			all = append(all, chip{mark: m, Count: number(n)})
+			all = append(all, chip{m, number(n), m.Outcome})
 		}
 	}
 	return all

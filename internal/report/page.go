@@ -97,7 +97,7 @@ func New() *Page { return &Page{siteOf: map[string]uint32{}, kindOf: map[kind]ui
 func (p *Page) Add(r rotate.TenantReport) {
 	t := tenant{site: p.site(r.Wwwroot, ""), report: r, links: make([]link, len(r.Peers)), count: map[rotate.PeerOutcome]int{}}
 	t.findings = p.findings(r.Findings)
-	t.report.Peers, t.report.Findings, t.report.Err = nil, nil, nil
+	t.report.Peers, t.report.Findings = nil, nil
 	for i, peer := range r.Peers {
 		k := kind{outcome: peer.Outcome, reason: string(peer.Reason), detail: peer.Detail, attempts: peer.Attempts, known: knownOf(peer)}
 		if unproven(peer.Outcome) {

@@ -68,6 +68,8 @@ func TestTheHeadlineSaysWhatHappened(t *testing.T) {
 	undone.Outcome = rotate.Undone
 	planned := rotate.TenantReport{Wwwroot: "https://b.example", Outcome: rotate.Kept, SelfCheck: rotate.SelfProven, Peers: []rotate.PeerReport{
 		peer("https://x.example", rotate.Skipped, "", "would be told", 1, 1), peer("https://y.example", rotate.Pending, "dns", "", 1, 1)}}
+	uncalled := rotate.TenantReport{Wwwroot: "https://d.example", Outcome: rotate.Kept, SelfCheck: rotate.SelfUnreachable, Peers: []rotate.PeerReport{
+		peer("https://x.example", rotate.Skipped, "", "", 0, 0), peer("https://y.example", rotate.Skipped, "", "", 0, 0), peer("https://gone.example", rotate.Ignored, "dns", "", 1, 1)}}
 	for name, c := range map[string]struct {
 		reports []rotate.TenantReport
 		run     report.Run
@@ -80,10 +82,12 @@ func TestTheHeadlineSaysWhatHappened(t *testing.T) {
 		"some are ignored": {[]rotate.TenantReport{{Wwwroot: "https://c.example", Outcome: rotate.Renewed, SelfCheck: rotate.SelfProven, Peers: []rotate.PeerReport{
 			peer("https://x.example", rotate.Accepted, "", "", 1, 1), peer("https://gone.example", rotate.Ignored, "dns", "", 1, 1)}}},
 			report.Run{Command: renew}, []string{"https://c.example: renewed; 1 of 1 peer proven, 1 ignored."}},
-		"pushed":      {[]rotate.TenantReport{planned}, report.Run{Command: push, ExitCode: 3}, []string{"renew_mnetkeys push", "Exit code 3</strong>: done, but not everything is proven"}},
-		"not renewed": {[]rotate.TenantReport{failed, undone}, report.Run{Command: renew, ExitCode: 1}, []string{"2 tenants: 1 undone, 1 failed.", "not renewed"}},
-		"interrupted": {nil, report.Run{Command: renew, ExitCode: 143}, []string{"interrupted at a safe point"}},
-		"usage":       {nil, report.Run{Command: renew, ExitCode: 2}, []string{"wrong usage or configuration"}},
+		"none was called": {[]rotate.TenantReport{uncalled}, report.Run{Command: verify, ExitCode: 3}, []string{"https://d.example: verified; 2 peers skipped, 1 ignored."}},
+		"none was tried":  {[]rotate.TenantReport{uncalled, uncalled}, report.Run{Command: push, ExitCode: 3}, []string{"2 tenants: 2 kept; 4 links skipped, 2 ignored."}},
+		"pushed":          {[]rotate.TenantReport{planned}, report.Run{Command: push, ExitCode: 3}, []string{"renew_mnetkeys push", "Exit code 3</strong>: done, but not everything is proven"}},
+		"not renewed":     {[]rotate.TenantReport{failed, undone}, report.Run{Command: renew, ExitCode: 1}, []string{"2 tenants: 1 undone, 1 failed.", "not renewed"}},
+		"interrupted":     {nil, report.Run{Command: renew, ExitCode: 143}, []string{"interrupted at a safe point"}},
+		"usage":           {nil, report.Run{Command: renew, ExitCode: 2}, []string{"wrong usage or configuration"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPage()
@@ -94,6 +98,24 @@ func TestTheHeadlineSaysWhatHappened(t *testing.T) {
 			contains(t, written(t, p, c.run), c.want...)
 		})
 	}
+}
+
+// stop ends a run, and is no failure of the tenants that were not worked on.
+type stop struct{ error }
+
+func (stop) StopsRun() {}
+
+func TestTheCountsThatFilterHaveTheWordsOfTheHeadline(t *testing.T) {
+	p := newPage()
+	for i, r := range []rotate.TenantReport{
+		{Outcome: rotate.Failed, Err: stop{errors.New("interrupted by SIGINT")}}, {Outcome: rotate.Failed, Err: stop{errors.New("interrupted by SIGINT")}},
+		{Outcome: rotate.Failed, Err: errors.New("locked")}, {Outcome: rotate.Kept, Err: stop{errors.New("interrupted by SIGINT")}},
+	} {
+		r.Wwwroot, r.SelfCheck = site(i), rotate.SelfSkipped
+		p.Add(r)
+	}
+	contains(t, written(t, p, runWith(130)), "4 tenants: 1 not renewed, 1 failed, 2 interrupted.",
+		`data-outcome="kept"`, "<b>1</b> not renewed</button>", `data-outcome="failed"`, "<b>1</b> failed, 2 interrupted</button>")
 }
 
 func TestEveryOutcomeAndOwnProofIsNamedAndMarked(t *testing.T) {
