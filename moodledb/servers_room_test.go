@@ -90,10 +90,10 @@ func TestALimitOfTheAccountOrOfTheDatabaseCountsToo(t *testing.T) {
 		}{
 			"none":                        {"", together, false, nil},
 			"of the account, with room":   {limit("12"), together, false, nil},
-			"of the account, without":     {limit("8"), together, false, &expected{LimitOfAccount, 8, 8}},
+			"of the account, without":     {limit("7"), together, false, &expected{LimitOfAccount, 8, 8}},
 			"of the account, for one":     {limit("2"), together[:1], false, nil},
 			"of the account, half enough": {limit("18"), apart, true, nil},
-			"of the account, half taken":  {limit("12"), apart, true, &expected{LimitOfAccount, 6, 12}},
+			"of the account, half taken":  {limit("11"), apart, true, &expected{LimitOfAccount, 6, 12}},
 			"of a superuser":              {limit("2") + "; ALTER ROLE " + s.User + " SUPERUSER", together, true, nil},
 			"of the database, with room":  {"ALTER DATABASE " + s.Name + " CONNECTION LIMIT 12", together, true, nil},
 			"of the database, without":    {"ALTER DATABASE " + s.Name + " CONNECTION LIMIT 8", together, true, &expected{LimitOfDatabase, 8, 8}},

@@ -27,7 +27,7 @@ func TestARunThatIsKilledAnywhereIsFinishedByTheNext(t *testing.T) {
 	seed := testbed.Seed(t)
 	random := rand.New(rand.NewPCG(seed, 0))
 	t.Logf("a whole run takes %s", whole)
-	const kills = 6
+	const kills = 4
 	for i := range kills {
 		pair := pairOf(t, own)
 		// The times are spread over the run, each a little different every time.

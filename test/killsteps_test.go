@@ -29,7 +29,7 @@ func TestARunThatIsKilledAtAnyStepIsFinishedByTheNext(t *testing.T) {
 		varies bool // not every run has the same steps
 		begin  func(t *testing.T) *sweep
 	}{
-		{"one tenant", 16, false, func(t *testing.T) *sweep {
+		{"one tenant", 10, false, func(t *testing.T) *sweep {
 			return recordedSweep(t, newSweep(t, binary, fleetOptions{tenants: 1}))
 		}},
 		{"one tenant on PostgreSQL", 4, false, func(t *testing.T) *sweep {
