@@ -152,7 +152,7 @@ func TestWhatIsSaidOfAPeerThatMisbehavesByChanceIsTheTruth(t *testing.T) {
 		timeout    time.Duration
 		faults     []peertest.Fault
 	}{
-		{"faults of all kinds", 100, 5000, time.Minute, peertest.ChanceFaults(true)},
+		{"faults of all kinds", 60, 5000, time.Minute, peertest.ChanceFaults(true)},
 		{"peers that say nothing", 16, 200, 4 * time.Second, peertest.SilentFaults()},
 	} {
 		t.Run(run.name, func(t *testing.T) {
