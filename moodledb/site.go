@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/rotate"
 )
 
@@ -71,8 +72,7 @@ func (t *Tenant) readSettings(ctx context.Context, tx *sql.Tx) (*rotate.Tenant, 
 	if err != nil {
 		return nil, err
 	}
-	config, err := t.configSettings(ctx, tx, "", "siteidentifier", "mnet_dispatcher_mode", "mnet_localhost_id", "mnet_all_hosts_id", "noreplyaddress", "mnetkeylifetime",
-		"proxyhost", "proxyport", "proxytype", "proxyuser", "proxypassword", "proxybypass")
+	config, err := t.configSettings(ctx, tx, "", config.Forcible()...)
 	if err != nil {
 		return nil, err
 	}

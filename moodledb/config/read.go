@@ -131,7 +131,7 @@ type settings struct {
 
 // numbers finds a setting that is a number whose string form only PHP knows.
 func (s *settings) numbers() error {
-	names := append(usedSettings(), forcible()...)
+	names := append(usedSettings(), Forcible()...)
 	for _, name := range usedOptions() {
 		names = append(names, "dboptions."+name)
 	}

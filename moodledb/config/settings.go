@@ -143,9 +143,9 @@ func (s *settings) site(c *Config) error {
 	return nil
 }
 
-// forcible are the settings of table config that matter here: initialise_cfg (lib/setuplib.php)
+// Forcible are the settings of table config that are read: initialise_cfg (lib/setuplib.php)
 // reads from the table only what config.php has not set.
-func forcible() []string {
+func Forcible() []string {
 	return []string{"siteidentifier", "mnet_dispatcher_mode", "mnet_localhost_id", "mnet_all_hosts_id", "mnetkeylifetime", "noreplyaddress",
 		"proxyhost", "proxyport", "proxytype", "proxyuser", "proxypassword", "proxybypass"}
 }
@@ -155,7 +155,7 @@ func forcible() []string {
 // it by what the tables say.
 func (s *settings) forced(c *Config) error {
 	c.Forced = map[string]string{}
-	for _, name := range forcible() {
+	for _, name := range Forcible() {
 		if v, set := s.find(name); set {
 			c.Forced[name] = v.Text()
 		}
