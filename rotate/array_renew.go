@@ -53,7 +53,7 @@ func (a *Array) preflight(ctx context.Context, t *renewing, s *Session, r *Renew
 		return a.keep(ctx, t, r, tenant)
 	}
 	if a.RollBack {
-		if _, _, err := tenant.newestRetired(r.Now()); err != nil {
+		if _, _, err := r.goesBackTo(tenant); err != nil {
 			return err
 		}
 	} else if t.starts = a.starts(tenant); t.starts {
@@ -186,7 +186,7 @@ func (a *Array) renew(ctx context.Context, t *renewing, r *Renewal, key generate
 	var next *Identity
 	history := tenant.historyAfterRetiring()
 	if a.RollBack {
-		next, history, err = tenant.newestRetired(r.Now())
+		next, history, err = r.goesBackTo(tenant)
 	} else {
 		next, err = r.nextIdentity(tenant, key)
 	}

@@ -45,6 +45,9 @@ type Options struct {
 	Nodes []string
 	// MovedFrom is the wwwroot that the site had before it moved; "" if it has not moved.
 	MovedFrom string
+	// Asked has the fingerprints of the keys that a person agreed to go back to, by folded wwwroot;
+	// nil if nobody was asked.
+	Asked map[string]string
 }
 
 // Renewal renews one tenant. All fields must be set unless they are marked as optional; a Renewal

@@ -1,6 +1,10 @@
 package rotate
 
-import "context"
+import (
+	"context"
+
+	"renew_mnetkeys/envelope"
+)
 
 // RollBack makes the newest retired pair the current one again, keeps the pair that it replaces in
 // the history, and pushes to and proves every peer as a renewal does.
@@ -21,7 +25,7 @@ func (r *Renewal) RollBack(ctx context.Context) TenantReport {
 }
 
 func (r *Renewal) rollBack(ctx context.Context, t *Tenant, before SelfCheck, report *TenantReport) error {
-	retired, history, err := t.newestRetired(r.Now())
+	retired, history, err := r.goesBackTo(t)
 	if err != nil {
 		return err
 	}
@@ -32,4 +36,15 @@ func (r *Renewal) rollBack(ctx context.Context, t *Tenant, before SelfCheck, rep
 		return err
 	}
 	return r.distribute(ctx, t, *retired, r.pushToPeers, report)
+}
+
+// goesBackTo is the tenant with the newest retired pair as its key, and the history after it. If a
+// person was asked, it is the key that the question named: since then another run may have retired
+// one.
+func (r *Renewal) goesBackTo(t *Tenant) (*Identity, []Retired, error) {
+	retired, history, err := t.newestRetired(r.Now())
+	if err == nil && r.Asked != nil && r.Asked[envelope.FoldWwwroot(t.Wwwroot)] != retired.Key.Certificate.Fingerprint() {
+		return nil, nil, ErrOtherThanAsked
+	}
+	return retired, history, err
 }

@@ -128,6 +128,31 @@ func TestRollbackAsksOnATerminal(t *testing.T) {
 	}
 }
 
+// What was agreed to holds for the keys that were named. A run that renews a key meanwhile retires
+// another one, to which nobody agreed to go back.
+func TestARollbackGoesBackToNoOtherKeyThanTheQuestionNamed(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, fleetOptions{tenants: 2})
+	f.renew(t, "--all").expect(t, 0)
+	one := f.tenants[1].Wwwroot
+	for _, c := range []struct {
+		name  string
+		scope []string
+	}{{"one tenant", []string{"--host=" + one}}, {"an array", []string{"--all"}}} {
+		t.Run(c.name, func(t *testing.T) {
+			x := onTerminal(t, command(t, append([]string{"rollback", "--config=" + f.config}, c.scope...)...))
+			x.says("[y/N] ")
+			f.renew(t, "--host="+one).expect(t, 0)
+			renewed := pairOf(t, f.tenants[1].Site)
+			x.types("y\n")
+			x.end().expect(t, 1, "the previous key is not the one that the question named")
+			if pairOf(t, f.tenants[1].Site) != renewed {
+				t.Error("the key that was renewed meanwhile is not the current one")
+			}
+		})
+	}
+}
+
 // The keys of every tenant are named before the question. A tenant that cannot be read is named, too.
 func TestTheRollbackOfAnArrayNamesTheKeys(t *testing.T) {
 	t.Parallel()

@@ -6,6 +6,12 @@ const field = document.getElementById('name');
 const chips = [...document.querySelectorAll('[data-outcome]')];
 const everything = {outcomes: new Set(), name: ''};
 
+// called is an outcome in the words of its chip.
+function called(outcome) {
+  const chip = chips.find(c => c.dataset.outcome === outcome);
+  return chip ? chip.lastChild.textContent.trim() : outcome;
+}
+
 function wanted() {
   const q = new URLSearchParams(location.hash.slice(1));
   return {outcomes: new Set((q.get('outcome') || '').split(',').filter(Boolean)), name: q.get('name') || ''};
@@ -111,7 +117,7 @@ function show({outcomes, name}) {
   const nothing = filtered && !document.querySelector('[data-o]:not(.out)') && (!links || links.classList.contains('out'));
   const found = nothing ? 'Nothing matches.' : counts.shown + ' of ' + counts.tenants + (document.querySelector('.tenants') ? ' tenants' : ' peers') + ' shown.';
   const shown = document.getElementById('shown');
-  shown.textContent = filtered ? 'Filter: ' + [...outcomes, ...(name ? ['“' + name + '”'] : [])].join(', ') + '. ' + found : '';
+  shown.textContent = filtered ? 'Filter: ' + [...[...outcomes].map(called), ...(name ? ['“' + name + '”'] : [])].join(', ') + '. ' + found : '';
   shown.classList.toggle('nothing', nothing);
   reach();
 }

@@ -115,7 +115,7 @@ func TestTheCountsThatFilterHaveTheWordsOfTheHeadline(t *testing.T) {
 		p.Add(r)
 	}
 	contains(t, written(t, p, runWith(130)), "4 tenants: 1 not renewed, 1 failed, 2 interrupted.",
-		`data-outcome="kept"`, "<b>1</b> not renewed</button>", `data-outcome="failed"`, "<b>1</b> failed, 2 interrupted</button>")
+		`data-outcome="kept"`, "<b>1</b> not renewed</button>", `data-outcome="failed"`, "<b>1</b> failed, 2 interrupted</button>", "</span> not renewed</td>", "</span> interrupted</td>", "</span> failed</td>")
 }
 
 func TestEveryOutcomeAndOwnProofIsNamedAndMarked(t *testing.T) {

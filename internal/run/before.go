@@ -18,9 +18,10 @@ import (
 // refusedError is an answer other than yes, or that nobody can be asked: nothing is changed.
 type refusedError struct{ cmdline.UsageError }
 
-// confirm asks before a command that must not run by habit. keys says which keys the question is
-// about. A signal ends the question; the goroutine that reads the answer is then left behind.
-func confirm(ctx context.Context, o cmdline.Options, out *output.Printer, stdin *os.File, keys func(context.Context) string) error {
+// confirm asks before a command that must not run by habit. keys reads which keys the question is
+// about; the answer holds for them alone. A signal ends the question; the goroutine that reads the
+// answer is then left behind.
+func confirm(ctx context.Context, o *cmdline.Options, out *output.Printer, stdin *os.File, keys func(context.Context) []rotate.TenantReport) error {
 	cmd := o.Command.Row()
 	if cmd.Question == nil || o.Yes || o.DryRun {
 		return nil
@@ -29,9 +30,11 @@ func confirm(ctx context.Context, o cmdline.Options, out *output.Printer, stdin 
 		return &refusedError{cmdline.UsageError{Problem: string(cmd.Name) + " needs confirmation", Advice: "run it on a terminal, or add --yes"}}
 	}
 	if cmd.KeysFrom != "" {
-		fmt.Fprint(out.Stderr, keys(ctx))
+		found := keys(ctx)
+		o.Asked = askedAbout(found)
+		fmt.Fprint(out.Stderr, output.KeysOfRollback(found))
 	}
-	fmt.Fprintf(out.Stderr, "%s [y/N] ", cmd.Question(o))
+	fmt.Fprintf(out.Stderr, "%s [y/N] ", cmd.Question(*o))
 	answers := make(chan string, 1)
 	go func() {
 		answer, _ := bufio.NewReader(stdin).ReadString('\n')

@@ -81,7 +81,7 @@ func execute(ctx context.Context, cmd cmdline.Command, o cmdline.Options, args [
 		err = checkHooks(o)
 	}
 	if err == nil {
-		err = confirm(ctx, o, out, os.Stdin, keysBefore(o, getenv))
+		err = confirm(ctx, &o, out, os.Stdin, keysBefore(o, getenv))
 	}
 	if errors.As(err, new(*refusedError)) {
 		output.PrintError(stderr, err)

@@ -4,15 +4,16 @@ import (
 	"context"
 	"io"
 
+	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/internal/cmdline"
 	"renew_mnetkeys/internal/output"
 	"renew_mnetkeys/rotate"
 )
 
-// keysBefore says which keys a rollback replaces and brings back, as the databases have them before
+// keysBefore reads which keys a rollback replaces and brings back, as the databases have them before
 // the question. It reads with the command that the row names, and prints nothing.
-func keysBefore(o cmdline.Options, getenv func(string) string) func(context.Context) string {
-	return func(ctx context.Context) string {
+func keysBefore(o cmdline.Options, getenv func(string) string) func(context.Context) []rotate.TenantReport {
+	return func(ctx context.Context) []rotate.TenantReport {
 		o.Command, o.JSON, o.Quiet, o.LogFormat = o.Command.Row().KeysFrom, false, true, "console"
 		ctx, cancel := context.WithTimeoutCause(ctx, o.Deadline, errDeadline)
 		defer cancel()
@@ -25,8 +26,19 @@ func keysBefore(o cmdline.Options, getenv func(string) string) func(context.Cont
 			work = r.workOnArray
 		}
 		work(ctx)
-		return output.KeysOfRollback(found.reports)
+		return found.reports
 	}
+}
+
+// askedAbout are the keys that a rollback brings back, for [rotate.Options].
+func askedAbout(reports []rotate.TenantReport) map[string]string {
+	keys := map[string]string{}
+	for _, r := range reports {
+		if r.Back != nil {
+			keys[envelope.FoldWwwroot(r.Wwwroot)] = r.Back.SHA256
+		}
+	}
+	return keys
 }
 
 // collector keeps the reports of a run.
