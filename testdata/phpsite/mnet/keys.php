@@ -9,11 +9,11 @@ final class keypair {
     public function __construct(public readonly string $certificate, public readonly string $private) {
     }
 
-    /** A pair and self-signed certificate as Moodle makes them: serial 0, the wwwroot as subjectAltName inside the DN. */
-    public static function make(int $days): self {
+    /** A pair and self-signed certificate as Moodle makes them: serial 0, the wwwroot as subjectAltName inside the DN. The key may be given. */
+    public static function make(int $days, ?string $private = null): self {
         $wwwroot = $GLOBALS['CFG']->wwwroot;
         $site = database::get()->row('SELECT fullname FROM {course} WHERE id = 1');
-        $key = openssl_pkey_new(['private_key_bits' => 2048]);
+        $key = $private === null ? openssl_pkey_new(['private_key_bits' => 2048]) : openssl_pkey_get_private($private);
         $request = openssl_csr_new([
             'countryName' => 'NZ',
             'stateOrProvinceName' => 'Wellington',
@@ -69,9 +69,9 @@ function history(): array {
 
 /**
  * The site's own renewal. Without $archive it forgets the old pair, and no peer can ever heal itself; with $stale the cache
- * goes on serving what it had.
+ * goes on serving what it had. The new key is $private, if that is given.
  */
-function replace_pair(bool $archive, bool $stale = false): void {
+function replace_pair(bool $archive, bool $stale = false, ?string $private = null): void {
     $store = $stale ? store_setting(...) : set_setting(...);
     if ($archive) {
         $old = cached_pair();
@@ -79,7 +79,7 @@ function replace_pair(bool $archive, bool $stale = false): void {
         $generations = (int) (settings('mnet')['openssl_generations'] ?? 3);
         $store('mnet', 'openssl_history', serialize(array_slice([$retired, ...history()], 0, $generations)));
     }
-    $new = keypair::make((int) (settings('core')['mnetkeylifetime'] ?? 28));
+    $new = keypair::make((int) (settings('core')['mnetkeylifetime'] ?? 28), $private);
     $store('mnet', 'openssl', $new->stored());
     database::get()->rows(
         'UPDATE {mnet_host} SET wwwroot = ?, ip_address = ?, public_key = ?, public_key_expires = ? WHERE id = ?',

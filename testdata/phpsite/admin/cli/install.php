@@ -1,7 +1,8 @@
 <?php
 /**
  * Makes the rows, the cache configuration and the first key of a site whose tables are empty.
- * Standard input: {"fullname": string, "cache": "file"|"redis"|"stacked", "redis": {"server", "password", "prefix"} or null}
+ * Standard input: {"fullname": string, "cache": "file"|"redis"|"stacked", "redis": {"server", "password", "prefix"} or null,
+ * "key": the private key, PEM}
  */
 
 namespace phpsite;
@@ -50,4 +51,4 @@ $settings = ['siteidentifier' => $siteidentifier, 'mnet_localhost_id' => $own, '
 foreach ($settings as $name => $value) {
     set_setting('core', $name, (string) $value);
 }
-replace_pair(archive: false);
+replace_pair(archive: false, private: $wish['key']);
