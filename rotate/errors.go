@@ -50,7 +50,7 @@ var (
 	ErrNothingRetired = error(&hinted{"the key history is empty: there is no key to go back to", adviseRenewal})
 	// ErrOtherThanAsked: since the question another run has retired a key, or the key history could
 	// not be read then.
-	ErrOtherThanAsked = error(&hinted{"the previous key is not the one that the question named, nothing was changed", "to see the keys as they are now, and to decide again, run: renew_mnetkeys rollback"})
+	ErrOtherThanAsked = error(&hinted{"the previous key is not the one that the question named, nothing was changed", "decide again: to see the keys as they are now, run: renew_mnetkeys status"})
 	// errOtherWwwroot: the newest retired pair is from before the site moved.
 	errOtherWwwroot = error(&hinted{"the key was made for another wwwroot", adviseRenewal})
 	// errNotSeen: neither the local site nor the database could be asked again after the push.
