@@ -317,6 +317,15 @@ concurrent() { # concurrent [-v]
     done < <(go list -f '{{.Dir}}{{range .GoFiles}} {{.}}{{end}}' ./... | grep -vE '/test( |$)')
 }
 
+# One after another, beside the commands, which take as long as all of them.
+small_suites() {
+    local code=0
+    step raced go_test -run "$whole_arrays" ./test || code=1
+    step in_smoke released go_test ./... || code=1
+    step in_tools released go_test ./release || code=1
+    return $code
+}
+
 step() {
     if "$@"; then echo "ok: $*"; else echo "FAILED: $*" && return 1; fi
 }
@@ -364,12 +373,10 @@ main() {
     # shellcheck disable=SC2046
     check "go test, concurrent packages" raced go_test $(concurrent)
     # ./test runs whole commands. With -race it takes three times as long: that is for a few that work on many sites at once.
-    aside "go test, arrays" raced go_test -run "$whole_arrays" ./test
+    aside "go test, arrays, smoke, tools" small_suites
     check "go test, other packages" done_aside "go test, other packages"
     check "go test, commands" $unraced go_test -skip "$whole_arrays" ./test
-    check "go test, arrays" done_aside "go test, arrays"
-    check "go test, smoke" in_smoke released go_test ./...
-    check "go test, tools" in_tools released go_test ./release
+    check "go test, arrays, smoke, tools" done_aside "go test, arrays, smoke, tools"
     check "static checks" done_aside "static checks"
     if [ -n "${MNETKEYS_TEST_LONG:-}" ]; then
         unset GOGC GOMEMLIMIT

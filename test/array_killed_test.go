@@ -136,6 +136,10 @@ func (r *running) ended() bool { return len(r.done) > 0 }
 // so, and a last push repairs the rest.
 func TestRunsAtOnceLeaveNoLinkUnproven(t *testing.T) {
 	t.Parallel()
+	size := 5
+	if testbed.Long() {
+		size = 7
+	}
 	for _, c := range []struct {
 		name    string
 		renewed int // how many tenants the first run has renewed when the others start
@@ -147,7 +151,7 @@ func TestRunsAtOnceLeaveNoLinkUnproven(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			f := newFleet(t, fleetOptions{tenants: 7, outsiders: 1})
+			f := newFleet(t, fleetOptions{tenants: size, outsiders: 1})
 			array := append([]string{"--all", "--withmaster", "--json"}, c.args...)
 			runs := []*running{f.start(t, array...)}
 			waitFor(t, "the first to renew some", func() bool { return f.renewals(t) >= c.renewed })
