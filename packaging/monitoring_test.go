@@ -119,45 +119,54 @@ func TestSudoTakesItsFile(t *testing.T) {
 	}
 }
 
-// promtool tests the rules, one of which change alters.
-func promtool(t *testing.T, change func(string) string) (said string, err error) {
+// promtool runs it on the rules and on their tests.
+func promtool(t *testing.T, rules, tests string, words ...string) (said string, err error) {
 	t.Helper()
 	dir := t.TempDir()
-	for _, path := range []string{rulesFile, rulesTestFile} {
-		text := file(t, path)
-		if path == rulesFile {
-			text = change(text)
-		}
+	for path, text := range map[string]string{rulesFile: rules, rulesTestFile: tests} {
 		if err := os.WriteFile(filepath.Join(dir, filepath.Base(path)), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, words := range [][]string{{"check", "rules", filepath.Base(rulesFile)}, {"test", "rules", filepath.Base(rulesTestFile)}} {
-		cmd := exec.CommandContext(t.Context(), testbed.Program(t, "promtool"), words...)
-		cmd.Dir = dir
-		if output, err := cmd.CombinedOutput(); err != nil {
-			return string(output), err
-		}
+	cmd := exec.CommandContext(t.Context(), testbed.Program(t, "promtool"), words...)
+	cmd.Dir = dir
+	output, err := cmd.CombinedOutput()
+	return string(output), err
+}
+
+// onlyTest is the file of tests with the first, which has what others refer to, and with the only
+// one whose name begins so.
+func onlyTest(t *testing.T, begin string) string {
+	t.Helper()
+	const name = "\n  - name: "
+	parts := strings.Split(file(t, rulesTestFile), name)
+	found := slices.DeleteFunc(slices.Clone(parts[2:]), func(test string) bool { return !strings.HasPrefix(test, begin) })
+	if len(found) != 1 {
+		t.Fatalf("%d tests begin with %q", len(found), begin)
 	}
-	return "", nil
+	return parts[0] + name + parts[1] + name + found[0]
 }
 
 func TestPrometheusAlertsWhenItShould(t *testing.T) {
-	if said, err := promtool(t, func(text string) string { return text }); err != nil {
-		t.Fatalf("%v\n%s", err, said)
+	rules, tests := file(t, rulesFile), file(t, rulesTestFile)
+	for _, words := range [][]string{{"check", "rules", filepath.Base(rulesFile)}, {"test", "rules", filepath.Base(rulesTestFile)}} {
+		if said, err := promtool(t, rules, tests, words...); err != nil {
+			t.Fatalf("%v\n%s", err, said)
+		}
 	}
-	for name, change := range map[string][2]string{
-		"on the exit code of any run":    {"max by (job, instance, file) (renew_mnetkeys_last_run", "min by (job, instance, file) (renew_mnetkeys_last_run"},
-		"that a failed push ends":        {"> on (job, instance) group_left", "< on (job, instance) group_left"},
-		"that another site's cure ends":  {"min by (job, instance) (", "max by (job, instance) ("},
-		"after a run that cured it":      {"              and on (job, instance, wwwroot)\n              renew_mnetkeys_local_site_proven == 0\n", ""},
-		"on local sites that are proven": {"expr: renew_mnetkeys_local_site_proven == 0", "expr: renew_mnetkeys_local_site_proven == 1"},
-		"on web servers if all fail":     {"(renew_mnetkeys_web_server_proven) == 1", "(renew_mnetkeys_web_server_proven) < 2"},
-		"on metrics that have not gone":  {"unless\n", "and\n"},
+	for name, c := range map[string]struct{ by, old, replacement string }{
+		"on the exit code of any run":    {"a renewal ends with exit code 4", "max by (job, instance, file) (renew_mnetkeys_last_run", "min by (job, instance, file) (renew_mnetkeys_last_run"},
+		"that a failed push ends":        {"a verify ends with exit code 4", "> on (job, instance) group_left", "< on (job, instance) group_left"},
+		"that another site's cure ends":  {"a renewal of an array", "min by (job, instance) (", "max by (job, instance) ("},
+		"after a run that cured it":      {"a verify ends with exit code 4", "              and on (job, instance, wwwroot)\n              renew_mnetkeys_local_site_proven == 0\n", ""},
+		"on local sites that are proven": {"a local site is not proven", "expr: renew_mnetkeys_local_site_proven == 0", "expr: renew_mnetkeys_local_site_proven == 1"},
+		"on web servers if all fail":     {"one of two web servers", "(renew_mnetkeys_web_server_proven) == 1", "(renew_mnetkeys_web_server_proven) < 2"},
+		"on metrics that have not gone":  {"the metrics of one machine go", "unless\n", "and\n"},
 	} {
-		t.Run("and the test finds an alert "+name, func(t *testing.T) {
-			if _, err := promtool(t, func(text string) string { return broken(t, text, change[0], change[1]) }); err == nil {
-				t.Error("it does not")
+		t.Run("and a test finds an alert "+name, func(t *testing.T) {
+			said, err := promtool(t, broken(t, rules, c.old, c.replacement), onlyTest(t, c.by), "test", "rules", filepath.Base(rulesTestFile))
+			if err == nil || !strings.Contains(said, "name: "+c.by) {
+				t.Errorf("it does not: %v\n%s", err, said)
 			}
 		})
 	}

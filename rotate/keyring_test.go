@@ -19,6 +19,9 @@ type keyring struct {
 
 var testKeys = keyring{keys: map[string]*rsa.PrivateKey{}}
 
+// testPairs are the pairs of testPair by wwwroot and time. They are as expensive.
+var testPairs sync.Map
+
 // enough is the number of renewals before a key is used again: more than any array of these tests
 // has tenants.
 const enough = 24

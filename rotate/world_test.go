@@ -384,12 +384,18 @@ func (w *world) Introduce(_ context.Context, _ Identity, wwwroot string) (Peer, 
 	return Peer{Wwwroot: wwwroot, Application: "moodle", Certificate: peer.own.Certificate.PEM}, nil
 }
 
+// testPair is the pair of a site that was made at that time, the same in each test.
 func testPair(t *testing.T, wwwroot string, made time.Time) *envelope.KeyPair {
 	t.Helper()
+	name := fmt.Sprint(wwwroot, " ", made.Unix())
+	if pair, found := testPairs.Load(name); found {
+		return pair.(*envelope.KeyPair)
+	}
 	pair, err := Certify(testKeys.of(t, wwwroot, made), Subject{Wwwroot: wwwroot, Site: "Test"}, made, 28, rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
+	testPairs.Store(name, pair)
 	return pair
 }
 

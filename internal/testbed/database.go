@@ -70,7 +70,7 @@ func (d *Database) Beside(t testing.TB, prefix string) *Database {
 // remove them.
 func (d *Database) lifecycle() (create, drop []string) {
 	if d.DBType == PostgreSQLType {
-		return []string{"CREATE ROLE " + d.User + " LOGIN PASSWORD '" + d.Password + "'", "CREATE DATABASE " + d.Name + " OWNER " + d.User},
+		return []string{"CREATE ROLE " + d.User + " LOGIN PASSWORD '" + scram(d.Password) + "'", "CREATE DATABASE " + d.Name + " OWNER " + d.User},
 			[]string{"DROP DATABASE " + d.Name + " WITH (FORCE)", "DROP ROLE " + d.User}
 	}
 	return []string{"CREATE DATABASE " + d.Name, "CREATE USER " + d.User + " IDENTIFIED BY '" + d.Password + "'", "GRANT ALL ON " + d.Name + ".* TO " + d.User},

@@ -2,7 +2,12 @@ package testbed
 
 import (
 	"cmp"
+	"crypto/hmac"
+	"crypto/pbkdf2"
+	"crypto/rand"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/base64"
 	"fmt"
 	"net"
 	"os"
@@ -143,6 +148,23 @@ func privateDir(t testing.TB, pattern string) string {
 		}
 	}
 	return dir
+}
+
+// scram is what PostgreSQL keeps of a password (RFC 5803), of one iteration instead of 4096: tests
+// connect thousands of times, and each time both sides would do them all.
+func scram(password string) string {
+	salt := rand.Text()
+	salted, err := pbkdf2.Key(sha256.New, password, []byte(salt), 1, sha256.Size)
+	if err != nil {
+		panic(err) // the length is that of the hash
+	}
+	key := func(name string) []byte {
+		mac := hmac.New(sha256.New, salted)
+		mac.Write([]byte(name))
+		return mac.Sum(nil)
+	}
+	stored, text := sha256.Sum256(key("Client Key")), base64.StdEncoding.EncodeToString
+	return "SCRAM-SHA-256$1:" + text([]byte(salt)) + "$" + text(stored[:]) + ":" + text(key("Server Key"))
 }
 
 func (s *Server) postgresRoot(t testing.TB, name string) *sql.DB {

@@ -279,10 +279,14 @@ func inParallel(n int, f func(i int)) {
 	done.Wait()
 }
 
+// bare has php load no extension that is not built in, which is half of what its start takes. No
+// case uses one.
+const bare = "PHP_INI_SCAN_DIR="
+
 // environOf is the environment that a case names in its first line.
 func environOf(text string) []string {
 	first, _, _ := strings.Cut(text, "\n")
-	environ := []string{"HOME=/root", "PATH=" + os.Getenv("PATH")}
+	environ := append([]string{"HOME=/root", "PATH=" + os.Getenv("PATH")}, bare)
 	if _, set, found := strings.Cut(first, "// env: "); found {
 		environ = append(environ, strings.Fields(set)...)
 	}

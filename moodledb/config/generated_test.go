@@ -124,7 +124,7 @@ func TestPHPReadsAGeneratedConfigAsWeDo(t *testing.T) {
 		count = 1000
 	}
 	path := filepath.Join(t.TempDir(), "config.php")
-	o := Options{PHP: php, Environ: []string{"PATH=" + os.Getenv("PATH")}, Wwwroot: "https://host.example"}
+	o := Options{PHP: php, Environ: []string{"PATH=" + os.Getenv("PATH"), bare}, Wwwroot: "https://host.example"}
 	for i := range count {
 		source := g.file()
 		write(t, path, source)
