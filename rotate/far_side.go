@@ -69,7 +69,12 @@ func (r *Renewal) verifyFarSide(ctx context.Context, own Identity, p Peer, far f
 	if report.Outcome == Refused && report.Reason.Row().Outdated && far.hasNewer(own) {
 		report.Detail, report.Next = join(newerAtPeer, report.Detail), nextRestored
 	}
-	// There is no other administrator to ask.
+	r.nextIfOff(p, far, report)
+}
+
+// nextIfOff gives the next step if MNet is off at a site of the array: there is no other
+// administrator to ask.
+func (r *Renewal) nextIfOff(p Peer, far farSide, report *PeerReport) {
 	if report.Reason == ReasonMNetOff && !report.back && (far.Counterpart != nil || r.members[p.Wwwroot]) {
 		report.Next = nextMemberOff
 	}
