@@ -66,8 +66,11 @@ func (r *Renewal) verifyFarSide(ctx context.Context, own Identity, p Peer, far f
 		}
 		r.verifyFarKey(ctx, p, far, proof, report)
 	}
-	if report.Outcome == Refused && report.Reason.Row().Outdated && far.hasNewer(own) {
+	switch outdated := report.Outcome == Refused && report.Reason.Row().Outdated; {
+	case outdated && far.hasNewer(own):
 		report.Detail, report.Next = join(newerAtPeer, report.Detail), nextRestored
+	case outdated && far.Counterpart != nil && !report.back && !own.Key.Certificate.Equal(certificateOf(Peer{Certificate: far.Holds})):
+		report.Next = cmp.Or(report.Next, nextMemberRow)
 	}
 	r.nextIfOff(p, far, report)
 }
