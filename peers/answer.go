@@ -48,6 +48,9 @@ func (a *answer) hint() string {
 	return ""
 }
 
+// errNothing is an answer with an empty body.
+var errNothing = errors.New("empty answer")
+
 // notXMLRPC describes a body that should have been XML-RPC and is not.
 func (a *answer) notXMLRPC(cause error) *rotate.Failure {
 	if f := strayFailure(cause); f != nil {
@@ -56,7 +59,7 @@ func (a *answer) notXMLRPC(cause error) *rotate.Failure {
 	body := bytes.TrimSpace(a.body)
 	switch {
 	case len(body) == 0:
-		return failed(rotate.ReasonNotXMLRPC, cause, "answered nothing")
+		return failed(rotate.ReasonNotXMLRPC, errNothing, "answered nothing")
 	// These are local_vmoodle's own words for a host that is not in its register.
 	case bytes.HasPrefix(body, []byte("VMoodling")):
 		return failed(rotate.ReasonNotXMLRPC, cause, "unknown virtual host: %s", body[:min(len(body), detailLimit)])

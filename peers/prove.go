@@ -60,7 +60,7 @@ func (w *proving) run(ctx context.Context) *rotate.Failure {
 		}
 		var got *sealedAnswer
 		if got, f = w.call(ctx, under); f != nil {
-			break
+			return w.afterNothing(ctx, f)
 		}
 		w.opened = w.opened || got.signed != nil
 		if got.settles() {
@@ -93,7 +93,7 @@ func (w *proving) first(ctx context.Context) (*envelope.Certificate, *rotate.Fai
 	case w.inRow != nil:
 		return w.inRow, nil
 	case !w.mayKeyswap:
-		return nil, failed(rotate.ReasonBadCertificate, nil, "this site has no readable certificate of it")
+		return nil, rotate.NoCertificate()
 	}
 	var f *rotate.Failure
 	w.answered, f = w.keyswap(ctx, false)

@@ -139,6 +139,23 @@ func TestProveAPeerThatCannotHeal(t *testing.T) {
 	})
 }
 
+// A Moodle that has no certificate of this site cannot seal an answer to it, and answers nothing.
+func TestProveAPeerWithoutACertificateOfThisSite(t *testing.T) {
+	const detail = "no usable certificate of this site"
+	without := func(s *scene) { s.must(s.peer.Know(s.own.Wwwroot(), "")) }
+	prove(t, []proofCase{
+		{name: "its publickey.php shows that a Moodle answers", peer: stock(), arrange: without,
+			reason: "cannot_open", detail: detail, attempts: 2},
+		{name: "so does its keyswap", peer: modern(), arrange: func(s *scene) { without(s); s.push() },
+			reason: "cannot_open", detail: detail, attempts: 1},
+		{name: "an unreadable certificate is none", peer: stock(), arrange: func(s *scene) { s.must(s.peer.Know(s.own.Wwwroot(), "?")) },
+			reason: "cannot_open", detail: detail, attempts: 2},
+		{name: "what answers nothing to everything may be no Moodle", peer: stock(), arrange: func(s *scene) { s.peer.Misbehave(peertest.Empty) },
+			reason: "not_xmlrpc", detail: "answered nothing", attempts: 2},
+		{name: "a patched peer stores what is pushed to it", arrange: func(s *scene) { without(s); s.push() }, attempts: 1},
+	})
+}
+
 // A peer says by 7023 that it cannot open our call.
 func TestProveAPeerThatOpensNothing(t *testing.T) {
 	prove(t, []proofCase{
@@ -281,7 +298,7 @@ func TestProveFindsACertificateToSealTo(t *testing.T) {
 	prove(t, []proofCase{
 		{name: "no certificate of it at all, and a keyswap", arrange: func(s *scene) { s.row.Certificate = ""; s.keyswap = true }, attempts: 2},
 		{name: "no certificate of it at all, and no keyswap", arrange: func(s *scene) { s.row.Certificate = "not a certificate" },
-			reason: "bad_certificate", attempts: 0},
+			reason: "bad_certificate", detail: "this site has no readable certificate of the peer", attempts: 0},
 		{name: "a broken row does not matter when the keyswap answered", arrange: func(s *scene) { s.push(); s.row.Certificate = "?" }, attempts: 1},
 	})
 }
@@ -350,6 +367,7 @@ func TestProveOurOwnSite(t *testing.T) {
 	}{
 		{name: "a site that uses its new key answers itself"},
 		{name: "a site whose web side still uses the old key opens nothing", fault: []peertest.Fault{peertest.StaleKey}, reason: "fault_7023"},
+		{name: "a site that answers nothing has shown no key", fault: []peertest.Fault{peertest.Empty}, reason: "not_xmlrpc"},
 		{name: "a site without RC4 looks the same from here", fault: []peertest.Fault{peertest.NoRC4}, reason: "fault_7023"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

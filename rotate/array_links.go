@@ -66,7 +66,7 @@ func (m *linkResults) rowFailure(member, site string) *Failure {
 	case RowDeleted:
 		return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer's row of this site is deleted"}
 	case KeyOther:
-		return &Failure{Reason: ReasonCannotOpen, Detail: "the peer has another certificate of this site"}
+		return &Failure{Reason: ReasonCannotOpen, Detail: "the peer does not have the current certificate of this site", Next: nextMemberRow}
 	case KeyNewer:
 		return &Failure{Reason: ReasonCannotOpen, Detail: newerAtPeer, Next: nextRestored}
 	case RowNamedAsBefore:

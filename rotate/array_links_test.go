@@ -338,7 +338,7 @@ func TestTheNextStepForAMemberWithoutMNetIsOneOfTheArray(t *testing.T) {
 	r := w.renewal(Options{})
 	r.Counterpart = func(context.Context, Peer) (*Counterpart, error) { return &Counterpart{Site: &Tenant{}}, nil }
 	advised(r.Diagnose(t.Context()).Findings)
-	for name, run := range map[string]func(*Renewal, context.Context) TenantReport{"push": (*Renewal).Distribute, "verify": (*Renewal).Verify} {
+	for name, run := range map[string]func(*Renewal, context.Context) TenantReport{"push": (*Renewal).Distribute, "verify": (*Renewal).Verify, "renew": (*Renewal).Run} {
 		r := w.renewal(Options{})
 		r.Counterpart = func(context.Context, Peer) (*Counterpart, error) { return &Counterpart{Site: &Tenant{}}, nil }
 		if got := run(r, t.Context()).Peers; len(got) != 1 || got[0].Reason != ReasonMNetOff || got[0].Next != nextMemberOff {

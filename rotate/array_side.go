@@ -95,6 +95,10 @@ func memberOff() *Failure {
 // nextMemberOff is the next step for a link to a site of the array whose MNet is off.
 const nextMemberOff = "the peer is a site of this array: enable its MNet or, if it is off on purpose, leave it out: write the lines exclude = URL and ignore-peer = URL into the options file"
 
+// nextMemberRow is the next step if a site of the array does not have the current certificate of
+// this site, and does not fetch it: a push to the array writes into its database.
+const nextMemberRow = "the peer is a site of this array: a push to the array writes this site's key into the peer's database. Run: renew_mnetkeys push --all --withmaster"
+
 // nextOfMember is the next step for a link to a site of the array whose own side is at fault.
 func nextOfMember(wwwroot string) string {
 	return "the key of that site must be proven first. To see what is wrong there, run: renew_mnetkeys doctor --host=" + shellWord(wwwroot)

@@ -60,7 +60,7 @@ func (d *diagnosis) callPeer(ctx context.Context, own Identity, p Peer) checkup 
 	case far.broken != nil:
 		return c.fail(p, far.broken, d.local)
 	case held == nil:
-		c.report.fail(&Failure{Reason: ReasonBadCertificate, Detail: "this site has no readable certificate of the peer"})
+		c.report.fail(NoCertificate())
 		return c
 	case !held.NotAfter.After(d.Now()) && !d.hasRenewed(ctx, p):
 		c.report.Detail = "not called: its key has expired, and a sealed call would make it renew by itself"

@@ -14,11 +14,7 @@ import (
 // renewed it by then.
 const expiringSoon = 3 * 24 * time.Hour
 
-const (
-	adviceRenew = "renew the key: that writes key pair, row and expiry again. Run: renew_mnetkeys"
-	// advicePush is the advice if this site's rows of peers are out of date.
-	advicePush = "a push asks for the certificate and stores it. Run: renew_mnetkeys push"
-)
+const adviceRenew = "renew the key: that writes key pair, row and expiry again. Run: renew_mnetkeys"
 
 // localRow examines MNet's switch and the local host row.
 func (d *diagnosis) localRow() {

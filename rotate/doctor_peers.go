@@ -79,17 +79,17 @@ func (d *diagnosis) peerCertificate(p Peer, note func(s Severity, code, next, me
 	c, err := envelope.ParseCertificate(p.Certificate)
 	switch {
 	case p.Certificate == "":
-		note(SeverityError, "certificate_missing", advicePush, "this site has no certificate of the peer, so it cannot call the peer", "")
+		note(SeverityError, "certificate_missing", nextPush, "this site has no certificate of the peer, so it cannot call the peer", "")
 	case err != nil:
-		note(SeverityError, "certificate_unreadable", advicePush, "the certificate of the peer cannot be read", "%v", err)
+		note(SeverityError, "certificate_unreadable", nextPush, "the certificate of the peer cannot be read", "%v", err)
 	default:
 		// A slash at the end has its own finding.
 		if err := c.CheckWwwroot(strings.TrimRight(p.Wwwroot, "/")); err != nil {
-			note(SeverityWarning, "certificate_other_name", "compare the wwwroot of the row with the name that the peer gives itself. If they are equal, "+advicePush,
+			note(SeverityWarning, "certificate_other_name", "compare the wwwroot of the row with the name that the peer gives itself. If they are equal, "+nextPush,
 				"the stored certificate of the peer belongs to another site", "%v", err)
 		}
 		if !c.NotAfter.After(d.Now()) {
-			note(SeverityWarning, "certificate_expired", "a peer that did not renew its own key yet does so when it is called; "+advicePush,
+			note(SeverityWarning, "certificate_expired", "a peer that did not renew its own key yet does so when it is called; "+nextPush,
 				"the stored certificate of the peer has expired", "on %s", FormatTime(c.NotAfter))
 		}
 	}

@@ -121,3 +121,19 @@ func (r *Renewal) lookAtPeers(ctx context.Context, own Identity, peers []Peer) [
 		return report
 	})
 }
+
+// WhyNotDue says why keys are not renewed ([TenantReport.NotDue]), behind the number n of their
+// tenants.
+func WhyNotDue(onlyIfDue, dryRun bool, n int) string {
+	whose := "their keys are"
+	if n == 1 {
+		whose = "its key is"
+	}
+	switch {
+	case onlyIfDue:
+		return "not due"
+	case dryRun:
+		return "would only be pushed (" + whose + " younger than --fresh)"
+	}
+	return "not renewed again (" + whose + " younger than --fresh)"
+}

@@ -75,3 +75,19 @@ func TestAHintThatIsAQuestionHasNoFullStop(t *testing.T) {
 		}
 	}
 }
+
+func TestThatTheKeyWasNotChangedIsSaidOnce(t *testing.T) {
+	parent, cancel := context.WithCancelCause(t.Context())
+	cancel(hintedStop{})
+	ctx := lateTimer{parent}
+	err := stoppedOr(ctx, fmt.Errorf("read the tenant: %w", timedOut{}))
+	for range 2 { // the steps that pass it on
+		err = stoppedOr(ctx, err)
+	}
+	if want := "stopped before the key was changed: the deadline has passed: read the tenant: no answer in time"; err.Error() != want {
+		t.Errorf("%v", err)
+	}
+	if !IsStopped(err) || HintOf(err) != "give the run more time" {
+		t.Errorf("stop %v, hint %q", IsStopped(err), HintOf(err))
+	}
+}

@@ -213,7 +213,7 @@ func (e *UnreachableError) Hint() string {
 	case e.Loopback:
 		return "a web server on this machine answers for " + e.Wwwroot + ": if it is the live site, and no copy of it, add --node=127.0.0.1"
 	}
-	return "make sure that this machine can open " + e.Wwwroot + ", or name its web server with --node=HOST[:PORT]. To renew without this proof (exit code 3), add --self-check=off, but never on a copy of a live site: its peers would accept the key of the copy"
+	return "make sure that this machine can open " + e.Wwwroot + ", or name its web server with --node=HOST[:PORT]. To go on without this proof (exit code 3), add --self-check=off, but never on a copy of a live site: its peers would accept the key of the copy"
 }
 
 // OnlyCopyError says that the cache may have the only copy of a key that peers know, and cannot be

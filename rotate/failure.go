@@ -22,6 +22,12 @@ type Failure struct {
 	Suppressed bool   // nothing was sent, because of the result of an earlier call
 }
 
+// NoCertificate is the failure of a call to a peer of which this site has no readable certificate:
+// unlike an answer that names another one, a push cures it.
+func NoCertificate() *Failure {
+	return &Failure{Reason: ReasonBadCertificate, Detail: "this site has no readable certificate of the peer", Next: nextPush}
+}
+
 func (f *Failure) Error() string {
 	if f.Detail == "" {
 		return string(f.Reason)

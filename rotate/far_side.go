@@ -66,10 +66,18 @@ func (r *Renewal) verifyFarSide(ctx context.Context, own Identity, p Peer, far f
 		}
 		r.verifyFarKey(ctx, p, far, proof, report)
 	}
-	if report.Outcome == Refused && report.Reason.Row().Outdated && far.hasNewer(own) {
+	switch outdated := report.Outcome == Refused && report.Reason.Row().Outdated; {
+	case outdated && far.hasNewer(own):
 		report.Detail, report.Next = join(newerAtPeer, report.Detail), nextRestored
+	case outdated && far.Counterpart != nil && !report.back && !own.Key.Certificate.Equal(certificateOf(Peer{Certificate: far.Holds})):
+		report.Next = cmp.Or(report.Next, nextMemberRow)
 	}
-	// There is no other administrator to ask.
+	r.nextIfOff(p, far, report)
+}
+
+// nextIfOff gives the next step if MNet is off at a site of the array: there is no other
+// administrator to ask.
+func (r *Renewal) nextIfOff(p Peer, far farSide, report *PeerReport) {
 	if report.Reason == ReasonMNetOff && !report.back && (far.Counterpart != nil || r.members[p.Wwwroot]) {
 		report.Next = nextMemberOff
 	}

@@ -58,8 +58,11 @@ func (r *Renewal) pushToPeer(ctx context.Context, own Identity, p *Peer) PeerRep
 	report.Attempts = push.Attempts
 
 	switch f := push.Failure; {
-	case f != nil && (f.Pending && !own.Proxy.Serves(p.Wwwroot) || f.Reason == ReasonUnknownToPeer || f.Reason == ReasonMNetOff):
+	case f != nil && (f.Pending && !own.Proxy.Serves(p.Wwwroot) || f.Reason == ReasonUnknownToPeer):
 		report.fail(f)
+	case f != nil && f.Reason == ReasonMNetOff:
+		report.fail(f)
+		r.nextIfOff(*p, r.farSide(ctx, *p), &report)
 	case f != nil && f.Reason == ReasonBadCertificate && certificateOf(*p) == nil:
 		report.fail(f)
 	default:

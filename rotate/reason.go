@@ -88,7 +88,7 @@ const (
 	nextPeersLog      = "read the peer's log: the peer could not handle the call"
 	nextLog           = "read the log of the site that answered"
 	thenPush          = " Then run: renew_mnetkeys push"
-	nextPush          = "to store the certificate that the peer uses, run: renew_mnetkeys push"
+	nextPush          = "a push asks for the certificate that the peer uses, and stores it. Run: renew_mnetkeys push"
 	nextFetchPeersKey = "fetch the peer's certificate again in Moodle's peer settings: the peer has no key for the one that this site has"
 )
 
@@ -141,16 +141,16 @@ var Reasons = []ReasonRow{
 		NextLocal: "enable OpenSSL's legacy provider for the web server's PHP (set OPENSSL_CONF to a file that activates the default and legacy providers), then restart PHP"},
 	{Code: ReasonSeveralCaches, Means: "its web servers use different keys: some open the call and others do not",
 		Next: "on that site, push first (this saves keys that only a cache has). Then purge Moodle's caches on each of its web servers, restart php-fpm if APCu is used, and push again"},
-	{Code: ReasonBadCertificate, Means: "it answered no certificate, or one that is not its own; if it is pending: it is a site of the same array whose key has expired",
+	{Code: ReasonBadCertificate, Means: "it answered no certificate, or one that is not its own, or this site has no readable certificate of it; if it is pending: it is a site of the same array whose key has expired",
 		LocalSite: SelfFailed,
 		Next:      "compare the certificate in the peer's settings with the one that the peer shows, and fetch it again"},
 	{Code: ReasonBadSignature, Means: "its answer is not signed with the key of its certificate",
 		SettlesSoon: true, LocalSite: SelfFailed,
 		Next: "ask the peer's administrator to renew its key: the peer signs with a key that does not match its certificate"},
-	{Code: ReasonCannotOpen, Means: "its answer is sealed with another certificate of this site than the current one",
+	{Code: ReasonCannotOpen, Means: "its answer is sealed with another certificate of this site than the current one, or it has none to seal an answer with",
 		SettlesSoon: true, Outdated: true, LocalSite: SelfFailed,
-		Next:       "the peer has another certificate of this site. To send the current one, run: renew_mnetkeys push",
-		NextPushed: "ask the peer's administrator to delete this site's key and to fetch it again: the key was sent, but the peer still uses another certificate of this site"},
+		Next:       "the peer does not have the current certificate of this site. To send it, run: renew_mnetkeys push",
+		NextPushed: "ask the peer's administrator to delete this site's key and to fetch it again: the key was sent, but the peer does not use it"},
 	{Code: ReasonClock, Means: "its clock is ahead of this machine's clock, or a day behind it",
 		LocalSite: SelfFailed,
 		Next:      "set the clocks of both machines by NTP: MNet refuses answers from the future, and this tool refuses answers older than a day"},

@@ -227,11 +227,18 @@ func (r *Renewal) waiting(upTo time.Duration) {
 // stoppedOr gives the signal or the deadline that ended the context, instead of the error that this
 // caused.
 func stoppedOr(ctx context.Context, err error) error {
-	if over(ctx) == nil {
+	if over(ctx) == nil || errors.As(err, new(*earlyError)) {
 		return err
 	}
-	return fmt.Errorf("stopped before the key was changed: %w", Ended(ctx, err))
+	return &earlyError{Ended(ctx, err)}
 }
+
+// earlyError is the end of a run that has not changed the key. It is said once, however many steps
+// pass it on.
+type earlyError struct{ cause error }
+
+func (e *earlyError) Error() string { return "stopped before the key was changed: " + e.cause.Error() }
+func (e *earlyError) Unwrap() error { return e.cause }
 
 // nextIdentity is the tenant with its new key.
 func (r *Renewal) nextIdentity(t *Tenant, g generated) (*Identity, error) {

@@ -48,7 +48,7 @@ type PeerOutcome string
 const (
 	Accepted PeerOutcome = "accepted" // proven at once
 	Healed   PeerOutcome = "healed"   // proven after it fetched the key itself
-	Pending  PeerOutcome = "pending"  // not reached
+	Pending  PeerOutcome = "pending"  // not reached, or not judged
 	Refused  PeerOutcome = "refused"  // answered, but does not use the new key
 	Skipped  PeerOutcome = "skipped"
 	Ignored  PeerOutcome = "ignored" // not proven, and matches IgnorePeers: it does not count

@@ -72,6 +72,35 @@ func TestALinkToAMemberIsJudgedTheSameForOneTenantAndForAll(t *testing.T) {
 	}
 }
 
+// A Moodle as released takes no certificate that is pushed to it, but a push to the array writes
+// into its database.
+func TestAMemberWithoutACertificateOfThisSiteIsCuredByAPushToTheArray(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, fleetOptions{tenants: 3, kind: peertest.Stock})
+	tenant, member := f.tenants[1], f.tenants[2]
+	member.DB.Exec(t, "UPDATE {mnet_host} SET public_key = '' WHERE wwwroot = ?", tenant.Wwwroot)
+	const next = "the peer is a site of this array: a push to the array writes this site's key into the peer's database. Run: "
+	for _, command := range []string{"push", "verify", "doctor"} {
+		var all rotate.PeerReport
+		one := f.command(t, command, "--host="+tenant.Wwwroot, "--json").byTenant(t)[tenant.Wwwroot].Peers
+		if command != "push" { // a push to the array is the cure
+			_, all, _ = f.oneAndAll(t, command, tenant, member.Wwwroot)
+			if all.Reason != rotate.ReasonCannotOpen || !strings.HasPrefix(all.Next, next) {
+				t.Errorf("%s --all: %+v", command, all)
+			}
+		}
+		for _, p := range one {
+			if p.Wwwroot == member.Wwwroot && (p.Reason != rotate.ReasonCannotOpen || !strings.HasPrefix(p.Next, next) || !strings.Contains(p.Next, "push --all --withmaster")) {
+				t.Errorf("%s: %+v", command, p)
+			}
+		}
+	}
+	f.command(t, "push", "--all", "--withmaster").expect(t, 0)
+	if wrong := f.wrongLinks(t); len(wrong) > 0 {
+		t.Errorf("wrong links: %q", wrong)
+	}
+}
+
 // Its peers may be members, whose side of the link has then not been judged.
 func TestNoLinkIsProvenWhileTheRegisterCannotBeRead(t *testing.T) {
 	t.Parallel()

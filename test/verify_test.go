@@ -265,7 +265,7 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 		has(t, found, rotate.SeverityWarning, "peer_duplicate", peer.Wwwroot)
 		has(t, found, rotate.SeverityError, "peer_wwwroot", "ftp://peer.example")
 		r := operate(t, own.ConfigFile, "doctor", []string{"--retries=0"}, own)
-		r.expect(t, 3, "[peer_certificate_missing]\n        1 peer: "+nobody+"\n", "next: a push asks for the certificate and stores it. Run: renew_mnetkeys push --config=", "[peers_tls_unverified]\n        1 peer: "+nobody+"\n", "(--verbose shows them)\n")
+		r.expect(t, 3, "[peer_certificate_missing]\n        1 peer: "+nobody+"\n", "next: a push asks for the certificate that the peer uses, and stores it. Run: renew_mnetkeys push --config=", "[peers_tls_unverified]\n        1 peer: "+nobody+"\n", "(--verbose shows them)\n")
 		own.DB.Exec(t, "DELETE FROM {mnet_host} WHERE name = 'planted'")
 	})
 	for _, c := range []struct {

@@ -145,19 +145,11 @@ func (a *Array) outcomeSummary() string {
 
 // whyNotDue says why keys are not renewed, behind the number of tenants.
 func (a *Array) whyNotDue() string {
-	switch {
-	case a.Options.Due.OnlyIfDue && a.nextDue.IsZero():
-		return "not due"
-	case a.Options.Due.OnlyIfDue:
-		return "not due (the next one is due after " + rotate.FormatTime(a.nextDue) + ")"
-	case a.Options.DryRun && a.notDue == 1:
-		return "would only be pushed (its key is younger than --fresh)"
-	case a.Options.DryRun:
-		return "would only be pushed (their keys are younger than --fresh)"
-	case a.notDue == 1:
-		return "not renewed again (its key is younger than --fresh)"
+	why := rotate.WhyNotDue(a.Options.Due.OnlyIfDue, a.Options.DryRun, a.notDue)
+	if a.Options.Due.OnlyIfDue && !a.nextDue.IsZero() {
+		why += " (the next one is due after " + rotate.FormatTime(a.nextDue) + ")"
 	}
-	return "not renewed again (their keys are younger than --fresh)"
+	return why
 }
 
 // peerSummary has one line for each reason, with an example and its next step.

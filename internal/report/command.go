@@ -13,14 +13,14 @@ type mode struct {
 	dryRun bool
 }
 
-// said is a tenant's outcome in the words of the headline. A dry run keeps every key: its words are
-// what the command could do.
-func (m mode) said(r rotate.TenantReport) string {
+// said is a tenant's outcome in the words of the text that the command prints, behind the number n
+// of tenants with this outcome. A dry run keeps every key: its words are what the command could do.
+func (m mode) said(r rotate.TenantReport, n int) string {
 	switch {
 	case r.LeftOut():
 		return "not " + m.Done
-	case m.dryRun && r.Outcome == rotate.Kept && r.NotDue:
-		return "is not due"
+	case r.Outcome == rotate.Kept && r.NotDue:
+		return rotate.WhyNotDue(!r.DueAt.IsZero(), m.dryRun, n)
 	case m.dryRun && r.Outcome == rotate.Kept:
 		return "can be " + m.Done
 	case m.Did != "" && r.Outcome == m.Good:
@@ -44,7 +44,7 @@ func (m mode) kept() string {
 	case m.ReadsOnly:
 		return "it was looked at, and left as it is"
 	case m.dryRun && m.MakesKey:
-		return "can be renewed, or is not due"
+		return "can be renewed, or would only be pushed"
 	case m.dryRun:
 		return "can be " + m.Done
 	}

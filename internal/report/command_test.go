@@ -14,7 +14,11 @@ func kept(wwwroot string, exit int) rotate.TenantReport {
 
 func TestWordsAndExitCodesAreThoseOfTheCommand(t *testing.T) {
 	notDue := kept("https://a.example", 0)
-	notDue.NotDue = true
+	notDue.NotDue, notDue.DueAt = true, started
+	fresh := kept("https://a.example", 0)
+	fresh.NotDue = true
+	back := kept("https://a.example", 3)
+	back.Outcome = rotate.Renewed
 	for name, c := range map[string]struct {
 		command report.Command
 		dryRun  bool
@@ -31,8 +35,10 @@ func TestWordsAndExitCodesAreThoseOfTheCommand(t *testing.T) {
 		"a verification":                 {verify, false, 3, kept("https://a.example", 3), []string{"https://a.example: verified", "not everything is proven"}, "done, but"},
 		"a diagnosis":                    {doctor, false, 1, kept("https://a.example", 1), []string{"examined; 0 errors, 0 warnings, 0 notes", "No problem was found.", "its own setup is wrong"}, "not renewed"},
 		"a dry run of a push":            {push, true, 0, kept("https://a.example", 0), []string{"https://a.example: can be pushed"}, "can be renewed"},
-		"a dry run of a roll back":       {rollback, true, 0, kept("https://a.example", 0), []string{"https://a.example: can be rolled back"}, "can be renewed"},
-		"a dry run of what is not due":   {renew, true, 0, notDue, []string{"https://a.example: is not due"}, "<h1>x"},
+		"a dry run of a roll back":       {rollback, true, 0, kept("https://a.example", 0), []string{"https://a.example: can be rolled back", "<dd>can be rolled back</dd>"}, "kept:"},
+		"a roll back":                    {rollback, false, 3, back, []string{"https://a.example: rolled back", "<dd>rolled back: the previous key is stored and in use</dd>"}, "renewed:"},
+		"a dry run of a key that is new": {renew, true, 0, fresh, []string{"https://a.example: would only be pushed (its key is younger than --fresh)"}, "not due"},
+		"a dry run of what is not due":   {renew, true, 0, notDue, []string{"https://a.example: not due"}, "<h1>x"},
 		"a renewal means what it always": {renew, false, 1, kept("https://a.example", 1), []string{"failed: nothing was changed, or the change was undone"}, "setup"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -115,4 +121,18 @@ func TestFindingsOfAnArrayStandByTheirCode(t *testing.T) {
 	if e, w := strings.Index(page, "error: peer_dns"), strings.Index(page, "warning: peers_same"); e > w {
 		t.Error("a warning comes before an error")
 	}
+}
+
+// The page of an array counts tenants in the words of the text.
+func TestKeysThatAreNewAreCountedInTheWordsOfTheText(t *testing.T) {
+	p := newPage()
+	for i := range 3 {
+		r := kept(site(i), 0)
+		r.NotDue = i < 2
+		p.Add(r)
+	}
+	contains(t, written(t, p, report.Run{Command: renew, DryRun: true, Started: started}),
+		"3 tenants: 1 can be renewed, 2 would only be pushed (their keys are younger than --fresh)")
+	contains(t, written(t, p, report.Run{Command: renew, Started: started}),
+		"3 tenants: 1 kept, 2 not renewed again (their keys are younger than --fresh)")
 }

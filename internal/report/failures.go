@@ -136,7 +136,7 @@ func (p *Page) tenantFailures(tenants []tenant, short shortener, how mode) []gro
 		if t.report.Error == "" {
 			return nil
 		}
-		return []saying{{mark: markOf(tenantMarks(how), string(t.report.Outcome)), title: printable.Line(string(t.report.Outcome), 0), next: t.next(how), text: t.report.Error}}
+		return []saying{{mark: markOf(tenantMarks(how), string(t.report.Outcome)), title: how.said(t.report, 1), next: t.next(how), text: t.report.Error}}
 	})
 }
 

@@ -38,7 +38,7 @@ func headline(tenants []tenant, run Run) string {
 	case 0:
 		return b.String() + "No tenant was worked on."
 	case 1:
-		b.WriteString(words(printable.Line(tenants[0].report.Wwwroot, 0), how.said(tenants[0].report)))
+		b.WriteString(words(printable.Line(tenants[0].report.Wwwroot, 0), how.said(tenants[0].report, 1)))
 	default:
 		fmt.Fprintf(&b, "%s: %s", counted(len(tenants), "tenant"), tenantWords(tenants, how))
 	}
@@ -88,15 +88,17 @@ func linkWords(count map[rotate.PeerOutcome]int, total int, what string, how mod
 // outcome. The filter knows only outcomes, so there is one chip for each.
 func tenantChips(tenants []tenant, how mode) (all []chip) {
 	for _, m := range tenantMarks(how) {
-		count := map[string]int{}
+		alike := map[string][]rotate.TenantReport{}
 		for _, t := range tenants {
 			if string(t.report.Outcome) == m.Outcome {
-				count[how.said(t.report)]++
+				said := how.said(t.report, 1)
+				alike[said] = append(alike[said], t.report)
 			}
 		}
 		var parts []string
-		for _, said := range slices.Sorted(maps.Keys(count)) {
-			parts = append(parts, number(count[said])+" "+said)
+		for _, said := range slices.Sorted(maps.Keys(alike)) {
+			n := len(alike[said])
+			parts = append(parts, number(n)+" "+how.said(alike[said][0], n))
 		}
 		if n, words, some := strings.Cut(strings.Join(parts, ", "), " "); some {
 			all = append(all, chip{m, n, words})

@@ -28,6 +28,7 @@ func (m matrix) Drawn() bool { return len(m.Data.Rows) > 0 }
 type matrixRow struct {
 	heading
 	mark
+	Said  string // the tenant's outcome, in the words of the headline
 	Cells []cell
 }
 
@@ -90,7 +91,7 @@ func (p *Page) matrix(tenants []tenant, short shortener, how mode) matrix {
 			m.Data.Rows = append(m.Data.Rows, dataRow{Column: own, Name: name.Short, Full: name.Full, Outcome: printable.Line(string(t.report.Outcome), 0), Cells: runs(kinds)})
 			continue
 		}
-		row := matrixRow{heading: name, mark: markOf(tenantMarks(how), string(t.report.Outcome))}
+		row := matrixRow{heading: name, mark: markOf(tenantMarks(how), string(t.report.Outcome)), Said: how.said(t.report, 1)}
 		for i, k := range kinds {
 			row.Cells = append(row.Cells, p.cell(k, i == own, how))
 		}

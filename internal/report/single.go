@@ -12,6 +12,7 @@ import (
 type single struct {
 	mark
 	Wwwroot, Error, Hint string
+	Said                 string // the outcome, in the words of the headline
 	SelfCheck            selfCheck
 	Nodes                []string // what each web server of the local site showed
 	Certificate          certificate
@@ -40,7 +41,10 @@ func (p *Page) single(t tenant, how mode) *single {
 	r := t.report
 	s := &single{mark: markOf(tenantMarks(how), string(r.Outcome)), Wwwroot: printable.Line(r.Wwwroot, 0), Error: printable.Line(r.Error, 0), Hint: printable.Line(t.next(how), 0),
 		SelfCheck: selfCheckOf(r.SelfCheck), Certificate: certificateOf(r.Certificate), Previous: certificateOf(r.Previous), History: r.History, Marks: peerMarks(how),
-		Findings: p.findingRows(t), Diagnosed: how.Diagnoses && r.Error == ""}
+		Findings: p.findingRows(t), Diagnosed: how.Diagnoses && r.Error == "", Said: how.said(r, 1)}
+	if how.dryRun && r.Outcome == rotate.Kept {
+		s.Means = "" // its words say it all
+	}
 	s.Marks = slices.DeleteFunc(s.Marks, func(m mark) bool { return t.count[rotate.PeerOutcome(m.Outcome)] == 0 })
 	s.Nodes = nodeLines(r.Nodes)
 	for _, k := range r.Retired {

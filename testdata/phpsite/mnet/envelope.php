@@ -49,9 +49,16 @@ function sign(string $payload, keypair $pair): string {
     ]);
 }
 
-/** encryptedMessage. What OpenSSL cannot seal, for want of RC4, comes out empty, as it does in Moodle. */
+/**
+ * encryptedMessage. What OpenSSL cannot seal, for want of RC4, comes out empty, as it does in Moodle; with no readable
+ * certificate there is no document at all (mnet_encrypt_message in mnet/lib.php).
+ */
 function seal(string $document, string $certificate): string {
-    $ok = @openssl_seal($document, $sealed, $keys, [openssl_pkey_get_public($certificate)], 'RC4');
+    $public = openssl_pkey_get_public($certificate);
+    if ($public === false) {
+        return '';
+    }
+    $ok = @openssl_seal($document, $sealed, $keys, [$public], 'RC4');
     [$data, $key] = $ok ? [base64_encode($sealed), base64_encode($keys[0])] : ['', ''];
     $name = own_name();
     $enc = 'http://www.w3.org/2001/04/xmlenc#';
