@@ -76,7 +76,9 @@ type TenantReport struct {
 	Retired []KeyReport `json:"archive,omitempty"`
 
 	// Back is the retired pair that a rollback would make current again, nil if it could not (status).
-	Back *KeyReport `json:"-"`
+	// NoBack is the reason then.
+	Back   *KeyReport `json:"-"`
+	NoBack error      `json:"-"`
 
 	// Findings are what the diagnosis has found (doctor).
 	Findings []Finding `json:"findings,omitempty"`
