@@ -169,7 +169,7 @@ func (r *Renewal) activate(ctx context.Context, t *Tenant, next Identity, histor
 // giveUp puts the old pair back if the local site was not proven to use the new one. If that fails,
 // or there is no old pair, an operator has to act.
 func (r *Renewal) giveUp(run context.Context, t *Tenant, keys Keys, cause error, report *TenantReport) error {
-	report.skipPeers(t, "not pushed: the local site does not use the new key")
+	report.skipPeers(t, "not pushed: the local site was not proven to use the new key")
 	if t.Pair.Present() {
 		// However long the wait for the local site took, putting the old key back has its own
 		// limit.

@@ -87,13 +87,16 @@ func (t *Tenant) historyWithUndone(pair Stored) []Retired {
 // never in use.
 func (t *Tenant) newestRetired(now time.Time) (*Identity, []Retired, error) {
 	at := slices.IndexFunc(t.History, func(h Retired) bool { return h.Present() && h.Expires != undone })
-	if at < 0 {
+	switch {
+	case at < 0 && slices.ContainsFunc(t.History, func(h Retired) bool { return h.Present() }):
+		return nil, nil, ErrOnlyUndone
+	case at < 0:
 		return nil, nil, ErrNothingRetired
 	}
 	last := t.History[at].Stored
 	key, err := envelope.ParseKeyPair(last.Certificate, last.PrivateKey)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read the newest retired key: %w", err)
+		return nil, nil, fmt.Errorf("%w: %w", errUnreadable, err)
 	}
 	if expiry := key.Certificate.NotAfter; !expiry.After(now.Add(time.Hour)) {
 		return nil, nil, fmt.Errorf("the newest retired key: %w: until %s", ErrExpired, FormatTime(expiry))

@@ -224,7 +224,7 @@ func TestARollBackDoesNotTakeUpWhatAPushHasPutAside(t *testing.T) {
 		t.Fatal(report.Err)
 	}
 	w.sticky = false
-	if report := w.renewal(Options{}).RollBack(t.Context()); !errors.Is(report.Err, ErrNothingRetired) || w.tenant.Pair == unused {
+	if report := w.renewal(Options{}).RollBack(t.Context()); !errors.Is(report.Err, ErrOnlyUndone) || w.tenant.Pair == unused {
 		t.Errorf("%s: %v", report.Outcome, report.Err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -255,12 +256,44 @@ func TestARollBackAfterAnUndoneRenewalDoesNotTakeTheUndonePair(t *testing.T) {
 		t.Fatalf("%s: %v", report.Outcome, report.Err)
 	}
 	w.sticky = false
-	if report := w.renewal(Options{}).RollBack(t.Context()); !errors.Is(report.Err, ErrNothingRetired) || w.tenant.Pair != old {
+	if report := w.renewal(Options{}).RollBack(t.Context()); !errors.Is(report.Err, ErrOnlyUndone) || w.tenant.Pair != old {
 		t.Errorf("%s: %v", report.Outcome, report.Err)
 	}
 	w.renewed(t)
 	if report := w.renewal(Options{}).RollBack(t.Context()); report.Outcome != Renewed || w.tenant.Pair != old {
 		t.Errorf("after a renewal: %s: %v", report.Outcome, report.Err)
+	}
+}
+
+// A retired pair that no rollback can use is refused with the reason and a next step.
+func TestARollBackSaysWhyARetiredPairCannotBeUsed(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(*world, *Retired)
+		says  string
+	}{
+		"it is none": {func(_ *world, r *Retired) { r.PrivateKey = "torn" }, "the newest retired key cannot be read: "},
+		"it has expired": {func(w *world, r *Retired) {
+			*r = Retired{Stored: storedPair(testPair(w.t, w.tenant.Wwwroot, clock.AddDate(0, 0, -60)))}
+		}, "the newest retired key: the key has expired: "},
+		"it is another site's": {func(w *world, r *Retired) {
+			*r = Retired{Stored: storedPair(testPair(w.t, "https://other.example", clock))}
+		}, "the newest retired key: the key was made for another wwwroot"},
+		"its renewal was undone":       {func(_ *world, r *Retired) { r.Expires = undone }, ErrOnlyUndone.Error()},
+		"there is only an empty entry": {func(_ *world, r *Retired) { *r = Retired{} }, ErrNothingRetired.Error()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.renewed(t)
+			c.spoil(w, &w.tenant.History[0])
+			now := w.tenant.Pair
+			report := w.renewal(Options{}).RollBack(t.Context())
+			if !strings.HasPrefix(report.Error, c.says) || HintOf(report.Err) != adviseRenewal || w.tenant.Pair != now {
+				t.Errorf("%s: %s", report.Error, HintOf(report.Err))
+			}
+			if status := w.renewal(Options{}).Status(t.Context(), false); status.Back != nil || status.NoBack == nil || status.NoBack.Error() != report.Error {
+				t.Errorf("status: %v", status.NoBack)
+			}
+		})
 	}
 }
 

@@ -135,7 +135,13 @@ func stale(check SelfCheck, f *Failure) bool {
 	if f == nil || f.Other != "" {
 		return false
 	}
-	return f.Reason == ReasonMNetOff || check == SelfFailed && f.Reason != ReasonClock && f.Reason != ReasonUnknownToPeer
+	return f.Reason == ReasonMNetOff || usesAnotherKey(check, f)
+}
+
+// usesAnotherKey reports whether a web server was seen to use another key than the stored one. Of a
+// site whose clock is wrong, or that does not know its wwwroot, nothing was seen.
+func usesAnotherKey(check SelfCheck, f *Failure) bool {
+	return check == SelfFailed && f.Other == "" && f.Reason != ReasonClock && f.Reason != ReasonUnknownToPeer
 }
 
 // stopping gives the error for an answer that is not caused by a cache, nil if the run may go on.

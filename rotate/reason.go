@@ -77,6 +77,8 @@ type ReasonRow struct {
 	// LocalSite is what the reason says about the local site, if that was called: it does not use
 	// the stored key (SelfFailed), or may have no RC4 (SelfNoRC4). "" says nothing about keys.
 	LocalSite SelfCheck
+	// ShowsLocal is what the local site showed then, instead of a different key; "" if that is so.
+	ShowsLocal string
 }
 
 // Next steps that several reasons share.
@@ -127,7 +129,7 @@ var Reasons = []ReasonRow{
 	{Code: ReasonTooLarge, Means: "the answer is longer than 1 MiB",
 		Next: nextSomethingElse},
 	{Code: ReasonUnknownToPeer, Means: "this site is not one of its hosts",
-		Faults: []int{7020, 6003}, LocalSite: SelfFailed,
+		Faults: []int{7020, 6003}, LocalSite: SelfFailed, ShowsLocal: "it does not know this wwwroot, so it is not known which key it uses",
 		Next: "ask the peer's administrator to add this site, with its wwwroot written exactly as here. If the peer has this site under an old wwwroot, the administrator must replace that one instead: users belong to the old entry"},
 	{Code: ReasonTwoRows, Means: "it has two rows of this site: one with the old wwwroot and one with the new, or both with the new",
 		Next: "decide which of the two rows the peer's users refer to (user.mnethostid), give the other one an unused wwwroot by SQL, then run: renew_mnetkeys …"},
@@ -152,7 +154,8 @@ var Reasons = []ReasonRow{
 		Next:       "the peer does not have the current certificate of this site. To send it, run: renew_mnetkeys push",
 		NextPushed: "ask the peer's administrator to delete this site's key and to fetch it again: the key was sent, but the peer does not use it"},
 	{Code: ReasonClock, Means: "its clock is ahead of this machine's clock, or a day behind it",
-		LocalSite: SelfFailed,
+		LocalSite: SelfFailed, ShowsLocal: "its clock and the clock of this machine differ, so its answer proves nothing about its key",
+		NextLocal: "set the clocks of this machine and of the web server by NTP: peers refuse answers from the future, too",
 		Next:      "set the clocks of both machines by NTP: MNet refuses answers from the future, and this tool refuses answers older than a day"},
 	{Code: ReasonFault0, Means: "it could not handle the call",
 		Next: nextPeersLog},

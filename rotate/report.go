@@ -76,7 +76,9 @@ type TenantReport struct {
 	Retired []KeyReport `json:"archive,omitempty"`
 
 	// Back is the retired pair that a rollback would make current again, nil if it could not (status).
-	Back *KeyReport `json:"-"`
+	// NoBack is the reason then.
+	Back   *KeyReport `json:"-"`
+	NoBack error      `json:"-"`
 
 	// Findings are what the diagnosis has found (doctor).
 	Findings []Finding `json:"findings,omitempty"`
@@ -159,9 +161,9 @@ type NodeReport struct {
 // Means is what the web server showed, as a predicate.
 func (n NodeReport) Means() string {
 	if n.Detail != "" {
-		return join(n.SelfCheck.Means(), n.Detail)
+		return join(n.SelfCheck.means(n.Reason), n.Detail)
 	}
-	return n.SelfCheck.Means()
+	return n.SelfCheck.means(n.Reason)
 }
 
 func keyReport(c *envelope.Certificate) *KeyReport {
@@ -185,7 +187,7 @@ func (r *TenantReport) Unproven() int {
 func (r *Renewal) weighLinks(report *TenantReport, localProven bool) {
 	for i := range report.Peers {
 		p := &report.Peers[i]
-		switch why := cmp.Or(localSiteWords[report.SelfCheck], "the key of the local site was changed meanwhile"); {
+		switch why := cmp.Or(report.localSiteWords(), "the key of the local site was changed meanwhile"); {
 		case localProven:
 		case p.Outcome.Proven():
 			p.fail(&Failure{Reason: ReasonLocalSite, Detail: join("the peer is in order, but "+why, p.Detail), Pending: true})
@@ -194,6 +196,14 @@ func (r *Renewal) weighLinks(report *TenantReport, localProven bool) {
 		}
 	}
 	r.ignore(report)
+}
+
+// localSiteWords say what was not proven about the local site, "" if nothing.
+func (r *TenantReport) localSiteWords() string {
+	if failed, reason := r.failedNode(); r.SelfCheck == SelfFailed && (!failed || reason.Row().ShowsLocal != "") {
+		return "the local site was not proven to use the stored key"
+	}
+	return localSiteWords[r.SelfCheck]
 }
 
 // localSiteWords say what was not proven about the local site.

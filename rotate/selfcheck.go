@@ -1,7 +1,35 @@
 package rotate
 
-// Means is what the local site showed, as a predicate without a subject.
-func (c SelfCheck) Means() string {
+import (
+	"cmp"
+)
+
+// LocalSite is what the local site showed, as a predicate without a subject, and what to do about
+// it, "" if nothing. A different key is named only if a web server was seen to use one.
+func (r *TenantReport) LocalSite() (means, next string) {
+	failed, reason := r.failedNode()
+	switch {
+	case r.SelfCheck != SelfFailed || failed && reason.Row().ShowsLocal == "":
+		return r.SelfCheck.means(""), r.SelfCheck.NextStep()
+	case failed:
+		return r.SelfCheck.means(reason), cmp.Or(reason.Row().NextLocal, "to see what is wrong with the local site, run: renew_mnetkeys doctor")
+	}
+	return "it was not proven to use the stored key", r.SelfCheck.NextStep()
+}
+
+// failedNode is the reason of a web server that failed; of several, of one that has shown a
+// different key.
+func (r *TenantReport) failedNode() (failed bool, reason Reason) {
+	for _, n := range r.Nodes {
+		if n.SelfCheck == SelfFailed && (!failed || n.Reason.Row().ShowsLocal == "") {
+			failed, reason = true, n.Reason
+		}
+	}
+	return failed, reason
+}
+
+// means is what a web server of the local site showed, and reason why it was not proven.
+func (c SelfCheck) means(reason Reason) string {
 	switch c {
 	case SelfProven:
 		return "it uses the stored key"
@@ -12,7 +40,7 @@ func (c SelfCheck) Means() string {
 	case SelfSkipped:
 		return "it was not asked"
 	case SelfFailed:
-		return "it uses a different key from the one in the database"
+		return cmp.Or(reason.Row().ShowsLocal, "it uses a different key from the one in the database")
 	}
 	return ""
 }

@@ -51,7 +51,8 @@ func (t *Tenant) belongs() error {
 // describeAll describes the tenant, its retired keys, and what is wrong with its rows.
 func (r *TenantReport) describeAll(t *Tenant, now time.Time) {
 	r.describe(t)
-	if back, _, err := t.newestRetired(now); err == nil {
+	back, _, err := t.newestRetired(now)
+	if r.NoBack = err; err == nil {
 		r.Back = keyReport(back.Key.Certificate)
 	}
 	for _, h := range t.History {

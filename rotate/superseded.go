@@ -87,7 +87,7 @@ func (r *Renewal) keepLost(ctx context.Context, ours Identity, now *Tenant, repo
 		return conflict
 	}
 	check, failure := r.ask(ctx, now, *now.identity(), r.answersForProof())
-	if report.SelfCheck = check; check == SelfFailed {
+	if report.SelfCheck = check; usesAnotherKey(check, failure) {
 		report.Exit = ExitLocalSite
 		return fmt.Errorf("%w; the web server does not use the stored key: %w", conflict, failure)
 	}
@@ -116,7 +116,7 @@ func (r *Renewal) recheckLocalSite(ctx context.Context, t *Tenant, id Identity, 
 	}
 	now, err = r.Store.Read(ctx)
 	another := stale(check, failure)
-	if err != nil && check == SelfFailed {
+	if err != nil && usesAnotherKey(check, failure) {
 		return now, false, fmt.Errorf("the local site does not answer with the new key (%w), and the database does not answer either: read the tenant: %w", failure, err)
 	}
 	switch {

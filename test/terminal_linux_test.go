@@ -153,6 +153,42 @@ func TestARollbackGoesBackToNoOtherKeyThanTheQuestionNamed(t *testing.T) {
 	}
 }
 
+// A question that can only end in an error is not asked.
+func TestARollbackWithoutAKeyToGoBackToDoesNotAsk(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, fleetOptions{tenants: 3})
+	undone := f.tenants[1]
+	f.renew(t, "--host="+undone.Wwwroot).expect(t, 0)
+	history := historyOf(t, undone.Site)
+	undone.DB.Exec(t, "UPDATE {config_plugins} SET value = ? WHERE name = 'openssl_history'", serialized(t, history, history...))
+	f.says(t, f.tenants[2].Site, "vdbhost = '127.0.0.1:1'")
+	before := f.tables(t)
+	for _, c := range []struct {
+		scope []string
+		code  int
+		says  []string
+	}{
+		{[]string{"--host=" + undone.Wwwroot}, 1, []string{"error: the key history has only keys of renewals that were undone: there is no key to go back to\nhint: to make a new key, run: ", "--host=" + undone.Wwwroot}},
+		{[]string{"--host=" + f.tenants[0].Wwwroot}, 1, []string{"error: the key history is empty: there is no key to go back to\nhint: "}},
+		{[]string{"--host=" + f.tenants[2].Wwwroot}, 1, []string{"error: open the tenant's database: connect: ", ": connection refused\nhint: "}},
+		{[]string{"--host=https://none.example"}, 2, []string{"error: ", "none.example"}},
+		{[]string{"--all", "--withmaster"}, 1, []string{
+			undone.Wwwroot + "\n  current key   sha256 ", "  previous key  none: the key history has only keys of renewals that were undone",
+			"error: no selected tenant has a key to go back to, nothing was changed\nhint: to see the reason for each tenant, run: ", " rollback --config=" + f.config + " --all --withmaster --dry-run",
+		}},
+	} {
+		x := onTerminal(t, command(t, append([]string{"rollback", "--config=" + f.config}, c.scope...)...))
+		_, _ = x.master.WriteString(ctrlD) // ends a question, if there is one
+		x.end().expect(t, c.code, c.says...)
+		if strings.Contains(x.text(), "[y/N]") {
+			t.Errorf("it asks:\n%s", x.text())
+		}
+	}
+	if f.tables(t) != before {
+		t.Error("something was written")
+	}
+}
+
 // The keys of every tenant are named before the question. A tenant that cannot be read is named, too.
 func TestTheRollbackOfAnArrayNamesTheKeys(t *testing.T) {
 	t.Parallel()

@@ -114,7 +114,7 @@ var Commands = []Command{
 	},
 	{
 		Name: Rollback, Does: "go back to the previous key, push it and prove it",
-		about: "Make the newest retired key current again, then push and prove it. The key that it replaces stays in the key history.",
+		about: "Make the newest retired key current again, then push and prove it. The key that it replaces stays in the key history. Keys of renewals that were undone are skipped: they were never in use.",
 		examples: []example{
 			{"show what would be done", "rollback --host=https://a.example --dry-run"},
 			{"go back without being asked", "rollback --host=https://a.example --yes"},

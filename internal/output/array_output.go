@@ -235,7 +235,7 @@ func (a *Array) note(r rotate.TenantReport) {
 		a.notes = append(a.notes, statusLine(r, a.Started))
 	}
 	if r.SelfCheck == rotate.SelfNoRC4 {
-		a.notes = append(a.notes, fmt.Sprintf("%s: local site %s\n  next: %s\n", printable.Line(r.Wwwroot, 0), ownSite(r.SelfCheck), rotate.SelfNoRC4.NextStep()))
+		a.notes = append(a.notes, fmt.Sprintf("%s: local site %s\n  next: %s\n", printable.Line(r.Wwwroot, 0), ownSite(r), rotate.SelfNoRC4.NextStep()))
 	}
 	for _, w := range r.Warnings {
 		a.warned[w] = append(a.warned[w], r.Wwwroot)

@@ -108,7 +108,8 @@ func (c *checkSummary) addError(r rotate.TenantReport) {
 // addOwnSite judges what the local site has shown. A site that could not be asked may work all the
 // same; its links are not proven.
 func (c *checkSummary) addOwnSite(r rotate.TenantReport) {
-	p := problem{tenant: r.Wwwroot, cause: "local site " + ownSite(r.SelfCheck), next: r.SelfCheck.NextStep()}
+	_, next := r.LocalSite()
+	p := problem{tenant: r.Wwwroot, cause: "local site " + ownSite(r), next: next}
 	switch {
 	case r.Exit == rotate.ExitLocalSite, r.SelfCheck == rotate.SelfNoRC4, r.SelfCheck == rotate.SelfFailed:
 		p.state = critical

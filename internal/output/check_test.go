@@ -12,6 +12,15 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
+// failing is a tenant whose web server was not proven for this reason; "" if it was not asked.
+func failing(code int, reason rotate.Reason) rotate.TenantReport {
+	r := rotate.TenantReport{SelfCheck: rotate.SelfFailed, Exit: code}
+	if reason != "" {
+		r.Nodes = []rotate.NodeReport{{Address: "127.0.0.1", SelfCheck: rotate.SelfFailed, Reason: reason}}
+	}
+	return r
+}
+
 // If a report says that anything is not proven, a check is not OK; a local site that uses another
 // key is critical.
 func TestACheckIsNotOKWhereSomethingIsNotProven(t *testing.T) {
@@ -28,8 +37,10 @@ func TestACheckIsNotOKWhereSomethingIsNotProven(t *testing.T) {
 		"this side of a link":                 {rotate.TenantReport{SelfCheck: rotate.SelfProven, Exit: 3, Peers: peer(rotate.Pending, "own_site")}, warning, "own_site"},
 		"what was not stored":                 {rotate.TenantReport{SelfCheck: rotate.SelfProven, Exit: 3, Peers: peer(rotate.Refused, "not_stored")}, warning, "not_stored"},
 		"an outcome of the future":            {rotate.TenantReport{SelfCheck: rotate.SelfProven, Peers: peer("half", "why")}, warning, "peer https://p.example half: why"},
-		"the local site uses another key":     {rotate.TenantReport{SelfCheck: rotate.SelfFailed, Exit: 4}, critical, "uses a different key from the one in the database"},
-		"so it says without an exit code":     {rotate.TenantReport{SelfCheck: rotate.SelfFailed}, critical, "uses a different key from the one in the database"},
+		"the local site uses another key":     {failing(4, "fault_7023"), critical, "uses a different key from the one in the database"},
+		"nothing says which key it uses":      {failing(4, ""), critical, "was not proven to use the stored key"},
+		"its clock is wrong":                  {failing(0, "clock"), critical, "its clock and the clock of this machine differ"},
+		"so it says without an exit code":     {failing(0, "fault_7023"), critical, "uses a different key from the one in the database"},
 		"it has several caches":               {rotate.TenantReport{SelfCheck: rotate.SelfFailed, Exit: 4, Err: errors.New("several_caches"), Error: "several_caches"}, critical, "several_caches"},
 		"exit code 4 alone":                   {rotate.TenantReport{SelfCheck: rotate.SelfProven, Exit: 4}, critical, "local site"},
 		"it cannot be asked":                  {rotate.TenantReport{SelfCheck: rotate.SelfUnreachable, Exit: 3}, warning, "local site unreachable"},

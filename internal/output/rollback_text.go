@@ -23,7 +23,7 @@ func KeysOfRollback(reports []rotate.TenantReport) string {
 			fmt.Fprintf(&b, "  could not be read: %s\n", printable.Line(r.Error, 0))
 			continue
 		}
-		fmt.Fprintf(&b, "  current key   %s\n  previous key  %s\n", keyWords(r.Certificate), keyWords(r.Back))
+		fmt.Fprintf(&b, "  current key   %s\n  previous key  %s\n", keyWords(r.Certificate, nil), keyWords(r.Back, r.NoBack))
 	}
 	if more := len(reports) - askedAbout; more > 0 {
 		fmt.Fprintf(&b, "and %s: rollback --dry-run names their keys\n", count(more, "more tenant"))
@@ -31,9 +31,12 @@ func KeysOfRollback(reports []rotate.TenantReport) string {
 	return b.String()
 }
 
-// keyWords name a key by its certificate.
-func keyWords(k *rotate.KeyReport) string {
-	if k == nil {
+// keyWords name a key by its certificate, or say why there is none.
+func keyWords(k *rotate.KeyReport, why error) string {
+	switch {
+	case k == nil && why != nil:
+		return "none: " + printable.Line(why.Error(), 0)
+	case k == nil:
 		return "none that can be used"
 	}
 	return "sha256 " + k.SHA256 + ", valid until " + rotate.FormatTime(k.NotAfter)

@@ -24,7 +24,7 @@ func renderStatus(r rotate.TenantReport, now time.Time, paint func(word, padded 
 		fmt.Fprintf(&b, "  %-12s sha256 %s until %s\n", "", h.SHA256, rotate.FormatTime(h.NotAfter))
 	}
 	if r.SelfCheck != rotate.SelfSkipped {
-		fmt.Fprintf(&b, "  %-12s %s\n", "local site", paint(string(r.SelfCheck), ownSite(r.SelfCheck)))
+		fmt.Fprintf(&b, "  %-12s %s\n", "local site", paint(string(r.SelfCheck), ownSite(r)))
 	}
 	if len(r.Nodes) > 1 {
 		for _, n := range r.Nodes {

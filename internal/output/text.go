@@ -84,7 +84,7 @@ func tenantBlock(b *strings.Builder, r rotate.TenantReport, o cmdline.Options, p
 		line("replaces", "sha256 %s (%d in the history)", p.SHA256, r.History)
 	}
 	if r.SelfCheck != rotate.SelfSkipped || r.Outcome == rotate.Renewed {
-		line("local site", "%s", paint(string(r.SelfCheck), ownSite(r.SelfCheck)))
+		line("local site", "%s", paint(string(r.SelfCheck), ownSite(r)))
 	}
 	if len(r.Nodes) > 1 {
 		for _, n := range r.Nodes {
@@ -105,11 +105,12 @@ func nodeWords(n rotate.NodeReport) string {
 }
 
 // ownSite says what the sealed call to the local site showed.
-func ownSite(c rotate.SelfCheck) string {
-	if c == rotate.SelfSkipped || c.Means() == "" {
-		return string(c)
+func ownSite(r rotate.TenantReport) string {
+	means, _ := r.LocalSite()
+	if r.SelfCheck == rotate.SelfSkipped || means == "" {
+		return string(r.SelfCheck)
 	}
-	return string(c) + ": " + c.Means()
+	return string(r.SelfCheck) + ": " + means
 }
 
 // peerLines puts peers that need attention last, next to the summary, where the reader looks. Of

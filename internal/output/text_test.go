@@ -147,7 +147,7 @@ func TestEveryReasonHasANextStep(t *testing.T) {
 }
 
 func TestSentinelErrorsHaveHints(t *testing.T) {
-	for _, err := range []error{rotate.ErrNoKey, rotate.ErrIncoherent, rotate.ErrExpired, rotate.ErrNothingRetired, rotate.ErrMNetOff, rotate.ErrNoLocalRow, rotate.ErrLocked, rotate.ErrConflict, rotate.ErrUncertain, &rotate.UnreachableError{Wwwroot: "https://own.example", Failure: &rotate.Failure{Reason: "connect"}}, rotate.ErrOwnClock,
+	for _, err := range []error{rotate.ErrNoKey, rotate.ErrIncoherent, rotate.ErrExpired, rotate.ErrNothingRetired, rotate.ErrOnlyUndone, rotate.ErrNoneRetired, rotate.ErrMNetOff, rotate.ErrNoLocalRow, rotate.ErrLocked, rotate.ErrConflict, rotate.ErrUncertain, &rotate.UnreachableError{Wwwroot: "https://own.example", Failure: &rotate.Failure{Reason: "connect"}}, rotate.ErrOwnClock,
 		&rotate.LocalSiteError{Failure: &rotate.Failure{Reason: "fault_7023"}}} {
 		if rotate.HintOf(err) == "" {
 			t.Errorf("%v leaves the operator alone", err)

@@ -144,7 +144,7 @@ func (p *Page) tenantFailures(tenants []tenant, short shortener, how mode) []gro
 func (p *Page) notes(tenants []tenant, short shortener) []group {
 	return p.tenantGroups(tenants, short, "tenant", func(t tenant) []saying {
 		var all []saying
-		if c := selfCheckOf(t.report.SelfCheck); c.Next != "" && t.report.Error == "" {
+		if c := selfCheckOf(t.report); c.Next != "" && t.report.Error == "" {
 			all = append(all, saying{mark: mark{Outcome: "warn", Letter: "!"}, title: "local site " + c.Word, next: c.Next, text: c.Means})
 		}
 		for _, w := range t.report.Warnings {

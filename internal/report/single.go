@@ -40,7 +40,7 @@ type peerRow struct {
 func (p *Page) single(t tenant, how mode) *single {
 	r := t.report
 	s := &single{mark: markOf(tenantMarks(how), string(r.Outcome)), Wwwroot: printable.Line(r.Wwwroot, 0), Error: printable.Line(r.Error, 0), Hint: printable.Line(t.next(how), 0),
-		SelfCheck: selfCheckOf(r.SelfCheck), Certificate: certificateOf(r.Certificate), Previous: certificateOf(r.Previous), History: r.History, Marks: peerMarks(how),
+		SelfCheck: selfCheckOf(r), Certificate: certificateOf(r.Certificate), Previous: certificateOf(r.Previous), History: r.History, Marks: peerMarks(how),
 		Findings: p.findingRows(t), Diagnosed: how.Diagnoses && r.Error == "", Said: how.said(r, 1)}
 	if how.dryRun && r.Outcome == rotate.Kept {
 		s.Means = "" // its words say it all

@@ -66,8 +66,9 @@ func nodeLines(nodes []rotate.NodeReport) []string {
 	return lines
 }
 
-func selfCheckOf(c rotate.SelfCheck) selfCheck {
-	return selfCheck{Word: printable.Line(string(c), 0), Means: c.Means(), Next: c.NextStep()}
+func selfCheckOf(r rotate.TenantReport) selfCheck {
+	means, next := r.LocalSite()
+	return selfCheck{Word: printable.Line(string(r.SelfCheck), 0), Means: means, Next: next}
 }
 
 // number writes 249500 as 249,500.

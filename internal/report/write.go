@@ -119,7 +119,7 @@ func (p *Page) view(run Run) view {
 
 func rowOf(t tenant, short shortener, how mode) tenantRow {
 	row := tenantRow{mark: markOf(tenantMarks(how), string(t.report.Outcome)), Name: short.short(t.report.Wwwroot), Full: printable.Line(t.report.Wwwroot, 0), Said: how.said(t.report, 1),
-		Outcomes: t.outcomes(), SelfCheck: selfCheckOf(t.report.SelfCheck), Nodes: strings.Join(nodeLines(t.report.Nodes), "\n"), Total: len(t.links)}
+		Outcomes: t.outcomes(), SelfCheck: selfCheckOf(t.report), Nodes: strings.Join(nodeLines(t.report.Nodes), "\n"), Total: len(t.links)}
 	if c := t.report.Certificate; c != nil {
 		row.Expires = c.NotAfter.UTC().Format(time.DateOnly)
 	}

@@ -31,8 +31,17 @@ func confirm(ctx context.Context, o *cmdline.Options, out *output.Printer, stdin
 	}
 	if cmd.KeysFrom != "" {
 		found := keys(ctx)
+		if ctx.Err() != nil {
+			return fmt.Errorf("nothing was done: %w", context.Cause(ctx))
+		}
+		err := nothingToGoBackTo(found)
+		if err == nil || len(found) > 1 {
+			fmt.Fprint(out.Stderr, output.KeysOfRollback(found))
+		}
+		if err != nil {
+			return err
+		}
 		o.Asked = askedAbout(found)
-		fmt.Fprint(out.Stderr, output.KeysOfRollback(found))
 	}
 	fmt.Fprintf(out.Stderr, "%s [y/N] ", cmd.Question(*o))
 	answers := make(chan string, 1)

@@ -81,7 +81,7 @@ func execute(ctx context.Context, cmd cmdline.Command, o cmdline.Options, args [
 		err = checkHooks(o)
 	}
 	if err == nil {
-		err = confirm(ctx, &o, out, os.Stdin, keysBefore(o, getenv))
+		err = confirm(ctx, &o, out, os.Stdin, keysBefore(o, out, getenv))
 	}
 	if errors.As(err, new(*refusedError)) {
 		output.PrintError(stderr, err)
@@ -95,7 +95,7 @@ func execute(ctx context.Context, cmd cmdline.Command, o cmdline.Options, args [
 		err = delay(ctx, o, out)
 	}
 	if err != nil {
-		return out.Stop(exitAfterSignal(ctx, rotate.ExitNotRenewed), err)
+		return out.Stop(exitAfterSignal(ctx, exitFor(err)), err)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, o.Deadline, errDeadline)
 	defer cancel()

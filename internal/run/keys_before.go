@@ -1,8 +1,10 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"io"
+	"slices"
 
 	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/internal/cmdline"
@@ -11,8 +13,9 @@ import (
 )
 
 // keysBefore reads which keys a rollback replaces and brings back, as the databases have them before
-// the question. It reads with the command that the row names, and prints nothing.
-func keysBefore(o cmdline.Options, getenv func(string) string) func(context.Context) []rotate.TenantReport {
+// the question. It reads with the command that the row names, and prints nothing. The printer of the
+// whole run learns which site it is.
+func keysBefore(o cmdline.Options, whole *output.Printer, getenv func(string) string) func(context.Context) []rotate.TenantReport {
 	return func(ctx context.Context) []rotate.TenantReport {
 		o.Command, o.JSON, o.Quiet, o.LogFormat = o.Command.Row().KeysFrom, false, true, "console"
 		ctx, cancel := context.WithTimeoutCause(ctx, o.Deadline, errDeadline)
@@ -26,8 +29,21 @@ func keysBefore(o cmdline.Options, getenv func(string) string) func(context.Cont
 			work = r.workOnArray
 		}
 		work(ctx)
+		whole.Site, whole.SiteOf = out.Site, out.SiteOf
 		return found.reports
 	}
+}
+
+// nothingToGoBackTo is the error of a rollback that can change no tenant, nil if it can change one:
+// then there is nothing to ask.
+func nothingToGoBackTo(found []rotate.TenantReport) error {
+	switch {
+	case slices.ContainsFunc(found, func(r rotate.TenantReport) bool { return r.Back != nil }):
+		return nil
+	case len(found) == 1:
+		return cmp.Or(found[0].Err, found[0].NoBack)
+	}
+	return rotate.ErrNoneRetired
 }
 
 // askedAbout are the keys that a rollback brings back, for [rotate.Options].

@@ -39,7 +39,8 @@ func exitFor(err error) int {
 	var unknown *moodledb.UnknownTenantError
 	var dbtype *config.UnsupportedDBError
 	var usage *cmdline.UsageError
-	if errors.As(err, &unusable) || errors.As(err, &unknown) || errors.As(err, &dbtype) || errors.As(err, &usage) {
+	var other *rotate.OtherSiteError
+	if errors.As(err, &other) || errors.As(err, &unusable) || errors.As(err, &unknown) || errors.As(err, &dbtype) || errors.As(err, &usage) {
 		return rotate.ExitUsage
 	}
 	return rotate.ExitNotRenewed
