@@ -16,6 +16,7 @@ import (
 
 	"renew_mnetkeys/internal/testbed"
 	"renew_mnetkeys/moodledb/config"
+	"renew_mnetkeys/rotate"
 )
 
 func TestOpenSaysWhyItCannot(t *testing.T) {
@@ -226,4 +227,42 @@ func greet(listener net.Listener, config *tls.Config) error {
 		return errPlaintext
 	}
 	return tls.Server(conn, config).Handshake()
+}
+
+// TestARefusalNamesTheAccountAndSaysWhatToDo has servers that refuse accounts whose password is
+// right: while connecting, or at the first statement.
+func TestARefusalNamesTheAccountAndSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	mariadb, postgres := testbed.MariaDB(t), testbed.PostgreSQL(t)
+	for name, c := range map[string]struct {
+		server  *testbed.Server
+		by      func(s *site, account string) string
+		problem string
+		hint    string
+	}{
+		"a locked account": {mariadb, func(_ *site, a string) string { return "ALTER USER " + a + " ACCOUNT LOCK" }, "locked", "unlock"},
+		"an account that may not do more in this hour": {mariadb, func(_ *site, a string) string {
+			return "ALTER USER " + a + " WITH MAX_QUERIES_PER_HOUR 1"
+		}, "1226", "raise its limits"},
+		"an account that must not log in":   {postgres, func(_ *site, a string) string { return "ALTER ROLE " + a + " NOLOGIN" }, "28000", "may log in"},
+		"an account without any connection": {postgres, func(_ *site, a string) string { return "ALTER ROLE " + a + " CONNECTION LIMIT 0" }, "53300", "later"},
+		"a database that is not its own": {postgres, func(s *site, a string) string {
+			return "REVOKE CONNECT ON DATABASE " + s.Name + " FROM PUBLIC, " + a
+		}, "42501", "CONNECT"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := siteIn(t, c.server, "mdl_")
+			s.Exec(t, c.by(s, s.User))
+			tenant, err := Open(t.Context(), s.config)
+			for range 3 { // an hour's statements are used up
+				if err == nil {
+					_, err = tenant.Read(t.Context())
+				}
+			}
+			var access *AccessError
+			if !errors.As(err, &access) || access.Server != server(s.config) || !strings.Contains(err.Error(), server(s.config)) || !strings.Contains(access.Problem, c.problem) || !strings.Contains(access.Hint(), c.hint) {
+				t.Errorf("%v\nhint: %s", err, rotate.HintOf(err))
+			}
+		})
+	}
 }

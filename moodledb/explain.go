@@ -1,6 +1,7 @@
 package moodledb
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,17 +61,14 @@ func explain(c *config.Config, err error) error {
 			return access(problem, hint)
 		}
 		if errors.As(answer, new(*dialect.Answer)) {
-			return access(answer.Error(), "")
+			return access(answer.Error(), "the server starts or stops, or has ended the connection: try again in a minute")
 		}
 		if fault == dialect.Lost {
 			return access("the connection was lost", "")
 		}
 		return answer
 	}
-	if hint, known := hints[fault]; known {
-		return access(answer.Error(), hint)
-	}
-	return answer
+	return access(answer.Error(), cmp.Or(hints[fault], "the server refuses: its message says why, and its log may say more"))
 }
 
 // unansweredError is a server that has not answered when the deadline of a statement or of the run
@@ -80,18 +78,24 @@ type unansweredError struct{ server string }
 func (e *unansweredError) Error() string { return e.server + ": no answer in time" }
 func (e *unansweredError) Unwrap() error { return context.DeadlineExceeded }
 
-// hints are the faults whose message is shown, and what to do about them.
+// hints are what to do about faults, if there is more to say than what the server's message says.
 var hints = map[dialect.Fault]string{
-	dialect.LoginHost:    "the account may not connect from this machine: run where the web server runs",
-	dialect.Refused:      "the server, or a connection pooler in front of it, refuses: check dbname, dbuser and dbpass",
-	dialect.LoginMethod:  "the account needs a password of a current kind",
-	dialect.NoDatabase:   "check dbname, and that the account has rights on it",
-	dialect.NoConnection: "the server has no connection left: try again later",
-	dialect.NoRoom:       "the server has no room left: make some, then run again; nothing was changed",
-	dialect.TooLarge:     "raise the server's max_allowed_packet to 16M or more, which Moodle itself needs",
-	dialect.NoRight:      "the account needs SELECT, INSERT and UPDATE on Moodle's tables",
-	dialect.ReadOnly:     "is it a replica? dbhost must be the primary",
-	dialect.Untrusted:    "dboptions ssl is verify-full: the system must trust the server's certificate",
+	dialect.LoginHost:       "the account may not connect from this machine: run where the web server runs",
+	dialect.Refused:         "the server, or a connection pooler in front of it, refuses: check dbname, dbuser and dbpass",
+	dialect.LoginMethod:     "the account needs a password of a current kind",
+	dialect.HostBlocked:     "too many connections from this machine have failed, and the server lets none in now: on the server run: mariadb-admin flush-hosts",
+	dialect.AccountLocked:   "unlock the account on the server (ALTER USER … ACCOUNT UNLOCK), or find out who has locked it and why",
+	dialect.PasswordExpired: "give the account a new password on the server, and write it into config.php (of a tenant: into VMoodle's register)",
+	dialect.AccountLimit:    "the account has used up what it may use: raise its limits on the server (ALTER USER … WITH), or try again in an hour",
+	dialect.NeedsTLS:        "set $CFG->dboptions['ssl'] to require",
+	dialect.Conflict:        "other transactions are in the way: try again later",
+	dialect.NoDatabase:      "check dbname, and that the account has rights on it",
+	dialect.NoConnection:    "the server, or this account or database, has no connection left: try again later",
+	dialect.NoRoom:          "the server has no room left: make some, then run again; nothing was changed",
+	dialect.TooLarge:        "raise the server's max_allowed_packet to 16M or more, which Moodle itself needs",
+	dialect.NoRight:         "the account needs SELECT, INSERT and UPDATE on Moodle's tables, and on PostgreSQL CONNECT on the database",
+	dialect.ReadOnly:        "is it a replica? dbhost must be the primary",
+	dialect.Untrusted:       "dboptions ssl is verify-full: the system must trust the server's certificate",
 }
 
 func loginHint(c *config.Config) string {
@@ -99,7 +103,7 @@ func loginHint(c *config.Config) string {
 	if network, _, _ := c.Endpoint(); network == "unix" {
 		return hint + "; the account may be one that only its own system user may use: run as that user"
 	}
-	return hint + ", and that the account may connect from this machine"
+	return hint + ", and that the account may log in, and from this machine"
 }
 
 // networkProblem names what MySQL's C client calls 2002, 2003, 2005 and 2013. It is "" for any

@@ -190,7 +190,7 @@ func openLockSession(ctx context.Context, c *config.Config, locks dialect.Locker
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		_ = db.Close()
-		return nil, err
+		return nil, explain(c, err)
 	}
 	session := &lockSession{db, conn, map[string]bool{}}
 	if err := locks.StartLocks(ctx, conn); err != nil {

@@ -281,3 +281,24 @@ func TestMembersWhoseRowsOfASiteThatHasMovedAreLeft(t *testing.T) {
 	member.DB.Exec(t, "UPDATE {mnet_host} SET wwwroot = CONCAT(wwwroot, '#unused') WHERE name = 'late'")
 	f.command(t, "move", "--host="+moved.Wwwroot, "--from="+old, "--yes").expect(t, 0, "3 of 3 peers proven")
 }
+
+// Neither a push nor a renewal renames the rows of the other sites, so neither is the next step
+// after a move that a signal has ended.
+func TestAnInterruptedMoveIsFinishedByTheCommandOfItsHint(t *testing.T) {
+	t.Parallel()
+	own := testbed.PHPSite(t, testbed.Options{})
+	old := formerly(t, own)
+	own.Purge(t)
+	once := filepath.Join(t.TempDir(), "once")
+	hook := "--cache-hook=rm -rf '" + own.Dataroot + "'/cache/*; mkdir '" + once + "' && kill -TERM $PPID; true"
+	r := run1(t, command(t, "move", "--config="+own.ConfigFile, "--from="+old, "--yes", hook))
+	r.expect(t, 143, "hint: push and --if-due do not finish it: ", "To finish, run: ", "renew_mnetkeys move --config="+own.ConfigFile+" --from="+old+" --yes ")
+	if strings.Contains(r.stdout+r.stderr, "renew_mnetkeys push") {
+		t.Errorf("it names a push: %s", r.stderr)
+	}
+	stored := pairOf(t, own)
+	run1(t, command(t, "move", "--config="+own.ConfigFile, "--from="+old, "--yes", hook)).expect(t, 0)
+	if pairOf(t, own) != stored {
+		t.Error("the second run made another key")
+	}
+}

@@ -90,8 +90,11 @@ func (out *Printer) notBegun(r rotate.TenantReport) bool {
 
 // interruptedHint is what to do after a run that was ended by a signal, and has changed keys.
 func interruptedHint(o cmdline.Options) string {
-	if !o.Command.Row().Changes || o.DryRun {
+	switch row := o.Command.Row(); {
+	case !row.Changes || o.DryRun:
 		return hintUnchanged
+	case row.Single:
+		return "push and --if-due do not finish it: only the same command gives the new wwwroot to the rows at the other sites of the array. It makes no other key once one is stored. To finish, run: " + again
 	}
 	return "no new key is needed: push distributes and proves the stored key (for cron: --if-due does so too). To finish, " + pushHint(o)
 }

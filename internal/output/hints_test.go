@@ -34,6 +34,7 @@ func TestNobodyIsToldToRenewWhereAPushIsTheCure(t *testing.T) {
 		"a push, before it had pushed":    {cmdline.Options{Command: "push"}, before(rotate.Kept), "run: renew_mnetkeys push"},
 		"an array that was":               {cmdline.Options{Command: "renew", All: true, Array: array}, interrupted(1), "run: renew_mnetkeys push --all --withmaster"},
 		"what writes nothing":             {cmdline.Options{Command: "verify"}, interrupted(1), "nothing was changed"},
+		"a move that was":                 {cmdline.Options{Command: "move"}, interrupted(1), "push and --if-due do not finish it: "},
 		"a dry run":                       {cmdline.Options{Command: "renew", DryRun: true}, interrupted(1), "nothing was changed"},
 		"the local site uses another key": {cmdline.Options{Command: "renew"}, rotate.TenantReport{Err: own, Exit: 4, Outcome: rotate.Failed}, "Run: php admin/cli/purge_caches.php && renew_mnetkeys push"},
 		"interrupted there":               {cmdline.Options{Command: "renew"}, rotate.TenantReport{Err: errors.Join(own, &SignalError{1}), Exit: 4, Outcome: rotate.Failed}, "purge"},

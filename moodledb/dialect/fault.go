@@ -13,27 +13,32 @@ type Fault int
 
 // The faults. Those from Answered to Syntax are answers of the server.
 const (
-	None         Fault = iota // no error, or one that has nothing to do with a database
-	Answered                  // an answer on which nothing is decided
-	Conflict                  // rolled back in favour of another transaction: may be tried again
-	ReadOnly                  // the server or the account may only read
-	NoTable                   // the table does not exist
-	NoColumn                  // the column does not exist
-	Login                     // wrong account or password
-	LoginHost                 // the account may not connect from here
-	NoDatabase                // the database does not exist, or is not this account's
-	NoConnection              // the server has no connection left
-	NoRoom                    // the disk or the table is full
-	TooLarge                  // the server does not take statements of this size
-	NoRight                   // the account lacks a right on a table
-	Syntax                    // the statement is not understood; the message may quote it
-	NoLocks                   // the server gives no locks to anybody
-	NoTLS                     // the server does not offer TLS
-	Untrusted                 // the server's certificate is not trusted
-	Refused                   // the server or a pooler does not serve the connection
-	LoginMethod               // the server wants the password in a way that the driver does not support
-	Lost                      // the connection is lost
-	Ended                     // the context has ended: nothing is wrong with the database
+	None            Fault = iota // no error, or one that has nothing to do with a database
+	Answered                     // an answer on which nothing is decided
+	Conflict                     // rolled back in favour of another transaction: may be tried again
+	ReadOnly                     // the server or the account may only read
+	NoTable                      // the table does not exist
+	NoColumn                     // the column does not exist
+	Login                        // wrong account or password
+	LoginHost                    // the account may not connect from here
+	HostBlocked                  // this machine failed too often: the server lets none of its accounts in
+	AccountLocked                // an administrator has locked the account
+	PasswordExpired              // the account must change its password first
+	AccountLimit                 // the account has used up what it may use
+	NeedsTLS                     // the server does not take connections without TLS
+	NoDatabase                   // the database does not exist, or is not this account's
+	NoConnection                 // the server has no connection left
+	NoRoom                       // the disk or the table is full
+	TooLarge                     // the server does not take statements of this size
+	NoRight                      // the account lacks a right on a table
+	Syntax                       // the statement is not understood; the message may quote it
+	NoLocks                      // the server gives no locks to anybody
+	NoTLS                        // the server does not offer TLS
+	Untrusted                    // the server's certificate is not trusted
+	Refused                      // the server or a pooler does not serve the connection
+	LoginMethod                  // the server wants the password in a way that the driver does not support
+	Lost                         // the connection is lost
+	Ended                        // the context has ended: nothing is wrong with the database
 )
 
 // Refusal is an answer that was found by asking, not by an error of the server.

@@ -18,6 +18,7 @@ var mySQLFaults = map[uint16]Fault{
 	1054: NoColumn,
 	1064: Syntax,
 	1114: NoRoom, // table full
+	1129: HostBlocked,
 	1130: LoginHost,
 	1142: NoRight, // on a table
 	1143: NoRight, // on a column
@@ -26,11 +27,20 @@ var mySQLFaults = map[uint16]Fault{
 	1203: NoConnection, // of this account
 	1205: Conflict,     // waited too long for a lock
 	1213: Conflict,     // deadlock
+	1226: AccountLimit, // of connections, or of statements an hour
 	1227: NoRight,      // a privilege of the server
+	1251: LoginMethod,
 	1290: ReadOnly,
-	1698: Login,    // by a plugin
-	1792: ReadOnly, // transaction
+	1524: LoginMethod, // its plugin is not loaded
+	1698: Login,       // by a plugin
+	1792: ReadOnly,    // transaction
+	1820: PasswordExpired,
 	1836: ReadOnly, // mode
+	1862: PasswordExpired,
+	3118: AccountLocked, // MySQL
+	3159: NeedsTLS,
+	3955: AccountLocked, // MySQL: after too many wrong passwords
+	4151: AccountLocked, // MariaDB
 }
 
 func faultOfMySQL(err error) (Fault, error) {
