@@ -92,12 +92,20 @@ func TestEveryCommandThatIsAdvisedRunsAsItIsPrinted(t *testing.T) {
 	out := &output.Printer{Arguments: []string{"status", "--config", own.ConfigFile}, Site: output.Site{
 		Config: own.ConfigFile, User: "www-data", Tenant: func(string) bool { return false },
 		Purge: filepath.Join(own.Dirroot, "admin", "cli", "purge_caches.php")}}
+	f := newFleet(t, fleetOptions{tenants: 2})
+	f.renew(t, "--all", "--withmaster").expect(t, 0)
+	ofArray := &output.Printer{Arguments: []string{"rollback", "--all", "--config", f.config}, Site: output.Site{
+		Config: f.config, User: "www-data", Tenant: func(string) bool { return true }}}
 	for _, hint := range advised(t) {
 		if strings.HasSuffix(hint, "--from=") { // of a site that has moved: TestASiteThatHasMoved runs it
 			continue
 		}
 		if strings.HasSuffix(hint, "--host=") { // of a member of an array
 			hint += own.Wwwroot
+		}
+		out := out
+		if strings.HasSuffix(hint, " --all --withmaster") || strings.HasSuffix(hint, " … --dry-run") {
+			out = ofArray
 		}
 		commands := afterRun.FindStringSubmatch(out.Complete(hint, own.Wwwroot))[1]
 		t.Run(commands, func(t *testing.T) {
