@@ -43,7 +43,7 @@ func (w *proving) afterNothing(ctx context.Context, f *rotate.Failure) *rotate.F
 	if !errors.Is(f.Err, errNothing) || w.toLocalSite() || w.answered == nil && w.readPage(ctx) != nil {
 		return f
 	}
-	return failed(rotate.ReasonCannotOpen, f.Err, "it answers the call with nothing: it has no usable certificate of this site, to which it could seal its answer")
+	return failed(rotate.ReasonCannotOpen, f.Err, "it answers the call with nothing, as a Moodle with no usable certificate of this site does")
 }
 
 // untried says whether a certificate is worth a call: no call sealed to it was answered with 7023.

@@ -25,10 +25,7 @@ var driverJS string
 const browserLimit = 2 * time.Minute
 
 // browser is a headless Chromium. It is started again for each page, with its own profile.
-type browser struct {
-	path  string
-	phone bool // pages are shown in a frame as wide as a phone: a window cannot be so narrow
-}
+type browser struct{ path string }
 
 func newBrowser(t *testing.T) browser {
 	t.Helper()
@@ -70,34 +67,59 @@ func (b browser) run(t *testing.T, address string, options ...string) (out strin
 	return stdout.String(), console
 }
 
-// phoneHTML shows a page as on a phone, and contains the results of its steps.
-const phoneHTML = `<!doctype html><iframe src="%s" style="width: 390px; height: 844px; border: 0"
-onload="document.body.append(this.contentDocument.getElementById('results'))"></iframe>`
+// phoneHTML shows a page as on a phone, and the results of its steps get its title. A window cannot
+// be so narrow.
+const phoneHTML = `<iframe src="%s" title="%s" style="width: 390px; height: 844px; border: 0"
+onload="const results = this.contentDocument.getElementById('results'); results.title = this.title; document.body.append(results)"></iframe>`
 
 // step is an action on a page, and the expected result as JSON.
 type step struct{ name, do, want string }
 
-// drive opens a copy of the page in which the steps are done one after the other. The policy of the
-// copy also allows the script that does them, and nothing else that the policy of the page refuses.
+// drive opens a page and does the steps one after the other.
 func (b browser) drive(t *testing.T, page, hash string, steps []step, options ...string) {
 	t.Helper()
+	judge(t, b.dom(t, file(t, driven(page, steps))+hash, options...), `<pre id="results">`, steps)
+}
+
+// onPhones opens each page on a phone of its own, all at once, and does the steps on each.
+func (b browser) onPhones(t *testing.T, pages map[string]string, steps []step, options ...string) {
+	t.Helper()
+	phones := "<!doctype html>"
+	for title, page := range pages {
+		phones += fmt.Sprintf(phoneHTML, file(t, driven(page, steps)), title)
+	}
+	dom := b.dom(t, file(t, phones), append(options, "--allow-file-access-from-files")...)
+	for title := range pages {
+		t.Run(title, func(t *testing.T) { judge(t, dom, `<pre id="results" title="`+title+`">`, steps) })
+	}
+}
+
+// driven is a copy of the page in which the steps are done. The policy of the copy also allows the
+// script that does them, and nothing else that the policy of the page refuses.
+func driven(page string, steps []step) string {
 	driver := driverJS
 	for _, s := range steps {
 		driver += fmt.Sprintf("step(%q, () => %s);\n", s.name, s.do)
 	}
 	driver += "finish();\n"
 	page = strings.Replace(page, "script-src ", "script-src "+digest(driver)+" ", 1)
-	page = strings.Replace(page, "</body>", "<script>"+driver+"</script></body>", 1)
-	address := file(t, page) + hash
-	if b.phone {
-		address = file(t, fmt.Sprintf(phoneHTML, address))
-		options = append(options, "--allow-file-access-from-files")
-	}
+	return strings.Replace(page, "</body>", "<script>"+driver+"</script></body>", 1)
+}
+
+// dom is what an address shows in the end, without a word on the console.
+func (b browser) dom(t *testing.T, address string, options ...string) string {
+	t.Helper()
 	dom, console := b.run(t, address, append(options, "--dump-dom")...)
 	if len(console) > 0 {
 		t.Errorf("the console has %q", console)
 	}
-	_, text, _ := strings.Cut(dom, `<pre id="results">`)
+	return dom
+}
+
+// judge compares the results, which stand behind begin, with those that the steps want.
+func judge(t *testing.T, dom, begin string, steps []step) {
+	t.Helper()
+	_, text, _ := strings.Cut(dom, begin)
 	text, _, _ = strings.Cut(text, "</pre>")
 	results := map[string]json.RawMessage{}
 	if err := json.Unmarshal([]byte(html.UnescapeString(text)), &results); err != nil {

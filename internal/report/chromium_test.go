@@ -5,6 +5,7 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -89,24 +90,25 @@ func TestChromiumDrawsTheMatrixOf500(t *testing.T) {
 func TestChromiumShowsAllOfItOnAPhone(t *testing.T) {
 	t.Parallel()
 	b := newBrowser(t)
-	b.phone = true
 	const narrow = "document.scrollingElement.scrollWidth <= document.scrollingElement.clientWidth"
 	const labels = "(table ? seen('.column') : (data.names || []).map(([label]) => label))"
-	for name, c := range map[string]struct {
-		tenants int
-		scheme  string
-	}{"one": {1, light}, "5": {5, light}, "5 in the dark": {5, dark}, "300": {300, light}, "300 in the dark": {300, dark}} {
+	steps := []step{
+		{"it is as wide as a phone", "innerWidth", `390`},
+		{"nothing is beyond its edge", narrow, `true`},
+		{"nor when all lists are open", "(document.querySelectorAll('details').forEach(d => { d.open = true; }), " + narrow + ")", `true`},
+		{"only the matrix scrolls sideways", "[...document.querySelectorAll('.scroll')].filter(el => !el.querySelector('.matrix') && el.scrollWidth > el.clientWidth).length", `0`},
+		{"labels of the matrix differ", "(labels => labels.length - new Set(labels).size)(" + labels + ")", `0`},
+		{"and are cut", labels + ".every(label => label.length <= 34)", `true`},
+		{"and leave room for links", "table ? table.tBodies[0].rows[0].cells[0].offsetWidth < 260 : !drawing || Drawing.left < 260", `true`},
+	}
+	pages := map[string]string{}
+	for _, tenants := range []int{1, 5, 300} {
+		pages[strconv.Itoa(tenants)] = written(t, university(tenants), runWith(3))
+	}
+	for name, scheme := range map[string]string{"in the light": light, "in the dark": dark} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b.drive(t, written(t, university(c.tenants), runWith(3)), "", []step{
-				{"it is as wide as a phone", "innerWidth", `390`},
-				{"nothing is beyond its edge", narrow, `true`},
-				{"nor when all lists are open", "(document.querySelectorAll('details').forEach(d => { d.open = true; }), " + narrow + ")", `true`},
-				{"only the matrix scrolls sideways", "[...document.querySelectorAll('.scroll')].filter(el => !el.querySelector('.matrix') && el.scrollWidth > el.clientWidth).length", `0`},
-				{"labels of the matrix differ", "(labels => labels.length - new Set(labels).size)(" + labels + ")", `0`},
-				{"and are cut", labels + ".every(label => label.length <= 34)", `true`},
-				{"and leave room for links", "table ? table.tBodies[0].rows[0].cells[0].offsetWidth < 260 : !drawing || Drawing.left < 260", `true`},
-			}, c.scheme)
+			b.onPhones(t, pages, steps, scheme)
 		})
 	}
 }

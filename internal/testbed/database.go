@@ -120,6 +120,8 @@ var toPostgreSQL = []struct {
 // braces are Moodle's way to write a table: {mnet_host}.
 var braces = regexp.MustCompile(`\{(\w+)\}`)
 
+var placeholder = regexp.MustCompile(`\?`)
+
 // SQL replaces {table} by the table's name with the prefix, and each ? by what the server knows.
 func (d *Database) SQL(query string) string {
 	if d.DBType != PostgreSQLType {
@@ -131,7 +133,7 @@ func (d *Database) SQL(query string) string {
 	}
 	query = braces.ReplaceAllString(query, schema+`"`+strings.ToLower(d.Prefix)+`$1"`)
 	n := 0
-	return regexp.MustCompile(`\?`).ReplaceAllStringFunc(query, func(string) string { n++; return "$" + strconv.Itoa(n) })
+	return placeholder.ReplaceAllStringFunc(query, func(string) string { n++; return "$" + strconv.Itoa(n) })
 }
 
 // Exec runs statements with table names in braces, as root, and ends the test if they fail.

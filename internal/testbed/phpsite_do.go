@@ -93,6 +93,7 @@ func (s *Site) Renew(t testing.TB, r Renewal) {
 	if r.Stale {
 		query.Set("stale", "1")
 	}
+	s.handKey(t)
 	s.do(t, "/test/renew.php?"+query.Encode())
 }
 
@@ -106,7 +107,11 @@ func (s *Site) Expire(t testing.TB) {
 // BrokenPHPRenewal does to the site what VMoodle's PHP tool does: a new pair is stored past the
 // cache, the host row keeps the old certificate, the old certificate is pushed to every peer, and
 // the history is not written.
-func (s *Site) BrokenPHPRenewal(t testing.TB) { s.do(t, "/test/broken_renewal.php") }
+func (s *Site) BrokenPHPRenewal(t testing.TB) {
+	t.Helper()
+	s.handKey(t)
+	s.do(t, "/test/broken_renewal.php")
+}
 
 // SetMNet switches the site's dispatcher on or off.
 func (s *Site) SetMNet(t testing.TB, on bool) {

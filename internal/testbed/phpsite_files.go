@@ -106,6 +106,7 @@ func (s *Site) install(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.handKey(t)
 	cmd := exec.Command(s.php, filepath.Join(s.Dirroot, "admin", "cli", "install.php"))
 	cmd.Stdin, cmd.Env = strings.NewReader(string(input)), append(os.Environ(), s.environment()...)
 	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
