@@ -76,7 +76,7 @@ func TestArrowsPointDown(t *testing.T) {
 
 // forTests says whether a package is used by tests only.
 func forTests(name string) bool {
-	return slices.ContainsFunc([]string{"test", "internal/testbed", "peers/peertest", "packaging"}, func(root string) bool {
+	return slices.ContainsFunc([]string{"test", "internal/testbed", "internal/testkey", "peers/peertest", "packaging"}, func(root string) bool {
 		return name == root || strings.HasPrefix(name, root+"/")
 	})
 }

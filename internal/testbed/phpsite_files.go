@@ -98,7 +98,7 @@ func (s *Site) environment() []string {
 // install makes PHP fill the site's tables.
 func (s *Site) install(t testing.TB) {
 	t.Helper()
-	wish := map[string]any{"fullname": s.options.FullName, "cache": s.options.Cache, "redis": nil, "key": firstKey(t)}
+	wish := map[string]any{"fullname": s.options.FullName, "cache": s.options.Cache, "redis": nil}
 	if s.Redis != nil {
 		wish["redis"] = map[string]string{"server": s.Redis.Addr, "password": s.Redis.Password, "prefix": s.options.RedisPrefix}
 	}

@@ -12,14 +12,14 @@ import (
 	"time"
 
 	"renew_mnetkeys/envelope"
-	"renew_mnetkeys/internal/testbed"
+	"renew_mnetkeys/internal/testkey"
 )
 
 // NewKeyPair makes an RSA key of the given number of bits (1024 is quick; rsa1024min=0 in go.mod
 // lets Go accept fewer) and a self-signed certificate as Moodle makes one: CN is the wwwroot cut to
 // 64 bytes, and attribute 2.5.29.17 of the DN is the whole wwwroot. It panics if it cannot.
 func NewKeyPair(wwwroot string, bits int) *envelope.KeyPair {
-	return Certify(testbed.Key(bits), wwwroot)
+	return Certify(testkey.Key(bits), wwwroot)
 }
 
 // Certify makes a pair with an existing key, for tests with hundreds of sites. It panics if it

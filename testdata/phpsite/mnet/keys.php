@@ -9,15 +9,11 @@ final class keypair {
     public function __construct(public readonly string $certificate, public readonly string $private) {
     }
 
-    /** A pair and self-signed certificate as Moodle makes them: serial 0, the wwwroot as subjectAltName inside the DN. The key may be given. */
-    public static function make(int $days, ?string $private = null): self {
+    /** A pair and self-signed certificate as Moodle makes them: serial 0, the wwwroot as subjectAltName inside the DN. */
+    public static function make(int $days): self {
         $wwwroot = $GLOBALS['CFG']->wwwroot;
         $site = database::get()->row('SELECT fullname FROM {course} WHERE id = 1');
-<<<<<<< HEAD
-        $key = $private === null ? openssl_pkey_new(['private_key_bits' => 2048]) : openssl_pkey_get_private($private);
-=======
         $key = self::handed() ?? openssl_pkey_new(['private_key_bits' => 2048]);
->>>>>>> cpu
         $request = openssl_csr_new([
             'countryName' => 'NZ',
             'stateOrProvinceName' => 'Wellington',
@@ -84,9 +80,9 @@ function history(): array {
 
 /**
  * The site's own renewal. Without $archive it forgets the old pair, and no peer can ever heal itself; with $stale the cache
- * goes on serving what it had. The new key is $private, if that is given.
+ * goes on serving what it had.
  */
-function replace_pair(bool $archive, bool $stale = false, ?string $private = null): void {
+function replace_pair(bool $archive, bool $stale = false): void {
     $store = $stale ? store_setting(...) : set_setting(...);
     if ($archive) {
         $old = cached_pair();
@@ -94,7 +90,7 @@ function replace_pair(bool $archive, bool $stale = false, ?string $private = nul
         $generations = (int) (settings('mnet')['openssl_generations'] ?? 3);
         $store('mnet', 'openssl_history', serialize(array_slice([$retired, ...history()], 0, $generations)));
     }
-    $new = keypair::make((int) (settings('core')['mnetkeylifetime'] ?? 28), $private);
+    $new = keypair::make((int) (settings('core')['mnetkeylifetime'] ?? 28));
     $store('mnet', 'openssl', $new->stored());
     database::get()->rows(
         'UPDATE {mnet_host} SET wwwroot = ?, ip_address = ?, public_key = ?, public_key_expires = ? WHERE id = ?',

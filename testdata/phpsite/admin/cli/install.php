@@ -1,8 +1,7 @@
 <?php
 /**
  * Makes the rows, the cache configuration and the first key of a site whose tables are empty.
- * Standard input: {"fullname": string, "cache": "file"|"redis"|"stacked", "redis": {"server", "password", "prefix"} or null,
- * "key": the private key, PEM}
+ * Standard input: {"fullname": string, "cache": "file"|"redis"|"stacked", "redis": {"server", "password", "prefix"} or null}
  */
 
 namespace phpsite;
@@ -51,4 +50,4 @@ $settings = ['siteidentifier' => $siteidentifier, 'mnet_localhost_id' => $own, '
 foreach ($settings as $name => $value) {
     set_setting('core', $name, (string) $value);
 }
-replace_pair(archive: false, private: $wish['key']);
+replace_pair(archive: false);

@@ -1,16 +1,12 @@
-package testbed
+// Package testkey makes RSA keys for tests, quickly.
+package testkey
 
 import (
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"math/big"
-	"os"
-	"path/filepath"
 	"sync"
-	"testing"
 )
 
 // Key makes an RSA key that no other call gets, of an even number of bits. It panics if it
@@ -27,7 +23,7 @@ func Key(bits int) *rsa.PrivateKey {
 	}
 	key.Precompute()
 	if err := key.Validate(); err != nil {
-		panic(fmt.Sprintf("testbed: make a key: %v", err))
+		panic(fmt.Sprintf("testkey: make a key: %v", err))
 	}
 	return key
 }
@@ -53,7 +49,7 @@ func (p *primes) pair() (*big.Int, *big.Int) {
 	for p.next >= len(p.found)-1 {
 		prime, err := rand.Prime(rand.Reader, p.bits)
 		if err != nil {
-			panic(fmt.Sprintf("testbed: make a key: %v", err))
+			panic(fmt.Sprintf("testkey: make a key: %v", err))
 		}
 		// A key has no exponent that divides one of its primes minus 1.
 		if rest := new(big.Int).Mod(prime, big.NewInt(exponent)); rest.Int64() != 1 {
@@ -62,26 +58,4 @@ func (p *primes) pair() (*big.Int, *big.Int) {
 	}
 	p.next++
 	return p.found[p.next-1], p.found[len(p.found)-1]
-}
-
-// handKey gives the site the key of its next renewal. OpenSSL takes ten times as long as the rest
-// of what PHP does for it; a site that has none makes its own.
-func (s *Site) handKey(t testing.TB) {
-	t.Helper()
-	der, err := x509.MarshalPKCS8PrivateKey(Key(2048))
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := filepath.Join(filepath.Dir(s.Dataroot), "keys")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	file, err := os.CreateTemp(dir, "*.pem")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = file.Close() }()
-	if err := pem.Encode(file, &pem.Block{Type: "PRIVATE KEY", Bytes: der}); err != nil {
-		t.Fatal(err)
-	}
 }
