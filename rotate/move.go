@@ -82,6 +82,17 @@ func (r *Renewal) madeForOld(c *envelope.Certificate) bool {
 	return r.MovedFrom != "" && (envelope.SameWwwroot(c.SubjectAltName, r.MovedFrom) || c.CheckWwwroot(r.MovedFrom) == nil)
 }
 
+// movedFrom is another wwwroot for which one of the site's keys was made; "" if there is none. The
+// site has moved from there, or is a copy: after a move that was not finished, members may have it.
+func (t *Tenant) movedFrom() string {
+	for _, c := range t.certificates() {
+		if name := c.SubjectAltName; name != "" && !envelope.SameWwwroot(name, t.address()) {
+			return name
+		}
+	}
+	return ""
+}
+
 // settled reports whether the site has the key and the row of its new wwwroot: then a move only has
 // to push them.
 func (r *Renewal) settled(t *Tenant) bool {

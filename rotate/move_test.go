@@ -352,3 +352,37 @@ func TestAMoveSaysWhatPeersOutsideNeed(t *testing.T) {
 		t.Error("the message has the private key")
 	}
 }
+
+// A push or a renewal after a move that was not finished names the move, and no new row at the peer.
+func TestAPeerThatDoesNotKnowASiteThatHasMovedIsAnsweredByTheMove(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		old  bool // a retired key was made for the old wwwroot
+		want string
+	}{
+		{"after a move", true, "run: renew_mnetkeys move --from=http://old.example"},
+		{"of a site that never moved", false, ReasonUnknownToPeer.NextStep(true)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for name, run := range map[string]func(*Renewal, context.Context) TenantReport{"renew": (*Renewal).Run, "push": (*Renewal).Distribute, "verify": (*Renewal).Verify} {
+				w := newWorld(t)
+				w.addPeer("https://a.example", fakePeer{refuses: ReasonUnknownToPeer})
+				w.addPeer("https://b.example", fakePeer{refuses: "fault_0"})
+				if c.old {
+					w.tenant.History = []Retired{{Stored: storedPair(testPair(t, "http://old.example", clock.AddDate(0, 0, -21)))}}
+				}
+				report := run(w.renewal(Options{}), t.Context())
+				if next := report.NextStep(report.Peers[0], true); report.Peers[0].Reason != ReasonUnknownToPeer || !strings.HasSuffix(next, c.want) {
+					t.Errorf("%s: %s, %q", name, report.Peers[0].Reason, next)
+				}
+				if next := report.NextStep(report.Peers[1], true); strings.Contains(next, "move") {
+					t.Errorf("%s: of another reason: %q", name, next)
+				}
+				report.Moved = &MoveReport{From: "http://old.example"} // it is the move itself
+				if next := report.NextStep(report.Peers[0], true); next != ReasonUnknownToPeer.NextStep(true) {
+					t.Errorf("%s: of the move: %q", name, next)
+				}
+			}
+		})
+	}
+}

@@ -258,6 +258,8 @@ func (r *TenantReport) NextStep(p PeerReport, pushed bool) string {
 		return ""
 	case r.SelfCheck == SelfSkipped && p.Reason == ReasonLocalSite:
 		return "leave out --self-check=off: this proves the local site and then the link. Run: renew_mnetkeys push"
+	case p.Reason == ReasonUnknownToPeer && r.movedFrom != "" && r.Moved == nil:
+		return "if this site is a copy of " + r.movedFrom + ", ask the peer's administrator to add it. If it has moved from there, the peer may have the old wwwroot: do not add the site as a new peer. To finish the move, run: renew_mnetkeys move --from=" + shellWord(r.movedFrom)
 	}
 	return r.SelfCheck.nextForPeer(p.Reason, pushed)
 }

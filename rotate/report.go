@@ -102,7 +102,8 @@ type TenantReport struct {
 	// Exit is the exit code of this tenant.
 	Exit int `json:"-"`
 
-	rowEnds time.Time // expiry of the key in the local host row, zero if there is no such row
+	movedFrom string    // a wwwroot that the site may have had before, "" if none is known
+	rowEnds   time.Time // expiry of the key in the local host row, zero if there is no such row
 }
 
 // Ends is when Moodle considers the key expired: at the expiry of its certificate, or earlier if
@@ -215,7 +216,7 @@ var localSiteWords = map[SelfCheck]string{
 }
 
 func (r *TenantReport) describe(t *Tenant) {
-	r.Wwwroot, r.History = t.address(), len(t.History)
+	r.Wwwroot, r.History, r.movedFrom = t.address(), len(t.History), t.movedFrom()
 	if c, err := envelope.ParseCertificate(t.Pair.Certificate); err == nil {
 		r.Certificate = keyReport(c)
 		if t.Own != nil {
