@@ -2,7 +2,6 @@ package peers_test
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/rsa"
 	"fmt"
 	mathrand "math/rand/v2"
@@ -31,11 +30,7 @@ func newChaos(t *testing.T) *chaos {
 	t.Helper()
 	c := &chaos{authority: peertest.NewAuthority()}
 	for i := range c.keys {
-		key, err := rsa.GenerateKey(rand.Reader, 1024)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.keys[i] = key
+		c.keys[i] = testbed.Key(1024)
 	}
 	c.own = peertest.Run(t, peertest.Options{})
 	c.former = c.own.Certificate()
