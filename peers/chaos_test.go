@@ -12,6 +12,7 @@ import (
 
 	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/internal/testbed"
+	"renew_mnetkeys/internal/testkey"
 	"renew_mnetkeys/peers"
 	"renew_mnetkeys/peers/peertest"
 	"renew_mnetkeys/rotate"
@@ -30,7 +31,7 @@ func newChaos(t *testing.T) *chaos {
 	t.Helper()
 	c := &chaos{authority: peertest.NewAuthority()}
 	for i := range c.keys {
-		c.keys[i] = testbed.Key(1024)
+		c.keys[i] = testkey.Key(1024)
 	}
 	c.own = peertest.Run(t, peertest.Options{})
 	c.former = c.own.Certificate()

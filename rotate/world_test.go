@@ -15,7 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"renew_mnetkeys/envelope"
-	"renew_mnetkeys/internal/testbed"
+	"renew_mnetkeys/internal/testkey"
 )
 
 // world is a tenant with its database, its web server with a cache, and its peers, all in memory.
@@ -390,7 +390,7 @@ func (w *world) Introduce(_ context.Context, _ Identity, wwwroot string) (Peer, 
 }
 
 // newKey is a key for a renewal.
-func newKey(int) (*rsa.PrivateKey, error) { return testbed.Key(1024), nil }
+func newKey(int) (*rsa.PrivateKey, error) { return testkey.Key(1024), nil }
 
 // testPairs are the pairs of testPair, by wwwroot and time: to make one is most of a short test.
 var testPairs sync.Map
@@ -402,7 +402,7 @@ func testPair(t *testing.T, wwwroot string, made time.Time) *envelope.KeyPair {
 	if pair, found := testPairs.Load(name); found {
 		return pair.(*envelope.KeyPair)
 	}
-	pair, err := Certify(testbed.Key(1024), Subject{Wwwroot: wwwroot, Site: "Test"}, made, 28, rand.Reader)
+	pair, err := Certify(testkey.Key(1024), Subject{Wwwroot: wwwroot, Site: "Test"}, made, 28, rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
