@@ -2,7 +2,6 @@ package moodledb
 
 import (
 	"crypto/rand"
-	"crypto/rsa"
 	"errors"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 
 	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/internal/testbed"
+	"renew_mnetkeys/internal/testkey"
 	"renew_mnetkeys/rotate"
 )
 
@@ -28,10 +28,7 @@ func (s *site) named(t *testing.T, certificates map[string]*envelope.Certificate
 // certificatesOf makes a certificate of a wwwroot for each of the names, all with one key.
 func certificatesOf(t *testing.T, wwwroot string, names ...string) map[string]*envelope.Certificate {
 	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 1024)
-	if err != nil {
-		t.Fatal(err)
-	}
+	key := testkey.Key(1024)
 	made := map[string]*envelope.Certificate{}
 	for i, name := range names {
 		pair, err := rotate.Certify(key, rotate.Subject{Wwwroot: wwwroot, Site: name}, time.Unix(int64(1800000000+i), 0), 28, rand.Reader)

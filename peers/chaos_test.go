@@ -2,7 +2,6 @@ package peers_test
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/rsa"
 	"fmt"
 	mathrand "math/rand/v2"
@@ -13,6 +12,7 @@ import (
 
 	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/internal/testbed"
+	"renew_mnetkeys/internal/testkey"
 	"renew_mnetkeys/peers"
 	"renew_mnetkeys/peers/peertest"
 	"renew_mnetkeys/rotate"
@@ -31,11 +31,7 @@ func newChaos(t *testing.T) *chaos {
 	t.Helper()
 	c := &chaos{authority: peertest.NewAuthority()}
 	for i := range c.keys {
-		key, err := rsa.GenerateKey(rand.Reader, 1024)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.keys[i] = key
+		c.keys[i] = testkey.Key(1024)
 	}
 	c.own = peertest.Run(t, peertest.Options{})
 	c.former = c.own.Certificate()

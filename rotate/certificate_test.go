@@ -17,6 +17,7 @@ import (
 	"testing/iotest"
 
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/internal/testkey"
 )
 
 // shape is the structure of a certificate, without its values: version, string types and order of
@@ -110,10 +111,7 @@ func TestACertificateHasTheShapeOfMoodles(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := shapeOf(t, vector.Caller.Certificate)
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
+	key := testkey.Key(2048)
 	pair, err := Certify(key, Subject{Wwwroot: vector.From, Site: "École du Test n°1", Email: "noreply@t1.bed.test"}, clock, 28, rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -154,10 +152,7 @@ func TestWhatGoesIntoACertificate(t *testing.T) {
 		{"broken UTF-8 in the name is dropped", Subject{Wwwroot: ownURL, Site: "a\xffb"}, ownURL, ownURL, "ab"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			key, err := rsa.GenerateKey(rand.Reader, 1024)
-			if err != nil {
-				t.Fatal(err)
-			}
+			key := testkey.Key(1024)
 			pair, err := Certify(key, c.subject, clock, 28, rand.Reader)
 			if err != nil {
 				t.Fatal(err)
@@ -188,14 +183,8 @@ func TestASerialIsPositiveAndNeverTwiceTheSame(t *testing.T) {
 
 // A pair that a peer would refuse is not stored: it is read back first.
 func TestWhatMakesNoCertificate(t *testing.T) {
-	key, err := rsa.GenerateKey(rand.Reader, 1024)
-	if err != nil {
-		t.Fatal(err)
-	}
-	other, err := rsa.GenerateKey(rand.Reader, 1024)
-	if err != nil {
-		t.Fatal(err)
-	}
+	key := testkey.Key(1024)
+	other := testkey.Key(1024)
 	for _, c := range []struct {
 		name    string
 		wwwroot string

@@ -114,7 +114,7 @@ func (f *fleet) array(o ArrayOptions, selected ...int) *Array {
 	o.Parallel = 3
 	a := &Array{ArrayOptions: o, Selected: selected,
 		Template: Renewal{Options: Options{SelfCheck: SelfCheckAuto, Answers: 1}, Network: f,
-			GenerateKey: testKeys.next,
+			GenerateKey: newKey,
 			Random:      rand.Reader, Now: func() time.Time { return clock },
 			Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }, Log: zerolog.Nop()},
 		Emit: func(r TenantReport) { r.Peers = slices.Clone(r.Peers); f.reports[r.Wwwroot] = r },

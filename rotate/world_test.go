@@ -3,6 +3,7 @@ package rotate
 import (
 	"context"
 	"crypto/rand"
+	"crypto/rsa"
 	"fmt"
 	"slices"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/internal/testkey"
 )
 
 // world is a tenant with its database, its web server with a cache, and its peers, all in memory.
@@ -119,7 +121,7 @@ func (w *world) renewal(o Options) *Renewal {
 		o.Answers = 1
 	}
 	return &Renewal{Options: o, Store: w, Locker: w, Starter: w, Cache: w, Network: w, Introducer: w,
-		GenerateKey: testKeys.next,
+		GenerateKey: newKey,
 		Random:      rand.Reader,
 		Now:         func() time.Time { return clock },
 		Sleep:       func(ctx context.Context, d time.Duration) error { return ctx.Err() },
@@ -387,6 +389,12 @@ func (w *world) Introduce(_ context.Context, _ Identity, wwwroot string) (Peer, 
 	return Peer{Wwwroot: wwwroot, Application: "moodle", Certificate: peer.own.Certificate.PEM}, nil
 }
 
+// newKey is a key for a renewal.
+func newKey(int) (*rsa.PrivateKey, error) { return testkey.Key(1024), nil }
+
+// testPairs are the pairs of testPair, by wwwroot and time: to make one is most of a short test.
+var testPairs sync.Map
+
 // testPair is the pair of a site that was made at that time, the same in each test.
 func testPair(t *testing.T, wwwroot string, made time.Time) *envelope.KeyPair {
 	t.Helper()
@@ -394,12 +402,12 @@ func testPair(t *testing.T, wwwroot string, made time.Time) *envelope.KeyPair {
 	if pair, found := testPairs.Load(name); found {
 		return pair.(*envelope.KeyPair)
 	}
-	pair, err := Certify(testKeys.of(t, wwwroot, made), Subject{Wwwroot: wwwroot, Site: "Test"}, made, 28, rand.Reader)
+	pair, err := Certify(testkey.Key(1024), Subject{Wwwroot: wwwroot, Site: "Test"}, made, 28, rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	testPairs.Store(name, pair)
-	return pair
+	first, _ := testPairs.LoadOrStore(name, pair)
+	return first.(*envelope.KeyPair)
 }
 
 func mustParse(certificate string) *envelope.Certificate {

@@ -279,10 +279,6 @@ func inParallel(n int, f func(i int)) {
 	done.Wait()
 }
 
-// bare has php load no extension that is not built in, which is half of what its start takes. No
-// case uses one.
-const bare = "PHP_INI_SCAN_DIR="
-
 // environOf is the environment that a case names in its first line.
 func environOf(text string) []string {
 	first, _, _ := strings.Cut(text, "\n")

@@ -29,7 +29,7 @@ func FuzzConfigAgainstPHP(f *testing.F) {
 	path := filepath.Join(dir, "config.php")
 	f.Fuzz(func(t *testing.T, text string) {
 		write(t, path, text)
-		environ := []string{"PATH=/usr/bin:/bin", "SET=set", "EMPTY=", "CASE_SET=envnew"}
+		environ := []string{"PATH=/usr/bin:/bin", "SET=set", "EMPTY=", "CASE_SET=envnew", bare}
 		got := d.read(t, path, environ, "", "")
 		if got.how != "end" {
 			return

@@ -27,7 +27,7 @@ func fixture(t testing.TB, name string) string {
 
 // environment is one of these variables.
 func environment(variables map[string]string) []string {
-	environ := []string{"PATH=" + os.Getenv("PATH")}
+	environ := []string{"PATH=" + os.Getenv("PATH"), bare}
 	for name, text := range variables {
 		environ = append(environ, name+"="+text)
 	}
