@@ -2,7 +2,6 @@ package test
 
 import (
 	"crypto/rand"
-	"crypto/rsa"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"renew_mnetkeys/internal/testkey"
 	"renew_mnetkeys/peers/peertest"
 	"renew_mnetkeys/rotate"
 )
@@ -17,10 +17,7 @@ import (
 // forgotten is a pair of the tenant that no site has any more.
 func (s *fleetTenant) forgotten(t testing.TB) (certificate, pair string) {
 	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 1024)
-	if err != nil {
-		t.Fatal(err)
-	}
+	key := testkey.Key(1024)
 	made, err := rotate.Certify(key, rotate.Subject{Wwwroot: s.Wwwroot, Site: "A fleet"}, time.Now().AddDate(0, 0, -5), 28, rand.Reader)
 	if err != nil {
 		t.Fatal(err)

@@ -2,13 +2,13 @@ package test
 
 import (
 	"crypto/rand"
-	"crypto/rsa"
 	"strings"
 	"testing"
 	"time"
 
 	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/internal/testbed"
+	"renew_mnetkeys/internal/testkey"
 	"renew_mnetkeys/rotate"
 )
 
@@ -47,10 +47,7 @@ func unchanged(t testing.TB, run func(), sites ...*testbed.Site) {
 // certify makes a small key of the given age and lifetime.
 func certify(t testing.TB, wwwroot string, age time.Duration, lifeDays int) *envelope.KeyPair {
 	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 1024)
-	if err != nil {
-		t.Fatal(err)
-	}
+	key := testkey.Key(1024)
 	made, err := rotate.Certify(key, rotate.Subject{Wwwroot: wwwroot, Site: "An aged site"}, time.Now().Add(-age), lifeDays, rand.Reader)
 	if err != nil {
 		t.Fatal(err)

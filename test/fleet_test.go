@@ -9,12 +9,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/internal/testbed"
+	"renew_mnetkeys/internal/testkey"
 	"renew_mnetkeys/peers/peertest"
 	"renew_mnetkeys/rotate"
 )
@@ -125,7 +125,7 @@ func newFleetTenant(t testing.TB, i int, o fleetOptions, db *testbed.Database) (
 	t.Cleanup(web.Close)
 	key := o.key
 	if key == nil {
-		key = firstKey(t, i)
+		key = testkey.Key(1024)
 	}
 	pair, err := rotate.Certify(key, rotate.Subject{Wwwroot: web.Wwwroot(), Site: "A fleet"}, time.Now().AddDate(0, 0, -firstDays), 28, rand.Reader)
 	if err != nil {
@@ -147,26 +147,6 @@ func newFleetTenant(t testing.TB, i int, o fleetOptions, db *testbed.Database) (
 	}
 	placeFile(t, site.ConfigFile, fmt.Sprintf(fleetConfig, db.DBType, host, db.Name, db.User, db.Password, db.Prefix, dboptions, site.Wwwroot, site.Dataroot))
 	return &fleetTenant{site, web, side}, pair
-}
-
-// firstKeys are those of the first pairs in all fleets: making them takes long.
-var firstKeys struct {
-	sync.Mutex
-	made []*rsa.PrivateKey
-}
-
-func firstKey(t testing.TB, i int) *rsa.PrivateKey {
-	t.Helper()
-	firstKeys.Lock()
-	defer firstKeys.Unlock()
-	for len(firstKeys.made) <= i {
-		key, err := rsa.GenerateKey(rand.Reader, 1024)
-		if err != nil {
-			t.Fatal(err)
-		}
-		firstKeys.made = append(firstKeys.made, key)
-	}
-	return firstKeys.made[i]
 }
 
 // freeAddress is an address on which no process listened a moment ago.

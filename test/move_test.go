@@ -2,7 +2,6 @@ package test
 
 import (
 	"crypto/rand"
-	"crypto/rsa"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"renew_mnetkeys/internal/testbed"
+	"renew_mnetkeys/internal/testkey"
 	"renew_mnetkeys/rotate"
 )
 
@@ -20,10 +20,7 @@ import (
 func formerly(t testing.TB, s *testbed.Site, others ...*testbed.Site) (old string) {
 	t.Helper()
 	old = "http://" + freeAddress(t) + "/old"
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
+	key := testkey.Key(2048)
 	pair, err := rotate.Certify(key, rotate.Subject{Wwwroot: old, Site: "Old"}, time.Now().AddDate(0, 0, -firstDays), 28, rand.Reader)
 	if err != nil {
 		t.Fatal(err)

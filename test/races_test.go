@@ -2,7 +2,6 @@ package test
 
 import (
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/hex"
 	"os"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"renew_mnetkeys/envelope"
+	"renew_mnetkeys/internal/testkey"
 	"renew_mnetkeys/peers/peertest"
 	"renew_mnetkeys/rotate"
 )
@@ -276,10 +276,7 @@ func renewedByMoodle(t *testing.T, s *fleetTenant) (pair string) {
 // freshPair is a new pair of the site.
 func freshPair(t *testing.T, wwwroot string) *envelope.KeyPair {
 	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 1024)
-	if err != nil {
-		t.Fatal(err)
-	}
+	key := testkey.Key(1024)
 	pair, err := rotate.Certify(key, rotate.Subject{Wwwroot: wwwroot, Site: "By Moodle"}, time.Now(), 28, rand.Reader)
 	if err != nil {
 		t.Fatal(err)
