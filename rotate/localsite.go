@@ -41,31 +41,31 @@ func (r *Renewal) ask(ctx context.Context, t *Tenant, id Identity, answers int) 
 	case r.expiring(t) || t.Own.Certificate != id.Key.Certificate.PEM:
 		return r.askNodes(ctx, t.localSite(id.Key.Certificate.PEM), 1, r.byPage(id))
 	}
-	check, f := r.askNodes(ctx, t.localSite(id.Key.Certificate.PEM), answers, r.byCall(id))
-	if check == SelfFailed && f.Other == "" {
-		f = cmp.Or(r.otherSite(ctx, t), f)
-	}
-	return check, f
+	byCall := r.byCall(id)
+	return r.askNodes(ctx, t.localSite(id.Key.Certificate.PEM), answers, func(ctx context.Context, node Peer) (SelfCheck, *Failure) {
+		check, f := byCall(ctx, node)
+		if check == SelfFailed && f.Other == "" {
+			f = cmp.Or(r.otherSite(ctx, t, node), f)
+		}
+		return check, f
+	})
 }
 
 // otherSite reports a --node that is the web server of another site: it shows a certificate of a
 // wwwroot that no key of this site has.
-func (r *Renewal) otherSite(ctx context.Context, t *Tenant) *Failure {
+func (r *Renewal) otherSite(ctx context.Context, t *Tenant, node Peer) *Failure {
 	if len(r.Nodes) == 0 {
 		return nil
 	}
-	nodes, _ := r.localNodes(ctx, t.localSite("")) // those of --node are not looked up
-	for _, node := range nodes {
-		_, f := r.Network.PublicKey(ctx, node)
-		if f == nil || f.Other == "" || envelope.SameWwwroot(f.Other, r.MovedFrom) {
-			continue
-		}
-		ours := func(c *envelope.Certificate) bool { return envelope.SameWwwroot(c.SubjectAltName, f.Other) }
-		if !slices.ContainsFunc(t.certificates(), ours) {
-			return &Failure{Reason: ReasonBadCertificate, Detail: f.Detail, Other: f.Other, Node: node.Node}
-		}
+	_, f := r.Network.PublicKey(ctx, node)
+	if f == nil || f.Other == "" || envelope.SameWwwroot(f.Other, r.MovedFrom) {
+		return nil
 	}
-	return nil
+	ours := func(c *envelope.Certificate) bool { return envelope.SameWwwroot(c.SubjectAltName, f.Other) }
+	if slices.ContainsFunc(t.certificates(), ours) {
+		return nil
+	}
+	return &Failure{Reason: ReasonBadCertificate, Detail: f.Detail, Other: f.Other, Node: node.Node}
 }
 
 func (r *Renewal) expiring(t *Tenant) bool {
@@ -138,8 +138,10 @@ func stale(check SelfCheck, f *Failure) bool {
 	return f.Reason == ReasonMNetOff || usesAnotherKey(check, f)
 }
 
-// usesAnotherKey reports whether a web server was seen to use another key than the stored one. Of a
-// site whose clock is wrong, or that does not know its wwwroot, nothing was seen.
+// usesAnotherKey reports whether a web server was seen to use another key than the stored one. Of
+// another site's web server, of one whose clock is wrong, and of one that does not know its wwwroot,
+// no key of this site was seen. Of the verdict on several web servers, it reports whether one was
+// seen to.
 func usesAnotherKey(check SelfCheck, f *Failure) bool {
 	return check == SelfFailed && f.Other == "" && f.Reason != ReasonClock && f.Reason != ReasonUnknownToPeer
 }

@@ -58,7 +58,7 @@ func (r *Renewal) nodeReports(ctx context.Context, nodes []Peer, all []nodeAnswe
 		check, f := r.verdict(own)
 		reports[i].SelfCheck = check
 		if f != nil {
-			reports[i].Reason, reports[i].Detail = f.Reason, f.Detail
+			reports[i].Reason, reports[i].Detail, reports[i].Other = f.Reason, f.Detail, f.Other
 		}
 	}
 	return reports
@@ -116,21 +116,22 @@ func (r *Renewal) localNodes(ctx context.Context, site Peer) ([]Peer, *Failure) 
 }
 
 // verdict sums up the answers of all web servers: proven if all prove the key, else the worst
-// failure.
+// failure, whatever their order. If some were given with the stored key and others with another
+// one, that is the failure.
 func (r *Renewal) verdict(answers []nodeAnswer) (SelfCheck, *Failure) {
 	answers = slices.DeleteFunc(slices.Clone(answers), func(a nodeAnswer) bool { return r.elsewhere(a, answers) })
 	worst := answers[0]
 	good := map[string]int{}
 	for _, a := range answers {
-		if rankOf(a) < rankOf(worst) {
+		if a.check.rank(a.Failure) < worst.check.rank(worst.Failure) {
 			worst = a
 		}
 		if a.check == SelfProven || a.check == SelfSkipped {
 			good[a.node]++
 		}
 	}
-	differ := worst.check == SelfFailed && len(good) > 0 || worst.check == SelfNoRC4 && good[worst.node] > 0
-	if worst.Failure == nil || worst.Reason == ReasonClock || worst.Other != "" || !differ {
+	differ := usesAnotherKey(worst.check, worst.Failure) && len(good) > 0 || worst.check == SelfNoRC4 && good[worst.node] > 0
+	if !differ {
 		return worst.check, worst.at(answers)
 	}
 	n := 0
@@ -141,12 +142,20 @@ func (r *Renewal) verdict(answers []nodeAnswer) (SelfCheck, *Failure) {
 		"its web servers use different keys: %d of %d answers were given with the stored one; %s", n, len(answers), worst.at(answers))}
 }
 
-// rankOf gives the order of answers, the worst first.
-func rankOf(a nodeAnswer) int {
-	if a.Failure != nil && (a.Other != "" || a.Reason == ReasonClock) {
-		return -1
+// rank gives the order of what web servers of the local site showed, the worst first: one of
+// another site, because of which nothing may be changed; one that was seen to use another key; and
+// those of which no key was seen.
+func (c SelfCheck) rank(f *Failure) int {
+	noKey := []Reason{ReasonClock, ReasonUnknownToPeer, ReasonMNetOff}
+	switch {
+	case f != nil && f.Other != "":
+		return 0
+	case usesAnotherKey(c, f):
+		return 1
+	case f != nil && slices.Contains(noKey, f.Reason):
+		return 2 + slices.Index(noKey, f.Reason)
 	}
-	return slices.Index([]SelfCheck{SelfFailed, SelfUnreachable, SelfNoRC4, SelfSkipped, SelfProven}, a.check)
+	return 2 + len(noKey) + slices.Index([]SelfCheck{SelfUnreachable, SelfNoRC4, SelfSkipped, SelfProven}, c)
 }
 
 // at names the web server if there are several.

@@ -77,7 +77,7 @@ type ReasonRow struct {
 	// LocalSite is what the reason says about the local site, if that was called: it does not use
 	// the stored key (SelfFailed), or may have no RC4 (SelfNoRC4). "" says nothing about keys.
 	LocalSite SelfCheck
-	// ShowsLocal is what the local site showed then, instead of a different key; "" if that is so.
+	// ShowsLocal says what the local site showed then, if that was no key.
 	ShowsLocal string
 }
 

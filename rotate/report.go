@@ -157,14 +157,9 @@ type NodeReport struct {
 	SelfCheck SelfCheck `json:"self_check"`
 	Reason    Reason    `json:"reason"` // "" if it was proven, or not called
 	Detail    string    `json:"detail"`
-}
 
-// Means is what the web server showed, as a predicate.
-func (n NodeReport) Means() string {
-	if n.Detail != "" {
-		return join(n.SelfCheck.means(n.Reason), n.Detail)
-	}
-	return n.SelfCheck.means(n.Reason)
+	// Other is the wwwroot of another site that answers there, "" if none does.
+	Other string `json:"-"`
 }
 
 func keyReport(c *envelope.Certificate) *KeyReport {
@@ -201,7 +196,7 @@ func (r *Renewal) weighLinks(report *TenantReport, localProven bool) {
 
 // localSiteWords say what was not proven about the local site, "" if nothing.
 func (r *TenantReport) localSiteWords() string {
-	if failed, reason := r.failedNode(); r.SelfCheck == SelfFailed && (!failed || reason.Row().ShowsLocal != "") {
+	if r.SelfCheck == SelfFailed && !r.shown().usesAnotherKey() {
 		return "the local site was not proven to use the stored key"
 	}
 	return localSiteWords[r.SelfCheck]

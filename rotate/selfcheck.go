@@ -2,35 +2,48 @@ package rotate
 
 import (
 	"cmp"
+	"slices"
 )
 
 // LocalSite is what the local site showed, as a predicate without a subject, and what to do about
 // it, "" if nothing. A different key is named only if a web server was seen to use one.
 func (r *TenantReport) LocalSite() (means, next string) {
-	failed, reason := r.failedNode()
-	switch {
-	case r.SelfCheck != SelfFailed || failed && reason.Row().ShowsLocal == "":
-		return r.SelfCheck.means(""), r.SelfCheck.NextStep()
-	case failed:
-		return r.SelfCheck.means(reason), cmp.Or(reason.Row().NextLocal, "to see what is wrong with the local site, run: renew_mnetkeys doctor")
+	n := r.shown()
+	if n.SelfCheck != SelfFailed || n.Reason == "" || n.usesAnotherKey() {
+		return n.means(), n.SelfCheck.NextStep()
 	}
-	return "it was not proven to use the stored key", r.SelfCheck.NextStep()
+	return n.means(), cmp.Or(n.Reason.Row().NextLocal, "to see what is wrong with the local site, run: renew_mnetkeys doctor")
 }
 
-// failedNode is the reason of a web server that failed; of several, of one that has shown a
-// different key.
-func (r *TenantReport) failedNode() (failed bool, reason Reason) {
-	for _, n := range r.Nodes {
-		if n.SelfCheck == SelfFailed && (!failed || n.Reason.Row().ShowsLocal == "") {
-			failed, reason = true, n.Reason
-		}
+// shown is what the local site showed: if it failed, the worst of what its web servers showed.
+func (r *TenantReport) shown() NodeReport {
+	all := NodeReport{SelfCheck: r.SelfCheck}
+	if r.SelfCheck != SelfFailed || len(r.Nodes) == 0 {
+		return all
 	}
-	return failed, reason
+	worst := slices.MinFunc(r.Nodes, func(a, b NodeReport) int { return cmp.Compare(a.rank(), b.rank()) })
+	if worst.SelfCheck != SelfFailed {
+		return all
+	}
+	return worst
 }
 
-// means is what a web server of the local site showed, and reason why it was not proven.
-func (c SelfCheck) means(reason Reason) string {
-	switch c {
+func (n NodeReport) failure() *Failure { return &Failure{Reason: n.Reason, Other: n.Other} }
+func (n NodeReport) rank() int         { return n.SelfCheck.rank(n.failure()) }
+func (n NodeReport) usesAnotherKey() bool {
+	return n.Reason != "" && usesAnotherKey(n.SelfCheck, n.failure())
+}
+
+// Means is what the web server showed, as a predicate.
+func (n NodeReport) Means() string {
+	if n.Detail != "" {
+		return join(n.means(), n.Detail)
+	}
+	return n.means()
+}
+
+func (n NodeReport) means() string {
+	switch n.SelfCheck {
 	case SelfProven:
 		return "it uses the stored key"
 	case SelfNoRC4:
@@ -40,7 +53,10 @@ func (c SelfCheck) means(reason Reason) string {
 	case SelfSkipped:
 		return "it was not asked"
 	case SelfFailed:
-		return cmp.Or(reason.Row().ShowsLocal, "it uses a different key from the one in the database")
+		if n.usesAnotherKey() {
+			return "it uses a different key from the one in the database"
+		}
+		return cmp.Or(n.Reason.Row().ShowsLocal, "it was not proven to use the stored key")
 	}
 	return ""
 }
