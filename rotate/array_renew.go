@@ -53,7 +53,7 @@ func (a *Array) preflight(ctx context.Context, t *renewing, s *Session, r *Renew
 		return a.keep(ctx, t, r, tenant)
 	}
 	if a.RollBack {
-		if _, _, err := r.goesBackTo(tenant); err != nil {
+		if err := r.mayGoBack(tenant); err != nil {
 			return err
 		}
 	} else if t.starts = a.starts(tenant); t.starts {

@@ -55,8 +55,8 @@ var (
 	// errUnreadable: the newest retired pair cannot be read.
 	errUnreadable = error(&hinted{"the newest retired key cannot be read", adviseRenewal})
 	// ErrOtherThanAsked: since the question another run has retired a key, or the key history could
-	// not be read then.
-	ErrOtherThanAsked = error(&hinted{"the previous key is not the one that the question named, nothing was changed", "decide again: to see the keys as they are now, run: renew_mnetkeys status"})
+	// not be read then, or this run has put a key into the history that only the cache had.
+	ErrOtherThanAsked = error(&hinted{"the previous key is not the one that the question named, the key was not changed", "decide again: to see the keys as they are now, run: renew_mnetkeys status"})
 	// errOtherWwwroot: the newest retired pair is from before the site moved.
 	errOtherWwwroot = error(&hinted{"the key was made for another wwwroot", adviseRenewal})
 	// errNotSeen: neither the local site nor the database could be asked again after the push.

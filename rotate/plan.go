@@ -30,9 +30,8 @@ func (r *Renewal) PlanDistribute(ctx context.Context) TenantReport {
 
 // PlanRollBack is the dry run of RollBack.
 func (r *Renewal) PlanRollBack(ctx context.Context) TenantReport {
-	may := func(*Tenant) error { return nil }
-	return r.planned(ctx, may, func(t *Tenant, report *TenantReport) (string, error) {
-		retired, _, err := t.newestRetired(r.Now())
+	return r.planned(ctx, r.mayGoBack, func(t *Tenant, report *TenantReport) (string, error) {
+		retired, _, err := r.goesBackTo(t)
 		if err == nil {
 			report.warn("would go back to the certificate with sha256 " + retired.Key.Certificate.Fingerprint() + ", valid until " + FormatTime(retired.Key.Certificate.NotAfter))
 		}

@@ -15,6 +15,9 @@ func (r *Renewal) RollBack(ctx context.Context) TenantReport {
 			return err
 		}
 		defer release()
+		if err := r.mayGoBack(tenant); err != nil {
+			return err
+		}
 		before, err := r.preflight(ctx, tenant)
 		report.SelfCheck = before
 		if err != nil {
@@ -38,9 +41,15 @@ func (r *Renewal) rollBack(ctx context.Context, t *Tenant, before SelfCheck, rep
 	return r.distribute(ctx, t, *retired, r.pushToPeers, report)
 }
 
+// mayGoBack refuses what the database alone shows, before a cache is purged.
+func (r *Renewal) mayGoBack(t *Tenant) error {
+	_, _, err := r.goesBackTo(t)
+	return err
+}
+
 // goesBackTo is the tenant with the newest retired pair as its key, and the history after it. If a
 // person was asked, it is the key that the question named: since then another run may have retired
-// one.
+// one, or preflight may have found one in the cache.
 func (r *Renewal) goesBackTo(t *Tenant) (*Identity, []Retired, error) {
 	retired, history, err := t.newestRetired(r.Now())
 	if err == nil && r.Asked != nil && r.Asked[envelope.FoldWwwroot(t.Wwwroot)] != retired.Key.Certificate.Fingerprint() {
