@@ -153,7 +153,32 @@ func TestProveAPeerWithoutACertificateOfThisSite(t *testing.T) {
 		{name: "what answers nothing to everything may be no Moodle", peer: stock(), arrange: func(s *scene) { s.peer.Misbehave(peertest.Empty) },
 			reason: "not_xmlrpc", detail: "answered nothing", attempts: 2},
 		{name: "a patched peer stores what is pushed to it", arrange: func(s *scene) { without(s); s.push() }, attempts: 1},
+		{name: "a Mahara answers a fault then, never nothing", peer: mahara(), arrange: func(s *scene) { s.push(); s.peer.Misbehave(peertest.Empty) },
+			reason: "not_xmlrpc", detail: "answered nothing", attempts: 1},
 	})
+}
+
+// The peer may have this site's certificate and answer nothing for another reason, even one that has
+// just stored it: so the next step is also for that.
+func TestTheNextStepAfterAnEmptyAnswerBlamesNotOnlyTheCertificate(t *testing.T) {
+	for name, pushed := range map[string]bool{"after a push": true, "without a push": false} {
+		t.Run(name, func(t *testing.T) {
+			own, peer := peertest.Run(t, peertest.Options{}), peertest.Run(t, peertest.Options{})
+			introduce(t, own, peer)
+			c, who, at := client(t, quick()), identity(t, own), row(peer)
+			var answered *envelope.Certificate
+			if pushed {
+				answered = c.Push(t.Context(), who, at).PeerCertificate
+				peer.Misbehave(peertest.Empty)
+			} else if err := peer.Know(own.Wwwroot(), ""); err != nil {
+				t.Fatal(err)
+			}
+			f := c.Prove(t.Context(), who, at, answered, true).Failure
+			if f == nil || f.Reason != rotate.ReasonCannotOpen || !strings.Contains(f.Next, "log") || strings.Contains(f.Next, "push") == pushed {
+				t.Errorf("%+v", f)
+			}
+		})
+	}
 }
 
 // A peer says by 7023 that it cannot open our call.

@@ -37,13 +37,18 @@ func (w *proving) afterUnopened(ctx context.Context, refused *rotate.Failure, un
 // afterNothing finds out what an empty answer to a call means. A Moodle that has no certificate of
 // this site, or an unreadable one, cannot seal its answer, and sends nothing (mnet_encrypt_message
 // of mnet/lib.php returns false). So may whatever else answers at the address: only a peer that has
-// shown a certificate of its own is said to lack this site's. The local site is not: its own row is
-// read from the database.
+// shown a certificate of its own is said to lack this site's, and it may have failed otherwise. A
+// Mahara answers a fault then. The row of the local site is read from the database.
 func (w *proving) afterNothing(ctx context.Context, f *rotate.Failure) *rotate.Failure {
-	if !errors.Is(f.Err, errNothing) || w.toLocalSite() || w.answered == nil && w.readPage(ctx) != nil {
+	if !errors.Is(f.Err, errNothing) || w.toLocalSite() || w.peer.Application == mahara || w.answered == nil && w.readPage(ctx) != nil {
 		return f
 	}
-	return failed(rotate.ReasonCannotOpen, f.Err, "it answers the call with nothing, as a Moodle with no usable certificate of this site does")
+	silent := failed(rotate.ReasonCannotOpen, f.Err, "it answers the call with nothing, as a Moodle with no usable certificate of this site does")
+	silent.Next = rotate.NextIfNoneStored
+	if w.answered != nil {
+		silent.Next = rotate.NextIfNoneFetched
+	}
+	return silent
 }
 
 // untried says whether a certificate is worth a call: no call sealed to it was answered with 7023.

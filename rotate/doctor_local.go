@@ -154,9 +154,7 @@ func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent
 // the current key shows which.
 func (d *diagnosis) localHistory(peers []PeerReport) {
 	t := d.tenant
-	lost := slices.ContainsFunc(peers, func(p PeerReport) bool {
-		return p.Outcome == Refused && p.Reason.Row().Outdated
-	})
+	lost := slices.ContainsFunc(peers, func(p PeerReport) bool { return p.outdated() })
 	switch {
 	case len(t.History) == 0 && lost:
 		d.own(SeverityWarning, "history_empty", "if a peer still refuses after a push, its administrator must delete and fetch this site's key. Run: renew_mnetkeys push",

@@ -64,16 +64,19 @@ func (r *Renewal) verifyFarSide(ctx context.Context, own Identity, p Peer, far f
 		if report.Outcome.Proven() && !far.OneWay {
 			r.verifyBack(ctx, own, far.Counterpart, report)
 		}
+		if report.outdated() && !report.back && !own.Key.Certificate.Equal(certificateOf(Peer{Certificate: far.Holds})) {
+			report.Next = nextMemberRow
+		}
 		r.verifyFarKey(ctx, p, far, proof, report)
 	}
-	switch outdated := report.Outcome == Refused && report.Reason.Row().Outdated; {
-	case outdated && far.hasNewer(own):
+	if report.outdated() && far.hasNewer(own) {
 		report.Detail, report.Next = join(newerAtPeer, report.Detail), nextRestored
-	case outdated && far.Counterpart != nil && !report.back && !own.Key.Certificate.Equal(certificateOf(Peer{Certificate: far.Holds})):
-		report.Next = cmp.Or(report.Next, nextMemberRow)
 	}
 	r.nextIfOff(p, far, report)
 }
+
+// outdated reports whether the peer refused for the certificate of this site that it has, or lacks.
+func (p *PeerReport) outdated() bool { return p.Outcome == Refused && p.Reason.Row().Outdated }
 
 // nextIfOff gives the next step if MNet is off at a site of the array: there is no other
 // administrator to ask.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"testing"
+
+	"renew_mnetkeys/envelope"
 )
 
 // A renewal was killed before its push. The peer fetches the key because of this run's call.
@@ -124,5 +126,27 @@ func (s *fleetSite) renewed() {
 		if row := other.rows[s.tenant.Wwwroot]; row != nil {
 			row.certificate = s.tenant.Pair.Certificate
 		}
+	}
+}
+
+// silentPeer answers sealed calls with nothing, as a Moodle without this site's certificate does.
+type silentPeer struct{ *world }
+
+func (s silentPeer) Prove(ctx context.Context, own Identity, p Peer, answered *envelope.Certificate, keyswap bool) Proof {
+	if p.Wwwroot == peerA && own.Wwwroot == ownURL {
+		return Proof{Failure: &Failure{Reason: ReasonCannotOpen, Next: NextIfNoneStored}}
+	}
+	return callers{s.world}.Prove(ctx, own, p, answered, keyswap)
+}
+
+// What a database shows is surer than what an answer lets one guess.
+func TestTheRowOfAMemberDecidesWhatHelpsAgainstAnEmptyAnswer(t *testing.T) {
+	w := newWorld(t)
+	peer := w.addPeer(peerA, fakePeer{})
+	r := w.renewal(Options{})
+	r.Network = silentPeer{w}
+	r.Counterpart = func(context.Context, Peer) (*Counterpart, error) { return CounterpartOf(peer.site(""), ownURL), nil }
+	if p := r.Verify(t.Context()).Peers[0]; p.Reason != ReasonCannotOpen || p.Next != nextMemberRow {
+		t.Errorf("%+v", p)
 	}
 }

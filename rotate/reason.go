@@ -94,6 +94,13 @@ const (
 	nextFetchPeersKey = "fetch the peer's certificate again in Moodle's peer settings: the peer has no key for the one that this site has"
 )
 
+// Next steps for a Moodle that answers a call with nothing, before and after a keyswap: it may have
+// no certificate of this site, or have failed otherwise.
+const (
+	NextIfNoneStored  = "a push sends this site's key, in case the peer has none. If it has one, read the peer's log. Run: renew_mnetkeys push"
+	NextIfNoneFetched = "if the peer has no key of this site, ask its administrator to fetch it; otherwise read the peer's log"
+)
+
 // Reasons is the table of the reasons. Nothing writes to it. The faults are those of Moodle's
 // mnet/xmlrpc/server.php and serverlib.php, and of Mahara's api/xmlrpc.
 var Reasons = []ReasonRow{
