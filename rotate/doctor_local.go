@@ -150,15 +150,15 @@ func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent
 }
 
 // localHistory examines the retired keys, from which peers learn a new one. An empty history means
-// that the site was never renewed, or that a tool has lost the history: a peer that does not know
-// the current key shows which.
+// that the site was never renewed, or that a tool has lost the history: a peer that does not have
+// the current certificate may have an older one.
 func (d *diagnosis) localHistory(peers []PeerReport) {
 	t := d.tenant
-	lost := slices.ContainsFunc(peers, func(p PeerReport) bool { return p.outdated() })
+	needed := slices.ContainsFunc(peers, func(p PeerReport) bool { return p.outdated() })
 	switch {
-	case len(t.History) == 0 && lost:
+	case len(t.History) == 0 && needed:
 		d.own(SeverityWarning, "history_empty", "if a peer still refuses after a push, its administrator must delete and fetch this site's key. Run: renew_mnetkeys push",
-			"the key history is empty, and a peer has another certificate. Without that key the peer cannot fetch the new one by itself", "")
+			"the key history is empty, and a peer does not have the current certificate: if it has an older one, it cannot fetch the current one by itself", "")
 	case len(t.History) == 0 && len(t.Peers) > 0:
 		d.own(SeverityInfo, "history_empty", "nothing to do: the next renewal begins it",
 			"the key history is empty: the site was never renewed, or by a tool that keeps no history", "")

@@ -100,6 +100,18 @@ func TestWhatIsWrongWithTheHistory(t *testing.T) {
 	})
 }
 
+// A new site has an empty history, and a peer may have no certificate of it at all: that says nothing
+// of a lost key.
+func TestAnEmptyHistoryIsNotSaidToHaveLostAKey(t *testing.T) {
+	w := newWorld(t)
+	w.addPeer(peerA, fakePeer{refuses: ReasonCannotOpen})
+	found := w.renewal(Options{}).Diagnose(t.Context()).Findings
+	at := slices.IndexFunc(found, func(f Finding) bool { return f.Code == "own_history_empty" })
+	if at < 0 || !strings.Contains(found[at].Message, "if ") || strings.Contains(found[at].Message, "a peer has another certificate") {
+		t.Errorf("%+v", found)
+	}
+}
+
 func TestWhatIsWrongWithTheCache(t *testing.T) {
 	store := func(state CacheState) func(*clinic) {
 		return func(c *clinic) {

@@ -73,7 +73,7 @@ type ReasonRow struct {
 	// SettlesSoon is for refusals between two sites that renew at the same moment: each calls the
 	// other while its own web server is still changing over. A second later the link works.
 	SettlesSoon bool
-	Outdated    bool // it has another certificate of this site than the current one
+	Outdated    bool // it has another certificate of this site than the current one, or none
 	// LocalSite is what the reason says about the local site, if that was called: it does not use
 	// the stored key (SelfFailed), or may have no RC4 (SelfNoRC4). "" says nothing about keys.
 	LocalSite SelfCheck
