@@ -50,8 +50,8 @@ var (
 	ErrNothingRetired = error(&hinted{"the key history is empty: there is no key to go back to", adviseRenewal})
 	// ErrOnlyUndone: the retired pairs were all put aside before the local site used them.
 	ErrOnlyUndone = error(&hinted{"the key history has only keys of renewals that were undone: there is no key to go back to", adviseRenewal})
-	// ErrNoneRetired: of several tenants, none has a pair to go back to.
-	ErrNoneRetired = error(&hinted{"no selected tenant has a key to go back to, nothing was changed", "to see the reason for each tenant, run: renew_mnetkeys … --dry-run"})
+	// ErrNoneRetired: of several tenants, none that could be read has a pair to go back to.
+	ErrNoneRetired = error(&hinted{"no selected tenant that could be read has a key to go back to, nothing was changed", "to see the reason for each tenant, run: renew_mnetkeys … --dry-run"})
 	// errUnreadable: the newest retired pair cannot be read.
 	errUnreadable = error(&hinted{"the newest retired key cannot be read", adviseRenewal})
 	// ErrOtherThanAsked: since the question another run has retired a key, or the key history could

@@ -174,7 +174,7 @@ func TestARollbackWithoutAKeyToGoBackToDoesNotAsk(t *testing.T) {
 		{[]string{"--host=https://none.example"}, 2, []string{"error: ", "none.example"}},
 		{[]string{"--all", "--withmaster"}, 1, []string{
 			undone.Wwwroot + "\n  current key   sha256 ", "  previous key  none: the key history has only keys of renewals that were undone",
-			"error: no selected tenant has a key to go back to, nothing was changed\nhint: to see the reason for each tenant, run: ", " rollback --config=" + f.config + " --all --withmaster --dry-run",
+			"error: no selected tenant that could be read has a key to go back to, nothing was changed\nhint: to see the reason for each tenant, run: ", " rollback --config=" + f.config + " --all --withmaster --dry-run",
 		}},
 	} {
 		x := onTerminal(t, command(t, append([]string{"rollback", "--config=" + f.config}, c.scope...)...))

@@ -1,7 +1,6 @@
 package run
 
 import (
-	"cmp"
 	"context"
 	"io"
 	"slices"
@@ -35,13 +34,16 @@ func keysBefore(o cmdline.Options, whole *output.Printer, getenv func(string) st
 }
 
 // nothingToGoBackTo is the error of a rollback that can change no tenant, nil if it can change one:
-// then there is nothing to ask.
+// then there is nothing to ask. If no tenant could be read, nothing is known of their keys.
 func nothingToGoBackTo(found []rotate.TenantReport) error {
-	switch {
+	unread := func(r rotate.TenantReport) bool { return r.Err != nil }
+	switch read := slices.DeleteFunc(slices.Clone(found), unread); {
 	case slices.ContainsFunc(found, func(r rotate.TenantReport) bool { return r.Back != nil }):
 		return nil
+	case len(found) > 0 && len(read) == 0:
+		return found[0].Err
 	case len(found) == 1:
-		return cmp.Or(found[0].Err, found[0].NoBack)
+		return found[0].NoBack
 	}
 	return rotate.ErrNoneRetired
 }
