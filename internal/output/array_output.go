@@ -30,7 +30,8 @@ type Array struct {
 	ignoredLinks int                       // not part of total
 	unproven     map[string]*unprovenPeers // by outcome and reason
 	failures     []rotate.TenantReport
-	notBegunYet  int                 // when a signal came
+	spared       int                 // a signal came before they had another key, or it was undone
+	changed      bool                // some have another key
 	youngest     time.Time           // of the keys of those, zero if none is known
 	interrupted  int                 // included in those that failed
 	leftOut      int                 // included in those that are kept: because others failed, or of a signal
@@ -209,8 +210,9 @@ func (a *Array) Tenant(r rotate.TenantReport) {
 			a.unproven[key].several = a.unproven[key].several || a.unproven[key].of != r.Wwwroot
 		}
 	}
-	if a.notBegun(r) {
-		a.notBegunYet++
+	a.changed = a.changed || r.Outcome == rotate.Renewed || r.Outcome == rotate.Failed && r.Exit == rotate.ExitLocalSite
+	if a.notBegun(r) || a.isRestored(r) {
+		a.spared++
 		if c := r.Certificate; c != nil && c.NotBefore != nil && c.NotBefore.After(a.youngest) {
 			a.youngest = *c.NotBefore
 		}
