@@ -76,18 +76,14 @@ func (a *Array) Begin(selected, members int) {
 	a.say("%s %s, in an array of %s", count(selected, "tenant"), what, count(members, "site"))
 }
 
-// LeftOut says which sites or files the run does not work on, and why.
-func (a *Array) LeftOut(kind, why string, names []string) {
-	if len(names) == 0 {
-		return
+// SayLeftOut says which sites or files the run does not work on, and why.
+func (a *Array) SayLeftOut(all []LeftOut) {
+	for _, l := range all {
+		if !l.None() {
+			a.Log.Debug().Strs(l.Kind, l.Names).Msg("left out: " + l.Why)
+			a.say("%s", l)
+		}
 	}
-	a.Log.Debug().Strs(kind, names).Msg("left out: " + why)
-	shown := names[:min(len(names), 5)]
-	more := ""
-	if n := len(names) - len(shown); n > 0 {
-		more = fmt.Sprintf(" and %d more", n)
-	}
-	a.say("%s left out: %s: %s%s", count(len(names), kind), why, printable.Line(strings.Join(shown, ", "), 0), more)
 }
 
 // say writes a line for people that is not a result: scripts get no such line. A job that may have
