@@ -153,7 +153,7 @@ func (r *Renewal) activate(ctx context.Context, t *Tenant, next Identity, histor
 	r.Log.Debug().Str("sha256", next.Key.Certificate.Fingerprint()).Msg("stored the new key")
 	report.renewed(next.Key.Certificate, len(keys.History))
 	if t.dropsOne(keys) {
-		report.warn(fmt.Sprintf("the key history is full (%d keys): the oldest one was dropped", MaxHistory))
+		report.warn(historyFull(len(keys.History)))
 	}
 	check, err := r.waitUntilActive(ctx, t.with(&next), next, before)
 	report.SelfCheck = check

@@ -104,10 +104,12 @@ func (a *Array) keeps(t *Tenant) bool {
 
 // fresh reports whether a tenant was renewed a short while ago: by a run that may have been killed
 // before it pushed to all peers, or by Moodle itself; the certificate does not say which. A key
-// that is not valid yet was made with a wrong clock, and the run does not wait for it.
+// that is not valid yet was made with a wrong clock, and the run does not wait for it. One that can
+// be neither pushed nor proven, such as one that has expired in the local host row, is not fresh:
+// renewing is the cure.
 func (a *Array) fresh(t *Tenant) bool {
 	c, err := envelope.ParseCertificate(t.Pair.Certificate)
-	if err != nil || t.Own == nil || t.Own.Certificate != t.Pair.Certificate {
+	if err != nil || a.Template.mayKeep(t) != nil {
 		return false
 	}
 	now := a.Template.Now()

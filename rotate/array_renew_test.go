@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"errors"
+	"fmt"
 	"runtime"
 	"slices"
 	"strings"
@@ -127,6 +128,34 @@ func TestAKeyOfTheFutureIsRenewed(t *testing.T) {
 	f.array(ArrayOptions{Fresh: time.Hour}, 0).Run(t.Context())
 	if r := f.reports[s.tenant.Wwwroot]; r.Outcome != Renewed {
 		t.Errorf("%+v", r)
+	}
+}
+
+// Moodle renews an expired key by itself at any call, so it can be neither pushed nor proven, and a
+// key that cannot be read signs nothing: that they are young must not keep them.
+func TestAYoungKeyThatCannotBeUsedIsRenewed(t *testing.T) {
+	for name, spoil := range map[string]func(*fleetSite){
+		"it has expired":           func(s *fleetSite) { s.tenant.Own.Expires = clock.Add(-time.Hour).Unix() },
+		"it expires in a moment":   func(s *fleetSite) { s.tenant.Own.Expires = clock.Add(time.Minute).Unix() },
+		"its private key is gone":  func(s *fleetSite) { s.tenant.Pair.PrivateKey = "" },
+		"its private key is waste": func(s *fleetSite) { s.tenant.Pair.PrivateKey = "waste" },
+	} {
+		for _, due := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, if due %v", name, due), func(t *testing.T) {
+				f := newFleet(t, 2)
+				s := f.sites[0]
+				pair := testPair(t, s.tenant.Wwwroot, clock.Add(-5*time.Minute))
+				s.tenant.Pair, s.cached = storedPair(pair), nil
+				s.tenant.Own.Certificate, s.tenant.Own.Expires = pair.Certificate.PEM, pair.Certificate.NotAfter.Unix()
+				spoil(s)
+				a := f.array(ArrayOptions{Fresh: time.Hour}, 0)
+				a.Template.Due.OnlyIfDue = due
+				a.Run(t.Context())
+				if r := f.reports[s.tenant.Wwwroot]; r.Outcome != Renewed || s.tenant.Pair.Certificate == pair.Certificate.PEM || s.tenant.Own.Expires <= clock.Unix() {
+					t.Errorf("%s: %v", r.Outcome, r.Err)
+				}
+			})
+		}
 	}
 }
 

@@ -17,7 +17,7 @@ type ExitRow struct {
 }
 
 // The exit codes of commands that change something, of a renewal, which may have nothing to do, of
-// commands that only look, of status, which judges nothing without --live, and of check, which are
+// commands that only look, of status without --live, which tests nothing, and of check, which are
 // those of the Monitoring Plugins' guidelines.
 var (
 	ExitsOfChange = Exits{
@@ -39,11 +39,10 @@ var (
 		{[]int{129, 130, 143}, "interrupted (HUP, INT, TERM)"},
 	}
 	ExitsOfStatus = Exits{
-		{[]int{ExitOK}, "the databases were read, even if MNet is off; --live: everything is fine"},
-		{[]int{ExitNotRenewed}, "a tenant could not be read; --live: or its own setup is wrong"},
+		{[]int{ExitOK}, "the databases were read; no link was tested"},
+		{[]int{ExitNotRenewed}, "a tenant could not be read"},
 		{[]int{ExitUsage}, "wrong usage or configuration"},
-		{[]int{ExitPeers}, "not all tenants were read or (--live) proven, or a result was not written"},
-		{[]int{ExitLocalSite}, "--live: the web server does not use the stored key: act now"},
+		{[]int{ExitPeers}, "not all tenants were read, or a result could not be written"},
 		{[]int{129, 130, 143}, "interrupted (HUP, INT, TERM)"},
 	}
 	ExitsOfCheck = Exits{

@@ -42,6 +42,12 @@ func (t *Tenant) dropsOne(next Keys) bool {
 	})
 }
 
+// historyFull is the warning of a renewal after which the history has so many keys, and one less
+// than it could have.
+func historyFull(keys int) string {
+	return fmt.Sprintf("the key history is full (%d keys): the oldest one was dropped", keys)
+}
+
 // byAge inserts pairs into a history at their places, newest first. A pair goes before the first
 // one that is not younger: of two pairs made in the same second, the one that is added was in use
 // last. Pairs that cannot be read, or were undone, are ignored for the order.
@@ -156,11 +162,25 @@ func (r *Renewal) trim(ctx context.Context, now *Tenant, report *TenantReport) {
 	}
 	err := r.Store.StoreHistory(ctx, now, now.History[:generations], true)
 	if err == nil {
-		report.History = generations
+		report.shortened(now.History, generations, allProven)
 		err = r.Cache.Drop(ctx, now.SiteIdentifier, ScopeEntry)
 	}
 	if err != nil {
 		r.Log.Info().Err(err).Msg("the key history was not shortened, or not in the cache; the next run tries again")
+	}
+}
+
+// shortened says what the run has dropped, if a peer may need it. The renewal itself may have
+// dropped a key of a full history, and has warned of that one alone.
+func (r *TenantReport) shortened(history []Retired, kept int, allProven bool) {
+	r.History = kept
+	dropped := len(history) - kept
+	if at := slices.Index(r.Warnings, historyFull(len(history))); at >= 0 {
+		r.Warnings = slices.Delete(r.Warnings, at, at+1)
+		dropped++
+	}
+	if !allProven {
+		r.warn(fmt.Sprintf("--abandon-pending dropped %d of the %d keys in the key history: peers that are not proven may need them", dropped, kept+dropped))
 	}
 }
 

@@ -95,7 +95,7 @@ func TestALongHistoryIsNotCutAtOnce(t *testing.T) {
 	w.tenant.Generations = 20
 	w.retire(20)
 	report := w.renewal(Options{}).Run(t.Context())
-	if len(w.tenant.History) != 20 || len(report.Warnings) != 1 {
+	if len(w.tenant.History) != 20 || len(report.Warnings) != 1 || report.Warnings[0] != historyFull(20) {
 		t.Errorf("%d retired pairs, %q", len(w.tenant.History), report.Warnings)
 	}
 	if report = w.renewal(Options{}).RollBack(t.Context()); len(w.tenant.History) != 20 || len(report.Warnings) != 0 {

@@ -203,6 +203,54 @@ func TestPastTwelveRetiredKeysTheOldestGoesWithAWarning(t *testing.T) {
 	}
 }
 
+// What a full history dropped is no longer all that the run dropped once it has shortened it.
+func TestTheWarningOfAFullHistorySaysWhatTheRunDropped(t *testing.T) {
+	const full = "the key history is full (12 keys): the oldest one was dropped"
+	for name, c := range map[string]struct {
+		dead        bool
+		o           Options
+		generations int
+		want        []string
+		kept        int
+	}{
+		"a peer is down":                       {true, Options{}, 0, []string{full}, 12},
+		"all peers are proven":                 {false, Options{}, 0, nil, 3},
+		"all are proven, and none is given up": {false, Options{AbandonPending: true}, 0, nil, 3},
+		"a peer is given up": {true, Options{AbandonPending: true}, 0,
+			[]string{"--abandon-pending dropped 10 of the 13 keys in the key history: peers that are not proven may need them"}, 3},
+		"the site keeps as many": {true, Options{AbandonPending: true}, 12, []string{full}, 12},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.addPeer("https://a.example", fakePeer{dead: c.dead})
+			w.retire(12)
+			if c.generations > 0 {
+				w.tenant.Generations = c.generations
+			}
+			report := w.renewal(c.o).Run(t.Context())
+			if !slices.Equal(report.Warnings, c.want) || len(w.tenant.History) != c.kept {
+				t.Errorf("%d retired keys, %q", len(w.tenant.History), report.Warnings)
+			}
+		})
+	}
+}
+
+// A run that renews nothing, as most of those with --if-due, gives up peers as well.
+func TestGivingUpPeersIsSaidThoughNothingIsRenewed(t *testing.T) {
+	w := newWorld(t)
+	w.addPeer("https://a.example", fakePeer{dead: true, refuses: ReasonConnect})
+	w.retire(5)
+	o := Options{AbandonPending: true, Due: DuePolicy{OnlyIfDue: true, Before: time.Hour}}
+	report := w.renewal(o).Run(t.Context())
+	want := []string{"--abandon-pending dropped 2 of the 5 keys in the key history: peers that are not proven may need them"}
+	if !report.NotDue || !slices.Equal(report.Warnings, want) {
+		t.Errorf("not due %v: %q", report.NotDue, report.Warnings)
+	}
+	if report = w.renewal(o).Run(t.Context()); report.Warnings != nil {
+		t.Errorf("nothing was dropped: %q", report.Warnings)
+	}
+}
+
 func TestTheHistoryIsShortenedOnlyWhenAllIsProven(t *testing.T) {
 	for _, c := range []struct {
 		name  string

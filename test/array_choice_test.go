@@ -72,6 +72,20 @@ func TestWhichTenantsOfAnArrayAreSelected(t *testing.T) {
 		f.renew(t, "--all", "--exclude=https://nobody.example").expect(t, 2, "error: --exclude=https://nobody.example matches no site of the array", "hint: write a glob")
 		f.renew(t, "--all", "--exclude=nobody", "--json").expect(t, 2)
 	})
+	t.Run("none, since they were left out", func(t *testing.T) {
+		master, off := f.tenants[0].Wwwroot, f.tenants[6].Wwwroot+", "+f.tenants[7].Wwwroot
+		noMaster := "1 master left out: add --withmaster to include it: " + master
+		noTenants := "2 tenants left out: disabled or without MNet in VMoodle's register: " + off
+		for _, args := range [][]string{{"--all"}, {"--all", "--quiet"}, {"--all", "--if-due"}, {"--all", "--shard=0/1"}, {"--all", "--shard=0/2"}, {"--all", "--shard=1/2"}} {
+			f.renew(t, append(args, "--match="+f.glob(0))...).expect(t, 2, "error: no tenant of the array is selected", "hint: "+noMaster+"\n")
+		}
+		for _, command := range []string{"doctor", "push", "status", "verify"} {
+			f.command(t, command, "--all", "--match="+f.glob(0)).expect(t, 2, "error: no tenant of the array is selected", "hint: "+noMaster+"\n")
+		}
+		f.command(t, "check", "--all", "--match="+f.glob(0)).expect(t, 3, "no tenant of the array is selected", noMaster)
+		f.renew(t, "--all", "--match="+f.glob(6), "--match="+f.glob(7)).expect(t, 2, "hint: "+noTenants+"\n")
+		f.renew(t, "--all", "--match="+f.glob(0), "--match="+f.glob(6), "--match="+f.glob(7)).expect(t, 2, "hint: "+noMaster+"; "+noTenants+"\n")
+	})
 	t.Run("the master, with the wwwroot of a tenant", func(t *testing.T) {
 		tenant := f.tenants[1].Wwwroot
 		r := f.renew(t, "--all", "--withmaster", "--cfg=wwwroot="+tenant, "--dry-run")

@@ -37,6 +37,7 @@ func TestSeveralConfigsAreSelectedLikeTenants(t *testing.T) {
 		t.Errorf("with MNet off at %s: %q", off, got)
 	}
 	s.renew(t, "--all", "--dry-run").expect(t, 3, "1 site left out: MNet is off: "+off)
+	s.renew(t, "--all", "--match="+off, "--exclude="+s.own[0].Wwwroot).expect(t, 2, "error: no tenant of the array is selected", "hint: 1 site left out: MNet is off: "+off+"\n")
 	checked := func() string {
 		return operate(t, s.config, "check", []string{"--all", "--match=" + off, "--match=" + s.own[0].Wwwroot}, s.sites...).stdout
 	}

@@ -39,7 +39,7 @@ type Command struct {
 	Single   bool
 	Prints   Prints
 	Good     rotate.Outcome // the outcome of a tenant if the command was successful
-	Exits    rotate.Exits   // the meanings of its exit codes
+	Exits    rotate.Exits   // the meanings of its exit codes; see Options.Exits
 	about    string         // for its own --help: more about what it does
 	examples []example
 	Words
@@ -160,7 +160,7 @@ var Commands = []Command{
 	},
 	{
 		Name: Status, Does: "show key, key history and peers from the database; changes nothing",
-		about: "Show the stored key, its expiry, the key history, and the certificates that the peers have. No site is called unless you add --live: without it, the options below \"Reaching peers\" have no effect, except --deadline, and the exit code says nothing about the key or MNet; use check or verify for that.",
+		about: "Show the stored key, its expiry, the key history, and the certificates that the peers have. No site is called unless you add --live: without it, the options below \"Reaching peers\" have no effect, except --deadline, and the exit code says nothing about the key or MNet; use check or verify for that. With --live, the exit codes are those of verify.",
 		examples: []example{
 			{"show one tenant", "status --host=https://tenant.example.org"},
 			{"show every tenant", "status --all --withmaster"},
@@ -247,6 +247,14 @@ func (o Options) site() string {
 		return "the tenant of config.php"
 	}
 	return o.Host
+}
+
+// Exits are the meanings of the run's exit codes: status --live proves the links as verify does.
+func (o Options) Exits() rotate.Exits {
+	if o.Live {
+		return rotate.ExitsOfLook
+	}
+	return o.Command.Row().Exits
 }
 
 // Writes reports whether the run may write. If so, it must not read from a replica.

@@ -2,6 +2,7 @@ package cmdline
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -29,6 +30,8 @@ const generateUsage = "renew_mnetkeys generate man|bash|zsh|fish|conf"
 func Generate(words []string) (string, error) {
 	problem, advice := "", "usage: "+generateUsage
 	switch {
+	case slices.Contains(words, "--help"), slices.Contains(words, "-h"):
+		return generateHelp(), nil
 	case len(words) == 0:
 		problem = "missing argument: " + enumerated(generateWords(), "or")
 	case len(words) > 1:
@@ -38,9 +41,6 @@ func Generate(words []string) (string, error) {
 			if g.word == words[0] {
 				return g.text(), nil
 			}
-		}
-		if words[0] == "--help" || words[0] == "-h" {
-			return generateHelp(), nil
 		}
 		problem = fmt.Sprintf("unknown argument %q", words[0])
 		if i := similar(generateWords(), words[0]); i >= 0 {

@@ -123,6 +123,9 @@ func TestHelpAndVersionAreWordsToo(t *testing.T) {
 		"help status --live":   "status --help --live",
 		"status help":          "status --help",
 		"generate help":        "generate --help",
+		"help -h":              "-h --help",
+		"help push -h":         "push --help -h",
+		"version -v":           "--version -v",
 		"version":              "--version",
 		"version x":            "--version x",
 		"version help":         "--help",
@@ -162,6 +165,25 @@ func TestTextIsWrappedAtBlanks(t *testing.T) {
 	} {
 		if got := wrapped(c.text, c.width); !slices.Equal(got, c.want) {
 			t.Errorf("%q in %d columns: %q", c.text, c.width, got)
+		}
+	}
+}
+
+// The word help is an option by then, and package cli refuses an option by both of its names.
+func TestHelpAndVersionMayBeAskedForTwice(t *testing.T) {
+	whole, ofPush, version := helpOf(t, "--help"), helpOf(t, "push", "--help"), helpOf(t, "version")
+	for typed, want := range map[string]string{
+		"help -h": whole, "help --help": whole, "-h --help": whole, "--help -h": whole, "-h -h": whole, "version help -h": whole, "-h": whole, "-h=false -h": whole,
+		"help push -h": ofPush, "push help -h": ofPush, "push --help -h": ofPush, "push -h --quiet": ofPush,
+		"version -v": version, "version --version": version, "-v --version": version, "-v": version,
+	} {
+		if got := helpOf(t, strings.Fields(typed)...); got != want {
+			t.Errorf("%s prints %q", typed, got)
+		}
+	}
+	for _, typed := range []string{"--help", "-h", "--help -h", "man --help"} {
+		if got, err := Generate(strings.Fields(typed)); got != generateHelp() {
+			t.Errorf("generate %s: %v", typed, err)
 		}
 	}
 }

@@ -9,21 +9,20 @@ import (
 )
 
 // interruptedHint is what to do after a run that was ended by a signal. A renewal that is started
-// again goes on with the tenants that were not begun, thanks to --fresh. A rollback would also
-// return the others to the key that it has just retired.
+// again goes on with the tenants that the signal has spared, thanks to --fresh or --if-due. A
+// rollback would also return the others to the key that it has just retired, if there are any.
 func (a *Array) interruptedHint() string {
 	row := a.Options.Command.Row()
-	if a.notBegunYet == 0 {
+	if a.spared == 0 {
 		return interruptedHint(a.Options)
 	}
-	if a.notBegunYet == a.tenants && !row.MakesKey {
-		return hintNotBegun
-	}
-	left := fmt.Sprintf("%s not %s", outOf(a.notBegunYet, a.tenants, "tenant"), row.Done)
-	if row.MakesKey && a.Options.Array.Fresh == 0 {
+	left := fmt.Sprintf("%s not %s", outOf(a.spared, a.tenants, "tenant"), row.Done)
+	switch {
+	case !a.changed, row.MakesKey && a.Options.Due.OnlyIfDue:
+		return left + " yet: the same command goes on with them. To go on, run: " + again
+	case row.MakesKey && a.Options.Array.Fresh == 0:
 		return left + " yet. The same command would renew the others again. To go on with those, run: " + again + " --fresh=" + a.freshFor(time.Now())
-	}
-	if row.MakesKey {
+	case row.MakesKey:
 		return left + " yet: the same command goes on with them (a key younger than --fresh is only pushed). To go on, run: " + again
 	}
 	return left + ": name only these with --match, since the same command would undo it for the others. For the others, " + pushHint(a.Options)
@@ -46,5 +45,5 @@ func (a *Array) freshFor(now time.Time) string {
 
 // saidAtTheEnd reports whether a tenant's hint is that of all tenants that a signal has spared.
 func (a *Array) saidAtTheEnd(r rotate.TenantReport) bool {
-	return r.Hint == hintNotBegun || r.Hint == interruptedHint(a.Options)
+	return r.Hint == hintNotBegun || r.Hint == hintRestored || r.Hint == interruptedHint(a.Options)
 }

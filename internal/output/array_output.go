@@ -30,7 +30,8 @@ type Array struct {
 	ignoredLinks int                       // not part of total
 	unproven     map[string]*unprovenPeers // by outcome and reason
 	failures     []rotate.TenantReport
-	notBegunYet  int                 // when a signal came
+	spared       int                 // a signal came before they had another key, or it was undone
+	changed      bool                // some have another key
 	youngest     time.Time           // of the keys of those, zero if none is known
 	interrupted  int                 // included in those that failed
 	leftOut      int                 // included in those that are kept: because others failed, or of a signal
@@ -75,18 +76,14 @@ func (a *Array) Begin(selected, members int) {
 	a.say("%s %s, in an array of %s", count(selected, "tenant"), what, count(members, "site"))
 }
 
-// LeftOut says which sites or files the run does not work on, and why.
-func (a *Array) LeftOut(kind, why string, names []string) {
-	if len(names) == 0 {
-		return
+// SayLeftOut says which sites or files the run does not work on, and why.
+func (a *Array) SayLeftOut(all []LeftOut) {
+	for _, l := range all {
+		if !l.None() {
+			a.Log.Debug().Strs(l.Kind, l.Names).Msg("left out: " + l.Why)
+			a.say("%s", l)
+		}
 	}
-	a.Log.Debug().Strs(kind, names).Msg("left out: " + why)
-	shown := names[:min(len(names), 5)]
-	more := ""
-	if n := len(names) - len(shown); n > 0 {
-		more = fmt.Sprintf(" and %d more", n)
-	}
-	a.say("%s left out: %s: %s%s", count(len(names), kind), why, printable.Line(strings.Join(shown, ", "), 0), more)
 }
 
 // say writes a line for people that is not a result: scripts get no such line. A job that may have
@@ -209,8 +206,9 @@ func (a *Array) Tenant(r rotate.TenantReport) {
 			a.unproven[key].several = a.unproven[key].several || a.unproven[key].of != r.Wwwroot
 		}
 	}
-	if a.notBegun(r) {
-		a.notBegunYet++
+	a.changed = a.changed || r.Outcome == rotate.Renewed || r.Outcome == rotate.Failed && r.Exit == rotate.ExitLocalSite
+	if a.notBegun(r) || a.isRestored(r) {
+		a.spared++
 		if c := r.Certificate; c != nil && c.NotBefore != nil && c.NotBefore.After(a.youngest) {
 			a.youngest = *c.NotBefore
 		}

@@ -161,6 +161,10 @@ func TestAfterASignalAnArrayNamesTheCommandThatGoesOn(t *testing.T) {
 	checked := left
 	checked.Wwwroot, checked.Outcome = "https://checked.example", rotate.Failed
 	renewed := rotate.TenantReport{Wwwroot: "https://renewed.example", Outcome: rotate.Renewed}
+	undone := left
+	undone.Wwwroot, undone.Outcome = "https://undone.example", rotate.Undone
+	down := rotate.TenantReport{Wwwroot: "https://down.example", Outcome: rotate.Failed, Exit: rotate.ExitNotRenewed, Err: errors.New("down"), Error: "down"}
+	unused := rotate.TenantReport{Wwwroot: "https://unused.example", Outcome: rotate.Failed, Exit: rotate.ExitLocalSite, Err: rotate.ErrNotFollowed, Error: "not followed"}
 	hourOld, made := left, time.Now().Add(-time.Hour-30*time.Second)
 	hourOld.Certificate = &rotate.KeyReport{NotBefore: &made}
 	for name, c := range map[string]struct {
@@ -175,12 +179,24 @@ func TestAfterASignalAnArrayNamesTheCommandThatGoesOn(t *testing.T) {
 			"hint: 2 of 3 tenants not renewed yet. The same command would renew the others again. To go on with those, run: renew_mnetkeys --all --fresh=24h0m\n"},
 		"a renewal of fresh keys too, some of them an hour old": {"renew", []string{"--all", "--fresh", "0s", "--quiet"}, []rotate.TenantReport{renewed, left, hourOld},
 			"run: renew_mnetkeys --all --quiet --fresh=1h0m\n"},
-		"all were renewed": {"renew", []string{"--all"}, []rotate.TenantReport{renewed, renewed, renewed}, "hint: no new key is needed: "},
-		"a push":           {"push", []string{"push", "--all"}, []rotate.TenantReport{left, left, left}, "To finish, run: renew_mnetkeys push --all"},
+		"a renewal of fresh keys too, one of them not used": {"renew", []string{"--all", "--fresh=0s"}, []rotate.TenantReport{unused, left, left}, "would renew the others again"},
+		"none was renewed": {"renew", []string{"--all", "--fresh=0s"}, []rotate.TenantReport{left, left, checked},
+			"hint: 3 of 3 tenants not renewed yet: the same command goes on with them. To go on, run: renew_mnetkeys --all --fresh=0s\n"},
+		"none was renewed, and one was undone": {"renew", []string{"--all"}, []rotate.TenantReport{left, undone, left},
+			"hint: 3 of 3 tenants not renewed yet: the same command goes on with them. To go on, run: renew_mnetkeys --all\n"},
+		"none was renewed, and one is down": {"renew", []string{"--all", "--fresh=0s"}, []rotate.TenantReport{down, left, left},
+			"hint: 2 of 3 tenants not renewed yet: the same command goes on with them. To go on, run: renew_mnetkeys --all --fresh=0s\n"},
+		"one was renewed, and one undone": {"renew", []string{"--all", "--fresh=0s"}, []rotate.TenantReport{renewed, undone, left},
+			"hint: 2 of 3 tenants not renewed yet. The same command would renew the others again. "},
+		"what was renewed is not due": {"renew", []string{"--all", "--if-due", "--fresh=0s"}, []rotate.TenantReport{renewed, left, left},
+			"hint: 2 of 3 tenants not renewed yet: the same command goes on with them. To go on, run: renew_mnetkeys --all --if-due --fresh=0s\n"},
+		"a rollback that was undone": {"rollback", []string{"rollback", "--all"}, []rotate.TenantReport{renewed, undone, left}, "hint: 2 of 3 tenants not rolled back: name only these with --match"},
+		"all were renewed":           {"renew", []string{"--all"}, []rotate.TenantReport{renewed, renewed, renewed}, "hint: no new key is needed: "},
+		"a push":                     {"push", []string{"push", "--all"}, []rotate.TenantReport{left, left, left}, "To finish, run: renew_mnetkeys push --all"},
 		"a rollback": {"rollback", []string{"rollback", "--all"}, []rotate.TenantReport{renewed, renewed, left},
 			"hint: 1 of 3 tenants not rolled back: name only these with --match, since the same command would undo it for the others. For the others, run: renew_mnetkeys push --all"},
 		"a rollback that has not begun": {"rollback", []string{"rollback", "--all"}, []rotate.TenantReport{left, left, left},
-			"hint: the key was not changed: the same command can be started again at any time\n"},
+			"hint: 3 of 3 tenants not rolled back yet: the same command goes on with them. To go on, run: renew_mnetkeys rollback --all\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var stdout, stderr strings.Builder
@@ -188,6 +204,7 @@ func TestAfterASignalAnArrayNamesTheCommandThatGoesOn(t *testing.T) {
 			if !slices.ContainsFunc(c.args, func(arg string) bool { return strings.HasPrefix(arg, "--fresh") }) {
 				options.Array.Fresh = time.Hour
 			}
+			options.Due.OnlyIfDue = slices.Contains(c.args, "--if-due")
 			out := NewArray(&Printer{Options: options, Arguments: c.args, stdout: &Results{W: &stdout}, Stderr: &stderr})
 			out.Begin(3, 3)
 			for _, r := range c.tenants {
@@ -197,7 +214,7 @@ func TestAfterASignalAnArrayNamesTheCommandThatGoesOn(t *testing.T) {
 			if !strings.Contains(stderr.String(), c.want) {
 				t.Errorf("it says %q, want %q", stderr.String(), c.want)
 			}
-			if strings.Contains(stdout.String(), "hint: ") {
+			if said := strings.ReplaceAll(stdout.String(), "hint: "+rotate.HintOf(rotate.ErrNotFollowed), ""); strings.Contains(said, "hint: ") {
 				t.Errorf("each tenant has a hint as well:\n%s", stdout.String())
 			}
 		})

@@ -65,7 +65,7 @@ func (out *Printer) hintOf(r rotate.TenantReport) string {
 	switch {
 	case errors.As(r.Err, &own) && !out.Options.Command.Row().Changes:
 		return rotate.SelfFailed.NextStep()
-	case r.Outcome == rotate.Undone && errors.As(r.Err, &sig):
+	case out.isRestored(r):
 		return hintRestored
 	case out.notBegun(r):
 		return hintNotBegun
@@ -86,6 +86,11 @@ func (out *Printer) notBegun(r rotate.TenantReport) bool {
 	row := out.Options.Command.Row()
 	return out.Options.Writes() && row.Good == rotate.Renewed && r.Exit != rotate.ExitLocalSite &&
 		(r.Outcome == rotate.Kept || r.Outcome == rotate.Failed) && errors.As(r.Err, &sig)
+}
+
+// isRestored reports whether a signal came, and the tenant has its old key again.
+func (out *Printer) isRestored(r rotate.TenantReport) bool {
+	return r.Outcome == rotate.Undone && errors.As(r.Err, new(*SignalError))
 }
 
 // interruptedHint is what to do after a run that was ended by a signal, and has changed keys.

@@ -97,7 +97,11 @@ func meaning(run Run) string {
 	if isCheck(run) {
 		return rotate.ExitsOfCheck.Means(run.ExitCode)
 	}
-	return run.mode().exits().Means(run.ExitCode)
+	means := run.mode().exits().Means(run.ExitCode)
+	if run.DryRun && run.ExitCode < 128 {
+		return "expected of a run without --dry-run: " + means
+	}
+	return means
 }
 
 // exits are the meanings of the exit codes of tenants: those of a check are the same as verify's.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -60,21 +61,19 @@ func (r runner) onArray(ctx context.Context, out *output.Array) (int, error) {
 	}
 	array.Parallel = parallelTenants()
 	var configs []*config.Config
-	array.Members, array.Selected, configs = w.members(w.withMNet(ctx, sites, out))
-	if len(array.Selected) == 0 && !w.othersHaveSome(array.Members) {
-		return 0, &cmdline.UsageError{Problem: "no tenant of the array is selected",
-			Advice: "check --match and --exclude; tenants that are disabled or without MNet are never selected"}
+	sites, off := w.withMNet(ctx, sites)
+	array.Members, array.Selected, configs = w.members(sites)
+	if len(array.Selected) == 0 && !w.othersHaveSome(sites) {
+		return 0, w.noneSelected(sites, off, array)
 	}
 	if o.Writes() {
 		if err := servers.EnoughFor(ctx, configs, array.Selected); err != nil {
 			return 0, err
 		}
 	}
-	masters, tenants := w.leftOut(sites, array)
-	r.out.Masters = masters
-	out.LeftOut("master", "add --withmaster to include it", masters)
-	out.LeftOut("tenant", "disabled or without MNet in VMoodle's register", tenants)
-	out.LeftOut("file", "not Moodle's", found.Foreign)
+	var left []output.LeftOut
+	left, r.out.Masters = w.leftOut(sites, off, array)
+	out.SayLeftOut(append(left, output.LeftOut{Kind: "file", Why: "not Moodle's", Names: found.Foreign}))
 	out.Begin(len(array.Selected), len(array.Members))
 	return r.cmd.Many(array, ctx, o), nil
 }
@@ -97,10 +96,30 @@ func checkExclude(globs rotate.Globs, sites []arraySite) error {
 
 // othersHaveSome reports whether only the shard is the reason that a run has nothing to do: tenants
 // fall into shards by chance, and some shards may stay empty.
-func (w arrayWiring) othersHaveSome(members []rotate.Member) bool {
-	whole := w.o.Array.Selection
-	whole.Shard, whole.Shards = 0, 0
-	return w.o.Array.Shards > 1 && slices.ContainsFunc(members, func(m rotate.Member) bool { return whole.Includes(m.Wwwroot) })
+func (w arrayWiring) othersHaveSome(sites []arraySite) bool {
+	whole := w.whole().o.Array.Selection
+	return w.o.Array.Shards > 1 && slices.ContainsFunc(sites, func(s arraySite) bool { return s.wanted && !s.disabled && whole.Includes(s.wwwroot) })
+}
+
+// whole is the same for all shards together.
+func (w arrayWiring) whole() arrayWiring {
+	w.o.Array.Shard, w.o.Array.Shards = 0, 0
+	return w
+}
+
+// noneSelected says why a run has nothing to work on: who was left out, although the options select
+// them, or else that the options select nobody.
+func (w arrayWiring) noneSelected(sites []arraySite, off []string, array *rotate.Array) error {
+	advice := "check --match and --exclude; tenants that are disabled or without MNet are never selected"
+	var causes []string
+	left, _ := w.whole().leftOut(sites, off, array)
+	for _, l := range left {
+		causes = append(causes, l.String())
+	}
+	if len(causes) > 0 {
+		advice = strings.Join(causes, "; ")
+	}
+	return &cmdline.UsageError{Problem: "no tenant of the array is selected", Advice: advice}
 }
 
 // arrayWiring makes members of an array from its sites.

@@ -195,8 +195,10 @@ func (e *contestedError) Hint() string {
 	return "correct the wwwroot of the site that has another: in config.php, --cfg or VMoodle's register. Or leave its config.php out of --config"
 }
 
-// leftOut are the masters and tenants that the run does not work on although no option says so.
-func (w arrayWiring) leftOut(sites []arraySite, array *rotate.Array) (masters, tenants []string) {
+// leftOut are the sites that the run does not work on although no option says so: those with MNet
+// off, masters, and tenants.
+func (w arrayWiring) leftOut(sites []arraySite, off []string, array *rotate.Array) (left []output.LeftOut, masters []string) {
+	var tenants []string
 	worksOn := map[string]bool{}
 	for _, at := range array.Selected {
 		worksOn[envelope.FoldWwwroot(array.Members[at].Wwwroot)] = true
@@ -210,17 +212,21 @@ func (w arrayWiring) leftOut(sites []arraySite, array *rotate.Array) (masters, t
 			tenants = append(tenants, s.wwwroot)
 		}
 	}
-	return masters, tenants
+	left = []output.LeftOut{
+		{Kind: "site", Why: "MNet is off", Names: off},
+		{Kind: "master", Why: "add --withmaster to include it", Names: masters},
+		{Kind: "tenant", Why: "disabled or without MNet in VMoodle's register", Names: tenants},
+	}
+	return slices.DeleteFunc(left, output.LeftOut.None), masters
 }
 
 // withMNet leaves out sites with MNet off, as a register does, unless MNet is to be switched on. A
 // site whose database cannot be read stays: that is its failure.
-func (w arrayWiring) withMNet(ctx context.Context, sites []arraySite, out *output.Array) []arraySite {
+func (w arrayWiring) withMNet(ctx context.Context, sites []arraySite) (all []arraySite, off []string) {
 	if w.o.NewKey {
-		return sites
+		return sites, nil
 	}
 	var mu sync.Mutex
-	var off []string
 	var group errgroup.Group
 	group.SetLimit(parallelTenants())
 	for i := range sites {
@@ -237,8 +243,7 @@ func (w arrayWiring) withMNet(ctx context.Context, sites []arraySite, out *outpu
 	}
 	_ = group.Wait() // it has none
 	slices.Sort(off)
-	out.LeftOut("site", "MNet is off", off)
-	return sites
+	return sites, off
 }
 
 func (w arrayWiring) isOff(ctx context.Context, c *config.Config) bool {

@@ -38,9 +38,17 @@ func TestAnArraySaysWhoIsLeftOut(t *testing.T) {
 	w := arrayWiring{out: &output.Printer{Log: zerolog.Nop()}}
 	w.o.Array.Exclude = rotate.Globs{"*x.example"}
 	array := &rotate.Array{Members: []rotate.Member{{Wwwroot: "https://m.example"}, {Wwwroot: "https://a.example"}, {Wwwroot: "https://listed.example"}}, Selected: []int{1, 2}}
-	masters, tenants := w.leftOut(sites, array)
-	if diff := cmp.Diff([][]string{{"https://m.example"}, {"https://old.example", "https://no.example"}}, [][]string{masters, tenants}); diff != "" {
+	left, masters := w.leftOut(sites, []string{"https://off.example"}, array)
+	want := []output.LeftOut{
+		{Kind: "site", Why: "MNet is off", Names: []string{"https://off.example"}},
+		{Kind: "master", Why: "add --withmaster to include it", Names: []string{"https://m.example"}},
+		{Kind: "tenant", Why: "disabled or without MNet in VMoodle's register", Names: []string{"https://old.example", "https://no.example"}},
+	}
+	if diff := cmp.Diff(want, left) + cmp.Diff([]string{"https://m.example"}, masters); diff != "" {
 		t.Error(diff)
+	}
+	if left, _ := w.leftOut(sites[1:2], nil, array); len(left) > 0 {
+		t.Errorf("%v", left)
 	}
 }
 

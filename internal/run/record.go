@@ -48,7 +48,7 @@ type pageSink struct {
 
 // Finish implements a sink of package output.
 func (p *pageSink) Finish(code int) error {
-	run := report.Run{Command: pageCommand(p.out.Options.Command.Row()), DryRun: p.out.Options.DryRun, Started: p.out.Started, Took: time.Since(p.out.Started),
+	run := report.Run{Command: pageCommand(p.out.Options), DryRun: p.out.Options.DryRun, Started: p.out.Started, Took: time.Since(p.out.Started),
 		ExitCode: code, Version: cmdline.Version(), Complete: p.out.CompleteGroup}
 	err := atomicfile.Replace(p.out.Options.Report, func(w io.Writer) error { return p.Write(w, run) })
 	if err != nil {
@@ -58,9 +58,10 @@ func (p *pageSink) Finish(code int) error {
 }
 
 // pageCommand is what the page must know about a command.
-func pageCommand(c cmdline.Command) report.Command {
+func pageCommand(o cmdline.Options) report.Command {
+	c := o.Command.Row()
 	return report.Command{Name: string(c.Name), ReadsOnly: !c.Changes, MakesKey: c.MakesKey, Checks: c.Prints == cmdline.PrintsState,
-		Diagnoses: c.Prints == cmdline.PrintsFindings, Good: c.Good, Exits: c.Exits, Done: c.Done, Did: cmp.Or(c.Seen, c.Did)}
+		Diagnoses: c.Prints == cmdline.PrintsFindings, Good: c.Good, Exits: o.Exits(), Done: c.Done, Did: cmp.Or(c.Seen, c.Did)}
 }
 
 // metricsSink writes the file of --prometheus-file.

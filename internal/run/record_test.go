@@ -93,3 +93,16 @@ func TestAHintNamesTheWebServersUserUnlessThatIsWhoReadsIt(t *testing.T) {
 		}
 	}
 }
+
+// "everything is fine" is not what a run says that has only read the databases.
+func TestThePageOfStatusSaysWhetherLinksWereTested(t *testing.T) {
+	for live, want := range map[bool]string{false: "the databases were read; no link was tested", true: "everything is fine"} {
+		exits := pageCommand(cmdline.Options{Command: cmdline.Status, Live: live}).Exits
+		if got := exits.Means(rotate.ExitOK); got != want {
+			t.Errorf("live %v: 0 means %q", live, got)
+		}
+		if proven := strings.Contains(exits.Means(rotate.ExitPeers), "proven"); proven != live {
+			t.Errorf("live %v: 3 means %q", live, exits.Means(rotate.ExitPeers))
+		}
+	}
+}
