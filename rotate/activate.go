@@ -75,6 +75,7 @@ func (r *Renewal) waitUntilActive(ctx context.Context, t *Tenant, id Identity, b
 			}
 		}
 	}
+	lost.Kept = r.allKept(ctx, lost.Failure)
 	return check, lost
 }
 

@@ -139,8 +139,8 @@ func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent
 	case check == SelfFailed && f.Reason == ReasonClock:
 		d.own(SeverityError, string(f.Reason), f.Reason.NextStep(false), "this machine and the local site disagree about the time", "%v", f)
 	case check == SelfFailed && f.Reason == ReasonSeveralCaches:
-		d.own(SeverityError, string(f.Reason), f.Reason.NextStep(false), "web servers of the local site use different keys", "%v", f)
-		return "web servers of the local site use different keys"
+		d.own(SeverityError, string(f.Reason), f.Reason.Row().NextLocal, "this site's web servers use different keys", "%v", f)
+		return "its web servers use different keys"
 	case check == SelfFailed:
 		d.own(SeverityError, "key_not_used", check.NextStep(),
 			"the web server uses a different key from the one in the database", "%v", f)

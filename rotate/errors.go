@@ -1,7 +1,6 @@
 package rotate
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -157,6 +156,8 @@ type LocalSiteError struct {
 	// Incoherent: the local host row has another certificate than the stored pair, so that a push
 	// is refused.
 	Incoherent bool
+	// Kept: the database has the key of every certificate that the web servers show.
+	Kept bool
 }
 
 func (e *LocalSiteError) Error() string {
@@ -171,19 +172,36 @@ func (e *LocalSiteError) Error() string {
 
 func (e *LocalSiteError) Unwrap() error { return e.Cache }
 
-// Hint is what the cache needs, if that is known, else what an operator must do manually.
+// Hint is what the cache needs, if that is known, else what an operator must do manually. A purge
+// is advised only if no key can be lost by it.
 func (e *LocalSiteError) Hint() string {
-	if e.Incoherent {
-		return cmp.Or(HintOf(e.Cache), purgeCaches+"Then renew the key. Run: php admin/cli/purge_caches.php && renew_mnetkeys")
+	hint := HintOf(e.Cache)
+	switch {
+	case hint != "":
+		return hint
+	case e.Incoherent && e.Kept:
+		return purgeCaches + "Then renew the key. Run: php admin/cli/purge_caches.php && renew_mnetkeys"
+	case e.Incoherent:
+		return saveFirst + "Run: renew_mnetkeys"
+	case e.Kept:
+		return purgeCaches + "Then prove the key. Run: php admin/cli/purge_caches.php && renew_mnetkeys push"
 	}
-	return cmp.Or(HintOf(e.Cache), AdvisePurge)
+	return advisePushEach
 }
 
-// AdvisePurge is what an operator must do manually if nothing made the web servers use the stored
-// key.
-const AdvisePurge = purgeCaches + "Then prove the key. Run: php admin/cli/purge_caches.php && renew_mnetkeys push"
+// SeveralCaches reports that nothing is known to be wrong with a cache store, but that the web
+// servers use different keys: each has a cache of its own.
+func (e *LocalSiteError) SeveralCaches() bool {
+	return e.Failure != nil && e.Failure.Reason == ReasonSeveralCaches
+}
 
 const purgeCaches = "purge Moodle's caches on every web server, and restart php-fpm if APCu is used. "
+
+// saveFirst is for web servers of which one may have the only copy of a key in a cache of its own:
+// a run on its machine saves that key.
+const saveFirst = "do not purge any cache yet: a web server may have the only copy of a key. Run the command on each web server, as its user, with a --node=HOST[:PORT] for each of them: every run saves the key that only the cache there has. "
+
+const advisePushEach = saveFirst + "Run: renew_mnetkeys push"
 
 // UnreachableError says that the local site does not answer, or not as an MNet site.
 type UnreachableError struct {
@@ -213,7 +231,7 @@ func (e *UnreachableError) Hint() string {
 	case e.Off && !e.Purged:
 		return ReasonMNetOff.Row().NextLocal
 	case e.Off:
-		return purgeCaches + "The config.php of the web server must not set $CFG->mnet_dispatcher_mode to off either. Then run: renew_mnetkeys …"
+		return "the config.php of each web server must not set $CFG->mnet_dispatcher_mode to off. If none does, " + saveFirst + "Run: renew_mnetkeys …"
 	case e.Stray:
 		return "the web server must print nothing around its answers: switch off display_errors in PHP and debugdisplay in Moodle, and look for an echo or a blank line outside <?php in config.php"
 	case e.Loopback:
@@ -234,7 +252,7 @@ func (e *OnlyCopyError) Unwrap() []error { return []error{ErrOnlyCopy, e.Err} }
 
 // Hint is what to do about it.
 func (e *OnlyCopyError) Hint() string {
-	return "do not purge Moodle's caches: peers may know only this key. Run this as the web server's user on the web server, with php installed, so that the cache can be read. To give up the key, so that peers which know only this key lose trust in this site, run: renew_mnetkeys --abandon-pending"
+	return "do not purge Moodle's caches: peers may know only this key. Run this as the web server's user on the web server, with php installed, so that the cache can be read; if there are several web servers, on each of them, with a --node=HOST[:PORT] for each. To give up the key, so that peers which know only this key lose trust in this site, run: renew_mnetkeys --abandon-pending"
 }
 
 // SharedCacheError says that Moodle's cache has the key of another site in the place of this one's,

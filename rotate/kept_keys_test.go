@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"renew_mnetkeys/envelope"
 )
 
 // provenPeers counts the peers of a report that are proven.
@@ -86,6 +88,104 @@ func TestAPushTakesUpThePairThatTheWebServerUses(t *testing.T) {
 	}
 	if report = w.renewal(Options{}).Distribute(t.Context()); report.Exit != ExitOK || provenPeers(report) != 1 {
 		t.Errorf("the next push: exit %d, %v", report.Exit, report.Err)
+	}
+}
+
+// Several web servers behind one address have a cache each, and one of the others has the only copy
+// of a key: its page is seen on a new connection, and no purge is advised or made.
+func TestAnOnlyCopyOfAnotherWebServerIsNotPurged(t *testing.T) {
+	for name, o := range map[string]Options{"by a push": {}, "by a push that was given one of them": {Nodes: []string{"web1"}}} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.answer = func(_ string, n int) *Failure {
+				if n%3 == 0 {
+					return &Failure{Reason: "fault_7023"}
+				}
+				return nil
+			}
+			turns, other := &turns{world: w}, testPair(t, ownURL, clock.AddDate(0, 0, -9)).Certificate
+			turns.page = func(n int) *envelope.Certificate {
+				if n%3 == 0 {
+					return other
+				}
+				return nil
+			}
+			o.Answers = 5
+			r := w.renewal(o)
+			r.Network = turns
+			report := r.Distribute(t.Context())
+			if report.Exit != ExitLocalSite || !errors.Is(report.Err, ErrOnlyCopy) || len(w.happened("drop", "store", "push")) > 0 {
+				t.Errorf("exit %d: %v; %v", report.Exit, report.Err, w.events)
+			}
+		})
+	}
+}
+
+// turns are web servers that take turns at one address.
+type turns struct {
+	*world
+	pages int
+	page  func(n int) *envelope.Certificate // nil: that of the stored pair
+}
+
+func (n *turns) PublicKey(ctx context.Context, p Peer) (*envelope.Certificate, *Failure) {
+	n.mu.Lock()
+	n.pages++
+	c := n.page(n.pages)
+	n.mu.Unlock()
+	if c != nil {
+		return c, nil
+	}
+	return n.world.PublicKey(ctx, p)
+}
+
+// What an operator is told to do if nothing made the web servers use the stored key: purge only if
+// the database has every key that they show, and if they were all seen.
+func TestAPurgeIsAdvisedOnlyIfNoKeyCanBeLost(t *testing.T) {
+	differ, same := &Failure{Reason: ReasonSeveralCaches}, &Failure{Reason: ReasonFault7023}
+	for name, c := range map[string]struct {
+		failure *Failure
+		nodes   []string
+		unknown bool // a web server shows a certificate whose key the database does not have
+		purge   bool
+	}{
+		"one web server with a known key":         {failure: same, purge: true},
+		"one web server with another key":         {failure: same, unknown: true},
+		"several with known keys, named":          {failure: differ, nodes: []string{"web1", "web2"}, purge: true},
+		"several of which one has another, named": {failure: differ, nodes: []string{"web1", "web2"}, unknown: true},
+		"several behind one address":              {failure: differ},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			if c.unknown {
+				w.pages = map[string]string{"": w.someOther(), "web2": w.someOther()}
+			}
+			r := w.renewal(Options{Nodes: c.nodes})
+			for _, incoherent := range []bool{false, true} {
+				err := &LocalSiteError{Failure: c.failure, Incoherent: incoherent, Kept: r.allKept(t.Context(), c.failure)}
+				if purge := strings.Contains(err.Hint(), "purge_caches.php"); purge != c.purge || strings.Contains(err.Hint(), "do not purge") == c.purge {
+					t.Error(err.Hint())
+				}
+			}
+		})
+	}
+}
+
+// A hook purges the caches of all web servers, which this program has not read: a renewal asks more
+// than one of them before.
+func TestARenewalWithAHookAsksMoreThanOneWebServerFirst(t *testing.T) {
+	w := newWorld(t)
+	w.answer = func(_ string, n int) *Failure {
+		if n == 4 {
+			return &Failure{Reason: "fault_7023"}
+		}
+		return nil
+	}
+	w.pages = map[string]string{"": w.someOther()}
+	r := w.renewal(Options{Answers: 5})
+	r.Cache = &countedHook{world: w}
+	if report := r.Run(t.Context()); !errors.Is(report.Err, ErrOnlyCopy) || len(w.happened("drop", "store")) > 0 {
+		t.Errorf("%v; %v", report.Err, w.events)
 	}
 }
 

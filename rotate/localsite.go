@@ -81,6 +81,17 @@ func (r *Renewal) answersForProof() int {
 	return answersWanted
 }
 
+// answersToLook is how many answers show whether a web server has another key in its cache, before
+// the key is renewed and after it was pushed. One is enough if all web servers share the store that
+// this program drops. What a hook empties may be separate on each server: one of them may have the
+// only copy of a key.
+func (r *Renewal) answersToLook() int {
+	if r.hooked() {
+		return r.answersForProof()
+	}
+	return 1
+}
+
 // byCall asks by a sealed call. Only an answer to the first call under the very same key counts: a
 // site that answers 7025 and heals has just shown that it uses another.
 func (r *Renewal) byCall(id Identity) question {

@@ -59,7 +59,7 @@ func (r *Renewal) examine(ctx context.Context, t *Tenant) (SelfCheck, *Failure, 
 	if id == nil {
 		return SelfSkipped, nil, cmp.Or(r.reachable(ctx, t), allowed)
 	}
-	check, failure := r.ask(ctx, t, *id, 1)
+	check, failure := r.ask(ctx, t, *id, r.answersToLook())
 	if err := r.stopped(ctx, t, check, failure); err != nil {
 		return check, failure, err
 	}

@@ -63,14 +63,29 @@ func ignoreUnread(err error) error {
 // what was not read may be the key of a certificate for which the database no longer has it.
 func (r *Renewal) mayDrop(ctx context.Context, t *Tenant, unread error) bool {
 	shown, asked := r.shown(ctx, t)
-	if !asked {
-		return unread == nil
-	}
 	kept := t.knows
 	if unread != nil {
 		kept = t.has
 	}
-	return !slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !kept(c) })
+	if slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !kept(c) }) {
+		return false
+	}
+	return asked || unread == nil
+}
+
+// allKept reports whether the database has the key of every certificate that the web servers show,
+// so that whoever purges their caches loses none of these. Web servers that differ were not all
+// seen, unless each was named.
+func (r *Renewal) allKept(ctx context.Context, f *Failure) bool {
+	if f != nil && f.Reason == ReasonSeveralCaches && len(r.Nodes) == 0 {
+		return false
+	}
+	t, err := r.Store.Read(ctx)
+	if err != nil {
+		return false
+	}
+	shown, asked := r.shown(ctx, t)
+	return asked && !slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !t.has(c) })
 }
 
 // neverHadKey is true for a site on which MNet was never on.
@@ -174,7 +189,8 @@ func (t *Tenant) has(c *envelope.Certificate) bool {
 }
 
 // shown are the certificates that the web servers of the local site show by their publickey.php;
-// asked is false if some of them show none, or there are no web servers.
+// asked is false if one of them showed none, or there are no web servers. Each address is asked on
+// several new connections: a load balancer hides web servers, which may have a cache each.
 func (r *Renewal) shown(ctx context.Context, t *Tenant) (shown []*envelope.Certificate, asked bool) {
 	if r.SelfCheck == SelfCheckOff {
 		return nil, false
@@ -183,19 +199,25 @@ func (r *Renewal) shown(ctx context.Context, t *Tenant) (shown []*envelope.Certi
 	if failure != nil {
 		return nil, false
 	}
-	for _, node := range nodes {
-		if r.leftOut(node.Node) {
-			continue
+	nodes = slices.DeleteFunc(nodes, func(node Peer) bool { return r.leftOut(node.Node) })
+	for range answersWanted {
+		for _, node := range nodes {
+			c, failure := r.shownBy(ctx, t, node)
+			if failure != nil {
+				return shown, false
+			}
+			shown = append(shown, c)
 		}
-		c, failure := r.Network.PublicKey(ctx, node)
-		if failure != nil && failure.Other != "" { // it has moved, and its key is still that of the old name
-			node.Wwwroot, node.At = failure.Other, t.address()
-			c, failure = r.Network.PublicKey(ctx, node)
-		}
-		if failure != nil {
-			return nil, false
-		}
-		shown = append(shown, c)
 	}
 	return shown, len(shown) > 0
+}
+
+// shownBy is the certificate that a web server shows.
+func (r *Renewal) shownBy(ctx context.Context, t *Tenant, node Peer) (*envelope.Certificate, *Failure) {
+	c, failure := r.Network.PublicKey(ctx, node)
+	if failure != nil && failure.Other != "" { // it has moved, and its key is still that of the old name
+		node.Wwwroot, node.At = failure.Other, t.address()
+		c, failure = r.Network.PublicKey(ctx, node)
+	}
+	return c, failure
 }

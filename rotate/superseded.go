@@ -101,16 +101,8 @@ func (r *Renewal) keepLost(ctx context.Context, ours Identity, now *Tenant, repo
 // The database is asked whether the key still is the stored one: a run whose lock was lost with its
 // connection must not assume that it was the last, and a web server that answers under the key may
 // read it from its cache.
-//
-// One answer of each web server is enough if the web servers share the store that was dropped and
-// that a request may have filled again: the answers before the push have shown whether a server
-// keeps another. A store that is emptied by a hook may be separate on each server.
 func (r *Renewal) recheckLocalSite(ctx context.Context, t *Tenant, id Identity, report *TenantReport) (now *Tenant, again bool, err error) {
-	answers := 1
-	if r.hooked() {
-		answers = r.answersForProof()
-	}
-	check, failure := r.ask(ctx, t, id, answers)
+	check, failure := r.ask(ctx, t, id, r.answersToLook())
 	if check != SelfFailed && report.SelfCheck == SelfProven {
 		report.SelfCheck = check
 	}

@@ -3,6 +3,7 @@ package test
 import (
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -101,6 +102,53 @@ func purge(t *testing.T, n *testbed.Node) {
 		t.Fatal(err)
 	}
 	_ = response.Body.Close()
+}
+
+// The key was replaced in the database alone, and the cache of the first web server was purged: the
+// others have the only copy of the key that the peer knows. Whoever does what the hints say saves
+// it before anything is purged.
+func TestAnOnlyCopyBehindABalancerOutlivesWhatTheHintsAdvise(t *testing.T) {
+	t.Parallel()
+	own, peer := testbed.PHPSite(t, testbed.Options{Workers: 2}), testbed.PHPSite(t, testbed.Options{Kind: testbed.Stock})
+	own.Peer(t, peer)
+	own.Warm(t)
+	nodes := own.Balance(t, 3)
+	used := pairOf(t, own)
+	newer(t, &fleetTenant{Site: own}, false)
+	purge(t, nodes[0])
+	hook := "--cache-hook=rm -rf"
+	for _, n := range nodes {
+		hook += " " + n.Dataroot + "/cache"
+	}
+	for _, args := range [][]string{{"push"}, {"--if-due"}, {"push", hook}, {hook}, {}} {
+		r := run1(t, command(t, append(args, "--config="+own.ConfigFile, "--retries=0")...))
+		r.expect(t, 4, "do not purge", "on each")
+		if text := r.stdout + r.stderr; strings.Contains(text, "purge_caches.php") || !strings.Contains(text, "--node=HOST[:PORT]") {
+			t.Errorf("%v advises: %s", args, text)
+		}
+	}
+	operate(t, own.ConfigFile, "doctor", []string{"--retries=0"}, own).expect(t, 4, "this site's web servers use different keys", "do not purge any cache yet", "push")
+
+	named := []string{"--retries=0"}
+	for _, n := range nodes {
+		named = append(named, "--node="+n.Addr)
+	}
+	var last ran
+	for _, n := range nodes {
+		last = operate(t, n.ConfigFile, "push", named, own)
+	}
+	if !slices.Contains(append(historyOf(t, own), pairOf(t, own)), used) {
+		t.Fatal("the key that the peer knows was not saved")
+	}
+	if last.code != 0 { // now the hint may advise to purge
+		last.expect(t, 4, "purge_caches.php")
+		for _, n := range nodes {
+			purge(t, n)
+		}
+		operate(t, own.ConfigFile, "push", named, own).expect(t, 0)
+	}
+	linked(t, own, peer)
+	linked(t, peer, own)
 }
 
 // The tenants of an array are asked at each web server, and each is reported.

@@ -11,12 +11,14 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// hintUndone is for a renewal that was undone for the same cause: a push would distribute the old
-// key, which all peers have.
-const hintUndone = "before the next renewal, add a --cache-hook that purges the cache, or map core/config to a file or Redis store. To see which store it is, run: renew_mnetkeys doctor"
+// hintNoHook is for a renewal that was undone because the web server kept the old key.
+const hintNoHook = "before the next renewal, add a --cache-hook that purges the cache, or map core/config to a file or Redis store. To see which store it is, run: renew_mnetkeys doctor"
 
 // hintHook is the same if there is a hook.
 const hintHook = "before the next renewal, correct the --cache-hook: it must purge core/config for every web server. To see which store it is, run: renew_mnetkeys doctor"
+
+// hintSeparate is the same if some web servers followed and others did not.
+const hintSeparate = "the web servers use different keys, so each has a cache of its own. Before the next renewal, add a --cache-hook that purges the cache on each of them, or let them share a file or Redis store for core/config. To check this, add a --node=HOST[:PORT] for each web server, and run: renew_mnetkeys doctor"
 
 // hintUnchanged is for a run that a signal has ended before it could change anything.
 const hintUnchanged = "nothing was changed: start it again at any time"
@@ -71,12 +73,22 @@ func (out *Printer) hintOf(r rotate.TenantReport) string {
 		return hintNotBegun
 	case r.Exit != rotate.ExitLocalSite && errors.As(r.Err, &sig):
 		return interruptedHint(out.Options)
-	case r.Outcome == rotate.Undone && errors.As(r.Err, &own) && hint == rotate.AdvisePurge && out.Options.CacheHook != "":
-		return hintHook
-	case r.Outcome == rotate.Undone && errors.As(r.Err, &own) && hint == rotate.AdvisePurge:
-		return hintUndone
+	case r.Outcome == rotate.Undone && errors.As(r.Err, &own) && hint == own.Hint() && own.Cache == nil:
+		return out.hintUndone(own)
 	}
 	return hint
+}
+
+// hintUndone is for a renewal that was undone for the same cause: a push would distribute the old
+// key, which all peers have.
+func (out *Printer) hintUndone(own *rotate.LocalSiteError) string {
+	switch {
+	case out.Options.CacheHook != "":
+		return hintHook
+	case own.SeveralCaches():
+		return hintSeparate
+	}
+	return hintNoHook
 }
 
 // notBegun reports whether a signal came before the tenant's key was changed by a command that

@@ -19,7 +19,8 @@ func TestNobodyIsToldToRenewWhereAPushIsTheCure(t *testing.T) {
 	before := func(outcome rotate.Outcome) rotate.TenantReport {
 		return rotate.TenantReport{Err: fmt.Errorf("not renewed: %w", &SignalError{1}), Exit: 1, Outcome: outcome}
 	}
-	own := &rotate.LocalSiteError{Failure: &rotate.Failure{Reason: "fault_7023"}}
+	own := &rotate.LocalSiteError{Failure: &rotate.Failure{Reason: "fault_7023"}, Kept: true}
+	unsaved, differ := &rotate.LocalSiteError{Failure: own.Failure}, &rotate.LocalSiteError{Failure: &rotate.Failure{Reason: "several_caches"}}
 	array := cmdline.ArrayOptions{WithMaster: true}
 	for name, c := range map[string]struct {
 		o    cmdline.Options
@@ -37,6 +38,9 @@ func TestNobodyIsToldToRenewWhereAPushIsTheCure(t *testing.T) {
 		"a move that was":                 {cmdline.Options{Command: "move"}, interrupted(1), "push and --if-due do not finish it: "},
 		"a dry run":                       {cmdline.Options{Command: "renew", DryRun: true}, interrupted(1), "nothing was changed"},
 		"the local site uses another key": {cmdline.Options{Command: "renew"}, rotate.TenantReport{Err: own, Exit: 4, Outcome: rotate.Failed}, "Run: php admin/cli/purge_caches.php && renew_mnetkeys push"},
+		"and it may be the only copy":     {cmdline.Options{Command: "renew"}, rotate.TenantReport{Err: unsaved, Exit: 4, Outcome: rotate.Failed}, "do not purge any cache yet"},
+		"its web servers differ":          {cmdline.Options{Command: "renew"}, rotate.TenantReport{Err: differ, Exit: 4, Outcome: rotate.Failed}, "do not purge any cache yet"},
+		"they did, and it was restored":   {cmdline.Options{Command: "renew"}, rotate.TenantReport{Err: differ, Exit: 1, Outcome: rotate.Undone}, "each has a cache of its own"},
 		"interrupted there":               {cmdline.Options{Command: "renew"}, rotate.TenantReport{Err: errors.Join(own, &SignalError{1}), Exit: 4, Outcome: rotate.Failed}, "purge"},
 		"the old key was restored":        {cmdline.Options{Command: "renew"}, rotate.TenantReport{Err: own, Exit: 1, Outcome: rotate.Undone}, "before the next renewal"},
 		"although there is a hook":        {cmdline.Options{Command: "renew", CacheHook: "true"}, rotate.TenantReport{Err: own, Exit: 1, Outcome: rotate.Undone}, "correct the --cache-hook"},

@@ -13,9 +13,10 @@ import (
 
 // Node is one web server of a site, with a dataroot of its own: it shares no cache with the others.
 type Node struct {
-	Addr     string
-	Dataroot string
-	process  *process
+	Addr       string
+	Dataroot   string
+	ConfigFile string
+	process    *process
 }
 
 // Stop ends the web server.
@@ -62,7 +63,7 @@ func (s *Site) copied(t testing.TB) *Node {
 
 func (s *Site) node(t testing.TB, dirroot, dataroot string) *Node {
 	t.Helper()
-	n := &Node{Addr: fmt.Sprintf("127.0.0.1:%d", FreePort(t)), Dataroot: dataroot}
+	n := &Node{Addr: fmt.Sprintf("127.0.0.1:%d", FreePort(t)), Dataroot: dataroot, ConfigFile: filepath.Join(dirroot, "config.php")}
 	var err error
 	if n.process, err = start(t.TempDir(), s.php, []string{"-S", n.Addr, "-t", dirroot}, s.environment()...); err != nil {
 		t.Fatal(err)
