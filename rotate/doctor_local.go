@@ -155,7 +155,7 @@ func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent
 func (d *diagnosis) localHistory(peers []PeerReport) {
 	t := d.tenant
 	lost := slices.ContainsFunc(peers, func(p PeerReport) bool {
-		return p.Outcome == Refused && p.Reason.Row().Outdated
+		return p.Outcome == Refused && p.Reason.Row().Outdated && p.Next != nextRestored
 	})
 	switch {
 	case len(t.History) == 0 && lost:
