@@ -48,29 +48,39 @@ func (a *Array) pushToMembers(ctx context.Context, tenants []*renewing) *linkRes
 // meet finds out the state of every member, including those that were not selected. ask receives
 // the tenant that belongs to the member, nil if there is none that has a key to push.
 func (a *Array) meet(tenants []*renewing, ask func(to, t *renewing) side) *linkResults {
-	m := &linkResults{member: map[string]int{}, key: map[string]int{}}
 	with := byMember(tenants)
 	if len(with) == 0 {
-		return m
+		return &linkResults{}
 	}
-	m.sides, m.results = make([]side, len(a.Members)), make([][]StoreResult, len(a.Members))
-	for i, member := range a.Members {
-		m.member[member.Wwwroot] = i
-	}
+	m := a.links()
 	a.each("ask", a.receivers(), func(to *renewing) { m.sides[to.at] = ask(to, with[to.at]) })
-	for _, t := range tenants {
-		// If a tenant could not be read again, it is not known whether its key is the current one.
-		if t.current != nil && m.sides[t.at].err == nil {
-			m.add(HostKey{Wwwroot: t.member.Wwwroot, Certificate: t.current.Key.Certificate, Was: a.Template.MovedFrom, Had: t.had})
-		}
-	}
-	m.tenantKeys = len(m.keys)
+	a.addTenants(m, tenants)
 	for i, s := range m.sides {
 		if _, known := m.key[a.Members[i].Wwwroot]; !known && s.uses != nil {
 			m.add(HostKey{Wwwroot: a.Members[i].Wwwroot, Certificate: s.uses})
 		}
 	}
 	return m
+}
+
+// links is what is known before anything was seen.
+func (a *Array) links() *linkResults {
+	m := &linkResults{member: map[string]int{}, key: map[string]int{}, sides: make([]side, len(a.Members)), results: make([][]StoreResult, len(a.Members))}
+	for i, member := range a.Members {
+		m.member[member.Wwwroot] = i
+	}
+	return m
+}
+
+// addTenants adds the keys of the tenants. If a tenant could not be read again, it is not known
+// whether its key is the current one.
+func (a *Array) addTenants(m *linkResults, tenants []*renewing) {
+	for _, t := range tenants {
+		if t.current != nil && m.sides[t.at].err == nil {
+			m.add(HostKey{Wwwroot: t.member.Wwwroot, Certificate: t.current.Key.Certificate, Was: a.Template.MovedFrom, Had: t.had})
+		}
+	}
+	m.tenantKeys = len(m.keys)
 }
 
 func (m *linkResults) add(key HostKey) {

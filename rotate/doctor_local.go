@@ -154,7 +154,7 @@ func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent
 // the current certificate may have an older one.
 func (d *diagnosis) localHistory(peers []PeerReport) {
 	t := d.tenant
-	needed := slices.ContainsFunc(peers, func(p PeerReport) bool { return p.outdated() })
+	needed := slices.ContainsFunc(peers, func(p PeerReport) bool { return p.outdated() && p.Next != nextRestored })
 	switch {
 	case len(t.History) == 0 && needed:
 		d.own(SeverityWarning, "history_empty", "if a peer still refuses after a push, its administrator must delete and fetch this site's key. Run: renew_mnetkeys push",

@@ -69,7 +69,7 @@ func (r *Renewal) verifyFarSide(ctx context.Context, own Identity, p Peer, far f
 		}
 		r.verifyFarKey(ctx, p, far, proof, report)
 	}
-	if report.outdated() && far.hasNewer(own) {
+	if report.outdated() && far.row(own) == KeyNewer {
 		report.Detail, report.Next = join(newerAtPeer, report.Detail), nextRestored
 	}
 	r.nextIfOff(p, far, report)
@@ -154,18 +154,28 @@ func (r *Renewal) askFarSide(ctx context.Context, site *Tenant) (SelfCheck, *Fai
 	return asker.ask(ctx, site, *site.identity(), 1)
 }
 
-// hasNewer reports whether the peer's row has a certificate of own that is newer than the stored
-// one, and whose key own does not have.
-func (far farSide) hasNewer(own Identity) bool {
-	if far.Counterpart == nil {
-		return false
+// row is what the peer's row has of own: KeyPresent, KeyOther or KeyNewer; NotAsked if that is not
+// known.
+func (far farSide) row(own Identity) StoreResult {
+	switch {
+	case far.Counterpart == nil:
+		return NotAsked
+	case far.OneWay && far.RowOf.Equal(own.Key.Certificate):
+		return far.Row
+	case far.OneWay:
+		return NotAsked
 	}
-	c, err := envelope.ParseCertificate(far.Holds)
 	key := HostKey{Wwwroot: own.Wwwroot, Certificate: own.Key.Certificate}
 	if own.Retired != nil {
 		for _, pair := range own.Retired() {
 			key.Had = append(key.Had, pair.Certificate)
 		}
 	}
-	return err == nil && key.IsNewer(c)
+	switch c := certificateOf(Peer{Certificate: far.Holds}); {
+	case key.Certificate.Equal(c):
+		return KeyPresent
+	case c != nil && key.IsNewer(c):
+		return KeyNewer
+	}
+	return KeyOther
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"renew_mnetkeys/envelope"
 )
 
 // Counterpart is a peer whose database is available, like a tenant of the same array: its row of
@@ -11,8 +13,11 @@ import (
 type Counterpart struct {
 	Site  *Tenant // the peer, as its own database has it
 	Holds string  // the certificate in its row of this site, PEM; "" if it has none
-	// OneWay: its rows were not read, so its call to this site is not made.
+	// OneWay: its rows were not read, so its call to this site is not made. Row is then what its row
+	// of this site was compared to have of the certificate RowOf; nil if it was not compared.
 	OneWay bool
+	Row    StoreResult
+	RowOf  *envelope.Certificate
 }
 
 // Verify proves the local site and every peer under the stored key by sealed calls, in both

@@ -302,10 +302,19 @@ func TestAPeerWithANewerCertificateOfThisSiteIsNamed(t *testing.T) {
 			alone := linkTo(s.verify(t), member.tenant.Wwwroot)
 			f.array(ArrayOptions{}, 1).Survey(t.Context(), SurveyVerify)
 			ofArray := linkTo(f.reports[s.tenant.Wwwroot], member.tenant.Wwwroot)
-			for _, p := range []PeerReport{alone, ofArray} {
-				if p.Outcome != Refused || strings.Contains(p.Detail, newerAtPeer) != c.newer || (p.Next == nextRestored) != c.newer {
+			f.array(ArrayOptions{}, 1).Survey(t.Context(), SurveyDoctor)
+			diagnosed := f.reports[s.tenant.Wwwroot]
+			for _, p := range []PeerReport{alone, ofArray, linkTo(diagnosed, member.tenant.Wwwroot)} {
+				if p.Outcome != Refused || strings.Contains(p.Detail, newerAtPeer) != c.newer || (p.Next == nextRestored) != c.newer || (p.Next == nextMemberRow) == c.newer {
 					t.Errorf("%+v", p)
 				}
+			}
+			at := slices.IndexFunc(diagnosed.Findings, func(f Finding) bool { return f.Code == "peer_fault_710" && f.Subject == member.tenant.Wwwroot })
+			if at < 0 || (diagnosed.Findings[at].Next == nextRestored) != c.newer || (diagnosed.Findings[at].Next == nextMemberRow) == c.newer {
+				t.Errorf("%+v", diagnosed.Findings)
+			}
+			if c.newer && slices.ContainsFunc(diagnosed.Findings, func(f Finding) bool { return strings.HasSuffix(f.Next, "renew_mnetkeys push") }) {
+				t.Errorf("a push is advised: %+v", diagnosed.Findings)
 			}
 		})
 	}

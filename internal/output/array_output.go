@@ -26,9 +26,9 @@ type Array struct {
 	proven       int       // peers: how many were proven
 	byRow        int       // proven by database
 	total        int
-	skipped      int                       // in a dry run they can be reached, else nothing was tried
-	ignoredLinks int                       // not part of total
-	unproven     map[string]*unprovenPeers // by outcome and reason
+	skipped      int // in a dry run they can be reached, else nothing was tried
+	ignoredLinks int // not part of total
+	unproven     map[linkCause]*unprovenPeers
 	failures     []rotate.TenantReport
 	spared       int                 // a signal came before they had another key, or it was undone
 	changed      bool                // some have another key
@@ -43,17 +43,9 @@ type Array struct {
 	doctor       *doctorText // of doctor
 }
 
-// unprovenPeers are the peers of all tenants that share a reason.
-type unprovenPeers struct {
-	example rotate.PeerReport
-	of      string // the tenant of the example
-	several bool   // tenants have such links
-	links   int
-}
-
 // NewArray is the printer of an array.
 func NewArray(out *Printer) *Array {
-	a := &Array{Printer: out, outcomes: map[rotate.Outcome]int{}, unproven: map[string]*unprovenPeers{}, warned: map[string][]string{}}
+	a := &Array{Printer: out, outcomes: map[rotate.Outcome]int{}, unproven: map[linkCause]*unprovenPeers{}, warned: map[string][]string{}}
 	if out.Options.JSON {
 		a.json = &jsonStream{w: out.stdout, head: out.Document(0, nil)}
 	}
@@ -198,12 +190,7 @@ func (a *Array) Tenant(r rotate.TenantReport) {
 		case p.Outcome == rotate.Skipped:
 			a.skipped++
 		default:
-			key := string(p.Outcome) + " " + string(p.Reason)
-			if a.unproven[key] == nil {
-				a.unproven[key] = &unprovenPeers{example: p, of: r.Wwwroot}
-			}
-			a.unproven[key].links++
-			a.unproven[key].several = a.unproven[key].several || a.unproven[key].of != r.Wwwroot
+			a.addUnproven(r.Wwwroot, p)
 		}
 	}
 	a.changed = a.changed || r.Outcome == rotate.Renewed || r.Outcome == rotate.Failed && r.Exit == rotate.ExitLocalSite

@@ -130,6 +130,38 @@ func TestAnArraysNextStepsOfLinksAreCompleteCommands(t *testing.T) {
 	}
 }
 
+// After a restored backup, a push is no cure for the links that know a newer key, and to some of the
+// other links with that reason it is.
+func TestLinksThatAreCuredInDifferentWaysAreNotOneGroup(t *testing.T) {
+	const reason, restored = rotate.ReasonCannotOpen, "this site's database is older than the peer's"
+	to := func(peer, next string) rotate.PeerReport {
+		return rotate.PeerReport{Wwwroot: peer, Outcome: rotate.Refused, Reason: reason, Next: next}
+	}
+	peers := []rotate.PeerReport{to("https://p.example", ""), to("https://q.example", ""), to("https://m.example", restored),
+		to("https://n.example", "to see what is wrong there, run: renew_mnetkeys doctor --host=https://n.example"),
+		to("https://o.example", "to see what is wrong there, run: renew_mnetkeys doctor --host=https://o.example")}
+	for command, want := range map[cmdline.Name][]string{
+		cmdline.Verify: {"\nrefused 2 links: cannot_open\n  for example from https://t.example to https://p.example\n  next: the peer does not have the current certificate",
+			"\nrefused 1 link: cannot_open\n  for example from https://t.example to https://m.example\n  next: " + restored + "\n",
+			"\nrefused 2 links: cannot_open\n  for example from https://t.example to https://n.example\n  next: for example for https://n.example: to see what is wrong there, run: renew_mnetkeys doctor --host=https://n.example --config=/c.php\n"},
+		cmdline.Check: {"MNET WARNING - 2 links refused (cannot_open) from https://t.example to https://p.example and https://q.example; 2 links refused (cannot_open) from https://t.example to https://n.example and https://o.example; https://t.example: peer https://m.example refused: cannot_open |",
+			"\nnext: " + restored + "\n", "\nnext: for example for https://n.example: to see"},
+	} {
+		var stdout, stderr strings.Builder
+		out := printerOf(cmdline.Options{Command: command, All: true}, &stdout, &stderr)
+		out.Site.Config = "/c.php"
+		array := NewArray(out)
+		array.Begin(1, 3)
+		array.Tenant(rotate.TenantReport{Wwwroot: "https://t.example", SelfCheck: rotate.SelfProven, Peers: peers})
+		array.Finish(rotate.ExitPeers, nil)
+		for _, text := range want {
+			if !strings.Contains(stdout.String(), text) {
+				t.Errorf("%s says nowhere %q:\n%s", command, text, stdout.String())
+			}
+		}
+	}
+}
+
 func TestAnArraySaysWhyKeysWereKept(t *testing.T) {
 	for _, c := range []struct {
 		o    cmdline.Options

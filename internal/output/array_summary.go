@@ -151,20 +151,3 @@ func (a *Array) whyNotDue() string {
 	}
 	return why
 }
-
-// peerSummary has one line for each reason, with an example and its next step.
-func (a *Array) peerSummary(b *strings.Builder) {
-	keys := make([]string, 0, len(a.unproven))
-	for key := range a.unproven {
-		keys = append(keys, key)
-	}
-	slices.SortFunc(keys, func(x, y string) int { return a.unproven[y].links - a.unproven[x].links })
-	for _, key := range keys {
-		u := a.unproven[key]
-		fmt.Fprintf(b, "\n%s %s: %s\n  for example from %s to %s\n", a.paint(string(u.example.Outcome), string(u.example.Outcome)), count(u.links, "link"),
-			printable.Line(reasonWords(u.example), 0), printable.Line(u.of, 0), printable.Line(u.example.Wwwroot, 0))
-		if next := u.example.Next; next != "" && !(a.hinted && u.example.Reason == rotate.ReasonInterrupted) {
-			fmt.Fprintf(b, "  next: %s\n", printable.Line(a.CompleteGroup(next, u.of, u.several), 0))
-		}
-	}
-}

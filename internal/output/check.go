@@ -56,6 +56,9 @@ type problem struct {
 	next         string // what to do about it, "" if nothing
 }
 
+// cure is the next step as [cureOf] gives it.
+func (p problem) cure() string { return cureOf(p.next, p.tenant, p.peer) }
+
 func newCheckSummary(out *Printer) *checkSummary {
 	return &checkSummary{warning: out.Options.Warning, critical: out.Options.Critical, now: out.Started, complete: out.CompleteGroup}
 }

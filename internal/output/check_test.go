@@ -201,7 +201,7 @@ func TestACheckNamesTheCommandThatMendsIt(t *testing.T) {
 				"[WARNING] https://b.example: peer https://p.example refused: cannot_open: of https://p.example\n"},
 		"links that are cured in different ways": {[]rotate.TenantReport{{Wwwroot: a, SelfCheck: rotate.SelfProven, Exit: rotate.ExitPeers, Peers: []rotate.PeerReport{
 			{Wwwroot: p, Outcome: rotate.Pending, Reason: rotate.ReasonDatabase, Next: "start its database"}, {Wwwroot: q, Outcome: rotate.Pending, Reason: rotate.ReasonDatabase, Next: "correct its password"}}}},
-			"[WARNING] https://a.example: peer https://p.example pending: database\nnext: for example for https://p.example: start its database\n[WARNING] https://a.example: peer https://q.example pending: database\n"},
+			"[WARNING] https://a.example: peer https://q.example pending: database\nnext: correct its password\n[WARNING] https://a.example: peer https://p.example pending: database\nnext: start its database\n"},
 		"several tenants to be looked at": {[]rotate.TenantReport{linked(a, rotate.Pending, rotate.ReasonLocalSite, p), linked(b, rotate.Pending, rotate.ReasonLocalSite, p)},
 			"[WARNING] https://a.example: peer https://p.example pending: own_site: of https://p.example\n" +
 				"next: this side of the link must be proven first. To see what is wrong with the local site, run: renew_mnetkeys doctor --config=/c.php --all\n" +

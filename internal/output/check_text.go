@@ -57,7 +57,7 @@ func (p problem) of(text string) string {
 	return p.tenant + ": " + text
 }
 
-// group are the problems with one state and cause.
+// group are the problems with one state, cause and cure.
 type group []problem
 
 // String is the whole text of a single problem, and for several what they share.
@@ -87,15 +87,15 @@ func named(g group, site func(problem) string) string {
 	return fmt.Sprintf("%s, %s and %d more", all[0], all[1], len(all)-2)
 }
 
-// groups are the problems by cause, the worst first, then the most frequent. Their order does not
+// groups are the problems by cause and cure, the worst first, then the most frequent. Their order does not
 // depend on the order of tenants: the first line must not change from check to check.
 func (c *checkSummary) groups() []group {
 	slices.SortFunc(c.problems, func(a, b problem) int {
-		return cmp.Or(cmp.Compare(b.state.rank(), a.state.rank()), strings.Compare(a.cause, b.cause), strings.Compare(a.of(a.detail), b.of(b.detail)))
+		return cmp.Or(cmp.Compare(b.state.rank(), a.state.rank()), strings.Compare(a.cause, b.cause), strings.Compare(a.cure(), b.cure()), strings.Compare(a.of(a.detail), b.of(b.detail)))
 	})
 	var all []group
 	for i, p := range c.problems {
-		if i == 0 || p.state != c.problems[i-1].state || p.cause != c.problems[i-1].cause {
+		if before := c.problems[max(i-1, 0)]; i == 0 || p.state != before.state || p.cause != before.cause || p.cure() != before.cure() {
 			all = append(all, nil)
 		}
 		all[len(all)-1] = append(all[len(all)-1], p)
