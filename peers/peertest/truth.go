@@ -37,12 +37,26 @@ func (s *Site) Truth(caller, certificate string) Truth {
 	truth.Last = all[len(all)-1]
 	truth.Verdict, truth.Reasons = truth.Last.judge()
 	switch {
+	case nothing(all):
+		truth.Verdict, truth.Reasons = Refused, []string{"not_xmlrpc", "cannot_open"}
 	case truth.Verdict == Refused && unopened(all) && (truth.Reasons != nil || isPage(truth.Last)):
 		truth.Reasons = append(truth.Reasons, "fault_7023", "no_rc4")
 	case truth.Verdict == Proven && severalKeys(all):
 		truth.Verdict, truth.Reasons = Refused, []string{"several_caches"}
 	}
 	return truth
+}
+
+// nothing says whether the last call was answered with nothing. The page of the certificate may have
+// been asked for since, to find out why: it decides nothing.
+func nothing(all []Exchange) bool {
+	for _, e := range slices.Backward(all) {
+		if !isPage(e) {
+			verdict, _ := e.judge()
+			return verdict == Refused && faultSet(e.Faults).has(Empty) && e.wrong() != ""
+		}
+	}
+	return false
 }
 
 // isPage says whether an exchange was about the page that shows the certificate.
