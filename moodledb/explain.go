@@ -32,7 +32,7 @@ func (t *Tenant) explain(op string, err error) error {
 	return fmt.Errorf("%s: %w", op, explain(t.config, err))
 }
 
-// explain decides by the fault. It shows a message only if the server makes it from names alone.
+// explain decides by the fault. It shows what the server says, unless that quotes the statement.
 func explain(c *config.Config, err error) error {
 	fault, answer := dialect.FaultOf(err)
 	access := func(problem, hint string) error {
@@ -43,7 +43,7 @@ func explain(c *config.Config, err error) error {
 		return &MissingTableError{Server: server(c), Prefix: c.Prefix, Err: answer,
 			Advice: fmt.Sprintf("check dbname and prefix (%q): is this Moodle's database?", c.Prefix)}
 	case dialect.Syntax:
-		// The server quotes the statement, which may contain a private key.
+		// The statement may contain a private key.
 		return errors.New("the server does not understand the statement")
 	case dialect.Login:
 		return access(answer.Error(), loginHint(c))
@@ -83,7 +83,7 @@ var hints = map[dialect.Fault]string{
 	dialect.LoginHost:       "the account may not connect from this machine: run where the web server runs",
 	dialect.Refused:         "the server, or a connection pooler in front of it, refuses: check dbname, dbuser and dbpass",
 	dialect.LoginMethod:     "the account needs a password of a current kind",
-	dialect.HostBlocked:     "too many connections from this machine have failed, and the server lets none in now: on the server run: mariadb-admin flush-hosts",
+	dialect.HostBlocked:     "too many connections from this machine have failed, and the server lets none in now. On the server, use mariadb-admin flush-hosts (MariaDB), or mysqladmin flush-hosts or TRUNCATE TABLE performance_schema.host_cache (MySQL)",
 	dialect.AccountLocked:   "unlock the account on the server (ALTER USER … ACCOUNT UNLOCK), or find out who has locked it and why",
 	dialect.PasswordExpired: "give the account a new password on the server, and write it into config.php (of a tenant: into VMoodle's register)",
 	dialect.AccountLimit:    "the account has used up what it may use: raise its limits on the server (ALTER USER … WITH), or try again in an hour",

@@ -13,6 +13,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"renew_mnetkeys/moodledb/config"
+	"renew_mnetkeys/moodledb/dialect"
 	"renew_mnetkeys/rotate"
 )
 
@@ -46,6 +47,23 @@ func TestExplain(t *testing.T) {
 	late := explain(config, fmt.Errorf("timeout: %w", context.DeadlineExceeded))
 	if late.Error() != "database moodle at 127.0.0.1:3306 as www: no answer in time" || !errors.Is(late, context.DeadlineExceeded) || errors.As(late, new(*AccessError)) {
 		t.Errorf("a deadline becomes %v", late)
+	}
+}
+
+// The driver does not say which server it is, and each has its own program for it. A hint with a
+// command is not shown for a link, whose other side the command would not reach.
+func TestAHintOfADatabaseFitsEveryServerAndALink(t *testing.T) {
+	t.Parallel()
+	blocked := hints[dialect.HostBlocked]
+	for _, cure := range []string{"mariadb-admin flush-hosts", "mysqladmin flush-hosts", "TRUNCATE TABLE performance_schema.host_cache"} {
+		if !strings.Contains(blocked, cure) {
+			t.Errorf("%q lacks %s", blocked, cure)
+		}
+	}
+	for fault, hint := range hints {
+		if strings.Contains(hint, "run: ") {
+			t.Errorf("%v: %q", fault, hint)
+		}
 	}
 }
 

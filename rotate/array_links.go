@@ -37,7 +37,8 @@ func (m *linkResults) broken(ctx context.Context, member, tenant string) *Failur
 		}
 		return &Failure{Reason: ReasonNotStored, Detail: "the peer's certificate could not be stored in this site's database"}
 	}
-	return &Failure{Reason: ReasonUnknownToPeer, Detail: "this site has no row of the peer any more"}
+	return &Failure{Reason: ReasonUnknownToPeer, Detail: "this site has no row of the peer any more",
+		Next: "if the link is still needed, add the peer again in this site's Moodle (Networking, peers). Then run: renew_mnetkeys push"}
 }
 
 // sideFailure is the failure of all links of a member or of a tenant, nil if there is none.
@@ -64,7 +65,8 @@ func (m *linkResults) rowFailure(member, site string) *Failure {
 		return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer's row with the old wwwroot has no certificate of this site: it may be another site's, and stays as it is",
 			Next: fmt.Sprintf("find out whose users refer to that row (user.mnethostid); only if they are this site's, give it the new wwwroot in the peer's database (UPDATE mdl_mnet_host SET wwwroot = '%s' WHERE wwwroot = '%s'), then run: renew_mnetkeys …", sqlText(k.Wwwroot), sqlText(k.Was))}
 	case RowDeleted:
-		return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer's row of this site is deleted"}
+		return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer's row of this site is deleted",
+			Next: "if the link is still needed, add this site again in the peer's Moodle (Networking, peers). Then run: renew_mnetkeys push --all --withmaster"}
 	case KeyOther:
 		return &Failure{Reason: ReasonCannotOpen, Detail: "the peer does not have the current certificate of this site", Next: nextMemberRow}
 	case KeyNewer:

@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os/exec"
@@ -382,6 +383,27 @@ func TestTheDoctorOfAnArrayProvesNoLinkToASiteThatTheArrayDoesNotProve(t *testin
 			if !slices.ContainsFunc(report.Findings, func(f Finding) bool { return f.Code == "peer_"+string(want) && f.Subject == wwwroot }) {
 				t.Errorf("%s is no finding: %+v", want, report.Findings)
 			}
+		}
+	}
+}
+
+// A move that was finished long ago is not what a deleted row comes from.
+func TestADeletedRowIsNotExplainedByAMove(t *testing.T) {
+	const member, tenant = "https://m.example", "https://s.example"
+	for name, c := range map[string]struct {
+		theirs, ours StoreResult
+		says         string
+	}{
+		"the member's":              {RowDeleted, KeyPresent, "add this site again"},
+		"the tenant's":              {KeyPresent, NoRow, "add the peer again"},
+		"the member may have moved": {NoRow, KeyPresent, "move --from=http://old.example"},
+	} {
+		m := &linkResults{member: map[string]int{member: 0, tenant: 1}, key: map[string]int{tenant: 0, member: 1},
+			sides: make([]side, 2), results: [][]StoreResult{{c.theirs}, {NotAsked, c.ours}}}
+		p := m.report(t.Context(), Peer{Wwwroot: member}, tenant)
+		r := TenantReport{movedFrom: "http://old.example"}
+		if next := cmp.Or(p.Next, r.NextStep(p, false)); p.Reason != ReasonUnknownToPeer || !strings.Contains(next, c.says) {
+			t.Errorf("%s: %s %s: %s", name, p.Reason, p.Detail, next)
 		}
 	}
 }

@@ -133,19 +133,30 @@ func TestRollbackAsksOnATerminal(t *testing.T) {
 func TestARollbackGoesBackToNoOtherKeyThanTheQuestionNamed(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, fleetOptions{tenants: 2})
-	f.renew(t, "--all").expect(t, 0)
-	one := f.tenants[1].Wwwroot
+	f.renew(t, "--all", "--withmaster").expect(t, 0)
+	master, one := f.tenants[0].Site, f.tenants[1].Wwwroot
 	for _, c := range []struct {
 		name  string
 		scope []string
-	}{{"one tenant", []string{"--host=" + one}}, {"an array", []string{"--all"}}} {
+		code  int
+		back  bool // the master, which no other run has renewed, goes back
+	}{
+		{"one tenant", []string{"--host=" + one}, 1, false},
+		{"an array", []string{"--all"}, 1, false},
+		{"one of two tenants", []string{"--all", "--withmaster"}, 3, true},
+	} {
 		t.Run(c.name, func(t *testing.T) {
+			stored := pairOf(t, master)
+			former := historyOf(t, master)[0]
 			x := onTerminal(t, command(t, append([]string{"rollback", "--config=" + f.config}, c.scope...)...))
 			x.says("[y/N] ")
 			f.renew(t, "--host="+one).expect(t, 0)
 			renewed := pairOf(t, f.tenants[1].Site)
 			x.types("y\n")
-			x.end().expect(t, 1, "the previous key is not the one that the question named")
+			x.end().expect(t, c.code, "the previous key is not the one that the question named")
+			if now := pairOf(t, master); (now == former) != c.back || (now == stored) == c.back {
+				t.Errorf("the master went back to the key that was named: %v", now == former)
+			}
 			if pairOf(t, f.tenants[1].Site) != renewed {
 				t.Error("the key that was renewed meanwhile is not the current one")
 			}
