@@ -230,13 +230,13 @@ func TestProveAPeerWithoutRC4(t *testing.T) {
 	const sure, orElse = "not even one sealed to the certificate of its publickey.php", "or it works with another key"
 	prove(t, []proofCase{
 		{name: "it opens nothing, not even under what it answers and shows", peer: stock(),
-			arrange: func(s *scene) { s.push(); s.peer.Misbehave(peertest.NoRC4) }, reason: "no_rc4", detail: sure, attempts: 3},
+			arrange: func(s *scene) { s.push(); s.peer.Misbehave(peertest.NoRC4) }, reason: "no_rc4", detail: sure, attempts: 7},
 		{name: "with a new key it fails under all certificates", peer: stock(),
-			arrange: func(s *scene) { renew(s.t, s.peer, true); s.push(); s.peer.Misbehave(peertest.NoRC4) }, reason: "no_rc4", detail: sure, attempts: 4},
+			arrange: func(s *scene) { renew(s.t, s.peer, true); s.push(); s.peer.Misbehave(peertest.NoRC4) }, reason: "no_rc4", detail: sure, attempts: 8},
 		{name: "a keyswap tells it from a forgotten key", peer: stock(),
-			arrange: func(s *scene) { s.peer.Misbehave(peertest.NoRC4); s.keyswap = true }, reason: "no_rc4", detail: sure, attempts: 4},
+			arrange: func(s *scene) { s.peer.Misbehave(peertest.NoRC4); s.keyswap = true }, reason: "no_rc4", detail: sure, attempts: 8},
 		{name: "so does its page alone", peer: stock(),
-			arrange: func(s *scene) { s.peer.Misbehave(peertest.NoRC4) }, reason: "no_rc4", detail: sure, attempts: 3},
+			arrange: func(s *scene) { s.peer.Misbehave(peertest.NoRC4) }, reason: "no_rc4", detail: sure, attempts: 7},
 		{name: "a page that cannot be read leaves another key possible", peer: stock(),
 			arrange: func(s *scene) {
 				s.push()
@@ -248,12 +248,24 @@ func TestProveAPeerWithoutRC4(t *testing.T) {
 				s.peer.NodeCaches(0, peertest.NewKeyPair("http://other.example", 1024))
 			}, reason: "no_rc4", detail: orElse, other: "http://other.example", attempts: 2},
 		{name: "with another pair than it shows it fails under that, twice", peer: stock(),
-			arrange: func(s *scene) { s.push(); s.replaced(); s.peer.Misbehave(peertest.NoRC4) }, reason: "no_rc4", detail: sure, attempts: 4},
+			arrange: func(s *scene) { s.push(); s.replaced(); s.peer.Misbehave(peertest.NoRC4) }, reason: "no_rc4", detail: sure, attempts: 8},
 		{name: "a Mahara has no such page", peer: mahara(),
 			arrange: func(s *scene) { s.push(); s.peer.Misbehave(peertest.NoRC4) }, reason: "no_rc4", detail: orElse, attempts: 1},
 		{name: "a call that is opened after one that was not shows several caches, not a missing RC4", peer: stock(),
 			arrange: func(s *scene) { s.push(); s.peer.MisbehaveTimes(1, peertest.NoRC4) },
 			reason:  "several_caches", attempts: 3, verified: true},
+		{name: "web servers that take turns, each with another key, open nothing although all have RC4", peer: peertest.Options{Kind: peertest.Stock, Nodes: []string{"", ""}},
+			arrange: func(s *scene) {
+				s.push()
+				for i := 1; i <= 2; i++ {
+					s.peer.NodeCaches(i, peertest.NewKeyPair(s.peer.Wwwroot(), 1024))
+				}
+			}, reason: "several_caches", detail: "its publickey.php shows different certificates", attempts: 6},
+		{name: "a page that does not arrive any more leaves it open", peer: stock(),
+			arrange: func(s *scene) {
+				s.push()
+				s.peer.MisbehaveInTurn(peertest.NoRC4, peertest.NoRC4, peertest.NoRC4, peertest.Drop, peertest.Drop, peertest.Drop)
+			}, reason: "connect", detail: "none of its keys can open the call", attempts: 6},
 	})
 }
 

@@ -67,7 +67,7 @@ func (w *proving) unknown(f, refused *rotate.Failure) *rotate.Failure {
 // afterPage reads the certificate with which the peer's web server works. That page and the private
 // key come from one setting (config_plugins mnet/openssl). A peer that does not open what is sealed
 // to this certificate does not support RC4. The call is made twice, since two web servers may have
-// answered.
+// answered, and the page is read again.
 //
 // It is not used for the local site: a web server that works with another pair than the stored one
 // answers under that pair, which would prove exactly what is wrong.
@@ -85,8 +85,7 @@ func (w *proving) afterPage(ctx context.Context, refused *rotate.Failure) (*enve
 			w.again[7023] = true
 			return w.shown, nil
 		case f == nil:
-			return nil, failed(rotate.ReasonNoRC4, nil, "it cannot open any call, not even one sealed to the certificate of its publickey.php: "+
-				"its OpenSSL cannot do RC4 (legacy provider)")
+			return nil, w.opensNothing(ctx, refused)
 		case f.Pending:
 			return nil, w.unknown(f, refused)
 		}
@@ -103,6 +102,29 @@ func (w *proving) afterPage(ctx context.Context, refused *rotate.Failure) (*enve
 	f.Other = other
 	return nil, f
 }
+
+// opensNothing is the failure of a peer that opens no call, not even one sealed to the certificate
+// that it shows. It has no RC4, unless a load balancer hides web servers with different keys: then
+// the page came from one and the calls went to others. So the page is read on some new connections.
+func (w *proving) opensNothing(ctx context.Context, refused *rotate.Failure) *rotate.Failure {
+	for range pagesForNoRC4 {
+		shown, attempts, f := w.c.publicKey(ctx, w.peer)
+		w.attempts += attempts
+		switch {
+		case f != nil && f.Pending:
+			return w.unknown(f, refused)
+		case f != nil:
+			return refused
+		case !shown.Equal(w.shown):
+			return failed(rotate.ReasonSeveralCaches, nil, "its publickey.php shows different certificates: its web servers work with different keys, or it has just changed its key")
+		}
+	}
+	return failed(rotate.ReasonNoRC4, nil, "it cannot open any call, not even one sealed to the certificate of its publickey.php: "+
+		"its OpenSSL cannot do RC4 (legacy provider)")
+}
+
+// pagesForNoRC4 is how often a page must show the same certificate again.
+const pagesForNoRC4 = 4
 
 // readPage reads publickey.php, once.
 func (w *proving) readPage(ctx context.Context) (f *rotate.Failure) {

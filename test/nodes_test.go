@@ -60,6 +60,11 @@ func TestFourWebServersBehindABalancer(t *testing.T) {
 		t.Fatal("the key was not renewed, or the peer has another")
 	}
 
+	// Without a hook only the cache of the first is purged.
+	r = renewIt(t, own, args...)
+	r.expect(t, 1, "each has a cache of its own", "--cache-hook that purges the cache on each of them")
+	want(r, -1, "") // after the old key was put back
+
 	// The cache of the third is not purged.
 	stored := pairOf(t, own)
 	r = renewIt(t, own, append(args, purging(append(caches[:2:2], caches[3])))...)
