@@ -3,6 +3,7 @@ package rotate
 import (
 	"cmp"
 	"context"
+	"errors"
 
 	"renew_mnetkeys/envelope"
 )
@@ -19,6 +20,9 @@ type farSide struct {
 // farSide reads the peer's side of a link.
 func (r *Renewal) farSide(ctx context.Context, p Peer) (far farSide) {
 	other, err := r.counterpart(ctx, p)
+	if err == nil && other != nil {
+		err = other.Site.notOther()
+	}
 	switch {
 	case err != nil:
 		far.unread = databaseFailure(ctx, "its database: ", err)
@@ -67,6 +71,8 @@ func (r *Renewal) verifyFarSide(ctx context.Context, own Identity, p Peer, far f
 		r.verifyFarKey(ctx, p, far, proof, report)
 	}
 	switch outdated := report.Outcome == Refused && report.Reason.Row().Outdated; {
+	case report.Outcome == Refused && far.unread != nil && errors.As(far.unread.Err, new(*OtherSiteError)):
+		report.Next = far.unread.Next // its own database says why, whatever the call met
 	case outdated && far.row(own) == KeyNewer:
 		report.Detail, report.Next = join(newerAtPeer, report.Detail), nextRestored
 	case outdated && !report.back && far.row(own) == KeyOther:
