@@ -106,11 +106,15 @@ func databaseFailure(ctx context.Context, whose string, err error) *Failure {
 		}
 		return f
 	}
-	return &Failure{Reason: ReasonDatabase, Detail: whose + err.Error(), Pending: true, Next: nextOfDatabase(err)}
+	return &Failure{Reason: ReasonDatabase, Detail: whose + err.Error(), Err: err, Pending: true, Next: nextOfDatabase(err)}
 }
 
 // nextOfDatabase is the next step after an error of a database, whose hint may know the cure.
 func nextOfDatabase(err error) string {
+	var other *OtherSiteError
+	if errors.As(err, &other) { // its hint ends with a command for the site that it names
+		return other.Hint() + " --host=" + shellWord(other.Wwwroot)
+	}
 	hint := HintOf(err)
 	if hint == "" || strings.Contains(hint, "run: ") { // a command that is for the other site
 		return ReasonDatabase.Row().Next

@@ -60,14 +60,22 @@ func (a *Array) readSide(ctx context.Context, to *renewing) (tenant *Tenant) {
 		if err != nil {
 			return err
 		}
-		// A database without a local host row may be the member's, if MNet was never on there.
-		if err := read.checkLocalRow(); err != nil && !errors.Is(err, ErrNoLocalRow) {
+		if err := read.notOther(); err != nil {
 			return err
 		}
 		tenant = read
 		return nil
 	})
 	return tenant
+}
+
+// notOther is the error of a database that belongs to another site. One without a local host row may
+// be the member's, if MNet was never on there.
+func (t *Tenant) notOther() error {
+	if err := t.checkLocalRow(); !errors.Is(err, ErrNoLocalRow) {
+		return err
+	}
+	return nil
 }
 
 // notToAsk is the reason why a member's database alone shows that no link to it is proven: its web

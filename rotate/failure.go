@@ -22,6 +22,16 @@ type Failure struct {
 	Suppressed bool   // nothing was sent, because of the result of an earlier call
 }
 
+// nextOfOther is the next step for a peer that answers under another wwwroot, "" if there is none. A
+// new key is no cure: the peer would have to make it in its own name, which its host row has wrong.
+func nextOfOther(wwwroot string) string {
+	if wwwroot == "" {
+		return ""
+	}
+	return "the peer calls itself " + wwwroot + ": the site has moved, or is a copy. Ask the peer's administrator which. If that is its new address, change the wwwroot in this site's row of the peer. " +
+		"If that is its old address, its local host row (mnet_host) still has it: the administrator must finish the move there, see docs/move.md. In a copy, that row needs the wwwroot of the copy"
+}
+
 // NoCertificate is the failure of a call to a peer of which this site has no readable certificate:
 // unlike an answer that names another one, a push cures it.
 func NoCertificate() *Failure {

@@ -3,6 +3,7 @@ package rotate
 import (
 	"cmp"
 	"context"
+	"errors"
 
 	"renew_mnetkeys/envelope"
 )
@@ -19,6 +20,9 @@ type farSide struct {
 // farSide reads the peer's side of a link.
 func (r *Renewal) farSide(ctx context.Context, p Peer) (far farSide) {
 	other, err := r.counterpart(ctx, p)
+	if err == nil && other != nil {
+		err = other.Site.notOther()
+	}
 	switch {
 	case err != nil:
 		far.unread = databaseFailure(ctx, "its database: ", err)
@@ -69,7 +73,10 @@ func (r *Renewal) verifyFarSide(ctx context.Context, own Identity, p Peer, far f
 		}
 		r.verifyFarKey(ctx, p, far, proof, report)
 	}
-	if report.outdated() && far.row(own) == KeyNewer {
+	switch {
+	case report.Outcome == Refused && far.unread != nil && errors.As(far.unread.Err, new(*OtherSiteError)):
+		report.Next = far.unread.Next // its own database says why, whatever the call met
+	case report.outdated() && far.row(own) == KeyNewer:
 		report.Detail, report.Next = join(newerAtPeer, report.Detail), nextRestored
 	}
 	r.nextIfOff(p, far, report)

@@ -90,6 +90,7 @@ func TestACommitThatASignalHasCutShortIsNoFaultOfTheDatabase(t *testing.T) {
 // another site than the one whose database it is.
 func TestTheNextStepAfterAnErrorOfAMembersDatabase(t *testing.T) {
 	other := &OtherSiteError{Wwwroot: "https://a.example", Row: "https://b.example"}
+	errOfCommand := &hinted{"unreadable", "run: sudo -u games renew_mnetkeys …"}
 	for _, c := range []struct {
 		name string
 		err  error
@@ -97,7 +98,8 @@ func TestTheNextStepAfterAnErrorOfAMembersDatabase(t *testing.T) {
 	}{
 		{"a password that is refused", hinting{errors.New("access denied")}, "name the server that takes writes. Then run: renew_mnetkeys push"},
 		{"an error without advice", errDown, ReasonDatabase.NextStep(true)},
-		{"a command", other, ReasonDatabase.NextStep(true)},
+		{"a database of another site", other, other.Hint() + " --host=https://a.example"},
+		{"a command", errOfCommand, ReasonDatabase.NextStep(true)},
 		{"no answer in time", context.DeadlineExceeded, "the database or the site did not answer in time: check whether they run. Then run: renew_mnetkeys push"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

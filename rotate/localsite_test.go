@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
@@ -77,5 +78,18 @@ func TestWhatProvesTheLocalSite(t *testing.T) {
 				t.Errorf("%d sealed calls, want %d", w.asked, c.asked)
 			}
 		})
+	}
+}
+
+// The name of the wwwroot may lead to this machine: what has just failed there is no advice.
+func TestNoAddressIsAdvisedThatWasAsked(t *testing.T) {
+	for address, advised := range map[string]bool{"127.0.0.1": false, "192.0.2.1": true} {
+		w := newWorld(t)
+		w.nodes = []string{address}
+		w.answer = func(string, int) *Failure { return &Failure{Reason: HTTPReason(500), Pending: true} }
+		report := w.renewal(Options{}).Run(t.Context())
+		if hint := HintOf(report.Err); !errors.Is(report.Err, ErrOwnUnreachable) || strings.Contains(hint, "--node=127.0.0.1") != advised {
+			t.Errorf("%s: %v: %s", address, report.Err, hint)
+		}
 	}
 }

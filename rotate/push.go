@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -165,7 +166,7 @@ func (r *Renewal) pushOnceMore(ctx context.Context, own Identity, peers []Peer, 
 const onceMoreAfter = time.Second
 
 func (p *PeerReport) fail(f *Failure) {
-	p.Outcome, p.Reason, p.Detail, p.Next = Refused, f.Reason, f.Detail, f.Next
+	p.Outcome, p.Reason, p.Detail, p.Next = Refused, f.Reason, f.Detail, cmp.Or(f.Next, nextOfOther(f.Other))
 	if f.Pending {
 		p.Outcome = Pending
 	}

@@ -48,6 +48,21 @@ func allOptions() (all []*option) {
 	return all
 }
 
+// OnlyForAll are the options that have a meaning with --all only, and --all itself, by all their
+// names; true if the option takes a value.
+func OnlyForAll() map[string]bool {
+	const all = "all"
+	names := map[string]bool{}
+	for _, o := range allOptions() {
+		if o.name == all || o.needs == all {
+			for _, name := range o.names() {
+				names[name] = o.arg != ""
+			}
+		}
+	}
+	return names
+}
+
 // optionNamed gives an option by its long name, nil if there is none.
 func optionNamed(name string) *option {
 	all := allOptions()

@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"renew_mnetkeys/internal/cmdline"
 )
 
 // Site has what a command that can be pasted must name of a site.
@@ -71,9 +73,9 @@ func (out *Printer) complete(command, wwwroot string) string {
 		return out.site(wwwroot).sudo() + tool + words(out.Arguments)
 	case isAgain: // with another value of an option
 		name, _ := optionOf(changed)
-		return out.site(wwwroot).sudo() + tool + words(without(out.Arguments, name)) + " " + changed
+		return out.site(wwwroot).sudo() + tool + words(without(out.Arguments, map[string]bool{name: true})) + " " + changed
 	case strings.HasSuffix(command, again): // by another user
-		return strings.TrimSuffix(command, " …") + words(out.Arguments)
+		return strings.TrimSuffix(command, " …") + words(out.forUser(command, wwwroot))
 	case command == tool || strings.HasPrefix(command, tool+" "):
 		if named := hostIn(command); named != "" {
 			wwwroot = named
@@ -86,6 +88,23 @@ func (out *Printer) complete(command, wwwroot string) string {
 		return out.site(wwwroot).sudo() + out.site(wwwroot).purge(wwwroot)
 	}
 	return command
+}
+
+// forUser are the arguments of a command by another user than this run's. A tenant of an array may
+// have files of a user who cannot work on the others: only the user of the whole array is advised to
+// repeat the whole run.
+func (out *Printer) forUser(command, wwwroot string) []string {
+	if !out.Options.All || wwwroot == "" || strings.HasPrefix(command, "sudo -u "+out.Site.User+" ") {
+		return out.Arguments
+	}
+	args, at := without(out.Arguments, cmdline.OnlyForAll()), out.site(wwwroot)
+	if at.Config != "" {
+		args = append(without(args, map[string]bool{"config": true}), "--config="+at.Config)
+	}
+	if wwwroot != at.Config { // else it is not known whose config.php it is
+		args = append(args, "--host="+wwwroot)
+	}
+	return args
 }
 
 // site is the site with this wwwroot, or what is common to all if it is "".
@@ -173,15 +192,17 @@ func given(args []string, options ...string) []string {
 	return found
 }
 
-// without are the arguments of this run without those that set one option, which takes a value.
-func without(args []string, option string) []string {
+// without are the arguments of this run without those that set one of these options; true is one
+// that takes a value.
+func without(args []string, options map[string]bool) []string {
 	var kept []string
 	for i := 0; i < len(args); i++ {
 		name, joined := optionOf(args[i])
+		takesValue, dropped := options[name]
 		switch {
-		case name != option:
+		case !dropped:
 			kept = append(kept, args[i])
-		case !joined: // the value is the next argument
+		case takesValue && !joined: // the value is the next argument
 			i++
 		}
 	}

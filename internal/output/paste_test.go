@@ -80,6 +80,32 @@ func TestCommandsForAllAreForTheTenantsOfTheirRun(t *testing.T) {
 	}
 }
 
+// In an array the files of one tenant may belong to another user than those of the others: as that
+// user the whole run would fail for the others, and its hint would lead back.
+func TestARunByAnotherUserIsForTheTenantThatNeedsIt(t *testing.T) {
+	const config, hint = " '--config=/srv/my moodle/config.php'", "run: sudo -u games renew_mnetkeys …"
+	out := inArray("doctor", "--all", "-m", "--canary", "2", "--exclude=https://old.example", "--json", "--config", "/srv/my moodle/config.php")
+	out.Options.All = true
+	const alone = "run: sudo -u games renew_mnetkeys doctor --json" + config + " --host=" + tenant1
+	for name, c := range map[string]struct{ hint, wwwroot, want string }{
+		"one tenant":                  {hint, tenant1, alone},
+		"whatever the run is about":   {hint, "", "run: sudo -u games renew_mnetkeys" + words(out.Arguments)},
+		"the user of the whole array": {"run: sudo -u www-data renew_mnetkeys …", tenant1, "run: sudo -u www-data renew_mnetkeys" + words(out.Arguments)},
+		"a config.php without a name": {hint, "/srv/my moodle/config.php", "run: sudo -u games renew_mnetkeys doctor --json" + config},
+	} {
+		if got := out.Complete(c.hint, c.wwwroot); got != c.want {
+			t.Errorf("%s: got  %s\nwant %s", name, got, c.want)
+		}
+	}
+	if got, want := out.CompleteGroup(hint, tenant1, true), "for each of these tenants by itself, for example for "+tenant1+": "+alone; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	out.Options.All = false
+	if got := out.Complete(hint, tenant1); got != "run: sudo -u games renew_mnetkeys"+words(out.Arguments) {
+		t.Errorf("without --all: %s", got)
+	}
+}
+
 // Text in a path is not an option of the command.
 func TestAPathIsNoOption(t *testing.T) {
 	out := inArray()

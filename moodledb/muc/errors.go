@@ -61,7 +61,7 @@ func (e *PermissionError) Unwrap() error { return e.Err }
 
 // Hint names the user to run as.
 func (e *PermissionError) Hint() string {
-	return fmt.Sprintf("as the owner of the cache, run: sudo -u %s renew_mnetkeys …", e.Owner)
+	return fmt.Sprintf("the cache belongs to %s: if the web server runs as another user, give these files to that user. Otherwise, as the owner of the cache, run: sudo -u %s renew_mnetkeys …", e.Owner, e.Owner)
 }
 
 func (e *PermissionError) state() rotate.CacheState { return rotate.CacheNotWritable }
