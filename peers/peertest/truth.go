@@ -39,10 +39,22 @@ func (s *Site) Truth(caller, certificate string) Truth {
 	switch {
 	case truth.Verdict == Refused && unopened(all) && (truth.Reasons != nil || isPage(truth.Last)):
 		truth.Reasons = append(truth.Reasons, "fault_7023", "no_rc4")
+	case truth.Verdict == Refused && s.o.Kind != Mahara && answeredNothing(all): // as a Moodle without the certificate is
+		truth.Reasons = append(truth.Reasons, "cannot_open")
 	case truth.Verdict == Proven && severalKeys(all):
 		truth.Verdict, truth.Reasons = Refused, []string{"several_caches"}
 	}
 	return truth
+}
+
+// answeredNothing says whether the last call of a conversation was answered with nothing, unread.
+func answeredNothing(all []Exchange) bool {
+	for _, e := range slices.Backward(all) {
+		if !isPage(e) {
+			return faultSet(e.Faults).has(Empty)
+		}
+	}
+	return false
 }
 
 // isPage says whether an exchange was about the page that shows the certificate.
