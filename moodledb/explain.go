@@ -91,7 +91,7 @@ var hints = map[dialect.Fault]string{
 	dialect.Conflict:        "other transactions are in the way: try again later",
 	dialect.NoDatabase:      "check dbname, and that the account has rights on it",
 	dialect.NoConnection:    "the server, or this account or database, has no connection left: try again later",
-	dialect.NoRoom:          "the server has no room left: make some, then run again; nothing was changed",
+	dialect.NoRoom:          "the server has no room left: make some, then run again",
 	dialect.TooLarge:        "raise the server's max_allowed_packet to 16M or more, which Moodle itself needs",
 	dialect.NoRight:         "the account needs SELECT, INSERT and UPDATE on Moodle's tables, and on PostgreSQL CONNECT on the database",
 	dialect.ReadOnly:        "is it a replica? dbhost must be the primary",

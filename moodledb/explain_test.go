@@ -61,7 +61,7 @@ func TestAHintOfADatabaseFitsEveryServerAndALink(t *testing.T) {
 		}
 	}
 	for fault, hint := range hints {
-		if strings.Contains(hint, "run: ") {
+		if strings.Contains(hint, "run: ") || strings.Contains(hint, "nothing was changed") { // what was, the run knows
 			t.Errorf("%v: %q", fault, hint)
 		}
 	}

@@ -136,7 +136,7 @@ func (s silentPeer) Prove(ctx context.Context, own Identity, p Peer, answered *e
 	if p.Wwwroot == peerA && own.Wwwroot == ownURL {
 		return Proof{Failure: &Failure{Reason: ReasonCannotOpen, Next: NextIfNoneStored}}
 	}
-	return callers{s.world}.Prove(ctx, own, p, answered, keyswap)
+	return callers(s).Prove(ctx, own, p, answered, keyswap)
 }
 
 // What a database shows is surer than what an answer lets one guess.

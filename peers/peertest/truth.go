@@ -37,7 +37,9 @@ func (s *Site) Truth(caller, certificate string) Truth {
 	truth.Last = all[len(all)-1]
 	truth.Verdict, truth.Reasons = truth.Last.judge()
 	switch {
-	case nothing(all):
+	case nothing(all) && s.o.Kind == Mahara:
+		truth.Verdict, truth.Reasons = Refused, []string{"not_xmlrpc"}
+	case nothing(all): // as a Moodle without the certificate answers
 		truth.Verdict, truth.Reasons = Refused, []string{"not_xmlrpc", "cannot_open"}
 	case truth.Verdict == Refused && unopened(all) && (truth.Reasons != nil || isPage(truth.Last)):
 		truth.Reasons = append(truth.Reasons, "fault_7023", "no_rc4")
