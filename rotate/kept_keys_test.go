@@ -189,6 +189,31 @@ func TestARenewalWithAHookAsksMoreThanOneWebServerFirst(t *testing.T) {
 	}
 }
 
+// Of a key that was renewed by half, or has expired, only the page is read: as often.
+func TestARenewalWithAHookReadsThePagesOfMoreThanOneWebServerFirst(t *testing.T) {
+	for name, prepare := range map[string]func(*world){
+		"the row is that of another pair": func(w *world) { w.tenant.Own.Certificate = w.someOther() },
+		"the key has expired":             func(w *world) { w.tenant.Own.Expires = clock.Unix() - 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			prepare(w)
+			other := testPair(t, ownURL, clock.AddDate(0, 0, -9)).Certificate
+			r := w.renewal(Options{Answers: 5})
+			r.Cache = &countedHook{world: w}
+			r.Network = &turns{world: w, page: func(n int) *envelope.Certificate {
+				if n%3 == 0 {
+					return other
+				}
+				return nil
+			}}
+			if report := r.Run(t.Context()); !errors.Is(report.Err, ErrOnlyCopy) || len(w.happened("drop", "store")) > 0 {
+				t.Errorf("%v; %v", report.Err, w.events)
+			}
+		})
+	}
+}
+
 // A cache that cannot be read may have the only copy: it is not purged.
 func TestACacheThatCannotBeReadIsNotPurgedWhileItMayHaveTheOnlyCopy(t *testing.T) {
 	w := newWorld(t)

@@ -39,7 +39,7 @@ func (r *Renewal) ask(ctx context.Context, t *Tenant, id Identity, answers int) 
 	case r.SelfCheck == SelfCheckOff:
 		return SelfSkipped, nil
 	case r.expiring(t) || t.Own.Certificate != id.Key.Certificate.PEM:
-		return r.askNodes(ctx, t.localSite(id.Key.Certificate.PEM), 1, r.byPage(id))
+		return r.askNodes(ctx, t.localSite(id.Key.Certificate.PEM), answers, r.byPage(id))
 	}
 	byCall := r.byCall(id)
 	return r.askNodes(ctx, t.localSite(id.Key.Certificate.PEM), answers, func(ctx context.Context, node Peer) (SelfCheck, *Failure) {
