@@ -62,6 +62,8 @@ var (
 	errNotSeen = errors.New("it is not known whether the new key is still the one in use")
 	// ErrCacheManual: a cache store that only an operator can clear. A Cache wraps it.
 	ErrCacheManual = errors.New("a cache store can only be cleared manually")
+	// ErrCacheInMemory: no process but the web server's can read a cache store. A Cache wraps it.
+	ErrCacheInMemory = errors.New("it is in the memory of the web server's processes")
 )
 
 // hinted is an error that has only its identity and a hint.
@@ -250,9 +252,18 @@ func (e *OnlyCopyError) Error() string {
 
 func (e *OnlyCopyError) Unwrap() []error { return []error{ErrOnlyCopy, e.Err} }
 
-// Hint is what to do about it.
+// Hint is what to do about it. To give up a key in memory, a hook must empty that memory: the built-in
+// purge cannot.
 func (e *OnlyCopyError) Hint() string {
-	return "do not purge Moodle's caches: peers may know only this key. Run this as the web server's user on the web server, with php installed, so that the cache can be read; if there are several web servers, on each of them, with a --node=HOST[:PORT] for each. To give up the key, so that peers which know only this key lose trust in this site, run: renew_mnetkeys --abandon-pending"
+	const keep, giveUp = "do not purge Moodle's caches: peers may know only this key. ", "To give up the key, so that peers which know only this key lose trust in this site, "
+	switch {
+	case errors.Is(e.Err, ErrCacheInMemory):
+		return keep + "No other process can read it in the memory of the web server (APCu). " + giveUp +
+			"put the name of your php-fpm service into this command. Run: renew_mnetkeys --abandon-pending --cache-hook='systemctl reload php8.2-fpm'"
+	case errors.Is(e.Err, errNowhere):
+		return keep + "It may be in the cache of another web server: run this on each of them, as its user, with a --node=HOST[:PORT] for each. " + giveUp + "run: renew_mnetkeys --abandon-pending"
+	}
+	return keep + "Run this as the web server's user on the web server, with php installed, so that the cache can be read; if there are several web servers, on each of them, with a --node=HOST[:PORT] for each. " + giveUp + "run: renew_mnetkeys --abandon-pending"
 }
 
 // SharedCacheError says that Moodle's cache has the key of another site in the place of this one's,

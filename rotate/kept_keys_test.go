@@ -3,6 +3,7 @@ package rotate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -231,6 +232,26 @@ func TestACacheThatCannotBeReadIsNotPurgedWhileItMayHaveTheOnlyCopy(t *testing.T
 	}
 	if report := w.renewal(Options{AbandonPending: true}).Run(t.Context()); report.Outcome != Renewed {
 		t.Errorf("given up: %v", report.Err)
+	}
+}
+
+// What helps depends on where the key may be.
+func TestTheHintOnAnOnlyCopySaysWhoCanReadIt(t *testing.T) {
+	unread := func(err error) error { return fmt.Errorf("%w: %w", errUnreadCache, err) }
+	for says, err := range map[string]error{
+		"with php installed":            unread(errors.New("igbinary")),
+		"No other process can read it":  unread(errors.Join(errors.New("igbinary"), ErrCacheInMemory)),
+		"the cache of another web serv": errNowhere,
+	} {
+		hint := HintOf(&OnlyCopyError{err})
+		for _, other := range []string{"with php installed", "No other process can read it", "the cache of another web serv"} {
+			if strings.Contains(hint, other) != (other == says) {
+				t.Errorf("%v: %s", err, hint)
+			}
+		}
+		if !strings.Contains(hint, "un: renew_mnetkeys --abandon-pending") || strings.Contains(hint, "--cache-hook=") != errors.Is(err, ErrCacheInMemory) {
+			t.Errorf("%v: %s", err, hint)
+		}
 	}
 }
 

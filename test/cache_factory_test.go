@@ -167,6 +167,32 @@ func TestAPCuIsRefusedWithTheAdviceOfTheDoctorWhichWorks(t *testing.T) {
 	coherent(t, own)
 }
 
+// No process can read what only APCu has: neither another user nor php is advised. The command of the
+// hint works as it is, with the hook that empties this memory.
+func TestAKeyThatOnlyAPCuHasIsGivenUpByTheCommandOfTheHint(t *testing.T) {
+	t.Parallel()
+	for _, php := range []bool{true, false} {
+		t.Run(fmt.Sprintf("php: %t", php), func(t *testing.T) {
+			t.Parallel()
+			own, _ := testbed.CacheInMemory.Start(t)
+			own.BrokenPHPRenewal(t)
+			before := keysOf(t, own)
+			const advised = "Run: renew_mnetkeys --abandon-pending --cache-hook='systemctl reload php8.2-fpm' --config="
+			r := renewWith(t, own, php)
+			r.expect(t, 4, "only copy", "hint: do not purge", advised)
+			if strings.Contains(r.stderr, "php installed") || keysOf(t, own) != before {
+				t.Errorf("something was stored, or php is advised:\n%s", r.stderr)
+			}
+			// With php and the shell: the peer knows only the key that was given up.
+			renewWith(t, own, true, "--abandon-pending", "--cache-hook=rm -r '"+own.Memory()+"'").expect(t, 3, "proven: it uses the stored key", "0 of 1 peer proven")
+			if keysOf(t, own) == before {
+				t.Error("nothing was stored")
+			}
+			coherent(t, own)
+		})
+	}
+}
+
 func TestTheDoctorNamesTheFactoryAndItsStores(t *testing.T) {
 	t.Parallel()
 	for i, says := range []string{"redis at 127.0.0.1:", "file at /", "file at /"} {

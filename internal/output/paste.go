@@ -136,7 +136,11 @@ func (s Site) sudo() string {
 // withSite adds the configuration and the tenant, unless the command names its site already.
 func (out *Printer) withSite(command, wwwroot string) string {
 	has := func(option string) bool { return strings.Contains(command, " --"+option) }
-	site, at := words(given(out.Arguments, "cfg", "php", "options", "node")), out.site(wwwroot)
+	carried := []string{"cfg", "php", "options", "node"}
+	if hook := "cache-hook"; out.Typed(hook) && changes(command) {
+		command, carried = advisedHook.ReplaceAllLiteralString(command, ""), append(carried, hook)
+	}
+	site, at := words(given(out.Arguments, carried...)), out.site(wwwroot)
 	switch {
 	case has("config"):
 	case at.Config == "":
@@ -160,6 +164,18 @@ func (out *Printer) withSite(command, wwwroot string) string {
 		site += selected
 	}
 	return command + site
+}
+
+// advisedHook is a hook of a hint: that of the run, if there is one, knows how its caches are purged.
+var advisedHook = regexp.MustCompile(` --cache-hook='[^']*'`)
+
+// changes reports whether a command of the tool is one that writes.
+func changes(command string) bool {
+	name := cmdline.Renew
+	if args := strings.Fields(command); len(args) > 1 && !strings.HasPrefix(args[1], "-") {
+		name = cmdline.Name(args[1])
+	}
+	return name.Row().Changes
 }
 
 // purge is Moodle's script for the site itself, and VMoodle's for a tenant: Moodle's does not purge

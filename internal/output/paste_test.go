@@ -62,6 +62,24 @@ func TestCommandsFindTheSiteAsTheirRunDid(t *testing.T) {
 	}
 }
 
+// Without its hook a run could not purge what only the hook purges.
+func TestCommandsThatPurgeKeepTheHookOfTheirRun(t *testing.T) {
+	const config, advised = " --config='/srv/my moodle/config.php'", "run: renew_mnetkeys --abandon-pending --cache-hook='systemctl reload php8.2-fpm'"
+	out := inArray("push", "--cache-hook", "systemctl reload fpm")
+	for hint, want := range map[string]string{
+		advised:                      "run: sudo -u www-data renew_mnetkeys --abandon-pending" + config + " --cache-hook 'systemctl reload fpm'",
+		"run: renew_mnetkeys push":   "run: sudo -u www-data renew_mnetkeys push" + config + " --cache-hook 'systemctl reload fpm'",
+		"run: renew_mnetkeys doctor": "run: sudo -u www-data renew_mnetkeys doctor" + config,
+	} {
+		if got := out.Complete(hint, ""); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+	if got := inArray("push").Complete(advised, ""); got != "run: sudo -u www-data renew_mnetkeys --abandon-pending --cache-hook='systemctl reload php8.2-fpm'"+config {
+		t.Errorf("without a hook: %s", got)
+	}
+}
+
 // A tenant that is left out may be one that must not be touched.
 func TestCommandsForAllAreForTheTenantsOfTheirRun(t *testing.T) {
 	out := inArray("push", "--all", "--exclude", "https://old.example.org*", "--match=*")

@@ -6,15 +6,13 @@ function mnetkeys_work() {
     $definition = cache_factory::instance()->create_definition('core', 'config');
     $key = cache_helper::hash_key('mnet', $definition);
     $answer = [];
-    $memory = [];
     foreach (cache_config::instance()->get_stores_for_definition($definition) as $name => $details) {
-        $memory[$name] = isset($details['plugin']) && $details['plugin'] === 'apcu';
-        $answer[$name] = ['problem' => 'it is not ready in this php'];
+        $memory = isset($details['plugin']) && $details['plugin'] === 'apcu';
+        $answer[$name] = ['problem' => 'it is not ready in this php', 'memory' => $memory];
     }
     foreach (cache_helper::get_cache_stores($definition) as $store) {
         $name = $store->my_name();
-        if (!empty($memory[$name])) {
-            $answer[$name] = ['problem' => 'it is in the memory of the web server\'s processes'];
+        if (!empty($answer[$name]['memory'])) {
             continue;
         }
         try {

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"renew_mnetkeys/internal/testbed"
+	"renew_mnetkeys/rotate"
 )
 
 const (
@@ -218,6 +219,9 @@ func TestCachedByPHPReadsEveryStore(t *testing.T) {
 	same(t, got, cachedSettings{Store: "apcu-memory", Err: errAny}, cachedSettings{Store: "file-empty"}, cachedSettings{Store: "file-full", Settings: map[string]string{"openssl": "c@@@@@@@@S3cret", "openssl_history": "a:0:{}"}},
 		cachedSettings{Store: "file-odd", Err: errAny}, cachedSettings{Store: "redis-broken", Err: errAny}, cachedSettings{Store: "redis-unready", Err: errAny})
 	for _, c := range got {
+		if (c.Store == "apcu-memory") != errors.Is(c.Err, rotate.ErrCacheInMemory) {
+			t.Errorf("%s: %v", c.Store, c.Err)
+		}
 		if c.Err != nil && strings.Contains(c.Err.Error(), "cret") {
 			t.Errorf("it shows a secret: %v", c.Err)
 		}

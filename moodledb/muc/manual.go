@@ -16,6 +16,9 @@ func (s manualStore) drop(context.Context, rotate.Scope) (int, error) { return 0
 func (s manualStore) check(context.Context) error { return s.refuse() }
 
 func (s manualStore) read(context.Context, []string) ([][]byte, error) {
+	if s.plugin == apcu {
+		return nil, rotate.ErrCacheInMemory
+	}
 	return nil, errors.New("it is in the memory of the web server's processes, or of a kind that is not known here")
 }
 

@@ -135,6 +135,7 @@ func (s phpSite) cached(ctx context.Context) ([]cachedSettings, error) {
 	}
 	var stores map[string]struct {
 		Problem string
+		Memory  bool              // of the web server's processes
 		Found   map[string][]byte // base64
 	}
 	if err := s.decode(answer, op, &stores); err != nil {
@@ -143,7 +144,10 @@ func (s phpSite) cached(ctx context.Context) ([]cachedSettings, error) {
 	var all []cachedSettings
 	for _, name := range slices.Sorted(maps.Keys(stores)) {
 		c := cachedSettings{Store: name}
-		if problem := stores[name].Problem; problem != "" {
+		switch problem := stores[name].Problem; {
+		case stores[name].Memory:
+			c.Err = &UnreadableError{name, rotate.ErrCacheInMemory}
+		case problem != "":
 			c.Err = &UnreadableError{name, errors.New(printable.Line(problem, answerLimit))}
 		}
 		for setting, value := range stores[name].Found {
