@@ -319,7 +319,7 @@ func TestProveRefuses(t *testing.T) {
 			arrange: func(s *scene) { s.push(); s.peer.Misbehave(peertest.ClockAhead(time.Minute - 24*time.Hour)) }, attempts: 1},
 		{name: "an answer that is older than a day",
 			arrange: func(s *scene) { s.push(); s.peer.Misbehave(peertest.ClockAhead(-25 * time.Hour)) },
-			reason:  "clock", detail: "stamped 25h0m0s ago", attempts: 1},
+			reason:  "clock", detail: "stamped 25h0m", attempts: 1},
 		{name: "a peer that says it is another", arrange: func(s *scene) { s.push(); s.row.Wwwroot = strings.Replace(s.row.Wwwroot, "127.0.0.1", "localhost", 1) },
 			reason: "bad_signature", detail: "says it is from", other: "@", attempts: 1},
 		{name: "a peer that does not know us", arrange: func(s *scene) { s.who.Wwwroot += "/" }, reason: "unknown_to_peer", attempts: 1},

@@ -88,7 +88,13 @@ func TestEveryCommandThatIsAdvisedRunsAsItIsPrinted(t *testing.T) {
 	t.Cleanup(peer.Close)
 	addFake(t, own, peer)
 	own.Warm(t)
-	path := shellWith(t) + ":" + os.Getenv("PATH")
+	path := shellWith(t)
+	// The reload of php-fpm empties a cache that is in memory; here it is in files.
+	reload := "#!/bin/sh\nexec php " + filepath.Join(own.Dirroot, "admin", "cli", "purge_caches.php") + "\n"
+	if err := os.WriteFile(filepath.Join(path, "systemctl"), []byte(reload), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	path += ":" + os.Getenv("PATH")
 	out := &output.Printer{Arguments: []string{"status", "--config", own.ConfigFile}, Site: output.Site{
 		Config: own.ConfigFile, User: "www-data", Tenant: func(string) bool { return false },
 		Purge: filepath.Join(own.Dirroot, "admin", "cli", "purge_caches.php")}}

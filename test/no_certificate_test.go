@@ -28,8 +28,8 @@ func TestAPeerWithoutACertificateOfThisSiteIsNamed(t *testing.T) {
 			command, next string
 			refused       []string
 		}{
-			{"verify", "the peer does not have the current certificate of this site. To send it, run: ", []string{stock.Wwwroot, forced.Wwwroot}},
-			{"push", "ask the peer's administrator to delete this site's key and to fetch it again: the key was sent, but the peer does not use it", []string{stock.Wwwroot}},
+			{"verify", rotate.NextIfNoneStored, []string{stock.Wwwroot, forced.Wwwroot}},
+			{"push", rotate.NextIfNoneFetched, []string{stock.Wwwroot}},
 		} {
 			peers := operate(t, own.ConfigFile, c.command, []string{"--json"}).document(t).Tenants[0].Peers
 			var refused []string

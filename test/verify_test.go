@@ -111,7 +111,7 @@ func TestLookingWritesNothing(t *testing.T) {
 		defer tenant.DB.Exec(t, "UPDATE {mnet_host} SET public_key = ? WHERE wwwroot = ?", certificate, own.Wwwroot)
 		unwritten(t, func() {
 			r := look("verify")
-			r.expect(t, 3, "1 of 2 peers proven, 1 refused", "To send the current one, run: ", "renew_mnetkeys push")
+			r.expect(t, 3, "1 of 2 peers proven, 1 refused", "a push to the array writes this site's key into the peer's database. Run: ", "renew_mnetkeys push --all")
 			if line := lineWith(r.stdout, tenant.Wwwroot); !strings.Contains(line, "refused") || !strings.Contains(line, "it uses another certificate of this site, whose key this site does not have") {
 				t.Errorf("it says of the tenant %q", line)
 			}

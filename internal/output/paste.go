@@ -171,11 +171,8 @@ var advisedHook = regexp.MustCompile(` --cache-hook='[^']*'`)
 
 // changes reports whether a command of the tool is one that writes.
 func changes(command string) bool {
-	name := cmdline.Renew
-	if args := strings.Fields(command); len(args) > 1 && !strings.HasPrefix(args[1], "-") {
-		name = cmdline.Name(args[1])
-	}
-	return name.Row().Changes
+	cmd, _ := cmdline.CommandOf(strings.Fields(command))
+	return cmd.Changes
 }
 
 // purge is Moodle's script for the site itself, and VMoodle's for a tenant: Moodle's does not purge
