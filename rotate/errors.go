@@ -255,15 +255,16 @@ func (e *OnlyCopyError) Unwrap() []error { return []error{ErrOnlyCopy, e.Err} }
 // Hint is what to do about it. To give up a key in memory, a hook must empty that memory: the built-in
 // purge cannot.
 func (e *OnlyCopyError) Hint() string {
-	const keep, giveUp = "do not purge Moodle's caches: peers may know only this key. ", "To give up the key, so that peers which know only this key lose trust in this site, "
+	const keep = "do not purge Moodle's caches: peers may know only this key. "
+	const lastResort = "As a last resort --abandon-pending gives the key up: peers that know only this key then lose trust in this site. "
 	switch {
 	case errors.Is(e.Err, ErrCacheInMemory):
-		return keep + "No other process can read it in the memory of the web server (APCu). " + giveUp +
+		return keep + "No other process can read it in the memory of the web server (APCu). To give up the key, so that peers which know only this key lose trust in this site, " +
 			"put the name of your php-fpm service into this command. Run: renew_mnetkeys --abandon-pending --cache-hook='systemctl reload php8.2-fpm'"
 	case errors.Is(e.Err, errNowhere):
-		return keep + "It may be in the cache of another web server: run this on each of them, as its user, with a --node=HOST[:PORT] for each. " + giveUp + "run: renew_mnetkeys --abandon-pending"
+		return keep + "It may be in the cache of another web server. " + lastResort + "To save it, on each web server, as its user, with a --node=HOST[:PORT] for each, run: renew_mnetkeys …"
 	}
-	return keep + "Run this as the web server's user on the web server, with php installed, so that the cache can be read; if there are several web servers, on each of them, with a --node=HOST[:PORT] for each. " + giveUp + "run: renew_mnetkeys --abandon-pending"
+	return keep + lastResort + "To save it, on the web server, as its user, with php installed, so that the cache can be read (if there are several web servers, on each, with a --node=HOST[:PORT] for each), run: renew_mnetkeys …"
 }
 
 // SharedCacheError says that Moodle's cache has the key of another site in the place of this one's,
