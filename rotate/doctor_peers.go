@@ -61,7 +61,7 @@ func (d *diagnosis) peerRow(p Peer) {
 		return
 	}
 	if strings.HasSuffix(p.Wwwroot, "/") {
-		note(SeverityWarning, "trailing_slash", "delete the peer in Moodle and add it again without the slash",
+		note(SeverityWarning, "trailing_slash", "correct the wwwroot in this row, and do not delete the row while users refer to it (user.mnethostid)",
 			"the wwwroot ends with a slash. The peer's own name has none, so its calls find no row here", "")
 	}
 	switch {
