@@ -68,7 +68,7 @@ func (r *Renewal) verifyFarSide(ctx context.Context, own Identity, p Peer, far f
 		if report.Outcome.Proven() && !far.OneWay {
 			r.verifyBack(ctx, own, far.Counterpart, report)
 		}
-		if report.outdated() && !report.back && !own.Key.Certificate.Equal(certificateOf(Peer{Certificate: far.Holds})) {
+		if report.outdated() && !report.back && far.row(own) == KeyOther {
 			report.Next = nextMemberRow
 		}
 		r.verifyFarKey(ctx, p, far, proof, report)

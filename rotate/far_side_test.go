@@ -150,3 +150,19 @@ func TestTheRowOfAMemberDecidesWhatHelpsAgainstAnEmptyAnswer(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 }
+
+// The rows of members are compared once for all tenants of an array. A row that has the current
+// certificate needs no push.
+func TestAPushToTheArrayIsAdvisedOnlyForARowWithAnotherCertificate(t *testing.T) {
+	own, pair := Identity{Wwwroot: ownURL, Key: testPair(t, ownURL, clock)}, testPair(t, peerA, clock)
+	site := &Tenant{Wwwroot: peerA, Pair: Stored{Certificate: pair.Certificate.PEM, PrivateKey: pair.PEM}}
+	for row, next := range map[StoreResult]string{KeyPresent: NextIfNoneStored, KeyOther: nextMemberRow, KeyNewer: nextRestored, NotAsked: NextIfNoneStored} {
+		r := newWorld(t).renewal(Options{SelfCheck: SelfCheckOff})
+		report := PeerReport{Outcome: Refused, Reason: ReasonCannotOpen, Next: NextIfNoneStored}
+		far := farSide{Counterpart: &Counterpart{Site: site, OneWay: true, Row: row, RowOf: own.Key.Certificate}}
+		r.verifyFarSide(t.Context(), own, Peer{Wwwroot: peerA}, far, Proof{}, &report)
+		if report.Next != next {
+			t.Errorf("row %v: the next step is %q", row, report.Next)
+		}
+	}
+}
