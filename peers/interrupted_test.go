@@ -19,11 +19,11 @@ func TestACallThatItsCallerEndsIsInterrupted(t *testing.T) {
 	ends := map[string]func(context.Context) (context.Context, context.CancelFunc){
 		"cancelled": func(ctx context.Context) (context.Context, context.CancelFunc) {
 			ctx, cancel := context.WithCancel(ctx)
-			time.AfterFunc(100*time.Millisecond, cancel)
+			time.AfterFunc(300*time.Millisecond, cancel)
 			return ctx, cancel
 		},
 		"its deadline": func(ctx context.Context) (context.Context, context.CancelFunc) {
-			return context.WithTimeout(ctx, 100*time.Millisecond)
+			return context.WithTimeout(ctx, 300*time.Millisecond)
 		},
 	}
 	untilOver := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }

@@ -9,6 +9,10 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
+// nextWwwroot keeps the row: a peer that is added again gets another one, and those who came from it
+// become strangers.
+const nextWwwroot = "correct the wwwroot in this row, and do not delete the row while users refer to it (user.mnethostid)"
+
 // peerRows examines what the database says of the peers, without a call.
 func (d *diagnosis) peerRows() {
 	spellings := map[string][]string{}
@@ -57,11 +61,11 @@ func (d *diagnosis) peerRow(p Peer) {
 		return
 	}
 	if !callable(p) {
-		note(SeverityError, "wwwroot", "in Moodle (Networking, peers), delete this peer and add it again by its address", "the wwwroot is not an http or https address", "")
+		note(SeverityError, "wwwroot", nextWwwroot, "the wwwroot is not an http or https address", "")
 		return
 	}
 	if strings.HasSuffix(p.Wwwroot, "/") {
-		note(SeverityWarning, "trailing_slash", "correct the wwwroot in this row, and do not delete the row while users refer to it (user.mnethostid)",
+		note(SeverityWarning, "trailing_slash", nextWwwroot,
 			"the wwwroot ends with a slash. The peer's own name has none, so its calls find no row here", "")
 	}
 	switch {

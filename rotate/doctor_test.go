@@ -217,6 +217,28 @@ func diagnoseAll(t *testing.T, cases []ailment) {
 	}
 }
 
+// A peer that is added again is another row, and users who refer to the old one could not log in.
+func TestNoRowThatUsersMayReferToIsToBeDeleted(t *testing.T) {
+	healthy := newClinic(t)
+	for _, wwwroot := range []string{peerA + "/", "a.example", "https://[::1", peerB, "https://B.example"} {
+		c := healthy.copy(t)
+		c.rename(wwwroot)
+		_, findings := c.diagnose(t)
+		judged := 0
+		for _, f := range findings {
+			if f.Subject != wwwroot {
+				continue
+			}
+			if judged++; strings.Contains(strings.ToLower(f.Next), "delete") && !strings.Contains(f.Next, "user.mnethostid") {
+				t.Errorf("%s: %s: next: %s", wwwroot, f.Code, f.Next)
+			}
+		}
+		if judged == 0 {
+			t.Errorf("%s: no finding", wwwroot)
+		}
+	}
+}
+
 func TestATenantThatCannotBeReadIsAFinding(t *testing.T) {
 	c := newClinic(t)
 	c.readErr = errors.New("access denied")

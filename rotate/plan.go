@@ -40,7 +40,7 @@ func (r *Renewal) PlanRollBack(ctx context.Context) TenantReport {
 }
 
 func wouldBeSent(which string) string {
-	return "would be sent the " + which + " certificate and proven by a sealed call"
+	return "would be sent the " + which + " certificate, then tested by a sealed call"
 }
 
 // planned finds out what a run would meet. may says what stops the run before it asks the local site,

@@ -267,14 +267,14 @@ func TestACacheThatALaggingReplicaRefillsIsMendedByTheSecondLook(t *testing.T) {
 			}
 			go func() {
 				defer func() { _ = conn.Close() }()
-				testbed.Pipe(conn, peer.Addr())
-				once.Do(func() { // the keyswap was answered
+				once.Do(func() { // a request that lasts as long as the keyswap
 					response, err := http.Get(own.Wwwroot + "/test/lag.php")
 					if err == nil {
 						refilled.Store(response.StatusCode == http.StatusOK)
 						_ = response.Body.Close()
 					}
 				})
+				testbed.Pipe(conn, peer.Addr())
 			}()
 		}
 	}()

@@ -87,7 +87,7 @@ func TestAReportSaysWhatItsCommandDid(t *testing.T) {
 
 func TestADryRunSaysWhichCertificateItShowsAndWhichPeersItReached(t *testing.T) {
 	plan := reported(rotate.Kept, rotate.SelfProven,
-		rotate.PeerReport{Wwwroot: "https://a.example", Outcome: rotate.Skipped, Detail: "would be sent the new certificate and proven by a sealed call", TookMS: 2},
+		rotate.PeerReport{Wwwroot: "https://a.example", Outcome: rotate.Skipped, Detail: "would be sent the new certificate, then tested by a sealed call", TookMS: 2},
 		rotate.PeerReport{Wwwroot: "https://b.example", Outcome: rotate.Ignored, Reason: rotate.ReasonConnect, TookMS: 1})
 	plan.Previous = nil
 	want := `would renew https://t.example
@@ -95,7 +95,7 @@ func TestADryRunSaysWhichCertificateItShowsAndWhichPeersItReached(t *testing.T) 
   valid        2026-03-01 11:00 UTC until 2026-03-29 12:00 UTC
   local site   proven: it uses the stored key
 
-  reachable https://a.example      2 ms  would be sent the new certificate and proven by a sealed call
+  reachable https://a.example      2 ms  would be sent the new certificate, then tested by a sealed call
   ignored   https://b.example      1 ms  connect
 
 dry run: nothing was changed; 1 of 1 peer can be reached, 1 ignored

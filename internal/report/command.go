@@ -98,10 +98,13 @@ func meaning(run Run) string {
 		return rotate.ExitsOfCheck.Means(run.ExitCode)
 	}
 	means := run.mode().exits().Means(run.ExitCode)
-	if run.DryRun && run.ExitCode < 128 {
-		return "expected of a run without --dry-run: " + means
+	switch {
+	case !run.DryRun, run.ExitCode > 128:
+		return means
+	case run.ExitCode == rotate.ExitOK: // peers outside of the array were only connected to
+		return "expected of a run without --dry-run, if the peers accept the key: " + means
 	}
-	return means
+	return "expected of a run without --dry-run: " + means
 }
 
 // exits are the meanings of the exit codes of tenants: those of a check are the same as verify's.

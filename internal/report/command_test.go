@@ -35,7 +35,7 @@ func TestWordsAndExitCodesAreThoseOfTheCommand(t *testing.T) {
 		"a status of what was not read":  {status, false, 3, kept("https://a.example", 3), []string{"not all tenants were read, or a result could not be written"}, "--live"},
 		"a verification":                 {verify, false, 3, kept("https://a.example", 3), []string{"https://a.example: verified", "not everything is proven"}, "done, but"},
 		"a diagnosis":                    {doctor, false, 1, kept("https://a.example", 1), []string{"examined; 0 errors, 0 warnings, 0 notes", "No problem was found.", "its own setup is wrong"}, "not renewed"},
-		"a dry run of a push":            {push, true, 0, kept("https://a.example", 0), []string{"https://a.example: can be pushed", "</strong>: expected of a run without --dry-run: everything is proven</p>"}, "can be renewed"},
+		"a dry run of a push":            {push, true, 0, kept("https://a.example", 0), []string{"https://a.example: can be pushed", "</strong>: expected of a run without --dry-run, if the peers accept the key: everything is proven</p>"}, "can be renewed"},
 		"a dry run that was interrupted": {push, true, 130, kept("https://a.example", 0), []string{"</strong>: interrupted at a safe point"}, "expected of"},
 		"a dry run of a roll back":       {rollback, true, 0, kept("https://a.example", 0), []string{"https://a.example: can be rolled back", "<dd>can be rolled back</dd>"}, "kept:"},
 		"a roll back":                    {rollback, false, 3, back, []string{"https://a.example: rolled back", "<dd>rolled back: the previous key is stored and in use</dd>"}, "renewed:"},

@@ -212,6 +212,7 @@ func (w arrayWiring) leftOut(sites []arraySite, off []string, array *rotate.Arra
 			tenants = append(tenants, s.wwwroot)
 		}
 	}
+	off = slices.DeleteFunc(off, func(wwwroot string) bool { return worksOn[envelope.FoldWwwroot(wwwroot)] }) // as a register says
 	left = []output.LeftOut{
 		{Kind: "site", Why: "MNet is off", Names: off},
 		{Kind: "master", Why: "add --withmaster to include it", Names: masters},

@@ -38,7 +38,7 @@ func TestAnArraySaysWhoIsLeftOut(t *testing.T) {
 	w := arrayWiring{out: &output.Printer{Log: zerolog.Nop()}}
 	w.o.Array.Exclude = rotate.Globs{"*x.example"}
 	array := &rotate.Array{Members: []rotate.Member{{Wwwroot: "https://m.example"}, {Wwwroot: "https://a.example"}, {Wwwroot: "https://listed.example"}}, Selected: []int{1, 2}}
-	left, masters := w.leftOut(sites, []string{"https://off.example"}, array)
+	left, masters := w.leftOut(sites, []string{"https://LISTED.example", "https://off.example"}, array) // one of two files is of a tenant, whose register says that MNet is on
 	want := []output.LeftOut{
 		{Kind: "site", Why: "MNet is off", Names: []string{"https://off.example"}},
 		{Kind: "master", Why: "add --withmaster to include it", Names: []string{"https://m.example"}},
