@@ -111,6 +111,7 @@ func (f *fleet) database(t testing.TB, o fleetOptions) *testbed.Database {
 // newFleetTenant makes a tenant that no site knows yet, not even itself.
 func newFleetTenant(t testing.TB, i int, o fleetOptions, db *testbed.Database) (*fleetTenant, *envelope.KeyPair) {
 	t.Helper()
+	dir := t.TempDir() // first, so that it is removed after the web server has ended, which writes there
 	side := &webSide{pairs: map[string]*envelope.KeyPair{}}
 	options := peertest.Options{Kind: o.kind, Store: side, Address: fmt.Sprintf("127.7.%d.%d:0", i/200, 10+i%200), Nodes: o.nodes}
 	if o.host != "" {
@@ -132,7 +133,6 @@ func newFleetTenant(t testing.TB, i int, o fleetOptions, db *testbed.Database) (
 		t.Fatal(err)
 	}
 	db.DB.SetMaxIdleConns(-1) // hundreds of idle ones would be more than the server accepts
-	dir := t.TempDir()
 	site := &testbed.Site{Wwwroot: web.Wwwroot(), DB: db, Dirroot: dir, Dataroot: filepath.Join(dir, "moodledata"), ConfigFile: filepath.Join(dir, "config.php")}
 	db.Exec(t, `INSERT INTO {config} (name, value) VALUES ('siteidentifier', ?), ('mnet_dispatcher_mode', 'strict'), ('mnet_all_hosts_id', '1'), ('mnet_localhost_id', ?)`,
 		"identifier of "+site.Wwwroot, fmt.Sprint(ownRow(i)))

@@ -30,6 +30,8 @@ type visit struct {
 
 // ServeHTTP answers /, /mnet/publickey.php and the XML-RPC server.
 func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.busy.RLock()
+	defer s.busy.RUnlock()
 	// The body is read first, because net/http notices that a client went away only after its
 	// request is read.
 	body, err := io.ReadAll(io.LimitReader(r.Body, 2*envelope.MaxSize))

@@ -70,6 +70,7 @@ type Site struct {
 	host   string        // of its wwwroot, with the port
 	path   string        // of its wwwroot, "" or with a slash before it
 	closed chan struct{} // ends requests that hang
+	busy   sync.RWMutex  // held by requests, so that Close can wait for them
 
 	mu       sync.Mutex
 	faults   []Fault
@@ -149,10 +150,12 @@ func (s *Site) serve(listener net.Listener, nodes []int) {
 	go func() { _ = s.server.Serve(listener) }()
 }
 
-// Close stops the site and ends the answers that are under way.
+// Close stops the site and ends the answers that are under way. Then nothing writes to its store.
 func (s *Site) Close() {
 	close(s.closed)
 	_ = s.server.Close()
+	s.busy.Lock()
+	defer s.busy.Unlock()
 }
 
 // Wwwroot is the wwwroot of the site.
