@@ -57,14 +57,13 @@ databases=() # directories of MariaDB and PostgreSQL
 mariadb=
 postgres=
 unwanted=() # files that tell Debian what not to do, while packages are installed
-declare -A asides=() # what runs beside the checks: pid by name
+lane=     # pid of what runs beside: a process group of its own, so that all of it can be ended
 ended() {
-    local pid
     rm -f "${unwanted[@]}"
-    for pid in "${asides[@]}"; do
-        kill -- "-$pid" 2>/dev/null || true
-        wait "$pid" 2>/dev/null || true
-    done
+    if [ -n "$lane" ]; then
+        kill -- "-$lane" 2>/dev/null || true
+        wait "$lane" 2>/dev/null || true
+    fi
     if [ -n "$mariadb" ]; then
         kill "$mariadb" 2>/dev/null || true
         wait "$mariadb" 2>/dev/null || true
@@ -218,17 +217,15 @@ start_mariadb() {
 
 # --- the checks: all are made, the last line says which failed ---
 
-failed=()
-checks=0
 check() { # check NAME COMMAND…
     local name=$1 begun=$SECONDS
     shift
     say "$name"
-    checks=$((checks + 1))
+    echo "$name" >>"$scratch/checks"
     if "$@"; then
         if ! grep -qxs "$name" "$scratch/unchecked"; then echo "ok, $((SECONDS - begun)) s"; fi
     else
-        failed+=("$name")
+        echo "$name" >>"$scratch/failed"
         echo "FAILED: $name" >&2
     fi
 }
@@ -240,23 +237,6 @@ not_checked() { # not_checked NAME REASON
 
 unchecked() { # for the last line
     if [ -e "$scratch/unchecked" ]; then printf ', NOT CHECKED: %s' "$(sort -u "$scratch/unchecked" | xargs)"; fi
-}
-
-# What runs beside the checks is said when its turn comes.
-aside() { # aside NAME COMMAND…
-    local name=$1
-    shift
-    set -m # a process group of its own, so that all of it can be ended
-    (trap - EXIT; "$@") >"$scratch/$name.log" 2>&1 &
-    set +m
-    asides[$name]=$!
-}
-done_aside() { # done_aside NAME
-    local code=0
-    wait "${asides[$1]}" || code=$?
-    unset "asides[$1]"
-    cat "$scratch/$1.log"
-    return $code
 }
 
 in_smoke() { (cd smoke && "$@"); }
@@ -282,7 +262,8 @@ tidy() {
 
 # The tools of tools/go.mod, in the versions that stand there.
 build_tools() {
-    in_tools released go build -o "$scratch/bin/" ./lint ./vet tool && return
+    in_tools released go build -o "$scratch/bin/" ./lint ./vet \
+        golang.org/x/vuln/cmd/govulncheck honnef.co/go/tools/cmd/staticcheck && return
     not_checked tools "can not be built"
     not_checked "static checks" "have no tools"
     ! in_ci
@@ -317,15 +298,6 @@ concurrent() { # concurrent [-v]
     done < <(go list -f '{{.Dir}}{{range .GoFiles}} {{.}}{{end}}' ./... | grep -vE '/test( |$)')
 }
 
-# One after another, beside the commands, which take as long as all of them.
-small_suites() {
-    local code=0
-    step raced go_test -run "$whole_arrays" ./test || code=1
-    step in_smoke released go_test ./... || code=1
-    step in_tools released go_test ./release || code=1
-    return $code
-}
-
 step() {
     if "$@"; then echo "ok: $*"; else echo "FAILED: $*" && return 1; fi
 }
@@ -356,28 +328,40 @@ fuzzed() {
     return $failed
 }
 
+# ./test runs whole commands. With -race it takes three times as long: that is for a few that work on many sites at once.
+waits() {
+    # shellcheck disable=SC2046 # a list
+    check "go test, concurrent packages" raced go_test $(concurrent)
+    check "go test, commands" $unraced go_test -skip "$whole_arrays" ./test
+}
+
+computes() {
+    check "tools" build_tools
+    check "static checks" static_checks
+    # shellcheck disable=SC2046 # a list
+    check "go test, other packages" $unraced go_test $(concurrent -v)
+    check "go vet, smoke" in_smoke released go vet ./...
+    check "go test, smoke" in_smoke released go_test ./...
+    check "go test, tools" in_tools released go_test ./release
+    check "go test, arrays" raced go_test -run "$whole_arrays" ./test
+}
+
 main() {
     install_missing
     check "gofmt" formatted
-    # First what compiles, which is fastest alone: with an empty cache it is a third of the work.
-    check "go mod tidy" tidy
+    # It compiles what most tests need, which is fastest alone: with an empty cache it is a tenth of the work.
     check "go vet" released go vet ./...
-    check "tools" build_tools
-    check "go vet, smoke" in_smoke released go vet ./...
-    aside "static checks" static_checks
     check "MariaDB" start_mariadb
     check "PostgreSQL" start_postgres
-    # Tests wait more than they compute: two groups at a time keep two cores busy.
-    # shellcheck disable=SC2046 # lists
-    aside "go test, other packages" $unraced go_test $(concurrent -v)
-    # shellcheck disable=SC2046
-    check "go test, concurrent packages" raced go_test $(concurrent)
-    # ./test runs whole commands. With -race it takes three times as long: that is for a few that work on many sites at once.
-    aside "go test, arrays, smoke, tools" small_suites
-    check "go test, other packages" done_aside "go test, other packages"
-    check "go test, commands" $unraced go_test -skip "$whole_arrays" ./test
-    check "go test, arrays, smoke, tools" done_aside "go test, arrays, smoke, tools"
-    check "static checks" done_aside "static checks"
+    # What waits more than it computes, and beside it what computes more: that keeps two cores busy.
+    set -m
+    (trap - EXIT; computes) >"$scratch/lane.log" 2>&1 &
+    lane=$!
+    set +m
+    waits
+    wait "$lane" || echo "what ran beside" >>"$scratch/failed"
+    lane=
+    cat "$scratch/lane.log"
     if [ -n "${MNETKEYS_TEST_LONG:-}" ]; then
         unset GOGC GOMEMLIMIT
         check "tests on Debian's newest MySQL" tools/other_database.sh mysql
@@ -387,13 +371,11 @@ main() {
     fi
 
     printf '\n'
-    if [ ${#failed[@]} -gt 0 ]; then
-        printf 'test.sh: FAILED after %d s:' "$SECONDS"
-        printf ' %s;' "${failed[@]}"
-        printf '\n'
+    if [ -e "$scratch/failed" ]; then
+        echo "test.sh: FAILED after $SECONDS s: $(paste -sd';' "$scratch/failed")"
         exit 1
     fi
-    echo "test.sh: all $checks checks passed in $SECONDS s$(unchecked)"
+    echo "test.sh: all $(wc -l <"$scratch/checks") checks passed in $SECONDS s$(unchecked)"
 }
 
 main "$@"
