@@ -65,10 +65,8 @@ func (r *Renewal) keep(ctx context.Context, t *Tenant, report *TenantReport) (*I
 // that key, or the call would make Moodle write.
 func (r *Renewal) mayKeep(t *Tenant) error {
 	switch {
-	case !t.MNetOn():
-		return t.off()
-	case t.checkLocalRow() != nil:
-		return t.checkLocalRow()
+	case t.mayAsk() != nil:
+		return t.mayAsk()
 	case t.identity() == nil:
 		return ErrNoKey
 	case t.Own.Certificate != t.Pair.Certificate:

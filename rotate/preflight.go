@@ -45,10 +45,7 @@ func (r *Renewal) preflight(ctx context.Context, t *Tenant) (SelfCheck, error) {
 // store can only be cleared manually. A web server that uses the stored key has not shown that it
 // follows, and could go on with that key while the database has a new one.
 func (r *Renewal) examine(ctx context.Context, t *Tenant) (SelfCheck, *Failure, error) {
-	if !t.MNetOn() {
-		return SelfSkipped, nil, t.off()
-	}
-	if err := t.checkLocalRow(); err != nil {
+	if err := t.mayAsk(); err != nil {
 		return SelfSkipped, nil, err
 	}
 	allowed := r.allowed(ctx, t)
