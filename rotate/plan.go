@@ -116,7 +116,6 @@ func (r *Renewal) planCure(ctx context.Context, t *Tenant, failure *Failure, rep
 	what, code := "does not use the stored key", ExitLocalSite
 	if failure.Reason == ReasonMNetOff {
 		what, code = "says that MNet is off", ExitNotRenewed
-		report.SelfCheck = SelfUnreachable
 	}
 	report.warn(fmt.Sprintf("the web server %s (%v): its cache would be purged first; if it still does not follow, nothing is stored and the exit code is %d", what, failure, code))
 	return nil

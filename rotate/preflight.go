@@ -108,16 +108,14 @@ func (r *Renewal) cure(ctx context.Context, t *Tenant, cause *Failure) (SelfChec
 // keepUsed keeps the pair that a web server uses in place of the stored one, so that the cache may be
 // dropped.
 func (r *Renewal) keepUsed(ctx context.Context, t *Tenant, cause *Failure) (SelfCheck, error) {
-	err := r.rescue(ctx, t, usesAnother)
-	switch {
-	case err == nil:
-		return SelfFailed, nil
-	case cause.Reason == ReasonMNetOff: // which says nothing of keys
-		return SelfUnreachable, err
-	case errors.Is(err, ErrConflict):
-		return SelfFailed, err
+	if cause.Reason == ReasonMNetOff { // which says nothing of keys
+		return SelfUnreachable, r.rescue(ctx, t, usesUnknown)
 	}
-	return SelfFailed, fmt.Errorf("%w: %w", ErrNotFollowed, err)
+	err := r.rescue(ctx, t, usesAnother)
+	if err != nil && !errors.Is(err, ErrConflict) {
+		err = fmt.Errorf("%w: %w", ErrNotFollowed, err)
+	}
+	return SelfFailed, err
 }
 
 // allowed reports whether the key could be stored and the cache purged, before anything has

@@ -1,0 +1,55 @@
+package rotate
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"renew_mnetkeys/envelope"
+)
+
+// A hook also empties caches that were not read from here: if a web server was seen to use another
+// key, and no page shows which, its cache may have the only copy.
+func TestAHookPurgesNothingIfNoPageShowsTheKeyThatAWebServerUses(t *testing.T) {
+	for _, page := range []*Failure{nil, {Reason: ReasonTimeout, Pending: true}} {
+		for command, run := range map[string]func(*Renewal, context.Context) TenantReport{
+			"renew": (*Renewal).Run, "push": (*Renewal).Distribute, "dry run": (*Renewal).Plan,
+		} {
+			w := newWorld(t)
+			w.addPeer("https://a.example", fakePeer{})
+			w.answer = func(node string, _ int) *Failure {
+				if node == "web2" {
+					return &Failure{Reason: ReasonFault7025}
+				}
+				return nil
+			}
+			o := Options{Nodes: []string{"web1", "web2"}}
+			r := w.renewal(o)
+			r.Cache, r.Network = &countedHook{world: w}, pageFailing{w, "web2", page}
+			report := run(r, t.Context())
+			if !errors.Is(report.Err, ErrOnlyCopy) || report.Exit != ExitLocalSite || len(w.happened("drop", "store", "push")) > 0 {
+				t.Errorf("%s, the page: %v: exit %d: %v; %v", command, page, report.Exit, report.Err, w.events)
+			}
+			o.AbandonPending = true
+			r = w.renewal(o)
+			r.Cache, r.Network = &countedHook{world: w}, pageFailing{w, "web2", page}
+			if report := run(r, t.Context()); errors.Is(report.Err, ErrOnlyCopy) {
+				t.Errorf("%s, the key is given up: %v", command, report.Err)
+			}
+		}
+	}
+}
+
+// pageFailing is a web server whose publickey.php fails, unless the failure is nil.
+type pageFailing struct {
+	*world
+	node    string
+	failure *Failure
+}
+
+func (p pageFailing) PublicKey(ctx context.Context, at Peer) (*envelope.Certificate, *Failure) {
+	if at.Node == p.node && p.failure != nil {
+		return nil, p.failure
+	}
+	return p.world.PublicKey(ctx, at)
+}
