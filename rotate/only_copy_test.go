@@ -53,3 +53,21 @@ func (p pageFailing) PublicKey(ctx context.Context, at Peer) (*envelope.Certific
 	}
 	return p.world.PublicKey(ctx, at)
 }
+
+// A push that puts the old key back purges the cache too. If the history did not take what only the
+// cache has, the cache keeps it.
+func TestAPushThatPutsTheOldKeyBackPurgesNoKeyThatItCouldNotKeep(t *testing.T) {
+	w := newWorld(t)
+	old, only := w.tenant.Pair, *w.otherPair()
+	w.renewed(t)
+	w.cached, w.alsoCached, w.events = &old, []Stored{only}, nil
+	w.on = func(event string) {
+		if w.storeErr = nil; event == "store-history" {
+			w.storeErr = errDown
+		}
+	}
+	report := w.renewal(Options{}).Distribute(t.Context())
+	if report.Exit != ExitLocalSite || !errors.Is(report.Err, errDown) || len(w.happened("drop", "store")) > 0 {
+		t.Errorf("exit %d: %v; %v", report.Exit, report.Err, w.events)
+	}
+}
