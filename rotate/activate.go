@@ -65,13 +65,15 @@ func (r *Renewal) waitUntilActive(ctx context.Context, t *Tenant, id Identity, b
 				lost.Cache = r.drop(ctx, t, step.scope)
 			}
 			check, lost.Failure = r.ask(ctx, t, id, r.answersForProof())
+			elsewhere := t.stopping(check, lost.Failure)
 			switch {
 			case r.SelfCheck == SelfCheckOff && lost.Cache != nil:
 				return check, lost
 			case check == SelfProven, check == SelfSkipped, check == SelfNoRC4 && before != SelfProven:
 				return check, nil
-			case t.stopping(check, lost.Failure) != nil && check != SelfUnreachable:
-				return check, lost // the cache is not the cause
+			case elsewhere != nil && check != SelfUnreachable:
+				lost.Elsewhere = elsewhere
+				return check, lost
 			}
 		}
 	}

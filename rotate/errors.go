@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -160,6 +161,8 @@ type LocalSiteError struct {
 	Incoherent bool
 	// Kept: the database has the key of every certificate that the web servers show.
 	Kept bool
+	// Elsewhere is what the cache is not the cause of, like a wrong clock; nil if it may be.
+	Elsewhere error
 }
 
 func (e *LocalSiteError) Error() string {
@@ -177,7 +180,7 @@ func (e *LocalSiteError) Unwrap() error { return e.Cache }
 // Hint is what the cache needs, if that is known, else what an operator must do manually. A purge
 // is advised only if no key can be lost by it.
 func (e *LocalSiteError) Hint() string {
-	hint := HintOf(e.Cache)
+	hint := cmp.Or(HintOf(e.Elsewhere), HintOf(e.Cache))
 	switch {
 	case hint != "":
 		return hint

@@ -96,8 +96,8 @@ func (r *Renewal) cure(ctx context.Context, t *Tenant, cause *Failure) (SelfChec
 		return check, err
 	case errors.As(err, &lost) && lost.Failure != nil && check == SelfUnreachable:
 		return check, &UnreachableError{Wwwroot: t.address(), Failure: err, Off: lost.Failure.Reason == ReasonMNetOff, Purged: true}
-	case lost != nil && check == SelfFailed && !usesAnotherKey(check, lost.Failure): // what a cache cannot cause is left
-		return check, t.stopping(check, lost.Failure)
+	case lost != nil && lost.Elsewhere != nil:
+		return check, lost.Elsewhere
 	}
 	if lost != nil {
 		lost.Incoherent = t.Own.Certificate != t.Pair.Certificate
