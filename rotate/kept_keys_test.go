@@ -243,7 +243,7 @@ func TestTheHintOnAnOnlyCopySaysWhoCanReadIt(t *testing.T) {
 		"No other process can read it":  unread(errors.Join(errors.New("igbinary"), ErrCacheInMemory)),
 		"the cache of another web serv": errNowhere,
 	} {
-		hint := HintOf(&OnlyCopyError{err})
+		hint := HintOf(&OnlyCopyError{Err: err})
 		for _, other := range []string{"with php installed", "No other process can read it", "the cache of another web serv"} {
 			if strings.Contains(hint, other) != (other == says) {
 				t.Errorf("%v: %s", err, hint)

@@ -3,6 +3,7 @@ package rotate
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"renew_mnetkeys/envelope"
@@ -69,5 +70,22 @@ func TestAPushThatPutsTheOldKeyBackPurgesNoKeyThatItCouldNotKeep(t *testing.T) {
 	report := w.renewal(Options{}).Distribute(t.Context())
 	if report.Exit != ExitLocalSite || !errors.Is(report.Err, errDown) || len(w.happened("drop", "store")) > 0 {
 		t.Errorf("exit %d: %v; %v", report.Exit, report.Err, w.events)
+	}
+}
+
+// Without a question to the web server, the database may well have its key: nobody is told to give it
+// up.
+func TestTheHintOnAnOnlyCopyAfterNoQuestionIsToAsk(t *testing.T) {
+	for _, unread := range []error{errDown, ErrCacheInMemory} {
+		w := newWorld(t)
+		w.cachedErr = unread
+		report := w.renewal(Options{SelfCheck: SelfCheckOff}).Run(t.Context())
+		hint := HintOf(report.Err)
+		if !errors.Is(report.Err, ErrOnlyCopy) || strings.Contains(hint, "--abandon-pending") || !strings.Contains(hint, "leave out --self-check=off") {
+			t.Errorf("%v: %v; %s", unread, report.Err, hint)
+		}
+		if report = w.renewal(Options{}).Run(t.Context()); report.Outcome != Renewed {
+			t.Errorf("%v: asked: %v", unread, report.Err)
+		}
 	}
 }

@@ -47,7 +47,7 @@ func (r *Renewal) rescue(ctx context.Context, t *Tenant, seen usage) error {
 	case err == nil:
 		err = errNowhere
 	}
-	return &OnlyCopyError{err}
+	return &OnlyCopyError{err, r.SelfCheck == SelfCheckOff}
 }
 
 // errNowhere: the key that the web server uses is in no cache that was read, as far as is known.
