@@ -103,6 +103,7 @@ func (r *Renewal) undo(ctx context.Context, t *Tenant, stored Stored, history []
 		return SelfFailed, fmt.Errorf("store the key: %w", err)
 	}
 	report.restored(t.Pair, len(history))
+	report.takeBack(historyFull(len(now.History)))
 	id := t.identity()
 	if id == nil {
 		return SelfSkipped, r.Cache.Drop(ctx, now.SiteIdentifier, ScopeDefinition)

@@ -383,6 +383,18 @@ func TestTheWarningOfAFullHistorySaysWhatTheRunDropped(t *testing.T) {
 	}
 }
 
+// What is put back with the old key was not dropped.
+func TestARenewalThatWasUndoneDoesNotWarnOfAKeyThatItPutBack(t *testing.T) {
+	w := newWorld(t)
+	w.retire(12)
+	before := slices.Clone(w.tenant.History)
+	w.sticky = true
+	report := w.renewal(Options{}).Run(t.Context())
+	if report.Outcome != Undone || !slices.Equal(w.tenant.History[:12], before) || len(report.Warnings) > 0 {
+		t.Errorf("%s, %d retired keys, %q", report.Outcome, len(w.tenant.History), report.Warnings)
+	}
+}
+
 // A run that renews nothing, as most of those with --if-due, gives up peers as well.
 func TestGivingUpPeersIsSaidThoughNothingIsRenewed(t *testing.T) {
 	w := newWorld(t)
