@@ -65,13 +65,15 @@ func (r *Renewal) waitUntilActive(ctx context.Context, t *Tenant, id Identity, b
 				lost.Cache = r.drop(ctx, t, step.scope)
 			}
 			check, lost.Failure = r.ask(ctx, t, id, r.answersForProof())
+			elsewhere := t.stopping(check, lost.Failure)
 			switch {
 			case r.SelfCheck == SelfCheckOff && lost.Cache != nil:
 				return check, lost
 			case check == SelfProven, check == SelfSkipped, check == SelfNoRC4 && before != SelfProven:
 				return check, nil
-			case t.stopping(check, lost.Failure) != nil && check != SelfUnreachable:
-				return check, lost // the cache is not the cause
+			case elsewhere != nil && check != SelfUnreachable:
+				lost.Elsewhere = elsewhere
+				return check, lost
 			}
 		}
 	}
@@ -101,6 +103,7 @@ func (r *Renewal) undo(ctx context.Context, t *Tenant, stored Stored, history []
 		return SelfFailed, fmt.Errorf("store the key: %w", err)
 	}
 	report.restored(t.Pair, len(history))
+	report.takeBack(historyFull(len(now.History)))
 	id := t.identity()
 	if id == nil {
 		return SelfSkipped, r.Cache.Drop(ctx, now.SiteIdentifier, ScopeDefinition)

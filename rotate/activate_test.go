@@ -122,3 +122,26 @@ func TestTheHintForASiteThatDoesNotFollowIsACommandThatWorks(t *testing.T) {
 		})
 	}
 }
+
+// A renewal that was undone for something else than a cache: no purge and no hook would help.
+func TestAnUndoneRenewalIsExplainedByItsCause(t *testing.T) {
+	for reason, hint := range map[Reason]string{ReasonClock: "by NTP", ReasonUnknownToPeer: "write the wwwroot exactly as the site does", ReasonFault7025: "purge Moodle's caches"} {
+		w := newWorld(t)
+		stores := 0
+		w.on = func(e string) {
+			if e == "store" {
+				stores++
+			}
+		}
+		w.answer = func(string, int) *Failure {
+			if stores == 1 { // until the old key is put back
+				return &Failure{Reason: reason}
+			}
+			return nil
+		}
+		report := w.renewal(Options{}).Run(t.Context())
+		if report.Outcome != Undone || report.Exit != ExitNotRenewed || !strings.Contains(HintOf(report.Err), hint) {
+			t.Errorf("%s: exit %d, %s: %v; %s", reason, report.Exit, report.Outcome, report.Err, HintOf(report.Err))
+		}
+	}
+}

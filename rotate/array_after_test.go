@@ -164,3 +164,25 @@ func TestASampleThatCannotBeDrawnIsSaid(t *testing.T) {
 		}
 	}
 }
+
+// As of a single tenant, whoever would have been proven is not known.
+func TestAnInterruptedArrayGivesUpNoPeer(t *testing.T) {
+	f := newFleet(t, 3)
+	s := f.sites[0]
+	for i := range 8 {
+		s.tenant.History = append(s.tenant.History, Retired{Stored: storedPair(testPair(t, s.tenant.Wwwroot, clock.AddDate(0, 0, -30-i)))})
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	f.on = func(e string) {
+		if e == "store "+s.tenant.Wwwroot {
+			cancel(stop{errors.New("interrupted by SIGINT")})
+		}
+	}
+	a := f.array(ArrayOptions{}, 0)
+	a.Template.AbandonPending = true
+	code := a.Run(ctx)
+	r := f.reports[s.tenant.Wwwroot]
+	if len(s.tenant.History) != 9 || code != ExitPeers {
+		t.Errorf("exit %d, %d retired keys: %v %q %s", code, len(s.tenant.History), r.Err, r.Warnings, links(r))
+	}
+}

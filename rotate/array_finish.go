@@ -67,7 +67,7 @@ func (a *Array) finish(ctx context.Context, t *renewing, s *Session, r *Renewal,
 		t.report.exitByProof()
 	}
 	if err == nil {
-		r.trim(safe, now, &t.report)
+		r.trim(ctx, now, &t.report)
 	}
 	return err
 }

@@ -65,10 +65,8 @@ func (r *Renewal) keep(ctx context.Context, t *Tenant, report *TenantReport) (*I
 // that key, or the call would make Moodle write.
 func (r *Renewal) mayKeep(t *Tenant) error {
 	switch {
-	case !t.MNetOn():
-		return t.off()
-	case t.checkLocalRow() != nil:
-		return t.checkLocalRow()
+	case t.mayAsk() != nil:
+		return t.mayAsk()
 	case t.identity() == nil:
 		return ErrNoKey
 	case t.Own.Certificate != t.Pair.Certificate:
@@ -83,11 +81,13 @@ func (r *Renewal) mayKeep(t *Tenant) error {
 // This completes a run that was killed after it stored a key that the web server does not take, and
 // before it undid that. The site's publickey.php shows which pair it uses: a sealed call under
 // another key than that of the local host row would make the site write. The proof of the pair is
-// made by the undoing itself.
+// made by the undoing itself. That purges the cache, so nothing is done if the keys in the cache could
+// not be kept.
 func (r *Renewal) goBack(ctx context.Context, t *Tenant, cause error, report *TenantReport) error {
 	report.SelfCheck, report.Exit = SelfFailed, ExitLocalSite
 	used, found := r.shownPair(ctx, t)
-	if !found || errors.Is(cause, ErrOnlyCopy) {
+	var own *LocalSiteError
+	if !found || !errors.As(cause, &own) {
 		return cause
 	}
 	// From here a signal must not leave the site between two keys.
@@ -101,16 +101,7 @@ func (r *Renewal) goBack(ctx context.Context, t *Tenant, cause error, report *Te
 		return fmt.Errorf("%w; putting the key back that it uses failed as well: %w", cause, err)
 	}
 	report.Outcome, report.SelfCheck, report.Exit = Undone, check, ExitNotRenewed
-	return fmt.Errorf("%w, because the web server still uses it: %w", ErrUndone, localSiteError(cause))
-}
-
-// localSiteError is the cause inside of ErrNotFollowed, which asks an operator to act.
-func localSiteError(err error) error {
-	var own *LocalSiteError
-	if errors.As(err, &own) {
-		return own
-	}
-	return errors.New(err.Error())
+	return fmt.Errorf("%w, because the web server still uses it: %w", ErrUndone, own)
 }
 
 // shownPair is the retired pair that all web servers of the local site show as theirs, if they

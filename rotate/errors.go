@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -160,6 +161,8 @@ type LocalSiteError struct {
 	Incoherent bool
 	// Kept: the database has the key of every certificate that the web servers show.
 	Kept bool
+	// Elsewhere is what the cache is not the cause of, like a wrong clock; nil if it may be.
+	Elsewhere error
 }
 
 func (e *LocalSiteError) Error() string {
@@ -177,7 +180,7 @@ func (e *LocalSiteError) Unwrap() error { return e.Cache }
 // Hint is what the cache needs, if that is known, else what an operator must do manually. A purge
 // is advised only if no key can be lost by it.
 func (e *LocalSiteError) Hint() string {
-	hint := HintOf(e.Cache)
+	hint := cmp.Or(HintOf(e.Elsewhere), HintOf(e.Cache))
 	switch {
 	case hint != "":
 		return hint
@@ -244,7 +247,12 @@ func (e *UnreachableError) Hint() string {
 
 // OnlyCopyError says that the cache may have the only copy of a key that peers know, and cannot be
 // read.
-type OnlyCopyError struct{ Err error }
+type OnlyCopyError struct {
+	Err error
+	// Unasked: the web server was not asked which key it uses (--self-check=off). The database may
+	// well have that key.
+	Unasked bool
+}
 
 func (e *OnlyCopyError) Error() string {
 	return ErrOnlyCopy.Error() + ": " + strings.ReplaceAll(e.Err.Error(), "\n", "; ") // of several stores
@@ -258,6 +266,8 @@ func (e *OnlyCopyError) Hint() string {
 	const keep = "do not purge Moodle's caches: peers may know only this key. "
 	const lastResort = "As a last resort --abandon-pending gives the key up: peers that know only this key then lose trust in this site. "
 	switch {
+	case e.Unasked:
+		return keep + "To find out whether the database has the key that the web server uses, leave out --self-check=off; if this machine cannot open the wwwroot, name the web server with --node=HOST[:PORT]"
 	case errors.Is(e.Err, ErrCacheInMemory):
 		return keep + "No other process can read it in the memory of the web server (APCu). To give up the key, so that peers which know only this key lose trust in this site, " +
 			"put the name of your php-fpm service into this command. Run: renew_mnetkeys --abandon-pending --cache-hook='systemctl reload php8.2-fpm'"

@@ -175,8 +175,7 @@ func (r *Renewal) trim(ctx context.Context, now *Tenant, report *TenantReport) {
 func (r *TenantReport) shortened(history []Retired, kept int, allProven bool) {
 	r.History = kept
 	dropped := len(history) - kept
-	if at := slices.Index(r.Warnings, historyFull(len(history))); at >= 0 {
-		r.Warnings = slices.Delete(r.Warnings, at, at+1)
+	if r.takeBack(historyFull(len(history))) {
 		dropped++
 	}
 	if !allProven {

@@ -243,7 +243,7 @@ func TestTheHintOnAnOnlyCopySaysWhoCanReadIt(t *testing.T) {
 		"No other process can read it":  unread(errors.Join(errors.New("igbinary"), ErrCacheInMemory)),
 		"the cache of another web serv": errNowhere,
 	} {
-		hint := HintOf(&OnlyCopyError{err})
+		hint := HintOf(&OnlyCopyError{Err: err})
 		for _, other := range []string{"with php installed", "No other process can read it", "the cache of another web serv"} {
 			if strings.Contains(hint, other) != (other == says) {
 				t.Errorf("%v: %s", err, hint)
@@ -380,6 +380,18 @@ func TestTheWarningOfAFullHistorySaysWhatTheRunDropped(t *testing.T) {
 				t.Errorf("%d retired keys, %q", len(w.tenant.History), report.Warnings)
 			}
 		})
+	}
+}
+
+// What is put back with the old key was not dropped.
+func TestARenewalThatWasUndoneDoesNotWarnOfAKeyThatItPutBack(t *testing.T) {
+	w := newWorld(t)
+	w.retire(12)
+	before := slices.Clone(w.tenant.History)
+	w.sticky = true
+	report := w.renewal(Options{}).Run(t.Context())
+	if report.Outcome != Undone || !slices.Equal(w.tenant.History[:12], before) || len(report.Warnings) > 0 {
+		t.Errorf("%s, %d retired keys, %q", report.Outcome, len(w.tenant.History), report.Warnings)
 	}
 }
 

@@ -112,8 +112,12 @@ func (r *Renewal) byCall(id Identity) question {
 				return SelfFailed, f
 			}
 			// Or the page came from another web server, which takes turns with this one.
-			if again := r.Network.Prove(ctx, id, node, nil, false); again.Failure == nil {
+			again := r.Network.Prove(ctx, id, node, nil, false).Failure
+			if again == nil {
 				return SelfFailed, &Failure{Reason: ReasonSeveralCaches, Detail: ReasonSeveralCaches.Row().Means}
+			}
+			if shows := again.Reason.Row().LocalSite; shows != SelfNoRC4 {
+				return cmp.Or(shows, SelfUnreachable), again
 			}
 			return SelfNoRC4, &Failure{Reason: ReasonNoRC4, Detail: f.Detail}
 		case SelfFailed:

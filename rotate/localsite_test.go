@@ -93,3 +93,21 @@ func TestNoAddressIsAdvisedThatWasAsked(t *testing.T) {
 		}
 	}
 }
+
+// Two calls that it could not open show that a web server has no RC4, if its page shows the stored
+// key. A call that was not answered shows nothing.
+func TestAWebServerThatDoesNotAnswerAgainIsNotSaidToHaveNoRC4(t *testing.T) {
+	for reason, want := range map[Reason]SelfCheck{ReasonTimeout: SelfUnreachable, ReasonHTTP503: SelfUnreachable, ReasonFault7025: SelfFailed, ReasonFault7023: SelfNoRC4} {
+		w := newWorld(t)
+		w.answer = func(_ string, n int) *Failure {
+			if n == 1 {
+				return &Failure{Reason: ReasonFault7023}
+			}
+			return &Failure{Reason: reason, Pending: reason.Row().Pending}
+		}
+		check, f := w.renewal(Options{}).ask(t.Context(), &w.tenant, *w.tenant.identity(), 1)
+		if check != want || want != SelfNoRC4 && f.Reason != reason {
+			t.Errorf("%s: %s: %v", reason, check, f)
+		}
+	}
+}

@@ -14,8 +14,9 @@ import (
 // It asks the local site by a sealed call if pair and host row agree; if they do not, the call
 // itself would make the site repair its row.
 func (r *Renewal) Plan(ctx context.Context) TenantReport {
-	return r.planned(ctx, r.checkDue, func(t *Tenant, report *TenantReport) (string, error) {
-		if !r.Due.due(t, r.Now()) {
+	keeps := func(t *Tenant) bool { return !r.Due.due(t, r.Now()) }
+	return r.planned(ctx, r.checkDue, keeps, func(t *Tenant, report *TenantReport) (string, error) {
+		if keeps(t) {
 			report.NotDue, report.DueAt = true, r.Due.dueAt(t)
 			return "would be tested; if the test fails, the certificate is sent again", nil
 		}
@@ -25,12 +26,14 @@ func (r *Renewal) Plan(ctx context.Context) TenantReport {
 
 // PlanDistribute is the dry run of Distribute.
 func (r *Renewal) PlanDistribute(ctx context.Context) TenantReport {
-	return r.planned(ctx, r.mayKeep, func(*Tenant, *TenantReport) (string, error) { return wouldBeSent("stored"), nil })
+	keeps := func(*Tenant) bool { return true }
+	return r.planned(ctx, r.mayKeep, keeps, func(*Tenant, *TenantReport) (string, error) { return wouldBeSent("stored"), nil })
 }
 
 // PlanRollBack is the dry run of RollBack.
 func (r *Renewal) PlanRollBack(ctx context.Context) TenantReport {
-	return r.planned(ctx, r.mayGoBack, func(t *Tenant, report *TenantReport) (string, error) {
+	keeps := func(*Tenant) bool { return false }
+	return r.planned(ctx, r.mayGoBack, keeps, func(t *Tenant, report *TenantReport) (string, error) {
 		retired, _, err := r.goesBackTo(t)
 		if err == nil {
 			report.warn("would go back to the certificate with sha256 " + retired.Key.Certificate.Fingerprint() + ", valid until " + FormatTime(retired.Key.Certificate.NotAfter))
@@ -44,8 +47,9 @@ func wouldBeSent(which string) string {
 }
 
 // planned finds out what a run would meet. may says what stops the run before it asks the local site,
-// and check what the run would do with a peer, or what prevents the run.
-func (r *Renewal) planned(ctx context.Context, may func(*Tenant) error, check func(*Tenant, *TenantReport) (string, error)) TenantReport {
+// keeps whether it leaves the stored key as it is, and check what the run would do with a peer, or
+// what prevents the run.
+func (r *Renewal) planned(ctx context.Context, may func(*Tenant) error, keeps func(*Tenant) bool, check func(*Tenant, *TenantReport) (string, error)) TenantReport {
 	return r.reported(ctx, func(ctx context.Context, report *TenantReport) error {
 		t, err := r.load(ctx)
 		if err != nil {
@@ -55,7 +59,7 @@ func (r *Renewal) planned(ctx context.Context, may func(*Tenant) error, check fu
 		if err := may(t); err != nil {
 			return err
 		}
-		if err := r.plan(ctx, t, report); err != nil {
+		if err := r.plan(ctx, t, keeps(t), report); err != nil {
 			return err
 		}
 		what, err := check(t, report)
@@ -71,8 +75,9 @@ func (r *Renewal) planned(ctx context.Context, may func(*Tenant) error, check fu
 }
 
 // plan finds out what a run would do with the local site. t gets the keys that the run would put
-// into the history.
-func (r *Renewal) plan(ctx context.Context, t *Tenant, report *TenantReport) error {
+// into the history. A run that keeps the key leaves a site alone that uses it: whether the cache
+// could be purged does not matter then.
+func (r *Renewal) plan(ctx context.Context, t *Tenant, keeps bool, report *TenantReport) error {
 	r.planning = true
 	if r.NewKey && t.isOff() {
 		if err := r.mayStart(ctx, t); err != nil {
@@ -81,7 +86,7 @@ func (r *Renewal) plan(ctx context.Context, t *Tenant, report *TenantReport) err
 		report.warn("MNet is off; it would be started first")
 		return r.rescue(ctx, t, usesUnknown)
 	}
-	check, failure, err := r.examine(ctx, t)
+	check, failure, err := r.examine(ctx, t, !keeps)
 	report.SelfCheck = check
 	switch {
 	case err != nil:
@@ -93,13 +98,14 @@ func (r *Renewal) plan(ctx context.Context, t *Tenant, report *TenantReport) err
 	case r.expiring(t):
 		report.warn("the key has expired; the local site is not called, because that would make it renew by itself")
 	}
-	switch {
+	switch seen := r.seen(t); {
 	case stale(check, failure):
 		return r.planCure(ctx, t, failure, report)
-	case r.SelfCheck == SelfCheckOff || t.identity() == nil:
-		return r.rescue(ctx, t, usesUnknown)
+	case keeps && seen == usesStored:
+		return nil
+	default:
+		return r.rescue(ctx, t, seen)
 	}
-	return nil
 }
 
 // planCure is what a run does first with a web server that does not use what is stored.
@@ -110,7 +116,6 @@ func (r *Renewal) planCure(ctx context.Context, t *Tenant, failure *Failure, rep
 	what, code := "does not use the stored key", ExitLocalSite
 	if failure.Reason == ReasonMNetOff {
 		what, code = "says that MNet is off", ExitNotRenewed
-		report.SelfCheck = SelfUnreachable
 	}
 	report.warn(fmt.Sprintf("the web server %s (%v): its cache would be purged first; if it still does not follow, nothing is stored and the exit code is %d", what, failure, code))
 	return nil

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"renew_mnetkeys/envelope"
 )
@@ -138,6 +139,40 @@ func TestADryRunSaysWhatWouldBecomeOfTheTenant(t *testing.T) {
 				t.Error("MNet was started")
 			}
 		})
+	}
+}
+
+// A rollback finds in the cache what is newer than the history, and its dry run does, too.
+func TestADryRunOfARollBackNamesTheKeyThatTheCacheHas(t *testing.T) {
+	w := newWorld(t)
+	w.renewed(t)
+	w.web()
+	w.alsoCached = []Stored{*w.otherPair()}
+	planned := w.renewal(Options{}).PlanRollBack(t.Context())
+	ran := w.renewal(Options{}).RollBack(t.Context())
+	if ran.Certificate == nil || !strings.Contains(strings.Join(planned.Warnings, "\n"), ran.Certificate.SHA256) {
+		t.Errorf("planned: %q; the run went back to %v: %v", planned.Warnings, ran.Certificate, ran.Err)
+	}
+}
+
+// A run that keeps the key purges no cache of a web server that uses the key, and stores none.
+func TestADryRunOfARunThatKeepsTheKeyDoesNotMindWhatItDoesNotDo(t *testing.T) {
+	notDue := Options{Due: DuePolicy{OnlyIfDue: true, Before: time.Hour}}
+	for what, options := range map[string]Options{"distribute": {}, "renewal": notDue} {
+		for name, spoil := range map[string]func(*world){
+			"a store can only be cleared manually": func(w *world) { w.checkErr = ErrCacheManual },
+			"the cache may not be dropped":         func(w *world) { w.checkErr = errNotAllowed },
+			"the database would refuse a key":      func(w *world) { w.rightsErr = errNotAllowed },
+		} {
+			w := newWorld(t)
+			w.addPeer(peerA, fakePeer{})
+			spoil(w)
+			planned := planning[what].plan(w.renewal(options), t.Context())
+			ran := planning[what].run(w.renewal(options), t.Context())
+			if planned.Exit != ExitOK || ran.Exit != ExitOK {
+				t.Errorf("%s, %s: planned: exit %d, %v; ran: exit %d, %v", what, name, planned.Exit, planned.Err, ran.Exit, ran.Err)
+			}
+		}
 	}
 }
 

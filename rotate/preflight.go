@@ -26,32 +26,38 @@ func (r *Renewal) reachable(ctx context.Context, t *Tenant) error {
 // use the stored pair: with a stale cache a new key would not help, and would only push the pair in
 // use out of the history. t is read again if a key was found in the cache.
 func (r *Renewal) preflight(ctx context.Context, t *Tenant) (SelfCheck, error) {
-	check, failure, err := r.examine(ctx, t)
+	check, failure, err := r.examine(ctx, t, true)
 	switch {
 	case err != nil:
 		return check, err
 	case stale(check, failure):
 		return r.cure(ctx, t, failure)
 	}
-	seen := usesUnknown
-	if t.identity() != nil && r.SelfCheck != SelfCheckOff {
-		seen = usesStored
+	return check, r.rescue(ctx, t, r.seen(t))
+}
+
+// seen is what was seen of the key of a web server that was found to use what is stored, if it could
+// be asked.
+func (r *Renewal) seen(t *Tenant) usage {
+	if t.identity() == nil || r.SelfCheck == SelfCheckOff {
+		return usesUnknown
 	}
-	return check, r.rescue(ctx, t, seen)
+	return usesStored
 }
 
 // examine is the half of preflight that changes nothing. If the check failed without an error,
 // dropping the cache may cure it; the drop shows whether the web server follows, even if a cache
 // store can only be cleared manually. A web server that uses the stored key has not shown that it
-// follows, and could go on with that key while the database has a new one.
-func (r *Renewal) examine(ctx context.Context, t *Tenant) (SelfCheck, *Failure, error) {
-	if !t.MNetOn() {
-		return SelfSkipped, nil, t.off()
-	}
-	if err := t.checkLocalRow(); err != nil {
+// follows, and could go on with that key while the database has a new one: if the database gets one,
+// the cache must be purged.
+func (r *Renewal) examine(ctx context.Context, t *Tenant, purges bool) (SelfCheck, *Failure, error) {
+	if err := t.mayAsk(); err != nil {
 		return SelfSkipped, nil, err
 	}
-	allowed := r.allowed(ctx, t)
+	var allowed error
+	if purges {
+		allowed = r.allowed(ctx, t)
+	}
 	if allowed != nil && !errors.Is(allowed, ErrCacheManual) {
 		return SelfSkipped, nil, allowed
 	}
@@ -90,8 +96,8 @@ func (r *Renewal) cure(ctx context.Context, t *Tenant, cause *Failure) (SelfChec
 		return check, err
 	case errors.As(err, &lost) && lost.Failure != nil && check == SelfUnreachable:
 		return check, &UnreachableError{Wwwroot: t.address(), Failure: err, Off: lost.Failure.Reason == ReasonMNetOff, Purged: true}
-	case lost != nil && check == SelfFailed && !usesAnotherKey(check, lost.Failure): // what a cache cannot cause is left
-		return check, t.stopping(check, lost.Failure)
+	case lost != nil && lost.Elsewhere != nil:
+		return check, lost.Elsewhere
 	}
 	if lost != nil {
 		lost.Incoherent = t.Own.Certificate != t.Pair.Certificate
@@ -102,16 +108,14 @@ func (r *Renewal) cure(ctx context.Context, t *Tenant, cause *Failure) (SelfChec
 // keepUsed keeps the pair that a web server uses in place of the stored one, so that the cache may be
 // dropped.
 func (r *Renewal) keepUsed(ctx context.Context, t *Tenant, cause *Failure) (SelfCheck, error) {
-	err := r.rescue(ctx, t, usesAnother)
-	switch {
-	case err == nil:
-		return SelfFailed, nil
-	case cause.Reason == ReasonMNetOff: // which says nothing of keys
-		return SelfUnreachable, err
-	case errors.Is(err, ErrConflict):
-		return SelfFailed, err
+	if cause.Reason == ReasonMNetOff { // which says nothing of keys
+		return SelfUnreachable, r.rescue(ctx, t, usesUnknown)
 	}
-	return SelfFailed, fmt.Errorf("%w: %w", ErrNotFollowed, err)
+	err := r.rescue(ctx, t, usesAnother)
+	if err != nil && !errors.Is(err, ErrConflict) {
+		err = fmt.Errorf("%w: %w", ErrNotFollowed, err)
+	}
+	return SelfFailed, err
 }
 
 // allowed reports whether the key could be stored and the cache purged, before anything has

@@ -3,6 +3,7 @@ package rotate
 import (
 	"cmp"
 	"errors"
+	"slices"
 	"time"
 
 	"renew_mnetkeys/envelope"
@@ -255,3 +256,10 @@ func (r *TenantReport) wentBack(err error) {
 }
 
 func (r *TenantReport) warn(line string) { r.Warnings = append(r.Warnings, line) }
+
+// takeBack removes a warning that is no longer so, and reports whether there was one.
+func (r *TenantReport) takeBack(line string) bool {
+	before := len(r.Warnings)
+	r.Warnings = slices.DeleteFunc(r.Warnings, func(w string) bool { return w == line })
+	return len(r.Warnings) < before
+}

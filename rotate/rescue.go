@@ -25,7 +25,8 @@ const (
 //
 // A store may be unreadable or invisible from here: then a drop may destroy the only copy. So
 // unless the web server was seen to use the stored pair, it must show a certificate whose pair the
-// database has; if it shows none, every store must have been read.
+// database has; if it shows none, every store must have been read. Those that a hook empties are not
+// all read from here: then a web server that was seen to use another key must show it.
 func (r *Renewal) rescue(ctx context.Context, t *Tenant, seen usage) error {
 	if t.neverHadKey() {
 		return nil
@@ -34,23 +35,23 @@ func (r *Renewal) rescue(ctx context.Context, t *Tenant, seen usage) error {
 	if err != nil && !errors.Is(err, errUnreadCache) || seen == usesStored {
 		return ignoreUnread(err)
 	}
-	if r.mayDrop(ctx, t, err) {
+	if r.mayDrop(ctx, t, seen, err) {
 		return nil
 	}
 	err = r.keepCached(ctx, t, true)
 	switch {
 	case err != nil && !errors.Is(err, errUnreadCache):
 		return err
-	case r.mayDrop(ctx, t, err), r.AbandonPending:
+	case r.mayDrop(ctx, t, seen, err), r.AbandonPending:
 		return nil
 	case err == nil:
 		err = errNowhere
 	}
-	return &OnlyCopyError{err}
+	return &OnlyCopyError{err, r.SelfCheck == SelfCheckOff}
 }
 
-// errNowhere: the certificate that the web server shows is in no cache that was read.
-var errNowhere = errors.New("the web server shows a certificate whose key is neither in the database nor in a cache that can be read")
+// errNowhere: the key that the web server uses is in no cache that was read, as far as is known.
+var errNowhere = errors.New("the web server uses a key that was found neither in the database nor in a cache that can be read")
 
 func ignoreUnread(err error) error {
 	if errors.Is(err, errUnreadCache) {
@@ -61,7 +62,7 @@ func ignoreUnread(err error) error {
 
 // mayDrop reports whether the cache has no only copy. unread is the error of reading the cache:
 // what was not read may be the key of a certificate for which the database no longer has it.
-func (r *Renewal) mayDrop(ctx context.Context, t *Tenant, unread error) bool {
+func (r *Renewal) mayDrop(ctx context.Context, t *Tenant, seen usage, unread error) bool {
 	shown, asked := r.shown(ctx, t)
 	kept := t.knows
 	if unread != nil {
@@ -69,6 +70,10 @@ func (r *Renewal) mayDrop(ctx context.Context, t *Tenant, unread error) bool {
 	}
 	if slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !kept(c) }) {
 		return false
+	}
+	if seen == usesAnother && r.hooked() {
+		stored := t.identity().Key.Certificate
+		return asked && slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !c.Equal(stored) })
 	}
 	return asked || unread == nil
 }

@@ -43,6 +43,9 @@ func (r *Renewal) rollBack(ctx context.Context, t *Tenant, before SelfCheck, rep
 
 // mayGoBack refuses what the database alone shows, before a cache is purged.
 func (r *Renewal) mayGoBack(t *Tenant) error {
+	if err := t.mayAsk(); err != nil {
+		return err
+	}
 	_, _, err := r.goesBackTo(t)
 	return err
 }

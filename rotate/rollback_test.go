@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -46,5 +47,25 @@ func TestARollBackIsRefusedBeforeACacheIsPurged(t *testing.T) {
 				t.Errorf("dry run: exit %d: %v", plan.Exit, plan.Err)
 			}
 		})
+	}
+}
+
+// The keys of another site's database, and whether it has any to go back to, are not this site's.
+func TestARollBackNamesFirstWhyTheDatabaseIsNotToBeUsed(t *testing.T) {
+	for name, c := range map[string]struct {
+		prepare func(*world)
+		err     error
+		exit    int
+	}{
+		"it is that of another site": {func(w *world) { w.tenant.Own.Wwwroot = "https://other.example" }, &OtherSiteError{Wwwroot: ownURL, Row: "https://other.example"}, ExitUsage},
+		"MNet is off":                {func(w *world) { w.tenant.DispatcherMode = "off" }, ErrMNetOff, ExitNotRenewed},
+	} {
+		for command, run := range map[string]func(*Renewal, context.Context) TenantReport{"rollback": (*Renewal).RollBack, "dry run": (*Renewal).PlanRollBack} {
+			w := newWorld(t)
+			c.prepare(w)
+			if report := run(w.renewal(Options{}), t.Context()); report.Exit != c.exit || report.Error != c.err.Error() {
+				t.Errorf("%s, %s: exit %d: %v", command, name, report.Exit, report.Err)
+			}
+		}
 	}
 }

@@ -121,17 +121,27 @@ func (r *Renewal) recheckLocalSite(ctx context.Context, t *Tenant, id Identity, 
 	case now.Own == nil || r.expiring(now):
 		return now, false, fmt.Errorf("%w: %w", errNotSeen, ErrExpired)
 	case !another && (check == SelfUnreachable || check == SelfFailed):
-		report.SelfCheck = SelfUnreachable
-		report.warn("the local site was not proven any more after the push: " + failure.Error())
+		report.notProvenAnyMore(failure)
 		return now, false, nil
 	case !another:
 		return now, false, nil
 	}
-	r.Log.Warn().Str("failure", failure.Error()).Msg("the local site went back to the old key")
-	if report.SelfCheck, err = r.waitUntilActive(ctx, t, id, SelfProven); err != nil {
-		return now, false, fmt.Errorf("the local site went back to the old key: %w", err)
+	r.Log.Warn().Str("failure", failure.Error()).Msg("the local site does not use what is stored any more")
+	report.SelfCheck, err = r.waitUntilActive(ctx, t, id, SelfProven)
+	switch {
+	case err == nil:
+		return now, true, nil
+	case report.SelfCheck == SelfUnreachable && failure.Reason == ReasonMNetOff: // which says nothing of keys
+		report.notProvenAnyMore(failure)
+		return now, false, nil
 	}
-	return now, true, nil
+	return now, false, fmt.Errorf("the local site went back to the old key: %w", err)
+}
+
+// notProvenAnyMore is for a local site that showed no key after the push.
+func (r *TenantReport) notProvenAnyMore(failure *Failure) {
+	r.SelfCheck = SelfUnreachable
+	r.warn("the local site was not proven any more after the push: " + failure.Error())
 }
 
 // recheckUntilStill checks the local site again, and has the key pushed again, until the site has

@@ -152,6 +152,15 @@ func (t *Tenant) checkLocalRow() error {
 	return nil
 }
 
+// mayAsk is the reason why the database alone forbids any work with the web server: MNet is off, or
+// the database is not the tenant's.
+func (t *Tenant) mayAsk() error {
+	if !t.MNetOn() {
+		return t.off()
+	}
+	return t.checkLocalRow()
+}
+
 // identity is the tenant with its stored key. It is nil if no readable pair is stored, in which
 // case nothing can be signed.
 func (t *Tenant) identity() *Identity {

@@ -64,3 +64,30 @@ func TestAWebServerThatHasMNetOffInItsCacheIsCured(t *testing.T) {
 		t.Errorf("%+v", report)
 	}
 }
+
+// After the push, too: no web server was seen to go back to another key.
+func TestAWebServerThatSaysAfterThePushThatMNetIsOffIsNotSaidToUseAnotherKey(t *testing.T) {
+	for name, cured := range map[string]bool{"for good": false, "until its cache is purged": true} {
+		w := newWorld(t)
+		w.addPeer("https://a.example", fakePeer{})
+		pushed, dropped := false, false
+		w.on = func(e string) {
+			pushed = pushed || e == "push https://a.example"
+			dropped = dropped || pushed && e == "drop 0"
+		}
+		w.answer = func(string, int) *Failure {
+			if pushed && !(cured && dropped) {
+				return &Failure{Reason: ReasonMNetOff}
+			}
+			return nil
+		}
+		report := w.renewal(Options{}).Run(t.Context())
+		check, exit := SelfUnreachable, ExitPeers
+		if cured {
+			check, exit = SelfProven, ExitOK
+		}
+		if report.SelfCheck != check || report.Exit != exit || report.Outcome != Renewed || report.Err != nil || (len(report.Warnings) > 0) == cured {
+			t.Errorf("%s: exit %d, %s, %s: %v, %q", name, report.Exit, report.Outcome, report.SelfCheck, report.Err, report.Warnings)
+		}
+	}
+}

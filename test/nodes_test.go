@@ -279,7 +279,7 @@ func TestACacheThatALaggingReplicaRefillsIsMendedByTheSecondLook(t *testing.T) {
 		}
 	}()
 	addFake(t, own, peer)
-	renewIt(t, own, "--retries=0").expect(t, 0, "the local site went back to the old key", "1 of 1 peer proven")
+	renewIt(t, own, "--retries=0").expect(t, 0, "the local site does not use what is stored any more", "1 of 1 peer proven")
 	if !refilled.Load() || pairOf(t, own) == old {
 		t.Fatal("the cache was not refilled, or the key was not renewed")
 	}

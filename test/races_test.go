@@ -233,7 +233,7 @@ func TestAWebRequestFillsTheCacheWithTheOldKey(t *testing.T) {
 		fill()
 		release()
 		end := <-run.done
-		end.expect(t, 0, "the local site went back to the old key")
+		end.expect(t, 0, "the local site does not use what is stored any more")
 		r.ended(t, r.old)
 	})
 }

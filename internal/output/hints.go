@@ -73,7 +73,7 @@ func (out *Printer) hintOf(r rotate.TenantReport) string {
 		return hintNotBegun
 	case r.Exit != rotate.ExitLocalSite && errors.As(r.Err, &sig):
 		return interruptedHint(out.Options)
-	case r.Outcome == rotate.Undone && errors.As(r.Err, &own) && hint == own.Hint() && rotate.HintOf(own.Cache) == "":
+	case r.Outcome == rotate.Undone && errors.As(r.Err, &own) && hint == own.Hint() && rotate.HintOf(own.Cache) == "" && own.Elsewhere == nil:
 		return out.hintUndone(own)
 	}
 	return hint

@@ -45,6 +45,7 @@ func TestNobodyIsToldToRenewWhereAPushIsTheCure(t *testing.T) {
 		"the old key was restored":        {cmdline.Options{Command: "renew"}, rotate.TenantReport{Err: own, Exit: 1, Outcome: rotate.Undone}, "before the next renewal"},
 		"php could not purge the cache":   {cmdline.Options{Command: "renew"}, rotate.TenantReport{Err: &rotate.LocalSiteError{Failure: own.Failure, Cache: errors.New("php failed")}, Exit: 1, Outcome: rotate.Undone}, "before the next renewal"},
 		"although there is a hook":        {cmdline.Options{Command: "renew", CacheHook: "true"}, rotate.TenantReport{Err: own, Exit: 1, Outcome: rotate.Undone}, "correct the --cache-hook"},
+		"for what no cache causes":        {cmdline.Options{Command: "renew", CacheHook: "true"}, rotate.TenantReport{Err: &rotate.LocalSiteError{Failure: own.Failure, Elsewhere: rotate.ErrOwnClock}, Exit: 1, Outcome: rotate.Undone}, "set both clocks"},
 		"it was, by a signal":             {cmdline.Options{Command: "renew"}, rotate.TenantReport{Err: errors.Join(own, &SignalError{1}), Exit: 1, Outcome: rotate.Undone}, "the old key as before: start it again"},
 		"somebody else renewed":           {cmdline.Options{Command: "renew"}, rotate.TenantReport{Err: rotate.ErrConflict, Exit: 1}, "run: renew_mnetkeys push"},
 		"it is not known what is stored":  {cmdline.Options{Command: "renew"}, rotate.TenantReport{Err: rotate.ErrUncertain, Exit: 4}, "run: renew_mnetkeys push"},

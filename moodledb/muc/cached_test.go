@@ -256,3 +256,21 @@ func TestAStoreIsUnreadableOnlyWhereNobodyCouldReadIt(t *testing.T) {
 		t.Run(name, func(t *testing.T) { same(t, merge(c.a, c.b), c.want...) })
 	}
 }
+
+// Nobody can read the memory of a web server. As long as another store is unread, which somebody can
+// read, the key may be there, and must not be given up.
+func TestAStoreInMemoryIsNamedOnlyIfNothingElseIsUnread(t *testing.T) {
+	memory := cachedSettings{Store: "memory", Err: &UnreadableError{"memory", rotate.ErrCacheInMemory}}
+	for name, other := range map[string]cachedSettings{
+		"a file of another user": {Store: "file", Err: &UnreadableError{"file", &PermissionError{Owner: "www-data", Err: errAny}}},
+		"a damaged history":      {Store: "file", Settings: map[string]string{"openssl_history": "a:1:{"}},
+		"a file that was read":   {Store: "file", Settings: heldSettings},
+	} {
+		for _, stores := range [][]cachedSettings{{other, memory}, {memory, other}} {
+			_, err := pairsIn(stores)
+			if errors.Is(err, rotate.ErrCacheInMemory) != (name == "a file that was read") || strings.Contains(err.Error(), `"file"`) == errors.Is(err, rotate.ErrCacheInMemory) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}

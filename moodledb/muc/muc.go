@@ -122,7 +122,8 @@ func unread(stores []cachedSettings) bool {
 }
 
 // pairsIn gives the usable key pairs of the stores, each once. The error names the stores that
-// could not be read.
+// could not be read: those in memory only if no other is among them, which another user or php could
+// read.
 func pairsIn(stores []cachedSettings) ([]rotate.Stored, error) {
 	var pairs []rotate.Stored
 	var errs []error
@@ -131,12 +132,18 @@ func pairsIn(stores []cachedSettings) ([]rotate.Stored, error) {
 		if err != nil {
 			err = &UnreadableError{Store: s.Store, Err: errors.New(err.Error())} // without the hint, which is about a history in the database
 		}
-		errs = append(errs, s.Err, err)
+		if err = cmp.Or(s.Err, err); err != nil {
+			errs = append(errs, err)
+		}
 		for _, pair := range held {
 			if _, err := envelope.ParseKeyPair(pair.Certificate, pair.PrivateKey); err == nil && !slices.Contains(pairs, pair) {
 				pairs = append(pairs, pair)
 			}
 		}
+	}
+	inMemory := func(err error) bool { return errors.Is(err, rotate.ErrCacheInMemory) }
+	if others := slices.DeleteFunc(slices.Clone(errs), inMemory); len(others) > 0 {
+		errs = others
 	}
 	return pairs, errors.Join(errs...)
 }
