@@ -64,7 +64,7 @@ func (d *diagnosis) peerRow(p Peer) {
 		note(SeverityError, "wwwroot", nextWwwroot, "the wwwroot is not an http or https address", "")
 		return
 	}
-	if strings.HasSuffix(p.Wwwroot, "/") {
+	if NotFound(p.Wwwroot) {
 		note(SeverityWarning, "trailing_slash", nextWwwroot,
 			"the wwwroot ends with a slash. The peer's own name has none, so its calls find no row here", "")
 	}
