@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"renew_mnetkeys/internal/testkey"
 	"renew_mnetkeys/peers/peertest"
 	"renew_mnetkeys/rotate"
@@ -177,4 +179,32 @@ func TestAMembersRowWithASlashAtItsEndProvesNoLink(t *testing.T) {
 	member.DB.Exec(t, "UPDATE {mnet_host} SET public_key = ? WHERE wwwroot = ?", certificate, tenant.Wwwroot+"/")
 	linked("accepted database", "verify", "--all", "--match="+tenant.Wwwroot)
 	linked("accepted ", "verify", "--host="+tenant.Wwwroot)
+}
+
+// Of two rows with one wwwroot, Moodle uses either: a link is not proven by the better one alone.
+func TestEachRowOfAPeerOutsideIsProven(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, fleetOptions{tenants: 2, outsiders: 1, kind: peertest.Stock})
+	tenant, outside := f.tenants[1], f.outsiders[0].Wwwroot()
+	certificate, _ := f.tenants[0].forgotten(t)
+	tenant.DB.Exec(t, `INSERT INTO {mnet_host} (wwwroot, ip_address, name, public_key, public_key_expires, applicationid, sslverification)
+		SELECT wwwroot, ip_address, name, public_key, public_key_expires, applicationid, sslverification FROM {mnet_host} WHERE wwwroot = ?`, outside)
+	tenant.DB.Exec(t, "UPDATE {mnet_host} SET public_key = ? WHERE wwwroot = ? ORDER BY id LIMIT 1", certificate, outside)
+	outcomes := func(args ...string) (got []string) {
+		t.Helper()
+		r := f.command(t, "verify", append(args, "--retries=0", "--json")...)
+		if r.code != 3 {
+			t.Errorf("%s: exit code %d", args, r.code)
+		}
+		for _, p := range r.byTenant(t)[tenant.Wwwroot].Peers {
+			if p.Wwwroot == outside {
+				got = append(got, string(p.Outcome)+" "+string(p.Reason))
+			}
+		}
+		return got
+	}
+	alone, all := outcomes("--host="+tenant.Wwwroot), outcomes("--all")
+	if diff := cmp.Diff(alone, all); diff != "" || len(all) != 2 {
+		t.Errorf("%q: %s", all, diff)
+	}
 }
