@@ -67,7 +67,10 @@ func (t *Tenant) ComparePeerKeys(ctx context.Context, keys []rotate.HostKey) ([]
 	if err != nil {
 		return nil, err
 	}
-	list = slices.DeleteFunc(list, func(p rotate.Peer) bool { _, is := other[envelope.FoldWwwroot(p.Wwwroot)]; return !is })
+	list = slices.DeleteFunc(list, func(p rotate.Peer) bool {
+		_, is := other[envelope.FoldWwwroot(p.Wwwroot)]
+		return !is || rotate.NotFound(p.Wwwroot)
+	})
 	if list, err = t.LoadPeers(ctx, list); err != nil {
 		return nil, err
 	}
@@ -156,7 +159,9 @@ func newPeerStore(t *Tenant, keys []rotate.HostKey) (*peerStore, error) {
 func (s *peerStore) kept(rows []peerRow) []rotate.StoreResult {
 	kept := slices.Repeat([]rotate.StoreResult{rotate.NoRow}, len(s.keys))
 	for _, row := range rows {
-		kept[row.key] = max(kept[row.key], row.kept)
+		if row.named || row.former {
+			kept[row.key] = max(kept[row.key], row.kept)
+		}
 	}
 	for _, key := range s.former {
 		if hasTwoRows(rows, key) {
@@ -194,6 +199,7 @@ type peerRow struct {
 	id      int64
 	key     int // index of keys
 	deleted bool
+	named   bool              // Moodle finds it by the key's wwwroot; if not, it proves no link
 	former  bool              // it has the key's HostKey.Was
 	foreign bool              // and no certificate of the key's site
 	hash    [sha256.Size]byte // of public_key

@@ -27,14 +27,14 @@ const (
 func (s *peerStore) rows(ctx context.Context, tx *sql.Tx, lock string) ([]peerRow, error) {
 	var rows []peerRow
 	for keys := range slices.Chunk(s.keys, rootsPerSelect) {
-		var roots []any
+		var names, roots []any
 		for _, k := range keys {
-			roots = append(roots, maybeSame(k.Wwwroot))
+			names, roots = append(names, strings.TrimRight(k.Wwwroot, "/")), append(roots, maybeSame(k.Wwwroot))
 			if k.Was != "" {
 				roots = append(roots, maybeSame(k.Was))
 			}
 		}
-		found, err := s.read(ctx, tx, s.t.maybeWwwroot()+" IN ("+marks(len(roots))+") ORDER BY id"+lock, roots)
+		found, err := s.read(ctx, tx, "wwwroot IN ("+marks(len(names))+")", s.t.maybeWwwroot()+" IN ("+marks(len(roots))+") ORDER BY id"+lock, slices.Concat(names, roots))
 		if err != nil {
 			return nil, err
 		}
@@ -58,15 +58,18 @@ func maybeSame(wwwroot string) string {
 }
 
 // read reads rows to which keys belong. This code decides which those are, not the database, whose
-// collation treats different wwwroots as equal: /T1 and /t1 are two sites.
-func (s *peerStore) read(ctx context.Context, tx *sql.Tx, condition string, args []any) ([]peerRow, error) {
+// collation treats different wwwroots as equal: /T1 and /t1 are two sites. But the database decides
+// which of the rows are named, since Moodle has it look for the host that calls (mnet/peer.php,
+// set_wwwroot).
+func (s *peerStore) read(ctx context.Context, tx *sql.Tx, named, condition string, args []any) ([]peerRow, error) {
 	const op = "read the peers' rows"
 	// The hash is enough for most: the certificate itself is fifty times as long.
 	certificate := "''"
 	if len(s.former) > 0 {
 		certificate = "COALESCE(public_key, '')"
 	}
-	found, err := tx.QueryContext(ctx, s.t.sql("SELECT id, wwwroot, COALESCE(deleted, 1) <> 0, "+s.t.dialect.Hash("public_key")+", COALESCE(public_key_expires, 0), "+certificate+" FROM {mnet_host} WHERE "+condition), args...)
+	found, err := tx.QueryContext(ctx, s.t.sql("SELECT id, wwwroot, "+named+", COALESCE(deleted, 1) <> 0, "+s.t.dialect.Hash("public_key")+", COALESCE(public_key_expires, 0), "+certificate+
+		" FROM {mnet_host} WHERE "+condition), args...)
 	if err != nil {
 		return nil, s.t.explain(op, err)
 	}
@@ -75,7 +78,7 @@ func (s *peerStore) read(ctx context.Context, tx *sql.Tx, condition string, args
 	for found.Next() {
 		var row peerRow
 		var wwwroot, hash string
-		if err := found.Scan(&row.id, &wwwroot, &row.deleted, &hash, &row.expires, &certificate); err != nil {
+		if err := found.Scan(&row.id, &wwwroot, &row.named, &row.deleted, &hash, &row.expires, &certificate); err != nil {
 			return nil, s.t.explain(op, err)
 		}
 		copy(row.hash[:], hash)
@@ -198,5 +201,5 @@ func (s *peerStore) readAgain(ctx context.Context, tx *sql.Tx, ids []any) ([]pee
 	if len(s.former) > 0 {
 		return s.rows(ctx, tx, " FOR UPDATE")
 	}
-	return s.read(ctx, tx, "id IN ("+marks(len(ids))+") ORDER BY id FOR UPDATE", ids)
+	return s.read(ctx, tx, "wwwroot = ''", "id IN ("+marks(len(ids))+") ORDER BY id FOR UPDATE", ids)
 }

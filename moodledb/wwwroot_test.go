@@ -70,14 +70,15 @@ func TestComparedKeysAreThoseOfTheVerySite(t *testing.T) {
 	s := newSite(t, "mdl_")
 	s.row(t, 4, "https://a.example/T1", 5)
 	s.row(t, 5, "https://a.example/t1", 6)
-	s.row(t, 6, "HTTP://B.example/x/", 7)
+	s.row(t, 6, "HTTP://B.example/x", 7)
 	got, err := s.open(t).ComparePeerKeys(t.Context(), []rotate.HostKey{offer("https://a.example/t1", 6), offer("https://A.example/T1", 5), offer("http://b.example/x", 7), offer("http://b.example/X", 7)})
 	if err != nil || !slices.Equal(got, []rotate.StoreResult{rotate.KeyPresent, rotate.KeyPresent, rotate.KeyPresent, rotate.NoRow}) {
 		t.Errorf("%v, %v", got, err)
 	}
 }
 
-// In Turkish the small letter of I is not i: a database with that collation must find the rows too.
+// In Turkish the small letter of I is not i: a database with that collation must find the rows too,
+// although Moodle does not find those in capitals there.
 func TestPeersAreFoundInADatabaseThatIsTurkish(t *testing.T) {
 	t.Parallel()
 	testbed.EachDatabase(t, func(t *testing.T, server *testbed.Server) {
@@ -92,11 +93,11 @@ func TestPeersAreFoundInADatabaseThatIsTurkish(t *testing.T) {
 			t.Errorf("rows named so: %v, %v", ids, err)
 		}
 		before, err := tenant.ComparePeerKeys(t.Context(), keys)
-		if err != nil || !slices.Equal(before, []rotate.StoreResult{rotate.KeyOther, rotate.KeyOther, rotate.NoRow}) {
+		if err != nil || !slices.Equal(before, []rotate.StoreResult{rotate.KeyOther, rotate.NoRow, rotate.NoRow}) {
 			t.Errorf("before: %v, %v", before, err)
 		}
 		kept, err := tenant.StorePeerKeys(t.Context(), keys)
-		if err != nil || !slices.Equal(kept, []rotate.StoreResult{rotate.KeyStored, rotate.KeyStored, rotate.NoRow}) || s.rows(t) != "4 v6 6, 5 v6 6" {
+		if err != nil || !slices.Equal(kept, []rotate.StoreResult{rotate.KeyStored, rotate.NoRow, rotate.NoRow}) || s.rows(t) != "4 v6 6, 5 v6 6" {
 			t.Errorf("%v, %v, rows are %q", kept, err, s.rows(t))
 		}
 	})

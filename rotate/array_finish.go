@@ -105,9 +105,9 @@ func (a *Array) peerReports(ctx context.Context, t *renewing, list []Peer, own I
 			outside = append(outside, p)
 		}
 	}
-	reports := make(map[string]PeerReport, len(list))
+	reports := make(map[int64]PeerReport, len(list)) // by id: two rows may have one wwwroot
 	for _, p := range inside {
-		reports[p.Wwwroot] = m.report(ctx, p, t.member.Wwwroot)
+		reports[p.ID] = m.report(ctx, p, t.member.Wwwroot)
 	}
 	var lost error
 	pushBy := func(push pushFunc, peers []Peer) {
@@ -119,8 +119,8 @@ func (a *Array) peerReports(ctx context.Context, t *renewing, list []Peer, own I
 			lost = fmt.Errorf("read the peers: %w", err)
 			return
 		}
-		for _, report := range push(ctx, own, loaded) {
-			reports[report.Wwwroot] = report
+		for i, report := range push(ctx, own, loaded) {
+			reports[loaded[i].ID] = report
 		}
 	}
 	pushBy(func(ctx context.Context, own Identity, peers []Peer) []PeerReport {
@@ -135,7 +135,7 @@ func (a *Array) peerReports(ctx context.Context, t *renewing, list []Peer, own I
 	pushBy(r.callPeers(reports), drawn)
 	t.report.Peers = make([]PeerReport, len(list))
 	for i, p := range list {
-		report, known := reports[p.Wwwroot]
+		report, known := reports[p.ID]
 		if !known {
 			report = PeerReport{Wwwroot: p.Wwwroot, Application: p.Application}
 			report.fail(&Failure{Reason: ReasonDatabase, Detail: "not pushed: its row could not be read", Pending: true})
@@ -146,10 +146,10 @@ func (a *Array) peerReports(ctx context.Context, t *renewing, list []Peer, own I
 }
 
 // callPeers also makes sealed calls to peers whose links are proven by rows.
-func (r *Renewal) callPeers(known map[string]PeerReport) pushFunc {
+func (r *Renewal) callPeers(known map[int64]PeerReport) pushFunc {
 	return func(ctx context.Context, own Identity, peers []Peer) []PeerReport {
 		return r.workOn(peers, func(p Peer) PeerReport {
-			report := known[p.Wwwroot]
+			report := known[p.ID]
 			if report.Outcome != Accepted {
 				return report
 			}

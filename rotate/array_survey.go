@@ -118,28 +118,28 @@ func (a *Array) surveyPeers(ctx context.Context, t *renewing, s *Session, r *Ren
 		}
 	}
 	outside := make([]Peer, 0, len(list))
-	reports := make(map[string]PeerReport, len(list))
+	reports := make(map[int64]PeerReport, len(list)) // by id: two rows may have one wwwroot
 	for _, p := range list {
 		switch {
 		case m.inside(p.Wwwroot):
-			reports[p.Wwwroot] = m.surveyed(ctx, p, t.member.Wwwroot, what)
+			reports[p.ID] = m.surveyed(ctx, p, t.member.Wwwroot, what)
 		case what.calls():
 			outside = append(outside, p)
 		default:
-			reports[p.Wwwroot] = PeerReport{Wwwroot: p.Wwwroot, Application: p.Application, Outcome: Skipped}
+			reports[p.ID] = PeerReport{Wwwroot: p.Wwwroot, Application: p.Application, Outcome: Skipped}
 		}
 	}
 	if len(outside) > 0 {
 		if outside, err = s.PeerRows.LoadPeers(ctx, outside); err != nil {
 			return fmt.Errorf("read the peers: %w", err)
 		}
-		for _, report := range r.workOn(outside, func(p Peer) PeerReport { return r.verifyPeer(ctx, *id, p) }) {
-			reports[report.Wwwroot] = report
+		for i, report := range r.workOn(outside, func(p Peer) PeerReport { return r.verifyPeer(ctx, *id, p) }) {
+			reports[outside[i].ID] = report
 		}
 	}
 	t.report.Peers = make([]PeerReport, len(list))
 	for i, p := range list {
-		report := reports[p.Wwwroot]
+		report := reports[p.ID]
 		if what.details() {
 			report.Certificate = certificateReport(p.Certificate)
 		}

@@ -3,6 +3,7 @@ package rotate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -35,7 +36,7 @@ func (d *diagnosis) localRow() {
 			"of mnet_host (config.mnet_localhost_id), then renew: otherwise the copy passes for the original. If it has moved, run: renew_mnetkeys move --from="+shellWord(other.Row),
 			"the database belongs to another site: its local host row (mnet_host) says so", "%s", other.Row)
 	case t.Own.Wwwroot != t.Wwwroot:
-		d.own(SeverityWarning, "row_spelling", "a renewal writes the wwwroot into the row. Run: renew_mnetkeys",
+		d.own(SeverityWarning, "row_spelling", fmt.Sprintf("write the wwwroot into the row as the peers have it, without a slash at the end (UPDATE mdl_mnet_host SET wwwroot = '%s' WHERE id = %d)", sqlText(t.Wwwroot), t.Own.ID),
 			"the local host row spells the wwwroot differently, and peers compare every letter", "the row says %q", t.Own.Wwwroot)
 	}
 }
@@ -133,8 +134,8 @@ func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent
 		d.own(SeverityError, "other_name", HintOf(err), "a --node is the web server of another site", "%v", err)
 		return "a --node is the web server of another site"
 	case check == SelfFailed && f.Other != "", check == SelfFailed && f.Reason == ReasonUnknownToPeer:
-		d.own(SeverityError, "other_name", "write the wwwroot in config.php, in VMoodle's register and in --host exactly as the site gives it",
-			"another site answers at the wwwroot", "%v", t.stopping(check, f))
+		err := t.stopping(check, f)
+		d.own(SeverityError, "other_name", HintOf(err), "another site answers at the wwwroot", "%v", err)
 		return "another site answers at the wwwroot"
 	case check == SelfFailed && f.Reason == ReasonClock:
 		d.own(SeverityError, string(f.Reason), f.Reason.NextStep(false), "this machine and the local site disagree about the time", "%v", f)

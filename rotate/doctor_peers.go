@@ -30,7 +30,7 @@ func (d *diagnosis) peerRows() {
 	}
 	for _, p := range d.tenant.Peers {
 		if rows := spellings[envelope.FoldWwwroot(p.Wwwroot)]; len(rows) > 1 {
-			d.find(SeverityWarning, "peer_duplicate", p.Wwwroot, "keep the row that users refer to (user.mnethostid). Delete the others in Moodle (Networking, peers), then correct the wwwroot in the row that is left if the peer writes it differently",
+			d.find(SeverityWarning, "peer_duplicate", p.Wwwroot, "keep the row that users refer to (user.mnethostid). Give each other one an unused wwwroot by SQL, and set deleted = 1 there: Moodle also finds a deleted row by its wwwroot. Then correct the wwwroot in the row that is left if the peer writes it differently",
 				"several rows are of one site", "%s", strings.Join(rows, ", "))
 			delete(spellings, envelope.FoldWwwroot(p.Wwwroot))
 		}
@@ -64,7 +64,7 @@ func (d *diagnosis) peerRow(p Peer) {
 		note(SeverityError, "wwwroot", nextWwwroot, "the wwwroot is not an http or https address", "")
 		return
 	}
-	if strings.HasSuffix(p.Wwwroot, "/") {
+	if NotFound(p.Wwwroot) {
 		note(SeverityWarning, "trailing_slash", nextWwwroot,
 			"the wwwroot ends with a slash. The peer's own name has none, so its calls find no row here", "")
 	}

@@ -393,3 +393,18 @@ func TestADiagnosisWithoutAddresses(t *testing.T) {
 		t.Errorf("found %v: %+v", got, report)
 	}
 }
+
+// Moodle marks a row as deleted if its log refers to it, and finds it by its wwwroot all the same
+// (mnet/peer.php, delete and set_wwwroot): it would confuse it with the one that is kept.
+func TestDoctorAdvisesAnUnusedWwwrootForASecondRow(t *testing.T) {
+	c := newClinic(t)
+	second := *c.peer()
+	c.rename(peerA + "/")
+	c.peer().ID = 99
+	c.tenant.Peers = append(c.tenant.Peers, second)
+	_, findings := c.diagnose(t)
+	at := slices.IndexFunc(findings, func(f Finding) bool { return f.Code == "peer_duplicate" })
+	if at < 0 || !strings.Contains(findings[at].Next, "unused wwwroot") || strings.Contains(findings[at].Next, "in Moodle (Networking, peers)") {
+		t.Errorf("%+v", findings)
+	}
+}

@@ -297,5 +297,5 @@ func (e *OtherNameError) Hint() string {
 	if e.Node != "" {
 		return "correct --node: it must name a web server of " + e.Wwwroot + ". Leave it out if this machine can open that address"
 	}
-	return "write the wwwroot exactly as the site does, letters of the path too: in --host, in config.php, and in VMoodle's register"
+	return "write the wwwroot exactly as the site does, letters of the path too: in --host, in config.php, in VMoodle's register, and in the local host row (mnet_host)"
 }

@@ -45,7 +45,7 @@ func (r *Renewal) counterpart(ctx context.Context, p Peer) (*Counterpart, error)
 func CounterpartOf(t *Tenant, wwwroot string) *Counterpart {
 	c := &Counterpart{Site: t}
 	for _, p := range t.Peers {
-		if envelope.SameWwwroot(p.Wwwroot, wwwroot) {
+		if envelope.SameWwwroot(p.Wwwroot, wwwroot) && !NotFound(p.Wwwroot) {
 			c.Holds = p.Certificate
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"renew_mnetkeys/envelope"
@@ -272,6 +273,10 @@ func (k HostKey) IsNewer(c *envelope.Certificate) bool {
 	return older(k.Certificate, c) && c.CheckWwwroot(k.Wwwroot) == nil && !slices.ContainsFunc(k.Had, c.Equal)
 }
 
+// NotFound reports whether Moodle does not find a host by the wwwroot in its row: sites call without
+// a slash at the end (mnet/peer.php, set_wwwroot).
+func NotFound(wwwroot string) bool { return strings.HasSuffix(wwwroot, "/") }
+
 // StoreResult is the result for a HostKey at a member. If there are several rows of one wwwroot,
 // which Moodle does not prevent, it is the result for the active ones; if they differ, the greater
 // value.
@@ -280,7 +285,7 @@ type StoreResult uint8
 // The results for a HostKey.
 const (
 	NotAsked         StoreResult = iota // the database could not be asked, or did not accept it
-	NoRow                               // no row of the site, or only the member's own
+	NoRow                               // no row of the site, or only the member's own, or one that Moodle does not find ([NotFound])
 	RowNotOurs                          // a row has HostKey.Was, and no certificate of the site: it is not touched
 	RowDeleted                          // deleted rows are not touched
 	KeyPresent                          // the row has it already

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"renew_mnetkeys/internal/testkey"
 	"renew_mnetkeys/peers/peertest"
 	"renew_mnetkeys/rotate"
@@ -144,4 +146,65 @@ func TestACertificateInAnotherSpellingIsTheSame(t *testing.T) {
 		t.Error("something was written")
 	}
 	f.renew(t, "--all").expect(t, 0, "4 of 4 links proven (4 by database)")
+}
+
+// Moodle looks for a host by its wwwroot to the letter, but for upper and lower case on MySQL: a row
+// with a slash at the end is another host's (mnet/peer.php, set_wwwroot).
+func TestAMembersRowWithASlashAtItsEndProvesNoLink(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, fleetOptions{tenants: 3, kind: peertest.Stock})
+	member, tenant := f.tenants[1], f.tenants[2]
+	member.DB.Exec(t, "UPDATE {mnet_host} SET wwwroot = CONCAT(wwwroot, '/') WHERE wwwroot = ?", tenant.Wwwroot)
+	linked := func(want string, command string, args ...string) {
+		t.Helper()
+		r := f.command(t, command, append(args, "--retries=0", "--json")...)
+		for _, p := range r.byTenant(t)[tenant.Wwwroot].Peers {
+			if got := string(p.Outcome) + " " + string(p.Reason); p.Wwwroot == member.Wwwroot && got != want {
+				t.Errorf("%s %s: %s: %s", command, args, got, p.Detail)
+			}
+		}
+		if (r.code == 0) != strings.HasPrefix(want, "accepted") {
+			t.Errorf("%s %s: exit code %d", command, args, r.code)
+		}
+	}
+	const refused = "refused unknown_to_peer"
+	linked(refused, "verify", "--host="+tenant.Wwwroot)
+	for _, command := range []string{"verify", "check", "renew", "push"} {
+		linked(refused, command, "--all")
+	}
+	// Nor does it harm the row that Moodle finds.
+	member.DB.Exec(t, `INSERT INTO {mnet_host} (wwwroot, ip_address, name, public_key, public_key_expires, applicationid, sslverification)
+		SELECT TRIM(TRAILING '/' FROM wwwroot), ip_address, name, public_key, public_key_expires, applicationid, sslverification FROM {mnet_host} WHERE wwwroot = ?`, tenant.Wwwroot+"/")
+	certificate, _ := tenant.forgotten(t)
+	member.DB.Exec(t, "UPDATE {mnet_host} SET public_key = ? WHERE wwwroot = ?", certificate, tenant.Wwwroot+"/")
+	linked("accepted database", "verify", "--all", "--match="+tenant.Wwwroot)
+	linked("accepted ", "verify", "--host="+tenant.Wwwroot)
+}
+
+// Of two rows with one wwwroot, Moodle uses either: a link is not proven by the better one alone.
+func TestEachRowOfAPeerOutsideIsProven(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, fleetOptions{tenants: 2, outsiders: 1, kind: peertest.Stock})
+	tenant, outside := f.tenants[1], f.outsiders[0].Wwwroot()
+	certificate, _ := f.tenants[0].forgotten(t)
+	tenant.DB.Exec(t, `INSERT INTO {mnet_host} (wwwroot, ip_address, name, public_key, public_key_expires, applicationid, sslverification)
+		SELECT wwwroot, ip_address, name, public_key, public_key_expires, applicationid, sslverification FROM {mnet_host} WHERE wwwroot = ?`, outside)
+	tenant.DB.Exec(t, "UPDATE {mnet_host} SET public_key = ? WHERE wwwroot = ? ORDER BY id LIMIT 1", certificate, outside)
+	outcomes := func(args ...string) (got []string) {
+		t.Helper()
+		r := f.command(t, "verify", append(args, "--retries=0", "--json")...)
+		if r.code != 3 {
+			t.Errorf("%s: exit code %d", args, r.code)
+		}
+		for _, p := range r.byTenant(t)[tenant.Wwwroot].Peers {
+			if p.Wwwroot == outside {
+				got = append(got, string(p.Outcome)+" "+string(p.Reason))
+			}
+		}
+		return got
+	}
+	alone, all := outcomes("--host="+tenant.Wwwroot), outcomes("--all")
+	if diff := cmp.Diff(alone, all); diff != "" || len(all) != 2 {
+		t.Errorf("%q: %s", all, diff)
+	}
 }

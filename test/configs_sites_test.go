@@ -38,6 +38,9 @@ func TestSeveralConfigsAreSelectedLikeTenants(t *testing.T) {
 	}
 	s.renew(t, "--all", "--dry-run").expect(t, 3, "1 site left out: MNet is off: "+off)
 	s.renew(t, "--all", "--match="+off, "--exclude="+s.own[0].Wwwroot).expect(t, 2, "error: no tenant of the array is selected", "hint: 1 site left out: MNet is off: "+off+"\n")
+	for _, shard := range []string{"0/2", "1/2"} {
+		s.renew(t, "--all", "--match="+off, "--shard="+shard).expect(t, 2, "error: no tenant of the array is selected", "hint: 1 site left out: MNet is off: "+off+"\n")
+	}
 	checked := func() string {
 		return operate(t, s.config, "check", []string{"--all", "--match=" + off, "--match=" + s.own[0].Wwwroot}, s.sites...).stdout
 	}

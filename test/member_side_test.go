@@ -3,6 +3,7 @@ package test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -150,4 +151,32 @@ func TestAMemberWithANewerCertificateOfTheTenantLeadsToTheRecovery(t *testing.T)
 			t.Errorf("%s: exit codes %d, or something was written", command, code)
 		}
 	}
+}
+
+// Moodle does not find its own row either then, so the local site answers no call of itself, and a
+// renewal stops before it could correct the row.
+func TestDoctorsAdviceOnALocalRowWithASlashHelps(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, fleetOptions{tenants: 2, kind: peertest.Stock})
+	tenant := f.tenants[1]
+	tenant.DB.Exec(t, "UPDATE {mnet_host} SET wwwroot = CONCAT(wwwroot, '/') WHERE wwwroot = ?", tenant.Wwwroot)
+	tenant.side.moved.Store(true)
+	before := f.tables(t)
+	f.renew(t, "--host="+tenant.Wwwroot).expect(t, 2, "does not know this wwwroot", "the local host row (mnet_host)")
+	if f.tables(t) != before {
+		t.Error("something was written")
+	}
+	findings := f.command(t, "doctor", "--host="+tenant.Wwwroot, "--json").document(t).Tenants[0].Findings
+	at := slices.IndexFunc(findings, func(f rotate.Finding) bool { return f.Code == "own_row_spelling" })
+	if at < 0 {
+		t.Fatalf("%+v", findings)
+	}
+	_, statement, _ := strings.Cut(findings[at].Next, "UPDATE ")
+	statement, _, found := strings.Cut(statement, ")")
+	if !found {
+		t.Fatal(findings[at].Next)
+	}
+	tenant.DB.Exec(t, "UPDATE "+strings.Replace(statement, "mdl_mnet_host", "{mnet_host}", 1))
+	f.command(t, "verify", "--host="+tenant.Wwwroot).expect(t, 0, "1 of 1 peer proven")
+	call(t, tenant.web, f.tenants[0].web)
 }

@@ -3,6 +3,7 @@ package output
 import (
 	"errors"
 	"slices"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -64,6 +65,9 @@ func (out *Printer) hintOf(r rotate.TenantReport) string {
 	var sig *SignalError
 	var own *rotate.LocalSiteError
 	hint := rotate.HintOf(r.Err)
+	if out.rollsBack() && savesKeys(r.Err) {
+		hint = strings.Replace(hint, again, tool+" push", 1)
+	}
 	switch {
 	case errors.As(r.Err, &own) && !out.Options.Command.Row().Changes:
 		return rotate.SelfFailed.NextStep()
@@ -77,6 +81,18 @@ func (out *Printer) hintOf(r rotate.TenantReport) string {
 		return out.hintUndone(own)
 	}
 	return hint
+}
+
+// rollsBack reports whether a run that is repeated would bring back the key that it has retired.
+func (out *Printer) rollsBack() bool {
+	row := out.Options.Command.Row()
+	return row.Good == rotate.Renewed && !row.MakesKey
+}
+
+// savesKeys reports whether the hint is to run the command on each web server.
+func savesKeys(err error) bool {
+	var away *rotate.UnreachableError
+	return errors.Is(err, rotate.ErrOnlyCopy) || errors.As(err, &away) && away.Off
 }
 
 // hintUndone is for a renewal that was undone for the same cause: a push would distribute the old

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"renew_mnetkeys/internal/cmdline"
+	"renew_mnetkeys/rotate"
 )
 
 const tenant1 = "https://t1.example.org"
@@ -121,6 +122,33 @@ func TestARunByAnotherUserIsForTheTenantThatNeedsIt(t *testing.T) {
 	out.Options.All = false
 	if got := out.Complete(hint, tenant1); got != "run: sudo -u games renew_mnetkeys"+words(out.Arguments) {
 		t.Errorf("without --all: %s", got)
+	}
+}
+
+// Each rollback that is repeated brings back the key that the last one has retired: for the other
+// tenants of an array, and for a tenant if the command is to be run on each web server.
+func TestNoHintBringsBackAKeyThatWasRolledBack(t *testing.T) {
+	const site, host = " --config='/srv/my moodle/config.php'", " --host=" + tenant1
+	onlyCopy, off := &rotate.OnlyCopyError{Err: rotate.ErrOnlyCopy}, &rotate.UnreachableError{Off: true, Purged: true}
+	for _, c := range []struct {
+		args string
+		err  error
+		want string
+	}{
+		{"rollback --yes" + host, onlyCopy, "push" + site + host},
+		{"rollback --all --yes", onlyCopy, "push" + site + host},
+		{"rollback --all --yes", off, "push" + site + host},
+		{"rollback --yes" + host, &rotate.SharedCacheError{}, "rollback --yes" + host},
+		{"rollback --all --yes", &rotate.SharedCacheError{}, "rollback --yes '--config=/srv/my moodle/config.php'" + host},
+		{"push --all", onlyCopy, "push --all"},
+	} {
+		out := inArray(strings.Fields(c.args)...)
+		command, _, _ := strings.Cut(c.args, " ")
+		out.Options.All, out.Options.Command = strings.Contains(c.args, "--all"), cmdline.Name(command)
+		r := rotate.TenantReport{Wwwroot: tenant1, Outcome: rotate.Failed, Exit: rotate.ExitNotRenewed, Err: c.err}
+		if got := out.Complete(out.hintOf(r), tenant1); !strings.HasSuffix(got, "un: sudo -u www-data renew_mnetkeys "+c.want) {
+			t.Errorf("%s: %s", c.args, got)
+		}
 	}
 }
 

@@ -63,8 +63,11 @@ func (r runner) onArray(ctx context.Context, out *output.Array) (int, error) {
 	var configs []*config.Config
 	sites, off := w.withMNet(ctx, sites)
 	array.Members, array.Selected, configs = w.members(sites)
-	if len(array.Selected) == 0 && !w.othersHaveSome(sites) {
-		return 0, w.noneSelected(sites, off, array)
+	if len(array.Selected) == 0 {
+		_, offElsewhere := w.whole().withMNet(ctx, sites) // in the other shards
+		if !w.othersHaveSome(sites) {
+			return 0, w.noneSelected(sites, append(off, offElsewhere...), array)
+		}
 	}
 	if o.Writes() {
 		if err := servers.EnoughFor(ctx, configs, array.Selected); err != nil {
