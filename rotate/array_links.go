@@ -59,7 +59,7 @@ func (m *linkResults) rowFailure(member, site string) *Failure {
 	case KeyPresent, KeyStored:
 		return nil
 	case NoRow:
-		return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer has no host with this site's wwwroot"}
+		return noRow()
 	case RowNotOurs:
 		k := m.keys[m.key[site]]
 		return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer's row with the old wwwroot has no certificate of this site: it may be another site's, and stays as it is",
@@ -77,6 +77,10 @@ func (m *linkResults) rowFailure(member, site string) *Failure {
 		return &Failure{Reason: ReasonTwoRows, Detail: "the peer has two rows of this site: none was deleted, and one with the old wwwroot was not changed"}
 	}
 	return &Failure{Reason: ReasonDatabase, Detail: "the peer's database did not take the certificate", Pending: true}
+}
+
+func noRow() *Failure {
+	return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer has no host with this site's wwwroot"}
 }
 
 // newerAtPeer is the detail for a peer that has a certificate of this site which is newer than the

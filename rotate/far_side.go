@@ -43,10 +43,10 @@ func (r *Renewal) counterpart(ctx context.Context, p Peer) (*Counterpart, error)
 // CounterpartOf is a site, read from its own database, as the counterpart of the site with this
 // wwwroot. The Peers of t must have all fields.
 func CounterpartOf(t *Tenant, wwwroot string) *Counterpart {
-	c := &Counterpart{Site: t}
+	c := &Counterpart{Site: t, Unknown: true}
 	for _, p := range t.Peers {
 		if envelope.SameWwwroot(p.Wwwroot, wwwroot) && !NotFound(p.Wwwroot) {
-			c.Holds = p.Certificate
+			c.Holds, c.Unknown = p.Certificate, false
 		}
 	}
 	return c
@@ -91,6 +91,14 @@ func (r *Renewal) nextIfOff(p Peer, far farSide, report *PeerReport) {
 	if report.Reason == ReasonMNetOff && !report.back && (far.Counterpart != nil || r.members[p.Wwwroot]) {
 		report.Next = nextMemberOff
 	}
+}
+
+// unknown is the failure of a peer whose database has no row of this site.
+func (far farSide) unknown() *Failure {
+	if far.Counterpart == nil || !far.Unknown {
+		return nil
+	}
+	return noRow()
 }
 
 // fits reports whether the peer's side, as it was read before the call, is that of a link that the

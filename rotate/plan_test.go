@@ -240,6 +240,7 @@ func TestADryRunSaysWhatTheDatabaseOfAPeerShows(t *testing.T) {
 		"MNet was never on":        {func(s *fleetSite) { s.tenant.Own = nil }, ReasonMNetOff},
 		"it has no readable key":   {func(s *fleetSite) { s.tenant.Pair.PrivateKey = "" }, ReasonBadSignature},
 		"its database is down":     {func(s *fleetSite) { s.readErr = errDown }, ReasonDatabase},
+		"it has no row of us":      {func(s *fleetSite) { clear(s.rows) }, ReasonUnknownToPeer},
 		"everything is as it must": {func(*fleetSite) {}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -253,7 +254,12 @@ func TestADryRunSaysWhatTheDatabaseOfAPeerShows(t *testing.T) {
 			w.addPeer(peer.tenant.Wwwroot, fakePeer{})
 			r := w.renewal(Options{})
 			r.Counterpart = func(context.Context, Peer) (*Counterpart, error) {
-				return CounterpartOf(&peer.tenant, ownURL), peer.readErr
+				as := peer.tenant
+				as.Peers = nil
+				for wwwroot, row := range peer.rows {
+					as.Peers = append(as.Peers, Peer{Wwwroot: wwwroot, Certificate: row.certificate})
+				}
+				return CounterpartOf(&as, f.sites[0].tenant.Wwwroot), peer.readErr
 			}
 			report := r.Plan(t.Context())
 			single := report.Peers[0]

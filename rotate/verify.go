@@ -13,6 +13,8 @@ import (
 type Counterpart struct {
 	Site  *Tenant // the peer, as its own database has it
 	Holds string  // the certificate in its row of this site, PEM; "" if it has none
+	// Unknown: it has no active row of this site that its Moodle finds, which no push makes.
+	Unknown bool
 	// OneWay: its rows were not read, so its call to this site is not made. Row is then what its row
 	// of this site was compared to have of the certificate RowOf; nil if it was not compared.
 	OneWay bool
