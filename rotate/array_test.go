@@ -320,14 +320,28 @@ func TestADryRunOfAnArrayTouchesNothing(t *testing.T) {
 	}
 }
 
-// What the web servers of one site have shown says nothing of those of another.
+// hookedCache is one that a hook empties.
+type hookedCache struct{ Cache }
+
+func (hookedCache) Hooked() bool { return true }
+
+// What the web servers of one site have shown says nothing of those of another, and nothing of
+// another site's key in caches that a hook empties.
 func TestOnlyTheSameWebServersAreProvenByFewerAnswers(t *testing.T) {
-	asked := func(servers ...string) (counts []int) {
+	asked := func(hooked bool, servers ...string) (counts []int) {
 		f := newFleet(t, len(servers))
 		a := f.array(ArrayOptions{Canary: 1})
 		a.Template.Answers = 0
 		for i, at := range servers {
 			a.Members[i].WebServers = at
+			open := a.Members[i].Open
+			a.Members[i].Open = func(ctx context.Context) (*Session, error) {
+				s, err := open(ctx)
+				if err == nil && hooked {
+					s.Cache = hookedCache{s.Cache}
+				}
+				return s, err
+			}
 		}
 		if code := a.Run(t.Context()); code != ExitOK {
 			t.Fatalf("exit code %d", code)
@@ -337,11 +351,14 @@ func TestOnlyTheSameWebServersAreProvenByFewerAnswers(t *testing.T) {
 		}
 		return counts
 	}
-	same, own := asked("a", "a", "a"), asked("a", "b", "c")
+	same, own, hooked := asked(false, "a", "a", "a"), asked(false, "a", "b", "c"), asked(true, "a", "a", "a")
 	if same[1] >= same[0] || same[2] != same[1] {
 		t.Errorf("with the same web servers they were asked %v times", same)
 	}
 	if own[0] != same[0] || own[1] != own[0] || own[2] != own[0] {
 		t.Errorf("with their own web servers they were asked %v times", own)
+	}
+	if hooked[1] != hooked[0] || hooked[2] != hooked[0] {
+		t.Errorf("with a hook they were asked %v times", hooked)
 	}
 }

@@ -21,6 +21,13 @@ const hintHook = "before the next renewal, correct the --cache-hook: it must pur
 // hintSeparate is the same if some web servers followed and others did not.
 const hintSeparate = "the web servers use different keys, so each has a cache of its own. Before the next renewal, add a --cache-hook that purges the cache on each of them, or let them share a file or Redis store for core/config. To check this, add a --node=HOST[:PORT] for each web server, and run: renew_mnetkeys doctor"
 
+// hintSilent is for a renewal that was undone because the web server did not answer after its cache
+// was purged.
+const hintSilent = "the old key was restored, since the web server could not be asked whether it uses the new one. When it answers again, start the same command again"
+
+// hintSlowHook is the same if there is a hook.
+const hintSlowHook = hintSilent + ". If the --cache-hook restarts the web server, let the hook wait until the web server answers"
+
 // hintUnchanged is for a run that a signal has ended before it could change anything.
 const hintUnchanged = "nothing was changed: start it again at any time"
 
@@ -98,8 +105,13 @@ func savesKeys(err error) bool {
 // hintUndone is for a renewal that was undone for the same cause: a push would distribute the old
 // key, which all peers have.
 func (out *Printer) hintUndone(own *rotate.LocalSiteError) string {
+	silent, hooked := own.Failure != nil && own.Failure.Pending, out.Options.CacheHook != ""
 	switch {
-	case out.Options.CacheHook != "":
+	case silent && hooked:
+		return hintSlowHook
+	case silent:
+		return hintSilent
+	case hooked:
 		return hintHook
 	case own.SeveralCaches():
 		return hintSeparate

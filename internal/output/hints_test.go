@@ -20,6 +20,7 @@ func TestNobodyIsToldToRenewWhereAPushIsTheCure(t *testing.T) {
 		return rotate.TenantReport{Err: fmt.Errorf("not renewed: %w", &SignalError{1}), Exit: 1, Outcome: outcome}
 	}
 	own := &rotate.LocalSiteError{Failure: &rotate.Failure{Reason: "fault_7023"}, Kept: true}
+	silent := &rotate.LocalSiteError{Failure: &rotate.Failure{Reason: "status", Pending: true}}
 	unsaved, differ := &rotate.LocalSiteError{Failure: own.Failure}, &rotate.LocalSiteError{Failure: &rotate.Failure{Reason: "several_caches"}}
 	array := cmdline.ArrayOptions{WithMaster: true}
 	for name, c := range map[string]struct {
@@ -45,6 +46,8 @@ func TestNobodyIsToldToRenewWhereAPushIsTheCure(t *testing.T) {
 		"the old key was restored":        {cmdline.Options{Command: "renew"}, rotate.TenantReport{Err: own, Exit: 1, Outcome: rotate.Undone}, "before the next renewal"},
 		"php could not purge the cache":   {cmdline.Options{Command: "renew"}, rotate.TenantReport{Err: &rotate.LocalSiteError{Failure: own.Failure, Cache: errors.New("php failed")}, Exit: 1, Outcome: rotate.Undone}, "before the next renewal"},
 		"although there is a hook":        {cmdline.Options{Command: "renew", CacheHook: "true"}, rotate.TenantReport{Err: own, Exit: 1, Outcome: rotate.Undone}, "correct the --cache-hook"},
+		"it did not answer":               {cmdline.Options{Command: "renew"}, rotate.TenantReport{Err: silent, Exit: 1, Outcome: rotate.Undone}, hintSilent},
+		"it did not after a hook":         {cmdline.Options{Command: "renew", CacheHook: "true"}, rotate.TenantReport{Err: silent, Exit: 1, Outcome: rotate.Undone}, hintSlowHook},
 		"for what no cache causes":        {cmdline.Options{Command: "renew", CacheHook: "true"}, rotate.TenantReport{Err: &rotate.LocalSiteError{Failure: own.Failure, Elsewhere: rotate.ErrOwnClock}, Exit: 1, Outcome: rotate.Undone}, "set both clocks"},
 		"it was, by a signal":             {cmdline.Options{Command: "renew"}, rotate.TenantReport{Err: errors.Join(own, &SignalError{1}), Exit: 1, Outcome: rotate.Undone}, "the old key as before: start it again"},
 		"somebody else renewed":           {cmdline.Options{Command: "renew"}, rotate.TenantReport{Err: rotate.ErrConflict, Exit: 1}, "run: renew_mnetkeys push"},
