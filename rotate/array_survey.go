@@ -137,13 +137,16 @@ func (a *Array) surveyPeers(ctx context.Context, t *renewing, s *Session, r *Ren
 			reports[outside[i].ID] = report
 		}
 	}
-	t.report.Peers = make([]PeerReport, len(list))
-	for i, p := range list {
-		report := reports[p.ID]
+	t.report.Peers = make([]PeerReport, 0, len(list))
+	for _, p := range list {
+		report, is := reports[p.ID]
+		if !is { // it was deleted meanwhile
+			continue
+		}
 		if what.details() {
 			report.Certificate = certificateReport(p.Certificate)
 		}
-		t.report.Peers[i] = report
+		t.report.Peers = append(t.report.Peers, report)
 	}
 	if what.calls() {
 		r.weighLinks(&t.report, t.report.SelfCheck == SelfProven)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rs/zerolog"
+
 	"renew_mnetkeys/envelope"
 )
 
@@ -34,8 +36,10 @@ func TestAHookPurgesNothingIfNoPageShowsTheKeyThatAWebServerUses(t *testing.T) {
 			o.AbandonPending = true
 			r = w.renewal(o)
 			r.Cache, r.Network = &countedHook{world: w}, pageFailing{w, "web2", page}
-			if report := run(r, t.Context()); errors.Is(report.Err, ErrOnlyCopy) {
-				t.Errorf("%s, the key is given up: %v", command, report.Err)
+			var log strings.Builder
+			r.Log = zerolog.New(&log)
+			if report := run(r, t.Context()); errors.Is(report.Err, ErrOnlyCopy) || !strings.Contains(log.String(), "given up") {
+				t.Errorf("%s, the key is given up: %v; %s", command, report.Err, &log)
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,7 +43,10 @@ func (r *Renewal) rescue(ctx context.Context, t *Tenant, seen usage) error {
 	switch {
 	case err != nil && !errors.Is(err, errUnreadCache):
 		return err
-	case r.mayDrop(ctx, t, seen, err), r.AbandonPending:
+	case r.mayDrop(ctx, t, seen, err):
+		return nil
+	case r.AbandonPending:
+		r.Log.Warn().Err(cmp.Or(err, errNowhere)).Msg("given up: the key that only a cache may have (--abandon-pending)")
 		return nil
 	case err == nil:
 		err = errNowhere

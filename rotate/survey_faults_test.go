@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -149,5 +150,32 @@ func TestEverySurveyCountsTheLinksToASiteThatCannotBeRead(t *testing.T) {
 		if len(f.reports) != 3 || all != 4 || what != SurveyStatus && proven != 2 {
 			t.Errorf("survey %d: %d of %d links of %d tenants", what, proven, all, len(f.reports))
 		}
+	}
+}
+
+// vanishing are rows of which the first is deleted between list and load.
+type vanishing struct{ PeerRows }
+
+func (v vanishing) LoadPeers(ctx context.Context, peers []Peer) ([]Peer, error) {
+	return v.PeerRows.LoadPeers(ctx, peers[1:])
+}
+
+// It is no peer any more, and nothing is said of it.
+func TestAPeerThatIsDeletedDuringASurveyIsLeftOut(t *testing.T) {
+	f := newFleet(t, 3)
+	a := f.array(ArrayOptions{}, 0)
+	a.Members = a.Members[:1] // the others are outside
+	open := a.Members[0].Open
+	a.Members[0].Open = func(ctx context.Context) (*Session, error) {
+		s, err := open(ctx)
+		if err == nil {
+			s.PeerRows = vanishing{s.PeerRows}
+		}
+		return s, err
+	}
+	a.Survey(t.Context(), SurveyVerify)
+	got := f.reports[f.sites[0].tenant.Wwwroot].Peers
+	if len(got) != 1 || got[0].Wwwroot != f.sites[2].tenant.Wwwroot || got[0].Outcome == "" {
+		t.Errorf("%+v", got)
 	}
 }
