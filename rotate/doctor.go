@@ -151,11 +151,13 @@ func (s Severity) rank() int {
 
 // exitOf is the exit code of a diagnosis: 4 if the local site does not use the stored key, or shows
 // another certificate than that of its pair; 1 if anything else about the tenant or its cache is an
-// error; 3 if a peer is an error or a warning; 1 if only warnings about the tenant or its cache
-// remain; 0 if nothing is above info.
+// error; 3 if a peer is an error or a warning, or the local site was not asked, so that no link is
+// proven; 1 if only warnings about the tenant or its cache remain; 0 if nothing is above info.
 func exitOf(findings []Finding) int {
 	is := func(match func(Finding) bool) bool { return slices.ContainsFunc(findings, match) }
-	peer := func(f Finding) bool { return strings.HasPrefix(f.Code, "peer") && f.Severity != SeverityInfo }
+	peer := func(f Finding) bool {
+		return (strings.HasPrefix(f.Code, "peer") || f.Code == "own_not_asked") && f.Severity != SeverityInfo
+	}
 	switch {
 	case is(func(f Finding) bool {
 		return slices.Contains([]string{"own_key_not_used", "own_several_caches", "own_row_certificate"}, f.Code)

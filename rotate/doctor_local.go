@@ -175,7 +175,7 @@ func (d *diagnosis) localHistory(peers []PeerReport) {
 			"retired keys cannot be read, so no peer can learn a new key by them", "%d of %d", unreadable, len(t.History))
 	}
 	if keep := max(t.Generations, 1); len(t.History) > keep {
-		d.own(SeverityInfo, "history_long", "nothing to do: once every peer is proven, a renewal or a push shortens it",
+		d.own(SeverityInfo, "history_long", fmt.Sprintf("once every peer is proven, a renewal or a push shortens it. From %d keys on, each renewal drops the oldest one, which a peer may still need", MaxHistory),
 			"the key history has more keys than Moodle keeps (openssl_generations), because a peer may still need them", "%d instead of %d", len(t.History), keep)
 	}
 	if !t.historyInOrder() {

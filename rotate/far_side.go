@@ -12,6 +12,7 @@ import (
 type farSide struct {
 	*Counterpart          // nil if its database is not available
 	unread       *Failure // why its side cannot be judged, although the peer is, or may be, a site of the array
+	isMember     bool     // it is
 	// broken is what its database alone shows: the link cannot be proven, and a sealed call could
 	// make the peer's Moodle write.
 	broken *Failure
@@ -25,7 +26,7 @@ func (r *Renewal) farSide(ctx context.Context, p Peer) (far farSide) {
 	}
 	switch {
 	case err != nil:
-		far.unread = databaseFailure(ctx, "its database: ", err)
+		far.unread, far.isMember = databaseFailure(ctx, "its database: ", err), !errors.Is(err, ErrNoRegister)
 	case other != nil:
 		far.Counterpart, far.broken = other, r.notToAsk(other.Site)
 	}
@@ -61,7 +62,7 @@ func (r *Renewal) verifyFarSide(ctx context.Context, own Identity, p Peer, far f
 		far = r.farSide(ctx, p) // the call healed it, or the peer has renewed its key meanwhile
 	}
 	switch f := cmp.Or(far.unread, far.broken); {
-	case f != nil && report.Outcome.Proven():
+	case f != nil && (report.Outcome.Proven() || far.isMember && far.unread != nil): // as for all: a member's database decides
 		report.fail(f)
 	case far.Counterpart == nil:
 	default:
@@ -73,10 +74,7 @@ func (r *Renewal) verifyFarSide(ctx context.Context, own Identity, p Peer, far f
 		}
 		r.verifyFarKey(ctx, p, far, proof, report)
 	}
-	switch {
-	case report.Outcome == Refused && far.unread != nil && errors.As(far.unread.Err, new(*OtherSiteError)):
-		report.Next = far.unread.Next // its own database says why, whatever the call met
-	case report.outdated() && far.row(own) == KeyNewer:
+	if report.outdated() && far.row(own) == KeyNewer {
 		report.Detail, report.Next = join(newerAtPeer, report.Detail), nextRestored
 	}
 	r.nextIfOff(p, far, report)

@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -163,6 +164,32 @@ func TestAPushToTheArrayIsAdvisedOnlyForARowWithAnotherCertificate(t *testing.T)
 		r.verifyFarSide(t.Context(), own, Peer{Wwwroot: peerA}, far, Proof{}, &report)
 		if report.Next != next {
 			t.Errorf("row %v: the next step is %q", row, report.Next)
+		}
+	}
+}
+
+// A site of the array whose database cannot be read is judged by that, whatever its web server says.
+// If it is not known whether the peer is one, the call decides.
+func TestADatabaseThatCannotBeReadDecidesForMembersAlone(t *testing.T) {
+	for name, run := range map[string]func(*Renewal, context.Context) TenantReport{
+		"push": (*Renewal).Distribute, "verify": (*Renewal).Verify, "renew": (*Renewal).Run, "doctor": (*Renewal).Diagnose} {
+		for _, c := range []struct {
+			err  error
+			fake fakePeer
+			want Reason
+		}{
+			{errDown, fakePeer{refuses: ReasonFault6004}, ReasonDatabase},
+			{errDown, fakePeer{}, ReasonDatabase},
+			{fmt.Errorf("%w: %w", ErrNoRegister, errDown), fakePeer{refuses: ReasonFault6004}, ReasonFault6004},
+			{fmt.Errorf("%w: %w", ErrNoRegister, errDown), fakePeer{}, ReasonDatabase},
+		} {
+			w := newWorld(t)
+			w.addPeer(peerA, c.fake)
+			r := w.renewal(Options{})
+			r.Counterpart = func(context.Context, Peer) (*Counterpart, error) { return nil, c.err }
+			if p := run(r, t.Context()).Peers[0]; p.Reason != c.want || (p.Outcome == Pending) != (c.want == ReasonDatabase) {
+				t.Errorf("%s, %v: %+v", name, c.err, p)
+			}
 		}
 	}
 }

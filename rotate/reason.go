@@ -83,7 +83,7 @@ type ReasonRow struct {
 
 // Next steps that several reasons share.
 const (
-	nextIfDown        = "check whether the site is down. When a peer is back, nothing else is needed: it fetches the new key by itself"
+	nextIfDown        = "check whether the site is down. When a peer is back, it fetches the new key by itself, if the key that it knows is still in the key history"
 	nextLater         = "nothing needs to be changed: wait an hour, then run: renew_mnetkeys push"
 	nextSomethingElse = "another service answers at the wwwroot: check the address and the web server there"
 	nextBehindLogin   = "a login or a filter protects the site: allow this machine and all peers to reach its XML-RPC server"

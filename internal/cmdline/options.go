@@ -193,7 +193,7 @@ var groups = []group{
 			help: "repeat a failed call up to N times, if a retry can help"},
 		{name: "self-check", arg: "MODE", preset: "auto", words: []string{"require", "auto", "off"},
 			set:  word(func(o *Options, mode string) { o.SelfCheck = rotate.SelfCheckMode(mode) }),
-			help: "auto, require: stop if the local site cannot be reached; off: do not check it, prove no link, and exit with 3",
+			help: "auto, require: stop if the local site cannot be reached; off: do not check it, and prove no link (exit code 3; of check: 1, WARNING)",
 			conflicts: []conflict{{with: "node", when: func(mode, _ string) bool { return mode == "off" }, problem: "cannot be off with",
 				advice: "--node says where to check the local site, --self-check=off does not check it"}}},
 		{name: "node", arg: "HOST[:PORT]", repeats: true, example: "127.0.0.1", set: addNodes,

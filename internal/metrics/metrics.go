@@ -54,6 +54,7 @@ type tenant struct {
 	outcome  rotate.Outcome
 	proven   bool    // its exit code is 0
 	local    bool    // its local site was proven
+	unasked  bool    // the run failed before it asked the local site
 	notAfter float64 // 0: not known
 	success  float64 // 0: never, as far as is known
 	peers    map[rotate.PeerOutcome]int
@@ -67,7 +68,8 @@ func (f *File) Add(r rotate.TenantReport) {
 		return // the run failed before it knew any tenant
 	}
 	t := &tenant{seen: true, guessed: r.Unconfirmed, outcome: r.Outcome, proven: r.Exit == rotate.ExitOK, local: r.SelfCheck == rotate.SelfProven && r.Exit != rotate.ExitLocalSite,
-		peers: map[rotate.PeerOutcome]int{}, nodes: map[string]float64{}}
+		unasked: r.Outcome == rotate.Failed && r.SelfCheck == rotate.SelfSkipped && r.Exit != rotate.ExitLocalSite,
+		peers:   map[rotate.PeerOutcome]int{}, nodes: map[string]float64{}}
 	for _, n := range r.Nodes {
 		t.nodes[text(n.Address)] = bit(n.SelfCheck == rotate.SelfProven)
 	}
@@ -99,6 +101,9 @@ func (f *File) complete(run Run, before previous) {
 			t.success = was.success
 			if t.outcome == rotate.Failed && len(t.peers) == 0 { // the run did not reach them
 				t.peers = was.peers
+			}
+			if t.unasked {
+				t.local = was.local
 			}
 			if len(t.nodes) == 0 { // the run did not ask them
 				t.nodes = was.nodes

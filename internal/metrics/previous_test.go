@@ -202,6 +202,32 @@ func TestPeersStandWhileTheirTenantCannotBeRead(t *testing.T) {
 	}
 }
 
+// Nor may a run that has failed before it asked the local site begin one.
+func TestTheLocalSiteStaysAsItWasWhileNoRunAsksIt(t *testing.T) {
+	const a = "https://a.example"
+	for _, proven := range []bool{true, false} {
+		path := filepath.Join(t.TempDir(), "mnet.prom")
+		r := report(a, 20)
+		if !proven {
+			r.SelfCheck, r.Exit = rotate.SelfFailed, rotate.ExitLocalSite
+		}
+		write(t, path, run(1, r.Exit), r)
+		refused := failed(a)
+		refused.Exit = rotate.ExitUsage
+		write(t, path, run(2, 1), failed(a))
+		write(t, path, run(3, 2), refused)
+		if got := values(t, path, localSite, "wwwroot"); got[a] != bit(proven) {
+			t.Errorf("proven before: %v; then %v", proven, got)
+		}
+		unasked := report(a, 20) // it has a new key
+		unasked.SelfCheck, unasked.Exit = rotate.SelfSkipped, rotate.ExitPeers
+		write(t, path, run(4, 3), unasked)
+		if got := values(t, path, localSite, "wwwroot"); got[a] != 0 {
+			t.Errorf("renewed without a proof: %v", got)
+		}
+	}
+}
+
 func TestForeignContentSaysNothing(t *testing.T) {
 	const expiry, good = notAfter + `{wwwroot="https://a.example"}`, notAfter + `{wwwroot="https://a.example"} 7`
 	tests := map[string]struct {

@@ -14,9 +14,11 @@ import (
 // unprovenPeers are the links of all tenants that have one cause.
 type unprovenPeers struct {
 	example rotate.PeerReport
-	of      string // the tenant of the example
-	several bool   // tenants have such links
-	differ  bool   // the next steps name the site that each of them is about
+	of      string          // the tenant of the example
+	tenants map[string]bool // that have such links
+	peers   map[string]bool // to which they lead
+	differ  bool            // the next steps name the site that each of them is about
+	vary    bool            // so do the details
 	links   int
 }
 
@@ -43,27 +45,37 @@ func (a *Array) addUnproven(tenant string, p rotate.PeerReport) {
 	key := linkCause{p.Outcome, p.Reason, cureOf(p.Next, tenant, p.Wwwroot)}
 	u := a.unproven[key]
 	if u == nil {
-		u = &unprovenPeers{example: p, of: tenant}
+		u = &unprovenPeers{example: p, of: tenant, tenants: map[string]bool{}, peers: map[string]bool{}}
 		a.unproven[key] = u
 	}
 	u.links++
-	u.several = u.several || u.of != tenant
+	u.tenants[tenant], u.peers[p.Wwwroot] = true, true
 	u.differ = u.differ || u.example.Next != p.Next
+	u.vary = u.vary || u.example.Detail != p.Detail
 }
 
-// peerSummary has one line for each cause, with an example and its next step.
+// peerSummary names for each cause the links that have it, and the next step.
 func (a *Array) peerSummary(b *strings.Builder) {
 	causes := slices.SortedFunc(maps.Keys(a.unproven), func(x, y linkCause) int {
 		return cmp.Or(cmp.Compare(a.unproven[y].links, a.unproven[x].links), cmp.Compare(x.outcome, y.outcome), cmp.Compare(x.reason, y.reason), cmp.Compare(x.cure, y.cure))
 	})
 	for _, cause := range causes {
 		u := a.unproven[cause]
-		fmt.Fprintf(b, "\n%s %s: %s\n  for example from %s to %s\n", a.paint(string(cause.outcome), string(cause.outcome)), count(u.links, "link"),
-			printable.Line(reasonWords(u.example), 0), printable.Line(u.of, 0), printable.Line(u.example.Wwwroot, 0))
+		what, example := reasonWords(u.example), ""
+		if u.vary {
+			what, example = string(cause.reason), "\n  for example: "+printable.Line(u.example.Detail, 0)
+		}
+		fmt.Fprintf(b, "\n%s %s: %s\n  from %s to %s%s\n", a.paint(string(cause.outcome), string(cause.outcome)), count(u.links, "link"),
+			printable.Line(what, 0), sites(u.tenants), sites(u.peers), example)
 		if next := u.example.Next; next != "" && !(a.hinted && cause.reason == rotate.ReasonInterrupted) {
 			fmt.Fprintf(b, "  next: %s\n", printable.Line(a.stepOf(u), 0))
 		}
 	}
+}
+
+// sites names a few of many sites.
+func sites(wwwroots map[string]bool) string {
+	return printable.Line(some(slices.Sorted(maps.Keys(wwwroots))), 0)
 }
 
 // stepOf is the next step of a group of links. If each link has its own, it is that of the example.
@@ -71,5 +83,5 @@ func (a *Array) stepOf(u *unprovenPeers) string {
 	if u.differ {
 		return "for example for " + u.example.Wwwroot + ": " + a.CompleteGroup(u.example.Next, u.of, false)
 	}
-	return a.CompleteGroup(u.example.Next, u.of, u.several)
+	return a.CompleteGroup(u.example.Next, u.of, len(u.tenants) > 1)
 }

@@ -141,9 +141,9 @@ func TestLinksThatAreCuredInDifferentWaysAreNotOneGroup(t *testing.T) {
 		to("https://n.example", "to see what is wrong there, run: renew_mnetkeys doctor --host=https://n.example"),
 		to("https://o.example", "to see what is wrong there, run: renew_mnetkeys doctor --host=https://o.example")}
 	for command, want := range map[cmdline.Name][]string{
-		cmdline.Verify: {"\nrefused 2 links: cannot_open\n  for example from https://t.example to https://p.example\n  next: the peer does not have the current certificate",
-			"\nrefused 1 link: cannot_open\n  for example from https://t.example to https://m.example\n  next: " + restored + "\n",
-			"\nrefused 2 links: cannot_open\n  for example from https://t.example to https://n.example\n  next: for example for https://n.example: to see what is wrong there, run: renew_mnetkeys doctor --host=https://n.example --config=/c.php\n"},
+		cmdline.Verify: {"\nrefused 2 links: cannot_open\n  from https://t.example to https://p.example, https://q.example\n  next: the peer does not have the current certificate",
+			"\nrefused 1 link: cannot_open\n  from https://t.example to https://m.example\n  next: " + restored + "\n",
+			"\nrefused 2 links: cannot_open\n  from https://t.example to https://n.example, https://o.example\n  next: for example for https://n.example: to see what is wrong there, run: renew_mnetkeys doctor --host=https://n.example --config=/c.php\n"},
 		cmdline.Check: {"MNET WARNING - 2 links refused (cannot_open) from https://t.example to https://p.example and https://q.example; 2 links refused (cannot_open) from https://t.example to https://n.example and https://o.example; https://t.example: peer https://m.example refused: cannot_open |",
 			"\nnext: " + restored + "\n", "\nnext: for example for https://n.example: to see"},
 	} {

@@ -122,7 +122,7 @@ func counterparts(ctx context.Context, master, tenant *config.Config) func(conte
 			if p.Application == "mahara" { // the register has Moodles only
 				return nil, nil
 			}
-			return nil, fmt.Errorf("not found, because the register of the array cannot be read: %w", err)
+			return nil, fmt.Errorf("not found, because %w: %w", rotate.ErrNoRegister, err)
 		}
 	}
 	if master.Register == nil {
