@@ -65,8 +65,7 @@ func (m *linkResults) rowFailure(member, site string) *Failure {
 		return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer's row with the old wwwroot has no certificate of this site: it may be another site's, and stays as it is",
 			Next: fmt.Sprintf("find out whose users refer to that row (user.mnethostid); only if they are this site's, give it the new wwwroot in the peer's database (UPDATE mdl_mnet_host SET wwwroot = '%s' WHERE wwwroot = '%s'), then run: renew_mnetkeys …", sqlText(k.Wwwroot), sqlText(k.Was))}
 	case RowDeleted:
-		return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer's row of this site is deleted",
-			Next: "if the link is still needed, add this site again in the peer's Moodle (Networking, peers). Then run: renew_mnetkeys push --all --withmaster"}
+		return deletedRow()
 	case KeyOther:
 		return &Failure{Reason: ReasonCannotOpen, Detail: "the peer does not have the current certificate of this site", Next: nextMemberRow}
 	case KeyNewer:
@@ -81,6 +80,11 @@ func (m *linkResults) rowFailure(member, site string) *Failure {
 
 func noRow() *Failure {
 	return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer has no host with this site's wwwroot"}
+}
+
+func deletedRow() *Failure {
+	return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer's row of this site is deleted",
+		Next: "if the link is still needed, add this site again in the peer's Moodle (Networking, peers). Then run: renew_mnetkeys push --all --withmaster"}
 }
 
 // newerAtPeer is the detail for a peer that has a certificate of this site which is newer than the

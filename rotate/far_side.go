@@ -74,8 +74,11 @@ func (r *Renewal) verifyFarSide(ctx context.Context, own Identity, p Peer, far f
 		}
 		r.verifyFarKey(ctx, p, far, proof, report)
 	}
-	if report.outdated() && far.row(own) == KeyNewer {
+	switch {
+	case report.outdated() && far.row(own) == KeyNewer:
 		report.Detail, report.Next = join(newerAtPeer, report.Detail), nextRestored
+	case report.Reason == ReasonUnknownToPeer && !report.back && far.row(own) == RowDeleted:
+		report.fail(deletedRow())
 	}
 	r.nextIfOff(p, far, report)
 }

@@ -193,3 +193,14 @@ func TestADatabaseThatCannotBeReadDecidesForMembersAlone(t *testing.T) {
 		}
 	}
 }
+
+// A call does not show why the peer does not know this site.
+func TestTheDiagnosisOfAnArrayNamesADeletedRow(t *testing.T) {
+	f := newFleet(t, 2)
+	own, member := f.sites[0].tenant.Wwwroot, f.sites[1]
+	member.rows[own].deleted, member.proveFail = true, ReasonUnknownToPeer
+	f.array(ArrayOptions{}, 0).Survey(t.Context(), SurveyDoctor)
+	if p := linkTo(f.reports[own], member.tenant.Wwwroot); p.Reason != ReasonUnknownToPeer || p.Next != deletedRow().Next {
+		t.Errorf("%+v", p)
+	}
+}
