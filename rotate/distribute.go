@@ -58,7 +58,7 @@ func (r *Renewal) keep(ctx context.Context, t *Tenant, report *TenantReport) (*I
 		return nil, fmt.Errorf("no peer has the new key: %w", err)
 	}
 	report.Outcome = Kept
-	return id, nil
+	return t.identity(), nil // with the keys that were found in the cache
 }
 
 // mayKeep finds what must stop a run that leaves the stored key as it is: no call may be made under

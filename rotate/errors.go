@@ -48,6 +48,8 @@ var (
 	ErrExpired = error(&hinted{"the key has expired", adviseRenewal})
 	// ErrNothingRetired: there is no retired pair to go back to.
 	ErrNothingRetired = error(&hinted{"the key history is empty: there is no key to go back to", adviseRenewal})
+	// ErrReadOnly: the database server accepts no changes.
+	ErrReadOnly = errors.New("the server is read-only")
 	// ErrNoRegister: it is not known which peers are sites of the array.
 	ErrNoRegister = errors.New("the register of the array cannot be read")
 	// ErrOnlyUndone: the retired pairs were all put aside before the local site used them.

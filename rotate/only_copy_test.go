@@ -93,3 +93,30 @@ func TestTheHintOnAnOnlyCopyAfterNoQuestionIsToAsk(t *testing.T) {
 		}
 	}
 }
+
+// retiredAtPush notes which keys of this site open the answers of peers.
+type retiredAtPush struct {
+	*world
+	keys []*envelope.KeyPair
+}
+
+func (n *retiredAtPush) Prove(ctx context.Context, own Identity, p Peer, answered *envelope.Certificate, keyswap bool) Proof {
+	if p.Wwwroot == peerA {
+		n.keys = own.Retired()
+	}
+	return n.world.Prove(ctx, own, p, answered, keyswap)
+}
+
+// A peer may answer with the key that only the cache had, and that the push has just saved.
+func TestAPushOpensAnswersWithTheKeysThatItHasSaved(t *testing.T) {
+	w := newWorld(t)
+	w.addPeer(peerA, fakePeer{})
+	w.cached = w.otherPair()
+	r := w.renewal(Options{})
+	n := &retiredAtPush{world: w}
+	r.Network = n
+	report := r.Distribute(t.Context())
+	if report.Outcome != Kept || len(w.tenant.History) == 0 || len(n.keys) != len(w.tenant.History) {
+		t.Errorf("%s, %v: %d keys of %d", report.Outcome, report.Err, len(n.keys), len(w.tenant.History))
+	}
+}

@@ -3,6 +3,7 @@ package rotate
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -79,6 +80,9 @@ func (r *Renewal) planned(ctx context.Context, may func(*Tenant) error, keeps fu
 // could be purged does not matter then.
 func (r *Renewal) plan(ctx context.Context, t *Tenant, keeps bool, report *TenantReport) error {
 	r.planning = true
+	if err := r.Store.CheckRights(ctx); keeps && errors.Is(err, ErrReadOnly) { // which refuses its locking reads, too
+		return fmt.Errorf("read the tenant: %w", err)
+	}
 	if r.NewKey && t.isOff() {
 		if err := r.mayStart(ctx, t); err != nil {
 			return err
@@ -100,7 +104,7 @@ func (r *Renewal) plan(ctx context.Context, t *Tenant, keeps bool, report *Tenan
 	}
 	switch seen := r.seen(t); {
 	case stale(check, failure):
-		return r.planCure(ctx, t, failure, report)
+		return r.planCure(ctx, t, failure, keeps, report)
 	case keeps && seen == usesStored:
 		return nil
 	default:
@@ -109,7 +113,12 @@ func (r *Renewal) plan(ctx context.Context, t *Tenant, keeps bool, report *Tenan
 }
 
 // planCure is what a run does first with a web server that does not use what is stored.
-func (r *Renewal) planCure(ctx context.Context, t *Tenant, failure *Failure, report *TenantReport) (err error) {
+func (r *Renewal) planCure(ctx context.Context, t *Tenant, failure *Failure, keeps bool, report *TenantReport) (err error) {
+	if keeps {
+		if err := r.planGoingBack(ctx, t); err != nil {
+			return err
+		}
+	}
 	if report.SelfCheck, err = r.keepUsed(ctx, t, failure); err != nil {
 		return err
 	}
@@ -119,6 +128,19 @@ func (r *Renewal) planCure(ctx context.Context, t *Tenant, failure *Failure, rep
 	}
 	report.warn(fmt.Sprintf("the web server %s (%v): its cache would be purged first; if it still does not follow, nothing is stored and the exit code is %d", what, failure, code))
 	return nil
+}
+
+// planGoingBack says why a run that keeps the key cannot make the web server use it. Such a run gives
+// the web server's key back, if it knows that key.
+func (r *Renewal) planGoingBack(ctx context.Context, t *Tenant) error {
+	err := r.mayPurge(ctx, t)
+	if err == nil || errors.Is(err, ErrCacheManual) {
+		return nil
+	}
+	if _, known := r.shownPair(ctx, t); !known {
+		return fmt.Errorf("%w: %w", ErrNotFollowed, err)
+	}
+	return err
 }
 
 // exitByPlan is the expected exit code of the run, as far as it can be known: it is not known for a

@@ -124,6 +124,10 @@ func (r *Renewal) allowed(ctx context.Context, t *Tenant) error {
 	if err := r.Store.CheckRights(ctx); err != nil {
 		return fmt.Errorf("the key could not be stored: %w", err)
 	}
+	return r.mayPurge(ctx, t)
+}
+
+func (r *Renewal) mayPurge(ctx context.Context, t *Tenant) error {
 	err := r.Cache.Check(ctx, t.SiteIdentifier)
 	switch {
 	case errors.Is(err, ErrCacheManual): // no other user could do more

@@ -168,9 +168,10 @@ func TestADatabaseThatTakesNoWritesEndsARunBeforeItChangesAnything(t *testing.T)
 		postgresql []int
 		refuse     string
 		says       string
+		push       int // exit code of a push, which has nothing to write
 	}{
-		"MariaDB":    {nil, "REVOKE ALL ON %[1]s.* FROM %[2]s; GRANT SELECT ON %[1]s.* TO %[2]s", "denied"},
-		"PostgreSQL": {[]int{0}, "ALTER ROLE %[2]s SET default_transaction_read_only = on", "hint: is it a replica? dbhost must be the primary"},
+		"MariaDB":    {nil, "REVOKE ALL ON %[1]s.* FROM %[2]s; GRANT SELECT ON %[1]s.* TO %[2]s", "denied", 0},
+		"PostgreSQL": {[]int{0}, "ALTER ROLE %[2]s SET default_transaction_read_only = on", "hint: is it a replica? dbhost must be the primary", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -180,6 +181,9 @@ func TestADatabaseThatTakesNoWritesEndsARunBeforeItChangesAnything(t *testing.T)
 			unchanged(t, func() {
 				f.renew(t).expect(t, 1, c.says)
 				f.renew(t, "--dry-run").expect(t, 1, c.says)
+				f.command(t, "push").expect(t, c.push)
+				f.command(t, "push", "--dry-run").expect(t, c.push)
+				f.renew(t, "--if-due", "--dry-run").expect(t, c.push)
 			}, own.Site)
 		})
 	}

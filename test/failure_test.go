@@ -296,25 +296,40 @@ func TestACacheThatIsNotOursIsNoSurprise(t *testing.T) {
 	own := testbed.PHPSite(t, testbed.Options{})
 	own.Warm(t)
 	pair := pairOf(t, own)
+	asNobody := ofNobody(t, own)
+	asNobody().expect(t, 1, "error: ", "permission denied", "hint: ", "sudo -u root")
+	if pairOf(t, own) != pair {
+		t.Error("the key was replaced")
+	}
+	// The web server keeps the key that it has: a push gives it back, as its dry run foretells.
+	own.Renew(t, testbed.Renewal{Stale: true})
+	for _, args := range [][]string{{"push", "--dry-run"}, {"push"}} {
+		asNobody(args...).expect(t, 1, "error: ", "permission denied", "hint: ", "sudo -u root")
+	}
+	if pairOf(t, own) != pair {
+		t.Error("the site does not have the key that its web server uses")
+	}
+	if err := os.Chmod(own.ConfigFile, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	asNobody().expect(t, 2, "error: "+own.ConfigFile, "hint: only root can read it")
+}
+
+// ofNobody runs the command for a site as a user who may read its files and write none.
+func ofNobody(t *testing.T, own *testbed.Site) func(args ...string) ran {
+	t.Helper()
 	binary := filepath.Join(t.TempDir(), "renew_mnetkeys")
 	if err := os.Link(built(t, forRace...), binary); err != nil {
 		copyFile(t, built(t, forRace...), binary)
 	}
 	open(t, filepath.Dir(binary), filepath.Dir(own.ConfigFile), filepath.Dir(own.Dataroot), own.Dataroot)
-	cmd := command(t, "--config="+own.ConfigFile)
-	cmd.Path = binary
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-	run1(t, cmd).expect(t, 1, "error: ", "permission denied", "hint: ", "sudo -u root")
-	if pairOf(t, own) != pair {
-		t.Error("the key was replaced")
+	return func(args ...string) ran {
+		t.Helper()
+		cmd := command(t, append(args, "--config="+own.ConfigFile)...)
+		cmd.Path = binary
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		return run1(t, cmd)
 	}
-	if err := os.Chmod(own.ConfigFile, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd = command(t, "--config="+own.ConfigFile)
-	cmd.Path = binary
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-	run1(t, cmd).expect(t, 2, "error: "+own.ConfigFile, "hint: only root can read it")
 }
 
 // open lets all users pass through directories.

@@ -72,7 +72,7 @@ func (out *Printer) hintOf(r rotate.TenantReport) string {
 	var sig *SignalError
 	var own *rotate.LocalSiteError
 	hint := rotate.HintOf(r.Err)
-	if out.rollsBack() && savesKeys(r.Err) {
+	if (out.rollsBack() || out.Options.DryRun) && savesKeys(r.Err) {
 		hint = strings.Replace(hint, again, tool+" push", 1)
 	}
 	switch {

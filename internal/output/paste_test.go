@@ -141,10 +141,13 @@ func TestNoHintBringsBackAKeyThatWasRolledBack(t *testing.T) {
 		{"rollback --yes" + host, &rotate.SharedCacheError{}, "rollback --yes" + host},
 		{"rollback --all --yes", &rotate.SharedCacheError{}, "rollback --yes '--config=/srv/my moodle/config.php'" + host},
 		{"push --all", onlyCopy, "push --all"},
+		{"renew --dry-run" + host, onlyCopy, "push" + site + host}, // a dry run saves nothing
+		{"push --dry-run" + host, onlyCopy, "push" + site + host},
 	} {
 		out := inArray(strings.Fields(c.args)...)
 		command, _, _ := strings.Cut(c.args, " ")
 		out.Options.All, out.Options.Command = strings.Contains(c.args, "--all"), cmdline.Name(command)
+		out.Options.DryRun = strings.Contains(c.args, "--dry-run")
 		r := rotate.TenantReport{Wwwroot: tenant1, Outcome: rotate.Failed, Exit: rotate.ExitNotRenewed, Err: c.err}
 		if got := out.Complete(out.hintOf(r), tenant1); !strings.HasSuffix(got, "un: sudo -u www-data renew_mnetkeys "+c.want) {
 			t.Errorf("%s: %s", c.args, got)

@@ -76,8 +76,8 @@ func (c *Cache) Drop(ctx context.Context, site string, scope rotate.Scope) error
 	if c.php == "" || moodles == nil && scope < rotate.ScopePHP {
 		return outOfReach(err)
 	}
-	if scope >= rotate.ScopePHP {
-		rest = nil // Moodle reaches every shared store
+	if scope >= rotate.ScopePHP && !errors.As(rest, new(*PermissionError)) {
+		rest = nil // Moodle reaches every shared store, but no file that this user may not change
 	}
 	phpErr := c.moodle().drop(ctx)
 	c.log.Debug().AnErr("error", phpErr).Msg("cache dropped by php")
