@@ -100,7 +100,7 @@ func (a *Array) planPeers(ctx context.Context, t *renewing, s *Session, r *Renew
 	what := wouldBeSent(a.planWords(t))
 	moves := r.MovedFrom != "" && !t.kept
 	if moves {
-		what = "its administrator must replace " + r.MovedFrom + " by " + t.member.Wwwroot + "; the link is not proven before"
+		what = "its administrator must replace " + t.report.Moved.From + " by " + t.member.Wwwroot + "; the link is not proven before"
 	}
 	t.report.Peers = append(t.report.Peers, r.tryPeers(ctx, outside, what)...)
 	r.ignore(&t.report)

@@ -74,6 +74,7 @@ func (t *renewing) read(ctx context.Context, s *Session, r *Renewal) (*Tenant, e
 	}
 	t.report.describe(tenant)
 	if r.MovedFrom != "" {
+		t.report.Moved.From = tenant.nameBefore(r.MovedFrom)
 		return tenant, r.mayMove(ctx, tenant, s.PeerRows)
 	}
 	return tenant, r.checkDue(tenant)

@@ -93,6 +93,28 @@ func (t *Tenant) movedFrom() string {
 	return ""
 }
 
+// nameBefore is the wwwroot before the move, as the site spelled it and peers have it: --from may have
+// other letters.
+func (t *Tenant) nameBefore(from string) string {
+	if t.Configured != "" {
+		return t.Wwwroot
+	}
+	for _, c := range t.certificates() {
+		if envelope.SameWwwroot(c.SubjectAltName, from) {
+			return c.SubjectAltName
+		}
+	}
+	return from
+}
+
+// movedFrom is the wwwroot before the move, "" if the tenant does not move.
+func (t *renewing) movedFrom() string {
+	if t.report.Moved == nil {
+		return ""
+	}
+	return t.report.Moved.From
+}
+
 // settled reports whether the site has the key and the row of its new wwwroot: then a move only has
 // to push them.
 func (r *Renewal) settled(t *Tenant) bool {
@@ -213,8 +235,8 @@ func (r *Renewal) reportMove(report *TenantReport, t *Tenant, inside func(wwwroo
 			p.Next = "find out why the peer's database could not be read or written. Then run: renew_mnetkeys …"
 		case inside(p.Wwwroot) || !p.needsNewName():
 		default:
-			p.Next = "send the message of this run to the peer's administrator: the peer must replace " + r.MovedFrom + " by " + t.Wwwroot
-			report.Moved.Message = moveMessage(r.MovedFrom, t)
+			p.Next = "send the message of this run to the peer's administrator: the peer must replace " + report.Moved.From + " by " + t.Wwwroot
+			report.Moved.Message = moveMessage(report.Moved.From, t)
 		}
 	}
 }

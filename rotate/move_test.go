@@ -353,6 +353,18 @@ func TestAMoveSaysWhatPeersOutsideNeed(t *testing.T) {
 	}
 }
 
+// The peers have the old wwwroot as the site wrote it, and a database may compare every letter.
+func TestAMoveNamesTheOldWwwrootAsTheSiteWroteIt(t *testing.T) {
+	const spelled = "https://OLD.example"
+	f := movedFleet(t, 2)
+	f.sites[0].tenant.Own.Wwwroot = spelled
+	f.sites[0].knowOutsider("https://outside.example")
+	r, code := f.move(oldURL)
+	if code != ExitPeers || r.Moved.From != spelled || !strings.Contains(r.Moved.Message, "WHERE wwwroot = '"+spelled+"';") || !strings.Contains(r.Peers[0].Next+r.Peers[1].Next, "replace "+spelled+" by ") {
+		t.Errorf("exit code %d: %+v, %+v", code, r.Moved, r.Peers)
+	}
+}
+
 // A push or a renewal after a move that was not finished names the move, and no new row at the peer.
 func TestAPeerThatDoesNotKnowASiteThatHasMovedIsAnsweredByTheMove(t *testing.T) {
 	for _, c := range []struct {

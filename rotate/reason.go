@@ -106,7 +106,7 @@ const (
 var Reasons = []ReasonRow{
 	{Code: ReasonDNS, Means: "the host name does not resolve",
 		Pending: true, Unanswered: true,
-		Next: "check the wwwroot; if the site is gone, delete the peer in Moodle"},
+		Next: "check the wwwroot. If the site has a new address, keep the peer, which its users refer to: see docs/move.md. If the site is gone for good, delete the peer in Moodle"},
 	{Code: ReasonConnect, Means: "the connection failed, or broke before the answer was complete",
 		Pending: true, Unanswered: true,
 		Next: nextIfDown},

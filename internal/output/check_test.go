@@ -223,3 +223,33 @@ func TestACheckNamesTheCommandThatMendsIt(t *testing.T) {
 		})
 	}
 }
+
+// However full the answer is, a problem is shown with its next step, or counted.
+func TestACheckCutsNoNextStepOff(t *testing.T) {
+	now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	last := linked("https://z.example", rotate.Refused, rotate.ReasonMNetOff, "https://p.example")
+	cut := 0
+	for n := range 60 {
+		var stdout strings.Builder
+		out := &Printer{Options: cmdline.Options{Command: cmdline.Check, All: true}, stdout: &Results{W: &stdout}, Site: Site{Config: "/c.php"}, Started: now}
+		sum := newCheckSummary(out)
+		for i := range n {
+			r := linked(fmt.Sprintf("https://t%02d.example", i), rotate.Refused, rotate.ReasonCannotOpen, "https://p.example")
+			out.advise(&r)
+			sum.add(r)
+		}
+		out.advise(&last)
+		sum.add(last)
+		text := sum.String()
+		shown, has := strings.Contains(text, "[WARNING] https://z.example"), strings.Contains(text, "next: ask the peer's administrator to enable MNet")
+		if n > 0 && (shown != has || !shown && !strings.HasSuffix(text, "which the command verify shows\n")) {
+			t.Errorf("%d problems before it:\n%s", n, text)
+		}
+		if !shown {
+			cut++
+		}
+	}
+	if cut == 0 || cut > 40 {
+		t.Errorf("%d answers were too full: the test shows nothing", cut)
+	}
+}

@@ -143,15 +143,15 @@ func (c *checkSummary) details(groups []group, room int) string {
 	for _, g := range groups {
 		for i, p := range g {
 			line := fmt.Sprintf("[%s] %s\n", p.state, checkText(p.of(p.detail), maxDetail))
+			if i == 0 {
+				line += c.next(g, maxLine)
+			}
 			if b.Len()+len(line) > room {
 				fmt.Fprintf(&b, more, left)
 				return b.String()
 			}
 			b.WriteString(line)
 			left--
-			if i == 0 {
-				b.WriteString(c.next(g, room-b.Len()))
-			}
 		}
 	}
 	return b.String()
