@@ -30,8 +30,7 @@ func (c *Client) Prove(ctx context.Context, own rotate.Identity, p rotate.Peer, 
 	}
 	f := w.run(ctx)
 	w.behindProxy(ctx, f)
-	return rotate.Proof{Certificate: w.verified, Healed: f == nil && w.healed, Fault: w.fault,
-		Forgotten: w.inRow != nil && !w.untried(w.inRow), Failure: f, Attempts: t.attempts}
+	return rotate.Proof{Certificate: w.verified, Healed: f == nil && w.healed, Fault: w.fault, Failure: f, Attempts: t.attempts}
 }
 
 // proving is the state of one proof.

@@ -29,8 +29,10 @@ func (m *linkResults) broken(ctx context.Context, member, tenant string) *Failur
 	switch m.resultOf(tenant, member) {
 	case KeyPresent, KeyStored:
 		return nil
-	case KeyOther, KeyNewer:
-		return &Failure{Reason: ReasonFault7023, Detail: "this site has another certificate of the peer than the peer uses; a push to the array stores that one"}
+	case KeyOther:
+		return otherCertificate()
+	case KeyNewer:
+		return newerHere()
 	case NotAsked:
 		if ctx.Err() != nil {
 			return cutShort(ctx)
@@ -67,7 +69,7 @@ func (m *linkResults) rowFailure(member, site string) *Failure {
 	case RowDeleted:
 		return deletedRow()
 	case KeyOther:
-		return &Failure{Reason: ReasonCannotOpen, Detail: "the peer does not have the current certificate of this site", Next: nextMemberRow}
+		return otherRow()
 	case KeyNewer:
 		return &Failure{Reason: ReasonCannotOpen, Detail: newerAtPeer, Next: nextRestored}
 	case RowNamedAsBefore:
@@ -78,8 +80,19 @@ func (m *linkResults) rowFailure(member, site string) *Failure {
 	return &Failure{Reason: ReasonDatabase, Detail: "the peer's database did not take the certificate", Pending: true}
 }
 
+// newerHere is the failure of a link to a peer of whose certificates this site has a newer one than
+// the peer's database.
+func newerHere() *Failure {
+	return &Failure{Reason: ReasonFault7025, Detail: "this site has a newer certificate of the peer than the peer's database, which does not have its key",
+		Next: "the peer's database is older than this site's, as after a restored backup: see \"After the worst\" in docs/recovery.md"}
+}
+
 func noRow() *Failure {
 	return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer has no host with this site's wwwroot"}
+}
+
+func otherRow() *Failure {
+	return &Failure{Reason: ReasonCannotOpen, Detail: "the peer does not have the current certificate of this site", Next: nextMemberRow}
 }
 
 func deletedRow() *Failure {

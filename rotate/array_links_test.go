@@ -61,11 +61,11 @@ var brokenLinks = []struct {
 	{"nothing is wrong", func(_, _ *fleetSite) {}, "accepted database", "accepted database", false},
 	{"the tenant's row has a forgotten certificate of the master", func(s, m *fleetSite) {
 		s.rows[m.tenant.Wwwroot].certificate = testPair(s.f.t, m.tenant.Wwwroot, clock.AddDate(-1, 0, 0)).Certificate.PEM
-	}, "refused fault_7023", "accepted database", true},
-	{"the tenant's row of the master is empty", func(s, m *fleetSite) { s.rows[m.tenant.Wwwroot].certificate = "" }, "refused fault_7023", "accepted database", true},
+	}, "refused fault_7025", "accepted database", true},
+	{"the tenant's row of the master is empty", func(s, m *fleetSite) { s.rows[m.tenant.Wwwroot].certificate = "" }, "refused fault_7025", "accepted database", true},
 	{"the tenant's row has a certificate of the master of a later date", func(s, m *fleetSite) {
 		s.rows[m.tenant.Wwwroot].certificate = testPair(s.f.t, m.tenant.Wwwroot, clock).Certificate.PEM
-	}, "refused fault_7023", "accepted database", true},
+	}, "refused fault_7025", "accepted database", true},
 	{"MNet is off at the master", func(_, m *fleetSite) { m.tenant.DispatcherMode = "off" }, "refused mnet_off", "refused mnet_off", false},
 	{"MNet is off in the master's database only", func(_, m *fleetSite) { m.tenant.DispatcherMode, m.stillOn = "off", true }, "refused mnet_off", "refused mnet_off", false},
 	{"the master's own row says that its key has expired", func(_, m *fleetSite) { m.tenant.Own.Expires = clock.Unix() - 1 }, "pending bad_certificate", "pending bad_certificate", false},
@@ -205,7 +205,7 @@ func TestARepairDoesNotUndoWhatAnotherRunHasTold(t *testing.T) {
 	}{
 		{"renewed and pushed before the row is read", "hold", true, "accepted database"},
 		{"renewed before the row is written", "look", false, "accepted database"},
-		{"renewed and pushed before the row is written", "peer", true, "refused fault_7023"},
+		{"renewed and pushed before the row is written", "peer", true, "refused fault_7025"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFleet(t, 2)

@@ -77,7 +77,7 @@ func (a *Array) links() *linkResults {
 func (a *Array) addTenants(m *linkResults, tenants []*renewing) {
 	for _, t := range tenants {
 		if t.current != nil && m.sides[t.at].err == nil {
-			m.add(HostKey{Wwwroot: t.member.Wwwroot, Certificate: t.current.Key.Certificate, Was: t.movedFrom(), Had: t.had})
+			m.add(HostKey{Wwwroot: t.member.Wwwroot, Certificate: t.current.Key.Certificate, Was: t.movesFrom(), Had: t.had})
 		}
 	}
 	m.tenantKeys = len(m.keys)

@@ -78,7 +78,10 @@ func (d *diagnosis) callPeer(ctx context.Context, own Identity, p Peer) checkup 
 	switch {
 	case c.report.back && d.local.silent():
 		return c // the local site is the finding
-	case !c.report.Outcome.Proven():
+	case c.report.Reason == ReasonUnknownToPeer && c.report.Next == "" && d.tenant.movedFrom() != "":
+		c.report.Next = nextMoved(d.tenant.movedFrom())
+	}
+	if !c.report.Outcome.Proven() {
 		return c.fail(p, &Failure{Reason: c.report.Reason, Detail: c.report.Detail, Next: c.report.Next, Pending: c.report.Outcome == Pending}, d.local)
 	}
 	c.findings = append(c.findings, proven(p, proof)...)

@@ -47,6 +47,7 @@ func CounterpartOf(t *Tenant, wwwroot string) *Counterpart {
 	c := &Counterpart{Site: t, Unknown: true}
 	for _, p := range t.Peers {
 		if envelope.SameWwwroot(p.Wwwroot, wwwroot) && !NotFound(p.Wwwroot) {
+			c.Differ = c.Differ || !c.Unknown && c.Holds != p.Certificate
 			c.Holds, c.Unknown = p.Certificate, false
 		}
 	}
@@ -66,6 +67,9 @@ func (r *Renewal) verifyFarSide(ctx context.Context, own Identity, p Peer, far f
 		report.fail(f)
 	case far.Counterpart == nil:
 	default:
+		if far.Differ && report.Outcome.Proven() {
+			report.fail(otherRow())
+		}
 		if report.Outcome.Proven() && !far.OneWay {
 			r.verifyBack(ctx, own, far.Counterpart, report)
 		}
@@ -77,10 +81,21 @@ func (r *Renewal) verifyFarSide(ctx context.Context, own Identity, p Peer, far f
 	switch {
 	case report.outdated() && far.row(own) == KeyNewer:
 		report.Detail, report.Next = join(newerAtPeer, report.Detail), nextRestored
+	case report.Outcome == Refused && !report.back && (report.Reason == ReasonFault7023 || report.Reason == ReasonFault7025) && far.isOlder(p):
+		report.fail(newerHere())
 	case report.Reason == ReasonUnknownToPeer && !report.back && far.row(own) == RowDeleted:
 		report.fail(deletedRow())
 	}
 	r.nextIfOff(p, far, report)
+}
+
+// isOlder reports whether the peer's database is older than this site's row of the peer.
+func (far farSide) isOlder(p Peer) bool {
+	if far.Counterpart == nil || far.Site.identity() == nil {
+		return false
+	}
+	key, c := HostKey{Wwwroot: p.Wwwroot, Certificate: far.Site.identity().Key.Certificate, Had: far.Site.certificates()}, certificateOf(p)
+	return c != nil && key.IsNewer(c)
 }
 
 // outdated reports whether the peer refused for the certificate of this site that it has, or lacks.
@@ -94,12 +109,18 @@ func (r *Renewal) nextIfOff(p Peer, far farSide, report *PeerReport) {
 	}
 }
 
-// unknown is the failure of a peer whose database has no row of this site.
-func (far farSide) unknown() *Failure {
-	if far.Counterpart == nil || !far.Unknown {
+// rowFault is the failure of a peer whose database has no row of this site, or several that differ:
+// a call proves nothing then, and a push by keyswap mends nothing.
+func (far farSide) rowFault() *Failure {
+	switch {
+	case far.Counterpart == nil:
 		return nil
+	case far.Unknown:
+		return noRow()
+	case far.Differ:
+		return otherRow()
 	}
-	return noRow()
+	return nil
 }
 
 // fits reports whether the peer's side, as it was read before the call, is that of a link that the

@@ -179,6 +179,7 @@ func TestADatabaseThatCannotBeReadDecidesForMembersAlone(t *testing.T) {
 			want Reason
 		}{
 			{errDown, fakePeer{refuses: ReasonFault6004}, ReasonDatabase},
+			{errDown, fakePeer{dead: true}, ReasonDatabase},
 			{errDown, fakePeer{}, ReasonDatabase},
 			{fmt.Errorf("%w: %w", ErrNoRegister, errDown), fakePeer{refuses: ReasonFault6004}, ReasonFault6004},
 			{fmt.Errorf("%w: %w", ErrNoRegister, errDown), fakePeer{}, ReasonDatabase},
@@ -202,5 +203,69 @@ func TestTheDiagnosisOfAnArrayNamesADeletedRow(t *testing.T) {
 	f.array(ArrayOptions{}, 0).Survey(t.Context(), SurveyDoctor)
 	if p := linkTo(f.reports[own], member.tenant.Wwwroot); p.Reason != ReasonUnknownToPeer || p.Next != deletedRow().Next {
 		t.Errorf("%+v", p)
+	}
+}
+
+// Of two rows with different certificates, the one that Moodle reads is chance. No call of this site
+// shows that, and no keyswap mends it.
+func TestAMemberWithTwoRowsThatDifferProvesNoLink(t *testing.T) {
+	for name, run := range map[string]func(*Renewal, context.Context) TenantReport{
+		"push": (*Renewal).Distribute, "verify": (*Renewal).Verify, "doctor": (*Renewal).Diagnose, "dry run": (*Renewal).Plan} {
+		for _, second := range []string{"", "current"} {
+			w := newWorld(t)
+			peer := w.addPeer(peerA, fakePeer{})
+			r := w.renewal(Options{})
+			r.Network = callers{w}
+			r.Counterpart = func(context.Context, Peer) (*Counterpart, error) {
+				site := peer.site(w.tenant.Pair.Certificate)
+				row := site.Peers[1]
+				if row.Certificate = second; second == "current" {
+					row.Certificate = w.tenant.Pair.Certificate
+				}
+				site.Peers = append(site.Peers, row)
+				return CounterpartOf(site, ownURL), nil
+			}
+			p := run(r, t.Context()).Peers[0]
+			if differ := second == ""; (p.Outcome == Refused) != differ || differ && (p.Reason != ReasonCannotOpen || p.Next != nextMemberRow) {
+				t.Errorf("%s, the second row %q: %+v", name, second, p)
+			}
+		}
+	}
+}
+
+// A row that is newer than the database of the site that it names is evidence of a restored backup:
+// a push would replace it.
+func TestADatabaseThatIsOlderThanARowOfItIsNamed(t *testing.T) {
+	newer := testPair(t, peerA, clock.AddDate(0, 0, 1)).Certificate.PEM
+	for name, run := range map[string]func(*Renewal, context.Context) TenantReport{"verify": (*Renewal).Verify, "doctor": (*Renewal).Diagnose} {
+		w := newWorld(t)
+		peer := w.addPeer(peerA, fakePeer{})
+		w.tenant.Peers[0].Certificate = newer
+		r := w.renewal(Options{})
+		r.Network = callers{w}
+		r.Counterpart = func(context.Context, Peer) (*Counterpart, error) {
+			return CounterpartOf(peer.site(w.tenant.Pair.Certificate), ownURL), nil
+		}
+		if p := run(r, t.Context()).Peers[0]; p.Next != newerHere().Next {
+			t.Errorf("%s: %+v", name, p)
+		}
+	}
+	f := newFleet(t, 2)
+	own, member := f.sites[0], f.sites[1].tenant.Wwwroot
+	own.rows[member].certificate = testPair(t, member, clock.AddDate(0, 0, 1)).Certificate.PEM
+	f.array(ArrayOptions{}, 0).Survey(t.Context(), SurveyVerify)
+	if p := linkTo(f.reports[own.tenant.Wwwroot], member); p.Next != newerHere().Next {
+		t.Errorf("array: %+v", p)
+	}
+}
+
+// The diagnosis names the move that explains why a peer does not know this site, as other commands do.
+func TestTheDiagnosisNamesTheMove(t *testing.T) {
+	w := newWorld(t)
+	w.addPeer(peerA, fakePeer{refuses: ReasonUnknownToPeer})
+	w.tenant.History = []Retired{{Stored: storedPair(testPair(t, "https://former.example", clock))}}
+	p := w.renewal(Options{}).Diagnose(t.Context())
+	if p.Peers[0].Next != nextMoved("https://former.example") || !slices.ContainsFunc(p.Findings, func(f Finding) bool { return f.Code == "peer_unknown_to_peer" && f.Next == p.Peers[0].Next }) {
+		t.Errorf("%+v, %+v", p.Peers[0], p.Findings)
 	}
 }

@@ -107,8 +107,8 @@ func (t *Tenant) nameBefore(from string) string {
 	return from
 }
 
-// movedFrom is the wwwroot before the move, "" if the tenant does not move.
-func (t *renewing) movedFrom() string {
+// movesFrom is the wwwroot before the move, "" if the tenant does not move.
+func (t *renewing) movesFrom() string {
 	if t.report.Moved == nil {
 		return ""
 	}

@@ -176,7 +176,7 @@ func (r *Renewal) tryPeers(ctx context.Context, peers []Peer, what string) []Pee
 		f := r.Network.Reachable(ctx, p)
 		if f == nil {
 			far := r.farSide(ctx, p)
-			f = cmp.Or(far.unread, far.broken, far.unknown())
+			f = cmp.Or(far.unread, far.broken, far.rowFault())
 		}
 		if f != nil {
 			report.fail(f)

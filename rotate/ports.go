@@ -121,13 +121,10 @@ type Proof struct {
 	// Certificate is the one under which a signed answer of the peer verified, including the signed
 	// fault of a peer that is not proven; nil if there was no such answer.
 	Certificate *envelope.Certificate
-	Healed      bool // proven, but not at the first call
-	// Forgotten: the peer cannot open calls sealed to the certificate in this site's row of it,
-	// which this site uses to call it.
-	Forgotten bool
-	Fault     string // reason and text of a signed and sealed fault that proved it; "" for none
-	Failure   *Failure
-	Attempts  int
+	Healed      bool   // proven, but not at the first call
+	Fault       string // reason and text of a signed and sealed fault that proved it; "" for none
+	Failure     *Failure
+	Attempts    int
 }
 
 // HookedCache is a Cache that is dropped by a command of the operator, which may reload a web

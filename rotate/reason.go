@@ -267,9 +267,14 @@ func (r *TenantReport) NextStep(p PeerReport, pushed bool) string {
 	case r.SelfCheck == SelfSkipped && p.Reason == ReasonLocalSite:
 		return "leave out --self-check=off: this proves the local site and then the link. Run: renew_mnetkeys push"
 	case p.Reason == ReasonUnknownToPeer && r.movedFrom != "" && r.Moved == nil:
-		return "if this site is a copy of " + r.movedFrom + ", ask the peer's administrator to add it. If it has moved from there, the peer may have the old wwwroot: do not add the site as a new peer. To finish the move, run: renew_mnetkeys move --from=" + shellWord(r.movedFrom)
+		return nextMoved(r.movedFrom)
 	}
 	return r.SelfCheck.nextForPeer(p.Reason, pushed)
+}
+
+// nextMoved is the next step for a peer that does not know a site whose old wwwroot was from.
+func nextMoved(from string) string {
+	return "if this site is a copy of " + from + ", ask the peer's administrator to add it. If it has moved from there, the peer may have the old wwwroot: do not add the site as a new peer. To finish the move, run: renew_mnetkeys move --from=" + shellWord(from)
 }
 
 // nextForPeer takes into account what the run has seen of the local site: if that does not answer,

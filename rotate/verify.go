@@ -15,6 +15,9 @@ type Counterpart struct {
 	Holds string  // the certificate in its row of this site, PEM; "" if it has none
 	// Unknown: it has no active row of this site that its Moodle finds, which no push makes.
 	Unknown bool
+	// Differ: it has several active rows of this site with different certificates. Which of them its
+	// Moodle reads is chance.
+	Differ bool
 	// OneWay: its rows were not read, so its call to this site is not made. Row is then what its row
 	// of this site was compared to have of the certificate RowOf; nil if it was not compared.
 	OneWay bool
@@ -100,11 +103,13 @@ func outdated(p Peer, proof Proof) *Failure {
 	if proof.Failure != nil || proof.Certificate == nil || proof.Certificate.Equal(certificateOf(p)) {
 		return nil
 	}
-	reason := ReasonFault7025 // it knows the key that the peer had before
-	if proof.Forgotten {
-		reason = ReasonFault7023
-	}
-	return &Failure{Reason: reason, Detail: "this site has another certificate of the peer than the peer uses"}
+	return otherCertificate()
+}
+
+// otherCertificate is the failure of a link if this site's row of the peer has a certificate that
+// the peer does not use.
+func otherCertificate() *Failure {
+	return &Failure{Reason: ReasonFault7025, Detail: "this site has another certificate of the peer than the peer uses"}
 }
 
 // nextLocal is the next step if a peer's call to this site shows that this site is at fault, ""

@@ -40,7 +40,7 @@ func TestABrokenMasterIsSeenByEveryCommandOfAnArray(t *testing.T) {
 		{"a row with a forgotten certificate of the master", func(t testing.TB, _ *fleet, master, tenant *fleetTenant) {
 			certificate, _ := master.forgotten(t)
 			tenant.DB.Exec(t, "UPDATE {mnet_host} SET public_key = ? WHERE wwwroot = ?", certificate, master.Wwwroot)
-		}, "refused fault_7023", true},
+		}, "refused fault_7025", true},
 		{"the master's MNet is off", func(t testing.TB, _ *fleet, master, _ *fleetTenant) {
 			master.DB.Exec(t, "UPDATE {config} SET value = 'off' WHERE name = 'mnet_dispatcher_mode'")
 			master.web.Misbehave(peertest.Off)

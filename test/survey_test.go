@@ -97,10 +97,10 @@ func TestAnArrayIsLookedAtAndNotWritten(t *testing.T) {
 				f.tenants[3].Wwwroot, of.Wwwroot)
 		}, map[string]surveyed{
 			"status":        {0, []string{of.Wwwroot + ": ", "4 peers, 2 of 3 in the array have it"}, "skipped  other", ""},
-			"status --live": {3, []string{"2 of 3 in the array have it", "14 of 16 links proven", "refused 1 link: cannot_open", "next: "}, "refused cannot_open other", "refused fault_7023 current"},
-			"verify":        {3, []string{"14 of 16 links proven", "refused 1 link: cannot_open", "  from " + of.Wwwroot + " to " + holder.Wwwroot, "next: "}, "refused cannot_open", "refused fault_7023"},
-			"check":         {1, []string{"MNET WARNING - " + of.Wwwroot + ": peer " + holder.Wwwroot + " refused: cannot_open", "peers_refused=2;"}, "refused cannot_open", "refused fault_7023"},
-			"doctor":        {3, []string{"[peer_cannot_open]\n        1 tenant: " + of.Wwwroot + "\n        1 peer: " + holder.Wwwroot + "\n", "next: "}, "refused cannot_open", "refused fault_7023"},
+			"status --live": {3, []string{"2 of 3 in the array have it", "14 of 16 links proven", "refused 1 link: cannot_open", "next: "}, "refused cannot_open other", "refused fault_7025 current"},
+			"verify":        {3, []string{"14 of 16 links proven", "refused 1 link: cannot_open", "  from " + of.Wwwroot + " to " + holder.Wwwroot, "next: "}, "refused cannot_open", "refused fault_7025"},
+			"check":         {1, []string{"MNET WARNING - " + of.Wwwroot + ": peer " + holder.Wwwroot + " refused: cannot_open", "peers_refused=2;"}, "refused cannot_open", "refused fault_7025"},
+			"doctor":        {3, []string{"[peer_cannot_open]\n        1 tenant: " + of.Wwwroot + "\n        1 peer: " + holder.Wwwroot + "\n", "next: "}, "refused cannot_open", "refused fault_7025"},
 		}},
 	} {
 		c.upset()

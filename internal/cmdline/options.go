@@ -215,7 +215,7 @@ var groups = []group{
 			set:  word(func(o *Options, format string) { o.LogFormat = format }),
 			help: "write the log as console text or as json"},
 		{name: "redact", set: on(func(o *Options) *bool { return &o.Redact }),
-			help: "print pseudonyms for host names and addresses, for a report that others read"},
+			help: "print pseudonyms for host names and addresses, so that others may read it; the page of --report and the metrics keep the names"},
 	}},
 	{"Hooks", []*option{
 		{name: "pre-hook", arg: command, of: changing, example: "/usr/bin/true",

@@ -85,7 +85,11 @@ func (out *Printer) complete(command, wwwroot string) string {
 		if strings.Contains(command, " --all") {
 			wwwroot = ""
 		}
-		return out.site(wwwroot).sudo() + out.withSite(command, wwwroot)
+		at := out.site(wwwroot)
+		if strings.HasPrefix(command, tool+" move ") && out.SiteOf != nil { // which renames rows in the databases of all
+			at = out.Site
+		}
+		return at.sudo() + out.withSite(command, wwwroot, at)
 	case command == purge:
 		return out.site(wwwroot).sudo() + out.site(wwwroot).purge(wwwroot)
 	}
@@ -136,13 +140,13 @@ func (s Site) sudo() string {
 }
 
 // withSite adds the configuration and the tenant, unless the command names its site already.
-func (out *Printer) withSite(command, wwwroot string) string {
+func (out *Printer) withSite(command, wwwroot string, at Site) string {
 	has := func(option string) bool { return strings.Contains(command, " --"+option) }
 	carried := []string{"cfg", "php", "options", "node"}
 	if hook := "cache-hook"; out.Typed(hook) && changes(command) {
 		command, carried = advisedHook.ReplaceAllLiteralString(command, ""), append(carried, hook)
 	}
-	site, at := words(given(out.Arguments, carried...)), out.site(wwwroot)
+	site := words(given(out.Arguments, carried...))
 	switch {
 	case has("config"):
 	case at.Config == "":

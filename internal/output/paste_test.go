@@ -219,3 +219,19 @@ func TestCommandsKeepTheSelectionHoweverManyDashesItHas(t *testing.T) {
 		}
 	}
 }
+
+// A move renames rows in the databases of all members: a config.php of one site knows no other.
+func TestAMoveIsAdvisedForAllConfigsOfAnArray(t *testing.T) {
+	const hint = "run: renew_mnetkeys move --from=https://old.example"
+	out := inArray("check", "--all", "--config=/srv/*/config.php", "--config=/opt/config.php")
+	out.Options.All = true
+	out.Site = Site{User: "root"}
+	out.SiteOf = func(string) Site { return Site{Config: "/srv/a/config.php", User: "www-data"} }
+	want := "run: sudo -u root renew_mnetkeys move --from=https://old.example '--config=/srv/*/config.php' --config=/opt/config.php --host=" + tenant1
+	if got := out.Complete(hint, tenant1); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if got := out.Complete("run: renew_mnetkeys push", tenant1); !strings.Contains(got, " --config=/srv/a/config.php ") {
+		t.Error(got)
+	}
+}

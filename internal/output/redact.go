@@ -24,7 +24,7 @@ type Redaction struct {
 var hostForms = regexp.MustCompile(`\\u[0-9a-fA-F]{4}|\\.|` +
 	`\[([0-9a-fA-F:]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*)(?:%\w+)?\]|` +
 	`\b((?:\d{1,3}\.){3}\d{1,3})\b|` +
-	`(?:://|@tcp\()([^\s/"'\\()<>:?#\[\]]+)|` +
+	`(?:://|@tcp\()([^\s/"'\\()<>:;,?#\[\]]+)|` +
 	`((?:[\pL\pN_](?:[\pL\pN_-]*[\pL\pN])?\.)+\pL[\pL\pN-]*[\pL\pN])|` +
 	`\b([A-Za-z][A-Za-z0-9-]*):\d{2,5}\b|` +
 	`\blookup ([A-Za-z0-9-]+)\b|` +
@@ -90,6 +90,9 @@ func (r *Redaction) text(text string) string {
 	for _, at := range hostForms.FindAllStringSubmatchIndex(text, -1) {
 		for form := 1; form < len(at)/2; form++ {
 			if from, to := at[2*form], at[2*form+1]; from >= 0 {
+				if text[to-1] == '.' { // of a sentence
+					to--
+				}
 				b.WriteString(text[end:from] + r.pseudonym(text[from:to]))
 				end = to
 			}
@@ -103,7 +106,7 @@ func (r *Redaction) text(text string) string {
 func (r *Redaction) pseudonym(name string) string {
 	key := strings.ToLower(strings.TrimSuffix(name, "."))
 	switch {
-	case key == "localhost", key == "::1", strings.HasPrefix(key, "127."), fileName.MatchString(key):
+	case key == "localhost", key == "::1", strings.HasPrefix(key, "127."), fileName.MatchString(key), key == "user.mnethostid", key == "config.mnet":
 		return name
 	case r.names == nil:
 		r.names = map[string]string{}

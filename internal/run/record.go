@@ -18,6 +18,9 @@ import (
 // openSinks makes sure that every file can be written before anything is done.
 func openSinks(out *output.Printer, hooks *hookRunner) error {
 	o := out.Options
+	if o.Redact && (o.Report != "" || o.PrometheusFile != "") {
+		out.Log.Warn().Msg("--redact changes what is printed: the page (--report) and the metrics (--prometheus-file) have the real names")
+	}
 	if hooks.cache != nil {
 		out.Sinks = append(out.Sinks, hooks.cache)
 	}
