@@ -47,6 +47,9 @@ func (r *Renewal) bindHosts(ctx context.Context, t *Tenant, own Identity) (peers
 	return peers, failed
 }
 
+// nextConnect is the next step for a host that is not connected: no later run would find it.
+const nextConnect = "remove the cause. Then, to connect the two sites, run: renew_mnetkeys …"
+
 // connect registers and binds one host, on both sides if both databases are available.
 func (r *Renewal) connect(ctx context.Context, t *Tenant, own Identity, link Link, host Peer, known bool) (Peer, *PeerReport) {
 	report := PeerReport{Wwwroot: link.Wwwroot, Application: "moodle", Attempts: 1}
@@ -54,7 +57,7 @@ func (r *Renewal) connect(ctx context.Context, t *Tenant, own Identity, link Lin
 		var failure *Failure
 		if host, failure = r.Introducer.Introduce(ctx, own, link.Wwwroot); failure != nil {
 			report.fail(failure)
-			report.Detail = join(report.Detail, "not connected as a peer")
+			report.Detail, report.Next = join(report.Detail, "not connected as a peer"), nextConnect
 			return Peer{}, &report
 		}
 		host.IPAddress = r.ipAddress(ctx, host.Wwwroot)
@@ -70,7 +73,7 @@ func (r *Renewal) connect(ctx context.Context, t *Tenant, own Identity, link Lin
 	}
 	if err != nil {
 		// The host has not refused: a database was not reached, or has a problem.
-		report.fail(&Failure{Reason: ReasonDatabase, Detail: "not connected as a peer: " + err.Error(), Pending: true})
+		report.fail(&Failure{Reason: ReasonDatabase, Detail: "not connected as a peer: " + err.Error(), Pending: true, Next: nextConnect})
 		return Peer{}, &report
 	}
 	r.Log.Info().Str("peer", link.Wwwroot).Bool("both_sides", link.Far != nil).Msg("connected")

@@ -157,6 +157,22 @@ func TestADryRunTouchesNothing(t *testing.T) {
 	}
 }
 
+// The run makes the rows on both sides before it pushes.
+func TestADryRunDoesNotMissTheRowsThatTheRunMakes(t *testing.T) {
+	w := newWorld(t)
+	peer := w.addPeer(peerA, fakePeer{})
+	w.tenant.Peers = nil
+	r := w.renewal(Options{Bind: []Link{{Wwwroot: peerA}}})
+	r.Counterpart = func(context.Context, Peer) (*Counterpart, error) {
+		site := peer.site("")
+		site.Peers = nil
+		return CounterpartOf(site, ownURL), nil
+	}
+	if report := r.Plan(t.Context()); report.Exit != ExitOK || len(report.Peers) != 1 || report.Peers[0].Outcome != Skipped {
+		t.Errorf("%+v", report)
+	}
+}
+
 func TestADryRunDoesNotCallASiteThatWouldRepairItself(t *testing.T) {
 	w := newWorld(t)
 	w.tenant.Pair = storedPair(testPair(t, ownURL, clock))
@@ -197,6 +213,9 @@ func TestHostsAreConnectedBeforeThePush(t *testing.T) {
 	}
 	if len(far.got) != 1 || far.got[0].Wwwroot != ownURL || far.got[0].Certificate != w.tenant.Pair.Certificate {
 		t.Error("the other side did not get our new certificate")
+	}
+	if next := report.Peers[1].Next; next != nextConnect {
+		t.Errorf("what was not connected: next: %s", next)
 	}
 	if len(dead.got) != 0 || report.Exit != ExitPeers || len(report.Peers) != 2 {
 		t.Errorf("report %+v", report)
