@@ -163,12 +163,29 @@ func (s *peerStore) kept(rows []peerRow) []rotate.StoreResult {
 			kept[row.key] = max(kept[row.key], row.kept)
 		}
 	}
+	for key := range s.keys {
+		if isHidden(rows, key) {
+			kept[key] = rotate.RowTwice
+		}
+	}
 	for _, key := range s.former {
 		if hasTwoRows(rows, key) {
 			kept[key] = rotate.RowTwice
 		}
 	}
 	return kept
+}
+
+// isHidden reports whether a site has an active row, and a deleted one with the same wwwroot, which
+// Moodle may find in its place: it looks without regard to deleted (mnet/peer.php, set_wwwroot).
+func isHidden(rows []peerRow, key int) bool {
+	active, deleted := false, false
+	for _, row := range rows {
+		if row.key == key && row.named {
+			active, deleted = active || !row.deleted, deleted || row.deleted
+		}
+	}
+	return active && deleted
 }
 
 // hasTwoRows reports whether a site that has moved has an active row with its new wwwroot, or gets

@@ -58,7 +58,7 @@ func TestStorePeerKeys(t *testing.T) {
 			"no row is made":                             {"", []rotate.HostKey{offer("https://c.example", 6)}, []rotate.StoreResult{rotate.NoRow}, "4 v5 5, 5 v5 5"},
 			"a deleted row stays as it is":               {"UPDATE {mnet_host} SET deleted = 1 WHERE id = 4", []rotate.HostKey{offer(a, 6)}, []rotate.StoreResult{rotate.RowDeleted}, "4 v5 5, 5 v5 5"},
 			"all rows of a wwwroot are written":          {"UPDATE {mnet_host} SET wwwroot = 'https://a.example' WHERE id = 5", []rotate.HostKey{offer(a, 6)}, []rotate.StoreResult{rotate.KeyStored}, "4 v6 6, 5 v6 6"},
-			"or the deleted one":                         {"UPDATE {mnet_host} SET wwwroot = 'https://a.example', deleted = 1 WHERE id = 5", []rotate.HostKey{offer(a, 6)}, []rotate.StoreResult{rotate.KeyStored}, "4 v6 6, 5 v5 5"},
+			"one beside it hides it":                     {"UPDATE {mnet_host} SET wwwroot = 'https://a.example', deleted = 1 WHERE id = 5", []rotate.HostKey{offer(a, 6)}, []rotate.StoreResult{rotate.RowTwice}, "4 v6 6, 5 v5 5"},
 			"the tenant's own row stays as it is":        {"", []rotate.HostKey{offer(ownWwwroot, 6)}, []rotate.StoreResult{rotate.NoRow}, "4 v5 5, 5 v5 5"},
 			"also when it still has another's wwwroot":   {"UPDATE {config} SET value = '4' WHERE name = 'mnet_localhost_id'", []rotate.HostKey{offer(a, 6)}, []rotate.StoreResult{rotate.NoRow}, "4 v5 5, 5 v5 5"},
 			"a slash makes no other":                     {"", []rotate.HostKey{offer(a, 6), offer("https://b.example/", 6)}, []rotate.StoreResult{rotate.KeyStored, rotate.KeyStored}, "4 v6 6, 5 v6 6"},

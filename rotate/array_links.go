@@ -75,7 +75,7 @@ func (m *linkResults) rowFailure(member, site string) *Failure {
 	case RowNamedAsBefore:
 		return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer's row of this site has the old wwwroot"}
 	case RowTwice:
-		return &Failure{Reason: ReasonTwoRows, Detail: "the peer has two rows of this site: none was deleted, and one with the old wwwroot was not changed"}
+		return &Failure{Reason: ReasonTwoRows, Detail: "the peer has two rows of this site, which Moodle confuses, also if one of them is deleted: none was removed"}
 	}
 	return &Failure{Reason: ReasonDatabase, Detail: "the peer's database did not take the certificate", Pending: true}
 }

@@ -240,7 +240,7 @@ func (e *UnreachableError) Hint() string {
 	case e.Off && !e.Purged:
 		return ReasonMNetOff.Row().NextLocal
 	case e.Off:
-		return "the config.php of each web server must not set $CFG->mnet_dispatcher_mode to off. If none does, " + saveFirst + "Run: renew_mnetkeys …"
+		return "the config.php of each web server must not set $CFG->mnet_dispatcher_mode to off, and a --cache-hook must purge core/config for every web server. If that is so, " + saveFirst + "Run: renew_mnetkeys …"
 	case e.Stray:
 		return "the web server must print nothing around its answers: switch off display_errors in PHP and debugdisplay in Moodle, and look for an echo or a blank line outside <?php in config.php"
 	case e.Loopback:
@@ -256,6 +256,9 @@ type OnlyCopyError struct {
 	// Unasked: the web server was not asked which key it uses (--self-check=off). The database may
 	// well have that key.
 	Unasked bool
+	// Silent: a web server did not show which key it uses. Those that did use keys that the database
+	// has.
+	Silent bool
 }
 
 func (e *OnlyCopyError) Error() string {
@@ -272,6 +275,8 @@ func (e *OnlyCopyError) Hint() string {
 	switch {
 	case e.Unasked:
 		return keep + "To find out whether the database has the key that the web server uses, leave out --self-check=off; if this machine cannot open the wwwroot, name the web server with --node=HOST[:PORT]"
+	case e.Silent:
+		return "do not purge Moodle's caches: that web server may have the only copy of a key. Start it, or leave out its --node if it is gone. Then run: renew_mnetkeys …"
 	case errors.Is(e.Err, ErrCacheInMemory):
 		return keep + "No other process can read it in the memory of the web server (APCu). To give up the key, so that peers which know only this key lose trust in this site, " +
 			"put the name of your php-fpm service into this command. Run: renew_mnetkeys --abandon-pending --cache-hook='systemctl reload php8.2-fpm'"

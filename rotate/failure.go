@@ -46,3 +46,12 @@ func (f *Failure) Error() string {
 }
 
 func (f *Failure) Unwrap() error { return f.Err }
+
+// at is the failure with the web server that was asked.
+func (f *Failure) at(node Peer) *Failure {
+	named := *f
+	if node.Node != "" {
+		named.Detail = join("web server "+node.Node, f.Detail)
+	}
+	return &named
+}

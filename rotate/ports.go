@@ -290,5 +290,5 @@ const (
 	KeyOther                            // the row has another one: only ComparePeerKeys says so
 	KeyNewer                            // that one is later than the current one, and of a key that the site does not have
 	RowNamedAsBefore                    // the row has HostKey.Was: only ComparePeerKeys says so
-	RowTwice                            // of a key with HostKey.Was: one row keeps that and another has the new wwwroot, or both have the new
+	RowTwice                            // a deleted row has the wwwroot of the active one; of a key with HostKey.Was: one row keeps that and another has the new wwwroot, or both have the new
 )

@@ -138,7 +138,7 @@ var Reasons = []ReasonRow{
 	{Code: ReasonUnknownToPeer, Means: "this site is not one of its hosts",
 		Faults: []int{7020, 6003}, LocalSite: SelfFailed, ShowsLocal: "it does not know this wwwroot, so it is not known which key it uses",
 		Next: "ask the peer's administrator to add this site, with its wwwroot written exactly as here. If the peer has this site under an old wwwroot, the administrator must replace that one instead: users belong to the old entry"},
-	{Code: ReasonTwoRows, Means: "it has two rows of this site: one with the old wwwroot and one with the new, or both with the new",
+	{Code: ReasonTwoRows, Means: "it has two rows of this site: one with the old wwwroot and one with the new, or two with one wwwroot, of which one may be deleted",
 		Next: "decide which of the two rows the peer's users refer to (user.mnethostid), give the other one an unused wwwroot by SQL, then run: renew_mnetkeys …"},
 	{Code: ReasonMNetOff, Means: "its MNet is switched off",
 		Faults:    []int{704, 6012},

@@ -26,8 +26,8 @@ const (
 //
 // A store may be unreadable or invisible from here: then a drop may destroy the only copy. So
 // unless the web server was seen to use the stored pair, it must show a certificate whose pair the
-// database has; if it shows none, every store must have been read. Those that a hook empties are not
-// all read from here: then a web server that was seen to use another key must show it.
+// database has; if it shows none, every store must have been read. Those that a hook empties are
+// not all read from here: then a web server that was seen to use another key must show it.
 func (r *Renewal) rescue(ctx context.Context, t *Tenant, seen usage) error {
 	if t.neverHadKey() {
 		return nil
@@ -36,22 +36,24 @@ func (r *Renewal) rescue(ctx context.Context, t *Tenant, seen usage) error {
 	if err != nil && !errors.Is(err, errUnreadCache) || seen == usesStored {
 		return ignoreUnread(err)
 	}
-	if r.mayDrop(ctx, t, seen, err) {
+	if may, _ := r.mayDrop(ctx, t, seen, err); may {
 		return nil
 	}
-	err = r.keepCached(ctx, t, true)
-	switch {
-	case err != nil && !errors.Is(err, errUnreadCache):
+	if err = r.keepCached(ctx, t, true); err != nil && !errors.Is(err, errUnreadCache) {
 		return err
-	case r.mayDrop(ctx, t, seen, err):
+	}
+	switch may, silent := r.mayDrop(ctx, t, seen, err); {
+	case may:
 		return nil
 	case r.AbandonPending:
 		r.Log.Warn().Err(cmp.Or(err, errNowhere)).Msg("given up: the key that only a cache may have (--abandon-pending)")
 		return nil
+	case err == nil && silent != nil:
+		return &OnlyCopyError{Err: fmt.Errorf("not each web server shows which key it uses: %w", silent), Silent: true}
 	case err == nil:
 		err = errNowhere
 	}
-	return &OnlyCopyError{err, r.SelfCheck == SelfCheckOff}
+	return &OnlyCopyError{Err: err, Unasked: r.SelfCheck == SelfCheckOff}
 }
 
 // errNowhere: the key that the web server uses is in no cache that was read, as far as is known.
@@ -65,21 +67,22 @@ func ignoreUnread(err error) error {
 }
 
 // mayDrop reports whether the cache has no only copy. unread is the error of reading the cache:
-// what was not read may be the key of a certificate for which the database no longer has it.
-func (r *Renewal) mayDrop(ctx context.Context, t *Tenant, seen usage, unread error) bool {
-	shown, asked := r.shown(ctx, t)
+// what was not read may be the key of a certificate for which the database no longer has it. silent
+// is set if nothing else prevents the drop than a web server that shows no certificate.
+func (r *Renewal) mayDrop(ctx context.Context, t *Tenant, seen usage, unread error) (may bool, silent *Failure) {
+	shown, silent, asked := r.shown(ctx, t)
 	kept := t.knows
 	if unread != nil {
 		kept = t.has
 	}
 	if slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !kept(c) }) {
-		return false
+		return false, nil
 	}
 	if seen == usesAnother && r.hooked() {
 		stored := t.identity().Key.Certificate
-		return asked && slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !c.Equal(stored) })
+		return asked && slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !c.Equal(stored) }), silent
 	}
-	return asked || unread == nil
+	return asked || unread == nil, silent
 }
 
 // allKept reports whether the database has the key of every certificate that the web servers show,
@@ -93,7 +96,7 @@ func (r *Renewal) allKept(ctx context.Context, f *Failure) bool {
 	if err != nil {
 		return false
 	}
-	shown, asked := r.shown(ctx, t)
+	shown, _, asked := r.shown(ctx, t)
 	return asked && !slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !t.has(c) })
 }
 
@@ -183,7 +186,7 @@ func (r *Renewal) isOurs(ctx context.Context, t *Tenant, c *envelope.Certificate
 	if c.CheckWwwroot(t.Wwwroot) == nil || r.madeForOld(c) || slices.ContainsFunc(t.certificates(), named) {
 		return true
 	}
-	shown, _ := r.shown(ctx, t)
+	shown, _, _ := r.shown(ctx, t)
 	return slices.ContainsFunc(shown, c.Equal)
 }
 
@@ -198,27 +201,28 @@ func (t *Tenant) has(c *envelope.Certificate) bool {
 }
 
 // shown are the certificates that the web servers of the local site show by their publickey.php;
-// asked is false if one of them showed none, or there are no web servers. Each address is asked on
-// several new connections: a load balancer hides web servers, which may have a cache each.
-func (r *Renewal) shown(ctx context.Context, t *Tenant) (shown []*envelope.Certificate, asked bool) {
+// asked is false if one of them showed none, which silent says, or there are no web servers. Each
+// address is asked on several new connections: a load balancer hides web servers, which may have a
+// cache each.
+func (r *Renewal) shown(ctx context.Context, t *Tenant) (shown []*envelope.Certificate, silent *Failure, asked bool) {
 	if r.SelfCheck == SelfCheckOff {
-		return nil, false
+		return nil, nil, false
 	}
 	nodes, failure := r.localNodes(ctx, t.localSite(""))
 	if failure != nil {
-		return nil, false
+		return nil, failure, false
 	}
 	nodes = slices.DeleteFunc(nodes, func(node Peer) bool { return r.leftOut(node.Node) })
 	for range answersWanted {
 		for _, node := range nodes {
 			c, failure := r.shownBy(ctx, t, node)
 			if failure != nil {
-				return shown, false
+				return shown, failure.at(node), false
 			}
 			shown = append(shown, c)
 		}
 	}
-	return shown, len(shown) > 0
+	return shown, nil, len(shown) > 0
 }
 
 // shownBy is the certificate that a web server shows.

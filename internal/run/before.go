@@ -71,7 +71,7 @@ func delay(ctx context.Context, o cmdline.Options, out *output.Printer) error {
 		return fmt.Errorf("draw the delay: %w", err)
 	}
 	wait := time.Duration(n.Int64())
-	if !o.Quiet {
+	if !o.Quiet && !o.Due.OnlyIfDue { // of which cron is to send no mail
 		out.Tell("waiting %s of at most %s (--random-delay)", wait.Round(time.Second), o.RandomDelay)
 	}
 	if rotate.Sleep(ctx, wait) != nil {

@@ -42,11 +42,11 @@ func took(started time.Time) time.Duration { return time.Since(started).Round(10
 func (l loggedTenant) Read(ctx context.Context) (*rotate.Tenant, error) {
 	started := time.Now()
 	t, err := l.db.Read(ctx)
-	n := 0
-	if err == nil {
-		n = len(t.Peers)
+	what, of, n := "read settings, key pair, key history and local host row", "", 0
+	if err == nil && len(t.Peers) > 0 { // with --all they are listed later
+		what, of, n = "read settings, key pair, key history, local host row and peers", "peers", len(t.Peers)
 	}
-	l.step(started, "read settings, key pair, key history, local host row and peers", "peers", n, err)
+	l.step(started, what, of, n, err)
 	return t, err
 }
 
