@@ -240,7 +240,7 @@ func (e *UnreachableError) Hint() string {
 	case e.Off && !e.Purged:
 		return ReasonMNetOff.Row().NextLocal
 	case e.Off:
-		return "the config.php of each web server must not set $CFG->mnet_dispatcher_mode to off, and a --cache-hook must purge core/config for every web server. If that is so, " + saveFirst + "Run: renew_mnetkeys …"
+		return "the config.php of each web server must not set $CFG->mnet_dispatcher_mode to off. If each web server has a cache of its own, a --cache-hook must purge core/config on every one. If neither is the cause, " + saveFirst + "Run: renew_mnetkeys …"
 	case e.Stray:
 		return "the web server must print nothing around its answers: switch off display_errors in PHP and debugdisplay in Moodle, and look for an echo or a blank line outside <?php in config.php"
 	case e.Loopback:

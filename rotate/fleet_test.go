@@ -423,6 +423,9 @@ func (f *fleet) PublicKey(_ context.Context, p Peer) (*envelope.Certificate, *Fa
 		nobody := f.nobody
 		return nil, &nobody
 	}
+	if !s.tenant.MNetOn() && !s.stillOn {
+		return nil, &Failure{Reason: ReasonMNetOff}
+	}
 	shown, err := envelope.ParseCertificate(s.web().Certificate)
 	if err != nil {
 		return nil, &Failure{Reason: "bad_certificate"}

@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -77,9 +78,29 @@ func (r *Renewal) stopAgain(ctx context.Context, cause error) error {
 	} else if r.rescued {
 		if err := r.Cache.Drop(ctx, was.SiteIdentifier, ScopeDefinition); err != nil {
 			failed.lost = fmt.Errorf("MNet was switched off again in the database, but the cache could not be purged: %w", err)
+		} else if node := r.stillOn(ctx, was); node != "" {
+			failed.lost = fmt.Errorf("MNet was switched off again in the database, but the web server %s still answers MNet calls", node)
 		}
 	}
 	return failed
+}
+
+// stillOn is a web server of the local site that shows a certificate, "" if none does: one may have
+// a cache of its own.
+func (r *Renewal) stillOn(ctx context.Context, t *Tenant) string {
+	if r.SelfCheck == SelfCheckOff {
+		return ""
+	}
+	nodes, failure := r.localNodes(ctx, t.localSite(""))
+	if failure != nil {
+		return ""
+	}
+	for _, node := range nodes {
+		if _, failure := r.shownBy(ctx, t, node); failure == nil {
+			return cmp.Or(node.Node, t.address())
+		}
+	}
+	return ""
 }
 
 // startError says that a run which had started MNet has failed, and why MNet may still be on; lost

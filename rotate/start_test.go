@@ -33,6 +33,9 @@ func TestARunThatStartedMNetAndFailsSwitchesItOffAgain(t *testing.T) {
 		{"it is not known whether the key was stored", func(w *world) { w.storeErr = ErrUncertain }, ExitLocalSite, "off", false, false},
 		{"MNet cannot be switched off either", func(w *world) { w.answer, w.stopErr = always(ReasonMNetOff), errLost }, ExitLocalSite, "strict", false, false},
 		{"another program has set the mode", func(w *world) { w.answer, w.stopErr = always(ReasonMNetOff), ErrConflict }, ExitLocalSite, "strict", false, false},
+		{"a web server goes on with a cache of its own", func(w *world) {
+			w.answer, w.pages = always(ReasonMNetOff), map[string]string{"": w.tenant.Pair.Certificate}
+		}, ExitLocalSite, "off", false, false},
 		{"the cache cannot be purged again", func(w *world) {
 			w.answer = always(ReasonMNetOff)
 			w.at("stop-mnet", 1, func() { w.dropErr = errLost })

@@ -357,6 +357,9 @@ func (w *world) PublicKey(_ context.Context, p Peer) (*envelope.Certificate, *Fa
 	if w.unreachable {
 		return nil, &Failure{Reason: "timeout", Pending: true}
 	}
+	if w.pages[p.Node] == "" && !w.tenant.MNetOn() {
+		return nil, &Failure{Reason: ReasonMNetOff}
+	}
 	text := w.web().Certificate
 	if page := w.pages[p.Node]; page != "" {
 		text = page
