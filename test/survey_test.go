@@ -154,7 +154,7 @@ func TestATenantWhoseDatabaseIsDownFailsAlone(t *testing.T) {
 		"status --live": {3, []string{"9 of 12 links proven", "pending 3 links: database: its database: "}, "pending database"},
 		"verify":        {3, []string{"9 of 12 links proven (6 by database)", "pending 3 links: database: its database: ", "next: "}, "pending database"},
 		"check":         {3, []string{"MNET UNKNOWN - " + down.Wwwroot + ": ", "; 3 links pending (database) from ", " and 1 more to " + down.Wwwroot + " |", "[WARNING] ", "peers_pending=3;"}, "pending database"},
-		"doctor":        {3, []string{"[peer_http_500]\n        3 tenants: ", "[own_unreadable]\n        1 tenant: " + down.Wwwroot + "\n"}, "pending http_500"},
+		"doctor":        {3, []string{"[peer_database]\n        3 tenants: ", "[own_unreadable]\n        1 tenant: " + down.Wwwroot + "\n"}, "pending database"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text, reports := f.survey(t, strings.Fields(name))
