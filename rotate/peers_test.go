@@ -157,19 +157,23 @@ func TestADryRunTouchesNothing(t *testing.T) {
 	}
 }
 
-// The run makes the rows on both sides before it pushes.
+// The run makes the rows on both sides before it pushes, also if only one of them is missing.
 func TestADryRunDoesNotMissTheRowsThatTheRunMakes(t *testing.T) {
-	w := newWorld(t)
-	peer := w.addPeer(peerA, fakePeer{})
-	w.tenant.Peers = nil
-	r := w.renewal(Options{Bind: []Link{{Wwwroot: peerA}}})
-	r.Counterpart = func(context.Context, Peer) (*Counterpart, error) {
-		site := peer.site("")
-		site.Peers = nil
-		return CounterpartOf(site, ownURL), nil
-	}
-	if report := r.Plan(t.Context()); report.Exit != ExitOK || len(report.Peers) != 1 || report.Peers[0].Outcome != Skipped {
-		t.Errorf("%+v", report)
+	for _, known := range []bool{false, true} {
+		w := newWorld(t)
+		peer := w.addPeer(peerA, fakePeer{})
+		if !known {
+			w.tenant.Peers = nil
+		}
+		r := w.renewal(Options{Bind: []Link{{Wwwroot: peerA}}})
+		r.Counterpart = func(context.Context, Peer) (*Counterpart, error) {
+			site := peer.site("")
+			site.Peers = nil
+			return CounterpartOf(site, ownURL), nil
+		}
+		if report := r.Plan(t.Context()); report.Exit != ExitOK || len(report.Peers) != 1 || report.Peers[0].Outcome != Skipped {
+			t.Errorf("known: %v: %+v", known, report)
+		}
 	}
 }
 

@@ -114,13 +114,13 @@ func (r *Renewal) plan(ctx context.Context, t *Tenant, keeps bool, report *Tenan
 
 // planCure is what a run does first with a web server that does not use what is stored.
 func (r *Renewal) planCure(ctx context.Context, t *Tenant, failure *Failure, keeps bool, report *TenantReport) (err error) {
-	if keeps {
-		if err := r.planGoingBack(ctx, t); err != nil {
-			return err
-		}
-	}
 	if report.SelfCheck, err = r.keepUsed(ctx, t, failure); err != nil {
 		return err
+	}
+	if keeps {
+		if err := r.planGoingBack(ctx, t, failure); err != nil {
+			return err
+		}
 	}
 	what, code := "does not use the stored key", ExitLocalSite
 	if failure.Reason == ReasonMNetOff {
@@ -131,13 +131,14 @@ func (r *Renewal) planCure(ctx context.Context, t *Tenant, failure *Failure, kee
 }
 
 // planGoingBack says why a run that keeps the key cannot make the web server use it. Such a run gives
-// the web server's key back, if it knows that key.
-func (r *Renewal) planGoingBack(ctx context.Context, t *Tenant) error {
+// the web server's key back, if it knows that key, also from the cache. Of a web server that says that
+// MNet is off, no key was seen.
+func (r *Renewal) planGoingBack(ctx context.Context, t *Tenant, failure *Failure) error {
 	err := r.mayPurge(ctx, t)
 	if err == nil || errors.Is(err, ErrCacheManual) {
 		return nil
 	}
-	if _, known := r.shownPair(ctx, t); !known {
+	if _, known := r.shownPair(ctx, t); !known && failure.Reason != ReasonMNetOff {
 		return fmt.Errorf("%w: %w", ErrNotFollowed, err)
 	}
 	return err
@@ -166,6 +167,10 @@ func (r *Renewal) planBinding(t *Tenant, report *TenantReport) []Peer {
 	return peers
 }
 
+func (r *Renewal) binds(wwwroot string) bool {
+	return slices.ContainsFunc(r.Bind, func(link Link) bool { return envelope.SameWwwroot(link.Wwwroot, wwwroot) })
+}
+
 // tryPeers connects to every peer and says what a run would do with it. Of a peer whose database is
 // available it says what that shows: a site with MNet off accepts connections, too.
 func (r *Renewal) tryPeers(ctx context.Context, peers []Peer, what string) []PeerReport {
@@ -177,7 +182,7 @@ func (r *Renewal) tryPeers(ctx context.Context, peers []Peer, what string) []Pee
 		if f == nil {
 			far := r.farSide(ctx, p)
 			f = cmp.Or(far.unread, far.broken)
-			if p.ID != 0 { // else the run makes the rows first
+			if !r.binds(p.Wwwroot) { // else the run makes the rows first, on both sides
 				f = cmp.Or(f, far.rowFault())
 			}
 		}

@@ -176,6 +176,34 @@ func TestADryRunOfARunThatKeepsTheKeyDoesNotMindWhatItDoesNotDo(t *testing.T) {
 	}
 }
 
+// A run that keeps the key saves what only the cache has before it tries to purge, and gives the web
+// server's key back if it cannot.
+func TestADryRunForetellsWhatBecomesOfAWebServerWhoseCacheCannotBePurged(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(*world)
+		exit  int
+		err   error // nil: any
+	}{
+		"it says that MNet is off":                 {func(w *world) { w.answer = always(ReasonMNetOff) }, ExitNotRenewed, nil},
+		"its key is in the cache":                  {func(w *world) { w.cached = w.otherPair() }, ExitNotRenewed, nil},
+		"its key was found nowhere":                {func(w *world) { w.cached, w.hidden = w.otherPair(), true }, ExitLocalSite, ErrOnlyCopy},
+		"its key may be in a cache that is unread": {func(w *world) { w.cached, w.cachedErr = w.otherPair(), errLost }, ExitLocalSite, ErrOnlyCopy},
+	} {
+		w := newWorld(t)
+		w.addPeer(peerA, fakePeer{})
+		c.spoil(w)
+		w.checkErr, w.dropErr = errNotAllowed, errNotAllowed
+		planned := w.renewal(Options{}).PlanDistribute(t.Context())
+		ran := w.renewal(Options{}).Distribute(t.Context())
+		if planned.Exit != c.exit || ran.Exit != c.exit {
+			t.Errorf("%s: planned: exit %d, %v; ran: exit %d, %v", name, planned.Exit, planned.Err, ran.Exit, ran.Err)
+		}
+		if c.err != nil && (!errors.Is(planned.Err, c.err) || !errors.Is(ran.Err, c.err)) {
+			t.Errorf("%s: planned: %v; ran: %v", name, planned.Err, ran.Err)
+		}
+	}
+}
+
 // own gives the tenant another pair, coherent and in use.
 func (w *world) own(p *envelope.KeyPair) {
 	w.tenant.Pair = storedPair(p)
