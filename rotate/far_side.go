@@ -47,11 +47,18 @@ func CounterpartOf(t *Tenant, wwwroot string) *Counterpart {
 	c := &Counterpart{Site: t, Unknown: true}
 	for _, p := range t.Peers {
 		if envelope.SameWwwroot(p.Wwwroot, wwwroot) && !NotFound(p.Wwwroot) {
-			c.Differ = c.Differ || !c.Unknown && c.Holds != p.Certificate
+			c.Differ = c.Differ || !c.Unknown && !sameCertificate(c.Holds, p.Certificate)
 			c.Holds, c.Unknown = p.Certificate, false
 		}
 	}
 	return c
+}
+
+// sameCertificate reports whether two rows have one certificate. A line end more makes no difference
+// to Moodle.
+func sameCertificate(a, b string) bool {
+	c := certificateOf(Peer{Certificate: a})
+	return a == b || c != nil && c.Equal(certificateOf(Peer{Certificate: b}))
 }
 
 // verifyFarSide judges a link on which the peer was called. If the peer's database is available,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"renew_mnetkeys/envelope"
@@ -211,23 +212,20 @@ func TestTheDiagnosisOfAnArrayNamesADeletedRow(t *testing.T) {
 func TestAMemberWithTwoRowsThatDifferProvesNoLink(t *testing.T) {
 	for name, run := range map[string]func(*Renewal, context.Context) TenantReport{
 		"push": (*Renewal).Distribute, "verify": (*Renewal).Verify, "doctor": (*Renewal).Diagnose, "dry run": (*Renewal).Plan} {
-		for _, second := range []string{"", "current"} {
+		for _, second := range []string{"", "current", "current\n"} {
 			w := newWorld(t)
 			peer := w.addPeer(peerA, fakePeer{})
 			r := w.renewal(Options{})
 			r.Network = callers{w}
 			r.Counterpart = func(context.Context, Peer) (*Counterpart, error) {
 				site := peer.site(w.tenant.Pair.Certificate)
-				row := site.Peers[1]
-				if row.Certificate = second; second == "current" {
-					row.Certificate = w.tenant.Pair.Certificate
-				}
-				site.Peers = append(site.Peers, row)
+				site.Peers = append(site.Peers, site.Peers[1])
+				site.Peers[1].Certificate = strings.Replace(second, "current", w.tenant.Pair.Certificate, 1)
 				return CounterpartOf(site, ownURL), nil
 			}
 			p := run(r, t.Context()).Peers[0]
 			if differ := second == ""; (p.Outcome == Refused) != differ || differ && (p.Reason != ReasonCannotOpen || p.Next != nextMemberRow) {
-				t.Errorf("%s, the second row %q: %+v", name, second, p)
+				t.Errorf("%s, the other row %q: %+v", name, second, p)
 			}
 		}
 	}
