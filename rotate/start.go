@@ -86,7 +86,7 @@ func (r *Renewal) stopAgain(ctx context.Context, cause error) error {
 }
 
 // stillOn is a web server of the local site that shows a certificate, "" if none does: one may have
-// a cache of its own.
+// a cache of its own, also behind a load balancer (see shown).
 func (r *Renewal) stillOn(ctx context.Context, t *Tenant) string {
 	if r.SelfCheck == SelfCheckOff {
 		return ""
@@ -95,9 +95,11 @@ func (r *Renewal) stillOn(ctx context.Context, t *Tenant) string {
 	if failure != nil {
 		return ""
 	}
-	for _, node := range nodes {
-		if _, failure := r.shownBy(ctx, t, node); failure == nil {
-			return cmp.Or(node.Node, t.address())
+	for range answersWanted {
+		for _, node := range nodes {
+			if _, failure := r.shownBy(ctx, t, node); failure == nil {
+				return cmp.Or(node.Node, t.address())
+			}
 		}
 	}
 	return ""

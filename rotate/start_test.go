@@ -36,6 +36,12 @@ func TestARunThatStartedMNetAndFailsSwitchesItOffAgain(t *testing.T) {
 		{"a web server goes on with a cache of its own", func(w *world) {
 			w.answer, w.pages = always(ReasonMNetOff), map[string]string{"": w.tenant.Pair.Certificate}
 		}, ExitLocalSite, "off", false, false},
+		{"one of two behind a load balancer goes on with a cache of its own", func(w *world) {
+			w.answer = always(ReasonMNetOff)
+			w.at("stop-mnet", 1, func() {
+				w.at("page "+ownURL, 2, func() { w.pages = map[string]string{"": w.tenant.Pair.Certificate} })
+			})
+		}, ExitLocalSite, "off", false, false},
 		{"the cache cannot be purged again", func(w *world) {
 			w.answer = always(ReasonMNetOff)
 			w.at("stop-mnet", 1, func() { w.dropErr = errLost })
