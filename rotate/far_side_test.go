@@ -267,3 +267,29 @@ func TestTheDiagnosisNamesTheMove(t *testing.T) {
 		t.Errorf("%+v, %+v", p.Peers[0], p.Findings)
 	}
 }
+
+// staleMember is a site of the array whose web server does not use its stored key.
+type staleMember struct{ callers }
+
+func (s staleMember) Prove(ctx context.Context, own Identity, p Peer, answered *envelope.Certificate, keyswap bool) Proof {
+	if own.Wwwroot == peerA && p.Wwwroot == peerA {
+		return Proof{Failure: &Failure{Reason: ReasonFault7025}}
+	}
+	return s.callers.Prove(ctx, own, p, answered, keyswap)
+}
+
+func TestADryRunForetellsAMemberWhoseWebServerUsesAnotherKey(t *testing.T) {
+	w := newWorld(t)
+	peer := w.addPeer(peerA, fakePeer{})
+	r := w.renewal(Options{})
+	r.Network = staleMember{callers{w}}
+	r.Counterpart = func(context.Context, Peer) (*Counterpart, error) {
+		return CounterpartOf(peer.site(w.tenant.Pair.Certificate), ownURL), nil
+	}
+	for name, plan := range map[string]func(*Renewal, context.Context) TenantReport{"push": (*Renewal).PlanDistribute, "renew": (*Renewal).Plan} {
+		report := plan(r, t.Context())
+		if p := report.Peers[0]; report.Exit != ExitPeers || p.Outcome != Refused || p.Next != nextOfMember(peerA) {
+			t.Errorf("%s: exit %d, %+v", name, report.Exit, p)
+		}
+	}
+}

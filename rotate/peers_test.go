@@ -166,6 +166,7 @@ func TestADryRunDoesNotMissTheRowsThatTheRunMakes(t *testing.T) {
 			w.tenant.Peers = nil
 		}
 		r := w.renewal(Options{Bind: []Link{{Wwwroot: peerA}}})
+		r.Network = callers{w}
 		r.Counterpart = func(context.Context, Peer) (*Counterpart, error) {
 			site := peer.site("")
 			site.Peers = nil

@@ -171,8 +171,24 @@ func (r *Renewal) binds(wwwroot string) bool {
 	return slices.ContainsFunc(r.Bind, func(link Link) bool { return envelope.SameWwwroot(link.Wwwroot, wwwroot) })
 }
 
-// tryPeers connects to every peer and says what a run would do with it. Of a peer whose database is
-// available it says what that shows: a site with MNet off accepts connections, too.
+// planFarSide is what a run would find wrong on the side of a peer whose database is available: a
+// site with MNet off accepts connections, too. As in an array, such a peer proves its own key.
+func (r *Renewal) planFarSide(ctx context.Context, p Peer) *Failure {
+	far := r.farSide(ctx, p)
+	f := cmp.Or(far.unread, far.broken)
+	if !r.binds(p.Wwwroot) { // else the run makes the rows first, on both sides
+		f = cmp.Or(f, far.rowFault())
+	}
+	if f != nil || far.Counterpart == nil {
+		return f
+	}
+	if check, failure := r.askFarSide(ctx, far.Site); check == SelfFailed {
+		return memberFailure(p.Wwwroot, check, failure)
+	}
+	return nil
+}
+
+// tryPeers connects to every peer and says what a run would do with it.
 func (r *Renewal) tryPeers(ctx context.Context, peers []Peer, what string) []PeerReport {
 	return r.workOn(peers, func(p Peer) PeerReport {
 		started := r.Now()
@@ -180,11 +196,7 @@ func (r *Renewal) tryPeers(ctx context.Context, peers []Peer, what string) []Pee
 			Detail: what}
 		f := r.Network.Reachable(ctx, p)
 		if f == nil {
-			far := r.farSide(ctx, p)
-			f = cmp.Or(far.unread, far.broken)
-			if !r.binds(p.Wwwroot) { // else the run makes the rows first, on both sides
-				f = cmp.Or(f, far.rowFault())
-			}
+			f = r.planFarSide(ctx, p)
 		}
 		if f != nil {
 			report.fail(f)
