@@ -75,7 +75,7 @@ func (m *linkResults) rowFailure(member, site string) *Failure {
 	case RowNamedAsBefore:
 		return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer's row of this site has the old wwwroot"}
 	case RowTwice:
-		return &Failure{Reason: ReasonTwoRows, Detail: "the peer has two rows of this site, which Moodle confuses, also if one of them is deleted: none was removed"}
+		return twoRows()
 	}
 	return &Failure{Reason: ReasonDatabase, Detail: "the peer's database did not take the certificate", Pending: true}
 }
@@ -93,6 +93,10 @@ func noRow() *Failure {
 
 func otherRow() *Failure {
 	return &Failure{Reason: ReasonCannotOpen, Detail: "the peer does not have the current certificate of this site", Next: nextMemberRow}
+}
+
+func twoRows() *Failure {
+	return &Failure{Reason: ReasonTwoRows, Detail: "the peer has two rows of this site, which Moodle confuses, also if one of them is deleted: none was removed"}
 }
 
 func deletedRow() *Failure {

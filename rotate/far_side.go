@@ -74,8 +74,12 @@ func (r *Renewal) verifyFarSide(ctx context.Context, own Identity, p Peer, far f
 		report.fail(f)
 	case far.Counterpart == nil:
 	default:
-		if far.Differ && report.Outcome.Proven() {
+		switch { // a call does not show these
+		case !report.Outcome.Proven():
+		case far.Differ:
 			report.fail(otherRow())
+		case far.row(own) == RowTwice:
+			report.fail(twoRows())
 		}
 		if report.Outcome.Proven() && !far.OneWay {
 			r.verifyBack(ctx, own, far.Counterpart, report)

@@ -207,6 +207,33 @@ func TestTheDiagnosisOfAnArrayNamesADeletedRow(t *testing.T) {
 	}
 }
 
+// Which of two rows Moodle finds is chance, whatever one call shows: each survey of an array says so.
+func TestEachSurveyOfAnArrayNamesARowBesideADeletedOne(t *testing.T) {
+	for _, survey := range []Survey{SurveyVerify, SurveyDoctor} {
+		f := newFleet(t, 2)
+		a := f.array(ArrayOptions{}, 0)
+		open := a.Members[1].Open
+		a.Members[1].Open = func(ctx context.Context) (*Session, error) {
+			s, err := open(ctx)
+			if err == nil {
+				s.PeerRows = twoRowsOfEach{s.PeerRows}
+			}
+			return s, err
+		}
+		a.Survey(t.Context(), survey)
+		if p := linkTo(f.reports[f.sites[0].tenant.Wwwroot], f.sites[1].tenant.Wwwroot); p.Outcome != Refused || p.Reason != ReasonTwoRows {
+			t.Errorf("%v: %+v", survey, p)
+		}
+	}
+}
+
+// twoRowsOfEach are rows of which each has a deleted one with its wwwroot beside it.
+type twoRowsOfEach struct{ PeerRows }
+
+func (twoRowsOfEach) ComparePeerKeys(_ context.Context, keys []HostKey) ([]StoreResult, error) {
+	return slices.Repeat([]StoreResult{RowTwice}, len(keys)), nil
+}
+
 // Of two rows with different certificates, the one that Moodle reads is chance. No call of this site
 // shows that, and no keyswap mends it.
 func TestAMemberWithTwoRowsThatDifferProvesNoLink(t *testing.T) {
