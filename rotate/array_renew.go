@@ -196,7 +196,11 @@ func (a *Array) renew(ctx context.Context, t *renewing, r *Renewal, key generate
 	if err != nil {
 		return err
 	}
-	if err := r.activate(ctx, tenant, *next, history, t.before, &t.report); err != nil {
+	err = r.activate(ctx, tenant, *next, history, t.before, &t.report)
+	if a.RollBack {
+		err = rollbackUndone(err)
+	}
+	if err != nil {
 		return t.keepFailed(ctx, r, next, err)
 	}
 	a.proven(t, r)

@@ -527,3 +527,15 @@ func TestALinkThatIsInOrderASecondLaterIsProven(t *testing.T) {
 		}
 	}
 }
+
+// Who asked for an older key must not read that it was restored.
+func TestARollBackThatIsUndoneSaysSo(t *testing.T) {
+	w := newWorld(t)
+	w.tenant.History = []Retired{{Stored: storedPair(testPair(t, ownURL, clock.AddDate(0, 0, -10)))}}
+	w.sticky = true
+	before := w.tenant.Pair
+	report := w.renewal(Options{}).RollBack(t.Context())
+	if report.Outcome != Undone || w.tenant.Pair != before || !strings.HasPrefix(report.Error, "the rollback was undone: "+ErrUndone.Error()) {
+		t.Errorf("%s: %s", report.Outcome, report.Error)
+	}
+}

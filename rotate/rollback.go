@@ -2,6 +2,8 @@ package rotate
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"renew_mnetkeys/envelope"
 )
@@ -36,9 +38,17 @@ func (r *Renewal) rollBack(ctx context.Context, t *Tenant, before SelfCheck, rep
 		return stoppedOr(ctx, err)
 	}
 	if err := r.activate(ctx, t, *retired, history, before, report); err != nil {
-		return err
+		return rollbackUndone(err)
 	}
 	return r.distribute(ctx, t, *retired, r.pushToPeers, report)
+}
+
+// rollbackUndone makes plain which key is the old one: that from before the rollback.
+func rollbackUndone(err error) error {
+	if errors.Is(err, ErrUndone) {
+		return fmt.Errorf("the rollback was undone: %w", err)
+	}
+	return err
 }
 
 // mayGoBack refuses what the database alone shows, before a cache is purged.
