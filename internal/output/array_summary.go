@@ -128,7 +128,7 @@ func (a *Array) outcomeSummary() string {
 			parts = append(parts, fmt.Sprintf("%d %s", n, word))
 		}
 		if o == rotate.Kept && a.leftOut > 0 {
-			parts = append(parts, fmt.Sprintf("%d not %s", a.leftOut, command.Done))
+			parts = append(parts, fmt.Sprintf("%d not %s", a.leftOut, cmp.Or(command.Done, command.Did)))
 		}
 	}
 	if a.interrupted > 0 {

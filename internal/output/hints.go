@@ -45,12 +45,25 @@ func (out *Printer) advise(r *rotate.TenantReport) {
 	if r.Moved != nil && out.Options.Redact { // the certificate in the message names the site
 		r.Moved = &rotate.MoveReport{From: r.Moved.From}
 	}
+	changes := out.Options.Command.Row().Changes
 	for i := range r.Peers {
-		if p := &r.Peers[i]; p.Next == "" {
-			p.Next = r.NextStep(*p, out.Options.Command.Row().Changes)
+		p := &r.Peers[i]
+		if p.Next == "" {
+			p.Next = r.NextStep(*p, changes)
+		}
+		if p.Reason == rotate.ReasonInterrupted && !changes {
+			p.Next = nextLookAgain
+		}
+	}
+	for i := range r.Findings {
+		if f := &r.Findings[i]; f.Code == "peer_"+string(rotate.ReasonInterrupted) {
+			f.Next = nextLookAgain
 		}
 	}
 }
+
+// nextLookAgain is the next step for a link that a command which only looks did not come to.
+const nextLookAgain = "the command ended before this link was tested. Start it again; if --deadline ended it, with more time"
 
 // Completed is the report with the commands of its hints completed for this tenant. Texts about
 // several tenants keep the general form.
@@ -72,8 +85,12 @@ func (out *Printer) hintOf(r rotate.TenantReport) string {
 	var sig *SignalError
 	var own *rotate.LocalSiteError
 	hint := rotate.HintOf(r.Err)
-	if (out.rollsBack() || out.Options.DryRun) && savesKeys(r.Err) {
+	switch {
+	case !savesKeys(r.Err):
+	case out.rollsBack():
 		hint = strings.Replace(hint, again, tool+" push", 1)
+	case out.Options.DryRun: // which saves nothing
+		hint = strings.Replace(hint, again, again+forReal, 1)
 	}
 	switch {
 	case errors.As(r.Err, &own) && !out.Options.Command.Row().Changes:

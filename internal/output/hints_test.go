@@ -3,6 +3,7 @@ package output
 import (
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -58,6 +59,37 @@ func TestNobodyIsToldToRenewWhereAPushIsTheCure(t *testing.T) {
 		(&Printer{Options: c.o}).advise(&c.r)
 		if !strings.Contains(c.r.Hint, c.want) || c.want == "" && c.r.Hint != "" {
 			t.Errorf("%s: %q", name, c.r.Hint)
+		}
+	}
+}
+
+// A push finishes no command that only looks, and it writes.
+func TestWhatOnlyLooksIsStartedAgain(t *testing.T) {
+	for command, next := range map[cmdline.Name]string{cmdline.Verify: nextLookAgain, cmdline.Check: nextLookAgain, cmdline.Doctor: nextLookAgain,
+		cmdline.Renew: rotate.ReasonInterrupted.NextStep(true), cmdline.Push: rotate.ReasonInterrupted.NextStep(true)} {
+		out := &Printer{Options: cmdline.Options{Command: command}}
+		r := rotate.TenantReport{Wwwroot: "https://t.example", Peers: []rotate.PeerReport{{Wwwroot: "https://p.example", Outcome: rotate.Pending, Reason: rotate.ReasonInterrupted}}}
+		if command == cmdline.Doctor {
+			r.Findings = []rotate.Finding{{Code: "peer_interrupted", Next: rotate.ReasonInterrupted.NextStep(false)}}
+		}
+		out.advise(&r)
+		if got := r.Peers[0].Next; got != next {
+			t.Errorf("%s: %s", command, got)
+		}
+		for _, f := range r.Findings {
+			if f.Next != next {
+				t.Errorf("%s: %s", f.Code, f.Next)
+			}
+		}
+	}
+}
+
+func TestTenantsThatWereNotComeToAreCountedInTheWordsOfTheCommand(t *testing.T) {
+	for command, want := range map[cmdline.Name]string{cmdline.Verify: "2 not verified", cmdline.Renew: "2 not renewed"} {
+		out := NewArray(&Printer{Options: cmdline.Options{Command: command, All: true}, stdout: &Results{W: io.Discard}})
+		out.leftOut, out.outcomes[rotate.Kept] = 2, 2
+		if got := out.outcomeSummary(); got != want {
+			t.Errorf("%s: %q", command, got)
 		}
 	}
 }

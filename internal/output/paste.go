@@ -60,6 +60,9 @@ func (out *Printer) CompleteGroup(text, first string, several bool) string {
 	return completed
 }
 
+// forReal is the end of a command that repeats a dry run as a run.
+const forReal = " for real"
+
 func (out *Printer) complete(command, wwwroot string) string {
 	if wwwroot != "" {
 		command = strings.ReplaceAll(command, here, quoted(wwwroot))
@@ -73,6 +76,8 @@ func (out *Printer) complete(command, wwwroot string) string {
 		return out.site(wwwroot).sudo() + tool + words(out.forUser(command, wwwroot))
 	case command == again:
 		return out.site(wwwroot).sudo() + tool + words(out.Arguments)
+	case command == again+forReal:
+		return out.site(wwwroot).sudo() + tool + words(without(out.Arguments, map[string]bool{"dry-run": false}))
 	case isAgain: // with another value of an option
 		name, _ := optionOf(changed)
 		return out.site(wwwroot).sudo() + tool + words(without(out.Arguments, map[string]bool{name: true})) + " " + changed

@@ -141,8 +141,10 @@ func TestNoHintBringsBackAKeyThatWasRolledBack(t *testing.T) {
 		{"rollback --yes" + host, &rotate.SharedCacheError{}, "rollback --yes" + host},
 		{"rollback --all --yes", &rotate.SharedCacheError{}, "rollback --yes '--config=/srv/my moodle/config.php'" + host},
 		{"push --all", onlyCopy, "push --all"},
-		{"renew --dry-run" + host, onlyCopy, "push" + site + host}, // a dry run saves nothing
-		{"push --dry-run" + host, onlyCopy, "push" + site + host},
+		{"renew --dry-run" + host, onlyCopy, "renew" + host}, // a dry run saves nothing
+		{"push --dry-run" + host, onlyCopy, "push" + host},
+		{"move --from=https://old.example --dry-run" + host, onlyCopy, "move --from=https://old.example" + host},
+		{"rollback --dry-run" + host, onlyCopy, "push" + site + host},
 	} {
 		out := inArray(strings.Fields(c.args)...)
 		command, _, _ := strings.Cut(c.args, " ")

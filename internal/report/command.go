@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 
 	"renew_mnetkeys/internal/printable"
@@ -18,7 +19,7 @@ type mode struct {
 func (m mode) said(r rotate.TenantReport, n int) string {
 	switch {
 	case r.LeftOut():
-		return "not " + m.Done
+		return "not " + cmp.Or(m.Done, m.Did)
 	case r.Outcome == rotate.Kept && r.NotDue:
 		return rotate.WhyNotDue(!r.DueAt.IsZero(), m.dryRun, n)
 	case m.dryRun && r.Outcome == rotate.Kept:
@@ -52,7 +53,7 @@ func (m mode) kept() string {
 }
 
 func (m mode) failed() string {
-	what := "not " + m.Done
+	what := "not " + cmp.Or(m.Done, m.Did)
 	if m.ReadsOnly {
 		what = "it could not be looked at"
 	}
