@@ -80,8 +80,10 @@ func (r *Renewal) planned(ctx context.Context, may func(*Tenant) error, keeps fu
 // could be purged does not matter then.
 func (r *Renewal) plan(ctx context.Context, t *Tenant, keeps bool, report *TenantReport) error {
 	r.planning = true
-	if err := r.Store.CheckRights(ctx); keeps && errors.Is(err, ErrReadOnly) { // which refuses its locking reads, too
-		return fmt.Errorf("read the tenant: %w", err)
+	if keeps { // a server that is read-only refuses its locking reads, too
+		if err := r.Store.CheckRights(ctx); errors.Is(err, ErrReadOnly) {
+			return fmt.Errorf("read the tenant: %w", err)
+		}
 	}
 	if r.NewKey && t.isOff() {
 		if err := r.mayStart(ctx, t); err != nil {

@@ -42,18 +42,19 @@ func (r *Renewal) rescue(ctx context.Context, t *Tenant, seen usage) error {
 	if err = r.keepCached(ctx, t, true); err != nil && !errors.Is(err, errUnreadCache) {
 		return err
 	}
-	switch may, silent := r.mayDrop(ctx, t, seen, err); {
+	may, silent := r.mayDrop(ctx, t, seen, err)
+	only := &OnlyCopyError{Err: cmp.Or(err, errNowhere), Unasked: r.SelfCheck == SelfCheckOff}
+	if err == nil && silent != nil {
+		only = &OnlyCopyError{Err: fmt.Errorf("not each web server shows which key it uses: %w", silent), Silent: true}
+	}
+	switch {
 	case may:
 		return nil
 	case r.AbandonPending:
-		r.Log.Warn().Err(cmp.Or(err, errNowhere)).Msg("given up: the key that only a cache may have (--abandon-pending)")
+		r.Log.Warn().Err(only.Err).Msg("given up: the key that only a cache may have (--abandon-pending)")
 		return nil
-	case err == nil && silent != nil:
-		return &OnlyCopyError{Err: fmt.Errorf("not each web server shows which key it uses: %w", silent), Silent: true}
-	case err == nil:
-		err = errNowhere
 	}
-	return &OnlyCopyError{Err: err, Unasked: r.SelfCheck == SelfCheckOff}
+	return only
 }
 
 // errNowhere: the key that the web server uses is in no cache that was read, as far as is known.

@@ -13,7 +13,11 @@ import (
 // rollback would also return the others to the key that it has just retired, if there are any.
 func (a *Array) interruptedHint() string {
 	row := a.Options.Command.Row()
-	if a.spared == 0 {
+	switch {
+	case a.spared > 0:
+	case row.Changes && !a.Options.DryRun && a.total > 0 && a.proven == a.total && len(a.failures) == 0 && a.leftOut == 0:
+		return "every link is proven: nothing is left to do" // only ignored peers were left
+	default:
 		return interruptedHint(a.Options)
 	}
 	left := fmt.Sprintf("%s not %s", outOf(a.spared, a.tenants, "tenant"), row.Done)

@@ -93,3 +93,16 @@ func TestTenantsThatWereNotComeToAreCountedInTheWordsOfTheCommand(t *testing.T) 
 		}
 	}
 }
+
+// Ignored peers do not count, also if a signal came while they were called.
+func TestNothingIsLeftToDoIfEveryLinkIsProven(t *testing.T) {
+	out := NewArray(&Printer{Options: cmdline.Options{Command: cmdline.Push, All: true}, stdout: &Results{W: io.Discard}})
+	out.total, out.proven, out.ignoredLinks = 3, 3, 1
+	if got := out.interruptedHint(); !strings.Contains(got, "nothing is left to do") {
+		t.Error(got)
+	}
+	out.proven--
+	if got := out.interruptedHint(); !strings.Contains(got, "run: renew_mnetkeys push --all") {
+		t.Error(got)
+	}
+}
