@@ -349,6 +349,7 @@ computes() {
 main() {
     install_missing
     check "gofmt" formatted
+    check "go mod tidy" tidy
     # It compiles what most tests need, which is fastest alone: with an empty cache it is a tenth of the work.
     check "go vet" released go vet ./...
     check "MariaDB" start_mariadb

@@ -19,7 +19,7 @@ const hintNoHook = "before the next run, add a --cache-hook that purges the cach
 const hintHook = "before the next run, correct the --cache-hook: it must purge core/config for every web server. To see which store it is, run: renew_mnetkeys doctor"
 
 // hintSeparate is the same if some web servers followed and others did not.
-const hintSeparate = "the web servers use different keys, so each has a cache of its own. Before the next run, add a --cache-hook that purges the cache on each of them, or let them share a file or Redis store for core/config."
+const hintSeparate = "the web servers use different keys, so each has a cache of its own. Before the next run, add a --cache-hook that purges the cache on each of them, or let them share a file or Redis store for core/config"
 
 // hintSilent is for a renewal that was undone because the web server did not answer after its cache
 // was purged.
