@@ -90,7 +90,7 @@ func (t *Tenant) LoadPeers(ctx context.Context, listed []rotate.Peer) (peers []r
 			return err
 		}
 		hosts, err := t.hostsWhere(ctx, tx, "WHERE id IN ("+marks(len(ids))+")", ids...)
-		_, peers = sortHosts(hosts, others)
+		_, peers, _ = sortHosts(hosts, others)
 		return err
 	})
 	if err != nil {

@@ -137,19 +137,21 @@ func (n localRows) contains(id int64, wwwroot string) bool {
 	return id == n.own || id == n.allHosts || wwwroot == "" || envelope.SameWwwroot(wwwroot, n.wwwroot)
 }
 
-// sortHosts separates the local host row and the peers from the rest.
-func sortHosts(hosts []host, others localRows) (own *rotate.Peer, peers []rotate.Peer) {
+// sortHosts separates the local host row, the peers, and the wwwroots of deleted rows.
+func sortHosts(hosts []host, others localRows) (own *rotate.Peer, peers []rotate.Peer, deleted []string) {
 	for _, h := range hosts {
 		switch {
 		case h.ID == others.own:
 			own = &h.Peer
-		case h.deleted || others.contains(h.ID, h.Wwwroot):
+		case others.contains(h.ID, h.Wwwroot):
+		case h.deleted:
+			deleted = append(deleted, h.Wwwroot)
 		default:
 			peers = append(peers, h.Peer)
 		}
 	}
 	slices.SortFunc(peers, byWwwroot)
-	return own, peers
+	return own, peers, deleted
 }
 
 func byWwwroot(a, b rotate.Peer) int {

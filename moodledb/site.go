@@ -37,7 +37,7 @@ func (t *Tenant) Read(ctx context.Context) (*rotate.Tenant, error) {
 		if err != nil {
 			return err
 		}
-		s.Own, s.Peers = sortHosts(rows, localRows{s.Read.OwnID, s.Read.AllHostsID, t.config.Wwwroot})
+		s.Own, s.Peers, s.Deleted = sortHosts(rows, localRows{s.Read.OwnID, s.Read.AllHostsID, t.config.Wwwroot})
 		return t.readOwnAgain(ctx, tx, s)
 	})
 	if err != nil {
@@ -49,7 +49,7 @@ func (t *Tenant) Read(ctx context.Context) (*rotate.Tenant, error) {
 
 func (t *Tenant) hostsToRead(ctx context.Context, tx *sql.Tx, s *rotate.Tenant) ([]host, error) {
 	if t.withoutPeers {
-		return t.hostsWhere(ctx, tx, "WHERE id IN (?, ?)", s.Read.OwnID, s.Read.AllHostsID)
+		return t.hostsWhere(ctx, tx, "WHERE id IN (?, ?) OR deleted <> 0", s.Read.OwnID, s.Read.AllHostsID)
 	}
 	return t.hosts(ctx, tx)
 }

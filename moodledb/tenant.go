@@ -46,8 +46,8 @@ var (
 // runs that only read do not call it. It must be called before anything else.
 func (t *Tenant) ForChanges() { t.changes = true }
 
-// WithoutPeers makes [Tenant.Read] leave the peers out, without even reading them: however many
-// there are, it needs the same memory. An array has N². It must be called before anything else.
+// WithoutPeers makes [Tenant.Read] leave the active peers out, without even reading them: however
+// many there are, it needs the same memory. An array has N². It must be called before anything else.
 func (t *Tenant) WithoutPeers() { t.withoutPeers = true }
 
 // look runs do in a transaction that reads.

@@ -28,6 +28,11 @@ func (d *diagnosis) peerRows() {
 			unverified = append(unverified, p.Wwwroot)
 		}
 	}
+	for _, wwwroot := range d.tenant.Deleted {
+		if folded := envelope.FoldWwwroot(wwwroot); !NotFound(wwwroot) && spellings[folded] != nil {
+			spellings[folded] = append(spellings[folded], wwwroot+" (deleted)")
+		}
+	}
 	for _, p := range d.tenant.Peers {
 		if rows := spellings[envelope.FoldWwwroot(p.Wwwroot)]; len(rows) > 1 {
 			d.find(SeverityWarning, "peer_duplicate", p.Wwwroot, "keep the row that users refer to (user.mnethostid). Give each other one an unused wwwroot by SQL, and set deleted = 1 there: Moodle also finds a deleted row by its wwwroot. Then correct the wwwroot in the row that is left if the peer writes it differently",

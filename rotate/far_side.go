@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 
 	"renew_mnetkeys/envelope"
 )
@@ -51,6 +52,7 @@ func CounterpartOf(t *Tenant, wwwroot string) *Counterpart {
 			c.Holds, c.Unknown = p.Certificate, false
 		}
 	}
+	c.Twice = !c.Unknown && slices.ContainsFunc(t.Deleted, func(deleted string) bool { return envelope.SameWwwroot(deleted, wwwroot) && !NotFound(deleted) })
 	return c
 }
 
@@ -78,7 +80,7 @@ func (r *Renewal) verifyFarSide(ctx context.Context, own Identity, p Peer, far f
 		case !report.Outcome.Proven():
 		case far.Differ:
 			report.fail(otherRow())
-		case far.row(own) == RowTwice:
+		case far.Twice || far.row(own) == RowTwice:
 			report.fail(twoRows())
 		}
 		if report.Outcome.Proven() && !far.OneWay {
@@ -120,8 +122,8 @@ func (r *Renewal) nextIfOff(p Peer, far farSide, report *PeerReport) {
 	}
 }
 
-// rowFault is the failure of a peer whose database has no row of this site, or several that differ:
-// a call proves nothing then, and a push by keyswap mends nothing.
+// rowFault is the failure of a peer whose database has no row of this site, or several that its
+// Moodle confuses: a call proves nothing then, and a push by keyswap mends nothing.
 func (far farSide) rowFault() *Failure {
 	switch {
 	case far.Counterpart == nil:
@@ -130,6 +132,8 @@ func (far farSide) rowFault() *Failure {
 		return noRow()
 	case far.Differ:
 		return otherRow()
+	case far.Twice:
+		return twoRows()
 	}
 	return nil
 }

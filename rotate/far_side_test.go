@@ -295,6 +295,28 @@ func TestTheDiagnosisNamesTheMove(t *testing.T) {
 	}
 }
 
+// A deleted row is found by its wwwroot like any other. No call of this site shows which one was.
+func TestAMemberWithADeletedRowBesideTheActiveOneProvesNoLink(t *testing.T) {
+	for name, run := range map[string]func(*Renewal, context.Context) TenantReport{
+		"push": (*Renewal).Distribute, "verify": (*Renewal).Verify, "doctor": (*Renewal).Diagnose, "dry run": (*Renewal).Plan} {
+		for deleted, proven := range map[string]bool{ownURL: false, strings.ToUpper(ownURL[:8]) + ownURL[8:]: false, ownURL + "/": true, peerA: true} {
+			w := newWorld(t)
+			peer := w.addPeer(peerA, fakePeer{})
+			r := w.renewal(Options{})
+			r.Network = callers{w}
+			r.Counterpart = func(context.Context, Peer) (*Counterpart, error) {
+				site := peer.site(w.tenant.Pair.Certificate)
+				site.Deleted = []string{deleted}
+				return CounterpartOf(site, ownURL), nil
+			}
+			p := run(r, t.Context()).Peers[0]
+			if (p.Outcome == Refused) == proven || !proven && p.Reason != ReasonTwoRows {
+				t.Errorf("%s, deleted %s: %+v", name, deleted, p)
+			}
+		}
+	}
+}
+
 // staleMember is a site of the array whose web server does not use its stored key.
 type staleMember struct{ callers }
 

@@ -32,6 +32,9 @@ type Tenant struct {
 	Pair    Stored // the current key pair, as stored
 	History []Retired
 	Peers   []Peer // active peers, in a stable order
+	// Deleted are the wwwroots of deleted rows. Moodle looks for a host's row without regard to
+	// deleted (mnet/peer.php, set_wwwroot), so such a row may stand for an active one.
+	Deleted []string
 
 	// SiteIdentifier is config.siteidentifier, by which Moodle names cache entries.
 	SiteIdentifier string

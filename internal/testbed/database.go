@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Database is a fresh database with Moodle's tables (testdata/moodle.sql) and its own user. It
@@ -35,8 +36,10 @@ func (s *Server) DatabaseIn(t testing.TB, prefix, schema string) *Database {
 	id := strings.ToLower(rand.Text()[:12])
 	d := &Database{Server: *s, Name: "moodle_" + id, Prefix: prefix, Schema: schema, User: "u_" + id, Password: "pw-" + rand.Text()}
 	admin := s.root(t, "")
-	// It is needed only twice; each of hundreds of databases would keep a connection open.
-	admin.SetMaxIdleConns(-1)
+	// It is needed only twice; each of hundreds of databases would keep a connection open. PostgreSQL
+	// starts a process for each, so statements that follow each other share one.
+	admin.SetMaxIdleConns(1)
+	admin.SetConnMaxIdleTime(time.Second)
 	create, drop := d.lifecycle()
 	for _, query := range create {
 		if _, err := admin.Exec(query); err != nil {
@@ -69,8 +72,8 @@ func (d *Database) Beside(t testing.TB, prefix string) *Database {
 // lifecycle are the statements, run one by one, that make the database and its user, and that
 // remove them.
 func (d *Database) lifecycle() (create, drop []string) {
-	if d.DBType == PostgreSQLType {
-		return []string{"CREATE ROLE " + d.User + " LOGIN PASSWORD '" + scram(d.Password) + "'", "CREATE DATABASE " + d.Name + " OWNER " + d.User},
+	if d.DBType == PostgreSQLType { // copying files takes a quarter of the time that copying by the log takes
+		return []string{"CREATE ROLE " + d.User + " LOGIN PASSWORD '" + scram(d.Password) + "'", "CREATE DATABASE " + d.Name + " OWNER " + d.User + " STRATEGY FILE_COPY"},
 			[]string{"DROP DATABASE " + d.Name + " WITH (FORCE)", "DROP ROLE " + d.User}
 	}
 	return []string{"CREATE DATABASE " + d.Name, "CREATE USER " + d.User + " IDENTIFIED BY '" + d.Password + "'", "GRANT ALL ON " + d.Name + ".* TO " + d.User},
