@@ -25,9 +25,9 @@ func (t target) env() []string {
 	}
 	// GOWORK: the versions of go.mod, not those that smoke/ asks for. The tag leaves out a Markdown
 	// parser, with which urfave/cli writes manuals. buildvcs: a binary from a worktree must be that
-	// from a clone; main.revision says it.
+	// from a clone; main.revision says it. The binary is stripped: it needs no DWARF.
 	return []string{"GOOS=" + t.os, "GOARCH=" + arch, "GOARM=7", "GOAMD64=v1", "GOARM64=v8.0", "CGO_ENABLED=0", "GOWORK=off",
-		"GOEXPERIMENT=", "GOFLAGS=-tags=urfave_cli_no_docs -buildvcs=false -trimpath", "LC_ALL=C", "TZ=UTC"}
+		"GOEXPERIMENT=", "GOFLAGS=-tags=urfave_cli_no_docs -buildvcs=false -trimpath -gcflags=all=-dwarf=false", "LC_ALL=C", "TZ=UTC"}
 }
 
 func selected(only string) ([]target, error) {
