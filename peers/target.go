@@ -42,7 +42,9 @@ func parseTarget(address string, verification int) (target, *rotate.Failure) {
 	u, err := url.Parse(address)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" {
 		// The parser's own error repeats the text, with a password if there is one.
-		return target{}, failed(rotate.ReasonConnect, nil, "its wwwroot is not an http or https address")
+		f := failed(rotate.ReasonConnect, nil, "its wwwroot is not an http or https address")
+		f.Next = rotate.NextWwwroot
+		return target{}, f
 	}
 	if u.Host, err = asciiHost(u); err != nil {
 		return target{}, failed(rotate.ReasonDNS, nil, "its host name cannot be looked up: %v", err)

@@ -33,6 +33,8 @@ func (m *linkResults) broken(ctx context.Context, member, tenant string) *Failur
 		return otherCertificate()
 	case KeyNewer:
 		return newerHere()
+	case RowTwice:
+		return twoRowsHere()
 	case NotAsked:
 		if ctx.Err() != nil {
 			return cutShort(ctx)
@@ -97,6 +99,11 @@ func otherRow() *Failure {
 
 func twoRows() *Failure {
 	return &Failure{Reason: ReasonTwoRows, Detail: "the peer has two rows of this site, which Moodle confuses, also if one of them is deleted: none was removed"}
+}
+
+func twoRowsHere() *Failure {
+	return &Failure{Reason: ReasonTwoRows, Detail: "this site has two rows of the peer, of which one is deleted, and Moodle confuses them",
+		Next: nextOneRow + ". Then run: renew_mnetkeys push"}
 }
 
 func deletedRow() *Failure {

@@ -103,7 +103,7 @@ func (a *Array) planPeers(ctx context.Context, t *renewing, s *Session, r *Renew
 		what = "its administrator must replace " + t.report.Moved.From + " by " + t.member.Wwwroot + "; the link is not proven before"
 	}
 	t.report.Peers = append(t.report.Peers, r.tryPeers(ctx, outside, what)...)
-	r.ignore(&t.report)
+	r.weighPlan(&t.report)
 	t.report.exitByPlan(r.SelfCheck)
 	if moves && slices.ContainsFunc(outside, func(p Peer) bool { return !r.ignores(p.Wwwroot) }) {
 		t.report.Exit = ExitPeers

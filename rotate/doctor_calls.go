@@ -78,6 +78,9 @@ func (d *diagnosis) callPeer(ctx context.Context, own Identity, p Peer) checkup 
 	switch {
 	case c.report.back && d.local.silent():
 		return c // the local site is the finding
+	case d.tenant.Deleted.confuse(c.report):
+		c.report.fail(twoRowsHere())
+		return c // peerRows has found them
 	case c.report.Reason == ReasonUnknownToPeer && c.report.Next == "" && d.tenant.movedFrom() != "":
 		c.report.Next = nextMoved(d.tenant.movedFrom())
 	}

@@ -9,9 +9,12 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// nextWwwroot keeps the row: a peer that is added again gets another one, and those who came from it
+// NextWwwroot is for a row whose wwwroot is wrong. It keeps the row: a peer that is added again gets another one, and those who came from it
 // become strangers.
-const nextWwwroot = "correct the wwwroot in this row, and do not delete the row while users refer to it (user.mnethostid)"
+const NextWwwroot = "correct the wwwroot in this site's row of the peer (mnet_host), and do not delete the row while users refer to it (user.mnethostid)"
+
+// nextOneRow is for several rows of one site.
+const nextOneRow = "keep the row that users refer to (user.mnethostid). Give each other one an unused wwwroot by SQL, and set deleted = 1 there: Moodle also finds a deleted row by its wwwroot"
 
 // peerRows examines what the database says of the peers, without a call.
 func (d *diagnosis) peerRows() {
@@ -29,13 +32,13 @@ func (d *diagnosis) peerRows() {
 		}
 	}
 	for _, wwwroot := range d.tenant.Deleted {
-		if folded := envelope.FoldWwwroot(wwwroot); !NotFound(wwwroot) && spellings[folded] != nil {
+		if folded := envelope.FoldWwwroot(wwwroot); !NotFound(wwwroot) && len(spellings[folded]) > 0 {
 			spellings[folded] = append(spellings[folded], wwwroot+" (deleted)")
 		}
 	}
 	for _, p := range d.tenant.Peers {
 		if rows := spellings[envelope.FoldWwwroot(p.Wwwroot)]; len(rows) > 1 {
-			d.find(SeverityWarning, "peer_duplicate", p.Wwwroot, "keep the row that users refer to (user.mnethostid). Give each other one an unused wwwroot by SQL, and set deleted = 1 there: Moodle also finds a deleted row by its wwwroot. Then correct the wwwroot in the row that is left if the peer writes it differently",
+			d.find(SeverityWarning, "peer_duplicate", p.Wwwroot, nextOneRow+". Then correct the wwwroot in the row that is left if the peer writes it differently",
 				"several rows are of one site", "%s", strings.Join(rows, ", "))
 			delete(spellings, envelope.FoldWwwroot(p.Wwwroot))
 		}
@@ -66,11 +69,11 @@ func (d *diagnosis) peerRow(p Peer) {
 		return
 	}
 	if !callable(p) {
-		note(SeverityError, "wwwroot", nextWwwroot, "the wwwroot is not an http or https address", "")
+		note(SeverityError, "wwwroot", NextWwwroot, "the wwwroot is not an http or https address", "")
 		return
 	}
 	if NotFound(p.Wwwroot) {
-		note(SeverityWarning, "trailing_slash", nextWwwroot,
+		note(SeverityWarning, "trailing_slash", NextWwwroot,
 			"the wwwroot ends with a slash. The peer's own name has none, so its calls find no row here", "")
 	}
 	switch {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"slices"
 
 	"renew_mnetkeys/envelope"
 )
@@ -52,7 +51,7 @@ func CounterpartOf(t *Tenant, wwwroot string) *Counterpart {
 			c.Holds, c.Unknown = p.Certificate, false
 		}
 	}
-	c.Twice = !c.Unknown && slices.ContainsFunc(t.Deleted, func(deleted string) bool { return envelope.SameWwwroot(deleted, wwwroot) && !NotFound(deleted) })
+	c.Deleted = t.Deleted.has(wwwroot)
 	return c
 }
 
@@ -77,10 +76,9 @@ func (r *Renewal) verifyFarSide(ctx context.Context, own Identity, p Peer, far f
 	case far.Counterpart == nil:
 	default:
 		switch { // a call does not show these
-		case !report.Outcome.Proven():
-		case far.Differ:
+		case report.Outcome.Proven() && far.Differ:
 			report.fail(otherRow())
-		case far.Twice || far.row(own) == RowTwice:
+		case far.row(own) == RowTwice && (report.Outcome.Proven() || report.notFound()):
 			report.fail(twoRows())
 		}
 		if report.Outcome.Proven() && !far.OneWay {
@@ -98,8 +96,24 @@ func (r *Renewal) verifyFarSide(ctx context.Context, own Identity, p Peer, far f
 		report.fail(newerHere())
 	case report.Reason == ReasonUnknownToPeer && !report.back && far.row(own) == RowDeleted:
 		report.fail(deletedRow())
+	case report.Reason == ReasonFault710 && !report.back && misspelt(p):
+		report.Next = NextWwwroot
 	}
 	r.nextIfOff(p, far, report)
+}
+
+// notFound reports whether the peer refused because it has not found a row of this site, or not one
+// that it may use.
+func (p *PeerReport) notFound() bool {
+	return p.Outcome == Refused && !p.back && (p.Reason == ReasonUnknownToPeer || p.Reason == ReasonFault710)
+}
+
+// misspelt reports whether the peer writes its wwwroot differently from this site's row of it. The
+// peer's calls, with which it fetches a key, may then find no row here: whether they do depends on
+// the database.
+func misspelt(p Peer) bool {
+	c := certificateOf(p)
+	return c != nil && c.CheckWwwroot(p.Wwwroot) != nil && c.CheckWwwroot(envelope.FoldWwwroot(p.Wwwroot)) == nil
 }
 
 // isOlder reports whether the peer's database is older than this site's row of the peer.
@@ -128,11 +142,13 @@ func (far farSide) rowFault() *Failure {
 	switch {
 	case far.Counterpart == nil:
 		return nil
+	case far.Unknown && far.Deleted:
+		return deletedRow()
 	case far.Unknown:
 		return noRow()
 	case far.Differ:
 		return otherRow()
-	case far.Twice:
+	case far.Deleted:
 		return twoRows()
 	}
 	return nil
@@ -206,8 +222,8 @@ func (r *Renewal) askFarSide(ctx context.Context, site *Tenant) (SelfCheck, *Fai
 	return asker.ask(ctx, site, *site.identity(), 1)
 }
 
-// row is what the peer's row has of own: KeyPresent, KeyOther or KeyNewer; NotAsked if that is not
-// known.
+// row is what the peer's row has of own: KeyPresent, KeyOther, KeyNewer, or what is wrong with the
+// row; NotAsked if that is not known.
 func (far farSide) row(own Identity) StoreResult {
 	switch {
 	case far.Counterpart == nil:
@@ -224,6 +240,12 @@ func (far farSide) row(own Identity) StoreResult {
 		}
 	}
 	switch c := certificateOf(Peer{Certificate: far.Holds}); {
+	case far.Unknown && far.Deleted:
+		return RowDeleted
+	case far.Unknown:
+		return NoRow
+	case far.Deleted:
+		return RowTwice
 	case key.Certificate.Equal(c):
 		return KeyPresent
 	case c != nil && key.IsNewer(c):

@@ -317,6 +317,84 @@ func TestAMemberWithADeletedRowBesideTheActiveOneProvesNoLink(t *testing.T) {
 	}
 }
 
+// If the call fails because of such rows, the peer's database says why.
+func TestARefusalIsExplainedByTheDeletedRowOfTheMember(t *testing.T) {
+	for name, run := range map[string]func(*Renewal, context.Context) TenantReport{"verify": (*Renewal).Verify, "doctor": (*Renewal).Diagnose} {
+		for _, c := range []struct {
+			refuses Reason
+			active  bool
+			want    *Failure
+		}{
+			{ReasonUnknownToPeer, true, twoRows()}, {ReasonFault710, true, twoRows()}, {ReasonFault7023, true, nil},
+			{ReasonUnknownToPeer, false, deletedRow()},
+		} {
+			w := newWorld(t)
+			peer := w.addPeer(peerA, fakePeer{refuses: c.refuses})
+			r := w.renewal(Options{})
+			r.Network = callers{w}
+			r.Counterpart = func(context.Context, Peer) (*Counterpart, error) {
+				site := peer.site(w.tenant.Pair.Certificate)
+				site.Deleted = []string{ownURL}
+				if !c.active {
+					site.Peers = site.Peers[:1]
+				}
+				return CounterpartOf(site, ownURL), nil
+			}
+			p := run(r, t.Context()).Peers[0]
+			if c.want == nil && p.Reason != c.refuses || c.want != nil && (p.Reason != c.want.Reason || p.Detail != c.want.Detail || p.Next != c.want.Next) {
+				t.Errorf("%s, %s: %+v", name, c.refuses, p)
+			}
+		}
+	}
+}
+
+// The peer's own calls may find the deleted row, which no call of this site shows.
+func TestADeletedRowOfThePeerInTheLocalTableProvesNoLink(t *testing.T) {
+	for name, run := range map[string]func(*Renewal, context.Context) TenantReport{
+		"renew": (*Renewal).Run, "push": (*Renewal).Distribute, "verify": (*Renewal).Verify, "doctor": (*Renewal).Diagnose, "dry run": (*Renewal).Plan} {
+		for refuses, reason := range map[Reason]Reason{"": ReasonTwoRows, ReasonFault710: ReasonTwoRows, ReasonUnknownToPeer: ReasonUnknownToPeer} {
+			if name == "dry run" { // it makes no call
+				reason = ReasonTwoRows
+			}
+			w := newWorld(t)
+			w.addPeer(peerA, fakePeer{refuses: refuses})
+			w.tenant.Deleted = []string{peerA}
+			report := run(w.renewal(Options{}), t.Context())
+			if p := report.Peers[0]; p.Outcome != Refused || p.Reason != reason || reason == ReasonTwoRows && p.Next != twoRowsHere().Next || report.Exit != ExitPeers {
+				t.Errorf("%s, %q: exit %d, %+v", name, refuses, report.Exit, p)
+			}
+			if at := slices.IndexFunc(report.Findings, func(f Finding) bool { return f.Code == "peer_fault_710" }); at >= 0 {
+				t.Errorf("%s: %+v", name, report.Findings[at])
+			}
+		}
+	}
+	for _, survey := range []Survey{SurveyVerify, SurveyDoctor} {
+		f := newFleet(t, 3)
+		own, member := f.sites[0], f.sites[1].tenant.Wwwroot
+		own.tenant.Deleted = []string{member}
+		f.array(ArrayOptions{}, 0).Survey(t.Context(), survey)
+		if p := linkTo(f.reports[own.tenant.Wwwroot], member); p.Outcome != Refused || p.Reason != ReasonTwoRows {
+			t.Errorf("%v: %+v", survey, p)
+		}
+	}
+}
+
+// A peer that cannot fetch the key may be one whose calls find no row here.
+func TestARowThatIsSpeltOtherwiseIsNamedAsTheCause(t *testing.T) {
+	for name, run := range map[string]func(*Renewal, context.Context) TenantReport{"push": (*Renewal).Distribute, "verify": (*Renewal).Verify, "doctor": (*Renewal).Diagnose} {
+		w := newWorld(t)
+		w.addPeer(peerA, fakePeer{refuses: ReasonFault710})
+		if p := run(w.renewal(Options{}), t.Context()).Peers[0]; p.Reason != ReasonFault710 || p.Next == NextWwwroot {
+			t.Errorf("%s: %+v", name, p)
+		}
+		spelt := strings.ToUpper(peerA[:8]) + peerA[8:]
+		w.peers[spelt], w.tenant.Peers[0].Wwwroot = w.peers[peerA], spelt
+		if p := run(w.renewal(Options{}), t.Context()).Peers[0]; p.Reason != ReasonFault710 || p.Next != NextWwwroot {
+			t.Errorf("%s, %s: %+v", name, spelt, p)
+		}
+	}
+}
+
 // staleMember is a site of the array whose web server does not use its stored key.
 type staleMember struct{ callers }
 

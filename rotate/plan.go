@@ -69,7 +69,7 @@ func (r *Renewal) planned(ctx context.Context, may func(*Tenant) error, keeps fu
 		}
 		report.Peers = r.tryPeers(ctx, r.planBinding(t, report), what)
 		report.Outcome = Kept
-		r.ignore(report)
+		r.weighPlan(report)
 		report.exitByPlan(r.SelfCheck)
 		return nil
 	})
@@ -144,6 +144,16 @@ func (r *Renewal) planGoingBack(ctx context.Context, t *Tenant, failure *Failure
 		return fmt.Errorf("%w: %w", ErrNotFollowed, err)
 	}
 	return err
+}
+
+// weighPlan is weighLinks for peers that would be pushed to.
+func (r *Renewal) weighPlan(report *TenantReport) {
+	for i := range report.Peers {
+		if p := &report.Peers[i]; p.Outcome == Skipped && report.deleted.has(p.Wwwroot) {
+			p.fail(twoRowsHere())
+		}
+	}
+	r.ignore(report)
 }
 
 // exitByPlan is the expected exit code of the run, as far as it can be known: it is not known for a

@@ -103,6 +103,7 @@ type TenantReport struct {
 	// Exit is the exit code of this tenant.
 	Exit int `json:"-"`
 
+	deleted   DeletedRows
 	movedFrom string    // a wwwroot that the site may have had before, "" if none is known
 	rowEnds   time.Time // expiry of the key in the local host row, zero if there is no such row
 }
@@ -179,17 +180,18 @@ func (r *TenantReport) Unproven() int {
 	return n
 }
 
-// weighLinks undoes the proofs by calls to peers, unless the local site was proven too: a link has
-// two sides. At the end it marks the peers that do not count.
+// weighLinks undoes the proofs by calls to peers, unless the local site was proven too, and finds
+// them in its table: a link has two sides. At the end it marks the peers that do not count.
 func (r *Renewal) weighLinks(report *TenantReport, localProven bool) {
 	for i := range report.Peers {
 		p := &report.Peers[i]
 		switch why := cmp.Or(report.localSiteWords(), "the key of the local site was changed meanwhile"); {
-		case localProven:
-		case p.Outcome.Proven():
+		case !localProven && p.Outcome.Proven():
 			p.fail(&Failure{Reason: ReasonLocalSite, Detail: join("the peer is in order, but "+why, p.Detail), Pending: true})
-		case p.back && report.SelfCheck.silent(): // so nobody's call succeeds
+		case !localProven && p.back && report.SelfCheck.silent(): // so nobody's call succeeds
 			p.fail(&Failure{Reason: ReasonLocalSite, Detail: "the peer is in order, but " + why, Pending: true})
+		case report.deleted.confuse(*p):
+			p.fail(twoRowsHere())
 		}
 	}
 	r.ignore(report)
@@ -212,7 +214,7 @@ var localSiteWords = map[SelfCheck]string{
 }
 
 func (r *TenantReport) describe(t *Tenant) {
-	r.Wwwroot, r.History, r.movedFrom = t.address(), len(t.History), t.movedFrom()
+	r.Wwwroot, r.History, r.deleted, r.movedFrom = t.address(), len(t.History), t.Deleted, t.movedFrom()
 	if c, err := envelope.ParseCertificate(t.Pair.Certificate); err == nil {
 		r.Certificate = keyReport(c)
 		if t.Own != nil {

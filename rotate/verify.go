@@ -18,9 +18,9 @@ type Counterpart struct {
 	// Differ: it has several active rows of this site with different certificates. Which of them its
 	// Moodle reads is chance.
 	Differ bool
-	// Twice: it has an active row of this site, and a deleted one that its Moodle may find in its
-	// place.
-	Twice bool
+	// Deleted: it has a deleted row of this site, which its Moodle finds, or may find in place of the
+	// active one.
+	Deleted bool
 	// OneWay: its rows were not read, so its call to this site is not made. Row is then what its row
 	// of this site was compared to have of the certificate RowOf; nil if it was not compared.
 	OneWay bool

@@ -31,7 +31,7 @@ final class peer {
         return array_map(fn($row) => new self($row), $rows);
     }
 
-    /** The host of that wwwroot, spelled exactly so; null if it is not known. */
+    /** The host of that wwwroot, as the database compares it; null if it is not known. */
     public static function find(string $wwwroot): ?self {
         return self::where('h.wwwroot = ? AND h.wwwroot <> ?', $wwwroot, '')[0] ?? null;
     }

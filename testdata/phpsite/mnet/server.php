@@ -55,7 +55,7 @@ function serve_sealed(sealed $sealed): string {
     [$used, $document] = open_by_any($sealed);
     $request = new signed($document);
     $answer = fn(int $code, string $text) => seal(sign(fault_document($code, $text), $used), $peer->certificate);
-    if ($request->wwwroot !== $peer->wwwroot || !($request->verifies($peer->certificate) || heals($peer, $request))) {
+    if (peer::find($request->wwwroot)?->id !== $peer->id || !($request->verifies($peer->certificate) || heals($peer, $request))) {
         return $answer(710, 'the signature does not verify');
     }
     $own = cached_pair();
