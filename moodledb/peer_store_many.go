@@ -120,11 +120,10 @@ func (t *Tenant) compareBytes(ctx context.Context, keys []rotate.HostKey) ([]rot
 			row.kept = rotate.RowNotOurs
 		case row.deleted:
 			row.kept = rotate.RowDeleted
+		case row.former && isDoubtful(rows, row.key):
+			row.kept = rotate.RowTwice
 		case row.former:
 			row.kept = rotate.RowNamedAsBefore
-			if hasSuccessor(rows, row.key) {
-				row.kept = rotate.RowTwice
-			}
 		case row.hash == s.hashes[row.key]:
 			row.kept = rotate.KeyPresent
 		default:
@@ -294,7 +293,7 @@ func (s *peerStore) decide(rows []peerRow) {
 			row.kept = rotate.RowNotOurs
 		case row.deleted:
 			row.kept = rotate.RowDeleted
-		case row.former && hasSuccessor(rows, row.key):
+		case row.former && isDoubtful(rows, row.key):
 			row.kept = rotate.RowTwice
 		case row.former:
 			row.kept, row.write = rotate.KeyStored, true
@@ -309,9 +308,9 @@ func (s *peerStore) decide(rows []peerRow) {
 	}
 }
 
-// hasSuccessor reports whether there is a row of the key's new wwwroot, a deleted one too: Moodle
-// finds a host by its wwwroot, whether it is deleted or not (mnet/peer.php, set_wwwroot), so there
-// must not be a second one.
-func hasSuccessor(rows []peerRow, key int) bool {
-	return slices.ContainsFunc(rows, func(r peerRow) bool { return r.key == key && !r.former })
+// isDoubtful reports whether an active row with the old wwwroot is not renamed, because users may
+// refer to another row: one of the new wwwroot, or a deleted one of the old wwwroot. Moodle finds a
+// host by its wwwroot, whether it is deleted or not (mnet/peer.php, set_wwwroot).
+func isDoubtful(rows []peerRow, key int) bool {
+	return slices.ContainsFunc(rows, func(r peerRow) bool { return r.key == key && (!r.former || r.deleted && !r.foreign) })
 }

@@ -69,7 +69,7 @@ func (m *linkResults) rowFailure(member, site string) *Failure {
 		return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer's row with the old wwwroot has no certificate of this site: it may be another site's, and stays as it is",
 			Next: fmt.Sprintf("find out whose users refer to that row (user.mnethostid); only if they are this site's, give it the new wwwroot in the peer's database (UPDATE mdl_mnet_host SET wwwroot = '%s' WHERE wwwroot = '%s'), then run: renew_mnetkeys …", sqlText(k.Wwwroot), sqlText(k.Was))}
 	case RowDeleted:
-		return deletedRow()
+		return m.keys[m.key[site]].deletedRow()
 	case KeyOther:
 		return otherRow()
 	case KeyNewer:
@@ -106,9 +106,22 @@ func twoRowsHere() *Failure {
 		Next: nextOneRow + ". Then run: renew_mnetkeys push"}
 }
 
-func deletedRow() *Failure {
-	return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer's row of this site is deleted",
-		Next: "if the link is still needed, add this site again in the peer's Moodle (Networking, peers). Then run: renew_mnetkeys push --all --withmaster"}
+const rowIsDeleted = "the peer's row of this site is deleted"
+
+// deletedRow is the failure of a link to a peer that has a deleted row of the key's site and no
+// active one. To add a site again makes its row active, but for one that has moved it can make a
+// second row, to which no user refers.
+func (k HostKey) deletedRow() *Failure {
+	f := &Failure{Reason: ReasonUnknownToPeer, Detail: rowIsDeleted}
+	switch {
+	case k.Was != "":
+		f.Next = fmt.Sprintf("if the link is still needed, make that row active in the peer's database (UPDATE mdl_mnet_host SET deleted = 0 WHERE wwwroot IN ('%s', '%s')), then run: renew_mnetkeys …", sqlText(k.Was), sqlText(k.Wwwroot))
+	case k.mayHaveMoved():
+		f.Next = "see in the peer's database whether it also has a row with an old wwwroot of this site: then do as docs/move.md says. If it has none, and the link is still needed, add this site again in the peer's Moodle (Networking, peers). Then run: renew_mnetkeys push --all --withmaster"
+	default:
+		f.Next = "if the link is still needed, add this site again in the peer's Moodle (Networking, peers). Then run: renew_mnetkeys push --all --withmaster"
+	}
+	return f
 }
 
 // newerAtPeer is the detail for a peer that has a certificate of this site which is newer than the

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"renew_mnetkeys/envelope"
 )
 
 // class is the class of an outcome: proven, pending or refused.
@@ -392,13 +394,17 @@ func TestADeletedRowIsNotExplainedByAMove(t *testing.T) {
 	const member, tenant = "https://m.example", "https://s.example"
 	for name, c := range map[string]struct {
 		theirs, ours StoreResult
+		was, had     string
 		says         string
 	}{
-		"the member's":              {RowDeleted, KeyPresent, "add this site again"},
-		"the tenant's":              {KeyPresent, NoRow, "add the peer again"},
-		"the member may have moved": {NoRow, KeyPresent, "move --from=http://old.example"},
+		"the member's":                         {RowDeleted, KeyPresent, "", tenant, "is still needed, add this site again"},
+		"the tenant's":                         {KeyPresent, NoRow, "", tenant, "add the peer again"},
+		"the member may have moved":            {NoRow, KeyPresent, "", tenant, "move --from=http://old.example"},
+		"the member's, of a tenant that moved": {RowDeleted, KeyPresent, "", "http://old.example", "If it has none, and the link is still needed, add this site again"},
+		"the member's, in a move":              {RowDeleted, KeyPresent, "http://old.example", "http://old.example", "SET deleted = 0 WHERE wwwroot IN ('http://old.example', '" + tenant + "')"},
 	} {
 		m := &linkResults{member: map[string]int{member: 0, tenant: 1}, key: map[string]int{tenant: 0, member: 1},
+			keys:  []HostKey{{Wwwroot: tenant, Was: c.was, Had: []*envelope.Certificate{testPair(t, c.had, clock).Certificate}}},
 			sides: make([]side, 2), results: [][]StoreResult{{c.theirs}, {NotAsked, c.ours}}}
 		p := m.report(t.Context(), Peer{Wwwroot: member}, tenant)
 		r := TenantReport{movedFrom: "http://old.example"}

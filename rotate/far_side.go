@@ -95,7 +95,7 @@ func (r *Renewal) verifyFarSide(ctx context.Context, own Identity, p Peer, far f
 	case report.Outcome == Refused && !report.back && (report.Reason == ReasonFault7023 || report.Reason == ReasonFault7025) && far.isOlder(p):
 		report.fail(newerHere())
 	case report.Reason == ReasonUnknownToPeer && !report.back && far.row(own) == RowDeleted:
-		report.fail(deletedRow())
+		report.fail(own.hostKey().deletedRow())
 	case report.Reason == ReasonFault710 && !report.back && misspelt(p):
 		report.Next = NextWwwroot
 	}
@@ -143,7 +143,7 @@ func (far farSide) rowFault() *Failure {
 	case far.Counterpart == nil:
 		return nil
 	case far.Unknown && far.Deleted:
-		return deletedRow()
+		return &Failure{Reason: ReasonUnknownToPeer, Detail: rowIsDeleted}
 	case far.Unknown:
 		return noRow()
 	case far.Differ:
@@ -233,13 +233,7 @@ func (far farSide) row(own Identity) StoreResult {
 	case far.OneWay:
 		return NotAsked
 	}
-	key := HostKey{Wwwroot: own.Wwwroot, Certificate: own.Key.Certificate}
-	if own.Retired != nil {
-		for _, pair := range own.Retired() {
-			key.Had = append(key.Had, pair.Certificate)
-		}
-	}
-	switch c := certificateOf(Peer{Certificate: far.Holds}); {
+	switch key, c := own.hostKey(), certificateOf(Peer{Certificate: far.Holds}); {
 	case far.Unknown && far.Deleted:
 		return RowDeleted
 	case far.Unknown:
@@ -252,4 +246,15 @@ func (far farSide) row(own Identity) StoreResult {
 		return KeyNewer
 	}
 	return KeyOther
+}
+
+// hostKey is the identity as it is compared with rows of other sites.
+func (id Identity) hostKey() HostKey {
+	key := HostKey{Wwwroot: id.Wwwroot, Certificate: id.Key.Certificate}
+	if id.Retired != nil {
+		for _, pair := range id.Retired() {
+			key.Had = append(key.Had, pair.Certificate)
+		}
+	}
+	return key
 }

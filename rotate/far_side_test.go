@@ -202,7 +202,7 @@ func TestTheDiagnosisOfAnArrayNamesADeletedRow(t *testing.T) {
 	own, member := f.sites[0].tenant.Wwwroot, f.sites[1]
 	member.rows[own].deleted, member.proveFail = true, ReasonUnknownToPeer
 	f.array(ArrayOptions{}, 0).Survey(t.Context(), SurveyDoctor)
-	if p := linkTo(f.reports[own], member.tenant.Wwwroot); p.Reason != ReasonUnknownToPeer || p.Next != deletedRow().Next {
+	if p := linkTo(f.reports[own], member.tenant.Wwwroot); p.Reason != ReasonUnknownToPeer || p.Next != (HostKey{}).deletedRow().Next {
 		t.Errorf("%+v", p)
 	}
 }
@@ -326,7 +326,7 @@ func TestARefusalIsExplainedByTheDeletedRowOfTheMember(t *testing.T) {
 			want    *Failure
 		}{
 			{ReasonUnknownToPeer, true, twoRows()}, {ReasonFault710, true, twoRows()}, {ReasonFault7023, true, nil},
-			{ReasonUnknownToPeer, false, deletedRow()},
+			{ReasonUnknownToPeer, false, HostKey{}.deletedRow()},
 		} {
 			w := newWorld(t)
 			peer := w.addPeer(peerA, fakePeer{refuses: c.refuses})

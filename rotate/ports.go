@@ -270,6 +270,14 @@ func (k HostKey) IsNewer(c *envelope.Certificate) bool {
 	return older(k.Certificate, c) && c.CheckWwwroot(k.Wwwroot) == nil && !slices.ContainsFunc(k.Had, c.Equal)
 }
 
+// mayHaveMoved reports whether a certificate of the site names another wwwroot: that of the site
+// before a move, or of the site of which it is a copy.
+func (k HostKey) mayHaveMoved() bool {
+	return slices.ContainsFunc(k.Had, func(c *envelope.Certificate) bool {
+		return c.SubjectAltName != "" && !envelope.SameWwwroot(c.SubjectAltName, k.Wwwroot)
+	})
+}
+
 // NotFound reports whether Moodle does not find a host by the wwwroot in its row: sites call without
 // a slash at the end (mnet/peer.php, set_wwwroot).
 func NotFound(wwwroot string) bool { return strings.HasSuffix(wwwroot, "/") }
