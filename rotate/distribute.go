@@ -62,7 +62,7 @@ func (r *Renewal) keep(ctx context.Context, t *Tenant, report *TenantReport) (*I
 }
 
 // mayKeep finds what must stop a run that leaves the stored key as it is: no call may be made under
-// that key, or the call would make Moodle write.
+// that key, or the call would make Moodle write, or the key is another site's.
 func (r *Renewal) mayKeep(t *Tenant) error {
 	switch {
 	case t.mayAsk() != nil:
@@ -71,6 +71,8 @@ func (r *Renewal) mayKeep(t *Tenant) error {
 		return ErrNoKey
 	case t.Own.Certificate != t.Pair.Certificate:
 		return ErrIncoherent
+	case t.hasOtherName():
+		return ErrOtherName
 	case r.expiring(t):
 		return ErrExpired
 	}

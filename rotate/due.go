@@ -54,14 +54,14 @@ func (r *Renewal) checkDue(t *Tenant) error {
 func (p DuePolicy) due(t *Tenant, now time.Time) bool { return !now.Before(p.dueAt(t)) }
 
 // dueAt is when the tenant's key is to be renewed: the zero time, which is over, without --if-due.
-// It is the same for a pair that cannot be read, or that is not the one of the local host row:
-// renewing is the cure.
+// It is the same for a pair that cannot be read, or that is not the one of the local host row, or of
+// another site: renewing is the cure.
 func (p DuePolicy) dueAt(t *Tenant) time.Time {
 	if !p.OnlyIfDue {
 		return time.Time{}
 	}
 	c, err := envelope.ParseCertificate(t.Pair.Certificate)
-	if err != nil || t.identity() == nil || t.Own == nil || t.Own.Certificate != t.Pair.Certificate {
+	if err != nil || t.identity() == nil || t.hasOtherName() || t.Own == nil || t.Own.Certificate != t.Pair.Certificate {
 		return time.Time{}
 	}
 	return p.renewAt(t, c)

@@ -1,6 +1,8 @@
 package rotate
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 )
@@ -111,5 +113,37 @@ func TestAKeyThatMoodleTakesForExpiredIsDue(t *testing.T) {
 	tenant := &Tenant{Wwwroot: ownURL, Pair: storedPair(pair), Own: &Peer{Wwwroot: ownURL, Certificate: pair.Certificate.PEM}}
 	if !(DuePolicy{OnlyIfDue: true}).due(tenant, clock) {
 		t.Error("a row without expiry is not due")
+	}
+}
+
+// A copy of a site has the key of the original. A push by the databases would let the copy speak with
+// it, although no peer accepts it by a keyswap.
+func TestAKeyOfAnotherSiteIsRenewedAndNotPushed(t *testing.T) {
+	copied := func() *world {
+		w := newWorld(t)
+		w.addPeer(peerA, fakePeer{})
+		w.tenant.Pair = storedPair(testPair(t, "https://original.example", clock.AddDate(0, 0, -1)))
+		w.tenant.Own.Certificate, w.tenant.Own.Expires = w.tenant.Pair.Certificate, clock.AddDate(0, 0, 27).Unix()
+		return w
+	}
+	for name, run := range map[string]func(*Renewal, context.Context) TenantReport{"push": (*Renewal).Distribute, "verify": (*Renewal).Verify, "dry run": (*Renewal).PlanDistribute} {
+		w := copied()
+		if r := run(w.renewal(Options{}), t.Context()); !errors.Is(r.Err, ErrOtherName) || r.Exit != ExitNotRenewed || len(w.happened("push", "prove")) > 0 {
+			t.Errorf("%s: exit %d, %v, %q", name, r.Exit, r.Err, w.events)
+		}
+	}
+	w := copied()
+	r := w.renewal(Options{})
+	r.Due.OnlyIfDue = true
+	if got := r.Run(t.Context()); got.Outcome != Renewed || got.Exit != ExitOK {
+		t.Errorf("%+v, %v", got, got.Err)
+	}
+	f := newFleet(t, 3)
+	s := f.sites[0]
+	s.tenant.Pair = storedPair(testPair(t, f.sites[1].tenant.Wwwroot, clock.AddDate(0, 0, -1)))
+	s.tenant.Own.Certificate = s.tenant.Pair.Certificate
+	f.array(ArrayOptions{PushOnly: true}, 0).Run(t.Context())
+	if got := f.reports[s.tenant.Wwwroot]; !errors.Is(got.Err, ErrOtherName) || f.sites[2].rows[s.tenant.Wwwroot].certificate == s.tenant.Pair.Certificate {
+		t.Errorf("%v", got.Err)
 	}
 }

@@ -42,6 +42,8 @@ var (
 	ErrUndone = errors.New("the old key was restored")
 	// ErrNoKey: no readable pair is stored.
 	ErrNoKey = error(&hinted{"the stored key is missing or cannot be read", adviseRenewal})
+	// ErrOtherName: the stored certificate is that of another wwwroot, as in a copy of a site.
+	ErrOtherName = error(&hinted{"the stored certificate has the name of another site, so peers do not accept it", adviseRenewal})
 	// ErrIncoherent: the local host row has another certificate than the pair.
 	ErrIncoherent = error(&hinted{"key pair and local host row differ", adviseRenewal})
 	// ErrExpired: the key has expired, or expires so soon that Moodle renews it at its next call.

@@ -205,7 +205,7 @@ var Reasons = []ReasonRow{
 // matches.
 var families = []ReasonRow{
 	{Code: "http_3", Means: "it redirects to another address",
-		Next: "compare the wwwroot with the address that the site uses now: neither this tool nor Moodle follows redirects"},
+		Next: "if the peer has moved, write its new wwwroot into its row in Moodle's table mnet_host, and do not add it as a new peer: users belong to the old row. Neither this tool nor Moodle follows redirects"},
 	{Code: "http_5", Means: "its web server failed", Pending: true,
 		Next: nextIfDown},
 	{Code: "http_", Means: "the web server did not answer with status 200",

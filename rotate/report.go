@@ -120,6 +120,14 @@ func (r *TenantReport) Ends() (end time.Time, ok bool) {
 	return r.Certificate.NotAfter, true
 }
 
+// Life is the whole lifetime of the key. known is false if no certificate is known.
+func (r *TenantReport) Life() (life time.Duration, known bool) {
+	if r.Certificate == nil || r.Certificate.NotBefore == nil {
+		return 0, false
+	}
+	return r.Certificate.NotAfter.Sub(*r.Certificate.NotBefore), true
+}
+
 // KeyReport names a certificate.
 type KeyReport struct {
 	SHA256    string     `json:"sha256"` // hex of the DER's digest

@@ -154,6 +154,13 @@ func (rows DeletedRows) confuse(p PeerReport) bool {
 	return (p.Outcome.Proven() || p.back || p.Reason == ReasonFault710) && rows.has(p.Wwwroot)
 }
 
+// hasOtherName reports whether the stored certificate is that of another wwwroot: the site is a copy,
+// and whoever has the original's key can speak in its name.
+func (t *Tenant) hasOtherName() bool {
+	c, err := envelope.ParseCertificate(t.Pair.Certificate)
+	return err == nil && c.SubjectAltName != "" && !envelope.SameWwwroot(c.SubjectAltName, t.Wwwroot) && !envelope.SameWwwroot(c.SubjectAltName, t.address())
+}
+
 // address is the wwwroot at which the site answers, and for which a new certificate is made.
 func (t *Tenant) address() string { return cmp.Or(t.Configured, t.Wwwroot) }
 

@@ -99,7 +99,7 @@ func (c *checkSummary) add(r rotate.TenantReport) {
 func (c *checkSummary) addError(r rotate.TenantReport) {
 	state, cause := Unknown, withoutTenant(r.Error, r.Wwwroot)
 	switch {
-	case r.Exit == rotate.ExitLocalSite, errors.Is(r.Err, rotate.ErrExpired):
+	case r.Exit == rotate.ExitLocalSite, errors.Is(r.Err, rotate.ErrExpired), errors.Is(r.Err, rotate.ErrNoKey), errors.Is(r.Err, rotate.ErrOtherName):
 		state = critical
 	case errors.Is(r.Err, rotate.ErrOwnUnreachable), // judged as without the error
 		errors.Is(r.Err, rotate.ErrMNetOff):
@@ -152,6 +152,9 @@ func (c *checkSummary) addLife(r rotate.TenantReport, left time.Duration) {
 	}
 	p := problem{tenant: r.Wwwroot, detail: "the key expires in " + days(left),
 		next: "look into the log of the job that renews the keys, and renew this one. Run: renew_mnetkeys"}
+	if life, known := r.Life(); known && life <= max(c.warning, c.critical) {
+		p.next = "a new key lives " + days(life) + " (Moodle's setting mnetkeylifetime, or --days): make this longer, or give shorter times with --warning and --critical"
+	}
 	switch {
 	case errors.Is(r.Err, rotate.ErrExpired): // which is reported already
 		return

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 
 	"renew_mnetkeys/moodledb/phpserial"
@@ -116,7 +117,10 @@ func unpack(entry []byte) (map[string]string, error) {
 		return nil, errors.New("the entry is serialized by igbinary, which only PHP reads here")
 	}
 	array, problem := phpserial.Array(string(entry))
-	if problem != "" {
+	switch {
+	case problem != "" && isDamaged(entry):
+		return salvaged(entry), nil
+	case problem != "":
 		return nil, errors.New("the entry is not settings of Moodle: " + problem)
 	}
 	settings := map[string]string{}
@@ -127,6 +131,23 @@ func unpack(entry []byte) (map[string]string, error) {
 	}
 	return settings, nil
 }
+
+// isDamaged reports whether an entry that cannot be read is an array of PHP's serialize all the same,
+// as one is that a full disk has cut short. PHP cannot read it either, so that no web server uses
+// what it has.
+func isDamaged(entry []byte) bool { return bytes.HasPrefix(entry, []byte("a:")) }
+
+// salvaged is the key pair in a damaged entry: serialize leaves text as it is. Of a pair that is not
+// whole nothing is left to lose.
+func salvaged(entry []byte) map[string]string {
+	if pair := wholePair.Find(entry); pair != nil {
+		return map[string]string{"openssl": string(pair)}
+	}
+	return nil
+}
+
+// wholePair is config_plugins mnet/openssl (mnet/lib.php, mnet_get_keypair).
+var wholePair = regexp.MustCompile(`-----BEGIN CERTIFICATE-----[^@"]+@{8}-----BEGIN [A-Z ]*PRIVATE KEY-----[^@"]+-----END [A-Z ]*PRIVATE KEY-----\n?`)
 
 // leastPair is less than any key pair needs, in bytes, however well it is compressed: key and
 // certificate are random numbers.

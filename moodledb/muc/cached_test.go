@@ -22,6 +22,7 @@ import (
 const (
 	heldPair    = "-----BEGIN CERTIFICATE-----\nS3cret\n@@@@@@@@-----BEGIN PRIVATE KEY-----\nS3cret\n"
 	heldHistory = "a:0:{}"
+	wholeHeld   = heldPair + "-----END PRIVATE KEY-----\n"
 )
 
 // held is the entry of plugin mnet as PHP writes it.
@@ -72,10 +73,16 @@ func TestFileStoreShowsWhatIsCached(t *testing.T) {
 		"another entry only":          {func(s site) { s.write(entry(defaultStore, ours, "core"), held) }, []cachedSettings{{Store: "default_application"}}},
 		"another site's entry only":   {func(s site) { s.write(entry(defaultStore, "0123", "mnet"), held) }, []cachedSettings{{Store: "default_application"}}},
 		"a site that has just begun":  {func(s site) { s.configure("new-site-4.1"); s.write(entry(defaultStore, "unknown", "mnet"), held) }, []cachedSettings{{Store: "default_application", Settings: heldSettings}}},
-		"an entry that is cut short":  {func(s site) { s.write(entry(defaultStore, ours, "mnet"), held[:60]) }, []cachedSettings{{Store: "default_application", Err: errAny}}},
-		"an object":                   {func(s site) { s.write(entry(defaultStore, ours, "mnet"), `O:8:"stdClass":0:{}`) }, []cachedSettings{{Store: "default_application", Err: errAny}}},
-		"what is too large":           {func(s site) { s.write(entry(defaultStore, ours, "mnet"), strings.Repeat("S3cret", 200_000)) }, []cachedSettings{{Store: "default_application", Err: errAny}}},
-		"a directory":                 {func(s site) { s.write(entry(defaultStore, ours, "mnet")+"/x", held) }, []cachedSettings{{Store: "default_application", Err: errAny}}},
+		"an entry that is cut short":  {func(s site) { s.write(entry(defaultStore, ours, "mnet"), held[:60]) }, []cachedSettings{{Store: "default_application"}}},
+		"one that is cut after the pair": {func(s site) {
+			s.write(entry(defaultStore, ours, "mnet"), fmt.Sprintf(`a:3:{s:7:"openssl";s:%d:"%s";s:15:"openssl_hist`, len(wholeHeld), wholeHeld))
+		}, []cachedSettings{{Store: "default_application", Settings: map[string]string{"openssl": wholeHeld}}}},
+		"one that is cut within the pair": {func(s site) {
+			s.write(entry(defaultStore, ours, "mnet"), fmt.Sprintf(`a:3:{s:7:"openssl";s:%d:"%s`, len(wholeHeld), wholeHeld[:len(wholeHeld)-8]))
+		}, []cachedSettings{{Store: "default_application"}}},
+		"an object":         {func(s site) { s.write(entry(defaultStore, ours, "mnet"), `O:8:"stdClass":0:{}`) }, []cachedSettings{{Store: "default_application", Err: errAny}}},
+		"what is too large": {func(s site) { s.write(entry(defaultStore, ours, "mnet"), strings.Repeat("S3cret", 200_000)) }, []cachedSettings{{Store: "default_application", Err: errAny}}},
+		"a directory":       {func(s site) { s.write(entry(defaultStore, ours, "mnet")+"/x", held) }, []cachedSettings{{Store: "default_application", Err: errAny}}},
 		"names that cannot be computed": {func(s site) {
 			s.configure("default-3.11", "'area' => 'config',\n      'selectedsharingoption' => 2", "'area' => 'config',\n      'selectedsharingoption' => 4")
 		}, []cachedSettings{{Store: "default_application", Err: errAny}}},

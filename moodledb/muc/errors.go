@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"syscall"
 
 	"renew_mnetkeys/rotate"
 )
@@ -61,6 +62,9 @@ func (e *PermissionError) Unwrap() error { return e.Err }
 
 // Hint names the user to run as.
 func (e *PermissionError) Hint() string {
+	if errors.Is(e.Err, syscall.EROFS) {
+		return "make the file system of the cache writable, then run: renew_mnetkeys …"
+	}
 	return fmt.Sprintf("the cache belongs to %s: if the web server runs as another user, give these files to that user. Otherwise, as the owner of the cache, run: sudo -u %s renew_mnetkeys …", e.Owner, e.Owner)
 }
 

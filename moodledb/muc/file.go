@@ -253,7 +253,7 @@ func (s fileStore) failure(name string, err error) error {
 	switch {
 	case ignoreAbsent(err) == nil:
 		return nil
-	case errors.Is(err, fs.ErrPermission):
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return newPermissionError(s.name, full, err)
 	}
 	return &UnreachableError{Store: s.name, Plugin: s.plugin, Server: full, Advice: adviseHook, Err: cause(err)}

@@ -129,7 +129,7 @@ func TestAnEntryThatCannotBeReadIsAnError(t *testing.T) {
 		t.Fatal(files, err)
 	}
 	for _, file := range files {
-		if err := os.WriteFile(file, []byte(`a:1:{s:7:"openssl";s:6:"S3cret`), 0o644); err != nil {
+		if err := os.WriteFile(file, []byte(`{"openssl":"S3cret"}`), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -2,10 +2,12 @@ package muc
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"os/user"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"renew_mnetkeys/internal/testbed"
@@ -168,5 +170,13 @@ func TestRootJudgesAltcacheconfigpathByTheRightsOfTheWebServer(t *testing.T) {
 	}
 	if got, err := configPath(where); !errors.As(err, new(*ConfigError)) {
 		t.Errorf("%s, %v", got, err)
+	}
+}
+
+// Nobody can write there, so no user and no hook is advised.
+func TestAFileSystemThatIsReadOnlyIsNamed(t *testing.T) {
+	err := fileStore{instance: instance{name: "default"}, dir: "/cache"}.failure("x", &fs.PathError{Op: "unlinkat", Path: "x", Err: syscall.EROFS})
+	if hint := adviceFor(err); stateOf(err) != rotate.CacheNotWritable || !strings.Contains(hint, "make the file system of the cache writable") || strings.Contains(hint, "sudo") {
+		t.Errorf("%v, %s, hint %q", err, stateOf(err), hint)
 	}
 }
