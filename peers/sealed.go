@@ -46,7 +46,9 @@ func readSealed(own rotate.Identity, a *answer) (*sealedAnswer, *rotate.Failure)
 		case err != nil:
 			return nil, a.notXMLRPC(err)
 		case refused == nil:
-			return nil, failed(rotate.ReasonBadSignature, nil, "answered a sealed call in plain text")
+			f := failed(rotate.ReasonBadSignature, nil, "answered a sealed call in plain text")
+			f.Next = "find out what answers at the peer's wwwroot: a Moodle or Mahara seals its answer"
+			return nil, f
 		}
 		return &sealedAnswer{fault: refused}, nil
 	}

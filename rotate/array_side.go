@@ -83,6 +83,8 @@ func (t *Tenant) notOther() error {
 func (r *Renewal) notToAsk(t *Tenant) *Failure {
 	renew := "to make a new key for that site, run: renew_mnetkeys --host=" + shellWord(t.Wwwroot)
 	switch {
+	case t.MNetOn() && t.Own == nil:
+		return &Failure{Reason: ReasonBadSignature, Detail: "the peer has no mnet_host row of its own", Next: "to create the row and make a new key, run: renew_mnetkeys --newkey --host=" + shellWord(t.Wwwroot)}
 	case t.isOff():
 		return memberOff()
 	case t.identity() == nil:

@@ -218,6 +218,8 @@ const advisePushEach = saveFirst + "Run: renew_mnetkeys push"
 type UnreachableError struct {
 	Wwwroot string
 	Failure error
+	// Node is the --node that does not answer, "" if none was given.
+	Node string
 	// Stray: there is other text before or after the XML of its answers.
 	Stray bool
 	// Loopback: a web server on this machine answers for the wwwroot.
@@ -245,6 +247,8 @@ func (e *UnreachableError) Hint() string {
 		return "the config.php of each web server must not set $CFG->mnet_dispatcher_mode to off. If each web server has a cache of its own, a --cache-hook must purge core/config on every one. If neither is the cause, " + saveFirst + "Run: renew_mnetkeys …"
 	case e.Stray:
 		return "the web server must print nothing around its answers: switch off display_errors in PHP and debugdisplay in Moodle, and look for an echo or a blank line outside <?php in config.php"
+	case e.Node != "":
+		return "start the web server " + e.Node + ", or leave out its --node while no request reaches it. Its cache must be purged before it is used again. Then run: renew_mnetkeys …"
 	case e.Loopback:
 		return "a web server on this machine answers for " + e.Wwwroot + ": if it is the live site, and no copy of it, add --node=127.0.0.1"
 	}

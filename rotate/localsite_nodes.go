@@ -132,7 +132,12 @@ func (r *Renewal) verdict(answers []nodeAnswer) (SelfCheck, *Failure) {
 	}
 	differ := usesAnotherKey(worst.check, worst.Failure) && len(good) > 0 || worst.check == SelfNoRC4 && good[worst.node] > 0
 	if !differ {
-		return worst.check, worst.at(answers)
+		f := worst.at(answers)
+		if f != nil && len(r.Nodes) > 0 {
+			named := *f
+			named.Node, f = worst.node, &named
+		}
+		return worst.check, f
 	}
 	n := 0
 	for _, of := range good {

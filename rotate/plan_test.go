@@ -275,7 +275,8 @@ func TestADryRunSaysWhatTheDatabaseOfAPeerShows(t *testing.T) {
 		want  Reason
 	}{
 		"MNet is off":              {func(s *fleetSite) { s.tenant.DispatcherMode = "off" }, ReasonMNetOff},
-		"MNet was never on":        {func(s *fleetSite) { s.tenant.Own = nil }, ReasonMNetOff},
+		"MNet was never on":        {func(s *fleetSite) { s.tenant.Own, s.tenant.DispatcherMode = nil, "" }, ReasonMNetOff},
+		"its own row is lost":      {func(s *fleetSite) { s.tenant.Own = nil }, ReasonBadSignature},
 		"it has no readable key":   {func(s *fleetSite) { s.tenant.Pair.PrivateKey = "" }, ReasonBadSignature},
 		"its database is down":     {func(s *fleetSite) { s.readErr = errDown }, ReasonDatabase},
 		"it has no row of us":      {func(s *fleetSite) { clear(s.rows) }, ReasonUnknownToPeer},

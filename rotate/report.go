@@ -200,6 +200,8 @@ func (r *Renewal) weighLinks(report *TenantReport, localProven bool) {
 			p.fail(&Failure{Reason: ReasonLocalSite, Detail: "the peer is in order, but " + why, Pending: true})
 		case report.deleted.confuse(*p):
 			p.fail(twoRowsHere())
+		case NotFound(p.Wwwroot) && (p.Outcome.Proven() || p.back):
+			p.fail(notFoundHere())
 		}
 	}
 	r.ignore(report)

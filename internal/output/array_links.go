@@ -65,12 +65,20 @@ func (a *Array) peerSummary(b *strings.Builder) {
 		if u.vary {
 			what, example = string(cause.reason), "\n  for example: "+printable.Line(u.example.Detail, 0)
 		}
-		fmt.Fprintf(b, "\n%s %s: %s\n  from %s to %s%s\n", a.paint(string(cause.outcome), string(cause.outcome)), count(u.links, "link"),
-			printable.Line(what, 0), sites(u.tenants), sites(u.peers), example)
+		fmt.Fprintf(b, "\n%s %s: %s\n  %s%s\n", a.paint(string(cause.outcome), string(cause.outcome)), count(u.links, "link"),
+			printable.Line(what, 0), u.between(), example)
 		if next := u.example.Next; next != "" && !(a.hinted && cause.reason == rotate.ReasonInterrupted) {
 			fmt.Fprintf(b, "  next: %s\n", printable.Line(a.stepOf(u), 0))
 		}
 	}
+}
+
+// between names both sides of the links.
+func (u *unprovenPeers) between() string {
+	if maps.Equal(u.tenants, u.peers) {
+		return "among " + sites(u.tenants)
+	}
+	return "from " + sites(u.tenants) + " to " + sites(u.peers)
 }
 
 // sites names a few of many sites.
