@@ -234,7 +234,7 @@ class Drawing {
     if (r >= this.rows.length || c >= this.columns.length || r < 0 || c < 0) return;
     this.cursor = [r, c];
     const row = this.rows[r], column = this.columns[c], kind = this.kinds[row][column];
-    const [outcome, , said, next] = kind >= 0 ? data.kinds[kind] : [data.rows[row].column === column ? 'the tenant itself' : 'no peer', '', '', ''];
+    const [outcome, , said, next] = kind >= 0 ? data.kinds[kind] : [data.rows[row].column === column ? 'the tenant itself' : 'no peer, or not asked', '', '', ''];
     say(data.rows[row].full, data.names[column][1], outcome, said, next);
     this.draw();
   }

@@ -167,7 +167,8 @@ func TestEveryFailureOfAnArrayIsListedOnce(t *testing.T) {
 		t.Errorf("%d failures are listed, there are %d", len(listed), failed)
 	}
 	contains(t, page, "unknown_to_peer <span class=\"count\">197 links", "194 links", "to 197 peers", "as a peer of 194 tenants", "All 4 tenants",
-		"hint for read the tenant: access denied for user 'moodle'", "read the tenant: access denied", "do something about unknown_to_peer")
+		"hint for read the tenant: access denied for user 'moodle'", "read the tenant: access denied", "do something about unknown_to_peer",
+		`<span class="quiet">not asked</span>`)
 }
 
 func TestFailuresThatDifferKeepTheirDetails(t *testing.T) {
