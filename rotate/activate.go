@@ -188,15 +188,22 @@ func (r *Renewal) giveUp(run context.Context, t *Tenant, keys Keys, cause error,
 			}
 			return err
 		}
-		cause = fmt.Errorf("%w; %w: %w", cause, errNotPutBack, err)
+		failed := errNotPutBack
+		if report.shows(t.Pair) {
+			failed = errNotProvenBack
+		}
+		cause = fmt.Errorf("%w; %w: %w", cause, failed, err)
 	}
 	report.Outcome, report.SelfCheck, report.Exit = Failed, SelfFailed, ExitLocalSite
 	return fmt.Errorf("%w: %w", ErrNotFollowed, cause)
 }
 
-// errNotPutBack: the database has the new key or the old one, and the web server was proven to use
-// neither.
-var errNotPutBack = errors.New("putting the old key back failed as well")
+// The web server was proven to use neither the new key nor the old one, which is or is not stored
+// again.
+var (
+	errNotPutBack    = errors.New("putting the old key back failed as well")
+	errNotProvenBack = errors.New("the old key is stored again, and the web server was not proven to use it either")
+)
 
 // safePointLimit bounds the work between storing a key and knowing that the local site uses it. A
 // cancelled context must not cut that work in two.

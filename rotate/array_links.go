@@ -108,7 +108,7 @@ func twoRowsHere() *Failure {
 
 // notFoundHere is the failure of a link to a peer whose calls find no row in the local table.
 func notFoundHere() *Failure {
-	return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer's calls are refused: this site's row of the peer has a slash at its end, which the peer's name has not", Next: NextWwwroot + ". Then run: renew_mnetkeys push"}
+	return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer's calls are refused: this site's row of the peer ends with a slash, and the peer's name does not", Next: NextWwwroot + ". Then run: renew_mnetkeys push"}
 }
 
 const rowIsDeleted = "the peer's row of this site is deleted"

@@ -122,7 +122,7 @@ func TestAnUndoingThatFails(t *testing.T) {
 			w.sticky = true
 			c.breakIt(w)
 			report := w.renewal(Options{}).Run(t.Context())
-			if report.Outcome != Failed || report.SelfCheck != SelfFailed || report.Exit != ExitLocalSite || !strings.Contains(report.Error, "putting the old key back failed as well") {
+			if report.Outcome != Failed || report.SelfCheck != SelfFailed || report.Exit != ExitLocalSite || strings.Contains(report.Error, errNotPutBack.Error()) == c.back || strings.Contains(report.Error, errNotProvenBack.Error()) != c.back {
 				t.Errorf("%+v", report)
 			}
 			if c.cause != nil && !errors.Is(report.Err, c.cause) {

@@ -128,7 +128,7 @@ func (e *startError) Hint() string {
 
 // exit is the exit code: with MNet off, nobody notices which key the web server uses.
 func (e *startError) exit() int {
-	if e.lost != nil || errors.Is(e.cause, ErrUncertain) || errors.Is(e.cause, errNotPutBack) {
+	if e.lost != nil || errors.Is(e.cause, ErrUncertain) || errors.Is(e.cause, errNotPutBack) || errors.Is(e.cause, errNotProvenBack) {
 		return ExitLocalSite
 	}
 	return ExitNotRenewed
