@@ -10,12 +10,24 @@ import (
 	"renew_mnetkeys/moodledb/config"
 )
 
-// The files that config.php includes, such as vconfig.php, may be readable for another user alone;
-// for PHP, a file that it cannot include is only worth a warning.
+// optionHost and optionAll are the options without which a run works on config.php's own site.
 const (
-	hintNoArray  = "leave out --host to work on the site of config.php, or name another config.php with --config"
-	hintNoTenant = "leave out --all to work on the site of config.php, or name the config.php of an array with --config; this user must also be able to read VMoodle's vconfig.php"
+	optionHost = "--host"
+	optionAll  = "--all"
 )
+
+// noArray is the error of a run that needs an array, and of which config.php configures none. The
+// files that config.php includes, such as vconfig.php, may be readable for another user alone.
+func noArray(master *config.Config, option, host, problem string) *UnknownTenantError {
+	e := &UnknownTenantError{Host: host, Problem: problem,
+		hint: "leave out " + option + " to work on the site of config.php, or name the config.php of an array with --config; this user must also be able to read VMoodle's vconfig.php"}
+	if unread := master.Unread(); unread != nil {
+		e.Problem, e.Err, e.hint = problem+": "+unread.Error(), unread, unread.Hint()
+	} else if host != "" {
+		e.Nearest = nearest(host, []string{master.Wwwroot})
+	}
+	return e
+}
 
 // UnknownTenantError is a --host that is not a tenant to work on: it is not in the register, it is
 // disabled there, or there is no register.
@@ -56,8 +68,7 @@ func FindTenant(ctx context.Context, master *config.Config, host string) (*confi
 		return master, nil
 	}
 	if master.Register == nil {
-		return nil, &UnknownTenantError{Host: host, Problem: "config.php is of " + master.Wwwroot + ", and configures no VMoodle array",
-			Nearest: nearest(host, []string{master.Wwwroot}), hint: hintNoArray}
+		return nil, noArray(master, optionHost, host, "config.php is of "+master.Wwwroot+", and configures no VMoodle array")
 	}
 	rows, err := Tenants(ctx, master)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/moodledb/config"
+	"renew_mnetkeys/moodledb/dialect"
 	"renew_mnetkeys/rotate"
 )
 
@@ -23,7 +24,8 @@ const pairSeparator = "@@@@@@@@"
 // Settings are read as Moodle does: config.php overrides table config, which overrides Moodle's
 // default.
 //
-// Errors: [*HistoryError] if the history cannot be read, [*MissingTableError], [*AccessError].
+// Errors: [*HistoryError] if the history cannot be read, [*MissingTableError], [*AccessError]; after
+// [Tenant.ForChanges] a server that is read-only gives one that is rotate.ErrReadOnly.
 func (t *Tenant) Read(ctx context.Context) (*rotate.Tenant, error) {
 	var s *rotate.Tenant
 	// It is not read statement by statement: if Moodle renewed in between, pair and local host row
@@ -40,6 +42,9 @@ func (t *Tenant) Read(ctx context.Context) (*rotate.Tenant, error) {
 		s.Own, s.Peers, s.Deleted = sortHosts(rows, localRows{s.Read.OwnID, s.Read.AllHostsID, t.config.Wwwroot})
 		return t.readOwnAgain(ctx, tx, s)
 	})
+	if is(err, dialect.ReadOnly) {
+		return nil, readOnlyError{err}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ func (a *Array) diagnose(ctx context.Context, tenants []*renewing, emit func(*re
 			a.examine(ctx, t, members, now, rows)
 		}
 		if err := t.report.Err; err != nil && len(t.report.Findings) == 0 { // it was not opened
-			t.report.Findings = []Finding{unreadable(ctx, t.member.Wwwroot, err)}
+			t.report.Findings = []Finding{Unreadable(ctx, t.member.Wwwroot, err)}
 		}
 		emit(t)
 	})

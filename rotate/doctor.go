@@ -59,7 +59,7 @@ func (r *Renewal) Diagnose(ctx context.Context) TenantReport {
 	d := &diagnosis{Renewal: r}
 	d.report = d.reported(ctx, d.run)
 	if err := d.report.Err; err != nil {
-		d.findings = append(d.findings, unreadable(ctx, d.report.Wwwroot, err))
+		d.findings = append(d.findings, Unreadable(ctx, d.report.Wwwroot, err))
 	} else {
 		d.report.Exit = exitOf(d.findings)
 	}
@@ -99,8 +99,8 @@ func (d *diagnosis) run(ctx context.Context, report *TenantReport) error {
 	return nil
 }
 
-// unreadable is the finding for a tenant that could not be read.
-func unreadable(ctx context.Context, wwwroot string, err error) Finding {
+// Unreadable is the finding for a tenant that could not be read.
+func Unreadable(ctx context.Context, wwwroot string, err error) Finding {
 	advice := "check the database that config.php names, and the rights of its account"
 	if over(ctx) != nil {
 		advice = adviseAgain

@@ -97,7 +97,7 @@ func (d *diagnosis) localExpiry(c *envelope.Certificate) {
 func (d *diagnosis) localRights(ctx context.Context) {
 	if err := d.Store.CheckRights(ctx); err != nil {
 		d.own(SeverityError, "rights", adviceOf(err, "give the account of config.php the right to write, on a server that is not a replica"),
-			"the database does not accept a new key", "%v", err)
+			noNewKey, "%v", err)
 	}
 }
 

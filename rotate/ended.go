@@ -55,5 +55,11 @@ func IsStopped(err error) bool {
 // for which Outcome has no word of its own.
 func (r *TenantReport) Interrupted() bool { return r.Outcome == Failed && IsStopped(r.Err) }
 
+// NotDone reports whether a Stop came before the tenant was changed: what the command does was not
+// done to it.
+func (r *TenantReport) NotDone() bool {
+	return r.LeftOut() || r.Interrupted() && r.Exit != ExitLocalSite
+}
+
 // LeftOut reports whether a Stop came before anything was done to the tenant.
 func (r *TenantReport) LeftOut() bool { return r.Outcome == Kept && IsStopped(r.Err) }

@@ -82,7 +82,7 @@ func (r *Renewal) plan(ctx context.Context, t *Tenant, keeps bool, report *Tenan
 	r.planning = true
 	if keeps { // a server that is read-only refuses its locking reads, too
 		if err := r.Store.CheckRights(ctx); errors.Is(err, ErrReadOnly) {
-			return fmt.Errorf("read the tenant: %w", err)
+			return fmt.Errorf("%s: %w", noNewKey, err)
 		}
 	}
 	if r.NewKey && t.isOff() {

@@ -118,11 +118,14 @@ func (r *Renewal) keepUsed(ctx context.Context, t *Tenant, cause *Failure) (Self
 	return SelfFailed, err
 }
 
+// noNewKey is what a run, a dry run and a diagnosis say alike of a database that takes no changes.
+const noNewKey = "the database does not accept a new key"
+
 // allowed reports whether the key could be stored and the cache purged, before anything has
 // changed.
 func (r *Renewal) allowed(ctx context.Context, t *Tenant) error {
 	if err := r.Store.CheckRights(ctx); err != nil {
-		return fmt.Errorf("the key could not be stored: %w", err)
+		return fmt.Errorf("%s: %w", noNewKey, err)
 	}
 	return r.mayPurge(ctx, t)
 }

@@ -200,7 +200,11 @@ func (r *Renewal) locked(ctx context.Context, report *TenantReport) (release fun
 func (r *Renewal) load(ctx context.Context) (*Tenant, error) {
 	t, err := r.Store.Read(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read the tenant: %w", Ended(ctx, err))
+		what := "read the tenant"
+		if errors.Is(err, ErrReadOnly) { // the reads of a run that writes are for the server that takes writes
+			what = noNewKey
+		}
+		return nil, fmt.Errorf("%s: %w", what, Ended(ctx, err))
 	}
 	return t, nil
 }

@@ -168,10 +168,11 @@ func TestADatabaseThatTakesNoWritesEndsARunBeforeItChangesAnything(t *testing.T)
 		postgresql []int
 		refuse     string
 		says       string
-		push       int // exit code of a push, which has nothing to write
+		refused    string // what a run says as doctor does
+		push       int    // exit code of a push, which has nothing to write
 	}{
-		"MariaDB":    {nil, "REVOKE ALL ON %[1]s.* FROM %[2]s; GRANT SELECT ON %[1]s.* TO %[2]s", "denied", 0},
-		"PostgreSQL": {[]int{0}, "ALTER ROLE %[2]s SET default_transaction_read_only = on", "hint: is it a replica? dbhost must be the primary", 1},
+		"MariaDB":    {nil, "REVOKE ALL ON %[1]s.* FROM %[2]s; GRANT SELECT ON %[1]s.* TO %[2]s", "denied", "denied", 0},
+		"PostgreSQL": {[]int{0}, "ALTER ROLE %[2]s SET default_transaction_read_only = on", "hint: is it a replica? dbhost must be the primary", "error: the database does not accept a new key: ", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -179,8 +180,9 @@ func TestADatabaseThatTakesNoWritesEndsARunBeforeItChangesAnything(t *testing.T)
 			own := f.tenants[0]
 			own.DB.Exec(t, fmt.Sprintf(c.refuse, own.DB.Name, own.DB.User))
 			unchanged(t, func() {
-				f.renew(t).expect(t, 1, c.says)
-				f.renew(t, "--dry-run").expect(t, 1, c.says)
+				f.renew(t).expect(t, 1, c.says, c.refused)
+				f.renew(t, "--dry-run").expect(t, 1, c.says, c.refused)
+				f.command(t, "doctor").expect(t, 1, "the database does not accept a new key [own_rights]")
 				f.command(t, "push").expect(t, c.push)
 				f.command(t, "push", "--dry-run").expect(t, c.push)
 				f.renew(t, "--if-due", "--dry-run").expect(t, c.push)

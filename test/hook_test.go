@@ -129,6 +129,13 @@ func TestHooksAreToldWhatHappensAndNoSecret(t *testing.T) {
 	if want := fmt.Sprintf(`{"drop":"entry","wwwroot":%q}`+"\n", one.Wwwroot); cache.stdin != want {
 		t.Errorf("the cache-hook was given %s", cache.stdin)
 	}
+	documented, err := os.ReadFile(filepath.Join(testbed.Root(t), "docs", "options.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sample := strings.ReplaceAll(strings.TrimSpace(cache.stdin), one.Wwwroot, "https://tenant.example.org"); !strings.Contains(string(documented), sample) {
+		t.Errorf("docs/options.md does not say that the cache-hook gets %s", sample)
+	}
 	last := post.once(t, secrets...)
 	last.expect(t, map[string]string{"MNET_HOOK": "post-hook", "MNET_COMMAND": "renew", "MNET_WWWROOT": one.Wwwroot, "MNET_OUTCOME": "renewed",
 		"MNET_SELF_CHECK": "proven", "MNET_EXIT_CODE": "0", "MNET_TENANTS": "1", "MNET_PEERS_UNPROVEN": "0"})

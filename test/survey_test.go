@@ -175,6 +175,34 @@ func TestATenantWhoseDatabaseIsDownFailsAlone(t *testing.T) {
 	f.command(t, "push", "--all", "--withmaster").expect(t, 3, "4 tenants: 3 pushed, 1 failed", "9 of 12 links proven")
 }
 
+// A script reads the findings of one tenant as it reads those of all.
+func TestATenantThatCannotBeReadIsTheSameFindingForOneAsForAll(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, fleetOptions{tenants: 3})
+	down, damaged := f.tenants[1], f.tenants[2]
+	f.says(t, down.Site, "vdbhost = '127.0.0.1:1'")
+	damaged.DB.Exec(t, "DROP TABLE {mnet_host}")
+	_, all := f.survey(t, []string{"doctor"})
+	for _, of := range []*fleetTenant{down, damaged} {
+		want := all[of.Wwwroot].Findings
+		if len(want) != 1 || want[0].Code != "own_unreadable" {
+			t.Fatalf("doctor --all: %+v", want)
+		}
+		text := f.command(t, "doctor", "--host="+of.Wwwroot)
+		text.expect(t, 1, "[own_unreadable]\n", want[0].Detail, "next: ")
+		if text.stderr != "" || strings.Count(text.stdout, want[0].Detail) != 1 {
+			t.Errorf("it is said twice: %s\n%s", text.stdout, text.stderr)
+		}
+		one := f.command(t, "doctor", "--host="+of.Wwwroot, "--json")
+		got := one.byTenant(t)[of.Wwwroot]
+		if one.code != 1 || one.stderr != "" || got.Outcome != rotate.Failed || got.Error != all[of.Wwwroot].Error || got.Hint == "" || !slices.EqualFunc(got.Findings, want, func(a, b rotate.Finding) bool {
+			return a.Code == b.Code && a.Text() == b.Text() && a.Subject == b.Subject && a.Next != ""
+		}) {
+			t.Errorf("one: %+v\n%s\nall: %+v", got, one.stderr, all[of.Wwwroot])
+		}
+	}
+}
+
 func TestAnArrayIsRolledBack(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, fleetOptions{tenants: 4, outsiders: 1, kind: peertest.Stock})

@@ -42,8 +42,8 @@ type Options struct {
 	All   bool
 	Array ArrayOptions
 
-	// Environment are the arguments that say what variables have set, but for hooks: sudo takes
-	// variables away.
+	// Environment are the arguments that say what variables have set, MOODLE_CONFIG too, but for
+	// hooks: sudo takes variables away.
 	Environment []string
 }
 

@@ -1,6 +1,8 @@
 package cmdline
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -183,5 +185,34 @@ func TestWhatVariablesSetIsSaidAsArgumentsToo(t *testing.T) {
 	o, err := optionsOf(t, "--host=https://b.example")
 	if want := []string{"--dry-run=true"}; err != nil || !slices.Equal(o.Environment, want) {
 		t.Errorf("%q, error %v, want %q", o.Environment, err, want)
+	}
+}
+
+// MOODLE_CONFIG names config.php as well, if no option does.
+func TestTheVariableOfConfigPHPIsSaidAsAnArgumentToo(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "options")
+	if err := os.WriteFile(file, []byte("config = /file.php\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, moodle, own string
+		args, want        []string
+	}{
+		{"alone", "/moodle.php", "", nil, []string{"--config=/moodle.php"}},
+		{"empty", "", "", nil, nil},
+		{"the variable of the option goes first", "/moodle.php", "/own.php", nil, []string{"--config=/own.php"}},
+		{"the command line goes first", "/moodle.php", "", []string{"--config=/typed.php"}, nil},
+		{"the file of options goes first", "/moodle.php", "", []string{"--options=" + file}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Setenv("MOODLE_CONFIG", c.moodle)
+			if c.own != "" {
+				t.Setenv("MNETKEYS_CONFIG", c.own)
+			}
+			o, err := optionsOf(t, c.args...)
+			if err != nil || !slices.Equal(o.Environment, c.want) {
+				t.Errorf("%q, error %v, want %q", o.Environment, err, c.want)
+			}
+		})
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"renew_mnetkeys/moodledb/config"
 )
 
 // setting is an option of the command, with its values: from the command line, else from its
@@ -156,6 +158,9 @@ func (all settings) options(cmd Command) (Options, error) {
 		if err := s.read(&o); err != nil {
 			return o, err
 		}
+	}
+	if path := os.Getenv(config.Variable); path != "" && len(o.Config) == 0 && all.named("config") != nil {
+		o.Environment = append(o.Environment, "--config="+path)
 	}
 	return o, all.checkConflicts()
 }

@@ -33,7 +33,8 @@ type Array struct {
 	spared       int                 // a signal came before they had another key, or it was undone
 	changed      bool                // some have another key
 	youngest     time.Time           // of the keys of those, zero if none is known
-	interrupted  int                 // included in those that failed
+	notDone      int                 // included in those that failed: a signal came before they were changed
+	interrupted  int                 // the others of those that failed because of a signal
 	leftOut      int                 // included in those that are kept: because others failed, or of a signal
 	hinted       bool                // the end says how to go on after a signal
 	notes        []string            // of tenants that did not fail
@@ -200,7 +201,11 @@ func (a *Array) Tenant(r rotate.TenantReport) {
 			a.youngest = *c.NotBefore
 		}
 	}
-	if r.Interrupted() {
+	switch {
+	case !r.Interrupted():
+	case r.NotDone():
+		a.notDone++
+	default:
 		a.interrupted++
 	}
 	if r.Err != nil && len(r.Findings) == 0 {

@@ -331,14 +331,16 @@ func TestWhatWasInterruptedHasNotFailed(t *testing.T) {
 			options := cmdline.Options{Command: command, All: true, LogFormat: "console"}
 			options.Array.Fresh = time.Hour
 			out := NewArray(&Printer{Options: options, Arguments: []string{string(command), "--all"}, stdout: &Results{W: &stdout}, Stderr: &stderr, Site: Site{Config: "/c.php"}})
-			out.Begin(3, 3)
+			out.Begin(4, 4)
 			out.Phase("check", rotate.Progress{Done: 3, Total: 3, Failed: 1, Stopped: 1})
 			out.Tenant(rotate.TenantReport{Wwwroot: "https://a.example", Outcome: rotate.Failed, Err: signal, Error: signal.Error(), Exit: rotate.ExitNotRenewed})
+			out.Tenant(rotate.TenantReport{Wwwroot: "https://d.example", Outcome: rotate.Kept, Err: signal, Error: signal.Error(), Exit: rotate.ExitNotRenewed})
 			out.Tenant(rotate.TenantReport{Wwwroot: "https://b.example", Outcome: rotate.Failed, Err: rotate.ErrMNetOff, Error: "off", Exit: rotate.ExitNotRenewed})
 			out.Tenant(rotate.TenantReport{Wwwroot: "https://c.example", Outcome: options.Command.Row().Good, Peers: []rotate.PeerReport{cut}, Exit: rotate.ExitPeers})
 			out.Finish(128+int(syscall.SIGINT), nil)
 			said := stdout.String() + stderr.String()
-			for _, want := range []string{"checked 2/3, 1 failed, 1 not done (", "interrupted https://a.example\n", "failed https://b.example\n", "1 failed, 1 interrupted; ", "pending 1 link: interrupted"} {
+			not := "not " + options.Command.Row().Done
+			for _, want := range []string{"checked 2/3, 1 failed, 1 not done (", not + " https://a.example\n", not + " https://d.example\n", "failed https://b.example\n", "1 " + strings.TrimPrefix(not, "not ") + ", 2 " + not + ", 1 failed; ", "pending 1 link: interrupted"} {
 				if !strings.Contains(said, want) {
 					t.Errorf("nothing says %q:\n%s", want, said)
 				}

@@ -79,7 +79,7 @@ const namedFailures = 3
 func (a *Array) failureSummary(b *strings.Builder) {
 	slices.SortFunc(a.failures, func(x, y rotate.TenantReport) int { return strings.Compare(x.Wwwroot, y.Wwwroot) })
 	type likeness struct{ outcome, problem, hint string }
-	of := func(r rotate.TenantReport) likeness { return likeness{string(r.Outcome), r.Error, r.Hint} }
+	of := func(r rotate.TenantReport) likeness { return likeness{a.failedWord(r), r.Error, r.Hint} }
 	alike := map[likeness][]string{}
 	for _, r := range a.failures {
 		alike[of(r)] = append(alike[of(r)], r.Wwwroot)
@@ -93,7 +93,7 @@ func (a *Array) failureSummary(b *strings.Builder) {
 			}
 			who, others = count(len(names), "tenant"), some(names)
 		}
-		fmt.Fprintf(b, "\n%s %s\n  error: %s\n", a.paint(outcomeOf(r), outcomeOf(r)), printable.Line(who, 0), printable.Line(r.Error, 0))
+		fmt.Fprintf(b, "\n%s %s\n  error: %s\n", a.failedWord(r), printable.Line(who, 0), printable.Line(r.Error, 0))
 		if r.Hint != "" && !a.saidAtTheEnd(r) {
 			fmt.Fprintf(b, "  hint: %s\n", printable.Line(a.CompleteGroup(r.Hint, r.Wwwroot, others != ""), 0))
 		}
@@ -122,13 +122,13 @@ func (a *Array) outcomeSummary() string {
 		case rotate.Kept:
 			n -= a.notDue + a.leftOut
 		case rotate.Failed:
-			n -= a.interrupted
+			n -= a.notDone + a.interrupted
 		}
 		if n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, word))
 		}
-		if o == rotate.Kept && a.leftOut > 0 {
-			parts = append(parts, fmt.Sprintf("%d not %s", a.leftOut, cmp.Or(command.Done, command.Did)))
+		if left := a.leftOut + a.notDone; o == rotate.Kept && left > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", left, a.notDoneWord()))
 		}
 	}
 	if a.interrupted > 0 {
@@ -141,6 +141,21 @@ func (a *Array) outcomeSummary() string {
 		return "nothing to do"
 	}
 	return strings.Join(parts, ", ")
+}
+
+// notDoneWord is the word for tenants that the command has left as they are, because of a signal or of
+// failures of others.
+func (a *Array) notDoneWord() string {
+	command := a.Options.Command.Row()
+	return "not " + cmp.Or(command.Done, command.Did)
+}
+
+// failedWord is the word for a tenant in its block: that of the counts.
+func (a *Array) failedWord(r rotate.TenantReport) string {
+	if r.NotDone() {
+		return a.paint(string(rotate.Pending), a.notDoneWord())
+	}
+	return a.paint(outcomeOf(r), outcomeOf(r))
 }
 
 // whyNotDue says why keys are not renewed, behind the number of tenants.

@@ -117,11 +117,13 @@ func (out *Printer) Print(report rotate.TenantReport, code int) int {
 			out.Tell("warning: %s", printable.Line(w, 0))
 		}
 	}
-	if report.Err != nil {
+	switch {
+	case report.Err != nil && len(report.Findings) > 0: // which say it already
+	case report.Err != nil:
 		out.failHinted(report.Err, report.Hint)
-	} else if code > 128 {
+	case code > 128:
 		out.Tell("hint: %s", out.Complete(interruptedHint(out.Options), report.Wwwroot))
-	} else if out.Options.JSON && report.SelfCheck == rotate.SelfNoRC4 {
+	case out.Options.JSON && report.SelfCheck == rotate.SelfNoRC4:
 		out.Tell("hint: %s", rotate.SelfNoRC4.NextStep())
 	}
 	return out.settled(code)

@@ -98,6 +98,9 @@ func (p *Page) Add(r rotate.TenantReport) {
 	t := tenant{site: p.site(r.Wwwroot, ""), report: r, links: make([]link, len(r.Peers)), count: map[rotate.PeerOutcome]int{}}
 	t.findings = p.findings(r.Findings)
 	t.report.Peers, t.report.Findings = nil, nil
+	if r.NotDone() { // counted, and filtered, as one
+		t.report.Outcome = rotate.Kept
+	}
 	for i, peer := range r.Peers {
 		k := kind{outcome: peer.Outcome, reason: string(peer.Reason), detail: peer.Detail, attempts: peer.Attempts, known: knownOf(peer)}
 		if unproven(peer.Outcome) {

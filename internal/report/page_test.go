@@ -110,12 +110,13 @@ func TestTheCountsThatFilterHaveTheWordsOfTheHeadline(t *testing.T) {
 	for i, r := range []rotate.TenantReport{
 		{Outcome: rotate.Failed, Err: stop{errors.New("interrupted by SIGINT")}}, {Outcome: rotate.Failed, Err: stop{errors.New("interrupted by SIGINT")}},
 		{Outcome: rotate.Failed, Err: errors.New("locked")}, {Outcome: rotate.Kept, Err: stop{errors.New("interrupted by SIGINT")}},
+		{Outcome: rotate.Failed, Err: stop{errors.New("interrupted by SIGINT")}, Exit: rotate.ExitLocalSite},
 	} {
 		r.Wwwroot, r.SelfCheck = site(i), rotate.SelfSkipped
 		p.Add(r)
 	}
-	contains(t, written(t, p, runWith(130)), "4 tenants: 1 not renewed, 1 failed, 2 interrupted.",
-		`data-outcome="kept"`, "<b>1</b> not renewed</button>", `data-outcome="failed"`, "<b>1</b> failed, 2 interrupted</button>", "</span> not renewed</td>", "</span> interrupted</td>", "</span> failed</td>")
+	contains(t, written(t, p, runWith(130)), "5 tenants: 3 not renewed, 1 failed, 1 interrupted.",
+		`data-outcome="kept"`, "<b>3</b> not renewed</button>", `data-outcome="failed"`, "<b>1</b> failed, 1 interrupted</button>", "</span> not renewed</td>", "</span> interrupted</td>", "</span> failed</td>")
 }
 
 func TestEveryOutcomeAndOwnProofIsNamedAndMarked(t *testing.T) {

@@ -41,8 +41,11 @@ func resolveLinks(ctx context.Context, hosts []string, master, tenant *config.Co
 			continue
 		}
 		if master.Register == nil {
-			return nil, &cmdline.UsageError{Problem: "--bindhost=subs needs a VMoodle array, and " + master.File + " configures none",
-				Advice: "name the host by its URL: --bindhost=https://…"}
+			problem := "--bindhost=subs needs a VMoodle array, and " + master.File + " configures none"
+			if unread := master.Unread(); unread != nil {
+				return nil, &cmdline.UsageError{Problem: problem + ": " + unread.Error(), Advice: unread.Hint()}
+			}
+			return nil, &cmdline.UsageError{Problem: problem, Advice: "name the host by its URL: --bindhost=https://…"}
 		}
 		for _, row := range array.rows {
 			if row.Enabled {

@@ -41,6 +41,9 @@ func (r runner) workOnTenant(ctx context.Context) int {
 		confirmed := report.Wwwroot != ""
 		report = output.Failed(cmp.Or(report.Wwwroot, r.o.Host), exitFor(err), err)
 		report.Unconfirmed = !confirmed
+		if confirmed && r.cmd.Prints == cmdline.PrintsFindings && exitFor(err) != rotate.ExitUsage {
+			report.Findings = []rotate.Finding{rotate.Unreadable(ctx, report.Wwwroot, err)}
+		}
 	}
 	return r.out.Print(report, exitAfterSignal(ctx, report.Exit))
 }

@@ -17,6 +17,9 @@ var usualPlaces = []string{
 	"/bitnami/moodle/config.php", "/usr/share/nginx/html/moodle/config.php",
 }
 
+// Variable names config.php if no option does.
+const Variable = "MOODLE_CONFIG"
+
 // Find finds Moodle's config.php: explicit (--config) if given, else $MOODLE_CONFIG, else upwards
 // from workdir, else in the usual places. The first two may also name Moodle's directory. The error
 // is an *Error.
@@ -28,8 +31,8 @@ func findIn(explicit string, env func(string) string, workdir string, usual []st
 	if explicit != "" {
 		return named(explicit, workdir, "--config")
 	}
-	if path := env("MOODLE_CONFIG"); path != "" {
-		return named(path, workdir, "MOODLE_CONFIG")
+	if path := env(Variable); path != "" {
+		return named(path, workdir, Variable)
 	}
 	var searched []string
 	for dir := filepath.Clean(workdir); ; dir = filepath.Dir(dir) {

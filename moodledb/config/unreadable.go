@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"renew_mnetkeys/moodledb/siteuser"
 )
@@ -31,6 +32,24 @@ func unreadable(path string, err error) *Error {
 		}
 	}
 	return e
+}
+
+// Unread is the error of VMoodle's vconfig.php if it is there, and this user cannot read it: PHP only
+// warns of a file that it cannot include. It is nil otherwise.
+func (c *Config) Unread() *Error {
+	for _, dir := range []string{filepath.Dir(c.File), c.Dirroot} {
+		for _, name := range []string{"local/vmoodle/vconfig.php", "public/local/vmoodle/vconfig.php"} {
+			path := filepath.Join(dir, name)
+			file, err := os.Open(path)
+			if err == nil {
+				_ = file.Close()
+			}
+			if dir != "" && errors.Is(err, fs.ErrPermission) && !isHidden(path) {
+				return unreadable(path, err)
+			}
+		}
+	}
+	return nil
 }
 
 // isHidden reports whether this user cannot even know if the file exists.

@@ -1,0 +1,48 @@
+package test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"renew_mnetkeys/internal/testbed"
+)
+
+// PHP only warns of a file that it cannot include, and config.php without it is of one site.
+func TestAVConfigThatThisUserCannotReadIsNamed(t *testing.T) {
+	t.Parallel()
+	if os.Getuid() != 0 {
+		t.Skip("needs root, who alone can run a command as another user")
+	}
+	testbed.PHP(t)
+	dir := t.TempDir()
+	site := &testbed.Site{ConfigFile: filepath.Join(dir, "config.php"), Dataroot: filepath.Join(dir, "data", "moodle")}
+	vconfig := filepath.Join(dir, "local", "vmoodle", "vconfig.php")
+	for _, d := range []string{site.Dataroot, filepath.Dir(vconfig)} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	placeFile(t, site.ConfigFile, `<?php
+$CFG = new stdClass;
+$CFG->dbtype = 'mysqli'; $CFG->dbhost = 'localhost'; $CFG->dbname = 'm'; $CFG->dbuser = 'm'; $CFG->dbpass = 'm'; $CFG->prefix = 'mdl_';
+$CFG->wwwroot = 'https://master.example.org'; $CFG->dataroot = '`+site.Dataroot+`'; $CFG->dirroot = '`+dir+`';
+include $CFG->dirroot.'/local/vmoodle/vconfig.php';
+require_once($CFG->dirroot.'/lib/setup.php');
+`)
+	placeFile(t, vconfig, "<?php\n$CFG->vmasterdbname = 'm';\n")
+	for path, mode := range map[string]os.FileMode{site.ConfigFile: 0o644, vconfig: 0o600} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	renew := ofNobody(t, site)
+	for _, c := range []struct{ option, problem string }{
+		{"--host=https://one.example.org", "https://one.example.org: config.php is of https://master.example.org, and configures no VMoodle array"},
+		{"--host=https://mastr.example.org", "https://mastr.example.org: config.php is of https://master.example.org, and configures no VMoodle array"},
+		{"--all", site.ConfigFile + " configures no VMoodle array"},
+	} {
+		renew(c.option).expect(t, 2, "error: "+c.problem+": "+vconfig+": cannot be read by this user\n",
+			"hint: only root can read it: make it readable for the web server's user. Then run: sudo -u www-data renew_mnetkeys "+c.option+" --config="+site.ConfigFile+"\n")
+	}
+}
