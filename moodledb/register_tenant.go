@@ -60,7 +60,7 @@ func (e *UnknownTenantError) Hint() string {
 // FindTenant is the configuration of the tenant whose wwwroot is host: master itself if that is
 // config.php's own site, else that of the register's row, see [config.Config.ForTenant]. One
 // trailing slash and the case of the host do not matter. Errors are an *UnknownTenantError, a
-// *config.Error, a *config.UnsupportedDBError, or those of connecting to the register.
+// *ContestedError, a *config.Error, a *config.UnsupportedDBError, or those of connecting to the register.
 func FindTenant(ctx context.Context, master *config.Config, host string) (*config.Config, error) {
 	// If config.php accepts any host as its own, the register says to which site the host belongs.
 	echoed := master.WwwrootOfRequest() && master.Register != nil
@@ -75,15 +75,23 @@ func FindTenant(ctx context.Context, master *config.Config, host string) (*confi
 		return nil, err
 	}
 	known := make([]string, 0, len(rows)+1)
+	var enabled []config.TenantRow
+	disabled := false
 	for _, row := range rows {
-		if !envelope.SameWwwroot(row.Wwwroot, host) {
+		switch {
+		case !envelope.SameWwwroot(row.Wwwroot, host):
 			known = append(known, row.Wwwroot)
-			continue
+		case row.Enabled:
+			enabled = append(enabled, row.TenantRow)
+		default:
+			disabled = true
 		}
-		if !row.Enabled {
-			return nil, &UnknownTenantError{Host: host, Problem: "the tenant is disabled in the register", hint: "enable it in VMoodle first"}
-		}
-		return master.ForTenant(ctx, row.TenantRow)
+	}
+	switch {
+	case len(enabled) > 0:
+		return onlyOf(ctx, master, enabled[0].Wwwroot, enabled)
+	case disabled:
+		return nil, &UnknownTenantError{Host: host, Problem: "the tenant is disabled in the register", hint: "enable it in VMoodle first"}
 	}
 	e := &UnknownTenantError{Host: host, Problem: fmt.Sprintf("no such tenant among the %d of the register", len(rows)),
 		Nearest: nearest(host, known), hint: "write the wwwroot in full, as VMoodle's administration lists it"}

@@ -169,6 +169,39 @@ func TestTenantThatCannotBeWorkedOn(t *testing.T) {
 	}
 }
 
+// It is not known which of the databases a wwwroot of two rows reaches; disabled rows do not count.
+func TestTenantOfTwoRows(t *testing.T) {
+	t.Parallel()
+	const wwwroot = "https://one.example.org"
+	for name, c := range map[string]struct{ values, problem string }{
+		"the same database, written twice":     {"'https://ONE.example.org/', 1, 'db.example.org:3310', 'one', 'o_'", ""},
+		"a disabled row of another database":   {"'https://one.example.org', 0, 'db.example.org:3310', 'other', 'o_'", ""},
+		"an enabled row of another database":   {"'https://one.example.org', 1, 'db.example.org:3310', 'other', 'o_'", "database one and database other"},
+		"an enabled row of another server":     {"'https://one.example.org', 1, 'localhost', 'one', 'o_'", "database one on host db.example.org:3310 and database one on host localhost"},
+		"an enabled row of other tables there": {"'https://one.example.org', 1, 'db.example.org:3310', 'one', 'x_'", "tables o_* of database one on host db.example.org:3310 and tables x_* of database one on host db.example.org:3310"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newArray(t)
+			a.Exec(t, "INSERT INTO {local_vmoodle} (vhostname, enabled, vdbhost, vdbname, vdbprefix, vdbtype, vdblogin, vdatapath) VALUES ("+c.values+", 'mariadb', 'one', '/var/moodledata/one')")
+			got, err := FindTenant(t.Context(), a.read(t, nil), wwwroot)
+			var contested *ContestedError
+			switch {
+			case c.problem == "" && (err != nil || got.DBName != "one"):
+				t.Errorf("%v, error %v", got, err)
+			case c.problem != "" && (!errors.As(err, &contested) || err.Error() != "2 rows of VMoodle's register have the wwwroot "+wwwroot+": "+c.problem || !strings.Contains(contested.Hint(), "disable it")):
+				t.Errorf("%v, error %v", got, err)
+			}
+		})
+	}
+	t.Run("a disabled row before an enabled one", func(t *testing.T) {
+		a := newArray(t)
+		a.Exec(t, "INSERT INTO {local_vmoodle} (vhostname, enabled, vdbhost, vdbname, vdbprefix, vdbtype, vdblogin, vdatapath) VALUES ('https://off.example.org', 1, 'localhost', 'on', 'o_', 'mariadb', 'one', '/on')")
+		if got, err := FindTenant(t.Context(), a.read(t, nil), "https://off.example.org"); err != nil || got.DBName != "on" {
+			t.Errorf("%v, error %v", got, err)
+		}
+	})
+}
+
 func TestTenantPassesOnWhatIsWrongWithDatabases(t *testing.T) {
 	t.Parallel()
 	a := newArray(t)

@@ -71,7 +71,7 @@ func TestTwoSitesWithOneWwwrootFailAlone(t *testing.T) {
 	reports := r.byTenant(t)
 	for _, i := range []int{3, 4} {
 		report := reports[s.own[3].Wwwroot+" ("+s.path(s.name(i))+")"]
-		if report.Outcome != rotate.Failed || !strings.Contains(report.Error, s.path("site3")+" and "+s.path("site4")+" have the same wwwroot, "+s.own[3].Wwwroot) {
+		if report.Outcome != rotate.Failed || !strings.Contains(report.Error, "two sites have the wwwroot "+s.own[3].Wwwroot+", and different databases: "+s.path("site3")+" and "+s.path("site4")) {
 			t.Errorf("%s: %+v", s.name(i), report)
 		}
 	}

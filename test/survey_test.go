@@ -203,6 +203,58 @@ func TestATenantThatCannotBeReadIsTheSameFindingForOneAsForAll(t *testing.T) {
 	}
 }
 
+func TestAWwwrootOfTwoRowsOfTheRegisterIsTheSameForOneAsForAll(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, fleetOptions{tenants: 4})
+	one, other := f.tenants[1], f.tenants[2]
+	add := func(enabled int) {
+		f.master.DB.Exec(t, fmt.Sprintf(`INSERT INTO {local_vmoodle} (name, shortname, vhostname, enabled, vdbtype, vdbhost, vdblogin, vdbpass, vdbname, vdbprefix, vdatapath)
+			SELECT name, shortname, '%s', %d, vdbtype, vdbhost, vdblogin, vdbpass, vdbname, vdbprefix, vdatapath FROM {local_vmoodle} WHERE vhostname = '%s'`, one.Wwwroot, enabled, other.Wwwroot))
+	}
+	add(0)
+	f.command(t, "verify", "--host="+one.Wwwroot).expect(t, 0)
+	f.command(t, "verify", "--all", "--withmaster").expect(t, 0)
+	add(1)
+	before := f.tables(t)
+	says := "2 rows of VMoodle's register have the wwwroot " + one.Wwwroot + ": "
+	const hint = "correct the other row of VMoodle's register, or disable it"
+	for command, c := range map[string]struct {
+		one, all int
+		says     string
+	}{
+		"renew": {2, 3, "error: " + says}, "push": {2, 3, "error: " + says}, "verify": {2, 3, "error: " + says}, "status": {2, 3, "error: " + says}, "doctor": {2, 3, "[own_unreadable]\n"},
+		"check": {3, 3, "UNKNOWN - "},
+	} {
+		t.Run(command, func(t *testing.T) {
+			r := f.command(t, command, "--host="+one.Wwwroot)
+			r.expect(t, c.one, c.says, says, hint)
+			if strings.Contains(r.stdout+r.stderr, "move") {
+				t.Errorf("a move is advised: %s%s", r.stdout, r.stderr)
+			}
+			if command != "renew" && command != "push" {
+				f.command(t, command, "--all", "--withmaster").expect(t, c.all, c.says, says, hint)
+			}
+		})
+	}
+	// Its other sites know it by its wwwroot, and call it.
+	third := f.tenants[3].Wwwroot
+	_, all := f.survey(t, []string{"verify"})
+	single := links(f.command(t, "verify", "--host="+third, "--json").byTenant(t))
+	for link, said := range links(map[string]rotate.TenantReport{third: all[third]}) {
+		if strings.TrimSuffix(said, " database") != single[link] {
+			t.Errorf("%s: %q, with --all %q", link, single[link], said)
+		}
+	}
+	if f.tables(t) != before {
+		t.Error("something was written")
+	}
+	r := f.renew(t, "--all", "--withmaster")
+	r.expect(t, 3, "error: "+says, hint)
+	if strings.Contains(r.stdout, "left out") {
+		t.Errorf("it is left out, too: %s", r.stdout)
+	}
+}
+
 func TestAnArrayIsRolledBack(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, fleetOptions{tenants: 4, outsiders: 1, kind: peertest.Stock})

@@ -20,9 +20,10 @@ import (
 
 // arraySite is a site of an array.
 type arraySite struct {
-	wwwroot        string // path of config.php if the wwwroot is not known
-	file           string // config.php
-	place          string // what says that there is such a site: config.php, or a row of its register
+	wwwroot        string            // path of config.php if the wwwroot is not known
+	file           string            // config.php
+	place          string            // what says that there is such a site: config.php, or a row of its register
+	row            *config.TenantRow // of the register, nil if it has none
 	master, config *config.Config
 	wanted         bool // worked on, unless the options leave it out
 	disabled       bool // in the register
@@ -123,7 +124,7 @@ func (r runner) registered(ctx context.Context, master *config.Config) ([]arrayS
 	}
 	all := []arraySite{r.master(master)}
 	for _, row := range rows {
-		s := arraySite{wwwroot: row.Wwwroot, file: master.File, place: placeOf(master.File, row.TenantRow), master: master, wanted: row.MNet >= 0, registered: true, disabled: !row.Enabled}
+		s := arraySite{wwwroot: row.Wwwroot, file: master.File, place: placeOf(master.File, row.TenantRow), row: &row.TenantRow, master: master, wanted: row.MNet >= 0, registered: true, disabled: !row.Enabled}
 		if row.Enabled {
 			s.config, s.err = master.ForTenant(ctx, row.TenantRow)
 		}
@@ -175,24 +176,40 @@ func distinct(sites []arraySite, log output.Logger) (kept []arraySite) {
 
 // contest gives different sites with the same wwwroot the error that says so.
 func contest(sites []arraySite) []arraySite {
-	for i := range sites {
-		if len(sites) > 1 {
-			sites[i].contested, sites[i].err = true, &contestedError{sites[0].wwwroot, sites[0].place, sites[1].place}
+	if len(sites) < 2 {
+		return sites
+	}
+	var rows []config.TenantRow
+	for _, s := range sites {
+		if s.row != nil && s.file == sites[0].file {
+			rows = append(rows, *s.row)
 		}
+	}
+	var err error = &contestedError{sites[0].wwwroot, sites[0].place, sites[1].place}
+	if len(rows) == len(sites) {
+		ofRows := moodledb.Contested(sites[0].wwwroot, rows)
+		for i := range sites {
+			sites[i].place = ofRows.Places[i]
+		}
+		err = ofRows
+	}
+	for i := range sites {
+		sites[i].contested, sites[i].err = true, err
 	}
 	return sites
 }
 
-// contestedError is a wwwroot that is configured for two databases.
+// contestedError is a wwwroot of sites in different databases, at least one of which is not a row of
+// the same register.
 type contestedError struct{ wwwroot, one, other string }
 
 func (e *contestedError) Error() string {
-	return e.one + " and " + e.other + " have the same wwwroot, " + e.wwwroot + ", and different databases"
+	return "two sites have the wwwroot " + e.wwwroot + ", and different databases: " + e.one + " and " + e.other
 }
 
 // Hint says what to do about it.
 func (e *contestedError) Hint() string {
-	return "correct the wwwroot of the site that has another: in config.php, --cfg or VMoodle's register. Or leave its config.php out of --config"
+	return "only one site can have this wwwroot: correct that of the other in its config.php, --cfg or VMoodle's register. Or leave its config.php out of --config"
 }
 
 // leftOut are the sites that the run does not work on although no option says so: those with MNet
@@ -202,6 +219,11 @@ func (w arrayWiring) leftOut(sites []arraySite, off []string, array *rotate.Arra
 	worksOn := map[string]bool{}
 	for _, at := range array.Selected {
 		worksOn[envelope.FoldWwwroot(array.Members[at].Wwwroot)] = true
+	}
+	for _, s := range sites { // two rows may have one wwwroot, and one of them be disabled
+		if s.wanted && !s.disabled {
+			worksOn[envelope.FoldWwwroot(s.wwwroot)] = true
+		}
 	}
 	for _, s := range sites {
 		switch {

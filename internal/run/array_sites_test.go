@@ -55,6 +55,7 @@ func TestAnArraySaysWhoIsLeftOut(t *testing.T) {
 func TestEachSiteOfAnArrayIsThereOnce(t *testing.T) {
 	unwanted := func(s arraySite) arraySite { s.wanted = false; return s }
 	disabled := func(s arraySite) arraySite { s.disabled = true; return s }
+	listed := func(s arraySite) arraySite { s.row = &config.TenantRow{DBName: s.config.DBName}; return s }
 	unreadable := arraySite{wwwroot: "/c.php", file: "/c.php", wanted: true, err: io.EOF}
 	const a, b = "https://a.example", "https://b.example"
 	moved := siteIn(a, "/2.php", "one")
@@ -71,12 +72,15 @@ func TestEachSiteOfAnArrayIsThereOnce(t *testing.T) {
 		"a row of the master":       {[]arraySite{unwanted(siteIn(a, "/1.php", "one")), row(a, "/1.php", "one")}, []string{a + " wanted"}, ""},
 		"a row that is there twice": {[]arraySite{row(a, "/1.php", "two"), row(a, "/1.php", "two")}, []string{a + " wanted"}, ""},
 		"a row with the master's wwwroot, as --cfg=wwwroot makes it": {[]arraySite{unwanted(siteIn(a, "/1.php", "one")), row(a, "/1.php", "two")}, []string{
-			a + " (/1.php): /1.php and register two have the same wwwroot, " + a + ", and different databases",
-			a + " (register two) wanted: /1.php and register two have the same wwwroot, " + a + ", and different databases"}, ""},
+			a + " (/1.php): two sites have the wwwroot " + a + ", and different databases: /1.php and register two",
+			a + " (register two) wanted: two sites have the wwwroot " + a + ", and different databases: /1.php and register two"}, ""},
 		"a disabled row": {[]arraySite{disabled(siteIn(a, "/1.php", "one")), siteIn(b, "/1.php", "two")}, []string{b + " wanted"}, ""},
 		"one wwwroot of two databases": {[]arraySite{siteIn(a, "/1.php", "one"), siteIn(b, "/2.php", "two"), siteIn(a, "/3.php", "three")}, []string{
-			a + " (/1.php) wanted: /1.php and /3.php have the same wwwroot, " + a + ", and different databases",
-			a + " (/3.php) wanted: /1.php and /3.php have the same wwwroot, " + a + ", and different databases", b + " wanted"}, ""},
+			a + " (/1.php) wanted: two sites have the wwwroot " + a + ", and different databases: /1.php and /3.php",
+			a + " (/3.php) wanted: two sites have the wwwroot " + a + ", and different databases: /1.php and /3.php", b + " wanted"}, ""},
+		"two rows of one register": {[]arraySite{listed(row(a, "/1.php", "one")), listed(row(a, "/1.php", "two")), disabled(listed(row(a, "/1.php", "three")))}, []string{
+			a + " (database one) wanted: 2 rows of VMoodle's register have the wwwroot " + a + ": database one and database two",
+			a + " (database two) wanted: 2 rows of VMoodle's register have the wwwroot " + a + ": database one and database two"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log strings.Builder
@@ -116,7 +120,7 @@ func TestRowsOfARegisterWithOtherTablesAreOtherSites(t *testing.T) {
 			var sites []arraySite
 			for _, row := range []config.TenantRow{one, c.row} {
 				s := siteIn(a, "/1.php", row.DBName)
-				s.place, s.registered, s.config.DBHost, s.config.Prefix = placeOf("/1.php", row), true, row.DBHost, row.Prefix
+				s.place, s.registered, s.config.DBHost, s.config.Prefix, s.row = placeOf("/1.php", row), true, row.DBHost, row.Prefix, &row
 				sites = append(sites, s)
 			}
 			kept := distinct(sites, zerolog.Nop())

@@ -72,14 +72,15 @@ func readArray(ctx context.Context, master *config.Config) (array, error) {
 	return a, err
 }
 
-// row is the register's row of a tenant. The master has none.
+// row is the register's row of a tenant, a disabled one only if no other has its wwwroot. The master
+// has none.
 func (a array) row(wwwroot string) (row moodledb.RegisterRow, isTenant bool) {
-	for _, row := range a.rows {
-		if envelope.SameWwwroot(row.Wwwroot, wwwroot) {
-			return row, true
+	for _, other := range a.rows {
+		if envelope.SameWwwroot(other.Wwwroot, wwwroot) && (!isTenant || other.Enabled && !row.Enabled) {
+			row, isTenant = other, true
 		}
 	}
-	return moodledb.RegisterRow{}, false
+	return row, isTenant
 }
 
 // link describes both sides of the link between tenant and wwwroot.

@@ -40,7 +40,8 @@ func exitFor(err error) int {
 	var dbtype *config.UnsupportedDBError
 	var usage *cmdline.UsageError
 	var other *rotate.OtherSiteError
-	if errors.As(err, &other) || errors.As(err, &unusable) || errors.As(err, &unknown) || errors.As(err, &dbtype) || errors.As(err, &usage) {
+	var contested *moodledb.ContestedError
+	if errors.As(err, &other) || errors.As(err, &unusable) || errors.As(err, &unknown) || errors.As(err, &contested) || errors.As(err, &dbtype) || errors.As(err, &usage) {
 		return rotate.ExitUsage
 	}
 	return rotate.ExitNotRenewed

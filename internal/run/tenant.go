@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -41,7 +42,8 @@ func (r runner) workOnTenant(ctx context.Context) int {
 		confirmed := report.Wwwroot != ""
 		report = output.Failed(cmp.Or(report.Wwwroot, r.o.Host), exitFor(err), err)
 		report.Unconfirmed = !confirmed
-		if confirmed && r.cmd.Prints == cmdline.PrintsFindings && exitFor(err) != rotate.ExitUsage {
+		known := confirmed && exitFor(err) != rotate.ExitUsage || errors.As(err, new(*moodledb.ContestedError))
+		if known && r.cmd.Prints == cmdline.PrintsFindings {
 			report.Findings = []rotate.Finding{rotate.Unreadable(ctx, report.Wwwroot, err)}
 		}
 	}
@@ -141,6 +143,9 @@ func counterparts(ctx context.Context, master, tenant *config.Config) func(conte
 		}
 		defer places.Release(1)
 		counterpart, err := moodledb.FindTenant(ctx, master, p.Wwwroot)
+		if errors.As(err, new(*moodledb.ContestedError)) { // as in a run on the array: it is not known which database is the peer's
+			return nil, nil
+		}
 		if err != nil {
 			return nil, err
 		}
