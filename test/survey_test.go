@@ -381,3 +381,24 @@ func TestACheckThatComesToNoTenantIsUnknown(t *testing.T) {
 		}
 	}
 }
+
+// As after a tenant was renamed by a new row of the register: a run that holds the lock of the tables
+// for one of both must not keep the other from being renewed.
+func TestTwoRowsOfTheRegisterWithOneDatabaseDoNotStopItsSite(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, fleetOptions{tenants: 3})
+	one := f.tenants[1]
+	const renamed = "http://renamed.example"
+	f.master.DB.Exec(t, `INSERT INTO {local_vmoodle} (name, shortname, vhostname, enabled, vdbtype, vdbhost, vdblogin, vdbpass, vdbname, vdbprefix, vdatapath)
+		SELECT name, shortname, '`+renamed+`', 1, vdbtype, vdbhost, vdblogin, vdbpass, vdbname, vdbprefix, vdatapath FROM {local_vmoodle} WHERE vhostname = ?`, one.Wwwroot)
+	for range 3 { // which of both would get the lock is chance
+		r := f.command(t, "--all", "--withmaster", "--fresh=0s", "--lock-wait=2s", "--json")
+		if got := r.byTenant(t)[one.Wwwroot]; got.Outcome != rotate.Renewed || got.Exit != 0 {
+			t.Errorf("%s %s", got.Outcome, got.Error)
+		}
+		if got := r.byTenant(t)[renamed]; got.Outcome != rotate.Failed || !strings.Contains(got.Error, "are not those of "+renamed+": "+one.Wwwroot+" names them too") {
+			t.Errorf("%+v", got)
+		}
+	}
+	f.command(t, "check", "--all", "--withmaster").expect(t, 3, "UNKNOWN - "+renamed, "in VMoodle's register")
+}

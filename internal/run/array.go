@@ -62,6 +62,7 @@ func (r runner) onArray(ctx context.Context, out *output.Array) (int, error) {
 	array.Parallel = parallelTenants()
 	var configs []*config.Config
 	sites, off := w.withMNet(ctx, sites)
+	w.sharing(ctx, sites)
 	array.Members, array.Selected, configs = w.members(sites)
 	if len(array.Selected) == 0 {
 		_, offElsewhere := w.whole().withMNet(ctx, sites) // in the other shards
