@@ -242,14 +242,10 @@ func TestAMemberWithTwoRowsThatDifferProvesNoLink(t *testing.T) {
 		for _, second := range []string{"", "current", "current\n"} {
 			w := newWorld(t)
 			peer := w.addPeer(peerA, fakePeer{})
-			r := w.renewal(Options{})
-			r.Network = callers{w}
-			r.Counterpart = func(context.Context, Peer) (*Counterpart, error) {
-				site := peer.site(w.tenant.Pair.Certificate)
+			r := w.beside(peer, func(site *Tenant) {
 				site.Peers = append(site.Peers, site.Peers[1])
 				site.Peers[1].Certificate = strings.Replace(second, "current", w.tenant.Pair.Certificate, 1)
-				return CounterpartOf(site, ownURL), nil
-			}
+			})
 			p := run(r, t.Context()).Peers[0]
 			if differ := second == ""; (p.Outcome == Refused) != differ || differ && (p.Reason != ReasonCannotOpen || p.Next != nextMemberRow) {
 				t.Errorf("%s, the other row %q: %+v", name, second, p)
@@ -302,13 +298,9 @@ func TestAMemberWithADeletedRowBesideTheActiveOneProvesNoLink(t *testing.T) {
 		for deleted, proven := range map[string]bool{ownURL: false, strings.ToUpper(ownURL[:8]) + ownURL[8:]: false, ownURL + "/": true, peerA: true} {
 			w := newWorld(t)
 			peer := w.addPeer(peerA, fakePeer{})
-			r := w.renewal(Options{})
-			r.Network = callers{w}
-			r.Counterpart = func(context.Context, Peer) (*Counterpart, error) {
-				site := peer.site(w.tenant.Pair.Certificate)
+			r := w.beside(peer, func(site *Tenant) {
 				site.Deleted = []string{deleted}
-				return CounterpartOf(site, ownURL), nil
-			}
+			})
 			p := run(r, t.Context()).Peers[0]
 			if (p.Outcome == Refused) == proven || !proven && p.Reason != ReasonTwoRows {
 				t.Errorf("%s, deleted %s: %+v", name, deleted, p)
@@ -330,16 +322,12 @@ func TestARefusalIsExplainedByTheDeletedRowOfTheMember(t *testing.T) {
 		} {
 			w := newWorld(t)
 			peer := w.addPeer(peerA, fakePeer{refuses: c.refuses})
-			r := w.renewal(Options{})
-			r.Network = callers{w}
-			r.Counterpart = func(context.Context, Peer) (*Counterpart, error) {
-				site := peer.site(w.tenant.Pair.Certificate)
+			r := w.beside(peer, func(site *Tenant) {
 				site.Deleted = []string{ownURL}
 				if !c.active {
 					site.Peers = site.Peers[:1]
 				}
-				return CounterpartOf(site, ownURL), nil
-			}
+			})
 			p := run(r, t.Context()).Peers[0]
 			if c.want == nil && p.Reason != c.refuses || c.want != nil && (p.Reason != c.want.Reason || p.Detail != c.want.Detail || p.Next != c.want.Next) {
 				t.Errorf("%s, %s: %+v", name, c.refuses, p)
@@ -393,6 +381,19 @@ func TestARowThatIsSpeltOtherwiseIsNamedAsTheCause(t *testing.T) {
 			t.Errorf("%s, %s: %+v", name, spelt, p)
 		}
 	}
+}
+
+// beside is a renewal for which the database of the peer is available, in which one row is not as the
+// peer's Moodle would have it.
+func (w *world) beside(peer *fakePeer, spoil func(*Tenant)) *Renewal {
+	r := w.renewal(Options{})
+	r.Network = callers{w}
+	r.Counterpart = func(context.Context, Peer) (*Counterpart, error) {
+		site := peer.site(w.tenant.Pair.Certificate)
+		spoil(site)
+		return CounterpartOf(site, ownURL), nil
+	}
+	return r
 }
 
 // staleMember is a site of the array whose web server does not use its stored key.

@@ -31,14 +31,8 @@ func sharesTables(s, o arraySite) bool {
 // owns reports whether the tables may be those of the site: their local host row has its wwwroot, or
 // is not known.
 func (w arrayWiring) owns(ctx context.Context, c *config.Config) bool {
-	db, err := w.servers.Open(ctx, c)
-	if err != nil {
-		return true
-	}
-	defer db.Close()
-	db.WithoutPeers()
-	site, err := db.Read(ctx)
-	return err != nil || site.Own == nil || envelope.SameWwwroot(site.Own.Wwwroot, c.Wwwroot)
+	site := w.read(ctx, c)
+	return site == nil || site.Own == nil || envelope.SameWwwroot(site.Own.Wwwroot, c.Wwwroot)
 }
 
 // sharedTablesError is a site whose tables are those of another site of the array.

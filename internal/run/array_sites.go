@@ -270,17 +270,25 @@ func (w arrayWiring) withMNet(ctx context.Context, sites []arraySite) (all []arr
 }
 
 func (w arrayWiring) isOff(ctx context.Context, c *config.Config) bool {
-	db, err := w.servers.Open(ctx, c)
-	if err != nil {
-		return false
-	}
-	defer db.Close()
-	db.WithoutPeers()
-	site, err := db.Read(ctx)
-	switch {
-	case err != nil, site.MNetOn():
+	site := w.read(ctx, c)
+	if site == nil || site.MNetOn() {
 		return false
 	}
 	// Monitoring is to notice a site whose MNet was switched off, as it does for one site alone.
 	return w.o.Command.Row().Prints != cmdline.PrintsState || !site.Pair.Present()
+}
+
+// read reads a site without its peers, before the run begins; nil if it cannot be read.
+func (w arrayWiring) read(ctx context.Context, c *config.Config) *rotate.Tenant {
+	db, err := w.servers.Open(ctx, c)
+	if err != nil {
+		return nil
+	}
+	defer db.Close()
+	db.WithoutPeers()
+	site, err := db.Read(ctx)
+	if err != nil {
+		return nil
+	}
+	return site
 }
