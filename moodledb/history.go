@@ -9,7 +9,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-const historyHint = "save the value of openssl_history (table mdl_config_plugins, plugin mnet) in another place: it may have the only copy of a key. Then set it to a:0:{} and purge the cache"
+const historyHint = "save the value of openssl_history (table mdl_config_plugins, plugin mnet) in another place: it may have the only copy of a key. Then set it to a:0:{}. Then run: renew_mnetkeys push"
 
 // decodeHistory reads config_plugins mnet/openssl_history, newest first (Moodle
 // mnet/environment.php, get_keypair): PHP's serialize of a list of {certificate, keypair_PEM,

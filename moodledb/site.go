@@ -18,8 +18,9 @@ import (
 const pairSeparator = "@@@@@@@@"
 
 // Read implements rotate.Store. It reads the tenant in one snapshot, by seven short statements,
-// nine after [Tenant.ForChanges]. Peers are the active hosts (deleted=0) other than the local host
-// row and the all-hosts row, in the order of their wwwroots; [Tenant.WithoutPeers] leaves them out.
+// eight if rows are deleted, two more after [Tenant.ForChanges]. Peers are the active hosts
+// (deleted=0) other than the local host row and the all-hosts row, in the order of their wwwroots;
+// [Tenant.WithoutPeers] leaves them out.
 //
 // Settings are read as Moodle does: config.php overrides table config, which overrides Moodle's
 // default.
@@ -40,6 +41,9 @@ func (t *Tenant) Read(ctx context.Context) (*rotate.Tenant, error) {
 			return err
 		}
 		s.Own, s.Peers, s.Deleted = sortHosts(rows, localRows{s.Read.OwnID, s.Read.AllHostsID, t.config.Wwwroot})
+		if s.Hidden, err = t.hidden(ctx, tx, s.Deleted); err != nil {
+			return err
+		}
 		return t.readOwnAgain(ctx, tx, s)
 	})
 	if is(err, dialect.ReadOnly) {
@@ -50,6 +54,33 @@ func (t *Tenant) Read(ctx context.Context) (*rotate.Tenant, error) {
 	}
 	s.Wwwroot = ownSpelling(t.config.Wwwroot, s.Own)
 	return s, nil
+}
+
+// hidden are the wwwroots of active rows by which the database finds a deleted row as well: Moodle
+// has it look for the host that calls (mnet/peer.php, set_wwwroot), and collations differ.
+func (t *Tenant) hidden(ctx context.Context, tx *sql.Tx, deleted []string) (hidden []string, err error) {
+	if len(deleted) == 0 {
+		return nil, nil
+	}
+	const op = "look for deleted rows of active peers"
+	rows, err := tx.QueryContext(ctx, t.sql("SELECT DISTINCT a.id, a.wwwroot FROM {mnet_host} d JOIN {mnet_host} a ON a.wwwroot = d.wwwroot AND a.deleted = 0 "+
+		"WHERE d.deleted <> 0 AND d.wwwroot <> '' ORDER BY a.id"))
+	if err != nil {
+		return nil, t.explain(op, err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var id int64
+		var wwwroot string
+		if err := rows.Scan(&id, &wwwroot); err != nil {
+			return nil, t.explain(op, err)
+		}
+		hidden = append(hidden, wwwroot)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, t.explain(op, err)
+	}
+	return hidden, nil
 }
 
 func (t *Tenant) hostsToRead(ctx context.Context, tx *sql.Tx, s *rotate.Tenant) ([]host, error) {

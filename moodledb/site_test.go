@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -344,5 +345,29 @@ func TestCheckRights(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	})
+}
+
+// Which deleted rows Moodle may find in place of active ones is for the database to say.
+func TestReadNamesTheActiveRowsThatADeletedOneMayHide(t *testing.T) {
+	t.Parallel()
+	testbed.EachDatabase(t, func(t *testing.T, server *testbed.Server) {
+		s := siteIn(t, server, "mdl_")
+		s.Exec(t, "DELETE FROM {mnet_host} WHERE id > 2")
+		s.Exec(t, `INSERT INTO {mnet_host} (id, wwwroot, deleted, public_key) VALUES
+			(4, 'https://a.example', 0, ''), (5, 'https://a.example', 1, ''), (6, 'https://a.example', 1, ''), (7, 'https://b.example/t', 0, ''), (8, 'https://b.example/T', 1, ''),
+			(9, 'https://c.example', 0, ''), (10, 'https://c.example/', 1, ''), (11, 'https://gone.example', 1, ''), (12, '', 1, '')`)
+		tenant := s.open(t)
+		want := []string{"https://a.example", "https://b.example/t"}
+		if server.DBType == testbed.PostgreSQLType {
+			want = want[:1]
+		}
+		if got := read(t, tenant).Hidden; !slices.Equal(got, want) {
+			t.Errorf("%q", got)
+		}
+		tenant.WithoutPeers()
+		if got := read(t, tenant).Hidden; !slices.Equal(got, want) {
+			t.Errorf("without peers: %q", got)
+		}
 	})
 }

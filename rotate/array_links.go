@@ -102,7 +102,7 @@ func twoRows() *Failure {
 }
 
 func twoRowsHere() *Failure {
-	return &Failure{Reason: ReasonTwoRows, Detail: "this site has two rows of the peer, of which one is deleted, and Moodle confuses them",
+	return &Failure{Reason: ReasonTwoRows, Detail: "this site has two rows of the peer, which Moodle confuses, also if one of them is deleted",
 		Next: nextOneRow + ". Then run: renew_mnetkeys push"}
 }
 
@@ -120,7 +120,7 @@ func (k HostKey) deletedRow() *Failure {
 	f := &Failure{Reason: ReasonUnknownToPeer, Detail: rowIsDeleted}
 	switch {
 	case k.Was != "":
-		f.Next = fmt.Sprintf("if the link is still needed, make that row active in the peer's database (UPDATE mdl_mnet_host SET deleted = 0 WHERE wwwroot IN ('%s', '%s')), then run: renew_mnetkeys …", sqlText(k.Was), sqlText(k.Wwwroot))
+		f.Next = "if the link is still needed, see in the peer's database to which row users of this site refer (docs/move.md), set deleted = 0 in this row alone, then run: renew_mnetkeys …"
 	case k.mayHaveMoved():
 		f.Next = "see in the peer's database whether it also has a row with an old wwwroot of this site: then do as docs/move.md says. If it has none, and the link is still needed, add this site again in the peer's Moodle (Networking, peers). Then run: renew_mnetkeys push --all --withmaster"
 	default:

@@ -91,6 +91,8 @@ func (r *Renewal) notToAsk(t *Tenant) *Failure {
 		return &Failure{Reason: ReasonBadSignature, Detail: "the peer's database has no readable key", Next: renew}
 	case t.Own.Certificate != t.Pair.Certificate:
 		return &Failure{Reason: ReasonBadSignature, Detail: "the peer's key pair and its local host row differ", Next: renew}
+	case t.hasOtherName():
+		return &Failure{Reason: ReasonBadCertificate, Detail: "the peer has the key of another site, as a copy has", Next: renew}
 	case r.expiring(t):
 		return &Failure{Reason: ReasonBadCertificate, Detail: "the peer's key has expired", Pending: true, Next: renew}
 	}

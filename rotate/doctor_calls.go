@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"context"
+	"slices"
 	"sync"
 )
 
@@ -78,7 +79,7 @@ func (d *diagnosis) callPeer(ctx context.Context, own Identity, p Peer) checkup 
 	switch {
 	case c.report.back && d.local.silent():
 		return c // the local site is the finding
-	case d.tenant.Deleted.confuse(c.report):
+	case c.report.dependsOnRow() && slices.Contains(d.tenant.Hidden, p.Wwwroot):
 		c.report.fail(twoRowsHere())
 		return c // peerRows has found them
 	case c.report.Reason == ReasonUnknownToPeer && c.report.Next == "" && d.tenant.movedFrom() != "":

@@ -14,7 +14,7 @@ import (
 const NextWwwroot = "correct the wwwroot in this site's row of the peer (mnet_host), and do not delete the row while users refer to it (user.mnethostid)"
 
 // nextOneRow is for several rows of one site.
-const nextOneRow = "keep the row that users refer to (user.mnethostid). Give each other one an unused wwwroot by SQL, and set deleted = 1 there: Moodle also finds a deleted row by its wwwroot"
+const nextOneRow = "keep the row that users refer to (user.mnethostid), with deleted = 0 and the wwwroot as the peer writes it. Give each other one an unused wwwroot by SQL, and set deleted = 1 there: Moodle also finds a deleted row by its wwwroot"
 
 // peerRows examines what the database says of the peers, without a call.
 func (d *diagnosis) peerRows() {
@@ -31,14 +31,13 @@ func (d *diagnosis) peerRows() {
 			unverified = append(unverified, p.Wwwroot)
 		}
 	}
-	for _, wwwroot := range d.tenant.Deleted {
-		if folded := envelope.FoldWwwroot(wwwroot); !NotFound(wwwroot) && len(spellings[folded]) > 0 {
-			spellings[folded] = append(spellings[folded], wwwroot+" (deleted)")
-		}
+	for _, wwwroot := range d.tenant.Hidden {
+		folded := envelope.FoldWwwroot(wwwroot)
+		spellings[folded] = append(spellings[folded], wwwroot+" (deleted)")
 	}
 	for _, p := range d.tenant.Peers {
 		if rows := spellings[envelope.FoldWwwroot(p.Wwwroot)]; len(rows) > 1 {
-			d.find(SeverityWarning, "peer_duplicate", p.Wwwroot, nextOneRow+". Then correct the wwwroot in the row that is left if the peer writes it differently",
+			d.find(SeverityWarning, "peer_duplicate", p.Wwwroot, nextOneRow,
 				"several rows are of one site", "%s", strings.Join(rows, ", "))
 			delete(spellings, envelope.FoldWwwroot(p.Wwwroot))
 		}

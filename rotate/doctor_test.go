@@ -159,7 +159,7 @@ func TestWhatIsWrongWithARowOfAPeer(t *testing.T) {
 			c.peer().ID = 99
 			c.tenant.Peers = append(c.tenant.Peers, second)
 		}, []string{"warning peer_certificate_other_name https://A.example", "warning peer_duplicate https://A.example"}, ExitPeers, 3},
-		{"a deleted row has its wwwroot", func(c *clinic) { c.tenant.Deleted = []string{peerA, "https://other.example"} },
+		{"a deleted row has its wwwroot", func(c *clinic) { c.tenant.Hidden = []string{peerA} },
 			[]string{"warning peer_duplicate " + peerA}, ExitPeers, 2},
 		{"its row is another name of this site", func(c *clinic) { c.peer().Wwwroot = "https://OWN.example/" },
 			[]string{"warning peer_is_own_site https://OWN.example/"}, ExitPeers, 1},
@@ -393,6 +393,20 @@ func TestADiagnosisWithoutAddresses(t *testing.T) {
 	findings := report.Findings
 	if got := codes(findings, SeverityInfo); !slices.Equal(got, []string{"info cache_store default_application"}) || report.Unproven() > 0 || len(report.Peers) != 2 {
 		t.Errorf("found %v: %+v", got, report)
+	}
+}
+
+// A --node that is right is not taken for the web server of another site, whatever is wrong there.
+func TestDoctorWithANodeSaysOfAStaleKeyWhatItSaysWithoutOne(t *testing.T) {
+	for _, nodes := range [][]string{nil, {"10.0.0.1:80"}, {"10.0.0.1:80", "10.0.0.2:80"}} {
+		w := newWorld(t)
+		w.addPeer(peerA, fakePeer{})
+		stale := storedPair(testPair(t, ownURL, clock.AddDate(0, 0, -30)))
+		w.cached, w.sticky = &stale, true
+		got := w.renewal(Options{Nodes: nodes, SelfCheck: SelfCheckAuto}).Diagnose(t.Context())
+		if got.Exit != ExitLocalSite || !slices.ContainsFunc(got.Findings, func(f Finding) bool { return f.Code == "own_key_not_used" && f.Next != "" }) {
+			t.Errorf("%v: exit %d, %+v", nodes, got.Exit, got.Findings)
+		}
 	}
 }
 

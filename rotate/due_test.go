@@ -138,12 +138,18 @@ func TestAKeyOfAnotherSiteIsRenewedAndNotPushed(t *testing.T) {
 	if got := r.Run(t.Context()); got.Outcome != Renewed || got.Exit != ExitOK {
 		t.Errorf("%+v, %v", got, got.Err)
 	}
-	f := newFleet(t, 3)
-	s := f.sites[0]
-	s.tenant.Pair = storedPair(testPair(t, f.sites[1].tenant.Wwwroot, clock.AddDate(0, 0, -1)))
-	s.tenant.Own.Certificate = s.tenant.Pair.Certificate
-	f.array(ArrayOptions{PushOnly: true}, 0).Run(t.Context())
-	if got := f.reports[s.tenant.Wwwroot]; !errors.Is(got.Err, ErrOtherName) || f.sites[2].rows[s.tenant.Wwwroot].certificate == s.tenant.Pair.Certificate {
-		t.Errorf("%v", got.Err)
+	for _, selected := range [][]int{{0, 1, 2}, {1, 2}} { // the others are not told either
+		f := newFleet(t, 3)
+		s, other := f.sites[0], f.sites[2]
+		s.tenant.Pair = storedPair(testPair(t, f.sites[1].tenant.Wwwroot, clock.AddDate(0, 0, -1)))
+		s.tenant.Own.Certificate, s.cached = s.tenant.Pair.Certificate, &s.tenant.Pair
+		f.array(ArrayOptions{PushOnly: true}, selected...).Run(t.Context())
+		if got := f.reports[s.tenant.Wwwroot]; selected[0] == 0 && !errors.Is(got.Err, ErrOtherName) || other.rows[s.tenant.Wwwroot].certificate == s.tenant.Pair.Certificate {
+			t.Errorf("%v: %v", selected, got.Err)
+		}
+		f.array(ArrayOptions{}, selected...).Survey(t.Context(), SurveyVerify)
+		if p := linkTo(f.reports[other.tenant.Wwwroot], s.tenant.Wwwroot); p.Outcome != Refused || p.Reason != ReasonBadCertificate {
+			t.Errorf("%v: %+v", selected, p)
+		}
 	}
 }

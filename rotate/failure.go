@@ -17,8 +17,9 @@ type Failure struct {
 	// verifies, or a certificate, came in its name; "" for none. Upper and lower case count in the
 	// path.
 	Other      string
-	Node       string // the --node whose web server this is about; "" if none was given
+	Node       string // the --node whose web server is that of Other; "" if it was reached otherwise
 	RetryAfter string // the answer's header field of that name (RFC 9110 §10.2.3), "" for none
+	asked      string // the --node that was asked, "" if none was given
 	Suppressed bool   // nothing was sent, because of the result of an earlier call
 }
 

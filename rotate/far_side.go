@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 
 	"renew_mnetkeys/envelope"
 )
@@ -47,11 +48,14 @@ func CounterpartOf(t *Tenant, wwwroot string) *Counterpart {
 	c := &Counterpart{Site: t, Unknown: true}
 	for _, p := range t.Peers {
 		if envelope.SameWwwroot(p.Wwwroot, wwwroot) && !NotFound(p.Wwwroot) {
+			c.Deleted = c.Deleted || slices.Contains(t.Hidden, p.Wwwroot)
 			c.Differ = c.Differ || !c.Unknown && !sameCertificate(c.Holds, p.Certificate)
 			c.Holds, c.Unknown = p.Certificate, false
 		}
 	}
-	c.Deleted = t.Deleted.has(wwwroot)
+	if c.Unknown {
+		c.Deleted = slices.ContainsFunc(t.Deleted, func(deleted string) bool { return !NotFound(deleted) && envelope.SameWwwroot(deleted, wwwroot) })
+	}
 	return c
 }
 

@@ -135,7 +135,7 @@ func (r *Renewal) verdict(answers []nodeAnswer) (SelfCheck, *Failure) {
 		f := worst.at(answers)
 		if f != nil && len(r.Nodes) > 0 {
 			named := *f
-			named.Node, f = worst.node, &named
+			named.asked, f = worst.node, &named
 		}
 		return worst.check, f
 	}

@@ -115,13 +115,17 @@ func TestAWebServerThatDoesNotAnswerAgainIsNotSaidToHaveNoRC4(t *testing.T) {
 // Of several web servers that --node names, the one that does not answer is to be started or left out.
 func TestTheHintNamesTheWebServerThatDoesNotAnswer(t *testing.T) {
 	const node = "10.0.0.2:80"
-	err := (&Tenant{Wwwroot: ownURL}).stopping(SelfUnreachable, &Failure{Reason: ReasonConnect, Node: node})
+	err := (&Tenant{Wwwroot: ownURL}).stopping(SelfUnreachable, &Failure{Reason: ReasonConnect, asked: node})
 	if hint := HintOf(err); !strings.Contains(hint, "start the web server "+node) || strings.Contains(hint, "--self-check=off") {
 		t.Errorf("%v, hint %q", err, hint)
 	}
 	r := &Renewal{Options: Options{Nodes: []string{"10.0.0.1:80", node}}}
 	_, f := r.verdict([]nodeAnswer{{"10.0.0.1:80", SelfProven, nil}, {node, SelfUnreachable, &Failure{Reason: ReasonConnect}}})
-	if f == nil || f.Node != node {
+	if f == nil || f.asked != node {
 		t.Errorf("%+v", f)
+	}
+	running := (&Tenant{Wwwroot: ownURL}).stopping(SelfUnreachable, &Failure{Reason: "http_404", asked: node})
+	if hint := HintOf(running); strings.Contains(hint, "start the web server") {
+		t.Errorf("%v, hint %q", running, hint)
 	}
 }

@@ -149,8 +149,9 @@ func (r *Renewal) planGoingBack(ctx context.Context, t *Tenant, failure *Failure
 // weighPlan is weighLinks for peers that would be pushed to.
 func (r *Renewal) weighPlan(report *TenantReport) {
 	for i := range report.Peers {
-		if p := &report.Peers[i]; p.Outcome == Skipped && report.deleted.has(p.Wwwroot) {
-			p.fail(twoRowsHere())
+		p := &report.Peers[i]
+		if f := report.localRowFailure(p.Wwwroot); f != nil && p.Outcome == Skipped {
+			p.fail(f)
 		}
 	}
 	r.ignore(report)

@@ -103,7 +103,8 @@ type TenantReport struct {
 	// Exit is the exit code of this tenant.
 	Exit int `json:"-"`
 
-	deleted   DeletedRows
+	deleted   []string  // Tenant.Deleted
+	hidden    []string  // Tenant.Hidden
 	movedFrom string    // a wwwroot that the site may have had before, "" if none is known
 	rowEnds   time.Time // expiry of the key in the local host row, zero if there is no such row
 }
@@ -198,13 +199,34 @@ func (r *Renewal) weighLinks(report *TenantReport, localProven bool) {
 			p.fail(&Failure{Reason: ReasonLocalSite, Detail: join("the peer is in order, but "+why, p.Detail), Pending: true})
 		case !localProven && p.back && report.SelfCheck.silent(): // so nobody's call succeeds
 			p.fail(&Failure{Reason: ReasonLocalSite, Detail: "the peer is in order, but " + why, Pending: true})
-		case report.deleted.confuse(*p):
-			p.fail(twoRowsHere())
-		case NotFound(p.Wwwroot) && (p.Outcome.Proven() || p.back):
-			p.fail(notFoundHere())
+		case p.dependsOnRow():
+			if f := report.localRowFailure(p.Wwwroot); f != nil {
+				p.fail(f)
+			}
 		}
 	}
 	r.ignore(report)
+}
+
+// dependsOnRow reports whether the local site's row of the peer decides about the link: the peer's
+// calls, with which it also fetches a key, are refused if Moodle does not find that row.
+func (p *PeerReport) dependsOnRow() bool {
+	return p.Outcome.Proven() || p.back || p.Reason == ReasonFault710
+}
+
+// localRowFailure is what is wrong with the local site's row of a peer: nil if Moodle finds it. Of a
+// row with a slash at its end beside a right one, nothing is said: that one is found.
+func (r *TenantReport) localRowFailure(wwwroot string) *Failure {
+	same := func(other string) bool { return !NotFound(other) && envelope.SameWwwroot(other, wwwroot) }
+	switch {
+	case slices.Contains(r.hidden, wwwroot):
+		return twoRowsHere()
+	case !NotFound(wwwroot) || slices.ContainsFunc(r.Peers, func(p PeerReport) bool { return same(p.Wwwroot) }):
+		return nil
+	case slices.ContainsFunc(r.deleted, same):
+		return twoRowsHere()
+	}
+	return notFoundHere()
 }
 
 // localSiteWords say what was not proven about the local site, "" if nothing.
@@ -224,7 +246,8 @@ var localSiteWords = map[SelfCheck]string{
 }
 
 func (r *TenantReport) describe(t *Tenant) {
-	r.Wwwroot, r.History, r.deleted, r.movedFrom = t.address(), len(t.History), t.Deleted, t.movedFrom()
+	r.Wwwroot, r.History, r.movedFrom = t.address(), len(t.History), t.movedFrom()
+	r.deleted, r.hidden = t.Deleted, t.Hidden
 	if c, err := envelope.ParseCertificate(t.Pair.Certificate); err == nil {
 		r.Certificate = keyReport(c)
 		if t.Own != nil {

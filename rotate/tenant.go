@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"slices"
 	"sync"
 	"time"
 
@@ -33,7 +32,12 @@ type Tenant struct {
 	Pair    Stored // the current key pair, as stored
 	History []Retired
 	Peers   []Peer // active peers, in a stable order
-	Deleted DeletedRows
+	// Deleted are the wwwroots of deleted rows. Moodle looks for the host that calls without regard to
+	// deleted, and refuses the call of one that is (mnet/peer.php, set_wwwroot).
+	Deleted []string
+	// Hidden are the wwwroots of active rows in whose place Moodle may find a deleted one, as the
+	// database compares wwwroots.
+	Hidden []string
 
 	// SiteIdentifier is config.siteidentifier, by which Moodle names cache entries.
 	SiteIdentifier string
@@ -136,22 +140,6 @@ type Identity struct {
 	// the network's default.
 	Drift time.Duration
 	Proxy *Proxy // of the site's settings, nil if there is none
-}
-
-// DeletedRows are the wwwroots of the deleted rows of a site. Moodle looks for the host that calls
-// without regard to deleted (mnet/peer.php, set_wwwroot), so it may find one in place of an active
-// row, and then refuses the call.
-type DeletedRows []string
-
-// has reports whether Moodle finds, or may find, a deleted row by this wwwroot.
-func (rows DeletedRows) has(wwwroot string) bool {
-	return slices.ContainsFunc(rows, func(deleted string) bool { return envelope.SameWwwroot(deleted, wwwroot) && !NotFound(deleted) })
-}
-
-// confuse reports whether a deleted row of the local site decides about the link to a peer that has
-// an active row: the peer's calls, with which it also fetches a key, may be refused.
-func (rows DeletedRows) confuse(p PeerReport) bool {
-	return (p.Outcome.Proven() || p.back || p.Reason == ReasonFault710) && rows.has(p.Wwwroot)
 }
 
 // hasOtherName reports whether the stored certificate is that of another wwwroot: the site is a copy,
