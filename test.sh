@@ -274,7 +274,10 @@ build_tools() {
 
 static_checks() {
     local code=0 system
-    [ -x "$scratch/bin/staticcheck" ] || return 0 # build_tools has said so
+    if [ ! -x "$scratch/bin/staticcheck" ]; then # build_tools has said so
+        step released go vet ./... ./smoke/...
+        return
+    fi
     step released vet ./... ./smoke/... || code=1 # as go vet, and more: see tools/vet
     # What is Linux's alone must be in a file of its own.
     for system in "${systems[@]}"; do

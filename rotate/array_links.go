@@ -111,6 +111,9 @@ func notFoundHere() *Failure {
 	return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer's calls are refused: this site's row of the peer ends with a slash, and the peer's name does not", Next: NextWwwroot + ". Then run: renew_mnetkeys push"}
 }
 
+// nextRowDeleted is for a site that may have moved: to add it again could make a second row.
+const nextRowDeleted = "see in the peer's database whether it also has a row with an old wwwroot of this site: then do as docs/move.md says. If it has none, and the link is still needed, add this site again in the peer's Moodle (Networking, peers). Then run: renew_mnetkeys push --all --withmaster"
+
 const rowIsDeleted = "the peer's row of this site is deleted"
 
 // deletedRow is the failure of a link to a peer that has a deleted row of the key's site and no
@@ -122,7 +125,7 @@ func (k HostKey) deletedRow() *Failure {
 	case k.Was != "":
 		f.Next = "if the link is still needed, see in the peer's database to which row users of this site refer (docs/move.md), set deleted = 0 in this row alone, then run: renew_mnetkeys …"
 	case k.mayHaveMoved():
-		f.Next = "see in the peer's database whether it also has a row with an old wwwroot of this site: then do as docs/move.md says. If it has none, and the link is still needed, add this site again in the peer's Moodle (Networking, peers). Then run: renew_mnetkeys push --all --withmaster"
+		f.Next = nextRowDeleted
 	default:
 		f.Next = "if the link is still needed, add this site again in the peer's Moodle (Networking, peers). Then run: renew_mnetkeys push --all --withmaster"
 	}

@@ -43,7 +43,7 @@ var (
 	// ErrNoKey: no readable pair is stored.
 	ErrNoKey = error(&hinted{"the stored key is missing or cannot be read", adviseRenewal})
 	// ErrOtherName: the stored certificate is that of another wwwroot, as in a copy of a site.
-	ErrOtherName = error(&hinted{"the stored certificate has the name of another site, so peers do not accept it", adviseRenewal})
+	ErrOtherName = error(&hinted{"the stored certificate has the name of another site: only peers that have it already accept it", adviseRenewal})
 	// ErrIncoherent: the local host row has another certificate than the pair.
 	ErrIncoherent = error(&hinted{"key pair and local host row differ", adviseRenewal})
 	// ErrExpired: the key has expired, or expires so soon that Moodle renews it at its next call.

@@ -147,7 +147,7 @@ func (far farSide) rowFault() *Failure {
 	case far.Counterpart == nil:
 		return nil
 	case far.Unknown && far.Deleted:
-		return &Failure{Reason: ReasonUnknownToPeer, Detail: rowIsDeleted}
+		return &Failure{Reason: ReasonUnknownToPeer, Detail: rowIsDeleted, Next: nextRowDeleted}
 	case far.Unknown:
 		return noRow()
 	case far.Differ:

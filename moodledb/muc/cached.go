@@ -9,6 +9,7 @@ import (
 	"io"
 	"regexp"
 	"slices"
+	"strings"
 
 	"renew_mnetkeys/moodledb/phpserial"
 )
@@ -118,7 +119,7 @@ func unpack(entry []byte) (map[string]string, error) {
 	}
 	array, problem := phpserial.Array(string(entry))
 	switch {
-	case problem != "" && isDamaged(entry):
+	case problem != "" && isDamaged(entry, problem):
 		return salvaged(entry), nil
 	case problem != "":
 		return nil, errors.New("the entry is not settings of Moodle: " + problem)
@@ -134,20 +135,37 @@ func unpack(entry []byte) (map[string]string, error) {
 
 // isDamaged reports whether an entry that cannot be read is an array of PHP's serialize all the same,
 // as one is that a full disk has cut short. PHP cannot read it either, so that no web server uses
-// what it has.
-func isDamaged(entry []byte) bool { return bytes.HasPrefix(entry, []byte("a:")) }
-
-// salvaged is the key pair in a damaged entry: serialize leaves text as it is. Of a pair that is not
-// whole nothing is left to lose.
-func salvaged(entry []byte) map[string]string {
-	if pair := wholePair.Find(entry); pair != nil {
-		return map[string]string{"openssl": string(pair)}
-	}
-	return nil
+// what it has. Text after the array is no damage: PHP before 8.3 ignores it.
+func isDamaged(entry []byte, problem string) bool {
+	return bytes.HasPrefix(entry, []byte("a:")) && !strings.HasPrefix(problem, phpserial.TextAfter)
 }
 
-// wholePair is config_plugins mnet/openssl (mnet/lib.php, mnet_get_keypair).
-var wholePair = regexp.MustCompile(`-----BEGIN CERTIFICATE-----[^@"]+@{8}-----BEGIN [A-Z ]*PRIVATE KEY-----[^@"]+-----END [A-Z ]*PRIVATE KEY-----\n?`)
+// salvaged are the key pairs in a damaged entry, as settings that have no others: serialize leaves
+// text as it is. Of a pair that is not whole nothing is left to lose.
+func salvaged(entry []byte) map[string]string {
+	settings := map[string]string{}
+	if pair := wholePair.Find(entry); pair != nil {
+		settings["openssl"] = string(pair)
+	}
+	var history strings.Builder
+	retired := wholeRetired.FindAllSubmatch(entry, -1)
+	for i, pair := range retired {
+		fmt.Fprintf(&history, `i:%d;a:2:{s:11:"certificate";s:%d:"%s";s:11:"keypair_PEM";s:%d:"%s";}`, i, len(pair[1]), pair[1], len(pair[2]), pair[2])
+	}
+	if len(retired) > 0 {
+		settings["openssl_history"] = fmt.Sprintf("a:%d:{%s}", len(retired), history.String())
+	}
+	return settings
+}
+
+// These are config_plugins mnet/openssl, and a pair of openssl_history (mnet/lib.php,
+// mnet_get_keypair).
+var (
+	wholePair    = regexp.MustCompile(`-----BEGIN CERTIFICATE-----[^@"]+@{8}` + wholeKey)
+	wholeRetired = regexp.MustCompile(`"(-----BEGIN CERTIFICATE-----[^@"]+)";s:11:"keypair_PEM";s:\d+:"(` + wholeKey + `)"`)
+)
+
+const wholeKey = `-----BEGIN [A-Z ]*PRIVATE KEY-----[^@"]+-----END [A-Z ]*PRIVATE KEY-----\n?`
 
 // leastPair is less than any key pair needs, in bytes, however well it is compressed: key and
 // certificate are random numbers.

@@ -20,9 +20,12 @@ import (
 )
 
 const (
-	heldPair    = "-----BEGIN CERTIFICATE-----\nS3cret\n@@@@@@@@-----BEGIN PRIVATE KEY-----\nS3cret\n"
-	heldHistory = "a:0:{}"
-	wholeHeld   = heldPair + "-----END PRIVATE KEY-----\n"
+	heldPair           = "-----BEGIN CERTIFICATE-----\nS3cret\n@@@@@@@@-----BEGIN PRIVATE KEY-----\nS3cret\n"
+	heldHistory        = "a:0:{}"
+	retiredCertificate = "-----BEGIN CERTIFICATE-----\nS3cret\n-----END CERTIFICATE-----\n"
+	retiredKey         = "-----BEGIN PRIVATE KEY-----\nS3cret\n-----END PRIVATE KEY-----\n"
+
+	wholeHeld = heldPair + "-----END PRIVATE KEY-----\n"
 )
 
 // held is the entry of plugin mnet as PHP writes it.
@@ -73,13 +76,18 @@ func TestFileStoreShowsWhatIsCached(t *testing.T) {
 		"another entry only":          {func(s site) { s.write(entry(defaultStore, ours, "core"), held) }, []cachedSettings{{Store: "default_application"}}},
 		"another site's entry only":   {func(s site) { s.write(entry(defaultStore, "0123", "mnet"), held) }, []cachedSettings{{Store: "default_application"}}},
 		"a site that has just begun":  {func(s site) { s.configure("new-site-4.1"); s.write(entry(defaultStore, "unknown", "mnet"), held) }, []cachedSettings{{Store: "default_application", Settings: heldSettings}}},
-		"an entry that is cut short":  {func(s site) { s.write(entry(defaultStore, ours, "mnet"), held[:60]) }, []cachedSettings{{Store: "default_application"}}},
+		"an entry that is cut short":  {func(s site) { s.write(entry(defaultStore, ours, "mnet"), held[:60]) }, []cachedSettings{{Store: "default_application", Settings: map[string]string{}}}},
 		"one that is cut after the pair": {func(s site) {
 			s.write(entry(defaultStore, ours, "mnet"), fmt.Sprintf(`a:3:{s:7:"openssl";s:%d:"%s";s:15:"openssl_hist`, len(wholeHeld), wholeHeld))
 		}, []cachedSettings{{Store: "default_application", Settings: map[string]string{"openssl": wholeHeld}}}},
+		"one that is cut after a retired pair": {func(s site) {
+			history := fmt.Sprintf(`a:1:{i:0;a:3:{s:11:"certificate";s:%d:"%s";s:11:"keypair_PEM";s:%d:"%s";s:7:"exp`, len(retiredCertificate), retiredCertificate, len(retiredKey), retiredKey)
+			s.write(entry(defaultStore, ours, "mnet"), `a:3:{s:15:"openssl_history";s:9999:"`+history)
+		}, []cachedSettings{{Store: "default_application", Settings: map[string]string{"openssl_history": fmt.Sprintf(`a:1:{i:0;a:2:{s:11:"certificate";s:%d:"%s";s:11:"keypair_PEM";s:%d:"%s";}}`, len(retiredCertificate), retiredCertificate, len(retiredKey), retiredKey)}}}},
+		"one with text after it": {func(s site) { s.write(entry(defaultStore, ours, "mnet"), held+"x") }, []cachedSettings{{Store: "default_application", Err: errAny}}},
 		"one that is cut within the pair": {func(s site) {
 			s.write(entry(defaultStore, ours, "mnet"), fmt.Sprintf(`a:3:{s:7:"openssl";s:%d:"%s`, len(wholeHeld), wholeHeld[:len(wholeHeld)-8]))
-		}, []cachedSettings{{Store: "default_application"}}},
+		}, []cachedSettings{{Store: "default_application", Settings: map[string]string{}}}},
 		"an object":         {func(s site) { s.write(entry(defaultStore, ours, "mnet"), `O:8:"stdClass":0:{}`) }, []cachedSettings{{Store: "default_application", Err: errAny}}},
 		"what is too large": {func(s site) { s.write(entry(defaultStore, ours, "mnet"), strings.Repeat("S3cret", 200_000)) }, []cachedSettings{{Store: "default_application", Err: errAny}}},
 		"a directory":       {func(s site) { s.write(entry(defaultStore, ours, "mnet")+"/x", held) }, []cachedSettings{{Store: "default_application", Err: errAny}}},

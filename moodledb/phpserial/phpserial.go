@@ -29,10 +29,13 @@ func Array(raw string) (array []Element, problem string) {
 	case !isArray:
 		return nil, "not an array"
 	case r.at < len(r.text):
-		return nil, fmt.Sprintf("there is something after it, at byte %d", r.at)
+		return nil, fmt.Sprintf("%s, at byte %d", TextAfter, r.at)
 	}
 	return array, ""
 }
+
+// TextAfter is how the problem of an array begins that has text after it.
+const TextAfter = "there is something after it"
 
 // maxDepth is how deep arrays may be nested; what is read here has two levels.
 const maxDepth = 16
