@@ -98,8 +98,11 @@ func TestLookingWritesNothing(t *testing.T) {
 	})
 
 	t.Run("of a database that is down nothing is said but that", func(t *testing.T) {
-		for _, word := range []string{"status", "doctor", "verify"} {
-			r := look(word, "--cfg", "dbhost=127.0.0.1", "--cfg", "dboptions.dbport=1")
+		down := []string{"--cfg", "dbhost=127.0.0.1", "--cfg", "dboptions.dbport=1"}
+		r := look("doctor", down...)
+		r.expect(t, 1, "[own_unreadable]", "127.0.0.1:1", "next: check that the database server is running", "1 error, 0 warnings, 0 notes")
+		for _, word := range []string{"status", "verify"} {
+			r := look(word, down...)
 			if r.code != 1 || r.stdout != "failed "+own.Wwwroot+"\n" || !strings.Contains(r.stderr, "error: ") || !strings.Contains(r.stderr, "127.0.0.1:1") || !strings.Contains(r.stderr, "hint: ") {
 				t.Errorf("%s: %+v", word, r)
 			}
