@@ -9,8 +9,8 @@ import (
 	"renew_mnetkeys/envelope"
 )
 
-// NextWwwroot is for a row whose wwwroot is wrong. It keeps the row: a peer that is added again gets another one, and those who came from it
-// become strangers.
+// NextWwwroot is for a row whose wwwroot is wrong. It keeps the row: a peer that is added again gets
+// another one, and those who came from it become strangers.
 const NextWwwroot = "correct the wwwroot in this site's row of the peer (mnet_host), and do not delete the row while users refer to it (user.mnethostid)"
 
 // nextOneRow is for several rows of one site.
