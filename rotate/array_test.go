@@ -334,13 +334,8 @@ func TestOnlyTheSameWebServersAreProvenByFewerAnswers(t *testing.T) {
 		a.Template.Answers = 0
 		for i, at := range servers {
 			a.Members[i].WebServers = at
-			open := a.Members[i].Open
-			a.Members[i].Open = func(ctx context.Context) (*Session, error) {
-				s, err := open(ctx)
-				if err == nil && hooked {
-					s.Cache = hookedCache{s.Cache}
-				}
-				return s, err
+			if hooked {
+				a.Members[i].wrap(func(s *Session) { s.Cache = hookedCache{s.Cache} })
 			}
 		}
 		if code := a.Run(t.Context()); code != ExitOK {

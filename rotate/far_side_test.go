@@ -212,14 +212,7 @@ func TestEachSurveyOfAnArrayNamesARowBesideADeletedOne(t *testing.T) {
 	for _, survey := range []Survey{SurveyVerify, SurveyDoctor} {
 		f := newFleet(t, 2)
 		a := f.array(ArrayOptions{}, 0)
-		open := a.Members[1].Open
-		a.Members[1].Open = func(ctx context.Context) (*Session, error) {
-			s, err := open(ctx)
-			if err == nil {
-				s.PeerRows = twoRowsOfEach{s.PeerRows}
-			}
-			return s, err
-		}
+		a.Members[1].wrap(func(s *Session) { s.PeerRows = twoRowsOfEach{s.PeerRows} })
 		a.Survey(t.Context(), survey)
 		if p := linkTo(f.reports[f.sites[0].tenant.Wwwroot], f.sites[1].tenant.Wwwroot); p.Outcome != Refused || p.Reason != ReasonTwoRows {
 			t.Errorf("%v: %+v", survey, p)

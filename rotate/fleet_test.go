@@ -456,3 +456,15 @@ func (s *fleetSite) Cached(context.Context, string, bool) ([]Stored, error) {
 	}
 	return []Stored{*s.cached}, nil
 }
+
+// wrap changes each session of a member when it is opened.
+func (m *Member) wrap(change func(*Session)) {
+	open := m.Open
+	m.Open = func(ctx context.Context) (*Session, error) {
+		s, err := open(ctx)
+		if err == nil {
+			change(s)
+		}
+		return s, err
+	}
+}

@@ -165,14 +165,7 @@ func TestAPeerThatIsDeletedDuringASurveyIsLeftOut(t *testing.T) {
 	f := newFleet(t, 3)
 	a := f.array(ArrayOptions{}, 0)
 	a.Members = a.Members[:1] // the others are outside
-	open := a.Members[0].Open
-	a.Members[0].Open = func(ctx context.Context) (*Session, error) {
-		s, err := open(ctx)
-		if err == nil {
-			s.PeerRows = vanishing{s.PeerRows}
-		}
-		return s, err
-	}
+	a.Members[0].wrap(func(s *Session) { s.PeerRows = vanishing{s.PeerRows} })
 	a.Survey(t.Context(), SurveyVerify)
 	got := f.reports[f.sites[0].tenant.Wwwroot].Peers
 	if len(got) != 1 || got[0].Wwwroot != f.sites[2].tenant.Wwwroot || got[0].Outcome == "" {
