@@ -60,7 +60,8 @@ func (e *UnknownTenantError) Hint() string {
 // FindTenant is the configuration of the tenant whose wwwroot is host: master itself if that is
 // config.php's own site, else that of the register's row, see [config.Config.ForTenant]. One
 // trailing slash and the case of the host do not matter. Errors are an *UnknownTenantError, a
-// *ContestedError, a *config.Error, a *config.UnsupportedDBError, or those of connecting to the register.
+// *ContestedError, a *config.Error, a *config.UnsupportedDBError, or those of connecting to the
+// register.
 func FindTenant(ctx context.Context, master *config.Config, host string) (*config.Config, error) {
 	// If config.php accepts any host as its own, the register says to which site the host belongs.
 	echoed := master.WwwrootOfRequest() && master.Register != nil

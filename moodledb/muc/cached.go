@@ -7,10 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
-	"strings"
 
+	"renew_mnetkeys/moodledb"
 	"renew_mnetkeys/moodledb/phpserial"
 )
 
@@ -90,12 +89,15 @@ func (c *builtin) readStore(ctx context.Context, s store) (found []map[string]st
 	}
 	entries, err := s.read(ctx, c.mnet)
 	for _, entry := range entries {
-		settings, unreadable := unpack(entry)
-		if unreadable != nil {
+		settings, damaged, unreadable := unpack(entry)
+		switch {
+		case unreadable != nil:
 			err = errors.Join(err, unreadable)
-			continue
+		case damaged != nil:
+			found = append(found, moodledb.Salvage(damaged))
+		default:
+			found = append(found, settings)
 		}
-		found = append(found, settings)
 	}
 	return found, err
 }
@@ -103,69 +105,38 @@ func (c *builtin) readStore(ctx context.Context, s store) (found []map[string]st
 // unpack reads an entry as the stores write it: PHP's serialize of a map, which cachestore_redis
 // may compress (compress(), gzencode). Its first bytes show the format, whatever the store's
 // configuration says now. The error shows nothing of the entry.
-func unpack(entry []byte) (map[string]string, error) {
+//
+// damaged is the text of an entry that is an array of PHP's serialize, but not a whole one, as one is
+// that a full disk has cut short: PHP cannot read it either, so that no web server uses what it has.
+func unpack(entry []byte) (settings map[string]string, damaged []byte, err error) {
 	switch {
 	case bytes.HasPrefix(entry, []byte{0x1f, 0x8b}):
 		plain, err := gunzip(entry)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		entry = plain
 	case bytes.HasPrefix(entry, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		return nil, errors.New("the entry is compressed by zstd, which only PHP reads here")
+		return nil, nil, errors.New("the entry is compressed by zstd, which only PHP reads here")
 	}
 	if bytes.HasPrefix(entry, []byte{0, 0, 0}) {
-		return nil, errors.New("the entry is serialized by igbinary, which only PHP reads here")
+		return nil, nil, errors.New("the entry is serialized by igbinary, which only PHP reads here")
 	}
 	array, problem := phpserial.Array(string(entry))
 	switch {
-	case problem != "" && isDamaged(entry, problem):
-		return salvaged(entry), nil
+	case problem != "" && bytes.HasPrefix(entry, []byte("a:")) && !phpserial.Begins(string(entry)):
+		return nil, entry, nil
 	case problem != "":
-		return nil, errors.New("the entry is not settings of Moodle: " + problem)
+		return nil, nil, errors.New("the entry is not settings of Moodle: " + problem)
 	}
-	settings := map[string]string{}
+	settings = map[string]string{}
 	for name, value := range phpserial.ByName(array) {
 		if text, ok := value.(string); ok {
 			settings[name] = text
 		}
 	}
-	return settings, nil
+	return settings, nil, nil
 }
-
-// isDamaged reports whether an entry that cannot be read is an array of PHP's serialize all the same,
-// as one is that a full disk has cut short. PHP cannot read it either, so that no web server uses
-// what it has. Text after the array is no damage: PHP before 8.3 ignores it.
-func isDamaged(entry []byte, problem string) bool {
-	return bytes.HasPrefix(entry, []byte("a:")) && !strings.HasPrefix(problem, phpserial.TextAfter)
-}
-
-// salvaged are the key pairs in a damaged entry, as settings that have no others: serialize leaves
-// text as it is. Of a pair that is not whole nothing is left to lose.
-func salvaged(entry []byte) map[string]string {
-	settings := map[string]string{}
-	if pair := wholePair.Find(entry); pair != nil {
-		settings["openssl"] = string(pair)
-	}
-	var history strings.Builder
-	retired := wholeRetired.FindAllSubmatch(entry, -1)
-	for i, pair := range retired {
-		fmt.Fprintf(&history, `i:%d;a:2:{s:11:"certificate";s:%d:"%s";s:11:"keypair_PEM";s:%d:"%s";}`, i, len(pair[1]), pair[1], len(pair[2]), pair[2])
-	}
-	if len(retired) > 0 {
-		settings["openssl_history"] = fmt.Sprintf("a:%d:{%s}", len(retired), history.String())
-	}
-	return settings
-}
-
-// These are config_plugins mnet/openssl, and a pair of openssl_history (mnet/lib.php,
-// mnet_get_keypair).
-var (
-	wholePair    = regexp.MustCompile(`-----BEGIN CERTIFICATE-----[^@"]+@{8}` + wholeKey)
-	wholeRetired = regexp.MustCompile(`"(-----BEGIN CERTIFICATE-----[^@"]+)";s:11:"keypair_PEM";s:\d+:"(` + wholeKey + `)"`)
-)
-
-const wholeKey = `-----BEGIN [A-Z ]*PRIVATE KEY-----[^@"]+-----END [A-Z ]*PRIVATE KEY-----\n?`
 
 // leastPair is less than any key pair needs, in bytes, however well it is compressed: key and
 // certificate are random numbers.
@@ -177,8 +148,8 @@ func mayHoldKey(entry []byte) bool {
 	if len(entry) < leastPair {
 		return false
 	}
-	settings, err := unpack(entry)
-	return err != nil || settings["openssl"] != ""
+	settings, damaged, err := unpack(entry)
+	return err != nil || damaged != nil || settings["openssl"] != ""
 }
 
 func gunzip(entry []byte) ([]byte, error) {

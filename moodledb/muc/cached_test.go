@@ -289,3 +289,17 @@ func TestAStoreInMemoryIsNamedOnlyIfNothingElseIsUnread(t *testing.T) {
 		}
 	}
 }
+
+// What another site may lose with a damaged entry cannot be saved here: it is left to that site.
+func TestADamagedEntryOfAnotherSiteIsNotRemoved(t *testing.T) {
+	retired := fmt.Sprintf(`a:3:{s:15:"openssl_history";s:9999:"a:1:{i:0;a:3:{s:11:"certificate";s:%d:"%s";s:11:"keypair_PEM";s:%d:"%s";s:7:"exp`,
+		len(retiredCertificate), retiredCertificate, len(retiredKey), retiredKey)
+	for name, entry := range map[string]string{
+		"with a retired pair": retired + strings.Repeat("x", leastPair),
+		"cut within a pair":   `a:3:{s:7:"openssl";s:9999:"-----BEGIN CERTIFICATE-----` + strings.Repeat("x", leastPair),
+	} {
+		if !mayHoldKey([]byte(entry)) {
+			t.Error(name)
+		}
+	}
+}

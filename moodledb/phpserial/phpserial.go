@@ -29,13 +29,17 @@ func Array(raw string) (array []Element, problem string) {
 	case !isArray:
 		return nil, "not an array"
 	case r.at < len(r.text):
-		return nil, fmt.Sprintf("%s, at byte %d", TextAfter, r.at)
+		return nil, fmt.Sprintf("there is something after it, at byte %d", r.at)
 	}
 	return array, ""
 }
 
-// TextAfter is how the problem of an array begins that has text after it.
-const TextAfter = "there is something after it"
+// Begins reports whether the text begins with a value that can be read, whatever comes after it: PHP
+// before 8.3 ignores that.
+func Begins(raw string) bool {
+	_, ok := (&serialized{text: raw}).value(0)
+	return ok
+}
 
 // maxDepth is how deep arrays may be nested; what is read here has two levels.
 const maxDepth = 16
