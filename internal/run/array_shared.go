@@ -44,5 +44,5 @@ func (e *sharedTablesError) Error() string {
 
 // Hint says what to do about it.
 func (e *sharedTablesError) Hint() string {
-	return "correct the database of " + e.wwwroot + " in VMoodle's register or in config.php, or disable it there"
+	return "correct the database of " + e.wwwroot + " in VMoodle's register or in config.php, or disable it there. If " + e.wwwroot + " is the new address of this site, disable the old one instead, and see docs/move.md"
 }
