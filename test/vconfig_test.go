@@ -30,12 +30,16 @@ $CFG->wwwroot = 'https://master.example.org'; $CFG->dataroot = '`+site.Dataroot+
 include $CFG->dirroot.'/local/vmoodle/vconfig.php';
 require_once($CFG->dirroot.'/lib/setup.php');
 `)
-	placeFile(t, vconfig, "<?php\n$CFG->vmasterdbname = 'm';\n")
-	for path, mode := range map[string]os.FileMode{site.ConfigFile: 0o644, vconfig: 0o600} {
+	placeFile(t, vconfig, "<?php\n$CFG->vmasterdbname = 'm';\nrequire_once(__DIR__.'/bootlib.php');\nvmoodle_boot_configuration();\n")
+	bootlib := filepath.Join(filepath.Dir(vconfig), "bootlib.php")
+	placeFile(t, bootlib, "<?php\nfunction vmoodle_boot_configuration() {}\n")
+	mode := func(path string, mode os.FileMode) {
 		if err := os.Chmod(path, mode); err != nil {
 			t.Fatal(err)
 		}
 	}
+	mode(site.ConfigFile, 0o644)
+	mode(vconfig, 0o600)
 	renew := ofNobody(t, site)
 	for _, c := range []struct{ option, problem string }{
 		{"--host=https://one.example.org", "https://one.example.org: config.php is of https://master.example.org, and configures no VMoodle array"},
@@ -44,5 +48,9 @@ require_once($CFG->dirroot.'/lib/setup.php');
 	} {
 		renew(c.option).expect(t, 2, "error: "+c.problem+": "+vconfig+": cannot be read by this user\n",
 			"hint: only root can read it: make it readable for the web server's user. Then run: sudo -u www-data renew_mnetkeys "+c.option+" --config="+site.ConfigFile+"\n")
-	}
+	} // Without the functions of this one, vconfig.php ends with an error of PHP.
+	mode(vconfig, 0o644)
+	mode(bootlib, 0o600)
+	renew("--all").expect(t, 2, "error: "+bootlib+": cannot be read by this user\n",
+		"hint: only root can read it: make it readable for the web server's user. Then run: sudo -u www-data renew_mnetkeys --all --config="+site.ConfigFile+"\n")
 }

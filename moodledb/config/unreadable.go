@@ -34,11 +34,13 @@ func unreadable(path string, err error) *Error {
 	return e
 }
 
-// Unread is the error of VMoodle's vconfig.php if it is there, and this user cannot read it: PHP only
-// warns of a file that it cannot include. It is nil otherwise.
-func (c *Config) Unread() *Error {
-	for _, dir := range []string{filepath.Dir(c.File), c.Dirroot} {
-		for _, name := range []string{"local/vmoodle/vconfig.php", "public/local/vmoodle/vconfig.php"} {
+// Unread is the error of a file of VMoodle that configures the array if it is there, and this user
+// cannot read it: PHP only warns of a file that it cannot include. It is nil otherwise.
+func (c *Config) Unread() *Error { return unread(filepath.Dir(c.File), c.Dirroot) }
+
+func unread(dirs ...string) *Error {
+	for _, dir := range dirs {
+		for _, name := range []string{"local/vmoodle/vconfig.php", "public/local/vmoodle/vconfig.php", "local/vmoodle/bootlib.php", "public/local/vmoodle/bootlib.php"} {
 			path := filepath.Join(dir, name)
 			file, err := os.Open(path)
 			if err == nil {
