@@ -244,7 +244,7 @@ func TestARefusalNamesTheAccountAndSaysWhatToDo(t *testing.T) {
 		"an account that may not do more in this hour": {mariadb, func(_ *site, a string) string {
 			return "ALTER USER " + a + " WITH MAX_QUERIES_PER_HOUR 1"
 		}, "1226", "raise its limits"},
-		"an account that must not log in":   {postgres, func(_ *site, a string) string { return "ALTER ROLE " + a + " NOLOGIN" }, "28000", "may log in"},
+		"an account that must not log in":   {postgres, func(_ *site, a string) string { return "ALTER ROLE " + a + " NOLOGIN" }, "28000", "allowed to log in"},
 		"an account without any connection": {postgres, func(_ *site, a string) string { return "ALTER ROLE " + a + " CONNECTION LIMIT 0" }, "53300", "later"},
 		"a database that is not its own": {postgres, func(s *site, a string) string {
 			return "REVOKE CONNECT ON DATABASE " + s.Name + " FROM PUBLIC, " + a

@@ -64,12 +64,16 @@ func explain(c *config.Config, err error) error {
 			return access(answer.Error(), "the server starts or stops, or has ended the connection: try again in a minute")
 		}
 		if fault == dialect.Lost {
-			return access("the connection was lost", "")
+			return access("the connection was lost", hintLost)
 		}
 		return answer
 	}
 	return access(answer.Error(), cmp.Or(hints[fault], "the server refuses: its message says why, and its log may say more"))
 }
+
+// hintLost is for a server, or something in front of it, that takes connections and ends them, or
+// does not answer: the drivers do not say which.
+const hintLost = "check that dbhost and dbport are those of the database server; its log may say why it ended the connection or did not answer"
 
 // unansweredError is a server that has not answered when the deadline of a statement or of the run
 // passed. That may have been soon, and the server in order: so this is no [*AccessError].
@@ -81,7 +85,7 @@ func (e *unansweredError) Unwrap() error { return context.DeadlineExceeded }
 // hints are what to do about faults, if there is more to say than what the server's message says.
 var hints = map[dialect.Fault]string{
 	dialect.LoginHost:       "the account may not connect from this machine: run where the web server runs",
-	dialect.Refused:         "the server, or a connection pooler in front of it, refuses: check dbname, dbuser and dbpass",
+	dialect.Refused:         "the server, or a connection pooler in front of it, refuses: check the name of the database, the account and its password",
 	dialect.LoginMethod:     "the account needs a password of a current kind",
 	dialect.HostBlocked:     "too many connections from this machine have failed, and the server lets none in now. On the server, use mariadb-admin flush-hosts (MariaDB), or mysqladmin flush-hosts or TRUNCATE TABLE performance_schema.host_cache (MySQL)",
 	dialect.AccountLocked:   "unlock the account on the server (ALTER USER … ACCOUNT UNLOCK), or find out who has locked it and why",
@@ -99,11 +103,11 @@ var hints = map[dialect.Fault]string{
 }
 
 func loginHint(c *config.Config) string {
-	const hint = "check dbuser and dbpass (of a tenant: vdblogin and vdbpass in VMoodle's register; of the register itself: vmasterdblogin and vmasterdbpass)"
+	hint := "check " + c.AccountSettings()
 	if network, _, _ := c.Endpoint(); network == "unix" {
 		return hint + "; the account may be one that only its own system user may use: run as that user"
 	}
-	return hint + ", and that the account may log in, and from this machine"
+	return hint + ". The account must also be allowed to log in, and to do so from this machine"
 }
 
 // networkProblem names what MySQL's C client calls 2002, 2003, 2005 and 2013. It is "" for any
@@ -123,7 +127,7 @@ func networkProblem(err error) (problem, hint string) {
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return "no answer in time", "check dbhost, and that no firewall is between"
 	case errors.As(err, new(*net.OpError)):
-		return "the connection was lost", ""
+		return "the connection was lost", hintLost
 	}
 	return "", ""
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -50,6 +51,37 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+// An operator who reads the hint should not have to find out which of three accounts it is.
+func TestARefusedLoginNamesTheSettingsOfTheAccount(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "config.php")
+	for children, want := range map[string]string{
+		"": "vdblogin and vdbpass in VMoodle's register",
+		"$CFG->vchildsdblogin = 'a'; $CFG->vchildsdbpass = 'b';": "vchildsdblogin and vchildsdbpass in vconfig.php",
+		"$CFG->vchildsdblogin = 'a';":                            "vchildsdblogin in vconfig.php and vdbpass in VMoodle's register",
+		"$CFG->vchildsdbpass = 'b';":                             "vdblogin in VMoodle's register and vchildsdbpass in vconfig.php",
+	} {
+		if err := os.WriteFile(file, []byte(`<?php $CFG = new stdClass();
+			$CFG->dbtype = 'mariadb'; $CFG->dbhost = 'db'; $CFG->dbname = 'm'; $CFG->dbuser = 'm'; $CFG->dbpass = 'm'; $CFG->prefix = 'mdl_';
+			$CFG->wwwroot = 'https://m.example'; $CFG->dataroot = '/m'; $CFG->vmasterdbname = 'r'; $CFG->vmasterdbhost = 'db'; $CFG->vmasterprefix = 'mdl_'; `+children), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		own, err := config.Read(t.Context(), file, config.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		tenant, err := own.ForTenant(t.Context(), config.TenantRow{Wwwroot: "https://t.example", DBType: "mariadb", DBHost: "db", DBName: "t", DBUser: "t", DBPass: "t", Prefix: "mdl_", Dataroot: "/t"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for c, want := range map[*config.Config]string{own: "dbuser and dbpass in config.php", own.OfRegister(): "vmasterdblogin and vmasterdbpass in vconfig.php", tenant: want} {
+			if hint := rotate.HintOf(explain(c, &mysql.MySQLError{Number: 1045})); !strings.HasPrefix(hint, "check "+want+". ") {
+				t.Errorf("%s: %q, want %s", children, hint, want)
+			}
+		}
+	}
+}
+
 // The driver does not say which server it is, and each has its own program for it. A hint with a
 // command is not shown for a link, whose other side the command would not reach.
 func TestAHintOfADatabaseFitsEveryServerAndALink(t *testing.T) {
@@ -79,7 +111,7 @@ func TestExplainTellsTroublesOfTheNetworkApart(t *testing.T) {
 		"connection refused":             {dial(os.NewSyscallError("connect", syscall.ECONNREFUSED)), "dbport"},
 		"the host name does not resolve": {dial(&net.DNSError{Err: "no such host", Name: "db", IsNotFound: true}), "check dbhost"},
 		"no answer in time":              {dial(os.ErrDeadlineExceeded), "firewall"},
-		"the connection was lost":        {dial(os.NewSyscallError("read", syscall.ECONNRESET)), ""},
+		"the connection was lost":        {dial(os.NewSyscallError("read", syscall.ECONNRESET)), "dbhost and dbport"},
 	} {
 		var access *AccessError
 		if err := explain(&config.Config{DBHost: "db"}, c.err); !errors.As(err, &access) || access.Problem != problem || !strings.Contains(access.Hint(), c.hint) {

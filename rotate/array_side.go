@@ -131,9 +131,9 @@ func memberFailure(wwwroot string, check SelfCheck, f *Failure) *Failure {
 	case f == nil:
 		return &Failure{Reason: ReasonLocalSite, Detail: "the peer's web server was not asked which key it uses", Pending: true}
 	case usesAnotherKey(check, f):
-		return &Failure{Reason: f.Reason, Detail: join("the peer's web server does not use its stored key", f.Detail), Next: nextOfMember(wwwroot)}
+		return &Failure{Reason: f.Reason, Detail: join("the peer's web server does not use its stored key", f.Detail), Next: nextOfMember(wwwroot), itself: true}
 	case check == SelfFailed:
-		return &Failure{Reason: f.Reason, Detail: join("the peer's web server was not proven to use its stored key", f.Detail), Next: nextOfMember(wwwroot)}
+		return &Failure{Reason: f.Reason, Detail: join("the peer's web server was not proven to use its stored key", f.Detail), Next: nextOfMember(wwwroot), itself: true}
 	case f.Reason == ReasonNoRC4:
 		return &Failure{Reason: f.Reason, Detail: f.Detail, Pending: f.Pending, Next: nextLocal(f.Reason)}
 	}

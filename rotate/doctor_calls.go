@@ -86,7 +86,7 @@ func (d *diagnosis) callPeer(ctx context.Context, own Identity, p Peer) checkup 
 		c.report.Next = nextMoved(d.tenant.movedFrom())
 	}
 	if !c.report.Outcome.Proven() {
-		return c.fail(p, &Failure{Reason: c.report.Reason, Detail: c.report.Detail, Next: c.report.Next, Pending: c.report.Outcome == Pending}, d.local)
+		return c.fail(p, &Failure{Reason: c.report.Reason, Detail: c.report.Detail, Next: c.report.Next, Pending: c.report.Outcome == Pending, itself: c.report.itself}, d.local)
 	}
 	c.findings = append(c.findings, proven(p, proof)...)
 	if prober, ok := d.Network.(ForceProber); ok {

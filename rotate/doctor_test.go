@@ -112,6 +112,22 @@ func TestAnEmptyHistoryIsNotSaidToHaveLostAKey(t *testing.T) {
 	}
 }
 
+// What a member's web server shows of the member's own key says nothing of the row that it has of
+// this site.
+func TestAMemberThatDoesNotUseItsKeyNeedsNoHistoryOfThisSite(t *testing.T) {
+	w := newWorld(t)
+	w.tenant.History = nil
+	r := w.beside(w.addPeer(peerA, fakePeer{refuses: ReasonCannotOpen}), func(*Tenant) {})
+	r.Network = staleMember{callers{w}, ReasonCannotOpen}
+	report := r.Diagnose(t.Context())
+	if p := report.Peers[0]; p.Outcome != Refused || p.Reason != ReasonCannotOpen {
+		t.Errorf("%+v", p)
+	}
+	if slices.ContainsFunc(report.Findings, func(f Finding) bool { return f.Code == "own_history_empty" && f.Severity != SeverityInfo }) {
+		t.Errorf("%+v", report.Findings)
+	}
+}
+
 func TestWhatIsWrongWithTheCache(t *testing.T) {
 	store := func(state CacheState) func(*clinic) {
 		return func(c *clinic) {

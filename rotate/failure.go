@@ -19,6 +19,7 @@ type Failure struct {
 	Other      string
 	Node       string // the --node whose web server is that of Other; "" if it was reached otherwise
 	RetryAfter string // the answer's header field of that name (RFC 9110 §10.2.3), "" for none
+	itself     bool   // it is the proof of the peer's own key that failed
 	asked      string // the --node that was asked, "" if none was given
 	Suppressed bool   // nothing was sent, because of the result of an earlier call
 }

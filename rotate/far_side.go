@@ -88,7 +88,7 @@ func (r *Renewal) verifyFarSide(ctx context.Context, own Identity, p Peer, far f
 		if report.Outcome.Proven() && !far.OneWay {
 			r.verifyBack(ctx, own, far.Counterpart, report)
 		}
-		if report.outdated() && !report.back && far.row(own) == KeyOther {
+		if report.outdated() && far.row(own) == KeyOther {
 			report.Next = nextMemberRow
 		}
 		r.verifyFarKey(ctx, p, far, proof, report)
@@ -130,7 +130,9 @@ func (far farSide) isOlder(p Peer) bool {
 }
 
 // outdated reports whether the peer refused for the certificate of this site that it has, or lacks.
-func (p *PeerReport) outdated() bool { return p.Outcome == Refused && p.Reason.Row().Outdated }
+func (p *PeerReport) outdated() bool {
+	return p.Outcome == Refused && !p.back && !p.itself && p.Reason.Row().Outdated
+}
 
 // nextIfOff gives the next step if MNet is off at a site of the array: there is no other
 // administrator to ask.

@@ -410,11 +410,14 @@ func (w *world) beside(peer *fakePeer, spoil func(*Tenant)) *Renewal {
 }
 
 // staleMember is a site of the array whose web server does not use its stored key.
-type staleMember struct{ callers }
+type staleMember struct {
+	callers
+	reason Reason // that it gives of itself
+}
 
 func (s staleMember) Prove(ctx context.Context, own Identity, p Peer, answered *envelope.Certificate, keyswap bool) Proof {
 	if own.Wwwroot == peerA && p.Wwwroot == peerA {
-		return Proof{Failure: &Failure{Reason: ReasonFault7025}}
+		return Proof{Failure: &Failure{Reason: s.reason}}
 	}
 	return s.callers.Prove(ctx, own, p, answered, keyswap)
 }
@@ -423,7 +426,7 @@ func TestADryRunForetellsAMemberWhoseWebServerUsesAnotherKey(t *testing.T) {
 	w := newWorld(t)
 	peer := w.addPeer(peerA, fakePeer{})
 	r := w.renewal(Options{})
-	r.Network = staleMember{callers{w}}
+	r.Network = staleMember{callers{w}, ReasonFault7025}
 	r.Counterpart = func(context.Context, Peer) (*Counterpart, error) {
 		return CounterpartOf(peer.site(w.tenant.Pair.Certificate), ownURL), nil
 	}

@@ -128,7 +128,7 @@ func (r *Renewal) planCure(ctx context.Context, t *Tenant, failure *Failure, kee
 	if failure.Reason == ReasonMNetOff {
 		what, code = "says that MNet is off", ExitNotRenewed
 	}
-	report.warn(fmt.Sprintf("the web server %s (%v): its cache would be purged first; if it still does not follow, nothing is stored and the exit code is %d", what, failure, code))
+	report.warn(fmt.Sprintf("the web server %s (%v): its cache would be purged first. If the web server says the same after that, nothing is stored and the exit code is %d", what, failure, code))
 	return nil
 }
 

@@ -159,7 +159,8 @@ type PeerReport struct {
 	// Use is how the link is used (doctor).
 	Use *LinkUse `json:"use,omitempty"`
 
-	back bool // what failed is the peer's own call to this site
+	back   bool // what failed is the peer's own call to this site
+	itself bool // what failed is the proof of the peer's own key, which its web server was asked for
 }
 
 // NodeReport is what one web server of the local site showed.

@@ -48,7 +48,8 @@ require_once($CFG->dirroot.'/lib/setup.php');
 	} {
 		renew(c.option).expect(t, 2, "error: "+c.problem+": "+vconfig+": cannot be read by this user\n",
 			"hint: only root can read it: make it readable for the web server's user. Then run: sudo -u www-data renew_mnetkeys "+c.option+" --config="+site.ConfigFile+"\n")
-	} // Without the functions of this one, vconfig.php ends with an error of PHP.
+	}
+	// Without the functions of this one, vconfig.php ends with an error of PHP.
 	mode(vconfig, 0o644)
 	mode(bootlib, 0o600)
 	renew("--all").expect(t, 2, "error: "+bootlib+": cannot be read by this user\n",

@@ -23,6 +23,17 @@ type Error struct {
 // Error is the problem and its reason.
 func (e *Error) Error() string { return e.Problem + ": " + e.Err.Error() }
 
+// Hint is what to do about a directory that is not there, or of others.
+func (e *Error) Hint() string {
+	switch {
+	case errors.Is(e.Err, fs.ErrNotExist):
+		return "make this directory first, and let the user who runs this write in it"
+	case errors.Is(e.Err, fs.ErrPermission):
+		return "let the user who runs this write in this directory"
+	}
+	return ""
+}
+
 // Unwrap is the reason.
 func (e *Error) Unwrap() error { return e.Err }
 
@@ -67,7 +78,7 @@ func beside(path string) (f *os.File, err error) {
 		f, err = os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
 		return err
 	})
-	return f, problem("cannot be written in its directory", err)
+	return f, problem("cannot be written in the directory "+filepath.Dir(path), err)
 }
 
 func step(doing, path string, do func() error) error {

@@ -60,7 +60,7 @@ func TestWhatStandsInTheWayIsNamedAndTheFileBesideIsNot(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
-		filepath.Join(dir, "missing", "page.html"): "cannot be written in its directory: no such file or directory",
+		filepath.Join(dir, "missing", "page.html"): "cannot be written in the directory " + filepath.Join(dir, "missing") + ": no such file or directory",
 		filepath.Join(dir, "page.html"):            "cannot be put in its place: file exists",
 	} {
 		err := Replace(path, func(io.Writer) error { return nil })

@@ -34,7 +34,7 @@ func addNodes(_ *option, o *Options, value string) error {
 	for word := range strings.SplitSeq(value, ",") {
 		node, ok := peers.ParseNode(strings.TrimSpace(word))
 		if !ok {
-			err := mustBe("a host name or an address, with or without a port", redactedURL(word))
+			err := mustBe("a host name or an address, with or without a port (1 to 65535)", redactedURL(word))
 			err.Advice = "leave out scheme and path: 127.0.0.1, web2.example.org:8443, [2001:db8::7]:443"
 			return err
 		}

@@ -173,7 +173,7 @@ var groups = []group{
 		{name: "critical", arg: "DURATION", of: []Name{Check}, preset: "2d",
 			set:       span(0, func(o *Options) *time.Duration { return &o.Critical }),
 			help:      "report CRITICAL if the key expires within DURATION",
-			conflicts: []conflict{{with: "warning", when: longer, problem: "must not be longer than", advice: "the key first gets to WARNING, then to CRITICAL"}}},
+			conflicts: []conflict{{with: "warning", when: longer, problem: "must not be longer than", advice: "give both, for example --warning=3d --critical=1d"}}},
 		{name: "prometheus-file", arg: "FILE", of: []Name{Renew, Push, Rollback, Move, Verify, Check}, example: "/var/lib/prometheus/node-exporter/mnet.prom",
 			set:  text(func(o *Options) *string { return &o.PrometheusFile }),
 			help: "write metrics for the textfile collector of node exporter to FILE"},

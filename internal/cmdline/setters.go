@@ -155,7 +155,7 @@ func setShard(_ *option, o *Options, value string) error {
 	shards, errN := strconv.Atoi(n)
 	if errI != nil || errN != nil || shard < 0 || shards < 1 || shard >= shards {
 		err := mustBe("I/N, for example 0/4", value)
-		err.Advice = "I counts from 0 to N-1: the last of four servers has 3/4"
+		err.Advice = "the parts are numbered from 0: the last of four servers has 3/4"
 		return err
 	}
 	o.Array.Shard, o.Array.Shards = shard, shards

@@ -91,9 +91,9 @@ func TestOpenRefusesWhatCannotBeWritten(t *testing.T) {
 		"another name":                  {dir + "/mnet.txt", suffix, nil},
 		"a directory with the name":     {dir + "/dir.prom", "is not a regular file", nil},
 		"a pipe":                        {dir + "/pipe.prom", "is not a regular file", nil},
-		"a directory that is not there": {dir + "/none/mnet.prom", "cannot be written in its directory", fs.ErrNotExist},
+		"a directory that is not there": {dir + "/none/mnet.prom", "cannot be written in the directory " + dir + "/none", fs.ErrNotExist},
 		"a file as directory":           {dir + "/file/mnet.prom", "cannot be looked at", syscall.ENOTDIR},
-		"a directory of the kernel":     {"/proc/mnet.prom", "cannot be written in its directory", nil},
+		"a directory of the kernel":     {"/proc/mnet.prom", "cannot be written in the directory /proc", nil},
 	}
 	before := names(t, dir)
 	for name, test := range tests {
@@ -135,7 +135,7 @@ func TestDirectoryThatMayNotBeWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	said, err := c.CombinedOutput()
-	if want := "metrics file " + path + ": cannot be written in its directory: permission denied"; string(said) != want || err != nil {
+	if want := "metrics file " + path + ": cannot be written in the directory " + filepath.Dir(path) + ": permission denied"; string(said) != want || err != nil {
 		t.Errorf("%s, error %v", said, err)
 	}
 }

@@ -20,16 +20,19 @@ func (a *Array) interruptedHint() string {
 	default:
 		return interruptedHint(a.Options)
 	}
-	left := fmt.Sprintf("%s not %s", outOf(a.spared, a.tenants, "tenant"), row.Done)
+	count := fmt.Sprintf("%d of %d", a.spared, a.tenants)
+	left := func(more string) string {
+		return fmt.Sprintf("to go on with the tenants that are not %s yet (%s%s), run: %s", row.Done, count, more, again)
+	}
 	switch {
 	case !a.changed, row.MakesKey && a.Options.Due.OnlyIfDue:
-		return left + " yet: the same command goes on with them. To go on, run: " + again
+		return left("")
 	case row.MakesKey && a.Options.Array.Fresh == 0:
-		return left + " yet. The same command would renew the others again. To go on with those, run: " + again + " --fresh=" + a.freshFor(time.Now())
+		return "the same command would renew the others again: " + left("") + " --fresh=" + a.freshFor(time.Now())
 	case row.MakesKey:
-		return left + " yet: the same command goes on with them (a key younger than --fresh is only pushed). To go on, run: " + again
+		return left("; a key younger than --fresh is only pushed")
 	}
-	return left + ": name only these with --match, since the same command would undo it for the others. For the others, " + pushHint(a.Options)
+	return "name only the tenants that are not " + row.Done + " (" + count + ") with --match: the same command would undo it for the others. For the others, " + pushHint(a.Options)
 }
 
 // freshFor is the --fresh that tells the keys that the run has made from those that it has not

@@ -206,29 +206,29 @@ func TestAfterASignalAnArrayNamesTheCommandThatGoesOn(t *testing.T) {
 		want    string
 	}{
 		"a renewal": {"renew", []string{"--all", "--match=*"}, []rotate.TenantReport{renewed, left, checked},
-			"hint: 2 of 3 tenants not renewed yet: the same command goes on with them (a key younger than --fresh is only pushed). To go on, run: renew_mnetkeys --all '--match=*'\n"},
+			"hint: to go on with the tenants that are not renewed yet (2 of 3; a key younger than --fresh is only pushed), run: renew_mnetkeys --all '--match=*'\n"},
 		"a renewal of fresh keys too": {"renew", []string{"--all", "--fresh=0s"}, []rotate.TenantReport{renewed, left, checked},
-			"hint: 2 of 3 tenants not renewed yet. The same command would renew the others again. To go on with those, run: renew_mnetkeys --all --fresh=24h0m\n"},
+			"hint: the same command would renew the others again: to go on with the tenants that are not renewed yet (2 of 3), run: renew_mnetkeys --all --fresh=24h0m\n"},
 		"a renewal of fresh keys too, some of them an hour old": {"renew", []string{"--all", "--fresh", "0s", "--quiet"}, []rotate.TenantReport{renewed, left, hourOld},
 			"run: renew_mnetkeys --all --quiet --fresh=1h0m\n"},
 		"a renewal of fresh keys too, one of them not used": {"renew", []string{"--all", "--fresh=0s"}, []rotate.TenantReport{unused, left, left}, "would renew the others again"},
 		"none was renewed": {"renew", []string{"--all", "--fresh=0s"}, []rotate.TenantReport{left, left, checked},
-			"hint: 3 of 3 tenants not renewed yet: the same command goes on with them. To go on, run: renew_mnetkeys --all --fresh=0s\n"},
+			"hint: to go on with the tenants that are not renewed yet (3 of 3), run: renew_mnetkeys --all --fresh=0s\n"},
 		"none was renewed, and one was undone": {"renew", []string{"--all"}, []rotate.TenantReport{left, undone, left},
-			"hint: 3 of 3 tenants not renewed yet: the same command goes on with them. To go on, run: renew_mnetkeys --all\n"},
+			"hint: to go on with the tenants that are not renewed yet (3 of 3), run: renew_mnetkeys --all\n"},
 		"none was renewed, and one is down": {"renew", []string{"--all", "--fresh=0s"}, []rotate.TenantReport{down, left, left},
-			"hint: 2 of 3 tenants not renewed yet: the same command goes on with them. To go on, run: renew_mnetkeys --all --fresh=0s\n"},
+			"hint: to go on with the tenants that are not renewed yet (2 of 3), run: renew_mnetkeys --all --fresh=0s\n"},
 		"one was renewed, and one undone": {"renew", []string{"--all", "--fresh=0s"}, []rotate.TenantReport{renewed, undone, left},
-			"hint: 2 of 3 tenants not renewed yet. The same command would renew the others again. "},
+			"hint: the same command would renew the others again: to go on with the tenants that are not renewed yet (2 of 3), run: "},
 		"what was renewed is not due": {"renew", []string{"--all", "--if-due", "--fresh=0s"}, []rotate.TenantReport{renewed, left, left},
-			"hint: 2 of 3 tenants not renewed yet: the same command goes on with them. To go on, run: renew_mnetkeys --all --if-due --fresh=0s\n"},
-		"a rollback that was undone": {"rollback", []string{"rollback", "--all"}, []rotate.TenantReport{renewed, undone, left}, "hint: 2 of 3 tenants not rolled back: name only these with --match"},
+			"hint: to go on with the tenants that are not renewed yet (2 of 3), run: renew_mnetkeys --all --if-due --fresh=0s\n"},
+		"a rollback that was undone": {"rollback", []string{"rollback", "--all"}, []rotate.TenantReport{renewed, undone, left}, "hint: name only the tenants that are not rolled back (2 of 3) with --match: "},
 		"all were renewed":           {"renew", []string{"--all"}, []rotate.TenantReport{renewed, renewed, renewed}, "hint: no new key is needed: "},
 		"a push":                     {"push", []string{"push", "--all"}, []rotate.TenantReport{left, left, left}, "To finish, run: renew_mnetkeys push --all"},
 		"a rollback": {"rollback", []string{"rollback", "--all"}, []rotate.TenantReport{renewed, renewed, left},
-			"hint: 1 of 3 tenants not rolled back: name only these with --match, since the same command would undo it for the others. For the others, run: renew_mnetkeys push --all"},
+			"hint: name only the tenants that are not rolled back (1 of 3) with --match: the same command would undo it for the others. For the others, run: renew_mnetkeys push --all"},
 		"a rollback that has not begun": {"rollback", []string{"rollback", "--all"}, []rotate.TenantReport{left, left, left},
-			"hint: 3 of 3 tenants not rolled back yet: the same command goes on with them. To go on, run: renew_mnetkeys rollback --all\n"},
+			"hint: to go on with the tenants that are not rolled back yet (3 of 3), run: renew_mnetkeys rollback --all\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var stdout, stderr strings.Builder
@@ -265,7 +265,7 @@ func TestAnArrayThatWasInterruptedSaysHowToGoOnThoughASiteNeedsHelp(t *testing.T
 	signal := fmt.Errorf("not renewed: %w", &SignalError{syscall.SIGINT})
 	out.Tenant(rotate.TenantReport{Wwwroot: "https://b.example", Outcome: rotate.Kept, Exit: rotate.ExitNotRenewed, Err: signal, Error: signal.Error()})
 	code := out.Finish(rotate.ExitLocalSite, nil)
-	if said := stdout.String() + stderr.String(); code != rotate.ExitLocalSite || !strings.Contains(said, "hint: 1 of 2 tenants not renewed yet: the same command goes on with them") {
+	if said := stdout.String() + stderr.String(); code != rotate.ExitLocalSite || !strings.Contains(said, "hint: to go on with the tenants that are not renewed yet (1 of 2; ") {
 		t.Errorf("exit code %d: %s", code, said)
 	}
 }

@@ -32,10 +32,12 @@ func (g *ignoredGlobs) add(r rotate.TenantReport) {
 }
 
 // tellUnmatched names the globs that matched no peer. A job that prints nothing else does not print
-// this either: an option file is for many tenants, and cron sends a mail for any output. One
-// tenant does not have all the peers that a file of options names.
+// this either: an option file is for many tenants, and cron sends a mail for any output. A part of
+// them does not have all the peers that the file names.
 func (out *Printer) tellUnmatched() {
-	if out.ignored.unread || out.Options.Quiet || !out.Options.All && !out.Typed("ignore-peer") {
+	a := out.Options.Array
+	whole := out.Options.All && len(a.Match)+len(a.Exclude) == 0 && a.Shards <= 1
+	if out.ignored.unread || out.Options.Quiet || !whole && !out.Typed("ignore-peer") {
 		return
 	}
 	for _, glob := range out.ignored.unmatched {

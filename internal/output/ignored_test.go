@@ -85,13 +85,25 @@ func TestAGlobThatMatchesNoPeerIsWarnedOf(t *testing.T) {
 	}
 }
 
-// A file of options names the lost peers of all tenants, and one tenant has only some of them.
+// A file of options names the lost peers of all tenants, and some tenants have only some of them.
 func TestAFileOfOptionsMayIgnorePeersOfOtherTenants(t *testing.T) {
-	var stdout, stderr strings.Builder
-	out := printerOf(cmdline.Options{Command: "renew", Options: rotate.Options{IgnorePeers: rotate.Globs{"https://deleted.*"}}}, &stdout, &stderr)
-	out.Print(reported(rotate.Renewed, rotate.SelfProven, rotate.PeerReport{Wwwroot: "https://good.example", Outcome: rotate.Accepted}), rotate.ExitOK)
-	if stderr.String() != "" {
-		t.Errorf("it says %q", stderr.String())
+	for name, c := range map[string]struct {
+		o    cmdline.Options
+		warn bool
+	}{
+		"one tenant":     {cmdline.Options{}, false},
+		"all tenants":    {cmdline.Options{All: true}, true},
+		"a shard":        {cmdline.Options{All: true, Array: cmdline.ArrayOptions{Selection: rotate.Selection{Shards: 2}}}, false},
+		"those named":    {cmdline.Options{All: true, Array: cmdline.ArrayOptions{Selection: rotate.Selection{Match: rotate.Globs{"*"}}}}, false},
+		"all but others": {cmdline.Options{All: true, Array: cmdline.ArrayOptions{Selection: rotate.Selection{Exclude: rotate.Globs{"x"}}}}, false},
+	} {
+		var stdout, stderr strings.Builder
+		c.o.Command, c.o.IgnorePeers = "renew", rotate.Globs{"https://deleted.*"}
+		out := printerOf(c.o, &stdout, &stderr)
+		out.Print(reported(rotate.Renewed, rotate.SelfProven, rotate.PeerReport{Wwwroot: "https://good.example", Outcome: rotate.Accepted}), rotate.ExitOK)
+		if warned := strings.Contains(stderr.String(), "matches no peer"); warned != c.warn {
+			t.Errorf("%s: it says %q", name, stderr.String())
+		}
 	}
 }
 

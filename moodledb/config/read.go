@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -163,6 +164,9 @@ func readSource(path string, o Options, tenant map[string]string) (*settings, er
 	source, err := siteuser.User{}.ReadFile(path, phpsource.MaxSize) // the user of this tool named it
 	if err != nil {
 		return nil, unreadable(path, err)
+	}
+	if !bytes.Contains(source, []byte("<?")) { // before php is run for what it computes
+		return nil, &Error{File: path, Problem: "it contains no PHP code", Advice: hintConfig}
 	}
 	var ended *phpsource.EndError
 	s, err := readLanguage(path, source, o, tenant, false)

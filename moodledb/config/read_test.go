@@ -173,7 +173,7 @@ func TestReadSaysWhatIsMissing(t *testing.T) {
 		"a password from a variable that is not set": {with(`$CFG->dbpass = getenv('SECRET');`), 2, "dbpass", "is empty; does it come from an environment variable",
 			"--cfg dbpass=@FILE"},
 		"no configuration at all":        {"<?php // SECRET\n$x = ['x'];", 0, "dbtype", "it is not Moodle's config.php", "--config=PATH"},
-		"an empty file":                  {"", 0, "dbtype", "it is not Moodle's config.php", "--config=PATH"},
+		"an empty file":                  {"", 0, "", "contains no PHP code", "--config=PATH"},
 		"a text that is an array":        {with(`$CFG->dbname = ['SECRET'];`), 2, "dbname", "is not a text", "--cfg dbname"},
 		"a prefix that is SQL":           {with("$CFG->prefix = 'mdl`; SECRET';"), 2, "prefix", "letters, digits and underscores", ""},
 		"a prefix that is too long":      {with("$CFG->prefix = 'SECRET" + strings.Repeat("x", 30) + "';"), 2, "prefix", "at most 30", ""},

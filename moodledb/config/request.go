@@ -10,7 +10,10 @@ import (
 	"renew_mnetkeys/moodledb/phpsource"
 )
 
-const hintHost = "name the site with --host=URL"
+const (
+	hintHost   = "name the site with --host=URL"
+	hintConfig = "name Moodle's config.php with --config=PATH"
+)
 
 // Request is the part of $_SERVER that a request to this wwwroot sets, "" for an element that it
 // does not set; nil if no wwwroot is given.

@@ -22,8 +22,7 @@ func (s *settings) config(o Options) (*Config, error) {
 		}
 	}
 	if kind := s.cfg.Kind(); kind != phpsource.Object && kind != phpsource.Null {
-		return nil, &Error{File: s.file, Line: s.line(s.cfg.At()), Problem: "$CFG is not an object",
-			Advice: "check that this is Moodle's config.php; name it with --config=PATH"}
+		return nil, &Error{File: s.file, Line: s.line(s.cfg.At()), Problem: "it sets no $CFG", Advice: hintConfig}
 	}
 	c := &Config{File: s.file, options: o, ofRequest: s.ofRequest}
 	for _, read := range []func(*Config) error{s.database, s.site, s.forced, s.dboptions, s.caches} {

@@ -19,7 +19,7 @@ func unreadable(path string, err error) *Error {
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		e.Problem, e.Advice = "there is no such file", "name Moodle's config.php with --config=PATH"
+		e.Problem, e.Advice = "there is no such file", hintConfig
 	case errors.Is(err, fs.ErrPermission) && isHidden(path):
 		e.Problem = "this user may not read its directory"
 		e.Advice = "if Moodle's config.php is there, run this as the web server's user. Otherwise name it with --config=PATH"
