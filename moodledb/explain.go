@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"slices"
+	"strings"
 	"syscall"
 
 	"renew_mnetkeys/moodledb/config"
@@ -41,7 +42,7 @@ func explain(c *config.Config, err error) error {
 	switch fault {
 	case dialect.NoTable:
 		return &MissingTableError{Server: server(c), Prefix: c.Prefix, Err: answer,
-			Advice: fmt.Sprintf("check dbname and prefix (%q): is this Moodle's database?", c.Prefix)}
+			Advice: fmt.Sprintf("check %s, and the prefix (%q): is this Moodle's database?", c.Settings("dbname"), c.Prefix)}
 	case dialect.Syntax:
 		// The statement may contain a private key.
 		return errors.New("the server does not understand the statement")
@@ -68,7 +69,11 @@ func explain(c *config.Config, err error) error {
 		}
 		return answer
 	}
-	return access(answer.Error(), cmp.Or(hints[fault], "the server refuses: its message says why, and its log may say more"))
+	hint := cmp.Or(hints[fault], "the server refuses: its message says why, and its log may say more")
+	for _, name := range []string{"dbhost", "dbname", "dbpass"} {
+		hint = strings.ReplaceAll(hint, "{"+name+"}", c.Settings(name))
+	}
+	return access(answer.Error(), hint)
 }
 
 // hintLost is for a server, or something in front of it, that takes connections and ends them, or
@@ -83,27 +88,28 @@ func (e *unansweredError) Error() string { return e.server + ": no answer in tim
 func (e *unansweredError) Unwrap() error { return context.DeadlineExceeded }
 
 // hints are what to do about faults, if there is more to say than what the server's message says.
+// A setting in braces is named as the operator of this database knows it.
 var hints = map[dialect.Fault]string{
 	dialect.LoginHost:       "the account may not connect from this machine: run where the web server runs",
 	dialect.Refused:         "the server, or a connection pooler in front of it, refuses: check the name of the database, the account and its password",
 	dialect.LoginMethod:     "the account needs a password of a current kind",
 	dialect.HostBlocked:     "too many connections from this machine have failed, and the server lets none in now. On the server, use mariadb-admin flush-hosts (MariaDB), or mysqladmin flush-hosts or TRUNCATE TABLE performance_schema.host_cache (MySQL)",
 	dialect.AccountLocked:   "unlock the account on the server (ALTER USER … ACCOUNT UNLOCK), or find out who has locked it and why",
-	dialect.PasswordExpired: "give the account a new password on the server, and write it into config.php (of a tenant: into VMoodle's register)",
-	dialect.AccountLimit:    "the account has used up what it may use: raise its limits on the server (ALTER USER … WITH), or try again in an hour",
+	dialect.PasswordExpired: "give the account a new password on the server, and write it as {dbpass}",
+	dialect.AccountLimit:    "the account has used up what it may use in an hour: raise its limits on the server (ALTER USER … WITH), or wait an hour",
 	dialect.NeedsTLS:        "set $CFG->dboptions['ssl'] to require",
 	dialect.Conflict:        "other transactions are in the way: try again later",
-	dialect.NoDatabase:      "check dbname, and that the account has rights on it",
-	dialect.NoConnection:    "the server, or this account or database, has no connection left: try again later",
+	dialect.NoDatabase:      "check {dbname}, and that the account has rights on this database",
+	dialect.NoConnection:    "the server, or this account or database, has no connection left: raise the limit (max_connections, MAX_USER_CONNECTIONS of the account, on PostgreSQL CONNECTION LIMIT), or try again later",
 	dialect.NoRoom:          "the server has no room left: make some, then run again",
 	dialect.TooLarge:        "raise the server's max_allowed_packet to 16M or more, which Moodle itself needs",
 	dialect.NoRight:         "the account needs SELECT, INSERT and UPDATE on Moodle's tables, and on PostgreSQL CONNECT on the database",
-	dialect.ReadOnly:        "is it a replica? dbhost must be the primary",
+	dialect.ReadOnly:        "the server is read-only, perhaps a replica: {dbhost} must name the primary server",
 	dialect.Untrusted:       "dboptions ssl is verify-full: the system must trust the server's certificate",
 }
 
 func loginHint(c *config.Config) string {
-	hint := "check " + c.AccountSettings()
+	hint := "check " + c.Settings("dbuser", "dbpass")
 	if network, _, _ := c.Endpoint(); network == "unix" {
 		return hint + "; the account may be one that only its own system user may use: run as that user"
 	}

@@ -37,6 +37,10 @@ func TestExplain(t *testing.T) {
 			t.Errorf("%d cannot be decided on any more: %v", number, err)
 		}
 	}
+	atOnce := &mysql.MySQLError{Number: 1226, Message: "User 'www' has exceeded the 'max_user_connections' resource (current value: 1)"}
+	if hint := rotate.HintOf(explain(config, atOnce)); strings.Contains(hint, "hour") || !strings.Contains(hint, "MAX_USER_CONNECTIONS") {
+		t.Errorf("a limit of connections at one time: %s", hint)
+	}
 	for name, err := range map[string]error{
 		"an error of our own": rotate.ErrConflict,
 		"a cancelled context": context.Canceled,
@@ -75,6 +79,9 @@ func TestARefusedLoginNamesTheSettingsOfTheAccount(t *testing.T) {
 			t.Fatal(err)
 		}
 		for c, want := range map[*config.Config]string{own: "dbuser and dbpass in config.php", own.OfRegister(): "vmasterdblogin and vmasterdbpass in vconfig.php", tenant: want} {
+			if hint := rotate.HintOf(explain(c, &mysql.MySQLError{Number: 1290})); strings.Contains(hint, "{") || strings.Contains(hint, " dbhost") != (c == own) {
+				t.Errorf("%s: %q", children, hint)
+			}
 			if hint := rotate.HintOf(explain(c, &mysql.MySQLError{Number: 1045})); !strings.HasPrefix(hint, "check "+want+". ") {
 				t.Errorf("%s: %q, want %s", children, hint, want)
 			}

@@ -18,7 +18,7 @@ type ConnectionsError struct {
 }
 
 func (e *ConnectionsError) Error() string {
-	return fmt.Sprintf("%s: this run needs %d connections %s, and may take %d of the %d that are left", e.Server, e.Needed, limits[e.Of].of, max(0, e.May), max(0, e.Left))
+	return fmt.Sprintf("%s: this run needs %d connections %s, but only %d are free, of which it takes at most %d", e.Server, e.Needed, limits[e.Of].of, max(0, e.Left), max(0, e.May))
 }
 
 // Hint says what to do about it.

@@ -42,7 +42,7 @@ func (m *linkResults) broken(ctx context.Context, member, tenant string) *Failur
 		return &Failure{Reason: ReasonNotStored, Detail: "the peer's certificate could not be stored in this site's database"}
 	}
 	return &Failure{Reason: ReasonUnknownToPeer, Detail: "this site has no row of the peer any more",
-		Next: "if the link is still needed, add the peer again in this site's Moodle (Networking, peers). Then run: renew_mnetkeys push"}
+		Next: "if the link is not needed, delete this site in the peer's Moodle too. Otherwise add the peer again in this site's Moodle (Networking, peers). Then run: renew_mnetkeys push"}
 }
 
 // sideFailure is the failure of all links of a member or of a tenant, nil if there is none.
@@ -127,7 +127,7 @@ func (k HostKey) deletedRow() *Failure {
 	case k.mayHaveMoved():
 		f.Next = nextRowDeleted
 	default:
-		f.Next = "if the link is still needed, add this site again in the peer's Moodle (Networking, peers). Then run: renew_mnetkeys push --all --withmaster"
+		f.Next = "if the link is not needed, delete the peer in this site's Moodle too. Otherwise add this site again in the peer's Moodle (Networking, peers). Then run: renew_mnetkeys push --all --withmaster"
 	}
 	return f
 }

@@ -397,8 +397,8 @@ func TestADeletedRowIsNotExplainedByAMove(t *testing.T) {
 		was, had     string
 		says         string
 	}{
-		"the member's":                         {RowDeleted, KeyPresent, "", tenant, "is still needed, add this site again"},
-		"the tenant's":                         {KeyPresent, NoRow, "", tenant, "add the peer again"},
+		"the member's":                         {RowDeleted, KeyPresent, "", tenant, "Otherwise add this site again"},
+		"the tenant's":                         {KeyPresent, NoRow, "", tenant, "Otherwise add the peer again"},
 		"the member may have moved":            {NoRow, KeyPresent, "", tenant, "move --from=http://old.example"},
 		"the member's, of a tenant that moved": {RowDeleted, KeyPresent, "", "http://old.example", "If it has none, and the link is still needed, add this site again"},
 		"the member's, in a move":              {RowDeleted, KeyPresent, "http://old.example", "http://old.example", "set deleted = 0 in this row alone"},

@@ -137,7 +137,7 @@ var Reasons = []ReasonRow{
 		Next: nextSomethingElse},
 	{Code: ReasonUnknownToPeer, Means: "this site is not one of its hosts",
 		Faults: []int{7020, 6003}, LocalSite: SelfFailed, ShowsLocal: "it does not know this wwwroot, so it is not known which key it uses",
-		Next: "ask the peer's administrator to add this site, with its wwwroot written exactly as here. If the peer has this site under an old wwwroot, the administrator must replace that one instead: users belong to the old entry"},
+		Next: "ask the peer's administrator to add this site, with its wwwroot written exactly as this tool prints it. If the peer has this site under an old wwwroot, the administrator must replace that one instead: users belong to the old entry"},
 	{Code: ReasonTwoRows, Means: "it has two rows of this site, or this site has two of it: one with the old wwwroot and one with the new, or two with one wwwroot, of which one may be deleted",
 		Next: "decide which of the two rows users refer to (user.mnethostid), and set deleted = 0 there. Give the other one an unused wwwroot by SQL. Then run: renew_mnetkeys …"},
 	{Code: ReasonMNetOff, Means: "its MNet is switched off",
@@ -265,7 +265,7 @@ func (r *TenantReport) NextStep(p PeerReport, pushed bool) string {
 	case p.Outcome.Proven() || p.Outcome == Skipped || p.Outcome == Ignored:
 		return ""
 	case r.SelfCheck == SelfSkipped && p.Reason == ReasonLocalSite:
-		return "leave out --self-check=off: this proves the local site and then the link. Run: renew_mnetkeys push"
+		return "let the local site be checked: this proves it and then the link. Run: renew_mnetkeys … --self-check=auto"
 	case p.Reason == ReasonUnknownToPeer && r.movedFrom != "" && r.Moved == nil:
 		return nextMoved(r.movedFrom)
 	}

@@ -191,7 +191,7 @@ func TestACheckNamesTheCommandThatMendsIt(t *testing.T) {
 			"next: look into the log of the job that renews the keys, and renew this one. Run: renew_mnetkeys --config=/c.php --host=https://a.example\n"},
 		"two of them": {[]rotate.TenantReport{expiring(a), expiring(b)},
 			"[CRITICAL] https://a.example: the key expires in 1 hour\n" +
-				"next: for each of these tenants by itself, for example for https://a.example: look into the log of the job that renews the keys, and renew this one. Run: renew_mnetkeys --config=/c.php --host=https://a.example\n" +
+				"next: do this for each of these tenants, for example for https://a.example: look into the log of the job that renews the keys, and renew this one. Run: renew_mnetkeys --config=/c.php --host=https://a.example\n" +
 				"[CRITICAL] https://b.example: the key expires in 1 hour\n"},
 		"the local site": {[]rotate.TenantReport{{Wwwroot: a, SelfCheck: rotate.SelfFailed, Exit: rotate.ExitLocalSite}},
 			"next: " + strings.TrimSuffix(rotate.SelfFailed.NextStep(), "push") + "push --config=/c.php --host=https://a.example\n"},

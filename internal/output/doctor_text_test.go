@@ -169,9 +169,9 @@ func TestTheCommandForSeveralTenants(t *testing.T) {
 		{"Run: renew_mnetkeys push", 1, "        next: Run: sudo -u www-data renew_mnetkeys push --config=/c.php --host=https://t0.example\n"},
 		{"Run: renew_mnetkeys push", 2, "        next: Run: sudo -u www-data renew_mnetkeys push --config=/c.php --all --withmaster\n"},
 		{"Run: renew_mnetkeys verify", 2, "        next: Run: sudo -u www-data renew_mnetkeys verify --config=/c.php --all --withmaster\n"},
-		{"Run: renew_mnetkeys", 2, "        next: for each of these tenants by itself, for example for https://t0.example: Run: sudo -u www-data renew_mnetkeys --config=/c.php --host=https://t0.example\n"},
-		{"Run: renew_mnetkeys --newkey", 2, "        next: for each of these tenants by itself, for example for https://t0.example: Run: sudo -u www-data renew_mnetkeys --newkey --config=/c.php --host=https://t0.example\n"},
-		{"Run: php admin/cli/purge_caches.php && renew_mnetkeys push", 2, "        next: for each of these tenants by itself, for example for https://t0.example: Run: sudo -u www-data php /v/purge_caches.php --host=https://t0.example && sudo -u www-data renew_mnetkeys push --config=/c.php --host=https://t0.example\n"},
+		{"Run: renew_mnetkeys", 2, "        next: do this for each of these tenants, for example for https://t0.example: Run: sudo -u www-data renew_mnetkeys --config=/c.php --host=https://t0.example\n"},
+		{"Run: renew_mnetkeys --newkey", 2, "        next: do this for each of these tenants, for example for https://t0.example: Run: sudo -u www-data renew_mnetkeys --newkey --config=/c.php --host=https://t0.example\n"},
+		{"Run: php admin/cli/purge_caches.php && renew_mnetkeys push", 2, "        next: do this for each of these tenants, for example for https://t0.example: Run: sudo -u www-data php /v/purge_caches.php --host=https://t0.example && sudo -u www-data renew_mnetkeys push --config=/c.php --host=https://t0.example\n"},
 		{"check the clock", 2, "        next: check the clock\n"},
 	} {
 		o := cmdline.Options{Command: cmdline.Doctor, All: true}

@@ -55,7 +55,7 @@ func (out *Printer) CompleteGroup(text, first string, several bool) string {
 	}
 	completed := out.Complete(text, first)
 	if several && completed != text && strings.Contains(completed, first) {
-		return "for each of these tenants by itself, for example for " + first + ": " + completed
+		return "do this for each of these tenants, for example for " + first + ": " + completed
 	}
 	return completed
 }
@@ -72,7 +72,7 @@ func (out *Printer) complete(command, wwwroot string) string {
 	}
 	changed, isAgain := strings.CutPrefix(command, again+" ")
 	switch {
-	case command == again && out.rollsBack(): // the other tenants would go back to the key that was just retired
+	case command == again && (out.rollsBack() || out.Typed("fresh")): // the other tenants would go back to the key that was just retired, or be renewed again
 		return out.site(wwwroot).sudo() + tool + words(out.forUser(command, wwwroot))
 	case command == again:
 		return out.site(wwwroot).sudo() + tool + words(out.Arguments)

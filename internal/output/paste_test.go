@@ -116,7 +116,7 @@ func TestARunByAnotherUserIsForTheTenantThatNeedsIt(t *testing.T) {
 			t.Errorf("%s: got  %s\nwant %s", name, got, c.want)
 		}
 	}
-	if got, want := out.CompleteGroup(hint, tenant1, true), "for each of these tenants by itself, for example for "+tenant1+": "+alone; got != want {
+	if got, want := out.CompleteGroup(hint, tenant1, true), "do this for each of these tenants, for example for "+tenant1+": "+alone; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	out.Options.All = false

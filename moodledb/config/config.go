@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -48,8 +47,8 @@ type Config struct {
 
 	Shared bool // see Options
 
-	defaultSocket string // of Options
-	account       string // of AccountSettings, if it does not come from config.php
+	defaultSocket string     // of Options
+	source        databaseOf // of the settings of the database
 
 	options   Options // needed to read config.php again for a tenant: what derives from dataroot follows the tenant's
 	ofRequest bool    // Wwwroot may depend on the request given by --host, whose host can be a tenant of the register
@@ -67,11 +66,6 @@ type Options struct {
 	Environ []string // what getenv() and php see; the tool's own MNETKEYS_ variables are left out; nil: the environment of this process
 	Wwwroot string   // --host: also describes the web request
 	Shared  bool     // it is one of the sites of several users: root trusts none with the files of another, see siteuser.CheckShared
-}
-
-// AccountSettings names the settings that DBUser and DBPass come from, and where they are.
-func (c *Config) AccountSettings() string {
-	return cmp.Or(c.account, "dbuser and dbpass in config.php")
 }
 
 // WwwrootOfRequest says that Wwwroot may come from the request that Options.Wwwroot describes, and

@@ -68,25 +68,12 @@ func (c *Config) OfRegister() *Config {
 		m.DBType = "mysqli"
 	}
 	m.DBType = ofRegister(m.DBType)
-	m.account = "vmasterdblogin and vmasterdbpass in vconfig.php"
+	m.source = fromMaster
 	theirs, _ := m.Dialect()
 	if ours, _ := c.Dialect(); theirs != ours || !dialect.SameHost(r.DBHost, c.DBHost) {
 		m.DBPort, m.DBSocket = 0, ""
 	}
 	return &m
-}
-
-// account names what Config.AccountSettings does, for a tenant.
-func (r *Register) account() string {
-	switch {
-	case r.TenantUser != "" && r.TenantPass != "":
-		return "vchildsdblogin and vchildsdbpass in vconfig.php"
-	case r.TenantUser != "":
-		return "vchildsdblogin in vconfig.php and vdbpass in VMoodle's register"
-	case r.TenantPass != "":
-		return "vdblogin in VMoodle's register and vchildsdbpass in vconfig.php"
-	}
-	return "vdblogin and vdbpass in VMoodle's register"
 }
 
 // ofRegister is the $CFG->dbtype for a type in VMoodle's register, which has a name of its own for
@@ -122,6 +109,6 @@ func (c *Config) ForTenant(ctx context.Context, row TenantRow) (*Config, error) 
 	if err != nil {
 		return nil, fmt.Errorf("tenant %s: %w", row.Wwwroot, err)
 	}
-	t.account = r.account()
+	t.source = fromRow
 	return t, nil
 }

@@ -27,7 +27,7 @@ var mySQLFaults = map[uint16]Fault{
 	1203: NoConnection, // of this account
 	1205: Conflict,     // waited too long for a lock
 	1213: Conflict,     // deadlock
-	1226: AccountLimit, // of connections, or of statements an hour
+	1226: AccountLimit, // an hour, unless it is max_user_connections
 	1227: NoRight,      // a privilege of the server
 	1251: LoginMethod,
 	1290: ReadOnly,
@@ -47,7 +47,11 @@ func faultOfMySQL(err error) (Fault, error) {
 	var answer *mysql.MySQLError
 	switch {
 	case errors.As(err, &answer):
-		if fault, known := mySQLFaults[answer.Number]; known {
+		fault, known := mySQLFaults[answer.Number]
+		if fault == AccountLimit && strings.Contains(answer.Message, "'max_user_connections'") { // the message quotes the name untranslated
+			fault = NoConnection
+		}
+		if known {
 			return fault, answer
 		}
 		if refusesLocks(answer) {

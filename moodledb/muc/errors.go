@@ -65,7 +65,7 @@ func (e *PermissionError) Hint() string {
 	if errors.Is(e.Err, syscall.EROFS) {
 		return "make the file system of the cache writable, then run: renew_mnetkeys …"
 	}
-	return fmt.Sprintf("the cache belongs to %s: if the web server runs as another user, give these files to that user. Otherwise, as the owner of the cache, run: sudo -u %s renew_mnetkeys …", e.Owner, e.Owner)
+	return fmt.Sprintf("the cache belongs to %s. If the web server runs as another user, give these files to that user. Otherwise, as the owner of the cache, run: sudo -u %s renew_mnetkeys …", e.Owner, e.Owner)
 }
 
 func (e *PermissionError) state() rotate.CacheState { return rotate.CacheNotWritable }
