@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,7 +63,7 @@ func (d *diagnosis) localKey() {
 		return
 	}
 	if err := c.CheckWwwroot(t.Wwwroot); err != nil {
-		d.own(SeverityError, "certificate_other_name", adviceRenew, "the site's certificate has another name, so no peer accepts it", "%v", err)
+		d.own(SeverityError, "certificate_other_name", adviceRenew, "the site's certificate has another name: only peers that have it already accept it", "%v", err)
 	}
 	if t.Own == nil {
 		return
@@ -127,7 +128,7 @@ func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent
 			"the web server says that MNet is off, but the database says that it is on, so it is not known which key the web server uses", "%v", f)
 		return "the web server of the local site says that MNet is off"
 	case check == SelfUnreachable:
-		d.own(SeverityError, "unreachable", check.NextStep(),
+		d.own(SeverityError, "unreachable", cmp.Or(f.Reason.Row().NextLocal, check.NextStep()),
 			"the local site could not be reached, so it is not known which key it uses", "%v", f)
 	case check == SelfFailed && f.Node != "":
 		err := t.stopping(check, f)

@@ -240,6 +240,7 @@ func (e *UnreachableError) Unwrap() []error { return []error{ErrOwnUnreachable, 
 
 // Hint is what to do about it.
 func (e *UnreachableError) Hint() string {
+	var f *Failure
 	switch {
 	case e.Off && !e.Purged:
 		return ReasonMNetOff.Row().NextLocal
@@ -247,8 +248,10 @@ func (e *UnreachableError) Hint() string {
 		return "the config.php of each web server must not set $CFG->mnet_dispatcher_mode to off. If each web server has a cache of its own, a --cache-hook must purge core/config on every one. If neither is the cause, " + saveFirst + "Run: renew_mnetkeys …"
 	case e.Stray:
 		return "the web server must print nothing around its answers: switch off display_errors in PHP and debugdisplay in Moodle, and look for an echo or a blank line outside <?php in config.php"
+	case errors.As(e.Failure, &f) && f.Reason.Row().NextLocal != "":
+		return f.Reason.Row().NextLocal
 	case e.Node != "":
-		return "start the web server " + e.Node + ", or leave out its --node while no request reaches it. Its cache must be purged before it is used again. Then run: renew_mnetkeys …"
+		return "start the web server " + e.Node + ". If the load balancer sends no request to it, you can remove it from --node instead (on the command line or in the option file), and purge its cache before it is used again. Then run: renew_mnetkeys …"
 	case e.Loopback:
 		return "a web server on this machine answers for " + e.Wwwroot + ": if it is the live site, and no copy of it, add --node=127.0.0.1"
 	}

@@ -103,7 +103,7 @@ func (r *Renewal) verifyFarSide(ctx context.Context, own Identity, p Peer, far f
 	case report.Reason == ReasonFault710 && !report.back && misspelt(p):
 		report.Next = NextWwwroot
 	}
-	r.nextIfOff(p, far, report)
+	r.nextOfArray(p, far, report)
 }
 
 // notFound reports whether the peer refused because it has not found a row of this site, or not one
@@ -134,11 +134,15 @@ func (p *PeerReport) outdated() bool {
 	return p.Outcome == Refused && !p.back && !p.itself && p.Reason.Row().Outdated
 }
 
-// nextIfOff gives the next step if MNet is off at a site of the array: there is no other
-// administrator to ask.
-func (r *Renewal) nextIfOff(p Peer, far farSide, report *PeerReport) {
-	if report.Reason == ReasonMNetOff && !report.back && (far.Counterpart != nil || r.members[p.Wwwroot]) {
+// nextOfArray gives the next step for a site of the array on which MNet is off, or that has moved:
+// there is no other administrator to ask, and a move writes the rows of all.
+func (r *Renewal) nextOfArray(p Peer, far farSide, report *PeerReport) {
+	switch {
+	case report.back || far.Counterpart == nil && !r.members[p.Wwwroot]:
+	case report.Reason == ReasonMNetOff:
 		report.Next = nextMemberOff
+	case report.Reason.isRedirect():
+		report.Next = nextOfMember(p.Wwwroot)
 	}
 }
 

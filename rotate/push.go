@@ -66,7 +66,7 @@ func (r *Renewal) pushToPeer(ctx context.Context, own Identity, p *Peer) PeerRep
 		report.fail(f)
 	case f != nil && f.Reason == ReasonMNetOff:
 		report.fail(f)
-		r.nextIfOff(*p, r.farSide(ctx, *p), &report)
+		r.nextOfArray(*p, r.farSide(ctx, *p), &report)
 	case f != nil && f.Reason == ReasonBadCertificate && certificateOf(*p) == nil:
 		report.fail(f)
 	default:

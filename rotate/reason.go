@@ -205,7 +205,8 @@ var Reasons = []ReasonRow{
 // matches.
 var families = []ReasonRow{
 	{Code: "http_3", Means: "it redirects to another address",
-		Next: "if the peer has moved, write its new wwwroot into its row in Moodle's table mnet_host, and do not add it as a new peer: users belong to the old row. Neither this tool nor Moodle follows redirects"},
+		NextLocal: "if this site has moved there, write its new wwwroot into config.php (of a tenant of VMoodle: into the register), then follow docs/move.md. If it has not, let its web server answer without a redirect",
+		Next:      "if the peer has moved, write its new wwwroot into its row in Moodle's table mnet_host, and do not add it as a new peer: users belong to the old row. Neither this tool nor Moodle follows redirects"},
 	{Code: "http_5", Means: "its web server failed", Pending: true,
 		Next: nextIfDown},
 	{Code: "http_", Means: "the web server did not answer with status 200",
@@ -236,6 +237,9 @@ func (r Reason) Row() ReasonRow {
 	i := slices.IndexFunc(families, func(f ReasonRow) bool { return strings.HasPrefix(string(r), string(f.Code)) })
 	return families[i] // the last row matches everything
 }
+
+// isRedirect reports whether the answer was a redirect.
+func (r Reason) isRedirect() bool { return strings.HasPrefix(string(r), "http_3") }
 
 // IsServerError reports an answer with a status of 500 or above.
 func (r Reason) IsServerError() bool { return strings.HasPrefix(string(r), "http_5") }

@@ -9,20 +9,24 @@ import (
 // it, "" if nothing. A different key is named only if a web server was seen to use one.
 func (r *TenantReport) LocalSite() (means, next string) {
 	n := r.shown()
+	if n.SelfCheck == SelfUnreachable {
+		return n.means(), cmp.Or(n.Reason.Row().NextLocal, n.SelfCheck.NextStep())
+	}
 	if n.SelfCheck != SelfFailed || n.Reason == "" || n.usesAnotherKey() {
 		return n.means(), n.SelfCheck.NextStep()
 	}
 	return n.means(), cmp.Or(n.Reason.Row().NextLocal, "to see what is wrong with the local site, run: renew_mnetkeys doctor")
 }
 
-// shown is what the local site showed: if it failed, the worst of what its web servers showed.
+// shown is what the local site showed: if it was not proven, the worst of what its web servers
+// showed.
 func (r *TenantReport) shown() NodeReport {
 	all := NodeReport{SelfCheck: r.SelfCheck}
-	if r.SelfCheck != SelfFailed || len(r.Nodes) == 0 {
+	if r.SelfCheck != SelfFailed && r.SelfCheck != SelfUnreachable || len(r.Nodes) == 0 {
 		return all
 	}
 	worst := slices.MinFunc(r.Nodes, func(a, b NodeReport) int { return cmp.Compare(a.rank(), b.rank()) })
-	if worst.SelfCheck != SelfFailed {
+	if worst.SelfCheck != r.SelfCheck {
 		return all
 	}
 	return worst

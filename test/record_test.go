@@ -230,7 +230,7 @@ func TestARecordThatCannotBeWrittenInTheEndShows(t *testing.T) {
 
 		post := newRecorder(t, "")
 		r := f.renew(t, append(args, fmt.Sprintf("--pre-hook=mv '%s' '%s.gone'", kept.dir, kept.dir), "--post-hook", post.line)...)
-		r.expect(t, 3, "error: write the page: ", "error: metrics file ")
+		r.expect(t, 3, "error: the page ", "error: metrics file ")
 		if d := r.document(t); d.Tenants[0].Outcome != rotate.Renewed || d.Tenants[0].Unproven() > 0 || pairOf(t, f.tenants[1].Site) == pair {
 			t.Errorf("%s: %+v", which, d)
 		}

@@ -236,7 +236,7 @@ func TestAMoveAsksOnATerminal(t *testing.T) {
 		{"y\n", 0, "the key is renewed", own.Wwwroot},
 	} {
 		x := onTerminal(t, command(t, "move", "--config="+own.ConfigFile, "--from="+old))
-		x.says("Has the tenant of config.php moved from " + old + "? It gets a new key, and takes that place in every database of its array: if it is a copy, the original loses its links. [y/N] ")
+		x.says("Has the tenant of config.php moved from " + old + "? It gets a new key, and every database of its array gets its new wwwroot. If it is a copy, the original loses its links. [y/N] ")
 		x.types(c.keys)
 		x.end().expect(t, c.code, c.says)
 		if got := named(t, own, row); got != c.name {

@@ -142,7 +142,7 @@ var Commands = []Command{
 		},
 		Changes: true, MakesKey: true, Single: true, Good: rotate.Renewed, Exits: rotate.ExitsOfChange,
 		Question: func(o Options) string {
-			return "Has " + o.site() + " moved from " + o.MovedFrom + "? It gets a new key, and takes that place in every database of its array: if it is a copy, the original loses its links."
+			return "Has " + o.site() + " moved from " + o.MovedFrom + "? It gets a new key, and every database of its array gets its new wwwroot. If it is a copy, the original loses its links."
 		},
 		Words: Words{To: "move", Would: "would move", Done: "moved", Did: "moved"},
 		Many:  runOrPlan,

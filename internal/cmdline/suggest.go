@@ -50,7 +50,7 @@ func unknownVariable(name string) error {
 // unknownLine explains a line of an option file that does not name an option.
 func unknownLine(path string, line int, name string) error {
 	usage := &UsageError{Problem: fmt.Sprintf("%s:%d: unknown option %q", path, line, name),
-		Advice: "use the long names of renew_mnetkeys --help, without dashes"}
+		Advice: "write name = value, with the long names of renew_mnetkeys --help, without dashes"}
 	if o := similarOption(allOptions(), name); name == "options" {
 		usage.Advice = "a file of options cannot name another one"
 	} else if o != nil {

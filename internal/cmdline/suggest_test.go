@@ -78,7 +78,7 @@ func TestAMistypedLineOfAFileIsAnsweredWithTheOneThatIsMeant(t *testing.T) {
 		"Dry_Run":         "did you mean dry-run?",
 		"H = https://a":   "did you mean host?",
 		"options = /x":    "a file of options cannot name another one",
-		"nonsense = here": "use the long names of renew_mnetkeys --help, without dashes",
+		"nonsense = here": "write name = value, with the long names of renew_mnetkeys --help, without dashes",
 	} {
 		if _, err := optionsOf(t, "--options="+optionFile(t, line)); adviceOf(err) != want {
 			t.Errorf("%s: %v | %s", line, err, adviceOf(err))

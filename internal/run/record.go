@@ -53,9 +53,9 @@ type pageSink struct {
 func (p *pageSink) Finish(code int) error {
 	run := report.Run{Command: pageCommand(p.out.Options), DryRun: p.out.Options.DryRun, Started: p.out.Started, Took: time.Since(p.out.Started),
 		ExitCode: code, Version: cmdline.Version(), Complete: p.out.CompleteGroup}
-	err := atomicfile.Replace(p.out.Options.Report, func(w io.Writer) error { return p.Write(w, run) })
-	if err != nil {
-		return fmt.Errorf("write the page: %w", err)
+	path := p.out.Options.Report
+	if err := atomicfile.Replace(path, func(w io.Writer) error { return p.Write(w, run) }); err != nil {
+		return fmt.Errorf("the page %s %w", path, err)
 	}
 	return nil
 }
