@@ -19,6 +19,8 @@ func TestADryRunOfAnArraySaysWhatBecomesOfEachTenant(t *testing.T) {
 	}{
 		{name: "to be renewed", o: ArrayOptions{Fresh: time.Hour}},
 		{name: "fresh", o: ArrayOptions{Fresh: 100 * 24 * time.Hour}, warns: "the key is younger than --fresh: it would not be renewed, only pushed"},
+		{name: "fresh, but Moodle would soon renew it", o: ArrayOptions{Fresh: 100 * 24 * time.Hour}, due: DuePolicy{OnlyIfDue: true},
+			spoil: func(s *fleetSite) { s.tenant.Own.Expires = clock.Add(23 * time.Hour).Unix() }},
 		{name: "only to be distributed", o: ArrayOptions{PushOnly: true}, warns: "the stored key would be pushed"},
 		{name: "not due", due: DuePolicy{OnlyIfDue: true, Before: 25 * time.Hour}, warns: "the key does not expire soon: it would not be renewed, only pushed to peers that are not proven"},
 		{name: "expired, and only to be distributed", o: ArrayOptions{PushOnly: true},

@@ -48,8 +48,8 @@ func (a *Array) preflight(ctx context.Context, t *renewing, s *Session, r *Renew
 	if err != nil {
 		return err
 	}
-	t.fresh = a.fresh(tenant)
-	if t.kept = a.keeps(tenant); t.kept {
+	t.kept = a.keeps(tenant)
+	if t.fresh = a.fresh(tenant) && t.kept; t.kept {
 		return a.keep(ctx, t, r, tenant)
 	}
 	if a.RollBack {
@@ -100,7 +100,10 @@ func (a *Array) keeps(t *Tenant) bool {
 	case a.Template.MovedFrom != "":
 		return a.Template.settled(t)
 	}
-	return !a.starts(t) && (a.fresh(t) || !a.Template.Due.due(t, a.Template.Now()))
+	due := a.Template.Due
+	// A key that is due is renewed however young it is: it lives for hours, or the local host row
+	// says that it expires early.
+	return !a.starts(t) && (!due.due(t, a.Template.Now()) || !due.OnlyIfDue && a.fresh(t))
 }
 
 // fresh reports whether a tenant was renewed a short while ago: by a run that may have been killed

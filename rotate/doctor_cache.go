@@ -41,7 +41,7 @@ func (s CacheStore) where() string {
 		where += ", chosen by the cache factory " + s.Factory
 	}
 	if s.Fallback {
-		where += ", while no other store is ready"
+		where += ", used only while no other store is ready"
 	}
 	return where
 }

@@ -395,7 +395,7 @@ func TestAFallbackStoreIsCalledOne(t *testing.T) {
 	c.stores[0].Fallback = true
 	_, findings := c.diagnose(t)
 	at := slices.IndexFunc(findings, func(f Finding) bool { return f.Code == "cache_store" })
-	if at < 0 || !strings.HasSuffix(findings[at].Detail, "file at /data/cache, while no other store is ready") {
+	if at < 0 || !strings.HasSuffix(findings[at].Detail, "file at /data/cache, used only while no other store is ready") {
 		t.Errorf("%+v", findings)
 	}
 }
