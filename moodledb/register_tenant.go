@@ -20,7 +20,7 @@ const (
 // files that config.php includes, such as vconfig.php, may be readable for another user alone.
 func noArray(master *config.Config, option, host, problem string) *UnknownTenantError {
 	e := &UnknownTenantError{Host: host, Problem: problem,
-		hint: "leave out " + option + " to work on the site of config.php, or name the config.php of an array with --config; this user must also be able to read VMoodle's vconfig.php"}
+		hint: "if there is an array, name its config.php with --config; this user must also be able to read VMoodle's vconfig.php. To work on the site of config.php alone, run: renew_mnetkeys … without " + option}
 	if unread := master.Unread(); unread != nil {
 		e.Problem, e.Err, e.hint = problem+": "+unread.Error(), unread, unread.Hint()
 	} else if host != "" {

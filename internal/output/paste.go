@@ -78,6 +78,12 @@ func (out *Printer) complete(command, wwwroot string) string {
 		return out.site(wwwroot).sudo() + tool + words(out.Arguments)
 	case command == again+forReal:
 		return out.site(wwwroot).sudo() + tool + words(without(out.Arguments, map[string]bool{"dry-run": false}))
+	case isAgain && strings.HasPrefix(changed, "without "):
+		leave := map[string]bool{"host": true}
+		if changed == "without --all" {
+			leave = cmdline.OnlyForAll()
+		}
+		return out.site(wwwroot).sudo() + tool + words(without(out.Arguments, leave))
 	case isAgain: // with another value of an option
 		name, _ := optionOf(changed)
 		return out.site(wwwroot).sudo() + tool + words(without(out.Arguments, map[string]bool{name: true})) + " " + changed

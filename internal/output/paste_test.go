@@ -99,6 +99,17 @@ func TestCommandsForAllAreForTheTenantsOfTheirRun(t *testing.T) {
 	}
 }
 
+// A command without --all must leave out what needs it, too: the hint for that would be to add --all.
+func TestACommandForOneSiteHasNoOptionsOfAnArray(t *testing.T) {
+	out := inArray("push", "--all", "--withmaster", "--canary", "2", "--quiet")
+	if got := out.Complete("run: renew_mnetkeys … without --all", ""); got != "run: sudo -u www-data renew_mnetkeys push --quiet" {
+		t.Error(got)
+	}
+	if got := inArray("--host=https://a.example", "--json").Complete("run: renew_mnetkeys … without --host", ""); got != "run: sudo -u www-data renew_mnetkeys --json" {
+		t.Error(got)
+	}
+}
+
 // In an array the files of one tenant may belong to another user than those of the others: as that
 // user the whole run would fail for the others, and its hint would lead back.
 func TestARunByAnotherUserIsForTheTenantThatNeedsIt(t *testing.T) {
