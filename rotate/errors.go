@@ -288,7 +288,7 @@ func (e *OnlyCopyError) Hint() string {
 		return "do not purge Moodle's caches: that web server may have the only copy of a key. Start it, or leave out its --node if it is gone. Then run: renew_mnetkeys …"
 	case errors.Is(e.Err, ErrCacheInMemory):
 		return keep + "No other process can read it in the memory of the web server (APCu). To give up the key, so that peers which know only this key lose trust in this site, " +
-			"put the name of your php-fpm service into this command. Run: renew_mnetkeys --abandon-pending --cache-hook='systemctl reload php8.2-fpm'"
+			"allow this user to reload php-fpm, as docs/caches.md shows, and put the name of your service into this command. Run: renew_mnetkeys --abandon-pending --cache-hook='systemctl reload php8.2-fpm'"
 	case errors.Is(e.Err, errNowhere):
 		return keep + "It may be in the cache of another web server. " + lastResort + "To save it, on each web server, as its user, with a --node=HOST[:PORT] for each, run: renew_mnetkeys …"
 	}

@@ -32,8 +32,8 @@ const (
 	adviseHook = "give a --cache-hook that clears it, as docs/caches.md shows"
 	// adviseReload works because the hook runs when the new key is stored: whatever the web server
 	// caches then is the new key.
-	adviseReload = "let a --cache-hook empty it once the new key is stored: --cache-hook='systemctl reload php8.2-fpm', with the name of your php-fpm service, on every web server; " +
-		"or map Moodle's cache definition core/config to a file or Redis store (Site administration, Plugins, Caching)"
+	adviseReload = "let a --cache-hook empty it once the new key is stored: --cache-hook='systemctl reload php8.2-fpm', with the name of your php-fpm service. The hook must reload php-fpm on every web server of the site, and only root may do that unless you allow it, as docs/caches.md shows. " +
+		"Or map Moodle's cache definition core/config to a file or Redis store (Site administration, Plugins, Caching)"
 	// adviseMoodle is for what only Moodle knows.
 	adviseMoodle = "run it where Moodle's php is installed, so that Moodle clears its cache itself; or " + adviseHook
 )
