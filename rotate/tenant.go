@@ -35,8 +35,8 @@ type Tenant struct {
 	// Deleted are the wwwroots of deleted rows. Moodle looks for the host that calls without regard to
 	// deleted, and refuses the call of one that is (mnet/peer.php, set_wwwroot).
 	Deleted []string
-	// Hidden are the wwwroots of active rows in whose place Moodle may find a deleted one, as the
-	// database compares wwwroots.
+	// Hidden are the wwwroots of active rows in whose place Moodle may find another row, deleted or of
+	// the same peer, as the database compares wwwroots.
 	Hidden []string
 
 	// SiteIdentifier is config.siteidentifier, by which Moodle names cache entries.
