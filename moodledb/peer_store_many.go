@@ -88,9 +88,11 @@ func (t *Tenant) ComparePeerKeys(ctx context.Context, keys []rotate.HostKey) ([]
 func compared(key rotate.HostKey, inRow string) rotate.StoreResult {
 	c, err := envelope.ParseCertificate(inRow)
 	switch {
-	case err == nil && c.Equal(key.Certificate):
+	case err != nil:
+		return rotate.KeyNone
+	case c.Equal(key.Certificate):
 		return rotate.KeyPresent
-	case err == nil && key.IsNewer(c):
+	case key.IsNewer(c):
 		return rotate.KeyNewer
 	}
 	return rotate.KeyOther

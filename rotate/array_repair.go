@@ -54,13 +54,13 @@ func (a *Array) repair(ctx context.Context, tenants []*renewing, m *linkResults)
 }
 
 // wrong are the indexes of keys, of members that are not tenants, for which the tenant's row has
-// another certificate, or one of its rows may have.
+// another certificate or none, or one of its rows may have.
 func (m *linkResults) wrong(t *renewing) (keys []int) {
 	if m.tenantKeys == 0 || m.sides[t.at].err != nil || len(m.results[t.at]) < len(m.keys) {
 		return nil
 	}
 	for k := m.tenantKeys; k < len(m.keys); k++ {
-		if r := m.results[t.at][k]; r == KeyOther || r == KeyNewer || r == RowTwice {
+		if r := m.results[t.at][k]; slices.Contains([]StoreResult{KeyNone, KeyOther, KeyNewer, RowTwice}, r) {
 			keys = append(keys, k)
 		}
 	}

@@ -79,7 +79,7 @@ func (r *Renewal) verifyFarSide(ctx context.Context, own Identity, p Peer, far f
 		if report.Outcome.Proven() && !far.OneWay {
 			r.verifyBack(ctx, own, far.Counterpart, report)
 		}
-		if report.outdated() && !report.back && far.row(own) == KeyOther {
+		if row := far.row(own); report.outdated() && !report.back && (row == KeyOther || row == KeyNone) {
 			report.Next = nextMemberRow
 		}
 		r.verifyFarKey(ctx, p, far, proof, report)
@@ -215,8 +215,8 @@ func (r *Renewal) askFarSide(ctx context.Context, site *Tenant) (SelfCheck, *Fai
 	return asker.ask(ctx, site, *site.identity(), 1)
 }
 
-// row is what the peer's row has of own: KeyPresent, KeyOther, KeyNewer, or what is wrong with the
-// row; NotAsked if that is not known.
+// row is what the peer's row has of own: KeyPresent, KeyNone, KeyOther, KeyNewer, or what is wrong
+// with the row; NotAsked if that is not known.
 func (far farSide) row(own Identity) StoreResult {
 	switch {
 	case far.Counterpart == nil:
@@ -233,9 +233,11 @@ func (far farSide) row(own Identity) StoreResult {
 		return NoRow
 	case far.Another:
 		return RowTwice
+	case c == nil:
+		return KeyNone
 	case key.Certificate.Equal(c):
 		return KeyPresent
-	case c != nil && key.IsNewer(c):
+	case key.IsNewer(c):
 		return KeyNewer
 	}
 	return KeyOther

@@ -293,6 +293,7 @@ const (
 	RowDeleted                          // deleted rows are not touched
 	KeyPresent                          // the row has it already
 	KeyStored                           // stored, and read back after the commit
+	KeyNone                             // the row has none that can be read: only ComparePeerKeys says so
 	KeyOther                            // the row has another one: only ComparePeerKeys says so
 	KeyNewer                            // that one is later than the current one, and of a key that the site does not have
 	RowNamedAsBefore                    // the row has HostKey.Was: only ComparePeerKeys says so
