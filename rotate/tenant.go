@@ -144,9 +144,15 @@ type Identity struct {
 
 // hasOtherName reports whether the stored certificate is that of another wwwroot: the site is a copy,
 // and whoever has the original's key can speak in its name.
-func (t *Tenant) hasOtherName() bool {
+func (t *Tenant) hasOtherName() bool { return t.otherName() != "" }
+
+// otherName is the wwwroot of the stored certificate if it is that of another site, else "".
+func (t *Tenant) otherName() string {
 	c, err := envelope.ParseCertificate(t.Pair.Certificate)
-	return err == nil && c.SubjectAltName != "" && !envelope.SameWwwroot(c.SubjectAltName, t.Wwwroot) && !envelope.SameWwwroot(c.SubjectAltName, t.address())
+	if err != nil || envelope.SameWwwroot(c.SubjectAltName, t.Wwwroot) || envelope.SameWwwroot(c.SubjectAltName, t.address()) {
+		return ""
+	}
+	return c.SubjectAltName
 }
 
 // address is the wwwroot at which the site answers, and for which a new certificate is made.
