@@ -279,6 +279,21 @@ func TestTwoActiveRowsOfAPeerAreOneLinkThatIsNotProven(t *testing.T) {
 	}
 }
 
+// The link is in use if users refer to one of its rows.
+func TestJoinedRowsAreUsedIfOneOfThemIs(t *testing.T) {
+	used, unused := int64(3), int64(0)
+	for _, users := range [][2]*int64{{&used, &unused}, {&unused, &used}} {
+		for _, reasons := range [][2]Reason{{ReasonTwoRows, ReasonTwoRows}, {ReasonTwoRows, ReasonTimeout}, {ReasonTimeout, ReasonTwoRows}} {
+			r := TenantReport{hidden: []string{peerA, "https://A.example"}, Peers: []PeerReport{
+				{Wwwroot: "https://A.example", Reason: reasons[0], Use: &LinkUse{Users: users[0]}}, {Wwwroot: peerB}, {Wwwroot: peerA, Reason: reasons[1], Use: &LinkUse{Users: users[1]}}}}
+			r.joinRows()
+			if len(r.Peers) != 2 || r.Peers[0].Reason != ReasonTwoRows || !r.Peers[0].Use.InUse() || r.Peers[1].Wwwroot != peerB {
+				t.Errorf("%+v", r.Peers)
+			}
+		}
+	}
+}
+
 // A row that is newer than the database of the site that it names is evidence of a restored backup:
 // a push would replace it.
 func TestADatabaseThatIsOlderThanARowOfItIsNamed(t *testing.T) {

@@ -211,6 +211,9 @@ func (r *Renewal) weighLinks(report *TenantReport, localProven bool) {
 // joinRows makes one link of the rows of one peer that Moodle confuses. Until then each is worked on
 // by itself, so that each has the certificate of the peer.
 func (r *TenantReport) joinRows() {
+	if len(r.hidden) == 0 {
+		return
+	}
 	joined := make([]PeerReport, 0, len(r.Peers))
 	for _, p := range r.Peers {
 		at := -1
@@ -231,7 +234,8 @@ func (r *TenantReport) joinRows() {
 			first.Use = p.Use
 		}
 		if p.Reason == ReasonTwoRows { // the other's call may have failed for another reason
-			p.Use, *first = first.Use, p
+			p.Use = first.Use
+			*first = p
 		}
 	}
 	r.Peers = joined

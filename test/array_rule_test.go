@@ -222,6 +222,13 @@ func TestTwoRowsOfOneSiteAreOneLinkThatNoCommandCallsProven(t *testing.T) {
 	if n := member.DB.Value(t, "SELECT COUNT(*) FROM {mnet_host} WHERE wwwroot = ? AND public_key = ?", tenant.Wwwroot, tenant.Certificate(t)); n != "2" {
 		t.Errorf("%s rows of the member have the certificate", n)
 	}
+	// Rows of a site that is not selected are brought up to date, too.
+	master := f.tenants[0]
+	twice(tenant, master.Wwwroot, old(master))
+	f.command(t, "push", "--all").expect(t, 3, "two_rows")
+	if n := tenant.DB.Value(t, "SELECT COUNT(*) FROM {mnet_host} WHERE wwwroot = ? AND public_key = ?", master.Wwwroot, master.Certificate(t)); n != "2" {
+		t.Errorf("%s rows of the master have its certificate", n)
+	}
 	r := f.command(t, "status", "--host="+tenant.Wwwroot)
 	if r.expect(t, 0, "this site has two rows of the peer"); strings.Count(r.stdout, outside) != 1 {
 		t.Errorf("%s", r.stdout)
