@@ -225,7 +225,11 @@ func TestRegisterPeerRefuses(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "mdl_")
 	tenant := s.open(t)
+	s.Exec(t, "INSERT INTO {mnet_host} (id, wwwroot, public_key, deleted) VALUES (8, 'https://twice.example', 'k', 1), (9, 'HTTPS://Twice.example', 'l', 1)")
 	before := s.Value(t, allHosts)
+	if got, err := tenant.RegisterPeer(t.Context(), rotate.Peer{Wwwroot: "https://twice.example", Certificate: newCert}); !errors.Is(err, rotate.ErrTwoRows) {
+		t.Errorf("two deleted rows: %+v, %v", got, err)
+	}
 	for name, h := range map[string]rotate.Peer{
 		"the tenant itself":              {Wwwroot: ownWwwroot},
 		"itself with a slash":            {Wwwroot: ownWwwroot + "/"},

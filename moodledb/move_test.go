@@ -73,6 +73,8 @@ func TestRowsOfASiteThatHasMovedAreRenamed(t *testing.T) {
 			rotate.RowTwice, rotate.RowTwice, rotate.RowTwice, "4 http://a.example OLD, 5 https://a.example OLDER deleted"},
 		"two rows of the old wwwroot, one deleted": {insert + "(5, 'http://a.example', 'OLDER', 4, 1)", before,
 			rotate.RowTwice, rotate.RowTwice, rotate.RowTwice, "4 http://a.example OLD, 5 http://a.example OLDER deleted"},
+		"and it is spelt otherwise": {insert + "(5, 'HTTP://A.example/', 'OLDER', 4, 1)", before,
+			rotate.RowTwice, rotate.RowTwice, rotate.RowTwice, "4 http://a.example OLD, 5 HTTP://A.example/ OLDER deleted"},
 		"another site's deleted one beside it": {insert + "(5, 'http://a.example', 'FOREIGN', 4, 1)", before,
 			rotate.RowNamedAsBefore, rotate.KeyStored, rotate.KeyPresent, "4 https://a.example NEW, 5 http://a.example FOREIGN deleted"},
 		"two rows of the old wwwroot": {insert + "(5, 'http://a.example', 'OLDER', 4, 0)", before,

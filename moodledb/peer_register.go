@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"renew_mnetkeys/envelope"
@@ -15,7 +16,8 @@ import (
 // RegisterPeer returns the mnet_host row of the host with p's wwwroot, and makes it if there is
 // none (Moodle mnet/peer.php, bootstrap and commit). An active row is returned unchanged. A deleted
 // one is revived: it keeps its id, to which the users who came from there belong, its name and its
-// sslverification; address, application and, if p has one, certificate become p's.
+// sslverification; address, application and, if p has one, certificate become p's. Of several
+// deleted ones none is: rotate.ErrTwoRows.
 //
 // p.Application is a name of mnet_application; "" means moodle. p.Name is cut to the 80 characters
 // of its column.
@@ -62,6 +64,8 @@ func (t *Tenant) registerPeer(ctx context.Context, tx *sql.Tx, h host) (host, er
 		h.ID, err = t.insertHost(ctx, tx, h)
 	case !found.deleted:
 		return *found, nil
+	case isOneOfSeveral(hosts, found):
+		return host{}, rotate.ErrTwoRows
 	default:
 		h.ID = found.ID
 		err = t.revive(ctx, tx, h, found)
@@ -95,6 +99,11 @@ func rowOf(hosts []host, wwwroot string) *host {
 		}
 	}
 	return best
+}
+
+// isOneOfSeveral reports whether another row is of the same site.
+func isOneOfSeveral(hosts []host, found *host) bool {
+	return slices.ContainsFunc(hosts, func(h host) bool { return h.ID != found.ID && envelope.SameWwwroot(h.Wwwroot, found.Wwwroot) })
 }
 
 func (t *Tenant) revive(ctx context.Context, tx *sql.Tx, h host, row *host) error {

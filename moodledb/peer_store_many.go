@@ -88,9 +88,11 @@ func (t *Tenant) ComparePeerKeys(ctx context.Context, keys []rotate.HostKey) ([]
 func compared(key rotate.HostKey, inRow string) rotate.StoreResult {
 	c, err := envelope.ParseCertificate(inRow)
 	switch {
-	case err == nil && c.Equal(key.Certificate):
+	case err != nil:
+		return rotate.KeyNone
+	case c.Equal(key.Certificate):
 		return rotate.KeyPresent
-	case err == nil && key.IsNewer(c):
+	case key.IsNewer(c):
 		return rotate.KeyNewer
 	}
 	return rotate.KeyOther
@@ -157,47 +159,29 @@ func newPeerStore(t *Tenant, keys []rotate.HostKey) (*peerStore, error) {
 // kept is the result for each key, derived from the results of its rows.
 func (s *peerStore) kept(rows []peerRow) []rotate.StoreResult {
 	kept := slices.Repeat([]rotate.StoreResult{rotate.NoRow}, len(s.keys))
+	found, active := make([]int, len(s.keys)), make([]bool, len(s.keys))
 	for _, row := range rows {
 		if row.named || row.former {
 			kept[row.key] = max(kept[row.key], row.kept)
 		}
-	}
-	for key := range s.keys {
-		if isHidden(rows, key) {
-			kept[key] = rotate.RowTwice
+		if row.isFound() {
+			found[row.key]++
+			active[row.key] = active[row.key] || !row.deleted
 		}
 	}
-	for _, key := range s.former {
-		if hasTwoRows(rows, key) {
+	for key := range s.keys {
+		if found[key] > 1 && active[key] {
 			kept[key] = rotate.RowTwice
 		}
 	}
 	return kept
 }
 
-// isHidden reports whether a site has an active row, and a deleted one with the same wwwroot, which
-// Moodle may find in its place: it looks without regard to deleted (mnet/peer.php, set_wwwroot).
-func isHidden(rows []peerRow, key int) bool {
-	active, deleted := false, false
-	for _, row := range rows {
-		if row.key == key && row.named {
-			active, deleted = active || !row.deleted, deleted || row.deleted
-		}
-	}
-	return active && deleted
-}
-
-// hasTwoRows reports whether a site that has moved has an active row with its new wwwroot, or gets
-// one, and another beside it. Moodle makes a host's row some time after it has looked for one, and
-// without a lock, so a member's Moodle can make one while the old row is being renamed.
-func hasTwoRows(rows []peerRow, key int) bool {
-	n, active := 0, false
-	for _, row := range rows {
-		if row.key == key && (!row.former || row.kept == rotate.KeyStored || row.kept == rotate.RowNamedAsBefore) {
-			n, active = n+1, active || !row.deleted
-		}
-	}
-	return n > 1 && active
+// isFound reports whether Moodle finds the row, now or after it was renamed. It looks without regard
+// to deleted (mnet/peer.php, set_wwwroot), and makes a host's row some time after it has looked for
+// one, without a lock: a member's Moodle can make a second row of a site that moves.
+func (r peerRow) isFound() bool {
+	return r.named || r.former && (r.kept == rotate.KeyStored || r.kept == rotate.RowNamedAsBefore)
 }
 
 // peerStore is one StorePeerKeys at work.

@@ -196,7 +196,7 @@ func (s *peerStore) readBack(ctx context.Context, rows []peerRow) (again bool, e
 }
 
 // readAgain reads the written rows and, if a site has moved, all rows of the sites: see
-// [hasTwoRows].
+// [peerRow.isFound].
 func (s *peerStore) readAgain(ctx context.Context, tx *sql.Tx, ids []any) ([]peerRow, error) {
 	if len(s.former) > 0 {
 		return s.rows(ctx, tx, " FOR UPDATE")

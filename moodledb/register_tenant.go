@@ -65,14 +65,18 @@ func (e *UnknownTenantError) Hint() string {
 func FindTenant(ctx context.Context, master *config.Config, host string) (*config.Config, error) {
 	// If config.php accepts any host as its own, the register says to which site the host belongs.
 	echoed := master.WwwrootOfRequest() && master.Register != nil
-	if !echoed && envelope.SameWwwroot(host, master.Wwwroot) {
+	own := !echoed && envelope.SameWwwroot(host, master.Wwwroot)
+	switch {
+	case master.Register == nil && own:
 		return master, nil
-	}
-	if master.Register == nil {
+	case master.Register == nil:
 		return nil, noArray(master, optionHost, host, "config.php is of "+master.Wwwroot+", and configures no VMoodle array")
 	}
 	rows, err := Tenants(ctx, master)
-	if err != nil {
+	switch {
+	case own: // the master needs no register: an error of it is not the master's
+		return masterOf(ctx, master, rows)
+	case err != nil:
 		return nil, err
 	}
 	known := make([]string, 0, len(rows)+1)

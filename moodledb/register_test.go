@@ -193,6 +193,18 @@ func TestTenantOfTwoRows(t *testing.T) {
 			}
 		})
 	}
+	for problem, values := range map[string]string{
+		"": "0, 'localhost', 'other'", "two sites have the wwwroot https://master.example.org, and different databases: ": "1, 'localhost', 'other'"} {
+		t.Run("a row with the master's wwwroot", func(t *testing.T) {
+			a := newArray(t)
+			a.Exec(t, "INSERT INTO {local_vmoodle} (vhostname, enabled, vdbhost, vdbname, vdbprefix, vdbtype, vdblogin, vdatapath) VALUES ('https://master.example.org/', "+values+", 'o_', 'mariadb', 'one', '/other')")
+			master := a.read(t, nil)
+			got, err := FindTenant(t.Context(), master, "https://Master.example.org")
+			if problem == "" && (err != nil || got != master) || problem != "" && (err == nil || err.Error() != problem+master.File+" and VMoodle's register in "+master.File+", tables o_* of database other on host localhost") {
+				t.Errorf("%v, error %v", got, err)
+			}
+		})
+	}
 	t.Run("a disabled row before an enabled one", func(t *testing.T) {
 		a := newArray(t)
 		a.Exec(t, "INSERT INTO {local_vmoodle} (vhostname, enabled, vdbhost, vdbname, vdbprefix, vdbtype, vdblogin, vdatapath) VALUES ('https://off.example.org', 1, 'localhost', 'on', 'o_', 'mariadb', 'one', '/on')")

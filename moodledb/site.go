@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 
 	"renew_mnetkeys/envelope"
@@ -18,9 +19,9 @@ import (
 const pairSeparator = "@@@@@@@@"
 
 // Read implements rotate.Store. It reads the tenant in one snapshot, by seven short statements,
-// eight if rows are deleted, two more after [Tenant.ForChanges]. Peers are the active hosts
-// (deleted=0) other than the local host row and the all-hosts row, in the order of their wwwroots;
-// [Tenant.WithoutPeers] leaves them out.
+// eight if there may be several rows of one peer, two more after [Tenant.ForChanges]. Peers are the
+// active hosts (deleted=0) other than the local host row and the all-hosts row, in the order of
+// their wwwroots; [Tenant.WithoutPeers] leaves them out.
 //
 // Settings are read as Moodle does: config.php overrides table config, which overrides Moodle's
 // default.
@@ -41,7 +42,7 @@ func (t *Tenant) Read(ctx context.Context) (*rotate.Tenant, error) {
 			return err
 		}
 		s.Own, s.Peers, s.Deleted = sortHosts(rows, localRows{s.Read.OwnID, s.Read.AllHostsID, t.config.Wwwroot})
-		if s.Hidden, err = t.hidden(ctx, tx, s.Deleted); err != nil {
+		if s.Hidden, err = t.hidden(ctx, tx, s); err != nil {
 			return err
 		}
 		return t.readOwnAgain(ctx, tx, s)
@@ -56,31 +57,42 @@ func (t *Tenant) Read(ctx context.Context) (*rotate.Tenant, error) {
 	return s, nil
 }
 
-// hidden are the wwwroots of active rows by which the database finds a deleted row as well: Moodle
-// has it look for the host that calls (mnet/peer.php, set_wwwroot), and collations differ.
-func (t *Tenant) hidden(ctx context.Context, tx *sql.Tx, deleted []string) (hidden []string, err error) {
-	if len(deleted) == 0 {
+// hidden are the wwwroots of active rows by which the database finds another row of the site, or any
+// deleted one, as well: Moodle has it look for the host that calls (mnet/peer.php, set_wwwroot), and
+// collations differ. Two sites whose paths differ in case are no rows of one site.
+func (t *Tenant) hidden(ctx context.Context, tx *sql.Tx, s *rotate.Tenant) (hidden []string, err error) {
+	peers := map[string]bool{}
+	for _, p := range s.Peers {
+		peers[envelope.FoldWwwroot(p.Wwwroot)] = true
+	}
+	if !t.withoutPeers && len(s.Deleted) == 0 && len(peers) == len(s.Peers) {
 		return nil, nil
 	}
-	const op = "look for deleted rows of active peers"
-	rows, err := tx.QueryContext(ctx, t.sql("SELECT DISTINCT a.id, a.wwwroot FROM {mnet_host} d JOIN {mnet_host} a ON a.wwwroot = d.wwwroot AND a.deleted = 0 "+
-		"WHERE d.deleted <> 0 AND d.wwwroot <> '' ORDER BY a.id"))
+	const op = "look for several rows of one peer"
+	rows, err := tx.QueryContext(ctx, t.sql("SELECT a.wwwroot, several.deleted FROM {mnet_host} a JOIN "+
+		"(SELECT wwwroot, MAX(deleted) AS deleted FROM {mnet_host} WHERE wwwroot <> '' GROUP BY wwwroot HAVING COUNT(*) > 1) several "+
+		"ON several.wwwroot = a.wwwroot WHERE a.deleted = 0 ORDER BY a.id"))
 	if err != nil {
 		return nil, t.explain(op, err)
 	}
 	defer func() { _ = rows.Close() }()
+	besideDeleted, active := map[string]bool{}, map[string]int{} // by folded wwwroot: how many
 	for rows.Next() {
-		var id int64
 		var wwwroot string
-		if err := rows.Scan(&id, &wwwroot); err != nil {
+		var deleted int
+		if err := rows.Scan(&wwwroot, &deleted); err != nil {
 			return nil, t.explain(op, err)
 		}
 		hidden = append(hidden, wwwroot)
+		besideDeleted[wwwroot] = deleted != 0
+		active[envelope.FoldWwwroot(wwwroot)]++
 	}
 	if err := rows.Err(); err != nil {
 		return nil, t.explain(op, err)
 	}
-	return hidden, nil
+	return slices.DeleteFunc(hidden, func(wwwroot string) bool {
+		return !besideDeleted[wwwroot] && active[envelope.FoldWwwroot(wwwroot)] < 2
+	}), nil
 }
 
 func (t *Tenant) hostsToRead(ctx context.Context, tx *sql.Tx, s *rotate.Tenant) ([]host, error) {

@@ -162,12 +162,22 @@ func (r *Renewal) activate(ctx context.Context, t *Tenant, next Identity, histor
 	check, err := r.waitUntilActive(ctx, t.with(&next), next, before)
 	report.SelfCheck = check
 	if err == nil {
+		if original := t.otherName(); original != "" && r.MovedFrom == "" {
+			report.warn(keyOfOther(original))
+		}
 		return nil
 	}
 	if done, conflict := r.supersededByMoodle(ctx, t, next, report); done {
 		return conflict
 	}
 	return r.giveUp(run, t, keys, err, report)
+}
+
+// keyOfOther is the warning of a renewal that has replaced the key of another site. The history keeps
+// that key: peers of the copy may have its certificate, and heal by nothing else. A new key of the
+// original makes it useless against the peers of the original.
+func keyOfOther(original string) string {
+	return "the replaced key has the name of " + original + ": if this site is a copy, both sites have that key, so renew " + original + " as well. The key stays in the key history here, since peers may still need it"
 }
 
 // giveUp puts the old pair back if the local site was not proven to use the new one. If that fails,

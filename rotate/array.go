@@ -221,6 +221,7 @@ func (a *Array) emitter() (emit func(*renewing), code func() int) {
 	return func(t *renewing) {
 		t.release()
 		t.release = func() {}
+		t.report.joinRows()
 		mu.Lock()
 		defer mu.Unlock()
 		exits.add(t.report)

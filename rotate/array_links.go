@@ -1,7 +1,6 @@
 package rotate
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,10 +22,17 @@ func (m *linkResults) report(ctx context.Context, p Peer, tenant string) PeerRep
 // broken is the failure of a link, nil if there is none. What a call of the tenant would meet first
 // comes first, so that verify says the same of one tenant.
 func (m *linkResults) broken(ctx context.Context, member, tenant string) *Failure {
-	if f := cmp.Or(m.sideFailure(ctx, member, tenant), m.rowFailure(member, tenant)); f != nil {
+	here := m.resultOf(tenant, member)
+	if f := m.sideFailure(ctx, member, tenant); f != nil {
 		return f
 	}
-	switch m.resultOf(tenant, member) {
+	if here == KeyNone { // no call can be made
+		return NoCertificate()
+	}
+	if f := m.rowFailure(member, tenant); f != nil {
+		return f
+	}
+	switch here {
 	case KeyPresent, KeyStored:
 		return nil
 	case KeyOther:
@@ -70,7 +76,7 @@ func (m *linkResults) rowFailure(member, site string) *Failure {
 			Next: fmt.Sprintf("find out whose users refer to that row (user.mnethostid); only if they are this site's, give it the new wwwroot in the peer's database (UPDATE mdl_mnet_host SET wwwroot = '%s' WHERE wwwroot = '%s'), then run: renew_mnetkeys …", sqlText(k.Wwwroot), sqlText(k.Was))}
 	case RowDeleted:
 		return m.keys[m.key[site]].deletedRow()
-	case KeyOther:
+	case KeyOther, KeyNone:
 		return otherRow()
 	case KeyNewer:
 		return &Failure{Reason: ReasonCannotOpen, Detail: newerAtPeer, Next: nextRestored}

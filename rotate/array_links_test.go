@@ -64,7 +64,12 @@ var brokenLinks = []struct {
 	{"the tenant's row has a forgotten certificate of the master", func(s, m *fleetSite) {
 		s.rows[m.tenant.Wwwroot].certificate = testPair(s.f.t, m.tenant.Wwwroot, clock.AddDate(-1, 0, 0)).Certificate.PEM
 	}, "refused fault_7025", "accepted database", true},
-	{"the tenant's row of the master is empty", func(s, m *fleetSite) { s.rows[m.tenant.Wwwroot].certificate = "" }, "refused fault_7025", "accepted database", true},
+	{"the tenant's row of the master is empty", func(s, m *fleetSite) { s.rows[m.tenant.Wwwroot].certificate = "" }, "refused bad_certificate", "accepted database", true},
+	{"and it cannot be read there", func(s, m *fleetSite) { s.rows[m.tenant.Wwwroot].certificate = "garbage" }, "refused bad_certificate", "accepted database", true},
+	{"the tenant's row of the master is empty, and the master's row of the tenant has another certificate", func(s, m *fleetSite) {
+		s.rows[m.tenant.Wwwroot].certificate = ""
+		m.rows[s.tenant.Wwwroot].certificate = testPair(s.f.t, s.tenant.Wwwroot, clock.AddDate(-1, 0, 0)).Certificate.PEM
+	}, "refused bad_certificate", "accepted database", true},
 	{"the tenant's row has a certificate of the master of a later date", func(s, m *fleetSite) {
 		s.rows[m.tenant.Wwwroot].certificate = testPair(s.f.t, m.tenant.Wwwroot, clock).Certificate.PEM
 	}, "refused fault_7025", "accepted database", true},
@@ -125,7 +130,7 @@ func TestEveryCommandJudgesALinkOfAnArrayByTheSameRule(t *testing.T) {
 				if got := string(p.Outcome) + " " + string(p.Reason); got != run.want {
 					t.Errorf("%s, want %s: %s", got, run.want, p.Detail)
 				}
-				unproven := slices.Contains([]string{"refused mnet_off", "pending bad_certificate", "refused bad_signature"}, c.looked)
+				unproven := slices.Contains([]string{"refused mnet_off", "pending bad_certificate", "refused bad_certificate", "refused bad_signature"}, c.looked)
 				if name == "verify" && (unproven || strings.Contains(p.Detail, "stored key")) && (alone.Reason != p.Reason || alone.Detail != p.Detail || alone.Next != p.Next) {
 					t.Errorf("the tenant alone: %+v; the array: %+v", alone, p)
 				}

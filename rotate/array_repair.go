@@ -37,6 +37,9 @@ func (a *Array) repair(ctx context.Context, tenants []*renewing, m *linkResults)
 	a.each("repair", wrong, func(t *renewing) {
 		results := m.results[t.at]
 		for _, k := range m.wrong(t) {
+			if results[k] == RowTwice {
+				defer func() { results[k] = RowTwice }() // no certificate mends that
+			}
 			if uses[k] != nil || t.report.Err != nil {
 				results[k] = NotAsked // until the result is known
 			}
@@ -51,13 +54,13 @@ func (a *Array) repair(ctx context.Context, tenants []*renewing, m *linkResults)
 }
 
 // wrong are the indexes of keys, of members that are not tenants, for which the tenant's row has
-// another certificate.
+// another certificate or none, or one of its rows may have.
 func (m *linkResults) wrong(t *renewing) (keys []int) {
 	if m.tenantKeys == 0 || m.sides[t.at].err != nil || len(m.results[t.at]) < len(m.keys) {
 		return nil
 	}
 	for k := m.tenantKeys; k < len(m.keys); k++ {
-		if r := m.results[t.at][k]; r == KeyOther || r == KeyNewer {
+		if r := m.results[t.at][k]; slices.Contains([]StoreResult{KeyNone, KeyOther, KeyNewer, RowTwice}, r) {
 			keys = append(keys, k)
 		}
 	}

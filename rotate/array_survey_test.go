@@ -12,7 +12,10 @@ func (s *fleetSite) ComparePeerKeys(_ context.Context, keys []HostKey) ([]StoreR
 		if row.certificate == k.Certificate.PEM {
 			return KeyStored
 		}
-		if c, err := envelope.ParseCertificate(row.certificate); err == nil && k.IsNewer(c) {
+		switch c, err := envelope.ParseCertificate(row.certificate); {
+		case err != nil:
+			return KeyNone
+		case k.IsNewer(c):
 			return KeyNewer
 		}
 		return KeyOther

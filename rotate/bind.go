@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -72,12 +73,21 @@ func (r *Renewal) connect(ctx context.Context, t *Tenant, own Identity, link Lin
 		}
 	}
 	if err != nil {
-		// The host has not refused: a database was not reached, or has a problem.
-		report.fail(&Failure{Reason: ReasonDatabase, Detail: "not connected as a peer: " + err.Error(), Pending: true, Next: nextConnect})
+		report.notConnected(err)
 		return Peer{}, &report
 	}
 	r.Log.Info().Str("peer", link.Wwwroot).Bool("both_sides", link.Far != nil).Msg("connected")
 	return host, nil
+}
+
+// notConnected is for a host whose rows could not be made. The host has not refused: a database was
+// not reached, or has a problem.
+func (p *PeerReport) notConnected(err error) {
+	f := &Failure{Reason: ReasonDatabase, Detail: "not connected as a peer: " + err.Error(), Pending: true, Next: nextConnect}
+	if errors.Is(err, ErrTwoRows) {
+		f.Reason, f.Pending, f.Next = ReasonTwoRows, false, ""
+	}
+	p.fail(f)
 }
 
 // merge adds the hosts that could not be connected to the reports: to their existing report if they

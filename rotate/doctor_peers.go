@@ -32,8 +32,9 @@ func (d *diagnosis) peerRows() {
 		}
 	}
 	for _, wwwroot := range d.tenant.Hidden {
-		folded := envelope.FoldWwwroot(wwwroot)
-		spellings[folded] = append(spellings[folded], wwwroot+" (deleted)")
+		if folded := envelope.FoldWwwroot(wwwroot); len(spellings[folded]) < 2 { // the other row is deleted
+			spellings[folded] = append(spellings[folded], wwwroot+" (deleted)")
+		}
 	}
 	for _, p := range d.tenant.Peers {
 		if rows := spellings[envelope.FoldWwwroot(p.Wwwroot)]; len(rows) > 1 {

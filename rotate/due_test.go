@@ -3,6 +3,7 @@ package rotate
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 )
@@ -133,9 +134,9 @@ func TestAKeyOfAnotherSiteIsRenewedAndNotPushed(t *testing.T) {
 		}
 	}
 	w := copied()
-	r := w.renewal(Options{})
+	r, theirs := w.renewal(Options{}), w.tenant.Pair
 	r.Due.OnlyIfDue = true
-	if got := r.Run(t.Context()); got.Outcome != Renewed || got.Exit != ExitOK {
+	if got := r.Run(t.Context()); got.Outcome != Renewed || got.Exit != ExitOK || !slices.Contains(got.Warnings, keyOfOther("https://original.example")) || !slices.ContainsFunc(w.tenant.History, func(h Retired) bool { return h.Stored == theirs }) {
 		t.Errorf("%+v, %v", got, got.Err)
 	}
 	for _, selected := range [][]int{{0, 1, 2}, {1, 2}} { // the others are not told either

@@ -52,6 +52,9 @@ var (
 	ErrNothingRetired = error(&hinted{"the key history is empty: there is no key to go back to", adviseRenewal})
 	// ErrReadOnly: the database server accepts no changes.
 	ErrReadOnly = errors.New("the server is read-only")
+	// ErrTwoRows: several deleted rows have the wwwroot of a host that is to be connected. Users may
+	// refer to any of them (user.mnethostid). A Registry wraps it.
+	ErrTwoRows = errors.New("several deleted rows have this wwwroot, which Moodle confuses: none was made active")
 	// ErrNoRegister: it is not known which peers are sites of the array.
 	ErrNoRegister = errors.New("the register of the array cannot be read")
 	// ErrOnlyUndone: the retired pairs were all put aside before the local site used them.

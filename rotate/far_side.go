@@ -48,22 +48,16 @@ func CounterpartOf(t *Tenant, wwwroot string) *Counterpart {
 	c := &Counterpart{Site: t, Unknown: true}
 	for _, p := range t.Peers {
 		if envelope.SameWwwroot(p.Wwwroot, wwwroot) && !NotFound(p.Wwwroot) {
-			c.Deleted = c.Deleted || slices.Contains(t.Hidden, p.Wwwroot)
-			c.Differ = c.Differ || !c.Unknown && !sameCertificate(c.Holds, p.Certificate)
-			c.Holds, c.Unknown = p.Certificate, false
+			c.Another = c.Another || slices.Contains(t.Hidden, p.Wwwroot)
+			if c.Unknown || p.Wwwroot == wwwroot {
+				c.Holds, c.Unknown = p.Certificate, false
+			}
 		}
 	}
 	if c.Unknown {
-		c.Deleted = slices.ContainsFunc(t.Deleted, func(deleted string) bool { return !NotFound(deleted) && envelope.SameWwwroot(deleted, wwwroot) })
+		c.Another = slices.ContainsFunc(t.Deleted, func(deleted string) bool { return !NotFound(deleted) && envelope.SameWwwroot(deleted, wwwroot) })
 	}
 	return c
-}
-
-// sameCertificate reports whether two rows have one certificate. A line end more makes no difference
-// to Moodle.
-func sameCertificate(a, b string) bool {
-	c := certificateOf(Peer{Certificate: a})
-	return a == b || c != nil && c.Equal(certificateOf(Peer{Certificate: b}))
 }
 
 // verifyFarSide judges a link on which the peer was called. If the peer's database is available,
@@ -79,16 +73,13 @@ func (r *Renewal) verifyFarSide(ctx context.Context, own Identity, p Peer, far f
 		report.fail(f)
 	case far.Counterpart == nil:
 	default:
-		switch { // a call does not show these
-		case report.Outcome.Proven() && far.Differ:
-			report.fail(otherRow())
-		case far.row(own) == RowTwice && (report.Outcome.Proven() || report.notFound()):
+		if far.row(own) == RowTwice && (report.Outcome.Proven() || report.refusedForRow()) { // a call does not show it
 			report.fail(twoRows())
 		}
 		if report.Outcome.Proven() && !far.OneWay {
 			r.verifyBack(ctx, own, far.Counterpart, report)
 		}
-		if report.outdated() && far.row(own) == KeyOther {
+		if row := far.row(own); report.outdated() && (row == KeyOther || row == KeyNone) {
 			report.Next = nextMemberRow
 		}
 		r.verifyFarKey(ctx, p, far, proof, report)
@@ -106,10 +97,10 @@ func (r *Renewal) verifyFarSide(ctx context.Context, own Identity, p Peer, far f
 	r.nextOfArray(p, far, report)
 }
 
-// notFound reports whether the peer refused because it has not found a row of this site, or not one
-// that it may use.
-func (p *PeerReport) notFound() bool {
-	return p.Outcome == Refused && !p.back && (p.Reason == ReasonUnknownToPeer || p.Reason == ReasonFault710)
+// refusedForRow reports whether the peer refused because of its row of this site: it has not found
+// one, or one with another certificate.
+func (p *PeerReport) refusedForRow() bool {
+	return !p.back && (p.Outcome == Refused && p.Reason == ReasonUnknownToPeer || p.outdated())
 }
 
 // misspelt reports whether the peer writes its wwwroot differently from this site's row of it. The
@@ -152,13 +143,11 @@ func (far farSide) rowFault() *Failure {
 	switch {
 	case far.Counterpart == nil:
 		return nil
-	case far.Unknown && far.Deleted:
+	case far.Unknown && far.Another:
 		return &Failure{Reason: ReasonUnknownToPeer, Detail: rowIsDeleted, Next: nextRowDeleted}
 	case far.Unknown:
 		return noRow()
-	case far.Differ:
-		return otherRow()
-	case far.Deleted:
+	case far.Another:
 		return twoRows()
 	}
 	return nil
@@ -232,8 +221,8 @@ func (r *Renewal) askFarSide(ctx context.Context, site *Tenant) (SelfCheck, *Fai
 	return asker.ask(ctx, site, *site.identity(), 1)
 }
 
-// row is what the peer's row has of own: KeyPresent, KeyOther, KeyNewer, or what is wrong with the
-// row; NotAsked if that is not known.
+// row is what the peer's row has of own: KeyPresent, KeyNone, KeyOther, KeyNewer, or what is wrong
+// with the row; NotAsked if that is not known.
 func (far farSide) row(own Identity) StoreResult {
 	switch {
 	case far.Counterpart == nil:
@@ -244,15 +233,17 @@ func (far farSide) row(own Identity) StoreResult {
 		return NotAsked
 	}
 	switch key, c := own.hostKey(), certificateOf(Peer{Certificate: far.Holds}); {
-	case far.Unknown && far.Deleted:
+	case far.Unknown && far.Another:
 		return RowDeleted
 	case far.Unknown:
 		return NoRow
-	case far.Deleted:
+	case far.Another:
 		return RowTwice
+	case c == nil:
+		return KeyNone
 	case key.Certificate.Equal(c):
 		return KeyPresent
-	case c != nil && key.IsNewer(c):
+	case key.IsNewer(c):
 		return KeyNewer
 	}
 	return KeyOther

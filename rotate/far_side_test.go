@@ -227,21 +227,68 @@ func (twoRowsOfEach) ComparePeerKeys(_ context.Context, keys []HostKey) ([]Store
 	return slices.Repeat([]StoreResult{RowTwice}, len(keys)), nil
 }
 
-// Of two rows with different certificates, the one that Moodle reads is chance. No call of this site
-// shows that, and no keyswap mends it.
-func TestAMemberWithTwoRowsThatDifferProvesNoLink(t *testing.T) {
+// A row that the peer's Moodle does not find, as it is spelt otherwise, changes nothing.
+func TestOfRowsInTwoSpellingsTheOneThatTheSiteWritesCounts(t *testing.T) {
+	for _, first := range []bool{true, false} {
+		w := newWorld(t)
+		peer := w.addPeer(peerA, fakePeer{})
+		r := w.beside(peer, func(site *Tenant) {
+			other := Peer{ID: 99, Wwwroot: strings.ToUpper(ownURL), Certificate: peer.own.Certificate.PEM}
+			if site.Peers = append(site.Peers, other); first {
+				slices.Reverse(site.Peers)
+			}
+		})
+		if p := r.Verify(t.Context()).Peers[0]; !p.Outcome.Proven() {
+			t.Errorf("%+v", p)
+		}
+	}
+}
+
+// Two rows of one peer are one link, whatever they have: Moodle finds either of them.
+func TestTwoActiveRowsOfAPeerAreOneLinkThatIsNotProven(t *testing.T) {
+	old := testPair(t, peerA, clock.AddDate(-1, 0, 0)).Certificate.PEM
 	for name, run := range map[string]func(*Renewal, context.Context) TenantReport{
-		"push": (*Renewal).Distribute, "verify": (*Renewal).Verify, "doctor": (*Renewal).Diagnose, "dry run": (*Renewal).Plan} {
-		for _, second := range []string{"", "current", "current\n"} {
+		"renew": (*Renewal).Run, "push": (*Renewal).Distribute, "verify": (*Renewal).Verify, "doctor": (*Renewal).Diagnose, "dry run": (*Renewal).Plan,
+		"live":   func(r *Renewal, ctx context.Context) TenantReport { return r.Status(ctx, true) },
+		"status": func(r *Renewal, ctx context.Context) TenantReport { return r.Status(ctx, false) }} {
+		for at := range 3 { // the row with the old certificate, if any
 			w := newWorld(t)
-			peer := w.addPeer(peerA, fakePeer{})
-			r := w.beside(peer, func(site *Tenant) {
-				site.Peers = append(site.Peers, site.Peers[1])
-				site.Peers[1].Certificate = strings.Replace(second, "current", w.tenant.Pair.Certificate, 1)
-			})
-			p := run(r, t.Context()).Peers[0]
-			if differ := second == ""; (p.Outcome == Refused) != differ || differ && (p.Reason != ReasonCannotOpen || p.Next != nextMemberRow) {
-				t.Errorf("%s, the other row %q: %+v", name, second, p)
+			w.addPeer(peerA, fakePeer{})
+			w.addPeer(peerB, fakePeer{})
+			second := w.tenant.Peers[0]
+			second.ID = 99
+			w.tenant.Peers, w.tenant.Hidden = slices.Insert(w.tenant.Peers, 1, second), []string{peerA, peerA}
+			if at < 2 {
+				w.tenant.Peers[at].Certificate = old
+			}
+			report := run(w.renewal(Options{}), t.Context())
+			p := report.Peers[0]
+			if len(report.Peers) != 2 || report.Peers[1].Wwwroot != peerB || name != "status" && (p.Outcome != Refused || p.Reason != ReasonTwoRows || p.Next != twoRowsHere().Next || report.Exit != ExitPeers) ||
+				name == "status" && (p.Outcome != Skipped || p.Detail != twoRowsHere().Detail) {
+				t.Errorf("%s, %d: exit %d, %+v", name, at, report.Exit, report.Peers)
+			}
+			if name == "doctor" {
+				continue
+			}
+			for _, row := range w.tenant.Peers[:2] {
+				if wrote := name == "renew" || name == "push"; wrote && row.Certificate == old {
+					t.Errorf("%s: row %d was left behind", name, row.ID)
+				}
+			}
+		}
+	}
+}
+
+// The link is in use if users refer to one of its rows.
+func TestJoinedRowsAreUsedIfOneOfThemIs(t *testing.T) {
+	used, unused := int64(3), int64(0)
+	for _, users := range [][2]*int64{{&used, &unused}, {&unused, &used}} {
+		for _, reasons := range [][2]Reason{{ReasonTwoRows, ReasonTwoRows}, {ReasonTwoRows, ReasonTimeout}, {ReasonTimeout, ReasonTwoRows}} {
+			r := TenantReport{hidden: []string{peerA, "https://A.example"}, Peers: []PeerReport{
+				{Wwwroot: "https://A.example", Reason: reasons[0], Use: &LinkUse{Users: users[0]}}, {Wwwroot: peerB}, {Wwwroot: peerA, Reason: reasons[1], Use: &LinkUse{Users: users[1]}}}}
+			r.joinRows()
+			if len(r.Peers) != 2 || r.Peers[0].Reason != ReasonTwoRows || !r.Peers[0].Use.InUse() || r.Peers[1].Wwwroot != peerB {
+				t.Errorf("%+v", r.Peers)
 			}
 		}
 	}
@@ -310,7 +357,7 @@ func TestARefusalIsExplainedByTheDeletedRowOfTheMember(t *testing.T) {
 			active  bool
 			want    *Failure
 		}{
-			{ReasonUnknownToPeer, true, twoRows()}, {ReasonFault710, true, twoRows()}, {ReasonFault7023, true, nil},
+			{ReasonUnknownToPeer, true, twoRows()}, {ReasonFault710, true, twoRows()}, {ReasonCannotOpen, true, twoRows()}, {ReasonFault7023, true, nil},
 			{ReasonUnknownToPeer, false, HostKey{}.deletedRow()},
 		} {
 			w := newWorld(t)

@@ -371,10 +371,13 @@ func (f *fleet) Push(_ context.Context, own Identity, p Peer) Push {
 	return Push{PeerCertificate: c, Attempts: 1}
 }
 
-func (f *fleet) Prove(_ context.Context, own Identity, p Peer, answered *envelope.Certificate, _ bool) Proof {
+func (f *fleet) Prove(_ context.Context, own Identity, p Peer, answered *envelope.Certificate, mayKeyswap bool) Proof {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.event("prove %s", p.Wwwroot)
+	if answered == nil && !mayKeyswap && certificateOf(p) == nil { // as package peers does
+		return Proof{Failure: NoCertificate()}
+	}
 	s := f.byURL[cmp.Or(p.At, p.Wwwroot)]
 	if failure := s.answers(own, p, answered); failure != nil {
 		return Proof{Failure: failure, Attempts: 1}

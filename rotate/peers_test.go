@@ -230,6 +230,24 @@ func TestHostsAreConnectedBeforeThePush(t *testing.T) {
 	}
 }
 
+// Users may refer to any of several deleted rows: a person decides which one is made active. The dry
+// run says what the run says.
+func TestAHostWithSeveralDeletedRowsIsNotConnected(t *testing.T) {
+	for name, run := range map[string]func(*Renewal, context.Context) TenantReport{"renew": (*Renewal).Run, "dry run": (*Renewal).Plan} {
+		w := newWorld(t)
+		w.addPeer(peerA, fakePeer{})
+		w.tenant.Peers, w.tenant.Deleted = nil, []string{peerA, "https://gone.example", peerA + "/"}
+		near := &oneSide{w: w, fail: fmt.Errorf("register peer: %w", ErrTwoRows)}
+		report := run(w.renewal(Options{Bind: []Link{{Wwwroot: peerA, Near: near}}}), t.Context())
+		if p := report.Peers[0]; len(report.Peers) != 1 || p.Outcome != Refused || p.Reason != ReasonTwoRows || !strings.Contains(p.Detail, ErrTwoRows.Error()) || report.Exit != ExitPeers {
+			t.Errorf("%s: exit %d, %+v", name, report.Exit, report.Peers)
+		}
+		if next := report.NextStep(report.Peers[0], true); !strings.HasSuffix(next, "run: renew_mnetkeys …") {
+			t.Errorf("%s: next: %s", name, next)
+		}
+	}
+}
+
 // The stored certificate of a peer is only replaced by one that the peer has proven; and if that
 // could not be stored, the link is not proven.
 func TestARowOfAPeerThatIsNotAsItShouldBe(t *testing.T) {

@@ -67,7 +67,8 @@ func (r *Renewal) planned(ctx context.Context, may func(*Tenant) error, keeps fu
 		if err != nil {
 			return err
 		}
-		report.Peers = r.tryPeers(ctx, r.planBinding(t, report), what)
+		peers, refused := r.planBinding(t, report)
+		report.Peers = append(r.tryPeers(ctx, peers, what), refused...)
 		report.Outcome = Kept
 		r.weighPlan(report)
 		report.exitByPlan(r.SelfCheck)
@@ -166,18 +167,25 @@ func (r *TenantReport) exitByPlan(mode SelfCheckMode) {
 	}
 }
 
-// planBinding says which hosts would be connected, and gives the tenant's peers together with them.
-func (r *Renewal) planBinding(t *Tenant, report *TenantReport) []Peer {
-	peers := slices.Clone(t.Peers)
+// planBinding says which hosts would be connected, and gives the tenant's peers together with them,
+// and those that would not be.
+func (r *Renewal) planBinding(t *Tenant, report *TenantReport) (peers []Peer, refused []PeerReport) {
+	peers = slices.Clone(t.Peers)
 	for _, link := range r.Bind {
-		if slices.ContainsFunc(peers, func(p Peer) bool { return envelope.SameWwwroot(p.Wwwroot, link.Wwwroot) }) {
+		same := func(wwwroot string) bool { return envelope.SameWwwroot(wwwroot, link.Wwwroot) }
+		switch first := slices.IndexFunc(t.Deleted, same); {
+		case slices.ContainsFunc(peers, func(p Peer) bool { return same(p.Wwwroot) }):
 			report.warn("would bind the services of " + link.Wwwroot + ", which is a peer already")
-			continue
+		case first >= 0 && slices.ContainsFunc(t.Deleted[first+1:], same):
+			p := PeerReport{Wwwroot: link.Wwwroot, Application: "moodle"}
+			p.notConnected(ErrTwoRows)
+			refused = append(refused, p)
+		default:
+			report.warn("would connect " + link.Wwwroot + " as a peer and bind its services")
+			peers = append(peers, NewPeer(link.Wwwroot))
 		}
-		report.warn("would connect " + link.Wwwroot + " as a peer and bind its services")
-		peers = append(peers, NewPeer(link.Wwwroot))
 	}
-	return peers
+	return peers, refused
 }
 
 func (r *Renewal) binds(wwwroot string) bool {

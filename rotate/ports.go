@@ -282,9 +282,7 @@ func (k HostKey) mayHaveMoved() bool {
 // a slash at the end (mnet/peer.php, set_wwwroot).
 func NotFound(wwwroot string) bool { return strings.HasSuffix(wwwroot, "/") }
 
-// StoreResult is the result for a HostKey at a member. If there are several rows of one wwwroot,
-// which Moodle does not prevent, it is the result for the active ones; if they differ, the greater
-// value.
+// StoreResult is the result for a HostKey at a member.
 type StoreResult uint8
 
 // The results for a HostKey.
@@ -295,8 +293,9 @@ const (
 	RowDeleted                          // deleted rows are not touched
 	KeyPresent                          // the row has it already
 	KeyStored                           // stored, and read back after the commit
+	KeyNone                             // the row has none that can be read: only ComparePeerKeys says so
 	KeyOther                            // the row has another one: only ComparePeerKeys says so
 	KeyNewer                            // that one is later than the current one, and of a key that the site does not have
 	RowNamedAsBefore                    // the row has HostKey.Was: only ComparePeerKeys says so
-	RowTwice                            // a deleted row has the wwwroot of the active one; of a key with HostKey.Was: one row keeps that and another has the new wwwroot, or both have the new
+	RowTwice                            // several rows have the wwwroot, of which one at least is active; of a key with HostKey.Was: one row keeps that and another has the new wwwroot. The active ones are stored all the same
 )

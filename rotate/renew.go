@@ -108,6 +108,7 @@ func (r *Renewal) reported(ctx context.Context, do func(context.Context, *Tenant
 		report.Exit = exitFor(err, report.Exit)
 	}
 	report.Nodes = r.nodes
+	report.joinRows()
 	report.forgetCutShort(ctx)
 	return report
 }

@@ -209,6 +209,39 @@ func (r *Renewal) weighLinks(report *TenantReport, localProven bool) {
 	r.ignore(report)
 }
 
+// joinRows makes one link of the rows of one peer that Moodle confuses. Until then each is worked on
+// by itself, so that each has the certificate of the peer.
+func (r *TenantReport) joinRows() {
+	if len(r.hidden) == 0 {
+		return
+	}
+	joined := make([]PeerReport, 0, len(r.Peers))
+	for _, p := range r.Peers {
+		at := -1
+		if slices.Contains(r.hidden, p.Wwwroot) {
+			at = slices.IndexFunc(joined, func(q PeerReport) bool {
+				return slices.Contains(r.hidden, q.Wwwroot) && envelope.SameWwwroot(q.Wwwroot, p.Wwwroot)
+			})
+			if p.Outcome == Skipped && p.Detail == "" { // status
+				p.Detail = twoRowsHere().Detail
+			}
+		}
+		if at < 0 {
+			joined = append(joined, p)
+			continue
+		}
+		first := &joined[at]
+		if p.Use.InUse() && !first.Use.InUse() {
+			first.Use = p.Use
+		}
+		if p.Reason == ReasonTwoRows { // the other's call may have failed for another reason
+			p.Use = first.Use
+			*first = p
+		}
+	}
+	r.Peers = joined
+}
+
 // dependsOnRow reports whether the local site's row of the peer decides about the link: the peer's
 // calls, with which it also fetches a key, are refused if Moodle does not find that row.
 func (p *PeerReport) dependsOnRow() bool {

@@ -35,8 +35,8 @@ type Tenant struct {
 	// Deleted are the wwwroots of deleted rows. Moodle looks for the host that calls without regard to
 	// deleted, and refuses the call of one that is (mnet/peer.php, set_wwwroot).
 	Deleted []string
-	// Hidden are the wwwroots of active rows in whose place Moodle may find a deleted one, as the
-	// database compares wwwroots.
+	// Hidden are the wwwroots of active rows in whose place Moodle may find another row, deleted or of
+	// the same peer, as the database compares wwwroots.
 	Hidden []string
 
 	// SiteIdentifier is config.siteidentifier, by which Moodle names cache entries.
@@ -144,9 +144,15 @@ type Identity struct {
 
 // hasOtherName reports whether the stored certificate is that of another wwwroot: the site is a copy,
 // and whoever has the original's key can speak in its name.
-func (t *Tenant) hasOtherName() bool {
+func (t *Tenant) hasOtherName() bool { return t.otherName() != "" }
+
+// otherName is the wwwroot of the stored certificate if it is that of another site, else "".
+func (t *Tenant) otherName() string {
 	c, err := envelope.ParseCertificate(t.Pair.Certificate)
-	return err == nil && c.SubjectAltName != "" && !envelope.SameWwwroot(c.SubjectAltName, t.Wwwroot) && !envelope.SameWwwroot(c.SubjectAltName, t.address())
+	if err != nil || envelope.SameWwwroot(c.SubjectAltName, t.Wwwroot) || envelope.SameWwwroot(c.SubjectAltName, t.address()) {
+		return ""
+	}
+	return c.SubjectAltName
 }
 
 // address is the wwwroot at which the site answers, and for which a new certificate is made.

@@ -15,12 +15,9 @@ type Counterpart struct {
 	Holds string  // the certificate in its row of this site, PEM; "" if it has none
 	// Unknown: it has no active row of this site that its Moodle finds, which no push makes.
 	Unknown bool
-	// Differ: it has several active rows of this site with different certificates. Which of them its
-	// Moodle reads is chance.
-	Differ bool
-	// Deleted: it has a deleted row of this site, which its Moodle finds, or may find in place of the
-	// active one.
-	Deleted bool
+	// Another: it has a second row of this site, deleted or not, which its Moodle may find in place of
+	// the active one; if Unknown, a deleted one.
+	Another bool
 	// OneWay: its rows were not read, so its call to this site is not made. Row is then what its row
 	// of this site was compared to have of the certificate RowOf; nil if it was not compared.
 	OneWay bool

@@ -90,6 +90,7 @@ func TestWhichTenantsOfAnArrayAreSelected(t *testing.T) {
 		tenant := f.tenants[1].Wwwroot
 		r := f.renew(t, "--all", "--withmaster", "--cfg=wwwroot="+tenant, "--dry-run")
 		r.expect(t, 3, "6 tenants to renew", "two sites have the wwwroot "+tenant+", and different databases: ", tenant+" ("+f.config+")", "VMoodle's register in "+f.config, "hint: only one site can have this wwwroot")
+		f.renew(t, "--host="+tenant, "--cfg=wwwroot="+tenant, "--dry-run").expect(t, 2, "two sites have the wwwroot "+tenant+", and different databases: "+f.config+" and VMoodle's register in "+f.config, "hint: only one site can have this wwwroot")
 	})
 	t.Run("what a dry run says", func(t *testing.T) {
 		f.renew(t, "--all", "--dry-run").expect(t, 0, "1 master left out: add --withmaster to include it: "+f.tenants[0].Wwwroot+"\n",

@@ -181,30 +181,56 @@ func TestAMembersRowWithASlashAtItsEndProvesNoLink(t *testing.T) {
 	linked("accepted ", "verify", "--host="+tenant.Wwwroot)
 }
 
-// Of two rows with one wwwroot, Moodle uses either: a link is not proven by the better one alone.
-func TestEachRowOfAPeerOutsideIsProven(t *testing.T) {
+// Which of two rows of one site Moodle finds is for its database to say. They are one link, whether
+// they are in this site's table or in the peer's, and whatever certificates they have.
+func TestTwoRowsOfOneSiteAreOneLinkThatNoCommandCallsProven(t *testing.T) {
 	t.Parallel()
-	f := newFleet(t, fleetOptions{tenants: 2, outsiders: 1, kind: peertest.Stock})
-	tenant, outside := f.tenants[1], f.outsiders[0].Wwwroot()
-	certificate, _ := f.tenants[0].forgotten(t)
-	tenant.DB.Exec(t, `INSERT INTO {mnet_host} (wwwroot, ip_address, name, public_key, public_key_expires, applicationid, sslverification)
-		SELECT wwwroot, ip_address, name, public_key, public_key_expires, applicationid, sslverification FROM {mnet_host} WHERE wwwroot = ?`, outside)
-	tenant.DB.Exec(t, "UPDATE {mnet_host} SET public_key = ? WHERE wwwroot = ? ORDER BY id LIMIT 1", certificate, outside)
-	outcomes := func(args ...string) (got []string) {
-		t.Helper()
-		r := f.command(t, "verify", append(args, "--retries=0", "--json")...)
-		if r.code != 3 {
-			t.Errorf("%s: exit code %d", args, r.code)
-		}
-		for _, p := range r.byTenant(t)[tenant.Wwwroot].Peers {
-			if p.Wwwroot == outside {
-				got = append(got, string(p.Outcome)+" "+string(p.Reason))
+	f := newFleet(t, fleetOptions{tenants: 3, outsiders: 1, kind: peertest.Stock})
+	tenant, member := f.tenants[1], f.tenants[2]
+	outside, old := f.outsiders[0].Wwwroot(), func(of *fleetTenant) string { c, _ := of.forgotten(t); return c }
+	twice := func(at *fleetTenant, wwwroot, certificate string) {
+		at.DB.Exec(t, `INSERT INTO {mnet_host} (wwwroot, ip_address, name, public_key, public_key_expires, applicationid, sslverification)
+			SELECT wwwroot, ip_address, name, public_key, public_key_expires, applicationid, sslverification FROM {mnet_host} WHERE wwwroot = ?`, wwwroot)
+		at.DB.Exec(t, "UPDATE {mnet_host} SET public_key = ? WHERE wwwroot = ? ORDER BY id LIMIT 1", certificate, wwwroot)
+	}
+	twice(tenant, outside, old(f.tenants[0]))
+	twice(member, tenant.Wwwroot, old(tenant))
+	for _, command := range []string{"verify", "status --live", "doctor", "push --dry-run", "--dry-run", "check", "push", "renew"} {
+		for _, whose := range []string{"--host=" + tenant.Wwwroot, "--all"} {
+			words := strings.Fields(command)
+			if command == "check" {
+				if r := f.command(t, "check", whose); !strings.Contains(r.stdout, outside+" refused: two_rows") || !strings.Contains(r.stdout, member.Wwwroot+" refused: two_rows") {
+					t.Errorf("%s %s: %s", command, whose, r.stdout)
+				}
+				continue
+			}
+			r := f.command(t, words[0], append(words[1:], whose, "--retries=0", "--json")...)
+			if r.code != 3 {
+				t.Errorf("%s %s: exit code %d", command, whose, r.code)
+			}
+			got := map[string][]string{}
+			for _, p := range r.byTenant(t)[tenant.Wwwroot].Peers {
+				got[p.Wwwroot] = append(got[p.Wwwroot], string(p.Outcome)+" "+string(p.Reason))
+			}
+			for _, peer := range []string{outside, member.Wwwroot} {
+				if diff := cmp.Diff([]string{"refused two_rows"}, got[peer]); diff != "" {
+					t.Errorf("%s %s: %s: %s", command, whose, peer, diff)
+				}
 			}
 		}
-		return got
 	}
-	alone, all := outcomes("--host="+tenant.Wwwroot), outcomes("--all")
-	if diff := cmp.Diff(alone, all); diff != "" || len(all) != 2 {
-		t.Errorf("%q: %s", all, diff)
+	if n := member.DB.Value(t, "SELECT COUNT(*) FROM {mnet_host} WHERE wwwroot = ? AND public_key = ?", tenant.Wwwroot, tenant.Certificate(t)); n != "2" {
+		t.Errorf("%s rows of the member have the certificate", n)
+	}
+	// Rows of a site that is not selected are brought up to date, too.
+	master := f.tenants[0]
+	twice(tenant, master.Wwwroot, old(master))
+	f.command(t, "push", "--all").expect(t, 3, "two_rows")
+	if n := tenant.DB.Value(t, "SELECT COUNT(*) FROM {mnet_host} WHERE wwwroot = ? AND public_key = ?", master.Wwwroot, master.Certificate(t)); n != "2" {
+		t.Errorf("%s rows of the master have its certificate", n)
+	}
+	r := f.command(t, "status", "--host="+tenant.Wwwroot)
+	if r.expect(t, 0, "this site has two rows of the peer"); strings.Count(r.stdout, outside) != 1 {
+		t.Errorf("%s", r.stdout)
 	}
 }

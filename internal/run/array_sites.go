@@ -2,7 +2,6 @@ package run
 
 import (
 	"context"
-	"fmt"
 	"runtime"
 	"slices"
 	"sync"
@@ -124,18 +123,13 @@ func (r runner) registered(ctx context.Context, master *config.Config) ([]arrayS
 	}
 	all := []arraySite{r.master(master)}
 	for _, row := range rows {
-		s := arraySite{wwwroot: row.Wwwroot, file: master.File, place: placeOf(master.File, row.TenantRow), row: &row.TenantRow, master: master, wanted: row.MNet >= 0, registered: true, disabled: !row.Enabled}
+		s := arraySite{wwwroot: row.Wwwroot, file: master.File, place: moodledb.PlaceOf(master.File, row.TenantRow), row: &row.TenantRow, master: master, wanted: row.MNet >= 0, registered: true, disabled: !row.Enabled}
 		if row.Enabled {
 			s.config, s.err = master.ForTenant(ctx, row.TenantRow)
 		}
 		all = append(all, s)
 	}
 	return all, nil
-}
-
-// placeOf is a row of the register in a config.php. Redaction knows the words before the host.
-func placeOf(file string, row config.TenantRow) string {
-	return fmt.Sprintf("VMoodle's register in %s, tables %s* of database %s on host %s", file, row.Prefix, row.DBName, row.DBHost)
 }
 
 // distinct are the enabled sites, each once: two files may be of one site, and a register may list
@@ -185,31 +179,17 @@ func contest(sites []arraySite) []arraySite {
 			rows = append(rows, *s.row)
 		}
 	}
-	var err error = &contestedError{sites[0].wwwroot, sites[0].place, sites[1].place}
+	err := &moodledb.ContestedError{Wwwroot: sites[0].wwwroot, Places: []string{sites[0].place, sites[1].place}, OfFiles: true}
 	if len(rows) == len(sites) {
-		ofRows := moodledb.Contested(sites[0].wwwroot, rows)
+		err = moodledb.Contested(sites[0].wwwroot, rows)
 		for i := range sites {
-			sites[i].place = ofRows.Places[i]
+			sites[i].place = err.Places[i]
 		}
-		err = ofRows
 	}
 	for i := range sites {
 		sites[i].contested, sites[i].err = true, err
 	}
 	return sites
-}
-
-// contestedError is a wwwroot of sites in different databases, at least one of which is not a row of
-// the same register.
-type contestedError struct{ wwwroot, one, other string }
-
-func (e *contestedError) Error() string {
-	return "two sites have the wwwroot " + e.wwwroot + ", and different databases: " + e.one + " and " + e.other
-}
-
-// Hint says what to do about it.
-func (e *contestedError) Hint() string {
-	return "only one site can have this wwwroot: correct that of the other in its config.php, --cfg or VMoodle's register. Or leave its config.php out of --config"
 }
 
 // leftOut are the sites that the run does not work on although no option says so: those with MNet

@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"renew_mnetkeys/internal/output"
+	"renew_mnetkeys/moodledb"
 	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/rotate"
 )
@@ -120,7 +121,7 @@ func TestRowsOfARegisterWithOtherTablesAreOtherSites(t *testing.T) {
 			var sites []arraySite
 			for _, row := range []config.TenantRow{one, c.row} {
 				s := siteIn(a, "/1.php", row.DBName)
-				s.place, s.registered, s.config.DBHost, s.config.Prefix, s.row = placeOf("/1.php", row), true, row.DBHost, row.Prefix, &row
+				s.place, s.registered, s.config.DBHost, s.config.Prefix, s.row = moodledb.PlaceOf("/1.php", row), true, row.DBHost, row.Prefix, &row
 				sites = append(sites, s)
 			}
 			kept := distinct(sites, zerolog.Nop())
