@@ -52,6 +52,16 @@ func (a *Array) askOnce(ctx context.Context, to *renewing, calls bool) (s side, 
 	return side{unproven: memberFailure(tenant.Wwwroot, check, failure)}, stale(check, failure)
 }
 
+// differs is the failure of the links to a tenant whose web servers were seen to use different keys,
+// nil if they were not: whatever one more answer says, another one may say the opposite.
+func (t *renewing) differs() *Failure {
+	var own *LocalSiteError
+	if t.report.SelfCheck != SelfFailed || !errors.As(t.report.Err, &own) || !own.SeveralCaches() {
+		return nil
+	}
+	return memberFailure(t.member.Wwwroot, t.report.SelfCheck, own.Failure)
+}
+
 // readSide reads a member. It is nil if the database cannot be read, or belongs to another site:
 // its rows are then not the ones that the member uses.
 func (a *Array) readSide(ctx context.Context, to *renewing) (tenant *Tenant) {

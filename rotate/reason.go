@@ -266,6 +266,8 @@ func (r *TenantReport) NextStep(p PeerReport, pushed bool) string {
 		return ""
 	case r.SelfCheck == SelfSkipped && p.Reason == ReasonLocalSite:
 		return "leave out --self-check=off: this proves the local site and then the link. Run: renew_mnetkeys push"
+	case r.SelfCheck == SelfFailed && p.Reason == ReasonLocalSite && HintOf(r.Err) != "": // one state has one next step
+		return HintOf(r.Err)
 	case p.Reason == ReasonUnknownToPeer && r.movedFrom != "" && r.Moved == nil:
 		return nextMoved(r.movedFrom)
 	}

@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 )
 
@@ -9,6 +10,10 @@ import (
 // it, "" if nothing. A different key is named only if a web server was seen to use one.
 func (r *TenantReport) LocalSite() (means, next string) {
 	n := r.shown()
+	var own *LocalSiteError
+	if n.SelfCheck == SelfFailed && errors.As(r.Err, &own) {
+		return n.means(), own.Hint()
+	}
 	if n.SelfCheck != SelfFailed || n.Reason == "" || n.usesAnotherKey() {
 		return n.means(), n.SelfCheck.NextStep()
 	}

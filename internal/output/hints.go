@@ -93,8 +93,6 @@ func (out *Printer) hintOf(r rotate.TenantReport) string {
 		hint = strings.Replace(hint, again, again+forReal, 1)
 	}
 	switch {
-	case errors.As(r.Err, &own) && !out.Options.Command.Row().Changes:
-		return rotate.SelfFailed.NextStep()
 	case out.isRestored(r):
 		return hintRestored
 	case out.notBegun(r):
