@@ -44,6 +44,7 @@ func (r *Renewal) Verify(ctx context.Context) TenantReport {
 		}
 		report.Peers = r.workOn(t.Peers, func(p Peer) PeerReport { return r.verifyPeer(ctx, *id, p) })
 		r.weighLinks(report, report.SelfCheck == SelfProven)
+		r.noteOtherRuns(ctx, report)
 		report.exitByProof()
 		return nil
 	})
