@@ -115,7 +115,7 @@ var Reasons = []ReasonRow{
 		Next:    "check the site's TLS certificate, or name its certificate authority with --ca-file"},
 	{Code: ReasonTimeout, Means: "no answer within the limit of one call",
 		Pending: true, Unanswered: true,
-		Next: nextIfDown},
+		Next: "if the site is only slow, give a longer --timeout. Otherwise " + nextIfDown},
 	{Code: ReasonInterrupted, Means: "a signal or the deadline ended the run first",
 		Pending: true, Unanswered: true,
 		Next: "the run ended before this peer was proven. No new key is needed. To finish, run: renew_mnetkeys push"},

@@ -43,7 +43,7 @@ func TestAReportForPeople(t *testing.T) {
 			reported(rotate.Renewed, rotate.SelfProven, dead, evil, good), true, head + `
   accepted  https://good.example            12 ms
   pending   https://dead.example/moodle  46000 ms  timeout: no answer in time (3 tries)
-            next: check whether the site is down. When a peer is back, it fetches the new key by itself, if the key that it knows is still in the key history
+            next: if the site is only slow, give a longer --timeout. Otherwise check whether the site is down. When a peer is back, it fetches the new key by itself, if the key that it knows is still in the key history
   refused   https://evil.example             5 ms  fault_6999: cleared
             next: read the log of the site that answered
 
