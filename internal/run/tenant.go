@@ -42,7 +42,7 @@ func (r runner) workOnTenant(ctx context.Context) int {
 		confirmed := report.Wwwroot != ""
 		report = output.Failed(cmp.Or(report.Wwwroot, r.o.Host), exitFor(err), err)
 		report.Unconfirmed = !confirmed
-		known := confirmed && exitFor(err) != rotate.ExitUsage || errors.As(err, new(*moodledb.ContestedError))
+		known := confirmed && exitFor(err) != rotate.ExitUsage || errors.As(err, new(*moodledb.ContestedError)) || errors.As(err, new(*config.RowError))
 		if known && r.cmd.Prints == cmdline.PrintsFindings {
 			report.Findings = []rotate.Finding{rotate.Unreadable(ctx, report.Wwwroot, err)}
 		}
