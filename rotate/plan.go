@@ -174,7 +174,11 @@ func (r *Renewal) planBinding(t *Tenant, report *TenantReport) []Peer {
 			report.warn("would bind the services of " + link.Wwwroot + ", which is a peer already")
 			continue
 		}
-		report.warn("would connect " + link.Wwwroot + " as a peer and bind its services")
+		if t.hasDeleted(link.Wwwroot) {
+			report.warn("would make the deleted row of " + link.Wwwroot + " active again and bind its services")
+		} else {
+			report.warn("would connect " + link.Wwwroot + " as a peer and bind its services")
+		}
 		peers = append(peers, NewPeer(link.Wwwroot))
 	}
 	return peers
