@@ -45,7 +45,7 @@ func Tenants(ctx context.Context, master *config.Config) ([]RegisterRow, error) 
 // readRegister reads all rows: an array has at most some hundred.
 func readRegister(ctx context.Context, db *sql.DB, c *config.Config) ([]RegisterRow, error) {
 	d, _ := c.Dialect()
-	rows, err := db.QueryContext(ctx, d.SQL(c.Names(), "SELECT vhostname, name, mnet, enabled, vdbtype, vdbhost, vdblogin, vdbpass, vdbname, vdbprefix, vdatapath "+
+	rows, err := db.QueryContext(ctx, d.SQL(c.Names(), "SELECT id, vhostname, name, mnet, enabled, vdbtype, vdbhost, vdblogin, vdbpass, vdbname, vdbprefix, vdatapath "+
 		"FROM {local_vmoodle} WHERE vhostname <> '' ORDER BY vhostname, id"))
 	if err != nil {
 		return nil, err
@@ -55,11 +55,12 @@ func readRegister(ctx context.Context, db *sql.DB, c *config.Config) ([]Register
 	for rows.Next() {
 		var wwwroot, name, dbtype, dbhost, dbuser, dbpass, dbname, prefix, dataroot sql.NullString
 		var mnet, enabled sql.NullInt64
-		if err := rows.Scan(&wwwroot, &name, &mnet, &enabled, &dbtype, &dbhost, &dbuser, &dbpass, &dbname, &prefix, &dataroot); err != nil {
+		var id int64
+		if err := rows.Scan(&id, &wwwroot, &name, &mnet, &enabled, &dbtype, &dbhost, &dbuser, &dbpass, &dbname, &prefix, &dataroot); err != nil {
 			return nil, err
 		}
 		all = append(all, RegisterRow{Name: name.String, MNet: int(mnet.Int64), Enabled: enabled.Int64 != 0, TenantRow: config.TenantRow{
-			Wwwroot: strings.TrimSuffix(wwwroot.String, "/"), DBType: dbtype.String, DBHost: dbhost.String, DBUser: dbuser.String,
+			ID: id, Wwwroot: strings.TrimSuffix(wwwroot.String, "/"), DBType: dbtype.String, DBHost: dbhost.String, DBUser: dbuser.String,
 			DBPass: dbpass.String, DBName: dbname.String, Prefix: prefix.String, Dataroot: dataroot.String,
 		}})
 	}

@@ -2,6 +2,7 @@ package moodledb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -104,6 +105,14 @@ func FindTenant(ctx context.Context, master *config.Config, host string) (*confi
 		e.hint = "if it is the site of config.php itself, add --cfg=wwwroot=" + host
 	} else if e.Nearest == "" {
 		e.Nearest = nearest(host, []string{master.Wwwroot})
+	}
+	for _, row := range rows {
+		if row.Enabled && row.Wwwroot == e.Nearest { // whose vhostname may be no wwwroot, so that no --host can be it
+			var unusable *config.RowError
+			if _, err := master.ForTenant(ctx, row.TenantRow); errors.As(err, &unusable) && unusable.Column == "vhostname" {
+				return nil, unusable
+			}
+		}
 	}
 	return nil, e
 }

@@ -243,6 +243,21 @@ func TestTenantPassesOnWhatIsWrongWithDatabases(t *testing.T) {
 		}
 		noSecret(t, err)
 	})
+	t.Run("the row that has it", func(t *testing.T) {
+		id := a.Value(t, "SELECT id FROM {local_vmoodle} WHERE vhostname = 'https://bad.example.org'")
+		_, err := FindTenant(t.Context(), a.read(t, nil), "https://bad.example.org")
+		if want := fmt.Sprintf("row %s of VMoodle's register (table %slocal_vmoodle of database %s): vdbprefix \"x;y\" ", id, a.Prefix, a.Name); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("error %v, want %s", err, want)
+		}
+		noSecret(t, err)
+	})
+	t.Run("a vhostname that no --host can be", func(t *testing.T) {
+		a.Exec(t, "UPDATE {local_vmoodle} SET vhostname = 'bad.example.org', vdbprefix = 'b_' WHERE vhostname = 'https://bad.example.org'")
+		var row *config.RowError
+		if _, err := FindTenant(t.Context(), a.read(t, nil), "https://bad.example.org"); !errors.As(err, &row) || row.Column != "vhostname" || row.Value != "bad.example.org" {
+			t.Errorf("error %v", err)
+		}
+	})
 	t.Run("the register's dbtype", func(t *testing.T) {
 		_, err := FindTenant(t.Context(), a.read(t, map[string]string{"vmasterdbtype": "sqlsrv"}), "https://one.example.org")
 		var unsupported *config.UnsupportedDBError

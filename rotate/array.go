@@ -43,6 +43,8 @@ type Array struct {
 	Phase func(phase string, p Progress)
 
 	wellProven sync.Map // the WebServers that gave as many answers as prove a single tenant
+	looks      sync.Map // func() bool, by wwwroot: whether another run has the lock
+	looking    sync.Mutex
 }
 
 // Progress counts the tenants, or members, of a phase. Stopped are those of Done for which the run
@@ -146,6 +148,29 @@ func (a *Array) Run(ctx context.Context) int {
 	a.leaveOutRest(tenants, failures)
 	keys.stop()
 	return a.finishAll(ctx, tenants, a.pushToMembers(ctx, tenants))
+}
+
+// busy implements Busy of a Renewal. A member is looked at once: its lock is not taken for each link.
+func (a *Array) busy(ctx context.Context, wwwroot string) bool {
+	look, _ := a.looks.LoadOrStore(wwwroot, sync.OnceValue(func() bool {
+		at := slices.IndexFunc(a.Members, func(m Member) bool { return m.Wwwroot == wwwroot })
+		return at >= 0 && AnotherRuns(ctx, a.looker(a.Members[at]))
+	}))
+	return look.(func() bool)()
+}
+
+// looker is a member's lock for commands that only look whether another run has it. One looks at a
+// time: a lock that this run has itself, for a moment, seems to be another run's.
+func (a *Array) looker(m Member) Locker {
+	return lockFunc(func(ctx context.Context, wait time.Duration) (func(), error) {
+		a.looking.Lock()
+		release, err := m.Lock(ctx, wait)
+		if err != nil {
+			a.looking.Unlock()
+			return nil, err
+		}
+		return func() { release(); a.looking.Unlock() }, nil
+	})
 }
 
 // start prepares the selected tenants.

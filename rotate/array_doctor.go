@@ -30,7 +30,8 @@ func (a *Array) examine(ctx context.Context, t *renewing, members map[string]boo
 	var mu sync.Mutex
 	doubted = map[string]bool{}
 	a.within(ctx, t, func(s *Session, r *Renewal) error {
-		r.Locker, r.Store, r.members = lockFunc(t.member.Lock), wholeStore{s.Store, s.PeerRows}, members
+		r.Locker, r.Store, r.members = a.looker(t.member), wholeStore{s.Store, s.PeerRows}, members
+		r.Busy = a.busy
 		r.Counterpart = func(_ context.Context, p Peer) (*Counterpart, error) {
 			mu.Lock()
 			defer mu.Unlock()

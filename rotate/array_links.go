@@ -13,6 +13,9 @@ func (m *linkResults) report(ctx context.Context, p Peer, tenant string) PeerRep
 	report := PeerReport{Wwwroot: p.Wwwroot, Application: p.Application, Attempts: 1}
 	if f := m.broken(ctx, p.Wwwroot, tenant); f != nil {
 		report.fail(f)
+		if theirs := m.sides[m.member[p.Wwwroot]]; f != theirs.unproven || !theirs.called {
+			report.Attempts = 0
+		}
 		return report
 	}
 	report.Outcome, report.Reason = Accepted, ReasonDatabase

@@ -418,3 +418,23 @@ func TestADeletedRowIsNotExplainedByAMove(t *testing.T) {
 		}
 	}
 }
+
+// What a row shows is no answer: the report counts no attempt then. What the member's web server
+// showed is one.
+func TestALinkThatIsJudgedByRowsAloneCountsNoAttempt(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil    func(f *fleet)
+		attempts int
+	}{
+		"the row":        {func(f *fleet) { f.sites[1].rows[f.sites[0].tenant.Wwwroot].deleted = true }, 0},
+		"MNet is off":    {func(f *fleet) { f.sites[1].tenant.DispatcherMode = "off" }, 0},
+		"the web server": {func(f *fleet) { f.sites[1].own = &Failure{Reason: ReasonFault7025} }, 1},
+	} {
+		f := newFleet(t, 2)
+		c.spoil(f)
+		f.array(ArrayOptions{}, 0).Survey(t.Context(), SurveyVerify)
+		if p := linkTo(f.reports[f.sites[0].tenant.Wwwroot], f.sites[1].tenant.Wwwroot); p.Outcome != Refused || p.Attempts != c.attempts {
+			t.Errorf("%s: %+v", name, p)
+		}
+	}
+}

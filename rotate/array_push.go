@@ -54,6 +54,11 @@ func (a *Array) meet(tenants []*renewing, ask func(to, t *renewing) side) *linkR
 	}
 	m := a.links()
 	a.each("ask", a.receivers(), func(to *renewing) { m.sides[to.at] = ask(to, with[to.at]) })
+	for _, t := range tenants {
+		if f := t.differs(); f != nil && m.sides[t.at].err == nil {
+			m.sides[t.at] = side{unproven: f, called: true}
+		}
+	}
 	a.addTenants(m, tenants)
 	for i, s := range m.sides {
 		if _, known := m.key[a.Members[i].Wwwroot]; !known && s.uses != nil {

@@ -15,6 +15,7 @@ type side struct {
 	// uses is the certificate it stores, if its web server was proven to use it; else nil.
 	uses     *envelope.Certificate
 	unproven *Failure // why it was not proven
+	called   bool     // so its web server says
 }
 
 // askAgain is how long the run waits for a member whose web server does not use the stored key:
@@ -49,7 +50,17 @@ func (a *Array) askOnce(ctx context.Context, to *renewing, calls bool) (s side, 
 	if ctx.Err() != nil { // a call that was cut short says nothing about the site
 		return side{unproven: cutShort(ctx)}, false
 	}
-	return side{unproven: memberFailure(tenant.Wwwroot, check, failure)}, stale(check, failure)
+	return side{unproven: memberFailure(tenant.Wwwroot, check, failure), called: failure != nil}, stale(check, failure)
+}
+
+// differs is the failure of the links to a tenant whose web servers were seen to use different keys,
+// nil if they were not: whatever one more answer says, another one may say the opposite.
+func (t *renewing) differs() *Failure {
+	var own *LocalSiteError
+	if t.report.SelfCheck != SelfFailed || !errors.As(t.report.Err, &own) || !own.SeveralCaches() {
+		return nil
+	}
+	return memberFailure(t.member.Wwwroot, t.report.SelfCheck, own.Failure)
 }
 
 // readSide reads a member. It is nil if the database cannot be read, or belongs to another site:

@@ -60,7 +60,7 @@ func (a *Array) look(ctx context.Context, t *renewing, r *Renewal, what Survey) 
 	}
 	id := tenant.identity()
 	if what.calls() {
-		r.Locker = lockFunc(t.member.Lock)
+		r.Locker = a.looker(t.member)
 		id, err = r.verifyOwn(ctx, tenant, &t.report)
 	}
 	if what.details() {
@@ -150,6 +150,8 @@ func (a *Array) surveyPeers(ctx context.Context, t *renewing, s *Session, r *Ren
 	}
 	if what.calls() {
 		r.weighLinks(&t.report, t.report.SelfCheck == SelfProven)
+		r.Locker, r.Busy = a.looker(t.member), a.busy
+		r.noteOtherRuns(ctx, &t.report)
 		t.report.exitByProof()
 	}
 	return nil

@@ -18,7 +18,7 @@ const maxBinding = 8
 // bindHosts connects the hosts of --bindhost before the key is pushed to any peer, and gives the
 // tenant's peers together with them. Hosts that could not be connected are reported, and the key is
 // pushed to the others all the same.
-func (r *Renewal) bindHosts(ctx context.Context, t *Tenant, own Identity) (peers []Peer, failed []PeerReport) {
+func (r *Renewal) bindHosts(ctx context.Context, t *Tenant, own Identity, report *TenantReport) (peers []Peer, failed []PeerReport) {
 	known := make(map[string]Peer, len(t.Peers))
 	for _, p := range t.Peers {
 		known[envelope.FoldWwwroot(p.Wwwroot)] = p
@@ -38,14 +38,32 @@ func (r *Renewal) bindHosts(ctx context.Context, t *Tenant, own Identity) (peers
 	peers = append(peers, t.Peers...)
 	for i := range r.Bind {
 		_, isKnown := known[envelope.FoldWwwroot(connected[i].Wwwroot)]
-		switch {
-		case reports[i] != nil:
+		if reports[i] != nil {
 			failed = append(failed, *reports[i])
-		case !isKnown:
+			continue
+		}
+		report.warn(t.bound(r.Bind[i].Wwwroot, isKnown))
+		if !isKnown {
 			peers = append(peers, connected[i])
 		}
 	}
 	return peers, failed
+}
+
+// bound says what was done to the tenant's row of a host.
+func (t *Tenant) bound(wwwroot string, known bool) string {
+	switch {
+	case known:
+		return "bound the services of " + wwwroot + ", which was a peer already"
+	case t.hasDeleted(wwwroot):
+		return "made the deleted row of " + wwwroot + " active again and bound its services"
+	}
+	return "connected " + wwwroot + " as a peer and bound its services"
+}
+
+// hasDeleted reports whether the tenant has a deleted row of a host, which a connection revives.
+func (t *Tenant) hasDeleted(wwwroot string) bool {
+	return slices.ContainsFunc(t.Deleted, func(deleted string) bool { return envelope.SameWwwroot(deleted, wwwroot) })
 }
 
 // nextConnect is the next step for a host that is not connected: no later run would find it.

@@ -129,7 +129,7 @@ type pushFunc func(ctx context.Context, own Identity, peers []Peer) []PeerReport
 // distribute pushes to every peer, proves each, and checks the local site again: a web request that
 // had read the old pair before it was replaced may have refilled the cache after it was dropped.
 func (r *Renewal) distribute(ctx context.Context, t *Tenant, next Identity, push pushFunc, report *TenantReport) error {
-	peers, unbound := r.bindHosts(ctx, t, next)
+	peers, unbound := r.bindHosts(ctx, t, next, report)
 	report.Peers = push(ctx, next, peers)
 	r.pushOnceMore(ctx, next, peers, report.Peers)
 	report.Peers = merge(report.Peers, unbound)

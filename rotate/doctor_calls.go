@@ -102,6 +102,19 @@ func (c checkup) fail(p Peer, f *Failure, local SelfCheck) checkup {
 	return c
 }
 
+// otherRuns is noteOtherRuns for links and their findings.
+func (d *diagnosis) otherRuns(ctx context.Context, report *TenantReport) {
+	d.noteOtherRuns(ctx, report)
+	for _, p := range report.Peers {
+		for i := range d.findings {
+			f := &d.findings[i]
+			if p.Next == HintOf(ErrUnderWay) && f.Subject == p.Wwwroot && f.Code == "peer_"+string(p.Reason) {
+				f.Detail, f.Next = p.Detail, p.Next
+			}
+		}
+	}
+}
+
 // hasRenewed reports whether a peer whose certificate here has expired already uses a newer one. It
 // reads publickey.php, a page that makes no Moodle renew.
 func (d *diagnosis) hasRenewed(ctx context.Context, p Peer) bool {

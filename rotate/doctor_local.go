@@ -141,7 +141,7 @@ func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent
 	case check == SelfFailed && f.Reason == ReasonClock:
 		d.own(SeverityError, string(f.Reason), f.Reason.NextStep(false), "this machine and the local site disagree about the time", "%v", f)
 	case check == SelfFailed && f.Reason == ReasonSeveralCaches:
-		d.own(SeverityError, string(f.Reason), f.Reason.Row().NextLocal, "this site's web servers use different keys", "%v", f)
+		d.own(SeverityError, string(f.Reason), d.notUsed(ctx, f).Hint(), "this site's web servers use different keys", "%v", f)
 		return "its web servers use different keys"
 	case check == SelfFailed:
 		d.own(SeverityError, "key_not_used", check.NextStep(),

@@ -170,6 +170,8 @@ type LocalSiteError struct {
 	Incoherent bool
 	// Kept: the database has the key of every certificate that the web servers show.
 	Kept bool
+	// Seen: the command only looks, so no purge was tried.
+	Seen bool
 	// Elsewhere is what the cache is not the cause of, like a wrong clock; nil if it may be.
 	Elsewhere error
 }
@@ -193,6 +195,8 @@ func (e *LocalSiteError) Hint() string {
 	switch {
 	case hint != "":
 		return hint
+	case e.Seen && !e.SeveralCaches():
+		return SelfFailed.NextStep()
 	case e.Incoherent && e.Kept:
 		return purgeCaches + "Then renew the key. Run: php admin/cli/purge_caches.php && renew_mnetkeys"
 	case e.Incoherent:

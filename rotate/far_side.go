@@ -208,7 +208,7 @@ func (r *Renewal) verifyFarKey(ctx context.Context, p Peer, far farSide, proof P
 	case check == SelfFailed:
 		report.back = false
 		report.fail(memberFailure(p.Wwwroot, check, f))
-	case report.Outcome.Proven():
+	case report.Outcome.Proven(), outdated(p, proof) != nil && !far.uses(proof):
 		report.fail(&Failure{Reason: ReasonSeveralCaches, Detail: "the peer's web server answered with another key than the one in the peer's database", Next: nextOfMember(p.Wwwroot)})
 	}
 }

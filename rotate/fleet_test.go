@@ -134,6 +134,9 @@ func (s *fleetSite) lock(context.Context, time.Duration) (func(), error) {
 	if s.lockErr != nil {
 		return nil, s.lockErr
 	}
+	if s.f.locked[s.tenant.Wwwroot] {
+		return nil, ErrLocked
+	}
 	s.f.locked[s.tenant.Wwwroot] = true
 	return func() {
 		s.f.mu.Lock()

@@ -107,11 +107,18 @@ func (r *Renewal) byCall(id Identity) question {
 		switch f.Reason.Row().LocalSite {
 		case SelfNoRC4:
 			// Either it uses another key, or its OpenSSL has no RC4 and it fails every sealed call
-			// with this fault. The certificate that it shows decides which.
-			if shown, failure := r.Network.PublicKey(ctx, node); failure != nil || !id.Key.Certificate.Equal(shown) {
-				return SelfFailed, f
+			// with this fault. The certificate that it shows decides which, on several connections:
+			// web servers behind one address take turns.
+			for i := range answersWanted {
+				shown, failure := r.Network.PublicKey(ctx, node)
+				switch {
+				case failure != nil, i == 0 && !id.Key.Certificate.Equal(shown):
+					return SelfFailed, f
+				case !id.Key.Certificate.Equal(shown):
+					return SelfFailed, &Failure{Reason: ReasonSeveralCaches, Detail: ReasonSeveralCaches.Row().Means}
+				}
 			}
-			// Or the page came from another web server, which takes turns with this one.
+			// Or every page came from another web server than the call.
 			again := r.Network.Prove(ctx, id, node, nil, false).Failure
 			if again == nil {
 				return SelfFailed, &Failure{Reason: ReasonSeveralCaches, Detail: ReasonSeveralCaches.Row().Means}

@@ -219,6 +219,9 @@ func TestHostsAreConnectedBeforeThePush(t *testing.T) {
 	if len(far.got) != 1 || far.got[0].Wwwroot != ownURL || far.got[0].Certificate != w.tenant.Pair.Certificate {
 		t.Error("the other side did not get our new certificate")
 	}
+	if want := []string{"connected https://new.example as a peer and bound its services"}; !slices.Equal(report.Warnings, want) {
+		t.Errorf("it says %q", report.Warnings)
+	}
 	if next := report.Peers[1].Next; next != nextConnect {
 		t.Errorf("what was not connected: next: %s", next)
 	}
@@ -245,6 +248,28 @@ func TestAHostWithSeveralDeletedRowsIsNotConnected(t *testing.T) {
 		if next := report.NextStep(report.Peers[0], true); !strings.HasSuffix(next, "run: renew_mnetkeys …") {
 			t.Errorf("%s: next: %s", name, next)
 		}
+	}
+}
+
+// The run and its dry run say of each host what becomes of its row.
+func TestARunSaysWhatItHasConnected(t *testing.T) {
+	const known, deleted, added = "https://known.example", "https://deleted.example", "https://new.example"
+	w := newWorld(t)
+	for _, wwwroot := range []string{known, deleted, added} {
+		w.addPeer(wwwroot, fakePeer{})
+	}
+	w.tenant.Peers, w.tenant.Deleted = w.tenant.Peers[:1], []string{deleted}
+	var o Options
+	for _, wwwroot := range []string{known, deleted, added} {
+		o.Bind = append(o.Bind, Link{Wwwroot: wwwroot, Near: &oneSide{w: w}})
+	}
+	planned := []string{"would bind the services of " + known + ", which is a peer already", "would make the deleted row of " + deleted + " active again and bind its services", "would connect " + added + " as a peer and bind its services"}
+	done := []string{"bound the services of " + known + ", which was a peer already", "made the deleted row of " + deleted + " active again and bound its services", "connected " + added + " as a peer and bound its services"}
+	if got := w.renewal(o).Plan(t.Context()).Warnings; !slices.Equal(got, planned) {
+		t.Errorf("the dry run says %q", got)
+	}
+	if got := w.renewal(o).Run(t.Context()).Warnings; !slices.Equal(got, done) {
+		t.Errorf("the run says %q", got)
 	}
 }
 

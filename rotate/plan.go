@@ -180,6 +180,9 @@ func (r *Renewal) planBinding(t *Tenant, report *TenantReport) (peers []Peer, re
 			p := PeerReport{Wwwroot: link.Wwwroot, Application: "moodle"}
 			p.notConnected(ErrTwoRows)
 			refused = append(refused, p)
+		case first >= 0:
+			report.warn("would make the deleted row of " + link.Wwwroot + " active again and bind its services")
+			peers = append(peers, NewPeer(link.Wwwroot))
 		default:
 			report.warn("would connect " + link.Wwwroot + " as a peer and bind its services")
 			peers = append(peers, NewPeer(link.Wwwroot))

@@ -115,7 +115,7 @@ var Reasons = []ReasonRow{
 		Next:    "check the site's TLS certificate, or name its certificate authority with --ca-file"},
 	{Code: ReasonTimeout, Means: "no answer within the limit of one call",
 		Pending: true, Unanswered: true,
-		Next: nextIfDown},
+		Next: "if the site is only slow, give a longer --timeout. Otherwise " + nextIfDown},
 	{Code: ReasonInterrupted, Means: "a signal or the deadline ended the run first",
 		Pending: true, Unanswered: true,
 		Next: "the run ended before this peer was proven. No new key is needed. To finish, run: renew_mnetkeys push"},
@@ -270,6 +270,8 @@ func (r *TenantReport) NextStep(p PeerReport, pushed bool) string {
 		return ""
 	case r.SelfCheck == SelfSkipped && p.Reason == ReasonLocalSite:
 		return "let the local site be checked: this proves it and then the link. Run: renew_mnetkeys … --self-check=auto"
+	case r.SelfCheck == SelfFailed && p.Reason == ReasonLocalSite && HintOf(r.Err) != "": // one state has one next step
+		return HintOf(r.Err)
 	case p.Reason == ReasonUnknownToPeer && r.movedFrom != "" && r.Moved == nil:
 		return nextMoved(r.movedFrom)
 	}

@@ -5,6 +5,12 @@ import (
 	"testing"
 )
 
+func TestTheNextStepOfATimeoutNamesTheOptionThatSetsIt(t *testing.T) {
+	if next := ReasonTimeout.NextStep(true); !strings.Contains(next, "--timeout") {
+		t.Error(next)
+	}
+}
+
 func TestPendingIsWhatWasNotReached(t *testing.T) {
 	for reason, want := range map[Reason]bool{
 		ReasonDNS: true, ReasonConnect: true, ReasonTLS: true, ReasonTimeout: true, "http_500": true, "http_503": true,

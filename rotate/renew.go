@@ -65,6 +65,9 @@ type Renewal struct {
 	// concurrently.
 	Counterpart func(context.Context, Peer) (*Counterpart, error)
 
+	// Busy reports whether another run has the lock of a peer that is a site of the array; may be nil.
+	Busy func(ctx context.Context, wwwroot string) bool
+
 	// members are the sites of the same array, by wwwroot; may be nil. Diagnose uses it.
 	members map[string]bool
 

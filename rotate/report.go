@@ -50,7 +50,7 @@ const (
 	Accepted PeerOutcome = "accepted" // proven at once
 	Healed   PeerOutcome = "healed"   // proven after it fetched the key itself
 	Pending  PeerOutcome = "pending"  // not reached, or not judged
-	Refused  PeerOutcome = "refused"  // answered, but does not use the new key
+	Refused  PeerOutcome = "refused"  // does not use the new key, as its answer or, without a call, the databases show
 	Skipped  PeerOutcome = "skipped"
 	Ignored  PeerOutcome = "ignored" // not proven, and matches IgnorePeers: it does not count
 )

@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 )
 
@@ -9,10 +10,13 @@ import (
 // it, "" if nothing. A different key is named only if a web server was seen to use one.
 func (r *TenantReport) LocalSite() (means, next string) {
 	n := r.shown()
-	if n.SelfCheck == SelfUnreachable {
+	var own *LocalSiteError
+	switch {
+	case n.SelfCheck == SelfUnreachable:
 		return n.means(), cmp.Or(n.Reason.Row().NextLocal, n.SelfCheck.NextStep())
-	}
-	if n.SelfCheck != SelfFailed || n.Reason == "" || n.usesAnotherKey() {
+	case n.SelfCheck == SelfFailed && errors.As(r.Err, &own):
+		return n.means(), own.Hint()
+	case n.SelfCheck != SelfFailed || n.Reason == "" || n.usesAnotherKey():
 		return n.means(), n.SelfCheck.NextStep()
 	}
 	return n.means(), cmp.Or(n.Reason.Row().NextLocal, "to see what is wrong with the local site, run: renew_mnetkeys doctor")

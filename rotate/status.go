@@ -34,6 +34,7 @@ func (r *Renewal) Status(ctx context.Context, live bool) TenantReport {
 		}
 		report.Peers = verified
 		r.weighLinks(report, report.SelfCheck == SelfProven)
+		r.noteOtherRuns(ctx, report)
 		report.exitByProof()
 		return nil
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 )
 
@@ -47,15 +48,17 @@ func (r *Renewal) askSettled(ctx context.Context, t *Tenant) (SelfCheck, *Failur
 	}
 }
 
-// anotherRuns reports whether another run has the tenant's lock. If none has, the lock is taken for
-// a moment: there is no other way to find out that all database servers have.
+// anotherRuns reports whether another run has the tenant's lock.
 func (r *Renewal) anotherRuns(ctx context.Context) bool {
-	if r.Locker == nil {
-		return false
-	}
+	return r.Locker != nil && AnotherRuns(ctx, r.Locker)
+}
+
+// AnotherRuns reports whether another run has a lock. If none has, the lock is taken for a moment:
+// there is no other way to find out that all database servers have.
+func AnotherRuns(ctx context.Context, locker Locker) bool {
 	ctx, cancel := context.WithTimeout(ctx, lookAtLock) // all connections may be in use, one of them here
 	defer cancel()
-	release, err := r.Locker.Lock(ctx, 0)
+	release, err := locker.Lock(ctx, 0)
 	if err == nil {
 		release()
 	}
@@ -63,6 +66,27 @@ func (r *Renewal) anotherRuns(ctx context.Context) bool {
 }
 
 const lookAtLock = 3 * time.Second
+
+// noteOtherRuns says of refused links that another run is working on one of their sites: a key that
+// it has stored, and that it has not pushed yet, looks like a fault. It is for commands that only
+// look.
+func (r *Renewal) noteOtherRuns(ctx context.Context, report *TenantReport) {
+	own := sync.OnceValue(func() bool { return r.anotherRuns(ctx) })
+	for i := range report.Peers {
+		p := &report.Peers[i]
+		switch {
+		case p.Outcome != Refused:
+		case own():
+			p.whileAnotherRuns("this site")
+		case r.Busy != nil && r.Busy(ctx, p.Wwwroot):
+			p.whileAnotherRuns("the peer")
+		}
+	}
+}
+
+func (p *PeerReport) whileAnotherRuns(site string) {
+	p.Detail, p.Next = join("another run is working on "+site, p.Detail), HintOf(ErrUnderWay)
+}
 
 // lockFunc is a Locker that is a function.
 type lockFunc func(ctx context.Context, wait time.Duration) (release func(), err error)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -137,6 +138,103 @@ func TestAfterAWaitForAnotherRunASurveyIsOfWhatThatRunHasStored(t *testing.T) {
 		report, now := f.reports[s.tenant.Wwwroot], mustParse(s.tenant.Pair.Certificate).Fingerprint()
 		if report.SelfCheck != SelfProven || report.Certificate.SHA256 != now || report.History != 1 {
 			t.Errorf("survey %d: %s: %+v, want %s", what, report.SelfCheck, report.Certificate, now)
+		}
+	}
+}
+
+// While another run is between storing a key and pushing it, links are refused: commands that only
+// look say that it is at work, and advise to wait.
+func TestARefusedLinkSaysThatAnotherRunIsAtWork(t *testing.T) {
+	wait := HintOf(ErrUnderWay)
+	for name, c := range map[string]struct {
+		own, peer bool // whose lock another run has
+		says      string
+	}{
+		"on this site": {own: true, says: "another run is working on this site"},
+		"on the peer":  {peer: true, says: "another run is working on the peer"},
+		"on neither":   {},
+	} {
+		for command, run := range map[string]func(*Renewal, context.Context) TenantReport{"verify": (*Renewal).Verify, "doctor": (*Renewal).Diagnose,
+			"live": func(r *Renewal, ctx context.Context) TenantReport { return r.Status(ctx, true) }} {
+			w := newWorld(t)
+			w.addPeer(peerA, fakePeer{refuses: ReasonFault7025})
+			w.addPeer("https://b.example", fakePeer{})
+			if c.own {
+				w.lockErr = ErrLocked
+			}
+			r := w.renewal(Options{})
+			r.Busy = func(context.Context, string) bool { return c.peer }
+			report := run(r, t.Context())
+			p := linkTo(report, peerA)
+			if p.Outcome != Refused || p.Reason != ReasonFault7025 || !strings.HasPrefix(p.Detail, c.says) || (p.Next == wait) != (c.says != "") || report.Exit != ExitPeers {
+				t.Errorf("%s, %s: %+v", command, name, p)
+			}
+			if other := linkTo(report, "https://b.example"); !other.Outcome.Proven() || other.Detail != "" {
+				t.Errorf("%s, %s: %+v", command, name, other)
+			}
+			for _, f := range report.Findings {
+				if f.Code == "peer_fault_7025" && (f.Next == wait) != (c.says != "") {
+					t.Errorf("%s: %+v", name, f)
+				}
+			}
+		}
+	}
+}
+
+// In an array, where the lock of a member is looked at once for all its links.
+func TestInAnArrayARefusedLinkSaysThatAnotherRunIsAtWork(t *testing.T) {
+	f := newFleet(t, 4)
+	busy := f.sites[1]
+	for _, s := range f.sites {
+		if row := s.rows[busy.tenant.Wwwroot]; row != nil {
+			row.certificate = testPair(t, busy.tenant.Wwwroot, clock.AddDate(0, 0, -40)).Certificate.PEM
+		}
+	}
+	a := f.array(ArrayOptions{}, 0, 2, 3)
+	looks := 0
+	a.Members[1].Lock = func(context.Context, time.Duration) (func(), error) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		looks++
+		return nil, ErrLocked
+	}
+	a.Survey(t.Context(), SurveyVerify)
+	for _, at := range []int{0, 2, 3} {
+		if p := linkTo(f.reports[f.sites[at].tenant.Wwwroot], busy.tenant.Wwwroot); p.Outcome != Refused || !strings.HasPrefix(p.Detail, "another run is working on the peer") || p.Next != HintOf(ErrUnderWay) {
+			t.Errorf("%+v", p)
+		}
+	}
+	if looks != 1 {
+		t.Errorf("%d looks at the lock", looks)
+	}
+}
+
+// The locks that the command has itself, while it looks, are no other run's.
+func TestALookAtAnArrayIsNoOtherRun(t *testing.T) {
+	for _, survey := range []Survey{SurveyVerify, SurveyDoctor} {
+		f := newFleet(t, 6)
+		for _, s := range f.sites {
+			s.proveFail = ReasonFault6010
+			for _, row := range s.rows {
+				row.certificate = testPair(t, "https://other.example", clock).Certificate.PEM
+			}
+		}
+		a := f.array(ArrayOptions{})
+		for i := range a.Members {
+			lock := a.Members[i].Lock
+			a.Members[i].Lock = func(ctx context.Context, wait time.Duration) (func(), error) {
+				release, err := lock(ctx, wait)
+				time.Sleep(time.Duration(i) * 10 * time.Millisecond) // so that they overlap
+				return release, err
+			}
+		}
+		a.Survey(t.Context(), survey)
+		for _, s := range f.sites {
+			for _, p := range f.reports[s.tenant.Wwwroot].Peers {
+				if p.Outcome != Refused || strings.Contains(p.Detail, "another run") {
+					t.Fatalf("%+v", p)
+				}
+			}
 		}
 	}
 }

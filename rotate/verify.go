@@ -41,6 +41,7 @@ func (r *Renewal) Verify(ctx context.Context) TenantReport {
 		}
 		report.Peers = r.workOn(t.Peers, func(p Peer) PeerReport { return r.verifyPeer(ctx, *id, p) })
 		r.weighLinks(report, report.SelfCheck == SelfProven)
+		r.noteOtherRuns(ctx, report)
 		report.exitByProof()
 		return nil
 	})
@@ -71,10 +72,17 @@ func (r *Renewal) verifyOwn(ctx context.Context, t *Tenant, report *TenantReport
 	case err != nil:
 		return nil, err
 	case check == SelfFailed:
-		return nil, fmt.Errorf("%w: %w", ErrNotFollowed, &LocalSiteError{Failure: failure})
+		return nil, fmt.Errorf("%w: %w", ErrNotFollowed, r.notUsed(ctx, failure))
 	}
 	report.Outcome = Kept
 	return t.identity(), nil
+}
+
+// notUsed is what a command that only looks says of a local site that uses another key.
+func (r *Renewal) notUsed(ctx context.Context, f *Failure) *LocalSiteError {
+	e := &LocalSiteError{Failure: f, Seen: true}
+	e.Kept = e.SeveralCaches() && r.allKept(ctx, f)
+	return e
 }
 
 // verifyPeer calls a peer, and makes the peer's call to this site if that is possible.

@@ -45,6 +45,22 @@ func TestDoctorTellsWhoUsesALink(t *testing.T) {
 	}
 }
 
+// A row of the register that cannot be used is a finding about its tenant, wherever it is asked for.
+func TestDoctorFindsARowOfTheRegisterThatCannotBeUsed(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, fleetOptions{tenants: 2})
+	of := f.tenants[1]
+	f.tenants[0].DB.Exec(t, "UPDATE {local_vmoodle} SET vdbtype = 'oci' WHERE vhostname = ?", of.Wwwroot)
+	for _, args := range [][]string{{"--host=" + of.Wwwroot}, {"--all"}} {
+		r := f.command(t, "doctor", append(args, "--json")...)
+		findings := r.document(t).Tenants[0].Findings
+		if len(findings) != 1 || findings[0].Code != "own_unreadable" || !strings.Contains(findings[0].Detail, "local_vmoodle of database "+f.tenants[0].DB.Name+`): vdbtype "oci"`) || !strings.Contains(findings[0].Next, "vdbtype of that row") {
+			t.Errorf("%v: exit %d, %+v", args, r.code, findings)
+		}
+	}
+	f.command(t, "doctor", "--host="+of.Wwwroot).expect(t, 2, "[own_unreadable]", "vdbtype of that row")
+}
+
 func TestTheDatabaseOfAnotherSiteIsNoSuccess(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, fleetOptions{tenants: 3})

@@ -330,3 +330,26 @@ func TestTheDebugLogSaysWhatIsDone(t *testing.T) {
 		}
 	}
 }
+
+// An empty shard has no key to ask about: the command ends as every other one.
+func TestARollbackOfAnEmptyShardAsksNothing(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, fleetOptions{tenants: 2})
+	empty := 0
+	for _, shard := range []string{"--shard=0/2", "--shard=1/2"} {
+		status := f.command(t, "status", "--all", shard, "--json")
+		if len(status.document(t).Tenants) > 0 {
+			continue
+		}
+		empty++
+		x := onTerminal(t, command(t, "rollback", "--config="+f.config, "--all", shard))
+		_, _ = x.master.WriteString(ctrlD) // ends a question, if there is one
+		x.end().expect(t, 0)
+		if text := x.text(); strings.Contains(text, "[y/N]") || !strings.Contains(text, "0 tenants") {
+			t.Errorf("%s", text)
+		}
+	}
+	if empty != 1 {
+		t.Errorf("%d shards are empty", empty)
+	}
+}

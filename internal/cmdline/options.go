@@ -122,7 +122,7 @@ var groups = []group{
 				advice: "--fullstop stops at the first failure: leave out one of the two"}}},
 		{name: "max-failures", arg: "N", of: renewing, needs: "all", example: "5",
 			set:  number(0, math.MaxInt, "", func(o *Options) *int { return &o.Array.MaxFailures }),
-			help: "with --all: renew no more tenants after N of them failed (default: no limit)"},
+			help: "with --all: renew no more tenants after N renewals failed; a tenant that fails the check before, or a link, does not count (default: no limit)"},
 		{name: "canary", arg: "N", of: renewing, needs: "all", preset: "1",
 			set:  number(0, math.MaxInt, "", func(o *Options) *int { return &o.Array.Canary }),
 			help: "with --all: renew N tenants first; stop if one of them fails"},

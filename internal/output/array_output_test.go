@@ -115,8 +115,8 @@ func (r exitCodeRecord) Finish(code int) error { *r.code = code; return nil }
 
 // A command without a tenant is one for the master.
 func TestAnArraysNextStepsOfLinksAreCompleteCommands(t *testing.T) {
-	refused := rotate.PeerReport{Wwwroot: "https://p.example", Outcome: rotate.Refused, Reason: rotate.ReasonCannotOpen}
-	alone := rotate.PeerReport{Wwwroot: "https://q.example", Outcome: rotate.Refused, Reason: rotate.ReasonFault710}
+	refused := rotate.PeerReport{Wwwroot: "https://p.example", Outcome: rotate.Refused, Reason: rotate.ReasonCannotOpen, Attempts: 1}
+	alone := rotate.PeerReport{Wwwroot: "https://q.example", Outcome: rotate.Refused, Reason: rotate.ReasonFault710, Attempts: 1}
 	var stdout strings.Builder
 	out := NewArray(&Printer{Options: cmdline.Options{Command: cmdline.Verify, All: true}, stdout: &Results{W: &stdout}, Site: Site{Config: "/c.php"}})
 	out.Begin(2, 2)
@@ -135,7 +135,7 @@ func TestAnArraysNextStepsOfLinksAreCompleteCommands(t *testing.T) {
 func TestLinksThatAreCuredInDifferentWaysAreNotOneGroup(t *testing.T) {
 	const reason, restored = rotate.ReasonCannotOpen, "this site's database is older than the peer's"
 	to := func(peer, next string) rotate.PeerReport {
-		return rotate.PeerReport{Wwwroot: peer, Outcome: rotate.Refused, Reason: reason, Next: next}
+		return rotate.PeerReport{Wwwroot: peer, Outcome: rotate.Refused, Reason: reason, Next: next, Attempts: 1}
 	}
 	peers := []rotate.PeerReport{to("https://p.example", ""), to("https://q.example", ""), to("https://m.example", restored),
 		to("https://n.example", "to see what is wrong there, run: renew_mnetkeys doctor --host=https://n.example"),

@@ -98,7 +98,7 @@ func TestTheFirstLineOfACheckIsTheSameWhateverComesFirst(t *testing.T) {
 func linked(tenant string, o rotate.PeerOutcome, reason rotate.Reason, peers ...string) rotate.TenantReport {
 	r := rotate.TenantReport{Wwwroot: tenant, SelfCheck: rotate.SelfProven, Exit: rotate.ExitPeers}
 	for _, p := range peers {
-		r.Peers = append(r.Peers, rotate.PeerReport{Wwwroot: p, Outcome: o, Reason: reason, Detail: "of " + p})
+		r.Peers = append(r.Peers, rotate.PeerReport{Wwwroot: p, Outcome: o, Reason: reason, Detail: "of " + p, Attempts: 1})
 	}
 	return r
 }

@@ -18,6 +18,10 @@ const hintNoHook = "before the next run, add a --cache-hook that purges the cach
 // hintHook is the same if there is a hook.
 const hintHook = "before the next run, correct the --cache-hook: it must purge core/config for every web server. To see which store it is, run: renew_mnetkeys doctor"
 
+// hintHookFails begins the hint for a key that is stored and that the web server does not use, although
+// a hook ran. To run that hook again would change nothing.
+const hintHookFails = "the --cache-hook ran, and the web server still uses another key: correct the hook, which must purge core/config for every web server. "
+
 // hintSeparate is the same if some web servers followed and others did not.
 const hintSeparate = "the web servers use different keys, so each has a cache of its own. Before the next run, add a --cache-hook that purges the cache on each of them, or let them share a file or Redis store for core/config"
 
@@ -93,16 +97,17 @@ func (out *Printer) hintOf(r rotate.TenantReport) string {
 		hint = strings.Replace(hint, again, again+forReal, 1)
 	}
 	switch {
-	case errors.As(r.Err, &own) && !out.Options.Command.Row().Changes:
-		return rotate.SelfFailed.NextStep()
 	case out.isRestored(r):
 		return hintRestored
 	case out.notBegun(r):
 		return hintNotBegun
 	case r.Exit != rotate.ExitLocalSite && errors.As(r.Err, &sig):
 		return interruptedHint(out.Options)
-	case r.Outcome == rotate.Undone && errors.As(r.Err, &own) && hint == own.Hint() && rotate.HintOf(own.Cache) == "" && own.Elsewhere == nil:
+	case !errors.As(r.Err, &own) || own.Seen || hint != own.Hint() || rotate.HintOf(own.Cache) != "" || own.Elsewhere != nil: // whose cause is known better
+	case r.Outcome == rotate.Undone:
 		return out.hintUndone(own)
+	case out.Options.CacheHook != "" && own.Failure != nil && !own.Failure.Pending:
+		return hintHookFails + strings.ToUpper(hint[:1]) + hint[1:] + unhooked
 	}
 	return hint
 }

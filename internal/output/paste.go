@@ -63,6 +63,9 @@ func (out *Printer) CompleteGroup(text, first string, several bool) string {
 // forReal is the end of a command that repeats a dry run as a run.
 const forReal = " for real"
 
+// unhooked is the end of a command that leaves out this run's --cache-hook.
+const unhooked = " without --cache-hook"
+
 func (out *Printer) complete(command, wwwroot string) string {
 	if wwwroot != "" {
 		command = strings.ReplaceAll(command, here, quoted(wwwroot))
@@ -154,7 +157,8 @@ func (s Site) sudo() string {
 func (out *Printer) withSite(command, wwwroot string, at Site) string {
 	has := func(option string) bool { return strings.Contains(command, " --"+option) }
 	carried := []string{"cfg", "php", "options", "node"}
-	if hook := "cache-hook"; out.Typed(hook) && changes(command) {
+	command, leavesOut := strings.CutSuffix(command, unhooked)
+	if hook := "cache-hook"; out.Typed(hook) && changes(command) && !leavesOut {
 		command, carried = advisedHook.ReplaceAllLiteralString(command, ""), append(carried, hook)
 	}
 	site := words(given(out.Arguments, carried...))

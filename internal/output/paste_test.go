@@ -68,9 +68,10 @@ func TestCommandsThatPurgeKeepTheHookOfTheirRun(t *testing.T) {
 	const config, advised = " --config='/srv/my moodle/config.php'", "run: renew_mnetkeys --abandon-pending --cache-hook='systemctl reload php8.2-fpm'"
 	out := inArray("push", "--cache-hook", "systemctl reload fpm")
 	for hint, want := range map[string]string{
-		advised:                      "run: sudo -u www-data renew_mnetkeys --abandon-pending" + config + " --cache-hook 'systemctl reload fpm'",
-		"run: renew_mnetkeys push":   "run: sudo -u www-data renew_mnetkeys push" + config + " --cache-hook 'systemctl reload fpm'",
-		"run: renew_mnetkeys doctor": "run: sudo -u www-data renew_mnetkeys doctor" + config,
+		advised:                               "run: sudo -u www-data renew_mnetkeys --abandon-pending" + config + " --cache-hook 'systemctl reload fpm'",
+		"run: renew_mnetkeys push":            "run: sudo -u www-data renew_mnetkeys push" + config + " --cache-hook 'systemctl reload fpm'",
+		"run: renew_mnetkeys push" + unhooked: "run: sudo -u www-data renew_mnetkeys push" + config,
+		"run: renew_mnetkeys doctor":          "run: sudo -u www-data renew_mnetkeys doctor" + config,
 	} {
 		if got := out.Complete(hint, ""); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)

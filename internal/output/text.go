@@ -157,8 +157,11 @@ func reasonWords(p rotate.PeerReport) string {
 		}
 		why += p.Detail
 	}
-	if p.Attempts > 1 && p.Outcome == rotate.Pending {
+	switch {
+	case p.Attempts > 1 && p.Outcome == rotate.Pending:
 		why += fmt.Sprintf(" (%d tries)", p.Attempts)
+	case p.Attempts == 0 && p.Outcome == rotate.Refused: // judged by the databases alone
+		why += " (not called)"
 	}
 	return why
 }

@@ -25,7 +25,8 @@ func reported(outcome rotate.Outcome, check rotate.SelfCheck, peers ...rotate.Pe
 func TestAReportForPeople(t *testing.T) {
 	good := rotate.PeerReport{Wwwroot: "https://good.example", Outcome: rotate.Accepted, TookMS: 12}
 	dead := rotate.PeerReport{Wwwroot: "https://dead.example/moodle", Outcome: rotate.Pending, Reason: "timeout", Detail: "no answer in time", Attempts: 3, TookMS: 46000}
-	evil := rotate.PeerReport{Wwwroot: "https://evil.example", Outcome: rotate.Refused, Reason: "fault_6999", Detail: "\x1b[2Jcleared", TookMS: 5}
+	evil := rotate.PeerReport{Wwwroot: "https://evil.example", Outcome: rotate.Refused, Reason: "fault_6999", Detail: "\x1b[2Jcleared", Attempts: 1, TookMS: 5}
+	byRows := rotate.PeerReport{Wwwroot: "https://rows.example", Outcome: rotate.Refused, Reason: rotate.ReasonTwoRows, Detail: "it has two rows", Next: "decide"}
 	head := `renewed https://t.example
   certificate  sha256 aa11
   valid        2026-03-01 11:00 UTC until 2026-03-29 12:00 UTC
@@ -42,11 +43,17 @@ func TestAReportForPeople(t *testing.T) {
 			reported(rotate.Renewed, rotate.SelfProven, dead, evil, good), true, head + `
   accepted  https://good.example            12 ms
   pending   https://dead.example/moodle  46000 ms  timeout: no answer in time (3 tries)
-            next: check whether the site is down. When a peer is back, it fetches the new key by itself, if the key that it knows is still in the key history
+            next: if the site is only slow, give a longer --timeout. Otherwise check whether the site is down. When a peer is back, it fetches the new key by itself, if the key that it knows is still in the key history
   refused   https://evil.example             5 ms  fault_6999: cleared
             next: read the log of the site that answered
 
 1 of 3 peers proven, 1 pending, 1 refused
+`},
+		{"what the databases show is no answer of the peer", reported(rotate.Renewed, rotate.SelfProven, byRows), true, head + `
+  refused   https://rows.example      0 ms  two_rows: it has two rows (not called)
+            next: decide
+
+0 of 1 peer proven, 1 refused
 `},
 		{"short: the block and the summary", reported(rotate.Renewed, rotate.SelfProven, good), false, head + "1 of 1 peer proven\n"},
 		{"no peers", reported(rotate.Renewed, rotate.SelfProven), true, head + "\nthe key is renewed; the site has no active peers\n"},

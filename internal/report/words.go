@@ -38,7 +38,7 @@ func peerMarks(how mode) []mark {
 		{string(rotate.Accepted), "A", "proven at once"},
 		{string(rotate.Healed), "H", "proven after it fetched the key itself"},
 		{string(rotate.Pending), "P", "not proven yet: it was not reached, or not judged; its line says why"},
-		{string(rotate.Refused), "R", "answered, and does not use the new key"},
+		{string(rotate.Refused), "R", "does not use the new key, as its answer or the databases show"},
 		{string(rotate.Skipped), "S", skipped},
 		{string(rotate.Ignored), "–", "not proven, but named by --ignore-peer: not counted"},
 	}

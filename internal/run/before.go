@@ -34,6 +34,9 @@ func confirm(ctx context.Context, o *cmdline.Options, out *output.Printer, stdin
 		if ctx.Err() != nil {
 			return fmt.Errorf("nothing was done: %w", context.Cause(ctx))
 		}
+		if o.Asked = askedAbout(found); len(found) == 0 {
+			return nil // the run says why there is no tenant, as every command does, and may change none
+		}
 		err := nothingToGoBackTo(found)
 		if err == nil || len(found) > 1 {
 			fmt.Fprint(out.Stderr, output.KeysOfRollback(found))
@@ -41,7 +44,6 @@ func confirm(ctx context.Context, o *cmdline.Options, out *output.Printer, stdin
 		if err != nil {
 			return err
 		}
-		o.Asked = askedAbout(found)
 	}
 	fmt.Fprintf(out.Stderr, "%s [y/N] ", cmd.Question(*o))
 	answers := make(chan string, 1)

@@ -42,7 +42,7 @@ func (r runner) workOnTenant(ctx context.Context) int {
 		confirmed := report.Wwwroot != ""
 		report = output.Failed(cmp.Or(report.Wwwroot, r.o.Host), exitFor(err), err)
 		report.Unconfirmed = !confirmed
-		known := confirmed && exitFor(err) != rotate.ExitUsage || errors.As(err, new(*moodledb.ContestedError))
+		known := confirmed && exitFor(err) != rotate.ExitUsage || errors.As(err, new(*moodledb.ContestedError)) || errors.As(err, new(*config.RowError))
 		if known && r.cmd.Prints == cmdline.PrintsFindings {
 			report.Findings = []rotate.Finding{rotate.Unreadable(ctx, report.Wwwroot, err)}
 		}
@@ -100,7 +100,7 @@ func (r runner) onTenant(ctx context.Context) (rotate.TenantReport, error) {
 	renewal.Locker = &lockIfGiven{lock: logged.Lock, warned: new(sync.Once), log: out.Log}
 	renewal.Cache = r.hooks.cacheOf(muc.New(master, tenant, o.PHP, out.Log), tenant)
 	renewal.CommandLinePHP = commandLinePHP(tenant, o.PHP)
-	renewal.Counterpart = counterparts(ctx, master, tenant)
+	renewal.Counterpart, renewal.Busy = counterparts(ctx, master, tenant), busy(master)
 	work := r.cmd.One
 	if o.DryRun {
 		work = r.cmd.Plan
@@ -159,6 +159,25 @@ func counterparts(ctx context.Context, master, tenant *config.Config) func(conte
 			return nil, err
 		}
 		return rotate.CounterpartOf(other, tenant.Wwwroot), nil
+	}
+}
+
+// busy finds out whether another run has the lock of a peer that is a site of the same array.
+func busy(master *config.Config) func(ctx context.Context, wwwroot string) bool {
+	if master.Register == nil {
+		return nil
+	}
+	return func(ctx context.Context, wwwroot string) bool {
+		site, err := moodledb.FindTenant(ctx, master, wwwroot)
+		if err != nil {
+			return false
+		}
+		db, err := moodledb.Open(ctx, site)
+		if err != nil {
+			return false
+		}
+		defer db.Close()
+		return rotate.AnotherRuns(ctx, db)
 	}
 }
 

@@ -32,6 +32,35 @@ func (e *Error) Unwrap() error { return e.Err }
 // Hint says what to do about it.
 func (e *Error) Hint() string { return e.Advice }
 
+// RowError is a row of VMoodle's register with a value that cannot be used.
+type RowError struct {
+	Table, Database string
+	ID              int64
+	Column, Value   string // Value "": it is empty, or not shown
+	Problem         string
+	Advice          string // what to write instead, "" if the problem says it
+	Err             error
+}
+
+func (e *RowError) Error() string {
+	value := ""
+	if e.Value != "" {
+		value = fmt.Sprintf(" %q", e.Value)
+	}
+	return fmt.Sprintf("row %d of VMoodle's register (table %s of database %s): %s%s %s", e.ID, e.Table, e.Database, e.Column, value, e.Problem)
+}
+
+func (e *RowError) Unwrap() error { return e.Err }
+
+// Hint says what to do about it.
+func (e *RowError) Hint() string {
+	advice := e.Advice
+	if advice != "" {
+		advice = ": " + advice
+	}
+	return fmt.Sprintf("correct %s of that row in VMoodle's administration, or by SQL%s. If the tenant is gone, set enabled = 0 there", e.Column, advice)
+}
+
 // UnsupportedDBError is a $CFG->dbtype that is neither MySQL nor PostgreSQL: sqlsrv, oci.
 type UnsupportedDBError struct{ DBType string }
 

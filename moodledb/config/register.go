@@ -3,6 +3,7 @@ package config
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"renew_mnetkeys/moodledb/dialect"
@@ -19,6 +20,7 @@ type Register struct {
 // TenantRow is what the tenant's row in the register says instead of config.php. It prints without
 // its password.
 type TenantRow struct {
+	ID                                             int64
 	Wwwroot                                        string // vhostname, no trailing slash
 	DBType, DBHost, DBName, DBUser, DBPass, Prefix string
 	Dataroot                                       string // vdatapath
@@ -89,7 +91,8 @@ func ofRegister(dbtype string) string {
 // the values of the row, as VMoodle does (local/vmoodle/bootlib.php, vmoodle_feed_config); there
 // must be a Register. It makes no query, so that a whole array is resolved at the price of one, at
 // half a millisecond per tenant. If only PHP can evaluate what the register does not say, it runs
-// one PHP per tenant. Errors are an *Error or an *UnsupportedDBError.
+// one PHP per tenant. Errors are an *Error or an *UnsupportedDBError, in a *RowError if a value of
+// the row is the cause.
 func (c *Config) ForTenant(ctx context.Context, row TenantRow) (*Config, error) {
 	r := c.Register
 	values := map[string]string{
@@ -107,8 +110,38 @@ func (c *Config) ForTenant(ctx context.Context, row TenantRow) (*Config, error) 
 	}
 	t, err := readFor(ctx, c.File, c.options, values)
 	if err != nil {
-		return nil, fmt.Errorf("tenant %s: %w", row.Wwwroot, err)
+		return nil, c.ofRow(row, err)
 	}
 	t.source = fromRow
 	return t, nil
+}
+
+// ofRow is the error of a tenant whose configuration cannot be used.
+func (c *Config) ofRow(row TenantRow, err error) error {
+	values := map[string]struct{ column, value string }{
+		"wwwroot": {"vhostname", row.Wwwroot}, "dbtype": {"vdbtype", row.DBType}, "dbname": {"vdbname", row.DBName},
+		"dbhost": {"vdbhost", ""}, // which --redact would not find in the error
+		"prefix": {"vdbprefix", row.Prefix}, "dataroot": {"vdatapath", row.Dataroot},
+	}
+	if c.Register.TenantUser == "" {
+		values["dbuser"] = struct{ column, value string }{"vdblogin", row.DBUser}
+	}
+	e := &RowError{Table: c.Register.Prefix + "local_vmoodle", Database: c.Register.DBName, ID: row.ID, Err: err}
+	var setting *Error
+	var kind *UnsupportedDBError
+	switch {
+	case errors.As(err, &kind):
+		e.Column, e.Value, e.Problem = "vdbtype", row.DBType, "is not supported: use mysqli, mariadb or postgres"
+	case errors.As(err, &setting) && values[setting.Setting].column != "":
+		e.Column, e.Value, e.Problem = values[setting.Setting].column, values[setting.Setting].value, setting.Problem
+		switch {
+		case setting.Setting == "dbhost":
+			e.Advice = setting.Advice
+		case e.Value == "":
+			e.Problem = "is empty"
+		}
+	default:
+		return fmt.Errorf("tenant %s: %w", row.Wwwroot, err)
+	}
+	return e
 }

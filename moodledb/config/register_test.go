@@ -31,6 +31,43 @@ func TestRegisterIsReachedLikeTheSiteWhereItIsTheSameServer(t *testing.T) {
 	}
 }
 
+// A value of a row is corrected in the register, and not in config.php.
+func TestABadValueOfARowNamesTheRow(t *testing.T) {
+	t.Parallel()
+	for _, login := range []string{"", "all"} {
+		c := Config{Register: &Register{DBName: "master", Prefix: "mdl_", TenantUser: login}}
+		for setting, want := range map[string]string{
+			"wwwroot":  `vhostname "a b" is wrong`,
+			"prefix":   "vdbprefix is empty",
+			"dbhost":   "vdbhost is wrong",
+			"dbuser":   "vdblogin is empty",
+			"dataroot": `vdatapath "/d" is wrong`,
+		} {
+			err := c.ofRow(TenantRow{ID: 7, Wwwroot: "a b", DBHost: "db1", DBPass: "SECRET", Dataroot: "/d"}, &Error{File: "/c.php", Line: 3, Setting: setting, Problem: "is wrong", Advice: "write HOST"})
+			var row *RowError
+			if login != "" && setting == "dbuser" { // which config.php sets for all tenants
+				if errors.As(err, &row) {
+					t.Error(err)
+				}
+				continue
+			}
+			if !errors.As(err, &row) || err.Error() != "row 7 of VMoodle's register (table mdl_local_vmoodle of database master): "+want || strings.Contains(row.Hint(), "write HOST") != (setting == "dbhost") {
+				t.Errorf("%s: %v; %+v", setting, err, row)
+			}
+			if cause := new(Error); !errors.As(err, &cause) {
+				t.Errorf("%s has no cause", setting)
+			}
+		}
+		var row *RowError
+		if err := c.ofRow(TenantRow{DBType: "oci"}, &UnsupportedDBError{"oci"}); !errors.As(err, &row) || !strings.Contains(err.Error(), `vdbtype "oci" is not supported`) {
+			t.Error(err)
+		}
+		if err := c.ofRow(TenantRow{}, &Error{File: "/c.php", Setting: "cachedir", Problem: "is wrong"}); errors.As(err, &row) && row.Column == "" || !strings.Contains(err.Error(), "/c.php") {
+			t.Error(err)
+		}
+	}
+}
+
 func TestTenantsThatAnArrayExcludesHaveNoDefaults(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
