@@ -15,7 +15,7 @@ import (
 func (a *Array) preflightAll(ctx context.Context, tenants []*renewing, keys *keyMaker, failures *failureLimit) {
 	// The wait for locks is one for the whole run: if another run has many locks, the wait is not
 	// paid for each.
-	until := a.Template.Now().Add(a.Template.LockWait)
+	until := a.Template.Now().Add(max(a.Template.LockWait, glance))
 	var once sync.Once
 	waiting := func(upTo time.Duration) { once.Do(func() { a.Template.waiting(upTo) }) }
 	a.each("check", tenants, func(t *renewing) {

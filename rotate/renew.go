@@ -187,7 +187,7 @@ func (r *Renewal) renew(ctx context.Context, t *Tenant, report *TenantReport) (*
 
 // locked takes the lock, and reads and describes the tenant under it.
 func (r *Renewal) locked(ctx context.Context, report *TenantReport) (release func(), t *Tenant, err error) {
-	release, err = lockOrWait(ctx, r.Locker.Lock, r.LockWait, r.waiting)
+	release, err = lockOrWait(ctx, r.Locker.Lock, max(r.LockWait, glance), r.waiting)
 	if err != nil {
 		return nil, nil, stoppedOr(ctx, err)
 	}
@@ -213,7 +213,12 @@ func (r *Renewal) load(ctx context.Context) (*Tenant, error) {
 	return t, nil
 }
 
-// lockOrWait takes a lock. If another run has it, that is reported before the wait begins.
+// glance is how long a run waits for a lock at least: a command that only looks takes a free lock for
+// a moment, see [AnotherRuns].
+const glance = time.Second
+
+// lockOrWait takes a lock. If another run has it, that is reported before a wait begins that was asked
+// for.
 func lockOrWait(ctx context.Context, lock func(context.Context, time.Duration) (func(), error), wait time.Duration, waiting func(time.Duration)) (func(), error) {
 	if ctx.Err() != nil { // no database is asked any more
 		return nil, ctx.Err()
@@ -222,7 +227,9 @@ func lockOrWait(ctx context.Context, lock func(context.Context, time.Duration) (
 	if !errors.Is(err, ErrLocked) || wait <= 0 {
 		return release, err
 	}
-	waiting(wait)
+	if wait > glance {
+		waiting(wait)
+	}
 	return lock(ctx, wait)
 }
 

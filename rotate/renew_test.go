@@ -479,6 +479,21 @@ func TestRollingBackLosesNoPair(t *testing.T) {
 	}
 }
 
+// A command that only looks has a free lock for a moment. A run that begins then must not end for it.
+func TestARunDoesNotEndForACommandThatLooks(t *testing.T) {
+	w := newWorld(t)
+	r := w.renewal(Options{})
+	r.Locker = lockFunc(func(_ context.Context, wait time.Duration) (func(), error) {
+		if wait < glance {
+			return nil, ErrLocked
+		}
+		return func() {}, nil
+	})
+	if report := r.Run(t.Context()); report.Err != nil || report.Outcome != Renewed {
+		t.Errorf("%+v", report)
+	}
+}
+
 // If a run waits for another, that is reported before the wait, and once.
 func TestAWaitForTheLockIsSaidBeforeItBegins(t *testing.T) {
 	for _, c := range []struct {
