@@ -3,6 +3,7 @@ package rotate
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"renew_mnetkeys/envelope"
@@ -83,7 +84,7 @@ type takingTurns struct {
 	*fleet
 	site  *fleetSite
 	old   *envelope.Certificate
-	calls *int
+	calls *atomic.Int64
 }
 
 func (n takingTurns) Prove(ctx context.Context, own Identity, p Peer, answered *envelope.Certificate, keyswap bool) Proof {
@@ -91,7 +92,7 @@ func (n takingTurns) Prove(ctx context.Context, own Identity, p Peer, answered *
 	if p.Wwwroot != n.site.tenant.Wwwroot {
 		return proof
 	}
-	if *n.calls++; *n.calls%2 == 0 {
+	if n.calls.Add(1)%2 == 0 {
 		return Proof{Failure: &Failure{Reason: ReasonFault7023}, Attempts: 1}
 	}
 	return proof
@@ -99,7 +100,7 @@ func (n takingTurns) Prove(ctx context.Context, own Identity, p Peer, answered *
 
 func (n takingTurns) PublicKey(ctx context.Context, p Peer) (*envelope.Certificate, *Failure) {
 	if p.Wwwroot == n.site.tenant.Wwwroot {
-		if *n.calls++; *n.calls%2 == 0 {
+		if n.calls.Add(1)%2 == 0 {
 			return n.old, nil
 		}
 	}
@@ -113,14 +114,16 @@ func TestALinkToATenantWithSeveralCachesSaysSo(t *testing.T) {
 		"verify": func(a *Array, ctx context.Context) { a.Survey(ctx, SurveyVerify) },
 		"push":   func(a *Array, ctx context.Context) { a.PushOnly = true; a.Run(ctx) },
 	} {
-		for _, begun := range []int{0, 1} { // which of the two answers first
+		for begun := range int64(2) { // which of the two answers first
 			f := newFleet(t, 2)
 			site := f.sites[1]
 			old := testPair(t, site.tenant.Wwwroot, clock.AddDate(0, 0, -40))
 			site.tenant.History = []Retired{{Stored: storedPair(old), Expires: old.Certificate.NotAfter.Unix()}}
+			calls := new(atomic.Int64)
+			calls.Store(begun)
 			a := f.array(ArrayOptions{})
 			a.Parallel, a.Template.Answers = 1, 4
-			a.Template.Network = takingTurns{f, site, old.Certificate, &begun}
+			a.Template.Network = takingTurns{f, site, old.Certificate, calls}
 			run(a, t.Context())
 			link := linkTo(f.reports[f.sites[0].tenant.Wwwroot], site.tenant.Wwwroot)
 			if link.Outcome != Refused || link.Reason != ReasonSeveralCaches || link.Next != nextOfMember(site.tenant.Wwwroot) {
