@@ -172,7 +172,7 @@ func TestADatabaseThatTakesNoWritesEndsARunBeforeItChangesAnything(t *testing.T)
 		push       int    // exit code of a push, which has nothing to write
 	}{
 		"MariaDB":    {nil, "REVOKE ALL ON %[1]s.* FROM %[2]s; GRANT SELECT ON %[1]s.* TO %[2]s", "denied", "denied", 0},
-		"PostgreSQL": {[]int{0}, "ALTER ROLE %[2]s SET default_transaction_read_only = on", "hint: is it a replica? dbhost must be the primary", "error: the database does not accept a new key: ", 1},
+		"PostgreSQL": {[]int{0}, "ALTER ROLE %[2]s SET default_transaction_read_only = on", "hint: the server is read-only, perhaps a replica: dbhost in config.php must name the primary server", "error: the database does not accept a new key: ", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
