@@ -11,17 +11,12 @@ import (
 	"renew_mnetkeys/moodledb/config"
 )
 
-// optionHost and optionAll are the options without which a run works on config.php's own site.
-const (
-	optionHost = "--host"
-	optionAll  = "--all"
-)
-
-// noArray is the error of a run that needs an array, and of which config.php configures none. The
-// files that config.php includes, such as vconfig.php, may be readable for another user alone.
-func noArray(master *config.Config, option, host, problem string) *UnknownTenantError {
+// noArray is the error of a run that needs an array, and of which config.php configures none. alone is
+// how to work without one. The files that config.php includes, such as vconfig.php, may be readable for
+// another user alone.
+func noArray(master *config.Config, alone, host, problem string) *UnknownTenantError {
 	e := &UnknownTenantError{Host: host, Problem: problem,
-		hint: "if there is an array, name its config.php with --config; this user must also be able to read VMoodle's vconfig.php. To work on the site of config.php alone, run: renew_mnetkeys … without " + option}
+		hint: "if there is an array, name its config.php with --config; this user must also be able to read VMoodle's vconfig.php. To work on the site of config.php alone, " + alone}
 	if unread := master.Unread(); unread != nil {
 		e.Problem, e.Err, e.hint = problem+": "+unread.Error(), unread, unread.Hint()
 	} else if host != "" {
@@ -71,7 +66,7 @@ func FindTenant(ctx context.Context, master *config.Config, host string) (*confi
 	case master.Register == nil && own:
 		return master, nil
 	case master.Register == nil:
-		return nil, noArray(master, optionHost, host, "config.php is of "+master.Wwwroot+", and configures no VMoodle array")
+		return nil, noArray(master, "leave out --host", host, "config.php is of "+master.Wwwroot+", and configures no VMoodle array")
 	}
 	rows, err := Tenants(ctx, master)
 	switch {

@@ -148,7 +148,7 @@ func TestTenantThatCannotBeWorkedOn(t *testing.T) {
 		"without its path":              {"https://two.example.org", nil, "no such tenant", "did you mean --host=https://Two.example.org/moodle?"},
 		"the master, misspelt":          {"https://mastr.example.org", nil, "no such tenant", "did you mean --host=https://master.example.org?"},
 		"disabled":                      {"https://off.example.org", nil, "disabled in the register", "enable it"},
-		"in another site than an array": {"https://one.example.org", map[string]string{"vmasterdbname": ""}, "config.php is of https://master.example.org, and configures no VMoodle array", "run: renew_mnetkeys … without --host"},
+		"in another site than an array": {"https://one.example.org", map[string]string{"vmasterdbname": ""}, "config.php is of https://master.example.org, and configures no VMoodle array", "leave out --host"},
 		"without a table":               {"https://one.example.org", map[string]string{"vmasterprefix": "none_"}, "table none_local_vmoodle of database " + a.Name + ", does not exist", "vmasterprefix"},
 	}
 	for name, test := range tests {

@@ -44,7 +44,7 @@ type Array struct {
 
 	wellProven sync.Map // the WebServers that gave as many answers as prove a single tenant
 	looks      sync.Map // func() bool, by wwwroot: whether another run has the lock
-	looking    sync.Mutex
+	looking    sync.Map // *sync.Mutex, by wwwroot: for one look at a lock at a time
 }
 
 // Progress counts the tenants, or members, of a phase. Stopped are those of Done for which the run
@@ -162,14 +162,16 @@ func (a *Array) busy(ctx context.Context, wwwroot string) bool {
 // looker is a member's lock for commands that only look whether another run has it. One looks at a
 // time: a lock that this run has itself, for a moment, seems to be another run's.
 func (a *Array) looker(m Member) Locker {
+	one, _ := a.looking.LoadOrStore(m.Wwwroot, new(sync.Mutex))
+	looking := one.(*sync.Mutex)
 	return lockFunc(func(ctx context.Context, wait time.Duration) (func(), error) {
-		a.looking.Lock()
+		looking.Lock()
 		release, err := m.Lock(ctx, wait)
 		if err != nil {
-			a.looking.Unlock()
+			looking.Unlock()
 			return nil, err
 		}
-		return func() { release(); a.looking.Unlock() }, nil
+		return func() { release(); looking.Unlock() }, nil
 	})
 }
 

@@ -14,8 +14,8 @@ import (
 // that passes is begun.
 func (a *Array) preflightAll(ctx context.Context, tenants []*renewing, keys *keyMaker, failures *failureLimit) {
 	// The wait for locks is one for the whole run: if another run has many locks, the wait is not
-	// paid for each.
-	until := a.Template.Now().Add(max(a.Template.LockWait, glance))
+	// paid for each. A glance is.
+	until := a.Template.Now().Add(a.Template.LockWait)
 	var once sync.Once
 	waiting := func(upTo time.Duration) { once.Do(func() { a.Template.waiting(upTo) }) }
 	a.each("check", tenants, func(t *renewing) {
@@ -24,7 +24,7 @@ func (a *Array) preflightAll(ctx context.Context, tenants []*renewing, keys *key
 			return
 		}
 		defer failures.checked(t)
-		release, err := lockOrWait(ctx, t.member.Lock, until.Sub(a.Template.Now()), waiting)
+		release, err := lockOrWait(ctx, t.member.Lock, max(until.Sub(a.Template.Now()), glance), waiting)
 		if err != nil {
 			err = stoppedOr(ctx, err)
 			t.report.Err, t.report.Error = err, err.Error()

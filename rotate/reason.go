@@ -269,9 +269,9 @@ func (r *TenantReport) NextStep(p PeerReport, pushed bool) string {
 	case p.Outcome.Proven() || p.Outcome == Skipped || p.Outcome == Ignored:
 		return ""
 	case r.SelfCheck == SelfSkipped && p.Reason == ReasonLocalSite:
-		return "let the local site be checked: this proves it and then the link. Run: renew_mnetkeys … --self-check=auto"
-	case r.SelfCheck == SelfFailed && p.Reason == ReasonLocalSite && HintOf(r.Err) != "": // one state has one next step
-		return HintOf(r.Err)
+		return "let the local site be checked: this proves it and then the link. Run: renew_mnetkeys push --self-check=auto"
+	case r.SelfCheck == SelfFailed && p.Reason == ReasonLocalSite && cmp.Or(r.Hint, HintOf(r.Err)) != "": // one state has one next step
+		return cmp.Or(r.Hint, HintOf(r.Err))
 	case p.Reason == ReasonUnknownToPeer && r.movedFrom != "" && r.Moved == nil:
 		return nextMoved(r.movedFrom)
 	}

@@ -215,7 +215,7 @@ func (r *Renewal) load(ctx context.Context) (*Tenant, error) {
 
 // glance is how long a run waits for a lock at least: a command that only looks takes a free lock for
 // a moment, see [AnotherRuns].
-const glance = time.Second
+const glance = time.Second / 4
 
 // lockOrWait takes a lock. If another run has it, that is reported before a wait begins that was asked
 // for.

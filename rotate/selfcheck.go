@@ -15,7 +15,7 @@ func (r *TenantReport) LocalSite() (means, next string) {
 	case n.SelfCheck == SelfUnreachable:
 		return n.means(), cmp.Or(n.Reason.Row().NextLocal, n.SelfCheck.NextStep())
 	case n.SelfCheck == SelfFailed && errors.As(r.Err, &own):
-		return n.means(), own.Hint()
+		return n.means(), cmp.Or(r.Hint, own.Hint())
 	case n.SelfCheck != SelfFailed || n.Reason == "" || n.usesAnotherKey():
 		return n.means(), n.SelfCheck.NextStep()
 	}

@@ -68,20 +68,26 @@ func AnotherRuns(ctx context.Context, locker Locker) bool {
 const lookAtLock = 3 * time.Second
 
 // noteOtherRuns says of refused links that another run is working on one of their sites: a key that
-// it has stored, and that it has not pushed yet, looks like a fault. It is for commands that only
-// look.
+// it has stored, and that it has not pushed yet, looks like a fault of a key. It is for commands that
+// only look.
 func (r *Renewal) noteOtherRuns(ctx context.Context, report *TenantReport) {
 	own := sync.OnceValue(func() bool { return r.anotherRuns(ctx) })
 	for i := range report.Peers {
 		p := &report.Peers[i]
 		switch {
-		case p.Outcome != Refused:
+		case p.Outcome != Refused, !p.Reason.ofKeys():
 		case own():
 			p.whileAnotherRuns("this site")
 		case r.Busy != nil && r.Busy(ctx, p.Wwwroot):
 			p.whileAnotherRuns("the peer")
 		}
 	}
+}
+
+// ofKeys reports whether a key that one site has and the other has not yet can be the reason.
+func (r Reason) ofKeys() bool {
+	row := r.Row()
+	return row.SettlesSoon || row.Outdated || r == ReasonSeveralCaches
 }
 
 func (p *PeerReport) whileAnotherRuns(site string) {

@@ -19,7 +19,7 @@ const hintNoHook = "before the next run, add a --cache-hook that purges the cach
 const hintHook = "before the next run, correct the --cache-hook: it must purge core/config for every web server. To see which store it is, run: renew_mnetkeys doctor"
 
 // hintHookFails begins the hint for a key that is stored and that the web server does not use, although
-// a hook ran. To run that hook again would change nothing.
+// a hook ran.
 const hintHookFails = "the --cache-hook ran, and the web server still uses another key: correct the hook, which must purge core/config for every web server. "
 
 // hintSeparate is the same if some web servers followed and others did not.
@@ -107,7 +107,7 @@ func (out *Printer) hintOf(r rotate.TenantReport) string {
 	case r.Outcome == rotate.Undone:
 		return out.hintUndone(own)
 	case out.Options.CacheHook != "" && own.Failure != nil && !own.Failure.Pending:
-		return hintHookFails + strings.ToUpper(hint[:1]) + hint[1:] + unhooked
+		return hintHookFails + strings.ToUpper(hint[:1]) + hint[1:]
 	}
 	return hint
 }

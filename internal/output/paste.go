@@ -63,15 +63,12 @@ func (out *Printer) CompleteGroup(text, first string, several bool) string {
 // forReal is the end of a command that repeats a dry run as a run.
 const forReal = " for real"
 
-// unhooked is the end of a command that leaves out this run's --cache-hook.
-const unhooked = " without --cache-hook"
-
 func (out *Printer) complete(command, wwwroot string) string {
 	if wwwroot != "" {
 		command = strings.ReplaceAll(command, here, quoted(wwwroot))
 	}
-	if out.Options.Command.Row().Single && command == tool+" push" {
-		command = again // which also does what a push cannot do
+	if rest, isPush := strings.CutPrefix(command, tool+" push"); isPush && out.Options.Command.Row().Single {
+		command = again + rest // which also does what a push cannot do
 	}
 	changed, isAgain := strings.CutPrefix(command, again+" ")
 	switch {
@@ -81,12 +78,12 @@ func (out *Printer) complete(command, wwwroot string) string {
 		return out.site(wwwroot).sudo() + tool + words(out.Arguments)
 	case command == again+forReal:
 		return out.site(wwwroot).sudo() + tool + words(without(out.Arguments, map[string]bool{"dry-run": false}))
-	case isAgain && strings.HasPrefix(changed, "without "):
-		leave := map[string]bool{"host": true}
-		if changed == "without --all" {
-			leave = cmdline.OnlyForAll()
+	case isAgain && changed == "without --all":
+		alone := without(out.Arguments, cmdline.OnlyForAll())
+		if !out.Typed("all") { // but in the option file or a variable
+			alone = append(alone, "--all=false")
 		}
-		return out.site(wwwroot).sudo() + tool + words(without(out.Arguments, leave))
+		return out.site(wwwroot).sudo() + tool + words(alone)
 	case isAgain: // with another value of an option
 		name, _ := optionOf(changed)
 		return out.site(wwwroot).sudo() + tool + words(without(out.Arguments, map[string]bool{name: true})) + " " + changed
@@ -157,8 +154,7 @@ func (s Site) sudo() string {
 func (out *Printer) withSite(command, wwwroot string, at Site) string {
 	has := func(option string) bool { return strings.Contains(command, " --"+option) }
 	carried := []string{"cfg", "php", "options", "node"}
-	command, leavesOut := strings.CutSuffix(command, unhooked)
-	if hook := "cache-hook"; out.Typed(hook) && changes(command) && !leavesOut {
+	if hook := "cache-hook"; out.Typed(hook) && changes(command) {
 		command, carried = advisedHook.ReplaceAllLiteralString(command, ""), append(carried, hook)
 	}
 	site := words(given(out.Arguments, carried...))

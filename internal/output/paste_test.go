@@ -68,10 +68,9 @@ func TestCommandsThatPurgeKeepTheHookOfTheirRun(t *testing.T) {
 	const config, advised = " --config='/srv/my moodle/config.php'", "run: renew_mnetkeys --abandon-pending --cache-hook='systemctl reload php8.2-fpm'"
 	out := inArray("push", "--cache-hook", "systemctl reload fpm")
 	for hint, want := range map[string]string{
-		advised:                               "run: sudo -u www-data renew_mnetkeys --abandon-pending" + config + " --cache-hook 'systemctl reload fpm'",
-		"run: renew_mnetkeys push":            "run: sudo -u www-data renew_mnetkeys push" + config + " --cache-hook 'systemctl reload fpm'",
-		"run: renew_mnetkeys push" + unhooked: "run: sudo -u www-data renew_mnetkeys push" + config,
-		"run: renew_mnetkeys doctor":          "run: sudo -u www-data renew_mnetkeys doctor" + config,
+		advised:                      "run: sudo -u www-data renew_mnetkeys --abandon-pending" + config + " --cache-hook 'systemctl reload fpm'",
+		"run: renew_mnetkeys push":   "run: sudo -u www-data renew_mnetkeys push" + config + " --cache-hook 'systemctl reload fpm'",
+		"run: renew_mnetkeys doctor": "run: sudo -u www-data renew_mnetkeys doctor" + config,
 	} {
 		if got := out.Complete(hint, ""); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
@@ -79,6 +78,27 @@ func TestCommandsThatPurgeKeepTheHookOfTheirRun(t *testing.T) {
 	}
 	if got := inArray("push").Complete(advised, ""); got != "run: sudo -u www-data renew_mnetkeys --abandon-pending --cache-hook='systemctl reload php8.2-fpm'"+config {
 		t.Errorf("without a hook: %s", got)
+	}
+}
+
+// To repeat a rollback would bring back the key that it has retired, and to repeat a renewal makes one
+// more: what proves a key is a push. A move is finished by itself alone.
+func TestAKeyThatWasNotProvenIsPushedWithTheCheck(t *testing.T) {
+	const hint = "run: renew_mnetkeys push --self-check=auto"
+	for command, want := range map[string]string{
+		"rollback": "push --self-check=auto --config='/srv/my moodle/config.php'",
+		"renew":    "push --self-check=auto --config='/srv/my moodle/config.php'",
+		"move":     "move --from=https://old.example --self-check=auto",
+	} {
+		args := []string{command, "--self-check=off"}
+		if command == "move" {
+			args = []string{command, "--from=https://old.example", "--self-check=off"}
+		}
+		out := inArray(args...)
+		out.Options.Command = cmdline.Name(command)
+		if got := out.Complete(hint, ""); got != "run: sudo -u www-data renew_mnetkeys "+want {
+			t.Errorf("%s: %s", command, got)
+		}
 	}
 }
 
@@ -106,8 +126,8 @@ func TestACommandForOneSiteHasNoOptionsOfAnArray(t *testing.T) {
 	if got := out.Complete("run: renew_mnetkeys … without --all", ""); got != "run: sudo -u www-data renew_mnetkeys push --quiet" {
 		t.Error(got)
 	}
-	if got := inArray("--host=https://a.example", "--json").Complete("run: renew_mnetkeys … without --host", ""); got != "run: sudo -u www-data renew_mnetkeys --json" {
-		t.Error(got)
+	if got := inArray("push", "--json").Complete("run: renew_mnetkeys … without --all", ""); got != "run: sudo -u www-data renew_mnetkeys push --json --all=false" {
+		t.Errorf("all is set by the option file: %s", got)
 	}
 }
 
