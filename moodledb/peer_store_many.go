@@ -118,6 +118,8 @@ func (t *Tenant) compareBytes(ctx context.Context, keys []rotate.HostKey) ([]rot
 	}
 	for i := range rows {
 		switch row := &rows[i]; {
+		case row.another:
+			row.kept = rotate.NotAsked
 		case row.foreign:
 			row.kept = rotate.RowNotOurs
 		case row.deleted:
@@ -136,13 +138,13 @@ func (t *Tenant) compareBytes(ctx context.Context, keys []rotate.HostKey) ([]rot
 }
 
 func newPeerStore(t *Tenant, keys []rotate.HostKey) (*peerStore, error) {
-	s := &peerStore{t: t, keys: keys, byWwwroot: make(map[string]int, len(keys)), former: map[string]int{}, written: map[int64]bool{}}
+	s := &peerStore{t: t, keys: keys, byWwwroot: make(map[string]int, len(keys)), former: map[string]int{}, alike: map[string]int{}, written: map[int64]bool{}}
 	for i, k := range keys {
 		site := envelope.FoldWwwroot(k.Wwwroot)
 		if _, twice := s.byWwwroot[site]; twice || k.Wwwroot == "" || k.Certificate == nil || k.Certificate.PEM == "" || k.Certificate.NotAfter.Unix() <= 0 {
 			return nil, fmt.Errorf("that for %q is incomplete, or there twice", k.Wwwroot)
 		}
-		s.byWwwroot[site] = i
+		s.byWwwroot[site], s.alike[maybeSame(k.Wwwroot)] = i, i
 		if k.Was != "" {
 			s.former[envelope.FoldWwwroot(k.Was)] = i
 		}
@@ -191,6 +193,7 @@ type peerStore struct {
 	hashes    [][sha256.Size]byte // of their certificates
 	byWwwroot map[string]int      // folded wwwroot: index of keys
 	former    map[string]int      // folded HostKey.Was: index of keys
+	alike     map[string]int      // maybeSame of the wwwroot: index of keys
 	written   map[int64]bool      // rows that this call has written, perhaps in vain
 }
 
@@ -202,6 +205,7 @@ type peerRow struct {
 	named   bool              // Moodle finds it by the key's wwwroot; if not, it proves no link
 	former  bool              // it has the key's HostKey.Was
 	foreign bool              // and no certificate of the key's site
+	another bool              // it is of another site, which the database does not tell from the key's
 	hash    [sha256.Size]byte // of public_key
 	expires int64
 	kept    rotate.StoreResult // what must happen to it
@@ -273,6 +277,8 @@ func (s *peerStore) decide(rows []peerRow) {
 	for i := range rows {
 		row := &rows[i]
 		switch {
+		case row.another:
+			row.kept = rotate.NotAsked
 		case row.foreign:
 			row.kept = rotate.RowNotOurs
 		case row.deleted:

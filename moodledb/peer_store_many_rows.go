@@ -60,7 +60,7 @@ func maybeSame(wwwroot string) string {
 // read reads rows to which keys belong. This code decides which those are, not the database, whose
 // collation treats different wwwroots as equal: /T1 and /t1 are two sites. But the database decides
 // which of the rows are named, since Moodle has it look for the host that calls (mnet/peer.php,
-// set_wwwroot).
+// set_wwwroot): the row of /T1 as well, if it is asked for /t1.
 func (s *peerStore) read(ctx context.Context, tx *sql.Tx, named, condition string, args []any) ([]peerRow, error) {
 	const op = "read the peers' rows"
 	// The hash is enough for most: the certificate itself is fifty times as long.
@@ -88,6 +88,10 @@ func (s *peerStore) read(ctx context.Context, tx *sql.Tx, named, condition strin
 			row.key, row.former = s.former[site]
 			wanted = row.former
 			row.foreign = wanted && !s.keys[row.key].Owns(certificate)
+		}
+		if !wanted && row.named { // nothing is written to it
+			row.key, wanted = s.alike[maybeSame(wwwroot)]
+			row.another = wanted
 		}
 		if wanted {
 			rows = append(rows, row)

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"maps"
-	"slices"
 	"strings"
 
 	"renew_mnetkeys/envelope"
@@ -57,42 +56,36 @@ func (t *Tenant) Read(ctx context.Context) (*rotate.Tenant, error) {
 	return s, nil
 }
 
-// hidden are the wwwroots of active rows by which the database finds another row of the site, or any
-// deleted one, as well: Moodle has it look for the host that calls (mnet/peer.php, set_wwwroot), and
-// collations differ. Two sites whose paths differ in case are no rows of one site.
+// hidden are the wwwroots of active rows by which the database finds another row as well: Moodle has
+// it look for the host that calls, without regard to deleted (mnet/peer.php, set_wwwroot), and
+// collations differ.
 func (t *Tenant) hidden(ctx context.Context, tx *sql.Tx, s *rotate.Tenant) (hidden []string, err error) {
 	peers := map[string]bool{}
 	for _, p := range s.Peers {
-		peers[envelope.FoldWwwroot(p.Wwwroot)] = true
+		peers[maybeSame(p.Wwwroot)] = true
 	}
 	if !t.withoutPeers && len(s.Deleted) == 0 && len(peers) == len(s.Peers) {
 		return nil, nil
 	}
 	const op = "look for several rows of one peer"
-	rows, err := tx.QueryContext(ctx, t.sql("SELECT a.wwwroot, several.deleted FROM {mnet_host} a JOIN "+
-		"(SELECT wwwroot, MAX(deleted) AS deleted FROM {mnet_host} WHERE wwwroot <> '' GROUP BY wwwroot HAVING COUNT(*) > 1) several "+
+	rows, err := tx.QueryContext(ctx, t.sql("SELECT a.wwwroot FROM {mnet_host} a JOIN "+
+		"(SELECT wwwroot FROM {mnet_host} WHERE wwwroot <> '' GROUP BY wwwroot HAVING COUNT(*) > 1) several "+
 		"ON several.wwwroot = a.wwwroot WHERE a.deleted = 0 ORDER BY a.id"))
 	if err != nil {
 		return nil, t.explain(op, err)
 	}
 	defer func() { _ = rows.Close() }()
-	besideDeleted, active := map[string]bool{}, map[string]int{} // by folded wwwroot: how many
 	for rows.Next() {
 		var wwwroot string
-		var deleted int
-		if err := rows.Scan(&wwwroot, &deleted); err != nil {
+		if err := rows.Scan(&wwwroot); err != nil {
 			return nil, t.explain(op, err)
 		}
 		hidden = append(hidden, wwwroot)
-		besideDeleted[wwwroot] = deleted != 0
-		active[envelope.FoldWwwroot(wwwroot)]++
 	}
 	if err := rows.Err(); err != nil {
 		return nil, t.explain(op, err)
 	}
-	return slices.DeleteFunc(hidden, func(wwwroot string) bool {
-		return !besideDeleted[wwwroot] && active[envelope.FoldWwwroot(wwwroot)] < 2
-	}), nil
+	return hidden, nil
 }
 
 func (t *Tenant) hostsToRead(ctx context.Context, tx *sql.Tx, s *rotate.Tenant) ([]host, error) {

@@ -360,7 +360,7 @@ func TestReadNamesTheActiveRowsThatAnotherMayHide(t *testing.T) {
 			(13, 'https://d.example', 0, ''), (14, 'https://d.example', 0, ''), (15, 'HTTPS://e.example', 0, ''), (16, 'https://e.example', 0, ''),
 			(17, 'https://f.example/t', 0, ''), (18, 'https://f.example/T', 0, ''), (19, 'https://g.example', 0, ''), (20, 'https://g.example/', 0, '')`)
 		tenant := s.open(t)
-		want := []string{"https://a.example", "https://b.example/t", "https://d.example", "https://d.example", "HTTPS://e.example", "https://e.example"}
+		want := []string{"https://a.example", "https://b.example/t", "https://d.example", "https://d.example", "HTTPS://e.example", "https://e.example", "https://f.example/t", "https://f.example/T"}
 		if server.DBType == testbed.PostgreSQLType {
 			want = []string{want[0], want[2], want[3]}
 		}
