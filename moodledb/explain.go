@@ -37,6 +37,9 @@ func (t *Tenant) explain(op string, err error) error {
 func explain(c *config.Config, err error) error {
 	fault, answer := dialect.FaultOf(err)
 	access := func(problem, hint string) error {
+		for _, name := range []string{"dbhost", "dbname", "dbpass"} {
+			hint = strings.ReplaceAll(hint, "{"+name+"}", c.Settings(name))
+		}
 		return &AccessError{Server: server(c), Problem: problem, Advice: hint, Err: answer}
 	}
 	switch fault {
@@ -69,16 +72,12 @@ func explain(c *config.Config, err error) error {
 		}
 		return answer
 	}
-	hint := cmp.Or(hints[fault], "the server refuses: its message says why, and its log may say more")
-	for _, name := range []string{"dbhost", "dbname", "dbpass"} {
-		hint = strings.ReplaceAll(hint, "{"+name+"}", c.Settings(name))
-	}
-	return access(answer.Error(), hint)
+	return access(answer.Error(), cmp.Or(hints[fault], "the server refuses: its message says why, and its log may say more"))
 }
 
 // hintLost is for a server, or something in front of it, that takes connections and ends them, or
 // does not answer: the drivers do not say which.
-const hintLost = "check that dbhost and dbport are those of the database server; its log may say why it ended the connection or did not answer"
+const hintLost = "check that {dbhost} is the database server, and the port; its log may say why it ended the connection or did not answer"
 
 // unansweredError is a server that has not answered when the deadline of a statement or of the run
 // passed. That may have been soon, and the server in order: so this is no [*AccessError].
@@ -127,11 +126,11 @@ func networkProblem(err error) (problem, hint string) {
 	case errors.Is(err, fs.ErrNotExist):
 		return "no such socket", "check that the database server is running and where its socket is (dboptions dbsocket), or use TCP: dbhost 127.0.0.1 without dbsocket"
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return "connection refused", "check that the database server is running, and dbport"
+		return "connection refused", "check that the database server is running, {dbhost} and the port"
 	case errors.As(err, &dns):
-		return "the host name does not resolve", "check dbhost"
+		return "the host name does not resolve", "check {dbhost}"
 	case errors.As(err, &timeout) && timeout.Timeout():
-		return "no answer in time", "check dbhost, and that no firewall is between"
+		return "no answer in time", "check {dbhost}, and that no firewall is between"
 	case errors.As(err, new(*net.OpError)):
 		return "the connection was lost", hintLost
 	}

@@ -115,10 +115,10 @@ func TestExplainTellsTroublesOfTheNetworkApart(t *testing.T) {
 	}{
 		"permission denied":              {dial(os.NewSyscallError("connect", syscall.EACCES)), "sudo -u www-data"},
 		"no such socket":                 {dial(os.NewSyscallError("connect", syscall.ENOENT)), "dbsocket"},
-		"connection refused":             {dial(os.NewSyscallError("connect", syscall.ECONNREFUSED)), "dbport"},
-		"the host name does not resolve": {dial(&net.DNSError{Err: "no such host", Name: "db", IsNotFound: true}), "check dbhost"},
+		"connection refused":             {dial(os.NewSyscallError("connect", syscall.ECONNREFUSED)), "dbhost in config.php and the port"},
+		"the host name does not resolve": {dial(&net.DNSError{Err: "no such host", Name: "db", IsNotFound: true}), "check dbhost in config.php"},
 		"no answer in time":              {dial(os.ErrDeadlineExceeded), "firewall"},
-		"the connection was lost":        {dial(os.NewSyscallError("read", syscall.ECONNRESET)), "dbhost and dbport"},
+		"the connection was lost":        {dial(os.NewSyscallError("read", syscall.ECONNRESET)), "dbhost in config.php"},
 	} {
 		var access *AccessError
 		if err := explain(&config.Config{DBHost: "db"}, c.err); !errors.As(err, &access) || access.Problem != problem || !strings.Contains(access.Hint(), c.hint) {

@@ -64,7 +64,7 @@ func (e *ContestedError) Error() string {
 // Hint says what to do about it.
 func (e *ContestedError) Hint() string {
 	if e.OfFiles {
-		return "only one site can have this wwwroot: correct that of the other in its config.php, --cfg or VMoodle's register. Or leave its config.php out of --config"
+		return "only one site can have this wwwroot: correct that of the other in its config.php, --cfg or VMoodle's register. If it is gone, leave its config.php out of --config, or set enabled = 0 in its row of the register"
 	}
 	return "only one database can be that of this wwwroot: correct the other row of VMoodle's register, or disable it"
 }
@@ -75,7 +75,8 @@ func masterOf(ctx context.Context, master *config.Config, rows []RegisterRow) (*
 		if !row.Enabled || !envelope.SameWwwroot(row.Wwwroot, master.Wwwroot) {
 			continue
 		}
-		if c, _ := master.ForTenant(ctx, row.TenantRow); !SameTables(master, c) {
+		c, err := master.ForTenant(ctx, row.TenantRow)
+		if err == nil && !SameTables(master, c) { // a row that cannot be used is no site
 			return nil, &ContestedError{master.Wwwroot, []string{master.File, PlaceOf(master.File, row.TenantRow)}, true}
 		}
 	}

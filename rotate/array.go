@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -42,9 +43,10 @@ type Array struct {
 	// Phase receives the progress of a phase, from one goroutine at a time; may be nil.
 	Phase func(phase string, p Progress)
 
-	wellProven sync.Map // the WebServers that gave as many answers as prove a single tenant
-	looks      sync.Map // func() bool, by wwwroot: whether another run has the lock
-	looking    sync.Map // *sync.Mutex, by wwwroot: for one look at a lock at a time
+	wellProven sync.Map     // the WebServers that gave as many answers as prove a single tenant
+	looks      sync.Map     // func() bool, by wwwroot: whether another run has the lock
+	looked     atomic.Int64 // how long the looks of busy took, in nanoseconds
+	looking    sync.Map     // *sync.Mutex, by wwwroot: for one look at a lock at a time
 }
 
 // Progress counts the tenants, or members, of a phase. Stopped are those of Done for which the run
@@ -151,7 +153,13 @@ func (a *Array) Run(ctx context.Context) int {
 }
 
 // busy implements Busy of a Renewal. A member is looked at once: its lock is not taken for each link.
+// Servers that do not answer are not waited for by each of many members.
 func (a *Array) busy(ctx context.Context, wwwroot string) bool {
+	if a.looked.Load() > int64(lookAtLock) {
+		return false
+	}
+	begun := time.Now()
+	defer func() { a.looked.Add(int64(time.Since(begun))) }()
 	look, _ := a.looks.LoadOrStore(wwwroot, sync.OnceValue(func() bool {
 		at := slices.IndexFunc(a.Members, func(m Member) bool { return m.Wwwroot == wwwroot })
 		return at >= 0 && AnotherRuns(ctx, a.looker(a.Members[at]))

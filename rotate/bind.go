@@ -55,15 +55,20 @@ func (t *Tenant) bound(wwwroot string, known bool) string {
 	switch {
 	case known:
 		return "bound the services of " + wwwroot + ", which was a peer already"
-	case t.hasDeleted(wwwroot):
+	case t.deletedRows(wwwroot) > 0:
 		return "made the deleted row of " + wwwroot + " active again and bound its services"
 	}
 	return "connected " + wwwroot + " as a peer and bound its services"
 }
 
-// hasDeleted reports whether the tenant has a deleted row of a host, which a connection revives.
-func (t *Tenant) hasDeleted(wwwroot string) bool {
-	return slices.ContainsFunc(t.Deleted, func(deleted string) bool { return envelope.SameWwwroot(deleted, wwwroot) })
+// deletedRows counts the tenant's deleted rows of a host. A connection revives a single one.
+func (t *Tenant) deletedRows(wwwroot string) (n int) {
+	for _, deleted := range t.Deleted {
+		if envelope.SameWwwroot(deleted, wwwroot) {
+			n++
+		}
+	}
+	return n
 }
 
 // nextConnect is the next step for a host that is not connected: no later run would find it.
@@ -72,6 +77,10 @@ const nextConnect = "remove the cause. Then, to connect the two sites, run: rene
 // connect registers and binds one host, on both sides if both databases are available.
 func (r *Renewal) connect(ctx context.Context, t *Tenant, own Identity, link Link, host Peer, known bool) (Peer, *PeerReport) {
 	report := PeerReport{Wwwroot: link.Wwwroot, Application: "moodle", Attempts: 1}
+	if !known && t.deletedRows(link.Wwwroot) > 1 { // before anything is made on the other side
+		report.fail(notConnected(ErrTwoRows))
+		return Peer{}, &report
+	}
 	if !known {
 		var failure *Failure
 		if host, failure = r.Introducer.Introduce(ctx, own, link.Wwwroot); failure != nil {
@@ -81,8 +90,8 @@ func (r *Renewal) connect(ctx context.Context, t *Tenant, own Identity, link Lin
 		}
 		host.IPAddress = r.ipAddress(ctx, host.Wwwroot)
 	}
-	host, err := link.Near.Connect(ctx, host)
-	if err == nil && link.Far != nil {
+	var err error
+	if link.Far != nil {
 		us := NewPeer(t.Wwwroot)
 		us.IPAddress = r.ipAddress(ctx, t.Wwwroot)
 		us.Name, us.Certificate, us.Expires = t.Site, own.Key.Certificate.PEM, own.Key.Certificate.NotAfter.Unix()
@@ -90,8 +99,11 @@ func (r *Renewal) connect(ctx context.Context, t *Tenant, own Identity, link Lin
 			err = fmt.Errorf("on its side: %w", err)
 		}
 	}
+	if err == nil {
+		host, err = link.Near.Connect(ctx, host)
+	}
 	if err != nil {
-		report.notConnected(err)
+		report.fail(notConnected(err))
 		return Peer{}, &report
 	}
 	r.Log.Info().Str("peer", link.Wwwroot).Bool("both_sides", link.Far != nil).Msg("connected")
@@ -100,12 +112,12 @@ func (r *Renewal) connect(ctx context.Context, t *Tenant, own Identity, link Lin
 
 // notConnected is for a host whose rows could not be made. The host has not refused: a database was
 // not reached, or has a problem.
-func (p *PeerReport) notConnected(err error) {
+func notConnected(err error) *Failure {
 	f := &Failure{Reason: ReasonDatabase, Detail: "not connected as a peer: " + err.Error(), Pending: true, Next: nextConnect}
 	if errors.Is(err, ErrTwoRows) {
 		f.Reason, f.Pending, f.Next = ReasonTwoRows, false, ""
 	}
-	p.fail(f)
+	return f
 }
 
 // merge adds the hosts that could not be connected to the reports: to their existing report if they

@@ -1,10 +1,10 @@
 package rotate
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -128,7 +128,7 @@ func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent
 			"the web server says that MNet is off, but the database says that it is on, so it is not known which key the web server uses", "%v", f)
 		return "the web server of the local site says that MNet is off"
 	case check == SelfUnreachable:
-		d.own(SeverityError, "unreachable", cmp.Or(f.Reason.Row().NextLocal, check.NextStep()),
+		d.own(SeverityError, "unreachable", f.nextUnreachable(),
 			"the local site could not be reached, so it is not known which key it uses", "%v", f)
 	case check == SelfFailed && f.Node != "":
 		err := t.stopping(check, f)
@@ -151,6 +151,22 @@ func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent
 	return ""
 }
 
+// historyOfOthers names the other sites whose keys the history has: the old wwwroots of a site that
+// has moved, or the original of a copy.
+func (d *diagnosis) historyOfOthers() {
+	others := map[string]bool{}
+	for _, h := range d.tenant.History {
+		c, err := envelope.ParseCertificate(h.Certificate)
+		if err == nil && c.SubjectAltName != "" && !envelope.SameWwwroot(c.SubjectAltName, d.tenant.address()) {
+			others[c.SubjectAltName] = true
+		}
+	}
+	for _, other := range slices.Sorted(maps.Keys(others)) {
+		d.own(SeverityInfo, "history_other_name", "if this site is a copy of "+other+", renew that site too, since both have this key. If it has moved from there, there is nothing to do",
+			"the key history has a key of another wwwroot", "%s", other)
+	}
+}
+
 // localHistory examines the retired keys, from which peers learn a new one. An empty history means
 // that the site was never renewed, or that a tool has lost the history: a peer that does not have
 // the current certificate may have an older one.
@@ -165,6 +181,7 @@ func (d *diagnosis) localHistory(peers []PeerReport) {
 		d.own(SeverityInfo, "history_empty", "nothing to do: the next renewal begins it",
 			"the key history is empty: the site was never renewed, or by a tool that keeps no history", "")
 	}
+	d.historyOfOthers()
 	unreadable := 0
 	for _, h := range t.History {
 		if _, err := envelope.ParseKeyPair(h.Certificate, h.PrivateKey); err != nil {

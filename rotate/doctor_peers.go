@@ -41,7 +41,11 @@ func (d *diagnosis) peerRows() {
 	}
 	for _, p := range d.tenant.Peers {
 		if rows := spellings[envelope.FoldWwwroot(p.Wwwroot)]; len(rows) > 1 {
-			d.find(SeverityWarning, "peer_duplicate", p.Wwwroot, nextOneRow,
+			severity := SeverityWarning
+			if slices.Contains(d.tenant.Hidden, p.Wwwroot) { // no link is proven then
+				severity = SeverityError
+			}
+			d.find(severity, "peer_duplicate", p.Wwwroot, nextOneRow,
 				"several rows are of one site", "%s", strings.Join(rows, ", "))
 			delete(spellings, envelope.FoldWwwroot(p.Wwwroot))
 		}

@@ -176,7 +176,7 @@ func TestWhatIsWrongWithARowOfAPeer(t *testing.T) {
 			c.tenant.Peers = append(c.tenant.Peers, second)
 		}, []string{"warning peer_certificate_other_name https://A.example", "warning peer_duplicate https://A.example"}, ExitPeers, 3},
 		{"a deleted row has its wwwroot", func(c *clinic) { c.tenant.Hidden = []string{peerA} },
-			[]string{"warning peer_duplicate " + peerA}, ExitPeers, 2},
+			[]string{"error peer_duplicate " + peerA}, ExitPeers, 2},
 		{"its row is another name of this site", func(c *clinic) { c.peer().Wwwroot = "https://OWN.example/" },
 			[]string{"warning peer_is_own_site https://OWN.example/"}, ExitPeers, 1},
 		{"its application has no server", func(c *clinic) { c.peer().Application, c.peer().ServerURL = "", "" }, a("error peer_application"), ExitPeers, 1},

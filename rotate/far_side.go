@@ -56,6 +56,7 @@ func CounterpartOf(t *Tenant, wwwroot string) *Counterpart {
 	}
 	if c.Unknown {
 		c.Another = slices.ContainsFunc(t.Deleted, func(deleted string) bool { return !NotFound(deleted) && envelope.SameWwwroot(deleted, wwwroot) })
+		c.SeveralDeleted = t.deletedRows(wwwroot) > 1
 	}
 	return c
 }

@@ -12,10 +12,15 @@ import (
 func (r *Renewal) ignore(report *TenantReport) {
 	for i := range report.Peers {
 		p := &report.Peers[i]
-		if (p.Outcome == Pending || p.Outcome == Refused) && r.ignores(p.Wwwroot) {
+		if (p.Outcome == Pending || p.Outcome == Refused) && slices.ContainsFunc(report.spellings(p.Wwwroot), r.ignores) {
 			p.Outcome, p.Next = Ignored, ""
 		}
 	}
+}
+
+// spellings are the wwwroots of the rows that are one link, see [TenantReport.joinRows].
+func (r *TenantReport) spellings(wwwroot string) []string {
+	return append(slices.DeleteFunc(slices.Clone(r.hidden), func(h string) bool { return !envelope.SameWwwroot(h, wwwroot) }), wwwroot)
 }
 
 func (r *Renewal) ignores(wwwroot string) bool {

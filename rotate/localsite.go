@@ -180,11 +180,7 @@ func (t *Tenant) stopping(check SelfCheck, f *Failure) error {
 	case f.Reason == ReasonClock:
 		return fmt.Errorf("%w: %w", ErrOwnClock, f)
 	}
-	e := &UnreachableError{Wwwroot: t.address(), Failure: f, Stray: f.Reason == ReasonStrayOutput}
-	if f.Reason == ReasonConnect || f.Reason == ReasonTimeout {
-		e.Node = f.asked
-	}
-	return e
+	return &UnreachableError{Wwwroot: t.address(), Failure: f, Stray: f.Reason == ReasonStrayOutput, Node: f.downNode()}
 }
 
 // stopped is stopping for a run that has to end: it also finds out what to advise.

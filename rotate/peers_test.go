@@ -330,3 +330,42 @@ func TestARowOfAPeerThatIsNotAsItShouldBe(t *testing.T) {
 		})
 	}
 }
+
+// If the other side has several deleted rows of this site, no row is made on this side either, and
+// the dry run says so.
+func TestAHostWithSeveralDeletedRowsOfThisSiteIsNotConnected(t *testing.T) {
+	for name, run := range map[string]func(*Renewal, context.Context) TenantReport{"renew": (*Renewal).Run, "dry run": (*Renewal).Plan} {
+		w := newWorld(t)
+		site := w.addPeer(peerA, fakePeer{}).site(w.tenant.Pair.Certificate)
+		w.tenant.Peers, site.Peers, site.Deleted = nil, nil, []string{ownURL, ownURL}
+		near := &oneSide{w: w}
+		r := w.renewal(Options{Bind: []Link{{Wwwroot: peerA, Near: near, Far: &oneSide{w: w, fail: ErrTwoRows}}}})
+		r.Network = callers{w}
+		r.Counterpart = func(context.Context, Peer) (*Counterpart, error) { return CounterpartOf(site, ownURL), nil }
+		report := run(r, t.Context())
+		if p := report.Peers[0]; p.Outcome != Refused || p.Reason != ReasonTwoRows || report.Exit != ExitPeers || len(near.got) != 0 {
+			t.Errorf("%s: exit %d, %+v, %d rows made here", name, report.Exit, p, len(near.got))
+		}
+	}
+}
+
+// Two rows of one peer, spelt differently, are one link: it counts, or is ignored, once.
+func TestALinkOfTwoRowsIsIgnoredByEitherSpelling(t *testing.T) {
+	const capitals = "HTTPS://a.example"
+	for _, glob := range []string{peerA, capitals, "https://else.example"} {
+		w := newWorld(t)
+		w.addPeer(peerA, fakePeer{})
+		second := w.tenant.Peers[0]
+		second.ID, second.Wwwroot = 99, capitals
+		w.peers[capitals] = w.peers[peerA]
+		w.tenant.Peers, w.tenant.Hidden = append([]Peer{second}, w.tenant.Peers...), []string{capitals, peerA}
+		report := w.renewal(Options{IgnorePeers: Globs{glob}}).Verify(t.Context())
+		want, exit := Ignored, ExitOK
+		if glob == "https://else.example" {
+			want, exit = Refused, ExitPeers
+		}
+		if len(report.Peers) != 1 || report.Peers[0].Outcome != want || report.Exit != exit {
+			t.Errorf("%s: exit %d, %+v", glob, report.Exit, report.Peers)
+		}
+	}
+}

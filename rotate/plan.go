@@ -173,14 +173,14 @@ func (r *Renewal) planBinding(t *Tenant, report *TenantReport) (peers []Peer, re
 	peers = slices.Clone(t.Peers)
 	for _, link := range r.Bind {
 		same := func(wwwroot string) bool { return envelope.SameWwwroot(wwwroot, link.Wwwroot) }
-		switch first := slices.IndexFunc(t.Deleted, same); {
+		switch deleted := t.deletedRows(link.Wwwroot); {
 		case slices.ContainsFunc(peers, func(p Peer) bool { return same(p.Wwwroot) }):
 			report.warn("would bind the services of " + link.Wwwroot + ", which is a peer already")
-		case first >= 0 && slices.ContainsFunc(t.Deleted[first+1:], same):
+		case deleted > 1:
 			p := PeerReport{Wwwroot: link.Wwwroot, Application: "moodle"}
-			p.notConnected(ErrTwoRows)
+			p.fail(notConnected(ErrTwoRows))
 			refused = append(refused, p)
-		case first >= 0:
+		case deleted > 0:
 			report.warn("would make the deleted row of " + link.Wwwroot + " active again and bind its services")
 			peers = append(peers, NewPeer(link.Wwwroot))
 		default:
@@ -200,8 +200,11 @@ func (r *Renewal) binds(wwwroot string) bool {
 func (r *Renewal) planFarSide(ctx context.Context, p Peer) *Failure {
 	far := r.farSide(ctx, p)
 	f := cmp.Or(far.unread, far.broken)
-	if !r.binds(p.Wwwroot) { // else the run makes the rows first, on both sides
+	switch {
+	case !r.binds(p.Wwwroot):
 		f = cmp.Or(f, far.rowFault())
+	case far.Counterpart != nil && far.SeveralDeleted: // else the run makes the rows first, on both sides
+		f = cmp.Or(f, notConnected(fmt.Errorf("on its side: %w", ErrTwoRows)))
 	}
 	if f != nil || far.Counterpart == nil {
 		return f

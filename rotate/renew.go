@@ -65,7 +65,7 @@ type Renewal struct {
 	// concurrently.
 	Counterpart func(context.Context, Peer) (*Counterpart, error)
 
-	// Busy reports whether another run has the lock of a peer that is a site of the array; may be nil.
+	// Busy reports whether another run has the lock of a site of the array; may be nil.
 	Busy func(ctx context.Context, wwwroot string) bool
 
 	// members are the sites of the same array, by wwwroot; may be nil. Diagnose uses it.

@@ -172,6 +172,8 @@ type NodeReport struct {
 
 	// Other is the wwwroot of another site that answers there, "" if none does.
 	Other string `json:"-"`
+
+	asked string // the --node, "" if none was given
 }
 
 func keyReport(c *envelope.Certificate) *KeyReport {
@@ -206,6 +208,7 @@ func (r *Renewal) weighLinks(report *TenantReport, localProven bool) {
 			}
 		}
 	}
+	report.joinRows()
 	r.ignore(report)
 }
 
@@ -245,7 +248,7 @@ func (r *TenantReport) joinRows() {
 // dependsOnRow reports whether the local site's row of the peer decides about the link: the peer's
 // calls, with which it also fetches a key, are refused if Moodle does not find that row.
 func (p *PeerReport) dependsOnRow() bool {
-	return p.Outcome.Proven() || p.back || p.Reason == ReasonFault710
+	return p.Outcome.Proven() || p.back || p.Reason == ReasonFault710 || p.Reason == ReasonFault7025
 }
 
 // localRowFailure is what is wrong with the local site's row of a peer: nil if Moodle finds it. Of a

@@ -10,16 +10,19 @@ import (
 // it, "" if nothing. A different key is named only if a web server was seen to use one.
 func (r *TenantReport) LocalSite() (means, next string) {
 	n := r.shown()
-	var own *LocalSiteError
-	switch {
-	case n.SelfCheck == SelfUnreachable:
-		return n.means(), cmp.Or(n.Reason.Row().NextLocal, n.SelfCheck.NextStep())
-	case n.SelfCheck == SelfFailed && errors.As(r.Err, &own):
-		return n.means(), cmp.Or(r.Hint, own.Hint())
-	case n.SelfCheck != SelfFailed || n.Reason == "" || n.usesAnotherKey():
-		return n.means(), n.SelfCheck.NextStep()
+	means = n.means()
+	if n.SelfCheck == SelfUnreachable && len(r.Nodes) > 1 {
+		means = "no MNet server answers at " + n.Address + " from this machine"
 	}
-	return n.means(), cmp.Or(n.Reason.Row().NextLocal, "to see what is wrong with the local site, run: renew_mnetkeys doctor")
+	switch {
+	case errors.As(r.Err, new(*LocalSiteError)), errors.As(r.Err, new(*UnreachableError)): // one state has one next step
+		return means, cmp.Or(r.Hint, HintOf(r.Err))
+	case n.SelfCheck == SelfUnreachable:
+		return means, n.failure().nextUnreachable()
+	case n.SelfCheck != SelfFailed || n.Reason == "" || n.usesAnotherKey():
+		return means, n.SelfCheck.NextStep()
+	}
+	return means, cmp.Or(n.Reason.Row().NextLocal, "to see what is wrong with the local site, run: renew_mnetkeys doctor")
 }
 
 // shown is what the local site showed: if it was not proven, the worst of what its web servers
@@ -36,8 +39,10 @@ func (r *TenantReport) shown() NodeReport {
 	return worst
 }
 
-func (n NodeReport) failure() *Failure { return &Failure{Reason: n.Reason, Other: n.Other} }
-func (n NodeReport) rank() int         { return n.SelfCheck.rank(n.failure()) }
+func (n NodeReport) failure() *Failure {
+	return &Failure{Reason: n.Reason, Other: n.Other, asked: n.asked}
+}
+func (n NodeReport) rank() int { return n.SelfCheck.rank(n.failure()) }
 func (n NodeReport) usesAnotherKey() bool {
 	return n.Reason != "" && usesAnotherKey(n.SelfCheck, n.failure())
 }
@@ -65,6 +70,25 @@ func (n NodeReport) means() string {
 			return "it uses a different key from the one in the database"
 		}
 		return cmp.Or(n.Reason.Row().ShowsLocal, "it was not proven to use the stored key")
+	}
+	return ""
+}
+
+// nextUnreachable is what to do about a local site that does not answer.
+func (f *Failure) nextUnreachable() string {
+	switch {
+	case f.Reason.Row().NextLocal != "":
+		return f.Reason.Row().NextLocal
+	case f.downNode() != "", f.Reason == ReasonStrayOutput:
+		return (&UnreachableError{Node: f.downNode(), Stray: f.Reason == ReasonStrayOutput}).Hint()
+	}
+	return SelfUnreachable.NextStep()
+}
+
+// downNode is the --node that does not answer, "" if another reason is known or none was given.
+func (f *Failure) downNode() string {
+	if f.Reason == ReasonConnect || f.Reason == ReasonTimeout {
+		return f.asked
 	}
 	return ""
 }

@@ -177,3 +177,25 @@ func (n proves) Prove(ctx context.Context, own Identity, p Peer, answered *envel
 	}
 	return n.callers.Prove(ctx, own, p, answered, keyswap)
 }
+
+// The page and check say what the error's hint says: after a push that has purged the cache, to push
+// once more is no cure.
+func TestALocalSiteThatShowsNoKeyHasOneNextStep(t *testing.T) {
+	for _, f := range []Failure{{Reason: ReasonMNetOff}, {Reason: ReasonStrayOutput}, {Reason: ReasonTimeout, Pending: true}, {Reason: "http_301"}} {
+		for name, run := range map[string]func(*Renewal, context.Context) TenantReport{"push": (*Renewal).Distribute, "renew": (*Renewal).Run, "verify": (*Renewal).Verify} {
+			for _, nodes := range [][]string{nil, {node4}} {
+				w := newWorld(t)
+				w.addPeer(peerA, fakePeer{})
+				w.answer = func(string, int) *Failure { c := f; return &c }
+				report := run(w.renewal(Options{Nodes: nodes}), t.Context())
+				_, next := report.LocalSite()
+				if hint := HintOf(report.Err); hint != "" && next != hint {
+					t.Errorf("%s, %s: hint %q, but %q", name, f.Reason, hint, next)
+				}
+				if nodes != nil && strings.Contains(next, "name the web server with --node") {
+					t.Errorf("%s, %s: a --node was given: %s", name, f.Reason, next)
+				}
+			}
+		}
+	}
+}

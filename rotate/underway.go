@@ -58,7 +58,7 @@ func (r *Renewal) anotherRuns(ctx context.Context) bool {
 func AnotherRuns(ctx context.Context, locker Locker) bool {
 	ctx, cancel := context.WithTimeout(ctx, lookAtLock) // all connections may be in use, one of them here
 	defer cancel()
-	release, err := locker.Lock(ctx, 0)
+	release, err := locker.Lock(ctx, glance) // another command may look at this moment
 	if err == nil {
 		release()
 	}
@@ -71,7 +71,14 @@ const lookAtLock = 3 * time.Second
 // it has stored, and that it has not pushed yet, looks like a fault of a key. It is for commands that
 // only look.
 func (r *Renewal) noteOtherRuns(ctx context.Context, report *TenantReport) {
-	own := sync.OnceValue(func() bool { return r.anotherRuns(ctx) })
+	ctx, cancel := context.WithTimeout(ctx, lookAtLock) // for all looks: they only choose words
+	defer cancel()
+	own := sync.OnceValue(func() bool {
+		if r.Busy != nil {
+			return r.Busy(ctx, report.Wwwroot)
+		}
+		return r.anotherRuns(ctx)
+	})
 	for i := range report.Peers {
 		p := &report.Peers[i]
 		switch {

@@ -163,7 +163,9 @@ func TestARefusedLinkSaysThatAnotherRunIsAtWork(t *testing.T) {
 				w.lockErr = ErrLocked
 			}
 			r := w.renewal(Options{})
-			r.Busy = func(context.Context, string) bool { return c.peer }
+			r.Busy = func(_ context.Context, wwwroot string) bool {
+				return wwwroot == ownURL && c.own || wwwroot == peerA && c.peer
+			}
 			report := run(r, t.Context())
 			p := linkTo(report, peerA)
 			if p.Outcome != Refused || p.Reason != ReasonFault7025 || !strings.HasPrefix(p.Detail, c.says) || (p.Next == wait) != (c.says != "") || report.Exit != ExitPeers {
@@ -235,6 +237,78 @@ func TestALookAtAnArrayIsNoOtherRun(t *testing.T) {
 					t.Fatalf("%+v", p)
 				}
 			}
+		}
+	}
+}
+
+// A member whose database does not answer says nothing of the locks of others: without an answer, a
+// site between two steps of another run would look as if it did not use its key.
+func TestALockThatIsNotAnsweredIsNoOtherMembersLock(t *testing.T) {
+	t.Parallel() // it waits as long as a look may take
+	f := newFleet(t, 3)
+	for _, s := range f.sites[:2] {
+		other := storedPair(testPair(t, s.tenant.Wwwroot, clock.AddDate(0, 0, -1)))
+		s.cached, s.sticky = &other, true
+	}
+	a := f.array(ArrayOptions{}, 0, 1)
+	a.Members[0].Lock = func(ctx context.Context, _ time.Duration) (func(), error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	a.Members[1].Lock = func(ctx context.Context, _ time.Duration) (func(), error) {
+		return nil, cmpErr(ctx.Err(), ErrLocked)
+	}
+	a.Survey(t.Context(), SurveyVerify)
+	if r := f.reports[f.sites[1].tenant.Wwwroot]; r.Exit == ExitLocalSite || !errors.Is(r.Err, ErrUnderWay) {
+		t.Errorf("exit %d, %s: %v", r.Exit, r.SelfCheck, r.Err)
+	}
+}
+
+// A command that only looks may have the lock of any tenant for a moment, however late a run on many
+// comes to it.
+func TestARunOnAnArrayDoesNotEndForACommandThatLooks(t *testing.T) {
+	f := newFleet(t, 4)
+	a := f.array(ArrayOptions{})
+	a.Parallel = 1
+	now := clock
+	a.Template.Now = func() time.Time { return now }
+	for i := range a.Members {
+		lock := a.Members[i].Lock
+		a.Members[i].Lock = func(ctx context.Context, wait time.Duration) (func(), error) {
+			now = now.Add(time.Second)
+			if i == 3 && wait < glance {
+				return nil, ErrLocked
+			}
+			return lock(ctx, wait)
+		}
+	}
+	a.Run(t.Context())
+	if r := f.reports[f.sites[3].tenant.Wwwroot]; r.Outcome != Renewed {
+		t.Errorf("%s: %v", r.Outcome, r.Err)
+	}
+}
+
+// Two commands that look at the same moment are no run at work.
+func TestALookThatMeetsAnotherLooksAgain(t *testing.T) {
+	lock := lockFunc(func(_ context.Context, wait time.Duration) (func(), error) {
+		if wait == 0 {
+			return nil, ErrLocked
+		}
+		return func() {}, nil
+	})
+	if AnotherRuns(t.Context(), lock) {
+		t.Error("another run is said to be at work")
+	}
+}
+
+// A run on an array has the locks for minutes: what no run causes keeps its own next step.
+func TestWhatNoRunCausesIsNotLaidToOne(t *testing.T) {
+	for _, reason := range []Reason{ReasonMNetOff, "http_404", ReasonNoRC4, ReasonUnknownToPeer} {
+		w := newWorld(t)
+		w.addPeer(peerA, fakePeer{refuses: reason})
+		w.lockErr = ErrLocked
+		if p := linkTo(w.renewal(Options{}).Verify(t.Context()), peerA); p.Reason != reason || p.Next == HintOf(ErrUnderWay) {
+			t.Errorf("%+v", p)
 		}
 	}
 }

@@ -18,6 +18,9 @@ type Counterpart struct {
 	// Another: it has a second row of this site, deleted or not, which its Moodle may find in place of
 	// the active one; if Unknown, a deleted one.
 	Another bool
+	// SeveralDeleted: it has no active row of this site, and several deleted ones, of which a
+	// connection revives none.
+	SeveralDeleted bool
 	// OneWay: its rows were not read, so its call to this site is not made. Row is then what its row
 	// of this site was compared to have of the certificate RowOf; nil if it was not compared.
 	OneWay bool

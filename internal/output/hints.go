@@ -58,12 +58,24 @@ func (out *Printer) advise(r *rotate.TenantReport) {
 		if p.Reason == rotate.ReasonInterrupted && !changes {
 			p.Next = nextLookAgain
 		}
+		p.Next = out.pushInstead(p.Next)
 	}
 	for i := range r.Findings {
 		if f := &r.Findings[i]; f.Code == "peer_"+string(rotate.ReasonInterrupted) {
 			f.Next = nextLookAgain
 		}
 	}
+}
+
+// pushInstead advises a push where the next step of a link is to run the command again: what its key
+// needs is to be pushed and proven. To make one more key, or to go back to the retired one, is no
+// cure of a link. A move, and --bindhost, do what a push does not.
+func (out *Printer) pushInstead(next string) string {
+	row := out.Options.Command.Row()
+	if before, isAgain := strings.CutSuffix(next, again); isAgain && row.Changes && !row.Single && len(out.Options.BindHost) == 0 {
+		return before + tool + " push"
+	}
+	return next
 }
 
 // nextLookAgain is the next step for a link that a command which only looks did not come to.

@@ -108,3 +108,18 @@ func TestNothingIsLeftToDoIfEveryLinkIsProven(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// To repeat a rollback for one link brings back the key that it has retired, and a renewal makes one
+// more key: the next step of a link is a push.
+func TestALinkIsNeverAReasonToRepeatAChange(t *testing.T) {
+	for command, want := range map[cmdline.Name]string{cmdline.Rollback: "renew_mnetkeys push", cmdline.Renew: "renew_mnetkeys push", cmdline.Push: "renew_mnetkeys push", cmdline.Move: "renew_mnetkeys …", cmdline.Verify: "renew_mnetkeys …"} {
+		var stdout, stderr strings.Builder
+		out := printerOf(cmdline.Options{Command: command}, &stdout, &stderr)
+		r := rotate.TenantReport{Wwwroot: "https://own.example", Outcome: rotate.Renewed, SelfCheck: rotate.SelfProven, Exit: rotate.ExitPeers,
+			Peers: []rotate.PeerReport{{Wwwroot: "https://p.example", Outcome: rotate.Refused, Reason: rotate.ReasonTwoRows}}}
+		out.advise(&r)
+		if next := r.Peers[0].Next; !strings.HasSuffix(next, "un: "+want) {
+			t.Errorf("%s: %s", command, next)
+		}
+	}
+}

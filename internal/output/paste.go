@@ -72,7 +72,7 @@ func (out *Printer) complete(command, wwwroot string) string {
 	}
 	changed, isAgain := strings.CutPrefix(command, again+" ")
 	switch {
-	case command == again && (out.rollsBack() || out.Typed("fresh")): // the other tenants would go back to the key that was just retired, or be renewed again
+	case command == again && out.rollsBack(): // the other tenants would go back to the key that was just retired
 		return out.site(wwwroot).sudo() + tool + words(out.forUser(command, wwwroot))
 	case command == again:
 		return out.site(wwwroot).sudo() + tool + words(out.Arguments)

@@ -79,7 +79,7 @@ func (e *unwrittenError) Hint() string {
 	if errors.Is(e.err, errClosed) {
 		return "to throw the result away write >/dev/null, or use --quiet"
 	}
-	return "make room where the output goes, and prove the links once more with the command verify"
+	return "make room where the output goes"
 }
 
 // errClosed is the error of writes to a stdout that was closed from the beginning.

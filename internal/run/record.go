@@ -26,14 +26,14 @@ func openSinks(out *output.Printer, hooks *hookRunner) error {
 	}
 	if o.Report != "" {
 		if err := writable(o.Report); err != nil {
-			return &cmdline.UsageError{Problem: "--report: " + err.Error()}
+			return &cmdline.UsageError{Problem: "--report: " + err.Error(), Advice: rotate.HintOf(err)}
 		}
 		out.Sinks = append(out.Sinks, &pageSink{out, report.New()})
 	}
 	if o.PrometheusFile != "" && !o.DryRun {
 		file, err := metrics.Open(o.PrometheusFile)
 		if err != nil {
-			return &cmdline.UsageError{Problem: "--prometheus-file: " + err.Error()}
+			return &cmdline.UsageError{Problem: "--prometheus-file: " + err.Error(), Advice: rotate.HintOf(err)}
 		}
 		out.Sinks = append(out.Sinks, &metricsSink{out, file})
 	}
