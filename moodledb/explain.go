@@ -77,7 +77,7 @@ func explain(c *config.Config, err error) error {
 
 // hintLost is for a server, or something in front of it, that takes connections and ends them, or
 // does not answer: the drivers do not say which.
-const hintLost = "check that {dbhost} is the database server, and the port; its log may say why it ended the connection or did not answer"
+const hintLost = "the log of the database server may say why it ended the connection or did not answer. If no connection succeeds, check {dbhost}, and the port"
 
 // unansweredError is a server that has not answered when the deadline of a statement or of the run
 // passed. That may have been soon, and the server in order: so this is no [*AccessError].

@@ -107,12 +107,13 @@ func otherRow() *Failure {
 }
 
 func twoRows() *Failure {
-	return &Failure{Reason: ReasonTwoRows, Detail: "the peer has two rows of this site, which Moodle confuses, also if one of them is deleted: none was removed"}
+	return &Failure{Reason: ReasonTwoRows, Detail: "the peer has two rows of this site, which Moodle confuses, also if one of them is deleted",
+		Next: "in the peer's database, " + nextOneRow + ". Then run: renew_mnetkeys …"}
 }
 
 func twoRowsHere() *Failure {
 	return &Failure{Reason: ReasonTwoRows, Detail: "this site has two rows of the peer, which Moodle confuses, also if one of them is deleted",
-		Next: nextOneRow + ". Then run: renew_mnetkeys push"}
+		Next: "in this site's database, " + nextOneRow + ". Then run: renew_mnetkeys push"}
 }
 
 // notFoundHere is the failure of a link to a peer whose calls find no row in the local table.

@@ -14,7 +14,7 @@ import (
 const NextWwwroot = "correct the wwwroot in this site's row of the peer (mnet_host), and do not delete the row while users refer to it (user.mnethostid)"
 
 // nextOneRow is for several rows of one site.
-const nextOneRow = "keep the row that users refer to (user.mnethostid), with deleted = 0 and the wwwroot as the peer writes it. Give each other one an unused wwwroot by SQL, and set deleted = 1 there: Moodle also finds a deleted row by its wwwroot. " + leaveOther
+const nextOneRow = "keep the row that users refer to (user.mnethostid), with deleted = 0 and the wwwroot as its site writes it. Give each other one an unused wwwroot by SQL, and set deleted = 1 there: Moodle also finds a deleted row by its wwwroot. " + leaveOther
 
 // leaveOther is for databases that do not tell such wwwroots apart (MySQL, MariaDB).
 const leaveOther = "But leave a row of another site, whose wwwroot differs in capitals alone: one of the two sites needs another wwwroot"

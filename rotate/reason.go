@@ -139,7 +139,7 @@ var Reasons = []ReasonRow{
 		Faults: []int{7020, 6003}, LocalSite: SelfFailed, ShowsLocal: "it does not know this wwwroot, so it is not known which key it uses",
 		Next: "ask the peer's administrator to add this site, with its wwwroot written exactly as this tool prints it. If the peer has this site under an old wwwroot, the administrator must replace that one instead: users belong to the old entry"},
 	{Code: ReasonTwoRows, Means: "it has two rows of this site, or this site has two of it: one with the old wwwroot and one with the new, or two with one wwwroot, of which one may be deleted",
-		Next: "decide which of the two rows users refer to (user.mnethostid), and set deleted = 0 there. Give the other one an unused wwwroot by SQL. " + leaveOther + ". Then run: renew_mnetkeys …"},
+		Next: "in the database with the two rows, " + nextOneRow + ". Then run: renew_mnetkeys …"},
 	{Code: ReasonMNetOff, Means: "its MNet is switched off",
 		Faults:    []int{704, 6012},
 		Next:      "ask the peer's administrator to enable MNet; the peer then fetches the key by itself",

@@ -208,7 +208,6 @@ func (r *Renewal) weighLinks(report *TenantReport, localProven bool) {
 			}
 		}
 	}
-	report.joinRows()
 	r.ignore(report)
 }
 
@@ -225,8 +224,8 @@ func (r *TenantReport) joinRows() {
 			at = slices.IndexFunc(joined, func(q PeerReport) bool {
 				return slices.Contains(r.hidden, q.Wwwroot) && envelope.SameWwwroot(q.Wwwroot, p.Wwwroot)
 			})
-			if p.Outcome == Skipped && p.Detail == "" { // status
-				p.Detail = twoRowsHere().Detail
+			if p.Outcome == Skipped { // status
+				p.Detail = join(twoRowsHere().Detail, p.Detail)
 			}
 		}
 		if at < 0 {

@@ -83,6 +83,8 @@ func (r *Renewal) peerStatus(ctx context.Context, t *Tenant, p Peer) PeerReport 
 	switch {
 	case err != nil:
 		report.Detail = "its database: " + err.Error()
+	case other != nil && other.Another && !other.Unknown:
+		report.Holds, report.Detail = "other", twoRows().Detail // which its Moodle finds is not known
 	case other != nil:
 		report.Holds = t.holding(other.Holds)
 	}
