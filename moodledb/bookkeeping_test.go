@@ -171,6 +171,8 @@ func TestRegisterPeer(t *testing.T) {
 			fresh, "|" + url + "|i|n|k|0|0|1|0"},
 		"a deleted row is revived": {"INSERT INTO {mnet_host} (id, wwwroot, ip_address, name, public_key, deleted, applicationid) VALUES (3, '" + url + "', 'i', 'n', 'k', 1, 2)",
 			fresh, "|" + url + "|2001:db8::1|n|" + newCert + "|77|0|1|0"},
+		"a deleted row that Moodle would not find gets the wwwroot": {"INSERT INTO {mnet_host} (wwwroot, ip_address, name, public_key, deleted) VALUES ('" + url + "/', 'i', 'n', 'k', 1)",
+			fresh, "|" + url + "|2001:db8::1|n|" + newCert + "|77|0|1|0"},
 		"a deleted row keeps its certificate when there is no other": {"INSERT INTO {mnet_host} (wwwroot, name, public_key, public_key_expires, deleted) VALUES ('" + url + "', 'n', 'k', 5, 1)",
 			rotate.Peer{Wwwroot: url}, "|" + url + "||n|k|5|0|1|0"},
 		"an active row is found behind a deleted one": {"INSERT INTO {mnet_host} (wwwroot, name, public_key, deleted) VALUES ('" + url + "', 'old', '', 1), ('" + url + "', 'live', '', 0)",

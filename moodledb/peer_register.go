@@ -16,7 +16,7 @@ import (
 // RegisterPeer returns the mnet_host row of the host with p's wwwroot, and makes it if there is
 // none (Moodle mnet/peer.php, bootstrap and commit). An active row is returned unchanged. A deleted
 // one is revived: it keeps its id, to which the users who came from there belong, its name and its
-// sslverification; address, application and, if p has one, certificate become p's. Of several
+// sslverification; wwwroot, address, application and, if p has one, certificate become p's. Of several
 // deleted ones none is: rotate.ErrTwoRows.
 //
 // p.Application is a name of mnet_application; "" means moodle. p.Name is cut to the 80 characters
@@ -111,8 +111,8 @@ func (t *Tenant) revive(ctx context.Context, tx *sql.Tx, h host, row *host) erro
 		h.Certificate, h.Expires = row.Certificate, row.Expires
 	}
 	return t.execOne(ctx, tx, "revive its row",
-		"UPDATE {mnet_host} SET deleted = 0, ip_address = ?, public_key = ?, public_key_expires = ?, applicationid = ? WHERE id = ?",
-		h.IPAddress, h.Certificate, h.Expires, h.applicationID, h.ID)
+		"UPDATE {mnet_host} SET deleted = 0, wwwroot = ?, ip_address = ?, public_key = ?, public_key_expires = ?, applicationid = ? WHERE id = ?",
+		h.Wwwroot, h.IPAddress, h.Certificate, h.Expires, h.applicationID, h.ID)
 }
 
 // host reads one row as it was stored.

@@ -55,7 +55,7 @@ func (a *Array) meet(tenants []*renewing, ask func(to, t *renewing) side) *linkR
 	m := a.links()
 	a.each("ask", a.receivers(), func(to *renewing) { m.sides[to.at] = ask(to, with[to.at]) })
 	for _, t := range tenants {
-		if f := t.differs(); f != nil && m.sides[t.at].err == nil {
+		if f := t.unproven(); f != nil && m.sides[t.at].err == nil {
 			m.sides[t.at] = side{unproven: f, called: true}
 		}
 	}

@@ -53,14 +53,25 @@ func (a *Array) askOnce(ctx context.Context, to *renewing, calls bool) (s side, 
 	return side{unproven: memberFailure(tenant.Wwwroot, check, failure), called: failure != nil}, stale(check, failure)
 }
 
-// differs is the failure of the links to a tenant whose web servers were seen to use different keys,
-// nil if they were not: whatever one more answer says, another one may say the opposite.
-func (t *renewing) differs() *Failure {
-	var own *LocalSiteError
-	if t.report.SelfCheck != SelfFailed || !errors.As(t.report.Err, &own) || !own.SeveralCaches() {
+// unproven is the failure of the links to a tenant that did not prove its key in this run, nil if it
+// did, or was not asked. Its own proof needs several answers: whatever one more says, the next may
+// say the opposite.
+func (t *renewing) unproven() *Failure {
+	check := t.report.SelfCheck
+	if check != SelfFailed && check != SelfUnreachable {
 		return nil
 	}
-	return memberFailure(t.member.Wwwroot, t.report.SelfCheck, own.Failure)
+	var own *LocalSiteError
+	f := t.report.shown().failure()
+	if errors.As(t.report.Err, &own) {
+		f = own.Failure
+	} else {
+		errors.As(t.report.Err, &f)
+	}
+	if f == nil || f.Reason == "" {
+		return nil
+	}
+	return memberFailure(t.member.Wwwroot, check, f)
 }
 
 // readSide reads a member. It is nil if the database cannot be read, or belongs to another site:

@@ -255,14 +255,18 @@ func (e *UnreachableError) Hint() string {
 		return "the config.php of each web server must not set $CFG->mnet_dispatcher_mode to off. If each web server has a cache of its own, a --cache-hook must purge core/config on every one. If neither is the cause, " + saveFirst + "Run: renew_mnetkeys …"
 	case e.Stray:
 		return "the web server must print nothing around its answers: switch off display_errors in PHP and debugdisplay in Moodle, and look for an echo or a blank line outside <?php in config.php"
-	case errors.As(e.Failure, &f) && f.Reason.Row().NextLocal != "":
+	case errors.As(e.Failure, &f) && f.Reason.isRedirect(): // a move is what is missing
 		return f.Reason.Row().NextLocal
 	case e.Node != "":
 		return "start the web server " + e.Node + ". If the load balancer sends no request to it, you can remove it from --node instead (on the command line or in the option file), and purge its cache before it is used again. Then run: renew_mnetkeys …"
 	case e.Loopback:
 		return "a web server on this machine answers for " + e.Wwwroot + ": if it is the live site, and no copy of it, add --node=127.0.0.1"
 	}
-	return "make sure that this machine can open " + e.Wwwroot + ", or name its web server with --node=HOST[:PORT]. To go on without this proof (exit code 3), add --self-check=off, but never on a copy of a live site: its peers would accept the key of the copy"
+	first := "make sure that this machine can open " + e.Wwwroot + ", or name its web server with --node=HOST[:PORT]"
+	if f != nil && f.Reason.Row().NextLocal != "" {
+		first = f.Reason.Row().NextLocal
+	}
+	return first + ". To go on without this proof (exit code 3), add --self-check=off, but never on a copy of a live site: its peers would accept the key of the copy"
 }
 
 // OnlyCopyError says that the cache may have the only copy of a key that peers know, and cannot be

@@ -14,6 +14,9 @@ func (r *TenantReport) LocalSite() (means, next string) {
 	if n.SelfCheck == SelfUnreachable && len(r.Nodes) > 1 {
 		means = "no MNet server answers at " + n.Address + " from this machine"
 	}
+	if n.SelfCheck == SelfUnreachable && n.Reason != "" {
+		means += " (" + string(n.Reason) + ")"
+	}
 	switch {
 	case errors.As(r.Err, new(*LocalSiteError)), errors.As(r.Err, new(*UnreachableError)): // one state has one next step
 		return means, cmp.Or(r.Hint, HintOf(r.Err))

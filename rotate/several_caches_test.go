@@ -199,3 +199,41 @@ func TestALocalSiteThatShowsNoKeyHasOneNextStep(t *testing.T) {
 		}
 	}
 }
+
+// mixedTurns is an array of which one site fails every third call.
+type mixedTurns struct {
+	*fleet
+	site   *fleetSite
+	calls  *atomic.Int64
+	answer Failure
+}
+
+func (n mixedTurns) Prove(ctx context.Context, own Identity, p Peer, answered *envelope.Certificate, keyswap bool) Proof {
+	if p.Wwwroot == n.site.tenant.Wwwroot && n.calls.Add(1)%3 == 0 {
+		f := n.answer
+		return Proof{Failure: &f, Attempts: 1}
+	}
+	return n.fleet.Prove(ctx, own, p, answered, keyswap)
+}
+
+// The links to a tenant whose own proof has failed are not proven by one more answer, whatever failed.
+func TestALinkToATenantThatIsNotProvenIsNotProvenByChance(t *testing.T) {
+	for name, run := range map[string]func(*Array, context.Context) int{
+		"verify": func(a *Array, ctx context.Context) int { return a.Survey(ctx, SurveyVerify) },
+		"push":   func(a *Array, ctx context.Context) int { a.PushOnly = true; return a.Run(ctx) },
+	} {
+		for _, answer := range []Failure{{Reason: ReasonMNetOff}, {Reason: ReasonUnknownToPeer}, {Reason: ReasonClock}, {Reason: ReasonBadCertificate, Other: "https://other.example"}} {
+			f := newFleet(t, 3)
+			site := f.sites[1]
+			a := f.array(ArrayOptions{})
+			a.Parallel, a.Template.Answers = 1, 5
+			a.Template.Network = mixedTurns{f, site, new(atomic.Int64), answer}
+			run(a, t.Context())
+			for _, at := range []int{0, 2} {
+				if p := linkTo(f.reports[f.sites[at].tenant.Wwwroot], site.tenant.Wwwroot); p.Outcome.Proven() {
+					t.Errorf("%s, %s: %+v", name, answer.Reason, p)
+				}
+			}
+		}
+	}
+}

@@ -33,6 +33,10 @@ func (c *Config) setting(name string) (word, place string) {
 	const vconfig = "vconfig.php"
 	ofVMoodle := strings.Replace(name, "dbuser", "dblogin", 1)
 	switch c.source {
+	case fromConfig:
+		if _, given := c.options.Overrides[name]; given {
+			return name, "--cfg"
+		}
 	case fromMaster:
 		return "vmaster" + ofVMoodle, vconfig
 	case fromRow:
