@@ -158,8 +158,8 @@ func (a *Array) busy(ctx context.Context, wwwroot string) bool {
 	if a.looked.Load() > int64(lookAtLock) {
 		return false
 	}
-	begun := time.Now()
-	defer func() { a.looked.Add(int64(time.Since(begun))) }()
+	begun := a.Template.Now()
+	defer func() { a.looked.Add(int64(a.Template.Now().Sub(begun))) }()
 	look, _ := a.looks.LoadOrStore(wwwroot, sync.OnceValue(func() bool {
 		at := slices.IndexFunc(a.Members, func(m Member) bool { return m.Wwwroot == wwwroot })
 		return at >= 0 && AnotherRuns(ctx, a.looker(a.Members[at]))
