@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -13,25 +14,16 @@ import (
 // preflightAll locks and checks every tenant before the first key is written. The key of a tenant
 // that passes is begun.
 func (a *Array) preflightAll(ctx context.Context, tenants []*renewing, keys *keyMaker, failures *failureLimit) {
-	// The wait for locks is one for the whole run: if another run has many locks, the wait is not
-	// paid for each. A glance is.
-	until := a.Template.Now().Add(a.Template.LockWait)
-	var once sync.Once
-	waiting := func(upTo time.Duration) { once.Do(func() { a.Template.waiting(upTo) }) }
+	a.lockAll(ctx, tenants)
 	a.each("check", tenants, func(t *renewing) {
 		if cause := failures.reached(); cause != nil {
 			a.leaveOut(t, cause)
 			return
 		}
 		defer failures.checked(t)
-		release, err := lockOrWait(ctx, t.member.Lock, max(until.Sub(a.Template.Now()), glance), waiting)
-		if err != nil {
-			err = stoppedOr(ctx, err)
-			t.report.Err, t.report.Error = err, err.Error()
-			t.report.Exit = exitFor(err, t.report.Exit)
+		if t.report.Err != nil { // not locked
 			return
 		}
-		t.release = release
 		a.within(ctx, t, func(s *Session, r *Renewal) error { return a.preflight(ctx, t, s, r) })
 		if err := t.report.Err; ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))) {
 			err = stoppedOr(ctx, err)
@@ -41,6 +33,29 @@ func (a *Array) preflightAll(ctx context.Context, tenants []*renewing, keys *key
 			keys.begin(t)
 		}
 	})
+}
+
+// lockAll takes the locks one after the other, in the same order in all runs. Otherwise two runs that
+// begin at the same moment would each have some of the locks, and wait for those of the other.
+func (a *Array) lockAll(ctx context.Context, tenants []*renewing) {
+	// The wait for locks is one for the whole run: if another run has many locks, the wait is not
+	// paid for each.
+	until := a.Template.Now().Add(a.Template.LockWait)
+	var once sync.Once
+	waiting := func(upTo time.Duration) { once.Do(func() { a.Template.waiting(upTo) }) }
+	least := glance
+	byName := func(x, y *renewing) int { return strings.Compare(x.member.Wwwroot, y.member.Wwwroot) }
+	for _, t := range slices.SortedFunc(slices.Values(tenants), byName) {
+		release, err := lockOrWait(ctx, t.member.Lock, max(until.Sub(a.Template.Now()), least), waiting)
+		if err != nil {
+			err = stoppedOr(ctx, err)
+			t.report.Err, t.report.Error = err, err.Error()
+			t.report.Exit = exitFor(err, t.report.Exit)
+			least = 0 // another run is at work, which may have the locks of many
+			continue
+		}
+		t.release = release
+	}
 }
 
 func (a *Array) preflight(ctx context.Context, t *renewing, s *Session, r *Renewal) error {

@@ -3,8 +3,11 @@ package rotate
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -309,6 +312,42 @@ func TestWhatNoRunCausesIsNotLaidToOne(t *testing.T) {
 		w.lockErr = ErrLocked
 		if p := linkTo(w.renewal(Options{}).Verify(t.Context()), peerA); p.Reason != reason || p.Next == HintOf(ErrUnderWay) {
 			t.Errorf("%+v", p)
+		}
+	}
+}
+
+// Two cron jobs of the same moment: one gets all locks, and the other none. Before, each had some and
+// waited for the rest until both gave up.
+func TestOfTwoRunsAtOnceOneGetsAllLocks(t *testing.T) {
+	f := newFleet(t, 12)
+	var mu sync.Mutex
+	holder := map[int]int{} // of each site's lock: which run has it
+	lock := func(run, site int) func(context.Context, time.Duration) (func(), error) {
+		return func(_ context.Context, wait time.Duration) (func(), error) {
+			mu.Lock()
+			defer mu.Unlock()
+			runtime.Gosched()
+			if holder[site] != 0 {
+				return nil, ErrLocked // as after the whole wait: the other run is not at its end by then
+			}
+			holder[site] = run
+			return func() {}, nil
+		}
+	}
+	var runs sync.WaitGroup
+	for run := 1; run <= 2; run++ {
+		a := f.array(ArrayOptions{})
+		tenants := a.start()
+		for i, t := range tenants {
+			t.member.Lock = lock(run, i)
+		}
+		rand.Shuffle(len(tenants), func(i, j int) { tenants[i], tenants[j] = tenants[j], tenants[i] })
+		runs.Go(func() { a.lockAll(t.Context(), tenants) })
+	}
+	runs.Wait()
+	for site, run := range holder {
+		if run != holder[0] {
+			t.Errorf("the lock of site %d has run %d, that of the first site run %d", site, run, holder[0])
 		}
 	}
 }

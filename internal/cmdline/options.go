@@ -181,7 +181,7 @@ var groups = []group{
 	{"Reaching peers", []*option{
 		{name: "timeout", arg: "DURATION", preset: "15s",
 			set:  span(1, func(o *Options) *time.Duration { return &o.Timeout }),
-			help: "give up a call to a peer after DURATION"},
+			help: "give up a call to a peer after DURATION; if it is not given, also after a tenth of --deadline"},
 		{name: "deadline", arg: "DURATION", preset: "10m",
 			set:  span(1, func(o *Options) *time.Duration { return &o.Deadline }),
 			help: "end the run after DURATION; peers that are not reached by then stay pending"},

@@ -216,3 +216,15 @@ func TestTheVariableOfConfigPHPIsSaidAsAnArgumentToo(t *testing.T) {
 		})
 	}
 }
+
+// One site that does not answer must not use up the time of a check on many.
+func TestACallMayTakeATenthOfTheDeadline(t *testing.T) {
+	for args, want := range map[string]time.Duration{
+		"check": 15 * time.Second, "check --deadline=50s": 5 * time.Second, "check --deadline=1s": 2 * time.Second,
+		"check --deadline=50s --timeout=20s": 20 * time.Second, "check --deadline=1h": 15 * time.Second,
+	} {
+		if o, err := optionsOf(t, strings.Fields(args)...); err != nil || o.Timeout != want {
+			t.Errorf("%s: %s, %v", args, o.Timeout, err)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"renew_mnetkeys/moodledb/config"
 )
@@ -159,10 +160,20 @@ func (all settings) options(cmd Command) (Options, error) {
 			return o, err
 		}
 	}
+	all.fitTimeout(&o)
 	if path := os.Getenv(config.Variable); path != "" && len(o.Config) == 0 && all.named("config") != nil {
 		o.Environment = append(o.Environment, "--config="+path)
 	}
 	return o, all.checkConflicts()
+}
+
+// fitTimeout leaves time for the other sites if one of them does not answer: a call is tried several
+// times, and a run calls a site in several steps.
+func (all settings) fitTimeout(o *Options) {
+	const least = 2 * time.Second
+	if s := all.named("timeout"); s != nil && !s.IsSet() {
+		o.Timeout = min(o.Timeout, max(o.Deadline/10, least))
+	}
 }
 
 // checkConflicts finds options that contradict each other, wherever they come from.
