@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -324,9 +323,9 @@ func TestOfTwoRunsAtOnceOneGetsAllLocks(t *testing.T) {
 	holder := map[int]int{} // of each site's lock: which run has it
 	lock := func(run, site int) func(context.Context, time.Duration) (func(), error) {
 		return func(_ context.Context, wait time.Duration) (func(), error) {
+			time.Sleep(time.Millisecond) // both are at work at the same time
 			mu.Lock()
 			defer mu.Unlock()
-			runtime.Gosched()
 			if holder[site] != 0 {
 				return nil, ErrLocked // as after the whole wait: the other run is not at its end by then
 			}
