@@ -47,14 +47,16 @@ func (a *Array) lockAll(ctx context.Context, tenants []*renewing) {
 	byName := func(x, y *renewing) int { return strings.Compare(x.member.Wwwroot, y.member.Wwwroot) }
 	for _, t := range slices.SortedFunc(slices.Values(tenants), byName) {
 		release, err := lockOrWait(ctx, t.member.Lock, max(until.Sub(a.Template.Now()), least), waiting)
-		if err != nil {
-			err = stoppedOr(ctx, err)
-			t.report.Err, t.report.Error = err, err.Error()
-			t.report.Exit = exitFor(err, t.report.Exit)
-			least = 0 // another run is at work, which may have the locks of many
+		if err == nil {
+			t.release = release
 			continue
 		}
-		t.release = release
+		if errors.Is(err, ErrLocked) {
+			least = 0 // by another run, which may have the locks of many
+		}
+		err = stoppedOr(ctx, err)
+		t.report.Err, t.report.Error = err, err.Error()
+		t.report.Exit = exitFor(err, t.report.Exit)
 	}
 }
 

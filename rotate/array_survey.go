@@ -150,7 +150,7 @@ func (a *Array) surveyPeers(ctx context.Context, t *renewing, s *Session, r *Ren
 	}
 	if what.calls() {
 		r.weighLinks(&t.report, t.report.SelfCheck == SelfProven)
-		r.Locker, r.Busy = a.looker(t.member), a.busy
+		r.Busy = a.busy
 		r.noteOtherRuns(ctx, &t.report)
 		t.report.exitByProof()
 	}
