@@ -179,7 +179,7 @@ func nextOfDatabase(err error) string {
 		return other.Hint() + " --host=" + shellWord(other.Wwwroot)
 	}
 	hint := HintOf(err)
-	if hint == "" || strings.Contains(hint, "run: ") { // a command that is for the other site
+	if _, commands := SplitHint(hint); hint == "" || commands != "" { // which are for the other site
 		return ReasonDatabase.Row().Next
 	}
 	if strings.HasSuffix(hint, "?") {

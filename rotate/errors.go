@@ -108,6 +108,18 @@ func HintOf(err error) string {
 	return hint
 }
 
+// SplitHint splits a hint, or a next step, into its sentence and the commands with which it ends. They
+// stand behind its last "run: ", and " && " joins them: any text behind them would be pasted too.
+// A hint without a command is all sentence.
+func SplitHint(hint string) (sentence, commands string) {
+	at := max(strings.LastIndex(hint, "run: "), strings.LastIndex(hint, "Run: "))
+	if at < 0 {
+		return hint, ""
+	}
+	at += len("run: ")
+	return hint[:at], hint[at:]
+}
+
 func hintIn(err error) string {
 	if known, ok := err.(interface{ Hint() string }); ok && known.Hint() != "" {
 		return known.Hint()

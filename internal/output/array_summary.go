@@ -3,6 +3,7 @@ package output
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -75,33 +76,58 @@ func (a *Array) warnings() (lines []string) {
 const namedFailures = 3
 
 // failureSummary has one block for each tenant that failed, but only one for many tenants with the
-// same failure: one Ctrl-C interrupts three hundred tenants.
+// same failure: one Ctrl-C interrupts three hundred tenants, and of a full disk each has its own path.
 func (a *Array) failureSummary(b *strings.Builder) {
 	slices.SortFunc(a.failures, func(x, y rotate.TenantReport) int { return strings.Compare(x.Wwwroot, y.Wwwroot) })
 	type likeness struct{ outcome, problem, hint string }
-	of := func(r rotate.TenantReport) likeness { return likeness{a.failedWord(r), r.Error, r.Hint} }
-	alike := map[likeness][]string{}
-	for _, r := range a.failures {
-		alike[of(r)] = append(alike[of(r)], r.Wwwroot)
+	of := func(r rotate.TenantReport) likeness {
+		return likeness{a.failedWord(r), pathIn.ReplaceAllLiteralString(r.Error, "/"), pathIn.ReplaceAllLiteralString(r.Hint, "/")}
 	}
+	alike := map[likeness][]rotate.TenantReport{}
 	for _, r := range a.failures {
-		names := alike[of(r)]
-		who, others := r.Wwwroot, ""
-		if len(names) > namedFailures {
-			if names[0] != r.Wwwroot {
-				continue
-			}
-			who, others = count(len(names), "tenant"), some(names)
-		}
-		fmt.Fprintf(b, "\n%s %s\n  error: %s\n", a.failedWord(r), printable.Line(who, 0), printable.Line(r.Error, 0))
-		if r.Hint != "" && !a.saidAtTheEnd(r) {
-			fmt.Fprintf(b, "  hint: %s\n", printable.Line(a.CompleteGroup(r.Hint, r.Wwwroot, others != ""), 0))
-		}
-		if others != "" {
-			fmt.Fprintf(b, "  tenants: %s\n", printable.Line(others, 0))
+		alike[of(r)] = append(alike[of(r)], r)
+	}
+	for i, r := range a.failures {
+		switch group := alike[of(r)]; {
+		case len(group) <= namedFailures:
+			a.failureBlock(b, a.failures[i:i+1])
+		case group[0].Wwwroot == r.Wwwroot:
+			a.failureBlock(b, group)
 		}
 	}
 }
+
+// failureBlock is the block of tenants that failed alike, with the error and the hint of the first.
+func (a *Array) failureBlock(b *strings.Builder, alike []rotate.TenantReport) {
+	first := alike[0]
+	who, problem, hint := first.Wwwroot, "error: ", a.CompleteGroup(first.Hint, first.Wwwroot, len(alike) > 1)
+	vary := func(text func(rotate.TenantReport) string) bool {
+		return slices.ContainsFunc(alike, func(r rotate.TenantReport) bool { return text(r) != text(first) })
+	}
+	if len(alike) > 1 {
+		who = count(len(alike), "tenant")
+	}
+	if vary(func(r rotate.TenantReport) string { return r.Error }) {
+		problem = "for example: " + first.Wwwroot + ": "
+	}
+	if vary(func(r rotate.TenantReport) string { return r.Hint }) {
+		hint = "for example for " + first.Wwwroot + ": " + a.CompleteGroup(first.Hint, first.Wwwroot, false)
+	}
+	fmt.Fprintf(b, "\n%s %s\n  %s\n", a.failedWord(first), printable.Line(who, 0), printable.Line(problem+first.Error, 0))
+	if first.Hint != "" && !a.saidAtTheEnd(first) {
+		fmt.Fprintf(b, "  hint: %s\n", printable.Line(hint, 0))
+	}
+	if len(alike) > 1 {
+		names := make([]string, len(alike))
+		for i, r := range alike {
+			names[i] = r.Wwwroot
+		}
+		fmt.Fprintf(b, "  tenants: %s\n", printable.Line(some(names), 0))
+	}
+}
+
+// pathIn is a word with a slash: the path of a file, or a wwwroot.
+var pathIn = regexp.MustCompile(`[^\s'"]*/[^\s'"]*`)
 
 // outcomeSummary counts the outcomes, in the words of the command.
 func (a *Array) outcomeSummary() string {

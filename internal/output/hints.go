@@ -72,11 +72,13 @@ func (out *Printer) advise(r *rotate.TenantReport) {
 // cure of a link. A move, and --bindhost, do what a push does not.
 func (out *Printer) pushInstead(next string) string {
 	row := out.Options.Command.Row()
-	if before, isAgain := strings.CutSuffix(next, again); isAgain && row.Changes && !row.Single && len(out.Options.BindHost) == 0 {
-		return before + tool + " push"
+	if !row.Changes || row.Single || len(out.Options.BindHost) > 0 {
+		return next
 	}
-	return next
+	return adviceOf(next).insteadOfAgain(push)
 }
+
+func push(command) command { return command{line: tool + " push"} }
 
 // nextLookAgain is the next step for a link that a command which only looks did not come to.
 const nextLookAgain = "the command ended before this link was tested. Start it again; if --deadline ended it, with more time"
@@ -104,9 +106,9 @@ func (out *Printer) hintOf(r rotate.TenantReport) string {
 	switch {
 	case !savesKeys(r.Err):
 	case out.rollsBack():
-		hint = strings.Replace(hint, again, tool+" push", 1)
+		hint = adviceOf(hint).insteadOfAgain(push)
 	case out.Options.DryRun: // which saves nothing
-		hint = strings.Replace(hint, again, again+forReal, 1)
+		hint = adviceOf(hint).insteadOfAgain(func(c command) command { c.change = forReal; return c })
 	}
 	switch {
 	case out.isRestored(r):

@@ -107,6 +107,33 @@ func TestAFileOfOptionsMayIgnorePeersOfOtherTenants(t *testing.T) {
 	}
 }
 
+// Each tenant names its own path in an error that all have alike.
+func TestTenantsWhoseErrorsDifferInAPathAreOneBlock(t *testing.T) {
+	var stdout, stderr strings.Builder
+	array := NewArray(printerOf(cmdline.Options{Command: "renew", All: true, Quiet: true}, &stdout, &stderr))
+	array.Begin(5, 5)
+	for i := range 5 {
+		problem := fmt.Errorf("write /var/moodledata/t%d/muc/config.php: no space left on device", i)
+		if i == 4 {
+			problem = fmt.Errorf("write /var/moodledata/t4/muc/config.php: permission denied")
+		}
+		array.Tenant(rotate.TenantReport{Wwwroot: fmt.Sprintf("https://t%d.example", i), Outcome: rotate.Failed, Error: problem.Error(),
+			Err: problem, Hint: fmt.Sprintf("make room on the disk of /var/moodledata/t%d", i), Exit: 1})
+	}
+	array.Finish(rotate.ExitNotRenewed, nil)
+	want := `failed 4 tenants
+  for example: https://t0.example: write /var/moodledata/t0/muc/config.php: no space left on device
+  hint: for example for https://t0.example: make room on the disk of /var/moodledata/t0
+  tenants: https://t0.example, https://t1.example, https://t2.example, https://t3.example
+
+failed https://t4.example
+  error: write /var/moodledata/t4/muc/config.php: permission denied
+`
+	if !strings.HasPrefix(stdout.String(), want) {
+		t.Errorf("%s", stdout.String())
+	}
+}
+
 // One Ctrl-C stops three hundred tenants, for one reason.
 func TestTenantsThatFailAlikeAreOneBlock(t *testing.T) {
 	var stdout, stderr strings.Builder

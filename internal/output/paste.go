@@ -18,31 +18,12 @@ type Site struct {
 	Purge, PurgeTenant string
 }
 
-// Hints are sentences. If one ends with "run: " and commands, joined by " && ", the commands are
-// completed here, so that they can be pasted; any text after them would be pasted, too.
-const (
-	chain = " && "
-	again = "renew_mnetkeys …"               // this same command line
-	tool  = "renew_mnetkeys"                 // with a command and its options
-	purge = "php admin/cli/purge_caches.php" // for the site in question
-	here  = "WWWROOT"                        // of the site in question
-)
-
 // Complete is a hint about the site with this wwwroot, or about all of the run if it is "", with
 // complete commands.
 func (out *Printer) Complete(text, wwwroot string) string {
 	// A hook that purges only works if its script is found.
 	text = strings.ReplaceAll(text, "='"+purge+"'", "="+always(out.site(wwwroot).purge(wwwroot)))
-	at := max(strings.LastIndex(text, "run: "), strings.LastIndex(text, "Run: "))
-	if at < 0 {
-		return text
-	}
-	at += len("run: ")
-	commands := strings.Split(text[at:], chain)
-	for i, command := range commands {
-		commands[i] = out.complete(command, wwwroot)
-	}
-	return text[:at] + strings.Join(commands, chain)
+	return adviceOf(text).with(func(c command) string { return out.complete(c, wwwroot) })
 }
 
 // CompleteGroup is a hint about several sites, one of which is first, or about first alone, with
@@ -50,7 +31,7 @@ func (out *Printer) Complete(text, wwwroot string) string {
 // command is for each by itself: a renewal of all keys is no cure for some of them, and a script
 // purges the caches of one site.
 func (out *Printer) CompleteGroup(text, first string, several bool) string {
-	if several && slices.ContainsFunc([]string{"push", "verify", "doctor"}, func(command string) bool { return strings.HasSuffix(text, "un: "+tool+" "+command) }) {
+	if several && adviceOf(text).forAll() {
 		return out.Complete(text, "")
 	}
 	completed := out.Complete(text, first)
@@ -60,58 +41,70 @@ func (out *Printer) CompleteGroup(text, first string, several bool) string {
 	return completed
 }
 
-// forReal is the end of a command that repeats a dry run as a run.
-const forReal = " for real"
-
-func (out *Printer) complete(command, wwwroot string) string {
+func (out *Printer) complete(c command, wwwroot string) string {
+	if c.again {
+		return out.repeated(c, wwwroot)
+	}
+	cmd, isTool := c.ofTool()
+	if isTool && cmd.Name == cmdline.Push && out.Options.Command.Row().Single {
+		// Only the same command does what a push does not.
+		_, change, _ := strings.Cut(strings.TrimPrefix(c.line, tool), " push")
+		return out.repeated(command{again: true, change: strings.TrimPrefix(change, " ")}, wwwroot)
+	}
+	line := c.line
 	if wwwroot != "" {
-		command = strings.ReplaceAll(command, here, quoted(wwwroot))
+		line = strings.ReplaceAll(line, here, quoted(wwwroot))
 	}
-	if rest, isPush := strings.CutPrefix(command, tool+" push"); isPush && out.Options.Command.Row().Single {
-		command = again + rest // which also does what a push cannot do
-	}
-	changed, isAgain := strings.CutPrefix(command, again+" ")
 	switch {
-	case command == again && out.rollsBack(): // the other tenants would go back to the key that was just retired
-		return out.site(wwwroot).sudo() + tool + words(out.forUser(command, wwwroot))
-	case command == again:
-		return out.site(wwwroot).sudo() + tool + words(out.Arguments)
-	case command == again+forReal:
-		return out.site(wwwroot).sudo() + tool + words(without(out.Arguments, map[string]bool{"dry-run": false}))
-	case isAgain && changed == "without --all":
-		alone := without(out.Arguments, cmdline.OnlyForAll())
-		if !out.Typed("all") { // but in the option file or a variable
-			alone = append(alone, "--all=false")
-		}
-		return out.site(wwwroot).sudo() + tool + words(alone)
-	case isAgain: // with another value of an option
-		name, _ := optionOf(changed)
-		return out.site(wwwroot).sudo() + tool + words(without(out.Arguments, map[string]bool{name: true})) + " " + changed
-	case strings.HasSuffix(command, again): // by another user
-		return strings.TrimSuffix(command, " …") + words(out.forUser(command, wwwroot))
-	case command == tool || strings.HasPrefix(command, tool+" "):
-		if named := hostIn(command); named != "" {
-			wwwroot = named
-		}
-		if strings.Contains(command, " --all") {
-			wwwroot = ""
-		}
-		at := out.site(wwwroot)
-		if strings.HasPrefix(command, tool+" move ") && out.SiteOf != nil { // which renames rows in the databases of all
-			at = out.Site
-		}
-		return at.sudo() + out.withSite(command, wwwroot, at)
-	case command == purge:
+	case line == purge:
 		return out.site(wwwroot).sudo() + out.site(wwwroot).purge(wwwroot)
+	case !isTool:
+		return line
 	}
-	return command
+	if named := hostIn(line); named != "" {
+		wwwroot = named
+	}
+	if strings.Contains(line, " --all") {
+		wwwroot = ""
+	}
+	at := out.site(wwwroot)
+	if cmd.Name == cmdline.Move && out.SiteOf != nil { // which renames rows in the databases of all
+		at = out.Site
+	}
+	return at.sudo() + out.withSite(cmd, line, wwwroot, at)
+}
+
+// repeated is the command line of this run, with a change or for another user.
+func (out *Printer) repeated(c command, wwwroot string) string {
+	who := out.site(wwwroot).sudo()
+	if c.user != "" {
+		who = sudo(c.user)
+	}
+	args, option := out.Arguments, ""
+	switch c.change {
+	case "":
+		if c.user != "" || out.rollsBack() { // the other tenants would go back to the key that was just retired
+			args = out.forUser(c.user, wwwroot)
+		}
+	case forReal:
+		args = without(args, map[string]bool{"dry-run": false})
+	case alone:
+		args = without(args, cmdline.OnlyForAll())
+		if !out.Typed("all") { // but in the option file or a variable
+			args = append(args, "--all=false")
+		}
+	default: // another value of an option
+		name, _ := optionOf(c.change)
+		args, option = without(args, map[string]bool{name: true}), " "+c.change
+	}
+	return who + tool + words(args) + option
 }
 
 // forUser are the arguments of a command by another user than this run's. A tenant of an array may
 // have files of a user who cannot work on the others: only the user of the whole array is advised to
 // repeat the whole run.
-func (out *Printer) forUser(command, wwwroot string) []string {
-	if !out.Options.All || wwwroot == "" || strings.HasPrefix(command, "sudo -u "+out.Site.User+" ") {
+func (out *Printer) forUser(user, wwwroot string) []string {
+	if !out.Options.All || wwwroot == "" || user != "" && user == out.Site.User {
 		return out.Arguments
 	}
 	args, at := without(out.Arguments, cmdline.OnlyForAll()), out.site(wwwroot)
@@ -143,19 +136,14 @@ func hostIn(command string) string {
 	return host
 }
 
-func (s Site) sudo() string {
-	if s.User == "" {
-		return ""
-	}
-	return "sudo -u " + quoted(s.User) + " "
-}
+func (s Site) sudo() string { return sudo(s.User) }
 
 // withSite adds the configuration and the tenant, unless the command names its site already.
-func (out *Printer) withSite(command, wwwroot string, at Site) string {
-	has := func(option string) bool { return strings.Contains(command, " --"+option) }
+func (out *Printer) withSite(cmd cmdline.Command, line, wwwroot string, at Site) string {
+	has := func(option string) bool { return strings.Contains(line, " --"+option) }
 	carried := []string{"cfg", "php", "options", "node"}
-	if hook := "cache-hook"; out.Typed(hook) && changes(command) {
-		command, carried = advisedHook.ReplaceAllLiteralString(command, ""), append(carried, hook)
+	if hook := "cache-hook"; out.Typed(hook) && cmd.Changes {
+		line, carried = advisedHook.ReplaceAllLiteralString(line, ""), append(carried, hook)
 	}
 	site := words(given(out.Arguments, carried...))
 	switch {
@@ -180,17 +168,11 @@ func (out *Printer) withSite(command, wwwroot string, at Site) string {
 		}
 		site += selected
 	}
-	return command + site
+	return line + site
 }
 
 // advisedHook is a hook of a hint: that of the run, if there is one, knows how its caches are purged.
 var advisedHook = regexp.MustCompile(` --cache-hook='[^']*'`)
-
-// changes reports whether a command of the tool is one that writes.
-func changes(command string) bool {
-	cmd, _ := cmdline.CommandOf(strings.Fields(command))
-	return cmd.Changes
-}
 
 // purge is Moodle's script for the site itself, and VMoodle's for a tenant: Moodle's does not purge
 // a tenant's caches.
