@@ -21,13 +21,13 @@ import (
 var ourCommand = regexp.MustCompile(`\brenew_mnetkeys( (push|rollback|move|verify|status|check|doctor|--\w|…)|$|[.,;:)])|purge_caches\.php`)
 
 // hintsInSource are the texts of the product's packages that advise a command, with their
-// positions. The texts of package cmdline are about the command line itself; paste.go completes
-// commands.
+// positions. The texts of package cmdline are about the command line itself; advice.go reads commands,
+// and paste.go completes them.
 func hintsInSource(t *testing.T) map[string]token.Position {
 	t.Helper()
 	hints := map[string]token.Position{}
 	for _, l := range literals(t) {
-		if strings.Contains(l.text, " ") && ourCommand.MatchString(l.text) && filepath.Base(l.at.Filename) != "paste.go" &&
+		if strings.Contains(l.text, " ") && ourCommand.MatchString(l.text) && !slices.Contains([]string{"advice.go", "paste.go"}, filepath.Base(l.at.Filename)) &&
 			filepath.Base(filepath.Dir(l.at.Filename)) != "cmdline" {
 			hints[l.text] = l.at
 		}
