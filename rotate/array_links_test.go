@@ -152,6 +152,50 @@ func TestEveryCommandJudgesALinkOfAnArrayByTheSameRule(t *testing.T) {
 	}
 }
 
+// Whether the other site is selected too makes no difference: it only proves its key more often.
+func TestASelectedTenantIsJudgedAsAMemberThatIsNot(t *testing.T) {
+	for _, c := range brokenLinks {
+		for _, what := range []Survey{SurveyVerify, SurveyLive} {
+			f := newFleet(t, 3)
+			master, s := f.sites[0], f.sites[1]
+			c.spoil(s, master)
+			f.array(ArrayOptions{}, 0, 1, 2).Survey(t.Context(), what)
+			p := linkTo(f.reports[s.tenant.Wwwroot], master.tenant.Wwwroot)
+			if got := string(p.Outcome) + " " + string(p.Reason); got != c.looked {
+				t.Errorf("%s, survey %d: %s, want %s: %s", c.name, what, got, c.looked, p.Detail)
+			}
+			if master.webDown != nil && !strings.Contains(p.Detail, master.webDown.Detail) {
+				t.Errorf("%s: the detail does not say what the web server answered: %q", c.name, p.Detail)
+			}
+		}
+	}
+}
+
+// A run purges the cache first, so its dry run does not foretell that the links fail. Nothing is known
+// to help a web server that is down.
+func TestADryRunForetellsTheLinksToASelectedTenant(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(*fleetSite)
+		want  string
+	}{
+		"its cache has an old key": {func(s *fleetSite) {
+			old := s.tenant.Pair
+			s.halfRenewed()
+			s.tenant.Own.Certificate, s.cached = s.tenant.Pair.Certificate, &old
+		}, "skipped "},
+		"its web server is down":    {func(s *fleetSite) { s.webDown = &Failure{Reason: "connect", Detail: "refused", Pending: true} }, "pending connect"},
+		"its OpenSSL cannot do RC4": {func(s *fleetSite) { s.own = &Failure{Reason: "fault_7023"} }, "refused no_rc4"},
+	} {
+		f := newFleet(t, 3)
+		c.spoil(f.sites[2])
+		f.array(ArrayOptions{PushOnly: true}, 0, 1, 2).Plan(t.Context())
+		p := linkTo(f.reports[f.sites[0].tenant.Wwwroot], f.sites[2].tenant.Wwwroot)
+		if got := string(p.Outcome) + " " + string(p.Reason); got != c.want {
+			t.Errorf("%s: %s, want %s: %s", name, got, c.want, p.Detail)
+		}
+	}
+}
+
 // The same is true between two selected tenants, and the failure of each is the failure of the
 // other's link.
 func TestLinksToATenantThatFailsAreNotProven(t *testing.T) {

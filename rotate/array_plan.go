@@ -65,17 +65,17 @@ func (a *Array) planTenant(ctx context.Context, t *renewing, s *Session, r *Rene
 }
 
 // planMembers finds out the state of every member, and which rows the members have of the tenants.
-// A tenant that nothing stops counts as proven.
+// A tenant that nothing stops counts as proven: a cache that has an old key would be purged first.
 func (a *Array) planMembers(ctx context.Context, tenants []*renewing) *linkResults {
 	ready := map[int]bool{}
 	for _, t := range tenants {
-		ready[t.at] = t.report.Err == nil && t.report.SelfCheck != SelfNoRC4 && a.Template.SelfCheck != SelfCheckOff
+		ready[t.at] = t.report.Err == nil && !t.report.SelfCheck.silent() && a.Template.SelfCheck != SelfCheckOff
 	}
-	m := a.meet(tenants, func(to, _ *renewing) side {
+	m := a.meet(tenants, func(to, t *renewing) side {
 		if ready[to.at] {
 			return side{}
 		}
-		return a.ask(ctx, to, true)
+		return t.judged(a.ask(ctx, to, true))
 	})
 	a.visit(ctx, "look", tenants, m, func(s *Session, keys, _ []HostKey) ([]StoreResult, error) {
 		return s.PeerRows.ComparePeerKeys(ctx, keys)

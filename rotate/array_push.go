@@ -28,10 +28,10 @@ func (a *Array) pushToMembers(ctx context.Context, tenants []*renewing) *linkRes
 		return &linkResults{}
 	}
 	m := a.meet(tenants, func(to, t *renewing) side {
-		if t != nil {
-			return a.again(ctx, to, t)
+		if t != nil && t.current != nil {
+			return t.judged(a.again(ctx, to, t))
 		}
-		return a.ask(ctx, to, true)
+		return t.judged(a.ask(ctx, to, true))
 	})
 	a.visit(ctx, "tell", tenants, m, func(s *Session, keys, others []HostKey) ([]StoreResult, error) {
 		results, err := s.PeerRows.StorePeerKeys(ctx, keys)
@@ -46,19 +46,16 @@ func (a *Array) pushToMembers(ctx context.Context, tenants []*renewing) *linkRes
 }
 
 // meet finds out the state of every member, including those that were not selected. ask receives
-// the tenant that belongs to the member, nil if there is none that has a key to push.
+// the tenant that belongs to the member, nil if it was not selected.
 func (a *Array) meet(tenants []*renewing, ask func(to, t *renewing) side) *linkResults {
-	with := byMember(tenants)
-	if len(with) == 0 {
+	if len(byMember(tenants)) == 0 {
 		return &linkResults{}
 	}
-	m := a.links()
-	a.each("ask", a.receivers(), func(to *renewing) { m.sides[to.at] = ask(to, with[to.at]) })
+	m, selected := a.links(), map[int]*renewing{}
 	for _, t := range tenants {
-		if f := t.unproven(); f != nil && m.sides[t.at].err == nil {
-			m.sides[t.at] = side{unproven: f, called: true}
-		}
+		selected[t.at] = t
 	}
+	a.each("ask", a.receivers(), func(to *renewing) { m.sides[to.at] = ask(to, selected[to.at]) })
 	a.addTenants(m, tenants)
 	for i, s := range m.sides {
 		if _, known := m.key[a.Members[i].Wwwroot]; !known && s.uses != nil {

@@ -53,9 +53,21 @@ func (a *Array) askOnce(ctx context.Context, to *renewing, calls bool) (s side, 
 	return side{unproven: memberFailure(tenant.Wwwroot, check, failure), called: failure != nil}, stale(check, failure)
 }
 
+// judged is a tenant's side with the failure of its own proof, if it failed in this run: that proof
+// needs several answers, and whatever one more says, the next may say the opposite. t is nil for a
+// member that was not selected.
+func (t *renewing) judged(s side) side {
+	if t == nil || s.err != nil {
+		return s
+	}
+	if f := t.unproven(); f != nil {
+		return side{unproven: f, called: true}
+	}
+	return s
+}
+
 // unproven is the failure of the links to a tenant that did not prove its key in this run, nil if it
-// did, or was not asked. Its own proof needs several answers: whatever one more says, the next may
-// say the opposite.
+// did, or was not asked.
 func (t *renewing) unproven() *Failure {
 	check := t.report.SelfCheck
 	if check != SelfFailed && check != SelfUnreachable {

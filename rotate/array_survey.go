@@ -90,7 +90,7 @@ func (a *Array) lookAtMembers(ctx context.Context, tenants []*renewing, what Sur
 		if t != nil && t.side != nil {
 			return *t.side
 		}
-		return a.ask(ctx, to, what.calls())
+		return t.judged(a.ask(ctx, to, what.calls()))
 	})
 	a.visit(ctx, "look", tenants, m, func(s *Session, keys, others []HostKey) ([]StoreResult, error) {
 		return s.PeerRows.ComparePeerKeys(ctx, slices.Concat(keys, others))

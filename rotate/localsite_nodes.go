@@ -58,7 +58,8 @@ func (r *Renewal) nodeReports(ctx context.Context, nodes []Peer, all []nodeAnswe
 		check, f := r.verdict(own)
 		reports[i].SelfCheck = check
 		if f != nil {
-			reports[i].Reason, reports[i].Detail, reports[i].Other, reports[i].asked = f.Reason, f.Detail, f.Other, f.asked
+			reports[i].Reason, reports[i].Detail, reports[i].Other = f.Reason, f.Detail, f.Other
+			reports[i].asked, reports[i].pending = f.asked, f.Pending
 		}
 	}
 	return reports

@@ -173,7 +173,8 @@ type NodeReport struct {
 	// Other is the wwwroot of another site that answers there, "" if none does.
 	Other string `json:"-"`
 
-	asked string // the --node, "" if none was given
+	asked   string // the --node, "" if none was given
+	pending bool   // as in Failure
 }
 
 func keyReport(c *envelope.Certificate) *KeyReport {

@@ -43,7 +43,7 @@ func (r *TenantReport) shown() NodeReport {
 }
 
 func (n NodeReport) failure() *Failure {
-	return &Failure{Reason: n.Reason, Other: n.Other, asked: n.asked}
+	return &Failure{Reason: n.Reason, Detail: n.Detail, Other: n.Other, Pending: n.pending, asked: n.asked}
 }
 func (n NodeReport) rank() int { return n.SelfCheck.rank(n.failure()) }
 func (n NodeReport) usesAnotherKey() bool {

@@ -13,10 +13,10 @@ import (
 )
 
 // hintNoHook is for a renewal that was undone because the web server kept the old key.
-const hintNoHook = "before the next run, add a --cache-hook that purges the cache, or map core/config to a file or Redis store. To see which store it is, run: renew_mnetkeys doctor"
+const hintNoHook = "before the next run, add a --cache-hook that purges the cache, or map core/config to a file or Redis store. To see which store it is, run: renew_mnetkeys doctor --verbose"
 
 // hintHook is the same if there is a hook.
-const hintHook = "before the next run, correct the --cache-hook: it must purge core/config for every web server. To see which store it is, run: renew_mnetkeys doctor"
+const hintHook = "before the next run, correct the --cache-hook: it must purge core/config for every web server. To see which store it is, run: renew_mnetkeys doctor --verbose"
 
 // hintHookFails begins the hint for a key that is stored and that the web server does not use, although
 // a hook ran.
