@@ -176,19 +176,22 @@ func TestASelectedTenantIsJudgedAsAMemberThatIsNot(t *testing.T) {
 func TestADryRunForetellsTheLinksToASelectedTenant(t *testing.T) {
 	for name, c := range map[string]struct {
 		spoil func(*fleetSite)
+		push  bool
 		want  string
 	}{
 		"its cache has an old key": {func(s *fleetSite) {
 			old := s.tenant.Pair
 			s.halfRenewed()
 			s.tenant.Own.Certificate, s.cached = s.tenant.Pair.Certificate, &old
-		}, "skipped "},
-		"its web server is down":    {func(s *fleetSite) { s.webDown = &Failure{Reason: "connect", Detail: "refused", Pending: true} }, "pending connect"},
-		"its OpenSSL cannot do RC4": {func(s *fleetSite) { s.own = &Failure{Reason: "fault_7023"} }, "refused no_rc4"},
+		}, true, "skipped "},
+		"its database cannot be written": {func(s *fleetSite) { s.rightsErr = errNotAllowed }, false, "pending database"},
+		"and nothing would be written":   {func(s *fleetSite) { s.rightsErr = errNotAllowed }, true, "skipped "},
+		"its web server is down":         {func(s *fleetSite) { s.webDown = &Failure{Reason: "connect", Detail: "refused", Pending: true} }, true, "pending connect"},
+		"its OpenSSL cannot do RC4":      {func(s *fleetSite) { s.own = &Failure{Reason: "fault_7023"} }, true, "refused no_rc4"},
 	} {
 		f := newFleet(t, 3)
 		c.spoil(f.sites[2])
-		f.array(ArrayOptions{PushOnly: true}, 0, 1, 2).Plan(t.Context())
+		f.array(ArrayOptions{PushOnly: c.push}, 0, 1, 2).Plan(t.Context())
 		p := linkTo(f.reports[f.sites[0].tenant.Wwwroot], f.sites[2].tenant.Wwwroot)
 		if got := string(p.Outcome) + " " + string(p.Reason); got != c.want {
 			t.Errorf("%s: %s, want %s: %s", name, got, c.want, p.Detail)

@@ -64,11 +64,13 @@ func (a *Array) planTenant(ctx context.Context, t *renewing, s *Session, r *Rene
 	return nil
 }
 
-// planMembers finds out the state of every member, and which rows the members have of the tenants.
+// planMembers finds out the state of every member, which rows the members have of the tenants, and
+// whether these could be written, if a run would write them.
 // A tenant that nothing stops counts as proven: a cache that has an old key would be purged first.
 func (a *Array) planMembers(ctx context.Context, tenants []*renewing) *linkResults {
-	ready := map[int]bool{}
+	ready, newKeys := map[int]bool{}, false
 	for _, t := range tenants {
+		newKeys = newKeys || t.current != nil && !t.kept
 		ready[t.at] = t.report.Err == nil && !t.report.SelfCheck.silent() && a.Template.SelfCheck != SelfCheckOff
 	}
 	m := a.meet(tenants, func(to, t *renewing) side {
@@ -78,7 +80,11 @@ func (a *Array) planMembers(ctx context.Context, tenants []*renewing) *linkResul
 		return t.judged(a.ask(ctx, to, true))
 	})
 	a.visit(ctx, "look", tenants, m, func(s *Session, keys, _ []HostKey) ([]StoreResult, error) {
-		return s.PeerRows.ComparePeerKeys(ctx, keys)
+		results, err := s.PeerRows.ComparePeerKeys(ctx, keys)
+		if err == nil && (newKeys || slices.Contains(results, KeyOther) || slices.Contains(results, KeyNone)) {
+			err = s.Store.CheckRights(ctx) // a run would write into these rows
+		}
+		return results, err
 	})
 	return m
 }

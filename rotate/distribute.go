@@ -55,7 +55,7 @@ func (r *Renewal) keep(ctx context.Context, t *Tenant, report *TenantReport) (*I
 	case errors.Is(err, ErrNotFollowed):
 		return nil, r.goBack(ctx, t, err, report)
 	case err != nil:
-		return nil, fmt.Errorf("no peer has the new key: %w", err)
+		return nil, fmt.Errorf("nothing was pushed: %w", err)
 	}
 	report.Outcome = Kept
 	return t.identity(), nil // with the keys that were found in the cache

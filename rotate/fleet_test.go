@@ -45,6 +45,7 @@ type fleetSite struct {
 	own       *Failure // the result of its calls to itself, nil: as its web server answers
 	webDown   *Failure // the result of all calls to it, nil: as its web server answers
 	readErr   error
+	rightsErr error // of CheckRights
 	loadErr   error
 	lockErr   error
 	fails     func(call string) error // of its database, by call: read, list, load, hold, look
@@ -187,7 +188,7 @@ func (s *fleetSite) Read(context.Context) (*Tenant, error) {
 	return &t, nil
 }
 
-func (s *fleetSite) CheckRights(context.Context) error { return nil }
+func (s *fleetSite) CheckRights(context.Context) error { return s.rightsErr }
 
 func (s *fleetSite) StoreKey(_ context.Context, read *Tenant, next Keys) error {
 	s.f.mu.Lock()

@@ -127,19 +127,22 @@ func (r *Renewal) keepCertificate(ctx context.Context, p *Peer, proof Proof, rep
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	stored, err := r.Store.StorePeer(ctx, *p, c)
-	why := "its row was changed by another program meanwhile"
+	why, next := "its row was changed by another program meanwhile", ""
 	switch {
 	case err == nil && stored:
 		p.Certificate, p.Expires = c.PEM, c.NotAfter.Unix()
 		return
 	case err != nil:
 		why = "its certificate could not be stored: " + err.Error()
+		if HintOf(err) != "" {
+			next = nextOfDatabase(err)
+		}
 	}
 	if !report.Outcome.Proven() {
 		report.Detail = join(report.Detail, why)
 		return
 	}
-	report.fail(&Failure{Reason: ReasonNotStored, Detail: why, Pending: true})
+	report.fail(&Failure{Reason: ReasonNotStored, Detail: why, Pending: true, Next: next})
 }
 
 // older reports whether a was made before b.
