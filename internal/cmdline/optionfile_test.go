@@ -98,7 +98,7 @@ func TestAFileOfOptionsStandsForTheCommandLine(t *testing.T) {
 					t.Setenv("MNETKEYS_OPTIONS", file)
 				}
 				got, err := optionsOf(t, args...)
-				want.Environment, got.Environment = nil, nil // which say where options come from
+				want.Environment, want.Elsewhere, got.Environment, got.Elsewhere = nil, nil, nil, nil // which say where options come from
 				if diff := cmp.Diff(want, got); err != nil || diff != "" {
 					t.Errorf("%s: %v\n%s", way, err, diff)
 				}

@@ -45,6 +45,9 @@ type Options struct {
 	// Environment are the arguments that say what variables have set, MOODLE_CONFIG too, but for
 	// hooks: sudo takes variables away.
 	Environment []string
+
+	// Elsewhere are the places of the options that are set, but not on the command line, by name.
+	Elsewhere map[string]string
 }
 
 // ArrayOptions are those that go with --all; without it they are not set.

@@ -45,6 +45,14 @@ func (from origin) name(o *option) string {
 	return "--" + o.name
 }
 
+// place says where it is, behind the name of the option.
+func (from origin) place() string {
+	if from.file != "" {
+		return fmt.Sprintf("is in %s:%d", from.file, from.line)
+	}
+	return "is set by " + from.variable
+}
+
 // refuse adds the option, as it is written there, to the error of its value.
 func (from origin) refuse(o *option, err error) error {
 	usage := &UsageError{Problem: err.Error()}
@@ -146,6 +154,7 @@ func (all settings) options(cmd Command) (Options, error) {
 	if err := all.readFile(); err != nil {
 		return o, err
 	}
+	o.Elsewhere = all.elsewhere()
 	for _, s := range all {
 		if s.needs != "" && !all.on(s.needs) {
 			if s.IsSet() {

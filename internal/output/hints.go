@@ -46,6 +46,10 @@ func (out *Printer) advise(r *rotate.TenantReport) {
 	if r.Hint == "" {
 		r.Hint = out.hintOf(*r)
 	}
+	if r.Err != nil {
+		r.Err = out.Options.Located(r.Err)
+		r.Error = r.Err.Error()
+	}
 	if r.Moved != nil && out.Options.Redact { // the certificate in the message names the site
 		r.Moved = &rotate.MoveReport{From: r.Moved.From}
 	}

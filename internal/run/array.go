@@ -26,7 +26,7 @@ func (r runner) workOnArray(ctx context.Context) int {
 		err = endedBy(ctx, err)
 		code = exitFor(err)
 	}
-	return out.Finish(exitAfterSignal(ctx, code), err)
+	return out.Finish(exitAfterSignal(ctx, code), r.o.Located(err))
 }
 
 // onArray puts the packages together for many tenants. Its error is one that occurred before the

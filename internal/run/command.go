@@ -83,6 +83,7 @@ func execute(ctx context.Context, cmd cmdline.Command, o cmdline.Options, args [
 	if err == nil {
 		err = confirm(ctx, &o, out, os.Stdin, keysBefore(o, out, getenv))
 	}
+	err = o.Located(err)
 	if errors.As(err, new(*refusedError)) {
 		output.PrintError(stderr, err)
 		return rotate.ExitNotRenewed
@@ -92,7 +93,7 @@ func execute(ctx context.Context, cmd cmdline.Command, o cmdline.Options, args [
 		return refuse(cmd, err, stdout, stderr)
 	}
 	if err == nil {
-		err = delay(ctx, o, out)
+		err = o.Located(delay(ctx, o, out))
 	}
 	if err != nil {
 		return out.Stop(exitAfterSignal(ctx, exitFor(err)), err)
@@ -100,7 +101,7 @@ func execute(ctx context.Context, cmd cmdline.Command, o cmdline.Options, args [
 	ctx, cancel := context.WithTimeoutCause(ctx, o.Deadline, errDeadline)
 	defer cancel()
 	if err := hooks.pre(ctx); err != nil {
-		return out.Stop(exitAfterSignal(ctx, rotate.ExitNotRenewed), err)
+		return out.Stop(exitAfterSignal(ctx, rotate.ExitNotRenewed), o.Located(err))
 	}
 	r := runner{cmd: cmd, o: o, getenv: getenv, out: out, hooks: hooks}
 	work := r.workOnTenant
