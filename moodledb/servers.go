@@ -84,7 +84,7 @@ func (s *Servers) Open(ctx context.Context, c *config.Config) (*Tenant, error) {
 	select {
 	case server.places <- struct{}{}:
 	case <-ctx.Done():
-		return nil, fmt.Errorf("wait for a database connection: %w", ctx.Err())
+		return nil, fmt.Errorf("wait for other tenants, which use all --db-connections to the server: %w", ctx.Err())
 	}
 	leave := sync.OnceFunc(func() { <-server.places })
 	var t *Tenant

@@ -106,7 +106,11 @@ func (a *Array) surveyPeers(ctx context.Context, t *renewing, s *Session, r *Ren
 	}
 	id := tenant.identity()
 	if !t.stores(tenant) {
-		return fmt.Errorf("peers not looked at: %w", ErrConflict)
+		changed := ErrConflict
+		if a.busy(ctx, t.member.Wwwroot) {
+			changed = ErrUnderWay
+		}
+		return fmt.Errorf("peers not looked at: %w", changed)
 	}
 	list, err := s.PeerRows.PeerList(ctx)
 	if err != nil {

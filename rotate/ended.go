@@ -3,6 +3,7 @@ package rotate
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -35,7 +36,10 @@ func over(ctx context.Context) error {
 // is not known, so it is not wrapped.
 type lateError struct{ cause, what error }
 
-func (e *lateError) Error() string { return e.cause.Error() + ": " + e.what.Error() }
+func (e *lateError) Error() string {
+	return e.cause.Error() + ": " + strings.TrimSuffix(e.what.Error(), ": "+context.DeadlineExceeded.Error())
+}
+
 func (e *lateError) Unwrap() error { return e.cause }
 
 // Stop is an error that ends a run, and that is no failure of the tenants that were not worked on:

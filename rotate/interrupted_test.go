@@ -128,8 +128,8 @@ func TestWhatADeadlineHasCutShort(t *testing.T) {
 		cause error
 	}{
 		{"the run goes on", t.Context(), hangs, hangs.Error(), context.DeadlineExceeded},
-		{"a database hangs", late, hangs, deadline.Error() + ": " + hangs.Error(), deadline},
-		{"the same, once more", late, fmt.Errorf("read: %w", Ended(late, hangs)), "read: " + deadline.Error() + ": " + hangs.Error(), deadline},
+		{"a database hangs", late, hangs, deadline.Error() + ": connect: database a: no answer in time", deadline},
+		{"the same, once more", late, fmt.Errorf("read: %w", Ended(late, hangs)), "read: " + deadline.Error() + ": connect: database a: no answer in time", deadline},
 		{"nothing was asked any more", late, context.DeadlineExceeded, deadline.Error(), deadline},
 		{"a site hangs", late, &UnreachableError{Failure: &Failure{Reason: ReasonTimeout, Err: context.DeadlineExceeded}}, deadline.Error(), deadline},
 		{"a signal", stopped, fmt.Errorf("connect: %w", context.Canceled), signal.Error(), signal},
@@ -138,7 +138,7 @@ func TestWhatADeadlineHasCutShort(t *testing.T) {
 			t.Errorf("%s: %v", c.name, got)
 		}
 	}
-	if f := databaseFailure(late, "its database: ", hangs); f.Reason != ReasonInterrupted || !strings.HasSuffix(f.Detail, "database a: no answer in time: context deadline exceeded") {
+	if f := databaseFailure(late, "its database: ", hangs); f.Reason != ReasonInterrupted || !strings.HasSuffix(f.Detail, "database a: no answer in time") {
 		t.Errorf("%+v", f)
 	}
 }

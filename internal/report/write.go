@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -71,7 +72,7 @@ type part struct {
 
 // Write makes the page. It can be called again, also after more reports.
 func (p *Page) Write(w io.Writer, run Run) error {
-	t, err := template.New("page").Parse(pageHTML)
+	t, err := template.New("page").Funcs(template.FuncMap{"whole": wholeOptions}).Parse(pageHTML)
 	if err != nil {
 		return fmt.Errorf("read the template of the page: %w", err)
 	}
@@ -79,6 +80,15 @@ func (p *Page) Write(w io.Writer, run Run) error {
 		return fmt.Errorf("write the page: %w", err)
 	}
 	return nil
+}
+
+// optionName is the name of an option in a command.
+var optionName = regexp.MustCompile(`--[a-z][a-z-]*`)
+
+// wholeOptions is a text in which no line ends inside the name of an option: a browser would break it
+// behind its dashes.
+func wholeOptions(text string) template.HTML {
+	return template.HTML(optionName.ReplaceAllString(template.HTMLEscapeString(text), `<span class="option">$0</span>`)) //nolint:gosec // escaped
 }
 
 func (p *Page) view(run Run) view {
