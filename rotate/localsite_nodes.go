@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -27,12 +28,12 @@ func (r *Renewal) askNodes(ctx context.Context, site Peer, answers int, ask ques
 	if f != nil {
 		return SelfUnreachable, f
 	}
-	all := askEach(ctx, slices.Repeat(nodes, answers), ask)
+	all := askEach(ctx, slices.Repeat(nodes, answers), r.brieflyByName(ask))
 	r.remember(all)
 	r.nodes = r.nodeReports(ctx, nodes, all)
 	check, f := r.verdict(all)
 	for i, node := range nodes {
-		if answers > 1 && r.elsewhere(all[i], all) {
+		if answers > 1 && node.Node != "" && r.elsewhere(all[i], all) {
 			r.Log.Info().Str("address", node.Node).Msg("no web server listens there: this address of the local site was left out")
 		}
 	}
@@ -46,14 +47,20 @@ func (r *Renewal) askNodes(ctx context.Context, site Peer, answers int, ask ques
 func (r *Renewal) nodeReports(ctx context.Context, nodes []Peer, all []nodeAnswer) []NodeReport {
 	reports := make([]NodeReport, len(nodes))
 	for i, node := range nodes {
-		reports[i] = NodeReport{Address: r.addressOf(ctx, node)}
-		if r.elsewhere(all[i], all) {
-			reports[i].SelfCheck, reports[i].Detail = SelfSkipped, "no web server listens there: left out"
-			continue
+		if node.Node == "" && len(r.Nodes) > 0 {
+			reports[i] = NodeReport{Address: node.Wwwroot, byName: true}
+		} else {
+			reports[i] = NodeReport{Address: r.addressOf(ctx, node)}
 		}
 		var own []nodeAnswer
 		for at := i; at < len(all); at += len(nodes) {
-			own = append(own, all[at])
+			if !r.elsewhere(all[at], all) {
+				own = append(own, all[at])
+			}
+		}
+		if len(own) == 0 {
+			reports[i].SelfCheck, reports[i].Detail = SelfSkipped, "no web server listens there: left out"
+			continue
 		}
 		check, f := r.verdict(own)
 		reports[i].SelfCheck = check
@@ -62,7 +69,16 @@ func (r *Renewal) nodeReports(ctx context.Context, nodes []Peer, all []nodeAnswe
 			reports[i].asked, reports[i].pending = f.asked, f.Pending
 		}
 	}
-	return reports
+	// The name was asked beside the --node; it is worth a line only if it shows something else.
+	return slices.DeleteFunc(reports, func(n NodeReport) bool {
+		return n.byName && n.SelfCheck.good()
+	})
+}
+
+// allNamed reports whether --node names the web servers, and the last question has found none beside
+// them.
+func (r *Renewal) allNamed() bool {
+	return len(r.Nodes) > 0 && !slices.ContainsFunc(r.nodes, func(n NodeReport) bool { return n.byName })
 }
 
 // addressOf is where a web server was asked.
@@ -93,9 +109,10 @@ func askEach(ctx context.Context, nodes []Peer, ask question) []nodeAnswer {
 }
 
 // localNodes are the web servers of the local site: those of --node, else one for each address of
-// its name. The TLS certificate of a --node is not verified, since the seal is the proof.
+// its name. The TLS certificate of a --node is not verified, since the seal is the proof. Peers call the
+// site by its name: whatever answers there is asked beside each --node, since none may name it.
 func (r *Renewal) localNodes(ctx context.Context, site Peer) ([]Peer, *Failure) {
-	named := r.Nodes
+	named, byName := r.Nodes, site
 	if len(named) > 0 {
 		site.SSLVerification = 0
 	} else {
@@ -113,7 +130,32 @@ func (r *Renewal) localNodes(ctx context.Context, site Peer) ([]Peer, *Failure) 
 		nodes[i] = site
 		nodes[i].Node = name
 	}
+	if len(r.Nodes) > 0 && !r.notByName {
+		nodes = append(nodes, byName)
+	}
 	return nodes, nil
+}
+
+// askByName is how long the local site is asked by its name beside --node, which is often given
+// because this machine cannot reach the name.
+const askByName = 3 * time.Second
+
+// brieflyByName bounds the questions by name beside --node.
+func (r *Renewal) brieflyByName(ask question) question {
+	return func(ctx context.Context, node Peer) (SelfCheck, *Failure) {
+		if len(r.Nodes) == 0 || node.Node != "" {
+			return ask(ctx, node)
+		}
+		ctx, cancel := context.WithTimeout(ctx, askByName)
+		defer cancel()
+		return ask(ctx, node)
+	}
+}
+
+// notOurs reports what answered by name beside --node, unless it has shown a key of this site: the
+// name may lead elsewhere from this machine.
+func (r *Renewal) notOurs(a nodeAnswer) bool {
+	return len(r.Nodes) > 0 && a.node == "" && !a.check.good() && a.check != SelfNoRC4 && !usesAnotherKey(a.check, a.Failure)
 }
 
 // verdict sums up the answers of all web servers: proven if all prove the key, else the worst
@@ -127,7 +169,7 @@ func (r *Renewal) verdict(answers []nodeAnswer) (SelfCheck, *Failure) {
 		if a.check.rank(a.Failure) < worst.check.rank(worst.Failure) {
 			worst = a
 		}
-		if a.check == SelfProven || a.check == SelfSkipped {
+		if a.check.good() {
 			good[a.node]++
 		}
 	}
@@ -166,11 +208,14 @@ func (c SelfCheck) rank(f *Failure) int {
 
 // at names the web server if there are several.
 func (a nodeAnswer) at(answers []nodeAnswer) *Failure {
-	if a.Failure == nil || a.node == "" || !slices.ContainsFunc(answers, func(b nodeAnswer) bool { return b.node != a.node }) {
+	if a.Failure == nil || !slices.ContainsFunc(answers, func(b nodeAnswer) bool { return b.node != a.node }) {
 		return a.Failure
 	}
-	f := *a.Failure
-	f.Detail = join("at "+a.node, f.Detail)
+	f, where := *a.Failure, "at "+a.node
+	if a.node == "" {
+		where = "at the wwwroot, which was asked beside --node"
+	}
+	f.Detail = join(where, f.Detail)
 	return &f
 }
 
@@ -179,6 +224,9 @@ func (a nodeAnswer) at(answers []nodeAnswer) *Failure {
 // that a name has an AAAA record and the web server listens on IPv4 alone. An address that has
 // answered in this run is never left out, and neither is one that does not respond at all.
 func (r *Renewal) elsewhere(a nodeAnswer, answers []nodeAnswer) bool {
+	if r.notOurs(a) {
+		return true
+	}
 	if ipVersion(a.node) != 6 || len(r.Nodes) > 0 || r.answered[a.node] || !unconnected(a) {
 		return false
 	}
@@ -201,6 +249,8 @@ func (r *Renewal) remember(answers []nodeAnswer) {
 			r.answered[a.node] = true
 		}
 	}
+	byName := slices.DeleteFunc(slices.Clone(answers), func(a nodeAnswer) bool { return a.node != "" })
+	r.notByName = r.notByName || len(byName) > 0 && !slices.ContainsFunc(byName, func(a nodeAnswer) bool { return !r.notOurs(a) })
 }
 
 // ipVersion is 4 or 6, or 0 if node is not an address.

@@ -57,9 +57,19 @@ func TestWhatProvesTheLocalSite(t *testing.T) {
 		{"the connection over IPv6 breaks", []string{node6, node4}, nil, at(node6, &Failure{Reason: "connect", Pending: true}), SelfUnreachable, "connect", node6, 10, none},
 		{"one of two does not answer on IPv4", []string{node6, node4, other4}, nil, at(other4, refused), SelfUnreachable, "connect", other4, 15, none},
 		{"IPv6 answers something else", []string{node6, node4}, nil, at(node6, &Failure{Reason: "http_403"}), SelfUnreachable, "http_403", node6, 10, none},
-		{"a node is named", []string{node4}, []string{"127.0.0.1"}, at(node4, refused), SelfProven, "", "", 5, none},
-		{"a named node uses another key", []string{node4}, []string{"web1", "web2:8443"}, at("web2:8443", stale), SelfFailed, "several_caches", "web2:8443", 10, "web2:8443"},
-		{"a named node does not answer, on IPv6 either", nil, []string{node4, node6}, at(node6, refused), SelfUnreachable, "connect", node6, 10, none},
+		{"a node is named", []string{node4}, []string{"127.0.0.1"}, at(node4, refused), SelfProven, "", "", 10, none},
+		{"a node is named, and the name leads to one with another key", []string{node4}, []string{"web1"}, at("", stale), SelfFailed, "several_caches", "at the wwwroot, which was asked beside --node", 10, ""},
+		{"a node is named, and the name to several", []string{node4}, []string{"web1"}, func(node string, n int) *Failure {
+			if node == "" && n%2 == 0 {
+				return stale
+			}
+			return nil
+		}, SelfFailed, "several_caches", "at the wwwroot", 10, ""},
+		{"a node is named, and the name does not answer", []string{node4}, []string{"web1"}, at("", &Failure{Reason: "timeout", Pending: true}), SelfProven, "", "", 10, none},
+		{"a node is named, and the name leads to something else", []string{node4}, []string{"web1"}, at("", &Failure{Reason: "http_404"}), SelfProven, "", "", 10, none},
+		{"a node is named, and the name leads to another Moodle", []string{node4}, []string{"web1"}, at("", &Failure{Reason: "unknown_to_peer"}), SelfProven, "", "", 10, none},
+		{"a named node uses another key", []string{node4}, []string{"web1", "web2:8443"}, at("web2:8443", stale), SelfFailed, "several_caches", "web2:8443", 15, "web2:8443"},
+		{"a named node does not answer, on IPv6 either", nil, []string{node4, node6}, at(node6, refused), SelfUnreachable, "connect", node6, 15, none},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)

@@ -175,6 +175,7 @@ type NodeReport struct {
 
 	asked   string // the --node, "" if none was given
 	pending bool   // as in Failure
+	byName  bool   // it was asked by its name beside --node
 }
 
 func keyReport(c *envelope.Certificate) *KeyReport {

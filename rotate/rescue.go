@@ -90,7 +90,7 @@ func (r *Renewal) mayDrop(ctx context.Context, t *Tenant, seen usage, unread err
 // so that whoever purges their caches loses none of these. Web servers that differ were not all
 // seen, unless each was named.
 func (r *Renewal) allKept(ctx context.Context, f *Failure) bool {
-	if f != nil && f.Reason == ReasonSeveralCaches && len(r.Nodes) == 0 {
+	if f != nil && f.Reason == ReasonSeveralCaches && !r.allNamed() {
 		return false
 	}
 	t, err := r.Store.Read(ctx)

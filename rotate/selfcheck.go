@@ -96,6 +96,9 @@ func (f *Failure) downNode() string {
 	return ""
 }
 
+// good reports whether the web server was seen to use the stored key, or only to show it.
+func (c SelfCheck) good() bool { return c == SelfProven || c == SelfSkipped }
+
 // silent reports whether no call to the local site can succeed, whoever makes it.
 func (c SelfCheck) silent() bool { return c == SelfUnreachable || c == SelfNoRC4 }
 

@@ -99,6 +99,32 @@ func TestFourWebServersBehindABalancer(t *testing.T) {
 	}
 }
 
+// Peers call the site by its name, behind which are web servers that no --node names.
+func TestAWebServerThatNobodyHasNamedIsAskedByTheName(t *testing.T) {
+	t.Parallel()
+	own, peer := testbed.PHPSite(t, testbed.Options{Workers: 2}), testbed.PHPSite(t, testbed.Options{})
+	own.Peer(t, peer)
+	own.Warm(t)
+	nodes := own.Balance(t, 2)
+	args := []string{"--node=" + nodes[0].Addr, "--json", "--retries=0"}
+
+	stored := pairOf(t, own)
+	r := renewIt(t, own, args...)
+	r.expect(t, 1, "at the wwwroot, which was asked beside --node", "each has a cache of its own")
+	if pairOf(t, own) != stored {
+		t.Error("a key is stored that one web server does not use")
+	}
+	operate(t, own.ConfigFile, "verify", args, own).expect(t, 0)
+
+	newer(t, &fleetTenant{Site: own}, true)
+	purge(t, nodes[0])
+	for _, command := range []string{"verify", "push"} {
+		operate(t, own.ConfigFile, command, args, own).expect(t, 4, "at the wwwroot, which was asked beside --node")
+	}
+	purge(t, nodes[1])
+	operate(t, own.ConfigFile, "verify", args, own).expect(t, 0)
+}
+
 // purge empties the cache of one web server.
 func purge(t *testing.T, n *testbed.Node) {
 	t.Helper()
