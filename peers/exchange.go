@@ -82,6 +82,9 @@ func (c *Client) exchange(ctx context.Context, t target, method string, body []b
 		return f
 	})
 	event := c.o.Log.Debug().Str("url", t.url.Redacted()).Str("method", method).Stringer("took", c.o.Now().Sub(started).Round(100*time.Microsecond))
+	if t.node != "" {
+		event.Str("node", t.node)
+	}
 	if f != nil {
 		event.Str("reason", string(f.Reason)).Str("detail", f.Detail).Msg("exchange failed")
 		return nil, f

@@ -257,6 +257,7 @@ func (a *Array) emitter() (emit func(*renewing), code func() int) {
 		t.release()
 		t.release = func() {}
 		t.report.joinRows()
+		t.report.isCopy(func(of string) bool { return a.members()[of] })
 		mu.Lock()
 		defer mu.Unlock()
 		exits.add(t.report)

@@ -82,7 +82,7 @@ func (d *diagnosis) callPeer(ctx context.Context, own Identity, p Peer) checkup 
 	case c.report.dependsOnRow() && slices.Contains(d.tenant.Hidden, p.Wwwroot):
 		c.report.fail(twoRowsHere())
 		return c // peerRows has found them
-	case c.report.Reason == ReasonUnknownToPeer && c.report.Next == "" && d.tenant.movedFrom() != "":
+	case c.report.Reason == ReasonUnknownToPeer && c.report.Next == "" && d.tenant.movedFrom() != "" && !d.isSite(ctx, d.tenant.movedFrom()):
 		c.report.Next = nextMoved(d.tenant.movedFrom())
 	}
 	if !c.report.Outcome.Proven() {

@@ -92,6 +92,8 @@ func (r *Renewal) verifyFarSide(ctx context.Context, own Identity, p Peer, far f
 		report.fail(newerHere())
 	case report.Reason == ReasonUnknownToPeer && !report.back && far.row(own) == RowDeleted:
 		report.fail(own.hostKey().deletedRow())
+	case report.Reason == ReasonUnknownToPeer && !report.back && far.row(own) == NoRow && (own.nameBefore() == "" || r.isSite(ctx, own.nameBefore())):
+		report.Next = nextConnectMember(p.Wwwroot)
 	case report.Reason == ReasonFault710 && !report.back && misspelt(p):
 		report.Next = NextWwwroot
 	}
@@ -110,6 +112,26 @@ func (p *PeerReport) refusedForRow() bool {
 func misspelt(p Peer) bool {
 	c := certificateOf(p)
 	return c != nil && c.CheckWwwroot(p.Wwwroot) != nil && c.CheckWwwroot(envelope.FoldWwwroot(p.Wwwroot)) == nil
+}
+
+// isSite reports whether a wwwroot is that of a site of the same array.
+func (r *Renewal) isSite(ctx context.Context, wwwroot string) bool {
+	if r.members[wwwroot] {
+		return true
+	}
+	other, err := r.counterpart(ctx, Peer{Wwwroot: wwwroot})
+	return err == nil && other != nil
+}
+
+// nameBefore is another wwwroot for which one of the site's keys was made, "" if there is none: as
+// Tenant.movedFrom.
+func (id Identity) nameBefore() string {
+	for _, c := range append(id.hostKey().Had, id.Key.Certificate) {
+		if name := c.SubjectAltName; name != "" && !envelope.SameWwwroot(name, id.Wwwroot) {
+			return name
+		}
+	}
+	return ""
 }
 
 // isOlder reports whether the peer's database is older than this site's row of the peer.
@@ -131,6 +153,8 @@ func (p *PeerReport) outdated() bool {
 func (r *Renewal) nextOfArray(p Peer, far farSide, report *PeerReport) {
 	switch {
 	case report.back || far.Counterpart == nil && !r.members[p.Wwwroot]:
+	case report.Reason == ReasonMNetOff && far.Counterpart != nil && !far.Site.isOff(): // its web server has an old setting in its cache
+		report.Next = nextOfMember(p.Wwwroot)
 	case report.Reason == ReasonMNetOff:
 		report.Next = nextMemberOff
 	case report.Reason.isRedirect():

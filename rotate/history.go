@@ -45,7 +45,7 @@ func (t *Tenant) dropsOne(next Keys) bool {
 // historyFull is the warning of a renewal after which the history has so many keys, and one less
 // than it could have.
 func historyFull(keys int) string {
-	return fmt.Sprintf("the key history is full (%d keys): the oldest one was dropped", keys)
+	return fmt.Sprintf("the key history is full (%d keys): the oldest one was dropped. A peer that was down all that time cannot fetch the new key by itself", keys)
 }
 
 // byAge inserts pairs into a history at their places, newest first. A pair goes before the first

@@ -353,7 +353,7 @@ func TestPastTwelveRetiredKeysTheOldestGoesWithAWarning(t *testing.T) {
 
 // What a full history dropped is no longer all that the run dropped once it has shortened it.
 func TestTheWarningOfAFullHistorySaysWhatTheRunDropped(t *testing.T) {
-	const full = "the key history is full (12 keys): the oldest one was dropped"
+	const full = "the key history is full (12 keys): the oldest one was dropped. A peer that was down all that time cannot fetch the new key by itself"
 	for name, c := range map[string]struct {
 		dead        bool
 		o           Options

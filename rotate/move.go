@@ -231,7 +231,7 @@ type MoveReport struct {
 func (r *Renewal) reportMove(report *TenantReport, t *Tenant, inside func(wwwroot string) bool) {
 	for i := range report.Peers {
 		switch p := &report.Peers[i]; {
-		case inside(p.Wwwroot) && p.Outcome == Pending && p.Reason != ReasonLocalSite:
+		case inside(p.Wwwroot) && p.Outcome == Pending && p.Reason == ReasonDatabase:
 			p.Next = "find out why the peer's database could not be read or written. Then run: renew_mnetkeys …"
 		case inside(p.Wwwroot) || !p.needsNewName():
 		default:

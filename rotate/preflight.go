@@ -125,6 +125,9 @@ const noNewKey = "the database does not accept a new key"
 // changed.
 func (r *Renewal) allowed(ctx context.Context, t *Tenant) error {
 	if err := r.Store.CheckRights(ctx); err != nil {
+		if over(ctx) != nil {
+			return err // which says nothing of the rights
+		}
 		return fmt.Errorf("%s: %w", noNewKey, err)
 	}
 	return r.mayPurge(ctx, t)

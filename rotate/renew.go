@@ -113,6 +113,7 @@ func (r *Renewal) reported(ctx context.Context, do func(context.Context, *Tenant
 	}
 	report.Nodes = r.nodes
 	report.joinRows()
+	report.isCopy(func(of string) bool { return r.isSite(ctx, of) })
 	report.forgetCutShort(ctx)
 	return report
 }

@@ -294,6 +294,15 @@ func (r *TenantReport) describe(t *Tenant) {
 	}
 }
 
+// isCopy forgets a wwwroot that the site may have had before if another site of the array has it: this
+// one has not moved then.
+func (r *TenantReport) isCopy(isSite func(wwwroot string) bool) {
+	unknown := func(p PeerReport) bool { return p.Reason == ReasonUnknownToPeer }
+	if r.movedFrom != "" && slices.ContainsFunc(r.Peers, unknown) && isSite(r.movedFrom) {
+		r.movedFrom = ""
+	}
+}
+
 // renewed moves the certificate described before to previous, which has no not_before in the
 // contract.
 func (r *TenantReport) renewed(c *envelope.Certificate, history int) {

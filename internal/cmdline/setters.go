@@ -1,6 +1,7 @@
 package cmdline
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -122,7 +123,10 @@ func setHost(opt *option, o *Options, value string) (err error) {
 }
 
 func setFrom(_ *option, o *Options, value string) (err error) {
-	o.MovedFrom, err = wwwroot(value)
+	var usage *UsageError
+	if o.MovedFrom, err = wwwroot(value); errors.As(err, &usage) {
+		usage.Advice = "write the wwwroot that the site had before it moved: the new one is in config.php already"
+	}
 	return err
 }
 

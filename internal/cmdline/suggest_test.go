@@ -24,7 +24,7 @@ func TestAMistypedCommandLineIsAnsweredWithWhatIsMeant(t *testing.T) {
 		"-y":                         "renew_mnetkeys has no option -y | -y is an option of rollback and move",
 		"verify --dry-run":           "renew_mnetkeys verify has no option --dry-run | --dry-run is an option of renew, push, rollback and move",
 		"move":                       "renew_mnetkeys move needs --from | write renew_mnetkeys move --from=URL: the wwwroot that the site had before it moved",
-		"move --from=old.example":    `--from must be a wwwroot such as https://tenant.example.org/moodle, not "old.example" | copy $CFG->wwwroot of the site's config.php`,
+		"move --from=old.example":    `--from must be a wwwroot such as https://tenant.example.org/moodle, not "old.example" | write the wwwroot that the site had before it moved: the new one is in config.php already`,
 		"move --from=http://a --all": "renew_mnetkeys move has no option --all | move works on one site at a time: select it with --host",
 		"move --from=http://a -m":    "renew_mnetkeys move has no option -m | move works on one site at a time: select it with --host",
 		"--from=http://a":            "renew_mnetkeys has no option --from | --from is an option of move",

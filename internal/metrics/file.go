@@ -25,7 +25,11 @@ type Error struct {
 	Path    string
 	Problem string
 	cause   error
+	advice  string // what to do about it, "" if that is not known
 }
+
+// Hint is what to do about it.
+func (e *Error) Hint() string { return e.advice }
 
 // Error is the path and the problem, with its cause.
 func (e *Error) Error() string {
@@ -47,7 +51,7 @@ func Open(path string) (*File, error) {
 	switch info, err := os.Lstat(path); {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
-		return nil, &Error{path, "cannot be looked at", withoutPath(err)}
+		return nil, &Error{Path: path, Problem: "cannot be looked at", cause: withoutPath(err)}
 	case !info.Mode().IsRegular() && info.Mode()&fs.ModeSymlink == 0:
 		return nil, &Error{Path: path, Problem: "is not a regular file"}
 	}
@@ -81,7 +85,7 @@ func (f *File) Write(run Run) error {
 func fileError(path string, err error) error {
 	var known *atomicfile.Error
 	if errors.As(err, &known) {
-		return &Error{path, known.Problem, known.Err}
+		return &Error{path, known.Problem, known.Err, known.Hint()}
 	}
 	return err
 }

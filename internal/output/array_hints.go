@@ -16,7 +16,7 @@ func (a *Array) interruptedHint() string {
 	switch {
 	case a.spared > 0:
 	case row.Changes && !a.Options.DryRun && a.total > 0 && a.proven == a.total && len(a.failures) == 0 && a.leftOut == 0:
-		return "every link is proven: nothing is left to do" // only ignored peers were left
+		return hintAllProven // only ignored peers were left
 	default:
 		return interruptedHint(a.Options)
 	}

@@ -153,7 +153,7 @@ func (c *checkSummary) addLife(r rotate.TenantReport, left time.Duration) {
 	p := problem{tenant: r.Wwwroot, detail: "the key expires in " + days(left),
 		next: "look into the log of the job that renews the keys, and renew this one. Run: renew_mnetkeys"}
 	if life, known := r.Life(); known && life <= max(c.warning, c.critical) {
-		p.next = "a new key lives " + days(life) + " (Moodle's setting mnetkeylifetime, or --days): make this longer, or give shorter times with --warning and --critical"
+		p.next = "this key lives only " + days(life) + ". If new keys do so too, make their life longer (Moodle's setting mnetkeylifetime, or --days), or give shorter times with --warning and --critical. To make a new key, run: renew_mnetkeys"
 	}
 	switch {
 	case errors.Is(r.Err, rotate.ErrExpired): // which is reported already

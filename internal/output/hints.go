@@ -35,6 +35,9 @@ const hintSlowHook = hintSilent + ". If the --cache-hook restarts the web server
 // hintUnchanged is for a run that a signal has ended before it could change anything.
 const hintUnchanged = "nothing was changed: start it again at any time"
 
+// hintAllProven is for a run that a signal has ended after its last proof.
+const hintAllProven = "every link is proven: nothing is left to do"
+
 // hintNotBegun is for a tenant whose key a signal has spared.
 const hintNotBegun = "the key was not changed: the same command can be started again at any time"
 
@@ -49,6 +52,9 @@ func (out *Printer) advise(r *rotate.TenantReport) {
 	if r.Err != nil {
 		r.Err = out.Options.Located(r.Err)
 		r.Error = r.Err.Error()
+	}
+	if r.Hint == "" && r.Err == nil && (r.SelfCheck == rotate.SelfUnreachable || r.SelfCheck == rotate.SelfNoRC4) {
+		_, r.Hint = r.LocalSite()
 	}
 	if r.Moved != nil && out.Options.Redact { // the certificate in the message names the site
 		r.Moved = &rotate.MoveReport{From: r.Moved.From}

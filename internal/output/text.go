@@ -91,8 +91,8 @@ func tenantBlock(b *strings.Builder, r rotate.TenantReport, o cmdline.Options, p
 			line("", "%s", nodeWords(n))
 		}
 	}
-	if r.SelfCheck == rotate.SelfNoRC4 {
-		line("", "next: %s", rotate.SelfNoRC4.NextStep())
+	if r.Err == nil && r.Hint != "" {
+		line("", "next: %s", printable.Line(r.Hint, 0))
 	}
 	for _, w := range r.Warnings {
 		line("note", "%s", printable.Line(w, 0))

@@ -127,9 +127,20 @@ func TestAKeyThatIsNotDueSaysWhenItIs(t *testing.T) {
 	}
 }
 
-func TestAnOwnSiteWithoutRC4SaysWhatToDo(t *testing.T) {
-	if text := renderText(reported(rotate.Renewed, rotate.SelfNoRC4), true, cmdline.Options{Command: "renew"}, plain); !strings.Contains(text, "next: "+rotate.SelfNoRC4.NextStep()) {
-		t.Error(text)
+func TestAnOwnSiteThatCannotBeProvenSaysWhatToDo(t *testing.T) {
+	for _, check := range []rotate.SelfCheck{rotate.SelfNoRC4, rotate.SelfUnreachable} {
+		var stdout, stderr strings.Builder
+		out := printerOf(cmdline.Options{Command: "verify"}, &stdout, &stderr)
+		out.Print(reported(rotate.Kept, check), rotate.ExitPeers)
+		if !strings.Contains(stdout.String(), "next: "+check.NextStep()) {
+			t.Errorf("%s: %s", check, stdout.String())
+		}
+		stdout.Reset()
+		out = printerOf(cmdline.Options{Command: "verify", JSON: true}, &stdout, &stderr)
+		out.Print(reported(rotate.Kept, check), rotate.ExitPeers)
+		if !strings.Contains(stdout.String(), `"hint": "`+check.NextStep()) {
+			t.Errorf("%s: %s", check, stdout.String())
+		}
 	}
 }
 

@@ -241,7 +241,9 @@ func (s *settings) text(name string, required bool) (string, error) {
 	fail := func(problem string) (string, error) {
 		return "", s.at(name, &Error{File: s.file, Setting: name, Problem: problem, Advice: hintFor(name)})
 	}
-	switch {
+	switch _, fixed := s.fixed[name]; {
+	case fixed && required && v.Text() == "":
+		return fail("is empty in --cfg")
 	case v.Kind() == phpsource.Array || v.Kind() == phpsource.Object:
 		return fail("is not a text")
 	case v.Text() != "" || !required && !unsetVariable(name, v):

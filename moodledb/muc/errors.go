@@ -53,6 +53,7 @@ type PermissionError struct {
 	Store string // "" if Path is the configuration file
 	Path  string
 	Owner string // user name, or #number without a name, of Path or of the nearest visible directory above it
+	Own   bool   // whether that is the caller
 	Err   error
 }
 
@@ -64,6 +65,9 @@ func (e *PermissionError) Unwrap() error { return e.Err }
 func (e *PermissionError) Hint() string {
 	if errors.Is(e.Err, syscall.EROFS) {
 		return "make the file system of the cache writable, then run: renew_mnetkeys …"
+	}
+	if e.Own {
+		return "this user is the owner, and may not write it either: check the modes of the directories above it, its attributes (lsattr) and its file system. Then run: renew_mnetkeys …"
 	}
 	return fmt.Sprintf("the cache belongs to %s. If the web server runs as another user, give these files to that user. Otherwise, as the owner of the cache, run: sudo -u %s renew_mnetkeys …", e.Owner, e.Owner)
 }

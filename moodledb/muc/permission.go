@@ -3,12 +3,14 @@ package muc
 import (
 	"errors"
 	"io/fs"
+	"os"
 
 	"renew_mnetkeys/moodledb/siteuser"
 )
 
 func newPermissionError(store, path string, err error) *PermissionError {
-	return &PermissionError{Store: store, Path: path, Owner: siteuser.Owner(path).String(), Err: cause(err)}
+	owner := siteuser.Owner(path)
+	return &PermissionError{Store: store, Path: path, Owner: owner.String(), Own: int(owner.UID) == os.Geteuid(), Err: cause(err)}
 }
 
 // cause is the error that a *fs.PathError wraps: the errors of this package name the whole path
