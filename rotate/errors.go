@@ -269,6 +269,10 @@ func (e *UnreachableError) Hint() string {
 		return "the web server must print nothing around its answers: switch off display_errors in PHP and debugdisplay in Moodle, and look for an echo or a blank line outside <?php in config.php"
 	case errors.As(e.Failure, &f) && f.Reason.isRedirect(): // a move is what is missing
 		return f.Reason.Row().NextLocal
+	case e.Node != "" && f != nil && f.Reason == ReasonDNS:
+		return "no address of the web server " + e.Node + " is known here: correct --node (on the command line or in the option file). Then run: renew_mnetkeys …"
+	case e.Node != "" && f != nil && f.Reason == ReasonTimeout:
+		return "find out why the web server " + e.Node + " does not answer in time, or give it more with --timeout (on the command line or in the option file). Then start the same command again"
 	case e.Node != "":
 		return "start the web server " + e.Node + ". If the load balancer sends no request to it, you can remove it from --node instead (on the command line or in the option file), and purge its cache before it is used again. Then run: renew_mnetkeys …"
 	case e.Loopback:

@@ -83,14 +83,14 @@ func (f *Failure) nextUnreachable() string {
 	case f.Reason.Row().NextLocal != "":
 		return f.Reason.Row().NextLocal
 	case f.downNode() != "", f.Reason == ReasonStrayOutput:
-		return (&UnreachableError{Node: f.downNode(), Stray: f.Reason == ReasonStrayOutput}).Hint()
+		return (&UnreachableError{Failure: f, Node: f.downNode(), Stray: f.Reason == ReasonStrayOutput}).Hint()
 	}
 	return SelfUnreachable.NextStep()
 }
 
 // downNode is the --node that does not answer, "" if another reason is known or none was given.
 func (f *Failure) downNode() string {
-	if f.Reason == ReasonConnect || f.Reason == ReasonTimeout {
+	if f.Reason == ReasonConnect || f.Reason == ReasonTimeout || f.Reason == ReasonDNS {
 		return f.asked
 	}
 	return ""

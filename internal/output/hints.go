@@ -13,7 +13,7 @@ import (
 )
 
 // hintNoHook is for a renewal that was undone because the web server kept the old key.
-const hintNoHook = "before the next run, add a --cache-hook that purges the cache, or map core/config to a file or Redis store. To see which store it is, run: renew_mnetkeys doctor --verbose"
+const hintNoHook = "before the next run, add a --cache-hook that purges the cache, or map core/config to a file or Redis store. If it is a file store, check that dataroot is the web server's (of a tenant vdatapath in VMoodle's register). To see which store it is, run: renew_mnetkeys doctor --verbose"
 
 // hintHook is the same if there is a hook.
 const hintHook = "before the next run, correct the --cache-hook: it must purge core/config for every web server. To see which store it is, run: renew_mnetkeys doctor --verbose"

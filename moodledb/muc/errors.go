@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"syscall"
 
 	"renew_mnetkeys/rotate"
@@ -90,7 +91,7 @@ func (e *MissingDirectoryError) Unwrap() error { return e.Err }
 
 // Hint says where to run.
 func (e *MissingDirectoryError) Hint() string {
-	return "is moodledata mounted here? run where the web server's files are"
+	return "check dataroot in config.php (of a tenant vdatapath in VMoodle's register), and that moodledata is mounted here: run where the web server's files are"
 }
 
 func (e *MissingDirectoryError) state() rotate.CacheState { return rotate.CacheNotMounted }
@@ -134,8 +135,14 @@ func (e *PHPError) Hint() string {
 	if errors.As(e.Err, &known) {
 		return known.Hint()
 	}
+	if e.damaged() {
+		return "the file that the error names is damaged, as by a full disk: restore it from a backup. If it is muc/config.php and there is no backup, remove it: Moodle then writes one with its usual stores"
+	}
 	return "find out why php cannot load the site, or give a --cache-hook that purges the cache, as docs/caches.md shows"
 }
+
+// damaged reports a file of the site that php cannot read: the web server cannot either.
+func (e *PHPError) damaged() bool { return strings.HasPrefix(e.Problem, "ParseError ") }
 
 // split separates what only Moodle's own code can do from what failed here.
 func split(err error) (moodles, rest error) {
@@ -174,5 +181,8 @@ func onlyManual(err error) bool {
 	}
 	var manual *ManualError
 	var php *PHPError
-	return errors.As(err, &manual) || errors.As(err, &php) || isUnknown(err)
+	if errors.As(err, &php) {
+		return !php.damaged()
+	}
+	return errors.As(err, &manual) || isUnknown(err)
 }

@@ -60,7 +60,7 @@ func TestMissingDirectoriesAreNoClearCache(t *testing.T) {
 					continue
 				}
 				var missing *MissingDirectoryError
-				if !errors.As(err, &missing) || missing.What != test.what || missing.Path != filepath.Join(s.root, test.path) || !strings.Contains(missing.Hint(), "mounted here?") {
+				if !errors.As(err, &missing) || missing.What != test.what || missing.Path != filepath.Join(s.root, test.path) || !strings.Contains(missing.Hint(), "mounted here") {
 					t.Errorf("got %v", err)
 				}
 			}
