@@ -109,6 +109,9 @@ func TestEveryCommandThatIsAdvisedRunsAsItIsPrinted(t *testing.T) {
 		if strings.HasSuffix(hint, "--host=") { // of a member of an array
 			hint += own.Wwwroot
 		}
+		if strings.HasSuffix(hint, "--bindhost=") { // of another member
+			hint += peer.Wwwroot()
+		}
 		out := out
 		if strings.HasSuffix(hint, " --all --withmaster") || strings.HasSuffix(hint, " … --dry-run") {
 			out = ofArray

@@ -80,7 +80,7 @@ func (a advice) forAll() bool {
 		return false
 	}
 	cmd, isTool := a.commands[0].ofTool()
-	return isTool && (!cmd.Changes || cmd.Name == cmdline.Push)
+	return isTool && cmd.Good != rotate.Renewed
 }
 
 func (c command) String() string {

@@ -121,7 +121,7 @@ func (out *Printer) Print(report rotate.TenantReport, code int) int {
 	case report.Err != nil && len(report.Findings) > 0: // which say it already
 	case report.Err != nil:
 		out.failHinted(report.Err, report.Hint)
-	case code > 128 && out.Options.Writes() && report.SelfCheck == rotate.SelfProven && report.Unproven() == 0:
+	case code > 128 && out.Options.Writes() && !out.Options.Command.Row().Single && report.SelfCheck == rotate.SelfProven && report.Unproven() == 0:
 		out.Tell("hint: %s", hintAllProven)
 	case code > 128:
 		out.Tell("hint: %s", out.Complete(interruptedHint(out.Options), report.Wwwroot))

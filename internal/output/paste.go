@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"renew_mnetkeys/internal/cmdline"
+	"renew_mnetkeys/rotate"
 )
 
 // Site has what a command that can be pasted must name of a site.
@@ -46,9 +47,9 @@ func (out *Printer) complete(c command, wwwroot string) string {
 		return out.repeated(c, wwwroot)
 	}
 	cmd, isTool := c.ofTool()
-	if isTool && cmd.Name == cmdline.Push && out.Options.Command.Row().Single {
+	if isTool && cmd.Changes && cmd.Good == rotate.Kept && out.Options.Command.Row().Single {
 		// Only the same command does what a push does not.
-		_, change, _ := strings.Cut(strings.TrimPrefix(c.line, tool), " push")
+		_, change, _ := strings.Cut(c.line, string(cmd.Name))
 		return out.repeated(command{again: true, change: strings.TrimPrefix(change, " ")}, wwwroot)
 	}
 	line := c.line
@@ -68,7 +69,7 @@ func (out *Printer) complete(c command, wwwroot string) string {
 		wwwroot = ""
 	}
 	at := out.site(wwwroot)
-	if cmd.Name == cmdline.Move && out.SiteOf != nil { // which renames rows in the databases of all
+	if cmd.Single && out.SiteOf != nil { // which renames rows in the databases of all
 		at = out.Site
 	}
 	return at.sudo() + out.withSite(cmd, line, wwwroot, at)
