@@ -29,5 +29,6 @@ func main() {
 	cmdline.Built = cmdline.Build{Release: version, Revision: revision, Date: date}
 	run.KeepMemory()
 	run.KeepPipes()
+	run.NoStacks()
 	os.Exit(run.Main(os.Args, os.Getenv, output.Standard(os.Stdout), os.Stderr))
 }

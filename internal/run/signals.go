@@ -12,9 +12,7 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// endingSignals end a run at its next safe point. SIGQUIT and SIGABRT are included because at these
-// Go would print the stacks of all goroutines, whose arguments may be words of a private key, and
-// exit with 2, which is this command's code for wrong usage.
+// endingSignals end a run at its next safe point.
 var endingSignals = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGABRT}
 
 // impatient is how long after the first signal a second one starts to count. A terminal that is
@@ -71,6 +69,11 @@ func exitAfterSignal(ctx context.Context, code int) int {
 	}
 	return code
 }
+
+// NoStacks keeps Go from what it does at SIGQUIT and SIGABRT, until the process ends, so also when the
+// run has ended: it would print the stacks of all goroutines, whose arguments may be words of a private
+// key, and exit with 2, which is this command's code for wrong usage.
+func NoStacks() { signal.Notify(make(chan os.Signal, 1), syscall.SIGQUIT, syscall.SIGABRT) }
 
 // KeepPipes makes a write to a closed pipe fail like any other write. Without it Go ends the
 // process by SIGPIPE if the pipe is stdout or stderr: a log without a reader would end a run
