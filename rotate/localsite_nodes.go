@@ -28,6 +28,9 @@ func (r *Renewal) askNodes(ctx context.Context, site Peer, answers int, ask ques
 	if f != nil {
 		return SelfUnreachable, f
 	}
+	if len(r.Nodes) > 0 && answers > r.notByName {
+		nodes = append(nodes, site) // peers call it by its name, where a web server may answer that no --node names
+	}
 	all := askEach(ctx, slices.Repeat(nodes, answers), r.brieflyByName(ask))
 	r.remember(all)
 	r.nodes = r.nodeReports(ctx, nodes, all)
@@ -47,7 +50,7 @@ func (r *Renewal) askNodes(ctx context.Context, site Peer, answers int, ask ques
 func (r *Renewal) nodeReports(ctx context.Context, nodes []Peer, all []nodeAnswer) []NodeReport {
 	reports := make([]NodeReport, len(nodes))
 	for i, node := range nodes {
-		if node.Node == "" && len(r.Nodes) > 0 {
+		if r.asksByName(node) {
 			reports[i] = NodeReport{Address: node.Wwwroot, byName: true}
 		} else {
 			reports[i] = NodeReport{Address: r.addressOf(ctx, node)}
@@ -109,10 +112,9 @@ func askEach(ctx context.Context, nodes []Peer, ask question) []nodeAnswer {
 }
 
 // localNodes are the web servers of the local site: those of --node, else one for each address of
-// its name. The TLS certificate of a --node is not verified, since the seal is the proof. Peers call the
-// site by its name: whatever answers there is asked beside each --node, since none may name it.
+// its name. The TLS certificate of a --node is not verified, since the seal is the proof.
 func (r *Renewal) localNodes(ctx context.Context, site Peer) ([]Peer, *Failure) {
-	named, byName := r.Nodes, site
+	named := r.Nodes
 	if len(named) > 0 {
 		site.SSLVerification = 0
 	} else {
@@ -130,9 +132,6 @@ func (r *Renewal) localNodes(ctx context.Context, site Peer) ([]Peer, *Failure) 
 		nodes[i] = site
 		nodes[i].Node = name
 	}
-	if len(r.Nodes) > 0 && !r.notByName {
-		nodes = append(nodes, byName)
-	}
 	return nodes, nil
 }
 
@@ -140,10 +139,13 @@ func (r *Renewal) localNodes(ctx context.Context, site Peer) ([]Peer, *Failure) 
 // because this machine cannot reach the name.
 const askByName = 3 * time.Second
 
+// asksByName reports whether node is the name of the local site, which is asked beside --node.
+func (r *Renewal) asksByName(node Peer) bool { return len(r.Nodes) > 0 && node.Node == "" }
+
 // brieflyByName bounds the questions by name beside --node.
 func (r *Renewal) brieflyByName(ask question) question {
 	return func(ctx context.Context, node Peer) (SelfCheck, *Failure) {
-		if len(r.Nodes) == 0 || node.Node != "" {
+		if !r.asksByName(node) {
 			return ask(ctx, node)
 		}
 		ctx, cancel := context.WithTimeout(ctx, askByName)
@@ -249,8 +251,10 @@ func (r *Renewal) remember(answers []nodeAnswer) {
 			r.answered[a.node] = true
 		}
 	}
-	byName := slices.DeleteFunc(slices.Clone(answers), func(a nodeAnswer) bool { return a.node != "" })
-	r.notByName = r.notByName || len(byName) > 0 && !slices.ContainsFunc(byName, func(a nodeAnswer) bool { return !r.notOurs(a) })
+	byName := slices.DeleteFunc(slices.Clone(answers), func(a nodeAnswer) bool { return len(r.Nodes) == 0 || a.node != "" })
+	if !slices.ContainsFunc(byName, func(a nodeAnswer) bool { return a.Failure == nil || !a.Pending && a.Other == "" }) {
+		r.notByName = max(r.notByName, len(byName))
+	}
 }
 
 // ipVersion is 4 or 6, or 0 if node is not an address.

@@ -88,7 +88,7 @@ type Renewal struct {
 	Waiting func(time.Duration)
 
 	answered  map[string]bool // addresses of the local site that have answered in this run
-	notByName bool            // what answers by name beside --node is not this site, or does not answer
+	notByName int             // how many questions at once by name beside --node have met nothing of this site
 	nodes     []NodeReport    // of the last question to the local site
 	wasOff    *Tenant         // as it was before this run started MNet; nil if it did not
 	rescued   bool            // after MNet was started, the keys in the cache were found to be kept

@@ -237,3 +237,65 @@ func TestALinkToATenantThatIsNotProvenIsNotProvenByChance(t *testing.T) {
 		}
 	}
 }
+
+// The name is asked beside --node only for what it shows of this site: where it leads to nothing, or to
+// something else, a run does what it did without it.
+func TestANameThatLeadsElsewhereDoesNotMatterBesideNode(t *testing.T) {
+	for name, f := range map[string]*Failure{
+		"it does not answer":          {Reason: ReasonTimeout, Pending: true},
+		"something else answers":      {Reason: HTTPReason(404)},
+		"another site answers":        {Reason: ReasonBadCertificate, Other: "https://other.example"},
+		"another Moodle without MNet": {Reason: ReasonMNetOff},
+	} {
+		for command, run := range map[string]func(*Renewal, context.Context) TenantReport{
+			"renew": (*Renewal).Run, "push": (*Renewal).Distribute, "roll back": (*Renewal).RollBack, "verify": (*Renewal).Verify,
+		} {
+			w := newWorld(t)
+			w.renewed(t)
+			w.noPage = map[string]*Failure{"": f}
+			w.answer = func(node string, _ int) *Failure {
+				if node == "" {
+					return f
+				}
+				return nil
+			}
+			w.cachedErr = errDown // so that the web servers are asked which key they use
+			report := run(w.renewal(Options{Nodes: []string{node4}}), t.Context())
+			if report.Err != nil || report.Exit != ExitOK || report.SelfCheck != SelfProven || len(report.Nodes) != 1 {
+				t.Errorf("%s, %s: exit %d, %s, %v, %+v", name, command, report.Exit, report.SelfCheck, report.Err, report.Nodes)
+			}
+		}
+	}
+}
+
+// A web server that was not named does not stand for one that was.
+func TestANamedWebServerMustBeThereForASiteWithoutAKey(t *testing.T) {
+	w := newWorld(t)
+	r := w.renewal(Options{Nodes: []string{node4}})
+	w.noReach = map[string]bool{node4: true}
+	if err := r.reachable(t.Context(), &w.tenant); err == nil {
+		t.Error("it is said to be reachable")
+	}
+}
+
+// Behind a load balancer one answer by the name may come from a web server that is just down.
+func TestOneBadAnswerByTheNameHidesNoWebServer(t *testing.T) {
+	w := newWorld(t)
+	old, byName := w.tenant.Pair, 0
+	w.answer = func(node string, _ int) *Failure {
+		if node != "" {
+			return nil
+		}
+		if byName++; byName == 1 {
+			return &Failure{Reason: HTTPReason(502), Pending: true}
+		}
+		if w.tenant.Pair != old { // the web server that nobody has named has the old key in its cache
+			return &Failure{Reason: ReasonFault7023}
+		}
+		return nil
+	}
+	report := w.renewal(Options{Nodes: []string{node4}, Answers: 5}).Run(t.Context())
+	if report.Outcome != Undone || report.Exit != ExitNotRenewed || w.tenant.Pair != old {
+		t.Errorf("%s, exit %d, %v", report.Outcome, report.Exit, report.Err)
+	}
+}

@@ -38,6 +38,8 @@ type world struct {
 	nodes       []string
 	// pages are what publickey.php shows, by node, if it is not what the web server uses.
 	pages     map[string]string
+	noPage    map[string]*Failure                   // instead of publickey.php, by node
+	noReach   map[string]bool                       // where nothing listens, by node
 	asked     int                                   // sealed calls to the local wwwroot
 	answer    func(node string, asked int) *Failure // nil: as the other fields say
 	rc4less   bool                                  // the web server's OpenSSL has no RC4
@@ -357,6 +359,9 @@ func (w *world) PublicKey(_ context.Context, p Peer) (*envelope.Certificate, *Fa
 	if w.unreachable {
 		return nil, &Failure{Reason: "timeout", Pending: true}
 	}
+	if f := w.noPage[p.Node]; f != nil {
+		return nil, f
+	}
 	if w.pages[p.Node] == "" && !w.tenant.MNetOn() {
 		return nil, &Failure{Reason: ReasonMNetOff}
 	}
@@ -373,7 +378,7 @@ func (w *world) PublicKey(_ context.Context, p Peer) (*envelope.Certificate, *Fa
 
 func (w *world) Reachable(_ context.Context, p Peer) *Failure {
 	if p.Wwwroot == ownURL {
-		if w.unreachable {
+		if w.unreachable || w.noReach[p.Node] {
 			return &Failure{Reason: "connect", Pending: true}
 		}
 		return nil
