@@ -1,6 +1,7 @@
 package output
 
 import (
+	"regexp"
 	"strings"
 
 	"renew_mnetkeys/internal/cmdline"
@@ -16,7 +17,7 @@ type advice struct {
 // command is a command of an advice, as rotate writes it.
 type command struct {
 	again  bool   // it is this run once more
-	user   string // with again: who must run it, "" for the user of the site
+	user   string // of a command of this tool: who must run it, "" for the user of the site
 	change string // with again: what differs, "" for nothing: forReal, alone, or an option
 	line   string // without again: the command
 }
@@ -40,15 +41,24 @@ func adviceOf(hint string) advice {
 		return a
 	}
 	for line := range strings.SplitSeq(commands, chain) {
-		who, change, isAgain := strings.Cut(line, again)
-		if !isAgain {
-			a.commands = append(a.commands, command{line: line})
-			continue
-		}
-		user := strings.TrimSuffix(strings.TrimPrefix(who, "sudo -u "), " ")
-		a.commands = append(a.commands, command{again: true, user: user, change: strings.TrimPrefix(change, " ")})
+		a.commands = append(a.commands, commandOf(line))
 	}
 	return a
+}
+
+// byUser is a command of this tool by a user, as a hint has it: one with options is complete.
+var byUser = regexp.MustCompile(`^sudo -u (\S+) (` + tool + `(?: ….*| [a-z]+)?)$`)
+
+func commandOf(line string) (c command) {
+	if m := byUser.FindStringSubmatch(line); m != nil {
+		c.user, line = m[1], m[2]
+	}
+	if change, isAgain := strings.CutPrefix(line, again); isAgain {
+		c.again, c.change = true, strings.TrimPrefix(change, " ")
+	} else {
+		c.line = line
+	}
+	return c
 }
 
 // String is the hint.
@@ -84,13 +94,11 @@ func (a advice) forAll() bool {
 }
 
 func (c command) String() string {
-	switch {
-	case !c.again:
-		return c.line
-	case c.change != "":
-		return sudo(c.user) + again + " " + c.change
+	line := c.line
+	if c.again {
+		line = strings.TrimSuffix(again+" "+c.change, " ")
 	}
-	return sudo(c.user) + again
+	return sudo(c.user) + line
 }
 
 // ofTool is the command of this tool that c is, if it is none that is repeated.

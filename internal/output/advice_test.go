@@ -14,6 +14,8 @@ func TestAnAdviceIsWrittenAsItWasRead(t *testing.T) {
 		"run: sudo -u www-data renew_mnetkeys … for real":          {{again: true, user: "www-data", change: forReal}},
 		"the hint says run: x. Then run: renew_mnetkeys … --pull":  {{again: true, change: "--pull"}},
 		"run: sudo -u www-data renew_mnetkeys push --host=https:/": {{line: "sudo -u www-data renew_mnetkeys push --host=https:/"}},
+		"run: sudo -u www-data renew_mnetkeys push":                {{user: "www-data", line: "renew_mnetkeys push"}},
+		"run: sudo -u www-data php x.php && renew_mnetkeys":        {{line: "sudo -u www-data php x.php"}, {line: "renew_mnetkeys"}},
 	} {
 		a := adviceOf(hint)
 		if !slices.Equal(a.commands, want) || a.String() != hint {

@@ -88,7 +88,7 @@ func (out *Printer) pushInstead(next string) string {
 	return adviceOf(next).insteadOfAgain(push)
 }
 
-func push(command) command { return command{line: tool + " push"} }
+func push(c command) command { return command{user: c.user, line: tool + " push"} }
 
 // nextLookAgain is the next step for a link that a command which only looks did not come to.
 const nextLookAgain = "the command ended before this link was tested. Start it again; if --deadline ended it, with more time"

@@ -72,6 +72,9 @@ func (out *Printer) complete(c command, wwwroot string) string {
 	if cmd.Single && out.SiteOf != nil { // which renames rows in the databases of all
 		at = out.Site
 	}
+	if c.user != "" {
+		at.User = c.user
+	}
 	return at.sudo() + out.withSite(cmd, line, wwwroot, at)
 }
 

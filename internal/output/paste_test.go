@@ -131,6 +131,17 @@ func TestACommandForOneSiteHasNoOptionsOfAnArray(t *testing.T) {
 	}
 }
 
+// A push in place of the same run is by the user who can do it.
+func TestAPushIsAdvisedForTheUserOfTheHint(t *testing.T) {
+	out := inArray("renew")
+	out.Options.Command = cmdline.Renew
+	next := out.pushInstead("as the owner of the cache, run: sudo -u games renew_mnetkeys …")
+	const want = "as the owner of the cache, run: sudo -u games renew_mnetkeys push --config='/srv/my moodle/config.php' --host=" + tenant1
+	if got := out.Complete(next, tenant1); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
 // In an array the files of one tenant may belong to another user than those of the others: as that
 // user the whole run would fail for the others, and its hint would lead back.
 func TestARunByAnotherUserIsForTheTenantThatNeedsIt(t *testing.T) {
