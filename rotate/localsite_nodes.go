@@ -62,7 +62,7 @@ func (r *Renewal) nodeReports(ctx context.Context, nodes []Peer, all []nodeAnswe
 			}
 		}
 		if len(own) == 0 {
-			reports[i].SelfCheck, reports[i].Detail = SelfSkipped, "no web server listens there: left out"
+			reports[i].SelfCheck, reports[i].Detail = SelfSkipped, leftOutWords(all[i].Failure, reports[i].byName)
 			continue
 		}
 		check, f := r.verdict(own)
@@ -74,14 +74,26 @@ func (r *Renewal) nodeReports(ctx context.Context, nodes []Peer, all []nodeAnswe
 	}
 	// The name was asked beside the --node; it is worth a line only if it shows something else.
 	return slices.DeleteFunc(reports, func(n NodeReport) bool {
-		return n.byName && n.SelfCheck.good()
+		return n.byName && n.SelfCheck.good() && n.Detail == ""
 	})
+}
+
+// leftOutWords say why a web server was left out. Beside --node only what a Moodle says by the name is
+// worth a word: from this machine the name may lead elsewhere.
+func leftOutWords(f *Failure, byName bool) string {
+	switch {
+	case !byName:
+		return "no web server listens there: left out"
+	case slices.Contains([]Reason{ReasonMNetOff, ReasonClock, ReasonStrayOutput, ReasonUnknownToPeer}, f.Reason):
+		return "asked beside --node, it answered with " + string(f.Reason) + ": left out"
+	}
+	return ""
 }
 
 // allNamed reports whether --node names the web servers, and the last question has found none beside
 // them.
 func (r *Renewal) allNamed() bool {
-	return len(r.Nodes) > 0 && !slices.ContainsFunc(r.nodes, func(n NodeReport) bool { return n.byName })
+	return len(r.Nodes) > 0 && !slices.ContainsFunc(r.nodes, func(n NodeReport) bool { return n.byName && !n.SelfCheck.good() })
 }
 
 // addressOf is where a web server was asked.

@@ -325,11 +325,15 @@ func TestOfTwoRunsAtOnceOneGetsAllLocks(t *testing.T) {
 		return func(_ context.Context, wait time.Duration) (func(), error) {
 			time.Sleep(time.Millisecond) // both are at work at the same time
 			mu.Lock()
-			defer mu.Unlock()
-			if holder[site] != 0 {
-				return nil, ErrLocked // as after the whole wait: the other run is not at its end by then
+			free := holder[site] == 0
+			if free {
+				holder[site] = run
 			}
-			holder[site] = run
+			mu.Unlock()
+			if !free {
+				time.Sleep(wait) // the other run is not at its end by then
+				return nil, ErrLocked
+			}
 			return func() {}, nil
 		}
 	}

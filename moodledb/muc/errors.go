@@ -136,12 +136,13 @@ func (e *PHPError) Hint() string {
 		return known.Hint()
 	}
 	if e.damaged() {
-		return "the file that the error names is damaged, as by a full disk: restore it from a backup. If it is muc/config.php and there is no backup, remove it: Moodle then writes one with its usual stores"
+		return "if the web server's php reads the file that the error names, name that php with --php=PATH. Otherwise the file is damaged: restore it from a backup"
 	}
 	return "find out why php cannot load the site, or give a --cache-hook that purges the cache, as docs/caches.md shows"
 }
 
-// damaged reports a file of the site that php cannot read: the web server cannot either.
+// damaged reports a file of the site that this php cannot read. An older php than the web server's
+// says the same of a file that is in order.
 func (e *PHPError) damaged() bool { return strings.HasPrefix(e.Problem, "ParseError ") }
 
 // split separates what only Moodle's own code can do from what failed here.
@@ -181,8 +182,5 @@ func onlyManual(err error) bool {
 	}
 	var manual *ManualError
 	var php *PHPError
-	if errors.As(err, &php) {
-		return !php.damaged()
-	}
-	return errors.As(err, &manual) || isUnknown(err)
+	return errors.As(err, &manual) || errors.As(err, &php) || isUnknown(err)
 }
