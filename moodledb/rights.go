@@ -20,6 +20,14 @@ func (t *Tenant) CheckRights(ctx context.Context) error {
 	return t.explain("check rights", err)
 }
 
+// CheckPeerRights implements rotate.PeerRows.
+func (t *Tenant) CheckPeerRights(ctx context.Context, changes bool) error {
+	if err := t.dialect.MayStorePeers(ctx, t.db, t.config.Names(), changes); err != nil {
+		return t.explain("check rights", err)
+	}
+	return nil
+}
+
 // readOnlyError is an error that is rotate.ErrReadOnly.
 type readOnlyError struct{ error }
 

@@ -68,9 +68,9 @@ func (a *Array) planTenant(ctx context.Context, t *renewing, s *Session, r *Rene
 // whether these could be written, if a run would write them.
 // A tenant that nothing stops counts as proven: a cache that has an old key would be purged first.
 func (a *Array) planMembers(ctx context.Context, tenants []*renewing) *linkResults {
-	ready, newKeys := map[int]bool{}, false
+	ready, newKey := map[int]bool{}, map[string]bool{}
 	for _, t := range tenants {
-		newKeys = newKeys || t.current != nil && !t.kept
+		newKey[t.member.Wwwroot] = !t.kept
 		ready[t.at] = t.report.Err == nil && !t.report.SelfCheck.silent() && a.Template.SelfCheck != SelfCheckOff
 	}
 	m := a.meet(tenants, func(to, t *renewing) side {
@@ -81,10 +81,14 @@ func (a *Array) planMembers(ctx context.Context, tenants []*renewing) *linkResul
 	})
 	a.visit(ctx, "look", tenants, m, func(s *Session, keys, _ []HostKey) ([]StoreResult, error) {
 		results, err := s.PeerRows.ComparePeerKeys(ctx, keys)
-		if err == nil && (newKeys || slices.Contains(results, KeyOther) || slices.Contains(results, KeyNone)) {
-			err = s.Store.CheckRights(ctx) // a run would write into these rows
+		if err != nil {
+			return nil, err
 		}
-		return results, err
+		changes := false
+		for i, found := range results {
+			changes = changes || found == KeyOther || found == KeyNone || found == RowNamedAsBefore || newKey[keys[i].Wwwroot] && (found == KeyPresent || found == KeyStored)
+		}
+		return results, s.PeerRows.CheckPeerRights(ctx, changes)
 	})
 	return m
 }

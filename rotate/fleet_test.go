@@ -45,7 +45,7 @@ type fleetSite struct {
 	own       *Failure // the result of its calls to itself, nil: as its web server answers
 	webDown   *Failure // the result of all calls to it, nil: as its web server answers
 	readErr   error
-	rightsErr error // of CheckRights
+	rightsErr error // of CheckPeerRights, for changes
 	loadErr   error
 	lockErr   error
 	fails     func(call string) error // of its database, by call: read, list, load, hold, look
@@ -188,7 +188,14 @@ func (s *fleetSite) Read(context.Context) (*Tenant, error) {
 	return &t, nil
 }
 
-func (s *fleetSite) CheckRights(context.Context) error { return s.rightsErr }
+func (s *fleetSite) CheckRights(context.Context) error { return nil }
+
+func (s *fleetSite) CheckPeerRights(_ context.Context, changes bool) error {
+	if changes {
+		return s.rightsErr
+	}
+	return nil
+}
 
 func (s *fleetSite) StoreKey(_ context.Context, read *Tenant, next Keys) error {
 	s.f.mu.Lock()

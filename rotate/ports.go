@@ -239,6 +239,9 @@ type PeerRows interface {
 	// ComparePeerKeys finds out which of the certificates are in the member's rows, and writes
 	// nothing.
 	ComparePeerKeys(ctx context.Context, keys []HostKey) ([]StoreResult, error)
+	// CheckPeerRights reports whether the rights suffice for StorePeerKeys, and writes nothing.
+	// changes says whether it would change a row.
+	CheckPeerRights(ctx context.Context, changes bool) error
 	// RowsNamed gives the ids of all rows of hosts with that wwwroot, deleted ones too.
 	RowsNamed(ctx context.Context, wwwroot string) ([]int64, error)
 }

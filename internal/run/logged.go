@@ -146,6 +146,14 @@ func (l loggedTenant) ComparePeerKeys(ctx context.Context, keys []rotate.HostKey
 	return results, err
 }
 
+// CheckPeerRights implements rotate.PeerRows.
+func (l loggedTenant) CheckPeerRights(ctx context.Context, changes bool) error {
+	started := time.Now()
+	err := l.db.CheckPeerRights(ctx, changes)
+	l.step(started, "checked the rights of the account on the rows of peers", "", 0, err)
+	return err
+}
+
 // RowsNamed implements rotate.PeerRows.
 func (l loggedTenant) RowsNamed(ctx context.Context, wwwroot string) ([]int64, error) {
 	started := time.Now()

@@ -101,6 +101,9 @@ type Dialect interface {
 	Columns(ctx context.Context, tx *sql.Tx, table string) ([]Column, error)
 	// MayRenew finds out, without a change, whether the account may write what a renewal writes.
 	MayRenew(ctx context.Context, db *sql.DB, n Names) error
+	// MayStorePeers is the same for a push into the rows of peers; changes says whether it would change
+	// any, and not only read them for that.
+	MayStorePeers(ctx context.Context, db *sql.DB, n Names, changes bool) error
 
 	Locker
 }

@@ -200,6 +200,13 @@ func (postgreSQL) Columns(ctx context.Context, tx *sql.Tx, table string) ([]Colu
 	return columns, err
 }
 
+// MayStorePeers implements Dialect. A locking read of no row needs the right to change rows, and a
+// transaction that may write, as the one of a push does.
+func (d postgreSQL) MayStorePeers(ctx context.Context, db *sql.DB, n Names, _ bool) error {
+	_, err := db.ExecContext(ctx, d.SQL(n, "SELECT public_key FROM {mnet_host} WHERE false FOR UPDATE"))
+	return err
+}
+
 // MayRenew asks for each right, since preparing a statement checks none. Then it asks whether a
 // transaction may write: on a standby it may not, nor where the account or the database has
 // default_transaction_read_only.
