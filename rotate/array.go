@@ -75,6 +75,11 @@ func (a *Array) byDatabase() map[string]bool {
 	return a.members()
 }
 
+// isMember reports whether a wwwroot is that of a site of the array, however it is written.
+func (a *Array) isMember(wwwroot string) bool {
+	return slices.ContainsFunc(a.Members, func(m Member) bool { return envelope.SameWwwroot(m.Wwwroot, wwwroot) })
+}
+
 // members are the sites of the array, by wwwroot.
 func (a *Array) members() map[string]bool {
 	members := make(map[string]bool, len(a.Members))
@@ -257,7 +262,7 @@ func (a *Array) emitter() (emit func(*renewing), code func() int) {
 		t.release()
 		t.release = func() {}
 		t.report.joinRows()
-		t.report.isCopy(func(of string) bool { return a.members()[of] })
+		t.report.isCopy(a.isMember)
 		mu.Lock()
 		defer mu.Unlock()
 		exits.add(t.report)

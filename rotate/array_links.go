@@ -99,7 +99,7 @@ func newerHere() *Failure {
 }
 
 func noRow() *Failure {
-	return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer has no host with this site's wwwroot"}
+	return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer has no host with this site's wwwroot", noRow: true}
 }
 
 func otherRow() *Failure {

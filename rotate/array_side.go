@@ -145,9 +145,9 @@ const nextMemberOff = "the peer is a site of this array: enable its MNet or, if 
 // this site, and does not fetch it: a push to the array writes into its database.
 const nextMemberRow = "the peer is a site of this array: a push to the array writes this site's key into the peer's database. Run: renew_mnetkeys push --all --withmaster"
 
-// nextConnectMember is the next step for a site of the array that has no row of this site.
-func nextConnectMember(wwwroot string) string {
-	return "the peer is a site of this array, and has no row of this site. To connect the two sites, run: renew_mnetkeys --bindhost=" + shellWord(wwwroot)
+// nextNoRow is the next step for a site of the array that has no row of this site's wwwroot.
+func nextNoRow(wwwroot string) string {
+	return "the peer is a site of this array. If it has a row of this site with an old wwwroot, give that row the new one, as docs/move.md says: users refer to it. If it has none, and the link is needed, connect the two sites. Run: renew_mnetkeys --bindhost=" + shellWord(wwwroot)
 }
 
 // nextOfMember is the next step for a link to a site of the array whose own side is at fault.

@@ -84,9 +84,11 @@ func (d *diagnosis) callPeer(ctx context.Context, own Identity, p Peer) checkup 
 		return c // peerRows has found them
 	case c.report.Reason == ReasonUnknownToPeer && c.report.Next == "" && d.tenant.movedFrom() != "" && !d.isSite(ctx, d.tenant.movedFrom()):
 		c.report.Next = nextMoved(d.tenant.movedFrom())
+	case c.report.Reason == ReasonUnknownToPeer && c.report.Next == "" && c.report.noRow:
+		c.report.Next = nextNoRow(p.Wwwroot)
 	}
 	if !c.report.Outcome.Proven() {
-		return c.fail(p, &Failure{Reason: c.report.Reason, Detail: c.report.Detail, Next: c.report.Next, Pending: c.report.Outcome == Pending, itself: c.report.itself}, d.local)
+		return c.fail(p, &Failure{Reason: c.report.Reason, Detail: c.report.Detail, Next: c.report.Next, Pending: c.report.Outcome == Pending, itself: c.report.itself, noRow: c.report.noRow}, d.local)
 	}
 	c.findings = append(c.findings, proven(p, proof)...)
 	if prober, ok := d.Network.(ForceProber); ok {

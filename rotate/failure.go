@@ -20,6 +20,7 @@ type Failure struct {
 	Node       string // the --node whose web server is that of Other; "" if it was reached otherwise
 	RetryAfter string // the answer's header field of that name (RFC 9110 §10.2.3), "" for none
 	itself     bool   // it is the proof of the peer's own key that failed
+	noRow      bool   // the peer is a site of the same array, and its database has no row of this site
 	asked      string // the --node that was asked, "" if none was given
 	Suppressed bool   // nothing was sent, because of the result of an earlier call
 }

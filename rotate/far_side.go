@@ -92,8 +92,8 @@ func (r *Renewal) verifyFarSide(ctx context.Context, own Identity, p Peer, far f
 		report.fail(newerHere())
 	case report.Reason == ReasonUnknownToPeer && !report.back && far.row(own) == RowDeleted:
 		report.fail(own.hostKey().deletedRow())
-	case report.Reason == ReasonUnknownToPeer && !report.back && far.row(own) == NoRow && (own.nameBefore() == "" || r.isSite(ctx, own.nameBefore())):
-		report.Next = nextConnectMember(p.Wwwroot)
+	case report.Reason == ReasonUnknownToPeer && !report.back && far.row(own) == NoRow:
+		report.noRow = true
 	case report.Reason == ReasonFault710 && !report.back && misspelt(p):
 		report.Next = NextWwwroot
 	}
@@ -114,24 +114,14 @@ func misspelt(p Peer) bool {
 	return c != nil && c.CheckWwwroot(p.Wwwroot) != nil && c.CheckWwwroot(envelope.FoldWwwroot(p.Wwwroot)) == nil
 }
 
-// isSite reports whether a wwwroot is that of a site of the same array.
+// isSite reports whether a wwwroot is that of a site of the same array, also of one whose database
+// cannot be read.
 func (r *Renewal) isSite(ctx context.Context, wwwroot string) bool {
 	if r.members[wwwroot] {
 		return true
 	}
 	other, err := r.counterpart(ctx, Peer{Wwwroot: wwwroot})
-	return err == nil && other != nil
-}
-
-// nameBefore is another wwwroot for which one of the site's keys was made, "" if there is none: as
-// Tenant.movedFrom.
-func (id Identity) nameBefore() string {
-	for _, c := range append(id.hostKey().Had, id.Key.Certificate) {
-		if name := c.SubjectAltName; name != "" && !envelope.SameWwwroot(name, id.Wwwroot) {
-			return name
-		}
-	}
-	return ""
+	return other != nil || err != nil && !errors.Is(err, ErrNoRegister)
 }
 
 // isOlder reports whether the peer's database is older than this site's row of the peer.

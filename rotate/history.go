@@ -33,11 +33,11 @@ func (t *Tenant) retiredBut(pair Stored) []Retired {
 	return slices.DeleteFunc(slices.Clone(t.History), func(h Retired) bool { return !h.Present() || h.Stored == pair })
 }
 
-// dropsOne reports whether a pair of the history is neither in the next history nor the next
+// dropsOne reports whether a pair of the history that was in use is neither in the next history nor the next
 // current pair.
 func (t *Tenant) dropsOne(next Keys) bool {
 	return slices.ContainsFunc(t.History, func(h Retired) bool {
-		return h.Present() && h.Stored != next.Stored &&
+		return h.Present() && h.Expires != undone && h.Stored != next.Stored &&
 			!slices.ContainsFunc(next.History, func(n Retired) bool { return n.Stored == h.Stored })
 	})
 }

@@ -172,7 +172,8 @@ func (r *Renewal) pushOnceMore(ctx context.Context, own Identity, peers []Peer, 
 const onceMoreAfter = time.Second
 
 func (p *PeerReport) fail(f *Failure) {
-	p.Outcome, p.Reason, p.Detail, p.Next, p.itself = Refused, f.Reason, f.Detail, cmp.Or(f.Next, nextOfOther(f.Other)), f.itself
+	p.Outcome, p.Reason, p.Detail, p.Next = Refused, f.Reason, f.Detail, cmp.Or(f.Next, nextOfOther(f.Other))
+	p.itself, p.noRow = f.itself, f.noRow
 	if f.Pending {
 		p.Outcome = Pending
 	}

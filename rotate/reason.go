@@ -274,6 +274,8 @@ func (r *TenantReport) NextStep(p PeerReport, pushed bool) string {
 		return cmp.Or(r.Hint, HintOf(r.Err))
 	case p.Reason == ReasonUnknownToPeer && r.movedFrom != "" && r.Moved == nil:
 		return nextMoved(r.movedFrom)
+	case p.Reason == ReasonUnknownToPeer && p.noRow:
+		return nextNoRow(p.Wwwroot)
 	}
 	return r.SelfCheck.nextForPeer(p.Reason, pushed)
 }

@@ -160,6 +160,7 @@ type PeerReport struct {
 	Use *LinkUse `json:"use,omitempty"`
 
 	back   bool // what failed is the peer's own call to this site
+	noRow  bool // as in Failure
 	itself bool // what failed is the proof of the peer's own key, which its web server was asked for
 }
 

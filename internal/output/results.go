@@ -79,6 +79,9 @@ func (e *unwrittenError) Hint() string {
 	if errors.Is(e.err, errClosed) {
 		return "to throw the result away write >/dev/null, or use --quiet"
 	}
+	if errors.Is(e.err, unix.EPIPE) {
+		return "the program that reads the output has ended before the end of it"
+	}
 	return "make room where the output goes"
 }
 

@@ -30,12 +30,14 @@ func openSinks(out *output.Printer, hooks *hookRunner) error {
 		}
 		out.Sinks = append(out.Sinks, &pageSink{out, report.New()})
 	}
-	if o.PrometheusFile != "" && !o.DryRun {
+	if o.PrometheusFile != "" {
 		file, err := metrics.Open(o.PrometheusFile)
 		if err != nil {
 			return &cmdline.UsageError{Problem: "--prometheus-file: " + err.Error(), Advice: rotate.HintOf(err)}
 		}
-		out.Sinks = append(out.Sinks, &metricsSink{out, file})
+		if !o.DryRun {
+			out.Sinks = append(out.Sinks, &metricsSink{out, file})
+		}
 	}
 	if o.PostHook != "" && !o.DryRun {
 		out.Sinks = append(out.Sinks, &postHook{runner: hooks})

@@ -1,0 +1,97 @@
+package rotate
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A copy of a site has keys with the name of the original. If that is a site of the array, however it
+// is written and whether its database answers or not, the copy has not moved from there.
+func TestACopyOfASiteOfTheArrayHasNotMoved(t *testing.T) {
+	a := newFleet(t, 2).array(ArrayOptions{})
+	for name, c := range map[string]struct {
+		from   string
+		isSite func(string) bool
+		want   string
+	}{
+		"a site of the array in other letters": {"https://T00.example", a.isMember, ""},
+		"no site of the array":                 {"https://old.example", a.isMember, "https://old.example"},
+		"a site whose database is down": {"https://master.example", func(of string) bool {
+			r := newWorld(t).renewal(Options{})
+			r.Counterpart = func(context.Context, Peer) (*Counterpart, error) { return nil, errors.New("it is down") }
+			return r.isSite(t.Context(), of)
+		}, ""},
+		"the register cannot be read": {"https://master.example", func(of string) bool {
+			r := newWorld(t).renewal(Options{})
+			r.Counterpart = func(context.Context, Peer) (*Counterpart, error) { return nil, ErrNoRegister }
+			return r.isSite(t.Context(), of)
+		}, "https://master.example"},
+	} {
+		report := TenantReport{movedFrom: c.from, Peers: []PeerReport{{Reason: ReasonUnknownToPeer}}}
+		if report.isCopy(c.isSite); report.movedFrom != c.want {
+			t.Errorf("%s: it has moved from %q", name, report.movedFrom)
+		}
+	}
+}
+
+// A second row beside the one to which users refer would take their links from them. One tenant and
+// the array say the same.
+func TestASiteOfTheArrayWithoutARowIsConnectedUnlessItHasAnOldOne(t *testing.T) {
+	w := newWorld(t)
+	peer := w.addPeer(peerA, fakePeer{refuses: ReasonUnknownToPeer})
+	old := testPair(t, "https://old.own.example", clock.AddDate(0, 0, -90))
+	r := w.renewal(Options{})
+	r.Network = callers{w}
+	r.Counterpart = func(_ context.Context, p Peer) (*Counterpart, error) {
+		if p.Wwwroot != peerA {
+			return nil, nil
+		}
+		site := peer.site(old.Certificate.PEM)
+		for i := range site.Peers {
+			if site.Peers[i].Wwwroot == ownURL {
+				site.Peers[i].Wwwroot = "https://old.own.example"
+			}
+		}
+		return CounterpartOf(site, ownURL), nil
+	}
+	alone := r.Verify(t.Context())
+
+	f := newFleet(t, 3)
+	delete(f.sites[2].rows, f.sites[0].tenant.Wwwroot)
+	f.array(ArrayOptions{}, 0).Survey(t.Context(), SurveyVerify)
+	ofAll := f.reports[f.sites[0].tenant.Wwwroot]
+	for name, next := range map[string]string{
+		"alone":  alone.NextStep(alone.Peers[0], false),
+		"of all": ofAll.NextStep(linkTo(ofAll, f.sites[2].tenant.Wwwroot), false),
+	} {
+		if !strings.Contains(next, "If it has a row of this site with an old wwwroot") || !strings.Contains(next, ". Run: renew_mnetkeys --bindhost=https://") {
+			t.Errorf("%s: %s", name, next)
+		}
+	}
+}
+
+// Of a member that may not be written, only the links suffer for which a run would write there.
+func TestADryRunAsksForTheRightsThatARunNeeds(t *testing.T) {
+	f := newFleet(t, 4)
+	due, kept, member := f.sites[0], f.sites[1], f.sites[3]
+	delete(member.rows, due.tenant.Wwwroot)
+	delete(due.rows, member.tenant.Wwwroot)
+	member.rightsErr = errNotAllowed
+	young := testPair(t, kept.tenant.Wwwroot, clock.Add(-time.Hour))
+	kept.tenant.Pair = storedPair(young)
+	kept.tenant.Own.Certificate, kept.tenant.Own.Expires = young.Certificate.PEM, young.Certificate.NotAfter.Unix()
+	for _, s := range f.sites {
+		if row := s.rows[kept.tenant.Wwwroot]; row != nil {
+			row.certificate = young.Certificate.PEM
+		}
+	}
+	array := f.array(ArrayOptions{}, 0, 1)
+	array.Template.Due = DuePolicy{OnlyIfDue: true, Before: 10 * 24 * time.Hour}
+	array.Plan(t.Context())
+	if p := linkTo(f.reports[kept.tenant.Wwwroot], member.tenant.Wwwroot); p.Outcome != Skipped {
+		t.Errorf("%s %s: %s", p.Outcome, p.Reason, p.Detail)
+	}
+}
