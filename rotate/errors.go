@@ -295,6 +295,8 @@ type OnlyCopyError struct {
 	// Silent: a web server did not show which key it uses. Those that did use keys that the database
 	// has.
 	Silent bool
+	// Pushable: a push would save the key as well as a renewal, which makes one more key each time.
+	Pushable bool
 }
 
 func (e *OnlyCopyError) Error() string {

@@ -232,7 +232,7 @@ func (r *Renewal) verifyFarKey(ctx context.Context, p Peer, far farSide, proof P
 // --node names web servers of the local site.
 func (r *Renewal) askFarSide(ctx context.Context, site *Tenant) (SelfCheck, *Failure) {
 	asker := *r
-	asker.Nodes, asker.answered = nil, nil
+	asker.Nodes, asker.answered, asker.name = nil, nil, ownName{}
 	return asker.ask(ctx, site, *site.identity(), 1)
 }
 

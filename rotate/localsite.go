@@ -44,6 +44,11 @@ func (r *Renewal) ask(ctx context.Context, t *Tenant, id Identity, answers int) 
 	byCall := r.byCall(id)
 	return r.askNodes(ctx, t.localSite(id.Key.Certificate.PEM), answers, func(ctx context.Context, node Peer) (SelfCheck, *Failure) {
 		check, f := byCall(ctx, node)
+		if check == SelfFailed && r.isByName(node.Node) { // which counts only if it is this site
+			if _, page := r.Network.PublicKey(ctx, node); page != nil && page.Other == "" {
+				return SelfUnreachable, page
+			}
+		}
 		if check == SelfFailed && f.Other == "" {
 			f = cmp.Or(r.otherSite(ctx, t, node), f)
 		}

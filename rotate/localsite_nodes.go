@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -28,11 +27,12 @@ func (r *Renewal) askNodes(ctx context.Context, site Peer, answers int, ask ques
 	if f != nil {
 		return SelfUnreachable, f
 	}
-	if len(r.Nodes) > 0 && answers > r.notByName {
-		nodes = append(nodes, site) // peers call it by its name, where a web server may answer that no --node names
+	if len(r.Nodes) > 0 && r.name.mayAnswer(ctx, r.Network, site) {
+		nodes = append(nodes, site)
 	}
-	all := askEach(ctx, slices.Repeat(nodes, answers), r.brieflyByName(ask))
+	all := askEach(ctx, slices.Repeat(nodes, answers), ask)
 	r.remember(all)
+	r.name.see(r, all)
 	r.nodes = r.nodeReports(ctx, nodes, all)
 	check, f := r.verdict(all)
 	for i, node := range nodes {
@@ -50,7 +50,7 @@ func (r *Renewal) askNodes(ctx context.Context, site Peer, answers int, ask ques
 func (r *Renewal) nodeReports(ctx context.Context, nodes []Peer, all []nodeAnswer) []NodeReport {
 	reports := make([]NodeReport, len(nodes))
 	for i, node := range nodes {
-		if r.asksByName(node) {
+		if r.isByName(node.Node) {
 			reports[i] = NodeReport{Address: node.Wwwroot, byName: true}
 		} else {
 			reports[i] = NodeReport{Address: r.addressOf(ctx, node)}
@@ -74,26 +74,8 @@ func (r *Renewal) nodeReports(ctx context.Context, nodes []Peer, all []nodeAnswe
 	}
 	// The name was asked beside the --node; it is worth a line only if it shows something else.
 	return slices.DeleteFunc(reports, func(n NodeReport) bool {
-		return n.byName && n.SelfCheck.good() && n.Detail == ""
+		return n.byName && n.Detail == "" && (n.SelfCheck.good() || n.SelfCheck == reports[0].SelfCheck)
 	})
-}
-
-// leftOutWords say why a web server was left out. Beside --node only what a Moodle says by the name is
-// worth a word: from this machine the name may lead elsewhere.
-func leftOutWords(f *Failure, byName bool) string {
-	switch {
-	case !byName:
-		return "no web server listens there: left out"
-	case slices.Contains([]Reason{ReasonMNetOff, ReasonClock, ReasonStrayOutput, ReasonUnknownToPeer}, f.Reason):
-		return "asked beside --node, it answered with " + string(f.Reason) + ": left out"
-	}
-	return ""
-}
-
-// allNamed reports whether --node names the web servers, and the last question has found none beside
-// them.
-func (r *Renewal) allNamed() bool {
-	return len(r.Nodes) > 0 && !slices.ContainsFunc(r.nodes, func(n NodeReport) bool { return n.byName && !n.SelfCheck.good() })
 }
 
 // addressOf is where a web server was asked.
@@ -145,31 +127,6 @@ func (r *Renewal) localNodes(ctx context.Context, site Peer) ([]Peer, *Failure) 
 		nodes[i].Node = name
 	}
 	return nodes, nil
-}
-
-// askByName is how long the local site is asked by its name beside --node, which is often given
-// because this machine cannot reach the name.
-const askByName = 3 * time.Second
-
-// asksByName reports whether node is the name of the local site, which is asked beside --node.
-func (r *Renewal) asksByName(node Peer) bool { return len(r.Nodes) > 0 && node.Node == "" }
-
-// brieflyByName bounds the questions by name beside --node.
-func (r *Renewal) brieflyByName(ask question) question {
-	return func(ctx context.Context, node Peer) (SelfCheck, *Failure) {
-		if !r.asksByName(node) {
-			return ask(ctx, node)
-		}
-		ctx, cancel := context.WithTimeout(ctx, askByName)
-		defer cancel()
-		return ask(ctx, node)
-	}
-}
-
-// notOurs reports what answered by name beside --node, unless it has shown a key of this site: the
-// name may lead elsewhere from this machine.
-func (r *Renewal) notOurs(a nodeAnswer) bool {
-	return len(r.Nodes) > 0 && a.node == "" && !a.check.good() && a.check != SelfNoRC4 && !usesAnotherKey(a.check, a.Failure)
 }
 
 // verdict sums up the answers of all web servers: proven if all prove the key, else the worst
@@ -262,10 +219,6 @@ func (r *Renewal) remember(answers []nodeAnswer) {
 		if a.Failure == nil || !a.Pending {
 			r.answered[a.node] = true
 		}
-	}
-	byName := slices.DeleteFunc(slices.Clone(answers), func(a nodeAnswer) bool { return len(r.Nodes) == 0 || a.node != "" })
-	if !slices.ContainsFunc(byName, func(a nodeAnswer) bool { return a.Failure == nil || !a.Pending && a.Other == "" }) {
-		r.notByName = max(r.notByName, len(byName))
 	}
 }
 

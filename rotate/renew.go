@@ -87,12 +87,12 @@ type Renewal struct {
 	// Waiting is called once with the limit of the wait, if another run has the lock; may be nil.
 	Waiting func(time.Duration)
 
-	answered  map[string]bool // addresses of the local site that have answered in this run
-	notByName int             // how many questions at once by name beside --node have met nothing of this site
-	nodes     []NodeReport    // of the last question to the local site
-	wasOff    *Tenant         // as it was before this run started MNet; nil if it did not
-	rescued   bool            // after MNet was started, the keys in the cache were found to be kept
-	planning  bool            // a dry run: keys that a run would keep are not stored
+	answered map[string]bool // addresses of the local site that have answered in this run
+	name     ownName         // with --node: what is known of the site's name
+	nodes    []NodeReport    // of the last question to the local site
+	wasOff   *Tenant         // as it was before this run started MNet; nil if it did not
+	rescued  bool            // after MNet was started, the keys in the cache were found to be kept
+	planning bool            // a dry run: keys that a run would keep are not stored
 }
 
 // Run renews the tenant's key and proves it. What went wrong is in the report; the report is

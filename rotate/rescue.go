@@ -47,6 +47,7 @@ func (r *Renewal) rescue(ctx context.Context, t *Tenant, seen usage) error {
 	if err == nil && silent != nil {
 		only = &OnlyCopyError{Err: fmt.Errorf("not each web server shows which key it uses: %w", silent), Silent: true}
 	}
+	only.Pushable = r.mayKeep(t) == nil
 	switch {
 	case may:
 		return nil
@@ -90,7 +91,7 @@ func (r *Renewal) mayDrop(ctx context.Context, t *Tenant, seen usage, unread err
 // so that whoever purges their caches loses none of these. Web servers that differ were not all
 // seen, unless each was named.
 func (r *Renewal) allKept(ctx context.Context, f *Failure) bool {
-	if f != nil && f.Reason == ReasonSeveralCaches && !r.allNamed() {
+	if f != nil && f.Reason == ReasonSeveralCaches && len(r.Nodes) == 0 {
 		return false
 	}
 	t, err := r.Store.Read(ctx)
@@ -98,7 +99,7 @@ func (r *Renewal) allKept(ctx context.Context, f *Failure) bool {
 		return false
 	}
 	shown, _, asked := r.shown(ctx, t)
-	return asked && !slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !t.has(c) })
+	return asked && !slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !t.has(c) }) && r.keptByName(ctx, t)
 }
 
 // neverHadKey is true for a site on which MNet was never on.

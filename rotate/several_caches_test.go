@@ -30,13 +30,14 @@ func TestWebServersThatUseDifferentKeysHaveOneNextStep(t *testing.T) {
 	named := []string{node4, other4}
 	for name, c := range map[string]struct {
 		nodes   []string
-		unknown bool // the second one's key is not in the database
-		push    bool // a push says so too: it does not stop before
+		unknown string // the web server whose key is not in the database, "-" for none
+		push    bool   // a push says so too: it does not stop before
 		want    string
 	}{
-		"all keys are in the database":   {named, false, true, purge},
-		"one may be the only copy":       {named, true, false, save},
-		"not every web server was named": {nil, false, true, save},
+		"all keys are in the database":                {named, "-", true, purge},
+		"one may be the only copy":                    {named, other4, false, save},
+		"one that was not named may be the only copy": {named, "", true, save},
+		"not every web server was named":              {nil, "-", true, save},
 	} {
 		for command, run := range map[string]func(*Renewal, context.Context) TenantReport{
 			"verify": (*Renewal).Verify, "doctor": (*Renewal).Diagnose, "push": (*Renewal).Distribute,
@@ -46,8 +47,8 @@ func TestWebServersThatUseDifferentKeysHaveOneNextStep(t *testing.T) {
 				continue
 			}
 			w := twoCaches(t)
-			if c.unknown {
-				w.pages[other4] = w.someOther()
+			if c.unknown != "-" {
+				w.pages[c.unknown] = w.someOther()
 			}
 			report := run(w.renewal(Options{Nodes: c.nodes}), t.Context())
 			hint := HintOf(report.Err)

@@ -1,10 +1,12 @@
 package cmdline
 
 import (
-	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
+
+	"renew_mnetkeys/rotate"
 )
 
 // mentioned is an option in an error.
@@ -14,25 +16,39 @@ var mentioned = regexp.MustCompile(`--([a-z][a-z0-9-]*)`)
 func (all settings) elsewhere() map[string]string {
 	places := map[string]string{}
 	for _, s := range all {
-		if from := s.origin(); from != (origin{}) {
-			places[s.name] = from.place()
+		if place := s.place(); place != "" {
+			places[s.name] = place
 		}
 	}
 	return places
 }
 
-// Located adds to an error where the values of the options come from that it names, unless that is
-// the command line. Errors that are found when the values are read say it themselves.
+// place says where the values come from, behind the name of the option; "" for the command line.
+func (s *setting) place() string {
+	var lines []string
+	for _, v := range s.given {
+		switch {
+		case v.from.variable != "":
+			return "is set by " + v.from.variable
+		case v.from.file != "":
+			lines = append(lines, fmt.Sprintf("%s:%d", v.from.file, v.from.line))
+		}
+	}
+	if len(lines) == 0 {
+		return ""
+	}
+	return "is in " + strings.Join(lines, " and ")
+}
+
+// Located adds to an error where the values of the options come from that it or its hint names, unless
+// that is the command line. Errors that are found when the values are read say it themselves.
 func (o Options) Located(err error) error {
 	if err == nil || len(o.Elsewhere) == 0 {
 		return err
 	}
-	text, usage := err.Error(), (*UsageError)(nil)
-	if errors.As(err, &usage) {
-		text += " " + usage.Advice
-	}
+	advice, _ := rotate.SplitHint(rotate.HintOf(err))
 	var places []string
-	for _, m := range mentioned.FindAllStringSubmatch(text, -1) {
+	for _, m := range mentioned.FindAllStringSubmatch(err.Error()+" "+advice, -1) {
 		place, set := o.Elsewhere[m[1]]
 		if said := "--" + m[1] + " " + place; set && !slices.Contains(places, said) {
 			places = append(places, said)
@@ -51,7 +67,11 @@ type locatedError struct {
 }
 
 func (e *locatedError) Error() string {
-	return e.error.Error() + " (" + strings.Join(e.places, ", ") + ")"
+	text, places := e.error.Error(), " ("+strings.Join(e.places, ", ")+")"
+	if name, _, _ := strings.Cut(e.places[0], " "); len(e.places) == 1 && strings.HasSuffix(text, " ("+name+")") { // which says it already
+		text = strings.TrimSuffix(text, " ("+name+")")
+	}
+	return text + places
 }
 
 func (e *locatedError) Unwrap() error { return e.error }

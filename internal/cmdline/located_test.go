@@ -9,7 +9,7 @@ import (
 
 func TestAnErrorSaysWhereItsOptionComesFrom(t *testing.T) {
 	t.Setenv("MNETKEYS_CA_FILE", "/nonexistent")
-	file := optionFile(t, "# ours", "cache-hook = /nonexistent", "host = https://a.example")
+	file := optionFile(t, "# ours", "cache-hook = /nonexistent", "host = https://a.example", "ignore-peer = a", "ignore-peer = b")
 	o, err := optionsOf(t, "push", "--options="+file, "--node=10.0.0.1")
 	if err != nil {
 		t.Fatal(err)
@@ -25,6 +25,8 @@ func TestAnErrorSaysWhereItsOptionComesFrom(t *testing.T) {
 		{errors.New("--ca-file and --cache-hook, --ca-file"), "--ca-file and --cache-hook, --ca-file (--ca-file is set by MNETKEYS_CA_FILE, --cache-hook is in " + file + ":2)"},
 		{errors.New("--node: it does not answer"), "--node: it does not answer"},
 		{errors.New("--hosts is no option, nor is --all-hosts"), "--hosts is no option, nor is --all-hosts"},
+		{errors.New("--ignore-peer=a matches no peer"), "--ignore-peer=a matches no peer (--ignore-peer is in " + file + ":4 and " + file + ":5)"},
+		{errors.New("/x: no such file (--ca-file)"), "/x: no such file (--ca-file is set by MNETKEYS_CA_FILE)"},
 		{&UsageError{Problem: "two sites are named", Advice: "leave out --host"}, "two sites are named (--host is in " + file + ":3)"},
 	} {
 		if got := o.Located(c.err); got.Error() != c.want || !errors.Is(got, c.err) {

@@ -33,7 +33,7 @@ func (all settings) readFile() error {
 		return nil
 	}
 	if err != nil {
-		return unreadable(err)
+		return unreadable(err, file.origin().name(file.option))
 	}
 	var taken []fileOption
 	for _, l := range lines {
@@ -53,12 +53,12 @@ func (all settings) readFile() error {
 	return nil
 }
 
-// unreadable adds to the error of an option file what to do about it.
-func unreadable(err error) error {
+// unreadable adds to the error of an option file what to do about it. named is what has named the file.
+func unreadable(err error, named string) error {
 	if errors.As(err, new(*UsageError)) {
 		return err
 	}
-	usage := &UsageError{"cannot read the options file: " + err.Error(), "check the file and its file system"}
+	usage := &UsageError{"cannot read the options file (" + named + "): " + err.Error(), "check the file and its file system"}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		usage.Advice = "check the path; renew_mnetkeys generate conf prints a sample"

@@ -166,7 +166,7 @@ func TestAFileOfOptionsThatCannotBeReadSaysWhatToDo(t *testing.T) {
 		&NotRegularError{Name: "/x", Mode: fs.ModeDir}:                 "name a file, not a directory, a pipe or a device",
 		fmt.Errorf("reading: %w", &UsageError{"too open", "chmod it"}): "chmod it",
 	} {
-		if got := unreadable(err); adviceOf(got) != want {
+		if got := unreadable(err, "--options"); adviceOf(got) != want {
 			t.Errorf("%v: hint %q", err, adviceOf(got))
 		}
 	}

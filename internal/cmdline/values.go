@@ -45,14 +45,6 @@ func (from origin) name(o *option) string {
 	return "--" + o.name
 }
 
-// place says where it is, behind the name of the option.
-func (from origin) place() string {
-	if from.file != "" {
-		return fmt.Sprintf("is in %s:%d", from.file, from.line)
-	}
-	return "is set by " + from.variable
-}
-
 // refuse adds the option, as it is written there, to the error of its value.
 func (from origin) refuse(o *option, err error) error {
 	usage := &UsageError{Problem: err.Error()}

@@ -115,7 +115,7 @@ func (out *Printer) hintOf(r rotate.TenantReport) string {
 	hint := rotate.HintOf(r.Err)
 	switch {
 	case !savesKeys(r.Err):
-	case out.rollsBack():
+	case out.rollsBack(), out.renews() && isPushable(r.Err):
 		hint = adviceOf(hint).insteadOfAgain(push)
 	case out.Options.DryRun: // which saves nothing
 		hint = adviceOf(hint).insteadOfAgain(func(c command) command { c.change = forReal; return c })
@@ -140,6 +140,18 @@ func (out *Printer) hintOf(r rotate.TenantReport) string {
 func (out *Printer) rollsBack() bool {
 	row := out.Options.Command.Row()
 	return row.Good == rotate.Renewed && !row.MakesKey
+}
+
+// renews reports whether a run that is repeated would make one more key, and do nothing else.
+func (out *Printer) renews() bool {
+	row := out.Options.Command.Row()
+	return row.MakesKey && !row.Single && len(out.Options.BindHost) == 0
+}
+
+// isPushable reports whether a push saves the key that only a cache may have.
+func isPushable(err error) bool {
+	var only *rotate.OnlyCopyError
+	return errors.As(err, &only) && only.Pushable
 }
 
 // savesKeys reports whether the hint is to run the command on each web server.

@@ -1,6 +1,7 @@
 package output
 
 import (
+	"fmt"
 	"slices"
 
 	"renew_mnetkeys/internal/printable"
@@ -41,6 +42,6 @@ func (out *Printer) tellUnmatched() {
 		return
 	}
 	for _, glob := range out.ignored.unmatched {
-		out.Tell("warning: --ignore-peer=%s matches no peer", printable.Line(glob, 0))
+		out.Tell("warning: %v", out.Options.Located(fmt.Errorf("--ignore-peer=%s matches no peer", printable.Line(glob, 0))))
 	}
 }

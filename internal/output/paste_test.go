@@ -184,6 +184,8 @@ func TestNoHintBringsBackAKeyThatWasRolledBack(t *testing.T) {
 		{"rollback --yes" + host, &rotate.SharedCacheError{}, "rollback --yes" + host},
 		{"rollback --all --yes", &rotate.SharedCacheError{}, "rollback --yes '--config=/srv/my moodle/config.php'" + host},
 		{"push --all", onlyCopy, "push --all"},
+		{"renew" + host, &rotate.OnlyCopyError{Err: rotate.ErrOnlyCopy, Pushable: true}, "push" + site + host},
+		{"move --from=https://old.example" + host, &rotate.OnlyCopyError{Err: rotate.ErrOnlyCopy, Pushable: true}, "move --from=https://old.example" + host},
 		{"renew --dry-run" + host, onlyCopy, "renew" + host}, // a dry run saves nothing
 		{"push --dry-run" + host, onlyCopy, "push" + host},
 		{"move --from=https://old.example --dry-run" + host, onlyCopy, "move --from=https://old.example" + host},

@@ -1,0 +1,90 @@
+package rotate
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// Peers call the local site by its name. With --node, the name is asked beside the web servers that are
+// named: behind it may be one that no --node names. It only counts if it shows a key of this site, since
+// from this machine the name may lead elsewhere, which is a reason to give --node.
+
+// ownName is what is known of the local site's name in a run with --node.
+type ownName struct {
+	absent bool // nothing answers there from this machine: it is not asked any more
+	silent int  // how often it did not answer in time
+	clear  bool // nothing is behind it: a web server cannot have been missed
+}
+
+// askByName is how long the name may take to accept a connection, and silentNames how often it may
+// fail to: in an array the connection waits for others to the same address.
+const (
+	askByName   = 3 * time.Second
+	silentNames = 2
+)
+
+// mayAnswer reports whether the name is worth a question.
+func (n *ownName) mayAnswer(ctx context.Context, network Network, site Peer) bool {
+	if n.absent {
+		return false
+	}
+	limited, cancel := context.WithTimeout(ctx, askByName)
+	defer cancel()
+	f := network.Reachable(limited, site)
+	switch {
+	case f == nil:
+		return true
+	case f.Reason == ReasonTimeout, f.Reason == ReasonInterrupted:
+		n.silent++
+		n.absent, n.clear = n.silent >= silentNames, false
+	default: // refused, unknown, or of another certificate
+		n.absent, n.clear = true, true
+	}
+	return false
+}
+
+// see notes whether the name answers at all.
+func (n *ownName) see(r *Renewal, answers []nodeAnswer) {
+	answers = slices.DeleteFunc(slices.Clone(answers), func(a nodeAnswer) bool { return !r.isByName(a.node) })
+	if len(answers) == 0 {
+		return
+	}
+	n.absent = !slices.ContainsFunc(answers, func(a nodeAnswer) bool { return a.Failure == nil || a.Reason != ReasonTimeout })
+}
+
+// isByName reports whether an answer is by the name beside --node.
+func (r *Renewal) isByName(node string) bool { return len(r.Nodes) > 0 && node == "" }
+
+// notOurs reports an answer by the name that has shown no key of this site.
+func (r *Renewal) notOurs(a nodeAnswer) bool {
+	return r.isByName(a.node) && !a.check.good() && a.check != SelfNoRC4 && !usesAnotherKey(a.check, a.Failure)
+}
+
+// keptByName reports whether the database has the key of every certificate that is shown by the name.
+// What cannot be seen there may be a web server that no --node names.
+func (r *Renewal) keptByName(ctx context.Context, t *Tenant) bool {
+	site := t.localSite("")
+	if len(r.Nodes) == 0 || !r.name.mayAnswer(ctx, r.Network, site) {
+		return len(r.Nodes) == 0 || r.name.clear
+	}
+	for range answersWanted {
+		c, f := r.Network.PublicKey(ctx, site)
+		if f != nil && f.Pending || f == nil && !t.has(c) {
+			return false
+		}
+	}
+	return true
+}
+
+// leftOutWords say why a web server was left out. Beside --node only what a Moodle says by the name is
+// worth a word: from this machine the name may lead elsewhere.
+func leftOutWords(f *Failure, byName bool) string {
+	switch {
+	case !byName:
+		return "no web server listens there: left out"
+	case slices.Contains([]Reason{ReasonMNetOff, ReasonClock, ReasonStrayOutput, ReasonUnknownToPeer}, f.Reason):
+		return "asked beside --node, it answered with " + string(f.Reason) + ": left out"
+	}
+	return ""
+}
