@@ -81,6 +81,9 @@ func (s *Servers) Open(ctx context.Context, c *config.Config) (*Tenant, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	select {
 	case server.places <- struct{}{}:
 	case <-ctx.Done():

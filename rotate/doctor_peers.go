@@ -139,7 +139,7 @@ func failing(p Peer, f *Failure, local SelfCheck) Finding {
 	severity, what := SeverityError, "the peer does not prove that it uses this site's key"
 	if f.Pending {
 		severity, what = SeverityWarning, "the link to the peer is not proven"
-		if f.Reason.Row().Pending {
+		if f.Reason.Row().Pending && f.Reason != ReasonInterrupted {
 			what = "the peer could not be reached"
 		}
 	}

@@ -272,7 +272,7 @@ func (e *UnreachableError) Hint() string {
 	case e.Node != "" && f != nil && f.Reason == ReasonDNS:
 		return "no address of the web server " + e.Node + " is known here: correct --node (on the command line or in the option file). Then run: renew_mnetkeys …"
 	case e.Node != "" && f != nil && f.Reason == ReasonTimeout:
-		return "find out why the web server " + e.Node + " does not answer in time, or give it more with --timeout (on the command line or in the option file). Then start the same command again"
+		return "the web server " + e.Node + " does not answer in time. If it is only slow, give it more with --timeout; if it is down, start it. If the load balancer sends no request to it, you can remove it from --node instead (on the command line or in the option file), and purge its cache before it is used again. Then run: renew_mnetkeys …"
 	case e.Node != "":
 		return "start the web server " + e.Node + ". If the load balancer sends no request to it, you can remove it from --node instead (on the command line or in the option file), and purge its cache before it is used again. Then run: renew_mnetkeys …"
 	case e.Loopback:

@@ -3,7 +3,6 @@ package output
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -81,14 +80,14 @@ func (a *Array) failureSummary(b *strings.Builder) {
 	slices.SortFunc(a.failures, func(x, y rotate.TenantReport) int { return strings.Compare(x.Wwwroot, y.Wwwroot) })
 	type likeness struct{ outcome, problem, hint string }
 	of := func(r rotate.TenantReport) likeness {
-		return likeness{a.failedWord(r), pathIn.ReplaceAllLiteralString(r.Error, "/"), pathIn.ReplaceAllLiteralString(r.Hint, "/")}
+		return likeness{a.failedWord(r), alike(r.Error, r.Wwwroot), alike(r.Hint, r.Wwwroot)}
 	}
-	alike := map[likeness][]rotate.TenantReport{}
+	groups := map[likeness][]rotate.TenantReport{}
 	for _, r := range a.failures {
-		alike[of(r)] = append(alike[of(r)], r)
+		groups[of(r)] = append(groups[of(r)], r)
 	}
 	for i, r := range a.failures {
-		switch group := alike[of(r)]; {
+		switch group := groups[of(r)]; {
 		case len(group) <= namedFailures:
 			a.failureBlock(b, a.failures[i:i+1])
 		case group[0].Wwwroot == r.Wwwroot:
@@ -125,9 +124,6 @@ func (a *Array) failureBlock(b *strings.Builder, alike []rotate.TenantReport) {
 		fmt.Fprintf(b, "  tenants: %s\n", printable.Line(some(names), 0))
 	}
 }
-
-// pathIn is a word with a slash: the path of a file, or a wwwroot.
-var pathIn = regexp.MustCompile(`[^\s'"]*/[^\s'"]*`)
 
 // outcomeSummary counts the outcomes, in the words of the command.
 func (a *Array) outcomeSummary() string {

@@ -56,6 +56,9 @@ type problem struct {
 	next         string // what to do about it, "" if nothing
 }
 
+// alike is the cause without what each tenant has for itself.
+func (p problem) alike() string { return alike(p.cause, p.tenant) }
+
 // cure is the next step as [cureOf] gives it.
 func (p problem) cure() string { return cureOf(p.next, p.tenant, p.peer) }
 

@@ -134,6 +134,28 @@ failed https://t4.example
 	}
 }
 
+// A wwwroot of another site is the fact itself, and not the tenant's own.
+func TestWhatTenantsHaveAlike(t *testing.T) {
+	const a, b = "https://a.example", "https://b.example"
+	for _, c := range []struct {
+		a, b  string
+		alike bool
+	}{
+		{"read /srv/a/muc/config.php: permission denied", "read /srv/b/muc/config.php: permission denied", true},
+		{"read '/srv/a x': permission denied", "read '/srv/b x': permission denied", true},
+		{"read /srv/a: permission denied", "read /srv/a: no space left", false},
+		{"the site that answers at " + a + " is down", "the site that answers at " + b + " is down", true},
+		{"the database belongs to https://c.example", "the database belongs to https://d.example", false},
+		{"database moodle_a at 10.0.0.1:3306 as a: connection refused", "database moodle_b at 10.0.0.1:3306 as b: connection refused", true},
+		{"database moodle_a at 10.0.0.1:3306 as a: connection refused", "database moodle_b at 10.0.0.2:3306 as b: connection refused", false},
+		{"database moodle_a at socket /run/a.sock as a: no such socket", "database moodle_a at socket /run/a.sock as a: access denied", false},
+	} {
+		if got := alike(c.a, a) == alike(c.b, b); got != c.alike {
+			t.Errorf("%q and %q: alike %v", alike(c.a, a), alike(c.b, b), got)
+		}
+	}
+}
+
 // One Ctrl-C stops three hundred tenants, for one reason.
 func TestTenantsThatFailAlikeAreOneBlock(t *testing.T) {
 	var stdout, stderr strings.Builder

@@ -47,9 +47,12 @@ func (out *Printer) complete(c command, wwwroot string) string {
 		return out.repeated(c, wwwroot)
 	}
 	cmd, isTool := c.ofTool()
-	if isTool && cmd.Changes && cmd.Good == rotate.Kept && out.Options.Command.Row().Single {
+	if isTool && cmd.Changes && cmd.Good == rotate.Kept && hostIn(c.line) == "" && out.Options.Command.Row().Single {
 		// Only the same command does what a push does not.
 		_, change, _ := strings.Cut(c.line, string(cmd.Name))
+		if strings.HasPrefix(change, " --all") { // it writes to all as it is
+			change = ""
+		}
 		return out.repeated(command{again: true, change: strings.TrimPrefix(change, " ")}, wwwroot)
 	}
 	line := c.line

@@ -236,7 +236,7 @@ func TestTheNextStepOfAMoveIsTheSameMove(t *testing.T) {
 	out := inArray("move", "--from=http://old.example", "--yes")
 	out.Options.Command = cmdline.Move
 	const want = "run: sudo -u www-data renew_mnetkeys move --from=http://old.example --yes"
-	for _, hint := range []string{"run: renew_mnetkeys push", "run: renew_mnetkeys …"} {
+	for _, hint := range []string{"run: renew_mnetkeys push", "run: renew_mnetkeys …", "run: renew_mnetkeys push --all --withmaster"} {
 		if got := out.Complete(hint, tenant1); got != want {
 			t.Errorf("%s: %s", hint, got)
 		}

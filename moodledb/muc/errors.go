@@ -91,7 +91,7 @@ func (e *MissingDirectoryError) Unwrap() error { return e.Err }
 
 // Hint says where to run.
 func (e *MissingDirectoryError) Hint() string {
-	return "check dataroot in config.php (of a tenant vdatapath in VMoodle's register), and that moodledata is mounted here: run where the web server's files are"
+	return "check dataroot in config.php or --cfg (of a tenant vdatapath in VMoodle's register), and that moodledata is mounted here: run where the web server's files are"
 }
 
 func (e *MissingDirectoryError) state() rotate.CacheState { return rotate.CacheNotMounted }
