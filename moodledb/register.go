@@ -46,7 +46,7 @@ func Tenants(ctx context.Context, master *config.Config) ([]RegisterRow, error) 
 func readRegister(ctx context.Context, db *sql.DB, c *config.Config) ([]RegisterRow, error) {
 	d, _ := c.Dialect()
 	rows, err := db.QueryContext(ctx, d.SQL(c.Names(), "SELECT id, vhostname, name, mnet, enabled, vdbtype, vdbhost, vdblogin, vdbpass, vdbname, vdbprefix, vdatapath "+
-		"FROM {local_vmoodle} WHERE vhostname <> '' ORDER BY vhostname, id"))
+		"FROM {local_vmoodle} WHERE vhostname <> '' OR vhostname = '' AND enabled <> 0 AND vdbname <> '' ORDER BY vhostname, id"))
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +58,9 @@ func readRegister(ctx context.Context, db *sql.DB, c *config.Config) ([]Register
 		var id int64
 		if err := rows.Scan(&id, &wwwroot, &name, &mnet, &enabled, &dbtype, &dbhost, &dbuser, &dbpass, &dbname, &prefix, &dataroot); err != nil {
 			return nil, err
+		}
+		if wwwroot.String == "" { // a tenant would expire unseen; without a vhostname (NULL) it is a template
+			wwwroot.String = config.NoWwwroot(id)
 		}
 		all = append(all, RegisterRow{Name: name.String, MNet: int(mnet.Int64), Enabled: enabled.Int64 != 0, TenantRow: config.TenantRow{
 			ID: id, Wwwroot: strings.TrimSuffix(wwwroot.String, "/"), DBType: dbtype.String, DBHost: dbhost.String, DBUser: dbuser.String,

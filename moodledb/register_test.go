@@ -33,7 +33,8 @@ func newArray(t testing.TB) *array {
 		('https://off.example.org', 'Off', 1, 0, 'mariadb', 'localhost', 'off', 'SECRET-22', 'off', 'mdl_', '/var/moodledata/off'),
 		('https://pg.example.org', NULL, -1, 1, 'postgres', 'localhost', 'pg', 'SECRET-23', 'pg', 'mdl_', '/var/moodledata/pg'),
 		('https://bad.example.org', 'Bad', -1, 1, 'mariadb', 'localhost', 'b', 'SECRET-24', 'b', 'x;y', '/var/moodledata/bad'),
-		(NULL, 'template', 0, 1, 'mariadb', 'localhost', 't', 't', 't', 't_', '/t')`)
+		(NULL, 'template', 0, 1, 'mariadb', 'localhost', 't', 't', 't', 't_', '/t'),
+		('', 'never used', 0, 0, 'mariadb', 'localhost', 't', 't', 't', 't_', '/t')`)
 	return a
 }
 
@@ -166,6 +167,23 @@ func TestTenantThatCannotBeWorkedOn(t *testing.T) {
 	var none *UnknownTenantError
 	if _, err := Tenants(t.Context(), a.read(t, map[string]string{"vmasterdbname": ""})); !errors.As(err, &none) || !strings.HasSuffix(none.Hint(), "run: renew_mnetkeys … without --all") || strings.Contains(none.Hint(), "--host") {
 		t.Errorf("all of no array: %v", err)
+	}
+}
+
+// The tenant of a row whose vhostname was emptied would expire unseen.
+func TestARowWithoutAVhostnameIsATenantThatFails(t *testing.T) {
+	t.Parallel()
+	a := newArray(t)
+	a.Exec(t, "UPDATE {local_vmoodle} SET vhostname = '' WHERE name = 'One'")
+	id := a.Value(t, "SELECT id FROM {local_vmoodle} WHERE name = 'One'")
+	master := a.read(t, nil)
+	rows, err := Tenants(t.Context(), master)
+	if err != nil || len(rows) != 5 || rows[0].Wwwroot != "(row "+id+" without vhostname)" {
+		t.Fatalf("%+v, error %v", rows, err)
+	}
+	var unusable *config.RowError
+	if _, err = master.ForTenant(t.Context(), rows[0].TenantRow); !errors.As(err, &unusable) || unusable.Column != "vhostname" || !strings.Contains(err.Error(), "vhostname is empty") {
+		t.Error(err)
 	}
 }
 

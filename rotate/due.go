@@ -35,8 +35,13 @@ func lifeOf(days int) time.Duration { return time.Duration(days) * 24 * time.Hou
 
 // inWords formats a time span as it is written in options.
 func inWords(d time.Duration) string {
-	if d >= 48*time.Hour && d%(24*time.Hour) == 0 {
+	switch {
+	case d >= 48*time.Hour && d%(24*time.Hour) == 0:
 		return fmt.Sprintf("%dd", d/(24*time.Hour))
+	case d%time.Hour == 0:
+		return fmt.Sprintf("%dh", d/time.Hour)
+	case d%time.Minute == 0:
+		return fmt.Sprintf("%dm", d/time.Minute)
 	}
 	return d.String()
 }

@@ -74,7 +74,7 @@ func TestATimeBeforeExpiryThatIsLongerThanTheLifeIsRefused(t *testing.T) {
 		{"shorter than the site's life", 0, 28*day - time.Second, ""},
 		{"as long as the site's life", 0, 28 * day, "--renew-before (28d) is not shorter than the life of a new key (28d): every run would renew the key"},
 		{"shorter than --days", 60, 59 * day, ""},
-		{"longer than --days", 7, 7*day + time.Hour, "--renew-before (169h0m0s) is not shorter than the life of a new key (7d): every run would renew the key"},
+		{"longer than --days", 7, 7*day + time.Hour, "--renew-before (169h) is not shorter than the life of a new key (7d): every run would renew the key"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := Options{Days: c.days, Due: DuePolicy{OnlyIfDue: true, Before: c.before}}

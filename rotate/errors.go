@@ -270,11 +270,11 @@ func (e *UnreachableError) Hint() string {
 	case errors.As(e.Failure, &f) && f.Reason.isRedirect(): // a move is what is missing
 		return f.Reason.Row().NextLocal
 	case e.Node != "" && f != nil && f.Reason == ReasonDNS:
-		return "no address of the web server " + e.Node + " is known here: correct --node (on the command line or in the option file). Then run: renew_mnetkeys …"
+		return "no address of the web server " + e.Node + " is known here: correct --node (on the command line or in the options file), then start the same command again"
 	case e.Node != "" && f != nil && f.Reason == ReasonTimeout:
-		return "the web server " + e.Node + " does not answer in time. If it is only slow, give it more with --timeout; if it is down, start it. If the load balancer sends no request to it, you can remove it from --node instead (on the command line or in the option file), and purge its cache before it is used again. Then run: renew_mnetkeys …"
+		return "the web server " + e.Node + " does not answer in time. If it is only slow, give it more with --timeout; if it is down, start it. If the load balancer sends no request to it, you can remove it from --node and from a --cache-hook instead (on the command line or in the options file), and purge its cache before it is used again. Then run: renew_mnetkeys …"
 	case e.Node != "":
-		return "start the web server " + e.Node + ". If the load balancer sends no request to it, you can remove it from --node instead (on the command line or in the option file), and purge its cache before it is used again. Then run: renew_mnetkeys …"
+		return "start the web server " + e.Node + ". If the load balancer sends no request to it, you can remove it from --node and from a --cache-hook instead (on the command line or in the options file), and purge its cache before it is used again. Then run: renew_mnetkeys …"
 	case e.Loopback:
 		return "a web server on this machine answers for " + e.Wwwroot + ": if it is the live site, and no copy of it, add --node=127.0.0.1"
 	}

@@ -129,7 +129,11 @@ func (r *Renewal) planCure(ctx context.Context, t *Tenant, failure *Failure, kee
 	if failure.Reason == ReasonMNetOff {
 		what, code = "says that MNet is off", ExitNotRenewed
 	}
-	report.warn(fmt.Sprintf("the web server %s (%v): its cache would be purged first. If the web server says the same after that, nothing is stored and the exit code is %d", what, failure, code))
+	after := fmt.Sprintf("nothing is stored and the exit code is %d", code)
+	if keeps && code == ExitLocalSite {
+		after = fmt.Sprintf("a key of the history that it uses is stored again (exit code %d); with any other key the exit code is %d", ExitNotRenewed, code)
+	}
+	report.warn(fmt.Sprintf("the web server %s (%v): its cache would be purged first. If the web server says the same after that, %s", what, failure, after))
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package cmdline
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -43,7 +44,7 @@ func (s *setting) place() string {
 // Located adds to an error where the values of the options come from that it or its hint names, unless
 // that is the command line. Errors that are found when the values are read say it themselves.
 func (o Options) Located(err error) error {
-	if err == nil || len(o.Elsewhere) == 0 {
+	if err == nil || len(o.Elsewhere) == 0 || errors.As(err, new(*locatedError)) {
 		return err
 	}
 	advice, _ := rotate.SplitHint(rotate.HintOf(err))

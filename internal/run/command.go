@@ -16,7 +16,7 @@ import (
 
 // Main is the command without the process: it gives the exit code.
 func Main(args []string, getenv func(string) string, stdout, stderr io.Writer) int {
-	ctx, stop := untilSignal(context.Background())
+	ctx, stop := untilSignal(context.Background(), stderr)
 	defer stop()
 	results := &output.Results{W: stdout}
 	args = cmdline.Arguments(args)

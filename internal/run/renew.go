@@ -77,8 +77,12 @@ func resolve(ctx context.Context, o cmdline.Options, getenv func(string) string)
 		return nil, nil, err
 	}
 	if n := len(found.Files); n > 1 {
+		advice := "to work on all of them add --all, else name one: --config="
+		if o.Host != "" {
+			advice = "name the config.php of this site: --config="
+		}
 		return nil, nil, &cmdline.UsageError{Problem: fmt.Sprintf("--config names %d files, and without --all only one can be used", n),
-			Advice: "to work on all of them add --all, else name one: --config=" + fileOf(ctx, o, found.Files)}
+			Advice: advice + fileOf(ctx, o, found.Files)}
 	}
 	return read(ctx, found.Files[0], readOptions(o))
 }

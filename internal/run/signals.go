@@ -3,6 +3,8 @@ package run
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -24,7 +26,7 @@ const impatient = 2 * time.Second
 // once, which loses nothing either: the next run completes the work. But it must be the decision of
 // a person: a signal that comes together with the first does not count, and neither does SIGHUP,
 // which people do not send. Under nohup(1) SIGHUP stays ignored.
-func untilSignal(parent context.Context) (context.Context, func()) {
+func untilSignal(parent context.Context, stderr io.Writer) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 2)
 	for _, s := range endingSignals {
@@ -43,6 +45,7 @@ func untilSignal(parent context.Context) (context.Context, func()) {
 					first = time.Now()
 					cancel(&output.SignalError{Signal: s.(syscall.Signal)})
 				case s != syscall.SIGHUP && time.Since(first) >= impatient:
+					fmt.Fprintln(stderr, "ended at once by a second signal. Nothing is lost. To finish, start the same command again, or run: renew_mnetkeys push")
 					os.Exit(exitCodeOf(s.(syscall.Signal)))
 				}
 			case <-ended:

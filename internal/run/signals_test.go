@@ -1,6 +1,7 @@
 package run
 
 import (
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -12,7 +13,7 @@ import (
 // NoStacks this test ends with the stacks of all goroutines.
 func TestASignalAfterTheRunPrintsNoStacks(t *testing.T) {
 	NoStacks()
-	_, stop := untilSignal(t.Context())
+	_, stop := untilSignal(t.Context(), io.Discard)
 	stop()
 	seen := make(chan os.Signal, 2)
 	signal.Notify(seen, syscall.SIGQUIT, syscall.SIGABRT)

@@ -116,6 +116,9 @@ func (c *Config) ForTenant(ctx context.Context, row TenantRow) (*Config, error) 
 	return t, nil
 }
 
+// NoWwwroot names the tenant of an enabled row of the register whose vhostname is empty.
+func NoWwwroot(id int64) string { return fmt.Sprintf("(row %d without vhostname)", id) }
+
 // ofRow is the error of a tenant whose configuration cannot be used.
 func (c *Config) ofRow(row TenantRow, err error) error {
 	values := map[string]struct{ column, value string }{
@@ -125,6 +128,9 @@ func (c *Config) ofRow(row TenantRow, err error) error {
 	}
 	if c.Register.TenantUser == "" {
 		values["dbuser"] = struct{ column, value string }{"vdblogin", row.DBUser}
+	}
+	if row.Wwwroot == NoWwwroot(row.ID) {
+		values["wwwroot"] = struct{ column, value string }{"vhostname", ""}
 	}
 	e := &RowError{Table: c.Register.Prefix + "local_vmoodle", Database: c.Register.DBName, ID: row.ID, Err: err}
 	var setting *Error
