@@ -3,6 +3,7 @@ package rotate
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -293,6 +294,10 @@ func (a *Array) within(ctx context.Context, t *renewing, do func(*Session, *Rene
 		}
 		return err
 	})
+	var other *OtherSiteError
+	if errors.As(err, &other) {
+		other.Member = a.isMember(other.Row)
+	}
 	if err != nil {
 		t.report.Err, t.report.Error = err, err.Error()
 		t.report.Exit = exitFor(err, t.report.Exit)

@@ -175,7 +175,7 @@ func databaseFailure(ctx context.Context, whose string, err error) *Failure {
 // nextOfDatabase is the next step after an error of a database, whose hint may know the cure.
 func nextOfDatabase(err error) string {
 	var other *OtherSiteError
-	if errors.As(err, &other) { // its hint ends with a command for the site that it names
+	if errors.As(err, &other) && !other.Member { // its hint ends with a command for the site that it names
 		return other.Hint() + " --host=" + shellWord(other.Wwwroot)
 	}
 	hint := HintOf(err)

@@ -95,3 +95,40 @@ func TestADryRunAsksForTheRightsThatARunNeeds(t *testing.T) {
 		t.Errorf("%s %s: %s", p.Outcome, p.Reason, p.Detail)
 	}
 }
+
+// A database that the register names for two sites is that of a live one: to give its row the other name
+// would cut that site off.
+func TestADatabaseOfAnotherSiteOfTheArrayIsNotRenamed(t *testing.T) {
+	const row = "https://t0.example"
+	w := newWorld(t)
+	w.tenant.Own.Wwwroot = row
+	r := w.renewal(Options{})
+	r.Counterpart = func(_ context.Context, p Peer) (*Counterpart, error) {
+		if p.Wwwroot != row {
+			return nil, nil
+		}
+		return &Counterpart{Site: &Tenant{Wwwroot: row}}, nil
+	}
+	hints := map[string]string{"renew": HintOf(r.Run(t.Context()).Err), "push": HintOf(r.Distribute(t.Context()).Err), "verify": HintOf(r.Verify(t.Context()).Err)}
+	for _, f := range r.Diagnose(t.Context()).Findings {
+		if f.Code == "own_row_other_site" {
+			hints["doctor"] = f.Next
+		}
+	}
+	f := newFleet(t, 3)
+	f.sites[1].tenant.Own.Wwwroot = f.sites[2].tenant.Wwwroot
+	f.array(ArrayOptions{}, 0, 1).Survey(t.Context(), SurveyVerify)
+	hints["verify --all"] = HintOf(f.reports[f.sites[1].tenant.Wwwroot].Err)
+	if len(hints) != 5 {
+		t.Error("doctor has not found it")
+	}
+	for command, hint := range hints {
+		if hint != nextOtherMember {
+			t.Errorf("%s: %q", command, hint)
+		}
+	}
+	w.tenant.Own.Wwwroot = "https://old.example"
+	if hint := HintOf(r.Verify(t.Context()).Err); !strings.Contains(hint, "renew_mnetkeys move --from=https://old.example") {
+		t.Errorf("a site that may have moved: %q", hint)
+	}
+}

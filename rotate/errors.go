@@ -141,7 +141,11 @@ func hintIn(err error) string {
 
 // OtherSiteError says that the database belongs to another site: its local host row has another
 // wwwroot. Renewing would give that site a certificate in the tenant's name.
-type OtherSiteError struct{ Wwwroot, Row string }
+type OtherSiteError struct {
+	Wwwroot, Row string
+	// Member: Row is another site of the same array, so this one has not moved from there.
+	Member bool
+}
 
 func (e *OtherSiteError) Error() string {
 	return "the database of " + e.Wwwroot + " belongs to " + e.Row + " (its mnet_host row says so)"
@@ -149,8 +153,14 @@ func (e *OtherSiteError) Error() string {
 
 // Hint is what to do about it.
 func (e *OtherSiteError) Hint() string {
+	if e.Member {
+		return nextOtherMember
+	}
 	return "check --host, dbname and prefix, or the tenant's row in the register. A copy of a site must not be moved: write its wwwroot into its row of mnet_host. If the site has moved from there to " + e.Wwwroot + ", run: renew_mnetkeys move --from=" + shellWord(e.Row)
 }
+
+// nextOtherMember is the next step for a database that the register names for the wrong site.
+const nextOtherMember = "both are sites of this array: correct vdbname, vdbprefix or vhostname in their rows of VMoodle's register. Change no row of mnet_host: the database may be that of a live site"
 
 // OtherNameError says that the site which answers at the tenant's wwwroot uses another name for
 // itself, or does not know that wwwroot. Upper and lower case count, also in the path. No peer

@@ -67,7 +67,7 @@ func (n NodeReport) means() string {
 	case SelfUnreachable:
 		return "no MNet server answers there from this machine"
 	case SelfSkipped:
-		return "it was not asked"
+		return "it was not asked by a sealed call"
 	case SelfFailed:
 		if n.usesAnotherKey() {
 			return "it uses a different key from the one in the database"

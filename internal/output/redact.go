@@ -20,19 +20,24 @@ type Redaction struct {
 
 // hostForms are, in this order: an escape of JSON or Go, which stays; an address of IPv6, an
 // address of IPv4; a host in a URL or a DSN; a name with dots; a name before a port, that was
-// looked up, or that is called a host.
+// looked up, that --node has, or that is called a host.
 var hostForms = regexp.MustCompile(`\\u[0-9a-fA-F]{4}|\\.|` +
 	`\[([0-9a-fA-F:]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*)(?:%\w+)?\]|` +
 	`\b((?:\d{1,3}\.){3}\d{1,3})\b|` +
 	`(?:://|@tcp\()([^\s/"'\\()<>:;,?#\[\]]+)|` +
 	`((?:[\pL\pN_](?:[\pL\pN_-]*[\pL\pN])?\.)+\pL[\pL\pN-]*[\pL\pN])|` +
 	`\b([A-Za-z][A-Za-z0-9-]*):\d{2,5}\b|` +
-	`\blookup ([A-Za-z0-9-]+)\b|` +
+	`\blookup ([\pL\pN_.-]+)|` +
+	`--node[= ]'?([^\s/"'\\()<>:;,?#\[\]]+)|` +
 	`\bon host ([^\s,()"\\]+)`)
 
 // fileName is what has the form of a host name and is a file of the tool, of Moodle or of the
-// system.
-var fileName = regexp.MustCompile(`(?i)\.(php|php-dist|json|jsonl|conf|cnf|cfg|ini|log|prom|html?|pem|crt|key|sock|pid|sh|go|mo|md|xml|txt|tmp|dat|cache|service|timer)$`)
+// system. An ending that is also one of host names (of Moldova, for example) is that of a file only
+// behind a single word, as in recovery.md.
+var fileName = regexp.MustCompile(`(?i)\.(php|php-dist|json|jsonl|conf|cnf|cfg|ini|log|prom|html?|pem|crt|key|sock|pid|xml|txt|tmp|dat)$|^[^.]+\.(sh|go|mo|md|cache|service|timer)$`)
+
+// dotted is the form of hostForms for a name with dots that nothing calls a host: it may be a file.
+const dotted = 4
 
 // Redact puts a redaction before stdout and stderr. Whoever is given the new stderr must call
 // finish, once nothing more is printed.
@@ -93,7 +98,11 @@ func (r *Redaction) text(text string) string {
 				if text[to-1] == '.' { // of a sentence
 					to--
 				}
-				b.WriteString(text[end:from] + r.pseudonym(text[from:to]))
+				name := text[from:to]
+				if form != dotted || !isFile(name) {
+					name = r.pseudonym(name)
+				}
+				b.WriteString(text[end:from] + name)
 				end = to
 			}
 		}
@@ -101,12 +110,17 @@ func (r *Redaction) text(text string) string {
 	return b.String() + text[end:]
 }
 
+// isFile reports whether a name with dots is a file, or a column or setting of Moodle.
+func isFile(name string) bool {
+	return fileName.MatchString(name) || strings.EqualFold(name, "user.mnethostid") || strings.EqualFold(name, "config.mnet")
+}
+
 // pseudonym is of a name without regard to case. This machine stays itself: that says nothing, and
 // explains much.
 func (r *Redaction) pseudonym(name string) string {
 	key := strings.ToLower(strings.TrimSuffix(name, "."))
 	switch {
-	case key == "localhost", key == "::1", strings.HasPrefix(key, "127."), fileName.MatchString(key), key == "user.mnethostid", key == "config.mnet":
+	case key == "localhost", key == "::1", strings.HasPrefix(key, "127."), name == "HOST": // the last one of --node=HOST
 		return name
 	case r.names == nil:
 		r.names = map[string]string{}

@@ -42,7 +42,7 @@ func printGenerated(words []string, stdout, stderr io.Writer) int {
 // obey reads the command line and does what it says.
 func obey(ctx context.Context, cmd cmdline.Command, args []string, getenv func(string) string, stdout *output.Results, stderr io.Writer) int {
 	if err := cmdline.BehindHelp(cmd, args); err != nil {
-		return refuse(cmd, err, stdout, stderr)
+		return refuse(cmd, err, wantsJSON(args), stdout, stderr)
 	}
 	code := rotate.ExitOK
 	app := cmdline.NewApp(cmd, stdout, stderr, func(o cmdline.Options) {
@@ -55,15 +55,24 @@ func obey(ctx context.Context, cmd cmdline.Command, args []string, getenv func(s
 		code = execute(ctx, cmd, o, args, getenv, stdout, stderr)
 	})
 	if err := app.RunContext(ctx, args); err != nil {
-		return refuse(cmd, err, stdout, stderr)
+		return refuse(cmd, err, wantsJSON(args), stdout, stderr)
 	}
 	return code
 }
 
+// wantsJSON reports whether the command line asks for a JSON document, although it cannot be read.
+func wantsJSON(args []string) bool {
+	return slices.ContainsFunc(args, func(arg string) bool { return strings.TrimLeft(arg, "-") == "json" && strings.HasPrefix(arg, "-") })
+}
+
 // refuse prints an error of usage, and gives its exit code. For a monitoring system 2 means
-// critical, and it reads stdout.
-func refuse(cmd cmdline.Command, err error, stdout, stderr io.Writer) int {
-	if cmd.Prints == cmdline.PrintsState {
+// critical, and it reads stdout, where whoever asks for JSON expects nothing else.
+func refuse(cmd cmdline.Command, err error, asJSON bool, stdout, stderr io.Writer) int {
+	switch {
+	case cmd.Prints == cmdline.PrintsState && asJSON:
+		output.PrintError(stderr, err)
+		return int(output.Unknown)
+	case cmd.Prints == cmdline.PrintsState:
 		fmt.Fprint(stdout, output.Unchecked(err))
 		return int(output.Unknown)
 	}
@@ -90,7 +99,7 @@ func execute(ctx context.Context, cmd cmdline.Command, o cmdline.Options, args [
 	}
 	var usage *cmdline.UsageError
 	if errors.As(err, &usage) {
-		return refuse(cmd, err, stdout, stderr)
+		return refuse(cmd, err, o.JSON, stdout, stderr)
 	}
 	if err == nil {
 		err = o.Located(delay(ctx, o, out))
