@@ -112,6 +112,14 @@ func FindTenant(ctx context.Context, master *config.Config, host string) (*confi
 	return nil, e
 }
 
+// portOf is the port in a wwwroot, "" if it has none.
+func portOf(wwwroot string) string {
+	_, rest, _ := strings.Cut(wwwroot, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	_, port, _ := strings.Cut(host, ":")
+	return port
+}
+
 // nearest is the wwwroot that differs least from host, ignoring the scheme: by one or two letters,
 // or by a path that host lacks. "" if none is that similar.
 func nearest(host string, known []string) string {
@@ -127,6 +135,9 @@ func nearest(host string, known []string) string {
 		d := spelling.Distance(bare(host), bare(wwwroot))
 		if strings.HasPrefix(bare(wwwroot), bare(host)+"/") {
 			d = 1
+		}
+		if d > 1 && portOf(host) != portOf(wwwroot) { // another site on the same machine
+			continue
 		}
 		if wwwroot != "" && d < least {
 			best, least = wwwroot, d

@@ -230,11 +230,8 @@ type MoveReport struct {
 // administrators, or by the same command if they are members.
 func (r *Renewal) reportMove(report *TenantReport, t *Tenant, inside func(wwwroot string) bool) {
 	for i := range report.Peers {
-		switch p := &report.Peers[i]; {
-		case inside(p.Wwwroot) && p.Outcome == Pending && p.Reason == ReasonDatabase:
-			p.Next = "find out why the peer's database could not be read or written. Then run: renew_mnetkeys …"
-		case inside(p.Wwwroot) || !p.needsNewName():
-		default:
+		// A member's next step is the same move once more.
+		if p := &report.Peers[i]; !inside(p.Wwwroot) && p.needsNewName() {
 			p.Next = "send the message of this run to the peer's administrator: the peer must replace " + report.Moved.From + " by " + t.Wwwroot
 			report.Moved.Message = moveMessage(report.Moved.From, t)
 		}

@@ -28,11 +28,11 @@ type Tenant struct {
 	Proxy            *Proxy        // for keyswaps; nil if there is none
 	AutoRenewGap     time.Duration // before expiry, VMoodle's mnet_key_autorenew_gap; 0 if not set
 
-	Own         *Peer // the local host row, nil if there is none
-	rowIsMember bool  // if it has another wwwroot: whether that is another site of the array
-	Pair    Stored // the current key pair, as stored
-	History []Retired
-	Peers   []Peer // active peers, in a stable order
+	Own         *Peer  // the local host row, nil if there is none
+	rowIsMember bool   // if it has another wwwroot: whether that is another site of the array
+	Pair        Stored // the current key pair, as stored
+	History     []Retired
+	Peers       []Peer // active peers, in a stable order
 	// Deleted are the wwwroots of deleted rows. Moodle looks for the host that calls without regard to
 	// deleted, and refuses the call of one that is (mnet/peer.php, set_wwwroot).
 	Deleted []string

@@ -61,9 +61,6 @@ func commandOf(line string) (c command) {
 	return c
 }
 
-// String is the hint.
-func (a advice) String() string { return a.with(command.String) }
-
 // with is the hint with its commands written by this function.
 func (a advice) with(written func(command) string) string {
 	lines := make([]string, len(a.commands))
