@@ -48,8 +48,9 @@ func (p *Page) timeline(tenants []tenant, short shortener, now time.Time) timeli
 	var known []tenant
 	for _, t := range tenants {
 		if c := t.report.Certificate; c != nil {
+			end, _ := t.report.Ends()
 			known = append(known, t)
-			last = later(last, c.NotAfter)
+			last = later(last, end)
 			if c.NotBefore != nil && c.NotBefore.Before(first) {
 				first = *c.NotBefore
 			}
@@ -59,7 +60,8 @@ func (p *Page) timeline(tenants []tenant, short shortener, now time.Time) timeli
 		return timeline{}
 	}
 	for i, t := range known {
-		l := life{first, t.report.Certificate.NotAfter}
+		end, _ := t.report.Ends()
+		l := life{first, end}
 		if b := t.report.Certificate.NotBefore; b != nil {
 			l.from = *b
 		}

@@ -130,8 +130,8 @@ func (p *Page) view(run Run) view {
 func rowOf(t tenant, short shortener, how mode) tenantRow {
 	row := tenantRow{mark: markOf(tenantMarks(how), string(t.report.Outcome)), Name: short.short(t.report.Wwwroot), Full: printable.Line(t.report.Wwwroot, 0), Said: how.said(t.report, 1),
 		Outcomes: t.outcomes(), SelfCheck: selfCheckOf(t.report), Nodes: strings.Join(nodeLines(t.report.Nodes), "\n"), Total: len(t.links)}
-	if c := t.report.Certificate; c != nil {
-		row.Expires = c.NotAfter.UTC().Format(time.DateOnly)
+	if end, known := t.report.Ends(); known {
+		row.Expires = end.UTC().Format(time.DateOnly)
 	}
 	if kept := t.report.Retired; len(kept) > 0 {
 		row.Retired = number(len(kept)) + ", the newest until " + kept[0].NotAfter.UTC().Format(time.DateOnly)
