@@ -3,9 +3,12 @@ package rotate
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"renew_mnetkeys/envelope"
 )
 
 // A copy of a site has keys with the name of the original. If that is a site of the array, however it
@@ -130,5 +133,45 @@ func TestADatabaseOfAnotherSiteOfTheArrayIsNotRenamed(t *testing.T) {
 	w.tenant.Own.Wwwroot = "https://old.example"
 	if hint := HintOf(r.Verify(t.Context()).Err); !strings.Contains(hint, "renew_mnetkeys move --from=https://old.example") {
 		t.Errorf("a site that may have moved: %q", hint)
+	}
+}
+
+// names is a network that reads the name in the page with the key, as package peers does.
+type names struct{ *world }
+
+func (n names) PublicKey(ctx context.Context, p Peer) (*envelope.Certificate, *Failure) {
+	c, f := n.world.PublicKey(ctx, p)
+	if f == nil && !envelope.SameWwwroot(c.SubjectAltName, p.Wwwroot) {
+		return nil, &Failure{Reason: ReasonBadCertificate, Other: c.SubjectAltName}
+	}
+	return c, f
+}
+
+// The settings of another site were copied into this one's database: its web server shows the key of
+// the other, and a renewal is what all commands advise.
+func TestASiteWithTheCopiedKeyOfAnotherIsRenewed(t *testing.T) {
+	w := newWorld(t)
+	w.tenant.Pair = storedPair(testPair(t, "https://original.example", clock.AddDate(0, 0, -5)))
+	r := w.renewal(Options{})
+	r.Network = names{w}
+	report := r.Run(t.Context())
+	if report.Outcome != Renewed || report.SelfCheck != SelfProven {
+		t.Errorf("%s, %s, %v", report.Outcome, report.SelfCheck, report.Err)
+	}
+	if verified := r.Verify(t.Context()); verified.SelfCheck != SelfProven {
+		t.Errorf("afterwards: %s, %v", verified.SelfCheck, verified.Err)
+	}
+	if !slices.ContainsFunc(report.Warnings, func(w string) bool { return strings.Contains(w, "https://original.example") }) {
+		t.Errorf("nothing says that the other site has this key too: %q", report.Warnings)
+	}
+
+	// Another site answers there, whose key this one does not have.
+	w = newWorld(t)
+	w.tenant.Pair = storedPair(testPair(t, "https://original.example", clock.AddDate(0, 0, -5)))
+	w.pages = map[string]string{"": testPair(t, "https://third.example", clock).Certificate.PEM}
+	r = w.renewal(Options{})
+	r.Network = names{w}
+	if report := r.Run(t.Context()); report.Outcome != Failed || w.tenant.Pair.Certificate == "" {
+		t.Errorf("another site: %s, %v", report.Outcome, report.Err)
 	}
 }
