@@ -213,7 +213,7 @@ func (r *Renewal) load(ctx context.Context) (*Tenant, error) {
 		return nil, fmt.Errorf("%s: %w", what, Ended(ctx, err))
 	}
 	if t.Own != nil && t.checkLocalRow() != nil {
-		t.rowIsMember = r.isSite(ctx, t.Own.Wwwroot)
+		t.RowIsMember = r.isSite(ctx, t.Own.Wwwroot)
 	}
 	return t, nil
 }

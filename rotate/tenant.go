@@ -29,7 +29,7 @@ type Tenant struct {
 	AutoRenewGap     time.Duration // before expiry, VMoodle's mnet_key_autorenew_gap; 0 if not set
 
 	Own         *Peer  // the local host row, nil if there is none
-	rowIsMember bool   // if it has another wwwroot: whether that is another site of the array
+	RowIsMember bool   // if it has another wwwroot: whether that is another site of the array
 	Pair        Stored // the current key pair, as stored
 	History     []Retired
 	Peers       []Peer // active peers, in a stable order
@@ -167,7 +167,7 @@ func (t *Tenant) checkLocalRow() error {
 		return ErrNoLocalRow
 	}
 	if t.Own.Wwwroot != "" && !envelope.SameWwwroot(t.Own.Wwwroot, t.Wwwroot) {
-		return &OtherSiteError{Wwwroot: t.Wwwroot, Row: t.Own.Wwwroot, Member: t.rowIsMember}
+		return &OtherSiteError{Wwwroot: t.Wwwroot, Row: t.Own.Wwwroot, Member: t.RowIsMember}
 	}
 	return nil
 }

@@ -52,12 +52,10 @@ type problem struct {
 	state        checkState
 	tenant, peer string // "" if it does not belong to one
 	cause        string // what problems of one kind share
+	alike        string // the cause without what each tenant has for itself
 	detail       string // the cause with all details of this problem
 	next         string // what to do about it, "" if nothing
 }
-
-// alike is the cause without what each tenant has for itself.
-func (p problem) alike() string { return alike(p.cause, p.tenant) }
 
 // cure is the next step as [cureOf] gives it.
 func (p problem) cure() string { return cureOf(p.next, p.tenant, p.peer) }
@@ -73,7 +71,10 @@ func (c *checkSummary) fail(err error) {
 
 // problem adds one; its cause is the detail if it has no other.
 func (c *checkSummary) problem(p problem) {
-	p.detail = cmp.Or(p.detail, p.cause)
+	p.detail, p.alike = cmp.Or(p.detail, p.cause), p.cause
+	if p.peer == "" { // a link's cause is its reason, and there are many links
+		p.alike = alike(p.cause, p.tenant)
+	}
 	c.problems = append(c.problems, p)
 }
 
@@ -144,8 +145,8 @@ func (c *checkSummary) addPeer(tenant string, p rotate.PeerReport) {
 	case rotate.Refused:
 		c.refused++
 	}
-	c.problem(problem{warning, tenant, p.Wwwroot, fmt.Sprintf("%s (%s)", p.Outcome, p.Reason),
-		fmt.Sprintf("peer %s %s: %s", p.Wwwroot, p.Outcome, reasonWords(p)), p.Next})
+	c.problem(problem{state: warning, tenant: tenant, peer: p.Wwwroot, cause: fmt.Sprintf("%s (%s)", p.Outcome, p.Reason),
+		detail: fmt.Sprintf("peer %s %s: %s", p.Wwwroot, p.Outcome, reasonWords(p)), next: p.Next})
 }
 
 // addLife judges the remaining lifetime of a tenant's key.

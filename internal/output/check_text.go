@@ -91,11 +91,11 @@ func named(g group, site func(problem) string) string {
 // depend on the order of tenants: the first line must not change from check to check.
 func (c *checkSummary) groups() []group {
 	slices.SortFunc(c.problems, func(a, b problem) int {
-		return cmp.Or(cmp.Compare(b.state.rank(), a.state.rank()), strings.Compare(a.alike(), b.alike()), strings.Compare(a.cure(), b.cure()), strings.Compare(a.of(a.detail), b.of(b.detail)))
+		return cmp.Or(cmp.Compare(b.state.rank(), a.state.rank()), strings.Compare(a.alike, b.alike), strings.Compare(a.cure(), b.cure()), strings.Compare(a.of(a.detail), b.of(b.detail)))
 	})
 	var all []group
 	for i, p := range c.problems {
-		if before := c.problems[max(i-1, 0)]; i == 0 || p.state != before.state || p.alike() != before.alike() || p.cure() != before.cure() {
+		if before := c.problems[max(i-1, 0)]; i == 0 || p.state != before.state || p.alike != before.alike || p.cure() != before.cure() {
 			all = append(all, nil)
 		}
 		all[len(all)-1] = append(all[len(all)-1], p)
