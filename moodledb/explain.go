@@ -45,7 +45,7 @@ func explain(c *config.Config, err error) error {
 	switch fault {
 	case dialect.NoTable:
 		return &MissingTableError{Server: server(c), Prefix: c.Prefix, Err: answer,
-			Advice: fmt.Sprintf("check %s (%q): is this Moodle's database?", c.Settings("dbname", "prefix"), c.Prefix)}
+			Advice: fmt.Sprintf("check %s (the prefix is %q): is this Moodle's database?", c.Settings("dbname", "prefix"), c.Prefix)}
 	case dialect.Syntax:
 		// The statement may contain a private key.
 		return errors.New("the server does not understand the statement")

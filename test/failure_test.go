@@ -60,7 +60,7 @@ func TestAFailureEndsWithItsMessageAndNothingLost(t *testing.T) {
 				own.SetMNet(t, false)
 				return nil, func() { own.SetMNet(t, true) }
 			}},
-		{name: "a table is missing", code: 1, says: []string{"error: ", "mnet_host' doesn't exist", "hint: check dbname in config.php, and the prefix"},
+		{name: "a table is missing", code: 1, says: []string{"error: ", "mnet_host' doesn't exist", "hint: check dbname and prefix in config.php (the prefix is"},
 			breakIt: func(t *testing.T, own *testbed.Site) ([]string, func()) {
 				own.DB.Exec(t, "RENAME TABLE {mnet_host} TO {mnet_gone}")
 				return nil, func() { own.DB.Exec(t, "RENAME TABLE {mnet_gone} TO {mnet_host}") }
