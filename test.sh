@@ -241,9 +241,10 @@ unchecked() { # for the last line
 
 in_smoke() { (cd smoke && "$@"); }
 in_tools() { (cd tools && GOWORK=off "$@"); }
-# Nobody debugs these binaries: without DWARF, and with -race without inlining too, compiling takes a sixth less.
-released() { CGO_ENABLED=0 GOFLAGS="-trimpath -gcflags=all=-dwarf=false" "$@"; } # compiled as releases are
-raced() { GOFLAGS="'-gcflags=all=-l -dwarf=false'" "$1" -race "${@:2}"; }
+# Nobody debugs these binaries: without DWARF, and with -race without inlining too, compiling takes a sixth less; without
+# a table of symbols, linking a third less.
+released() { CGO_ENABLED=0 GOFLAGS="-trimpath -gcflags=all=-dwarf=false '-ldflags=-s -w'" "$@"; } # compiled as releases are
+raced() { GOFLAGS="'-gcflags=all=-l -dwarf=false' '-ldflags=-s -w'" "$1" -race "${@:2}"; }
 # -vet=off: tools/vet sees the tests too. Four tests of a package at a time, since they wait more than they compute.
 go_test() { go test -exec "$as_users" -vet=off -parallel 4 -timeout "$limit" "$@"; }
 
