@@ -84,7 +84,7 @@ func TestThatTheKeyWasNotChangedIsSaidOnce(t *testing.T) {
 	for range 2 { // the steps that pass it on
 		err = stoppedOr(ctx, err)
 	}
-	if want := "stopped before the key was changed: the deadline has passed: read the tenant: no answer in time"; err.Error() != want {
+	if want := "stopped before anything was changed: the deadline has passed: read the tenant: no answer in time"; err.Error() != want {
 		t.Errorf("%v", err)
 	}
 	if !IsStopped(err) || HintOf(err) != "give the run more time" {

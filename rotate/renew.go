@@ -257,7 +257,7 @@ func stoppedOr(ctx context.Context, err error) error {
 // pass it on.
 type earlyError struct{ cause error }
 
-func (e *earlyError) Error() string { return "stopped before the key was changed: " + e.cause.Error() }
+func (e *earlyError) Error() string { return "stopped before anything was changed: " + e.cause.Error() }
 func (e *earlyError) Unwrap() error { return e.cause }
 
 // nextIdentity is the tenant with its new key.

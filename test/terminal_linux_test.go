@@ -298,7 +298,7 @@ func TestCtrlCOnAnArrayIsShort(t *testing.T) {
 			for _, s := range f.tenants[7:] {
 				s.web.Misbehave(peertest.Hang)
 			}
-		}, "checked 6/13", "not renewed 7 tenants\n  error: stopped before the key was changed: interrupted by SIGINT"},
+		}, "checked 6/13", "not renewed 7 tenants\n  error: stopped before anything was changed: interrupted by SIGINT"},
 		{"while peers are pushed to", func(f *fleet) { f.outsiders[0].Misbehave(peertest.Hang) }, "pushed by database 14/14", "pending 13 links: interrupted"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

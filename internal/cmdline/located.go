@@ -42,12 +42,20 @@ func (s *setting) place() string {
 }
 
 // Located adds to an error where the values of the options come from that it or its hint names, unless
-// that is the command line. Errors that are found when the values are read say it themselves.
+// that is the command line. It is for errors that end a command before the work on a site begins; those
+// that are found when the values are read say it themselves.
 func (o Options) Located(err error) error {
+	advice, _ := rotate.SplitHint(rotate.HintOf(err))
+	return o.located(err, advice)
+}
+
+// LocatedByName is Located for any error: its hint may name an option that has nothing to do with it.
+func (o Options) LocatedByName(err error) error { return o.located(err, "") }
+
+func (o Options) located(err error, advice string) error {
 	if err == nil || len(o.Elsewhere) == 0 || errors.As(err, new(*locatedError)) {
 		return err
 	}
-	advice, _ := rotate.SplitHint(rotate.HintOf(err))
 	var places []string
 	for _, m := range mentioned.FindAllStringSubmatch(err.Error()+" "+advice, -1) {
 		place, set := o.Elsewhere[m[1]]

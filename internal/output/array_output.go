@@ -157,7 +157,7 @@ func (a *Array) Phase(name string, p rotate.Progress) {
 func (a *Array) Tenant(r rotate.TenantReport) {
 	a.outcomes[r.Outcome]++
 	switch {
-	case r.LeftOut():
+	case r.LeftOut(), a.onlyChecked(r):
 		a.leftOut++
 	case r.NotDue && r.Outcome == rotate.Kept:
 		a.notDue++
@@ -212,6 +212,18 @@ func (a *Array) Tenant(r rotate.TenantReport) {
 		r.Peers = nil
 		a.failures = append(a.failures, r)
 	}
+}
+
+// onlyChecked reports whether a push was ended before it came to a link of the tenant: its outcome is
+// that of a push all the same, since its key is as it was.
+func (a *Array) onlyChecked(r rotate.TenantReport) bool {
+	row := a.Options.Command.Row()
+	if !row.Changes || row.Good != rotate.Kept || a.Options.DryRun || r.Outcome != rotate.Kept || r.Err != nil || len(r.Peers) == 0 {
+		return false
+	}
+	return !slices.ContainsFunc(r.Peers, func(p rotate.PeerReport) bool {
+		return p.Outcome != rotate.Ignored && p.Reason != rotate.ReasonInterrupted
+	})
 }
 
 // note keeps the notes on a tenant that did not fail. What doctor has to say is completely in its

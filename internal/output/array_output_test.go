@@ -71,6 +71,21 @@ func TestTenantsThatAreLeftOutAreNotCountedAsDone(t *testing.T) {
 	}
 }
 
+// A signal came after the tenants were checked, and before a link was.
+func TestTenantsOfWhichNoLinkWasTriedAreNotCountedAsPushed(t *testing.T) {
+	var stdout, stderr strings.Builder
+	out := NewArray(printerOf(cmdline.Options{Command: cmdline.Push, All: true}, &stdout, &stderr))
+	out.Begin(3, 3)
+	for i, reason := range []rotate.Reason{rotate.ReasonInterrupted, rotate.ReasonInterrupted, rotate.ReasonConnect} {
+		out.Tenant(rotate.TenantReport{Wwwroot: fmt.Sprintf("https://t%d.example", i), Outcome: rotate.Kept, SelfCheck: rotate.SelfProven,
+			Peers: []rotate.PeerReport{{Wwwroot: "https://p.example", Outcome: rotate.Pending, Reason: reason}}})
+	}
+	out.Finish(130, nil)
+	if !strings.Contains(stdout.String(), "3 tenants: 1 pushed, 2 not pushed; 0 of 3 links proven") {
+		t.Error(stdout.String())
+	}
+}
+
 func TestAnArraySaysWhenTheNextKeyIsDue(t *testing.T) {
 	var stdout, stderr strings.Builder
 	o := cmdline.Options{Command: "renew", All: true}
@@ -323,7 +338,7 @@ func TestTheStatusOfAnArrayCountsTheSitesThatCouldNotBeRead(t *testing.T) {
 
 // What a signal has ended has not failed, and the end says once how to go on.
 func TestWhatWasInterruptedHasNotFailed(t *testing.T) {
-	signal := fmt.Errorf("stopped before the key was changed: %w", &SignalError{syscall.SIGINT})
+	signal := fmt.Errorf("stopped before anything was changed: %w", &SignalError{syscall.SIGINT})
 	cut := rotate.PeerReport{Wwwroot: "https://p.example", Outcome: rotate.Pending, Reason: rotate.ReasonInterrupted}
 	for name, command := range map[string]cmdline.Name{"renew": cmdline.Renew, "push": cmdline.Push} {
 		t.Run(name, func(t *testing.T) {
@@ -336,7 +351,7 @@ func TestWhatWasInterruptedHasNotFailed(t *testing.T) {
 			out.Tenant(rotate.TenantReport{Wwwroot: "https://a.example", Outcome: rotate.Failed, Err: signal, Error: signal.Error(), Exit: rotate.ExitNotRenewed})
 			out.Tenant(rotate.TenantReport{Wwwroot: "https://d.example", Outcome: rotate.Kept, Err: signal, Error: signal.Error(), Exit: rotate.ExitNotRenewed})
 			out.Tenant(rotate.TenantReport{Wwwroot: "https://b.example", Outcome: rotate.Failed, Err: rotate.ErrMNetOff, Error: "off", Exit: rotate.ExitNotRenewed})
-			out.Tenant(rotate.TenantReport{Wwwroot: "https://c.example", Outcome: options.Command.Row().Good, Peers: []rotate.PeerReport{cut}, Exit: rotate.ExitPeers})
+			out.Tenant(rotate.TenantReport{Wwwroot: "https://c.example", Outcome: options.Command.Row().Good, Peers: []rotate.PeerReport{{Wwwroot: "https://q.example", Outcome: rotate.Accepted}, cut}, Exit: rotate.ExitPeers})
 			out.Finish(128+int(syscall.SIGINT), nil)
 			said := stdout.String() + stderr.String()
 			not := "not " + options.Command.Row().Done

@@ -50,7 +50,7 @@ func (out *Printer) advise(r *rotate.TenantReport) {
 		r.Hint = out.hintOf(*r)
 	}
 	if r.Err != nil {
-		r.Err = out.Options.Located(r.Err)
+		r.Err = out.Options.LocatedByName(r.Err)
 		r.Error = r.Err.Error()
 	}
 	if r.Hint == "" && r.Err == nil && (r.SelfCheck == rotate.SelfUnreachable || r.SelfCheck == rotate.SelfNoRC4) {

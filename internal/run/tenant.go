@@ -38,7 +38,7 @@ func (r runner) workOnTenant(ctx context.Context) int {
 	}
 	report, err := work(ctx)
 	if err != nil {
-		err = endedBy(ctx, err)
+		err = r.o.Located(endedBy(ctx, err))
 		confirmed := report.Wwwroot != ""
 		report = output.Failed(cmp.Or(report.Wwwroot, r.o.Host), exitFor(err), err)
 		report.Unconfirmed = !confirmed
