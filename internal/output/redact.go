@@ -18,17 +18,18 @@ type Redaction struct {
 	names map[string]string
 }
 
-// hostForms are, in this order: an escape of JSON or Go, which stays; an address of IPv6, an
-// address of IPv4; a host in a URL or a DSN; a name with dots; a name before a port, that was
+// hostForms are, in this order: an escape of JSON or Go, which stays; an address of IPv6
+// with brackets, or without; an address of IPv4; a host in a URL or a DSN; a name with dots; a name before a port, that was
 // looked up, that --node has, or that is called a host.
 var hostForms = regexp.MustCompile(`\\u[0-9a-fA-F]{4}|\\.|` +
 	`\[([0-9a-fA-F:]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*)(?:%\w+)?\]|` +
+	`(?:^|[\s"'(=,])((?:[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{1,4})*)?::(?:[0-9a-fA-F]{1,4}:)*(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9a-fA-F]{1,4})|(?:[0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4})\b|` +
 	`\b((?:\d{1,3}\.){3}\d{1,3})\b|` +
 	`(?:://|@tcp\()([^\s/"'\\()<>:;,?#\[\]]+)|` +
 	`((?:[\pL\pN_](?:[\pL\pN_-]*[\pL\pN])?\.)+\pL[\pL\pN-]*[\pL\pN])|` +
 	`\b([A-Za-z][A-Za-z0-9-]*):\d{2,5}\b|` +
 	`\blookup ([\pL\pN_.-]+)|` +
-	`--node[= ]'?([^\s/"'\\()<>:;,?#\[\]]+)|` +
+	`--node='?([^\s/"'\\()<>:;,?#\[\]]+)|` +
 	`\bon host ([^\s,()"\\]+)`)
 
 // fileName is what has the form of a host name and is a file of the tool, of Moodle or of the
@@ -37,7 +38,7 @@ var hostForms = regexp.MustCompile(`\\u[0-9a-fA-F]{4}|\\.|` +
 var fileName = regexp.MustCompile(`(?i)\.(php|php-dist|json|jsonl|conf|cnf|cfg|ini|log|prom|html?|pem|crt|key|sock|pid|xml|txt|tmp|dat)$|^[^.]+\.(sh|go|mo|md|cache|service|timer)$`)
 
 // dotted is the form of hostForms for a name with dots that nothing calls a host: it may be a file.
-const dotted = 4
+const dotted = 5
 
 // Redact puts a redaction before stdout and stderr. Whoever is given the new stderr must call
 // finish, once nothing more is printed.
@@ -99,10 +100,14 @@ func (r *Redaction) text(text string) string {
 					to--
 				}
 				name := text[from:to]
-				if form != dotted || !isFile(name) {
+				file := ""
+				if form == dotted {
+					name, file = ofFile(name)
+				}
+				if name != "" {
 					name = r.pseudonym(name)
 				}
-				b.WriteString(text[end:from] + name)
+				b.WriteString(text[end:from] + name + file)
 				end = to
 			}
 		}
@@ -110,9 +115,17 @@ func (r *Redaction) text(text string) string {
 	return b.String() + text[end:]
 }
 
-// isFile reports whether a name with dots is a file, or a column or setting of Moodle.
-func isFile(name string) bool {
-	return fileName.MatchString(name) || strings.EqualFold(name, "user.mnethostid") || strings.EqualFold(name, "config.mnet")
+// ofFile splits a name with dots into the name of a host and what is of a file, or of a column or setting
+// of Moodle: www.example.org.pem has both, config.php is no host, and a.example.org no file.
+func ofFile(name string) (host, file string) {
+	at := fileName.FindStringIndex(name)
+	switch {
+	case at != nil && strings.Contains(name[:at[0]], "."):
+		return name[:at[0]], name[at[0]:]
+	case at != nil, strings.EqualFold(name, "user.mnethostid"), strings.EqualFold(name, "config.mnet"):
+		return "", name
+	}
+	return name, ""
 }
 
 // pseudonym is of a name without regard to case. This machine stays itself: that says nothing, and
