@@ -38,8 +38,8 @@ func (n *ownName) mayAnswer(ctx context.Context, network Network, site Peer) boo
 	case f.Reason == ReasonTimeout, f.Reason == ReasonInterrupted:
 		n.silent++
 		n.absent, n.clear = n.silent >= silentNames, false
-	default: // refused, unknown, or of another certificate
-		n.absent, n.clear = true, true
+	default:
+		n.absent, n.clear = true, f.Refused || f.NoRoute || f.Reason == ReasonDNS
 	}
 	return false
 }
