@@ -50,7 +50,8 @@ type cause struct {
 type causeGroup struct {
 	tenants  []string
 	subjects map[string]string // peers or cache stores, with the details of each
-	detail   string            // of the first one
+	detail   string            // the longest one: of a database that all wait for, it says the most
+	of       string            // the tenant that has it
 	several  bool              // details that differ
 }
 
@@ -65,10 +66,13 @@ func (d *doctorText) add(r rotate.TenantReport) {
 		key := cause{f.Severity, f.Code, f.Message, f.Next}
 		g := d.causes[key]
 		if g == nil {
-			g = &causeGroup{subjects: map[string]string{}, detail: f.Detail}
+			g = &causeGroup{subjects: map[string]string{}, detail: f.Detail, of: r.Wwwroot}
 			d.causes[key], d.order = g, append(d.order, key)
 		}
 		g.several = g.several || f.Detail != g.detail
+		if len(f.Detail) > len(g.detail) {
+			g.detail, g.of = f.Detail, r.Wwwroot
+		}
 		if len(g.tenants) == 0 || g.tenants[len(g.tenants)-1] != r.Wwwroot {
 			g.tenants = append(g.tenants, r.Wwwroot)
 		}
@@ -160,6 +164,8 @@ func (g *causeGroup) seen(line func(format string, args ...any), code string, ar
 	}
 	switch {
 	case g.detail == "", strings.HasPrefix(code, "peers_"): // the detail is the number of peers
+	case g.several && array && len(names) == 0:
+		line("for example: %s: %s", g.of, g.detail)
 	case g.several:
 		line("for example: %s", g.detail)
 	default:

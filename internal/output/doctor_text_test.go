@@ -221,3 +221,20 @@ func TestWebServersThatAreProvenAreOneLine(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// The site whose database all others wait for is named, whichever comes first.
+func TestTheTenantWithTheMostToSayIsTheExample(t *testing.T) {
+	d := newDoctorText(false, true)
+	for i := range 5 {
+		detail := "open the tenant's database: the run's --deadline has passed"
+		if i == 3 {
+			detail = "read the tenant: the run's --deadline has passed: read table mnet_host: no answer in time"
+		}
+		d.add(rotate.TenantReport{Wwwroot: fmt.Sprintf("https://t%d.example", i), Findings: []rotate.Finding{{Severity: rotate.SeverityError,
+			Code: "own_unreadable", Message: "the tenant cannot be read", Detail: detail, Next: "give the run more time"}}})
+	}
+	text := d.text(plain, func(hint, _ string, _ bool) string { return hint })
+	if !strings.Contains(text, "for example: https://t3.example: read the tenant: the run's --deadline has passed: read table mnet_host: no answer in time\n") {
+		t.Error(text)
+	}
+}
