@@ -45,7 +45,7 @@ func untilSignal(parent context.Context, stderr io.Writer) (context.Context, fun
 					first = time.Now()
 					cancel(&output.SignalError{Signal: s.(syscall.Signal)})
 				case s != syscall.SIGHUP && time.Since(first) >= impatient:
-					fmt.Fprintln(stderr, "ended at once by a second signal. Nothing is lost. To finish, start the same command again, or run: renew_mnetkeys push")
+					fmt.Fprintln(stderr, "ended at once by a second signal. No key is lost. Finish the work by a push for the same sites; only a move is finished by the same move. Do not repeat a rollback")
 					os.Exit(exitCodeOf(s.(syscall.Signal)))
 				}
 			case <-ended:
