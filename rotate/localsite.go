@@ -44,25 +44,20 @@ func (r *Renewal) ask(ctx context.Context, t *Tenant, id Identity, answers int) 
 	byCall := r.byCall(id)
 	return r.askNodes(ctx, t.localSite(id.Key.Certificate.PEM), answers, func(ctx context.Context, node Peer) (SelfCheck, *Failure) {
 		check, f := byCall(ctx, node)
-		if check == SelfFailed && r.isByName(node.Node) { // which counts only if it is this site
-			if _, page := r.Network.PublicKey(ctx, node); page != nil && page.Other == "" {
-				return SelfUnreachable, page
-			}
+		if check != SelfFailed || f.Other != "" || len(r.Nodes) == 0 {
+			return check, f
 		}
-		if check == SelfFailed && f.Other == "" {
-			f = cmp.Or(r.otherSite(ctx, t, node), f)
+		_, page := r.Network.PublicKey(ctx, node)
+		if page != nil && page.Other == "" && r.isByName(node.Node) { // which counts only if it is this site
+			return SelfUnreachable, page
 		}
-		return check, f
+		return check, cmp.Or(r.otherSite(t, node, page), f)
 	})
 }
 
 // otherSite reports a --node that is the web server of another site: it shows a certificate of a
-// wwwroot that no key of this site has.
-func (r *Renewal) otherSite(ctx context.Context, t *Tenant, node Peer) *Failure {
-	if len(r.Nodes) == 0 {
-		return nil
-	}
-	_, f := r.Network.PublicKey(ctx, node)
+// wwwroot that no key of this site has. f is the failure of its page, nil if that names this site.
+func (r *Renewal) otherSite(t *Tenant, node Peer, f *Failure) *Failure {
 	if f == nil || f.Other == "" || envelope.SameWwwroot(f.Other, r.MovedFrom) {
 		return nil
 	}
