@@ -197,9 +197,10 @@ func TestTheSecondAddressIsTriedWhenTheFirstIsDead(t *testing.T) {
 
 // The first address swallows packets: it may use its share of the time, and no more.
 func TestABlackHoleLeavesTimeForTheNextAddress(t *testing.T) {
+	t.Parallel()
 	peer := peertest.Run(t, peertest.Options{})
 	c := client(t, quick(func(o *peers.Options) {
-		o.Retries, o.Timeout = -1, 500*time.Millisecond
+		o.Retries, o.Timeout = -1, 2*time.Second
 		o.Resolve = func(context.Context, string) ([]netip.Addr, error) {
 			return []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("127.0.0.1")}, nil
 		}

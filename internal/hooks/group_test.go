@@ -110,7 +110,7 @@ func TestWholeGroupIsEnded(t *testing.T) {
 
 func TestGroupIsAskedBeforeItIsKilled(t *testing.T) {
 	t.Parallel()
-	out, err := Command(`exec 2>/dev/null; trap 'echo tidied; exit' TERM; echo begun; while :; do sleep 0.05; done`).Run(t.Context(), nil, nil, Limits{Time: time.Second})
+	out, err := Command(`exec 2>/dev/null; trap 'echo tidied; exit' TERM; echo begun; while :; do sleep 0.05; done`).Run(t.Context(), nil, nil, Limits{Time: 3 * time.Second})
 	if out != "begun\ntidied\n" || err == nil {
 		t.Errorf("%q, error %v", out, err)
 	}
@@ -119,9 +119,16 @@ func TestGroupIsAskedBeforeItIsKilled(t *testing.T) {
 func TestRunEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(300*time.Millisecond, cancel)
+	defer cancel()
+	begun := filepath.Join(t.TempDir(), "begun")
+	go func() {
+		for _, err := os.Stat(begun); err != nil && ctx.Err() == nil; _, err = os.Stat(begun) {
+			time.Sleep(10 * time.Millisecond)
+		}
+		cancel()
+	}()
 	started := time.Now()
-	out, err := Command(`sleep 60 & echo $!; wait`).Run(ctx, nil, nil, Limits{})
+	out, err := Command(`sleep 60 & echo $!; touch "$FILE"; wait`).Run(ctx, nil, []string{"FILE=" + begun}, Limits{Time: time.Minute})
 	if !errors.Is(err, context.Canceled) || err.Error() != "sh was interrupted: context canceled" || time.Since(started) > 10*time.Second {
 		t.Errorf("after %v: %v", time.Since(started), err)
 	}
