@@ -21,7 +21,7 @@ type fileOption struct {
 // readFile sets the options of the file that neither the command line nor the environment sets. One
 // file serves all runs: it may have options of other commands, options of an array although only
 // one tenant is asked for, and options that contradict the command line or the environment. Those
-// are passed over.
+// are passed over; a value that only another command uses is checked.
 func (all settings) readFile() error {
 	file := all.named("options")
 	path := file.String()
@@ -40,11 +40,15 @@ func (all settings) readFile() error {
 		if l.option == nil || l.name == "options" {
 			return unknownLine(path, l.line, l.written)
 		}
-		s := all.named(l.name)
-		if s == nil || s.IsSet() || all.contradict(l) || s.needs != "" && !all.onWith(lines, s.needs) {
-			continue
+		switch s := all.named(l.name); {
+		case s == nil, s.needs != "" && !all.onWith(lines, s.needs):
+			// Another command needs the line, perhaps at night.
+			if err := l.set(l.option, new(Options), l.value); err != nil {
+				return origin{file: path, line: l.line}.refuse(l.option, err)
+			}
+		case !s.IsSet() && !all.contradict(l):
+			taken = append(taken, l)
 		}
-		taken = append(taken, l)
 	}
 	for _, l := range taken {
 		s := all.named(l.name)
