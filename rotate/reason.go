@@ -206,7 +206,7 @@ var Reasons = []ReasonRow{
 var families = []ReasonRow{
 	{Code: "http_3", Means: "it redirects to another address",
 		NextLocal: "if this site has moved there, write its new wwwroot into config.php (of a tenant of VMoodle: into the register), then follow docs/move.md. If it has not, let its web server answer without a redirect",
-		Next:      "if the peer has moved, write its new wwwroot into its row in Moodle's table mnet_host, and do not add it as a new peer: users belong to the old row. Neither this tool nor Moodle follows redirects"},
+		Next:      "if the peer has moved and is a site of this array, finish its move (docs/move.md), which renames its rows at all sites. If it is not one, write its new wwwroot into its row in Moodle's table mnet_host, and do not add it as a new peer: users belong to the old row. Neither this tool nor Moodle follows redirects"},
 	{Code: "http_5", Means: "its web server failed", Pending: true,
 		Next: nextIfDown, NextLocal: "the log of this site's web server says why it failed"},
 	{Code: "http_", Means: "the web server did not answer with status 200",
