@@ -83,10 +83,14 @@ func (r *Renewal) peerStatus(ctx context.Context, t *Tenant, p Peer) PeerReport 
 	switch {
 	case err != nil:
 		report.Detail = "its database: " + err.Error()
-	case other != nil && other.Another && !other.Unknown:
-		report.Holds, report.Detail = "other", twoRows().Detail // which its Moodle finds is not known
 	case other != nil:
 		report.Holds = t.holding(other.Holds)
+		if f := (farSide{Counterpart: other}).rowFault(); f != nil {
+			report.Detail = f.Detail
+		}
+		if other.Another && !other.Unknown {
+			report.Holds = "other" // which of the rows its Moodle finds is not known
+		}
 	}
 	return report
 }
@@ -130,6 +134,9 @@ func (p *PeerReport) Has() string {
 	case "other":
 		return "has another certificate of this site than the current one"
 	case "none":
+		if p.Detail != "" { // it has no row for one
+			return ""
+		}
 		return "has no certificate of this site"
 	}
 	return "has " + p.Holds

@@ -95,12 +95,12 @@ func TestAConfigThatComputesRenewsTheTenantThatMoodleWorksOnOrNone(t *testing.T)
 		var host []string
 		if c.host {
 			host = []string{"--host=" + own.Wwwroot}
-			if r := renewIt(t, own, "--php=/no/such/php"); r.code != 2 || !strings.Contains(r.stderr, "--host=URL") {
+			if r := renewIt(t, own, "--php=/bin/false"); r.code != 2 || !strings.Contains(r.stderr, "--host=URL") {
 				t.Errorf("%s, without --host: exit %d\n%s", name, r.code, r.stderr)
 			}
 		}
 		if c.construct != "" {
-			r := renewIt(t, own, append(host, "--php=/no/such/php")...)
+			r := renewIt(t, own, append(host, "--php=/bin/false")...)
 			if r.code != 2 || !strings.Contains(r.stderr, fill.Replace(c.construct)) || !strings.Contains(r.stderr, "--php=PATH") || own.Certificate(t) != before {
 				t.Errorf("%s, without php: exit %d, want %q\n%s", name, r.code, fill.Replace(c.construct), r.stderr)
 			}

@@ -213,7 +213,7 @@ func TestAnOwnSiteThatKeepsTheOldKeyGetsItBack(t *testing.T) {
 	own.Peer(t, peer)
 	own.Warm(t)
 	old := pairOf(t, own)
-	r := renewIt(t, own, "--json", "--php=/nonexistent/php", "--cfg", "altcacheconfigpath="+t.TempDir()) // php would find the right cache
+	r := renewIt(t, own, "--json", "--php=/bin/false", "--cfg", "altcacheconfigpath="+t.TempDir()) // php would find the right cache
 	r.expect(t, 1, "the old key was restored")
 	if got := r.document(t).Tenants[0]; got.Outcome != rotate.Undone || got.SelfCheck != rotate.SelfProven {
 		t.Errorf("%+v", got)

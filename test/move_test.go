@@ -137,7 +137,7 @@ func TestAMoveIsUndoneWithItsWwwroot(t *testing.T) {
 		own.Purge(t)
 		own.Warm(t)
 		pair, row := pairOf(t, own), rowOf(t, own, old)
-		nowhere := []string{"--php=/nonexistent/php", "--cfg=altcacheconfigpath=" + t.TempDir(), "--cfg=cachedir=" + t.TempDir()}
+		nowhere := []string{"--php=/bin/false", "--cfg=altcacheconfigpath=" + t.TempDir(), "--cfg=cachedir=" + t.TempDir()}
 		r := operate(t, own.ConfigFile, "move", append(nowhere, "--from="+old, "--yes"), own, peer)
 		r.expect(t, 1, "the old key was restored", "undone "+own.Wwwroot)
 		if pairOf(t, own) != pair || named(t, own, row) != old || !holds(pair, own.Certificate(t)) {

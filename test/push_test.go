@@ -192,7 +192,7 @@ func TestARollbackThatTheOwnSiteDoesNotFollowIsUndone(t *testing.T) {
 	renewIt(t, own).expect(t, 0)
 	current := pairOf(t, own)
 	own.Warm(t)
-	cmd := command(t, "rollback", "--config="+own.ConfigFile, "--yes", "--json", "--php=/nonexistent/php", "--cfg", "altcacheconfigpath="+t.TempDir()) // php would find the right cache
+	cmd := command(t, "rollback", "--config="+own.ConfigFile, "--yes", "--json", "--php=/bin/false", "--cfg", "altcacheconfigpath="+t.TempDir()) // php would find the right cache
 	r := run1(t, cmd)
 	r.revealsNothing(t, secrets(t, own))
 	r.expect(t, 1, "the old key was restored")

@@ -27,7 +27,11 @@ func (all settings) elsewhere() map[string]string {
 // place says where the values come from, behind the name of the option; "" for the command line.
 func (s *setting) place() string {
 	var lines []string
-	for _, v := range s.given {
+	values := s.given
+	if !s.repeats { // the last one is in effect
+		values = values[max(0, len(values)-1):]
+	}
+	for _, v := range values {
 		switch {
 		case v.from.variable != "":
 			return "is set by " + v.from.variable

@@ -9,7 +9,7 @@ import (
 
 func TestAnErrorSaysWhereItsOptionComesFrom(t *testing.T) {
 	t.Setenv("MNETKEYS_CA_FILE", "/nonexistent")
-	file := optionFile(t, "# ours", "cache-hook = /nonexistent", "host = https://a.example", "ignore-peer = a", "ignore-peer = b")
+	file := optionFile(t, "cache-hook = /overridden", "cache-hook = /nonexistent", "host = https://a.example", "ignore-peer = a", "ignore-peer = b")
 	o, err := optionsOf(t, "push", "--options="+file, "--node=10.0.0.1")
 	if err != nil {
 		t.Fatal(err)

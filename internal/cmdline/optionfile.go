@@ -42,9 +42,8 @@ func (all settings) readFile() error {
 		}
 		switch s := all.named(l.name); {
 		case s == nil, s.needs != "" && !all.onWith(lines, s.needs):
-			// Another command needs the line, perhaps at night.
-			if err := l.set(l.option, new(Options), l.value); err != nil {
-				return origin{file: path, line: l.line}.refuse(l.option, err)
+			if err := (origin{file: path, line: l.line}).check(l.option, l.value); err != nil {
+				return err
 			}
 		case !s.IsSet() && !all.contradict(l):
 			taken = append(taken, l)

@@ -94,8 +94,10 @@ func TestAValueThatCannotBeReadSaysWhereItComesFrom(t *testing.T) {
 func refused(o *option) *string {
 	bad := ""
 	switch {
-	case slices.Contains([]string{"php", "options"}, o.name):
+	case o.name == "options":
 		return nil
+	case o.name == "php":
+		bad = "/nonexistent/php"
 	case o.isMeasure() || o.isSwitch() || len(o.words) > 0:
 		bad = "?"
 	}
@@ -136,6 +138,17 @@ func TestEveryRefusedValueSaysWhereItComesFrom(t *testing.T) {
 	}
 	if seen < 30 {
 		t.Errorf("only %d options refuse anything", seen)
+	}
+}
+
+func TestTheVariableOfAnotherCommandIsCheckedToo(t *testing.T) {
+	t.Setenv("MNETKEYS_YES", "perhaps")
+	if _, err := optionsOf(t); err == nil || err.Error() != `MNETKEYS_YES must be true or false, not "perhaps"` {
+		t.Error(err)
+	}
+	t.Setenv("MNETKEYS_YES", "")
+	if _, err := optionsOf(t); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -16,6 +16,8 @@ func TestAMistypedCommandLineIsAnsweredWithWhatIsMeant(t *testing.T) {
 		"--hlep":                     "unknown option --hlep | did you mean --help?",
 		"-M":                         "unknown option -M | did you mean -m?",
 		"-nq":                        "unknown option -nq | write letters separately: -n -q",
+		"--help=x":                   "the option help takes no value | leave out = and the value",
+		"--version=x":                "the option version takes no value | leave out = and the value",
 		"---host=x":                  "malformed option ---host | did you mean --host?",
 		"--nonsense":                 "unknown option --nonsense | see renew_mnetkeys --help",
 		"-x":                         "unknown option -x | see renew_mnetkeys --help",
@@ -65,7 +67,7 @@ func TestAMistypedVariableIsAnsweredWithTheOneThatIsMeant(t *testing.T) {
 		"MNETKEYS_NONSENSE": "see renew_mnetkeys --help: MNETKEYS_DRY_RUN is --dry-run",
 		"MNETKEYS_":         "see renew_mnetkeys --help: MNETKEYS_DRY_RUN is --dry-run",
 	} {
-		err := checkVariables([]string{"PATH=/bin", "MNETKEYS_HOST=x", testVariables + "X=1", name + "=1"})
+		err := settingsOf(Renew).checkVariables([]string{"PATH=/bin", "MNETKEYS_HOST=x", testVariables + "X=1", name + "=1"})
 		if err == nil || err.Error() != "unknown environment variable "+name || adviceOf(err) != want {
 			t.Errorf("%s: %v | %s", name, err, adviceOf(err))
 		}

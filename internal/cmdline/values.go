@@ -52,6 +52,14 @@ func (from origin) refuse(o *option, err error) error {
 	return &UsageError{Problem: from.name(o) + " " + usage.Problem, Advice: usage.Advice}
 }
 
+// check reads a value that this command does not use, for the sake of the one that does.
+func (from origin) check(o *option, value string) error {
+	if err := o.set(o, new(Options), value); err != nil {
+		return from.refuse(o, err)
+	}
+	return nil
+}
+
 // Apply implements cli.Flag.
 func (s *setting) Apply(set *flag.FlagSet) error {
 	for _, name := range s.names() {
@@ -138,7 +146,7 @@ func (all settings) on(name string) bool {
 // options reads the options of a command, after those of the command line are set.
 func (all settings) options(cmd Command) (Options, error) {
 	o := Options{Command: cmd.Name}
-	if err := checkVariables(os.Environ()); err != nil {
+	if err := all.checkVariables(os.Environ()); err != nil {
 		return o, err
 	}
 	all.readEnvironment()
@@ -230,13 +238,21 @@ const (
 )
 
 // checkVariables refuses variables that look like options but are not: a mistyped MNETKEYS_DRY_RUN
-// must not renew for real.
-func checkVariables(environ []string) error {
+// must not renew for real. It also checks the values that only another command uses.
+func (all settings) checkVariables(environ []string) error {
 	for _, v := range environ {
-		name, _, _ := strings.Cut(v, "=")
-		known := slices.ContainsFunc(allOptions(), func(o *option) bool { return o.variable() == name })
-		if strings.HasPrefix(name, variablePrefix) && !strings.HasPrefix(name, testVariables) && !known {
+		name, value, _ := strings.Cut(v, "=")
+		if !strings.HasPrefix(name, variablePrefix) || strings.HasPrefix(name, testVariables) {
+			continue
+		}
+		at := slices.IndexFunc(allOptions(), func(o *option) bool { return o.variable() == name })
+		if at < 0 {
 			return unknownVariable(name)
+		}
+		if o := allOptions()[at]; all.named(o.name) == nil && value != "" {
+			if err := (origin{variable: name}).check(o, value); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -143,6 +143,10 @@ func misread(cmd Command, err error) error {
 		usage.Problem = "malformed option " + strings.TrimSuffix(word, strings.TrimLeft(word, "-")) + name
 		return usage
 	}
+	if _, flag, ok := strings.Cut(err.Error(), " for -"); ok { // of --help and --version, which have no rows
+		name, _, _ := strings.Cut(flag, ":")
+		return &UsageError{Problem: "the option " + name + " takes no value", Advice: "leave out = and the value"}
+	}
 	return &UsageError{Problem: err.Error(), Advice: "see " + cmd.Line() + " --help"}
 }
 

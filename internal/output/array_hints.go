@@ -27,8 +27,8 @@ func (a *Array) interruptedHint() string {
 	switch {
 	case !a.changed, row.MakesKey && a.Options.Due.OnlyIfDue:
 		return left("")
-	case row.MakesKey && a.Options.Array.Fresh == 0:
-		return "the same command would renew the others again: " + left("") + " --fresh=" + a.freshFor(time.Now())
+	case row.MakesKey && a.Options.Array.Fresh < min(time.Hour, a.freshFor(time.Now())): // over before it can be pasted
+		return "the same command would renew the others again: " + left("") + " --fresh=" + inMinutes(a.freshFor(time.Now()))
 	case row.MakesKey:
 		return left("; a key younger than --fresh is only pushed")
 	}
@@ -38,16 +38,20 @@ func (a *Array) interruptedHint() string {
 // freshFor is the --fresh that tells the keys that the run has made from those that it has not
 // reached: less than the age of the youngest of the latter, which only grow older, and a day at most.
 // The longer it is, the later the command can be started.
-func (a *Array) freshFor(now time.Time) string {
-	const day = 24 * time.Hour
-	age := day
+func (a *Array) freshFor(now time.Time) time.Duration {
+	age := 24 * time.Hour
 	if !a.youngest.IsZero() {
 		age = min(age, now.Sub(a.youngest))
 	}
-	if age >= 2*time.Minute {
-		return strings.TrimSuffix(age.Truncate(time.Minute).String(), "0s")
+	return max(age, time.Second)
+}
+
+// inMinutes writes a duration for a command line: in seconds if it is short.
+func inMinutes(d time.Duration) string {
+	if d >= 2*time.Minute {
+		return strings.TrimSuffix(d.Truncate(time.Minute).String(), "0s")
 	}
-	return max(age, time.Second).Truncate(time.Second).String()
+	return d.Truncate(time.Second).String()
 }
 
 // saidAtTheEnd reports whether a tenant's hint is that of all tenants that a signal has spared.

@@ -224,6 +224,8 @@ func TestAfterASignalAnArrayNamesTheCommandThatGoesOn(t *testing.T) {
 			"hint: to go on with the tenants that are not renewed yet (2 of 3; a key younger than --fresh is only pushed), run: renew_mnetkeys --all '--match=*'\n"},
 		"a renewal of fresh keys too": {"renew", []string{"--all", "--fresh=0s"}, []rotate.TenantReport{renewed, left, checked},
 			"hint: the same command would renew the others again: to go on with the tenants that are not renewed yet (2 of 3), run: renew_mnetkeys --all --fresh=24h0m\n"},
+		"a renewal of keys that are fresh for a minute": {"renew", []string{"--all", "--fresh=1m"}, []rotate.TenantReport{renewed, left, checked},
+			"hint: the same command would renew the others again: to go on with the tenants that are not renewed yet (2 of 3), run: renew_mnetkeys --all --fresh=24h0m\n"},
 		"a renewal of fresh keys too, some of them an hour old": {"renew", []string{"--all", "--fresh", "0s", "--quiet"}, []rotate.TenantReport{renewed, left, hourOld},
 			"run: renew_mnetkeys --all --quiet --fresh=1h0m\n"},
 		"a renewal of fresh keys too, one of them not used": {"renew", []string{"--all", "--fresh=0s"}, []rotate.TenantReport{unused, left, left}, "would renew the others again"},
