@@ -71,18 +71,15 @@ func retired(entry any) (r rotate.Retired, problem string) {
 }
 
 // PairsIn gives the key pairs in a copy of plugin mnet's settings, such as Moodle's cache has: the
-// current one first, then the retired ones, newest first. Even with an error, a [*HistoryError], it
-// returns the current one.
-func PairsIn(settings map[string]string) ([]rotate.Stored, error) {
-	var pairs []rotate.Stored
+// current one first, whose Expires is 0, then the retired ones, newest first. Even with an error, a
+// [*HistoryError], it returns the current one.
+func PairsIn(settings map[string]string) ([]rotate.Retired, error) {
+	var pairs []rotate.Retired
 	if pair := splitPair(settings["openssl"]); pair.Certificate != "" && pair.PrivateKey != "" {
-		pairs = append(pairs, pair)
+		pairs = append(pairs, rotate.Retired{Stored: pair})
 	}
 	history, err := decodeHistory(settings["openssl_history"])
-	for _, h := range history {
-		pairs = append(pairs, h.Stored)
-	}
-	return pairs, err
+	return append(pairs, history...), err
 }
 
 // encodeHistory writes what PHP's serialize makes of the list, byte for byte as Moodle does:

@@ -180,7 +180,7 @@ func (t *tenant) StopMNet(context.Context, string) error              { return n
 func (t *tenant) Check(context.Context, string) error                 { return nil }
 func (t *tenant) Drop(context.Context, string, rotate.Scope) error    { return nil }
 
-func (t *tenant) Cached(context.Context, string, bool) ([]rotate.Stored, error) { return nil, nil }
+func (t *tenant) Cached(context.Context, string, bool) ([]rotate.Retired, error) { return nil, nil }
 
 // The endpoints of the local site.
 

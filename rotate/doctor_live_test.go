@@ -128,4 +128,4 @@ func TestTheDiagnosisTellsPeersForWhatTheyAreAndChangesNone(t *testing.T) {
 	}
 }
 
-func (*readOnly) Cached(context.Context, string, bool) ([]rotate.Stored, error) { return nil, nil }
+func (*readOnly) Cached(context.Context, string, bool) ([]rotate.Retired, error) { return nil, nil }

@@ -462,13 +462,13 @@ func (f *fleet) Nodes(context.Context, string) ([]string, *Failure) {
 }
 
 // Cached gives the pairs in the web server's cache.
-func (s *fleetSite) Cached(context.Context, string, bool) ([]Stored, error) {
+func (s *fleetSite) Cached(context.Context, string, bool) ([]Retired, error) {
 	s.f.mu.Lock()
 	defer s.f.mu.Unlock()
 	if s.cached == nil {
 		return nil, nil
 	}
-	return []Stored{*s.cached}, nil
+	return []Retired{{Stored: *s.cached}}, nil
 }
 
 // wrap changes each session of a member when it is opened.

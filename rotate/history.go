@@ -50,7 +50,8 @@ func historyFull(keys int) string {
 
 // byAge inserts pairs into a history at their places, newest first. A pair goes before the first
 // one that is not younger: of two pairs made in the same second, the one that is added was in use
-// last. Pairs that cannot be read, or were undone, are ignored for the order.
+// last. Pairs that cannot be read, or were undone, are ignored for the order; one that was undone goes
+// to the end.
 func byAge(added, history []Retired) []Retired {
 	history = slices.Clone(history)
 	for _, a := range added {
@@ -59,7 +60,7 @@ func byAge(added, history []Retired) []Retired {
 			other, err := envelope.ParseCertificate(h.Certificate)
 			return err == nil && h.Expires != undone && !older(c, other)
 		})
-		if at < 0 {
+		if at < 0 || a.Expires == undone {
 			at = len(history)
 		}
 		history = slices.Insert(history, at, a)
@@ -160,13 +161,13 @@ func (r *Renewal) trim(ctx context.Context, now *Tenant, report *TenantReport) {
 	if len(now.History) <= generations {
 		return
 	}
-	err := r.Store.StoreHistory(ctx, now, now.History[:generations], true)
-	if err == nil {
-		report.shortened(now.History, generations, allProven)
-		err = r.Cache.Drop(ctx, now.SiteIdentifier, ScopeEntry)
+	if err := r.Store.StoreHistory(ctx, now, now.History[:generations], true); err != nil {
+		r.Log.Info().Err(err).Msg("the key history was not shortened; the next run tries again")
+		return
 	}
-	if err != nil {
-		r.Log.Info().Err(err).Msg("the key history was not shortened, or not in the cache; the next run tries again")
+	report.shortened(now.History, generations, allProven)
+	if err := r.Cache.Drop(ctx, now.SiteIdentifier, ScopeEntry); err != nil {
+		r.Log.Info().Err(err).Msg("the key history was shortened, but the cache has the longer one until it is purged, by the next renewal at the latest")
 	}
 }
 

@@ -13,7 +13,7 @@ func TestOfPairsMadeInTheSameSecondTheOneOfTheCacheIsTheNewest(t *testing.T) {
 		first, second = second, peertest.NewKeyPair("https://a.example", 1024)
 	}
 	retired := func(certificate, key string) Retired {
-		return Retired{Stored: Stored{Certificate: certificate, PrivateKey: key}, Expires: 1}
+		return Retired{Stored: Stored{Certificate: certificate, PrivateKey: key}, Expires: 2}
 	}
 	stored, cached := retired(first.Certificate.PEM, first.PEM), retired(second.Certificate.PEM, second.PEM)
 	stored.Expires = first.Certificate.NotAfter.Unix()

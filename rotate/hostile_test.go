@@ -74,7 +74,7 @@ func TestRescuedPairsStandInTheOrderOfTheirAge(t *testing.T) {
 	lost := w.tenant.History[5]
 	w.tenant.History = slices.Delete(slices.Clone(w.tenant.History), 5, 6)
 	older := storedPair(testPair(t, ownURL, clock.AddDate(0, 0, -90)))
-	w.alsoCached = []Stored{older, lost.Stored}
+	w.alsoCached = []Retired{{Stored: older}, lost}
 	if report := w.renewal(Options{}).Run(t.Context()); report.Outcome != Renewed {
 		t.Fatal(report.Err)
 	}

@@ -455,6 +455,31 @@ func TestAPushShortensTheHistory(t *testing.T) {
 	}
 }
 
+// The cache may have a history from before it was shortened. The pair that was undone there comes to
+// the end again, unless a web server may use it, and no rollback returns to it.
+func TestAnUndonePairOfTheCacheStaysUndone(t *testing.T) {
+	for name, current := range map[string]bool{"retired in the cache": false, "current in another cache": true} {
+		w := newWorld(t)
+		w.addPeer(peerA, fakePeer{dead: true})
+		w.retire(3)
+		used, pair := w.tenant.History[0].Stored, *w.otherPair()
+		w.alsoCached = []Retired{{Stored: pair, Expires: undone}}
+		if current {
+			w.alsoCached = append(w.alsoCached, Retired{Stored: pair})
+		}
+		before := w.tenant.Pair
+		if report := w.renewal(Options{}).Run(t.Context()); report.Outcome != Renewed {
+			t.Fatal(name, report.Err)
+		}
+		history := w.tenant.History
+		last := history[len(history)-1]
+		if len(history) != 5 || history[0].Stored != before || !current && (last.Stored != pair || last.Expires != undone || history[1].Stored != used) ||
+			current && (history[1].Stored != pair || history[1].Expires == undone) {
+			t.Errorf("%s: %d pairs, the last expires %d", name, len(history), last.Expires)
+		}
+	}
+}
+
 // An undone pair was never in use: no rollback returns to it.
 func TestARollBackAfterAnUndoneRenewalDoesNotTakeTheUndonePair(t *testing.T) {
 	w := newWorld(t)

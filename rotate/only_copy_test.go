@@ -68,7 +68,7 @@ func TestAPushThatPutsTheOldKeyBackPurgesNoKeyThatItCouldNotKeep(t *testing.T) {
 	w := newWorld(t)
 	old, only := w.tenant.Pair, *w.otherPair()
 	w.renewed(t)
-	w.cached, w.alsoCached, w.events = &old, []Stored{only}, nil
+	w.cached, w.alsoCached, w.events = &old, []Retired{{Stored: only}}, nil
 	w.on = func(event string) {
 		if w.storeErr = nil; event == "store-history" {
 			w.storeErr = errDown

@@ -147,7 +147,7 @@ func TestADryRunOfARollBackNamesTheKeyThatTheCacheHas(t *testing.T) {
 	w := newWorld(t)
 	w.renewed(t)
 	w.web()
-	w.alsoCached = []Stored{*w.otherPair()}
+	w.alsoCached = []Retired{{Stored: *w.otherPair()}}
 	planned := w.renewal(Options{}).PlanRollBack(t.Context())
 	ran := w.renewal(Options{}).RollBack(t.Context())
 	if ran.Certificate == nil || !strings.Contains(strings.Join(planned.Warnings, "\n"), ran.Certificate.SHA256) {

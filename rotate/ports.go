@@ -72,9 +72,10 @@ type Cache interface {
 	Check(ctx context.Context, site string) error
 	Drop(ctx context.Context, site string, scope Scope) error
 	// Cached gives the key pairs in the stores, as far as they can be read, and changes nothing:
-	// the cached pair may be the only copy of a key. withPHP also asks Moodle's own code, which can
+	// the cached pair may be the only copy of a key. A pair that is current there has no Expires;
+	// those of a cached history have what it says. withPHP also asks Moodle's own code, which can
 	// read stores that nothing else can. An empty store is no error; one that cannot be read is.
-	Cached(ctx context.Context, site string, withPHP bool) ([]Stored, error)
+	Cached(ctx context.Context, site string, withPHP bool) ([]Retired, error)
 }
 
 // Scope is how much of the cache Drop removes.

@@ -141,18 +141,28 @@ func (r *Renewal) keepCached(ctx context.Context, t *Tenant, withPHP bool) error
 }
 
 // missing are the cached pairs of this tenant that are usable and not in the database, as entries
-// of the history. If several sites share a cache, it may have pairs of others.
-func (r *Renewal) missing(ctx context.Context, t *Tenant, cached []Stored) []Retired {
+// of the history. If several sites share a cache, it may have pairs of others. A pair that was undone
+// stays one, unless a cache has it as the current pair, so that a web server uses it.
+func (r *Renewal) missing(ctx context.Context, t *Tenant, cached []Retired) []Retired {
 	var missing []Retired
 	for _, c := range cached {
-		if c == t.Pair { // the usual case: it need not be parsed
+		if c.Stored == t.Pair { // the usual case: it need not be parsed
 			continue
 		}
 		pair, err := envelope.ParseKeyPair(c.Certificate, c.PrivateKey)
-		if err != nil || t.has(pair.Certificate) || slices.ContainsFunc(missing, func(m Retired) bool { return m.Stored == c }) || !r.isOurs(ctx, t, pair.Certificate) {
+		if err != nil || t.has(pair.Certificate) || !r.isOurs(ctx, t, pair.Certificate) {
 			continue
 		}
-		missing = append(missing, Retired{Stored: c, Expires: pair.Certificate.NotAfter.Unix()})
+		if c.Expires != undone {
+			c.Expires = pair.Certificate.NotAfter.Unix()
+		}
+		at := slices.IndexFunc(missing, func(m Retired) bool { return m.Stored == c.Stored })
+		switch {
+		case at < 0:
+			missing = append(missing, c)
+		case c.Expires != undone:
+			missing[at] = c
+		}
 	}
 	return missing
 }

@@ -30,11 +30,11 @@ type world struct {
 	cached      *Stored // the pair in the web server's cache; nil reads the database
 	refill      func()  // called after a drop, like a web request under way
 	cachedErr   error
-	alsoCached  []Stored // retired pairs in the cache
-	hidden      bool     // the cache cannot be read from here
-	sticky      bool     // dropping does nothing: the web server keeps what it has
-	clockAhead  bool     // the web server's answers have timestamps in the future
-	unreachable bool     // no web server answers at the local wwwroot
+	alsoCached  []Retired // retired pairs in the cache
+	hidden      bool      // the cache cannot be read from here
+	sticky      bool      // dropping does nothing: the web server keeps what it has
+	clockAhead  bool      // the web server's answers have timestamps in the future
+	unreachable bool      // no web server answers at the local wwwroot
 	nodes       []string
 	// pages are what publickey.php shows, by node, if it is not what the web server uses.
 	pages     map[string]string
@@ -251,7 +251,7 @@ func (w *world) StopMNet(_ context.Context, mode string) error {
 func (w *world) Check(context.Context, string) error { return w.checkErr }
 
 // Cached gives the pairs in the web server's cache.
-func (w *world) Cached(context.Context, string, bool) ([]Stored, error) {
+func (w *world) Cached(context.Context, string, bool) ([]Retired, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
@@ -260,7 +260,7 @@ func (w *world) Cached(context.Context, string, bool) ([]Stored, error) {
 	case w.cached == nil || w.hidden:
 		return nil, nil
 	}
-	return append([]Stored{*w.cached}, w.alsoCached...), nil
+	return append([]Retired{{Stored: *w.cached}}, w.alsoCached...), nil
 }
 
 func (w *world) Drop(_ context.Context, _ string, scope Scope) error {

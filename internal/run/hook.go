@@ -143,7 +143,7 @@ func (h *hookRunner) cacheOf(own rotate.Cache, tenant *config.Config) rotate.Cac
 }
 
 // Cached implements rotate.Cache.
-func (c hookCache) Cached(ctx context.Context, site string, withPHP bool) ([]rotate.Stored, error) {
+func (c hookCache) Cached(ctx context.Context, site string, withPHP bool) ([]rotate.Retired, error) {
 	return c.own.Cached(ctx, site, withPHP)
 }
 

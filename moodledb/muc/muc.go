@@ -94,7 +94,7 @@ func (c *Cache) moodle() phpSite {
 }
 
 // Cached implements rotate.Cache.
-func (c *Cache) Cached(ctx context.Context, site string, withPHP bool) ([]rotate.Stored, error) {
+func (c *Cache) Cached(ctx context.Context, site string, withPHP bool) ([]rotate.Retired, error) {
 	own, err := c.open(site)
 	var stores []cachedSettings
 	if err == nil {
@@ -124,8 +124,8 @@ func unread(stores []cachedSettings) bool {
 // pairsIn gives the usable key pairs of the stores, each once. The error names the stores that
 // could not be read: those in memory only if no other is among them, which another user or php could
 // read.
-func pairsIn(stores []cachedSettings) ([]rotate.Stored, error) {
-	var pairs []rotate.Stored
+func pairsIn(stores []cachedSettings) ([]rotate.Retired, error) {
+	var pairs []rotate.Retired
 	var errs []error
 	for _, s := range stores {
 		held, err := moodledb.PairsIn(s.Settings)

@@ -31,7 +31,7 @@ func (c siteCache) Drop(ctx context.Context, scope rotate.Scope) error {
 
 func (c siteCache) Check(ctx context.Context) error { return c.Cache.Check(ctx, c.site) }
 
-func (c siteCache) Cached(ctx context.Context, withPHP bool) ([]rotate.Stored, error) {
+func (c siteCache) Cached(ctx context.Context, withPHP bool) ([]rotate.Retired, error) {
 	return c.Cache.Cached(ctx, c.site, withPHP)
 }
 
@@ -56,7 +56,7 @@ func cacheOfSite(t *testing.T, site *testbed.Site, php string) siteCache {
 
 const thePair = "SELECT value FROM {config_plugins} WHERE plugin = 'mnet' AND name = 'openssl'"
 
-func texts(pairs []rotate.Stored) []string {
+func texts(pairs []rotate.Retired) []string {
 	var all []string
 	for _, p := range pairs {
 		all = append(all, p.Certificate+"@@@@@@@@"+p.PrivateKey)
