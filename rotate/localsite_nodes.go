@@ -158,7 +158,7 @@ func (r *Renewal) verdict(answers []nodeAnswer) (SelfCheck, *Failure) {
 		n += of
 	}
 	return SelfFailed, &Failure{Reason: ReasonSeveralCaches, Detail: fmt.Sprintf(
-		"its web servers use different keys: %d of %d answers were given with the stored one; %s", n, len(answers), worst.at(answers))}
+		"its web servers use different keys: the stored one was used in %d of %d answers; %s", n, len(answers), worst.at(answers))}
 }
 
 // rank gives the order of what web servers of the local site showed, the worst first: one of
