@@ -83,7 +83,7 @@ func (u *unprovenPeers) between() string {
 
 // sites names a few of many sites.
 func sites(wwwroots map[string]bool) string {
-	return printable.Line(some(slices.Sorted(maps.Keys(wwwroots))), 0)
+	return printable.Line(rotate.Some(slices.Sorted(maps.Keys(wwwroots))), 0)
 }
 
 // stepOf is the next step of a group of links. If each link has its own, it is that of the example.
