@@ -32,12 +32,7 @@ type linkCause struct {
 // cureOf is the next step for a tenant or a link without the names of its sites: 300 sites that need
 // the same command, each with its own name in it, are one group.
 func cureOf(next, tenant, peer string) string {
-	for _, wwwroot := range []string{peer, tenant} {
-		if wwwroot != "" {
-			next = strings.ReplaceAll(next, wwwroot, "WWWROOT")
-		}
-	}
-	return next
+	return withoutSite(withoutSite(next, peer, here), tenant, here)
 }
 
 // addUnproven counts a tenant's link that is not proven.

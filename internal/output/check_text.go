@@ -51,7 +51,7 @@ func withoutTenant(text, tenant string) string {
 
 // of adds the problem's tenant at the beginning of a text.
 func (p problem) of(text string) string {
-	if p.tenant == "" || strings.HasPrefix(text, p.tenant) {
+	if behind, begins := strings.CutPrefix(text, p.tenant); p.tenant == "" || begins && !goesOn(behind) {
 		return text
 	}
 	return p.tenant + ": " + text
