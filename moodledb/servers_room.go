@@ -18,7 +18,7 @@ type ConnectionsError struct {
 }
 
 func (e *ConnectionsError) Error() string {
-	return fmt.Sprintf("%s: this run needs %d connections %s, but only %d are free, of which it takes at most %d", e.Server, e.Needed, limits[e.Of].of, max(0, e.Left), max(0, e.May))
+	return fmt.Sprintf("%s: too few free connections %s: this run needs %d, free: %d, of which it takes at most %d", e.Server, limits[e.Of].of, e.Needed, max(0, e.Left), max(0, e.May))
 }
 
 // Hint says what to do about it.

@@ -159,8 +159,10 @@ func TestPrometheusAlertsWhenItShould(t *testing.T) {
 		"that a failed push ends":        {"a verify ends with exit code 4", "> on (job, instance) group_left", "< on (job, instance) group_left"},
 		"that another site's cure ends":  {"a renewal of an array", "min by (job, instance) (", "max by (job, instance) ("},
 		"after a run that cured it":      {"a verify ends with exit code 4", "              and on (job, instance, wwwroot)\n              renew_mnetkeys_local_site_proven == 0\n", ""},
-		"on local sites that are proven": {"a local site is not proven", "expr: renew_mnetkeys_local_site_proven == 0", "expr: renew_mnetkeys_local_site_proven == 1"},
-		"on web servers if all fail":     {"one of two web servers", "(renew_mnetkeys_web_server_proven) == 1", "(renew_mnetkeys_web_server_proven) < 2"},
+		"on local sites that are proven": {"a local site is not proven in one", "          renew_mnetkeys_local_site_proven == 0\n          unless", "          renew_mnetkeys_local_site_proven == 1\n          unless"},
+		"on web servers if all fail":     {"one of two web servers", "(renew_mnetkeys_web_server_proven) == 1\n        for", "(renew_mnetkeys_web_server_proven) < 2\n        for"},
+		"on their sites, too":            {"one of two web servers", "          unless on (job, instance, wwwroot)\n", "          or on (job, instance, wwwroot)\n"},
+		"on no site with a proven one":   {"a local site is not proven, although", "min by (job, instance, wwwroot) (renew_mnetkeys_web_server_proven) == 0", "min by (job, instance, wwwroot) (renew_mnetkeys_web_server_proven) < 2"},
 		"on metrics that have not gone":  {"the metrics of one machine go", "unless\n", "and\n"},
 	} {
 		t.Run("and a test finds an alert "+name, func(t *testing.T) {

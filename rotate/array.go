@@ -67,29 +67,6 @@ type ArrayOptions struct {
 	ProveCalls  int           // additional sealed calls of each tenant to members; -1: to all
 }
 
-// byDatabase are the wwwroots of the sites to which keys are pushed, and whose links are proven,
-// through their databases.
-func (a *Array) byDatabase() map[string]bool {
-	if a.ByKeyswap {
-		return nil
-	}
-	return a.members()
-}
-
-// isMember reports whether a wwwroot is that of a site of the array, however it is written.
-func (a *Array) isMember(wwwroot string) bool {
-	return slices.ContainsFunc(a.Members, func(m Member) bool { return envelope.SameWwwroot(m.Wwwroot, wwwroot) })
-}
-
-// members are the sites of the array, by wwwroot.
-func (a *Array) members() map[string]bool {
-	members := make(map[string]bool, len(a.Members))
-	for _, m := range a.Members {
-		members[m.Wwwroot] = true
-	}
-	return members
-}
-
 // Member is a site of the array.
 type Member struct {
 	// Wwwroot is the path of config.php if that cannot be read.
@@ -200,6 +177,10 @@ func (a *Array) start() []*renewing {
 			tenants[i].member, tenants[i].report.Moved = a.Members[at], &MoveReport{From: from}
 		}
 	}
+	a.Template.members = make(map[string]bool, len(a.Members))
+	for _, m := range a.Members {
+		a.Template.members[envelope.FoldWwwroot(m.Wwwroot)] = true
+	}
 	return tenants
 }
 
@@ -263,7 +244,7 @@ func (a *Array) emitter() (emit func(*renewing), code func() int) {
 		t.release()
 		t.release = func() {}
 		t.report.joinRows()
-		t.report.isCopy(a.isMember)
+		t.report.isCopy(a.Template.isMember)
 		mu.Lock()
 		defer mu.Unlock()
 		exits.add(t.report)
@@ -296,7 +277,7 @@ func (a *Array) within(ctx context.Context, t *renewing, do func(*Session, *Rene
 	})
 	var other *OtherSiteError
 	if errors.As(err, &other) {
-		other.Member = a.isMember(other.Row)
+		other.Member = a.Template.isMember(other.Row)
 	}
 	if err != nil {
 		t.report.Err, t.report.Error = err, err.Error()

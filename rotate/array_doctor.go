@@ -9,13 +9,13 @@ import (
 // diagnose examines each tenant by itself. A link to a member is judged by the member's database
 // too, as in every other survey. The member's own call is made when the member is examined.
 func (a *Array) diagnose(ctx context.Context, tenants []*renewing, emit func(*renewing)) {
-	members, sides := a.members(), a.readSides(ctx)
+	sides := a.readSides(ctx)
 	rows := a.rowsOfTenants(ctx, tenants, sides)
 	a.each("examine", tenants, func(t *renewing) {
-		doubted := a.examine(ctx, t, members, sides, rows)
+		doubted := a.examine(ctx, t, sides, rows)
 		if now := a.readAgain(ctx, sides, doubted); now != nil {
 			t.report.Findings = nil
-			a.examine(ctx, t, members, now, rows)
+			a.examine(ctx, t, now, rows)
 		}
 		if err := t.report.Err; err != nil && len(t.report.Findings) == 0 { // it was not opened
 			t.report.Findings = []Finding{Unreadable(ctx, t.member.Wwwroot, err)}
@@ -26,11 +26,11 @@ func (a *Array) diagnose(ctx context.Context, tenants []*renewing, emit func(*re
 
 // examine examines one tenant. Members that were asked for twice are doubted: what was read of them
 // is not what their web servers use.
-func (a *Array) examine(ctx context.Context, t *renewing, members map[string]bool, sides map[string]memberSide, rows *linkResults) (doubted map[string]bool) {
+func (a *Array) examine(ctx context.Context, t *renewing, sides map[string]memberSide, rows *linkResults) (doubted map[string]bool) {
 	var mu sync.Mutex
 	doubted = map[string]bool{}
 	a.within(ctx, t, func(s *Session, r *Renewal) error {
-		r.Locker, r.Store, r.members = a.looker(t.member), wholeStore{s.Store, s.PeerRows}, members
+		r.Locker, r.Store = a.looker(t.member), wholeStore{s.Store, s.PeerRows}
 		r.Busy = a.busy
 		r.Counterpart = func(_ context.Context, p Peer) (*Counterpart, error) {
 			mu.Lock()

@@ -90,6 +90,7 @@ func (a *Array) planMembers(ctx context.Context, tenants []*renewing) *linkResul
 		}
 		return results, s.PeerRows.CheckPeerRights(ctx, changes)
 	})
+	m.member = a.links().member // also if no tenant has a readable key
 	return m
 }
 
@@ -100,13 +101,12 @@ func (a *Array) planPeers(ctx context.Context, t *renewing, s *Session, r *Renew
 		t.report.Outcome, t.report.Exit = Failed, ExitNotRenewed
 		return fmt.Errorf("read the peers: %w", err)
 	}
-	inside := a.byDatabase()
 	for _, p := range list {
-		if inside[p.Wwwroot] {
+		if m.inside(p.Wwwroot) {
 			t.report.Peers = append(t.report.Peers, m.planned(ctx, p, t.member.Wwwroot))
 		}
 	}
-	outside := slices.DeleteFunc(list, func(p Peer) bool { return inside[p.Wwwroot] })
+	outside := slices.DeleteFunc(list, func(p Peer) bool { return m.inside(p.Wwwroot) })
 	what := wouldBeSent(a.planWords(t))
 	moves := r.MovedFrom != "" && !t.kept
 	if moves {

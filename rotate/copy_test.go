@@ -15,13 +15,14 @@ import (
 // is written and whether its database answers or not, the copy has not moved from there.
 func TestACopyOfASiteOfTheArrayHasNotMoved(t *testing.T) {
 	a := newFleet(t, 2).array(ArrayOptions{})
+	a.start()
 	for name, c := range map[string]struct {
 		from   string
 		isSite func(string) bool
 		want   string
 	}{
-		"a site of the array in other letters": {"https://T00.example", a.isMember, ""},
-		"no site of the array":                 {"https://old.example", a.isMember, "https://old.example"},
+		"a site of the array in other letters": {"https://T00.example", a.Template.isMember, ""},
+		"no site of the array":                 {"https://old.example", a.Template.isMember, "https://old.example"},
 		"a site whose database is down": {"https://master.example", func(of string) bool {
 			r := newWorld(t).renewal(Options{})
 			r.Counterpart = func(context.Context, Peer) (*Counterpart, error) { return nil, errors.New("it is down") }

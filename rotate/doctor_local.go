@@ -198,28 +198,6 @@ func (d *diagnosis) localHistory(peers []PeerReport) {
 		d.own(SeverityInfo, "history_long", fmt.Sprintf("once every peer is proven, a renewal or a push shortens it. From %d keys on, each renewal drops the oldest one, which a peer may still need", MaxHistory),
 			"the key history has more keys than Moodle keeps (openssl_generations), because a peer may still need them", "%d instead of %d", len(t.History), keep)
 	}
-	if !t.historyInOrder() {
-		d.own(SeverityInfo, "history_order", "make sure that all peers are proven: then a renewal or a push shortens the key history",
-			"the retired keys are not in the order of their age: a younger one may be dropped before an older one", "")
-	}
-}
-
-// historyInOrder reports whether the retired keys are sorted, newest first. A pair that was undone
-// is at the end, although it is newer than the current one.
-func (t *Tenant) historyInOrder() bool {
-	current, _ := envelope.ParseCertificate(t.Pair.Certificate)
-	var before *envelope.Certificate
-	for i, h := range t.History {
-		c, err := envelope.ParseCertificate(h.Certificate)
-		if err != nil || i == len(t.History)-1 && older(current, c) {
-			continue
-		}
-		if older(before, c) {
-			return false
-		}
-		before = c
-	}
-	return true
 }
 
 // localAddress compares where this machine finds the local site with where it finds the peers: a

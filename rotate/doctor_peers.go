@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"cmp"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -62,7 +63,11 @@ func (d *diagnosis) several(s Severity, code string, peers []string, next, messa
 	if len(peers) == 0 {
 		return
 	}
-	f := newFinding(s, "peers_"+code, d.tenant.Wwwroot, next, message, "%d of %d peers", len(peers), len(d.tenant.Peers))
+	detail := fmt.Sprintf("%d of %d peers", len(peers), len(d.tenant.Peers))
+	if len(d.tenant.Peers) == 1 {
+		detail = "1 of 1 peer"
+	}
+	f := newFinding(s, "peers_"+code, d.tenant.Wwwroot, next, message, "%s", detail)
 	f.Peers = peers
 	d.findings = append(d.findings, f)
 }

@@ -95,7 +95,7 @@ func TestWhatIsWrongWithTheHistory(t *testing.T) {
 			[]string{"error peer_fault_710 " + peerA, "warning own_history_empty " + ownURL}, ExitPeers, 2},
 		{"an entry cannot be read", func(c *clinic) { c.tenant.History[0].PrivateKey = "garbage" }, own("warning own_history_unreadable"), ExitNotRenewed, 2},
 		{"it is longer than the generations", func(c *clinic) { c.tenant.Generations = 1; c.retire(daysAgo(c, 76)) }, own("info own_history_long"), ExitOK, 2},
-		{"an older key is before a younger one", func(c *clinic) { c.retire(daysAgo(c, 30)) }, own("info own_history_order"), ExitOK, 2},
+		{"an older key is before a younger one", func(c *clinic) { c.retire(daysAgo(c, 30)) }, nil, ExitOK, 2},
 		{"a key that was undone is at the end", func(c *clinic) { c.retire(daysAgo(c, 1)) }, nil, ExitOK, 2},
 	})
 }

@@ -247,8 +247,8 @@ const advisePushEach = saveFirst + "Run: renew_mnetkeys push"
 type UnreachableError struct {
 	Wwwroot string
 	Failure error
-	// Node is the --node that does not answer, "" if none was given.
-	Node string
+	// Nodes has each --node that does not answer, or that has no address; none if none was given.
+	Nodes []string
 	// Stray: there is other text before or after the XML of its answers.
 	Stray bool
 	// Loopback: a web server on this machine answers for the wwwroot.
@@ -279,12 +279,8 @@ func (e *UnreachableError) Hint() string {
 		return "the web server must print nothing around its answers: switch off display_errors in PHP and debugdisplay in Moodle, and look for an echo or a blank line outside <?php in config.php"
 	case errors.As(e.Failure, &f) && f.Reason.isRedirect(): // a move is what is missing
 		return f.Reason.Row().NextLocal
-	case e.Node != "" && f != nil && f.Reason == ReasonDNS:
-		return "no address of the web server " + e.Node + " is known here: correct --node (on the command line or in the options file), then start the same command again"
-	case e.Node != "" && f != nil && f.Reason == ReasonTimeout:
-		return "the web server " + e.Node + " does not answer in time. If it is only slow, give it more with --timeout; if it is down, start it. If the load balancer sends no request to it, you can remove it from --node and from a --cache-hook instead (on the command line or in the options file), and purge its cache before it is used again. Then run: renew_mnetkeys …"
-	case e.Node != "":
-		return "start the web server " + e.Node + ". If the load balancer sends no request to it, you can remove it from --node and from a --cache-hook instead (on the command line or in the options file), and purge its cache before it is used again. Then run: renew_mnetkeys …"
+	case len(e.Nodes) > 0:
+		return hintMissing(e.Nodes, f)
 	case e.Loopback:
 		return "a web server on this machine answers for " + e.Wwwroot + ": if it is the live site, and no copy of it, add --node=127.0.0.1"
 	}
@@ -293,6 +289,22 @@ func (e *UnreachableError) Hint() string {
 		first = f.Reason.Row().NextLocal
 	}
 	return first + ". To go on without this proof (exit code 3), add --self-check=off, but never on a copy of a live site: its peers would accept the key of the copy"
+}
+
+// hintMissing is what to do about each --node that is missing, of which f is the failure.
+func hintMissing(nodes []string, f *Failure) string {
+	who, do, it := "the web server "+nodes[0], "does", "it"
+	if len(nodes) > 1 {
+		who, do, it = "the web servers "+Some(nodes), "do", "one of them"
+	}
+	first := "start " + who
+	switch {
+	case f != nil && f.Reason == ReasonDNS:
+		return "no address of " + who + " is known here: correct --node (on the command line or in the options file), then start the same command again"
+	case f != nil && f.Reason == ReasonTimeout:
+		first = who + " " + do + " not answer in time. If " + it + " is only slow, give it more with --timeout; if it is down, start it"
+	}
+	return first + ". If the load balancer sends no request to " + it + ", you can remove it from --node and from a --cache-hook instead (on the command line or in the options file), and purge its cache before it is used again. Then run: renew_mnetkeys …"
 }
 
 // OnlyCopyError says that the cache may have the only copy of a key that peers know, and cannot be

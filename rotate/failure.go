@@ -17,12 +17,12 @@ type Failure struct {
 	// verifies, or a certificate, came in its name; "" for none. Upper and lower case count in the
 	// path.
 	Other      string
-	Node       string // the --node whose web server is that of Other; "" if it was reached otherwise
-	RetryAfter string // the answer's header field of that name (RFC 9110 §10.2.3), "" for none
-	itself     bool   // it is the proof of the peer's own key that failed
-	noRow      bool   // the peer is a site of the same array, and its database has no row of this site
-	asked      string // the --node that was asked, "" if none was given
-	Suppressed bool   // nothing was sent, because of the result of an earlier call
+	Node       string   // the --node whose web server is that of Other; "" if it was reached otherwise
+	RetryAfter string   // the answer's header field of that name (RFC 9110 §10.2.3), "" for none
+	itself     bool     // it is the proof of the peer's own key that failed
+	noRow      bool     // the peer is a site of the same array, and its database has no row of this site
+	Suppressed bool     // nothing was sent, because of the result of an earlier call
+	asked      []string // each --node that is missing as the one that failed is, see absence
 }
 
 // nextOfOther is the next step for a peer that answers under another wwwroot, "" if there is none. A

@@ -114,10 +114,14 @@ func misspelt(p Peer) bool {
 	return c != nil && c.CheckWwwroot(p.Wwwroot) != nil && c.CheckWwwroot(envelope.FoldWwwroot(p.Wwwroot)) == nil
 }
 
-// isSite reports whether a wwwroot is that of a site of the same array, also of one whose database
-// cannot be read.
+// isMember reports whether a wwwroot is that of a site of the array of the run, however it is
+// written.
+func (r *Renewal) isMember(wwwroot string) bool { return r.members[envelope.FoldWwwroot(wwwroot)] }
+
+// isSite is isMember for a run on one site as well: it then looks for the site's database, and a
+// database that cannot be read is that of one.
 func (r *Renewal) isSite(ctx context.Context, wwwroot string) bool {
-	if r.members[wwwroot] {
+	if r.isMember(wwwroot) {
 		return true
 	}
 	other, err := r.counterpart(ctx, Peer{Wwwroot: wwwroot})
@@ -142,7 +146,7 @@ func (p *PeerReport) outdated() bool {
 // there is no other administrator to ask, and a move writes the rows of all.
 func (r *Renewal) nextOfArray(p Peer, far farSide, report *PeerReport) {
 	switch {
-	case report.back || far.Counterpart == nil && !r.members[p.Wwwroot]:
+	case report.back || far.Counterpart == nil && !r.isMember(p.Wwwroot):
 	case report.Reason == ReasonMNetOff && far.Counterpart != nil && !far.Site.isOff(): // its web server has an old setting in its cache
 		report.Next = nextOfMember(p.Wwwroot)
 	case report.Reason == ReasonMNetOff:

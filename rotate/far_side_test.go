@@ -48,6 +48,8 @@ func TestALinkThatIsHealedByTheCallIsJudgedByWhatThePeerHasAfterwards(t *testing
 				}
 				if p := run(r, t.Context()).Peers[0]; p.Outcome != c.outcome || p.Reason != c.reason {
 					t.Errorf("%+v", p)
+				} else if command == "status" && p.Outcome.Proven() && p.Holds != "current" {
+					t.Errorf("after the call that healed it, it %s", p.Has())
 				}
 				if peer.knows != w.tenant.Pair.Certificate {
 					t.Error("the peer was not healed")

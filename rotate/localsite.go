@@ -185,7 +185,7 @@ func (t *Tenant) stopping(check SelfCheck, f *Failure) error {
 	case f.Reason == ReasonClock:
 		return fmt.Errorf("%w: %w", ErrOwnClock, f)
 	}
-	return &UnreachableError{Wwwroot: t.address(), Failure: f, Stray: f.Reason == ReasonStrayOutput, Node: f.downNode()}
+	return &UnreachableError{Wwwroot: t.address(), Failure: f, Stray: f.Reason == ReasonStrayOutput, Nodes: f.missing()}
 }
 
 // stopped is stopping for a run that has to end: it also finds out what to advise.

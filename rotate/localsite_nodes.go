@@ -146,19 +146,14 @@ func (r *Renewal) verdict(answers []nodeAnswer) (SelfCheck, *Failure) {
 	}
 	differ := usesAnotherKey(worst.check, worst.Failure) && len(good) > 0 || worst.check == SelfNoRC4 && good[worst.node] > 0
 	if !differ {
-		f := worst.at(answers)
-		if f != nil && len(r.Nodes) > 0 {
-			named := *f
-			named.asked, f = worst.node, &named
-		}
-		return worst.check, f
+		return worst.check, worst.withMissing(answers, len(r.Nodes) > 0)
 	}
 	n := 0
 	for _, of := range good {
 		n += of
 	}
 	return SelfFailed, &Failure{Reason: ReasonSeveralCaches, Detail: fmt.Sprintf(
-		"its web servers use different keys: %d of %d answers were given with the stored one; %s", n, len(answers), worst.at(answers))}
+		"its web servers use different keys: the stored one was used in %d of %d answers; %s", n, len(answers), worst.at(answers))}
 }
 
 // rank gives the order of what web servers of the local site showed, the worst first: one of
@@ -188,6 +183,29 @@ func (a nodeAnswer) at(answers []nodeAnswer) *Failure {
 	}
 	f.Detail = join(where, f.Detail)
 	return &f
+}
+
+// withMissing is the failure of the worst answer. If that web server was not reached, it names all
+// that were not: asked has each --node that is missing in the same way.
+func (a nodeAnswer) withMissing(answers []nodeAnswer, named bool) *Failure {
+	f := a.at(answers)
+	if f.absence() == "" {
+		return f
+	}
+	all := *f
+	var others []string
+	for _, b := range answers {
+		if named && b.absence() == a.absence() && !slices.Contains(all.asked, b.node) {
+			all.asked = append(all.asked, b.node)
+		}
+		if b.absence() != "" && b.node != a.node && !slices.Contains(others, b.node) {
+			others = append(others, b.node)
+		}
+	}
+	if len(others) > 0 {
+		all.Detail += "; not reached either: " + Some(others)
+	}
+	return &all
 }
 
 // elsewhere reports an IPv6 address that does not belong to the site's web servers: this machine

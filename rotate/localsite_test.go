@@ -1,7 +1,10 @@
 package rotate
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -131,20 +134,57 @@ func TestAWebServerThatDoesNotAnswerAgainIsNotSaidToHaveNoRC4(t *testing.T) {
 	}
 }
 
-// Of several web servers that --node names, the one that does not answer is to be started or left out.
-func TestTheHintNamesTheWebServerThatDoesNotAnswer(t *testing.T) {
-	const node = "10.0.0.2:80"
-	err := (&Tenant{Wwwroot: ownURL}).stopping(SelfUnreachable, &Failure{Reason: ReasonConnect, asked: node})
-	if hint := HintOf(err); !strings.Contains(hint, "start the web server "+node) || strings.Contains(hint, "--self-check=off") {
-		t.Errorf("%v, hint %q", err, hint)
+// Of several web servers that --node names, each that does not answer is to be started or left out.
+func TestTheHintNamesTheWebServersThatDoNotAnswer(t *testing.T) {
+	refused, slow, unknown := &Failure{Reason: ReasonConnect, Pending: true}, &Failure{Reason: ReasonTimeout, Pending: true}, &Failure{Reason: ReasonDNS, Pending: true}
+	many := []string{"web1", "web2", "web3", "web4", "web5", "web6", "web7", "web8"}
+	for _, c := range []struct {
+		name     string
+		nodes    []string
+		failures map[string]*Failure
+		says     string // besides the first
+		means    string
+		next     string
+	}{
+		{"one of two", many[:2], map[string]*Failure{"web2": refused}, "at web2", "at web2 from this machine (connect)", "start the web server web2. If the load balancer sends no request to it,"},
+		{"the only one", many[:1], map[string]*Failure{"web1": refused}, "", "there from this machine (connect)", "start the web server web1. "},
+		{"two of three", many[:3], map[string]*Failure{"web1": refused, "web3": slow}, "; not reached either: web3", "at web1, web3 from this machine (connect, timeout)", "start the web servers web1, web3. If the load balancer sends no request to one of them, you can remove it"},
+		{"two that are slow", many[:2], map[string]*Failure{"web1": slow, "web2": slow}, "; not reached either: web2", "at web1, web2 from this machine (timeout)", "the web servers web1, web2 do not answer in time. If one of them is only slow, give it more"},
+		{"one of them has no address", many[:3], map[string]*Failure{"web1": refused, "web2": unknown, "web3": refused}, "; not reached either: web2, web3", "at web1, web2, web3 from this machine (connect, dns)", "start the web servers web1, web3. "},
+		{"two have no address", many[:3], map[string]*Failure{"web2": unknown, "web3": unknown}, "; not reached either: web3", "at web2, web3 from this machine (dns)", "no address of the web servers web2, web3 is known here"},
+		{"many", many, map[string]*Failure{"web1": refused, "web2": refused, "web3": refused, "web4": refused, "web5": refused, "web6": refused, "web7": refused, "web8": refused},
+			"; not reached either: web2, web3, web4, web5, web6 and 2 more", "at web1, web2, web3, web4, web5 and 3 more from", "start the web servers web1, web2, web3, web4, web5 and 3 more. "},
+		{"one answers something else", many[:2], map[string]*Failure{"web1": {Reason: "http_404"}, "web2": {Reason: "http_404"}}, "", "at web1, web2 from this machine (http_404)", ""},
+	} {
+		for command, run := range map[string]func(*Renewal, context.Context) TenantReport{"renew": (*Renewal).Run, "verify": (*Renewal).Verify, "doctor": (*Renewal).Diagnose} {
+			w := newWorld(t)
+			w.answer = func(node string, _ int) *Failure { return c.failures[node] }
+			w.noReach = map[string]bool{"": true} // the name beside them
+			report := run(w.renewal(Options{Nodes: c.nodes}), t.Context())
+			means, next := report.LocalSite()
+			said := fmt.Sprint(report.Err, report.Warnings, report.Findings)
+			if !strings.Contains(said, c.says) || !strings.Contains(means, c.means) {
+				t.Errorf("%s, %s: %s; %s", c.name, command, said, means)
+			}
+			if command == "renew" {
+				next = HintOf(report.Err)
+			} else if command == "doctor" && c.next != "" && !slices.ContainsFunc(report.Findings, func(f Finding) bool { return f.Next == next }) {
+				t.Errorf("%s: doctor and LocalSite differ: %s; %+v", c.name, next, report.Findings)
+			}
+			if !strings.HasPrefix(next, c.next) || c.next == "" && strings.Contains(next, "start the web server") || strings.Contains(next, "--self-check=off") == (c.next != "") && command == "renew" {
+				t.Errorf("%s, %s: %s", c.name, command, next)
+			}
+		}
 	}
-	r := &Renewal{Options: Options{Nodes: []string{"10.0.0.1:80", node}}}
-	_, f := r.verdict([]nodeAnswer{{"10.0.0.1:80", SelfProven, nil}, {node, SelfUnreachable, &Failure{Reason: ReasonConnect}}})
-	if f == nil || f.asked != node {
-		t.Errorf("%+v", f)
-	}
-	running := (&Tenant{Wwwroot: ownURL}).stopping(SelfUnreachable, &Failure{Reason: "http_404", asked: node})
-	if hint := HintOf(running); strings.Contains(hint, "start the web server") {
-		t.Errorf("%v, hint %q", running, hint)
+}
+
+// A site without a key cannot be called: whether a web server listens is all that is asked.
+func TestWebServersOfASiteWithoutAKeyAreNamedToo(t *testing.T) {
+	w := newWorld(t)
+	w.tenant.Pair, w.tenant.History = Stored{}, nil
+	w.noReach = map[string]bool{"web1": true, "web2": true}
+	report := w.renewal(Options{Nodes: []string{"web1", "web2"}}).Run(t.Context())
+	if hint := HintOf(report.Err); !strings.HasPrefix(hint, "start the web servers web1, web2. ") {
+		t.Errorf("%v: %s", report.Err, hint)
 	}
 }

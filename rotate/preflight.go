@@ -14,10 +14,16 @@ func (r *Renewal) reachable(ctx context.Context, t *Tenant) error {
 		return nil
 	}
 	nodes, f := r.localNodes(ctx, t.localSite(""))
+	var all []nodeAnswer
 	for _, node := range nodes {
-		if f = r.Network.Reachable(ctx, node); f == nil {
+		f := r.Network.Reachable(ctx, node)
+		if f == nil {
 			return nil
 		}
+		all = append(all, nodeAnswer{node.Node, SelfUnreachable, f})
+	}
+	if len(all) > 0 {
+		_, f = r.verdict(all)
 	}
 	return r.stopped(ctx, t, SelfUnreachable, f)
 }

@@ -68,7 +68,7 @@ type Renewal struct {
 	// Busy reports whether another run has the lock of a site of the array; may be nil.
 	Busy func(ctx context.Context, wwwroot string) bool
 
-	// members are the sites of the same array, by wwwroot; may be nil. Diagnose uses it.
+	// members are the sites of the array of the run, by their folded wwwroots; nil for one site.
 	members map[string]bool
 
 	// CommandLinePHP is the version of the php on this machine, "" if there is none; may be nil.

@@ -174,9 +174,9 @@ type NodeReport struct {
 	// Other is the wwwroot of another site that answers there, "" if none does.
 	Other string `json:"-"`
 
-	asked   string // the --node, "" if none was given
-	pending bool   // as in Failure
-	byName  bool   // it was asked by its name beside --node
+	asked   []string // the --node, none if none was given
+	pending bool     // as in Failure
+	byName  bool     // it was asked by its name beside --node
 }
 
 func keyReport(c *envelope.Certificate) *KeyReport {

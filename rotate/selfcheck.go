@@ -4,28 +4,51 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"strings"
 )
 
 // LocalSite is what the local site showed, as a predicate without a subject, and what to do about
 // it, "" if nothing. A different key is named only if a web server was seen to use one.
 func (r *TenantReport) LocalSite() (means, next string) {
 	n := r.shown()
-	means = n.means()
-	if n.SelfCheck == SelfUnreachable && len(r.Nodes) > 1 {
-		means = "no MNet server answers at " + n.Address + " from this machine"
-	}
+	means, f := n.means(), n.failure()
 	if n.SelfCheck == SelfUnreachable && n.Reason != "" {
-		means += " (" + string(n.Reason) + ")"
+		means, f = r.unreached(n)
 	}
 	switch {
 	case errors.As(r.Err, new(*LocalSiteError)), errors.As(r.Err, new(*UnreachableError)): // one state has one next step
 		return means, cmp.Or(r.Hint, HintOf(r.Err))
 	case n.SelfCheck == SelfUnreachable:
-		return means, n.failure().nextUnreachable()
+		return means, f.nextUnreachable()
 	case n.SelfCheck != SelfFailed || n.Reason == "" || n.usesAnotherKey():
 		return means, n.SelfCheck.NextStep()
 	}
 	return means, cmp.Or(n.Reason.Row().NextLocal, "to see what is wrong with the local site, run: renew_mnetkeys doctor")
+}
+
+// unreached says which web servers were not reached, of which n is the worst, and why. The failure has
+// each --node that is missing as that of n is.
+func (r *TenantReport) unreached(n NodeReport) (means string, f *Failure) {
+	f = n.failure()
+	f.asked = nil
+	var addresses, reasons []string
+	for _, other := range r.Nodes {
+		if other.SelfCheck != SelfUnreachable {
+			continue
+		}
+		if g := other.failure(); g.absence() == f.absence() {
+			f.asked = append(f.asked, g.asked...)
+		}
+		addresses = append(addresses, other.Address)
+		if reason := string(other.Reason); !slices.Contains(reasons, reason) {
+			reasons = append(reasons, reason)
+		}
+	}
+	means = n.means()
+	if len(r.Nodes) > 1 {
+		means = "no MNet server answers at " + Some(addresses) + " from this machine"
+	}
+	return means + " (" + strings.Join(reasons, ", ") + ")", f
 }
 
 // shown is what the local site showed: if it was not proven, the worst of what its web servers
@@ -82,18 +105,32 @@ func (f *Failure) nextUnreachable() string {
 	switch {
 	case f.Reason.Row().NextLocal != "":
 		return f.Reason.Row().NextLocal
-	case f.downNode() != "", f.Reason == ReasonStrayOutput:
-		return (&UnreachableError{Failure: f, Node: f.downNode(), Stray: f.Reason == ReasonStrayOutput}).Hint()
+	case len(f.missing()) > 0, f.Reason == ReasonStrayOutput:
+		return (&UnreachableError{Failure: f, Nodes: f.missing(), Stray: f.Reason == ReasonStrayOutput}).Hint()
 	}
 	return SelfUnreachable.NextStep()
 }
 
-// downNode is the --node that does not answer, "" if another reason is known or none was given.
-func (f *Failure) downNode() string {
-	if f.Reason == ReasonConnect || f.Reason == ReasonTimeout || f.Reason == ReasonDNS {
-		return f.asked
+// absence is how a web server is missing: ReasonDNS if it has no address, ReasonConnect if it does not
+// answer, "" if neither is so.
+func (f *Failure) absence() Reason {
+	switch {
+	case f == nil:
+		return ""
+	case f.Reason == ReasonTimeout:
+		return ReasonConnect
+	case f.Reason == ReasonConnect, f.Reason == ReasonDNS:
+		return f.Reason
 	}
 	return ""
+}
+
+// missing has each --node that does not answer, or has no address; none if another reason is known.
+func (f *Failure) missing() []string {
+	if f.absence() == "" {
+		return nil
+	}
+	return f.asked
 }
 
 // good reports whether the web server was seen to use the stored key, or only to show it.

@@ -24,11 +24,14 @@ func (r *Renewal) Status(ctx context.Context, live bool) TenantReport {
 			}
 		}
 		report.describeAll(t, r.Now())
+		var verified []PeerReport
+		if err == nil && live { // first: a peer that is called may fetch the current certificate
+			verified = r.workOn(t.Peers, func(p Peer) PeerReport { return r.verifyPeer(ctx, *id, p) })
+		}
 		report.Peers = r.workOn(t.Peers, func(p Peer) PeerReport { return r.peerStatus(ctx, t, p) })
 		if err != nil || !live {
 			return err
 		}
-		verified := r.workOn(t.Peers, func(p Peer) PeerReport { return r.verifyPeer(ctx, *id, p) })
 		for i := range verified {
 			verified[i].Certificate, verified[i].Holds = report.Peers[i].Certificate, report.Peers[i].Holds
 		}

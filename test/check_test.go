@@ -19,7 +19,7 @@ func TestACheckSaysTheSameOfATenantAloneAndInItsArray(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		state            string
-		pending, refused string // links
+		pending, refused string // links, "" if none was looked at
 		upset            func(t *testing.T, f *fleet, tenant, member *fleetTenant)
 	}{
 		"all is well": {"OK", "0", "0", func(*testing.T, *fleet, *fleetTenant, *fleetTenant) {}},
@@ -39,13 +39,13 @@ func TestACheckSaysTheSameOfATenantAloneAndInItsArray(t *testing.T) {
 		"its own web server is dead": {"WARNING", "3", "0", func(_ *testing.T, _ *fleet, tenant, _ *fleetTenant) {
 			tenant.web.Misbehave(peertest.Drop)
 		}},
-		"its own database is dead": {"UNKNOWN", "0", "0", func(t *testing.T, f *fleet, tenant, _ *fleetTenant) {
+		"its own database is dead": {"UNKNOWN", "", "", func(t *testing.T, f *fleet, tenant, _ *fleetTenant) {
 			f.says(t, tenant.Site, "vdbhost = '127.0.0.1:1'")
 		}},
-		"its own MNet is off": {"WARNING", "0", "0", func(t *testing.T, _ *fleet, tenant, _ *fleetTenant) {
+		"its own MNet is off": {"WARNING", "", "", func(t *testing.T, _ *fleet, tenant, _ *fleetTenant) {
 			tenant.mnetOff(t)
 		}},
-		"its key has expired": {"CRITICAL", "0", "0", func(t *testing.T, _ *fleet, tenant, _ *fleetTenant) {
+		"its key has expired": {"CRITICAL", "", "", func(t *testing.T, _ *fleet, tenant, _ *fleetTenant) {
 			tenant.DB.Exec(t, "UPDATE {mnet_host} SET public_key_expires = UNIX_TIMESTAMP() - 60 WHERE wwwroot = ?", tenant.Wwwroot)
 		}},
 	} {

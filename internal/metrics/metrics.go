@@ -71,7 +71,9 @@ func (f *File) Add(r rotate.TenantReport) {
 		unasked: r.Outcome == rotate.Failed && r.SelfCheck == rotate.SelfSkipped && r.Exit != rotate.ExitLocalSite,
 		peers:   map[rotate.PeerOutcome]int{}, nodes: map[string]float64{}}
 	for _, n := range r.Nodes {
-		t.nodes[text(n.Address)] = bit(n.SelfCheck == rotate.SelfProven)
+		if n.SelfCheck != rotate.SelfSkipped { // left out, for example an IPv6 address on which nothing listens
+			t.nodes[text(n.Address)] = bit(n.SelfCheck == rotate.SelfProven)
+		}
 	}
 	if end, ok := r.Ends(); ok {
 		t.notAfter = seconds(end)

@@ -11,8 +11,36 @@ var ofTenant = regexp.MustCompile(`(^|[\s'"(])/[^\s'":]+|(database )\S+( at \S+ 
 
 // alike is a text without the words in which tenants differ that fail for one cause.
 func alike(text, wwwroot string) string {
-	if wwwroot != "" {
-		text = strings.ReplaceAll(text, wwwroot, "…")
-	}
-	return ofTenant.ReplaceAllString(text, "$1$2$3…")
+	return ofTenant.ReplaceAllString(withoutSite(text, wwwroot, "…"), "$1$2$3…")
 }
+
+// withoutSite is a text with something instead of a wwwroot. A longer one, of which it is the beginning,
+// stays.
+func withoutSite(text, wwwroot, instead string) string {
+	if wwwroot == "" {
+		return text
+	}
+	parts := strings.Split(text, wwwroot)
+	var b strings.Builder
+	for i, part := range parts {
+		switch {
+		case i == 0:
+		case goesOn(part):
+			b.WriteString(wwwroot)
+		default:
+			b.WriteString(instead)
+		}
+		b.WriteString(part)
+	}
+	return b.String()
+}
+
+// longer is what makes a wwwroot another one: more of its last word, of its host, a port or a path.
+// Below the paths of ofSite, every Moodle and Mahara answers calls.
+var (
+	longer = regexp.MustCompile(`^(?:[\pL\pN_~%-]|\.[\pL\pN]|:\d|/[\pL\pN_~%-])`)
+	ofSite = regexp.MustCompile(`^/(?:mnet|api/xmlrpc)/`)
+)
+
+// goesOn reports whether the wwwroot before a text is a part of a longer one.
+func goesOn(behind string) bool { return longer.MatchString(behind) && !ofSite.MatchString(behind) }

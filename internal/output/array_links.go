@@ -32,12 +32,7 @@ type linkCause struct {
 // cureOf is the next step for a tenant or a link without the names of its sites: 300 sites that need
 // the same command, each with its own name in it, are one group.
 func cureOf(next, tenant, peer string) string {
-	for _, wwwroot := range []string{peer, tenant} {
-		if wwwroot != "" {
-			next = strings.ReplaceAll(next, wwwroot, "WWWROOT")
-		}
-	}
-	return next
+	return withoutSite(withoutSite(next, peer, here), tenant, here)
 }
 
 // addUnproven counts a tenant's link that is not proven.
@@ -83,7 +78,7 @@ func (u *unprovenPeers) between() string {
 
 // sites names a few of many sites.
 func sites(wwwroots map[string]bool) string {
-	return printable.Line(some(slices.Sorted(maps.Keys(wwwroots))), 0)
+	return printable.Line(rotate.Some(slices.Sorted(maps.Keys(wwwroots))), 0)
 }
 
 // stepOf is the next step of a group of links. If each link has its own, it is that of the example.

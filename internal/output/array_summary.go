@@ -61,7 +61,7 @@ func (a *Array) warnings() (lines []string) {
 	for warning, names := range a.warned {
 		slices.Sort(names)
 		if len(names) > namedFailures {
-			lines = append(lines, fmt.Sprintf("%s: %s\n  tenants: %s\n", count(len(names), "tenant"), printable.Line(warning, 0), printable.Line(some(names), 0)))
+			lines = append(lines, fmt.Sprintf("%s: %s\n  tenants: %s\n", count(len(names), "tenant"), printable.Line(warning, 0), printable.Line(rotate.Some(names), 0)))
 			continue
 		}
 		for _, name := range names {
@@ -121,7 +121,7 @@ func (a *Array) failureBlock(b *strings.Builder, alike []rotate.TenantReport) {
 		for i, r := range alike {
 			names[i] = r.Wwwroot
 		}
-		fmt.Fprintf(b, "  tenants: %s\n", printable.Line(some(names), 0))
+		fmt.Fprintf(b, "  tenants: %s\n", printable.Line(rotate.Some(names), 0))
 	}
 }
 

@@ -39,7 +39,8 @@ type checkSummary struct {
 	complete func(text, tenant string, several bool) string
 
 	tenants          int
-	proven, all      int // peers
+	looked           bool // at the peers of a tenant, if it has any
+	proven, all      int  // peers
 	pending, refused int
 	ignored          int            // not of all
 	left             *time.Duration // of the key that expires first
@@ -80,6 +81,7 @@ func (c *checkSummary) problem(p problem) {
 
 func (c *checkSummary) add(r rotate.TenantReport) {
 	c.tenants++
+	c.looked = c.looked || r.Err == nil || len(r.Peers) > 0
 	if end, ok := r.Ends(); ok {
 		c.addLife(r, end.Sub(c.now))
 	}

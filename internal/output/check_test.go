@@ -81,7 +81,7 @@ func TestTheFirstLineOfACheckIsTheSameWhateverComesFirst(t *testing.T) {
 		},
 	}
 	const want = "MNET CRITICAL - https://d.example: later; https://a.example: over; https://b.example: down ¦ x y; https://c.example: late" +
-		" | peers_pending=0;0;;0 peers_refused=0;0;;0\n" +
+		"\n" +
 		"[CRITICAL] https://d.example: later\n[CRITICAL] https://a.example: over\n[UNKNOWN] https://b.example: down ¦ x y\n[WARNING] https://c.example: late\n"
 	for _, order := range [][]string{{"unknown", "warning", "critical", "other"}, {"other", "critical", "warning", "unknown"}, {"warning", "other", "unknown", "critical"}} {
 		c := newCheckSummary(&Printer{})

@@ -51,7 +51,7 @@ func withoutTenant(text, tenant string) string {
 
 // of adds the problem's tenant at the beginning of a text.
 func (p problem) of(text string) string {
-	if p.tenant == "" || strings.HasPrefix(text, p.tenant) {
+	if behind, begins := strings.CutPrefix(text, p.tenant); p.tenant == "" || begins && !goesOn(behind) {
 		return text
 	}
 	return p.tenant + ": " + text
@@ -194,12 +194,18 @@ func (c *checkSummary) wellness() string {
 	return fmt.Sprintf("%s: the first key expires in %s, %s proven%s", count(c.tenants, "tenant"), days(*c.left), outOf(c.proven, c.all, "link"), ignored)
 }
 
-// performance are the numbers after the first line.
+// performance are the numbers after the first line: none that was not counted.
 func (c *checkSummary) performance() string {
-	life := ""
+	data := ""
 	if c.left != nil {
 		// Rounded down, as in the text: 4.996 days are not 5.00.
-		life = fmt.Sprintf(" days_left=%.2f;%.2f:;%.2f:", math.Floor(100*inDays(*c.left))/100, inDays(c.warning), inDays(c.critical))
+		data = fmt.Sprintf(" days_left=%.2f;%.2f:;%.2f:", math.Floor(100*inDays(*c.left))/100, inDays(c.warning), inDays(c.critical))
 	}
-	return fmt.Sprintf(" |%s peers_pending=%d;0;;0 peers_refused=%d;0;;0\n", life, c.pending, c.refused)
+	if c.looked {
+		data += fmt.Sprintf(" peers_pending=%d;0;;0 peers_refused=%d;0;;0", c.pending, c.refused)
+	}
+	if data == "" {
+		return "\n"
+	}
+	return " |" + data + "\n"
 }

@@ -95,7 +95,7 @@ func (d *doctorText) about(b *strings.Builder) {
 	b.WriteByte('\n')
 	maps.DeleteFunc(d.proven, func(_ string, proven bool) bool { return !proven })
 	if addresses := slices.Sorted(maps.Keys(d.proven)); len(addresses) > 0 && !d.verbose {
-		fmt.Fprintf(b, "%s proven to use the stored key: %s\n", count(len(addresses), "web server"), printable.Line(some(addresses), 0))
+		fmt.Fprintf(b, "%s proven to use the stored key: %s\n", count(len(addresses), "web server"), printable.Line(rotate.Some(addresses), 0))
 	}
 	d.most(b, d.nodes, "other result of web servers", "other results of web servers")
 	d.most(b, d.sites, "other kind of sites", "other kinds of sites")
@@ -118,13 +118,13 @@ func (d *doctorText) most(b *strings.Builder, of map[string]int, other, others s
 	lines := slices.SortedFunc(maps.Keys(of), func(x, y string) int {
 		return cmp.Or(of[y]-of[x], strings.Compare(x, y))
 	})
-	for _, line := range lines[:min(len(lines), shown)] {
+	for _, line := range lines[:min(len(lines), rotate.NamesShown)] {
 		if d.array {
 			fmt.Fprintf(b, "%s: ", count(of[line], "tenant"))
 		}
 		b.WriteString(line + "\n")
 	}
-	switch more := len(lines) - shown; {
+	switch more := len(lines) - rotate.NamesShown; {
 	case more == 1:
 		fmt.Fprintf(b, "and 1 %s, which --json lists\n", other)
 	case more > 1:

@@ -11,9 +11,6 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// shown is how many names are listed in a line; --json has all.
-const shown = 5
-
 // doctorText collects the findings of the diagnoses of one or many tenants, by cause: hundreds of
 // tenants with one cause are one group.
 type doctorText struct {
@@ -137,7 +134,7 @@ func (d *doctorText) group(b *strings.Builder, key cause, paint func(word, padde
 	}
 	if d.array {
 		slices.Sort(g.tenants)
-		line("%s: %s", count(len(g.tenants), "tenant"), some(g.tenants))
+		line("%s: %s", count(len(g.tenants), "tenant"), rotate.Some(g.tenants))
 	}
 	g.seen(line, key.code, d.array)
 	line("next: %s", complete(key.next, g.tenants[0], len(g.tenants) > 1))
@@ -151,16 +148,16 @@ func (g *causeGroup) seen(line func(format string, args ...any), code string, ar
 		thing = "store"
 	}
 	if len(names) > 0 && g.several && !array {
-		for _, name := range names[:min(len(names), shown)] {
+		for _, name := range names[:min(len(names), rotate.NamesShown)] {
 			line("%s %s: %s", thing, name, g.subjects[name])
 		}
-		if more := len(names) - shown; more > 0 {
+		if more := len(names) - rotate.NamesShown; more > 0 {
 			line("and %s", count(more, "more "+thing))
 		}
 		return
 	}
 	if len(names) > 0 {
-		line("%s: %s", count(len(names), thing), some(names))
+		line("%s: %s", count(len(names), thing), rotate.Some(names))
 	}
 	switch {
 	case g.detail == "", strings.HasPrefix(code, "peers_"): // the detail is the number of peers
@@ -179,14 +176,6 @@ func renderFindings(r rotate.TenantReport, verbose bool, paint func(word, padded
 	d.add(r)
 	// The hints are completed already.
 	return printable.Line(r.Wwwroot, 0) + "\n" + d.text(paint, func(hint, _ string, _ bool) string { return hint })
-}
-
-// some lists a few of many names.
-func some(names []string) string {
-	if len(names) <= shown+1 {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)
 }
 
 // severityColours give a severity the colour of an outcome.

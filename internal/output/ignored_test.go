@@ -146,6 +146,13 @@ func TestWhatTenantsHaveAlike(t *testing.T) {
 		{"read /srv/a: permission denied", "read /srv/a: no space left", false},
 		{"the site that answers at " + a + " is down", "the site that answers at " + b + " is down", true},
 		{"the database belongs to https://c.example", "the database belongs to https://d.example", false},
+		{a + "/mnet/publickey.php is not found", b + "/mnet/publickey.php is not found", true},
+		{"read " + a + ".", "read " + b + ".", true},
+		{"it belongs to " + a + ".org", "it belongs to " + b + ".org", false},
+		{"it belongs to " + a + ":8443", "it belongs to " + b + ":8443", false},
+		{"it belongs to " + a + "/x", "it belongs to " + b + "/x", false},
+		{"it belongs to " + a + "x, not to " + a, "it belongs to " + b + "x, not to " + b, false},
+		{"it belongs to " + a + "x, not to " + a, "it belongs to " + a + "x, not to " + b, true},
 		{"database moodle_a at 10.0.0.1:3306 as a: connection refused", "database moodle_b at 10.0.0.1:3306 as b: connection refused", true},
 		{"database moodle_a at 10.0.0.1:3306 as a: connection refused", "database moodle_b at 10.0.0.2:3306 as b: connection refused", false},
 		{"database moodle_a at socket /run/a.sock as a: no such socket", "database moodle_a at socket /run/a.sock as a: access denied", false},
@@ -202,5 +209,19 @@ func TestADryRunOfAnArrayCountsWhoCanBeReached(t *testing.T) {
 		if !strings.Contains(stdout.String(), says) {
 			t.Errorf("nothing says %q:\n%s", says, stdout.String())
 		}
+	}
+}
+
+// The wwwroots of the tenants of one array may begin alike.
+func TestALongerWwwrootIsNotTakenForTheTenant(t *testing.T) {
+	const a, longer = "https://a.example/x", "https://a.example/xy"
+	if got := cureOf("write to "+longer+", then run: renew_mnetkeys --host="+a, a, "https://p.example"); got != "write to "+longer+", then run: renew_mnetkeys --host=WWWROOT" {
+		t.Error(got)
+	}
+	if got := (problem{tenant: a}).of(longer + " is down"); got != a+": "+longer+" is down" {
+		t.Error(got)
+	}
+	if got := (problem{tenant: a}).of(a + " is down"); got != a+" is down" {
+		t.Error(got)
 	}
 }

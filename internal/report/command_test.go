@@ -97,7 +97,7 @@ func TestFindingsOfOneTenantStandByTheirSeverity(t *testing.T) {
 	p := newPage()
 	p.Add(found("https://a.example"))
 	page := written(t, p, report.Run{Command: doctor, Started: started, ExitCode: 1})
-	contains(t, page, "examined; 1 error, 1 warning, 1 note", "https://p.example\nhttps://q.example", "<b>Next:</b> check the wwwroot", "2 of 5 peers: one key")
+	contains(t, page, "examined; 1 error, 1 warning, 1 note", "<b>1</b> note</button>", "https://p.example\nhttps://q.example", "<b>Next:</b> check the wwwroot", "2 of 5 peers: one key")
 	_, list, _ := strings.Cut(page, `id="findings-title"`)
 	at := -1
 	for _, row := range []string{`>✗</span> error</td>`, `>!</span> warning</td>`, `>i</span> note</td>`} {
@@ -116,7 +116,8 @@ func TestFindingsOfAnArrayStandByTheirCode(t *testing.T) {
 	}
 	page := written(t, p, report.Run{Command: doctor, Started: started, ExitCode: 1})
 	contains(t, page, "error: peer_dns <span class=\"count\">3 findings", "warning: peers_same", "note: own_history", `<bdi class="n">https://x.example</bdi>: <bdi>no such host`,
-		"2 of 5 peers: one key; peers: https://p.example, https://q.example", site(0)+"\n"+site(1)+"\n"+site(2), "3 errors, 3 warnings, 3 notes")
+		"2 of 5 peers: one key; peers: https://p.example, https://q.example", site(0)+"\n"+site(1)+"\n"+site(2), "3 errors, 3 warnings, 3 notes",
+		"<b>3</b> errors</button>", "<b>3</b> warnings</button>", "<b>3</b> notes</button>", `data-o="error kept note skipped warning" data-tenant`)
 	if strings.Count(page, "no such host") != 1 {
 		t.Error("what all tenants share is not said once")
 	}

@@ -115,7 +115,7 @@ function show({outcomes, name}) {
   const filtered = outcomes.size > 0 || name !== '';
   document.getElementById('clear').disabled = !filtered;
   const nothing = filtered && !document.querySelector('[data-o]:not(.out)') && (!links || links.classList.contains('out'));
-  const found = nothing ? 'Nothing matches.' : counts.shown + ' of ' + counts.tenants + (document.querySelector('.tenants') ? ' tenants' : ' peers') + ' shown.';
+  const found = nothing ? 'Nothing matches.' : counts.shown + ' of ' + counts.tenants + (document.querySelector('.tenants') ? ' tenant' : ' peer') + (counts.tenants === 1 ? '' : 's') + ' shown.';
   const shown = document.getElementById('shown');
   shown.textContent = filtered ? 'Filter: ' + [...[...outcomes].map(called), ...(name ? ['“' + name + '”'] : [])].join(', ') + '. ' + found : '';
   shown.classList.toggle('nothing', nothing);

@@ -105,9 +105,6 @@ func (p *Page) findingGroups(tenants []tenant, short shortener) []group {
 	return groups
 }
 
-// findingChips count the findings by severity.
-func findingChips(tenants []tenant) []chip { return chips(severityMarks(), severities(tenants)) }
-
 func severities(tenants []tenant) map[string]int {
 	count := map[string]int{}
 	for _, t := range tenants {

@@ -107,6 +107,17 @@ func tenantChips(tenants []tenant, how mode) (all []chip) {
 	return all
 }
 
+// findingChips count the findings by severity, in the words of the headline.
+func findingChips(tenants []tenant) []chip {
+	all := chips(severityMarks(), severities(tenants))
+	for i := range all {
+		if all[i].Count != "1" {
+			all[i].Words += "s"
+		}
+	}
+	return all
+}
+
 // peerChips count the links by outcome.
 func peerChips(tenants []tenant, how mode) []chip {
 	count := map[string]int{}

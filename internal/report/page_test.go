@@ -264,6 +264,46 @@ func TestAnArrayOf500IsSmallInMemoryAndOnDisk(t *testing.T) {
 	}
 }
 
+// A site whose local proof failed has one next step, which its links have too.
+func TestANextStepIsSaidOnce(t *testing.T) {
+	const next = "to see which store it is, run the doctor"
+	failed := func(i int) rotate.TenantReport {
+		return rotate.TenantReport{Wwwroot: site(i), Outcome: rotate.Failed, SelfCheck: rotate.SelfFailed, Error: "it failed", Err: &rotate.LocalSiteError{}, Hint: next, Exit: 4,
+			Peers: []rotate.PeerReport{{Wwwroot: "https://p.example", Outcome: rotate.Pending, Reason: rotate.ReasonLocalSite, Next: next},
+				{Wwwroot: "https://q.example", Outcome: rotate.Pending, Reason: rotate.ReasonConnect, Next: "start it"}}}
+	}
+	kept := func(i int) rotate.TenantReport { // its next step is that of the local site
+		r := failed(i)
+		r.Outcome, r.SelfCheck, r.Error, r.Err, r.Exit = rotate.Kept, rotate.SelfNoRC4, "", nil, 3
+		_, r.Hint = r.LocalSite()
+		r.Peers[0].Next = r.Hint
+		return r
+	}
+	for _, c := range []struct {
+		name    string
+		next    string
+		tenants []rotate.TenantReport
+	}{
+		{"one that failed", next, []rotate.TenantReport{failed(1)}},
+		{"one whose local site is not proven", kept(1).Hint, []rotate.TenantReport{kept(1)}},
+		{"two that failed", next, []rotate.TenantReport{failed(1), failed(2)}},
+		{"two whose local sites are not proven", kept(1).Hint, []rotate.TenantReport{kept(1), kept(2)}},
+	} {
+		p := advised{report.New()}
+		for _, r := range c.tenants {
+			p.Page.Add(r)
+		}
+		page := written(t, p, runWith(4))
+		if n := strings.Count(page, html.EscapeString(c.next)); n != 1 {
+			t.Errorf("%s: the next step is said %d times", c.name, n)
+		}
+		if len(c.tenants) > 1 && strings.Count(page, "the same as for “") != 1 {
+			t.Errorf("%s: the page does not say where the next step is", c.name)
+		}
+		contains(t, page, "<b>Next:</b> start it")
+	}
+}
+
 func TestCommandsOnThePageAreCompletedForTheirTenant(t *testing.T) {
 	complete := func(next, wwwroot string, several bool) string {
 		if several {

@@ -66,18 +66,34 @@ func (p *Page) single(t tenant, how mode) *single {
 	return s
 }
 
-// complete completes the commands of all advice.
+// complete completes the commands of all advice. What the tenant's own part says is not said again
+// below.
 func (s *single) complete(run Run) {
-	next := []*string{&s.Hint, &s.SelfCheck.Next}
+	s.Hint, s.SelfCheck.Next = run.complete(s.Hint, s.Wwwroot, false), run.complete(s.SelfCheck.Next, s.Wwwroot, false)
+	var below []*string
 	for i := range s.Peers {
-		next = append(next, &s.Peers[i].Next)
+		below = append(below, &s.Peers[i].Next)
 	}
 	for i := range s.Findings {
-		next = append(next, &s.Findings[i].Next)
+		below = append(below, &s.Findings[i].Next)
 	}
-	for _, text := range next {
-		*text = run.complete(*text, s.Wwwroot, false)
+	for _, next := range below {
+		*next = run.complete(*next, s.Wwwroot, false)
+		if *next == s.SelfCheck.Next || s.saysHint(*next) {
+			*next = ""
+		}
 	}
+}
+
+// saysHint reports whether the tenant's failure is shown with this next step.
+func (s *single) saysHint(next string) bool { return s.Error != "" && next == s.Hint }
+
+// SiteNext is what to do about the local site, "" if the tenant's failure says it.
+func (s *single) SiteNext() string {
+	if s.saysHint(s.SelfCheck.Next) {
+		return ""
+	}
+	return s.SelfCheck.Next
 }
 
 func certificateOf(k *rotate.KeyReport) certificate {

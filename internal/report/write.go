@@ -112,9 +112,10 @@ func (p *Page) view(run Run) view {
 	v.Findings = p.findingGroups(tenants, v.Left)
 	v.LinkFailures = p.linkFailures(tenants, v.Left, how)
 	v.Notes = p.notes(tenants, v.Left)
-	for _, groups := range [][]group{v.TenantFailure, v.Findings, v.LinkFailures, v.Notes} {
+	said := map[string]string{}
+	for _, groups := range [][]group{v.TenantFailure, v.Findings, v.LinkFailures, v.Notes} { // as on the page
 		for i := range groups {
-			groups[i].Next = run.complete(groups[i].Next, groups[i].tenant, groups[i].several)
+			groups[i].complete(run, said)
 		}
 	}
 	v.Matrix = p.matrix(tenants, v.Left, how)
@@ -153,7 +154,7 @@ func (t tenant) outcomes() string {
 		all = append(all, printable.Line(string(o), 0))
 	}
 	for _, f := range t.findings {
-		all = append(all, printable.Line(string(f.Severity), 0))
+		all = append(all, printable.Line(severityWord(f.Severity), 0))
 	}
 	slices.Sort(all)
 	return strings.Join(slices.Compact(all), " ")

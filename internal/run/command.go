@@ -62,7 +62,7 @@ func obey(ctx context.Context, cmd cmdline.Command, args []string, getenv func(s
 
 // wantsJSON reports whether the command line asks for a JSON document, although it cannot be read.
 func wantsJSON(args []string) bool {
-	return slices.ContainsFunc(args, func(arg string) bool { return strings.TrimLeft(arg, "-") == "json" && strings.HasPrefix(arg, "-") })
+	return (&output.Printer{Arguments: args}).Typed("json")
 }
 
 // refuse prints an error of usage, and gives its exit code. For a monitoring system 2 means
