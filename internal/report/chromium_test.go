@@ -40,6 +40,17 @@ func TestChromiumFiltersThePeersOfOneTenant(t *testing.T) {
 	}, light)
 }
 
+func TestChromiumCountsOnePeerAsOne(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t)
+	p, r := newPage(), one()
+	r.Peers = r.Peers[len(r.Peers)-1:]
+	p.Add(r)
+	b.drive(t, written(t, p, runWith(3)), "#name=example", []step{
+		{"one of one", "seen('#shown')", `["Filter: “example”. 1 of 1 peer shown."]`},
+	}, light)
+}
+
 func TestChromiumFiltersTheMatrixOfAFew(t *testing.T) {
 	t.Parallel()
 	b := newBrowser(t)
