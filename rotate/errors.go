@@ -201,11 +201,11 @@ type LocalSiteError struct {
 func (e *LocalSiteError) Error() string {
 	switch {
 	case e.Failure == nil:
-		return "the cached configuration could not be dropped: " + e.Cache.Error()
+		return "the cached configuration could not be dropped: " + oneLine(e.Cache)
 	case e.Cache == nil:
 		return "the call to the web server failed: " + e.Failure.Error()
 	}
-	return "the call to the web server failed: " + e.Failure.Error() + "; the cache could not be purged: " + e.Cache.Error()
+	return "the call to the web server failed: " + e.Failure.Error() + "; the cache could not be purged: " + oneLine(e.Cache)
 }
 
 func (e *LocalSiteError) Unwrap() error { return e.Cache }
@@ -322,7 +322,7 @@ type OnlyCopyError struct {
 }
 
 func (e *OnlyCopyError) Error() string {
-	return ErrOnlyCopy.Error() + ": " + strings.ReplaceAll(e.Err.Error(), "\n", "; ") // of several stores
+	return ErrOnlyCopy.Error() + ": " + oneLine(e.Err)
 }
 
 func (e *OnlyCopyError) Unwrap() []error { return []error{ErrOnlyCopy, e.Err} }
@@ -368,3 +368,6 @@ func (e *OtherNameError) Hint() string {
 	}
 	return "write the wwwroot exactly as the site does, letters of the path too: in --host, in config.php, in VMoodle's register, and in the local host row (mnet_host)"
 }
+
+// oneLine is the text of an error that may be several, of several cache stores or files.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }

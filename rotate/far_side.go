@@ -22,9 +22,6 @@ type farSide struct {
 // farSide reads the peer's side of a link.
 func (r *Renewal) farSide(ctx context.Context, p Peer) (far farSide) {
 	other, err := r.counterpart(ctx, p)
-	if err == nil && other != nil {
-		err = other.Site.notOther()
-	}
 	switch {
 	case err != nil:
 		far.unread, far.isMember = databaseFailure(ctx, "its database: ", err), !errors.Is(err, ErrNoRegister)
@@ -34,12 +31,28 @@ func (r *Renewal) farSide(ctx context.Context, p Peer) (far farSide) {
 	return far
 }
 
-// counterpart is the other side of a link, nil if its database is not available.
+// counterpart is the other side of a link, nil if its database is not available. It is an error if
+// that database belongs to another site.
 func (r *Renewal) counterpart(ctx context.Context, p Peer) (*Counterpart, error) {
 	if r.Counterpart == nil {
 		return nil, nil
 	}
-	return r.Counterpart(ctx, p)
+	other, err := r.Counterpart(ctx, p)
+	if err != nil || other == nil {
+		return nil, err
+	}
+	r.knowRow(ctx, other.Site)
+	if err := other.Site.notOther(); err != nil {
+		return nil, err
+	}
+	return other, nil
+}
+
+// knowRow finds out whether a local host row with another wwwroot is that of a site of the array.
+func (r *Renewal) knowRow(ctx context.Context, t *Tenant) {
+	if t.Own != nil && t.checkLocalRow() != nil {
+		t.RowIsMember = r.isSite(ctx, t.Own.Wwwroot)
+	}
 }
 
 // CounterpartOf is a site, read from its own database, as the counterpart of the site with this
@@ -121,10 +134,10 @@ func (r *Renewal) isMember(wwwroot string) bool { return r.members[envelope.Fold
 // isSite is isMember for a run on one site as well: it then looks for the site's database, and a
 // database that cannot be read is that of one.
 func (r *Renewal) isSite(ctx context.Context, wwwroot string) bool {
-	if r.isMember(wwwroot) {
-		return true
+	if r.isMember(wwwroot) || r.Counterpart == nil {
+		return r.isMember(wwwroot)
 	}
-	other, err := r.counterpart(ctx, Peer{Wwwroot: wwwroot})
+	other, err := r.Counterpart(ctx, Peer{Wwwroot: wwwroot})
 	return other != nil || err != nil && !errors.Is(err, ErrNoRegister)
 }
 

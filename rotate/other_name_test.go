@@ -53,7 +53,10 @@ func TestASiteOfTheArrayWithAnotherNameIsMoved(t *testing.T) {
 	ofArray := linkTo(f.reports[s.tenant.Wwwroot], member.tenant.Wwwroot)
 	r := a.Template
 	r.Network, r.Store, r.Starter, r.Cache = renamed{r.Network}, wholeStore{s, s}, s, s
-	r.Counterpart = func(context.Context, Peer) (*Counterpart, error) {
+	r.Counterpart = func(_ context.Context, p Peer) (*Counterpart, error) {
+		if !envelope.SameWwwroot(p.Wwwroot, member.tenant.Wwwroot) {
+			return nil, nil
+		}
 		return CounterpartOf(&member.tenant, s.tenant.Wwwroot), nil
 	}
 	alone := linkTo(r.Verify(t.Context()), member.tenant.Wwwroot)
@@ -64,6 +67,30 @@ func TestASiteOfTheArrayWithAnotherNameIsMoved(t *testing.T) {
 		}
 		if !strings.HasSuffix(p.Next, next) || !strings.Contains(p.Next, "must not be moved") {
 			t.Errorf("%+v", p)
+		}
+	}
+}
+
+// The register names the database of another live site, whose local host row must stay as it is.
+func TestTheRowOfALiveSiteIsLeftAlone(t *testing.T) {
+	f := newFleet(t, 3)
+	s, member, live := f.sites[0], f.sites[1], f.sites[2]
+	member.tenant.Own.Wwwroot = live.tenant.Wwwroot
+	r := f.array(ArrayOptions{}, 0).Template
+	r.members = nil // a command on one site
+	r.Network, r.Store, r.Starter, r.Cache = renamed{r.Network}, wholeStore{s, s}, s, s
+	r.Counterpart = func(_ context.Context, p Peer) (*Counterpart, error) {
+		for _, site := range f.sites[1:] {
+			if p.Wwwroot == site.tenant.Wwwroot {
+				return CounterpartOf(&site.tenant, s.tenant.Wwwroot), nil
+			}
+		}
+		return nil, nil
+	}
+	for name, report := range map[string]TenantReport{"verify": r.Verify(t.Context()), "doctor": r.Diagnose(t.Context()), "status": r.Status(t.Context(), false)} {
+		p := linkTo(report, member.tenant.Wwwroot)
+		if name != "status" && (p.Reason != ReasonDatabase || !strings.HasPrefix(p.Next, nextOtherMember)) || !strings.Contains(p.Detail, "belongs to "+live.tenant.Wwwroot) || p.Holds != "" {
+			t.Errorf("%s: %+v", name, p)
 		}
 	}
 }

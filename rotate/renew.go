@@ -212,9 +212,7 @@ func (r *Renewal) load(ctx context.Context) (*Tenant, error) {
 		}
 		return nil, fmt.Errorf("%s: %w", what, Ended(ctx, err))
 	}
-	if t.Own != nil && t.checkLocalRow() != nil {
-		t.RowIsMember = r.isSite(ctx, t.Own.Wwwroot)
-	}
+	r.knowRow(ctx, t)
 	return t, nil
 }
 
