@@ -42,7 +42,7 @@ func printGenerated(words []string, stdout, stderr io.Writer) int {
 // obey reads the command line and does what it says.
 func obey(ctx context.Context, cmd cmdline.Command, args []string, getenv func(string) string, stdout *output.Results, stderr io.Writer) int {
 	if err := cmdline.BehindHelp(cmd, args); err != nil {
-		return refuse(cmd, err, wantsJSON(args), stdout, stderr)
+		return misread(cmd, err, args, getenv, stdout, stderr)
 	}
 	code := rotate.ExitOK
 	app := cmdline.NewApp(cmd, stdout, stderr, func(o cmdline.Options) {
@@ -55,14 +55,20 @@ func obey(ctx context.Context, cmd cmdline.Command, args []string, getenv func(s
 		code = execute(ctx, cmd, o, args, getenv, stdout, stderr)
 	})
 	if err := app.RunContext(ctx, args); err != nil {
-		return refuse(cmd, err, wantsJSON(args), stdout, stderr)
+		return misread(cmd, err, args, getenv, stdout, stderr)
 	}
 	return code
 }
 
-// wantsJSON reports whether the command line asks for a JSON document, although it cannot be read.
-func wantsJSON(args []string) bool {
-	return (&output.Printer{Arguments: args}).Typed("json")
+// misread is refuse for a command line that cannot be read, as far as it says how to print that.
+func misread(cmd cmdline.Command, err error, args []string, getenv func(string) string, stdout *output.Results, stderr io.Writer) int {
+	line := &output.Printer{Arguments: args}
+	if line.Typed("redact") || getenv("MNETKEYS_REDACT") != "" {
+		var finish func()
+		stderr, finish = stdout.Redact(stderr)
+		defer finish()
+	}
+	return refuse(cmd, err, line.Typed("json"), stdout, stderr)
 }
 
 // refuse prints an error of usage, and gives its exit code. For a monitoring system 2 means
