@@ -23,7 +23,7 @@ type RegisterRow struct {
 // master is not in it. Errors are those of [FindTenant].
 func Tenants(ctx context.Context, master *config.Config) ([]RegisterRow, error) {
 	if master.Register == nil {
-		return nil, noArray(master, "run: renew_mnetkeys … without --all", "", master.File+" configures no VMoodle array")
+		return nil, noArray(master, "run: renew_mnetkeys … without --all", "", master.File+" configures no VMoodle array (--all)")
 	}
 	m := master.OfRegister()
 	db, err := connect(ctx, m)

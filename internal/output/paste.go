@@ -231,7 +231,7 @@ func without(args []string, options map[string]bool) []string {
 // Typed reports whether the command line has the option: it does not come from the environment or
 // from the file of options.
 func (out *Printer) Typed(option string) bool {
-	return slices.ContainsFunc(out.Arguments, func(arg string) bool {
+	return out.Options.Elsewhere[option] == "" && slices.ContainsFunc(out.Arguments, func(arg string) bool {
 		name, _ := optionOf(arg)
 		return name == option
 	})

@@ -126,6 +126,11 @@ func TestACommandForOneSiteHasNoOptionsOfAnArray(t *testing.T) {
 	if got := out.Complete("run: renew_mnetkeys … without --all", ""); got != "run: sudo -u www-data renew_mnetkeys push --quiet" {
 		t.Error(got)
 	}
+	byVariable := inArray("push", "--all=1", "--json") // as a variable comes before the arguments
+	byVariable.Options.Elsewhere = map[string]string{"all": "is set by MNETKEYS_ALL"}
+	if got := byVariable.Complete("run: renew_mnetkeys … without --all", ""); got != "run: sudo -u www-data renew_mnetkeys push --json --all=false" {
+		t.Errorf("by a variable: %s", got)
+	}
 	if got := inArray("push", "--json").Complete("run: renew_mnetkeys … without --all", ""); got != "run: sudo -u www-data renew_mnetkeys push --json --all=false" {
 		t.Errorf("all is set by the option file: %s", got)
 	}
