@@ -223,6 +223,8 @@ func (e *LocalSiteError) Hint() string {
 		return purgeCaches + "Then renew the key. Run: php admin/cli/purge_caches.php && renew_mnetkeys"
 	case e.Incoherent:
 		return saveFirst + "Run: renew_mnetkeys"
+	case e.Failure != nil && len(e.Failure.missing()) > 0: // no other one was seen to use another key
+		return hintMissing(e.Failure.missing(), e.Failure)
 	case e.Kept:
 		return purgeCaches + "Then prove the key. Run: php admin/cli/purge_caches.php && renew_mnetkeys push"
 	}

@@ -172,6 +172,14 @@ func TestAPurgeIsAdvisedOnlyIfNoKeyCanBeLost(t *testing.T) {
 	}
 }
 
+// No web server was seen to use another key: what is missing is one that --node names.
+func TestTheHintOfAKeyThatIsNotProvenNamesTheWebServerThatIsDown(t *testing.T) {
+	err := &LocalSiteError{Failure: &Failure{Reason: ReasonConnect, Pending: true, asked: []string{"web2"}}}
+	if hint := err.Hint(); !strings.HasPrefix(hint, "start the web server web2. ") {
+		t.Error(hint)
+	}
+}
+
 // A hook purges the caches of all web servers, which this program has not read: a renewal asks more
 // than one of them before.
 func TestARenewalWithAHookAsksMoreThanOneWebServerFirst(t *testing.T) {

@@ -152,8 +152,11 @@ func (r *Renewal) verdict(answers []nodeAnswer) (SelfCheck, *Failure) {
 	for _, of := range good {
 		n += of
 	}
-	return SelfFailed, &Failure{Reason: ReasonSeveralCaches, Detail: fmt.Sprintf(
-		"its web servers use different keys: the stored one was used in %d of %d answers; %s", n, len(answers), worst.at(answers))}
+	detail := fmt.Sprintf("its web servers use different keys: the stored one was used in %d of %d answers", n, len(answers))
+	if worst.Reason != ReasonSeveralCaches { // which says the same
+		detail = join(detail, worst.at(answers).Error())
+	}
+	return SelfFailed, &Failure{Reason: ReasonSeveralCaches, Detail: detail}
 }
 
 // rank gives the order of what web servers of the local site showed, the worst first: one of

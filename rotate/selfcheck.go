@@ -45,7 +45,7 @@ func (r *TenantReport) unreached(n NodeReport) (means string, f *Failure) {
 		}
 	}
 	means = n.means()
-	if len(r.Nodes) > 1 {
+	if len(r.Nodes) > 1 || len(f.asked) > 0 {
 		means = "no MNet server answers at " + Some(addresses) + " from this machine"
 	}
 	return means + " (" + strings.Join(reasons, ", ") + ")", f

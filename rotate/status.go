@@ -75,7 +75,11 @@ func (r *TenantReport) describeAll(t *Tenant, now time.Time) {
 	case t.Own.Certificate != t.Pair.Certificate:
 		r.warn(ErrIncoherent.Error() + "; a renewal repairs that")
 	case t.Own.Expires != t.expires():
-		r.warn("the local host row, which Moodle uses, says that the key expires at " + FormatTime(time.Unix(t.Own.Expires, 0)) + "; a renewal repairs that")
+		at, verb := time.Unix(t.Own.Expires, 0), "expires"
+		if !at.After(now) {
+			verb = "expired"
+		}
+		r.warn("the local host row, which Moodle uses, says that the key " + verb + " at " + FormatTime(at) + "; a renewal repairs that")
 	}
 }
 
