@@ -35,7 +35,7 @@ var hostForms = regexp.MustCompile(`\\u[0-9a-fA-F]{4}|\\.|` +
 // fileName is what has the form of a host name and is a file of the tool, of Moodle or of the
 // system. An ending that is also one of host names (of Moldova, for example) is that of a file only
 // behind a single word, as in recovery.md.
-var fileName = regexp.MustCompile(`(?i)\.(php|php-dist|json|jsonl|conf|cnf|cfg|ini|log|prom|html?|pem|crt|key|sock|pid|xml|txt|tmp|dat)$|^[^.]+\.(sh|go|mo|md|cache|service|timer)$`)
+var fileName = regexp.MustCompile(`(?i)\.(php|php-dist|json|jsonl|conf|cnf|cfg|ini|log|prom|html?|pem|crt|key|sock|pid|xml|txt|tmp|dat)$|^[^.]+\.(sh|go|mo|md|cache|service|timer)$|^php\d\.\d+-fpm(\.service)?$`)
 
 // dotted is the form of hostForms for a name with dots that nothing calls a host: it may be a file.
 const dotted = 5

@@ -40,7 +40,7 @@ func TestNamesOfHostsAreReplaced(t *testing.T) {
 		"2001:db8:0:0:0:0:0:1, ::ffff:10.1.2.3, ::1, A::b, cache::get": "host1.example, host2.example, ::1, host3.example, cache::get",
 		"open /etc/ssl/www.example.org.pem: no such file":              "open /etc/ssl/host1.example.pem: no such file",
 		"--node=usm.md --host=https://usm.md, see docs/recovery.md":    "--node=host1.example --host=https://host1.example, see docs/recovery.md",
-		"--report=mnet.html, renew_mnetkeys.service, cron.sh":          "--report=mnet.html, renew_mnetkeys.service, cron.sh",
+		"mnet.html, php8.2-fpm.service, php8.2-fpm, cron.sh":           "mnet.html, php8.2-fpm.service, php8.2-fpm, cron.sh",
 		"https://schule-köln.de/ and xn--kln-sna.de":                   "https://host1.example/ and host2.example",
 		"read /var/www/moodle/config.php: line 7":                      "read /var/www/moodle/config.php: line 7",
 		"http://sécrèt.example; http://b.example, and c.example.":      "http://host1.example; http://host2.example, and host3.example.",
