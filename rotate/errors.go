@@ -223,8 +223,8 @@ func (e *LocalSiteError) Hint() string {
 		return purgeCaches + "Then renew the key. Run: php admin/cli/purge_caches.php && renew_mnetkeys"
 	case e.Incoherent:
 		return saveFirst + "Run: renew_mnetkeys"
-	case e.Failure != nil && len(e.Failure.missing()) > 0: // no other one was seen to use another key
-		return hintMissing(e.Failure.missing(), e.Failure)
+	case e.Failure != nil && len(e.Failure.missing()) > 0:
+		return "start " + webServers(e.Failure.missing()) + ", and purge no cache before: it may have the only copy of a key. Then run: renew_mnetkeys push"
 	case e.Kept:
 		return purgeCaches + "Then prove the key. Run: php admin/cli/purge_caches.php && renew_mnetkeys push"
 	}
@@ -295,9 +295,9 @@ func (e *UnreachableError) Hint() string {
 
 // hintMissing is what to do about each --node that is missing, of which f is the failure.
 func hintMissing(nodes []string, f *Failure) string {
-	who, do, it := "the web server "+nodes[0], "does", "it"
+	who, do, it := webServers(nodes), "does", "it"
 	if len(nodes) > 1 {
-		who, do, it = "the web servers "+Some(nodes), "do", "one of them"
+		do, it = "do", "one of them"
 	}
 	first := "start " + who
 	switch {
@@ -307,6 +307,13 @@ func hintMissing(nodes []string, f *Failure) string {
 		first = who + " " + do + " not answer in time. If " + it + " is only slow, give it more with --timeout; if it is down, start it"
 	}
 	return first + ". If the load balancer sends no request to " + it + ", you can remove it from --node and from a --cache-hook instead (on the command line or in the options file), and purge its cache before it is used again. Then run: renew_mnetkeys …"
+}
+
+func webServers(nodes []string) string {
+	if len(nodes) > 1 {
+		return "the web servers " + Some(nodes)
+	}
+	return "the web server " + nodes[0]
 }
 
 // OnlyCopyError says that the cache may have the only copy of a key that peers know, and cannot be

@@ -172,11 +172,33 @@ func TestAPurgeIsAdvisedOnlyIfNoKeyCanBeLost(t *testing.T) {
 	}
 }
 
-// No web server was seen to use another key: what is missing is one that --node names.
+// What is missing is a web server that --node names. It may be one that used another key.
 func TestTheHintOfAKeyThatIsNotProvenNamesTheWebServerThatIsDown(t *testing.T) {
 	err := &LocalSiteError{Failure: &Failure{Reason: ReasonConnect, Pending: true, asked: []string{"web2"}}}
-	if hint := err.Hint(); !strings.HasPrefix(hint, "start the web server web2. ") {
+	if hint := err.Hint(); hint != "start the web server web2, and purge no cache before: it may have the only copy of a key. Then run: renew_mnetkeys push" {
 		t.Error(hint)
+	}
+}
+
+// It used another key, its cache was dropped, and then it is down.
+func TestAWebServerThatIsDownAfterItsCacheWasDroppedIsNamed(t *testing.T) {
+	for name, run := range map[string]func(*Renewal, context.Context) TenantReport{"renew": (*Renewal).Run, "push": (*Renewal).Distribute} {
+		w := newWorld(t)
+		w.addPeer(peerA, fakePeer{})
+		w.noReach = map[string]bool{"": true}
+		w.answer = func(node string, _ int) *Failure {
+			switch {
+			case node != "web2":
+				return nil
+			case len(w.happened("drop")) == 0:
+				return &Failure{Reason: ReasonFault7025}
+			}
+			return &Failure{Reason: ReasonConnect, Pending: true}
+		}
+		report := run(w.renewal(Options{Nodes: []string{"web1", "web2"}}), t.Context())
+		if hint := HintOf(report.Err); !strings.HasPrefix(hint, "start the web server web2. ") {
+			t.Errorf("%s: %s", name, hint)
+		}
 	}
 }
 
