@@ -42,7 +42,7 @@ func (all settings) readFile() error {
 		}
 		switch s := all.named(l.name); {
 		case s == nil, s.needs != "" && !all.onWith(lines, s.needs):
-			if err := (origin{file: path, line: l.line}).check(l.option, l.value); err != nil {
+			if err := (origin{file: path, line: l.line}).read(l.option, new(Options), l.value); err != nil {
 				return err
 			}
 		case !s.IsSet() && !all.contradict(l):

@@ -104,7 +104,7 @@ var groups = []group{
 		{name: "cfg", arg: "NAME=VALUE", repeats: true, example: "dbhost=db.example.org", set: addCfg,
 			help: "override $CFG->NAME of config.php; give passwords as dbpass=@FILE"},
 		{name: "php", arg: "PATH", example: "/usr/bin/php8.2",
-			set:  program(func(o *Options) *string { return &o.PHP }),
+			set:  maybe(func(o *Options) *string { return &o.PHP }),
 			help: "use this PHP if config.php has to be evaluated (default: $CFG->pathtophp, PATH, the usual places)"},
 		{name: "options", arg: "FILE", preset: defaultOptionFile,
 			set:  text(func(*Options) *string { return new(string) }), // it was read already

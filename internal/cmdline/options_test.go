@@ -94,10 +94,8 @@ func TestAValueThatCannotBeReadSaysWhereItComesFrom(t *testing.T) {
 func refused(o *option) *string {
 	bad := ""
 	switch {
-	case o.name == "options":
+	case slices.Contains([]string{"php", "options"}, o.name):
 		return nil
-	case o.name == "php":
-		bad = "/nonexistent/php"
 	case o.isMeasure() || o.isSwitch() || len(o.words) > 0:
 		bad = "?"
 	}
@@ -147,8 +145,21 @@ func TestTheVariableOfAnotherCommandIsCheckedToo(t *testing.T) {
 		t.Error(err)
 	}
 	t.Setenv("MNETKEYS_YES", "")
-	if _, err := optionsOf(t); err != nil {
+	t.Setenv("MNETKEYS_BINDHOST", " https://peer.example.org\n")
+	if _, err := optionsOf(t, "verify"); err != nil {
 		t.Error(err)
+	}
+}
+
+// Variables are for all runs, also for those with --all=false, which a hint may advise.
+func TestTheVariablesOfAnArrayArePassedOverIfItIsSwitchedOff(t *testing.T) {
+	t.Setenv("MNETKEYS_EXCLUDE", "https://old.example.org")
+	if _, err := optionsOf(t, "verify"); err == nil || err.Error() != "MNETKEYS_EXCLUDE needs --all" {
+		t.Error(err)
+	}
+	t.Setenv("MNETKEYS_ALL", "1")
+	if o, err := optionsOf(t, "verify", "--all=false"); err != nil || len(o.Array.Exclude) > 0 {
+		t.Errorf("%+v, error %v", o.Array, err)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,16 +32,10 @@ func on(field func(*Options) *bool) setter {
 	}
 }
 
-// program sets a program that can be run, or none.
-func program(field func(*Options) *string) setter {
+// maybe sets any text, which may be empty.
+func maybe(field func(*Options) *string) setter {
 	return func(_ *option, o *Options, value string) error {
 		*field(o) = value
-		if value == "" {
-			return nil
-		}
-		if _, err := exec.LookPath(value); err != nil {
-			return &UsageError{Problem: fmt.Sprintf("must be a program that this user can run, not %q", value), Advice: "check the path, or leave the option out"}
-		}
 		return nil
 	}
 }

@@ -52,9 +52,13 @@ func (from origin) refuse(o *option, err error) error {
 	return &UsageError{Problem: from.name(o) + " " + usage.Problem, Advice: usage.Advice}
 }
 
-// check reads a value that this command does not use, for the sake of the one that does.
-func (from origin) check(o *option, value string) error {
-	if err := o.set(o, new(Options), value); err != nil {
+// read reads a value into the option's field. What this command does not use is read into Options of
+// its own, for the sake of the command that does.
+func (from origin) read(o *option, into *Options, value string) error {
+	if o.repeats {
+		value = strings.TrimSpace(value)
+	}
+	if err := o.set(o, into, value); err != nil {
 		return from.refuse(o, err)
 	}
 	return nil
@@ -107,11 +111,8 @@ func (s *setting) read(o *Options) error {
 		values = []given{{value: s.preset}}
 	}
 	for _, v := range values {
-		if s.repeats {
-			v.value = strings.TrimSpace(v.value)
-		}
-		if err := s.set(s.option, o, v.value); err != nil {
-			return v.from.refuse(s.option, err)
+		if err := v.from.read(s.option, o, v.value); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -157,7 +158,7 @@ func (all settings) options(cmd Command) (Options, error) {
 	o.Elsewhere = all.elsewhere()
 	for _, s := range all {
 		if s.needs != "" && !all.on(s.needs) {
-			if s.IsSet() {
+			if s.IsSet() && !(s.origin().variable != "" && all.named(s.needs).IsSet()) { // a variable is for all runs, and this one has the switch off
 				return o, s.origin().refuse(s.option, &UsageError{Problem: "needs --" + s.needs, Advice: optionNamed(s.needs).off})
 			}
 			continue
@@ -250,7 +251,7 @@ func (all settings) checkVariables(environ []string) error {
 			return unknownVariable(name)
 		}
 		if o := allOptions()[at]; all.named(o.name) == nil && value != "" {
-			if err := (origin{variable: name}).check(o, value); err != nil {
+			if err := (origin{variable: name}).read(o, new(Options), value); err != nil {
 				return err
 			}
 		}

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,13 +63,12 @@ func obey(ctx context.Context, cmd cmdline.Command, args []string, getenv func(s
 
 // misread is refuse for a command line that cannot be read, as far as it says how to print that.
 func misread(cmd cmdline.Command, err error, args []string, getenv func(string) string, stdout *output.Results, stderr io.Writer) int {
-	line := &output.Printer{Arguments: args}
-	if line.Typed("redact") || getenv("MNETKEYS_REDACT") != "" {
+	if cmdline.Asks("redact", args, getenv) {
 		var finish func()
 		stderr, finish = stdout.Redact(stderr)
 		defer finish()
 	}
-	return refuse(cmd, err, line.Typed("json"), stdout, stderr)
+	return refuse(cmd, err, cmdline.Asks("json", args, getenv), stdout, stderr)
 }
 
 // refuse prints an error of usage, and gives its exit code. For a monitoring system 2 means
@@ -93,7 +93,7 @@ func execute(ctx context.Context, cmd cmdline.Command, o cmdline.Options, args [
 	hooks := newHookRunner(out)
 	err := openSinks(out, hooks)
 	if err == nil {
-		err = checkHooks(o)
+		err = cmp.Or(checkHooks(o), checkPHP(o, out))
 	}
 	if err == nil {
 		err = confirm(ctx, &o, out, os.Stdin, keysBefore(o, out, getenv))

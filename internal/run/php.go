@@ -3,11 +3,15 @@ package run
 import (
 	"cmp"
 	"context"
+	"errors"
 	"os"
+	"os/exec"
 	"regexp"
 	"sync"
 	"time"
 
+	"renew_mnetkeys/internal/cmdline"
+	"renew_mnetkeys/internal/output"
 	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/moodledb/phprun"
 	"renew_mnetkeys/moodledb/siteuser"
@@ -31,6 +35,25 @@ func commandLinePHP(site *config.Config, php string) func(context.Context) strin
 		})
 		return version
 	}
+}
+
+// checkPHP finds a --php that cannot be run before anything is done. Most runs need no PHP: a line that an
+// upgrade has left in the file of options must not end them.
+func checkPHP(o cmdline.Options, out *output.Printer) error {
+	if o.PHP == "" {
+		return nil
+	}
+	if _, err := exec.LookPath(o.PHP); err == nil {
+		return nil
+	}
+	problem := "--php: this user cannot run " + o.PHP
+	if out.Typed("php") {
+		return &cmdline.UsageError{Problem: problem, Advice: "check the path, or leave --php out"}
+	}
+	if !o.Quiet {
+		out.Tell("warning: %v", o.Located(errors.New(problem)))
+	}
+	return nil
 }
 
 // phpFor is the php to run for a site: php, unless that is "".
