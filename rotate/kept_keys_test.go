@@ -510,6 +510,33 @@ func TestAnUndonePairOfTheCacheStaysUndone(t *testing.T) {
 	}
 }
 
+// A web server, whose cache cannot be read from here, uses the pair that an old history here calls
+// undone, and a peer may know it from there: it was in use.
+func TestAPairThatAWebServerShowsIsNotUndone(t *testing.T) {
+	w := newWorld(t)
+	w.retire(3)
+	pair := *w.otherPair()
+	w.noReach = map[string]bool{"": true}
+	w.alsoCached = []Retired{{Stored: pair, Expires: undone}}
+	w.pages = map[string]string{"web2": pair.Certificate}
+	dropped := false
+	w.on = func(event string) {
+		if strings.HasPrefix(event, "drop") { // by a hook, on web2 too
+			dropped, w.pages = true, nil
+		}
+	}
+	w.answer = func(node string, _ int) *Failure {
+		if node == "web2" && !dropped {
+			return &Failure{Reason: ReasonFault7025}
+		}
+		return nil
+	}
+	report := w.renewal(Options{Nodes: []string{"web1", "web2"}}).Distribute(t.Context())
+	if report.Err != nil || !w.hasRetired(pair) || w.tenant.History[0].Stored != pair || w.tenant.History[0].Expires == undone {
+		t.Errorf("%v: %d pairs, the first expires %d", report.Err, len(w.tenant.History), w.tenant.History[0].Expires)
+	}
+}
+
 // An undone pair was never in use: no rollback returns to it.
 func TestARollBackAfterAnUndoneRenewalDoesNotTakeTheUndonePair(t *testing.T) {
 	w := newWorld(t)

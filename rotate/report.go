@@ -159,9 +159,10 @@ type PeerReport struct {
 	// Use is how the link is used (doctor).
 	Use *LinkUse `json:"use,omitempty"`
 
-	back   bool // what failed is the peer's own call to this site
-	noRow  bool // as in Failure
-	itself bool // what failed is the proof of the peer's own key, which its web server was asked for
+	back     bool   // what failed is the peer's own call to this site
+	noRow    bool   // as in Failure
+	lacksRow string // of a status: that the peer has no active row of this site, in words
+	itself   bool   // what failed is the proof of the peer's own key, which its web server was asked for
 }
 
 // NodeReport is what one web server of the local site showed.

@@ -142,7 +142,7 @@ func (r *Renewal) keepCached(ctx context.Context, t *Tenant, withPHP bool) error
 
 // missing are the cached pairs of this tenant that are usable and not in the database, as entries
 // of the history. If several sites share a cache, it may have pairs of others. A pair that was undone
-// stays one, unless a cache has it as the current pair, so that a web server uses it.
+// stays one, unless a web server uses it: a cache has it as the current pair, or the server shows it.
 func (r *Renewal) missing(ctx context.Context, t *Tenant, cached []Retired) []Retired {
 	var missing []Retired
 	for _, c := range cached {
@@ -153,7 +153,7 @@ func (r *Renewal) missing(ctx context.Context, t *Tenant, cached []Retired) []Re
 		if err != nil || t.has(pair.Certificate) || !r.isOurs(ctx, t, pair.Certificate) {
 			continue
 		}
-		if c.Expires != undone {
+		if c.Expires != undone || r.isShown(ctx, t, pair.Certificate) {
 			c.Expires = pair.Certificate.NotAfter.Unix()
 		}
 		at := slices.IndexFunc(missing, func(m Retired) bool { return m.Stored == c.Stored })
@@ -198,6 +198,11 @@ func (r *Renewal) isOurs(ctx context.Context, t *Tenant, c *envelope.Certificate
 	if c.CheckWwwroot(t.Wwwroot) == nil || r.madeForOld(c) || slices.ContainsFunc(t.certificates(), named) {
 		return true
 	}
+	return r.isShown(ctx, t, c)
+}
+
+// isShown reports whether a web server shows a certificate.
+func (r *Renewal) isShown(ctx context.Context, t *Tenant, c *envelope.Certificate) bool {
 	shown, _, _ := r.shown(ctx, t)
 	return slices.ContainsFunc(shown, c.Equal)
 }

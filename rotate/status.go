@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -33,7 +34,8 @@ func (r *Renewal) Status(ctx context.Context, live bool) TenantReport {
 			return err
 		}
 		for i := range verified {
-			verified[i].Certificate, verified[i].Holds = report.Peers[i].Certificate, report.Peers[i].Holds
+			p := report.Peers[i]
+			verified[i].Certificate, verified[i].Holds, verified[i].lacksRow = p.Certificate, p.Holds, p.lacksRow
 		}
 		report.Peers = verified
 		r.weighLinks(report, report.SelfCheck == SelfProven)
@@ -92,11 +94,12 @@ func (r *Renewal) peerStatus(ctx context.Context, t *Tenant, p Peer) PeerReport 
 		report.Detail = "its database: " + err.Error()
 	case other != nil:
 		report.Holds = t.holding(other.Holds)
-		if f := (farSide{Counterpart: other}).rowFault(); f != nil {
-			report.Detail = f.Detail
-		}
-		if other.Another && !other.Unknown {
-			report.Holds = "other" // which of the rows its Moodle finds is not known
+		switch f := (farSide{Counterpart: other}).rowFault(); {
+		case f == nil:
+		case other.Unknown:
+			report.lacksRow = f.Detail
+		default: // which of the rows its Moodle finds is not known
+			report.Holds, report.Detail = "other", f.Detail
 		}
 	}
 	return report
@@ -141,10 +144,7 @@ func (p *PeerReport) Has() string {
 	case "other":
 		return "has another certificate of this site than the current one"
 	case "none":
-		if p.Detail != "" { // it has no row for one
-			return ""
-		}
-		return "has no certificate of this site"
+		return cmp.Or(p.lacksRow, "has no certificate of this site")
 	}
 	return "has " + p.Holds
 }
