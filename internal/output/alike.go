@@ -36,10 +36,11 @@ func withoutSite(text, wwwroot, instead string) string {
 }
 
 // longer is what makes a wwwroot another one: more of its last word, of its host, a port or a path.
-// Below the paths of ofSite, every Moodle and Mahara answers calls.
+// ofSite is the path of a page of the site: a file, or in a directory. Another site has one short path
+// behind this one's wwwroot.
 var (
 	longer = regexp.MustCompile(`^(?:[\pL\pN_~%-]|\.[\pL\pN]|:\d|/[\pL\pN_~%-])`)
-	ofSite = regexp.MustCompile(`^/(?:mnet|api/xmlrpc)/`)
+	ofSite = regexp.MustCompile(`^/(?:[^\s/]+/[^\s/]|[^\s/]*[^\s/.]\.[^\s/])`)
 )
 
 // goesOn reports whether the wwwroot before a text is a part of a longer one.

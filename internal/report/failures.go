@@ -34,18 +34,6 @@ type groupRow struct {
 // Counted is the number of failures in the title.
 func (g group) Counted() string { return counted(g.Count, g.Of) }
 
-// complete completes the commands of the next step. said has those of the groups above, by the titles
-// of these: each is written once.
-func (g *group) complete(run Run, said map[string]string) {
-	next := run.complete(g.Next, g.tenant, g.several)
-	g.Next = next
-	if title := said[next]; title != "" {
-		g.Next = "the same as for “" + title + "” above"
-	} else if next != "" {
-		said[next] = g.Title
-	}
-}
-
 // Others says how many sites are in Names.
 func (r groupRow) Others() string {
 	if r.Head != "" && !r.IsPeer {

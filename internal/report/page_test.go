@@ -264,7 +264,8 @@ func TestAnArrayOf500IsSmallInMemoryAndOnDisk(t *testing.T) {
 	}
 }
 
-// A site whose local proof failed has one next step, which its links have too.
+// A site whose local proof failed has one next step, which its links have too. On the page of several
+// sites each group has its own: a filter may hide the others.
 func TestANextStepIsSaidOnce(t *testing.T) {
 	const next = "to see which store it is, run the doctor"
 	failed := func(i int) rotate.TenantReport {
@@ -286,8 +287,6 @@ func TestANextStepIsSaidOnce(t *testing.T) {
 	}{
 		{"one that failed", next, []rotate.TenantReport{failed(1)}},
 		{"one whose local site is not proven", kept(1).Hint, []rotate.TenantReport{kept(1)}},
-		{"two that failed", next, []rotate.TenantReport{failed(1), failed(2)}},
-		{"two whose local sites are not proven", kept(1).Hint, []rotate.TenantReport{kept(1), kept(2)}},
 	} {
 		p := advised{report.New()}
 		for _, r := range c.tenants {
@@ -296,9 +295,6 @@ func TestANextStepIsSaidOnce(t *testing.T) {
 		page := written(t, p, runWith(4))
 		if n := strings.Count(page, html.EscapeString(c.next)); n != 1 {
 			t.Errorf("%s: the next step is said %d times", c.name, n)
-		}
-		if len(c.tenants) > 1 && strings.Count(page, "the same as for “") != 1 {
-			t.Errorf("%s: the page does not say where the next step is", c.name)
 		}
 		contains(t, page, "<b>Next:</b> start it")
 	}

@@ -112,10 +112,9 @@ func (p *Page) view(run Run) view {
 	v.Findings = p.findingGroups(tenants, v.Left)
 	v.LinkFailures = p.linkFailures(tenants, v.Left, how)
 	v.Notes = p.notes(tenants, v.Left)
-	said := map[string]string{}
-	for _, groups := range [][]group{v.TenantFailure, v.Findings, v.LinkFailures, v.Notes} { // as on the page
+	for _, groups := range [][]group{v.TenantFailure, v.Findings, v.LinkFailures, v.Notes} {
 		for i := range groups {
-			groups[i].complete(run, said)
+			groups[i].Next = run.complete(groups[i].Next, groups[i].tenant, groups[i].several)
 		}
 	}
 	v.Matrix = p.matrix(tenants, v.Left, how)
