@@ -157,14 +157,16 @@ func TestPrometheusAlertsWhenItShould(t *testing.T) {
 	for name, c := range map[string]struct{ by, old, replacement string }{
 		"on the exit code of any run":    {"a renewal ends with exit code 4", "max by (job, instance, file) (renew_mnetkeys_last_run", "min by (job, instance, file) (renew_mnetkeys_last_run"},
 		"that a failed push ends":        {"a verify ends with exit code 4", "> on (job, instance) group_left", "< on (job, instance) group_left"},
-		"that another site's cure ends":  {"a renewal of an array", "min by (job, instance) (", "max by (job, instance) ("},
+		"that a check has not cured":     {"exit code 4, then a check", "(renew_mnetkeys_local_site_proven) == 1", "(renew_mnetkeys_local_site_proven) < 2"},
+		"after a check that has":         {"exit code 4, then a check", `{command="check"})`+"\n              and", `{command="renew"})`+"\n              and"},
+		"that another site's cure ends":  {"a renewal of an array", "min by (job, instance) (\n", "max by (job, instance) (\n"},
 		"after a run that cured it":      {"a verify ends with exit code 4", "              and on (job, instance, wwwroot)\n              renew_mnetkeys_local_site_proven == 0\n", ""},
 		"on local sites that are proven": {"a local site is not proven in one", "          renew_mnetkeys_local_site_proven == 0\n          unless", "          renew_mnetkeys_local_site_proven == 1\n          unless"},
 		"on web servers if all fail":     {"one of two web servers", "(renew_mnetkeys_web_server_proven) == 1\n        for", "(renew_mnetkeys_web_server_proven) < 2\n        for"},
 		"on their sites, too":            {"one of two web servers", "          unless on (job, instance, wwwroot)\n", "          or on (job, instance, wwwroot)\n"},
 		"on no site with web servers":    {"a local site is not proven, although", `ALERTS{alertname="MNetWebServerNotProven", alertstate="firing"}`, "renew_mnetkeys_web_server_proven"},
 		"on a site whose servers change": {"two web servers take turns", `, alertstate="firing"`, ""},
-		"on metrics that have not gone":  {"the metrics of one machine go", "unless\n", "and\n"},
+		"on metrics that have not gone":  {"the metrics of one machine go", "          unless\n          renew", "          and\n          renew"},
 	} {
 		t.Run("and a test finds an alert "+name, func(t *testing.T) {
 			said, err := promtool(t, broken(t, rules, c.old, c.replacement), onlyTest(t, c.by), "test", "rules", filepath.Base(rulesTestFile))

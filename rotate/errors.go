@@ -160,7 +160,7 @@ func (e *OtherSiteError) Hint() string {
 }
 
 // nextOtherMember is the next step for a database that the register names for the wrong site.
-const nextOtherMember = "both are sites of this array: correct vdbname, vdbprefix or vhostname in their rows of VMoodle's register. Change no row of mnet_host: the database may be that of a live site"
+const nextOtherMember = "both are sites of this array. If their rows of VMoodle's register name one database, correct vdbname, vdbprefix or vhostname there, and change no row of mnet_host: the database is that of a live site. If they name two, one is a copy: do with it as docs/recovery.md says of clones"
 
 // OtherNameError says that the site which answers at the tenant's wwwroot uses another name for
 // itself, or does not know that wwwroot. Upper and lower case count, also in the path. No peer
@@ -306,7 +306,7 @@ func hintMissing(nodes []string, f *Failure) string {
 	case f != nil && f.Reason == ReasonTimeout:
 		first = who + " " + do + " not answer in time. If " + it + " is only slow, give it more with --timeout; if it is down, start it"
 	}
-	return first + ". If the load balancer sends no request to " + it + ", you can remove it from --node and from a --cache-hook instead (on the command line or in the options file), and purge its cache before it is used again. Then run: renew_mnetkeys …"
+	return first + ". If the load balancer sends no request to " + it + ", you can remove it from --node and from a --cache-hook instead (on the command line or in the options file); before it is used again, name it there and push: its cache may have the only copy of a key. Then run: renew_mnetkeys …"
 }
 
 func webServers(nodes []string) string {

@@ -25,13 +25,16 @@ func (r *Renewal) Status(ctx context.Context, live bool) TenantReport {
 			}
 		}
 		report.describeAll(t, r.Now())
-		var verified []PeerReport
-		if err == nil && live { // first: a peer that is called may fetch the current certificate
-			verified = r.workOn(t.Peers, func(p Peer) PeerReport { return r.verifyPeer(ctx, *id, p) })
+		rows := func() []PeerReport {
+			return r.workOn(t.Peers, func(p Peer) PeerReport { return r.peerStatus(ctx, t, p) })
 		}
-		report.Peers = r.workOn(t.Peers, func(p Peer) PeerReport { return r.peerStatus(ctx, t, p) })
+		report.Peers = rows()
 		if err != nil || !live {
 			return err
+		}
+		verified := r.workOn(t.Peers, func(p Peer) PeerReport { return r.verifyPeer(ctx, *id, p) })
+		if over(ctx) == nil { // a peer that was called may have fetched the current certificate
+			report.Peers = rows()
 		}
 		for i := range verified {
 			p := report.Peers[i]

@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"context"
+	"strings"
 	"testing"
 )
 
@@ -30,5 +31,32 @@ func TestStatusSaysWhatThePeersRowHas(t *testing.T) {
 				t.Errorf("%s, live %v: %q, %+v", name, live, p.Has(), p)
 			}
 		}
+	}
+}
+
+// The deadline ends while a slow peer is called: what the databases have was read before.
+func TestStatusSaysWhatTheRowsHaveAlthoughTheCallsWereCutShort(t *testing.T) {
+	w := newWorld(t)
+	w.addPeer(peerA, fakePeer{})
+	member := newWorld(t).tenant
+	pair := testPair(t, peerA, clock.AddDate(0, 0, -5))
+	member.Wwwroot, member.Pair = peerA, storedPair(pair)
+	member.Own = &Peer{ID: 1, Wwwroot: peerA, Certificate: pair.Certificate.PEM, Expires: pair.Certificate.NotAfter.Unix()}
+	member.Peers = []Peer{{ID: 7, Wwwroot: ownURL, Application: "moodle", Certificate: w.tenant.Pair.Certificate}}
+	ctx, cancel := context.WithCancel(t.Context())
+	w.on = func(event string) {
+		if strings.HasPrefix(event, "prove "+peerA) {
+			cancel()
+		}
+	}
+	r := w.renewal(Options{})
+	r.Counterpart = func(ctx context.Context, _ Peer) (*Counterpart, error) {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return CounterpartOf(&member, ownURL), nil
+	}
+	if p := r.Status(ctx, true).Peers[0]; ctx.Err() == nil || p.Holds != "current" {
+		t.Errorf("%v, %+v", ctx.Err(), p)
 	}
 }

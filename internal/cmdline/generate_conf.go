@@ -33,8 +33,8 @@ func (o *option) sample() string {
 
 const sampleHead = `# Options of renew_mnetkeys for all its commands and tenants, one per line.
 # Command line and environment take precedence. A command ignores the options of
-# other commands. Write a repeatable option once per value. A comment has a line
-# of its own.
+# other commands, but refuses wrong values of theirs. Write a repeatable option
+# once per value. A comment has a line of its own.
 #
 # The user who runs the command must be able to read this file. Other users must
 # not be able to write to it. Write no password here: use cfg = dbpass=@FILE.

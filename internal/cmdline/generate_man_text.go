@@ -59,7 +59,7 @@ options, one per line, as
 or
 .BR "name = value" .
 A line that begins with # is a comment. Command line and environment take precedence. All commands can share the file: each
-ignores the options of others. The file is refused if every user can write to it. It is optional.
+ignores the options of others, but refuses wrong values of theirs. The file is refused if every user can write to it. It is optional.
 .TP
 .I config.php
 Moodle's configuration, from
