@@ -233,7 +233,7 @@ func holdsAll(t *testing.T, path string, machine elf.Machine) {
 		"completions/renew_mnetkeys.fish", "packaging/README.md", "packaging/cron.d/renew_mnetkeys", "packaging/systemd/renew_mnetkeys.service",
 		"packaging/systemd/renew_mnetkeys.timer", "packaging/kubernetes/cronjob.yaml", "packaging/kubernetes/kustomization.yaml", "packaging/icinga2/renew_mnetkeys.conf",
 		"packaging/nagios/renew_mnetkeys.cfg", "packaging/nrpe/renew_mnetkeys.cfg", "packaging/sudoers.d/renew_mnetkeys",
-		"packaging/prometheus/renew_mnetkeys.rules.yml", "README.md", "LICENSE", "SECURITY.md", "CHANGELOG.md", "renew_mnetkeys.cdx.json",
+		"packaging/prometheus/renew_mnetkeys.rules.yml", "README.md", "LICENSE", "SECURITY.md", "CHANGELOG.md", "CONTRIBUTING.md", "renew_mnetkeys.cdx.json",
 		"docs/schema/renew_mnetkeys.schema.json", "LICENSES/go/LICENSE"} {
 		if !held[want] {
 			t.Errorf("%s is not there, or empty", want)

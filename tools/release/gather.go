@@ -20,7 +20,7 @@ func (r *release) common() string { return filepath.Join(r.work, "common") }
 func (r *release) scripts() string { return filepath.Join(r.work, "scripts") }
 
 func (r *release) gather(ctx context.Context) error {
-	if err := r.copyTracked(ctx, r.common(), "README.md", "LICENSE", "SECURITY.md", "CHANGELOG.md", "docs", "packaging"); err != nil {
+	if err := r.copyTracked(ctx, r.common(), "README.md", "LICENSE", "SECURITY.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs", "packaging"); err != nil {
 		return err
 	}
 	// The packages have them, with the time of the commit: in an .apk there is that of the file.

@@ -43,6 +43,7 @@ var placed = []files.Content{
 	{Source: "README.md", Destination: docDir + "/README.md"},
 	{Source: "SECURITY.md", Destination: docDir + "/SECURITY.md"},
 	{Source: "CHANGELOG.md", Destination: docDir + "/CHANGELOG.md"},
+	{Source: "CONTRIBUTING.md", Destination: docDir + "/CONTRIBUTING.md"},
 	{Source: "renew_mnetkeys.cdx.json", Destination: docDir + "/renew_mnetkeys.cdx.json"},
 	{Source: "LICENSES", Destination: docDir + "/LICENSES", Type: files.TypeTree},
 	{Source: "docs", Destination: docDir + "/docs", Type: files.TypeTree},
