@@ -402,3 +402,19 @@ func TestTwoRowsOfTheRegisterWithOneDatabaseDoNotStopItsSite(t *testing.T) {
 	}
 	f.command(t, "check", "--all", "--withmaster").expect(t, 3, "UNKNOWN - "+renamed, "in VMoodle's register")
 }
+
+// One word of a row is wrong: the account of the tenant has no rights on the database of the other,
+// whose lock this run has.
+func TestARowWithTheDatabaseOfAnotherTenantSaysThat(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, fleetOptions{tenants: 3})
+	one, wrong := f.tenants[1], f.tenants[2]
+	f.says(t, wrong.Site, "vdbname = '"+one.DB.Name+"'")
+	r := f.command(t, "--all", "--withmaster", "--fresh=0s", "--lock-wait=1h", "--json")
+	if got := r.byTenant(t)[one.Wwwroot]; got.Outcome != rotate.Renewed {
+		t.Errorf("%s %s", got.Outcome, got.Error)
+	}
+	if got := r.byTenant(t)[wrong.Wwwroot]; got.Outcome != rotate.Failed || !strings.Contains(got.Error, "Access denied") || !strings.Contains(got.Hint, "check vdbname") {
+		t.Errorf("%+v", got)
+	}
+}

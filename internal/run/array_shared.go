@@ -7,32 +7,31 @@ import (
 
 	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/moodledb"
-	"renew_mnetkeys/moodledb/config"
 )
 
-// sharing gives an error to sites that name the tables of another site of the array. Both would need
-// one lock in the same run, and by chance the site to which the tables belong would fail.
+// sharing gives an error to sites that name the tables of another site of the array, and that cannot
+// read them, or to which they do not belong. Both would need one lock in the same run, and by chance
+// the site to which the tables belong would fail.
 func (w arrayWiring) sharing(ctx context.Context, sites []arraySite) {
 	for i := range sites {
 		s := &sites[i]
 		other := slices.IndexFunc(sites, func(o arraySite) bool { return sharesTables(*s, o) })
-		if other < 0 || w.owns(ctx, s.config) {
+		if other < 0 {
 			continue
 		}
-		s.err = &sharedTablesError{s.wwwroot, sites[other].wwwroot, s.config.Prefix, s.config.DBName}
+		site, err := w.read(ctx, s.config)
+		switch {
+		case err != nil:
+			s.err = err
+		case site.Own != nil && !envelope.SameWwwroot(site.Own.Wwwroot, s.wwwroot):
+			s.err = &sharedTablesError{s.wwwroot, sites[other].wwwroot, s.config.Prefix, s.config.DBName}
+		}
 	}
 }
 
 func sharesTables(s, o arraySite) bool {
 	return s.config != nil && o.config != nil && s.err == nil && s.config.DBName == o.config.DBName && s.config.Prefix == o.config.Prefix &&
 		!envelope.SameWwwroot(s.wwwroot, o.wwwroot) && moodledb.SameTables(s.config, o.config)
-}
-
-// owns reports whether the tables may be those of the site: their local host row has its wwwroot, or
-// is not known.
-func (w arrayWiring) owns(ctx context.Context, c *config.Config) bool {
-	site := w.read(ctx, c)
-	return site == nil || site.Own == nil || envelope.SameWwwroot(site.Own.Wwwroot, c.Wwwroot)
 }
 
 // sharedTablesError is a site whose tables are those of another site of the array.

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"slices"
 	"sync"
@@ -250,25 +251,25 @@ func (w arrayWiring) withMNet(ctx context.Context, sites []arraySite) (all []arr
 }
 
 func (w arrayWiring) isOff(ctx context.Context, c *config.Config) bool {
-	site := w.read(ctx, c)
-	if site == nil || site.MNetOn() {
+	site, err := w.read(ctx, c)
+	if err != nil || site.MNetOn() {
 		return false
 	}
 	// Monitoring is to notice a site whose MNet was switched off, as it does for one site alone.
 	return w.o.Command.Row().Prints != cmdline.PrintsState || !site.Pair.Present()
 }
 
-// read reads a site without its peers, before the run begins; nil if it cannot be read.
-func (w arrayWiring) read(ctx context.Context, c *config.Config) *rotate.Tenant {
+// read reads a site without its peers, before the run begins.
+func (w arrayWiring) read(ctx context.Context, c *config.Config) (*rotate.Tenant, error) {
 	db, err := w.servers.Open(ctx, c)
 	if err != nil {
-		return nil
+		return nil, fmt.Errorf("open the tenant's database: %w", rotate.Ended(ctx, err))
 	}
 	defer db.Close()
 	db.WithoutPeers()
 	site, err := db.Read(ctx)
 	if err != nil {
-		return nil
+		return nil, fmt.Errorf("read the tenant: %w", rotate.Ended(ctx, err))
 	}
-	return site
+	return site, nil
 }
