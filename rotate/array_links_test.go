@@ -209,6 +209,11 @@ func TestLinksToATenantThatFailsAreNotProven(t *testing.T) {
 	}{
 		{"its web server goes on with the old key, which is put back", func(s *fleetSite) { s.sticky = true }, "accepted database"},
 		{"another run has its lock", func(s *fleetSite) { s.lockErr = ErrLocked }, "accepted database"},
+		{"another run has its lock, and has stored a key", func(s *fleetSite) {
+			old := s.tenant.Pair
+			s.halfRenewed()
+			s.tenant.Own.Certificate, s.cached, s.sticky, s.lockErr = s.tenant.Pair.Certificate, &old, true, ErrLocked
+		}, "pending fault_7023"},
 		{"its web server is down", func(s *fleetSite) { s.webDown = &Failure{Reason: "http_503", Pending: true} }, "pending http_503"},
 		{"MNet is off", func(s *fleetSite) { s.tenant.DispatcherMode = "off" }, "refused mnet_off"},
 		{"it cannot do RC4", func(s *fleetSite) { s.own = &Failure{Reason: "fault_7023"} }, "refused no_rc4"},

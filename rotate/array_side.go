@@ -63,6 +63,9 @@ func (t *renewing) judged(s side) side {
 	if f := t.unproven(); f != nil {
 		return side{unproven: f, called: true}
 	}
+	if f := s.unproven; f != nil && errors.Is(t.report.Err, ErrLocked) { // its web server may just be about to use what is stored
+		s.unproven = &Failure{Reason: f.Reason, Detail: join("another run is working on the peer", f.Detail), Pending: true, Next: HintOf(ErrUnderWay), itself: f.itself}
+	}
 	return s
 }
 

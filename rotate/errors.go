@@ -287,8 +287,11 @@ func (e *UnreachableError) Hint() string {
 		return "a web server on this machine answers for " + e.Wwwroot + ": if it is the live site, and no copy of it, add --node=127.0.0.1"
 	}
 	first := "make sure that this machine can open " + e.Wwwroot + ", or name its web server with --node=HOST[:PORT]"
-	if f != nil && f.Reason.Row().NextLocal != "" {
+	switch {
+	case f != nil && f.Reason.Row().NextLocal != "":
 		first = f.Reason.Row().NextLocal
+	case f != nil && f.Reason == ReasonTimeout:
+		first = "if the web server is only slow, give it more time with --timeout. Otherwise " + first
 	}
 	return first + ". To go on without this proof (exit code 3), add --self-check=off, but never on a copy of a live site: its peers would accept the key of the copy"
 }
