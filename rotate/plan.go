@@ -232,6 +232,9 @@ func (r *Renewal) tryPeers(ctx context.Context, peers []Peer, what string) []Pee
 		if f != nil {
 			report.fail(f)
 		}
+		if f != nil && p.ID == 0 { // it has no row yet
+			report.Detail, report.Next = join(report.Detail, "not connected as a peer"), nextConnect
+		}
 		report.TookMS = r.Now().Sub(started).Milliseconds()
 		return report
 	})

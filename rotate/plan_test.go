@@ -125,6 +125,11 @@ func TestADryRunSaysWhatWouldBecomeOfTheTenant(t *testing.T) {
 			if len(report.Warnings) != len(c.says) {
 				t.Errorf("says %q", report.Warnings)
 			}
+			for _, p := range report.Peers {
+				if p.Outcome == Pending && p.Next != nextConnect { // it has no row that could be corrected
+					t.Errorf("%s: next %q", p.Wwwroot, p.Next)
+				}
+			}
 			var peers []string
 			for _, p := range report.Peers {
 				peers = append(peers, p.Wwwroot+" "+string(p.Outcome))
