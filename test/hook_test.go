@@ -321,7 +321,7 @@ func TestACacheHookThatFailsShows(t *testing.T) {
 
 	pair := pairOf(t, fails.Site)
 	r := f.renew(t, "--all", "--json", "--canary=0", hook)
-	r.expect(t, 3, "who am I", "error: "+failed+", but "+works.Wwwroot+" uses the stored key\n")
+	r.expect(t, 3, "who am I", "error: "+failed+", but "+works.Wwwroot+" uses the stored key\nhint: correct the hook before the next renewal, which will need it\n")
 	reports := r.byTenant(t)
 	if got := reports[works.Wwwroot]; got.Outcome != rotate.Renewed || got.SelfCheck != rotate.SelfProven || got.Error != "" {
 		t.Errorf("the one whose cache is purged: %+v", got)

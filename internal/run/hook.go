@@ -192,8 +192,21 @@ func (h *cacheHookRecord) Add(r rotate.TenantReport) {
 
 // Finish implements a sink of package output.
 func (h *cacheHookRecord) Finish(int) error {
-	if h.others > 0 {
-		return fmt.Errorf("%w; it also failed for other tenants: %d", h.first, h.others)
+	switch {
+	case h.first == nil:
+		return nil
+	case h.others > 0:
+		return &brokenHookError{fmt.Errorf("%w; it also failed for other tenants: %d", h.first, h.others)}
 	}
-	return h.first
+	return &brokenHookError{h.first}
+}
+
+// brokenHookError is a cache-hook that failed although the local site uses the stored key.
+type brokenHookError struct{ error }
+
+func (e *brokenHookError) Unwrap() error { return e.error }
+
+// Hint is what to do about it.
+func (*brokenHookError) Hint() string {
+	return "correct the hook before the next renewal, which will need it"
 }
