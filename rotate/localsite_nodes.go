@@ -182,7 +182,7 @@ func (a nodeAnswer) at(answers []nodeAnswer) *Failure {
 	}
 	f, where := *a.Failure, "at "+a.node
 	if a.node == "" {
-		where = "at the wwwroot, which was asked beside --node"
+		where = "at the wwwroot, perhaps by a web server that no --node names"
 	}
 	f.Detail = join(where, f.Detail)
 	return &f

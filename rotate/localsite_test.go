@@ -75,7 +75,7 @@ func TestWhatProvesTheLocalSite(t *testing.T) {
 		{"one of two does not answer on IPv4", []string{node6, node4, other4}, nil, at(other4, refused), SelfUnreachable, "connect", other4, 15, none},
 		{"IPv6 answers something else", []string{node6, node4}, nil, at(node6, &Failure{Reason: "http_403"}), SelfUnreachable, "http_403", node6, 10, none},
 		{"a node is named", []string{node4}, []string{"127.0.0.1"}, at(node4, refused), SelfProven, "", "", 10, none},
-		{"a node is named, and the name leads to one with another key", []string{node4}, []string{"web1"}, at("", stale), SelfFailed, "several_caches", "at the wwwroot, which was asked beside --node", 10, ""},
+		{"a node is named, and the name leads to one with another key", []string{node4}, []string{"web1"}, at("", stale), SelfFailed, "several_caches", "at the wwwroot, perhaps by a web server that no --node names", 10, ""},
 		{"a node is named, and the name to several", []string{node4}, []string{"web1"}, everyOtherByName(stale), SelfFailed, "several_caches", "at the wwwroot", 10, ""},
 		{"a node is named, and the name does not answer", []string{node4}, []string{"web1"}, at("", &Failure{Reason: "timeout", Pending: true}), SelfProven, "", "", 10, none},
 		{"a node is named, and the name leads to something else", []string{node4}, []string{"web1"}, at("", &Failure{Reason: "http_404"}), SelfProven, "", "", 10, none},

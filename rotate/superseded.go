@@ -135,7 +135,7 @@ func (r *Renewal) recheckLocalSite(ctx context.Context, t *Tenant, id Identity, 
 		report.notProvenAnyMore(failure)
 		return now, false, nil
 	}
-	return now, false, fmt.Errorf("the local site went back to the old key: %w", err)
+	return now, false, fmt.Errorf("at the last look, the local site used another key: %w", err)
 }
 
 // notProvenAnyMore is for a local site that showed no key after the push.
@@ -155,7 +155,7 @@ func (r *Renewal) recheckUntilStill(ctx context.Context, t *Tenant, id Identity,
 		}
 		push()
 	}
-	return nil, fmt.Errorf("the local site went back to the old key %d times", maxLooks)
+	return nil, fmt.Errorf("the local site used another key at %d looks, although its cache was purged each time", maxLooks)
 }
 
 const maxLooks = 3

@@ -110,7 +110,7 @@ func TestAWebServerThatNobodyHasNamedIsAskedByTheName(t *testing.T) {
 
 	stored := pairOf(t, own)
 	r := renewIt(t, own, args...)
-	r.expect(t, 1, "at the wwwroot, which was asked beside --node", "each has a cache of its own")
+	r.expect(t, 1, "at the wwwroot, perhaps by a web server that no --node names", "each has a cache of its own")
 	if pairOf(t, own) != stored {
 		t.Error("a key is stored that one web server does not use")
 	}
@@ -119,7 +119,7 @@ func TestAWebServerThatNobodyHasNamedIsAskedByTheName(t *testing.T) {
 	newer(t, &fleetTenant{Site: own}, true)
 	purge(t, nodes[0])
 	for _, command := range []string{"verify", "push"} {
-		operate(t, own.ConfigFile, command, args, own).expect(t, 4, "at the wwwroot, which was asked beside --node")
+		operate(t, own.ConfigFile, command, args, own).expect(t, 4, "at the wwwroot, perhaps by a web server that no --node names")
 	}
 	purge(t, nodes[1])
 	operate(t, own.ConfigFile, "verify", args, own).expect(t, 0)

@@ -50,7 +50,7 @@ func checkPHP(o cmdline.Options, out *output.Printer) error {
 	if out.Typed("php") {
 		return &cmdline.UsageError{Problem: problem, Advice: "check the path, or leave --php out"}
 	}
-	if !o.Quiet {
+	if !o.Quiet && o.Command.Row().Prints != cmdline.PrintsState { // monitoring reads the first line
 		out.Tell("warning: %v", o.Located(errors.New(problem)))
 	}
 	return nil
