@@ -51,7 +51,7 @@ func (r *Renewal) ladder() []rung {
 // cache is dropped, and the result is unknown.
 func (r *Renewal) waitUntilActive(ctx context.Context, t *Tenant, id Identity, before SelfCheck) (SelfCheck, error) {
 	check := SelfSkipped
-	lost := &LocalSiteError{}
+	lost := &LocalSiteError{Hooked: r.hooked()}
 	for _, step := range r.ladder() {
 		if check == SelfUnreachable && !stale(check, lost.Failure) {
 			// A larger scope cannot help, and several sites may share the store.
@@ -198,6 +198,9 @@ func (r *Renewal) giveUp(run context.Context, t *Tenant, keys Keys, cause error,
 		check, err := r.undo(ctx, t, keys.Stored, t.historyWithUndone(keys.Stored), report)
 		if err == nil {
 			report.Outcome, report.SelfCheck, report.Exit = Undone, check, ExitNotRenewed
+			if own := (*LocalSiteError)(nil); errors.As(cause, &own) {
+				own.Undone = true
+			}
 			err = fmt.Errorf("%w, because the web server was not proven to use the new one: %w", ErrUndone, cause)
 			if errors.Is(run.Err(), context.Canceled) { // a signal often ends the hook or PHP that purges the cache
 				err = fmt.Errorf("%w: %w", context.Cause(run), err)

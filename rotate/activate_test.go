@@ -125,7 +125,7 @@ func TestTheHintForASiteThatDoesNotFollowIsACommandThatWorks(t *testing.T) {
 
 // A renewal that was undone for something else than a cache: no purge and no hook would help.
 func TestAnUndoneRenewalIsExplainedByItsCause(t *testing.T) {
-	for reason, hint := range map[Reason]string{ReasonClock: "by NTP", ReasonUnknownToPeer: "write the wwwroot exactly as the site does", ReasonFault7025: "purge Moodle's caches"} {
+	for reason, hint := range map[Reason]string{ReasonClock: "by NTP", ReasonUnknownToPeer: "write the wwwroot exactly as the site does", ReasonFault7025: "before the next run, add a --cache-hook"} {
 		w := newWorld(t)
 		stores := 0
 		w.on = func(e string) {

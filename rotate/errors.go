@@ -194,6 +194,8 @@ type LocalSiteError struct {
 	Kept bool
 	// Seen: the command only looks, so no purge was tried.
 	Seen bool
+	// Hooked: the cache is that of a hook. Undone: the old key was stored again, and is used.
+	Hooked, Undone bool
 	// Elsewhere is what the cache is not the cause of, like a wrong clock; nil if it may be.
 	Elsewhere error
 }
@@ -213,12 +215,40 @@ func (e *LocalSiteError) Unwrap() error { return e.Cache }
 // Hint is what the cache needs, if that is known, else what an operator must do manually. A purge
 // is advised only if no key can be lost by it.
 func (e *LocalSiteError) Hint() string {
-	hint := cmp.Or(HintOf(e.Elsewhere), HintOf(e.Cache))
+	known := cmp.Or(HintOf(e.Elsewhere), HintOf(e.Cache))
 	switch {
-	case hint != "":
-		return hint
+	case known != "":
+		return known
+	case e.Undone:
+		return e.hintUndone()
 	case e.Seen && !e.SeveralCaches():
 		return SelfFailed.NextStep()
+	case e.Hooked && e.Failure != nil && !e.Failure.Pending:
+		hint := e.hintStored()
+		return hintHookFails + strings.ToUpper(hint[:1]) + hint[1:]
+	}
+	return e.hintStored()
+}
+
+// hintUndone is for a renewal that was undone: a push would distribute the old key, which all peers have.
+func (e *LocalSiteError) hintUndone() string {
+	silent := e.Failure != nil && e.Failure.Pending
+	switch {
+	case silent && e.Hooked:
+		return hintSlowHook
+	case silent:
+		return hintSilent
+	case e.Hooked:
+		return hintHook
+	case e.SeveralCaches():
+		return hintSeparate
+	}
+	return hintNoHook
+}
+
+// hintStored is for a key that is stored, and that a web server was not proven to use.
+func (e *LocalSiteError) hintStored() string {
+	switch {
 	case e.Incoherent && e.Kept:
 		return purgeCaches + "Then renew the key. Run: php admin/cli/purge_caches.php && renew_mnetkeys"
 	case e.Incoherent:
@@ -236,6 +266,26 @@ func (e *LocalSiteError) Hint() string {
 func (e *LocalSiteError) SeveralCaches() bool {
 	return e.Failure != nil && e.Failure.Reason == ReasonSeveralCaches
 }
+
+// hintNoHook is for a renewal that was undone because the web server kept the old key.
+const hintNoHook = "before the next run, add a --cache-hook that purges the cache, or map core/config to a file or Redis store. If it is a file store, check that dataroot is the web server's (of a tenant vdatapath in VMoodle's register). To see which store it is, run: renew_mnetkeys doctor --verbose"
+
+// hintHook is the same if there is a hook.
+const hintHook = "before the next run, correct the --cache-hook: it must purge core/config for every web server. To see which store it is, run: renew_mnetkeys doctor --verbose"
+
+// hintHookFails begins the hint for a key that is stored and that the web server does not use, although
+// a hook ran.
+const hintHookFails = "the --cache-hook ran, and the web server still uses another key: correct the hook, which must purge core/config for every web server. "
+
+// hintSeparate is the same if some web servers followed and others did not.
+const hintSeparate = "the web servers use different keys, so each has a cache of its own. Before the next run, add a --cache-hook that purges the cache on each of them, or let them share a file or Redis store for core/config"
+
+// hintSilent is for a renewal that was undone because the web server did not answer after its cache
+// was purged.
+const hintSilent = "the old key was restored, since the web server could not be asked whether it uses the new one. When it answers again, start the same command again"
+
+// hintSlowHook is the same if there is a hook.
+const hintSlowHook = hintSilent + ". If the --cache-hook restarts the web server, let the hook wait until the web server answers"
 
 const purgeCaches = "purge Moodle's caches on every web server, and restart php-fpm if APCu is used. "
 

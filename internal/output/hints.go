@@ -3,7 +3,6 @@ package output
 import (
 	"errors"
 	"slices"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -11,26 +10,6 @@ import (
 	"renew_mnetkeys/internal/cmdline"
 	"renew_mnetkeys/rotate"
 )
-
-// hintNoHook is for a renewal that was undone because the web server kept the old key.
-const hintNoHook = "before the next run, add a --cache-hook that purges the cache, or map core/config to a file or Redis store. If it is a file store, check that dataroot is the web server's (of a tenant vdatapath in VMoodle's register). To see which store it is, run: renew_mnetkeys doctor --verbose"
-
-// hintHook is the same if there is a hook.
-const hintHook = "before the next run, correct the --cache-hook: it must purge core/config for every web server. To see which store it is, run: renew_mnetkeys doctor --verbose"
-
-// hintHookFails begins the hint for a key that is stored and that the web server does not use, although
-// a hook ran.
-const hintHookFails = "the --cache-hook ran, and the web server still uses another key: correct the hook, which must purge core/config for every web server. "
-
-// hintSeparate is the same if some web servers followed and others did not.
-const hintSeparate = "the web servers use different keys, so each has a cache of its own. Before the next run, add a --cache-hook that purges the cache on each of them, or let them share a file or Redis store for core/config"
-
-// hintSilent is for a renewal that was undone because the web server did not answer after its cache
-// was purged.
-const hintSilent = "the old key was restored, since the web server could not be asked whether it uses the new one. When it answers again, start the same command again"
-
-// hintSlowHook is the same if there is a hook.
-const hintSlowHook = hintSilent + ". If the --cache-hook restarts the web server, let the hook wait until the web server answers"
 
 // hintUnchanged is for a run that a signal has ended before it could change anything.
 const hintUnchanged = "nothing was changed: start it again at any time"
@@ -111,7 +90,6 @@ func (out *Printer) Completed(r rotate.TenantReport) rotate.TenantReport {
 // signal has interrupted, if the key was changed: renewing again would only retire one more key.
 func (out *Printer) hintOf(r rotate.TenantReport) string {
 	var sig *SignalError
-	var own *rotate.LocalSiteError
 	hint := rotate.HintOf(r.Err)
 	switch {
 	case !savesKeys(r.Err):
@@ -127,11 +105,6 @@ func (out *Printer) hintOf(r rotate.TenantReport) string {
 		return hintNotBegun
 	case r.Exit != rotate.ExitLocalSite && errors.As(r.Err, &sig):
 		return interruptedHint(out.Options)
-	case !errors.As(r.Err, &own) || own.Seen || hint != own.Hint() || rotate.HintOf(own.Cache) != "" || own.Elsewhere != nil: // whose cause is known better
-	case r.Outcome == rotate.Undone:
-		return out.hintUndone(own)
-	case out.Options.CacheHook != "" && own.Failure != nil && !own.Failure.Pending:
-		return hintHookFails + strings.ToUpper(hint[:1]) + hint[1:]
 	}
 	return hint
 }
@@ -158,23 +131,6 @@ func isPushable(err error) bool {
 func savesKeys(err error) bool {
 	var away *rotate.UnreachableError
 	return errors.Is(err, rotate.ErrOnlyCopy) || errors.As(err, &away) && away.Off
-}
-
-// hintUndone is for a renewal that was undone for the same cause: a push would distribute the old
-// key, which all peers have.
-func (out *Printer) hintUndone(own *rotate.LocalSiteError) string {
-	silent, hooked := own.Failure != nil && own.Failure.Pending, out.Options.CacheHook != ""
-	switch {
-	case silent && hooked:
-		return hintSlowHook
-	case silent:
-		return hintSilent
-	case hooked:
-		return hintHook
-	case own.SeveralCaches():
-		return hintSeparate
-	}
-	return hintNoHook
 }
 
 // notBegun reports whether a signal came before the tenant's key was changed by a command that
