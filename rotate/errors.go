@@ -271,7 +271,7 @@ func (e *LocalSiteError) SeveralCaches() bool {
 const hintNoHook = "before the next run, add a --cache-hook that purges the cache, or map core/config to a file or Redis store. If it is a file store, check that dataroot is the web server's (of a tenant vdatapath in VMoodle's register). To see which store it is, run: renew_mnetkeys doctor --verbose"
 
 // hintHook is the same if there is a hook.
-const hintHook = "before the next run, correct the --cache-hook: it must purge core/config for every web server. To see which store it is, run: renew_mnetkeys doctor --verbose"
+const hintHook = "before the next run, correct the --cache-hook: it must purge core/config for every web server, also for one that no --node names. To see which store it is, run: renew_mnetkeys doctor --verbose"
 
 // hintHookFails begins the hint for a key that is stored and that the web server does not use, although
 // a hook ran.

@@ -153,10 +153,11 @@ func (r *Renewal) verdict(answers []nodeAnswer) (SelfCheck, *Failure) {
 		n += of
 	}
 	detail := fmt.Sprintf("its web servers use different keys: the stored one was used in %d of %d answers", n, len(answers))
+	more := worst.where(answers)
 	if worst.Reason != ReasonSeveralCaches { // which says the same
-		detail = join(detail, worst.at(answers).Error())
+		more = worst.at(answers).Error()
 	}
-	return SelfFailed, &Failure{Reason: ReasonSeveralCaches, Detail: detail}
+	return SelfFailed, &Failure{Reason: ReasonSeveralCaches, Detail: join(detail, more)}
 }
 
 // rank gives the order of what web servers of the local site showed, the worst first: one of
@@ -177,15 +178,24 @@ func (c SelfCheck) rank(f *Failure) int {
 
 // at names the web server if there are several.
 func (a nodeAnswer) at(answers []nodeAnswer) *Failure {
-	if a.Failure == nil || !slices.ContainsFunc(answers, func(b nodeAnswer) bool { return b.node != a.node }) {
+	where := a.where(answers)
+	if a.Failure == nil || where == "" {
 		return a.Failure
 	}
-	f, where := *a.Failure, "at "+a.node
-	if a.node == "" {
-		where = "at the wwwroot, perhaps by a web server that no --node names"
-	}
+	f := *a.Failure
 	f.Detail = join(where, f.Detail)
 	return &f
+}
+
+// where is the web server, "" if there is only one.
+func (a nodeAnswer) where(answers []nodeAnswer) string {
+	switch {
+	case !slices.ContainsFunc(answers, func(b nodeAnswer) bool { return b.node != a.node }):
+		return ""
+	case a.node == "":
+		return "at the wwwroot, perhaps by a web server that no --node names"
+	}
+	return "at " + a.node
 }
 
 // withMissing is the failure of the worst answer. If that web server was not reached, it names all

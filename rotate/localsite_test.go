@@ -134,6 +134,17 @@ func TestAWebServerThatDoesNotAnswerAgainIsNotSaidToHaveNoRC4(t *testing.T) {
 	}
 }
 
+// One call at the wwwroot was answered by two web servers: the place is said, and the fact once.
+func TestTheVerdictNamesThePlaceOfWebServersThatDiffer(t *testing.T) {
+	r := newWorld(t).renewal(Options{Nodes: []string{"web1"}})
+	good := nodeAnswer{node: "web1", check: SelfProven}
+	bad := nodeAnswer{check: SelfFailed, Failure: &Failure{Reason: ReasonSeveralCaches, Detail: ReasonSeveralCaches.Row().Means}}
+	const want = "its web servers use different keys: the stored one was used in 1 of 2 answers; at the wwwroot, perhaps by a web server that no --node names"
+	if check, f := r.verdict([]nodeAnswer{good, bad}); check != SelfFailed || f.Reason != ReasonSeveralCaches || f.Detail != want {
+		t.Errorf("%s: %v", check, f)
+	}
+}
+
 // Of several web servers that --node names, each that does not answer is to be started or left out.
 func TestTheHintNamesTheWebServersThatDoNotAnswer(t *testing.T) {
 	refused, slow, unknown := &Failure{Reason: ReasonConnect, Pending: true}, &Failure{Reason: ReasonTimeout, Pending: true}, &Failure{Reason: ReasonDNS, Pending: true}
