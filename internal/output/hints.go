@@ -61,11 +61,17 @@ func (out *Printer) advise(r *rotate.TenantReport) {
 // cure of a link. A move, and --bindhost, do what a push does not.
 func (out *Printer) pushInstead(next string) string {
 	row := out.Options.Command.Row()
-	if !row.Changes || row.Single || len(out.Options.BindHost) > 0 {
+	switch {
+	case len(out.Options.BindHost) > 0 && out.Options.DryRun: // which connects nothing
+		return adviceOf(next).insteadOfAgain(really)
+	case !row.Changes || row.Single || len(out.Options.BindHost) > 0:
 		return next
 	}
 	return adviceOf(next).insteadOfAgain(push)
 }
+
+// really is a command that is repeated, and that is no dry run then.
+func really(c command) command { c.change = forReal; return c }
 
 func push(c command) command { return command{user: c.user, line: tool + " push"} }
 
@@ -96,7 +102,7 @@ func (out *Printer) hintOf(r rotate.TenantReport) string {
 	case out.rollsBack(), out.renews() && isPushable(r.Err):
 		hint = adviceOf(hint).insteadOfAgain(push)
 	case out.Options.DryRun: // which saves nothing
-		hint = adviceOf(hint).insteadOfAgain(func(c command) command { c.change = forReal; return c })
+		hint = adviceOf(hint).insteadOfAgain(really)
 	}
 	switch {
 	case out.isRestored(r):

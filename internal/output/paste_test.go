@@ -207,6 +207,17 @@ func TestNoHintBringsBackAKeyThatWasRolledBack(t *testing.T) {
 	}
 }
 
+// A host is connected by the run itself, and by no dry run.
+func TestTheCommandThatConnectsAHostIsNoDryRun(t *testing.T) {
+	for _, args := range []string{"--bindhost=https://p.example", "--dry-run --bindhost=https://p.example"} {
+		out := inArray(strings.Fields(args)...)
+		out.Options.Command, out.Options.BindHost, out.Options.DryRun = cmdline.Renew, []string{"https://p.example"}, strings.Contains(args, "--dry-run")
+		if got := out.Complete(out.pushInstead("to connect the two sites, run: renew_mnetkeys …"), tenant1); got != "to connect the two sites, run: sudo -u www-data renew_mnetkeys --bindhost=https://p.example" {
+			t.Errorf("%s: %s", args, got)
+		}
+	}
+}
+
 // Text in a path is not an option of the command.
 func TestAPathIsNoOption(t *testing.T) {
 	out := inArray()
