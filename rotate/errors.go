@@ -393,7 +393,7 @@ func (e *OnlyCopyError) Unwrap() []error { return []error{ErrOnlyCopy, e.Err} }
 // purge cannot.
 func (e *OnlyCopyError) Hint() string {
 	const keep = "do not purge Moodle's caches: peers may know only this key. "
-	const lastResort = "As a last resort --abandon-pending gives the key up: peers that know only this key then lose trust in this site. "
+	const lastResort = "As a last resort a renewal with --abandon-pending gives the key up: peers that know only this key then lose trust in this site. "
 	switch {
 	case e.Unasked:
 		return keep + "To find out whether the database has the key that the web server uses, leave out --self-check=off; if this machine cannot open the wwwroot, name the web server with --node=HOST[:PORT]"

@@ -52,7 +52,11 @@ func (r *Renewal) rescue(ctx context.Context, t *Tenant, seen usage) error {
 	case may:
 		return nil
 	case r.AbandonPending:
-		r.Log.Warn().Err(only.Err).Msg("given up: the key that only a cache may have (--abandon-pending)")
+		done := "given up"
+		if r.planning {
+			done = "to be given up"
+		}
+		r.Log.Warn().Err(only.Err).Msg(done + ": the key that only a cache may have (--abandon-pending)")
 		return nil
 	}
 	return only
