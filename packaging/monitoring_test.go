@@ -158,7 +158,7 @@ func TestPrometheusAlertsWhenItShould(t *testing.T) {
 		"on the exit code of any run":    {"a renewal ends with exit code 4", "max by (job, instance, file) (renew_mnetkeys_last_run", "min by (job, instance, file) (renew_mnetkeys_last_run"},
 		"that a failed push ends":        {"a verify ends with exit code 4", "> on (job, instance) group_left", "< on (job, instance) group_left"},
 		"that a check has not cured":     {"exit code 4, then a check", "(renew_mnetkeys_local_site_proven) == 1", "(renew_mnetkeys_local_site_proven) < 2"},
-		"after a check that has":         {"exit code 4, then a check", `{command="check"})`+"\n              and", `{command="renew"})`+"\n              and"},
+		"after a check that has":         {"exit code 4, then a check", `{command="check"})` + "\n              and", `{command="renew"})` + "\n              and"},
 		"that another site's cure ends":  {"a renewal of an array", "min by (job, instance) (\n", "max by (job, instance) (\n"},
 		"after a run that cured it":      {"a verify ends with exit code 4", "              and on (job, instance, wwwroot)\n              renew_mnetkeys_local_site_proven == 0\n", ""},
 		"on local sites that are proven": {"a local site is not proven in one", "          renew_mnetkeys_local_site_proven == 0\n          unless", "          renew_mnetkeys_local_site_proven == 1\n          unless"},

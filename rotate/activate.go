@@ -210,6 +210,8 @@ func (r *Renewal) giveUp(run context.Context, t *Tenant, keys Keys, cause error,
 		failed := errNotPutBack
 		if report.shows(t.Pair) {
 			failed = errNotProvenBack
+		} else if own := (*LocalSiteError)(nil); errors.As(cause, &own) {
+			own.NotPutBack = err
 		}
 		cause = fmt.Errorf("%w; %w: %w", cause, failed, err)
 	}

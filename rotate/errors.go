@@ -196,6 +196,8 @@ type LocalSiteError struct {
 	Seen bool
 	// Hooked: the cache is that of a hook. Undone: the old key was stored again, and is used.
 	Hooked, Undone bool
+	// NotPutBack is why the old key could not be stored again, nil if it was, or was not to be.
+	NotPutBack error
 	// Elsewhere is what the cache is not the cause of, like a wrong clock; nil if it may be.
 	Elsewhere error
 }
@@ -221,6 +223,8 @@ func (e *LocalSiteError) Hint() string {
 		return known
 	case e.Undone:
 		return e.hintUndone()
+	case firstStep(e.NotPutBack) != "": // without which a push could not write either
+		return firstStep(e.NotPutBack) + ". Purge no cache before: a web server may have the only copy of a key. Then run: renew_mnetkeys push"
 	case e.Seen && !e.SeveralCaches():
 		return SelfFailed.NextStep()
 	case e.Hooked && e.Failure != nil && !e.Failure.Pending:
@@ -228,6 +232,15 @@ func (e *LocalSiteError) Hint() string {
 		return hintHookFails + strings.ToUpper(hint[:1]) + hint[1:]
 	}
 	return e.hintStored()
+}
+
+// firstStep is the first sentence of an error's hint, "" if it is a command.
+func firstStep(err error) string {
+	first, _, _ := strings.Cut(HintOf(err), ". ")
+	if _, commands := SplitHint(first); commands != "" {
+		return ""
+	}
+	return first
 }
 
 // hintUndone is for a renewal that was undone: a push would distribute the old key, which all peers have.
@@ -253,8 +266,12 @@ func (e *LocalSiteError) hintStored() string {
 		return purgeCaches + "Then renew the key. Run: php admin/cli/purge_caches.php && renew_mnetkeys"
 	case e.Incoherent:
 		return saveFirst + "Run: renew_mnetkeys"
-	case e.Failure != nil && len(e.Failure.missing()) > 0:
-		return "start " + webServers(e.Failure.missing()) + ", and purge no cache before: it may have the only copy of a key. Then run: renew_mnetkeys push"
+	case e.Failure != nil && e.Failure.Pending: // no web server was seen to use another key
+		who := "the web server"
+		if missing := e.Failure.missing(); len(missing) > 0 {
+			who = webServers(missing)
+		}
+		return "bring " + who + " back, and purge no cache before: it may have the only copy of a key. Then run: renew_mnetkeys push"
 	case e.Kept:
 		return purgeCaches + "Then prove the key. Run: php admin/cli/purge_caches.php && renew_mnetkeys push"
 	}

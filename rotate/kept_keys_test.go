@@ -175,8 +175,22 @@ func TestAPurgeIsAdvisedOnlyIfNoKeyCanBeLost(t *testing.T) {
 // What is missing is a web server that --node names. It may be one that used another key.
 func TestTheHintOfAKeyThatIsNotProvenNamesTheWebServerThatIsDown(t *testing.T) {
 	err := &LocalSiteError{Failure: &Failure{Reason: ReasonConnect, Pending: true, asked: []string{"web2"}}}
-	if hint := err.Hint(); hint != "start the web server web2, and purge no cache before: it may have the only copy of a key. Then run: renew_mnetkeys push" {
+	if hint := err.Hint(); hint != "bring the web server web2 back, and purge no cache before: it may have the only copy of a key. Then run: renew_mnetkeys push" {
 		t.Error(hint)
+	}
+}
+
+func TestTheHintOfAKeyThatCouldNotBePutBackBeginsWithTheCure(t *testing.T) {
+	failure := &Failure{Reason: ReasonFault7023}
+	for hint, want := range map[string]string{
+		"unlock the account. Then run: renew_mnetkeys push": "unlock the account. Purge no cache before: a web server may have the only copy of a key. Then run: renew_mnetkeys push",
+		"to make a new key, run: renew_mnetkeys":            advisePushEach,
+		"":                                                  advisePushEach,
+	} {
+		err := &LocalSiteError{Failure: failure, NotPutBack: &hinted{"not written", hint}}
+		if got := err.Hint(); got != want {
+			t.Errorf("%q: %s", hint, got)
+		}
 	}
 }
 

@@ -40,6 +40,7 @@ func TestAMistypedCommandLineIsAnsweredWithWhatIsMeant(t *testing.T) {
 		"renew":                      `unexpected word "renew" | leave the word out: without a command the key is renewed`,
 		"--all push":                 `unexpected word "push" | the command comes first: renew_mnetkeys push …`,
 		"host=x":                     `unexpected word "host=x" | did you mean --host?`,
+		"status push":                `unexpected word "push" | leave the word out; see renew_mnetkeys status --help`,
 		"push verify":                `unexpected word "verify" | leave the word out; see renew_mnetkeys push --help`,
 		"push extra --all":           `unexpected word "extra" | leave the word out: renew_mnetkeys push … --all`,
 		"push https://a -q":          `unexpected word "https://a" | renew_mnetkeys push --host=https://a -q`,

@@ -102,6 +102,7 @@ func strayWord(cmd Command, words []string) error {
 	known := slices.Concat(commandWords(), extraWords())
 	name, _, _ := strings.Cut(words[0], "=")
 	usage := &UsageError{Problem: fmt.Sprintf("unexpected word %q", words[0])}
+	option := optionNamed(name)
 	switch meant := similar(known, words[0]); {
 	case words[0] == string(Commands[0].Name):
 		usage.Advice = "leave the word out: without a command the key is renewed"
@@ -109,7 +110,7 @@ func strayWord(cmd Command, words []string) error {
 		usage.Advice = "the command comes first: renew_mnetkeys " + words[0] + " …"
 	case strings.HasPrefix(words[0], "http"):
 		usage.Advice = cmd.Line() + " --host=" + strings.Join(words, " ")
-	case optionNamed(name) != nil:
+	case option != nil && option.takenBy(cmd.Name):
 		usage.Advice = "did you mean --" + name + "?"
 	case renews:
 		usage.Problem = fmt.Sprintf("unknown command %q", words[0])
