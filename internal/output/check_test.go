@@ -124,6 +124,8 @@ func TestACheckGroupsItsProblemsByCause(t *testing.T) {
 			"MNET WARNING - 3 links pending (dns) from https://a.example, https://b.example and 1 more to https://p.example"},
 		"two causes, the more frequent first": {[]rotate.TenantReport{linked(a, rotate.Pending, "dns", p), linked(b, rotate.Refused, "no_rc4", p, q)},
 			"MNET WARNING - 2 links refused (no_rc4) from https://b.example to https://p.example and https://q.example; https://a.example: peer https://p.example pending: dns: of https://p.example"},
+		"a site, and then links, which may be a consequence": {[]rotate.TenantReport{linked(b, rotate.Pending, "own_site", p, q), expires(a, 99*time.Hour)},
+			"MNET WARNING - https://a.example: the key expires in 4 days; 2 links pending (own_site) from https://b.example to https://p.example and https://q.example"},
 		"keys that expire at several times": {[]rotate.TenantReport{expires(a, 99*time.Hour), expires(b, 73*time.Hour)},
 			"MNET WARNING - https://a.example and https://b.example: the key expires in less than 7 days"},
 		"one key": {[]rotate.TenantReport{expires(a, 99*time.Hour)}, "MNET WARNING - https://a.example: the key expires in 4 days"},

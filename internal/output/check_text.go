@@ -87,7 +87,8 @@ func named(g group, site func(problem) string) string {
 	return fmt.Sprintf("%s, %s and %d more", all[0], all[1], len(all)-2)
 }
 
-// groups are the problems by cause and cure, the worst first, then the most frequent. Their order does not
+// groups are the problems by cause and cure, the worst first, then those of sites, of which the links may
+// be a consequence, then the most frequent. Their order does not
 // depend on the order of tenants: the first line must not change from check to check.
 func (c *checkSummary) groups() []group {
 	slices.SortFunc(c.problems, func(a, b problem) int {
@@ -101,7 +102,8 @@ func (c *checkSummary) groups() []group {
 		all[len(all)-1] = append(all[len(all)-1], p)
 	}
 	slices.SortStableFunc(all, func(a, b group) int {
-		return cmp.Or(cmp.Compare(b[0].state.rank(), a[0].state.rank()), cmp.Compare(len(b), len(a)))
+		links := func(g group) int { return min(len(g[0].peer), 1) }
+		return cmp.Or(cmp.Compare(b[0].state.rank(), a[0].state.rank()), cmp.Compare(links(a), links(b)), cmp.Compare(len(b), len(a)))
 	})
 	return all
 }
