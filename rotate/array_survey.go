@@ -153,7 +153,7 @@ func (a *Array) surveyPeers(ctx context.Context, t *renewing, s *Session, r *Ren
 		t.report.Peers = append(t.report.Peers, report)
 	}
 	if what.calls() {
-		r.weighLinks(&t.report, t.report.SelfCheck == SelfProven)
+		r.weighLinks(&t.report, t.report.SelfCheck == SelfProven, nil)
 		r.Busy = a.busy
 		r.noteOtherRuns(ctx, &t.report)
 		t.report.exitByProof()

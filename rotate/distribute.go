@@ -103,6 +103,7 @@ func (r *Renewal) goBack(ctx context.Context, t *Tenant, cause error, report *Te
 		return fmt.Errorf("%w; putting the key back that it uses failed as well: %w", cause, err)
 	}
 	report.Outcome, report.SelfCheck, report.Exit = Undone, check, ExitNotRenewed
+	own.Undone = true
 	return fmt.Errorf("%w, because the web server still uses it: %w", ErrUndone, own)
 }
 
@@ -140,10 +141,10 @@ func (r *Renewal) distribute(ctx context.Context, t *Tenant, next Identity, push
 	now, err := r.recheckUntilStill(last, t.with(&next), next, report, func() { report.Peers = merge(r.pushToPeers(ctx, next, peers), unbound) })
 	if err != nil {
 		report.wentBack(err)
-		r.weighLinks(report, false)
+		r.weighLinks(report, false, err)
 		return fmt.Errorf("after the push: %w", err)
 	}
-	r.weighLinks(report, proven)
+	r.weighLinks(report, proven, nil)
 	report.exitByProof()
 	if len(unbound) > 0 {
 		report.Exit = max(report.Exit, ExitPeers)

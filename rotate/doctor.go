@@ -90,7 +90,7 @@ func (d *diagnosis) run(ctx context.Context, report *TenantReport) error {
 		report.skipPeers(t, "not called: "+silent)
 	} else {
 		report.Peers = d.callPeers(ctx, *t.identity())
-		d.weighLinks(report, report.SelfCheck == SelfProven)
+		d.weighLinks(report, report.SelfCheck == SelfProven, nil)
 		d.otherRuns(ctx, report)
 	}
 	d.ignore(report.Peers)

@@ -64,6 +64,9 @@ func TestTheUndoingOfAKilledRunIsFinished(t *testing.T) {
 				report.Certificate.SHA256 != mustParse(old.Certificate).Fingerprint() {
 				t.Errorf("%+v", report)
 			}
+			if HintOf(report.Err) != hintNoHook { // a push would distribute the old key
+				t.Error(HintOf(report.Err))
+			}
 			if w.tenant.Pair != old || w.tenant.Own.Certificate != old.Certificate {
 				t.Error("the pair that the web server uses was not restored")
 			}

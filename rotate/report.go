@@ -196,12 +196,21 @@ func (r *TenantReport) Unproven() int {
 	return n
 }
 
+// changedOrUnknown says why links are not proven although the local site was.
+func changedOrUnknown(err error) string {
+	if errors.Is(err, errNotSeen) {
+		return errNotSeen.Error()
+	}
+	return "the key of the local site was changed meanwhile"
+}
+
 // weighLinks undoes the proofs by calls to peers, unless the local site was proven too, and finds
-// them in its table: a link has two sides. At the end it marks the peers that do not count.
-func (r *Renewal) weighLinks(report *TenantReport, localProven bool) {
+// them in its table: a link has two sides. At the end it marks the peers that do not count. lost is the
+// error of the last look at the local site, nil if there was none.
+func (r *Renewal) weighLinks(report *TenantReport, localProven bool, lost error) {
 	for i := range report.Peers {
 		p := &report.Peers[i]
-		switch why := cmp.Or(report.localSiteWords(), "the key of the local site was changed meanwhile"); {
+		switch why := cmp.Or(report.localSiteWords(), changedOrUnknown(lost)); {
 		case !localProven && p.Outcome.Proven():
 			p.fail(&Failure{Reason: ReasonLocalSite, Detail: join("the peer is in order, but "+why, p.Detail), Pending: true})
 		case !localProven && p.back && report.SelfCheck.silent(): // so nobody's call succeeds

@@ -203,6 +203,9 @@ func TestAClockThatGoesWrongDuringTheRunIsNotTakenForAnotherKey(t *testing.T) {
 			if report.Exit != ExitPeers || report.Outcome != Renewed || lost != errors.Is(report.Err, errNotSeen) {
 				t.Errorf("exit %d, %s, %s: %v", report.Exit, report.Outcome, report.SelfCheck, report.Err)
 			}
+			if p := report.Peers[0]; lost && (p.Outcome.Proven() || !strings.Contains(p.Detail, errNotSeen.Error())) {
+				t.Errorf("%+v", p)
+			}
 		})
 	}
 }

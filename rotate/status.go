@@ -41,7 +41,7 @@ func (r *Renewal) Status(ctx context.Context, live bool) TenantReport {
 			verified[i].Certificate, verified[i].Holds, verified[i].lacksRow = p.Certificate, p.Holds, p.lacksRow
 		}
 		report.Peers = verified
-		r.weighLinks(report, report.SelfCheck == SelfProven)
+		r.weighLinks(report, report.SelfCheck == SelfProven, nil)
 		r.noteOtherRuns(ctx, report)
 		report.exitByProof()
 		return nil

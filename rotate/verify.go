@@ -43,7 +43,7 @@ func (r *Renewal) Verify(ctx context.Context) TenantReport {
 			return err
 		}
 		report.Peers = r.workOn(t.Peers, func(p Peer) PeerReport { return r.verifyPeer(ctx, *id, p) })
-		r.weighLinks(report, report.SelfCheck == SelfProven)
+		r.weighLinks(report, report.SelfCheck == SelfProven, nil)
 		r.noteOtherRuns(ctx, report)
 		report.exitByProof()
 		return nil
