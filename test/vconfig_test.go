@@ -44,7 +44,7 @@ require_once($CFG->dirroot.'/lib/setup.php');
 	for _, c := range []struct{ option, problem string }{
 		{"--host=https://one.example.org", "https://one.example.org: config.php is of https://master.example.org, and configures no VMoodle array"},
 		{"--host=https://mastr.example.org", "https://mastr.example.org: config.php is of https://master.example.org, and configures no VMoodle array"},
-		{"--all", site.ConfigFile + " configures no VMoodle array"},
+		{"--all", site.ConfigFile + " configures no VMoodle array (--all)"},
 	} {
 		renew(c.option).expect(t, 2, "error: "+c.problem+": "+vconfig+": cannot be read by this user\n",
 			"hint: only root can read it: make it readable for the web server's user. Then run: sudo -u www-data renew_mnetkeys "+c.option+" --config="+site.ConfigFile+"\n")

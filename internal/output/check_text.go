@@ -203,7 +203,7 @@ func (c *checkSummary) performance() string {
 		// Rounded down, as in the text: 4.996 days are not 5.00.
 		data = fmt.Sprintf(" days_left=%.2f;%.2f:;%.2f:", math.Floor(100*inDays(*c.left))/100, inDays(c.warning), inDays(c.critical))
 	}
-	if c.looked {
+	if c.looked || c.tenants == 0 { // an empty part of an array has no peers
 		data += fmt.Sprintf(" peers_pending=%d;0;;0 peers_refused=%d;0;;0", c.pending, c.refused)
 	}
 	if data == "" {
