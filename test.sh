@@ -20,7 +20,6 @@ if [ -n "${MNETKEYS_TEST_LONG:-}" ]; then
 fi
 readonly limit unraced systems
 readonly whole_arrays='Mesh|AtOnce|ToldAndProven' # in names of tests
-readonly beside='^Test[TW]'                       # a fifth of the others in ./test: so both lanes take as long
 # Debian packages by what they bring. The server core has no service; gcc is for the race detector.
 readonly PACKAGES='
 mariadbd            mariadb-server-core mariadb-client-core
@@ -337,7 +336,7 @@ fuzzed() {
 waits() {
     # shellcheck disable=SC2046 # a list
     check "go test, concurrent packages" raced go_test $(concurrent)
-    check "go test, commands" $unraced go_test -skip "$whole_arrays|$beside" ./test
+    check "go test, commands" $unraced go_test -skip "$whole_arrays" ./test
 }
 
 computes() {
@@ -348,7 +347,6 @@ computes() {
     check "go test, smoke" in_smoke released go_test ./...
     check "go test, tools" in_tools released go_test ./release
     check "go test, arrays" raced go_test -run "$whole_arrays" ./test
-    check "go test, more commands" $unraced go_test -run "$beside" -skip "$whole_arrays" ./test
 }
 
 main() {
