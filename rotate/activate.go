@@ -195,12 +195,11 @@ func (r *Renewal) giveUp(run context.Context, t *Tenant, keys Keys, cause error,
 		// limit.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(run), safePointLimit)
 		defer cancel()
+		own := new(LocalSiteError) // of the cause, if it is one: its hint depends on what comes now
+		_ = errors.As(cause, &own)
 		check, err := r.undo(ctx, t, keys.Stored, t.historyWithUndone(keys.Stored), report)
 		if err == nil {
-			report.Outcome, report.SelfCheck, report.Exit = Undone, check, ExitNotRenewed
-			if own := (*LocalSiteError)(nil); errors.As(cause, &own) {
-				own.Undone = true
-			}
+			report.Outcome, report.SelfCheck, report.Exit, own.Undone = Undone, check, ExitNotRenewed, true
 			err = fmt.Errorf("%w, because the web server was not proven to use the new one: %w", ErrUndone, cause)
 			if errors.Is(run.Err(), context.Canceled) { // a signal often ends the hook or PHP that purges the cache
 				err = fmt.Errorf("%w: %w", context.Cause(run), err)
@@ -210,7 +209,7 @@ func (r *Renewal) giveUp(run context.Context, t *Tenant, keys Keys, cause error,
 		failed := errNotPutBack
 		if report.shows(t.Pair) {
 			failed = errNotProvenBack
-		} else if own := (*LocalSiteError)(nil); errors.As(cause, &own) {
+		} else {
 			own.NotPutBack = err
 		}
 		cause = fmt.Errorf("%w; %w: %w", cause, failed, err)

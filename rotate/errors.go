@@ -266,7 +266,7 @@ func (e *LocalSiteError) hintStored() string {
 		return purgeCaches + "Then renew the key. Run: php admin/cli/purge_caches.php && renew_mnetkeys"
 	case e.Incoherent:
 		return saveFirst + "Run: renew_mnetkeys"
-	case e.Failure != nil && e.Failure.Pending: // no web server was seen to use another key
+	case e.Failure != nil && e.Failure.Pending: // nothing can be proven until it answers
 		who := "the web server"
 		if missing := e.Failure.missing(); len(missing) > 0 {
 			who = webServers(missing)

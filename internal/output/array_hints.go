@@ -24,11 +24,12 @@ func (a *Array) interruptedHint() string {
 	left := func(more string) string {
 		return fmt.Sprintf("to go on with the tenants that are not %s yet (%s%s), run: %s", row.Done, count, more, again)
 	}
+	fresh := a.freshFor(time.Now())
 	switch {
 	case !a.changed, row.MakesKey && a.Options.Due.OnlyIfDue:
 		return left("")
-	case row.MakesKey && a.Options.Array.Fresh < min(time.Hour, a.freshFor(time.Now())): // over before it can be pasted
-		return "the same command would renew the others again: " + left("") + " --fresh=" + inMinutes(a.freshFor(time.Now()))
+	case row.MakesKey && a.Options.Array.Fresh < min(time.Hour, fresh): // over before it can be pasted
+		return "the same command would renew the others again: " + left("") + " --fresh=" + inMinutes(fresh)
 	case row.MakesKey:
 		return left("; a key younger than --fresh is only pushed")
 	}

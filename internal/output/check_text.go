@@ -87,9 +87,9 @@ func named(g group, site func(problem) string) string {
 	return fmt.Sprintf("%s, %s and %d more", all[0], all[1], len(all)-2)
 }
 
-// groups are the problems by cause and cure, the worst first, then those of sites, of which the links may
-// be a consequence, then the most frequent. Their order does not
-// depend on the order of tenants: the first line must not change from check to check.
+// groups are the problems by cause and cure, the worst first, then those of sites, of which the
+// links may be a consequence, then the most frequent. Their order does not depend on the order of
+// tenants: the first line must not change from check to check.
 func (c *checkSummary) groups() []group {
 	slices.SortFunc(c.problems, func(a, b problem) int {
 		return cmp.Or(cmp.Compare(b.state.rank(), a.state.rank()), strings.Compare(a.alike, b.alike), strings.Compare(a.cure(), b.cure()), strings.Compare(a.of(a.detail), b.of(b.detail)))

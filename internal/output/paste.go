@@ -101,7 +101,7 @@ func (out *Printer) repeated(c command, wwwroot string) string {
 			args = append(args, "--all=false")
 		}
 	default: // another value of an option
-		name, _ := optionOf(c.change)
+		name, _ := cmdline.OptionOf(c.change)
 		args, option = without(args, map[string]bool{name: true}), " "+c.change
 	}
 	return who + tool + words(args) + option
@@ -199,7 +199,7 @@ func (s Site) purge(wwwroot string) string {
 func given(args []string, options ...string) []string {
 	var found []string
 	for i, arg := range args {
-		name, joined := optionOf(arg)
+		name, joined := cmdline.OptionOf(arg)
 		if !slices.Contains(options, name) {
 			continue
 		}
@@ -216,7 +216,7 @@ func given(args []string, options ...string) []string {
 func without(args []string, options map[string]bool) []string {
 	var kept []string
 	for i := 0; i < len(args); i++ {
-		name, joined := optionOf(args[i])
+		name, joined := cmdline.OptionOf(args[i])
 		takesValue, dropped := options[name]
 		switch {
 		case !dropped:
@@ -232,21 +232,9 @@ func without(args []string, options map[string]bool) []string {
 // from the file of options.
 func (out *Printer) Typed(option string) bool {
 	return out.Options.Elsewhere[option] == "" && slices.ContainsFunc(out.Arguments, func(arg string) bool {
-		name, _ := optionOf(arg)
+		name, _ := cmdline.OptionOf(arg)
 		return name == option
 	})
-}
-
-// optionOf is the option that an argument names, "" if it names none. One dash is as good as two,
-// as in package flag: letters are never read together, so a long name with one dash is not
-// ambiguous. joined says that the argument has the option's value, too.
-func optionOf(arg string) (name string, joined bool) {
-	dashed, _, joined := strings.Cut(arg, "=")
-	name = strings.TrimLeft(dashed, "-")
-	if dashes := len(dashed) - len(name); dashes < 1 || dashes > 2 {
-		return "", joined
-	}
-	return name, joined
 }
 
 var plainWord = regexp.MustCompile(`^[\w@%+=:,./-]+$`)

@@ -18,9 +18,9 @@ type Redaction struct {
 	names map[string]string
 }
 
-// hostForms are, in this order: an escape of JSON or Go, which stays; an address of IPv6
-// with brackets, or without; an address of IPv4; a host in a URL or a DSN; a name with dots; a name before a port, that was
-// looked up, that --node has, or that is called a host.
+// hostForms are, in this order: an escape of JSON or Go, which stays; an address of IPv6 with
+// brackets, or without; an address of IPv4; a host in a URL or a DSN; a name with dots; a name
+// before a port, that was looked up, that --node has, or that is called a host.
 var hostForms = regexp.MustCompile(`\\u[0-9a-fA-F]{4}|\\.|` +
 	`\[([0-9a-fA-F:]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*)(?:%\w+)?\]|` +
 	`(?:^|[\s"'(=,])((?:[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{1,4})*)?::(?:[0-9a-fA-F]{1,4}:)*(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9a-fA-F]{1,4})|(?:[0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4})\b|` +
