@@ -100,7 +100,7 @@ var hints = map[dialect.Fault]string{
 	dialect.Conflict:        "other transactions are in the way: try again later",
 	dialect.NoDatabase:      "check {dbname}, and that the account has rights on this database",
 	dialect.NoConnection:    "the server, or this account or database, has no connection left: raise the limit (max_connections, MAX_USER_CONNECTIONS of the account, on PostgreSQL CONNECTION LIMIT), or try again later",
-	dialect.NoRoom:          "the server has no room left: make some, then run again",
+	dialect.NoRoom:          "make room on the database server: it has none left",
 	dialect.TooLarge:        "raise the server's max_allowed_packet to 16M or more, which Moodle itself needs",
 	dialect.NoRight:         "the account needs SELECT, INSERT and UPDATE on Moodle's tables, and on PostgreSQL CONNECT on the database",
 	dialect.ReadOnly:        "the server is read-only, perhaps a replica: {dbhost} must name the primary server",

@@ -56,7 +56,7 @@ func TestAServerInTrouble(t *testing.T) {
 }
 
 // How hints begin.
-const full, replica = "the server has no room left", "the server is read-only"
+const full, replica = "make room on the database server", "the server is read-only"
 
 // trouble is what a server may be in.
 type trouble struct {

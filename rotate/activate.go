@@ -53,7 +53,7 @@ func (r *Renewal) waitUntilActive(ctx context.Context, t *Tenant, id Identity, b
 	check := SelfSkipped
 	lost := &LocalSiteError{Hooked: r.hooked()}
 	for _, step := range r.ladder() {
-		if check == SelfUnreachable && !stale(check, lost.Failure) {
+		if lost.Unseen {
 			// A larger scope cannot help, and several sites may share the store.
 			step.scope = ScopeEntry
 		}
@@ -68,6 +68,7 @@ func (r *Renewal) waitUntilActive(ctx context.Context, t *Tenant, id Identity, b
 				lost.Cache = r.drop(ctx, t, step.scope)
 			}
 			check, lost.Failure = r.ask(ctx, t, id, r.answersForProof())
+			lost.Unseen = check == SelfUnreachable && !stale(check, lost.Failure)
 			elsewhere := t.stopping(check, lost.Failure)
 			switch {
 			case r.SelfCheck == SelfCheckOff && lost.Cache != nil:

@@ -124,7 +124,7 @@ func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent
 		report.SelfCheck, d.nodes = SelfSkipped, nil
 		d.own(SeverityWarning, "not_asked", adviceOf(cause, adviseAgain), localSiteWords[SelfSkipped], "%v", cause)
 	case check == SelfUnreachable && f.Reason == ReasonStrayOutput:
-		d.own(SeverityError, string(f.Reason), f.Reason.NextStep(false), "no other site can read the answers of the local site", "%v", f)
+		d.own(SeverityError, string(f.Reason), f.Reason.Row().NextLocal, "no other site can read the answers of the local site", "%v", f)
 	case check == SelfUnreachable && stale(check, f):
 		d.own(SeverityError, string(f.Reason), f.Reason.Row().NextLocal,
 			"the web server says that MNet is off, but the database says that it is on, so it is not known which key the web server uses", "%v", f)

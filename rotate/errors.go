@@ -29,9 +29,9 @@ var (
 	ErrNoLocalRow = error(&hinted{"the site has no mnet_host row of its own", "to create the row and make a new key, run: renew_mnetkeys --newkey"})
 	// ErrOwnUnreachable: the local site does not answer, or not as an MNet site.
 	ErrOwnUnreachable = errors.New("the local site cannot be asked which key it uses")
-	// ErrNotFollowed: the local web server uses another key than the stored one, and nothing made
+	// ErrNotFollowed: the local web server was not proven to use the stored key, and nothing made
 	// it change.
-	ErrNotFollowed = errors.New("the web server does not use the key that is stored in the database")
+	ErrNotFollowed = errors.New("the web server was not proven to use the key that is stored in the database")
 	// ErrOnlyCopy: the cache may have the only copy of the key that the web server uses.
 	ErrOnlyCopy = errors.New("the cache was not purged: it may have the only copy of the key that the web server uses")
 	// ErrOwnClock: answers of the local site have timestamps too far in the future, so that neither
@@ -194,6 +194,8 @@ type LocalSiteError struct {
 	Kept bool
 	// Seen: the command only looks, so no purge was tried.
 	Seen bool
+	// Unseen: the web server did not answer, or its answer showed no key.
+	Unseen bool
 	// Hooked: the cache is that of a hook. Undone: the old key was stored again, and is used.
 	Hooked, Undone bool
 	// NotPutBack is why the old key could not be stored again, nil if it was, or was not to be.
@@ -214,43 +216,82 @@ func (e *LocalSiteError) Error() string {
 
 func (e *LocalSiteError) Unwrap() error { return e.Cache }
 
-// Hint is what the cache needs, if that is known, else what an operator must do manually. A purge
-// is advised only if no key can be lost by it.
+// Hint is what to do, in this order: what the database needs to be written, what keeps the web server
+// from being proven, and the command. A purge is advised only if no key can be lost by it.
 func (e *LocalSiteError) Hint() string {
-	known := cmp.Or(HintOf(e.Elsewhere), HintOf(e.Cache))
+	known := cmp.Or(HintOf(e.Elsewhere), HintOf(e.Cache), e.unseen())
 	switch {
+	case HintOf(e.NotPutBack) != "": // nothing is proven while the database cannot be written
+		return e.hintNotPutBack(known)
+	case e.Undone && e.Unseen && known != "":
+		return sentences(known, e.waits(), "then start the same command again")
+	case e.Unseen && known != "":
+		return sentences(known, keepCaches, thenPushIt)
 	case known != "":
 		return known
 	case e.Undone:
 		return e.hintUndone()
-	case firstStep(e.NotPutBack) != "": // without which a push could not write either
-		return firstStep(e.NotPutBack) + ". Purge no cache before: a web server may have the only copy of a key. Then run: renew_mnetkeys push"
 	case e.Seen && !e.SeveralCaches():
 		return SelfFailed.NextStep()
-	case e.Hooked && e.Failure != nil && !e.Failure.Pending:
-		hint := e.hintStored()
-		return hintHookFails + strings.ToUpper(hint[:1]) + hint[1:]
+	case e.Hooked && e.Failure != nil && !e.Unseen:
+		return sentences(hintHookFails, e.hintStored())
 	}
 	return e.hintStored()
 }
 
-// firstStep is the first sentence of an error's hint, "" if it is a command.
-func firstStep(err error) string {
-	first, _, _ := strings.Cut(HintOf(err), ". ")
-	if _, commands := SplitHint(first); commands != "" {
+// unseen is what a web server needs whose answers show no key, "" if it has not answered.
+func (e *LocalSiteError) unseen() string {
+	if !e.Unseen || e.Failure.Reason.Row().Unanswered {
 		return ""
 	}
-	return first
+	return cmp.Or(e.Failure.Reason.Row().NextLocal, e.Failure.Reason.NextStep(false))
+}
+
+// waits is advice for a web server that was perhaps restarting, "" if it was not.
+func (e *LocalSiteError) waits() string {
+	if e.Hooked && (e.Failure.Reason.IsServerError() || e.Failure.Reason.Row().Unanswered) {
+		return "if the --cache-hook restarts the web server, let the hook wait until the web server answers"
+	}
+	return ""
+}
+
+// hintNotPutBack is for a key that is stored although the old one was to be stored again. cause is what
+// keeps the web server from being proven, "" if that is not known.
+func (e *LocalSiteError) hintNotPutBack(cause string) string {
+	cure := HintOf(e.NotPutBack)
+	if _, command := SplitHint(cause); command != "" {
+		cause = "" // the command of the database comes first, and says the other one next
+	}
+	if _, command := SplitHint(cure); command != "" {
+		return sentences(keepCaches, cause, cure)
+	}
+	return sentences(cure, cause, keepCaches, thenPushIt)
+}
+
+const (
+	keepCaches = "purge no cache before: a web server may have the only copy of a key"
+	thenPushIt = "then run: renew_mnetkeys push"
+)
+
+// sentences is a hint of several sentences. Those that are empty are left out.
+func sentences(all ...string) string {
+	var hint []string
+	for _, s := range all {
+		if s != "" && len(hint) > 0 {
+			s = strings.ToUpper(s[:1]) + s[1:]
+		}
+		if s != "" {
+			hint = append(hint, s)
+		}
+	}
+	return strings.Join(hint, ". ")
 }
 
 // hintUndone is for a renewal that was undone: a push would distribute the old key, which all peers have.
 func (e *LocalSiteError) hintUndone() string {
-	silent := e.Failure != nil && e.Failure.Pending
 	switch {
-	case silent && e.Hooked:
-		return hintSlowHook
-	case silent:
-		return hintSilent
+	case e.Unseen:
+		return sentences(hintSilent, e.waits())
 	case e.Hooked:
 		return hintHook
 	case e.SeveralCaches():
@@ -266,12 +307,12 @@ func (e *LocalSiteError) hintStored() string {
 		return purgeCaches + "Then renew the key. Run: php admin/cli/purge_caches.php && renew_mnetkeys"
 	case e.Incoherent:
 		return saveFirst + "Run: renew_mnetkeys"
-	case e.Failure != nil && e.Failure.Pending: // nothing can be proven until it answers
+	case e.Unseen: // nothing can be proven until it answers
 		who := "the web server"
 		if missing := e.Failure.missing(); len(missing) > 0 {
 			who = webServers(missing)
 		}
-		return "bring " + who + " back, and purge no cache before: it may have the only copy of a key. Then run: renew_mnetkeys push"
+		return sentences("bring "+who+" back", keepCaches, thenPushIt)
 	case e.Kept:
 		return purgeCaches + "Then prove the key. Run: php admin/cli/purge_caches.php && renew_mnetkeys push"
 	}
@@ -292,7 +333,7 @@ const hintHook = "before the next run, correct the --cache-hook: it must purge c
 
 // hintHookFails begins the hint for a key that is stored and that the web server does not use, although
 // a hook ran.
-const hintHookFails = "the --cache-hook ran, and the web server still uses another key: correct the hook, which must purge core/config for every web server. "
+const hintHookFails = "the --cache-hook ran, and the web server still has an old configuration in its cache: correct the hook, which must purge core/config for every web server"
 
 // hintSeparate is the same if some web servers followed and others did not.
 const hintSeparate = "the web servers use different keys, so each has a cache of its own. Before the next run, add a --cache-hook that purges the cache on each of them, or let them share a file or Redis store for core/config"
@@ -300,9 +341,6 @@ const hintSeparate = "the web servers use different keys, so each has a cache of
 // hintSilent is for a renewal that was undone because the web server did not answer after its cache
 // was purged.
 const hintSilent = "the old key was restored, since the web server could not be asked whether it uses the new one. When it answers again, start the same command again"
-
-// hintSlowHook is the same if there is a hook.
-const hintSlowHook = hintSilent + ". If the --cache-hook restarts the web server, let the hook wait until the web server answers"
 
 const purgeCaches = "purge Moodle's caches on every web server, and restart php-fpm if APCu is used. "
 
@@ -318,8 +356,6 @@ type UnreachableError struct {
 	Failure error
 	// Nodes has each --node that does not answer, or that has no address; none if none was given.
 	Nodes []string
-	// Stray: there is other text before or after the XML of its answers.
-	Stray bool
 	// Loopback: a web server on this machine answers for the wwwroot.
 	Loopback bool
 	// Off: it answers that MNet is off, although the database says that MNet is on. Purged: it says
@@ -344,9 +380,7 @@ func (e *UnreachableError) Hint() string {
 		return ReasonMNetOff.Row().NextLocal
 	case e.Off:
 		return "the config.php of each web server must not set $CFG->mnet_dispatcher_mode to off. If each web server has a cache of its own, a --cache-hook must purge core/config on every one. If neither is the cause, " + saveFirst + "Run: renew_mnetkeys …"
-	case e.Stray:
-		return "the web server must print nothing around its answers: switch off display_errors in PHP and debugdisplay in Moodle, and look for an echo or a blank line outside <?php in config.php"
-	case errors.As(e.Failure, &f) && f.Reason.isRedirect(): // a move is what is missing
+	case errors.As(e.Failure, &f) && (f.Reason == ReasonStrayOutput || f.Reason.isRedirect()): // which nothing else cures
 		return f.Reason.Row().NextLocal
 	case len(e.Nodes) > 0:
 		return hintMissing(e.Nodes, f)

@@ -185,7 +185,7 @@ func (t *Tenant) stopping(check SelfCheck, f *Failure) error {
 	case f.Reason == ReasonClock:
 		return fmt.Errorf("%w: %w", ErrOwnClock, f)
 	}
-	return &UnreachableError{Wwwroot: t.address(), Failure: f, Stray: f.Reason == ReasonStrayOutput, Nodes: f.missing()}
+	return &UnreachableError{Wwwroot: t.address(), Failure: f, Nodes: f.missing()}
 }
 
 // stopped is stopping for a run that has to end: it also finds out what to advise.
@@ -194,7 +194,7 @@ func (r *Renewal) stopped(ctx context.Context, t *Tenant, check SelfCheck, f *Fa
 	var away *UnreachableError
 	const here = "127.0.0.1"
 	asked := slices.ContainsFunc(r.nodes, func(n NodeReport) bool { return n.Address == here })
-	if errors.As(err, &away) && !away.Stray && len(r.Nodes) == 0 && !asked && ctx.Err() == nil {
+	if errors.As(err, &away) && f.Reason != ReasonStrayOutput && len(r.Nodes) == 0 && !asked && ctx.Err() == nil {
 		site := t.localSite("")
 		site.Node, site.SSLVerification = here, 0
 		_, failure := r.Network.PublicKey(ctx, site)

@@ -105,8 +105,8 @@ func (f *Failure) nextUnreachable() string {
 	switch {
 	case f.Reason.Row().NextLocal != "":
 		return f.Reason.Row().NextLocal
-	case len(f.missing()) > 0, f.Reason == ReasonStrayOutput:
-		return (&UnreachableError{Failure: f, Nodes: f.missing(), Stray: f.Reason == ReasonStrayOutput}).Hint()
+	case len(f.missing()) > 0:
+		return (&UnreachableError{Failure: f, Nodes: f.missing()}).Hint()
 	}
 	return SelfUnreachable.NextStep()
 }

@@ -21,7 +21,7 @@ func TestNobodyIsToldToRenewWhereAPushIsTheCure(t *testing.T) {
 		return rotate.TenantReport{Err: fmt.Errorf("not renewed: %w", &SignalError{1}), Exit: 1, Outcome: outcome}
 	}
 	own := &rotate.LocalSiteError{Failure: &rotate.Failure{Reason: "fault_7023"}, Kept: true}
-	silent := &rotate.LocalSiteError{Failure: &rotate.Failure{Reason: "status", Pending: true}}
+	silent := &rotate.LocalSiteError{Failure: &rotate.Failure{Reason: rotate.ReasonConnect, Pending: true}, Unseen: true}
 	unsaved, differ := &rotate.LocalSiteError{Failure: own.Failure}, &rotate.LocalSiteError{Failure: &rotate.Failure{Reason: "several_caches"}}
 	with := func(err *rotate.LocalSiteError, change func(*rotate.LocalSiteError)) *rotate.LocalSiteError {
 		changed := *err
