@@ -93,27 +93,32 @@ func (r *Renewal) drop(ctx context.Context, t *Tenant, scope Scope) error {
 	return err
 }
 
-// undo puts the old pair back, and the new one at the end of the history.
+// undo puts the old pair back, with the new one in the history. Its error is errNotPutBack or
+// errNotProvenBack, by whether the old pair is stored.
 func (r *Renewal) undo(ctx context.Context, t *Tenant, stored Stored, history []Retired, report *TenantReport) (SelfCheck, error) {
 	now, err := r.load(ctx)
-	if err != nil {
-		return SelfFailed, err
+	if err == nil && now.Pair != stored {
+		err = ErrConflict
 	}
-	if now.Pair != stored {
-		return SelfFailed, ErrConflict
+	if err != nil {
+		return SelfFailed, fmt.Errorf("%w: %w", errNotPutBack, err)
 	}
 	keys := Keys{Stored: t.Pair, Expires: t.expires(), History: history, Wwwroot: now.renamed(t.Wwwroot)}
 	if err := r.Store.StoreKey(ctx, now, keys); err != nil {
-		return SelfFailed, fmt.Errorf("store the key: %w", err)
+		return SelfFailed, fmt.Errorf("%w: store the key: %w", errNotPutBack, err)
 	}
 	report.restored(t.Pair, len(history))
 	report.takeBack(historyFull(len(now.History)))
-	id := t.identity()
-	if id == nil {
-		return SelfSkipped, r.Cache.Drop(ctx, now.SiteIdentifier, ScopeDefinition)
+	check := SelfSkipped
+	if id := t.identity(); id != nil {
+		check, err = r.waitUntilActive(ctx, t.with(id), *id, SelfSkipped)
+	} else {
+		err = r.Cache.Drop(ctx, now.SiteIdentifier, ScopeDefinition)
 	}
-	back := t.with(id)
-	return r.waitUntilActive(ctx, back, *id, SelfSkipped)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", errNotProvenBack, err)
+	}
+	return check, err
 }
 
 // with is the tenant after the pair of id is stored.
@@ -207,16 +212,20 @@ func (r *Renewal) giveUp(run context.Context, t *Tenant, keys Keys, cause error,
 			}
 			return err
 		}
-		failed := errNotPutBack
-		if report.shows(t.Pair) {
-			failed = errNotProvenBack
-		} else {
-			own.NotPutBack = err
-		}
-		cause = fmt.Errorf("%w; %w: %w", cause, failed, err)
+		own.notPutBack(t, err)
+		cause = fmt.Errorf("%w; %w", cause, err)
 	}
 	report.Outcome, report.SelfCheck, report.Exit = Failed, SelfFailed, ExitLocalSite
 	return fmt.Errorf("%w: %w", ErrNotFollowed, cause)
+}
+
+// notPutBack sets what an undoing that failed with err has left in the database.
+func (e *LocalSiteError) notPutBack(t *Tenant, err error) {
+	if errors.Is(err, errNotPutBack) {
+		e.NotPutBack = err
+	} else {
+		e.Incoherent = t.identity() == nil
+	}
 }
 
 // The web server was proven to use neither the new key nor the old one, which is or is not stored

@@ -98,6 +98,49 @@ func TestACacheThatFailsAtTheStartOfMNetIsDroppedWithTheKey(t *testing.T) {
 	}
 }
 
+// The stored pair cannot be read: what is put back is not what a push could distribute.
+func TestAnUnreadablePairThatIsPutBackIsNotAdvisedToBePushed(t *testing.T) {
+	w := newWorld(t)
+	kept, broken := w.tenant.Pair, Stored{Certificate: "broken", PrivateKey: "broken"}
+	w.tenant.History, w.tenant.Pair = []Retired{{Stored: kept, Expires: w.tenant.Own.Expires}}, broken
+	w.sticky, w.cached, w.dropErr = true, &kept, errors.New("the hook failed")
+	report := w.renewal(Options{}).Run(t.Context())
+	if w.tenant.Pair != broken || !errors.Is(report.Err, errNotProvenBack) || errors.Is(report.Err, errNotPutBack) {
+		t.Errorf("put back: %v; %v", w.tenant.Pair == broken, report.Err)
+	}
+	if hint := HintOf(report.Err); !strings.HasSuffix(hint, "un: php admin/cli/purge_caches.php && renew_mnetkeys") || report.Exit != ExitLocalSite {
+		t.Errorf("exit %d: %s", report.Exit, hint)
+	}
+	w.sticky, w.cached, w.dropErr = false, nil, nil // as the hint says
+	if report := w.renewal(Options{}).Run(t.Context()); report.Exit != ExitOK {
+		t.Error(report.Err)
+	}
+}
+
+// A key was pushed, and then the web server went back for good: a push that puts the old key back
+// advises another one, since the peers have the key that was pushed.
+func TestAPushThatPutsAKeyBackAdvisesToPushThatKey(t *testing.T) {
+	w := newWorld(t)
+	peer := w.addPeer(peerA, fakePeer{})
+	old := w.tenant.Pair
+	w.on = func(e string) {
+		if e == "push "+peerA && w.tenant.Pair != old {
+			w.sticky, w.cached = true, &old
+		}
+	}
+	if report := w.renewal(Options{}).Run(t.Context()); report.Exit != ExitLocalSite || peer.knows == old.Certificate {
+		t.Fatal(report.Exit, report.Err)
+	}
+	report := w.renewal(Options{}).Distribute(t.Context())
+	hint := HintOf(report.Err)
+	if report.Outcome != Undone || w.tenant.Pair != old || !strings.HasSuffix(hint, "To give them the one that is stored now, run: renew_mnetkeys push") {
+		t.Errorf("%s: %v; %s", report.Outcome, report.Err, hint)
+	}
+	if report := w.renewal(Options{}).Distribute(t.Context()); report.Exit != ExitOK || peer.knows != old.Certificate {
+		t.Errorf("exit %d: %v", report.Exit, report.Err)
+	}
+}
+
 // The local site keeps the old key, and something prevents its restoration.
 func TestAnUndoingThatFails(t *testing.T) {
 	for _, c := range []struct {

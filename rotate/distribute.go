@@ -97,13 +97,14 @@ func (r *Renewal) goBack(ctx context.Context, t *Tenant, cause error, report *Te
 	defer cancel()
 	before := r.named(t, used)
 	history := t.exchanged(used)
-	history[0].Expires = undone // the web server never took it
+	history[0].Expires = undone // the web server does not take it
 	check, err := r.undo(ctx, before, t.Pair, history, report)
 	if err != nil {
-		return fmt.Errorf("%w; putting the key back that it uses failed as well: %w", cause, err)
+		own.notPutBack(before, err)
+		return fmt.Errorf("%w; %w", cause, err)
 	}
 	report.Outcome, report.SelfCheck, report.Exit = Undone, check, ExitNotRenewed
-	own.Undone = true
+	own.Undone, own.Pushed = true, true
 	return fmt.Errorf("%w, because the web server still uses it: %w", ErrUndone, own)
 }
 

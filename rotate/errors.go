@@ -69,7 +69,7 @@ var (
 	// errOtherWwwroot: the newest retired pair is from before the site moved.
 	errOtherWwwroot = error(&hinted{"the key was made for another wwwroot", adviseRenewal})
 	// errNotSeen: neither the local site nor the database could be asked again after the push.
-	errNotSeen = errors.New("it is not known whether the new key is still the one in use")
+	errNotSeen = errors.New("it is not known whether the stored key is still the one in use")
 	// ErrCacheManual: a cache store that only an operator can clear. A Cache wraps it.
 	ErrCacheManual = errors.New("a cache store can only be cleared manually")
 	// ErrCacheInMemory: no process but the web server's can read a cache store. A Cache wraps it.
@@ -187,8 +187,8 @@ func (e *OtherNameError) Error() string {
 type LocalSiteError struct {
 	Failure *Failure // result of the last sealed call, nil if none was made
 	Cache   error    // what could not be dropped, nil if everything was
-	// Incoherent: the local host row has another certificate than the stored pair, so that a push
-	// is refused.
+	// Incoherent: the local host row has another certificate than the stored pair, or that pair cannot
+	// be read, so that a push is refused.
 	Incoherent bool
 	// Kept: the database has the key of every certificate that the web servers show.
 	Kept bool
@@ -198,6 +198,8 @@ type LocalSiteError struct {
 	Unseen bool
 	// Hooked: the cache is that of a hook. Undone: the old key was stored again, and is used.
 	Hooked, Undone bool
+	// Pushed: an earlier run may have pushed the key that was given up.
+	Pushed bool
 	// NotPutBack is why the old key could not be stored again, nil if it was, or was not to be.
 	NotPutBack error
 	// Elsewhere is what the cache is not the cause of, like a wrong clock; nil if it may be.
@@ -226,7 +228,7 @@ func (e *LocalSiteError) Hint() string {
 	case e.Undone && e.Unseen && known != "":
 		return sentences(known, e.waits(), "then start the same command again")
 	case e.Unseen && known != "":
-		return sentences(known, keepCaches, thenPushIt)
+		return sentences(known, e.keepCaches(), thenPushIt)
 	case known != "":
 		return known
 	case e.Undone:
@@ -234,7 +236,7 @@ func (e *LocalSiteError) Hint() string {
 	case e.Seen && !e.SeveralCaches():
 		return SelfFailed.NextStep()
 	case e.Hooked && e.Failure != nil && !e.Unseen:
-		return sentences(hintHookFails, e.hintStored())
+		return sentences(e.hintHook(), e.hintStored())
 	}
 	return e.hintStored()
 }
@@ -263,15 +265,20 @@ func (e *LocalSiteError) hintNotPutBack(cause string) string {
 		cause = "" // the command of the database comes first, and says the other one next
 	}
 	if _, command := SplitHint(cure); command != "" {
-		return sentences(keepCaches, cause, cure)
+		return sentences(e.keepCaches(), cause, cure)
 	}
-	return sentences(cure, cause, keepCaches, thenPushIt)
+	return sentences(cure, cause, e.keepCaches(), thenPushIt)
 }
 
-const (
-	keepCaches = "purge no cache before: a web server may have the only copy of a key"
-	thenPushIt = "then run: renew_mnetkeys push"
-)
+// keepCaches warns of a purge, unless nothing can be lost by it.
+func (e *LocalSiteError) keepCaches() string {
+	if e.Kept {
+		return ""
+	}
+	return "purge no cache before: a web server may have the only copy of a key"
+}
+
+const thenPushIt = "then run: renew_mnetkeys push"
 
 // sentences is a hint of several sentences. Those that are empty are left out.
 func sentences(all ...string) string {
@@ -287,17 +294,32 @@ func sentences(all ...string) string {
 	return strings.Join(hint, ". ")
 }
 
-// hintUndone is for a renewal that was undone: a push would distribute the old key, which all peers have.
+// hintUndone is for a renewal that was undone: if nothing was pushed, all peers have the old key, which
+// is the stored one.
 func (e *LocalSiteError) hintUndone() string {
+	last := "to see which store it is, run: renew_mnetkeys doctor --verbose"
+	if e.Pushed {
+		last = "peers may have the other key by an earlier push. To give them the one that is stored now, run: renew_mnetkeys push"
+	}
 	switch {
 	case e.Unseen:
 		return sentences(hintSilent, e.waits())
 	case e.Hooked:
-		return hintHook
-	case e.SeveralCaches():
-		return hintSeparate
+		return sentences("before the next run, "+e.hintHook(), last)
+	case !e.SeveralCaches():
+		return sentences(hintNoHook, last)
+	case e.Pushed:
+		return sentences(hintSeparate, last)
 	}
-	return hintNoHook
+	return hintSeparate
+}
+
+// hintHook is what to do about a hook after which a web server does not use the stored key.
+func (e *LocalSiteError) hintHook() string {
+	if e.Cache != nil {
+		return "correct the --cache-hook: the error says why it failed"
+	}
+	return "correct the --cache-hook: it ran, and a web server still has an old configuration in its cache. It must purge core/config for every web server, also for one that no --node names"
 }
 
 // hintStored is for a key that is stored, and that a web server was not proven to use.
@@ -312,7 +334,7 @@ func (e *LocalSiteError) hintStored() string {
 		if missing := e.Failure.missing(); len(missing) > 0 {
 			who = webServers(missing)
 		}
-		return sentences("bring "+who+" back", keepCaches, thenPushIt)
+		return sentences("bring "+who+" back", e.keepCaches(), thenPushIt)
 	case e.Kept:
 		return purgeCaches + "Then prove the key. Run: php admin/cli/purge_caches.php && renew_mnetkeys push"
 	}
@@ -326,14 +348,7 @@ func (e *LocalSiteError) SeveralCaches() bool {
 }
 
 // hintNoHook is for a renewal that was undone because the web server kept the old key.
-const hintNoHook = "before the next run, add a --cache-hook that purges the cache, or map core/config to a file or Redis store. If it is a file store, check that dataroot is the web server's (of a tenant vdatapath in VMoodle's register). To see which store it is, run: renew_mnetkeys doctor --verbose"
-
-// hintHook is the same if there is a hook.
-const hintHook = "before the next run, correct the --cache-hook: it must purge core/config for every web server, also for one that no --node names. To see which store it is, run: renew_mnetkeys doctor --verbose"
-
-// hintHookFails begins the hint for a key that is stored and that the web server does not use, although
-// a hook ran.
-const hintHookFails = "the --cache-hook ran, and the web server still has an old configuration in its cache: correct the hook, which must purge core/config for every web server"
+const hintNoHook = "before the next run, add a --cache-hook that purges the cache, or map core/config to a file or Redis store. If it is a file store, check that dataroot is the web server's (of a tenant vdatapath in VMoodle's register)"
 
 // hintSeparate is the same if some web servers followed and others did not.
 const hintSeparate = "the web servers use different keys, so each has a cache of its own. Before the next run, add a --cache-hook that purges the cache on each of them, or let them share a file or Redis store for core/config"

@@ -323,12 +323,6 @@ func (r *TenantReport) renewed(c *envelope.Certificate, history int) {
 	r.Outcome, r.Certificate, r.History, r.rowEnds = Renewed, keyReport(c), history, time.Time{}
 }
 
-// shows reports whether the report names the certificate of a pair as the stored one.
-func (r *TenantReport) shows(pair Stored) bool {
-	c, err := envelope.ParseCertificate(pair.Certificate)
-	return err == nil && r.Certificate != nil && r.Certificate.SHA256 == c.Fingerprint()
-}
-
 // restored is for a pair that is back in the database: the report names the stored pair, whatever
 // the local site uses.
 func (r *TenantReport) restored(pair Stored, history int) {

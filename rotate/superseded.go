@@ -109,7 +109,7 @@ func (r *Renewal) recheckLocalSite(ctx context.Context, t *Tenant, id Identity, 
 	now, err = r.Store.Read(ctx)
 	another := stale(check, failure)
 	if err != nil && usesAnotherKey(check, failure) {
-		return now, false, fmt.Errorf("the local site does not answer with the new key (%w), and the database does not answer either: read the tenant: %w", failure, err)
+		return now, false, fmt.Errorf("the local site does not answer with the stored key (%w), and the database does not answer either: read the tenant: %w", failure, err)
 	}
 	switch {
 	case err != nil:

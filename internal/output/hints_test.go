@@ -49,7 +49,7 @@ func TestNobodyIsToldToRenewWhereAPushIsTheCure(t *testing.T) {
 		"a dry run":                       {cmdline.Options{Command: "renew", DryRun: true}, interrupted(1), "nothing was changed"},
 		"the local site uses another key": {cmdline.Options{Command: "renew"}, rotate.TenantReport{Err: own, Exit: 4, Outcome: rotate.Failed}, "Run: php admin/cli/purge_caches.php && renew_mnetkeys push"},
 		"and it may be the only copy":     {cmdline.Options{Command: "renew"}, rotate.TenantReport{Err: unsaved, Exit: 4, Outcome: rotate.Failed}, "do not purge any cache yet"},
-		"a hook did not help":             {cmdline.Options{Command: "push", CacheHook: "true"}, rotate.TenantReport{Err: with(own, hooked), Exit: 4, Outcome: rotate.Failed}, "correct the hook, which must purge core/config for every web server. Purge Moodle's caches"},
+		"a hook did not help":             {cmdline.Options{Command: "push", CacheHook: "true"}, rotate.TenantReport{Err: with(own, hooked), Exit: 4, Outcome: rotate.Failed}, "It must purge core/config for every web server, also for one that no --node names. Purge Moodle's caches"},
 		"nor in a look":                   {cmdline.Options{Command: "verify"}, rotate.TenantReport{Err: &rotate.LocalSiteError{Failure: own.Failure, Seen: true}, Exit: 4, Outcome: rotate.Failed}, "do not purge the caches yourself: only a push"},
 		"its web servers differ":          {cmdline.Options{Command: "renew"}, rotate.TenantReport{Err: differ, Exit: 4, Outcome: rotate.Failed}, "do not purge any cache yet"},
 		"they did, and it was restored":   {cmdline.Options{Command: "renew"}, rotate.TenantReport{Err: with(differ, undone), Exit: 1, Outcome: rotate.Undone}, "each has a cache of its own"},
