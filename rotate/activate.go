@@ -52,6 +52,9 @@ func (r *Renewal) ladder() []rung {
 func (r *Renewal) waitUntilActive(ctx context.Context, t *Tenant, id Identity, before SelfCheck) (SelfCheck, error) {
 	check := SelfSkipped
 	lost := &LocalSiteError{Hooked: r.hooked()}
+	if r.SelfCheck == SelfCheckOff {
+		lost.Again = "renew_mnetkeys push --self-check=off"
+	}
 	for _, step := range r.ladder() {
 		if lost.Unseen {
 			// A larger scope cannot help, and several sites may share the store.
@@ -196,13 +199,15 @@ func keyOfOther(original string) string {
 // or there is no old pair, an operator has to act.
 func (r *Renewal) giveUp(run context.Context, t *Tenant, keys Keys, cause error, report *TenantReport) error {
 	report.skipPeers(t, "not pushed: the local site was not proven to use the new key")
+	own := new(LocalSiteError) // of the cause, if it is one: its hint depends on what comes now
+	if errors.As(cause, &own) && r.wasOff != nil {
+		own.Again = "renew_mnetkeys …" // MNet is switched off again
+	}
 	if t.Pair.Present() {
 		// However long the wait for the local site took, putting the old key back has its own
 		// limit.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(run), safePointLimit)
 		defer cancel()
-		own := new(LocalSiteError) // of the cause, if it is one: its hint depends on what comes now
-		_ = errors.As(cause, &own)
 		check, err := r.undo(ctx, t, keys.Stored, t.historyWithUndone(keys.Stored), report)
 		if err == nil {
 			report.Outcome, report.SelfCheck, report.Exit, own.Undone = Undone, check, ExitNotRenewed, true
@@ -212,20 +217,20 @@ func (r *Renewal) giveUp(run context.Context, t *Tenant, keys Keys, cause error,
 			}
 			return err
 		}
-		own.notPutBack(t, err)
+		if !errors.Is(err, errNotPutBack) && !r.isPushable(t) {
+			own.Again = "renew_mnetkeys …"
+		}
+		own.notPutBack(err)
 		cause = fmt.Errorf("%w; %w", cause, err)
 	}
 	report.Outcome, report.SelfCheck, report.Exit = Failed, SelfFailed, ExitLocalSite
 	return fmt.Errorf("%w: %w", ErrNotFollowed, cause)
 }
 
-// notPutBack sets what an undoing that failed with err has left in the database.
-func (e *LocalSiteError) notPutBack(t *Tenant, err error) {
-	if errors.Is(err, errNotPutBack) {
-		e.NotPutBack = err
-	} else {
-		e.Incoherent = t.identity() == nil
-	}
+// isPushable reports whether a push would distribute the pair of t.
+func (r *Renewal) isPushable(t *Tenant) bool {
+	id := t.identity()
+	return id != nil && r.mayKeep(t.with(id)) == nil
 }
 
 // The web server was proven to use neither the new key nor the old one, which is or is not stored

@@ -108,12 +108,52 @@ func TestAnUnreadablePairThatIsPutBackIsNotAdvisedToBePushed(t *testing.T) {
 	if w.tenant.Pair != broken || !errors.Is(report.Err, errNotProvenBack) || errors.Is(report.Err, errNotPutBack) {
 		t.Errorf("put back: %v; %v", w.tenant.Pair == broken, report.Err)
 	}
-	if hint := HintOf(report.Err); !strings.HasSuffix(hint, "un: php admin/cli/purge_caches.php && renew_mnetkeys") || report.Exit != ExitLocalSite {
+	if hint := HintOf(report.Err); !strings.HasSuffix(hint, "un: php admin/cli/purge_caches.php && renew_mnetkeys …") || report.Exit != ExitLocalSite {
 		t.Errorf("exit %d: %s", report.Exit, hint)
 	}
 	w.sticky, w.cached, w.dropErr = false, nil, nil // as the hint says
 	if report := w.renewal(Options{}).Run(t.Context()); report.Exit != ExitOK {
 		t.Error(report.Err)
+	}
+}
+
+// The web server is not proven to use the new key, nor the old one that is stored again: the hint is that
+// of what was seen last, and its command works on what is stored then.
+func TestTheHintOfAnUndoingThatFailsIsThatOfTheLastLook(t *testing.T) {
+	down, other := &Failure{Reason: ReasonConnect, Pending: true}, &Failure{Reason: ReasonFault7025}
+	for name, c := range map[string]struct {
+		first, then *Failure // with the new key, and with the old one
+		prepare     func(*world)
+		options     Options
+		want        string
+	}{
+		"another key, then down": {first: other, then: down, want: "bring the web server back. Then run: renew_mnetkeys push"},
+		"down, then another key": {first: down, then: other, want: "Run: php admin/cli/purge_caches.php && renew_mnetkeys push"},
+		"MNet was off":           {first: down, then: down, prepare: func(w *world) { w.tenant.DispatcherMode = "off" }, options: Options{NewKey: true}, want: "bring the web server back. Then run: renew_mnetkeys …"},
+		"the key of the original": {first: down, then: down, prepare: func(w *world) {
+			pair := storedPair(testPair(w.t, "https://original.example", clock.AddDate(0, 0, -20)))
+			w.tenant.Pair, w.cached, w.tenant.Own.Certificate = pair, &pair, pair.Certificate
+		}, want: "Then run: renew_mnetkeys …"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			if c.prepare != nil {
+				c.prepare(w)
+			}
+			w.answer = func(string, int) *Failure {
+				switch len(w.happened("store")) {
+				case 0:
+					return nil
+				case 1:
+					return c.first
+				}
+				return c.then
+			}
+			report := w.renewal(c.options).Run(t.Context())
+			if hint := HintOf(report.Err); report.Exit != ExitLocalSite || !errors.Is(report.Err, errNotProvenBack) || !strings.HasSuffix(hint, c.want) {
+				t.Errorf("exit %d: %v; %s", report.Exit, report.Err, hint)
+			}
+		})
 	}
 }
 

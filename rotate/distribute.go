@@ -100,7 +100,7 @@ func (r *Renewal) goBack(ctx context.Context, t *Tenant, cause error, report *Te
 	history[0].Expires = undone // the web server does not take it
 	check, err := r.undo(ctx, before, t.Pair, history, report)
 	if err != nil {
-		own.notPutBack(before, err)
+		own.notPutBack(err)
 		return fmt.Errorf("%w; %w", cause, err)
 	}
 	report.Outcome, report.SelfCheck, report.Exit = Undone, check, ExitNotRenewed

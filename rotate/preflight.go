@@ -105,8 +105,8 @@ func (r *Renewal) cure(ctx context.Context, t *Tenant, cause *Failure) (SelfChec
 	case lost != nil && lost.Elsewhere != nil:
 		return check, lost.Elsewhere
 	}
-	if lost != nil {
-		lost.Incoherent = t.Own.Certificate != t.Pair.Certificate
+	if lost != nil && t.Own.Certificate != t.Pair.Certificate {
+		lost.Again = "renew_mnetkeys"
 	}
 	return check, fmt.Errorf("%w: %w", ErrNotFollowed, err)
 }
