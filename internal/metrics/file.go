@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"renew_mnetkeys/internal/atomicfile"
 )
@@ -67,8 +68,10 @@ func (f *File) name() string { return filepath.Base(f.path) }
 // the new one, never a half; if the process is killed meanwhile, the old file remains, and perhaps
 // a temporary file whose name ends in .tmp, which the collector does not read. A symbolic link is
 // replaced and not followed: in a directory of others it could lead anywhere. Everyone may read the
-// file. The error is an *Error, and leaves the old file.
+// file. Runs that end at the same moment wait for each other: each keeps the series of the others. The
+// error is an *Error, and leaves the old file.
 func (f *File) Write(run Run) error {
+	defer atomicfile.Lock(f.path, time.Sleep)()
 	before := readPrevious(f.path)
 	f.complete(run, before)
 	families := f.families(run, before)

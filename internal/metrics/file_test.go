@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -253,5 +254,34 @@ func TestSymbolicLinkIsReplacedAndItsTargetLeft(t *testing.T) {
 				t.Errorf("the target has %q, error %v", left, err)
 			}
 		})
+	}
+}
+
+// The daily renewal and the hourly check of a machine share a file.
+func TestRunsThatEndAtTheSameMomentKeepEachOthersSeries(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "renew.prom")
+	commands := []string{"renew", "push", "check", "verify", "doctor", "status", "rollback", "move"}
+	var all sync.WaitGroup
+	for _, command := range commands {
+		all.Go(func() {
+			f, err := Open(path)
+			if err == nil {
+				f.Add(report("https://"+command+".example", 20, rotate.Accepted))
+				err = f.Write(Run{Command: command, Started: day(1), ExitCode: 4})
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range commands {
+		if !strings.Contains(string(text), `command="`+command+`"`) {
+			t.Errorf("the series of %s are lost", command)
+		}
 	}
 }
