@@ -31,6 +31,19 @@ func TestSeveralConfigsAreSelectedLikeTenants(t *testing.T) {
 	if parts := slices.Concat(selected("--shard=0/2"), selected("--shard=1/2")); len(parts) != 8 || !slices.Contains(parts, s.broken) {
 		t.Errorf("in shards: %q", parts)
 	}
+	// An --exclude names a site whether its config.php can be read now or not.
+	if got, want := selected("--exclude="+s.broken, "--exclude="+s.path("site3")), wwwrootsOf(slices.Concat(s.own[:3], s.own[4:], s.tenant)...); !slices.Equal(got, want) {
+		t.Errorf("excluded by its path: %q, want %q", got, want)
+	}
+	text, err := os.ReadFile(s.path("site3"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	placeFile(t, s.path("site3"), "<?php $CFG->dbpass = ")
+	s.renew(t, "--all", "--dry-run", "--exclude="+s.path("site3"), "--exclude="+s.broken).expect(t, 0)
+	s.renew(t, "--all", "--dry-run", "--exclude="+s.own[3].Wwwroot).expect(t, 3, "--exclude matches no site that is known", s.path("site3"))
+	placeFile(t, s.path("site3"), string(text))
+	s.renew(t, "--all", "--dry-run", "--exclude="+s.broken, "--exclude=https://mistyped.example").expect(t, 0, "--exclude matches no site that is known")
 	s.own[2].DB.Exec(t, "UPDATE {config} SET value = 'off' WHERE name = 'mnet_dispatcher_mode'")
 	off := s.own[2].Wwwroot
 	if got := selected(); slices.Contains(got, off) || len(got) != 7 {

@@ -46,9 +46,11 @@ func (r runner) onArray(ctx context.Context, out *output.Array) (int, error) {
 		return 0, err
 	}
 	defer client.Close()
-	if err := checkExclude(o.Array.Exclude, sites); err != nil {
+	if err := checkExclude(o.Array.Exclude, sites, out.Log); err != nil {
 		return 0, err
 	}
+	o.Array.Exclude = withWwwroots(o.Array.Exclude, sites)
+	r.o.Array.Exclude, r.out.Options.Array.Exclude = o.Array.Exclude, o.Array.Exclude
 	servers := moodledb.NewServers(o.Array.DBConnections)
 	defer servers.Close()
 
@@ -87,15 +89,38 @@ func (r runner) onArray(ctx context.Context, out *output.Array) (int, error) {
 func parallelTenants() int { return 4*runtime.NumCPU() + 4 }
 
 // checkExclude finds a glob of --exclude that matches no site, including disabled ones: if the glob
-// is mistyped, the run would renew the key of a tenant that must not be touched.
-func checkExclude(globs rotate.Globs, sites []arraySite) error {
+// is mistyped, the run would renew the key of a tenant that must not be touched. It is only warned of
+// while a config.php cannot be read, which may be that of the site.
+func checkExclude(globs rotate.Globs, sites []arraySite, log output.Logger) error {
 	for _, glob := range globs {
-		if !slices.ContainsFunc(sites, func(s arraySite) bool { return rotate.Globs{glob}.Match(s.wwwroot) }) {
+		unknown := slices.IndexFunc(sites, arraySite.isUnknown)
+		switch {
+		case slices.ContainsFunc(sites, func(s arraySite) bool { return s.isNamed(glob) }):
+		case unknown >= 0:
+			log.Warn().Str("exclude", glob).Str("config", sites[unknown].file).Msg("--exclude matches no site that is known; it may be that of the config.php that cannot be read")
+		default:
 			return &cmdline.UsageError{Problem: "--exclude=" + glob + " matches no site of the array",
 				Advice: "write a glob for the complete wwwroot, for example https://old.example.org*; leave out the option if the tenant was deleted"}
 		}
 	}
 	return nil
+}
+
+// isNamed reports whether a glob of --exclude names the site: by its wwwroot, or by the path of its
+// config.php, which is its name while that cannot be read. Paths begin with a slash, and wwwroots do not.
+func (s arraySite) isNamed(glob string) bool {
+	return rotate.Globs{glob}.Match(s.wwwroot) || strings.HasPrefix(glob, "/") && rotate.Globs{glob}.Match(s.file)
+}
+
+// withWwwroots adds the wwwroots of the sites that a glob names by the path of their config.php.
+func withWwwroots(globs rotate.Globs, sites []arraySite) rotate.Globs {
+	named := slices.Clone(globs)
+	for _, s := range sites {
+		if !globs.Match(s.wwwroot) && slices.ContainsFunc(globs, s.isNamed) {
+			named = append(named, s.wwwroot)
+		}
+	}
+	return named
 }
 
 // othersHaveSome reports whether only the shard is the reason that a run has nothing to do: tenants
