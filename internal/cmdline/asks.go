@@ -1,17 +1,18 @@
 package cmdline
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 )
 
 // OptionOf is the option that an argument names, "" if it names none. One dash is as good as two, as
 // in package flag: letters are never read together, so a long name with one dash is not ambiguous.
-// joined says that the argument has the option's value, too.
+// More dashes are malformed, and it is clear which option they mean. joined says that the argument has
+// the option's value, too.
 func OptionOf(arg string) (name string, joined bool) {
 	dashed, _, joined := strings.Cut(arg, "=")
-	name = strings.TrimLeft(dashed, "-")
-	if dashes := len(dashed) - len(name); dashes < 1 || dashes > 2 {
+	if name = strings.TrimLeft(dashed, "-"); name == dashed {
 		return "", joined
 	}
 	return name, joined
@@ -19,7 +20,7 @@ func OptionOf(arg string) (name string, joined bool) {
 
 // Asks reports whether a command line that cannot be read turns a switch on, as far as can be seen:
 // by an argument, else by its variable, else by a line of its options file.
-func Asks(name string, args []string, getenv func(string) string) bool {
+func Asks(name string, args []string, lookup func(string) (string, bool)) bool {
 	file, o := "", optionNamed(name)
 	asks, said := false, false
 	for i, arg := range args {
@@ -35,16 +36,16 @@ func Asks(name string, args []string, getenv func(string) string) bool {
 			file = args[i+1]
 		}
 	}
-	if value := getenv(o.variable()); said || value != "" {
-		return asks || !said && switches[strings.ToLower(value)] != "false"
+	if said {
+		return asks
+	}
+	if value, found := lookup(o.variable()); found { // an empty one turns it off
+		return value != "" && switches[strings.ToLower(value)] != "false"
 	}
 	if file == "" {
-		file = getenv(optionNamed("options").variable())
+		file, _ = lookup(optionNamed("options").variable())
 	}
-	if file == "" {
-		file = defaultOptionFile
-	}
-	text, err := readTrusted(file)
-	line := regexp.MustCompile(`(?mi)^[\s-]*` + name + `\s*(=\s*(yes|on|true|1)\s*)?$`)
-	return err == nil && line.Match(text)
+	text, _ := readTrusted(cmp.Or(file, defaultOptionFile))
+	lines := regexp.MustCompile(`(?mi)^[\s-]*`+name+`\s*(?:=\s*(\S*)\s*)?$`).FindAllStringSubmatch(string(text), -1)
+	return len(lines) > 0 && switches[strings.ToLower(lines[len(lines)-1][1])] != "false"
 }

@@ -1,9 +1,13 @@
 package cmdline
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestWhatACommandLineThatCannotBeReadAsksFor(t *testing.T) {
 	on, off := optionFile(t, "nonsense", "redact = yes"), optionFile(t, "redact = no")
+	changed := optionFile(t, "redact", "redact = no")
 	for name, c := range map[string]struct {
 		args     []string
 		variable string
@@ -11,6 +15,9 @@ func TestWhatACommandLineThatCannotBeReadAsksFor(t *testing.T) {
 	}{
 		"nothing":                       {args: []string{"renew_mnetkeys", "redact", "--redacts", "--options=" + off}},
 		"an argument":                   {args: []string{"--nonsense", "--redact"}, want: true},
+		"three dashes":                  {args: []string{"---redact", "--options=" + off}, want: true},
+		"a file whose last line is off": {args: []string{"--options=" + changed}},
+		"an empty variable":             {args: []string{"--options=" + on}, variable: "set and empty"},
 		"one dash":                      {args: []string{"-redact", "--options", off}, want: true},
 		"an argument that is off":       {args: []string{"--redact=false", "--options=" + on}, variable: "1"},
 		"an argument with a wrong word": {args: []string{"--redact=perhaps"}, want: true},
@@ -20,13 +27,13 @@ func TestWhatACommandLineThatCannotBeReadAsksFor(t *testing.T) {
 		"a file behind a blank":         {args: []string{"--options", on}, want: true},
 		"a file that is not there":      {args: []string{"--options=/nonexistent"}},
 	} {
-		getenv := func(variable string) string {
-			if variable == "MNETKEYS_REDACT" {
-				return c.variable
+		lookup := func(variable string) (string, bool) {
+			if variable != "MNETKEYS_REDACT" || c.variable == "" {
+				return "", false
 			}
-			return ""
+			return strings.TrimPrefix(c.variable, "set and empty"), true
 		}
-		if got := Asks("redact", c.args, getenv); got != c.want {
+		if got := Asks("redact", c.args, lookup); got != c.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

@@ -36,6 +36,8 @@ func TestAMistypedCommandLineIsAnsweredWithWhatIsMeant(t *testing.T) {
 		"verfy":                      `unknown command "verfy" | did you mean: renew_mnetkeys verify`,
 		"Status":                     `unknown command "Status" | did you mean: renew_mnetkeys status`,
 		"hepl":                       `unknown command "hepl" | did you mean: renew_mnetkeys help`,
+		"live":                       `unexpected word "live" | --live is an option of status`,
+		"warning=3d":                 `unexpected word "warning=3d" | --warning is an option of check`,
 		"reboot":                     `unknown command "reboot" | the commands are push, rollback, move, verify, status, check, doctor, generate, help and version`,
 		"renew":                      `unexpected word "renew" | leave the word out: without a command the key is renewed`,
 		"--all push":                 `unexpected word "push" | the command comes first: renew_mnetkeys push …`,

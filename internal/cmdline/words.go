@@ -112,6 +112,8 @@ func strayWord(cmd Command, words []string) error {
 		usage.Advice = cmd.Line() + " --host=" + strings.Join(words, " ")
 	case option != nil && option.takenBy(cmd.Name):
 		usage.Advice = "did you mean --" + name + "?"
+	case renews && option != nil: // of another command
+		usage.Advice = unknownOption(cmd, name).Advice
 	case renews:
 		usage.Problem = fmt.Sprintf("unknown command %q", words[0])
 		usage.Advice = "the commands are " + enumerated(known, "and")

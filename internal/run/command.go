@@ -43,7 +43,7 @@ func printGenerated(words []string, stdout, stderr io.Writer) int {
 // obey reads the command line and does what it says.
 func obey(ctx context.Context, cmd cmdline.Command, args []string, getenv func(string) string, stdout *output.Results, stderr io.Writer) int {
 	if err := cmdline.BehindHelp(cmd, args); err != nil {
-		return misread(cmd, err, args, getenv, stdout, stderr)
+		return misread(cmd, err, args, stdout, stderr)
 	}
 	code := rotate.ExitOK
 	app := cmdline.NewApp(cmd, stdout, stderr, func(o cmdline.Options) {
@@ -56,19 +56,19 @@ func obey(ctx context.Context, cmd cmdline.Command, args []string, getenv func(s
 		code = execute(ctx, cmd, o, args, getenv, stdout, stderr)
 	})
 	if err := app.RunContext(ctx, args); err != nil {
-		return misread(cmd, err, args, getenv, stdout, stderr)
+		return misread(cmd, err, args, stdout, stderr)
 	}
 	return code
 }
 
 // misread is refuse for a command line that cannot be read, as far as it says how to print that.
-func misread(cmd cmdline.Command, err error, args []string, getenv func(string) string, stdout *output.Results, stderr io.Writer) int {
-	if cmdline.Asks("redact", args, getenv) {
+func misread(cmd cmdline.Command, err error, args []string, stdout *output.Results, stderr io.Writer) int {
+	if cmdline.Asks("redact", args, os.LookupEnv) {
 		var finish func()
 		stderr, finish = stdout.Redact(stderr)
 		defer finish()
 	}
-	return refuse(cmd, err, cmdline.Asks("json", args, getenv), stdout, stderr)
+	return refuse(cmd, err, cmdline.Asks("json", args, os.LookupEnv), stdout, stderr)
 }
 
 // refuse prints an error of usage, and gives its exit code. For a monitoring system 2 means
