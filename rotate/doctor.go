@@ -56,7 +56,7 @@ type diagnosis struct {
 // their severity, the worst first; its peers are what the sealed calls found, and its Exit is that
 // of exitOf. Err is set only if the tenant could not be read at all.
 func (r *Renewal) Diagnose(ctx context.Context) TenantReport {
-	d := &diagnosis{Renewal: r}
+	d := &diagnosis{Renewal: r, findings: slices.Clone(r.Found)}
 	d.report = d.reported(ctx, d.run)
 	if err := d.report.Err; err != nil {
 		d.findings = append(d.findings, Unreadable(ctx, d.report.Wwwroot, err))

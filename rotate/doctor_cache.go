@@ -17,6 +17,8 @@ func (d *diagnosis) cacheStores(ctx context.Context) {
 		switch s.State {
 		case CacheReady:
 			d.find(SeverityInfo, "cache_store", s.Name, "nothing to do: it can be cleared from here", "a store that can be cleared caches core/config", "%s", s.where())
+		case CacheHooked:
+			d.find(SeverityInfo, "cache_store", s.Name, "nothing to do: the --cache-hook clears it", "the --cache-hook clears the store that caches core/config", "%s", s.where())
 		case CacheManual:
 			d.find(SeverityWarning, "cache_by_hand", s.Name, s.Advice, "core/config is cached in a store that only you can clear", "%s: %s", s.where(), s.Problem)
 		default:

@@ -140,6 +140,7 @@ func TestWhatIsWrongWithTheCache(t *testing.T) {
 		},
 			[]string{"info cache_store fast"}, ExitOK, 2},
 		{"a store in the memory of the web server", store(CacheManual), []string{"warning cache_by_hand fast"}, ExitNotRenewed, 2},
+		{"the same, which a hook clears", store(CacheHooked), []string{"info cache_store fast"}, ExitOK, 2},
 		{"a Redis that is down", store(CacheUnreachable), []string{"error cache_unreachable fast"}, ExitNotRenewed, 2},
 		{"a directory of another user", store(CacheNotWritable), []string{"error cache_not_writable fast"}, ExitNotRenewed, 2},
 		{"a directory that is not mounted", store(CacheNotMounted), []string{"error cache_not_mounted fast"}, ExitNotRenewed, 2},

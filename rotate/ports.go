@@ -160,6 +160,7 @@ type CacheState string
 // The states of a store.
 const (
 	CacheReady       CacheState = "ready"
+	CacheHooked      CacheState = "hooked"       // a hook clears it
 	CacheManual      CacheState = "by_hand"      // in the web server's memory, or an unknown plugin
 	CacheUnreachable CacheState = "unreachable"  // its server does not answer, or refuses
 	CacheNotWritable CacheState = "not_writable" // its files belong to another user

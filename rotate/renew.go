@@ -75,6 +75,9 @@ type Renewal struct {
 	// Diagnose uses it.
 	CommandLinePHP func(context.Context) string
 
+	// Found are findings that Diagnose reports with its own.
+	Found []Finding
+
 	// GenerateKey is called after the tenant is known to be due; the key may have been started
 	// earlier.
 	GenerateKey func(bits int) (*rsa.PrivateKey, error)

@@ -156,6 +156,9 @@ func TestAPCuIsRefusedWithTheAdviceOfTheDoctorWhichWorks(t *testing.T) {
 		}
 	}
 	run1(t, command(t, "doctor", "--config="+own.ConfigFile)).expect(t, 1, "let a --cache-hook empty it", advice)
+	run1(t, command(t, "doctor", "--verbose", "--config="+own.ConfigFile, "--cache-hook=false")).expect(t, 0, "the --cache-hook clears the store that caches core/config")
+	options := write(t, "cache-hook = /nowhere/purge\npre-hook = false\n")
+	run1(t, command(t, "doctor", "--config="+own.ConfigFile, "--options="+options)).expect(t, 1, "error   a hook cannot be run, so each renewal ends with exit code 2", "/nowhere/purge was not found (--cache-hook is in "+options)
 	for range 2 {
 		reload := newRecorder(t, "rm -r '"+own.Memory()+"'")
 		renewWith(t, own, true, "--cache-hook="+reload.line).expect(t, 0)

@@ -221,13 +221,13 @@ var groups = []group{
 			help: "print pseudonyms for host names and addresses, so that others may read it; the page of --report and the metrics keep the names"},
 	}},
 	{"Hooks", []*option{
-		{name: "pre-hook", arg: command, of: changing, example: "/usr/bin/true",
+		{name: "pre-hook", arg: command, of: hooked, example: "/usr/bin/true",
 			set:  text(func(o *Options) *string { return &o.PreHook }),
 			help: "run COMMAND first; if it fails, change nothing"},
-		{name: "cache-hook", arg: command, of: changing, example: "systemctl reload php8.2-fpm",
+		{name: "cache-hook", arg: command, of: hooked, example: "systemctl reload php8.2-fpm",
 			set:  text(func(o *Options) *string { return &o.CacheHook }),
 			help: "run COMMAND to purge Moodle's configuration cache, instead of the built-in way"},
-		{name: "post-hook", arg: command, of: changing, example: "/usr/bin/true",
+		{name: "post-hook", arg: command, of: hooked, example: "/usr/bin/true",
 			set:  text(func(o *Options) *string { return &o.PostHook }),
 			help: "run COMMAND at the end, with the JSON document on stdin"},
 	}},
@@ -242,6 +242,7 @@ var (
 	making   = namesOf(func(c Command) bool { return c.MakesKey })
 	renewing = []Name{Renew, Rollback}
 	changing = namesOf(func(c Command) bool { return c.Changes })
-	together = namesOf(func(c Command) bool { return !c.Single }) // on an array
+	hooked   = namesOf(func(c Command) bool { return c.Changes || c.Prints == PrintsFindings }) // which checks them
+	together = namesOf(func(c Command) bool { return !c.Single })                               // on an array
 	telling  = namesOf(func(c Command) bool { return c.Changes && !c.Single })
 )

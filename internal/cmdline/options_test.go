@@ -192,9 +192,9 @@ func TestEveryOptionOfTheContractIsThere(t *testing.T) {
 	}
 }
 
-func TestHooksAreForWhatChangesSomething(t *testing.T) {
+func TestHooksAreForWhatChangesSomethingAndForTheDoctor(t *testing.T) {
 	for _, cmd := range Commands {
-		if takes := optionNamed("cache-hook").takenBy(cmd.Name); takes != cmd.Changes {
+		if takes := optionNamed("cache-hook").takenBy(cmd.Name); takes != (cmd.Changes || cmd.Name == "doctor") {
 			t.Errorf("%s: %v", cmd.Name, takes)
 		}
 	}

@@ -15,18 +15,40 @@ import (
 	"renew_mnetkeys/rotate"
 )
 
-// checkHooks finds faults of hooks before anything is done.
+// checkHooks finds faults of hooks before anything is done. A command that runs none may find them
+// itself.
 func checkHooks(o cmdline.Options) error {
+	broken := brokenHooks(o)
+	if len(broken) == 0 || !o.Command.Row().Changes {
+		return nil
+	}
+	return broken[0]
+}
+
+// brokenHooks are the errors of the hooks that cannot be run.
+func brokenHooks(o cmdline.Options) (broken []error) {
 	for _, hook := range [][2]string{{"pre-hook", o.PreHook}, {"cache-hook", o.CacheHook}, {"post-hook", o.PostHook}} {
 		name, line := hook[0], hook[1]
 		if line == "" {
 			continue
 		}
 		if err := hooks.Command(line).Check(); err != nil {
-			return &cmdline.UsageError{Problem: "--" + name + ": " + err.Error()}
+			broken = append(broken, &cmdline.UsageError{Problem: "--" + name + ": " + err.Error()})
 		}
 	}
-	return nil
+	return broken
+}
+
+// hookFindings are those of a diagnosis about hooks.
+func hookFindings(o cmdline.Options) (found []rotate.Finding) {
+	if o.Command.Row().Changes {
+		return nil
+	}
+	for _, err := range brokenHooks(o) {
+		found = append(found, rotate.Finding{Severity: rotate.SeverityError, Code: "hook", Message: "a hook cannot be run, so each renewal ends with exit code 2",
+			Detail: o.Located(err).Error(), Next: "correct the hook, or leave it out"})
+	}
+	return found
 }
 
 // hookError is a hook that failed.
@@ -46,7 +68,7 @@ type hookRunner struct {
 
 func newHookRunner(out *output.Printer) *hookRunner {
 	h := &hookRunner{out: out}
-	if out.Options.CacheHook != "" && !out.Options.DryRun {
+	if out.Options.CacheHook != "" && out.Options.Writes() {
 		h.cache = &cacheHookRecord{}
 	}
 	return h
@@ -79,7 +101,7 @@ func (h *hookRunner) run(ctx context.Context, name, line string, input any, env 
 // pre runs before anything is done, and prevents the run by failing.
 func (h *hookRunner) pre(ctx context.Context) error {
 	o := h.out.Options
-	if o.PreHook == "" || o.DryRun {
+	if o.PreHook == "" || !o.Writes() {
 		return nil
 	}
 	err := h.run(ctx, "pre-hook", o.PreHook, h.out.Document(0, []rotate.TenantReport{}), "MNET_WWWROOT="+o.Host)
@@ -129,7 +151,10 @@ type hookCache struct {
 	own     rotate.Cache // its contents can be read, whatever drops them
 }
 
-var _ rotate.HookedCache = hookCache{}
+var (
+	_ rotate.HookedCache    = hookCache{}
+	_ rotate.CacheDescriber = hookCache{}
+)
 
 // Hooked implements rotate.HookedCache.
 func (hookCache) Hooked() bool { return true }
@@ -149,6 +174,19 @@ func (c hookCache) Cached(ctx context.Context, site string, withPHP bool) ([]rot
 
 // Check implements rotate.Cache: it was checked before that the program exists.
 func (hookCache) Check(context.Context, string) error { return nil }
+
+// Describe implements rotate.CacheDescriber.
+func (c hookCache) Describe(ctx context.Context, site string) ([]rotate.CacheStore, error) {
+	own, ok := c.own.(rotate.CacheDescriber)
+	if !ok {
+		return nil, nil
+	}
+	stores, err := own.Describe(ctx, site)
+	for i := range stores {
+		stores[i].State, stores[i].Problem, stores[i].Advice = rotate.CacheHooked, "", ""
+	}
+	return stores, err
+}
 
 // Drop implements rotate.Cache.
 func (c hookCache) Drop(ctx context.Context, _ string, scope rotate.Scope) error {

@@ -39,7 +39,7 @@ func openSinks(out *output.Printer, hooks *hookRunner) error {
 			out.Sinks = append(out.Sinks, &metricsSink{out, file})
 		}
 	}
-	if o.PostHook != "" && !o.DryRun {
+	if o.PostHook != "" && o.Writes() {
 		out.Sinks = append(out.Sinks, &postHook{runner: hooks})
 	}
 	return nil

@@ -54,6 +54,7 @@ func newRenewal(o cmdline.Options, client *peers.Client, out *output.Printer) ro
 		Network: client, Introducer: client,
 		GenerateKey: func(bits int) (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, bits) },
 		Random:      rand.Reader, Now: time.Now, Sleep: rotate.Sleep, Log: out.Log, Waiting: out.Waiting,
+		Found: hookFindings(o),
 	}
 }
 
