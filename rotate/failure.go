@@ -23,6 +23,7 @@ type Failure struct {
 	noRow      bool     // the peer is a site of the same array, and its database has no row of this site
 	Suppressed bool     // nothing was sent, because of the result of an earlier call
 	asked      []string // each --node that is missing as the one that failed is, see absence
+	unnamed    bool     // the answer came by the name beside --node
 }
 
 // nextOfOther is the next step for a peer that answers under another wwwroot, "" if there is none. A

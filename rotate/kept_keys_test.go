@@ -184,9 +184,9 @@ func TestTheHintOfAKeyThatIsNotProvenIsThatOfItsCause(t *testing.T) {
 		nextBehindLogin + ". " + push:                                                                    {Failure: &Failure{Reason: ReasonHTTP403}, Unseen: true, Hooked: true},
 		nextBehindLogin + ". Then start the same command again":                                          {Failure: &Failure{Reason: ReasonHTTP403}, Unseen: true, Hooked: true, Undone: true},
 		"the log of this site's web server says why it failed. " + push:                                  {Failure: &Failure{Reason: HTTPReason(500), Pending: true}, Unseen: true},
-		"the old key was restored, since the web server could not be asked whether it uses the new one. If the --cache-hook restarts the web server, let the hook wait until the web server answers. When it answers again, start the same command again":                        {Failure: down, Unseen: true, Hooked: true, Undone: true},
-		"the log of this site's web server says why it failed. If the --cache-hook restarts the web server, let the hook wait until the web server answers. Then start the same command again":                                                                                   {Failure: &Failure{Reason: HTTPReason(502), Pending: true}, Unseen: true, Hooked: true, Undone: true},
-		"before the next run, correct the --cache-hook: it ran, and a web server still has an old configuration in its cache. It must purge core/config for every web server, also for one that no --node names. To see which store it is, run: renew_mnetkeys doctor --verbose": {Failure: used, Hooked: true, Undone: true},
+		"the old key was restored, since the web server could not be asked whether it uses the new one. If the --cache-hook restarts the web server, let the hook wait until the web server answers. When it answers again, start the same command again":                                                                                              {Failure: down, Unseen: true, Hooked: true, Undone: true},
+		"the log of this site's web server says why it failed. If the --cache-hook restarts the web server, let the hook wait until the web server answers. Then start the same command again":                                                                                                                                                         {Failure: &Failure{Reason: HTTPReason(502), Pending: true}, Unseen: true, Hooked: true, Undone: true},
+		"before the next run, correct the --cache-hook: it ran, and a web server still has an old configuration in its cache. It must purge core/config for every web server, also for one that no --node names. If it does, the config.php of a web server may name another database. To see which store it is, run: renew_mnetkeys doctor --verbose": {Failure: used, Hooked: true, Undone: true},
 		"unlock the account. Then run: renew_mnetkeys …":                                                                                                       {Failure: used, Kept: true, NotPutBack: locked, Again: "renew_mnetkeys …"},
 		"correct the --cache-hook: the error says why it failed. Then run: renew_mnetkeys push --self-check=off":                                               {Hooked: true, Cache: errors.New("exit code 127"), Again: "renew_mnetkeys push --self-check=off"},
 		"correct what the error names. Then run: renew_mnetkeys push --self-check=off":                                                                         {Cache: errors.New("disk full"), Again: "renew_mnetkeys push --self-check=off"},
@@ -282,6 +282,34 @@ func TestARenewalWithAHookReadsThePagesOfMoreThanOneWebServerFirst(t *testing.T)
 				t.Errorf("%v; %v", report.Err, w.events)
 			}
 		})
+	}
+}
+
+// A hook empties the cache of a web server that no --node names, too: the key that is shown by the name
+// must be in the database, whatever the web servers show that are named.
+func TestAHookPurgesNoKeyThatOnlyAnUnnamedWebServerHas(t *testing.T) {
+	for name, run := range map[string]func(*Renewal, context.Context) TenantReport{"renew": (*Renewal).Run, "push": (*Renewal).Distribute} {
+		for _, kept := range []bool{false, true} {
+			w := newWorld(t)
+			retired, only := testPair(t, ownURL, clock.AddDate(0, 0, -25)), testPair(t, ownURL, clock.AddDate(0, 0, -9))
+			w.tenant.History = []Retired{{Stored: storedPair(retired), Expires: clock.Unix()}}
+			if kept {
+				w.tenant.History = append(w.tenant.History, Retired{Stored: storedPair(only), Expires: clock.Unix()})
+			}
+			w.pages = map[string]string{"web1": retired.Certificate.PEM, "": only.Certificate.PEM}
+			w.answer = func(node string, _ int) *Failure {
+				if node != "web2" && len(w.happened("drop")) == 0 {
+					return &Failure{Reason: ReasonFault7023}
+				}
+				return nil
+			}
+			r := w.renewal(Options{Nodes: []string{"web1", "web2"}})
+			r.Cache = &countedHook{world: w}
+			report := run(r, t.Context())
+			if purged := len(w.happened("drop")) > 0; purged != kept || errors.Is(report.Err, ErrOnlyCopy) == kept {
+				t.Errorf("%s, the database has it: %v: purged: %v; %v", name, kept, purged, report.Err)
+			}
+		}
 	}
 }
 

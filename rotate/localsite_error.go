@@ -75,7 +75,7 @@ func (e *LocalSiteError) Hint() string {
 		return e.hintKnown(known)
 	case e.Seen && !e.SeveralCaches():
 		return SelfFailed.NextStep()
-	case e.Hooked && !e.Unseen:
+	case e.Hooked && !e.Unseen && !e.isUnnamed():
 		return sentences(e.hintHook(), e.hintStored())
 	}
 	return e.hintStored()
@@ -140,7 +140,7 @@ func (e *LocalSiteError) hintHook() string {
 	if e.Cache != nil {
 		return "correct the --cache-hook: the error says why it failed"
 	}
-	return "correct the --cache-hook: it ran, and a web server still has an old configuration in its cache. It must purge core/config for every web server, also for one that no --node names"
+	return "correct the --cache-hook: it ran, and a web server still has an old configuration in its cache. It must purge core/config for every web server, also for one that no --node names. If it does, the config.php of a web server may name another database"
 }
 
 // hintKnown is for a key that is stored, if it is known why no web server was proven to use it.
@@ -164,11 +164,16 @@ func (e *LocalSiteError) hintStored() string {
 			who = webServers(missing)
 		}
 		return sentences("bring "+who+" back", e.keepCaches(), e.run())
+	case e.Kept && e.isUnnamed():
+		return "a web server that no --node names uses another key: name it there, and purge its cache in the --cache-hook, if there is one. The database has its key. Then run: " + e.again()
 	case e.Kept:
 		return "purge Moodle's caches on every web server, and restart php-fpm if APCu is used. Then prove the key. Run: php admin/cli/purge_caches.php && " + e.again()
 	}
 	return saveFirst + "Run: " + e.again()
 }
+
+// isUnnamed reports whether the other key is that of a web server which no --node names.
+func (e *LocalSiteError) isUnnamed() bool { return e.Failure != nil && e.Failure.unnamed }
 
 // keepCaches warns of a purge, unless nothing can be lost by it.
 func (e *LocalSiteError) keepCaches() string {

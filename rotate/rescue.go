@@ -81,10 +81,15 @@ func (r *Renewal) mayDrop(ctx context.Context, t *Tenant, seen usage, unread err
 	if unread != nil {
 		kept = t.has
 	}
+	anywhere := seen == usesAnother && r.hooked() // a hook may empty the cache of a web server that no --node names
+	if anywhere {
+		byName, _ := r.shownByName(ctx, t)
+		shown = append(shown, byName...)
+	}
 	if slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !kept(c) }) {
 		return false, nil
 	}
-	if seen == usesAnother && r.hooked() {
+	if anywhere {
 		stored := t.identity().Key.Certificate
 		return asked && slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !c.Equal(stored) }), silent
 	}
