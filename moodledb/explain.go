@@ -37,7 +37,7 @@ func (t *Tenant) explain(op string, err error) error {
 func explain(c *config.Config, err error) error {
 	fault, answer := dialect.FaultOf(err)
 	access := func(problem, hint string) error {
-		for _, name := range []string{"dbhost", "dbname", "dbpass"} {
+		for _, name := range []string{"dbtype", "dbhost", "dbname", "dbpass"} {
 			hint = strings.ReplaceAll(hint, "{"+name+"}", c.Settings(name))
 		}
 		return &AccessError{Server: server(c), Problem: problem, Advice: hint, Err: answer}
@@ -59,9 +59,11 @@ func explain(c *config.Config, err error) error {
 		}
 		return answer
 	case dialect.NoTLS:
-		return access("the server does not offer TLS", "dboptions ssl demands it")
+		return access("the server does not offer TLS", "dboptions ssl demands it. If another kind of database server is there, correct {dbtype}")
+	case dialect.OtherServer:
+		return access("the server does not answer as PostgreSQL", "correct {dbtype}. If it is right, check {dbhost} and the port")
 	case dialect.None, dialect.Lost:
-		if problem, hint := networkProblem(answer); problem != "" {
+		if problem, hint := networkProblem(c, answer); problem != "" {
 			return access(problem, hint)
 		}
 		if errors.As(answer, new(*dialect.Answer)) {
@@ -77,7 +79,7 @@ func explain(c *config.Config, err error) error {
 
 // hintLost is for a server, or something in front of it, that takes connections and ends them, or
 // does not answer: the drivers do not say which.
-const hintLost = "the log of the database server may say why it ended the connection or did not answer. If no connection succeeds, check {dbhost}, and the port"
+const hintLost = "the log of the database server may say why it ended the connection or did not answer. If no connection succeeds, check {dbhost}, {dbtype} and the port"
 
 // unansweredError is a server that has not answered when the deadline of a statement or of the run
 // passed. That may have been soon, and the server in order: so this is no [*AccessError].
@@ -117,20 +119,22 @@ func loginHint(c *config.Config) string {
 
 // networkProblem names what MySQL's C client calls 2002, 2003, 2005 and 2013. It is "" for any
 // other error.
-func networkProblem(err error) (problem, hint string) {
+func networkProblem(c *config.Config, err error) (problem, hint string) {
 	var dns *net.DNSError
 	var timeout net.Error
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return "permission denied", "the socket is not readable for this user: run as the web server's user (sudo -u www-data)"
+	case errors.Is(err, fs.ErrNotExist) && c.DBHost == "":
+		return "no such socket", "{dbhost} is empty, which means a socket: write the host there. If the socket is right, check that the database server is running"
 	case errors.Is(err, fs.ErrNotExist):
-		return "no such socket", "check that the database server is running and where its socket is (dboptions dbsocket), or use TCP: dbhost 127.0.0.1 without dbsocket"
+		return "no such socket", "check that the database server is running and where its socket is (dboptions dbsocket), or use TCP: 127.0.0.1 as {dbhost}, without dbsocket"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "connection refused", "check that the database server is running, {dbhost} and the port"
 	case errors.As(err, &dns):
 		return "the host name does not resolve", "check {dbhost}"
 	case errors.As(err, &timeout) && timeout.Timeout():
-		return "no answer in time", "check {dbhost}, and that no firewall is between"
+		return "no answer in time", "check {dbhost}, and that no firewall is between. Another kind of database server does not answer either: check {dbtype}"
 	case errors.As(err, new(*net.OpError)):
 		return "the connection was lost", hintLost
 	}

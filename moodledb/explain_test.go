@@ -114,7 +114,7 @@ func TestExplainTellsTroublesOfTheNetworkApart(t *testing.T) {
 		hint string
 	}{
 		"permission denied":              {dial(os.NewSyscallError("connect", syscall.EACCES)), "sudo -u www-data"},
-		"no such socket":                 {dial(os.NewSyscallError("connect", syscall.ENOENT)), "dbsocket"},
+		"no such socket":                 {dial(os.NewSyscallError("connect", syscall.ENOENT)), "127.0.0.1 as dbhost in config.php, without dbsocket"},
 		"connection refused":             {dial(os.NewSyscallError("connect", syscall.ECONNREFUSED)), "dbhost in config.php and the port"},
 		"the host name does not resolve": {dial(&net.DNSError{Err: "no such host", Name: "db", IsNotFound: true}), "check dbhost in config.php"},
 		"no answer in time":              {dial(os.ErrDeadlineExceeded), "firewall"},
@@ -124,6 +124,15 @@ func TestExplainTellsTroublesOfTheNetworkApart(t *testing.T) {
 		if err := explain(&config.Config{DBHost: "db"}, c.err); !errors.As(err, &access) || access.Problem != problem || !strings.Contains(access.Hint(), c.hint) {
 			t.Errorf("%v: %v", c.err, err)
 		}
+	}
+}
+
+// An empty host is right for a socket, so that only a socket that is not there makes it a mistake.
+func TestAnEmptyHostIsNamedIfThereIsNoSocket(t *testing.T) {
+	t.Parallel()
+	err := explain(&config.Config{}, &net.OpError{Op: "dial", Net: "unix", Err: os.NewSyscallError("connect", syscall.ENOENT)})
+	if hint := rotate.HintOf(err); !strings.HasPrefix(hint, "dbhost in config.php is empty") {
+		t.Error(hint)
 	}
 }
 

@@ -121,25 +121,24 @@ func NoWwwroot(id int64) string { return fmt.Sprintf("(row %d without vhostname)
 
 // ofRow is the error of a tenant whose configuration cannot be used.
 func (c *Config) ofRow(row TenantRow, err error) error {
-	values := map[string]struct{ column, value string }{
-		"wwwroot": {"vhostname", row.Wwwroot}, "dbtype": {"vdbtype", row.DBType}, "dbname": {"vdbname", row.DBName},
-		"dbhost": {"vdbhost", ""}, // which --redact would not find in the error
-		"prefix": {"vdbprefix", row.Prefix}, "dataroot": {"vdatapath", row.Dataroot},
-	}
+	values := map[string]string{"wwwroot": row.Wwwroot, "dbtype": row.DBType, "dbname": row.DBName, "prefix": row.Prefix, "dataroot": row.Dataroot,
+		"dbhost": ""} // which --redact would not find in the error
 	if c.Register.TenantUser == "" {
-		values["dbuser"] = struct{ column, value string }{"vdblogin", row.DBUser}
+		values["dbuser"] = row.DBUser
 	}
 	if row.Wwwroot == NoWwwroot(row.ID) {
-		values["wwwroot"] = struct{ column, value string }{"vhostname", ""}
+		values["wwwroot"] = ""
 	}
 	e := &RowError{Table: c.Register.Prefix + "local_vmoodle", Database: c.Register.DBName, ID: row.ID, Err: err}
-	var setting *Error
+	setting := new(Error)
+	_ = errors.As(err, &setting)
+	value, ofRow := values[setting.Setting]
 	var kind *UnsupportedDBError
 	switch {
 	case errors.As(err, &kind):
 		e.Column, e.Value, e.Problem = "vdbtype", row.DBType, "is not supported: use mysqli, mariadb or postgres"
-	case errors.As(err, &setting) && values[setting.Setting].column != "":
-		e.Column, e.Value, e.Problem = values[setting.Setting].column, values[setting.Setting].value, setting.Problem
+	case ofRow:
+		e.Column, e.Value, e.Problem = columns[setting.Setting], value, setting.Problem
 		switch {
 		case setting.Setting == "dbhost":
 			e.Advice = setting.Advice

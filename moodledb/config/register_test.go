@@ -113,3 +113,31 @@ func TestTenantsThatAnArrayExcludesHaveNoDefaults(t *testing.T) {
 		}
 	}
 }
+
+// An operator looks for the names that a hint gives: in the table of the register (local_vmoodle,
+// db/install.xml), in vconfig.php, or in config.php.
+func TestEverySettingIsNamedAsItsPlaceNamesIt(t *testing.T) {
+	t.Parallel()
+	for setting, want := range map[string][3]string{
+		"dbtype": {"dbtype", "vmasterdbtype", "vdbtype"},
+		"dbhost": {"dbhost", "vmasterdbhost", "vdbhost"},
+		"dbname": {"dbname", "vmasterdbname", "vdbname"},
+		"dbuser": {"dbuser", "vmasterdblogin", "vdblogin"},
+		"dbpass": {"dbpass", "vmasterdbpass", "vdbpass"},
+		"prefix": {"prefix", "vmasterprefix", "vdbprefix"},
+	} {
+		for source, place := range map[databaseOf]string{fromConfig: "config.php", fromMaster: "vconfig.php", fromRow: "VMoodle's register"} {
+			c := Config{source: source, Register: &Register{}}
+			if got := c.Settings(setting); got != want[source]+" in "+place {
+				t.Errorf("%s: %q", setting, got)
+			}
+		}
+	}
+	c := Config{Register: &Register{}}
+	for setting, column := range columns {
+		err := c.ofRow(TenantRow{}, &Error{Setting: setting, Problem: "is wrong"})
+		if setting != "dbpass" && !strings.Contains(err.Error(), " "+column+" ") { // which may be anything
+			t.Errorf("%s: %v", setting, err)
+		}
+	}
+}

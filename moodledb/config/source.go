@@ -12,8 +12,8 @@ const (
 	fromRow                      // the tenant's row in the register, and vchilds*
 )
 
-// Settings names the settings that an operator changes for dbhost, dbname, dbuser or dbpass of this
-// database, and where they are.
+// Settings names the settings that an operator changes for dbtype, dbhost, dbname, dbuser, dbpass or
+// prefix of this database, and where they are.
 func (c *Config) Settings(names ...string) string {
 	var words []string
 	for i, name := range names {
@@ -29,9 +29,15 @@ func (c *Config) Settings(names ...string) string {
 	return strings.Join(words, " and ")
 }
 
+// columns are those of table local_vmoodle, by the settings that a tenant has from there.
+var columns = map[string]string{
+	"wwwroot": "vhostname", "dataroot": "vdatapath", "dbtype": "vdbtype", "dbhost": "vdbhost", "dbname": "vdbname",
+	"dbuser": "vdblogin", "dbpass": "vdbpass", "prefix": "vdbprefix",
+}
+
 func (c *Config) setting(name string) (word, place string) {
 	const vconfig = "vconfig.php"
-	ofVMoodle := strings.Replace(name, "dbuser", "dblogin", 1)
+	ofVMoodle := strings.Replace(name, "dbuser", "dblogin", 1) // in vconfig.php
 	switch c.source {
 	case fromConfig:
 		if _, given := c.options.Overrides[name]; given {
@@ -43,7 +49,7 @@ func (c *Config) setting(name string) (word, place string) {
 		if r := c.Register; r != nil && (name == "dbuser" && r.TenantUser != "" || name == "dbpass" && r.TenantPass != "") {
 			return "vchilds" + ofVMoodle, vconfig
 		}
-		return "v" + ofVMoodle, "VMoodle's register"
+		return columns[name], "VMoodle's register"
 	}
 	return name, "config.php"
 }

@@ -36,6 +36,7 @@ const (
 	NoTLS                        // the server does not offer TLS
 	Untrusted                    // the server's certificate is not trusted
 	Refused                      // the server or a pooler does not serve the connection
+	OtherServer                  // it does not speak the language of this kind of server
 	LoginMethod                  // the server wants the password in a way that the driver does not support
 	Lost                         // the connection is lost
 	Ended                        // the context has ended: nothing is wrong with the database

@@ -4,6 +4,8 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
+	"net"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -37,6 +39,27 @@ type Answer struct{ State, Message string }
 
 func (e *Answer) Error() string { return "Error " + e.State + ": " + e.Message }
 
+// lastAttempt is the error that decides: unless dboptions ssl demands TLS, the driver connects again
+// without it.
+func lastAttempt(err error) error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		if attempts := joined.Unwrap(); len(attempts) > 0 {
+			return attempts[len(attempts)-1]
+		}
+	}
+	return err
+}
+
+// isOtherServer recognises answers that are not in PostgreSQL's protocol, such as the greeting with
+// which MariaDB and MySQL begin: the driver takes its length for the type of a message.
+func isOtherServer(err error) bool {
+	if errors.As(err, new(net.Error)) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return false
+	}
+	return slices.ContainsFunc([]string{"received unexpected message", "failed to receive message", "first record does not look like a TLS handshake"},
+		func(text string) bool { return strings.Contains(err.Error(), text) })
+}
+
 func faultOfPostgreSQL(err error) (Fault, error) {
 	var theirs *pgconn.PgError
 	var answer *Answer
@@ -56,8 +79,11 @@ func faultOfPostgreSQL(err error) (Fault, error) {
 	}
 	var connect *pgconn.ConnectError
 	if errors.As(err, &connect) {
-		err = connect.Unwrap() // the configuration, which has the password, is left out
-		if strings.Contains(err.Error(), "server refused TLS connection") {
+		err = lastAttempt(connect.Unwrap()) // the configuration, which has the password, is left out
+		switch {
+		case isOtherServer(err):
+			return OtherServer, err
+		case strings.Contains(err.Error(), "server refused TLS connection"):
 			return NoTLS, err
 		}
 	}
