@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
 	"renew_mnetkeys/envelope"
 )
 
@@ -24,41 +22,28 @@ func (r *Renewal) bindHosts(ctx context.Context, t *Tenant, own Identity, report
 		known[envelope.FoldWwwroot(p.Wwwroot)] = p
 	}
 	connected := make([]Peer, len(r.Bind))
+	there := make([]rowChange, len(r.Bind))
 	reports := make([]*PeerReport, len(r.Bind))
-	var group errgroup.Group
-	group.SetLimit(maxBinding)
-	for i, link := range r.Bind {
-		group.Go(func() error {
-			host, isKnown := known[envelope.FoldWwwroot(link.Wwwroot)]
-			connected[i], reports[i] = r.connect(ctx, t, own, link, host, isKnown)
-			return nil
-		})
-	}
-	_ = group.Wait() // each host has its own report
+	r.eachLink(func(i int, link Link) {
+		host, isKnown := known[envelope.FoldWwwroot(link.Wwwroot)]
+		connected[i], there[i], reports[i] = r.connect(ctx, t, own, link, host, isKnown)
+	})
 	peers = append(peers, t.Peers...)
-	for i := range r.Bind {
-		_, isKnown := known[envelope.FoldWwwroot(connected[i].Wwwroot)]
+	for i, link := range r.Bind {
 		if reports[i] != nil {
 			failed = append(failed, *reports[i])
-			continue
+		} else {
+			here := t.changeOf(link.Wwwroot)
+			report.warn(here.here(link.Wwwroot, false))
+			if here != rowKept {
+				peers = append(peers, connected[i])
+			}
 		}
-		report.warn(t.bound(r.Bind[i].Wwwroot, isKnown))
-		if !isKnown {
-			peers = append(peers, connected[i])
+		if said := there[i].there(link.Wwwroot, false); said != "" {
+			report.warn(said)
 		}
 	}
 	return peers, failed
-}
-
-// bound says what was done to the tenant's row of a host.
-func (t *Tenant) bound(wwwroot string, known bool) string {
-	switch {
-	case known:
-		return "bound the services of " + wwwroot + ", which was a peer already"
-	case t.deletedRows(wwwroot) > 0:
-		return "made the deleted row of " + wwwroot + " active again and bound its services"
-	}
-	return "connected " + wwwroot + " as a peer and bound its services"
 }
 
 // deletedRows counts the tenant's deleted rows of a host. A connection revives a single one.
@@ -74,19 +59,20 @@ func (t *Tenant) deletedRows(wwwroot string) (n int) {
 // nextConnect is the next step for a host that is not connected: no later run would find it.
 const nextConnect = "remove the cause. Then, to connect the two sites, run: renew_mnetkeys …"
 
-// connect registers and binds one host, on both sides if both databases are available.
-func (r *Renewal) connect(ctx context.Context, t *Tenant, own Identity, link Link, host Peer, known bool) (Peer, *PeerReport) {
+// connect registers and binds one host, on both sides if both databases are available. there is
+// what became of the row on the other side, also if this side then failed.
+func (r *Renewal) connect(ctx context.Context, t *Tenant, own Identity, link Link, host Peer, known bool) (_ Peer, there rowChange, _ *PeerReport) {
 	report := PeerReport{Wwwroot: link.Wwwroot, Application: "moodle", Attempts: 1}
 	if !known && t.deletedRows(link.Wwwroot) > 1 { // before anything is made on the other side
 		report.fail(notConnected(ErrTwoRows))
-		return Peer{}, &report
+		return Peer{}, rowKept, &report
 	}
 	if !known {
 		var failure *Failure
 		if host, failure = r.Introducer.Introduce(ctx, own, link.Wwwroot); failure != nil {
 			report.fail(failure)
 			report.Detail, report.Next = join(report.Detail, "not connected as a peer"), nextConnect
-			return Peer{}, &report
+			return Peer{}, rowKept, &report
 		}
 		host.IPAddress = r.ipAddress(ctx, host.Wwwroot)
 	}
@@ -95,8 +81,11 @@ func (r *Renewal) connect(ctx context.Context, t *Tenant, own Identity, link Lin
 		us := NewPeer(t.Wwwroot)
 		us.IPAddress = r.ipAddress(ctx, t.Wwwroot)
 		us.Name, us.Certificate, us.Expires = t.Site, own.Key.Certificate.PEM, own.Key.Certificate.NotAfter.Unix()
+		change := r.changeThere(ctx, t, link)
 		if _, err = link.Far.Connect(ctx, us); err != nil {
 			err = fmt.Errorf("on its side: %w", err)
+		} else {
+			there = change
 		}
 	}
 	if err == nil {
@@ -104,10 +93,10 @@ func (r *Renewal) connect(ctx context.Context, t *Tenant, own Identity, link Lin
 	}
 	if err != nil {
 		report.fail(notConnected(err))
-		return Peer{}, &report
+		return Peer{}, there, &report
 	}
 	r.Log.Info().Str("peer", link.Wwwroot).Bool("both_sides", link.Far != nil).Msg("connected")
-	return host, nil
+	return host, there, nil
 }
 
 // notConnected is for a host whose rows could not be made. The host has not refused: a database was

@@ -273,6 +273,42 @@ func TestARunSaysWhatItHasConnected(t *testing.T) {
 	}
 }
 
+// A row that is written into another site's tables is a change that somebody may look for.
+func TestARunSaysWhatItHasConnectedAtTheHost(t *testing.T) {
+	for name, c := range map[string]struct {
+		host          Tenant
+		planned, done string
+	}{
+		"a host with a row": {Tenant{Peers: []Peer{NewPeer(ownURL)}}, "", ""},
+		"a host with a deleted row": {Tenant{Deleted: []string{ownURL}},
+			"would make the deleted row of this site at " + peerA + " active again", "made the deleted row of this site at " + peerA + " active again"},
+		"a host without one": {Tenant{}, "would connect this site as a peer at " + peerA, "connected this site as a peer at " + peerA},
+	} {
+		w := newWorld(t)
+		w.addPeer(peerA, fakePeer{})
+		host := newWorld(t).tenant
+		host.Wwwroot, host.Own, host.Peers, host.Deleted = peerA, &Peer{Wwwroot: peerA}, c.host.Peers, c.host.Deleted
+		r := w.renewal(Options{Bind: []Link{{Wwwroot: peerA, Near: &oneSide{w: w}, Far: &oneSide{w: w}}}})
+		r.Counterpart = func(context.Context, Peer) (*Counterpart, error) { return CounterpartOf(&host, ownURL), nil }
+		with := func(first, second string) []string {
+			return slices.DeleteFunc([]string{first, second}, func(line string) bool { return line == "" })
+		}
+		if got, want := r.Plan(t.Context()).Warnings, with("would bind the services of "+peerA+", which is a peer already", c.planned); !slices.Equal(got, want) {
+			t.Errorf("%s: the dry run says %q", name, got)
+		}
+		r = w.renewal(r.Options)
+		r.Counterpart = func(context.Context, Peer) (*Counterpart, error) { return CounterpartOf(&host, ownURL), nil }
+		if got, want := r.Run(t.Context()).Warnings, with("bound the services of "+peerA+", which was a peer already", c.done); !slices.Equal(got, want) {
+			t.Errorf("%s: the run says %q", name, got)
+		}
+		failing := &oneSide{w: w, fail: errLost}
+		r.Bind = []Link{{Wwwroot: peerA, Near: failing, Far: &oneSide{w: w}}}
+		if got, want := r.Run(t.Context()).Warnings, with("", c.done); !slices.Equal(got, want) {
+			t.Errorf("%s: the run that fails on its own side says %q", name, got)
+		}
+	}
+}
+
 // The stored certificate of a peer is only replaced by one that the peer has proven; and if that
 // could not be stored, the link is not proven.
 func TestARowOfAPeerThatIsNotAsItShouldBe(t *testing.T) {

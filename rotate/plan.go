@@ -67,7 +67,7 @@ func (r *Renewal) planned(ctx context.Context, may func(*Tenant) error, keeps fu
 		if err != nil {
 			return err
 		}
-		peers, refused := r.planBinding(t, report)
+		peers, refused := r.planBinding(ctx, t, report)
 		report.Peers = append(r.tryPeers(ctx, peers, what), refused...)
 		report.Outcome = Kept
 		r.weighPlan(report)
@@ -173,22 +173,23 @@ func (r *TenantReport) exitByPlan(mode SelfCheckMode) {
 
 // planBinding says which hosts would be connected, and gives the tenant's peers together with them,
 // and those that would not be.
-func (r *Renewal) planBinding(t *Tenant, report *TenantReport) (peers []Peer, refused []PeerReport) {
+func (r *Renewal) planBinding(ctx context.Context, t *Tenant, report *TenantReport) (peers []Peer, refused []PeerReport) {
 	peers = slices.Clone(t.Peers)
-	for _, link := range r.Bind {
-		same := func(wwwroot string) bool { return envelope.SameWwwroot(wwwroot, link.Wwwroot) }
-		switch deleted := t.deletedRows(link.Wwwroot); {
-		case slices.ContainsFunc(peers, func(p Peer) bool { return same(p.Wwwroot) }):
-			report.warn("would bind the services of " + link.Wwwroot + ", which is a peer already")
-		case deleted > 1:
+	there := make([]rowChange, len(r.Bind))
+	r.eachLink(func(i int, link Link) { there[i] = r.changeThere(ctx, t, link) })
+	for i, link := range r.Bind {
+		here := t.changeOf(link.Wwwroot)
+		if here == rowRevived && t.deletedRows(link.Wwwroot) > 1 {
 			p := PeerReport{Wwwroot: link.Wwwroot, Application: "moodle"}
 			p.fail(notConnected(ErrTwoRows))
 			refused = append(refused, p)
-		case deleted > 0:
-			report.warn("would make the deleted row of " + link.Wwwroot + " active again and bind its services")
-			peers = append(peers, NewPeer(link.Wwwroot))
-		default:
-			report.warn("would connect " + link.Wwwroot + " as a peer and bind its services")
+			continue
+		}
+		report.warn(here.here(link.Wwwroot, true))
+		if said := there[i].there(link.Wwwroot, true); said != "" {
+			report.warn(said)
+		}
+		if here != rowKept {
 			peers = append(peers, NewPeer(link.Wwwroot))
 		}
 	}
