@@ -90,7 +90,9 @@ func (t *Tenant) LoadPeers(ctx context.Context, listed []rotate.Peer) (peers []r
 			return err
 		}
 		hosts, err := t.hostsWhere(ctx, tx, "WHERE id IN ("+marks(len(ids))+")", ids...)
-		_, peers, _ = sortHosts(hosts, others)
+		var s rotate.Tenant
+		sortHosts(&s, hosts, others)
+		peers = s.Peers
 		return err
 	})
 	if err != nil {

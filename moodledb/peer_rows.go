@@ -137,21 +137,23 @@ func (n localRows) contains(id int64, wwwroot string) bool {
 	return id == n.own || id == n.allHosts || wwwroot == "" || envelope.SameWwwroot(wwwroot, n.wwwroot)
 }
 
-// sortHosts separates the local host row, the peers, and the wwwroots of deleted rows.
-func sortHosts(hosts []host, others localRows) (own *rotate.Peer, peers []rotate.Peer, deleted []string) {
+// sortHosts gives s its local host row, other rows with its wwwroot, its peers, and the wwwroots of
+// deleted rows.
+func sortHosts(s *rotate.Tenant, hosts []host, others localRows) {
 	for _, h := range hosts {
 		switch {
 		case h.ID == others.own:
-			own = &h.Peer
+			s.Own = &h.Peer
+		case h.ID == others.allHosts || h.Wwwroot == "":
 		case others.contains(h.ID, h.Wwwroot):
+			s.Namesakes = append(s.Namesakes, h.ID)
 		case h.deleted:
-			deleted = append(deleted, h.Wwwroot)
+			s.Deleted = append(s.Deleted, h.Wwwroot)
 		default:
-			peers = append(peers, h.Peer)
+			s.Peers = append(s.Peers, h.Peer)
 		}
 	}
-	slices.SortFunc(peers, byWwwroot)
-	return own, peers, deleted
+	slices.SortFunc(s.Peers, byWwwroot)
 }
 
 func byWwwroot(a, b rotate.Peer) int {

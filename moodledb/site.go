@@ -40,7 +40,7 @@ func (t *Tenant) Read(ctx context.Context) (*rotate.Tenant, error) {
 		if err != nil {
 			return err
 		}
-		s.Own, s.Peers, s.Deleted = sortHosts(rows, localRows{s.Read.OwnID, s.Read.AllHostsID, t.config.Wwwroot})
+		sortHosts(s, rows, localRows{s.Read.OwnID, s.Read.AllHostsID, t.config.Wwwroot})
 		if s.Hidden, err = t.hidden(ctx, tx, s); err != nil {
 			return err
 		}
@@ -90,7 +90,7 @@ func (t *Tenant) hidden(ctx context.Context, tx *sql.Tx, s *rotate.Tenant) (hidd
 
 func (t *Tenant) hostsToRead(ctx context.Context, tx *sql.Tx, s *rotate.Tenant) ([]host, error) {
 	if t.withoutPeers {
-		return t.hostsWhere(ctx, tx, "WHERE id IN (?, ?) OR deleted <> 0", s.Read.OwnID, s.Read.AllHostsID)
+		return t.hostsWhere(ctx, tx, "WHERE id IN (?, ?) OR deleted <> 0 OR "+t.maybeWwwroot()+" = ?", s.Read.OwnID, s.Read.AllHostsID, maybeSame(t.config.Wwwroot))
 	}
 	return t.hosts(ctx, tx)
 }

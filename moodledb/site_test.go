@@ -44,8 +44,8 @@ func TestReadOfAWholeSite(t *testing.T) {
 						{ID: 3, Wwwroot: "https://peer.example", Name: "Peer", IPAddress: "192.0.2.3", Certificate: peerCert, Expires: 1800000003,
 							Application: "moodle", ServerURL: "/mnet/xmlrpc/server.php", SSLVerification: 2},
 					},
-					Deleted: []string{"https://gone.example"},
-					Pair:    rotate.Stored{Certificate: ownCert, PrivateKey: ownKey}, History: []rotate.Retired{old},
+					Deleted: []string{"https://gone.example"}, Namesakes: []int64{6},
+					Pair: rotate.Stored{Certificate: ownCert, PrivateKey: ownKey}, History: []rotate.Retired{old},
 					Read: rotate.Snapshot{Pair: ownCert + pairSeparator + ownKey, HasPair: true, History: encodeHistory([]rotate.Retired{old}), HasHistory: true,
 						OwnID: 1, AllHostsID: 2},
 				}

@@ -175,11 +175,12 @@ func databaseFailure(ctx context.Context, whose string, err error) *Failure {
 // nextOfDatabase is the next step after an error of a database, whose hint may know the cure.
 func nextOfDatabase(err error) string {
 	var other *OtherSiteError
-	if errors.As(err, &other) && !other.Member { // its hint ends with a command for the site that it names
-		return other.Hint() + " --host=" + shellWord(other.Wwwroot)
-	}
 	hint := HintOf(err)
-	if _, commands := SplitHint(hint); hint == "" || commands != "" { // which are for the other site
+	_, commands := SplitHint(hint)
+	switch {
+	case commands != "" && errors.As(err, &other): // they are for the site that it names
+		return hint + " --host=" + shellWord(other.Wwwroot)
+	case hint == "" || commands != "": // which are for the other site
 		return ReasonDatabase.Row().Next
 	}
 	if strings.HasSuffix(hint, "?") {

@@ -176,3 +176,37 @@ func TestASiteWithTheCopiedKeyOfAnotherIsRenewed(t *testing.T) {
 		t.Errorf("another site: %s, %v", report.Outcome, report.Err)
 	}
 }
+
+// In an array each database has a row of every site, so that another row with the site's wwwroot says
+// little: only the stored key shows whose database it is.
+func TestAWrongLocalhostIDIsNamedIfTheKeyIsTheSites(t *testing.T) {
+	const row = "https://other.example"
+	w := newWorld(t)
+	w.tenant.Own.Wwwroot, w.tenant.Namesakes = row, []int64{8}
+	r := w.renewal(Options{})
+	r.Counterpart = func(_ context.Context, p Peer) (*Counterpart, error) {
+		return &Counterpart{Site: &Tenant{Wwwroot: p.Wwwroot}}, nil
+	}
+	hints := map[string]string{"renew": HintOf(r.Run(t.Context()).Err), "verify": HintOf(r.Verify(t.Context()).Err)}
+	for _, f := range r.Diagnose(t.Context()).Findings {
+		if f.Code == "own_row_other_site" {
+			hints["doctor"] = f.Next
+		}
+	}
+	for command, hint := range hints {
+		if !strings.Contains(hint, "row 8 of mnet_host has this wwwroot") || !strings.Contains(hint, "mnet_localhost_id") || strings.Contains(hint, "run: ") {
+			t.Errorf("%s: %s", command, hint)
+		}
+	}
+	if next := nextOfDatabase(r.Run(t.Context()).Err); strings.Contains(next, "--host=") || !strings.Contains(next, "mnet_localhost_id") {
+		t.Errorf("at a member: %s", next)
+	}
+	pair := testPair(t, row, clock)
+	w.tenant.Pair = Stored{Certificate: pair.Certificate.PEM}
+	if hint := HintOf(r.Run(t.Context()).Err); hint != nextOtherMember {
+		t.Errorf("the key is another site's: %s", hint)
+	}
+	if len(hints) != 3 {
+		t.Errorf("%d hints", len(hints))
+	}
+}

@@ -32,8 +32,8 @@ func (d *diagnosis) localRow() {
 	switch err := t.checkLocalRow(); {
 	case errors.Is(err, ErrNoLocalRow):
 		d.own(SeverityError, "row_missing", "a start of MNet makes the row. Run: renew_mnetkeys --newkey", "the site has no row of its own in mnet_host", "")
-	case errors.As(err, &other) && other.Member:
-		d.own(SeverityError, "row_other_site", nextOtherMember, "the database belongs to another site: its local host row (mnet_host) says so", "%s", other.Row)
+	case errors.As(err, &other) && (other.Member || other.Namesake != 0):
+		d.own(SeverityError, "row_other_site", other.Hint(), "the database belongs to another site: its local host row (mnet_host) says so", "%s", other.Row)
 	case errors.As(err, &other):
 		d.own(SeverityError, "row_other_site", "check --host, dbname and prefix. If the site is a copy, write its wwwroot into its local host row "+
 			"of mnet_host (config.mnet_localhost_id), then renew: otherwise the copy passes for the original. If it has moved, run: renew_mnetkeys move --from="+shellWord(other.Row),

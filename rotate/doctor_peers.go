@@ -24,6 +24,12 @@ const leaveOther = "But leave a row of another site, whose wwwroot differs in ca
 func (d *diagnosis) peerRows() {
 	spellings := map[string][]string{}
 	var unverified, plain []string
+	if d.tenant.checkLocalRow() == nil {
+		for _, id := range d.tenant.Namesakes {
+			d.find(SeverityWarning, "peer_is_own_site", d.tenant.Wwwroot, nextNamesake(d.tenant.Wwwroot, id),
+				"another row of mnet_host has the wwwroot of this site itself", "row %d, beside row %d (mnet_localhost_id)", id, d.tenant.Own.ID)
+		}
+	}
 	for _, p := range d.tenant.Peers {
 		d.peerRow(p)
 		folded := envelope.FoldWwwroot(p.Wwwroot)
@@ -76,10 +82,6 @@ func (d *diagnosis) peerRow(p Peer) {
 	note := func(s Severity, code, next, message, detail string, args ...any) {
 		d.find(s, "peer_"+code, p.Wwwroot, next, message, detail, args...)
 	}
-	if d.isOwn(p) {
-		note(SeverityWarning, "is_own_site", "in Moodle (Networking, peers), delete this peer", "the row is another spelling of this site: it is not a peer", "")
-		return
-	}
 	if !callable(p) {
 		note(SeverityError, "wwwroot", NextWwwroot, "the wwwroot is not an http or https address", "")
 		return
@@ -117,11 +119,6 @@ func (d *diagnosis) peerCertificate(p Peer, note func(s Severity, code, next, me
 				"the stored certificate of the peer has expired", "on %s", FormatTime(c.NotAfter))
 		}
 	}
-}
-
-// isOwn recognises a row that names the local site in another way.
-func (d *diagnosis) isOwn(p Peer) bool {
-	return envelope.SameWwwroot(p.Wwwroot, d.tenant.Wwwroot)
 }
 
 // callable reports whether the wwwroot can be called.

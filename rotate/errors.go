@@ -3,6 +3,7 @@ package rotate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"renew_mnetkeys/envelope"
@@ -144,6 +145,8 @@ type OtherSiteError struct {
 	Wwwroot, Row string
 	// Member: Row is another site of the same array, so this one has not moved from there.
 	Member bool
+	// Namesake is the id of a row with Wwwroot, if the stored key is that of Wwwroot; else 0.
+	Namesake int64
 }
 
 func (e *OtherSiteError) Error() string {
@@ -152,7 +155,11 @@ func (e *OtherSiteError) Error() string {
 
 // Hint is what to do about it.
 func (e *OtherSiteError) Hint() string {
-	if e.Member {
+	switch {
+	case e.Namesake != 0:
+		return fmt.Sprintf("the stored key is that of %s, and row %d of mnet_host has this wwwroot: mnet_localhost_id (table config) names the wrong row. See to which of the two rows the site's own users refer (user.mnethostid). "+
+			"If it is row %d, write this number there, and change no wwwroot. Otherwise do as docs/recovery.md says of clones", e.Wwwroot, e.Namesake, e.Namesake)
+	case e.Member:
 		return nextOtherMember
 	}
 	return "check --host, dbname and prefix, or the tenant's row in the register. A copy of a site must not be moved: write its wwwroot into its row of mnet_host. If the site has moved from there to " + e.Wwwroot + ", run: renew_mnetkeys move --from=" + shellWord(e.Row)

@@ -159,11 +159,17 @@ func (r *Renewal) isAlone(ctx context.Context, t *Tenant, rows PeerRows) error {
 	if len(others) == 0 {
 		return nil
 	}
-	advice := fmt.Sprintf("Moodle would confuse the two rows. See which users refer to it (user.mnethostid), then give it another wwwroot: UPDATE mdl_mnet_host SET wwwroot = '%s#unused' WHERE id = %d", sqlText(wwwroot), others[0])
+	advice := nextNamesake(wwwroot, others[0])
 	if t.Configured == "" {
 		advice = "the local host row has the new wwwroot already, and that row may be another site's: to push the key, run: renew_mnetkeys push"
 	}
 	return &MoveError{fmt.Sprintf("the site's own database has another mnet_host row (id %d) with the wwwroot %s", others[0], wwwroot), advice}
+}
+
+// nextNamesake is the next step for another row with the site's own wwwroot. It keeps the row, for
+// the users who refer to it.
+func nextNamesake(wwwroot string, id int64) string {
+	return fmt.Sprintf("Moodle would confuse the two rows. See which users refer to it (user.mnethostid), then give it another wwwroot: UPDATE mdl_mnet_host SET wwwroot = '%s#unused', deleted = 1 WHERE id = %d", sqlText(wwwroot), id)
 }
 
 // errMoveOff is ErrMNetOff with another hint: --newkey would refuse the row with the old wwwroot.

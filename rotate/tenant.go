@@ -28,11 +28,14 @@ type Tenant struct {
 	Proxy            *Proxy        // for keyswaps; nil if there is none
 	AutoRenewGap     time.Duration // before expiry, VMoodle's mnet_key_autorenew_gap; 0 if not set
 
-	Own         *Peer  // the local host row, nil if there is none
-	RowIsMember bool   // if it has another wwwroot: whether that is another site of the array
-	Pair        Stored // the current key pair, as stored
-	History     []Retired
-	Peers       []Peer // active peers, in a stable order
+	Own         *Peer // the local host row, nil if there is none
+	RowIsMember bool  // if it has another wwwroot: whether that is another site of the array
+	// Namesakes are the ids of other rows with the site's wwwroot, deleted or not: of a copy, which had
+	// a peer of that name, or because mnet_localhost_id names a wrong row.
+	Namesakes []int64
+	Pair      Stored // the current key pair, as stored
+	History   []Retired
+	Peers     []Peer // active peers, in a stable order
 	// Deleted are the wwwroots of deleted rows. Moodle looks for the host that calls without regard to
 	// deleted, and refuses the call of one that is (mnet/peer.php, set_wwwroot).
 	Deleted []string
@@ -167,7 +170,12 @@ func (t *Tenant) checkLocalRow() error {
 		return ErrNoLocalRow
 	}
 	if t.Own.Wwwroot != "" && !envelope.SameWwwroot(t.Own.Wwwroot, t.Wwwroot) {
-		return &OtherSiteError{Wwwroot: t.Wwwroot, Row: t.Own.Wwwroot, Member: t.RowIsMember}
+		other := &OtherSiteError{Wwwroot: t.Wwwroot, Row: t.Own.Wwwroot, Member: t.RowIsMember}
+		// Each site of an array has a row of every other one: only the key shows whose tables these are.
+		if c, err := envelope.ParseCertificate(t.Pair.Certificate); err == nil && len(t.Namesakes) > 0 && envelope.SameWwwroot(c.SubjectAltName, t.Wwwroot) {
+			other.Namesake = t.Namesakes[0]
+		}
+		return other
 	}
 	return nil
 }
