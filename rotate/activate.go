@@ -173,8 +173,8 @@ func (r *Renewal) activate(ctx context.Context, t *Tenant, next Identity, histor
 	}
 	check, err := r.waitUntilActive(ctx, t.with(&next), next, before)
 	report.SelfCheck = check
-	if err == nil && r.wasOff != nil {
-		report.warn("MNet was off; it was started")
+	if err == nil && r.started != "" {
+		report.warn(r.started)
 	}
 	if err == nil {
 		if original := t.otherName(); original != "" && r.MovedFrom == "" {

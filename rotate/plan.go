@@ -90,7 +90,8 @@ func (r *Renewal) plan(ctx context.Context, t *Tenant, keeps bool, report *Tenan
 		if err := r.mayStart(ctx, t); err != nil {
 			return err
 		}
-		report.warn("MNet is off; it would be started first")
+		what, _ := t.start()
+		report.warn(what)
 		return r.rescue(ctx, t, usesUnknown)
 	}
 	check, failure, err := r.examine(ctx, t, !keeps)

@@ -96,6 +96,8 @@ func TestADryRunSaysWhatWouldBecomeOfTheTenant(t *testing.T) {
 		{"the key goes back", func(*world) {}, Options{}, "roll back", []string{"would go back to "}, []string{known + " skipped"}, true},
 		{"MNet is started, and no site is asked", func(w *world) { w.tenant.DispatcherMode, w.tenant.Own = "", nil }, Options{NewKey: true}, "renewal",
 			[]string{"it would be started first"}, []string{known + " skipped"}, false},
+		{"the row is missing while MNet is on", func(w *world) { w.tenant.Own = nil }, Options{NewKey: true}, "renewal",
+			[]string{"the site has no mnet_host row of its own; it would be made first"}, []string{known + " skipped"}, false},
 		{"hosts are connected, those that are none yet are tried", func(w *world) {
 			w.addPeer(peerB, fakePeer{dead: true})
 			w.tenant.Peers = w.tenant.Peers[:1]

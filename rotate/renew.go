@@ -93,6 +93,7 @@ type Renewal struct {
 	answered map[string]bool // addresses of the local site that have answered in this run
 	name     ownName         // with --node: what is known of the site's name
 	nodes    []NodeReport    // of the last question to the local site
+	started  string          // what the start of MNet by this run did; "" if it did not start it
 	wasOff   *Tenant         // as it was before this run started MNet; nil if it did not
 	rescued  bool            // after MNet was started, the keys in the cache were found to be kept
 	planning bool            // a dry run: keys that a run would keep are not stored

@@ -29,6 +29,7 @@ func (r *Renewal) read(ctx context.Context) (*Tenant, error) {
 		return nil, fmt.Errorf("start MNet: %w", err)
 	}
 	r.Log.Info().Str("wwwroot", t.Wwwroot).Msg("MNet started")
+	_, r.started = t.start()
 	if t, err = r.load(ctx); err != nil {
 		return nil, err
 	}
@@ -41,6 +42,14 @@ func (r *Renewal) read(ctx context.Context) (*Tenant, error) {
 		r.Log.Debug().Err(err).Msg("cache not dropped after MNet was started")
 	}
 	return t, nil
+}
+
+// start says what the start of MNet would do to a tenant for which isOff holds, and what it did.
+func (t *Tenant) start() (would, did string) {
+	if t.MNetOn() {
+		return ErrNoLocalRow.Error() + "; it would be made first", "the site had no mnet_host row of its own; it was made"
+	}
+	return "MNet is off; it would be started first", "MNet was off; it was started"
 }
 
 // mayStart finds what must prevent the start of MNet, and changes nothing.

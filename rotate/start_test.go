@@ -95,6 +95,15 @@ func TestASignalAfterTheStartOfMNetSwitchesItOffAgain(t *testing.T) {
 	}
 }
 
+func TestARowThatWasMissingIsMade(t *testing.T) {
+	w := newWorld(t)
+	w.tenant.Own = nil
+	report := w.renewal(Options{NewKey: true}).Run(t.Context())
+	if report.Exit != ExitOK || !slices.Equal(report.Warnings, []string{"the site had no mnet_host row of its own; it was made"}) {
+		t.Errorf("exit %d, %v, it says %q", report.Exit, report.Err, report.Warnings)
+	}
+}
+
 func TestMNetThatWasOnStaysOnAfterAFailure(t *testing.T) {
 	w := newWorld(t)
 	w.tenant.DispatcherMode, w.answer = "dangerous", always(ReasonMNetOff)
