@@ -87,7 +87,7 @@ func (d *diagnosis) peerRow(p Peer) {
 		return
 	}
 	if NotFound(p.Wwwroot) {
-		note(SeverityWarning, "trailing_slash", NextWwwroot,
+		note(SeverityError, "trailing_slash", NextWwwroot,
 			"the wwwroot ends with a slash. The peer's own name has none, so its calls find no row here", "")
 	}
 	switch {

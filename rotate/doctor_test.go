@@ -167,7 +167,7 @@ func TestWhatIsWrongWithARowOfAPeer(t *testing.T) {
 		{"there is no certificate of it", func(c *clinic) { c.peer().Certificate = "" }, a("error peer_certificate_missing"), ExitPeers, 1},
 		{"its certificate is garbage", func(c *clinic) { c.peer().Certificate = "garbage" }, a("error peer_certificate_unreadable"), ExitPeers, 1},
 		{"its wwwroot ends with a slash", func(c *clinic) { c.rename(peerA + "/") },
-			[]string{"warning peer_trailing_slash " + peerA + "/"}, ExitPeers, 2},
+			[]string{"error peer_trailing_slash " + peerA + "/"}, ExitPeers, 2},
 		{"its wwwroot is no address", func(c *clinic) { c.rename("a.example") }, []string{"error peer_wwwroot a.example"}, ExitPeers, 1},
 		{"its wwwroot cannot be taken apart", func(c *clinic) { c.rename("https://[::1") }, []string{"error peer_wwwroot https://[::1"}, ExitPeers, 1},
 		{"two rows are of one site", func(c *clinic) {
