@@ -194,7 +194,12 @@ func (d *diagnosis) localHistory(peers []PeerReport) {
 		d.own(SeverityWarning, "history_unreadable", "nothing to do now: these keys leave the history in time. If peers refuse the current key, restore the history from a backup",
 			"retired keys cannot be read, so no peer can learn a new key by them", "%d of %d", unreadable, len(t.History))
 	}
-	if keep := max(t.Generations, 1); len(t.History) > keep {
+	waits := func(p PeerReport) bool { return !p.Outcome.Proven() && p.Outcome != Ignored }
+	switch keep := max(t.Generations, 1); {
+	case t.isFull() && slices.ContainsFunc(peers, waits):
+		d.own(SeverityWarning, "history_long", "prove these peers before the next renewal, as their findings say. Of those that are gone, name each with --ignore-peer",
+			"the key history is full: the next renewal drops the oldest key, which a peer that is not proven may still need", "%d keys", len(t.History))
+	case len(t.History) > keep:
 		d.own(SeverityInfo, "history_long", fmt.Sprintf("once every peer is proven, a renewal or a push shortens it. From %d keys on, each renewal drops the oldest one, which a peer may still need", MaxHistory),
 			"the key history has more keys than Moodle keeps (openssl_generations), because a peer may still need them", "%d instead of %d", len(t.History), keep)
 	}

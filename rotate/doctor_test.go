@@ -178,6 +178,10 @@ func TestWhatIsWrongWithARowOfAPeer(t *testing.T) {
 		}, []string{"warning peer_certificate_other_name https://A.example", "warning peer_duplicate https://A.example"}, ExitPeers, 3},
 		{"a deleted row has its wwwroot", func(c *clinic) { c.tenant.Hidden = []string{peerA} },
 			[]string{"error peer_duplicate " + peerA}, ExitPeers, 2},
+		{"it is not proven, and the key history is full", func(c *clinic) {
+			c.fails(ReasonTimeout, true)
+			c.world.retire(MaxHistory - len(c.tenant.History))
+		}, []string{"warning peer_timeout " + peerA, "warning own_history_long " + ownURL}, ExitPeers, 2},
 		{"another row has the wwwroot of this site", func(c *clinic) { c.tenant.Namesakes = []int64{8} },
 			[]string{"warning peer_is_own_site " + ownURL}, ExitPeers, 2},
 		{"its application has no server", func(c *clinic) { c.peer().Application, c.peer().ServerURL = "", "" }, a("error peer_application"), ExitPeers, 1},

@@ -42,6 +42,9 @@ func (t *Tenant) dropsOne(next Keys) bool {
 	})
 }
 
+// isFull reports whether a renewal drops a pair of the history that was in use.
+func (t *Tenant) isFull() bool { return t.dropsOne(Keys{History: t.historyAfterRetiring()}) }
+
 // historyFull is the warning of a renewal after which the history has so many keys, and one less
 // than it could have.
 func historyFull(keys int) string {

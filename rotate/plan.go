@@ -21,6 +21,9 @@ func (r *Renewal) Plan(ctx context.Context) TenantReport {
 			report.NotDue, report.DueAt = true, r.Due.dueAt(t)
 			return "would be tested; if the test fails, the certificate is sent again", nil
 		}
+		if t.isFull() {
+			report.warn(fmt.Sprintf("the key history is full (%d keys): unless every peer is proven, a peer may need the oldest one, which would be dropped", len(t.History)))
+		}
 		return wouldBeSent("new"), nil
 	})
 }

@@ -96,6 +96,7 @@ func TestADryRunSaysWhatWouldBecomeOfTheTenant(t *testing.T) {
 		{"the key goes back", func(*world) {}, Options{}, "roll back", []string{"would go back to "}, []string{known + " skipped"}, true},
 		{"MNet is started, and no site is asked", func(w *world) { w.tenant.DispatcherMode, w.tenant.Own = "", nil }, Options{NewKey: true}, "renewal",
 			[]string{"it would be started first"}, []string{known + " skipped"}, false},
+		{"the key history is full", func(w *world) { w.retire(MaxHistory - len(w.tenant.History)) }, Options{}, "renewal", []string{"the key history is full (12 keys)"}, []string{known + " skipped"}, true},
 		{"the row is missing while MNet is on", func(w *world) { w.tenant.Own = nil }, Options{NewKey: true}, "renewal",
 			[]string{"the site has no mnet_host row of its own; it would be made first"}, []string{known + " skipped"}, false},
 		{"hosts are connected, those that are none yet are tried", func(w *world) {
