@@ -188,8 +188,8 @@ type UnreachableError struct {
 	Failure error
 	// Nodes has each --node that does not answer, or that has no address; none if none was given.
 	Nodes []string
-	// Loopback: a web server on this machine answers for the wwwroot.
-	Loopback bool
+	// Loopback: a web server on this machine answers for the wwwroot. Named: --node was given.
+	Loopback, Named bool
 	// Off: it answers that MNet is off, although the database says that MNet is on. Purged: it says
 	// so even after its cache was purged.
 	Off, Purged bool
@@ -226,7 +226,11 @@ func (e *UnreachableError) Hint() string {
 	case f != nil && f.Reason == ReasonTimeout:
 		first = "if the web server is only slow, give it more time with --timeout. Otherwise " + first
 	}
-	return first + ". To go on without this proof (exit code 3), add --self-check=off, but never on a copy of a live site: its peers would accept the key of the copy"
+	add := "add --self-check=off"
+	if e.Named {
+		add = "leave out --node and " + add
+	}
+	return first + ". To go on without this proof (exit code 3), " + add + ", but never on a copy of a live site: its peers would accept the key of the copy"
 }
 
 // hintMissing is what to do about each --node that is missing, of which f is the failure.
