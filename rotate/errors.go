@@ -28,9 +28,9 @@ var (
 	ErrNoLocalRow = error(&hinted{"the site has no mnet_host row of its own", "to create the row and make a new key, run: renew_mnetkeys --newkey"})
 	// ErrOwnUnreachable: the local site does not answer, or not as an MNet site.
 	ErrOwnUnreachable = errors.New("the local site cannot be asked which key it uses")
-	// ErrNotFollowed: the local web server was not proven to use the stored key, and nothing made
+	// ErrNotFollowed: the local web server uses another key than the stored one, and nothing made
 	// it change.
-	ErrNotFollowed = errors.New("the web server was not proven to use the key that is stored in the database")
+	ErrNotFollowed = errors.New("the web server does not use the key that is stored in the database")
 	// ErrOnlyCopy: the cache may have the only copy of the key that the web server uses.
 	ErrOnlyCopy = errors.New("the cache was not purged: it may have the only copy of the key that the web server uses")
 	// ErrOwnClock: answers of the local site have timestamps too far in the future, so that neither
