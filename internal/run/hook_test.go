@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"strings"
@@ -43,5 +44,19 @@ func TestRootRunsNoHookThatAnotherUserCanChange(t *testing.T) {
 				t.Error(err)
 			}
 		}
+	}
+}
+
+// On Debian the group staff may write to /usr/local, where hooks belong.
+func TestRootRunsAHookThatAGroupCanChange(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can let a file belong to a group that it is not in")
+	}
+	hook := filepath.Join(t.TempDir(), "purge")
+	if err := cmp.Or(os.WriteFile(hook, []byte("#!/bin/sh\n"), 0o755), os.Chown(hook, 0, 50), os.Chmod(hook, 0o775)); err != nil {
+		t.Fatal(err)
+	}
+	if err := checkHooks(cmdline.Options{Command: cmdline.Renew, CacheHook: hook}); err != nil {
+		t.Error(err)
 	}
 }

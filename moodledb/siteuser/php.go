@@ -137,13 +137,6 @@ func rootsDirectory(dir string) error {
 	return roots(real(dir), false)
 }
 
-// RootsAlone reports whether no user but root can replace a file, or a directory on the way to it. It
-// is also true of a file that is not there.
-func RootsAlone(path string) bool {
-	_, err := os.Lstat(path)
-	return errors.Is(err, fs.ErrNotExist) || rootsPath(path) == nil
-}
-
 // rootsPath refuses a path of which another user could replace a part, both as it is written and as
 // links lead.
 func rootsPath(path string) error {
