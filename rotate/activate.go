@@ -71,7 +71,7 @@ func (r *Renewal) waitUntilActive(ctx context.Context, t *Tenant, id Identity, b
 				lost.Cache = r.drop(ctx, t, step.scope)
 			}
 			check, lost.Failure = r.ask(ctx, t, id, r.answersForProof())
-			lost.Unseen = check == SelfUnreachable && !stale(check, lost.Failure)
+			lost.Unseen = lost.Failure != nil && !stale(check, lost.Failure)
 			elsewhere := t.stopping(check, lost.Failure)
 			switch {
 			case r.SelfCheck == SelfCheckOff && lost.Cache != nil:

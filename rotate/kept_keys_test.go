@@ -181,6 +181,7 @@ func TestTheHintOfAKeyThatIsNotProvenIsThatOfItsCause(t *testing.T) {
 	for want, err := range map[string]*LocalSiteError{
 		"bring the web server web2 back. " + push:                                                        {Failure: down, Unseen: true},
 		"let the web server, or the filter in front of it, accept more calls from this machine. " + push: {Failure: &Failure{Reason: ReasonHTTP429, Pending: true}, Unseen: true},
+		ReasonNoRC4.Row().NextLocal + ". " + push:                                                        {Failure: &Failure{Reason: ReasonNoRC4}, Unseen: true},
 		nextBehindLogin + ". " + push:                                                                    {Failure: &Failure{Reason: ReasonHTTP403}, Unseen: true, Hooked: true},
 		nextBehindLogin + ". Then start the same command again":                                          {Failure: &Failure{Reason: ReasonHTTP403}, Unseen: true, Hooked: true, Undone: true},
 		"the log of this site's web server says why it failed. " + push:                                  {Failure: &Failure{Reason: HTTPReason(500), Pending: true}, Unseen: true},

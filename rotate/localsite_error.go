@@ -16,7 +16,7 @@ type LocalSiteError struct {
 	Kept bool
 	// Seen: the command only looks, so no purge was tried.
 	Seen bool
-	// Unseen: the web server did not answer, or its answer showed no key.
+	// Unseen: the web server did not answer, or no other key was seen in its answer.
 	Unseen bool
 	// Hooked: the cache is that of a hook. Undone: the old key was stored again, and is used.
 	Hooked, Undone bool
