@@ -53,7 +53,7 @@ func (r *Renewal) waitUntilActive(ctx context.Context, t *Tenant, id Identity, b
 	check := SelfSkipped
 	lost := &LocalSiteError{Hooked: r.hooked()}
 	if r.SelfCheck == SelfCheckOff {
-		lost.Again = "renew_mnetkeys push --self-check=off"
+		lost.Again = runAgain // a push would ask the web server
 	}
 	for _, step := range r.ladder() {
 		if lost.Unseen {
@@ -71,7 +71,7 @@ func (r *Renewal) waitUntilActive(ctx context.Context, t *Tenant, id Identity, b
 				lost.Cache = r.drop(ctx, t, step.scope)
 			}
 			check, lost.Failure = r.ask(ctx, t, id, r.answersForProof())
-			lost.Unseen = check == SelfUnreachable && !stale(check, lost.Failure)
+			lost.Unseen = lost.Failure != nil && !stale(check, lost.Failure)
 			elsewhere := t.stopping(check, lost.Failure)
 			switch {
 			case r.SelfCheck == SelfCheckOff && lost.Cache != nil:
@@ -201,7 +201,7 @@ func (r *Renewal) giveUp(run context.Context, t *Tenant, keys Keys, cause error,
 	report.skipPeers(t, "not pushed: the local site was not proven to use the new key")
 	own := new(LocalSiteError) // of the cause, if it is one: its hint depends on what comes now
 	if errors.As(cause, &own) && r.wasOff != nil {
-		own.Again = "renew_mnetkeys …" // MNet is switched off again
+		own.Again = runAgain // MNet is switched off again
 	}
 	if t.Pair.Present() {
 		// However long the wait for the local site took, putting the old key back has its own
@@ -218,13 +218,13 @@ func (r *Renewal) giveUp(run context.Context, t *Tenant, keys Keys, cause error,
 			return err
 		}
 		if !errors.Is(err, errNotPutBack) && !r.isPushable(t) {
-			own.Again = "renew_mnetkeys …"
+			own.Again = runAgain
 		}
 		own.notPutBack(err)
 		cause = fmt.Errorf("%w; %w", cause, err)
 	}
 	report.Outcome, report.SelfCheck, report.Exit = Failed, SelfFailed, ExitLocalSite
-	return fmt.Errorf("%w: %w", ErrNotFollowed, cause)
+	return notFollowed(cause)
 }
 
 // isPushable reports whether a push would distribute the pair of t.

@@ -104,13 +104,17 @@ func (c checkup) fail(p Peer, f *Failure, local SelfCheck) checkup {
 	return c
 }
 
-// otherRuns is noteOtherRuns for links and their findings.
+// otherRuns is noteOtherRuns for links and their findings. If a peer shows that this site was restored
+// from a backup, that is the next step for the others, too.
 func (d *diagnosis) otherRuns(ctx context.Context, report *TenantReport) {
 	d.noteOtherRuns(ctx, report)
 	for _, p := range report.Peers {
+		if p.outdated() && report.restoredBackup() {
+			p.Next = nextRestored
+		}
 		for i := range d.findings {
 			f := &d.findings[i]
-			if p.Next == HintOf(ErrUnderWay) && f.Subject == p.Wwwroot && f.Code == "peer_"+string(p.Reason) {
+			if (p.Next == HintOf(ErrUnderWay) || p.Next == nextRestored) && f.Subject == p.Wwwroot && f.Code == "peer_"+string(p.Reason) {
 				f.Detail, f.Next = p.Detail, p.Next
 			}
 		}

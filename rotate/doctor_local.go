@@ -110,9 +110,13 @@ func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent
 	check, f, err := d.askSettled(ctx, t)
 	report.describe(t) // another run may have renewed the key meanwhile
 	report.SelfCheck, d.local = check, check
+	who := "the local site"
+	if slices.ContainsFunc(d.nodes, func(n NodeReport) bool { return n.SelfCheck.good() }) {
+		who = "a web server of the local site"
+	}
 	switch {
-	case err != nil:
-		d.own(SeverityWarning, "not_asked", adviceOf(err, adviseAgain), localSiteWords[SelfSkipped], "%v", err)
+	case err != nil: // what was seen says nothing while another run is at work
+		d.own(SeverityWarning, "not_asked", adviceOf(err, adviseAgain), "it is not known yet which key the local site uses", "%v", err)
 		return err.Error()
 	case d.SelfCheck == SelfCheckOff:
 		d.own(SeverityWarning, "not_asked", "leave out --self-check=off", localSiteWords[SelfSkipped]+": no link is proven", "")
@@ -124,14 +128,14 @@ func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent
 		report.SelfCheck, d.nodes = SelfSkipped, nil
 		d.own(SeverityWarning, "not_asked", adviceOf(cause, adviseAgain), localSiteWords[SelfSkipped], "%v", cause)
 	case check == SelfUnreachable && f.Reason == ReasonStrayOutput:
-		d.own(SeverityError, string(f.Reason), f.Reason.Row().NextLocal, "no other site can read the answers of the local site", "%v", f)
+		d.own(SeverityError, string(f.Reason), f.Reason.Row().NextLocal, "no other site can read the answers of "+who, "%v", f)
 	case check == SelfUnreachable && stale(check, f):
 		d.own(SeverityError, string(f.Reason), f.Reason.Row().NextLocal,
 			"the web server says that MNet is off, but the database says that it is on, so it is not known which key the web server uses", "%v", f)
 		return "the web server of the local site says that MNet is off"
 	case check == SelfUnreachable:
 		d.own(SeverityError, "unreachable", f.nextUnreachable(),
-			"the local site could not be reached, so it is not known which key it uses", "%v", f)
+			who+" could not be reached, so it is not known which key it uses", "%v", f)
 	case check == SelfFailed && f.Node != "":
 		err := t.stopping(check, f)
 		d.own(SeverityError, "other_name", HintOf(err), "a --node is the web server of another site", "%v", err)

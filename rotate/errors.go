@@ -29,9 +29,9 @@ var (
 	ErrNoLocalRow = error(&hinted{"the site has no mnet_host row of its own", "to create the row and make a new key, run: renew_mnetkeys --newkey"})
 	// ErrOwnUnreachable: the local site does not answer, or not as an MNet site.
 	ErrOwnUnreachable = errors.New("the local site cannot be asked which key it uses")
-	// ErrNotFollowed: the local web server was not proven to use the stored key, and nothing made
+	// ErrNotFollowed: the local web server uses another key than the stored one, and nothing made
 	// it change.
-	ErrNotFollowed = errors.New("the web server was not proven to use the key that is stored in the database")
+	ErrNotFollowed = errors.New("the web server does not use the key that is stored in the database")
 	// ErrOnlyCopy: the cache may have the only copy of the key that the web server uses.
 	ErrOnlyCopy = errors.New("the cache was not purged: it may have the only copy of the key that the web server uses")
 	// ErrOwnClock: answers of the local site have timestamps too far in the future, so that neither
@@ -195,8 +195,8 @@ type UnreachableError struct {
 	Failure error
 	// Nodes has each --node that does not answer, or that has no address; none if none was given.
 	Nodes []string
-	// Loopback: a web server on this machine answers for the wwwroot.
-	Loopback bool
+	// Loopback: a web server on this machine answers for the wwwroot. Named: --node was given.
+	Loopback, Named bool
 	// Off: it answers that MNet is off, although the database says that MNet is on. Purged: it says
 	// so even after its cache was purged.
 	Off, Purged bool
@@ -233,7 +233,11 @@ func (e *UnreachableError) Hint() string {
 	case f != nil && f.Reason == ReasonTimeout:
 		first = "if the web server is only slow, give it more time with --timeout. Otherwise " + first
 	}
-	return first + ". To go on without this proof (exit code 3), add --self-check=off, but never on a copy of a live site: its peers would accept the key of the copy"
+	add := "add --self-check=off"
+	if e.Named {
+		add = "leave out --node and " + add
+	}
+	return first + ". To go on without this proof (exit code 3), " + add + ", but never on a copy of a live site: its peers would accept the key of the copy"
 }
 
 // hintMissing is what to do about each --node that is missing, of which f is the failure.

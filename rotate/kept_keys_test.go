@@ -162,7 +162,7 @@ func TestAPurgeIsAdvisedOnlyIfNoKeyCanBeLost(t *testing.T) {
 				w.pages = map[string]string{"": w.someOther(), "web2": w.someOther()}
 			}
 			r := w.renewal(Options{Nodes: c.nodes})
-			for _, again := range []string{"", "renew_mnetkeys"} {
+			for _, again := range []string{"", "run: renew_mnetkeys"} {
 				err := &LocalSiteError{Failure: c.failure, Again: again, Kept: r.allKept(t.Context(), c.failure)}
 				if purge := strings.Contains(err.Hint(), "purge_caches.php"); purge != c.purge || strings.Contains(err.Hint(), "do not purge") == c.purge {
 					t.Error(err.Hint())
@@ -181,15 +181,16 @@ func TestTheHintOfAKeyThatIsNotProvenIsThatOfItsCause(t *testing.T) {
 	for want, err := range map[string]*LocalSiteError{
 		"bring the web server web2 back. " + push:                                                        {Failure: down, Unseen: true},
 		"let the web server, or the filter in front of it, accept more calls from this machine. " + push: {Failure: &Failure{Reason: ReasonHTTP429, Pending: true}, Unseen: true},
+		ReasonNoRC4.Row().NextLocal + ". " + push:                                                        {Failure: &Failure{Reason: ReasonNoRC4}, Unseen: true},
 		nextBehindLogin + ". " + push:                                                                    {Failure: &Failure{Reason: ReasonHTTP403}, Unseen: true, Hooked: true},
 		nextBehindLogin + ". Then start the same command again":                                          {Failure: &Failure{Reason: ReasonHTTP403}, Unseen: true, Hooked: true, Undone: true},
 		"the log of this site's web server says why it failed. " + push:                                  {Failure: &Failure{Reason: HTTPReason(500), Pending: true}, Unseen: true},
 		"the old key was restored, since the web server could not be asked whether it uses the new one. If the --cache-hook restarts the web server, let the hook wait until the web server answers. When it answers again, start the same command again":                                                                                              {Failure: down, Unseen: true, Hooked: true, Undone: true},
 		"the log of this site's web server says why it failed. If the --cache-hook restarts the web server, let the hook wait until the web server answers. Then start the same command again":                                                                                                                                                         {Failure: &Failure{Reason: HTTPReason(502), Pending: true}, Unseen: true, Hooked: true, Undone: true},
 		"before the next run, correct the --cache-hook: it ran, and a web server still has an old configuration in its cache. It must purge core/config for every web server, also for one that no --node names. If it does, the config.php of a web server may name another database. To see which store it is, run: renew_mnetkeys doctor --verbose": {Failure: used, Hooked: true, Undone: true},
-		"unlock the account. Then run: renew_mnetkeys …":                                                                                                       {Failure: used, Kept: true, NotPutBack: locked, Again: "renew_mnetkeys …"},
-		"correct the --cache-hook: the error says why it failed. Then run: renew_mnetkeys push --self-check=off":                                               {Hooked: true, Cache: errors.New("exit code 127"), Again: "renew_mnetkeys push --self-check=off"},
-		"correct what the error names. Then run: renew_mnetkeys push --self-check=off":                                                                         {Cache: errors.New("disk full"), Again: "renew_mnetkeys push --self-check=off"},
+		"unlock the account. Then run: renew_mnetkeys …":                                                                                                       {Failure: used, Kept: true, NotPutBack: locked, Again: "run: renew_mnetkeys …"},
+		"correct the --cache-hook: the error says why it failed. Then run: renew_mnetkeys push --self-check=off":                                               {Hooked: true, Cache: errors.New("exit code 127"), Again: "run: renew_mnetkeys push --self-check=off"},
+		"correct what the error names. Then run: renew_mnetkeys push --self-check=off":                                                                         {Cache: errors.New("disk full"), Again: "run: renew_mnetkeys push --self-check=off"},
 		"correct the --cache-hook: the error says why it failed. D" + advisePushEach[1:]:                                                                       {Failure: used, Hooked: true, Cache: errors.New("exit code 127")},
 		"unlock the account. Then run: renew_mnetkeys push":                                                                                                    {Failure: used, Kept: true, NotPutBack: locked},
 		"run it as the web server's user. " + push:                                                                                                             {Failure: used, Cache: cache},

@@ -192,9 +192,12 @@ func (t *Tenant) stopping(check SelfCheck, f *Failure) error {
 func (r *Renewal) stopped(ctx context.Context, t *Tenant, check SelfCheck, f *Failure) error {
 	err := t.stopping(check, f)
 	var away *UnreachableError
+	if errors.As(err, &away) {
+		away.Named = len(r.Nodes) > 0
+	}
 	const here = "127.0.0.1"
 	asked := slices.ContainsFunc(r.nodes, func(n NodeReport) bool { return n.Address == here })
-	if errors.As(err, &away) && f.Reason != ReasonStrayOutput && len(r.Nodes) == 0 && !asked && ctx.Err() == nil {
+	if away != nil && f.Reason != ReasonStrayOutput && len(r.Nodes) == 0 && !asked && ctx.Err() == nil {
 		site := t.localSite("")
 		site.Node, site.SSLVerification = here, 0
 		_, failure := r.Network.PublicKey(ctx, site)

@@ -3,6 +3,7 @@ package rotate
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"strings"
 )
 
@@ -15,14 +16,14 @@ type LocalSiteError struct {
 	Kept bool
 	// Seen: the command only looks, so no purge was tried.
 	Seen bool
-	// Unseen: the web server did not answer, or its answer showed no key.
+	// Unseen: the web server did not answer, or no other key was seen in its answer.
 	Unseen bool
 	// Hooked: the cache is that of a hook. Undone: the old key was stored again, and is used.
 	Hooked, Undone bool
 	// Pushed: an earlier run may have pushed the key that was given up.
 	Pushed bool
-	// Again is the command that proves or renews the key once the cause is gone, "" for a push. A push
-	// is refused if the stored key is not one to distribute.
+	// Again is the command that proves or renews the key once the cause is gone, as "run: COMMAND", ""
+	// for a push. A push is refused if the stored key is not one to distribute.
 	Again string
 	// NotPutBack is why the old key could not be stored again, nil if it was, or was not to be.
 	NotPutBack error
@@ -43,6 +44,25 @@ func (e *LocalSiteError) Error() string {
 }
 
 func (e *LocalSiteError) Unwrap() error { return e.Cache }
+
+// notFollowed is the ErrNotFollowed of a cause. It claims no other key if none was seen.
+func notFollowed(cause error) error {
+	var own *LocalSiteError
+	if errors.As(cause, &own) && cmp.Or(own.Now, own).sawNoKey() {
+		return fmt.Errorf("%w: %w", unproven{}, cause)
+	}
+	return fmt.Errorf("%w: %w", ErrNotFollowed, cause)
+}
+
+func (e *LocalSiteError) sawNoKey() bool { return e.Unseen || e.Failure == nil }
+
+// unproven is an ErrNotFollowed of a web server that may use the stored key.
+type unproven struct{}
+
+func (unproven) Error() string {
+	return "the web server was not proven to use the key that is stored in the database"
+}
+func (unproven) Unwrap() error { return ErrNotFollowed }
 
 // notPutBack takes in the error of an undoing, which errNotPutBack or errNotProvenBack begins.
 func (e *LocalSiteError) notPutBack(err error) {
@@ -165,11 +185,12 @@ func (e *LocalSiteError) hintStored() string {
 		}
 		return sentences("bring "+who+" back", e.keepCaches(), e.run())
 	case e.Kept && e.isUnnamed():
-		return "a web server that no --node names uses another key: name it there, and purge its cache in the --cache-hook, if there is one. The database has its key. Then run: " + e.again()
+		return "a web server that no --node names uses another key: name it there, and purge its cache in the --cache-hook, if there is one. The database has its key. Then " + e.again()
 	case e.Kept:
-		return "purge Moodle's caches on every web server, and restart php-fpm if APCu is used. Then prove the key. Run: php admin/cli/purge_caches.php && " + e.again()
+		_, command := SplitHint(e.again())
+		return advisePurge + " && " + command
 	}
-	return saveFirst + "Run: " + e.again()
+	return saveFirst + strings.Replace(e.again(), "r", "R", 1)
 }
 
 // isUnnamed reports whether the other key is that of a web server which no --node names.
@@ -183,8 +204,8 @@ func (e *LocalSiteError) keepCaches() string {
 	return "purge no cache before: a web server may have the only copy of a key"
 }
 
-func (e *LocalSiteError) again() string { return cmp.Or(e.Again, "renew_mnetkeys push") }
-func (e *LocalSiteError) run() string   { return "then run: " + e.again() }
+func (e *LocalSiteError) again() string { return cmp.Or(e.Again, "run: renew_mnetkeys push") }
+func (e *LocalSiteError) run() string   { return "then " + e.again() }
 
 func hasCommand(hint string) bool {
 	_, command := SplitHint(hint)
@@ -214,5 +235,10 @@ const hintSeparate = "the web servers use different keys, so each has a cache of
 // saveFirst is for web servers of which one may have the only copy of a key in a cache of its own:
 // a run on its machine saves that key.
 const saveFirst = "do not purge any cache yet: a web server may have the only copy of a key. Run the command on each web server, as its user, with a --node=HOST[:PORT] for each of them: every run saves the key that only the cache there has. "
+
+const advisePurge = "purge Moodle's caches on every web server, and restart php-fpm if APCu is used. Then prove the key. Run: php admin/cli/purge_caches.php"
+
+// runAgain is the same command, for a key that a push would not distribute.
+const runAgain = "run: renew_mnetkeys …"
 
 const advisePushEach = saveFirst + "Run: renew_mnetkeys push"

@@ -121,6 +121,10 @@ func (r *Renewal) plan(ctx context.Context, t *Tenant, keeps bool, report *Tenan
 
 // planCure is what a run does first with a web server that does not use what is stored.
 func (r *Renewal) planCure(ctx context.Context, t *Tenant, failure *Failure, keeps bool, report *TenantReport) (err error) {
+	if r.anotherRuns(ctx) { // which may be about to purge it
+		report.SelfCheck = SelfSkipped
+		return ErrUnderWay
+	}
 	if report.SelfCheck, err = r.keepUsed(ctx, t, failure); err != nil {
 		return err
 	}

@@ -106,9 +106,9 @@ func (r *Renewal) cure(ctx context.Context, t *Tenant, cause *Failure) (SelfChec
 		return check, lost.Elsewhere
 	}
 	if lost != nil && t.Own.Certificate != t.Pair.Certificate {
-		lost.Again = "renew_mnetkeys"
+		lost.Again = "run: renew_mnetkeys"
 	}
-	return check, fmt.Errorf("%w: %w", ErrNotFollowed, err)
+	return check, notFollowed(err)
 }
 
 // keepUsed keeps the pair that a web server uses in place of the stored one, so that the cache may be

@@ -161,7 +161,7 @@ var Reasons = []ReasonRow{
 		Next: "ask the peer's administrator to renew its key: the peer signs with a key that does not match its certificate"},
 	{Code: ReasonCannotOpen, Means: "its answer is sealed with another certificate of this site than the current one, or it has none to seal an answer with",
 		SettlesSoon: true, Outdated: true, LocalSite: SelfFailed,
-		Next:       "the peer does not have the current certificate of this site. To send it, run: renew_mnetkeys push",
+		Next:       "the peer does not have the current certificate of this site. A push sends it; if that does not help, ask the peer's administrator to delete this site's key and to fetch it again. Run: renew_mnetkeys push",
 		NextPushed: "ask the peer's administrator to delete this site's key and to fetch it again: the key was sent, but the peer does not use it"},
 	{Code: ReasonClock, Means: "its clock is ahead of this machine's clock, or a day behind it",
 		LocalSite: SelfFailed, ShowsLocal: "its clock and the clock of this machine differ, so its answer proves nothing about its key",
@@ -274,12 +274,19 @@ func (r *TenantReport) NextStep(p PeerReport, pushed bool) string {
 		return "let the local site be checked: this proves it and then the link. Run: renew_mnetkeys push --self-check=auto"
 	case r.SelfCheck == SelfFailed && p.Reason == ReasonLocalSite && cmp.Or(r.Hint, HintOf(r.Err)) != "": // one state has one next step
 		return cmp.Or(r.Hint, HintOf(r.Err))
+	case !pushed && p.outdated() && r.restoredBackup(): // whoever has a newer key than this site needs one that is newer still
+		return nextRestored
 	case p.Reason == ReasonUnknownToPeer && r.movedFrom != "" && r.Moved == nil:
 		return nextMoved(r.movedFrom)
 	case p.Reason == ReasonUnknownToPeer && p.noRow:
 		return nextNoRow(p.Wwwroot)
 	}
 	return r.SelfCheck.nextForPeer(p.Reason, pushed)
+}
+
+// restoredBackup reports whether a peer was seen to have a newer certificate of this site.
+func (r *TenantReport) restoredBackup() bool {
+	return slices.ContainsFunc(r.Peers, func(p PeerReport) bool { return p.Next == nextRestored })
 }
 
 // nextMoved is the next step for a peer that does not know a site whose old wwwroot was from.

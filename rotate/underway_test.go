@@ -58,6 +58,16 @@ func TestAVerificationWaitsForARunThatIsChangingTheKey(t *testing.T) {
 }
 
 // The run may end between the question and the look at its lock.
+func TestADryRunSaysThatAnotherRunIsChangingTheKey(t *testing.T) {
+	for name, p := range planning {
+		w, r := underWay(t, 3600)
+		w.tenant.History = []Retired{{Stored: storedPair(testPair(t, ownURL, clock.AddDate(0, 0, -10)))}}
+		if report := p.plan(r, t.Context()); report.Exit != ExitPeers || !errors.Is(report.Err, ErrUnderWay) {
+			t.Errorf("%s: exit %d: %v", name, report.Exit, report.Err)
+		}
+	}
+}
+
 func TestARunThatHasJustEndedIsNoFault(t *testing.T) {
 	w, r := underWay(t, 3600)
 	w.lockErr = nil

@@ -319,3 +319,19 @@ func TestAPeerWithANewerCertificateOfThisSiteIsNamed(t *testing.T) {
 		})
 	}
 }
+
+// One site has one next step: what gives the members of its array a newer key is right for the peers
+// outside, too, of which no row can be read.
+func TestAPeerOutsideHasTheNextStepOfARestoredDatabase(t *testing.T) {
+	member := PeerReport{Wwwroot: peerA, Outcome: Refused, Reason: ReasonFault710, Next: nextRestored}
+	outside := PeerReport{Wwwroot: peerB, Outcome: Refused, Reason: ReasonCannotOpen}
+	restored, usual := &TenantReport{Peers: []PeerReport{member, outside}}, &TenantReport{Peers: []PeerReport{outside}}
+	if got := restored.NextStep(outside, false); got != nextRestored {
+		t.Error(got)
+	}
+	for _, r := range []*TenantReport{restored, usual} {
+		if got := r.NextStep(outside, r == restored); got != ReasonCannotOpen.NextStep(r == restored) {
+			t.Errorf("pushed: %v: %s", r == restored, got)
+		}
+	}
+}

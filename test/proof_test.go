@@ -57,7 +57,7 @@ func TestAWebServerWhoseCacheIsOutOfReachLosesNoKey(t *testing.T) {
 		{"it uses the stored key", func(*testing.T, *fleetTenant) {}, 1, "the old key was restored"},
 		{"it uses the retired key", func(t *testing.T, own *fleetTenant) {
 			newer(t, own, true)
-		}, 4, "the web server was not proven to use the key that is stored in the database"},
+		}, 4, "the web server does not use the key that is stored in the database"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
@@ -73,6 +74,19 @@ func (c Command) Check() error {
 		return &Error{Command: printable.Line(program, 0), Problem: notFound(err), cause: err}
 	}
 	return nil
+}
+
+// Path is where the program of the first word is, an absolute path; "" if it is a word of sh itself,
+// or is not there.
+func (c Command) Path() string {
+	path, err := exec.LookPath(c.program())
+	if err != nil {
+		return ""
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return ""
+	}
+	return path
 }
 
 // ask runs sh; its exit code is the answer.

@@ -138,7 +138,7 @@ func TestAnArraysNextStepsOfLinksAreCompleteCommands(t *testing.T) {
 	out.Tenant(rotate.TenantReport{Wwwroot: "https://t0.example", Peers: []rotate.PeerReport{refused, alone}})
 	out.Tenant(rotate.TenantReport{Wwwroot: "https://t1.example", Peers: []rotate.PeerReport{refused}})
 	out.Finish(rotate.ExitPeers, nil)
-	for _, want := range []string{"run: renew_mnetkeys push --config=/c.php --all\n", "run: curl https://t0.example/mnet/publickey.php\n"} {
+	for _, want := range []string{"un: renew_mnetkeys push --config=/c.php --all\n", "run: curl https://t0.example/mnet/publickey.php\n"} {
 		if !strings.Contains(stdout.String(), want) {
 			t.Errorf("nothing says %q:\n%s", want, stdout.String())
 		}

@@ -199,7 +199,7 @@ func TestACheckNamesTheCommandThatMendsIt(t *testing.T) {
 			"next: " + strings.TrimSuffix(rotate.SelfFailed.NextStep(), "push") + "push --config=/c.php --host=https://a.example\n"},
 		"links of several tenants": {[]rotate.TenantReport{linked(a, rotate.Refused, rotate.ReasonCannotOpen, p), linked(b, rotate.Refused, rotate.ReasonCannotOpen, p)},
 			"[WARNING] https://a.example: peer https://p.example refused: cannot_open: of https://p.example\n" +
-				"next: the peer does not have the current certificate of this site. To send it, run: renew_mnetkeys push --config=/c.php --all\n" +
+				"next: the peer does not have the current certificate of this site. A push sends it; if that does not help, ask the peer's administrator to delete this site's key and to fetch it again. Run: renew_mnetkeys push --config=/c.php --all\n" +
 				"[WARNING] https://b.example: peer https://p.example refused: cannot_open: of https://p.example\n"},
 		"links that are cured in different ways": {[]rotate.TenantReport{{Wwwroot: a, SelfCheck: rotate.SelfProven, Exit: rotate.ExitPeers, Peers: []rotate.PeerReport{
 			{Wwwroot: p, Outcome: rotate.Pending, Reason: rotate.ReasonDatabase, Next: "start its database"}, {Wwwroot: q, Outcome: rotate.Pending, Reason: rotate.ReasonDatabase, Next: "correct its password"}}}},

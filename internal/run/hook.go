@@ -1,9 +1,11 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"renew_mnetkeys/internal/hooks"
 	"renew_mnetkeys/internal/output"
 	"renew_mnetkeys/moodledb/config"
+	"renew_mnetkeys/moodledb/siteuser"
 	"renew_mnetkeys/rotate"
 )
 
@@ -32,8 +35,12 @@ func brokenHooks(o cmdline.Options) (broken []error) {
 		if line == "" {
 			continue
 		}
-		if err := hooks.Command(line).Check(); err != nil {
+		hook := hooks.Command(line)
+		if err := hook.Check(); err != nil {
 			broken = append(broken, &cmdline.UsageError{Problem: "--" + name + ": " + err.Error()})
+		} else if path := hook.Path(); os.Geteuid() == 0 && path != "" && !siteuser.RootsAlone(path) {
+			broken = append(broken, &cmdline.UsageError{Problem: "--" + name + ": root does not run " + hook.String() + ", which another user can change",
+				Advice: "run as the web server's user, or let the file and every directory above it belong to root, without the right to write for others"})
 		}
 	}
 	return broken
@@ -46,7 +53,7 @@ func hookFindings(o cmdline.Options) (found []rotate.Finding) {
 	}
 	for _, err := range brokenHooks(o) {
 		found = append(found, rotate.Finding{Severity: rotate.SeverityError, Code: "hook", Message: "a hook cannot be run, so each renewal ends with exit code 2",
-			Detail: o.Located(err).Error(), Next: "correct the hook, or leave it out"})
+			Detail: o.Located(err).Error(), Next: cmp.Or(rotate.HintOf(err), "correct the hook, or leave it out")})
 	}
 	return found
 }

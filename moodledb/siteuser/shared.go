@@ -2,6 +2,8 @@ package siteuser
 
 import (
 	"fmt"
+	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -48,18 +50,39 @@ func writtenBy(path string, u User) bool {
 // Writers are the users other than root who own the file or a directory on the way to it, as it is
 // written or as links lead: each of them can put another file in its place. They are sorted.
 func Writers(path string) (users []uint32) {
-	for _, way := range []string{filepath.Clean(path), real(path)} {
-		for ; ; way = filepath.Dir(way) {
-			if info, err := os.Lstat(way); err == nil {
-				if uid := info.Sys().(*syscall.Stat_t).Uid; uid != 0 {
-					users = append(users, uid)
-				}
-			}
-			if way == filepath.Dir(way) {
-				break
-			}
+	for info := range wayTo(path) {
+		if uid := info.Sys().(*syscall.Stat_t).Uid; uid != 0 {
+			users = append(users, uid)
 		}
 	}
 	slices.Sort(users)
 	return slices.Compact(users)
+}
+
+// RootsAlone reports whether no other user owns the file or a directory on the way to it, and not
+// everybody can write there. Groups are trusted, as that of /usr/local on Debian (staff).
+func RootsAlone(path string) bool {
+	for info := range wayTo(path) {
+		sticky := info.IsDir() && info.Mode()&fs.ModeSticky != 0 // as /tmp is
+		if info.Mode()&fs.ModeSymlink == 0 && info.Mode().Perm()&0o002 != 0 && !sticky {
+			return false
+		}
+	}
+	return len(Writers(path)) == 0
+}
+
+// wayTo are the file and the directories on the way to it, as it is written and as links lead.
+func wayTo(path string) iter.Seq[fs.FileInfo] {
+	return func(yield func(fs.FileInfo) bool) {
+		for _, way := range []string{filepath.Clean(path), real(path)} {
+			for ; ; way = filepath.Dir(way) {
+				if info, err := os.Lstat(way); err == nil && !yield(info) {
+					return
+				}
+				if way == filepath.Dir(way) {
+					break
+				}
+			}
+		}
+	}
 }

@@ -1,0 +1,62 @@
+package run
+
+import (
+	"cmp"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"renew_mnetkeys/internal/cmdline"
+)
+
+// Whoever can change the program of a hook that root runs is root.
+func TestRootRunsNoHookThatAnotherUserCanChange(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can let a file belong to another user")
+	}
+	hook := filepath.Join(t.TempDir(), "purge")
+	if err := os.WriteFile(hook, []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		mode    os.FileMode
+		owner   int
+		refused bool
+	}{
+		"root's":                   {0o755, 0, false},
+		"one that all may write":   {0o777, 0, true},
+		"one of another user":      {0o755, 4242, true},
+		"root's in root's own way": {0o700, 0, false},
+	} {
+		if err := os.Chown(hook, c.owner, 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(hook, c.mode); err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range []string{hook, "MODE=all " + hook + " now", "sh " + hook, "cd / && true"} {
+			err := checkHooks(cmdline.Options{Command: cmdline.Renew, CacheHook: line})
+			if want := c.refused && line == hook; want != (err != nil) && line != "MODE=all "+hook+" now" {
+				t.Errorf("%s: %s: %v", name, line, err)
+			}
+			if err != nil && !strings.Contains(err.Error(), "--cache-hook: root does not run "+hook+", which another user can change") {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// On Debian the group staff may write to /usr/local, where hooks belong.
+func TestRootRunsAHookThatAGroupCanChange(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can let a file belong to a group that it is not in")
+	}
+	hook := filepath.Join(t.TempDir(), "purge")
+	if err := cmp.Or(os.WriteFile(hook, []byte("#!/bin/sh\n"), 0o755), os.Chown(hook, 0, 50), os.Chmod(hook, 0o775)); err != nil {
+		t.Fatal(err)
+	}
+	if err := checkHooks(cmdline.Options{Command: cmdline.Renew, CacheHook: hook}); err != nil {
+		t.Error(err)
+	}
+}
