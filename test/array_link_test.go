@@ -322,8 +322,13 @@ func TestBindhostOfATenantConnectsBothSides(t *testing.T) {
 	v.says(t, a, "mnet = 1")
 	v.says(t, sister, "mnet = 1")
 	v.says(t, stranger, "mnet = 2")
-	r := v.renew(t, "--host="+a.Wwwroot, "--bindhost="+sister.Wwwroot+"/", "--bindhost="+stranger.Wwwroot, "--bindhost="+master.Wwwroot)
-	r.expect(t, 0, "3 of 3 peers proven")
+	bind := []string{"--host=" + a.Wwwroot, "--bindhost=" + sister.Wwwroot + "/", "--bindhost=" + stranger.Wwwroot, "--bindhost=" + master.Wwwroot}
+	var planned, done []string
+	for _, s := range []*testbed.Site{sister, stranger, master} {
+		planned, done = append(planned, "would connect this site as a peer at "+s.Wwwroot), append(done, "connected this site as a peer at "+s.Wwwroot)
+	}
+	v.renew(t, append(bind, "--dry-run")...).expect(t, 0, planned...)
+	v.renew(t, bind...).expect(t, 0, append(done, "3 of 3 peers proven")...)
 	coherent(t, a)
 	for _, other := range []struct {
 		site      *testbed.Site

@@ -61,6 +61,22 @@ func TestDoctorFindsARowOfTheRegisterThatCannotBeUsed(t *testing.T) {
 	f.command(t, "doctor", "--host="+of.Wwwroot).expect(t, 2, "[own_unreadable]", "vdbtype of that row")
 }
 
+// Which row is the local one is a number in table config, which may come from another database.
+func TestAWrongLocalhostIDAndAnotherRowOfTheSiteAreNamed(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, fleetOptions{tenants: 3})
+	of := f.tenants[1]
+	id := of.DB.Value(t, "SELECT value FROM {config} WHERE name = 'mnet_localhost_id'")
+	of.DB.Exec(t, "UPDATE {config} SET value = (SELECT id FROM {mnet_host} WHERE wwwroot = ?) WHERE name = 'mnet_localhost_id'", f.tenants[2].Wwwroot)
+	cure := "row " + id + " of mnet_host has this wwwroot: mnet_localhost_id (table config) names the wrong row"
+	f.command(t, "verify", "--host="+of.Wwwroot).expect(t, 2, "belongs to", cure)
+	f.command(t, "doctor", "--host="+of.Wwwroot).expect(t, 1, "[own_row_other_site]", cure)
+	f.command(t, "verify", "--all", "--withmaster").expect(t, 3, "belongs to", cure)
+	of.DB.Exec(t, "UPDATE {config} SET value = ? WHERE name = 'mnet_localhost_id'", id)
+	of.DB.Exec(t, "INSERT INTO {mnet_host} (wwwroot, public_key) VALUES (?, '')", of.Wwwroot)
+	f.command(t, "doctor", "--host="+of.Wwwroot).expect(t, 3, "[peer_is_own_site]", "SET wwwroot = '"+of.Wwwroot+"#unused', deleted = 1 WHERE id = ")
+}
+
 func TestTheDatabaseOfAnotherSiteIsNoSuccess(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, fleetOptions{tenants: 3})
