@@ -62,3 +62,21 @@ func TestEveryGreetingOfMySQLIsThatOfAnotherServer(t *testing.T) {
 		<-greetings
 	}
 }
+
+func TestAWrongDBTypeKeepsNoOtherTenantFromTheServer(t *testing.T) {
+	t.Parallel()
+	servers := NewServers(2)
+	defer servers.Close()
+	right := config.Config{DBType: "pgsql", DBHost: "127.0.0.1", DBPort: silentServer(t), DBName: "m", DBUser: "m", ConnectTimeout: 100 * time.Millisecond}
+	wrong := right
+	wrong.DBType = "mariadb"
+	if _, err := servers.Open(t.Context(), &wrong); err == nil {
+		t.Fatal("it answered")
+	}
+	for c, down := range map[*config.Config]bool{&wrong: true, &right: false} {
+		server, err := servers.of(c)
+		if err != nil || (server.reach.down != nil) != down {
+			t.Errorf("%s: %v, %v", c.DBType, server.reach.down, err)
+		}
+	}
+}

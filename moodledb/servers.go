@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"renew_mnetkeys/moodledb/config"
+	"renew_mnetkeys/moodledb/dialect"
 	"renew_mnetkeys/rotate"
 )
 
@@ -33,7 +34,12 @@ type Servers struct {
 // at once need a fourth longer than three.
 const maxBulk = 3
 
-type endpoint struct{ network, address string }
+// endpoint has the dialect, so that a tenant whose dbtype is wrong, and to which the server does not
+// answer, keeps no others from it.
+type endpoint struct {
+	dialect          dialect.Dialect
+	network, address string
+}
 
 // dbServer is one database server as this run sees it.
 type dbServer struct {
@@ -57,12 +63,16 @@ func (s *Servers) of(c *config.Config) (*dbServer, error) {
 	if err != nil {
 		return nil, err
 	}
+	spoken, err := c.Dialect()
+	if err != nil {
+		return nil, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return nil, errServersClosed
 	}
-	at := endpoint{network, address}
+	at := endpoint{spoken, network, address}
 	if s.known[at] == nil {
 		s.known[at] = &dbServer{places: make(chan struct{}, s.perServer-1), bulk: make(chan struct{}, maxBulk), turn: make(chan struct{}, 1), locks: map[string]*lockSession{}}
 	}
