@@ -66,13 +66,13 @@ func TestASignalAtCommitDoesNotLeaveTheCachedKey(t *testing.T) {
 	}
 }
 
-// A hook that the signal ended has not purged the cache.
-func TestASignalThatEndsTheHookRestoresTheOldKeyAndSaysSo(t *testing.T) {
+// A hook that fails needs to be corrected, whether a signal came meanwhile or not.
+func TestASignalWhileTheHookFailsRestoresTheOldKeyAndSaysSo(t *testing.T) {
 	t.Parallel()
 	r := newRace(t)
 	once := filepath.Join(t.TempDir(), "once") // a second signal would end the run at once
 	end := run1(t, command(t, "--config="+r.config, "--cache-hook=mkdir '"+once+"' && kill -TERM $PPID; exit 1"))
-	end.expect(t, 143, "error: interrupted by SIGTERM: the old key was restored", "hint: the site and all peers use the old key as before: start it again at any time")
+	end.expect(t, 143, "error: interrupted by SIGTERM: the old key was restored", "hint: before the next run, correct the --cache-hook: the error says why it failed")
 	if pairOf(t, r.own.Site) != r.old {
 		t.Error("the old key was not restored")
 	}
