@@ -80,6 +80,19 @@ func TestASignalWhileTheHookFailsRestoresTheOldKeyAndSaysSo(t *testing.T) {
 	run1(t, command(t, "--config="+r.config)).expect(t, 0)
 }
 
+// The pre-hook has not failed: what ended it is named, and nothing has begun.
+func TestASignalWhileThePreHookRunsSaysSo(t *testing.T) {
+	t.Parallel()
+	for name, s := range map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM} {
+		for _, args := range [][]string{nil, {"push"}, {"--all"}} {
+			end := run1(t, command(t, append(args, "--config=/nowhere/config.php", "--pre-hook=kill -"+name+" $PPID; sleep 60")...))
+			end.expect(t, 128+int(s), "error: nothing was done: interrupted by SIG"+name+" while the pre-hook ran\nhint: ")
+		}
+	}
+	run1(t, command(t, "--config=/nowhere/config.php", "--deadline=1s", "--pre-hook=sleep 60")).expect(t, 1,
+		"error: nothing was done: the run's --deadline has passed while the pre-hook ran\nhint: give the run more time with --deadline")
+}
+
 // The second signal does not wait for a safe point.
 func TestASecondSignalEndsTheRunAtOnce(t *testing.T) {
 	hearsHangups(t)
