@@ -65,5 +65,14 @@ func (r *TenantReport) NotDone() bool {
 	return r.LeftOut() || r.Interrupted() && r.Exit != ExitLocalSite
 }
 
+// Rank orders tenants that have an error: what made a Stop, 0, is to be read before the tenants to
+// which nothing was done because of it, 1.
+func (r *TenantReport) Rank() int {
+	if r.NotDone() {
+		return 1
+	}
+	return 0
+}
+
 // LeftOut reports whether a Stop came before anything was done to the tenant.
 func (r *TenantReport) LeftOut() bool { return r.Outcome == Kept && IsStopped(r.Err) }

@@ -49,7 +49,7 @@ var (
 		{[]int{0}, "OK"},
 		{[]int{1}, "WARNING: the key expires soon, or not everything is proven"},
 		{[]int{2}, "CRITICAL: the key expires very soon, or the web server does not use it"},
-		{[]int{3}, "UNKNOWN: the state could not be determined or printed"},
+		{[]int{3}, "UNKNOWN: the state was not determined, or a result could not be written"},
 	}
 )
 

@@ -159,7 +159,7 @@ func TestTheHintNamesTheWebServersThatDoNotAnswer(t *testing.T) {
 	}{
 		{"one of two", many[:2], map[string]*Failure{"web2": refused}, "at web2", "at web2 from this machine (connect)", "start the web server web2. If the load balancer sends no request to it,"},
 		{"the only one", many[:1], map[string]*Failure{"web1": refused}, "", "at web1 from this machine (connect)", "start the web server web1. "},
-		{"two of three", many[:3], map[string]*Failure{"web1": refused, "web3": slow}, "; not reached either: web3", "at web1, web3 from this machine (connect, timeout)", "start the web servers web1, web3. If the load balancer sends no request to one of them, you can remove it"},
+		{"two of three", many[:3], map[string]*Failure{"web1": refused, "web3": slow}, "; not reached either: web3", "at web1, web3 from this machine (connect, timeout)", "start the web servers web1, web3. If the load balancer sends no request to one of them, you can remove it from --node and from a --cache-hook instead (in the command that follows, or in the options file)"},
 		{"two that are slow", many[:2], map[string]*Failure{"web1": slow, "web2": slow}, "; not reached either: web2", "at web1, web2 from this machine (timeout)", "the web servers web1, web2 do not answer in time. If one of them is only slow, give it more"},
 		{"one of them has no address", many[:3], map[string]*Failure{"web1": refused, "web2": unknown, "web3": refused}, "; not reached either: web2, web3", "at web1, web2, web3 from this machine (connect, dns)", "start the web servers web1, web3. "},
 		{"two have no address", many[:3], map[string]*Failure{"web2": unknown, "web3": unknown}, "; not reached either: web3", "at web2, web3 from this machine (dns)", "no address of the web servers web2, web3 is known here"},

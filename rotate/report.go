@@ -167,7 +167,7 @@ type PeerReport struct {
 
 // NodeReport is what one web server of the local site showed.
 type NodeReport struct {
-	Address   string    `json:"address"` // as --node names it, or an address of the site's name
+	Address   string    `json:"address"` // as --node names it, or an address of the site's name; beside --node also the wwwroot
 	SelfCheck SelfCheck `json:"self_check"`
 	Reason    Reason    `json:"reason"` // "" if it was proven, or not called
 	Detail    string    `json:"detail"`

@@ -68,7 +68,8 @@ func TestWhichTenantsOfAnArrayAreSelected(t *testing.T) {
 		})
 	}
 	t.Run("none", func(t *testing.T) {
-		f.renew(t, "--all", "--match=https://nobody.example").expect(t, 2, "error: no tenant of the array is selected", "hint: check --match")
+		f.renew(t, "--all", "--match=https://nobody.example", "--exclude="+f.glob(1)).expect(t, 2, "error: no tenant of the array is selected: no site matches --match=https://nobody.example\n", "hint: write a glob")
+		f.renew(t, "--all", "--match="+f.glob(1), "--exclude="+f.glob(1)).expect(t, 2, "error: no tenant of the array is selected\n", "hint: check --match and --exclude")
 		f.renew(t, "--all", "--exclude=https://nobody.example").expect(t, 2, "error: --exclude=https://nobody.example matches no site of the array", "hint: write a glob")
 		f.renew(t, "--all", "--exclude=nobody", "--json").expect(t, 2)
 	})

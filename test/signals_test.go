@@ -66,18 +66,31 @@ func TestASignalAtCommitDoesNotLeaveTheCachedKey(t *testing.T) {
 	}
 }
 
-// A hook that the signal ended has not purged the cache.
-func TestASignalThatEndsTheHookRestoresTheOldKeyAndSaysSo(t *testing.T) {
+// A hook that fails needs to be corrected, whether a signal came meanwhile or not.
+func TestASignalWhileTheHookFailsRestoresTheOldKeyAndSaysSo(t *testing.T) {
 	t.Parallel()
 	r := newRace(t)
 	once := filepath.Join(t.TempDir(), "once") // a second signal would end the run at once
 	end := run1(t, command(t, "--config="+r.config, "--cache-hook=mkdir '"+once+"' && kill -TERM $PPID; exit 1"))
-	end.expect(t, 143, "error: interrupted by SIGTERM: the old key was restored", "hint: the site and all peers use the old key as before: start it again at any time")
+	end.expect(t, 143, "error: interrupted by SIGTERM: the old key was restored", "hint: before the next run, correct the --cache-hook: the error says why it failed")
 	if pairOf(t, r.own.Site) != r.old {
 		t.Error("the old key was not restored")
 	}
 	coherent(t, r.own.Site)
 	run1(t, command(t, "--config="+r.config)).expect(t, 0)
+}
+
+// The pre-hook has not failed: what ended it is named, and nothing has begun.
+func TestASignalWhileThePreHookRunsSaysSo(t *testing.T) {
+	t.Parallel()
+	for name, s := range map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM} {
+		for _, args := range [][]string{nil, {"push"}, {"--all"}} {
+			end := run1(t, command(t, append(args, "--config=/nowhere/config.php", "--pre-hook=kill -"+name+" $PPID; sleep 60")...))
+			end.expect(t, 128+int(s), "error: nothing was done: interrupted by SIG"+name+" while the pre-hook ran\nhint: ")
+		}
+	}
+	run1(t, command(t, "--config=/nowhere/config.php", "--deadline=1s", "--pre-hook=sleep 60")).expect(t, 1,
+		"error: nothing was done: the run's --deadline has passed while the pre-hook ran\nhint: give the run more time with --deadline")
 }
 
 // The second signal does not wait for a safe point.

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"renew_mnetkeys/internal/killsteps"
 )
@@ -23,13 +24,18 @@ type Error struct {
 // Error is the problem and its reason.
 func (e *Error) Error() string { return e.Problem + ": " + e.Err.Error() }
 
-// Hint is what to do about a directory that is not there, or of others.
+// Hint is what to do about a directory that is not there, or of others, and about a file system that is
+// full or read-only.
 func (e *Error) Hint() string {
 	switch {
 	case errors.Is(e.Err, fs.ErrNotExist):
 		return "make this directory first, and let the user who runs this write in it"
 	case errors.Is(e.Err, fs.ErrPermission):
 		return "let the user who runs this write in this directory"
+	case errors.Is(e.Err, syscall.ENOSPC), errors.Is(e.Err, syscall.EDQUOT):
+		return "make room on this file system, or name a file on another one"
+	case errors.Is(e.Err, syscall.EROFS):
+		return "name a file on a file system that can be written"
 	}
 	return ""
 }

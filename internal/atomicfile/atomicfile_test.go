@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 )
 
@@ -71,5 +72,21 @@ func TestWhatStandsInTheWayIsNamedAndTheFileBesideIsNot(t *testing.T) {
 	}
 	if hidden, _ := filepath.Glob(filepath.Join(dir, ".*")); len(hidden) != 0 {
 		t.Errorf("left behind: %q", hidden)
+	}
+}
+
+func TestWhatCanBeDoneAboutAFullFileSystemIsSaid(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "mnet.prom")
+	for errno, want := range map[syscall.Errno]string{
+		syscall.ENOSPC: "make room on this file system, or name a file on another one",
+		syscall.EDQUOT: "make room on this file system, or name a file on another one",
+		syscall.EROFS:  "name a file on a file system that can be written",
+		syscall.EIO:    "",
+	} {
+		err := Replace(path, func(io.Writer) error { return &fs.PathError{Op: "write", Path: path, Err: errno} })
+		var known *Error
+		if !errors.As(err, &known) || known.Hint() != want {
+			t.Errorf("%v: %v", errno, err)
+		}
 	}
 }

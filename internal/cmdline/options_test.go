@@ -169,6 +169,15 @@ func TestAContradictionSaysWhereBothComeFrom(t *testing.T) {
 	if _, err := optionsOf(t, "--options="+file); err == nil || err.Error() != file+":2: all cannot be used with host (line 1)" {
 		t.Errorf("a file: %v", err)
 	}
+	file = optionFile(t, "warning = 1d")
+	for args, want := range map[string]string{
+		"--critical=8d":     "--critical must not be longer than --warning (default 7d)",
+		"--options=" + file: "--critical (default 2d) must not be longer than warning (" + file + ":1)",
+	} {
+		if _, err := optionsOf(t, append([]string{"check"}, strings.Fields(args)...)...); err == nil || err.Error() != want {
+			t.Errorf("%s: %v", args, err)
+		}
+	}
 	t.Setenv("MNETKEYS_HOST", "https://a.example")
 	if _, err := optionsOf(t, "--all"); err == nil || err.Error() != "--all cannot be used with MNETKEYS_HOST" {
 		t.Errorf("the environment: %v", err)

@@ -45,6 +45,14 @@ func (from origin) name(o *option) string {
 	return "--" + o.name
 }
 
+// lineSeen is the line of the option file, for a sentence that may have named a file already.
+func (from origin) lineSeen(named string) string {
+	if named == from.file {
+		return fmt.Sprintf("line %d", from.line)
+	}
+	return fmt.Sprintf("%s:%d", from.file, from.line)
+}
+
 // refuse adds the option, as it is written there, to the error of its value.
 func (from origin) refuse(o *option, err error) error {
 	usage := &UsageError{Problem: err.Error()}
@@ -102,6 +110,14 @@ func (s *setting) origin() origin {
 		return s.given[len(s.given)-1].from
 	}
 	return origin{}
+}
+
+// written is the option, as it is written where its last value comes from, or with its default.
+func (s *setting) written() string {
+	if !s.IsSet() && s.preset != "" {
+		return "--" + s.name + " (default " + s.preset + ")"
+	}
+	return s.origin().name(s.option)
 }
 
 // read reads the given values, or the preset, into the option's field.
@@ -194,12 +210,12 @@ func (all settings) checkConflicts() error {
 			if other == nil || s.contradicts(s.String(), other.option, other.String()) == nil {
 				continue
 			}
-			second := other.origin().name(other.option)
-			if from := other.origin(); from.file != "" { // the same file as the first option's
-				second = fmt.Sprintf("%s (line %d)", other.name, from.line)
+			second := other.written()
+			if from := other.origin(); from.file != "" {
+				second = fmt.Sprintf("%s (%s)", other.name, from.lineSeen(s.origin().file))
 			}
-			problem := cmp.Or(c.problem, "cannot be used with") + " " + second
-			return s.origin().refuse(s.option, &UsageError{Problem: problem, Advice: c.advice})
+			problem := s.written() + " " + cmp.Or(c.problem, "cannot be used with") + " " + second
+			return &UsageError{Problem: problem, Advice: c.advice}
 		}
 	}
 	return nil

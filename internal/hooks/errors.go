@@ -54,11 +54,12 @@ func (c Command) ended(state *os.ProcessState) error {
 	return &Error{Command: c.String(), Problem: problem}
 }
 
-// cutShort is the error of a command that was stopped, or could not be stopped.
+// cutShort is the error of a command that was stopped, or could not be stopped. It says what has ended
+// the context, which "context canceled" does not.
 func (c Command) cutShort(ctx context.Context, limit time.Duration, gone bool) error {
 	e := c.failed(fmt.Sprintf("took longer than %v", limit), nil)
 	if cause := ctx.Err(); cause != nil {
-		e = c.failed("was interrupted: "+cause.Error(), cause)
+		e = c.failed("was ended: "+context.Cause(ctx).Error(), cause)
 	}
 	if !gone {
 		e.Problem += ", and could not be ended"

@@ -118,18 +118,18 @@ func TestGroupIsAskedBeforeItIsKilled(t *testing.T) {
 
 func TestRunEndsWithItsContext(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
 	begun := filepath.Join(t.TempDir(), "begun")
 	go func() {
 		for _, err := os.Stat(begun); err != nil && ctx.Err() == nil; _, err = os.Stat(begun) {
 			time.Sleep(10 * time.Millisecond)
 		}
-		cancel()
+		cancel(errors.New("interrupted by SIGTERM"))
 	}()
 	started := time.Now()
 	out, err := Command(`sleep 60 & echo $!; touch "$FILE"; wait`).Run(ctx, nil, []string{"FILE=" + begun}, Limits{Time: time.Minute})
-	if !errors.Is(err, context.Canceled) || err.Error() != "sh was interrupted: context canceled" || time.Since(started) > 10*time.Second {
+	if !errors.Is(err, context.Canceled) || err.Error() != "sh was ended: interrupted by SIGTERM" || time.Since(started) > 10*time.Second {
 		t.Errorf("after %v: %v", time.Since(started), err)
 	}
 	awaitGone(t, pids(t, out, 1)[0])

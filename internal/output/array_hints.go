@@ -57,5 +57,5 @@ func inMinutes(d time.Duration) string {
 
 // saidAtTheEnd reports whether a tenant's hint is that of all tenants that a signal has spared.
 func (a *Array) saidAtTheEnd(r rotate.TenantReport) bool {
-	return r.Hint == hintNotBegun || r.Hint == hintRestored || r.Hint == interruptedHint(a.Options)
+	return r.Hint == hintNotBegun || r.Hint == interruptedHint(a.Options)
 }

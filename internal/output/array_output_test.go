@@ -71,6 +71,23 @@ func TestTenantsThatAreLeftOutAreNotCountedAsDone(t *testing.T) {
 	}
 }
 
+// A canary that failed is the cause, whatever its name.
+func TestTheTenantThatStoppedARunComesBeforeThoseThatWereLeftOut(t *testing.T) {
+	stopped := fmt.Errorf("not renewed: %w", &SignalError{syscall.SIGTERM})
+	var stdout, stderr strings.Builder
+	out := NewArray(printerOf(cmdline.Options{Command: cmdline.Renew, All: true}, &stdout, &stderr))
+	out.Begin(6, 6)
+	for i := range 5 {
+		out.Tenant(rotate.TenantReport{Wwwroot: fmt.Sprintf("https://t%d.example", i), Outcome: rotate.Kept, Err: stopped, Exit: rotate.ExitNotRenewed})
+	}
+	out.Tenant(rotate.TenantReport{Wwwroot: "https://t9.example", Outcome: rotate.Undone, Err: errors.New("the hook failed"), Exit: rotate.ExitNotRenewed})
+	out.Finish(rotate.ExitNotRenewed, nil)
+	cause, left := strings.Index(stdout.String(), "undone https://t9.example"), strings.Index(stdout.String(), "not renewed 5 tenants")
+	if cause < 0 || left < cause {
+		t.Error(stdout.String())
+	}
+}
+
 // A signal came after the tenants were checked, and before a link was.
 func TestTenantsOfWhichNoLinkWasTriedAreNotCountedAsPushed(t *testing.T) {
 	var stdout, stderr strings.Builder

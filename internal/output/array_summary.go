@@ -77,7 +77,9 @@ const namedFailures = 3
 // failureSummary has one block for each tenant that failed, but only one for many tenants with the
 // same failure: one Ctrl-C interrupts three hundred tenants, and of a full disk each has its own path.
 func (a *Array) failureSummary(b *strings.Builder) {
-	slices.SortFunc(a.failures, func(x, y rotate.TenantReport) int { return strings.Compare(x.Wwwroot, y.Wwwroot) })
+	slices.SortFunc(a.failures, func(x, y rotate.TenantReport) int {
+		return cmp.Or(cmp.Compare(x.Rank(), y.Rank()), strings.Compare(x.Wwwroot, y.Wwwroot))
+	})
 	type likeness struct{ outcome, problem, hint string }
 	of := func(r rotate.TenantReport) likeness {
 		return likeness{a.failedWord(r), alike(r.Error, r.Wwwroot), alike(r.Hint, r.Wwwroot)}

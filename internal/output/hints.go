@@ -20,9 +20,6 @@ const hintAllProven = "every link is proven: nothing is left to do"
 // hintNotBegun is for a tenant whose key a signal has spared.
 const hintNotBegun = "the key was not changed: the same command can be started again at any time"
 
-// hintRestored is for a run that a signal has ended, and that had to restore the old key.
-const hintRestored = "the site and all peers use the old key as before: start it again at any time"
-
 // advise sets the hints for a tenant and each of its peers, unless rotate has set them.
 func (out *Printer) advise(r *rotate.TenantReport) {
 	if r.Hint == "" {
@@ -93,7 +90,8 @@ func (out *Printer) Completed(r rotate.TenantReport) rotate.TenantReport {
 }
 
 // hintOf is what to do about a tenant's error. After a signal it is a push, whatever else the
-// signal has interrupted, if the key was changed: renewing again would only retire one more key.
+// signal has interrupted, if the key was changed: renewing again would only retire one more key. If the
+// old key had to be restored, the next run needs what this one lacked.
 func (out *Printer) hintOf(r rotate.TenantReport) string {
 	var sig *SignalError
 	hint := rotate.HintOf(r.Err)
@@ -106,7 +104,7 @@ func (out *Printer) hintOf(r rotate.TenantReport) string {
 	}
 	switch {
 	case out.isRestored(r):
-		return hintRestored
+		return hint
 	case out.notBegun(r):
 		return hintNotBegun
 	case r.Exit != rotate.ExitLocalSite && errors.As(r.Err, &sig):

@@ -30,7 +30,7 @@ func TestWordsAndExitCodesAreThoseOfTheCommand(t *testing.T) {
 		"a check that is well":           {check, false, 0, kept("https://a.example", 0), []string{"<h1>OK: https://a.example: looked at", `header class="good"`}, "nothing due"},
 		"a check that warns":             {check, false, 1, kept("https://a.example", 0), []string{"<h1>WARNING: https://a.example", "WARNING: the key expires soon", `header class="warn"`}, "not renewed"},
 		"a critical check":               {check, false, 2, kept("https://a.example", 0), []string{"<h1>CRITICAL: ", `header class="bad"`, "the web server does not use it"}, "usage"},
-		"a check that knows nothing":     {check, false, 3, kept("https://a.example", 0), []string{"<h1>UNKNOWN: ", `aria-hidden="true">?</span>`, "the state could not be determined"}, "not everything is proven"},
+		"a check that knows nothing":     {check, false, 3, kept("https://a.example", 0), []string{"<h1>UNKNOWN: ", `aria-hidden="true">?</span>`, "the state was not determined"}, "not everything is proven"},
 		"a status":                       {status, false, 0, kept("https://a.example", 0), []string{"https://a.example: looked at; 1 peer skipped.", "</strong>: the databases were read; no link was tested</p>"}, "everything is"},
 		"a status of what was not read":  {status, false, 3, kept("https://a.example", 3), []string{"not all tenants were read, or a result could not be written"}, "--live"},
 		"a verification":                 {verify, false, 3, kept("https://a.example", 3), []string{"https://a.example: verified", "not everything is proven"}, "done, but"},

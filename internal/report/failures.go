@@ -18,6 +18,7 @@ type group struct {
 	Of          string // what is counted: tenant, finding or link
 	tenant      string // wwwroot of the first
 	several     bool   // tenants
+	rank        int    // [rotate.TenantReport.Rank] of its tenants
 	Rows        []groupRow
 }
 
@@ -119,6 +120,7 @@ func list(all []named) (names, detail string) {
 	return strings.Join(lines, "\n"), detail
 }
 
+// sortGroups puts first what most tenants have.
 func sortGroups(groups []group) {
 	for _, g := range groups {
 		slices.SortFunc(g.Rows, func(a, b groupRow) int {
@@ -126,7 +128,7 @@ func sortGroups(groups []group) {
 		})
 	}
 	slices.SortFunc(groups, func(a, b group) int {
-		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Outcome, b.Outcome), cmp.Compare(a.Title, b.Title), cmp.Compare(a.Next, b.Next))
+		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(b.Count, a.Count), cmp.Compare(a.Outcome, b.Outcome), cmp.Compare(a.Title, b.Title), cmp.Compare(a.Next, b.Next))
 	})
 }
 
@@ -136,7 +138,7 @@ func (p *Page) tenantFailures(tenants []tenant, short shortener, how mode) []gro
 		if t.report.Error == "" {
 			return nil
 		}
-		return []saying{{mark: markOf(tenantMarks(how), string(t.report.Outcome)), title: how.said(t.report, 1), next: t.next(how), text: t.report.Error}}
+		return []saying{{mark: markOf(tenantMarks(how), string(t.report.Outcome)), title: how.said(t.report, 1), next: t.next(how), text: t.report.Error, rank: t.report.Rank()}}
 	})
 }
 
@@ -159,16 +161,20 @@ type saying struct {
 	mark              mark
 	title, next, text string
 	about, peers      string // of a finding; about is empty for the tenant itself
+	rank              int    // see group
 }
 
 func (p *Page) tenantGroups(tenants []tenant, short shortener, of string, says func(tenant) []saying) []group {
-	type key struct{ outcome, title, next string }
+	type key struct {
+		outcome, title, next string
+		rank                 int
+	}
 	type line struct{ about, text string }
 	marks, rows := map[key]mark{}, map[key]map[line][]named{}
 	first, several := map[key]string{}, map[key]bool{}
 	for _, t := range tenants {
 		for _, s := range says(t) {
-			at := key{s.mark.Outcome, s.title, s.next}
+			at := key{s.mark.Outcome, s.title, s.next, s.rank}
 			if rows[at] == nil {
 				marks[at], rows[at], first[at] = s.mark, map[line][]named{}, t.report.Wwwroot
 			}
@@ -179,7 +185,7 @@ func (p *Page) tenantGroups(tenants []tenant, short shortener, of string, says f
 	}
 	var groups []group
 	for at, texts := range rows {
-		g := group{mark: marks[at], Title: at.title, Next: printable.Line(at.next, 0), Of: of, tenant: first[at], several: several[at]}
+		g := group{mark: marks[at], Title: at.title, Next: printable.Line(at.next, 0), Of: of, tenant: first[at], several: several[at], rank: at.rank}
 		for on, names := range texts {
 			row := groupRow{Head: printable.Line(on.about, 0), IsPeer: true, Count: len(names), Detail: printable.Line(on.text, 0)}
 			var peers string

@@ -172,6 +172,20 @@ func TestEveryFailureOfAnArrayIsListedOnce(t *testing.T) {
 		`<span class="quiet">not asked</span>`)
 }
 
+func TestTheTenantThatStoppedARunComesFirst(t *testing.T) {
+	p := newPage()
+	for i := range 5 {
+		err := stop{errors.New("the canary failed")}
+		p.Add(rotate.TenantReport{Wwwroot: site(i), Outcome: rotate.Kept, Err: err, Error: err.Error()})
+	}
+	broken := errors.New("the hook failed")
+	p.Add(rotate.TenantReport{Wwwroot: site(9), Outcome: rotate.Undone, Err: broken, Error: broken.Error()})
+	page := written(t, p, runWith(1))
+	if cause, left := strings.Index(page, "hint for the hook failed"), strings.Index(page, "hint for the canary failed"); cause < 0 || left < cause {
+		t.Errorf("the cause is at %d, the tenants that were left out at %d", cause, left)
+	}
+}
+
 func TestFailuresThatDifferKeepTheirDetails(t *testing.T) {
 	p := newPage()
 	for i := range 3 {

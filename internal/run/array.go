@@ -88,6 +88,9 @@ func (r runner) onArray(ctx context.Context, out *output.Array) (int, error) {
 // making keys while other tenants wait for the database or the local site.
 func parallelTenants() int { return 4*runtime.NumCPU() + 4 }
 
+// adviseGlob is for a --match or an --exclude that matches no site.
+const adviseGlob = "write a glob for the complete wwwroot, for example https://old.example.org*"
+
 // checkExclude finds a glob of --exclude that matches no site, including disabled ones: if the glob
 // is mistyped, the run would renew the key of a tenant that must not be touched. It is only warned of
 // while a config.php cannot be read, which may be that of the site.
@@ -100,7 +103,7 @@ func checkExclude(globs rotate.Globs, sites []arraySite, log output.Logger) erro
 			log.Warn().Str("exclude", glob).Str("config", sites[unknown].file).Msg("--exclude matches no site that is known; it may be that of the config.php that cannot be read")
 		default:
 			return &cmdline.UsageError{Problem: "--exclude=" + glob + " matches no site of the array",
-				Advice: "write a glob for the complete wwwroot, for example https://old.example.org*; leave out the option if the tenant was deleted"}
+				Advice: adviseGlob + "; leave out the option if the tenant was deleted"}
 		}
 	}
 	return nil
@@ -136,9 +139,13 @@ func (w arrayWiring) whole() arrayWiring {
 	return w
 }
 
-// noneSelected says why a run has nothing to work on: who was left out, although the options select
-// them, or else that the options select nobody.
+// noneSelected says why a run has nothing to work on: no site matches, who was left out, although the
+// options select them, or else that the options select nobody.
 func (w arrayWiring) noneSelected(sites []arraySite, off []string, array *rotate.Array) error {
+	const problem = "no tenant of the array is selected"
+	if match := w.o.Array.Match; len(match) > 0 && !slices.ContainsFunc(sites, func(s arraySite) bool { return match.Match(s.wwwroot) }) {
+		return &cmdline.UsageError{Problem: problem + ": no site matches --match=" + strings.Join(match, " or --match="), Advice: adviseGlob}
+	}
 	advice := "check --match and --exclude; tenants that are disabled or without MNet are never selected"
 	var causes []string
 	left, _ := w.whole().leftOut(sites, off, array)
@@ -148,7 +155,7 @@ func (w arrayWiring) noneSelected(sites []arraySite, off []string, array *rotate
 	if len(causes) > 0 {
 		advice = strings.Join(causes, "; ")
 	}
-	return &cmdline.UsageError{Problem: "no tenant of the array is selected", Advice: advice}
+	return &cmdline.UsageError{Problem: problem, Advice: advice}
 }
 
 // arrayWiring makes members of an array from its sites.

@@ -53,6 +53,23 @@ func TestAnArraySaysWhoIsLeftOut(t *testing.T) {
 	}
 }
 
+// An --exclude of the options file, which is right, is not to be taken for the cause.
+func TestARunThatSelectsNobodyNamesTheMatch(t *testing.T) {
+	sites := []arraySite{row("https://a.example", "/1.php", "a"), row("https://b.example", "/1.php", "b")}
+	w := arrayWiring{out: &output.Printer{Log: zerolog.Nop()}}
+	w.o.Array.Exclude = rotate.Globs{"https://b.example"}
+	for match, want := range map[string]string{
+		"https://nobody.example": "no tenant of the array is selected: no site matches --match=https://nobody.example",
+		"https://b.example":      "no tenant of the array is selected (--exclude is in /o.conf:5)",
+	} {
+		w.o.Array.Match = rotate.Globs{match}
+		w.o.Elsewhere = map[string]string{"exclude": "is in /o.conf:5"}
+		if got := w.o.Located(w.noneSelected(sites, nil, &rotate.Array{})).Error(); got != want {
+			t.Errorf("%s: %s", match, got)
+		}
+	}
+}
+
 func TestEachSiteOfAnArrayIsThereOnce(t *testing.T) {
 	unwanted := func(s arraySite) arraySite { s.wanted = false; return s }
 	disabled := func(s arraySite) arraySite { s.disabled = true; return s }

@@ -112,7 +112,10 @@ func (h *hookRunner) pre(ctx context.Context) error {
 		return nil
 	}
 	err := h.run(ctx, "pre-hook", o.PreHook, h.out.Document(0, []rotate.TenantReport{}), "MNET_WWWROOT="+o.Host)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil: // which ended the hook
+		return fmt.Errorf("nothing was done: %w while the pre-hook ran", context.Cause(ctx))
+	case err != nil:
 		return fmt.Errorf("nothing was done: %w", err)
 	}
 	return nil

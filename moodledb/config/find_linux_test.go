@@ -28,10 +28,19 @@ func TestAConfigInTheWorkingDirectoryThatCannotBeReadIsNotPassedOver(t *testing.
 	chmod(t, dir, 0o700)
 	for _, name := range []string{"it is there", "it is not there"} {
 		found := asNobody(t, func() (string, error) { return findIn("", func(string) string { return "" }, dir, []string{usual}) })
-		if !strings.Contains(found, path+": this user may not read its directory") {
+		if !strings.Contains(found, path+": this user may not enter the directory "+dir) {
 			t.Errorf("%s: %s", name, found)
 		}
 		_ = os.Remove(path)
+	}
+	below := filepath.Join(dir, "site", "moodle")
+	if err := os.MkdirAll(below, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	path = filepath.Join(below, "config.php")
+	found = asNobody(t, func() (string, error) { return findIn("", func(string) string { return "" }, below, []string{usual}) })
+	if !strings.HasSuffix(found, path+": this user may not enter the directory "+dir) {
+		t.Errorf("a directory above it: %s", found)
 	}
 }
 

@@ -21,7 +21,7 @@ func unreadable(path string, err error) *Error {
 	case errors.Is(err, fs.ErrNotExist):
 		e.Problem, e.Advice = "there is no such file", hintConfig
 	case errors.Is(err, fs.ErrPermission) && isHidden(path):
-		e.Problem = "this user may not read its directory"
+		e.Problem = "this user may not enter the directory " + closed(path)
 		e.Advice = "if Moodle's config.php is there, run this as the web server's user. Otherwise name it with --config=PATH"
 	case errors.Is(err, fs.ErrPermission):
 		e.Problem = "cannot be read by this user"
@@ -52,6 +52,16 @@ func unread(dirs ...string) *Error {
 		}
 	}
 	return nil
+}
+
+// closed is the directory that this user may not enter on the way to a hidden file: that of the file, or
+// one above it.
+func closed(path string) string {
+	dir := filepath.Dir(path)
+	if dir != filepath.Dir(dir) && isHidden(dir) {
+		return closed(dir)
+	}
+	return dir
 }
 
 // isHidden reports whether this user cannot even know if the file exists.
