@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,7 +54,7 @@ func (r *Renewal) waitUntilActive(ctx context.Context, t *Tenant, id Identity, b
 	check := SelfSkipped
 	lost := &LocalSiteError{Hooked: r.hooked()}
 	if r.SelfCheck == SelfCheckOff {
-		lost.Again = runAgain // a push would ask the web server
+		lost.Again = "run: renew_mnetkeys push --self-check=off"
 	}
 	for _, step := range r.ladder() {
 		if lost.Unseen {
@@ -72,6 +73,7 @@ func (r *Renewal) waitUntilActive(ctx context.Context, t *Tenant, id Identity, b
 			}
 			check, lost.Failure = r.ask(ctx, t, id, r.answersForProof())
 			lost.Unseen = lost.Failure != nil && !stale(check, lost.Failure)
+			lost.Another = lost.Failure != nil && usesAnotherKey(check, lost.Failure)
 			elsewhere := t.stopping(check, lost.Failure)
 			switch {
 			case r.SelfCheck == SelfCheckOff && lost.Cache != nil:
@@ -201,7 +203,7 @@ func (r *Renewal) giveUp(run context.Context, t *Tenant, keys Keys, cause error,
 	report.skipPeers(t, "not pushed: the local site was not proven to use the new key")
 	own := new(LocalSiteError) // of the cause, if it is one: its hint depends on what comes now
 	if errors.As(cause, &own) && r.wasOff != nil {
-		own.Again = runAgain // MNet is switched off again
+		own.Again = runAgain
 	}
 	if t.Pair.Present() {
 		// However long the wait for the local site took, putting the old key back has its own
@@ -217,8 +219,12 @@ func (r *Renewal) giveUp(run context.Context, t *Tenant, keys Keys, cause error,
 			}
 			return err
 		}
-		if !errors.Is(err, errNotPutBack) && !r.isPushable(t) {
-			own.Again = runAgain
+		if !errors.Is(err, errNotPutBack) {
+			restored := t
+			if id := t.identity(); id != nil {
+				restored = t.with(id)
+			}
+			own.Again = cmp.Or(r.insteadOfPush(restored), own.Again)
 		}
 		own.notPutBack(err)
 		cause = fmt.Errorf("%w; %w", cause, err)
@@ -227,10 +233,16 @@ func (r *Renewal) giveUp(run context.Context, t *Tenant, keys Keys, cause error,
 	return notFollowed(cause)
 }
 
-// isPushable reports whether a push would distribute the pair of t.
-func (r *Renewal) isPushable(t *Tenant) bool {
-	id := t.identity()
-	return id != nil && r.mayKeep(t.with(id)) == nil
+// insteadOfPush is the command for a stored pair that a push would refuse, as "run: COMMAND"; "" if it
+// would distribute it.
+func (r *Renewal) insteadOfPush(t *Tenant) string {
+	switch {
+	case r.wasOff != nil: // MNet is switched off again
+		return runAgain
+	case r.mayKeep(t) != nil:
+		return "run: renew_mnetkeys"
+	}
+	return ""
 }
 
 // The web server was proven to use neither the new key nor the old one, which is or is not stored

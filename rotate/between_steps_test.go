@@ -108,7 +108,7 @@ func TestAnUnreadablePairThatIsPutBackIsNotAdvisedToBePushed(t *testing.T) {
 	if w.tenant.Pair != broken || !errors.Is(report.Err, errNotProvenBack) || errors.Is(report.Err, errNotPutBack) {
 		t.Errorf("put back: %v; %v", w.tenant.Pair == broken, report.Err)
 	}
-	if hint := HintOf(report.Err); !strings.HasSuffix(hint, "un: php admin/cli/purge_caches.php && renew_mnetkeys …") || report.Exit != ExitLocalSite {
+	if hint := HintOf(report.Err); !strings.HasSuffix(hint, "un: php admin/cli/purge_caches.php && renew_mnetkeys") || report.Exit != ExitLocalSite {
 		t.Errorf("exit %d: %s", report.Exit, hint)
 	}
 	w.sticky, w.cached, w.dropErr = false, nil, nil // as the hint says
@@ -133,7 +133,7 @@ func TestTheHintOfAnUndoingThatFailsIsThatOfTheLastLook(t *testing.T) {
 		"the key of the original": {first: down, then: down, prepare: func(w *world) {
 			pair := storedPair(testPair(w.t, "https://original.example", clock.AddDate(0, 0, -20)))
 			w.tenant.Pair, w.cached, w.tenant.Own.Certificate = pair, &pair, pair.Certificate
-		}, want: "Then run: renew_mnetkeys …"},
+		}, want: "Then run: renew_mnetkeys"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)

@@ -109,7 +109,7 @@ func (c checkup) fail(p Peer, f *Failure, local SelfCheck) checkup {
 func (d *diagnosis) otherRuns(ctx context.Context, report *TenantReport) {
 	d.noteOtherRuns(ctx, report)
 	for _, p := range report.Peers {
-		if p.outdated() && report.restoredBackup() {
+		if p.Next == "" && p.outdated() && report.restoredBackup() {
 			p.Next = nextRestored
 		}
 		for i := range d.findings {

@@ -213,13 +213,13 @@ func (e *UnreachableError) Unwrap() []error { return []error{ErrOwnUnreachable, 
 
 // Hint is what to do about it.
 func (e *UnreachableError) Hint() string {
-	var f *Failure
+	f := e.failure()
 	switch {
 	case e.Off && !e.Purged:
 		return ReasonMNetOff.Row().NextLocal
 	case e.Off:
 		return "the config.php of each web server must not set $CFG->mnet_dispatcher_mode to off. If each web server has a cache of its own, a --cache-hook must purge core/config on every one. If neither is the cause, " + saveFirst + "Run: renew_mnetkeys …"
-	case errors.As(e.Failure, &f) && (f.Reason == ReasonStrayOutput || f.Reason.isRedirect()): // which nothing else cures
+	case f != nil && (f.Reason == ReasonStrayOutput || f.Reason.isRedirect()): // which nothing else cures
 		return f.Reason.Row().NextLocal
 	case len(e.Nodes) > 0:
 		return hintMissing(e.Nodes, f)
@@ -233,11 +233,25 @@ func (e *UnreachableError) Hint() string {
 	case f != nil && f.Reason == ReasonTimeout:
 		first = "if the web server is only slow, give it more time with --timeout. Otherwise " + first
 	}
+	if e.Purged { // it was just seen to use another key
+		return sentences(first, runAgain)
+	}
 	add := "add --self-check=off"
 	if e.Named {
 		add = "leave out --node and " + add
 	}
 	return first + ". To go on without this proof (exit code 3), " + add + ", but never on a copy of a live site: its peers would accept the key of the copy"
+}
+
+// failure is the last answer, nil if it is not known.
+func (e *UnreachableError) failure() *Failure {
+	var f *Failure
+	var own *LocalSiteError
+	if errors.As(e.Failure, &own) {
+		return own.Failure
+	}
+	_ = errors.As(e.Failure, &f)
+	return f
 }
 
 // hintMissing is what to do about each --node that is missing, of which f is the failure.

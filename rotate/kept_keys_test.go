@@ -199,10 +199,54 @@ func TestTheHintOfAKeyThatIsNotProvenIsThatOfItsCause(t *testing.T) {
 		"unlock the account. Set both clocks by NTP: peers refuse answers from the future, too. " + push:                                                       {Failure: &Failure{Reason: ReasonClock}, NotPutBack: locked, Elsewhere: ErrOwnClock},
 		"purge no cache before: a web server may have the only copy of a key. No new key is needed. When the database answers again, run: renew_mnetkeys push": {Failure: used, NotPutBack: ErrUncertain},
 		"purge no cache before: a web server may have the only copy of a key. To create the row and make a new key, run: renew_mnetkeys --newkey":              {Failure: used, NotPutBack: ErrNoLocalRow},
+		"run it as the web server's user. Peers may have the other key by an earlier push. To give them the one that is stored now, run: renew_mnetkeys push":  {Failure: used, Undone: true, Pushed: true, Cache: cache},
+		"make it so. As its owner, run: sudo -u www-data renew_mnetkeys …":                                                                                     {Failure: down, Unseen: true, Undone: true, Cache: &hinted{"not purged", "make it so. As its owner, run: sudo -u www-data renew_mnetkeys …"}},
 		advisePushEach: {Failure: used, NotPutBack: errors.New("no hint")},
 	} {
 		if got := err.Hint(); got != want {
 			t.Errorf("%s instead of %s", got, want)
+		}
+	}
+}
+
+// A web server that was seen to use another key, and then fails, has the cure of its failure. The
+// stored key may be one that a push does not distribute.
+func TestTheHintAfterAPurgeIsThatOfTheAnswer(t *testing.T) {
+	for _, reason := range []Reason{HTTPReason(500), ReasonStrayOutput, ReasonHTTP403, ReasonHTTP503, ReasonNotXMLRPC} {
+		w := newWorld(t)
+		w.answer = func(string, int) *Failure {
+			if len(w.happened("drop")) == 0 {
+				return &Failure{Reason: ReasonFault7025}
+			}
+			return &Failure{Reason: reason, Pending: reason.Row().Pending}
+		}
+		if hint := HintOf(w.renewal(Options{Nodes: []string{"web1"}}).Run(t.Context()).Err); !strings.Contains(hint, reason.Row().NextLocal) || strings.Contains(hint, "--self-check=off") {
+			t.Errorf("%s: %s", reason, hint)
+		}
+	}
+	for name, made := range map[string]*envelope.KeyPair{"expired": testPair(t, ownURL, clock.AddDate(0, 0, -40)), "of another name": testPair(t, "https://original.example", clock.AddDate(0, 0, -2))} {
+		w := newWorld(t)
+		used := w.tenant.Pair
+		w.own(made)
+		w.cached, w.sticky = &used, true
+		if hint := HintOf(w.renewal(Options{}).Run(t.Context()).Err); strings.HasSuffix(hint, "renew_mnetkeys push") {
+			t.Errorf("%s: %s", name, hint)
+		}
+	}
+}
+
+// No key was seen.
+func TestAnErrorClaimsNoOtherKeyThanWasSeen(t *testing.T) {
+	for _, reason := range []Reason{ReasonClock, ReasonMNetOff, ReasonUnknownToPeer, ReasonHTTP403, ReasonConnect} {
+		w := newWorld(t)
+		w.answer = func(string, int) *Failure {
+			if len(w.happened("store")) > 0 {
+				return &Failure{Reason: reason, Pending: reason.Row().Pending}
+			}
+			return nil
+		}
+		if err := w.renewal(Options{}).Run(t.Context()).Err; err == nil || strings.Contains(err.Error(), ErrNotFollowed.Error()) {
+			t.Errorf("%s: %v", reason, err)
 		}
 	}
 }

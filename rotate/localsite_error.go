@@ -16,8 +16,10 @@ type LocalSiteError struct {
 	Kept bool
 	// Seen: the command only looks, so no purge was tried.
 	Seen bool
-	// Unseen: the web server did not answer, or no other key was seen in its answer.
+	// Unseen: the web server did not answer, or its answer is not one that a cache causes.
 	Unseen bool
+	// Another: it was seen to use another key.
+	Another bool
 	// Hooked: the cache is that of a hook. Undone: the old key was stored again, and is used.
 	Hooked, Undone bool
 	// Pushed: an earlier run may have pushed the key that was given up.
@@ -48,13 +50,11 @@ func (e *LocalSiteError) Unwrap() error { return e.Cache }
 // notFollowed is the ErrNotFollowed of a cause. It claims no other key if none was seen.
 func notFollowed(cause error) error {
 	var own *LocalSiteError
-	if errors.As(cause, &own) && cmp.Or(own.Now, own).sawNoKey() {
+	if errors.As(cause, &own) && !cmp.Or(own.Now, own).Another {
 		return fmt.Errorf("%w: %w", unproven{}, cause)
 	}
 	return fmt.Errorf("%w: %w", ErrNotFollowed, cause)
 }
-
-func (e *LocalSiteError) sawNoKey() bool { return e.Unseen || e.Failure == nil }
 
 // unproven is an ErrNotFollowed of a web server that may use the stored key.
 type unproven struct{}
@@ -131,8 +131,12 @@ func (e *LocalSiteError) hintUndone(known string) string {
 		last = "peers may have the other key by an earlier push. To give them the one that is stored now, run: renew_mnetkeys push"
 	}
 	switch {
+	case hasCommand(known):
+		return known
 	case e.Unseen && known != "":
 		return sentences(known, e.waits(), "then "+again)
+	case e.Pushed && known != "":
+		return sentences(known, last)
 	case known != "":
 		return known
 	case e.Unseen:
@@ -185,7 +189,7 @@ func (e *LocalSiteError) hintStored() string {
 		}
 		return sentences("bring "+who+" back", e.keepCaches(), e.run())
 	case e.Kept && e.isUnnamed():
-		return "a web server that no --node names uses another key: name it there, and purge its cache in the --cache-hook, if there is one. The database has its key. Then " + e.again()
+		return "a web server that no --node names may use another key, which the database has: name it there, and purge its cache in the --cache-hook, if there is one. Then " + e.again()
 	case e.Kept:
 		_, command := SplitHint(e.again())
 		return advisePurge + " && " + command

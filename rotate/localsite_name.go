@@ -37,11 +37,9 @@ func (n *ownName) mayAnswer(ctx context.Context, network Network, site Peer) boo
 	switch {
 	case f == nil:
 		return true
-	case f.Reason == ReasonTimeout, f.Reason == ReasonInterrupted:
+	default: // a load balancer may refuse one connection
 		n.silent++
-		n.absent, n.clear = n.silent >= silentNames, false
-	default:
-		n.absent, n.clear = true, f.Refused || f.NoRoute || f.Reason == ReasonDNS
+		n.absent, n.clear = n.silent >= silentNames, f.Refused || f.NoRoute || f.Reason == ReasonDNS
 	}
 	return false
 }
@@ -67,30 +65,41 @@ func (r *Renewal) notOurs(a nodeAnswer) bool {
 // one of three web servers is missed by five answers in every seventh case, by fifteen in one of 400.
 const answersByName = 15
 
-// shownByName are the certificates that are shown by the name beside --node. all is false if a web
-// server behind the name may not have been seen.
-func (r *Renewal) shownByName(ctx context.Context, t *Tenant) (shown []*envelope.Certificate, all bool) {
+// shownByName are the certificates that are shown by the name beside --node. silent is set if a web
+// server of the site may be behind it that showed none: one that did not answer in time, or any if
+// another answer was this site's.
+func (r *Renewal) shownByName(ctx context.Context, t *Tenant) (shown []*envelope.Certificate, silent *Failure) {
 	site := t.localSite("")
-	if len(r.Nodes) == 0 || !r.name.mayAnswer(ctx, r.Network, site) {
-		return nil, len(r.Nodes) == 0 || r.name.clear
+	if len(r.Nodes) == 0 {
+		return nil, nil
 	}
-	all = true
+	if !r.name.mayAnswer(ctx, r.Network, site) {
+		if r.name.clear {
+			return nil, nil
+		}
+		return nil, &Failure{Reason: ReasonTimeout, Pending: true}
+	}
+	var failed *Failure
 	for range answersByName {
-		switch c, f := r.Network.PublicKey(ctx, site); {
+		c, f := r.Network.PublicKey(ctx, site)
+		switch {
 		case f == nil:
 			shown = append(shown, c)
-		case f.Pending:
-			all = false
+		case failed == nil || f.Pending:
+			failed = f
 		}
 	}
-	return shown, all
+	if failed != nil && (failed.Pending || len(shown) > 0) {
+		return shown, failed
+	}
+	return shown, nil
 }
 
 // keptByName reports whether the database has the key of every certificate that is shown by the name.
 // What cannot be seen there may be a web server that no --node names.
 func (r *Renewal) keptByName(ctx context.Context, t *Tenant) bool {
-	shown, all := r.shownByName(ctx, t)
-	return all && !slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !t.has(c) })
+	shown, silent := r.shownByName(ctx, t)
+	return silent == nil && !slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !t.has(c) })
 }
 
 // leftOutWords say why a web server was left out. Beside --node only what a Moodle says by the name is

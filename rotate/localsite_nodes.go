@@ -157,7 +157,7 @@ func (r *Renewal) verdict(answers []nodeAnswer) (SelfCheck, *Failure) {
 	if worst.Reason != ReasonSeveralCaches { // which says the same
 		more = worst.at(answers).Error()
 	}
-	return SelfFailed, &Failure{Reason: ReasonSeveralCaches, Detail: join(detail, more), unnamed: r.isByName(worst.node)}
+	return SelfFailed, &Failure{Reason: ReasonSeveralCaches, Detail: join(detail, more), unnamed: r.isByName(worst.node) && !slices.ContainsFunc(answers, func(a nodeAnswer) bool { return a.node != "" && usesAnotherKey(a.check, a.Failure) })}
 }
 
 // rank gives the order of what web servers of the local site showed, the worst first: one of

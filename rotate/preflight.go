@@ -101,12 +101,12 @@ func (r *Renewal) cure(ctx context.Context, t *Tenant, cause *Failure) (SelfChec
 	case ctx.Err() != nil:
 		return check, err
 	case errors.As(err, &lost) && lost.Failure != nil && check == SelfUnreachable:
-		return check, &UnreachableError{Wwwroot: t.address(), Failure: err, Off: lost.Failure.Reason == ReasonMNetOff, Purged: true, Nodes: lost.Failure.missing()}
+		return check, &UnreachableError{Wwwroot: t.address(), Failure: err, Off: lost.Failure.Reason == ReasonMNetOff, Purged: true, Nodes: lost.Failure.missing(), Named: len(r.Nodes) > 0}
 	case lost != nil && lost.Elsewhere != nil:
 		return check, lost.Elsewhere
 	}
-	if lost != nil && t.Own.Certificate != t.Pair.Certificate {
-		lost.Again = "run: renew_mnetkeys"
+	if lost != nil {
+		lost.Again = cmp.Or(r.insteadOfPush(t), lost.Again)
 	}
 	return check, notFollowed(err)
 }

@@ -186,7 +186,7 @@ var Reasons = []ReasonRow{
 	{Code: ReasonFault7012, Means: "it has no such function"},
 	{Code: ReasonFault7018, Means: "it has no such function"},
 	{Code: ReasonFault7021, Means: "it accepts only sealed calls",
-		Next: "find out what changes the call on its way to the peer: the peer received it as a plain call"},
+		Next: "find out what changes the call on its way to the peer: the peer received it as a plain call", NextLocal: nextLog},
 	{Code: ReasonFault7023, Means: "none of its keys can open the call",
 		SettlesSoon: true, LocalSite: SelfNoRC4,
 		Next:       nextPush,

@@ -14,9 +14,10 @@ import (
 type usage int
 
 const (
-	usesUnknown usage = iota // the web server was not asked
-	usesStored               // the stored key
-	usesAnother              // another key than the stored one
+	usesUnknown      usage = iota // the web server was not asked
+	usesStored                    // the stored key
+	usesAnother                   // another key than the stored one
+	usesAnotherAgain              // the same, after the stored one was proven in this run
 )
 
 // rescue puts the key pairs that exist only in Moodle's cache into the history, before anything
@@ -27,13 +28,14 @@ const (
 // A store may be unreadable or invisible from here: then a drop may destroy the only copy. So
 // unless the web server was seen to use the stored pair, it must show a certificate whose pair the
 // database has; if it shows none, every store must have been read. Those that a hook empties are
-// not all read from here: then a web server that was seen to use another key must show it.
+// not all read from here: then a web server that was seen to use another key must show it, and so must
+// those behind the name that no --node names, whatever was seen.
 func (r *Renewal) rescue(ctx context.Context, t *Tenant, seen usage) error {
 	if t.neverHadKey() {
 		return nil
 	}
 	err := r.keepCached(ctx, t, false)
-	if err != nil && !errors.Is(err, errUnreadCache) || seen == usesStored {
+	if err != nil && !errors.Is(err, errUnreadCache) || seen == usesStored && !r.hooked() {
 		return ignoreUnread(err)
 	}
 	if may, _ := r.mayDrop(ctx, t, seen, err); may {
@@ -76,20 +78,25 @@ func ignoreUnread(err error) error {
 // what was not read may be the key of a certificate for which the database no longer has it. silent
 // is set if nothing else prevents the drop than a web server that shows no certificate.
 func (r *Renewal) mayDrop(ctx context.Context, t *Tenant, seen usage, unread error) (may bool, silent *Failure) {
-	shown, silent, asked := r.shown(ctx, t)
+	var shown []*envelope.Certificate
+	asked := true
+	if seen != usesStored {
+		shown, silent, asked = r.shown(ctx, t)
+	}
 	kept := t.knows
 	if unread != nil {
 		kept = t.has
 	}
-	anywhere := seen == usesAnother && r.hooked() // a hook may empty the cache of a web server that no --node names
-	if anywhere {
-		byName, _ := r.shownByName(ctx, t)
-		shown = append(shown, byName...)
+	if r.hooked() && seen != usesUnknown { // which may empty the cache of a web server that no --node names
+		byName, behind := r.shownByName(ctx, t)
+		if shown = append(shown, byName...); behind != nil && len(byName) > 0 {
+			return false, behind
+		}
 	}
 	if slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !kept(c) }) {
 		return false, nil
 	}
-	if anywhere {
+	if seen == usesAnother && r.hooked() {
 		stored := t.identity().Key.Certificate
 		return asked && slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !c.Equal(stored) }), silent
 	}

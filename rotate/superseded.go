@@ -127,6 +127,13 @@ func (r *Renewal) recheckLocalSite(ctx context.Context, t *Tenant, id Identity, 
 		return now, false, nil
 	}
 	r.Log.Warn().Str("failure", failure.Error()).Msg("the local site does not use what is stored any more")
+	seen := usesAnotherAgain
+	if failure.Reason == ReasonMNetOff { // which says nothing of keys
+		seen = usesUnknown
+	}
+	if err := r.rescue(ctx, now, seen); err != nil {
+		return now, false, fmt.Errorf("at the last look: %w: %w", ErrNotFollowed, err)
+	}
 	report.SelfCheck, err = r.waitUntilActive(ctx, t, id, SelfProven)
 	switch {
 	case err == nil:

@@ -62,7 +62,7 @@ func TestADryRunSaysThatAnotherRunIsChangingTheKey(t *testing.T) {
 	for name, p := range planning {
 		w, r := underWay(t, 3600)
 		w.tenant.History = []Retired{{Stored: storedPair(testPair(t, ownURL, clock.AddDate(0, 0, -10)))}}
-		if report := p.plan(r, t.Context()); report.Exit != ExitPeers || !errors.Is(report.Err, ErrUnderWay) {
+		if report := p.plan(r, t.Context()); report.Exit != ExitLocked || !errors.Is(report.Err, ErrLocked) {
 			t.Errorf("%s: exit %d: %v", name, report.Exit, report.Err)
 		}
 	}

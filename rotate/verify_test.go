@@ -320,6 +320,21 @@ func TestAPeerWithANewerCertificateOfThisSiteIsNamed(t *testing.T) {
 	}
 }
 
+// A diagnosis keeps a next step that is known better.
+func TestADiagnosisOfARestoredDatabaseKeepsWhatIsKnownOfAPeer(t *testing.T) {
+	for _, next := range []string{NextWwwroot, nextMemberRow, ""} {
+		report := &TenantReport{Peers: []PeerReport{
+			{Wwwroot: peerA, Outcome: Refused, Reason: ReasonFault710, Next: nextRestored},
+			{Wwwroot: peerB, Outcome: Refused, Reason: ReasonFault710, Next: next},
+		}}
+		d := &diagnosis{Renewal: &Renewal{}, findings: []Finding{{Code: "peer_fault_710", Subject: peerB, Next: next}}}
+		d.otherRuns(t.Context(), report)
+		if got := d.findings[0].Next; got != next && (next != "" || got != nextRestored) {
+			t.Errorf("%q became %q", next, got)
+		}
+	}
+}
+
 // One site has one next step: what gives the members of its array a newer key is right for the peers
 // outside, too, of which no row can be read.
 func TestAPeerOutsideHasTheNextStepOfARestoredDatabase(t *testing.T) {

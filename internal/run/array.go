@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"renew_mnetkeys/envelope"
 	"renew_mnetkeys/internal/cmdline"
 	"renew_mnetkeys/internal/output"
 	"renew_mnetkeys/moodledb"
@@ -49,6 +50,7 @@ func (r runner) onArray(ctx context.Context, out *output.Array) (int, error) {
 	if err := checkExclude(o.Array.Exclude, sites, out.Log); err != nil {
 		return 0, err
 	}
+	sites = withoutCopies(o.Array.Exclude, sites)
 	o.Array.Exclude = withWwwroots(o.Array.Exclude, sites)
 	r.o.Array.Exclude, r.out.Options.Array.Exclude = o.Array.Exclude, o.Array.Exclude
 	servers := moodledb.NewServers(o.Array.DBConnections)
@@ -113,6 +115,15 @@ func checkExclude(globs rotate.Globs, sites []arraySite, log output.Logger) erro
 // config.php, which is its name while that cannot be read. Paths begin with a slash, and wwwroots do not.
 func (s arraySite) isNamed(glob string) bool {
 	return rotate.Globs{glob}.Match(s.wwwroot) || strings.HasPrefix(glob, "/") && rotate.Globs{glob}.Match(s.file)
+}
+
+// withoutCopies leaves out the sites that --exclude names by the path of their config.php if another
+// site has the same wwwroot: that of the other must not be excluded.
+func withoutCopies(globs rotate.Globs, sites []arraySite) []arraySite {
+	byPath := func(s arraySite) bool { return !globs.Match(s.wwwroot) && slices.ContainsFunc(globs, s.isNamed) }
+	return slices.DeleteFunc(slices.Clone(sites), func(s arraySite) bool {
+		return byPath(s) && slices.ContainsFunc(sites, func(o arraySite) bool { return !byPath(o) && envelope.SameWwwroot(o.wwwroot, s.wwwroot) })
+	})
 }
 
 // withWwwroots adds the wwwroots of the sites that a glob names by the path of their config.php.

@@ -167,3 +167,19 @@ func TestCommandsForSeveralConfigsAreForTheirSites(t *testing.T) {
 		}
 	}
 }
+
+// A copy of a site names the wwwroot of the live one.
+func TestExcludingACopyByItsPathLeavesTheLiveSiteIn(t *testing.T) {
+	const url = "https://live.example.org"
+	live := arraySite{wwwroot: url, file: "/srv/live/config.php", place: "/srv/live/config.php", wanted: true}
+	broken := arraySite{wwwroot: url, file: "/srv/copy/config.php", place: "/srv/copy/config.php", wanted: true}
+	globs := rotate.Globs{"/srv/copy/*"}
+	sites := withoutCopies(globs, []arraySite{live, broken})
+	if selection := (rotate.Selection{Exclude: withWwwroots(globs, sites)}); len(sites) != 1 || !selection.Includes(url) {
+		t.Errorf("left: %+v; excluded: %q", sites, selection.Exclude)
+	}
+	sites = withoutCopies(globs, []arraySite{broken})
+	if selection := (rotate.Selection{Exclude: withWwwroots(globs, sites)}); len(sites) != 1 || selection.Includes(url) {
+		t.Errorf("alone: left: %+v; excluded: %q", sites, selection.Exclude)
+	}
+}

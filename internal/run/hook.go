@@ -13,6 +13,7 @@ import (
 	"renew_mnetkeys/internal/cmdline"
 	"renew_mnetkeys/internal/hooks"
 	"renew_mnetkeys/internal/output"
+	"renew_mnetkeys/internal/printable"
 	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/moodledb/siteuser"
 	"renew_mnetkeys/rotate"
@@ -39,7 +40,7 @@ func brokenHooks(o cmdline.Options) (broken []error) {
 		if err := hook.Check(); err != nil {
 			broken = append(broken, &cmdline.UsageError{Problem: "--" + name + ": " + err.Error()})
 		} else if path := hook.Path(); os.Geteuid() == 0 && path != "" && !siteuser.RootsAlone(path) {
-			broken = append(broken, &cmdline.UsageError{Problem: "--" + name + ": root does not run " + hook.String() + ", which another user can change",
+			broken = append(broken, &cmdline.UsageError{Problem: "--" + name + ": root does not run " + printable.Line(path, 0) + ", which another user can change",
 				Advice: "run as the web server's user, or let the file and every directory above it belong to root, without the right to write for others"})
 		}
 	}
@@ -52,8 +53,12 @@ func hookFindings(o cmdline.Options) (found []rotate.Finding) {
 		return nil
 	}
 	for _, err := range brokenHooks(o) {
-		found = append(found, rotate.Finding{Severity: rotate.SeverityError, Code: "hook", Message: "a hook cannot be run, so each renewal ends with exit code 2",
-			Detail: o.Located(err).Error(), Next: cmp.Or(rotate.HintOf(err), "correct the hook, or leave it out")})
+		finding := rotate.Finding{Severity: rotate.SeverityError, Code: "hook", Message: "a hook cannot be run, so each renewal ends with exit code 2",
+			Detail: o.Located(err).Error(), Next: cmp.Or(rotate.HintOf(err), "correct the hook, or leave it out")}
+		if rotate.HintOf(err) != "" { // another user may run it
+			finding.Severity, finding.Message = rotate.SeverityWarning, "root does not run a hook, so a renewal as root ends with exit code 2"
+		}
+		found = append(found, finding)
 	}
 	return found
 }
@@ -192,6 +197,9 @@ func (c hookCache) Describe(ctx context.Context, site string) ([]rotate.CacheSto
 		return nil, nil
 	}
 	stores, err := own.Describe(ctx, site)
+	if hooks.Command(c.hooks.out.Options.CacheHook).Check() != nil { // it clears nothing
+		return stores, err
+	}
 	for i := range stores {
 		stores[i].State, stores[i].Problem, stores[i].Advice = rotate.CacheHooked, "", ""
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"renew_mnetkeys/internal/cmdline"
+	"renew_mnetkeys/rotate"
 )
 
 // Whoever can change the program of a hook that root runs is root.
@@ -44,6 +45,30 @@ func TestRootRunsNoHookThatAnotherUserCanChange(t *testing.T) {
 				t.Error(err)
 			}
 		}
+	}
+}
+
+// Each link and each directory on the way can lead root elsewhere.
+func TestRootFollowsNoLinkThatAnotherUserCanChange(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can let a file belong to another user")
+	}
+	dir := t.TempDir()
+	in := func(names ...string) string { return filepath.Join(append([]string{dir}, names...)...) }
+	if err := cmp.Or(os.Mkdir(in("bob"), 0o755), os.Mkdir(in("root"), 0o755), os.WriteFile(in("root", "purge"), []byte("#!/bin/sh\n"), 0o755),
+		os.Symlink(in("root", "purge"), in("bob", "purge")), os.Symlink("bob/purge", in("purge")),
+		os.Symlink("../root", in("bob", "hooks")), os.Symlink(in("bob", "hooks"), in("hooks")), os.Symlink("root", in("own")),
+		os.Lchown(in("bob", "purge"), 4242, 4242), os.Chown(in("bob"), 4242, 4242)); err != nil {
+		t.Fatal(err)
+	}
+	for path, refused := range map[string]bool{in("purge"): true, in("hooks", "purge"): true, in("own", "purge"): false, in("root", "purge"): false} {
+		if err := checkHooks(cmdline.Options{Command: cmdline.Renew, CacheHook: path}); (err != nil) != refused {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	found := hookFindings(cmdline.Options{Command: cmdline.Doctor, CacheHook: in("purge"), PreHook: in("none") + " && true"})
+	if len(found) != 2 || found[0].Severity != rotate.SeverityError || found[1].Severity != rotate.SeverityWarning {
+		t.Errorf("%+v", found)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 )
 
@@ -71,18 +72,30 @@ func RootsAlone(path string) bool {
 	return len(Writers(path)) == 0
 }
 
-// wayTo are the file and the directories on the way to it, as it is written and as links lead.
+// wayTo are all directories, links and files that are passed on the way to a file.
 func wayTo(path string) iter.Seq[fs.FileInfo] {
 	return func(yield func(fs.FileInfo) bool) {
-		for _, way := range []string{filepath.Clean(path), real(path)} {
-			for ; ; way = filepath.Dir(way) {
-				if info, err := os.Lstat(way); err == nil && !yield(info) {
-					return
-				}
-				if way == filepath.Dir(way) {
-					break
-				}
+		if !filepath.IsAbs(path) {
+			workdir, _ := os.Getwd()
+			path = workdir + "/" + path
+		}
+		at, rest := "/", append([]string{"."}, strings.Split(path, "/")...)
+		for links := 0; len(rest) > 0 && links <= maxLinks; {
+			next := filepath.Join(at, rest[0]) // at has no links, so that .. is what it seems
+			rest = rest[1:]
+			info, err := os.Lstat(next)
+			if err != nil || !yield(info) {
+				return
 			}
+			target, err := os.Readlink(next)
+			if err != nil { // it is no link
+				at = next
+				continue
+			}
+			if filepath.IsAbs(target) {
+				at = "/"
+			}
+			links, rest = links+1, append(strings.Split(target, "/"), rest...)
 		}
 	}
 }
