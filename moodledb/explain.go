@@ -37,7 +37,7 @@ func (t *Tenant) explain(op string, err error) error {
 func explain(c *config.Config, err error) error {
 	fault, answer := dialect.FaultOf(err)
 	access := func(problem, hint string) error {
-		for _, name := range []string{"dbtype", "dbhost", "dbname", "dbpass"} {
+		for _, name := range []string{"dbtype", "dbhost", "dbname", "dbuser", "dbpass"} {
 			hint = strings.ReplaceAll(hint, "{"+name+"}", c.Settings(name))
 		}
 		return &AccessError{Server: server(c), Problem: problem, Advice: hint, Err: answer}
@@ -100,7 +100,7 @@ var hints = map[dialect.Fault]string{
 	dialect.AccountLimit:    "the account has used up what it may use in an hour: raise its limits on the server (ALTER USER … WITH), or wait an hour",
 	dialect.NeedsTLS:        "set $CFG->dboptions['ssl'] to require",
 	dialect.Conflict:        "other transactions are in the way: try again later",
-	dialect.NoDatabase:      "check {dbname}, and that the account has rights on this database",
+	dialect.NoDatabase:      "check {dbname} and {dbuser}, and that the account has rights on this database",
 	dialect.NoConnection:    "the server, or this account or database, has no connection left: raise the limit (max_connections, MAX_USER_CONNECTIONS of the account, on PostgreSQL CONNECTION LIMIT), or try again later",
 	dialect.NoRoom:          "make room on the database server: it has none left",
 	dialect.TooLarge:        "raise the server's max_allowed_packet to 16M or more, which Moodle itself needs",

@@ -86,7 +86,7 @@ func (r *Renewal) answersForProof() int {
 // this program drops. What a hook empties may be separate on each server: one of them may have the
 // only copy of a key.
 func (r *Renewal) answersToLook() int {
-	if r.hooked() {
+	if r.hooked() || r.planning { // a dry run makes no proof later
 		return r.answersForProof()
 	}
 	return 1

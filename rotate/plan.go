@@ -70,8 +70,9 @@ func (r *Renewal) planned(ctx context.Context, may func(*Tenant) error, keeps fu
 		if err != nil {
 			return err
 		}
-		peers, refused := r.planBinding(ctx, t, report)
+		peers, refused, say := r.planBinding(ctx, t)
 		report.Peers = append(r.tryPeers(ctx, peers, what), refused...)
+		say(report)
 		report.Outcome = Kept
 		r.weighPlan(report)
 		report.exitByPlan(r.SelfCheck)
@@ -179,13 +180,13 @@ func (r *TenantReport) exitByPlan(mode SelfCheckMode) {
 	}
 }
 
-// planBinding says which hosts would be connected, and gives the tenant's peers together with them,
-// and those that would not be.
-func (r *Renewal) planBinding(ctx context.Context, t *Tenant, report *TenantReport) (peers []Peer, refused []PeerReport) {
+// planBinding gives the tenant's peers together with the hosts that would be connected, and those that
+// would not be. say notes what would be connected, after the peers were tried.
+func (r *Renewal) planBinding(ctx context.Context, t *Tenant) (peers []Peer, refused []PeerReport, say func(*TenantReport)) {
 	peers = slices.Clone(t.Peers)
 	there := make([]rowChange, len(r.Bind))
 	r.eachLink(func(i int, link Link) { there[i] = r.changeThere(ctx, t, link) })
-	for i, link := range r.Bind {
+	for _, link := range r.Bind {
 		here := t.changeOf(link.Wwwroot)
 		if here == rowRevived && t.deletedRows(link.Wwwroot) > 1 {
 			p := PeerReport{Wwwroot: link.Wwwroot, Application: "moodle"}
@@ -193,15 +194,29 @@ func (r *Renewal) planBinding(ctx context.Context, t *Tenant, report *TenantRepo
 			refused = append(refused, p)
 			continue
 		}
-		report.warn(here.here(link.Wwwroot, true))
-		if said := there[i].there(link.Wwwroot, true); said != "" {
-			report.warn(said)
-		}
 		if here != rowKept {
 			peers = append(peers, NewPeer(link.Wwwroot))
 		}
 	}
-	return peers, refused
+	return peers, refused, func(report *TenantReport) {
+		for i, link := range r.Bind {
+			here := t.changeOf(link.Wwwroot)
+			if here != rowKept && report.refuses(link.Wwwroot) {
+				continue
+			}
+			report.warn(here.here(link.Wwwroot, true))
+			if said := there[i].there(link.Wwwroot, true); said != "" {
+				report.warn(said)
+			}
+		}
+	}
+}
+
+// refuses reports whether a dry run has found that a peer refuses the link.
+func (r *TenantReport) refuses(wwwroot string) bool {
+	return slices.ContainsFunc(r.Peers, func(p PeerReport) bool {
+		return p.Outcome == Refused && envelope.SameWwwroot(p.Wwwroot, wwwroot)
+	})
 }
 
 func (r *Renewal) binds(wwwroot string) bool {
