@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 )
@@ -65,7 +66,7 @@ func (d *diagnosis) site(ctx context.Context, report *TenantReport) {
 		return
 	}
 	site := describer.DescribeSite(ctx, d.tenant.Peers, d.Now())
-	report.Site = &SiteReport{Moodle: site.Release, SingleSignOn: site.SingleSignOn, RC4: rc4Words[report.SelfCheck]}
+	report.Site = &SiteReport{Moodle: site.Release, SingleSignOn: site.SingleSignOn, RC4: d.rc4(report.SelfCheck)}
 	d.php(ctx, report)
 	var used []string
 	for i, p := range d.tenant.Peers {
@@ -95,17 +96,27 @@ func (d *diagnosis) site(ctx context.Context, report *TenantReport) {
 	}
 }
 
-// rc4Words say whether the web server's PHP supports RC4, which no OpenSSL 3 does without its
-// legacy provider.
-var rc4Words = map[SelfCheck]string{SelfProven: "yes", SelfNoRC4: "no"}
+// rc4 says whether the web servers' PHP supports RC4, which no OpenSSL 3 does without its legacy
+// provider; "" if none has shown it.
+func (d *diagnosis) rc4(verdict SelfCheck) string {
+	proven := func(n NodeReport) bool { return n.SelfCheck == SelfProven }
+	switch {
+	case verdict == SelfNoRC4:
+		return "no"
+	case verdict == SelfProven || slices.ContainsFunc(d.nodes, proven):
+		return "yes"
+	}
+	return ""
+}
 
 // php finds out which PHP the site runs on. Only the web server's PHP counts; if it is not named,
 // the one on the command line is often the same.
 func (d *diagnosis) php(ctx context.Context, report *TenantReport) {
-	if teller, ok := d.Network.(PHPTeller); ok && report.SelfCheck != SelfSkipped && report.SelfCheck != SelfUnreachable {
+	answered := slices.IndexFunc(d.nodes, func(n NodeReport) bool { return n.SelfCheck != SelfSkipped && n.SelfCheck != SelfUnreachable })
+	if teller, ok := d.Network.(PHPTeller); ok && answered >= 0 {
 		site := d.tenant.localSite("")
-		if len(d.Nodes) > 0 {
-			site.Node, site.SSLVerification = d.Nodes[0], 0
+		if node := d.nodes[answered].Address; slices.Contains(d.Nodes, node) {
+			site.Node, site.SSLVerification = node, 0
 		}
 		report.Site.PHPWeb = teller.PHP(ctx, site)
 	}

@@ -106,3 +106,20 @@ func TestTheUseOfLinksIsToldWithoutCalls(t *testing.T) {
 		t.Errorf("%+v", report.Peers)
 	}
 }
+
+// One of the web servers is down: the others have shown what they can.
+func TestWhatAWebServerOfSeveralHasShownIsTold(t *testing.T) {
+	d := newDescribed(t)
+	d.noReach = map[string]bool{"": true}
+	d.answer = func(node string, _ int) *Failure {
+		if node == "web1" {
+			return &Failure{Reason: ReasonConnect, Pending: true}
+		}
+		return nil
+	}
+	r := d.renewal(Options{Nodes: []string{"web1", "web2"}})
+	r.Store, r.Network, r.Cache = d, d, d
+	if site := r.Diagnose(t.Context()).Site; site.RC4 != "yes" || site.PHPWeb != "8.2.7" {
+		t.Errorf("%+v", site)
+	}
+}
