@@ -144,6 +144,9 @@ func memberOff() *Failure {
 // nextMemberOff is the next step for a link to a site of the array whose MNet is off.
 const nextMemberOff = "the peer is a site of this array: enable its MNet or, if it is off on purpose, leave it out: write the lines exclude = URL and ignore-peer = URL into the options file"
 
+// nextBoundOff is the same for a host of --bindhost that --ignore-peer matches.
+const nextBoundOff = "--ignore-peer does not ignore a host that --bindhost names: enable its MNet, or name the other hosts one by one with --bindhost=URL"
+
 // nextMemberRow is the next step if a site of the array does not have the current certificate of
 // this site, and does not fetch it: a push to the array writes into its database.
 const nextMemberRow = "the peer is a site of this array: a push to the array writes this site's key into the peer's database. Run: renew_mnetkeys push --all --withmaster"

@@ -195,8 +195,9 @@ type UnreachableError struct {
 	Failure error
 	// Nodes has each --node that does not answer, or that has no address; none if none was given.
 	Nodes []string
-	// Loopback: a web server on this machine answers for the wwwroot. Named: --node was given.
-	Loopback, Named bool
+	// Loopback: a web server on this machine answers for the wwwroot. Named: --node was given. Hooked:
+	// a hook purges the cache, perhaps that of a web server which has the only copy of a key.
+	Loopback, Named, Hooked bool
 	// Off: it answers that MNet is off, although the database says that MNet is on. Purged: it says
 	// so even after its cache was purged.
 	Off, Purged bool
@@ -233,7 +234,7 @@ func (e *UnreachableError) Hint() string {
 	case f != nil && f.Reason == ReasonTimeout:
 		first = "if the web server is only slow, give it more time with --timeout. Otherwise " + first
 	}
-	if e.Purged { // it was just seen to use another key
+	if e.Purged || e.Hooked { // an unseen purge could lose a key
 		return sentences(first, runAgain)
 	}
 	add := "add --self-check=off"

@@ -162,6 +162,8 @@ func (r *Renewal) nextOfArray(p Peer, far farSide, report *PeerReport) {
 	case report.back || far.Counterpart == nil && !r.isMember(p.Wwwroot):
 	case report.Reason == ReasonMNetOff && far.Counterpart != nil && !far.Site.isOff(): // its web server has an old setting in its cache
 		report.Next = nextOfMember(p.Wwwroot)
+	case report.Reason == ReasonMNetOff && r.binds(p.Wwwroot) && r.IgnorePeers.Match(p.Wwwroot):
+		report.Next = nextBoundOff
 	case report.Reason == ReasonMNetOff:
 		report.Next = nextMemberOff
 	case report.Reason.isRedirect():

@@ -193,7 +193,7 @@ func (r *Renewal) stopped(ctx context.Context, t *Tenant, check SelfCheck, f *Fa
 	err := t.stopping(check, f)
 	var away *UnreachableError
 	if errors.As(err, &away) {
-		away.Named = len(r.Nodes) > 0
+		away.Named, away.Hooked = len(r.Nodes) > 0, r.hooked()
 	}
 	const here = "127.0.0.1"
 	asked := slices.ContainsFunc(r.nodes, func(n NodeReport) bool { return n.Address == here })

@@ -119,3 +119,18 @@ func TestANameThatRefusesOneConnectionIsAskedAgain(t *testing.T) {
 		t.Errorf("absent: %v", name.absent)
 	}
 }
+
+// Without a proof a hook would purge the cache of a web server that was not asked.
+func TestNothingIsOfferedWithoutAProofIfAHookPurges(t *testing.T) {
+	for _, hooked := range []bool{true, false} {
+		w := newWorld(t)
+		w.answer = func(string, int) *Failure { return &Failure{Reason: ReasonHTTP503, Pending: true} }
+		r := w.renewal(Options{Nodes: []string{"web1"}})
+		if hooked {
+			r.Cache = &countedHook{world: w}
+		}
+		if hint := HintOf(r.Run(t.Context()).Err); strings.Contains(hint, "--self-check=off") == hooked {
+			t.Errorf("hooked: %v: %s", hooked, hint)
+		}
+	}
+}
