@@ -123,7 +123,7 @@ func TestAWebServerThatNobodyHasNamedIsAskedByTheName(t *testing.T) {
 	}
 	// Its key is in the database, so that no hint keeps anybody from purging its cache.
 	for command, more := range map[string]string{"verify": "--quiet=false", "push": "--cache-hook=true"} {
-		operate(t, own.ConfigFile, command, slices.Concat(args, []string{more}), own).expect(t, 4, "a web server that no --node names uses another key: name it there", `renew_mnetkeys push`)
+		operate(t, own.ConfigFile, command, slices.Concat(args, []string{more}), own).expect(t, 4, "a web server that no --node names may use another key, which the database has: name it there", `renew_mnetkeys push`)
 	}
 	purge(t, nodes[1])
 	operate(t, own.ConfigFile, "verify", args, own).expect(t, 0)
