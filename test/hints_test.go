@@ -13,8 +13,8 @@ import (
 
 	"renew_mnetkeys/internal/output"
 	"renew_mnetkeys/internal/testbed"
-	"renew_mnetkeys/rotate"
 	"renew_mnetkeys/peers/peertest"
+	"renew_mnetkeys/rotate"
 )
 
 // ourCommand matches a command of this tool, or Moodle's script that purges the caches, in a
