@@ -86,7 +86,12 @@ func (d *diagnosis) peerRow(p Peer) {
 		note(SeverityError, "wwwroot", NextWwwroot, "the wwwroot is not an http or https address", "")
 		return
 	}
-	if NotFound(p.Wwwroot) {
+	twin := slices.ContainsFunc(d.tenant.Peers, func(o Peer) bool { return o.ID != p.ID && o.Wwwroot == strings.TrimRight(p.Wwwroot, "/") })
+	switch {
+	case NotFound(p.Wwwroot) && twin:
+		note(SeverityWarning, "trailing_slash", nextOneRow,
+			"the wwwroot ends with a slash, and another row has the peer's own name: the peer's calls find only that one", "")
+	case NotFound(p.Wwwroot):
 		note(SeverityError, "trailing_slash", NextWwwroot,
 			"the wwwroot ends with a slash. The peer's own name has none, so its calls find no row here", "")
 	}

@@ -445,3 +445,18 @@ func TestDoctorAdvisesAnUnusedWwwrootForASecondRow(t *testing.T) {
 		t.Errorf("%+v", findings)
 	}
 }
+
+// Of two rows of one peer, one with a slash, Moodle finds the other.
+func TestARowWithASlashBesideTheRightOneIsNoLinkThatFails(t *testing.T) {
+	c := newClinic(t)
+	right, slash := c.tenant.Peers[0], c.tenant.Peers[0]
+	slash.ID, slash.Wwwroot = 99, right.Wwwroot+"/"
+	for _, rows := range [][]Peer{{slash}, {right, slash}} {
+		d := &diagnosis{Renewal: c.renewal(Options{}), tenant: &Tenant{Peers: rows}}
+		d.peerRow(slash)
+		at := slices.IndexFunc(d.findings, func(f Finding) bool { return f.Code == "peer_trailing_slash" })
+		if at < 0 || (d.findings[at].Severity == SeverityError) != (len(rows) == 1) {
+			t.Errorf("%d rows: %+v", len(rows), d.findings)
+		}
+	}
+}
