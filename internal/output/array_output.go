@@ -99,7 +99,7 @@ func (a *Array) sayHeld() {
 // phaseWords say what happens in the phases of rotate.Array.
 var phaseWords = map[string]string{
 	"check": "checked", "ask": "local sites tested", "tell": "pushed by database",
-	"repair": "rows of other sites repaired", "prove": "proven and reported",
+	"repair": "rows of other sites repaired", "prove": "links tested and reported",
 	"read": "read", "look": "rows of peers read", "examine": "examined", "plan": "peers tested",
 }
 
