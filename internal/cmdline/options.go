@@ -220,7 +220,7 @@ var groups = []group{
 		{name: "redact", set: on(func(o *Options) *bool { return &o.Redact }),
 			help: "print pseudonyms for host names and addresses, so that others may read it; the page of --report and the metrics keep the names"},
 	}},
-	{"Hooks", []*option{
+	{"Hooks (doctor runs none, but finds those that cannot be run)", []*option{
 		{name: "pre-hook", arg: command, of: hooked, example: "/usr/bin/true",
 			set:  text(func(o *Options) *string { return &o.PreHook }),
 			help: "run COMMAND first; if it fails, change nothing"},
