@@ -292,6 +292,8 @@ type OnlyCopyError struct {
 	// Silent: a web server did not show which key it uses. Those that did use keys that the database
 	// has.
 	Silent bool
+	// Unnamed: it is one that no --node names.
+	Unnamed bool
 	// Pushable: a push would save the key as well as a renewal, which makes one more key each time.
 	Pushable bool
 }
@@ -310,6 +312,8 @@ func (e *OnlyCopyError) Hint() string {
 	switch {
 	case e.Unasked:
 		return keep + "To find out whether the database has the key that the web server uses, leave out --self-check=off; if this machine cannot open the wwwroot, name the web server with --node=HOST[:PORT]"
+	case e.Unnamed:
+		return "do not purge Moodle's caches: that web server may have the only copy of a key. Start it and name it with --node, or take it out of the load balancer. Then run: renew_mnetkeys …"
 	case e.Silent:
 		return "do not purge Moodle's caches: that web server may have the only copy of a key. Start it, or leave out its --node if it is gone (" + writtenIn + "). Then run: renew_mnetkeys …"
 	case errors.Is(e.Err, ErrCacheInMemory):

@@ -65,19 +65,35 @@ func (r *Renewal) notOurs(a nodeAnswer) bool {
 // one of three web servers is missed by five answers in every seventh case, by fifteen in one of 400.
 const answersByName = 15
 
+// byName is where an answer by the name beside --node came from.
+const byName = "at the wwwroot, perhaps by a web server that no --node names"
+
 // shownByName are the certificates that are shown by the name beside --node. silent is set if a web
 // server of the site may be behind it that showed none: one that did not answer in time, or any if
-// another answer was this site's.
+// another answer was this site's, also when it was asked again.
 func (r *Renewal) shownByName(ctx context.Context, t *Tenant) (shown []*envelope.Certificate, silent *Failure) {
-	site := t.localSite("")
 	if len(r.Nodes) == 0 {
 		return nil, nil
 	}
+	shown, silent = r.pagesByName(ctx, t)
+	if silent == nil || r.Sleep(ctx, restart) != nil {
+		return shown, silent
+	}
+	more, silent := r.pagesByName(ctx, t)
+	return append(shown, more...), silent
+}
+
+// restart is how long a web server may be away that is just restarting.
+const restart = 3 * time.Second
+
+// pagesByName reads the pages once.
+func (r *Renewal) pagesByName(ctx context.Context, t *Tenant) (shown []*envelope.Certificate, silent *Failure) {
+	site := t.localSite("")
 	if !r.name.mayAnswer(ctx, r.Network, site) {
 		if r.name.clear {
 			return nil, nil
 		}
-		return nil, &Failure{Reason: ReasonTimeout, Pending: true}
+		return nil, &Failure{Reason: ReasonTimeout, Detail: byName, Pending: true}
 	}
 	var failed *Failure
 	for range answersByName {
@@ -89,10 +105,12 @@ func (r *Renewal) shownByName(ctx context.Context, t *Tenant) (shown []*envelope
 			failed = f
 		}
 	}
-	if failed != nil && (failed.Pending || len(shown) > 0) {
-		return shown, failed
+	if failed == nil || !failed.Pending && len(shown) == 0 {
+		return shown, nil
 	}
-	return shown, nil
+	where := *failed
+	where.Detail, where.unnamed = join(byName, failed.Detail), true
+	return shown, &where
 }
 
 // keptByName reports whether the database has the key of every certificate that is shown by the name.

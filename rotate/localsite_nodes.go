@@ -193,7 +193,7 @@ func (a nodeAnswer) where(answers []nodeAnswer) string {
 	case !slices.ContainsFunc(answers, func(b nodeAnswer) bool { return b.node != a.node }):
 		return ""
 	case a.node == "":
-		return "at the wwwroot, perhaps by a web server that no --node names"
+		return byName
 	}
 	return "at " + a.node
 }

@@ -49,7 +49,8 @@ func (r *Renewal) rescue(ctx context.Context, t *Tenant, seen usage) error {
 	if err == nil && silent != nil {
 		only = &OnlyCopyError{Err: fmt.Errorf("not each web server shows which key it uses: %w", silent), Silent: true}
 	}
-	only.Pushable = r.mayKeep(t) == nil
+	only.Unnamed = only.Silent && silent.unnamed
+	only.Pushable = r.mayKeep(t) == nil && !(only.Silent && seen == usesStored) // which a push leaves alone
 	switch {
 	case may:
 		return nil
@@ -88,9 +89,9 @@ func (r *Renewal) mayDrop(ctx context.Context, t *Tenant, seen usage, unread err
 		kept = t.has
 	}
 	if r.hooked() && seen != usesUnknown { // which may empty the cache of a web server that no --node names
-		byName, behind := r.shownByName(ctx, t)
-		if shown = append(shown, byName...); behind != nil && len(byName) > 0 {
-			return false, behind
+		behind, unseen := r.shownByName(ctx, t)
+		if shown = append(shown, behind...); unseen != nil && len(behind) > 0 {
+			return false, unseen
 		}
 	}
 	if slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !kept(c) }) {

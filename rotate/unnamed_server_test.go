@@ -14,6 +14,7 @@ import (
 type everyOtherPage struct {
 	*world
 	failure *Failure
+	until   int // how many pages may fail, 0 for all
 	pages   int
 }
 
@@ -21,7 +22,7 @@ func (n *everyOtherPage) PublicKey(ctx context.Context, p Peer) (*envelope.Certi
 	if p.Wwwroot == ownURL && p.Node == "" {
 		n.mu.Lock()
 		n.pages++
-		fails := n.pages%2 == 0
+		fails := n.pages%2 == 0 && (n.until == 0 || n.pages <= n.until)
 		n.mu.Unlock()
 		if fails {
 			return nil, n.failure
@@ -61,6 +62,26 @@ func TestAWebServerBehindTheNameThatShowsNoKeyIsNotPurged(t *testing.T) {
 		}
 		if hint := r.notUsed(t.Context(), &Failure{Reason: ReasonSeveralCaches}).Hint(); strings.Contains(hint, "purge_caches.php") {
 			t.Errorf("%s: %s", f.Reason, hint)
+		}
+	}
+}
+
+// A load balancer whose web server is just restarting is asked again, and the error says where a web
+// server was not seen.
+func TestAPageByTheNameIsReadAgain(t *testing.T) {
+	for _, c := range []struct {
+		until int // pages that may fail
+		runs  bool
+	}{{2, true}, {1000, false}} {
+		w := newWorld(t)
+		r := w.renewal(Options{Nodes: []string{"web1", "web2"}})
+		r.Cache, r.Network = &countedHook{world: w}, &everyOtherPage{world: w, failure: &Failure{Reason: ReasonHTTP503, Pending: true}, until: c.until}
+		report := r.Run(t.Context())
+		if runs := len(w.happened("drop")) > 0; runs != c.runs {
+			t.Errorf("the hook ran: %v: exit %d: %v", runs, report.Exit, report.Err)
+		}
+		if hint := HintOf(report.Err); !c.runs && (!strings.Contains(report.Err.Error(), byName) || !strings.HasSuffix(hint, "name it with --node, or take it out of the load balancer. Then run: renew_mnetkeys …")) {
+			t.Errorf("%v; %s", report.Err, hint)
 		}
 	}
 }
