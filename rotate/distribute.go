@@ -47,6 +47,11 @@ func (r *Renewal) keep(ctx context.Context, t *Tenant, report *TenantReport) (*I
 		if err = r.rescue(ctx, t, usesUnknown); err == nil {
 			check, err = r.waitUntilActive(ctx, t, *id, SelfSkipped)
 		}
+	default: // the history in the cache may have keys that the database has lost
+		if unread := r.keepCached(ctx, t, false); unread != nil {
+			r.Log.Debug().Err(unread).Msg("the cache was not compared with the key history")
+		}
+		report.History = len(t.History)
 	}
 	report.SelfCheck = check
 	switch {

@@ -56,6 +56,29 @@ func halfway(t *testing.T) (w *world, old, unused Stored) {
 	return w, old, unused
 }
 
+// The key history was damaged and emptied, as docs/recovery.md says: the cache still has its keys, which
+// peers that are down may need.
+func TestAPushKeepsTheRetiredKeysThatOnlyTheCacheHas(t *testing.T) {
+	for name, run := range keeping {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.addPeer(peerA, fakePeer{dead: true})
+			pair := testPair(t, ownURL, clock.AddDate(0, 0, -25))
+			retired := Retired{Stored: storedPair(pair), Expires: pair.Certificate.NotAfter.Unix()}
+			used := w.tenant.Pair
+			w.cached, w.alsoCached = &used, []Retired{retired}
+			for range 2 {
+				if report := run(w, t.Context()); report.Err != nil || !slices.Equal(w.tenant.History, []Retired{retired}) || report.History != 1 {
+					t.Errorf("%v; the history has %d keys, and the report says %d", report.Err, len(w.tenant.History), report.History)
+				}
+			}
+			if stores := w.happened("store-history"); len(stores) != 1 {
+				t.Error(stores)
+			}
+		})
+	}
+}
+
 func TestTheUndoingOfAKilledRunIsFinished(t *testing.T) {
 	for name, run := range keeping {
 		t.Run(name, func(t *testing.T) {
