@@ -148,7 +148,7 @@ func (t *Tenant) with(id *Identity) *Tenant {
 func (r *Renewal) activate(ctx context.Context, t *Tenant, next Identity, history []Retired, before SelfCheck, report *TenantReport) error {
 	// From here until the proof, a signal must not leave a stored key unused.
 	run := ctx
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(run), safePointLimit)
+	ctx, cancel := safePoint(run)
 	defer cancel()
 
 	keys := Keys{
@@ -208,7 +208,7 @@ func (r *Renewal) giveUp(run context.Context, t *Tenant, keys Keys, cause error,
 	if t.Pair.Present() {
 		// However long the wait for the local site took, putting the old key back has its own
 		// limit.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(run), safePointLimit)
+		ctx, cancel := safePoint(run)
 		defer cancel()
 		check, err := r.undo(ctx, t, keys.Stored, t.historyWithUndone(keys.Stored), report)
 		if err == nil {
@@ -255,3 +255,11 @@ var (
 // safePointLimit bounds the work between storing a key and knowing that the local site uses it. A
 // cancelled context must not cut that work in two.
 const safePointLimit = 5 * time.Minute
+
+// errSafePoint is the cause of a context whose safePointLimit has passed.
+var errSafePoint = fmt.Errorf("the local site did not use the stored key within %v", safePointLimit)
+
+// safePoint is a context for such work, whatever ends the run.
+func safePoint(run context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(context.WithoutCancel(run), safePointLimit, errSafePoint)
+}

@@ -98,7 +98,7 @@ func (r *Renewal) goBack(ctx context.Context, t *Tenant, cause error, report *Te
 		return cause
 	}
 	// From here a signal must not leave the site between two keys.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), safePointLimit)
+	ctx, cancel := safePoint(ctx)
 	defer cancel()
 	before := r.named(t, used)
 	history := t.exchanged(used)

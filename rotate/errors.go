@@ -343,7 +343,7 @@ func (e *SharedCacheError) Hint() string {
 // Hint is what to do about it.
 func (e *OtherNameError) Hint() string {
 	if e.Node != "" {
-		return "correct --node: it must name a web server of " + e.Wwwroot + ". Leave it out if this machine can open that address"
+		return "correct --node: it must name a web server of " + e.Wwwroot + ". If it does, the config.php of that web server names another database: correct it there. Leave --node out only if that web server is not the site's"
 	}
 	return "write the wwwroot exactly as the site does, letters of the path too: in --host, in config.php, in VMoodle's register, and in the local host row (mnet_host)"
 }

@@ -83,7 +83,7 @@ func (e *LocalSiteError) SeveralCaches() bool {
 // Hint is what to do, in this order: what the database needs to be written, what keeps the web server
 // from being proven, and the command. A purge is advised only if no key can be lost by it.
 func (e *LocalSiteError) Hint() string {
-	known := cmp.Or(HintOf(e.Elsewhere), HintOf(e.Cache), e.unseen())
+	known := cmp.Or(HintOf(e.Elsewhere), e.hintCache(), e.unseen())
 	switch {
 	case e.Now != nil:
 		return e.Now.Hint()
@@ -99,6 +99,14 @@ func (e *LocalSiteError) Hint() string {
 		return sentences(e.hintHook(), e.hintStored())
 	}
 	return e.hintStored()
+}
+
+// hintCache is what the purge of the cache needs, "" if that is not known.
+func (e *LocalSiteError) hintCache() string {
+	if e.Hooked && e.Cache != nil {
+		return "correct the --cache-hook: the error says why it failed"
+	}
+	return HintOf(e.Cache)
 }
 
 // unseen is what a web server needs whose answers show no key, "" if it has not answered.
@@ -153,7 +161,7 @@ func (e *LocalSiteError) hintUndone(known string) string {
 
 // waits is advice for a web server that was perhaps restarting, "" if it was not.
 func (e *LocalSiteError) waits() string {
-	if e.Hooked && (e.Failure.Reason.IsServerError() || e.Failure.Reason.Row().Unanswered) {
+	if e.Hooked && e.Unseen && (e.Failure.Reason.IsServerError() || e.Failure.Reason.Row().Unanswered) {
 		return "if the --cache-hook restarts the web server, let the hook wait until the web server answers"
 	}
 	return ""
@@ -161,9 +169,6 @@ func (e *LocalSiteError) waits() string {
 
 // hintHook is what to do about a hook after which a web server does not use the stored key.
 func (e *LocalSiteError) hintHook() string {
-	if e.Cache != nil {
-		return "correct the --cache-hook: the error says why it failed"
-	}
 	return "correct the --cache-hook: it ran, and a web server still has an old configuration in its cache. It must purge core/config for every web server, also for one that no --node names. If it does, the config.php of a web server may name another database"
 }
 
@@ -172,22 +177,20 @@ func (e *LocalSiteError) hintKnown(known string) string {
 	if hasCommand(known) {
 		return known
 	}
-	return sentences(known, e.keepCaches(), e.run())
+	return sentences(known, e.waits(), e.keepCaches(), e.run())
 }
 
 // hintStored is for a key that is stored, and that a web server was not proven to use.
 func (e *LocalSiteError) hintStored() string {
 	switch {
-	case e.Failure == nil && e.Hooked: // no web server was asked
-		return e.run()
-	case e.Failure == nil:
+	case e.Failure == nil: // no web server was asked
 		return sentences("correct what the error names", e.run())
 	case e.Unseen: // nothing can be proven until it answers
 		who := "the web server"
 		if missing := e.Failure.missing(); len(missing) > 0 {
 			who = webServers(missing)
 		}
-		return sentences("bring "+who+" back", e.keepCaches(), e.run())
+		return sentences("bring "+who+" back", e.waits(), e.keepCaches(), e.run())
 	case e.Kept && e.isUnnamed():
 		return "a web server that no --node names may use another key, which the database has: name it there, and purge its cache in the --cache-hook, if there is one. Then " + e.again()
 	case e.Kept:
