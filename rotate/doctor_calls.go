@@ -108,13 +108,18 @@ func (c checkup) fail(p Peer, f *Failure, local SelfCheck) checkup {
 // from a backup, that is the next step for the others, too.
 func (d *diagnosis) otherRuns(ctx context.Context, report *TenantReport) {
 	d.noteOtherRuns(ctx, report)
-	for _, p := range report.Peers {
-		if p.Next == "" && p.outdated() && report.restoredBackup() {
+	renews := d.tenant != nil && d.tenant.hasOtherName() // a push of such a key is refused
+	for j := range report.Peers {
+		p := &report.Peers[j]
+		switch {
+		case renews && p.outdated():
+			p.Next = adviceRenew
+		case p.Next == "" && p.outdated() && report.restoredBackup():
 			p.Next = nextRestored
 		}
 		for i := range d.findings {
 			f := &d.findings[i]
-			if (p.Next == HintOf(ErrUnderWay) || p.Next == nextRestored) && f.Subject == p.Wwwroot && f.Code == "peer_"+string(p.Reason) {
+			if (p.Next == HintOf(ErrUnderWay) || p.Next == nextRestored || p.Next == adviceRenew) && f.Subject == p.Wwwroot && f.Code == "peer_"+string(p.Reason) {
 				f.Detail, f.Next = p.Detail, p.Next
 			}
 		}

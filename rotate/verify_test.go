@@ -335,6 +335,18 @@ func TestADiagnosisOfARestoredDatabaseKeepsWhatIsKnownOfAPeer(t *testing.T) {
 	}
 }
 
+// The stored key has the name of another site: a push is refused, so no link has it as its next step.
+func TestADiagnosisOfAKeyOfAnotherSiteAdvisesNoPush(t *testing.T) {
+	c := newClinic(t)
+	c.own(testPair(t, "https://other.example", clock.AddDate(0, 0, -2)))
+	report := &TenantReport{Peers: []PeerReport{{Wwwroot: peerA, Outcome: Refused, Reason: ReasonCannotOpen, Next: nextMemberRow}}}
+	d := &diagnosis{Renewal: c.renewal(Options{}), tenant: &c.tenant, findings: []Finding{{Code: "peer_cannot_open", Subject: peerA, Next: nextMemberRow}}}
+	d.otherRuns(t.Context(), report)
+	if d.findings[0].Next != adviceRenew || report.Peers[0].Next != adviceRenew {
+		t.Errorf("%q, %q", d.findings[0].Next, report.Peers[0].Next)
+	}
+}
+
 // One site has one next step: what gives the members of its array a newer key is right for the peers
 // outside, too, of which no row can be read.
 func TestAPeerOutsideHasTheNextStepOfARestoredDatabase(t *testing.T) {
