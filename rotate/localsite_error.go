@@ -141,6 +141,8 @@ func (e *LocalSiteError) hintUndone(known string) string {
 	switch {
 	case hasCommand(known):
 		return known
+	case e.Hooked && e.Cache != nil:
+		return sentences("before the next run, "+known, last)
 	case e.Unseen && known != "":
 		return sentences(known, e.waits(), "then "+again)
 	case e.Pushed && known != "":

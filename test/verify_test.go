@@ -264,7 +264,7 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 		has(t, found, rotate.SeverityWarning, "peer_certificate_other_name", elsewhere)
 		has(t, found, rotate.SeverityWarning, "peer_connect", elsewhere)
 		has(t, found, rotate.SeverityWarning, "peer_certificate_expired", expired)
-		has(t, found, rotate.SeverityError, "peer_trailing_slash", peer.Wwwroot+"/")
+		has(t, found, rotate.SeverityWarning, "peer_trailing_slash", peer.Wwwroot+"/")
 		has(t, found, rotate.SeverityWarning, "peer_duplicate", peer.Wwwroot)
 		has(t, found, rotate.SeverityError, "peer_wwwroot", "ftp://peer.example")
 		r := operate(t, own.ConfigFile, "doctor", []string{"--retries=0"}, own)
