@@ -268,7 +268,12 @@ func hintMissing(nodes []string, f *Failure) string {
 	case f != nil && f.Reason == ReasonTimeout:
 		first = who + " " + do + " not answer in time. If " + it + " is only slow, give it more with --timeout; if it is down, start it"
 	}
-	return first + ". If the load balancer sends no request to " + it + ", you can remove it from --node and from a --cache-hook instead (" + writtenIn + "); before it is used again, name it there and push: its cache may have the only copy of a key. Then run: renew_mnetkeys …"
+	return first + ". " + leaveOut(it) + ". Then run: renew_mnetkeys …"
+}
+
+// leaveOut is what to do about a web server that is gone. A hook that still purges it could lose a key.
+func leaveOut(it string) string {
+	return "If the load balancer sends no request to " + it + ", you can remove it from --node and from a --cache-hook instead (" + writtenIn + "); before it is used again, name it there and push: its cache may have the only copy of a key"
 }
 
 // writtenIn is where to correct options before the command that ends a hint: that command repeats what
@@ -313,9 +318,9 @@ func (e *OnlyCopyError) Hint() string {
 	case e.Unasked:
 		return keep + "To find out whether the database has the key that the web server uses, leave out --self-check=off; if this machine cannot open the wwwroot, name the web server with --node=HOST[:PORT]"
 	case e.Unnamed:
-		return "do not purge Moodle's caches: that web server may have the only copy of a key. Start it and name it with --node, or take it out of the load balancer. Then run: renew_mnetkeys …"
+		return "do not purge Moodle's caches: that web server may have the only copy of a key. Start it and name it with --node, or take it out of the load balancer and of the --cache-hook. Then run: renew_mnetkeys …"
 	case e.Silent:
-		return "do not purge Moodle's caches: that web server may have the only copy of a key. Start it, or leave out its --node if it is gone (" + writtenIn + "). Then run: renew_mnetkeys …"
+		return "do not purge Moodle's caches: that web server may have the only copy of a key. Start it. " + leaveOut("it") + ". Then run: renew_mnetkeys …"
 	case errors.Is(e.Err, ErrCacheInMemory):
 		return keep + "No other process can read it in the memory of the web server (APCu). To give up the key, so that peers which know only this key lose trust in this site, " +
 			"allow this user to reload php-fpm, as docs/caches.md shows, and put the name of your service into this command. Run: renew_mnetkeys --abandon-pending --cache-hook='systemctl reload php8.2-fpm'"

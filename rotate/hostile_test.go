@@ -164,8 +164,8 @@ func TestASiteOfWhichNoAddressIsLeftHasShownNothing(t *testing.T) {
 func TestTheLastLookAtACacheOfEachWebServerIsAProof(t *testing.T) {
 	w := newWorld(t)
 	w.addPeer("https://a.example", fakePeer{})
-	told := 0
-	w.at("prove https://a.example", 1, func() { told = w.asked })
+	told, old := 0, w.tenant.Pair.Certificate
+	w.at("prove https://a.example", 1, func() { told, w.pages = w.asked, map[string]string{"": old} })
 	w.answer = func(_ string, n int) *Failure {
 		if told > 0 && n == told+2 { // one of two has gone back
 			return &Failure{Reason: "fault_7025"}

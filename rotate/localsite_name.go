@@ -15,8 +15,8 @@ import (
 // ownName is what is known of the local site's name in a run with --node.
 type ownName struct {
 	absent bool // nothing answers there from this machine: it is not asked any more
-	silent int  // how often it did not answer in time
-	clear  bool // nothing is behind it: a web server cannot have been missed
+	silent int  // how often it took no connection
+	clear  bool // it is absent, and refuses: a web server cannot have been missed
 }
 
 // askByName is how long the name may take to accept a connection, and silentNames how often it may
@@ -34,13 +34,12 @@ func (n *ownName) mayAnswer(ctx context.Context, network Network, site Peer) boo
 	limited, cancel := context.WithTimeout(ctx, askByName)
 	defer cancel()
 	f := network.Reachable(limited, site)
-	switch {
-	case f == nil:
+	if f == nil {
 		return true
-	default: // a load balancer may refuse one connection
-		n.silent++
-		n.absent, n.clear = n.silent >= silentNames, f.Refused || f.NoRoute || f.Reason == ReasonDNS
 	}
+	n.silent++ // a load balancer may refuse one connection
+	n.absent = n.silent >= silentNames
+	n.clear = n.absent && (f.Refused || f.NoRoute || f.Reason == ReasonDNS)
 	return false
 }
 
@@ -72,22 +71,25 @@ const byName = "at the wwwroot, perhaps by a web server that no --node names"
 // server of the site may be behind it that showed none: one that did not answer in time, or any if
 // another answer was this site's, also when it was asked again.
 func (r *Renewal) shownByName(ctx context.Context, t *Tenant) (shown []*envelope.Certificate, silent *Failure) {
-	if len(r.Nodes) == 0 {
-		return nil, nil
-	}
 	shown, silent = r.pagesByName(ctx, t)
-	if silent == nil || r.Sleep(ctx, restart) != nil {
+	if silent == nil || r.name.absent || r.Sleep(ctx, restart) != nil {
 		return shown, silent
 	}
-	more, silent := r.pagesByName(ctx, t)
+	more, again := r.pagesByName(ctx, t)
+	if len(more) > 0 {
+		silent = again
+	}
 	return append(shown, more...), silent
 }
 
 // restart is how long a web server may be away that is just restarting.
 const restart = 3 * time.Second
 
-// pagesByName reads the pages once.
+// pagesByName reads the pages once. A filter that accepts no more calls says nothing of a web server.
 func (r *Renewal) pagesByName(ctx context.Context, t *Tenant) (shown []*envelope.Certificate, silent *Failure) {
+	if len(r.Nodes) == 0 {
+		return nil, nil
+	}
 	site := t.localSite("")
 	if !r.name.mayAnswer(ctx, r.Network, site) {
 		if r.name.clear {
@@ -101,6 +103,7 @@ func (r *Renewal) pagesByName(ctx context.Context, t *Tenant) (shown []*envelope
 		switch {
 		case f == nil:
 			shown = append(shown, c)
+		case f.Reason == ReasonHTTP429:
 		case failed == nil || f.Pending:
 			failed = f
 		}

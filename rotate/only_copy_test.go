@@ -33,7 +33,7 @@ func TestAHookPurgesNothingIfNoPageShowsTheKeyThatAWebServerUses(t *testing.T) {
 			if !errors.Is(report.Err, ErrOnlyCopy) || report.Exit != ExitLocalSite || len(w.happened("drop", "store", "push")) > 0 {
 				t.Errorf("%s, the page: %v: exit %d: %v; %v", command, page, report.Exit, report.Err, w.events)
 			}
-			if silent := strings.Contains(HintOf(report.Err), "leave out its --node if it is gone (in the command that follows, or in the options file)"); silent != (page != nil) || silent && !strings.Contains(report.Err.Error(), "web2") {
+			if silent := strings.Contains(HintOf(report.Err), "remove it from --node and from a --cache-hook instead (in the command that follows, or in the options file)"); silent != (page != nil) || silent && !strings.Contains(report.Err.Error(), "web2") {
 				t.Errorf("%s, the page: %v: %v; hint: %s", command, page, report.Err, HintOf(report.Err))
 			}
 			o.AbandonPending = true

@@ -101,7 +101,7 @@ func (r *Renewal) cure(ctx context.Context, t *Tenant, cause *Failure) (SelfChec
 	case ctx.Err() != nil:
 		return check, err
 	case errors.As(err, &lost) && lost.Failure != nil && check == SelfUnreachable:
-		return check, &UnreachableError{Wwwroot: t.address(), Failure: err, Off: lost.Failure.Reason == ReasonMNetOff, Purged: true, Nodes: lost.Failure.missing(), Named: len(r.Nodes) > 0}
+		return check, &UnreachableError{Wwwroot: t.address(), Failure: err, Off: lost.Failure.Reason == ReasonMNetOff, Purged: true, Nodes: lost.Failure.missing()}
 	case lost != nil && lost.Elsewhere != nil:
 		return check, lost.Elsewhere
 	}

@@ -14,10 +14,9 @@ import (
 type usage int
 
 const (
-	usesUnknown      usage = iota // the web server was not asked
-	usesStored                    // the stored key
-	usesAnother                   // another key than the stored one
-	usesAnotherAgain              // the same, after the stored one was proven in this run
+	usesUnknown usage = iota // the web server was not asked
+	usesStored               // the stored key
+	usesAnother              // another key than the stored one
 )
 
 // rescue puts the key pairs that exist only in Moodle's cache into the history, before anything
@@ -28,8 +27,8 @@ const (
 // A store may be unreadable or invisible from here: then a drop may destroy the only copy. So
 // unless the web server was seen to use the stored pair, it must show a certificate whose pair the
 // database has; if it shows none, every store must have been read. Those that a hook empties are
-// not all read from here: then a web server that was seen to use another key must show it, and so must
-// those behind the name that no --node names, whatever was seen.
+// not all read from here: then a web server that was seen to use another key must show it, and what is
+// shown by the name must be in the database, whatever was seen.
 func (r *Renewal) rescue(ctx context.Context, t *Tenant, seen usage) error {
 	if t.neverHadKey() {
 		return nil
@@ -46,11 +45,11 @@ func (r *Renewal) rescue(ctx context.Context, t *Tenant, seen usage) error {
 	}
 	may, silent := r.mayDrop(ctx, t, seen, err)
 	only := &OnlyCopyError{Err: cmp.Or(err, errNowhere), Unasked: r.SelfCheck == SelfCheckOff}
-	if err == nil && silent != nil {
+	if silent != nil && (err == nil || silent.unnamed) {
 		only = &OnlyCopyError{Err: fmt.Errorf("not each web server shows which key it uses: %w", silent), Silent: true}
 	}
 	only.Unnamed = only.Silent && silent.unnamed
-	only.Pushable = r.mayKeep(t) == nil && !(only.Silent && seen == usesStored) // which a push leaves alone
+	only.Pushable = r.mayKeep(t) == nil
 	switch {
 	case may:
 		return nil
@@ -88,7 +87,12 @@ func (r *Renewal) mayDrop(ctx context.Context, t *Tenant, seen usage, unread err
 	if unread != nil {
 		kept = t.has
 	}
-	if r.hooked() && seen != usesUnknown { // which may empty the cache of a web server that no --node names
+	// A hook may empty the cache of a web server that no --node names. One that shows nothing stops a
+	// cure, not a renewal whose calls have all met the stored key.
+	switch {
+	case r.hooked() && seen == usesStored:
+		shown, _ = r.pagesByName(ctx, t)
+	case r.hooked() && seen == usesAnother:
 		behind, unseen := r.shownByName(ctx, t)
 		if shown = append(shown, behind...); unseen != nil && len(behind) > 0 {
 			return false, unseen

@@ -127,12 +127,12 @@ func (r *Renewal) recheckLocalSite(ctx context.Context, t *Tenant, id Identity, 
 		return now, false, nil
 	}
 	r.Log.Warn().Str("failure", failure.Error()).Msg("the local site does not use what is stored any more")
-	seen := usesAnotherAgain
-	if failure.Reason == ReasonMNetOff { // which says nothing of keys
-		seen = usesUnknown
-	}
-	if err := r.rescue(ctx, now, seen); err != nil {
-		return now, false, fmt.Errorf("at the last look: %w: %w", ErrNotFollowed, err)
+	switch _, err := r.keepUsed(ctx, now, failure); {
+	case err != nil && failure.Reason == ReasonMNetOff: // which says nothing of keys
+		report.notProvenAnyMore(failure)
+		return now, false, nil
+	case err != nil:
+		return now, false, fmt.Errorf("at the last look: %w", err)
 	}
 	report.SelfCheck, err = r.waitUntilActive(ctx, t, id, SelfProven)
 	switch {
