@@ -47,11 +47,14 @@ func (r *Renewal) keep(ctx context.Context, t *Tenant, report *TenantReport) (*I
 		if err = r.rescue(ctx, t, usesUnknown); err == nil {
 			check, err = r.waitUntilActive(ctx, t, *id, SelfSkipped)
 		}
-	default: // the history in the cache may have keys that the database has lost
+	case len(t.History) == 0: // the cache may have the keys of a history that was emptied
 		if unread := r.keepCached(ctx, t, false); unread != nil {
-			r.Log.Debug().Err(unread).Msg("the cache was not compared with the key history")
+			r.Log.Warn().Err(unread).Msg("the cache was not compared with the key history, which is empty")
 		}
 		report.History = len(t.History)
+		if now := t.identity(); now == nil || now.Key.Certificate.PEM != id.Key.Certificate.PEM {
+			err = ErrConflict
+		}
 	}
 	report.SelfCheck = check
 	switch {
@@ -141,7 +144,7 @@ func (r *Renewal) distribute(ctx context.Context, t *Tenant, next Identity, push
 	r.pushOnceMore(ctx, next, peers, report.Peers)
 	report.Peers = merge(report.Peers, unbound)
 
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), safePointLimit)
+	last, cancel := safePoint(ctx)
 	defer cancel()
 	proven := report.SelfCheck == SelfProven
 	now, err := r.recheckUntilStill(last, t.with(&next), next, report, func() { report.Peers = merge(r.pushToPeers(ctx, next, peers), unbound) })

@@ -15,8 +15,8 @@ import (
 // ownName is what is known of the local site's name in a run with --node.
 type ownName struct {
 	absent bool // nothing answers there from this machine: it is not asked any more
-	silent int  // how often it took no connection
-	clear  bool // it is absent, and refuses: a web server cannot have been missed
+	silent int  // how often it did not answer in time
+	clear  bool // nothing is behind it: a web server cannot have been missed
 }
 
 // askByName is how long the name may take to accept a connection, and silentNames how often it may
@@ -34,12 +34,15 @@ func (n *ownName) mayAnswer(ctx context.Context, network Network, site Peer) boo
 	limited, cancel := context.WithTimeout(ctx, askByName)
 	defer cancel()
 	f := network.Reachable(limited, site)
-	if f == nil {
+	switch {
+	case f == nil:
 		return true
+	case f.Reason == ReasonTimeout, f.Reason == ReasonInterrupted:
+		n.silent++
+		n.absent, n.clear = n.silent >= silentNames, false
+	default:
+		n.absent, n.clear = true, f.Refused || f.NoRoute || f.Reason == ReasonDNS
 	}
-	n.silent++ // a load balancer may refuse one connection
-	n.absent = n.silent >= silentNames
-	n.clear = n.absent && (f.Refused || f.NoRoute || f.Reason == ReasonDNS)
 	return false
 }
 
@@ -98,9 +101,14 @@ func (r *Renewal) pagesByName(ctx context.Context, t *Tenant) (shown []*envelope
 		return nil, &Failure{Reason: ReasonTimeout, Detail: byName, Pending: true}
 	}
 	var failed *Failure
-	for range answersByName {
+	for n := range answersByName {
 		c, f := r.Network.PublicKey(ctx, site)
 		switch {
+		case f != nil && len(shown) == 0 && n >= silentNames: // it leads elsewhere, or all are away
+			if failed == nil || !failed.Pending {
+				return nil, nil
+			}
+			return nil, failed.byName()
 		case f == nil:
 			shown = append(shown, c)
 		case f.Reason == ReasonHTTP429:
@@ -111,9 +119,14 @@ func (r *Renewal) pagesByName(ctx context.Context, t *Tenant) (shown []*envelope
 	if failed == nil || !failed.Pending && len(shown) == 0 {
 		return shown, nil
 	}
-	where := *failed
-	where.Detail, where.unnamed = join(byName, failed.Detail), true
-	return shown, &where
+	return shown, failed.byName()
+}
+
+// byName is the failure of an answer by the name.
+func (f *Failure) byName() *Failure {
+	where := *f
+	where.Detail, where.unnamed = join(byName, f.Detail), true
+	return &where
 }
 
 // keptByName reports whether the database has the key of every certificate that is shown by the name.

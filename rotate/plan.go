@@ -124,7 +124,7 @@ func (r *Renewal) plan(ctx context.Context, t *Tenant, keeps bool, report *Tenan
 func (r *Renewal) planCure(ctx context.Context, t *Tenant, failure *Failure, keeps bool, report *TenantReport) (err error) {
 	if r.anotherRuns(ctx) { // which may be about to purge it
 		report.SelfCheck = SelfSkipped
-		return ErrLocked
+		return fmt.Errorf("%w: %w", ErrUnderWay, ErrLocked)
 	}
 	if report.SelfCheck, err = r.keepUsed(ctx, t, failure); err != nil {
 		return err

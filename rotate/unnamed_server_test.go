@@ -132,27 +132,6 @@ func TestTheLastLookPurgesNoKeyThatTheDatabaseDoesNotHave(t *testing.T) {
 	}
 }
 
-// refusing is a network that refuses connections.
-type refusing struct{ *world }
-
-func (refusing) Reachable(context.Context, Peer) *Failure {
-	return &Failure{Reason: ReasonConnect, Pending: true, Refused: true}
-}
-
-// A load balancer that refuses one connection is asked again; until then a web server behind it may have
-// been missed.
-func TestANameThatRefusesOneConnectionIsAskedAgain(t *testing.T) {
-	w, name := newWorld(t), new(ownName)
-	for n := 1; n <= silentNames; n++ {
-		if name.absent || name.clear || name.mayAnswer(t.Context(), refusing{w}, w.tenant.localSite("")) {
-			t.Errorf("question %d: %+v", n, name)
-		}
-	}
-	if !name.absent || !name.clear {
-		t.Errorf("%+v", name)
-	}
-}
-
 // Without a proof a hook would purge the cache of a web server that was not asked.
 func TestNothingIsOfferedWithoutAProofIfAHookPurges(t *testing.T) {
 	for _, hooked := range []bool{true, false} {

@@ -35,6 +35,9 @@ func TestSeveralConfigsAreSelectedLikeTenants(t *testing.T) {
 	if got, want := selected("--exclude="+s.broken, "--exclude="+s.path("site3")), wwwrootsOf(slices.Concat(s.own[:3], s.own[4:], s.tenant)...); !slices.Equal(got, want) {
 		t.Errorf("excluded by its path: %q, want %q", got, want)
 	}
+	if got := selected("--exclude="+s.broken, "--exclude="+s.path("third")); slices.Contains(got, s.own[1].Wwwroot) { // a second file of site1
+		t.Errorf("excluded by its other path: %q", got)
+	}
 	text, err := os.ReadFile(s.path("site3"))
 	if err != nil {
 		t.Fatal(err)

@@ -118,11 +118,13 @@ func (s arraySite) isNamed(glob string) bool {
 }
 
 // withoutCopies leaves out the sites that --exclude names by the path of their config.php if another
-// site has the same wwwroot: that of the other must not be excluded.
+// site, with other tables, has the same wwwroot: that of the other must not be excluded.
 func withoutCopies(globs rotate.Globs, sites []arraySite) []arraySite {
 	byPath := func(s arraySite) bool { return !globs.Match(s.wwwroot) && slices.ContainsFunc(globs, s.isNamed) }
 	return slices.DeleteFunc(slices.Clone(sites), func(s arraySite) bool {
-		return byPath(s) && slices.ContainsFunc(sites, func(o arraySite) bool { return !byPath(o) && envelope.SameWwwroot(o.wwwroot, s.wwwroot) })
+		return byPath(s) && slices.ContainsFunc(sites, func(o arraySite) bool {
+			return !byPath(o) && !o.disabled && envelope.SameWwwroot(o.wwwroot, s.wwwroot) && !moodledb.SameTables(s.config, o.config)
+		})
 	})
 }
 
