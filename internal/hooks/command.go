@@ -89,6 +89,9 @@ func (c Command) Path() string {
 	return path
 }
 
+// Place is Path for a message.
+func (c Command) Place() string { return printable.Line(c.Path(), 0) }
+
 // ask runs sh; its exit code is the answer.
 func ask(stdin string, args ...string) error {
 	cmd := exec.Command(shell, args...)

@@ -13,7 +13,6 @@ import (
 	"renew_mnetkeys/internal/cmdline"
 	"renew_mnetkeys/internal/hooks"
 	"renew_mnetkeys/internal/output"
-	"renew_mnetkeys/internal/printable"
 	"renew_mnetkeys/moodledb/config"
 	"renew_mnetkeys/moodledb/siteuser"
 	"renew_mnetkeys/rotate"
@@ -40,7 +39,7 @@ func brokenHooks(o cmdline.Options) (broken []error) {
 		if err := hook.Check(); err != nil {
 			broken = append(broken, &cmdline.UsageError{Problem: "--" + name + ": " + err.Error()})
 		} else if path := hook.Path(); os.Geteuid() == 0 && path != "" && !siteuser.RootsAlone(path) {
-			broken = append(broken, &cmdline.UsageError{Problem: "--" + name + ": root does not run " + printable.Line(path, 0) + ", which another user can change",
+			broken = append(broken, &cmdline.UsageError{Problem: "--" + name + ": root does not run " + hook.Place() + ", which another user can change",
 				Advice: "run as the web server's user, or let the file and every directory above it belong to root, without the right to write for others"})
 		}
 	}
