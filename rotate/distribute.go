@@ -49,7 +49,7 @@ func (r *Renewal) keep(ctx context.Context, t *Tenant, report *TenantReport) (*I
 		}
 	case len(t.History) == 0: // the cache may have the keys of a history that was emptied
 		if unread := r.keepCached(ctx, t, false); unread != nil {
-			r.Log.Warn().Err(unread).Msg("the cache was not compared with the key history, which is empty")
+			r.Log.Debug().Err(unread).Msg("the cache was not compared with the key history, which is empty")
 		}
 		report.History = len(t.History)
 		if now := t.identity(); now == nil || now.Key.Certificate.PEM != id.Key.Certificate.PEM {
