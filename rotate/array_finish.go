@@ -52,7 +52,7 @@ func (a *Array) finish(ctx context.Context, t *renewing, s *Session, r *Renewal,
 	}
 	err = a.peerReports(ctx, t, list, *id, s, r, m, push)
 	proven := t.report.SelfCheck == SelfProven
-	last, cancel := context.WithTimeout(safe, safePointLimit)
+	last, cancel := safePoint(safe)
 	defer cancel()
 	now, lost := r.recheckUntilStill(last, tenant, *id, &t.report, func() { err = a.peerReports(ctx, t, list, *id, s, r, m, push) })
 	if lost != nil {

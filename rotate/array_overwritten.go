@@ -47,7 +47,7 @@ func storesKeyOf(t *Tenant, c *envelope.Certificate) bool {
 // overwritten ends the work on a tenant whose key is no longer the current one, before the key was
 // pushed to any peer. Its web server may have shown it to a peer all the same.
 func (a *Array) overwritten(ctx context.Context, t *renewing, s *Session, r *Renewal, now *Tenant) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), safePointLimit)
+	ctx, cancel := safePoint(ctx)
 	defer cancel()
 	t.report.Outcome, t.report.Exit = Failed, ExitNotRenewed
 	err := fmt.Errorf("the key was not pushed: %w", r.keepLost(ctx, *t.current, now, &t.report))
@@ -66,7 +66,7 @@ func (t *renewing) keepFailed(ctx context.Context, r *Renewal, ours *Identity, c
 	if ours == nil || reported == nil || reported.SHA256 != ours.Key.Certificate.Fingerprint() {
 		return cause // it was not stored, or was put back
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), safePointLimit)
+	ctx, cancel := safePoint(ctx)
 	defer cancel()
 	now, err := readAnyway(ctx, r)
 	if err != nil || storesKeyOf(now, ours.Key.Certificate) {

@@ -104,26 +104,24 @@ func (r *Renewal) pagesByName(ctx context.Context, t *Tenant) (shown []*envelope
 	for n := range answersByName {
 		c, f := r.Network.PublicKey(ctx, site)
 		switch {
-		case f != nil && len(shown) == 0 && n >= silentNames: // it leads elsewhere, or all are away
-			if failed == nil || !failed.Pending {
-				return nil, nil
-			}
-			return nil, failed.byName()
 		case f == nil:
 			shown = append(shown, c)
+		case len(shown) == 0 && n >= silentNames: // it leads elsewhere, or all are away
+			return nil, failed.byName(false)
 		case f.Reason == ReasonHTTP429:
 		case failed == nil || f.Pending:
 			failed = f
 		}
 	}
-	if failed == nil || !failed.Pending && len(shown) == 0 {
-		return shown, nil
-	}
-	return shown, failed.byName()
+	return shown, failed.byName(len(shown) > 0)
 }
 
-// byName is the failure of an answer by the name.
-func (f *Failure) byName() *Failure {
+// byName is the failure of an answer by the name, nil if no web server of the site need be there: ours
+// says that another answer was this site's.
+func (f *Failure) byName(ours bool) *Failure {
+	if f == nil || !f.Pending && !ours {
+		return nil
+	}
 	where := *f
 	where.Detail, where.unnamed = join(byName, f.Detail), true
 	return &where

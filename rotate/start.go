@@ -79,7 +79,7 @@ func (r *Renewal) stopAgain(ctx context.Context, cause error) error {
 		return cause
 	}
 	r.wasOff = nil
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), safePointLimit)
+	ctx, cancel := safePoint(ctx)
 	defer cancel()
 	failed := &startError{cause: cause}
 	if err := r.Starter.StopMNet(ctx, was.DispatcherMode); err != nil {

@@ -73,12 +73,14 @@ func (e *hookError) Unwrap() error { return e.err }
 
 // hookRunner runs the hooks of one run.
 type hookRunner struct {
-	out   *output.Printer
-	cache *cacheHookRecord // nil if the built-in purge is used
+	out    *output.Printer
+	cache  *cacheHookRecord // nil if the built-in purge is used
+	clears func() bool      // whether the cache-hook can be run, which is found out once
 }
 
 func newHookRunner(out *output.Printer) *hookRunner {
 	h := &hookRunner{out: out}
+	h.clears = sync.OnceValue(func() bool { return hooks.Command(out.Options.CacheHook).Check() == nil })
 	if out.Options.CacheHook != "" && out.Options.Writes() {
 		h.cache = &cacheHookRecord{}
 	}
@@ -196,7 +198,7 @@ func (c hookCache) Describe(ctx context.Context, site string) ([]rotate.CacheSto
 		return nil, nil
 	}
 	stores, err := own.Describe(ctx, site)
-	if hooks.Command(c.hooks.out.Options.CacheHook).Check() != nil { // it clears nothing
+	if !c.hooks.clears() {
 		return stores, err
 	}
 	for i := range stores {

@@ -65,11 +65,12 @@ func Writers(path string) (users []uint32) {
 func RootsAlone(path string) bool {
 	for info := range wayTo(path) {
 		sticky := info.IsDir() && info.Mode()&fs.ModeSticky != 0 // as /tmp is
-		if info.Mode()&fs.ModeSymlink == 0 && info.Mode().Perm()&0o002 != 0 && !sticky {
+		writable := info.Mode()&fs.ModeSymlink == 0 && info.Mode().Perm()&0o002 != 0 && !sticky
+		if writable || info.Sys().(*syscall.Stat_t).Uid != 0 {
 			return false
 		}
 	}
-	return len(Writers(path)) == 0
+	return true
 }
 
 // wayTo are all directories, links and files that are passed on the way to a file.
