@@ -91,7 +91,7 @@ func (d *diagnosis) run(ctx context.Context, report *TenantReport) error {
 	} else {
 		report.Peers = d.callPeers(ctx, *t.identity())
 		d.weighLinks(report, report.SelfCheck == SelfProven, nil)
-		d.otherRuns(ctx, report)
+		d.nextOfLinks(ctx, report)
 	}
 	d.ignore(report.Peers)
 	d.localHistory(report.Peers)

@@ -104,9 +104,10 @@ func (c checkup) fail(p Peer, f *Failure, local SelfCheck) checkup {
 	return c
 }
 
-// otherRuns is noteOtherRuns for links and their findings. If a peer shows that this site was restored
-// from a backup, that is the next step for the others, too.
-func (d *diagnosis) otherRuns(ctx context.Context, report *TenantReport) {
+// nextOfLinks gives the links and their findings a next step that is one for all of them: another run is
+// at work (noteOtherRuns), the stored key is that of another site, or this site was restored from a
+// backup, as one peer shows.
+func (d *diagnosis) nextOfLinks(ctx context.Context, report *TenantReport) {
 	d.noteOtherRuns(ctx, report)
 	renews := d.tenant != nil && d.tenant.hasOtherName() // a push of such a key is refused
 	for j := range report.Peers {

@@ -328,7 +328,7 @@ func TestADiagnosisOfARestoredDatabaseKeepsWhatIsKnownOfAPeer(t *testing.T) {
 			{Wwwroot: peerB, Outcome: Refused, Reason: ReasonFault710, Next: next},
 		}}
 		d := &diagnosis{Renewal: &Renewal{}, findings: []Finding{{Code: "peer_fault_710", Subject: peerB, Next: next}}}
-		d.otherRuns(t.Context(), report)
+		d.nextOfLinks(t.Context(), report)
 		if got := d.findings[0].Next; got != next && (next != "" || got != nextRestored) {
 			t.Errorf("%q became %q", next, got)
 		}
@@ -341,7 +341,7 @@ func TestADiagnosisOfAKeyOfAnotherSiteAdvisesNoPush(t *testing.T) {
 	c.own(testPair(t, "https://other.example", clock.AddDate(0, 0, -2)))
 	report := &TenantReport{Peers: []PeerReport{{Wwwroot: peerA, Outcome: Refused, Reason: ReasonCannotOpen, Next: nextMemberRow}}}
 	d := &diagnosis{Renewal: c.renewal(Options{}), tenant: &c.tenant, findings: []Finding{{Code: "peer_cannot_open", Subject: peerA, Next: nextMemberRow}}}
-	d.otherRuns(t.Context(), report)
+	d.nextOfLinks(t.Context(), report)
 	if d.findings[0].Next != adviceRenew || report.Peers[0].Next != adviceRenew {
 		t.Errorf("%q, %q", d.findings[0].Next, report.Peers[0].Next)
 	}
