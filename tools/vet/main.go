@@ -1,9 +1,9 @@
 // Command vet runs the analyzers of "go vet", and those that find typical mistakes of a tool with
 // connections: responses and rows that are left open, errors that are compared although they may be
-// wrapped. It compiles nothing: it reads the types of all dependencies from their source, once for
-// all analyzers. "go vet" looks at each package of the standard library and of the dependencies in a
-// process of its own, and for another system, GOOS=darwin say, it compiles them first: that takes
-// minutes with an empty build cache. A file that does not compile there is an error here as well.
+// wrapped. Called by "go vet -vettool" it looks at what has changed, since the build cache keeps what
+// it found. Called alone it compiles nothing: it reads the types of all dependencies from their
+// source, which is how to check another system, GOOS=darwin say, whose packages "go vet" would
+// compile first. A file that does not compile there is an error here as well.
 //
 // This module is not that of the command, so that none of its dependencies becomes one of the
 // command; its go.mod pins the other tools as well.
