@@ -66,7 +66,7 @@ func (r *Renewal) waitUntilActive(ctx context.Context, t *Tenant, id Identity, b
 				if errors.Is(err, context.DeadlineExceeded) && lost.Cache != nil { // which is what took the time
 					return check, lost
 				}
-				return SelfFailed, fmt.Errorf("wait for the local site: %w", err)
+				return SelfFailed, fmt.Errorf("wait for the local site: %w", cmp.Or(context.Cause(ctx), err))
 			}
 			if i == 0 || !step.once {
 				lost.Cache = r.drop(ctx, t, step.scope)
@@ -257,7 +257,18 @@ var (
 const safePointLimit = 5 * time.Minute
 
 // errSafePoint is the cause of a context whose safePointLimit has passed.
-var errSafePoint = fmt.Errorf("the local site did not use the stored key within %v", safePointLimit)
+var errSafePoint error = late{}
+
+type late struct{}
+
+func (late) Error() string {
+	return fmt.Sprintf("the local site did not use the stored key within %v", safePointLimit)
+}
+
+// Hint is what to do about it.
+func (late) Hint() string {
+	return "if the --cache-hook takes long, let it end within a minute: it runs up to three times for one key. Then start the same command again"
+}
 
 // safePoint is a context for such work, whatever ends the run.
 func safePoint(run context.Context) (context.Context, context.CancelFunc) {

@@ -34,6 +34,9 @@ func (r *Renewal) keep(ctx context.Context, t *Tenant, report *TenantReport) (*I
 		return nil, err
 	}
 	id := t.identity()
+	if err := r.keepEmptied(ctx, t, report); err != nil {
+		return nil, stoppedOr(ctx, fmt.Errorf("nothing was pushed: %w", err))
+	}
 	check, failure := r.ask(ctx, t, *id, r.answersForProof())
 	report.SelfCheck = check
 	if err := r.stopped(ctx, t, check, failure); err != nil {
@@ -47,14 +50,6 @@ func (r *Renewal) keep(ctx context.Context, t *Tenant, report *TenantReport) (*I
 		if err = r.rescue(ctx, t, usesUnknown); err == nil {
 			check, err = r.waitUntilActive(ctx, t, *id, SelfSkipped)
 		}
-	case len(t.History) == 0: // the cache may have the keys of a history that was emptied
-		if unread := r.keepCached(ctx, t, false); unread != nil {
-			r.Log.Debug().Err(unread).Msg("the cache was not compared with the key history, which is empty")
-		}
-		report.History = len(t.History)
-		if now := t.identity(); now == nil || now.Key.Certificate.PEM != id.Key.Certificate.PEM {
-			err = ErrConflict
-		}
 	}
 	report.SelfCheck = check
 	switch {
@@ -67,6 +62,30 @@ func (r *Renewal) keep(ctx context.Context, t *Tenant, report *TenantReport) (*I
 	}
 	report.Outcome = Kept
 	return t.identity(), nil // with the keys that were found in the cache
+}
+
+// keepEmptied keeps the keys of a history that was emptied, since it was damaged: the cache may have them,
+// whatever the web server answers. Cron is not told of a cache that cannot be read: it is so every day
+// until the first renewal.
+func (r *Renewal) keepEmptied(ctx context.Context, t *Tenant, report *TenantReport) error {
+	if len(t.History) > 0 {
+		return nil
+	}
+	stored := t.Pair
+	err := r.keepFound(ctx, t)
+	report.History = len(t.History)
+	switch {
+	case errors.Is(err, errUnreadCache) && r.Due.OnlyIfDue:
+		r.Log.Debug().Err(err).Msg("the cache was not compared with the key history, which is empty")
+	case errors.Is(err, errUnreadCache):
+		report.warn("the key history is empty, and not each cache could be read: keys that only a cache has were not saved: " + oneLine(err))
+	case err != nil:
+		return err
+	}
+	if t.Pair != stored {
+		return ErrConflict
+	}
+	return nil
 }
 
 // mayKeep finds what must stop a run that leaves the stored key as it is: no call may be made under

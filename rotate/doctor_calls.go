@@ -113,7 +113,7 @@ func (d *diagnosis) nextOfLinks(ctx context.Context, report *TenantReport) {
 	for j := range report.Peers {
 		p := &report.Peers[j]
 		switch {
-		case renews && p.outdated():
+		case renews && p.outdated() && p.Next != HintOf(ErrUnderWay):
 			p.Next = adviceRenew
 		case p.Next == "" && p.outdated() && report.restoredBackup():
 			p.Next = nextRestored

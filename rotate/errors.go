@@ -294,11 +294,8 @@ type OnlyCopyError struct {
 	// Unasked: the web server was not asked which key it uses (--self-check=off). The database may
 	// well have that key.
 	Unasked bool
-	// Silent: a web server did not show which key it uses. Those that did use keys that the database
-	// has.
-	Silent bool
-	// Unnamed: it is one that no --node names.
-	Unnamed bool
+	// Named: --node was given.
+	Named bool
 	// Pushable: a push would save the key as well as a renewal, which makes one more key each time.
 	Pushable bool
 }
@@ -314,20 +311,44 @@ func (e *OnlyCopyError) Unwrap() []error { return []error{ErrOnlyCopy, e.Err} }
 func (e *OnlyCopyError) Hint() string {
 	const keep = "do not purge Moodle's caches: peers may know only this key. "
 	const lastResort = "As a last resort a renewal with --abandon-pending gives the key up: peers that know only this key then lose trust in this site. "
+	var silent *Failure
 	switch {
 	case e.Unasked:
 		return keep + "To find out whether the database has the key that the web server uses, leave out --self-check=off; if this machine cannot open the wwwroot, name the web server with --node=HOST[:PORT]"
-	case e.Unnamed:
-		return "do not purge Moodle's caches: that web server may have the only copy of a key. Start it and name it with --node, or take it out of the load balancer and of the --cache-hook. Then run: renew_mnetkeys …"
-	case e.Silent:
-		return "do not purge Moodle's caches: that web server may have the only copy of a key. Start it. " + leaveOut("it") + ". Then run: renew_mnetkeys …"
+	case errors.As(e.Err, &silent):
+		return sentences("do not purge Moodle's caches: that web server may have the only copy of a key", silent.letShow(), e.leaveOut(silent), "then "+runAgain)
+	case errors.Is(e.Err, errNotShown):
+		return "do not purge Moodle's caches: that web server may have the only copy of a key. If several web servers are behind the wwwroot, name each of them with --node. Then " + runAgain
 	case errors.Is(e.Err, ErrCacheInMemory):
 		return keep + "No other process can read it in the memory of the web server (APCu). To give up the key, so that peers which know only this key lose trust in this site, " +
 			"allow this user to reload php-fpm, as docs/caches.md shows, and put the name of your service into this command. Run: renew_mnetkeys --abandon-pending --cache-hook='systemctl reload php8.2-fpm'"
-	case errors.Is(e.Err, errNowhere):
+	case errors.Is(e.Err, errNowhere) && !errors.Is(e.Err, errUnreadCache):
 		return keep + "It may be in the cache of another web server. " + lastResort + "To save it, on each web server, as its user, with a --node=HOST[:PORT] for each, run: renew_mnetkeys …"
 	}
 	return keep + lastResort + "To save it, on the web server, as its user, with php installed, so that the cache can be read (if there are several web servers, on each, with a --node=HOST[:PORT] for each), run: renew_mnetkeys …"
+}
+
+// leaveOut is what to do instead about a web server that cannot show its key.
+func (e *OnlyCopyError) leaveOut(silent *Failure) string {
+	switch {
+	case silent.unnamed:
+		return "name it with --node, or take it out of the load balancer and of the --cache-hook; before it is used again, name it there and push"
+	case e.Named:
+		return leaveOut("it")
+	}
+	return ""
+}
+
+// letShow is what a web server of the local site needs that did not show its certificate.
+func (f *Failure) letShow() string {
+	row := f.Reason.Row()
+	switch {
+	case row.Unanswered:
+		return "start it"
+	case row.NextLocal != "" && !hasCommand(row.NextLocal):
+		return row.NextLocal
+	}
+	return "let it show its page mnet/publickey.php"
 }
 
 // SharedCacheError says that Moodle's cache has the key of another site in the place of this one's,
@@ -348,7 +369,7 @@ func (e *SharedCacheError) Hint() string {
 // Hint is what to do about it.
 func (e *OtherNameError) Hint() string {
 	if e.Node != "" {
-		return "correct --node: it must name a web server of " + e.Wwwroot + ". If it does, the config.php of that web server names another database: correct it there. Leave --node out only if that web server is not the site's"
+		return "correct --node: it must name a web server of " + e.Wwwroot + ". If it does, the config.php of that web server names another database: correct it there. Its cache may also be from before a move of this site: purge it then. Leave --node out only if that web server is not the site's"
 	}
 	return "write the wwwroot exactly as the site does, letters of the path too: in --host, in config.php, in VMoodle's register, and in the local host row (mnet_host)"
 }

@@ -83,7 +83,7 @@ func (e *LocalSiteError) SeveralCaches() bool {
 // Hint is what to do, in this order: what the database needs to be written, what keeps the web server
 // from being proven, and the command. A purge is advised only if no key can be lost by it.
 func (e *LocalSiteError) Hint() string {
-	known := cmp.Or(HintOf(e.Elsewhere), e.hintCache(), e.unseen())
+	known := e.known()
 	switch {
 	case e.Now != nil:
 		return e.Now.Hint()
@@ -101,13 +101,16 @@ func (e *LocalSiteError) Hint() string {
 	return e.hintStored()
 }
 
-// hintCache is what the purge of the cache needs, "" if that is not known.
-func (e *LocalSiteError) hintCache() string {
-	if e.Hooked && e.Cache != nil {
-		return "correct the --cache-hook: the error says why it failed"
+// known is what keeps the web server from being proven, "" if that is not known. A hook that failed is
+// named first: what was seen then may come of it.
+func (e *LocalSiteError) known() string {
+	if e.hookFailed() {
+		return sentences("correct the --cache-hook: the error says why it failed", cmp.Or(HintOf(e.Elsewhere), e.unseen()))
 	}
-	return HintOf(e.Cache)
+	return cmp.Or(HintOf(e.Elsewhere), HintOf(e.Cache), e.unseen())
 }
+
+func (e *LocalSiteError) hookFailed() bool { return e.Hooked && e.Cache != nil }
 
 // unseen is what a web server needs whose answers show no key, "" if it has not answered.
 func (e *LocalSiteError) unseen() string {
@@ -133,7 +136,7 @@ func (e *LocalSiteError) hintNotPutBack(cause string) string {
 // hintUndone is for a renewal that was undone: if nothing was pushed, all peers have the old key, which
 // is the stored one.
 func (e *LocalSiteError) hintUndone(known string) string {
-	const again = "start the same command again"
+	const again = "then start the same command again"
 	last := "to see which store it is, run: renew_mnetkeys doctor --verbose"
 	if e.Pushed {
 		last = "peers may have the other key by an earlier push. To give them the one that is stored now, run: renew_mnetkeys push"
@@ -141,16 +144,14 @@ func (e *LocalSiteError) hintUndone(known string) string {
 	switch {
 	case hasCommand(known):
 		return known
-	case e.Hooked && e.Cache != nil:
-		return sentences("before the next run, "+known, last)
-	case e.Unseen && known != "":
-		return sentences(known, e.waits(), "then "+again)
 	case e.Pushed && known != "":
-		return sentences(known, last)
+		return sentences(known, e.waits(), last)
+	case e.hookFailed(), e.Unseen && known != "":
+		return sentences(known, e.waits(), again)
 	case known != "":
 		return known
 	case e.Unseen:
-		return sentences("the old key was restored, since the web server could not be asked whether it uses the new one", e.waits(), "when it answers again, "+again)
+		return sentences("the old key was restored, since the web server could not be asked whether it uses the new one", e.waits(), "when it answers again, start the same command again")
 	case e.Hooked:
 		return sentences("before the next run, "+e.hintHook(), last)
 	case !e.SeveralCaches():

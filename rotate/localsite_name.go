@@ -17,6 +17,7 @@ type ownName struct {
 	absent bool // nothing answers there from this machine: it is not asked any more
 	silent int  // how often it did not answer in time
 	clear  bool // nothing is behind it: a web server cannot have been missed
+	ours   bool // an answer was this site's: it does not lead elsewhere
 }
 
 // askByName is how long the name may take to accept a connection, and silentNames how often it may
@@ -53,6 +54,7 @@ func (n *ownName) see(r *Renewal, answers []nodeAnswer) {
 		return
 	}
 	n.absent = !slices.ContainsFunc(answers, func(a nodeAnswer) bool { return a.Failure == nil || a.Reason != ReasonTimeout })
+	n.ours = n.ours || slices.ContainsFunc(answers, func(a nodeAnswer) bool { return !r.notOurs(a) })
 }
 
 // isByName reports whether an answer is by the name beside --node.
@@ -71,8 +73,8 @@ const answersByName = 15
 const byName = "at the wwwroot, perhaps by a web server that no --node names"
 
 // shownByName are the certificates that are shown by the name beside --node. silent is set if a web
-// server of the site may be behind it that showed none: one that did not answer in time, or any if
-// another answer was this site's, also when it was asked again.
+// server of the site may be behind it that showed none, also when it was asked again: one that did not
+// answer in time, or any if the name is known to lead here.
 func (r *Renewal) shownByName(ctx context.Context, t *Tenant) (shown []*envelope.Certificate, silent *Failure) {
 	shown, silent = r.pagesByName(ctx, t)
 	if silent == nil || r.name.absent || r.Sleep(ctx, restart) != nil {
@@ -88,7 +90,9 @@ func (r *Renewal) shownByName(ctx context.Context, t *Tenant) (shown []*envelope
 // restart is how long a web server may be away that is just restarting.
 const restart = 3 * time.Second
 
-// pagesByName reads the pages once. A filter that accepts no more calls says nothing of a web server.
+// pagesByName reads the pages once. A web server that refuses at once gets more requests of some load
+// balancers than the others, so those that fail do not end it, unless the name leads elsewhere, or
+// they take long, or no more calls are accepted.
 func (r *Renewal) pagesByName(ctx context.Context, t *Tenant) (shown []*envelope.Certificate, silent *Failure) {
 	if len(r.Nodes) == 0 {
 		return nil, nil
@@ -101,23 +105,26 @@ func (r *Renewal) pagesByName(ctx context.Context, t *Tenant) (shown []*envelope
 		return nil, &Failure{Reason: ReasonTimeout, Detail: byName, Pending: true}
 	}
 	var failed *Failure
-	for n := range answersByName {
+	missed := 0
+	for range answersByName {
 		c, f := r.Network.PublicKey(ctx, site)
-		switch {
-		case f == nil:
-			shown = append(shown, c)
-		case len(shown) == 0 && n >= silentNames: // it leads elsewhere, or all are away
-			return nil, failed.byName(false)
-		case f.Reason == ReasonHTTP429:
-		case failed == nil || f.Pending:
+		if f == nil {
+			shown, r.name.ours = append(shown, c), true
+			continue
+		}
+		if failed == nil || f.Pending {
 			failed = f
 		}
+		missed++
+		if f.Reason == ReasonHTTP429 || missed > silentNames && (!r.name.ours || f.Reason == ReasonTimeout) {
+			break
+		}
 	}
-	return shown, failed.byName(len(shown) > 0)
+	return shown, failed.byName(r.name.ours)
 }
 
 // byName is the failure of an answer by the name, nil if no web server of the site need be there: ours
-// says that another answer was this site's.
+// says that the name leads here.
 func (f *Failure) byName(ours bool) *Failure {
 	if f == nil || !f.Pending && !ours {
 		return nil

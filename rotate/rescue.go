@@ -1,7 +1,6 @@
 package rotate
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,25 +32,20 @@ func (r *Renewal) rescue(ctx context.Context, t *Tenant, seen usage) error {
 	if t.neverHadKey() {
 		return nil
 	}
-	err := r.keepCached(ctx, t, false)
+	err := r.keepFound(ctx, t)
 	if err != nil && !errors.Is(err, errUnreadCache) || seen == usesStored && !r.hooked() {
 		return ignoreUnread(err)
 	}
-	if may, _ := r.mayDrop(ctx, t, seen, err); may {
+	if r.onlyCopy(ctx, t, seen, err) == nil {
 		return nil
 	}
 	if err = r.keepCached(ctx, t, true); err != nil && !errors.Is(err, errUnreadCache) {
 		return err
 	}
-	may, silent := r.mayDrop(ctx, t, seen, err)
-	only := &OnlyCopyError{Err: cmp.Or(err, errNowhere), Unasked: r.SelfCheck == SelfCheckOff}
-	if silent != nil && (err == nil || silent.unnamed) {
-		only = &OnlyCopyError{Err: fmt.Errorf("not each web server shows which key it uses: %w", silent), Silent: true}
-	}
-	only.Unnamed = only.Silent && silent.unnamed
-	only.Pushable = r.mayKeep(t) == nil
+	cause := r.onlyCopy(ctx, t, seen, err)
+	only := &OnlyCopyError{Err: cause, Unasked: r.SelfCheck == SelfCheckOff, Named: len(r.Nodes) > 0, Pushable: r.mayKeep(t) == nil}
 	switch {
-	case may:
+	case cause == nil:
 		return nil
 	case r.AbandonPending:
 		done := "given up"
@@ -64,8 +58,13 @@ func (r *Renewal) rescue(ctx context.Context, t *Tenant, seen usage) error {
 	return only
 }
 
-// errNowhere: the key that the web server uses is in no cache that was read, as far as is known.
-var errNowhere = errors.New("the web server uses a key that was found neither in the database nor in a cache that can be read")
+var (
+	// errNowhere: the key that the web server uses is in no cache that was read.
+	errNowhere = errors.New("the web server uses a key that was found neither in the database nor in a cache that can be read")
+	// errNotShown: those that were asked for their page were others.
+	errNotShown = errors.New("a web server uses another key than the stored one, and it was not found again to see whether the database has that key")
+	errSilent   = errors.New("not each web server shows which key it uses")
+)
 
 func ignoreUnread(err error) error {
 	if errors.Is(err, errUnreadCache) {
@@ -74,38 +73,49 @@ func ignoreUnread(err error) error {
 	return err
 }
 
-// mayDrop reports whether the cache has no only copy. unread is the error of reading the cache:
-// what was not read may be the key of a certificate for which the database no longer has it. silent
-// is set if nothing else prevents the drop than a web server that shows no certificate.
-func (r *Renewal) mayDrop(ctx context.Context, t *Tenant, seen usage, unread error) (may bool, silent *Failure) {
+// onlyCopy is why the cache may have the only copy of a key, nil if it has none. unread is the error of
+// reading the cache: what was not read may be the key of a certificate for which the database no longer
+// has it. A hook may empty the cache of a web server that no --node names: one that shows nothing stops
+// a cure, not a renewal whose calls have all met the stored key.
+func (r *Renewal) onlyCopy(ctx context.Context, t *Tenant, seen usage, unread error) error {
 	var shown []*envelope.Certificate
-	asked := true
-	if seen != usesStored {
+	var silent, unnamed *Failure
+	asked := seen == usesStored
+	if !asked {
 		shown, silent, asked = r.shown(ctx, t)
+	}
+	if r.hooked() {
+		behind, unseen := r.shownByName(ctx, t)
+		shown = append(shown, behind...)
+		if seen != usesStored && r.name.ours {
+			unnamed = unseen
+		}
 	}
 	kept := t.knows
 	if unread != nil {
 		kept = t.has
 	}
-	// A hook may empty the cache of a web server that no --node names. One that shows nothing stops a
-	// cure, not a renewal whose calls have all met the stored key.
+	cured := r.hooked() && seen == usesAnother
 	switch {
-	case r.hooked() && seen == usesStored:
-		shown, _ = r.pagesByName(ctx, t)
-	case r.hooked() && seen == usesAnother:
-		behind, unseen := r.shownByName(ctx, t)
-		if shown = append(shown, behind...); unseen != nil && len(behind) > 0 {
-			return false, unseen
-		}
+	case slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !kept(c) }):
+		return nowhere(unread)
+	case unnamed != nil:
+		return fmt.Errorf("%w: %w", errSilent, unnamed)
+	case !asked && unread != nil:
+		return unread
+	case cured && silent != nil:
+		return fmt.Errorf("%w: %w", errSilent, silent)
+	case cured && !slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !c.Equal(t.identity().Key.Certificate) }):
+		return errNotShown
 	}
-	if slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !kept(c) }) {
-		return false, nil
+	return nil
+}
+
+func nowhere(unread error) error {
+	if unread != nil {
+		return fmt.Errorf("%w: %w", errNowhere, unread)
 	}
-	if seen == usesAnother && r.hooked() {
-		stored := t.identity().Key.Certificate
-		return asked && slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !c.Equal(stored) }), silent
-	}
-	return asked || unread == nil, silent
+	return errNowhere
 }
 
 // allKept reports whether the database has the key of every certificate that the web servers show,
@@ -130,6 +140,16 @@ func (t *Tenant) neverHadKey() bool {
 
 // errUnreadCache marks that a cache store could not be read.
 var errUnreadCache = errors.New("the cached key pair cannot be read")
+
+// keepFound keeps what can be read of the cache. With an empty history PHP is asked for the rest at
+// once: the history may have been damaged and emptied, and then only the cache has its keys.
+func (r *Renewal) keepFound(ctx context.Context, t *Tenant) error {
+	err := r.keepCached(ctx, t, false)
+	if errors.Is(err, errUnreadCache) && len(t.History) == 0 {
+		err = r.keepCached(ctx, t, true)
+	}
+	return err
+}
 
 // keepCached reads the cache and stores the pairs that are missing in the history.
 func (r *Renewal) keepCached(ctx context.Context, t *Tenant, withPHP bool) error {
@@ -241,7 +261,7 @@ func (t *Tenant) has(c *envelope.Certificate) bool {
 // shown are the certificates that the web servers of the local site show by their publickey.php;
 // asked is false if one of them showed none, which silent says, or there are no web servers. Each
 // address is asked on several new connections: a load balancer hides web servers, which may have a
-// cache each.
+// cache each, and a hook empties them all.
 func (r *Renewal) shown(ctx context.Context, t *Tenant) (shown []*envelope.Certificate, silent *Failure, asked bool) {
 	if r.SelfCheck == SelfCheckOff {
 		return nil, nil, false
@@ -251,7 +271,11 @@ func (r *Renewal) shown(ctx context.Context, t *Tenant) (shown []*envelope.Certi
 		return nil, failure, false
 	}
 	nodes = slices.DeleteFunc(nodes, func(node Peer) bool { return r.leftOut(node.Node) })
-	for range answersWanted {
+	pages := answersWanted
+	if len(nodes) == 1 && r.hooked() {
+		pages = answersByName
+	}
+	for range pages {
 		for _, node := range nodes {
 			c, failure := r.shownBy(ctx, t, node)
 			if failure != nil {

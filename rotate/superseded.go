@@ -128,7 +128,8 @@ func (r *Renewal) recheckLocalSite(ctx context.Context, t *Tenant, id Identity, 
 	}
 	r.Log.Warn().Str("failure", failure.Error()).Msg("the local site does not use what is stored any more")
 	switch _, err := r.keepUsed(ctx, now, failure); {
-	case err != nil && failure.Reason == ReasonMNetOff: // which says nothing of keys
+	case err != nil && failure.Reason == ReasonMNetOff && !errors.Is(err, errNowhere): // which says nothing of keys
+		r.Log.Warn().Err(err).Msg("the cache was not purged at the last look")
 		report.notProvenAnyMore(failure)
 		return now, false, nil
 	case err != nil:

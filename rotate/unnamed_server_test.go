@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -10,25 +11,48 @@ import (
 
 // Behind the name there may be a web server that no --node names. A hook empties its cache, too.
 
-// everyOtherPage is a network in which every second page by the name is a failure.
-type everyOtherPage struct {
+// numberedPages is a network whose pages by the name are told by their number; one without a text is that
+// of the world.
+type numberedPages struct {
 	*world
-	failure *Failure
-	until   int // how many pages may fail, 0 for all
-	pages   int
+	page  func(n int) (text string, f *Failure)
+	pages int
 }
 
-func (n *everyOtherPage) PublicKey(ctx context.Context, p Peer) (*envelope.Certificate, *Failure) {
-	if p.Wwwroot == ownURL && p.Node == "" {
-		n.mu.Lock()
-		n.pages++
-		fails := n.pages%2 == 0 && (n.until == 0 || n.pages <= n.until)
-		n.mu.Unlock()
-		if fails {
-			return nil, n.failure
+func (p *numberedPages) PublicKey(ctx context.Context, at Peer) (*envelope.Certificate, *Failure) {
+	if at.Wwwroot == ownURL && at.Node == "" {
+		p.mu.Lock()
+		n := p.pages
+		p.pages++
+		p.mu.Unlock()
+		switch text, f := p.page(n); {
+		case f != nil:
+			return nil, f
+		case text != "":
+			return mustParse(text), nil
 		}
 	}
-	return n.world.PublicKey(ctx, p)
+	return p.world.PublicKey(ctx, at)
+}
+
+// everySecond page is a failure, up to a number.
+func everySecond(f *Failure, until int) func(int) (string, *Failure) {
+	return func(n int) (string, *Failure) {
+		if n%2 == 1 && n < until {
+			return "", f
+		}
+		return "", nil
+	}
+}
+
+// first are failures, then the text is shown.
+func first(n int, f *Failure, text string) func(int) (string, *Failure) {
+	return func(page int) (string, *Failure) {
+		if page < n {
+			return "", f
+		}
+		return text, nil
+	}
 }
 
 // withRetired is a world in which web1 shows a key of the history.
@@ -56,7 +80,7 @@ func TestAWebServerBehindTheNameThatShowsNoKeyIsNotPurged(t *testing.T) {
 			return nil
 		}
 		r := w.renewal(Options{Nodes: []string{"web1", "web2"}, Answers: 5})
-		r.Cache, r.Network = &countedHook{world: w}, &everyOtherPage{world: w, failure: f}
+		r.Cache, r.Network = &countedHook{world: w}, &numberedPages{world: w, page: everySecond(f, 1000)}
 		if report := r.Distribute(t.Context()); len(w.happened("drop")) > 0 {
 			t.Errorf("%s: the hook ran: exit %d: %v", f.Reason, report.Exit, report.Err)
 		}
@@ -82,12 +106,12 @@ func TestAPageByTheNameIsReadAgain(t *testing.T) {
 			return nil
 		}
 		r := w.renewal(Options{Nodes: []string{"web1", "web2"}})
-		r.Cache, r.Network = &countedHook{world: w}, &everyOtherPage{world: w, failure: &Failure{Reason: ReasonHTTP503, Pending: true}, until: c.until}
+		r.Cache, r.Network = &countedHook{world: w}, &numberedPages{world: w, page: everySecond(&Failure{Reason: ReasonHTTP503, Pending: true}, c.until)}
 		report := r.Run(t.Context())
 		if runs := len(w.happened("drop")) > 0; runs != c.runs {
 			t.Errorf("%+v: the hook ran: %v: exit %d: %v", c, runs, report.Exit, report.Err)
 		}
-		if hint := HintOf(report.Err); !c.runs && (!strings.Contains(report.Err.Error(), byName) || !strings.HasSuffix(hint, "or take it out of the load balancer and of the --cache-hook. Then run: renew_mnetkeys …")) {
+		if hint := HintOf(report.Err); !c.runs && (!strings.Contains(report.Err.Error(), byName) || !strings.HasSuffix(hint, "or take it out of the load balancer and of the --cache-hook; before it is used again, name it there and push. Then run: renew_mnetkeys …")) {
 			t.Errorf("%v; %s", report.Err, hint)
 		}
 	}
@@ -144,5 +168,184 @@ func TestNothingIsOfferedWithoutAProofIfAHookPurges(t *testing.T) {
 		if hint := HintOf(r.Run(t.Context()).Err); strings.Contains(hint, "--self-check=off") == hooked {
 			t.Errorf("hooked: %v: %s", hooked, hint)
 		}
+	}
+}
+
+// cured is a world in which web1 uses a key of the history until the hook has run.
+func cured(t *testing.T) *world {
+	w := withRetired(t)
+	w.answer = func(node string, _ int) *Failure {
+		if node == "web1" && len(w.happened("drop")) == 0 {
+			return &Failure{Reason: ReasonFault7023}
+		}
+		return nil
+	}
+	return w
+}
+
+// The calls by the name were this site's, so it leads here: whatever its pages answer, a web server that
+// no --node names may be behind it. A load balancer sends most requests to the one that fails at once.
+func TestPagesByTheNameThatFailAreWebServersOfThisSite(t *testing.T) {
+	limited, refused, away := &Failure{Reason: ReasonHTTP429, Pending: true}, &Failure{Reason: ReasonHTTP403}, &Failure{Reason: ReasonHTTP503, Pending: true}
+	other := newWorld(t).someOther()
+	for name, page := range map[string]func(int) (string, *Failure){
+		"four pages, then a limit": func(n int) (string, *Failure) {
+			if n < 4 {
+				return "", nil
+			}
+			return "", limited
+		},
+		"a limit for all":                     first(1000, limited, ""),
+		"maintenance for all":                 first(1000, away, ""),
+		"three refused, then another key":     first(3, refused, other),
+		"three away, twice, then another key": first(6, away, other),
+		"three limited, then another key":     first(3, limited, other),
+	} {
+		w := cured(t)
+		r := w.renewal(Options{Nodes: []string{"web1", "web2"}, Answers: 5})
+		r.Cache, r.Network = &countedHook{world: w}, &numberedPages{world: w, page: page}
+		if report := r.Distribute(t.Context()); len(w.happened("drop")) > 0 {
+			t.Errorf("%s: the hook ran: exit %d: %v", name, report.Exit, report.Err)
+		}
+		w = withRetired(t)
+		r = w.renewal(Options{Nodes: []string{"web1", "web2"}, Answers: 5})
+		r.Network, r.name.ours = &numberedPages{world: w, page: page}, true
+		if hint := r.notUsed(t.Context(), &Failure{Reason: ReasonSeveralCaches}).Hint(); strings.Contains(hint, "purge_caches.php") {
+			t.Errorf("%s: verify: %s", name, hint)
+		}
+	}
+	w := newWorld(t)
+	r := w.renewal(Options{Nodes: []string{"web1", "web2"}, Answers: 5})
+	r.Cache, r.Network = &countedHook{world: w}, &numberedPages{world: w, page: first(3, away, other)}
+	if report := r.Run(t.Context()); len(w.happened("drop")) > 0 {
+		t.Errorf("renewal: the hook ran: exit %d: %v", report.Exit, report.Err)
+	}
+}
+
+// No call was made that tells which key the web servers use.
+func TestAHookPurgesNoKeyOfAnUnnamedWebServerOfASiteThatWasNotAsked(t *testing.T) {
+	for name, spoil := range map[string]func(*world){
+		"no pair is stored": func(w *world) { w.tenant.Pair = Stored{} },
+		"mnet_off": func(w *world) {
+			w.answer = func(node string, _ int) *Failure {
+				if node == "web1" && len(w.happened("drop")) == 0 {
+					return &Failure{Reason: ReasonMNetOff}
+				}
+				return nil
+			}
+		},
+	} {
+		w := newWorld(t)
+		used := w.tenant.Pair
+		w.tenant.History, w.cached = []Retired{{Stored: used, Expires: clock.Unix()}}, &used
+		w.pages = map[string]string{"web1": used.Certificate, "web2": used.Certificate, "": w.someOther()}
+		spoil(w)
+		r := w.renewal(Options{Nodes: []string{"web1", "web2"}, Answers: 5})
+		r.Cache = &countedHook{world: w}
+		if report := r.Run(t.Context()); len(w.happened("drop")) > 0 {
+			t.Errorf("%s: the hook ran: exit %d: %v", name, report.Exit, report.Err)
+		}
+	}
+}
+
+// What was seen is said before what was not.
+func TestAnUnknownKeyBehindTheNameIsNamedBeforeAWebServerThatShowsNone(t *testing.T) {
+	w := cured(t)
+	w.cachedErr = errors.New("run it as www-data")
+	other := w.someOther()
+	r := w.renewal(Options{Nodes: []string{"web1", "web2"}, Answers: 5})
+	r.Cache, r.Network = &countedHook{world: w}, &numberedPages{world: w, page: func(n int) (string, *Failure) {
+		if n%2 == 0 {
+			return "", &Failure{Reason: ReasonHTTP403}
+		}
+		return other, nil
+	}}
+	report := r.Distribute(t.Context())
+	if !errors.Is(report.Err, errNowhere) || !strings.Contains(report.Err.Error(), "www-data") {
+		t.Error(report.Err)
+	}
+}
+
+// A web server that answers is not started, and without --node none is taken out of it.
+func TestTheHintOnAForbiddenPageFitsTheOptions(t *testing.T) {
+	w := newWorld(t)
+	w.renewed(t)
+	w.noPage = map[string]*Failure{"": {Reason: ReasonHTTP403}}
+	w.answer = func(string, int) *Failure { return &Failure{Reason: ReasonFault7025} }
+	r := w.renewal(Options{Answers: 5})
+	r.Cache = &countedHook{world: w}
+	hint := HintOf(r.Distribute(t.Context()).Err)
+	if strings.Contains(hint, "tart it") || strings.Contains(hint, "--node") || !strings.Contains(hint, "allow this machine") {
+		t.Error(hint)
+	}
+}
+
+// One of several web servers behind one address went back to the key that was just retired, and no page
+// was its.
+func TestTheLastLookSaysOnlyWhatItSaw(t *testing.T) {
+	w := newWorld(t)
+	w.addPeer(peerA, fakePeer{})
+	told := 0
+	w.at("prove "+peerA, 1, func() { told = w.asked })
+	w.answer = func(_ string, n int) *Failure {
+		if told > 0 && n == told+2 {
+			return &Failure{Reason: ReasonFault7025}
+		}
+		return nil
+	}
+	r := w.renewal(Options{Answers: 5})
+	r.Cache = &countedHook{world: w}
+	if report := r.Run(t.Context()); !errors.Is(report.Err, errNotShown) || strings.Contains(HintOf(report.Err), "abandon") {
+		t.Errorf("%v; %s", report.Err, HintOf(report.Err))
+	}
+}
+
+// mnet_off says nothing of keys, but a page does.
+func TestTheLastLookNamesAnUnknownKeyOfASiteWhoseMNetIsOff(t *testing.T) {
+	w := newWorld(t)
+	w.addPeer(peerA, fakePeer{})
+	w.at("prove "+peerA, 1, func() {
+		w.answer = func(string, int) *Failure { return &Failure{Reason: ReasonMNetOff} }
+		w.pages = map[string]string{"": w.someOther()}
+	})
+	r := w.renewal(Options{Answers: 5})
+	r.Cache = &countedHook{world: w}
+	if report := r.Distribute(t.Context()); report.Exit != ExitLocalSite || !errors.Is(report.Err, ErrOnlyCopy) {
+		t.Errorf("exit %d: %v", report.Exit, report.Err)
+	}
+}
+
+// What is seen after a hook has failed may come of that.
+func TestAHookThatFailsIsNamedWhateverTheWebServerAnswersThen(t *testing.T) {
+	for _, f := range []*Failure{{Reason: "http_502", Pending: true}, {Reason: ReasonMNetOff}} {
+		w := withRetired(t)
+		w.dropErr = errors.New("the cache-hook failed: systemctl: ended with exit code 1")
+		w.answer = func(node string, _ int) *Failure {
+			switch {
+			case node == "web1" && len(w.happened("drop")) == 0:
+				return &Failure{Reason: ReasonFault7023}
+			case node != "" && len(w.happened("drop")) > 0:
+				return f
+			}
+			return nil
+		}
+		r := w.renewal(Options{Nodes: []string{"web1", "web2"}, Answers: 5})
+		r.Cache = &countedHook{world: w}
+		if report := r.Distribute(t.Context()); !strings.HasPrefix(HintOf(report.Err), "correct the --cache-hook") {
+			t.Errorf("%v; %s", report.Err, HintOf(report.Err))
+		}
+	}
+}
+
+func TestAHookThatTakesTooLongIsSaidTo(t *testing.T) {
+	w := newWorld(t)
+	w.sticky = true
+	r := w.renewal(Options{Answers: 1})
+	r.Cache = &countedHook{world: w}
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 0, errSafePoint)
+	defer cancel()
+	_, err := r.waitUntilActive(ctx, &w.tenant, *w.tenant.identity(), SelfSkipped)
+	if !errors.Is(err, errSafePoint) || !strings.Contains(HintOf(err), "--cache-hook") {
+		t.Errorf("%v; %s", err, HintOf(err))
 	}
 }
