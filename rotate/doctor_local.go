@@ -136,10 +136,14 @@ func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent
 	case check == SelfUnreachable:
 		d.own(SeverityError, "unreachable", f.nextUnreachable(),
 			who+" could not be reached, so it is not known which key it uses", "%v", f)
-	case check == SelfFailed && f.Node != "":
+	case check == SelfFailed && (f.Node != "" || f.among):
+		title := "a web server of the local site is that of another site"
+		if f.Node != "" {
+			title = "a --node is the web server of another site"
+		}
 		err := t.stopping(check, f)
-		d.own(SeverityError, "other_name", HintOf(err), "a --node is the web server of another site", "%v", err)
-		return "a --node is the web server of another site"
+		d.own(SeverityError, "other_name", HintOf(err), title, "%v", err)
+		return title
 	case check == SelfFailed && f.Other != "", check == SelfFailed && f.Reason == ReasonUnknownToPeer:
 		err := t.stopping(check, f)
 		d.own(SeverityError, "other_name", HintOf(err), "another site answers at the wwwroot", "%v", err)

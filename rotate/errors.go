@@ -175,12 +175,15 @@ type OtherNameError struct {
 	Wwwroot string
 	Answers string // the wwwroot that it uses for itself, "" if it only does not know Wwwroot
 	Node    string // the --node whose web server it is, "" if it was reached otherwise
+	Among   bool   // other web servers answered as Wwwroot
 }
 
 func (e *OtherNameError) Error() string {
 	switch {
 	case e.Node != "":
 		return "the web server of --node=" + e.Node + " is that of another site: it answers as " + e.Answers + ", not as " + e.Wwwroot
+	case e.Among:
+		return "one of the web servers behind " + e.Wwwroot + " is that of another site: it answers as " + e.Answers
 	case e.Answers == "":
 		return "the site that answers at " + e.Wwwroot + " does not know this wwwroot"
 	case envelope.SameWwwroot(e.Answers, e.Wwwroot):
@@ -368,8 +371,12 @@ func (e *SharedCacheError) Hint() string {
 
 // Hint is what to do about it.
 func (e *OtherNameError) Hint() string {
-	if e.Node != "" {
-		return "correct --node: it must name a web server of " + e.Wwwroot + ". If it does, the config.php of that web server names another database: correct it there. Its cache may also be from before a move of this site: purge it then. Leave --node out only if that web server is not the site's"
+	const config = "It may name another database: correct it there, and purge the caches of that web server, which have the settings of the other site"
+	switch {
+	case e.Node != "":
+		return "correct --node: it must name a web server of " + e.Wwwroot + ". If it does, look at the config.php of that web server. " + config + ". Leave --node out only if that web server is not the site's"
+	case e.Among:
+		return "look at the config.php of each web server. " + config + ". To find it, name each web server with --node"
 	}
 	return "write the wwwroot exactly as the site does, letters of the path too: in --host, in config.php, in VMoodle's register, and in the local host row (mnet_host)"
 }

@@ -24,6 +24,7 @@ type Failure struct {
 	Suppressed bool     // nothing was sent, because of the result of an earlier call
 	asked      []string // each --node that is missing as the one that failed is, see absence
 	unnamed    bool     // the answer came by the name beside --node
+	among      bool     // it is of another site, and other web servers were seen to be of this one
 }
 
 // nextOfOther is the next step for a peer that answers under another wwwroot, "" if there is none. A

@@ -179,7 +179,7 @@ func (t *Tenant) stopping(check SelfCheck, f *Failure) error {
 	case f == nil, check == SelfNoRC4, stale(check, f):
 		return nil
 	case f.Other != "":
-		return &OtherNameError{Wwwroot: t.address(), Answers: f.Other, Node: f.Node}
+		return &OtherNameError{Wwwroot: t.address(), Answers: f.Other, Node: f.Node, Among: f.among}
 	case f.Reason == ReasonUnknownToPeer:
 		return &OtherNameError{Wwwroot: t.address()}
 	case f.Reason == ReasonClock:

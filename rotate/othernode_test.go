@@ -62,3 +62,28 @@ func TestANodeThatShowsAnOldNameOfTheSiteIsItsOwn(t *testing.T) {
 		t.Errorf("exit %d: %v", report.Exit, report.Err)
 	}
 }
+
+// One of several web servers has the config.php of another site, and still opens the calls by its cache.
+// To write the other name into this site's settings would give it the key of the other.
+func TestOneWebServerOfAnotherSiteIsNoReasonToRenameThisOne(t *testing.T) {
+	foreign := &Failure{Reason: ReasonBadSignature, Other: "https://other.example"}
+	for name, c := range map[string]struct {
+		nodes []string
+		says  string
+	}{
+		"named":   {[]string{"web1", "web2"}, "--node=web2"},
+		"unnamed": {nil, "one of the web servers behind " + ownURL},
+	} {
+		w := newWorld(t)
+		w.answer = func(node string, n int) *Failure {
+			if node == "web2" || c.nodes == nil && n%2 == 0 {
+				return foreign
+			}
+			return nil
+		}
+		report := w.renewal(Options{Nodes: c.nodes, Answers: 5}).Distribute(t.Context())
+		if hint := HintOf(report.Err); report.Exit != ExitUsage || !strings.Contains(report.Err.Error(), c.says) || !strings.Contains(hint, "purge the caches of that web server") {
+			t.Errorf("%s: exit %d: %v; %s", name, report.Exit, report.Err, hint)
+		}
+	}
+}

@@ -86,6 +86,7 @@ const (
 	nextIfDown        = "check whether the site is down. When a peer is back, it fetches the new key by itself, if the key that it knows is still in the key history"
 	nextLater         = "nothing needs to be changed: wait an hour, then run: renew_mnetkeys push"
 	nextSomethingElse = "another service answers at the wwwroot: check the address and the web server there"
+	nextOtherService  = "another service answers there: check the address (the wwwroot, or --node) and the web server"
 	nextBehindLogin   = "a login or a filter protects the site: allow this machine and all peers to reach its XML-RPC server"
 	nextPeersLog      = "read the peer's log: the peer could not handle the call"
 	nextLog           = "read the log of the site that answered"
@@ -131,12 +132,12 @@ var Reasons = []ReasonRow{
 		Pending: true,
 		Next:    nextLater, NextLocal: "wait until this site's web server answers calls again"},
 	{Code: ReasonNotXMLRPC, Means: "the answer is not XML-RPC: HTML, an unknown virtual host, or not even HTTP",
-		Next: nextSomethingElse, NextLocal: nextSomethingElse},
+		Next: nextSomethingElse, NextLocal: nextOtherService},
 	{Code: ReasonStrayOutput, Means: "there is other output before or after the XML, so Moodle cannot read the answer",
 		Next:      "on that site, switch off display_errors in PHP and debugdisplay in Moodle, and remove any echo or blank line outside <?php from config.php",
 		NextLocal: "the web server must print nothing around its answers: switch off display_errors in PHP and debugdisplay in Moodle, and look for an echo or a blank line outside <?php in config.php"},
 	{Code: ReasonTooLarge, Means: "the answer is longer than 1 MiB",
-		Next: nextSomethingElse},
+		Next: nextSomethingElse, NextLocal: nextOtherService},
 	{Code: ReasonUnknownToPeer, Means: "this site is not one of its hosts",
 		Faults: []int{7020, 6003}, LocalSite: SelfFailed, ShowsLocal: "it does not know this wwwroot, so it is not known which key it uses",
 		Next: "ask the peer's administrator to add this site, with its wwwroot written exactly as this tool prints it. If the peer has this site under an old wwwroot, the administrator must replace that one instead: users belong to the old entry"},
@@ -212,7 +213,7 @@ var families = []ReasonRow{
 	{Code: "http_5", Means: "its web server failed", Pending: true,
 		Next: nextIfDown, NextLocal: "the log of this site's web server says why it failed"},
 	{Code: "http_", Means: "the web server did not answer with status 200",
-		Next: "check the wwwroot and the web server there: no XML-RPC server answers"},
+		Next: "check the wwwroot and the web server there: no XML-RPC server answers", NextLocal: nextOtherService},
 	{Code: "", Means: "it answered with a fault"},
 }
 
