@@ -196,7 +196,7 @@ func TestCheckTellsWhatIsWrong(t *testing.T) {
 		{name: "the own site is not reachable", args: []string{"--warning=5d", "--retries=0"}, spoil: own.Stop, state: "WARNING", says: "local site unreachable", pending: "1"},
 		{name: "the own site must be asked", args: []string{"--warning=5d", "--retries=0", "--self-check=require"}, mend: func() { own.Start(t) },
 			state: "WARNING", says: "local site unreachable", pending: "1"},
-		{name: "the own site is not asked", args: []string{"--warning=5d", "--self-check=off"}, state: "WARNING", says: "local site skipped", pending: "1"},
+		{name: "the own site is not asked", args: []string{"--warning=5d", "--self-check=off"}, state: "WARNING", says: "the local site was not asked", pending: "1"},
 		{name: "MNet is off", spoil: func() { own.SetMNet(t, false) }, mend: func() { own.SetMNet(t, true) }, state: "WARNING", says: "MNet is switched off on this site"},
 		{name: "the own site uses the key before", spoil: func() { own.Renew(t, testbed.Renewal{Stale: true}) }, mend: func() { own.Purge(t) },
 			state: "CRITICAL", says: "the web server does not use the key"},

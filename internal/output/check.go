@@ -119,6 +119,9 @@ func (c *checkSummary) addError(r rotate.TenantReport) {
 func (c *checkSummary) addOwnSite(r rotate.TenantReport) {
 	_, next := r.LocalSite()
 	p := problem{tenant: r.Wwwroot, cause: "local site " + ownSite(r), next: next}
+	if r.SelfCheck == rotate.SelfSkipped {
+		p.cause, p.next = "the local site was not asked which key it uses", "leave out --self-check=off"
+	}
 	switch {
 	case r.Exit == rotate.ExitLocalSite, r.SelfCheck == rotate.SelfNoRC4, r.SelfCheck == rotate.SelfFailed:
 		p.state = critical

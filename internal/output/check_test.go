@@ -45,7 +45,7 @@ func TestACheckIsNotOKWhereSomethingIsNotProven(t *testing.T) {
 		"exit code 4 alone":                   {rotate.TenantReport{SelfCheck: rotate.SelfProven, Exit: 4}, critical, "local site"},
 		"it cannot be asked":                  {rotate.TenantReport{SelfCheck: rotate.SelfUnreachable, Exit: 3}, warning, "local site unreachable"},
 		"that is an error":                    {rotate.TenantReport{SelfCheck: rotate.SelfUnreachable, Exit: 1, Err: rotate.ErrOwnUnreachable, Error: "x"}, warning, "x"},
-		"it is not asked":                     {rotate.TenantReport{SelfCheck: rotate.SelfSkipped}, warning, "local site skipped"},
+		"it is not asked":                     {rotate.TenantReport{SelfCheck: rotate.SelfSkipped}, warning, "the local site was not asked"},
 		"a word of the future for it":         {rotate.TenantReport{SelfCheck: "puzzled"}, warning, "local site puzzled"},
 		"an exit code that nothing says why":  {rotate.TenantReport{SelfCheck: rotate.SelfProven, Exit: 3}, warning, "not everything is proven"},
 		"the database is down":                {rotate.TenantReport{SelfCheck: rotate.SelfSkipped, Exit: 1, Err: errors.New("down"), Error: "down"}, Unknown, "down"},

@@ -43,6 +43,14 @@ type cause struct {
 	next     string
 }
 
+// ofLinks is 1 for a cause that links have, 0 for one of sites.
+func (c cause) ofLinks() int {
+	if strings.HasPrefix(c.code, "peer_") {
+		return 1
+	}
+	return 0
+}
+
 // causeGroup is everything that has one cause.
 type causeGroup struct {
 	tenants  []string
@@ -98,13 +106,14 @@ func (d *doctorText) add(r rotate.TenantReport) {
 // completer is [Printer.CompleteGroup].
 type completer = func(hint, first string, several bool) string
 
-// text lists errors first, then warnings; for an array, the causes of most tenants first. Notes
-// come last, if they were requested.
+// text lists errors first, then warnings; for an array, what is wrong with sites before what is wrong
+// with links, which may be a consequence, then the causes of most tenants. Notes come last, if they
+// were requested.
 func (d *doctorText) text(paint func(word, padded string) string, complete completer) string {
 	var b strings.Builder
 	if d.array { // the order of tenants is random
 		slices.SortFunc(d.order, func(x, y cause) int {
-			return cmp.Or(len(d.causes[y].tenants)-len(d.causes[x].tenants), strings.Compare(x.code, y.code), strings.Compare(x.message, y.message), strings.Compare(x.next, y.next))
+			return cmp.Or(x.ofLinks()-y.ofLinks(), len(d.causes[y].tenants)-len(d.causes[x].tenants), strings.Compare(x.code, y.code), strings.Compare(x.message, y.message), strings.Compare(x.next, y.next))
 		})
 	}
 	for _, severity := range []rotate.Severity{rotate.SeverityError, rotate.SeverityWarning, rotate.SeverityInfo} {

@@ -135,6 +135,17 @@ func TestErrorsOfAnArrayComeBeforeItsWarnings(t *testing.T) {
 	}
 }
 
+// What is wrong with one site can cut the links of all others.
+func TestTheCauseOfASiteComesBeforeTheLinksThatItCuts(t *testing.T) {
+	refused := rotate.Finding{Code: "peer_fault_7023", Severity: rotate.SeverityError, Subject: "https://t0.example", Message: "refused", Next: "push"}
+	text := arrayOf(3, false, func(i int) rotate.TenantReport {
+		return examined(fmt.Sprintf("https://t%d.example", i), [][]rotate.Finding{{noRC4}, {refused}, {refused}}[i]...)
+	})
+	if site, link := strings.Index(text, noRC4.Code), strings.Index(text, refused.Code); site < 0 || link < site {
+		t.Error(text)
+	}
+}
+
 // Hundreds of kinds of sites are cut, and no tenant is missing from the sum.
 func TestManyKindsOfSitesAreAFewLines(t *testing.T) {
 	text := arrayOf(300, false, func(i int) rotate.TenantReport {
