@@ -56,6 +56,7 @@ func (r *Renewal) waitUntilActive(ctx context.Context, t *Tenant, id Identity, b
 	if r.SelfCheck == SelfCheckOff {
 		lost.Again = "run: renew_mnetkeys push --self-check=off"
 	}
+	var dropping time.Duration
 	for _, step := range r.ladder() {
 		if lost.Unseen {
 			// A larger scope cannot help, and several sites may share the store.
@@ -63,13 +64,16 @@ func (r *Renewal) waitUntilActive(ctx context.Context, t *Tenant, id Identity, b
 		}
 		for i, wait := range step.waits {
 			if err := r.Sleep(ctx, wait); err != nil {
-				if errors.Is(err, context.DeadlineExceeded) && lost.Cache != nil { // which is what took the time
+				if errors.Is(err, context.DeadlineExceeded) && lost.Failure != nil {
+					lost.Late, lost.SlowHook = context.Cause(ctx), lost.Hooked && dropping > safePointLimit/2
 					return check, lost
 				}
 				return SelfFailed, fmt.Errorf("wait for the local site: %w", cmp.Or(context.Cause(ctx), err))
 			}
 			if i == 0 || !step.once {
+				started := r.Now()
 				lost.Cache = r.drop(ctx, t, step.scope)
+				dropping += r.Now().Sub(started)
 			}
 			check, lost.Failure = r.ask(ctx, t, id, r.answersForProof())
 			lost.Unseen = lost.Failure != nil && !stale(check, lost.Failure)
@@ -257,18 +261,7 @@ var (
 const safePointLimit = 5 * time.Minute
 
 // errSafePoint is the cause of a context whose safePointLimit has passed.
-var errSafePoint error = late{}
-
-type late struct{}
-
-func (late) Error() string {
-	return fmt.Sprintf("the local site did not use the stored key within %v", safePointLimit)
-}
-
-// Hint is what to do about it.
-func (late) Hint() string {
-	return "if the --cache-hook takes long, let it end within a minute: it runs up to three times for one key. Then start the same command again"
-}
+var errSafePoint = fmt.Errorf("the local site did not use the stored key within %v", safePointLimit)
 
 // safePoint is a context for such work, whatever ends the run.
 func safePoint(run context.Context) (context.Context, context.CancelFunc) {

@@ -65,20 +65,23 @@ func (r *Renewal) keep(ctx context.Context, t *Tenant, report *TenantReport) (*I
 }
 
 // keepEmptied keeps the keys of a history that was emptied, since it was damaged: the cache may have them,
-// whatever the web server answers. Cron is not told of a cache that cannot be read: it is so every day
-// until the first renewal.
+// whatever the web server answers. The history of a site that was never renewed is empty, too: a daily
+// run asks no PHP, and does not say each day that a cache cannot be read.
 func (r *Renewal) keepEmptied(ctx context.Context, t *Tenant, report *TenantReport) error {
 	if len(t.History) > 0 {
 		return nil
 	}
-	stored := t.Pair
-	err := r.keepFound(ctx, t)
+	stored, keep := t.Pair, r.keepFound
+	if r.Due.OnlyIfDue {
+		keep = func(ctx context.Context, t *Tenant) error { return r.keepCached(ctx, t, false) }
+	}
+	err := keep(ctx, t)
 	report.History = len(t.History)
 	switch {
 	case errors.Is(err, errUnreadCache) && r.Due.OnlyIfDue:
 		r.Log.Debug().Err(err).Msg("the cache was not compared with the key history, which is empty")
 	case errors.Is(err, errUnreadCache):
-		report.warn("the key history is empty, and not each cache could be read: keys that only a cache has were not saved: " + oneLine(err))
+		report.warn("the key history is empty, and not each cache could be read: if it was emptied, retired keys may be there: " + oneLine(err))
 	case err != nil:
 		return err
 	}
@@ -138,7 +141,7 @@ func (r *Renewal) goBack(ctx context.Context, t *Tenant, cause error, report *Te
 // shownPair is the retired pair that all web servers of the local site show as theirs, if they
 // agree on one that is still valid.
 func (r *Renewal) shownPair(ctx context.Context, t *Tenant) (Stored, bool) {
-	shown, _, asked := r.shown(ctx, t)
+	shown, _, asked := r.shown(ctx, t, answersWanted)
 	if !asked || slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !c.Equal(shown[0]) }) {
 		return Stored{}, false
 	}

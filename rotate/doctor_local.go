@@ -137,9 +137,9 @@ func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent
 		d.own(SeverityError, "unreachable", f.nextUnreachable(),
 			who+" could not be reached, so it is not known which key it uses", "%v", f)
 	case check == SelfFailed && (f.Node != "" || f.among):
-		title := "a web server of the local site is that of another site"
-		if f.Node != "" {
-			title = "a --node is the web server of another site"
+		title := "a --node is the web server of another site"
+		if f.among {
+			title = "a web server of the local site answers as another site"
 		}
 		err := t.stopping(check, f)
 		d.own(SeverityError, "other_name", HintOf(err), title, "%v", err)

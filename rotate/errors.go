@@ -174,16 +174,18 @@ const nextOtherMember = "both are sites of this array. If their rows of VMoodle'
 type OtherNameError struct {
 	Wwwroot string
 	Answers string // the wwwroot that it uses for itself, "" if it only does not know Wwwroot
-	Node    string // the --node whose web server it is, "" if it was reached otherwise
+	Node    string // the --node whose web server it is, or its address, "" if that is not known
 	Among   bool   // other web servers answered as Wwwroot
 }
 
 func (e *OtherNameError) Error() string {
 	switch {
+	case e.Among && e.Node != "":
+		return "the web server " + e.Node + " answers as " + e.Answers + ", not as " + e.Wwwroot + ", as the others do"
+	case e.Among:
+		return "one of the web servers behind " + e.Wwwroot + " answers as " + e.Answers
 	case e.Node != "":
 		return "the web server of --node=" + e.Node + " is that of another site: it answers as " + e.Answers + ", not as " + e.Wwwroot
-	case e.Among:
-		return "one of the web servers behind " + e.Wwwroot + " is that of another site: it answers as " + e.Answers
 	case e.Answers == "":
 		return "the site that answers at " + e.Wwwroot + " does not know this wwwroot"
 	case envelope.SameWwwroot(e.Answers, e.Wwwroot):
@@ -313,22 +315,25 @@ func (e *OnlyCopyError) Unwrap() []error { return []error{ErrOnlyCopy, e.Err} }
 // purge cannot.
 func (e *OnlyCopyError) Hint() string {
 	const keep = "do not purge Moodle's caches: peers may know only this key. "
-	const lastResort = "As a last resort a renewal with --abandon-pending gives the key up: peers that know only this key then lose trust in this site. "
+	const lastResort = "as a last resort a renewal with --abandon-pending gives the key up: peers that know only this key then lose trust in this site"
+	const mayHave = "do not purge Moodle's caches: that web server may have the only copy of a key"
 	var silent *Failure
 	switch {
 	case e.Unasked:
 		return keep + "To find out whether the database has the key that the web server uses, leave out --self-check=off; if this machine cannot open the wwwroot, name the web server with --node=HOST[:PORT]"
+	case errors.As(e.Err, &silent) && len(silent.missing()) > 0:
+		return sentences(mayHave, hintMissing(silent.missing(), silent))
 	case errors.As(e.Err, &silent):
-		return sentences("do not purge Moodle's caches: that web server may have the only copy of a key", silent.letShow(), e.leaveOut(silent), "then "+runAgain)
+		return sentences(mayHave, silent.letShow(), e.leaveOut(silent), lastResort, "then "+runAgain)
 	case errors.Is(e.Err, errNotShown):
-		return "do not purge Moodle's caches: that web server may have the only copy of a key. If several web servers are behind the wwwroot, name each of them with --node. Then " + runAgain
+		return sentences(mayHave, "if several web servers are behind the wwwroot, name each of them with --node", "then "+runAgain)
 	case errors.Is(e.Err, ErrCacheInMemory):
 		return keep + "No other process can read it in the memory of the web server (APCu). To give up the key, so that peers which know only this key lose trust in this site, " +
 			"allow this user to reload php-fpm, as docs/caches.md shows, and put the name of your service into this command. Run: renew_mnetkeys --abandon-pending --cache-hook='systemctl reload php8.2-fpm'"
 	case errors.Is(e.Err, errNowhere) && !errors.Is(e.Err, errUnreadCache):
-		return keep + "It may be in the cache of another web server. " + lastResort + "To save it, on each web server, as its user, with a --node=HOST[:PORT] for each, run: renew_mnetkeys …"
+		return sentences(keep+"It may be in the cache of another web server", lastResort, "to save it, on each web server, as its user, with a --node=HOST[:PORT] for each, run: renew_mnetkeys …")
 	}
-	return keep + lastResort + "To save it, on the web server, as its user, with php installed, so that the cache can be read (if there are several web servers, on each, with a --node=HOST[:PORT] for each), run: renew_mnetkeys …"
+	return keep + sentences(lastResort, "to save it, on the web server, as its user, with php installed, so that the cache can be read (if there are several web servers, on each, with a --node=HOST[:PORT] for each), run: renew_mnetkeys …")
 }
 
 // leaveOut is what to do instead about a web server that cannot show its key.
@@ -348,6 +353,8 @@ func (f *Failure) letShow() string {
 	switch {
 	case row.Unanswered:
 		return "start it"
+	case f.Reason.isRedirect():
+		return "let it answer without a redirect"
 	case row.NextLocal != "" && !hasCommand(row.NextLocal):
 		return row.NextLocal
 	}
@@ -371,12 +378,14 @@ func (e *SharedCacheError) Hint() string {
 
 // Hint is what to do about it.
 func (e *OtherNameError) Hint() string {
-	const config = "It may name another database: correct it there, and purge the caches of that web server, which have the settings of the other site"
+	const config = "the config.php of that web server may have another wwwroot, or name another database: correct it there. If the error stays, that web server has the settings of another site in a cache of its own: purge that cache"
 	switch {
-	case e.Node != "":
-		return "correct --node: it must name a web server of " + e.Wwwroot + ". If it does, look at the config.php of that web server. " + config + ". Leave --node out only if that web server is not the site's"
+	case e.Among && e.Node == "":
+		return "to find the web server, name each with --node. " + strings.ToUpper(config[:1]) + config[1:]
 	case e.Among:
-		return "look at the config.php of each web server. " + config + ". To find it, name each web server with --node"
+		return config
+	case e.Node != "":
+		return "correct --node: it must name a web server of " + e.Wwwroot + ". If it does, " + config + ". Leave --node out only if that web server is not the site's"
 	}
 	return "write the wwwroot exactly as the site does, letters of the path too: in --host, in config.php, in VMoodle's register, and in the local host row (mnet_host)"
 }

@@ -14,6 +14,9 @@ type LocalSiteError struct {
 	Cache   error    // what could not be dropped, nil if everything was
 	// Kept: the database has the key of every certificate that the web servers show.
 	Kept bool
+	// Late is errSafePoint if the time ended first, else nil. SlowHook: the hook took most of it.
+	Late     error
+	SlowHook bool
 	// Seen: the command only looks, so no purge was tried.
 	Seen bool
 	// Unseen: the web server did not answer, or its answer is not one that a cache causes.
@@ -39,13 +42,15 @@ func (e *LocalSiteError) Error() string {
 	switch {
 	case e.Failure == nil:
 		return "the cached configuration could not be dropped: " + oneLine(e.Cache)
-	case e.Cache == nil:
-		return "the call to the web server failed: " + e.Failure.Error()
+	case e.Cache != nil:
+		return "the call to the web server failed: " + e.Failure.Error() + "; the cache could not be purged: " + oneLine(e.Cache)
+	case e.Late != nil:
+		return e.Late.Error() + ": the last call failed: " + e.Failure.Error()
 	}
-	return "the call to the web server failed: " + e.Failure.Error() + "; the cache could not be purged: " + oneLine(e.Cache)
+	return "the call to the web server failed: " + e.Failure.Error()
 }
 
-func (e *LocalSiteError) Unwrap() error { return e.Cache }
+func (e *LocalSiteError) Unwrap() []error { return []error{e.Cache, e.Late} }
 
 // notFollowed is the ErrNotFollowed of a cause. It claims no other key if none was seen.
 func notFollowed(cause error) error {
@@ -104,13 +109,41 @@ func (e *LocalSiteError) Hint() string {
 // known is what keeps the web server from being proven, "" if that is not known. A hook that failed is
 // named first: what was seen then may come of it.
 func (e *LocalSiteError) known() string {
-	if e.hookFailed() {
-		return sentences("correct the --cache-hook: the error says why it failed", cmp.Or(HintOf(e.Elsewhere), e.unseen()))
+	switch {
+	case e.hookFailed():
+		return sentences(hintFailedHook, cmp.Or(HintOf(e.Elsewhere), e.unseen()))
+	case e.SlowHook:
+		return "let the --cache-hook end within a minute: it runs up to three times for one key"
 	}
 	return cmp.Or(HintOf(e.Elsewhere), HintOf(e.Cache), e.unseen())
 }
 
 func (e *LocalSiteError) hookFailed() bool { return e.Hooked && e.Cache != nil }
+
+const hintFailedHook = "correct the --cache-hook: the error, or what the hook printed above it, says why it failed"
+
+// afterHook is err, whose hint names a hook that failed first.
+func (e *LocalSiteError) afterHook(err error) error {
+	if !e.hookFailed() {
+		return err
+	}
+	return &failedHookError{err, e.Cache}
+}
+
+// failedHookError is what a web server answered after the hook had failed.
+type failedHookError struct{ seen, hook error }
+
+func (e *failedHookError) Error() string {
+	if strings.Contains(e.seen.Error(), oneLine(e.hook)) {
+		return e.seen.Error()
+	}
+	return e.seen.Error() + "; the cache could not be purged: " + oneLine(e.hook)
+}
+
+func (e *failedHookError) Unwrap() error { return e.seen }
+
+// Hint is what to do about both.
+func (e *failedHookError) Hint() string { return sentences(hintFailedHook, HintOf(e.seen)) }
 
 // unseen is what a web server needs whose answers show no key, "" if it has not answered.
 func (e *LocalSiteError) unseen() string {

@@ -91,10 +91,9 @@ func (r *Renewal) shownByName(ctx context.Context, t *Tenant) (shown []*envelope
 const restart = 3 * time.Second
 
 // pagesByName reads the pages once. A web server that refuses at once gets more requests of some load
-// balancers than the others, so those that fail do not end it, unless the name leads elsewhere, or
-// they take long, or no more calls are accepted.
+// balancers than the others, so those that fail do not end it, unless they take long.
 func (r *Renewal) pagesByName(ctx context.Context, t *Tenant) (shown []*envelope.Certificate, silent *Failure) {
-	if len(r.Nodes) == 0 {
+	if len(r.Nodes) == 0 || r.SelfCheck == SelfCheckOff {
 		return nil, nil
 	}
 	site := t.localSite("")
@@ -102,12 +101,12 @@ func (r *Renewal) pagesByName(ctx context.Context, t *Tenant) (shown []*envelope
 		if r.name.clear {
 			return nil, nil
 		}
-		return nil, &Failure{Reason: ReasonTimeout, Detail: byName, Pending: true}
+		return nil, &Failure{Reason: ReasonTimeout, Detail: byName, Pending: true, unnamed: true}
 	}
 	var failed *Failure
-	missed := 0
+	slow := 0
 	for range answersByName {
-		c, f := r.Network.PublicKey(ctx, site)
+		c, f := r.pageByName(ctx, t, site)
 		if f == nil {
 			shown, r.name.ours = append(shown, c), true
 			continue
@@ -115,12 +114,23 @@ func (r *Renewal) pagesByName(ctx context.Context, t *Tenant) (shown []*envelope
 		if failed == nil || f.Pending {
 			failed = f
 		}
-		missed++
-		if f.Reason == ReasonHTTP429 || missed > silentNames && (!r.name.ours || f.Reason == ReasonTimeout) {
+		if f.Reason == ReasonTimeout {
+			slow++
+		}
+		if slow > silentNames {
 			break
 		}
 	}
 	return shown, failed.byName(r.name.ours)
+}
+
+// pageByName is the certificate of one page. That of an old name is this site's, too.
+func (r *Renewal) pageByName(ctx context.Context, t *Tenant, site Peer) (*envelope.Certificate, *Failure) {
+	c, f := r.Network.PublicKey(ctx, site)
+	if f != nil && f.Other != "" && (r.name.ours || r.otherSite(t, site, f) == nil) {
+		return r.shownBy(ctx, t, site)
+	}
+	return c, f
 }
 
 // byName is the failure of an answer by the name, nil if no web server of the site need be there: ours
@@ -137,7 +147,7 @@ func (f *Failure) byName(ours bool) *Failure {
 // keptByName reports whether the database has the key of every certificate that is shown by the name.
 // What cannot be seen there may be a web server that no --node names.
 func (r *Renewal) keptByName(ctx context.Context, t *Tenant) bool {
-	shown, silent := r.shownByName(ctx, t)
+	shown, silent := r.pagesByName(ctx, t)
 	return silent == nil && !slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !t.has(c) })
 }
 

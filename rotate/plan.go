@@ -114,7 +114,7 @@ func (r *Renewal) plan(ctx context.Context, t *Tenant, keeps bool, report *Tenan
 	case stale(check, failure):
 		return r.planCure(ctx, t, failure, keeps, report)
 	case keeps && seen == usesStored:
-		return nil
+		return r.keepEmptied(ctx, t, report)
 	default:
 		return r.rescue(ctx, t, seen)
 	}

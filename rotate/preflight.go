@@ -100,11 +100,10 @@ func (r *Renewal) cure(ctx context.Context, t *Tenant, cause *Failure) (SelfChec
 		return check, nil
 	case ctx.Err() != nil:
 		return check, err
-	case errors.As(err, &lost) && lost.hookFailed(): // which is the first to correct, whatever was seen then
-	case lost != nil && lost.Failure != nil && check == SelfUnreachable:
-		return check, &UnreachableError{Wwwroot: t.address(), Failure: err, Off: lost.Failure.Reason == ReasonMNetOff, Purged: true, Nodes: lost.Failure.missing()}
+	case errors.As(err, &lost) && lost.Failure != nil && check == SelfUnreachable:
+		return check, lost.afterHook(&UnreachableError{Wwwroot: t.address(), Failure: err, Off: lost.Failure.Reason == ReasonMNetOff, Purged: true, Nodes: lost.Failure.missing()})
 	case lost != nil && lost.Elsewhere != nil:
-		return check, lost.Elsewhere
+		return check, lost.afterHook(lost.Elsewhere)
 	}
 	if lost != nil {
 		lost.Again = cmp.Or(r.insteadOfPush(t), lost.Again)

@@ -36,13 +36,14 @@ func (r *Renewal) rescue(ctx context.Context, t *Tenant, seen usage) error {
 	if err != nil && !errors.Is(err, errUnreadCache) || seen == usesStored && !r.hooked() {
 		return ignoreUnread(err)
 	}
-	if r.onlyCopy(ctx, t, seen, err) == nil {
+	pages := r.readPages(ctx, t, seen)
+	if r.onlyCopy(t, seen, err, pages) == nil {
 		return nil
 	}
 	if err = r.keepCached(ctx, t, true); err != nil && !errors.Is(err, errUnreadCache) {
 		return err
 	}
-	cause := r.onlyCopy(ctx, t, seen, err)
+	cause := r.onlyCopy(t, seen, err, pages)
 	only := &OnlyCopyError{Err: cause, Unasked: r.SelfCheck == SelfCheckOff, Named: len(r.Nodes) > 0, Pushable: r.mayKeep(t) == nil}
 	switch {
 	case cause == nil:
@@ -73,39 +74,59 @@ func ignoreUnread(err error) error {
 	return err
 }
 
+// pages are what the web servers of the local site show.
+type pages struct {
+	shown   []*envelope.Certificate
+	silent  *Failure // of a web server that showed none
+	unnamed *Failure // the same of one that no --node names, if it stops a purge
+	asked   bool     // each showed one, or need not be asked
+}
+
+// readPages reads the pages that decide about a purge. A hook may empty the cache of a web server that
+// no --node names: one that shows nothing stops a cure, not a renewal whose calls have all met the stored
+// key.
+func (r *Renewal) readPages(ctx context.Context, t *Tenant, seen usage) pages {
+	p := pages{asked: seen == usesStored}
+	if !p.asked {
+		n := answersWanted
+		if r.hooked() { // one address may have several web servers behind it
+			n = answersByName
+		}
+		p.shown, p.silent, p.asked = r.shown(ctx, t, n)
+	}
+	var behind []*envelope.Certificate
+	switch {
+	case !r.hooked():
+	case seen == usesAnother:
+		if behind, p.unnamed = r.shownByName(ctx, t); !r.name.ours {
+			p.unnamed = nil
+		}
+	default:
+		behind, _ = r.pagesByName(ctx, t)
+	}
+	p.shown = append(p.shown, behind...)
+	return p
+}
+
 // onlyCopy is why the cache may have the only copy of a key, nil if it has none. unread is the error of
 // reading the cache: what was not read may be the key of a certificate for which the database no longer
-// has it. A hook may empty the cache of a web server that no --node names: one that shows nothing stops
-// a cure, not a renewal whose calls have all met the stored key.
-func (r *Renewal) onlyCopy(ctx context.Context, t *Tenant, seen usage, unread error) error {
-	var shown []*envelope.Certificate
-	var silent, unnamed *Failure
-	asked := seen == usesStored
-	if !asked {
-		shown, silent, asked = r.shown(ctx, t)
-	}
-	if r.hooked() {
-		behind, unseen := r.shownByName(ctx, t)
-		shown = append(shown, behind...)
-		if seen != usesStored && r.name.ours {
-			unnamed = unseen
-		}
-	}
+// has it.
+func (r *Renewal) onlyCopy(t *Tenant, seen usage, unread error, p pages) error {
 	kept := t.knows
 	if unread != nil {
 		kept = t.has
 	}
 	cured := r.hooked() && seen == usesAnother
 	switch {
-	case slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !kept(c) }):
+	case slices.ContainsFunc(p.shown, func(c *envelope.Certificate) bool { return !kept(c) }):
 		return nowhere(unread)
-	case unnamed != nil:
-		return fmt.Errorf("%w: %w", errSilent, unnamed)
-	case !asked && unread != nil:
+	case p.unnamed != nil:
+		return fmt.Errorf("%w: %w", errSilent, p.unnamed)
+	case !p.asked && unread != nil:
 		return unread
-	case cured && silent != nil:
-		return fmt.Errorf("%w: %w", errSilent, silent)
-	case cured && !slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !c.Equal(t.identity().Key.Certificate) }):
+	case cured && p.silent != nil:
+		return fmt.Errorf("%w: %w", errSilent, p.silent)
+	case cured && !slices.ContainsFunc(p.shown, func(c *envelope.Certificate) bool { return !c.Equal(t.identity().Key.Certificate) }):
 		return errNotShown
 	}
 	return nil
@@ -129,7 +150,7 @@ func (r *Renewal) allKept(ctx context.Context, f *Failure) bool {
 	if err != nil {
 		return false
 	}
-	shown, _, asked := r.shown(ctx, t)
+	shown, _, asked := r.shown(ctx, t, answersWanted)
 	return asked && !slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !t.has(c) }) && r.keptByName(ctx, t)
 }
 
@@ -142,10 +163,12 @@ func (t *Tenant) neverHadKey() bool {
 var errUnreadCache = errors.New("the cached key pair cannot be read")
 
 // keepFound keeps what can be read of the cache. With an empty history PHP is asked for the rest at
-// once: the history may have been damaged and emptied, and then only the cache has its keys.
+// once: the history may have been damaged and emptied, and then only the cache has its keys. It reads no
+// other process's memory.
 func (r *Renewal) keepFound(ctx context.Context, t *Tenant) error {
+	emptied := len(t.History) == 0
 	err := r.keepCached(ctx, t, false)
-	if errors.Is(err, errUnreadCache) && len(t.History) == 0 {
+	if emptied && errors.Is(err, errUnreadCache) && !errors.Is(err, ErrCacheInMemory) {
 		err = r.keepCached(ctx, t, true)
 	}
 	return err
@@ -244,7 +267,7 @@ func (r *Renewal) isOurs(ctx context.Context, t *Tenant, c *envelope.Certificate
 
 // isShown reports whether a web server shows a certificate.
 func (r *Renewal) isShown(ctx context.Context, t *Tenant, c *envelope.Certificate) bool {
-	shown, _, _ := r.shown(ctx, t)
+	shown, _, _ := r.shown(ctx, t, answersWanted)
 	return slices.ContainsFunc(shown, c.Equal)
 }
 
@@ -261,8 +284,8 @@ func (t *Tenant) has(c *envelope.Certificate) bool {
 // shown are the certificates that the web servers of the local site show by their publickey.php;
 // asked is false if one of them showed none, which silent says, or there are no web servers. Each
 // address is asked on several new connections: a load balancer hides web servers, which may have a
-// cache each, and a hook empties them all.
-func (r *Renewal) shown(ctx context.Context, t *Tenant) (shown []*envelope.Certificate, silent *Failure, asked bool) {
+// cache each.
+func (r *Renewal) shown(ctx context.Context, t *Tenant, pages int) (shown []*envelope.Certificate, silent *Failure, asked bool) {
 	if r.SelfCheck == SelfCheckOff {
 		return nil, nil, false
 	}
@@ -271,15 +294,15 @@ func (r *Renewal) shown(ctx context.Context, t *Tenant) (shown []*envelope.Certi
 		return nil, failure, false
 	}
 	nodes = slices.DeleteFunc(nodes, func(node Peer) bool { return r.leftOut(node.Node) })
-	pages := answersWanted
-	if len(nodes) == 1 && r.hooked() {
-		pages = answersByName
-	}
 	for range pages {
 		for _, node := range nodes {
 			c, failure := r.shownBy(ctx, t, node)
 			if failure != nil {
-				return shown, failure.at(node), false
+				failure = failure.at(node)
+				if len(r.Nodes) > 0 {
+					failure.asked = []string{node.Node}
+				}
+				return shown, failure, false
 			}
 			shown = append(shown, c)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"renew_mnetkeys/envelope"
 )
@@ -111,7 +112,7 @@ func TestAPageByTheNameIsReadAgain(t *testing.T) {
 		if runs := len(w.happened("drop")) > 0; runs != c.runs {
 			t.Errorf("%+v: the hook ran: %v: exit %d: %v", c, runs, report.Exit, report.Err)
 		}
-		if hint := HintOf(report.Err); !c.runs && (!strings.Contains(report.Err.Error(), byName) || !strings.HasSuffix(hint, "or take it out of the load balancer and of the --cache-hook; before it is used again, name it there and push. Then run: renew_mnetkeys …")) {
+		if hint := HintOf(report.Err); !c.runs && (!strings.Contains(report.Err.Error(), byName) || !strings.Contains(hint, "or take it out of the load balancer and of the --cache-hook; before it is used again, name it there and push. ")) {
 			t.Errorf("%v; %s", report.Err, hint)
 		}
 	}
@@ -200,6 +201,7 @@ func TestPagesByTheNameThatFailAreWebServersOfThisSite(t *testing.T) {
 		"three refused, then another key":     first(3, refused, other),
 		"three away, twice, then another key": first(6, away, other),
 		"three limited, then another key":     first(3, limited, other),
+		"four hang, then another key":         first(4, &Failure{Reason: ReasonTimeout, Pending: true}, other),
 	} {
 		w := cured(t)
 		r := w.renewal(Options{Nodes: []string{"web1", "web2"}, Answers: 5})
@@ -241,9 +243,51 @@ func TestAHookPurgesNoKeyOfAnUnnamedWebServerOfASiteThatWasNotAsked(t *testing.T
 		w.pages = map[string]string{"web1": used.Certificate, "web2": used.Certificate, "": w.someOther()}
 		spoil(w)
 		r := w.renewal(Options{Nodes: []string{"web1", "web2"}, Answers: 5})
-		r.Cache = &countedHook{world: w}
+		r.Cache, r.Network = &countedHook{world: w}, &numberedPages{world: w, page: first(3, &Failure{Reason: ReasonHTTP403}, "")}
 		if report := r.Run(t.Context()); len(w.happened("drop")) > 0 {
 			t.Errorf("%s: the hook ran: exit %d: %v", name, report.Exit, report.Err)
+		}
+	}
+}
+
+// oldNamePages is a network whose web servers show certificates of another name of the site, by node, until
+// they are purged.
+type oldNamePages struct {
+	*world
+	shown map[string]*envelope.Certificate
+}
+
+func (n oldNamePages) PublicKey(ctx context.Context, at Peer) (*envelope.Certificate, *Failure) {
+	c := n.shown[at.Node]
+	switch {
+	case c == nil || len(n.happened("drop")) > 0:
+		return n.world.PublicKey(ctx, at)
+	case at.Wwwroot == c.SubjectAltName:
+		return c, nil
+	}
+	return nil, &Failure{Reason: ReasonBadCertificate, Other: c.SubjectAltName}
+}
+
+// A move that was killed before the purge leaves the key of the old name in the caches.
+func TestAPageByTheNameMayShowTheKeyOfAnOldName(t *testing.T) {
+	for name, kept := range map[string]bool{"the history has it": true, "the database does not have it": false} {
+		w := newWorld(t)
+		old := testPair(t, "https://old.example", clock.AddDate(0, 0, -9))
+		w.tenant.History = []Retired{{Stored: storedPair(old), Expires: clock.Add(48 * time.Hour).Unix()}}
+		shown := map[string]*envelope.Certificate{"": old.Certificate, "web1": old.Certificate, "web2": old.Certificate}
+		if !kept {
+			shown[""] = testPair(t, "https://old.example", clock.AddDate(0, 0, -12)).Certificate
+		}
+		w.answer = func(string, int) *Failure {
+			if len(w.happened("drop")) == 0 {
+				return &Failure{Reason: ReasonFault7025}
+			}
+			return nil
+		}
+		r := w.renewal(Options{Nodes: []string{"web1", "web2"}, Answers: 5})
+		r.Cache, r.Network = &countedHook{world: w}, oldNamePages{w, shown}
+		if report := r.Distribute(t.Context()); len(w.happened("drop")) > 0 != kept {
+			t.Errorf("%s: exit %d: %v", name, report.Exit, report.Err)
 		}
 	}
 }
@@ -317,7 +361,7 @@ func TestTheLastLookNamesAnUnknownKeyOfASiteWhoseMNetIsOff(t *testing.T) {
 
 // What is seen after a hook has failed may come of that.
 func TestAHookThatFailsIsNamedWhateverTheWebServerAnswersThen(t *testing.T) {
-	for _, f := range []*Failure{{Reason: "http_502", Pending: true}, {Reason: ReasonMNetOff}} {
+	for _, f := range []*Failure{{Reason: "http_502", Pending: true}, {Reason: ReasonMNetOff}, {Reason: ReasonClock}} {
 		w := withRetired(t)
 		w.dropErr = errors.New("the cache-hook failed: systemctl: ended with exit code 1")
 		w.answer = func(node string, _ int) *Failure {
@@ -331,21 +375,67 @@ func TestAHookThatFailsIsNamedWhateverTheWebServerAnswersThen(t *testing.T) {
 		}
 		r := w.renewal(Options{Nodes: []string{"web1", "web2"}, Answers: 5})
 		r.Cache = &countedHook{world: w}
-		if report := r.Distribute(t.Context()); !strings.HasPrefix(HintOf(report.Err), "correct the --cache-hook") {
-			t.Errorf("%v; %s", report.Err, HintOf(report.Err))
+		if report := r.Distribute(t.Context()); report.Exit != ExitNotRenewed || len(w.happened("store")) > 0 || !strings.HasPrefix(HintOf(report.Err), hintFailedHook) || !strings.Contains(report.Err.Error(), "systemctl") {
+			t.Errorf("exit %d: %v; %s; %v", report.Exit, report.Err, HintOf(report.Err), w.events)
 		}
 	}
 }
 
+// The time may end while a hook works, or while a web server hangs.
 func TestAHookThatTakesTooLongIsSaidTo(t *testing.T) {
+	for _, slow := range []bool{true, false} {
+		w := newWorld(t)
+		w.sticky = true
+		r := w.renewal(Options{Answers: 1})
+		hook := &countedHook{world: w}
+		ctx, end := context.WithCancelCause(t.Context())
+		r.Cache, r.Now = hook, func() time.Time {
+			if slow {
+				hook.now += 3 * time.Minute
+			}
+			return clock.Add(hook.now)
+		}
+		w.answer = always(ReasonTimeout)
+		r.Sleep = func(context.Context, time.Duration) error {
+			if len(hook.runs) == 0 {
+				return nil
+			}
+			end(errSafePoint)
+			return context.DeadlineExceeded
+		}
+		_, err := r.waitUntilActive(ctx, &w.tenant, *w.tenant.identity(), SelfSkipped)
+		if says := strings.Contains(HintOf(err), "within a minute"); !errors.Is(err, errSafePoint) || !strings.Contains(err.Error(), "timeout") || says != slow {
+			t.Errorf("slow %v: %v; %s", slow, err, HintOf(err))
+		}
+	}
+}
+
+// A web server whose cache says that MNet is off shows no page before the purge that cures it.
+func TestAPageThatSaysMNetIsOffStopsNoCureOfJustThat(t *testing.T) {
+	for name, run := range map[string]func(*Renewal, context.Context) TenantReport{"renew": (*Renewal).Run, "push": (*Renewal).Distribute} {
+		w := newWorld(t)
+		off := &Failure{Reason: ReasonMNetOff}
+		w.answer = func(node string, n int) *Failure {
+			if (node == "web1" || node == "" && n%2 == 0) && len(w.happened("drop")) == 0 {
+				return off
+			}
+			return nil
+		}
+		w.noPage = map[string]*Failure{"web1": off}
+		r := w.renewal(Options{Nodes: []string{"web1", "web2"}, Answers: 5})
+		r.Cache, r.Network = &countedHook{world: w}, &numberedPages{world: w, page: everySecond(off, 1000)}
+		if report := run(r, t.Context()); report.Exit != ExitOK {
+			t.Errorf("%s: exit %d: %v; %s", name, report.Exit, report.Err, HintOf(report.Err))
+		}
+	}
+}
+
+func TestWithoutTheSelfCheckNoPageIsRead(t *testing.T) {
 	w := newWorld(t)
-	w.sticky = true
-	r := w.renewal(Options{Answers: 1})
-	r.Cache = &countedHook{world: w}
-	ctx, cancel := context.WithTimeoutCause(t.Context(), 0, errSafePoint)
-	defer cancel()
-	_, err := r.waitUntilActive(ctx, &w.tenant, *w.tenant.identity(), SelfSkipped)
-	if !errors.Is(err, errSafePoint) || !strings.Contains(HintOf(err), "--cache-hook") {
-		t.Errorf("%v; %s", err, HintOf(err))
+	r := w.renewal(Options{Nodes: []string{"web1", "web2"}, SelfCheck: SelfCheckOff})
+	pages := &numberedPages{world: w, page: first(1000, &Failure{Reason: ReasonHTTP503, Pending: true}, "")}
+	r.Cache, r.Network = &countedHook{world: w}, pages
+	if report := r.Distribute(t.Context()); report.Exit != ExitPeers || pages.pages > 0 || len(w.happened("drop")) == 0 {
+		t.Errorf("exit %d: %v; %d pages", report.Exit, report.Err, pages.pages)
 	}
 }

@@ -72,7 +72,7 @@ func TestASignalWhileTheHookFailsRestoresTheOldKeyAndSaysSo(t *testing.T) {
 	r := newRace(t)
 	once := filepath.Join(t.TempDir(), "once") // a second signal would end the run at once
 	end := run1(t, command(t, "--config="+r.config, "--cache-hook=mkdir '"+once+"' && kill -TERM $PPID; exit 1"))
-	end.expect(t, 143, "error: interrupted by SIGTERM: the old key was restored", "hint: correct the --cache-hook: the error says why it failed. Then start the same command again")
+	end.expect(t, 143, "error: interrupted by SIGTERM: the old key was restored", "hint: correct the --cache-hook: the error, or what the hook printed above it, says why it failed. Then start the same command again")
 	if pairOf(t, r.own.Site) != r.old {
 		t.Error("the old key was not restored")
 	}
