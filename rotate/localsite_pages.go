@@ -1,0 +1,105 @@
+package rotate
+
+import (
+	"context"
+	"slices"
+
+	"renew_mnetkeys/envelope"
+)
+
+// A page (mnet/publickey.php) shows the certificate of the pair that a web server uses. Before a purge it
+// must be one whose key the database has.
+
+// pages are what the web servers of the local site show.
+type pages struct {
+	shown   []*envelope.Certificate
+	silent  *Failure // of a web server that showed none
+	unnamed *Failure // the same of one that no --node names, if it stops a purge
+	asked   bool     // each showed one, or need not be asked
+}
+
+// readPages reads the pages that decide about a purge. A hook may empty the cache of a web server that
+// no --node names: one that shows nothing stops a cure, not a renewal whose calls have all met the stored
+// key.
+func (r *Renewal) readPages(ctx context.Context, t *Tenant, seen usage) pages {
+	p := pages{asked: seen == usesStored}
+	if !p.asked {
+		n := answersWanted
+		if r.hooked() { // one address may have several web servers behind it
+			n = answersByName
+		}
+		p.shown, p.silent, p.asked = r.shown(ctx, t, n)
+	}
+	var behind []*envelope.Certificate
+	switch {
+	case !r.hooked():
+	case seen == usesAnother:
+		if behind, p.unnamed = r.shownByName(ctx, t); !r.name.ours {
+			p.unnamed = nil
+		}
+	default:
+		behind, _ = r.pagesByName(ctx, t)
+	}
+	p.shown = append(p.shown, behind...)
+	return p
+}
+
+// shown are the certificates that the web servers of the local site show by their publickey.php;
+// asked is false if one of them showed none, which silent says, or there are no web servers. Each
+// address is asked on several new connections: a load balancer hides web servers, which may have a
+// cache each.
+func (r *Renewal) shown(ctx context.Context, t *Tenant, pages int) (shown []*envelope.Certificate, silent *Failure, asked bool) {
+	if r.SelfCheck == SelfCheckOff {
+		return nil, nil, false
+	}
+	nodes, failure := r.localNodes(ctx, t.localSite(""))
+	if failure != nil {
+		return nil, failure, false
+	}
+	nodes = slices.DeleteFunc(nodes, func(node Peer) bool { return r.leftOut(node.Node) })
+	for range pages {
+		for _, node := range nodes {
+			c, failure := r.shownBy(ctx, t, node)
+			if failure != nil {
+				failure = failure.at(node)
+				if len(r.Nodes) > 0 {
+					failure.asked = []string{node.Node}
+				}
+				return shown, failure, false
+			}
+			shown = append(shown, c)
+		}
+	}
+	return shown, nil, len(shown) > 0
+}
+
+// shownBy is the certificate that a web server shows.
+func (r *Renewal) shownBy(ctx context.Context, t *Tenant, node Peer) (*envelope.Certificate, *Failure) {
+	c, failure := r.Network.PublicKey(ctx, node)
+	if failure != nil && failure.Other != "" { // it has moved, and its key is still that of the old name
+		node.Wwwroot, node.At = failure.Other, t.address()
+		c, failure = r.Network.PublicKey(ctx, node)
+	}
+	return c, failure
+}
+
+// isShown reports whether a web server shows a certificate.
+func (r *Renewal) isShown(ctx context.Context, t *Tenant, c *envelope.Certificate) bool {
+	shown, _, _ := r.shown(ctx, t, answersWanted)
+	return slices.ContainsFunc(shown, c.Equal)
+}
+
+// allKept reports whether the database has the key of every certificate that the web servers show,
+// so that whoever purges their caches loses none of these. Web servers that differ were not all
+// seen, unless each was named.
+func (r *Renewal) allKept(ctx context.Context, f *Failure) bool {
+	if f != nil && f.Reason == ReasonSeveralCaches && len(r.Nodes) == 0 {
+		return false
+	}
+	t, err := r.Store.Read(ctx)
+	if err != nil {
+		return false
+	}
+	shown, _, asked := r.shown(ctx, t, answersWanted)
+	return asked && !slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !t.has(c) }) && r.keptByName(ctx, t)
+}
