@@ -98,7 +98,7 @@ func TestADryRunSaysWhatWouldBecomeOfTheTenant(t *testing.T) {
 			[]string{"it would be started first"}, []string{known + " skipped"}, false},
 		{"the key history is full", func(w *world) { w.retire(MaxHistory - len(w.tenant.History)) }, Options{}, "renewal", []string{"the key history is full (12 keys)"}, []string{known + " skipped"}, true},
 		{"the row is missing while MNet is on", func(w *world) { w.tenant.Own = nil }, Options{NewKey: true}, "renewal",
-			[]string{"the site has no mnet_host row of its own; it would be made first"}, []string{known + " skipped"}, false},
+			[]string{"the site has no mnet_host row of its own; it would get one first"}, []string{known + " skipped"}, false},
 		{"hosts are connected, those that are none yet are tried", func(w *world) {
 			w.addPeer(peerB, fakePeer{dead: true})
 			w.tenant.Peers = w.tenant.Peers[:1]

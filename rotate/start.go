@@ -47,7 +47,7 @@ func (r *Renewal) read(ctx context.Context) (*Tenant, error) {
 // start says what the start of MNet would do to a tenant for which isOff holds, and what it did.
 func (t *Tenant) start() (would, did string) {
 	if t.MNetOn() {
-		return ErrNoLocalRow.Error() + "; it would be made first", "the site had no mnet_host row of its own; it was made"
+		return ErrNoLocalRow.Error() + "; it would get one first", "the site had no mnet_host row of its own; it has one now"
 	}
 	return "MNet is off; it would be started first", "MNet was off; it was started"
 }
