@@ -258,9 +258,12 @@ type oldNamePages struct {
 }
 
 func (n oldNamePages) PublicKey(ctx context.Context, at Peer) (*envelope.Certificate, *Failure) {
+	n.mu.Lock()
 	c := n.shown[at.Node]
+	purged := len(n.happened("drop")) > 0
+	n.mu.Unlock()
 	switch {
-	case c == nil || len(n.happened("drop")) > 0:
+	case c == nil || purged:
 		return n.world.PublicKey(ctx, at)
 	case at.Wwwroot == c.SubjectAltName:
 		return c, nil
