@@ -163,8 +163,11 @@ func (s *peerStore) kept(rows []peerRow) []rotate.StoreResult {
 	kept := slices.Repeat([]rotate.StoreResult{rotate.NoRow}, len(s.keys))
 	found, active := make([]int, len(s.keys)), make([]bool, len(s.keys))
 	for _, row := range rows {
-		if row.named || row.former {
+		switch {
+		case row.named || row.former:
 			kept[row.key] = max(kept[row.key], row.kept)
+		case !row.deleted:
+			kept[row.key] = max(kept[row.key], rotate.RowNotFound)
 		}
 		if row.isFound() {
 			found[row.key]++

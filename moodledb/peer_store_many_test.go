@@ -118,16 +118,16 @@ func TestStorePeerKeys(t *testing.T) {
 
 // A row of the site that its Moodle does not find is kept up to date, for the day on which somebody
 // corrects its wwwroot.
-func TestARowThatMoodleDoesNotFindIsNone(t *testing.T) {
+func TestARowThatMoodleDoesNotFindIsSaidToBe(t *testing.T) {
 	t.Parallel()
 	testbed.EachDatabase(t, func(t *testing.T, server *testbed.Server) {
 		for name, c := range map[string]struct {
 			wwwroot, binary   string
 			mysql, postgresql rotate.StoreResult
 		}{
-			"in capitals":         {"HTTPS://A.Example", "", rotate.KeyStored, rotate.NoRow},
-			"that count":          {"HTTPS://A.Example", "ALTER TABLE {mnet_host} CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", rotate.NoRow, rotate.NoRow},
-			"with a slash":        {"https://a.example/", "", rotate.NoRow, rotate.NoRow},
+			"in capitals":         {"HTTPS://A.Example", "", rotate.KeyStored, rotate.RowNotFound},
+			"that count":          {"HTTPS://A.Example", "ALTER TABLE {mnet_host} CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", rotate.RowNotFound, rotate.RowNotFound},
+			"with a slash":        {"https://a.example/", "", rotate.RowNotFound, rotate.RowNotFound},
 			"spelled as it calls": {"https://a.example", "", rotate.KeyStored, rotate.KeyStored},
 		} {
 			t.Run(name, func(t *testing.T) {
@@ -138,8 +138,8 @@ func TestARowThatMoodleDoesNotFindIsNone(t *testing.T) {
 				if s.postgresql() {
 					want = c.postgresql
 				}
-				if want == rotate.NoRow {
-					compared = rotate.NoRow
+				if want == rotate.RowNotFound {
+					compared = rotate.RowNotFound
 				}
 				tenant, keys := s.open(t), []rotate.HostKey{offer("https://a.example", 6)}
 				got, err := tenant.StorePeerKeys(t.Context(), keys)

@@ -93,11 +93,11 @@ func TestPeersAreFoundInADatabaseThatIsTurkish(t *testing.T) {
 			t.Errorf("rows named so: %v, %v", ids, err)
 		}
 		before, err := tenant.ComparePeerKeys(t.Context(), keys)
-		if err != nil || !slices.Equal(before, []rotate.StoreResult{rotate.KeyNone, rotate.NoRow, rotate.NoRow}) {
+		if err != nil || !slices.Equal(before, []rotate.StoreResult{rotate.KeyNone, rotate.RowNotFound, rotate.NoRow}) {
 			t.Errorf("before: %v, %v", before, err)
 		}
 		kept, err := tenant.StorePeerKeys(t.Context(), keys)
-		if err != nil || !slices.Equal(kept, []rotate.StoreResult{rotate.KeyStored, rotate.NoRow, rotate.NoRow}) || s.rows(t) != "4 v6 6, 5 v6 6" {
+		if err != nil || !slices.Equal(kept, []rotate.StoreResult{rotate.KeyStored, rotate.RowNotFound, rotate.NoRow}) || s.rows(t) != "4 v6 6, 5 v6 6" {
 			t.Errorf("%v, %v, rows are %q", kept, err, s.rows(t))
 		}
 	})

@@ -73,6 +73,8 @@ func (m *linkResults) rowFailure(member, site string) *Failure {
 		return nil
 	case NoRow:
 		return noRow()
+	case RowNotFound:
+		return notFoundThere()
 	case RowNotOurs:
 		k := m.keys[m.key[site]]
 		return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer's row with the old wwwroot has no certificate of this site: it may be another site's, and stays as it is",
@@ -119,6 +121,13 @@ func twoRowsHere() *Failure {
 // notFoundHere is the failure of a link to a peer whose calls find no row in the local table.
 func notFoundHere() *Failure {
 	return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer's calls are refused: this site's row of the peer ends with a slash, and the peer's name does not", Next: NextWwwroot + ". Then run: renew_mnetkeys push"}
+}
+
+// notFoundThere is the failure of a link to a peer that has a row of this site which its Moodle does
+// not find.
+func notFoundThere() *Failure {
+	return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer does not find its row of this site: the row's wwwroot ends with a slash, or has other capitals than this site's",
+		Next: "in the peer's database, correct the wwwroot in the row of this site (mnet_host)" + keepRow + ". Then run: renew_mnetkeys push"}
 }
 
 // nextRowDeleted is for a site that may have moved: to add it again could make a second row.

@@ -129,7 +129,7 @@ func (m *linkResults) planned(ctx context.Context, p Peer, tenant string) PeerRe
 		return report
 	}
 	f := m.sideFailure(ctx, p.Wwwroot, tenant)
-	if found := m.resultOf(p.Wwwroot, tenant); f == nil && (found == NoRow || found == RowNotOurs || found == RowDeleted || found == RowTwice) {
+	if found := m.resultOf(p.Wwwroot, tenant); f == nil && (found == NoRow || found == RowNotFound || found == RowNotOurs || found == RowDeleted || found == RowTwice) {
 		f = m.rowFailure(p.Wwwroot, tenant)
 	}
 	if f != nil {

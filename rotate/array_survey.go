@@ -180,7 +180,7 @@ func (m *linkResults) surveyed(ctx context.Context, p Peer, tenant string, what 
 	return report
 }
 
-var holds = map[StoreResult]string{KeyPresent: "current", KeyStored: "current", KeyNone: "none", KeyOther: "other", KeyNewer: "other", RowTwice: "other", NoRow: "none", RowDeleted: "none"}
+var holds = map[StoreResult]string{KeyPresent: "current", KeyStored: "current", KeyNone: "none", KeyOther: "other", KeyNewer: "other", RowTwice: "other", NoRow: "none", RowNotFound: "none", RowDeleted: "none"}
 
 // wholeStore reads a tenant with its peers, which an array's Store leaves out.
 type wholeStore struct {

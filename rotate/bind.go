@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"renew_mnetkeys/envelope"
 )
@@ -67,6 +68,12 @@ func (r *Renewal) connect(ctx context.Context, t *Tenant, own Identity, link Lin
 		report.fail(notConnected(ErrTwoRows))
 		return Peer{}, rowKept, &report
 	}
+	change := r.changeThere(ctx, t, link)
+	if change == rowNotFound {
+		report.fail(notFoundThere())
+		report.Detail = join(report.Detail, "not connected as a peer")
+		return Peer{}, rowKept, &report
+	}
 	if !known {
 		var failure *Failure
 		if host, failure = r.Introducer.Introduce(ctx, own, link.Wwwroot); failure != nil {
@@ -81,7 +88,6 @@ func (r *Renewal) connect(ctx context.Context, t *Tenant, own Identity, link Lin
 		us := NewPeer(t.Wwwroot)
 		us.IPAddress = r.ipAddress(ctx, t.Wwwroot)
 		us.Name, us.Certificate, us.Expires = t.Site, own.Key.Certificate.PEM, own.Key.Certificate.NotAfter.Unix()
-		change := r.changeThere(ctx, t, link)
 		if _, err = link.Far.Connect(ctx, us); err != nil {
 			err = fmt.Errorf("on its side: %w", err)
 		} else {
@@ -118,7 +124,11 @@ func merge(reports, unbound []PeerReport) []PeerReport {
 			reports = append(reports, u)
 			continue
 		}
-		reports[at].Detail = join(reports[at].Detail, u.Detail)
+		if said := reports[at].Detail; strings.HasPrefix(u.Detail, said) {
+			reports[at].Detail = u.Detail
+		} else {
+			reports[at].Detail = join(said, u.Detail)
+		}
 	}
 	return reports
 }

@@ -16,6 +16,7 @@ const (
 	rowKept    rowChange = iota // it is active already: only its services are bound
 	rowRevived                  // it was deleted
 	rowMade
+	rowNotFound // it is active, but Moodle does not find it ([NotFound]): the sites are not connected
 )
 
 // changeOf is what a connection does to the tenant's row of a host.
@@ -49,7 +50,7 @@ func (c rowChange) here(wwwroot string, planned bool) string {
 // there says what was done to the host's row of this site, or would be; "" if the host had it.
 func (c rowChange) there(wwwroot string, planned bool) string {
 	switch {
-	case c == rowKept:
+	case c == rowKept, c == rowNotFound:
 		return ""
 	case c == rowRevived && planned:
 		return "would make the deleted row of this site at " + wwwroot + " active again"
@@ -68,8 +69,11 @@ func (r *Renewal) changeThere(ctx context.Context, t *Tenant, link Link) rowChan
 		return rowKept
 	}
 	far := r.farSide(ctx, NewPeer(link.Wwwroot))
-	if far.Counterpart == nil || far.SeveralDeleted {
+	switch {
+	case far.Counterpart == nil || far.SeveralDeleted:
 		return rowKept
+	case far.NotFound:
+		return rowNotFound
 	}
 	return far.Site.changeOf(t.Wwwroot)
 }

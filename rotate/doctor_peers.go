@@ -12,7 +12,9 @@ import (
 
 // NextWwwroot is for a row whose wwwroot is wrong. It keeps the row: a peer that is added again gets
 // another one, and those who came from it become strangers.
-const NextWwwroot = "correct the wwwroot in this site's row of the peer (mnet_host), and do not delete the row while users refer to it (user.mnethostid)"
+const NextWwwroot = "correct the wwwroot in this site's row of the peer (mnet_host)" + keepRow
+
+const keepRow = ", and do not delete the row while users refer to it (user.mnethostid)"
 
 // nextOneRow is for several rows of one site.
 const nextOneRow = "keep the row that users refer to (user.mnethostid), with deleted = 0 and the wwwroot as its site writes it. Give each other one an unused wwwroot by SQL, and set deleted = 1 there: Moodle also finds a deleted row by its wwwroot. " + leaveOther

@@ -69,6 +69,7 @@ func CounterpartOf(t *Tenant, wwwroot string) *Counterpart {
 	}
 	if c.Unknown {
 		c.Another = slices.ContainsFunc(t.Deleted, func(deleted string) bool { return !NotFound(deleted) && envelope.SameWwwroot(deleted, wwwroot) })
+		c.NotFound = !c.Another && slices.ContainsFunc(t.Peers, func(p Peer) bool { return envelope.SameWwwroot(p.Wwwroot, wwwroot) })
 		c.SeveralDeleted = t.deletedRows(wwwroot) > 1
 	}
 	return c
@@ -103,14 +104,24 @@ func (r *Renewal) verifyFarSide(ctx context.Context, own Identity, p Peer, far f
 		report.Detail, report.Next = join(newerAtPeer, report.Detail), nextRestored
 	case report.Outcome == Refused && !report.back && (report.Reason == ReasonFault7023 || report.Reason == ReasonFault7025) && far.isOlder(p):
 		report.fail(newerHere())
-	case report.Reason == ReasonUnknownToPeer && !report.back && far.row(own) == RowDeleted:
-		report.fail(own.hostKey().deletedRow())
-	case report.Reason == ReasonUnknownToPeer && !report.back && far.row(own) == NoRow:
-		report.noRow = true
+	case report.Reason == ReasonUnknownToPeer && !report.back:
+		report.unknown(own, far)
 	case report.Reason == ReasonFault710 && !report.back && misspelt(p):
 		report.Next = NextWwwroot
 	}
 	r.nextOfArray(p, far, report)
+}
+
+// unknown is for a peer that does not know this site: its database may say why.
+func (p *PeerReport) unknown(own Identity, far farSide) {
+	switch far.row(own) {
+	case NoRow:
+		p.noRow = true
+	case RowNotFound:
+		p.fail(notFoundThere())
+	case RowDeleted:
+		p.fail(own.hostKey().deletedRow())
+	}
 }
 
 // refusedForRow reports whether the peer refused because of its row of this site: it has not found
@@ -179,6 +190,8 @@ func (far farSide) rowFault() *Failure {
 		return nil
 	case far.Unknown && far.Another:
 		return &Failure{Reason: ReasonUnknownToPeer, Detail: rowIsDeleted, Next: nextRowDeleted}
+	case far.NotFound:
+		return notFoundThere()
 	case far.Unknown:
 		return noRow()
 	case far.Another:
@@ -269,6 +282,8 @@ func (far farSide) row(own Identity) StoreResult {
 	switch key, c := own.hostKey(), certificateOf(Peer{Certificate: far.Holds}); {
 	case far.Unknown && far.Another:
 		return RowDeleted
+	case far.NotFound:
+		return RowNotFound
 	case far.Unknown:
 		return NoRow
 	case far.Another:

@@ -445,6 +445,69 @@ func TestARowThatIsSpeltOtherwiseIsNamedAsTheCause(t *testing.T) {
 	}
 }
 
+// The peer's Moodle finds no row of this site with a slash at its end, and --bindhost makes no other
+// one.
+func TestAMembersRowWithASlashIsNamedAsTheCause(t *testing.T) {
+	for name, run := range map[string]func(*Renewal, context.Context) TenantReport{
+		"push": (*Renewal).Distribute, "verify": (*Renewal).Verify, "doctor": (*Renewal).Diagnose, "renew": (*Renewal).Run, "dry run": (*Renewal).Plan} {
+		for _, binds := range []bool{false, true} {
+			for _, stock := range []bool{false, true} { // a stock Moodle refuses the sealed call alone
+				w := newWorld(t)
+				near, far := &oneSide{w: w}, &oneSide{w: w}
+				r := w.beside(w.addPeer(peerA, fakePeer{refuses: ReasonUnknownToPeer, stock: stock}), func(s *Tenant) { s.Peers[1].Wwwroot += "/" })
+				want := notFoundThere()
+				if binds {
+					r.Bind = []Link{{Wwwroot: peerA, Near: near, Far: far}}
+				}
+				report := run(r, t.Context())
+				p := report.Peers[0]
+				if p.Outcome != Refused || p.Reason != want.Reason || p.Next != want.Next || report.Exit != ExitPeers || strings.Count(p.Detail, want.Detail) != 1 {
+					t.Errorf("%s, %v: exit %d, %+v", name, binds, report.Exit, p)
+				}
+				if len(near.got)+len(far.got) > 0 || len(report.Warnings) > 0 {
+					t.Errorf("%s: %d rows bound here, %d there, %q", name, len(near.got), len(far.got), report.Warnings)
+				}
+				if name == "doctor" && !slices.ContainsFunc(report.Findings, func(f Finding) bool { return f.Code == "peer_unknown_to_peer" && f.Next == want.Next }) {
+					t.Errorf("%+v", report.Findings)
+				}
+			}
+		}
+	}
+}
+
+// A host that is not a peer here yet is not made one then.
+func TestAHostWhoseRowOfThisSiteHasASlashIsNotConnected(t *testing.T) {
+	for name, run := range map[string]func(*Renewal, context.Context) TenantReport{"renew": (*Renewal).Run, "dry run": (*Renewal).Plan} {
+		w := newWorld(t)
+		near, far := &oneSide{w: w}, &oneSide{w: w}
+		r := w.beside(w.addPeer(peerA, fakePeer{}), func(s *Tenant) { s.Peers[1].Wwwroot += "/" })
+		w.tenant.Peers = nil
+		r.Bind = []Link{{Wwwroot: peerA, Near: near, Far: far}}
+		report := run(r, t.Context())
+		if p := report.Peers[0]; p.Outcome != Refused || !strings.HasPrefix(p.Detail, notFoundThere().Detail) || !strings.Contains(p.Detail, "not connected") || report.Exit != ExitPeers || len(near.got)+len(far.got) > 0 || len(report.Warnings) > 0 {
+			t.Errorf("%s: exit %d, %+v, %q", name, report.Exit, p, report.Warnings)
+		}
+	}
+}
+
+func TestAMembersRowWithASlashIsNamedInARunOnAll(t *testing.T) {
+	for name, run := range map[string]func(*Array, context.Context) int{"renew": (*Array).Run, "dry run": (*Array).Plan,
+		"verify": func(a *Array, ctx context.Context) int { return a.Survey(ctx, SurveyVerify) },
+		"doctor": func(a *Array, ctx context.Context) int { return a.Survey(ctx, SurveyDoctor) },
+		"status": func(a *Array, ctx context.Context) int { return a.Survey(ctx, SurveyStatus) },
+	} {
+		f := newFleet(t, 3)
+		tenant, member := f.sites[0].tenant.Wwwroot, f.sites[1]
+		member.rows[tenant+"/"] = member.rows[tenant]
+		delete(member.rows, tenant)
+		run(f.array(ArrayOptions{}, 0), t.Context())
+		p, want := linkTo(f.reports[tenant], member.tenant.Wwwroot), notFoundThere()
+		if p.Detail != want.Detail || name != "status" && (p.Outcome != Refused || p.Reason != want.Reason || p.Next != want.Next) || name == "status" && p.Holds != "none" {
+			t.Errorf("%s: %+v", name, p)
+		}
+	}
+}
+
 // beside is a renewal for which the database of the peer is available, in which one row is not as the
 // peer's Moodle would have it.
 func (w *world) beside(peer *fakePeer, spoil func(*Tenant)) *Renewal {

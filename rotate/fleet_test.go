@@ -345,6 +345,8 @@ func (s *fleetSite) eachRow(event string, keys []HostKey, visit func(*fleetRow, 
 			slices.Sort(s.order)
 		}
 		switch {
+		case row == nil && s.rows[k.Wwwroot+"/"] != nil:
+			results[i] = RowNotFound
 		case row == nil:
 			results[i] = max(results[i], NoRow)
 		case row.deleted:

@@ -201,7 +201,7 @@ func (r *Renewal) planBinding(ctx context.Context, t *Tenant) (peers []Peer, ref
 	return peers, refused, func(report *TenantReport) {
 		for i, link := range r.Bind {
 			here := t.changeOf(link.Wwwroot)
-			if here != rowKept && report.refuses(link.Wwwroot) {
+			if there[i] == rowNotFound || here != rowKept && report.refuses(link.Wwwroot) {
 				continue
 			}
 			report.warn(here.here(link.Wwwroot, true))
@@ -229,7 +229,7 @@ func (r *Renewal) planFarSide(ctx context.Context, p Peer) *Failure {
 	far := r.farSide(ctx, p)
 	f := cmp.Or(far.unread, far.broken)
 	switch {
-	case !r.binds(p.Wwwroot):
+	case !r.binds(p.Wwwroot), far.Counterpart != nil && far.NotFound:
 		f = cmp.Or(f, far.rowFault())
 	case far.Counterpart != nil && far.SeveralDeleted: // else the run makes the rows first, on both sides
 		f = cmp.Or(f, notConnected(fmt.Errorf("on its side: %w", ErrTwoRows)))

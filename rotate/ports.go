@@ -293,7 +293,8 @@ type StoreResult uint8
 // The results for a HostKey.
 const (
 	NotAsked         StoreResult = iota // the database could not be asked, or did not accept it
-	NoRow                               // no row of the site, or only the member's own, or one that Moodle does not find ([NotFound])
+	NoRow                               // no row of the site, or only the member's own
+	RowNotFound                         // Moodle does not find the active row of the site, whose wwwroot is spelt otherwise ([NotFound], and capitals if they count)
 	RowNotOurs                          // a row has HostKey.Was, and no certificate of the site: it is not touched
 	RowDeleted                          // deleted rows are not touched
 	KeyPresent                          // the row has it already

@@ -60,10 +60,14 @@ func (r *Renewal) pushToPeer(ctx context.Context, own Identity, p *Peer) PeerRep
 
 	switch f := push.Failure; {
 	case f != nil && (f.Pending && !own.Proxy.Serves(p.Wwwroot) || f.Reason == ReasonUnknownToPeer):
-		if far := r.farSide(ctx, *p); far.isMember && far.unread != nil { // which decides, as for all
+		far := r.farSide(ctx, *p)
+		if far.isMember && far.unread != nil { // which decides, as for all
 			f = far.unread
 		}
 		report.fail(f)
+		if f.Reason == ReasonUnknownToPeer {
+			report.unknown(own, far)
+		}
 	case f != nil && f.Reason == ReasonMNetOff:
 		report.fail(f)
 		r.nextOfArray(*p, r.farSide(ctx, *p), &report)

@@ -18,6 +18,8 @@ type Counterpart struct {
 	// Another: it has a second row of this site, deleted or not, which its Moodle may find in place of
 	// the active one; if Unknown, a deleted one.
 	Another bool
+	// NotFound: it has an active row of this site that its Moodle does not find, and no other one.
+	NotFound bool
 	// SeveralDeleted: it has no active row of this site, and several deleted ones, of which a
 	// connection revives none.
 	SeveralDeleted bool

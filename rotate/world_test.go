@@ -289,8 +289,8 @@ func (w *world) Push(_ context.Context, own Identity, p Peer) Push {
 	if peer.dead {
 		return Push{Failure: &Failure{Reason: "connect", Pending: true}, Attempts: 3}
 	}
-	if peer.refuses == ReasonMNetOff {
-		return Push{Failure: &Failure{Reason: ReasonMNetOff}, Attempts: 1}
+	if peer.refuses == ReasonMNetOff || peer.refuses == ReasonUnknownToPeer && !peer.stock {
+		return Push{Failure: &Failure{Reason: peer.refuses}, Attempts: 1}
 	}
 	if peer.foreign {
 		return Push{Failure: &Failure{Reason: "bad_certificate"}, Attempts: 1}

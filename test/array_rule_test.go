@@ -159,7 +159,7 @@ func TestAMembersRowWithASlashAtItsEndProvesNoLink(t *testing.T) {
 		t.Helper()
 		r := f.command(t, command, append(args, "--retries=0", "--json")...)
 		for _, p := range r.byTenant(t)[tenant.Wwwroot].Peers {
-			if got := string(p.Outcome) + " " + string(p.Reason); p.Wwwroot == member.Wwwroot && got != want {
+			if got := string(p.Outcome) + " " + string(p.Reason); p.Wwwroot == member.Wwwroot && (got != want || p.Outcome == rotate.Refused && !strings.Contains(p.Detail, "ends with a slash")) {
 				t.Errorf("%s %s: %s: %s", command, args, got, p.Detail)
 			}
 		}
@@ -168,7 +168,9 @@ func TestAMembersRowWithASlashAtItsEndProvesNoLink(t *testing.T) {
 		}
 	}
 	const refused = "refused unknown_to_peer"
-	linked(refused, "verify", "--host="+tenant.Wwwroot)
+	for _, command := range []string{"verify", "push", "renew"} {
+		linked(refused, command, "--host="+tenant.Wwwroot)
+	}
 	for _, command := range []string{"verify", "check", "renew", "push"} {
 		linked(refused, command, "--all")
 	}
