@@ -86,10 +86,9 @@ func (d *diagnosis) run(ctx context.Context, report *TenantReport) error {
 	if silent == "" {
 		silent = d.localSite(ctx, report)
 	}
-	if silent != "" {
-		report.skipPeers(t, "not called: "+silent)
-	} else {
-		report.Peers = d.callPeers(ctx, *t.identity())
+	report.skipPeers(t, "not called: "+silent)
+	if silent == "" {
+		report.Peers = d.callPeers(ctx, *t.identity(), report)
 		d.weighLinks(report, report.SelfCheck == SelfProven, nil)
 		d.nextOfLinks(ctx, report)
 	}

@@ -2,7 +2,6 @@ package rotate
 
 import (
 	"context"
-	"slices"
 	"sync"
 )
 
@@ -14,13 +13,13 @@ type checkup struct {
 }
 
 // callPeers makes a sealed call to every peer that can be called, and finds out what those that are
-// proven do with a forced keyswap.
-func (d *diagnosis) callPeers(ctx context.Context, own Identity) []PeerReport {
+// proven do with a forced keyswap. rows describes the tenant's rows of the peers.
+func (d *diagnosis) callPeers(ctx context.Context, own Identity, rows *TenantReport) []PeerReport {
 	var mu sync.Mutex
 	checkups := make(map[int64]checkup, len(d.tenant.Peers))
 	reports := d.workOn(d.tenant.Peers, func(p Peer) PeerReport {
 		started := d.Now()
-		c := d.callPeer(ctx, own, p)
+		c := d.callPeer(ctx, own, p, rows.localRowFailure(p.Wwwroot))
 		c.report.TookMS = d.Now().Sub(started).Milliseconds()
 		mu.Lock()
 		defer mu.Unlock()
@@ -50,7 +49,8 @@ func (d *diagnosis) forcedModes(modes map[Forced][]string) {
 		"it is not known whether these peers accept a pushed key")
 }
 
-func (d *diagnosis) callPeer(ctx context.Context, own Identity, p Peer) checkup {
+// callPeer calls one peer. row is what is wrong with the tenant's row of it, which peerRows has found.
+func (d *diagnosis) callPeer(ctx context.Context, own Identity, p Peer, row *Failure) checkup {
 	c := checkup{report: PeerReport{Wwwroot: p.Wwwroot, Application: p.Application, Outcome: Skipped}}
 	if !callable(p) || p.ServerURL == "" {
 		c.report.Detail = "not called: its row is not in order"
@@ -79,9 +79,9 @@ func (d *diagnosis) callPeer(ctx context.Context, own Identity, p Peer) checkup 
 	switch {
 	case c.report.back && d.local.silent():
 		return c // the local site is the finding
-	case c.report.dependsOnRow() && slices.Contains(d.tenant.Hidden, p.Wwwroot):
-		c.report.fail(twoRowsHere())
-		return c // peerRows has found them
+	case row != nil && c.report.dependsOnRow():
+		c.report.fail(row)
+		return c
 	case c.report.Reason == ReasonUnknownToPeer && c.report.Next == "" && d.tenant.movedFrom() != "" && !d.isSite(ctx, d.tenant.movedFrom()):
 		c.report.Next = nextMoved(d.tenant.movedFrom())
 	case c.report.Reason == ReasonUnknownToPeer && c.report.Next == "" && c.report.noRow:

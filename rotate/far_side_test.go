@@ -429,6 +429,52 @@ func TestARowWithASlashProvesNoLinkUnlessAnotherIsFound(t *testing.T) {
 	}
 }
 
+// A certificate that names the peer itself is no other site's. What the peer's Moodle says of its own
+// call then is not the peer's fault either.
+func TestOneErrorIsSaidOfARowWithASlash(t *testing.T) {
+	for name, run := range map[string]func(*Renewal, context.Context) TenantReport{
+		"push": (*Renewal).Distribute, "verify": (*Renewal).Verify, "renew": (*Renewal).Run, "doctor": (*Renewal).Diagnose,
+		"status": func(r *Renewal, ctx context.Context) TenantReport { return r.Status(ctx, true) }} {
+		for _, refuses := range []Reason{ReasonBadCertificate, ""} {
+			w := newWorld(t)
+			peer := w.addPeer(peerA, fakePeer{refuses: refuses})
+			w.peers[peerA+"/"], w.tenant.Peers[0].Wwwroot = peer, peerA+"/"
+			r := w.beside(peer, func(*Tenant) {})
+			r.Network = deaf{callers{w}}
+			report := run(r, t.Context())
+			if p, want := report.Peers[0], notFoundHere(); p.Outcome != Refused || p.Reason != want.Reason || p.Detail != want.Detail || p.Next != want.Next || report.Exit != ExitPeers {
+				t.Errorf("%s, %q: exit %d, %+v", name, refuses, report.Exit, p)
+			}
+			var found []string
+			for _, f := range report.Findings {
+				if f.Subject == peerA+"/" {
+					found = append(found, f.Code)
+				}
+			}
+			if name == "doctor" && !slices.Equal(found, []string{"peer_trailing_slash"}) {
+				t.Errorf("%q: %q", refuses, found)
+			}
+		}
+		w := newWorld(t) // another site's
+		w.addPeer(peerB, fakePeer{})
+		w.addPeer(peerA, fakePeer{refuses: ReasonBadCertificate})
+		w.peers[peerA].own, w.peers[peerA+"/"], w.tenant.Peers[1].Wwwroot = w.peers[peerB].own, w.peers[peerA], peerA+"/"
+		if p := run(w.renewal(Options{}), t.Context()).Peers[1]; p.Reason != ReasonBadCertificate {
+			t.Errorf("%s: %+v", name, p)
+		}
+	}
+}
+
+// deaf is a local site whose Moodle finds no row of the peer that calls.
+type deaf struct{ callers }
+
+func (d deaf) Prove(ctx context.Context, own Identity, p Peer, answered *envelope.Certificate, keyswap bool) Proof {
+	if own.Wwwroot == peerA && p.Wwwroot == ownURL {
+		return Proof{Failure: &Failure{Reason: ReasonUnknownToPeer}}
+	}
+	return d.callers.Prove(ctx, own, p, answered, keyswap)
+}
+
 // A peer that cannot fetch the key may be one whose calls find no row here.
 func TestARowThatIsSpeltOtherwiseIsNamedAsTheCause(t *testing.T) {
 	for name, run := range map[string]func(*Renewal, context.Context) TenantReport{"push": (*Renewal).Distribute, "verify": (*Renewal).Verify, "doctor": (*Renewal).Diagnose} {

@@ -3,6 +3,7 @@ package rotate
 import (
 	"cmp"
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -178,6 +179,8 @@ const onceMoreAfter = time.Second
 func (p *PeerReport) fail(f *Failure) {
 	p.Outcome, p.Reason, p.Detail, p.Next = Refused, f.Reason, f.Detail, cmp.Or(f.Next, nextOfOther(f.Other))
 	p.itself, p.noRow = f.itself, f.noRow
+	var named *envelope.WwwrootError
+	p.misnamed = errors.As(f.Err, &named) && envelope.SameWwwroot(named.Got, p.Wwwroot)
 	if f.Pending {
 		p.Outcome = Pending
 	}

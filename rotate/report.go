@@ -162,6 +162,7 @@ type PeerReport struct {
 	back     bool   // what failed is the peer's own call to this site
 	noRow    bool   // as in Failure
 	lacksRow string // of a status: that the peer has no active row of this site, in words
+	misnamed bool   // the peer's certificate names the peer, but not as this site's row of it does
 	itself   bool   // what failed is the proof of the peer's own key, which its web server was asked for
 }
 
@@ -258,9 +259,10 @@ func (r *TenantReport) joinRows() {
 }
 
 // dependsOnRow reports whether the local site's row of the peer decides about the link: the peer's
-// calls, with which it also fetches a key, are refused if Moodle does not find that row.
+// calls, with which it also fetches a key, are refused if Moodle does not find that row, and under the
+// row's wwwroot no certificate of the peer is right.
 func (p *PeerReport) dependsOnRow() bool {
-	return p.Outcome.Proven() || p.back || p.Reason == ReasonFault710 || p.Reason == ReasonFault7025
+	return p.Outcome.Proven() || p.back || p.misnamed || p.Reason == ReasonFault710 || p.Reason == ReasonFault7025
 }
 
 // localRowFailure is what is wrong with the local site's row of a peer: nil if Moodle finds it. Of a

@@ -314,7 +314,11 @@ func (w *world) Prove(_ context.Context, own Identity, p Peer, answered *envelop
 	}
 	peer := w.peers[p.Wwwroot]
 	if peer.refuses != "" {
-		return Proof{Certificate: peer.verified, Failure: &Failure{Reason: peer.refuses}, Attempts: 1}
+		f := &Failure{Reason: peer.refuses}
+		if f.Reason == ReasonBadCertificate {
+			f.Err = peer.own.Certificate.CheckWwwroot(p.Wwwroot)
+		}
+		return Proof{Certificate: peer.verified, Failure: f, Attempts: 1}
 	}
 	healable := slices.ContainsFunc(w.tenant.History, func(h Retired) bool { return h.Certificate == peer.knows })
 	if row := slices.IndexFunc(w.tenant.Peers, func(q Peer) bool { return q.ID == p.ID }); peer.forgot && w.tenant.Peers[row].Certificate != peer.own.Certificate.PEM {

@@ -183,6 +183,36 @@ func TestAMembersRowWithASlashAtItsEndProvesNoLink(t *testing.T) {
 	linked("accepted ", "verify", "--host="+tenant.Wwwroot)
 }
 
+// After the member has renewed its key, its certificate does not fit to the row's wwwroot.
+func TestATenantsRowWithASlashAtItsEndIsNamedBeforeAndAfterTheMemberRenews(t *testing.T) {
+	t.Parallel()
+	for name, kind := range map[string]peertest.Kind{"stock": peertest.Stock, "patched": peertest.Patched} {
+		f := newFleet(t, fleetOptions{tenants: 3, kind: kind})
+		member, tenant := f.tenants[1], f.tenants[2]
+		tenant.DB.Exec(t, "UPDATE {mnet_host} SET wwwroot = CONCAT(wwwroot, '/') WHERE wwwroot = ?", member.Wwwroot)
+		for _, renewed := range []bool{false, true} {
+			if renewed {
+				f.renew(t, "--host="+member.Wwwroot).expect(t, 3)
+			}
+			for _, command := range []string{"verify", "check", "doctor", "push", "renew"} {
+				for _, whose := range []string{"--host=" + tenant.Wwwroot, "--all"} {
+					r := f.command(t, command, whose, "--retries=0", "--json").byTenant(t)[tenant.Wwwroot]
+					for _, p := range r.Peers {
+						if p.Wwwroot == member.Wwwroot+"/" && (p.Reason != rotate.ReasonUnknownToPeer || !strings.Contains(p.Detail, "this site's row of the peer ends with a slash")) {
+							t.Errorf("%s, renewed: %v: %s %s: %s: %s", name, renewed, command, whose, p.Reason, p.Detail)
+						}
+					}
+					for _, found := range r.Findings {
+						if found.Subject == member.Wwwroot+"/" && found.Code != "peer_trailing_slash" {
+							t.Errorf("%s, renewed: %v: %s %s: %s", name, renewed, command, whose, found.Code)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
 // Which of two rows of one site Moodle finds is for its database to say. They are one link, whether
 // they are in this site's table or in the peer's, and whatever certificates they have.
 func TestTwoRowsOfOneSiteAreOneLinkThatNoCommandCallsProven(t *testing.T) {

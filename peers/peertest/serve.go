@@ -83,9 +83,9 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// route answers by host and path.
+// route answers by host and path, in which several slashes are one, as for Apache and nginx.
 func (v *visit) route(r *http.Request) {
-	path := v.below(r.URL.Path)
+	path := v.below(strings.ReplaceAll(r.URL.Path, "//", "/"))
 	switch {
 	case v.o.Kind == Array && r.Host != v.host:
 		v.unknownVhost()
