@@ -171,6 +171,13 @@ func TestAMembersRowWithASlashAtItsEndProvesNoLink(t *testing.T) {
 	for _, command := range []string{"verify", "push", "renew"} {
 		linked(refused, command, "--host="+tenant.Wwwroot)
 	}
+	for _, args := range [][]string{{"--dry-run"}, {}} {
+		r := f.renew(t, append(args, "--host="+tenant.Wwwroot, "--bindhost="+member.Wwwroot)...)
+		r.expect(t, 3, "ends with a slash", "next: in the peer's database, correct the wwwroot in the row of this site (mnet_host)")
+		if strings.Contains(r.stdout, member.Wwwroot+", which") {
+			t.Errorf("%s: %s", args, r.stdout)
+		}
+	}
 	for _, command := range []string{"verify", "check", "renew", "push"} {
 		linked(refused, command, "--all")
 	}
