@@ -20,11 +20,6 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, installed+" is on this machine, and every command would read it: move it away to run these tests")
 		os.Exit(1)
 	}
-	// The command has php load no extension that is not built in, which is half of what its start takes. Sites
-	// load all.
-	if err := os.Setenv("PHP_INI_SCAN_DIR", ""); err != nil {
-		panic(err)
-	}
 	testbed.Main(withBuilds{m})
 }
 

@@ -91,10 +91,8 @@ func (s *Site) openssl() string {
 	return opensslCNF + "legacy = on\n"
 }
 
-// environment is for the site's own PHP. It loads the extensions of this machine, whatever a test has
-// its commands load.
 func (s *Site) environment() []string {
-	return []string{"PHP_INI_SCAN_DIR=:" + s.Dirroot, "OPENSSL_CONF=" + filepath.Join(s.Dirroot, "openssl.cnf"), "PHP_CLI_SERVER_WORKERS=" + strconv.Itoa(s.options.Workers)}
+	return []string{"OPENSSL_CONF=" + filepath.Join(s.Dirroot, "openssl.cnf"), "PHP_CLI_SERVER_WORKERS=" + strconv.Itoa(s.options.Workers)}
 }
 
 // install makes PHP fill the site's tables.
