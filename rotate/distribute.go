@@ -141,7 +141,7 @@ func (r *Renewal) goBack(ctx context.Context, t *Tenant, cause error, report *Te
 // shownPair is the retired pair that all web servers of the local site show as theirs, if they
 // agree on one that is still valid.
 func (r *Renewal) shownPair(ctx context.Context, t *Tenant) (Stored, bool) {
-	shown, _, asked := r.shown(ctx, t, answersWanted)
+	shown, _, asked := r.shown(ctx, t)
 	if !asked || slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !c.Equal(shown[0]) }) {
 		return Stored{}, false
 	}

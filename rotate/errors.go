@@ -181,7 +181,7 @@ type OtherNameError struct {
 func (e *OtherNameError) Error() string {
 	switch {
 	case e.Among && e.Node != "":
-		return "the web server " + e.Node + " answers as " + e.Answers + ", not as " + e.Wwwroot + ", as the others do"
+		return "the web server " + e.Node + " answers as " + e.Answers + ", not as " + e.Wwwroot
 	case e.Among:
 		return "one of the web servers behind " + e.Wwwroot + " answers as " + e.Answers
 	case e.Node != "":
@@ -349,16 +349,15 @@ func (e *OnlyCopyError) leaveOut(silent *Failure) string {
 
 // letShow is what a web server of the local site needs that did not show its certificate.
 func (f *Failure) letShow() string {
-	row := f.Reason.Row()
-	switch {
+	switch row := f.Reason.Row(); {
 	case row.Unanswered:
 		return "start it"
-	case f.Reason.isRedirect():
-		return "let it answer without a redirect"
-	case row.NextLocal != "" && !hasCommand(row.NextLocal):
+	case f.Reason == ReasonMNetOff:
+		return "it says that MNet is off, so it shows no key"
+	case row.Pending && row.NextLocal != "":
 		return row.NextLocal
 	}
-	return "let it show its page mnet/publickey.php"
+	return "let it show its page mnet/publickey.php to this machine"
 }
 
 // SharedCacheError says that Moodle's cache has the key of another site in the place of this one's,
@@ -378,7 +377,7 @@ func (e *SharedCacheError) Hint() string {
 
 // Hint is what to do about it.
 func (e *OtherNameError) Hint() string {
-	const config = "the config.php of that web server may have another wwwroot, or name another database: correct it there. If the error stays, that web server has the settings of another site in a cache of its own: purge that cache"
+	const config = "the config.php of that web server may have another wwwroot, or name another database: correct it there, and restart its PHP. If the error stays, that web server has the settings of another site in a cache of its own: purge that cache"
 	switch {
 	case e.Among && e.Node == "":
 		return "to find the web server, name each with --node. " + strings.ToUpper(config[:1]) + config[1:]

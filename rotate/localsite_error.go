@@ -241,7 +241,7 @@ func (e *LocalSiteError) isUnnamed() bool { return e.Failure != nil && e.Failure
 
 // keepCaches warns of a purge, unless nothing can be lost by it.
 func (e *LocalSiteError) keepCaches() string {
-	if e.Kept {
+	if e.Kept || errors.As(e.Elsewhere, new(*OtherNameError)) { // which says what to purge
 		return ""
 	}
 	return "purge no cache before: a web server may have the only copy of a key"

@@ -24,11 +24,14 @@ type pages struct {
 func (r *Renewal) readPages(ctx context.Context, t *Tenant, seen usage) pages {
 	p := pages{asked: seen == usesStored}
 	if !p.asked {
-		n := answersWanted
-		if r.hooked() { // one address may have several web servers behind it
-			n = answersByName
+		p.shown, p.silent, p.asked = r.shown(ctx, t)
+	}
+	// One address may have several web servers behind it, and the other key was not met.
+	for range 2 {
+		if r.hooked() && seen == usesAnother && p.asked && !p.showOther(t) {
+			more, _, _ := r.shown(ctx, t)
+			p.shown = append(p.shown, more...)
 		}
-		p.shown, p.silent, p.asked = r.shown(ctx, t, n)
 	}
 	var behind []*envelope.Certificate
 	switch {
@@ -44,11 +47,17 @@ func (r *Renewal) readPages(ctx context.Context, t *Tenant, seen usage) pages {
 	return p
 }
 
+// showOther reports whether a page showed another certificate than the stored one.
+func (p pages) showOther(t *Tenant) bool {
+	stored := t.identity().Key.Certificate
+	return slices.ContainsFunc(p.shown, func(c *envelope.Certificate) bool { return !c.Equal(stored) })
+}
+
 // shown are the certificates that the web servers of the local site show by their publickey.php;
 // asked is false if one of them showed none, which silent says, or there are no web servers. Each
 // address is asked on several new connections: a load balancer hides web servers, which may have a
 // cache each.
-func (r *Renewal) shown(ctx context.Context, t *Tenant, pages int) (shown []*envelope.Certificate, silent *Failure, asked bool) {
+func (r *Renewal) shown(ctx context.Context, t *Tenant) (shown []*envelope.Certificate, silent *Failure, asked bool) {
 	if r.SelfCheck == SelfCheckOff {
 		return nil, nil, false
 	}
@@ -57,7 +66,7 @@ func (r *Renewal) shown(ctx context.Context, t *Tenant, pages int) (shown []*env
 		return nil, failure, false
 	}
 	nodes = slices.DeleteFunc(nodes, func(node Peer) bool { return r.leftOut(node.Node) })
-	for range pages {
+	for range answersWanted {
 		for _, node := range nodes {
 			c, failure := r.shownBy(ctx, t, node)
 			if failure != nil {
@@ -77,15 +86,26 @@ func (r *Renewal) shown(ctx context.Context, t *Tenant, pages int) (shown []*env
 func (r *Renewal) shownBy(ctx context.Context, t *Tenant, node Peer) (*envelope.Certificate, *Failure) {
 	c, failure := r.Network.PublicKey(ctx, node)
 	if failure != nil && failure.Other != "" { // it has moved, and its key is still that of the old name
-		node.Wwwroot, node.At = failure.Other, t.address()
-		c, failure = r.Network.PublicKey(ctx, node)
+		return r.underName(ctx, t, node, failure)
 	}
 	return c, failure
 }
 
+// underName reads a page under the other name that the failure f has told: a load balancer may send each
+// request to another web server.
+func (r *Renewal) underName(ctx context.Context, t *Tenant, node Peer, f *Failure) (c *envelope.Certificate, again *Failure) {
+	node.Wwwroot, node.At = f.Other, t.address()
+	for range answersWanted {
+		if c, again = r.Network.PublicKey(ctx, node); again == nil {
+			return c, nil
+		}
+	}
+	return nil, f
+}
+
 // isShown reports whether a web server shows a certificate.
 func (r *Renewal) isShown(ctx context.Context, t *Tenant, c *envelope.Certificate) bool {
-	shown, _, _ := r.shown(ctx, t, answersWanted)
+	shown, _, _ := r.shown(ctx, t)
 	return slices.ContainsFunc(shown, c.Equal)
 }
 
@@ -100,6 +120,6 @@ func (r *Renewal) allKept(ctx context.Context, f *Failure) bool {
 	if err != nil {
 		return false
 	}
-	shown, _, asked := r.shown(ctx, t, answersWanted)
+	shown, _, asked := r.shown(ctx, t)
 	return asked && !slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !t.has(c) }) && r.keptByName(ctx, t)
 }

@@ -88,11 +88,11 @@ func (r *Renewal) onlyCopy(t *Tenant, seen usage, unread error, p pages) error {
 		return nowhere(unread)
 	case p.unnamed != nil:
 		return fmt.Errorf("%w: %w", errSilent, p.unnamed)
+	case cured && p.silent != nil: // it can be mended, a cache that cannot be read perhaps not
+		return fmt.Errorf("%w: %w", errSilent, p.silent)
 	case !p.asked && unread != nil:
 		return unread
-	case cured && p.silent != nil:
-		return fmt.Errorf("%w: %w", errSilent, p.silent)
-	case cured && !slices.ContainsFunc(p.shown, func(c *envelope.Certificate) bool { return !c.Equal(t.identity().Key.Certificate) }):
+	case cured && !p.showOther(t):
 		return errNotShown
 	}
 	return nil

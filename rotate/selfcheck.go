@@ -16,7 +16,7 @@ func (r *TenantReport) LocalSite() (means, next string) {
 		means, f = r.unreached(n)
 	}
 	switch {
-	case errors.As(r.Err, new(*LocalSiteError)), errors.As(r.Err, new(*UnreachableError)), errors.Is(r.Err, ErrOnlyCopy): // one state has one next step
+	case errors.As(r.Err, new(*LocalSiteError)), errors.As(r.Err, new(*UnreachableError)), errors.As(r.Err, new(*OtherNameError)), errors.Is(r.Err, ErrOnlyCopy): // one state has one next step
 		return means, cmp.Or(r.Hint, HintOf(r.Err))
 	case n.SelfCheck == SelfUnreachable:
 		return means, f.nextUnreachable()

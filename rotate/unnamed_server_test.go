@@ -313,106 +313,6 @@ func TestAnUnknownKeyBehindTheNameIsNamedBeforeAWebServerThatShowsNone(t *testin
 	}
 }
 
-// A web server that answers is not started, and without --node none is taken out of it.
-func TestTheHintOnAForbiddenPageFitsTheOptions(t *testing.T) {
-	w := newWorld(t)
-	w.renewed(t)
-	w.noPage = map[string]*Failure{"": {Reason: ReasonHTTP403}}
-	w.answer = func(string, int) *Failure { return &Failure{Reason: ReasonFault7025} }
-	r := w.renewal(Options{Answers: 5})
-	r.Cache = &countedHook{world: w}
-	hint := HintOf(r.Distribute(t.Context()).Err)
-	if strings.Contains(hint, "tart it") || strings.Contains(hint, "--node") || !strings.Contains(hint, "allow this machine") {
-		t.Error(hint)
-	}
-}
-
-// One of several web servers behind one address went back to the key that was just retired, and no page
-// was its.
-func TestTheLastLookSaysOnlyWhatItSaw(t *testing.T) {
-	w := newWorld(t)
-	w.addPeer(peerA, fakePeer{})
-	told := 0
-	w.at("prove "+peerA, 1, func() { told = w.asked })
-	w.answer = func(_ string, n int) *Failure {
-		if told > 0 && n == told+2 {
-			return &Failure{Reason: ReasonFault7025}
-		}
-		return nil
-	}
-	r := w.renewal(Options{Answers: 5})
-	r.Cache = &countedHook{world: w}
-	if report := r.Run(t.Context()); !errors.Is(report.Err, errNotShown) || strings.Contains(HintOf(report.Err), "abandon") {
-		t.Errorf("%v; %s", report.Err, HintOf(report.Err))
-	}
-}
-
-// mnet_off says nothing of keys, but a page does.
-func TestTheLastLookNamesAnUnknownKeyOfASiteWhoseMNetIsOff(t *testing.T) {
-	w := newWorld(t)
-	w.addPeer(peerA, fakePeer{})
-	w.at("prove "+peerA, 1, func() {
-		w.answer = func(string, int) *Failure { return &Failure{Reason: ReasonMNetOff} }
-		w.pages = map[string]string{"": w.someOther()}
-	})
-	r := w.renewal(Options{Answers: 5})
-	r.Cache = &countedHook{world: w}
-	if report := r.Distribute(t.Context()); report.Exit != ExitLocalSite || !errors.Is(report.Err, ErrOnlyCopy) {
-		t.Errorf("exit %d: %v", report.Exit, report.Err)
-	}
-}
-
-// What is seen after a hook has failed may come of that.
-func TestAHookThatFailsIsNamedWhateverTheWebServerAnswersThen(t *testing.T) {
-	for _, f := range []*Failure{{Reason: "http_502", Pending: true}, {Reason: ReasonMNetOff}, {Reason: ReasonClock}} {
-		w := withRetired(t)
-		w.dropErr = errors.New("the cache-hook failed: systemctl: ended with exit code 1")
-		w.answer = func(node string, _ int) *Failure {
-			switch {
-			case node == "web1" && len(w.happened("drop")) == 0:
-				return &Failure{Reason: ReasonFault7023}
-			case node != "" && len(w.happened("drop")) > 0:
-				return f
-			}
-			return nil
-		}
-		r := w.renewal(Options{Nodes: []string{"web1", "web2"}, Answers: 5})
-		r.Cache = &countedHook{world: w}
-		if report := r.Distribute(t.Context()); report.Exit != ExitNotRenewed || len(w.happened("store")) > 0 || !strings.HasPrefix(HintOf(report.Err), hintFailedHook) || !strings.Contains(report.Err.Error(), "systemctl") {
-			t.Errorf("exit %d: %v; %s; %v", report.Exit, report.Err, HintOf(report.Err), w.events)
-		}
-	}
-}
-
-// The time may end while a hook works, or while a web server hangs.
-func TestAHookThatTakesTooLongIsSaidTo(t *testing.T) {
-	for _, slow := range []bool{true, false} {
-		w := newWorld(t)
-		w.sticky = true
-		r := w.renewal(Options{Answers: 1})
-		hook := &countedHook{world: w}
-		ctx, end := context.WithCancelCause(t.Context())
-		r.Cache, r.Now = hook, func() time.Time {
-			if slow {
-				hook.now += 3 * time.Minute
-			}
-			return clock.Add(hook.now)
-		}
-		w.answer = always(ReasonTimeout)
-		r.Sleep = func(context.Context, time.Duration) error {
-			if len(hook.runs) == 0 {
-				return nil
-			}
-			end(errSafePoint)
-			return context.DeadlineExceeded
-		}
-		_, err := r.waitUntilActive(ctx, &w.tenant, *w.tenant.identity(), SelfSkipped)
-		if says := strings.Contains(HintOf(err), "within a minute"); !errors.Is(err, errSafePoint) || !strings.Contains(err.Error(), "timeout") || says != slow {
-			t.Errorf("slow %v: %v; %s", slow, err, HintOf(err))
-		}
-	}
-}
-
 // A web server whose cache says that MNet is off shows no page before the purge that cures it.
 func TestAPageThatSaysMNetIsOffStopsNoCureOfJustThat(t *testing.T) {
 	for name, run := range map[string]func(*Renewal, context.Context) TenantReport{"renew": (*Renewal).Run, "push": (*Renewal).Distribute} {
@@ -441,4 +341,81 @@ func TestWithoutTheSelfCheckNoPageIsRead(t *testing.T) {
 	if report := r.Distribute(t.Context()); report.Exit != ExitPeers || pages.pages > 0 || len(w.happened("drop")) == 0 {
 		t.Errorf("exit %d: %v; %d pages", report.Exit, report.Err, pages.pages)
 	}
+}
+
+// sequence is a network in which each request by the name meets the next web server.
+type sequence struct {
+	*world
+	servers []*envelope.Certificate // by turn; nil is that of the world
+	at      int
+}
+
+func (n *sequence) PublicKey(ctx context.Context, p Peer) (*envelope.Certificate, *Failure) {
+	if p.Node != "" {
+		return n.world.PublicKey(ctx, p)
+	}
+	n.mu.Lock()
+	c := n.servers[n.at%len(n.servers)]
+	n.at++
+	n.mu.Unlock()
+	own := p
+	own.Wwwroot = ownURL
+	switch {
+	case c == nil && p.Wwwroot == ownURL:
+		return n.world.PublicKey(ctx, own)
+	case c == nil:
+		return nil, &Failure{Reason: ReasonBadCertificate, Other: ownURL}
+	case c.SubjectAltName == p.Wwwroot:
+		return c, nil
+	}
+	return nil, &Failure{Reason: ReasonBadCertificate, Other: c.SubjectAltName}
+}
+
+// A page under another name is never taken for that of the next web server.
+func TestALoadBalancerThatTakesTurnsHidesNoKeyOfAnOldName(t *testing.T) {
+	old := testPair(t, "https://old.example", clock.AddDate(0, 0, -12)).Certificate
+	for _, servers := range [][]*envelope.Certificate{{nil, old}, {nil, nil, old}} {
+		w := cured(t)
+		r := w.renewal(Options{Nodes: []string{"web1", "web2"}, Answers: 5})
+		r.Cache, r.Network = &countedHook{world: w}, &sequence{world: w, servers: servers}
+		if report := r.Distribute(t.Context()); len(w.happened("drop")) > 0 {
+			t.Errorf("%d web servers: the hook ran: exit %d: %v", len(servers), report.Exit, report.Err)
+		}
+	}
+}
+
+// The default host of a web server that does not have this site stops no renewal whose calls were good.
+func TestAnotherSiteBehindTheNameStopsNoRenewal(t *testing.T) {
+	w := newWorld(t)
+	r := w.renewal(Options{Nodes: []string{"web1", "web2"}, Answers: 5})
+	r.Cache, r.Network = &countedHook{world: w}, &sequence{world: w, servers: []*envelope.Certificate{nil, testPair(t, "https://master.example", clock).Certificate}}
+	if report := r.Run(t.Context()); report.Outcome != Renewed {
+		t.Errorf("exit %d: %v", report.Exit, report.Err)
+	}
+}
+
+// A web server accepts only so many calls: each named one is read five times.
+func TestNamedWebServersAreNotReadMoreOftenThanNeeded(t *testing.T) {
+	w := cured(t)
+	pages := &countedPages{world: w}
+	r := w.renewal(Options{Nodes: []string{"web1", "web2"}, Answers: 5})
+	r.Cache, r.Network = &countedHook{world: w}, pages
+	if report := r.Distribute(t.Context()); report.Exit != ExitOK || pages.of["web1"] > 3*answersWanted || pages.of["web2"] > answersWanted {
+		t.Errorf("exit %d: %v; %v", report.Exit, report.Err, pages.of)
+	}
+}
+
+type countedPages struct {
+	*world
+	of map[string]int
+}
+
+func (n *countedPages) PublicKey(ctx context.Context, p Peer) (*envelope.Certificate, *Failure) {
+	n.mu.Lock()
+	if n.of == nil {
+		n.of = map[string]int{}
+	}
+	n.of[p.Node]++
+	n.mu.Unlock()
+	return n.world.PublicKey(ctx, p)
 }
