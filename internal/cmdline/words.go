@@ -77,7 +77,7 @@ func BehindHelp(cmd Command, args []string) error {
 	}
 	switch strings.TrimLeft(args[1], "-") {
 	case "help", "h":
-		if slices.Contains(slices.Concat(commandWords(), extraWords()), args[2]) {
+		if cmd.Name == Commands[0].Name && slices.Contains(slices.Concat(commandWords(), extraWords()), args[2]) {
 			return nil
 		}
 	case "version", "v":
